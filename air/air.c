@@ -1,0 +1,292 @@
+/* The world: its clock, its chance, and the controllers in order of what they do next. */
+#include "ll.h"
+
+/* --- chance: xorshift64*, one stream for the whole world -------------------------------------- */
+
+uint32_t air_random(struct woad_air *air)
+{
+    uint64_t x = air->seed;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    air->seed = x;
+    return (uint32_t)((x * 0x2545f4914f6cdd1dull) >> 32);
+}
+
+uint32_t air_random_below(struct woad_air *air, uint32_t n)
+{
+    return (uint32_t)(((uint64_t)air_random(air) * n) >> 32);
+}
+
+/* --- order: a pairing heap, its links in the controllers --------------------------------------- */
+
+static bool sooner(const ctl *a, const ctl *b)
+{
+    return a->due != b->due ? a->due < b->due : a->id < b->id;
+}
+
+static ctl *heap_meld(ctl *a, ctl *b)
+{
+    if (!a || !b) {
+        return a ? a : b;
+    }
+    if (sooner(b, a)) {
+        ctl *t = a;
+        a = b;
+        b = t;
+    }
+    b->heap_prev = a;
+    b->heap_next = a->heap_child;
+    if (a->heap_child) {
+        a->heap_child->heap_prev = b;
+    }
+    a->heap_child = b;
+    return a;
+}
+
+/* Melds a list of siblings in pairs, then the pairs from the right. */
+static ctl *heap_pairs(ctl *list)
+{
+    ctl *done = NULL, *root = NULL;
+    while (list) {
+        ctl *a = list, *b = a->heap_next;
+        list = b ? b->heap_next : NULL;
+        a->heap_next = a->heap_prev = NULL;
+        if (b) {
+            b->heap_next = b->heap_prev = NULL;
+        }
+        a = heap_meld(a, b);
+        a->heap_next = done;
+        done = a;
+    }
+    while (done) {
+        ctl *next = done->heap_next;
+        done->heap_next = NULL;
+        root = heap_meld(root, done);
+        done = next;
+    }
+    return root;
+}
+
+static void heap_remove(struct woad_air *air, ctl *c)
+{
+    ctl *below = heap_pairs(c->heap_child);
+    if (air->heap == c) {
+        air->heap = below;
+    } else {
+        if (c->heap_prev->heap_child == c) {
+            c->heap_prev->heap_child = c->heap_next;
+        } else {
+            c->heap_prev->heap_next = c->heap_next;
+        }
+        if (c->heap_next) {
+            c->heap_next->heap_prev = c->heap_prev;
+        }
+        air->heap = heap_meld(air->heap, below);
+    }
+    c->heap_child = c->heap_next = c->heap_prev = NULL;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* Puts a controller where its next deadline belongs.  To be called after anything changed it. */
+void air_plan(ctl *c)
+{
+    uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;
+    due = earlier(due, c->adv.on ? c->adv.next : NEVER);
+    due = earlier(due, c->scan.on || c->scan.connecting ? c->scan.next : NEVER);
+    due = earlier(due, link_next(c));
+    if (due == c->due) {
+        return;
+    }
+    heap_remove(c->air, c);
+    c->due = due;
+    c->air->heap = heap_meld(c->air->heap, c);
+}
+
+/* --- the world ---------------------------------------------------------------------------------- */
+
+size_t woad_air_size(void)
+{
+    return sizeof(struct woad_air);
+}
+
+struct woad_air *woad_air_init(void *mem, size_t len, const struct woad_air_config *config)
+{
+    if (!mem || !config || len < sizeof(struct woad_air) || config->loss_per_mille > 1000) {
+        return NULL;
+    }
+    struct woad_air *air = mem;
+    memset(air, 0, sizeof *air);
+    air->cfg = *config;
+    air->seed = config->seed * 0x9e3779b97f4a7c15ull + 0x632be59bd9b4e019ull;
+    if (!air->seed) {
+        air->seed = 1;
+    }
+    return air;
+}
+
+uint64_t woad_air_now(const struct woad_air *air)
+{
+    return air->now;
+}
+
+uint64_t woad_air_next(const struct woad_air *air)
+{
+    return air->heap ? air->heap->due : NEVER;
+}
+
+/* The radio first: what it hears may change what is due. */
+static void ctl_run(ctl *c)
+{
+    uint64_t now = c->air->now;
+    if (c->radio.state != RADIO_OFF && c->radio.at <= now) {
+        radio_run(c);
+    } else if (link_next(c) <= now) {
+        link_due(c);
+    } else if (c->adv.on && c->adv.next <= now) {
+        adv_due(c);
+    } else {
+        scan_due(c);
+    }
+    if (c->radio.state == RADIO_OFF) {
+        scan_resume(c);
+    }
+    air_plan(c);
+}
+
+void woad_air_step(struct woad_air *air, uint64_t until_us)
+{
+    while (air->heap && air->heap->due <= until_us) {
+        if (air->heap->due > air->now) {
+            air->now = air->heap->due;
+        }
+        ctl_run(air->heap);
+    }
+    if (until_us != NEVER && until_us > air->now) {
+        air->now = until_us;
+    }
+}
+
+/* --- controllers -------------------------------------------------------------------------------- */
+
+static size_t aligned(size_t n) { return (n + 15) / 16 * 16; }
+
+static bool config_valid(const struct woad_air_controller_config *c)
+{
+    return c && c->conns && c->conns <= 64 && c->acl_count && c->acl_count <= 64 &&
+           c->acl_len >= 27 && c->acl_len <= 251 && c->queue >= 2048;
+}
+
+size_t woad_air_controller_size(const struct woad_air_controller_config *c)
+{
+    if (!config_valid(c)) {
+        return 0;
+    }
+    return aligned(sizeof(ctl)) + aligned(c->conns * sizeof(struct link)) +
+           aligned(c->acl_count * (sizeof(struct acl_buffer) + c->acl_len)) + aligned(c->queue);
+}
+
+struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, size_t len,
+                                            const struct woad_air_controller_config *config)
+{
+    size_t need = woad_air_controller_size(config);
+    if (!mem || !need || len < need) {
+        return NULL;
+    }
+    memset(mem, 0, need);
+    ctl *c = mem;
+    uint8_t *at = (uint8_t *)mem + aligned(sizeof *c);
+    c->air = air;
+    c->cfg = *config;
+    c->links = (struct link *)(void *)at;
+    at += aligned(config->conns * sizeof(struct link));
+    c->buffers = (struct acl_buffer *)(void *)at;
+    uint8_t *data = at + config->acl_count * sizeof(struct acl_buffer);
+    for (size_t i = 0; i < config->acl_count; i++) {
+        c->buffers[i].data = data + i * config->acl_len;
+    }
+    at += aligned(config->acl_count * (sizeof(struct acl_buffer) + config->acl_len));
+    c->out = (struct fifo){ at, config->queue, 0, 0 };
+    c->id = air->next_id++;
+    c->due = NEVER;
+    c->all_next = air->all;
+    if (air->all) {
+        air->all->all_prev = c;
+    }
+    air->all = c;
+    air->heap = heap_meld(air->heap, c);
+    cmd_reset(c);
+    return c;
+}
+
+void woad_air_detach(struct woad_air_controller *c)
+{
+    struct woad_air *air = c->air;
+    radio_off(c);
+    heap_remove(air, c);
+    if (c->all_prev) {
+        c->all_prev->all_next = c->all_next;
+    } else {
+        air->all = c->all_next;
+    }
+    if (c->all_next) {
+        c->all_next->all_prev = c->all_prev;
+    }
+}
+
+void woad_air_leave(struct woad_air_controller *c)
+{
+    c->leaving = true;
+    adv_enable(c, false);
+    scan_enable(c, false);
+    c->scan.connecting = false;
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        if (c->links[i].used) {
+            control_terminate(c, i, WOAD_HCI_REMOTE_POWER_OFF);
+        }
+    }
+    air_plan(c);
+}
+
+bool woad_air_idle(const struct woad_air_controller *c)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        if (c->links[i].used) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len)
+{
+    struct rd in = rd_of(packet, len);
+    enum { COMMAND = 1, ACL = 2 };
+    uint8_t type = rd_u8(&in);
+    int result = -74;
+    if (type == COMMAND) {
+        result = evt_room(c, 300) ? cmd_rx(c, &in) : -11;
+    } else if (type == ACL) {
+        result = data_from_host(c, &in);
+    } else if (type == 3 || type == 5) {
+        result = 0;                      /* SCO, ISO: there is nobody they could be for */
+    }
+    if (c->radio.state == RADIO_OFF) {
+        scan_resume(c);
+    }
+    air_plan(c);
+    return result;
+}
+
+size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room)
+{
+    uint16_t len = fifo_front(&c->out);
+    if (!len || len > room) {
+        return 0;
+    }
+    struct wr out = wr_of(buf, room);
+    fifo_read(&c->out, 0, len, &out);
+    fifo_drop(&c->out);
+    return len;
+}

@@ -1,0 +1,495 @@
+/* Commands from the host: a table.  A command that is not in it is unknown, and the mask that
+ * Read Local Supported Commands gives is made from it.  Vol 4, Part E, 7; bits: 6.27 */
+#include "ll.h"
+
+struct command {
+    uint16_t opcode;
+    uint8_t octet, bit;                  /* in Supported_Commands */
+    int16_t len;                         /* of the parameters */
+    /* Writes the return parameters; the result is the status, or ANSWERED. */
+    int (*run)(ctl *c, struct rd *in, struct wr *ret);
+};
+enum { ANSWERED = -1 };
+extern const struct command air_commands[];
+extern const size_t air_command_count;
+
+#define CMD(ogf, ocf) ((uint16_t)((ogf) << 10 | (ocf)))
+enum { CMD_DISCONNECT = 0x0406, CMD_READ_REMOTE_VERSION = 0x041d, CMD_LE_CREATE = 0x200d,
+       CMD_LE_UPDATE = 0x2013, CMD_LE_READ_REMOTE_FEATURES = 0x2016 };
+
+void ctl_addr(const ctl *c, uint8_t type, struct address *a)
+{
+    a->type = type & 1;
+    memcpy(a->octet, a->type ? c->random : c->cfg.address, 6);
+}
+
+static bool has_public(const ctl *c)
+{
+    static const uint8_t none[6] = { 0 };
+    return memcmp(c->cfg.address, none, 6) != 0;
+}
+
+/* Everything as after power-on: connections are gone without a word to anybody.  7.3.2 */
+void cmd_reset(ctl *c)
+{
+    radio_off(c);
+    memset(&c->adv, 0, sizeof c->adv);
+    memset(&c->scan, 0, sizeof c->scan);
+    memset(c->links, 0, c->cfg.conns * sizeof *c->links);
+    for (uint8_t b = 0; b < c->cfg.acl_count; b++) {
+        c->buffers[b].link = 0xff;
+    }
+    c->adv.interval = 0x0800;
+    c->adv.channels = 7;
+    c->scan.interval = c->scan.window = 0x10;
+    memset(c->random, 0, sizeof c->random);
+    c->event_mask = 0x00001fffffffffffull;
+    c->le_mask = 0x1f;
+    c->default_tx = 27;
+    c->out.head = c->out.used = 0;
+}
+
+static int cmd_run_reset(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    cmd_reset(c);
+    return 0;
+}
+
+static uint64_t rd_le64(struct rd *in)
+{
+    uint64_t low = rd_le32(in);
+    return low | (uint64_t)rd_le32(in) << 32;
+}
+
+static int cmd_event_mask(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    c->event_mask = rd_le64(in);
+    return 0;
+}
+
+static int cmd_le_event_mask(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    c->le_mask = rd_le64(in);
+    return 0;
+}
+
+static int cmd_version(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_u8(ret, 13);                      /* 5.4 */
+    wr_le16(ret, 1);
+    wr_u8(ret, 13);
+    wr_le16(ret, 0xffff);
+    wr_le16(ret, 1);
+    return 0;
+}
+
+static int cmd_commands(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t mask[64] = { 0 };
+    (void)c;
+    (void)in;
+    for (size_t n = 0; n < air_command_count; n++) {
+        const struct command *k = &air_commands[n];
+        mask[k->octet] |= (uint8_t)(1 << k->bit);
+    }
+    wr_bytes(ret, mask, sizeof mask);
+    return 0;
+}
+
+/* LE, and no BR/EDR: octet 4 bits 6 and 5.  Vol 2, Part C, 3.3 */
+static int cmd_features(ctl *c, struct rd *in, struct wr *ret)
+{
+    static const uint8_t features[8] = { 0, 0, 0, 0, 0x60, 0, 0, 0 };
+    (void)c;
+    (void)in;
+    wr_bytes(ret, features, sizeof features);
+    return 0;
+}
+
+static int cmd_le_features(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_le32(ret, 1 << 3 | 1 << 4 | 1 << 5);
+    wr_zero(ret, 4);
+    return 0;
+}
+
+static int cmd_address(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_bytes(ret, c->cfg.address, 6);
+    return 0;
+}
+
+static int cmd_le_buffers(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_le16(ret, c->cfg.acl_len);
+    wr_u8(ret, c->cfg.acl_count);
+    return 0;
+}
+
+static int cmd_rssi(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    bool known = link_by_handle(c, handle, &i) != NULL;
+    wr_le16(ret, handle);
+    wr_u8(ret, 127);                     /* not kept */
+    return known ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+}
+
+static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
+{
+    static const uint8_t reasons[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    uint8_t reason = rd_u8(in);
+    (void)ret;
+    struct link *l = link_by_handle(c, handle, &i);
+    int status = l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    if (l && !memchr(reasons, reason, sizeof reasons)) {
+        status = WOAD_HCI_INVALID_PARAMETERS;
+    } else if (l && l->terminate_sent) {
+        status = WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    evt_status(c, CMD_DISCONNECT, (uint8_t)status);
+    if (!status) {
+        control_terminate(c, i, reason);
+    }
+    return ANSWERED;
+}
+
+static int cmd_remote_version(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    (void)ret;
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    evt_status(c, CMD_READ_REMOTE_VERSION, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
+    if (l) {
+        control_ask_version(c, i);
+    }
+    return ANSWERED;
+}
+
+static int cmd_remote_features(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    (void)ret;
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    evt_status(c, CMD_LE_READ_REMOTE_FEATURES, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
+    if (l) {
+        control_ask_features(c, i);
+    }
+    return ANSWERED;
+}
+
+static int cmd_random_address(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    if (c->adv.on || c->scan.on || c->scan.connecting) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    rd_copy(in, c->random, 6);
+    return 0;
+}
+
+static bool own_type_ok(const ctl *c, uint8_t type)
+{
+    static const uint8_t none[6] = { 0 };
+    return type <= 1 && (type ? memcmp(c->random, none, 6) != 0 : has_public(c));
+}
+
+static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    uint16_t min = rd_le16(in), max = rd_le16(in);
+    uint8_t kind = rd_u8(in), own = rd_u8(in);
+    rd_bytes(in, 7);
+    uint8_t channels = rd_u8(in), filter = rd_u8(in);
+    if (c->adv.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (kind == 1 || kind == 4 || filter) {
+        return WOAD_HCI_UNSUPPORTED;     /* directed, accept list: not in this link layer */
+    }
+    if (min < 0x20 || max > 0x4000 || min > max || kind > 3 || own > 1 || !(channels & 7) ||
+        channels > 7) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->adv.interval = max;
+    c->adv.kind = kind;
+    c->adv.own_type = own;
+    c->adv.channels = channels;
+    return 0;
+}
+
+static int cmd_adv_power(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_u8(ret, (uint8_t)c->cfg.tx_power_dbm);
+    return 0;
+}
+
+static int cmd_take_data(struct rd *in, uint8_t *to, uint8_t *to_len)
+{
+    uint8_t len = rd_u8(in);
+    if (len > 31) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    *to_len = len;
+    rd_copy(in, to, 31);
+    return 0;
+}
+
+static int cmd_adv_data(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    return cmd_take_data(in, c->adv.data, &c->adv.data_len);
+}
+
+static int cmd_scan_rsp(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    return cmd_take_data(in, c->adv.rsp, &c->adv.rsp_len);
+}
+
+static int cmd_adv_enable(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in), i;
+    (void)ret;
+    if (on > 1 || (on && !own_type_ok(c, c->adv.own_type))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (on && c->adv.kind == 0 && !link_free(c, &i)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!on || !c->adv.on) {
+        adv_enable(c, on);
+    }
+    return 0;
+}
+
+static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t active = rd_u8(in);
+    uint16_t interval = rd_le16(in), window = rd_le16(in);
+    uint8_t own = rd_u8(in), filter = rd_u8(in);
+    (void)ret;
+    if (c->scan.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (filter) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    if (active > 1 || interval < 4 || interval > 0x4000 || window < 4 || window > interval ||
+        own > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->scan.active = active;
+    c->scan.interval = interval;
+    c->scan.window = window;
+    c->scan.own_type = own;
+    return 0;
+}
+
+static int cmd_scan_enable(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in), filter = rd_u8(in);
+    (void)ret;
+    if (on > 1 || filter > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (on && (c->scan.connecting || (c->scan.active && !own_type_ok(c, c->scan.own_type)))) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->scan.filter = filter;
+    scan_enable(c, on);
+    return 0;
+}
+
+/* Scan interval u16, window u16, filter u8, peer type u8, peer 6, own type u8, interval min u16,
+ * max u16, latency u16, timeout u16, CE length min u16, max u16.  7.8.12 */
+static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint16_t interval = rd_le16(in), window = rd_le16(in);
+    uint8_t filter = rd_u8(in), i;
+    struct address peer = { rd_u8(in) & 1, { 0 } };
+    rd_copy(in, peer.octet, 6);
+    uint8_t own = rd_u8(in);
+    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
+    int status = 0;
+    (void)ret;
+    if (c->scan.connecting || c->scan.on) {
+        status = WOAD_HCI_COMMAND_DISALLOWED;
+    } else if (filter) {
+        status = WOAD_HCI_UNSUPPORTED;
+    } else if (interval < 4 || interval > 0x4000 || window < 4 || window > interval || min < 6 ||
+               max > 3200 || min > max || latency > 499 || timeout < 10 || timeout > 3200 ||
+               timeout * 4u <= (1u + latency) * max || !own_type_ok(c, own)) {
+        status = WOAD_HCI_INVALID_PARAMETERS;
+    } else if (!link_free(c, &i)) {
+        status = WOAD_HCI_CONNECTION_LIMIT;
+    }
+    for (i = 0; !status && i < c->cfg.conns; i++) {
+        if (c->links[i].used && c->links[i].peer.type == peer.type &&
+            memcmp(c->links[i].peer.octet, peer.octet, 6) == 0) {
+            status = WOAD_HCI_CONNECTION_EXISTS;
+        }
+    }
+    evt_status(c, CMD_LE_CREATE, (uint8_t)status);
+    if (!status) {
+        scan_enable(c, false);
+        c->scan.connecting = true;
+        c->scan.joining = false;
+        c->scan.interval = interval;
+        c->scan.window = window;
+        c->scan.own_type = own;
+        c->scan.peer = peer;
+        c->scan.conn_min = min;
+        c->scan.latency = latency;
+        c->scan.supervision = timeout;
+    }
+    return ANSWERED;
+}
+
+static int cmd_cancel(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (!c->scan.connecting || c->scan.joining) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->scan.connecting = false;
+    if (c->radio.owner == FOR_SCAN) {
+        radio_off(c);
+    }
+    evt_complete(c, 0x200e, 0, NULL);
+    evt_connected(c, WOAD_HCI_UNKNOWN_CONNECTION, 0);
+    return ANSWERED;
+}
+
+static int cmd_update(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
+    int status = 0;
+    (void)ret;
+    if (!l) {
+        status = WOAD_HCI_UNKNOWN_CONNECTION;
+    } else if (min < 6 || max > 3200 || min > max || latency > 499 || timeout < 10 ||
+               timeout > 3200 || timeout * 4u <= (1u + latency) * max) {
+        status = WOAD_HCI_INVALID_PARAMETERS;
+    } else if (!l->central) {
+        status = WOAD_HCI_UNSUPPORTED;   /* that would be the parameter request procedure */
+    } else if (l->updating) {
+        status = WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    evt_status(c, CMD_LE_UPDATE, (uint8_t)status);
+    if (!status) {
+        control_ask_update(c, i, min, latency, timeout);
+    }
+    return ANSWERED;
+}
+
+static int cmd_rand(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_le32(ret, air_random(c->air));
+    wr_le32(ret, air_random(c->air));
+    return 0;
+}
+
+static int cmd_read_data_len(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_le16(ret, c->default_tx);
+    wr_le16(ret, (uint16_t)((c->default_tx + 14) * 8));
+    return 0;
+}
+
+static int cmd_write_data_len(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint16_t octets = rd_le16(in), time = rd_le16(in);
+    (void)ret;
+    if (octets < 27 || octets > 251 || time < 328 || time > 17040) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->default_tx = octets;
+    return 0;
+}
+
+static int cmd_max_data_len(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    for (int n = 0; n < 2; n++) {
+        wr_le16(ret, 251);
+        wr_le16(ret, 2120);
+    }
+    return 0;
+}
+
+const struct command air_commands[] = {
+    { CMD(0x01, 0x06), 0, 5, 3, cmd_disconnect },
+    { CMD(0x01, 0x1d), 2, 7, 2, cmd_remote_version },
+    { CMD(0x03, 0x01), 5, 6, 8, cmd_event_mask },
+    { CMD(0x03, 0x03), 5, 7, 0, cmd_run_reset },
+    { CMD(0x04, 0x01), 14, 3, 0, cmd_version },
+    { CMD(0x04, 0x02), 14, 4, 0, cmd_commands },
+    { CMD(0x04, 0x03), 14, 5, 0, cmd_features },
+    { CMD(0x04, 0x09), 15, 1, 0, cmd_address },
+    { CMD(0x05, 0x05), 15, 5, 2, cmd_rssi },
+    { CMD(0x08, 0x01), 25, 0, 8, cmd_le_event_mask },
+    { CMD(0x08, 0x02), 25, 1, 0, cmd_le_buffers },
+    { CMD(0x08, 0x03), 25, 2, 0, cmd_le_features },
+    { CMD(0x08, 0x05), 25, 4, 6, cmd_random_address },
+    { CMD(0x08, 0x06), 25, 5, 15, cmd_adv_params },
+    { CMD(0x08, 0x07), 25, 6, 0, cmd_adv_power },
+    { CMD(0x08, 0x08), 25, 7, 32, cmd_adv_data },
+    { CMD(0x08, 0x09), 26, 0, 32, cmd_scan_rsp },
+    { CMD(0x08, 0x0a), 26, 1, 1, cmd_adv_enable },
+    { CMD(0x08, 0x0b), 26, 2, 7, cmd_scan_params },
+    { CMD(0x08, 0x0c), 26, 3, 2, cmd_scan_enable },
+    { CMD(0x08, 0x0d), 26, 4, 25, cmd_create },
+    { CMD(0x08, 0x0e), 26, 5, 0, cmd_cancel },
+    { CMD(0x08, 0x13), 27, 2, 14, cmd_update },
+    { CMD(0x08, 0x16), 27, 5, 2, cmd_remote_features },
+    { CMD(0x08, 0x18), 27, 7, 0, cmd_rand },
+    { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len },
+    { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len },
+    { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len },
+};
+const size_t air_command_count = sizeof air_commands / sizeof *air_commands;
+
+/* opcode u16, len u8, parameters.  5.4.1.  Those answered by Command Status send it themselves. */
+int cmd_rx(ctl *c, struct rd *in)
+{
+    uint16_t opcode = rd_le16(in);
+    uint8_t len = rd_u8(in), b[128];
+    struct wr ret = wr_of(b, sizeof b);
+    if (in->bad || len != rd_left(in)) {
+        return -74;
+    }
+    for (size_t n = 0; n < air_command_count; n++) {
+        const struct command *k = &air_commands[n];
+        if (k->opcode != opcode) {
+            continue;
+        }
+        int status = k->len == len ? k->run(c, in, &ret) : WOAD_HCI_INVALID_PARAMETERS;
+        if (status != ANSWERED) {
+            evt_complete(c, opcode, (uint8_t)status, &ret);
+        }
+        return 0;
+    }
+    evt_status(c, opcode, WOAD_HCI_UNKNOWN_COMMAND);
+    return 0;
+}

@@ -1,0 +1,136 @@
+/* Events for the host.  Vol 4, Part E, 7.7 */
+#include "ll.h"
+
+enum { H4_EVENT = 4, EVT_LE_META = 0x3e, REPORT_ROOM = 1536 };
+
+bool evt_room(const ctl *c, size_t n)
+{
+    return fifo_has_room(&c->out, n);
+}
+
+/* Every packet keeps room for those behind it that must not be lost: reports and data are refused
+ * long before the queue is full. */
+static void evt_write(ctl *c, uint8_t code, const uint8_t *sub, const struct wr *params)
+{
+    size_t len = wr_len(params) + (sub ? 1 : 0);
+    uint8_t head[4] = { H4_EVENT, code, (uint8_t)len, sub ? *sub : 0 };
+    size_t head_len = sub ? 4 : 3;
+    if (evt_room(c, 3 + len)) {
+        fifo_put(&c->out, head, head_len, params->base, wr_len(params));
+    }
+}
+
+void evt_put(ctl *c, uint8_t code, const struct wr *params)
+{
+    bool masked = code != 0x0e && code != 0x0f && code != 0x13 &&
+                  !(c->event_mask >> (code - 1) & 1);
+    if (!masked) {
+        evt_write(c, code, NULL, params);
+    }
+}
+
+/* LE Meta: subevent u8, parameters.  7.7.65; masked by 7.8.1 */
+void evt_le(ctl *c, uint8_t sub, const struct wr *params)
+{
+    if (c->event_mask >> (EVT_LE_META - 1) & 1 && c->le_mask >> (sub - 1) & 1) {
+        evt_write(c, EVT_LE_META, &sub, params);
+    }
+}
+
+void evt_complete(ctl *c, uint16_t opcode, uint8_t status, const struct wr *ret)
+{
+    uint8_t b[255];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, 1);
+    wr_le16(&w, opcode);
+    wr_u8(&w, status);
+    if (ret) {
+        wr_bytes(&w, ret->base, wr_len(ret));
+    }
+    evt_put(c, 0x0e, &w);
+}
+
+void evt_status(ctl *c, uint16_t opcode, uint8_t status)
+{
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_u8(&w, 1);
+    wr_le16(&w, opcode);
+    evt_put(c, 0x0f, &w);
+}
+
+void evt_completed(ctl *c, uint16_t handle, uint16_t count)
+{
+    uint8_t b[5];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, 1);
+    wr_le16(&w, handle);
+    wr_le16(&w, count);
+    evt_put(c, 0x13, &w);
+}
+
+/* LE [Enhanced] Connection Complete, by the mask.  7.7.65.1, 7.7.65.10 */
+void evt_connected(ctl *c, uint8_t status, uint8_t i)
+{
+    static const struct link none = { .central = true };
+    const struct link *l = status ? &none : &c->links[i];
+    bool enhanced = c->le_mask >> 9 & 1;
+    uint8_t b[32];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, status ? 0 : link_handle(i));
+    wr_u8(&w, l->central ? 0 : 1);
+    wr_u8(&w, l->peer.type);
+    wr_bytes(&w, l->peer.octet, 6);
+    if (enhanced) {
+        wr_zero(&w, 12);
+    }
+    wr_le16(&w, l->interval);
+    wr_le16(&w, l->latency);
+    wr_le16(&w, l->supervision);
+    wr_u8(&w, 0);
+    evt_le(c, enhanced ? 0x0a : 0x01, &w);
+}
+
+void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason)
+{
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, 0);
+    wr_le16(&w, handle);
+    wr_u8(&w, reason);
+    evt_put(c, 0x05, &w);
+}
+
+void evt_updated(ctl *c, uint8_t status, uint8_t i)
+{
+    const struct link *l = &c->links[i];
+    uint8_t b[16];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_le16(&w, l->interval);
+    wr_le16(&w, l->latency);
+    wr_le16(&w, l->supervision);
+    evt_le(c, 0x03, &w);
+}
+
+/* LE Advertising Report: one each.  When the host does not keep up they are what is dropped.
+ * 7.7.65.2 */
+void evt_report(ctl *c, uint8_t kind, const struct address *a, const uint8_t *data, size_t len,
+                int8_t rssi)
+{
+    uint8_t b[64];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, 1);
+    wr_u8(&w, kind);
+    wr_u8(&w, a->type);
+    wr_bytes(&w, a->octet, 6);
+    wr_u8(&w, (uint8_t)len);
+    wr_bytes(&w, data, len);
+    wr_u8(&w, (uint8_t)rssi);
+    if (evt_room(c, REPORT_ROOM)) {
+        evt_le(c, 0x02, &w);
+    }
+}

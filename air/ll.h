@@ -1,0 +1,226 @@
+/* The air's structs, and what its files ask of each other.
+ *
+ *   air.c       the world: clock, queue of controllers by their next deadline
+ *   medium.c    who hears what: channels, path loss, collisions, loss
+ *   radio.c     one controller's transceiver: send at, listen until
+ *   ll_adv.c ll_scan.c ll_conn.c ll_data.c ll_control.c    the link layer.  Vol 6, Part B
+ *   hci_cmd.c hci_evt.c hci_setup.c                        its host interface.  Vol 4, Part E */
+#ifndef WOAD_AIR_LL_H
+#define WOAD_AIR_LL_H
+
+#include <woad/air.h>
+#include <woad/hci.h>
+
+#include "../src/buf.h"
+#include "../src/fifo.h"
+
+typedef struct woad_air_controller ctl;  /* spelled out it would hide what the lines are about */
+
+#define NEVER UINT64_MAX
+enum { T_IFS = 150, CHANNELS = 40, HITS = 4 };
+#define ADV_AA 0x8e89bed6u
+
+/* --- the medium ------------------------------------------------------------------------------ */
+
+struct place { int32_t x_mm, y_mm; int8_t power; };
+
+/* A packet on the air.  Those that overlap it are remembered: they may spoil it. */
+struct flight {
+    struct flight *next;                 /* on the same channel */
+    ctl *from;
+    uint64_t start, end;
+    uint8_t channel;
+    uint32_t aa;
+    uint16_t len;
+    uint8_t hits;
+    struct place hit[HITS];
+    uint8_t pdu[2 + 255];
+};
+
+enum radio_state { RADIO_OFF, RADIO_WAIT, RADIO_TX, RADIO_RX };
+enum radio_owner { FOR_NOBODY, FOR_ADV, FOR_SCAN, FOR_CONN };
+
+struct radio {
+    uint8_t state, owner, channel;
+    uint8_t link;                        /* when owner is FOR_CONN */
+    uint32_t aa;
+    uint64_t at;                         /* begin, end, or give up */
+    uint64_t since;                      /* listening */
+    struct flight flight;
+    ctl *prev, *next;                    /* the listeners of a channel */
+};
+
+/* --- the link layer --------------------------------------------------------------------------- */
+
+struct address { uint8_t type, octet[6]; };
+
+struct ll_adv {
+    bool on;
+    uint8_t kind, own_type, channels, channel;
+    uint16_t interval;
+    uint64_t next;
+    uint8_t data[31], data_len, rsp[31], rsp_len;
+};
+
+struct ll_scan {
+    bool on, connecting, active, filter;
+    bool requested;                      /* a SCAN_REQ is out */
+    bool joining;                        /* a CONNECT_IND is */
+    uint8_t own_type, channel;
+    uint16_t interval, window;
+    uint64_t next, window_end;
+    uint8_t backoff, upper, good, bad;   /* 4.4.3.2 */
+    struct address asked;
+    uint8_t seen_n;
+    uint32_t seen[64];                   /* the duplicate filter: hashes */
+    /* connecting */
+    struct address peer;
+    uint16_t conn_min, latency, supervision;
+    uint8_t link;
+};
+
+enum { CONTROL_MAX = 27 };
+struct control { uint8_t len, pdu[CONTROL_MAX]; };
+
+struct link {
+    bool used, central, established;
+    bool told;                           /* the host knows of it */
+    struct address peer;
+    uint32_t aa;
+    uint8_t hop, chm[5];
+    uint16_t interval, latency, supervision;
+    uint32_t count;                      /* of connection events; its low 16 bits are the counter */
+    uint32_t ref_count;                  /* the last one attended, and when it was */
+    uint64_t ref_anchor, anchor, lost_at;
+    uint32_t window;                     /* extra listening at the first anchor */
+    /* acknowledgement.  4.5.9 */
+    uint8_t sn, nesn;
+    bool unacked;                        /* `out` has been sent and not acknowledged */
+    bool heard, peer_md, ended;          /* in this event */
+    uint8_t out[2 + 251];
+    uint8_t out_len;
+    bool out_data, out_last;             /* it carries data; the last of its HCI packet */
+    /* data from the host */
+    uint8_t first, last;                 /* buffers, 0xff: none */
+    uint16_t completed;
+    /* control procedures.  5.1 */
+    struct control control[4];
+    uint8_t controls;
+    bool version_sent, features_asked, version_asked, version_known;
+    bool updating, update_asked;
+    uint16_t instant, new_interval, new_latency, new_supervision;
+    uint8_t closing;                     /* reason we were told */
+    uint8_t terminate;                   /* reason we tell */
+    bool terminate_sent;
+    uint8_t max_tx, features[8], version[5];
+};
+
+struct acl_buffer { uint8_t next; uint8_t link; bool start; uint16_t len, off; uint8_t *data; };
+
+struct woad_air_controller {
+    struct woad_air *air;
+    ctl *heap_child, *heap_next, *heap_prev;     /* pairing heap by `due` */
+    ctl *all_next, *all_prev;
+    uint64_t due;
+    uint32_t id;
+    struct woad_air_controller_config cfg;
+    struct radio radio;
+    struct ll_adv adv;
+    struct ll_scan scan;
+    struct link *links;
+    struct acl_buffer *buffers;
+    struct fifo out;                             /* to the host */
+    uint8_t random[6];
+    uint64_t event_mask, le_mask;
+    uint16_t default_tx;                         /* suggested data length */
+    bool leaving;
+};
+
+struct woad_air {
+    struct woad_air_config cfg;
+    uint64_t now, seed;
+    uint32_t next_id;
+    ctl *heap, *all;
+    ctl *listeners[CHANNELS];
+    struct flight *flights[CHANNELS];
+};
+
+/* air.c */
+uint32_t air_random(struct woad_air *air);
+uint32_t air_random_below(struct woad_air *air, uint32_t n);
+void air_plan(ctl *c);
+/* medium.c */
+void medium_begin(ctl *c);
+void medium_end(ctl *c);
+bool medium_busy(const ctl *c, uint64_t *end);
+void medium_listen(ctl *c);
+void medium_deafen(ctl *c);
+/* radio.c */
+uint32_t radio_airtime(size_t pdu_len);
+struct wr radio_pdu(ctl *c);
+void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa,
+                const struct wr *pdu);
+void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint64_t until);
+void radio_off(ctl *c);
+void radio_run(ctl *c);
+/* ll_adv.c */
+void adv_enable(ctl *c, bool on);
+void adv_due(ctl *c);
+void adv_sent(ctl *c);
+void adv_quiet(ctl *c);
+void adv_heard(ctl *c, struct rd pdu, uint64_t end);
+/* ll_scan.c */
+void scan_enable(ctl *c, bool on);
+void scan_due(ctl *c);
+void scan_resume(ctl *c);
+void scan_sent(ctl *c);
+void scan_quiet(ctl *c);
+void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t end);
+/* ll_conn.c */
+struct link *link_free(ctl *c, uint8_t *i);
+struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i);
+uint16_t link_handle(uint8_t i);
+void link_begin(ctl *c, uint8_t i, bool central, const struct address *peer, struct rd data,
+                uint64_t end);
+void link_close(ctl *c, uint8_t i, uint8_t reason);
+void link_wake(ctl *c, uint8_t i);
+uint64_t link_next(const ctl *c);
+void link_due(ctl *c);
+void link_sent(ctl *c);
+void link_quiet(ctl *c);
+void link_heard(ctl *c, const struct flight *f);
+bool link_time_for(const ctl *c, uint8_t i, uint64_t end);
+/* ll_data.c */
+int data_from_host(ctl *c, struct rd *in);
+void data_next(ctl *c, struct link *l, uint8_t i);
+void data_acked(ctl *c, struct link *l, uint8_t i);
+bool data_to_host(ctl *c, uint8_t i, uint8_t llid, struct rd *in);
+bool data_waiting(const struct link *l);
+void data_drop(ctl *c, struct link *l);
+/* ll_control.c */
+void control_send(struct link *l, const struct wr *pdu);
+void control_heard(ctl *c, uint8_t i, struct rd *in);
+void control_ask_features(ctl *c, uint8_t i);
+void control_ask_version(ctl *c, uint8_t i);
+void control_ask_length(ctl *c, uint8_t i);
+void control_ask_update(ctl *c, uint8_t i, uint16_t interval, uint16_t latency, uint16_t timeout);
+void control_terminate(ctl *c, uint8_t i, uint8_t reason);
+void control_instant(ctl *c, uint8_t i);
+/* hci_evt.c */
+bool evt_room(const ctl *c, size_t n);
+void evt_put(ctl *c, uint8_t code, const struct wr *params);
+void evt_le(ctl *c, uint8_t sub, const struct wr *params);
+void evt_complete(ctl *c, uint16_t opcode, uint8_t status, const struct wr *ret);
+void evt_status(ctl *c, uint16_t opcode, uint8_t status);
+void evt_completed(ctl *c, uint16_t handle, uint16_t count);
+void evt_connected(ctl *c, uint8_t status, uint8_t i);
+void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason);
+void evt_updated(ctl *c, uint8_t status, uint8_t i);
+void evt_report(ctl *c, uint8_t kind, const struct address *a, const uint8_t *data, size_t len,
+                int8_t rssi);
+/* hci_cmd.c */
+void cmd_reset(ctl *c);
+int cmd_rx(ctl *c, struct rd *in);
+void ctl_addr(const ctl *c, uint8_t type, struct address *a);
+
+#endif

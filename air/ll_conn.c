@@ -1,0 +1,313 @@
+/* The connection state: anchors, events, acknowledgement, supervision.
+ * Vol 6, Part B, 4.5 */
+#include "ll.h"
+
+enum { WINDOW_DELAY_US = 1250, WIDENING_US = 16, HEAR_US = 40 };
+enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3 };
+enum { HANDLE_BASE = 0x40 };
+enum { CONNECT_EVENTS = 6 };             /* without a packet: Failed to be Established, 4.5 */
+
+struct link *link_free(ctl *c, uint8_t *i)
+{
+    for (*i = 0; *i < c->cfg.conns; ++*i) {
+        if (!c->links[*i].used) {
+            return &c->links[*i];
+        }
+    }
+    return NULL;
+}
+
+uint16_t link_handle(uint8_t i) { return (uint16_t)(HANDLE_BASE + i); }
+
+struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i)
+{
+    *i = (uint8_t)(handle - HANDLE_BASE);
+    if (handle < HANDLE_BASE || handle >= HANDLE_BASE + c->cfg.conns) {
+        return NULL;
+    }
+    return c->links[*i].used && c->links[*i].told ? &c->links[*i] : NULL;
+}
+
+/* Channel selection algorithm 1: hop by hop from 0, and again among the used ones if the channel
+ * is not.  4.5.8.2 */
+static uint8_t link_channel(const struct link *l)
+{
+    uint8_t unmapped = (uint8_t)(((uint64_t)l->hop * (l->count + 1u)) % 37);
+    uint8_t used[37], n = 0;
+    if (l->chm[unmapped / 8] >> (unmapped % 8) & 1) {
+        return unmapped;
+    }
+    for (uint8_t k = 0; k < 37; k++) {
+        if (l->chm[k / 8] >> (k % 8) & 1) {
+            used[n++] = k;
+        }
+    }
+    return n ? used[unmapped % n] : unmapped;
+}
+
+/* What a CONNECT_IND may say: 2.3.3.1.  Anything else is not a connection. */
+static bool link_params_valid(const struct link *l, uint8_t win_size, uint16_t win_offset)
+{
+    unsigned channels = 0;
+    for (unsigned k = 0; k < 37; k++) {
+        channels += l->chm[k / 8] >> (k % 8) & 1;
+    }
+    return l->interval >= 6 && l->interval <= 3200 && l->latency <= 499 &&
+           l->supervision >= 10 && l->supervision <= 3200 &&
+           l->supervision * 4u > (1u + l->latency) * l->interval && l->hop >= 5 &&
+           l->hop <= 16 && channels >= 2 && win_size >= 1 && win_size <= 8 &&
+           win_size < l->interval && win_offset <= l->interval;
+}
+
+/* LLData of a CONNECT_IND that ended at `end`: see ll_scan.c. */
+void link_begin(ctl *c, uint8_t i, bool central, const struct address *peer, struct rd in,
+                uint64_t end)
+{
+    struct link *l = &c->links[i];
+    *l = (struct link){ .central = central, .peer = *peer, .first = 0xff, .last = 0xff,
+                        .max_tx = 27 };
+    l->aa = rd_le32(&in);
+    rd_le24(&in);
+    uint8_t win_size = rd_u8(&in);
+    uint16_t win_offset = rd_le16(&in);
+    l->interval = rd_le16(&in);
+    l->latency = rd_le16(&in);
+    l->supervision = rd_le16(&in);
+    rd_copy(&in, l->chm, 5);
+    l->hop = rd_u8(&in) & 0x1f;
+    if (!rd_done(&in) || !link_params_valid(l, win_size, win_offset) || c->leaving) {
+        return;
+    }
+    l->used = l->told = true;
+    l->anchor = end + WINDOW_DELAY_US + win_offset * 1250u;
+    l->ref_anchor = l->anchor;
+    l->window = win_size * 1250u;
+    l->lost_at = l->anchor + CONNECT_EVENTS * l->interval * 1250u;
+    evt_connected(c, 0, i);
+    if (central && c->default_tx > 27) {
+        control_ask_length(c, i);
+    }
+}
+
+void link_close(ctl *c, uint8_t i, uint8_t reason)
+{
+    struct link *l = &c->links[i];
+    if (c->radio.owner == FOR_CONN && c->radio.link == i) {
+        radio_off(c);
+    }
+    data_drop(c, l);
+    l->used = false;
+    evt_disconnected(c, link_handle(i), reason);
+}
+
+uint64_t link_next(const ctl *c)
+{
+    uint64_t next = NEVER;
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        const struct link *l = &c->links[i];
+        if (l->used) {
+            uint64_t mine = l->anchor < l->lost_at ? l->anchor : l->lost_at;
+            next = mine < next ? mine : next;
+        }
+    }
+    return next;
+}
+
+/* Whether an exchange of this connection may last until `end` without meeting another's anchor. */
+bool link_time_for(const ctl *c, uint8_t i, uint64_t end)
+{
+    for (uint8_t k = 0; k < c->cfg.conns; k++) {
+        if (c->links[k].used && c->links[k].anchor <= end && (k != i)) {
+            return false;
+        }
+    }
+    return end + T_IFS < c->links[i].ref_anchor + c->links[i].interval * 1250u;
+}
+
+/* Where the next event is.  A peripheral with nothing to say may sleep through `latency` of them.
+ * 4.5.1 */
+static void link_plan(struct link *l, uint32_t events)
+{
+    l->count = l->ref_count + events;
+    l->anchor = l->ref_anchor + (uint64_t)events * l->interval * 1250u;
+    if (!l->central) {
+        l->anchor -= WIDENING_US;
+    }
+}
+
+static void link_over(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    radio_off(c);
+    if (l->closing) {
+        link_close(c, i, l->closing);
+        return;
+    }
+    bool sleeps = !l->central && l->established && l->heard && !data_waiting(l) && !l->updating;
+    link_plan(l, sleeps ? l->latency + 1u : 1u);
+}
+
+/* There is something to say: a sleeping peripheral wakes for the next event it can reach. */
+void link_wake(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint64_t now = c->air->now + 500, step = l->interval * 1250u;
+    if (l->central || l->count <= l->ref_count + 1 || now < l->ref_anchor) {
+        return;
+    }
+    uint32_t events = (uint32_t)((now - l->ref_anchor) / step) + 1;
+    if (l->ref_count + events < l->count) {
+        link_plan(l, events);
+    }
+}
+
+/* data PDU: LLID u2, NESN, SN, MD; length u8; payload.  2.4 */
+static void link_send(ctl *c, uint8_t i, uint64_t at)
+{
+    struct link *l = &c->links[i];
+    data_next(c, l, i);
+    bool more = data_waiting(l) && !(l->out_len == 0);
+    struct wr pdu = radio_pdu(c);
+    wr_u8(&pdu, (uint8_t)(l->out[0] | l->nesn << 2 | l->sn << 3 | (more ? 0x10 : 0)));
+    wr_bytes(&pdu, l->out + 1, 1u + l->out_len);
+    l->unacked = true;
+    c->radio.link = i;
+    radio_send(c, FOR_CONN, at, link_channel(l), l->aa, &pdu);
+    c->radio.link = i;
+}
+
+/* An anchor.  The radio may be in another connection's event: then this one is missed. */
+static void link_event(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    bool busy = c->radio.owner == FOR_CONN && c->radio.state != RADIO_OFF;
+    if (!l->central) {
+        l->anchor += WIDENING_US;
+    }
+    l->ref_anchor = l->anchor;
+    l->ref_count = l->count;
+    l->heard = l->ended = l->peer_md = false;
+    if (l->updating && (uint16_t)l->count == l->instant) {
+        control_instant(c, i);
+    }
+    l->anchor = NEVER;
+    if (busy) {
+        link_plan(l, 1);
+        return;
+    }
+    radio_off(c);
+    c->scan.requested = c->scan.joining = false;
+    if (l->central) {
+        link_send(c, i, c->air->now);
+    } else {
+        uint64_t until = l->ref_anchor + WIDENING_US + HEAR_US + l->window;
+        radio_listen(c, FOR_CONN, link_channel(l), l->aa, until);
+        c->radio.link = i;
+    }
+}
+
+void link_due(ctl *c)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        struct link *l = &c->links[i];
+        if (l->used && l->lost_at <= c->air->now) {
+            uint8_t reason = l->established ? WOAD_HCI_CONNECTION_TIMEOUT
+                                            : WOAD_HCI_FAILED_TO_ESTABLISH;
+            link_close(c, i, l->closing ? l->closing
+                             : l->terminate_sent ? WOAD_HCI_LOCAL_HOST_TERMINATED : reason);
+            return;
+        }
+        if (l->used && l->anchor <= c->air->now) {
+            link_event(c, i);
+            return;
+        }
+    }
+}
+
+void link_sent(ctl *c)
+{
+    uint8_t i = c->radio.link;
+    struct link *l = &c->links[i];
+    if (l->closing && !l->central) {
+        link_over(c, i);                 /* the acknowledgement of LL_TERMINATE_IND is out */
+    } else if (l->closing) {
+        link_over(c, i);
+    } else if (l->central || !l->ended) {
+        radio_listen(c, FOR_CONN, c->radio.channel, l->aa, c->air->now + T_IFS + 2 + HEAR_US);
+        c->radio.link = i;
+    } else {
+        link_over(c, i);
+    }
+}
+
+void link_quiet(ctl *c)
+{
+    link_over(c, c->radio.link);
+}
+
+/* Whether the event goes on: either side has more, and there is time.  4.5.6 */
+static bool link_goes_on(ctl *c, uint8_t i, bool mine)
+{
+    const struct link *l = &c->links[i];
+    uint64_t longest = 2u * T_IFS + radio_airtime(2u + l->max_tx) + radio_airtime(2 + 251);
+    return (mine || l->peer_md) && link_time_for(c, i, c->air->now + longest);
+}
+
+/* Acknowledges and is acknowledged.  4.5.9.  Returns false if the link is gone. */
+static bool link_take(ctl *c, uint8_t i, uint8_t head, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    bool sn = head >> 3 & 1, nesn = head >> 2 & 1;
+    l->established = true;
+    l->heard = true;
+    l->peer_md = head >> 4 & 1;
+    l->lost_at = c->air->now + l->supervision * 10000u;
+    if (l->unacked && nesn != l->sn) {
+        l->sn ^= 1;
+        l->unacked = false;
+        if (l->terminate_sent && l->out_len && l->out[0] == LLID_CONTROL &&
+            l->out[2] == 0x02) {
+            link_close(c, i, WOAD_HCI_LOCAL_HOST_TERMINATED);
+            return false;
+        }
+        data_acked(c, l, i);
+    }
+    if (sn == l->nesn) {
+        if ((head & 3) == LLID_CONTROL) {
+            l->nesn ^= 1;
+            control_heard(c, i, in);
+        } else if ((head & 3) == 0 || data_to_host(c, i, head & 3, in)) {
+            l->nesn ^= 1;                /* else it comes again: the flow control of 4.5.9 */
+        }
+    }
+    return true;
+}
+
+void link_heard(ctl *c, const struct flight *f)
+{
+    uint8_t i = c->radio.link;
+    struct link *l = &c->links[i];
+    struct rd in = rd_of(f->pdu, f->len);
+    uint8_t head = rd_u8(&in), len = rd_u8(&in);
+    radio_off(c);
+    if (in.bad || len != rd_left(&in)) {
+        link_over(c, i);                 /* a bad CRC, in life */
+        return;
+    }
+    if (!l->central && !l->heard) {
+        l->ref_anchor = f->start;        /* the anchor is where the central's packet began */
+        l->window = 0;
+    }
+    if (!link_take(c, i, head, &in)) {
+        return;
+    }
+    bool mine = data_waiting(l) || l->closing;
+    if (!l->central) {
+        l->ended = !link_goes_on(c, i, mine);
+        link_send(c, i, f->end + T_IFS);
+    } else if (link_goes_on(c, i, mine)) {
+        link_send(c, i, f->end + T_IFS);
+    } else {
+        link_over(c, i);
+    }
+}

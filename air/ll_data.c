@@ -1,0 +1,127 @@
+/* Data between the hosts: fragments out of the host's buffers, and in to its queue.
+ * Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1 */
+#include "ll.h"
+
+enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3, NONE = 0xff };
+
+static uint8_t buffer_free(const ctl *c)
+{
+    for (uint8_t b = 0; b < c->cfg.acl_count; b++) {
+        if (c->buffers[b].link == NONE) {
+            return b;
+        }
+    }
+    return NONE;
+}
+
+/* HCI ACL data: handle u12, pb u2, bc u2, len u16, data.  Vol 4, Part E, 5.4.2 */
+int data_from_host(ctl *c, struct rd *in)
+{
+    uint16_t head = rd_le16(in), len = rd_le16(in);
+    uint8_t i, b = buffer_free(c);
+    if (in->bad || len != rd_left(in) || len > c->cfg.acl_len || (head >> 14)) {
+        return -74;
+    }
+    struct link *l = link_by_handle(c, head & 0xfff, &i);
+    if (!l) {
+        return 0;                        /* it has just ended: the host will have been told */
+    }
+    if (b == NONE) {
+        return -74;                      /* the host has no such credit */
+    }
+    if (len == 0) {
+        evt_completed(c, link_handle(i), 1);
+        return 0;
+    }
+    struct acl_buffer *buf = &c->buffers[b];
+    buf->next = NONE;
+    buf->link = i;
+    buf->start = (head >> 12 & 3) != 1;
+    buf->len = len;
+    buf->off = 0;
+    rd_copy(in, buf->data, len);
+    if (l->first == NONE) {
+        l->first = b;
+    } else {
+        c->buffers[l->last].next = b;
+    }
+    l->last = b;
+    link_wake(c, i);
+    return 0;
+}
+
+bool data_waiting(const struct link *l)
+{
+    return l->controls || l->first != NONE || (l->unacked && l->out_len);
+}
+
+/* Fills l->out with what goes next: what was not acknowledged again, control, data, or nothing. */
+void data_next(ctl *c, struct link *l, uint8_t i)
+{
+    (void)i;
+    if (l->unacked) {
+        return;
+    }
+    l->out_data = l->out_last = false;
+    l->out[0] = LLID_CONTINUE;
+    l->out_len = 0;
+    if (l->controls) {
+        l->out[0] = LLID_CONTROL;
+        l->out_len = l->control[0].len;
+        memcpy(l->out + 2, l->control[0].pdu, l->out_len);
+        l->controls--;
+        memmove(l->control, l->control + 1, l->controls * sizeof *l->control);
+    } else if (l->first != NONE) {
+        struct acl_buffer *b = &c->buffers[l->first];
+        uint16_t n = (uint16_t)(b->len - b->off);
+        n = n < l->max_tx ? n : l->max_tx;
+        l->out[0] = b->start && !b->off ? LLID_START : LLID_CONTINUE;
+        l->out_len = (uint8_t)n;
+        memcpy(l->out + 2, b->data + b->off, n);
+        b->off = (uint16_t)(b->off + n);
+        l->out_data = true;
+        l->out_last = b->off == b->len;
+    }
+    l->out[1] = l->out_len;
+}
+
+/* A buffer is the host's again when its last octet has been acknowledged. */
+void data_acked(ctl *c, struct link *l, uint8_t i)
+{
+    if (l->out_data && l->out_last) {
+        struct acl_buffer *b = &c->buffers[l->first];
+        l->first = b->next;
+        b->link = NONE;
+        evt_completed(c, link_handle(i), 1);
+    }
+    l->out_len = 0;
+    l->out_data = false;
+}
+
+void data_drop(ctl *c, struct link *l)
+{
+    while (l->first != NONE) {
+        struct acl_buffer *b = &c->buffers[l->first];
+        l->first = b->next;
+        b->link = NONE;
+    }
+}
+
+/* Each data PDU becomes an HCI packet.  False when the host's queue is full. */
+bool data_to_host(ctl *c, uint8_t i, uint8_t llid, struct rd *in)
+{
+    size_t len = rd_left(in);
+    if (len == 0) {
+        return true;
+    }
+    if (!evt_room(c, 1024 + len)) {
+        return false;
+    }
+    uint8_t head[5];
+    struct wr w = wr_of(head, sizeof head);
+    wr_u8(&w, 2);
+    wr_le16(&w, (uint16_t)(link_handle(i) | (llid == LLID_START ? 2u : 1u) << 12));
+    wr_le16(&w, (uint16_t)len);
+    fifo_put(&c->out, head, sizeof head, rd_bytes(in, len), len);
+    return true;
+}

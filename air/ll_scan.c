@@ -1,0 +1,248 @@
+/* The scanning and the initiating state, legacy PDUs.  Vol 6, Part B, 4.4.3, 4.4.4 */
+#include "ll.h"
+
+enum { ADV_IND = 0, ADV_DIRECT_IND = 1, ADV_NONCONN_IND = 2, SCAN_REQ = 3, SCAN_RSP = 4,
+       CONNECT_IND = 5, ADV_SCAN_IND = 6 };
+enum { ANSWER_US = T_IFS + 2 + 40 };
+enum { WINDOW_DELAY_US = 1250 };         /* transmitWindowDelay, 4.5.3 */
+
+void scan_enable(ctl *c, bool on)
+{
+    if (c->radio.owner == FOR_SCAN && !on) {
+        radio_off(c);
+    }
+    c->scan.on = on;
+    c->scan.requested = false;
+    c->scan.next = c->air->now;
+    c->scan.window_end = c->air->now;
+    c->scan.upper = c->scan.backoff = 1;
+    c->scan.good = c->scan.bad = 0;
+    c->scan.seen_n = 0;
+}
+
+static bool scan_running(const ctl *c) { return c->scan.on || c->scan.connecting; }
+
+/* A scan window opens, on the next channel.  4.4.3 */
+void scan_due(ctl *c)
+{
+    if (!scan_running(c)) {
+        return;
+    }
+    c->scan.channel = (uint8_t)(c->scan.channel >= 37 && c->scan.channel < 39
+                                    ? c->scan.channel + 1 : 37);
+    c->scan.window_end = c->scan.next + c->scan.window * 625u;
+    c->scan.next += c->scan.interval * 625u;
+    if (c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN) {
+        uint64_t end;
+        if (!medium_busy(c, &end)) {     /* a packet that has begun is heard to its end */
+            radio_off(c);
+        }
+    }
+}
+
+/* The radio is free: back to listening, if the window is open. */
+void scan_resume(ctl *c)
+{
+    if (scan_running(c) && c->air->now < c->scan.window_end) {
+        c->scan.requested = false;
+        radio_listen(c, FOR_SCAN, c->scan.channel, ADV_AA, c->scan.window_end);
+    }
+}
+
+void scan_sent(ctl *c)
+{
+    if (c->scan.joining) {
+        c->scan.joining = false;         /* the CONNECT_IND is out: the connection exists */
+        c->scan.connecting = false;
+        struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
+        link_begin(c, c->scan.link, true, &c->scan.peer, ll, c->air->now);
+    } else if (c->scan.requested) {
+        radio_listen(c, FOR_SCAN, c->scan.channel, ADV_AA, c->air->now + ANSWER_US);
+    }
+}
+
+/* No answer to the SCAN_REQ: two of them double the back-off.  4.4.3.2 */
+static void scan_failed(ctl *c)
+{
+    c->scan.good = 0;
+    if (++c->scan.bad == 2) {
+        c->scan.bad = 0;
+        c->scan.upper = c->scan.upper < 128 ? (uint8_t)(c->scan.upper * 2) : 255;
+    }
+    c->scan.backoff = (uint8_t)(1 + air_random_below(c->air, c->scan.upper));
+}
+
+static void scan_answered(ctl *c)
+{
+    c->scan.bad = 0;
+    if (++c->scan.good == 2) {
+        c->scan.good = 0;
+        c->scan.upper = c->scan.upper > 1 ? (uint8_t)(c->scan.upper / 2) : 1;
+    }
+    c->scan.backoff = (uint8_t)(1 + air_random_below(c->air, c->scan.upper));
+}
+
+/* The window, or the wait for an answer, is over. */
+void scan_quiet(ctl *c)
+{
+    if (c->scan.requested) {
+        scan_failed(c);
+        c->scan.requested = false;
+    }
+}
+
+/* SCAN_REQ: ScanA 6, AdvA 6.  2.3.2.1 */
+static void scan_ask(ctl *c, const struct address *a, uint64_t end)
+{
+    struct address own;
+    struct wr pdu = radio_pdu(c);
+    ctl_addr(c, c->scan.own_type, &own);
+    wr_u8(&pdu, (uint8_t)(SCAN_REQ | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0)));
+    wr_u8(&pdu, 12);
+    wr_bytes(&pdu, own.octet, 6);
+    wr_bytes(&pdu, a->octet, 6);
+    c->scan.requested = true;
+    c->scan.asked = *a;
+    radio_send(c, FOR_SCAN, end + T_IFS, c->scan.channel, ADV_AA, &pdu);
+}
+
+/* Whole steps of 1.25 ms until the first anchor, so that it does not meet the others. */
+static uint16_t join_offset(ctl *c, uint64_t end)
+{
+    uint16_t steps = c->scan.conn_min < 8 ? 1 : 8;
+    for (uint16_t offset = 0; offset + 1 < c->scan.conn_min; offset = (uint16_t)(offset + 1)) {
+        uint64_t at = end + WINDOW_DELAY_US + offset * 1250u;
+        bool near = false;
+        for (uint8_t i = 0; i < c->cfg.conns; i++) {
+            const struct link *l = &c->links[i];
+            uint64_t apart = (at > l->anchor ? at - l->anchor : l->anchor - at) %
+                             (l->used ? l->interval * 1250u : 1u);
+            near = near || (l->used && (apart < steps * 625u ||
+                                        l->interval * 1250u - apart < steps * 625u));
+        }
+        if (!near) {
+            return offset;
+        }
+    }
+    return 0;
+}
+
+/* An access address for data: neither the advertising one nor near it, no long runs of a bit.
+ * 2.1.2 */
+static uint32_t join_access_address(ctl *c)
+{
+    for (;;) {
+        uint32_t aa = air_random(c->air), runs = aa ^ aa >> 1;
+        unsigned changes = 0, longest = 0, run = 0;
+        for (unsigned b = 0; b < 31; b++) {
+            bool change = runs >> b & 1;
+            changes += change;
+            run = change ? 0 : run + 1;
+            longest = run > longest ? run : longest;
+        }
+        uint32_t differs = aa ^ ADV_AA;
+        bool near = (differs & (differs - 1)) == 0;
+        if (!near && longest < 6 && changes <= 24 && (runs >> 25 & 0x3f) &&
+            (aa & 0xff) != (aa >> 8 & 0xff)) {
+            return aa;
+        }
+    }
+}
+
+/* CONNECT_IND: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8, WinOffset u16,
+ * interval u16, latency u16, timeout u16, channel map 5, hop u5 and clock accuracy u3.  2.3.3.1 */
+static void scan_join(ctl *c, const struct address *a, uint64_t end)
+{
+    struct address own;
+    uint16_t offset = join_offset(c, end + radio_airtime(36) + T_IFS);
+    struct wr pdu = radio_pdu(c);
+    ctl_addr(c, c->scan.own_type, &own);
+    wr_u8(&pdu, (uint8_t)(CONNECT_IND | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0)));
+    wr_u8(&pdu, 34);
+    wr_bytes(&pdu, own.octet, 6);
+    wr_bytes(&pdu, a->octet, 6);
+    wr_le32(&pdu, join_access_address(c));
+    wr_le24(&pdu, air_random(c->air) & 0xffffff);
+    wr_u8(&pdu, 1);
+    wr_le16(&pdu, offset);
+    wr_le16(&pdu, c->scan.conn_min);
+    wr_le16(&pdu, c->scan.latency);
+    wr_le16(&pdu, c->scan.supervision);
+    wr_le32(&pdu, 0xffffffff);
+    wr_u8(&pdu, 0x1f);
+    wr_u8(&pdu, (uint8_t)(5 + air_random_below(c->air, 12)));
+    c->scan.joining = true;
+    radio_send(c, FOR_SCAN, end + T_IFS, c->scan.channel, ADV_AA, &pdu);
+}
+
+static bool address_is(const struct address *a, const struct address *b)
+{
+    return a->type == b->type && memcmp(a->octet, b->octet, 6) == 0;
+}
+
+/* The duplicate filter remembers some devices and PDU types, not their data.  4.4.3.5 */
+static bool scan_is_new(ctl *c, uint8_t type, const struct address *a)
+{
+    uint32_t hash = 2166136261u ^ type;
+    for (unsigned n = 0; n < 6; n++) {
+        hash = (hash ^ a->octet[n]) * 16777619u;
+    }
+    enum { SEEN = sizeof c->scan.seen / sizeof *c->scan.seen };
+    for (unsigned n = 0; n < c->scan.seen_n; n++) {
+        if (c->scan.seen[n] == hash) {
+            return false;
+        }
+    }
+    if (c->scan.seen_n < SEEN) {
+        c->scan.seen[c->scan.seen_n++] = hash;
+    }
+    return true;
+}
+
+/* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6, data. */
+static void scan_heard_adv(ctl *c, uint8_t type, const struct address *a, struct rd *in,
+                           int8_t rssi, uint64_t end)
+{
+    static const uint8_t kind[] = { [ADV_IND] = 0, [ADV_NONCONN_IND] = 3, [SCAN_RSP] = 4,
+                                    [ADV_SCAN_IND] = 2 };
+    uint8_t i;
+    bool room = end + T_IFS + 600 < link_next(c);          /* no connection event in the way */
+    if (c->scan.connecting && type == ADV_IND && address_is(a, &c->scan.peer) && room &&
+        link_free(c, &i)) {
+        c->scan.link = i;
+        scan_join(c, a, end);
+        return;
+    }
+    if (!c->scan.on) {
+        return;
+    }
+    size_t len = rd_left(in);
+    if (!c->scan.filter || scan_is_new(c, type, a)) {
+        evt_report(c, kind[type], a, rd_bytes(in, len), len, rssi);
+    }
+    bool scannable = type == ADV_IND || type == ADV_SCAN_IND;
+    if (c->scan.active && scannable && !c->scan.requested && room && --c->scan.backoff == 0) {
+        scan_ask(c, a, end);
+    }
+}
+
+void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t end)
+{
+    uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), type = head & 15;
+    struct address a = { head >> 6 & 1, { 0 } };
+    rd_copy(&pdu, a.octet, 6);
+    if (pdu.bad || rd_left(&pdu) != len - 6u || len > 37) {
+        return;
+    }
+    if (type == SCAN_RSP) {
+        if (!c->scan.requested || !address_is(&a, &c->scan.asked)) {
+            return;
+        }
+        scan_answered(c);
+        c->scan.requested = false;
+        radio_off(c);
+    } else if (type != ADV_IND && type != ADV_NONCONN_IND && type != ADV_SCAN_IND) {
+        return;
+    }
+    scan_heard_adv(c, type, &a, &pdu, rssi, end);
+}

@@ -1,0 +1,113 @@
+/* One controller's transceiver.  It does one thing at a time: waits to send, sends, or listens. */
+#include "ll.h"
+
+/* 1 Mb/s, uncoded: preamble 1, access address 4, PDU, CRC 3, each octet 8 us.  Vol 6, Part B, 2.1 */
+uint32_t radio_airtime(size_t pdu_len)
+{
+    return (uint32_t)(8 * (1 + 4 + pdu_len + 3));
+}
+
+/* Where the next PDU is written before it is sent. */
+struct wr radio_pdu(ctl *c)
+{
+    radio_off(c);
+    return wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
+}
+
+void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa,
+                const struct wr *pdu)
+{
+    struct flight *f = &c->radio.flight;
+    f->from = c;
+    f->channel = channel;
+    f->aa = aa;
+    f->len = (uint16_t)wr_len(pdu);
+    f->start = at;
+    f->end = at + radio_airtime(f->len);
+    c->radio.owner = owner;
+    c->radio.channel = channel;
+    c->radio.state = RADIO_WAIT;
+    c->radio.at = at;
+}
+
+void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint64_t until)
+{
+    radio_off(c);
+    c->radio.owner = owner;
+    c->radio.channel = channel;
+    c->radio.aa = aa;
+    c->radio.since = c->air->now;
+    c->radio.at = until;
+    c->radio.state = RADIO_RX;
+    medium_listen(c);
+}
+
+/* Breaks off whatever it does.  A packet that is cut off is heard by nobody. */
+void radio_off(ctl *c)
+{
+    if (c->radio.state == RADIO_RX) {
+        medium_deafen(c);
+    } else if (c->radio.state == RADIO_TX) {
+        struct flight **at = &c->air->flights[c->radio.channel];
+        while (*at && *at != &c->radio.flight) {
+            at = &(*at)->next;
+        }
+        if (*at) {
+            *at = c->radio.flight.next;
+        }
+    }
+    c->radio.state = RADIO_OFF;
+    c->radio.owner = FOR_NOBODY;
+}
+
+static void radio_sent(ctl *c)
+{
+    uint8_t owner = c->radio.owner;
+    medium_end(c);
+    c->radio.state = RADIO_OFF;
+    if (owner == FOR_ADV) {
+        adv_sent(c);
+    } else if (owner == FOR_SCAN) {
+        scan_sent(c);
+    } else if (owner == FOR_CONN) {
+        link_sent(c);
+    }
+}
+
+static void radio_quiet(ctl *c)
+{
+    uint64_t end;
+    if (medium_busy(c, &end) && end > c->air->now) {
+        c->radio.at = end + 1;           /* it has begun in time: hear it out */
+        return;
+    }
+    uint8_t owner = c->radio.owner;
+    radio_off(c);
+    if (owner == FOR_ADV) {
+        adv_quiet(c);
+    } else if (owner == FOR_SCAN) {
+        scan_quiet(c);
+    } else if (owner == FOR_CONN) {
+        link_quiet(c);
+    }
+}
+
+/* radio.at has come. */
+void radio_run(ctl *c)
+{
+    switch (c->radio.state) {
+    case RADIO_WAIT:
+        c->radio.state = RADIO_TX;
+        c->radio.at = c->radio.flight.end;
+        medium_begin(c);
+        break;
+    case RADIO_TX:
+        radio_sent(c);
+        break;
+    case RADIO_RX:
+        radio_quiet(c);
+        break;
+    default:
+        break;
+    }
+}

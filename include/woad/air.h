@@ -1,0 +1,79 @@
+/* The simulated radio: a medium, its clock, and controllers with a true link layer.
+ *
+ * Like the host it does no I/O and reads no clock.  A controller takes the HCI packets of a host by
+ * woad_air_rx() and gives its own by woad_air_tx().  Nothing happens between devices except inside
+ * woad_air_step().  Everything random comes from the seed: the same calls give the same packets. */
+#ifndef WOAD_AIR_H
+#define WOAD_AIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct woad_air;
+struct woad_air_controller;
+
+/* One packet on the air, as a sniffer with perfect ears hears it.  Valid during the call. */
+struct woad_air_packet {
+    uint64_t start_us;
+    uint8_t channel;                     /* 0 to 39, as the link layer counts them */
+    uint32_t access_address;
+    const uint8_t *pdu;                  /* header, payload */
+    uint16_t len;
+    int8_t power_dbm;
+};
+
+struct woad_air_config {
+    uint64_t seed;
+    uint16_t loss_per_mille;             /* packets lost for no reason, on every link: 0 to 1000 */
+    void (*sniff)(void *ctx, const struct woad_air_packet *packet);        /* may be NULL */
+    void *ctx;
+};
+
+struct woad_air_controller_config {
+    uint8_t address[6];                  /* public, least significant octet first; zero: none */
+    int32_t x_mm, y_mm;
+    int8_t tx_power_dbm;
+    uint8_t conns;                       /* connections at a time: 1 to 64 */
+    uint8_t acl_count;                   /* buffers for data from the host: 1 to 64 */
+    uint16_t acl_len;                    /* octets in each: 27 to 251 */
+    uint16_t queue;                      /* octets of events and data for the host: 2048 or more */
+};
+
+size_t woad_air_size(void);
+struct woad_air *woad_air_init(void *mem, size_t len, const struct woad_air_config *config);
+
+/* The air's clock, in microseconds from 0. */
+uint64_t woad_air_now(const struct woad_air *air);
+
+/* When something happens next, UINT64_MAX if nothing will. */
+uint64_t woad_air_next(const struct woad_air *air);
+
+/* Lets time pass until `until_us`, that instant included. */
+void woad_air_step(struct woad_air *air, uint64_t until_us);
+
+/* 0 if the config is not valid. */
+size_t woad_air_controller_size(const struct woad_air_controller_config *config);
+
+/* Puts a controller on the air, in memory that must live until woad_air_detach().  NULL when the
+ * config is not valid or the memory too small. */
+struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, size_t len,
+                                            const struct woad_air_controller_config *config);
+
+/* Switches it off at once: peers lose it by their supervision timeouts. */
+void woad_air_detach(struct woad_air_controller *c);
+
+/* Ends its connections as a host that goes away would: the peers are told within an interval.
+ * Call woad_air_idle() until it says so, then detach. */
+void woad_air_leave(struct woad_air_controller *c);
+bool woad_air_idle(const struct woad_air_controller *c);
+
+/* An HCI packet from the host, with its H4 type octet.  0; -11 when the queue to the host is too
+ * full to answer (give it again later); -74 for a packet that makes no sense. */
+int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len);
+
+/* The next HCI packet for the host; 0 when there is none.  At most WOAD_AIR_PACKET octets. */
+size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room);
+enum { WOAD_AIR_PACKET = 1 + 4 + 255 };
+
+#endif

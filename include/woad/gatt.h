@@ -1,0 +1,180 @@
+/* The Generic Attribute Profile: server and client. */
+#ifndef WOAD_GATT_H
+#define WOAD_GATT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "uuid.h"
+
+struct woad;
+
+enum {                                   /* ATT error codes.  Vol 3, Part F, 3.4.1.1 */
+    WOAD_ATT_OK                      = 0x00,
+    WOAD_ATT_INVALID_HANDLE          = 0x01,
+    WOAD_ATT_READ_NOT_PERMITTED      = 0x02,
+    WOAD_ATT_WRITE_NOT_PERMITTED     = 0x03,
+    WOAD_ATT_INVALID_PDU             = 0x04,
+    WOAD_ATT_INSUFFICIENT_AUTHENTICATION = 0x05,
+    WOAD_ATT_REQUEST_NOT_SUPPORTED   = 0x06,
+    WOAD_ATT_INVALID_OFFSET          = 0x07,
+    WOAD_ATT_INSUFFICIENT_AUTHORIZATION = 0x08,
+    WOAD_ATT_PREPARE_QUEUE_FULL      = 0x09,
+    WOAD_ATT_ATTRIBUTE_NOT_FOUND     = 0x0a,
+    WOAD_ATT_ATTRIBUTE_NOT_LONG      = 0x0b,
+    WOAD_ATT_INVALID_VALUE_LENGTH    = 0x0d,
+    WOAD_ATT_UNLIKELY                = 0x0e,
+    WOAD_ATT_INSUFFICIENT_ENCRYPTION = 0x0f,
+    WOAD_ATT_UNSUPPORTED_GROUP_TYPE  = 0x10,
+    WOAD_ATT_INSUFFICIENT_RESOURCES  = 0x11,
+    WOAD_ATT_VALUE_NOT_ALLOWED       = 0x13
+};
+
+enum {                                   /* characteristic properties.  Vol 3, Part G, 3.3.1.1 */
+    WOAD_PROP_BROADCAST        = 0x01,
+    WOAD_PROP_READ             = 0x02,
+    WOAD_PROP_WRITE_COMMAND    = 0x04,
+    WOAD_PROP_WRITE            = 0x08,
+    WOAD_PROP_NOTIFY           = 0x10,
+    WOAD_PROP_INDICATE         = 0x20
+};
+
+enum { WOAD_ATT_VALUE_MAX = 512 };       /* octets.  Vol 3, Part F, 3.2.9 */
+
+/* --- server (feature woad_gatt_server) ------------------------------------------------------- */
+
+enum woad_attr_kind {
+    WOAD_ATTR_PRIMARY,
+    WOAD_ATTR_SECONDARY,
+    WOAD_ATTR_CHARACTERISTIC,            /* the declaration; its value follows at the next handle */
+    WOAD_ATTR_VALUE,
+    WOAD_ATTR_DESCRIPTOR,
+    WOAD_ATTR_CCCD                       /* kept by the host, per connection */
+};
+
+enum {                                   /* struct woad_attr.perm */
+    WOAD_PERM_READ               = 0x01,
+    WOAD_PERM_WRITE              = 0x02,
+    WOAD_PERM_READ_ENCRYPTED     = 0x04,
+    WOAD_PERM_READ_AUTHENTICATED = 0x08,
+    WOAD_PERM_WRITE_ENCRYPTED    = 0x10,
+    WOAD_PERM_WRITE_AUTHENTICATED = 0x20
+};
+
+/* One attribute.  A database is made of arrays of these, in flash where they are constant; an
+ * array costs no RAM per attribute, and a handle is found by an index.
+ *
+ * uuid: of the service, of the characteristic (the same for its declaration and its value) or of
+ *   the descriptor; not used for a CCCD.
+ * value, len: a value that never changes.  With value NULL the application answers: a read raises
+ *   WOAD_EV_GATT_READ, a write always WOAD_EV_GATT_WRITE. */
+struct woad_attr {
+    const struct woad_uuid *uuid;
+    const void *value;
+    uint16_t len;
+    uint8_t kind;                        /* enum woad_attr_kind */
+    uint8_t props;                       /* of WOAD_ATTR_CHARACTERISTIC */
+    uint8_t perm;
+};
+
+#define WOAD_PRIMARY(uuid_)   { uuid_, NULL, 0, WOAD_ATTR_PRIMARY, 0, WOAD_PERM_READ }
+#define WOAD_SECONDARY(uuid_) { uuid_, NULL, 0, WOAD_ATTR_SECONDARY, 0, WOAD_PERM_READ }
+/* A characteristic whose value the application answers, and one with a constant value. */
+#define WOAD_CHARACTERISTIC(uuid_, props_, perm_) \
+    { uuid_, NULL, 0, WOAD_ATTR_CHARACTERISTIC, props_, WOAD_PERM_READ }, \
+    { uuid_, NULL, 0, WOAD_ATTR_VALUE, 0, perm_ }
+#define WOAD_CHARACTERISTIC_CONST(uuid_, value_, len_) \
+    { uuid_, NULL, 0, WOAD_ATTR_CHARACTERISTIC, WOAD_PROP_READ, WOAD_PERM_READ }, \
+    { uuid_, value_, len_, WOAD_ATTR_VALUE, 0, WOAD_PERM_READ }
+#define WOAD_DESCRIPTOR(uuid_, perm_) { uuid_, NULL, 0, WOAD_ATTR_DESCRIPTOR, 0, perm_ }
+#define WOAD_CCCD { NULL, NULL, 0, WOAD_ATTR_CCCD, 0, WOAD_PERM_READ | WOAD_PERM_WRITE }
+
+/* Adds an array of attributes behind those already there.  The array must live until
+ * woad_gatt_clear() or woad_stop().  *first gets the handle of its first attribute.
+ * The Generic Access and Generic Attribute services are there already, handles 1 to 9.
+ * WOAD_EINVAL when it does not begin with a service, a characteristic has no value, or handles run
+ * out; WOAD_ENOMEM when the table of arrays (config.attr_tables) is full; WOAD_EBUSY while
+ * a connection exists. */
+int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first);
+
+/* Takes away all that was added.  WOAD_EBUSY while a connection exists. */
+int woad_gatt_clear(struct woad *h);
+
+/* The device name, characteristic 0x2A00: up to 31 octets, copied.  May be set at any time. */
+int woad_gatt_set_name(struct woad *h, const uint8_t *name, size_t len);
+size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
+
+/* Answers the WOAD_EV_GATT_READ or WOAD_EV_GATT_WRITE (a request) of `conn`, from inside the event
+ * or later; within 30 s, or the client gives up.  err is 0 or an ATT error code; for a read, data
+ * is the whole value, from offset 0: the host cuts it to what was asked for.
+ * WOAD_ENOTCONN; WOAD_EALREADY when nothing waits for an answer. */
+int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
+
+/* Sends a notification, whether or not the client asked for any.  At most ATT_MTU - 3 octets are
+ * sent, the rest is cut off.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EAGAIN when the connection's queue
+ * is full: WOAD_EV_TX_READY follows when there is room again. */
+int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                     size_t len);
+
+/* The same as an indication; one at a time is on the way, more wait in the queue.
+ * WOAD_EV_INDICATED follows for each. */
+int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                       size_t len);
+
+/* What the client wrote to the CCCD that follows `value_handle`: bit 0 notifications, bit 1
+ * indications; 0 if there is none. */
+uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle);
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+/* The ATT_MTU offered from now on: 23 to config.mtu.  WOAD_EINVAL. */
+int woad_set_mtu(struct woad *h, uint16_t mtu);
+uint16_t woad_mtu(const struct woad *h);
+
+/* --- client (feature woad_gatt_client) ------------------------------------------------------- */
+
+/* Every call below queues a procedure on the connection; they run one after the other, in order.
+ * Each ends with exactly one WOAD_EV_GATTC_DONE.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EAGAIN when the
+ * queue is full: WOAD_EV_TX_READY follows when there is room again. */
+
+enum woad_gattc_op {                     /* which procedure an event belongs to */
+    WOAD_GATTC_MTU,
+    WOAD_GATTC_SERVICES,
+    WOAD_GATTC_CHARACTERISTICS,
+    WOAD_GATTC_DESCRIPTORS,
+    WOAD_GATTC_READ,
+    WOAD_GATTC_WRITE,
+    WOAD_GATTC_WRITE_LONG,
+    WOAD_GATTC_WRITE_RELIABLE
+};
+
+/* Offers woad_mtu(); WOAD_EV_MTU follows on success.  WOAD_EALREADY when this side has taken part
+ * in an exchange on this connection. */
+int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn);
+
+/* Primary services, all or those of one UUID: WOAD_EV_SERVICE for each. */
+int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid);
+
+/* Characteristics declared in start..end, all or of one UUID: WOAD_EV_CHARACTERISTIC for each. */
+int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
+                               const struct woad_uuid *uuid);
+
+/* Every attribute in start..end with its type: WOAD_EV_DESCRIPTOR for each. */
+int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
+
+/* The whole value, however long: WOAD_EV_READ for each part. */
+int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle);
+
+/* op WOAD_GATTC_WRITE: one Write Request; WOAD_EINVAL when longer than ATT_MTU - 3.
+ * op WOAD_GATTC_WRITE_LONG: prepared in parts and executed, up to 512 octets.
+ * op WOAD_GATTC_WRITE_RELIABLE: the same, every echo compared; a difference cancels the write and
+ *    the status is WOAD_EBADMSG.  The data are copied. */
+int woad_gattc_write(struct woad *h, uint16_t conn, enum woad_gattc_op op, uint16_t handle,
+                     const void *data, size_t len);
+
+/* Write Command: no answer, no event.  WOAD_EINVAL when longer than ATT_MTU - 3. */
+int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                             size_t len);
+
+#endif

@@ -1,0 +1,169 @@
+/* Woad: a Bluetooth LE host in C.
+ *
+ * One instance lives in memory the caller gives.  HCI packets go in by woad_rx(), time by
+ * woad_poll(); HCI packets come out by woad_tx(), events by one callback.  Nothing here does I/O,
+ * reads a clock, takes a lock or allocates.
+ *
+ *     struct woad *h = woad_init(mem, sizeof mem, &config);
+ *     woad_start(h);
+ *     for (;;) {
+ *         while ((n = woad_tx(h, packet, sizeof packet)) > 0) { ... write it ... }
+ *         uint32_t ms = woad_poll(h, now_ms());
+ *         ... wait for a packet, at most ms milliseconds ...
+ *         if (got one) woad_rx(h, packet, n);
+ *     }
+ *
+ * Call woad_tx() until it gives 0 after any other call.  Every function may be called from inside
+ * the event callback. */
+#ifndef WOAD_WOAD_H
+#define WOAD_WOAD_H
+
+#include "gap.h"
+#include "gatt.h"
+
+/* The caller's mistakes and the host's own limits: negative, and nothing has changed. */
+enum {
+    WOAD_ENOENT    = -2,
+    WOAD_EIO       = -5,                 /* the controller failed */
+    WOAD_EAGAIN    = -11,                /* full for the moment: wait for WOAD_EV_TX_READY */
+    WOAD_ENOMEM    = -12,                /* full: a capacity of the config */
+    WOAD_EBUSY     = -16,
+    WOAD_ENODEV    = -19,                /* not started */
+    WOAD_EINVAL    = -22,
+    WOAD_EBADMSG   = -74,                /* the peer's or the controller's bytes make no sense */
+    WOAD_ENOTSUP   = -95,                /* the feature is not in config.features */
+    WOAD_EISCONN   = -106,
+    WOAD_ENOTCONN  = -107,
+    WOAD_ETIMEDOUT = -110,
+    WOAD_EALREADY  = -114,
+    WOAD_ECANCELED = -125
+};
+
+struct woad_event;
+struct woad_feature;
+
+/* What is not named in config.features is not linked. */
+extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, woad_gatt_server,
+    woad_gatt_client;
+
+/* Copied by woad_init(); `features` must live as long as the instance. */
+struct woad_config {
+    const struct woad_feature *const *features;  /* ends with NULL */
+    void (*event)(void *ctx, struct woad *h, const struct woad_event *ev);
+    void *ctx;
+    uint8_t conns;               /* connections at a time: 1 to 255 */
+    uint8_t attr_tables;         /* calls of woad_gatt_add() */
+    uint8_t subscriptions;       /* CCCDs that differ from 0, per connection */
+    uint8_t procedures;          /* client procedures waiting, per connection: 1 or more */
+    uint16_t mtu;                /* largest ATT_MTU: 23 to 527 */
+    uint16_t tx_queue;           /* octets of notifications and commands waiting, per connection */
+    uint16_t request_queue;      /* octets of writes waiting for their turn, per connection */
+    uint16_t prepare_queue;      /* octets a client may prepare, per connection */
+};
+
+/* Octets that woad_init() needs for this config; 0 if the config is not valid. */
+size_t woad_size(const struct woad_config *config);
+
+/* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the
+ * config is not valid.  The instance ends when the memory does. */
+struct woad *woad_init(void *mem, size_t len, const struct woad_config *config);
+
+/* Resets the controller and brings it up: WOAD_EV_UP or WOAD_EV_DOWN follows.
+ * WOAD_EALREADY when started. */
+int woad_start(struct woad *h);
+
+/* Ends advertising, scanning and all connections, and resets the controller: WOAD_EV_DISCONNECT for
+ * each connection, then WOAD_EV_DOWN with error 0.  WOAD_ENODEV when not started. */
+int woad_stop(struct woad *h);
+
+/* The transport is gone: everything ends at once, with its events, then WOAD_EV_DOWN. */
+void woad_fail(struct woad *h, int error);
+
+/* One HCI packet from the controller with its H4 type octet.  Returns 0, or WOAD_EBADMSG for one
+ * that makes no sense; it had no effect then. */
+int woad_rx(struct woad *h, const uint8_t *packet, size_t len);
+
+/* Writes the next HCI packet for the controller, with its H4 type octet.  Returns its length, 0 for
+ * none.  WOAD_TX_ROOM octets are enough for any packet; with less, commands may have to wait. */
+size_t woad_tx(struct woad *h, uint8_t *buf, size_t room);
+enum { WOAD_TX_ROOM = 1 + 3 + 255 };
+
+/* Acts on what is due.  now_ms may wrap.  Returns the milliseconds until it must be called again,
+ * WOAD_FOREVER if nothing waits. */
+uint32_t woad_poll(struct woad *h, uint32_t now_ms);
+#define WOAD_FOREVER UINT32_MAX
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+enum woad_event_type {
+    WOAD_EV_UP,                  /* the controller is ready */
+    WOAD_EV_DOWN,                /* stopped, or failed: down.error */
+    WOAD_EV_ADV_STARTED,
+    WOAD_EV_ADV_FAILED,          /* adv.status */
+    WOAD_EV_ADV_STOPPED,
+    WOAD_EV_REPORT,              /* report */
+    WOAD_EV_SCAN_DONE,           /* scan.status */
+    WOAD_EV_CONNECT,             /* connect */
+    WOAD_EV_CONNECT_FAILED,      /* connect_failed */
+    WOAD_EV_DISCONNECT,          /* disconnect; conn is not valid any more */
+    WOAD_EV_CONN_UPDATE,         /* conn_update */
+    WOAD_EV_TX_READY,            /* a queue that was full has room */
+    WOAD_EV_MTU,                 /* mtu */
+    WOAD_EV_GATT_READ,           /* gatt_read: answer with woad_gatt_answer() */
+    WOAD_EV_GATT_WRITE,          /* gatt_write: the same if need_answer */
+    WOAD_EV_SUBSCRIBE,           /* subscribe */
+    WOAD_EV_INDICATED,           /* done: an indication was confirmed, or was not */
+    WOAD_EV_SERVICE,             /* service */
+    WOAD_EV_CHARACTERISTIC,      /* characteristic */
+    WOAD_EV_DESCRIPTOR,          /* descriptor */
+    WOAD_EV_READ,                /* value: a part of what was read */
+    WOAD_EV_NOTIFIED,            /* value: a notification */
+    WOAD_EV_INDICATION,          /* value: an indication; confirmed by the host */
+    WOAD_EV_GATTC_DONE           /* done: the procedure has ended */
+};
+
+/* Pointers are valid until the callback returns.  `conn` is WOAD_NO_CONN where none is meant.
+ * A status is 0, a positive code from the peer or the controller (HCI or ATT, as said), or one of
+ * the negative WOAD_E… when the host itself ended it. */
+struct woad_event {
+    enum woad_event_type type;
+    uint16_t conn;
+    union {
+        struct { int error; } down;
+        struct { int status; } adv, scan;                         /* HCI */
+        struct {
+            struct woad_addr addr;
+            uint8_t kind;                /* 0 ADV_IND 1 DIRECT 2 SCAN_IND 3 NONCONN 4 SCAN_RSP */
+            int8_t rssi;                 /* dBm, 127: not known */
+            const uint8_t *data;
+            uint8_t len;
+        } report;
+        struct { struct woad_addr peer; bool central; } connect;
+        struct { struct woad_addr peer; int status; } connect_failed;   /* HCI, ETIMEDOUT, ECANCELED */
+        struct { struct woad_addr peer; bool central; uint8_t reason; } disconnect;    /* HCI */
+        struct {
+            int status;                                           /* HCI, or L2CAP's 1: rejected */
+            uint16_t interval_1250us, latency, supervision_10ms;
+        } conn_update;
+        struct { uint16_t mtu; } mtu;
+        struct { uint16_t handle, offset; } gatt_read;
+        struct {
+            uint16_t handle, offset;
+            const uint8_t *data;
+            uint16_t len;
+            bool need_answer;
+        } gatt_write;
+        struct { uint16_t value_handle, cccd; } subscribe;
+        struct { uint16_t start, end; struct woad_uuid uuid; } service;
+        struct {
+            uint16_t declaration, value, end;
+            uint8_t props;
+            struct woad_uuid uuid;
+        } characteristic;
+        struct { uint16_t handle; struct woad_uuid uuid; } descriptor;
+        struct { uint16_t handle, offset; const uint8_t *data; uint16_t len; } value;
+        struct { enum woad_gattc_op op; uint16_t handle; int status; } done;           /* ATT */
+    } u;
+};
+
+#endif

@@ -1,0 +1,184 @@
+/* ACL data: fragments in and out, and the controller's buffers.  Vol 4, Part E, 5.4.2 */
+#include "host.h"
+
+enum { ACL_HDR = 5, L2CAP_HDR = 4 };     /* with the H4 type octet; len u16, cid u16 */
+enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
+enum { CID_SIGNALLING = 5 };
+
+/* A whole frame at `in`. */
+static void acl_frame(struct woad *h, uint16_t i, struct rd in)
+{
+    rd_le16(&in);
+    uint16_t cid = rd_le16(&in);
+    l2cap_rx(h, i, cid, &in);
+}
+
+/* A frame longer than any channel of ours takes is dropped; on the signalling channel it is
+ * answered.  Vol 3, Part A, 4.1 */
+static void acl_too_long(struct woad *h, uint16_t i, struct rd in)
+{
+    struct conn *c = &h->conns[i];
+    rd_le16(&in);
+    uint16_t cid = rd_le16(&in);
+    rd_u8(&in);
+    uint8_t id = rd_u8(&in);
+    if (cid == CID_SIGNALLING && !in.bad) {
+        sig_too_long(h, i, id);
+    }
+    c->rx_len = 0;
+    c->rx_skip = true;
+}
+
+/* The first fragment of a frame: used where it lies if it is all there.  Vol 3, Part A, 7.2.1 */
+static void acl_start(struct woad *h, uint16_t i, struct rd *in)
+{
+    struct conn *c = &h->conns[i];
+    struct rd head = *in;
+    size_t n = rd_left(in);
+    size_t need = (size_t)rd_le16(&head) + L2CAP_HDR;
+    c->rx_len = 0;
+    c->rx_skip = false;
+    if (head.bad) {
+        need = 0;                        /* not even the length yet: it comes with the next */
+    } else if (n > need) {
+        c->rx_skip = true;               /* more than it says: Vol 3, Part A, 7.2.1 drops it */
+        return;
+    } else if (n == need) {
+        acl_frame(h, i, *in);
+        return;
+    } else if (need > h->cfg.mtu + (size_t)L2CAP_HDR) {
+        acl_too_long(h, i, *in);
+        return;
+    }
+    memcpy(c->rx, in->p, n);
+    c->rx_len = (uint16_t)n;
+    c->rx_need = (uint16_t)need;
+}
+
+static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
+{
+    struct conn *c = &h->conns[i];
+    size_t n = rd_left(in), room = (size_t)h->cfg.mtu + L2CAP_HDR - c->rx_len;
+    if (c->rx_skip || !c->rx_len) {
+        return;                          /* nothing that this could continue */
+    }
+    if (n > room || (c->rx_need && n > (size_t)(c->rx_need - c->rx_len))) {
+        c->rx_len = 0;
+        return;
+    }
+    memcpy(c->rx + c->rx_len, in->p, n);
+    c->rx_len = (uint16_t)(c->rx_len + n);
+    if (!c->rx_need && c->rx_len >= 2) {
+        size_t need = (size_t)(c->rx[0] | c->rx[1] << 8) + L2CAP_HDR;
+        if (need > h->cfg.mtu + (size_t)L2CAP_HDR || need < c->rx_len) {
+            c->rx_len = 0;
+            return;
+        }
+        c->rx_need = (uint16_t)need;
+    }
+    if (c->rx_len && c->rx_len == c->rx_need) {
+        struct rd frame = rd_of(c->rx, c->rx_len);
+        c->rx_len = 0;
+        acl_frame(h, i, frame);
+    }
+}
+
+/* handle u12, pb u2, bc u2, len u16, fragment.  5.4.2 */
+int acl_rx(struct woad *h, struct rd *in)
+{
+    uint16_t head = rd_le16(in), len = rd_le16(in), i;
+    if (in->bad || len != rd_left(in)) {
+        return WOAD_EBADMSG;
+    }
+    struct conn *c = conn_by_handle(h, head & 0xfff, &i);
+    if (!c) {
+        return 0;                        /* late, for a connection that is gone */
+    }
+    switch (head >> 12 & 3) {
+    case PB_CONTINUE:
+        if (len) {
+            acl_continue(h, i, in);
+        }
+        return 0;
+    case PB_START:
+    case PB_START_TO_CONTROLLER:         /* some controllers send it this way round */
+        if (len) {
+            acl_start(h, i, in);
+        }
+        return 0;
+    default:
+        return WOAD_EBADMSG;
+    }
+}
+
+static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
+{
+    struct wr out = wr_of(buf, ACL_HDR);
+    wr_u8(&out, H4_ACL);
+    wr_le16(&out, (uint16_t)(handle | pb << 12));
+    wr_le16(&out, (uint16_t)len);
+}
+
+/* The next fragment of the frame in c->tx. */
+static size_t acl_tx_fragment(struct woad *h, struct conn *c, uint8_t *buf, size_t room)
+{
+    size_t n = (size_t)(c->tx_len - c->tx_off);
+    n = n < h->hci.acl_len ? n : h->hci.acl_len;
+    n = n < room - ACL_HDR ? n : room - ACL_HDR;
+    acl_head(buf, c->handle, c->tx_off ? PB_CONTINUE : PB_START_TO_CONTROLLER, n);
+    memcpy(buf + ACL_HDR, c->tx + c->tx_off, n);
+    c->tx_off = (uint16_t)(c->tx_off + n);
+    if (c->tx_off == c->tx_len) {
+        c->tx_off = c->tx_len = 0;
+    }
+    return ACL_HDR + n;
+}
+
+/* Asks the layers for a frame.  One that fits a single packet is written where the packet goes,
+ * without a copy. */
+static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
+{
+    struct conn *c = &h->conns[i];
+    if (c->tx_len) {
+        return acl_tx_fragment(h, c, buf, room);
+    }
+    bool direct = (size_t)ACL_HDR + L2CAP_HDR + h->cfg.mtu <= room &&
+                  h->hci.acl_len >= L2CAP_HDR + h->cfg.mtu;
+    uint8_t *frame = direct ? buf + ACL_HDR : c->tx;
+    struct wr body = wr_of(frame + L2CAP_HDR, h->cfg.mtu);
+    uint16_t cid = l2cap_tx(h, i, &body);
+    if (!cid) {
+        return 0;
+    }
+    size_t len = wr_len(&body) + L2CAP_HDR;
+    struct wr head = wr_of(frame, L2CAP_HDR);
+    wr_le16(&head, (uint16_t)wr_len(&body));
+    wr_le16(&head, cid);
+    if (direct) {
+        acl_head(buf, c->handle, PB_START_TO_CONTROLLER, len);
+        return ACL_HDR + len;
+    }
+    c->tx_len = (uint16_t)len;
+    c->tx_off = 0;
+    return acl_tx_fragment(h, c, buf, room);
+}
+
+/* Connections in turn, each a packet, while the controller has buffers. */
+size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
+{
+    if (!h->hci.acl_free || room < ACL_HDR + 27) {
+        return 0;
+    }
+    for (uint16_t n = 0; n < h->cfg.conns; n++) {
+        uint16_t i = (uint16_t)((h->turn + n) % h->cfg.conns);
+        struct conn *c = &h->conns[i];
+        size_t len = c->state == CONN_OPEN ? acl_tx_conn(h, i, buf, room) : 0;
+        if (len) {
+            c->in_controller++;
+            h->hci.acl_free--;
+            h->turn = (uint16_t)((i + 1) % h->cfg.conns);
+            return len;
+        }
+    }
+    return 0;
+}

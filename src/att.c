@@ -1,0 +1,157 @@
+/* The attribute protocol's bearer: which role an opcode is for, and what may be sent when.
+ * Vol 3, Part F, 3.3 */
+#include "host.h"
+
+void att_open(struct woad *h, uint16_t i)
+{
+    struct att_bearer *b = &h->conns[i].att;
+    struct fifo queue = b->queue;
+    queue.head = queue.used = 0;
+    *b = (struct att_bearer){ .mtu = ATT_MTU_DEFAULT, .queue = queue };
+}
+
+/* Requests, commands and confirmations are even: they go to a server.  Responses, notifications and
+ * indications are odd: they go to a client.  3.4.8 */
+void att_rx(struct woad *h, uint16_t i, struct rd *in)
+{
+    uint8_t op = rd_u8(in);
+    struct att_bearer *b = &h->conns[i].att;
+    if (in->bad || rd_left(in) >= b->mtu) {
+        return;                          /* longer than ATT_MTU: not a PDU of this bearer */
+    }
+    const struct att_role *role = op & 1 ? h->att_client : h->att_server;
+    if (op == ATT_CONFIRM) {
+        if (rd_done(in) && b->indicated) {
+            uint16_t handle = b->indicated;
+            b->indicated = 0;
+            b->indicate_due = 0;
+            struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn_number(h, i),
+                                     .u.done = { .handle = handle } };
+            emit(h, &ev);
+        }
+    } else if (role) {
+        role->rx(h, i, op, in);
+    }
+}
+
+/* The first of the queue, unless it is an indication and one is unconfirmed.  3.4.7 */
+static bool att_tx_queue(struct woad *h, uint16_t i, struct wr *out)
+{
+    struct att_bearer *b = &h->conns[i].att;
+    uint16_t len = fifo_front(&b->queue);
+    if (!len) {
+        return false;
+    }
+    bool indication = fifo_front_octet(&b->queue, 0) == ATT_INDICATE;
+    if (indication && b->indicated) {
+        return false;
+    }
+    if (indication) {
+        b->indicated = (uint16_t)(fifo_front_octet(&b->queue, 1) |
+                                  fifo_front_octet(&b->queue, 2) << 8);
+        b->indicate_due = deadline_in(h->now, ATT_TIMEOUT_MS);
+    }
+    fifo_read(&b->queue, 0, len, out);
+    fifo_drop(&b->queue);
+    att_room(h, i);
+    return true;
+}
+
+/* Answers first, then our request, then what was queued. */
+bool att_tx(struct woad *h, uint16_t i, struct wr *out)
+{
+    *out = wr_of(out->base, least((uint32_t)wr_room(out), h->conns[i].att.mtu));
+    return (h->att_server && h->att_server->tx(h, i, out)) ||
+           (h->att_client && h->att_client->tx(h, i, out)) || att_tx_queue(h, i, out);
+}
+
+/* A caller was told to wait. */
+void att_room(struct woad *h, uint16_t i)
+{
+    struct att_bearer *b = &h->conns[i].att;
+    if (b->queue_full) {
+        b->queue_full = false;
+        emit_conn(h, WOAD_EV_TX_READY, i);
+    }
+}
+
+/* Queues { op u8, handle u16, value }, the value cut at the MTU. */
+int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const void *data,
+              size_t len)
+{
+    struct att_bearer *b = &h->conns[i].att;
+    uint8_t head[3] = { op, (uint8_t)handle, (uint8_t)(handle >> 8) };
+    size_t most = b->mtu - 3u;
+    len = len < most ? len : most;
+    if (!fifo_has_room(&b->queue, sizeof head + len)) {
+        b->queue_full = true;
+        return WOAD_EAGAIN;
+    }
+    fifo_put(&b->queue, head, sizeof head, data, len);
+    return 0;
+}
+
+void att_set_mtu(struct woad *h, uint16_t i, uint16_t peer)
+{
+    struct att_bearer *b = &h->conns[i].att;
+    uint16_t mtu = peer < h->mtu ? peer : h->mtu;
+    b->mtu = mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu;
+    b->mtu_exchanged = true;
+    struct woad_event ev = { .type = WOAD_EV_MTU, .conn = conn_number(h, i),
+                             .u.mtu = { b->mtu } };
+    emit(h, &ev);
+}
+
+/* After a transaction timeout nothing more may be sent: the connection is of no use.  3.3.3 */
+void att_timed_out(struct woad *h, uint16_t i)
+{
+    woad_disconnect(h, conn_number(h, i), WOAD_HCI_REMOTE_USER_TERMINATED);
+}
+
+static void att_indicated(struct woad *h, uint16_t i, uint16_t handle, int status)
+{
+    struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn_number(h, i),
+                             .u.done = { .handle = handle, .status = status } };
+    emit(h, &ev);
+}
+
+uint32_t att_due(struct woad *h)
+{
+    uint32_t left = WOAD_FOREVER;
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        struct conn *c = &h->conns[i];
+        uint32_t mine = c->state != CONN_FREE ? deadline_left(c->att.indicate_due, h->now)
+                                              : WOAD_FOREVER;
+        if (mine == 0) {
+            uint16_t handle = c->att.indicated;
+            c->att.indicate_due = 0;
+            c->att.indicated = 0;
+            att_timed_out(h, i);
+            att_indicated(h, i, handle, WOAD_ETIMEDOUT);
+        } else {
+            left = least(left, mine);
+        }
+    }
+    return left;
+}
+
+/* The connection is going: every indication, sent or queued, ends. */
+void att_close(struct woad *h, uint16_t i, int status)
+{
+    struct att_bearer *b = &h->conns[i].att;
+    uint16_t handle = b->indicated;
+    b->indicated = 0;
+    b->indicate_due = 0;
+    if (handle) {
+        att_indicated(h, i, handle, status);
+    }
+    while (fifo_front(&b->queue)) {
+        bool indication = fifo_front_octet(&b->queue, 0) == ATT_INDICATE;
+        handle = (uint16_t)(fifo_front_octet(&b->queue, 1) |
+                            fifo_front_octet(&b->queue, 2) << 8);
+        fifo_drop(&b->queue);
+        if (indication) {
+            att_indicated(h, i, handle, status);
+        }
+    }
+}

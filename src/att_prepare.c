@@ -1,0 +1,126 @@
+/* Prepared writes: parts are kept until Execute, then written in order.  Vol 3, Part F, 3.4.6
+ *
+ * Kept as { handle u16, offset u16, len u16, data }; a part that continues the one before it is
+ * joined to it, so that a long value written in order becomes one write. */
+#include "gatt_server.h"
+
+enum { PART_HDR = 6 };
+
+static uint16_t part_u16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+
+static bool part_keep(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset,
+                      const uint8_t *data, size_t len)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    uint8_t *last = s->prepared + s->prepared_last;
+    bool joins = s->prepared_len && part_u16(last) == handle &&
+                 part_u16(last + 2) + (uint32_t)part_u16(last + 4) == offset;
+    struct wr out = wr_of(s->prepared + s->prepared_len,
+                          (size_t)(h->cfg.prepare_queue - s->prepared_len));
+    if (wr_room(&out) < len + (joins ? 0 : PART_HDR)) {
+        return false;
+    }
+    if (joins) {
+        struct wr total = wr_of(last + 4, 2);
+        wr_le16(&total, (uint16_t)(part_u16(last + 4) + len));
+    } else {
+        s->prepared_last = s->prepared_len;
+        wr_le16(&out, handle);
+        wr_le16(&out, offset);
+        wr_le16(&out, (uint16_t)len);
+    }
+    wr_bytes(&out, data, len);
+    s->prepared_len = (uint16_t)(s->prepared_len + wr_len(&out));
+    return true;
+}
+
+/* ATT_PREPARE_WRITE_REQ: handle u16, offset u16, part.  The answer is the same again.  3.4.6.1 */
+int att_rx_prepare(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    uint16_t handle = rd_le16(in), offset = rd_le16(in);
+    if (in->bad) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    if (!h->cfg.prepare_queue) {
+        return WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    }
+    s->handle = handle;
+    size_t len = rd_left(in);
+    const uint8_t *part = rd_bytes(in, len);
+    const struct woad_attr *a = db_at(h->gatts, handle);
+    int err = a ? att_may_write(a) : WOAD_ATT_INVALID_HANDLE;
+    if (err) {
+        return err;
+    }
+    if (!part_keep(h, i, handle, offset, part, len)) {
+        return WOAD_ATT_PREPARE_QUEUE_FULL;
+    }
+    wr_le16(out, handle);
+    wr_le16(out, offset);
+    wr_bytes(out, part, len);
+    return 0;
+}
+
+/* A value ends at 512 octets, wherever it begins.  Known before anything is written. */
+static int parts_check(struct gatts_conn *s)
+{
+    for (size_t at = 0; at < s->prepared_len;) {
+        const uint8_t *part = s->prepared + at;
+        uint16_t offset = part_u16(part + 2), len = part_u16(part + 4);
+        if ((uint32_t)offset + len > WOAD_ATT_VALUE_MAX) {
+            s->handle = part_u16(part);
+            return offset > WOAD_ATT_VALUE_MAX ? WOAD_ATT_INVALID_OFFSET
+                                               : WOAD_ATT_INVALID_VALUE_LENGTH;
+        }
+        at += (size_t)PART_HDR + len;
+    }
+    return 0;
+}
+
+/* Writes the next part; 0 when all are written. */
+int att_execute_next(struct woad *h, uint16_t i)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    while (s->executing < s->prepared_len) {
+        const uint8_t *part = s->prepared + s->executing;
+        uint16_t handle = part_u16(part), offset = part_u16(part + 2), len = part_u16(part + 4);
+        s->executing = (uint16_t)(s->executing + PART_HDR + len);
+        s->handle = handle;
+        struct rd value = rd_of(part + PART_HDR, len);
+        const struct woad_attr *a = db_at(h->gatts, handle);
+        if (a && a->kind == WOAD_ATTR_CCCD) {
+            int err = offset ? WOAD_ATT_INVALID_OFFSET : db_set_cccd(h, i, handle, &value);
+            if (err) {
+                s->prepared_len = 0;
+                return err;
+            }
+            continue;
+        }
+        s->waiting = true;
+        struct woad_event ev = { .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, i),
+                                 .u.gatt_write = { handle, offset, value.p, len, true } };
+        emit(h, &ev);
+        return ATT_LATER;
+    }
+    s->prepared_len = 0;
+    return 0;
+}
+
+/* ATT_EXECUTE_WRITE_REQ: flags u8: 0 cancel, 1 write.  3.4.6.3 */
+int att_rx_execute(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    uint8_t flags = rd_u8(in);
+    (void)out;
+    if (!rd_done(in) || flags > 1) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    int err = flags ? parts_check(s) : 0;
+    if (!flags || err) {
+        s->prepared_len = 0;
+        return err;
+    }
+    s->executing = 0;
+    return att_execute_next(h, i);
+}

@@ -1,0 +1,430 @@
+/* The attribute server: requests in, one answer each.  Vol 3, Part F, 3.4
+ *
+ * A handler writes the response's body into `out` and returns 0, an ATT error code, or ATT_LATER
+ * when the application will answer.  Only att_server_done() builds an Error Response. */
+#include "gatt_server.h"
+
+static int att_may_read(const struct woad_attr *a)
+{
+    if (!(a->perm & WOAD_PERM_READ)) {
+        return WOAD_ATT_READ_NOT_PERMITTED;
+    }
+    if (a->perm & (WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHENTICATED)) {
+        return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+    }
+    return 0;
+}
+
+int att_may_write(const struct woad_attr *a)
+{
+    if (!(a->perm & WOAD_PERM_WRITE)) {
+        return WOAD_ATT_WRITE_NOT_PERMITTED;
+    }
+    if (a->perm & (WOAD_PERM_WRITE_ENCRYPTED | WOAD_PERM_WRITE_AUTHENTICATED)) {
+        return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+    }
+    return 0;
+}
+
+static bool att_range_ok(struct gatts_conn *s, uint16_t start, uint16_t end)
+{
+    s->handle = start;                   /* what an error response names */
+    return start && start <= end;
+}
+
+/* ATT_EXCHANGE_MTU_REQ: client's MTU u16.  3.4.2.1 */
+static int att_rx_mtu(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    uint16_t peer = rd_le16(in);
+    if (!rd_done(in)) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    wr_le16(out, h->mtu);
+    att_set_mtu(h, i, peer);
+    return 0;
+}
+
+/* ATT_FIND_INFORMATION_REQ: start u16, end u16.  Answer: format u8 (1: 16 bits, 2: 128 bits),
+ * { handle u16, type } each.  3.4.3.1 */
+static int att_rx_find_info(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    struct gatts *g = h->gatts;
+    uint16_t start = rd_le16(in), end = rd_le16(in), last = db_last(g);
+    uint8_t format = 0;
+    if (!rd_done(in)) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    if (!att_range_ok(&g->conns[i], start, end)) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    for (uint32_t handle = start; handle <= end && handle <= last; handle++) {
+        struct woad_uuid type;
+        db_type(db_at(g, (uint16_t)handle), &type);
+        uint8_t mine = type.size == 2 ? 1 : 2;
+        if (!format) {
+            format = mine;
+            wr_u8(out, format);
+        }
+        if (mine != format || wr_room(out) < (mine == 1 ? 4u : 18u)) {
+            break;
+        }
+        wr_le16(out, (uint16_t)handle);
+        uuid_write(out, &type);
+    }
+    return format ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+}
+
+static bool att_value_is(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+                         const uint8_t *value, size_t len)
+{
+    uint8_t mine[WOAD_ATT_VALUE_MAX];
+    struct wr w = wr_of(mine, sizeof mine);
+    return att_may_read(a) == 0 && db_value(h, i, handle, a, &w) == 0 && wr_len(&w) == len &&
+           (len == 0 || memcmp(mine, value, len) == 0);
+}
+
+/* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, value.  Answer: { handle u16, end of
+ * its group u16 } each.  3.4.3.3 */
+static int att_rx_find_by_value(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    struct gatts *g = h->gatts;
+    uint16_t start = rd_le16(in), end = rd_le16(in), last = db_last(g);
+    struct woad_uuid type;
+    if (!uuid_read(in, 2, &type) || in->bad) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    size_t len = rd_left(in);
+    const uint8_t *value = rd_bytes(in, len);
+    if (!att_range_ok(&g->conns[i], start, end)) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    for (uint32_t handle = start; handle <= end && handle <= last && wr_room(out) >= 4; handle++) {
+        const struct woad_attr *a = db_at(g, (uint16_t)handle);
+        if (db_type_is(a, &type) && att_value_is(h, i, (uint16_t)handle, a, value, len)) {
+            wr_le16(out, (uint16_t)handle);
+            wr_le16(out, db_is_service(a) ? db_group_end(g, (uint16_t)handle) : (uint16_t)handle);
+        }
+    }
+    return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+}
+
+/* Asks the application for a value.  The answer comes by woad_gatt_answer(). */
+static int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    s->handle = handle;
+    s->offset = offset;
+    s->waiting = true;
+    struct woad_event ev = { .type = WOAD_EV_GATT_READ, .conn = conn_number(h, i),
+                             .u.gatt_read = { handle, offset } };
+    emit(h, &ev);
+    return ATT_LATER;
+}
+
+/* ATT_READ_BY_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { handle u16, value }
+ * each, as many of the first's length as fit.  3.4.4.1 */
+static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    struct gatts *g = h->gatts;
+    uint16_t start = rd_le16(in), end = rd_le16(in), last = db_last(g);
+    struct woad_uuid type;
+    uint8_t value[WOAD_ATT_VALUE_MAX];
+    size_t each = 0;
+    if (!uuid_read(in, rd_left(in), &type) || in->bad) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    if (!att_range_ok(&g->conns[i], start, end)) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    for (uint32_t n = start; n <= end && n <= last; n++) {
+        uint16_t handle = (uint16_t)n;
+        const struct woad_attr *a = db_at(g, handle);
+        struct wr w = wr_of(value, sizeof value);
+        if (!db_type_is(a, &type)) {
+            continue;
+        }
+        int err = att_may_read(a);
+        if (!err) {
+            err = db_value(h, i, handle, a, &w);
+        }
+        if (err && each) {
+            break;
+        }
+        if (err == ATT_LATER) {
+            return att_ask(h, i, handle, 0);
+        }
+        if (err) {
+            g->conns[i].handle = handle;
+            return err;
+        }
+        size_t len = wr_len(&w);
+        if (!each) {
+            each = len < wr_room(out) - 3 ? len : wr_room(out) - 3;
+            each = each < 253 ? each : 253;
+            wr_u8(out, (uint8_t)(each + 2));
+        } else if (len != each || wr_room(out) < each + 2) {
+            break;
+        }
+        wr_le16(out, handle);
+        wr_bytes(out, value, each);
+    }
+    return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+}
+
+static int att_read(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset, struct wr *out)
+{
+    const struct woad_attr *a = db_at(h->gatts, handle);
+    uint8_t value[WOAD_ATT_VALUE_MAX];
+    struct wr w = wr_of(value, sizeof value);
+    int err = a ? att_may_read(a) : WOAD_ATT_INVALID_HANDLE;
+    h->gatts->conns[i].handle = handle;
+    if (err) {
+        return err;
+    }
+    if (db_value(h, i, handle, a, &w) == ATT_LATER) {
+        return att_ask(h, i, handle, offset);
+    }
+    if (offset > wr_len(&w)) {
+        return WOAD_ATT_INVALID_OFFSET;
+    }
+    wr_cut(out, value + offset, wr_len(&w) - offset);
+    return 0;
+}
+
+/* ATT_READ_REQ: handle u16.  3.4.4.3 */
+static int att_rx_read(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    uint16_t handle = rd_le16(in);
+    return rd_done(in) ? att_read(h, i, handle, 0, out) : WOAD_ATT_INVALID_PDU;
+}
+
+/* ATT_READ_BLOB_REQ: handle u16, offset u16.  3.4.4.5 */
+static int att_rx_read_blob(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    uint16_t handle = rd_le16(in), offset = rd_le16(in);
+    return rd_done(in) ? att_read(h, i, handle, offset, out) : WOAD_ATT_INVALID_PDU;
+}
+
+/* ATT_READ_BY_GROUP_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { start u16,
+ * end u16, UUID } each.  Groups are services.  3.4.4.9; Vol 3, Part G, 2.5.3 */
+static int att_rx_read_by_group(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    struct gatts *g = h->gatts;
+    uint16_t start = rd_le16(in), end = rd_le16(in), last = db_last(g);
+    struct woad_uuid type;
+    uint8_t each = 0;
+    if (!uuid_read(in, rd_left(in), &type) || in->bad) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    if (!att_range_ok(&g->conns[i], start, end)) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    uint16_t kind = uuid_short(&type);
+    if (kind != 0x2800 && kind != 0x2801) {
+        return WOAD_ATT_UNSUPPORTED_GROUP_TYPE;
+    }
+    for (uint32_t handle = start; handle <= end && handle <= last; handle++) {
+        const struct woad_attr *a = db_at(g, (uint16_t)handle);
+        if (a->kind != (kind == 0x2800 ? WOAD_ATTR_PRIMARY : WOAD_ATTR_SECONDARY)) {
+            continue;
+        }
+        uint8_t mine = a->uuid->size == 2 ? 6 : 20;
+        if (!each) {
+            each = mine;
+            wr_u8(out, each);
+        }
+        if (mine != each || wr_room(out) < each) {
+            break;
+        }
+        wr_le16(out, (uint16_t)handle);
+        wr_le16(out, db_group_end(g, (uint16_t)handle));
+        uuid_write(out, a->uuid);
+    }
+    return each ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+}
+
+/* Gives a write to whom it belongs: the host for a CCCD, else the application. */
+static int att_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *in, bool need_answer)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    const struct woad_attr *a = db_at(h->gatts, handle);
+    int err = a ? att_may_write(a) : WOAD_ATT_INVALID_HANDLE;
+    if (err) {
+        return err;
+    }
+    if (a->kind == WOAD_ATTR_CCCD) {
+        return db_set_cccd(h, i, handle, in);
+    }
+    size_t len = rd_left(in);
+    if (len > WOAD_ATT_VALUE_MAX) {
+        return WOAD_ATT_INVALID_VALUE_LENGTH;
+    }
+    if (need_answer) {
+        s->waiting = true;
+        s->offset = 0;
+    }
+    struct woad_event ev = { .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, i),
+                             .u.gatt_write = { handle, 0, in->p, (uint16_t)len, need_answer } };
+    emit(h, &ev);
+    return ATT_LATER;
+}
+
+/* ATT_WRITE_REQ: handle u16, value.  3.4.5.1 */
+static int att_rx_write(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    uint16_t handle = rd_le16(in);
+    (void)out;
+    h->gatts->conns[i].handle = handle;
+    return in->bad ? WOAD_ATT_INVALID_PDU : att_write(h, i, handle, in, true);
+}
+
+/* ATT_WRITE_CMD: handle u16, value.  No answer whatever happens.  3.4.5.3 */
+static void att_rx_write_command(struct woad *h, uint16_t i, struct rd *in)
+{
+    uint16_t handle = rd_le16(in);
+    if (!in->bad) {
+        att_write(h, i, handle, in, false);
+    }
+}
+
+static int (*const requests[])(struct woad *, uint16_t, struct rd *, struct wr *) = {
+    [ATT_MTU_REQ >> 1] = att_rx_mtu,
+    [ATT_FIND_INFO_REQ >> 1] = att_rx_find_info,
+    [ATT_FIND_BY_VALUE_REQ >> 1] = att_rx_find_by_value,
+    [ATT_READ_BY_TYPE_REQ >> 1] = att_rx_read_by_type,
+    [ATT_READ_REQ >> 1] = att_rx_read,
+    [ATT_READ_BLOB_REQ >> 1] = att_rx_read_blob,
+    [ATT_READ_BY_GROUP_REQ >> 1] = att_rx_read_by_group,
+    [ATT_WRITE_REQ >> 1] = att_rx_write,
+    [ATT_PREPARE_REQ >> 1] = att_rx_prepare,
+    [ATT_EXECUTE_REQ >> 1] = att_rx_execute,
+};
+enum { REQUESTS = sizeof requests / sizeof *requests };
+
+/* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
+static void att_server_done(struct gatts_conn *s, int err, struct wr *out)
+{
+    s->waiting = false;
+    if (err) {
+        *out = wr_of(out->base, (size_t)(out->end - out->base));
+        wr_u8(out, ATT_ERROR_RSP);
+        wr_u8(out, s->op);
+        wr_le16(out, s->handle);
+        wr_u8(out, (uint8_t)err);
+    }
+    s->rsp_len = (uint16_t)wr_len(out);
+}
+
+static struct wr att_server_response(struct woad *h, uint16_t i)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    struct wr out = wr_of(s->rsp, h->conns[i].att.mtu);
+    wr_u8(&out, (uint8_t)(s->op + 1));   /* every response is its request plus one */
+    return out;
+}
+
+/* One request at a time: a second one before the answer is the client's error (3.3.2) and is
+ * dropped. */
+static void att_server_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    if (op & ATT_OP_COMMAND) {
+        if (op == ATT_WRITE_CMD) {
+            att_rx_write_command(h, i, in);
+        }
+        return;
+    }
+    if (s->op) {
+        return;
+    }
+    s->op = op;
+    s->handle = 0;
+    int err = WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    struct wr out = att_server_response(h, i);
+    if (op >> 1 < REQUESTS && requests[op >> 1]) {
+        err = requests[op >> 1](h, i, in, &out);
+    }
+    if (err != ATT_LATER) {
+        att_server_done(s, err, &out);
+    }
+}
+
+static bool att_server_tx(struct woad *h, uint16_t i, struct wr *out)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    if (!s->rsp_len) {
+        return false;
+    }
+    wr_bytes(out, s->rsp, s->rsp_len);
+    s->rsp_len = 0;
+    s->op = 0;
+    return true;
+}
+
+const struct att_role att_server_role = { att_server_rx, att_server_tx };
+
+/* The application's answer, shaped for the request it is for. */
+void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value, size_t len)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    struct wr out = att_server_response(h, i);
+    if (!err && s->offset > len && s->op == ATT_READ_BLOB_REQ) {
+        err = WOAD_ATT_INVALID_OFFSET;
+    }
+    if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
+        size_t most = wr_room(&out) - 3 < 253 ? wr_room(&out) - 3 : 253;
+        len = len < most ? len : most;
+        wr_u8(&out, (uint8_t)(len + 2));
+        wr_le16(&out, s->handle);
+        wr_bytes(&out, value, len);
+    } else if (!err && (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ)) {
+        wr_cut(&out, len ? value + s->offset : NULL, len - s->offset);
+    }
+    att_server_done(s, err, &out);
+}
+
+int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len)
+{
+    uint16_t i;
+    if (!h->gatts || !conn_of(h, conn, &i)) {
+        return WOAD_ENOTCONN;
+    }
+    struct gatts_conn *s = &h->gatts->conns[i];
+    if (!s->waiting) {
+        return WOAD_EALREADY;
+    }
+    s->waiting = false;
+    if (s->op == ATT_EXECUTE_REQ && !err) {
+        int next = att_execute_next(h, i);
+        if (next == ATT_LATER) {
+            return 0;
+        }
+        err = (uint8_t)next;
+    } else if (s->op == ATT_EXECUTE_REQ) {
+        s->prepared_len = 0;
+    }
+    att_server_answer(h, i, err, data, len);
+    return 0;
+}
+
+static int gatt_send(struct woad *h, uint16_t conn, uint8_t op, uint16_t handle, const void *data,
+                     size_t len)
+{
+    uint16_t i;
+    struct conn *c = conn_of(h, conn, &i);
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    return handle ? att_queue(h, i, op, handle, data, len) : WOAD_EINVAL;
+}
+
+int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
+{
+    return gatt_send(h, conn, ATT_NOTIFY, handle, data, len);
+}
+
+int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                       size_t len)
+{
+    return gatt_send(h, conn, ATT_INDICATE, handle, data, len);
+}

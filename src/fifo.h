@@ -1,0 +1,67 @@
+/* A ring of octet strings, first in, first out: records of { length u16, octets }. */
+#ifndef WOAD_FIFO_H
+#define WOAD_FIFO_H
+
+#include "buf.h"
+
+struct fifo { uint8_t *mem; uint16_t size, head, used; };
+
+static inline uint8_t fifo_octet(const struct fifo *f, uint32_t at)
+{
+    return f->mem[(f->head + at) % f->size];
+}
+
+static inline void fifo_append(struct fifo *f, const void *src, size_t n)
+{
+    size_t at = (size_t)(f->head + f->used) % f->size;
+    size_t first = n < f->size - at ? n : f->size - at;
+    if (n) {
+        memcpy(f->mem + at, src, first);
+        memcpy(f->mem, (const uint8_t *)src + first, n - first);
+    }
+    f->used = (uint16_t)(f->used + n);
+}
+
+static inline bool fifo_has_room(const struct fifo *f, size_t n)
+{
+    return n + 2 <= (size_t)(f->size - f->used);
+}
+
+/* The caller has asked for room. */
+static inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const void *body,
+                            size_t body_len)
+{
+    size_t n = head_len + body_len;
+    uint8_t len[2] = { (uint8_t)n, (uint8_t)(n >> 8) };
+    fifo_append(f, len, 2);
+    fifo_append(f, head, head_len);
+    fifo_append(f, body, body_len);
+}
+
+static inline uint16_t fifo_front(const struct fifo *f)
+{
+    return f->used ? (uint16_t)(fifo_octet(f, 0) | fifo_octet(f, 1) << 8) : 0;
+}
+
+static inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at)
+{
+    return fifo_octet(f, 2u + at);
+}
+
+/* Octets from..from+n of the first record. */
+static inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, struct wr *out)
+{
+    size_t at = (size_t)(f->head + 2u + from) % f->size;
+    size_t first = n < f->size - at ? n : f->size - at;
+    wr_bytes(out, f->mem + at, first);
+    wr_bytes(out, f->mem, n - first);
+}
+
+static inline void fifo_drop(struct fifo *f)
+{
+    uint32_t n = fifo_front(f) + 2u;
+    f->head = (uint16_t)((f->head + n) % f->size);
+    f->used = (uint16_t)(f->used - n);
+}
+
+#endif

@@ -1,0 +1,194 @@
+/* Legacy advertising: what is wanted, what is, and the commands that make them one.
+ * Vol 4, Part E, 7.8.5 to 7.8.9 */
+#include "host.h"
+
+enum { DIRTY_PARAMS = 1, DIRTY_DATA = 2, DIRTY_RSP = 4 };
+
+struct adv {
+    bool want;
+    uint8_t dirty;                       /* what the controller does not have yet */
+    bool enabling;                       /* which way the enable command that is out goes */
+    uint8_t kind, own_type;
+    uint16_t interval;
+    uint8_t data[WOAD_ADV_DATA_MAX], rsp[WOAD_ADV_DATA_MAX];
+    uint8_t data_len, rsp_len;
+};
+
+static void adv_carve(struct woad *h, struct arena *a)
+{
+    h->adv = arena_take(a, 1, sizeof *h->adv);
+}
+
+static void adv_reset(struct woad *h)
+{
+    *h->adv = (struct adv){ .dirty = 0 };
+}
+
+static void adv_emit(struct woad *h, enum woad_event_type type, int status)
+{
+    struct woad_event ev = { .type = type, .conn = WOAD_NO_CONN, .u.adv = { status } };
+    emit(h, &ev);
+}
+
+/* HCI_LE_Set_Advertising_Parameters: interval min u16, max u16, type u8, own type u8, peer type u8,
+ * peer 6, channels u8, filter u8.  7.8.5 */
+static uint16_t adv_write_params(struct woad *h, struct wr *params)
+{
+    h->adv->own_type = h->own_type;
+    wr_le16(params, h->adv->interval);
+    wr_le16(params, h->adv->interval);
+    wr_u8(params, h->adv->kind);
+    wr_u8(params, h->own_type);
+    wr_zero(params, 7);
+    wr_u8(params, 7);
+    wr_u8(params, 0);
+    return OP_LE_SET_ADV_PARAMS;
+}
+
+/* HCI_LE_Set_Advertising_Data, HCI_LE_Set_Scan_Response_Data: length u8, 31 octets.  7.8.7 */
+static uint16_t adv_write_data(uint16_t opcode, const uint8_t *data, uint8_t len,
+                               struct wr *params)
+{
+    wr_u8(params, len);
+    wr_bytes(params, data, len);
+    wr_zero(params, WOAD_ADV_DATA_MAX - (size_t)len);
+    return opcode;
+}
+
+static uint16_t adv_write_enable(struct adv *a, bool on, struct wr *params)
+{
+    a->enabling = on;
+    wr_u8(params, on ? 1 : 0);
+    return OP_LE_SET_ADV_ENABLE;
+}
+
+/* Parameters and addresses may only change while advertising is off; data at any time. */
+static uint16_t adv_command(struct woad *h, struct wr *params)
+{
+    struct adv *a = h->adv;
+    if (h->state != HOST_UP) {
+        return 0;
+    }
+    bool on = (h->busy & BUSY_ADV) != 0;
+    if (on && (!a->want || (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type ||
+               h->random_dirty)) {
+        return adv_write_enable(a, false, params);
+    }
+    if (!a->want || h->random_dirty) {
+        return 0;
+    }
+    if ((a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type) {
+        a->dirty &= (uint8_t)~DIRTY_PARAMS;
+        return adv_write_params(h, params);
+    }
+    if (a->dirty & DIRTY_DATA) {
+        a->dirty &= (uint8_t)~DIRTY_DATA;
+        return adv_write_data(OP_LE_SET_ADV_DATA, a->data, a->data_len, params);
+    }
+    if (a->dirty & DIRTY_RSP) {
+        a->dirty &= (uint8_t)~DIRTY_RSP;
+        return adv_write_data(OP_LE_SET_SCAN_RSP_DATA, a->rsp, a->rsp_len, params);
+    }
+    return on ? 0 : adv_write_enable(a, true, params);
+}
+
+static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct adv *a = h->adv;
+    (void)ret;
+    if (opcode == OP_LE_SET_ADV_ENABLE && !a->enabling) {
+        h->busy &= (uint8_t)~BUSY_ADV;   /* whatever it says: then it was off already */
+        if (!a->want) {
+            adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
+        }
+    } else if (status) {
+        a->want = false;
+        adv_emit(h, WOAD_EV_ADV_FAILED, status);
+    } else if (opcode == OP_LE_SET_ADV_ENABLE) {
+        h->busy |= BUSY_ADV;
+        adv_emit(h, WOAD_EV_ADV_STARTED, 0);
+    }
+}
+
+/* A connection as peripheral has ended connectable advertising.  Vol 6, Part B, 4.4.2.3 */
+static void adv_open(struct woad *h, uint16_t i)
+{
+    if (!h->conns[i].central && h->adv->kind == WOAD_ADV_IND) {
+        h->busy &= (uint8_t)~BUSY_ADV;
+        h->adv->want = false;
+    }
+}
+
+const struct woad_feature woad_advertiser = {
+    .carve = adv_carve,
+    .reset = adv_reset,
+    .command = adv_command,
+    .complete = adv_complete,
+    .conn_open = adv_open,
+};
+
+static int adv_set(struct woad *h, uint8_t *to, uint8_t *to_len, uint8_t dirty,
+                   const uint8_t *data, size_t len)
+{
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    if (len > WOAD_ADV_DATA_MAX || (len && !data)) {
+        return WOAD_EINVAL;
+    }
+    if (len) {
+        memcpy(to, data, len);
+    }
+    *to_len = (uint8_t)len;
+    h->adv->dirty |= dirty;
+    return 0;
+}
+
+int woad_adv_set_data(struct woad *h, const uint8_t *data, size_t len)
+{
+    return h->adv ? adv_set(h, h->adv->data, &h->adv->data_len, DIRTY_DATA, data, len)
+                  : WOAD_ENOTSUP;
+}
+
+int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len)
+{
+    return h->adv ? adv_set(h, h->adv->rsp, &h->adv->rsp_len, DIRTY_RSP, data, len)
+                  : WOAD_ENOTSUP;
+}
+
+int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
+{
+    if (!h->adv) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    bool known = p->kind == WOAD_ADV_IND || p->kind == WOAD_ADV_SCAN_IND ||
+                 p->kind == WOAD_ADV_NONCONN_IND;
+    if (!known || p->interval_625us < 0x20 || p->interval_625us > 0x4000) {
+        return WOAD_EINVAL;
+    }
+    if (p->kind == WOAD_ADV_IND && !conn_any_free(h)) {
+        return WOAD_ENOMEM;
+    }
+    h->adv->kind = p->kind;
+    h->adv->interval = p->interval_625us;
+    h->adv->dirty |= DIRTY_PARAMS;
+    h->adv->want = true;
+    return 0;
+}
+
+int woad_adv_stop(struct woad *h)
+{
+    if (!h->adv) {
+        return WOAD_ENOTSUP;
+    }
+    h->adv->want = false;
+    return 0;
+}
+
+bool woad_adv_running(const struct woad *h)
+{
+    return h->adv && (h->adv->want || (h->busy & BUSY_ADV));
+}

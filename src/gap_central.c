@@ -1,0 +1,197 @@
+/* Connecting to a peripheral: one attempt at a time.  Vol 4, Part E, 7.8.12, 7.8.13 */
+#include "host.h"
+
+enum central_state {
+    CENTRAL_IDLE,
+    CENTRAL_WANT,                        /* the command has not been sent */
+    CENTRAL_WAIT_STATUS,                 /* sent; the controller has not said it began */
+    CENTRAL_CONNECTING,
+    CENTRAL_CANCEL,                      /* the cancel command is to be sent, or has been */
+};
+
+struct central {
+    uint8_t state;
+    bool cancel_sent;
+    int why;                             /* WOAD_ECANCELED or WOAD_ETIMEDOUT */
+    uint32_t due;
+    struct woad_addr peer;
+    struct woad_connect_params params;
+};
+
+static void central_carve(struct woad *h, struct arena *a)
+{
+    h->central = arena_take(a, 1, sizeof *h->central);
+}
+
+static void central_end(struct woad *h)
+{
+    h->central->state = CENTRAL_IDLE;
+    h->central->due = 0;
+    h->busy &= (uint8_t)~(BUSY_CONNECT | WANTS_CONNECT);
+}
+
+static void central_fail(struct woad *h, int status)
+{
+    struct woad_event ev = { .type = WOAD_EV_CONNECT_FAILED, .conn = WOAD_NO_CONN,
+                             .u.connect_failed = { h->central->peer, status } };
+    if (h->central->state != CENTRAL_IDLE) {
+        central_end(h);
+        emit(h, &ev);
+    }
+}
+
+static void central_reset(struct woad *h)
+{
+    central_fail(h, WOAD_ECANCELED);
+}
+
+/* HCI_LE_Create_Connection: scan interval u16, window u16, filter u8, peer type u8, peer 6, own
+ * type u8, interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16. */
+static uint16_t central_write_create(struct woad *h, struct wr *params)
+{
+    const struct woad_connect_params *p = &h->central->params;
+    wr_le16(params, p->scan_interval_625us);
+    wr_le16(params, p->scan_window_625us);
+    wr_u8(params, 0);
+    wr_u8(params, h->central->peer.type);
+    wr_bytes(params, h->central->peer.octet, 6);
+    wr_u8(params, h->own_type);
+    wr_le16(params, p->interval_min_1250us);
+    wr_le16(params, p->interval_max_1250us);
+    wr_le16(params, p->latency);
+    wr_le16(params, p->supervision_10ms);
+    wr_le16(params, 0);
+    wr_le16(params, 0);
+    return OP_LE_CREATE_CONNECTION;
+}
+
+static uint16_t central_command(struct woad *h, struct wr *params)
+{
+    struct central *c = h->central;
+    if (h->state != HOST_UP) {
+        return 0;
+    }
+    /* The scan that ran before, if any, is turned off first. */
+    if (c->state == CENTRAL_WANT && !h->random_dirty && !(h->busy & BUSY_SCAN)) {
+        c->state = CENTRAL_WAIT_STATUS;
+        h->busy = (uint8_t)((h->busy & ~WANTS_CONNECT) | BUSY_CONNECT);
+        return central_write_create(h, params);
+    }
+    if (c->state == CENTRAL_CANCEL && !c->cancel_sent) {
+        c->cancel_sent = true;
+        return OP_LE_CREATE_CONNECTION_CANCEL;
+    }
+    return 0;
+}
+
+/* A cancel that fails (Command Disallowed) was too late: the Connection Complete tells how it
+ * went. */
+static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct central *c = h->central;
+    (void)ret;
+    if (opcode != OP_LE_CREATE_CONNECTION) {
+        return;
+    }
+    if (status) {
+        central_fail(h, status);
+    } else if (c->state == CENTRAL_WAIT_STATUS) {
+        c->state = CENTRAL_CONNECTING;
+    }
+}
+
+/* LE Connection Complete with a status: Unknown Connection (0x02) after a cancel. */
+static void central_failed(struct woad *h, uint8_t status)
+{
+    central_fail(h, h->central->state == CENTRAL_CANCEL ? h->central->why : status);
+}
+
+static void central_open(struct woad *h, uint16_t i)
+{
+    if (h->conns[i].central) {
+        central_end(h);
+    }
+}
+
+static void central_give_up(struct woad *h, int why)
+{
+    struct central *c = h->central;
+    c->due = 0;
+    c->why = why;
+    if (c->state == CENTRAL_WANT) {
+        central_fail(h, why);
+    } else {
+        c->state = CENTRAL_CANCEL;
+        c->cancel_sent = false;
+    }
+}
+
+static uint32_t central_due(struct woad *h)
+{
+    uint32_t left = deadline_left(h->central->due, h->now);
+    if (left == 0) {
+        central_give_up(h, WOAD_ETIMEDOUT);
+        return WOAD_FOREVER;
+    }
+    return left;
+}
+
+const struct woad_feature woad_central = {
+    .carve = central_carve,
+    .reset = central_reset,
+    .command = central_command,
+    .complete = central_complete,
+    .connect_failed = central_failed,
+    .conn_open = central_open,
+    .due = central_due,
+};
+
+int woad_connect(struct woad *h, const struct woad_addr *peer,
+                 const struct woad_connect_params *p)
+{
+    struct central *c = h->central;
+    if (!c) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    if (peer->type > WOAD_ADDR_RANDOM_IDENTITY || p->scan_interval_625us < 4 ||
+        p->scan_interval_625us > 0x4000 || p->scan_window_625us < 4 ||
+        p->scan_window_625us > p->scan_interval_625us ||
+        !conn_params_valid(p->interval_min_1250us, p->interval_max_1250us, p->latency,
+                           p->supervision_10ms)) {
+        return WOAD_EINVAL;
+    }
+    if (c->state != CENTRAL_IDLE) {
+        return WOAD_EALREADY;
+    }
+    if (conn_by_peer(h, peer)) {
+        return WOAD_EISCONN;
+    }
+    if (!conn_any_free(h)) {
+        return WOAD_ENOMEM;
+    }
+    c->peer = *peer;
+    c->params = *p;
+    c->state = CENTRAL_WANT;
+    c->due = p->timeout_ms ? deadline_in(h->now, p->timeout_ms) : 0;
+    h->busy |= WANTS_CONNECT;
+    return 0;
+}
+
+int woad_connect_cancel(struct woad *h)
+{
+    struct central *c = h->central;
+    if (!c) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    if (c->state == CENTRAL_IDLE || c->state == CENTRAL_CANCEL) {
+        return WOAD_EALREADY;
+    }
+    central_give_up(h, WOAD_ECANCELED);
+    return 0;
+}

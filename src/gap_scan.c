@@ -1,0 +1,188 @@
+/* Legacy scanning.  Vol 4, Part E, 7.8.10, 7.8.11 */
+#include "host.h"
+
+struct scan {
+    bool want, running;            /* running: WOAD_EV_SCAN_DONE is owed */
+    bool dirty;                          /* parameters are not in the controller yet */
+    bool enabling;
+    uint8_t own_type;
+    int status;
+    uint32_t due;
+    struct woad_scan_params params;
+};
+
+static void scan_carve(struct woad *h, struct arena *a)
+{
+    h->scan = arena_take(a, 1, sizeof *h->scan);
+}
+
+static void scan_end(struct woad *h, int status)
+{
+    struct scan *s = h->scan;
+    s->want = false;
+    s->due = 0;
+    if (s->running) {
+        s->running = false;
+        struct woad_event ev = { .type = WOAD_EV_SCAN_DONE, .conn = WOAD_NO_CONN,
+                                 .u.scan = { status } };
+        emit(h, &ev);
+    }
+}
+
+static void scan_reset(struct woad *h)
+{
+    scan_end(h, WOAD_ECANCELED);
+    *h->scan = (struct scan){ .want = false };
+}
+
+/* HCI_LE_Set_Scan_Parameters: type u8, interval u16, window u16, own type u8, filter u8.  7.8.10 */
+static uint16_t scan_write_params(struct woad *h, struct wr *params)
+{
+    struct scan *s = h->scan;
+    s->dirty = false;
+    s->own_type = h->own_type;
+    wr_u8(params, s->params.active);
+    wr_le16(params, s->params.interval_625us);
+    wr_le16(params, s->params.window_625us);
+    wr_u8(params, h->own_type);
+    wr_u8(params, 0);
+    return OP_LE_SET_SCAN_PARAMS;
+}
+
+/* HCI_LE_Set_Scan_Enable: on u8, filter duplicates u8.  7.8.11 */
+static uint16_t scan_write_enable(struct scan *s, bool on, struct wr *params)
+{
+    s->enabling = on;
+    wr_u8(params, on);
+    wr_u8(params, s->params.filter_duplicates);
+    return OP_LE_SET_SCAN_ENABLE;
+}
+
+static uint16_t scan_command(struct woad *h, struct wr *params)
+{
+    struct scan *s = h->scan;
+    if (h->state != HOST_UP) {
+        return 0;
+    }
+    if (s->want && (h->busy & WANTS_CONNECT)) {
+        woad_scan_stop(h);               /* connecting ends a scan */
+    }
+    bool on = (h->busy & BUSY_SCAN) != 0;
+    if (on && (!s->want || s->dirty || s->own_type != h->own_type || h->random_dirty)) {
+        return scan_write_enable(s, false, params);
+    }
+    if (!s->want || on || h->random_dirty) {
+        return 0;
+    }
+    return s->dirty || s->own_type != h->own_type ? scan_write_params(h, params)
+                                                  : scan_write_enable(s, true, params);
+}
+
+static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct scan *s = h->scan;
+    (void)ret;
+    if (opcode == OP_LE_SET_SCAN_ENABLE && !s->enabling) {
+        h->busy &= (uint8_t)~BUSY_SCAN;
+        if (!s->want) {
+            scan_end(h, 0);
+        }
+    } else if (status) {
+        scan_end(h, status);
+    } else if (opcode == OP_LE_SET_SCAN_ENABLE) {
+        h->busy |= BUSY_SCAN;
+    } else if (!s->want) {
+        scan_end(h, 0);                  /* stopped before it was enabled */
+    }
+}
+
+/* HCI_LE_Advertising_Report: n u8, then for each: type u8, address type u8, address 6, length u8,
+ * data, RSSI i8.  With n over 1 the specification would have the fields in arrays; controllers send
+ * the structures one after the other, and nearly always n is 1.  7.7.65.2 */
+static void scan_report(struct woad *h, struct rd *in)
+{
+    for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
+        struct woad_event ev = { .type = WOAD_EV_REPORT, .conn = WOAD_NO_CONN };
+        ev.u.report.kind = rd_u8(in);
+        ev.u.report.addr.type = rd_u8(in);
+        rd_copy(in, ev.u.report.addr.octet, 6);
+        ev.u.report.len = rd_u8(in);
+        ev.u.report.data = rd_bytes(in, ev.u.report.len);
+        ev.u.report.rssi = (int8_t)rd_u8(in);
+        if (ev.u.report.len > WOAD_ADV_DATA_MAX || ev.u.report.kind > 4) {
+            in->bad = true;
+        }
+        if (!in->bad && h->scan->want) {
+            emit(h, &ev);
+        }
+    }
+}
+
+static uint32_t scan_due(struct woad *h)
+{
+    uint32_t left = deadline_left(h->scan->due, h->now);
+    if (left == 0) {
+        h->scan->due = 0;
+        woad_scan_stop(h);
+        return WOAD_FOREVER;
+    }
+    return left;
+}
+
+const struct woad_feature woad_scanner = {
+    .carve = scan_carve,
+    .reset = scan_reset,
+    .command = scan_command,
+    .complete = scan_complete,
+    .report = scan_report,
+    .due = scan_due,
+};
+
+int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
+{
+    struct scan *s = h->scan;
+    if (!s) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    if (p->interval_625us < 4 || p->interval_625us > 0x4000 || p->window_625us < 4 ||
+        p->window_625us > p->interval_625us) {
+        return WOAD_EINVAL;
+    }
+    if (s->want) {
+        return WOAD_EALREADY;
+    }
+    if (h->busy & (BUSY_CONNECT | WANTS_CONNECT)) {
+        return WOAD_EBUSY;
+    }
+    if (s->running) {
+        scan_end(h, 0);                  /* the last one's end had not been told */
+    }
+    s->params = *p;
+    s->dirty = s->want = s->running = true;
+    s->due = p->duration_ms ? deadline_in(h->now, p->duration_ms) : 0;
+    return 0;
+}
+
+int woad_scan_stop(struct woad *h)
+{
+    struct scan *s = h->scan;
+    if (!s) {
+        return WOAD_ENOTSUP;
+    }
+    bool started = (h->busy & BUSY_SCAN) || h->hci.pending == OP_LE_SET_SCAN_ENABLE ||
+                   h->hci.pending == OP_LE_SET_SCAN_PARAMS;
+    s->want = false;
+    s->due = 0;
+    if (!started) {
+        scan_end(h, 0);                  /* no command had gone out for it */
+    }
+    return 0;
+}
+
+bool woad_scan_running(const struct woad *h)
+{
+    return h->scan && h->scan->want;
+}

@@ -1,0 +1,46 @@
+/* The client's queue of procedures for each connection. */
+#ifndef WOAD_GATT_CLIENT_H
+#define WOAD_GATT_CLIENT_H
+
+#include "host.h"
+
+struct proc {
+    uint8_t op;                          /* enum woad_gattc_op */
+    bool filtered;
+    uint16_t start, end;                 /* start: next handle to ask from, or the handle */
+    uint16_t offset;
+    struct woad_uuid uuid;               /* the filter */
+};
+
+/* A characteristic whose end is not known until the next declaration is. */
+struct found { uint16_t declaration, value; uint8_t props; struct woad_uuid uuid; };
+
+struct gattc_conn {
+    struct proc *procs;                  /* config.procedures of them, a ring */
+    uint8_t head, used;
+    struct fifo data;                    /* of the writes among them, in the same order */
+    uint8_t sent;                        /* the request that is out, 0: none */
+    bool confirm;                        /* an indication has come */
+    bool full;                           /* a caller got WOAD_EAGAIN */
+    int abort;                           /* a reliable write that went wrong: its status */
+    uint32_t due;
+    struct found found;
+};
+
+struct gattc { struct gattc_conn *conns; };
+
+/* What a procedure sends and how it takes the answer.  rx returns 0 to go on, GATTC_DONE, or the
+ * status it ended with. */
+enum { GATTC_DONE = 1 << 16 };
+struct gattc_kind {
+    uint8_t request, response;
+    void (*tx)(struct woad *h, uint16_t i, struct proc *p, struct wr *out);
+    int (*rx)(struct woad *h, uint16_t i, struct proc *p, struct rd *in);
+};
+
+/* gatt_discover.c, gatt_client.c */
+extern const struct gattc_kind gattc_services_all, gattc_services_uuid, gattc_characteristics,
+    gattc_descriptors;
+void gattc_emit_found(struct woad *h, uint16_t i, const struct proc *p, uint16_t end);
+
+#endif

@@ -1,0 +1,160 @@
+/* Discovery: services, characteristics, descriptors.  Vol 3, Part G, 4.4 to 4.7
+ *
+ * A server that answers with handles out of order or out of range ends the procedure with
+ * WOAD_EBADMSG, so that no server can make a client ask for ever. */
+#include "gatt_client.h"
+
+/* Goes on behind `last`, or ends there. */
+static int discover_next(struct proc *p, uint16_t last)
+{
+    if (last >= p->end) {
+        return GATTC_DONE;
+    }
+    p->start = (uint16_t)(last + 1);
+    return 0;
+}
+
+static void discover_range(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+{
+    (void)h;
+    (void)i;
+    wr_le16(out, p->start);
+    wr_le16(out, p->end);
+}
+
+static void emit_service(struct woad *h, uint16_t i, uint16_t start, uint16_t end,
+                         const struct woad_uuid *uuid)
+{
+    struct woad_event ev = { .type = WOAD_EV_SERVICE, .conn = conn_number(h, i),
+                             .u.service = { start, end, *uuid } };
+    emit(h, &ev);
+}
+
+static void services_all_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+{
+    discover_range(h, i, p, out);
+    wr_le16(out, 0x2800);
+}
+
+/* ATT_READ_BY_GROUP_TYPE_RSP: length of each u8, { start u16, end u16, UUID } each.
+ * Vol 3, Part F, 3.4.4.10 */
+static int services_all_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    uint8_t each = rd_u8(in);
+    uint16_t last = 0;
+    if ((each != 6 && each != 20) || !rd_left(in) || rd_left(in) % each) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        struct woad_uuid uuid;
+        uint16_t start = rd_le16(in), end = rd_le16(in);
+        if (!uuid_read(in, each - 4u, &uuid) || start < p->start || start <= last ||
+            end < start || start > p->end) {
+            return WOAD_EBADMSG;
+        }
+        last = end;
+        emit_service(h, i, start, end, &uuid);
+    }
+    return discover_next(p, last);
+}
+
+static void services_uuid_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+{
+    services_all_tx(h, i, p, out);
+    uuid_write(out, &p->uuid);
+}
+
+/* ATT_FIND_BY_TYPE_VALUE_RSP: { start u16, end u16 } each.  Vol 3, Part F, 3.4.3.4 */
+static int services_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    uint16_t last = 0;
+    if (!rd_left(in) || rd_left(in) % 4) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        uint16_t start = rd_le16(in), end = rd_le16(in);
+        if (start < p->start || start <= last || end < start || start > p->end) {
+            return WOAD_EBADMSG;
+        }
+        last = end;
+        emit_service(h, i, start, end, &p->uuid);
+    }
+    return discover_next(p, last);
+}
+
+static void characteristics_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+{
+    discover_range(h, i, p, out);
+    wr_le16(out, 0x2803);
+}
+
+/* The characteristic held back is complete: the next one tells where it ends. */
+void gattc_emit_found(struct woad *h, uint16_t i, const struct proc *p, uint16_t end)
+{
+    struct found f = h->gattc->conns[i].found;
+    h->gattc->conns[i].found.declaration = 0;
+    if (!f.declaration || (p->filtered && !woad_uuid_equal(&f.uuid, &p->uuid))) {
+        return;
+    }
+    struct woad_event ev = {
+        .type = WOAD_EV_CHARACTERISTIC, .conn = conn_number(h, i),
+        .u.characteristic = { f.declaration, f.value, end, f.props, f.uuid } };
+    emit(h, &ev);
+}
+
+/* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, properties u8, value handle u16,
+ * UUID } each.  Vol 3, Part F, 3.4.4.2; Part G, 4.6.1 */
+static int characteristics_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    uint8_t each = rd_u8(in);
+    uint16_t last = 0;
+    if ((each != 7 && each != 21) || !rd_left(in) || rd_left(in) % each) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        struct found f;
+        f.declaration = rd_le16(in);
+        f.props = rd_u8(in);
+        f.value = rd_le16(in);
+        if (!uuid_read(in, each - 5u, &f.uuid) || f.declaration < p->start ||
+            f.declaration <= last || f.declaration > p->end || f.value <= f.declaration) {
+            return WOAD_EBADMSG;
+        }
+        last = f.declaration;
+        gattc_emit_found(h, i, p, (uint16_t)(f.declaration - 1));
+        h->gattc->conns[i].found = f;
+    }
+    return discover_next(p, last);
+}
+
+/* ATT_FIND_INFORMATION_RSP: format u8, { handle u16, type } each.  Vol 3, Part F, 3.4.3.2 */
+static int descriptors_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    uint8_t format = rd_u8(in);
+    size_t size = format == 1 ? 2 : 16;
+    uint16_t last = 0;
+    if (format < 1 || format > 2 || !rd_left(in) || rd_left(in) % (size + 2)) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        struct woad_event ev = { .type = WOAD_EV_DESCRIPTOR, .conn = conn_number(h, i) };
+        uint16_t handle = rd_le16(in);
+        if (!uuid_read(in, size, &ev.u.descriptor.uuid) || handle < p->start || handle <= last ||
+            handle > p->end) {
+            return WOAD_EBADMSG;
+        }
+        last = handle;
+        ev.u.descriptor.handle = handle;
+        emit(h, &ev);
+    }
+    return discover_next(p, last);
+}
+
+const struct gattc_kind gattc_services_all = { ATT_READ_BY_GROUP_REQ, ATT_READ_BY_GROUP_RSP,
+                                               services_all_tx, services_all_rx };
+const struct gattc_kind gattc_services_uuid = { ATT_FIND_BY_VALUE_REQ, ATT_FIND_BY_VALUE_RSP,
+                                                services_uuid_tx, services_uuid_rx };
+const struct gattc_kind gattc_characteristics = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
+                                                  characteristics_tx, characteristics_rx };
+const struct gattc_kind gattc_descriptors = { ATT_FIND_INFO_REQ, ATT_FIND_INFO_RSP,
+                                              discover_range, descriptors_rx };

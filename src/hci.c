@@ -1,0 +1,156 @@
+/* HCI: commands out, one at a time; events in.  Vol 4, Part E */
+#include "host.h"
+
+enum { COMMAND_TIMEOUT_MS = 2000 };
+
+/* Whether the controller says it has a command: Supported_Commands of 6.27. */
+bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit)
+{
+    return (h->hci.commands[octet] >> bit & 1) != 0;
+}
+
+/* HCI_Command: opcode u16, len u8, parameters.  5.4.1 */
+size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
+{
+    if (h->hci.pending || !h->hci.credits || room < WOAD_TX_ROOM) {
+        return 0;
+    }
+    for (size_t f = 0; feature_at(h, f); f++) {
+        const struct woad_feature *owner = feature_at(h, f);
+        struct wr params = wr_of(buf + 4, 255);
+        uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
+        if (opcode) {
+            struct wr head = wr_of(buf, 4);
+            wr_u8(&head, H4_COMMAND);
+            wr_le16(&head, opcode);
+            wr_u8(&head, (uint8_t)wr_len(&params));
+            h->hci.pending = opcode;
+            h->hci.owner = owner;
+            h->hci.due = deadline_in(h->now, COMMAND_TIMEOUT_MS);
+            return 4 + wr_len(&params);
+        }
+    }
+    return 0;
+}
+
+/* An answer to `opcode`.  One that nobody waits for (late, repeated, NOP) only brings credit. */
+static int hci_answered(struct woad *h, uint8_t credits, uint16_t opcode, uint8_t status,
+                        struct rd *ret)
+{
+    h->hci.credits = credits;
+    if (opcode == OP_NOP || opcode != h->hci.pending) {
+        return 0;
+    }
+    h->hci.pending = 0;
+    h->hci.due = 0;
+    h->hci.owner->complete(h, opcode, status, ret);
+    return 0;
+}
+
+/* HCI_Command_Complete: credits u8, opcode u16, return parameters: status u8, ….  7.7.14 */
+static int hci_rx_complete(struct woad *h, struct rd *in)
+{
+    uint8_t credits = rd_u8(in);
+    uint16_t opcode = rd_le16(in);
+    if (in->bad) {
+        return WOAD_EBADMSG;
+    }
+    uint8_t status = rd_left(in) ? rd_u8(in) : (uint8_t)(opcode ? WOAD_HCI_UNSPECIFIED : 0);
+    return hci_answered(h, credits, opcode, status, in);
+}
+
+/* HCI_Command_Status: status u8, credits u8, opcode u16.  7.7.15 */
+static int hci_rx_status(struct woad *h, struct rd *in)
+{
+    uint8_t status = rd_u8(in), credits = rd_u8(in);
+    uint16_t opcode = rd_le16(in);
+    return rd_done(in) ? hci_answered(h, credits, opcode, status, in) : WOAD_EBADMSG;
+}
+
+/* HCI_Number_Of_Completed_Packets: n u8, n times { handle u16, count u16 }.  7.7.19
+ * A count beyond what was sent is the controller's error and brings no credit. */
+static int hci_rx_completed(struct woad *h, struct rd *in)
+{
+    uint8_t n = rd_u8(in);
+    if (in->bad || rd_left(in) != n * 4u) {
+        return WOAD_EBADMSG;
+    }
+    for (; n; n--) {
+        uint16_t handle = rd_le16(in), count = rd_le16(in), i;
+        struct conn *c = conn_by_handle(h, handle & 0xfff, &i);
+        if (c) {
+            count = count < c->in_controller ? count : c->in_controller;
+            c->in_controller = (uint16_t)(c->in_controller - count);
+            h->hci.acl_free = (uint16_t)(h->hci.acl_free + count);
+        }
+    }
+    return 0;
+}
+
+/* HCI_LE_Advertising_Report: the feature that scans reads it.  7.7.65.2 */
+static int hci_rx_report(struct woad *h, struct rd *in)
+{
+    for (size_t f = 0; feature_at(h, f); f++) {
+        if (feature_at(h, f)->report) {
+            feature_at(h, f)->report(h, in);
+        }
+    }
+    return in->bad ? WOAD_EBADMSG : 0;
+}
+
+static int hci_rx_le(struct woad *h, struct rd *in)
+{
+    switch (rd_u8(in)) {
+    case LE_CONNECTION_COMPLETE:
+        return conn_rx_complete(h, in, false);
+    case LE_ENHANCED_CONNECTION_COMPLETE:
+        return conn_rx_complete(h, in, true);
+    case LE_ADVERTISING_REPORT:
+        return hci_rx_report(h, in);
+    case LE_CONNECTION_UPDATE:
+        return conn_rx_update(h, in);
+    case LE_LTK_REQUEST:
+        return conn_rx_ltk_request(h, in);
+    case LE_CONN_PARAM_REQUEST:
+        return conn_rx_param_request(h, in);
+    default:
+        return in->bad ? WOAD_EBADMSG : 0;
+    }
+}
+
+/* HCI_Event: code u8, len u8, parameters.  5.4.4 */
+int hci_rx_event(struct woad *h, struct rd *in)
+{
+    uint8_t code = rd_u8(in), len = rd_u8(in);
+    if (in->bad || len != rd_left(in)) {
+        return WOAD_EBADMSG;
+    }
+    switch (code) {
+    case EVT_COMMAND_COMPLETE:
+        return hci_rx_complete(h, in);
+    case EVT_COMMAND_STATUS:
+        return hci_rx_status(h, in);
+    case EVT_COMPLETED_PACKETS:
+        return hci_rx_completed(h, in);
+    case EVT_DISCONNECTION_COMPLETE:
+        return conn_rx_disconnected(h, in);
+    case EVT_LE_META:
+        return hci_rx_le(h, in);
+    case EVT_HARDWARE_ERROR:
+        host_down(h, WOAD_EIO);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* A controller that does not answer is lost: Zero credits for ever are the same thing. */
+uint32_t hci_due(struct woad *h)
+{
+    uint32_t left = deadline_left(h->hci.due, h->now);
+    if (left == 0) {
+        host_down(h, WOAD_ETIMEDOUT);
+        return WOAD_FOREVER;
+    }
+    return left;
+}

@@ -1,0 +1,60 @@
+/* HCI as the host uses it: numbers of Vol 4, Part E. */
+#ifndef WOAD_SRC_HCI_H
+#define WOAD_SRC_HCI_H
+
+#include <stdint.h>
+
+enum { H4_COMMAND = 1, H4_ACL = 2, H4_SCO = 3, H4_EVENT = 4, H4_ISO = 5 };
+
+#define OP(ogf, ocf) ((uint16_t)((ogf) << 10 | (ocf)))
+
+enum {
+    OP_NOP                       = 0,
+    OP_DISCONNECT                = 0x01 << 10 | 0x06,
+    OP_SET_EVENT_MASK            = 0x03 << 10 | 0x01,
+    OP_RESET                     = 0x03 << 10 | 0x03,
+    OP_READ_LOCAL_VERSION        = 0x04 << 10 | 0x01,
+    OP_READ_LOCAL_COMMANDS       = 0x04 << 10 | 0x02,
+    OP_READ_LOCAL_FEATURES       = 0x04 << 10 | 0x03,
+    OP_READ_BUFFER_SIZE          = 0x04 << 10 | 0x05,
+    OP_READ_BD_ADDR              = 0x04 << 10 | 0x09,
+    OP_LE_SET_EVENT_MASK         = 0x08 << 10 | 0x01,
+    OP_LE_READ_BUFFER_SIZE       = 0x08 << 10 | 0x02,
+    OP_LE_READ_FEATURES          = 0x08 << 10 | 0x03,
+    OP_LE_SET_RANDOM_ADDRESS     = 0x08 << 10 | 0x05,
+    OP_LE_SET_ADV_PARAMS         = 0x08 << 10 | 0x06,
+    OP_LE_SET_ADV_DATA           = 0x08 << 10 | 0x08,
+    OP_LE_SET_SCAN_RSP_DATA      = 0x08 << 10 | 0x09,
+    OP_LE_SET_ADV_ENABLE         = 0x08 << 10 | 0x0a,
+    OP_LE_SET_SCAN_PARAMS        = 0x08 << 10 | 0x0b,
+    OP_LE_SET_SCAN_ENABLE        = 0x08 << 10 | 0x0c,
+    OP_LE_CREATE_CONNECTION      = 0x08 << 10 | 0x0d,
+    OP_LE_CREATE_CONNECTION_CANCEL = 0x08 << 10 | 0x0e,
+    OP_LE_CONNECTION_UPDATE      = 0x08 << 10 | 0x13,
+    OP_LE_RAND                   = 0x08 << 10 | 0x18,
+    OP_LE_LTK_NEGATIVE_REPLY     = 0x08 << 10 | 0x1b,
+    OP_LE_CONN_PARAM_REPLY       = 0x08 << 10 | 0x20,
+    OP_LE_WRITE_DEFAULT_DATA_LEN = 0x08 << 10 | 0x24,
+    OP_LE_READ_BUFFER_SIZE_V2    = 0x08 << 10 | 0x60,
+    OP_WRITE_LE_HOST_SUPPORT     = 0x03 << 10 | 0x6d
+};
+
+enum {
+    EVT_DISCONNECTION_COMPLETE   = 0x05,
+    EVT_COMMAND_COMPLETE         = 0x0e,
+    EVT_COMMAND_STATUS           = 0x0f,
+    EVT_HARDWARE_ERROR           = 0x10,
+    EVT_COMPLETED_PACKETS        = 0x13,
+    EVT_LE_META                  = 0x3e
+};
+
+enum {
+    LE_CONNECTION_COMPLETE       = 0x01,
+    LE_ADVERTISING_REPORT        = 0x02,
+    LE_CONNECTION_UPDATE         = 0x03,
+    LE_LTK_REQUEST               = 0x05,
+    LE_CONN_PARAM_REQUEST        = 0x06,
+    LE_ENHANCED_CONNECTION_COMPLETE = 0x0a
+};
+
+#endif

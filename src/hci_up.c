@@ -1,0 +1,220 @@
+/* Bringing a controller up, as a table of steps.  A command that the controller does not know is
+ * normal unless the step says otherwise: anything from 4.0 on must come up. */
+#include "host.h"
+
+struct up_step {
+    uint16_t opcode;
+    bool needed;                                           /* failure means no Bluetooth */
+    bool (*when)(const struct woad *h);
+    void (*write)(struct woad *h, struct wr *params);
+    void (*read)(struct woad *h, struct rd *ret);
+};
+
+/* HCI_Read_Local_Version_Information: HCI version u8, ….  7.4.1 */
+static void up_read_version(struct woad *h, struct rd *ret)
+{
+    h->hci.version = rd_u8(ret);
+}
+
+/* HCI_Read_Local_Supported_Commands: 64 octets of bits.  7.4.2 */
+static void up_read_commands(struct woad *h, struct rd *ret)
+{
+    rd_copy(ret, h->hci.commands, sizeof h->hci.commands);
+}
+
+/* HCI_Read_Local_Supported_Features: 8 octets of bits.  7.4.3 */
+static void up_read_features(struct woad *h, struct rd *ret)
+{
+    rd_copy(ret, h->hci.features, sizeof h->hci.features);
+}
+
+/* HCI_LE_Read_Local_Supported_Features: 8 octets of bits.  7.8.3 */
+static void up_read_le_features(struct woad *h, struct rd *ret)
+{
+    rd_copy(ret, h->hci.le_features, sizeof h->hci.le_features);
+}
+
+/* HCI_Read_BD_ADDR: 6 octets; all zero or all one where a part has none.  7.4.6 */
+static void up_read_address(struct woad *h, struct rd *ret)
+{
+    h->hci.public_addr.type = WOAD_ADDR_PUBLIC;
+    rd_copy(ret, h->hci.public_addr.octet, 6);
+}
+
+static bool up_has_public(const struct woad *h)
+{
+    static const uint8_t zero[6] = { 0 };
+    static const uint8_t ones[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    return memcmp(h->hci.public_addr.octet, zero, 6) != 0 &&
+           memcmp(h->hci.public_addr.octet, ones, 6) != 0;
+}
+
+/* HCI_Set_Event_Mask: bits of the events the host reads: Disconnection Complete, Encryption Change,
+ * Hardware Error, Data Buffer Overflow, Encryption Key Refresh, LE Meta.  7.3.1 */
+static void up_write_mask(struct woad *h, struct wr *params)
+{
+    static const uint8_t mask[8] = { 0x90, 0x80, 0x00, 0x02, 0x00, 0x80, 0x00, 0x20 };
+    (void)h;
+    wr_bytes(params, mask, sizeof mask);
+}
+
+/* HCI_LE_Set_Event_Mask: events 1 to 6, and 10 in place of 1 where the controller has it.  7.8.1 */
+static void up_write_le_mask(struct woad *h, struct wr *params)
+{
+    uint8_t mask[8] = { 0x1f };
+    if (h->hci.le_features[0] >> 1 & 1) {                  /* Connection Parameters Request */
+        mask[0] |= 0x20;
+    }
+    wr_bytes(params, mask, sizeof mask);
+}
+
+static void up_set_buffers(struct woad *h, uint16_t len, uint16_t count)
+{
+    if (len && count && !h->hci.acl_total) {
+        h->hci.acl_len = len;
+        h->hci.acl_total = h->hci.acl_free = count;
+    }
+}
+
+/* HCI_LE_Read_Buffer_Size: ACL length u16, count u8; v2 adds ISO.  7.8.2 */
+static void up_read_le_buffers(struct woad *h, struct rd *ret)
+{
+    uint16_t len = rd_le16(ret);
+    up_set_buffers(h, len, rd_u8(ret));
+}
+
+/* HCI_Read_Buffer_Size: ACL length u16, SCO length u8, ACL count u16, SCO count u16.  7.4.5
+ * Asked when LE has no buffers of its own. */
+static void up_read_buffers(struct woad *h, struct rd *ret)
+{
+    uint16_t len = rd_le16(ret);
+    rd_u8(ret);
+    up_set_buffers(h, len, rd_le16(ret));
+}
+
+/* HCI_Write_LE_Host_Support: on u8, unused u8.  7.3.79 */
+static void up_write_host_support(struct woad *h, struct wr *params)
+{
+    (void)h;
+    wr_u8(params, 1);
+    wr_u8(params, 0);
+}
+
+/* HCI_LE_Write_Suggested_Default_Data_Length: octets u16, time u16.  7.8.35 */
+static void up_write_data_len(struct woad *h, struct wr *params)
+{
+    (void)h;
+    wr_le16(params, 251);
+    wr_le16(params, 2120);
+}
+
+/* HCI_LE_Rand: 8 octets: our static random address.  7.8.23; Vol 6, Part B, 1.3.2.1 */
+static void up_read_random(struct woad *h, struct rd *ret)
+{
+    h->hci.random_addr.type = WOAD_ADDR_RANDOM;
+    rd_copy(ret, h->hci.random_addr.octet, 6);
+    h->hci.random_addr.octet[5] |= 0xc0;
+}
+
+static bool when_v2(const struct woad *h) { return hci_has_command(h, 41, 5); }
+static bool when_no_buffers(const struct woad *h) { return !h->hci.acl_total; }
+static bool when_classic(const struct woad *h) { return hci_has_command(h, 24, 6); }
+static bool when_data_len(const struct woad *h) { return hci_has_command(h, 34, 0); }
+
+static const struct up_step up_steps[] = {
+    { OP_RESET, true, NULL, NULL, NULL },
+    { OP_READ_LOCAL_VERSION, false, NULL, NULL, up_read_version },
+    { OP_READ_LOCAL_COMMANDS, false, NULL, NULL, up_read_commands },
+    { OP_READ_LOCAL_FEATURES, false, NULL, NULL, up_read_features },
+    { OP_LE_READ_FEATURES, true, NULL, NULL, up_read_le_features },
+    { OP_READ_BD_ADDR, false, NULL, NULL, up_read_address },
+    { OP_SET_EVENT_MASK, true, NULL, up_write_mask, NULL },
+    { OP_WRITE_LE_HOST_SUPPORT, false, when_classic, up_write_host_support, NULL },
+    { OP_LE_SET_EVENT_MASK, true, NULL, up_write_le_mask, NULL },
+    { OP_LE_READ_BUFFER_SIZE_V2, false, when_v2, NULL, up_read_le_buffers },
+    { OP_LE_READ_BUFFER_SIZE, false, when_no_buffers, NULL, up_read_le_buffers },
+    { OP_READ_BUFFER_SIZE, false, when_no_buffers, NULL, up_read_buffers },
+    { OP_LE_WRITE_DEFAULT_DATA_LEN, false, when_data_len, up_write_data_len, NULL },
+    { OP_LE_RAND, true, NULL, NULL, up_read_random },
+};
+enum { UP_STEPS = sizeof up_steps / sizeof *up_steps };
+
+/* No buffers to send in (or absurd ones) is no controller: Vol 4, Part E, 4.1.1 asks for 27. */
+static void up_done(struct woad *h)
+{
+    if (!h->hci.acl_total || h->hci.acl_len < 27) {
+        host_down(h, WOAD_EIO);
+        return;
+    }
+    h->own_type = up_has_public(h) ? WOAD_ADDR_PUBLIC : WOAD_ADDR_RANDOM;
+    h->random_dirty = h->own_type == WOAD_ADDR_RANDOM;
+    h->state = HOST_UP;
+    struct woad_event ev = { .type = WOAD_EV_UP, .conn = WOAD_NO_CONN };
+    emit(h, &ev);
+}
+
+static void up_skip(struct woad *h)
+{
+    while (h->hci.step < UP_STEPS && up_steps[h->hci.step].when &&
+           !up_steps[h->hci.step].when(h)) {
+        h->hci.step++;
+    }
+    if (h->hci.step == UP_STEPS) {
+        up_done(h);
+    }
+}
+
+uint16_t up_command(struct woad *h, struct wr *params)
+{
+    const struct up_step *s = &up_steps[h->hci.step];
+    if (s->write) {
+        s->write(h, params);
+    }
+    return s->opcode;
+}
+
+void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    const struct up_step *s = &up_steps[h->hci.step];
+    (void)opcode;
+    if (status == 0 && s->read) {
+        s->read(h, ret);
+    }
+    if (s->needed && (status || ret->bad)) {
+        host_down(h, WOAD_EIO);
+        return;
+    }
+    h->hci.step++;
+    up_skip(h);
+}
+
+int woad_own_address(const struct woad *h, struct woad_addr *addr)
+{
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    *addr = h->own_type == WOAD_ADDR_PUBLIC ? h->hci.public_addr : h->hci.random_addr;
+    return 0;
+}
+
+int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet)
+{
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    if (type > WOAD_ADDR_RANDOM || (type == WOAD_ADDR_PUBLIC && !up_has_public(h)) ||
+        (type == WOAD_ADDR_RANDOM && octet && (octet[5] & 0xc0) != 0xc0)) {
+        return WOAD_EINVAL;
+    }
+    if (h->busy & BUSY_CONNECT) {
+        return WOAD_EBUSY;
+    }
+    if (type == WOAD_ADDR_RANDOM) {
+        if (octet) {
+            memcpy(h->hci.random_addr.octet, octet, 6);
+        }
+        h->random_dirty = true;
+    }
+    h->own_type = type;
+    return 0;
+}

@@ -1,0 +1,221 @@
+/* The instance: memory, start and stop, the entry points. */
+#include "host.h"
+
+static const struct woad_feature *const no_features[] = { NULL };
+
+/* The strictest alignment a struct here needs. */
+union align { void *p; uint64_t u; size_t s; };
+
+void *arena_take(struct arena *a, size_t n, size_t size)
+{
+    size_t at = (a->len + sizeof(union align) - 1) / sizeof(union align) * sizeof(union align);
+    a->len = at + n * size;
+    return a->mem ? a->mem + at : NULL;
+}
+
+const struct woad_feature *feature_at(const struct woad *h, size_t n)
+{
+    return n ? h->cfg.features[n - 1] : &woad_core;
+}
+
+static bool config_valid(const struct woad_config *c)
+{
+    return c && c->event && c->conns && c->mtu >= ATT_MTU_DEFAULT && c->mtu <= 527 &&
+           c->tx_queue >= c->mtu + 2 && c->request_queue >= c->mtu + 2 && c->procedures;
+}
+
+static void carve(struct woad *h, struct arena *a)
+{
+    h->conns = arena_take(a, h->cfg.conns, sizeof *h->conns);
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        uint8_t *rx = arena_take(a, 1, (size_t)h->cfg.mtu + 4);
+        uint8_t *tx = arena_take(a, 1, (size_t)h->cfg.mtu + 4);
+        uint8_t *queue = arena_take(a, 1, h->cfg.tx_queue);
+        if (h->conns) {
+            h->conns[i].rx = rx;
+            h->conns[i].tx = tx;
+            h->conns[i].att.queue.mem = queue;
+            h->conns[i].att.queue.size = h->cfg.tx_queue;
+        }
+    }
+    for (size_t f = 0; feature_at(h, f); f++) {
+        if (feature_at(h, f)->carve) {
+            feature_at(h, f)->carve(h, a);
+        }
+    }
+}
+
+static void take_config(struct woad *h, const struct woad_config *config)
+{
+    h->cfg = *config;
+    if (!h->cfg.features) {
+        h->cfg.features = no_features;
+    }
+}
+
+size_t woad_size(const struct woad_config *config)
+{
+    if (!config_valid(config)) {
+        return 0;
+    }
+    struct woad h = { 0 };
+    struct arena a = { NULL, sizeof h };
+    take_config(&h, config);
+    carve(&h, &a);
+    return a.len;
+}
+
+struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
+{
+    size_t need = woad_size(config);
+    if (!mem || !need || len < need) {
+        return NULL;
+    }
+    memset(mem, 0, need);
+    struct woad *h = mem;
+    struct arena a = { mem, sizeof *h };
+    take_config(h, config);
+    carve(h, &a);
+    h->mtu = config->mtu < 256 ? config->mtu : 256;
+    h->refuse_handle = 0xffff;
+    return h;
+}
+
+void emit(struct woad *h, const struct woad_event *ev)
+{
+    h->cfg.event(h->cfg.ctx, h, ev);
+}
+
+void emit_conn(struct woad *h, enum woad_event_type type, uint16_t i)
+{
+    struct woad_event ev = { .type = type, .conn = conn_number(h, i) };
+    emit(h, &ev);
+}
+
+static void reset_features(struct woad *h)
+{
+    for (size_t f = 0; feature_at(h, f); f++) {
+        if (feature_at(h, f)->reset) {
+            feature_at(h, f)->reset(h);
+        }
+    }
+}
+
+int woad_start(struct woad *h)
+{
+    if (h->state != HOST_OFF) {
+        return WOAD_EALREADY;
+    }
+    memset(&h->hci, 0, sizeof h->hci);
+    h->hci.credits = 1;
+    h->state = HOST_STARTING;
+    h->refuse_handle = 0xffff;
+    reset_features(h);
+    return 0;
+}
+
+int woad_stop(struct woad *h)
+{
+    if (h->state == HOST_OFF) {
+        return WOAD_ENODEV;
+    }
+    if (h->state == HOST_STOPPING) {
+        return 0;
+    }
+    if (h->state == HOST_STARTING) {
+        host_down(h, 0);
+        return 0;
+    }
+    h->state = HOST_STOPPING;
+    h->stop_due = deadline_in(h->now, 1000);
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        if (h->conns[i].state == CONN_OPEN) {
+            woad_disconnect(h, conn_number(h, i), WOAD_HCI_REMOTE_USER_TERMINATED);
+        }
+    }
+    return 0;
+}
+
+/* Everything ends here, once: connections with their procedures, then the instance itself. */
+void host_down(struct woad *h, int error)
+{
+    if (h->state == HOST_OFF) {
+        return;
+    }
+    h->state = HOST_OFF;
+    h->hci.pending = 0;
+    h->hci.due = 0;
+    h->stop_due = 0;
+    h->busy = 0;
+    conn_close_all(h, error ? WOAD_HCI_HARDWARE_FAILURE : WOAD_HCI_LOCAL_HOST_TERMINATED);
+    reset_features(h);
+    struct woad_event ev = { .type = WOAD_EV_DOWN, .conn = WOAD_NO_CONN, .u.down = { error } };
+    emit(h, &ev);
+}
+
+void woad_fail(struct woad *h, int error)
+{
+    host_down(h, error ? error : WOAD_EIO);
+}
+
+int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
+{
+    if (!packet || !len) {
+        return WOAD_EBADMSG;
+    }
+    struct rd in = rd_of(packet, len);
+    uint8_t type = rd_u8(&in);
+    if (h->state == HOST_OFF) {
+        return 0;                        /* nobody is there */
+    }
+    switch (type) {
+    case H4_ACL:
+        return acl_rx(h, &in);
+    case H4_EVENT:
+        return hci_rx_event(h, &in);
+    default:
+        return type == H4_SCO || type == H4_ISO ? 0 : WOAD_EBADMSG;
+    }
+}
+
+size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
+{
+    if (h->state == HOST_OFF) {
+        return 0;
+    }
+    size_t n = hci_tx(h, buf, room);
+    return n ? n : acl_tx(h, buf, room);
+}
+
+uint32_t woad_poll(struct woad *h, uint32_t now_ms)
+{
+    h->now = now_ms;
+    uint32_t left = hci_due(h);
+    for (size_t f = 0; feature_at(h, f); f++) {
+        if (feature_at(h, f)->due) {
+            left = least(left, feature_at(h, f)->due(h));
+        }
+    }
+    if (h->state == HOST_OFF) {
+        return WOAD_FOREVER;
+    }
+    if (deadline_left(h->stop_due, h->now) == 0) {
+        host_down(h, 0);                 /* a controller that does not end its connections */
+        return WOAD_FOREVER;
+    }
+    return least(left, deadline_left(h->stop_due, h->now));
+}
+
+int woad_set_mtu(struct woad *h, uint16_t mtu)
+{
+    if (mtu < ATT_MTU_DEFAULT || mtu > h->cfg.mtu) {
+        return WOAD_EINVAL;
+    }
+    h->mtu = mtu;
+    return 0;
+}
+
+uint16_t woad_mtu(const struct woad *h)
+{
+    return h->mtu;
+}

@@ -1,0 +1,225 @@
+/* The host's structs and what its files ask of each other.
+ *
+ * Way of a packet in:   woad_rx -> acl_rx -> l2cap_rx -> att_rx -> a handler -> the application.
+ * Way of a packet out:  woad_tx -> acl_tx -> l2cap_tx -> a layer's tx, which looks at its state. */
+#ifndef WOAD_HOST_H
+#define WOAD_HOST_H
+
+#include <woad/hci.h>
+#include <woad/woad.h>
+
+#include "buf.h"
+#include "fifo.h"
+#include "hci.h"
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+/* A deadline is a field; 0 means none.  Milliseconds, wrapping. */
+static inline uint32_t deadline_in(uint32_t now, uint32_t ms)
+{
+    uint32_t at = now + ms;
+    return at ? at : 1;
+}
+
+/* Milliseconds left, 0 when due, WOAD_FOREVER when there is no deadline. */
+static inline uint32_t deadline_left(uint32_t at, uint32_t now)
+{
+    if (!at) {
+        return WOAD_FOREVER;
+    }
+    int32_t left = (int32_t)(at - now);
+    return left > 0 ? (uint32_t)left : 0;
+}
+
+static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+/* One arena, carved once.  With `mem` NULL it only measures. */
+struct arena { uint8_t *mem; size_t len; };
+void *arena_take(struct arena *a, size_t n, size_t size);
+
+/* --- ATT, one bearer per connection ---------------------------------------------------------- */
+
+enum {                                   /* Vol 3, Part F, 3.4.8 */
+    ATT_ERROR_RSP = 0x01,
+    ATT_MTU_REQ = 0x02, ATT_MTU_RSP = 0x03,
+    ATT_FIND_INFO_REQ = 0x04, ATT_FIND_INFO_RSP = 0x05,
+    ATT_FIND_BY_VALUE_REQ = 0x06, ATT_FIND_BY_VALUE_RSP = 0x07,
+    ATT_READ_BY_TYPE_REQ = 0x08, ATT_READ_BY_TYPE_RSP = 0x09,
+    ATT_READ_REQ = 0x0a, ATT_READ_RSP = 0x0b,
+    ATT_READ_BLOB_REQ = 0x0c, ATT_READ_BLOB_RSP = 0x0d,
+    ATT_READ_BY_GROUP_REQ = 0x10, ATT_READ_BY_GROUP_RSP = 0x11,
+    ATT_WRITE_REQ = 0x12, ATT_WRITE_RSP = 0x13,
+    ATT_PREPARE_REQ = 0x16, ATT_PREPARE_RSP = 0x17,
+    ATT_EXECUTE_REQ = 0x18, ATT_EXECUTE_RSP = 0x19,
+    ATT_NOTIFY = 0x1b, ATT_INDICATE = 0x1d, ATT_CONFIRM = 0x1e,
+    ATT_WRITE_CMD = 0x52
+};
+enum { ATT_OP_COMMAND = 0x40 };          /* no answer, ever */
+enum { ATT_LATER = -1 };                 /* a handler's result: the application will answer */
+enum { ATT_MTU_DEFAULT = 23 };
+enum { ATT_TIMEOUT_MS = 30000 };         /* Vol 3, Part F, 3.3.3 */
+
+struct att_bearer {
+    uint16_t mtu;
+    bool mtu_exchanged;                  /* this side has sent an MTU request or response */
+    bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
+    struct fifo queue;                   /* PDUs: notifications, indications, write commands */
+    uint16_t indicated;                  /* handle whose confirmation is awaited, 0: none */
+    uint32_t indicate_due;
+};
+
+/* What a role of ATT does; set by the feature that is named. */
+struct att_role {
+    void (*rx)(struct woad *h, uint16_t i, uint8_t op, struct rd *in);
+    bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
+};
+
+/* --- connections ----------------------------------------------------------------------------- */
+
+enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING };
+
+struct conn {
+    uint8_t state;
+    uint8_t generation;                  /* 0 to 126: part of the public number */
+    bool central;
+    bool want_disconnect, want_update, want_param_reply, want_ltk_reply;
+    bool update_asked;                   /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
+    uint8_t reason;
+    uint16_t handle;                     /* HCI's */
+    struct woad_addr peer;
+    uint16_t interval, latency, supervision;
+    uint16_t new_min, new_max, new_latency, new_supervision;
+    uint16_t in_controller;              /* packets not yet completed */
+    /* ACL: the L2CAP frame coming in, the one going out. */
+    uint8_t *rx, *tx;
+    uint16_t rx_len, rx_need, tx_len, tx_off;
+    bool rx_skip;
+    /* L2CAP signalling */
+    uint8_t sig_rsp[8], sig_rsp_len;
+    uint8_t sig_id, sig_req;             /* identifier of our last request; code to send, 0 none */
+    uint32_t sig_due;
+    uint8_t smp_refuse;                  /* Pairing Failed is owed */
+    struct att_bearer att;
+};
+
+/* --- features -------------------------------------------------------------------------------- */
+
+struct woad_feature {
+    void (*carve)(struct woad *h, struct arena *a);
+    void (*reset)(struct woad *h);                         /* the controller is new */
+    /* HCI: the next command this feature wants, 0 for none; how it ended. */
+    uint16_t (*command)(struct woad *h, struct wr *params);
+    void (*complete)(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
+    void (*conn_open)(struct woad *h, uint16_t i);
+    void (*conn_close)(struct woad *h, uint16_t i);
+    void (*report)(struct woad *h, struct rd *in);         /* LE Advertising Report */
+    void (*connect_failed)(struct woad *h, uint8_t status);
+    uint32_t (*due)(struct woad *h);
+};
+
+extern const struct woad_feature woad_core;                /* bring-up and connections */
+
+struct adv;
+struct scan;
+struct central;
+struct gatts;
+struct gattc;
+
+enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8 };
+
+enum host_state { HOST_OFF, HOST_STARTING, HOST_UP, HOST_STOPPING };
+
+struct hci {
+    uint8_t credits;                     /* commands the controller takes now */
+    uint16_t pending;                    /* the command awaiting its answer, 0: none */
+    uint16_t pending_arg;                /* whatever its sender wants to know then */
+    const struct woad_feature *owner;
+    uint32_t due;
+    uint8_t step;                        /* of the bring-up table */
+    uint8_t version;
+    uint8_t commands[64], features[8], le_features[8];
+    struct woad_addr public_addr, random_addr;
+    uint16_t acl_len, acl_total, acl_free;
+};
+
+struct woad {
+    struct woad_config cfg;
+    uint8_t state;                       /* enum host_state */
+    uint8_t own_type;                    /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
+    bool random_dirty;                   /* the controller does not know random_addr */
+    uint8_t busy;                        /* BUSY_…: what the controller is doing */
+    uint16_t mtu;                        /* offered */
+    uint16_t turn;                       /* the connection that may send next */
+    uint16_t refuse_handle;              /* a connection there was no room for, 0xffff: none */
+    uint32_t now, stop_due;
+    struct hci hci;
+    struct conn *conns;
+    const struct att_role *att_server, *att_client;
+    struct adv *adv;
+    struct scan *scan;
+    struct central *central;
+    struct gatts *gatts;
+    struct gattc *gattc;
+};
+
+/* Walks all features: the core's own first. */
+const struct woad_feature *feature_at(const struct woad *h, size_t n);
+
+/* host.c */
+void emit(struct woad *h, const struct woad_event *ev);
+void emit_conn(struct woad *h, enum woad_event_type type, uint16_t i);
+void host_down(struct woad *h, int error);
+/* hci.c */
+int hci_rx_event(struct woad *h, struct rd *in);
+size_t hci_tx(struct woad *h, uint8_t *buf, size_t room);
+uint32_t hci_due(struct woad *h);
+bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit);
+/* hci_up.c */
+uint16_t up_command(struct woad *h, struct wr *params);
+void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
+/* acl.c */
+int acl_rx(struct woad *h, struct rd *in);
+size_t acl_tx(struct woad *h, uint8_t *buf, size_t room);
+/* conn.c */
+uint16_t conn_number(const struct woad *h, uint16_t i);
+struct conn *conn_of(const struct woad *h, uint16_t number, uint16_t *i);
+struct conn *conn_by_handle(const struct woad *h, uint16_t handle, uint16_t *i);
+struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer);
+bool conn_any_free(const struct woad *h);
+bool conn_any(const struct woad *h);
+int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced);
+int conn_rx_update(struct woad *h, struct rd *in);
+int conn_rx_disconnected(struct woad *h, struct rd *in);
+int conn_rx_param_request(struct woad *h, struct rd *in);
+int conn_rx_ltk_request(struct woad *h, struct rd *in);
+void conn_close(struct woad *h, uint16_t i, uint8_t reason);
+void conn_close_all(struct woad *h, uint8_t reason);
+bool conn_params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t supervision);
+void conn_updated(struct woad *h, uint16_t i, int status);
+uint32_t conn_due(struct woad *h);
+/* l2cap.c */
+void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
+uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body);
+/* l2cap_sig.c */
+void sig_rx(struct woad *h, uint16_t i, struct rd *in);
+bool sig_tx(struct woad *h, uint16_t i, struct wr *out);
+void sig_too_long(struct woad *h, uint16_t i, uint8_t id);
+/* att.c */
+void att_rx(struct woad *h, uint16_t i, struct rd *in);
+bool att_tx(struct woad *h, uint16_t i, struct wr *out);
+void att_open(struct woad *h, uint16_t i);
+void att_set_mtu(struct woad *h, uint16_t i, uint16_t peer);
+int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const void *data,
+              size_t len);
+void att_room(struct woad *h, uint16_t i);
+uint32_t att_due(struct woad *h);
+void att_close(struct woad *h, uint16_t i, int status);
+void att_timed_out(struct woad *h, uint16_t i);
+/* uuid.c */
+bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid);
+void uuid_write(struct wr *out, const struct woad_uuid *uuid);
+uint16_t uuid_short(const struct woad_uuid *uuid);         /* 0 when it has no 16-bit form */
+
+#endif

@@ -1,0 +1,62 @@
+/* L2CAP's fixed channels on LE.  Vol 3, Part A, 2.1 */
+#include "host.h"
+
+enum { CID_ATT = 4, CID_SIGNALLING = 5, CID_SMP = 6 };
+
+/* There is no security manager here: a peer that asks to pair is told so at once, instead of
+ * waiting 30 s.  Pairing Failed, Pairing Not Supported.  Vol 3, Part H, 3.5.5 */
+enum { SMP_PAIRING_REQUEST = 0x01, SMP_PAIRING_FAILED = 0x05, SMP_SECURITY_REQUEST = 0x0b };
+enum { SMP_NOT_SUPPORTED = 0x05 };
+
+static void smp_rx(struct woad *h, uint16_t i, struct rd *in)
+{
+    struct conn *c = &h->conns[i];
+    uint8_t code = rd_u8(in);
+    if (!in->bad && code == (c->central ? SMP_SECURITY_REQUEST : SMP_PAIRING_REQUEST)) {
+        c->smp_refuse = 1;
+    }
+}
+
+static bool smp_tx(struct woad *h, uint16_t i, struct wr *out)
+{
+    if (!h->conns[i].smp_refuse) {
+        return false;
+    }
+    h->conns[i].smp_refuse = 0;
+    wr_u8(out, SMP_PAIRING_FAILED);
+    wr_u8(out, SMP_NOT_SUPPORTED);
+    return true;
+}
+
+static const struct {
+    uint16_t cid;
+    void (*rx)(struct woad *h, uint16_t i, struct rd *in);
+    bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
+} channels[] = {                         /* in the order in which they may send */
+    { CID_SIGNALLING, sig_rx, sig_tx },
+    { CID_SMP, smp_rx, smp_tx },
+    { CID_ATT, att_rx, att_tx },
+};
+enum { CHANNELS = sizeof channels / sizeof *channels };
+
+/* A frame on a channel that does not exist is dropped: L2CAP/LE/CID/BV-01-C.  2.1 */
+void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
+{
+    for (size_t n = 0; n < CHANNELS; n++) {
+        if (channels[n].cid == cid) {
+            channels[n].rx(h, i, in);
+            return;
+        }
+    }
+}
+
+/* The next frame's body; returns its channel, 0 when there is none. */
+uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body)
+{
+    for (size_t n = 0; n < CHANNELS; n++) {
+        if (channels[n].tx(h, i, body)) {
+            return channels[n].cid;
+        }
+    }
+    return 0;
+}

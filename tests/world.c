@@ -1,0 +1,226 @@
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void keep(struct device *d, const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_REPORT) {
+        d->reports++;
+        if (!d->keep_reports) {
+            return;
+        }
+    }
+    if (d->logged == WORLD_LOG) {
+        return;
+    }
+    struct seen *s = &d->log[d->logged++];
+    s->ev = *ev;
+    if (ev->type == WOAD_EV_REPORT) {
+        memcpy(s->data, ev->u.report.data, ev->u.report.len);
+        s->ev.u.report.data = s->data;
+    } else if (ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.len) {
+        memcpy(s->data, ev->u.gatt_write.data, ev->u.gatt_write.len);
+    } else if ((ev->type == WOAD_EV_READ || ev->type == WOAD_EV_NOTIFIED ||
+                ev->type == WOAD_EV_INDICATION) && ev->u.value.len) {
+        memcpy(s->data, ev->u.value.data, ev->u.value.len);
+    }
+}
+
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    struct device *d = ctx;
+    keep(d, ev);
+    if (ev->type == WOAD_EV_UP) {
+        woad_own_address(h, &d->addr);
+    } else if (ev->type == WOAD_EV_GATT_READ && !d->own_answers) {
+        woad_gatt_answer(h, ev->conn, 0, d->value, d->value_len);
+    } else if (ev->type == WOAD_EV_GATT_WRITE && !d->own_answers) {
+        size_t end = (size_t)ev->u.gatt_write.offset + ev->u.gatt_write.len;
+        if (ev->u.gatt_write.len) {
+            memcpy(d->value + ev->u.gatt_write.offset, ev->u.gatt_write.data,
+                   ev->u.gatt_write.len);
+        }
+        d->value_len = end;
+        if (ev->u.gatt_write.need_answer) {
+            woad_gatt_answer(h, ev->conn, 0, NULL, 0);
+        }
+    }
+    if (d->on_event) {
+        d->on_event(d, ev);
+    }
+}
+
+struct world *world_new(uint64_t seed, uint16_t loss_per_mille)
+{
+    struct world *w = calloc(1, sizeof *w);
+    struct woad_air_config cfg = { .seed = seed, .loss_per_mille = loss_per_mille };
+    w->air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &cfg);
+    CHECK(w->air);
+    return w;
+}
+
+void world_free(struct world *w)
+{
+    for (size_t i = 0; i < w->devices; i++) {
+        woad_air_detach(w->device[i].ctl);
+        free(w->device[i].memory[0]);
+        free(w->device[i].memory[1]);
+    }
+    free(w->air);
+    free(w);
+}
+
+struct woad_config world_host_config(uint8_t conns)
+{
+    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
+        &woad_central, &woad_gatt_server, &woad_gatt_client, NULL };
+    return (struct woad_config){ .features = all, .conns = conns, .attr_tables = 4,
+                                 .subscriptions = 8, .procedures = 8, .mtu = 527,
+                                 .tx_queue = 2048, .request_queue = 2048, .prepare_queue = 1024 };
+}
+
+struct woad_air_controller_config world_controller_config(struct world *w, uint8_t conns)
+{
+    struct woad_air_controller_config c = { .address = { 0, 0, 0x44, 0x41, 0x4f, 0x02 },
+        .x_mm = (int32_t)w->devices * 1000, .conns = conns, .acl_count = 8, .acl_len = 251,
+        .queue = 8192 };
+    c.address[0] = (uint8_t)(w->devices + 1);
+    return c;
+}
+
+static uint64_t hash_packet(uint64_t hash, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        hash = (hash ^ p[i]) * 1099511628211ull;
+    }
+    return hash * 31 + n;
+}
+
+static bool pump(struct device *d)
+{
+    uint8_t packet[WOAD_TX_ROOM > WOAD_AIR_PACKET ? WOAD_TX_ROOM : WOAD_AIR_PACKET];
+    size_t n;
+    bool any = false;
+    while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
+        d->hash = hash_packet(d->hash, packet, n);
+        CHECK(woad_air_rx(d->ctl, packet, n) == 0);
+        any = true;
+    }
+    while ((n = woad_air_tx(d->ctl, packet, sizeof packet)) > 0) {
+        d->hash = hash_packet(d->hash, packet, n);
+        if (!d->world->deaf_controller) {
+            CHECK(woad_rx(d->host, packet, n) == 0);
+        }
+        any = true;
+    }
+    return any;
+}
+
+void world_pump(struct world *w)
+{
+    for (bool any = true; any;) {
+        any = false;
+        for (size_t i = 0; i < w->devices; i++) {
+            any = pump(&w->device[i]) || any;
+        }
+    }
+}
+
+static uint64_t world_next(struct world *w, uint64_t end)
+{
+    uint64_t next = woad_air_next(w->air), now = woad_air_now(w->air);
+    for (size_t i = 0; i < w->devices; i++) {
+        uint32_t ms = woad_poll(w->device[i].host, (uint32_t)(now / 1000));
+        uint64_t at = ms == WOAD_FOREVER ? UINT64_MAX : (now / 1000 + ms) * 1000;
+        next = at < next ? at : next;
+    }
+    return next < end ? next : end;
+}
+
+void world_run(struct world *w, uint64_t us)
+{
+    uint64_t end = woad_air_now(w->air) + us;
+    world_pump(w);
+    while (woad_air_now(w->air) < end) {
+        uint64_t next = world_next(w, end);
+        world_pump(w);                   /* poll may have had something to say */
+        if (next <= woad_air_now(w->air)) {
+            next = woad_air_now(w->air) + 1;
+        }
+        woad_air_step(w->air, next);
+        world_pump(w);
+    }
+}
+
+const struct seen *device_find(const struct device *d, enum woad_event_type type)
+{
+    for (size_t i = 0; i < d->logged; i++) {
+        if (d->log[i].ev.type == type) {
+            return &d->log[i];
+        }
+    }
+    return NULL;
+}
+
+size_t device_count(const struct device *d, enum woad_event_type type)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < d->logged; i++) {
+        n += d->log[i].ev.type == type;
+    }
+    return n;
+}
+
+void device_forget(struct device *d)
+{
+    d->logged = 0;
+}
+
+const struct seen *world_wait(struct world *w, struct device *d, enum woad_event_type type,
+                              uint64_t us)
+{
+    uint64_t end = woad_air_now(w->air) + us;
+    const struct seen *s;
+    while (!(s = device_find(d, type)) && woad_air_now(w->air) < end) {
+        world_run(w, 100);
+    }
+    return s;
+}
+
+struct device *world_add_config(struct world *w, struct woad_config host,
+                                struct woad_air_controller_config controller)
+{
+    CHECK(w->devices < WORLD_MAX);
+    struct device *d = &w->device[w->devices];
+    d->world = w;
+    host.event = on_event;
+    host.ctx = d;
+    size_t host_size = woad_size(&host), ctl_size = woad_air_controller_size(&controller);
+    CHECK(host_size && ctl_size);
+    d->memory[0] = malloc(host_size);
+    d->memory[1] = malloc(ctl_size);
+    d->host = woad_init(d->memory[0], host_size, &host);
+    d->ctl = woad_air_attach(w->air, d->memory[1], ctl_size, &controller);
+    CHECK(d->host && d->ctl);
+    w->devices++;
+    CHECK(woad_start(d->host) == 0);
+    world_pump(w);
+    CHECK(device_find(d, WOAD_EV_UP));
+    device_forget(d);
+    return d;
+}
+
+struct device *world_add(struct world *w, uint8_t conns)
+{
+    return world_add_config(w, world_host_config(conns), world_controller_config(w, conns));
+}
+
+uint64_t world_hash(const struct world *w)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < w->devices; i++) {
+        hash = hash * 1099511628211ull ^ w->device[i].hash;
+    }
+    return hash;
+}

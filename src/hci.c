@@ -144,7 +144,13 @@ int hci_rx_event(struct woad *h, struct rd *in)
     }
 }
 
-/* A controller that does not answer is lost: Zero credits for ever are the same thing. */
+/* A command that went out before the time was known has all of its time before it. */
+void hci_clock_begins(struct woad *h)
+{
+    h->hci.due = h->hci.pending ? deadline_in(h->now, COMMAND_TIMEOUT_MS) : 0;
+}
+
+/* A controller that does not answer is lost: zero credits for ever are the same thing. */
 uint32_t hci_due(struct woad *h)
 {
     uint32_t left = deadline_left(h->hci.due, h->now);

@@ -190,6 +190,10 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
 uint32_t woad_poll(struct woad *h, uint32_t now_ms)
 {
     h->now = now_ms;
+    if (!h->clocked) {
+        h->clocked = true;
+        hci_clock_begins(h);
+    }
     uint32_t left = hci_due(h);
     for (size_t f = 0; feature_at(h, f); f++) {
         if (feature_at(h, f)->due) {

@@ -150,6 +150,7 @@ struct woad {
     uint8_t own_type;                    /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
     bool random_dirty;                   /* the controller does not know random_addr */
     uint8_t busy;                        /* BUSY_…: what the controller is doing */
+    bool clocked;                        /* woad_poll() has told the time */
     uint16_t mtu;                        /* offered */
     uint16_t turn;                       /* the connection that may send next */
     uint16_t refuse_handle;              /* a connection there was no room for, 0xffff: none */
@@ -175,6 +176,7 @@ void host_down(struct woad *h, int error);
 int hci_rx_event(struct woad *h, struct rd *in);
 size_t hci_tx(struct woad *h, uint8_t *buf, size_t room);
 uint32_t hci_due(struct woad *h);
+void hci_clock_begins(struct woad *h);
 bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit);
 /* hci_up.c */
 uint16_t up_command(struct woad *h, struct wr *params);

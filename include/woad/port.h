@@ -1,0 +1,51 @@
+/* HCI transports for PCs (POSIX).  This is the only part that does I/O and uses the heap. */
+#ifndef WOAD_PORT_H
+#define WOAD_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct woad;
+struct woad_port;
+enum { WOAD_PORT_WHY = 200 };
+
+/* Opens a way to a controller:
+ *
+ *     unix:/path        H4 on a unix socket, as `woad air` serves it
+ *     tcp:host:port     H4 on TCP
+ *     uart:/dev/tty@baud, pty:/dev/pts/N     H4 on a serial line
+ *     hci0              Linux's user channel (needs CAP_NET_ADMIN, and the adapter down)
+ *
+ * With NULL it takes the environment's WOAD_HCI, and where that is not set the simulated radio of
+ * this user, which is started if it does not run and ends with the last that uses it.
+ * With WOAD_BTSNOOP=file set, every packet is logged to that file.
+ *
+ * NULL on failure; *error is then a negative errno and `why` a sentence for people. */
+struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY]);
+void woad_port_close(struct woad_port *p);
+
+int woad_port_fd(const struct woad_port *p);
+/* Whether something waits until the descriptor can be written. */
+bool woad_port_blocked(const struct woad_port *p);
+
+/* The next whole packet, H4 type octet first, valid until the next call.  Returns its length, 0 when
+ * there is none now, or a negative errno: the controller is gone (-EIO), or sent what is not H4
+ * (-EBADMSG). */
+int woad_port_read(struct woad_port *p, const uint8_t **packet);
+
+/* Sends, or keeps until it can be sent; 0 or a negative errno.  Ask woad_port_blocked() first. */
+int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len);
+
+/* Moves what there is to move both ways and lets time pass, without waiting.  When the controller
+ * is gone it calls woad_fail() and returns the negative errno.  *wait_ms gets the milliseconds until
+ * it must be called again although nothing came (WOAD_FOREVER: none). */
+int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms);
+
+/* The same, then waits for the controller, at most `max_ms`, and moves again: a program's loop. */
+int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
+
+/* A clock for woad_poll(): monotonic, in milliseconds. */
+uint32_t woad_port_now_ms(void);
+
+#endif

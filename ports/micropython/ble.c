@@ -1,0 +1,397 @@
+/* BLE(): the one object, its life, active, config and irq. */
+#include "ble.h"
+
+#include <stdlib.h>
+
+MP_REGISTER_ROOT_POINTER(void *woad_ble);
+
+struct ble_state ble = { .name = "MPY WOAD", .name_len = 8, .rxbuf = 128 };
+
+ble_obj_t *ble_object(void)
+{
+    return MP_STATE_VM(woad_ble);
+}
+
+/* --- errors ---------------------------------------------------------------------------------- */
+
+void ble_raise_with(int number, mp_obj_t detail)
+{
+    mp_obj_t args[] = { MP_OBJ_NEW_SMALL_INT(number), detail };
+    nlr_raise(mp_obj_new_exception_args(&mp_type_OSError, 2, args));
+}
+
+/* The host's errors are errno's.  Two are told as programs know them: full is ENOMEM, and connected
+ * already is EIO. */
+void ble_raise(int err)
+{
+    if (err) {
+        mp_raise_OSError(err == WOAD_EAGAIN ? MP_ENOMEM : err == WOAD_EISCONN ? MP_EIO : -err);
+    }
+}
+
+struct woad *ble_active(void)
+{
+    if (!ble.host && ble.why[0]) {
+        ble_raise_with(MP_ENODEV, mp_obj_new_str(ble.why, strlen(ble.why)));
+    }
+    if (!ble.host) {
+        mp_raise_OSError(MP_ENODEV);
+    }
+    return ble.host;
+}
+
+/* --- moving packets ---------------------------------------------------------------------------- */
+
+void ble_hold(void) { ble.holding++; }
+void ble_release(void) { ble.holding--; }
+
+/* A failing controller is noticed here, and told by the host's events. */
+static void ble_pump(void)
+{
+    if (ble.host && ble_port_pump(ble.host) < 0) {
+        ble_port_close();
+    }
+}
+
+void ble_flush(void)
+{
+    ble_hold();
+    ble_pump();
+    ble_release();
+    ble_port_arm();
+}
+
+void ble_wait(const bool *done)
+{
+    mp_uint_t start = mp_hal_ticks_ms();
+    ble_hold();
+    ble_pump();
+    while (!*done && ble.host && ble_port_is_open() &&
+           mp_hal_ticks_ms() - start < BLE_WAIT_MS) {
+        ble_port_wait(20);
+        ble_pump();
+    }
+    ble_release();
+    ble_port_arm();
+    if (!*done) {
+        ble_raise(ble_port_is_open() ? WOAD_ETIMEDOUT : WOAD_EIO);
+    }
+}
+
+/* In the scheduler: what waits for the program, then what has come. */
+void ble_run(void)
+{
+    ble_deliver_queued();
+    ble_pump();
+    if (ble.host && ble.down) {
+        ble_stop(false);
+    }
+    ble_deliver_queued();
+    ble_port_arm();
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+static mp_obj_t ble_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
+                             const mp_obj_t *args)
+{
+    (void)type;
+    (void)n_args;
+    (void)n_kw;
+    (void)args;
+    if (!ble_object()) {
+        ble_obj_t *o = m_new0(ble_obj_t, 1);
+        o->base.type = &ble_type;
+        o->handler = mp_const_none;
+        o->queue_end = &o->queue;
+        MP_STATE_VM(woad_ble) = o;
+    }
+    return MP_OBJ_FROM_PTR(ble_object());
+}
+
+static void ble_forget(void)
+{
+    ble_obj_t *o = ble_object();
+    if (o) {
+        ble_forget_events(o);
+        o->attrs = NULL;
+        o->uuids = NULL;
+        o->values = NULL;
+        o->updates = NULL;
+        o->n_values = 0;
+        memset(o->read, 0, sizeof o->read);
+    }
+    memset(ble.conns, 0xff, sizeof ble.conns);
+    ble.scanning = false;
+}
+
+static const struct woad_feature *const features[] = {
+    &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client, NULL
+};
+
+static void ble_start(void)
+{
+    struct woad_config cfg = {
+        .features = features, .event = ble_on_event, .conns = BLE_CONNS, .attr_tables = 1,
+        .subscriptions = 64, .procedures = 16, .mtu = BLE_MTU_MAX, .tx_queue = 4096,
+        .request_queue = 4096, .prepare_queue = 1024,
+    };
+    ble.why[0] = '\0';
+    int err = ble_port_open(ble.why, sizeof ble.why);
+    if (err < 0) {
+        mp_obj_t why = mp_obj_new_str(ble.why, strlen(ble.why));
+        ble.why[0] = '\0';
+        ble_raise_with(-err, why);
+    }
+    size_t size = woad_size(&cfg);
+    void *memory = malloc(size);
+    ble_forget();
+    ble.up = false;
+    ble.down = 0;
+    ble.dropped = 0;
+    ble.host = woad_init(memory, size, &cfg);
+    if (!ble.host) {
+        free(memory);
+        ble_port_close();
+        mp_raise_OSError(MP_ENOMEM);
+    }
+    woad_start(ble.host);
+    woad_gatt_set_name(ble.host, ble.name, ble.name_len);
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        ble_wait(&ble.up);
+        nlr_pop();
+    } else {
+        ble_stop(false);
+        ble.why[0] = '\0';
+        nlr_jump(nlr.ret_val);
+    }
+}
+
+/* politely: peers are told, so that they see it at once.  No events reach the program. */
+void ble_stop(bool politely)
+{
+    struct woad *host = ble.host;
+    if (!host) {
+        return;
+    }
+    if (politely && ble_port_is_open() && !ble.down) {
+        mp_uint_t start = mp_hal_ticks_ms();
+        ble_hold();
+        woad_stop(host);
+        for (ble_pump(); ble.up && ble_port_is_open() && mp_hal_ticks_ms() - start < 1200;) {
+            ble_port_wait(20);
+            ble_pump();
+        }
+        ble_release();
+    }
+    ble_port_close();
+    ble.host = NULL;
+    ble.up = false;
+    free(host);
+    if (politely) {
+        ble_forget();
+    }
+}
+
+/* Called when the interpreter begins and ends, and in between by a soft reset: the heap is not to be
+ * touched, and what was in it is gone. */
+void woad_mp_begin(void)
+{
+    MP_STATE_VM(woad_ble) = NULL;
+}
+
+void woad_mp_end(void)
+{
+    MP_STATE_VM(woad_ble) = NULL;
+    ble_stop(true);
+    ble.why[0] = '\0';
+}
+
+static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
+{
+    if (n_args == 2 && mp_obj_is_true(args[1])) {
+        if (!ble.host) {
+            ble_start();
+        }
+    } else if (n_args == 2) {
+        ble_stop(true);
+        ble.why[0] = '\0';
+    }
+    return mp_obj_new_bool(ble.host != NULL);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_active_obj, 1, 2, ble_method_active);
+
+/* --- config ------------------------------------------------------------------------------------ */
+
+static mp_obj_t config_mac(void)
+{
+    struct woad_addr a;
+    uint8_t big[6];
+    ble_raise(woad_own_address(ble_active(), &a));
+    for (int i = 0; i < 6; i++) {
+        big[i] = a.octet[5 - i];
+    }
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(a.type), mp_obj_new_bytes(big, 6) };
+    return mp_obj_new_tuple(2, items);
+}
+
+static mp_obj_t config_get(mp_obj_t key)
+{
+    switch (mp_obj_str_get_qstr(key)) {
+        case MP_QSTR_gap_name:
+            return mp_obj_new_bytes(ble.name, ble.name_len);
+        case MP_QSTR_mac:
+            return config_mac();
+        case MP_QSTR_mtu:
+            return MP_OBJ_NEW_SMALL_INT(woad_mtu(ble_active()));
+        case MP_QSTR_rxbuf:
+            return MP_OBJ_NEW_SMALL_INT(ble.rxbuf);
+        case MP_QSTR_dropped:
+            return mp_obj_new_int_from_uint(ble.dropped);
+        default:
+            mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
+    }
+}
+
+static void config_name(mp_obj_t value, bool apply)
+{
+    mp_buffer_info_t buf;
+    mp_get_buffer_raise(value, &buf, MP_BUFFER_READ);
+    if (buf.len > sizeof ble.name) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (apply) {
+        memcpy(ble.name, buf.buf, buf.len);
+        ble.name_len = (uint8_t)buf.len;
+        if (ble.host) {
+            woad_gatt_set_name(ble.host, ble.name, ble.name_len);
+        }
+    }
+}
+
+static void config_rxbuf(mp_obj_t value, bool apply)
+{
+    mp_int_t n = mp_obj_get_int(value);
+    if (n < 16 || n > 0xffff) {
+        mp_raise_ValueError(NULL);
+    }
+    ble.rxbuf = apply ? (uint16_t)n : ble.rxbuf;
+}
+
+static void config_mtu(mp_obj_t value, bool apply)
+{
+    mp_int_t n = mp_obj_get_int(value);
+    struct woad *h = ble_active();
+    if (n < 23 || n > BLE_MTU_MAX) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (apply) {
+        ble_raise(woad_set_mtu(h, (uint16_t)n));
+    }
+}
+
+static void config_addr_mode(mp_obj_t value, bool apply)
+{
+    mp_int_t n = mp_obj_get_int(value);
+    struct woad *h = ble_active();
+    if (n == 2 || n == 3) {
+        mp_raise_OSError(MP_EOPNOTSUPP);     /* private addresses come with pairing */
+    }
+    if (n < 0 || n > 3) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (apply) {
+        ble_raise(woad_set_own_address(h, (uint8_t)n, NULL));
+        ble_flush();
+    }
+}
+
+/* First with apply false for all keys, then true: an error in one leaves all as they were. */
+static void config_set(mp_obj_t key, mp_obj_t value, bool apply)
+{
+    switch (mp_obj_str_get_qstr(key)) {
+        case MP_QSTR_gap_name:
+            config_name(value, apply);
+            break;
+        case MP_QSTR_rxbuf:
+            config_rxbuf(value, apply);
+            break;
+        case MP_QSTR_mtu:
+            config_mtu(value, apply);
+            break;
+        case MP_QSTR_addr_mode:
+            config_addr_mode(value, apply);
+            break;
+        default:
+            mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
+    }
+}
+
+static mp_obj_t ble_method_config(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
+{
+    if (kw->used == 0) {
+        if (n_args != 2) {
+            mp_raise_TypeError(MP_ERROR_TEXT("must query one param"));
+        }
+        return config_get(args[1]);
+    }
+    if (n_args != 1) {
+        mp_raise_TypeError(MP_ERROR_TEXT("can't specify pos and kw args"));
+    }
+    for (int apply = 0; apply < 2; apply++) {
+        for (size_t i = 0; i < kw->alloc; i++) {
+            if (mp_map_slot_is_filled(kw, i)) {
+                config_set(kw->table[i].key, kw->table[i].value, apply);
+            }
+        }
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_KW(ble_config_obj, 1, ble_method_config);
+
+static mp_obj_t ble_method_irq(mp_obj_t self, mp_obj_t handler)
+{
+    (void)self;
+    if (handler != mp_const_none && !mp_obj_is_callable(handler)) {
+        mp_raise_ValueError(MP_ERROR_TEXT("invalid handler"));
+    }
+    ble_object()->handler = handler;
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(ble_irq_obj, ble_method_irq);
+
+static const mp_rom_map_elem_t ble_locals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_active), MP_ROM_PTR(&ble_active_obj) },
+    { MP_ROM_QSTR(MP_QSTR_config), MP_ROM_PTR(&ble_config_obj) },
+    { MP_ROM_QSTR(MP_QSTR_irq), MP_ROM_PTR(&ble_irq_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_advertise), MP_ROM_PTR(&ble_gap_advertise_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_scan), MP_ROM_PTR(&ble_gap_scan_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_connect), MP_ROM_PTR(&ble_gap_connect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_disconnect), MP_ROM_PTR(&ble_gap_disconnect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_register_services),
+      MP_ROM_PTR(&ble_gatts_register_services_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_read), MP_ROM_PTR(&ble_gatts_read_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_write), MP_ROM_PTR(&ble_gatts_write_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_notify), MP_ROM_PTR(&ble_gatts_notify_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_indicate), MP_ROM_PTR(&ble_gatts_indicate_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_set_buffer), MP_ROM_PTR(&ble_gatts_set_buffer_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_discover_services),
+      MP_ROM_PTR(&ble_gattc_discover_services_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_discover_characteristics),
+      MP_ROM_PTR(&ble_gattc_discover_characteristics_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_discover_descriptors),
+      MP_ROM_PTR(&ble_gattc_discover_descriptors_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_read), MP_ROM_PTR(&ble_gattc_read_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_write), MP_ROM_PTR(&ble_gattc_write_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_exchange_mtu), MP_ROM_PTR(&ble_gattc_exchange_mtu_obj) },
+};
+static MP_DEFINE_CONST_DICT(ble_locals, ble_locals_table);
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    ble_type,
+    MP_QSTR_BLE,
+    MP_TYPE_FLAG_NONE,
+    make_new, ble_make_new,
+    locals_dict, &ble_locals
+    );

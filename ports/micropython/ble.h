@@ -1,0 +1,161 @@
+/* The `bluetooth` module: what its files share.
+ *
+ *   mod_bluetooth.c   the module's table
+ *   ble_uuid.c        bluetooth.UUID
+ *   ble.c             BLE(): active, config, irq
+ *   ble_gap.c ble_gatts.c ble_gattc.c    methods: Python's arguments to the host's, no more
+ *   ble_value.c       the values of local attributes
+ *   ble_event.c       the host's events to Python's
+ *   port_unix.c       the way to a controller, and waking the interpreter */
+#ifndef WOAD_MP_BLE_H
+#define WOAD_MP_BLE_H
+
+#include <string.h>
+
+#include "py/mperrno.h"
+#include "py/mphal.h"
+#include "py/obj.h"
+#include "py/objarray.h"
+#include "py/runtime.h"
+
+#include <woad/hci.h>
+#include <woad/woad.h>
+
+enum {                                   /* IRQ events */
+    IRQ_CENTRAL_CONNECT = 1,
+    IRQ_CENTRAL_DISCONNECT = 2,
+    IRQ_GATTS_WRITE = 3,
+    IRQ_GATTS_READ_REQUEST = 4,
+    IRQ_SCAN_RESULT = 5,
+    IRQ_SCAN_DONE = 6,
+    IRQ_PERIPHERAL_CONNECT = 7,
+    IRQ_PERIPHERAL_DISCONNECT = 8,
+    IRQ_GATTC_SERVICE_RESULT = 9,
+    IRQ_GATTC_SERVICE_DONE = 10,
+    IRQ_GATTC_CHARACTERISTIC_RESULT = 11,
+    IRQ_GATTC_CHARACTERISTIC_DONE = 12,
+    IRQ_GATTC_DESCRIPTOR_RESULT = 13,
+    IRQ_GATTC_DESCRIPTOR_DONE = 14,
+    IRQ_GATTC_READ_RESULT = 15,
+    IRQ_GATTC_READ_DONE = 16,
+    IRQ_GATTC_WRITE_DONE = 17,
+    IRQ_GATTC_NOTIFY = 18,
+    IRQ_GATTC_INDICATE = 19,
+    IRQ_GATTS_INDICATE_DONE = 20,
+    IRQ_MTU_EXCHANGED = 21,
+    IRQ_CONNECTION_UPDATE = 27
+};
+
+enum { BLE_CONNS = 16, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
+
+typedef struct {
+    mp_obj_base_t base;
+    struct woad_uuid uuid;
+} ble_uuid_obj_t;
+
+extern const mp_obj_type_t ble_type, ble_uuid_type;
+
+/* The value of a characteristic or a descriptor. */
+struct ble_value {
+    uint8_t *data;
+    uint16_t len, room;
+    bool append;
+};
+
+/* An event that could not be delivered when it came. */
+struct ble_queued {
+    struct ble_queued *next;
+    struct woad_event ev;
+    uint8_t data[];
+};
+
+/* A notification to a subscriber that did not fit: sent, with the value of then, when there is
+ * room. */
+struct ble_update {
+    struct ble_update *next;
+    uint16_t conn, handle;
+};
+
+/* What lives in MicroPython's heap, kept alive by the root pointer to the one BLE object. */
+typedef struct {
+    mp_obj_base_t base;
+    mp_obj_t handler;
+    struct woad_attr *attrs;
+    struct woad_uuid *uuids;
+    struct ble_value *values;            /* of handle `first` and those behind it */
+    uint16_t first, n_values;
+    struct ble_queued *queue, **queue_end;
+    struct ble_update *updates;
+    uint8_t *read[BLE_CONNS];            /* what gattc_read has gathered */
+    uint16_t read_len[BLE_CONNS];
+} ble_obj_t;
+
+/* What outlives a soft reset, or must be found without the heap. */
+struct ble_state {
+    struct woad *host;                   /* NULL: inactive */
+    bool up, scanning, adv_settled;
+    int adv_status, down;
+    unsigned holding;                    /* events are queued, not delivered */
+    uint16_t conns[BLE_CONNS];           /* WOAD_NO_CONN: free */
+    uint32_t dropped;
+    uint16_t rxbuf;
+    uint8_t name[31], name_len;
+    char why[200];
+};
+extern struct ble_state ble;
+
+ble_obj_t *ble_object(void);             /* NULL before BLE() */
+
+/* ble.c */
+void ble_raise(int err);                 /* WOAD_E…; returns for 0 */
+void ble_raise_with(int number, mp_obj_t detail) __attribute__((noreturn));
+struct woad *ble_active(void);           /* raises ENODEV */
+/* Sends what there is to send. */
+void ble_flush(void);
+/* Waits until *done, events held back meanwhile; raises ETIMEDOUT. */
+void ble_wait(const bool *done);
+void ble_hold(void);
+void ble_release(void);
+void ble_stop(bool politely);
+/* ble_event.c */
+void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev);
+void ble_deliver_queued(void);
+mp_obj_t ble_invoke(unsigned event, size_t n, const mp_obj_t *items);
+void ble_forget_events(ble_obj_t *o);
+bool ble_read_allowed(uint16_t conn, uint16_t handle, int *err);
+/* ble_value.c */
+struct ble_value *ble_value_at(uint16_t handle);
+void ble_value_set(struct ble_value *v, const void *data, size_t len);
+int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, size_t len);
+void ble_value_update(uint16_t handle);
+void ble_update_retry(void);
+/* ble_uuid.c */
+mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
+const struct woad_uuid *ble_uuid_of(mp_obj_t o);           /* NULL: not one */
+/* port */
+int ble_port_open(char *why, size_t room);                 /* negative errno */
+void ble_port_close(void);
+bool ble_port_is_open(void);
+int ble_port_pump(struct woad *h);
+void ble_port_wait(uint32_t ms);
+void ble_port_arm(void);
+void ble_run(void);                      /* in the scheduler: packets, events */
+
+MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_scan_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_disconnect_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gatts_register_services_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gatts_read_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_write_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_notify_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_indicate_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_set_buffer_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_services_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_characteristics_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_descriptors_obj);
+MP_DECLARE_CONST_FUN_OBJ_3(ble_gattc_read_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_write_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gattc_exchange_mtu_obj);
+
+#endif

@@ -1,0 +1,158 @@
+/* Advertising, scanning, connecting: arguments converted, nothing decided. */
+#include "ble.h"
+
+static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
+{
+    enum { INTERVAL, DATA, RESPONSE, CONNECTABLE };
+    static const mp_arg_t allowed[] = {
+        { MP_QSTR_interval_us, MP_ARG_OBJ, { .u_obj = MP_OBJ_NEW_SMALL_INT(500000) } },
+        { MP_QSTR_adv_data, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
+        { MP_QSTR_resp_data, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_rom_obj = MP_ROM_NONE } },
+        { MP_QSTR_connectable, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_rom_obj = MP_ROM_TRUE } },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
+    mp_arg_parse_all(n_args - 1, pos + 1, kw, MP_ARRAY_SIZE(allowed), allowed, args);
+
+    if (args[INTERVAL].u_obj == mp_const_none) {
+        if (ble.host && woad_adv_running(ble.host)) {
+            ble.adv_settled = false;
+            woad_adv_stop(ble.host);
+            ble_wait(&ble.adv_settled);
+        }
+        return mp_const_none;
+    }
+    mp_int_t interval = mp_obj_get_int(args[INTERVAL].u_obj);
+    mp_buffer_info_t buf[2] = { 0 };
+    const mp_obj_t given[2] = { args[DATA].u_obj, args[RESPONSE].u_obj };
+    for (int i = 0; i < 2; i++) {
+        if (given[i] != mp_const_none) {
+            mp_get_buffer_raise(given[i], &buf[i], MP_BUFFER_READ);
+        }
+    }
+    struct woad *h = ble_active();
+    struct woad_adv_params params = {
+        .kind = mp_obj_is_true(args[CONNECTABLE].u_obj) ? WOAD_ADV_IND : WOAD_ADV_SCAN_IND,
+    };
+    if (interval < 0x20 * 625 || interval >= (0x4000 + 1) * 625 ||
+        buf[0].len > WOAD_ADV_DATA_MAX || buf[1].len > WOAD_ADV_DATA_MAX) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    params.interval_625us = (uint16_t)(interval / 625);
+    ble_raise(woad_adv_start(h, &params));
+    if (given[0] != mp_const_none) {
+        woad_adv_set_data(h, buf[0].buf, buf[0].len);
+    }
+    if (given[1] != mp_const_none) {
+        woad_adv_set_scan_response(h, buf[1].buf, buf[1].len);
+    }
+    ble.adv_settled = false;
+    ble.adv_status = 0;
+    ble_wait(&ble.adv_settled);
+    if (ble.adv_status) {
+        ble_raise_with(MP_EIO, MP_OBJ_NEW_SMALL_INT(0x200 + ble.adv_status));
+    }
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj, 1, gap_advertise);
+
+/* SCAN_DONE is raised before this returns. */
+static void gap_end_scan(void)
+{
+    if (ble.host && ble.scanning) {
+        ble.scanning = false;
+        woad_scan_stop(ble.host);
+        ble_flush();
+        ble_invoke(IRQ_SCAN_DONE, 0, NULL);
+    }
+}
+
+static uint16_t gap_scan_units(mp_int_t us)
+{
+    mp_int_t units = us / 625;
+    return (uint16_t)(units < 4 ? 4 : units > 0x4000 ? 0x4000 : units);
+}
+
+static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args)
+{
+    if (n_args > 1 && args[1] == mp_const_none) {
+        ble_active();
+        gap_end_scan();
+        return mp_const_none;
+    }
+    mp_int_t duration = n_args > 1 ? mp_obj_get_int(args[1]) : 0;
+    mp_int_t interval = n_args > 2 ? mp_obj_get_int(args[2]) : 1280000;
+    mp_int_t window = n_args > 3 ? mp_obj_get_int(args[3]) : 11250;
+    struct woad_scan_params params = {
+        .interval_625us = gap_scan_units(interval),
+        .window_625us = gap_scan_units(window),
+        .active = n_args > 4 && mp_obj_is_true(args[4]),
+        .duration_ms = (uint32_t)duration,
+    };
+    struct woad *h = ble_active();
+    if (duration < 0 || duration > INT32_MAX) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    ble_raise(woad_scan_start(h, &params));
+    ble.scanning = true;
+    ble_flush();
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_scan_obj, 1, 5, gap_scan);
+
+static mp_int_t gap_arg(size_t n_args, const mp_obj_t *args, size_t i, mp_int_t otherwise)
+{
+    return n_args > i && args[i] != mp_const_none ? mp_obj_get_int(args[i]) : otherwise;
+}
+
+static mp_obj_t gap_connect(size_t n_args, const mp_obj_t *args)
+{
+    if (n_args == 2) {
+        if (args[1] != mp_const_none) {
+            mp_raise_TypeError(MP_ERROR_TEXT("invalid addr"));
+        }
+        ble_raise(woad_connect_cancel(ble_active()));
+        ble_flush();
+        return mp_const_none;
+    }
+    struct woad_addr peer = { .type = (uint8_t)mp_obj_get_int(args[1]) };
+    mp_buffer_info_t buf;
+    mp_get_buffer_raise(args[2], &buf, MP_BUFFER_READ);
+    if (buf.len != 6) {
+        mp_raise_ValueError(MP_ERROR_TEXT("invalid addr"));
+    }
+    for (int i = 0; i < 6; i++) {
+        peer.octet[i] = ((const uint8_t *)buf.buf)[5 - i];
+    }
+    mp_int_t timeout = gap_arg(n_args, args, 3, 2000);
+    mp_int_t min = gap_arg(n_args, args, 4, 0) / 1250, max = gap_arg(n_args, args, 5, 0) / 1250;
+    struct woad *h = ble_active();
+    if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 ||
+        timeout > INT32_MAX) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    struct woad_connect_params params = {
+        .scan_interval_625us = 16, .scan_window_625us = 16,
+        .interval_min_1250us = (uint16_t)(min ? min : 24),
+        .interval_max_1250us = (uint16_t)(max ? max : 40),
+        .supervision_10ms = 256, .timeout_ms = timeout ? (uint32_t)timeout : 30000,
+    };
+    ble_raise(woad_connect(h, &peer, &params));
+    gap_end_scan();
+    ble_flush();
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_obj, 2, 6, gap_connect);
+
+static mp_obj_t gap_disconnect(mp_obj_t self, mp_obj_t conn)
+{
+    (void)self;
+    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    int err = woad_disconnect(ble_active(), number, WOAD_HCI_REMOTE_USER_TERMINATED);
+    if (err == WOAD_ENOTCONN) {
+        return mp_const_false;
+    }
+    ble_raise(err);
+    ble_flush();
+    return mp_const_true;
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_disconnect_obj, gap_disconnect);

@@ -1,0 +1,91 @@
+/* The client's methods. */
+#include "ble.h"
+
+static const struct woad_uuid *gattc_filter(size_t n_args, const mp_obj_t *args, size_t i)
+{
+    if (n_args <= i || args[i] == mp_const_none) {
+        return NULL;
+    }
+    const struct woad_uuid *uuid = ble_uuid_of(args[i]);
+    if (!uuid) {
+        mp_raise_TypeError(MP_ERROR_TEXT("UUID"));
+    }
+    return uuid;
+}
+
+static mp_obj_t gattc_done(int err)
+{
+    ble_raise(err);
+    ble_flush();
+    return mp_const_none;
+}
+
+static mp_obj_t gattc_discover_services(size_t n_args, const mp_obj_t *args)
+{
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]);
+    const struct woad_uuid *uuid = gattc_filter(n_args, args, 2);
+    return gattc_done(woad_gattc_services(ble_active(), conn, uuid));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_services_obj, 2, 3,
+                                    gattc_discover_services);
+
+static mp_obj_t gattc_discover_characteristics(size_t n_args, const mp_obj_t *args)
+{
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
+             end = (uint16_t)mp_obj_get_int(args[3]);
+    const struct woad_uuid *uuid = gattc_filter(n_args, args, 4);
+    return gattc_done(woad_gattc_characteristics(ble_active(), conn, start, end, uuid));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_characteristics_obj, 4, 5,
+                                    gattc_discover_characteristics);
+
+/* Callers pass a characteristic's value handle: what comes behind it is asked for. */
+static mp_obj_t gattc_discover_descriptors(size_t n_args, const mp_obj_t *args)
+{
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
+             end = (uint16_t)mp_obj_get_int(args[3]);
+    (void)n_args;
+    struct woad *h = ble_active();
+    return gattc_done(woad_gattc_descriptors(h, conn, (uint16_t)(start + 1), end));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_descriptors_obj, 4, 4,
+                                    gattc_discover_descriptors);
+
+static mp_obj_t gattc_read(mp_obj_t self, mp_obj_t conn, mp_obj_t handle)
+{
+    (void)self;
+    uint16_t number = (uint16_t)mp_obj_get_int(conn), at = (uint16_t)mp_obj_get_int(handle);
+    return gattc_done(woad_gattc_read(ble_active(), number, at));
+}
+MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_obj, gattc_read);
+
+/* mode 0 without, 1 with response: cut at the MTU.  2 long, 3 reliable: whole. */
+static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
+{
+    static const enum woad_gattc_op ops[] = { WOAD_GATTC_WRITE, WOAD_GATTC_WRITE,
+                                              WOAD_GATTC_WRITE_LONG, WOAD_GATTC_WRITE_RELIABLE };
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), handle = (uint16_t)mp_obj_get_int(args[2]);
+    mp_buffer_info_t buf;
+    mp_get_buffer_raise(args[3], &buf, MP_BUFFER_READ);
+    mp_int_t mode = n_args == 5 ? mp_obj_get_int(args[4]) : 0;
+    struct woad *h = ble_active();
+    struct woad_conn_info info;
+    if (mode < 0 || mode > 3) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    ble_raise(woad_conn_info(h, conn, &info));
+    if (mode < 2 && buf.len > info.mtu - 3u) {
+        buf.len = info.mtu - 3u;
+    }
+    return gattc_done(mode ? woad_gattc_write(h, conn, ops[mode], handle, buf.buf, buf.len)
+                           : woad_gattc_write_command(h, conn, handle, buf.buf, buf.len));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_write_obj, 4, 5, gattc_write);
+
+static mp_obj_t gattc_exchange_mtu(mp_obj_t self, mp_obj_t conn)
+{
+    (void)self;
+    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    return gattc_done(woad_gattc_exchange_mtu(ble_active(), number));
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_exchange_mtu_obj, gattc_exchange_mtu);

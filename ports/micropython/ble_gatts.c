@@ -1,0 +1,339 @@
+/* The server's methods. */
+#include "ble.h"
+
+enum { FLAG_READ_ENC = 0x0200, FLAG_READ_AUTH = 0x0400, FLAG_WRITE_ENC = 0x1000,
+       FLAG_WRITE_AUTH = 0x2000, DEFAULT_ROOM = 20, UUID_CCCD = 0x2902 };
+
+/* --- registering ------------------------------------------------------------------------------- */
+
+/* Walks a definition.  The first walk, with attrs NULL, only counts and checks; the second fills. */
+struct build {
+    struct woad_attr *attrs;
+    struct woad_uuid *uuids;
+    size_t n;
+};
+
+static void build_put(struct build *b, const struct woad_uuid *uuid, struct woad_attr a)
+{
+    if (b->attrs) {
+        if (uuid) {
+            b->uuids[b->n] = *uuid;
+            a.uuid = &b->uuids[b->n];
+        }
+        b->attrs[b->n] = a;
+    }
+    b->n++;
+}
+
+static uint8_t build_perm(unsigned flags, bool secured)
+{
+    unsigned perm = 0;
+    perm |= flags & WOAD_PROP_READ ? WOAD_PERM_READ : 0;
+    perm |= flags & (WOAD_PROP_WRITE | WOAD_PROP_WRITE_COMMAND) ? WOAD_PERM_WRITE : 0;
+    if (secured) {
+        perm |= flags & FLAG_READ_ENC ? WOAD_PERM_READ_ENCRYPTED : 0;
+        perm |= flags & FLAG_READ_AUTH ? WOAD_PERM_READ_AUTHENTICATED : 0;
+        perm |= flags & FLAG_WRITE_ENC ? WOAD_PERM_WRITE_ENCRYPTED : 0;
+        perm |= flags & FLAG_WRITE_AUTH ? WOAD_PERM_WRITE_AUTHENTICATED : 0;
+    }
+    return (uint8_t)perm;
+}
+
+static const struct woad_uuid *build_uuid(mp_obj_t o, mp_rom_error_text_t error)
+{
+    const struct woad_uuid *uuid = ble_uuid_of(o);
+    if (!uuid) {
+        mp_raise_ValueError(error);
+    }
+    return uuid;
+}
+
+static bool is_cccd(const struct woad_uuid *uuid)
+{
+    static const struct woad_uuid cccd = WOAD_UUID16(UUID_CCCD);
+    return woad_uuid_equal(uuid, &cccd);
+}
+
+/* A sized iterable, counted first as upstream counts it. */
+static mp_obj_t build_iter(mp_obj_t o, mp_obj_iter_buf_t *buf, size_t *n)
+{
+    *n = (size_t)mp_obj_get_int(mp_obj_len(o));
+    return mp_getiter(o, buf);
+}
+
+static bool build_subscribable(unsigned flags)
+{
+    return (flags & (WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE)) != 0;
+}
+
+/* (UUID, flags): a CCCD that the program names itself is the one there is. */
+static void build_descriptor(struct build *b, mp_obj_t o, bool subscribable, mp_obj_t handles,
+                             size_t base)
+{
+    mp_obj_t *items;
+    mp_obj_get_array_fixed_n(o, 2, &items);
+    const struct woad_uuid *uuid =
+        build_uuid(items[0], MP_ERROR_TEXT("invalid descriptor UUID"));
+    unsigned flags = (unsigned)mp_obj_get_int(items[1]);
+    if (handles != MP_OBJ_NULL) {
+        mp_obj_list_append(handles, MP_OBJ_NEW_SMALL_INT(base + b->n));
+    }
+    if (subscribable && is_cccd(uuid)) {
+        build_put(b, NULL, (struct woad_attr) WOAD_CCCD);
+    } else {
+        build_put(b, uuid, (struct woad_attr) WOAD_DESCRIPTOR(NULL, build_perm(flags, false)));
+    }
+}
+
+static bool build_has_cccd(mp_obj_t descriptors)
+{
+    mp_obj_iter_buf_t buf;
+    size_t n;
+    mp_obj_t it = build_iter(descriptors, &buf, &n), o;
+    while ((o = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
+        mp_obj_t *items;
+        mp_obj_get_array_fixed_n(o, 2, &items);
+        if (ble_uuid_of(items[0]) && is_cccd(ble_uuid_of(items[0]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* (UUID, flags) or (UUID, flags, descriptors): declaration, value, [CCCD], descriptors. */
+static void build_characteristic(struct build *b, mp_obj_t o, mp_obj_t handles, size_t base)
+{
+    mp_obj_t *items;
+    size_t len;
+    mp_obj_get_array(o, &len, &items);
+    if (len < 2 || len > 3) {
+        mp_raise_ValueError(MP_ERROR_TEXT("invalid characteristic tuple"));
+    }
+    const struct woad_uuid *uuid =
+        build_uuid(items[0], MP_ERROR_TEXT("invalid characteristic UUID"));
+    mp_obj_t descriptors = len == 3 ? items[2] : mp_const_empty_tuple;
+    mp_obj_iter_buf_t buf;
+    size_t n;
+    mp_obj_t it = build_iter(descriptors, &buf, &n), d;
+    if (n > 255) {
+        mp_raise_ValueError(MP_ERROR_TEXT("too many descriptors"));
+    }
+    unsigned flags = 0;
+    bool implied = false;
+    if (b->attrs) {
+        flags = (unsigned)mp_obj_get_int(items[1]) & 0xffff;
+        implied = build_subscribable(flags) && !build_has_cccd(descriptors);
+        mp_obj_list_append(handles, MP_OBJ_NEW_SMALL_INT(base + b->n + 1));
+    }
+    build_put(b, uuid, (struct woad_attr) { .kind = WOAD_ATTR_CHARACTERISTIC,
+                                            .props = (uint8_t)flags, .perm = WOAD_PERM_READ });
+    build_put(b, uuid, (struct woad_attr) { .kind = WOAD_ATTR_VALUE,
+                                            .perm = build_perm(flags, true) });
+    if (implied) {
+        build_put(b, NULL, (struct woad_attr) WOAD_CCCD);
+    }
+    while ((d = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
+        build_descriptor(b, d, build_subscribable(flags), handles, base);
+    }
+    if (!b->attrs) {
+        (void)mp_obj_get_int(items[1]);
+        b->n++;                          /* room for a CCCD, whether it comes or not */
+    }
+}
+
+/* (UUID, characteristics).  Gives the tuple of its handles. */
+static mp_obj_t build_service(struct build *b, mp_obj_t o, size_t base)
+{
+    mp_obj_t *items, c;
+    mp_obj_get_array_fixed_n(o, 2, &items);
+    const struct woad_uuid *uuid = build_uuid(items[0], MP_ERROR_TEXT("invalid service UUID"));
+    mp_obj_t handles = b->attrs ? mp_obj_new_list(0, NULL) : MP_OBJ_NULL;
+    mp_obj_iter_buf_t buf;
+    size_t n;
+    mp_obj_t it = build_iter(items[1], &buf, &n);
+    build_put(b, uuid, (struct woad_attr) WOAD_PRIMARY(NULL));
+    while ((c = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
+        build_characteristic(b, c, handles, base);
+    }
+    if (!b->attrs) {
+        return mp_const_none;
+    }
+    mp_obj_get_array(handles, &n, &items);
+    return mp_obj_new_tuple(n, items);
+}
+
+static mp_obj_t build_all(struct build *b, mp_obj_t services, size_t base)
+{
+    mp_obj_iter_buf_t buf;
+    size_t n;
+    mp_obj_t it = build_iter(services, &buf, &n), o, list = mp_obj_new_list(0, NULL), *items;
+    while ((o = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
+        mp_obj_list_append(list, build_service(b, o, base));
+    }
+    mp_obj_get_array(list, &n, &items);
+    return mp_obj_new_tuple(n, items);
+}
+
+static bool gatts_busy(const struct woad *h)
+{
+    for (size_t i = 0; i < BLE_CONNS; i++) {
+        if (ble.conns[i] != WOAD_NO_CONN) {
+            return true;
+        }
+    }
+    return woad_adv_running(h) || woad_scan_running(h);
+}
+
+static void gatts_new_values(ble_obj_t *o, const struct build *b, uint16_t first)
+{
+    struct ble_value *values = m_new0(struct ble_value, b->n);
+    for (size_t i = 0; i < b->n; i++) {
+        uint8_t kind = b->attrs[i].kind;
+        if (kind == WOAD_ATTR_VALUE || kind == WOAD_ATTR_DESCRIPTOR) {
+            values[i].data = m_new0(uint8_t, DEFAULT_ROOM);
+            values[i].room = DEFAULT_ROOM;
+        }
+    }
+    o->attrs = b->attrs;
+    o->uuids = b->uuids;
+    o->values = values;
+    o->first = first;
+    o->n_values = (uint16_t)b->n;
+}
+
+/* All is parsed, and all memory is there, before anything changes. */
+static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
+{
+    enum { FIRST = 10 };
+    struct build count = { 0 }, b = { 0 };
+    (void)self;
+    build_all(&count, services, FIRST);
+    struct woad *h = ble_active();
+    if (count.n > 0xffff - FIRST) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (gatts_busy(h)) {
+        mp_raise_OSError(MP_EBUSY);
+    }
+    b.attrs = m_new0(struct woad_attr, count.n + 1);
+    b.uuids = m_new0(struct woad_uuid, count.n + 1);
+    mp_obj_t result = build_all(&b, services, FIRST);
+    ble_obj_t *o = ble_object();
+    struct ble_update *updates = o->updates;
+    ble_raise(woad_gatt_clear(h));
+    o->updates = NULL;
+    uint16_t first = FIRST;
+    int err = b.n ? woad_gatt_add(h, b.attrs, (uint16_t)b.n, &first) : 0;
+    if (err && o->attrs) {
+        o->updates = updates;
+        woad_gatt_add(h, o->attrs, o->n_values, NULL);
+    }
+    ble_raise(err);
+    gatts_new_values(o, &b, first);
+    return result;
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_register_services_obj, gatts_register_services);
+
+/* --- values ------------------------------------------------------------------------------------ */
+
+static mp_obj_t gatts_read(mp_obj_t self, mp_obj_t handle)
+{
+    (void)self;
+    struct ble_value *v = ble_value_at((uint16_t)mp_obj_get_int(handle));
+    if (!v || !ble.host) {
+        return mp_const_empty_bytes;
+    }
+    mp_obj_t result = mp_obj_new_bytes(v->data, v->len);
+    if (v->append) {
+        v->len = 0;
+    }
+    return result;
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_read_obj, gatts_read);
+
+static struct ble_value *gatts_value(mp_int_t handle)
+{
+    ble_active();
+    struct ble_value *v = ble_value_at((uint16_t)handle);
+    if (!v) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    return v;
+}
+
+static mp_obj_t gatts_write(size_t n_args, const mp_obj_t *args)
+{
+    mp_buffer_info_t buf;
+    mp_get_buffer_raise(args[2], &buf, MP_BUFFER_READ);
+    bool update = n_args > 3 && mp_obj_is_true(args[3]);
+    mp_int_t handle = mp_obj_get_int(args[1]);
+    struct ble_value *v = gatts_value(handle);
+    if (buf.len > 0xffff) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    ble_value_set(v, buf.buf, buf.len);
+    if (update) {
+        ble_value_update((uint16_t)handle);
+        ble_flush();
+    }
+    return MP_OBJ_NEW_SMALL_INT(buf.len);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_write_obj, 3, 4, gatts_write);
+
+/* Without data: the value, after the program has been asked, as for a read by nobody. */
+static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
+                           int (*send)(struct woad *, uint16_t, uint16_t, const void *, size_t))
+{
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]);
+    uint16_t handle = (uint16_t)mp_obj_get_int(args[2]);
+    mp_buffer_info_t buf = { .buf = NULL, .len = 0 };
+    bool own = n_args < 4 || args[3] == mp_const_none;
+    if (!own) {
+        mp_get_buffer_raise(args[3], &buf, MP_BUFFER_READ);
+    }
+    struct woad *h = ble_active();
+    struct woad_conn_info info;
+    ble_raise(woad_conn_info(h, conn, &info));
+    if (own) {
+        int err = 0;
+        struct ble_value *v = gatts_value(handle);
+        if (!ble_read_allowed(WOAD_NO_CONN, handle, &err)) {
+            ble_raise_with(MP_EINVAL, MP_OBJ_NEW_SMALL_INT(0x100 + err));
+        }
+        h = ble_active();                /* the handler may have done anything */
+        v = gatts_value(handle);
+        buf.buf = v->data;
+        buf.len = v->len;
+    }
+    ble_raise(send(h, conn, handle, buf.buf, buf.len));
+    ble_flush();
+    return mp_const_none;
+}
+
+static mp_obj_t gatts_notify(size_t n_args, const mp_obj_t *args)
+{
+    return gatts_send(n_args, args, woad_gatt_notify);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_notify_obj, 3, 4, gatts_notify);
+
+static mp_obj_t gatts_indicate(size_t n_args, const mp_obj_t *args)
+{
+    return gatts_send(n_args, args, woad_gatt_indicate);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_indicate_obj, 3, 4, gatts_indicate);
+
+static mp_obj_t gatts_set_buffer(size_t n_args, const mp_obj_t *args)
+{
+    mp_int_t handle = mp_obj_get_int(args[1]), len = mp_obj_get_int(args[2]);
+    bool append = n_args > 3 && mp_obj_is_true(args[3]);
+    struct ble_value *v = gatts_value(handle);
+    if (len < 0 || len > 0xffff) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    v->data = m_new0(uint8_t, len ? len : 1);
+    v->room = (uint16_t)len;
+    v->len = 0;
+    v->append = append;
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_set_buffer_obj, 3, 4, gatts_set_buffer);

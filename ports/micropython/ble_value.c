@@ -1,0 +1,83 @@
+/* Local values: 20 octets each until a local write or gatts_set_buffer makes them larger. */
+#include "ble.h"
+
+struct ble_value *ble_value_at(uint16_t handle)
+{
+    ble_obj_t *o = ble_object();
+    if (!o || !o->values || handle < o->first || handle - o->first >= o->n_values) {
+        return NULL;
+    }
+    struct ble_value *v = &o->values[handle - o->first];
+    return v->data ? v : NULL;
+}
+
+/* The program's write: replaces, and makes room. */
+void ble_value_set(struct ble_value *v, const void *data, size_t len)
+{
+    if (len > v->room) {
+        v->data = m_renew(uint8_t, v->data, v->room, len);
+        v->room = (uint16_t)len;
+    }
+    memcpy(v->data, data, len);
+    v->len = (uint16_t)len;
+}
+
+/* A peer's write: what does not fit is cut off, as programs expect.  An ATT error or 0. */
+int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, size_t len)
+{
+    size_t at = v->append ? v->len : offset;
+    if (offset > v->len && !v->append) {
+        return WOAD_ATT_INVALID_OFFSET;
+    }
+    size_t n = len < (size_t)(v->room - at) ? len : v->room - at;
+    if (n) {
+        memcpy(v->data + at, data, n);
+    }
+    v->len = (uint16_t)(at + n);
+    return 0;
+}
+
+static bool value_send(uint16_t conn, uint16_t handle)
+{
+    const struct ble_value *v = ble_value_at(handle);
+    uint16_t wants = v ? woad_gatt_subscription(ble.host, conn, handle) : 0;
+    int err = 0;
+    if (wants & 1) {
+        err = woad_gatt_notify(ble.host, conn, handle, v->data, v->len);
+    } else if (wants & 2) {
+        err = woad_gatt_indicate(ble.host, conn, handle, v->data, v->len);
+    }
+    return err != WOAD_EAGAIN;
+}
+
+/* To all who subscribed.  Whoever has no room gets it later. */
+void ble_value_update(uint16_t handle)
+{
+    ble_obj_t *o = ble_object();
+    for (size_t i = 0; i < BLE_CONNS; i++) {
+        if (ble.conns[i] == WOAD_NO_CONN || value_send(ble.conns[i], handle)) {
+            continue;
+        }
+        struct ble_update **end = &o->updates;
+        while (*end && ((*end)->conn != ble.conns[i] || (*end)->handle != handle)) {
+            end = &(*end)->next;
+        }
+        if (!*end) {
+            *end = m_new0(struct ble_update, 1);
+            **end = (struct ble_update) { NULL, ble.conns[i], handle };
+        }
+    }
+}
+
+void ble_update_retry(void)
+{
+    ble_obj_t *o = ble_object();
+    struct ble_update **at = o ? &o->updates : NULL;
+    while (at && *at) {
+        if (value_send((*at)->conn, (*at)->handle)) {
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}

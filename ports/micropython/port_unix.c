@@ -1,0 +1,190 @@
+/* The unix port: a thread watches the controller's descriptor and the host's next deadline, and has
+ * the interpreter's scheduler run ble_run() in the main thread.
+ *
+ * The main thread may be inside read() or select() then: a signal that interrupts them, with a
+ * handler that does nothing, makes MicroPython look at its scheduler and go back to waiting. */
+#define _GNU_SOURCE
+#include "ble.h"
+
+#include <woad/port.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static struct {
+    struct woad_port *port;
+    pthread_t thread, main;
+    int wake;                            /* eventfd: the thread is to look again */
+    atomic_bool stop, taken, armed, blocked;
+    atomic_uint deadline;                /* of woad_port_now_ms() */
+    atomic_bool timed;
+    struct sigaction before;
+    mp_sched_node_t node;
+    uint32_t next;                       /* what was armed last */
+} io;
+
+static void on_signal(int n) { (void)n; }
+
+static void run_node(mp_sched_node_t *node)
+{
+    (void)node;
+    atomic_store(&io.taken, true);
+    ble_run();
+}
+
+static void thread_sleep(int fd, short events, int ms)
+{
+    struct pollfd fds[2] = { { io.wake, POLLIN, 0 }, { fd, events, 0 } };
+    poll(fds, fd < 0 ? 1 : 2, ms);
+    if (fds[0].revents) {
+        uint64_t n;
+        (void)!read(io.wake, &n, sizeof n);
+    }
+}
+
+/* A kick can come just before the main thread goes to sleep in a system call, and be lost: so it is
+ * given again until the work is taken. */
+static void thread_kick(void)
+{
+    int ms = 1;
+    atomic_store(&io.taken, false);
+    while (!atomic_load(&io.stop) && !atomic_load(&io.taken)) {
+        mp_sched_schedule_node(&io.node, run_node);
+        pthread_kill(io.main, SIGURG);
+        thread_sleep(-1, 0, ms);
+        ms = ms < 50 ? ms * 2 : 50;
+    }
+}
+
+static int thread_wait_ms(void)
+{
+    if (!atomic_load(&io.timed)) {
+        return -1;
+    }
+    int32_t left = (int32_t)(atomic_load(&io.deadline) - woad_port_now_ms());
+    return left > 0 ? left : 0;
+}
+
+static void *thread_main(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&io.stop)) {
+        if (!atomic_load(&io.armed)) {
+            thread_sleep(-1, 0, -1);
+            continue;
+        }
+        int ms = thread_wait_ms();
+        struct pollfd fds[2] = {
+            { io.wake, POLLIN, 0 },
+            { woad_port_fd(io.port), (short)(POLLIN | (atomic_load(&io.blocked) ? POLLOUT : 0)),
+              0 },
+        };
+        int n = ms ? poll(fds, 2, ms) : 0;
+        if (n > 0 && fds[0].revents) {
+            uint64_t count;
+            (void)!read(io.wake, &count, sizeof count);
+            continue;                    /* other times to wait for */
+        }
+        atomic_store(&io.armed, false);
+        thread_kick();
+    }
+    return NULL;
+}
+
+static void wake_thread(void)
+{
+    uint64_t one = 1;
+    (void)!write(io.wake, &one, sizeof one);
+}
+
+/* Signals are for MicroPython's own threads. */
+static int thread_start(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err = pthread_create(&io.thread, NULL, thread_main, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -err;
+}
+
+int ble_port_open(char *why, size_t room)
+{
+    struct sigaction sa = { .sa_handler = on_signal };
+    int err = 0;
+    (void)room;
+    io.port = woad_port_open(NULL, &err, why);
+    if (!io.port) {
+        return err;
+    }
+    io.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    io.main = pthread_self();
+    atomic_store(&io.stop, false);
+    atomic_store(&io.armed, false);
+    sigaction(SIGURG, &sa, &io.before);
+    err = io.wake < 0 ? -errno : thread_start();
+    if (err) {
+        sigaction(SIGURG, &io.before, NULL);
+        woad_port_close(io.port);
+        io.port = NULL;
+    }
+    return err;
+}
+
+void ble_port_close(void)
+{
+    if (!io.port) {
+        return;
+    }
+    atomic_store(&io.stop, true);
+    wake_thread();
+    pthread_join(io.thread, NULL);
+    sigaction(SIGURG, &io.before, NULL);
+    close(io.wake);
+    woad_port_close(io.port);
+    io.port = NULL;
+}
+
+bool ble_port_is_open(void) { return io.port != NULL; }
+
+int ble_port_pump(struct woad *h)
+{
+    if (!io.port) {
+        return 0;
+    }
+    return woad_port_pump(io.port, h, &io.next);
+}
+
+void ble_port_wait(uint32_t ms)
+{
+    struct pollfd fd = { io.port ? woad_port_fd(io.port) : -1, POLLIN, 0 };
+    poll(&fd, 1, (int)(ms < io.next ? ms : io.next));
+}
+
+/* After any pumping: the thread waits for what comes next. */
+void ble_port_arm(void)
+{
+    if (!io.port) {
+        return;
+    }
+    ble_obj_t *o = ble_object();
+    uint32_t wait = o && o->queue ? 0 : io.next;           /* something waits for the program */
+    uint32_t deadline = woad_port_now_ms() + wait;
+    bool timed = wait != WOAD_FOREVER, blocked = woad_port_blocked(io.port);
+    bool same = atomic_load(&io.armed) && timed == atomic_load(&io.timed) &&
+                blocked == atomic_load(&io.blocked) &&
+                (!timed || (int32_t)(deadline - atomic_load(&io.deadline)) >= 0);
+    if (same) {
+        return;
+    }
+    atomic_store(&io.deadline, deadline);
+    atomic_store(&io.timed, timed);
+    atomic_store(&io.blocked, blocked);
+    atomic_store(&io.armed, true);
+    wake_thread();
+}

@@ -1,0 +1,15 @@
+/* btsnoop logs of HCI, which Wireshark opens. */
+#ifndef WOAD_BTSNOOP_H
+#define WOAD_BTSNOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Creates the file and writes its header; NULL with errno set. */
+FILE *btsnoop_open(const char *path);
+/* One packet with its H4 type octet; `received`: from the controller. */
+void btsnoop_put(FILE *f, bool received, const uint8_t *packet, size_t len);
+
+#endif

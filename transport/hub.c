@@ -1,0 +1,296 @@
+#define _GNU_SOURCE
+#include "hub.h"
+
+#include <woad/air.h>
+
+#include "h4.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LATE_US = 20000, LEAVE_US = 5000000 };
+
+/* One attachment: its descriptor and its controller. */
+struct seat {
+    struct seat *next;
+    int fd;                              /* -1: gone, its connections are ending */
+    bool tty, hungry;                    /* hungry: a packet waits for room in the controller */
+    uint64_t gone_at;
+    struct woad_air_controller *ctl;
+    void *memory;
+    struct h4 in;
+    const uint8_t *held;
+    size_t held_len;
+    uint8_t out[WOAD_AIR_PACKET];
+    size_t out_len, out_off;
+    unsigned number;
+};
+
+struct hub {
+    const struct hub_options *o;
+    struct woad_air *air;
+    struct seat *seats;
+    unsigned numbers;
+    uint64_t base;                       /* wall clock at the air's time 0 */
+    struct pollfd *fds;
+    size_t fds_room;
+};
+
+static uint64_t wall_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+static void hub_say(struct hub *hub, const char *what, const struct seat *s)
+{
+    char line[80];
+    if (hub->o->log) {
+        snprintf(line, sizeof line, "controller %u %s", s->number, what);
+        hub->o->log(line);
+    }
+}
+
+static bool seat_add(struct hub *hub, int fd, bool tty)
+{
+    struct woad_air_controller_config cfg = { .conns = 16, .acl_count = 12, .acl_len = 251,
+                                              .queue = 16384 };
+    unsigned n = ++hub->numbers;
+    /* Locally administered addresses, "WOAD" in them; side by side, a step of 1.2 m. */
+    const uint8_t address[6] = { (uint8_t)n, (uint8_t)(n >> 8), 'D', 'A', 'O', 0x56 };
+    memcpy(cfg.address, address, sizeof address);
+    cfg.x_mm = (int32_t)(n % 64) * 1200;
+    cfg.y_mm = (int32_t)(n / 64 % 64) * 1200;
+    struct seat *s = calloc(1, sizeof *s);
+    size_t size = woad_air_controller_size(&cfg);
+    void *memory = malloc(size);
+    if (!s || !memory) {
+        free(s);
+        free(memory);
+        return false;
+    }
+    s->fd = fd;
+    s->tty = tty;
+    s->number = n;
+    s->memory = memory;
+    s->ctl = woad_air_attach(hub->air, memory, size, &cfg);
+    s->next = hub->seats;
+    hub->seats = s;
+    hub_say(hub, "attached", s);
+    return true;
+}
+
+/* The host is gone: peers are told, then the controller goes. */
+static void seat_leave(struct hub *hub, struct seat *s)
+{
+    close(s->fd);
+    s->fd = -1;
+    s->gone_at = woad_air_now(hub->air);
+    woad_air_leave(s->ctl);
+    hub_say(hub, "left", s);
+}
+
+static void hub_sweep(struct hub *hub)
+{
+    for (struct seat **at = &hub->seats; *at;) {
+        struct seat *s = *at;
+        bool over = woad_air_idle(s->ctl) || woad_air_now(hub->air) > s->gone_at + LEAVE_US;
+        if (s->fd < 0 && over) {
+            *at = s->next;
+            woad_air_detach(s->ctl);
+            free(s->memory);
+            free(s);
+        } else {
+            at = &s->next;
+        }
+    }
+}
+
+/* Host to controller.  False when the attachment is to end: closed, or not H4. */
+static bool seat_read(struct seat *s)
+{
+    for (;;) {
+        if (!s->held_len) {
+            int n = h4_next(&s->in, &s->held);
+            if (n < 0) {
+                return false;
+            }
+            s->held_len = (size_t)n;
+        }
+        if (s->held_len) {
+            int err = woad_air_rx(s->ctl, s->held, s->held_len);
+            s->hungry = err == -EAGAIN;
+            if (s->hungry) {
+                return true;
+            }
+            s->held_len = 0;
+            continue;
+        }
+        size_t room;
+        uint8_t *at = h4_space(&s->in, &room);
+        ssize_t n = read(s->fd, at, room);
+        if (n <= 0) {
+            bool again = n < 0 && (errno == EAGAIN || errno == EINTR);
+            return again || (s->tty && n < 0 && errno == EIO);
+        }
+        h4_added(&s->in, (size_t)n);
+    }
+}
+
+/* Controller to host.  What the host does not take stays in the controller's queue. */
+static bool seat_write(struct seat *s)
+{
+    for (;;) {
+        if (s->out_off == s->out_len) {
+            s->out_off = 0;
+            s->out_len = woad_air_tx(s->ctl, s->out, sizeof s->out);
+            if (!s->out_len) {
+                return true;
+            }
+        }
+        ssize_t n = s->tty ? write(s->fd, s->out + s->out_off, s->out_len - s->out_off)
+                           : send(s->fd, s->out + s->out_off, s->out_len - s->out_off,
+                                  MSG_NOSIGNAL);
+        if (n < 0) {
+            return errno == EAGAIN || errno == EINTR;
+        }
+        s->out_off += (size_t)n;
+    }
+}
+
+static void hub_move(struct hub *hub)
+{
+    for (struct seat *s = hub->seats; s; s = s->next) {
+        if (s->fd >= 0 && (!seat_write(s) || (s->hungry && !seat_read(s)))) {
+            seat_leave(hub, s);
+        }
+    }
+}
+
+/* The air follows the wall clock.  Where this machine was too slow, air time slips for everybody
+ * and nothing is skipped. */
+static void hub_time(struct hub *hub)
+{
+    uint64_t now = wall_us() - hub->base, next = woad_air_next(hub->air);
+    if (next < now && now - next > LATE_US) {
+        hub->base += now - next;
+        now = next;
+    }
+    while ((next = woad_air_next(hub->air)) <= now) {
+        woad_air_step(hub->air, next);
+        hub_move(hub);
+    }
+    woad_air_step(hub->air, now);
+}
+
+static size_t hub_fds(struct hub *hub)
+{
+    size_t n = hub->o->listens;
+    for (struct seat *s = hub->seats; s; s = s->next) {
+        n++;
+    }
+    if (n > hub->fds_room) {
+        struct pollfd *more = realloc(hub->fds, n * 2 * sizeof *more);
+        if (!more) {
+            return 0;
+        }
+        hub->fds = more;
+        hub->fds_room = n * 2;
+    }
+    n = 0;
+    for (size_t i = 0; i < hub->o->listens; i++) {
+        hub->fds[n++] = (struct pollfd){ hub->o->listen[i], POLLIN, 0 };
+    }
+    for (struct seat *s = hub->seats; s; s = s->next) {
+        short what = (short)((s->hungry ? 0 : POLLIN) | (s->out_off < s->out_len ? POLLOUT : 0));
+        hub->fds[n++] = (struct pollfd){ s->fd, what, 0 };
+    }
+    return n;
+}
+
+static void hub_accept(struct hub *hub, int listener)
+{
+    int fd;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        if (!seat_add(hub, fd, false)) {
+            close(fd);
+        }
+    }
+}
+
+static void hub_wait(struct hub *hub)
+{
+    uint64_t next = woad_air_next(hub->air), now = wall_us() - hub->base;
+    struct timespec ts = { 3600, 0 };
+    uint64_t us = next == UINT64_MAX ? 3600000000u : next > now ? next - now : 0;
+    ts.tv_sec = (time_t)(us / 1000000);
+    ts.tv_nsec = (long)(us % 1000000) * 1000;
+    size_t n = hub_fds(hub);
+    if (ppoll(hub->fds, (nfds_t)n, &ts, NULL) <= 0) {
+        return;
+    }
+    hub_time(hub);                       /* what they say now happens now */
+    size_t i = hub->o->listens;
+    for (struct seat *s = hub->seats; s && i < n; s = s->next, i++) {
+        if (s->fd >= 0 && s->fd == hub->fds[i].fd && hub->fds[i].revents && !seat_read(s)) {
+            seat_leave(hub, s);
+        }
+    }
+    for (i = 0; i < hub->o->listens; i++) {
+        if (hub->fds[i].revents) {
+            hub_accept(hub, hub->o->listen[i]);
+        }
+    }
+}
+
+int hub_run(const struct hub_options *o, const volatile int *stop)
+{
+    struct woad_air_config cfg = { .seed = o->seed, .loss_per_mille = o->loss_per_mille };
+    void *memory = malloc(woad_air_size());
+    struct hub hub = { .o = o };
+    bool used = false;
+    hub.air = woad_air_init(memory, woad_air_size(), &cfg);
+    if (!hub.air) {
+        free(memory);
+        return -EINVAL;
+    }
+    hub.base = wall_us();
+    for (size_t i = 0; i < o->attaches; i++) {
+        seat_add(&hub, o->attached[i], true);
+    }
+    while (!*stop) {
+        hub_time(&hub);
+        hub_move(&hub);
+        hub_sweep(&hub);
+        used = used || hub.seats;
+        if (o->leave_when_empty && used && !hub.seats && o->may_end(o->ctx)) {
+            break;
+        }
+        hub_wait(&hub);
+    }
+    for (struct seat *s = hub.seats; s; s = s->next) {
+        if (s->fd >= 0) {
+            close(s->fd);
+            s->fd = -1;
+        }
+        s->gone_at = 0;
+    }
+    while (hub.seats) {
+        struct seat *s = hub.seats;
+        hub.seats = s->next;
+        woad_air_detach(s->ctl);
+        free(s->memory);
+        free(s);
+    }
+    free(hub.fds);
+    free(memory);
+    return 0;
+}

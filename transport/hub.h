@@ -1,0 +1,26 @@
+/* The air behind sockets: every attachment is a controller. */
+#ifndef WOAD_HUB_H
+#define WOAD_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct hub_options {
+    const int *listen;                   /* listening descriptors, non-blocking */
+    size_t listens;
+    const int *attached;                 /* descriptors that are attachments already: ptys */
+    size_t attaches;
+    uint64_t seed;
+    uint16_t loss_per_mille;
+    bool leave_when_empty;               /* end when the last attachment has gone */
+    /* Asked before it ends: false when somebody is about to come. */
+    bool (*may_end)(void *ctx);
+    void (*log)(const char *line);       /* may be NULL */
+    void *ctx;
+};
+
+/* Serves until it may end, or *stop becomes non-zero.  0, or a negative errno. */
+int hub_run(const struct hub_options *options, const volatile int *stop);
+
+#endif

@@ -57,7 +57,7 @@ void scan_sent(ctl *c)
         struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
         link_begin(c, c->scan.link, true, &c->scan.peer, ll, c->air->now);
     } else if (c->scan.requested) {
-        radio_listen(c, FOR_SCAN, c->scan.channel, ADV_AA, c->air->now + ANSWER_US);
+        radio_listen(c, FOR_SCAN, c->radio.channel, ADV_AA, c->air->now + ANSWER_US);
     }
 }
 
@@ -103,7 +103,7 @@ static void scan_ask(ctl *c, const struct address *a, uint64_t end)
     wr_bytes(&pdu, a->octet, 6);
     c->scan.requested = true;
     c->scan.asked = *a;
-    radio_send(c, FOR_SCAN, end + T_IFS, c->scan.channel, ADV_AA, &pdu);
+    radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, &pdu);
 }
 
 /* Whole steps of 1.25 ms until the first anchor, so that it does not meet the others. */
@@ -172,7 +172,7 @@ static void scan_join(ctl *c, const struct address *a, uint64_t end)
     wr_u8(&pdu, 0x1f);
     wr_u8(&pdu, (uint8_t)(5 + air_random_below(c->air, 12)));
     c->scan.joining = true;
-    radio_send(c, FOR_SCAN, end + T_IFS, c->scan.channel, ADV_AA, &pdu);
+    radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, &pdu);
 }
 
 static bool address_is(const struct address *a, const struct address *b)

@@ -88,7 +88,8 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len);
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room);
 enum { WOAD_TX_ROOM = 1 + 3 + 255 };
 
-/* Acts on what is due.  now_ms may wrap.  Returns the milliseconds until it must be called again,
+/* Tells the time and acts on what is due.  now_ms may wrap.  Time limits that a call starts count
+ * from the last time told, so tell it after a long wait and before such a call.  Returns the milliseconds until it must be called again,
  * WOAD_FOREVER if nothing waits. */
 uint32_t woad_poll(struct woad *h, uint32_t now_ms);
 #define WOAD_FOREVER UINT32_MAX

@@ -37,6 +37,9 @@ struct woad *ble_active(void)
     if (!ble.host) {
         mp_raise_OSError(MP_ENODEV);
     }
+    ble_hold();
+    ble_port_clock(ble.host);            /* what begins now is timed from now */
+    ble_release();
     return ble.host;
 }
 

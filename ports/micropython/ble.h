@@ -137,6 +137,7 @@ int ble_port_open(char *why, size_t room);                 /* negative errno */
 void ble_port_close(void);
 bool ble_port_is_open(void);
 int ble_port_pump(struct woad *h);
+void ble_port_clock(struct woad *h);                       /* tells the host the time */
 void ble_port_wait(uint32_t ms);
 void ble_port_arm(void);
 void ble_run(void);                      /* in the scheduler: packets, events */

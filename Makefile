@@ -1,0 +1,43 @@
+# The front door.  `make demo` and `make test` install what is missing, build, and run.
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick check build micropython deps clean install fuzz soak
+
+help:
+	@echo "make demo    two MicroPython programs talk Bluetooth LE over the simulated radio"
+	@echo "make test    every test"
+	@echo "make quick   the C tests only"
+	@echo "make check   the project's own rules, and the format"
+	@echo "make build   build/woad and the libraries"
+	@echo "make micropython   build/micropython: the unix port with this module"
+	@echo "make fuzz    fuzzers, a minute each (SECONDS=… for more)"
+	@echo "make clean   takes build/ away"
+
+demo: micropython build
+	@scripts/demo
+
+test: build micropython
+	@scripts/test
+
+quick: build
+	@scripts/test quick
+
+check: build
+	@scripts/check
+
+build: deps
+	@scripts/build
+
+micropython: deps
+	@scripts/micropython
+
+deps:
+	@scripts/deps $(MAKECMDGOALS)
+
+fuzz: deps
+	@scripts/fuzz
+
+install: build
+	@cmake --install build/cmake
+
+clean:
+	rm -rf build

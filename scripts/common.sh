@@ -1,0 +1,20 @@
+# Sourced by the others: where things are, and how they speak to people.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=$root/build
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+# The unix port of this MicroPython's settings, the same wherever it is built.
+mpy_flags="MICROPY_PY_SSL=0 MICROPY_SSL_MBEDTLS=0 MICROPY_PY_BTREE=0 MICROPY_PY_FFI=0 FROZEN_MANIFEST="
+jobs=$(nproc 2>/dev/null || echo 2)
+# Runs a long command: its output to a log, a dot a second to the terminal, its end on failure.
+quietly() {
+    log=$1; shift
+    mkdir -p "$(dirname "$log")"
+    "$@" >"$log" 2>&1 &
+    pid=$!
+    while kill -0 $pid 2>/dev/null; do printf '.' >&2; sleep 1; done
+    if wait $pid; then echo >&2; else
+        echo >&2; tail -n 30 "$log" >&2; die "failed: $*  (all of its output: $log)"
+    fi
+}

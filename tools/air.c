@@ -1,0 +1,139 @@
+/* woad air: a simulated radio for hosts of any make, H4 over unix sockets, TCP or ptys, paced to the
+ * wall clock. */
+#define _GNU_SOURCE
+#include "woad_tool.h"
+
+#include "../transport/hub.h"
+#include "../transport/open.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { LISTENS = 16, PTYS = 16 };
+
+static volatile int stop;
+static void on_stop(int n) { (void)n; stop = 1; }
+static void log_line(const char *line) { printf("%s\n", line); fflush(stdout); }
+
+static int help(void)
+{
+    printf("usage: woad air [OPTION…] unix:/path | tcp:port | tcp:host:port | pty …\n\n"
+           "Every host that connects gets a controller of its own.  `pty` makes a serial line and\n"
+           "prints its name.  Programs find it by WOAD_HCI, as in WOAD_HCI=unix:/path.\n\n"
+           "  --seed N    of everything random; the same seed and packets give the same air\n"
+           "  --loss N    packets lost for no reason, per mille\n"
+           "  --quiet     no line when hosts come and go\n");
+    return 0;
+}
+
+static int make_pty(void)
+{
+    struct termios t;
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || tcgetattr(fd, &t) < 0) {
+        return -1;
+    }
+    cfmakeraw(&t);
+    tcsetattr(fd, TCSANOW, &t);
+    printf("pty:%s\n", ptsname(fd));
+    fflush(stdout);
+    return fd;
+}
+
+/* A whole number from 0 to `most`. */
+static int number(const char *text, unsigned long long most, unsigned long long *value)
+{
+    char *end;
+    *value = strtoull(text, &end, 0);
+    if (end == text || *end || *text == '-' || *value > most) {
+        fprintf(stderr, "woad air: \"%s\" is not a number from 0 to %llu\n", text, most);
+        return -1;
+    }
+    return 0;
+}
+
+static int options(int argc, char **argv, struct hub_options *o)
+{
+    static const struct option known[] = {
+        { "help", no_argument, NULL, 'h' }, { "seed", required_argument, NULL, 's' },
+        { "loss", required_argument, NULL, 'l' }, { "quiet", no_argument, NULL, 'q' },
+        { NULL, 0, NULL, 0 }
+    };
+    unsigned long long value;
+    int c;
+    while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+        switch (c) {
+        case 'h':
+            return 1;
+        case 's':
+            if (number(optarg, UINT64_MAX, &value) < 0) {
+                return -1;
+            }
+            o->seed = value;
+            break;
+        case 'l':
+            if (number(optarg, 1000, &value) < 0) {
+                return -1;
+            }
+            o->loss_per_mille = (uint16_t)value;
+            break;
+        case 'q':
+            o->log = NULL;
+            break;
+        default:
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int tool_air(int argc, char **argv)
+{
+    int listens[LISTENS], ptys[PTYS];
+    char why[WOAD_PORT_WHY];
+    struct hub_options o = { .listen = listens, .attached = ptys, .seed = 1, .log = log_line };
+    int what = options(argc, argv, &o);
+    if (what) {
+        return what > 0 ? help() : 2;
+    }
+    if (optind == argc) {
+        fprintf(stderr, "woad air: nowhere to serve; say unix:/path, tcp:port or pty\n");
+        return 2;
+    }
+    for (int i = optind; i < argc; i++) {
+        bool pty = strcmp(argv[i], "pty") == 0;
+        if (pty ? o.attaches == PTYS : o.listens == LISTENS) {
+            fprintf(stderr, "woad air: too many places\n");
+            return 2;
+        }
+        int fd = pty ? make_pty() : listen_spec(argv[i], why);
+        if (fd < 0) {
+            fprintf(stderr, "woad air: %s\n", pty ? "no pty to be had" : why);
+            return 1;
+        }
+        if (pty) {
+            ptys[o.attaches++] = fd;
+        } else {
+            listens[o.listens++] = fd;
+            printf("serving %s\n", argv[i]);
+            fflush(stdout);
+        }
+    }
+    struct sigaction sa = { .sa_handler = on_stop };
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    int err = hub_run(&o, &stop);
+    for (int i = optind; i < argc; i++) {
+        if (strncmp(argv[i], "unix:", 5) == 0) {
+            unlink(argv[i] + 5);
+        }
+    }
+    return err ? 1 : 0;
+}

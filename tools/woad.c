@@ -1,0 +1,41 @@
+/* The program `woad`: a table of sub-commands, each in a file of its own. */
+#include "woad_tool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    { "air", tool_air, "serves a simulated radio on sockets" },
+    { "scan", tool_scan, "shows who advertises" },
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int usage(FILE *to, int status)
+{
+    fprintf(to, "usage: woad COMMAND [OPTION…]; woad COMMAND --help says more\n\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return usage(stderr, 2);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        return usage(stdout, 0);
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    fprintf(stderr, "woad: there is no command \"%s\"\n", argv[1]);
+    return usage(stderr, 2);
+}

@@ -1,0 +1,7 @@
+#ifndef WOAD_TOOL_H
+#define WOAD_TOOL_H
+
+int tool_air(int argc, char **argv);
+int tool_scan(int argc, char **argv);
+
+#endif

@@ -144,7 +144,7 @@ uint32_t woad_port_now_ms(void)
     return (uint32_t)((uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u);
 }
 
-static int port_send_all(struct woad_port *p, struct woad *h)
+int woad_port_flush(struct woad_port *p, struct woad *h)
 {
     uint8_t packet[1024];
     int err = port_flush(p);
@@ -163,17 +163,17 @@ int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
 {
     const uint8_t *packet;
     *wait_ms = woad_poll(h, woad_port_now_ms());
-    int n, err = port_send_all(p, h);
+    int n, err = woad_port_flush(p, h);
     while (!err && (n = woad_port_read(p, &packet)) != 0) {
         if (n < 0) {
             err = n;
             break;
         }
         woad_rx(h, packet, (size_t)n);
-        err = port_send_all(p, h);
+        err = woad_port_flush(p, h);
     }
     *wait_ms = woad_poll(h, woad_port_now_ms());
-    err = err ? err : port_send_all(p, h);
+    err = err ? err : woad_port_flush(p, h);
     if (err) {
         woad_fail(h, err);
     }

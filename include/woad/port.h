@@ -42,7 +42,10 @@ int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len);
  * it must be called again although nothing came (WOAD_FOREVER: none). */
 int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms);
 
-/* The same, then waits for the controller, at most `max_ms`, and moves again: a program's loop. */
+/* Only the sending half of it, for a program that is inside the event callback. */
+int woad_port_flush(struct woad_port *p, struct woad *h);
+
+/* As woad_port_pump(), then waits for the controller, at most `max_ms`, and moves again: a program's loop. */
 int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
 
 /* A clock for woad_poll(): monotonic, in milliseconds. */

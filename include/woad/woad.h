@@ -13,8 +13,8 @@
  *         if (got one) woad_rx(h, packet, n);
  *     }
  *
- * Call woad_tx() until it gives 0 after any other call.  Every function may be called from inside
- * the event callback. */
+ * Call woad_tx() until it gives 0 after any other call.  From inside the event callback every
+ * function may be called but woad_rx(), woad_poll() and woad_fail(). */
 #ifndef WOAD_WOAD_H
 #define WOAD_WOAD_H
 

@@ -34,12 +34,14 @@ struct woad *ble_active(void)
     if (!ble.host && ble.why[0]) {
         ble_raise_with(MP_ENODEV, mp_obj_new_str(ble.why, strlen(ble.why)));
     }
-    if (!ble.host) {
+    if (!ble.host || ble.ending) {
         mp_raise_OSError(MP_ENODEV);
     }
-    ble_hold();
-    ble_port_clock(ble.host);            /* what begins now is timed from now */
-    ble_release();
+    if (!ble.in_host) {
+        ble_hold();
+        ble_port_clock(ble.host);        /* what begins now is timed from now */
+        ble_release();
+    }
     return ble.host;
 }
 
@@ -56,17 +58,24 @@ static void ble_pump(void)
     }
 }
 
+/* A failure to send is found again by the next pump. */
 void ble_flush(void)
 {
-    ble_hold();
-    ble_pump();
-    ble_release();
-    ble_port_arm();
+    if (ble.host) {
+        ble_hold();
+        (void)ble_port_flush(ble.host);
+        ble_release();
+        ble_port_arm();
+    }
 }
 
 void ble_wait(const bool *done)
 {
     mp_uint_t start = mp_hal_ticks_ms();
+    if (ble.in_host) {
+        ble_flush();
+        return;
+    }
     ble_hold();
     ble_pump();
     while (!*done && ble.host && ble_port_is_open() &&
@@ -85,9 +94,11 @@ void ble_wait(const bool *done)
 void ble_run(void)
 {
     ble_deliver_queued();
+    ble.in_host = true;
     ble_pump();
-    if (ble.host && ble.down) {
-        ble_stop(false);
+    ble.in_host = false;
+    if (ble.host && (ble.down || ble.ending)) {
+        ble_stop(ble.ending);
     }
     ble_deliver_queued();
     ble_port_arm();
@@ -136,7 +147,7 @@ static void ble_start(void)
 {
     struct woad_config cfg = {
         .features = features, .event = ble_on_event, .conns = BLE_CONNS, .attr_tables = 1,
-        .subscriptions = 64, .procedures = 16, .mtu = BLE_MTU_MAX, .tx_queue = 4096,
+        .subscriptions = 64, .procedures = 16, .mtu = BLE_MTU_MAX, .tx_queue = 1088,
         .request_queue = 4096, .prepare_queue = 1024,
     };
     ble.why[0] = '\0';
@@ -149,8 +160,9 @@ static void ble_start(void)
     size_t size = woad_size(&cfg);
     void *memory = malloc(size);
     ble_forget();
-    ble.up = false;
+    ble.up = ble.ending = ble.in_host = false;
     ble.down = 0;
+    ble.holding = 0;
     ble.dropped = 0;
     ble.host = woad_init(memory, size, &cfg);
     if (!ble.host) {
@@ -178,6 +190,11 @@ void ble_stop(bool politely)
     if (!host) {
         return;
     }
+    if (ble.in_host) {
+        ble.ending = true;
+        return;
+    }
+    ble.ending = false;
     if (politely && ble_port_is_open() && !ble.down) {
         mp_uint_t start = mp_hal_ticks_ms();
         ble_hold();
@@ -207,6 +224,8 @@ void woad_mp_begin(void)
 void woad_mp_end(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
+    ble.in_host = false;                 /* whatever was under way is cut off */
+    ble.holding = 0;
     ble_stop(true);
     ble.why[0] = '\0';
 }
@@ -214,6 +233,9 @@ void woad_mp_end(void)
 static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
 {
     if (n_args == 2 && mp_obj_is_true(args[1])) {
+        if (ble.ending) {
+            mp_raise_OSError(MP_EBUSY);  /* what active(False) began ends when the handler does */
+        }
         if (!ble.host) {
             ble_start();
         }
@@ -221,7 +243,7 @@ static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
         ble_stop(true);
         ble.why[0] = '\0';
     }
-    return mp_obj_new_bool(ble.host != NULL);
+    return mp_obj_new_bool(ble.host && !ble.ending);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_active_obj, 1, 2, ble_method_active);
 

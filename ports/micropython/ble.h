@@ -96,6 +96,8 @@ struct ble_state {
     bool up, scanning, adv_settled;
     int adv_status, down;
     unsigned holding;                    /* events are queued, not delivered */
+    bool in_host;                        /* the handler was called out of the host */
+    bool ending;                         /* active(False) from there: done when it returns */
     uint16_t conns[BLE_CONNS];           /* WOAD_NO_CONN: free */
     uint32_t dropped;
     uint16_t rxbuf;
@@ -112,7 +114,8 @@ void ble_raise_with(int number, mp_obj_t detail) __attribute__((noreturn));
 struct woad *ble_active(void);           /* raises ENODEV */
 /* Sends what there is to send. */
 void ble_flush(void);
-/* Waits until *done, events held back meanwhile; raises ETIMEDOUT. */
+/* Waits until *done, events held back meanwhile; raises ETIMEDOUT.  In a handler that was called out
+ * of the host there is no waiting: the host can't be entered again. */
 void ble_wait(const bool *done);
 void ble_hold(void);
 void ble_release(void);
@@ -137,6 +140,7 @@ int ble_port_open(char *why, size_t room);                 /* negative errno */
 void ble_port_close(void);
 bool ble_port_is_open(void);
 int ble_port_pump(struct woad *h);
+int ble_port_flush(struct woad *h);
 void ble_port_clock(struct woad *h);                       /* tells the host the time */
 void ble_port_wait(uint32_t ms);
 void ble_port_arm(void);

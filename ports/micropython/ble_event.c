@@ -10,7 +10,7 @@ mp_obj_t ble_invoke(unsigned event, size_t n, const mp_obj_t *items)
     ble_obj_t *o = ble_object();
     mp_obj_t result = mp_const_none;
     nlr_buf_t nlr;
-    if (!o || o->handler == mp_const_none) {
+    if (!o || o->handler == mp_const_none || ble.ending) {
         return mp_const_none;
     }
     if (nlr_push(&nlr) == 0) {

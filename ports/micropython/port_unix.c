@@ -160,6 +160,8 @@ int ble_port_pump(struct woad *h)
     return woad_port_pump(io.port, h, &io.next);
 }
 
+int ble_port_flush(struct woad *h) { return io.port ? woad_port_flush(io.port, h) : 0; }
+
 void ble_port_clock(struct woad *h) { woad_poll(h, woad_port_now_ms()); }
 
 void ble_port_wait(uint32_t ms)

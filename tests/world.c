@@ -99,7 +99,7 @@ static uint64_t hash_packet(uint64_t hash, const uint8_t *p, size_t n)
 
 static bool pump(struct device *d)
 {
-    uint8_t packet[WOAD_TX_ROOM > WOAD_AIR_PACKET ? WOAD_TX_ROOM : WOAD_AIR_PACKET];
+    uint8_t packet[(int)WOAD_TX_ROOM + (int)WOAD_AIR_PACKET];
     size_t n;
     bool any = false;
     while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
@@ -109,7 +109,7 @@ static bool pump(struct device *d)
     }
     while ((n = woad_air_tx(d->ctl, packet, sizeof packet)) > 0) {
         d->hash = hash_packet(d->hash, packet, n);
-        if (!d->world->deaf_controller) {
+        if (!d->deaf) {
             CHECK(woad_rx(d->host, packet, n) == 0);
         }
         any = true;

@@ -23,6 +23,7 @@ struct device {
     struct seen log[WORLD_LOG];          /* reports are not kept unless keep_reports */
     size_t logged;
     bool keep_reports, own_answers;
+    bool deaf;                           /* the controller's packets are thrown away */
     uint64_t reports;
     struct woad_addr addr;
     /* What it serves: one value for every attribute that asks. */
@@ -38,7 +39,6 @@ struct world {
     struct woad_air *air;
     struct device device[WORLD_MAX];
     size_t devices;
-    bool deaf_controller;                /* packets to hosts are thrown away */
 };
 
 struct world *world_new(uint64_t seed, uint16_t loss_per_mille);

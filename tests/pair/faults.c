@@ -1,0 +1,172 @@
+/* Controllers that fail, and hosts that send nonsense to a controller. */
+#include "cm.h"
+
+#include "world.h"
+
+static const struct woad_adv_params fast = { WOAD_ADV_IND, 32 };
+static const struct woad_connect_params params = { 16, 16, 12, 12, 0, 256, 2000 };
+
+/* The controller falls silent: the command, and everything with it, ends after 2 s, once; started
+ * again with a controller that answers, it works. */
+static void controller_goes_silent(void **state)
+{
+    struct world *w = world_new(1, 0);
+    struct device *p = world_add(w, 1), *c = world_add(w, 1);
+    (void)state;
+    woad_adv_start(p->host, &fast);
+    woad_connect(c->host, &p->addr, &params);
+    assert_non_null(world_wait(w, c, WOAD_EV_CONNECT, 2000000));
+    uint16_t conn = device_find(c, WOAD_EV_CONNECT)->ev.conn;
+    world_run(w, 100000);
+    device_forget(c);
+    c->deaf = true;
+    assert_int_equal(woad_gattc_read(c->host, conn, 3), 0);
+    assert_int_equal(woad_disconnect(c->host, conn, 0x13), 0);
+    world_run(w, 1990000);
+    assert_null(device_find(c, WOAD_EV_DOWN));
+    world_run(w, 20000);
+    assert_int_equal(device_count(c, WOAD_EV_GATTC_DONE), 1);
+    assert_int_equal(device_count(c, WOAD_EV_DISCONNECT), 1);
+    assert_int_equal(device_count(c, WOAD_EV_DOWN), 1);
+    assert_int_equal(c->log[c->logged - 1].ev.u.down.error, WOAD_ETIMEDOUT);
+    c->deaf = false;
+    device_forget(c);
+    assert_int_equal(woad_start(c->host), 0);
+    world_run(w, 3000000);
+    assert_int_equal(device_count(c, WOAD_EV_UP), 1);
+    device_forget(c);
+    woad_adv_start(p->host, &fast);
+    assert_int_equal(woad_connect(c->host, &p->addr, &params), 0);
+    assert_non_null(world_wait(w, c, WOAD_EV_CONNECT, 2000000));
+    world_free(w);
+}
+
+/* stop and start again, 100 times, with everything in flight. */
+static void stop_and_start(void **state)
+{
+    struct world *w = world_new(2, 0);
+    struct device *p = world_add(w, 2), *c = world_add(w, 2);
+    struct woad_scan_params scan = { 48, 48, true, false, 0 };
+    (void)state;
+    for (unsigned round = 0; round < 100; round++) {
+        device_forget(c);
+        device_forget(p);
+        woad_adv_start(p->host, &fast);
+        woad_adv_start(c->host, &fast);
+        if (round & 1) {
+            assert_int_equal(woad_scan_start(c->host, &scan), 0);
+        } else {
+            assert_int_equal(woad_connect(c->host, &p->addr, &params), 0);
+        }
+        world_run(w, round * 1500);
+        assert_int_equal(woad_stop(c->host), 0);
+        assert_non_null(world_wait(w, c, WOAD_EV_DOWN, 2000000));
+        assert_int_equal(device_count(c, WOAD_EV_CONNECT),
+                         device_count(c, WOAD_EV_DISCONNECT));
+        assert_int_equal(device_count(c, WOAD_EV_SCAN_DONE), round & 1);
+        assert_int_equal(woad_start(c->host), 0);
+        assert_non_null(world_wait(w, c, WOAD_EV_UP, 100000));
+        world_run(w, 300000);
+    }
+    world_free(w);
+}
+
+static uint32_t noise = 12345;
+static uint8_t random_octet(void)
+{
+    noise = noise * 1664525u + 1013904223u;
+    return (uint8_t)(noise >> 24);
+}
+
+/* vc_hci_cmd_truncate_all: every command of the controller, cut at every octet, with every kind of
+ * nonsense in it; then it still works. */
+static void commands_that_are_nonsense(void **state)
+{
+    struct world *w = world_new(3, 0);
+    struct device *p = world_add(w, 1), *c = world_add(w, 1);
+    uint8_t buf[WOAD_AIR_PACKET];
+    (void)state;
+    for (unsigned ogf = 1; ogf < 10; ogf++) {
+        for (unsigned ocf = 0; ocf < 128; ocf++) {
+            uint16_t opcode = (uint16_t)(ogf << 10 | ocf);
+            for (size_t len = 0; len < 70; len += 1 + len / 8) {
+                for (int lie = 0; lie < 3; lie++) {
+                    uint8_t *packet = malloc(4 + len);
+                    packet[0] = 1;
+                    packet[1] = (uint8_t)opcode;
+                    packet[2] = (uint8_t)(opcode >> 8);
+                    packet[3] = (uint8_t)(len + (size_t)lie);
+                    for (size_t i = 0; i < len; i++) {
+                        packet[4 + i] = random_octet();
+                    }
+                    int err = woad_air_rx(c->ctl, packet, 4 + len);
+                    assert_true(lie ? err == -74 : err == 0);
+                    free(packet);
+                    while (woad_air_tx(c->ctl, buf, sizeof buf)) {
+                    }
+                }
+            }
+        }
+        woad_air_step(w->air, woad_air_now(w->air) + 50000);
+    }
+    assert_int_equal(woad_air_rx(c->ctl, (const uint8_t *)"\2\x40\0\5\0a", 6), -74);
+    assert_int_equal(woad_air_rx(c->ctl, (const uint8_t *)"\7", 1), -74);
+    while (woad_air_tx(c->ctl, buf, sizeof buf)) {
+    }
+    woad_fail(c->host, WOAD_EIO);
+    device_forget(c);
+    woad_start(c->host);
+    assert_non_null(world_wait(w, c, WOAD_EV_UP, 100000));
+    woad_adv_start(p->host, &fast);
+    assert_int_equal(woad_connect(c->host, &p->addr, &params), 0);
+    assert_non_null(world_wait(w, c, WOAD_EV_CONNECT, 2000000));
+    world_free(w);
+}
+
+/* Random packets, half of them shaped like something, to a host with a link. */
+static void packets_that_are_nonsense(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 300; round++) {
+        struct world *w = world_new(round, 0);
+        struct device *p = world_add(w, 2), *c = world_add(w, 2);
+        woad_adv_start(p->host, &fast);
+        woad_connect(c->host, &p->addr, &params);
+        world_run(w, 200000);
+        for (unsigned n = 0; n < 200; n++) {
+            size_t len = 1 + random_octet() % 40u;
+            uint8_t *packet = malloc(len);
+            for (size_t i = 0; i < len; i++) {
+                packet[i] = random_octet();
+            }
+            packet[0] = n & 1 ? 4 : 2;
+            if (len > 9 && n % 3) {
+                packet[1] = n & 1 ? 0x3e : 0x40;
+                packet[2] = n & 1 ? (uint8_t)(len - 3) : 0x20;
+                packet[3] = n & 1 ? (uint8_t)(1 + packet[3] % 12) : (uint8_t)(len - 5);
+                if (!(n & 1)) {
+                    packet[4] = 0;
+                    packet[5] = (uint8_t)(len - 9);
+                    packet[6] = 0;
+                    packet[7] = (uint8_t)(4 + packet[7] % 3);
+                    packet[8] = 0;
+                }
+            }
+            woad_rx(p->host, packet, len);
+            free(packet);
+            world_pump(w);
+        }
+        world_run(w, 50000);
+        woad_fail(p->host, WOAD_EIO);
+        world_free(w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(controller_goes_silent), cmocka_unit_test(stop_and_start),
+        cmocka_unit_test(commands_that_are_nonsense), cmocka_unit_test(packets_that_are_nonsense),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

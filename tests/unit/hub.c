@@ -1,0 +1,234 @@
+/* The hub and the ports: real sockets, real time, hosts of this process and bytes of nobody's. */
+#include "cm.h"
+
+#include <woad/port.h>
+#include <woad/woad.h>
+
+#include "transport/hub.h"
+#include "transport/open.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct served {
+    pthread_t thread;
+    int fd, stop;
+    char path[80], spec[90];
+};
+
+static void *serve(void *arg)
+{
+    struct served *s = arg;
+    struct hub_options o = { .listen = &s->fd, .listens = 1, .seed = 5 };
+    hub_run(&o, &s->stop);
+    return NULL;
+}
+
+static void serve_begin(struct served *s)
+{
+    char why[WOAD_PORT_WHY];
+    snprintf(s->path, sizeof s->path, "/tmp/woad-test-%d", (int)getpid());
+    snprintf(s->spec, sizeof s->spec, "unix:%s", s->path);
+    s->stop = 0;
+    s->fd = listen_spec(s->spec, why);
+    assert_true(s->fd >= 0);
+    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static void serve_end(struct served *s)
+{
+    char why[WOAD_PORT_WHY];
+    bool packets;
+    s->stop = 1;
+    int fd = open_spec(s->spec, &packets, why);      /* wakes it */
+    pthread_join(s->thread, NULL);
+    close(fd);
+    close(s->fd);
+    unlink(s->path);
+}
+
+struct program { bool up, connected, found; int down, downs; uint16_t conn; struct woad_addr peer; };
+
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    struct program *p = ctx;
+    (void)h;
+    p->up = p->up || ev->type == WOAD_EV_UP;
+    if (ev->type == WOAD_EV_DOWN) {
+        p->up = false;
+        p->downs++;
+        p->down = ev->u.down.error;
+    } else if (ev->type == WOAD_EV_CONNECT) {
+        p->connected = true;
+        p->conn = ev->conn;
+    } else if (ev->type == WOAD_EV_DISCONNECT) {
+        p->connected = false;
+    } else if (ev->type == WOAD_EV_REPORT) {
+        p->found = true;
+        p->peer = ev->u.report.addr;
+    }
+}
+
+static struct woad *host_new(struct program *p)
+{
+    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
+        &woad_central, &woad_gatt_server, &woad_gatt_client, NULL };
+    struct woad_config c = { .features = all, .event = on_event, .ctx = p, .conns = 1,
+                             .procedures = 1, .mtu = 64, .tx_queue = 128, .request_queue = 128 };
+    memset(p, 0, sizeof *p);
+    return woad_init(malloc(woad_size(&c)), woad_size(&c), &c);
+}
+
+static void two_hosts_by_socket(void **state)
+{
+    struct served s;
+    struct program p[2];
+    struct woad *h[2];
+    struct woad_port *port[2];
+    char why[WOAD_PORT_WHY];
+    int error;
+    (void)state;
+    serve_begin(&s);
+    for (int i = 0; i < 2; i++) {
+        h[i] = host_new(&p[i]);
+        port[i] = woad_port_open(s.spec, &error, why);
+        assert_non_null(port[i]);
+        woad_start(h[i]);
+        for (int n = 0; n < 200 && !p[i].up; n++) {
+            assert_int_equal(woad_port_step(port[i], h[i], 10), 0);
+        }
+        assert_true(p[i].up);
+    }
+    struct woad_adv_params adv = { WOAD_ADV_IND, 32 };
+    struct woad_scan_params scan = { 48, 48, false, false, 0 };
+    struct woad_connect_params conn = { 16, 16, 6, 6, 0, 100, 2000 };
+    assert_int_equal(woad_adv_start(h[0], &adv), 0);
+    assert_int_equal(woad_scan_start(h[1], &scan), 0);
+    for (int n = 0; n < 300 && !(p[0].connected && p[1].connected); n++) {
+        woad_port_step(port[0], h[0], 1);
+        woad_port_step(port[1], h[1], 5);
+        if (p[1].found && woad_scan_running(h[1])) {
+            woad_scan_stop(h[1]);
+            assert_int_equal(woad_connect(h[1], &p[1].peer, &conn), 0);
+        }
+    }
+    assert_true(p[0].connected && p[1].connected);
+    /* One leaves without a word: the other is told within some intervals. */
+    woad_port_close(port[1]);
+    for (int n = 0; n < 100 && p[0].connected; n++) {
+        woad_port_step(port[0], h[0], 5);
+    }
+    assert_false(p[0].connected);
+    /* The hub dies: an error, once, and no hang. */
+    serve_end(&s);
+    for (error = 0; !error;) {
+        error = woad_port_step(port[0], h[0], 50);
+    }
+    assert_int_equal(error, -EIO);
+    assert_int_equal(p[0].downs, 1);
+    assert_int_equal(p[0].down, -EIO);
+    woad_port_close(port[0]);
+    free(h[0]);
+    free(h[1]);
+}
+
+static int raw(const struct served *s)
+{
+    char why[WOAD_PORT_WHY];
+    bool packets;
+    int fd = open_spec(s->spec, &packets, why);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static ssize_t answer(int fd, uint8_t *buf, size_t room)
+{
+    struct pollfd p = { fd, POLLIN, 0 };
+    return poll(&p, 1, 2000) > 0 ? read(fd, buf, room) : -1;
+}
+
+/* h4_garbage: whoever sends what is not H4 is cut off, and nobody else is. */
+static void garbage_on_a_socket(void **state)
+{
+    static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
+    struct served s;
+    uint8_t buf[64], junk[4096];
+    (void)state;
+    serve_begin(&s);
+    int good = raw(&s);
+    for (int round = 0; round < 50; round++) {
+        int bad = raw(&s);
+        for (size_t i = 0; i < sizeof junk; i++) {
+            junk[i] = (uint8_t)((unsigned)round * 37u + i * 101u + i * i);
+        }
+        junk[0] = (uint8_t)(round % 5 ? 0x80 + round : 1 + round % 2);
+        (void)!send(bad, junk, sizeof junk, MSG_NOSIGNAL);
+        ssize_t n;
+        while ((n = answer(bad, buf, sizeof buf)) > 0) {
+        }
+        assert_true(n <= 0);
+        close(bad);
+        assert_int_equal(send(good, reset, sizeof reset, MSG_NOSIGNAL), sizeof reset);
+        assert_int_equal(answer(good, buf, sizeof buf), 7);
+    }
+    close(good);
+    serve_end(&s);
+}
+
+/* A host that sends commands and never reads: it waits, the others don't. */
+static void a_host_that_does_not_read(void **state)
+{
+    static const uint8_t reset[] = { 1, 3, 0x0c, 0 }, commands[] = { 1, 2, 0x10, 0 };
+    struct served s;
+    uint8_t buf[64];
+    (void)state;
+    serve_begin(&s);
+    int deaf = raw(&s), good = raw(&s);
+    for (long sent = 0; sent < 200000; sent++) {
+        if (send(deaf, commands, sizeof commands, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+            break;
+        }
+    }
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(send(good, reset, sizeof reset, MSG_NOSIGNAL), sizeof reset);
+        assert_int_equal(answer(good, buf, sizeof buf), 7);
+    }
+    close(deaf);
+    close(good);
+    serve_end(&s);
+}
+
+static void specs_that_are_wrong(void **state)
+{
+    static const struct { const char *spec; int error; } wrong[] = {
+        { "", EINVAL }, { "x", EINVAL }, { "unix:", EINVAL },
+        { "unix:/nowhere/at/all", ENODEV }, { "tcp:", EINVAL }, { "tcp:1", EINVAL },
+        { "tcp:127.0.0.1:1", ECONNREFUSED }, { "uart:", EINVAL }, { "uart:/dev/null@1", EINVAL },
+        { "uart:/dev/null@115200", ENOTTY }, { "uart:/dev/nothing@115200", ENOENT },
+        { "hci", EINVAL }, { "hcix", EINVAL }, { "pty:/dev/null", ENOTTY },
+        { "unix:0123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+          "2345678901234567890123456789", EINVAL },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char why[WOAD_PORT_WHY] = "";
+        int error = 0;
+        assert_null(woad_port_open(wrong[i].spec, &error, why));
+        assert_int_equal(error, -wrong[i].error);
+        assert_true(strlen(why) > 10);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_hosts_by_socket), cmocka_unit_test(garbage_on_a_socket),
+        cmocka_unit_test(a_host_that_does_not_read), cmocka_unit_test(specs_that_are_wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

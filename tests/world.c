@@ -151,6 +151,8 @@ void world_run(struct world *w, uint64_t us)
         woad_air_step(w->air, next);
         world_pump(w);
     }
+    world_next(w, end);                  /* tells all hosts what time it is now */
+    world_pump(w);
 }
 
 const struct seen *device_find(const struct device *d, enum woad_event_type type)

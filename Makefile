@@ -6,7 +6,7 @@ help:
 	@echo "make demo    two MicroPython programs talk Bluetooth LE over the simulated radio"
 	@echo "make test    every test"
 	@echo "make quick   the C tests only"
-	@echo "make check   the project's own rules, and the format"
+	@echo "make check   the project's own rules"
 	@echo "make build   build/woad and the libraries"
 	@echo "make micropython   build/micropython: the unix port with this module"
 	@echo "make fuzz    fuzzers, a minute each (SECONDS=… for more)"

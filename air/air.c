@@ -18,7 +18,7 @@ uint32_t air_random_below(struct woad_air *air, uint32_t n)
     return (uint32_t)(((uint64_t)air_random(air) * n) >> 32);
 }
 
-/* --- order: a pairing heap, its links in the controllers --------------------------------------- */
+/* --- order: a pairing heap, its links in the controllers -------------------------------------- */
 
 static bool sooner(const ctl *a, const ctl *b)
 {
@@ -104,7 +104,7 @@ void air_plan(ctl *c)
     c->air->heap = heap_meld(c->air->heap, c);
 }
 
-/* --- the world ---------------------------------------------------------------------------------- */
+/* --- the world -------------------------------------------------------------------------------- */
 
 size_t woad_air_size(void)
 {
@@ -168,7 +168,7 @@ void woad_air_step(struct woad_air *air, uint64_t until_us)
     }
 }
 
-/* --- controllers -------------------------------------------------------------------------------- */
+/* --- controllers ------------------------------------------------------------------------------ */
 
 static size_t aligned(size_t n) { return (n + 15) / 16 * 16; }
 

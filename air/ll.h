@@ -20,7 +20,7 @@ typedef struct woad_air_controller ctl;  /* spelled out it would hide what the l
 enum { T_IFS = 150, CHANNELS = 40, HITS = 4 };
 #define ADV_AA 0x8e89bed6u
 
-/* --- the medium ------------------------------------------------------------------------------ */
+/* --- the medium ------------------------------------------------------------------------------- */
 
 struct place { int32_t x_mm, y_mm; int8_t power; };
 

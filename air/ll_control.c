@@ -83,7 +83,8 @@ static void control_send_version(struct link *l)
     control_send(l, &pdu);
 }
 
-/* Read Remote Version Information Complete: status u8, handle u16, version.  Vol 4, Part E, 7.7.12 */
+/* Read Remote Version Information Complete: status u8, handle u16, version.
+ * Vol 4, Part E, 7.7.12 */
 static void control_version_known(ctl *c, uint8_t i)
 {
     struct link *l = &c->links[i];

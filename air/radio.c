@@ -1,7 +1,8 @@
 /* One controller's transceiver.  It does one thing at a time: waits to send, sends, or listens. */
 #include "ll.h"
 
-/* 1 Mb/s, uncoded: preamble 1, access address 4, PDU, CRC 3, each octet 8 us.  Vol 6, Part B, 2.1 */
+/* 1 Mb/s, uncoded: preamble 1, access address 4, PDU, CRC 3, each octet 8 us.
+ * Vol 6, Part B, 2.1 */
 uint32_t radio_airtime(size_t pdu_len)
 {
     return (uint32_t)(8 * (1 + 4 + pdu_len + 3));

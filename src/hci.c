@@ -98,6 +98,7 @@ static int hci_rx_report(struct woad *h, struct rd *in)
     return in->bad ? WOAD_EBADMSG : 0;
 }
 
+/* HCI_LE_Meta: subevent u8, its parameters.  7.7.65 */
 static int hci_rx_le(struct woad *h, struct rd *in)
 {
     switch (rd_u8(in)) {

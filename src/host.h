@@ -12,7 +12,7 @@
 #include "fifo.h"
 #include "hci.h"
 
-/* --- time ------------------------------------------------------------------------------------ */
+/* --- time ------------------------------------------------------------------------------------- */
 
 /* A deadline is a field; 0 means none.  Milliseconds, wrapping. */
 static inline uint32_t deadline_in(uint32_t now, uint32_t ms)
@@ -33,13 +33,13 @@ static inline uint32_t deadline_left(uint32_t at, uint32_t now)
 
 static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-/* --- memory ---------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 /* One arena, carved once.  With `mem` NULL it only measures. */
 struct arena { uint8_t *mem; size_t len; };
 void *arena_take(struct arena *a, size_t n, size_t size);
 
-/* --- ATT, one bearer per connection ---------------------------------------------------------- */
+/* --- ATT, one bearer per connection ----------------------------------------------------------- */
 
 enum {                                   /* Vol 3, Part F, 3.4.8 */
     ATT_ERROR_RSP = 0x01,
@@ -76,7 +76,7 @@ struct att_role {
     bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
 };
 
-/* --- connections ----------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING };
 
@@ -104,7 +104,7 @@ struct conn {
     struct att_bearer att;
 };
 
-/* --- features -------------------------------------------------------------------------------- */
+/* --- features --------------------------------------------------------------------------------- */
 
 struct woad_feature {
     void (*carve)(struct woad *h, struct arena *a);

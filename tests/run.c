@@ -46,7 +46,8 @@ static const struct woad_feature *const features[] = { &woad_advertiser, &woad_s
     &woad_central, &woad_gatt_server, &woad_gatt_client, NULL };
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37),
-    u_const = WOAD_UUID16(0x2a38), u_desc = WOAD_UUID16(0x2901), u_secret = WOAD_UUID16(0x2a39),
+    u_const = WOAD_UUID16(0x2a38), u_desc = WOAD_UUID16(0x2901),
+    u_secret = WOAD_UUID16(0x2a39),
     u_long = { 16, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
 /* Handles from 10: service, [11, 12 value, 13 CCCD, 14 descriptor], [15, 16 constant],
  * [17, 18 write only], service of 128 bits 19, [20, 21 of 128 bits]. */
@@ -62,7 +63,7 @@ static const struct woad_attr db_small[] = {
     WOAD_CHARACTERISTIC(&u_long, WOAD_PROP_READ, WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED),
 };
 
-/* --- text ---------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static size_t unhex(const char *s, uint8_t *to, size_t room)
 {
@@ -89,7 +90,7 @@ static void hex(char *to, size_t room, const uint8_t *p, size_t n)
     }
 }
 
-/* --- events ---------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static const char *const names[] = {
     [WOAD_EV_UP] = "up", [WOAD_EV_DOWN] = "down", [WOAD_EV_ADV_STARTED] = "adv_started",
@@ -191,7 +192,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
-/* --- a controller that says yes ---------------------------------------------------------------------- */
+/* --- a controller that says yes --------------------------------------------------------------- */
 
 static void feed(struct run *r, const uint8_t *p, size_t n)
 {
@@ -265,7 +266,7 @@ static void pull(struct run *r)
     }
 }
 
-/* --- a case ------------------------------------------------------------------------------------------- */
+/* --- a case ----------------------------------------------------------------------------------- */
 
 struct trace { char *line[LINES]; size_t lines; int number[LINES]; };
 
@@ -549,7 +550,7 @@ static bool run_case(struct run *r, const struct trace *t, const char *file, con
     return quiet;
 }
 
-/* --- files ---------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static unsigned passed, failed;
 static unsigned long spoilt;

@@ -1,5 +1,5 @@
-/* woad air: a simulated radio for hosts of any make, H4 over unix sockets, TCP or ptys, paced to the
- * wall clock. */
+/* woad air: a simulated radio for hosts of any make, H4 over unix sockets, TCP or ptys, paced to
+ * the wall clock. */
 #define _GNU_SOURCE
 #include "woad_tool.h"
 

@@ -54,7 +54,8 @@ int tool_scan(int argc, char **argv)
     char why[WOAD_PORT_WHY];
     int error, seconds = argc > 1 ? atoi(argv[1]) : 5;
     if (argc > 2 || seconds < 1) {
-        printf("usage: woad scan [SECONDS]\n\nShows each device and each kind of its packets once.\n"
+        printf("usage: woad scan [SECONDS]\n\n"
+               "Shows each device and each kind of its packets once.\n"
                "The controller is WOAD_HCI's, or this user's simulated radio.\n");
         return argc > 1 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }

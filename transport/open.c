@@ -53,7 +53,7 @@ static int open_unix(const char *path, char why[WOAD_PORT_WHY])
         if (fd >= 0) {
             close(fd);
         }
-        return open_fail(why, err == ENOENT ? ENODEV : err,
+        return open_fail(why, err == ENOENT || err == ECONNREFUSED ? ENODEV : err,
                          "unix:%.90s: %s; is `woad air` running there?", path, strerror(err));
     }
     return nonblocking(fd);

@@ -6,8 +6,8 @@
 
 #include <woad/port.h>
 
-/* A non-blocking descriptor, or a negative errno with a sentence in `why`.  *packets: it moves whole
- * packets, not a stream. */
+/* A non-blocking descriptor, or a negative errno with a sentence in `why`.  *packets: it moves
+ * whole packets, not a stream. */
 int open_spec(const char *spec, bool *packets, char why[WOAD_PORT_WHY]);
 /* This user's simulated radio, started if need be. */
 int open_user_air(char why[WOAD_PORT_WHY]);

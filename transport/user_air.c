@@ -62,7 +62,7 @@ static bool user_air_may_end(void *ctx)
 /* The radio's own process: nobody's child, no terminal, only its two descriptors. */
 static void user_air_serve(struct user_air *u)
 {
-    static const volatile int never = 0;
+    const volatile int never = 0;
     struct timespec ts;
     int null = open("/dev/null", O_RDWR);
     setsid();

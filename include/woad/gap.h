@@ -24,7 +24,7 @@ struct woad_addr {
 enum { WOAD_NO_CONN = 0xffff };          /* never the number of a connection */
 enum { WOAD_ADV_DATA_MAX = 31 };         /* legacy advertising.  Vol 6, Part B, 2.3.1 */
 
-/* --- own address ---------------------------------------------------------------------------- */
+/* --- own address ------------------------------------------------------------------------------ */
 
 /* The address in use for advertising, scanning and connecting.  WOAD_ENODEV until WOAD_EV_UP. */
 int woad_own_address(const struct woad *h, struct woad_addr *addr);
@@ -35,7 +35,7 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr);
  * WOAD_ENODEV, WOAD_EINVAL; WOAD_EBUSY while a connection attempt runs. */
 int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet);
 
-/* --- advertising (feature woad_advertiser) --------------------------------------------------- */
+/* --- advertising (feature woad_advertiser) ---------------------------------------------------- */
 
 enum {                                   /* struct woad_adv_params.kind.  Vol 4, Part E, 7.8.5 */
     WOAD_ADV_IND      = 0,               /* connectable and scannable */
@@ -62,7 +62,7 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *params);
 int woad_adv_stop(struct woad *h);
 bool woad_adv_running(const struct woad *h);
 
-/* --- scanning (feature woad_scanner) --------------------------------------------------------- */
+/* --- scanning (feature woad_scanner) ---------------------------------------------------------- */
 
 struct woad_scan_params {
     uint16_t interval_625us, window_625us;   /* 0x0004 to 0x4000, window <= interval */
@@ -79,7 +79,7 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *params);
 int woad_scan_stop(struct woad *h);
 bool woad_scan_running(const struct woad *h);
 
-/* --- connecting (feature woad_central) ------------------------------------------------------- */
+/* --- connecting (feature woad_central) -------------------------------------------------------- */
 
 struct woad_connect_params {
     uint16_t scan_interval_625us, scan_window_625us;
@@ -99,7 +99,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
  * WOAD_ENODEV; WOAD_EALREADY when no attempt runs. */
 int woad_connect_cancel(struct woad *h);
 
-/* --- connections ----------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 /* Connections are named by small numbers.  A number is not used again until 126 more connections
  * have come and gone in its place, so a stale one is WOAD_ENOTCONN, never another connection. */
@@ -121,7 +121,7 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason);
  * WOAD_EV_CONN_UPDATE follows.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EBUSY while one is under way. */
 int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_params *params);
 
-/* --- advertising data ------------------------------------------------------------------------ */
+/* --- advertising data ------------------------------------------------------------------------- */
 
 /* Finds the first structure of `type` in `data`.  Returns its value and its length, or NULL.
  * Malformed data end the search.  Vol 3, Part C, 11 */

@@ -42,7 +42,7 @@ enum {                                   /* characteristic properties.  Vol 3, P
 
 enum { WOAD_ATT_VALUE_MAX = 512 };       /* octets.  Vol 3, Part F, 3.2.9 */
 
-/* --- server (feature woad_gatt_server) ------------------------------------------------------- */
+/* --- server (feature woad_gatt_server) -------------------------------------------------------- */
 
 enum woad_attr_kind {
     WOAD_ATTR_PRIMARY,
@@ -126,13 +126,13 @@ int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const voi
  * indications; 0 if there is none. */
 uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle);
 
-/* --- both ------------------------------------------------------------------------------------ */
+/* --- both ------------------------------------------------------------------------------------- */
 
 /* The ATT_MTU offered from now on: 23 to config.mtu.  WOAD_EINVAL. */
 int woad_set_mtu(struct woad *h, uint16_t mtu);
 uint16_t woad_mtu(const struct woad *h);
 
-/* --- client (feature woad_gatt_client) ------------------------------------------------------- */
+/* --- client (feature woad_gatt_client) -------------------------------------------------------- */
 
 /* Every call below queues a procedure on the connection; they run one after the other, in order.
  * Each ends with exactly one WOAD_EV_GATTC_DONE.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EAGAIN when the

@@ -29,23 +29,24 @@ int woad_port_fd(const struct woad_port *p);
 /* Whether something waits until the descriptor can be written. */
 bool woad_port_blocked(const struct woad_port *p);
 
-/* The next whole packet, H4 type octet first, valid until the next call.  Returns its length, 0 when
- * there is none now, or a negative errno: the controller is gone (-EIO), or sent what is not H4
- * (-EBADMSG). */
+/* The next whole packet, H4 type octet first, valid until the next call.  Returns its length, 0
+ * when there is none now, or a negative errno: the controller is gone (-EIO), or sent what is not
+ * H4 (-EBADMSG). */
 int woad_port_read(struct woad_port *p, const uint8_t **packet);
 
 /* Sends, or keeps until it can be sent; 0 or a negative errno.  Ask woad_port_blocked() first. */
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len);
 
 /* Moves what there is to move both ways and lets time pass, without waiting.  When the controller
- * is gone it calls woad_fail() and returns the negative errno.  *wait_ms gets the milliseconds until
- * it must be called again although nothing came (WOAD_FOREVER: none). */
+ * is gone it calls woad_fail() and returns the negative errno.  *wait_ms gets the milliseconds
+ * until it must be called again although nothing came (WOAD_FOREVER: none). */
 int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms);
 
 /* Only the sending half of it, for a program that is inside the event callback. */
 int woad_port_flush(struct woad_port *p, struct woad *h);
 
-/* As woad_port_pump(), then waits for the controller, at most `max_ms`, and moves again: a program's loop. */
+/* As woad_port_pump(), then waits for the controller, at most `max_ms`, and moves again: a
+ * program's loop. */
 int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
 
 /* A clock for woad_poll(): monotonic, in milliseconds. */

@@ -89,12 +89,12 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room);
 enum { WOAD_TX_ROOM = 1 + 3 + 255 };
 
 /* Tells the time and acts on what is due.  now_ms may wrap.  Time limits that a call starts count
- * from the last time told, so tell it after a long wait and before such a call.  Returns the milliseconds until it must be called again,
- * WOAD_FOREVER if nothing waits. */
+ * from the last time told, so tell it after a long wait and before such a call.  Returns the
+ * milliseconds until it must be called again, WOAD_FOREVER if nothing waits. */
 uint32_t woad_poll(struct woad *h, uint32_t now_ms);
 #define WOAD_FOREVER UINT32_MAX
 
-/* --- events ---------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 enum woad_event_type {
     WOAD_EV_UP,                  /* the controller is ready */
@@ -140,7 +140,7 @@ struct woad_event {
             uint8_t len;
         } report;
         struct { struct woad_addr peer; bool central; } connect;
-        struct { struct woad_addr peer; int status; } connect_failed;   /* HCI, ETIMEDOUT, ECANCELED */
+        struct { struct woad_addr peer; int status; } connect_failed;     /* HCI, or the host's */
         struct { struct woad_addr peer; bool central; uint8_t reason; } disconnect;    /* HCI */
         struct {
             int status;                                           /* HCI, or L2CAP's 1: rejected */

@@ -12,7 +12,7 @@ ble_obj_t *ble_object(void)
     return MP_STATE_VM(woad_ble);
 }
 
-/* --- errors ---------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 void ble_raise_with(int number, mp_obj_t detail)
 {
@@ -20,7 +20,7 @@ void ble_raise_with(int number, mp_obj_t detail)
     nlr_raise(mp_obj_new_exception_args(&mp_type_OSError, 2, args));
 }
 
-/* The host's errors are errno's.  Two are told as programs know them: full is ENOMEM, and connected
+/* The host's errors are errno's.  Two are told as programs know them: full is ENOMEM, connected
  * already is EIO. */
 void ble_raise(int err)
 {
@@ -45,7 +45,7 @@ struct woad *ble_active(void)
     return ble.host;
 }
 
-/* --- moving packets ---------------------------------------------------------------------------- */
+/* --- moving packets --------------------------------------------------------------------------- */
 
 void ble_hold(void) { ble.holding++; }
 void ble_release(void) { ble.holding--; }
@@ -104,7 +104,7 @@ void ble_run(void)
     ble_port_arm();
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static mp_obj_t ble_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
                              const mp_obj_t *args)
@@ -214,8 +214,8 @@ void ble_stop(bool politely)
     }
 }
 
-/* Called when the interpreter begins and ends, and in between by a soft reset: the heap is not to be
- * touched, and what was in it is gone. */
+/* Called when the interpreter begins and ends, and in between by a soft reset: the heap is not to
+ * be touched, and what was in it is gone. */
 void woad_mp_begin(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
@@ -247,7 +247,7 @@ static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_active_obj, 1, 2, ble_method_active);
 
-/* --- config ------------------------------------------------------------------------------------ */
+/* --- config ----------------------------------------------------------------------------------- */
 
 static mp_obj_t config_mac(void)
 {

@@ -114,8 +114,8 @@ void ble_raise_with(int number, mp_obj_t detail) __attribute__((noreturn));
 struct woad *ble_active(void);           /* raises ENODEV */
 /* Sends what there is to send. */
 void ble_flush(void);
-/* Waits until *done, events held back meanwhile; raises ETIMEDOUT.  In a handler that was called out
- * of the host there is no waiting: the host can't be entered again. */
+/* Waits until *done, events held back meanwhile; raises ETIMEDOUT.  In a handler that was called
+ * out of the host there is no waiting: the host can't be entered again. */
 void ble_wait(const bool *done);
 void ble_hold(void);
 void ble_release(void);

@@ -1,10 +1,9 @@
 /* The host's events, as Python sees them. */
 #include "ble.h"
 
-/* --- calling the program ------------------------------------------------------------------------ */
+/* --- calling the program ---------------------------------------------------------------------- */
 
-/* An exception in the handler is shown, and the handler taken out: the program's other callbacks go
- * on. */
+/* An exception in the handler is shown, and the handler taken out. */
 mp_obj_t ble_invoke(unsigned event, size_t n, const mp_obj_t *items)
 {
     ble_obj_t *o = ble_object();
@@ -64,7 +63,7 @@ static int event_status(int status)
     }
 }
 
-/* --- each event ---------------------------------------------------------------------------------- */
+/* --- each event ------------------------------------------------------------------------------- */
 
 static void on_connect(const struct woad_event *ev)
 {
@@ -297,7 +296,7 @@ static void event_deliver(const struct woad_event *ev)
     }
 }
 
-/* --- events that must wait ------------------------------------------------------------------------ */
+/* --- events that must wait -------------------------------------------------------------------- */
 
 static const uint8_t **event_data(struct woad_event *ev, size_t *len)
 {
@@ -358,7 +357,7 @@ void ble_forget_events(ble_obj_t *o)
     o->queue_end = &o->queue;
 }
 
-/* --- from the host -------------------------------------------------------------------------------- */
+/* --- from the host ---------------------------------------------------------------------------- */
 
 static void note_conn(const struct woad_event *ev)
 {

@@ -4,9 +4,9 @@
 enum { FLAG_READ_ENC = 0x0200, FLAG_READ_AUTH = 0x0400, FLAG_WRITE_ENC = 0x1000,
        FLAG_WRITE_AUTH = 0x2000, DEFAULT_ROOM = 20, UUID_CCCD = 0x2902 };
 
-/* --- registering ------------------------------------------------------------------------------- */
+/* --- registering ------------------------------------------------------------------------------ */
 
-/* Walks a definition.  The first walk, with attrs NULL, only counts and checks; the second fills. */
+/* Walks a definition.  The first walk, with attrs NULL, counts and checks; the second fills. */
 struct build {
     struct woad_attr *attrs;
     struct woad_uuid *uuids;
@@ -234,7 +234,7 @@ static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_register_services_obj, gatts_register_services);
 
-/* --- values ------------------------------------------------------------------------------------ */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static mp_obj_t gatts_read(mp_obj_t self, mp_obj_t handle)
 {

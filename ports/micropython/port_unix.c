@@ -28,6 +28,46 @@ static struct {
     uint32_t next;                       /* what was armed last */
 } io;
 
+/* The linker has MicroPython's calls of these come here, see micropython.mk. */
+int __real_poll(struct pollfd *fds, nfds_t n, int ms);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);
+void __real_mp_hal_delay_ms(mp_uint_t ms);
+void __wrap_mp_hal_delay_ms(mp_uint_t ms);
+enum { IDLE_POLL_MS = 10, IDLE_DELAY_MS = 20 };
+
+static bool watched(void) { return io.port && pthread_equal(pthread_self(), io.main); }
+
+/* asyncio asks objects that are no descriptors, its ThreadSafeFlag among them, every millisecond.
+ * While the thread below is there to interrupt, less often will do: idle programs sleep. */
+int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
+{
+    return __real_poll(fds, n, ms == 1 && watched() ? IDLE_POLL_MS : ms);
+}
+
+/* time.sleep_ms() looks at the scheduler 2,000 times a second; here, when something is in it. */
+void __wrap_mp_hal_delay_ms(mp_uint_t ms)
+{
+    mp_uint_t start = mp_hal_ticks_ms(), gone;
+    if (!watched()) {
+        __real_mp_hal_delay_ms(ms);
+        return;
+    }
+    mp_event_handle_nowait();
+    while ((gone = mp_hal_ticks_ms() - start) < ms) {
+        mp_uint_t left = ms - gone;
+        __real_poll(NULL, 0, (int)(left < IDLE_DELAY_MS ? left : IDLE_DELAY_MS));
+        mp_event_handle_nowait();
+    }
+}
+
+/* Something was put in the scheduler: by another thread, while the main one may sleep. */
+void woad_mp_scheduled(void)
+{
+    if (io.port && !pthread_equal(pthread_self(), io.main)) {
+        pthread_kill(io.main, SIGURG);
+    }
+}
+
 static void on_signal(int n) { (void)n; }
 
 static void run_node(mp_sched_node_t *node)
@@ -40,7 +80,7 @@ static void run_node(mp_sched_node_t *node)
 static void thread_sleep(int fd, short events, int ms)
 {
     struct pollfd fds[2] = { { io.wake, POLLIN, 0 }, { fd, events, 0 } };
-    poll(fds, fd < 0 ? 1 : 2, ms);
+    __real_poll(fds, fd < 0 ? 1 : 2, ms);
     if (fds[0].revents) {
         uint64_t n;
         (void)!read(io.wake, &n, sizeof n);
@@ -55,7 +95,7 @@ static void thread_kick(void)
     atomic_store(&io.taken, false);
     while (!atomic_load(&io.stop) && !atomic_load(&io.taken)) {
         mp_sched_schedule_node(&io.node, run_node);
-        pthread_kill(io.main, SIGURG);
+        pthread_kill(io.main, SIGURG);   /* again, even if it is scheduled already */
         thread_sleep(-1, 0, ms);
         ms = ms < 50 ? ms * 2 : 50;
     }
@@ -84,7 +124,7 @@ static void *thread_main(void *arg)
             { woad_port_fd(io.port), (short)(POLLIN | (atomic_load(&io.blocked) ? POLLOUT : 0)),
               0 },
         };
-        int n = ms ? poll(fds, 2, ms) : 0;
+        int n = ms ? __real_poll(fds, 2, ms) : 0;
         if (n > 0 && fds[0].revents) {
             uint64_t count;
             (void)!read(io.wake, &count, sizeof count);
@@ -167,7 +207,7 @@ void ble_port_clock(struct woad *h) { woad_poll(h, woad_port_now_ms()); }
 void ble_port_wait(uint32_t ms)
 {
     struct pollfd fd = { io.port ? woad_port_fd(io.port) : -1, POLLIN, 0 };
-    poll(&fd, 1, (int)(ms < io.next ? ms : io.next));
+    __real_poll(&fd, 1, (int)(ms < io.next ? ms : io.next));
 }
 
 /* After any pumping: the thread waits for what comes next. */

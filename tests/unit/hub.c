@@ -52,7 +52,12 @@ static void serve_end(struct served *s)
     unlink(s->path);
 }
 
-struct program { bool up, connected, found; int down, downs; uint16_t conn; struct woad_addr peer; };
+struct program {
+    bool up, connected, found;
+    int down, downs;
+    uint16_t conn;
+    struct woad_addr peer;
+};
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {

@@ -1,0 +1,89 @@
+/* Finds the battery of peripheral.c, reads its level, subscribes, prints five values and leaves. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <woad/hci.h>
+#include <woad/port.h>
+#include <woad/woad.h>
+
+static const struct woad_uuid battery = WOAD_UUID16(0x180f), level = WOAD_UUID16(0x2a19);
+static const struct woad_feature *const features[] = { &woad_scanner, &woad_central,
+                                                       &woad_gatt_client, NULL };
+
+struct app { uint16_t value; int left; bool found, done; };
+
+static void on_report(struct app *app, struct woad *h, const struct woad_event *ev)
+{
+    static const struct woad_connect_params params = { 48, 48, 12, 24, 0, 200, 5000 };
+    size_t len;
+    const uint8_t *name = woad_ad_find(ev->u.report.data, ev->u.report.len, 0x09, &len);
+    if (!app->found && name && len == 12 && memcmp(name, "Woad battery", 12) == 0) {
+        app->found = true;
+        printf("found it, %d dBm\n", ev->u.report.rssi);
+        woad_connect(h, &ev->u.report.addr, &params);      /* ends the scan */
+    }
+}
+
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    static const struct woad_scan_params scan = { 48, 48, false, false, 10000 };
+    struct app *app = ctx;
+    switch (ev->type) {
+    case WOAD_EV_UP:
+        woad_scan_start(h, &scan);
+        break;
+    case WOAD_EV_REPORT:
+        on_report(app, h, ev);
+        break;
+    case WOAD_EV_SCAN_DONE:
+        app->done = !app->found;
+        break;
+    case WOAD_EV_CONNECT:
+        woad_gattc_services(h, ev->conn, &battery);
+        break;
+    case WOAD_EV_SERVICE:
+        woad_gattc_characteristics(h, ev->conn, ev->u.service.start, ev->u.service.end, &level);
+        break;
+    case WOAD_EV_CHARACTERISTIC:
+        app->value = ev->u.characteristic.value;
+        woad_gattc_read(h, ev->conn, app->value);
+        /* The CCCD stands behind the value. */
+        woad_gattc_write(h, ev->conn, WOAD_GATTC_WRITE, (uint16_t)(app->value + 1), "\1\0", 2);
+        break;
+    case WOAD_EV_READ:
+    case WOAD_EV_NOTIFIED:
+        printf("%u %%\n", ev->u.value.len ? ev->u.value.data[0] : 0u);
+        if (--app->left == 0) {
+            woad_disconnect(h, ev->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
+        }
+        break;
+    case WOAD_EV_CONNECT_FAILED:
+    case WOAD_EV_DISCONNECT:
+    case WOAD_EV_DOWN:
+        app->done = true;
+        break;
+    default:
+        break;
+    }
+}
+
+int main(void)
+{
+    struct app app = { .left = 5 };
+    struct woad_config config = { .features = features, .event = on_event, .ctx = &app,
+        .conns = 1, .procedures = 4, .mtu = 64, .tx_queue = 128, .request_queue = 128 };
+    struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
+    char why[WOAD_PORT_WHY];
+    int error;
+    struct woad_port *port = woad_port_open(NULL, &error, why);
+    if (!port) {
+        fprintf(stderr, "%s\n", why);
+        return 1;
+    }
+    for (woad_start(h); !app.done; woad_port_step(port, h, 100)) {
+    }
+    woad_port_close(port);
+    free(h);
+    return app.left ? 1 : 0;
+}

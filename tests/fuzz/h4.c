@@ -1,0 +1,34 @@
+/* The H4 parser, fed in pieces. */
+#include "transport/h4.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct h4 *h = calloc(1, sizeof *h);
+    const uint8_t *packet;
+    while (len > 1) {
+        size_t room, n = data[0] < len - 1 ? data[0] : len - 1;
+        uint8_t *at = h4_space(h, &room);
+        n = n < room ? n : room;
+        memcpy(at, data + 1, n);
+        h4_added(h, n);
+        data += 1 + n;
+        len -= 1 + n;
+        int got;
+        while ((got = h4_next(h, &packet)) > 0) {
+            volatile uint8_t sum = 0;
+            for (int i = 0; i < got; i++) {
+                sum = (uint8_t)(sum + packet[i]);
+            }
+        }
+        if (got < 0) {
+            break;
+        }
+    }
+    free(h);
+    return 0;
+}

@@ -1,0 +1,162 @@
+/* Bytes as a controller, a peer and an application would make them: each input a fresh host.
+ * The first octet of a step says what it is. */
+#include <woad/hci.h>
+#include <woad/woad.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
+                                                  &woad_gatt_server, &woad_gatt_client, NULL };
+static const struct woad_uuid u = WOAD_UUID16(0x180d);
+static const struct woad_attr db[] = {
+    WOAD_PRIMARY(&u),
+    WOAD_CHARACTERISTIC(&u, WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY,
+                        WOAD_PERM_READ | WOAD_PERM_WRITE),
+    WOAD_CCCD,
+    WOAD_CHARACTERISTIC_CONST(&u, "0123456789012345678901234567890123456789", 40),
+};
+
+struct state { uint16_t conn; uint8_t how; uint32_t now; };
+
+/* The application calls back into the host, as the input has it. */
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    struct state *s = ctx;
+    s->conn = ev->type == WOAD_EV_CONNECT ? ev->conn : s->conn;
+    if (ev->type == WOAD_EV_GATT_READ && s->how & 1) {
+        woad_gatt_answer(h, ev->conn, s->how >> 4, "0123456789012345678901234567", 28);
+    } else if (ev->type == WOAD_EV_GATT_WRITE && s->how & 2) {
+        woad_gatt_answer(h, ev->conn, s->how >> 5, NULL, 0);
+    } else if (s->how & 4) {
+        woad_gattc_read(h, s->conn, 12);
+        woad_gatt_notify(h, s->conn, 12, "abc", 3);
+    }
+    if ((s->how & 0x18) == 0x18) {
+        woad_disconnect(h, s->conn, 0x13);
+    }
+}
+
+static void drain(struct woad *h)
+{
+    uint8_t packet[1100];
+    for (int n = 0; n < 64; n++) {
+        size_t len = woad_tx(h, packet, sizeof packet);
+        if (!len) {
+            break;
+        }
+        if (packet[0] == 1) {            /* a command: done */
+            uint8_t done[80] = { 4, 0x0e, 4, 1, packet[1], packet[2], 0 };
+            if (packet[1] == 2 && packet[2] == 0x20) {
+                done[2] = 7;
+                done[7] = 27;
+                done[9] = 4;
+            } else if (packet[2] == 0x10 || packet[1] == 3 || packet[1] == 0x18) {
+                done[2] = 12;
+            }
+            woad_rx(h, done, done[2] + 3u);
+        }
+    }
+}
+
+static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
+{
+    static const struct woad_connect_params params = { 16, 16, 24, 40, 0, 256, 100 };
+    static const struct woad_scan_params scan = { 16, 16, true, false, 50 };
+    static const struct woad_adv_params adv = { WOAD_ADV_IND, 32 };
+    struct woad_addr peer = { 0, { 1 } };
+    uint16_t handle = n > 1 ? p[1] : 1;
+    switch (p[0] % 18) {
+    case 0: woad_gattc_services(h, s->conn, NULL); break;
+    case 1: woad_gattc_services(h, s->conn, &u); break;
+    case 2: woad_gattc_characteristics(h, s->conn, 1, 0xffff, NULL); break;
+    case 3: woad_gattc_descriptors(h, s->conn, handle, 0xffff); break;
+    case 4: woad_gattc_read(h, s->conn, handle); break;
+    case 5: woad_gattc_write(h, s->conn, WOAD_GATTC_WRITE, handle, p, n < 20 ? n : 20); break;
+    case 6: woad_gattc_write(h, s->conn, WOAD_GATTC_WRITE_LONG, handle, p, n); break;
+    case 7: woad_gattc_write(h, s->conn, WOAD_GATTC_WRITE_RELIABLE, handle, p, n); break;
+    case 8: woad_gattc_exchange_mtu(h, s->conn); break;
+    case 9: woad_gatt_indicate(h, s->conn, handle, p, n); break;
+    case 10: woad_disconnect(h, s->conn, 0x13); break;
+    case 11: woad_scan_start(h, &scan); break;
+    case 12: woad_adv_start(h, &adv); break;
+    case 13: woad_connect(h, &peer, &params); break;
+    case 14: woad_conn_update(h, s->conn, &params); break;
+    case 15: woad_stop(h); break;
+    case 16: woad_start(h); break;
+    default: woad_set_own_address(h, p[0] & 1, NULL); break;
+    }
+}
+
+static void step(struct woad *h, struct state *s, const uint8_t *p, size_t n, uint8_t what)
+{
+    uint8_t b[300] = { 2, 0x40, 0x20, (uint8_t)(n + 4), 0, (uint8_t)n, 0,
+                       (uint8_t)(4 + what % 3), 0 };
+    switch (what % 8) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:                              /* a frame on a fixed channel */
+        memcpy(b + 9, p, n);
+        woad_rx(h, b, n + 9);
+        break;
+    case 4:                              /* an event */
+        b[0] = 4;
+        b[1] = what & 8 ? 0x3e : p[0];
+        b[2] = (uint8_t)(n - 1);
+        memcpy(b + 3, p + 1, n - 1);
+        woad_rx(h, b, n + 2);
+        break;
+    case 5:                              /* anything */
+        woad_rx(h, p, n);
+        break;
+    case 6:
+        s->now += p[0] * 200u;
+        woad_poll(h, s->now);
+        break;
+    default:
+        call(h, s, p, n);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0, 0x40, 0, 0, 0, 1, 2, 3, 4, 5, 6, 24, 0,
+                                         0, 0, 0, 1, 0 };
+    struct state s = { 0, 0, 1 };
+    struct woad_config cfg = { .features = all, .event = on_event, .ctx = &s, .conns = 2,
+        .attr_tables = 1, .subscriptions = 1, .procedures = 3, .mtu = 64, .tx_queue = 80,
+        .request_queue = 128, .prepare_queue = 64 };
+    if (len < 2) {
+        return 0;
+    }
+    size_t size = woad_size(&cfg);
+    void *memory = malloc(size);
+    struct woad *h = woad_init(memory, size, &cfg);
+    woad_poll(h, s.now);
+    woad_start(h);
+    drain(h);
+    woad_gatt_add(h, db, sizeof db / sizeof *db, NULL);
+    uint8_t up[sizeof connected];
+    memcpy(up, connected, sizeof up);
+    up[7] = data[0] & 1;
+    woad_rx(h, up, sizeof up);
+    s.how = data[1];
+    for (size_t at = 2; at + 2 < len;) {
+        uint8_t what = data[at];
+        size_t n = 1 + data[at + 1] % 64u;
+        at += 2;
+        n = n < len - at ? n : len - at;
+        uint8_t *copy = malloc(n);       /* exactly its octets, for the sanitizer */
+        memcpy(copy, data + at, n);
+        step(h, &s, copy, n, what);
+        free(copy);
+        at += n;
+        drain(h);
+    }
+    woad_fail(h, WOAD_EIO);
+    free(memory);
+    return 0;
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""The C examples and the README's programs, run."""
+import os
+import re
+import subprocess
+import sys
+
+root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+build = os.path.join(root, "build")
+examples = os.path.join(build, "examples")
+passed = 0
+
+
+def ok(name):
+    global passed
+    passed += 1
+    print("ok  ", name, flush=True)
+
+
+def main():
+    for name in ("observer", "peripheral", "central"):
+        lines = len(open(os.path.join(root, "examples", "c", name + ".c")).read().splitlines())
+        assert lines < 100, "%s has %d lines" % (name, lines)
+    p = subprocess.Popen([os.path.join(examples, "peripheral")], stdout=subprocess.PIPE)
+    c = subprocess.run([os.path.join(examples, "central")], stdout=subprocess.PIPE, timeout=30)
+    p.wait(10)
+    text, served = c.stdout.decode(), p.stdout.read().decode()
+    assert c.returncode == 0 and p.returncode == 0, (c.returncode, p.returncode, text, served)
+    assert "found it" in text and "100 %" in text and text.count("%") == 5, text
+    assert "it has gone: reason 0x13" in served, served
+    ok("peripheral and central")
+
+    readme = open(os.path.join(root, "README.md")).read()
+    python, c_code = (re.search("```%s\n(.*?)```" % lang, readme, re.S).group(1) for lang in ("python", "c"))
+    at = os.path.join(build, "readme")
+    os.makedirs(at, exist_ok=True)
+    open(os.path.join(at, "program.py"), "w").write(python)
+    open(os.path.join(at, "program.c"), "w").write(c_code)
+    subprocess.run(
+        ["cc", "-std=c99", "-no-pie", "-I", os.path.join(root, "include"), "-o", os.path.join(at, "program"), os.path.join(at, "program.c")]
+        + [os.path.join(build, "lib%s.a" % lib) for lib in ("woad-posix", "woad", "woad-air")], check=True,
+    )
+    p = subprocess.Popen([os.path.join(build, "micropython"), os.path.join(at, "program.py")], stdout=subprocess.PIPE)
+    c = subprocess.run([os.path.join(at, "program")], stdout=subprocess.PIPE, timeout=30)
+    p.terminate()
+    p.wait(10)
+    assert c.returncode == 0 and b"dBm" in c.stdout, c.stdout
+    ok("the README's programs see each other")
+    o = subprocess.run([os.path.join(examples, "observer")], stdout=subprocess.PIPE, timeout=30)
+    assert o.returncode == 0
+    ok("observer")
+    print("%d passed, 0 failed" % passed)
+
+
+sys.exit(main())

@@ -1,0 +1,853 @@
+#!/usr/bin/env python3
+"""The module from outside: MicroPython programs, each a process, over the simulated radio.
+
+run.py [NAME…]: those tests whose names contain one of the words.
+"""
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+
+here = os.path.dirname(os.path.abspath(__file__))
+root = os.path.dirname(os.path.dirname(here))
+build = os.path.join(root, "build")
+micropython = os.path.join(build, "micropython")
+air = os.path.join(build, "woad")
+scratch = tempfile.mkdtemp(prefix="woad-test-")
+# A radio of this run's own, whoever else uses one.
+radio = os.path.join(scratch, "run")
+os.mkdir(radio, 0o700)
+os.environ["XDG_RUNTIME_DIR"] = radio
+
+# What the programs below share.
+PRELUDE = """
+import bluetooth, sys, time
+from bluetooth import BLE, UUID
+ble = BLE()
+events = []
+def irq(event, data):
+    events.append((event, tuple(bytes(x) if isinstance(x, memoryview) else UUID(x) if isinstance(x, UUID) else x for x in data)))
+def wait(event, ms=5000):
+    end = time.ticks_add(time.ticks_ms(), ms)
+    while time.ticks_diff(end, time.ticks_ms()) > 0:
+        for i, e in enumerate(events):
+            if e[0] == event:
+                return events.pop(i)[1]
+        time.sleep_ms(1)
+    raise Exception("no event %d in %r" % (event, events))
+def raises(errno, f, *a, **k):
+    try:
+        f(*a, **k)
+    except OSError as e:
+        assert e.errno == errno, (e.errno, errno, e.args)
+        return e
+    raise Exception("no OSError %d" % errno)
+def up():
+    ble.active(True)
+    ble.irq(irq)
+    print("MAC", ble.config("mac")[1].hex())
+def peer():
+    return bytes.fromhex(sys.stdin.readline().strip())
+U = UUID("a5a5a5a5-ffff-9999-1111-5a5a5a5a5a5a")
+C = UUID(0x2a37)
+"""
+
+
+class Program:
+    """A MicroPython process."""
+
+    def __init__(self, code, env=None, stdin=True):
+        environ = dict(os.environ, MICROPYPATH=os.path.join(build, "micropython-src", "extmod"))
+        for name in ("WOAD_HCI", "WOAD_BTSNOOP"):
+            environ.pop(name, None)
+        environ.update(env or {})
+        self.lines = []
+        self.p = subprocess.Popen(
+            [micropython, "-c", PRELUDE + textwrap.dedent(code)],
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, cwd=scratch,
+        )
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.changed = threading.Condition()
+        self.ended = False
+        self.thread.start()
+        programs.append(self)
+
+    def read(self):
+        for line in self.p.stdout:
+            with self.changed:
+                self.lines.append(line.decode("utf-8", "replace").rstrip())
+                self.changed.notify_all()
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+    def line(self, start, timeout=10):
+        """The rest of the first line that starts so."""
+        def look():
+            return next((x for x in self.lines if x.startswith(start)), None)
+        with self.changed:
+            self.changed.wait_for(lambda: look() is not None or self.ended, timeout)
+            found = look()
+        assert found is not None, "no line %r in:\n%s" % (start, "\n".join(self.lines))
+        return found[len(start):].strip()
+
+    def say(self, text):
+        self.p.stdin.write((text + "\n").encode())
+        self.p.stdin.flush()
+
+    def end(self, timeout=20, code=0):
+        self.p.wait(timeout)
+        self.thread.join(timeout)
+        assert self.p.returncode == code, "exit %s, output:\n%s" % (self.p.returncode, "\n".join(self.lines))
+        return self.lines
+
+    def kill(self):
+        if self.p.poll() is None:
+            self.p.kill()
+        self.p.wait()
+
+
+programs = []
+
+
+def hub(spec):
+    p = subprocess.Popen([air, "air", spec], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    return p
+
+
+def pair(server, client, env=None):
+    """A peripheral and a central that is told the peripheral's address."""
+    s = Program(server, env)
+    s.line("READY")
+    c = Program(client, env)
+    c.say(s.line("MAC"))
+    c.end()
+    return s, c
+
+
+SERVER = """
+    up()
+    ((char, desc),) = ble.gatts_register_services(((U, ((C, 0x3a, ((UUID(0x2901), 0x0a),)),)),))
+    ble.gap_advertise(20000, b"\\x02\\x01\\x06")
+    print("READY")
+"""
+CLIENT = """
+    up()
+    ble.gap_connect(0, peer())
+    conn, _, _ = wait(7)
+"""
+
+
+def test_arguments_as_upstream():
+    """Every argument of every method: the same as MicroPython's own front end (bar 3)."""
+    oracle = os.path.join(build, "oracle", "unix", "micropython")
+    outputs = []
+    for program in (oracle, micropython):
+        r = subprocess.run([program, os.path.join(here, "api.py")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        assert r.returncode == 0, r.stdout[-2000:]
+        outputs.append(r.stdout.decode().splitlines())
+    assert len(outputs[0]) > 2000
+    for ours, theirs in zip(outputs[1], outputs[0]):
+        assert ours == theirs, "ours:   %s\ntheirs: %s" % (ours, theirs)
+    assert len(outputs[0]) == len(outputs[1])
+
+
+def test_life():
+    Program("""
+        assert ble.active() is False
+        raises(19, ble.gap_scan, 0)
+        raises(19, ble.config, "mac")
+        assert ble.gatts_read(12) == b""
+        for i in range(20):
+            assert ble.active(True) is True
+            assert ble.active(True) is True
+            assert ble.config("mac")[0] == 0
+            assert ble.config("mtu") == 256
+            ble.config(mtu=100)
+            ble.gap_advertise(100000, b"x")
+            ble.gap_scan(0)
+            assert ble.active(False) is False
+            assert ble.active(False) is False
+        raises(19, ble.gap_advertise, 100000)
+        ble.gap_advertise(None)
+        ble.config(gap_name="kept")
+        ble.active(True)
+        assert ble.config("gap_name") == b"kept" and ble.config("mtu") == 256
+        for name in ("gap_pair", "gap_passkey", "l2cap_listen", "hci_cmd"):
+            assert not hasattr(BLE, name), name
+        for key in ("bond", "mitm", "io", "le_secure"):
+            try:
+                ble.config(**{key: 1})
+                assert False, key
+            except ValueError:
+                pass
+        ble.config(rxbuf=500)
+        assert ble.config("rxbuf") == 500 and ble.config("dropped") == 0
+        try:
+            ble.config(mtu=99, bogus=1)
+        except ValueError:
+            pass
+        assert ble.config("mtu") == 256
+    """).end()
+
+
+def test_absurd_arguments():
+    """Numbers that fit nothing, while active: an exception each, and it works afterwards (bar 5)."""
+    Program("""
+        up()
+        ((h,),) = ble.gatts_register_services(((U, ((C, 0x1a),)),))
+        huge = (-1, 0, 65535, 65536, -65536, 1 << 31, -(1 << 31), 1 << 62, -(1 << 62))
+        for n in huge:
+            for f in (
+                lambda: ble.gap_advertise(n), lambda: ble.gap_scan(n, n, n), lambda: ble.gap_scan(0, n, 30000),
+                lambda: ble.gap_scan(0, 30000, n), lambda: ble.gap_connect(n, b"123456"),
+                lambda: ble.gap_connect(0, b"123456", n), lambda: ble.gap_connect(0, b"123456", 10, n, n),
+                lambda: ble.gap_disconnect(n), lambda: ble.gatts_write(n, b"x"), lambda: ble.gatts_read(n),
+                lambda: ble.gatts_notify(n, n, b"x"), lambda: ble.gatts_indicate(n, n), lambda: ble.gatts_set_buffer(h, n),
+                lambda: ble.gattc_read(n, n), lambda: ble.gattc_write(n, n, b"x", n), lambda: ble.config(mtu=n),
+                lambda: ble.config(addr_mode=n), lambda: ble.gattc_discover_characteristics(n, n, n),
+                lambda: ble.gattc_discover_descriptors(n, n, n), lambda: ble.gattc_exchange_mtu(n),
+                lambda: ble.gattc_discover_services(n), lambda: ble.config(rxbuf=n),
+            ):
+                try:
+                    f()
+                except (OSError, ValueError, OverflowError) as e:
+                    pass
+                try:
+                    ble.gap_scan(None)
+                    ble.gap_connect(None)
+                except OSError:
+                    pass
+        raises(22, ble.gap_advertise, 100000, b"x" * 32)
+        raises(22, lambda: ble.gap_advertise(100000, resp_data=b"x" * 32))
+        raises(22, ble.gap_advertise, 19999)
+        raises(22, ble.gap_advertise, 10250000)
+        raises(22, ble.gap_scan, 0, 30000, 40000)
+        raises(22, ble.gatts_write, 999, b"x")
+        raises(22, ble.gap_connect, 4, b"123456")
+        raises(22, lambda: ble.config(gap_name="x" * 32))
+        ble.gatts_write(h, b"x" * 60000)
+        assert len(ble.gatts_read(h)) == 60000
+        ble.active(False)
+        ble.active(True)
+        ble.gap_advertise(100000)
+    """).end()
+
+
+def test_values():
+    """What a peer writes, reads and gets, to the octet."""
+    s, c = pair(SERVER + """
+    ble.gatts_write(char, b"first")
+    n = 0
+    def handler(event, data):
+        global n
+        irq(event, data)
+        if event != 3:
+            return
+        conn, handle = data
+        if n != 3:                  # the next write finds this one's octets still there
+            print("WROTE", handle == char, ble.gatts_read(handle))
+        if n == 1:
+            ble.gatts_write(char, b"y" * 30)
+        if n == 2:
+            ble.gatts_set_buffer(char, 50, True)
+            assert ble.gatts_read(char) == b""
+            ble.gatts_notify(conn, char, b"append")
+        if n == 5:
+            ble.gatts_set_buffer(char, 512)
+            ble.gatts_notify(conn, char, b"n" * 600)
+        n += 1
+    ble.irq(handler)
+    wait(2, 20000)
+    assert [e for e in events if e[0] not in (1, 3, 4, 21)] == [], events
+    """, CLIENT + """
+    def write(data, mode=1):
+        ble.gattc_write(conn, 12, data, mode)
+        if mode:
+            assert wait(17) == (conn, 12, 0)
+    def read():
+        ble.gattc_read(conn, 12)
+        r = wait(15)
+        assert wait(16) == (conn, 12, 0) and r[:2] == (conn, 12)
+        return r[2]
+    assert read() == b"first"
+    write(b"0123456789012345678901234567")        # cut at the MTU
+    assert read() == b"01234567890123456789"
+    write(b"second")                              # then the program makes room
+    assert read() == b"y" * 30                    # longer than an answer: whole
+    write(b"third")
+    assert wait(18)[2] == b"append"
+    write(b"aa")
+    write(b"bb", 0)
+    write(b"cc")
+    assert wait(18)[2] == b"n" * 20
+    write(bytes(range(256)) * 2, 3)
+    assert read() == bytes(range(256)) * 2
+    ble.gattc_write(conn, 999, b"x", 1)
+    assert wait(17) == (conn, 999, 0x101)
+    ble.gattc_read(conn, 999)
+    assert wait(16) == (conn, 999, 0x101)
+    raises(22, ble.gattc_write, conn, 12, b"x", 4)
+    raises(107, ble.gattc_read, conn + 1, 12)
+    raises(22, ble.gattc_discover_characteristics, conn, 5, 4)
+    assert ble.gap_disconnect(conn) is True
+    wait(8)
+    assert ble.gap_disconnect(conn) is False
+    raises(107, ble.gattc_read, conn, 12)
+    """)
+    wrote = [x for x in s.end() if x.startswith("WROTE")]
+    assert wrote[:5] == [
+        "WROTE True b'01234567890123456789'", "WROTE True b'second'", "WROTE True b'third'",
+        "WROTE True b'aabb'", "WROTE True b'cc'",
+    ], wrote
+    assert wrote[5] == "WROTE True " + repr(bytes(range(256)) * 2)
+
+
+def test_read_request():
+    """The handler is asked once a read, may change the value, and may refuse."""
+    s, c = pair(SERVER + """
+    n = 0
+    def handler(event, data):
+        global n
+        irq(event, data)
+        if event == 4:
+            n += 1
+            ble.gatts_write(data[1], b"read %d" % n if n < 3 else b"z" * 100)
+            return (0, None, "x", True, 0x80)[n - 1]
+    ble.irq(handler)
+    wait(2, 10000)
+    assert n == 5, n
+    """, CLIENT + """
+    got = []
+    for i in range(5):
+        ble.gattc_read(conn, 12)
+        d = wait(16)
+        got.append(wait(15)[2] if d[2] == 0 else d[2])
+    print(got)
+    assert got == [b"read 1", b"read 2", b"z" * 100, 0x101, 0x180], got
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_subscriptions_back_pressure():
+    """send_update to a queue that is full: the last value arrives; notify says ENOMEM, and none is lost."""
+    s, c = pair(SERVER + """
+    wait(1)
+    conn = wait(3, 10000)[0]
+    sent = 0
+    full = 0
+    while sent < 300:
+        try:
+            ble.gatts_notify(conn, char, b"%d" % sent)
+            sent += 1
+        except OSError as e:
+            assert e.errno == 12
+            full += 1
+            time.sleep_ms(1)
+    assert full
+    for i in range(300):
+        ble.gatts_write(char, b"value %d" % i, True)
+    print("SENT")
+    wait(2, 20000)
+    """, CLIENT + """
+    ble.gattc_write(conn, 13, b"\\x01\\x00", 1)
+    assert wait(17)[2] == 0
+    ble.gattc_write(conn, 12, b"go", 1)
+    for i in range(300):
+        assert wait(18)[2] == b"%d" % i
+    while wait(18)[2] != b"value 299":
+        pass
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_events_while_python_blocks():
+    """In readline(), sleep() and sleep_ms() events arrive and peers are served."""
+    for block in ("sys.stdin.readline()", "time.sleep(3)", "time.sleep_ms(3000)"):
+        s = Program(textwrap.dedent("""
+        seen = []
+        def handler(event, data):
+            seen.append((event, time.ticks_ms()))
+        """) + textwrap.dedent(SERVER) + textwrap.dedent("""
+        ble.irq(handler)
+        start = time.ticks_ms()
+        %s
+        print("BLOCKED", time.ticks_diff(time.ticks_ms(), start))
+        assert [e for e, t in seen] == [1, 4, 3, 2], seen
+        """ % block))
+        s.line("READY")
+        c = Program(CLIENT + """
+    ble.gattc_read(conn, 12)
+    wait(16)
+    ble.gattc_write(conn, 12, b"x", 1)
+    wait(17)
+    ble.gap_disconnect(conn)
+    wait(8)
+        """)
+        c.say(s.line("MAC"))
+        c.end()
+        time.sleep(0.3)
+        s.say("")
+        s.end()
+        if "sleep" in block:
+            assert 2990 <= int(s.line("BLOCKED")) <= 3200, s.lines
+
+
+def test_asyncio_wakes():
+    """A ThreadSafeFlag set in the handler wakes its task within milliseconds."""
+    s = Program("""
+        import asyncio
+        flag = asyncio.ThreadSafeFlag()
+        stamp = 0
+        def handler(event, data):
+            global stamp
+            if event == 6:
+                stamp = time.ticks_us()
+                flag.set()
+        async def main():
+            late = []
+            for i in range(20):
+                ble.gap_scan(20)
+                await flag.wait()
+                late.append(time.ticks_diff(time.ticks_us(), stamp))
+            print("LATE", max(late))
+        ble.active(True)
+        ble.irq(handler)
+        asyncio.run(main())
+    """)
+    s.end()
+    assert int(s.line("LATE")) < 20000, s.lines
+
+
+def test_handler_rules():
+    """Scan stopped in the handler, advertising from it, exceptions in it, recursion in it."""
+    s = Program(SERVER + """
+    wait(1, 20000)
+    wait(2, 20000)
+    """)
+    s.line("READY")
+    c = Program("""
+    order = []
+    found = None
+    def recurse():
+        recurse()
+    def handler(event, data):
+        global found
+        order.append(event)
+        if event == 5 and found is None:
+            found = data[0], bytes(data[1])
+            ble.gap_scan(None)
+            order.append("stopped")
+            ble.gap_advertise(100000, b"x")
+            try:
+                recurse()
+            except RuntimeError:
+                order.append("deep")
+        elif event == 6:
+            ble.gap_connect(*found)
+        elif event == 7:
+            1 / 0
+    ble.active(True)
+    ble.irq(handler)
+    ble.gap_scan(0, 30000, 30000)
+    time.sleep_ms(2000)
+    print(order)
+    assert order == [5, 6, "stopped", "deep", 7], order
+    ble.irq(irq)
+    ble.active(False)
+    """)
+    lines = c.end()
+    assert "Unhandled exception in IRQ callback handler" in lines and "ZeroDivisionError: divide by zero" in lines, lines
+    s.end()
+
+
+def test_active_from_the_handler():
+    s = Program(SERVER + """
+    wait(1, 20000)
+    wait(2, 20000)
+    """)
+    s.line("READY")
+    c = Program("""
+    def handler(event, data):
+        if event == 7:
+            print("ACTIVE", ble.active(False), ble.active())
+            raises(19, ble.gap_scan, 0)
+            raises(16, ble.active, True)
+    ble.active(True)
+    ble.irq(handler)
+    ble.gap_connect(0, peer())
+    time.sleep_ms(2000)
+    ble.active(True)
+    ble.gap_scan(10)
+    """)
+    c.say(s.line("MAC"))
+    c.end()
+    assert c.line("ACTIVE") == "False False"
+    s.end()
+
+
+def test_advertising_data():
+    """None keeps, b'' clears, types and scan responses are what programs expect."""
+    s = Program("""
+        up()
+        for step in range(5):
+            sys.stdin.readline()
+            if step == 0:
+                ble.gap_advertise(50000, b"\\x02\\x01\\x06", resp_data=b"\\x03\\x09ab", connectable=False)
+            elif step == 1:
+                ble.gap_advertise(None)
+                ble.gap_advertise(50000)
+            elif step == 2:
+                ble.gap_advertise(50000, b"", resp_data=b"")
+            elif step == 3:
+                ble.gap_advertise(None)
+                ble.gap_advertise(None)
+            print("STEP", step)
+    """)
+    mac = s.line("MAC")
+    c = Program("""
+        up()
+        me = peer()
+        for step in range(4):
+            sys.stdin.readline()
+            events.clear()
+            ble.gap_scan(500, 30000, 30000, True)
+            wait(6)
+            assert not [e for e in events if e[0] == 6]
+            print("SAW", step, sorted(set((e[1][2], e[1][4]) for e in events if e[1][1] == me)))
+    """)
+    c.say(mac)
+    for step in range(4):
+        s.say("")
+        s.line("STEP %d" % step)
+        c.say("")
+        c.line("SAW %d" % step)
+    s.say("")
+    s.end()
+    c.end()
+    saw = [c.line("SAW %d" % i) for i in range(4)]
+    assert saw == [
+        "[(2, b'\\x02\\x01\\x06'), (4, b'\\x03\\tab')]", "[(0, b'\\x02\\x01\\x06'), (4, b'\\x03\\tab')]",
+        "[(0, b''), (4, b'')]", "[]",
+    ], saw
+
+
+def test_connecting():
+    """Time-out, cancel, refusals: the events and errors that programs know."""
+    Program("""
+        up()
+        t = time.ticks_ms()
+        ble.gap_connect(0, b"nobody", 500)
+        raises(114, ble.gap_connect, 0, b"nobody")
+        raises(16, ble.gap_scan, 0)
+        assert wait(8) == (65535, 255, bytes(6))
+        assert 480 < time.ticks_diff(time.ticks_ms(), t) < 700
+        raises(114, ble.gap_connect, None)
+        ble.gap_connect(0, b"nobody")
+        ble.gap_connect(None)
+        assert wait(8) == (65535, 255, bytes(6))
+        ble.gap_scan(0)
+        raises(114, ble.gap_scan, 0)
+        ble.gap_connect(0, b"nobody", 100)
+        assert events[0] == (6, ())
+        wait(8)
+        assert events == [(6, ())], events
+        ble.gap_scan(None)
+        assert events == [(6, ())], events
+    """).end()
+
+
+def test_wrong_hci():
+    """A WOAD_HCI that names nothing: an OSError that says what is wrong (bar 5)."""
+    for spec, errno in (
+        ("bogus", 22), ("unix:", 22), ("unix:/nowhere", 19), ("tcp:127.0.0.1:1", 111), ("tcp:x", 22), ("uart:/dev/nothing@115200", 2),
+        ("uart:/dev/null@115200", 25), ("uart:/dev/null@7", 22), ("hcix", 22), ("", 22),
+    ):
+        c = Program("""
+            e = raises(%d, ble.active, True)
+            print("SAYS", e.args[1])
+            assert ble.active() is False
+            raises(19, ble.gap_scan, 0)
+        """ % errno, {"WOAD_HCI": spec})
+        c.end()
+        assert len(c.line("SAYS")) > 8
+
+
+def test_hub_dies():
+    """The hub is killed: events, errors, and active(True) works again with the next hub."""
+    path = os.path.join(scratch, "dies")
+    env = {"WOAD_HCI": "unix:" + path}
+    h = hub("unix:" + path)
+    s = Program(SERVER + """
+    conn = wait(1)[0]
+    print("JOINED")
+    assert wait(2)[0] == conn
+    raises(19, ble.gap_advertise, 100000)
+    assert ble.active() is False
+    e = raises(19, ble.active, True)
+    print("WAITING")
+    sys.stdin.readline()
+    assert ble.active(True) is True
+    ble.gap_scan(100)
+    wait(6)
+    """, env)
+    s.line("READY")
+    c = Program(CLIENT + """
+    ble.gattc_read(conn, 12)
+    wait(16)
+    print("JOINED")
+    events.clear()
+    ble.gattc_read(conn, 12)
+    time.sleep_ms(1)
+    print(wait(8, 20000))
+    """, env)
+    c.say(s.line("MAC"))
+    s.line("JOINED")
+    c.line("JOINED")
+    h.kill()
+    h.wait()
+    c.end()
+    s.line("WAITING")
+    h = hub("unix:" + path)
+    s.say("")
+    s.end()
+    h.terminate()
+    h.wait()
+
+
+def fake_controller(path, talk):
+    """A socket behind which `talk` plays the controller."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+
+    def serve():
+        conn, _ = server.accept()
+        with conn:
+            talk(conn)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return {"WOAD_HCI": "unix:" + path}
+
+
+def test_silent_controller():
+    env = fake_controller(os.path.join(scratch, "silent"), lambda conn: time.sleep(10))
+    Program("""
+        t = time.ticks_ms()
+        raises(110, ble.active, True)
+        assert 1900 < time.ticks_diff(time.ticks_ms(), t) < 2600
+        assert ble.active() is False
+    """, env).end()
+
+
+def test_garbage_from_the_controller():
+    """Octets that are not H4, at once and later; packets that are nonsense: an error, no hang (bar 5)."""
+    def at_once(conn):
+        conn.recv(100)
+        conn.sendall(bytes(range(200, 256)) * 20)
+        time.sleep(5)
+    Program("raises(5, ble.active, True)", fake_controller(os.path.join(scratch, "g1"), at_once)).end()
+
+    def closed(conn):
+        conn.recv(100)
+    Program("raises(5, ble.active, True)", fake_controller(os.path.join(scratch, "g2"), closed)).end()
+
+    path = os.path.join(scratch, "g3-air")
+    h = hub("unix:" + path)
+
+    def between(conn):
+        """An honest controller, until the program has its services: then garbage."""
+        real = socket.socket(socket.AF_UNIX)
+        real.connect(path)
+        real.settimeout(0.05)
+        conn.settimeout(0.05)
+        end = time.time() + 1.5
+        while time.time() < end:
+            for a, b in ((conn, real), (real, conn)):
+                try:
+                    b.sendall(a.recv(4096))
+                except socket.timeout:
+                    pass
+        for nonsense in (b"\x04\x3e\x01\x02", b"\x04\x0e\x00", b"\x02\x40\x20\x02\x00\x01\x02", b"\x04\x13\x01\x09"):
+            conn.sendall(nonsense)
+        time.sleep(0.5)
+        conn.sendall(b"\x99\x98\x97garbage")
+        time.sleep(5)
+    Program("""
+        up()
+        ble.gap_scan(0)
+        time.sleep_ms(1700)
+        assert ble.active() is True
+        wait(6, 4000)
+        e = raises(19, ble.gap_scan, 0)
+    """, fake_controller(os.path.join(scratch, "g3"), between)).end()
+    h.terminate()
+    h.wait()
+
+
+def test_a_program_that_ends():
+    """Exit, exception, Ctrl-C, SIGTERM, SIGKILL: the peer is told at once, and the interpreter exits as always."""
+    for how, code in (("sys.exit(3)", 3), ("1/0", 1), ("INT", 1), ("TERM", -signal.SIGTERM), ("KILL", -signal.SIGKILL)):
+        s = Program(SERVER + """
+    conn, _, _ = wait(1)
+    t = time.ticks_ms()
+    wait(2, 10000)
+    print("TOLD", time.ticks_diff(time.ticks_ms(), t))
+        """)
+        s.line("READY")
+        c = Program(CLIENT + """
+    print("JOINED")
+    time.sleep_ms(200)
+    %s
+        """ % (how if not how.isupper() else "time.sleep(20)"))
+        c.say(s.line("MAC"))
+        c.line("JOINED")
+        if how.isupper():
+            time.sleep(0.2)
+            c.p.send_signal(getattr(signal, "SIG" + how))
+        c.end(code=code)
+        s.end()
+        assert int(s.line("TOLD")) < 1500, s.lines
+
+
+def hubs():
+    """Processes that were started with this run's folder for the radio, and are nobody's child here."""
+    found = []
+    ours = {p.p.pid for p in programs} | {os.getpid()}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/environ" % pid, "rb") as f:
+                if radio.encode() in f.read() and int(pid) not in ours:
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def test_the_radio_ends_with_its_last_user():
+    a = Program("up(); sys.stdin.readline()")
+    b = Program("up(); sys.stdin.readline()")
+    a.line("MAC")
+    b.line("MAC")
+    assert a.line("MAC") != b.line("MAC")
+    a.say("")
+    a.end()
+    c = Program("up(); ble.gap_scan(100); wait(6)")
+    c.end()
+    b.say("")
+    b.end()
+    for _ in range(50):
+        if not hubs():
+            return
+        time.sleep(0.1)
+    raise AssertionError("still there: %s" % hubs())
+
+
+def test_many_start_at_once():
+    """Twelve programs at the same moment, again and again: one radio for them all."""
+    for _ in range(5):
+        ps = [Program("up(); sys.stdin.readline()") for _ in range(12)]
+        macs = [p.line("MAC") for p in ps]
+        assert len(set(macs)) == 12, macs
+        for p in ps:
+            p.say("")
+        for p in ps:
+            p.end()
+
+
+def test_idle_costs_nothing():
+    """Less than 1 % of a core, however a program waits."""
+    for block in ("time.sleep(4)", "time.sleep_ms(4000)", "import asyncio\nasync def m():\n    await asyncio.sleep(4)\nasyncio.run(m())", "\n".join((
+        "import asyncio", "f = asyncio.ThreadSafeFlag()", "async def w():", "    await f.wait()", "async def m():",
+        "    asyncio.create_task(w())", "    await asyncio.sleep(4)", "asyncio.run(m())",
+    ))):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        Program("up()\nble.gap_advertise(None)\n" + block).end()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        assert spent < 0.04 + 0.015, "%.3f s of CPU in 4 s of %r" % (spent, block)
+
+
+def test_btsnoop():
+    log = os.path.join(scratch, "log.btsnoop")
+    Program("up(); ble.gap_scan(50); wait(6)", {"WOAD_BTSNOOP": log}).end()
+    r = subprocess.run(["tshark", "-r", log], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    text = r.stdout.decode()
+    assert "LE Set Scan Enable" in text and "Malformed" not in text, text
+    c = Program("""
+        e = raises(2, ble.active, True)
+        assert "WOAD_BTSNOOP" in e.args[1]
+    """, {"WOAD_BTSNOOP": "/nowhere/log"})
+    c.end()
+
+
+def test_pty_and_tcp():
+    """The same program over a pty and over TCP."""
+    p = subprocess.Popen([air, "air", "pty", "tcp:127.0.0.1:0", "--quiet"], stdout=subprocess.PIPE)
+    spec = p.stdout.readline().decode().strip()
+    Program("up(); ble.gap_scan(50); wait(6)", {"WOAD_HCI": spec}).end()
+    p.terminate()
+    p.wait()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    h = hub("tcp:%d" % port)
+    Program("up(); ble.gap_scan(50); wait(6)", {"WOAD_HCI": "tcp:127.0.0.1:%d" % port}).end()
+    h.terminate()
+    h.wait()
+
+
+def test_the_tool():
+    """`woad` says what is wrong."""
+    for args, code in (([], 2), (["help"], 0), (["bogus"], 2), (["air"], 2), (["air", "x"], 1), (["air", "--loss", "x"], 2),
+                       (["air", "--help"], 0), (["air", "unix:/nowhere/x"], 1), (["scan", "0"], 2), (["scan", "--help"], 0)):
+        r = subprocess.run([air] + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
+        assert r.returncode == code, (args, r)
+        assert r.stdout or r.stderr
+    r = subprocess.run([air, "scan", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10, env={"WOAD_HCI": "bogus"})
+    assert r.returncode == 1 and b"names no controller" in r.stderr, r
+    s = Program("up(); ble.gap_advertise(50000, b'\\x05\\x09Woad'); print('READY'); sys.stdin.readline()")
+    s.line("READY")
+    r = subprocess.run([air, "scan", "1"], stdout=subprocess.PIPE, timeout=10)
+    assert r.returncode == 0 and b"Woad" in r.stdout and b"dBm" in r.stdout, r
+    s.say("")
+    s.end()
+
+
+def main():
+    words = sys.argv[1:]
+    tests = [(n, f) for n, f in globals().items() if n.startswith("test_")]
+    tests = [(n, f) for n, f in tests if not words or any(w in n for w in words)]
+    failed = 0
+    for name, f in tests:
+        start = time.time()
+        try:
+            f()
+            print("ok   %-36s %5.1f s" % (name, time.time() - start), flush=True)
+        except Exception as e:
+            failed += 1
+            print("FAIL %s: %s: %s" % (name, type(e).__name__, e), flush=True)
+            for p in programs:
+                if p.p.poll() is None:
+                    print("  still running, its output: %s" % p.lines)
+        for p in programs:
+            p.kill()
+        programs.clear()
+    print("%d passed, %d failed" % (len(tests) - failed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -54,7 +54,7 @@ static inline uint8_t rd_u8(struct rd *r)
 static inline uint16_t rd_le16(struct rd *r)
 {
     const uint8_t *b = rd_bytes(r, 2);
-    return b ? (uint16_t)(b[0] | b[1] << 8) : 0;
+    return (uint16_t)(b ? b[0] | b[1] << 8 : 0);
 }
 
 static inline uint32_t rd_le24(struct rd *r)

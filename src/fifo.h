@@ -40,7 +40,7 @@ static inline void fifo_put(struct fifo *f, const void *head, size_t head_len, c
 
 static inline uint16_t fifo_front(const struct fifo *f)
 {
-    return f->used ? (uint16_t)(fifo_octet(f, 0) | fifo_octet(f, 1) << 8) : 0;
+    return (uint16_t)(f->used ? fifo_octet(f, 0) | fifo_octet(f, 1) << 8 : 0);
 }
 
 static inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at)

@@ -33,8 +33,8 @@ uint16_t uuid_short(const struct woad_uuid *u)
         return (uint16_t)(u->le[0] | u->le[1] << 8);
     }
     uuid_widen(u, le);
-    return memcmp(le, base_uuid, 12) == 0 && !le[14] && !le[15]
-               ? (uint16_t)(le[12] | le[13] << 8) : 0;
+    bool short_form = memcmp(le, base_uuid, 12) == 0 && !le[14] && !le[15];
+    return (uint16_t)(short_form ? le[12] | le[13] << 8 : 0);
 }
 
 bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid)

@@ -245,7 +245,8 @@ static void take_acl(struct run *r, const uint8_t *p, size_t n)
     }
     memcpy(r->frame.b + r->frame.len, p + 5, n - 5);
     r->frame.len += n - 5;
-    if (r->frame.len >= 4 && r->frame.len == 4u + (r->frame.b[0] | r->frame.b[1] << 8)) {
+    size_t need = 4u + r->frame.b[0] + r->frame.b[1] * 256u;
+    if (r->frame.len >= 4 && r->frame.len == need) {
         put_out(r, r->frame.b, r->frame.len);
     }
     feed(r, done, sizeof done);

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { WORLD_MAX = 64, WORLD_LOG = 512, WORLD_VALUE = 640 };
+enum { WORLD_MAX = 24, WORLD_LOG = 512, WORLD_VALUE = 640 };
 
 /* An event as it was, with its octets. */
 struct seen {

@@ -77,9 +77,12 @@ static int resolve(const char *spec, bool passive, struct addrinfo **list,
 static int open_tcp(const char *spec, char why[WOAD_PORT_WHY])
 {
     struct addrinfo *list, *a;
+    if (!strchr(spec, ':')) {
+        return open_fail(why, EINVAL, "tcp:%.60s: say tcp:host:port", spec);
+    }
     int fd = -1, err = resolve(spec, false, &list, why), one = 1;
-    if (err || !strchr(spec, ':')) {
-        return err ? err : open_fail(why, EINVAL, "tcp:%.60s: say tcp:host:port", spec);
+    if (err) {
+        return err;
     }
     for (a = list; a && fd < 0; a = a->ai_next) {
         fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);

@@ -81,7 +81,9 @@ int main(void)
         fprintf(stderr, "%s\n", why);
         return 1;
     }
-    for (woad_start(h); !app.done; woad_port_step(port, h, 100)) {
+    woad_start(h);
+    while (!app.done) {
+        woad_port_step(port, h, 100);
     }
     woad_port_close(port);
     free(h);

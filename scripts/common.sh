@@ -2,7 +2,9 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$root/build
-say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+say() {
+    if [ -t 2 ]; then printf '\033[1m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi
+}
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # The unix port of this MicroPython's settings, the same wherever it is built.
 mpy_flags="MICROPY_PY_SSL=0 MICROPY_SSL_MBEDTLS=0 MICROPY_PY_BTREE=0 MICROPY_PY_FFI=0 FROZEN_MANIFEST="

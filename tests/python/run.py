@@ -755,6 +755,23 @@ def test_the_radio_ends_with_its_last_user():
     raise AssertionError("still there: %s" % hubs())
 
 
+def test_the_demo_and_ctrl_c():
+    """Ctrl-C in the middle of the demo leaves no process behind."""
+    for after in (0.1, 1.5):
+        p = subprocess.Popen([os.path.join(root, "scripts", "demo")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             start_new_session=True)
+        time.sleep(after)
+        os.killpg(p.pid, signal.SIGINT)
+        p.communicate(timeout=10)
+        assert p.returncode == 130, p.returncode
+        for _ in range(60):
+            left = hubs()
+            if not left:
+                break
+            time.sleep(0.1)
+        assert not left, left
+
+
 def test_many_start_at_once():
     """Twelve programs at the same moment, again and again: one radio for them all."""
     for _ in range(5):

@@ -177,7 +177,9 @@ static void gattc_rx_error(struct woad *h, uint16_t i, struct rd *in)
         return;
     }
     bool discovery = p->op >= WOAD_GATTC_SERVICES && p->op <= WOAD_GATTC_DESCRIPTORS;
-    if (discovery && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND) {
+    if (status == WOAD_ATT_OK) {
+        status = WOAD_EBADMSG;           /* an error that says there is none */
+    } else if (discovery && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND) {
         status = 0;
     } else if (p->op == WOAD_GATTC_READ && p->offset &&
                (status == WOAD_ATT_ATTRIBUTE_NOT_LONG || status == WOAD_ATT_INVALID_OFFSET)) {
@@ -189,7 +191,7 @@ static void gattc_rx_error(struct woad *h, uint16_t i, struct rd *in)
         p->filtered = true;
         return;
     }
-    gattc_end(h, i, status ? status : WOAD_ATT_OK);
+    gattc_end(h, i, status);
 }
 
 /* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7 */

@@ -98,6 +98,11 @@ void ble_run(void)
     ble_pump();
     ble.in_host = false;
     if (ble.host && (ble.down || ble.ending)) {
+        const char *why = ble.ending ? ""
+            : ble.down == WOAD_ETIMEDOUT ? "the controller does not answer"
+            : ble.down == WOAD_EBADMSG ? "the controller sent what is not HCI"
+            : "the controller is gone";
+        strcpy(ble.why, why);
         ble_stop(ble.ending);
     }
     ble_deliver_queued();

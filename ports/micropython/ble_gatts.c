@@ -184,9 +184,9 @@ static bool gatts_busy(const struct woad *h)
     return woad_adv_running(h) || woad_scan_running(h);
 }
 
-static void gatts_new_values(ble_obj_t *o, const struct build *b, uint16_t first)
+static struct ble_value *gatts_new_values(const struct build *b)
 {
-    struct ble_value *values = m_new0(struct ble_value, b->n);
+    struct ble_value *values = m_new0(struct ble_value, b->n + 1);
     for (size_t i = 0; i < b->n; i++) {
         uint8_t kind = b->attrs[i].kind;
         if (kind == WOAD_ATTR_VALUE || kind == WOAD_ATTR_DESCRIPTOR) {
@@ -194,11 +194,7 @@ static void gatts_new_values(ble_obj_t *o, const struct build *b, uint16_t first
             values[i].room = DEFAULT_ROOM;
         }
     }
-    o->attrs = b->attrs;
-    o->uuids = b->uuids;
-    o->values = values;
-    o->first = first;
-    o->n_values = (uint16_t)b->n;
+    return values;
 }
 
 /* All is parsed, and all memory is there, before anything changes. */
@@ -218,18 +214,21 @@ static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
     b.attrs = m_new0(struct woad_attr, count.n + 1);
     b.uuids = m_new0(struct woad_uuid, count.n + 1);
     mp_obj_t result = build_all(&b, services, FIRST);
+    struct ble_value *values = gatts_new_values(&b);
     ble_obj_t *o = ble_object();
-    struct ble_update *updates = o->updates;
-    ble_raise(woad_gatt_clear(h));
-    o->updates = NULL;
     uint16_t first = FIRST;
+    ble_raise(woad_gatt_clear(h));
     int err = b.n ? woad_gatt_add(h, b.attrs, (uint16_t)b.n, &first) : 0;
     if (err && o->attrs) {
-        o->updates = updates;
-        woad_gatt_add(h, o->attrs, o->n_values, NULL);
+        woad_gatt_add(h, o->attrs, o->n_values, NULL);     /* as it was */
     }
     ble_raise(err);
-    gatts_new_values(o, &b, first);
+    o->attrs = b.attrs;
+    o->uuids = b.uuids;
+    o->values = values;
+    o->first = first;
+    o->n_values = (uint16_t)b.n;
+    o->updates = NULL;
     return result;
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_register_services_obj, gatts_register_services);

@@ -126,8 +126,9 @@ static void collisions(void **state)
     }
     woad_scan_start(ear->host, &scan);
     world_run(w, 5000000);
-    /* 20 advertisers, every 20 to 30 ms: some packets meet, most don't. */
-    assert_in_range(ear->reports, 2000, 4000);
+    /* 20 advertisers, every 20 to 30 ms, are 4,000 packets on the channel: one in seven meets
+     * another that is near enough to spoil it. */
+    assert_in_range(ear->reports, 3200, 3700);
     world_free(w);
 }
 

@@ -6,8 +6,6 @@
 
 enum { H4_COMMAND = 1, H4_ACL = 2, H4_SCO = 3, H4_EVENT = 4, H4_ISO = 5 };
 
-#define OP(ogf, ocf) ((uint16_t)((ogf) << 10 | (ocf)))
-
 enum {
     OP_NOP                       = 0,
     OP_DISCONNECT                = 0x01 << 10 | 0x06,

@@ -5,6 +5,7 @@ run.py [NAME…]: those tests whose names contain one of the words.
 """
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -862,6 +863,7 @@ def main():
         for p in programs:
             p.kill()
         programs.clear()
+    shutil.rmtree(scratch, ignore_errors=True)
     print("%d passed, %d failed" % (len(tests) - failed, failed))
     return 1 if failed else 0
 

@@ -400,6 +400,17 @@ static int cmd_update(ctl *c, struct rd *in, struct wr *ret)
     return ANSWERED;
 }
 
+/* What may go on together: everything but directed advertising, and scanning while connecting.
+ * 7.8.27 */
+static int cmd_states(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_le32(ret, 0x1f3f77f7);
+    wr_le32(ret, 0x00000249);
+    return 0;
+}
+
 static int cmd_rand(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -464,6 +475,7 @@ const struct command air_commands[] = {
     { CMD(0x08, 0x13), 27, 2, 14, cmd_update },
     { CMD(0x08, 0x16), 27, 5, 2, cmd_remote_features },
     { CMD(0x08, 0x18), 27, 7, 0, cmd_rand },
+    { CMD(0x08, 0x1c), 28, 3, 0, cmd_states },
     { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len },
     { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len },
     { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len },

@@ -338,11 +338,8 @@ static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
     } else if (!link_free(c, &i)) {
         status = WOAD_HCI_CONNECTION_LIMIT;
     }
-    for (i = 0; !status && i < c->cfg.conns; i++) {
-        if (c->links[i].used && c->links[i].peer.type == peer.type &&
-            memcmp(c->links[i].peer.octet, peer.octet, 6) == 0) {
-            status = WOAD_HCI_CONNECTION_EXISTS;
-        }
+    if (!status && link_with(c, &peer)) {
+        status = WOAD_HCI_CONNECTION_EXISTS;
     }
     evt_status(c, CMD_LE_CREATE, (uint8_t)status);
     if (!status) {

@@ -178,6 +178,7 @@ void scan_quiet(ctl *c);
 void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t end);
 /* ll_conn.c */
 struct link *link_free(ctl *c, uint8_t *i);
+bool link_with(const ctl *c, const struct address *peer);
 struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i);
 uint16_t link_handle(uint8_t i);
 void link_begin(ctl *c, uint8_t i, bool central, const struct address *peer, struct rd data,

@@ -94,7 +94,7 @@ void adv_heard(ctl *c, struct rd pdu, uint64_t end)
     if ((head & 15) == SCAN_REQ && len == 12) {
         adv_send(c, SCAN_RSP, c->adv.rsp, c->adv.rsp_len, end + T_IFS);
     } else if ((head & 15) == CONNECT_IND && len == 34 && c->adv.kind == KIND_IND &&
-               link_free(c, &i)) {
+               !link_with(c, &peer) && link_free(c, &i)) {
         radio_off(c);
         adv_enable(c, false);
         link_begin(c, i, false, &peer, pdu, end);

@@ -17,6 +17,19 @@ struct link *link_free(ctl *c, uint8_t *i)
     return NULL;
 }
 
+/* Two devices have one connection with each other at most.  4.5 */
+bool link_with(const ctl *c, const struct address *peer)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        const struct link *l = &c->links[i];
+        if (l->used && l->peer.type == peer->type &&
+            memcmp(l->peer.octet, peer->octet, 6) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint16_t link_handle(uint8_t i) { return (uint16_t)(HANDLE_BASE + i); }
 
 struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i)

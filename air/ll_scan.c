@@ -208,7 +208,7 @@ static void scan_heard_adv(ctl *c, uint8_t type, const struct address *a, struct
     uint8_t i;
     bool room = end + T_IFS + 600 < link_next(c);          /* no connection event in the way */
     if (c->scan.connecting && type == ADV_IND && address_is(a, &c->scan.peer) && room &&
-        link_free(c, &i)) {
+        !link_with(c, a) && link_free(c, &i)) {
         c->scan.link = i;
         scan_join(c, a, end);
         return;

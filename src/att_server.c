@@ -4,7 +4,7 @@
  * when the application will answer.  Only att_server_done() builds an Error Response. */
 #include "gatt_server.h"
 
-static int att_may_read(const struct woad_attr *a)
+int att_may_read(const struct woad_attr *a)
 {
     if (!(a->perm & WOAD_PERM_READ)) {
         return WOAD_ATT_READ_NOT_PERMITTED;
@@ -109,7 +109,7 @@ static int att_rx_find_by_value(struct woad *h, uint16_t i, struct rd *in, struc
 }
 
 /* Asks the application for a value.  The answer comes by woad_gatt_answer(). */
-static int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset)
+int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset)
 {
     struct gatts_conn *s = &h->gatts->conns[i];
     s->handle = handle;
@@ -294,6 +294,8 @@ static int (*const requests[])(struct woad *, uint16_t, struct rd *, struct wr *
     [ATT_READ_BY_TYPE_REQ >> 1] = att_rx_read_by_type,
     [ATT_READ_REQ >> 1] = att_rx_read,
     [ATT_READ_BLOB_REQ >> 1] = att_rx_read_blob,
+    [ATT_READ_MULTIPLE_REQ >> 1] = att_rx_multiple,
+    [ATT_READ_MULTIPLE_VARIABLE_REQ >> 1] = att_rx_multiple,
     [ATT_READ_BY_GROUP_REQ >> 1] = att_rx_read_by_group,
     [ATT_WRITE_REQ >> 1] = att_rx_write,
     [ATT_PREPARE_REQ >> 1] = att_rx_prepare,
@@ -377,6 +379,12 @@ void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value
         wr_u8(&out, (uint8_t)(len + 2));
         wr_le16(&out, s->handle);
         wr_bytes(&out, value, len);
+    } else if (!err && (s->op == ATT_READ_MULTIPLE_REQ ||
+                        s->op == ATT_READ_MULTIPLE_VARIABLE_REQ)) {
+        err = att_multiple_answer(h, i, value, len, &out);
+        if (err == ATT_LATER) {
+            return;
+        }
     } else if (!err && (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ)) {
         wr_cut(&out, len ? value + s->offset : NULL, len - s->offset);
     }

@@ -211,11 +211,30 @@ static void gattc_rx_value(struct woad *h, uint16_t i, uint8_t op, struct rd *in
     emit(h, &ev);
 }
 
+/* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more.  3.4.7.4 */
+static void gattc_rx_values(struct woad *h, uint16_t i, struct rd *in)
+{
+    while (rd_left(in)) {
+        uint16_t handle = rd_le16(in), len = rd_le16(in);
+        const uint8_t *value = rd_bytes(in, len);
+        if (in->bad) {
+            return;
+        }
+        struct woad_event ev = { .type = WOAD_EV_NOTIFIED, .conn = conn_number(h, i),
+                                 .u.value = { handle, 0, value, len } };
+        emit(h, &ev);
+    }
+}
+
 static void gattc_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
 {
     struct gattc_conn *g = &h->gattc->conns[i];
     if (op == ATT_NOTIFY || op == ATT_INDICATE) {
         gattc_rx_value(h, i, op, in);
+        return;
+    }
+    if (op == ATT_MULTIPLE_NOTIFY) {
+        gattc_rx_values(h, i, in);
         return;
     }
     if (op == ATT_ERROR_RSP) {

@@ -17,6 +17,7 @@ struct gatts_conn {
     struct cccd *cccds;                  /* config.subscriptions; handle 0: free */
     uint8_t *prepared;                   /* { handle, offset, len u16, data } each, see prepare */
     uint16_t prepared_len, prepared_last, executing;
+    uint16_t multiple, multiples, multiple_len;            /* see att_multiple.c */
 };
 
 struct gatts {
@@ -42,7 +43,13 @@ int db_value(const struct woad *h, uint16_t i, uint16_t handle, const struct woa
 uint16_t db_cccd(const struct woad *h, uint16_t i, uint16_t handle);
 int db_set_cccd(struct woad *h, uint16_t i, uint16_t handle, struct rd *value);
 
+/* att_multiple.c */
+int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out);
+int att_multiple_answer(struct woad *h, uint16_t i, const uint8_t *value, size_t len,
+                        struct wr *out);
 /* att_server.c */
+int att_may_read(const struct woad_attr *a);
+int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset);
 void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value, size_t len);
 /* att_prepare.c */
 int att_rx_prepare(struct woad *h, uint16_t i, struct rd *in, struct wr *out);

@@ -1,6 +1,6 @@
-/* Two to eight hosts do legal things at random, with loss, in virtual time.  In the end both sides of
- * every connection agree, nothing was lost that was acknowledged or queued, and every procedure that
- * was begun has ended, once.  The same seed gives the same packets.  SEEDS=1000 for more. */
+/* Two to eight hosts do legal things at random, with loss, in virtual time.  In the end both sides
+ * of every connection agree, nothing was lost that was acknowledged or queued, and every procedure
+ * that was begun has ended, once.  The same seed gives the same packets.  SEEDS=1000 for more. */
 #include "cm.h"
 
 #include "world.h"
@@ -179,7 +179,8 @@ static struct side *other_side(struct world *w, struct device *d, const struct s
     for (size_t i = 0; i < w->devices; i++) {
         struct device *peer = &w->device[i];
         struct player *p = player_of(peer);
-        for (size_t k = 0; k < p->sides && memcmp(peer->addr.octet, info->peer.octet, 6) == 0; k++) {
+        bool him = memcmp(peer->addr.octet, info->peer.octet, 6) == 0;
+        for (size_t k = 0; him && k < p->sides; k++) {
             struct woad_conn_info its;
             if (p->side[k].conn != WOAD_NO_CONN &&
                 woad_conn_info(peer->host, p->side[k].conn, &its) == 0 &&

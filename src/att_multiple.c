@@ -1,0 +1,80 @@
+/* Read Multiple and Read Multiple Variable: several values in one answer.  Vol 3, Part F, 3.4.4.7,
+ * 3.4.4.11
+ *
+ * Every handle is checked before any value is asked for.  The handles that are still to be read
+ * stand where prepared writes would go next; the answer grows in s->rsp. */
+#include "gatt_server.h"
+
+static uint16_t multiple_handle(const struct gatts_conn *s, uint16_t n)
+{
+    const uint8_t *p = s->prepared + s->prepared_len + n * 2u;
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+/* The variable form has { length u16, value } each, the length that of the whole value even where
+ * the value is cut; when not even the length fits, nothing more does. */
+static void multiple_put(struct gatts_conn *s, struct wr *out, const uint8_t *value, size_t len)
+{
+    if (s->op == ATT_READ_MULTIPLE_VARIABLE_REQ) {
+        if (wr_room(out) < 2) {
+            *out = (struct wr){ out->base, out->p, out->p, out->bad };     /* full */
+            return;
+        }
+        wr_le16(out, (uint16_t)len);
+    }
+    wr_cut(out, value, len);
+}
+
+/* Goes on until the application must be asked, or all is there.  The answer so far is kept in
+ * s->multiple_len. */
+static int multiple_next(struct woad *h, uint16_t i, struct wr *out)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    uint8_t value[WOAD_ATT_VALUE_MAX];
+    while (s->multiple < s->multiples) {
+        uint16_t handle = multiple_handle(s, s->multiple++);
+        struct wr w = wr_of(value, sizeof value);
+        if (db_value(h, i, handle, db_at(h->gatts, handle), &w) == ATT_LATER) {
+            s->multiple_len = (uint16_t)wr_len(out);
+            return att_ask(h, i, handle, 0);
+        }
+        multiple_put(s, out, value, wr_len(&w));
+    }
+    return 0;
+}
+
+/* ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_VARIABLE_REQ: handle u16, two or more of them. */
+int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    size_t len = rd_left(in);
+    struct rd each = *in;
+    if (len < 4 || len % 2) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    while (rd_left(&each)) {
+        s->handle = rd_le16(&each);
+        const struct woad_attr *a = db_at(h->gatts, s->handle);
+        int err = a ? att_may_read(a) : WOAD_ATT_INVALID_HANDLE;
+        if (err) {
+            return err;
+        }
+    }
+    if (len > (size_t)(h->cfg.prepare_queue - s->prepared_len)) {
+        return WOAD_ATT_INSUFFICIENT_RESOURCES;
+    }
+    rd_copy(in, s->prepared + s->prepared_len, len);
+    s->multiple = 0;
+    s->multiples = (uint16_t)(len / 2);
+    return multiple_next(h, i, out);
+}
+
+/* The application has given one of the values. */
+int att_multiple_answer(struct woad *h, uint16_t i, const uint8_t *value, size_t len,
+                        struct wr *out)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    out->p = out->base + s->multiple_len;
+    multiple_put(s, out, value, len);
+    return multiple_next(h, i, out);
+}

@@ -9,7 +9,8 @@ help:
 	@echo "make check   the project's own rules"
 	@echo "make build   build/woad and the libraries"
 	@echo "make micropython   build/micropython: the unix port with this module"
-	@echo "make fuzz    fuzzers, a minute each (SECONDS=… for more)"
+	@echo "make fuzz    fuzzers, a minute each (SECONDS_EACH=… for more)"
+	@echo "make soak    what takes too long for make test: about an hour"
 	@echo "make clean   takes build/ away"
 
 demo: micropython build
@@ -32,6 +33,9 @@ micropython: deps
 
 deps:
 	@scripts/deps $(MAKECMDGOALS)
+
+soak: build micropython
+	@scripts/soak
 
 fuzz: deps
 	@scripts/fuzz

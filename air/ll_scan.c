@@ -106,25 +106,35 @@ static void scan_ask(ctl *c, const struct address *a, uint64_t end)
     radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, &pdu);
 }
 
-/* Whole steps of 1.25 ms until the first anchor, so that it does not meet the others. */
-static uint16_t join_offset(ctl *c, uint64_t end)
+/* How near an anchor at `at` would come to those of the connections there are. */
+static uint64_t join_distance(const ctl *c, uint64_t at)
 {
-    uint16_t steps = c->scan.conn_min < 8 ? 1 : 8;
-    for (uint16_t offset = 0; offset + 1 < c->scan.conn_min; offset = (uint16_t)(offset + 1)) {
-        uint64_t at = end + WINDOW_DELAY_US + offset * 1250u;
-        bool near = false;
-        for (uint8_t i = 0; i < c->cfg.conns; i++) {
-            const struct link *l = &c->links[i];
-            uint64_t apart = (at > l->anchor ? at - l->anchor : l->anchor - at) %
-                             (l->used ? l->interval * 1250u : 1u);
-            near = near || (l->used && (apart < steps * 625u ||
-                                        l->interval * 1250u - apart < steps * 625u));
-        }
-        if (!near) {
-            return offset;
+    uint64_t least = NEVER;
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        const struct link *l = &c->links[i];
+        if (l->used) {
+            uint64_t step = l->interval * 1250u;
+            uint64_t apart = (at > l->ref_anchor ? at - l->ref_anchor : l->ref_anchor - at) % step;
+            apart = apart < step - apart ? apart : step - apart;
+            least = apart < least ? apart : least;
         }
     }
-    return 0;
+    return least;
+}
+
+/* Whole steps of 1.25 ms until the first anchor, so that it is as far from the others as can be. */
+static uint16_t join_offset(ctl *c, uint64_t end)
+{
+    uint16_t best = 0;
+    uint64_t far = 0;
+    for (uint16_t offset = 0; offset < c->scan.conn_min; offset++) {
+        uint64_t apart = join_distance(c, end + WINDOW_DELAY_US + offset * 1250u);
+        if (apart > far) {
+            far = apart;
+            best = offset;
+        }
+    }
+    return best;
 }
 
 /* An access address for data: neither the advertising one nor near it, no long runs of a bit.

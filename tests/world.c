@@ -66,6 +66,7 @@ void world_free(struct world *w)
         woad_air_detach(w->device[i].ctl);
         free(w->device[i].memory[0]);
         free(w->device[i].memory[1]);
+        free(w->device[i].log);
     }
     free(w->air);
     free(w);
@@ -204,7 +205,8 @@ struct device *world_add_config(struct world *w, struct woad_config host,
     d->memory[1] = malloc(ctl_size);
     d->host = woad_init(d->memory[0], host_size, &host);
     d->ctl = woad_air_attach(w->air, d->memory[1], ctl_size, &controller);
-    CHECK(d->host && d->ctl);
+    d->log = calloc(WORLD_LOG, sizeof *d->log);
+    CHECK(d->host && d->ctl && d->log);
     w->devices++;
     CHECK(woad_start(d->host) == 0);
     world_pump(w);

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { WORLD_MAX = 24, WORLD_LOG = 512, WORLD_VALUE = 640 };
+enum { WORLD_MAX = 64, WORLD_LOG = 512, WORLD_VALUE = 640 };
 
 /* An event as it was, with its octets. */
 struct seen {
@@ -20,7 +20,7 @@ struct device {
     struct world *world;
     struct woad *host;
     struct woad_air_controller *ctl;
-    struct seen log[WORLD_LOG];          /* reports are not kept unless keep_reports */
+    struct seen *log;                    /* reports are not kept unless keep_reports */
     size_t logged;
     bool keep_reports, own_answers;
     bool deaf;                           /* the controller's packets are thrown away */

@@ -176,6 +176,7 @@ static void supervision_timeout(void **state)
     for (int i = 0; i < 2; i++) {
         free(w->device[i].memory[0]);
         free(w->device[i].memory[1]);
+        free(w->device[i].log);
     }
     world_free(w);
 }

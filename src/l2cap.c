@@ -39,7 +39,7 @@ static const struct {
 };
 enum { CHANNELS = sizeof channels / sizeof *channels };
 
-/* A frame on a channel that does not exist is dropped: L2CAP/LE/CID/BV-01-C.  2.1 */
+/* A frame on a channel that does not exist is dropped: L2CAP/LE/CID/BI-01-C.  2.1 */
 void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
 {
     for (size_t n = 0; n < CHANNELS; n++) {

@@ -56,8 +56,8 @@ static void sixty_connections(void **state)
         least = heard[i] < least ? heard[i] : least;
         sum += heard[i];
     }
-    print_message("60 connections, 20 s: %u notifications, the slowest has %u, the mean is %u\n", sum,
-                  least, sum / PEERS);
+    print_message("60 connections, 20 s: %u notifications, the slowest has %u, the mean is %u\n",
+                  sum, least, sum / PEERS);
     assert_true(least * PEERS >= sum * 0.9);
     world_free(w);
 }

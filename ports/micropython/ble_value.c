@@ -22,7 +22,8 @@ void ble_value_set(struct ble_value *v, const void *data, size_t len)
     v->len = (uint16_t)len;
 }
 
-/* A peer's write: what does not fit is cut off, as programs expect.  An ATT error or 0. */
+/* A peer's write: what does not fit is cut off, as programs expect, and counted in
+ * config("dropped").  An ATT error or 0. */
 int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, size_t len)
 {
     size_t at = v->append ? v->len : offset;
@@ -33,6 +34,7 @@ int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, siz
     if (n) {
         memcpy(v->data + at, data, n);
     }
+    ble.dropped += n < len;
     v->len = (uint16_t)(at + n);
     return 0;
 }

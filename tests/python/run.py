@@ -269,6 +269,7 @@ def test_values():
     ble.irq(handler)
     wait(2, 20000)
     assert [e for e in events if e[0] not in (1, 3, 4, 21)] == [], events
+    assert ble.config("dropped") == 0
     """, CLIENT + """
     def write(data, mode=1):
         ble.gattc_write(conn, 12, data, mode)
@@ -310,6 +311,23 @@ def test_values():
         "WROTE True b'aabb'", "WROTE True b'cc'",
     ], wrote
     assert wrote[5] == "WROTE True " + repr(bytes(range(256)) * 2)
+
+
+def test_what_is_dropped_is_counted():
+    """A write that is longer than the value's room is cut without an error, and counted."""
+    s, c = pair(SERVER + """
+    ble.gatts_set_buffer(char, 4)
+    wait(2, 20000)
+    assert ble.gatts_read(char) == b"0123"
+    assert ble.config("dropped") == 2, ble.config("dropped")
+    """, CLIENT + """
+    for data in (b"01234", b"0123", b"0123456"):
+        ble.gattc_write(conn, 12, data, 1)
+        assert wait(17)[2] == 0
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
 
 
 def test_read_request():

@@ -1,6 +1,6 @@
 # The front door.  `make demo` and `make test` install what is missing, build, and run.
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check build micropython deps clean install fuzz soak
+.PHONY: help demo test quick check build micropython deps clean install fuzz soak test-cross
 
 help:
 	@echo "make demo    two MicroPython programs talk Bluetooth LE over the simulated radio"
@@ -10,6 +10,7 @@ help:
 	@echo "make build   build/woad and the libraries"
 	@echo "make micropython   build/micropython: the unix port with this module"
 	@echo "make fuzz    fuzzers, a minute each (SECONDS_EACH=… for more)"
+	@echo "make test-cross   the transcripts on a 32-bit and a big-endian machine, by qemu"
 	@echo "make soak    what takes too long for make test: about an hour"
 	@echo "make clean   takes build/ away"
 
@@ -33,6 +34,9 @@ micropython: deps
 
 deps:
 	@scripts/deps $(MAKECMDGOALS)
+
+test-cross: deps
+	@scripts/test-cross
 
 soak: build micropython
 	@scripts/soak

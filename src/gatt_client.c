@@ -23,32 +23,6 @@ static int mtu_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static void read_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
-{
-    (void)h;
-    (void)i;
-    wr_le16(out, p->start);
-    if (p->offset) {
-        wr_le16(out, p->offset);
-    }
-}
-
-/* ATT_READ_RSP, ATT_READ_BLOB_RSP: a part of the value.  A full one may have more behind it.
- * Vol 3, Part G, 4.8.1, 4.8.3 */
-static int read_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
-{
-    size_t len = rd_left(in), most = h->conns[i].att.mtu - 1u;
-    if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
-        return WOAD_EBADMSG;
-    }
-    struct woad_event ev = { .type = WOAD_EV_READ, .conn = conn_number(h, i),
-                             .u.value = { p->start, p->offset, in->p, (uint16_t)len } };
-    p->offset = (uint16_t)(p->offset + len);
-    bool more = len == most && p->offset < WOAD_ATT_VALUE_MAX;
-    emit(h, &ev);
-    return more ? 0 : GATTC_DONE;
-}
-
 static void write_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
 {
     struct fifo *f = &h->gattc->conns[i].data;
@@ -108,9 +82,6 @@ static void execute_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *ou
 }
 
 static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, ATT_MTU_RSP, mtu_tx, mtu_rx };
-static const struct gattc_kind kind_read = { ATT_READ_REQ, ATT_READ_RSP, read_tx, read_rx };
-static const struct gattc_kind kind_blob = { ATT_READ_BLOB_REQ, ATT_READ_BLOB_RSP, read_tx,
-                                             read_rx };
 static const struct gattc_kind kind_write = { ATT_WRITE_REQ, ATT_WRITE_RSP, write_tx, write_rx };
 static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, ATT_PREPARE_RSP, prepare_tx,
                                                 prepare_rx };
@@ -130,7 +101,13 @@ static const struct gattc_kind *gattc_kind(const struct proc *p)
     case WOAD_GATTC_DESCRIPTORS:
         return &gattc_descriptors;
     case WOAD_GATTC_READ:
-        return p->offset ? &kind_blob : &kind_read;
+        return p->offset ? &gattc_read_blob : &gattc_read;
+    case WOAD_GATTC_INCLUDED:
+        return &gattc_included;
+    case WOAD_GATTC_READ_BY_UUID:
+        return &gattc_read_by_uuid;
+    case WOAD_GATTC_READ_MULTIPLE:
+        return &gattc_read_multiple;
     case WOAD_GATTC_WRITE:
         return &kind_write;
     default:
@@ -138,7 +115,7 @@ static const struct gattc_kind *gattc_kind(const struct proc *p)
     }
 }
 
-static bool gattc_has_data(const struct proc *p) { return p->op >= WOAD_GATTC_WRITE; }
+static bool gattc_has_data(const struct proc *p) { return p->op >= WOAD_GATTC_READ_MULTIPLE; }
 
 /* The first procedure is over: the next may go, then its caller hears of it. */
 static void gattc_end(struct woad *h, uint16_t i, int status)
@@ -176,7 +153,8 @@ static void gattc_rx_error(struct woad *h, uint16_t i, struct rd *in)
     if (!rd_done(in) || !g->sent || request != g->sent) {
         return;
     }
-    bool discovery = p->op >= WOAD_GATTC_SERVICES && p->op <= WOAD_GATTC_DESCRIPTORS;
+    bool discovery = (p->op >= WOAD_GATTC_SERVICES && p->op <= WOAD_GATTC_INCLUDED) ||
+                     (p->op == WOAD_GATTC_READ_BY_UUID && p->offset);
     if (status == WOAD_ATT_OK) {
         status = WOAD_EBADMSG;           /* an error that says there is none */
     } else if (discovery && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND) {
@@ -337,8 +315,8 @@ const struct woad_feature woad_gatt_client = {
     .due = gattc_due,
 };
 
-/* Takes a place in the queue; `data_len` is SIZE_MAX for a procedure without data. */
-static int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
+/* Takes a place in the queue. */
+int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
                      size_t data_len)
 {
     uint16_t i;
@@ -357,7 +335,7 @@ static int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const 
     }
     if (has_data) {
         uint8_t pad = 0;
-        fifo_put(&g->data, &pad, p->op == WOAD_GATTC_WRITE ? 0 : 1, data, data_len);
+        fifo_put(&g->data, &pad, p->op > WOAD_GATTC_WRITE ? 1 : 0, data, data_len);
     }
     g->procs[(g->head + g->used++) % h->cfg.procedures] = *p;
     return 0;
@@ -388,6 +366,12 @@ int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *u
     return gattc_add(h, conn, &p, NULL, 0);
 }
 
+int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
+{
+    struct proc p = { .op = WOAD_GATTC_INCLUDED, .start = start, .end = end };
+    return start && start <= end ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
+}
+
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                                const struct woad_uuid *uuid)
 {
@@ -406,12 +390,6 @@ int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16
 {
     struct proc p = { .op = WOAD_GATTC_DESCRIPTORS, .start = start, .end = end };
     return start && start <= end ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
-}
-
-int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle)
-{
-    struct proc p = { .op = WOAD_GATTC_READ, .start = handle };
-    return handle ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
 }
 
 int woad_gattc_write(struct woad *h, uint16_t conn, enum woad_gattc_op op, uint16_t handle,

@@ -38,9 +38,13 @@ struct gattc_kind {
     int (*rx)(struct woad *h, uint16_t i, struct proc *p, struct rd *in);
 };
 
-/* gatt_discover.c, gatt_client.c */
-extern const struct gattc_kind gattc_services_all, gattc_services_uuid, gattc_characteristics,
-    gattc_descriptors;
+/* gatt_discover.c, gatt_read.c */
+extern const struct gattc_kind gattc_services_all, gattc_services_uuid, gattc_included,
+    gattc_characteristics, gattc_descriptors, gattc_read, gattc_read_blob, gattc_read_by_uuid,
+    gattc_read_multiple;
+/* gatt_client.c */
+int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
+              size_t data_len);
 void gattc_emit_found(struct woad *h, uint16_t i, const struct proc *p, uint16_t end);
 
 #endif

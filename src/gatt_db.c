@@ -3,7 +3,8 @@
 #include "gatt_server.h"
 
 enum { HANDLE_NAME = 3 };
-enum { UUID_PRIMARY = 0x2800, UUID_SECONDARY = 0x2801, UUID_CHARACTERISTIC = 0x2803,
+enum { UUID_PRIMARY = 0x2800, UUID_SECONDARY = 0x2801, UUID_INCLUDE = 0x2802,
+       UUID_CHARACTERISTIC = 0x2803,
        UUID_CCCD = 0x2902 };
 
 static const struct woad_uuid uuid_gap = WOAD_UUID16(0x1800), uuid_gatt = WOAD_UUID16(0x1801),
@@ -91,6 +92,7 @@ void db_type(const struct woad_attr *a, struct woad_uuid *type)
     static const struct woad_uuid of_kind[] = {
         [WOAD_ATTR_PRIMARY] = WOAD_UUID16(UUID_PRIMARY),
         [WOAD_ATTR_SECONDARY] = WOAD_UUID16(UUID_SECONDARY),
+        [WOAD_ATTR_INCLUDE] = WOAD_UUID16(UUID_INCLUDE),
         [WOAD_ATTR_CHARACTERISTIC] = WOAD_UUID16(UUID_CHARACTERISTIC),
         [WOAD_ATTR_CCCD] = WOAD_UUID16(UUID_CCCD),
     };
@@ -185,11 +187,23 @@ int db_set_cccd(struct woad *h, uint16_t i, uint16_t handle, struct rd *value)
     return 0;
 }
 
+/* Include declaration: start u16, end u16, and the UUID if it has 16 bits.  Vol 3, Part G, 3.2 */
+static void db_include(const struct woad_include *include, struct wr *out)
+{
+    wr_le16(out, include->start);
+    wr_le16(out, include->end);
+    if (include->uuid && include->uuid->size == 2) {
+        uuid_write(out, include->uuid);
+    }
+}
+
 int db_value(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
              struct wr *out)
 {
     if (db_is_service(a)) {
         uuid_write(out, a->uuid);
+    } else if (a->kind == WOAD_ATTR_INCLUDE) {
+        db_include(a->value, out);
     } else if (a->kind == WOAD_ATTR_CHARACTERISTIC) {
         wr_u8(out, a->props);
         wr_le16(out, (uint16_t)(handle + 1));
@@ -214,7 +228,8 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
         const struct woad_attr *a = &attrs[k];
         bool value_next = k + 1 < n && attrs[k + 1].kind == WOAD_ATTR_VALUE;
         bool value_due = k && attrs[k - 1].kind == WOAD_ATTR_CHARACTERISTIC;
-        if (a->kind > WOAD_ATTR_CCCD || (!a->uuid && a->kind != WOAD_ATTR_CCCD) ||
+        bool typed = a->uuid || a->kind == WOAD_ATTR_CCCD || a->kind == WOAD_ATTR_INCLUDE;
+        if (a->kind > WOAD_ATTR_CCCD || !typed || (a->kind == WOAD_ATTR_INCLUDE && !a->value) ||
             (a->len && !a->value) || a->len > WOAD_ATT_VALUE_MAX) {
             return false;
         }

@@ -82,6 +82,38 @@ static int services_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct r
     return discover_next(p, last);
 }
 
+static void included_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+{
+    discover_range(h, i, p, out);
+    wr_le16(out, 0x2802);
+}
+
+/* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, start u16, end u16, [UUID u16] }
+ * each.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
+static int included_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    uint8_t each = rd_u8(in);
+    uint16_t last = 0;
+    if ((each != 6 && each != 8) || !rd_left(in) || rd_left(in) % each) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        struct woad_event ev = { .type = WOAD_EV_INCLUDED, .conn = conn_number(h, i) };
+        uint16_t declaration = rd_le16(in);
+        ev.u.included.declaration = declaration;
+        ev.u.included.start = rd_le16(in);
+        ev.u.included.end = rd_le16(in);
+        if ((each == 8 && !uuid_read(in, 2, &ev.u.included.uuid)) || declaration < p->start ||
+            declaration <= last || declaration > p->end || !ev.u.included.start ||
+            ev.u.included.end < ev.u.included.start) {
+            return WOAD_EBADMSG;
+        }
+        last = declaration;
+        emit(h, &ev);
+    }
+    return discover_next(p, last);
+}
+
 static void characteristics_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
 {
     discover_range(h, i, p, out);
@@ -154,6 +186,8 @@ const struct gattc_kind gattc_services_all = { ATT_READ_BY_GROUP_REQ, ATT_READ_B
                                                services_all_tx, services_all_rx };
 const struct gattc_kind gattc_services_uuid = { ATT_FIND_BY_VALUE_REQ, ATT_FIND_BY_VALUE_RSP,
                                                 services_uuid_tx, services_uuid_rx };
+const struct gattc_kind gattc_included = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
+                                           included_tx, included_rx };
 const struct gattc_kind gattc_characteristics = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
                                                   characteristics_tx, characteristics_rx };
 const struct gattc_kind gattc_descriptors = { ATT_FIND_INFO_REQ, ATT_FIND_INFO_RSP,

@@ -49,6 +49,14 @@ static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UU
     u_const = WOAD_UUID16(0x2a38), u_desc = WOAD_UUID16(0x2901),
     u_secret = WOAD_UUID16(0x2a39),
     u_long = { 16, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
+static const struct woad_include include_16 = { 1, 5, &u_service }, include_128 = { 6, 9, &u_long };
+/* Handles from 10: a service with two includes, 11 and 12; a secondary service, 13. */
+static const struct woad_attr db_includes[] = {
+    WOAD_PRIMARY(&u_service),
+    WOAD_INCLUDE(&include_16),
+    WOAD_INCLUDE(&include_128),
+    WOAD_SECONDARY(&u_long),
+};
 /* Handles from 10: service, [11, 12 value, 13 CCCD, 14 descriptor], [15, 16 constant],
  * [17, 18 write only], service of 128 bits 19, [20, 21 of 128 bits]. */
 static const struct woad_attr db_small[] = {
@@ -101,6 +109,7 @@ static const char *const names[] = {
     [WOAD_EV_TX_READY] = "tx_ready", [WOAD_EV_MTU] = "mtu", [WOAD_EV_GATT_READ] = "read",
     [WOAD_EV_GATT_WRITE] = "write", [WOAD_EV_SUBSCRIBE] = "subscribe",
     [WOAD_EV_INDICATED] = "indicated", [WOAD_EV_SERVICE] = "service",
+    [WOAD_EV_INCLUDED] = "included",
     [WOAD_EV_CHARACTERISTIC] = "characteristic", [WOAD_EV_DESCRIPTOR] = "descriptor",
     [WOAD_EV_READ] = "value", [WOAD_EV_NOTIFIED] = "notified",
     [WOAD_EV_INDICATION] = "indication", [WOAD_EV_GATTC_DONE] = "done",
@@ -151,6 +160,11 @@ static void describe(char *to, const struct woad_event *ev)
     case WOAD_EV_SERVICE:
         woad_uuid_format(&ev->u.service.uuid, uuid);
         snprintf(at, room, " %04x %04x %s", ev->u.service.start, ev->u.service.end, uuid);
+        break;
+    case WOAD_EV_INCLUDED:
+        woad_uuid_format(&ev->u.included.uuid, uuid);
+        snprintf(at, room, " %04x %04x %04x %s", ev->u.included.declaration, ev->u.included.start,
+                 ev->u.included.end, uuid);
         break;
     case WOAD_EV_CHARACTERISTIC:
         woad_uuid_format(&ev->u.characteristic.uuid, uuid);
@@ -297,6 +311,9 @@ static void begin(struct run *r, const struct trace *t)
     if (strcmp(db, "small") == 0) {
         woad_gatt_add(r->h, db_small, sizeof db_small / sizeof *db_small, NULL);
     }
+    if (strcmp(db, "includes") == 0) {
+        woad_gatt_add(r->h, db_includes, sizeof db_includes / sizeof *db_includes, NULL);
+    }
     const uint8_t connected[] = { 4, 0x3e, 19, 1, 0, HANDLE, 0, central ? 0 : 1, 0, 1, 2, 3, 4, 5,
                                   6, 24, 0, 0, 0, 0, 1, 0 };
     feed(r, connected, sizeof connected);
@@ -377,6 +394,15 @@ static int call(struct run *r, const char *text)
     } else if (strcmp(verb, "descriptors") == 0) {
         sscanf(rest, "%x %x", &a, &b);
         return woad_gattc_descriptors(r->h, r->conn, (uint16_t)a, (uint16_t)b);
+    } else if (strcmp(verb, "included") == 0) {
+        sscanf(rest, "%x %x", &a, &b);
+        return woad_gattc_included(r->h, r->conn, (uint16_t)a, (uint16_t)b);
+    } else if (strcmp(verb, "by_uuid") == 0) {
+        sscanf(rest, "%x %x", &a, &b);
+        return woad_gattc_read_by_uuid(r->h, r->conn, (uint16_t)a, (uint16_t)b, &u_value);
+    } else if (strcmp(verb, "multiple") == 0) {
+        const uint16_t list[3] = { (uint16_t)a, (uint16_t)(a + 1), (uint16_t)(a + 2) };
+        return woad_gattc_read_multiple(r->h, r->conn, list, n ? data[0] : 3);
     } else if (strcmp(verb, "read") == 0) {
         return woad_gattc_read(r->h, r->conn, (uint16_t)a);
     } else if (strcmp(verb, "write") == 0) {

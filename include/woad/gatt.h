@@ -47,6 +47,7 @@ enum { WOAD_ATT_VALUE_MAX = 512 };       /* octets.  Vol 3, Part F, 3.2.9 */
 enum woad_attr_kind {
     WOAD_ATTR_PRIMARY,
     WOAD_ATTR_SECONDARY,
+    WOAD_ATTR_INCLUDE,                   /* value: a struct woad_include */
     WOAD_ATTR_CHARACTERISTIC,            /* the declaration; its value follows at the next handle */
     WOAD_ATTR_VALUE,
     WOAD_ATTR_DESCRIPTOR,
@@ -78,6 +79,12 @@ struct woad_attr {
     uint8_t perm;
 };
 
+/* The service that an include declaration names, by the handles it has got.  It may be in RAM, and
+ * be filled in when they are known. */
+struct woad_include { uint16_t start, end; const struct woad_uuid *uuid; };
+
+#define WOAD_INCLUDE(include_) \
+    { NULL, include_, sizeof(struct woad_include), WOAD_ATTR_INCLUDE, 0, WOAD_PERM_READ }
 #define WOAD_PRIMARY(uuid_)   { uuid_, NULL, 0, WOAD_ATTR_PRIMARY, 0, WOAD_PERM_READ }
 #define WOAD_SECONDARY(uuid_) { uuid_, NULL, 0, WOAD_ATTR_SECONDARY, 0, WOAD_PERM_READ }
 /* A characteristic whose value the application answers, and one with a constant value. */
@@ -143,7 +150,10 @@ enum woad_gattc_op {                     /* which procedure an event belongs to 
     WOAD_GATTC_SERVICES,
     WOAD_GATTC_CHARACTERISTICS,
     WOAD_GATTC_DESCRIPTORS,
+    WOAD_GATTC_INCLUDED,
     WOAD_GATTC_READ,
+    WOAD_GATTC_READ_BY_UUID,
+    WOAD_GATTC_READ_MULTIPLE,
     WOAD_GATTC_WRITE,
     WOAD_GATTC_WRITE_LONG,
     WOAD_GATTC_WRITE_RELIABLE
@@ -162,6 +172,18 @@ int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, ui
 
 /* Every attribute in start..end with its type: WOAD_EV_DESCRIPTOR for each. */
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
+
+/* Services that the one at start..end includes: WOAD_EV_INCLUDED for each, with its UUID where that
+ * is 16 bits long (size 0 else: discover the services to learn it). */
+int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
+
+/* Values of all characteristics of a UUID in start..end: WOAD_EV_READ for each, cut at the MTU. */
+int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
+                            const struct woad_uuid *uuid);
+
+/* 2 to 32 values at once, each with its length: WOAD_EV_READ for each, the last cut at the MTU.
+ * The server must know Read Multiple Variable Length (Core 5.2). */
+int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n);
 
 /* The whole value, however long: WOAD_EV_READ for each part. */
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle);

@@ -115,6 +115,7 @@ enum woad_event_type {
     WOAD_EV_SUBSCRIBE,           /* subscribe */
     WOAD_EV_INDICATED,           /* done: an indication was confirmed, or was not */
     WOAD_EV_SERVICE,             /* service */
+    WOAD_EV_INCLUDED,            /* included */
     WOAD_EV_CHARACTERISTIC,      /* characteristic */
     WOAD_EV_DESCRIPTOR,          /* descriptor */
     WOAD_EV_READ,                /* value: a part of what was read */
@@ -156,6 +157,7 @@ struct woad_event {
         } gatt_write;
         struct { uint16_t value_handle, cccd; } subscribe;
         struct { uint16_t start, end; struct woad_uuid uuid; } service;
+        struct { uint16_t declaration, start, end; struct woad_uuid uuid; } included;
         struct {
             uint16_t declaration, value, end;
             uint8_t props;

@@ -251,7 +251,7 @@ static void on_gattc_done(const struct woad_event *ev)
             break;
         }
         default:
-            ble_invoke(irq[ev->u.done.op], 2, items);
+            ble_invoke(irq[ev->u.done.op], 2, items);      /* the module begins no others */
     }
 }
 

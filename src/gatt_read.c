@@ -1,0 +1,143 @@
+/* Reading: one value whole, those of a UUID, several at once.  Vol 3, Part G, 4.8 */
+#include "gatt_client.h"
+
+static void emit_part(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset,
+                      const uint8_t *data, size_t len)
+{
+    struct woad_event ev = { .type = WOAD_EV_READ, .conn = conn_number(h, i),
+                             .u.value = { handle, offset, data, (uint16_t)len } };
+    emit(h, &ev);
+}
+
+static void read_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+{
+    (void)h;
+    (void)i;
+    wr_le16(out, p->start);
+    if (p->offset) {
+        wr_le16(out, p->offset);
+    }
+}
+
+/* ATT_READ_RSP, ATT_READ_BLOB_RSP: a part of the value.  A full one may have more behind it.
+ * Vol 3, Part G, 4.8.1, 4.8.3 */
+static int read_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    size_t len = rd_left(in), most = h->conns[i].att.mtu - 1u;
+    if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
+        return WOAD_EBADMSG;
+    }
+    uint16_t offset = p->offset;
+    p->offset = (uint16_t)(p->offset + len);
+    bool more = len == most && p->offset < WOAD_ATT_VALUE_MAX;
+    emit_part(h, i, p->start, offset, in->p, len);
+    return more ? 0 : GATTC_DONE;
+}
+
+static void by_uuid_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+{
+    (void)h;
+    (void)i;
+    wr_le16(out, p->start);
+    wr_le16(out, p->end);
+    uuid_write(out, &p->uuid);
+}
+
+/* ATT_READ_BY_TYPE_RSP: length of each u8, { handle u16, value } each.  p->offset says that there
+ * was one: then Attribute Not Found is the normal end.  Vol 3, Part F, 3.4.4.2; Part G, 4.8.2 */
+static int by_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    uint8_t each = rd_u8(in);
+    uint16_t last = 0;
+    if (each < 2 || !rd_left(in) || rd_left(in) % each) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        uint16_t handle = rd_le16(in);
+        const uint8_t *value = rd_bytes(in, each - 2u);
+        if (handle < p->start || handle <= last || handle > p->end) {
+            return WOAD_EBADMSG;
+        }
+        last = handle;
+        p->offset = 1;
+        emit_part(h, i, handle, 0, value, each - 2u);
+    }
+    if (last == p->end) {
+        return GATTC_DONE;
+    }
+    p->start = (uint16_t)(last + 1);
+    return 0;
+}
+
+static void multiple_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+{
+    struct fifo *f = &h->gattc->conns[i].data;
+    (void)p;
+    fifo_read(f, 0, fifo_front(f), out);
+}
+
+/* ATT_READ_MULTIPLE_VARIABLE_RSP: { length u16, value } each; the last may be cut, and those behind
+ * it missing.  Vol 3, Part F, 3.4.4.12 */
+static int multiple_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    struct fifo *f = &h->gattc->conns[i].data;
+    (void)p;
+    for (uint16_t at = 0; at < fifo_front(f) && rd_left(in); at = (uint16_t)(at + 2)) {
+        uint16_t handle = (uint16_t)(fifo_front_octet(f, at) |
+                                     fifo_front_octet(f, (uint16_t)(at + 1)) << 8);
+        uint16_t len = rd_le16(in);
+        if (in->bad) {
+            return WOAD_EBADMSG;
+        }
+        size_t n = len < rd_left(in) ? len : rd_left(in);
+        emit_part(h, i, handle, 0, rd_bytes(in, n), n);
+    }
+    return rd_left(in) ? WOAD_EBADMSG : GATTC_DONE;
+}
+
+const struct gattc_kind gattc_read = { ATT_READ_REQ, ATT_READ_RSP, read_tx, read_rx };
+const struct gattc_kind gattc_read_blob = { ATT_READ_BLOB_REQ, ATT_READ_BLOB_RSP, read_tx,
+                                            read_rx };
+const struct gattc_kind gattc_read_by_uuid = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
+                                               by_uuid_tx, by_uuid_rx };
+const struct gattc_kind gattc_read_multiple = { ATT_READ_MULTIPLE_VARIABLE_REQ,
+                                                ATT_READ_MULTIPLE_VARIABLE_RSP, multiple_tx,
+                                                multiple_rx };
+
+int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle)
+{
+    struct proc p = { .op = WOAD_GATTC_READ, .start = handle };
+    return handle ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
+}
+
+int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
+                            const struct woad_uuid *uuid)
+{
+    struct proc p = { .op = WOAD_GATTC_READ_BY_UUID, .start = start, .end = end };
+    if (!start || start > end || !uuid) {
+        return WOAD_EINVAL;
+    }
+    p.uuid = *uuid;
+    return gattc_add(h, conn, &p, NULL, 0);
+}
+
+int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n)
+{
+    enum { MOST = 32 };
+    uint8_t list[2 * MOST];
+    uint16_t i;
+    const struct conn *c = conn_of(h, conn, &i);
+    struct proc p = { .op = WOAD_GATTC_READ_MULTIPLE };
+    struct wr out = wr_of(list, sizeof list);
+    if (!c) {
+        return WOAD_ENOTCONN;
+    }
+    if (!handles || n < 2 || n > MOST || 1 + 2 * n > c->att.mtu) {
+        return WOAD_EINVAL;
+    }
+    p.start = handles[0];
+    for (size_t k = 0; k < n; k++) {
+        wr_le16(&out, handles[k]);
+    }
+    return gattc_add(h, conn, &p, list, wr_len(&out));
+}

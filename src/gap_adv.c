@@ -14,6 +14,8 @@ struct adv {
     uint8_t data_len, rsp_len;
 };
 
+HOLD_SIZE(adv, WOAD_SIZE_ADV);
+
 static void adv_carve(struct woad *h, struct arena *a)
 {
     h->adv = arena_take(a, 1, sizeof *h->adv);

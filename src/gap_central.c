@@ -18,6 +18,8 @@ struct central {
     struct woad_connect_params params;
 };
 
+HOLD_SIZE(central, WOAD_SIZE_CENTRAL);
+
 static void central_carve(struct woad *h, struct arena *a)
 {
     h->central = arena_take(a, 1, sizeof *h->central);

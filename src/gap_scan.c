@@ -11,6 +11,8 @@ struct scan {
     struct woad_scan_params params;
 };
 
+HOLD_SIZE(scan, WOAD_SIZE_SCAN);
+
 static void scan_carve(struct woad *h, struct arena *a)
 {
     h->scan = arena_take(a, 1, sizeof *h->scan);

@@ -29,6 +29,10 @@ struct gattc_conn {
 
 struct gattc { struct gattc_conn *conns; };
 
+HOLD_SIZE(gattc, WOAD_SIZE_CLIENT);
+HOLD_SIZE(gattc_conn, WOAD_SIZE_CLIENT_CONN);
+HOLD_SIZE(proc, WOAD_SIZE_PROCEDURE);
+
 /* What a procedure sends and how it takes the answer.  rx returns 0 to go on, GATTC_DONE, or the
  * status it ended with. */
 enum { GATTC_DONE = 1 << 16 };

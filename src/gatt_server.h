@@ -27,6 +27,11 @@ struct gatts {
     struct gatts_conn *conns;
 };
 
+HOLD_SIZE(gatts, WOAD_SIZE_SERVER);
+HOLD_SIZE(attr_table, WOAD_SIZE_TABLE);
+HOLD_SIZE(gatts_conn, WOAD_SIZE_SERVER_CONN);
+HOLD_SIZE(cccd, 4);
+
 extern const struct att_role att_server_role;
 
 /* gatt_db.c */

@@ -62,7 +62,7 @@ size_t woad_size(const struct woad_config *config)
     struct arena a = { NULL, sizeof h };
     take_config(&h, config);
     carve(&h, &a);
-    return a.len;
+    return WOAD_UP(a.len);
 }
 
 struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)

@@ -33,6 +33,9 @@ static inline uint32_t deadline_left(uint32_t at, uint32_t now)
 
 static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
+/* The public size of a struct is its size: WOAD_MEM() depends on it. */
+#define HOLD_SIZE(name, size) typedef char size_of_##name[sizeof(struct name) == (size) ? 1 : -1]
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 /* One arena, carved once.  With `mem` NULL it only measures. */
@@ -167,6 +170,9 @@ struct woad {
     struct gatts *gatts;
     struct gattc *gattc;
 };
+
+HOLD_SIZE(woad, WOAD_SIZE_HOST);
+HOLD_SIZE(conn, WOAD_SIZE_CONN);
 
 /* Walks all features: the core's own first. */
 const struct woad_feature *feature_at(const struct woad *h, size_t n);

@@ -64,6 +64,35 @@ struct woad_config {
 /* Octets that woad_init() needs for this config; 0 if the config is not valid. */
 size_t woad_size(const struct woad_config *config);
 
+/* The same at compile time, for a static array: with all five features, an upper bound with fewer.
+ *
+ *     static union { uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4)]; uint64_t align; } mem;
+ *
+ * The arguments are the config's, in this order.  The structs' sizes are those on machines with
+ * pointers of 64 and of 32 bits; the sources hold them to it. */
+#define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
+                 procedures) \
+    (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
+     WOAD_UP(WOAD_SIZE_CENTRAL) + WOAD_UP(WOAD_SIZE_SERVER) + WOAD_UP(WOAD_SIZE_CLIENT) + \
+     WOAD_UP((1 + (attr_tables)) * WOAD_SIZE_TABLE) + WOAD_UP((conns) * WOAD_SIZE_CONN) + \
+     WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
+     (conns) * (2 * WOAD_UP((mtu) + 4) + WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
+                WOAD_UP((subscriptions) * 4) + WOAD_UP(prepare_queue) + \
+                WOAD_UP((procedures) * WOAD_SIZE_PROCEDURE) + WOAD_UP(request_queue)))
+#define WOAD_UP(n) (((n) + 7) / 8 * 8)
+#define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
+#define WOAD_SIZE_HOST        WOAD_WIDTH(256, 196)
+#define WOAD_SIZE_CONN        WOAD_WIDTH(120, 96)
+#define WOAD_SIZE_ADV         72
+#define WOAD_SIZE_SCAN        28
+#define WOAD_SIZE_CENTRAL     36
+#define WOAD_SIZE_SERVER      WOAD_WIDTH(56, 44)
+#define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
+#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(56, 36)
+#define WOAD_SIZE_CLIENT      WOAD_WIDTH(8, 4)
+#define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 56)
+#define WOAD_SIZE_PROCEDURE   26
+
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the
  * config is not valid.  The instance ends when the memory does. */
 struct woad *woad_init(void *mem, size_t len, const struct woad_config *config);

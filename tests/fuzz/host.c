@@ -68,7 +68,8 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     static const struct woad_adv_params adv = { WOAD_ADV_IND, 32 };
     struct woad_addr peer = { 0, { 1 } };
     uint16_t handle = n > 1 ? p[1] : 1;
-    switch (p[0] % 18) {
+    static const uint16_t handles[] = { 3, 5, 12 };
+    switch (p[0] % 21) {
     case 0: woad_gattc_services(h, s->conn, NULL); break;
     case 1: woad_gattc_services(h, s->conn, &u); break;
     case 2: woad_gattc_characteristics(h, s->conn, 1, 0xffff, NULL); break;
@@ -86,6 +87,9 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     case 14: woad_conn_update(h, s->conn, &params); break;
     case 15: woad_stop(h); break;
     case 16: woad_start(h); break;
+    case 17: woad_gattc_included(h, s->conn, handle, 0xffff); break;
+    case 18: woad_gattc_read_by_uuid(h, s->conn, handle, 0xffff, &u); break;
+    case 19: woad_gattc_read_multiple(h, s->conn, handles, 3); break;
     default: woad_set_own_address(h, p[0] & 1, NULL); break;
     }
 }

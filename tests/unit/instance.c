@@ -70,6 +70,25 @@ static void exactly_its_memory(void **state)
     }
 }
 
+/* The bound at compile time is the size, not more. */
+#define HOLDS(conns_, mtu_, tx, request, prepare, tables, subs, procs) \
+    do { \
+        struct woad_config c = { .features = all, .event = ignore, .conns = conns_, .mtu = mtu_, \
+            .tx_queue = tx, .request_queue = request, .prepare_queue = prepare, \
+            .attr_tables = tables, .subscriptions = subs, .procedures = procs }; \
+        static uint8_t mem[WOAD_MEM(conns_, mtu_, tx, request, prepare, tables, subs, procs)]; \
+        assert_int_equal(woad_size(&c), sizeof mem); \
+    } while (0)
+
+static void size_at_compile_time(void **state)
+{
+    (void)state;
+    HOLDS(1, 23, 25, 25, 0, 0, 0, 1);
+    HOLDS(4, 247, 512, 256, 128, 2, 8, 4);
+    HOLDS(3, 100, 333, 111, 77, 5, 3, 7);
+    HOLDS(60, 527, 1000, 529, 512, 1, 64, 16);
+}
+
 /* api_bad_handle_all, and everything before WOAD_EV_UP. */
 static void calls_at_a_wrong_time(void **state)
 {
@@ -176,8 +195,11 @@ static void databases_that_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(configs_that_are_refused), cmocka_unit_test(exactly_its_memory),
-        cmocka_unit_test(calls_at_a_wrong_time), cmocka_unit_test(features_that_are_not_there),
+        cmocka_unit_test(configs_that_are_refused),
+        cmocka_unit_test(exactly_its_memory),
+        cmocka_unit_test(size_at_compile_time),
+        cmocka_unit_test(calls_at_a_wrong_time),
+        cmocka_unit_test(features_that_are_not_there),
         cmocka_unit_test(databases_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,14 @@ static int multiple_next(struct woad *h, uint16_t i, struct wr *out)
         struct wr w = wr_of(value, sizeof value);
         if (db_value(h, i, handle, db_at(h->gatts, handle), &w) == ATT_LATER) {
             s->multiple_len = (uint16_t)wr_len(out);
-            return att_ask(h, i, handle, 0);
+            s->stepping = true;
+            att_ask(h, i, handle, 0);
+            s->stepping = false;
+            if (s->waiting || s->step_err) {
+                return s->waiting ? ATT_LATER : s->step_err;
+            }
+            out->p = out->base + s->multiple_len;
+            continue;
         }
         multiple_put(s, out, value, wr_len(&w));
     }
@@ -69,12 +76,13 @@ int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
     return multiple_next(h, i, out);
 }
 
-/* The application has given one of the values. */
+/* The application has given one of the values: at once, and the loop goes on, or later. */
 int att_multiple_answer(struct woad *h, uint16_t i, const uint8_t *value, size_t len,
                         struct wr *out)
 {
     struct gatts_conn *s = &h->gatts->conns[i];
     out->p = out->base + s->multiple_len;
     multiple_put(s, out, value, len);
-    return multiple_next(h, i, out);
+    s->multiple_len = (uint16_t)wr_len(out);
+    return s->stepping ? ATT_LATER : multiple_next(h, i, out);
 }

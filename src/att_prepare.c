@@ -97,11 +97,18 @@ int att_execute_next(struct woad *h, uint16_t i)
             }
             continue;
         }
-        s->waiting = true;
+        s->waiting = s->stepping = true;
         struct woad_event ev = { .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, i),
                                  .u.gatt_write = { handle, offset, value.p, len, true } };
         emit(h, &ev);
-        return ATT_LATER;
+        s->stepping = false;
+        if (s->waiting) {
+            return ATT_LATER;
+        }
+        if (s->step_err) {
+            s->prepared_len = 0;
+            return s->step_err;
+        }
     }
     s->prepared_len = 0;
     return 0;

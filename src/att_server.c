@@ -402,6 +402,10 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
         return WOAD_EALREADY;
     }
     s->waiting = false;
+    s->step_err = err;
+    if (s->stepping && (err || s->op == ATT_EXECUTE_REQ)) {
+        return 0;                        /* the loop that asks takes it from here */
+    }
     if (s->op == ATT_EXECUTE_REQ && !err) {
         int next = att_execute_next(h, i);
         if (next == ATT_LATER) {

@@ -11,6 +11,8 @@ struct cccd { uint16_t handle, value; };
 struct gatts_conn {
     uint8_t op;                          /* the request being answered, 0: none */
     bool waiting;                        /* for woad_gatt_answer() */
+    bool stepping;                       /* one of several is being asked for, in a loop */
+    uint8_t step_err;                    /* what the application said to it */
     uint16_t handle, offset;             /* of that request */
     uint8_t *rsp;                        /* config.mtu octets */
     uint16_t rsp_len;                    /* an answer waits to be sent */

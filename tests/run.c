@@ -3,6 +3,7 @@
  *     # NAME   what it shows              a case begins; everything is fresh
  *     db small                            attributes 10 to 21, see below
  *     mtu 100                             of the host; then of the exchange that a case may make
+ *     answers                             the application answers at once: reads with "ab"
  *     peripheral | central | manual       how the case begins: connected (the default: peripheral),
  *                                         or with nothing but an instance (manual)
  *     > att 0a 0c 00                      to the host: att, sig, smp, hci (a whole H4 packet), acl
@@ -197,9 +198,13 @@ static void describe(char *to, const struct woad_event *ev)
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct run *r = ctx;
-    (void)h;
     if (ev->type == WOAD_EV_CONNECT) {
         r->conn = ev->conn;
+    }
+    if (r->answers && ev->type == WOAD_EV_GATT_READ) {
+        woad_gatt_answer(h, ev->conn, 0, "ab", 2);
+    } else if (r->answers && ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.need_answer) {
+        woad_gatt_answer(h, ev->conn, ev->u.gatt_write.len == 9 ? 0x80 : 0, NULL, 0);
     }
     if (r->events < EVENTS) {
         describe(r->event[r->events++], ev);
@@ -296,6 +301,7 @@ static void begin(struct run *r, const struct trace *t)
     for (size_t i = 0; i < t->lines; i++) {
         central = central || strcmp(t->line[i], "central") == 0;
         r->manual = r->manual || strcmp(t->line[i], "manual") == 0;
+        r->answers = r->answers || strcmp(t->line[i], "answers") == 0;
         db = strncmp(t->line[i], "db ", 3) == 0 ? t->line[i] + 3 : db;
     }
     r->memory = malloc(woad_size(&cfg));
@@ -508,7 +514,8 @@ static bool step(struct run *r, const char *line, char *why)
         return got == want;
     }
     return strncmp(line, "db ", 3) == 0 || strcmp(line, "central") == 0 ||
-           strcmp(line, "peripheral") == 0 || strcmp(line, "manual") == 0;
+           strcmp(line, "peripheral") == 0 || strcmp(line, "manual") == 0 ||
+           strcmp(line, "answers") == 0;
 }
 
 static void end(struct run *r)

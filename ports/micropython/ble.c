@@ -85,7 +85,10 @@ void ble_wait(const bool *done)
     }
     ble_release();
     ble_port_arm();
-    if (!*done) {
+    if (ble.down) {
+        ble_port_schedule();             /* nobody else will: the port is gone */
+    }
+    if (!*done || ble.down) {
         ble_raise(ble_port_is_open() ? WOAD_ETIMEDOUT : WOAD_EIO);
     }
 }
@@ -241,6 +244,9 @@ static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
         if (ble.ending) {
             mp_raise_OSError(MP_EBUSY);  /* what active(False) began ends when the handler does */
         }
+        if (ble.host && ble.down) {
+            ble_stop(false);             /* it failed, and the scheduler has not been here yet */
+        }
         if (!ble.host) {
             ble_start();
         }
@@ -248,7 +254,7 @@ static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
         ble_stop(true);
         ble.why[0] = '\0';
     }
-    return mp_obj_new_bool(ble.host && !ble.ending);
+    return mp_obj_new_bool(ble.host && !ble.ending && !ble.down);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_active_obj, 1, 2, ble_method_active);
 

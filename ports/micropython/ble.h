@@ -144,6 +144,7 @@ int ble_port_flush(struct woad *h);
 void ble_port_clock(struct woad *h);                       /* tells the host the time */
 void ble_port_wait(uint32_t ms);
 void ble_port_arm(void);
+void ble_port_schedule(void);            /* has the scheduler run ble_run() */
 void ble_run(void);                      /* in the scheduler: packets, events */
 
 MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj);

@@ -210,6 +210,8 @@ void ble_port_wait(uint32_t ms)
     __real_poll(&fd, 1, (int)(ms < io.next ? ms : io.next));
 }
 
+void ble_port_schedule(void) { mp_sched_schedule_node(&io.node, run_node); }
+
 /* After any pumping: the thread waits for what comes next. */
 void ble_port_arm(void)
 {

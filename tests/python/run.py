@@ -716,6 +716,49 @@ def test_garbage_from_the_controller():
     h.wait()
 
 
+def test_the_controller_dies_while_a_method_waits():
+    """In the middle of gap_advertise: an OSError, then the events, then active(True) works again."""
+    path = os.path.join(scratch, "mid-air")
+    h = hub("unix:" + path)
+
+    def until_advertising(conn):
+        real = socket.socket(socket.AF_UNIX)
+        real.connect(path)
+        real.settimeout(0.02)
+        conn.settimeout(0.02)
+        while True:
+            for a, b in ((conn, real), (real, conn)):
+                try:
+                    data = a.recv(4096)
+                    if a is conn and b"\x01\x0a\x20" in data:
+                        return
+                    b.sendall(data)
+                except socket.timeout:
+                    pass
+    fake = os.path.join(scratch, "mid")
+    c = Program("""
+        up()
+        ble.gap_scan(0)
+        raises(5, ble.gap_advertise, 100000)
+        assert ble.active() is False
+        wait(6, 1000)
+        raises(19, ble.gap_scan, 0)
+        print("WAITING")
+        sys.stdin.readline()
+        assert ble.active(True) is True
+        ble.gap_scan(50)
+        wait(6)
+    """, fake_controller(fake, until_advertising))
+    c.line("WAITING")
+    os.unlink(fake)
+    other = hub("unix:" + fake)
+    c.say("")
+    c.end()
+    for p in (h, other):
+        p.terminate()
+        p.wait()
+
+
 def test_a_program_that_ends():
     """Exit, exception, Ctrl-C, SIGTERM, SIGKILL: the peer is told at once, and the interpreter exits as always."""
     for how, code in (("sys.exit(3)", 3), ("1/0", 1), ("INT", 1), ("TERM", -signal.SIGTERM), ("KILL", -signal.SIGKILL)):

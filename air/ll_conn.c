@@ -184,7 +184,6 @@ static void link_send(ctl *c, uint8_t i, uint64_t at)
     wr_u8(&pdu, (uint8_t)(l->out[0] | l->nesn << 2 | l->sn << 3 | (more ? 0x10 : 0)));
     wr_bytes(&pdu, l->out + 1, 1u + l->out_len);
     l->unacked = true;
-    c->radio.link = i;
     radio_send(c, FOR_CONN, at, link_channel(l), l->aa, &pdu);
     c->radio.link = i;
 }
@@ -241,10 +240,8 @@ void link_sent(ctl *c)
 {
     uint8_t i = c->radio.link;
     struct link *l = &c->links[i];
-    if (l->closing && !l->central) {
+    if (l->closing) {
         link_over(c, i);                 /* the acknowledgement of LL_TERMINATE_IND is out */
-    } else if (l->closing) {
-        link_over(c, i);
     } else if (l->central || !l->ended) {
         radio_listen(c, FOR_CONN, c->radio.channel, l->aa, c->air->now + T_IFS + 2 + HEAR_US);
         c->radio.link = i;
@@ -314,11 +311,11 @@ void link_heard(ctl *c, const struct flight *f)
     if (!link_take(c, i, head, &in)) {
         return;
     }
-    bool mine = data_waiting(l) || l->closing;
+    bool on = link_goes_on(c, i, data_waiting(l));
     if (!l->central) {
-        l->ended = !link_goes_on(c, i, mine);
+        l->ended = !on && !l->terminate_sent;              /* its acknowledgement is waited for */
         link_send(c, i, f->end + T_IFS);
-    } else if (link_goes_on(c, i, mine)) {
+    } else if (on || l->closing) {       /* LL_TERMINATE_IND is acknowledged however late it is */
         link_send(c, i, f->end + T_IFS);
     } else {
         link_over(c, i);

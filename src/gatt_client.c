@@ -317,7 +317,7 @@ const struct woad_feature woad_gatt_client = {
 
 /* Takes a place in the queue. */
 int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
-                     size_t data_len)
+              size_t data_len)
 {
     uint16_t i;
     struct conn *c = conn_of(h, conn, &i);

@@ -174,6 +174,44 @@ static void disconnect_with_all_pending(void **state)
     }
 }
 
+/* A link that is full both ways ends within some intervals on both sides, whoever ends it: the
+ * acknowledgement of LL_TERMINATE_IND goes out however late in the event it is.
+ * Vol 6, Part B, 5.1.6 */
+static void disconnect_under_traffic(void **state)
+{
+    (void)state;
+    for (uint64_t n = 0; n < 200; n++) {
+        struct link l = joined(600 + n, 0, 6);
+        uint8_t v[64] = { 0 };
+        size_t len = n % 61;
+        woad_gattc_exchange_mtu(l.c->host, l.cp);
+        for (unsigned turn = 0; turn < 40; turn++) {
+            while (woad_gatt_notify(l.p->host, l.pc, VALUE, v, len) == 0) {
+            }
+            while (woad_gattc_write_command(l.c->host, l.cp, VALUE, v, 20) == 0) {
+            }
+            device_forget(l.c);
+            device_forget(l.p);
+            world_run(l.w, 2500 + n * 13);
+        }
+        bool by_peripheral = n % 4 != 0;
+        assert_int_equal(woad_disconnect(by_peripheral ? l.p->host : l.c->host,
+                                         by_peripheral ? l.pc : l.cp, 0x13), 0);
+        for (unsigned ms = 0; ms < 100; ms++) {
+            size_t events = l.p->logged + l.c->logged;
+            if (events > WORLD_LOG && !device_find(l.p, WOAD_EV_DISCONNECT) &&
+                !device_find(l.c, WOAD_EV_DISCONNECT)) {
+                device_forget(l.p);
+                device_forget(l.c);
+            }
+            world_run(l.w, 1000);
+        }
+        assert_non_null(device_find(l.p, WOAD_EV_DISCONNECT));
+        assert_non_null(device_find(l.c, WOAD_EV_DISCONNECT));
+        world_free(l.w);
+    }
+}
+
 static void nothing(struct device *d, const struct woad_event *ev)
 {
     (void)d;
@@ -205,7 +243,8 @@ int main(void)
         cmocka_unit_test(long_values), cmocka_unit_test(notifications_with_back_pressure),
         cmocka_unit_test(indications_in_order),
         cmocka_unit_test(subscriptions_are_the_connections_own),
-        cmocka_unit_test(disconnect_with_all_pending), cmocka_unit_test(transaction_timeout),
+        cmocka_unit_test(disconnect_with_all_pending),
+        cmocka_unit_test(disconnect_under_traffic), cmocka_unit_test(transaction_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

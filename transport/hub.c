@@ -64,7 +64,8 @@ static bool seat_add(struct hub *hub, int fd, bool tty)
     struct woad_air_controller_config cfg = { .conns = 16, .acl_count = 12, .acl_len = 251,
                                               .queue = 16384 };
     unsigned n = ++hub->numbers;
-    /* Locally administered addresses, "WOAD" in them; side by side, a step of 1.2 m. */
+    /* Locally administered addresses: "WOAD", the W with its group bit cleared, and a number.  They
+     * stand side by side, 1.2 m apart. */
     const uint8_t address[6] = { (uint8_t)n, (uint8_t)(n >> 8), 'D', 'A', 'O', 0x56 };
     memcpy(cfg.address, address, sizeof address);
     cfg.x_mm = (int32_t)(n % 64) * 1200;

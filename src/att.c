@@ -10,6 +10,31 @@ void att_open(struct woad *h, uint16_t i)
     *b = (struct att_bearer){ .mtu = ATT_MTU_DEFAULT, .queue = queue };
 }
 
+/* The indication that is out, if any, has ended.  Of the host's own, nobody is told. */
+static void att_indicated(struct woad *h, uint16_t i, int status)
+{
+    struct att_bearer *b = &h->conns[i].att;
+    struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn_number(h, i),
+                             .u.done = { .handle = b->indicated, .status = status } };
+    bool ours = b->indicated == HANDLE_SERVICE_CHANGED;
+    b->indicated = 0;
+    b->indicate_due = 0;
+    if (ev.u.done.handle && !ours) {
+        emit(h, &ev);
+    }
+}
+
+void att_indication_sent(struct woad *h, uint16_t i, uint16_t handle)
+{
+    h->conns[i].att.indicated = handle;
+    h->conns[i].att.indicate_due = deadline_in(h->now, ATT_TIMEOUT_MS);
+}
+
+static uint16_t att_queued_handle(const struct att_bearer *b)
+{
+    return (uint16_t)(fifo_front_octet(&b->queue, 1) | fifo_front_octet(&b->queue, 2) << 8);
+}
+
 /* Requests, commands and confirmations are even: they go to a server.  Responses, notifications and
  * indications are odd: they go to a client.  3.4.8 */
 void att_rx(struct woad *h, uint16_t i, struct rd *in)
@@ -21,13 +46,8 @@ void att_rx(struct woad *h, uint16_t i, struct rd *in)
     }
     const struct att_role *role = op & 1 ? h->att_client : h->att_server;
     if (op == ATT_CONFIRM) {
-        if (rd_done(in) && b->indicated) {
-            uint16_t handle = b->indicated;
-            b->indicated = 0;
-            b->indicate_due = 0;
-            struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn_number(h, i),
-                                     .u.done = { .handle = handle } };
-            emit(h, &ev);
+        if (rd_done(in)) {
+            att_indicated(h, i, 0);
         }
     } else if (role) {
         role->rx(h, i, op, in);
@@ -47,9 +67,7 @@ static bool att_tx_queue(struct woad *h, uint16_t i, struct wr *out)
         return false;
     }
     if (indication) {
-        b->indicated = (uint16_t)(fifo_front_octet(&b->queue, 1) |
-                                  fifo_front_octet(&b->queue, 2) << 8);
-        b->indicate_due = deadline_in(h->now, ATT_TIMEOUT_MS);
+        att_indication_sent(h, i, att_queued_handle(b));
     }
     fifo_read(&b->queue, 0, len, out);
     fifo_drop(&b->queue);
@@ -75,6 +93,29 @@ void att_room(struct woad *h, uint16_t i)
     }
 }
 
+/* All that was queued has left, and the controller is done with it. */
+void att_completed(struct woad *h, uint16_t i)
+{
+    struct att_bearer *b = &h->conns[i].att;
+    if (b->owed && !fifo_front(&b->queue)) {
+        b->owed = false;
+        emit_conn(h, WOAD_EV_TX_DONE, i);
+    }
+}
+
+/* Room for a PDU of `len` octets, which the caller appends. */
+bool att_queue_open(struct woad *h, uint16_t i, size_t len)
+{
+    struct att_bearer *b = &h->conns[i].att;
+    if (!fifo_has_room(&b->queue, len)) {
+        b->queue_full = true;
+        return false;
+    }
+    b->owed = true;
+    fifo_open(&b->queue, len);
+    return true;
+}
+
 /* Queues { op u8, handle u16, value }, the value cut at the MTU. */
 int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const void *data,
               size_t len)
@@ -83,11 +124,11 @@ int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const voi
     uint8_t head[3] = { op, (uint8_t)handle, (uint8_t)(handle >> 8) };
     size_t most = b->mtu - 3u;
     len = len < most ? len : most;
-    if (!fifo_has_room(&b->queue, sizeof head + len)) {
-        b->queue_full = true;
+    if (!att_queue_open(h, i, sizeof head + len)) {
         return WOAD_EAGAIN;
     }
-    fifo_put(&b->queue, head, sizeof head, data, len);
+    fifo_append(&b->queue, head, sizeof head);
+    fifo_append(&b->queue, data, len);
     return 0;
 }
 
@@ -108,13 +149,6 @@ void att_timed_out(struct woad *h, uint16_t i)
     woad_disconnect(h, conn_number(h, i), WOAD_HCI_REMOTE_USER_TERMINATED);
 }
 
-static void att_indicated(struct woad *h, uint16_t i, uint16_t handle, int status)
-{
-    struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn_number(h, i),
-                             .u.done = { .handle = handle, .status = status } };
-    emit(h, &ev);
-}
-
 uint32_t att_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
@@ -123,11 +157,8 @@ uint32_t att_due(struct woad *h)
         uint32_t mine = c->state != CONN_FREE ? deadline_left(c->att.indicate_due, h->now)
                                               : WOAD_FOREVER;
         if (mine == 0) {
-            uint16_t handle = c->att.indicated;
-            c->att.indicate_due = 0;
-            c->att.indicated = 0;
             att_timed_out(h, i);
-            att_indicated(h, i, handle, WOAD_ETIMEDOUT);
+            att_indicated(h, i, WOAD_ETIMEDOUT);
         } else {
             left = least(left, mine);
         }
@@ -139,19 +170,11 @@ uint32_t att_due(struct woad *h)
 void att_close(struct woad *h, uint16_t i, int status)
 {
     struct att_bearer *b = &h->conns[i].att;
-    uint16_t handle = b->indicated;
-    b->indicated = 0;
-    b->indicate_due = 0;
-    if (handle) {
-        att_indicated(h, i, handle, status);
-    }
+    att_indicated(h, i, status);
     while (fifo_front(&b->queue)) {
         bool indication = fifo_front_octet(&b->queue, 0) == ATT_INDICATE;
-        handle = (uint16_t)(fifo_front_octet(&b->queue, 1) |
-                            fifo_front_octet(&b->queue, 2) << 8);
+        b->indicated = indication ? att_queued_handle(b) : 0;
         fifo_drop(&b->queue);
-        if (indication) {
-            att_indicated(h, i, handle, status);
-        }
+        att_indicated(h, i, status);
     }
 }

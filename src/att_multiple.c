@@ -33,8 +33,13 @@ static int multiple_next(struct woad *h, uint16_t i, struct wr *out)
     uint8_t value[WOAD_ATT_VALUE_MAX];
     while (s->multiple < s->multiples) {
         uint16_t handle = multiple_handle(s, s->multiple++);
+        const struct woad_attr *a = db_at(h->gatts, handle);
         struct wr w = wr_of(value, sizeof value);
-        if (db_value(h, i, handle, db_at(h->gatts, handle), &w) == ATT_LATER) {
+        s->handle = handle;
+        if (!a) {
+            return WOAD_ATT_INVALID_HANDLE;                /* it has gone since */
+        }
+        if (gatts_value(h, i, handle, a, &w) == ATT_LATER) {
             s->multiple_len = (uint16_t)wr_len(out);
             s->stepping = true;
             att_ask(h, i, handle, 0);
@@ -67,7 +72,8 @@ int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
             return err;
         }
     }
-    if (len > (size_t)(h->cfg.prepare_queue - s->prepared_len)) {
+    s->kept = 0;                         /* it lay where the handles go */
+    if (!RESERVE(len <= (size_t)(h->cfg.prepare_queue - s->prepared_len))) {
         return WOAD_ATT_INSUFFICIENT_RESOURCES;
     }
     rd_copy(in, s->prepared + s->prepared_len, len);

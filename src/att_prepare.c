@@ -17,7 +17,7 @@ static bool part_keep(struct woad *h, uint16_t i, uint16_t handle, uint16_t offs
                  part_u16(last + 2) + (uint32_t)part_u16(last + 4) == offset;
     struct wr out = wr_of(s->prepared + s->prepared_len,
                           (size_t)(h->cfg.prepare_queue - s->prepared_len));
-    if (wr_room(&out) < len + (joins ? 0 : PART_HDR)) {
+    if (!RESERVE(wr_room(&out) >= len + (joins ? 0 : PART_HDR))) {
         return false;
     }
     if (joins) {
@@ -46,6 +46,7 @@ int att_rx_prepare(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     s->handle = handle;
+    s->kept = 0;                         /* it lay where this goes */
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);
     const struct woad_attr *a = db_at(h->gatts, handle);
@@ -89,13 +90,13 @@ int att_execute_next(struct woad *h, uint16_t i)
         s->handle = handle;
         struct rd value = rd_of(part + PART_HDR, len);
         const struct woad_attr *a = db_at(h->gatts, handle);
-        if (a && a->kind == WOAD_ATTR_CCCD) {
-            int err = offset ? WOAD_ATT_INVALID_OFFSET : db_set_cccd(h, i, handle, &value);
-            if (err) {
-                s->prepared_len = 0;
-                return err;
-            }
+        int err = a ? gatts_write(h, i, handle, a, offset, &value) : WOAD_ATT_INVALID_HANDLE;
+        if (!err) {
             continue;
+        }
+        if (err != ATT_LATER) {
+            s->prepared_len = 0;
+            return err;
         }
         s->waiting = s->stepping = true;
         struct woad_event ev = { .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, i),

@@ -49,7 +49,7 @@ static int att_rx_mtu(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
 static int att_rx_find_info(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
 {
     struct gatts *g = h->gatts;
-    uint16_t start = rd_le16(in), end = rd_le16(in), last = db_last(g);
+    uint16_t start = rd_le16(in), end = rd_le16(in);
     uint8_t format = 0;
     if (!rd_done(in)) {
         return WOAD_ATT_INVALID_PDU;
@@ -57,9 +57,10 @@ static int att_rx_find_info(struct woad *h, uint16_t i, struct rd *in, struct wr
     if (!att_range_ok(&g->conns[i], start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
-    for (uint32_t handle = start; handle <= end && handle <= last; handle++) {
+    for (uint16_t handle = db_next(g, start); handle && handle <= end;
+         handle = db_next(g, handle + 1u)) {
         struct woad_uuid type;
-        db_type(db_at(g, (uint16_t)handle), &type);
+        db_type(db_at(g, handle), &type);
         uint8_t mine = type.size == 2 ? 1 : 2;
         if (!format) {
             format = mine;
@@ -68,7 +69,7 @@ static int att_rx_find_info(struct woad *h, uint16_t i, struct rd *in, struct wr
         if (mine != format || wr_room(out) < (mine == 1 ? 4u : 18u)) {
             break;
         }
-        wr_le16(out, (uint16_t)handle);
+        wr_le16(out, handle);
         uuid_write(out, &type);
     }
     return format ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
@@ -79,7 +80,7 @@ static bool att_value_is(struct woad *h, uint16_t i, uint16_t handle, const stru
 {
     uint8_t mine[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(mine, sizeof mine);
-    return att_may_read(a) == 0 && db_value(h, i, handle, a, &w) == 0 && wr_len(&w) == len &&
+    return att_may_read(a) == 0 && gatts_value(h, i, handle, a, &w) == 0 && wr_len(&w) == len &&
            (len == 0 || memcmp(mine, value, len) == 0);
 }
 
@@ -88,7 +89,7 @@ static bool att_value_is(struct woad *h, uint16_t i, uint16_t handle, const stru
 static int att_rx_find_by_value(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
 {
     struct gatts *g = h->gatts;
-    uint16_t start = rd_le16(in), end = rd_le16(in), last = db_last(g);
+    uint16_t start = rd_le16(in), end = rd_le16(in);
     struct woad_uuid type;
     if (!uuid_read(in, 2, &type) || in->bad) {
         return WOAD_ATT_INVALID_PDU;
@@ -98,11 +99,12 @@ static int att_rx_find_by_value(struct woad *h, uint16_t i, struct rd *in, struc
     if (!att_range_ok(&g->conns[i], start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
-    for (uint32_t handle = start; handle <= end && handle <= last && wr_room(out) >= 4; handle++) {
-        const struct woad_attr *a = db_at(g, (uint16_t)handle);
-        if (db_type_is(a, &type) && att_value_is(h, i, (uint16_t)handle, a, value, len)) {
-            wr_le16(out, (uint16_t)handle);
-            wr_le16(out, db_is_service(a) ? db_group_end(g, (uint16_t)handle) : (uint16_t)handle);
+    for (uint16_t handle = db_find(g, start, end, &type); handle && wr_room(out) >= 4;
+         handle = db_find(g, handle + 1u, end, &type)) {
+        const struct woad_attr *a = db_at(g, handle);
+        if (att_value_is(h, i, handle, a, value, len)) {
+            wr_le16(out, handle);
+            wr_le16(out, db_is_service(a) ? db_group_end(g, handle) : handle);
         }
     }
     return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
@@ -126,7 +128,7 @@ int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset)
 static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
 {
     struct gatts *g = h->gatts;
-    uint16_t start = rd_le16(in), end = rd_le16(in), last = db_last(g);
+    uint16_t start = rd_le16(in), end = rd_le16(in);
     struct woad_uuid type;
     uint8_t value[WOAD_ATT_VALUE_MAX];
     size_t each = 0;
@@ -136,16 +138,13 @@ static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct
     if (!att_range_ok(&g->conns[i], start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
-    for (uint32_t n = start; n <= end && n <= last; n++) {
-        uint16_t handle = (uint16_t)n;
+    for (uint16_t handle = db_find(g, start, end, &type); handle;
+         handle = db_find(g, handle + 1u, end, &type)) {
         const struct woad_attr *a = db_at(g, handle);
         struct wr w = wr_of(value, sizeof value);
-        if (!db_type_is(a, &type)) {
-            continue;
-        }
         int err = att_may_read(a);
         if (!err) {
-            err = db_value(h, i, handle, a, &w);
+            err = gatts_value(h, i, handle, a, &w);
         }
         if (err && each) {
             break;
@@ -171,24 +170,50 @@ static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct
     return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
 }
 
+/* A value that the application gave, when it is longer than one answer, is kept, so that all parts
+ * are of one value: behind the prepared writes, as long as nothing else needs the place. */
+static void att_keep(struct woad *h, uint16_t i, const uint8_t *value, size_t len)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    s->kept = 0;
+    if (len - s->offset >= h->conns[i].att.mtu - 1u &&
+        RESERVE(len <= (size_t)(h->cfg.prepare_queue - s->prepared_len))) {
+        memcpy(s->prepared + s->prepared_len, value, len);
+        s->kept = s->handle;
+        s->kept_len = (uint16_t)len;
+        s->kept_due = deadline_in(h->now, ATT_TIMEOUT_MS);
+    }
+}
+
+static int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
+{
+    if (offset > len) {
+        return WOAD_ATT_INVALID_OFFSET;
+    }
+    wr_cut(out, len ? value + offset : NULL, len - offset);
+    return 0;
+}
+
 static int att_read(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset, struct wr *out)
 {
+    struct gatts_conn *s = &h->gatts->conns[i];
     const struct woad_attr *a = db_at(h->gatts, handle);
     uint8_t value[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(value, sizeof value);
     int err = a ? att_may_read(a) : WOAD_ATT_INVALID_HANDLE;
-    h->gatts->conns[i].handle = handle;
+    s->handle = handle;
     if (err) {
         return err;
     }
-    if (db_value(h, i, handle, a, &w) == ATT_LATER) {
-        return att_ask(h, i, handle, offset);
+    if (gatts_value(h, i, handle, a, &w) != ATT_LATER) {
+        return att_part(value, wr_len(&w), offset, out);
     }
-    if (offset > wr_len(&w)) {
-        return WOAD_ATT_INVALID_OFFSET;
+    if (offset && s->kept == handle && deadline_left(s->kept_due, h->now)) {
+        bool last = s->kept_len < offset + h->conns[i].att.mtu - 1u;
+        s->kept = last ? 0 : handle;
+        return att_part(s->prepared + s->prepared_len, s->kept_len, offset, out);
     }
-    wr_cut(out, value + offset, wr_len(&w) - offset);
-    return 0;
+    return att_ask(h, i, handle, offset);
 }
 
 /* ATT_READ_REQ: handle u16.  3.4.4.3 */
@@ -210,7 +235,7 @@ static int att_rx_read_blob(struct woad *h, uint16_t i, struct rd *in, struct wr
 static int att_rx_read_by_group(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
 {
     struct gatts *g = h->gatts;
-    uint16_t start = rd_le16(in), end = rd_le16(in), last = db_last(g);
+    uint16_t start = rd_le16(in), end = rd_le16(in);
     struct woad_uuid type;
     uint8_t each = 0;
     if (!uuid_read(in, rd_left(in), &type) || in->bad) {
@@ -220,14 +245,12 @@ static int att_rx_read_by_group(struct woad *h, uint16_t i, struct rd *in, struc
         return WOAD_ATT_INVALID_HANDLE;
     }
     uint16_t kind = uuid_short(&type);
-    if (kind != 0x2800 && kind != 0x2801) {
+    if (kind != UUID_PRIMARY && kind != UUID_SECONDARY) {
         return WOAD_ATT_UNSUPPORTED_GROUP_TYPE;
     }
-    for (uint32_t handle = start; handle <= end && handle <= last; handle++) {
-        const struct woad_attr *a = db_at(g, (uint16_t)handle);
-        if (a->kind != (kind == 0x2800 ? WOAD_ATTR_PRIMARY : WOAD_ATTR_SECONDARY)) {
-            continue;
-        }
+    for (uint16_t handle = db_find(g, start, end, &type); handle;
+         handle = db_find(g, handle + 1u, end, &type)) {
+        const struct woad_attr *a = db_at(g, handle);
         uint8_t mine = a->uuid->size == 2 ? 6 : 20;
         if (!each) {
             each = mine;
@@ -236,8 +259,8 @@ static int att_rx_read_by_group(struct woad *h, uint16_t i, struct rd *in, struc
         if (mine != each || wr_room(out) < each) {
             break;
         }
-        wr_le16(out, (uint16_t)handle);
-        wr_le16(out, db_group_end(g, (uint16_t)handle));
+        wr_le16(out, handle);
+        wr_le16(out, db_group_end(g, handle));
         uuid_write(out, a->uuid);
     }
     return each ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
@@ -249,16 +272,15 @@ static int att_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *in,
     struct gatts_conn *s = &h->gatts->conns[i];
     const struct woad_attr *a = db_at(h->gatts, handle);
     int err = a ? att_may_write(a) : WOAD_ATT_INVALID_HANDLE;
-    if (err) {
+    err = err ? err : gatts_write(h, i, handle, a, 0, in);
+    if (err != ATT_LATER) {
         return err;
-    }
-    if (a->kind == WOAD_ATTR_CCCD) {
-        return db_set_cccd(h, i, handle, in);
     }
     size_t len = rd_left(in);
     if (len > WOAD_ATT_VALUE_MAX) {
         return WOAD_ATT_INVALID_VALUE_LENGTH;
     }
+    s->kept = s->kept == handle ? 0 : s->kept;
     if (need_answer) {
         s->waiting = true;
         s->offset = 0;
@@ -325,18 +347,36 @@ static struct wr att_server_response(struct woad *h, uint16_t i)
     return out;
 }
 
-/* One request at a time: a second one before the answer is the client's error (3.3.2) and is
- * dropped. */
+/* A client should wait for an answer before it asks again (3.3.2).  One that does not is answered in
+ * order, as far as there is room; what there is no room for is dropped. */
+static bool att_pipelined(struct woad *h, uint16_t i, uint8_t op, const struct rd *in)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    size_t len = rd_left(in);
+    struct wr out = wr_of(s->pipeline + s->pipeline_len,
+                          (size_t)(h->cfg.pipeline_queue - s->pipeline_len));
+    if (!s->op || (op & ATT_OP_COMMAND && !s->pipeline_len)) {
+        return false;
+    }
+    if (RESERVE(wr_room(&out) >= 3 + len)) {
+        wr_le16(&out, (uint16_t)(1 + len));
+        wr_u8(&out, op);
+        wr_bytes(&out, in->p, len);
+        s->pipeline_len = (uint16_t)(s->pipeline_len + wr_len(&out));
+    }
+    return true;
+}
+
 static void att_server_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
 {
     struct gatts_conn *s = &h->gatts->conns[i];
+    if (att_pipelined(h, i, op, in)) {
+        return;
+    }
     if (op & ATT_OP_COMMAND) {
         if (op == ATT_WRITE_CMD) {
             att_rx_write_command(h, i, in);
         }
-        return;
-    }
-    if (s->op) {
         return;
     }
     s->op = op;
@@ -351,28 +391,43 @@ static void att_server_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
     }
 }
 
+/* The answer has left: what came meanwhile has its turn, where it lies. */
+static void att_next_pipelined(struct woad *h, uint16_t i)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    while (s->pipeline_len && !s->op) {
+        struct rd in = rd_of(s->pipeline, s->pipeline_len);
+        uint16_t len = rd_le16(&in);
+        in.end = in.p + len;
+        uint8_t op = rd_u8(&in);
+        uint16_t whole = s->pipeline_len;
+        s->pipeline_len = 0;             /* it is not behind itself */
+        att_server_rx(h, i, op, &in);
+        s->pipeline_len = (uint16_t)(whole - 2 - len);
+        memmove(s->pipeline, s->pipeline + 2 + len, s->pipeline_len);
+    }
+}
+
 static bool att_server_tx(struct woad *h, uint16_t i, struct wr *out)
 {
     struct gatts_conn *s = &h->gatts->conns[i];
     if (!s->rsp_len) {
-        return false;
+        return gatts_tx_changed(h, i, out);
     }
     wr_bytes(out, s->rsp, s->rsp_len);
     s->rsp_len = 0;
     s->op = 0;
+    att_next_pipelined(h, i);
     return true;
 }
 
 const struct att_role att_server_role = { att_server_rx, att_server_tx };
 
 /* The application's answer, shaped for the request it is for. */
-void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value, size_t len)
+static void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value, size_t len)
 {
     struct gatts_conn *s = &h->gatts->conns[i];
     struct wr out = att_server_response(h, i);
-    if (!err && s->offset > len && s->op == ATT_READ_BLOB_REQ) {
-        err = WOAD_ATT_INVALID_OFFSET;
-    }
     if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
         size_t most = wr_room(&out) - 3 < 253 ? wr_room(&out) - 3 : 253;
         len = len < most ? len : most;
@@ -386,7 +441,10 @@ void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value
             return;
         }
     } else if (!err && (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ)) {
-        wr_cut(&out, len ? value + s->offset : NULL, len - s->offset);
+        err = att_part(value, len, s->offset, &out);
+        if (!err) {
+            att_keep(h, i, value, len);
+        }
     }
     att_server_done(s, err, &out);
 }
@@ -417,26 +475,4 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
     }
     att_server_answer(h, i, err, data, len);
     return 0;
-}
-
-static int gatt_send(struct woad *h, uint16_t conn, uint8_t op, uint16_t handle, const void *data,
-                     size_t len)
-{
-    uint16_t i;
-    struct conn *c = conn_of(h, conn, &i);
-    if (!c || c->state != CONN_OPEN) {
-        return WOAD_ENOTCONN;
-    }
-    return handle ? att_queue(h, i, op, handle, data, len) : WOAD_EINVAL;
-}
-
-int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
-{
-    return gatt_send(h, conn, ATT_NOTIFY, handle, data, len);
-}
-
-int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
-                       size_t len)
-{
-    return gatt_send(h, conn, ATT_INDICATE, handle, data, len);
 }

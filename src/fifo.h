@@ -4,6 +4,11 @@
 
 #include "buf.h"
 
+/* Room that may not be there.  The tests make each of these fail in turn. */
+#ifndef RESERVE
+#define RESERVE(has_room) (has_room)
+#endif
+
 struct fifo { uint8_t *mem; uint16_t size, head, used; };
 
 static inline uint8_t fifo_octet(const struct fifo *f, uint32_t at)
@@ -24,16 +29,21 @@ static inline void fifo_append(struct fifo *f, const void *src, size_t n)
 
 static inline bool fifo_has_room(const struct fifo *f, size_t n)
 {
-    return n + 2 <= (size_t)(f->size - f->used);
+    return RESERVE(n + 2 <= (size_t)(f->size - f->used));
+}
+
+/* A record of `n` octets, which the caller appends.  It has asked for room. */
+static inline void fifo_open(struct fifo *f, size_t n)
+{
+    uint8_t len[2] = { (uint8_t)n, (uint8_t)(n >> 8) };
+    fifo_append(f, len, 2);
 }
 
 /* The caller has asked for room. */
 static inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const void *body,
                             size_t body_len)
 {
-    size_t n = head_len + body_len;
-    uint8_t len[2] = { (uint8_t)n, (uint8_t)(n >> 8) };
-    fifo_append(f, len, 2);
+    fifo_open(f, head_len + body_len);
     fifo_append(f, head, head_len);
     fifo_append(f, body, body_len);
 }
@@ -55,6 +65,15 @@ static inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, stru
     size_t first = n < f->size - at ? n : f->size - at;
     wr_bytes(out, f->mem + at, first);
     wr_bytes(out, f->mem, n - first);
+}
+
+/* Takes the n octets at `at` behind the head, a record with its length, out of the ring. */
+static inline void fifo_remove(struct fifo *f, uint32_t at, uint32_t n)
+{
+    for (uint32_t m = at; m + n < f->used; m++) {
+        f->mem[(f->head + m) % f->size] = fifo_octet(f, m + n);
+    }
+    f->used = (uint16_t)(f->used - n);
 }
 
 static inline void fifo_drop(struct fifo *f)

@@ -94,6 +94,8 @@ static const struct gattc_kind *gattc_kind(const struct proc *p)
     switch (p->op) {
     case WOAD_GATTC_MTU:
         return &kind_mtu;
+    case WOAD_GATTC_SECONDARY_SERVICES:
+        return &gattc_services_all;
     case WOAD_GATTC_SERVICES:
         return p->filtered ? &gattc_services_uuid : &gattc_services_all;
     case WOAD_GATTC_CHARACTERISTICS:
@@ -103,11 +105,13 @@ static const struct gattc_kind *gattc_kind(const struct proc *p)
     case WOAD_GATTC_READ:
         return p->offset ? &gattc_read_blob : &gattc_read;
     case WOAD_GATTC_INCLUDED:
-        return &gattc_included;
+        return p->offset ? &gattc_included_uuid : &gattc_included;
     case WOAD_GATTC_READ_BY_UUID:
         return &gattc_read_by_uuid;
     case WOAD_GATTC_READ_MULTIPLE:
         return &gattc_read_multiple;
+    case WOAD_GATTC_READ_MULTIPLE_FIXED:
+        return &gattc_read_multiple_fixed;
     case WOAD_GATTC_WRITE:
         return &kind_write;
     default:
@@ -128,6 +132,12 @@ static void gattc_end(struct woad *h, uint16_t i, int status)
     if (gattc_has_data(&p)) {
         fifo_drop(&g->data);
     }
+    if (g->cancelled) {
+        g->cancelled--;
+        status = p.op == WOAD_GATTC_MTU && g->sent ? status : WOAD_ECANCELED;
+        h->conns[i].att.mtu_exchanged = h->conns[i].att.mtu_exchanged &&
+                                        (p.op != WOAD_GATTC_MTU || g->sent);
+    }
     g->sent = 0;
     g->due = 0;
     g->abort = 0;
@@ -142,6 +152,26 @@ static void gattc_end(struct woad *h, uint16_t i, int status)
     }
 }
 
+/* Ends what is cancelled, as far as no answer is awaited and nothing prepared is to be taken back. */
+static void gattc_drain(struct woad *h, uint16_t i)
+{
+    struct gattc_conn *g = &h->gattc->conns[i];
+    if (g->draining) {
+        return;
+    }
+    g->draining = true;
+    while (g->cancelled && !g->sent) {
+        struct proc *p = gattc_now(g);
+        if (p->op >= WOAD_GATTC_WRITE_LONG && p->offset) {
+            g->abort = WOAD_ECANCELED;
+            p->filtered = true;
+            break;
+        }
+        gattc_end(h, i, WOAD_ECANCELED);
+    }
+    g->draining = false;
+}
+
 /* ATT_ERROR_RSP: request u8, handle u16, error u8.  For some procedures it is the normal end. */
 static void gattc_rx_error(struct woad *h, uint16_t i, struct rd *in)
 {
@@ -151,6 +181,15 @@ static void gattc_rx_error(struct woad *h, uint16_t i, struct rd *in)
     int status = rd_u8(in);
     struct proc *p = gattc_now(g);
     if (!rd_done(in) || !g->sent || request != g->sent) {
+        return;
+    }
+    if (p->op == WOAD_GATTC_INCLUDED && p->offset && !g->cancelled) {
+        int more = included_unknown(h, i, p);
+        g->sent = 0;
+        g->due = 0;
+        if (more) {
+            gattc_end(h, i, 0);
+        }
         return;
     }
     bool discovery = (p->op >= WOAD_GATTC_SERVICES && p->op <= WOAD_GATTC_INCLUDED) ||
@@ -204,36 +243,39 @@ static void gattc_rx_values(struct woad *h, uint16_t i, struct rd *in)
     }
 }
 
-static void gattc_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
+static void gattc_rx_answer(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
 {
     struct gattc_conn *g = &h->gattc->conns[i];
-    if (op == ATT_NOTIFY || op == ATT_INDICATE) {
-        gattc_rx_value(h, i, op, in);
-        return;
-    }
-    if (op == ATT_MULTIPLE_NOTIFY) {
-        gattc_rx_values(h, i, in);
-        return;
-    }
-    if (op == ATT_ERROR_RSP) {
-        gattc_rx_error(h, i, in);
-        return;
-    }
     if (!g->sent || op != g->sent + 1) {
         return;                          /* an answer to nothing */
     }
     struct proc *p = gattc_now(g);
     uint8_t sent = g->sent;
-    int status = gattc_kind(p)->rx(h, i, p, in);
+    bool results = !g->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
+    int status = results ? gattc_kind(p)->rx(h, i, p, in) : GATTC_DONE;
     if (status) {
         /* Unless the application has ended the connection, and with it the procedure. */
         if (g->used && g->sent == sent) {
             gattc_end(h, i, status == GATTC_DONE ? 0 : status);
         }
-        return;
+    } else {
+        g->sent = 0;
+        g->due = 0;
     }
-    g->sent = 0;
-    g->due = 0;
+}
+
+static void gattc_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
+{
+    if (op == ATT_NOTIFY || op == ATT_INDICATE) {
+        gattc_rx_value(h, i, op, in);
+    } else if (op == ATT_MULTIPLE_NOTIFY) {
+        gattc_rx_values(h, i, in);
+    } else if (op == ATT_ERROR_RSP) {
+        gattc_rx_error(h, i, in);
+    } else {
+        gattc_rx_answer(h, i, op, in);
+    }
+    gattc_drain(h, i);
 }
 
 static bool gattc_tx(struct woad *h, uint16_t i, struct wr *out)
@@ -341,6 +383,24 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
     return 0;
 }
 
+int woad_gattc_cancel(struct woad *h, uint16_t conn)
+{
+    uint16_t i;
+    if (!h->gattc) {
+        return WOAD_ENOTSUP;
+    }
+    if (!conn_of(h, conn, &i)) {
+        return WOAD_ENOTCONN;
+    }
+    struct gattc_conn *g = &h->gattc->conns[i];
+    if (!g->used) {
+        return WOAD_ENOENT;
+    }
+    g->cancelled = g->used;
+    gattc_drain(h, i);
+    return 0;
+}
+
 int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
 {
     uint16_t i;
@@ -363,6 +423,12 @@ int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *u
         p.filtered = true;
         p.uuid = *uuid;
     }
+    return gattc_add(h, conn, &p, NULL, 0);
+}
+
+int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
+{
+    struct proc p = { .op = WOAD_GATTC_SECONDARY_SERVICES, .start = 1, .end = 0xffff };
     return gattc_add(h, conn, &p, NULL, 0);
 }
 

@@ -22,11 +22,15 @@ struct gattc_conn {
     uint8_t sent;                        /* the request that is out, 0: none */
     bool confirm;                        /* an indication has come */
     bool full;                           /* a caller got WOAD_EAGAIN */
-    int abort;                           /* a reliable write that went wrong: its status */
+    uint8_t cancelled;                   /* so many from the first on */
+    bool draining;
+    int abort;                           /* a prepared write to be taken back: its status */
     uint32_t due;
     struct found found;
 };
 
+/* While included services are looked for, `found` is one whose UUID is asked for: declaration, and
+ * start as `value`. */
 struct gattc { struct gattc_conn *conns; };
 
 HOLD_SIZE(gattc, WOAD_SIZE_CLIENT);
@@ -44,8 +48,9 @@ struct gattc_kind {
 
 /* gatt_discover.c, gatt_read.c */
 extern const struct gattc_kind gattc_services_all, gattc_services_uuid, gattc_included,
-    gattc_characteristics, gattc_descriptors, gattc_read, gattc_read_blob, gattc_read_by_uuid,
-    gattc_read_multiple;
+    gattc_included_uuid, gattc_characteristics, gattc_descriptors, gattc_read, gattc_read_blob,
+    gattc_read_by_uuid, gattc_read_multiple, gattc_read_multiple_fixed;
+int included_unknown(struct woad *h, uint16_t i, struct proc *p);
 /* gatt_client.c */
 int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
               size_t data_len);

@@ -1,82 +1,39 @@
-/* The attribute database: arrays of constant attributes, one behind the other.
- * Handles run without a gap from 1, so each is found by an index. */
+/* The attribute database: arrays of constant attributes, sorted by handle, gaps between them.
+ * A handle is found by its array and its place in it; a type by the index, where there is one. */
 #include "gatt_server.h"
 
-enum { HANDLE_NAME = 3 };
-enum { UUID_PRIMARY = 0x2800, UUID_SECONDARY = 0x2801, UUID_INCLUDE = 0x2802,
-       UUID_CHARACTERISTIC = 0x2803,
-       UUID_CCCD = 0x2902 };
-
-static const struct woad_uuid uuid_gap = WOAD_UUID16(0x1800), uuid_gatt = WOAD_UUID16(0x1801),
-                              uuid_name = WOAD_UUID16(0x2a00),
-                              uuid_appearance = WOAD_UUID16(0x2a01),
-                              uuid_changed = WOAD_UUID16(0x2a05);
-static const uint8_t appearance[2] = { 0, 0 };
-
-/* Generic Access and Generic Attribute: Vol 3, Part C, 12; Part G, 7. */
-static const struct woad_attr builtin[] = {
-    WOAD_PRIMARY(&uuid_gap),
-    WOAD_CHARACTERISTIC(&uuid_name, WOAD_PROP_READ, WOAD_PERM_READ),
-    WOAD_CHARACTERISTIC_CONST(&uuid_appearance, appearance, sizeof appearance),
-    WOAD_PRIMARY(&uuid_gatt),
-    WOAD_CHARACTERISTIC(&uuid_changed, WOAD_PROP_INDICATE, 0),
-    WOAD_CCCD,
-};
-enum { BUILTIN = sizeof builtin / sizeof *builtin };
-
-static void gatts_carve(struct woad *h, struct arena *a)
+/* The array that `handle` is in, or the first behind it. */
+static size_t db_table(const struct gatts *g, uint32_t handle)
 {
-    struct gatts *g = arena_take(a, 1, sizeof *g);
-    struct attr_table *tables = arena_take(a, 1u + h->cfg.attr_tables, sizeof *tables);
-    struct gatts_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        uint8_t *rsp = arena_take(a, 1, h->cfg.mtu);
-        struct cccd *cccds = arena_take(a, h->cfg.subscriptions, sizeof *cccds);
-        uint8_t *prepared = arena_take(a, 1, h->cfg.prepare_queue);
-        if (conns) {
-            conns[i] = (struct gatts_conn){ .rsp = rsp, .cccds = cccds, .prepared = prepared };
+    size_t low = 0, high = g->n_tables;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        const struct attr_table *t = &g->tables[mid];
+        if (handle < (uint32_t)t->first + t->n) {
+            high = mid;
+        } else {
+            low = mid + 1;
         }
     }
-    if (g) {
-        g->tables = tables;
-        g->conns = conns;
-        h->gatts = g;
-    }
-    h->att_server = &att_server_role;
+    return low;
 }
-
-static void gatts_reset(struct woad *h)
-{
-    h->gatts->tables[0] = (struct attr_table){ builtin, BUILTIN, 1 };
-    h->gatts->n_tables = 1;
-}
-
-static void gatts_open(struct woad *h, uint16_t i)
-{
-    struct gatts_conn *s = &h->gatts->conns[i];
-    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
-        s->cccds[n].handle = 0;
-    }
-    *s = (struct gatts_conn){ .rsp = s->rsp, .cccds = s->cccds, .prepared = s->prepared };
-}
-
-const struct woad_feature woad_gatt_server = {
-    .carve = gatts_carve,
-    .reset = gatts_reset,
-    .conn_open = gatts_open,
-};
 
 const struct woad_attr *db_at(const struct gatts *g, uint16_t handle)
 {
-    for (const struct attr_table *t = g->tables; t < g->tables + g->n_tables; t++) {
-        if ((uint16_t)(handle - t->first) < t->n) {
-            return &t->attrs[handle - t->first];
-        }
-    }
-    return NULL;
+    size_t at = db_table(g, handle);
+    const struct attr_table *t = &g->tables[at];
+    return at < g->n_tables && handle >= t->first ? &t->attrs[handle - t->first] : NULL;
 }
 
-uint16_t db_last(const struct gatts *g)
+/* The first handle in use from `handle` on, 0 when there is none. */
+uint16_t db_next(const struct gatts *g, uint32_t handle)
+{
+    size_t at = db_table(g, handle);
+    uint32_t first = at < g->n_tables ? g->tables[at].first : 0;
+    return (uint16_t)(first && handle > first ? handle : first);
+}
+
+static uint16_t db_last(const struct gatts *g)
 {
     const struct attr_table *t = &g->tables[g->n_tables - 1];
     return (uint16_t)(t->first + t->n - 1);
@@ -100,21 +57,99 @@ void db_type(const struct woad_attr *a, struct woad_uuid *type)
                                                                           : of_kind[a->kind];
 }
 
-bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type)
+static bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type)
 {
     struct woad_uuid mine;
     db_type(a, &mine);
     return woad_uuid_equal(&mine, type);
 }
 
-/* The last handle of the service declared at `handle`. */
+/* --- the index of types ----------------------------------------------------------------------- */
+
+/* The 16-bit form where there is one; equal UUIDs have equal keys. */
+static uint16_t type_key(const struct woad_uuid *uuid)
+{
+    uint16_t key = uuid_short(uuid);
+    for (size_t n = 0; !uuid_short(uuid) && n < uuid->size; n++) {
+        key = (uint16_t)(key * 31u + uuid->le[n]);
+    }
+    return key;
+}
+
+static uint16_t key_at(const struct gatts *g, uint16_t handle)
+{
+    struct woad_uuid type;
+    db_type(db_at(g, handle), &type);
+    return type_key(&type);
+}
+
+/* The place of the first entry that is not before (key, handle). */
+static uint16_t index_place(const struct gatts *g, uint16_t key, uint32_t handle)
+{
+    uint16_t low = 0, high = g->indexed;
+    while (low < high) {
+        uint16_t mid = (uint16_t)((low + high) / 2), mid_key = key_at(g, g->by_type[mid]);
+        if (mid_key < key || (mid_key == key && g->by_type[mid] < handle)) {
+            low = (uint16_t)(mid + 1);
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+/* Every attribute is in the index, or none is. */
+void db_index(struct woad *h)
+{
+    struct gatts *g = h->gatts;
+    uint32_t all = 0;
+    g->indexed = 0;
+    for (size_t t = 0; t < g->n_tables; t++) {
+        all += g->tables[t].n;
+    }
+    if (all > h->cfg.attr_index) {
+        return;
+    }
+    for (uint16_t handle = db_next(g, 1); handle; handle = db_next(g, handle + 1u)) {
+        uint16_t at = index_place(g, key_at(g, handle), handle);
+        memmove(g->by_type + at + 1, g->by_type + at, (g->indexed - at) * sizeof *g->by_type);
+        g->by_type[at] = handle;
+        g->indexed++;
+    }
+}
+
+/* The first attribute of `type` in start..end, 0 when there is none. */
+uint16_t db_find(const struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type)
+{
+    uint16_t key = type_key(type);
+    for (uint16_t at = index_place(g, key, start); at < g->indexed; at++) {
+        uint16_t handle = g->by_type[at];
+        if (handle > end || key_at(g, handle) != key) {
+            return 0;
+        }
+        if (db_type_is(db_at(g, handle), type)) {
+            return handle;
+        }
+    }
+    uint16_t handle = g->indexed ? 0 : db_next(g, start);
+    while (handle && handle <= end && !db_type_is(db_at(g, handle), type)) {
+        handle = db_next(g, handle + 1u);
+    }
+    return handle <= end ? handle : 0;
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+/* The last handle of the service declared at `handle`: arrays begin with a service, so none is in
+ * two of them. */
 uint16_t db_group_end(const struct gatts *g, uint16_t handle)
 {
-    uint16_t last = db_last(g);
-    while (handle < last && !db_is_service(db_at(g, (uint16_t)(handle + 1)))) {
-        handle++;
+    const struct attr_table *t = &g->tables[db_table(g, handle)];
+    uint16_t n = (uint16_t)(handle - t->first + 1);
+    while (n < t->n && !db_is_service(&t->attrs[n])) {
+        n++;
     }
-    return handle;
+    return (uint16_t)(t->first + n - 1);
 }
 
 /* The declaration that `handle`, a value or a descriptor, belongs to; 0: none. */
@@ -132,99 +167,13 @@ uint16_t db_characteristic_of(const struct gatts *g, uint16_t handle)
     return 0;
 }
 
-uint16_t db_cccd(const struct woad *h, uint16_t i, uint16_t handle)
-{
-    const struct gatts_conn *s = &h->gatts->conns[i];
-    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
-        if (s->cccds[n].handle == handle) {
-            return s->cccds[n].value;
-        }
-    }
-    return 0;
-}
-
-static struct cccd *db_find_cccd(const struct woad *h, uint16_t i, uint16_t handle)
-{
-    struct gatts_conn *s = &h->gatts->conns[i];
-    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
-        if (s->cccds[n].handle == handle) {
-            return &s->cccds[n];
-        }
-    }
-    return NULL;
-}
-
-/* Bit 0 notifications, bit 1 indications; only what the characteristic can do.
- * Vol 3, Part G, 3.3.3.3 */
-int db_set_cccd(struct woad *h, uint16_t i, uint16_t handle, struct rd *value)
-{
-    uint16_t decl = db_characteristic_of(h->gatts, handle);
-    uint8_t props = decl ? db_at(h->gatts, decl)->props : 0;
-    unsigned allowed = (props & WOAD_PROP_NOTIFY ? 1u : 0) | (props & WOAD_PROP_INDICATE ? 2u : 0);
-    uint16_t v = rd_le16(value);
-    if (!rd_done(value)) {
-        return WOAD_ATT_INVALID_VALUE_LENGTH;
-    }
-    if (v & ~allowed) {
-        return WOAD_ATT_REQUEST_NOT_SUPPORTED;
-    }
-    uint16_t before = db_cccd(h, i, handle);
-    struct cccd *slot = db_find_cccd(h, i, handle);
-    if (!slot && v) {
-        slot = db_find_cccd(h, i, 0);
-    }
-    if (!slot && v) {
-        return WOAD_ATT_INSUFFICIENT_RESOURCES;
-    }
-    if (slot) {
-        *slot = (struct cccd){ v ? handle : 0, v };
-    }
-    if (v != before) {
-        struct woad_event ev = { .type = WOAD_EV_SUBSCRIBE, .conn = conn_number(h, i),
-                                 .u.subscribe = { (uint16_t)(decl + 1), v } };
-        emit(h, &ev);
-    }
-    return 0;
-}
-
-/* Include declaration: start u16, end u16, and the UUID if it has 16 bits.  Vol 3, Part G, 3.2 */
-static void db_include(const struct woad_include *include, struct wr *out)
-{
-    wr_le16(out, include->start);
-    wr_le16(out, include->end);
-    if (include->uuid && include->uuid->size == 2) {
-        uuid_write(out, include->uuid);
-    }
-}
-
-int db_value(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
-             struct wr *out)
-{
-    if (db_is_service(a)) {
-        uuid_write(out, a->uuid);
-    } else if (a->kind == WOAD_ATTR_INCLUDE) {
-        db_include(a->value, out);
-    } else if (a->kind == WOAD_ATTR_CHARACTERISTIC) {
-        wr_u8(out, a->props);
-        wr_le16(out, (uint16_t)(handle + 1));
-        uuid_write(out, a->uuid);
-    } else if (a->kind == WOAD_ATTR_CCCD) {
-        wr_le16(out, db_cccd(h, i, handle));
-    } else if (a->value) {
-        wr_bytes(out, a->value, a->len);
-    } else if (handle == HANDLE_NAME) {
-        wr_bytes(out, h->gatts->name, h->gatts->name_len);
-    } else {
-        return ATT_LATER;
-    }
-    return 0;
-}
+/* --- what it is made of ----------------------------------------------------------------------- */
 
 /* Begins with a service; a declaration has its value behind it; a CCCD has a characteristic. */
 static bool db_valid(const struct woad_attr *attrs, uint16_t n)
 {
     bool characteristic = false;
-    for (uint16_t k = 0; k < n; k++) {
+    for (uint16_t k = 0; attrs && k < n; k++) {
         const struct woad_attr *a = &attrs[k];
         bool value_next = k + 1 < n && attrs[k + 1].kind == WOAD_ATTR_VALUE;
         bool value_due = k && attrs[k - 1].kind == WOAD_ATTR_CHARACTERISTIC;
@@ -241,29 +190,85 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
         characteristic = db_is_service(a) ? false
                                           : characteristic || a->kind == WOAD_ATTR_CHARACTERISTIC;
     }
-    return n && db_is_service(&attrs[0]);
+    return attrs && n && db_is_service(&attrs[0]);
 }
 
-int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first)
+/* Where n handles are free: behind the last, else the first gap.  0: nowhere. */
+static uint16_t db_place(const struct gatts *g, uint16_t n)
+{
+    if (n <= 0xffff - db_last(g)) {
+        return (uint16_t)(db_last(g) + 1);
+    }
+    for (size_t t = 0; t + 1 < g->n_tables; t++) {
+        uint32_t free = (uint32_t)g->tables[t].first + g->tables[t].n;
+        if (g->tables[t + 1].first - free >= n) {
+            return (uint16_t)free;
+        }
+    }
+    return 0;
+}
+
+static bool db_is_free(const struct gatts *g, uint16_t first, uint16_t n)
+{
+    uint16_t next = db_next(g, first);
+    return first && n <= 0x10000u - first && (!next || next >= (uint32_t)first + n);
+}
+
+int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t first)
 {
     struct gatts *g = h->gatts;
     if (!g) {
         return WOAD_ENOTSUP;
     }
-    if (!attrs || !db_valid(attrs, n) || n > 0xffff - db_last(g)) {
+    if (h->state == HOST_OFF) {
+        return WOAD_ENODEV;
+    }
+    if (!db_valid(attrs, n) || !db_is_free(g, first, n)) {
         return WOAD_EINVAL;
     }
-    if (conn_any(h)) {
-        return WOAD_EBUSY;
-    }
-    if (g->n_tables > h->cfg.attr_tables) {
+    if (!RESERVE(g->n_tables <= h->cfg.attr_tables)) {
         return WOAD_ENOMEM;
     }
-    uint16_t at = (uint16_t)(db_last(g) + 1);
-    g->tables[g->n_tables++] = (struct attr_table){ attrs, n, at };
-    if (first) {
+    size_t at = db_table(g, first);
+    memmove(&g->tables[at + 1], &g->tables[at], (g->n_tables - at) * sizeof *g->tables);
+    g->tables[at] = (struct attr_table){ attrs, n, first };
+    g->n_tables++;
+    db_index(h);
+    gatts_changed(h, first, (uint16_t)(first + n - 1));
+    return 0;
+}
+
+int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first)
+{
+    uint16_t at = h->gatts && h->state != HOST_OFF ? db_place(h->gatts, n) : 0;
+    int err = woad_gatt_add_at(h, attrs, n, at);
+    if (!err && first) {
         *first = at;
     }
+    return err;
+}
+
+static void db_drop(struct woad *h, size_t at)
+{
+    struct gatts *g = h->gatts;
+    uint16_t first = g->tables[at].first, last = (uint16_t)(first + g->tables[at].n - 1);
+    g->n_tables--;
+    memmove(&g->tables[at], &g->tables[at + 1], (g->n_tables - at) * sizeof *g->tables);
+    db_index(h);
+    gatts_changed(h, first, last);
+}
+
+int woad_gatt_remove(struct woad *h, uint16_t first)
+{
+    struct gatts *g = h->gatts;
+    if (!g) {
+        return WOAD_ENOTSUP;
+    }
+    size_t at = db_table(g, first);
+    if (!at || at >= g->n_tables || g->tables[at].first != first) {
+        return WOAD_ENOENT;
+    }
+    db_drop(h, at);
     return 0;
 }
 
@@ -272,51 +277,8 @@ int woad_gatt_clear(struct woad *h)
     if (!h->gatts) {
         return WOAD_ENOTSUP;
     }
-    if (conn_any(h)) {
-        return WOAD_EBUSY;
-    }
-    h->gatts->n_tables = 1;
-    return 0;
-}
-
-int woad_gatt_set_name(struct woad *h, const uint8_t *name, size_t len)
-{
-    if (!h->gatts) {
-        return WOAD_ENOTSUP;
-    }
-    if (len > sizeof h->gatts->name) {
-        return WOAD_EINVAL;
-    }
-    if (len) {
-        memcpy(h->gatts->name, name, len);
-    }
-    h->gatts->name_len = (uint8_t)len;
-    return 0;
-}
-
-size_t woad_gatt_name(const struct woad *h, const uint8_t **name)
-{
-    *name = h->gatts ? h->gatts->name : NULL;
-    return h->gatts ? h->gatts->name_len : 0;
-}
-
-uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle)
-{
-    uint16_t i;
-    if (!h->gatts || !conn_of(h, conn, &i)) {
-        return 0;
-    }
-    for (uint16_t handle = value_handle; handle <= db_last(h->gatts); handle++) {
-        const struct woad_attr *a = db_at(h->gatts, handle);
-        if (!a || (handle > value_handle && a->kind <= WOAD_ATTR_VALUE)) {
-            break;
-        }
-        if (a->kind == WOAD_ATTR_CCCD) {
-            return db_cccd(h, i, handle);
-        }
-        if (handle == 0xffff) {
-            break;
-        }
+    while (h->gatts->n_tables > 1) {
+        db_drop(h, (size_t)h->gatts->n_tables - 1);
     }
     return 0;
 }

@@ -33,7 +33,7 @@ static void emit_service(struct woad *h, uint16_t i, uint16_t start, uint16_t en
 static void services_all_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
 {
     discover_range(h, i, p, out);
-    wr_le16(out, 0x2800);
+    wr_le16(out, p->op == WOAD_GATTC_SERVICES ? 0x2800 : 0x2801);
 }
 
 /* ATT_READ_BY_GROUP_TYPE_RSP: length of each u8, { start u16, end u16, UUID } each.
@@ -88,8 +88,17 @@ static void included_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *o
     wr_le16(out, 0x2802);
 }
 
+static void emit_included(struct woad *h, uint16_t i, uint16_t declaration, uint16_t start,
+                          uint16_t end, const struct woad_uuid *uuid)
+{
+    struct woad_event ev = { .type = WOAD_EV_INCLUDED, .conn = conn_number(h, i),
+                             .u.included = { declaration, start, end, *uuid } };
+    emit(h, &ev);
+}
+
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, start u16, end u16, [UUID u16] }
- * each.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
+ * each.  A UUID of 128 bits is not in it: it is read from the service's own declaration, one
+ * service after the other.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
 static int included_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
@@ -98,20 +107,52 @@ static int included_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in
         return WOAD_EBADMSG;
     }
     while (rd_left(in)) {
-        struct woad_event ev = { .type = WOAD_EV_INCLUDED, .conn = conn_number(h, i) };
-        uint16_t declaration = rd_le16(in);
-        ev.u.included.declaration = declaration;
-        ev.u.included.start = rd_le16(in);
-        ev.u.included.end = rd_le16(in);
-        if ((each == 8 && !uuid_read(in, 2, &ev.u.included.uuid)) || declaration < p->start ||
-            declaration <= last || declaration > p->end || !ev.u.included.start ||
-            ev.u.included.end < ev.u.included.start) {
+        struct woad_uuid uuid = { 0 };
+        uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
+        if ((each == 8 && !uuid_read(in, 2, &uuid)) || declaration < p->start ||
+            declaration <= last || declaration > p->end || !start || end < start) {
             return WOAD_EBADMSG;
         }
+        if (each == 6) {
+            h->gattc->conns[i].found = (struct found){ declaration, start, 0, uuid };
+            p->offset = end;
+            return 0;
+        }
         last = declaration;
-        emit(h, &ev);
+        emit_included(h, i, declaration, start, end, &uuid);
     }
     return discover_next(p, last);
+}
+
+static void included_uuid_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+{
+    (void)p;
+    wr_le16(out, h->gattc->conns[i].found.value);
+}
+
+static int included_found(struct woad *h, uint16_t i, struct proc *p, const struct woad_uuid *uuid)
+{
+    struct found f = h->gattc->conns[i].found;
+    uint16_t end = p->offset;
+    h->gattc->conns[i].found.declaration = 0;
+    p->offset = 0;
+    emit_included(h, i, f.declaration, f.value, end, uuid);
+    return discover_next(p, f.declaration);
+}
+
+/* ATT_READ_RSP: the UUID of the included service. */
+static int included_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    struct woad_uuid uuid = { 0 };
+    size_t len = rd_left(in);
+    return uuid_read(in, len, &uuid) ? included_found(h, i, p, &uuid) : WOAD_EBADMSG;
+}
+
+/* The declaration can't be read: told without a UUID. */
+int included_unknown(struct woad *h, uint16_t i, struct proc *p)
+{
+    static const struct woad_uuid none = { 0 };
+    return included_found(h, i, p, &none);
 }
 
 static void characteristics_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
@@ -188,6 +229,8 @@ const struct gattc_kind gattc_services_uuid = { ATT_FIND_BY_VALUE_REQ, ATT_FIND_
                                                 services_uuid_tx, services_uuid_rx };
 const struct gattc_kind gattc_included = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
                                            included_tx, included_rx };
+const struct gattc_kind gattc_included_uuid = { ATT_READ_REQ, ATT_READ_RSP, included_uuid_tx,
+                                                included_uuid_rx };
 const struct gattc_kind gattc_characteristics = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
                                                   characteristics_tx, characteristics_rx };
 const struct gattc_kind gattc_descriptors = { ATT_FIND_INFO_REQ, ATT_FIND_INFO_RSP,

@@ -95,6 +95,15 @@ static int multiple_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in
     return rd_left(in) ? WOAD_EBADMSG : GATTC_DONE;
 }
 
+/* ATT_READ_MULTIPLE_RSP: the values one behind the other, which only who knows their lengths can
+ * tell apart.  Vol 3, Part F, 3.4.4.8 */
+static int multiple_fixed_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+{
+    size_t len = rd_left(in);
+    emit_part(h, i, p->start, 0, rd_bytes(in, len), len);
+    return GATTC_DONE;
+}
+
 const struct gattc_kind gattc_read = { ATT_READ_REQ, ATT_READ_RSP, read_tx, read_rx };
 const struct gattc_kind gattc_read_blob = { ATT_READ_BLOB_REQ, ATT_READ_BLOB_RSP, read_tx,
                                             read_rx };
@@ -103,6 +112,8 @@ const struct gattc_kind gattc_read_by_uuid = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY
 const struct gattc_kind gattc_read_multiple = { ATT_READ_MULTIPLE_VARIABLE_REQ,
                                                 ATT_READ_MULTIPLE_VARIABLE_RSP, multiple_tx,
                                                 multiple_rx };
+const struct gattc_kind gattc_read_multiple_fixed = { ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_RSP,
+                                                      multiple_tx, multiple_fixed_rx };
 
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle)
 {
@@ -121,13 +132,14 @@ int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint1
     return gattc_add(h, conn, &p, NULL, 0);
 }
 
-int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n)
+static int read_multiple(struct woad *h, uint16_t conn, enum woad_gattc_op op,
+                         const uint16_t *handles, size_t n)
 {
     enum { MOST = 32 };
     uint8_t list[2 * MOST];
     uint16_t i;
     const struct conn *c = conn_of(h, conn, &i);
-    struct proc p = { .op = WOAD_GATTC_READ_MULTIPLE };
+    struct proc p = { .op = (uint8_t)op };
     struct wr out = wr_of(list, sizeof list);
     if (!c) {
         return WOAD_ENOTCONN;
@@ -140,4 +152,15 @@ int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *hand
         wr_le16(&out, handles[k]);
     }
     return gattc_add(h, conn, &p, list, wr_len(&out));
+}
+
+int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n)
+{
+    return read_multiple(h, conn, WOAD_GATTC_READ_MULTIPLE, handles, n);
+}
+
+int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
+                                   size_t n)
+{
+    return read_multiple(h, conn, WOAD_GATTC_READ_MULTIPLE_FIXED, handles, n);
 }

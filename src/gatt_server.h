@@ -4,6 +4,12 @@
 
 #include "host.h"
 
+enum { UUID_PRIMARY = 0x2800, UUID_SECONDARY = 0x2801, UUID_INCLUDE = 0x2802,
+       UUID_CHARACTERISTIC = 0x2803, UUID_CCCD = 0x2902 };
+enum { CCCD_NOTIFY = 1, CCCD_INDICATE = 2 };
+enum { FEATURE_MULTIPLE_NOTIFY = 4 };    /* Client Supported Features.  Vol 3, Part G, 7.2 */
+enum { HANDLE_CLIENT_FEATURES = 11 };
+
 struct attr_table { const struct woad_attr *attrs; uint16_t n, first; };
 
 struct cccd { uint16_t handle, value; };
@@ -13,6 +19,7 @@ struct gatts_conn {
     bool waiting;                        /* for woad_gatt_answer() */
     bool stepping;                       /* one of several is being asked for, in a loop */
     uint8_t step_err;                    /* what the application said to it */
+    uint8_t client_features;
     uint16_t handle, offset;             /* of that request */
     uint8_t *rsp;                        /* config.mtu octets */
     uint16_t rsp_len;                    /* an answer waits to be sent */
@@ -20,10 +27,17 @@ struct gatts_conn {
     uint8_t *prepared;                   /* { handle, offset, len u16, data } each, see prepare */
     uint16_t prepared_len, prepared_last, executing;
     uint16_t multiple, multiples, multiple_len;            /* see att_multiple.c */
+    uint16_t kept, kept_len;             /* a value being read in parts: see att_server.c */
+    uint32_t kept_due;
+    uint8_t *pipeline;                   /* { len u16, PDU } each: requests that came too early */
+    uint16_t pipeline_len;
+    uint16_t changed_first, changed_last;                  /* Service Changed is owed */
 };
 
 struct gatts {
-    struct attr_table *tables;
+    struct attr_table *tables;           /* by rising handles; the first is the host's own */
+    uint16_t *by_type;                   /* handles, by type and then by handle */
+    uint16_t indexed;                    /* of them: all attributes, or 0 */
     uint8_t n_tables;
     uint8_t name_len, name[31];
     struct gatts_conn *conns;
@@ -38,30 +52,35 @@ extern const struct att_role att_server_role;
 
 /* gatt_db.c */
 const struct woad_attr *db_at(const struct gatts *g, uint16_t handle);
-uint16_t db_last(const struct gatts *g);
-bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type);
+uint16_t db_next(const struct gatts *g, uint32_t handle);
+uint16_t db_find(const struct gatts *g, uint32_t start, uint16_t end,
+                 const struct woad_uuid *type);
 void db_type(const struct woad_attr *a, struct woad_uuid *type);
 bool db_is_service(const struct woad_attr *a);
 uint16_t db_group_end(const struct gatts *g, uint16_t handle);
 uint16_t db_characteristic_of(const struct gatts *g, uint16_t handle);
-/* The value where the host knows it: 0, or ATT_LATER when the application does. */
-int db_value(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
-             struct wr *out);
-uint16_t db_cccd(const struct woad *h, uint16_t i, uint16_t handle);
-int db_set_cccd(struct woad *h, uint16_t i, uint16_t handle, struct rd *value);
-
+void db_index(struct woad *h);
+/* gatt_builtin.c: a value where the host knows it: 0, or ATT_LATER when the application does. */
+int gatts_value(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+                struct wr *out);
+int gatts_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+                uint16_t offset, struct rd *in);
+void gatts_changed(struct woad *h, uint16_t first, uint16_t last);
+bool gatts_tx_changed(struct woad *h, uint16_t i, struct wr *out);
+/* gatt_cccd.c */
+uint16_t cccd_value(const struct woad *h, uint16_t i, uint16_t handle);
+int cccd_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *value);
+/* att_server.c */
+int att_may_read(const struct woad_attr *a);
+int att_may_write(const struct woad_attr *a);
+int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset);
 /* att_multiple.c */
 int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out);
 int att_multiple_answer(struct woad *h, uint16_t i, const uint8_t *value, size_t len,
                         struct wr *out);
-/* att_server.c */
-int att_may_read(const struct woad_attr *a);
-int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset);
-void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value, size_t len);
 /* att_prepare.c */
 int att_rx_prepare(struct woad *h, uint16_t i, struct rd *in, struct wr *out);
 int att_rx_execute(struct woad *h, uint16_t i, struct rd *in, struct wr *out);
 int att_execute_next(struct woad *h, uint16_t i);
-int att_may_write(const struct woad_attr *a);
 
 #endif

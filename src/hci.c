@@ -82,6 +82,9 @@ static int hci_rx_completed(struct woad *h, struct rd *in)
             count = count < c->in_controller ? count : c->in_controller;
             c->in_controller = (uint16_t)(c->in_controller - count);
             h->hci.acl_free = (uint16_t)(h->hci.acl_free + count);
+            if (!c->in_controller && !c->tx_len) {
+                att_completed(h, i);
+            }
         }
     }
     return 0;

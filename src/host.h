@@ -65,12 +65,14 @@ enum {                                   /* Vol 3, Part F, 3.4.8 */
 enum { ATT_OP_COMMAND = 0x40 };          /* no answer, ever */
 enum { ATT_LATER = -1 };                 /* a handler's result: the application will answer */
 enum { ATT_MTU_DEFAULT = 23 };
+enum { HANDLE_SERVICE_CHANGED = 8 };     /* of the server's own attributes */
 enum { ATT_TIMEOUT_MS = 30000 };         /* Vol 3, Part F, 3.3.3 */
 
 struct att_bearer {
     uint16_t mtu;
     bool mtu_exchanged;                  /* this side has sent an MTU request or response */
     bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
+    bool owed;                           /* WOAD_EV_TX_DONE, when all of the queue is out */
     struct fifo queue;                   /* PDUs: notifications, indications, write commands */
     uint16_t indicated;                  /* handle whose confirmation is awaited, 0: none */
     uint32_t indicate_due;
@@ -157,6 +159,7 @@ struct woad {
     bool random_dirty;                   /* the controller does not know random_addr */
     uint8_t busy;                        /* BUSY_…: what the controller is doing */
     bool clocked;                        /* woad_poll() has told the time */
+    bool client_features;                /* woad_gatt_client_features is named */
     uint16_t mtu;                        /* offered */
     uint16_t turn;                       /* the connection that may send next */
     uint16_t refuse_handle;              /* a connection there was no room for, 0xffff: none */
@@ -222,9 +225,12 @@ void att_rx(struct woad *h, uint16_t i, struct rd *in);
 bool att_tx(struct woad *h, uint16_t i, struct wr *out);
 void att_open(struct woad *h, uint16_t i);
 void att_set_mtu(struct woad *h, uint16_t i, uint16_t peer);
+bool att_queue_open(struct woad *h, uint16_t i, size_t len);
 int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const void *data,
               size_t len);
 void att_room(struct woad *h, uint16_t i);
+void att_indication_sent(struct woad *h, uint16_t i, uint16_t handle);
+void att_completed(struct woad *h, uint16_t i);
 uint32_t att_due(struct woad *h);
 void att_close(struct woad *h, uint16_t i, int status);
 void att_timed_out(struct woad *h, uint16_t i);

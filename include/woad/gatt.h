@@ -64,7 +64,8 @@ enum {                                   /* struct woad_attr.perm */
 };
 
 /* One attribute.  A database is made of arrays of these, in flash where they are constant; an
- * array costs no RAM per attribute, and a handle is found by an index.
+ * array costs no RAM per attribute (2 octets with config.attr_index), and a handle is found without
+ * a search.
  *
  * uuid: of the service, of the characteristic (the same for its declaration and its value) or of
  *   the descriptor; not used for a CCCD.
@@ -94,18 +95,36 @@ struct woad_include { uint16_t start, end; const struct woad_uuid *uuid; };
 #define WOAD_CHARACTERISTIC_CONST(uuid_, value_, len_) \
     { uuid_, NULL, 0, WOAD_ATTR_CHARACTERISTIC, WOAD_PROP_READ, WOAD_PERM_READ }, \
     { uuid_, value_, len_, WOAD_ATTR_VALUE, 0, WOAD_PERM_READ }
-#define WOAD_DESCRIPTOR(uuid_, perm_) { uuid_, NULL, 0, WOAD_ATTR_DESCRIPTOR, 0, perm_ }
 #define WOAD_CCCD { NULL, NULL, 0, WOAD_ATTR_CCCD, 0, WOAD_PERM_READ | WOAD_PERM_WRITE }
+/* One that clients can subscribe to: declaration, value, CCCD. */
+#define WOAD_CHARACTERISTIC_CCCD(uuid_, props_, perm_) \
+    WOAD_CHARACTERISTIC(uuid_, props_, perm_), WOAD_CCCD
+#define WOAD_DESCRIPTOR(uuid_, perm_) { uuid_, NULL, 0, WOAD_ATTR_DESCRIPTOR, 0, perm_ }
+#define WOAD_DESCRIPTOR_CONST(uuid_, value_, len_) \
+    { uuid_, value_, len_, WOAD_ATTR_DESCRIPTOR, 0, WOAD_PERM_READ }
 
-/* Adds an array of attributes behind those already there.  The array must live until
- * woad_gatt_clear() or woad_stop().  *first gets the handle of its first attribute.
- * The Generic Access and Generic Attribute services are there already, handles 1 to 9.
+/* Adds an array of attributes, one service or several, behind those already there (where handles
+ * run out: in the first gap).  The array must live until it is taken away or the instance stops or
+ * fails; then add it again, at WOAD_EV_UP.  *first, if not NULL, gets the handle of its first attribute.  The Generic Access and
+ * Generic Attribute services are there already, handles 1 to 9 (1 to 11 with
+ * woad_gatt_client_features).
+ *
+ * At any time, with connections too: clients that have subscribed to Service Changed are told.
  * WOAD_EINVAL when it does not begin with a service, a characteristic has no value, or handles run
- * out; WOAD_ENOMEM when the table of arrays (config.attr_tables) is full; WOAD_EBUSY while
- * a connection exists. */
+ * out; WOAD_ENOMEM when the table of arrays (config.attr_tables) is full; WOAD_ENODEV before
+ * woad_start(). */
 int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first);
 
-/* Takes away all that was added.  WOAD_EBUSY while a connection exists. */
+/* The same at handles of your choice: first to first + n - 1.  WOAD_EINVAL, too, when one of them
+ * is in use. */
+int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t first);
+
+/* Takes away the array at `first`; its handles answer Invalid Handle from now on, subscriptions to
+ * them end without an event.  A read or a write that waits for woad_gatt_answer() may still be
+ * answered.  To replace services: remove, then add.  WOAD_ENOENT. */
+int woad_gatt_remove(struct woad *h, uint16_t first);
+
+/* Takes away all that was added. */
 int woad_gatt_clear(struct woad *h);
 
 /* The device name, characteristic 0x2A00: up to 31 octets, copied.  May be set at any time. */
@@ -114,17 +133,32 @@ size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
 
 /* Answers the WOAD_EV_GATT_READ or WOAD_EV_GATT_WRITE (a request) of `conn`, from inside the event
  * or later; within 30 s, or the client gives up.  err is 0 or an ATT error code; for a read, data
- * is the whole value, from offset 0: the host cuts it to what was asked for.
+ * is the whole value, from offset 0: the host cuts it to what was asked for.  One longer than an
+ * answer is kept, if it has room in config.prepare_queue, so that the parts the client reads after
+ * this are of the same value; without room each part is asked for.
  * WOAD_ENOTCONN; WOAD_EALREADY when nothing waits for an answer. */
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
 
 /* Sends a notification, whether or not the client asked for any.  At most ATT_MTU - 3 octets are
  * sent, the rest is cut off.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EAGAIN when the connection's queue
- * is full: WOAD_EV_TX_READY follows when there is room again. */
+ * is full: WOAD_EV_TX_READY follows when there is room again.  WOAD_EV_TX_DONE follows when all
+ * that was queued on the connection has been sent. */
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                      size_t len);
 
-/* The same as an indication; one at a time is on the way, more wait in the queue.
+/* The same for a value of which only the latest matters: one that still waits in the queue for the
+ * same handle is forgotten. */
+int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                            size_t len);
+
+/* Two values or more in one packet, none of them cut.  WOAD_EINVAL when they are longer than an
+ * ATT_MTU; WOAD_ENOTSUP for a client that has not said it understands this, in the characteristic
+ * that the feature woad_gatt_client_features adds. */
+struct woad_gatt_value { uint16_t handle, len; const void *data; };
+int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_gatt_value *values,
+                              size_t n);
+
+/* A notification that the client confirms; one at a time is on the way, more wait in the queue.
  * WOAD_EV_INDICATED follows for each. */
 int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                        size_t len);
@@ -148,16 +182,24 @@ uint16_t woad_mtu(const struct woad *h);
 enum woad_gattc_op {                     /* which procedure an event belongs to */
     WOAD_GATTC_MTU,
     WOAD_GATTC_SERVICES,
+    WOAD_GATTC_SECONDARY_SERVICES,
     WOAD_GATTC_CHARACTERISTICS,
     WOAD_GATTC_DESCRIPTORS,
     WOAD_GATTC_INCLUDED,
     WOAD_GATTC_READ,
     WOAD_GATTC_READ_BY_UUID,
     WOAD_GATTC_READ_MULTIPLE,
+    WOAD_GATTC_READ_MULTIPLE_FIXED,
     WOAD_GATTC_WRITE,
     WOAD_GATTC_WRITE_LONG,
     WOAD_GATTC_WRITE_RELIABLE
 };
+
+/* Ends all that is queued, each with its WOAD_EV_GATTC_DONE, status WOAD_ECANCELED.  A request that is
+ * out can't be called back: its procedure ends when the answer comes, without further events, and
+ * what it wrote may have been written; writes that were only prepared are taken back.
+ * WOAD_ENOTCONN; WOAD_ENOENT when nothing is queued. */
+int woad_gattc_cancel(struct woad *h, uint16_t conn);
 
 /* Offers woad_mtu(); WOAD_EV_MTU follows on success.  WOAD_EALREADY when this side has taken part
  * in an exchange on this connection. */
@@ -166,6 +208,9 @@ int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn);
 /* Primary services, all or those of one UUID: WOAD_EV_SERVICE for each. */
 int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid);
 
+/* Secondary services, which are only there to be included by others: WOAD_EV_SERVICE for each. */
+int woad_gattc_secondary_services(struct woad *h, uint16_t conn);
+
 /* Characteristics declared in start..end, all or of one UUID: WOAD_EV_CHARACTERISTIC for each. */
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                                const struct woad_uuid *uuid);
@@ -173,8 +218,8 @@ int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, ui
 /* Every attribute in start..end with its type: WOAD_EV_DESCRIPTOR for each. */
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
 
-/* Services that the one at start..end includes: WOAD_EV_INCLUDED for each, with its UUID where that
- * is 16 bits long (size 0 else: discover the services to learn it). */
+/* Services that the one at start..end includes: WOAD_EV_INCLUDED for each, its UUID of size 0 where
+ * the server does not let it be read. */
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
 
 /* Values of all characteristics of a UUID in start..end: WOAD_EV_READ for each, cut at the MTU. */
@@ -184,6 +229,11 @@ int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint1
 /* 2 to 32 values at once, each with its length: WOAD_EV_READ for each, the last cut at the MTU.
  * The server must know Read Multiple Variable Length (Core 5.2). */
 int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n);
+
+/* The same with the older request, for values whose lengths are known: one WOAD_EV_READ with all of
+ * them, one behind the other, cut at the MTU; its handle is the first. */
+int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
+                                   size_t n);
 
 /* The whole value, however long: WOAD_EV_READ for each part. */
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle);

@@ -45,6 +45,8 @@ struct woad_feature;
 /* What is not named in config.features is not linked. */
 extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, woad_gatt_server,
     woad_gatt_client;
+/* Client Supported Features, handles 10 and 11 of the server. */
+extern const struct woad_feature woad_gatt_client_features;
 
 /* Copied by woad_init(); `features` must live as long as the instance. */
 struct woad_config {
@@ -58,39 +60,49 @@ struct woad_config {
     uint16_t mtu;                /* largest ATT_MTU: 23 to 527 */
     uint16_t tx_queue;           /* octets of notifications and commands waiting, per connection */
     uint16_t request_queue;      /* octets of writes waiting for their turn, per connection */
-    uint16_t prepare_queue;      /* octets a client may prepare, per connection */
+    uint16_t prepare_queue;      /* octets a client may prepare, per connection; long values that
+                                  * are being read are kept there too */
+    uint16_t pipeline_queue;     /* octets of requests that came before the answer to the one
+                                  * before them, per connection; 0: such requests are dropped */
+    uint16_t attr_index;         /* attributes found by type without a search, 2 octets each; with
+                                  * more of them in the database all are searched */
 };
 
 /* Octets that woad_init() needs for this config; 0 if the config is not valid. */
 size_t woad_size(const struct woad_config *config);
 
-/* The same at compile time, for a static array: with all five features, an upper bound with fewer.
+/* The same at compile time, for a static array: with all features, an upper bound with fewer.
  *
- *     static union { uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4)]; uint64_t align; } mem;
+ *     static union {
+ *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0)];
+ *         uint64_t align;
+ *     } mem;
  *
  * The arguments are the config's, in this order.  The structs' sizes are those on machines with
  * pointers of 64 and of 32 bits; the sources hold them to it. */
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
-                 procedures) \
+                 procedures, pipeline_queue, attr_index) \
     (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_CENTRAL) + WOAD_UP(WOAD_SIZE_SERVER) + WOAD_UP(WOAD_SIZE_CLIENT) + \
-     WOAD_UP((1 + (attr_tables)) * WOAD_SIZE_TABLE) + WOAD_UP((conns) * WOAD_SIZE_CONN) + \
+     WOAD_UP((1 + (attr_tables)) * WOAD_SIZE_TABLE) + WOAD_UP((attr_index) * 2) + \
+     WOAD_UP((conns) * WOAD_SIZE_CONN) + \
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
      (conns) * (2 * WOAD_UP((mtu) + 4) + WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
                 WOAD_UP((subscriptions) * 4) + WOAD_UP(prepare_queue) + \
+                WOAD_UP(pipeline_queue) + \
                 WOAD_UP((procedures) * WOAD_SIZE_PROCEDURE) + WOAD_UP(request_queue)))
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(256, 196)
-#define WOAD_SIZE_CONN        WOAD_WIDTH(120, 96)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(256, 200)
+#define WOAD_SIZE_CONN        WOAD_WIDTH(120, 100)
 #define WOAD_SIZE_ADV         72
 #define WOAD_SIZE_SCAN        28
 #define WOAD_SIZE_CENTRAL     36
-#define WOAD_SIZE_SERVER      WOAD_WIDTH(56, 44)
+#define WOAD_SIZE_SERVER      WOAD_WIDTH(64, 48)
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
-#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(56, 36)
+#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(88, 60)
 #define WOAD_SIZE_CLIENT      WOAD_WIDTH(8, 4)
-#define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 56)
+#define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 60)
 #define WOAD_SIZE_PROCEDURE   26
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the
@@ -138,6 +150,7 @@ enum woad_event_type {
     WOAD_EV_DISCONNECT,          /* disconnect; conn is not valid any more */
     WOAD_EV_CONN_UPDATE,         /* conn_update */
     WOAD_EV_TX_READY,            /* a queue that was full has room */
+    WOAD_EV_TX_DONE,             /* all notifications and commands queued on it have been sent */
     WOAD_EV_MTU,                 /* mtu */
     WOAD_EV_GATT_READ,           /* gatt_read: answer with woad_gatt_answer() */
     WOAD_EV_GATT_WRITE,          /* gatt_write: the same if need_answer */

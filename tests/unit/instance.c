@@ -71,22 +71,24 @@ static void exactly_its_memory(void **state)
 }
 
 /* The bound at compile time is the size, not more. */
-#define HOLDS(conns_, mtu_, tx, request, prepare, tables, subs, procs) \
+#define HOLDS(conns_, mtu_, tx, request, prepare, tables, subs, procs, pipe, index) \
     do { \
         struct woad_config c = { .features = all, .event = ignore, .conns = conns_, .mtu = mtu_, \
             .tx_queue = tx, .request_queue = request, .prepare_queue = prepare, \
-            .attr_tables = tables, .subscriptions = subs, .procedures = procs }; \
-        static uint8_t mem[WOAD_MEM(conns_, mtu_, tx, request, prepare, tables, subs, procs)]; \
+            .attr_tables = tables, .subscriptions = subs, .procedures = procs, \
+            .pipeline_queue = pipe, .attr_index = index }; \
+        static uint8_t mem[WOAD_MEM(conns_, mtu_, tx, request, prepare, tables, subs, procs, \
+                                    pipe, index)]; \
         assert_int_equal(woad_size(&c), sizeof mem); \
     } while (0)
 
 static void size_at_compile_time(void **state)
 {
     (void)state;
-    HOLDS(1, 23, 25, 25, 0, 0, 0, 1);
-    HOLDS(4, 247, 512, 256, 128, 2, 8, 4);
-    HOLDS(3, 100, 333, 111, 77, 5, 3, 7);
-    HOLDS(60, 527, 1000, 529, 512, 1, 64, 16);
+    HOLDS(1, 23, 25, 25, 0, 0, 0, 1, 0, 0);
+    HOLDS(4, 247, 512, 256, 128, 2, 8, 4, 64, 20);
+    HOLDS(3, 100, 333, 111, 77, 5, 3, 7, 33, 7);
+    HOLDS(60, 527, 1000, 529, 512, 1, 64, 16, 1000, 1001);
 }
 
 /* api_bad_handle_all, and everything before WOAD_EV_UP. */

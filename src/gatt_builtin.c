@@ -1,0 +1,210 @@
+/* The server's own services, Generic Access and Generic Attribute, and the values that the host
+ * keeps: Vol 3, Part C, 12; Part G, 7. */
+#include "gatt_server.h"
+
+enum { HANDLE_NAME = 3 };
+
+static const struct woad_uuid uuid_gap = WOAD_UUID16(0x1800), uuid_gatt = WOAD_UUID16(0x1801),
+                              uuid_name = WOAD_UUID16(0x2a00),
+                              uuid_appearance = WOAD_UUID16(0x2a01),
+                              uuid_changed = WOAD_UUID16(0x2a05),
+                              uuid_client_features = WOAD_UUID16(0x2b29);
+static const uint8_t appearance[2] = { 0, 0 };
+
+/* The first nine are there always, the last two with woad_gatt_client_features. */
+static const struct woad_attr builtin[] = {
+    WOAD_PRIMARY(&uuid_gap),
+    WOAD_CHARACTERISTIC(&uuid_name, WOAD_PROP_READ, WOAD_PERM_READ),
+    WOAD_CHARACTERISTIC_CONST(&uuid_appearance, appearance, sizeof appearance),
+    WOAD_PRIMARY(&uuid_gatt),
+    WOAD_CHARACTERISTIC(&uuid_changed, WOAD_PROP_INDICATE, 0),
+    WOAD_CCCD,
+    WOAD_CHARACTERISTIC(&uuid_client_features, WOAD_PROP_READ | WOAD_PROP_WRITE,
+                        WOAD_PERM_READ | WOAD_PERM_WRITE),
+};
+enum { BUILTIN = 9, BUILTIN_WITH_FEATURES = sizeof builtin / sizeof *builtin };
+
+static void gatts_carve(struct woad *h, struct arena *a)
+{
+    struct gatts *g = arena_take(a, 1, sizeof *g);
+    struct attr_table *tables = arena_take(a, 1u + h->cfg.attr_tables, sizeof *tables);
+    uint16_t *by_type = arena_take(a, h->cfg.attr_index, sizeof *by_type);
+    struct gatts_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        uint8_t *rsp = arena_take(a, 1, h->cfg.mtu);
+        struct cccd *cccds = arena_take(a, h->cfg.subscriptions, sizeof *cccds);
+        uint8_t *prepared = arena_take(a, 1, h->cfg.prepare_queue);
+        uint8_t *pipeline = arena_take(a, 1, h->cfg.pipeline_queue);
+        if (conns) {
+            conns[i] = (struct gatts_conn){ .rsp = rsp, .cccds = cccds, .prepared = prepared,
+                                            .pipeline = pipeline };
+        }
+    }
+    if (g) {
+        g->tables = tables;
+        g->by_type = by_type;
+        g->conns = conns;
+        h->gatts = g;
+    }
+    h->att_server = &att_server_role;
+}
+
+static void gatts_reset(struct woad *h)
+{
+    struct gatts *g = h->gatts;
+    uint16_t n = h->client_features ? BUILTIN_WITH_FEATURES : BUILTIN;
+    g->tables[0] = (struct attr_table){ builtin, n, 1 };
+    g->n_tables = 1;
+    db_index(h);
+}
+
+static void gatts_open(struct woad *h, uint16_t i)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
+        s->cccds[n].handle = 0;
+    }
+    *s = (struct gatts_conn){ .rsp = s->rsp, .cccds = s->cccds, .prepared = s->prepared,
+                              .pipeline = s->pipeline };
+}
+
+const struct woad_feature woad_gatt_server = {
+    .carve = gatts_carve,
+    .reset = gatts_reset,
+    .conn_open = gatts_open,
+};
+
+static void client_features_carve(struct woad *h, struct arena *a)
+{
+    (void)a;
+    h->client_features = true;
+}
+
+const struct woad_feature woad_gatt_client_features = { .carve = client_features_carve };
+
+/* Include declaration: start u16, end u16, and the UUID if it has 16 bits.  Vol 3, Part G, 3.2 */
+static void value_include(const struct woad_include *include, struct wr *out)
+{
+    wr_le16(out, include->start);
+    wr_le16(out, include->end);
+    if (include->uuid && include->uuid->size == 2) {
+        uuid_write(out, include->uuid);
+    }
+}
+
+int gatts_value(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+                struct wr *out)
+{
+    if (db_is_service(a)) {
+        uuid_write(out, a->uuid);
+    } else if (a->kind == WOAD_ATTR_INCLUDE) {
+        value_include(a->value, out);
+    } else if (a->kind == WOAD_ATTR_CHARACTERISTIC) {
+        wr_u8(out, a->props);
+        wr_le16(out, (uint16_t)(handle + 1));
+        uuid_write(out, a->uuid);
+    } else if (a->kind == WOAD_ATTR_CCCD) {
+        wr_le16(out, cccd_value(h, i, handle));
+    } else if (a->value) {
+        wr_bytes(out, a->value, a->len);
+    } else if (handle == HANDLE_NAME) {
+        wr_bytes(out, h->gatts->name, h->gatts->name_len);
+    } else if (handle == HANDLE_CLIENT_FEATURES && h->client_features) {
+        wr_u8(out, h->gatts->conns[i].client_features);
+    } else {
+        return ATT_LATER;
+    }
+    return 0;
+}
+
+/* Client Supported Features: bits, of which the first octet has all there are.  A bit that is set
+ * stays set.  Vol 3, Part G, 7.2 */
+static int client_features_write(struct gatts_conn *s, struct rd *in)
+{
+    uint8_t bits = rd_u8(in);
+    if (in->bad) {
+        return WOAD_ATT_INVALID_VALUE_LENGTH;
+    }
+    if (s->client_features & ~bits) {
+        return WOAD_ATT_VALUE_NOT_ALLOWED;
+    }
+    s->client_features = bits;
+    return 0;
+}
+
+/* A write to what the host keeps; ATT_LATER when it is the application's. */
+int gatts_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+                uint16_t offset, struct rd *in)
+{
+    bool features = handle == HANDLE_CLIENT_FEATURES && h->client_features;
+    if (a->kind != WOAD_ATTR_CCCD && !features) {
+        return ATT_LATER;
+    }
+    if (offset) {
+        return WOAD_ATT_INVALID_OFFSET;
+    }
+    return features ? client_features_write(&h->gatts->conns[i], in)
+                    : cccd_write(h, i, handle, in);
+}
+
+/* --- Service Changed -------------------------------------------------------------------------- */
+
+/* Handles first..last are others now.  What clients had subscribed to there is gone; those who
+ * asked for it are told, of all changes since the last time at once.  Vol 3, Part G, 7.1 */
+void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
+{
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        struct gatts_conn *s = &h->gatts->conns[i];
+        if (h->conns[i].state == CONN_FREE) {
+            continue;
+        }
+        for (size_t n = 0; n < h->cfg.subscriptions; n++) {
+            bool gone = s->cccds[n].handle >= first && s->cccds[n].handle <= last;
+            s->cccds[n].handle = gone ? 0 : s->cccds[n].handle;
+        }
+        if (cccd_value(h, i, HANDLE_SERVICE_CHANGED + 1) & CCCD_INDICATE) {
+            s->changed_first = s->changed_first && s->changed_first < first ? s->changed_first
+                                                                            : first;
+            s->changed_last = s->changed_last > last ? s->changed_last : last;
+        }
+    }
+}
+
+/* ATT_HANDLE_VALUE_IND of Service Changed: start u16, end u16.  Its confirmation is the host's. */
+bool gatts_tx_changed(struct woad *h, uint16_t i, struct wr *out)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    if (!s->changed_first || h->conns[i].att.indicated) {
+        return false;
+    }
+    wr_u8(out, ATT_INDICATE);
+    wr_le16(out, HANDLE_SERVICE_CHANGED);
+    wr_le16(out, s->changed_first);
+    wr_le16(out, s->changed_last);
+    s->changed_first = s->changed_last = 0;
+    att_indication_sent(h, i, HANDLE_SERVICE_CHANGED);
+    return true;
+}
+
+/* --- the name --------------------------------------------------------------------------------- */
+
+int woad_gatt_set_name(struct woad *h, const uint8_t *name, size_t len)
+{
+    if (!h->gatts) {
+        return WOAD_ENOTSUP;
+    }
+    if (len > sizeof h->gatts->name) {
+        return WOAD_EINVAL;
+    }
+    if (len) {
+        memcpy(h->gatts->name, name, len);
+    }
+    h->gatts->name_len = (uint8_t)len;
+    return 0;
+}
+
+size_t woad_gatt_name(const struct woad *h, const uint8_t **name)
+{
+    *name = h->gatts ? h->gatts->name : NULL;
+    return h->gatts ? h->gatts->name_len : 0;
+}

@@ -1,0 +1,98 @@
+/* Values to clients: notifications, indications.  Vol 3, Part F, 3.4.7 */
+#include "gatt_server.h"
+
+static int send_check(const struct woad *h, uint16_t conn, uint16_t handle, uint16_t *i)
+{
+    const struct conn *c = conn_of(h, conn, i);
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    return handle ? 0 : WOAD_EINVAL;
+}
+
+int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
+{
+    uint16_t i;
+    int err = send_check(h, conn, handle, &i);
+    return err ? err : att_queue(h, i, ATT_NOTIFY, handle, data, len);
+}
+
+int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                       size_t len)
+{
+    uint16_t i;
+    int err = send_check(h, conn, handle, &i);
+    return err ? err : att_queue(h, i, ATT_INDICATE, handle, data, len);
+}
+
+/* Takes the notification of `handle` that waits, if one does, out of the queue, unless what comes
+ * in its place would not fit then. */
+static int send_overtake(struct fifo *q, uint16_t handle, size_t len)
+{
+    uint32_t n;
+    for (uint32_t at = 0; at < q->used; at += n) {
+        n = 2u + fifo_octet(q, at) + fifo_octet(q, at + 1) * 256u;
+        uint16_t its = (uint16_t)(fifo_octet(q, at + 3) | fifo_octet(q, at + 4) << 8);
+        if (fifo_octet(q, at + 2) == ATT_NOTIFY && its == handle) {
+            if (len + 5 > q->size - q->used + n) {
+                return WOAD_EAGAIN;
+            }
+            fifo_remove(q, at, n);
+            break;
+        }
+    }
+    return 0;
+}
+
+int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                            size_t len)
+{
+    uint16_t i;
+    int err = send_check(h, conn, handle, &i);
+    if (err) {
+        return err;
+    }
+    struct att_bearer *b = &h->conns[i].att;
+    len = len < b->mtu - 3u ? len : b->mtu - 3u;
+    if (send_overtake(&b->queue, handle, len)) {
+        b->queue_full = true;
+        return WOAD_EAGAIN;
+    }
+    return att_queue(h, i, ATT_NOTIFY, handle, data, len);
+}
+
+/* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more.  3.4.7.4 */
+int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_gatt_value *values,
+                              size_t n)
+{
+    static const uint8_t op = ATT_MULTIPLE_NOTIFY;
+    size_t len = sizeof op;
+    uint16_t i;
+    int err = send_check(h, conn, values && n > 1 ? 1 : 0, &i);
+    if (err) {
+        return err;
+    }
+    if (!h->gatts || !(h->gatts->conns[i].client_features & FEATURE_MULTIPLE_NOTIFY)) {
+        return WOAD_ENOTSUP;
+    }
+    for (size_t k = 0; k < n; k++) {
+        len += 4u + values[k].len;
+        if (!values[k].handle || len > h->conns[i].att.mtu) {
+            return WOAD_EINVAL;
+        }
+    }
+    if (!att_queue_open(h, i, len)) {
+        return WOAD_EAGAIN;
+    }
+    struct fifo *q = &h->conns[i].att.queue;
+    fifo_append(q, &op, sizeof op);
+    for (size_t k = 0; k < n; k++) {
+        uint8_t head[4];
+        struct wr out = wr_of(head, sizeof head);
+        wr_le16(&out, values[k].handle);
+        wr_le16(&out, values[k].len);
+        fifo_append(q, head, sizeof head);
+        fifo_append(q, values[k].data, values[k].len);
+    }
+    return 0;
+}

@@ -71,6 +71,26 @@ bool conn_params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t su
            supervision <= 3200 && supervision * 4u > (1u + latency) * max;
 }
 
+/* What a peer asks for, and the application's limits allow. */
+bool conn_params_welcome(const struct woad *h, uint16_t min, uint16_t max, uint16_t latency,
+                         uint16_t supervision)
+{
+    const struct woad_conn_limits *l = &h->limits;
+    return conn_params_valid(min, max, latency, supervision) &&
+           min >= l->interval_min_1250us &&
+           (!l->interval_max_1250us || max <= l->interval_max_1250us) &&
+           (!l->latency_max_set || latency <= l->latency_max);
+}
+
+int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
+{
+    if (limits->interval_max_1250us && limits->interval_min_1250us > limits->interval_max_1250us) {
+        return WOAD_EINVAL;
+    }
+    h->limits = *limits;
+    return 0;
+}
+
 static void conn_opened(struct woad *h, uint16_t i)
 {
     att_open(h, i);
@@ -88,7 +108,9 @@ static void conn_opened(struct woad *h, uint16_t i)
 static struct conn *conn_take(struct woad *h, uint16_t *i)
 {
     struct conn *c = conn_free(h, i);
-    if (c) {
+    if (!RESERVE(c != NULL)) {
+        c = NULL;
+    } else {
         struct conn fresh = { .state = CONN_OPEN, .generation = c->generation, .rx = c->rx,
                               .tx = c->tx, .reason = WOAD_HCI_REMOTE_USER_TERMINATED };
         fresh.att.queue.mem = c->att.queue.mem;
@@ -204,7 +226,9 @@ int conn_rx_update(struct woad *h, struct rd *in)
         return WOAD_EBADMSG;
     }
     struct conn *c = conn_by_handle(h, handle, &i);
-    if (c) {
+    if (c && status == WOAD_HCI_UNSUPPORTED_REMOTE && !c->central && c->update_asked) {
+        c->sig_req = SIG_PARAM_REQ;      /* a central that does not know it by the link layer */
+    } else if (c) {
         if (!status) {
             c->interval = interval;
             c->latency = latency;
@@ -216,7 +240,7 @@ int conn_rx_update(struct woad *h, struct rd *in)
 }
 
 /* HCI_LE_Remote_Connection_Parameter_Request: handle u16, interval min u16, max u16, latency u16,
- * timeout u16.  Whatever is valid is accepted.  7.7.65.6 */
+ * timeout u16.  What is valid and within the application's limits is accepted.  7.7.65.6 */
 int conn_rx_param_request(struct woad *h, struct rd *in)
 {
     uint16_t handle = rd_le16(in), i;
@@ -231,6 +255,7 @@ int conn_rx_param_request(struct woad *h, struct rd *in)
         c->new_latency = latency;
         c->new_supervision = timeout;
         c->want_param_reply = true;
+        c->refuse_params = !conn_params_welcome(h, min, max, latency, timeout);
     }
     return 0;
 }
@@ -274,6 +299,14 @@ static uint16_t conn_write_params(const struct conn *c, uint16_t opcode, struct 
     return opcode;
 }
 
+/* HCI_LE_Remote_Connection_Parameter_Request_Negative_Reply: handle u16, reason u8.  7.8.32 */
+static uint16_t conn_write_refusal(const struct conn *c, struct wr *params)
+{
+    wr_le16(params, c->handle);
+    wr_u8(params, WOAD_HCI_UNACCEPTABLE_PARAMETERS);
+    return OP_LE_CONN_PARAM_NEGATIVE;
+}
+
 static uint16_t conn_command(struct woad *h, uint16_t i, struct wr *params)
 {
     struct conn *c = &h->conns[i];
@@ -292,7 +325,8 @@ static uint16_t conn_command(struct woad *h, uint16_t i, struct wr *params)
     }
     if (c->want_param_reply) {
         c->want_param_reply = false;
-        return conn_write_params(c, OP_LE_CONN_PARAM_REPLY, params);
+        return c->refuse_params ? conn_write_refusal(c, params)
+                                : conn_write_params(c, OP_LE_CONN_PARAM_REPLY, params);
     }
     if (c->want_update) {
         c->want_update = false;
@@ -343,7 +377,11 @@ static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     } else if (opcode == OP_DISCONNECT && c && status) {
         conn_close(h, i, status);        /* the controller does not know it: it is gone */
     } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_asked) {
-        conn_updated(h, i, status);
+        if (c->central) {
+            conn_updated(h, i, status);
+        } else {
+            c->sig_req = SIG_PARAM_REQ;  /* the controller will not: then by L2CAP */
+        }
     }
 }
 
@@ -408,7 +446,7 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
     if (c->central || h->hci.le_features[0] >> 1 & 1) {
         c->want_update = true;
     } else {
-        c->sig_req = 0x12;               /* by L2CAP: Vol 3, Part A, 4.20 */
+        c->sig_req = SIG_PARAM_REQ;      /* by L2CAP: Vol 3, Part A, 4.20 */
     }
     return 0;
 }

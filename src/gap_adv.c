@@ -8,8 +8,8 @@ struct adv {
     bool want;
     uint8_t dirty;                       /* what the controller does not have yet */
     bool enabling;                       /* which way the enable command that is out goes */
-    uint8_t kind, own_type;
-    uint16_t interval;
+    uint8_t own_type;
+    struct woad_adv_params params;
     uint8_t data[WOAD_ADV_DATA_MAX], rsp[WOAD_ADV_DATA_MAX];
     uint8_t data_len, rsp_len;
 };
@@ -36,14 +36,16 @@ static void adv_emit(struct woad *h, enum woad_event_type type, int status)
  * peer 6, channels u8, filter u8.  7.8.5 */
 static uint16_t adv_write_params(struct woad *h, struct wr *params)
 {
+    const struct woad_adv_params *p = &h->adv->params;
     h->adv->own_type = h->own_type;
-    wr_le16(params, h->adv->interval);
-    wr_le16(params, h->adv->interval);
-    wr_u8(params, h->adv->kind);
+    wr_le16(params, p->interval_625us);
+    wr_le16(params, p->interval_625us);
+    wr_u8(params, p->kind);
     wr_u8(params, h->own_type);
-    wr_zero(params, 7);
-    wr_u8(params, 7);
-    wr_u8(params, 0);
+    wr_u8(params, p->peer.type & 1);
+    wr_bytes(params, p->peer.octet, 6);
+    wr_u8(params, p->channels ? p->channels : 7);
+    wr_u8(params, p->accept);
     return OP_LE_SET_ADV_PARAMS;
 }
 
@@ -73,10 +75,10 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     }
     bool on = (h->busy & BUSY_ADV) != 0;
     if (on && (!a->want || (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type ||
-               h->random_dirty)) {
+               host_pauses(h))) {
         return adv_write_enable(a, false, params);
     }
-    if (!a->want || h->random_dirty) {
+    if (!a->want || host_pauses(h)) {
         return 0;
     }
     if ((a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type) {
@@ -112,12 +114,28 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     }
 }
 
+static bool adv_connectable(uint8_t kind)
+{
+    return kind == WOAD_ADV_IND || kind == WOAD_ADV_DIRECT_HIGH || kind == WOAD_ADV_DIRECT_LOW;
+}
+
 /* A connection as peripheral has ended connectable advertising.  Vol 6, Part B, 4.4.2.3 */
 static void adv_open(struct woad *h, uint16_t i)
 {
-    if (!h->conns[i].central && h->adv->kind == WOAD_ADV_IND) {
+    if (!h->conns[i].central && adv_connectable(h->adv->params.kind)) {
         h->busy &= (uint8_t)~BUSY_ADV;
         h->adv->want = false;
+    }
+}
+
+/* LE Connection Complete, Advertising Timeout: 1.28 s of directed advertising are over.
+ * Vol 6, Part B, 4.4.2.4.3 */
+static void adv_timed_out(struct woad *h, uint8_t status)
+{
+    if (status == WOAD_HCI_ADVERTISING_TIMEOUT && (h->busy & BUSY_ADV)) {
+        h->busy &= (uint8_t)~BUSY_ADV;
+        h->adv->want = false;
+        adv_emit(h, WOAD_EV_ADV_STOPPED, status);
     }
 }
 
@@ -127,6 +145,7 @@ const struct woad_feature woad_advertiser = {
     .command = adv_command,
     .complete = adv_complete,
     .conn_open = adv_open,
+    .connect_failed = adv_timed_out,
 };
 
 static int adv_set(struct woad *h, uint8_t *to, uint8_t *to_len, uint8_t dirty,
@@ -166,16 +185,15 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
-    bool known = p->kind == WOAD_ADV_IND || p->kind == WOAD_ADV_SCAN_IND ||
-                 p->kind == WOAD_ADV_NONCONN_IND;
-    if (!known || p->interval_625us < 0x20 || p->interval_625us > 0x4000) {
+    if (p->kind > WOAD_ADV_DIRECT_LOW || p->interval_625us < 0x20 || p->interval_625us > 0x4000 ||
+        p->channels > 7 || p->accept > WOAD_ADV_ACCEPT_BOTH || (p->accept && !h->accept) ||
+        p->peer.type > WOAD_ADDR_RANDOM_IDENTITY) {
         return WOAD_EINVAL;
     }
-    if (p->kind == WOAD_ADV_IND && !conn_any_free(h)) {
+    if (adv_connectable(p->kind) && !conn_any_free(h)) {
         return WOAD_ENOMEM;
     }
-    h->adv->kind = p->kind;
-    h->adv->interval = p->interval_625us;
+    h->adv->params = *p;
     h->adv->dirty |= DIRTY_PARAMS;
     h->adv->want = true;
     return 0;

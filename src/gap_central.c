@@ -12,6 +12,7 @@ enum central_state {
 struct central {
     uint8_t state;
     bool cancel_sent;
+    bool any;                            /* of the accept list */
     int why;                             /* WOAD_ECANCELED or WOAD_ETIMEDOUT */
     uint32_t due;
     struct woad_addr peer;
@@ -54,7 +55,7 @@ static uint16_t central_write_create(struct woad *h, struct wr *params)
     const struct woad_connect_params *p = &h->central->params;
     wr_le16(params, p->scan_interval_625us);
     wr_le16(params, p->scan_window_625us);
-    wr_u8(params, 0);
+    wr_u8(params, h->central->any);
     wr_u8(params, h->central->peer.type);
     wr_bytes(params, h->central->peer.octet, 6);
     wr_u8(params, h->own_type);
@@ -74,7 +75,7 @@ static uint16_t central_command(struct woad *h, struct wr *params)
         return 0;
     }
     /* The scan that ran before, if any, is turned off first. */
-    if (c->state == CENTRAL_WANT && !h->random_dirty && !(h->busy & BUSY_SCAN)) {
+    if (c->state == CENTRAL_WANT && !host_pauses(h) && !(h->busy & BUSY_SCAN)) {
         c->state = CENTRAL_WAIT_STATUS;
         h->busy = (uint8_t)((h->busy & ~WANTS_CONNECT) | BUSY_CONNECT);
         return central_write_create(h, params);
@@ -102,9 +103,13 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
     }
 }
 
-/* LE Connection Complete with a status: Unknown Connection (0x02) after a cancel. */
+/* LE Connection Complete with a status: Unknown Connection (0x02) after a cancel.  Advertising
+ * Timeout is of directed advertising. */
 static void central_failed(struct woad *h, uint8_t status)
 {
+    if (status == WOAD_HCI_ADVERTISING_TIMEOUT) {
+        return;
+    }
     central_fail(h, h->central->state == CENTRAL_CANCEL ? h->central->why : status);
 }
 
@@ -151,6 +156,7 @@ const struct woad_feature woad_central = {
 int woad_connect(struct woad *h, const struct woad_addr *peer,
                  const struct woad_connect_params *p)
 {
+    static const struct woad_addr nobody = { 0 };
     struct central *c = h->central;
     if (!c) {
         return WOAD_ENOTSUP;
@@ -158,8 +164,8 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
-    if (peer->type > WOAD_ADDR_RANDOM_IDENTITY || p->scan_interval_625us < 4 ||
-        p->scan_interval_625us > 0x4000 || p->scan_window_625us < 4 ||
+    if ((peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) || (!peer && !h->accept) ||
+        p->scan_interval_625us < 4 || p->scan_interval_625us > 0x4000 || p->scan_window_625us < 4 ||
         p->scan_window_625us > p->scan_interval_625us ||
         !conn_params_valid(p->interval_min_1250us, p->interval_max_1250us, p->latency,
                            p->supervision_10ms)) {
@@ -168,13 +174,14 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
     if (c->state != CENTRAL_IDLE) {
         return WOAD_EALREADY;
     }
-    if (conn_by_peer(h, peer)) {
+    if (peer && conn_by_peer(h, peer)) {
         return WOAD_EISCONN;
     }
     if (!conn_any_free(h)) {
         return WOAD_ENOMEM;
     }
-    c->peer = *peer;
+    c->peer = peer ? *peer : nobody;
+    c->any = !peer;
     c->params = *p;
     c->state = CENTRAL_WANT;
     c->due = p->timeout_ms ? deadline_in(h->now, p->timeout_ms) : 0;

@@ -47,7 +47,7 @@ static uint16_t scan_write_params(struct woad *h, struct wr *params)
     wr_le16(params, s->params.interval_625us);
     wr_le16(params, s->params.window_625us);
     wr_u8(params, h->own_type);
-    wr_u8(params, 0);
+    wr_u8(params, s->params.accept_list);
     return OP_LE_SET_SCAN_PARAMS;
 }
 
@@ -70,10 +70,10 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
         woad_scan_stop(h);               /* connecting ends a scan */
     }
     bool on = (h->busy & BUSY_SCAN) != 0;
-    if (on && (!s->want || s->dirty || s->own_type != h->own_type || h->random_dirty)) {
+    if (on && (!s->want || s->dirty || s->own_type != h->own_type || host_pauses(h))) {
         return scan_write_enable(s, false, params);
     }
-    if (!s->want || on || h->random_dirty) {
+    if (!s->want || on || host_pauses(h)) {
         return 0;
     }
     return s->dirty || s->own_type != h->own_type ? scan_write_params(h, params)

@@ -371,7 +371,8 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
     }
     struct gattc_conn *g = &h->gattc->conns[i];
     bool has_data = gattc_has_data(p);
-    if (g->used == h->cfg.procedures || (has_data && !fifo_has_room(&g->data, data_len + 1))) {
+    if (!RESERVE(g->used < h->cfg.procedures) ||
+        (has_data && !fifo_has_room(&g->data, data_len + 1))) {
         g->full = true;
         return WOAD_EAGAIN;
     }

@@ -101,10 +101,32 @@ static int hci_rx_report(struct woad *h, struct rd *in)
     return in->bad ? WOAD_EBADMSG : 0;
 }
 
+static void hci_rx_other(struct woad *h, uint8_t code, struct rd in)
+{
+    for (size_t f = 0; feature_at(h, f); f++) {
+        struct rd copy = in;
+        if (feature_at(h, f)->event) {
+            feature_at(h, f)->event(h, code, &copy);
+        }
+    }
+}
+
+static int hci_rx_meta(struct woad *h, uint8_t sub, struct rd in)
+{
+    for (size_t f = 0; feature_at(h, f); f++) {
+        struct rd copy = in;
+        if (feature_at(h, f)->meta) {
+            feature_at(h, f)->meta(h, sub, &copy);
+        }
+    }
+    return in.bad ? WOAD_EBADMSG : 0;
+}
+
 /* HCI_LE_Meta: subevent u8, its parameters.  7.7.65 */
 static int hci_rx_le(struct woad *h, struct rd *in)
 {
-    switch (rd_u8(in)) {
+    uint8_t sub = rd_u8(in);
+    switch (sub) {
     case LE_CONNECTION_COMPLETE:
         return conn_rx_complete(h, in, false);
     case LE_ENHANCED_CONNECTION_COMPLETE:
@@ -118,7 +140,7 @@ static int hci_rx_le(struct woad *h, struct rd *in)
     case LE_CONN_PARAM_REQUEST:
         return conn_rx_param_request(h, in);
     default:
-        return in->bad ? WOAD_EBADMSG : 0;
+        return hci_rx_meta(h, sub, *in);
     }
 }
 
@@ -144,6 +166,7 @@ int hci_rx_event(struct woad *h, struct rd *in)
         host_down(h, WOAD_EIO);
         return 0;
     default:
+        hci_rx_other(h, code, *in);
         return 0;
     }
 }

@@ -15,6 +15,9 @@ enum {
     OP_READ_LOCAL_COMMANDS       = 0x04 << 10 | 0x02,
     OP_READ_LOCAL_FEATURES       = 0x04 << 10 | 0x03,
     OP_READ_BUFFER_SIZE          = 0x04 << 10 | 0x05,
+    OP_READ_REMOTE_VERSION       = 0x01 << 10 | 0x1d,
+    OP_READ_TX_POWER             = 0x03 << 10 | 0x2d,
+    OP_READ_RSSI                 = 0x05 << 10 | 0x05,
     OP_READ_BD_ADDR              = 0x04 << 10 | 0x09,
     OP_LE_SET_EVENT_MASK         = 0x08 << 10 | 0x01,
     OP_LE_READ_BUFFER_SIZE       = 0x08 << 10 | 0x02,
@@ -28,10 +31,19 @@ enum {
     OP_LE_SET_SCAN_ENABLE        = 0x08 << 10 | 0x0c,
     OP_LE_CREATE_CONNECTION      = 0x08 << 10 | 0x0d,
     OP_LE_CREATE_CONNECTION_CANCEL = 0x08 << 10 | 0x0e,
+    OP_LE_CLEAR_ACCEPT_LIST      = 0x08 << 10 | 0x10,
+    OP_LE_ADD_ACCEPT_LIST        = 0x08 << 10 | 0x11,
+    OP_LE_SET_HOST_CHANNELS      = 0x08 << 10 | 0x14,
+    OP_LE_READ_CHANNEL_MAP       = 0x08 << 10 | 0x15,
+    OP_LE_READ_REMOTE_FEATURES   = 0x08 << 10 | 0x16,
+    OP_LE_SET_DATA_LENGTH        = 0x08 << 10 | 0x22,
+    OP_LE_READ_PHY               = 0x08 << 10 | 0x30,
+    OP_LE_SET_PHY                = 0x08 << 10 | 0x32,
     OP_LE_CONNECTION_UPDATE      = 0x08 << 10 | 0x13,
     OP_LE_RAND                   = 0x08 << 10 | 0x18,
     OP_LE_LTK_NEGATIVE_REPLY     = 0x08 << 10 | 0x1b,
     OP_LE_CONN_PARAM_REPLY       = 0x08 << 10 | 0x20,
+    OP_LE_CONN_PARAM_NEGATIVE    = 0x08 << 10 | 0x21,
     OP_LE_WRITE_DEFAULT_DATA_LEN = 0x08 << 10 | 0x24,
     OP_LE_READ_BUFFER_SIZE_V2    = 0x08 << 10 | 0x60,
     OP_WRITE_LE_HOST_SUPPORT     = 0x03 << 10 | 0x6d
@@ -39,6 +51,7 @@ enum {
 
 enum {
     EVT_DISCONNECTION_COMPLETE   = 0x05,
+    EVT_REMOTE_VERSION           = 0x0c,
     EVT_COMMAND_COMPLETE         = 0x0e,
     EVT_COMMAND_STATUS           = 0x0f,
     EVT_HARDWARE_ERROR           = 0x10,
@@ -50,9 +63,12 @@ enum {
     LE_CONNECTION_COMPLETE       = 0x01,
     LE_ADVERTISING_REPORT        = 0x02,
     LE_CONNECTION_UPDATE         = 0x03,
+    LE_REMOTE_FEATURES           = 0x04,
     LE_LTK_REQUEST               = 0x05,
     LE_CONN_PARAM_REQUEST        = 0x06,
-    LE_ENHANCED_CONNECTION_COMPLETE = 0x0a
+    LE_DATA_LENGTH_CHANGE        = 0x07,
+    LE_ENHANCED_CONNECTION_COMPLETE = 0x0a,
+    LE_PHY_UPDATE                = 0x0c
 };
 
 #endif

@@ -53,19 +53,26 @@ static bool up_has_public(const struct woad *h)
  * Hardware Error, Data Buffer Overflow, Encryption Key Refresh, LE Meta.  7.3.1 */
 static void up_write_mask(struct woad *h, struct wr *params)
 {
-    static const uint8_t mask[8] = { 0x90, 0x80, 0x00, 0x02, 0x00, 0x80, 0x00, 0x20 };
-    (void)h;
-    wr_bytes(params, mask, sizeof mask);
+    uint32_t mask = 0x02008090;
+    for (size_t f = 0; feature_at(h, f); f++) {
+        mask |= feature_at(h, f)->events;
+    }
+    wr_le32(params, mask);
+    wr_le32(params, 0x20008000);
 }
 
-/* HCI_LE_Set_Event_Mask: events 1 to 6, and 10 in place of 1 where the controller has it.  7.8.1 */
+/* HCI_LE_Set_Event_Mask: events 1 to 6, and those the features read.  7.8.1 */
 static void up_write_le_mask(struct woad *h, struct wr *params)
 {
-    uint8_t mask[8] = { 0x1f };
+    uint32_t mask = 0x1f;
     if (h->hci.le_features[0] >> 1 & 1) {                  /* Connection Parameters Request */
-        mask[0] |= 0x20;
+        mask |= 0x20;
     }
-    wr_bytes(params, mask, sizeof mask);
+    for (size_t f = 0; feature_at(h, f); f++) {
+        mask |= feature_at(h, f)->le_events;
+    }
+    wr_le32(params, mask);
+    wr_le32(params, 0);
 }
 
 static void up_set_buffers(struct woad *h, uint16_t len, uint16_t count)

@@ -86,6 +86,8 @@ struct att_role {
 
 /* --- connections ------------------------------------------------------------------------------ */
 
+enum { SIG_PARAM_REQ = 0x12 };           /* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ */
+
 enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING };
 
 struct conn {
@@ -93,6 +95,7 @@ struct conn {
     uint8_t generation;                  /* 0 to 126: part of the public number */
     bool central;
     bool want_disconnect, want_update, want_param_reply, want_ltk_reply;
+    bool refuse_params;                  /* which way want_param_reply goes */
     bool update_asked;                   /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
     uint8_t reason;
     uint16_t handle;                     /* HCI's */
@@ -123,13 +126,19 @@ struct woad_feature {
     void (*conn_open)(struct woad *h, uint16_t i);
     void (*conn_close)(struct woad *h, uint16_t i);
     void (*report)(struct woad *h, struct rd *in);         /* LE Advertising Report */
+    /* Events of the masks below that the core has no use for itself. */
+    void (*event)(struct woad *h, uint8_t code, struct rd *in);
+    void (*meta)(struct woad *h, uint8_t sub, struct rd *in);
     void (*connect_failed)(struct woad *h, uint8_t status);
     uint32_t (*due)(struct woad *h);
+    uint32_t events, le_events;          /* bits of the event masks */
 };
 
 extern const struct woad_feature woad_core;                /* bring-up and connections */
 
+struct accept;
 struct adv;
+struct link;
 struct scan;
 struct central;
 struct gatts;
@@ -157,6 +166,7 @@ struct woad {
     uint8_t state;                       /* enum host_state */
     uint8_t own_type;                    /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
     bool random_dirty;                   /* the controller does not know random_addr */
+    bool accept_dirty;                   /* nor the accept list */
     uint8_t busy;                        /* BUSY_…: what the controller is doing */
     bool clocked;                        /* woad_poll() has told the time */
     bool client_features;                /* woad_gatt_client_features is named */
@@ -167,6 +177,9 @@ struct woad {
     struct hci hci;
     struct conn *conns;
     const struct att_role *att_server, *att_client;
+    struct woad_conn_limits limits;
+    struct accept *accept;
+    struct link *link;
     struct adv *adv;
     struct scan *scan;
     struct central *central;
@@ -176,6 +189,9 @@ struct woad {
 
 HOLD_SIZE(woad, WOAD_SIZE_HOST);
 HOLD_SIZE(conn, WOAD_SIZE_CONN);
+
+/* Something changes in the controller for which advertising and scanning must pause. */
+static inline bool host_pauses(const struct woad *h) { return h->random_dirty || h->accept_dirty; }
 
 /* Walks all features: the core's own first. */
 const struct woad_feature *feature_at(const struct woad *h, size_t n);
@@ -211,6 +227,8 @@ int conn_rx_ltk_request(struct woad *h, struct rd *in);
 void conn_close(struct woad *h, uint16_t i, uint8_t reason);
 void conn_close_all(struct woad *h, uint8_t reason);
 bool conn_params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t supervision);
+bool conn_params_welcome(const struct woad *h, uint16_t min, uint16_t max, uint16_t latency,
+                         uint16_t supervision);
 void conn_updated(struct woad *h, uint16_t i, int status);
 uint32_t conn_due(struct woad *h);
 /* l2cap.c */

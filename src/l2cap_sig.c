@@ -5,7 +5,6 @@
 enum {
     SIG_REJECT = 0x01,
     SIG_DISCONNECT_RSP = 0x07,
-    SIG_PARAM_REQ = 0x12,
     SIG_PARAM_RSP = 0x13,
     SIG_CREDIT_CONN_RSP = 0x15,
     SIG_CREDITS = 0x16,
@@ -19,7 +18,7 @@ enum { SIG_MTU = 23, SIG_TIMEOUT_MS = 30000 };
  * will repeat it (RTX, 6.2.1). */
 static struct wr sig_answer(struct conn *c, uint8_t code, uint8_t id, uint16_t len)
 {
-    struct wr out = wr_of(c->sig_rsp, c->sig_rsp_len ? 0 : sizeof c->sig_rsp);
+    struct wr out = wr_of(c->sig_rsp, RESERVE(!c->sig_rsp_len) ? sizeof c->sig_rsp : 0);
     wr_u8(&out, code);
     wr_u8(&out, id);
     wr_le16(&out, len);
@@ -52,7 +51,8 @@ void sig_too_long(struct woad *h, uint16_t i, uint8_t id)
 }
 
 /* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ: interval min u16, max u16, latency u16, timeout u16, to a
- * central.  What is valid is accepted and asked of the controller.  4.20 */
+ * central.  What is valid, and within the application's limits, is accepted and asked of the
+ * controller.  4.20 */
 static bool sig_rx_param_req(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
 {
     struct conn *c = &h->conns[i];
@@ -60,7 +60,7 @@ static bool sig_rx_param_req(struct woad *h, uint16_t i, uint8_t id, struct rd *
     if (!c->central || !rd_done(in)) {
         return false;
     }
-    bool ok = conn_params_valid(min, max, latency, timeout) && !c->want_update;
+    bool ok = conn_params_welcome(h, min, max, latency, timeout) && !c->want_update;
     struct wr out = sig_answer(c, SIG_PARAM_RSP, id, 2);
     wr_le16(&out, ok ? 0 : 1);
     if (ok && !out.bad) {

@@ -75,10 +75,11 @@ void world_free(struct world *w)
 struct woad_config world_host_config(uint8_t conns)
 {
     static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_gatt_client, NULL };
+        &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
     return (struct woad_config){ .features = all, .conns = conns, .attr_tables = 4,
                                  .subscriptions = 8, .procedures = 8, .mtu = 527,
-                                 .tx_queue = 2048, .request_queue = 2048, .prepare_queue = 1024 };
+                                 .tx_queue = 2048, .accept_list = 8, .pipeline_queue = 64,
+                                 .attr_index = 2000, .request_queue = 2048, .prepare_queue = 1024 };
 }
 
 struct woad_air_controller_config world_controller_config(struct world *w, uint8_t conns)

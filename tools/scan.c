@@ -27,7 +27,7 @@ static void show(const struct woad_event *ev)
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct scan_tool *t = ctx;
-    struct woad_scan_params params = { 96, 96, true, true, 0 };
+    struct woad_scan_params params = { 96, 96, true, true, 0, false };
     switch (ev->type) {
     case WOAD_EV_UP:
         woad_scan_start(h, &params);

@@ -27,7 +27,7 @@ static void on_report(struct app *app, struct woad *h, const struct woad_event *
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
-    static const struct woad_scan_params scan = { 48, 48, false, false, 10000 };
+    static const struct woad_scan_params scan = { 48, 48, false, false, 10000, false };
     struct app *app = ctx;
     switch (ev->type) {
     case WOAD_EV_UP:

@@ -38,14 +38,26 @@ int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet);
 /* --- advertising (feature woad_advertiser) ---------------------------------------------------- */
 
 enum {                                   /* struct woad_adv_params.kind.  Vol 4, Part E, 7.8.5 */
-    WOAD_ADV_IND      = 0,               /* connectable and scannable */
-    WOAD_ADV_SCAN_IND = 2,               /* scannable */
-    WOAD_ADV_NONCONN_IND = 3
+    WOAD_ADV_IND         = 0,            /* connectable and scannable */
+    WOAD_ADV_DIRECT_HIGH = 1,            /* connectable by `peer` alone, as fast as can be, 1.28 s */
+    WOAD_ADV_SCAN_IND    = 2,            /* scannable */
+    WOAD_ADV_NONCONN_IND = 3,
+    WOAD_ADV_DIRECT_LOW  = 4             /* connectable by `peer` alone, at the interval */
+};
+
+enum {                                   /* struct woad_adv_params.accept: the accept list is for */
+    WOAD_ADV_ACCEPT_ALL     = 0,
+    WOAD_ADV_ACCEPT_SCAN    = 1,         /* scan requests */
+    WOAD_ADV_ACCEPT_CONNECT = 2,         /* connections */
+    WOAD_ADV_ACCEPT_BOTH    = 3
 };
 
 struct woad_adv_params {
     uint8_t kind;
     uint16_t interval_625us;             /* 0x0020 (20 ms) to 0x4000 (10.24 s) */
+    uint8_t channels;                    /* bits 0 to 2: 37, 38, 39; 0: all */
+    uint8_t accept;                      /* not 0: needs the feature woad_accept_list */
+    struct woad_addr peer;               /* of directed advertising, which carries no data */
 };
 
 /* Sets what is advertised: 0 to 31 octets, copied.  A running advertiser goes on with the new data.
@@ -54,7 +66,8 @@ int woad_adv_set_data(struct woad *h, const uint8_t *data, size_t len);
 int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len);
 
 /* Starts, or restarts with other parameters.  WOAD_EV_ADV_STARTED or WOAD_EV_ADV_FAILED follows.
- * Connectable advertising ends by itself when a central connects (WOAD_EV_CONNECT).
+ * Connectable advertising ends by itself when a central connects (WOAD_EV_CONNECT), WOAD_ADV_DIRECT_HIGH
+ * after 1.28 s too: WOAD_EV_ADV_STOPPED with WOAD_HCI_ADVERTISING_TIMEOUT.
  * WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOMEM if connectable and every connection is in use. */
 int woad_adv_start(struct woad *h, const struct woad_adv_params *params);
 
@@ -69,6 +82,7 @@ struct woad_scan_params {
     bool active;                             /* ask for scan responses */
     bool filter_duplicates;                  /* by the controller */
     uint32_t duration_ms;                    /* 0: until woad_scan_stop() */
+    bool accept_list;                        /* only who is on it; needs woad_accept_list */
 };
 
 /* WOAD_EV_REPORT for each advertisement, one WOAD_EV_SCAN_DONE at the end.
@@ -90,7 +104,8 @@ struct woad_connect_params {
 };
 
 /* WOAD_EV_CONNECT or WOAD_EV_CONNECT_FAILED follows, once.  WOAD_ENODEV, WOAD_EINVAL;
- * WOAD_EALREADY while an attempt runs; WOAD_EISCONN if connected to that address; WOAD_ENOMEM when
+ * WOAD_EALREADY while an attempt runs; with peer NULL it is whoever of the accept list comes first
+ * (the feature woad_accept_list); WOAD_EISCONN if connected to that address; WOAD_ENOMEM when
  * every connection is in use. */
 int woad_connect(struct woad *h, const struct woad_addr *peer,
                  const struct woad_connect_params *params);
@@ -120,6 +135,69 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason);
 /* Asks for other parameters: as central by the link layer, as peripheral by L2CAP signalling.
  * WOAD_EV_CONN_UPDATE follows.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EBUSY while one is under way. */
 int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_params *params);
+
+/* What is granted to peers that ask for other parameters; all zero, as at first: whatever is valid. */
+struct woad_conn_limits {
+    uint16_t interval_min_1250us, interval_max_1250us;  /* 0: no limit */
+    bool latency_max_set;
+    uint16_t latency_max;
+};
+int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits);
+
+/* --- the accept list (feature woad_accept_list) ----------------------------------------------- */
+
+/* Peers that advertising, scanning and connecting can be limited to, as their parameters say.  Takes
+ * the place of the list before; running advertising and scanning pause for it.
+ * WOAD_EV_ACCEPT_LIST follows, with a status when the controller has less room.
+ * WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOMEM for more than config.accept_list; WOAD_EBUSY while a
+ * connection attempt runs. */
+int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n);
+
+/* --- the link (feature woad_link) ------------------------------------------------------------- */
+
+enum woad_link_item {
+    WOAD_LINK_RSSI,                      /* dbm; 127: not known */
+    WOAD_LINK_TX_POWER,                  /* dbm */
+    WOAD_LINK_CHANNELS,                  /* channels */
+    WOAD_LINK_PHY,                       /* tx_phy, rx_phy */
+    WOAD_LINK_DATA_LENGTH,               /* tx_octets, rx_octets; can't be read */
+    WOAD_LINK_FEATURES,                  /* features of the peer's controller.  Vol 6, Part B, 4.6 */
+    WOAD_LINK_VERSION                    /* version, company, subversion of the peer's controller */
+};
+
+enum { WOAD_PHY_1M = 1, WOAD_PHY_2M = 2, WOAD_PHY_CODED = 3 };
+enum { WOAD_PHYS_1M = 1, WOAD_PHYS_2M = 2, WOAD_PHYS_CODED = 4 };          /* as a set */
+enum woad_coding { WOAD_CODING_ANY, WOAD_CODING_S2, WOAD_CODING_S8 };
+
+struct woad_link_value {                 /* of WOAD_EV_LINK: what `item` says, if status is 0 */
+    enum woad_link_item item;
+    int status;                          /* HCI, or the host's */
+    int8_t dbm;
+    uint8_t tx_phy, rx_phy;              /* WOAD_PHY_… */
+    uint16_t tx_octets, rx_octets;
+    uint8_t channels[5];                 /* bits 0 to 36: data channels in use */
+    uint8_t features[8];
+    uint8_t version;
+    uint16_t company, subversion;
+};
+
+/* Asks for it: WOAD_EV_LINK follows, once.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EBUSY while the same is
+ * under way. */
+int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item);
+
+/* The most octets we send in one packet of the link layer, 27 to 251.  The host asks for 251 by
+ * itself.  WOAD_EV_LINK follows whenever the lengths change, whoever asked; with a status if the
+ * controller refuses. */
+int woad_link_set_data_length(struct woad *h, uint16_t conn, uint16_t tx_octets);
+
+/* The PHYs we would like, WOAD_PHYS_… or 0 for no wish.  WOAD_EV_LINK follows with those in use; also
+ * when the peer has asked. */
+int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx_phys,
+                      enum woad_coding coding);
+
+/* Data channels that are not bad, as a central: bits 0 to 36, two at least.  For all connections,
+ * until WOAD_EV_DOWN.  WOAD_ENODEV, WOAD_EINVAL. */
+int woad_set_channels(struct woad *h, const uint8_t channels[5]);
 
 /* --- advertising data ------------------------------------------------------------------------- */
 

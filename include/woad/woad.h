@@ -45,6 +45,7 @@ struct woad_feature;
 /* What is not named in config.features is not linked. */
 extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, woad_gatt_server,
     woad_gatt_client;
+extern const struct woad_feature woad_accept_list, woad_link;
 /* Client Supported Features, handles 10 and 11 of the server. */
 extern const struct woad_feature woad_gatt_client_features;
 
@@ -57,6 +58,7 @@ struct woad_config {
     uint8_t attr_tables;         /* calls of woad_gatt_add() */
     uint8_t subscriptions;       /* CCCDs that differ from 0, per connection */
     uint8_t procedures;          /* client procedures waiting, per connection: 1 or more */
+    uint8_t accept_list;         /* peers on it */
     uint16_t mtu;                /* largest ATT_MTU: 23 to 527 */
     uint16_t tx_queue;           /* octets of notifications and commands waiting, per connection */
     uint16_t request_queue;      /* octets of writes waiting for their turn, per connection */
@@ -74,15 +76,17 @@ size_t woad_size(const struct woad_config *config);
 /* The same at compile time, for a static array: with all features, an upper bound with fewer.
  *
  *     static union {
- *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0)];
+ *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0)];
  *         uint64_t align;
  *     } mem;
  *
  * The arguments are the config's, in this order.  The structs' sizes are those on machines with
  * pointers of 64 and of 32 bits; the sources hold them to it. */
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
-                 procedures, pipeline_queue, attr_index) \
+                 procedures, pipeline_queue, attr_index, accept_list) \
     (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
+     WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
+     WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
      WOAD_UP(WOAD_SIZE_CENTRAL) + WOAD_UP(WOAD_SIZE_SERVER) + WOAD_UP(WOAD_SIZE_CLIENT) + \
      WOAD_UP((1 + (attr_tables)) * WOAD_SIZE_TABLE) + WOAD_UP((attr_index) * 2) + \
      WOAD_UP((conns) * WOAD_SIZE_CONN) + \
@@ -93,10 +97,13 @@ size_t woad_size(const struct woad_config *config);
                 WOAD_UP((procedures) * WOAD_SIZE_PROCEDURE) + WOAD_UP(request_queue)))
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(256, 200)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(288, 224)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(120, 100)
-#define WOAD_SIZE_ADV         72
-#define WOAD_SIZE_SCAN        28
+#define WOAD_SIZE_ADV         82
+#define WOAD_SIZE_SCAN        32
+#define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)
+#define WOAD_SIZE_LINK        WOAD_WIDTH(16, 12)
+#define WOAD_SIZE_LINK_CONN   8
 #define WOAD_SIZE_CENTRAL     36
 #define WOAD_SIZE_SERVER      WOAD_WIDTH(64, 48)
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
@@ -149,6 +156,8 @@ enum woad_event_type {
     WOAD_EV_CONNECT_FAILED,      /* connect_failed */
     WOAD_EV_DISCONNECT,          /* disconnect; conn is not valid any more */
     WOAD_EV_CONN_UPDATE,         /* conn_update */
+    WOAD_EV_LINK,                /* link */
+    WOAD_EV_ACCEPT_LIST,         /* accept_list.status: the list is in the controller */
     WOAD_EV_TX_READY,            /* a queue that was full has room */
     WOAD_EV_TX_DONE,             /* all notifications and commands queued on it have been sent */
     WOAD_EV_MTU,                 /* mtu */
@@ -174,7 +183,8 @@ struct woad_event {
     uint16_t conn;
     union {
         struct { int error; } down;
-        struct { int status; } adv, scan;                         /* HCI */
+        struct { int status; } adv, scan, accept_list;            /* HCI */
+        struct woad_link_value link;
         struct {
             struct woad_addr addr;
             uint8_t kind;                /* 0 ADV_IND 1 DIRECT 2 SCAN_IND 3 NONCONN 4 SCAN_RSP */

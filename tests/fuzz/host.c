@@ -9,7 +9,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
-                                                  &woad_gatt_server, &woad_gatt_client, NULL };
+                                                  &woad_gatt_server, &woad_gatt_client,
+                                                  &woad_gatt_client_features, &woad_accept_list,
+                                                  &woad_link, NULL };
 static const struct woad_uuid u = WOAD_UUID16(0x180d);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u),
@@ -64,8 +66,8 @@ static void drain(struct woad *h)
 static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
 {
     static const struct woad_connect_params params = { 16, 16, 24, 40, 0, 256, 100 };
-    static const struct woad_scan_params scan = { 16, 16, true, false, 50 };
-    static const struct woad_adv_params adv = { WOAD_ADV_IND, 32 };
+    static const struct woad_scan_params scan = { 16, 16, true, false, 50, false };
+    static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     struct woad_addr peer = { 0, { 1 } };
     uint16_t handle = n > 1 ? p[1] : 1;
     static const uint16_t handles[] = { 3, 5, 12 };

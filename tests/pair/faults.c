@@ -3,7 +3,7 @@
 
 #include "world.h"
 
-static const struct woad_adv_params fast = { WOAD_ADV_IND, 32 };
+static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
 static const struct woad_connect_params params = { 16, 16, 12, 12, 0, 256, 2000 };
 
 /* The controller falls silent: the command, and everything with it, ends after 2 s, once; started
@@ -46,7 +46,7 @@ static void stop_and_start(void **state)
 {
     struct world *w = world_new(2, 0);
     struct device *p = world_add(w, 2), *c = world_add(w, 2);
-    struct woad_scan_params scan = { 48, 48, true, false, 0 };
+    struct woad_scan_params scan = { 48, 48, true, false, 0, false };
     (void)state;
     for (unsigned round = 0; round < 100; round++) {
         device_forget(c);

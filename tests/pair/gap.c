@@ -3,13 +3,13 @@
 
 #include "world.h"
 
-static const struct woad_adv_params fast = { WOAD_ADV_IND, 32 };
+static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
 static const struct woad_connect_params params = { 16, 16, 24, 40, 0, 256, 2000 };
 
 /* One event comes often: an advertiser of 500 ms, met at 1,000 different moments. */
 static void connect_at_any_moment(void **state)
 {
-    static const struct woad_adv_params slow = { WOAD_ADV_IND, 800 };
+    static const struct woad_adv_params slow = { .kind = WOAD_ADV_IND, .interval_625us = 800 };
     (void)state;
     for (uint64_t seed = 1; seed <= 1000; seed++) {
         struct world *w = world_new(seed, 0);
@@ -30,8 +30,8 @@ static void scan_reports(void **state)
 {
     struct world *w = world_new(7, 0);
     struct device *p = world_add(w, 1), *c = world_add(w, 1);
-    struct woad_adv_params scannable = { WOAD_ADV_SCAN_IND, 160 };
-    struct woad_scan_params scan = { 48, 48, false, false, 3000 };
+    struct woad_adv_params scannable = { .kind = WOAD_ADV_SCAN_IND, .interval_625us = 160 };
+    struct woad_scan_params scan = { 48, 48, false, false, 3000, false };
     const uint8_t data[] = { 2, 1, 6 }, rsp[] = { 5, 9, 'W', 'o', 'a', 'd' };
     (void)state;
     c->keep_reports = true;
@@ -80,7 +80,7 @@ static void scan_stops(void **state)
 {
     struct world *w = world_new(8, 0);
     struct device *p = world_add(w, 1), *c = world_add(w, 1);
-    struct woad_scan_params scan = { 48, 48, false, false, 0 };
+    struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     (void)state;
     woad_adv_start(p->host, &fast);
     assert_int_equal(woad_scan_start(c->host, &scan), 0);
@@ -132,7 +132,7 @@ static void all_roles_at_once(void **state)
 {
     struct world *w = world_new(10, 0);
     struct device *mid = world_add(w, 4), *left = world_add(w, 2), *right = world_add(w, 2);
-    struct woad_scan_params scan = { 48, 24, false, false, 0 };
+    struct woad_scan_params scan = { 48, 24, false, false, 0, false };
     (void)state;
     woad_adv_start(mid->host, &fast);
     assert_int_equal(woad_connect(left->host, &mid->addr, &params), 0);
@@ -262,7 +262,7 @@ static void no_public_address(void **state)
     assert_int_equal(woad_set_own_address(c->host, WOAD_ADDR_RANDOM,
                                           (const uint8_t *)"\1\2\3\4\5\6"), WOAD_EINVAL);
     assert_int_equal(woad_set_own_address(c->host, WOAD_ADDR_RANDOM, NULL), 0);
-    struct woad_scan_params scan = { 48, 48, true, false, 500 };
+    struct woad_scan_params scan = { 48, 48, true, false, 500, false };
     p->keep_reports = true;
     assert_int_equal(woad_scan_start(p->host, &scan), 0);
     world_run(w, 600000);

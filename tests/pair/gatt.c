@@ -16,7 +16,7 @@ struct link { struct world *w; struct device *p, *c; uint16_t pc, cp; };
 
 static struct link joined(uint64_t seed, uint16_t loss, uint16_t interval)
 {
-    static const struct woad_adv_params fast = { WOAD_ADV_IND, 32 };
+    static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     struct woad_connect_params params = { 16, 16, interval, interval, 0, 3200, 0 };
     struct link l = { .w = world_new(seed, loss) };
     l.p = world_add(l.w, 2);

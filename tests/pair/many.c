@@ -21,7 +21,7 @@ static void count(struct device *d, const struct woad_event *ev)
 
 static void sixty_connections(void **state)
 {
-    static const struct woad_adv_params fast = { WOAD_ADV_IND, 32 };
+    static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     static const struct woad_connect_params params = { 16, 16, 160, 160, 0, 600, 5000 };
     struct world *w = world_new(60, 0);
     struct woad_config host = world_host_config(PEERS);
@@ -66,7 +66,7 @@ static void sixty_connections(void **state)
 static void a_thousand_attributes(void **state)
 {
     static struct woad_attr many[ATTRS];
-    static const struct woad_adv_params fast = { WOAD_ADV_IND, 32 };
+    static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 600, 5000 };
     const struct woad_attr one[] = {
         WOAD_PRIMARY(&u_service),

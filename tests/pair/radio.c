@@ -32,7 +32,7 @@ static void advertising_events(void **state)
 {
     struct world *w = sniffed(1);
     struct device *p = world_add(w, 1);
-    struct woad_adv_params adv = { WOAD_ADV_NONCONN_IND, 160 };
+    struct woad_adv_params adv = { .kind = WOAD_ADV_NONCONN_IND, .interval_625us = 160 };
     uint64_t last = 0, least = UINT64_MAX, most = 0;
     (void)state;
     woad_adv_start(p->host, &adv);
@@ -58,7 +58,7 @@ static void advertising_events(void **state)
  * anchors, every packet of an event on one channel, never the same twice running. */
 static void connection_events(void **state)
 {
-    static const struct woad_adv_params fast = { WOAD_ADV_IND, 32 };
+    static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     static const struct woad_connect_params params = { 16, 16, 24, 24, 0, 256, 2000 };
     struct world *w = sniffed(2);
     struct device *p = world_add(w, 1), *c = world_add(w, 1);
@@ -84,9 +84,9 @@ static void connection_events(void **state)
 
 static uint64_t busy_world(uint64_t seed)
 {
-    static const struct woad_adv_params fast = { WOAD_ADV_IND, 32 };
+    static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     static const struct woad_connect_params params = { 16, 16, 12, 12, 0, 256, 2000 };
-    struct woad_scan_params scan = { 48, 48, true, false, 0 };
+    struct woad_scan_params scan = { 48, 48, true, false, 0, false };
     struct world *w = world_new(seed, 100);
     struct device *a = world_add(w, 4), *b = world_add(w, 4), *c = world_add(w, 4);
     woad_adv_start(a->host, &fast);
@@ -115,9 +115,9 @@ static void the_same_seed_the_same_packets(void **state)
  * one is heard over a far one. */
 static void collisions(void **state)
 {
-    static const struct woad_adv_params fast = { WOAD_ADV_NONCONN_IND, 32 };
+    static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND, .interval_625us = 32 };
     struct world *w = world_new(5, 0);
-    struct woad_scan_params scan = { 48, 48, false, false, 0 };
+    struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     struct device *ear = world_add(w, 1);
     (void)state;
     for (int i = 0; i < 20; i++) {
@@ -135,8 +135,8 @@ static void collisions(void **state)
 /* 150 m away, with 40 dB lost in the first: not heard. */
 static void distance(void **state)
 {
-    static const struct woad_adv_params fast = { WOAD_ADV_NONCONN_IND, 32 };
-    struct woad_scan_params scan = { 48, 48, false, false, 0 };
+    static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND, .interval_625us = 32 };
+    struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     const int32_t metres[] = { 1, 10, 100, 2000 };
     const int rssi[] = { -40, -60, -80, 0 };
     (void)state;

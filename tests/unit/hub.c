@@ -109,8 +109,8 @@ static void two_hosts_by_socket(void **state)
         }
         assert_true(p[i].up);
     }
-    struct woad_adv_params adv = { WOAD_ADV_IND, 32 };
-    struct woad_scan_params scan = { 48, 48, false, false, 0 };
+    struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+    struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     struct woad_connect_params conn = { 16, 16, 6, 6, 0, 100, 2000 };
     assert_int_equal(woad_adv_start(h[0], &adv), 0);
     assert_int_equal(woad_scan_start(h[1], &scan), 0);

@@ -5,7 +5,9 @@
 #include <woad/woad.h>
 
 static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
-                                                  &woad_gatt_server, &woad_gatt_client, NULL };
+                                                  &woad_gatt_server, &woad_gatt_client,
+                                                  &woad_gatt_client_features, &woad_accept_list,
+                                                  &woad_link, NULL };
 static const struct woad_feature *const none[] = { NULL };
 
 static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -71,24 +73,25 @@ static void exactly_its_memory(void **state)
 }
 
 /* The bound at compile time is the size, not more. */
-#define HOLDS(conns_, mtu_, tx, request, prepare, tables, subs, procs, pipe, index) \
+#define HOLDS(conns_, mtu_, tx, request, prepare, tables, subs, procs, pipe, index, list) \
     do { \
         struct woad_config c = { .features = all, .event = ignore, .conns = conns_, .mtu = mtu_, \
             .tx_queue = tx, .request_queue = request, .prepare_queue = prepare, \
             .attr_tables = tables, .subscriptions = subs, .procedures = procs, \
-            .pipeline_queue = pipe, .attr_index = index }; \
+            .pipeline_queue = pipe, .attr_index = index, \
+            .accept_list = list }; \
         static uint8_t mem[WOAD_MEM(conns_, mtu_, tx, request, prepare, tables, subs, procs, \
-                                    pipe, index)]; \
+                                    pipe, index, list)]; \
         assert_int_equal(woad_size(&c), sizeof mem); \
     } while (0)
 
 static void size_at_compile_time(void **state)
 {
     (void)state;
-    HOLDS(1, 23, 25, 25, 0, 0, 0, 1, 0, 0);
-    HOLDS(4, 247, 512, 256, 128, 2, 8, 4, 64, 20);
-    HOLDS(3, 100, 333, 111, 77, 5, 3, 7, 33, 7);
-    HOLDS(60, 527, 1000, 529, 512, 1, 64, 16, 1000, 1001);
+    HOLDS(1, 23, 25, 25, 0, 0, 0, 1, 0, 0, 0);
+    HOLDS(4, 247, 512, 256, 128, 2, 8, 4, 64, 20, 3);
+    HOLDS(3, 100, 333, 111, 77, 5, 3, 7, 33, 7, 255);
+    HOLDS(60, 527, 1000, 529, 512, 1, 64, 16, 1000, 1001, 8);
 }
 
 /* api_bad_handle_all, and everything before WOAD_EV_UP. */
@@ -98,8 +101,8 @@ static void calls_at_a_wrong_time(void **state)
     struct woad_config c = config();
     void *mem = malloc(woad_size(&c));
     struct woad *h = woad_init(mem, woad_size(&c), &c);
-    struct woad_adv_params adv = { WOAD_ADV_IND, 32 };
-    struct woad_scan_params scan = { 16, 16, false, false, 0 };
+    struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+    struct woad_scan_params scan = { 16, 16, false, false, 0, false };
     struct woad_connect_params conn = { 16, 16, 24, 40, 0, 256, 0 };
     struct woad_addr addr = { 0, { 1 } };
     struct woad_conn_info info;
@@ -141,8 +144,8 @@ static void features_that_are_not_there(void **state)
     c.features = none;
     void *mem = malloc(woad_size(&c));
     struct woad *h = woad_init(mem, woad_size(&c), &c);
-    struct woad_adv_params adv = { WOAD_ADV_IND, 32 };
-    struct woad_scan_params scan = { 16, 16, false, false, 0 };
+    struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+    struct woad_scan_params scan = { 16, 16, false, false, 0, false };
     struct woad_connect_params conn = { 16, 16, 24, 40, 0, 256, 0 };
     struct woad_addr addr = { 0, { 1 } };
     const uint8_t *name;

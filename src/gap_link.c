@@ -1,0 +1,316 @@
+/* What a link is like, and what can be asked of it: data length, PHY, RSSI, power, channels, the
+ * peer's version and features. */
+#include "host.h"
+
+struct link_conn {
+    uint8_t want, asked;                 /* bits of enum woad_link_item */
+    uint8_t tx_phys, rx_phys, coded;
+    bool set_phy;                        /* rather than read it */
+    uint16_t tx_octets;
+};
+
+struct link {
+    uint8_t item;                        /* of the command that is out */
+    bool set_channels;
+    uint8_t channels[5];
+    struct link_conn *conns;
+};
+
+HOLD_SIZE(link, WOAD_SIZE_LINK);
+HOLD_SIZE(link_conn, WOAD_SIZE_LINK_CONN);
+
+#define ITEMS ((unsigned)WOAD_LINK_VERSION + 1)
+static const uint16_t opcodes[ITEMS] = {
+    [WOAD_LINK_RSSI] = OP_READ_RSSI,
+    [WOAD_LINK_TX_POWER] = OP_READ_TX_POWER,
+    [WOAD_LINK_CHANNELS] = OP_LE_READ_CHANNEL_MAP,
+    [WOAD_LINK_PHY] = OP_LE_READ_PHY,
+    [WOAD_LINK_DATA_LENGTH] = OP_LE_SET_DATA_LENGTH,
+    [WOAD_LINK_FEATURES] = OP_LE_READ_REMOTE_FEATURES,
+    [WOAD_LINK_VERSION] = OP_READ_REMOTE_VERSION,
+};
+
+static void link_carve(struct woad *h, struct arena *a)
+{
+    struct link *l = arena_take(a, 1, sizeof *l);
+    struct link_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
+    if (l) {
+        l->conns = conns;
+        h->link = l;
+    }
+}
+
+static void link_reset(struct woad *h)
+{
+    *h->link = (struct link){ .conns = h->link->conns };
+}
+
+static void link_open(struct woad *h, uint16_t i)
+{
+    h->link->conns[i] = (struct link_conn){ .want = 0 };
+}
+
+static void link_emit(struct woad *h, uint16_t i, const struct woad_link_value *value)
+{
+    struct woad_event ev = { .type = WOAD_EV_LINK, .conn = conn_number(h, i), .u.link = *value };
+    h->link->conns[i].asked &= (uint8_t)~(1u << value->item);
+    emit(h, &ev);
+}
+
+static void link_fail(struct woad *h, uint16_t i, uint8_t item, int status)
+{
+    struct woad_link_value value = { .item = (enum woad_link_item)item, .status = status };
+    link_emit(h, i, &value);
+}
+
+static void link_close(struct woad *h, uint16_t i)
+{
+    struct link_conn *c = &h->link->conns[i];
+    for (uint8_t item = 0; item < ITEMS; item++) {
+        if ((c->want | c->asked) >> item & 1) {
+            c->want &= (uint8_t)~(1u << item);
+            link_fail(h, i, item, WOAD_ENOTCONN);
+        }
+    }
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+/* HCI_LE_Set_PHY: handle u16, which are given u8, tx u8, rx u8, coding u16.  7.8.49
+ * HCI_LE_Set_Data_Length: handle u16, octets u16, time u16.  7.8.33
+ * HCI_Read_Transmit_Power_Level: handle u16, type u8: 0 the current one.  7.3.35
+ * The others: handle u16. */
+static uint16_t link_write(struct woad *h, uint16_t i, uint8_t item, struct wr *params)
+{
+    struct link_conn *c = &h->link->conns[i];
+    c->want &= (uint8_t)~(1u << item);
+    c->asked |= (uint8_t)(1u << item);
+    h->link->item = item;
+    h->hci.pending_arg = conn_number(h, i);
+    wr_le16(params, h->conns[i].handle);
+    if (item == WOAD_LINK_PHY && c->set_phy) {
+        c->set_phy = false;
+        wr_u8(params, (uint8_t)((c->tx_phys ? 0 : 1) | (c->rx_phys ? 0 : 2)));
+        wr_u8(params, c->tx_phys);
+        wr_u8(params, c->rx_phys);
+        wr_le16(params, c->coded);
+        return OP_LE_SET_PHY;
+    }
+    if (item == WOAD_LINK_DATA_LENGTH) {
+        wr_le16(params, c->tx_octets);
+        wr_le16(params, (uint16_t)((c->tx_octets + 14) * 8));
+    } else if (item == WOAD_LINK_TX_POWER) {
+        wr_u8(params, 0);
+    }
+    return opcodes[item];
+}
+
+static uint16_t link_command(struct woad *h, struct wr *params)
+{
+    struct link *l = h->link;
+    if (h->state == HOST_UP && l->set_channels) {
+        l->set_channels = false;
+        wr_bytes(params, l->channels, sizeof l->channels);
+        return OP_LE_SET_HOST_CHANNELS;
+    }
+    for (uint16_t i = 0; h->state == HOST_UP && i < h->cfg.conns; i++) {
+        uint8_t want = h->conns[i].state == CONN_OPEN ? l->conns[i].want : 0;
+        for (uint8_t item = 0; want >> item; item++) {
+            if (want >> item & 1) {
+                return link_write(h, i, item, params);
+            }
+        }
+    }
+    return 0;
+}
+
+/* Return parameters: handle u16, and RSSI i8 (7.5.4), level i8 (7.3.35), channels 5 (7.8.20),
+ * tx u8, rx u8 (7.8.47). */
+static void link_read(struct rd *ret, struct woad_link_value *value)
+{
+    rd_le16(ret);
+    if (value->item == WOAD_LINK_CHANNELS) {
+        rd_copy(ret, value->channels, sizeof value->channels);
+    } else if (value->item == WOAD_LINK_PHY) {
+        value->tx_phy = rd_u8(ret);
+        value->rx_phy = rd_u8(ret);
+    } else {
+        value->dbm = (int8_t)rd_u8(ret);
+    }
+}
+
+/* What an event will answer ends there, unless the command itself is refused.  Data length: the
+ * event comes when something changes. */
+static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct woad_link_value value = { .item = (enum woad_link_item)h->link->item };
+    uint16_t i;
+    if (opcode == OP_LE_SET_HOST_CHANNELS || !conn_of(h, h->hci.pending_arg, &i)) {
+        return;
+    }
+    bool event_follows = opcode == OP_LE_SET_PHY || opcode == OP_LE_READ_REMOTE_FEATURES ||
+                         opcode == OP_READ_REMOTE_VERSION;
+    if (status) {
+        link_fail(h, i, (uint8_t)value.item, status);
+    } else if (opcode == OP_LE_SET_DATA_LENGTH) {
+        h->link->conns[i].asked &= (uint8_t)~(1u << WOAD_LINK_DATA_LENGTH);
+    } else if (!event_follows) {
+        link_read(ret, &value);
+        value.status = ret->bad ? WOAD_EBADMSG : 0;
+        link_emit(h, i, &value);
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* HCI_Read_Remote_Version_Information_Complete: status u8, handle u16, version u8, company u16,
+ * subversion u16.  7.7.12 */
+static void link_rx_event(struct woad *h, uint8_t code, struct rd *in)
+{
+    struct woad_link_value value = { .item = WOAD_LINK_VERSION };
+    if (code != EVT_REMOTE_VERSION) {
+        return;
+    }
+    value.status = rd_u8(in);
+    uint16_t handle = rd_le16(in), i;
+    value.version = rd_u8(in);
+    value.company = rd_le16(in);
+    value.subversion = rd_le16(in);
+    if (rd_done(in) && conn_by_handle(h, handle, &i)) {
+        link_emit(h, i, &value);
+    }
+}
+
+/* HCI_LE_Data_Length_Change: handle u16, tx octets u16, time u16, rx octets u16, time u16.
+ * 7.7.65.7 */
+static void link_rx_length(struct rd *in, uint16_t *handle, struct woad_link_value *value)
+{
+    value->item = WOAD_LINK_DATA_LENGTH;
+    *handle = rd_le16(in);
+    value->tx_octets = rd_le16(in);
+    rd_le16(in);
+    value->rx_octets = rd_le16(in);
+    rd_le16(in);
+}
+
+/* HCI_LE_Read_Remote_Features_Complete: status u8, handle u16, features 8.  7.7.65.4
+ * HCI_LE_PHY_Update_Complete: status u8, handle u16, tx u8, rx u8.  7.7.65.12 */
+static void link_rx_meta(struct woad *h, uint8_t sub, struct rd *in)
+{
+    struct woad_link_value value = { .item = WOAD_LINK_PHY };
+    uint16_t handle, i;
+    if (sub == LE_DATA_LENGTH_CHANGE) {
+        link_rx_length(in, &handle, &value);
+    } else if (sub == LE_REMOTE_FEATURES || sub == LE_PHY_UPDATE) {
+        value.status = rd_u8(in);
+        handle = rd_le16(in);
+        if (sub == LE_PHY_UPDATE) {
+            value.tx_phy = rd_u8(in);
+            value.rx_phy = rd_u8(in);
+        } else {
+            value.item = WOAD_LINK_FEATURES;
+            rd_copy(in, value.features, sizeof value.features);
+        }
+    } else {
+        return;
+    }
+    if (rd_done(in) && conn_by_handle(h, handle, &i)) {
+        link_emit(h, i, &value);
+    }
+}
+
+const struct woad_feature woad_link = {
+    .carve = link_carve,
+    .reset = link_reset,
+    .command = link_command,
+    .complete = link_complete,
+    .conn_open = link_open,
+    .conn_close = link_close,
+    .event = link_rx_event,
+    .meta = link_rx_meta,
+    .events = 1u << (EVT_REMOTE_VERSION - 1),
+    .le_events = 1u << (LE_REMOTE_FEATURES - 1) | 1u << (LE_DATA_LENGTH_CHANGE - 1) |
+                 1u << (LE_PHY_UPDATE - 1),
+};
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+static int link_ask(struct woad *h, uint16_t conn, enum woad_link_item item, struct link_conn **c)
+{
+    uint16_t i;
+    const struct conn *k = conn_of(h, conn, &i);
+    if (!h->link) {
+        return WOAD_ENOTSUP;
+    }
+    if (!k || k->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    *c = &h->link->conns[i];
+    return ((*c)->want | (*c)->asked) >> item & 1 ? WOAD_EBUSY : 0;
+}
+
+int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item)
+{
+    struct link_conn *c;
+    if ((unsigned)item >= ITEMS || item == WOAD_LINK_DATA_LENGTH) {
+        return WOAD_EINVAL;
+    }
+    int err = link_ask(h, conn, item, &c);
+    if (!err) {
+        c->want |= (uint8_t)(1u << item);
+    }
+    return err;
+}
+
+int woad_link_set_data_length(struct woad *h, uint16_t conn, uint16_t tx_octets)
+{
+    struct link_conn *c;
+    if (tx_octets < 27 || tx_octets > 251) {
+        return WOAD_EINVAL;
+    }
+    int err = link_ask(h, conn, WOAD_LINK_DATA_LENGTH, &c);
+    if (!err) {
+        c->tx_octets = tx_octets;
+        c->want |= 1u << WOAD_LINK_DATA_LENGTH;
+    }
+    return err;
+}
+
+int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx_phys,
+                      enum woad_coding coding)
+{
+    struct link_conn *c;
+    if (tx_phys > 7 || rx_phys > 7 || coding > WOAD_CODING_S8) {
+        return WOAD_EINVAL;
+    }
+    int err = link_ask(h, conn, WOAD_LINK_PHY, &c);
+    if (!err) {
+        c->tx_phys = tx_phys;
+        c->rx_phys = rx_phys;
+        c->coded = (uint8_t)coding;
+        c->set_phy = true;
+        c->want |= 1u << WOAD_LINK_PHY;
+    }
+    return err;
+}
+
+/* Bits 37 to 39 are no data channels, and two at least must be left.  7.8.19 */
+int woad_set_channels(struct woad *h, const uint8_t channels[5])
+{
+    unsigned n = 0;
+    if (!h->link) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    for (unsigned k = 0; k < 40; k++) {
+        n += channels[k / 8] >> (k % 8) & 1u;
+    }
+    if (channels[4] & 0xe0 || n < 2) {
+        return WOAD_EINVAL;
+    }
+    memcpy(h->link->channels, channels, sizeof h->link->channels);
+    h->link->set_channels = true;
+    return 0;
+}

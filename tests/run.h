@@ -1,0 +1,38 @@
+/* The transcript runner, in parts. */
+#ifndef WOAD_TESTS_RUN_H
+#define WOAD_TESTS_RUN_H
+
+#include <woad/hci.h>
+#include <woad/woad.h>
+
+#include "reserve.h"
+
+enum { LINE = 2048, LINES = 400, PACKET = 2400, OUT = 64, EVENTS = 128, TEXT = 1200 };
+enum { HANDLE = 0x40 };
+
+struct packet { size_t len; uint8_t b[PACKET]; };
+
+struct run {
+    struct woad *h;
+    void *memory;
+    uint32_t now;
+    struct packet out[OUT];
+    size_t outs, taken;
+    char event[EVENTS][TEXT];
+    size_t events, seen;
+    uint16_t conn;
+    bool manual, answers, commands;
+    struct packet frame;                 /* an L2CAP frame of the host, its fragments gathered */
+};
+
+/* run_text.c */
+size_t unhex(const char *s, uint8_t *to, size_t room);     /* SIZE_MAX: not hexadecimal */
+void hex(char *to, size_t room, const uint8_t *p, size_t n);
+void describe(char *to, const struct woad_event *ev);
+/* run_db.c */
+void add_db(struct woad *h, const char *name);
+int add_more(struct woad *h, uint16_t first);
+/* run_call.c */
+int call(struct run *r, const char *text);
+
+#endif

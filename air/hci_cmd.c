@@ -2,20 +2,9 @@
  * Read Local Supported Commands gives is made from it.  Vol 4, Part E, 7; bits: 6.27 */
 #include "ll.h"
 
-struct command {
-    uint16_t opcode;
-    uint8_t octet, bit;                  /* in Supported_Commands */
-    int16_t len;                         /* of the parameters */
-    /* Writes the return parameters; the result is the status, or ANSWERED. */
-    int (*run)(ctl *c, struct rd *in, struct wr *ret);
-};
-enum { ANSWERED = -1 };
-extern const struct command air_commands[];
-extern const size_t air_command_count;
+enum { CMD_LE_CREATE = 0x200d };
 
-#define CMD(ogf, ocf) ((uint16_t)((ogf) << 10 | (ocf)))
-enum { CMD_DISCONNECT = 0x0406, CMD_READ_REMOTE_VERSION = 0x041d, CMD_LE_CREATE = 0x200d,
-       CMD_LE_UPDATE = 0x2013, CMD_LE_READ_REMOTE_FEATURES = 0x2016 };
+static const struct command *cmd_table(size_t t);          /* NULL behind the last */
 
 void ctl_addr(const ctl *c, uint8_t type, struct address *a)
 {
@@ -46,6 +35,9 @@ void cmd_reset(ctl *c)
     c->event_mask = 0x00001fffffffffffull;
     c->le_mask = 0x1f;
     c->default_tx = 27;
+    memset(c->channels, 0xff, 4);
+    c->channels[4] = 0x1f;
+    c->accepts = 0;
     c->out.head = c->out.used = 0;
 }
 
@@ -94,9 +86,10 @@ static int cmd_commands(ctl *c, struct rd *in, struct wr *ret)
     uint8_t mask[64] = { 0 };
     (void)c;
     (void)in;
-    for (size_t n = 0; n < air_command_count; n++) {
-        const struct command *k = &air_commands[n];
-        mask[k->octet] |= (uint8_t)(1 << k->bit);
+    for (size_t t = 0; cmd_table(t); t++) {
+        for (const struct command *k = cmd_table(t); k->run; k++) {
+            mask[k->octet] |= (uint8_t)(1 << k->bit);
+        }
     }
     wr_bytes(ret, mask, sizeof mask);
     return 0;
@@ -136,61 +129,6 @@ static int cmd_le_buffers(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_rssi(ctl *c, struct rd *in, struct wr *ret)
-{
-    uint8_t i;
-    uint16_t handle = rd_le16(in);
-    bool known = link_by_handle(c, handle, &i) != NULL;
-    wr_le16(ret, handle);
-    wr_u8(ret, 127);                     /* not kept */
-    return known ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
-}
-
-static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
-{
-    static const uint8_t reasons[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
-    uint8_t i;
-    uint16_t handle = rd_le16(in);
-    uint8_t reason = rd_u8(in);
-    (void)ret;
-    struct link *l = link_by_handle(c, handle, &i);
-    int status = l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
-    if (l && !memchr(reasons, reason, sizeof reasons)) {
-        status = WOAD_HCI_INVALID_PARAMETERS;
-    } else if (l && l->terminate_sent) {
-        status = WOAD_HCI_COMMAND_DISALLOWED;
-    }
-    evt_status(c, CMD_DISCONNECT, (uint8_t)status);
-    if (!status) {
-        control_terminate(c, i, reason);
-    }
-    return ANSWERED;
-}
-
-static int cmd_remote_version(ctl *c, struct rd *in, struct wr *ret)
-{
-    uint8_t i;
-    (void)ret;
-    struct link *l = link_by_handle(c, rd_le16(in), &i);
-    evt_status(c, CMD_READ_REMOTE_VERSION, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
-    if (l) {
-        control_ask_version(c, i);
-    }
-    return ANSWERED;
-}
-
-static int cmd_remote_features(ctl *c, struct rd *in, struct wr *ret)
-{
-    uint8_t i;
-    (void)ret;
-    struct link *l = link_by_handle(c, rd_le16(in), &i);
-    evt_status(c, CMD_LE_READ_REMOTE_FEATURES, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
-    if (l) {
-        control_ask_features(c, i);
-    }
-    return ANSWERED;
-}
-
 static int cmd_random_address(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
@@ -212,19 +150,20 @@ static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
     (void)ret;
     uint16_t min = rd_le16(in), max = rd_le16(in);
     uint8_t kind = rd_u8(in), own = rd_u8(in);
-    rd_bytes(in, 7);
+    struct address peer = { rd_u8(in), { 0 } };
+    rd_copy(in, peer.octet, 6);
     uint8_t channels = rd_u8(in), filter = rd_u8(in);
     if (c->adv.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (kind == 1 || kind == 4 || filter) {
-        return WOAD_HCI_UNSUPPORTED;     /* directed, accept list: not in this link layer */
-    }
-    if (min < 0x20 || max > 0x4000 || min > max || kind > 3 || own > 1 || !(channels & 7) ||
-        channels > 7) {
+    bool interval_ok = kind == ADV_KIND_DIRECT_HIGH || (min >= 0x20 && max <= 0x4000 && min <= max);
+    if (!interval_ok || kind > ADV_KIND_DIRECT_LOW || own > 1 || peer.type > 1 || filter > 3 ||
+        !(channels & 7) || channels > 7) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     c->adv.interval = max;
+    c->adv.peer = peer;
+    c->adv.filter = filter;
     c->adv.kind = kind;
     c->adv.own_type = own;
     c->adv.channels = channels;
@@ -268,7 +207,7 @@ static int cmd_adv_enable(ctl *c, struct rd *in, struct wr *ret)
     if (on > 1 || (on && !own_type_ok(c, c->adv.own_type))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (on && c->adv.kind == 0 && !link_free(c, &i)) {
+    if (on && adv_connectable(c) && !link_free(c, &i)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (!on || !c->adv.on) {
@@ -286,17 +225,15 @@ static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
     if (c->scan.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (filter) {
-        return WOAD_HCI_UNSUPPORTED;
-    }
-    if (active > 1 || interval < 4 || interval > 0x4000 || window < 4 || window > interval ||
-        own > 1) {
+    if (active > 1 || filter > 1 || interval < 4 || interval > 0x4000 || window < 4 ||
+        window > interval || own > 1) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     c->scan.active = active;
     c->scan.interval = interval;
     c->scan.window = window;
     c->scan.own_type = own;
+    c->scan.by_list = filter;
     return 0;
 }
 
@@ -329,16 +266,15 @@ static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
     (void)ret;
     if (c->scan.connecting || c->scan.on) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
-    } else if (filter) {
-        status = WOAD_HCI_UNSUPPORTED;
-    } else if (interval < 4 || interval > 0x4000 || window < 4 || window > interval || min < 6 ||
-               max > 3200 || min > max || latency > 499 || timeout < 10 || timeout > 3200 ||
-               timeout * 4u <= (1u + latency) * max || !own_type_ok(c, own)) {
+    } else if (filter > 1 || interval < 4 || interval > 0x4000 || window < 4 ||
+               window > interval || min < 6 || max > 3200 || min > max || latency > 499 ||
+               timeout < 10 || timeout > 3200 || timeout * 4u <= (1u + latency) * max ||
+               !own_type_ok(c, own)) {
         status = WOAD_HCI_INVALID_PARAMETERS;
     } else if (!link_free(c, &i)) {
         status = WOAD_HCI_CONNECTION_LIMIT;
     }
-    if (!status && link_with(c, &peer)) {
+    if (!status && !filter && link_with(c, &peer)) {
         status = WOAD_HCI_CONNECTION_EXISTS;
     }
     evt_status(c, CMD_LE_CREATE, (uint8_t)status);
@@ -350,11 +286,12 @@ static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
         c->scan.window = window;
         c->scan.own_type = own;
         c->scan.peer = peer;
+        c->scan.by_list = filter;
         c->scan.conn_min = min;
         c->scan.latency = latency;
         c->scan.supervision = timeout;
     }
-    return ANSWERED;
+    return CMD_ANSWERED;
 }
 
 static int cmd_cancel(ctl *c, struct rd *in, struct wr *ret)
@@ -370,35 +307,10 @@ static int cmd_cancel(ctl *c, struct rd *in, struct wr *ret)
     }
     evt_complete(c, 0x200e, 0, NULL);
     evt_connected(c, WOAD_HCI_UNKNOWN_CONNECTION, 0);
-    return ANSWERED;
+    return CMD_ANSWERED;
 }
 
-static int cmd_update(ctl *c, struct rd *in, struct wr *ret)
-{
-    uint8_t i;
-    struct link *l = link_by_handle(c, rd_le16(in), &i);
-    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
-    int status = 0;
-    (void)ret;
-    if (!l) {
-        status = WOAD_HCI_UNKNOWN_CONNECTION;
-    } else if (min < 6 || max > 3200 || min > max || latency > 499 || timeout < 10 ||
-               timeout > 3200 || timeout * 4u <= (1u + latency) * max) {
-        status = WOAD_HCI_INVALID_PARAMETERS;
-    } else if (!l->central) {
-        status = WOAD_HCI_UNSUPPORTED;   /* that would be the parameter request procedure */
-    } else if (l->updating) {
-        status = WOAD_HCI_COMMAND_DISALLOWED;
-    }
-    evt_status(c, CMD_LE_UPDATE, (uint8_t)status);
-    if (!status) {
-        control_ask_update(c, i, min, latency, timeout);
-    }
-    return ANSWERED;
-}
-
-/* What may go on together: everything but directed advertising, and scanning while connecting.
- * 7.8.27 */
+/* What may go on together: everything but scanning while connecting.  7.8.27 */
 static int cmd_states(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)c;
@@ -416,46 +328,13 @@ static int cmd_rand(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_read_data_len(ctl *c, struct rd *in, struct wr *ret)
-{
-    (void)in;
-    wr_le16(ret, c->default_tx);
-    wr_le16(ret, (uint16_t)((c->default_tx + 14) * 8));
-    return 0;
-}
-
-static int cmd_write_data_len(ctl *c, struct rd *in, struct wr *ret)
-{
-    uint16_t octets = rd_le16(in), time = rd_le16(in);
-    (void)ret;
-    if (octets < 27 || octets > 251 || time < 328 || time > 17040) {
-        return WOAD_HCI_INVALID_PARAMETERS;
-    }
-    c->default_tx = octets;
-    return 0;
-}
-
-static int cmd_max_data_len(ctl *c, struct rd *in, struct wr *ret)
-{
-    (void)c;
-    (void)in;
-    for (int n = 0; n < 2; n++) {
-        wr_le16(ret, 251);
-        wr_le16(ret, 2120);
-    }
-    return 0;
-}
-
-const struct command air_commands[] = {
-    { CMD(0x01, 0x06), 0, 5, 3, cmd_disconnect },
-    { CMD(0x01, 0x1d), 2, 7, 2, cmd_remote_version },
+static const struct command commands[] = {
     { CMD(0x03, 0x01), 5, 6, 8, cmd_event_mask },
     { CMD(0x03, 0x03), 5, 7, 0, cmd_run_reset },
     { CMD(0x04, 0x01), 14, 3, 0, cmd_version },
     { CMD(0x04, 0x02), 14, 4, 0, cmd_commands },
     { CMD(0x04, 0x03), 14, 5, 0, cmd_features },
     { CMD(0x04, 0x09), 15, 1, 0, cmd_address },
-    { CMD(0x05, 0x05), 15, 5, 2, cmd_rssi },
     { CMD(0x08, 0x01), 25, 0, 8, cmd_le_event_mask },
     { CMD(0x08, 0x02), 25, 1, 0, cmd_le_buffers },
     { CMD(0x08, 0x03), 25, 2, 0, cmd_le_features },
@@ -469,15 +348,29 @@ const struct command air_commands[] = {
     { CMD(0x08, 0x0c), 26, 3, 2, cmd_scan_enable },
     { CMD(0x08, 0x0d), 26, 4, 25, cmd_create },
     { CMD(0x08, 0x0e), 26, 5, 0, cmd_cancel },
-    { CMD(0x08, 0x13), 27, 2, 14, cmd_update },
-    { CMD(0x08, 0x16), 27, 5, 2, cmd_remote_features },
     { CMD(0x08, 0x18), 27, 7, 0, cmd_rand },
     { CMD(0x08, 0x1c), 28, 3, 0, cmd_states },
-    { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len },
-    { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len },
-    { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len },
+    { 0, 0, 0, 0, NULL },
 };
-const size_t air_command_count = sizeof air_commands / sizeof *air_commands;
+
+static const struct command *cmd_table(size_t t)
+{
+    static const struct command *const tables[] = { commands, air_conn_commands,
+                                                    air_accept_commands, NULL };
+    return tables[t];
+}
+
+static const struct command *cmd_find(uint16_t opcode)
+{
+    for (size_t t = 0; cmd_table(t); t++) {
+        for (const struct command *k = cmd_table(t); k->run; k++) {
+            if (k->opcode == opcode) {
+                return k;
+            }
+        }
+    }
+    return NULL;
+}
 
 /* opcode u16, len u8, parameters.  5.4.1.  Those answered by Command Status send it themselves. */
 int cmd_rx(ctl *c, struct rd *in)
@@ -488,17 +381,14 @@ int cmd_rx(ctl *c, struct rd *in)
     if (in->bad || len != rd_left(in)) {
         return -74;
     }
-    for (size_t n = 0; n < air_command_count; n++) {
-        const struct command *k = &air_commands[n];
-        if (k->opcode != opcode) {
-            continue;
-        }
-        int status = k->len == len ? k->run(c, in, &ret) : WOAD_HCI_INVALID_PARAMETERS;
-        if (status != ANSWERED) {
-            evt_complete(c, opcode, (uint8_t)status, &ret);
-        }
+    const struct command *k = cmd_find(opcode);
+    if (!k) {
+        evt_status(c, opcode, WOAD_HCI_UNKNOWN_COMMAND);
         return 0;
     }
-    evt_status(c, opcode, WOAD_HCI_UNKNOWN_COMMAND);
+    int status = k->len == len ? k->run(c, in, &ret) : WOAD_HCI_INVALID_PARAMETERS;
+    if (status != CMD_ANSWERED) {
+        evt_complete(c, opcode, (uint8_t)status, &ret);
+    }
     return 0;
 }

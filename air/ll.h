@@ -3,8 +3,9 @@
  *   air.c       the world: clock, queue of controllers by their next deadline
  *   medium.c    who hears what: channels, path loss, collisions, loss
  *   radio.c     one controller's transceiver: send at, listen until
- *   ll_adv.c ll_scan.c ll_conn.c ll_data.c ll_control.c    the link layer.  Vol 6, Part B
- *   hci_cmd.c hci_evt.c hci_setup.c                        its host interface.  Vol 4, Part E */
+ *   ll_adv.c ll_scan.c ll_accept.c ll_conn.c ll_data.c ll_control.c    the link layer.
+ *                                                                      Vol 6, Part B
+ *   hci_cmd.c hci_conn.c hci_evt.c     its host interface.  Vol 4, Part E */
 #ifndef WOAD_AIR_LL_H
 #define WOAD_AIR_LL_H
 
@@ -54,16 +55,23 @@ struct radio {
 
 struct address { uint8_t type, octet[6]; };
 
+enum { ACCEPT_LIST = 16 };
+enum { ADV_KIND_IND = 0, ADV_KIND_DIRECT_HIGH = 1, ADV_KIND_SCAN = 2, ADV_KIND_NONCONN = 3,
+       ADV_KIND_DIRECT_LOW = 4 };        /* as HCI numbers them: Vol 4, Part E, 7.8.5 */
+enum { ADV_FILTER_SCAN = 1, ADV_FILTER_CONNECT = 2 };
+
 struct ll_adv {
     bool on;
-    uint8_t kind, own_type, channels, channel;
+    uint8_t kind, own_type, channels, channel, filter;
     uint16_t interval;
-    uint64_t next;
+    uint64_t next, until;                /* until: of directed advertising */
+    struct address peer;
     uint8_t data[31], data_len, rsp[31], rsp_len;
 };
 
 struct ll_scan {
     bool on, connecting, active, filter;
+    bool by_list;                        /* the accept list is for who is heard */
     bool requested;                      /* a SCAN_REQ is out */
     bool joining;                        /* a CONNECT_IND is */
     uint8_t own_type, channel;
@@ -87,7 +95,10 @@ struct link {
     bool told;                           /* the host knows of it */
     struct address peer;
     uint32_t aa;
-    uint8_t hop, chm[5];
+    uint8_t hop, chm[5], new_chm[5];
+    bool remapping;                      /* new_chm, from chm_instant on */
+    uint16_t chm_instant;
+    int8_t rssi;
     uint16_t interval, latency, supervision;
     uint32_t count;                      /* of connection events; its low 16 bits are the counter */
     uint32_t ref_count;                  /* the last one attended, and when it was */
@@ -112,7 +123,7 @@ struct link {
     uint8_t closing;                     /* reason we were told */
     uint8_t terminate;                   /* reason we tell */
     bool terminate_sent;
-    uint8_t max_tx, features[8], version[5];
+    uint8_t max_tx, max_rx, wanted_tx, features[8], version[5];
 };
 
 struct acl_buffer { uint8_t next; uint8_t link; bool start; uint16_t len, off; uint8_t *data; };
@@ -133,6 +144,9 @@ struct woad_air_controller {
     uint8_t random[6];
     uint64_t event_mask, le_mask;
     uint16_t default_tx;                         /* suggested data length */
+    uint8_t channels[5];                         /* that the host has not called bad */
+    struct address accept[ACCEPT_LIST];
+    uint8_t accepts;
     bool leaving;
 };
 
@@ -164,6 +178,7 @@ void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint64_t 
 void radio_off(ctl *c);
 void radio_run(ctl *c);
 /* ll_adv.c */
+bool adv_connectable(const ctl *c);
 void adv_enable(ctl *c, bool on);
 void adv_due(ctl *c);
 void adv_sent(ctl *c);
@@ -176,6 +191,9 @@ void scan_resume(ctl *c);
 void scan_sent(ctl *c);
 void scan_quiet(ctl *c);
 void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t end);
+/* ll_accept.c */
+bool address_is(const struct address *a, const struct address *b);
+bool accept_has(const ctl *c, const struct address *a);
 /* ll_conn.c */
 struct link *link_free(ctl *c, uint8_t *i);
 bool link_with(const ctl *c, const struct address *peer);
@@ -189,7 +207,7 @@ uint64_t link_next(const ctl *c);
 void link_due(ctl *c);
 void link_sent(ctl *c);
 void link_quiet(ctl *c);
-void link_heard(ctl *c, const struct flight *f);
+void link_heard(ctl *c, const struct flight *f, int8_t rssi);
 bool link_time_for(const ctl *c, uint8_t i, uint64_t end);
 /* ll_data.c */
 int data_from_host(ctl *c, struct rd *in);
@@ -205,6 +223,8 @@ void control_ask_features(ctl *c, uint8_t i);
 void control_ask_version(ctl *c, uint8_t i);
 void control_ask_length(ctl *c, uint8_t i);
 void control_ask_update(ctl *c, uint8_t i, uint16_t interval, uint16_t latency, uint16_t timeout);
+void control_ask_channels(ctl *c, uint8_t i);
+void control_channels_instant(struct link *l);
 void control_terminate(ctl *c, uint8_t i, uint8_t reason);
 void control_instant(ctl *c, uint8_t i);
 /* hci_evt.c */
@@ -219,7 +239,17 @@ void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason);
 void evt_updated(ctl *c, uint8_t status, uint8_t i);
 void evt_report(ctl *c, uint8_t kind, const struct address *a, const uint8_t *data, size_t len,
                 int8_t rssi);
-/* hci_cmd.c */
+/* hci_cmd.c hci_conn.c ll_accept.c: tables of commands, each ends with run NULL */
+#define CMD(ogf, ocf) ((uint16_t)((ogf) << 10 | (ocf)))
+enum { CMD_ANSWERED = -1 };
+struct command {
+    uint16_t opcode;
+    uint8_t octet, bit;                  /* in Supported_Commands */
+    int16_t len;                         /* of the parameters */
+    /* Writes the return parameters; the result is the status, or CMD_ANSWERED. */
+    int (*run)(ctl *c, struct rd *in, struct wr *ret);
+};
+extern const struct command air_conn_commands[], air_accept_commands[];
 void cmd_reset(ctl *c);
 int cmd_rx(ctl *c, struct rd *in);
 void ctl_addr(const ctl *c, uint8_t type, struct address *a);

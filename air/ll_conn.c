@@ -78,7 +78,8 @@ void link_begin(ctl *c, uint8_t i, bool central, const struct address *peer, str
 {
     struct link *l = &c->links[i];
     *l = (struct link){ .central = central, .peer = *peer, .first = 0xff, .last = 0xff,
-                        .max_tx = 27 };
+                        .max_tx = 27, .max_rx = 27,
+                        .wanted_tx = (uint8_t)c->default_tx };
     l->aa = rd_le32(&in);
     rd_le24(&in);
     uint8_t win_size = rd_u8(&in);
@@ -156,7 +157,8 @@ static void link_over(ctl *c, uint8_t i)
         link_close(c, i, l->closing);
         return;
     }
-    bool sleeps = !l->central && l->established && l->heard && !data_waiting(l) && !l->updating;
+    bool sleeps = !l->central && l->established && l->heard && !data_waiting(l) && !l->updating &&
+                  !l->remapping;
     link_plan(l, sleeps ? l->latency + 1u : 1u);
 }
 
@@ -201,6 +203,9 @@ static void link_event(ctl *c, uint8_t i)
     l->heard = l->ended = l->peer_md = false;
     if (l->updating && (uint16_t)l->count == l->instant) {
         control_instant(c, i);
+    }
+    if (l->remapping && (uint16_t)l->count == l->chm_instant) {
+        control_channels_instant(l);
     }
     l->anchor = NEVER;
     if (busy) {
@@ -293,7 +298,7 @@ static bool link_take(ctl *c, uint8_t i, uint8_t head, struct rd *in)
     return true;
 }
 
-void link_heard(ctl *c, const struct flight *f)
+void link_heard(ctl *c, const struct flight *f, int8_t rssi)
 {
     uint8_t i = c->radio.link;
     struct link *l = &c->links[i];
@@ -304,6 +309,7 @@ void link_heard(ctl *c, const struct flight *f)
         link_over(c, i);                 /* a bad CRC, in life */
         return;
     }
+    l->rssi = rssi;
     if (!l->central && !l->heard) {
         l->ref_anchor = f->start;        /* the anchor is where the central's packet began */
         l->window = 0;

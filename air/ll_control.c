@@ -109,11 +109,11 @@ void control_ask_version(ctl *c, uint8_t i)
 }
 
 /* LL_LENGTH_REQ, LL_LENGTH_RSP: rx octets u16, rx time u16, tx octets u16, tx time u16.  5.1.9 */
-static void control_send_length(ctl *c, struct link *l, uint8_t opcode)
+static void control_send_length(struct link *l, uint8_t opcode)
 {
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
-    uint16_t tx = c->default_tx > 27 ? c->default_tx : 27;
+    uint16_t tx = l->wanted_tx > 27 ? l->wanted_tx : 27;
     wr_u8(&pdu, opcode);
     wr_le16(&pdu, 251);
     wr_le16(&pdu, 2120);
@@ -124,7 +124,7 @@ static void control_send_length(ctl *c, struct link *l, uint8_t opcode)
 
 void control_ask_length(ctl *c, uint8_t i)
 {
-    control_send_length(c, &c->links[i], LL_LENGTH_REQ);
+    control_send_length(&c->links[i], LL_LENGTH_REQ);
     link_wake(c, i);
 }
 
@@ -140,18 +140,19 @@ static void control_length_known(ctl *c, uint8_t i, struct rd *in)
     if (!rd_done(in) || rx < 27 || tx < 27) {
         return;
     }
-    uint16_t mine = c->default_tx > 27 ? c->default_tx : 27;
-    uint8_t before = l->max_tx, b[16];
+    uint16_t mine = l->wanted_tx > 27 ? l->wanted_tx : 27;
+    uint8_t before = l->max_tx, before_rx = l->max_rx, b[16];
     l->max_tx = (uint8_t)(rx < mine ? rx : mine);
-    if (l->max_tx == before) {
+    l->max_rx = (uint8_t)(tx < 251 ? tx : 251);
+    if (l->max_tx == before && l->max_rx == before_rx) {
         return;
     }
     struct wr w = wr_of(b, sizeof b);
     wr_le16(&w, link_handle(i));
     wr_le16(&w, l->max_tx);
     wr_le16(&w, (uint16_t)((l->max_tx + 14) * 8));
-    wr_le16(&w, tx < 251 ? tx : 251);
-    wr_le16(&w, (uint16_t)(((tx < 251 ? tx : 251) + 14) * 8));
+    wr_le16(&w, l->max_rx);
+    wr_le16(&w, (uint16_t)((l->max_rx + 14) * 8));
     evt_le(c, 0x07, &w);
 }
 
@@ -215,6 +216,47 @@ void control_instant(ctl *c, uint8_t i)
     }
 }
 
+/* LL_CHANNEL_MAP_IND: channels 5, instant u16.  5.1.2 */
+void control_ask_channels(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    memcpy(l->new_chm, c->channels, sizeof l->new_chm);
+    l->remapping = true;
+    l->chm_instant = (uint16_t)(l->count + 7u + l->latency);
+    wr_u8(&pdu, LL_CHANNEL_MAP_IND);
+    wr_bytes(&pdu, l->new_chm, sizeof l->new_chm);
+    wr_le16(&pdu, l->chm_instant);
+    control_send(l, &pdu);
+}
+
+static void control_heard_channels(struct link *l, struct rd *in)
+{
+    uint8_t chm[5], n = 0;
+    rd_copy(in, chm, sizeof chm);
+    uint16_t instant = rd_le16(in);
+    for (unsigned k = 0; k < 37; k++) {
+        n = (uint8_t)(n + (chm[k / 8] >> (k % 8) & 1));
+    }
+    if (!rd_done(in) || l->central || n < 2) {
+        return;
+    }
+    if ((uint16_t)(instant - (uint16_t)l->count) >= 0x7fff || instant == (uint16_t)l->count) {
+        l->closing = WOAD_HCI_INSTANT_PASSED;
+        return;
+    }
+    memcpy(l->new_chm, chm, sizeof chm);
+    l->remapping = true;
+    l->chm_instant = instant;
+}
+
+void control_channels_instant(struct link *l)
+{
+    memcpy(l->chm, l->new_chm, sizeof l->chm);
+    l->remapping = false;
+}
+
 /* LL_TERMINATE_IND: reason u8.  5.1.6 */
 void control_terminate(ctl *c, uint8_t i, uint8_t reason)
 {
@@ -269,7 +311,8 @@ void control_heard(ctl *c, uint8_t i, struct rd *in)
         control_heard_update(c, i, in);
         break;
     case LL_CHANNEL_MAP_IND:
-        break;                           /* our centrals never send one */
+        control_heard_channels(l, in);
+        break;
     case LL_TERMINATE_IND:
         l->closing = rd_u8(in);
         l->closing = l->closing ? l->closing : WOAD_HCI_REMOTE_USER_TERMINATED;
@@ -297,7 +340,7 @@ void control_heard(ctl *c, uint8_t i, struct rd *in)
         break;
     }
     case LL_LENGTH_REQ:
-        control_send_length(c, l, LL_LENGTH_RSP);
+        control_send_length(l, LL_LENGTH_RSP);
         control_length_known(c, i, in);
         break;
     case LL_LENGTH_RSP:

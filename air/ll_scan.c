@@ -178,16 +178,11 @@ static void scan_join(ctl *c, const struct address *a, uint64_t end)
     wr_le16(&pdu, c->scan.conn_min);
     wr_le16(&pdu, c->scan.latency);
     wr_le16(&pdu, c->scan.supervision);
-    wr_le32(&pdu, 0xffffffff);
-    wr_u8(&pdu, 0x1f);
+    wr_bytes(&pdu, c->channels, sizeof c->channels);
     wr_u8(&pdu, (uint8_t)(5 + air_random_below(c->air, 12)));
     c->scan.joining = true;
+    c->scan.peer = *a;
     radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, &pdu);
-}
-
-static bool address_is(const struct address *a, const struct address *b)
-{
-    return a->type == b->type && memcmp(a->octet, b->octet, 6) == 0;
 }
 
 /* The duplicate filter remembers some devices and PDU types, not their data.  4.4.3.5 */
@@ -209,21 +204,37 @@ static bool scan_is_new(ctl *c, uint8_t type, const struct address *a)
     return true;
 }
 
+/* Whom the initiator looks for. */
+static bool scan_wants(const ctl *c, const struct address *a)
+{
+    return c->scan.by_list ? accept_has(c, a) : address_is(a, &c->scan.peer);
+}
+
+/* ADV_DIRECT_IND: AdvA 6, TargetA 6.  It is for us, or it is nothing.  2.3.1.2 */
+static bool scan_is_target(const ctl *c, uint8_t head, struct rd *in)
+{
+    struct address own, target = { head >> 7 & 1, { 0 } };
+    ctl_addr(c, c->scan.own_type, &own);
+    rd_copy(in, target.octet, 6);
+    return rd_done(in) && address_is(&own, &target);
+}
+
 /* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6, data. */
 static void scan_heard_adv(ctl *c, uint8_t type, const struct address *a, struct rd *in,
                            int8_t rssi, uint64_t end)
 {
-    static const uint8_t kind[] = { [ADV_IND] = 0, [ADV_NONCONN_IND] = 3, [SCAN_RSP] = 4,
-                                    [ADV_SCAN_IND] = 2 };
+    static const uint8_t kind[] = { [ADV_IND] = 0, [ADV_DIRECT_IND] = 1, [ADV_NONCONN_IND] = 3,
+                                    [SCAN_RSP] = 4, [ADV_SCAN_IND] = 2 };
     uint8_t i;
     bool room = end + T_IFS + 600 < link_next(c);          /* no connection event in the way */
-    if (c->scan.connecting && type == ADV_IND && address_is(a, &c->scan.peer) && room &&
+    bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
+    if (c->scan.connecting && connectable && scan_wants(c, a) && room &&
         !link_with(c, a) && link_free(c, &i)) {
         c->scan.link = i;
         scan_join(c, a, end);
         return;
     }
-    if (!c->scan.on) {
+    if (!c->scan.on || (c->scan.by_list && !accept_has(c, a))) {
         return;
     }
     size_t len = rd_left(in);
@@ -251,6 +262,10 @@ void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t end)
         scan_answered(c);
         c->scan.requested = false;
         radio_off(c);
+    } else if (type == ADV_DIRECT_IND) {
+        if (!scan_is_target(c, head, &pdu)) {
+            return;
+        }
     } else if (type != ADV_IND && type != ADV_NONCONN_IND && type != ADV_SCAN_IND) {
         return;
     }

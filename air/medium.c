@@ -4,8 +4,8 @@
 
 enum { SENSITIVITY_DBM = -95, CAPTURE_DB = 8, LOSS_AT_1_M_DB = 40 };
 
-/* 20 log10(d / 1 m) of a distance squared, in dB: the octaves of the number, and a table of eighths
- * of an octave in hundredths of a dB. */
+/* 20 log10(d / 1 m) of a distance squared, in dB: the octaves of the number, and a table of
+ * eighths of an octave in hundredths of a dB. */
 static int32_t decibels(uint64_t mm2)
 {
     static const uint16_t eighth[8] = { 0, 51, 97, 138, 176, 211, 243, 273 };
@@ -92,7 +92,7 @@ static void medium_deliver(ctl *to, const struct flight *f, int8_t rssi)
         scan_heard(to, pdu, rssi, f->end);
         break;
     case FOR_CONN:
-        link_heard(to, f);
+        link_heard(to, f, rssi);
         break;
     default:
         break;

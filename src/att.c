@@ -35,8 +35,8 @@ static uint16_t att_queued_handle(const struct att_bearer *b)
     return (uint16_t)(fifo_front_octet(&b->queue, 1) | fifo_front_octet(&b->queue, 2) << 8);
 }
 
-/* Requests, commands and confirmations are even: they go to a server.  Responses, notifications and
- * indications are odd: they go to a client.  3.4.8 */
+/* Requests, commands and confirmations are even: they go to a server.  Responses, notifications
+ * and indications are odd: they go to a client.  3.4.8 */
 void att_rx(struct woad *h, uint16_t i, struct rd *in)
 {
     uint8_t op = rd_u8(in);

@@ -123,8 +123,8 @@ int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset)
     return ATT_LATER;
 }
 
-/* ATT_READ_BY_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { handle u16, value }
- * each, as many of the first's length as fit.  3.4.4.1 */
+/* ATT_READ_BY_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { handle u16,
+ * value } each, as many of the first's length as fit.  3.4.4.1 */
 static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
 {
     struct gatts *g = h->gatts;
@@ -347,8 +347,8 @@ static struct wr att_server_response(struct woad *h, uint16_t i)
     return out;
 }
 
-/* A client should wait for an answer before it asks again (3.3.2).  One that does not is answered in
- * order, as far as there is room; what there is no room for is dropped. */
+/* A client should wait for an answer before it asks again (3.3.2).  One that does not is
+ * answered in order, as far as there is room; what there is no room for is dropped. */
 static bool att_pipelined(struct woad *h, uint16_t i, uint8_t op, const struct rd *in)
 {
     struct gatts_conn *s = &h->gatts->conns[i];

@@ -32,8 +32,8 @@ static void adv_emit(struct woad *h, enum woad_event_type type, int status)
     emit(h, &ev);
 }
 
-/* HCI_LE_Set_Advertising_Parameters: interval min u16, max u16, type u8, own type u8, peer type u8,
- * peer 6, channels u8, filter u8.  7.8.5 */
+/* HCI_LE_Set_Advertising_Parameters: interval min u16, max u16, type u8, own type u8, peer type
+ * u8, peer 6, channels u8, filter u8.  7.8.5 */
 static uint16_t adv_write_params(struct woad *h, struct wr *params)
 {
     const struct woad_adv_params *p = &h->adv->params;

@@ -98,9 +98,9 @@ static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     }
 }
 
-/* HCI_LE_Advertising_Report: n u8, then for each: type u8, address type u8, address 6, length u8,
- * data, RSSI i8.  With n over 1 the specification would have the fields in arrays; controllers send
- * the structures one after the other, and nearly always n is 1.  7.7.65.2 */
+/* HCI_LE_Advertising_Report: n u8, then for each: type u8, address type u8, address 6, length
+ * u8, data, RSSI i8.  With n over 1 the specification would have the fields in arrays;
+ * controllers send the structures one after the other, and nearly always n is 1.  7.7.65.2 */
 static void scan_report(struct woad *h, struct rd *in)
 {
     for (uint8_t n = rd_u8(in); n && !in->bad; n--) {

@@ -152,7 +152,8 @@ static void gattc_end(struct woad *h, uint16_t i, int status)
     }
 }
 
-/* Ends what is cancelled, as far as no answer is awaited and nothing prepared is to be taken back. */
+/* Ends what is cancelled, as far as no answer is awaited and nothing prepared is to be taken
+ * back. */
 static void gattc_drain(struct woad *h, uint16_t i)
 {
     struct gattc_conn *g = &h->gattc->conns[i];

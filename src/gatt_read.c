@@ -76,8 +76,8 @@ static void multiple_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *o
     fifo_read(f, 0, fifo_front(f), out);
 }
 
-/* ATT_READ_MULTIPLE_VARIABLE_RSP: { length u16, value } each; the last may be cut, and those behind
- * it missing.  Vol 3, Part F, 3.4.4.12 */
+/* ATT_READ_MULTIPLE_VARIABLE_RSP: { length u16, value } each; the last may be cut, and those
+ * behind it missing.  Vol 3, Part F, 3.4.4.12 */
 static int multiple_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
 {
     struct fifo *f = &h->gattc->conns[i].data;

@@ -13,11 +13,11 @@
  *     @ 30000                             milliseconds pass
  *     call notify 000c 0102               an API call; `= -11` behind it: its result
  *
- * At the end of a case the host has nothing more to say.  All of that holds with an index of types and
- * without.  Then each line to the host is given again in all its truncations and with one bit flipped
- * in each octet, and the case is run again with the n-th reservation of room refused, for each n:
- * whatever comes of it, the instance must live, go down when it is told to, and the sanitizers be
- * silent. */
+ * At the end of a case the host has nothing more to say.  All of that holds with an index of
+ * types and without.  Then each line to the host is given again in all its truncations and with
+ * one bit flipped in each octet, and the case is run again with the n-th reservation of room
+ * refused, for each n: whatever comes of it, the instance must live, go down when it is told to,
+ * and the sanitizers be silent. */
 #include "run.h"
 
 #include <ctype.h>

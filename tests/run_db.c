@@ -34,8 +34,8 @@ static const struct woad_attr db_features[] = {
     WOAD_PRIMARY(&u_service),
     WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, WOAD_PERM_READ),
 };
-/* Permissions, from 10: a service, then values at 12, 14, 16, 18, 20, 22, 24, 26: none, read, write,
- * both, encrypted and authenticated reads, the same for writes. */
+/* Permissions, from 10: a service, then values at 12, 14, 16, 18, 20, 22, 24, 26: none, read,
+ * write, both, encrypted and authenticated reads, the same for writes. */
 #define PERM(perm) WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ | WOAD_PROP_WRITE, perm)
 static const struct woad_attr db_perm[] = {
     WOAD_PRIMARY(&u_service), PERM(0), PERM(WOAD_PERM_READ), PERM(WOAD_PERM_WRITE),

@@ -1,8 +1,9 @@
 /* The simulated radio: a medium, its clock, and controllers with a true link layer.
  *
- * Like the host it does no I/O and reads no clock.  A controller takes the HCI packets of a host by
- * woad_air_rx() and gives its own by woad_air_tx().  Nothing happens between devices except inside
- * woad_air_step().  Everything random comes from the seed: the same calls give the same packets. */
+ * Like the host it does no I/O and reads no clock.  A controller takes the HCI packets of a host
+ * by woad_air_rx() and gives its own by woad_air_tx().  Nothing happens between devices except
+ * inside woad_air_step().  Everything random comes from the seed: the same calls give the same
+ * packets. */
 #ifndef WOAD_AIR_H
 #define WOAD_AIR_H
 

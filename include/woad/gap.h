@@ -39,7 +39,7 @@ int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet);
 
 enum {                                   /* struct woad_adv_params.kind.  Vol 4, Part E, 7.8.5 */
     WOAD_ADV_IND         = 0,            /* connectable and scannable */
-    WOAD_ADV_DIRECT_HIGH = 1,            /* connectable by `peer` alone, as fast as can be, 1.28 s */
+    WOAD_ADV_DIRECT_HIGH = 1,            /* connectable by `peer` alone, as fast as can be */
     WOAD_ADV_SCAN_IND    = 2,            /* scannable */
     WOAD_ADV_NONCONN_IND = 3,
     WOAD_ADV_DIRECT_LOW  = 4             /* connectable by `peer` alone, at the interval */
@@ -60,14 +60,14 @@ struct woad_adv_params {
     struct woad_addr peer;               /* of directed advertising, which carries no data */
 };
 
-/* Sets what is advertised: 0 to 31 octets, copied.  A running advertiser goes on with the new data.
- * The data stay until woad_stop().  WOAD_EINVAL when too long. */
+/* Sets what is advertised: 0 to 31 octets, copied.  A running advertiser goes on with the new
+ * data. The data stay until woad_stop().  WOAD_EINVAL when too long. */
 int woad_adv_set_data(struct woad *h, const uint8_t *data, size_t len);
 int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len);
 
 /* Starts, or restarts with other parameters.  WOAD_EV_ADV_STARTED or WOAD_EV_ADV_FAILED follows.
- * Connectable advertising ends by itself when a central connects (WOAD_EV_CONNECT), WOAD_ADV_DIRECT_HIGH
- * after 1.28 s too: WOAD_EV_ADV_STOPPED with WOAD_HCI_ADVERTISING_TIMEOUT.
+ * Connectable advertising ends by itself when a central connects (WOAD_EV_CONNECT),
+ * WOAD_ADV_DIRECT_HIGH after 1.28 s too: WOAD_EV_ADV_STOPPED with WOAD_HCI_ADVERTISING_TIMEOUT.
  * WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOMEM if connectable and every connection is in use. */
 int woad_adv_start(struct woad *h, const struct woad_adv_params *params);
 
@@ -136,7 +136,8 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason);
  * WOAD_EV_CONN_UPDATE follows.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EBUSY while one is under way. */
 int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_params *params);
 
-/* What is granted to peers that ask for other parameters; all zero, as at first: whatever is valid. */
+/* What is granted to peers that ask for other parameters; all zero, as at first: whatever is
+ * valid. */
 struct woad_conn_limits {
     uint16_t interval_min_1250us, interval_max_1250us;  /* 0: no limit */
     bool latency_max_set;
@@ -146,11 +147,11 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits);
 
 /* --- the accept list (feature woad_accept_list) ----------------------------------------------- */
 
-/* Peers that advertising, scanning and connecting can be limited to, as their parameters say.  Takes
- * the place of the list before; running advertising and scanning pause for it.
- * WOAD_EV_ACCEPT_LIST follows, with a status when the controller has less room.
- * WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOMEM for more than config.accept_list; WOAD_EBUSY while a
- * connection attempt runs. */
+/* Peers that advertising, scanning and connecting can be limited to, as their parameters say.
+ * Takes the place of the list before; running advertising and scanning pause for it.
+ * WOAD_EV_ACCEPT_LIST follows, with a status when the controller has less room. WOAD_ENODEV,
+ * WOAD_EINVAL; WOAD_ENOMEM for more than config.accept_list; WOAD_EBUSY while a connection
+ * attempt runs. */
 int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n);
 
 /* --- the link (feature woad_link) ------------------------------------------------------------- */
@@ -161,8 +162,8 @@ enum woad_link_item {
     WOAD_LINK_CHANNELS,                  /* channels */
     WOAD_LINK_PHY,                       /* tx_phy, rx_phy */
     WOAD_LINK_DATA_LENGTH,               /* tx_octets, rx_octets; can't be read */
-    WOAD_LINK_FEATURES,                  /* features of the peer's controller.  Vol 6, Part B, 4.6 */
-    WOAD_LINK_VERSION                    /* version, company, subversion of the peer's controller */
+    WOAD_LINK_FEATURES,                  /* features: the peer's.  Vol 6, Part B, 4.6 */
+    WOAD_LINK_VERSION                    /* version, company, subversion: the peer's */
 };
 
 enum { WOAD_PHY_1M = 1, WOAD_PHY_2M = 2, WOAD_PHY_CODED = 3 };
@@ -181,8 +182,8 @@ struct woad_link_value {                 /* of WOAD_EV_LINK: what `item` says, i
     uint16_t company, subversion;
 };
 
-/* Asks for it: WOAD_EV_LINK follows, once.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EBUSY while the same is
- * under way. */
+/* Asks for it: WOAD_EV_LINK follows, once.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EBUSY while the
+ * same is under way. */
 int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item);
 
 /* The most octets we send in one packet of the link layer, 27 to 251.  The host asks for 251 by
@@ -190,8 +191,8 @@ int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item);
  * controller refuses. */
 int woad_link_set_data_length(struct woad *h, uint16_t conn, uint16_t tx_octets);
 
-/* The PHYs we would like, WOAD_PHYS_… or 0 for no wish.  WOAD_EV_LINK follows with those in use; also
- * when the peer has asked. */
+/* The PHYs we would like, WOAD_PHYS_… or 0 for no wish.  WOAD_EV_LINK follows with those in use;
+ * also when the peer has asked. */
 int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx_phys,
                       enum woad_coding coding);
 

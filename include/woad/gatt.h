@@ -63,14 +63,13 @@ enum {                                   /* struct woad_attr.perm */
     WOAD_PERM_WRITE_AUTHENTICATED = 0x20
 };
 
-/* One attribute.  A database is made of arrays of these, in flash where they are constant; an
- * array costs no RAM per attribute (2 octets with config.attr_index), and a handle is found without
- * a search.
+/* One attribute.  A database is made of arrays of these, in flash where they are constant; an array
+ * costs no RAM per attribute (2 octets with config.attr_index), and a handle is found without a
+ * search.
  *
  * uuid: of the service, of the characteristic (the same for its declaration and its value) or of
- *   the descriptor; not used for a CCCD.
- * value, len: a value that never changes.  With value NULL the application answers: a read raises
- *   WOAD_EV_GATT_READ, a write always WOAD_EV_GATT_WRITE. */
+ * the descriptor; not used for a CCCD. value, len: a value that never changes.  With value NULL
+ * the application answers: a read raises WOAD_EV_GATT_READ, a write always WOAD_EV_GATT_WRITE. */
 struct woad_attr {
     const struct woad_uuid *uuid;
     const void *value;
@@ -105,13 +104,13 @@ struct woad_include { uint16_t start, end; const struct woad_uuid *uuid; };
 
 /* Adds an array of attributes, one service or several, behind those already there (where handles
  * run out: in the first gap).  The array must live until it is taken away or the instance stops or
- * fails; then add it again, at WOAD_EV_UP.  *first, if not NULL, gets the handle of its first attribute.  The Generic Access and
- * Generic Attribute services are there already, handles 1 to 9 (1 to 11 with
- * woad_gatt_client_features).
+ * fails; then add it again, at WOAD_EV_UP.  *first, if not NULL, gets the handle of its first
+ * attribute.  The Generic Access and Generic Attribute services are there already, handles 1 to 9
+ * (1 to 11 with woad_gatt_client_features).
  *
  * At any time, with connections too: clients that have subscribed to Service Changed are told.
- * WOAD_EINVAL when it does not begin with a service, a characteristic has no value, or handles run
- * out; WOAD_ENOMEM when the table of arrays (config.attr_tables) is full; WOAD_ENODEV before
+ * WOAD_EINVAL when it does not begin with a service, a characteristic has no value, or handles
+ * run out; WOAD_ENOMEM when the table of arrays (config.attr_tables) is full; WOAD_ENODEV before
  * woad_start(). */
 int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first);
 
@@ -195,10 +194,10 @@ enum woad_gattc_op {                     /* which procedure an event belongs to 
     WOAD_GATTC_WRITE_RELIABLE
 };
 
-/* Ends all that is queued, each with its WOAD_EV_GATTC_DONE, status WOAD_ECANCELED.  A request that is
- * out can't be called back: its procedure ends when the answer comes, without further events, and
- * what it wrote may have been written; writes that were only prepared are taken back.
- * WOAD_ENOTCONN; WOAD_ENOENT when nothing is queued. */
+/* Ends all that is queued, each with its WOAD_EV_GATTC_DONE, status WOAD_ECANCELED.  A request
+ * that is out can't be called back: its procedure ends when the answer comes, without further
+ * events, and what it wrote may have been written; writes that were only prepared are taken
+ * back. WOAD_ENOTCONN; WOAD_ENOENT when nothing is queued. */
 int woad_gattc_cancel(struct woad *h, uint16_t conn);
 
 /* Offers woad_mtu(); WOAD_EV_MTU follows on success.  WOAD_EALREADY when this side has taken part
@@ -218,8 +217,8 @@ int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, ui
 /* Every attribute in start..end with its type: WOAD_EV_DESCRIPTOR for each. */
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
 
-/* Services that the one at start..end includes: WOAD_EV_INCLUDED for each, its UUID of size 0 where
- * the server does not let it be read. */
+/* Services that the one at start..end includes: WOAD_EV_INCLUDED for each, its UUID of size 0
+ * where the server does not let it be read. */
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end);
 
 /* Values of all characteristics of a UUID in start..end: WOAD_EV_READ for each, cut at the MTU. */
@@ -230,8 +229,8 @@ int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint1
  * The server must know Read Multiple Variable Length (Core 5.2). */
 int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n);
 
-/* The same with the older request, for values whose lengths are known: one WOAD_EV_READ with all of
- * them, one behind the other, cut at the MTU; its handle is the first. */
+/* The same with the older request, for values whose lengths are known: one WOAD_EV_READ with all
+ * of them, one behind the other, cut at the MTU; its handle is the first. */
 int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
                                    size_t n);
 

@@ -14,8 +14,8 @@ struct woad_uuid {
 
 #define WOAD_UUID16(v) { 2, { (uint8_t)((v) & 0xff), (uint8_t)((v) >> 8) } }
 
-/* True when both name the same UUID, whatever their sizes: a short one is shorthand for its 128-bit
- * form on the Bluetooth base UUID. */
+/* True when both name the same UUID, whatever their sizes: a short one is shorthand for its
+ * 128-bit form on the Bluetooth base UUID. */
 bool woad_uuid_equal(const struct woad_uuid *a, const struct woad_uuid *b);
 
 /* Parses "180d", "0x180d", "0000180d" or the 36-character form.  Returns 0, or WOAD_EINVAL with

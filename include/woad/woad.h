@@ -120,8 +120,8 @@ struct woad *woad_init(void *mem, size_t len, const struct woad_config *config);
  * WOAD_EALREADY when started. */
 int woad_start(struct woad *h);
 
-/* Ends advertising, scanning and all connections, and resets the controller: WOAD_EV_DISCONNECT for
- * each connection, then WOAD_EV_DOWN with error 0.  WOAD_ENODEV when not started. */
+/* Ends advertising, scanning and all connections, and resets the controller: WOAD_EV_DISCONNECT
+ * for each connection, then WOAD_EV_DOWN with error 0.  WOAD_ENODEV when not started. */
 int woad_stop(struct woad *h);
 
 /* The transport is gone: everything ends at once, with its events, then WOAD_EV_DOWN. */
@@ -131,8 +131,9 @@ void woad_fail(struct woad *h, int error);
  * that makes no sense; it had no effect then. */
 int woad_rx(struct woad *h, const uint8_t *packet, size_t len);
 
-/* Writes the next HCI packet for the controller, with its H4 type octet.  Returns its length, 0 for
- * none.  WOAD_TX_ROOM octets are enough for any packet; with less, commands may have to wait. */
+/* Writes the next HCI packet for the controller, with its H4 type octet.  Returns its length, 0
+ * for none.  WOAD_TX_ROOM octets are enough for any packet; with less, commands may have to
+ * wait. */
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room);
 enum { WOAD_TX_ROOM = 1 + 3 + 255 };
 

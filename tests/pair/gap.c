@@ -126,8 +126,8 @@ static void connect_timeout_and_cancel(void **state)
     world_free(w);
 }
 
-/* Every role at once: one device is connected to as peripheral, connects as central, advertises and
- * scans. */
+/* Every role at once: one device is connected to as peripheral, connects as central, advertises
+ * and scans. */
 static void all_roles_at_once(void **state)
 {
     struct world *w = world_new(10, 0);

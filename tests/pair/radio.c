@@ -115,7 +115,8 @@ static void the_same_seed_the_same_packets(void **state)
  * one is heard over a far one. */
 static void collisions(void **state)
 {
-    static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND, .interval_625us = 32 };
+    static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND,
+                                                .interval_625us = 32 };
     struct world *w = world_new(5, 0);
     struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     struct device *ear = world_add(w, 1);
@@ -135,7 +136,8 @@ static void collisions(void **state)
 /* 150 m away, with 40 dB lost in the first: not heard. */
 static void distance(void **state)
 {
-    static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND, .interval_625us = 32 };
+    static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND,
+                                                .interval_625us = 32 };
     struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     const int32_t metres[] = { 1, 10, 100, 2000 };
     const int rssi[] = { -40, -60, -80, 0 };

@@ -110,7 +110,8 @@ static struct side *some_side(struct player *p)
 
 static void act_gap(struct world *w, struct device *d, struct player *p, uint32_t what)
 {
-    struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = (uint16_t)(32 + any(100)) };
+    struct woad_adv_params adv = { .kind = WOAD_ADV_IND,
+                                   .interval_625us = (uint16_t)(32 + any(100)) };
     struct woad_scan_params scan = { 64, (uint16_t)(4 + any(60)), any(2) != 0, false, 200, false };
     uint16_t interval = (uint16_t)(6 + any(30));
     struct woad_connect_params conn = { 16, 16, interval, interval, (uint16_t)any(3), 600, 1500 };

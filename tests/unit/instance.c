@@ -187,11 +187,11 @@ static void databases_that_are_refused(void **state)
     assert_int_equal(woad_gatt_add(h, NULL, 1, &first), WOAD_EINVAL);
     assert_int_equal(first, 7);
     assert_int_equal(woad_gatt_add(h, good, 4, &first), 0);
-    assert_int_equal(first, 10);
+    assert_int_equal(first, 12);
     assert_int_equal(woad_gatt_add(h, good, 4, &first), WOAD_ENOMEM);
     assert_int_equal(woad_gatt_clear(h), 0);
     assert_int_equal(woad_gatt_add(h, good, 4, &first), 0);
-    assert_int_equal(first, 10);
+    assert_int_equal(first, 12);
     assert_int_equal(woad_gatt_set_name(h, (const uint8_t *)"01234567890123456789012345678901",
                                         32), WOAD_EINVAL);
     free(mem);

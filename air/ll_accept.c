@@ -1,0 +1,93 @@
+/* The filter accept list.  Vol 6, Part B, 4.3; Vol 4, Part E, 7.8.14 to 7.8.17 */
+#include "ll.h"
+
+bool address_is(const struct address *a, const struct address *b)
+{
+    return a->type == b->type && memcmp(a->octet, b->octet, 6) == 0;
+}
+
+static uint8_t accept_find(const ctl *c, const struct address *a)
+{
+    uint8_t n = 0;
+    while (n < c->accepts && !address_is(&c->accept[n], a)) {
+        n++;
+    }
+    return n;
+}
+
+bool accept_has(const ctl *c, const struct address *a)
+{
+    return accept_find(c, a) < c->accepts;
+}
+
+/* It may not change while it is looked at. */
+static bool accept_in_use(const ctl *c)
+{
+    return (c->adv.on && c->adv.filter) ||
+           ((c->scan.on || c->scan.connecting) && c->scan.by_list);
+}
+
+static int cmd_accept_size(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_u8(ret, ACCEPT_LIST);
+    return 0;
+}
+
+static int cmd_accept_clear(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (accept_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->accepts = 0;
+    return 0;
+}
+
+/* type u8, address 6 */
+static int cmd_accept_add(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct address a = { rd_u8(in), { 0 } };
+    (void)ret;
+    rd_copy(in, a.octet, 6);
+    if (accept_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (a.type > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (accept_has(c, &a)) {
+        return 0;
+    }
+    if (c->accepts == ACCEPT_LIST) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    c->accept[c->accepts++] = a;
+    return 0;
+}
+
+static int cmd_accept_remove(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct address a = { rd_u8(in), { 0 } };
+    (void)ret;
+    rd_copy(in, a.octet, 6);
+    if (accept_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    uint8_t at = accept_find(c, &a);
+    if (at == c->accepts) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->accept[at] = c->accept[--c->accepts];
+    return 0;
+}
+
+const struct command air_accept_commands[] = {
+    { CMD(0x08, 0x0f), 26, 6, 0, cmd_accept_size },
+    { CMD(0x08, 0x10), 26, 7, 0, cmd_accept_clear },
+    { CMD(0x08, 0x11), 27, 0, 7, cmd_accept_add },
+    { CMD(0x08, 0x12), 27, 1, 7, cmd_accept_remove },
+    { 0, 0, 0, 0, NULL },
+};

@@ -225,7 +225,7 @@ static void gattc_rx_value(struct woad *h, uint16_t i, uint8_t op, struct rd *in
     struct woad_event ev = {
         .type = op == ATT_INDICATE ? WOAD_EV_INDICATION : WOAD_EV_NOTIFIED,
         .conn = conn_number(h, i),
-        .u.value = { handle, 0, in->p, (uint16_t)rd_left(in) } };
+        .u.value = { .handle = handle, .data = in->p, .len = (uint16_t)rd_left(in) } };
     emit(h, &ev);
 }
 
@@ -239,7 +239,7 @@ static void gattc_rx_values(struct woad *h, uint16_t i, struct rd *in)
             return;
         }
         struct woad_event ev = { .type = WOAD_EV_NOTIFIED, .conn = conn_number(h, i),
-                                 .u.value = { handle, 0, value, len } };
+                                 .u.value = { .handle = handle, .data = value, .len = len } };
         emit(h, &ev);
     }
 }

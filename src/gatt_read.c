@@ -1,11 +1,12 @@
 /* Reading: one value whole, those of a UUID, several at once.  Vol 3, Part G, 4.8 */
 #include "gatt_client.h"
 
-static void emit_part(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset,
-                      const uint8_t *data, size_t len)
+static void emit_part(struct woad *h, uint16_t i, const struct proc *p, uint16_t handle,
+                      uint16_t offset, const uint8_t *data, size_t len)
 {
     struct woad_event ev = { .type = WOAD_EV_READ, .conn = conn_number(h, i),
-                             .u.value = { handle, offset, data, (uint16_t)len } };
+                             .u.value = { handle, offset, data, (uint16_t)len,
+                                          (enum woad_gattc_op)p->op } };
     emit(h, &ev);
 }
 
@@ -30,7 +31,7 @@ static int read_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
     uint16_t offset = p->offset;
     p->offset = (uint16_t)(p->offset + len);
     bool more = len == most && p->offset < WOAD_ATT_VALUE_MAX;
-    emit_part(h, i, p->start, offset, in->p, len);
+    emit_part(h, i, p, p->start, offset, in->p, len);
     return more ? 0 : GATTC_DONE;
 }
 
@@ -60,7 +61,7 @@ static int by_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
         }
         last = handle;
         p->offset = 1;
-        emit_part(h, i, handle, 0, value, each - 2u);
+        emit_part(h, i, p, handle, 0, value, each - 2u);
     }
     if (last == p->end) {
         return GATTC_DONE;
@@ -90,7 +91,7 @@ static int multiple_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in
             return WOAD_EBADMSG;
         }
         size_t n = len < rd_left(in) ? len : rd_left(in);
-        emit_part(h, i, handle, 0, rd_bytes(in, n), n);
+        emit_part(h, i, p, handle, 0, rd_bytes(in, n), n);
     }
     return rd_left(in) ? WOAD_EBADMSG : GATTC_DONE;
 }
@@ -100,7 +101,7 @@ static int multiple_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in
 static int multiple_fixed_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
 {
     size_t len = rd_left(in);
-    emit_part(h, i, p->start, 0, rd_bytes(in, len), len);
+    emit_part(h, i, p, p->start, 0, rd_bytes(in, len), len);
     return GATTC_DONE;
 }
 

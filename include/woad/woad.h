@@ -217,7 +217,12 @@ struct woad_event {
             struct woad_uuid uuid;
         } characteristic;
         struct { uint16_t handle; struct woad_uuid uuid; } descriptor;
-        struct { uint16_t handle, offset; const uint8_t *data; uint16_t len; } value;
+        struct {
+            uint16_t handle, offset;
+            const uint8_t *data;
+            uint16_t len;
+            enum woad_gattc_op op;       /* of WOAD_EV_READ */
+        } value;
         struct { enum woad_gattc_op op; uint16_t handle; int status; } done;           /* ATT */
     } u;
 };

@@ -20,12 +20,14 @@ void ble_raise_with(int number, mp_obj_t detail)
     nlr_raise(mp_obj_new_exception_args(&mp_type_OSError, 2, args));
 }
 
-/* The host's errors are errno's.  Two are told as programs know them: full is ENOMEM, connected
- * already is EIO. */
+/* The host's errors are errno's.  Two are told as programs know them: full is ENOMEM (EAGAIN to a
+ * program that wants to hear when there is room), connected already is EIO. */
 void ble_raise(int err)
 {
     if (err) {
-        mp_raise_OSError(err == WOAD_EAGAIN ? MP_ENOMEM : err == WOAD_EISCONN ? MP_EIO : -err);
+        bool waits = err == WOAD_EAGAIN && ble_wants(IRQ_TX_READY);
+        mp_raise_OSError(err == WOAD_EAGAIN && !waits ? MP_ENOMEM
+                         : err == WOAD_EISCONN ? MP_EIO : -err);
     }
 }
 
@@ -100,6 +102,10 @@ void ble_run(void)
     ble.in_host = true;
     ble_pump();
     ble.in_host = false;
+    if (ble.host && ble.down && !ble.ending && ble_wants(IRQ_RADIO_LOST)) {
+        mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(-ble.down) };
+        ble_invoke(IRQ_RADIO_LOST, 1, items);
+    }
     if (ble.host && (ble.down || ble.ending)) {
         const char *why = ble.ending ? ""
             : ble.down == WOAD_ETIMEDOUT ? "the controller does not answer"
@@ -136,11 +142,8 @@ static void ble_forget(void)
     ble_obj_t *o = ble_object();
     if (o) {
         ble_forget_events(o);
-        o->attrs = NULL;
-        o->uuids = NULL;
-        o->values = NULL;
+        o->groups = NULL;
         o->updates = NULL;
-        o->n_values = 0;
         memset(o->read, 0, sizeof o->read);
     }
     memset(ble.conns, 0xff, sizeof ble.conns);
@@ -148,13 +151,15 @@ static void ble_forget(void)
 }
 
 static const struct woad_feature *const features[] = {
-    &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client, NULL
+    &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client,
+    &woad_accept_list, &woad_link, NULL
 };
 
 static void ble_start(void)
 {
     struct woad_config cfg = {
-        .features = features, .event = ble_on_event, .conns = BLE_CONNS, .attr_tables = 1,
+        .features = features, .event = ble_on_event, .conns = BLE_CONNS, .attr_tables = 16,
+        .attr_index = 1024, .pipeline_queue = 512, .accept_list = 16,
         .subscriptions = 64, .procedures = 16, .mtu = BLE_MTU_MAX, .tx_queue = 1088,
         .request_queue = 4096, .prepare_queue = 1024,
     };
@@ -227,6 +232,7 @@ void ble_stop(bool politely)
 void woad_mp_begin(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
+    ble.events = 0;
 }
 
 void woad_mp_end(void)
@@ -272,6 +278,39 @@ static mp_obj_t config_mac(void)
     return mp_obj_new_tuple(2, items);
 }
 
+bool ble_wants(unsigned event)
+{
+    return (ble.events >> (event - IRQ_FIRST_MORE) & 1) != 0;
+}
+
+/* The numbers of the events beyond upstream's that the program has asked for. */
+static mp_obj_t config_events(void)
+{
+    mp_obj_t items[IRQ_END_MORE - IRQ_FIRST_MORE];
+    size_t n = 0;
+    for (unsigned event = IRQ_FIRST_MORE; event < IRQ_END_MORE; event++) {
+        if (ble_wants(event)) {
+            items[n++] = MP_OBJ_NEW_SMALL_INT(event);
+        }
+    }
+    return mp_obj_new_tuple(n, items);
+}
+
+static void config_set_events(mp_obj_t value, bool apply)
+{
+    mp_obj_iter_buf_t buf;
+    mp_obj_t it = mp_getiter(value, &buf), o;
+    uint32_t bits = 0;
+    while ((o = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
+        mp_int_t n = mp_obj_get_int(o);
+        if (n < IRQ_FIRST_MORE || n >= IRQ_END_MORE) {
+            mp_raise_OSError(MP_EINVAL);
+        }
+        bits |= 1u << (n - IRQ_FIRST_MORE);
+    }
+    ble.events = apply ? bits : ble.events;
+}
+
 static mp_obj_t config_get(mp_obj_t key)
 {
     switch (mp_obj_str_get_qstr(key)) {
@@ -285,6 +324,8 @@ static mp_obj_t config_get(mp_obj_t key)
             return MP_OBJ_NEW_SMALL_INT(ble.rxbuf);
         case MP_QSTR_dropped:
             return mp_obj_new_int_from_uint(ble.dropped);
+        case MP_QSTR_events:
+            return config_events();
         default:
             mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
     }
@@ -359,6 +400,9 @@ static void config_set(mp_obj_t key, mp_obj_t value, bool apply)
         case MP_QSTR_addr_mode:
             config_addr_mode(value, apply);
             break;
+        case MP_QSTR_events:
+            config_set_events(value, apply);
+            break;
         default:
             mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
     }
@@ -421,6 +465,25 @@ static const mp_rom_map_elem_t ble_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_gattc_read), MP_ROM_PTR(&ble_gattc_read_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_write), MP_ROM_PTR(&ble_gattc_write_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_exchange_mtu), MP_ROM_PTR(&ble_gattc_exchange_mtu_obj) },
+    /* Beyond upstream: docs/module.md. */
+    { MP_ROM_QSTR(MP_QSTR_gap_connect_any), MP_ROM_PTR(&ble_gap_connect_any_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_accept_list), MP_ROM_PTR(&ble_gap_accept_list_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_connections), MP_ROM_PTR(&ble_gap_connections_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_connection), MP_ROM_PTR(&ble_gap_connection_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_update), MP_ROM_PTR(&ble_gap_update_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_link), MP_ROM_PTR(&ble_gap_link_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_data_length), MP_ROM_PTR(&ble_gap_data_length_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_phy), MP_ROM_PTR(&ble_gap_phy_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_add_services), MP_ROM_PTR(&ble_gatts_add_services_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_remove_services), MP_ROM_PTR(&ble_gatts_remove_services_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_notify_latest), MP_ROM_PTR(&ble_gatts_notify_latest_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_discover_secondary),
+      MP_ROM_PTR(&ble_gattc_discover_secondary_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_discover_included),
+      MP_ROM_PTR(&ble_gattc_discover_included_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_read_uuid), MP_ROM_PTR(&ble_gattc_read_uuid_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_read_multiple), MP_ROM_PTR(&ble_gattc_read_multiple_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_cancel), MP_ROM_PTR(&ble_gattc_cancel_obj) },
 };
 static MP_DEFINE_CONST_DICT(ble_locals, ble_locals_table);
 

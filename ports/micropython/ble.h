@@ -3,7 +3,7 @@
  *   mod_bluetooth.c   the module's table
  *   ble_uuid.c        bluetooth.UUID
  *   ble.c             BLE(): active, config, irq
- *   ble_gap.c ble_gatts.c ble_gattc.c    methods: Python's arguments to the host's, no more
+ *   ble_gap.c ble_link.c ble_gatts.c ble_gattc.c    methods: Python's arguments to the host's
  *   ble_value.c       the values of local attributes
  *   ble_event.c       the host's events to Python's
  *   port_unix.c       the way to a controller, and waking the interpreter */
@@ -43,7 +43,19 @@ enum {                                   /* IRQ events */
     IRQ_GATTC_INDICATE = 19,
     IRQ_GATTS_INDICATE_DONE = 20,
     IRQ_MTU_EXCHANGED = 21,
-    IRQ_CONNECTION_UPDATE = 27
+    IRQ_CONNECTION_UPDATE = 27,
+    /* Those of this module alone: raised after config(events=…) has asked for them. */
+    IRQ_FIRST_MORE = 64,
+    IRQ_DISCONNECT_REASON = 64,
+    IRQ_CONNECT_FAILED = 65,
+    IRQ_LINK = 66,
+    IRQ_GATTC_INCLUDED_RESULT = 67,
+    IRQ_GATTC_INCLUDED_DONE = 68,
+    IRQ_TX_READY = 69,
+    IRQ_TX_DONE = 70,
+    IRQ_GATTS_SUBSCRIBE = 71,
+    IRQ_RADIO_LOST = 72,
+    IRQ_END_MORE
 };
 
 enum { BLE_CONNS = 16, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
@@ -76,14 +88,20 @@ struct ble_update {
     uint16_t conn, handle;
 };
 
+/* Services that were added together, and the values of their attributes. */
+struct ble_group {
+    struct ble_group *next;
+    struct woad_attr *attrs;
+    struct woad_uuid *uuids;
+    struct ble_value *values;            /* of handle `first` and those behind it */
+    uint16_t first, n;
+};
+
 /* What lives in MicroPython's heap, kept alive by the root pointer to the one BLE object. */
 typedef struct {
     mp_obj_base_t base;
     mp_obj_t handler;
-    struct woad_attr *attrs;
-    struct woad_uuid *uuids;
-    struct ble_value *values;            /* of handle `first` and those behind it */
-    uint16_t first, n_values;
+    struct ble_group *groups;
     struct ble_queued *queue, **queue_end;
     struct ble_update *updates;
     uint8_t *read[BLE_CONNS];            /* what gattc_read has gathered */
@@ -93,8 +111,9 @@ typedef struct {
 /* What outlives a soft reset, or must be found without the heap. */
 struct ble_state {
     struct woad *host;                   /* NULL: inactive */
-    bool up, scanning, adv_settled;
-    int adv_status, down;
+    bool up, scanning, adv_settled, accept_settled;
+    int adv_status, accept_status, down;
+    uint32_t events;                     /* bit n: event 64 + n is wanted */
     unsigned holding;                    /* events are queued, not delivered */
     bool in_host;                        /* the handler was called out of the host */
     bool ending;                         /* active(False) from there: done when it returns */
@@ -120,6 +139,9 @@ void ble_wait(const bool *done);
 void ble_hold(void);
 void ble_release(void);
 void ble_stop(bool politely);
+bool ble_wants(unsigned event);
+/* ble_link.c */
+void ble_addr_of(mp_obj_t o, struct woad_addr *addr);
 /* ble_event.c */
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev);
 void ble_deliver_queued(void);
@@ -148,9 +170,25 @@ void ble_port_schedule(void);            /* has the scheduler run ble_run() */
 void ble_run(void);                      /* in the scheduler: packets, events */
 
 MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj);
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_scan_obj);
+MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_scan_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_disconnect_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_any_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_accept_list_obj);
+MP_DECLARE_CONST_FUN_OBJ_1(ble_gap_connections_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_connection_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_update_obj);
+MP_DECLARE_CONST_FUN_OBJ_3(ble_gap_link_obj);
+MP_DECLARE_CONST_FUN_OBJ_3(ble_gap_data_length_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_phy_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gatts_add_services_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gatts_remove_services_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_notify_latest_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gattc_discover_secondary_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_included_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_read_uuid_obj);
+MP_DECLARE_CONST_FUN_OBJ_3(ble_gattc_read_multiple_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gattc_cancel_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(ble_gatts_register_services_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(ble_gatts_read_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_write_obj);

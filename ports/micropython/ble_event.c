@@ -46,7 +46,8 @@ static mp_obj_t event_addr(const struct woad_addr *a)
     return event_bytes(big, 6);
 }
 
-/* Statuses keep the numbers programs know: 0x100 + ATT, 7 not connected, 13 timeout. */
+/* Statuses keep the numbers programs know: 0x100 + ATT, 7 not connected, 10 bad data, 13 timeout,
+ * 29 given up. */
 static int event_status(int status)
 {
     switch (status) {
@@ -58,6 +59,8 @@ static int event_status(int status)
             return 13;
         case WOAD_EBADMSG:
             return 10;
+        case WOAD_ECANCELED:
+            return 29;
         default:
             return status > 0 ? 0x100 + status : 6;
     }
@@ -74,6 +77,10 @@ static void on_connect(const struct woad_event *ev)
 
 static void on_disconnect(const struct woad_event *ev)
 {
+    if (ble_wants(IRQ_DISCONNECT_REASON)) {
+        mp_obj_t why[] = { event_int(ev->conn), event_int(ev->u.disconnect.reason) };
+        ble_invoke(IRQ_DISCONNECT_REASON, 2, why);
+    }
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.disconnect.peer.type),
                          event_addr(&ev->u.disconnect.peer) };
     ble_invoke(ev->u.disconnect.central ? IRQ_PERIPHERAL_DISCONNECT : IRQ_CENTRAL_DISCONNECT, 3,
@@ -83,7 +90,13 @@ static void on_disconnect(const struct woad_event *ev)
 static void on_connect_failed(const struct woad_event *ev)
 {
     static const struct woad_addr nobody = { 0xff, { 0 } };
-    (void)ev;
+    if (ble_wants(IRQ_CONNECT_FAILED)) {
+        const struct woad_addr *peer = &ev->u.connect_failed.peer;
+        int status = ev->u.connect_failed.status;
+        mp_obj_t why[] = { event_int(peer->type), event_addr(peer),
+                           event_int(status > 0 ? 0x200 + status : event_status(status)) };
+        ble_invoke(IRQ_CONNECT_FAILED, 3, why);
+    }
     mp_obj_t items[] = { event_int(WOAD_NO_CONN), event_int(nobody.type), event_addr(&nobody) };
     ble_invoke(IRQ_PERIPHERAL_DISCONNECT, 3, items);
 }
@@ -95,6 +108,74 @@ static void on_conn_update(const struct woad_event *ev)
                          event_int(ev->u.conn_update.supervision_10ms),
                          event_int(ev->u.conn_update.status != 0) };
     ble_invoke(IRQ_CONNECTION_UPDATE, 5, items);
+}
+
+/* (conn_handle, item, status, value): what the value is depends on the item. */
+static void on_link(const struct woad_event *ev)
+{
+    const struct woad_link_value *v = &ev->u.link;
+    mp_obj_t value = event_int(v->dbm), two[2];
+    if (!ble_wants(IRQ_LINK)) {
+        return;
+    }
+    switch (v->item) {
+        case WOAD_LINK_CHANNELS:
+            value = event_bytes(v->channels, sizeof v->channels);
+            break;
+        case WOAD_LINK_FEATURES:
+            value = event_bytes(v->features, sizeof v->features);
+            break;
+        case WOAD_LINK_PHY:
+            two[0] = event_int(v->tx_phy);
+            two[1] = event_int(v->rx_phy);
+            value = mp_obj_new_tuple(2, two);
+            break;
+        case WOAD_LINK_DATA_LENGTH:
+            two[0] = event_int(v->tx_octets);
+            two[1] = event_int(v->rx_octets);
+            value = mp_obj_new_tuple(2, two);
+            break;
+        case WOAD_LINK_VERSION: {
+            mp_obj_t three[] = { event_int(v->version), event_int(v->company),
+                                 event_int(v->subversion) };
+            value = mp_obj_new_tuple(3, three);
+            break;
+        }
+        default:
+            break;
+    }
+    int status = v->status > 0 ? 0x200 + v->status : event_status(v->status);
+    mp_obj_t items[] = { event_int(ev->conn), event_int(v->item), event_int(status),
+                         v->status ? mp_const_none : value };
+    ble_invoke(IRQ_LINK, 4, items);
+}
+
+/* Events that say no more than which connection. */
+static void on_tx(const struct woad_event *ev)
+{
+    unsigned irq = ev->type == WOAD_EV_TX_READY ? IRQ_TX_READY : IRQ_TX_DONE;
+    mp_obj_t items[] = { event_int(ev->conn) };
+    if (ble_wants(irq)) {
+        ble_invoke(irq, 1, items);
+    }
+}
+
+static void on_subscribe(const struct woad_event *ev)
+{
+    mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.subscribe.value_handle),
+                         event_int(ev->u.subscribe.cccd) };
+    if (ble_wants(IRQ_GATTS_SUBSCRIBE)) {
+        ble_invoke(IRQ_GATTS_SUBSCRIBE, 3, items);
+    }
+}
+
+static void on_included(const struct woad_event *ev)
+{
+    const struct woad_uuid *uuid = &ev->u.included.uuid;
+    mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.included.declaration),
+                         event_int(ev->u.included.start), event_int(ev->u.included.end),
+                         uuid->size ? ble_uuid_new(uuid) : mp_const_none };
+    ble_invoke(IRQ_GATTC_INCLUDED_RESULT, 5, items);
 }
 
 static void on_report(const struct woad_event *ev)
@@ -200,9 +281,21 @@ static void on_descriptor(const struct woad_event *ev)
     ble_invoke(IRQ_GATTC_DESCRIPTOR_RESULT, 3, items);
 }
 
+/* Of several values each is told by itself, as it comes. */
+static void on_read_one(const struct woad_event *ev)
+{
+    mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.value.handle),
+                         event_bytes(ev->u.value.data, ev->u.value.len) };
+    ble_invoke(IRQ_GATTC_READ_RESULT, 3, items);
+}
+
 /* Parts are gathered: the program gets the whole value. */
 static void on_read(const struct woad_event *ev)
 {
+    if (ev->u.value.op != WOAD_GATTC_READ) {
+        on_read_one(ev);
+        return;
+    }
     ble_obj_t *o = ble_object();
     size_t place = (ev->conn & 0xff) % BLE_CONNS, end = ev->u.value.offset + ev->u.value.len;
     if (!ev->u.value.offset) {
@@ -234,6 +327,8 @@ static void on_read_done(const struct woad_event *ev)
 static void on_gattc_done(const struct woad_event *ev)
 {
     static const uint8_t irq[] = { [WOAD_GATTC_SERVICES] = IRQ_GATTC_SERVICE_DONE,
+                                   [WOAD_GATTC_SECONDARY_SERVICES] = IRQ_GATTC_SERVICE_DONE,
+                                   [WOAD_GATTC_INCLUDED] = IRQ_GATTC_INCLUDED_DONE,
                                    [WOAD_GATTC_CHARACTERISTICS] = IRQ_GATTC_CHARACTERISTIC_DONE,
                                    [WOAD_GATTC_DESCRIPTORS] = IRQ_GATTC_DESCRIPTOR_DONE };
     mp_obj_t items[] = { event_int(ev->conn), event_int(event_status(ev->u.done.status)) };
@@ -243,6 +338,12 @@ static void on_gattc_done(const struct woad_event *ev)
         case WOAD_GATTC_READ:
             on_read_done(ev);
             break;
+        case WOAD_GATTC_READ_BY_UUID:
+        case WOAD_GATTC_READ_MULTIPLE: {
+            mp_obj_t done[] = { items[0], event_int(ev->u.done.handle), items[1] };
+            ble_invoke(IRQ_GATTC_READ_DONE, 3, done);
+            break;
+        }
         case WOAD_GATTC_WRITE:
         case WOAD_GATTC_WRITE_LONG:
         case WOAD_GATTC_WRITE_RELIABLE: {
@@ -269,6 +370,11 @@ static void (*const handlers[])(const struct woad_event *) = {
     [WOAD_EV_CONNECT_FAILED] = on_connect_failed,
     [WOAD_EV_DISCONNECT] = on_disconnect,
     [WOAD_EV_CONN_UPDATE] = on_conn_update,
+    [WOAD_EV_LINK] = on_link,
+    [WOAD_EV_TX_READY] = on_tx,
+    [WOAD_EV_TX_DONE] = on_tx,
+    [WOAD_EV_SUBSCRIBE] = on_subscribe,
+    [WOAD_EV_INCLUDED] = on_included,
     [WOAD_EV_MTU] = on_mtu,
     [WOAD_EV_GATT_READ] = on_gatt_read,
     [WOAD_EV_GATT_WRITE] = on_gatt_write,
@@ -380,13 +486,17 @@ static void note(const struct woad_event *ev)
         case WOAD_EV_DOWN:
             ble.up = false;
             ble.down = ev->u.down.error;
-            ble.adv_settled = true;
+            ble.adv_settled = ble.accept_settled = true;
             break;
         case WOAD_EV_ADV_STARTED:
         case WOAD_EV_ADV_FAILED:
         case WOAD_EV_ADV_STOPPED:
             ble.adv_settled = true;
             ble.adv_status = ev->u.adv.status;
+            break;
+        case WOAD_EV_ACCEPT_LIST:
+            ble.accept_settled = true;
+            ble.accept_status = ev->u.accept_list.status;
             break;
         case WOAD_EV_CONNECT:
             ble.adv_settled = ble.adv_settled || !woad_adv_running(ble.host);

@@ -3,12 +3,17 @@
 
 static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
 {
-    enum { INTERVAL, DATA, RESPONSE, CONNECTABLE };
+    enum { INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, PEER, CHANNELS, ACCEPT };
     static const mp_arg_t allowed[] = {
         { MP_QSTR_interval_us, MP_ARG_OBJ, { .u_obj = MP_OBJ_NEW_SMALL_INT(500000) } },
         { MP_QSTR_adv_data, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
         { MP_QSTR_resp_data, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_rom_obj = MP_ROM_NONE } },
         { MP_QSTR_connectable, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_rom_obj = MP_ROM_TRUE } },
+        /* Beyond upstream. */
+        { MP_QSTR_scannable, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = true } },
+        { MP_QSTR_peer, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_rom_obj = MP_ROM_NONE } },
+        { MP_QSTR_channels, MP_ARG_INT | MP_ARG_KW_ONLY, { .u_int = 7 } },
+        { MP_QSTR_accept, MP_ARG_INT | MP_ARG_KW_ONLY, { .u_int = 0 } },
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args - 1, pos + 1, kw, MP_ARRAY_SIZE(allowed), allowed, args);
@@ -30,9 +35,21 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
         }
     }
     struct woad *h = ble_active();
+    bool connectable = mp_obj_is_true(args[CONNECTABLE].u_obj);
     struct woad_adv_params params = {
-        .kind = mp_obj_is_true(args[CONNECTABLE].u_obj) ? WOAD_ADV_IND : WOAD_ADV_SCAN_IND,
+        .kind = connectable ? WOAD_ADV_IND
+                : args[SCANNABLE].u_bool ? WOAD_ADV_SCAN_IND : WOAD_ADV_NONCONN_IND,
+        .channels = (uint8_t)args[CHANNELS].u_int, .accept = (uint8_t)args[ACCEPT].u_int,
     };
+    if (args[PEER].u_obj != mp_const_none) {
+        ble_addr_of(args[PEER].u_obj, &params.peer);
+        params.kind = interval ? WOAD_ADV_DIRECT_LOW : WOAD_ADV_DIRECT_HIGH;
+        interval = interval ? interval : 20000;
+    }
+    if (args[CHANNELS].u_int < 1 || args[CHANNELS].u_int > 7 || args[ACCEPT].u_int < 0 ||
+        args[ACCEPT].u_int > 3) {
+        mp_raise_OSError(MP_EINVAL);
+    }
     if (interval < 0x20 * 625 || interval >= (0x4000 + 1) * 625 ||
         buf[0].len > WOAD_ADV_DATA_MAX || buf[1].len > WOAD_ADV_DATA_MAX) {
         mp_raise_OSError(MP_EINVAL);
@@ -72,8 +89,16 @@ static uint16_t gap_scan_units(mp_int_t us)
     return (uint16_t)(units < 4 ? 4 : units > 0x4000 ? 0x4000 : units);
 }
 
-static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args)
+static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
 {
+    enum { DUPLICATES, LISTED };
+    static const mp_arg_t allowed[] = {  /* beyond upstream */
+        { MP_QSTR_filter_duplicates, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
+        { MP_QSTR_accept_list, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
+    };
+    mp_arg_val_t more[MP_ARRAY_SIZE(allowed)];
+    mp_arg_check_num(n_args, 0, 1, 5, false);
+    mp_arg_parse_all(0, NULL, kw, MP_ARRAY_SIZE(allowed), allowed, more);
     if (n_args > 1 && args[1] == mp_const_none) {
         ble_active();
         gap_end_scan();
@@ -87,6 +112,8 @@ static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args)
         .window_625us = gap_scan_units(window),
         .active = n_args > 4 && mp_obj_is_true(args[4]),
         .duration_ms = (uint32_t)duration,
+        .filter_duplicates = more[DUPLICATES].u_bool,
+        .accept_list = more[LISTED].u_bool,
     };
     struct woad *h = ble_active();
     if (duration < 0 || duration > INT32_MAX) {
@@ -97,11 +124,33 @@ static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args)
     ble_flush();
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_scan_obj, 1, 5, gap_scan);
+MP_DEFINE_CONST_FUN_OBJ_KW(ble_gap_scan_obj, 1, gap_scan);
 
 static mp_int_t gap_arg(size_t n_args, const mp_obj_t *args, size_t i, mp_int_t otherwise)
 {
     return n_args > i && args[i] != mp_const_none ? mp_obj_get_int(args[i]) : otherwise;
+}
+
+/* args: scan_duration_ms, min_conn_interval_us, max_conn_interval_us; None for the default. */
+static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, const mp_obj_t *args)
+{
+    mp_int_t timeout = gap_arg(n_args, args, 0, 2000);
+    mp_int_t min = gap_arg(n_args, args, 1, 0) / 1250, max = gap_arg(n_args, args, 2, 0) / 1250;
+    struct woad *h = ble_active();
+    if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 ||
+        timeout > INT32_MAX) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    struct woad_connect_params params = {
+        .scan_interval_625us = 16, .scan_window_625us = 16,
+        .interval_min_1250us = (uint16_t)(min ? min : 24),
+        .interval_max_1250us = (uint16_t)(max ? max : 40),
+        .supervision_10ms = 256, .timeout_ms = timeout ? (uint32_t)timeout : 30000,
+    };
+    ble_raise(woad_connect(h, peer, &params));
+    gap_end_scan();
+    ble_flush();
+    return mp_const_none;
 }
 
 static mp_obj_t gap_connect(size_t n_args, const mp_obj_t *args)
@@ -123,25 +172,16 @@ static mp_obj_t gap_connect(size_t n_args, const mp_obj_t *args)
     for (int i = 0; i < 6; i++) {
         peer.octet[i] = ((const uint8_t *)buf.buf)[5 - i];
     }
-    mp_int_t timeout = gap_arg(n_args, args, 3, 2000);
-    mp_int_t min = gap_arg(n_args, args, 4, 0) / 1250, max = gap_arg(n_args, args, 5, 0) / 1250;
-    struct woad *h = ble_active();
-    if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 ||
-        timeout > INT32_MAX) {
-        mp_raise_OSError(MP_EINVAL);
-    }
-    struct woad_connect_params params = {
-        .scan_interval_625us = 16, .scan_window_625us = 16,
-        .interval_min_1250us = (uint16_t)(min ? min : 24),
-        .interval_max_1250us = (uint16_t)(max ? max : 40),
-        .supervision_10ms = 256, .timeout_ms = timeout ? (uint32_t)timeout : 30000,
-    };
-    ble_raise(woad_connect(h, &peer, &params));
-    gap_end_scan();
-    ble_flush();
-    return mp_const_none;
+    return gap_begin_connect(&peer, n_args - 3, args + 3);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_obj, 2, 6, gap_connect);
+
+/* Whoever of the accept list comes first: beyond upstream. */
+static mp_obj_t gap_connect_any(size_t n_args, const mp_obj_t *args)
+{
+    return gap_begin_connect(NULL, n_args - 1, args + 1);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_any_obj, 1, 4, gap_connect_any);
 
 static mp_obj_t gap_disconnect(mp_obj_t self, mp_obj_t conn)
 {

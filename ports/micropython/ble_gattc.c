@@ -89,3 +89,60 @@ static mp_obj_t gattc_exchange_mtu(mp_obj_t self, mp_obj_t conn)
     return gattc_done(woad_gattc_exchange_mtu(ble_active(), number));
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_exchange_mtu_obj, gattc_exchange_mtu);
+
+/* --- beyond upstream -------------------------------------------------------------------------- */
+
+static mp_obj_t gattc_discover_secondary(mp_obj_t self, mp_obj_t conn)
+{
+    (void)self;
+    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    return gattc_done(woad_gattc_secondary_services(ble_active(), number));
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_discover_secondary_obj, gattc_discover_secondary);
+
+/* It is told by events that the program must have asked for. */
+static mp_obj_t gattc_discover_included(size_t n_args, const mp_obj_t *args)
+{
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
+             end = (uint16_t)mp_obj_get_int(args[3]);
+    (void)n_args;
+    struct woad *h = ble_active();
+    if (!ble_wants(IRQ_GATTC_INCLUDED_RESULT) || !ble_wants(IRQ_GATTC_INCLUDED_DONE)) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    return gattc_done(woad_gattc_included(h, conn, start, end));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_included_obj, 4, 4,
+                                    gattc_discover_included);
+
+static mp_obj_t gattc_read_uuid(size_t n_args, const mp_obj_t *args)
+{
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
+             end = (uint16_t)mp_obj_get_int(args[3]);
+    const struct woad_uuid *uuid = gattc_filter(n_args, args, 4);
+    return gattc_done(woad_gattc_read_by_uuid(ble_active(), conn, start, end, uuid));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_read_uuid_obj, 5, 5, gattc_read_uuid);
+
+static mp_obj_t gattc_read_multiple(mp_obj_t self, mp_obj_t conn, mp_obj_t handles)
+{
+    uint16_t number = (uint16_t)mp_obj_get_int(conn), list[33];
+    size_t len;
+    mp_obj_t *items;
+    (void)self;
+    mp_obj_get_array(handles, &len, &items);
+    for (size_t n = 0; n < len && n < MP_ARRAY_SIZE(list); n++) {
+        list[n] = (uint16_t)mp_obj_get_int(items[n]);
+    }
+    return gattc_done(woad_gattc_read_multiple(ble_active(), number, list, len));
+}
+MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_multiple_obj, gattc_read_multiple);
+
+static mp_obj_t gattc_cancel(mp_obj_t self, mp_obj_t conn)
+{
+    (void)self;
+    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    int err = woad_gattc_cancel(ble_active(), number);
+    return gattc_done(err == WOAD_ENOENT ? 0 : err);
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_cancel_obj, gattc_cancel);

@@ -197,11 +197,35 @@ static struct ble_value *gatts_new_values(const struct build *b)
     return values;
 }
 
+/* Where the next group goes: behind the last. */
+static uint16_t gatts_free_handle(const ble_obj_t *o)
+{
+    enum { FIRST = 10 };
+    uint32_t first = FIRST;
+    for (const struct ble_group *g = o->groups; g; g = g->next) {
+        first = first > (uint32_t)g->first + g->n ? first : (uint32_t)g->first + g->n;
+    }
+    return (uint16_t)(first <= 0xffff ? first : 0);
+}
+
 /* All is parsed, and all memory is there, before anything changes. */
+static struct ble_group *gatts_new_group(mp_obj_t services, size_t n, uint16_t first,
+                                         mp_obj_t *handles)
+{
+    struct build b = { .attrs = m_new0(struct woad_attr, n + 1),
+                       .uuids = m_new0(struct woad_uuid, n + 1) };
+    *handles = build_all(&b, services, first);
+    struct ble_group *g = m_new0(struct ble_group, 1);
+    *g = (struct ble_group) { NULL, b.attrs, b.uuids, gatts_new_values(&b), first,
+                              (uint16_t)b.n };
+    return g;
+}
+
 static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
 {
     enum { FIRST = 10 };
-    struct build count = { 0 }, b = { 0 };
+    struct build count = { 0 };
+    mp_obj_t handles;
     (void)self;
     build_all(&count, services, FIRST);
     struct woad *h = ble_active();
@@ -211,27 +235,61 @@ static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
     if (gatts_busy(h)) {
         mp_raise_OSError(MP_EBUSY);
     }
-    b.attrs = m_new0(struct woad_attr, count.n + 1);
-    b.uuids = m_new0(struct woad_uuid, count.n + 1);
-    mp_obj_t result = build_all(&b, services, FIRST);
-    struct ble_value *values = gatts_new_values(&b);
     ble_obj_t *o = ble_object();
-    uint16_t first = FIRST;
+    struct ble_group *g = gatts_new_group(services, count.n, FIRST, &handles);
     ble_raise(woad_gatt_clear(h));
-    int err = b.n ? woad_gatt_add(h, b.attrs, (uint16_t)b.n, &first) : 0;
-    if (err && o->attrs) {
-        woad_gatt_add(h, o->attrs, o->n_values, NULL);     /* as it was */
+    int err = g->n ? woad_gatt_add_at(h, g->attrs, g->n, FIRST) : 0;
+    for (struct ble_group *old = o->groups; err && old; old = old->next) {
+        woad_gatt_add_at(h, old->attrs, old->n, old->first);               /* as it was */
     }
     ble_raise(err);
-    o->attrs = b.attrs;
-    o->uuids = b.uuids;
-    o->values = values;
-    o->first = first;
-    o->n_values = (uint16_t)b.n;
+    o->groups = g->n ? g : NULL;
     o->updates = NULL;
-    return result;
+    return handles;
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_register_services_obj, gatts_register_services);
+
+/* Beside those that are there, at any time, connected or not. */
+static mp_obj_t gatts_add_services(mp_obj_t self, mp_obj_t services)
+{
+    struct build count = { 0 };
+    mp_obj_t handles;
+    (void)self;
+    build_all(&count, services, 0);
+    struct woad *h = ble_active();
+    ble_obj_t *o = ble_object();
+    uint16_t first = gatts_free_handle(o);
+    if (!count.n || !first || count.n > 0xffffu - first) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    struct ble_group *g = gatts_new_group(services, count.n, first, &handles);
+    ble_raise(woad_gatt_add_at(h, g->attrs, g->n, first));
+    g->next = o->groups;
+    o->groups = g;
+    ble_flush();
+    return handles;
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_add_services_obj, gatts_add_services);
+
+/* Those that were added in one call with the attribute `handle`. */
+static mp_obj_t gatts_remove_services(mp_obj_t self, mp_obj_t handle)
+{
+    mp_int_t at = mp_obj_get_int(handle);
+    (void)self;
+    struct woad *h = ble_active();
+    struct ble_group **g = &ble_object()->groups;
+    while (*g && (at < (*g)->first || at - (*g)->first >= (*g)->n)) {
+        g = &(*g)->next;
+    }
+    if (!*g) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    ble_raise(woad_gatt_remove(h, (*g)->first));
+    *g = (*g)->next;
+    ble_flush();
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_remove_services_obj, gatts_remove_services);
 
 /* --- values ----------------------------------------------------------------------------------- */
 
@@ -314,6 +372,12 @@ static mp_obj_t gatts_notify(size_t n_args, const mp_obj_t *args)
     return gatts_send(n_args, args, woad_gatt_notify);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_notify_obj, 3, 4, gatts_notify);
+
+static mp_obj_t gatts_notify_latest(size_t n_args, const mp_obj_t *args)
+{
+    return gatts_send(n_args, args, woad_gatt_notify_latest);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_notify_latest_obj, 3, 4, gatts_notify_latest);
 
 static mp_obj_t gatts_indicate(size_t n_args, const mp_obj_t *args)
 {

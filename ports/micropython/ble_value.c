@@ -4,11 +4,13 @@
 struct ble_value *ble_value_at(uint16_t handle)
 {
     ble_obj_t *o = ble_object();
-    if (!o || !o->values || handle < o->first || handle - o->first >= o->n_values) {
-        return NULL;
+    for (struct ble_group *g = o ? o->groups : NULL; g; g = g->next) {
+        if (handle >= g->first && handle - g->first < g->n) {
+            struct ble_value *v = &g->values[handle - g->first];
+            return v->data ? v : NULL;
+        }
     }
-    struct ble_value *v = &o->values[handle - o->first];
-    return v->data ? v : NULL;
+    return NULL;
 }
 
 /* The program's write: replaces, and makes room. */

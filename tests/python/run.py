@@ -588,6 +588,300 @@ def test_connecting():
     """).end()
 
 
+def test_events_beyond_upstream_are_asked_for():
+    """None of them comes unasked; config(events=…) takes what it knows and nothing else."""
+    Program("""
+        assert ble.config("events") == ()
+        raises(22, lambda: ble.config(events=(63,)))
+        raises(22, lambda: ble.config(events=(64, 99)))
+        for bad in (1, None, (None,), ("x",)):
+            try:
+                ble.config(events=bad)
+            except TypeError:
+                pass
+            else:
+                raise Exception(bad)
+        ble.config(events=[70, 64])
+        assert ble.config("events") == (64, 70)
+        ble.config(events=())
+        up()
+        ble.gap_connect(0, b"nobody", 100)
+        assert wait(8) == (65535, 255, bytes(6)) and events == []
+        ble.config(events=(65,))
+        ble.gap_connect(0, b"nobody", 100)
+        assert wait(65) == (0, b"nobody", 13)
+        assert wait(8) == (65535, 255, bytes(6)) and events == []
+    """).end()
+    s, c = pair(SERVER + """
+    ble.config(events=(64, 70, 71))
+    wait(1)
+    conn, handle, bits = wait(71)
+    assert (handle, bits) == (char, 1)
+    ble.gatts_notify(conn, char, b"x")
+    assert wait(70) == (conn,)
+    assert wait(64) == (conn, 0x13)
+    wait(2)
+    assert [e for e in events if e[0] > 63] == [], events
+    """, CLIENT + """
+    ble.config(events=(64,))
+    ble.gattc_write(conn, 13, b"\\x01\\x00", 1)
+    wait(18)
+    time.sleep_ms(100)
+    ble.gap_disconnect(conn)
+    wait(8)
+    assert events[-1] == (64, (conn, 0x16)), events
+    """)
+    s.end()
+
+
+def test_back_pressure():
+    """A program that wants TX_READY gets EAGAIN when a queue is full, and hears when to go on: nothing is polled, nothing lost."""
+    s, c = pair(SERVER + """
+    ble.config(events=(69, 70))
+    wait(1)
+    conn = wait(3, 10000)[0]
+    waited = 0
+    for i in range(300):
+        while True:
+            try:
+                ble.gatts_notify(conn, char, b"%d" % i)
+                break
+            except OSError as e:
+                assert e.errno == 11, e
+                assert wait(69) == (conn,)
+                waited += 1
+    assert waited
+    wait(70)
+    for i in range(500):
+        ble.gatts_notify_latest(conn, char, b"latest %d" % i)
+    wait(2, 20000)
+    """, CLIENT + """
+    ble.gattc_write(conn, 12, b"go", 1)
+    for i in range(300):
+        assert wait(18)[2] == b"%d" % i
+    n = 0
+    while wait(18)[2] != b"latest 499":
+        n += 1
+    assert n < 490, n
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_services_come_and_go():
+    """Added and removed while connected: handles, values, Service Changed for who asked."""
+    s, c = pair(SERVER + """
+    wait(1)
+    wait(3, 10000)
+    ((more,),) = ble.gatts_add_services(((UUID(0x180f), ((UUID(0x2a19), 0x12),)),))
+    assert more == char + 5, (char, more)
+    ble.gatts_write(more, b"\\x63")
+    assert ble.gatts_read(more) == b"\\x63" and ble.gatts_read(char) == b"go"
+    wait(3)
+    ble.gatts_remove_services(more)
+    raises(22, ble.gatts_write, more, b"")
+    raises(22, ble.gatts_remove_services, more)
+    raises(22, ble.gatts_add_services, ())
+    raises(16, ble.gatts_register_services, ())
+    assert ble.gatts_read(more) == b"" and ble.gatts_read(char) == b"2"
+    wait(2, 20000)
+    ble.gatts_add_services(((UUID(0x180f), ((UUID(0x2a19), 0x12),)),))
+    ble.gap_advertise(None)
+    assert ble.gatts_register_services(((UUID(0x180f), ((UUID(0x2a19), 0x12),)),)) == ((12,),)
+    raises(22, ble.gatts_write, more, b"")
+    """, CLIENT + """
+    ble.gattc_write(conn, 9, b"\\x02\\x00", 1)
+    assert wait(17)[2] == 0
+    ble.gattc_write(conn, 12, b"go", 1)
+    assert wait(19)[1:] == (8, b"\\x0f\\x00\\x12\\x00")
+    ble.gattc_discover_services(conn, UUID(0x180f))
+    _, start, end, uuid = wait(9)
+    assert uuid == UUID(0x180f) and end == start + 3
+    wait(10)
+    ble.gattc_read(conn, start + 2)
+    assert wait(15)[2] == b"\\x63" and wait(16)[2] == 0
+    ble.gattc_write(conn, 12, b"2", 1)
+    wait(19)
+    ble.gattc_read(conn, start + 2)
+    assert wait(16)[2] == 0x101
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_more_of_the_client():
+    """Values by UUID, several at once, secondary and included services, giving up."""
+    s, c = pair("""
+    up()
+    ble.gatts_register_services(((U, ((C, 2), (C, 2), (UUID(0x2a38), 2))),))
+    for h, v in ((12, b"one"), (14, b"two"), (16, b"three")):
+        ble.gatts_write(h, v)
+    ble.gap_advertise(20000)
+    print("READY")
+    wait(2, 20000)
+    """, CLIENT + """
+    ble.gattc_read_uuid(conn, 1, 0xffff, C)
+    assert wait(15)[1:] == (12, b"one") and wait(15)[1:] == (14, b"two")
+    assert wait(16)[2] == 0
+    ble.gattc_read_multiple(conn, (16, 12))
+    assert wait(15)[1:] == (16, b"three") and wait(15)[1:] == (12, b"one")
+    assert wait(16)[2] == 0
+    raises(22, ble.gattc_read_multiple, conn, (16,))
+    ble.gattc_discover_secondary(conn)
+    assert wait(10)[1] == 0
+    raises(22, ble.gattc_discover_included, conn, 1, 0xffff)
+    ble.config(events=(67, 68))
+    ble.gattc_discover_included(conn, 1, 0xffff)
+    assert wait(68)[1] == 0
+    ble.gattc_cancel(conn)
+    for i in range(5):
+        ble.gattc_read(conn, 12)
+    ble.gattc_cancel(conn)
+    for i in range(5):
+        assert wait(16) == (conn, 12, 29)
+    ble.gattc_read(conn, 12)
+    assert wait(15)[2] == b"one" and wait(16)[2] == 0
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_links():
+    """What a link is like; parameters asked for by either side; connections listed."""
+    s, c = pair(SERVER + """
+    wait(1)
+    (conn,) = ble.gap_connections()
+    assert not ble.gap_connection(conn)[2]
+    ble.gap_update(conn, 30000, 30000, 0, 3000)
+    assert wait(27) == (conn, 24, 0, 300, 0)
+    raises(22, ble.gap_update, conn, 1, 2)
+    raises(107, ble.gap_update, 77, 30000, 30000)
+    wait(2, 20000)
+    assert ble.gap_connections() == ()
+    raises(107, ble.gap_connection, conn)
+    """, CLIENT + """
+    kind, addr, central, interval, latency, timeout, mtu = ble.gap_connection(conn)
+    assert kind == 0 and central and 30000 <= interval <= 50000 and mtu == 23 and timeout == 2560
+    raises(22, ble.gap_link, conn, 0)
+    ble.config(events=(66,))
+    time.sleep_ms(200)  # until something has been heard
+    ble.gap_link(conn, 0)
+    while True:
+        c, item, status, value = wait(66)
+        if item == 0:
+            break
+    assert status == 0 and -128 < value < 20, value
+    ble.gap_link(conn, 6)
+    assert wait(66)[1:3] == (6, 0)
+    raises(22, ble.gap_link, conn, 4)
+    raises(22, ble.gap_link, conn, -1)
+    raises(107, ble.gap_link, 77, 0)
+    ble.gap_data_length(conn, 100)
+    assert wait(66)[1:] == (4, 0, (100, 251))
+    raises(22, ble.gap_data_length, conn, 300)
+    raises(22, ble.gap_phy, conn, 8, 0)
+    assert wait(27)[1:] == (24, 0, 300, 0)
+    assert ble.gap_connection(conn)[3:6] == (30000, 0, 3000)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_accept_list_and_directed():
+    """Advertising for one peer, scanning for some, connecting to any of them."""
+    s = Program("""
+    up()
+    ble.gap_advertise(20000)
+    print("READY")
+    friend = peer()
+    wait(1)
+    wait(2, 20000)
+    ble.gap_advertise(20000, peer=(0, friend))
+    print("AGAIN")
+    wait(1)
+    wait(2, 20000)
+    ble.gap_advertise(20000, b"\\x02\\x01\\x06", connectable=False, scannable=False)
+    print("THIRD")
+    sys.stdin.readline()
+    for bad in ({"channels": 0}, {"channels": 8}, {"accept": 4}, {"accept": -1}):
+        raises(22, lambda: ble.gap_advertise(20000, **bad))
+    try:
+        ble.gap_advertise(20000, peer=(0, b"short"))
+    except ValueError:
+        pass
+    """)
+    s.line("READY")
+    c = Program("""
+    up()
+    other = peer()
+    ble.gap_accept_list(((0, other), (1, b"nobody")))
+    raises(12, ble.gap_accept_list, [(0, b"nobody")] * 17)
+    ble.gap_scan(300, 30000, 30000, accept_list=True, filter_duplicates=True)
+    wait(6)
+    assert [e for e in events if e[0] == 5] and all(e[1][1] == other for e in events if e[0] == 5), events
+    events.clear()
+    ble.gap_connect_any(5000)
+    conn, kind, addr = wait(7)
+    assert addr == other
+    ble.gap_disconnect(conn)
+    wait(8)
+    print("GONE")
+    sys.stdin.readline()
+    ble.gap_scan(200, 30000, 30000)
+    assert wait(5)[2] == 1
+    wait(6)
+    ble.gap_connect(0, other)
+    ble.gap_disconnect(wait(7)[0])
+    wait(8)
+    print("GONE2")
+    sys.stdin.readline()
+    events.clear()
+    ble.gap_scan(200, 30000, 30000)
+    assert wait(5)[2] == 3
+    """)
+    c.say(s.line("MAC"))
+    s.say(c.line("MAC"))
+    c.line("GONE")
+    s.line("AGAIN")
+    c.say("")
+    c.line("GONE2")
+    s.line("THIRD")
+    c.say("")
+    c.end()
+    s.say("")
+    s.end()
+
+
+def test_the_radio_is_lost():
+    """A program that wants to know is told when the controller has gone, and may begin again."""
+    sock = os.path.join(scratch, "lost.sock")
+    h = hub("unix:" + sock)
+    p = Program("""
+    up()
+    ble.config(events=(72,))
+    print("READY")
+    errno = wait(72, 10000)[0]
+    assert errno > 0, errno
+    assert not ble.active()
+    sys.stdin.readline()
+    ble.active(True)
+    assert ble.active() and ble.config("events") == (72,)
+    """, {"WOAD_HCI": "unix:" + sock})
+    p.line("READY")
+    h.kill()
+    h.wait()
+    time.sleep(0.3)
+    h = hub("unix:" + sock)
+    p.say("")
+    p.end()
+    h.kill()
+    h.wait()
+
+
 def test_wrong_hci():
     """A WOAD_HCI that names nothing: an OSError that says what is wrong (bar 5)."""
     for spec, errno in (

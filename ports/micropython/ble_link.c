@@ -1,0 +1,162 @@
+/* Connections as they are, and what can be asked of them; the accept list.  All of it is beyond
+ * upstream: docs/module.md. */
+#include "ble.h"
+
+static void link_addr(mp_obj_t o, uint8_t type, struct woad_addr *addr)
+{
+    mp_buffer_info_t buf;
+    mp_get_buffer_raise(o, &buf, MP_BUFFER_READ);
+    if (buf.len != 6 || type > WOAD_ADDR_RANDOM_IDENTITY) {
+        mp_raise_ValueError(MP_ERROR_TEXT("invalid addr"));
+    }
+    addr->type = type;
+    for (int i = 0; i < 6; i++) {
+        addr->octet[i] = ((const uint8_t *)buf.buf)[5 - i];
+    }
+}
+
+/* (addr_type, addr) */
+void ble_addr_of(mp_obj_t o, struct woad_addr *addr)
+{
+    mp_obj_t *items;
+    mp_obj_get_array_fixed_n(o, 2, &items);
+    mp_int_t type = mp_obj_get_int(items[0]);
+    link_addr(items[1], (uint8_t)(type < 0 || type > 255 ? 255 : type), addr);
+}
+
+static mp_obj_t gap_accept_list(mp_obj_t self, mp_obj_t peers)
+{
+    enum { MOST = 16 };
+    struct woad_addr list[MOST];
+    size_t n;
+    mp_obj_t *items;
+    (void)self;
+    mp_obj_get_array(peers, &n, &items);
+    for (size_t i = 0; i < n && i < MOST; i++) {
+        ble_addr_of(items[i], &list[i]);
+    }
+    struct woad *h = ble_active();
+    ble_raise(n > MOST ? WOAD_ENOMEM : woad_accept_list_set(h, list, n));
+    ble.accept_settled = false;
+    ble.accept_status = 0;
+    ble_wait(&ble.accept_settled);
+    if (!ble.in_host && ble.accept_status) {
+        ble_raise_with(MP_ENOMEM, MP_OBJ_NEW_SMALL_INT(0x200 + ble.accept_status));
+    }
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_accept_list_obj, gap_accept_list);
+
+static mp_obj_t gap_connections(mp_obj_t self)
+{
+    mp_obj_t items[BLE_CONNS];
+    size_t n = 0;
+    (void)self;
+    ble_active();
+    for (size_t i = 0; i < BLE_CONNS; i++) {
+        if (ble.conns[i] != WOAD_NO_CONN) {
+            items[n++] = MP_OBJ_NEW_SMALL_INT(ble.conns[i]);
+        }
+    }
+    return mp_obj_new_tuple(n, items);
+}
+MP_DEFINE_CONST_FUN_OBJ_1(ble_gap_connections_obj, gap_connections);
+
+/* (addr_type, addr, we are the central, interval_us, latency, timeout_ms, mtu) */
+static mp_obj_t gap_connection(mp_obj_t self, mp_obj_t conn)
+{
+    struct woad_conn_info info;
+    uint8_t big[6];
+    (void)self;
+    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    ble_raise(woad_conn_info(ble_active(), number, &info));
+    for (int i = 0; i < 6; i++) {
+        big[i] = info.peer.octet[5 - i];
+    }
+    mp_obj_t items[] = {
+        MP_OBJ_NEW_SMALL_INT(info.peer.type), mp_obj_new_bytes(big, 6),
+        mp_obj_new_bool(info.central), MP_OBJ_NEW_SMALL_INT(info.interval_1250us * 1250),
+        MP_OBJ_NEW_SMALL_INT(info.latency), MP_OBJ_NEW_SMALL_INT(info.supervision_10ms * 10),
+        MP_OBJ_NEW_SMALL_INT(info.mtu),
+    };
+    return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_connection_obj, gap_connection);
+
+/* (conn_handle, min_us, max_us, latency=0, timeout_ms=2560): CONNECTION_UPDATE tells the rest. */
+static mp_obj_t gap_update(size_t n_args, const mp_obj_t *args)
+{
+    mp_int_t v[] = { 0, 0, 0, 0, 2560 };
+    for (size_t i = 1; i < n_args; i++) {
+        v[i - 1] = mp_obj_get_int(args[i]);
+    }
+    struct woad *h = ble_active();
+    for (size_t i = 1; i < MP_ARRAY_SIZE(v); i++) {
+        if (v[i] < 0 || v[i] > 4000000) {
+            mp_raise_OSError(MP_EINVAL);
+        }
+    }
+    const struct woad_connect_params params = {
+        .interval_min_1250us = (uint16_t)(v[1] / 1250),
+        .interval_max_1250us = (uint16_t)(v[2] / 1250),
+        .latency = (uint16_t)(v[3] > 0xffff ? 0xffff : v[3]),
+        .supervision_10ms = (uint16_t)(v[4] / 10 > 0xffff ? 0xffff : v[4] / 10),
+    };
+    ble_raise(woad_conn_update(h, (uint16_t)v[0], &params));
+    ble_flush();
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_update_obj, 4, 6, gap_update);
+
+/* The answers are events that the program must have asked for. */
+static struct woad *link_active(void)
+{
+    struct woad *h = ble_active();
+    if (!ble_wants(IRQ_LINK)) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    return h;
+}
+
+static mp_obj_t link_done(int err)
+{
+    ble_raise(err);
+    ble_flush();
+    return mp_const_none;
+}
+
+static mp_obj_t gap_link(mp_obj_t self, mp_obj_t conn, mp_obj_t item)
+{
+    (void)self;
+    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    mp_int_t what = mp_obj_get_int(item);
+    struct woad *h = link_active();
+    return link_done(what < 0 || what > 255
+                     ? WOAD_EINVAL : woad_link_read(h, number, (enum woad_link_item)what));
+}
+MP_DEFINE_CONST_FUN_OBJ_3(ble_gap_link_obj, gap_link);
+
+static mp_obj_t gap_data_length(mp_obj_t self, mp_obj_t conn, mp_obj_t octets)
+{
+    (void)self;
+    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    mp_int_t n = mp_obj_get_int(octets);
+    struct woad *h = ble_active();
+    return link_done(n < 0 || n > 0xffff ? WOAD_EINVAL
+                                         : woad_link_set_data_length(h, number, (uint16_t)n));
+}
+MP_DEFINE_CONST_FUN_OBJ_3(ble_gap_data_length_obj, gap_data_length);
+
+/* (conn_handle, tx, rx, coding=0): sets of 1 (1M), 2 (2M), 4 (coded). */
+static mp_obj_t gap_phy(size_t n_args, const mp_obj_t *args)
+{
+    mp_int_t v[] = { 0, 0, 0, 0 };
+    for (size_t i = 1; i < n_args; i++) {
+        v[i - 1] = mp_obj_get_int(args[i]);
+    }
+    struct woad *h = ble_active();
+    bool ok = v[1] >= 0 && v[1] <= 7 && v[2] >= 0 && v[2] <= 7 && v[3] >= 0 && v[3] <= 2;
+    return link_done(ok ? woad_link_set_phy(h, (uint16_t)v[0], (uint8_t)v[1], (uint8_t)v[2],
+                                            (enum woad_coding)v[3]) : WOAD_EINVAL);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_phy_obj, 4, 5, gap_phy);

@@ -16,8 +16,9 @@
  * At the end of a case the host has nothing more to say.  All of that holds with an index of
  * types and without.  Then each line to the host is given again in all its truncations and with
  * one bit flipped in each octet, and the case is run again with the n-th reservation of room
- * refused, for each n: whatever comes of it, the instance must live, go down when it is told to,
- * and the sanitizers be silent. */
+ * refused, with every kind of call made from the callback of each event, and with the link or the
+ * host gone before each line: whatever comes of it, what a step sets off must end, the instance
+ * live, go down once when it is told to, and the sanitizers be silent. */
 #include "run.h"
 
 #include <ctype.h>
@@ -39,6 +40,15 @@ bool reserve_granted(void)
     return ++reservations.asked != reservations.refuse;
 }
 
+/* What an application might do in its callback: reentrancy_matrix. */
+static const char *const acts[] = {
+    "disconnect", "stop", "start", "read 000c", "long 000c 0102030405", "mtu", "services 0",
+    "gattc_cancel", "notify 000c 01", "latest 000c 02", "indicate 000c 03", "answer 00 0102",
+    "answer 08", "clear", "add 0000", "remove 000a", "advertise 0 0", "adv_stop", "scan 0",
+    "scan_stop", "connect 0", "cancel", "update", "accept 2", "link 0", "phy 1 1",
+};
+enum { ACTS = sizeof acts / sizeof *acts };
+
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct run *r = ctx;
@@ -52,6 +62,9 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
     if (r->events < EVENTS) {
         describe(r->event[r->events++], ev);
+    }
+    if (++r->raised == r->act_at) {
+        call(r, acts[r->act]);
     }
 }
 
@@ -119,7 +132,12 @@ static void pull(struct run *r)
 {
     uint8_t p[1100];
     size_t n;
+    unsigned long packets = 0;
     while ((n = woad_tx(r->h, p, sizeof p)) > 0) {
+        if (++packets > 2000) {
+            printf("FAIL: what one step sets off does not end\n");
+            abort();
+        }
         if (r->manual || (r->commands && p[0] == 1)) {
             put_out(r, p, n);
         } else if (p[0] == 1) {
@@ -168,6 +186,7 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
     r->events = 0;
     pull(r);
     r->outs = 0;
+    r->raised = 0;
     r->commands = commands;
 }
 
@@ -354,6 +373,52 @@ static void sweep_one(struct run *r, const struct trace *t, size_t upto, size_t 
     end_hard(r);
 }
 
+/* The case again, with one of the acts done in the callback of each event in turn. */
+static unsigned long sweep_callbacks(struct run *r, const struct trace *t, size_t raised)
+{
+    for (size_t at = 1; at <= raised; at++) {
+        for (size_t act = 0; act < ACTS; act++) {
+            begin(r, t, EVENTS);
+            r->raised = 0;
+            r->act_at = at;
+            r->act = act;
+            replay(r, t, t->lines);
+            r->act_at = 0;
+            end_hard(r);
+        }
+    }
+    return (unsigned long)raised * ACTS;
+}
+
+/* uaf_disconnect_at_every_step: before each line the link goes, the program stops the host, or the
+ * transport is gone; whatever the rest of the case says then. */
+static unsigned long sweep_ends(struct run *r, const struct trace *t)
+{
+    static const uint8_t gone[] = { 4, 5, 4, 0, HANDLE, 0, 8 };
+    for (size_t i = 0; i <= t->lines; i++) {
+        for (int how = 0; how < 3; how++) {
+            begin(r, t, EVENTS);
+            replay(r, t, i);
+            if (how == 0) {
+                feed(r, gone, sizeof gone);
+            } else if (how == 1) {
+                woad_stop(r->h);
+            } else {
+                woad_fail(r->h, WOAD_EIO);
+            }
+            pull(r);
+            for (size_t k = i; k < t->lines; k++) {
+                char why[TEXT];
+                if (t->line[k][0] != '<' && t->line[k][0] != '!') {
+                    step(r, t->line[k], why);
+                }
+            }
+            end_hard(r);
+        }
+    }
+    return 3ul * (t->lines + 1);
+}
+
 static unsigned long sweep(struct run *r, const struct trace *t)
 {
     unsigned long done = 0;
@@ -394,13 +459,16 @@ static bool run_case(struct run *r, const struct trace *t, const char *file, con
 /* --- files ------------------------------------------------------------------------------------ */
 
 static unsigned passed, failed;
-static unsigned long spoilt, refused;
+static unsigned long spoilt, refused, acted, ended;
 
 static void finish(struct run *r, struct trace *t, const char *file, const char *name)
 {
     if (t->lines) {
         if (run_case(r, t, file, name, EVENTS) && run_case(r, t, file, name, 0)) {
+            size_t raised = r->raised;
             passed++;
+            acted += sweep_callbacks(r, t, raised);
+            ended += sweep_ends(r, t);
             spoilt += sweep(r, t);
             refused += sweep_reservations(r, t);
         } else {
@@ -451,7 +519,8 @@ int main(int argc, char **argv)
         run_file(r, argv[i]);
     }
     free(r);
-    printf("%lu spoilt packets and %lu refused reservations survived\n", spoilt, refused);
+    printf("%lu spoilt packets, %lu refused reservations, %lu acts in callbacks, %lu ends survived\n",
+           spoilt, refused, acted, ended);
     printf("%u passed, %u failed\n", passed, failed);
     return failed || !passed ? 1 : 0;
 }

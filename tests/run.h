@@ -22,6 +22,7 @@ struct run {
     size_t events, seen;
     uint16_t conn;
     bool manual, answers, commands;
+    size_t raised, act_at, act;          /* events so far; at which of them what is done */
     struct packet frame;                 /* an L2CAP frame of the host, its fragments gathered */
 };
 

@@ -68,10 +68,13 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     static const struct woad_connect_params params = { 16, 16, 24, 40, 0, 256, 100 };
     static const struct woad_scan_params scan = { 16, 16, true, false, 50, false };
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+    static const struct woad_adv_params directed = { .kind = WOAD_ADV_DIRECT_HIGH,
+        .interval_625us = 32, .accept = 3 };
     struct woad_addr peer = { 0, { 1 } };
     uint16_t handle = n > 1 ? p[1] : 1;
     static const uint16_t handles[] = { 3, 5, 12 };
-    switch (p[0] % 21) {
+    static const struct woad_gatt_value two[] = { { 5, 2, "ab" }, { 7, 1, "c" } };
+    switch (p[0] % 36) {
     case 0: woad_gattc_services(h, s->conn, NULL); break;
     case 1: woad_gattc_services(h, s->conn, &u); break;
     case 2: woad_gattc_characteristics(h, s->conn, 1, 0xffff, NULL); break;
@@ -92,6 +95,21 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     case 17: woad_gattc_included(h, s->conn, handle, 0xffff); break;
     case 18: woad_gattc_read_by_uuid(h, s->conn, handle, 0xffff, &u); break;
     case 19: woad_gattc_read_multiple(h, s->conn, handles, 3); break;
+    case 20: woad_gattc_read_multiple_fixed(h, s->conn, handles, 3); break;
+    case 21: woad_gattc_secondary_services(h, s->conn); break;
+    case 22: woad_gattc_cancel(h, s->conn); break;
+    case 23: woad_gatt_notify_latest(h, s->conn, handle, p, n); break;
+    case 24: woad_gatt_notify_multiple(h, s->conn, two, 2); break;
+    case 25: woad_gatt_add_at(h, db, sizeof db / sizeof *db, handle); break;
+    case 26: woad_gatt_add(h, db, sizeof db / sizeof *db, NULL); break;
+    case 27: woad_gatt_remove(h, handle); break;
+    case 28: woad_accept_list_set(h, &peer, n & 1); break;
+    case 29: woad_link_read(h, s->conn, (enum woad_link_item)(handle % 8)); break;
+    case 30: woad_link_set_phy(h, s->conn, (uint8_t)(handle & 7), 2, WOAD_CODING_ANY); break;
+    case 31: woad_link_set_data_length(h, s->conn, 100); break;
+    case 32: woad_connect(h, NULL, &params); break;
+    case 33: woad_adv_start(h, &directed); break;
+    case 34: woad_gatt_notify(h, s->conn, handle, p, n); break;
     default: woad_set_own_address(h, p[0] & 1, NULL); break;
     }
 }
@@ -133,8 +151,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                          0, 0, 0, 1, 0 };
     struct state s = { 0, 0, 1 };
     struct woad_config cfg = { .features = all, .event = on_event, .ctx = &s, .conns = 2,
-        .attr_tables = 1, .subscriptions = 1, .procedures = 3, .mtu = 64, .tx_queue = 80,
-        .request_queue = 128, .prepare_queue = 64 };
+        .attr_tables = 3, .subscriptions = 1, .procedures = 3, .mtu = 64, .tx_queue = 80,
+        .request_queue = 128, .prepare_queue = 64, .pipeline_queue = 40, .accept_list = 1,
+        .attr_index = 24 };
     if (len < 2) {
         return 0;
     }

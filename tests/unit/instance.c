@@ -94,8 +94,8 @@ static void size_at_compile_time(void **state)
     HOLDS(60, 527, 1000, 529, 512, 1, 64, 16, 1000, 1001, 8);
 }
 
-/* api_bad_handle_all, and everything before WOAD_EV_UP. */
-static void calls_at_a_wrong_time(void **state)
+/* Every call with a number of no connection, and everything before WOAD_EV_UP. */
+static void api_bad_handle_all(void **state)
 {
     const uint16_t bad[] = { 0, 1, 2, 0x0100, 0x7f00, 0xffff };
     struct woad_config c = config();
@@ -107,6 +107,13 @@ static void calls_at_a_wrong_time(void **state)
     struct woad_addr addr = { 0, { 1 } };
     struct woad_conn_info info;
     (void)state;
+    static const struct woad_gatt_value two[] = { { 3, 1, "a" }, { 5, 1, "b" } };
+    static const struct woad_uuid u = WOAD_UUID16(0x180d);
+    static const uint16_t list[] = { 1, 2 };
+    static const uint8_t channels[5] = { 0xff };
+    assert_int_equal(woad_accept_list_set(h, &addr, 1), WOAD_ENODEV);
+    assert_int_equal(woad_set_channels(h, channels), WOAD_ENODEV);
+    assert_int_equal(woad_gatt_add(h, NULL, 0, NULL), WOAD_ENODEV);
     assert_int_equal(woad_adv_start(h, &adv), WOAD_ENODEV);
     assert_int_equal(woad_adv_set_data(h, NULL, 0), WOAD_ENODEV);
     assert_int_equal(woad_scan_start(h, &scan), WOAD_ENODEV);
@@ -131,6 +138,17 @@ static void calls_at_a_wrong_time(void **state)
         assert_int_equal(woad_gattc_write(h, n, WOAD_GATTC_WRITE, 1, "", 0), WOAD_ENOTCONN);
         assert_int_equal(woad_gattc_write_command(h, n, 1, "", 0), WOAD_ENOTCONN);
         assert_int_equal(woad_gattc_exchange_mtu(h, n), WOAD_ENOTCONN);
+        assert_int_equal(woad_gatt_notify_latest(h, n, 3, "", 0), WOAD_ENOTCONN);
+        assert_int_equal(woad_gatt_notify_multiple(h, n, two, 2), WOAD_ENOTCONN);
+        assert_int_equal(woad_gattc_secondary_services(h, n), WOAD_ENOTCONN);
+        assert_int_equal(woad_gattc_included(h, n, 1, 2), WOAD_ENOTCONN);
+        assert_int_equal(woad_gattc_read_by_uuid(h, n, 1, 2, &u), WOAD_ENOTCONN);
+        assert_int_equal(woad_gattc_read_multiple(h, n, list, 2), WOAD_ENOTCONN);
+        assert_int_equal(woad_gattc_read_multiple_fixed(h, n, list, 2), WOAD_ENOTCONN);
+        assert_int_equal(woad_gattc_cancel(h, n), WOAD_ENOTCONN);
+        assert_int_equal(woad_link_read(h, n, WOAD_LINK_RSSI), WOAD_ENOTCONN);
+        assert_int_equal(woad_link_set_phy(h, n, 1, 1, WOAD_CODING_ANY), WOAD_ENOTCONN);
+        assert_int_equal(woad_link_set_data_length(h, n, 100), WOAD_ENOTCONN);
     }
     assert_int_equal(woad_set_mtu(h, 22), WOAD_EINVAL);
     assert_int_equal(woad_set_mtu(h, 65), WOAD_EINVAL);
@@ -157,6 +175,11 @@ static void features_that_are_not_there(void **state)
     assert_int_equal(woad_gatt_add(h, NULL, 0, NULL), WOAD_ENOTSUP);
     assert_int_equal(woad_gatt_set_name(h, NULL, 0), WOAD_ENOTSUP);
     assert_int_equal(woad_gatt_name(h, &name), 0);
+    assert_int_equal(woad_gatt_remove(h, 10), WOAD_ENOTSUP);
+    assert_int_equal(woad_gatt_clear(h), WOAD_ENOTSUP);
+    assert_int_equal(woad_accept_list_set(h, &addr, 1), WOAD_ENOTSUP);
+    assert_int_equal(woad_link_read(h, 0, WOAD_LINK_RSSI), WOAD_ENOTSUP);
+    assert_int_equal(woad_gattc_cancel(h, 0), WOAD_ENOTSUP);
     free(mem);
 }
 
@@ -203,7 +226,7 @@ int main(void)
         cmocka_unit_test(configs_that_are_refused),
         cmocka_unit_test(exactly_its_memory),
         cmocka_unit_test(size_at_compile_time),
-        cmocka_unit_test(calls_at_a_wrong_time),
+        cmocka_unit_test(api_bad_handle_all),
         cmocka_unit_test(features_that_are_not_there),
         cmocka_unit_test(databases_that_are_refused),
     };

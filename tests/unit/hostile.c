@@ -1,0 +1,708 @@
+/* Hostile controllers and peers, by generation: every length, every opcode, every shape.  Each test is
+ * named after what it must survive. */
+#include "cm.h"
+
+#include <woad/hci.h>
+#include <woad/woad.h>
+
+#include <stdio.h>
+
+enum { HANDLE = 0x40, MTU = 64 };
+
+static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
+static const struct woad_attr db[] = {
+    WOAD_PRIMARY(&u_service),
+    WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, WOAD_PERM_READ),
+    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ, WOAD_PERM_READ),
+    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ, WOAD_PERM_READ),
+    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ, WOAD_PERM_READ),
+};
+enum { VALUE = 12, VALUE_2 = 15 };       /* 12, 15, 17, 19 */
+
+static struct bench {
+    struct woad *h;
+    void *mem;
+    uint32_t now;
+    bool up, auto_answer;
+    size_t downs, done;
+    int status, down;
+    uint16_t conn;
+    uint8_t answer_len;
+    unsigned outstanding, most_outstanding;
+    bool hold;                           /* packets are not completed */
+    uint8_t last[600];                   /* the last frame of the host, from its L2CAP header */
+    size_t last_len, frames, commands;
+    uint8_t command[300];
+} b;
+
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    uint8_t value[255];
+    (void)ctx;
+    if (ev->type == WOAD_EV_UP) {
+        b.up = true;
+    } else if (ev->type == WOAD_EV_DOWN) {
+        b.downs++;
+        b.down = ev->u.down.error;
+    } else if (ev->type == WOAD_EV_CONNECT) {
+        b.conn = ev->conn;
+    } else if (ev->type == WOAD_EV_GATT_READ && b.auto_answer) {
+        memset(value, ev->u.gatt_read.handle, sizeof value);
+        woad_gatt_answer(h, ev->conn, 0, value, b.answer_len);
+    } else if (ev->type == WOAD_EV_GATTC_DONE) {
+        b.done++;
+        b.status = ev->u.done.status;
+    }
+}
+
+static void feed(const uint8_t *p, size_t n)
+{
+    uint8_t *copy = malloc(n ? n : 1);
+    memcpy(copy, p, n);
+    woad_rx(b.h, copy, n);
+    free(copy);
+}
+
+/* Return parameters of a controller that says yes, by opcode. */
+static size_t good_answer(const uint8_t *cmd, uint8_t *e)
+{
+    unsigned opcode = cmd[1] | (unsigned)cmd[2] << 8;
+    size_t n = opcode == 0x1002 ? 65 : opcode == 0x2002 ? 4 : opcode == 0x1001 ? 9
+             : opcode == 0x2003 || opcode == 0x1003 || opcode == 0x2018 ? 9
+             : opcode == 0x1009 ? 7 : 1;
+    memset(e, 0, 80);
+    e[0] = 4;
+    e[1] = 0x0e;
+    e[2] = (uint8_t)(3 + n);
+    e[3] = 1;
+    e[4] = cmd[1];
+    e[5] = cmd[2];
+    if (opcode == 0x2002) {
+        e[7] = 251;
+        e[9] = 8;
+    } else if (opcode == 0x1009 || opcode == 0x2018) {
+        memset(e + 7, 0xa1, 6);
+    }
+    return 6 + n;
+}
+
+static void pull(void)
+{
+    uint8_t p[700], e[80];
+    size_t n;
+    while ((n = woad_tx(b.h, p, sizeof p)) > 0) {
+        if (p[0] == 1) {
+            b.commands++;
+            memcpy(b.command, p, n < sizeof b.command ? n : sizeof b.command);
+            if (!b.hold) {
+                feed(e, good_answer(p, e));
+            }
+            continue;
+        }
+        const uint8_t done[] = { 4, 0x13, 5, 1, p[1], (uint8_t)(p[2] & 15), 1, 0 };
+        assert_int_equal(p[2] & 0x30, 0);                  /* no fragments: buffers are large */
+        b.last_len = n - 5;
+        memcpy(b.last, p + 5, b.last_len);
+        b.frames++;
+        b.outstanding++;
+        b.most_outstanding = b.outstanding > b.most_outstanding ? b.outstanding
+                                                                : b.most_outstanding;
+        if (!b.hold) {
+            b.outstanding--;
+            feed(done, sizeof done);
+        }
+    }
+}
+
+static void frame(uint16_t cid, const uint8_t *body, size_t n)
+{
+    uint8_t p[700] = { 2, HANDLE, 0x20, (uint8_t)(n + 4), (uint8_t)((n + 4) >> 8), (uint8_t)n,
+                       (uint8_t)(n >> 8), (uint8_t)cid, (uint8_t)(cid >> 8) };
+    memcpy(p + 9, body, n);
+    feed(p, n + 9);
+}
+
+static void connect(uint16_t handle, uint8_t role)
+{
+    const uint8_t e[] = { 4, 0x3e, 19, 1, 0, (uint8_t)handle, (uint8_t)(handle >> 8), role, 0, 1,
+                          2, 3, 4, 5, 6, 24, 0, 0, 0, 0, 1, 0 };
+    feed(e, sizeof e);
+}
+
+static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
+    &woad_gatt_server, &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
+
+static void power(void)
+{
+    struct woad_config cfg = { .features = all, .event = on_event, .conns = 2, .attr_tables = 1,
+        .subscriptions = 2, .procedures = 4, .mtu = MTU, .tx_queue = 600, .request_queue = 600,
+        .prepare_queue = 128, .pipeline_queue = 64, .accept_list = 2 };
+    memset(&b, 0, sizeof b);
+    b.mem = malloc(woad_size(&cfg));
+    b.h = woad_init(b.mem, woad_size(&cfg), &cfg);
+    b.now = 1;
+    b.auto_answer = true;
+    woad_poll(b.h, b.now);
+    assert_int_equal(woad_start(b.h), 0);
+}
+
+static void open_bench(uint8_t role)
+{
+    power();
+    pull();
+    assert_true(b.up);
+    assert_int_equal(woad_gatt_add(b.h, db, sizeof db / sizeof *db, NULL), 0);
+    connect(HANDLE, role);
+    pull();
+    b.frames = b.commands = 0;
+}
+
+static void close_bench(void)
+{
+    woad_fail(b.h, WOAD_EIO);
+    free(b.mem);
+}
+
+/* Still of use: a read of the appearance is answered. */
+static void assert_alive(void)
+{
+    static const uint8_t read[] = { 0x0a, 5, 0 };
+    woad_poll(b.h, b.now);
+    pull();
+    frame(4, read, sizeof read);
+    pull();
+    assert_int_equal(b.last_len, 4 + 3);
+    assert_memory_equal(b.last + 4, "\x0b\x00\x00", 3);
+}
+
+/* --- HCI -------------------------------------------------------------------------------------- */
+
+/* Every answer of the bring-up cut at every octet, or with an error of one octet: it comes up, or it
+ * goes down once and comes up the next time; it never hangs. */
+static void hci_cc_truncate_all(void **state)
+{
+    (void)state;
+    size_t steps = 0;
+    for (size_t step = 0; step <= steps; step++) {
+        for (size_t cut = 4; cut < 80; cut++) {
+            uint8_t p[300], e[80];
+            size_t n, at = 0;
+            power();
+            while ((n = woad_tx(b.h, p, sizeof p)) > 0) {
+                size_t len = good_answer(p, e);
+                if (at++ == step) {
+                    bool error = cut >= len;
+                    len = error ? 7 : cut;
+                    e[2] = (uint8_t)(len - 3);
+                    e[6] = error ? 0x0c : 0;
+                }
+                feed(e, len);
+            }
+            steps = at > steps ? at : steps;
+            b.now += 2001;
+            woad_poll(b.h, b.now);
+            assert_true(b.up || b.downs == 1);
+            if (!b.up) {
+                assert_int_equal(woad_start(b.h), 0);
+                pull();
+                assert_true(b.up);
+            }
+            close_bench();
+        }
+    }
+    assert_true(steps >= 10);
+}
+
+/* Handles and indices of nobody in every event there is, of every length. */
+static void hci_evt_index_range(void **state)
+{
+    static const uint16_t handles[] = { 0, 0x41, 0xef, 0xeff, 0xf00, 0xfff, 0xffff };
+    (void)state;
+    open_bench(1);
+    for (size_t k = 0; k < sizeof handles / sizeof *handles; k++) {
+        for (unsigned code = 0; code < 256; code++) {
+            for (unsigned sub = 0; sub < (code == 0x3e ? 64u : 1u); sub++) {
+                for (size_t len = 0; len < 40; len++) {
+                    uint8_t e[64] = { 4, (uint8_t)code, (uint8_t)len };
+                    for (size_t n = 0; n < len; n++) {
+                        e[3 + n] = (uint8_t)(handles[k] >> (n & 1 ? 8 : 0));
+                    }
+                    if (code == 0x3e && len) {
+                        e[3] = (uint8_t)sub;
+                    }
+                    if (code == 0x10 || code == 0x0e || code == 0x0f) {
+                        continue;        /* hardware error, and answers: tested elsewhere */
+                    }
+                    feed(e, 3 + len);
+                    pull();
+                }
+            }
+        }
+    }
+    assert_int_equal(b.downs, 0);
+    assert_alive();
+    close_bench();
+}
+
+/* The length a packet names, one and 255 off, for events and data. */
+static void hci_len_mismatch(void **state)
+{
+    static const int off[] = { -255, -2, -1, 1, 2, 255 };
+    static const uint8_t acl[] = { 2, HANDLE, 0x20, 7, 0, 3, 0, 4, 0, 0x0a, 5, 0 };
+    static const uint8_t gone[] = { 4, 5, 4, 0, HANDLE, 0, 0x13 };
+    (void)state;
+    open_bench(1);
+    for (size_t k = 0; k < sizeof off / sizeof *off; k++) {
+        uint8_t p[32];
+        memcpy(p, acl, sizeof acl);
+        p[3] = (uint8_t)(7 + off[k]);
+        p[4] = (uint8_t)((7 + off[k]) >> 8);
+        assert_int_equal(woad_rx(b.h, p, sizeof acl), WOAD_EBADMSG);
+        memcpy(p, gone, sizeof gone);
+        p[2] = (uint8_t)(4 + off[k]);
+        assert_int_equal(woad_rx(b.h, p, sizeof gone), WOAD_EBADMSG);
+        pull();
+    }
+    assert_int_equal(b.frames, 0);
+    assert_alive();
+    close_bench();
+}
+
+/* Completed packets told the moment the packet is handed over, ten times what was sent, and never: the
+ * host never has more outside than the controller has buffers. */
+static void acl_credit_reentrant_completion(void **state)
+{
+    static const uint8_t many[] = { 4, 0x13, 5, 1, HANDLE, 0, 10, 0 };
+    (void)state;
+    open_bench(1);
+    for (int n = 0; n < 1000; n++) {
+        assert_int_equal(woad_gatt_notify(b.h, b.conn, VALUE, "x", 1), 0);
+        pull();
+        feed(many, sizeof many);
+    }
+    assert_int_equal(b.most_outstanding, 1);
+    b.hold = true;
+    int err = 0;
+    while (!err) {
+        err = woad_gatt_notify(b.h, b.conn, VALUE, "x", 1);
+        pull();
+    }
+    assert_int_equal(err, WOAD_EAGAIN);
+    assert_int_equal(b.most_outstanding, 8);
+    close_bench();
+}
+
+/* --- L2CAP ------------------------------------------------------------------------------------ */
+
+static bool is_reject(uint8_t id)
+{
+    return b.last_len >= 10 && b.last[2] == 5 && b.last[4] == 1 && b.last[5] == id;
+}
+
+/* Requests for channels there are none of, with every list of channels: each gets one answer, all of
+ * whose octets are defined, and nothing else. */
+static void ecfc_cid_list_0_to_30(void **state)
+{
+    static const uint8_t codes[] = { 0x14, 0x17, 0x19, 0x06, 0x0a, 0x02, 0x04 };
+    (void)state;
+    open_bench(1);
+    for (size_t c = 0; c < sizeof codes; c++) {
+        for (uint8_t octets = 0; octets <= 60; octets++) {
+            uint8_t p[80] = { codes[c], (uint8_t)(octets + 1), octets, 0 };
+            memset(p + 4, 0x40 + octets, octets);
+            size_t before = b.frames;
+            frame(5, p, 4u + octets);
+            pull();
+            assert_int_equal(b.frames, before + 1);
+            assert_true(is_reject((uint8_t)(octets + 1)));
+            if (4 + octets <= 23) {
+                assert_int_equal(b.last_len, 4 + 6);
+                assert_memory_equal(b.last + 6, "\x02\x00\x00\x00", 4);   /* not understood */
+            } else {
+                assert_int_equal(b.last_len, 4 + 8);
+                assert_memory_equal(b.last + 6, "\x04\x00\x01\x00\x17\x00", 6);   /* MTU 23 */
+            }
+        }
+    }
+    assert_alive();
+    close_bench();
+}
+
+/* Frames for channels that don't exist, with every beginning of a K-frame: nothing happens.  Answers
+ * and credits for them: nothing either. */
+static void coc_kframe_without_a_channel(void **state)
+{
+    (void)state;
+    open_bench(1);
+    for (unsigned cid = 0; cid < 0x100; cid++) {
+        for (size_t len = 0; cid < 4 || cid > 6 ? len <= 6 : false; len++) {
+            const uint8_t k[] = { 0xff, 0xff, 1, 2, 3, 4 };
+            frame((uint16_t)cid, k, len);
+            pull();
+        }
+    }
+    frame(0xffff, (const uint8_t *)"\x01\x00x", 3);
+    pull();
+    assert_int_equal(b.frames, 0);
+    assert_alive();
+    close_bench();
+}
+
+static void coc_rsp_unsolicited(void **state)
+{
+    static const uint8_t codes[] = { 0x01, 0x07, 0x13, 0x15, 0x16, 0x18, 0x1a };
+    (void)state;
+    for (uint8_t role = 0; role < 2; role++) {
+        open_bench(role);
+        for (size_t c = 0; c < sizeof codes; c++) {
+            for (unsigned v = 0; v < 256; v++) {
+                for (uint8_t len = 0; len < 19; len++) {
+                    uint8_t p[24] = { codes[c], (uint8_t)(v | 1), len, 0 };
+                    memset(p + 4, (int)v, len);
+                    frame(5, p, 4u + len);
+                    pull();
+                }
+            }
+        }
+        assert_int_equal(b.frames, 0);
+        assert_alive();
+        close_bench();
+    }
+}
+
+/* Whatever is on the signalling channel, the host never asks to disconnect anything, least of all a
+ * fixed channel: it says no more than rejects and parameter answers.  4.6 */
+static void l2_never_disconnect_fixed(void **state)
+{
+    uint32_t x = 1;
+    (void)state;
+    for (uint8_t role = 0; role < 2; role++) {
+        open_bench(role);
+        for (int n = 0; n < 20000; n++) {
+            uint8_t p[40];
+            for (size_t k = 0; k < sizeof p; k++) {
+                x = x * 1103515245u + 12345;
+                p[k] = (uint8_t)(x >> 16);
+            }
+            p[0] &= 0x1f;
+            if (n & 1) {
+                p[2] = (uint8_t)(p[2] % 20);
+                p[3] = 0;
+                p[4] = (uint8_t)(4 + n / 2 % 3);           /* the fixed channels */
+                p[5] = 0;
+                p[6] = p[4];
+                p[7] = 0;
+            }
+            b.last_len = 0;
+            frame(5, p, n & 1 ? 4u + p[2] : p[39] % 40u);
+            pull();
+            assert_true(!b.last_len || b.last[2] != 5 || b.last[4] == 0x01 || b.last[4] == 0x13);
+        }
+        assert_alive();
+        close_bench();
+    }
+}
+
+/* --- ATT server ------------------------------------------------------------------------------- */
+
+/* All 256 opcodes in all lengths: a request gets exactly one answer, its own or an error that names
+ * it; anything else gets none.  GATT/SR/UNS/BI-01-C, BI-02-C */
+static void att_opcode_sweep(void **state)
+{
+    (void)state;
+    for (unsigned op = 0; op < 256; op++) {
+        for (size_t len = 1; len <= MTU; len++) {
+            for (int fill = 0; fill < 3; fill++) {
+                uint8_t p[MTU];
+                memset(p, fill == 0 ? 0 : fill == 1 ? 0xff : VALUE, sizeof p);
+                p[0] = (uint8_t)op;
+                open_bench(1);
+                frame(4, p, len);
+                pull();
+                bool request = !(op & 1) && !(op & 0x40) && op != 0x1e && len <= 23;
+                bool confirm = op == 0x1d && len >= 3 && len <= 23;        /* an indication */
+                assert_int_equal(b.frames, request || confirm ? 1 : 0);
+                if (request) {
+                    assert_true(b.last[4] == op + 1 || (b.last[4] == 1 && b.last[5] == op));
+                    assert_true(b.last_len - 4 <= 23);
+                }
+                if (request && (op > 0x20 || op == 0 || op == 0x14 || op == 0x1a || op == 0x1c)) {
+                    assert_int_equal(b.last[8], WOAD_ATT_REQUEST_NOT_SUPPORTED);
+                }
+                if (op != 0x02 && op != 0x03) {
+                    assert_alive();
+                }
+                close_bench();
+            }
+        }
+    }
+}
+
+/* Read Multiple Variable: every MTU from 23 to 64, values of 0 to 64 octets, two to four of them: the
+ * answer is what it must be, to the octet. */
+static void att_rmv_all_mtu_all_len(void **state)
+{
+    static const uint8_t handles[] = { VALUE, VALUE_2, VALUE_2 + 2, VALUE_2 + 4 };
+    (void)state;
+    for (uint16_t mtu = 23; mtu <= MTU; mtu++) {
+        for (int op = 0x0e; op <= 0x20; op += 0x20 - 0x0e) {
+            open_bench(1);
+            const uint8_t exchange[] = { 0x02, (uint8_t)mtu, 0 };
+            frame(4, exchange, sizeof exchange);
+            pull();
+            for (uint8_t len = 0; len <= 64; len++) {
+                for (size_t count = 2; count <= 4; count++) {
+                    uint8_t p[9] = { (uint8_t)op }, want[MTU] = { (uint8_t)(op + 1) };
+                    size_t n = 1;
+                    b.answer_len = len;
+                    for (size_t k = 0; k < count; k++) {
+                        p[1 + 2 * k] = handles[k];
+                        if (op == 0x20 && mtu - n < 2) {
+                            break;
+                        }
+                        if (op == 0x20) {
+                            want[n++] = len;
+                            want[n++] = 0;
+                        }
+                        size_t fits = len < mtu - n ? len : mtu - n;
+                        memset(want + n, handles[k], fits);
+                        n += fits;
+                    }
+                    for (size_t k = 0; k < count; k++) {
+                        p[1 + 2 * k] = handles[k];
+                    }
+                    frame(4, p, 1 + 2 * count);
+                    pull();
+                    assert_int_equal(b.last_len - 4, n);
+                    assert_memory_equal(b.last + 4, want, n);
+                }
+            }
+            close_bench();
+        }
+    }
+}
+
+/* --- ATT client ------------------------------------------------------------------------------- */
+
+/* Starts the n-th procedure; false when there are no more. */
+static bool procedure(int n)
+{
+    static const uint16_t two[] = { 3, 4 };
+    uint8_t big[40] = { 1 };
+    struct woad *h = b.h;
+    uint16_t c = b.conn;
+    int err[] = { n == 0 ? woad_gattc_exchange_mtu(h, c) : 1,
+        n == 1 ? woad_gattc_services(h, c, NULL) : 1, n == 2 ? woad_gattc_services(h, c, &u_service) : 1,
+        n == 3 ? woad_gattc_characteristics(h, c, 1, 0xffff, NULL) : 1,
+        n == 4 ? woad_gattc_descriptors(h, c, 1, 0xffff) : 1,
+        n == 5 ? woad_gattc_included(h, c, 1, 0xffff) : 1, n == 6 ? woad_gattc_read(h, c, 3) : 1,
+        n == 7 ? woad_gattc_read_by_uuid(h, c, 1, 0xffff, &u_value) : 1,
+        n == 8 ? woad_gattc_read_multiple(h, c, two, 2) : 1,
+        n == 9 ? woad_gattc_read_multiple_fixed(h, c, two, 2) : 1,
+        n == 10 ? woad_gattc_write(h, c, WOAD_GATTC_WRITE, 3, big, 5) : 1,
+        n == 11 ? woad_gattc_write(h, c, WOAD_GATTC_WRITE_LONG, 3, big, 40) : 1,
+        n == 12 ? woad_gattc_write(h, c, WOAD_GATTC_WRITE_RELIABLE, 3, big, 40) : 1,
+        n == 13 ? woad_gattc_secondary_services(h, c) : 1 };
+    if (n >= (int)(sizeof err / sizeof *err)) {
+        return false;
+    }
+    assert_int_equal(err[n], 0);
+    pull();
+    return true;
+}
+
+/* The answer to what was asked last, of every length and three fillings, again and again: the
+ * procedure ends within a bounded number of requests, once. */
+static void gattc_rsp_truncate_all(void **state)
+{
+    (void)state;
+    bool more = true;
+    for (int n = 0; more; n++) {
+        for (size_t len = 1; more && len <= 23; len++) {
+            for (int fill = 0; fill < 4; fill++) {
+                open_bench(0);
+                more = procedure(n);
+                for (int asked = 0; more && !b.done && asked < 600; asked++) {
+                    uint8_t p[23];
+                    memset(p, fill == 0 ? 0 : fill == 1 ? 0xff : fill == 2 ? 6 : asked + 1,
+                           sizeof p);
+                    p[0] = (uint8_t)(b.last[4] + 1);
+                    if (fill == 3 && len > 1) {
+                        p[1] = (uint8_t)(len - 2);
+                    }
+                    frame(4, p, len);
+                    pull();
+                }
+                if (more) {
+                    assert_int_equal(b.done, 1);
+                }
+                close_bench();
+            }
+        }
+    }
+}
+
+/* Lists of handles in every order: items of every length, handles that go back, overlap, are zero, end
+ * before they begin; the same list for ever.  The procedure ends, and soon. */
+static void gattc_disc_malicious_server(void **state)
+{
+    static const uint8_t shapes[][4] = {  /* first handle, step, end - handle, of the second */
+        { 1, 0, 0, 0 }, { 1, 1, 0, 0 }, { 1, 0xff, 0, 0 }, { 9, 0xfe, 0, 0 }, { 0, 0, 0, 0 },
+        { 0, 1, 5, 0 }, { 5, 0, 0xff, 0 }, { 5, 1, 0xff, 0 }, { 1, 1, 3, 0 }, { 1, 2, 1, 0 },
+        { 0xff, 0, 0, 0xff }, { 0xff, 0, 0xff, 0xff }, { 0xfe, 1, 0, 0xff }, { 1, 4, 3, 0 } };
+    static const int kinds[] = { 1, 2, 3, 4, 5, 7, 13 };
+    unsigned long lists = 0;
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+            for (uint8_t each = 0; each <= 22; each++, lists++) {
+                const uint8_t *shape = shapes[s];
+                open_bench(0);
+                procedure(kinds[k]);
+                int asked = 0;
+                for (; !b.done && asked < 300; asked++) {
+                    uint8_t p[23] = { (uint8_t)(b.last[4] + 1), each };
+                    size_t n = b.last[4] == 0x06 ? 1 : 2, step = each ? each : 4;
+                    for (uint8_t item = 0; n + step <= sizeof p; item++, n += step) {
+                        uint8_t handle = (uint8_t)(shape[0] + item * shape[1]);
+                        p[n] = handle;
+                        if (step > 1) {
+                            p[n + 1] = shape[3];
+                        }
+                        if (step > 3) {
+                            p[n + 2] = (uint8_t)(handle + shape[2]);
+                            p[n + 3] = shape[3];
+                        }
+                    }
+                    frame(4, p, n);
+                    pull();
+                }
+                assert_int_equal(b.done, 1);
+                assert_true(asked < 300);
+                close_bench();
+            }
+        }
+    }
+    assert_true(lists > 40);
+}
+
+/* Two CCCDs, one before the value, one outside of everything: they are descriptors like others. */
+static void gattc_duplicate_cccd(void **state)
+{
+    static const uint8_t first[] = { 0x05, 1, 1, 0, 0x02, 0x29, 2, 0, 0x02, 0x29, 3, 0, 0x37, 0x2a,
+                                     4, 0, 0x02, 0x29, 5, 0, 0x02, 0x29 };
+    static const uint8_t end[] = { 0x01, 0x04, 6, 0, 0x0a };
+    (void)state;
+    open_bench(0);
+    assert_int_equal(woad_gattc_descriptors(b.h, b.conn, 1, 20), 0);
+    pull();
+    frame(4, first, sizeof first);
+    pull();
+    frame(4, end, sizeof end);
+    pull();
+    assert_int_equal(b.done, 1);
+    assert_int_equal(b.status, 0);
+    assert_alive();
+    close_bench();
+}
+
+/* The link goes with a request out, with an answer waiting, with a question to the application: each
+ * ends once, and the next link is as new. */
+static void att_bearer_close_in_flight(void **state)
+{
+    static const uint8_t gone[] = { 4, 5, 4, 0, HANDLE, 0, 0x13 };
+    static const uint8_t read[] = { 0x0a, VALUE, 0 };
+    (void)state;
+    for (int n = 0; n < 14; n++) {
+        open_bench(0);
+        b.auto_answer = false;
+        assert_true(procedure(n));
+        frame(4, read, sizeof read);
+        uint16_t old = b.conn;
+        feed(gone, sizeof gone);
+        pull();
+        assert_int_equal(b.done, 1);
+        assert_int_equal(b.status, WOAD_ENOTCONN);
+        assert_int_equal(woad_gatt_answer(b.h, old, 0, "", 0), WOAD_ENOTCONN);
+        connect(HANDLE, 0);
+        pull();
+        assert_true(b.conn != old);
+        b.auto_answer = true;
+        assert_alive();
+        close_bench();
+    }
+}
+
+/* The application starts the host again in the very event that says it has failed: everything that
+ * was under way has ended before, once, and it comes up. */
+static size_t restarts;
+
+static void restart(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    on_event(ctx, h, ev);
+    if (ev->type == WOAD_EV_DOWN) {
+        restarts++;
+        assert_int_equal(b.done, 2);
+        assert_int_equal(woad_start(h), 0);
+    }
+}
+
+static void hci_hardware_error_restart(void **state)
+{
+    static const uint8_t broken[] = { 4, 0x10, 1, 0x42 };
+    struct woad_config cfg = { .features = all, .event = restart, .conns = 2, .attr_tables = 1,
+        .subscriptions = 2, .procedures = 4, .mtu = MTU, .tx_queue = 600, .request_queue = 600 };
+    (void)state;
+    for (int silent = 0; silent < 2; silent++) {
+        memset(&b, 0, sizeof b);
+        restarts = 0;
+        b.mem = malloc(woad_size(&cfg));
+        b.h = woad_init(b.mem, woad_size(&cfg), &cfg);
+        woad_poll(b.h, 1);
+        woad_start(b.h);
+        pull();
+        connect(HANDLE, 0);
+        woad_gattc_read(b.h, b.conn, 3);
+        woad_gattc_write(b.h, b.conn, WOAD_GATTC_WRITE, 3, "x", 1);
+        pull();
+        b.up = false;
+        if (silent) {
+            b.hold = true;
+            woad_disconnect(b.h, b.conn, 0x13);            /* a command that is not answered */
+            pull();
+            woad_poll(b.h, 2002);
+            b.hold = false;
+        } else {
+            feed(broken, sizeof broken);
+        }
+        assert_int_equal(restarts, 1);
+        assert_int_equal(b.down, silent ? WOAD_ETIMEDOUT : WOAD_EIO);
+        pull();
+        assert_true(b.up);
+        connect(HANDLE, 1);
+        assert_int_equal(b.done, 2);
+        free(b.mem);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hci_cc_truncate_all),
+        cmocka_unit_test(hci_evt_index_range),
+        cmocka_unit_test(hci_len_mismatch),
+        cmocka_unit_test(hci_hardware_error_restart),
+        cmocka_unit_test(acl_credit_reentrant_completion),
+        cmocka_unit_test(ecfc_cid_list_0_to_30),
+        cmocka_unit_test(coc_kframe_without_a_channel),
+        cmocka_unit_test(coc_rsp_unsolicited),
+        cmocka_unit_test(l2_never_disconnect_fixed),
+        cmocka_unit_test(att_opcode_sweep),
+        cmocka_unit_test(att_rmv_all_mtu_all_len),
+        cmocka_unit_test(gattc_rsp_truncate_all),
+        cmocka_unit_test(gattc_disc_malicious_server),
+        cmocka_unit_test(gattc_duplicate_cccd),
+        cmocka_unit_test(att_bearer_close_in_flight),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -155,7 +155,7 @@ struct trace { char *line[LINES]; size_t lines; int number[LINES]; };
 static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
 {
     struct woad_config cfg = { .features = features, .event = on_event, .ctx = r, .conns = 2,
-        .attr_tables = 2, .subscriptions = 2, .procedures = 3, .mtu = 64, .tx_queue = 80,
+        .attr_tables = 3, .subscriptions = 2, .procedures = 3, .mtu = 64, .tx_queue = 80,
         .request_queue = 256, .prepare_queue = 128, .pipeline_queue = 24, .accept_list = 4,
         .attr_index = attr_index };
     bool central = false, commands = false;

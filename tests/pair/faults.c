@@ -78,9 +78,9 @@ static uint8_t random_octet(void)
     return (uint8_t)(noise >> 24);
 }
 
-/* vc_hci_cmd_truncate_all: every command of the controller, cut at every octet, with every kind of
+/* Every command of the controller, cut at every octet, with every kind of
  * nonsense in it; then it still works. */
-static void commands_that_are_nonsense(void **state)
+static void vc_hci_cmd_truncate_all(void **state)
 {
     struct world *w = world_new(3, 0);
     struct device *p = world_add(w, 1), *c = world_add(w, 1);
@@ -166,7 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controller_goes_silent), cmocka_unit_test(stop_and_start),
-        cmocka_unit_test(commands_that_are_nonsense), cmocka_unit_test(packets_that_are_nonsense),
+        cmocka_unit_test(vc_hci_cmd_truncate_all), cmocka_unit_test(packets_that_are_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ import time
 here = os.path.dirname(os.path.abspath(__file__))
 root = os.path.dirname(os.path.dirname(here))
 build = os.path.join(root, "build")
-micropython = os.path.join(build, "micropython")
+micropython = os.environ.get("MICROPYTHON_PROGRAM") or os.path.join(build, "micropython")
 air = os.path.join(build, "woad")
 scratch = tempfile.mkdtemp(prefix="woad-test-")
 # A radio of this run's own, whoever else uses one.

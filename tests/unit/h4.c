@@ -50,8 +50,8 @@ static void h4_in_all_splits(void **state)
     free(h);
 }
 
-/* h4_fuzz_resync: an unknown type is never skipped in silence. */
-static void h4_garbage_fails(void **state)
+/* An unknown type is never skipped in silence. */
+static void h4_fuzz_resync(void **state)
 {
     struct h4 *h = malloc(sizeof *h);
     const uint8_t *p;
@@ -66,8 +66,8 @@ static void h4_garbage_fails(void **state)
     free(h);
 }
 
-/* h4_event_longer_than_buf: every length an event can name, octet by octet. */
-static void h4_every_length(void **state)
+/* Every length an event can name, octet by octet. */
+static void h4_event_longer_than_buf(void **state)
 {
     struct h4 *h = calloc(1, sizeof *h);
     const uint8_t *p;
@@ -91,8 +91,8 @@ static void h4_every_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(h4_in_all_splits), cmocka_unit_test(h4_garbage_fails),
-        cmocka_unit_test(h4_every_length),
+        cmocka_unit_test(h4_in_all_splits), cmocka_unit_test(h4_fuzz_resync),
+        cmocka_unit_test(h4_event_longer_than_buf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

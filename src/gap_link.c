@@ -305,7 +305,7 @@ int woad_set_channels(struct woad *h, const uint8_t channels[5])
         return WOAD_ENODEV;
     }
     for (unsigned k = 0; k < 40; k++) {
-        n += channels[k / 8] >> (k % 8) & 1u;
+        n += (unsigned)channels[k / 8] >> (k % 8) & 1u;
     }
     if (channels[4] & 0xe0 || n < 2) {
         return WOAD_EINVAL;

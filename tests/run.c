@@ -10,6 +10,7 @@
  *     > att 0a 0c 00                      to the host: att, sig, smp, hci (a whole H4 packet), acl
  *     < att 0b 01 02                      from the host, next, exactly
  *     ! write 000c 0102                   an event, next among those of its kind
+ *     !- write                            no more events of this kind so far
  *     @ 30000                             milliseconds pass
  *     call notify 000c 0102               an API call; `= -11` behind it: its result
  *
@@ -250,6 +251,19 @@ static bool said(struct run *r, const char *text, char *why)
     return true;
 }
 
+/* Whether an event of this kind is among those not looked at yet. */
+static bool happens(const struct run *r, const char *kind, char *why)
+{
+    size_t word = strlen(kind);
+    for (size_t n = r->seen; n < r->events; n++) {
+        if (strcspn(r->event[n], " ") == word && strncmp(r->event[n], kind, word) == 0) {
+            snprintf(why, TEXT, "there is: %.1100s", r->event[n]);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool happened(struct run *r, const char *text, char *why)
 {
     size_t word = strcspn(text, " ");
@@ -285,7 +299,7 @@ static bool step(struct run *r, const char *line, char *why)
     case '<':
         return said(r, line + 2, why);
     case '!':
-        return happened(r, line + 2, why);
+        return line[1] == '-' ? !happens(r, line + 3, why) : happened(r, line + 2, why);
     case '@':
         r->now += (uint32_t)strtoul(line + 2, NULL, 10);
         woad_poll(r->h, r->now);

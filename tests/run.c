@@ -17,9 +17,9 @@
  * At the end of a case the host has nothing more to say.  All of that holds with an index of
  * types and without.  Then each line to the host is given again in all its truncations and with
  * one bit flipped in each octet, and the case is run again with the n-th reservation of room
- * refused, with every kind of call made from the callback of each event, and with the link or the
- * host gone before each line: whatever comes of it, what a step sets off must end, the instance
- * live, go down once when it is told to, and the sanitizers be silent. */
+ * refused, with every kind of call made from the callback of each event, and with the link or
+ * the host gone before each line: whatever comes of it, what a step sets off must end, the
+ * instance live, go down once when it is told to, and the sanitizers be silent. */
 #include "run.h"
 
 #include <ctype.h>
@@ -533,8 +533,8 @@ int main(int argc, char **argv)
         run_file(r, argv[i]);
     }
     free(r);
-    printf("%lu spoilt packets, %lu refused reservations, %lu acts in callbacks, %lu ends survived\n",
-           spoilt, refused, acted, ended);
+    printf("%lu spoilt packets, %lu refused reservations, %lu acts in callbacks, %lu ends "
+           "survived\n", spoilt, refused, acted, ended);
     printf("%u passed, %u failed\n", passed, failed);
     return failed || !passed ? 1 : 0;
 }

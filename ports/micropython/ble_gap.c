@@ -1,9 +1,32 @@
 /* Advertising, scanning, connecting: arguments converted, nothing decided. */
 #include "ble.h"
 
+enum { INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, PEER, CHANNELS, ACCEPT };
+
+/* The kind, whom it is for, and how often.  Raises for what makes no sense. */
+static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t interval)
+{
+    bool connectable = mp_obj_is_true(args[CONNECTABLE].u_obj);
+    struct woad_adv_params params = {
+        .kind = connectable ? WOAD_ADV_IND
+                : args[SCANNABLE].u_bool ? WOAD_ADV_SCAN_IND : WOAD_ADV_NONCONN_IND,
+        .channels = (uint8_t)args[CHANNELS].u_int, .accept = (uint8_t)args[ACCEPT].u_int,
+    };
+    if (args[PEER].u_obj != mp_const_none) {
+        ble_addr_of(args[PEER].u_obj, &params.peer);
+        params.kind = interval ? WOAD_ADV_DIRECT_LOW : WOAD_ADV_DIRECT_HIGH;
+        interval = interval ? interval : 20000;
+    }
+    if (args[CHANNELS].u_int < 1 || args[CHANNELS].u_int > 7 || args[ACCEPT].u_int < 0 ||
+        args[ACCEPT].u_int > 3 || interval < 0x20 * 625 || interval >= (0x4000 + 1) * 625) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    params.interval_625us = (uint16_t)(interval / 625);
+    return params;
+}
+
 static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
 {
-    enum { INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, PEER, CHANNELS, ACCEPT };
     static const mp_arg_t allowed[] = {
         { MP_QSTR_interval_us, MP_ARG_OBJ, { .u_obj = MP_OBJ_NEW_SMALL_INT(500000) } },
         { MP_QSTR_adv_data, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
@@ -35,26 +58,10 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
         }
     }
     struct woad *h = ble_active();
-    bool connectable = mp_obj_is_true(args[CONNECTABLE].u_obj);
-    struct woad_adv_params params = {
-        .kind = connectable ? WOAD_ADV_IND
-                : args[SCANNABLE].u_bool ? WOAD_ADV_SCAN_IND : WOAD_ADV_NONCONN_IND,
-        .channels = (uint8_t)args[CHANNELS].u_int, .accept = (uint8_t)args[ACCEPT].u_int,
-    };
-    if (args[PEER].u_obj != mp_const_none) {
-        ble_addr_of(args[PEER].u_obj, &params.peer);
-        params.kind = interval ? WOAD_ADV_DIRECT_LOW : WOAD_ADV_DIRECT_HIGH;
-        interval = interval ? interval : 20000;
-    }
-    if (args[CHANNELS].u_int < 1 || args[CHANNELS].u_int > 7 || args[ACCEPT].u_int < 0 ||
-        args[ACCEPT].u_int > 3) {
+    struct woad_adv_params params = gap_adv_params(args, interval);
+    if (buf[0].len > WOAD_ADV_DATA_MAX || buf[1].len > WOAD_ADV_DATA_MAX) {
         mp_raise_OSError(MP_EINVAL);
     }
-    if (interval < 0x20 * 625 || interval >= (0x4000 + 1) * 625 ||
-        buf[0].len > WOAD_ADV_DATA_MAX || buf[1].len > WOAD_ADV_DATA_MAX) {
-        mp_raise_OSError(MP_EINVAL);
-    }
-    params.interval_625us = (uint16_t)(interval / 625);
     ble_raise(woad_adv_start(h, &params));
     if (given[0] != mp_const_none) {
         woad_adv_set_data(h, buf[0].buf, buf[0].len);

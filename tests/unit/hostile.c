@@ -1,5 +1,5 @@
-/* Hostile controllers and peers, by generation: every length, every opcode, every shape.  Each test is
- * named after what it must survive. */
+/* Hostile controllers and peers, by generation: every length, every opcode, every shape.  Each
+ * test is named after what it must survive. */
 #include "cm.h"
 
 #include <woad/hci.h>
@@ -177,8 +177,8 @@ static void assert_alive(void)
 
 /* --- HCI -------------------------------------------------------------------------------------- */
 
-/* Every answer of the bring-up cut at every octet, or with an error of one octet: it comes up, or it
- * goes down once and comes up the next time; it never hangs. */
+/* Every answer of the bring-up cut at every octet, or with an error of one octet: it comes up,
+ * or it goes down once and comes up the next time; it never hangs. */
 static void hci_cc_truncate_all(void **state)
 {
     (void)state;
@@ -268,8 +268,8 @@ static void hci_len_mismatch(void **state)
     close_bench();
 }
 
-/* Completed packets told the moment the packet is handed over, ten times what was sent, and never: the
- * host never has more outside than the controller has buffers. */
+/* Completed packets told the moment the packet is handed over, ten times what was sent, and
+ * never: the host never has more outside than the controller has buffers. */
 static void acl_credit_reentrant_completion(void **state)
 {
     static const uint8_t many[] = { 4, 0x13, 5, 1, HANDLE, 0, 10, 0 };
@@ -299,8 +299,8 @@ static bool is_reject(uint8_t id)
     return b.last_len >= 10 && b.last[2] == 5 && b.last[4] == 1 && b.last[5] == id;
 }
 
-/* Requests for channels there are none of, with every list of channels: each gets one answer, all of
- * whose octets are defined, and nothing else. */
+/* Requests for channels there are none of, with every list of channels: each gets one answer,
+ * all of whose octets are defined, and nothing else. */
 static void ecfc_cid_list_0_to_30(void **state)
 {
     static const uint8_t codes[] = { 0x14, 0x17, 0x19, 0x06, 0x0a, 0x02, 0x04 };
@@ -328,8 +328,8 @@ static void ecfc_cid_list_0_to_30(void **state)
     close_bench();
 }
 
-/* Frames for channels that don't exist, with every beginning of a K-frame: nothing happens.  Answers
- * and credits for them: nothing either. */
+/* Frames for channels that don't exist, with every beginning of a K-frame: nothing happens.
+ * Answers and credits for them: nothing either. */
 static void coc_kframe_without_a_channel(void **state)
 {
     (void)state;
@@ -370,8 +370,8 @@ static void coc_rsp_unsolicited(void **state)
     }
 }
 
-/* Whatever is on the signalling channel, the host never asks to disconnect anything, least of all a
- * fixed channel: it says no more than rejects and parameter answers.  4.6 */
+/* Whatever is on the signalling channel, the host never asks to disconnect anything, least of
+ * all a fixed channel: it says no more than rejects and parameter answers.  4.6 */
 static void l2_never_disconnect_fixed(void **state)
 {
     uint32_t x = 1;
@@ -405,8 +405,8 @@ static void l2_never_disconnect_fixed(void **state)
 
 /* --- ATT server ------------------------------------------------------------------------------- */
 
-/* All 256 opcodes in all lengths: a request gets exactly one answer, its own or an error that names
- * it; anything else gets none.  GATT/SR/UNS/BI-01-C, BI-02-C */
+/* All 256 opcodes in all lengths: a request gets exactly one answer, its own or an error that
+ * names it; anything else gets none.  GATT/SR/UNS/BI-01-C, BI-02-C */
 static void att_opcode_sweep(void **state)
 {
     (void)state;
@@ -438,8 +438,8 @@ static void att_opcode_sweep(void **state)
     }
 }
 
-/* Read Multiple Variable: every MTU from 23 to 64, values of 0 to 64 octets, two to four of them: the
- * answer is what it must be, to the octet. */
+/* Read Multiple Variable: every MTU from 23 to 64, values of 0 to 64 octets, two to four of
+ * them: the answer is what it must be, to the octet. */
 static void att_rmv_all_mtu_all_len(void **state)
 {
     static const uint8_t handles[] = { VALUE, VALUE_2, VALUE_2 + 2, VALUE_2 + 4 };
@@ -492,7 +492,8 @@ static bool procedure(int n)
     struct woad *h = b.h;
     uint16_t c = b.conn;
     int err[] = { n == 0 ? woad_gattc_exchange_mtu(h, c) : 1,
-        n == 1 ? woad_gattc_services(h, c, NULL) : 1, n == 2 ? woad_gattc_services(h, c, &u_service) : 1,
+        n == 1 ? woad_gattc_services(h, c, NULL) : 1,
+        n == 2 ? woad_gattc_services(h, c, &u_service) : 1,
         n == 3 ? woad_gattc_characteristics(h, c, 1, 0xffff, NULL) : 1,
         n == 4 ? woad_gattc_descriptors(h, c, 1, 0xffff) : 1,
         n == 5 ? woad_gattc_included(h, c, 1, 0xffff) : 1, n == 6 ? woad_gattc_read(h, c, 3) : 1,
@@ -542,8 +543,8 @@ static void gattc_rsp_truncate_all(void **state)
     }
 }
 
-/* Lists of handles in every order: items of every length, handles that go back, overlap, are zero, end
- * before they begin; the same list for ever.  The procedure ends, and soon. */
+/* Lists of handles in every order: items of every length, handles that go back, overlap, are
+ * zero, end before they begin; the same list for ever.  The procedure ends, and soon. */
 static void gattc_disc_malicious_server(void **state)
 {
     static const uint8_t shapes[][4] = {  /* first handle, step, end - handle, of the second */
@@ -606,8 +607,8 @@ static void gattc_duplicate_cccd(void **state)
     close_bench();
 }
 
-/* The link goes with a request out, with an answer waiting, with a question to the application: each
- * ends once, and the next link is as new. */
+/* The link goes with a request out, with an answer waiting, with a question to the application:
+ * each ends once, and the next link is as new. */
 static void att_bearer_close_in_flight(void **state)
 {
     static const uint8_t gone[] = { 4, 5, 4, 0, HANDLE, 0, 0x13 };

@@ -18,6 +18,16 @@ static bool has_public(const ctl *c)
     return memcmp(c->cfg.address, none, 6) != 0;
 }
 
+/* What this link layer can do, of that what this controller does.  Vol 6, Part B, 4.6 */
+uint64_t ctl_features(const ctl *c)
+{
+    const uint64_t all = 1u << FEATURE_PARAM_REQ | 1u << FEATURE_REJECT_EXT |
+                         1u << FEATURE_PERIPHERAL | 1u << FEATURE_PING | 1u << FEATURE_LENGTH |
+                         1u << FEATURE_2M | 1u << FEATURE_CODED | 1u << FEATURE_CSA2;
+    uint64_t mine = c->cfg.crypto ? all | 1u << FEATURE_ENCRYPTION : all;
+    return c->cfg.features ? mine & c->cfg.features : mine;
+}
+
 /* Everything as after power-on: connections are gone without a word to anybody.  7.3.2 */
 void cmd_reset(ctl *c)
 {
@@ -35,6 +45,7 @@ void cmd_reset(ctl *c)
     c->event_mask = 0x00001fffffffffffull;
     c->le_mask = 0x1f;
     c->default_tx = 27;
+    c->default_tx_phys = c->default_rx_phys = phys_there(c);
     memset(c->channels, 0xff, 4);
     c->channels[4] = 0x1f;
     c->accepts = 0;
@@ -107,10 +118,9 @@ static int cmd_features(ctl *c, struct rd *in, struct wr *ret)
 
 static int cmd_le_features(ctl *c, struct rd *in, struct wr *ret)
 {
-    (void)c;
     (void)in;
-    wr_le32(ret, 1 << 3 | 1 << 4 | 1 << 5);
-    wr_zero(ret, 4);
+    wr_le32(ret, (uint32_t)ctl_features(c));
+    wr_le32(ret, (uint32_t)(ctl_features(c) >> 32));
     return 0;
 }
 

@@ -3,7 +3,8 @@
 #include "ll.h"
 
 enum { CMD_DISCONNECT = 0x0406, CMD_READ_REMOTE_VERSION = 0x041d, CMD_LE_UPDATE = 0x2013,
-       CMD_LE_READ_REMOTE_FEATURES = 0x2016 };
+       CMD_LE_READ_REMOTE_FEATURES = 0x2016, CMD_LE_ENABLE_ENCRYPTION = 0x2019,
+       CMD_LE_SET_PHY = 0x2032 };
 
 static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
 {
@@ -33,7 +34,7 @@ static int cmd_remote_version(ctl *c, struct rd *in, struct wr *ret)
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     evt_status(c, CMD_READ_REMOTE_VERSION, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
     if (l) {
-        control_ask_version(c, i);
+        control_want(c, i, P_VERSION);
     }
     return CMD_ANSWERED;
 }
@@ -45,7 +46,7 @@ static int cmd_remote_features(ctl *c, struct rd *in, struct wr *ret)
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     evt_status(c, CMD_LE_READ_REMOTE_FEATURES, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
     if (l) {
-        control_ask_features(c, i);
+        control_want(c, i, P_FEATURES);
     }
     return CMD_ANSWERED;
 }
@@ -62,14 +63,19 @@ static int cmd_update(ctl *c, struct rd *in, struct wr *ret)
     } else if (min < 6 || max > 3200 || min > max || latency > 499 || timeout < 10 ||
                timeout > 3200 || timeout * 4u <= (1u + latency) * max) {
         status = WOAD_HCI_INVALID_PARAMETERS;
-    } else if (!l->central) {
-        status = WOAD_HCI_UNSUPPORTED;   /* that would be the parameter request procedure */
-    } else if (l->updating) {
+    } else if (!l->central && !(ctl_features(c) >> FEATURE_PARAM_REQ & 1)) {
+        status = WOAD_HCI_UNSUPPORTED;
+    } else if (l->update_asked) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, CMD_LE_UPDATE, (uint8_t)status);
     if (!status) {
-        control_ask_update(c, i, min, latency, timeout);
+        l->update_asked = true;
+        l->want_min = min;
+        l->want_max = max;
+        l->want_latency = latency;
+        l->want_timeout = timeout;
+        control_want(c, i, l->central ? P_UPDATE : P_PARAMS);
     }
     return CMD_ANSWERED;
 }
@@ -124,7 +130,7 @@ static int cmd_host_channels(ctl *c, struct rd *in, struct wr *ret)
     memcpy(c->channels, chm, sizeof chm);
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         if (c->links[i].used && c->links[i].central) {
-            control_ask_channels(c, i);
+            control_want(c, i, P_CHANNELS);
         }
     }
     return 0;
@@ -144,7 +150,196 @@ static int cmd_data_len(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     l->wanted_tx = (uint8_t)octets;
-    control_ask_length(c, i);
+    control_want(c, i, P_LENGTH);
+    return 0;
+}
+
+/* handle u16, interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16.
+ * 7.8.31 */
+static int cmd_param_reply(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
+    wr_le16(ret, handle);
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (l->remote != P_PARAMS) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (min < 6 || max > 3200 || min > max || latency > 499 || timeout < 10 || timeout > 3200 ||
+        timeout * 4u <= (1u + latency) * max) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    l->want_min = min;
+    l->want_max = max;
+    l->want_latency = latency;
+    l->want_timeout = timeout;
+    params_answer(c, i, 0);
+    return 0;
+}
+
+/* handle u16, reason u8.  7.8.32 */
+static int cmd_param_refuse(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    uint8_t reason = rd_u8(in);
+    wr_le16(ret, handle);
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (l->remote != P_PARAMS) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    params_answer(c, i, reason ? reason : WOAD_HCI_UNACCEPTABLE_PARAMETERS);
+    return 0;
+}
+
+/* --- PHYs ------------------------------------------------------------------------------------- */
+
+/* handle u16; tx u8, rx u8.  7.8.47 */
+static int cmd_read_phy(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    const struct link *l = link_by_handle(c, handle, &i);
+    wr_le16(ret, handle);
+    wr_u8(ret, l ? phy_number(l->tx_phy) : 0);
+    wr_u8(ret, l ? phy_number(l->rx_phy) : 0);
+    return l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+}
+
+uint8_t phys_there(const ctl *c)
+{
+    return (uint8_t)(1 | (ctl_features(c) >> FEATURE_2M & 1) << 1 |
+                     (ctl_features(c) >> FEATURE_CODED & 1) << 2);
+}
+
+/* Which are given u8, tx u8, rx u8: a direction that is not given may have any.  A negative status
+ * where a set is empty. */
+static int phys_read(const ctl *c, struct rd *in, uint8_t *tx, uint8_t *rx)
+{
+    uint8_t any = rd_u8(in), there = phys_there(c);
+    *tx = rd_u8(in);
+    *rx = rd_u8(in);
+    *tx = any & 1 ? there : *tx;
+    *rx = any & 2 ? there : *rx;
+    if (!*tx || !*rx) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    return (*tx | *rx) & ~there ? WOAD_HCI_UNSUPPORTED : 0;
+}
+
+/* 7.8.48 */
+static int cmd_default_phy(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t tx, rx;
+    (void)ret;
+    int status = phys_read(c, in, &tx, &rx);
+    if (!status) {
+        c->default_tx_phys = tx;
+        c->default_rx_phys = rx;
+    }
+    return status;
+}
+
+/* handle u16, the sets, coding u16: 1 S=2 preferred.  7.8.49 */
+static int cmd_set_phy(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i, tx, rx;
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    int status = phys_read(c, in, &tx, &rx);
+    uint16_t coding = rd_le16(in);
+    (void)ret;
+    status = !l ? WOAD_HCI_UNKNOWN_CONNECTION : status;
+    if (!status && l->phy_asked) {
+        status = WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    evt_status(c, CMD_LE_SET_PHY, (uint8_t)status);
+    if (!status) {
+        l->phy_asked = true;
+        l->want_tx_phys = tx;
+        l->want_rx_phys = rx;
+        l->want_coded_s2 = coding == 1;
+        control_want(c, i, P_PHY);
+    }
+    return CMD_ANSWERED;
+}
+
+/* --- encryption ------------------------------------------------------------------------------- */
+
+/* handle u16, random 8, diversifier u16, key 16.  7.8.24 */
+static int cmd_encrypt_link(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i, ltk[16];
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    int status = !l ? WOAD_HCI_UNKNOWN_CONNECTION : !c->cfg.crypto ? WOAD_HCI_UNSUPPORTED
+               : !l->central || l->encrypting || (l->wanted >> P_ENCRYPT & 1)
+               ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+    (void)ret;
+    evt_status(c, CMD_LE_ENABLE_ENCRYPTION, (uint8_t)status);
+    if (!status) {
+        rd_copy(in, l->rand, 8);
+        l->ediv = rd_le16(in);
+        rd_copy(in, ltk, 16);
+        for (size_t n = 0; n < 16; n++) {
+            l->ltk[n] = ltk[15 - n];
+        }
+        control_want(c, i, P_ENCRYPT);
+    }
+    return CMD_ANSWERED;
+}
+
+/* handle u16, key 16.  7.8.25 */
+static int cmd_ltk(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i, ltk[16];
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    wr_le16(ret, handle);
+    rd_copy(in, ltk, 16);
+    if (!l || !l->key_asked) {
+        return l ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    encrypt_key(c, i, ltk);
+    return 0;
+}
+
+/* handle u16.  7.8.26 */
+static int cmd_no_ltk(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    wr_le16(ret, handle);
+    if (!l || !l->key_asked) {
+        return l ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    encrypt_key(c, i, NULL);
+    return 0;
+}
+
+/* key 16, plain 16; encrypted 16.  7.8.22 */
+static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t key[16], block[16], out[16];
+    for (size_t n = 16; n; n--) {
+        key[n - 1] = rd_u8(in);
+    }
+    for (size_t n = 16; n; n--) {
+        block[n - 1] = rd_u8(in);
+    }
+    if (!c->cfg.crypto) {
+        return WOAD_HCI_UNKNOWN_COMMAND;
+    }
+    c->cfg.crypto->aes128(key, block, out);
+    for (size_t n = 16; n; n--) {
+        wr_u8(ret, out[n - 1]);
+    }
     return 0;
 }
 
@@ -191,5 +386,14 @@ const struct command air_conn_commands[] = {
     { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len },
     { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len },
     { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len },
+    { CMD(0x08, 0x17), 27, 6, 32, cmd_aes },
+    { CMD(0x08, 0x19), 28, 0, 28, cmd_encrypt_link },
+    { CMD(0x08, 0x1a), 28, 1, 18, cmd_ltk },
+    { CMD(0x08, 0x1b), 28, 2, 2, cmd_no_ltk },
+    { CMD(0x08, 0x20), 33, 4, 14, cmd_param_reply },
+    { CMD(0x08, 0x21), 33, 5, 3, cmd_param_refuse },
+    { CMD(0x08, 0x30), 35, 4, 2, cmd_read_phy },
+    { CMD(0x08, 0x31), 35, 5, 3, cmd_default_phy },
+    { CMD(0x08, 0x32), 35, 6, 7, cmd_set_phy },
     { 0, 0, 0, 0, NULL },
 };

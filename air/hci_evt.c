@@ -103,6 +103,16 @@ void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason)
     evt_put(c, 0x05, &w);
 }
 
+/* LE Channel Selection Algorithm: handle u16, 0 or 1 u8: number 1 or 2.  7.7.65.20 */
+void evt_channel_selection(ctl *c, uint8_t i)
+{
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, c->links[i].csa2);
+    evt_le(c, 0x14, &w);
+}
+
 void evt_updated(ctl *c, uint8_t status, uint8_t i)
 {
     const struct link *l = &c->links[i];

@@ -3,13 +3,15 @@
  *   air.c       the world: clock, queue of controllers by their next deadline
  *   medium.c    who hears what: channels, path loss, collisions, loss
  *   radio.c     one controller's transceiver: send at, listen until
- *   ll_adv.c ll_scan.c ll_accept.c ll_conn.c ll_data.c ll_control.c    the link layer.
- *                                                                      Vol 6, Part B
+ *   ll_adv.c ll_scan.c ll_accept.c     the link layer without connections.  Vol 6, Part B
+ *   ll_conn.c ll_data.c                its connections
+ *   ll_control.c ll_know.c ll_update.c ll_encrypt.c       what the two sides agree on
  *   hci_cmd.c hci_conn.c hci_evt.c     its host interface.  Vol 4, Part E */
 #ifndef WOAD_AIR_LL_H
 #define WOAD_AIR_LL_H
 
 #include <woad/air.h>
+#include <woad/crypto.h>
 #include <woad/hci.h>
 
 #include "../src/buf.h"
@@ -32,11 +34,16 @@ struct flight {
     uint64_t start, end;
     uint8_t channel;
     uint32_t aa;
+    uint8_t phy;
     uint16_t len;
     uint8_t hits;
     struct place hit[HITS];
     uint8_t pdu[2 + 255];
 };
+
+enum { PHY_1M = 1, PHY_2M = 2, PHY_CODED = 3, PHY_CODED_S2 = 4 };
+/* As HCI counts them: the two codings are one PHY. */
+static inline uint8_t phy_number(uint8_t phy) { return phy > PHY_CODED ? PHY_CODED : phy; }
 
 enum radio_state { RADIO_OFF, RADIO_WAIT, RADIO_TX, RADIO_RX };
 enum radio_owner { FOR_NOBODY, FOR_ADV, FOR_SCAN, FOR_CONN };
@@ -44,6 +51,7 @@ enum radio_owner { FOR_NOBODY, FOR_ADV, FOR_SCAN, FOR_CONN };
 struct radio {
     uint8_t state, owner, channel;
     uint8_t link;                        /* when owner is FOR_CONN */
+    uint8_t phy;
     uint32_t aa;
     uint64_t at;                         /* begin, end, or give up */
     uint64_t since;                      /* listening */
@@ -55,6 +63,7 @@ struct radio {
 
 struct address { uint8_t type, octet[6]; };
 
+enum { CH_SEL = 0x20 };                  /* of an advertising PDU's header.  2.3 */
 enum { ACCEPT_LIST = 16 };
 enum { ADV_KIND_IND = 0, ADV_KIND_DIRECT_HIGH = 1, ADV_KIND_SCAN = 2, ADV_KIND_NONCONN = 3,
        ADV_KIND_DIRECT_LOW = 4 };        /* as HCI numbers them: Vol 4, Part E, 7.8.5 */
@@ -95,9 +104,9 @@ struct link {
     bool told;                           /* the host knows of it */
     struct address peer;
     uint32_t aa;
-    uint8_t hop, chm[5], new_chm[5];
-    bool remapping;                      /* new_chm, from chm_instant on */
-    uint16_t chm_instant;
+    uint8_t hop, chm[5];
+    bool csa2;                           /* channel selection algorithm 2.  4.5.8.3 */
+    uint8_t tx_phy, rx_phy;
     int8_t rssi;
     uint16_t interval, latency, supervision;
     uint32_t count;                      /* of connection events; its low 16 bits are the counter */
@@ -108,18 +117,33 @@ struct link {
     uint8_t sn, nesn;
     bool unacked;                        /* `out` has been sent and not acknowledged */
     bool heard, peer_md, ended;          /* in this event */
-    uint8_t out[2 + 251];
+    uint8_t out[2 + 251 + 4];
     uint8_t out_len;
     bool out_data, out_last;             /* it carries data; the last of its HCI packet */
+    bool out_terminates;                 /* it is LL_TERMINATE_IND */
     /* data from the host */
     uint8_t first, last;                 /* buffers, 0xff: none */
     uint16_t completed;
     /* control procedures.  5.1 */
-    struct control control[4];
+    struct control control[4], held;     /* held: came while encryption was being started */
     uint8_t controls;
-    bool version_sent, features_asked, version_asked, version_known;
-    bool updating, update_asked;
+    uint8_t local, remote;               /* the procedure of either side that is under way */
+    uint16_t wanted;                     /* bits: procedures of ours to be begun */
+    uint64_t answer_by;                  /* or the link is lost */
+    uint8_t instant_of;                  /* what changes at `instant` */
     uint16_t instant, new_interval, new_latency, new_supervision;
+    uint8_t new_chm[5], new_tx_phy, new_rx_phy;
+    uint16_t want_min, want_max, want_latency, want_timeout;               /* our host */
+    uint16_t asked_min, asked_max, asked_latency, asked_timeout;           /* the peer */
+    uint8_t want_tx_phys, want_rx_phys;
+    bool want_coded_s2, phy_asked, update_asked;           /* asked: our host waits to hear */
+    bool version_sent, version_known, features_known;
+    /* encryption.  5.1.3 */
+    bool encrypting, guarded, key_asked; /* guarded: nothing else may come */
+    bool tx_encrypted, rx_encrypted, rx_pausing, was_encrypted;
+    uint8_t rand[8], skd[16], iv[8], ltk[16], session_key[16];
+    uint16_t ediv;
+    uint64_t tx_counter, rx_counter;
     uint8_t closing;                     /* reason we were told */
     uint8_t terminate;                   /* reason we tell */
     bool terminate_sent;
@@ -144,6 +168,7 @@ struct woad_air_controller {
     uint8_t random[6];
     uint64_t event_mask, le_mask;
     uint16_t default_tx;                         /* suggested data length */
+    uint8_t default_tx_phys, default_rx_phys;
     uint8_t channels[5];                         /* that the host has not called bad */
     struct address accept[ACCEPT_LIST];
     uint8_t accepts;
@@ -170,11 +195,12 @@ bool medium_busy(const ctl *c, uint64_t *end);
 void medium_listen(ctl *c);
 void medium_deafen(ctl *c);
 /* radio.c */
-uint32_t radio_airtime(size_t pdu_len);
+uint32_t radio_airtime(size_t pdu_len, uint8_t phy);
 struct wr radio_pdu(ctl *c);
-void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa,
+void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa, uint8_t phy,
                 const struct wr *pdu);
-void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint64_t until);
+void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t phy,
+                  uint64_t until);
 void radio_off(ctl *c);
 void radio_run(ctl *c);
 /* ll_adv.c */
@@ -199,11 +225,12 @@ struct link *link_free(ctl *c, uint8_t *i);
 bool link_with(const ctl *c, const struct address *peer);
 struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i);
 uint16_t link_handle(uint8_t i);
-void link_begin(ctl *c, uint8_t i, bool central, const struct address *peer, struct rd data,
-                uint64_t end);
+void link_begin(ctl *c, uint8_t i, bool central, bool csa2, const struct address *peer,
+                struct rd data, uint64_t end);
 void link_close(ctl *c, uint8_t i, uint8_t reason);
 void link_wake(ctl *c, uint8_t i);
 uint64_t link_next(const ctl *c);
+uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5]);
 void link_due(ctl *c);
 void link_sent(ctl *c);
 void link_quiet(ctl *c);
@@ -216,17 +243,19 @@ void data_acked(ctl *c, struct link *l, uint8_t i);
 bool data_to_host(ctl *c, uint8_t i, uint8_t llid, struct rd *in);
 bool data_waiting(const struct link *l);
 void data_drop(ctl *c, struct link *l);
-/* ll_control.c */
-void control_send(struct link *l, const struct wr *pdu);
+/* ll_control.c: procedures, in the order in which those that are wanted begin */
+enum { P_NONE, P_VERSION, P_FEATURES, P_LENGTH, P_PHY, P_UPDATE, P_PARAMS, P_CHANNELS, P_ENCRYPT,
+       P_PING, P_KINDS };
+void control_want(ctl *c, uint8_t i, uint8_t kind);
 void control_heard(ctl *c, uint8_t i, struct rd *in);
-void control_ask_features(ctl *c, uint8_t i);
-void control_ask_version(ctl *c, uint8_t i);
-void control_ask_length(ctl *c, uint8_t i);
-void control_ask_update(ctl *c, uint8_t i, uint16_t interval, uint16_t latency, uint16_t timeout);
-void control_ask_channels(ctl *c, uint8_t i);
-void control_channels_instant(struct link *l);
 void control_terminate(ctl *c, uint8_t i, uint8_t reason);
 void control_instant(ctl *c, uint8_t i);
+/* ll_update.c */
+void params_answer(ctl *c, uint8_t i, uint8_t error);
+/* ll_encrypt.c */
+void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk);
+void crypt_seal(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len);
+bool crypt_open(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len);
 /* hci_evt.c */
 bool evt_room(const ctl *c, size_t n);
 void evt_put(ctl *c, uint8_t code, const struct wr *params);
@@ -236,6 +265,7 @@ void evt_status(ctl *c, uint16_t opcode, uint8_t status);
 void evt_completed(ctl *c, uint16_t handle, uint16_t count);
 void evt_connected(ctl *c, uint8_t status, uint8_t i);
 void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason);
+void evt_channel_selection(ctl *c, uint8_t i);
 void evt_updated(ctl *c, uint8_t status, uint8_t i);
 void evt_report(ctl *c, uint8_t kind, const struct address *a, const uint8_t *data, size_t len,
                 int8_t rssi);
@@ -250,6 +280,11 @@ struct command {
     int (*run)(ctl *c, struct rd *in, struct wr *ret);
 };
 extern const struct command air_conn_commands[], air_accept_commands[];
+enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
+       FEATURE_PERIPHERAL = 3, FEATURE_PING = 4, FEATURE_LENGTH = 5, FEATURE_2M = 8,
+       FEATURE_CODED = 11, FEATURE_CSA2 = 14 };
+uint8_t phys_there(const ctl *c);
+uint64_t ctl_features(const ctl *c);
 void cmd_reset(ctl *c);
 int cmd_rx(ctl *c, struct rd *in);
 void ctl_addr(const ctl *c, uint8_t type, struct address *a);

@@ -28,9 +28,12 @@ void adv_enable(ctl *c, bool on)
 }
 
 /* header: type u4, ChSel, TxAdd, RxAdd; length u8.  2.3 */
-static void adv_header(struct wr *pdu, uint8_t type, bool tx_random, bool rx_random, size_t len)
+static void adv_header(const ctl *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
+                       size_t len)
 {
-    wr_u8(pdu, (uint8_t)(type | (tx_random ? 0x40 : 0) | (rx_random ? 0x80 : 0)));
+    bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
+    unsigned ch_sel = connectable && ctl_features(c) >> FEATURE_CSA2 & 1 ? CH_SEL : 0;
+    wr_u8(pdu, (uint8_t)(type | (tx_random ? 0x40 : 0) | (rx_random ? 0x80 : 0) | ch_sel));
     wr_u8(pdu, (uint8_t)len);
 }
 
@@ -40,10 +43,10 @@ static void adv_send(ctl *c, uint8_t type, const uint8_t *data, uint8_t len, uin
     struct address own;
     struct wr pdu = radio_pdu(c);
     ctl_addr(c, c->adv.own_type, &own);
-    adv_header(&pdu, type, own.type != 0, false, 6u + len);
+    adv_header(c, &pdu, type, own.type != 0, false, 6u + len);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, data, len);
-    radio_send(c, FOR_ADV, at, c->adv.channel, ADV_AA, &pdu);
+    radio_send(c, FOR_ADV, at, c->adv.channel, ADV_AA, PHY_1M, &pdu);
 }
 
 /* ADV_DIRECT_IND: AdvA 6, TargetA 6.  2.3.1.2 */
@@ -52,10 +55,10 @@ static void adv_send_directed(ctl *c, uint64_t at)
     struct address own;
     struct wr pdu = radio_pdu(c);
     ctl_addr(c, c->adv.own_type, &own);
-    adv_header(&pdu, ADV_DIRECT_IND, own.type != 0, c->adv.peer.type != 0, 12);
+    adv_header(c, &pdu, ADV_DIRECT_IND, own.type != 0, c->adv.peer.type != 0, 12);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, c->adv.peer.octet, 6);
-    radio_send(c, FOR_ADV, at, c->adv.channel, ADV_AA, &pdu);
+    radio_send(c, FOR_ADV, at, c->adv.channel, ADV_AA, PHY_1M, &pdu);
 }
 
 /* The next channel of this advertising event, in order 37, 38, 39; then the event is over. */
@@ -95,7 +98,8 @@ void adv_due(ctl *c)
 void adv_sent(ctl *c)
 {
     if (c->adv.on && c->adv.kind != ADV_KIND_NONCONN) {
-        radio_listen(c, FOR_ADV, c->adv.channel, ADV_AA, c->air->now + ANSWER_US);
+        radio_listen(c, FOR_ADV, c->adv.channel, ADV_AA, PHY_1M,
+                     c->air->now + ANSWER_US);
     } else if (c->adv.on) {
         adv_next_channel(c, c->air->now + T_IFS);
     }
@@ -141,6 +145,7 @@ void adv_heard(ctl *c, struct rd pdu, uint64_t end)
                !link_with(c, &peer) && link_free(c, &i)) {
         radio_off(c);
         adv_enable(c, false);
-        link_begin(c, i, false, &peer, pdu, end);
+        link_begin(c, i, false, (head & CH_SEL) && ctl_features(c) >> FEATURE_CSA2 & 1, &peer, pdu,
+                   end);
     }
 }

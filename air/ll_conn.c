@@ -41,10 +41,42 @@ struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i)
     return c->links[*i].used && c->links[*i].told ? &c->links[*i] : NULL;
 }
 
+static uint16_t csa2_permute(uint16_t v)
+{
+    uint16_t out = 0;
+    for (unsigned bit = 0; bit < 16; bit++) {
+        out = (uint16_t)(out | (v >> bit & 1) << ((bit & 8) | (7 - (bit & 7))));
+    }
+    return out;
+}
+
+/* Channel selection algorithm 2: a number for each event and link, spread over the used channels.
+ * 4.5.8.3 */
+uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])
+{
+    uint16_t id = (uint16_t)(aa >> 16 ^ aa), u = event ^ id;
+    uint8_t used[37], n = 0;
+    for (int round = 0; round < 3; round++) {
+        u = (uint16_t)(csa2_permute(u) * 17u + id);
+    }
+    uint16_t prn = u ^ id;
+    uint8_t unmapped = (uint8_t)(prn % 37);
+    for (uint8_t k = 0; k < 37; k++) {
+        if (chm[k / 8] >> (k % 8) & 1) {
+            used[n++] = k;
+        }
+    }
+    bool in_map = chm[unmapped / 8] >> (unmapped % 8) & 1;
+    return in_map || !n ? unmapped : used[(uint32_t)n * prn >> 16];
+}
+
 /* Channel selection algorithm 1: hop by hop from 0, and again among the used ones if the channel
  * is not.  4.5.8.2 */
 static uint8_t link_channel(const struct link *l)
 {
+    if (l->csa2) {
+        return csa2_channel(l->aa, (uint16_t)l->count, l->chm);
+    }
     uint8_t unmapped = (uint8_t)(((uint64_t)l->hop * (l->count + 1u)) % 37);
     uint8_t used[37], n = 0;
     if (l->chm[unmapped / 8] >> (unmapped % 8) & 1) {
@@ -73,12 +105,13 @@ static bool link_params_valid(const struct link *l, uint8_t win_size, uint16_t w
 }
 
 /* LLData of a CONNECT_IND that ended at `end`: see ll_scan.c. */
-void link_begin(ctl *c, uint8_t i, bool central, const struct address *peer, struct rd in,
-                uint64_t end)
+void link_begin(ctl *c, uint8_t i, bool central, bool csa2, const struct address *peer,
+                struct rd in, uint64_t end)
 {
     struct link *l = &c->links[i];
     *l = (struct link){ .central = central, .peer = *peer, .first = 0xff, .last = 0xff,
-                        .max_tx = 27, .max_rx = 27,
+                        .max_tx = 27, .max_rx = 27, .csa2 = csa2, .tx_phy = PHY_1M,
+                        .rx_phy = PHY_1M, .answer_by = NEVER,
                         .wanted_tx = (uint8_t)c->default_tx };
     l->aa = rd_le32(&in);
     rd_le24(&in);
@@ -98,8 +131,9 @@ void link_begin(ctl *c, uint8_t i, bool central, const struct address *peer, str
     l->window = win_size * 1250u;
     l->lost_at = l->anchor + CONNECT_EVENTS * l->interval * 1250u;
     evt_connected(c, 0, i);
-    if (central && c->default_tx > 27) {
-        control_ask_length(c, i);
+    evt_channel_selection(c, i);
+    if (central && c->default_tx > 27 && ctl_features(c) >> FEATURE_LENGTH & 1) {
+        control_want(c, i, P_LENGTH);
     }
 }
 
@@ -121,6 +155,7 @@ uint64_t link_next(const ctl *c)
         const struct link *l = &c->links[i];
         if (l->used) {
             uint64_t mine = l->anchor < l->lost_at ? l->anchor : l->lost_at;
+            mine = l->answer_by < mine ? l->answer_by : mine;
             next = mine < next ? mine : next;
         }
     }
@@ -157,8 +192,8 @@ static void link_over(ctl *c, uint8_t i)
         link_close(c, i, l->closing);
         return;
     }
-    bool sleeps = !l->central && l->established && l->heard && !data_waiting(l) && !l->updating &&
-                  !l->remapping;
+    bool sleeps = !l->central && l->established && l->heard && !data_waiting(l) &&
+                  !l->instant_of;
     link_plan(l, sleeps ? l->latency + 1u : 1u);
 }
 
@@ -186,7 +221,7 @@ static void link_send(ctl *c, uint8_t i, uint64_t at)
     wr_u8(&pdu, (uint8_t)(l->out[0] | l->nesn << 2 | l->sn << 3 | (more ? 0x10 : 0)));
     wr_bytes(&pdu, l->out + 1, 1u + l->out_len);
     l->unacked = true;
-    radio_send(c, FOR_CONN, at, link_channel(l), l->aa, &pdu);
+    radio_send(c, FOR_CONN, at, link_channel(l), l->aa, l->tx_phy, &pdu);
     c->radio.link = i;
 }
 
@@ -201,11 +236,8 @@ static void link_event(ctl *c, uint8_t i)
     l->ref_anchor = l->anchor;
     l->ref_count = l->count;
     l->heard = l->ended = l->peer_md = false;
-    if (l->updating && (uint16_t)l->count == l->instant) {
+    if (l->instant_of && (uint16_t)l->count == l->instant) {
         control_instant(c, i);
-    }
-    if (l->remapping && (uint16_t)l->count == l->chm_instant) {
-        control_channels_instant(l);
     }
     l->anchor = NEVER;
     if (busy) {
@@ -218,7 +250,7 @@ static void link_event(ctl *c, uint8_t i)
         link_send(c, i, c->air->now);
     } else {
         uint64_t until = l->ref_anchor + WIDENING_US + HEAR_US + l->window;
-        radio_listen(c, FOR_CONN, link_channel(l), l->aa, until);
+        radio_listen(c, FOR_CONN, link_channel(l), l->aa, l->rx_phy, until);
         c->radio.link = i;
     }
 }
@@ -232,6 +264,10 @@ void link_due(ctl *c)
                                             : WOAD_HCI_FAILED_TO_ESTABLISH;
             link_close(c, i, l->closing ? l->closing
                              : l->terminate_sent ? WOAD_HCI_LOCAL_HOST_TERMINATED : reason);
+            return;
+        }
+        if (l->used && l->answer_by <= c->air->now) {
+            link_close(c, i, WOAD_HCI_LL_RESPONSE_TIMEOUT);
             return;
         }
         if (l->used && l->anchor <= c->air->now) {
@@ -248,7 +284,8 @@ void link_sent(ctl *c)
     if (l->closing) {
         link_over(c, i);                 /* the acknowledgement of LL_TERMINATE_IND is out */
     } else if (l->central || !l->ended) {
-        radio_listen(c, FOR_CONN, c->radio.channel, l->aa, c->air->now + T_IFS + 2 + HEAR_US);
+        radio_listen(c, FOR_CONN, c->radio.channel, l->aa, l->rx_phy,
+                     c->air->now + T_IFS + 2 + HEAR_US);
         c->radio.link = i;
     } else {
         link_over(c, i);
@@ -264,8 +301,37 @@ void link_quiet(ctl *c)
 static bool link_goes_on(ctl *c, uint8_t i, bool mine)
 {
     const struct link *l = &c->links[i];
-    uint64_t longest = 2u * T_IFS + radio_airtime(2u + l->max_tx) + radio_airtime(2 + 251);
+    uint64_t longest = 2u * T_IFS + radio_airtime(2u + l->max_tx + 4u, l->tx_phy) +
+                       radio_airtime(2u + l->max_rx + 4u, l->rx_phy);
     return (mine || l->peer_md) && link_time_for(c, i, c->air->now + longest);
+}
+
+/* A packet that has not been heard before.  One that is refused comes again: the flow control of
+ * 4.5.9.  A wrong MIC ends the connection at once.  5.1.3, 2.4 */
+static bool link_take_new(ctl *c, uint8_t i, uint8_t head, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t plain[255];
+    struct rd payload = *in;
+    size_t len = rd_left(in);
+    bool sealed = l->rx_encrypted && !l->rx_pausing && len;
+    if (sealed) {
+        rd_copy(in, plain, len);
+        if (!crypt_open(c, l, head, plain, len)) {
+            link_close(c, i, WOAD_HCI_MIC_FAILURE);
+            return false;
+        }
+        payload = rd_of(plain, len - 4);
+    }
+    if ((head & 3) == LLID_CONTROL) {
+        l->rx_counter += sealed;
+        l->nesn ^= 1;
+        control_heard(c, i, &payload);
+    } else if ((head & 3) == 0 || data_to_host(c, i, head & 3, &payload)) {
+        l->rx_counter += sealed;
+        l->nesn ^= 1;
+    }
+    return true;
 }
 
 /* Acknowledges and is acknowledged.  4.5.9.  Returns false if the link is gone. */
@@ -280,22 +346,13 @@ static bool link_take(ctl *c, uint8_t i, uint8_t head, struct rd *in)
     if (l->unacked && nesn != l->sn) {
         l->sn ^= 1;
         l->unacked = false;
-        if (l->terminate_sent && l->out_len && l->out[0] == LLID_CONTROL &&
-            l->out[2] == 0x02) {
+        if (l->terminate_sent && l->out_terminates) {
             link_close(c, i, WOAD_HCI_LOCAL_HOST_TERMINATED);
             return false;
         }
         data_acked(c, l, i);
     }
-    if (sn == l->nesn) {
-        if ((head & 3) == LLID_CONTROL) {
-            l->nesn ^= 1;
-            control_heard(c, i, in);
-        } else if ((head & 3) == 0 || data_to_host(c, i, head & 3, in)) {
-            l->nesn ^= 1;                /* else it comes again: the flow control of 4.5.9 */
-        }
-    }
-    return true;
+    return sn != l->nesn || link_take_new(c, i, head, in);
 }
 
 void link_heard(ctl *c, const struct flight *f, int8_t rssi)

@@ -1,24 +1,12 @@
-/* Link-layer control procedures.  Vol 6, Part B, 2.4.2, 5.1 */
-#include "ll.h"
+/* Link-layer control procedures: which of them is under way, what may begin, collisions, time-outs.
+ * Vol 6, Part B, 2.4.2, 5.1 to 5.3
+ *
+ * Each side has one procedure of its own at a time.  Those that end at an instant (parameters,
+ * channels, PHYs) exclude each other on both sides: the central's goes on, the peripheral's is
+ * refused.  Every answer must come within 40 s. */
+#include "ll_control.h"
 
-enum {
-    LL_CONNECTION_UPDATE_IND = 0x00,
-    LL_CHANNEL_MAP_IND = 0x01,
-    LL_TERMINATE_IND = 0x02,
-    LL_UNKNOWN_RSP = 0x07,
-    LL_FEATURE_REQ = 0x08,
-    LL_FEATURE_RSP = 0x09,
-    LL_VERSION_IND = 0x0c,
-    LL_REJECT_IND = 0x0d,
-    LL_PERIPHERAL_FEATURE_REQ = 0x0e,
-    LL_REJECT_EXT_IND = 0x11,
-    LL_PING_REQ = 0x12,
-    LL_PING_RSP = 0x13,
-    LL_LENGTH_REQ = 0x14,
-    LL_LENGTH_RSP = 0x15
-};
-enum { VERSION_5_4 = 13, COMPANY_NONE = 0xffff, SUBVERSION = 1 };
-enum { LE_FEATURES = 1 << 3 | 1 << 4 | 1 << 5 };   /* peripheral features, ping, data length */
+enum { RESPONSE_TIMEOUT_US = 40000000 };
 
 /* A queue of four is enough: a peer that asks faster than it listens waits for its answers. */
 void control_send(struct link *l, const struct wr *pdu)
@@ -32,328 +20,279 @@ void control_send(struct link *l, const struct wr *pdu)
     memcpy(slot->pdu, pdu->base, slot->len);
 }
 
-static void control_send_features(struct link *l, uint8_t opcode)
+/* A PDU of an opcode and up to three octets. */
+static void control_send_short(struct link *l, size_t len, uint8_t opcode, uint8_t a, uint8_t b)
 {
-    uint8_t b[CONTROL_MAX];
-    struct wr pdu = wr_of(b, sizeof b);
-    wr_u8(&pdu, opcode);
-    wr_le32(&pdu, LE_FEATURES);
-    wr_zero(&pdu, 4);
-    control_send(l, &pdu);
+    uint8_t pdu[3] = { opcode, a, b };
+    struct wr w = wr_of(pdu, sizeof pdu);
+    w.p += len;
+    control_send(l, &w);
 }
 
-void control_ask_features(ctl *c, uint8_t i)
+/* LL_REJECT_EXT_IND: opcode u8, error u8; to who does not know it LL_REJECT_IND: error u8. */
+void control_reject(struct link *l, uint8_t opcode, uint8_t error)
+{
+    if (l->features_known && !(l->features[0] >> 2 & 1)) {
+        control_send_short(l, 2, LL_REJECT_IND, error, 0);
+    } else {
+        control_send_short(l, 3, LL_REJECT_EXT_IND, opcode, error);
+    }
+}
+
+static const struct procedure *const procedures[P_KINDS] = {
+    [P_VERSION] = &proc_version, [P_FEATURES] = &proc_features, [P_LENGTH] = &proc_length,
+    [P_PHY] = &proc_phy, [P_UPDATE] = &proc_update, [P_PARAMS] = &proc_params,
+    [P_CHANNELS] = &proc_channels, [P_ENCRYPT] = &proc_encrypt, [P_PING] = &proc_ping,
+};
+
+static bool at_instant(uint8_t kind)
+{
+    return kind == P_PHY || kind == P_UPDATE || kind == P_PARAMS || kind == P_CHANNELS;
+}
+
+/* The next procedure of ours that may begin. */
+static void control_next(ctl *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    l->features_asked = true;
-    control_send_features(l, l->central ? LL_FEATURE_REQ : LL_PERIPHERAL_FEATURE_REQ);
+    for (uint8_t kind = 1; kind < P_KINDS && !l->local; kind++) {
+        bool waits = (at_instant(kind) && (l->instant_of || l->remote)) || l->encrypting ||
+                     l->terminate_sent;
+        if ((l->wanted >> kind & 1) && !waits) {
+            l->wanted &= (uint16_t)~(1u << kind);
+            l->local = kind;
+            control_expect(c, i);
+            procedures[kind]->begin(c, i);
+        }
+    }
+}
+
+void control_want(ctl *c, uint8_t i, uint8_t kind)
+{
+    c->links[i].wanted |= (uint16_t)(1u << kind);
+    control_next(c, i);
     link_wake(c, i);
 }
 
-/* LE Read Remote Features Complete: status u8, handle u16, features 8.  Vol 4, Part E, 7.7.65.4 */
-static void control_features_known(ctl *c, uint8_t i, struct rd *in)
+/* An answer must come, from now within 40 s.  5.2 */
+void control_expect(ctl *c, uint8_t i)
+{
+    c->links[i].answer_by = c->air->now + RESPONSE_TIMEOUT_US;
+}
+
+/* Our procedure, if it is of this kind, is over. */
+void control_done(ctl *c, uint8_t i, uint8_t kind)
 {
     struct link *l = &c->links[i];
-    uint8_t b[16];
-    struct wr w = wr_of(b, sizeof b);
-    rd_copy(in, l->features, 8);
-    if (!l->features_asked) {
-        return;
+    if (l->local == kind) {
+        l->local = P_NONE;
+        l->answer_by = NEVER;
     }
-    l->features_asked = false;
-    wr_u8(&w, 0);
-    wr_le16(&w, link_handle(i));
-    wr_bytes(&w, l->features, 8);
-    evt_le(c, 0x04, &w);
+    if (l->remote == kind) {
+        l->remote = P_NONE;
+    }
+    control_next(c, i);
 }
 
-/* LL_VERSION_IND: version u8, company u16, subversion u16; once each way.  5.1.5 */
-static void control_send_version(struct link *l)
-{
-    uint8_t b[CONTROL_MAX];
-    struct wr pdu = wr_of(b, sizeof b);
-    if (l->version_sent) {
-        return;
-    }
-    l->version_sent = true;
-    wr_u8(&pdu, LL_VERSION_IND);
-    wr_u8(&pdu, VERSION_5_4);
-    wr_le16(&pdu, COMPANY_NONE);
-    wr_le16(&pdu, SUBVERSION);
-    control_send(l, &pdu);
-}
-
-/* Read Remote Version Information Complete: status u8, handle u16, version.
- * Vol 4, Part E, 7.7.12 */
-static void control_version_known(ctl *c, uint8_t i)
+/* The peer begins a procedure that ends at an instant.  False, and refused, when it collides with
+ * one of ours and we are the central, or with one of its own that has not ended.  5.3 */
+bool control_let(ctl *c, uint8_t i, uint8_t kind, uint8_t opcode)
 {
     struct link *l = &c->links[i];
-    uint8_t b[16];
-    struct wr w = wr_of(b, sizeof b);
-    if (!l->version_asked || !l->version_known) {
-        return;
+    bool ours = at_instant(l->local);
+    if (l->central && (ours || l->instant_of)) {
+        control_reject(l, opcode, l->local == kind ? WOAD_HCI_PROCEDURE_COLLISION
+                                                   : WOAD_HCI_TRANSACTION_COLLISION);
+        return false;
     }
-    l->version_asked = false;
-    wr_u8(&w, 0);
-    wr_le16(&w, link_handle(i));
-    wr_bytes(&w, l->version, 5);
-    evt_put(c, 0x0c, &w);
+    l->remote = kind;
+    return true;
 }
 
-void control_ask_version(ctl *c, uint8_t i)
+/* Whether an instant is still to come; one that is past ends the connection.  5.5 */
+bool control_instant_ok(struct link *l, uint16_t instant)
 {
-    c->links[i].version_asked = true;
-    control_send_version(&c->links[i]);
-    control_version_known(c, i);
-    link_wake(c, i);
-}
-
-/* LL_LENGTH_REQ, LL_LENGTH_RSP: rx octets u16, rx time u16, tx octets u16, tx time u16.  5.1.9 */
-static void control_send_length(struct link *l, uint8_t opcode)
-{
-    uint8_t b[CONTROL_MAX];
-    struct wr pdu = wr_of(b, sizeof b);
-    uint16_t tx = l->wanted_tx > 27 ? l->wanted_tx : 27;
-    wr_u8(&pdu, opcode);
-    wr_le16(&pdu, 251);
-    wr_le16(&pdu, 2120);
-    wr_le16(&pdu, tx);
-    wr_le16(&pdu, (uint16_t)((tx + 14) * 8));
-    control_send(l, &pdu);
-}
-
-void control_ask_length(ctl *c, uint8_t i)
-{
-    control_send_length(&c->links[i], LL_LENGTH_REQ);
-    link_wake(c, i);
-}
-
-/* LE Data Length Change: handle u16, tx octets u16, tx time u16, rx octets u16, rx time u16.
- * Vol 4, Part E, 7.7.65.7 */
-static void control_length_known(ctl *c, uint8_t i, struct rd *in)
-{
-    struct link *l = &c->links[i];
-    uint16_t rx = rd_le16(in);
-    rd_le16(in);
-    uint16_t tx = rd_le16(in);
-    rd_le16(in);
-    if (!rd_done(in) || rx < 27 || tx < 27) {
-        return;
-    }
-    uint16_t mine = l->wanted_tx > 27 ? l->wanted_tx : 27;
-    uint8_t before = l->max_tx, before_rx = l->max_rx, b[16];
-    l->max_tx = (uint8_t)(rx < mine ? rx : mine);
-    l->max_rx = (uint8_t)(tx < 251 ? tx : 251);
-    if (l->max_tx == before && l->max_rx == before_rx) {
-        return;
-    }
-    struct wr w = wr_of(b, sizeof b);
-    wr_le16(&w, link_handle(i));
-    wr_le16(&w, l->max_tx);
-    wr_le16(&w, (uint16_t)((l->max_tx + 14) * 8));
-    wr_le16(&w, l->max_rx);
-    wr_le16(&w, (uint16_t)((l->max_rx + 14) * 8));
-    evt_le(c, 0x07, &w);
-}
-
-/* LL_CONNECTION_UPDATE_IND: WinSize u8, WinOffset u16, interval u16, latency u16, timeout u16,
- * instant u16.  The instant is far enough for the peer to hear of it.  5.1.1 */
-void control_ask_update(ctl *c, uint8_t i, uint16_t interval, uint16_t latency, uint16_t timeout)
-{
-    struct link *l = &c->links[i];
-    uint8_t b[CONTROL_MAX];
-    struct wr pdu = wr_of(b, sizeof b);
-    l->updating = l->update_asked = true;
-    l->instant = (uint16_t)(l->count + 7u + l->latency);
-    l->new_interval = interval;
-    l->new_latency = latency;
-    l->new_supervision = timeout;
-    wr_u8(&pdu, LL_CONNECTION_UPDATE_IND);
-    wr_u8(&pdu, 1);
-    wr_le16(&pdu, 0);
-    wr_le16(&pdu, interval);
-    wr_le16(&pdu, latency);
-    wr_le16(&pdu, timeout);
-    wr_le16(&pdu, l->instant);
-    control_send(l, &pdu);
-}
-
-static void control_heard_update(ctl *c, uint8_t i, struct rd *in)
-{
-    struct link *l = &c->links[i];
-    rd_u8(in);
-    rd_le16(in);
-    uint16_t interval = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
-    uint16_t instant = rd_le16(in);
-    if (!rd_done(in) || l->central || interval < 6 || interval > 3200 || latency > 499 ||
-        timeout < 10 || timeout > 3200) {
-        return;
-    }
-    if ((uint16_t)(instant - (uint16_t)l->count) >= 0x7fff || instant == (uint16_t)l->count) {
+    uint16_t ahead = (uint16_t)(instant - (uint16_t)l->count);
+    if (ahead == 0 || ahead >= 0x7fff) {
         l->closing = WOAD_HCI_INSTANT_PASSED;
-        return;
+        return false;
     }
-    l->updating = true;
-    l->update_asked = interval != l->interval || latency != l->latency ||
-                      timeout != l->supervision;
-    l->instant = instant;
-    l->new_interval = interval;
-    l->new_latency = latency;
-    l->new_supervision = timeout;
+    return true;
 }
 
+/* Six events, and as many as a lazy peripheral may miss, are enough to hear of it.  5.5 */
+uint16_t control_instant_soon(const struct link *l)
+{
+    return (uint16_t)(l->count + 7u + l->latency);
+}
+
+/* It has come. */
 void control_instant(ctl *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    l->interval = l->new_interval;
-    l->latency = l->new_latency;
-    l->supervision = l->new_supervision;
-    l->updating = false;
-    l->lost_at = c->air->now + l->supervision * 10000u;
-    if (l->update_asked) {
-        l->update_asked = false;
-        evt_updated(c, 0, i);
-    }
-}
-
-/* LL_CHANNEL_MAP_IND: channels 5, instant u16.  5.1.2 */
-void control_ask_channels(ctl *c, uint8_t i)
-{
-    struct link *l = &c->links[i];
-    uint8_t b[CONTROL_MAX];
-    struct wr pdu = wr_of(b, sizeof b);
-    memcpy(l->new_chm, c->channels, sizeof l->new_chm);
-    l->remapping = true;
-    l->chm_instant = (uint16_t)(l->count + 7u + l->latency);
-    wr_u8(&pdu, LL_CHANNEL_MAP_IND);
-    wr_bytes(&pdu, l->new_chm, sizeof l->new_chm);
-    wr_le16(&pdu, l->chm_instant);
-    control_send(l, &pdu);
-}
-
-static void control_heard_channels(struct link *l, struct rd *in)
-{
-    uint8_t chm[5], n = 0;
-    rd_copy(in, chm, sizeof chm);
-    uint16_t instant = rd_le16(in);
-    for (unsigned k = 0; k < 37; k++) {
-        n = (uint8_t)(n + (chm[k / 8] >> (k % 8) & 1));
-    }
-    if (!rd_done(in) || l->central || n < 2) {
-        return;
-    }
-    if ((uint16_t)(instant - (uint16_t)l->count) >= 0x7fff || instant == (uint16_t)l->count) {
-        l->closing = WOAD_HCI_INSTANT_PASSED;
-        return;
-    }
-    memcpy(l->new_chm, chm, sizeof chm);
-    l->remapping = true;
-    l->chm_instant = instant;
-}
-
-void control_channels_instant(struct link *l)
-{
-    memcpy(l->chm, l->new_chm, sizeof l->chm);
-    l->remapping = false;
+    uint8_t kind = l->instant_of;
+    l->instant_of = P_NONE;
+    procedures[kind]->instant(c, i);
+    control_done(c, i, kind);
 }
 
 /* LL_TERMINATE_IND: reason u8.  5.1.6 */
 void control_terminate(ctl *c, uint8_t i, uint8_t reason)
 {
     struct link *l = &c->links[i];
-    uint8_t b[2] = { LL_TERMINATE_IND, reason };
-    struct wr pdu = wr_of(b, sizeof b);
     if (l->terminate_sent) {
         return;
     }
-    pdu.p += 2;
     l->terminate = reason;
     l->terminate_sent = true;
     l->controls = 0;
-    control_send(l, &pdu);
+    control_send_short(l, 2, LL_TERMINATE_IND, reason, 0);
     link_wake(c, i);
 }
 
-static void control_unknown(struct link *l, uint8_t opcode)
-{
-    uint8_t b[2] = { LL_UNKNOWN_RSP, opcode };
-    struct wr pdu = wr_of(b, sizeof b);
-    pdu.p += 2;
-    control_send(l, &pdu);
-}
-
-/* LL_UNKNOWN_RSP, LL_REJECT_…: what we asked is not to be had. */
-static void control_refused(ctl *c, uint8_t i, uint8_t opcode)
+/* LL_UNKNOWN_RSP, LL_REJECT_IND, LL_REJECT_EXT_IND: what we asked is not to be had.  Only the last
+ * says of what; the others are about the procedure under way. */
+static void control_refused(ctl *c, uint8_t i, uint8_t opcode, uint8_t error)
 {
     struct link *l = &c->links[i];
-    uint8_t b[16];
-    struct wr w = wr_of(b, sizeof b);
-    bool features = opcode == LL_FEATURE_REQ || opcode == LL_PERIPHERAL_FEATURE_REQ;
-    if (features && l->features_asked) {
-        l->features_asked = false;
-        wr_u8(&w, WOAD_HCI_UNSUPPORTED_REMOTE);
-        wr_le16(&w, link_handle(i));
-        wr_zero(&w, 8);
-        evt_le(c, 0x04, &w);
+    uint8_t kind = l->local;
+    if (kind && (!opcode || procedures[kind]->request[0] == opcode ||
+                 procedures[kind]->request[1] == opcode)) {
+        if (procedures[kind]->refused) {
+            procedures[kind]->refused(c, i, error);
+        }
+        control_done(c, i, kind);
+    } else if (opcode == LL_CONNECTION_PARAM_RSP || opcode == LL_PHY_RSP) {
+        l->remote = P_NONE;
     }
+}
+
+int woad_air_inject(ctl *c, uint16_t handle, const uint8_t *pdu, size_t len)
+{
+    uint8_t i, b[CONTROL_MAX];
+    struct link *l = link_by_handle(c, handle, &i);
+    struct wr w = wr_of(b, sizeof b);
+    if (!l) {
+        return -107;
+    }
+    wr_bytes(&w, pdu, len);
+    if (!len || w.bad) {
+        return -22;
+    }
+    uint8_t before = l->controls;
+    control_send(l, &w);
+    link_wake(c, i);
+    return l->controls > before ? 0 : -11;
+}
+
+static const struct {
+    uint8_t opcode, len;                 /* with its opcode */
+    bool from_central, from_peripheral;
+    void (*heard)(ctl *c, uint8_t i, struct rd *in);
+} pdus[] = {
+    { LL_CONNECTION_UPDATE_IND, 12, true, false, heard_update_ind },
+    { LL_CHANNEL_MAP_IND, 8, true, false, heard_channel_map_ind },
+    { LL_ENC_REQ, 23, true, false, heard_enc_req },
+    { LL_ENC_RSP, 13, false, true, heard_enc_rsp },
+    { LL_START_ENC_REQ, 1, false, true, heard_start_enc_req },
+    { LL_START_ENC_RSP, 1, true, true, heard_start_enc_rsp },
+    { LL_FEATURE_REQ, 9, true, false, heard_feature_req },
+    { LL_FEATURE_RSP, 9, true, true, heard_feature_rsp },
+    { LL_PAUSE_ENC_REQ, 1, true, false, heard_pause_enc_req },
+    { LL_PAUSE_ENC_RSP, 1, true, true, heard_pause_enc_rsp },
+    { LL_VERSION_IND, 6, true, true, heard_version_ind },
+    { LL_PERIPHERAL_FEATURE_REQ, 9, false, true, heard_feature_req },
+    { LL_CONNECTION_PARAM_REQ, 24, true, true, heard_param_req },
+    { LL_CONNECTION_PARAM_RSP, 24, false, true, heard_param_rsp },
+    { LL_PING_REQ, 1, true, true, heard_ping_req },
+    { LL_PING_RSP, 1, true, true, heard_ping_rsp },
+    { LL_LENGTH_REQ, 9, true, true, heard_length_req },
+    { LL_LENGTH_RSP, 9, true, true, heard_length_rsp },
+    { LL_PHY_REQ, 3, true, true, heard_phy_req },
+    { LL_PHY_RSP, 3, false, true, heard_phy_rsp },
+    { LL_PHY_UPDATE_IND, 5, true, false, heard_phy_update_ind },
+};
+enum { PDUS = sizeof pdus / sizeof *pdus };
+
+/* While encryption is being started or paused nothing else may come.  5.1.3.1, 5.1.3.2 */
+static bool control_belongs(const struct link *l, uint8_t opcode)
+{
+    return !l->guarded || opcode == LL_TERMINATE_IND || opcode == LL_REJECT_IND ||
+           opcode == LL_REJECT_EXT_IND || opcode == LL_ENC_REQ || opcode == LL_ENC_RSP ||
+           opcode == LL_START_ENC_REQ || opcode == LL_START_ENC_RSP ||
+           opcode == LL_PAUSE_ENC_REQ || opcode == LL_PAUSE_ENC_RSP;
+}
+
+/* What the peer asked before it knew that encryption begins is answered when that is over: it
+ * would not be allowed to come before. */
+static bool control_hold(struct link *l, uint8_t opcode, struct rd *in)
+{
+    bool waits = l->central && l->encrypting && !l->guarded && opcode != LL_ENC_RSP &&
+                 opcode != LL_START_ENC_REQ && opcode != LL_PAUSE_ENC_RSP;
+    if (waits && rd_left(in) < CONTROL_MAX) {
+        l->held.len = (uint8_t)(1 + rd_left(in));
+        l->held.pdu[0] = opcode;
+        rd_copy(in, l->held.pdu + 1, l->held.len - 1u);
+    }
+    return waits;
+}
+
+void control_release(ctl *c, uint8_t i)
+{
+    struct control held = c->links[i].held;
+    struct rd in = rd_of(held.pdu, held.len);
+    c->links[i].held.len = 0;
+    if (held.len) {
+        control_heard(c, i, &in);
+    }
+}
+
+/* A PDU that is known but of another length, or from the wrong side, is answered as an unknown
+ * one. 5.6 */
+static void control_dispatch(ctl *c, uint8_t i, uint8_t opcode, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    if (control_hold(l, opcode, in)) {
+        return;
+    }
+    for (size_t n = 0; n < PDUS; n++) {
+        bool side = l->central ? pdus[n].from_peripheral : pdus[n].from_central;
+        if (pdus[n].opcode == opcode && pdus[n].len == rd_left(in) + 1 && side) {
+            pdus[n].heard(c, i, in);
+            return;
+        }
+    }
+    control_send_short(l, 2, LL_UNKNOWN_RSP, opcode, 0);
 }
 
 void control_heard(ctl *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    size_t len = rd_left(in);
     uint8_t opcode = rd_u8(in);
     if (in->bad) {
         return;
     }
-    switch (opcode) {
-    case LL_CONNECTION_UPDATE_IND:
-        control_heard_update(c, i, in);
-        break;
-    case LL_CHANNEL_MAP_IND:
-        control_heard_channels(l, in);
-        break;
-    case LL_TERMINATE_IND:
-        l->closing = rd_u8(in);
-        l->closing = l->closing ? l->closing : WOAD_HCI_REMOTE_USER_TERMINATED;
-        break;
-    case LL_FEATURE_REQ:
-    case LL_PERIPHERAL_FEATURE_REQ:
-        if (len == 9 && (opcode == LL_FEATURE_REQ) != l->central) {
-            rd_copy(in, l->features, 8);
-            control_send_features(l, LL_FEATURE_RSP);
-        }
-        break;
-    case LL_FEATURE_RSP:
-        control_features_known(c, i, in);
-        break;
-    case LL_VERSION_IND:
-        l->version_known = true;
-        rd_copy(in, l->version, 5);
-        control_send_version(l);
-        control_version_known(c, i);
-        break;
-    case LL_PING_REQ: {
-        uint8_t b = LL_PING_RSP;
-        struct wr pdu = { &b, &b + 1, &b + 1, false };
-        control_send(l, &pdu);
-        break;
+    if (!control_belongs(l, opcode)) {
+        l->closing = WOAD_HCI_MIC_FAILURE;
+        return;
     }
-    case LL_LENGTH_REQ:
-        control_send_length(l, LL_LENGTH_RSP);
-        control_length_known(c, i, in);
-        break;
-    case LL_LENGTH_RSP:
-        control_length_known(c, i, in);
+    uint8_t a = 0, b = 0;
+    switch (opcode) {
+    case LL_TERMINATE_IND:
+        a = rd_u8(in);
+        l->closing = a ? a : WOAD_HCI_REMOTE_USER_TERMINATED;
         break;
     case LL_UNKNOWN_RSP:
-        control_refused(c, i, rd_u8(in));
+        control_refused(c, i, rd_u8(in), WOAD_HCI_UNSUPPORTED_REMOTE);
         break;
     case LL_REJECT_IND:
+        control_refused(c, i, 0, rd_u8(in));
+        break;
     case LL_REJECT_EXT_IND:
-    case LL_PING_RSP:
+        a = rd_u8(in);
+        b = rd_u8(in);
+        control_refused(c, i, a, b);
         break;
     default:
-        control_unknown(l, opcode);
+        control_dispatch(c, i, opcode, in);
     }
 }

@@ -50,9 +50,10 @@ int data_from_host(ctl *c, struct rd *in)
     return 0;
 }
 
+/* Data wait while encryption is being started or paused. */
 bool data_waiting(const struct link *l)
 {
-    return l->controls || l->first != NONE || (l->unacked && l->out_len);
+    return l->controls || (l->first != NONE && !l->encrypting) || (l->unacked && l->out_len);
 }
 
 /* Fills l->out with what goes next: what was not acknowledged again, control, data, or nothing. */
@@ -62,16 +63,17 @@ void data_next(ctl *c, struct link *l, uint8_t i)
     if (l->unacked) {
         return;
     }
-    l->out_data = l->out_last = false;
+    l->out_data = l->out_last = l->out_terminates = false;
     l->out[0] = LLID_CONTINUE;
     l->out_len = 0;
     if (l->controls) {
         l->out[0] = LLID_CONTROL;
         l->out_len = l->control[0].len;
         memcpy(l->out + 2, l->control[0].pdu, l->out_len);
+        l->out_terminates = l->out[2] == 0x02;
         l->controls--;
         memmove(l->control, l->control + 1, l->controls * sizeof *l->control);
-    } else if (l->first != NONE) {
+    } else if (l->first != NONE && !l->encrypting) {
         struct acl_buffer *b = &c->buffers[l->first];
         uint16_t n = (uint16_t)(b->len - b->off);
         n = n < l->max_tx ? n : l->max_tx;
@@ -81,6 +83,10 @@ void data_next(ctl *c, struct link *l, uint8_t i)
         b->off = (uint16_t)(b->off + n);
         l->out_data = true;
         l->out_last = b->off == b->len;
+    }
+    if (l->tx_encrypted && l->out_len) {
+        crypt_seal(c, l, l->out[0], l->out + 2, l->out_len);
+        l->out_len = (uint8_t)(l->out_len + 4);
     }
     l->out[1] = l->out_len;
 }

@@ -45,7 +45,7 @@ void scan_resume(ctl *c)
 {
     if (scan_running(c) && c->air->now < c->scan.window_end) {
         c->scan.requested = false;
-        radio_listen(c, FOR_SCAN, c->scan.channel, ADV_AA, c->scan.window_end);
+        radio_listen(c, FOR_SCAN, c->scan.channel, ADV_AA, PHY_1M, c->scan.window_end);
     }
 }
 
@@ -55,9 +55,11 @@ void scan_sent(ctl *c)
         c->scan.joining = false;         /* the CONNECT_IND is out: the connection exists */
         c->scan.connecting = false;
         struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
-        link_begin(c, c->scan.link, true, &c->scan.peer, ll, c->air->now);
+        link_begin(c, c->scan.link, true, c->radio.flight.pdu[0] & CH_SEL, &c->scan.peer, ll,
+                   c->air->now);
     } else if (c->scan.requested) {
-        radio_listen(c, FOR_SCAN, c->radio.channel, ADV_AA, c->air->now + ANSWER_US);
+        radio_listen(c, FOR_SCAN, c->radio.channel, ADV_AA, PHY_1M,
+                     c->air->now + ANSWER_US);
     }
 }
 
@@ -103,7 +105,7 @@ static void scan_ask(ctl *c, const struct address *a, uint64_t end)
     wr_bytes(&pdu, a->octet, 6);
     c->scan.requested = true;
     c->scan.asked = *a;
-    radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, &pdu);
+    radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
 }
 
 /* How near an anchor at `at` would come to those of the connections there are. */
@@ -161,13 +163,14 @@ static uint32_t join_access_address(ctl *c)
 
 /* CONNECT_IND: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8, WinOffset u16,
  * interval u16, latency u16, timeout u16, channel map 5, hop u5 and clock accuracy u3.  2.3.3.1 */
-static void scan_join(ctl *c, const struct address *a, uint64_t end)
+static void scan_join(ctl *c, const struct address *a, bool csa2, uint64_t end)
 {
     struct address own;
-    uint16_t offset = join_offset(c, end + radio_airtime(36) + T_IFS);
+    uint16_t offset = join_offset(c, end + radio_airtime(36, PHY_1M) + T_IFS);
     struct wr pdu = radio_pdu(c);
     ctl_addr(c, c->scan.own_type, &own);
-    wr_u8(&pdu, (uint8_t)(CONNECT_IND | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0)));
+    wr_u8(&pdu, (uint8_t)(CONNECT_IND | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0) |
+                          (csa2 ? CH_SEL : 0)));
     wr_u8(&pdu, 34);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, a->octet, 6);
@@ -182,7 +185,7 @@ static void scan_join(ctl *c, const struct address *a, uint64_t end)
     wr_u8(&pdu, (uint8_t)(5 + air_random_below(c->air, 12)));
     c->scan.joining = true;
     c->scan.peer = *a;
-    radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, &pdu);
+    radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
 }
 
 /* The duplicate filter remembers some devices and PDU types, not their data.  4.4.3.5 */
@@ -220,8 +223,8 @@ static bool scan_is_target(const ctl *c, uint8_t head, struct rd *in)
 }
 
 /* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6, data. */
-static void scan_heard_adv(ctl *c, uint8_t type, const struct address *a, struct rd *in,
-                           int8_t rssi, uint64_t end)
+static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct address *a,
+                           struct rd *in, int8_t rssi, uint64_t end)
 {
     static const uint8_t kind[] = { [ADV_IND] = 0, [ADV_DIRECT_IND] = 1, [ADV_NONCONN_IND] = 3,
                                     [SCAN_RSP] = 4, [ADV_SCAN_IND] = 2 };
@@ -231,7 +234,7 @@ static void scan_heard_adv(ctl *c, uint8_t type, const struct address *a, struct
     if (c->scan.connecting && connectable && scan_wants(c, a) && room &&
         !link_with(c, a) && link_free(c, &i)) {
         c->scan.link = i;
-        scan_join(c, a, end);
+        scan_join(c, a, ch_sel && ctl_features(c) >> FEATURE_CSA2 & 1, end);
         return;
     }
     if (!c->scan.on || (c->scan.by_list && !accept_has(c, a))) {
@@ -269,5 +272,5 @@ void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t end)
     } else if (type != ADV_IND && type != ADV_NONCONN_IND && type != ADV_SCAN_IND) {
         return;
     }
-    scan_heard_adv(c, type, &a, &pdu, rssi, end);
+    scan_heard_adv(c, type, head & CH_SEL, &a, &pdu, rssi, end);
 }

@@ -83,6 +83,17 @@ static bool medium_clear(const struct flight *f, const ctl *to, int8_t rssi)
 
 static void medium_deliver(ctl *to, const struct flight *f, int8_t rssi)
 {
+    struct woad_air *air = to->air;
+    struct flight copy;
+    if (air->cfg.meddle) {
+        struct woad_air_packet p = { f->start, f->channel, f->aa, f->phy, f->pdu, f->len,
+                                     f->from->cfg.tx_power_dbm };
+        copy = *f;
+        if (!air->cfg.meddle(air->cfg.ctx, &p, to, copy.pdu)) {
+            return;
+        }
+        f = &copy;
+    }
     struct rd pdu = rd_of(f->pdu, f->len);
     switch (to->radio.owner) {
     case FOR_ADV:
@@ -112,12 +123,14 @@ void medium_end(ctl *c)
     struct place from = place_of(c);
     flight_remove(air, f);
     if (air->cfg.sniff) {
-        struct woad_air_packet p = { f->start, f->channel, f->aa, f->pdu, f->len, from.power };
+        struct woad_air_packet p = { f->start, f->channel, f->aa, f->phy, f->pdu, f->len,
+                                     from.power };
         air->cfg.sniff(air->cfg.ctx, &p);
     }
     for (ctl *to = air->listeners[f->channel], *next; to; to = next) {
         next = to->radio.next;
-        if (to->radio.aa == f->aa && to->radio.since <= f->start) {
+        if (to->radio.aa == f->aa && to->radio.since <= f->start &&
+            phy_number(to->radio.phy) == phy_number(f->phy)) {
             int8_t rssi = received(&from, to);
             if (medium_clear(f, to, rssi)) {
                 medium_deliver(to, f, rssi);
@@ -130,7 +143,8 @@ void medium_end(ctl *c)
 bool medium_busy(const ctl *c, uint64_t *end)
 {
     for (struct flight *f = c->air->flights[c->radio.channel]; f; f = f->next) {
-        if (f->start >= c->radio.since && f->aa == c->radio.aa) {
+        if (f->start >= c->radio.since && f->aa == c->radio.aa &&
+            phy_number(f->phy) == phy_number(c->radio.phy)) {
             *end = f->end;
             return true;
         }

@@ -1,11 +1,21 @@
 /* One controller's transceiver.  It does one thing at a time: waits to send, sends, or listens. */
 #include "ll.h"
 
-/* 1 Mb/s, uncoded: preamble 1, access address 4, PDU, CRC 3, each octet 8 us.
- * Vol 6, Part B, 2.1 */
-uint32_t radio_airtime(size_t pdu_len)
+/* Uncoded: preamble 1 (2M: 2), access address 4, PDU, CRC 3, each octet 8 us or 4.  Vol 6, Part
+ * B, 2.1 Coded: preamble 80 us, access address 256, coding indicator 16, TERM1 24, then each
+ * octet 64 us (S=2: 16) and TERM2 24 (6).  2.2 */
+uint32_t radio_airtime(size_t pdu_len, uint8_t phy)
 {
-    return (uint32_t)(8 * (1 + 4 + pdu_len + 3));
+    switch (phy) {
+    case PHY_2M:
+        return (uint32_t)(4 * (2 + 4 + pdu_len + 3));
+    case PHY_CODED:
+        return (uint32_t)(80 + 256 + 16 + 24 + 64 * (pdu_len + 3) + 24);
+    case PHY_CODED_S2:
+        return (uint32_t)(80 + 256 + 16 + 24 + 16 * (pdu_len + 3) + 6);
+    default:
+        return (uint32_t)(8 * (1 + 4 + pdu_len + 3));
+    }
 }
 
 /* Where the next PDU is written before it is sent. */
@@ -15,28 +25,31 @@ struct wr radio_pdu(ctl *c)
     return wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
 }
 
-void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa,
+void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa, uint8_t phy,
                 const struct wr *pdu)
 {
     struct flight *f = &c->radio.flight;
     f->from = c;
     f->channel = channel;
     f->aa = aa;
+    f->phy = phy;
     f->len = (uint16_t)wr_len(pdu);
     f->start = at;
-    f->end = at + radio_airtime(f->len);
+    f->end = at + radio_airtime(f->len, phy);
     c->radio.owner = owner;
     c->radio.channel = channel;
     c->radio.state = RADIO_WAIT;
     c->radio.at = at;
 }
 
-void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint64_t until)
+void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t phy,
+                  uint64_t until)
 {
     radio_off(c);
     c->radio.owner = owner;
     c->radio.channel = channel;
     c->radio.aa = aa;
+    c->radio.phy = phy;
     c->radio.since = c->air->now;
     c->radio.at = until;
     c->radio.state = RADIO_RX;

@@ -86,7 +86,7 @@ struct woad_air_controller_config world_controller_config(struct world *w, uint8
 {
     struct woad_air_controller_config c = { .address = { 0, 0, 0x44, 0x41, 0x4f, 0x02 },
         .x_mm = (int32_t)w->devices * 1000, .conns = conns, .acl_count = 8, .acl_len = 251,
-        .queue = 8192 };
+        .queue = 8192, .crypto = &woad_mbedtls };
     c.address[0] = (uint8_t)(w->devices + 1);
     return c;
 }

@@ -3,6 +3,7 @@
 #define WOAD_TESTS_WORLD_H
 
 #include <woad/air.h>
+#include <woad/crypto.h>
 #include <woad/hci.h>
 #include <woad/woad.h>
 

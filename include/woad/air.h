@@ -13,12 +13,14 @@
 
 struct woad_air;
 struct woad_air_controller;
+struct woad_crypto;
 
 /* One packet on the air, as a sniffer with perfect ears hears it.  Valid during the call. */
 struct woad_air_packet {
     uint64_t start_us;
     uint8_t channel;                     /* 0 to 39, as the link layer counts them */
     uint32_t access_address;
+    uint8_t phy;                         /* 1: 1M, 2: 2M, 3: coded S=8, 4: coded S=2 */
     const uint8_t *pdu;                  /* header, payload */
     uint16_t len;
     int8_t power_dbm;
@@ -28,6 +30,11 @@ struct woad_air_config {
     uint64_t seed;
     uint16_t loss_per_mille;             /* packets lost for no reason, on every link: 0 to 1000 */
     void (*sniff)(void *ctx, const struct woad_air_packet *packet);        /* may be NULL */
+    /* Faults by rule: called for each packet and each controller that would hear it.  It may
+     * change the octets of `pdu`, which are for this listener alone, as an attacker would, with
+     * a good CRC; false: this one does not hear it.  NULL: nothing is meddled with. */
+    bool (*meddle)(void *ctx, const struct woad_air_packet *packet,
+                   const struct woad_air_controller *to, uint8_t *pdu);
     void *ctx;
 };
 
@@ -39,6 +46,9 @@ struct woad_air_controller_config {
     uint8_t acl_count;                   /* buffers for data from the host: 1 to 64 */
     uint16_t acl_len;                    /* octets in each: 27 to 251 */
     uint16_t queue;                      /* octets of events and data for the host: 2048 or more */
+    const struct woad_crypto *crypto;    /* NULL: no encryption */
+    uint64_t features;                   /* LE features it has, of those there are; 0: all.
+                                          * Vol 6, Part B, 4.6 */
 };
 
 size_t woad_air_size(void);
@@ -72,6 +82,12 @@ bool woad_air_idle(const struct woad_air_controller *c);
 /* An HCI packet from the host, with its H4 type octet.  0; -11 when the queue to the host is too
  * full to answer (give it again later); -74 for a packet that makes no sense. */
 int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len);
+
+/* Sends a link-layer control PDU of your making on a connection, whatever the link layer thinks
+ * of it: opcode and data, 1 to 27 octets.  0; -107 without such a connection; -11 when the queue
+ * is full; -22. */
+int woad_air_inject(struct woad_air_controller *c, uint16_t handle, const uint8_t *pdu,
+                    size_t len);
 
 /* The next HCI packet for the host; 0 when there is none.  At most WOAD_AIR_PACKET octets. */
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room);

@@ -12,7 +12,8 @@ SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/src/*.c)
 ifeq ($(notdir $(CURDIR)),unix)
 SRC_USERMOD_C += $(WOAD_MP_DIR)/port_unix.c
 SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/air/*.c) $(wildcard $(WOAD_DIR)/transport/*.c)
-LDFLAGS_USERMOD += -Wl,--wrap=poll -Wl,--wrap=mp_hal_delay_ms
+SRC_USERMOD_LIB_C += $(WOAD_DIR)/crypto/mbedtls.c
+LDFLAGS_USERMOD += -lmbedcrypto -Wl,--wrap=poll -Wl,--wrap=mp_hal_delay_ms
 endif
 
 CFLAGS_USERMOD += -I$(WOAD_DIR)/include -include $(WOAD_MP_DIR)/hooks.h

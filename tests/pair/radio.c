@@ -55,7 +55,7 @@ static void advertising_events(void **state)
 }
 
 /* Vol 6, Part B, 4.1, 4.5.1: 150 us between the two packets of an exchange, an interval between
- * anchors, every packet of an event on one channel, never the same twice running. */
+ * anchors, every packet of an event on one channel. */
 static void connection_events(void **state)
 {
     static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
@@ -70,15 +70,17 @@ static void connection_events(void **state)
     n_heard = 0;
     world_run(w, 3000000);
     assert_int_equal(n_heard, 200);
+    unsigned changes = 0;
     for (size_t i = 0; i + 1 < n_heard; i += 2) {
         assert_true(heard[i].data);
         assert_int_equal(heard[i + 1].start - heard[i].start, AIRTIME_0 + 150);
         assert_int_equal(heard[i + 1].channel, heard[i].channel);
         if (i) {
             assert_int_equal(heard[i].start - heard[i - 2].start, 30000);
-            assert_int_not_equal(heard[i].channel, heard[i - 2].channel);
+            changes += heard[i].channel != heard[i - 2].channel;
         }
     }
+    assert_in_range(changes, 90, 99);    /* 99 times, and one in 37 is the same by chance */
     world_free(w);
 }
 

@@ -1,0 +1,60 @@
+/* The link layer's procedures among themselves. */
+#ifndef WOAD_AIR_LL_CONTROL_H
+#define WOAD_AIR_LL_CONTROL_H
+
+#include "ll.h"
+
+enum {                                   /* Vol 6, Part B, 2.4.2 */
+    LL_CONNECTION_UPDATE_IND = 0x00, LL_CHANNEL_MAP_IND = 0x01, LL_TERMINATE_IND = 0x02,
+    LL_ENC_REQ = 0x03, LL_ENC_RSP = 0x04, LL_START_ENC_REQ = 0x05, LL_START_ENC_RSP = 0x06,
+    LL_UNKNOWN_RSP = 0x07, LL_FEATURE_REQ = 0x08, LL_FEATURE_RSP = 0x09, LL_PAUSE_ENC_REQ = 0x0a,
+    LL_PAUSE_ENC_RSP = 0x0b, LL_VERSION_IND = 0x0c, LL_REJECT_IND = 0x0d,
+    LL_PERIPHERAL_FEATURE_REQ = 0x0e, LL_CONNECTION_PARAM_REQ = 0x0f,
+    LL_CONNECTION_PARAM_RSP = 0x10, LL_REJECT_EXT_IND = 0x11, LL_PING_REQ = 0x12,
+    LL_PING_RSP = 0x13, LL_LENGTH_REQ = 0x14, LL_LENGTH_RSP = 0x15, LL_PHY_REQ = 0x16,
+    LL_PHY_RSP = 0x17, LL_PHY_UPDATE_IND = 0x18
+};
+
+struct procedure {
+    uint8_t request[2];                  /* PDUs of ours that a refusal may name */
+    void (*begin)(ctl *c, uint8_t i);
+    void (*refused)(ctl *c, uint8_t i, uint8_t error);     /* NULL: nobody is to be told */
+    void (*instant)(ctl *c, uint8_t i);
+};
+extern const struct procedure proc_version, proc_features, proc_length, proc_ping, proc_phy,
+    proc_update, proc_params, proc_channels, proc_encrypt;
+
+/* ll_control.c */
+void control_send(struct link *l, const struct wr *pdu);
+void control_reject(struct link *l, uint8_t opcode, uint8_t error);
+void control_expect(ctl *c, uint8_t i);
+void control_done(ctl *c, uint8_t i, uint8_t kind);
+void control_release(ctl *c, uint8_t i);
+bool control_let(ctl *c, uint8_t i, uint8_t kind, uint8_t opcode);
+bool control_instant_ok(struct link *l, uint16_t instant);
+uint16_t control_instant_soon(const struct link *l);
+/* ll_know.c: version, features, length, ping */
+void heard_feature_req(ctl *c, uint8_t i, struct rd *in);
+void heard_feature_rsp(ctl *c, uint8_t i, struct rd *in);
+void heard_version_ind(ctl *c, uint8_t i, struct rd *in);
+void heard_ping_req(ctl *c, uint8_t i, struct rd *in);
+void heard_ping_rsp(ctl *c, uint8_t i, struct rd *in);
+void heard_length_req(ctl *c, uint8_t i, struct rd *in);
+void heard_length_rsp(ctl *c, uint8_t i, struct rd *in);
+/* ll_update.c: parameters, channels, PHYs */
+void heard_update_ind(ctl *c, uint8_t i, struct rd *in);
+void heard_channel_map_ind(ctl *c, uint8_t i, struct rd *in);
+void heard_param_req(ctl *c, uint8_t i, struct rd *in);
+void heard_param_rsp(ctl *c, uint8_t i, struct rd *in);
+void heard_phy_req(ctl *c, uint8_t i, struct rd *in);
+void heard_phy_rsp(ctl *c, uint8_t i, struct rd *in);
+void heard_phy_update_ind(ctl *c, uint8_t i, struct rd *in);
+/* ll_encrypt.c */
+void heard_enc_req(ctl *c, uint8_t i, struct rd *in);
+void heard_enc_rsp(ctl *c, uint8_t i, struct rd *in);
+void heard_start_enc_req(ctl *c, uint8_t i, struct rd *in);
+void heard_start_enc_rsp(ctl *c, uint8_t i, struct rd *in);
+void heard_pause_enc_req(ctl *c, uint8_t i, struct rd *in);
+void heard_pause_enc_rsp(ctl *c, uint8_t i, struct rd *in);
+
+#endif

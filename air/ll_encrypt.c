@@ -1,0 +1,305 @@
+/* Encryption: starting it, pausing it for a new key, and the packets.
+ * Vol 6, Part B, 5.1.3; Part E */
+#include "ll_control.h"
+
+enum { MIC = 4 };
+
+/* --- packets: CCM with a counter for each direction ------------------------------------------- */
+
+static void reversed(uint8_t out[16], const uint8_t in[16])
+{
+    for (size_t n = 0; n < 16; n++) {
+        out[n] = in[15 - n];
+    }
+}
+
+/* Nonce: packet counter 39 bits, direction (1: from the central), IV 8.  Part E, 2.1 */
+static void crypt_nonce(const struct link *l, uint64_t counter, bool from_central,
+                        uint8_t nonce[13])
+{
+    for (unsigned n = 0; n < 5; n++) {
+        nonce[n] = (uint8_t)(counter >> (8 * n));
+    }
+    nonce[4] = (uint8_t)((nonce[4] & 0x7f) | (from_central ? 0x80 : 0));
+    memcpy(nonce + 5, l->iv, 8);
+}
+
+/* The MIC over the header, of which SN, NESN and MD may change, and the payload.  Part E, 2.2 */
+static void crypt_mic(const ctl *c, const struct link *l, const uint8_t nonce[13], uint8_t head,
+                      const uint8_t *plain, size_t len, uint8_t x[16])
+{
+    uint8_t block[16] = { 0x49 };
+    memcpy(block + 1, nonce, 13);
+    block[15] = (uint8_t)len;
+    c->cfg.crypto->aes128(l->session_key, block, x);
+    const uint8_t aad[3] = { 0, 1, head & 0xe3 };
+    for (size_t n = 0; n < sizeof aad; n++) {
+        x[n] ^= aad[n];
+    }
+    c->cfg.crypto->aes128(l->session_key, x, x);
+    for (size_t at = 0; at < len; at += 16) {
+        for (size_t n = 0; n < 16 && at + n < len; n++) {
+            x[n] ^= plain[at + n];
+        }
+        c->cfg.crypto->aes128(l->session_key, x, x);
+    }
+}
+
+static void crypt_stream(const ctl *c, const struct link *l, const uint8_t nonce[13],
+                         uint16_t number, uint8_t out[16])
+{
+    uint8_t block[16] = { 0x01 };
+    memcpy(block + 1, nonce, 13);
+    block[14] = (uint8_t)(number >> 8);
+    block[15] = (uint8_t)number;
+    c->cfg.crypto->aes128(l->session_key, block, out);
+}
+
+static void crypt_xor(const ctl *c, const struct link *l, const uint8_t nonce[13], uint8_t *data,
+                      size_t len)
+{
+    uint8_t key[16];
+    for (size_t at = 0; at < len; at += 16) {
+        crypt_stream(c, l, nonce, (uint16_t)(1 + at / 16), key);
+        for (size_t n = 0; n < 16 && at + n < len; n++) {
+            data[at + n] ^= key[n];
+        }
+    }
+}
+
+/* `data` has room for the MIC behind it. */
+void crypt_seal(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+{
+    uint8_t nonce[13], mic[16], key[16];
+    crypt_nonce(l, l->tx_counter++, l->central, nonce);
+    crypt_mic(c, l, nonce, head, data, len, mic);
+    crypt_xor(c, l, nonce, data, len);
+    crypt_stream(c, l, nonce, 0, key);
+    for (size_t n = 0; n < MIC; n++) {
+        data[len + n] = mic[n] ^ key[n];
+    }
+}
+
+/* len with the MIC.  False when the MIC is wrong. */
+bool crypt_open(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+{
+    uint8_t nonce[13], mic[16], key[16], wrong = 0;
+    if (len <= MIC) {
+        return false;
+    }
+    crypt_nonce(l, l->rx_counter, !l->central, nonce);
+    crypt_xor(c, l, nonce, data, len - MIC);
+    crypt_mic(c, l, nonce, head, data, len - MIC, mic);
+    crypt_stream(c, l, nonce, 0, key);
+    for (size_t n = 0; n < MIC; n++) {
+        wrong |= (uint8_t)(data[len - MIC + n] ^ mic[n] ^ key[n]);
+    }
+    return !wrong;
+}
+
+/* --- the key ---------------------------------------------------------------------------------- */
+
+static uint8_t random_octet(ctl *c) { return (uint8_t)(air_random(c->air) >> 8); }
+
+/* Session key: e(LTK, SKD), the peripheral's half of SKD the more significant one.  5.1.3.1 */
+static void key_derive(ctl *c, struct link *l)
+{
+    uint8_t skd[16];
+    reversed(skd, l->skd);
+    c->cfg.crypto->aes128(l->ltk, skd, l->session_key);
+    l->tx_counter = l->rx_counter = 0;
+}
+
+/* Encryption Change: status u8, handle u16, on u8; or, for a new key, Encryption Key Refresh
+ * Complete: status u8, handle u16.  Vol 4, Part E, 7.7.8, 7.7.39 */
+static void encrypt_tell(ctl *c, uint8_t i, uint8_t status)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    bool refresh = l->was_encrypted;
+    l->encrypting = false;
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    if (refresh) {
+        evt_put(c, 0x30, &w);
+    } else {
+        wr_u8(&w, status ? 0 : 1);
+        evt_put(c, 0x08, &w);
+    }
+    l->was_encrypted = !status;
+    l->guarded = false;
+    l->answer_by = NEVER;
+}
+
+static void send_opcode(struct link *l, uint8_t opcode)
+{
+    struct wr pdu = { &opcode, &opcode + 1, &opcode + 1, false };
+    control_send(l, &pdu);
+}
+
+/* --- starting --------------------------------------------------------------------------------- */
+
+/* LL_ENC_REQ: random 8, diversifier u16, SKD of the central 8, IV of the central 4. */
+static void send_enc_req(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    for (size_t n = 0; n < 8; n++) {
+        l->skd[n] = random_octet(c);
+        l->iv[n] = n < 4 ? random_octet(c) : 0;
+    }
+    wr_u8(&pdu, LL_ENC_REQ);
+    wr_bytes(&pdu, l->rand, 8);
+    wr_le16(&pdu, l->ediv);
+    wr_bytes(&pdu, l->skd, 8);
+    wr_bytes(&pdu, l->iv, 4);
+    control_send(l, &pdu);
+}
+
+/* On an encrypted link it is paused first: 5.1.3.2. */
+static void encrypt_begin(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->encrypting = true;
+    if (l->tx_encrypted) {
+        send_opcode(l, LL_PAUSE_ENC_REQ);
+    } else {
+        send_enc_req(c, i);
+    }
+}
+
+static void encrypt_refused(ctl *c, uint8_t i, uint8_t error)
+{
+    encrypt_tell(c, i, error);
+    control_release(c, i);
+}
+
+/* LL_ENC_RSP: SKD of the peripheral 8, IV of the peripheral 4.  Then the host is asked for the
+ * key. LE Long Term Key Request: handle u16, random 8, diversifier u16.  Vol 4, Part E, 7.7.65.5 */
+void heard_enc_req(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX], e[12];
+    struct wr pdu = wr_of(b, sizeof b), w = wr_of(e, sizeof e);
+    if (!c->cfg.crypto) {
+        control_reject(l, LL_ENC_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
+        return;
+    }
+    rd_copy(in, l->rand, 8);
+    l->ediv = rd_le16(in);
+    rd_copy(in, l->skd, 8);
+    rd_copy(in, l->iv, 4);
+    for (size_t n = 0; n < 8; n++) {
+        l->skd[8 + n] = random_octet(c);
+        l->iv[4 + n % 4] = random_octet(c);
+    }
+    l->encrypting = l->guarded = true;
+    control_expect(c, i);
+    wr_u8(&pdu, LL_ENC_RSP);
+    wr_bytes(&pdu, l->skd + 8, 8);
+    wr_bytes(&pdu, l->iv + 4, 4);
+    control_send(l, &pdu);
+    wr_le16(&w, link_handle(i));
+    wr_bytes(&w, l->rand, 8);
+    wr_le16(&w, l->ediv);
+    l->key_asked = true;
+    evt_le(c, 0x05, &w);
+}
+
+void heard_enc_rsp(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    if (l->local == P_ENCRYPT) {
+        rd_copy(in, l->skd + 8, 8);
+        rd_copy(in, l->iv + 4, 4);
+        key_derive(c, l);
+        l->guarded = true;
+        control_expect(c, i);
+    }
+}
+
+/* The host's answer to the question for the key; NULL: it has none.  Then a link that was
+ * encrypted before ends.  5.1.3.1 */
+void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk)
+{
+    struct link *l = &c->links[i];
+    l->key_asked = false;
+    if (ltk) {
+        reversed(l->ltk, ltk);
+        key_derive(c, l);
+        l->rx_encrypted = true;
+        control_expect(c, i);
+        send_opcode(l, LL_START_ENC_REQ);
+    } else if (l->was_encrypted) {
+        control_terminate(c, i, WOAD_HCI_KEY_MISSING);
+    } else {
+        l->encrypting = l->guarded = false;
+        l->answer_by = NEVER;
+        control_reject(l, LL_ENC_REQ, WOAD_HCI_KEY_MISSING);
+    }
+    link_wake(c, i);
+}
+
+void heard_start_enc_req(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    (void)in;
+    if (l->local == P_ENCRYPT) {
+        l->tx_encrypted = l->rx_encrypted = true;
+        control_expect(c, i);
+        send_opcode(l, LL_START_ENC_RSP);
+    }
+}
+
+/* The first encrypted packet each way: it says that the keys are the same. */
+void heard_start_enc_rsp(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    (void)in;
+    if (!l->encrypting || !l->rx_encrypted) {
+        return;
+    }
+    if (!l->central) {
+        l->tx_encrypted = true;
+        send_opcode(l, LL_START_ENC_RSP);
+    }
+    encrypt_tell(c, i, 0);
+    control_done(c, i, P_ENCRYPT);
+    control_release(c, i);
+}
+
+/* --- pausing, for a new key ------------------------------------------------------------------- */
+
+void heard_pause_enc_req(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    (void)in;
+    if (l->tx_encrypted) {
+        l->encrypting = l->guarded = true;
+        l->rx_pausing = true;            /* the central's answer comes in the clear */
+        control_expect(c, i);
+        send_opcode(l, LL_PAUSE_ENC_RSP);
+    }
+}
+
+/* From the peripheral, encrypted: the central goes on in the clear.  From the central, in the
+ * clear: so does the peripheral. */
+void heard_pause_enc_rsp(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    (void)in;
+    if (!l->encrypting) {
+        return;
+    }
+    l->tx_encrypted = l->rx_encrypted = l->rx_pausing = false;
+    if (l->central) {
+        control_expect(c, i);
+        send_opcode(l, LL_PAUSE_ENC_RSP);
+        send_enc_req(c, i);
+    }
+}
+
+const struct procedure proc_encrypt = { { LL_ENC_REQ, LL_PAUSE_ENC_REQ }, encrypt_begin,
+                                        encrypt_refused, NULL };

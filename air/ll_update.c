@@ -1,0 +1,339 @@
+/* What changes at an instant: connection parameters, channels, PHYs.
+ * Vol 6, Part B, 5.1.1, 5.1.2, 5.1.7, 5.1.10 */
+#include "ll_control.h"
+
+static bool params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t timeout)
+{
+    return min >= 6 && max <= 3200 && min <= max && latency <= 499 && timeout >= 10 &&
+           timeout <= 3200 && timeout * 4u > (1u + latency) * max;
+}
+
+/* --- connection parameters -------------------------------------------------------------------- */
+
+/* LL_CONNECTION_UPDATE_IND: WinSize u8, WinOffset u16, interval u16, latency u16, timeout u16,
+ * instant u16.  5.1.1 */
+static void send_update(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    l->instant_of = P_UPDATE;
+    l->instant = control_instant_soon(l);
+    l->new_interval = l->want_min;
+    l->new_latency = l->want_latency;
+    l->new_supervision = l->want_timeout;
+    wr_u8(&pdu, LL_CONNECTION_UPDATE_IND);
+    wr_u8(&pdu, 1);
+    wr_le16(&pdu, 0);
+    wr_le16(&pdu, l->new_interval);
+    wr_le16(&pdu, l->new_latency);
+    wr_le16(&pdu, l->new_supervision);
+    wr_le16(&pdu, l->instant);
+    control_send(l, &pdu);
+}
+
+void heard_update_ind(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    rd_u8(in);
+    rd_le16(in);
+    uint16_t interval = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
+    uint16_t instant = rd_le16(in);
+    if (!params_valid(interval, interval, latency, timeout) || !control_instant_ok(l, instant)) {
+        return;
+    }
+    if (l->local == P_PARAMS) {
+        control_done(c, i, P_PARAMS);    /* the answer to our request */
+        l->update_asked = true;
+    }
+    l->update_asked = l->update_asked || interval != l->interval || latency != l->latency ||
+                      timeout != l->supervision;
+    l->instant_of = P_UPDATE;
+    l->instant = instant;
+    l->new_interval = interval;
+    l->new_latency = latency;
+    l->new_supervision = timeout;
+}
+
+static void update_instant(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->interval = l->new_interval;
+    l->latency = l->new_latency;
+    l->supervision = l->new_supervision;
+    l->lost_at = c->air->now + l->supervision * 10000u;
+    if (l->update_asked) {
+        l->update_asked = false;
+        evt_updated(c, 0, i);
+    }
+}
+
+static void update_begin(ctl *c, uint8_t i)
+{
+    c->links[i].answer_by = NEVER;       /* there is no answer, only an instant */
+    send_update(c, i);
+}
+
+const struct procedure proc_update = { { LL_CONNECTION_UPDATE_IND, LL_CONNECTION_UPDATE_IND },
+                                       update_begin, NULL, update_instant };
+
+/* LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_RSP: interval min u16, max u16, latency u16,
+ * timeout u16, preferred periodicity u8, reference event u16, six offsets u16 (0xffff: none).
+ * 5.1.7 */
+static void send_params(struct link *l, uint8_t opcode)
+{
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    wr_u8(&pdu, opcode);
+    wr_le16(&pdu, l->want_min);
+    wr_le16(&pdu, l->want_max);
+    wr_le16(&pdu, l->want_latency);
+    wr_le16(&pdu, l->want_timeout);
+    wr_u8(&pdu, 0);
+    wr_le16(&pdu, (uint16_t)l->count);
+    for (int n = 0; n < 6; n++) {
+        wr_le16(&pdu, 0xffff);
+    }
+    control_send(l, &pdu);
+}
+
+static void params_begin(ctl *c, uint8_t i)
+{
+    send_params(&c->links[i], LL_CONNECTION_PARAM_REQ);
+}
+
+static void params_refused(ctl *c, uint8_t i, uint8_t error)
+{
+    c->links[i].update_asked = false;
+    evt_updated(c, error, i);
+}
+
+static bool params_read(struct link *l, struct rd *in)
+{
+    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
+    if (!params_valid(min, max, latency, timeout)) {
+        return false;
+    }
+    l->asked_min = min;
+    l->asked_max = max;
+    l->asked_latency = latency;
+    l->asked_timeout = timeout;
+    return true;
+}
+
+/* LE Remote Connection Parameter Request: handle u16, interval min u16, max u16, latency u16,
+ * timeout u16.  A host that does not want to hear of it is one that does not know it.
+ * Vol 4, Part E, 7.7.65.6 */
+void heard_param_req(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[16];
+    struct wr w = wr_of(b, sizeof b);
+    if (!params_read(l, in)) {
+        control_reject(l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
+    } else if (!(c->le_mask >> 5 & 1)) {
+        control_reject(l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
+    } else if (control_let(c, i, P_PARAMS, LL_CONNECTION_PARAM_REQ)) {
+        wr_le16(&w, link_handle(i));
+        wr_le16(&w, l->asked_min);
+        wr_le16(&w, l->asked_max);
+        wr_le16(&w, l->asked_latency);
+        wr_le16(&w, l->asked_timeout);
+        evt_le(c, 0x06, &w);
+    }
+}
+
+/* The peripheral's host has agreed: now the central sets it. */
+void heard_param_rsp(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    if (l->local == P_PARAMS && params_read(l, in)) {
+        control_done(c, i, P_PARAMS);
+        send_update(c, i);
+    }
+}
+
+/* The host's answer to the peer's request; error 0: it agrees. */
+void params_answer(ctl *c, uint8_t i, uint8_t error)
+{
+    struct link *l = &c->links[i];
+    l->remote = P_NONE;
+    if (error) {
+        control_reject(l, LL_CONNECTION_PARAM_REQ, error);
+    } else if (l->central) {
+        l->update_asked = true;
+        send_update(c, i);
+    } else {
+        send_params(l, LL_CONNECTION_PARAM_RSP);
+    }
+    link_wake(c, i);
+}
+
+const struct procedure proc_params = { { LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_REQ },
+                                       params_begin, params_refused, NULL };
+
+/* --- channels --------------------------------------------------------------------------------- */
+
+/* LL_CHANNEL_MAP_IND: channels 5, instant u16.  5.1.2 */
+static void channels_begin(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    l->answer_by = NEVER;
+    memcpy(l->new_chm, c->channels, sizeof l->new_chm);
+    l->instant_of = P_CHANNELS;
+    l->instant = control_instant_soon(l);
+    wr_u8(&pdu, LL_CHANNEL_MAP_IND);
+    wr_bytes(&pdu, l->new_chm, sizeof l->new_chm);
+    wr_le16(&pdu, l->instant);
+    control_send(l, &pdu);
+}
+
+void heard_channel_map_ind(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t chm[5], n = 0;
+    (void)c;
+    rd_copy(in, chm, sizeof chm);
+    uint16_t instant = rd_le16(in);
+    for (unsigned k = 0; k < 37; k++) {
+        n = (uint8_t)(n + (chm[k / 8] >> (k % 8) & 1));
+    }
+    if (n >= 2 && control_instant_ok(l, instant)) {
+        memcpy(l->new_chm, chm, sizeof chm);
+        l->instant_of = P_CHANNELS;
+        l->instant = instant;
+    }
+}
+
+static void channels_instant(ctl *c, uint8_t i)
+{
+    memcpy(c->links[i].chm, c->links[i].new_chm, sizeof c->links[i].chm);
+}
+
+const struct procedure proc_channels = { { LL_CHANNEL_MAP_IND, LL_CHANNEL_MAP_IND },
+                                         channels_begin, NULL, channels_instant };
+
+/* --- PHYs ------------------------------------------------------------------------------------- */
+
+/* LL_PHY_REQ, LL_PHY_RSP: tx u8, rx u8: sets of PHYs.  5.1.10 */
+static void send_phys(struct link *l, uint8_t opcode, uint8_t tx, uint8_t rx)
+{
+    uint8_t b[3] = { opcode, tx, rx };
+    struct wr pdu = wr_of(b, sizeof b);
+    pdu.p += sizeof b;
+    control_send(l, &pdu);
+}
+
+static void phy_begin(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    send_phys(l, LL_PHY_REQ, l->want_tx_phys, l->want_rx_phys);
+}
+
+/* LE PHY Update Complete: status u8, handle u16, tx u8, rx u8.  Vol 4, Part E, 7.7.65.12 */
+static void phy_tell(ctl *c, uint8_t i, uint8_t status)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[8];
+    struct wr w = wr_of(b, sizeof b);
+    l->phy_asked = false;
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, phy_number(l->tx_phy));
+    wr_u8(&w, phy_number(l->rx_phy));
+    evt_le(c, 0x0c, &w);
+}
+
+/* The fastest of a set; 0: none of them. */
+static uint8_t phy_best(uint8_t set)
+{
+    return set & 2 ? PHY_2M : set & 1 ? PHY_1M : set & 4 ? PHY_CODED : 0;
+}
+
+/* What both sides like; the central decides.  LL_PHY_UPDATE_IND: to the peripheral u8, to the
+ * central u8 (sets of one, 0: as it is), instant u16. */
+static void phy_decide(ctl *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t peer_tx,
+                       uint8_t peer_rx)
+{
+    struct link *l = &c->links[i];
+    uint8_t tx = phy_best(my_tx & peer_rx), rx = phy_best(my_rx & peer_tx), b[5];
+    struct wr pdu = wr_of(b, sizeof b);
+    l->new_tx_phy = tx ? tx : l->tx_phy;
+    l->new_rx_phy = rx ? rx : l->rx_phy;
+    bool same = phy_number(l->new_tx_phy) == phy_number(l->tx_phy) &&
+                phy_number(l->new_rx_phy) == phy_number(l->rx_phy);
+    l->instant = control_instant_soon(l);
+    wr_u8(&pdu, LL_PHY_UPDATE_IND);
+    wr_u8(&pdu, (uint8_t)(phy_number(l->new_tx_phy) == phy_number(l->tx_phy)
+                              ? 0 : 1 << (phy_number(l->new_tx_phy) - 1)));
+    wr_u8(&pdu, (uint8_t)(phy_number(l->new_rx_phy) == phy_number(l->rx_phy)
+                              ? 0 : 1 << (phy_number(l->new_rx_phy) - 1)));
+    wr_le16(&pdu, same ? 0 : l->instant);
+    control_send(l, &pdu);
+    if (!same) {
+        l->instant_of = P_PHY;
+        return;
+    }
+    if (l->phy_asked) {
+        phy_tell(c, i, 0);
+    }
+    control_done(c, i, P_PHY);
+}
+
+void heard_phy_req(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t tx = rd_u8(in), rx = rd_u8(in);
+    if (!control_let(c, i, P_PHY, LL_PHY_REQ)) {
+        return;
+    }
+    if (l->central) {
+        phy_decide(c, i, c->default_tx_phys, c->default_rx_phys, tx, rx);
+    } else {
+        send_phys(l, LL_PHY_RSP, c->default_tx_phys, c->default_rx_phys);
+    }
+}
+
+void heard_phy_rsp(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t tx = rd_u8(in), rx = rd_u8(in);
+    if (l->local == P_PHY && !l->instant_of) {
+        l->answer_by = NEVER;
+        phy_decide(c, i, l->want_tx_phys, l->want_rx_phys, tx, rx);
+    }
+}
+
+void heard_phy_update_ind(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t rx = rd_u8(in), tx = rd_u8(in);
+    uint16_t instant = rd_le16(in);
+    if (!rx && !tx) {
+        if (l->phy_asked) {
+            phy_tell(c, i, 0);
+        }
+        control_done(c, i, P_PHY);
+        return;
+    }
+    if (control_instant_ok(l, instant)) {
+        l->answer_by = l->local == P_PHY ? NEVER : l->answer_by;
+        l->new_rx_phy = rx ? phy_best(rx) : l->rx_phy;
+        l->new_tx_phy = tx ? phy_best(tx) : l->tx_phy;
+        l->instant_of = P_PHY;
+        l->instant = instant;
+    }
+}
+
+static void phy_instant(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->tx_phy = l->new_tx_phy == PHY_CODED && l->want_coded_s2 ? PHY_CODED_S2 : l->new_tx_phy;
+    l->rx_phy = l->new_rx_phy;
+    phy_tell(c, i, 0);
+}
+
+const struct procedure proc_phy = { { LL_PHY_REQ, LL_PHY_RSP }, phy_begin, phy_tell,
+                                    phy_instant };

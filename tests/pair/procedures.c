@@ -1,0 +1,758 @@
+/* Link-layer control procedures, each in its normal course, refused, in collision and without an
+ * answer, seen from both HCI sides.  Controllers alone, commands as octets: no host is in the way.
+ * Named after the cases of the Link Layer test suite where there is one. */
+#include "cm.h"
+
+#include <woad/air.h>
+#include <woad/crypto.h>
+#include <woad/hci.h>
+
+#include <stdio.h>
+
+enum { LOG = 200, HANDLE = 0x40 };
+enum { CENTRAL = 0, PERIPHERAL = 1 };
+
+struct event { uint8_t len, b[270]; };
+struct node {
+    struct woad_air_controller *c;
+    void *mem;
+    struct event log[LOG];
+    size_t logged;
+    uint8_t address[6];
+};
+
+static struct {
+    struct woad_air *air;
+    struct node n[2];
+    /* meddling */
+    uint8_t turn_opcode;                 /* a control PDU that is heard as LL_UNKNOWN_RSP */
+    bool spoil_data;
+    /* sniffing */
+    size_t packets[41];
+    uint8_t phy[41];
+    uint8_t clear[64];
+    size_t seen_clear;
+} w;
+
+static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad_air_controller *to,
+                   uint8_t *pdu)
+{
+    (void)ctx;
+    (void)to;
+    if (p->channel >= 37) {
+        return true;
+    }
+    if (w.turn_opcode && (pdu[0] & 3) == 3 && pdu[2] == w.turn_opcode) {
+        pdu[2] = 0x07;
+    }
+    if (w.spoil_data && (pdu[0] & 3) == 2 && pdu[1]) {
+        pdu[2] ^= 1;
+    }
+    return true;
+}
+
+static void sniff(void *ctx, const struct woad_air_packet *p)
+{
+    (void)ctx;
+    w.packets[p->channel]++;
+    if (p->channel < 37) {
+        w.phy[p->channel] = p->phy;
+        if ((p->pdu[0] & 3) == 2 && p->len > 2) {
+            w.seen_clear = p->len - 2u < sizeof w.clear ? p->len - 2u : sizeof w.clear;
+            memcpy(w.clear, p->pdu + 2, w.seen_clear);
+        }
+    }
+}
+
+static void collect(void)
+{
+    for (int k = 0; k < 2; k++) {
+        struct node *n = &w.n[k];
+        uint8_t p[WOAD_AIR_PACKET];
+        size_t len;
+        while (n->c && (len = woad_air_tx(n->c, p, sizeof p)) > 0) {
+            if (n->logged < LOG) {
+                n->log[n->logged].len = (uint8_t)(len < 255 ? len : 255);
+                memcpy(n->log[n->logged++].b, p, len < 255 ? len : 255);
+            }
+        }
+    }
+}
+
+static void run_ms(uint64_t ms)
+{
+    uint64_t end = woad_air_now(w.air) + ms * 1000;
+    for (uint64_t at = woad_air_now(w.air); at < end;) {
+        at = woad_air_next(w.air) < end ? woad_air_next(w.air) : end;
+        woad_air_step(w.air, at);
+        collect();
+    }
+}
+
+static void forget(void) { w.n[0].logged = w.n[1].logged = 0; }
+
+/* The parameters of the first event of this code, or LE subevent (0x3e00 + sub); NULL: none. */
+static const uint8_t *event(int who, unsigned code)
+{
+    for (size_t k = 0; k < w.n[who].logged; k++) {
+        const uint8_t *b = w.n[who].log[k].b;
+        if (b[0] == 4 && (code > 255 ? b[1] == 0x3e && b[3] == (code & 255) : b[1] == code)) {
+            return b + (code > 255 ? 4 : 3);
+        }
+    }
+    return NULL;
+}
+
+static size_t count(int who, unsigned code)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < w.n[who].logged; k++) {
+        const uint8_t *b = w.n[who].log[k].b;
+        n += b[0] == 4 && (code > 255 ? b[1] == 0x3e && b[3] == (code & 255) : b[1] == code);
+    }
+    return n;
+}
+
+/* A command; its status. */
+static int command(int who, unsigned opcode, const char *text)
+{
+    uint8_t p[260] = { 1, (uint8_t)opcode, (uint8_t)(opcode >> 8) };
+    size_t n = 0;
+    for (const char *s = text; *s; s++) {
+        unsigned v;
+        if (*s != ' ') {
+            assert_int_equal(sscanf(s, "%2x", &v), 1);
+            p[4 + n++] = (uint8_t)v;
+            s++;
+        }
+    }
+    p[3] = (uint8_t)n;
+    size_t before = w.n[who].logged;
+    assert_int_equal(woad_air_rx(w.n[who].c, p, 4 + n), 0);
+    collect();
+    assert_true(w.n[who].logged > before);
+    const uint8_t *e = w.n[who].log[before].b;
+    bool complete = e[1] == 0x0e;
+    int status = complete ? e[6] : e[3];
+    memmove(&w.n[who].log[before], &w.n[who].log[before + 1],
+            (w.n[who].logged - before - 1) * sizeof *w.n[who].log);
+    w.n[who].logged--;
+    return status;
+}
+
+static void data(int who, const uint8_t *p, size_t n)
+{
+    uint8_t b[300] = { 2, HANDLE, 0, (uint8_t)n, 0 };
+    memcpy(b + 5, p, n);
+    assert_int_equal(woad_air_rx(w.n[who].c, b, 5 + n), 0);
+}
+
+static const uint8_t *got_data(int who, size_t *len)
+{
+    for (size_t k = 0; k < w.n[who].logged; k++) {
+        if (w.n[who].log[k].b[0] == 2) {
+            *len = w.n[who].log[k].len - 5u;
+            return w.n[who].log[k].b + 5;
+        }
+    }
+    return NULL;
+}
+
+/* Two controllers with these features (0: all), joined at 10 ms, supervision 1 s. */
+static void joined_latency(uint64_t seed, uint64_t central, uint64_t peripheral, unsigned latency)
+{
+    struct woad_air_config air = { .seed = seed, .sniff = sniff, .meddle = meddle };
+    char text[200];
+    memset(&w, 0, sizeof w);
+    w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
+    for (int k = 0; k < 2; k++) {
+        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
+            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 8192,
+            .crypto = &woad_mbedtls, .features = k == CENTRAL ? central : peripheral };
+        w.n[k].mem = malloc(woad_air_controller_size(&cfg));
+        w.n[k].c = woad_air_attach(w.air, w.n[k].mem, woad_air_controller_size(&cfg), &cfg);
+        assert_int_equal(command(k, 0x0c03, ""), 0);
+        assert_int_equal(command(k, 0x0c01, "ff ff ff ff ff ff ff 3f"), 0);
+        assert_int_equal(command(k, 0x2001, "ff ff 1f 00 00 00 00 00"), 0);
+    }
+    assert_int_equal(command(PERIPHERAL, 0x2006,
+                             "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
+    assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
+    snprintf(text, sizeof text, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 %02x 00 64 00 "
+             "00 00 00 00", latency);
+    assert_int_equal(command(CENTRAL, 0x200d, text), 0);
+    run_ms(300);
+    assert_non_null(event(CENTRAL, 0x3e0a));
+    assert_non_null(event(PERIPHERAL, 0x3e0a));
+    forget();
+}
+
+static void joined(uint64_t central, uint64_t peripheral)
+{
+    joined_latency(1, central, peripheral, 0);
+}
+
+static void apart(void)
+{
+    for (int k = 0; k < 2; k++) {
+        woad_air_detach(w.n[k].c);
+        free(w.n[k].mem);
+    }
+    free(w.air);
+}
+
+/* Still connected, and data go both ways. */
+static void assert_link(void)
+{
+    size_t len;
+    forget();
+    data(CENTRAL, (const uint8_t *)"\x03\x00\x04\x00\x0a\x01\x00", 7);
+    data(PERIPHERAL, (const uint8_t *)"\x02\x00\x04\x00\x0b\x07", 6);
+    run_ms(300);
+    assert_non_null(got_data(PERIPHERAL, &len));
+    assert_int_equal(len, 7);
+    assert_non_null(got_data(CENTRAL, &len));
+    assert_int_equal(len, 6);
+    assert_null(event(CENTRAL, 0x05));
+    assert_null(event(PERIPHERAL, 0x05));
+}
+
+static void inject(int who, const char *octets, size_t n)
+{
+    assert_int_equal(woad_air_inject(w.n[who].c, HANDLE, (const uint8_t *)octets, n), 0);
+}
+
+#define BIT(n) (1ull << (n))
+enum { F_ENC = 0, F_PARAM = 1, F_REJECT = 2, F_PERIPHERAL = 3, F_PING = 4, F_LENGTH = 5, F_2M = 8,
+       F_CODED = 11, F_CSA2 = 14 };
+static const uint64_t plain = BIT(F_REJECT) | BIT(F_PERIPHERAL) | BIT(F_PING);
+
+/* --- features, version ------------------------------------------------------------------------ */
+
+/* LL/CON/CEN/BV-05-C, LL/CON/PER/BV-14-C: features asked by either side. */
+static void features(void **state)
+{
+    (void)state;
+    for (int who = 0; who < 2; who++) {
+        joined(0, plain);
+        assert_int_equal(command(who, 0x2016, "40 00"), 0);
+        run_ms(100);
+        const uint8_t *e = event(who, 0x3e04);
+        assert_non_null(e);
+        assert_int_equal(e[0], 0);
+        assert_int_equal(e[3], who == CENTRAL ? (uint8_t)plain : e[3]);
+        assert_int_equal(count(who, 0x3e04), 1);
+        assert_link();
+        apart();
+    }
+}
+
+/* LL/CON/CEN/BV-04-C …: version, once each way however often it is asked. */
+static void version(void **state)
+{
+    (void)state;
+    for (int who = 0; who < 2; who++) {
+        joined(0, 0);
+        for (int n = 0; n < 3; n++) {
+            forget();
+            assert_int_equal(command(who, 0x041d, "40 00"), 0);
+            run_ms(100);
+            const uint8_t *e = event(who, 0x0c);
+            assert_non_null(e);
+            assert_int_equal(e[0], 0);
+            assert_int_equal(e[3], 13);
+        }
+        assert_link();
+        apart();
+    }
+}
+
+/* No answer in 40 s: the link is lost with LL Response Timeout on the side that asked, and by
+ * supervision on the other.  The request is heard as something that asks for nothing. */
+static void no_answer(void **state)
+{
+    static const struct {
+        unsigned opcode;
+        const char *params;
+        uint8_t request;
+        int who;
+    } asked[] = {
+        { 0x2016, "40 00", 0x08, CENTRAL }, { 0x2016, "40 00", 0x0e, PERIPHERAL },
+        { 0x041d, "40 00", 0x0c, CENTRAL }, { 0x041d, "40 00", 0x0c, PERIPHERAL },
+        { 0x2032, "40 00 00 02 02 00 00", 0x16, CENTRAL },
+        { 0x2032, "40 00 00 02 02 00 00", 0x16, PERIPHERAL },
+        { 0x2022, "40 00 40 00 00 10", 0x14, CENTRAL },
+        { 0x2022, "40 00 40 00 00 10", 0x14, PERIPHERAL },
+        { 0x2013, "40 00 10 00 10 00 00 00 64 00 00 00 00 00", 0x0f, PERIPHERAL },
+        { 0x2019, "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e "
+          "0f 10", 0x03, CENTRAL } };
+    (void)state;
+    for (size_t k = 0; k < sizeof asked / sizeof *asked; k++) {
+        joined(0, 0);
+        w.turn_opcode = asked[k].request;
+        uint64_t began = woad_air_now(w.air);
+        assert_int_equal(command(asked[k].who, asked[k].opcode, asked[k].params), 0);
+        while (!event(asked[k].who, 0x05) && woad_air_now(w.air) < began + 60000000) {
+            run_ms(10);
+        }
+        assert_non_null(event(asked[k].who, 0x05));
+        assert_int_equal(event(asked[k].who, 0x05)[3], WOAD_HCI_LL_RESPONSE_TIMEOUT);
+        assert_in_range(woad_air_now(w.air) - began, 39990000, 40100000);
+        run_ms(1100);
+        assert_non_null(event(1 - asked[k].who, 0x05));
+        assert_int_equal(event(1 - asked[k].who, 0x05)[3], WOAD_HCI_CONNECTION_TIMEOUT);
+        apart();
+    }
+}
+
+/* --- what nobody knows ------------------------------------------------------------------------ */
+
+/* LL/PAC/…: an unknown opcode, and every known one with a wrong length, is answered with
+ * LL_UNKNOWN_RSP, or ends nothing. */
+static void unknown_pdus(void **state)
+{
+    (void)state;
+    for (unsigned opcode = 0; opcode < 256; opcode++) {
+        if (opcode == 0x02 || opcode == 0x0d || opcode == 0x11 || opcode == 0x07) {
+            continue;                    /* terminate, rejects: nothing is under way */
+        }
+        for (size_t len = 1; len <= 27; len += 13) {
+            for (int who = 0; who < 2; who++) {
+                char pdu[27] = { (char)opcode };
+                joined(0, 0);
+                inject(who, pdu, len);
+                run_ms(100);
+                assert_null(event(1 - who, 0x3e05));
+                if (opcode > 0x2f) {
+                    assert_link();
+                }
+                apart();
+            }
+        }
+    }
+}
+
+/* --- PHY -------------------------------------------------------------------------------------- */
+
+/* LL/CON/CEN/BV-49-C, LL/CON/PER/BV-42-C and their like: each side asks, each PHY, both directions
+ * different too; packets are on it from the instant on, and both are told. */
+static void phy(void **state)
+{
+    static const struct { const char *params; uint8_t tx, rx; } wishes[] = {
+        { "40 00 00 02 02 00 00", 2, 2 }, { "40 00 00 04 04 00 00", 3, 3 },
+        { "40 00 00 02 01 00 00", 2, 1 }, { "40 00 00 04 02 01 00", 3, 2 },
+        { "40 00 03 00 00 00 00", 2, 2 } };
+    (void)state;
+    for (size_t k = 0; k < sizeof wishes / sizeof *wishes; k++) {
+        for (int who = 0; who < 2; who++) {
+            joined(0, 0);
+            assert_int_equal(command(who, 0x2032, wishes[k].params), 0);
+            assert_int_equal(command(who, 0x2032, wishes[k].params), WOAD_HCI_COMMAND_DISALLOWED);
+            run_ms(400);
+            const uint8_t *e = event(who, 0x3e0c), *other = event(1 - who, 0x3e0c);
+            assert_non_null(e);
+            assert_int_equal(e[0], 0);
+            assert_int_equal(e[3], wishes[k].tx);
+            assert_int_equal(e[4], wishes[k].rx);
+            assert_non_null(other);
+            assert_int_equal(other[3], wishes[k].rx);
+            assert_int_equal(other[4], wishes[k].tx);
+            assert_link();
+            assert_int_equal(command(who, 0x2030, "40 00"), 0);
+            apart();
+        }
+    }
+}
+
+/* The peer has no 2M: nothing changes, and it is told to who asked, at once. */
+static void phy_refused(void **state)
+{
+    (void)state;
+    for (int who = 0; who < 2; who++) {
+        joined(who == CENTRAL ? 0 : plain | BIT(F_CSA2), who == CENTRAL ? plain : 0);
+        assert_int_equal(command(who, 0x2032, "40 00 00 02 02 00 00"), 0);
+        run_ms(200);
+        const uint8_t *e = event(who, 0x3e0c);
+        assert_non_null(e);
+        assert_int_equal(e[3], 1);
+        assert_int_equal(e[4], 1);
+        assert_null(event(1 - who, 0x3e0c));
+        assert_link();
+        apart();
+    }
+    joined(plain, plain);
+    assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 02 02 00 00"), WOAD_HCI_UNSUPPORTED);
+    assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 00 02 00 00"),
+                     WOAD_HCI_INVALID_PARAMETERS);
+    apart();
+}
+
+/* An instant that is past: 0x28. */
+static void instant_passed(void **state)
+{
+    static const struct { const char *pdu; size_t len; } late[] = {
+        { "\x18\x02\x02\x00\x00", 5 }, { "\x01\xff\xff\xff\xff\x1f\x00\x00", 8 },
+        { "\x00\x01\x00\x00\x10\x00\x00\x00\x64\x00\x00\x00", 12 } };
+    (void)state;
+    for (size_t k = 0; k < sizeof late / sizeof *late; k++) {
+        joined(0, 0);
+        run_ms(300);
+        inject(CENTRAL, late[k].pdu, late[k].len);
+        run_ms(200);
+        assert_non_null(event(PERIPHERAL, 0x05));
+        assert_int_equal(event(PERIPHERAL, 0x05)[3], WOAD_HCI_INSTANT_PASSED);
+        apart();
+    }
+}
+
+/* --- connection parameters -------------------------------------------------------------------- */
+
+/* LL/CON/CEN/BV-03-C: the central sets them; both hear it. */
+static void update(void **state)
+{
+    (void)state;
+    joined(0, 0);
+    assert_int_equal(command(CENTRAL, 0x2013, "40 00 20 00 20 00 01 00 c8 00 00 00 00 00"), 0);
+    assert_int_equal(command(CENTRAL, 0x2013, "40 00 20 00 20 00 01 00 c8 00 00 00 00 00"),
+                     WOAD_HCI_COMMAND_DISALLOWED);
+    run_ms(500);
+    for (int who = 0; who < 2; who++) {
+        const uint8_t *e = event(who, 0x3e03);
+        assert_non_null(e);
+        assert_memory_equal(e, "\x00\x40\x00\x20\x00\x01\x00\xc8\x00", 9);
+    }
+    assert_link();
+    apart();
+}
+
+/* LL/CON/PER/BV-20-C and its like: the peripheral asks, the central's host agrees, or does not,
+ * or does not want to hear of it. */
+static void param_request(void **state)
+{
+    (void)state;
+    for (int answer = 0; answer < 3; answer++) {
+        joined(0, 0);
+        if (answer == 2) {
+            assert_int_equal(command(CENTRAL, 0x2001, "df ff 1f 00 00 00 00 00"), 0);
+        }
+        assert_int_equal(command(PERIPHERAL, 0x2013, "40 00 20 00 30 00 00 00 c8 00 00 00 00 00"),
+                         0);
+        run_ms(100);
+        if (answer < 2) {
+            assert_non_null(event(CENTRAL, 0x3e06));
+            assert_memory_equal(event(CENTRAL, 0x3e06), "\x40\x00\x20\x00\x30\x00\x00\x00\xc8\x00",
+                                10);
+        }
+        if (answer == 0) {
+            assert_int_equal(command(CENTRAL, 0x2020,
+                                     "40 00 20 00 30 00 00 00 c8 00 00 00 00 00"), 0);
+        } else if (answer == 1) {
+            assert_int_equal(command(CENTRAL, 0x2021, "40 00 3b"), 0);
+        }
+        run_ms(400);
+        const uint8_t *e = event(PERIPHERAL, 0x3e03);
+        assert_non_null(e);
+        assert_int_equal(e[0], answer == 0 ? 0 : answer == 1 ? 0x3b : 0x1a);
+        assert_int_equal(count(PERIPHERAL, 0x3e03), 1);
+        assert_int_equal(count(CENTRAL, 0x3e03), answer == 0 ? 1 : 0);
+        assert_int_equal(command(CENTRAL, 0x2020, "40 00 20 00 30 00 00 00 c8 00 00 00 00 00"),
+                         WOAD_HCI_COMMAND_DISALLOWED);
+        assert_link();
+        apart();
+    }
+}
+
+/* Parameters that can't be: LL_REJECT_EXT_IND, Invalid LL Parameters; nobody's host hears of it. */
+static void param_request_invalid(void **state)
+{
+    char pdu[24] = { 0x0f, 0x05, 0, 0x05, 0, 0, 0, 0x64, 0 };
+    (void)state;
+    joined(0, 0);
+    inject(PERIPHERAL, pdu, sizeof pdu);
+    run_ms(200);
+    assert_null(event(CENTRAL, 0x3e06));
+    assert_link();
+    apart();
+}
+
+/* A central without the procedure: Unsupported Remote Feature; one without the feature does not
+ * begin it: Unsupported. */
+static void param_request_unknown(void **state)
+{
+    (void)state;
+    joined(0, plain);
+    assert_int_equal(command(PERIPHERAL, 0x2013, "40 00 20 00 30 00 00 00 c8 00 00 00 00 00"),
+                     WOAD_HCI_UNSUPPORTED);
+    apart();
+}
+
+/* --- collisions ------------------------------------------------------------------------------- */
+
+/* LL/CON/CEN/BV-… collision: both sides begin at the same tick, the same procedure or another
+ * that ends at an instant.  The central's goes on; the peripheral's is refused, 0x23 for the
+ * same and 0x2a for another; both hosts hear how theirs ended, once. */
+static void collisions(void **state)
+{
+    static const char phy_wish[] = "40 00 00 02 02 00 00";
+    static const char params[] = "40 00 20 00 30 00 00 00 c8 00 00 00 00 00";
+    (void)state;
+    for (int which = 0; which < 5; which++) {
+        joined(0, 0);
+        bool central_phy = which == 0 || which == 2, peripheral_phy = which < 2 || which == 4;
+        if (which == 4) {
+            assert_int_equal(command(CENTRAL, 0x2014, "ff ff 00 00 00"), 0);
+        } else {
+            assert_int_equal(central_phy ? command(CENTRAL, 0x2032, phy_wish)
+                                         : command(CENTRAL, 0x2013, params), 0);
+        }
+        assert_int_equal(peripheral_phy ? command(PERIPHERAL, 0x2032, phy_wish)
+                                        : command(PERIPHERAL, 0x2013, params), 0);
+        run_ms(1000);
+        assert_int_equal(count(CENTRAL, 0x05) + count(PERIPHERAL, 0x05), 0);
+        if (which < 4) {
+            const uint8_t *e = event(CENTRAL, central_phy ? 0x3e0c : 0x3e03);
+            assert_non_null(e);
+            assert_int_equal(e[0], 0);
+        }
+        const uint8_t *p = event(PERIPHERAL, peripheral_phy ? 0x3e0c : 0x3e03);
+        assert_non_null(p);
+        /* New parameters from the central are, to who had asked for some, the answer. */
+        assert_int_equal(p[0], which == 0 ? WOAD_HCI_PROCEDURE_COLLISION
+                             : which == 3 ? 0 : WOAD_HCI_TRANSACTION_COLLISION);
+        assert_int_equal(count(PERIPHERAL, peripheral_phy && !central_phy ? 0x3e0c : 0x3e03),
+                         which == 0 || which == 2 ? which / 2 : 1);
+        assert_link();
+        apart();
+    }
+}
+
+/* --- encryption ------------------------------------------------------------------------------- */
+
+static const char enc[] = "40 00 01 02 03 04 05 06 07 08 34 12 01 02 03 04 05 06 07 08 09 0a 0b "
+                          "0c 0d 0e 0f 10";
+static const char good_key[] = "40 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10";
+static const char other_key[] = "40 00 ff 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10";
+
+/* The host of the peripheral is asked, with what the central's gave. */
+static void encrypt_ask(void)
+{
+    assert_int_equal(command(CENTRAL, 0x2019, enc), 0);
+    assert_int_equal(command(CENTRAL, 0x2019, enc), WOAD_HCI_COMMAND_DISALLOWED);
+    run_ms(100);
+    assert_non_null(event(PERIPHERAL, 0x3e05));
+    assert_memory_equal(event(PERIPHERAL, 0x3e05),
+                        "\x40\x00\x01\x02\x03\x04\x05\x06\x07\x08\x34\x12", 12);
+}
+
+/* LL/ENC/ADV/BV-01-C …: data before and after, in the clear and not, in every PHY. */
+static void encryption(void **state)
+{
+    static const uint8_t secret[] = { 4, 0, 4, 0, 's', 'e', 'c', 'r' };
+    static const char *const phys[] = { "40 00 00 01 01 00 00", "40 00 00 02 02 00 00",
+                                        "40 00 00 04 04 00 00" };
+    (void)state;
+    for (size_t k = 0; k < 3; k++) {
+        size_t len;
+        joined(0, 0);
+        assert_int_equal(command(CENTRAL, 0x2032, phys[k]), 0);
+        run_ms(300);
+        data(PERIPHERAL, secret, sizeof secret);           /* may be queued as it begins */
+        encrypt_ask();
+        data(CENTRAL, secret, sizeof secret);
+        run_ms(100);
+        assert_null(event(CENTRAL, 0x08));
+        assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
+        run_ms(200);
+        for (int who = 0; who < 2; who++) {
+            assert_non_null(event(who, 0x08));
+            assert_memory_equal(event(who, 0x08), "\x00\x40\x00\x01", 4);
+            assert_int_equal(count(who, 0x08), 1);
+            assert_non_null(got_data(who, &len));
+            assert_int_equal(len, sizeof secret);
+            assert_memory_equal(got_data(who, &len), secret, sizeof secret);
+        }
+        /* The last data packet on the air was not in the clear. */
+        assert_int_equal(w.seen_clear, sizeof secret + 4);
+        assert_memory_not_equal(w.clear, secret, sizeof secret);
+        for (int n = 0; n < 200; n++) {
+            uint8_t many[100] = { 96, 0, 4, 0, (uint8_t)n };
+            forget();
+            data(CENTRAL, many, sizeof many);
+            run_ms(30);
+            assert_non_null(got_data(PERIPHERAL, &len));
+            assert_memory_equal(got_data(PERIPHERAL, &len), many, len);
+        }
+        assert_link();
+        apart();
+    }
+}
+
+/* LL/ENC/CEN/BV-…: again, with another key: Key Refresh Complete on both sides. */
+static void encryption_refresh(void **state)
+{
+    (void)state;
+    joined(0, 0);
+    for (int n = 0; n < 4; n++) {
+        forget();
+        encrypt_ask();
+        assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
+        run_ms(300);
+        for (int who = 0; who < 2; who++) {
+            assert_non_null(event(who, n ? 0x30 : 0x08));
+            assert_int_equal(event(who, n ? 0x30 : 0x08)[0], 0);
+        }
+        assert_link();
+    }
+    apart();
+}
+
+/* LL/ENC/ADV/BI-01-C …: no key: refused, the link goes on in the clear.  At a refresh it ends. */
+static void encryption_without_a_key(void **state)
+{
+    (void)state;
+    joined(0, 0);
+    encrypt_ask();
+    assert_int_equal(command(PERIPHERAL, 0x201b, "40 00"), 0);
+    assert_int_equal(command(PERIPHERAL, 0x201b, "40 00"), WOAD_HCI_COMMAND_DISALLOWED);
+    run_ms(200);
+    assert_non_null(event(CENTRAL, 0x08));
+    assert_memory_equal(event(CENTRAL, 0x08), "\x06\x40\x00\x00", 4);
+    assert_null(event(PERIPHERAL, 0x08));
+    assert_link();
+    encrypt_ask();
+    assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
+    run_ms(200);
+    forget();
+    encrypt_ask();
+    assert_int_equal(command(PERIPHERAL, 0x201b, "40 00"), 0);
+    run_ms(500);
+    assert_non_null(event(CENTRAL, 0x05));
+    assert_int_equal(event(CENTRAL, 0x05)[3], WOAD_HCI_KEY_MISSING);
+    apart();
+}
+
+/* A wrong key: the first encrypted packet has a wrong MIC.  The side that sees it ends the link at
+ * once with 0x3d; the other loses it. */
+static void encryption_wrong_key(void **state)
+{
+    (void)state;
+    joined(0, 0);
+    encrypt_ask();
+    assert_int_equal(command(PERIPHERAL, 0x201a, other_key), 0);
+    run_ms(2000);
+    assert_non_null(event(PERIPHERAL, 0x05));
+    assert_int_equal(event(PERIPHERAL, 0x05)[3], WOAD_HCI_MIC_FAILURE);
+    assert_non_null(event(CENTRAL, 0x05));
+    assert_int_equal(event(CENTRAL, 0x05)[3], WOAD_HCI_CONNECTION_TIMEOUT);
+    assert_null(event(CENTRAL, 0x08));
+    assert_null(event(PERIPHERAL, 0x08));
+    apart();
+}
+
+/* A bit that changes in the air: MIC failure, and nothing of it reaches the host. */
+static void encryption_spoilt(void **state)
+{
+    size_t len;
+    (void)state;
+    joined(0, 0);
+    encrypt_ask();
+    assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
+    run_ms(200);
+    forget();
+    w.spoil_data = true;
+    data(CENTRAL, (const uint8_t *)"\x03\x00\x04\x00\x0a\x01\x00", 7);
+    run_ms(1500);
+    assert_null(got_data(PERIPHERAL, &len));
+    assert_non_null(event(PERIPHERAL, 0x05));
+    assert_int_equal(event(PERIPHERAL, 0x05)[3], WOAD_HCI_MIC_FAILURE);
+    apart();
+}
+
+/* Something else in the middle of it: the link ends with a MIC failure; C6. */
+static void encryption_interrupted(void **state)
+{
+    (void)state;
+    joined(0, 0);
+    encrypt_ask();
+    inject(CENTRAL, "\x12", 1);
+    run_ms(1500);
+    assert_non_null(event(PERIPHERAL, 0x05));
+    assert_int_equal(event(PERIPHERAL, 0x05)[3], WOAD_HCI_MIC_FAILURE);
+    apart();
+}
+
+/* What the peripheral had asked before it knew of it is answered when it is over. */
+static void encryption_and_a_question(void **state)
+{
+    (void)state;
+    for (unsigned delay = 0; delay < 40; delay += 5) {
+        joined(0, 0);
+        assert_int_equal(command(CENTRAL, 0x2019, enc), 0);
+        assert_int_equal(command(PERIPHERAL, 0x2016, "40 00"), 0);
+        run_ms(delay);
+        for (int n = 0; n < 20 && !event(PERIPHERAL, 0x3e05); n++) {
+            run_ms(10);
+        }
+        assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
+        run_ms(400);
+        assert_non_null(event(CENTRAL, 0x08));
+        assert_non_null(event(PERIPHERAL, 0x08));
+        assert_non_null(event(PERIPHERAL, 0x3e04));
+        assert_link();
+        apart();
+    }
+}
+
+/* With loss, and with latency: it ends the same. */
+static void encryption_meanwhile(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 60; seed++) {
+        joined_latency(seed, 0, 0, seed % 4);
+        assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 02 02 00 00"), 0);
+        assert_int_equal(command(CENTRAL, 0x2019, enc), 0);
+        assert_int_equal(command(CENTRAL, 0x2016, "40 00"), 0);
+        assert_int_equal(command(PERIPHERAL, 0x041d, "40 00"), 0);
+        run_ms(10 * seed % 400);
+        for (int n = 0; n < 100 && !event(PERIPHERAL, 0x3e05); n++) {
+            run_ms(10);
+        }
+        assert_int_equal(command(PERIPHERAL, 0x201a, good_key), 0);
+        run_ms(3000);
+        for (int who = 0; who < 2; who++) {
+            assert_non_null(event(who, 0x08));
+            assert_non_null(event(who, 0x3e0c));
+        }
+        assert_non_null(event(CENTRAL, 0x3e04));
+        assert_non_null(event(PERIPHERAL, 0x0c));
+        assert_link();
+        apart();
+    }
+}
+
+/* HCI LE Encrypt, the sample of FIPS-197 the other way round. */
+static void aes_command(void **state)
+{
+    (void)state;
+    joined(0, 0);
+    assert_int_equal(command(CENTRAL, 0x2017, "0f 0e 0d 0c 0b 0a 09 08 07 06 05 04 03 02 01 00 "
+                             "ff ee dd cc bb aa 99 88 77 66 55 44 33 22 11 00"), 0);
+    apart();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(features), cmocka_unit_test(version), cmocka_unit_test(no_answer),
+        cmocka_unit_test(unknown_pdus), cmocka_unit_test(phy), cmocka_unit_test(phy_refused),
+        cmocka_unit_test(instant_passed), cmocka_unit_test(update),
+        cmocka_unit_test(param_request), cmocka_unit_test(param_request_invalid),
+        cmocka_unit_test(param_request_unknown), cmocka_unit_test(collisions),
+        cmocka_unit_test(encryption), cmocka_unit_test(encryption_refresh),
+        cmocka_unit_test(encryption_without_a_key), cmocka_unit_test(encryption_wrong_key),
+        cmocka_unit_test(encryption_spoilt), cmocka_unit_test(encryption_interrupted),
+        cmocka_unit_test(encryption_and_a_question), cmocka_unit_test(encryption_meanwhile),
+        cmocka_unit_test(aes_command),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -33,13 +33,17 @@ struct flight {
     ctl *from;
     uint64_t start, end;
     uint8_t channel;
-    uint32_t aa;
-    uint8_t phy;
+    uint32_t aa, crc_init;
+    uint8_t phy, kind;
     uint16_t len;
     uint8_t hits;
     struct place hit[HITS];
     uint8_t pdu[2 + 255];
+    uint16_t plain_len;                  /* for the sniffer: what it was before it was sealed */
+    uint8_t plain[2 + 251];
 };
+enum { KIND_ADV = 0, KIND_AUX = 1, KIND_CENTRAL = 2, KIND_PERIPHERAL = 3 };
+#define ADV_CRC_INIT 0x555555u
 
 enum { PHY_1M = 1, PHY_2M = 2, PHY_CODED = 3, PHY_CODED_S2 = 4 };
 /* As HCI counts them: the two codings are one PHY. */
@@ -103,7 +107,7 @@ struct link {
     bool used, central, established;
     bool told;                           /* the host knows of it */
     struct address peer;
-    uint32_t aa;
+    uint32_t aa, crc_init;
     uint8_t hop, chm[5];
     bool csa2;                           /* channel selection algorithm 2.  4.5.8.3 */
     uint8_t tx_phy, rx_phy;
@@ -118,7 +122,7 @@ struct link {
     bool unacked;                        /* `out` has been sent and not acknowledged */
     bool heard, peer_md, ended;          /* in this event */
     uint8_t out[2 + 251 + 4];
-    uint8_t out_len;
+    uint8_t out_len, out_plain[251], out_plain_len;        /* plain: kept for a sniffer */
     bool out_data, out_last;             /* it carries data; the last of its HCI packet */
     bool out_terminates;                 /* it is LL_TERMINATE_IND */
     /* data from the host */

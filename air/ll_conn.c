@@ -114,7 +114,7 @@ void link_begin(ctl *c, uint8_t i, bool central, bool csa2, const struct address
                         .rx_phy = PHY_1M, .answer_by = NEVER,
                         .wanted_tx = (uint8_t)c->default_tx };
     l->aa = rd_le32(&in);
-    rd_le24(&in);
+    l->crc_init = rd_le24(&in);
     uint8_t win_size = rd_u8(&in);
     uint16_t win_offset = rd_le16(&in);
     l->interval = rd_le16(&in);
@@ -211,6 +211,20 @@ void link_wake(ctl *c, uint8_t i)
     }
 }
 
+/* For the sniffer. */
+static void link_describe(ctl *c, const struct link *l)
+{
+    struct flight *f = &c->radio.flight;
+    f->kind = l->central ? KIND_CENTRAL : KIND_PERIPHERAL;
+    f->crc_init = l->crc_init;
+    if (c->air->cfg.sniff && l->out_plain_len) {
+        f->plain[0] = f->pdu[0];
+        f->plain[1] = l->out_plain_len;
+        memcpy(f->plain + 2, l->out_plain, l->out_plain_len);
+        f->plain_len = (uint16_t)(2 + l->out_plain_len);
+    }
+}
+
 /* data PDU: LLID u2, NESN, SN, MD; length u8; payload.  2.4 */
 static void link_send(ctl *c, uint8_t i, uint64_t at)
 {
@@ -222,6 +236,7 @@ static void link_send(ctl *c, uint8_t i, uint64_t at)
     wr_bytes(&pdu, l->out + 1, 1u + l->out_len);
     l->unacked = true;
     radio_send(c, FOR_CONN, at, link_channel(l), l->aa, l->tx_phy, &pdu);
+    link_describe(c, l);
     c->radio.link = i;
 }
 

@@ -84,7 +84,10 @@ void data_next(ctl *c, struct link *l, uint8_t i)
         l->out_data = true;
         l->out_last = b->off == b->len;
     }
+    l->out_plain_len = 0;
     if (l->tx_encrypted && l->out_len) {
+        l->out_plain_len = l->out_len;
+        memcpy(l->out_plain, l->out + 2, l->out_len);
         crypt_seal(c, l, l->out[0], l->out + 2, l->out_len);
         l->out_len = (uint8_t)(l->out_len + 4);
     }

@@ -81,13 +81,19 @@ static bool medium_clear(const struct flight *f, const ctl *to, int8_t rssi)
            air_random_below(to->air, 1000) >= to->air->cfg.loss_per_mille;
 }
 
+static struct woad_air_packet packet_of(const struct flight *f)
+{
+    return (struct woad_air_packet){
+        f->start, f->channel, f->aa, f->phy, f->pdu, f->len, f->from->cfg.tx_power_dbm, f->kind,
+        f->crc_init, f->plain_len ? f->plain : NULL, f->plain_len };
+}
+
 static void medium_deliver(ctl *to, const struct flight *f, int8_t rssi)
 {
     struct woad_air *air = to->air;
     struct flight copy;
     if (air->cfg.meddle) {
-        struct woad_air_packet p = { f->start, f->channel, f->aa, f->phy, f->pdu, f->len,
-                                     f->from->cfg.tx_power_dbm };
+        struct woad_air_packet p = packet_of(f);
         copy = *f;
         if (!air->cfg.meddle(air->cfg.ctx, &p, to, copy.pdu)) {
             return;
@@ -123,8 +129,7 @@ void medium_end(ctl *c)
     struct place from = place_of(c);
     flight_remove(air, f);
     if (air->cfg.sniff) {
-        struct woad_air_packet p = { f->start, f->channel, f->aa, f->phy, f->pdu, f->len,
-                                     from.power };
+        struct woad_air_packet p = packet_of(f);
         air->cfg.sniff(air->cfg.ctx, &p);
     }
     for (ctl *to = air->listeners[f->channel], *next; to; to = next) {

@@ -33,6 +33,9 @@ void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa
     f->channel = channel;
     f->aa = aa;
     f->phy = phy;
+    f->kind = KIND_ADV;
+    f->crc_init = ADV_CRC_INIT;
+    f->plain_len = 0;
     f->len = (uint16_t)wr_len(pdu);
     f->start = at;
     f->end = at + radio_airtime(f->len, phy);

@@ -28,6 +28,8 @@ static int help(void)
            "prints its name.  Programs find it by WOAD_HCI, as in WOAD_HCI=unix:/path.\n\n"
            "  --seed N    of everything random; the same seed and packets give the same air\n"
            "  --loss N    packets lost for no reason, per mille\n"
+           "  --pcap F    a capture of all packets on the air; Wireshark opens it\n"
+           "  --keys      in it encrypted packets as they were before\n"
            "  --quiet     no line when hosts come and go\n");
     return 0;
 }
@@ -63,6 +65,7 @@ static int options(int argc, char **argv, struct hub_options *o)
     static const struct option known[] = {
         { "help", no_argument, NULL, 'h' }, { "seed", required_argument, NULL, 's' },
         { "loss", required_argument, NULL, 'l' }, { "quiet", no_argument, NULL, 'q' },
+        { "pcap", required_argument, NULL, 'p' }, { "keys", no_argument, NULL, 'k' },
         { NULL, 0, NULL, 0 }
     };
     unsigned long long value;
@@ -85,6 +88,12 @@ static int options(int argc, char **argv, struct hub_options *o)
             break;
         case 'q':
             o->log = NULL;
+            break;
+        case 'p':
+            o->pcap = optarg;
+            break;
+        case 'k':
+            o->keys = true;
             break;
         default:
             return -1;
@@ -130,6 +139,9 @@ int tool_air(int argc, char **argv)
     sigaction(SIGTERM, &sa, NULL);
     signal(SIGPIPE, SIG_IGN);
     int err = hub_run(&o, &stop);
+    if (err) {
+        fprintf(stderr, "woad air: %s: %s\n", o.pcap ? o.pcap : "the air", strerror(-err));
+    }
     for (int i = optind; i < argc; i++) {
         if (strncmp(argv[i], "unix:", 5) == 0) {
             unlink(argv[i] + 5);

@@ -42,6 +42,7 @@ struct hub {
     uint64_t base;                       /* wall clock at the air's time 0 */
     struct pollfd *fds;
     size_t fds_room;
+    FILE *pcap;
 };
 
 static uint64_t wall_us(void)
@@ -49,6 +50,13 @@ static uint64_t wall_us(void)
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+static void hub_sniff(void *ctx, const struct woad_air_packet *p)
+{
+    struct hub *hub = ctx;
+    uint8_t record[WOAD_AIR_PCAP_RECORD];
+    fwrite(record, 1, woad_air_pcap(p, hub->o->keys, record, sizeof record), hub->pcap);
 }
 
 static void hub_say(struct hub *hub, const char *what, const struct seat *s)
@@ -253,16 +261,35 @@ static void hub_wait(struct hub *hub)
     }
 }
 
+static int hub_capture(struct hub *hub, struct woad_air_config *cfg)
+{
+    uint8_t header[WOAD_AIR_PCAP_HEADER];
+    if (!hub->o->pcap) {
+        return 0;
+    }
+    hub->pcap = fopen(hub->o->pcap, "wb");
+    if (!hub->pcap) {
+        return -errno;
+    }
+    woad_air_pcap_header(header);
+    fwrite(header, 1, sizeof header, hub->pcap);
+    fflush(hub->pcap);
+    cfg->sniff = hub_sniff;
+    cfg->ctx = hub;
+    return 0;
+}
+
 int hub_run(const struct hub_options *o, const volatile int *stop)
 {
     struct woad_air_config cfg = { .seed = o->seed, .loss_per_mille = o->loss_per_mille };
     void *memory = malloc(woad_air_size());
     struct hub hub = { .o = o };
     bool used = false;
-    hub.air = woad_air_init(memory, woad_air_size(), &cfg);
+    int err = hub_capture(&hub, &cfg);
+    hub.air = err ? NULL : woad_air_init(memory, woad_air_size(), &cfg);
     if (!hub.air) {
         free(memory);
-        return -EINVAL;
+        return err ? err : -EINVAL;
     }
     hub.base = wall_us();
     for (size_t i = 0; i < o->attaches; i++) {
@@ -291,6 +318,9 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
         woad_air_detach(s->ctl);
         free(s->memory);
         free(s);
+    }
+    if (hub.pcap) {
+        fclose(hub.pcap);
     }
     free(hub.fds);
     free(memory);

@@ -13,6 +13,8 @@ struct hub_options {
     size_t attaches;
     uint64_t seed;
     uint16_t loss_per_mille;
+    const char *pcap;                    /* a capture of the air, NULL: none */
+    bool keys;                           /* in which encrypted packets are written as they were */
     bool leave_when_empty;               /* end when the last attachment has gone */
     /* Asked before it ends: false when somebody is about to come. */
     bool (*may_end)(void *ctx);

@@ -24,7 +24,21 @@ struct woad_air_packet {
     const uint8_t *pdu;                  /* header, payload */
     uint16_t len;
     int8_t power_dbm;
+    uint8_t kind;                        /* 0 advertising, 1 auxiliary, 2 from a central, 3 from a
+                                          * peripheral */
+    uint32_t crc_init;
+    const uint8_t *plain;                /* of an encrypted one, before it was: header with the
+                                          * length there was then, payload; else NULL */
+    uint16_t plain_len;
 };
+
+/* A capture file: this header, then a record for each packet.  Wireshark opens it. */
+enum { WOAD_AIR_PCAP_HEADER = 24, WOAD_AIR_PCAP_RECORD = 320 };
+void woad_air_pcap_header(uint8_t header[WOAD_AIR_PCAP_HEADER]);
+/* Returns the record's length, at most WOAD_AIR_PCAP_RECORD.  With `keys` encrypted packets are
+ * written as they were before. */
+size_t woad_air_pcap(const struct woad_air_packet *packet, bool keys, uint8_t *record,
+                     size_t room);
 
 struct woad_air_config {
     uint64_t seed;

@@ -51,9 +51,28 @@ static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad
     return true;
 }
 
+/* With PCAP set all of it goes into a file, for a look in Wireshark: PCAP_KEYS, as it was before it
+ * was encrypted. */
+static void capture(const struct woad_air_packet *p)
+{
+    static FILE *f;
+    uint8_t record[WOAD_AIR_PCAP_RECORD];
+    if (!getenv("PCAP")) {
+        return;
+    }
+    if (!f) {
+        f = fopen(getenv("PCAP"), "wb");
+        assert_non_null(f);
+        woad_air_pcap_header(record);
+        fwrite(record, 1, WOAD_AIR_PCAP_HEADER, f);
+    }
+    fwrite(record, 1, woad_air_pcap(p, getenv("PCAP_KEYS") != NULL, record, sizeof record), f);
+}
+
 static void sniff(void *ctx, const struct woad_air_packet *p)
 {
     (void)ctx;
+    capture(p);
     w.packets[p->channel]++;
     if (p->channel < 37) {
         w.phy[p->channel] = p->phy;
@@ -309,7 +328,7 @@ static void no_answer(void **state)
 
 /* LL/PAC/…: an unknown opcode, and every known one with a wrong length, is answered with
  * LL_UNKNOWN_RSP, or ends nothing. */
-static void unknown_pdus(void **state)
+static void malformed_pdus(void **state)
 {
     (void)state;
     for (unsigned opcode = 0; opcode < 256; opcode++) {
@@ -575,7 +594,7 @@ static void encryption(void **state)
         assert_int_equal(w.seen_clear, sizeof secret + 4);
         assert_memory_not_equal(w.clear, secret, sizeof secret);
         for (int n = 0; n < 200; n++) {
-            uint8_t many[100] = { 96, 0, 4, 0, (uint8_t)n };
+            uint8_t many[100] = { 96, 0, 0x40, 0, 94, 0, (uint8_t)n };
             forget();
             data(CENTRAL, many, sizeof many);
             run_ms(30);
@@ -744,7 +763,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features), cmocka_unit_test(version), cmocka_unit_test(no_answer),
-        cmocka_unit_test(unknown_pdus), cmocka_unit_test(phy), cmocka_unit_test(phy_refused),
+        cmocka_unit_test(malformed_pdus), cmocka_unit_test(phy), cmocka_unit_test(phy_refused),
         cmocka_unit_test(instant_passed), cmocka_unit_test(update),
         cmocka_unit_test(param_request), cmocka_unit_test(param_request_invalid),
         cmocka_unit_test(param_request_unknown), cmocka_unit_test(collisions),
@@ -754,5 +773,8 @@ int main(void)
         cmocka_unit_test(encryption_and_a_question), cmocka_unit_test(encryption_meanwhile),
         cmocka_unit_test(aes_command),
     };
+    if (getenv("PCAP")) {
+        cmocka_set_skip_filter("*malformed*");
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

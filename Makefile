@@ -1,6 +1,6 @@
 # The front door.  `make demo` and `make test` install what is missing, build, and run.
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check build micropython deps clean install fuzz soak test-cross
+.PHONY: help bench demo test quick check build micropython deps clean install fuzz soak test-cross
 
 help:
 	@echo "make demo    two MicroPython programs talk Bluetooth LE over the simulated radio"
@@ -11,6 +11,7 @@ help:
 	@echo "make micropython   build/micropython: the unix port with this module"
 	@echo "make fuzz    fuzzers, a minute each (SECONDS_EACH=… for more)"
 	@echo "make test-cross   the transcripts on a 32-bit and a big-endian machine, by qemu"
+	@echo "make bench   how fast the air is; build/bench.json"
 	@echo "make soak    what takes too long for make test: about an hour"
 	@echo "make clean   takes build/ away"
 
@@ -40,6 +41,9 @@ test-cross: deps
 
 soak: build micropython
 	@scripts/soak
+
+bench: deps
+	@scripts/bench
 
 fuzz: deps
 	@scripts/fuzz

@@ -220,10 +220,55 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
     return c;
 }
 
+/* --- those that have something for their hosts, in order -------------------------------------- */
+
+void air_tell(ctl *c)
+{
+    struct woad_air *air = c->air;
+    if (c->ready) {
+        return;
+    }
+    c->ready = true;
+    c->ready_next = NULL;
+    c->ready_prev = air->ready_last;
+    if (air->ready_last) {
+        air->ready_last->ready_next = c;
+    } else {
+        air->ready = c;
+    }
+    air->ready_last = c;
+}
+
+static void ready_remove(ctl *c)
+{
+    struct woad_air *air = c->air;
+    if (!c->ready) {
+        return;
+    }
+    c->ready = false;
+    *(c->ready_prev ? &c->ready_prev->ready_next : &air->ready) = c->ready_next;
+    *(c->ready_next ? &c->ready_next->ready_prev : &air->ready_last) = c->ready_prev;
+}
+
+struct woad_air_controller *woad_air_ready(struct woad_air *air)
+{
+    ctl *c = air->ready;
+    if (c) {
+        ready_remove(c);
+    }
+    return c;
+}
+
+void *woad_air_user(const struct woad_air_controller *c)
+{
+    return c->cfg.user;
+}
+
 void woad_air_detach(struct woad_air_controller *c)
 {
     struct woad_air *air = c->air;
     radio_off(c);
+    ready_remove(c);
     heap_remove(air, c);
     if (c->all_prev) {
         c->all_prev->all_next = c->all_next;

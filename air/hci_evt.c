@@ -17,6 +17,7 @@ static void evt_write(ctl *c, uint8_t code, const uint8_t *sub, const struct wr 
     size_t head_len = sub ? 4 : 3;
     if (evt_room(c, 3 + len)) {
         fifo_put(&c->out, head, head_len, params->base, wr_len(params));
+        air_tell(c);
     }
 }
 

@@ -20,7 +20,7 @@
 typedef struct woad_air_controller ctl;  /* spelled out it would hide what the lines are about */
 
 #define NEVER UINT64_MAX
-enum { T_IFS = 150, CHANNELS = 40, HITS = 4 };
+enum { T_IFS = 150, CHANNELS = 40, HITS = 8 };
 #define ADV_AA 0x8e89bed6u
 
 /* --- the medium ------------------------------------------------------------------------------- */
@@ -159,7 +159,8 @@ struct acl_buffer { uint8_t next; uint8_t link; bool start; uint16_t len, off; u
 struct woad_air_controller {
     struct woad_air *air;
     ctl *heap_child, *heap_next, *heap_prev;     /* pairing heap by `due` */
-    ctl *all_next, *all_prev;
+    ctl *all_next, *all_prev, *ready_next, *ready_prev;
+    bool ready;
     uint64_t due;
     uint32_t id;
     struct woad_air_controller_config cfg;
@@ -183,7 +184,7 @@ struct woad_air {
     struct woad_air_config cfg;
     uint64_t now, seed;
     uint32_t next_id;
-    ctl *heap, *all;
+    ctl *heap, *all, *ready, *ready_last;
     ctl *listeners[CHANNELS];
     struct flight *flights[CHANNELS];
 };
@@ -192,6 +193,7 @@ struct woad_air {
 uint32_t air_random(struct woad_air *air);
 uint32_t air_random_below(struct woad_air *air, uint32_t n);
 void air_plan(ctl *c);
+void air_tell(ctl *c);
 /* medium.c */
 void medium_begin(ctl *c);
 void medium_end(ctl *c);

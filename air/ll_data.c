@@ -132,5 +132,6 @@ bool data_to_host(ctl *c, uint8_t i, uint8_t llid, struct rd *in)
     wr_le16(&w, (uint16_t)(link_handle(i) | (llid == LLID_START ? 2u : 1u) << 12));
     wr_le16(&w, (uint16_t)len);
     fifo_put(&c->out, head, sizeof head, rd_bytes(in, len), len);
+    air_tell(c);
     return true;
 }

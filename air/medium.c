@@ -34,12 +34,27 @@ static struct place place_of(const ctl *c)
     return (struct place){ c->cfg.x_mm, c->cfg.y_mm, c->cfg.tx_power_dbm };
 }
 
+static uint64_t apart_mm2(const struct place *a, const struct place *b)
+{
+    int64_t dx = (int64_t)a->x_mm - b->x_mm, dy = (int64_t)a->y_mm - b->y_mm;
+    return (uint64_t)(dx * dx) + (uint64_t)(dy * dy);
+}
+
+/* Of more than can be remembered, those nearest to the sender. */
 static void flight_hit(struct flight *f, const ctl *by)
 {
+    struct place mine = place_of(f->from), its = place_of(by);
+    uint8_t far = 0;
     if (f->hits < HITS) {
-        f->hit[f->hits] = place_of(by);
+        f->hit[f->hits++] = its;
+        return;
     }
-    f->hits++;
+    for (uint8_t n = 1; n < HITS; n++) {
+        far = apart_mm2(&f->hit[n], &mine) > apart_mm2(&f->hit[far], &mine) ? n : far;
+    }
+    if (apart_mm2(&its, &mine) < apart_mm2(&f->hit[far], &mine)) {
+        f->hit[far] = its;
+    }
 }
 
 void medium_begin(ctl *c)
@@ -66,10 +81,9 @@ static void flight_remove(struct woad_air *air, struct flight *gone)
     }
 }
 
-/* More hits than could be remembered spoil it for everybody. */
 static bool medium_clear(const struct flight *f, const ctl *to, int8_t rssi)
 {
-    if (rssi < SENSITIVITY_DBM || f->hits > HITS) {
+    if (rssi < SENSITIVITY_DBM) {
         return false;
     }
     for (uint8_t n = 0; n < f->hits; n++) {

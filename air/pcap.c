@@ -1,5 +1,5 @@
-/* Captures that Wireshark opens: link type 256, Bluetooth Low Energy link layer with a pseudo-header.
- * Packets as in Vol 6, Part B, 2.1, 2.2: access address, PDU, CRC. */
+/* Captures that Wireshark opens: link type 256, Bluetooth Low Energy link layer with a
+ * pseudo-header. Packets as in Vol 6, Part B, 2.1, 2.2: access address, PDU, CRC. */
 #include "../src/buf.h"
 
 #include <woad/air.h>

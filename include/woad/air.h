@@ -61,6 +61,7 @@ struct woad_air_controller_config {
     uint16_t acl_len;                    /* octets in each: 27 to 251 */
     uint16_t queue;                      /* octets of events and data for the host: 2048 or more */
     const struct woad_crypto *crypto;    /* NULL: no encryption */
+    void *user;                          /* yours: woad_air_user() */
     uint64_t features;                   /* LE features it has, of those there are; 0: all.
                                           * Vol 6, Part B, 4.6 */
 };
@@ -102,6 +103,11 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
  * is full; -22. */
 int woad_air_inject(struct woad_air_controller *c, uint16_t handle, const uint8_t *pdu,
                     size_t len);
+
+/* A controller that has had something for its host since it was last named here, NULL when there is
+ * none: so that a world of thousands need not ask them all after each step. */
+struct woad_air_controller *woad_air_ready(struct woad_air *air);
+void *woad_air_user(const struct woad_air_controller *c);
 
 /* The next HCI packet for the host; 0 when there is none.  At most WOAD_AIR_PACKET octets. */
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room);

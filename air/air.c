@@ -93,8 +93,10 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 void air_plan(ctl *c)
 {
     uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;
-    due = earlier(due, c->adv.on ? c->adv.next : NEVER);
-    due = earlier(due, c->scan.on || c->scan.connecting ? c->scan.next : NEVER);
+    due = earlier(due, adv_next(c));
+    due = earlier(due, c->scan.on || c->scan.connecting ? earlier(c->scan.next, c->scan.aux_at)
+                                                        : NEVER);
+    due = earlier(due, earlier(c->scan.until, c->scan.period_at));
     due = earlier(due, link_next(c));
     if (due == c->due) {
         return;
@@ -144,8 +146,12 @@ static void ctl_run(ctl *c)
         radio_run(c);
     } else if (link_next(c) <= now) {
         link_due(c);
-    } else if (c->adv.on && c->adv.next <= now) {
+    } else if (adv_next(c) <= now) {
         adv_due(c);
+    } else if (earlier(c->scan.until, c->scan.period_at) <= now) {
+        ext_scan_clock(c);
+    } else if (c->scan.aux_at <= now) {
+        ext_scan_due(c);
     } else {
         scan_due(c);
     }
@@ -175,7 +181,31 @@ static size_t aligned(size_t n) { return (n + 15) / 16 * 16; }
 static bool config_valid(const struct woad_air_controller_config *c)
 {
     return c && c->conns && c->conns <= 64 && c->acl_count && c->acl_count <= 64 &&
-           c->acl_len >= 27 && c->acl_len <= 251 && c->queue >= 2048;
+           c->acl_len >= 27 && c->acl_len <= 251 && c->queue >= 2048 && c->adv_sets <= 64;
+}
+
+/* Legacy advertising is one set, of 31 octets. */
+enum { ADV_DATA = 31, EXT_DATA = 1650 };
+static size_t sets_of(const struct woad_air_controller_config *c)
+{
+    return c->adv_sets ? c->adv_sets : 1;
+}
+
+static uint16_t adv_room(const struct woad_air_controller_config *c)
+{
+    return c->adv_sets ? EXT_DATA : ADV_DATA;
+}
+
+static void carve_sets(ctl *c, uint8_t *at)
+{
+    c->n_sets = (uint8_t)sets_of(&c->cfg);
+    c->sets = (struct ll_adv *)(void *)at;
+    at += c->n_sets * sizeof *c->sets;
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        c->sets[n].room = adv_room(&c->cfg);
+        c->sets[n].data = at + 2u * n * adv_room(&c->cfg);
+        c->sets[n].rsp = c->sets[n].data + adv_room(&c->cfg);
+    }
 }
 
 size_t woad_air_controller_size(const struct woad_air_controller_config *c)
@@ -184,6 +214,7 @@ size_t woad_air_controller_size(const struct woad_air_controller_config *c)
         return 0;
     }
     return aligned(sizeof(ctl)) + aligned(c->conns * sizeof(struct link)) +
+           aligned(sets_of(c) * (sizeof(struct ll_adv) + 2u * adv_room(c))) +
            aligned(c->acl_count * (sizeof(struct acl_buffer) + c->acl_len)) + aligned(c->queue);
 }
 
@@ -201,6 +232,8 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
     c->cfg = *config;
     c->links = (struct link *)(void *)at;
     at += aligned(config->conns * sizeof(struct link));
+    carve_sets(c, at);
+    at += aligned(sets_of(config) * (sizeof(struct ll_adv) + 2u * adv_room(config)));
     c->buffers = (struct acl_buffer *)(void *)at;
     uint8_t *data = at + config->acl_count * sizeof(struct acl_buffer);
     for (size_t i = 0; i < config->acl_count; i++) {
@@ -283,7 +316,9 @@ void woad_air_detach(struct woad_air_controller *c)
 void woad_air_leave(struct woad_air_controller *c)
 {
     c->leaving = true;
-    adv_enable(c, false);
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        adv_enable(c, &c->sets[n], false);
+    }
     scan_enable(c, false);
     c->scan.connecting = false;
     for (uint8_t i = 0; i < c->cfg.conns; i++) {

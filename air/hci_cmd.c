@@ -23,7 +23,8 @@ uint64_t ctl_features(const ctl *c)
 {
     const uint64_t all = 1u << FEATURE_PARAM_REQ | 1u << FEATURE_REJECT_EXT |
                          1u << FEATURE_PERIPHERAL | 1u << FEATURE_PING | 1u << FEATURE_LENGTH |
-                         1u << FEATURE_2M | 1u << FEATURE_CODED | 1u << FEATURE_CSA2;
+                         1u << FEATURE_2M | 1u << FEATURE_CODED | 1u << FEATURE_CSA2 |
+                         (c->cfg.adv_sets ? 1u << FEATURE_EXT_ADV : 0);
     uint64_t mine = c->cfg.crypto ? all | 1u << FEATURE_ENCRYPTION : all;
     return c->cfg.features ? mine & c->cfg.features : mine;
 }
@@ -32,14 +33,21 @@ uint64_t ctl_features(const ctl *c)
 void cmd_reset(ctl *c)
 {
     radio_off(c);
-    memset(&c->adv, 0, sizeof c->adv);
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        c->sets[n] = (struct ll_adv){ .data = c->sets[n].data, .rsp = c->sets[n].rsp,
+                                      .room = c->sets[n].room, .interval = 0x0800, .channels = 7,
+                                      .aux_at = NEVER };
+    }
+    c->adv_now = c->sets;
+    c->extended = c->commands_chosen = false;
     memset(&c->scan, 0, sizeof c->scan);
     memset(c->links, 0, c->cfg.conns * sizeof *c->links);
     for (uint8_t b = 0; b < c->cfg.acl_count; b++) {
         c->buffers[b].link = 0xff;
     }
-    c->adv.interval = 0x0800;
-    c->adv.channels = 7;
+    c->scan.aux_at = c->scan.until = c->scan.period_at = NEVER;
+    c->scan.phys = 1;
+    c->scan.phy = PHY_1M;
     c->scan.interval = c->scan.window = 0x10;
     memset(c->random, 0, sizeof c->random);
     c->event_mask = 0x00001fffffffffffull;
@@ -95,11 +103,11 @@ static int cmd_version(ctl *c, struct rd *in, struct wr *ret)
 static int cmd_commands(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t mask[64] = { 0 };
-    (void)c;
     (void)in;
     for (size_t t = 0; cmd_table(t); t++) {
         for (const struct command *k = cmd_table(t); k->run; k++) {
-            mask[k->octet] |= (uint8_t)(1 << k->bit);
+            bool there = !k->needs || (ctl_features(c) >> k->needs & 1);
+            mask[k->octet] |= (uint8_t)(there ? 1 << k->bit : 0);
         }
     }
     wr_bytes(ret, mask, sizeof mask);
@@ -142,17 +150,27 @@ static int cmd_le_buffers(ctl *c, struct rd *in, struct wr *ret)
 static int cmd_random_address(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    if (c->adv.on || c->scan.on || c->scan.connecting) {
+    if (adv_any_on(c) || c->scan.on || c->scan.connecting) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     rd_copy(in, c->random, 6);
     return 0;
 }
 
-static bool own_type_ok(const ctl *c, uint8_t type)
+bool own_type_ok(const ctl *c, uint8_t type)
 {
     static const uint8_t none[6] = { 0 };
     return type <= 1 && (type ? memcmp(c->random, none, 6) != 0 : has_public(c));
+}
+
+/* Legacy and extended commands do not mix until a reset.  3.1.1 */
+bool cmd_choose(ctl *c, bool extended)
+{
+    if (!c->commands_chosen) {
+        c->commands_chosen = true;
+        c->extended = extended;
+    }
+    return c->extended == extended;
 }
 
 static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
@@ -163,7 +181,7 @@ static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
     struct address peer = { rd_u8(in), { 0 } };
     rd_copy(in, peer.octet, 6);
     uint8_t channels = rd_u8(in), filter = rd_u8(in);
-    if (c->adv.on) {
+    if (c->sets->on || !cmd_choose(c, false)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     bool interval_ok = kind == ADV_KIND_DIRECT_HIGH || (min >= 0x20 && max <= 0x4000 && min <= max);
@@ -171,12 +189,12 @@ static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
         !(channels & 7) || channels > 7) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    c->adv.interval = max;
-    c->adv.peer = peer;
-    c->adv.filter = filter;
-    c->adv.kind = kind;
-    c->adv.own_type = own;
-    c->adv.channels = channels;
+    c->sets->interval = max;
+    c->sets->peer = peer;
+    c->sets->filter = filter;
+    c->sets->kind = kind;
+    c->sets->own_type = own;
+    c->sets->channels = channels;
     return 0;
 }
 
@@ -187,9 +205,12 @@ static int cmd_adv_power(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_take_data(struct rd *in, uint8_t *to, uint8_t *to_len)
+static int cmd_take_data(ctl *c, struct rd *in, uint8_t *to, uint16_t *to_len)
 {
     uint8_t len = rd_u8(in);
+    if (!cmd_choose(c, false)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
     if (len > 31) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
@@ -201,27 +222,27 @@ static int cmd_take_data(struct rd *in, uint8_t *to, uint8_t *to_len)
 static int cmd_adv_data(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    return cmd_take_data(in, c->adv.data, &c->adv.data_len);
+    return cmd_take_data(c, in, c->sets->data, &c->sets->data_len);
 }
 
 static int cmd_scan_rsp(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    return cmd_take_data(in, c->adv.rsp, &c->adv.rsp_len);
+    return cmd_take_data(c, in, c->sets->rsp, &c->sets->rsp_len);
 }
 
 static int cmd_adv_enable(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), i;
     (void)ret;
-    if (on > 1 || (on && !own_type_ok(c, c->adv.own_type))) {
+    if (on > 1 || (on && !own_type_ok(c, c->sets->own_type))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (on && adv_connectable(c) && !link_free(c, &i)) {
+    if (on && adv_connectable(c->sets) && !link_free(c, &i)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (!on || !c->adv.on) {
-        adv_enable(c, on);
+    if (!on || !c->sets->on) {
+        adv_enable(c, c->sets, on);
     }
     return 0;
 }
@@ -232,7 +253,7 @@ static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
     uint16_t interval = rd_le16(in), window = rd_le16(in);
     uint8_t own = rd_u8(in), filter = rd_u8(in);
     (void)ret;
-    if (c->scan.on) {
+    if (c->scan.on || !cmd_choose(c, false)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (active > 1 || filter > 1 || interval < 4 || interval > 0x4000 || window < 4 ||
@@ -244,6 +265,8 @@ static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
     c->scan.window = window;
     c->scan.own_type = own;
     c->scan.by_list = filter;
+    c->scan.extended = false;
+    c->scan.phys = 1;
     return 0;
 }
 
@@ -274,7 +297,7 @@ static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
     uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
     int status = 0;
     (void)ret;
-    if (c->scan.connecting || c->scan.on) {
+    if (c->scan.connecting || c->scan.on || !cmd_choose(c, false)) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     } else if (filter > 1 || interval < 4 || interval > 0x4000 || window < 4 ||
                window > interval || min < 6 || max > 3200 || min > max || latency > 499 ||
@@ -297,6 +320,8 @@ static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
         c->scan.own_type = own;
         c->scan.peer = peer;
         c->scan.by_list = filter;
+        c->scan.extended = false;
+        c->scan.phys = 1;
         c->scan.conn_min = min;
         c->scan.latency = latency;
         c->scan.supervision = timeout;
@@ -308,7 +333,7 @@ static int cmd_cancel(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     (void)ret;
-    if (!c->scan.connecting || c->scan.joining) {
+    if (!c->scan.connecting || c->scan.joining || c->scan.joining_aux) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     c->scan.connecting = false;
@@ -339,34 +364,34 @@ static int cmd_rand(ctl *c, struct rd *in, struct wr *ret)
 }
 
 static const struct command commands[] = {
-    { CMD(0x03, 0x01), 5, 6, 8, cmd_event_mask },
-    { CMD(0x03, 0x03), 5, 7, 0, cmd_run_reset },
-    { CMD(0x04, 0x01), 14, 3, 0, cmd_version },
-    { CMD(0x04, 0x02), 14, 4, 0, cmd_commands },
-    { CMD(0x04, 0x03), 14, 5, 0, cmd_features },
-    { CMD(0x04, 0x09), 15, 1, 0, cmd_address },
-    { CMD(0x08, 0x01), 25, 0, 8, cmd_le_event_mask },
-    { CMD(0x08, 0x02), 25, 1, 0, cmd_le_buffers },
-    { CMD(0x08, 0x03), 25, 2, 0, cmd_le_features },
-    { CMD(0x08, 0x05), 25, 4, 6, cmd_random_address },
-    { CMD(0x08, 0x06), 25, 5, 15, cmd_adv_params },
-    { CMD(0x08, 0x07), 25, 6, 0, cmd_adv_power },
-    { CMD(0x08, 0x08), 25, 7, 32, cmd_adv_data },
-    { CMD(0x08, 0x09), 26, 0, 32, cmd_scan_rsp },
-    { CMD(0x08, 0x0a), 26, 1, 1, cmd_adv_enable },
-    { CMD(0x08, 0x0b), 26, 2, 7, cmd_scan_params },
-    { CMD(0x08, 0x0c), 26, 3, 2, cmd_scan_enable },
-    { CMD(0x08, 0x0d), 26, 4, 25, cmd_create },
-    { CMD(0x08, 0x0e), 26, 5, 0, cmd_cancel },
-    { CMD(0x08, 0x18), 27, 7, 0, cmd_rand },
-    { CMD(0x08, 0x1c), 28, 3, 0, cmd_states },
-    { 0, 0, 0, 0, NULL },
+    { CMD(0x03, 0x01), 5, 6, 8, cmd_event_mask, 0 },
+    { CMD(0x03, 0x03), 5, 7, 0, cmd_run_reset, 0 },
+    { CMD(0x04, 0x01), 14, 3, 0, cmd_version, 0 },
+    { CMD(0x04, 0x02), 14, 4, 0, cmd_commands, 0 },
+    { CMD(0x04, 0x03), 14, 5, 0, cmd_features, 0 },
+    { CMD(0x04, 0x09), 15, 1, 0, cmd_address, 0 },
+    { CMD(0x08, 0x01), 25, 0, 8, cmd_le_event_mask, 0 },
+    { CMD(0x08, 0x02), 25, 1, 0, cmd_le_buffers, 0 },
+    { CMD(0x08, 0x03), 25, 2, 0, cmd_le_features, 0 },
+    { CMD(0x08, 0x05), 25, 4, 6, cmd_random_address, 0 },
+    { CMD(0x08, 0x06), 25, 5, 15, cmd_adv_params, 0 },
+    { CMD(0x08, 0x07), 25, 6, 0, cmd_adv_power, 0 },
+    { CMD(0x08, 0x08), 25, 7, 32, cmd_adv_data, 0 },
+    { CMD(0x08, 0x09), 26, 0, 32, cmd_scan_rsp, 0 },
+    { CMD(0x08, 0x0a), 26, 1, 1, cmd_adv_enable, 0 },
+    { CMD(0x08, 0x0b), 26, 2, 7, cmd_scan_params, 0 },
+    { CMD(0x08, 0x0c), 26, 3, 2, cmd_scan_enable, 0 },
+    { CMD(0x08, 0x0d), 26, 4, 25, cmd_create, 0 },
+    { CMD(0x08, 0x0e), 26, 5, 0, cmd_cancel, 0 },
+    { CMD(0x08, 0x18), 27, 7, 0, cmd_rand, 0 },
+    { CMD(0x08, 0x1c), 28, 3, 0, cmd_states, 0 },
+    { 0, 0, 0, 0, NULL, 0 },
 };
 
 static const struct command *cmd_table(size_t t)
 {
     static const struct command *const tables[] = { commands, air_conn_commands,
-                                                    air_accept_commands, NULL };
+                                                    air_accept_commands, air_ext_commands, NULL };
     return tables[t];
 }
 
@@ -392,11 +417,11 @@ int cmd_rx(ctl *c, struct rd *in)
         return -74;
     }
     const struct command *k = cmd_find(opcode);
-    if (!k) {
+    if (!k || (k->needs && !(ctl_features(c) >> k->needs & 1))) {
         evt_status(c, opcode, WOAD_HCI_UNKNOWN_COMMAND);
         return 0;
     }
-    int status = k->len == len ? k->run(c, in, &ret) : WOAD_HCI_INVALID_PARAMETERS;
+    int status = k->len == len || k->len < 0 ? k->run(c, in, &ret) : WOAD_HCI_INVALID_PARAMETERS;
     if (status != CMD_ANSWERED) {
         evt_complete(c, opcode, (uint8_t)status, &ret);
     }

@@ -6,7 +6,8 @@
  *   ll_adv.c ll_scan.c ll_accept.c     the link layer without connections.  Vol 6, Part B
  *   ll_conn.c ll_data.c                its connections
  *   ll_control.c ll_know.c ll_update.c ll_encrypt.c       what the two sides agree on
- *   hci_cmd.c hci_conn.c hci_evt.c     its host interface.  Vol 4, Part E */
+ *   ll_ext_adv.c ll_ext_scan.c         the same with extended PDUs
+ *   hci_cmd.c hci_conn.c hci_ext.c hci_evt.c     its host interface.  Vol 4, Part E */
 #ifndef WOAD_AIR_LL_H
 #define WOAD_AIR_LL_H
 
@@ -22,6 +23,21 @@ typedef struct woad_air_controller ctl;  /* spelled out it would hide what the l
 #define NEVER UINT64_MAX
 enum { T_IFS = 150, CHANNELS = 40, HITS = 8 };
 #define ADV_AA 0x8e89bed6u
+
+/* The common extended advertising payload.  2.3.4 */
+struct address { uint8_t type, octet[6]; };
+struct ext {
+    uint8_t mode;                        /* bits: connectable, scannable */
+    bool has_adv, has_target, has_adi, has_aux, has_power;
+    struct address adv, target;
+    uint16_t did;
+    uint8_t sid;
+    uint8_t aux_channel, aux_phy;
+    uint32_t aux_offset;                 /* us from the start of the packet, +0 to +29 or +299 */
+    uint16_t aux_unit;
+    int8_t power;
+    struct rd data;
+};
 
 /* --- the medium ------------------------------------------------------------------------------- */
 
@@ -65,8 +81,6 @@ struct radio {
 
 /* --- the link layer --------------------------------------------------------------------------- */
 
-struct address { uint8_t type, octet[6]; };
-
 enum { CH_SEL = 0x20 };                  /* of an advertising PDU's header.  2.3 */
 enum { ACCEPT_LIST = 16 };
 enum { ADV_KIND_IND = 0, ADV_KIND_DIRECT_HIGH = 1, ADV_KIND_SCAN = 2, ADV_KIND_NONCONN = 3,
@@ -74,18 +88,33 @@ enum { ADV_KIND_IND = 0, ADV_KIND_DIRECT_HIGH = 1, ADV_KIND_SCAN = 2, ADV_KIND_N
 enum { ADV_FILTER_SCAN = 1, ADV_FILTER_CONNECT = 2 };
 
 struct ll_adv {
-    bool on;
+    bool on, extended;                   /* extended: its PDUs are */
+    bool used, tells_requests;           /* by extended commands */
     uint8_t kind, own_type, channels, channel, filter;
-    uint16_t interval;
-    uint64_t next, until;                /* until: of directed advertising */
+    uint32_t interval;
+    uint64_t next, until;
     struct address peer;
-    uint8_t data[31], data_len, rsp[31], rsp_len;
+    uint8_t *data, *rsp;
+    uint16_t data_len, rsp_len, room;
+    /* extended commands */
+    uint8_t handle, sid, primary, secondary, random[6];
+    bool random_set;
+    uint16_t props, did;
+    uint8_t max_events;
+    uint32_t events;
+    /* what is on its way on the secondary channels */
+    uint64_t aux_at;
+    uint8_t aux_channel, next_channel, stage;
+    uint16_t sent;
+    uint8_t joins, join[22];
+    struct address joined;
+    uint64_t join_end;
 };
 
 struct ll_scan {
     bool on, connecting, active, filter;
     bool by_list;                        /* the accept list is for who is heard */
-    bool requested;                      /* a SCAN_REQ is out */
+    bool requested, asked_connectable;   /* a SCAN_REQ is out, to who can be connected to */
     bool joining;                        /* a CONNECT_IND is */
     uint8_t own_type, channel;
     uint16_t interval, window;
@@ -94,6 +123,16 @@ struct ll_scan {
     struct address asked;
     uint8_t seen_n;
     uint32_t seen[64];                   /* the duplicate filter: hashes */
+    /* extended */
+    bool extended;
+    uint8_t phys, phy;                   /* bits; the one that is listened to */
+    struct { uint16_t interval, window; bool active; } of[2];              /* 1M, coded */
+    uint64_t aux_at, until, period_at;
+    uint32_t duration, period;
+    uint8_t aux_channel, aux_phy, primary_phy;
+    uint16_t aux_unit, type;
+    bool following, chaining, responding, joining_aux;
+    uint64_t join_end;
     /* connecting */
     struct address peer;
     uint16_t conn_min, latency, supervision;
@@ -165,8 +204,12 @@ struct woad_air_controller {
     uint32_t id;
     struct woad_air_controller_config cfg;
     struct radio radio;
-    struct ll_adv adv;
+    bool extended;                       /* its host uses extended commands, or has used neither */
+    bool commands_chosen;
+    struct ll_adv *sets, *adv_now;
+    uint8_t n_sets;
     struct ll_scan scan;
+    struct ext scan_first;               /* whose chain is followed */
     struct link *links;
     struct acl_buffer *buffers;
     struct fifo out;                             /* to the host */
@@ -210,8 +253,10 @@ void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t p
 void radio_off(ctl *c);
 void radio_run(ctl *c);
 /* ll_adv.c */
-bool adv_connectable(const ctl *c);
-void adv_enable(ctl *c, bool on);
+bool adv_any_on(const ctl *c);
+uint64_t adv_next(const ctl *c);
+bool adv_connectable(const struct ll_adv *a);
+void adv_enable(ctl *c, struct ll_adv *a, bool on);
 void adv_due(ctl *c);
 void adv_sent(ctl *c);
 void adv_quiet(ctl *c);
@@ -222,7 +267,14 @@ void scan_due(ctl *c);
 void scan_resume(ctl *c);
 void scan_sent(ctl *c);
 void scan_quiet(ctl *c);
-void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t end);
+void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end);
+void scan_join_aux(ctl *c, const struct address *a, uint64_t end);
+void scan_joined_aux(ctl *c);
+bool scan_is_new_ext(ctl *c, const struct ext *e);
+/* ll_ext_scan.c */
+void ext_scan_clock(ctl *c);
+void ext_scan_due(ctl *c);
+void ext_lost(ctl *c);
 /* ll_accept.c */
 bool address_is(const struct address *a, const struct address *b);
 bool accept_has(const ctl *c, const struct address *a);
@@ -231,8 +283,8 @@ struct link *link_free(ctl *c, uint8_t *i);
 bool link_with(const ctl *c, const struct address *peer);
 struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i);
 uint16_t link_handle(uint8_t i);
-void link_begin(ctl *c, uint8_t i, bool central, bool csa2, const struct address *peer,
-                struct rd data, uint64_t end);
+struct join { bool central, csa2; uint8_t phy; struct address peer; bool aux; };
+void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd data, uint64_t end);
 void link_close(ctl *c, uint8_t i, uint8_t reason);
 void link_wake(ctl *c, uint8_t i);
 uint64_t link_next(const ctl *c);
@@ -281,15 +333,18 @@ enum { CMD_ANSWERED = -1 };
 struct command {
     uint16_t opcode;
     uint8_t octet, bit;                  /* in Supported_Commands */
-    int16_t len;                         /* of the parameters */
+    int16_t len;                         /* of the parameters; -1: it varies */
     /* Writes the return parameters; the result is the status, or CMD_ANSWERED. */
     int (*run)(ctl *c, struct rd *in, struct wr *ret);
+    uint8_t needs;                       /* a feature; 0: none */
 };
-extern const struct command air_conn_commands[], air_accept_commands[];
+extern const struct command air_conn_commands[], air_accept_commands[], air_ext_commands[];
+bool cmd_choose(ctl *c, bool extended);
 enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
        FEATURE_PERIPHERAL = 3, FEATURE_PING = 4, FEATURE_LENGTH = 5, FEATURE_2M = 8,
-       FEATURE_CODED = 11, FEATURE_CSA2 = 14 };
+       FEATURE_CODED = 11, FEATURE_EXT_ADV = 12, FEATURE_CSA2 = 14 };
 uint8_t phys_there(const ctl *c);
+bool own_type_ok(const ctl *c, uint8_t type);
 uint64_t ctl_features(const ctl *c);
 void cmd_reset(ctl *c);
 int cmd_rx(ctl *c, struct rd *in);

@@ -23,8 +23,12 @@ bool accept_has(const ctl *c, const struct address *a)
 /* It may not change while it is looked at. */
 static bool accept_in_use(const ctl *c)
 {
-    return (c->adv.on && c->adv.filter) ||
-           ((c->scan.on || c->scan.connecting) && c->scan.by_list);
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        if (c->sets[n].on && c->sets[n].filter) {
+            return true;
+        }
+    }
+    return (c->scan.on || c->scan.connecting) && c->scan.by_list;
 }
 
 static int cmd_accept_size(ctl *c, struct rd *in, struct wr *ret)
@@ -85,9 +89,9 @@ static int cmd_accept_remove(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_accept_commands[] = {
-    { CMD(0x08, 0x0f), 26, 6, 0, cmd_accept_size },
-    { CMD(0x08, 0x10), 26, 7, 0, cmd_accept_clear },
-    { CMD(0x08, 0x11), 27, 0, 7, cmd_accept_add },
-    { CMD(0x08, 0x12), 27, 1, 7, cmd_accept_remove },
-    { 0, 0, 0, 0, NULL },
+    { CMD(0x08, 0x0f), 26, 6, 0, cmd_accept_size, 0 },
+    { CMD(0x08, 0x10), 26, 7, 0, cmd_accept_clear, 0 },
+    { CMD(0x08, 0x11), 27, 0, 7, cmd_accept_add, 0 },
+    { CMD(0x08, 0x12), 27, 1, 7, cmd_accept_remove, 0 },
+    { 0, 0, 0, 0, NULL, 0 },
 };

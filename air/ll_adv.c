@@ -1,64 +1,98 @@
-/* The advertising state, legacy PDUs.  Vol 6, Part B, 2.3, 4.4.2 */
-#include "ll.h"
+/* The advertising state, legacy PDUs: whole events on 37, 38, 39.  Vol 6, Part B, 2.3, 4.4.2
+ * A set that uses extended PDUs goes on in ll_ext_adv.c. */
+#include "ll_ext.h"
 
-enum { ADV_IND = 0, ADV_DIRECT_IND = 1, ADV_NONCONN_IND = 2, SCAN_REQ = 3, SCAN_RSP = 4,
-       CONNECT_IND = 5, ADV_SCAN_IND = 6 };
 /* How long an answer may take to begin: T_IFS, 2 us of clock, and its preamble and address. */
 enum { ANSWER_US = T_IFS + 2 + 40, CHANNEL_GAP_US = 60, ADV_DELAY_US = 10000 };
 enum { DIRECT_EVERY_US = 3750, DIRECT_LASTS_US = 1280000 };                /* 4.4.2.4.3 */
 
-static bool adv_directed(const ctl *c)
+bool adv_any_on(const ctl *c)
 {
-    return c->adv.kind == ADV_KIND_DIRECT_HIGH || c->adv.kind == ADV_KIND_DIRECT_LOW;
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        if (c->sets[n].on) {
+            return true;
+        }
+    }
+    return false;
 }
 
-bool adv_connectable(const ctl *c)
+uint64_t adv_next(const ctl *c)
 {
-    return c->adv.kind == ADV_KIND_IND || adv_directed(c);
+    uint64_t next = NEVER;
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        const struct ll_adv *a = &c->sets[n];
+        uint64_t mine = !a->on ? NEVER : a->aux_at < a->next ? a->aux_at : a->next;
+        next = mine < next ? mine : next;
+    }
+    return next;
 }
 
-void adv_enable(ctl *c, bool on)
+static bool adv_directed(const struct ll_adv *a)
 {
-    if (c->radio.owner == FOR_ADV && !on) {
+    return a->kind == ADV_KIND_DIRECT_HIGH || a->kind == ADV_KIND_DIRECT_LOW;
+}
+
+bool adv_connectable(const struct ll_adv *a)
+{
+    return a->extended ? a->props & PROP_CONNECTABLE : a->kind == ADV_KIND_IND || adv_directed(a);
+}
+
+void adv_enable(ctl *c, struct ll_adv *a, bool on)
+{
+    if (c->radio.owner == FOR_ADV && c->adv_now == a && !on) {
         radio_off(c);
     }
-    c->adv.on = on;
-    c->adv.next = c->air->now + 625;
-    c->adv.until = c->adv.kind == ADV_KIND_DIRECT_HIGH ? c->adv.next + DIRECT_LASTS_US : NEVER;
+    a->on = on;
+    a->aux_at = NEVER;
+    a->events = 0;
+    a->next = c->air->now + 625;
+    a->until = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH ? a->next + DIRECT_LASTS_US
+                                                                : NEVER;
+}
+
+/* Its own random address, if it has one. */
+void adv_own(const ctl *c, const struct ll_adv *a, struct address *own)
+{
+    ctl_addr(c, a->own_type, own);
+    if (own->type && a->random_set) {
+        memcpy(own->octet, a->random, 6);
+    }
 }
 
 /* header: type u4, ChSel, TxAdd, RxAdd; length u8.  2.3 */
-static void adv_header(const ctl *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
-                       size_t len)
+void adv_header(const ctl *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
+                size_t len)
 {
-    bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
-    unsigned ch_sel = connectable && ctl_features(c) >> FEATURE_CSA2 & 1 ? CH_SEL : 0;
+    bool chooses = type == ADV_IND || type == ADV_DIRECT_IND;
+    unsigned ch_sel = chooses && ctl_features(c) >> FEATURE_CSA2 & 1 ? CH_SEL : 0;
     wr_u8(pdu, (uint8_t)(type | (tx_random ? 0x40 : 0) | (rx_random ? 0x80 : 0) | ch_sel));
     wr_u8(pdu, (uint8_t)len);
 }
 
 /* ADV_IND, ADV_SCAN_IND, ADV_NONCONN_IND, SCAN_RSP: AdvA 6, data.  2.3.1 */
-static void adv_send(ctl *c, uint8_t type, const uint8_t *data, uint8_t len, uint64_t at)
+static void adv_send(ctl *c, uint8_t type, const uint8_t *data, uint16_t len, uint64_t at)
 {
+    struct ll_adv *a = c->adv_now;
     struct address own;
     struct wr pdu = radio_pdu(c);
-    ctl_addr(c, c->adv.own_type, &own);
+    adv_own(c, a, &own);
     adv_header(c, &pdu, type, own.type != 0, false, 6u + len);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, data, len);
-    radio_send(c, FOR_ADV, at, c->adv.channel, ADV_AA, PHY_1M, &pdu);
+    radio_send(c, FOR_ADV, at, a->channel, ADV_AA, PHY_1M, &pdu);
 }
 
 /* ADV_DIRECT_IND: AdvA 6, TargetA 6.  2.3.1.2 */
 static void adv_send_directed(ctl *c, uint64_t at)
 {
+    struct ll_adv *a = c->adv_now;
     struct address own;
     struct wr pdu = radio_pdu(c);
-    ctl_addr(c, c->adv.own_type, &own);
-    adv_header(c, &pdu, ADV_DIRECT_IND, own.type != 0, c->adv.peer.type != 0, 12);
+    adv_own(c, a, &own);
+    adv_header(c, &pdu, ADV_DIRECT_IND, own.type != 0, a->peer.type != 0, 12);
     wr_bytes(&pdu, own.octet, 6);
-    wr_bytes(&pdu, c->adv.peer.octet, 6);
-    radio_send(c, FOR_ADV, at, c->adv.channel, ADV_AA, PHY_1M, &pdu);
+    wr_bytes(&pdu, a->peer.octet, 6);
+    radio_send(c, FOR_ADV, at, a->channel, ADV_AA, PHY_1M, &pdu);
 }
 
 /* The next channel of this advertising event, in order 37, 38, 39; then the event is over. */
@@ -66,69 +100,134 @@ static void adv_next_channel(ctl *c, uint64_t at)
 {
     static const uint8_t type[] = { [ADV_KIND_IND] = ADV_IND, [ADV_KIND_SCAN] = ADV_SCAN_IND,
                                     [ADV_KIND_NONCONN] = ADV_NONCONN_IND };
+    struct ll_adv *a = c->adv_now;
     do {
-        c->adv.channel++;
-    } while (c->adv.channel < CHANNELS && !(c->adv.channels >> (c->adv.channel - 37) & 1));
-    if (c->adv.channel < CHANNELS && adv_directed(c)) {
-        adv_send_directed(c, at);
-    } else if (c->adv.channel < CHANNELS) {
-        adv_send(c, type[c->adv.kind], c->adv.data, c->adv.data_len, at);
+        a->channel++;
+    } while (a->channel < CHANNELS && !(a->channels >> (a->channel - 37) & 1));
+    if (a->channel >= CHANNELS) {
+        return;
     }
+    if (a->extended) {
+        ext_send_primary(c, a, at);
+    } else if (adv_directed(a)) {
+        adv_send_directed(c, at);
+    } else {
+        adv_send(c, type[a->kind], a->data, a->data_len, at);
+    }
+}
+
+/* The last one of a set: how long it may go on, or how often, is over. */
+static bool adv_is_over(ctl *c, struct ll_adv *a)
+{
+    bool often = a->max_events && a->events >= a->max_events;
+    if (c->air->now < a->until && !often) {
+        return false;
+    }
+    adv_enable(c, a, false);
+    if (!a->extended && !c->extended) {
+        evt_connected(c, WOAD_HCI_ADVERTISING_TIMEOUT, 0);
+    } else {
+        evt_set_terminated(c, a, often ? WOAD_HCI_LIMIT_REACHED : WOAD_HCI_ADVERTISING_TIMEOUT, 0);
+    }
+    return true;
 }
 
 /* An advertising event: its time has come.  The next is an interval and a random delay of up to
  * 10 ms away.  4.4.2.2.1 */
-void adv_due(ctl *c)
+static void adv_event(ctl *c, struct ll_adv *a)
 {
-    if (c->air->now >= c->adv.until) {
-        adv_enable(c, false);
-        evt_connected(c, WOAD_HCI_ADVERTISING_TIMEOUT, 0);
+    if (adv_is_over(c, a)) {
         return;
     }
-    c->adv.next += c->adv.until != NEVER ? DIRECT_EVERY_US
-                 : c->adv.interval * 625u + air_random_below(c->air, ADV_DELAY_US + 1);
+    bool fast = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH;
+    a->next += fast ? DIRECT_EVERY_US
+                    : a->interval * 625u + air_random_below(c->air, ADV_DELAY_US + 1);
     if (c->radio.state == RADIO_OFF || c->radio.owner == FOR_SCAN) {
         radio_off(c);
         c->scan.requested = false;
-        c->adv.channel = 36;
+        c->adv_now = a;
+        a->events++;
+        a->channel = 36;
+        if (a->extended) {
+            ext_begin(c, a);
+        }
         adv_next_channel(c, c->air->now);
+    }
+}
+
+void adv_due(ctl *c)
+{
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        struct ll_adv *a = &c->sets[n];
+        if (a->on && a->aux_at <= c->air->now) {
+            ext_aux_due(c, a);
+            return;
+        }
+        if (a->on && a->next <= c->air->now) {
+            adv_event(c, a);
+            return;
+        }
     }
 }
 
 void adv_sent(ctl *c)
 {
-    if (c->adv.on && c->adv.kind != ADV_KIND_NONCONN) {
-        radio_listen(c, FOR_ADV, c->adv.channel, ADV_AA, PHY_1M,
-                     c->air->now + ANSWER_US);
-    } else if (c->adv.on) {
+    struct ll_adv *a = c->adv_now;
+    if (!a->on) {
+        return;
+    }
+    if (a->extended && a->channel >= CHANNELS) {
+        ext_sent(c, a);
+    } else if (a->extended) {
+        adv_next_channel(c, c->air->now + T_IFS);
+    } else if (a->kind != ADV_KIND_NONCONN) {
+        radio_listen(c, FOR_ADV, a->channel, ADV_AA, PHY_1M, c->air->now + ANSWER_US);
+    } else {
         adv_next_channel(c, c->air->now + T_IFS);
     }
 }
 
 void adv_quiet(ctl *c)
 {
-    if (c->adv.on) {
+    struct ll_adv *a = c->adv_now;
+    if (a->on && !a->extended) {
         adv_next_channel(c, c->air->now + CHANNEL_GAP_US);
     }
 }
 
 /* Whether `peer` may connect: the one it is directed at; one of the accept list, if that is asked
  * for.  4.3.2 */
-static bool adv_lets_connect(const ctl *c, const struct address *peer)
+bool adv_lets_connect(const ctl *c, const struct ll_adv *a, const struct address *peer)
 {
-    if (adv_directed(c)) {
-        return address_is(peer, &c->adv.peer);
+    bool directed = a->extended ? a->props & PROP_DIRECTED : adv_directed(a);
+    if (directed) {
+        return address_is(peer, &a->peer);
     }
-    return c->adv.kind == ADV_KIND_IND &&
-           (!(c->adv.filter & ADV_FILTER_CONNECT) || accept_has(c, peer));
+    return adv_connectable(a) && (!(a->filter & ADV_FILTER_CONNECT) || accept_has(c, peer));
+}
+
+bool adv_lets_scan(const ctl *c, const struct ll_adv *a, const struct address *peer)
+{
+    bool scannable = a->extended ? a->props & PROP_SCANNABLE : !adv_directed(a);
+    return scannable && (!(a->filter & ADV_FILTER_SCAN) || accept_has(c, peer));
+}
+
+/* A central has it: the set is off. */
+void adv_taken(ctl *c, struct ll_adv *a, uint8_t i)
+{
+    adv_enable(c, a, false);
+    if (c->extended) {
+        evt_set_terminated(c, a, 0, i);
+    }
 }
 
 /* SCAN_REQ: ScanA 6, AdvA 6.  CONNECT_IND: InitA 6, AdvA 6, LLData 22.  2.3.2, 2.3.3 */
 void adv_heard(ctl *c, struct rd pdu, uint64_t end)
 {
+    struct ll_adv *a = c->adv_now;
     struct address own, peer;
-    uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), to[6];
-    ctl_addr(c, c->adv.own_type, &own);
+    uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), to[6], i;
+    adv_own(c, a, &own);
     peer.type = head >> 6 & 1;
     rd_copy(&pdu, peer.octet, 6);
     rd_copy(&pdu, to, 6);
@@ -136,16 +235,23 @@ void adv_heard(ctl *c, struct rd pdu, uint64_t end)
         (head >> 7 & 1) != own.type) {
         return;
     }
-    uint8_t i;
-    bool scannable = !adv_directed(c) &&
-                     (!(c->adv.filter & ADV_FILTER_SCAN) || accept_has(c, &peer));
-    if ((head & 15) == SCAN_REQ && len == 12 && scannable) {
-        adv_send(c, SCAN_RSP, c->adv.rsp, c->adv.rsp_len, end + T_IFS);
-    } else if ((head & 15) == CONNECT_IND && len == 34 && adv_lets_connect(c, &peer) &&
-               !link_with(c, &peer) && link_free(c, &i)) {
+    bool connects = (head & 15) == CONNECT_IND && len == 34 && adv_lets_connect(c, a, &peer) &&
+                    !link_with(c, &peer) && link_free(c, &i);
+    if ((head & 15) == SCAN_REQ && len == 12 && adv_lets_scan(c, a, &peer)) {
+        if (a->tells_requests) {
+            evt_scan_request(c, a, &peer);
+        }
+        if (a->extended) {
+            ext_send_response(c, a, end + T_IFS);
+        } else {
+            adv_send(c, SCAN_RSP, a->rsp, a->rsp_len, end + T_IFS);
+        }
+    } else if (connects && a->extended) {
+        ext_accept(c, a, i, &peer, pdu, end);
+    } else if (connects) {
+        bool csa2 = (head & CH_SEL) && ctl_features(c) >> FEATURE_CSA2 & 1;
         radio_off(c);
-        adv_enable(c, false);
-        link_begin(c, i, false, (head & CH_SEL) && ctl_features(c) >> FEATURE_CSA2 & 1, &peer, pdu,
-                   end);
+        link_begin(c, i, &(struct join){ false, csa2, PHY_1M, peer, false }, pdu, end);
+        adv_taken(c, a, i);
     }
 }

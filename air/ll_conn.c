@@ -2,7 +2,7 @@
  * Vol 6, Part B, 4.5 */
 #include "ll.h"
 
-enum { WINDOW_DELAY_US = 1250, WIDENING_US = 16, HEAR_US = 40 };
+enum { WIDENING_US = 16, HEAR_US = 40 };
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3 };
 enum { HANDLE_BASE = 0x40 };
 enum { CONNECT_EVENTS = 6 };             /* without a packet: Failed to be Established, 4.5 */
@@ -104,14 +104,20 @@ static bool link_params_valid(const struct link *l, uint8_t win_size, uint16_t w
            win_size < l->interval && win_offset <= l->interval;
 }
 
-/* LLData of a CONNECT_IND that ended at `end`: see ll_scan.c. */
-void link_begin(ctl *c, uint8_t i, bool central, bool csa2, const struct address *peer,
-                struct rd in, uint64_t end)
+/* transmitWindowDelay.  4.5.3 */
+static uint32_t link_window_delay(const struct join *how)
 {
+    return !how->aux ? 1250 : how->phy == PHY_CODED ? 3750 : 2500;
+}
+
+/* LLData of a CONNECT_IND that ended at `end`: see ll_scan.c. */
+void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_t end)
+{
+    bool central = how->central;
     struct link *l = &c->links[i];
-    *l = (struct link){ .central = central, .peer = *peer, .first = 0xff, .last = 0xff,
-                        .max_tx = 27, .max_rx = 27, .csa2 = csa2, .tx_phy = PHY_1M,
-                        .rx_phy = PHY_1M, .answer_by = NEVER,
+    *l = (struct link){ .central = central, .peer = how->peer, .first = 0xff, .last = 0xff,
+                        .max_tx = 27, .max_rx = 27, .csa2 = how->csa2, .tx_phy = how->phy,
+                        .rx_phy = how->phy, .answer_by = NEVER,
                         .wanted_tx = (uint8_t)c->default_tx };
     l->aa = rd_le32(&in);
     l->crc_init = rd_le24(&in);
@@ -126,7 +132,7 @@ void link_begin(ctl *c, uint8_t i, bool central, bool csa2, const struct address
         return;
     }
     l->used = l->told = true;
-    l->anchor = end + WINDOW_DELAY_US + win_offset * 1250u;
+    l->anchor = end + link_window_delay(how) + win_offset * 1250u;
     l->ref_anchor = l->anchor;
     l->window = win_size * 1250u;
     l->lost_at = l->anchor + CONNECT_EVENTS * l->interval * 1250u;

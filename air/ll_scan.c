@@ -1,10 +1,22 @@
 /* The scanning and the initiating state, legacy PDUs.  Vol 6, Part B, 4.4.3, 4.4.4 */
-#include "ll.h"
+#include "ll_ext.h"
 
-enum { ADV_IND = 0, ADV_DIRECT_IND = 1, ADV_NONCONN_IND = 2, SCAN_REQ = 3, SCAN_RSP = 4,
-       CONNECT_IND = 5, ADV_SCAN_IND = 6 };
 enum { ANSWER_US = T_IFS + 2 + 40 };
 enum { WINDOW_DELAY_US = 1250 };         /* transmitWindowDelay, 4.5.3 */
+
+/* Where both primary PHYs are listened to, they have windows in turn. */
+static void scan_pick_phy(ctl *c, bool other)
+{
+    bool both = (c->scan.phys & 5) == 5;
+    c->scan.phy = both ? (other && c->scan.phy == PHY_1M ? PHY_CODED : PHY_1M)
+                       : c->scan.phys & 4 ? PHY_CODED : PHY_1M;
+    if (c->scan.extended) {
+        uint8_t n = c->scan.phy == PHY_CODED;
+        c->scan.interval = c->scan.of[n].interval;
+        c->scan.window = c->scan.of[n].window;
+        c->scan.active = c->scan.of[n].active;
+    }
+}
 
 void scan_enable(ctl *c, bool on)
 {
@@ -18,6 +30,9 @@ void scan_enable(ctl *c, bool on)
     c->scan.upper = c->scan.backoff = 1;
     c->scan.good = c->scan.bad = 0;
     c->scan.seen_n = 0;
+    c->scan.aux_at = NEVER;
+    c->scan.following = c->scan.chaining = c->scan.responding = false;
+    scan_pick_phy(c, false);
 }
 
 static bool scan_running(const ctl *c) { return c->scan.on || c->scan.connecting; }
@@ -30,9 +45,12 @@ void scan_due(ctl *c)
     }
     c->scan.channel = (uint8_t)(c->scan.channel >= 37 && c->scan.channel < 39
                                     ? c->scan.channel + 1 : 37);
+    if (c->scan.channel == 37) {
+        scan_pick_phy(c, true);
+    }
     c->scan.window_end = c->scan.next + c->scan.window * 625u;
     c->scan.next += c->scan.interval * 625u;
-    if (c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN) {
+    if (c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN && !c->scan.following) {
         uint64_t end;
         if (!medium_busy(c, &end)) {     /* a packet that has begun is heard to its end */
             radio_off(c);
@@ -45,22 +63,35 @@ void scan_resume(ctl *c)
 {
     if (scan_running(c) && c->air->now < c->scan.window_end) {
         c->scan.requested = false;
-        radio_listen(c, FOR_SCAN, c->scan.channel, ADV_AA, PHY_1M, c->scan.window_end);
+        radio_listen(c, FOR_SCAN, c->scan.channel, ADV_AA, c->scan.phy, c->scan.window_end);
     }
 }
 
 void scan_sent(ctl *c)
 {
-    if (c->scan.joining) {
+    uint8_t channel = c->radio.channel, phy = c->radio.phy;
+    if (c->scan.joining_aux) {           /* AUX_CONNECT_REQ is out: is it heard? */
+        c->scan.join_end = c->air->now;
+        radio_listen(c, FOR_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
+    } else if (c->scan.joining) {
         c->scan.joining = false;         /* the CONNECT_IND is out: the connection exists */
         c->scan.connecting = false;
         struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
-        link_begin(c, c->scan.link, true, c->radio.flight.pdu[0] & CH_SEL, &c->scan.peer, ll,
-                   c->air->now);
+        struct join how = { true, c->radio.flight.pdu[0] & CH_SEL, PHY_1M, c->scan.peer, false };
+        link_begin(c, c->scan.link, &how, ll, c->air->now);
     } else if (c->scan.requested) {
-        radio_listen(c, FOR_SCAN, c->radio.channel, ADV_AA, PHY_1M,
-                     c->air->now + ANSWER_US);
+        radio_listen(c, FOR_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
     }
+}
+
+/* AUX_CONNECT_RSP has come: both sides count from the end of the request. */
+void scan_joined_aux(ctl *c)
+{
+    struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
+    struct join how = { true, true, c->radio.phy, c->scan.peer, true };
+    c->scan.joining_aux = c->scan.connecting = false;
+    radio_off(c);
+    link_begin(c, c->scan.link, &how, ll, c->scan.join_end);
 }
 
 /* No answer to the SCAN_REQ: two of them double the back-off.  4.4.3.2 */
@@ -87,6 +118,10 @@ static void scan_answered(ctl *c)
 /* The window, or the wait for an answer, is over. */
 void scan_quiet(ctl *c)
 {
+    c->scan.joining_aux = false;         /* nobody has heard it: on with the search */
+    if (c->scan.following) {
+        ext_lost(c);
+    }
     if (c->scan.requested) {
         scan_failed(c);
         c->scan.requested = false;
@@ -161,16 +196,17 @@ static uint32_t join_access_address(ctl *c)
     }
 }
 
-/* CONNECT_IND: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8, WinOffset u16,
- * interval u16, latency u16, timeout u16, channel map 5, hop u5 and clock accuracy u3.  2.3.3.1 */
-static void scan_join(ctl *c, const struct address *a, bool csa2, uint64_t end)
+/* CONNECT_IND, AUX_CONNECT_REQ: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8,
+ * WinOffset u16, interval u16, latency u16, timeout u16, channel map 5, hop u5 and clock
+ * accuracy u3. 2.3.3.1 */
+static void scan_send_join(ctl *c, const struct address *a, unsigned ch_sel, uint64_t end)
 {
     struct address own;
-    uint16_t offset = join_offset(c, end + radio_airtime(36, PHY_1M) + T_IFS);
+    uint8_t channel = c->radio.channel, phy = c->radio.phy;
+    uint16_t offset = join_offset(c, end + radio_airtime(36, phy) + T_IFS);
     struct wr pdu = radio_pdu(c);
     ctl_addr(c, c->scan.own_type, &own);
-    wr_u8(&pdu, (uint8_t)(CONNECT_IND | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0) |
-                          (csa2 ? CH_SEL : 0)));
+    wr_u8(&pdu, (uint8_t)(CONNECT_IND | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0) | ch_sel));
     wr_u8(&pdu, 34);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, a->octet, 6);
@@ -183,17 +219,32 @@ static void scan_join(ctl *c, const struct address *a, bool csa2, uint64_t end)
     wr_le16(&pdu, c->scan.supervision);
     wr_bytes(&pdu, c->channels, sizeof c->channels);
     wr_u8(&pdu, (uint8_t)(5 + air_random_below(c->air, 12)));
-    c->scan.joining = true;
     c->scan.peer = *a;
-    radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
+    radio_send(c, FOR_SCAN, end + T_IFS, channel, ADV_AA, phy, &pdu);
+}
+
+static void scan_join(ctl *c, const struct address *a, bool csa2, uint64_t end)
+{
+    c->scan.joining = true;
+    scan_send_join(c, a, csa2 ? CH_SEL : 0, end);
+}
+
+void scan_join_aux(ctl *c, const struct address *a, uint64_t end)
+{
+    c->scan.joining_aux = true;
+    scan_send_join(c, a, 0, end);
+    c->radio.flight.kind = KIND_AUX;
 }
 
 /* The duplicate filter remembers some devices and PDU types, not their data.  4.4.3.5 */
-static bool scan_is_new(ctl *c, uint8_t type, const struct address *a)
+static bool scan_is_new(ctl *c, uint32_t what, const struct address *a)
 {
-    uint32_t hash = 2166136261u ^ type;
+    uint32_t hash = 2166136261u ^ what;
     for (unsigned n = 0; n < 6; n++) {
         hash = (hash ^ a->octet[n]) * 16777619u;
+    }
+    if (!c->scan.filter) {
+        return true;
     }
     enum { SEEN = sizeof c->scan.seen / sizeof *c->scan.seen };
     for (unsigned n = 0; n < c->scan.seen_n; n++) {
@@ -205,6 +256,12 @@ static bool scan_is_new(ctl *c, uint8_t type, const struct address *a)
         c->scan.seen[c->scan.seen_n++] = hash;
     }
     return true;
+}
+
+/* Extended advertising tells when its data are others: by its ADI.  4.4.3.5 */
+bool scan_is_new_ext(ctl *c, const struct ext *e)
+{
+    return scan_is_new(c, 0x10000u | e->did | (uint32_t)e->sid << 12, &e->adv);
 }
 
 /* Whom the initiator looks for. */
@@ -220,6 +277,18 @@ static bool scan_is_target(const ctl *c, uint8_t head, struct rd *in)
     ctl_addr(c, c->scan.own_type, &own);
     rd_copy(in, target.octet, 6);
     return rd_done(in) && address_is(&own, &target);
+}
+
+/* Legacy PDUs, to a host of extended commands: type bits.  Vol 4, Part E, 7.7.65.13 */
+static void scan_report_legacy(ctl *c, uint8_t type, const struct address *a, const uint8_t *data,
+                               size_t len, int8_t rssi)
+{
+    static const uint8_t bits[] = { [ADV_IND] = 0x13, [ADV_DIRECT_IND] = 0x15,
+                                    [ADV_NONCONN_IND] = 0x10, [SCAN_RSP] = 0x1a,
+                                    [ADV_SCAN_IND] = 0x12 };
+    struct ext e = { .has_adv = true, .adv = *a };
+    bool of_ind = type == SCAN_RSP && c->scan.asked_connectable;
+    evt_ext_report(c, (uint16_t)(bits[type] | (of_ind ? 1 : 0)), &e, data, len, rssi, 0);
 }
 
 /* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6, data. */
@@ -241,17 +310,28 @@ static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct addre
         return;
     }
     size_t len = rd_left(in);
-    if (!c->scan.filter || scan_is_new(c, type, a)) {
+    bool is_new = scan_is_new(c, type, a);
+    if (is_new && c->scan.extended) {
+        scan_report_legacy(c, type, a, rd_bytes(in, len), len, rssi);
+    } else if (is_new) {
         evt_report(c, kind[type], a, rd_bytes(in, len), len, rssi);
     }
     bool scannable = type == ADV_IND || type == ADV_SCAN_IND;
+    c->scan.asked_connectable = scannable ? type == ADV_IND : c->scan.asked_connectable;
     if (c->scan.active && scannable && !c->scan.requested && room && --c->scan.backoff == 0) {
         scan_ask(c, a, end);
     }
 }
 
-void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t end)
+void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end)
 {
+    if (pdu.p < pdu.end && ((pdu.p[0] & 15) == ADV_EXT || (pdu.p[0] & 15) == AUX_CONNECT_RSP)) {
+        ext_heard(c, pdu, rssi, start, end);
+        return;
+    }
+    if (c->radio.channel < 37) {
+        return;
+    }
     uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), type = head & 15;
     struct address a = { head >> 6 & 1, { 0 } };
     rd_copy(&pdu, a.octet, 6);

@@ -120,7 +120,7 @@ static void medium_deliver(ctl *to, const struct flight *f, int8_t rssi)
         adv_heard(to, pdu, f->end);
         break;
     case FOR_SCAN:
-        scan_heard(to, pdu, rssi, f->end);
+        scan_heard(to, pdu, rssi, f->start, f->end);
         break;
     case FOR_CONN:
         link_heard(to, f, rssi);

@@ -71,7 +71,8 @@ static void hub_say(struct hub *hub, const char *what, const struct seat *s)
 static bool seat_add(struct hub *hub, int fd, bool tty)
 {
     struct woad_air_controller_config cfg = { .conns = 16, .acl_count = 12, .acl_len = 251,
-                                              .queue = 16384, .crypto = &woad_mbedtls };
+                                              .queue = 16384, .crypto = &woad_mbedtls,
+                                              .adv_sets = 4 };
     unsigned n = ++hub->numbers;
     /* Locally administered addresses: "WOAD", the W with its group bit cleared, and a number.  They
      * stand side by side, 1.2 m apart. */

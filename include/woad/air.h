@@ -59,6 +59,7 @@ struct woad_air_controller_config {
     uint8_t conns;                       /* connections at a time: 1 to 64 */
     uint8_t acl_count;                   /* buffers for data from the host: 1 to 64 */
     uint16_t acl_len;                    /* octets in each: 27 to 251 */
+    uint8_t adv_sets;                    /* of extended advertising, up to 64; 0: legacy only */
     uint16_t queue;                      /* octets of events and data for the host: 2048 or more */
     const struct woad_crypto *crypto;    /* NULL: no encryption */
     void *user;                          /* yours: woad_air_user() */
@@ -104,8 +105,8 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
 int woad_air_inject(struct woad_air_controller *c, uint16_t handle, const uint8_t *pdu,
                     size_t len);
 
-/* A controller that has had something for its host since it was last named here, NULL when there is
- * none: so that a world of thousands need not ask them all after each step. */
+/* A controller that has had something for its host since it was last named here, NULL when there
+ * is none: so that a world of thousands need not ask them all after each step. */
 struct woad_air_controller *woad_air_ready(struct woad_air *air);
 void *woad_air_user(const struct woad_air_controller *c);
 

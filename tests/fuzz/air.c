@@ -1,10 +1,23 @@
 /* Two controllers on an air, and hosts that send them anything. */
 #include <woad/air.h>
+#include <woad/crypto.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* Not a cipher: but every octet counts. */
+static void aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    uint8_t x = 1;
+    for (int n = 0; n < 16; n++) {
+        x = (uint8_t)(x * 5 + (key[n] ^ in[n]));
+        out[n] = x;
+    }
+}
+
+static const struct woad_crypto crypto = { aes128 };
 
 static void drain(struct woad_air_controller *c)
 {
@@ -17,13 +30,25 @@ static void drain(struct woad_air_controller *c)
 static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t what,
                  uint8_t packet[64], size_t n)
 {
-    switch (what % 4) {
+    switch (what % 6) {
+    case 4:                          /* control PDUs that no link layer would send */
+        woad_air_inject(c, 0x40, packet + 4, n < 27 ? n : 27);
+        break;
+    case 5:                          /* the commands of encryption, with a handle that is there */
+        packet[0] = 1;
+        packet[1] = (uint8_t)(0x19 + packet[4] % 3);
+        packet[2] = 0x20;
+        packet[3] = packet[1] == 0x19 ? 28 : packet[1] == 0x1a ? 18 : 2;
+        packet[4] = 0x40;
+        packet[5] = 0;
+        woad_air_rx(c, packet, packet[3] + 4u);
+        break;
     case 0:
         woad_air_step(air, woad_air_now(air) + packet[4] * 512u);
         break;
     case 1:                          /* an LE command with a right length */
         packet[0] = 1;
-        packet[1] = packet[4] % 0x30;
+        packet[1] = packet[4] % 0x44;
         packet[2] = 0x20;
         packet[3] = (uint8_t)n;
         woad_air_rx(c, packet, n + 4);
@@ -55,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     void *memory[2];
     for (uint8_t i = 0; i < 2; i++) {
         struct woad_air_controller_config cc = { .address = { (uint8_t)(i + 1) }, .conns = 2,
-            .acl_count = 3, .acl_len = 27, .queue = 2048 };
+            .acl_count = 3, .acl_len = 27, .queue = 2048, .adv_sets = len & 2 ? 2 : 0,
+            .crypto = &crypto };
         memory[i] = malloc(woad_air_controller_size(&cc));
         c[i] = woad_air_attach(air, memory[i], woad_air_controller_size(&cc), &cc);
         woad_air_rx(c[i], le_events, sizeof le_events);

@@ -1,198 +1,18 @@
 /* Link-layer control procedures, each in its normal course, refused, in collision and without an
  * answer, seen from both HCI sides.  Controllers alone, commands as octets: no host is in the way.
  * Named after the cases of the Link Layer test suite where there is one. */
-#include "cm.h"
-
-#include <woad/air.h>
-#include <woad/crypto.h>
-#include <woad/hci.h>
-
-#include <stdio.h>
-
-enum { LOG = 200, HANDLE = 0x40 };
-enum { CENTRAL = 0, PERIPHERAL = 1 };
-
-struct event { uint8_t len, b[270]; };
-struct node {
-    struct woad_air_controller *c;
-    void *mem;
-    struct event log[LOG];
-    size_t logged;
-    uint8_t address[6];
-};
-
-static struct {
-    struct woad_air *air;
-    struct node n[2];
-    /* meddling */
-    uint8_t turn_opcode;                 /* a control PDU that is heard as LL_UNKNOWN_RSP */
-    bool spoil_data;
-    /* sniffing */
-    size_t packets[41];
-    uint8_t phy[41];
-    uint8_t clear[64];
-    size_t seen_clear;
-} w;
-
-static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad_air_controller *to,
-                   uint8_t *pdu)
-{
-    (void)ctx;
-    (void)to;
-    if (p->channel >= 37) {
-        return true;
-    }
-    if (w.turn_opcode && (pdu[0] & 3) == 3 && pdu[2] == w.turn_opcode) {
-        pdu[2] = 0x07;
-    }
-    if (w.spoil_data && (pdu[0] & 3) == 2 && pdu[1]) {
-        pdu[2] ^= 1;
-    }
-    return true;
-}
-
-/* With PCAP set all of it goes into a file, for a look in Wireshark: PCAP_KEYS, as it was before it
- * was encrypted. */
-static void capture(const struct woad_air_packet *p)
-{
-    static FILE *f;
-    uint8_t record[WOAD_AIR_PCAP_RECORD];
-    if (!getenv("PCAP")) {
-        return;
-    }
-    if (!f) {
-        f = fopen(getenv("PCAP"), "wb");
-        assert_non_null(f);
-        woad_air_pcap_header(record);
-        fwrite(record, 1, WOAD_AIR_PCAP_HEADER, f);
-    }
-    fwrite(record, 1, woad_air_pcap(p, getenv("PCAP_KEYS") != NULL, record, sizeof record), f);
-}
-
-static void sniff(void *ctx, const struct woad_air_packet *p)
-{
-    (void)ctx;
-    capture(p);
-    w.packets[p->channel]++;
-    if (p->channel < 37) {
-        w.phy[p->channel] = p->phy;
-        if ((p->pdu[0] & 3) == 2 && p->len > 2) {
-            w.seen_clear = p->len - 2u < sizeof w.clear ? p->len - 2u : sizeof w.clear;
-            memcpy(w.clear, p->pdu + 2, w.seen_clear);
-        }
-    }
-}
-
-static void collect(void)
-{
-    for (int k = 0; k < 2; k++) {
-        struct node *n = &w.n[k];
-        uint8_t p[WOAD_AIR_PACKET];
-        size_t len;
-        while (n->c && (len = woad_air_tx(n->c, p, sizeof p)) > 0) {
-            if (n->logged < LOG) {
-                n->log[n->logged].len = (uint8_t)(len < 255 ? len : 255);
-                memcpy(n->log[n->logged++].b, p, len < 255 ? len : 255);
-            }
-        }
-    }
-}
-
-static void run_ms(uint64_t ms)
-{
-    uint64_t end = woad_air_now(w.air) + ms * 1000;
-    for (uint64_t at = woad_air_now(w.air); at < end;) {
-        at = woad_air_next(w.air) < end ? woad_air_next(w.air) : end;
-        woad_air_step(w.air, at);
-        collect();
-    }
-}
-
-static void forget(void) { w.n[0].logged = w.n[1].logged = 0; }
-
-/* The parameters of the first event of this code, or LE subevent (0x3e00 + sub); NULL: none. */
-static const uint8_t *event(int who, unsigned code)
-{
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
-        if (b[0] == 4 && (code > 255 ? b[1] == 0x3e && b[3] == (code & 255) : b[1] == code)) {
-            return b + (code > 255 ? 4 : 3);
-        }
-    }
-    return NULL;
-}
-
-static size_t count(int who, unsigned code)
-{
-    size_t n = 0;
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        const uint8_t *b = w.n[who].log[k].b;
-        n += b[0] == 4 && (code > 255 ? b[1] == 0x3e && b[3] == (code & 255) : b[1] == code);
-    }
-    return n;
-}
-
-/* A command; its status. */
-static int command(int who, unsigned opcode, const char *text)
-{
-    uint8_t p[260] = { 1, (uint8_t)opcode, (uint8_t)(opcode >> 8) };
-    size_t n = 0;
-    for (const char *s = text; *s; s++) {
-        unsigned v;
-        if (*s != ' ') {
-            assert_int_equal(sscanf(s, "%2x", &v), 1);
-            p[4 + n++] = (uint8_t)v;
-            s++;
-        }
-    }
-    p[3] = (uint8_t)n;
-    size_t before = w.n[who].logged;
-    assert_int_equal(woad_air_rx(w.n[who].c, p, 4 + n), 0);
-    collect();
-    assert_true(w.n[who].logged > before);
-    const uint8_t *e = w.n[who].log[before].b;
-    bool complete = e[1] == 0x0e;
-    int status = complete ? e[6] : e[3];
-    memmove(&w.n[who].log[before], &w.n[who].log[before + 1],
-            (w.n[who].logged - before - 1) * sizeof *w.n[who].log);
-    w.n[who].logged--;
-    return status;
-}
-
-static void data(int who, const uint8_t *p, size_t n)
-{
-    uint8_t b[300] = { 2, HANDLE, 0, (uint8_t)n, 0 };
-    memcpy(b + 5, p, n);
-    assert_int_equal(woad_air_rx(w.n[who].c, b, 5 + n), 0);
-}
-
-static const uint8_t *got_data(int who, size_t *len)
-{
-    for (size_t k = 0; k < w.n[who].logged; k++) {
-        if (w.n[who].log[k].b[0] == 2) {
-            *len = w.n[who].log[k].len - 5u;
-            return w.n[who].log[k].b + 5;
-        }
-    }
-    return NULL;
-}
+#include "nodes.h"
 
 /* Two controllers with these features (0: all), joined at 10 ms, supervision 1 s. */
 static void joined_latency(uint64_t seed, uint64_t central, uint64_t peripheral, unsigned latency)
 {
-    struct woad_air_config air = { .seed = seed, .sniff = sniff, .meddle = meddle };
     char text[200];
-    memset(&w, 0, sizeof w);
-    w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
+    nodes_begin(seed);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
             .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 8192,
             .crypto = &woad_mbedtls, .features = k == CENTRAL ? central : peripheral };
-        w.n[k].mem = malloc(woad_air_controller_size(&cfg));
-        w.n[k].c = woad_air_attach(w.air, w.n[k].mem, woad_air_controller_size(&cfg), &cfg);
-        assert_int_equal(command(k, 0x0c03, ""), 0);
-        assert_int_equal(command(k, 0x0c01, "ff ff ff ff ff ff ff 3f"), 0);
-        assert_int_equal(command(k, 0x2001, "ff ff 1f 00 00 00 00 00"), 0);
+        node_add(k, &cfg);
     }
     assert_int_equal(command(PERIPHERAL, 0x2006,
                              "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
@@ -211,15 +31,6 @@ static void joined(uint64_t central, uint64_t peripheral)
     joined_latency(1, central, peripheral, 0);
 }
 
-static void apart(void)
-{
-    for (int k = 0; k < 2; k++) {
-        woad_air_detach(w.n[k].c);
-        free(w.n[k].mem);
-    }
-    free(w.air);
-}
-
 /* Still connected, and data go both ways. */
 static void assert_link(void)
 {
@@ -234,11 +45,6 @@ static void assert_link(void)
     assert_int_equal(len, 6);
     assert_null(event(CENTRAL, 0x05));
     assert_null(event(PERIPHERAL, 0x05));
-}
-
-static void inject(int who, const char *octets, size_t n)
-{
-    assert_int_equal(woad_air_inject(w.n[who].c, HANDLE, (const uint8_t *)octets, n), 0);
 }
 
 #define BIT(n) (1ull << (n))

@@ -1,0 +1,43 @@
+/* Extended advertising: what its files share.  Vol 6, Part B, 2.3.1.5 to 2.3.4, 4.4.2 */
+#ifndef WOAD_AIR_LL_EXT_H
+#define WOAD_AIR_LL_EXT_H
+
+#include "ll.h"
+
+enum { ADV_IND = 0, ADV_DIRECT_IND = 1, ADV_NONCONN_IND = 2, SCAN_REQ = 3, SCAN_RSP = 4,
+       CONNECT_IND = 5, ADV_SCAN_IND = 6, ADV_EXT = 7, AUX_CONNECT_RSP = 8 };
+enum {                                   /* Vol 4, Part E, 7.8.53 */
+    PROP_CONNECTABLE = 0x01, PROP_SCANNABLE = 0x02, PROP_DIRECTED = 0x04, PROP_HIGH_DUTY = 0x08,
+    PROP_LEGACY = 0x10, PROP_ANONYMOUS = 0x20, PROP_TX_POWER = 0x40
+};
+enum { T_MAFS = 300 };                   /* between a PDU and the one its AuxPtr names.  4.2.2 */
+
+bool ext_read(struct rd *pdu, struct ext *e);
+/* Writes header and payload; returns how much of the data went in. */
+size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e);
+
+/* ll_adv.c */
+void adv_header(const ctl *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
+                size_t len);
+void adv_own(const ctl *c, const struct ll_adv *a, struct address *own);
+void adv_taken(ctl *c, struct ll_adv *a, uint8_t i);
+bool adv_lets_connect(const ctl *c, const struct ll_adv *a, const struct address *peer);
+bool adv_lets_scan(const ctl *c, const struct ll_adv *a, const struct address *peer);
+/* ll_ext_adv.c */
+void ext_begin(ctl *c, struct ll_adv *a);
+void ext_send_primary(ctl *c, struct ll_adv *a, uint64_t at);
+void ext_aux_due(ctl *c, struct ll_adv *a);
+void ext_sent(ctl *c, struct ll_adv *a);
+void ext_send_response(ctl *c, struct ll_adv *a, uint64_t at);
+void ext_accept(ctl *c, struct ll_adv *a, uint8_t i, const struct address *peer, struct rd data,
+                uint64_t end);
+void ext_connected(ctl *c, struct ll_adv *a);
+/* ll_ext_scan.c */
+void ext_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end);
+/* hci_ext.c */
+void evt_set_terminated(ctl *c, const struct ll_adv *a, uint8_t status, uint8_t i);
+void evt_scan_request(ctl *c, const struct ll_adv *a, const struct address *peer);
+void evt_ext_report(ctl *c, uint16_t type, const struct ext *e, const uint8_t *data, size_t len,
+                    int8_t rssi, uint8_t secondary);
+
+#endif

@@ -304,6 +304,9 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
         if (o->leave_when_empty && used && !hub.seats && o->may_end(o->ctx)) {
             break;
         }
+        if (hub.pcap) {
+            fflush(hub.pcap);            /* who looks meanwhile sees what has been */
+        }
         hub_wait(&hub);
     }
     for (struct seat *s = hub.seats; s; s = s->next) {

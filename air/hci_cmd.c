@@ -29,6 +29,12 @@ uint64_t ctl_features(const ctl *c)
     return c->cfg.features ? mine & c->cfg.features : mine;
 }
 
+uint8_t ctl_version(const ctl *c)
+{
+    enum { VERSION_5_4 = 13 };
+    return c->cfg.hci_version ? c->cfg.hci_version : VERSION_5_4;
+}
+
 /* Everything as after power-on: connections are gone without a word to anybody.  7.3.2 */
 void cmd_reset(ctl *c)
 {
@@ -90,11 +96,10 @@ static int cmd_le_event_mask(ctl *c, struct rd *in, struct wr *ret)
 
 static int cmd_version(ctl *c, struct rd *in, struct wr *ret)
 {
-    (void)c;
     (void)in;
-    wr_u8(ret, 13);                      /* 5.4 */
+    wr_u8(ret, ctl_version(c));
     wr_le16(ret, 1);
-    wr_u8(ret, 13);
+    wr_u8(ret, ctl_version(c));
     wr_le16(ret, 0xffff);
     wr_le16(ret, 1);
     return 0;

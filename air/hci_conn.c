@@ -44,8 +44,10 @@ static int cmd_remote_features(ctl *c, struct rd *in, struct wr *ret)
     uint8_t i;
     (void)ret;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
-    evt_status(c, CMD_LE_READ_REMOTE_FEATURES, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
-    if (l) {
+    bool may = l && (l->central || (ctl_features(c) >> FEATURE_PERIPHERAL & 1));
+    evt_status(c, CMD_LE_READ_REMOTE_FEATURES, may ? 0 : l ? WOAD_HCI_COMMAND_DISALLOWED
+                                                           : WOAD_HCI_UNKNOWN_CONNECTION);
+    if (may) {
         control_want(c, i, P_FEATURES);
     }
     return CMD_ANSWERED;
@@ -382,18 +384,18 @@ const struct command air_conn_commands[] = {
     { CMD(0x08, 0x14), 27, 3, 5, cmd_host_channels, 0 },
     { CMD(0x08, 0x15), 27, 4, 2, cmd_channel_map, 0 },
     { CMD(0x08, 0x16), 27, 5, 2, cmd_remote_features, 0 },
-    { CMD(0x08, 0x22), 33, 6, 6, cmd_data_len, 0 },
-    { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len, 0 },
-    { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len, 0 },
-    { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len, 0 },
+    { CMD(0x08, 0x22), 33, 6, 6, cmd_data_len, FEATURE_LENGTH },
+    { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len, FEATURE_LENGTH },
+    { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len, FEATURE_LENGTH },
+    { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len, FEATURE_LENGTH },
     { CMD(0x08, 0x17), 27, 6, 32, cmd_aes, 0 },
     { CMD(0x08, 0x19), 28, 0, 28, cmd_encrypt_link, 0 },
     { CMD(0x08, 0x1a), 28, 1, 18, cmd_ltk, 0 },
     { CMD(0x08, 0x1b), 28, 2, 2, cmd_no_ltk, 0 },
-    { CMD(0x08, 0x20), 33, 4, 14, cmd_param_reply, 0 },
-    { CMD(0x08, 0x21), 33, 5, 3, cmd_param_refuse, 0 },
-    { CMD(0x08, 0x30), 35, 4, 2, cmd_read_phy, 0 },
-    { CMD(0x08, 0x31), 35, 5, 3, cmd_default_phy, 0 },
-    { CMD(0x08, 0x32), 35, 6, 7, cmd_set_phy, 0 },
+    { CMD(0x08, 0x20), 33, 4, 14, cmd_param_reply, FEATURE_PARAM_REQ },
+    { CMD(0x08, 0x21), 33, 5, 3, cmd_param_refuse, FEATURE_PARAM_REQ },
+    { CMD(0x08, 0x30), 35, 4, 2, cmd_read_phy, FEATURE_2M },
+    { CMD(0x08, 0x31), 35, 5, 3, cmd_default_phy, FEATURE_2M },
+    { CMD(0x08, 0x32), 35, 6, 7, cmd_set_phy, FEATURE_2M },
     { 0, 0, 0, 0, NULL, 0 },
 };

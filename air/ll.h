@@ -346,6 +346,7 @@ enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
 uint8_t phys_there(const ctl *c);
 bool own_type_ok(const ctl *c, uint8_t type);
 uint64_t ctl_features(const ctl *c);
+uint8_t ctl_version(const ctl *c);
 void cmd_reset(ctl *c);
 int cmd_rx(ctl *c, struct rd *in);
 void ctl_addr(const ctl *c, uint8_t type, struct address *a);

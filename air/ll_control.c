@@ -188,28 +188,29 @@ static const struct {
     uint8_t opcode, len;                 /* with its opcode */
     bool from_central, from_peripheral;
     void (*heard)(ctl *c, uint8_t i, struct rd *in);
+    uint8_t needs;                       /* a feature, else it is unknown here; 0: none */
 } pdus[] = {
-    { LL_CONNECTION_UPDATE_IND, 12, true, false, heard_update_ind },
-    { LL_CHANNEL_MAP_IND, 8, true, false, heard_channel_map_ind },
-    { LL_ENC_REQ, 23, true, false, heard_enc_req },
-    { LL_ENC_RSP, 13, false, true, heard_enc_rsp },
-    { LL_START_ENC_REQ, 1, false, true, heard_start_enc_req },
-    { LL_START_ENC_RSP, 1, true, true, heard_start_enc_rsp },
-    { LL_FEATURE_REQ, 9, true, false, heard_feature_req },
-    { LL_FEATURE_RSP, 9, true, true, heard_feature_rsp },
-    { LL_PAUSE_ENC_REQ, 1, true, false, heard_pause_enc_req },
-    { LL_PAUSE_ENC_RSP, 1, true, true, heard_pause_enc_rsp },
-    { LL_VERSION_IND, 6, true, true, heard_version_ind },
-    { LL_PERIPHERAL_FEATURE_REQ, 9, false, true, heard_feature_req },
-    { LL_CONNECTION_PARAM_REQ, 24, true, true, heard_param_req },
-    { LL_CONNECTION_PARAM_RSP, 24, false, true, heard_param_rsp },
-    { LL_PING_REQ, 1, true, true, heard_ping_req },
-    { LL_PING_RSP, 1, true, true, heard_ping_rsp },
-    { LL_LENGTH_REQ, 9, true, true, heard_length_req },
-    { LL_LENGTH_RSP, 9, true, true, heard_length_rsp },
-    { LL_PHY_REQ, 3, true, true, heard_phy_req },
-    { LL_PHY_RSP, 3, false, true, heard_phy_rsp },
-    { LL_PHY_UPDATE_IND, 5, true, false, heard_phy_update_ind },
+    { LL_CONNECTION_UPDATE_IND, 12, true, false, heard_update_ind, 0 },
+    { LL_CHANNEL_MAP_IND, 8, true, false, heard_channel_map_ind, 0 },
+    { LL_ENC_REQ, 23, true, false, heard_enc_req, 0 },
+    { LL_ENC_RSP, 13, false, true, heard_enc_rsp, 0 },
+    { LL_START_ENC_REQ, 1, false, true, heard_start_enc_req, 0 },
+    { LL_START_ENC_RSP, 1, true, true, heard_start_enc_rsp, 0 },
+    { LL_FEATURE_REQ, 9, true, false, heard_feature_req, 0 },
+    { LL_FEATURE_RSP, 9, true, true, heard_feature_rsp, 0 },
+    { LL_PAUSE_ENC_REQ, 1, true, false, heard_pause_enc_req, 0 },
+    { LL_PAUSE_ENC_RSP, 1, true, true, heard_pause_enc_rsp, 0 },
+    { LL_VERSION_IND, 6, true, true, heard_version_ind, 0 },
+    { LL_PERIPHERAL_FEATURE_REQ, 9, false, true, heard_feature_req, FEATURE_PERIPHERAL },
+    { LL_CONNECTION_PARAM_REQ, 24, true, true, heard_param_req, FEATURE_PARAM_REQ },
+    { LL_CONNECTION_PARAM_RSP, 24, false, true, heard_param_rsp, FEATURE_PARAM_REQ },
+    { LL_PING_REQ, 1, true, true, heard_ping_req, FEATURE_PING },
+    { LL_PING_RSP, 1, true, true, heard_ping_rsp, FEATURE_PING },
+    { LL_LENGTH_REQ, 9, true, true, heard_length_req, FEATURE_LENGTH },
+    { LL_LENGTH_RSP, 9, true, true, heard_length_rsp, FEATURE_LENGTH },
+    { LL_PHY_REQ, 3, true, true, heard_phy_req, FEATURE_2M },
+    { LL_PHY_RSP, 3, false, true, heard_phy_rsp, FEATURE_2M },
+    { LL_PHY_UPDATE_IND, 5, true, false, heard_phy_update_ind, FEATURE_2M },
 };
 enum { PDUS = sizeof pdus / sizeof *pdus };
 
@@ -256,7 +257,8 @@ static void control_dispatch(ctl *c, uint8_t i, uint8_t opcode, struct rd *in)
     }
     for (size_t n = 0; n < PDUS; n++) {
         bool side = l->central ? pdus[n].from_peripheral : pdus[n].from_central;
-        if (pdus[n].opcode == opcode && pdus[n].len == rd_left(in) + 1 && side) {
+        bool known = !pdus[n].needs || (ctl_features(c) >> pdus[n].needs & 1);
+        if (pdus[n].opcode == opcode && pdus[n].len == rd_left(in) + 1 && side && known) {
             pdus[n].heard(c, i, in);
             return;
         }

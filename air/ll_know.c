@@ -2,7 +2,7 @@
  * Vol 6, Part B, 5.1.4, 5.1.5, 5.1.8, 5.1.9 */
 #include "ll_control.h"
 
-enum { VERSION_5_4 = 13, COMPANY_NONE = 0xffff, SUBVERSION = 1 };
+enum { COMPANY_NONE = 0xffff, SUBVERSION = 1 };
 enum { MAX_OCTETS = 251, MAX_TIME = 17040, TIME_1M = 2120 };
 
 /* --- features --------------------------------------------------------------------------------- */
@@ -63,7 +63,7 @@ const struct procedure proc_features = { { LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE
 /* --- version ---------------------------------------------------------------------------------- */
 
 /* LL_VERSION_IND: version u8, company u16, subversion u16; once each way.  5.1.5 */
-static void send_version(struct link *l)
+static void send_version(ctl *c, struct link *l)
 {
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
@@ -72,7 +72,7 @@ static void send_version(struct link *l)
     }
     l->version_sent = true;
     wr_u8(&pdu, LL_VERSION_IND);
-    wr_u8(&pdu, VERSION_5_4);
+    wr_u8(&pdu, ctl_version(c));
     wr_le16(&pdu, COMPANY_NONE);
     wr_le16(&pdu, SUBVERSION);
     control_send(l, &pdu);
@@ -96,7 +96,7 @@ static void version_begin(ctl *c, uint8_t i)
         version_tell(c, i, 0);
         control_done(c, i, P_VERSION);
     } else {
-        send_version(&c->links[i]);
+        send_version(c, &c->links[i]);
     }
 }
 
@@ -105,7 +105,7 @@ void heard_version_ind(ctl *c, uint8_t i, struct rd *in)
     struct link *l = &c->links[i];
     rd_copy(in, l->version, 5);
     l->version_known = true;
-    send_version(l);
+    send_version(c, l);
     if (l->local == P_VERSION) {
         version_tell(c, i, 0);
         control_done(c, i, P_VERSION);

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "woad_tool.h"
 
+#include <woad/air.h>
+
 #include "../transport/hub.h"
 #include "../transport/open.h"
 
@@ -28,6 +30,8 @@ static int help(void)
            "prints its name.  Programs find it by WOAD_HCI, as in WOAD_HCI=unix:/path.\n\n"
            "  --seed N    of everything random; the same seed and packets give the same air\n"
            "  --loss N    packets lost for no reason, per mille\n"
+           "  --profile P what the controllers are: --profile list tells\n"
+           "  --speed X   of the air's time, 0.01 to 100 times the wall clock's\n"
            "  --pcap F    a capture of all packets on the air; Wireshark opens it\n"
            "  --keys      in it encrypted packets as they were before\n"
            "  --quiet     no line when hosts come and go\n");
@@ -60,12 +64,27 @@ static int number(const char *text, unsigned long long most, unsigned long long 
     return 0;
 }
 
+static int profile(const char *name, struct hub_options *o)
+{
+    struct woad_air_controller_config any;
+    const char *one, *what;
+    o->profile = name;
+    if (woad_air_profile(name, &any)) {
+        return 0;
+    }
+    for (size_t n = 0; (one = woad_air_profile_name(n, &what)) != NULL; n++) {
+        fprintf(strcmp(name, "list") ? stderr : stdout, "%-10s %s\n", one, what);
+    }
+    exit(strcmp(name, "list") ? 2 : 0);
+}
+
 static int options(int argc, char **argv, struct hub_options *o)
 {
     static const struct option known[] = {
         { "help", no_argument, NULL, 'h' }, { "seed", required_argument, NULL, 's' },
         { "loss", required_argument, NULL, 'l' }, { "quiet", no_argument, NULL, 'q' },
         { "pcap", required_argument, NULL, 'p' }, { "keys", no_argument, NULL, 'k' },
+        { "profile", required_argument, NULL, 'P' }, { "speed", required_argument, NULL, 'S' },
         { NULL, 0, NULL, 0 }
     };
     unsigned long long value;
@@ -94,6 +113,18 @@ static int options(int argc, char **argv, struct hub_options *o)
             break;
         case 'k':
             o->keys = true;
+            break;
+        case 'P':
+            if (profile(optarg, o) < 0) {
+                return -1;
+            }
+            break;
+        case 'S':
+            o->speed = strtod(optarg, NULL);
+            if (!(o->speed >= 0.01 && o->speed <= 100)) {
+                fprintf(stderr, "woad air: the speed is from 0.01 to 100\n");
+                return -1;
+            }
             break;
         default:
             return -1;

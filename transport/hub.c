@@ -59,6 +59,19 @@ static void hub_sniff(void *ctx, const struct woad_air_packet *p)
     fwrite(record, 1, woad_air_pcap(p, hub->o->keys, record, sizeof record), hub->pcap);
 }
 
+/* The air's time that it should be by now. */
+static uint64_t hub_now(const struct hub *hub)
+{
+    uint64_t us = wall_us() - hub->base;
+    return hub->o->speed > 0 ? (uint64_t)((double)us * hub->o->speed) : us;
+}
+
+/* The machine was too slow: so much of the air's time did not happen. */
+static void hub_slip(struct hub *hub, uint64_t us)
+{
+    hub->base += hub->o->speed > 0 ? (uint64_t)((double)us / hub->o->speed) : us;
+}
+
 static void hub_say(struct hub *hub, const char *what, const struct seat *s)
 {
     char line[80];
@@ -74,6 +87,9 @@ static bool seat_add(struct hub *hub, int fd, bool tty)
                                               .queue = 16384, .crypto = &woad_mbedtls,
                                               .adv_sets = 4 };
     unsigned n = ++hub->numbers;
+    if (hub->o->profile) {
+        woad_air_profile(hub->o->profile, &cfg);
+    }
     /* Locally administered addresses: "WOAD", the W with its group bit cleared, and a number.  They
      * stand side by side, 1.2 m apart. */
     const uint8_t address[6] = { (uint8_t)n, (uint8_t)(n >> 8), 'D', 'A', 'O', 0x56 };
@@ -190,9 +206,9 @@ static void hub_move(struct hub *hub)
  * and nothing is skipped. */
 static void hub_time(struct hub *hub)
 {
-    uint64_t now = wall_us() - hub->base, next = woad_air_next(hub->air);
+    uint64_t now = hub_now(hub), next = woad_air_next(hub->air);
     if (next < now && now - next > LATE_US) {
-        hub->base += now - next;
+        hub_slip(hub, now - next);
         now = next;
     }
     while ((next = woad_air_next(hub->air)) <= now) {
@@ -239,9 +255,12 @@ static void hub_accept(struct hub *hub, int listener)
 
 static void hub_wait(struct hub *hub)
 {
-    uint64_t next = woad_air_next(hub->air), now = wall_us() - hub->base;
+    uint64_t next = woad_air_next(hub->air), now = hub_now(hub);
     struct timespec ts = { 3600, 0 };
     uint64_t us = next == UINT64_MAX ? 3600000000u : next > now ? next - now : 0;
+    if (hub->o->speed > 0) {
+        us = (uint64_t)((double)us / hub->o->speed);
+    }
     ts.tv_sec = (time_t)(us / 1000000);
     ts.tv_nsec = (long)(us % 1000000) * 1000;
     size_t n = hub_fds(hub);

@@ -13,6 +13,8 @@ struct hub_options {
     size_t attaches;
     uint64_t seed;
     uint16_t loss_per_mille;
+    const char *profile;                 /* of the controllers, NULL: all there is */
+    double speed;                        /* times the wall clock; 0: 1 */
     const char *pcap;                    /* a capture of the air, NULL: none */
     bool keys;                           /* in which encrypted packets are written as they were */
     bool leave_when_empty;               /* end when the last attachment has gone */

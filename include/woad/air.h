@@ -62,10 +62,18 @@ struct woad_air_controller_config {
     uint8_t adv_sets;                    /* of extended advertising, up to 64; 0: legacy only */
     uint16_t queue;                      /* octets of events and data for the host: 2048 or more */
     const struct woad_crypto *crypto;    /* NULL: no encryption */
+    uint8_t hci_version;                 /* as HCI numbers them; 0: 13, which is 5.4 */
     void *user;                          /* yours: woad_air_user() */
     uint64_t features;                   /* LE features it has, of those there are; 0: all.
                                           * Vol 6, Part B, 4.6 */
 };
+
+/* Sets what `config` has in common with a kind of controller, "4.0" to "5.4": version, features,
+ * connections, buffers, sets.  The address, the place, the queue and crypto stay as they are.
+ * False: there is none of that name. */
+bool woad_air_profile(const char *name, struct woad_air_controller_config *config);
+/* The n-th of them, and what it is like; NULL behind the last. */
+const char *woad_air_profile_name(size_t n, const char **what);
 
 size_t woad_air_size(void);
 struct woad_air *woad_air_init(void *mem, size_t len, const struct woad_air_config *config);

@@ -206,7 +206,10 @@ static void phy_refused(void **state)
         apart();
     }
     joined(plain, plain);
-    assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 02 02 00 00"), WOAD_HCI_UNSUPPORTED);
+    assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 02 02 00 00"), WOAD_HCI_UNKNOWN_COMMAND);
+    apart();
+    joined(plain | BIT(F_2M), plain);
+    assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 04 04 00 00"), WOAD_HCI_UNSUPPORTED);
     assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 00 02 00 00"),
                      WOAD_HCI_INVALID_PARAMETERS);
     apart();

@@ -18,7 +18,7 @@ def ok(name):
 
 
 def main():
-    for name in ("observer", "peripheral", "central"):
+    for name in ("observer", "peripheral", "central", "world"):
         lines = len(open(os.path.join(root, "examples", "c", name + ".c")).read().splitlines())
         assert lines < 100, "%s has %d lines" % (name, lines)
     p = subprocess.Popen([os.path.join(examples, "peripheral")], stdout=subprocess.PIPE)
@@ -29,6 +29,9 @@ def main():
     assert "found it" in text and "100 %" in text and text.count("%") == 5, text
     assert "it has gone: reason 0x13" in served, served
     ok("peripheral and central")
+    worlds = [subprocess.run([os.path.join(examples, "world"), "3", "50"], stdout=subprocess.PIPE, timeout=60) for _ in range(2)]
+    assert worlds[0].returncode == 0 and b"359 readings" in worlds[0].stdout and worlds[0].stdout == worlds[1].stdout, worlds
+    ok("an hour of virtual time, twice the same")
 
     readme = open(os.path.join(root, "README.md")).read()
     python, c_code = (re.search("```%s\n(.*?)```" % lang, readme, re.S).group(1) for lang in ("python", "c"))

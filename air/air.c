@@ -97,6 +97,7 @@ void air_plan(ctl *c)
     due = earlier(due, c->scan.on || c->scan.connecting ? earlier(c->scan.next, c->scan.aux_at)
                                                         : NEVER);
     due = earlier(due, earlier(c->scan.until, c->scan.period_at));
+    due = earlier(due, c->rpa_at);
     due = earlier(due, link_next(c));
     if (due == c->due) {
         return;
@@ -148,6 +149,8 @@ static void ctl_run(ctl *c)
         link_due(c);
     } else if (adv_next(c) <= now) {
         adv_due(c);
+    } else if (c->rpa_at <= now) {
+        privacy_due(c);
     } else if (earlier(c->scan.until, c->scan.period_at) <= now) {
         ext_scan_clock(c);
     } else if (c->scan.aux_at <= now) {

@@ -25,7 +25,7 @@ uint64_t ctl_features(const ctl *c)
                          1u << FEATURE_PERIPHERAL | 1u << FEATURE_PING | 1u << FEATURE_LENGTH |
                          1u << FEATURE_2M | 1u << FEATURE_CODED | 1u << FEATURE_CSA2 |
                          (c->cfg.adv_sets ? 1u << FEATURE_EXT_ADV : 0);
-    uint64_t mine = c->cfg.crypto ? all | 1u << FEATURE_ENCRYPTION : all;
+    uint64_t mine = all | (c->cfg.crypto ? 1u << FEATURE_ENCRYPTION | 1u << FEATURE_PRIVACY : 0);
     return c->cfg.features ? mine & c->cfg.features : mine;
 }
 
@@ -63,6 +63,7 @@ void cmd_reset(ctl *c)
     memset(c->channels, 0xff, 4);
     c->channels[4] = 0x1f;
     c->accepts = 0;
+    privacy_reset(c);
     c->out.head = c->out.used = 0;
 }
 
@@ -165,7 +166,8 @@ static int cmd_random_address(ctl *c, struct rd *in, struct wr *ret)
 bool own_type_ok(const ctl *c, uint8_t type)
 {
     static const uint8_t none[6] = { 0 };
-    return type <= 1 && (type ? memcmp(c->random, none, 6) != 0 : has_public(c));
+    uint8_t most = ctl_features(c) >> FEATURE_PRIVACY & 1 ? 3 : 1;
+    return type <= most && (type & 1 ? memcmp(c->random, none, 6) != 0 : has_public(c));
 }
 
 /* Legacy and extended commands do not mix until a reset.  3.1.1 */
@@ -190,7 +192,7 @@ static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     bool interval_ok = kind == ADV_KIND_DIRECT_HIGH || (min >= 0x20 && max <= 0x4000 && min <= max);
-    if (!interval_ok || kind > ADV_KIND_DIRECT_LOW || own > 1 || peer.type > 1 || filter > 3 ||
+    if (!interval_ok || kind > ADV_KIND_DIRECT_LOW || own > 3 || peer.type > 1 || filter > 3 ||
         !(channels & 7) || channels > 7) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
@@ -262,7 +264,7 @@ static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (active > 1 || filter > 1 || interval < 4 || interval > 0x4000 || window < 4 ||
-        window > interval || own > 1) {
+        window > interval || own > 3) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     c->scan.active = active;
@@ -396,7 +398,8 @@ static const struct command commands[] = {
 static const struct command *cmd_table(size_t t)
 {
     static const struct command *const tables[] = { commands, air_conn_commands,
-                                                    air_accept_commands, air_ext_commands, NULL };
+                                                    air_accept_commands, air_ext_commands,
+                                                    air_privacy_commands, NULL };
     return tables[t];
 }
 

@@ -71,6 +71,14 @@ void evt_completed(ctl *c, uint16_t handle, uint16_t count)
     evt_put(c, 0x13, &w);
 }
 
+/* A resolvable private address, or zeros where another was used. */
+static void evt_rpa(struct wr *w, const struct address *a)
+{
+    static const uint8_t none[6] = { 0 };
+    bool rpa = a->type == 1 && (a->octet[5] & 0xc0) == 0x40;
+    wr_bytes(w, rpa ? a->octet : none, 6);
+}
+
 /* LE [Enhanced] Connection Complete, by the mask.  7.7.65.1, 7.7.65.10 */
 void evt_connected(ctl *c, uint8_t status, uint8_t i)
 {
@@ -85,7 +93,8 @@ void evt_connected(ctl *c, uint8_t status, uint8_t i)
     wr_u8(&w, l->peer.type);
     wr_bytes(&w, l->peer.octet, 6);
     if (enhanced) {
-        wr_zero(&w, 12);
+        evt_rpa(&w, &l->own_air);
+        evt_rpa(&w, &l->peer_air);
     }
     wr_le16(&w, l->interval);
     wr_le16(&w, l->latency);

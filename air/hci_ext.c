@@ -97,7 +97,7 @@ static int cmd_set_params(ctl *c, struct rd *in, struct wr *ret)
     bool legacy = props & PROP_LEGACY;
     bool both = (props & (PROP_CONNECTABLE | PROP_SCANNABLE)) == 3;
     if (handle > 0xef || props > 0x7f || min < 0x20 || min > max || !(channels & 7) ||
-        channels > 7 || own > 1 || peer.type > 1 || filter > 3 || sid > 15 || tells > 1 ||
+        channels > 7 || own > 3 || peer.type > 1 || filter > 3 || sid > 15 || tells > 1 ||
         (legacy ? legacy_kind(props) == 0xff : both || (props & PROP_HIGH_DUTY)) ||
         ((props & PROP_ANONYMOUS) && (props & 3)) || primary == PHY_2M) {
         return WOAD_HCI_INVALID_PARAMETERS;
@@ -170,7 +170,7 @@ static int cmd_set_response(ctl *c, struct rd *in, struct wr *ret)
 static int set_may_begin(ctl *c, struct ll_adv *a)
 {
     uint8_t i;
-    if (a->own_type && !a->random_set && !own_type_ok(c, 1)) {
+    if ((a->own_type & 1) && !a->random_set && !own_type_ok(c, 1)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if (adv_connectable(a) && !link_free(c, &i)) {
@@ -269,7 +269,7 @@ static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
     if (c->scan.on || !cmd_choose(c, true)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (own > 1 || filter > 1 || !phys || (phys & ~5)) {
+    if (own > 3 || filter > 1 || !phys || (phys & ~5)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if (phys & ~phys_there(c)) {
@@ -332,7 +332,7 @@ static int cmd_ext_create(ctl *c, struct rd *in, struct wr *ret)
     s.peer.type = rd_u8(in) & 1;
     rd_copy(in, s.peer.octet, 6);
     uint8_t phys = rd_u8(in);
-    int status = filter > 1 || own > 1 || !phys || phys > 7 ? WOAD_HCI_INVALID_PARAMETERS
+    int status = filter > 1 || own > 3 || !phys || phys > 7 ? WOAD_HCI_INVALID_PARAMETERS
                : phys & ~phys_there(c) ? WOAD_HCI_UNSUPPORTED : 0;
     for (uint8_t n = 0; !status && n < 3; n++) {
         uint16_t v[8];

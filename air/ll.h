@@ -1,13 +1,12 @@
 /* The air's structs, and what its files ask of each other.
  *
- *   air.c       the world: clock, queue of controllers by their next deadline
- *   medium.c    who hears what: channels, path loss, collisions, loss
- *   radio.c     one controller's transceiver: send at, listen until
- *   ll_adv.c ll_scan.c ll_accept.c     the link layer without connections.  Vol 6, Part B
- *   ll_conn.c ll_data.c                its connections
- *   ll_control.c ll_know.c ll_update.c ll_encrypt.c       what the two sides agree on
- *   ll_ext_adv.c ll_ext_scan.c         the same with extended PDUs
- *   hci_cmd.c hci_conn.c hci_ext.c hci_evt.c     its host interface.  Vol 4, Part E */
+ * air.c       the world: clock, queue of controllers by their next deadline medium.c    who
+ * hears what: channels, path loss, collisions, loss radio.c     one controller's transceiver:
+ * send at, listen until ll_adv.c ll_scan.c ll_accept.c ll_privacy.c    the link layer without
+ * connections.  Vol 6, Part B ll_conn.c ll_data.c                its connections ll_control.c
+ * ll_know.c ll_update.c ll_encrypt.c       what the two sides agree on ll_ext_adv.c
+ * ll_ext_scan.c         the same with extended PDUs hci_cmd.c hci_conn.c hci_ext.c hci_evt.c
+ * its host interface.  Vol 4, Part E */
 #ifndef WOAD_AIR_LL_H
 #define WOAD_AIR_LL_H
 
@@ -82,7 +81,15 @@ struct radio {
 /* --- the link layer --------------------------------------------------------------------------- */
 
 enum { CH_SEL = 0x20 };                  /* of an advertising PDU's header.  2.3 */
-enum { ACCEPT_LIST = 16 };
+enum { ACCEPT_LIST = 16, RESOLVING_LIST = 16 };
+enum { RESOLVED = 2 };                   /* of an address's type: it stands for an RPA */
+
+struct resolving {
+    struct address id;
+    uint8_t peer_irk[16], local_irk[16], peer_rpa[6], local_rpa[6];
+    bool has_peer, has_local, device_mode;
+};
+
 enum { ADV_KIND_IND = 0, ADV_KIND_DIRECT_HIGH = 1, ADV_KIND_SCAN = 2, ADV_KIND_NONCONN = 3,
        ADV_KIND_DIRECT_LOW = 4 };        /* as HCI numbers them: Vol 4, Part E, 7.8.5 */
 enum { ADV_FILTER_SCAN = 1, ADV_FILTER_CONNECT = 2 };
@@ -107,7 +114,7 @@ struct ll_adv {
     uint8_t aux_channel, next_channel, stage;
     uint16_t sent;
     uint8_t joins, join[22];
-    struct address joined;
+    struct address joined, joined_air;
     uint64_t join_end;
 };
 
@@ -120,7 +127,7 @@ struct ll_scan {
     uint16_t interval, window;
     uint64_t next, window_end;
     uint8_t backoff, upper, good, bad;   /* 4.4.3.2 */
-    struct address asked;
+    struct address asked, joins, joins_own, joins_who;     /* who: not as it is on the air */
     uint8_t seen_n;
     uint32_t seen[64];                   /* the duplicate filter: hashes */
     /* extended */
@@ -145,7 +152,7 @@ struct control { uint8_t len, pdu[CONTROL_MAX]; };
 struct link {
     bool used, central, established;
     bool told;                           /* the host knows of it */
-    struct address peer;
+    struct address peer, peer_air, own_air;                /* air: as they were on the air */
     uint32_t aa, crc_init;
     uint8_t hop, chm[5];
     bool csa2;                           /* channel selection algorithm 2.  4.5.8.3 */
@@ -220,6 +227,11 @@ struct woad_air_controller {
     uint8_t channels[5];                         /* that the host has not called bad */
     struct address accept[ACCEPT_LIST];
     uint8_t accepts;
+    struct resolving resolving[RESOLVING_LIST];
+    uint8_t resolvings;
+    bool resolves;
+    uint16_t rpa_timeout_s;
+    uint64_t rpa_at;
     bool leaving;
 };
 
@@ -268,13 +280,20 @@ void scan_resume(ctl *c);
 void scan_sent(ctl *c);
 void scan_quiet(ctl *c);
 void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end);
-void scan_join_aux(ctl *c, const struct address *a, uint64_t end);
+void scan_join_aux(ctl *c, const struct address *air, const struct address *who, uint64_t end);
 void scan_joined_aux(ctl *c);
 bool scan_is_new_ext(ctl *c, const struct ext *e);
 /* ll_ext_scan.c */
 void ext_scan_clock(ctl *c);
 void ext_scan_due(ctl *c);
 void ext_lost(ctl *c);
+/* ll_privacy.c */
+bool privacy_resolve(ctl *c, const struct address *air, struct address *who);
+void privacy_own(const ctl *c, uint8_t own_type, const struct address *peer, struct address *own);
+bool privacy_is_own(const ctl *c, uint8_t own_type, const struct address *target);
+void privacy_target(ctl *c, uint8_t own_type, const struct address *peer, struct address *target);
+void privacy_due(ctl *c);
+void privacy_reset(ctl *c);
 /* ll_accept.c */
 bool address_is(const struct address *a, const struct address *b);
 bool accept_has(const ctl *c, const struct address *a);
@@ -283,7 +302,12 @@ struct link *link_free(ctl *c, uint8_t *i);
 bool link_with(const ctl *c, const struct address *peer);
 struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i);
 uint16_t link_handle(uint8_t i);
-struct join { bool central, csa2; uint8_t phy; struct address peer; bool aux; };
+struct join {
+    bool central, csa2;
+    uint8_t phy;
+    struct address peer, peer_air, own_air;
+    bool aux;
+};
 void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd data, uint64_t end);
 void link_close(ctl *c, uint8_t i, uint8_t reason);
 void link_wake(ctl *c, uint8_t i);
@@ -338,11 +362,12 @@ struct command {
     int (*run)(ctl *c, struct rd *in, struct wr *ret);
     uint8_t needs;                       /* a feature; 0: none */
 };
-extern const struct command air_conn_commands[], air_accept_commands[], air_ext_commands[];
+extern const struct command air_conn_commands[], air_accept_commands[], air_ext_commands[],
+    air_privacy_commands[];
 bool cmd_choose(ctl *c, bool extended);
 enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
-       FEATURE_PERIPHERAL = 3, FEATURE_PING = 4, FEATURE_LENGTH = 5, FEATURE_2M = 8,
-       FEATURE_CODED = 11, FEATURE_EXT_ADV = 12, FEATURE_CSA2 = 14 };
+       FEATURE_PERIPHERAL = 3, FEATURE_PING = 4, FEATURE_LENGTH = 5, FEATURE_PRIVACY = 6,
+       FEATURE_2M = 8, FEATURE_CODED = 11, FEATURE_EXT_ADV = 12, FEATURE_CSA2 = 14 };
 uint8_t phys_there(const ctl *c);
 bool own_type_ok(const ctl *c, uint8_t type);
 uint64_t ctl_features(const ctl *c);

@@ -3,7 +3,7 @@
 
 bool address_is(const struct address *a, const struct address *b)
 {
-    return a->type == b->type && memcmp(a->octet, b->octet, 6) == 0;
+    return (a->type & 1) == (b->type & 1) && memcmp(a->octet, b->octet, 6) == 0;
 }
 
 static uint8_t accept_find(const ctl *c, const struct address *a)

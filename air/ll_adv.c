@@ -53,8 +53,9 @@ void adv_enable(ctl *c, struct ll_adv *a, bool on)
 /* Its own random address, if it has one. */
 void adv_own(const ctl *c, const struct ll_adv *a, struct address *own)
 {
-    ctl_addr(c, a->own_type, own);
-    if (own->type && a->random_set) {
+    privacy_own(c, a->own_type, &a->peer, own);
+    bool is_rpa = a->own_type > 1 && (own->octet[5] & 0xc0) == 0x40;
+    if (own->type && a->random_set && !is_rpa) {
         memcpy(own->octet, a->random, 6);
     }
 }
@@ -86,12 +87,13 @@ static void adv_send(ctl *c, uint8_t type, const uint8_t *data, uint16_t len, ui
 static void adv_send_directed(ctl *c, uint64_t at)
 {
     struct ll_adv *a = c->adv_now;
-    struct address own;
+    struct address own, target;
     struct wr pdu = radio_pdu(c);
     adv_own(c, a, &own);
-    adv_header(c, &pdu, ADV_DIRECT_IND, own.type != 0, a->peer.type != 0, 12);
+    privacy_target(c, a->own_type, &a->peer, &target);
+    adv_header(c, &pdu, ADV_DIRECT_IND, own.type != 0, target.type != 0, 12);
     wr_bytes(&pdu, own.octet, 6);
-    wr_bytes(&pdu, a->peer.octet, 6);
+    wr_bytes(&pdu, target.octet, 6);
     radio_send(c, FOR_ADV, at, a->channel, ADV_AA, PHY_1M, &pdu);
 }
 
@@ -225,14 +227,14 @@ void adv_taken(ctl *c, struct ll_adv *a, uint8_t i)
 void adv_heard(ctl *c, struct rd pdu, uint64_t end)
 {
     struct ll_adv *a = c->adv_now;
-    struct address own, peer;
+    struct address own, air, peer;
     uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), to[6], i;
     adv_own(c, a, &own);
-    peer.type = head >> 6 & 1;
-    rd_copy(&pdu, peer.octet, 6);
+    air.type = head >> 6 & 1;
+    rd_copy(&pdu, air.octet, 6);
     rd_copy(&pdu, to, 6);
     if (pdu.bad || rd_left(&pdu) != len - 12u || memcmp(to, own.octet, 6) != 0 ||
-        (head >> 7 & 1) != own.type) {
+        (head >> 7 & 1) != own.type || !privacy_resolve(c, &air, &peer)) {
         return;
     }
     bool connects = (head & 15) == CONNECT_IND && len == 34 && adv_lets_connect(c, a, &peer) &&
@@ -247,11 +249,12 @@ void adv_heard(ctl *c, struct rd pdu, uint64_t end)
             adv_send(c, SCAN_RSP, a->rsp, a->rsp_len, end + T_IFS);
         }
     } else if (connects && a->extended) {
-        ext_accept(c, a, i, &peer, pdu, end);
+        a->joined = peer;
+        ext_accept(c, a, i, &air, pdu, end);
     } else if (connects) {
         bool csa2 = (head & CH_SEL) && ctl_features(c) >> FEATURE_CSA2 & 1;
         radio_off(c);
-        link_begin(c, i, &(struct join){ false, csa2, PHY_1M, peer, false }, pdu, end);
+        link_begin(c, i, &(struct join){ false, csa2, PHY_1M, peer, air, own, false }, pdu, end);
         adv_taken(c, a, i);
     }
 }

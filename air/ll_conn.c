@@ -22,8 +22,7 @@ bool link_with(const ctl *c, const struct address *peer)
 {
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         const struct link *l = &c->links[i];
-        if (l->used && l->peer.type == peer->type &&
-            memcmp(l->peer.octet, peer->octet, 6) == 0) {
+        if (l->used && address_is(&l->peer, peer)) {
             return true;
         }
     }
@@ -115,8 +114,9 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
 {
     bool central = how->central;
     struct link *l = &c->links[i];
-    *l = (struct link){ .central = central, .peer = how->peer, .first = 0xff, .last = 0xff,
-                        .max_tx = 27, .max_rx = 27, .csa2 = how->csa2, .tx_phy = how->phy,
+    *l = (struct link){ .central = central, .peer = how->peer, .peer_air = how->peer_air,
+                        .own_air = how->own_air, .first = 0xff, .last = 0xff, .max_tx = 27,
+                        .max_rx = 27, .csa2 = how->csa2, .tx_phy = how->phy,
                         .rx_phy = how->phy, .answer_by = NEVER,
                         .wanted_tx = (uint8_t)c->default_tx };
     l->aa = rd_le32(&in);

@@ -168,7 +168,7 @@ static void ext_send_data(ctl *c, struct ll_adv *a, const uint8_t *data, uint16_
     e.has_adv = first && !(a->props & PROP_ANONYMOUS);
     adv_own(c, a, &e.adv);
     e.has_target = first && a->stage == AT_ADV && (a->props & PROP_DIRECTED);
-    e.target = a->peer;
+    privacy_target(c, a->own_type, &a->peer, &e.target);
     e.has_power = first && (a->props & PROP_TX_POWER);
     e.power = c->cfg.tx_power_dbm;
     e.data = rd_of(data + a->sent, (size_t)(len - a->sent));
@@ -254,14 +254,16 @@ void ext_accept(ctl *c, struct ll_adv *a, uint8_t i, const struct address *peer,
     a->joins = i;
     a->join_end = end;
     rd_copy(&data, a->join, sizeof a->join);
-    a->joined = *peer;
+    a->joined_air = *peer;
     radio_send(c, FOR_ADV, end + T_IFS, a->aux_channel, ADV_AA, ext_phy(a->secondary), &pdu);
     c->radio.flight.kind = KIND_AUX;
 }
 
 void ext_connected(ctl *c, struct ll_adv *a)
 {
-    struct join how = { false, true, ext_phy(a->secondary), a->joined, true };
+    struct join how = { false, true, ext_phy(a->secondary), a->joined, a->joined_air,
+                        { 0, { 0 } }, true };
+    adv_own(c, a, &how.own_air);
     link_begin(c, a->joins, &how, rd_of(a->join, sizeof a->join), a->join_end);
     adv_taken(c, a, a->joins);
 }

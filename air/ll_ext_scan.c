@@ -79,12 +79,12 @@ void ext_lost(ctl *c)
 }
 
 /* AUX_SCAN_REQ: ScanA 6, AdvA 6.  2.3.2.1 */
-static void ext_ask(ctl *c, const struct ext *e, uint64_t end)
+static void ext_ask(ctl *c, const struct ext *e, const struct address *who, uint64_t end)
 {
     struct address own;
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
     struct wr pdu = radio_pdu(c);
-    ctl_addr(c, c->scan.own_type, &own);
+    privacy_own(c, c->scan.own_type, who, &own);
     wr_u8(&pdu, (uint8_t)(SCAN_REQ | (own.type ? 0x40 : 0) | (e->adv.type ? 0x80 : 0)));
     wr_u8(&pdu, 12);
     wr_bytes(&pdu, own.octet, 6);
@@ -97,14 +97,13 @@ static void ext_ask(ctl *c, const struct ext *e, uint64_t end)
 
 static bool ext_for_us(const ctl *c, const struct ext *e)
 {
-    struct address own;
-    ctl_addr(c, c->scan.own_type, &own);
-    return (!e->has_target || address_is(&own, &e->target)) &&
+    return (!e->has_target || privacy_is_own(c, c->scan.own_type, &e->target)) &&
            (!c->scan.by_list || !e->has_adv || accept_has(c, &e->adv));
 }
 
-/* AUX_ADV_IND, or what comes of its chain. */
-static void ext_heard_aux(ctl *c, const struct ext *e, int8_t rssi, uint64_t start, uint64_t end)
+/* AUX_ADV_IND, or what comes of its chain.  `air`: its AdvA before it was resolved. */
+static void ext_heard_aux(ctl *c, const struct ext *e, const struct address *air, int8_t rssi,
+                          uint64_t start, uint64_t end)
 {
     bool first = !c->scan.chaining && !c->scan.responding;
     uint8_t i;
@@ -118,7 +117,7 @@ static void ext_heard_aux(ctl *c, const struct ext *e, int8_t rssi, uint64_t sta
         if (c->scan.connecting && (e->mode & 1) && wanted && ext_for_us(c, e) &&
             !link_with(c, &e->adv) && link_free(c, &i)) {
             c->scan.link = i;
-            scan_join_aux(c, &e->adv, end);
+            scan_join_aux(c, air, &e->adv, end);
             return;
         }
         if (!c->scan.on || !ext_for_us(c, e) || !scan_is_new_ext(c, e)) {
@@ -130,7 +129,9 @@ static void ext_heard_aux(ctl *c, const struct ext *e, int8_t rssi, uint64_t sta
     if (e->has_aux) {
         ext_follow(c, e, start);
     } else if (first && c->scan.active && (e->mode & 2) && e->has_adv) {
-        ext_ask(c, e, end);
+        struct ext asked = *e;
+        asked.adv = *air;
+        ext_ask(c, &asked, &e->adv, end);
     } else {
         c->scan.responding = false;
     }
@@ -139,7 +140,7 @@ static void ext_heard_aux(ctl *c, const struct ext *e, int8_t rssi, uint64_t sta
 /* AUX_CONNECT_RSP: AdvA, TargetA: the advertiser has heard us.  2.3.3.2 */
 static void ext_heard_response(ctl *c, const struct ext *e)
 {
-    if (c->scan.joining_aux && e->has_adv && address_is(&e->adv, &c->scan.peer)) {
+    if (c->scan.joining_aux && e->has_adv && address_is(&e->adv, &c->scan.joins)) {
         scan_joined_aux(c);
     }
 }
@@ -173,6 +174,9 @@ void ext_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end)
         c->scan.responding = true;
         c->scan.type |= TYPE_RESPONSE;
     }
+    struct address air = e.adv;
     radio_off(c);
-    ext_heard_aux(c, &e, rssi, start, end);
+    if (!e.has_adv || privacy_resolve(c, &air, &e.adv)) {
+        ext_heard_aux(c, &e, &air, rssi, start, end);
+    }
 }

@@ -77,7 +77,8 @@ void scan_sent(ctl *c)
         c->scan.joining = false;         /* the CONNECT_IND is out: the connection exists */
         c->scan.connecting = false;
         struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
-        struct join how = { true, c->radio.flight.pdu[0] & CH_SEL, PHY_1M, c->scan.peer, false };
+        struct join how = { true, c->radio.flight.pdu[0] & CH_SEL, PHY_1M, c->scan.joins_who,
+                            c->scan.joins, c->scan.joins_own, false };
         link_begin(c, c->scan.link, &how, ll, c->air->now);
     } else if (c->scan.requested) {
         radio_listen(c, FOR_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
@@ -88,7 +89,8 @@ void scan_sent(ctl *c)
 void scan_joined_aux(ctl *c)
 {
     struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
-    struct join how = { true, true, c->radio.phy, c->scan.peer, true };
+    struct join how = { true, true, c->radio.phy, c->scan.joins_who, c->scan.joins,
+                        c->scan.joins_own, true };
     c->scan.joining_aux = c->scan.connecting = false;
     radio_off(c);
     link_begin(c, c->scan.link, &how, ll, c->scan.join_end);
@@ -129,11 +131,11 @@ void scan_quiet(ctl *c)
 }
 
 /* SCAN_REQ: ScanA 6, AdvA 6.  2.3.2.1 */
-static void scan_ask(ctl *c, const struct address *a, uint64_t end)
+static void scan_ask(ctl *c, const struct address *a, const struct address *who, uint64_t end)
 {
     struct address own;
     struct wr pdu = radio_pdu(c);
-    ctl_addr(c, c->scan.own_type, &own);
+    privacy_own(c, c->scan.own_type, who, &own);
     wr_u8(&pdu, (uint8_t)(SCAN_REQ | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0)));
     wr_u8(&pdu, 12);
     wr_bytes(&pdu, own.octet, 6);
@@ -199,13 +201,14 @@ static uint32_t join_access_address(ctl *c)
 /* CONNECT_IND, AUX_CONNECT_REQ: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8,
  * WinOffset u16, interval u16, latency u16, timeout u16, channel map 5, hop u5 and clock
  * accuracy u3. 2.3.3.1 */
-static void scan_send_join(ctl *c, const struct address *a, unsigned ch_sel, uint64_t end)
+static void scan_send_join(ctl *c, const struct address *a, const struct address *who,
+                           unsigned ch_sel, uint64_t end)
 {
     struct address own;
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
     uint16_t offset = join_offset(c, end + radio_airtime(36, phy) + T_IFS);
     struct wr pdu = radio_pdu(c);
-    ctl_addr(c, c->scan.own_type, &own);
+    privacy_own(c, c->scan.own_type, who, &own);
     wr_u8(&pdu, (uint8_t)(CONNECT_IND | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0) | ch_sel));
     wr_u8(&pdu, 34);
     wr_bytes(&pdu, own.octet, 6);
@@ -219,20 +222,23 @@ static void scan_send_join(ctl *c, const struct address *a, unsigned ch_sel, uin
     wr_le16(&pdu, c->scan.supervision);
     wr_bytes(&pdu, c->channels, sizeof c->channels);
     wr_u8(&pdu, (uint8_t)(5 + air_random_below(c->air, 12)));
-    c->scan.peer = *a;
+    c->scan.joins = *a;
+    c->scan.joins_who = *who;
+    c->scan.joins_own = own;
     radio_send(c, FOR_SCAN, end + T_IFS, channel, ADV_AA, phy, &pdu);
 }
 
-static void scan_join(ctl *c, const struct address *a, bool csa2, uint64_t end)
+static void scan_join(ctl *c, const struct address *air, const struct address *who, bool csa2,
+                      uint64_t end)
 {
     c->scan.joining = true;
-    scan_send_join(c, a, csa2 ? CH_SEL : 0, end);
+    scan_send_join(c, air, who, csa2 ? CH_SEL : 0, end);
 }
 
-void scan_join_aux(ctl *c, const struct address *a, uint64_t end)
+void scan_join_aux(ctl *c, const struct address *air, const struct address *who, uint64_t end)
 {
     c->scan.joining_aux = true;
-    scan_send_join(c, a, 0, end);
+    scan_send_join(c, air, who, 0, end);
     c->radio.flight.kind = KIND_AUX;
 }
 
@@ -273,10 +279,9 @@ static bool scan_wants(const ctl *c, const struct address *a)
 /* ADV_DIRECT_IND: AdvA 6, TargetA 6.  It is for us, or it is nothing.  2.3.1.2 */
 static bool scan_is_target(const ctl *c, uint8_t head, struct rd *in)
 {
-    struct address own, target = { head >> 7 & 1, { 0 } };
-    ctl_addr(c, c->scan.own_type, &own);
+    struct address target = { head >> 7 & 1, { 0 } };
     rd_copy(in, target.octet, 6);
-    return rd_done(in) && address_is(&own, &target);
+    return rd_done(in) && privacy_is_own(c, c->scan.own_type, &target);
 }
 
 /* Legacy PDUs, to a host of extended commands: type bits.  Vol 4, Part E, 7.7.65.13 */
@@ -292,9 +297,14 @@ static void scan_report_legacy(ctl *c, uint8_t type, const struct address *a, co
 }
 
 /* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6, data. */
-static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct address *a,
+static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct address *air,
                            struct rd *in, int8_t rssi, uint64_t end)
 {
+    struct address who;
+    const struct address *a = &who;
+    if (!privacy_resolve(c, air, &who)) {
+        return;
+    }
     static const uint8_t kind[] = { [ADV_IND] = 0, [ADV_DIRECT_IND] = 1, [ADV_NONCONN_IND] = 3,
                                     [SCAN_RSP] = 4, [ADV_SCAN_IND] = 2 };
     uint8_t i;
@@ -303,7 +313,7 @@ static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct addre
     if (c->scan.connecting && connectable && scan_wants(c, a) && room &&
         !link_with(c, a) && link_free(c, &i)) {
         c->scan.link = i;
-        scan_join(c, a, ch_sel && ctl_features(c) >> FEATURE_CSA2 & 1, end);
+        scan_join(c, air, a, ch_sel && ctl_features(c) >> FEATURE_CSA2 & 1, end);
         return;
     }
     if (!c->scan.on || (c->scan.by_list && !accept_has(c, a))) {
@@ -319,7 +329,7 @@ static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct addre
     bool scannable = type == ADV_IND || type == ADV_SCAN_IND;
     c->scan.asked_connectable = scannable ? type == ADV_IND : c->scan.asked_connectable;
     if (c->scan.active && scannable && !c->scan.requested && room && --c->scan.backoff == 0) {
-        scan_ask(c, a, end);
+        scan_ask(c, air, a, end);
     }
 }
 

@@ -48,7 +48,7 @@ static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t wh
         break;
     case 1:                          /* an LE command with a right length */
         packet[0] = 1;
-        packet[1] = packet[4] % 0x44;
+        packet[1] = packet[4] % 0x50;
         packet[2] = 0x20;
         packet[3] = (uint8_t)n;
         woad_air_rx(c, packet, n + 4);

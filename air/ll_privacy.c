@@ -1,0 +1,283 @@
+/* Privacy: resolvable private addresses, made and resolved by the controller.
+ * Vol 6, Part B, 1.3.2.2, 1.3.2.3, 6; Vol 4, Part E, 7.8.38 to 7.8.45, 7.8.77 */
+#include "ll.h"
+
+static bool irk_read(struct rd *in, uint8_t irk[16])
+{
+    uint8_t any = 0;
+    for (size_t n = 16; n; n--) {
+        irk[n - 1] = rd_u8(in);
+        any |= irk[n - 1];
+    }
+    return any != 0;
+}
+
+/* ah: the low 24 bits of e(IRK, prand).  Vol 3, Part H, 2.2.2 */
+static void ah(const ctl *c, const uint8_t irk[16], const uint8_t prand[3], uint8_t hash[3])
+{
+    uint8_t block[16] = { 0 };
+    for (size_t n = 0; n < 3; n++) {
+        block[15 - n] = prand[n];
+    }
+    c->cfg.crypto->aes128(irk, block, block);
+    for (size_t n = 0; n < 3; n++) {
+        hash[n] = block[15 - n];
+    }
+}
+
+static void rpa_make(ctl *c, const uint8_t irk[16], uint8_t rpa[6])
+{
+    for (size_t n = 3; n < 6; n++) {
+        rpa[n] = (uint8_t)(air_random(c->air) >> 8);
+    }
+    rpa[5] = (uint8_t)((rpa[5] & 0x3f) | 0x40);
+    ah(c, irk, rpa + 3, rpa);
+}
+
+static bool rpa_is(const struct address *a)
+{
+    return a->type == 1 && (a->octet[5] & 0xc0) == 0x40;
+}
+
+static bool rpa_of(const ctl *c, const struct address *a, const uint8_t irk[16])
+{
+    uint8_t hash[3];
+    ah(c, irk, a->octet + 3, hash);
+    return memcmp(hash, a->octet, 3) == 0;
+}
+
+static struct resolving *resolving_of(const ctl *c, const struct address *identity)
+{
+    for (uint8_t n = 0; n < c->resolvings; n++) {
+        if (address_is(&c->resolving[n].id, identity)) {
+            return (struct resolving *)&c->resolving[n];
+        }
+    }
+    return NULL;
+}
+
+/* Who it is that uses this address.  False: nobody who may use it: a peer with a key that does not
+ * use it, where network privacy is asked for.  6.2 */
+bool privacy_resolve(ctl *c, const struct address *air, struct address *who)
+{
+    *who = *air;
+    for (uint8_t n = 0; c->resolves && rpa_is(air) && n < c->resolvings; n++) {
+        struct resolving *r = &c->resolving[n];
+        if (r->has_peer && rpa_of(c, air, r->peer_irk)) {
+            memcpy(r->peer_rpa, air->octet, 6);
+            *who = r->id;
+            who->type |= RESOLVED;
+            return true;
+        }
+    }
+    const struct resolving *r = c->resolves ? resolving_of(c, air) : NULL;
+    return !r || !r->has_peer || r->device_mode;
+}
+
+/* Our address towards this peer. */
+void privacy_own(const ctl *c, uint8_t own_type, const struct address *peer, struct address *own)
+{
+    const struct resolving *r = own_type > 1 ? resolving_of(c, peer) : NULL;
+    ctl_addr(c, own_type & 1, own);
+    if (r && r->has_local) {
+        own->type = 1;
+        memcpy(own->octet, r->local_rpa, 6);
+    }
+}
+
+/* Whether a packet to this address is for us. */
+bool privacy_is_own(const ctl *c, uint8_t own_type, const struct address *target)
+{
+    struct address own;
+    ctl_addr(c, own_type & 1, &own);
+    for (uint8_t n = 0; own_type > 1 && rpa_is(target) && n < c->resolvings; n++) {
+        if (c->resolving[n].has_local && rpa_of(c, target, c->resolving[n].local_irk)) {
+            return true;
+        }
+    }
+    return address_is(&own, target);
+}
+
+/* The peer as directed advertising names it: by an address of its own making, if we have its
+ * key. */
+void privacy_target(ctl *c, uint8_t own_type, const struct address *peer, struct address *target)
+{
+    const struct resolving *r = own_type > 1 ? resolving_of(c, peer) : NULL;
+    *target = *peer;
+    target->type &= 1;
+    if (r && r->has_peer) {
+        target->type = 1;
+        rpa_make(c, r->peer_irk, target->octet);
+    }
+}
+
+static void privacy_renew(ctl *c, struct resolving *r)
+{
+    if (r->has_local) {
+        rpa_make(c, r->local_irk, r->local_rpa);
+    }
+}
+
+/* All are new after the time-out.  6.1 */
+void privacy_due(ctl *c)
+{
+    c->rpa_at = c->air->now + c->rpa_timeout_s * 1000000ull;
+    for (uint8_t n = 0; n < c->resolvings; n++) {
+        privacy_renew(c, &c->resolving[n]);
+    }
+}
+
+void privacy_reset(ctl *c)
+{
+    c->resolvings = 0;
+    c->resolves = false;
+    c->rpa_timeout_s = 900;
+    c->rpa_at = NEVER;
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+static bool privacy_in_use(const ctl *c)
+{
+    return c->resolves && (adv_any_on(c) || c->scan.on || c->scan.connecting);
+}
+
+static struct address identity_read(struct rd *in)
+{
+    struct address a = { rd_u8(in), { 0 } };
+    rd_copy(in, a.octet, 6);
+    return a;
+}
+
+/* type u8, identity 6, the peer's IRK 16, ours 16.  7.8.38 */
+static int cmd_resolving_add(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct address id = identity_read(in);
+    struct resolving r = { .id = id };
+    (void)ret;
+    r.has_peer = irk_read(in, r.peer_irk);
+    r.has_local = irk_read(in, r.local_irk);
+    if (privacy_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (id.type > 1 || resolving_of(c, &id)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (c->resolvings == RESOLVING_LIST) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    privacy_renew(c, &r);
+    c->resolving[c->resolvings++] = r;
+    c->rpa_at = c->rpa_at == NEVER ? c->air->now + c->rpa_timeout_s * 1000000ull : c->rpa_at;
+    return 0;
+}
+
+static int cmd_resolving_remove(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct address id = identity_read(in);
+    struct resolving *r = resolving_of(c, &id);
+    (void)ret;
+    if (privacy_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!r) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    *r = c->resolving[--c->resolvings];
+    return 0;
+}
+
+static int cmd_resolving_clear(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (privacy_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->resolvings = 0;
+    return 0;
+}
+
+static int cmd_resolving_size(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_u8(ret, RESOLVING_LIST);
+    return 0;
+}
+
+/* type u8, identity 6; our address towards it 6.  7.8.43 */
+static int cmd_local_rpa(ctl *c, struct rd *in, struct wr *ret)
+{
+    static const uint8_t none[6] = { 0 };
+    struct address id = identity_read(in);
+    const struct resolving *r = resolving_of(c, &id);
+    wr_bytes(ret, r && r->has_local ? r->local_rpa : none, 6);
+    return r && r->has_local ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+}
+
+/* type u8, identity 6; the address it was last heard by 6.  7.8.42 */
+static int cmd_peer_rpa(ctl *c, struct rd *in, struct wr *ret)
+{
+    static const uint8_t none[6] = { 0 };
+    struct address id = identity_read(in);
+    const struct resolving *r = resolving_of(c, &id);
+    wr_bytes(ret, r ? r->peer_rpa : none, 6);
+    return r ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+}
+
+static int cmd_resolve(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in);
+    (void)ret;
+    if (adv_any_on(c) || c->scan.on || c->scan.connecting) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (on > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->resolves = on;
+    return 0;
+}
+
+static int cmd_rpa_timeout(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint16_t s = rd_le16(in);
+    (void)ret;
+    if (s < 1 || s > 0x0e10) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->rpa_timeout_s = s;
+    c->rpa_at = c->resolvings ? c->air->now + s * 1000000ull : NEVER;
+    return 0;
+}
+
+/* type u8, identity 6, mode u8: 0 network, 1 device.  7.8.77 */
+static int cmd_privacy_mode(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct address id = identity_read(in);
+    uint8_t mode = rd_u8(in);
+    struct resolving *r = resolving_of(c, &id);
+    (void)ret;
+    if (privacy_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!r || mode > 1) {
+        return r ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    r->device_mode = mode;
+    return 0;
+}
+
+const struct command air_privacy_commands[] = {
+    { CMD(0x08, 0x27), 34, 3, 39, cmd_resolving_add, FEATURE_PRIVACY },
+    { CMD(0x08, 0x28), 34, 4, 7, cmd_resolving_remove, FEATURE_PRIVACY },
+    { CMD(0x08, 0x29), 34, 5, 0, cmd_resolving_clear, FEATURE_PRIVACY },
+    { CMD(0x08, 0x2a), 34, 6, 0, cmd_resolving_size, FEATURE_PRIVACY },
+    { CMD(0x08, 0x2b), 34, 7, 7, cmd_peer_rpa, FEATURE_PRIVACY },
+    { CMD(0x08, 0x2c), 35, 0, 7, cmd_local_rpa, FEATURE_PRIVACY },
+    { CMD(0x08, 0x2d), 35, 1, 1, cmd_resolve, FEATURE_PRIVACY },
+    { CMD(0x08, 0x2e), 35, 2, 2, cmd_rpa_timeout, FEATURE_PRIVACY },
+    { CMD(0x08, 0x4e), 39, 2, 8, cmd_privacy_mode, FEATURE_PRIVACY },
+    { 0, 0, 0, 0, NULL, 0 },
+};

@@ -1,0 +1,260 @@
+/* Privacy in the controller: addresses made, changed and resolved, by HCI on both sides; legacy
+ * and extended.  Named after the Link Layer test suite's cases where there is one. */
+#include "nodes.h"
+
+enum { ADV = 0, SCAN = 1 };
+
+static const char *const irk_adv = "01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10";
+static const char *const irk_scan = "f1 f2 f3 f4 f5 f6 f7 f8 f9 fa fb fc fd fe ff 00";
+static const char *const no_irk = "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
+static const char *const id_adv = "00 01 02 03 04 05 06", *const id_scan = "00 02 02 03 04 05 06";
+
+static void world(uint64_t seed)
+{
+    nodes_begin(seed);
+    for (int k = 0; k < 2; k++) {
+        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
+            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 16384,
+            .adv_sets = 2, .crypto = &woad_mbedtls };
+        node_add(k, &cfg);
+    }
+}
+
+static int know(int who, const char *identity, const char *peer_irk, const char *own_irk)
+{
+    char text[200];
+    snprintf(text, sizeof text, "%s %s %s", identity, peer_irk, own_irk);
+    return command(who, 0x2027, text);
+}
+
+/* Own address type `own`, towards SCAN; extended or not. */
+static void advertise(bool extended, unsigned own)
+{
+    char text[200];
+    if (extended) {
+        snprintf(text, sizeof text,
+                 "00 01 00 a0 00 00 a0 00 00 07 %02x %s 00 7f 01 00 02 01 00", own, id_scan);
+        assert_int_equal(command(ADV, 0x2036, text), 0);
+        assert_int_equal(command(ADV, 0x2039, "01 01 00 00 00 00"), 0);
+    } else {
+        snprintf(text, sizeof text, "a0 00 a0 00 00 %02x %s 07 00", own, id_scan);
+        assert_int_equal(command(ADV, 0x2006, text), 0);
+        assert_int_equal(command(ADV, 0x200a, "01"), 0);
+    }
+}
+
+static void scan(bool extended, int on)
+{
+    if (extended) {
+        if (on) {
+            assert_int_equal(command(SCAN, 0x2041, "02 00 01 00 50 00 50 00"), 0);
+        }
+        assert_int_equal(command(SCAN, 0x2042, on ? "01 00 00 00 00 00" : "00 00 00 00 00 00"), 0);
+    } else {
+        if (on) {
+            assert_int_equal(command(SCAN, 0x200b, "00 50 00 50 00 02 00"), 0);
+        }
+        assert_int_equal(command(SCAN, 0x200c, on ? "01 00" : "00 00"), 0);
+    }
+}
+
+/* Type and address of the first report, NULL: none. */
+static const uint8_t *reported(bool extended)
+{
+    const uint8_t *e = event(SCAN, extended ? 0x3e0d : 0x3e02);
+    return e ? e + (extended ? 3 : 2) : NULL;
+}
+
+/* LL/SEC/SCN/BV-01-C and its like: without the key an RPA is what it is; with it, the identity;
+ * with another key, an RPA again. */
+static void resolving(void **state)
+{
+    static const char *const keys[] = { NULL, irk_adv, irk_scan };
+    (void)state;
+    for (int extended = 0; extended < 2; extended++) {
+        for (size_t k = 0; k < 3; k++) {
+            world(k + 1);
+            assert_int_equal(know(ADV, id_scan, no_irk, irk_adv), 0);
+            assert_int_equal(command(ADV, 0x202d, "01"), 0);
+            if (keys[k]) {
+                assert_int_equal(know(SCAN, id_adv, keys[k], no_irk), 0);
+                assert_int_equal(command(SCAN, 0x202d, "01"), 0);
+            }
+            advertise(extended, 2);
+            scan(extended, 1);
+            run_ms(500);
+            const uint8_t *who = reported(extended);
+            assert_non_null(who);
+            if (k == 1) {
+                assert_memory_equal(who, "\x02\x01\x02\x03\x04\x05\x06", 7);
+            } else {
+                assert_int_equal(who[0], 1);
+                assert_int_equal(who[6] & 0xc0, 0x40);
+            }
+            apart();
+        }
+    }
+}
+
+/* LL/SEC/ADV/BV-11-C …: the address changes when its time is over, and is resolved all the same. */
+static void changing(void **state)
+{
+    (void)state;
+    world(1);
+    assert_int_equal(know(ADV, id_scan, no_irk, irk_adv), 0);
+    assert_int_equal(command(ADV, 0x202e, "00 00"), 0x12);
+    assert_int_equal(command(ADV, 0x202e, "02 00"), 0);
+    assert_int_equal(command(ADV, 0x202d, "01"), 0);
+    advertise(false, 2);
+    scan(false, 1);
+    uint8_t seen[20][6];
+    size_t n = 0;
+    for (int s = 0; s < 20; s++) {
+        forget();
+        run_ms(1000);
+        const uint8_t *who = reported(false);
+        assert_non_null(who);
+        if (!n || memcmp(seen[n - 1], who + 1, 6) != 0) {
+            memcpy(seen[n++], who + 1, 6);
+        }
+    }
+    assert_in_range(n, 9, 11);
+    apart();
+}
+
+/* LL/SEC/INI/BV-…, LL/SEC/ADV/BV-…: both sides use RPAs; the connection is between identities,
+ * and both hosts hear the addresses that were used. */
+static void connecting(void **state)
+{
+    (void)state;
+    for (int extended = 0; extended < 2; extended++) {
+        for (uint64_t seed = 1; seed < 10; seed++) {
+            char text[200];
+            world(seed);
+            assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0);
+            assert_int_equal(know(SCAN, id_adv, irk_adv, irk_scan), 0);
+            assert_int_equal(command(ADV, 0x202d, "01"), 0);
+            assert_int_equal(command(SCAN, 0x202d, "01"), 0);
+            advertise(extended, 2);
+            if (extended) {
+                snprintf(text, sizeof text, "00 02 %s 01 50 00 50 00 10 00 10 00 00 00 64 00 00 00 "
+                         "00 00", id_adv);
+            } else {
+                snprintf(text, sizeof text, "50 00 50 00 00 %s 02 10 00 10 00 00 00 64 00 00 00 00 "
+                         "00", id_adv);
+            }
+            assert_int_equal(command(SCAN, extended ? 0x2043 : 0x200d, text), 0);
+            run_ms(1000);
+            const uint8_t *c = event(SCAN, 0x3e0a), *p = event(ADV, 0x3e0a);
+            assert_non_null(c);
+            assert_non_null(p);
+            assert_memory_equal(c + 4, "\x02\x01\x02\x03\x04\x05\x06", 7);
+            assert_memory_equal(p + 4, "\x02\x02\x02\x03\x04\x05\x06", 7);
+            assert_int_equal(c[16] & 0xc0, 0x40);
+            assert_int_equal(c[22] & 0xc0, 0x40);
+            assert_memory_equal(c + 11, p + 17, 6);        /* his local is my peer's, and so on */
+            assert_memory_equal(c + 17, p + 11, 6);
+            assert_int_equal(command(SCAN, 0x202b, id_adv), 0);
+            size_t len;
+            forget();
+            data(ADV, (const uint8_t *)"\x03\x00\x04\x00\x0a\x01\x00", 7);
+            run_ms(300);
+            assert_non_null(got_data(SCAN, &len));
+            apart();
+        }
+    }
+}
+
+/* LL/SEC/SCN/BV-…: a peer that has a key but uses its identity address is not heard in network
+ * privacy mode, and is in device privacy mode. */
+static void modes(void **state)
+{
+    (void)state;
+    for (int mode = 0; mode < 2; mode++) {
+        world(2);
+        assert_int_equal(know(SCAN, id_adv, irk_adv, no_irk), 0);
+        if (mode) {
+            assert_int_equal(command(SCAN, 0x204e, "00 01 02 03 04 05 06 01"), 0);
+        }
+        assert_int_equal(command(SCAN, 0x202d, "01"), 0);
+        advertise(false, 0);
+        scan(false, 1);
+        run_ms(1000);
+        assert_int_equal(reported(false) != NULL, mode == 1);
+        apart();
+    }
+}
+
+/* The accept list is of identities: an RPA is looked up behind its resolution. */
+static void accept_list(void **state)
+{
+    (void)state;
+    world(3);
+    assert_int_equal(know(ADV, id_scan, no_irk, irk_adv), 0);
+    assert_int_equal(know(SCAN, id_adv, irk_adv, no_irk), 0);
+    assert_int_equal(command(ADV, 0x202d, "01"), 0);
+    assert_int_equal(command(SCAN, 0x202d, "01"), 0);
+    assert_int_equal(command(SCAN, 0x2011, id_adv), 0);
+    advertise(false, 2);
+    assert_int_equal(command(SCAN, 0x200b, "00 50 00 50 00 00 01"), 0);
+    assert_int_equal(command(SCAN, 0x200c, "01 00"), 0);
+    run_ms(500);
+    assert_non_null(reported(false));
+    apart();
+}
+
+/* Directed at a peer whose key is known: by an address that only it can know for its own. */
+static void directed(void **state)
+{
+    (void)state;
+    world(4);
+    assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0);
+    assert_int_equal(know(SCAN, id_adv, irk_adv, irk_scan), 0);
+    assert_int_equal(command(ADV, 0x202d, "01"), 0);
+    assert_int_equal(command(SCAN, 0x202d, "01"), 0);
+    assert_int_equal(command(ADV, 0x2006, "a0 00 a0 00 04 02 00 02 02 03 04 05 06 07 00"), 0);
+    assert_int_equal(command(ADV, 0x200a, "01"), 0);
+    scan(false, 1);
+    run_ms(500);
+    assert_non_null(reported(false));
+    assert_memory_equal(reported(false), "\x02\x01\x02\x03\x04\x05\x06", 7);
+    apart();
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    world(5);
+    assert_int_equal(command(ADV, 0x202a, ""), 0);
+    for (unsigned n = 0; n < 16; n++) {
+        char id[30];
+        snprintf(id, sizeof id, "01 %02x 02 03 04 05 c6", n);
+        assert_int_equal(know(ADV, id, irk_scan, irk_adv), 0);
+        assert_int_equal(know(ADV, id, irk_scan, irk_adv), n == 15 ? 0x12 : 0x12);
+    }
+    assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0x07);
+    assert_int_equal(command(ADV, 0x2028, id_scan), 0x02);
+    assert_int_equal(command(ADV, 0x202c, id_scan), 0x02);
+    assert_int_equal(command(ADV, 0x2028, "01 03 02 03 04 05 c6"), 0);
+    assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0);
+    assert_int_equal(command(ADV, 0x202c, id_scan), 0);
+    assert_int_equal(command(ADV, 0x204e, "00 09 02 03 04 05 06 01"), 0x02);
+    assert_int_equal(command(ADV, 0x202d, "02"), 0x12);
+    assert_int_equal(command(ADV, 0x202d, "01"), 0);
+    advertise(false, 2);
+    assert_int_equal(command(ADV, 0x202d, "00"), 0x0c);
+    assert_int_equal(command(ADV, 0x2029, ""), 0x0c);
+    assert_int_equal(command(ADV, 0x200a, "00"), 0);
+    assert_int_equal(command(ADV, 0x2029, ""), 0);
+    apart();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(resolving), cmocka_unit_test(changing), cmocka_unit_test(connecting),
+        cmocka_unit_test(modes), cmocka_unit_test(accept_list), cmocka_unit_test(directed),
+        cmocka_unit_test(refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

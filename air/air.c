@@ -87,6 +87,35 @@ static void heap_remove(struct woad_air *air, ctl *c)
     c->heap_child = c->heap_next = c->heap_prev = NULL;
 }
 
+/* What `us` by this controller's clock are on the air.  What is below a microsecond is carried to
+ * the next time. */
+uint64_t ctl_after(const ctl *c, uint64_t us, int32_t *carry)
+{
+    int64_t parts = (int64_t)us * c->cfg.drift_ppm + *carry, whole = parts / 1000000;
+    *carry = (int32_t)(parts - whole * 1000000);
+    return us + (uint64_t)whole;
+}
+
+static const uint16_t sca_ppm[8] = { 500, 250, 150, 100, 75, 50, 30, 20 };
+
+/* The class of its clock: at least as bad as it is.  Vol 6, Part B, 2.3.3.1 */
+uint8_t ctl_sca(const ctl *c)
+{
+    uint16_t ppm = (uint16_t)(c->cfg.drift_ppm < 0 ? -c->cfg.drift_ppm : c->cfg.drift_ppm);
+    uint8_t class = 7;
+    while (class && sca_ppm[class] < ppm) {
+        class--;
+    }
+    return class;
+}
+
+/* How far two clocks may be apart after `us`, and 16 us of jitter.  4.2.4 */
+uint32_t clock_widening(const ctl *c, uint8_t peer_sca, uint64_t us)
+{
+    uint32_t ppm = (uint32_t)sca_ppm[ctl_sca(c)] + sca_ppm[peer_sca & 7];
+    return (uint32_t)((us * ppm + 999999) / 1000000) + 16;
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* Puts a controller where its next deadline belongs.  To be called after anything changed it. */
@@ -98,7 +127,7 @@ void air_plan(ctl *c)
                                                         : NEVER);
     due = earlier(due, earlier(c->scan.until, c->scan.period_at));
     due = earlier(due, c->rpa_at);
-    due = earlier(due, link_next(c));
+    due = c->hung ? NEVER : earlier(due, link_next(c));
     if (due == c->due) {
         return;
     }
@@ -136,7 +165,7 @@ uint64_t woad_air_now(const struct woad_air *air)
 
 uint64_t woad_air_next(const struct woad_air *air)
 {
-    return air->heap ? air->heap->due : NEVER;
+    return earlier(air->heap ? air->heap->due : NEVER, medium_next(air));
 }
 
 /* The radio first: what it hears may change what is due. */
@@ -166,15 +195,29 @@ static void ctl_run(ctl *c)
 
 void woad_air_step(struct woad_air *air, uint64_t until_us)
 {
-    while (air->heap && air->heap->due <= until_us) {
-        if (air->heap->due > air->now) {
-            air->now = air->heap->due;
+    uint64_t next;
+    while ((next = woad_air_next(air)) <= until_us && next != NEVER) {
+        air->now = next > air->now ? next : air->now;
+        if (medium_next(air) <= air->now) {
+            medium_due(air);
+        } else {
+            ctl_run(air->heap);
         }
-        ctl_run(air->heap);
     }
     if (until_us != NEVER && until_us > air->now) {
         air->now = until_us;
     }
+}
+
+struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_us)
+{
+    while (!air->ready && woad_air_next(air) <= until_us && woad_air_next(air) != NEVER) {
+        woad_air_step(air, woad_air_next(air));
+    }
+    if (!air->ready) {
+        woad_air_step(air, until_us);
+    }
+    return woad_air_ready(air);
 }
 
 /* --- controllers ------------------------------------------------------------------------------ */
@@ -184,7 +227,8 @@ static size_t aligned(size_t n) { return (n + 15) / 16 * 16; }
 static bool config_valid(const struct woad_air_controller_config *c)
 {
     return c && c->conns && c->conns <= 64 && c->acl_count && c->acl_count <= 64 &&
-           c->acl_len >= 27 && c->acl_len <= 251 && c->queue >= 2048 && c->adv_sets <= 64;
+           c->acl_len >= 27 && c->acl_len <= 251 && c->queue >= 2048 && c->adv_sets <= 64 &&
+           c->drift_ppm >= -500 && c->drift_ppm <= 500;
 }
 
 /* Legacy advertising is one set, of 31 octets. */
@@ -303,8 +347,12 @@ void *woad_air_user(const struct woad_air_controller *c)
 void woad_air_detach(struct woad_air_controller *c)
 {
     struct woad_air *air = c->air;
+    if (!air) {
+        return;                          /* it came after what the world was put back to */
+    }
     radio_off(c);
     ready_remove(c);
+    medium_forget(air, c);
     heap_remove(air, c);
     if (c->all_prev) {
         c->all_prev->all_next = c->all_next;
@@ -348,6 +396,9 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
     enum { COMMAND = 1, ACL = 2 };
     uint8_t type = rd_u8(&in);
     int result = -74;
+    if (c->hung) {
+        return 0;
+    }
     if (type == COMMAND) {
         result = evt_room(c, 300) ? cmd_rx(c, &in) : -11;
     } else if (type == ACL) {
@@ -365,7 +416,7 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room)
 {
     uint16_t len = fifo_front(&c->out);
-    if (!len || len > room) {
+    if (!len || len > room || c->hung) {
         return 0;
     }
     struct wr out = wr_of(buf, room);

@@ -40,7 +40,7 @@ struct ext {
 
 /* --- the medium ------------------------------------------------------------------------------- */
 
-struct place { int32_t x_mm, y_mm; int8_t power; };
+struct place { int32_t x_mm, y_mm; int8_t power; const ctl *who; };
 
 /* A packet on the air.  Those that overlap it are remembered: they may spoil it. */
 struct flight {
@@ -78,6 +78,10 @@ struct radio {
     ctl *prev, *next;                    /* the listeners of a channel */
 };
 
+/* A packet that has been on the air and arrives later. */
+struct echo { ctl *to; uint64_t at; int8_t rssi; struct flight flight; };
+enum { ECHOES = 16 };
+
 /* --- the link layer --------------------------------------------------------------------------- */
 
 enum { CH_SEL = 0x20 };                  /* of an advertising PDU's header.  2.3 */
@@ -99,6 +103,7 @@ struct ll_adv {
     bool used, tells_requests;           /* by extended commands */
     uint8_t kind, own_type, channels, channel, filter;
     uint32_t interval;
+    int32_t carry;
     uint64_t next, until;
     struct address peer;
     uint8_t *data, *rsp;
@@ -125,6 +130,7 @@ struct ll_scan {
     bool joining;                        /* a CONNECT_IND is */
     uint8_t own_type, channel;
     uint16_t interval, window;
+    int32_t carry;
     uint64_t next, window_end;
     uint8_t backoff, upper, good, bad;   /* 4.4.3.2 */
     struct address asked, joins, joins_own, joins_who;     /* who: not as it is on the air */
@@ -162,6 +168,10 @@ struct link {
     uint32_t count;                      /* of connection events; its low 16 bits are the counter */
     uint32_t ref_count;                  /* the last one attended, and when it was */
     uint64_t ref_anchor, anchor, lost_at;
+    int32_t ref_carry, carry;            /* what is below a microsecond of them */
+    uint64_t sync_at;                    /* when the peer's clock was last heard */
+    uint32_t widening;                   /* what both clocks may be off by since.  4.2.4 */
+    uint8_t peer_sca;
     uint32_t window;                     /* extra listening at the first anchor */
     /* acknowledgement.  4.5.9 */
     uint8_t sn, nesn;
@@ -232,7 +242,8 @@ struct woad_air_controller {
     bool resolves;
     uint16_t rpa_timeout_s;
     uint64_t rpa_at;
-    bool leaving;
+    bool leaving, hung;
+    int8_t power_step;
 };
 
 struct woad_air {
@@ -242,6 +253,7 @@ struct woad_air {
     ctl *heap, *all, *ready, *ready_last;
     ctl *listeners[CHANNELS];
     struct flight *flights[CHANNELS];
+    struct echo echo[ECHOES];
 };
 
 /* air.c */
@@ -249,12 +261,22 @@ uint32_t air_random(struct woad_air *air);
 uint32_t air_random_below(struct woad_air *air, uint32_t n);
 void air_plan(ctl *c);
 void air_tell(ctl *c);
+uint64_t ctl_after(const ctl *c, uint64_t us, int32_t *carry);
 /* medium.c */
 void medium_begin(ctl *c);
 void medium_end(ctl *c);
 bool medium_busy(const ctl *c, uint64_t *end);
+uint64_t medium_next(const struct woad_air *air);
+void medium_due(struct woad_air *air);
+void medium_forget(struct woad_air *air, const ctl *gone);
 void medium_listen(ctl *c);
 void medium_deafen(ctl *c);
+/* path.c */
+struct place path_place(const ctl *c);
+uint64_t path_apart(const struct place *a, const struct place *b);
+int8_t path_rssi(const struct place *from, const ctl *to);
+uint32_t path_delay(const ctl *from, const ctl *to);
+bool path_clear(const struct flight *f, const ctl *to, int8_t rssi);
 /* radio.c */
 uint32_t radio_airtime(size_t pdu_len, uint8_t phy);
 struct wr radio_pdu(ctl *c);
@@ -269,6 +291,7 @@ bool adv_any_on(const ctl *c);
 uint64_t adv_next(const ctl *c);
 bool adv_connectable(const struct ll_adv *a);
 void adv_enable(ctl *c, struct ll_adv *a, bool on);
+void adv_catch_up(ctl *c);
 void adv_due(ctl *c);
 void adv_sent(ctl *c);
 void adv_quiet(ctl *c);
@@ -313,6 +336,7 @@ void link_close(ctl *c, uint8_t i, uint8_t reason);
 void link_wake(ctl *c, uint8_t i);
 uint64_t link_next(const ctl *c);
 uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5]);
+void link_catch_up(ctl *c);
 void link_due(ctl *c);
 void link_sent(ctl *c);
 void link_quiet(ctl *c);
@@ -328,6 +352,7 @@ void data_drop(ctl *c, struct link *l);
 /* ll_control.c: procedures, in the order in which those that are wanted begin */
 enum { P_NONE, P_VERSION, P_FEATURES, P_LENGTH, P_PHY, P_UPDATE, P_PARAMS, P_CHANNELS, P_ENCRYPT,
        P_PING, P_KINDS };
+void control_send(struct link *l, const struct wr *pdu);
 void control_want(ctl *c, uint8_t i, uint8_t kind);
 void control_heard(ctl *c, uint8_t i, struct rd *in);
 void control_terminate(ctl *c, uint8_t i, uint8_t reason);
@@ -372,6 +397,8 @@ uint8_t phys_there(const ctl *c);
 bool own_type_ok(const ctl *c, uint8_t type);
 uint64_t ctl_features(const ctl *c);
 uint8_t ctl_version(const ctl *c);
+uint8_t ctl_sca(const ctl *c);
+uint32_t clock_widening(const ctl *c, uint8_t peer_sca, uint64_t us);
 void cmd_reset(ctl *c);
 int cmd_rx(ctl *c, struct rd *in);
 void ctl_addr(const ctl *c, uint8_t type, struct address *a);

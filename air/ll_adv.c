@@ -143,7 +143,8 @@ static void adv_event(ctl *c, struct ll_adv *a)
     }
     bool fast = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH;
     a->next += fast ? DIRECT_EVERY_US
-                    : a->interval * 625u + air_random_below(c->air, ADV_DELAY_US + 1);
+                    : ctl_after(c, a->interval * 625u, &a->carry) +
+                          air_random_below(c->air, ADV_DELAY_US + 1);
     if (c->radio.state == RADIO_OFF || c->radio.owner == FOR_SCAN) {
         radio_off(c);
         c->scan.requested = false;
@@ -154,6 +155,15 @@ static void adv_event(ctl *c, struct ll_adv *a)
             ext_begin(c, a);
         }
         adv_next_channel(c, c->air->now);
+    }
+}
+
+/* After its clock has stood still. */
+void adv_catch_up(ctl *c)
+{
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        c->sets[n].aux_at = NEVER;
+        c->sets[n].next = c->air->now;
     }
 }
 

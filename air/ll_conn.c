@@ -2,7 +2,7 @@
  * Vol 6, Part B, 4.5 */
 #include "ll.h"
 
-enum { WIDENING_US = 16, HEAR_US = 40 };
+enum { HEAR_US = 40 };
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3 };
 enum { HANDLE_BASE = 0x40 };
 enum { CONNECT_EVENTS = 6 };             /* without a packet: Failed to be Established, 4.5 */
@@ -109,6 +109,21 @@ static uint32_t link_window_delay(const struct join *how)
     return !how->aux ? 1250 : how->phy == PHY_CODED ? 3750 : 2500;
 }
 
+/* The next anchor, `us` by our clock after the last one.  A peripheral listens before it and after
+ * it, as both clocks may be off.  4.2.4, 4.5.7 */
+static void link_aim(const ctl *c, struct link *l, uint64_t us)
+{
+    uint32_t most = l->interval * 625u - T_IFS;
+    l->carry = l->ref_carry;
+    l->anchor = l->ref_anchor + ctl_after(c, us, &l->carry);
+    l->widening = 0;
+    if (!l->central) {
+        l->widening = clock_widening(c, l->peer_sca, l->anchor - l->sync_at);
+        l->widening = l->widening < most ? l->widening : most;
+        l->anchor -= l->widening;
+    }
+}
+
 /* LLData of a CONNECT_IND that ended at `end`: see ll_scan.c. */
 void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_t end)
 {
@@ -127,13 +142,17 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
     l->latency = rd_le16(&in);
     l->supervision = rd_le16(&in);
     rd_copy(&in, l->chm, 5);
-    l->hop = rd_u8(&in) & 0x1f;
+    uint8_t hop_sca = rd_u8(&in);
+    l->hop = hop_sca & 0x1f;
+    l->peer_sca = hop_sca >> 5;
     if (!rd_done(&in) || !link_params_valid(l, win_size, win_offset) || c->leaving) {
         return;
     }
     l->used = l->told = true;
-    l->anchor = end + link_window_delay(how) + win_offset * 1250u;
-    l->ref_anchor = l->anchor;
+    l->sync_at = l->ref_anchor = end;
+    link_aim(c, l, link_window_delay(how) + win_offset * 1250u);
+    l->ref_anchor = l->anchor + l->widening;
+    l->ref_carry = l->carry;
     l->window = win_size * 1250u;
     l->lost_at = l->anchor + CONNECT_EVENTS * l->interval * 1250u;
     evt_connected(c, 0, i);
@@ -181,12 +200,21 @@ bool link_time_for(const ctl *c, uint8_t i, uint64_t end)
 
 /* Where the next event is.  A peripheral with nothing to say may sleep through `latency` of them.
  * 4.5.1 */
-static void link_plan(struct link *l, uint32_t events)
+static void link_plan(ctl *c, struct link *l, uint32_t events)
 {
     l->count = l->ref_count + events;
-    l->anchor = l->ref_anchor + (uint64_t)events * l->interval * 1250u;
-    if (!l->central) {
-        l->anchor -= WIDENING_US;
+    link_aim(c, l, (uint64_t)events * l->interval * 1250u);
+}
+
+/* After its clock has stood still. */
+void link_catch_up(ctl *c)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        struct link *l = &c->links[i];
+        if (l->used && l->anchor <= c->air->now) {
+            uint64_t step = l->interval * 1250u;
+            link_plan(c, l, (uint32_t)((c->air->now - l->ref_anchor) / step + 1));
+        }
     }
 }
 
@@ -200,7 +228,7 @@ static void link_over(ctl *c, uint8_t i)
     }
     bool sleeps = !l->central && l->established && l->heard && !data_waiting(l) &&
                   !l->instant_of;
-    link_plan(l, sleeps ? l->latency + 1u : 1u);
+    link_plan(c, l, sleeps ? l->latency + 1u : 1u);
 }
 
 /* There is something to say: a sleeping peripheral wakes for the next event it can reach. */
@@ -213,7 +241,7 @@ void link_wake(ctl *c, uint8_t i)
     }
     uint32_t events = (uint32_t)((now - l->ref_anchor) / step) + 1;
     if (l->ref_count + events < l->count) {
-        link_plan(l, events);
+        link_plan(c, l, events);
     }
 }
 
@@ -251,18 +279,16 @@ static void link_event(ctl *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     bool busy = c->radio.owner == FOR_CONN && c->radio.state != RADIO_OFF;
-    if (!l->central) {
-        l->anchor += WIDENING_US;
-    }
-    l->ref_anchor = l->anchor;
+    l->ref_anchor = l->anchor + l->widening;
+    l->ref_carry = l->carry;
     l->ref_count = l->count;
     l->heard = l->ended = l->peer_md = false;
-    if (l->instant_of && (uint16_t)l->count == l->instant) {
+    if (l->instant_of && (int16_t)((uint16_t)l->count - l->instant) >= 0) {
         control_instant(c, i);
     }
     l->anchor = NEVER;
     if (busy) {
-        link_plan(l, 1);
+        link_plan(c, l, 1);
         return;
     }
     radio_off(c);
@@ -270,7 +296,7 @@ static void link_event(ctl *c, uint8_t i)
     if (l->central) {
         link_send(c, i, c->air->now);
     } else {
-        uint64_t until = l->ref_anchor + WIDENING_US + HEAR_US + l->window;
+        uint64_t until = l->ref_anchor + l->widening + HEAR_US + l->window;
         radio_listen(c, FOR_CONN, link_channel(l), l->aa, l->rx_phy, until);
         c->radio.link = i;
     }
@@ -389,7 +415,8 @@ void link_heard(ctl *c, const struct flight *f, int8_t rssi)
     }
     l->rssi = rssi;
     if (!l->central && !l->heard) {
-        l->ref_anchor = f->start;        /* the anchor is where the central's packet began */
+        l->ref_anchor = l->sync_at = f->start;             /* the central's packet began there */
+        l->ref_carry = 0;
         l->window = 0;
     }
     if (!link_take(c, i, head, &in)) {

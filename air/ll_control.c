@@ -166,24 +166,6 @@ static void control_refused(ctl *c, uint8_t i, uint8_t opcode, uint8_t error)
     }
 }
 
-int woad_air_inject(ctl *c, uint16_t handle, const uint8_t *pdu, size_t len)
-{
-    uint8_t i, b[CONTROL_MAX];
-    struct link *l = link_by_handle(c, handle, &i);
-    struct wr w = wr_of(b, sizeof b);
-    if (!l) {
-        return -107;
-    }
-    wr_bytes(&w, pdu, len);
-    if (!len || w.bad) {
-        return -22;
-    }
-    uint8_t before = l->controls;
-    control_send(l, &w);
-    link_wake(c, i);
-    return l->controls > before ? 0 : -11;
-}
-
 static const struct {
     uint8_t opcode, len;                 /* with its opcode */
     bool from_central, from_peripheral;

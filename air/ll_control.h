@@ -25,7 +25,6 @@ extern const struct procedure proc_version, proc_features, proc_length, proc_pin
     proc_update, proc_params, proc_channels, proc_encrypt;
 
 /* ll_control.c */
-void control_send(struct link *l, const struct wr *pdu);
 void control_reject(struct link *l, uint8_t opcode, uint8_t error);
 void control_expect(ctl *c, uint8_t i);
 void control_done(ctl *c, uint8_t i, uint8_t kind);

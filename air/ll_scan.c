@@ -49,7 +49,7 @@ void scan_due(ctl *c)
         scan_pick_phy(c, true);
     }
     c->scan.window_end = c->scan.next + c->scan.window * 625u;
-    c->scan.next += c->scan.interval * 625u;
+    c->scan.next += ctl_after(c, c->scan.interval * 625u, &c->scan.carry);
     if (c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN && !c->scan.following) {
         uint64_t end;
         if (!medium_busy(c, &end)) {     /* a packet that has begun is heard to its end */
@@ -221,7 +221,7 @@ static void scan_send_join(ctl *c, const struct address *a, const struct address
     wr_le16(&pdu, c->scan.latency);
     wr_le16(&pdu, c->scan.supervision);
     wr_bytes(&pdu, c->channels, sizeof c->channels);
-    wr_u8(&pdu, (uint8_t)(5 + air_random_below(c->air, 12)));
+    wr_u8(&pdu, (uint8_t)((5 + air_random_below(c->air, 12)) | (unsigned)ctl_sca(c) << 5));
     c->scan.joins = *a;
     c->scan.joins_who = *who;
     c->scan.joins_own = own;

@@ -28,20 +28,25 @@ static struct {
     /* meddling */
     uint8_t turn_opcode;                 /* a control PDU that is heard as LL_UNKNOWN_RSP */
     bool spoil_data;
+    struct woad_air_fate fate;
     bool drop_chains;                    /* every fourth packet on a secondary channel is lost */
     size_t aux_heard;
+    struct woad_air_surroundings around;
     /* sniffing */
     size_t packets[41];
     uint8_t phy[41];
+    uint64_t first_anchor, last_anchor;  /* of packets from a central */
     uint8_t clear[64];
     size_t seen_clear;
 } w;
 
 static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad_air_controller *to,
-                   uint8_t *pdu)
+                   uint8_t *pdu, struct woad_air_fate *fate)
 {
     (void)ctx;
     (void)to;
+    fate->delay_us += w.fate.delay_us;
+    fate->again_us += w.fate.again_us;
     if (p->access_address == 0x8e89bed6) {
         return !w.drop_chains || p->channel >= 37 || ++w.aux_heard % 4 != 0;
     }
@@ -77,6 +82,10 @@ static void sniff(void *ctx, const struct woad_air_packet *p)
     (void)ctx;
     capture(p);
     w.packets[p->channel]++;
+    if (p->kind == 2) {
+        w.first_anchor = w.first_anchor ? w.first_anchor : p->start_us;
+        w.last_anchor = p->start_us;
+    }
     if (p->access_address != 0x8e89bed6) {
         w.phy[p->channel] = p->phy;
         if ((p->pdu[0] & 3) == 2 && p->len > 2) {
@@ -198,8 +207,10 @@ static inline void node_add(int k, const struct woad_air_controller_config *cfg)
 
 static inline void nodes_begin(uint64_t seed)
 {
-    struct woad_air_config air = { .seed = seed, .sniff = sniff, .meddle = meddle };
     memset(&w, 0, sizeof w);
+    struct woad_air_config air = { .seed = seed, .sniff = sniff, .meddle = meddle,
+                                   .around = &w.around };
+    w.around.noise_dbm = -105;
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
 }
 

@@ -106,13 +106,13 @@ static bool pump(struct device *d)
     bool any = false;
     while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
         d->hash = hash_packet(d->hash, packet, n);
-        CHECK(woad_air_rx(d->ctl, packet, n) == 0);
+        CHECK(woad_air_rx(d->ctl, packet, n) == 0 || d->lied_to);
         any = true;
     }
     while ((n = woad_air_tx(d->ctl, packet, sizeof packet)) > 0) {
         d->hash = hash_packet(d->hash, packet, n);
         if (!d->deaf) {
-            CHECK(woad_rx(d->host, packet, n) == 0);
+            CHECK(woad_rx(d->host, packet, n) == 0 || d->lied_to);
         }
         any = true;
     }

@@ -24,6 +24,7 @@ struct device {
     struct seen *log;                    /* reports are not kept unless keep_reports */
     size_t logged;
     bool keep_reports, own_answers;
+    bool lied_to;                        /* about credits: it may send too much */
     bool deaf;                           /* the controller's packets are thrown away */
     uint64_t reports;
     struct woad_addr addr;

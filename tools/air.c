@@ -7,6 +7,7 @@
 
 #include "../transport/hub.h"
 #include "../transport/open.h"
+#include "../transport/script.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -31,6 +32,7 @@ static int help(void)
            "  --seed N    of everything random; the same seed and packets give the same air\n"
            "  --loss N    packets lost for no reason, per mille\n"
            "  --profile P what the controllers are: --profile list tells\n"
+           "  --world F   walls, noise, links, and controllers that fail: docs/air.md\n"
            "  --speed X   of the air's time, 0.01 to 100 times the wall clock's\n"
            "  --pcap F    a capture of all packets on the air; Wireshark opens it\n"
            "  --keys      in it encrypted packets as they were before\n"
@@ -78,6 +80,64 @@ static int profile(const char *name, struct hub_options *o)
     exit(strcmp(name, "list") ? 2 : 0);
 }
 
+static int speed(const char *text, struct hub_options *o)
+{
+    o->speed = strtod(text, NULL);
+    if (o->speed >= 0.01 && o->speed <= 100) {
+        return 0;
+    }
+    fprintf(stderr, "woad air: the speed is from 0.01 to 100\n");
+    return -1;
+}
+
+static int world(const char *path, struct hub_options *o)
+{
+    static struct script script;
+    char why[SCRIPT_WHY];
+    o->script = &script;
+    if (script_load(&script, path, why) == 0) {
+        return 0;
+    }
+    fprintf(stderr, "woad air: %s\n", why);
+    return -1;
+}
+
+/* 0; 1: help is wanted; -1, and why has been said. */
+static int option(int c, const char *text, struct hub_options *o)
+{
+    unsigned long long value = 0;
+    int err = 0;
+    switch (c) {
+    case 'h':
+        return 1;
+    case 's':
+        err = number(text, UINT64_MAX, &value);
+        o->seed = value;
+        return err;
+    case 'l':
+        err = number(text, 1000, &value);
+        o->loss_per_mille = (uint16_t)value;
+        return err;
+    case 'q':
+        o->log = NULL;
+        return 0;
+    case 'p':
+        o->pcap = text;
+        return 0;
+    case 'k':
+        o->keys = true;
+        return 0;
+    case 'P':
+        return profile(text, o);
+    case 'S':
+        return speed(text, o);
+    case 'w':
+        return world(text, o);
+    default:
+        return -1;
+    }
+}
+
 static int options(int argc, char **argv, struct hub_options *o)
 {
     static const struct option known[] = {
@@ -85,52 +145,13 @@ static int options(int argc, char **argv, struct hub_options *o)
         { "loss", required_argument, NULL, 'l' }, { "quiet", no_argument, NULL, 'q' },
         { "pcap", required_argument, NULL, 'p' }, { "keys", no_argument, NULL, 'k' },
         { "profile", required_argument, NULL, 'P' }, { "speed", required_argument, NULL, 'S' },
-        { NULL, 0, NULL, 0 }
+        { "world", required_argument, NULL, 'w' }, { NULL, 0, NULL, 0 }
     };
-    unsigned long long value;
-    int c;
-    while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-        switch (c) {
-        case 'h':
-            return 1;
-        case 's':
-            if (number(optarg, UINT64_MAX, &value) < 0) {
-                return -1;
-            }
-            o->seed = value;
-            break;
-        case 'l':
-            if (number(optarg, 1000, &value) < 0) {
-                return -1;
-            }
-            o->loss_per_mille = (uint16_t)value;
-            break;
-        case 'q':
-            o->log = NULL;
-            break;
-        case 'p':
-            o->pcap = optarg;
-            break;
-        case 'k':
-            o->keys = true;
-            break;
-        case 'P':
-            if (profile(optarg, o) < 0) {
-                return -1;
-            }
-            break;
-        case 'S':
-            o->speed = strtod(optarg, NULL);
-            if (!(o->speed >= 0.01 && o->speed <= 100)) {
-                fprintf(stderr, "woad air: the speed is from 0.01 to 100\n");
-                return -1;
-            }
-            break;
-        default:
-            return -1;
-        }
+    int c, err = 0;
+    while (!err && (c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+        err = option(c, optarg, o);
     }
-    return 0;
+    return err;
 }
 
 int tool_air(int argc, char **argv)

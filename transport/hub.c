@@ -5,6 +5,7 @@
 #include <woad/crypto.h>
 
 #include "h4.h"
+#include "script.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,6 +82,25 @@ static void hub_say(struct hub *hub, const char *what, const struct seat *s)
     }
 }
 
+/* For the script: the controllers by their numbers. */
+static struct woad_air_controller *hub_find(void *ctx, unsigned number)
+{
+    struct hub *hub = ctx;
+    for (struct seat *s = hub->seats; s; s = s->next) {
+        if (s->number == number) {
+            return s->ctl;
+        }
+    }
+    return NULL;
+}
+
+static void hub_ends(struct hub *hub)
+{
+    if (hub->o->script) {
+        script_ends(hub->o->script);
+    }
+}
+
 static bool seat_add(struct hub *hub, int fd, bool tty)
 {
     struct woad_air_controller_config cfg = { .conns = 16, .acl_count = 12, .acl_len = 251,
@@ -96,6 +116,9 @@ static bool seat_add(struct hub *hub, int fd, bool tty)
     memcpy(cfg.address, address, sizeof address);
     cfg.x_mm = (int32_t)(n % 64) * 1200;
     cfg.y_mm = (int32_t)(n / 64 % 64) * 1200;
+    if (hub->o->script) {
+        script_config(hub->o->script, n, &cfg);
+    }
     struct seat *s = calloc(1, sizeof *s);
     size_t size = woad_air_controller_size(&cfg);
     void *memory = malloc(size);
@@ -111,6 +134,7 @@ static bool seat_add(struct hub *hub, int fd, bool tty)
     s->ctl = woad_air_attach(hub->air, memory, size, &cfg);
     s->next = hub->seats;
     hub->seats = s;
+    hub_ends(hub);
     hub_say(hub, "attached", s);
     return true;
 }
@@ -135,6 +159,7 @@ static void hub_sweep(struct hub *hub)
             woad_air_detach(s->ctl);
             free(s->memory);
             free(s);
+            hub_ends(hub);
         } else {
             at = &s->next;
         }
@@ -202,17 +227,27 @@ static void hub_move(struct hub *hub)
     }
 }
 
+static uint64_t hub_next(const struct hub *hub)
+{
+    uint64_t next = woad_air_next(hub->air);
+    uint64_t act = hub->o->script ? script_next(hub->o->script) : UINT64_MAX;
+    return act < next ? act : next;
+}
+
 /* The air follows the wall clock.  Where this machine was too slow, air time slips for everybody
  * and nothing is skipped. */
 static void hub_time(struct hub *hub)
 {
-    uint64_t now = hub_now(hub), next = woad_air_next(hub->air);
+    uint64_t now = hub_now(hub), next = hub_next(hub);
     if (next < now && now - next > LATE_US) {
         hub_slip(hub, now - next);
         now = next;
     }
-    while ((next = woad_air_next(hub->air)) <= now) {
+    while ((next = hub_next(hub)) <= now) {
         woad_air_step(hub->air, next);
+        if (hub->o->script) {
+            script_run(hub->o->script, next);
+        }
         hub_move(hub);
     }
     woad_air_step(hub->air, now);
@@ -255,7 +290,7 @@ static void hub_accept(struct hub *hub, int listener)
 
 static void hub_wait(struct hub *hub)
 {
-    uint64_t next = woad_air_next(hub->air), now = hub_now(hub);
+    uint64_t next = hub_next(hub), now = hub_now(hub);
     struct timespec ts = { 3600, 0 };
     uint64_t us = next == UINT64_MAX ? 3600000000u : next > now ? next - now : 0;
     if (hub->o->speed > 0) {
@@ -306,6 +341,11 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     struct hub hub = { .o = o };
     bool used = false;
     int err = hub_capture(&hub, &cfg);
+    if (o->script) {
+        o->script->find = hub_find;
+        o->script->ctx = &hub;
+        cfg.around = &o->script->around;
+    }
     hub.air = err ? NULL : woad_air_init(memory, woad_air_size(), &cfg);
     if (!hub.air) {
         free(memory);

@@ -14,6 +14,7 @@ struct hub_options {
     uint64_t seed;
     uint16_t loss_per_mille;
     const char *profile;                 /* of the controllers, NULL: all there is */
+    struct script *script;               /* what surrounds and befalls them; NULL: nothing */
     double speed;                        /* times the wall clock; 0: 1 */
     const char *pcap;                    /* a capture of the air, NULL: none */
     bool keys;                           /* in which encrypted packets are written as they were */

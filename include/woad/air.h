@@ -40,16 +40,60 @@ void woad_air_pcap_header(uint8_t header[WOAD_AIR_PCAP_HEADER]);
 size_t woad_air_pcap(const struct woad_air_packet *packet, bool keys, uint8_t *record,
                      size_t room);
 
+/* What is around the devices: arrays that stay yours and must live as long as the air.  Between
+ * steps you may change what is in them.  Without any of it: free space, noise of -105 dBm. */
+struct woad_air_wall {
+    int32_t x1_mm, y1_mm, x2_mm, y2_mm;
+    uint8_t loss_db;                     /* of what crosses it */
+};
+
+/* Something that is no Bluetooth: a packet that is not 8 dB stronger is lost. */
+struct woad_air_interferer {
+    int32_t x_mm, y_mm;
+    int8_t power_dbm;
+    uint64_t channels;                   /* a bit each, 0 to 39 */
+    uint32_t every_us, on_us;            /* on for so long at the beginning of each; 0: always */
+    uint64_t from_us, until_us;          /* 0: without end */
+};
+
+/* One way between two controllers; NULL: from, or to, any.  Those that apply add up. */
+struct woad_air_link {
+    const struct woad_air_controller *from, *to;
+    int16_t loss_db;
+    uint16_t loss_per_mille;             /* packets lost for no reason: 0 to 1000 */
+    uint32_t delay_us;                   /* later by so much: 300 m of air are one microsecond */
+    uint64_t from_us, until_us;          /* 0: without end */
+};
+
+struct woad_air_surroundings {
+    int8_t noise_dbm;                    /* what 1M needs is 10 dB above, 2M 13, coded 2 and 7 */
+    const struct woad_air_wall *wall;
+    size_t walls;
+    const struct woad_air_interferer *interferer;
+    size_t interferers;
+    const struct woad_air_link *link;
+    size_t links;
+};
+
+/* What becomes of a packet for one listener. */
+struct woad_air_fate {
+    uint32_t delay_us;                   /* it is heard so much later, if it is listened for then */
+    uint32_t again_us;                   /* and so much later once more; 0: once */
+};
+
 struct woad_air_config {
     uint64_t seed;
     uint16_t loss_per_mille;             /* packets lost for no reason, on every link: 0 to 1000 */
     void (*sniff)(void *ctx, const struct woad_air_packet *packet);        /* may be NULL */
     /* Faults by rule: called for each packet and each controller that would hear it.  It may
      * change the octets of `pdu`, which are for this listener alone, as an attacker would, with
-     * a good CRC; false: this one does not hear it.  NULL: nothing is meddled with. */
+     * a good CRC, and its fate; false: this one does not hear it.  NULL: nothing is meddled
+     * with. */
     bool (*meddle)(void *ctx, const struct woad_air_packet *packet,
-                   const struct woad_air_controller *to, uint8_t *pdu);
+                   const struct woad_air_controller *to, uint8_t *pdu,
+                   struct woad_air_fate *fate);
     void *ctx;
+    const struct woad_air_surroundings *around;            /* NULL: nothing */
 };
 
 struct woad_air_controller_config {
@@ -66,6 +110,8 @@ struct woad_air_controller_config {
     void *user;                          /* yours: woad_air_user() */
     uint64_t features;                   /* LE features it has, of those there are; 0: all.
                                           * Vol 6, Part B, 4.6 */
+    int16_t drift_ppm;                   /* its clock is so much slow: -500 to 500.  It tells its
+                                          * peers the class that this is in: 4.2.1, 4.2.2 */
 };
 
 /* Sets what `config` has in common with a kind of controller, "4.0" to "5.4": version, features,
@@ -86,6 +132,19 @@ uint64_t woad_air_next(const struct woad_air *air);
 
 /* Lets time pass until `until_us`, that instant included. */
 void woad_air_step(struct woad_air *air, uint64_t until_us);
+
+/* The same until a controller has something for its host, which is returned as by
+ * woad_air_ready(), or until `until_us`: NULL. */
+struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_us);
+
+/* The whole world as it is now, but not its hosts: how many octets it takes, and taking it.  0, or
+ * -22 when there is no room.  It can be gone back to any number of times, while every controller
+ * that was there is still attached, in the same memory; those that have come since are detached.
+ * Hosts are in your memory, each in one piece without pointers out of it but yours: copy them at
+ * the same time. */
+size_t woad_air_snapshot_size(const struct woad_air *air);
+int woad_air_snapshot(const struct woad_air *air, void *mem, size_t len);
+int woad_air_restore(struct woad_air *air, const void *mem, size_t len);
 
 /* 0 if the config is not valid. */
 size_t woad_air_controller_size(const struct woad_air_controller_config *config);
@@ -112,6 +171,18 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
  * is full; -22. */
 int woad_air_inject(struct woad_air_controller *c, uint16_t handle, const uint8_t *pdu,
                     size_t len);
+
+/* A controller whose firmware hangs: it takes what its host says and does nothing, until it no
+ * longer hangs. */
+void woad_air_hang(struct woad_air_controller *c, bool hangs);
+/* One whose firmware starts anew: everything it knew is gone, and nobody is told. */
+void woad_air_crash(struct woad_air_controller *c);
+/* Tells its host anything: an HCI packet with its H4 type octet, or what is none.  0; -11 when the
+ * queue is full; -22. */
+int woad_air_say(struct woad_air_controller *c, const uint8_t *packet, size_t len);
+/* Moves it, and gives it another power. */
+void woad_air_place(struct woad_air_controller *c, int32_t x_mm, int32_t y_mm,
+                    int8_t tx_power_dbm);
 
 /* A controller that has had something for its host since it was last named here, NULL when there
  * is none: so that a world of thousands need not ask them all after each step. */

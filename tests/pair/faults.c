@@ -162,11 +162,90 @@ static void packets_that_are_nonsense(void **state)
     }
 }
 
+/* Two hosts with a connection, and what its controller does next. */
+static struct world *connected(struct device **p, struct device **c)
+{
+    struct world *w = world_new(9, 0);
+    *p = world_add(w, 1);
+    *c = world_add(w, 1);
+    woad_adv_start((*p)->host, &fast);
+    woad_connect((*c)->host, &(*p)->addr, &params);
+    assert_non_null(world_wait(w, *c, WOAD_EV_CONNECT, 2000000));
+    world_run(w, 200000);
+    device_forget(*c);
+    device_forget(*p);
+    return w;
+}
+
+static void assert_works_again(struct world *w, struct device *p, struct device *c)
+{
+    device_forget(c);
+    assert_int_equal(woad_start(c->host), 0);
+    assert_non_null(world_wait(w, c, WOAD_EV_UP, 3000000));
+    world_run(w, 3000000);
+    woad_adv_start(p->host, &fast);
+    assert_int_equal(woad_connect(c->host, &p->addr, &params), 0);
+    assert_non_null(world_wait(w, c, WOAD_EV_CONNECT, 2000000));
+    world_free(w);
+}
+
+/* H1: it hangs: what waits for it ends after 2 s; H2: it starts anew and says so: at once. */
+static void controller_hangs_and_crashes(void **state)
+{
+    static const uint8_t hardware_error[] = { 4, 0x10, 1, 1 };
+    struct device *p, *c;
+    (void)state;
+    for (int crash = 0; crash < 2; crash++) {
+        struct world *w = connected(&p, &c);
+        if (crash) {
+            woad_air_crash(c->ctl);
+            assert_int_equal(woad_air_say(c->ctl, hardware_error, sizeof hardware_error), 0);
+        } else {
+            woad_air_hang(c->ctl, true);
+            woad_connect(c->host, &p->addr, &params);
+            woad_disconnect(c->host, 0, 0x13);
+        }
+        world_run(w, crash ? 1000 : 2100000);
+        assert_int_equal(device_count(c, WOAD_EV_DISCONNECT), 1);
+        assert_int_equal(device_count(c, WOAD_EV_DOWN), 1);
+        woad_air_hang(c->ctl, false);
+        assert_works_again(w, p, c);
+    }
+}
+
+/* H3: credits that were never used, for links that are there and not, in the midst of traffic: what
+ * is too much is lost, and nothing else. */
+static void controller_lies_about_credits(void **state)
+{
+    static const uint8_t lies[][9] = { { 4, 0x13, 5, 1, 0x40, 0, 0xff, 0xff },
+                                       { 4, 0x13, 5, 1, 0x40, 0, 1, 0 },
+                                       { 4, 0x13, 5, 1, 0x99, 0, 0xff, 0xff },
+                                       { 4, 0x13, 5, 0xff, 0x40, 0, 0, 0 } };
+    struct device *p, *c;
+    (void)state;
+    for (size_t k = 0; k < sizeof lies / sizeof *lies; k++) {
+        struct world *w = connected(&p, &c);
+        c->lied_to = true;
+        for (unsigned n = 0; n < 300; n++) {
+            if (n % 7 == 3) {
+                assert_int_equal(woad_air_say(c->ctl, lies[k], 8), 0);
+            }
+            woad_gattc_write_command(c->host, 0, 3, lies, 20);
+            world_run(w, 1000);          /* the controller refuses what it has no room for */
+        }
+        woad_stop(c->host);
+        world_run(w, 3000000);
+        assert_works_again(w, p, c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controller_goes_silent), cmocka_unit_test(stop_and_start),
         cmocka_unit_test(vc_hci_cmd_truncate_all), cmocka_unit_test(packets_that_are_nonsense),
+        cmocka_unit_test(controller_hangs_and_crashes),
+        cmocka_unit_test(controller_lies_about_credits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,64 @@
+/* Controllers that fail, and that say what no controller would. */
+#include "ll.h"
+
+void woad_air_hang(ctl *c, bool hangs)
+{
+    if (hangs == c->hung) {
+        return;
+    }
+    c->hung = hangs;
+    radio_off(c);
+    if (!hangs) {
+        link_catch_up(c);
+        adv_catch_up(c);
+        c->scan.next = c->scan.window_end = c->air->now;
+        c->scan.aux_at = NEVER;
+    }
+    air_plan(c);
+}
+
+void woad_air_crash(ctl *c)
+{
+    c->hung = false;
+    cmd_reset(c);
+    air_plan(c);
+}
+
+int woad_air_say(ctl *c, const uint8_t *packet, size_t len)
+{
+    if (!len || len > WOAD_AIR_PACKET) {
+        return -22;
+    }
+    if (!evt_room(c, len)) {
+        return -11;
+    }
+    fifo_put(&c->out, packet, len, NULL, 0);
+    air_tell(c);
+    return 0;
+}
+
+int woad_air_inject(ctl *c, uint16_t handle, const uint8_t *pdu, size_t len)
+{
+    uint8_t i, b[CONTROL_MAX];
+    struct link *l = link_by_handle(c, handle, &i);
+    struct wr w = wr_of(b, sizeof b);
+    if (!l) {
+        return -107;
+    }
+    wr_bytes(&w, pdu, len);
+    if (!len || w.bad) {
+        return -22;
+    }
+    uint8_t before = l->controls;
+    control_send(l, &w);
+    link_wake(c, i);
+    air_plan(c);
+    return l->controls > before ? 0 : -11;
+}
+
+void woad_air_place(ctl *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm)
+{
+    c->cfg.x_mm = x_mm;
+    c->cfg.y_mm = y_mm;
+    c->cfg.tx_power_dbm = tx_power_dbm;
+}

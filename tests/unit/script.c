@@ -1,0 +1,157 @@
+#define _GNU_SOURCE
+/* What surrounds `woad air`'s controllers, and what befalls them: the file of lines. */
+#include "cm.h"
+
+#include "transport/script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct script s;
+static char why[SCRIPT_WHY];
+
+static int load(const char *text)
+{
+    char path[] = "/tmp/woad-script-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    int err = script_load(&s, path, why);
+    unlink(path);
+    return err;
+}
+
+static void good_lines(void **state)
+{
+    (void)state;
+    assert_int_equal(load("# a flat\n\nnoise -98\nwall 0 0 5.5 0 12 # brick\nwall 1 1 1 2 3\n"
+                          "interferer 37-39,0 3 2 10\nat 1.5 interferer 5 0 0 -5 2000 500\n"
+                          "place 2 7 8.25 -4\ndrift 2 -20\nat 3 link 1 * 30 100\n"
+                          "link * 2 0 0 7\nat 2 hang 1\nat 2 say 1 04 10 1 42\n"), 0);
+    assert_int_equal(s.around.noise_dbm, -98);
+    assert_int_equal(s.around.walls, 2);
+    assert_int_equal(s.wall[0].x2_mm, 5500);
+    assert_int_equal(s.around.interferers, 1);
+    assert_true(s.interferer[0].channels == (7ull << 37 | 1));
+    assert_int_equal(s.around.links, 1);
+    struct woad_air_controller_config cfg = { .x_mm = 1 };
+    script_config(&s, 1, &cfg);
+    assert_int_equal(cfg.x_mm, 1);
+    script_config(&s, 2, &cfg);
+    assert_int_equal(cfg.x_mm, 7000);
+    assert_int_equal(cfg.y_mm, 8250);
+    assert_int_equal(cfg.tx_power_dbm, -4);
+    assert_int_equal(cfg.drift_ppm, -20);
+    assert_int_equal(script_next(&s), 1500000);
+    script_run(&s, 1500000);
+    assert_int_equal(s.around.interferers, 2);
+    assert_int_equal(s.interferer[1].on_us, 500);
+    assert_int_equal(script_next(&s), 2000000);
+    script_run(&s, 9000000);
+    assert_int_equal(s.around.links, 2);
+    assert_true(script_next(&s) == UINT64_MAX);
+}
+
+static void wrong_lines(void **state)
+{
+    static const char *const lines[] = {
+        "frobnicate", "at", "at x wall 0 0 1 1 1", "at -1 noise -90", "at 3", "noise", "noise 7",
+        "noise -90 1", "wall 1 2 3 4", "wall 1 2 3 4 5 6", "wall 1 2 3 4 256", "wall a b c d e",
+        "interferer 40 0 0 0", "interferer 3-1 0 0 0", "interferer x 0 0 0",
+        "interferer 1, 0 0 9 9",
+        "interferer 1 0 0 0 100", "interferer 1 0 0", "place 0 1 1", "place 1 1", "place 1 1 1 99",
+        "place * 1 1", "link 1 2", "link 1 2 0 1001", "link 1 0 0", "link 1 2 0 0 -1",
+        "drift 1 501", "drift 1", "hang", "hang *", "hang 1 2", "say 1", "say 1 100", "say 1 zz",
+        "crash 99999", "wall nan 0 0 0 1" };
+    char text[80];
+    (void)state;
+    for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
+        snprintf(text, sizeof text, "noise -90\n%s\n", lines[k]);
+        assert_int_equal(load(text), -1);
+        assert_non_null(strstr(why, ":2: it should be: "));
+    }
+    assert_int_equal(script_load(&s, "/nowhere/at/all", why), -1);
+    assert_non_null(strstr(why, "/nowhere/at/all: "));
+    static char many[SCRIPT_ACTIONS * 12];
+    for (unsigned n = 0; n <= SCRIPT_ACTIONS; n++) {
+        strcat(many, "noise -90\n");
+    }
+    assert_int_equal(load(many), -1);
+}
+
+/* --- on an air -------------------------------------------------------------------------------- */
+
+static struct woad_air_controller *ctl[2];
+
+static struct woad_air_controller *find(void *ctx, unsigned n)
+{
+    (void)ctx;
+    return n <= 2 ? ctl[n - 1] : NULL;
+}
+
+static size_t reports(struct woad_air *air, uint64_t seconds)
+{
+    uint8_t packet[WOAD_AIR_PACKET];
+    size_t n = 0;
+    uint64_t end = woad_air_now(air) + seconds * 1000000;
+    while (woad_air_now(air) < end) {
+        uint64_t next = woad_air_next(air) < end ? woad_air_next(air) : end;
+        next = script_next(&s) < next ? script_next(&s) : next;
+        woad_air_step(air, next);
+        script_run(&s, next);
+        while (woad_air_tx(ctl[1], packet, sizeof packet)) {
+            n += packet[1] == 0x3e && packet[3] == 2;
+        }
+    }
+    return n;
+}
+
+static void rx(struct woad_air_controller *c, const char *packet, size_t len)
+{
+    assert_int_equal(woad_air_rx(c, (const uint8_t *)packet, len), 0);
+}
+
+static void it_happens(void **state)
+{
+    void *mem[2], *memory = malloc(woad_air_size());
+    (void)state;
+    assert_int_equal(load("link 1 2 0 1000\nat 2 link 1 2 0 0\nat 4 hang 1\nat 6 resume 1\n"
+                          "at 8 crash 1\n"), 0);
+    struct woad_air_config cfg = { .seed = 1, .around = &s.around };
+    struct woad_air *air = woad_air_init(memory, woad_air_size(), &cfg);
+    s.find = find;
+    for (unsigned n = 0; n < 2; n++) {
+        struct woad_air_controller_config c = { .address = { 1, 2, 3, 4, 5, (uint8_t)n },
+            .conns = 1, .acl_count = 1, .acl_len = 27, .queue = 60000 };
+        script_config(&s, n + 1, &c);
+        mem[n] = malloc(woad_air_controller_size(&c));
+        ctl[n] = woad_air_attach(air, mem[n], woad_air_controller_size(&c), &c);
+        script_ends(&s);
+        rx(ctl[n], "\1\1\x0c\x08\xff\xff\xff\xff\xff\xff\xff\x3f", 12);
+    }
+    rx(ctl[0], "\1\x06\x20\x0f\x20\0\x20\0\3\0\0\0\0\0\0\0\0\7\0", 19);
+    rx(ctl[0], "\1\x0a\x20\1\1", 5);
+    rx(ctl[1], "\1\x0b\x20\7\0\x10\0\x10\0\0\0", 11);
+    rx(ctl[1], "\1\x0c\x20\2\1\0", 6);
+    assert_int_equal(reports(air, 2), 0);                  /* lost */
+    assert_true(reports(air, 2) > 40);
+    assert_true(reports(air, 2) <= 1);                     /* hangs */
+    assert_true(reports(air, 2) > 40);
+    assert_true(reports(air, 2) <= 1);                     /* crashed */
+    for (int n = 0; n < 2; n++) {
+        woad_air_detach(ctl[n]);
+        free(mem[n]);
+    }
+    free(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines),
+                                        cmocka_unit_test(wrong_lines),
+                                        cmocka_unit_test(it_happens) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -126,7 +126,7 @@ void air_plan(ctl *c)
     due = earlier(due, c->scan.on || c->scan.connecting ? earlier(c->scan.next, c->scan.aux_at)
                                                         : NEVER);
     due = earlier(due, earlier(c->scan.until, c->scan.period_at));
-    due = earlier(due, c->rpa_at);
+    due = earlier(due, earlier(c->rpa_at, sync_next(c)));
     due = c->hung ? NEVER : earlier(due, link_next(c));
     if (due == c->due) {
         return;
@@ -178,6 +178,8 @@ static void ctl_run(ctl *c)
         link_due(c);
     } else if (adv_next(c) <= now) {
         adv_due(c);
+    } else if (sync_next(c) <= now) {
+        sync_due(c);
     } else if (c->rpa_at <= now) {
         privacy_due(c);
     } else if (earlier(c->scan.until, c->scan.period_at) <= now) {
@@ -243,6 +245,12 @@ static uint16_t adv_room(const struct woad_air_controller_config *c)
     return c->adv_sets ? EXT_DATA : ADV_DATA;
 }
 
+/* Its data, its scan response, and its periodic data. */
+static size_t set_size(const struct woad_air_controller_config *c)
+{
+    return sizeof(struct ll_adv) + (c->adv_sets ? 3u : 2u) * adv_room(c);
+}
+
 static void carve_sets(ctl *c, uint8_t *at)
 {
     c->n_sets = (uint8_t)sets_of(&c->cfg);
@@ -250,8 +258,9 @@ static void carve_sets(ctl *c, uint8_t *at)
     at += c->n_sets * sizeof *c->sets;
     for (uint8_t n = 0; n < c->n_sets; n++) {
         c->sets[n].room = adv_room(&c->cfg);
-        c->sets[n].data = at + 2u * n * adv_room(&c->cfg);
+        c->sets[n].data = at + n * (set_size(&c->cfg) - sizeof *c->sets);
         c->sets[n].rsp = c->sets[n].data + adv_room(&c->cfg);
+        c->sets[n].train.data = c->cfg.adv_sets ? c->sets[n].rsp + adv_room(&c->cfg) : NULL;
     }
 }
 
@@ -261,7 +270,7 @@ size_t woad_air_controller_size(const struct woad_air_controller_config *c)
         return 0;
     }
     return aligned(sizeof(ctl)) + aligned(c->conns * sizeof(struct link)) +
-           aligned(sets_of(c) * (sizeof(struct ll_adv) + 2u * adv_room(c))) +
+           aligned(sets_of(c) * set_size(c)) +
            aligned(c->acl_count * (sizeof(struct acl_buffer) + c->acl_len)) + aligned(c->queue);
 }
 
@@ -280,7 +289,7 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
     c->links = (struct link *)(void *)at;
     at += aligned(config->conns * sizeof(struct link));
     carve_sets(c, at);
-    at += aligned(sets_of(config) * (sizeof(struct ll_adv) + 2u * adv_room(config)));
+    at += aligned(sets_of(config) * set_size(config));
     c->buffers = (struct acl_buffer *)(void *)at;
     uint8_t *data = at + config->acl_count * sizeof(struct acl_buffer);
     for (size_t i = 0; i < config->acl_count; i++) {
@@ -368,6 +377,7 @@ void woad_air_leave(struct woad_air_controller *c)
 {
     c->leaving = true;
     for (uint8_t n = 0; n < c->n_sets; n++) {
+        c->sets[n].train.enabled = false;
         adv_enable(c, &c->sets[n], false);
     }
     scan_enable(c, false);

@@ -24,7 +24,10 @@ uint64_t ctl_features(const ctl *c)
     const uint64_t all = 1u << FEATURE_PARAM_REQ | 1u << FEATURE_REJECT_EXT |
                          1u << FEATURE_PERIPHERAL | 1u << FEATURE_PING | 1u << FEATURE_LENGTH |
                          1u << FEATURE_2M | 1u << FEATURE_CODED | 1u << FEATURE_CSA2 |
-                         (c->cfg.adv_sets ? 1u << FEATURE_EXT_ADV : 0);
+                         (c->cfg.adv_sets ? 1u << FEATURE_EXT_ADV | 1u << FEATURE_PERIODIC |
+                                                1u << FEATURE_PAST_SENDER |
+                                                1u << FEATURE_PAST_RECIPIENT
+                                          : 0);
     uint64_t mine = all | (c->cfg.crypto ? 1u << FEATURE_ENCRYPTION | 1u << FEATURE_PRIVACY : 0);
     return c->cfg.features ? mine & c->cfg.features : mine;
 }
@@ -42,7 +45,7 @@ void cmd_reset(ctl *c)
     for (uint8_t n = 0; n < c->n_sets; n++) {
         c->sets[n] = (struct ll_adv){ .data = c->sets[n].data, .rsp = c->sets[n].rsp,
                                       .room = c->sets[n].room, .interval = 0x0800, .channels = 7,
-                                      .aux_at = NEVER };
+                                      .aux_at = NEVER, .train = { .data = c->sets[n].train.data } };
     }
     c->adv_now = c->sets;
     c->extended = c->commands_chosen = false;
@@ -64,6 +67,7 @@ void cmd_reset(ctl *c)
     c->channels[4] = 0x1f;
     c->accepts = 0;
     privacy_reset(c);
+    periodic_reset(c);
     c->out.head = c->out.used = 0;
 }
 
@@ -399,7 +403,8 @@ static const struct command *cmd_table(size_t t)
 {
     static const struct command *const tables[] = { commands, air_conn_commands,
                                                     air_accept_commands, air_ext_commands,
-                                                    air_privacy_commands, NULL };
+                                                    air_privacy_commands, air_periodic_commands,
+                                                    air_past_commands, NULL };
     return tables[t];
 }
 

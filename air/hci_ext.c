@@ -6,7 +6,7 @@ enum { CMD_EXT_CREATE = 0x2043 };
 enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
 enum { UNKNOWN_ADVERTISER = 0x42, PACKET_TOO_LONG = 0x45, CONNECTABLE_MAX = 245 };
 
-static struct ll_adv *set_of(ctl *c, uint8_t handle)
+struct ll_adv *set_of(ctl *c, uint8_t handle)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
         if (c->sets[n].used && c->sets[n].handle == handle) {
@@ -30,7 +30,8 @@ static struct ll_adv *set_new(ctl *c, uint8_t handle)
 
 static void set_free(struct ll_adv *a)
 {
-    *a = (struct ll_adv){ .data = a->data, .rsp = a->rsp, .room = a->room, .aux_at = NEVER };
+    *a = (struct ll_adv){ .data = a->data, .rsp = a->rsp, .room = a->room, .aux_at = NEVER,
+                          .train = { .data = a->train.data } };
 }
 
 /* handle u8, address 6.  7.8.52 */
@@ -238,7 +239,7 @@ static int cmd_remove(ctl *c, struct rd *in, struct wr *ret)
     if (!a) {
         return UNKNOWN_ADVERTISER;
     }
-    if (a->on) {
+    if (a->on || a->train.enabled) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     set_free(a);
@@ -249,7 +250,11 @@ static int cmd_clear(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     (void)ret;
-    if (!cmd_choose(c, true) || adv_any_on(c)) {
+    bool on = adv_any_on(c);
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        on = on || c->sets[n].train.enabled;
+    }
+    if (!cmd_choose(c, true) || on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     for (uint8_t n = 0; n < c->n_sets; n++) {
@@ -431,7 +436,7 @@ void evt_ext_report(ctl *c, uint16_t type, const struct ext *e, const uint8_t *d
     wr_u8(&w, e->has_adi ? e->sid : 0xff);
     wr_u8(&w, e->has_power ? (uint8_t)e->power : 127);
     wr_u8(&w, (uint8_t)rssi);
-    wr_le16(&w, 0);
+    wr_le16(&w, e->has_sync ? e->sync.interval : 0);
     wr_u8(&w, e->has_target ? e->target.type : 0);
     wr_bytes(&w, e->target.octet, 6);
     wr_u8(&w, (uint8_t)len);

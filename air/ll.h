@@ -23,6 +23,14 @@ typedef struct woad_air_controller ctl;  /* spelled out it would hide what the l
 enum { T_IFS = 150, CHANNELS = 40, HITS = 8 };
 #define ADV_AA 0x8e89bed6u
 
+/* Where a train of periodic advertising is.  2.3.4.6 */
+struct sync_info {
+    uint32_t offset;                     /* us, 0: not known */
+    uint16_t unit, interval, counter;    /* unit: it may be so much later */
+    uint8_t chm[5], sca;
+    uint32_t aa, crc_init;
+};
+
 /* The common extended advertising payload.  2.3.4 */
 struct address { uint8_t type, octet[6]; };
 struct ext {
@@ -35,6 +43,8 @@ struct ext {
     uint32_t aux_offset;                 /* us from the start of the packet, +0 to +29 or +299 */
     uint16_t aux_unit;
     int8_t power;
+    bool has_sync;
+    struct sync_info sync;
     struct rd data;
 };
 
@@ -65,11 +75,12 @@ enum { PHY_1M = 1, PHY_2M = 2, PHY_CODED = 3, PHY_CODED_S2 = 4 };
 static inline uint8_t phy_number(uint8_t phy) { return phy > PHY_CODED ? PHY_CODED : phy; }
 
 enum radio_state { RADIO_OFF, RADIO_WAIT, RADIO_TX, RADIO_RX };
-enum radio_owner { FOR_NOBODY, FOR_ADV, FOR_SCAN, FOR_CONN };
+enum radio_owner { FOR_NOBODY, FOR_ADV, FOR_SCAN, FOR_CONN, FOR_TRAIN,
+                   FOR_SYNC };
 
 struct radio {
     uint8_t state, owner, channel;
-    uint8_t link;                        /* when owner is FOR_CONN */
+    uint8_t link;                        /* of FOR_CONN, FOR_SYNC: which */
     uint8_t phy;
     uint32_t aa;
     uint64_t at;                         /* begin, end, or give up */
@@ -98,6 +109,35 @@ enum { ADV_KIND_IND = 0, ADV_KIND_DIRECT_HIGH = 1, ADV_KIND_SCAN = 2, ADV_KIND_N
        ADV_KIND_DIRECT_LOW = 4 };        /* as HCI numbers them: Vol 4, Part E, 7.8.5 */
 enum { ADV_FILTER_SCAN = 1, ADV_FILTER_CONNECT = 2 };
 
+/* Periodic advertising of a set. */
+struct train {
+    bool set, enabled, on;               /* set: it has parameters */
+    uint8_t *data, channel, chm[5];
+    uint16_t interval, props, len, sent, counter;
+    uint32_t aa, crc_init;
+    uint64_t next, chain_at;
+    int32_t carry;
+};
+
+/* Periodic advertising of somebody. */
+struct sync {
+    bool used, established, reports, asked;                /* asked: by our host */
+    bool chaining;
+    uint8_t sid, phy, sca, chm[5], tries;
+    struct address who;
+    uint16_t interval, counter, skip, timeout;
+    uint32_t aa, crc_init, widening, window;
+    uint64_t ref, at, lost_at, heard_at;
+    int32_t carry;
+    uint64_t chain_at;
+    uint8_t chain_channel;
+    uint16_t chain_unit;
+    uint8_t past_link;                   /* it came by that connection */
+    uint16_t past_data;
+};
+struct past { uint8_t mode; uint16_t skip, timeout; };
+enum { SYNCS = 4, PERIODIC_LIST = 8, NO_LINK = 0xff };
+
 struct ll_adv {
     bool on, extended;                   /* extended: its PDUs are */
     bool used, tells_requests;           /* by extended commands */
@@ -121,6 +161,7 @@ struct ll_adv {
     uint8_t joins, join[22];
     struct address joined, joined_air;
     uint64_t join_end;
+    struct train train;
 };
 
 struct ll_scan {
@@ -152,7 +193,7 @@ struct ll_scan {
     uint8_t link;
 };
 
-enum { CONTROL_MAX = 27 };
+enum { CONTROL_MAX = 42 };
 struct control { uint8_t len, pdu[CONTROL_MAX]; };
 
 struct link {
@@ -172,6 +213,7 @@ struct link {
     uint64_t sync_at;                    /* when the peer's clock was last heard */
     uint32_t widening;                   /* what both clocks may be off by since.  4.2.4 */
     uint8_t peer_sca;
+    struct past past;                    /* what becomes of trains it tells us of */
     uint32_t window;                     /* extra listening at the first anchor */
     /* acknowledgement.  4.5.9 */
     uint8_t sn, nesn;
@@ -229,6 +271,17 @@ struct woad_air_controller {
     struct ext scan_first;               /* whose chain is followed */
     struct link *links;
     struct acl_buffer *buffers;
+    struct sync sync[SYNCS];
+    uint8_t syncing;                     /* how many of them are used */
+    struct {
+        bool on, by_list, reports;
+        uint8_t sid;
+        struct address who;
+        uint16_t skip, timeout;
+    } sync_wanted;
+    struct { struct address who; uint8_t sid; } periodic_list[PERIODIC_LIST];
+    uint8_t periodics;
+    struct past past;                    /* of connections to come */
     struct fifo out;                             /* to the host */
     uint8_t random[6];
     uint64_t event_mask, le_mask;
@@ -310,6 +363,21 @@ bool scan_is_new_ext(ctl *c, const struct ext *e);
 void ext_scan_clock(ctl *c);
 void ext_scan_due(ctl *c);
 void ext_lost(ctl *c);
+void scan_break(ctl *c);
+uint32_t ll_access_address(ctl *c);
+/* ll_periodic.c ll_sync.c */
+uint64_t train_next(const struct ll_adv *a);
+void train_enable(ctl *c, struct ll_adv *a);
+void train_due(ctl *c, struct ll_adv *a);
+uint64_t sync_next(const ctl *c);
+void sync_due(ctl *c);
+void sync_catch_up(ctl *c);
+void sync_quiet(ctl *c);
+void sync_heard(ctl *c, const struct flight *f, int8_t rssi);
+void sync_offer(ctl *c, const struct ext *e, uint64_t start);
+/* hci_periodic.c */
+bool periodic_list_has(const ctl *c, const struct address *who, uint8_t sid);
+void periodic_reset(ctl *c);
 /* ll_privacy.c */
 bool privacy_resolve(ctl *c, const struct address *air, struct address *who);
 void privacy_own(const ctl *c, uint8_t own_type, const struct address *peer, struct address *own);
@@ -388,11 +456,13 @@ struct command {
     uint8_t needs;                       /* a feature; 0: none */
 };
 extern const struct command air_conn_commands[], air_accept_commands[], air_ext_commands[],
-    air_privacy_commands[];
+    air_privacy_commands[], air_periodic_commands[],
+    air_past_commands[];
 bool cmd_choose(ctl *c, bool extended);
 enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
        FEATURE_PERIPHERAL = 3, FEATURE_PING = 4, FEATURE_LENGTH = 5, FEATURE_PRIVACY = 6,
-       FEATURE_2M = 8, FEATURE_CODED = 11, FEATURE_EXT_ADV = 12, FEATURE_CSA2 = 14 };
+       FEATURE_2M = 8, FEATURE_CODED = 11, FEATURE_EXT_ADV = 12, FEATURE_PERIODIC = 13,
+       FEATURE_CSA2 = 14, FEATURE_PAST_SENDER = 24, FEATURE_PAST_RECIPIENT = 25 };
 uint8_t phys_there(const ctl *c);
 bool own_type_ok(const ctl *c, uint8_t type);
 uint64_t ctl_features(const ctl *c);

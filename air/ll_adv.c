@@ -22,6 +22,8 @@ uint64_t adv_next(const ctl *c)
     for (uint8_t n = 0; n < c->n_sets; n++) {
         const struct ll_adv *a = &c->sets[n];
         uint64_t mine = !a->on ? NEVER : a->aux_at < a->next ? a->aux_at : a->next;
+        uint64_t train = train_next(a);
+        mine = train < mine ? train : mine;
         next = mine < next ? mine : next;
     }
     return next;
@@ -48,6 +50,7 @@ void adv_enable(ctl *c, struct ll_adv *a, bool on)
     a->next = c->air->now + 625;
     a->until = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH ? a->next + DIRECT_LASTS_US
                                                                 : NEVER;
+    train_enable(c, a);
 }
 
 /* Its own random address, if it has one. */
@@ -162,8 +165,13 @@ static void adv_event(ctl *c, struct ll_adv *a)
 void adv_catch_up(ctl *c)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
+        struct train *t = &c->sets[n].train;
         c->sets[n].aux_at = NEVER;
         c->sets[n].next = c->air->now;
+        while (t->on && t->next < c->air->now) {
+            t->next += t->interval * 1250u;
+            t->counter++;
+        }
     }
 }
 
@@ -171,6 +179,10 @@ void adv_due(ctl *c)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
         struct ll_adv *a = &c->sets[n];
+        if (train_next(a) <= c->air->now) {
+            train_due(c, a);
+            return;
+        }
         if (a->on && a->aux_at <= c->air->now) {
             ext_aux_due(c, a);
             return;

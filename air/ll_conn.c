@@ -149,6 +149,7 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
         return;
     }
     l->used = l->told = true;
+    l->past = c->past;
     l->sync_at = l->ref_anchor = end;
     link_aim(c, l, link_window_delay(how) + win_offset * 1250u);
     l->ref_anchor = l->anchor + l->widening;
@@ -291,8 +292,11 @@ static void link_event(ctl *c, uint8_t i)
         link_plan(c, l, 1);
         return;
     }
-    radio_off(c);
-    c->scan.requested = c->scan.joining = false;
+    bool syncing = c->radio.owner == FOR_SYNC;
+    scan_break(c);
+    if (syncing) {
+        sync_quiet(c);
+    }
     if (l->central) {
         link_send(c, i, c->air->now);
     } else {

@@ -193,6 +193,7 @@ static const struct {
     { LL_PHY_REQ, 3, true, true, heard_phy_req, FEATURE_2M },
     { LL_PHY_RSP, 3, false, true, heard_phy_rsp, FEATURE_2M },
     { LL_PHY_UPDATE_IND, 5, true, false, heard_phy_update_ind, FEATURE_2M },
+    { LL_PERIODIC_SYNC_IND, 35, true, true, heard_periodic_sync_ind, FEATURE_PAST_RECIPIENT },
 };
 enum { PDUS = sizeof pdus / sizeof *pdus };
 

@@ -12,7 +12,7 @@ enum {                                   /* Vol 6, Part B, 2.4.2 */
     LL_PERIPHERAL_FEATURE_REQ = 0x0e, LL_CONNECTION_PARAM_REQ = 0x0f,
     LL_CONNECTION_PARAM_RSP = 0x10, LL_REJECT_EXT_IND = 0x11, LL_PING_REQ = 0x12,
     LL_PING_RSP = 0x13, LL_LENGTH_REQ = 0x14, LL_LENGTH_RSP = 0x15, LL_PHY_REQ = 0x16,
-    LL_PHY_RSP = 0x17, LL_PHY_UPDATE_IND = 0x18
+    LL_PHY_RSP = 0x17, LL_PHY_UPDATE_IND = 0x18, LL_PERIODIC_SYNC_IND = 0x1c
 };
 
 struct procedure {
@@ -48,6 +48,8 @@ void heard_param_rsp(ctl *c, uint8_t i, struct rd *in);
 void heard_phy_req(ctl *c, uint8_t i, struct rd *in);
 void heard_phy_rsp(ctl *c, uint8_t i, struct rd *in);
 void heard_phy_update_ind(ctl *c, uint8_t i, struct rd *in);
+/* ll_past.c */
+void heard_periodic_sync_ind(ctl *c, uint8_t i, struct rd *in);
 /* ll_encrypt.c */
 void heard_enc_req(ctl *c, uint8_t i, struct rd *in);
 void heard_enc_rsp(ctl *c, uint8_t i, struct rd *in);

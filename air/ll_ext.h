@@ -16,6 +16,10 @@ bool ext_read(struct rd *pdu, struct ext *e);
 /* Writes header and payload; returns how much of the data went in. */
 size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e);
 
+/* As much of the data as fits into one packet; e->data is what does, and e->has_aux and its
+ * fields say where the rest will be. */
+size_t ext_write_part(ctl *c, struct ext *e, uint8_t phy, uint8_t next_channel);
+
 /* ll_adv.c */
 void adv_header(const ctl *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
                 size_t len);
@@ -35,6 +39,7 @@ void ext_connected(ctl *c, struct ll_adv *a);
 /* ll_ext_scan.c */
 void ext_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end);
 /* hci_ext.c */
+struct ll_adv *set_of(ctl *c, uint8_t handle);
 void evt_set_terminated(ctl *c, const struct ll_adv *a, uint8_t status, uint8_t i);
 void evt_scan_request(ctl *c, const struct ll_adv *a, const struct address *peer);
 void evt_ext_report(ctl *c, uint16_t type, const struct ext *e, const uint8_t *data, size_t len,

@@ -1,7 +1,7 @@
 /* Advertising with extended PDUs: ADV_EXT_IND on the primary channels names AUX_ADV_IND on
  * another one, which may go on in AUX_CHAIN_INDs.  Vol 6, Part B, 2.3.1.5 to 2.3.1.8, 4.4.2.3 to
  * 4.4.2.5 */
-#include "ll_ext.h"
+#include "ll_periodic.h"
 
 enum { ANSWER_US = T_IFS + 2 + 40, PAYLOAD_MAX = 255 };
 enum { AT_PRIMARY, AT_ADV, AT_RESPONSE, AT_CONNECT };      /* what a->stage says is on its way */
@@ -53,7 +53,10 @@ bool ext_read(struct rd *pdu, struct ext *e)
         e->aux_offset = (aux >> 8 & 0x1fff) * e->aux_unit;
         e->aux_phy = (uint8_t)((aux >> 21) + 1);
     }
-    rd_bytes(&in, flags & HAS_SYNC ? 18 : 0);
+    if (flags & HAS_SYNC) {
+        e->has_sync = true;
+        e->sync = sync_info_read(&in);
+    }
     if (flags & HAS_POWER) {
         e->has_power = true;
         e->power = (int8_t)rd_u8(&in);
@@ -76,7 +79,7 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
     struct wr out = wr_of(body, sizeof body);
     wr_u8(&out, (uint8_t)((e->has_adv ? HAS_ADV : 0) | (e->has_target ? HAS_TARGET : 0) |
                           (e->has_adi ? HAS_ADI : 0) | (e->has_aux ? HAS_AUX : 0) |
-                          (e->has_power ? HAS_POWER : 0)));
+                          (e->has_sync ? HAS_SYNC : 0) | (e->has_power ? HAS_POWER : 0)));
     if (e->has_adv) {
         wr_bytes(&out, e->adv.octet, 6);
     }
@@ -88,6 +91,9 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
     }
     if (e->has_aux) {
         ext_write_aux(&out, e);
+    }
+    if (e->has_sync) {
+        sync_info_write(&out, &e->sync);
     }
     if (e->has_power) {
         wr_u8(&out, (uint8_t)e->power);
@@ -155,8 +161,27 @@ static size_t ad_boundary(const uint8_t *data, size_t len, size_t most)
     return at ? at : most;
 }
 
-/* AUX_ADV_IND: AdvA, TargetA, ADI, TxPower, data; AUX_SCAN_RSP: AdvA, ADI, data; AUX_CHAIN_IND:
- * ADI, data.  Each names the next if there is more.  2.3.1.6, 2.3.2.3, 2.3.1.8 */
+size_t ext_write_part(ctl *c, struct ext *e, uint8_t phy, uint8_t next_channel)
+{
+    struct wr probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
+    size_t n = ext_write(&probe, ADV_EXT, e);
+    if (n == rd_left(&e->data)) {
+        return n;
+    }
+    e->has_aux = true;                   /* not all: again, with a pointer to the rest */
+    e->aux_channel = next_channel;
+    e->aux_phy = phy_number(phy);
+    probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
+    n = ad_boundary(e->data.p, rd_left(&e->data), ext_write(&probe, ADV_EXT, e));
+    e->data = rd_of(e->data.p, n);
+    probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
+    ext_write(&probe, ADV_EXT, e);
+    e->aux_offset = radio_airtime(wr_len(&probe), phy) + T_MAFS;
+    return n;
+}
+
+/* AUX_ADV_IND: AdvA, TargetA, ADI, SyncInfo, TxPower, data; AUX_SCAN_RSP: AdvA, ADI, data;
+ * AUX_CHAIN_IND: ADI, data.  Each names the next if there is more.  2.3.1.6, 2.3.2.3, 2.3.1.8 */
 static void ext_send_data(ctl *c, struct ll_adv *a, const uint8_t *data, uint16_t len, uint64_t at)
 {
     struct ext e;
@@ -170,22 +195,13 @@ static void ext_send_data(ctl *c, struct ll_adv *a, const uint8_t *data, uint16_
     e.has_target = first && a->stage == AT_ADV && (a->props & PROP_DIRECTED);
     privacy_target(c, a->own_type, &a->peer, &e.target);
     e.has_power = first && (a->props & PROP_TX_POWER);
+    e.has_sync = first && a->stage == AT_ADV && a->train.on;
+    e.sync = e.has_sync ? train_info(c, a, at, 3000) : e.sync;
     e.power = c->cfg.tx_power_dbm;
     e.data = rd_of(data + a->sent, (size_t)(len - a->sent));
-    struct wr probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
-    size_t n = ext_write(&probe, ADV_EXT, &e);
-    if (a->sent + n < len) {             /* not all: again, with a pointer to the rest */
-        e.has_aux = true;
-        e.aux_channel = ext_channel(c, a);
-        e.aux_phy = phy;
-        probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
-        n = ad_boundary(e.data.p, rd_left(&e.data), ext_write(&probe, ADV_EXT, &e));
-        e.data = rd_of(e.data.p, n);
-        probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
-        ext_write(&probe, ADV_EXT, &e);
-        uint32_t airtime = radio_airtime(wr_len(&probe), phy);
-        a->aux_at = at + airtime + T_MAFS;
-        e.aux_offset = airtime + T_MAFS;
+    size_t n = ext_write_part(c, &e, phy, ext_channel(c, a));
+    if (e.has_aux) {
+        a->aux_at = at + e.aux_offset;
         a->next_channel = e.aux_channel;
     }
     ext_write(&pdu, ADV_EXT, &e);

@@ -177,6 +177,7 @@ void ext_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end)
     struct address air = e.adv;
     radio_off(c);
     if (!e.has_adv || privacy_resolve(c, &air, &e.adv)) {
+        sync_offer(c, &e, start);
         ext_heard_aux(c, &e, &air, rssi, start, end);
     }
 }

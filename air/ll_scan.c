@@ -67,6 +67,16 @@ void scan_resume(ctl *c)
     }
 }
 
+/* Something else needs the radio now. */
+void scan_break(ctl *c)
+{
+    radio_off(c);
+    c->scan.requested = c->scan.joining = c->scan.joining_aux = false;
+    if (c->scan.following) {
+        ext_lost(c);
+    }
+}
+
 void scan_sent(ctl *c)
 {
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
@@ -178,7 +188,7 @@ static uint16_t join_offset(ctl *c, uint64_t end)
 
 /* An access address for data: neither the advertising one nor near it, no long runs of a bit.
  * 2.1.2 */
-static uint32_t join_access_address(ctl *c)
+uint32_t ll_access_address(ctl *c)
 {
     for (;;) {
         uint32_t aa = air_random(c->air), runs = aa ^ aa >> 1;
@@ -213,7 +223,7 @@ static void scan_send_join(ctl *c, const struct address *a, const struct address
     wr_u8(&pdu, 34);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, a->octet, 6);
-    wr_le32(&pdu, join_access_address(c));
+    wr_le32(&pdu, ll_access_address(c));
     wr_le24(&pdu, air_random(c->air) & 0xffffff);
     wr_u8(&pdu, 1);
     wr_le16(&pdu, offset);

@@ -63,6 +63,9 @@ static void medium_hand(ctl *to, const struct flight *f, int8_t rssi)
     case FOR_CONN:
         link_heard(to, f, rssi);
         break;
+    case FOR_SYNC:
+        sync_heard(to, f, rssi);
+        break;
     default:
         break;
     }

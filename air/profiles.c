@@ -8,6 +8,8 @@
 #define OF_4_2 (OF_4_1 | BIT(FEATURE_LENGTH) | BIT(FEATURE_PRIVACY))
 #define OF_5_0 (OF_4_2 | BIT(FEATURE_2M) | BIT(FEATURE_CODED) | BIT(FEATURE_EXT_ADV) | \
                 BIT(FEATURE_CSA2))
+#define OF_5_4 (OF_5_0 | BIT(FEATURE_PERIODIC) | BIT(FEATURE_PAST_SENDER) | \
+                BIT(FEATURE_PAST_RECIPIENT))
 
 static const struct {
     const char *name, *what;
@@ -22,7 +24,7 @@ static const struct {
     { "4.2-small", "data length, but one buffer of 69", 8, 4, 1, 0, 69,
       OF_4_2 | BIT(FEATURE_ENCRYPTION) },
     { "5.0", "all PHYs, extended advertising", 9, 16, 8, 4, 251, OF_5_0 | BIT(FEATURE_ENCRYPTION) },
-    { "5.4", "all there is here", 13, 20, 12, 8, 251, OF_5_0 | BIT(FEATURE_ENCRYPTION) },
+    { "5.4", "all there is here", 13, 20, 12, 8, 251, OF_5_4 | BIT(FEATURE_ENCRYPTION) },
 };
 enum { PROFILES = sizeof profiles / sizeof *profiles };
 

@@ -106,6 +106,8 @@ static void radio_quiet(ctl *c)
         scan_quiet(c);
     } else if (owner == FOR_CONN) {
         link_quiet(c);
+    } else if (owner == FOR_SYNC) {
+        sync_quiet(c);
     }
 }
 

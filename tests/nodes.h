@@ -29,6 +29,7 @@ static struct {
     uint8_t turn_opcode;                 /* a control PDU that is heard as LL_UNKNOWN_RSP */
     bool spoil_data;
     struct woad_air_fate fate;
+    int drop_trains;                     /* 1: periodic advertising is lost, 2: some of it */
     bool drop_chains;                    /* every fourth packet on a secondary channel is lost */
     size_t aux_heard;
     struct woad_air_surroundings around;
@@ -47,6 +48,9 @@ static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad
     (void)to;
     fate->delay_us += w.fate.delay_us;
     fate->again_us += w.fate.again_us;
+    if (p->access_address != 0x8e89bed6 && p->kind == 1 && w.drop_trains) {
+        return w.drop_trains == 2 && ++w.aux_heard % 5 != 0;
+    }
     if (p->access_address == 0x8e89bed6) {
         return !w.drop_chains || p->channel >= 37 || ++w.aux_heard % 4 != 0;
     }
@@ -127,6 +131,17 @@ static inline void forget(void)
     }
 }
 
+/* Structures of up to 16 octets, of a manufacturer's data, that depend on `seed`. */
+static inline uint8_t octet_at(size_t at, size_t len, unsigned seed)
+{
+    size_t left = len - at / 16 * 16;
+    size_t here = left < 16 ? left : 16;
+    if (here < 4) {
+        return 0;                        /* no room for one: zeros end the data */
+    }
+    return (uint8_t)(at % 16 == 0 ? here - 1 : at % 16 < 4 ? 0xff : at * 7 + seed);
+}
+
 /* The parameters of the first event of this code, or LE subevent (0x3e00 + sub); NULL: none. */
 static inline const uint8_t *event(int who, unsigned code)
 {
@@ -202,7 +217,7 @@ static inline void node_add(int k, const struct woad_air_controller_config *cfg)
     assert_non_null(w.n[k].c);
     assert_int_equal(command(k, 0x0c03, ""), 0);
     assert_int_equal(command(k, 0x0c01, "ff ff ff ff ff ff ff 3f"), 0);
-    assert_int_equal(command(k, 0x2001, "ff ff 1f 00 00 00 00 00"), 0);
+    assert_int_equal(command(k, 0x2001, "ff ff ff ff ff 1f 00 00"), 0);
 }
 
 static inline void nodes_begin(uint64_t seed)

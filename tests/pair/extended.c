@@ -27,17 +27,6 @@ static int set_params(int who, unsigned handle, unsigned props, unsigned primary
     return command(who, 0x2036, text);
 }
 
-/* Structures of up to 16 octets, of a manufacturer's data, that depend on `seed`. */
-static uint8_t octet_at(size_t at, size_t len, unsigned seed)
-{
-    size_t left = len - at / 16 * 16;
-    size_t here = left < 16 ? left : 16;
-    if (here < 4) {
-        return 0;                        /* no room for one: zeros end the data */
-    }
-    return (uint8_t)(at % 16 == 0 ? here - 1 : at % 16 < 4 ? 0xff : at * 7 + seed);
-}
-
 /* `len` octets, in as many commands as it takes. */
 static int set_data(int who, unsigned opcode, unsigned handle, size_t len, unsigned seed)
 {

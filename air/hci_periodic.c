@@ -1,0 +1,316 @@
+/* Commands and events of periodic advertising.  Vol 4, Part E, 7.8.61 to 7.8.63, 7.8.67 to 7.8.73,
+ * 7.8.88 to 7.8.92, 7.7.65.14 to 7.7.65.16, 7.7.65.24 */
+#include "ll_periodic.h"
+
+enum { CMD_CREATE_SYNC = 0x2044, UNKNOWN_ADVERTISER = 0x42, CANCELLED = 0x44 };
+enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
+enum { REPORT_MAX = 247 };
+
+void periodic_reset(ctl *c)
+{
+    memset(c->sync, 0, sizeof c->sync);
+    memset(&c->sync_wanted, 0, sizeof c->sync_wanted);
+    c->syncing = c->periodics = 0;
+    c->past = (struct past){ 0 };
+}
+
+/* --- a train of ours -------------------------------------------------------------------------- */
+
+/* handle u8, interval min u16, max u16, properties u16.  7.8.61 */
+static int cmd_params(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct ll_adv *a = set_of(c, rd_u8(in));
+    uint16_t min = rd_le16(in), max = rd_le16(in), props = rd_le16(in);
+    (void)ret;
+    if (!cmd_choose(c, true) || (a && a->train.enabled)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!a) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (min < 6 || min > max || (props & ~PROP_TX_POWER) || !a->extended ||
+        (a->props & (PROP_CONNECTABLE | PROP_SCANNABLE | PROP_ANONYMOUS))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    a->train.set = true;
+    a->train.interval = max;
+    a->train.props = props;
+    return 0;
+}
+
+/* handle u8, operation u8, length u8, data.  7.8.62 */
+static int cmd_data(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct ll_adv *a = set_of(c, rd_u8(in));
+    uint8_t op = rd_u8(in), len = rd_u8(in);
+    const uint8_t *data = rd_bytes(in, len);
+    (void)ret;
+    if (in->bad || rd_left(in) || op > OP_SAME || (op == OP_SAME && len)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (!a) {
+        return UNKNOWN_ADVERTISER;
+    }
+    struct train *t = &a->train;
+    uint16_t before = op == OP_MORE || op == OP_LAST ? t->len : 0;
+    if (!cmd_choose(c, true) || !t->set || (t->enabled && op != OP_WHOLE && op != OP_SAME)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (before + len > a->room) {
+        t->len = 0;
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    if (op != OP_SAME) {
+        memcpy(t->data + before, data, len);
+        t->len = (uint16_t)(before + len);
+        t->chain_at = NEVER;             /* of one set of data or of the other, not of both */
+    }
+    return 0;
+}
+
+/* on u8 (bit 1, with ADI: not here), handle u8.  7.8.63 */
+static int cmd_enable(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in);
+    struct ll_adv *a = set_of(c, rd_u8(in));
+    (void)ret;
+    if (!a) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (on > 1) {
+        return on & ~3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
+    }
+    if (!cmd_choose(c, true) || !a->train.set) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    a->train.enabled = on;
+    train_enable(c, a);
+    return 0;
+}
+
+/* --- trains of others ------------------------------------------------------------------------- */
+
+static uint8_t list_find(const ctl *c, const struct address *who, uint8_t sid)
+{
+    uint8_t n = 0;
+    while (n < c->periodics && (c->periodic_list[n].sid != sid ||
+                                !address_is(&c->periodic_list[n].who, who))) {
+        n++;
+    }
+    return n;
+}
+
+bool periodic_list_has(const ctl *c, const struct address *who, uint8_t sid)
+{
+    return list_find(c, who, sid) < c->periodics;
+}
+
+static struct address address_read(struct rd *in)
+{
+    struct address a = { rd_u8(in), { 0 } };
+    rd_copy(in, a.octet, 6);
+    return a;
+}
+
+/* options u8 (by the list, no reports at first, no duplicates), SID u8, type u8, address 6, skip
+ * u16, timeout u16 in 10 ms, CTE u8.  7.8.67 */
+static int cmd_create_sync(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t options = rd_u8(in), sid = rd_u8(in);
+    struct address who = address_read(in);
+    uint16_t skip = rd_le16(in), timeout = rd_le16(in);
+    bool by_list = options & 1;
+    (void)ret;
+    int status = c->sync_wanted.on || !cmd_choose(c, true) ? WOAD_HCI_COMMAND_DISALLOWED
+               : (options & ~7) || (!by_list && (sid > 15 || who.type > 1)) || skip > 499 ||
+                 timeout < 10 || timeout > 0x4000 ? WOAD_HCI_INVALID_PARAMETERS
+               : !by_list && sync_with(c, &who, sid) ? WOAD_HCI_CONNECTION_EXISTS
+               : !sync_free(c) ? WOAD_HCI_MEMORY_EXCEEDED : 0;
+    evt_status(c, CMD_CREATE_SYNC, (uint8_t)status);
+    if (!status) {
+        c->sync_wanted.on = true;
+        c->sync_wanted.by_list = by_list;
+        c->sync_wanted.reports = !(options & 2);
+        c->sync_wanted.sid = sid;
+        c->sync_wanted.who = who;
+        c->sync_wanted.skip = skip;
+        c->sync_wanted.timeout = timeout;
+    }
+    return CMD_ANSWERED;
+}
+
+static int cmd_cancel_sync(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct sync none = { .sid = 0 };
+    (void)in;
+    (void)ret;
+    if (!c->sync_wanted.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->sync_wanted.on = false;
+    for (uint8_t n = 0; n < SYNCS; n++) {
+        if (c->sync[n].used && c->sync[n].asked && !c->sync[n].established) {
+            sync_end(c, &c->sync[n]);
+        }
+    }
+    evt_complete(c, 0x2045, 0, NULL);
+    none.asked = true;
+    evt_sync_established(c, &none, CANCELLED);
+    return CMD_ANSWERED;
+}
+
+static int cmd_terminate_sync(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct sync *s = sync_of(c, rd_le16(in));
+    (void)ret;
+    if (!s) {
+        return UNKNOWN_ADVERTISER;
+    }
+    sync_end(c, s);
+    return 0;
+}
+
+static int cmd_list_add(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct address who = address_read(in);
+    uint8_t sid = rd_u8(in);
+    (void)ret;
+    if (c->sync_wanted.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (who.type > 1 || sid > 15 || periodic_list_has(c, &who, sid)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (c->periodics == PERIODIC_LIST) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    c->periodic_list[c->periodics].who = who;
+    c->periodic_list[c->periodics++].sid = sid;
+    return 0;
+}
+
+static int cmd_list_remove(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct address who = address_read(in);
+    uint8_t at = list_find(c, &who, rd_u8(in));
+    (void)ret;
+    if (c->sync_wanted.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (at == c->periodics) {
+        return UNKNOWN_ADVERTISER;
+    }
+    c->periodic_list[at] = c->periodic_list[--c->periodics];
+    return 0;
+}
+
+static int cmd_list_clear(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (c->sync_wanted.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->periodics = 0;
+    return 0;
+}
+
+static int cmd_list_size(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_u8(ret, PERIODIC_LIST);
+    return 0;
+}
+
+/* handle u16, on u8.  7.8.88 */
+static int cmd_receive(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct sync *s = sync_of(c, rd_le16(in));
+    uint8_t on = rd_u8(in);
+    (void)ret;
+    if (!s) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (on > 1) {
+        return on & ~3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
+    }
+    s->reports = on;
+    return 0;
+}
+
+const struct command air_periodic_commands[] = {
+    { CMD(0x08, 0x3e), 37, 2, 7, cmd_params, FEATURE_PERIODIC },
+    { CMD(0x08, 0x3f), 37, 3, -1, cmd_data, FEATURE_PERIODIC },
+    { CMD(0x08, 0x40), 37, 4, 2, cmd_enable, FEATURE_PERIODIC },
+    { CMD(0x08, 0x44), 38, 0, 14, cmd_create_sync, FEATURE_PERIODIC },
+    { CMD(0x08, 0x45), 38, 1, 0, cmd_cancel_sync, FEATURE_PERIODIC },
+    { CMD(0x08, 0x46), 38, 2, 2, cmd_terminate_sync, FEATURE_PERIODIC },
+    { CMD(0x08, 0x47), 38, 3, 8, cmd_list_add, FEATURE_PERIODIC },
+    { CMD(0x08, 0x48), 38, 4, 8, cmd_list_remove, FEATURE_PERIODIC },
+    { CMD(0x08, 0x49), 38, 5, 0, cmd_list_clear, FEATURE_PERIODIC },
+    { CMD(0x08, 0x4a), 38, 6, 0, cmd_list_size, FEATURE_PERIODIC },
+    { CMD(0x08, 0x59), 40, 5, 3, cmd_receive, FEATURE_PERIODIC },
+    { 0, 0, 0, 0, NULL, 0 },
+};
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* SID u8, type u8, address 6, PHY u8, interval u16, clock accuracy u8 */
+static void wr_sync(struct wr *w, const struct sync *s)
+{
+    wr_u8(w, s->sid);
+    wr_u8(w, s->who.type);
+    wr_bytes(w, s->who.octet, 6);
+    wr_u8(w, phy_number(s->phy));
+    wr_le16(w, s->interval);
+    wr_u8(w, s->sca);
+}
+
+/* LE Periodic Advertising Sync Established: status u8, handle u16, then as above.  7.7.65.14
+ * LE Periodic Advertising Sync Transfer Received, if a peer told us of it: status u8, connection
+ * u16, its data u16, handle u16, then as above.  7.7.65.24 */
+void evt_sync_established(ctl *c, const struct sync *s, uint8_t status)
+{
+    uint8_t b[32];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    if (!s->asked) {
+        wr_le16(&w, link_handle(s->past_link));
+        wr_le16(&w, s->past_data);
+    }
+    wr_le16(&w, status ? 0 : sync_handle(c, s));
+    wr_sync(&w, s);
+    evt_le(c, s->asked ? 0x0e : 0x18, &w);
+}
+
+void evt_sync_lost(ctl *c, const struct sync *s)
+{
+    uint8_t b[2];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, sync_handle(c, s));
+    evt_le(c, 0x10, &w);
+}
+
+/* LE Periodic Advertising Report: handle u16, power i8, RSSI i8, CTE u8, status u8, length u8,
+ * data.  7.7.65.15 */
+void evt_periodic_report(ctl *c, const struct sync *s, const struct ext *e, struct rd data,
+                         uint8_t status, int8_t rssi)
+{
+    do {
+        size_t n = rd_left(&data) < REPORT_MAX ? rd_left(&data) : REPORT_MAX;
+        const uint8_t *p = rd_bytes(&data, n);
+        uint8_t b[255];
+        struct wr w = wr_of(b, sizeof b);
+        wr_le16(&w, sync_handle(c, s));
+        wr_u8(&w, e->has_power ? (uint8_t)e->power : 127);
+        wr_u8(&w, (uint8_t)rssi);
+        wr_u8(&w, 0xff);                 /* no constant tone */
+        wr_u8(&w, rd_left(&data) ? 1 : status);
+        wr_u8(&w, (uint8_t)n);
+        wr_bytes(&w, p, n);
+        if (s->reports && evt_room(c, 1536)) {
+            evt_le(c, 0x0f, &w);
+        }
+    } while (rd_left(&data));
+}

@@ -1,0 +1,168 @@
+/* Telling a peer of a train of periodic advertising, so that it need not scan for it: the periodic
+ * advertising sync transfer.  Vol 6, Part B, 2.4.2.27, 5.1.13; Vol 4, Part E, 7.8.89 to 7.8.92 */
+#include "ll_control.h"
+#include "ll_periodic.h"
+
+enum { NO_SYNC = 0, SILENT = 1, REPORTS = 2, UNKNOWN_ADVERTISER = 0x42 };
+
+/* Where the train is, counted from the anchor of a connection event that is not further away from
+ * it than one interval. */
+static uint16_t past_event(const struct link *l, uint64_t next)
+{
+    uint64_t step = l->interval * 1250u;
+    return (uint16_t)(next > l->ref_anchor + step ? (next - l->ref_anchor) / step : 0);
+}
+
+/* LL_PERIODIC_SYNC_IND: data u16, SyncInfo 18, event of the connection u16, last event of the train
+ * u16, SID u4 address type u1 SCA u3, PHY u8, AdvA 6, event of the connection in which it was heard
+ * u16. */
+static void send_periodic_sync(ctl *c, struct link *l, uint16_t data, const struct sync *s)
+{
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    uint16_t ahead = past_event(l, s->ref);
+    uint64_t from = l->ref_anchor + ahead * (l->interval * 1250u);
+    struct sync_info info = { .interval = s->interval, .counter = s->counter, .sca = s->sca,
+                              .aa = s->aa, .crc_init = s->crc_init };
+    memcpy(info.chm, s->chm, sizeof info.chm);
+    uint64_t next = s->ref;
+    while (next <= from) {
+        next += s->interval * 1250u;
+        info.counter++;
+    }
+    info.offset = (uint32_t)(next - from);
+    wr_u8(&pdu, LL_PERIODIC_SYNC_IND);
+    wr_le16(&pdu, data);
+    sync_info_write(&pdu, &info);
+    wr_le16(&pdu, (uint16_t)(l->ref_count + ahead));
+    wr_le16(&pdu, (uint16_t)(info.counter - 1));
+    wr_u8(&pdu, (uint8_t)(s->sid | (s->who.type & 1) << 4 | ctl_sca(c) << 5));
+    wr_u8(&pdu, (uint8_t)(1u << (phy_number(s->phy) - 1)));
+    wr_bytes(&pdu, s->who.octet, 6);
+    wr_le16(&pdu, (uint16_t)l->ref_count);
+    control_send(l, &pdu);
+}
+
+void heard_periodic_sync_ind(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    struct sync *s = sync_free(c);
+    uint16_t data = rd_le16(in);
+    struct sync_info info = sync_info_read(in);
+    uint16_t event = rd_le16(in);
+    rd_le16(in);
+    uint8_t which = rd_u8(in), phy = rd_u8(in);
+    struct address air = { which >> 4 & 1, { 0 } }, who;
+    rd_copy(in, air.octet, 6);
+    bool known = phy == 1 || phy == 2 || phy == 4;
+    if (l->past.mode == NO_SYNC || !s || !known || info.interval < 6 || !info.offset ||
+        !privacy_resolve(c, &air, &who) || sync_with(c, &who, which & 15)) {
+        return;
+    }
+    *s = (struct sync){ .sid = which & 15, .who = who, .skip = l->past.skip,
+                        .timeout = l->past.timeout, .past_link = i, .past_data = data,
+                        .phy = phy == 4 ? PHY_CODED : phy,
+                        .reports = l->past.mode >= REPORTS };
+    info.sca = which >> 5 < info.sca ? which >> 5 : info.sca;
+    int16_t ahead = (int16_t)(event - (uint16_t)l->ref_count);
+    sync_begin(c, s, &info, l->ref_anchor + (uint64_t)((int64_t)ahead * l->interval * 1250));
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+static bool past_known(const struct link *l)
+{
+    return !l->features_known || (l->features[3] >> 1 & 1);
+}
+
+/* connection u16, data u16, sync u16.  7.8.89 */
+static int cmd_transfer(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in), data = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    struct sync *s = sync_of(c, rd_le16(in));
+    wr_le16(ret, handle);
+    if (!l || !s) {
+        return l ? UNKNOWN_ADVERTISER : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (!past_known(l)) {
+        return WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    send_periodic_sync(c, l, data, s);
+    link_wake(c, i);
+    return 0;
+}
+
+/* connection u16, data u16, set u8.  7.8.90 */
+static int cmd_transfer_own(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in), data = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    const struct ll_adv *a = set_of(c, rd_u8(in));
+    wr_le16(ret, handle);
+    if (!l || !a) {
+        return l ? UNKNOWN_ADVERTISER : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (!a->train.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!past_known(l)) {
+        return WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    struct sync s = { .sid = a->sid, .phy = a->secondary ? a->secondary : PHY_1M,
+                      .interval = a->train.interval, .counter = a->train.counter,
+                      .aa = a->train.aa, .crc_init = a->train.crc_init, .ref = a->train.next,
+                      .sca = ctl_sca(c) };
+    memcpy(s.chm, a->train.chm, sizeof s.chm);
+    adv_own(c, a, &s.who);
+    send_periodic_sync(c, l, data, &s);
+    link_wake(c, i);
+    return 0;
+}
+
+/* mode u8, skip u16, timeout u16 in 10 ms, CTE u8 */
+static int past_read(struct rd *in, struct past *p)
+{
+    p->mode = rd_u8(in);
+    p->skip = rd_le16(in);
+    p->timeout = rd_le16(in);
+    rd_u8(in);
+    return p->mode > 3 || p->skip > 499 || p->timeout < 10 || p->timeout > 0x4000
+               ? WOAD_HCI_INVALID_PARAMETERS : 0;
+}
+
+/* 7.8.91 */
+static int cmd_past_params(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    struct past p;
+    int status = past_read(in, &p);
+    wr_le16(ret, handle);
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    l->past = status ? l->past : p;
+    return status;
+}
+
+/* 7.8.92 */
+static int cmd_past_default(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct past p;
+    int status = past_read(in, &p);
+    (void)ret;
+    c->past = status ? c->past : p;
+    return status;
+}
+
+const struct command air_past_commands[] = {
+    { CMD(0x08, 0x5a), 40, 6, 6, cmd_transfer, FEATURE_PAST_SENDER },
+    { CMD(0x08, 0x5b), 40, 7, 5, cmd_transfer_own, FEATURE_PAST_SENDER },
+    { CMD(0x08, 0x5c), 41, 0, 8, cmd_past_params, FEATURE_PAST_RECIPIENT },
+    { CMD(0x08, 0x5d), 41, 1, 6, cmd_past_default, FEATURE_PAST_RECIPIENT },
+    { 0, 0, 0, 0, NULL, 0 },
+};

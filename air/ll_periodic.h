@@ -1,0 +1,28 @@
+/* Periodic advertising: what its files share.
+ * Vol 6, Part B, 2.3.1.9, 2.3.4.6, 4.4.2.12, 4.4.3.4 */
+#ifndef WOAD_AIR_LL_PERIODIC_H
+#define WOAD_AIR_LL_PERIODIC_H
+
+#include "ll_ext.h"
+
+enum { PERIODIC_HEAR_US = 40 };
+
+/* The train's next event, as it is told: counted from a packet that begins at `from`. */
+struct sync_info train_info(const ctl *c, const struct ll_adv *a, uint64_t from, uint32_t least);
+void sync_info_write(struct wr *out, const struct sync_info *s);
+struct sync_info sync_info_read(struct rd *in);
+
+/* ll_sync.c */
+struct sync *sync_free(ctl *c);
+struct sync *sync_of(ctl *c, uint16_t handle);
+struct sync *sync_with(ctl *c, const struct address *who, uint8_t sid);
+void sync_begin(ctl *c, struct sync *s, const struct sync_info *info, uint64_t from);
+void sync_end(ctl *c, struct sync *s);
+/* hci_periodic.c */
+void evt_sync_established(ctl *c, const struct sync *s, uint8_t status);
+void evt_sync_lost(ctl *c, const struct sync *s);
+void evt_periodic_report(ctl *c, const struct sync *s, const struct ext *e, struct rd data,
+                         uint8_t status, int8_t rssi);
+uint16_t sync_handle(const ctl *c, const struct sync *s);
+
+#endif

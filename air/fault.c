@@ -62,4 +62,6 @@ void woad_air_place(ctl *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm)
     c->cfg.x_mm = x_mm;
     c->cfg.y_mm = y_mm;
     c->cfg.tx_power_dbm = tx_power_dbm;
+    power_changed(c, tx_power_dbm);
+    air_plan(c);
 }

@@ -21,15 +21,18 @@ static bool has_public(const ctl *c)
 /* What this link layer can do, of that what this controller does.  Vol 6, Part B, 4.6 */
 uint64_t ctl_features(const ctl *c)
 {
-    const uint64_t all = 1u << FEATURE_PARAM_REQ | 1u << FEATURE_REJECT_EXT |
-                         1u << FEATURE_PERIPHERAL | 1u << FEATURE_PING | 1u << FEATURE_LENGTH |
-                         1u << FEATURE_2M | 1u << FEATURE_CODED | 1u << FEATURE_CSA2 |
-                         (c->cfg.adv_sets ? 1u << FEATURE_EXT_ADV | 1u << FEATURE_PERIODIC |
-                                                1u << FEATURE_PAST_SENDER |
-                                                1u << FEATURE_PAST_RECIPIENT
-                                          : 0);
-    uint64_t mine = all | (c->cfg.crypto ? 1u << FEATURE_ENCRYPTION | 1u << FEATURE_PRIVACY : 0);
-    return c->cfg.features ? mine & c->cfg.features : mine;
+#define HAS(feature) (1ull << FEATURE_##feature)
+    uint64_t mine = HAS(PARAM_REQ) | HAS(REJECT_EXT) | HAS(PERIPHERAL) | HAS(PING) | HAS(LENGTH) |
+                    HAS(2M) | HAS(CODED) | HAS(CSA2) | HAS(SCA) | HAS(POWER) | HAS(POWER_CHANGE) |
+                    HAS(PATH_LOSS) | HAS(SUBRATE);
+    if (c->cfg.adv_sets) {
+        mine |= HAS(EXT_ADV) | HAS(PERIODIC) | HAS(PAST_SENDER) | HAS(PAST_RECIPIENT);
+    }
+    if (c->cfg.crypto) {
+        mine |= HAS(ENCRYPTION) | HAS(PRIVACY);
+    }
+#undef HAS
+    return (c->cfg.features ? mine & c->cfg.features : mine) | c->host_features;
 }
 
 uint8_t ctl_version(const ctl *c)
@@ -60,12 +63,15 @@ void cmd_reset(ctl *c)
     c->scan.interval = c->scan.window = 0x10;
     memset(c->random, 0, sizeof c->random);
     c->event_mask = 0x00001fffffffffffull;
+    c->event_mask_2 = 0;
     c->le_mask = 0x1f;
     c->default_tx = 27;
     c->default_tx_phys = c->default_rx_phys = phys_there(c);
     memset(c->channels, 0xff, 4);
     c->channels[4] = 0x1f;
     c->accepts = 0;
+    c->host_features = 0;
+    subrate_defaults(&c->subrate);
     privacy_reset(c);
     periodic_reset(c);
     c->out.head = c->out.used = 0;
@@ -89,6 +95,13 @@ static int cmd_event_mask(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     c->event_mask = rd_le64(in);
+    return 0;
+}
+
+static int cmd_event_mask_2(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    c->event_mask_2 = rd_le64(in);
     return 0;
 }
 
@@ -377,6 +390,7 @@ static int cmd_rand(ctl *c, struct rd *in, struct wr *ret)
 static const struct command commands[] = {
     { CMD(0x03, 0x01), 5, 6, 8, cmd_event_mask, 0 },
     { CMD(0x03, 0x03), 5, 7, 0, cmd_run_reset, 0 },
+    { CMD(0x03, 0x63), 22, 2, 8, cmd_event_mask_2, 0 },
     { CMD(0x04, 0x01), 14, 3, 0, cmd_version, 0 },
     { CMD(0x04, 0x02), 14, 4, 0, cmd_commands, 0 },
     { CMD(0x04, 0x03), 14, 5, 0, cmd_features, 0 },
@@ -404,7 +418,8 @@ static const struct command *cmd_table(size_t t)
     static const struct command *const tables[] = { commands, air_conn_commands,
                                                     air_accept_commands, air_ext_commands,
                                                     air_privacy_commands, air_periodic_commands,
-                                                    air_past_commands, NULL };
+                                                    air_past_commands, air_power_commands,
+                                                    air_subrate_commands, NULL };
     return tables[t];
 }
 

@@ -325,6 +325,37 @@ static int cmd_no_ltk(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* handle u16; timeout u16 in 10 ms.  7.3.93 */
+static int cmd_read_payload_timeout(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    const struct link *l = link_by_handle(c, handle, &i);
+    wr_le16(ret, handle);
+    wr_le16(ret, l ? l->payload_timeout : 0);
+    return l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+}
+
+/* handle u16, timeout u16.  7.3.94 */
+static int cmd_write_payload_timeout(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in), timeout = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    wr_le16(ret, handle);
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (!timeout || timeout * 8u < (l->latency + 1u) * l->interval) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    l->payload_timeout = timeout;
+    if (l->rx_encrypted) {
+        payload_heard(c, l);
+    }
+    return 0;
+}
+
 /* key 16, plain 16; encrypted 16.  7.8.22 */
 static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)
 {
@@ -379,6 +410,8 @@ const struct command air_conn_commands[] = {
     { CMD(0x01, 0x06), 0, 5, 3, cmd_disconnect, 0 },
     { CMD(0x01, 0x1d), 2, 7, 2, cmd_remote_version, 0 },
     { CMD(0x03, 0x2d), 10, 2, 3, cmd_power, 0 },
+    { CMD(0x03, 0x7b), 32, 4, 2, cmd_read_payload_timeout, FEATURE_PING },
+    { CMD(0x03, 0x7c), 32, 5, 4, cmd_write_payload_timeout, FEATURE_PING },
     { CMD(0x05, 0x05), 15, 5, 2, cmd_rssi, 0 },
     { CMD(0x08, 0x13), 27, 2, 14, cmd_update, 0 },
     { CMD(0x08, 0x14), 27, 3, 5, cmd_host_channels, 0 },

@@ -30,6 +30,14 @@ void evt_put(ctl *c, uint8_t code, const struct wr *params)
     }
 }
 
+/* Those of the second mask. */
+void evt_put_2(ctl *c, uint8_t code, const struct wr *params)
+{
+    if (c->event_mask_2 >> (code - 0x40) & 1) {
+        evt_write(c, code, NULL, params);
+    }
+}
+
 /* LE Meta: subevent u8, parameters.  7.7.65; masked by 7.8.1 */
 void evt_le(ctl *c, uint8_t sub, const struct wr *params)
 {

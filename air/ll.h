@@ -60,6 +60,7 @@ struct flight {
     uint8_t channel;
     uint32_t aa, crc_init;
     uint8_t phy, kind;
+    int8_t power;
     uint16_t len;
     uint8_t hits;
     struct place hit[HITS];
@@ -196,6 +197,14 @@ struct ll_scan {
 enum { CONTROL_MAX = 42 };
 struct control { uint8_t len, pdu[CONTROL_MAX]; };
 
+struct subrate { uint16_t min, max, latency, continuation, timeout; };
+
+struct path_loss {
+    bool set, on, known;
+    uint8_t high, high_hyst, low, low_hyst, zone;
+    uint16_t min_events, events;
+};
+
 struct link {
     bool used, central, established;
     bool told;                           /* the host knows of it */
@@ -222,7 +231,7 @@ struct link {
     uint8_t out[2 + 251 + 4];
     uint8_t out_len, out_plain[251], out_plain_len;        /* plain: kept for a sniffer */
     bool out_data, out_last;             /* it carries data; the last of its HCI packet */
-    bool out_terminates;                 /* it is LL_TERMINATE_IND */
+    uint8_t out_opcode;                  /* of a control PDU, else 0xff */
     /* data from the host */
     uint8_t first, last;                 /* buffers, 0xff: none */
     uint16_t completed;
@@ -240,12 +249,23 @@ struct link {
     uint8_t want_tx_phys, want_rx_phys;
     bool want_coded_s2, phy_asked, update_asked;           /* asked: our host waits to hear */
     bool version_sent, version_known, features_known;
+    /* subrating.  4.5.1 */
+    uint16_t factor, continuation;
+    uint32_t base_event, new_base, active_until;           /* active: used because of data */
+    struct subrate want_subrate, new_subrate, accept_subrate;
+    bool subrate_sent;                   /* and the peer may not know yet */
+    /* powers */
+    int8_t tx_power, peer_power;         /* 127: not known */
+    bool power_read, tells_local, tells_remote;
+    struct path_loss loss;
     /* encryption.  5.1.3 */
     bool encrypting, guarded, key_asked; /* guarded: nothing else may come */
     bool tx_encrypted, rx_encrypted, rx_pausing, was_encrypted;
     uint8_t rand[8], skd[16], iv[8], ltk[16], session_key[16];
     uint16_t ediv;
     uint64_t tx_counter, rx_counter;
+    uint16_t payload_timeout;            /* 10 ms: for an encrypted packet to come.  5.4 */
+    uint64_t payload_by, ping_at;
     uint8_t closing;                     /* reason we were told */
     uint8_t terminate;                   /* reason we tell */
     bool terminate_sent;
@@ -284,9 +304,11 @@ struct woad_air_controller {
     struct past past;                    /* of connections to come */
     struct fifo out;                             /* to the host */
     uint8_t random[6];
-    uint64_t event_mask, le_mask;
+    uint64_t event_mask, event_mask_2, le_mask;
     uint16_t default_tx;                         /* suggested data length */
     uint8_t default_tx_phys, default_rx_phys;
+    struct subrate subrate;                      /* of connections to come */
+    uint64_t host_features;
     uint8_t channels[5];                         /* that the host has not called bad */
     struct address accept[ACCEPT_LIST];
     uint8_t accepts;
@@ -296,7 +318,6 @@ struct woad_air_controller {
     uint16_t rpa_timeout_s;
     uint64_t rpa_at;
     bool leaving, hung;
-    int8_t power_step;
 };
 
 struct woad_air {
@@ -325,7 +346,7 @@ void medium_forget(struct woad_air *air, const ctl *gone);
 void medium_listen(ctl *c);
 void medium_deafen(ctl *c);
 /* path.c */
-struct place path_place(const ctl *c);
+struct place path_place(const struct flight *f);
 uint64_t path_apart(const struct place *a, const struct place *b);
 int8_t path_rssi(const struct place *from, const ctl *to);
 uint32_t path_delay(const ctl *from, const ctl *to);
@@ -419,7 +440,7 @@ bool data_waiting(const struct link *l);
 void data_drop(ctl *c, struct link *l);
 /* ll_control.c: procedures, in the order in which those that are wanted begin */
 enum { P_NONE, P_VERSION, P_FEATURES, P_LENGTH, P_PHY, P_UPDATE, P_PARAMS, P_CHANNELS, P_ENCRYPT,
-       P_PING, P_KINDS };
+       P_PING, P_SCA, P_POWER, P_SUBRATE, P_KINDS };
 void control_send(struct link *l, const struct wr *pdu);
 void control_want(ctl *c, uint8_t i, uint8_t kind);
 void control_heard(ctl *c, uint8_t i, struct rd *in);
@@ -427,13 +448,22 @@ void control_terminate(ctl *c, uint8_t i, uint8_t reason);
 void control_instant(ctl *c, uint8_t i);
 /* ll_update.c */
 void params_answer(ctl *c, uint8_t i, uint8_t error);
+/* ll_power.c ll_subrate.c */
+void power_changed(ctl *c, int8_t power);
+void loss_heard(ctl *c, uint8_t i);
+uint32_t subrate_ahead(const struct link *l);
+void subrate_acked(ctl *c, uint8_t i);
+void subrate_defaults(struct subrate *s);
 /* ll_encrypt.c */
+void payload_heard(ctl *c, struct link *l);
+void payload_due(ctl *c, uint8_t i);
 void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk);
 void crypt_seal(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len);
 bool crypt_open(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len);
 /* hci_evt.c */
 bool evt_room(const ctl *c, size_t n);
 void evt_put(ctl *c, uint8_t code, const struct wr *params);
+void evt_put_2(ctl *c, uint8_t code, const struct wr *params);
 void evt_le(ctl *c, uint8_t sub, const struct wr *params);
 void evt_complete(ctl *c, uint16_t opcode, uint8_t status, const struct wr *ret);
 void evt_status(ctl *c, uint16_t opcode, uint8_t status);
@@ -457,12 +487,14 @@ struct command {
 };
 extern const struct command air_conn_commands[], air_accept_commands[], air_ext_commands[],
     air_privacy_commands[], air_periodic_commands[],
-    air_past_commands[];
+    air_past_commands[], air_power_commands[], air_subrate_commands[];
 bool cmd_choose(ctl *c, bool extended);
 enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
        FEATURE_PERIPHERAL = 3, FEATURE_PING = 4, FEATURE_LENGTH = 5, FEATURE_PRIVACY = 6,
        FEATURE_2M = 8, FEATURE_CODED = 11, FEATURE_EXT_ADV = 12, FEATURE_PERIODIC = 13,
-       FEATURE_CSA2 = 14, FEATURE_PAST_SENDER = 24, FEATURE_PAST_RECIPIENT = 25 };
+       FEATURE_CSA2 = 14, FEATURE_PAST_SENDER = 24, FEATURE_PAST_RECIPIENT = 25,
+       FEATURE_SCA = 26, FEATURE_CIS_HOST = 32, FEATURE_POWER = 33, FEATURE_POWER_CHANGE = 34,
+       FEATURE_PATH_LOSS = 35, FEATURE_SUBRATE = 37, FEATURE_SUBRATE_HOST = 38 };
 uint8_t phys_there(const ctl *c);
 bool own_type_ok(const ctl *c, uint8_t type);
 uint64_t ctl_features(const ctl *c);

@@ -150,6 +150,12 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
     }
     l->used = l->told = true;
     l->past = c->past;
+    l->factor = 1;
+    l->accept_subrate = c->subrate;
+    l->tx_power = c->cfg.tx_power_dbm;
+    l->peer_power = 127;
+    l->payload_timeout = 3000;
+    l->payload_by = l->ping_at = NEVER;
     l->sync_at = l->ref_anchor = end;
     link_aim(c, l, link_window_delay(how) + win_offset * 1250u);
     l->ref_anchor = l->anchor + l->widening;
@@ -182,6 +188,8 @@ uint64_t link_next(const ctl *c)
         if (l->used) {
             uint64_t mine = l->anchor < l->lost_at ? l->anchor : l->lost_at;
             mine = l->answer_by < mine ? l->answer_by : mine;
+            mine = l->payload_by < mine ? l->payload_by : mine;
+            mine = l->ping_at < mine ? l->ping_at : mine;
             next = mine < next ? mine : next;
         }
     }
@@ -228,8 +236,8 @@ static void link_over(ctl *c, uint8_t i)
         return;
     }
     bool sleeps = !l->central && l->established && l->heard && !data_waiting(l) &&
-                  !l->instant_of;
-    link_plan(c, l, sleeps ? l->latency + 1u : 1u);
+                  !l->instant_of && l->count + 1 > l->active_until;
+    link_plan(c, l, subrate_ahead(l) + (sleeps ? l->latency * l->factor : 0u));
 }
 
 /* There is something to say: a sleeping peripheral wakes for the next event it can reach. */
@@ -241,6 +249,8 @@ void link_wake(ctl *c, uint8_t i)
         return;
     }
     uint32_t events = (uint32_t)((now - l->ref_anchor) / step) + 1;
+    uint32_t past = (l->ref_count + events - l->base_event) % l->factor;
+    events += past ? l->factor - past : 0;
     if (l->ref_count + events < l->count) {
         link_plan(c, l, events);
     }
@@ -251,6 +261,7 @@ static void link_describe(ctl *c, const struct link *l)
 {
     struct flight *f = &c->radio.flight;
     f->kind = l->central ? KIND_CENTRAL : KIND_PERIPHERAL;
+    f->power = l->tx_power;
     f->crc_init = l->crc_init;
     if (c->air->cfg.sniff && l->out_plain_len) {
         f->plain[0] = f->pdu[0];
@@ -270,6 +281,7 @@ static void link_send(ctl *c, uint8_t i, uint64_t at)
     wr_u8(&pdu, (uint8_t)(l->out[0] | l->nesn << 2 | l->sn << 3 | (more ? 0x10 : 0)));
     wr_bytes(&pdu, l->out + 1, 1u + l->out_len);
     l->unacked = true;
+    l->active_until = l->out_len ? l->ref_count + l->continuation : l->active_until;
     radio_send(c, FOR_CONN, at, link_channel(l), l->aa, l->tx_phy, &pdu);
     link_describe(c, l);
     c->radio.link = i;
@@ -289,7 +301,7 @@ static void link_event(ctl *c, uint8_t i)
     }
     l->anchor = NEVER;
     if (busy) {
-        link_plan(c, l, 1);
+        link_plan(c, l, subrate_ahead(l));
         return;
     }
     bool syncing = c->radio.owner == FOR_SYNC;
@@ -319,6 +331,10 @@ void link_due(ctl *c)
         }
         if (l->used && l->answer_by <= c->air->now) {
             link_close(c, i, WOAD_HCI_LL_RESPONSE_TIMEOUT);
+            return;
+        }
+        if (l->used && (l->payload_by <= c->air->now || l->ping_at <= c->air->now)) {
+            payload_due(c, i);
             return;
         }
         if (l->used && l->anchor <= c->air->now) {
@@ -373,6 +389,7 @@ static bool link_take_new(ctl *c, uint8_t i, uint8_t head, struct rd *in)
             return false;
         }
         payload = rd_of(plain, len - 4);
+        payload_heard(c, l);
     }
     if ((head & 3) == LLID_CONTROL) {
         l->rx_counter += sealed;
@@ -397,7 +414,7 @@ static bool link_take(ctl *c, uint8_t i, uint8_t head, struct rd *in)
     if (l->unacked && nesn != l->sn) {
         l->sn ^= 1;
         l->unacked = false;
-        if (l->terminate_sent && l->out_terminates) {
+        if (l->terminate_sent && l->out_opcode == 0x02) {
             link_close(c, i, WOAD_HCI_LOCAL_HOST_TERMINATED);
             return false;
         }
@@ -418,6 +435,8 @@ void link_heard(ctl *c, const struct flight *f, int8_t rssi)
         return;
     }
     l->rssi = rssi;
+    l->active_until = len ? l->ref_count + l->continuation : l->active_until;
+    loss_heard(c, i);
     if (!l->central && !l->heard) {
         l->ref_anchor = l->sync_at = f->start;             /* the central's packet began there */
         l->ref_carry = 0;

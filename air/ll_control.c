@@ -43,6 +43,7 @@ static const struct procedure *const procedures[P_KINDS] = {
     [P_VERSION] = &proc_version, [P_FEATURES] = &proc_features, [P_LENGTH] = &proc_length,
     [P_PHY] = &proc_phy, [P_UPDATE] = &proc_update, [P_PARAMS] = &proc_params,
     [P_CHANNELS] = &proc_channels, [P_ENCRYPT] = &proc_encrypt, [P_PING] = &proc_ping,
+    [P_SCA] = &proc_sca, [P_POWER] = &proc_power, [P_SUBRATE] = &proc_subrate,
 };
 
 static bool at_instant(uint8_t kind)
@@ -122,7 +123,7 @@ bool control_instant_ok(struct link *l, uint16_t instant)
 /* Six events, and as many as a lazy peripheral may miss, are enough to hear of it.  5.5 */
 uint16_t control_instant_soon(const struct link *l)
 {
-    return (uint16_t)(l->count + 7u + l->latency);
+    return (uint16_t)(l->count + (7u + l->latency) * l->factor);
 }
 
 /* It has come. */
@@ -194,6 +195,13 @@ static const struct {
     { LL_PHY_RSP, 3, false, true, heard_phy_rsp, FEATURE_2M },
     { LL_PHY_UPDATE_IND, 5, true, false, heard_phy_update_ind, FEATURE_2M },
     { LL_PERIODIC_SYNC_IND, 35, true, true, heard_periodic_sync_ind, FEATURE_PAST_RECIPIENT },
+    { LL_CLOCK_ACCURACY_REQ, 2, true, true, heard_sca_req, FEATURE_SCA },
+    { LL_CLOCK_ACCURACY_RSP, 2, true, true, heard_sca_rsp, FEATURE_SCA },
+    { LL_POWER_CONTROL_REQ, 4, true, true, heard_power_req, FEATURE_POWER },
+    { LL_POWER_CONTROL_RSP, 5, true, true, heard_power_rsp, FEATURE_POWER },
+    { LL_POWER_CHANGE_IND, 5, true, true, heard_power_change, FEATURE_POWER_CHANGE },
+    { LL_SUBRATE_REQ, 11, false, true, heard_subrate_req, FEATURE_SUBRATE },
+    { LL_SUBRATE_IND, 11, true, false, heard_subrate_ind, FEATURE_SUBRATE },
 };
 enum { PDUS = sizeof pdus / sizeof *pdus };
 

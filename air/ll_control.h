@@ -12,7 +12,10 @@ enum {                                   /* Vol 6, Part B, 2.4.2 */
     LL_PERIPHERAL_FEATURE_REQ = 0x0e, LL_CONNECTION_PARAM_REQ = 0x0f,
     LL_CONNECTION_PARAM_RSP = 0x10, LL_REJECT_EXT_IND = 0x11, LL_PING_REQ = 0x12,
     LL_PING_RSP = 0x13, LL_LENGTH_REQ = 0x14, LL_LENGTH_RSP = 0x15, LL_PHY_REQ = 0x16,
-    LL_PHY_RSP = 0x17, LL_PHY_UPDATE_IND = 0x18, LL_PERIODIC_SYNC_IND = 0x1c
+    LL_PHY_RSP = 0x17, LL_PHY_UPDATE_IND = 0x18, LL_PERIODIC_SYNC_IND = 0x1c,
+    LL_CLOCK_ACCURACY_REQ = 0x1d, LL_CLOCK_ACCURACY_RSP = 0x1e, LL_POWER_CONTROL_REQ = 0x23,
+    LL_POWER_CONTROL_RSP = 0x24, LL_POWER_CHANGE_IND = 0x25, LL_SUBRATE_REQ = 0x26,
+    LL_SUBRATE_IND = 0x27
 };
 
 struct procedure {
@@ -22,7 +25,7 @@ struct procedure {
     void (*instant)(ctl *c, uint8_t i);
 };
 extern const struct procedure proc_version, proc_features, proc_length, proc_ping, proc_phy,
-    proc_update, proc_params, proc_channels, proc_encrypt;
+    proc_update, proc_params, proc_channels, proc_encrypt, proc_sca, proc_power, proc_subrate;
 
 /* ll_control.c */
 void control_reject(struct link *l, uint8_t opcode, uint8_t error);
@@ -48,6 +51,16 @@ void heard_param_rsp(ctl *c, uint8_t i, struct rd *in);
 void heard_phy_req(ctl *c, uint8_t i, struct rd *in);
 void heard_phy_rsp(ctl *c, uint8_t i, struct rd *in);
 void heard_phy_update_ind(ctl *c, uint8_t i, struct rd *in);
+/* ll_power.c */
+void heard_sca_req(ctl *c, uint8_t i, struct rd *in);
+void heard_sca_rsp(ctl *c, uint8_t i, struct rd *in);
+void heard_power_req(ctl *c, uint8_t i, struct rd *in);
+void heard_power_rsp(ctl *c, uint8_t i, struct rd *in);
+void heard_power_change(ctl *c, uint8_t i, struct rd *in);
+/* ll_subrate.c */
+bool subrate_fits(const struct link *l, const struct subrate *s);
+void heard_subrate_req(ctl *c, uint8_t i, struct rd *in);
+void heard_subrate_ind(ctl *c, uint8_t i, struct rd *in);
 /* ll_past.c */
 void heard_periodic_sync_ind(ctl *c, uint8_t i, struct rd *in);
 /* ll_encrypt.c */

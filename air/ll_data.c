@@ -63,14 +63,15 @@ void data_next(ctl *c, struct link *l, uint8_t i)
     if (l->unacked) {
         return;
     }
-    l->out_data = l->out_last = l->out_terminates = false;
+    l->out_data = l->out_last = false;
+    l->out_opcode = 0xff;
     l->out[0] = LLID_CONTINUE;
     l->out_len = 0;
     if (l->controls) {
         l->out[0] = LLID_CONTROL;
         l->out_len = l->control[0].len;
         memcpy(l->out + 2, l->control[0].pdu, l->out_len);
-        l->out_terminates = l->out[2] == 0x02;
+        l->out_opcode = l->out[2];
         l->controls--;
         memmove(l->control, l->control + 1, l->controls * sizeof *l->control);
     } else if (l->first != NONE && !l->encrypting) {
@@ -105,6 +106,9 @@ void data_acked(ctl *c, struct link *l, uint8_t i)
     }
     l->out_len = 0;
     l->out_data = false;
+    if (l->out_opcode == 0x27) {         /* LL_SUBRATE_IND */
+        subrate_acked(c, i);
+    }
 }
 
 void data_drop(ctl *c, struct link *l)

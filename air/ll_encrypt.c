@@ -266,6 +266,7 @@ void heard_start_enc_rsp(ctl *c, uint8_t i, struct rd *in)
         send_opcode(l, LL_START_ENC_RSP);
     }
     encrypt_tell(c, i, 0);
+    payload_heard(c, l);
     control_done(c, i, P_ENCRYPT);
     control_release(c, i);
 }
@@ -298,6 +299,41 @@ void heard_pause_enc_rsp(ctl *c, uint8_t i, struct rd *in)
         control_expect(c, i);
         send_opcode(l, LL_PAUSE_ENC_RSP);
         send_enc_req(c, i);
+    }
+}
+
+/* --- the authenticated payload timeout -------------------------------------------------------- */
+
+/* Something with a good MIC has come; and is to come again in that time.  5.4 */
+
+void payload_heard(ctl *c, struct link *l)
+{
+    uint64_t all = l->payload_timeout * 10000u;
+    uint64_t before = 4u * (l->latency + 1u) * l->factor * (l->interval * 1250ull);
+    l->payload_by = c->air->now + all;
+    l->ping_at = l->payload_by - (before < all / 2 ? before : all / 2);
+}
+
+/* Time to ask for a sign of life; or it has not come: Authenticated Payload Timeout Expired: handle
+ * u16.  Vol 4, Part E, 7.7.75 */
+void payload_due(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[2];
+    struct wr w = wr_of(b, sizeof b);
+    if (l->ping_at <= c->air->now && l->ping_at < l->payload_by) {
+        l->ping_at = NEVER;
+        if (l->tx_encrypted && ctl_features(c) >> FEATURE_PING & 1) {
+            control_want(c, i, P_PING);
+        }
+        return;
+    }
+    wr_le16(&w, link_handle(i));
+    payload_heard(c, l);
+    if (l->rx_encrypted) {
+        evt_put_2(c, 0x57, &w);
+    } else {
+        l->payload_by = l->ping_at = NEVER;
     }
 }
 

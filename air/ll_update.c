@@ -61,6 +61,8 @@ static void update_instant(ctl *c, uint8_t i)
     l->interval = l->new_interval;
     l->latency = l->new_latency;
     l->supervision = l->new_supervision;
+    l->factor = 1;
+    l->continuation = 0;
     l->lost_at = c->air->now + l->supervision * 10000u;
     if (l->update_asked) {
         l->update_asked = false;

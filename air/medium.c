@@ -3,9 +3,9 @@
 #include "ll.h"
 
 /* Of more than can be remembered, those nearest to the sender. */
-static void flight_hit(struct flight *f, const ctl *by)
+static void flight_hit(struct flight *f, const struct flight *by)
 {
-    struct place mine = path_place(f->from), its = path_place(by);
+    struct place mine = path_place(f), its = path_place(by);
     uint8_t far = 0;
     if (f->hits < HITS) {
         f->hit[f->hits++] = its;
@@ -25,8 +25,8 @@ void medium_begin(ctl *c)
     struct woad_air *air = c->air;
     mine->hits = 0;
     for (struct flight *f = air->flights[mine->channel]; f; f = f->next) {
-        flight_hit(f, c);
-        flight_hit(mine, f->from);
+        flight_hit(f, mine);
+        flight_hit(mine, f);
     }
     mine->next = air->flights[mine->channel];
     air->flights[mine->channel] = mine;
@@ -46,7 +46,7 @@ static void flight_remove(struct woad_air *air, struct flight *gone)
 static struct woad_air_packet packet_of(const struct flight *f)
 {
     return (struct woad_air_packet){
-        f->start, f->channel, f->aa, f->phy, f->pdu, f->len, f->from->cfg.tx_power_dbm, f->kind,
+        f->start, f->channel, f->aa, f->phy, f->pdu, f->len, f->power, f->kind,
         f->crc_init, f->plain_len ? f->plain : NULL, f->plain_len };
 }
 
@@ -158,7 +158,7 @@ void medium_end(ctl *c)
 {
     struct woad_air *air = c->air;
     struct flight *f = &c->radio.flight;
-    struct place from = path_place(c);
+    struct place from = path_place(f);
     flight_remove(air, f);
     if (air->cfg.sniff) {
         struct woad_air_packet p = packet_of(f);

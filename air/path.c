@@ -34,10 +34,9 @@ uint64_t path_apart(const struct place *a, const struct place *b)
     return apart_mm2(a->x_mm, a->y_mm, b->x_mm, b->y_mm);
 }
 
-struct place path_place(const ctl *c)
+struct place path_place(const struct flight *f)
 {
-    return (struct place){ c->cfg.x_mm, c->cfg.y_mm, (int8_t)(c->cfg.tx_power_dbm + c->power_step),
-                           c };
+    return (struct place){ f->from->cfg.x_mm, f->from->cfg.y_mm, f->power, f->from };
 }
 
 /* On which side of the line from a to b a point lies: -1, 0, 1.  In double, where the products of

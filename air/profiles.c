@@ -9,7 +9,8 @@
 #define OF_5_0 (OF_4_2 | BIT(FEATURE_2M) | BIT(FEATURE_CODED) | BIT(FEATURE_EXT_ADV) | \
                 BIT(FEATURE_CSA2))
 #define OF_5_4 (OF_5_0 | BIT(FEATURE_PERIODIC) | BIT(FEATURE_PAST_SENDER) | \
-                BIT(FEATURE_PAST_RECIPIENT))
+                BIT(FEATURE_PAST_RECIPIENT) | BIT(FEATURE_SCA) | BIT(FEATURE_POWER) | \
+                BIT(FEATURE_POWER_CHANGE) | BIT(FEATURE_PATH_LOSS) | BIT(FEATURE_SUBRATE))
 
 static const struct {
     const char *name, *what;

@@ -34,6 +34,7 @@ void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa
     f->aa = aa;
     f->phy = phy;
     f->kind = KIND_ADV;
+    f->power = c->cfg.tx_power_dbm;
     f->crc_init = ADV_CRC_INIT;
     f->plain_len = 0;
     f->len = (uint16_t)wr_len(pdu);

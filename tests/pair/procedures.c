@@ -1,51 +1,7 @@
 /* Link-layer control procedures, each in its normal course, refused, in collision and without an
  * answer, seen from both HCI sides.  Controllers alone, commands as octets: no host is in the way.
  * Named after the cases of the Link Layer test suite where there is one. */
-#include "nodes.h"
-
-/* Two controllers with these features (0: all), joined at 10 ms, supervision 1 s. */
-static void joined_latency(uint64_t seed, uint64_t central, uint64_t peripheral, unsigned latency)
-{
-    char text[200];
-    nodes_begin(seed);
-    for (int k = 0; k < 2; k++) {
-        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 8192,
-            .crypto = &woad_mbedtls, .features = k == CENTRAL ? central : peripheral };
-        node_add(k, &cfg);
-    }
-    assert_int_equal(command(PERIPHERAL, 0x2006,
-                             "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
-    assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
-    snprintf(text, sizeof text, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 %02x 00 64 00 "
-             "00 00 00 00", latency);
-    assert_int_equal(command(CENTRAL, 0x200d, text), 0);
-    run_ms(300);
-    assert_non_null(event(CENTRAL, 0x3e0a));
-    assert_non_null(event(PERIPHERAL, 0x3e0a));
-    forget();
-}
-
-static void joined(uint64_t central, uint64_t peripheral)
-{
-    joined_latency(1, central, peripheral, 0);
-}
-
-/* Still connected, and data go both ways. */
-static void assert_link(void)
-{
-    size_t len;
-    forget();
-    data(CENTRAL, (const uint8_t *)"\x03\x00\x04\x00\x0a\x01\x00", 7);
-    data(PERIPHERAL, (const uint8_t *)"\x02\x00\x04\x00\x0b\x07", 6);
-    run_ms(300);
-    assert_non_null(got_data(PERIPHERAL, &len));
-    assert_int_equal(len, 7);
-    assert_non_null(got_data(CENTRAL, &len));
-    assert_int_equal(len, 6);
-    assert_null(event(CENTRAL, 0x05));
-    assert_null(event(PERIPHERAL, 0x05));
-}
+#include "joined.h"
 
 #define BIT(n) (1ull << (n))
 enum { F_ENC = 0, F_PARAM = 1, F_REJECT = 2, F_PERIPHERAL = 3, F_PING = 4, F_LENGTH = 5, F_2M = 8,

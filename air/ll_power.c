@@ -1,0 +1,339 @@
+/* What two sides tell each other of their transmit powers and clocks: power control, path loss,
+ * sleep clock accuracy.  Vol 6, Part B, 5.1.14, 5.1.17, 5.1.18; Vol 4, Part E, 7.8.108, 7.8.116 to
+ * 7.8.121, 7.7.65.30 to 7.7.65.32 */
+#include "ll_control.h"
+
+enum { CMD_REQUEST_SCA = 0x206d, CMD_REMOTE_POWER = 0x2077 };
+enum { POWER_LEAST = -40, POWER_MOST = 20, AT_MINIMUM = 1, AT_MAXIMUM = 2 };
+enum { LOCAL_CHANGED = 0, REMOTE_CHANGED = 1, READ_COMPLETE = 2 };
+enum { LOW = 0, MIDDLE = 1, HIGH = 2 };
+
+/* --- clocks ----------------------------------------------------------------------------------- */
+
+static void send_two(struct link *l, uint8_t opcode, uint8_t value)
+{
+    uint8_t b[2] = { opcode, value };
+    struct wr pdu = wr_of(b, sizeof b);
+    pdu.p += sizeof b;
+    control_send(l, &pdu);
+}
+
+static void sca_begin(ctl *c, uint8_t i)
+{
+    send_two(&c->links[i], LL_CLOCK_ACCURACY_REQ, ctl_sca(c));
+}
+
+/* LE Request Peer SCA Complete: status u8, handle u16, class u8. */
+static void sca_tell(ctl *c, uint8_t i, uint8_t status)
+{
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, status ? 0 : c->links[i].peer_sca);
+    evt_le(c, 0x1f, &w);
+}
+
+/* LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_RSP: class u8. */
+void heard_sca_req(ctl *c, uint8_t i, struct rd *in)
+{
+    c->links[i].peer_sca = rd_u8(in) & 7;
+    send_two(&c->links[i], LL_CLOCK_ACCURACY_RSP, ctl_sca(c));
+}
+
+void heard_sca_rsp(ctl *c, uint8_t i, struct rd *in)
+{
+    if (c->links[i].local == P_SCA) {
+        c->links[i].peer_sca = rd_u8(in) & 7;
+        sca_tell(c, i, 0);
+        control_done(c, i, P_SCA);
+    }
+}
+
+const struct procedure proc_sca = { { LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_REQ }, sca_begin,
+                                    sca_tell, NULL };
+
+static int cmd_sca(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    (void)ret;
+    evt_status(c, CMD_REQUEST_SCA, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
+    if (l) {
+        control_want(c, i, P_SCA);
+    }
+    return CMD_ANSWERED;
+}
+
+/* --- powers ----------------------------------------------------------------------------------- */
+
+static uint8_t power_flags(int power)
+{
+    return (uint8_t)((power <= POWER_LEAST ? AT_MINIMUM : 0) |
+                     (power >= POWER_MOST ? AT_MAXIMUM : 0));
+}
+
+static uint8_t phy_bit(const struct link *l) { return (uint8_t)(1u << (l->tx_phy - 1)); }
+
+/* LL_POWER_CONTROL_REQ: PHY u8, change that is asked for i8, our own power i8. */
+static void power_begin(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[4] = { LL_POWER_CONTROL_REQ, phy_bit(l), 0, (uint8_t)l->tx_power };
+    struct wr pdu = wr_of(b, sizeof b);
+    pdu.p += sizeof b;
+    control_send(l, &pdu);
+}
+
+/* LE Transmit Power Reporting: status u8, handle u16, reason u8, PHY u8, power i8, flags u8, change
+ * i8. */
+static void power_tell(ctl *c, uint8_t i, uint8_t status, uint8_t reason, int8_t power,
+                       int8_t delta)
+{
+    const struct link *l = &c->links[i];
+    uint8_t b[9];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, reason);
+    wr_u8(&w, l->tx_phy);
+    wr_u8(&w, (uint8_t)power);
+    wr_u8(&w, power_flags(power));
+    wr_u8(&w, (uint8_t)delta);
+    evt_le(c, 0x21, &w);
+}
+
+static void power_refused(ctl *c, uint8_t i, uint8_t error)
+{
+    if (c->links[i].power_read) {
+        c->links[i].power_read = false;
+        power_tell(c, i, error, READ_COMPLETE, 127, 0);
+    }
+}
+
+/* LL_POWER_CONTROL_RSP: flags u8, change i8, power i8, acceptable reduction u8. */
+void heard_power_req(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    rd_u8(in);
+    int before = l->tx_power, now = before + (int8_t)rd_u8(in);
+    now = now < POWER_LEAST ? POWER_LEAST : now > POWER_MOST ? POWER_MOST : now;
+    l->peer_power = (int8_t)rd_u8(in);
+    l->tx_power = (int8_t)now;
+    uint8_t b[5] = { LL_POWER_CONTROL_RSP, power_flags(now), (uint8_t)(now - before), (uint8_t)now,
+                     0xff };
+    struct wr pdu = wr_of(b, sizeof b);
+    pdu.p += sizeof b;
+    control_send(l, &pdu);
+    if (now != before && l->tells_local) {
+        power_tell(c, i, 0, LOCAL_CHANGED, l->tx_power, (int8_t)(now - before));
+    }
+}
+
+void heard_power_rsp(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    if (l->local != P_POWER) {
+        return;
+    }
+    rd_u8(in);
+    int8_t delta = (int8_t)rd_u8(in);
+    l->peer_power = (int8_t)rd_u8(in);
+    if (l->power_read) {
+        l->power_read = false;
+        power_tell(c, i, 0, READ_COMPLETE, l->peer_power, delta);
+    }
+    if (delta && l->tells_remote) {
+        power_tell(c, i, 0, REMOTE_CHANGED, l->peer_power, delta);
+    }
+    control_done(c, i, P_POWER);
+}
+
+/* LL_POWER_CHANGE_IND: PHY u8, flags u8, change i8, power i8: the peer's, of its own accord. */
+void heard_power_change(ctl *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    rd_le16(in);
+    int8_t delta = (int8_t)rd_u8(in);
+    l->peer_power = (int8_t)rd_u8(in);
+    if (l->tells_remote) {
+        power_tell(c, i, 0, REMOTE_CHANGED, l->peer_power, delta);
+    }
+}
+
+const struct procedure proc_power = { { LL_POWER_CONTROL_REQ, LL_POWER_CONTROL_REQ }, power_begin,
+                                      power_refused, NULL };
+
+/* The controller has another power from now on: peers are told. */
+void power_changed(ctl *c, int8_t power)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        struct link *l = &c->links[i];
+        int8_t delta = (int8_t)(power - l->tx_power);
+        uint8_t b[5] = { LL_POWER_CHANGE_IND, phy_bit(l), power_flags(power), (uint8_t)delta,
+                         (uint8_t)power };
+        struct wr pdu = wr_of(b, sizeof b);
+        pdu.p += sizeof b;
+        if (!l->used || !delta) {
+            continue;
+        }
+        l->tx_power = power;
+        if (l->tells_local) {
+            power_tell(c, i, 0, LOCAL_CHANGED, power, delta);
+        }
+        if (l->features_known && (l->features[4] >> 2 & 1)) {
+            control_send(l, &pdu);
+            link_wake(c, i);
+        }
+    }
+}
+
+/* handle u16, PHY u8 (1 1M, 2 2M, 3 S=8, 4 S=2); PHY u8, power i8, most i8.  7.8.117 */
+static int cmd_own_power(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    uint8_t phy = rd_u8(in);
+    const struct link *l = link_by_handle(c, handle, &i);
+    wr_le16(ret, handle);
+    wr_u8(ret, phy);
+    wr_u8(ret, (uint8_t)(l ? l->tx_power : 127));
+    wr_u8(ret, POWER_MOST);
+    return !l ? WOAD_HCI_UNKNOWN_CONNECTION : !phy || phy > 4 ? WOAD_HCI_INVALID_PARAMETERS : 0;
+}
+
+/* handle u16, PHY u8.  7.8.118 */
+static int cmd_remote_power(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    uint8_t phy = rd_u8(in);
+    (void)ret;
+    int status = !l ? WOAD_HCI_UNKNOWN_CONNECTION : !phy || phy > 4 ? WOAD_HCI_INVALID_PARAMETERS
+               : l->power_read ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+    evt_status(c, CMD_REMOTE_POWER, (uint8_t)status);
+    if (!status) {
+        l->power_read = true;
+        control_want(c, i, P_POWER);
+    }
+    return CMD_ANSWERED;
+}
+
+/* handle u16, local u8, remote u8.  7.8.121 */
+static int cmd_power_reports(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    uint8_t local = rd_u8(in), remote = rd_u8(in);
+    wr_le16(ret, handle);
+    if (!l || local > 1 || remote > 1) {
+        return l ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    l->tells_local = local;
+    l->tells_remote = remote;
+    if (remote) {
+        control_want(c, i, P_POWER);     /* the peer learns that it is to tell, we what there is */
+    }
+    return 0;
+}
+
+/* --- path loss -------------------------------------------------------------------------------- */
+
+/* LE Path Loss Threshold: handle u16, loss u8, zone u8. */
+static void loss_tell(ctl *c, uint8_t i, uint8_t loss, uint8_t zone)
+{
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, loss);
+    wr_u8(&w, zone);
+    evt_le(c, 0x20, &w);
+}
+
+/* A zone is left when its threshold is passed by the hysteresis, for so many events.  4.5.16 */
+void loss_heard(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    struct path_loss *p = &l->loss;
+    if (!p->on || l->peer_power == 127) {
+        return;
+    }
+    int loss = l->peer_power - l->rssi;
+    loss = loss < 0 ? 0 : loss > 254 ? 254 : loss;
+    uint8_t zone = p->zone;
+    if (zone == HIGH ? loss < p->high - p->high_hyst : loss > p->high + p->high_hyst) {
+        zone = loss > p->high ? HIGH : loss < p->low ? LOW : MIDDLE;
+    } else if (zone == LOW ? loss > p->low + p->low_hyst : zone == MIDDLE &&
+                                                               loss < p->low - p->low_hyst) {
+        zone = loss > p->low ? MIDDLE : LOW;
+    }
+    if (!p->known) {
+        zone = loss > p->high ? HIGH : loss < p->low ? LOW : MIDDLE;
+    }
+    p->events = zone == p->zone && p->known ? 0 : (uint16_t)(p->events + 1);
+    if (p->events && (!p->known || p->events >= p->min_events)) {
+        p->known = true;
+        p->zone = zone;
+        p->events = 0;
+        loss_tell(c, i, (uint8_t)loss, zone);
+    }
+}
+
+/* handle u16, high u8, its hysteresis u8, low u8, its hysteresis u8, events u16.  7.8.119 */
+static int cmd_loss_params(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    struct path_loss p = { .high = rd_u8(in) };
+    p.high_hyst = rd_u8(in);
+    p.low = rd_u8(in);
+    p.low_hyst = rd_u8(in);
+    p.min_events = rd_le16(in);
+    wr_le16(ret, handle);
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (p.low > p.high || p.low < p.low_hyst || p.high + p.high_hyst > 255 ||
+        p.low + p.low_hyst > p.high - p.high_hyst) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    p.set = true;
+    p.on = l->loss.on;
+    l->loss = p;
+    return 0;
+}
+
+/* handle u16, on u8.  7.8.120 */
+static int cmd_loss_enable(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    uint8_t on = rd_u8(in);
+    wr_le16(ret, handle);
+    if (!l || on > 1) {
+        return l ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (!l->loss.set) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    l->loss.on = on;
+    l->loss.known = false;
+    l->loss.events = 0;
+    if (on) {
+        control_want(c, i, P_POWER);     /* what is lost of it needs to know what was sent */
+    }
+    return 0;
+}
+
+const struct command air_power_commands[] = {
+    { CMD(0x08, 0x6d), 43, 2, 2, cmd_sca, FEATURE_SCA },
+    { CMD(0x08, 0x76), 44, 3, 3, cmd_own_power, FEATURE_POWER },
+    { CMD(0x08, 0x77), 44, 4, 3, cmd_remote_power, FEATURE_POWER },
+    { CMD(0x08, 0x78), 44, 5, 8, cmd_loss_params, FEATURE_PATH_LOSS },
+    { CMD(0x08, 0x79), 44, 6, 3, cmd_loss_enable, FEATURE_PATH_LOSS },
+    { CMD(0x08, 0x7a), 44, 7, 4, cmd_power_reports, FEATURE_POWER },
+    { 0, 0, 0, 0, NULL, 0 },
+};

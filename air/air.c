@@ -127,6 +127,7 @@ void air_plan(ctl *c)
                                                         : NEVER);
     due = earlier(due, earlier(c->scan.until, c->scan.period_at));
     due = earlier(due, earlier(c->rpa_at, sync_next(c)));
+    due = c->cfg.iso ? earlier(due, earlier(iso_next(c), big_next(c))) : due;
     due = c->hung ? NEVER : earlier(due, link_next(c));
     if (due == c->due) {
         return;
@@ -174,6 +175,10 @@ static void ctl_run(ctl *c)
     uint64_t now = c->air->now;
     if (c->radio.state != RADIO_OFF && c->radio.at <= now) {
         radio_run(c);
+    } else if (c->cfg.iso && iso_next(c) <= now) {
+        iso_due(c);
+    } else if (c->cfg.iso && big_next(c) <= now) {
+        big_due(c);
     } else if (link_next(c) <= now) {
         link_due(c);
     } else if (adv_next(c) <= now) {
@@ -230,7 +235,7 @@ static bool config_valid(const struct woad_air_controller_config *c)
 {
     return c && c->conns && c->conns <= 64 && c->acl_count && c->acl_count <= 64 &&
            c->acl_len >= 27 && c->acl_len <= 251 && c->queue >= 2048 && c->adv_sets <= 64 &&
-           c->drift_ppm >= -500 && c->drift_ppm <= 500;
+           c->iso <= 16 && c->drift_ppm >= -500 && c->drift_ppm <= 500;
 }
 
 /* Legacy advertising is one set, of 31 octets. */
@@ -270,7 +275,7 @@ size_t woad_air_controller_size(const struct woad_air_controller_config *c)
         return 0;
     }
     return aligned(sizeof(ctl)) + aligned(c->conns * sizeof(struct link)) +
-           aligned(sets_of(c) * set_size(c)) +
+           aligned(sets_of(c) * set_size(c)) + aligned(c->iso * sizeof(struct iso)) +
            aligned(c->acl_count * (sizeof(struct acl_buffer) + c->acl_len)) + aligned(c->queue);
 }
 
@@ -290,6 +295,8 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
     at += aligned(config->conns * sizeof(struct link));
     carve_sets(c, at);
     at += aligned(sets_of(config) * set_size(config));
+    c->iso = (struct iso *)(void *)at;
+    at += aligned(config->iso * sizeof(struct iso));
     c->buffers = (struct acl_buffer *)(void *)at;
     uint8_t *data = at + config->acl_count * sizeof(struct acl_buffer);
     for (size_t i = 0; i < config->acl_count; i++) {
@@ -403,7 +410,7 @@ bool woad_air_idle(const struct woad_air_controller *c)
 int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len)
 {
     struct rd in = rd_of(packet, len);
-    enum { COMMAND = 1, ACL = 2 };
+    enum { COMMAND = 1, ACL = 2, ISO = 5 };
     uint8_t type = rd_u8(&in);
     int result = -74;
     if (c->hung) {
@@ -413,8 +420,10 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
         result = evt_room(c, 300) ? cmd_rx(c, &in) : -11;
     } else if (type == ACL) {
         result = data_from_host(c, &in);
-    } else if (type == 3 || type == 5) {
-        result = 0;                      /* SCO, ISO: there is nobody they could be for */
+    } else if (type == ISO) {
+        result = iso_from_host(c, &in);
+    } else if (type == 3) {
+        result = 0;                      /* SCO: there is nobody it could be for */
     }
     if (c->radio.state == RADIO_OFF) {
         scan_resume(c);

@@ -12,6 +12,7 @@ void woad_air_hang(ctl *c, bool hangs)
         link_catch_up(c);
         adv_catch_up(c);
         sync_catch_up(c);
+        iso_catch_up(c);
         c->scan.next = c->scan.window_end = c->air->now;
         c->scan.aux_at = NEVER;
     }

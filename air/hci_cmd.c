@@ -28,6 +28,9 @@ uint64_t ctl_features(const ctl *c)
     if (c->cfg.adv_sets) {
         mine |= HAS(EXT_ADV) | HAS(PERIODIC) | HAS(PAST_SENDER) | HAS(PAST_RECIPIENT);
     }
+    if (c->cfg.iso) {
+        mine |= HAS(CIS_CENTRAL) | HAS(CIS_PERIPHERAL) | HAS(BROADCASTER) | HAS(RECEIVER);
+    }
     if (c->cfg.crypto) {
         mine |= HAS(ENCRYPTION) | HAS(PRIVACY);
     }
@@ -74,6 +77,7 @@ void cmd_reset(ctl *c)
     subrate_defaults(&c->subrate);
     privacy_reset(c);
     periodic_reset(c);
+    iso_reset(c);
     c->out.head = c->out.used = 0;
 }
 
@@ -419,7 +423,7 @@ static const struct command *cmd_table(size_t t)
                                                     air_accept_commands, air_ext_commands,
                                                     air_privacy_commands, air_periodic_commands,
                                                     air_past_commands, air_power_commands,
-                                                    air_subrate_commands, NULL };
+                                                    air_subrate_commands, air_iso_commands, NULL };
     return tables[t];
 }
 

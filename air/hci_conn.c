@@ -14,6 +14,15 @@ static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
     uint8_t reason = rd_u8(in);
     (void)ret;
     struct link *l = link_by_handle(c, handle, &i);
+    struct iso *s = l ? NULL : iso_of(c, handle);
+    if (s && s->kind == ISO_CIS && s->on && !s->ending) {
+        bool good = memchr(reasons, reason, sizeof reasons);
+        evt_status(c, CMD_DISCONNECT, good ? 0 : WOAD_HCI_INVALID_PARAMETERS);
+        if (good) {
+            cis_terminate(c, s, reason);
+        }
+        return CMD_ANSWERED;
+    }
     int status = l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
     if (l && !memchr(reasons, reason, sizeof reasons)) {
         status = WOAD_HCI_INVALID_PARAMETERS;

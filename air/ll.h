@@ -1,12 +1,22 @@
 /* The air's structs, and what its files ask of each other.
  *
- * air.c       the world: clock, queue of controllers by their next deadline medium.c    who
- * hears what: channels, path loss, collisions, loss radio.c     one controller's transceiver:
- * send at, listen until ll_adv.c ll_scan.c ll_accept.c ll_privacy.c    the link layer without
- * connections.  Vol 6, Part B ll_conn.c ll_data.c                its connections ll_control.c
- * ll_know.c ll_update.c ll_encrypt.c       what the two sides agree on ll_ext_adv.c
- * ll_ext_scan.c         the same with extended PDUs hci_cmd.c hci_conn.c hci_ext.c hci_evt.c
- * its host interface.  Vol 4, Part E */
+ *   air.c                   the world: clock, queue of controllers by their next deadline
+ *   snapshot.c fault.c      the world as octets, and back; controllers that fail
+ *   medium.c path.c         who hears what: channels, collisions; what is lost on the way
+ *   radio.c                 one controller's transceiver: send at, listen until
+ *
+ *   the link layer: Vol 6, Part B
+ *   ll_adv.c ll_scan.c ll_accept.c ll_privacy.c           without connections
+ *   ll_ext_adv.c ll_ext_scan.c                            the same with extended PDUs
+ *   ll_periodic.c ll_sync.c ll_past.c                     periodic advertising
+ *   ll_conn.c ll_data.c                                   connections
+ *   ll_control.c ll_know.c ll_update.c ll_encrypt.c ll_power.c ll_subrate.c
+ *                                                         what their two sides agree on
+ *   ll_iso.c ll_cis.c ll_bis.c                            isochronous streams
+ *
+ *   the host interface: Vol 4, Part E
+ *   hci_cmd.c hci_conn.c hci_ext.c hci_periodic.c hci_iso.c hci_evt.c
+ *   Commands that belong to one of the link layer's files alone are in that. */
 #ifndef WOAD_AIR_LL_H
 #define WOAD_AIR_LL_H
 
@@ -45,6 +55,7 @@ struct ext {
     int8_t power;
     bool has_sync;
     struct sync_info sync;
+    struct rd acad;
     struct rd data;
 };
 
@@ -68,7 +79,8 @@ struct flight {
     uint16_t plain_len;                  /* for the sniffer: what it was before it was sealed */
     uint8_t plain[2 + 251];
 };
-enum { KIND_ADV = 0, KIND_AUX = 1, KIND_CENTRAL = 2, KIND_PERIPHERAL = 3 };
+enum { KIND_ADV = 0, KIND_AUX = 1, KIND_CENTRAL = 2, KIND_PERIPHERAL = 3, KIND_CIS_CENTRAL = 4,
+       KIND_CIS_PERIPHERAL = 5, KIND_BIS = 6 };
 #define ADV_CRC_INIT 0x555555u
 
 enum { PHY_1M = 1, PHY_2M = 2, PHY_CODED = 3, PHY_CODED_S2 = 4 };
@@ -77,11 +89,11 @@ static inline uint8_t phy_number(uint8_t phy) { return phy > PHY_CODED ? PHY_COD
 
 enum radio_state { RADIO_OFF, RADIO_WAIT, RADIO_TX, RADIO_RX };
 enum radio_owner { FOR_NOBODY, FOR_ADV, FOR_SCAN, FOR_CONN, FOR_TRAIN,
-                   FOR_SYNC };
+                   FOR_SYNC, FOR_ISO };
 
 struct radio {
     uint8_t state, owner, channel;
-    uint8_t link;                        /* of FOR_CONN, FOR_SYNC: which */
+    uint8_t link;                        /* of FOR_CONN, FOR_SYNC, FOR_ISO: which */
     uint8_t phy;
     uint32_t aa;
     uint64_t at;                         /* begin, end, or give up */
@@ -194,6 +206,49 @@ struct ll_scan {
     uint8_t link;
 };
 
+/* Isochronous streams. */
+enum { ISO_NONE, ISO_CIS, ISO_BIS_OUT, ISO_BIS_IN };
+enum { ISO_SDU = 502, ISO_SDUS = 4, ISO_PACKET = 255, GROUP_MOST = 8, BIGS = 2, BIG_INFO = 33 };
+struct sdu { uint16_t want, len, packets; uint8_t data[ISO_SDU]; };
+
+struct iso {
+    uint8_t kind;
+    bool central, asked, agreed, on, established, ending, path_in, path_out;
+    uint8_t group, id, link;             /* id: of the CIS, number of the BIS */
+    uint8_t tx_phy, rx_phy, nse, bn_tx, bn_rx, chm[5], tries;
+    uint16_t max_sdu_tx, max_sdu_rx, interval;             /* interval: 1.25 ms */
+    uint32_t sdu_interval, sub_interval, position, group_delay, sync_delay;
+    uint32_t aa, crc_init, widening;
+    uint64_t anchor, at, heard_at, lost_at, event;
+    int32_t carry;
+    uint8_t sub, tx_done, rx_done;       /* payloads of this event */
+    bool sending, sent, filling, rx_bad, rx_end;
+    uint16_t rx_len, sdus;
+    uint8_t rx[ISO_SDU];
+    struct sdu sdu[ISO_SDUS];
+};
+
+struct big_info {
+    uint32_t offset, sub_interval, spacing, seed, sdu_interval;
+    uint16_t unit, interval, max_sdu, crc_base;
+    uint8_t num, nse, bn, irc, phy, chm[5];
+    bool encrypted;
+    uint64_t event;
+};
+
+struct big {
+    bool used, on, listens, waits, established, terminating, hears_control;
+    uint8_t handle, set, sync, sca, tries, reason, streams, stream[GROUP_MOST];
+    uint16_t timeout, instant;
+    struct big_info info;
+    uint64_t anchor, event, heard_at, control_at, lost_at;
+    uint32_t widening, window;
+    int32_t carry;
+};
+
+/* What a packet is sealed with. */
+struct cipher { uint8_t key[16], iv[8]; uint64_t counter; bool from_central; uint8_t head_mask; };
+
 enum { CONTROL_MAX = 42 };
 struct control { uint8_t len, pdu[CONTROL_MAX]; };
 
@@ -302,6 +357,9 @@ struct woad_air_controller {
     struct { struct address who; uint8_t sid; } periodic_list[PERIODIC_LIST];
     uint8_t periodics;
     struct past past;                    /* of connections to come */
+    struct iso *iso;
+    uint8_t isos;                        /* how many of them are on */
+    struct big big[BIGS];
     struct fifo out;                             /* to the host */
     uint8_t random[6];
     uint64_t event_mask, event_mask_2, le_mask;
@@ -425,6 +483,8 @@ void link_close(ctl *c, uint8_t i, uint8_t reason);
 void link_wake(ctl *c, uint8_t i);
 uint64_t link_next(const ctl *c);
 uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5]);
+uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *prn);
+uint16_t csa2_next(uint16_t prn, uint16_t id);
 void link_catch_up(ctl *c);
 void link_due(ctl *c);
 void link_sent(ctl *c);
@@ -440,7 +500,7 @@ bool data_waiting(const struct link *l);
 void data_drop(ctl *c, struct link *l);
 /* ll_control.c: procedures, in the order in which those that are wanted begin */
 enum { P_NONE, P_VERSION, P_FEATURES, P_LENGTH, P_PHY, P_UPDATE, P_PARAMS, P_CHANNELS, P_ENCRYPT,
-       P_PING, P_SCA, P_POWER, P_SUBRATE, P_KINDS };
+       P_PING, P_SCA, P_POWER, P_SUBRATE, P_CIS, P_KINDS };
 void control_send(struct link *l, const struct wr *pdu);
 void control_want(ctl *c, uint8_t i, uint8_t kind);
 void control_heard(ctl *c, uint8_t i, struct rd *in);
@@ -458,8 +518,30 @@ void subrate_defaults(struct subrate *s);
 void payload_heard(ctl *c, struct link *l);
 void payload_due(ctl *c, uint8_t i);
 void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk);
+void crypt_seal_with(const ctl *c, const struct cipher *k, uint8_t head, uint8_t *data,
+                     size_t len);
+bool crypt_open_with(const ctl *c, const struct cipher *k, uint8_t head, uint8_t *data,
+                     size_t len);
 void crypt_seal(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len);
 bool crypt_open(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len);
+/* ll_iso.c ll_cis.c ll_bis.c */
+int iso_from_host(ctl *c, struct rd *in);
+uint64_t iso_next(const ctl *c);
+void iso_due(ctl *c);
+void iso_sent(ctl *c);
+void iso_quiet(ctl *c);
+void iso_heard(ctl *c, const struct flight *f);
+void iso_catch_up(ctl *c);
+void iso_reset(ctl *c);
+void cis_link_gone(ctl *c, uint8_t i, uint8_t reason);
+void cis_terminate(ctl *c, struct iso *s, uint8_t reason);
+void cis_terminated(ctl *c, uint8_t i);
+struct iso *iso_of(ctl *c, uint16_t handle);
+uint64_t big_next(const ctl *c);
+void big_due(ctl *c);
+void big_terminate(ctl *c, struct big *b, uint8_t reason);
+size_t big_acad(const ctl *c, const struct ll_adv *a, uint64_t at, uint8_t acad[2 + BIG_INFO]);
+void big_offer(ctl *c, const struct sync *train, struct rd acad, uint64_t start);
 /* hci_evt.c */
 bool evt_room(const ctl *c, size_t n);
 void evt_put(ctl *c, uint8_t code, const struct wr *params);
@@ -487,13 +569,16 @@ struct command {
 };
 extern const struct command air_conn_commands[], air_accept_commands[], air_ext_commands[],
     air_privacy_commands[], air_periodic_commands[],
-    air_past_commands[], air_power_commands[], air_subrate_commands[];
+    air_past_commands[], air_power_commands[], air_subrate_commands[],
+    air_iso_commands[];
 bool cmd_choose(ctl *c, bool extended);
 enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
        FEATURE_PERIPHERAL = 3, FEATURE_PING = 4, FEATURE_LENGTH = 5, FEATURE_PRIVACY = 6,
        FEATURE_2M = 8, FEATURE_CODED = 11, FEATURE_EXT_ADV = 12, FEATURE_PERIODIC = 13,
        FEATURE_CSA2 = 14, FEATURE_PAST_SENDER = 24, FEATURE_PAST_RECIPIENT = 25,
-       FEATURE_SCA = 26, FEATURE_CIS_HOST = 32, FEATURE_POWER = 33, FEATURE_POWER_CHANGE = 34,
+       FEATURE_SCA = 26, FEATURE_CIS_CENTRAL = 28, FEATURE_CIS_PERIPHERAL = 29,
+       FEATURE_ISO = FEATURE_CIS_PERIPHERAL, FEATURE_BROADCASTER = 30, FEATURE_RECEIVER = 31,
+       FEATURE_CIS_HOST = 32, FEATURE_POWER = 33, FEATURE_POWER_CHANGE = 34,
        FEATURE_PATH_LOSS = 35, FEATURE_SUBRATE = 37, FEATURE_SUBRATE_HOST = 38 };
 uint8_t phys_there(const ctl *c);
 bool own_type_ok(const ctl *c, uint8_t type);

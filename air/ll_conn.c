@@ -49,17 +49,23 @@ static uint16_t csa2_permute(uint16_t v)
     return out;
 }
 
+uint16_t csa2_next(uint16_t prn, uint16_t id)
+{
+    return (uint16_t)(csa2_permute(prn) * 17u + id);
+}
+
 /* Channel selection algorithm 2: a number for each event and link, spread over the used channels.
  * 4.5.8.3 */
-uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])
+uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *prn_s)
 {
     uint16_t id = (uint16_t)(aa >> 16 ^ aa), u = event ^ id;
     uint8_t used[37], n = 0;
     for (int round = 0; round < 3; round++) {
-        u = (uint16_t)(csa2_permute(u) * 17u + id);
+        u = csa2_next(u, id);
     }
     uint16_t prn = u ^ id;
     uint8_t unmapped = (uint8_t)(prn % 37);
+    *prn_s = u;
     for (uint8_t k = 0; k < 37; k++) {
         if (chm[k / 8] >> (k % 8) & 1) {
             used[n++] = k;
@@ -67,6 +73,12 @@ uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])
     }
     bool in_map = chm[unmapped / 8] >> (unmapped % 8) & 1;
     return in_map || !n ? unmapped : used[(uint32_t)n * prn >> 16];
+}
+
+uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])
+{
+    uint16_t prn;
+    return csa2_first(aa, event, chm, &prn);
 }
 
 /* Channel selection algorithm 1: hop by hop from 0, and again among the used ones if the channel
@@ -176,6 +188,7 @@ void link_close(ctl *c, uint8_t i, uint8_t reason)
         radio_off(c);
     }
     data_drop(c, l);
+    cis_link_gone(c, i, reason);
     l->used = false;
     evt_disconnected(c, link_handle(i), reason);
 }
@@ -203,6 +216,9 @@ bool link_time_for(const ctl *c, uint8_t i, uint64_t end)
         if (c->links[k].used && c->links[k].anchor <= end && (k != i)) {
             return false;
         }
+    }
+    if (iso_next(c) <= end) {
+        return false;
     }
     return end + T_IFS < c->links[i].ref_anchor + c->links[i].interval * 1250u;
 }
@@ -291,7 +307,8 @@ static void link_send(ctl *c, uint8_t i, uint64_t at)
 static void link_event(ctl *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    bool busy = c->radio.owner == FOR_CONN && c->radio.state != RADIO_OFF;
+    bool other = c->radio.owner == FOR_CONN || c->radio.owner == FOR_ISO;
+    bool busy = other && c->radio.state != RADIO_OFF;
     l->ref_anchor = l->anchor + l->widening;
     l->ref_carry = l->carry;
     l->ref_count = l->count;

@@ -44,6 +44,7 @@ static const struct procedure *const procedures[P_KINDS] = {
     [P_PHY] = &proc_phy, [P_UPDATE] = &proc_update, [P_PARAMS] = &proc_params,
     [P_CHANNELS] = &proc_channels, [P_ENCRYPT] = &proc_encrypt, [P_PING] = &proc_ping,
     [P_SCA] = &proc_sca, [P_POWER] = &proc_power, [P_SUBRATE] = &proc_subrate,
+    [P_CIS] = &proc_cis,
 };
 
 static bool at_instant(uint8_t kind)
@@ -202,6 +203,10 @@ static const struct {
     { LL_POWER_CHANGE_IND, 5, true, true, heard_power_change, FEATURE_POWER_CHANGE },
     { LL_SUBRATE_REQ, 11, false, true, heard_subrate_req, FEATURE_SUBRATE },
     { LL_SUBRATE_IND, 11, true, false, heard_subrate_ind, FEATURE_SUBRATE },
+    { LL_CIS_REQ, 36, true, false, heard_cis_req, FEATURE_CIS_PERIPHERAL },
+    { LL_CIS_RSP, 9, false, true, heard_cis_rsp, FEATURE_CIS_CENTRAL },
+    { LL_CIS_IND, 16, true, false, heard_cis_ind, FEATURE_CIS_PERIPHERAL },
+    { LL_CIS_TERMINATE_IND, 4, true, true, heard_cis_terminate, FEATURE_CIS_PERIPHERAL },
 };
 enum { PDUS = sizeof pdus / sizeof *pdus };
 

@@ -15,7 +15,8 @@ enum {                                   /* Vol 6, Part B, 2.4.2 */
     LL_PHY_RSP = 0x17, LL_PHY_UPDATE_IND = 0x18, LL_PERIODIC_SYNC_IND = 0x1c,
     LL_CLOCK_ACCURACY_REQ = 0x1d, LL_CLOCK_ACCURACY_RSP = 0x1e, LL_POWER_CONTROL_REQ = 0x23,
     LL_POWER_CONTROL_RSP = 0x24, LL_POWER_CHANGE_IND = 0x25, LL_SUBRATE_REQ = 0x26,
-    LL_SUBRATE_IND = 0x27
+    LL_SUBRATE_IND = 0x27, LL_CIS_REQ = 0x1f, LL_CIS_RSP = 0x20, LL_CIS_IND = 0x21,
+    LL_CIS_TERMINATE_IND = 0x22
 };
 
 struct procedure {
@@ -25,7 +26,8 @@ struct procedure {
     void (*instant)(ctl *c, uint8_t i);
 };
 extern const struct procedure proc_version, proc_features, proc_length, proc_ping, proc_phy,
-    proc_update, proc_params, proc_channels, proc_encrypt, proc_sca, proc_power, proc_subrate;
+    proc_update, proc_params, proc_channels, proc_encrypt, proc_sca, proc_power, proc_subrate,
+    proc_cis;
 
 /* ll_control.c */
 void control_reject(struct link *l, uint8_t opcode, uint8_t error);
@@ -61,6 +63,11 @@ void heard_power_change(ctl *c, uint8_t i, struct rd *in);
 bool subrate_fits(const struct link *l, const struct subrate *s);
 void heard_subrate_req(ctl *c, uint8_t i, struct rd *in);
 void heard_subrate_ind(ctl *c, uint8_t i, struct rd *in);
+/* ll_cis.c */
+void heard_cis_req(ctl *c, uint8_t i, struct rd *in);
+void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in);
+void heard_cis_ind(ctl *c, uint8_t i, struct rd *in);
+void heard_cis_terminate(ctl *c, uint8_t i, struct rd *in);
 /* ll_past.c */
 void heard_periodic_sync_ind(ctl *c, uint8_t i, struct rd *in);
 /* ll_encrypt.c */

@@ -108,6 +108,8 @@ void data_acked(ctl *c, struct link *l, uint8_t i)
     l->out_data = false;
     if (l->out_opcode == 0x27) {         /* LL_SUBRATE_IND */
         subrate_acked(c, i);
+    } else if (l->out_opcode == 0x22) {  /* LL_CIS_TERMINATE_IND */
+        cis_terminated(c, i);
     }
 }
 

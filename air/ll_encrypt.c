@@ -14,53 +14,53 @@ static void reversed(uint8_t out[16], const uint8_t in[16])
 }
 
 /* Nonce: packet counter 39 bits, direction (1: from the central), IV 8.  Part E, 2.1 */
-static void crypt_nonce(const struct link *l, uint64_t counter, bool from_central,
-                        uint8_t nonce[13])
+static void crypt_nonce(const struct cipher *k, uint8_t nonce[13])
 {
     for (unsigned n = 0; n < 5; n++) {
-        nonce[n] = (uint8_t)(counter >> (8 * n));
+        nonce[n] = (uint8_t)(k->counter >> (8 * n));
     }
-    nonce[4] = (uint8_t)((nonce[4] & 0x7f) | (from_central ? 0x80 : 0));
-    memcpy(nonce + 5, l->iv, 8);
+    nonce[4] = (uint8_t)((nonce[4] & 0x7f) | (k->from_central ? 0x80 : 0));
+    memcpy(nonce + 5, k->iv, 8);
 }
 
-/* The MIC over the header, of which SN, NESN and MD may change, and the payload.  Part E, 2.2 */
-static void crypt_mic(const ctl *c, const struct link *l, const uint8_t nonce[13], uint8_t head,
+/* The MIC over the header, of which some bits may change on the way, and the payload.  Part E,
+ * 2.2 */
+static void crypt_mic(const ctl *c, const struct cipher *k, const uint8_t nonce[13], uint8_t head,
                       const uint8_t *plain, size_t len, uint8_t x[16])
 {
     uint8_t block[16] = { 0x49 };
     memcpy(block + 1, nonce, 13);
     block[15] = (uint8_t)len;
-    c->cfg.crypto->aes128(l->session_key, block, x);
-    const uint8_t aad[3] = { 0, 1, head & 0xe3 };
+    c->cfg.crypto->aes128(k->key, block, x);
+    const uint8_t aad[3] = { 0, 1, head & k->head_mask };
     for (size_t n = 0; n < sizeof aad; n++) {
         x[n] ^= aad[n];
     }
-    c->cfg.crypto->aes128(l->session_key, x, x);
+    c->cfg.crypto->aes128(k->key, x, x);
     for (size_t at = 0; at < len; at += 16) {
         for (size_t n = 0; n < 16 && at + n < len; n++) {
             x[n] ^= plain[at + n];
         }
-        c->cfg.crypto->aes128(l->session_key, x, x);
+        c->cfg.crypto->aes128(k->key, x, x);
     }
 }
 
-static void crypt_stream(const ctl *c, const struct link *l, const uint8_t nonce[13],
+static void crypt_stream(const ctl *c, const struct cipher *k, const uint8_t nonce[13],
                          uint16_t number, uint8_t out[16])
 {
     uint8_t block[16] = { 0x01 };
     memcpy(block + 1, nonce, 13);
     block[14] = (uint8_t)(number >> 8);
     block[15] = (uint8_t)number;
-    c->cfg.crypto->aes128(l->session_key, block, out);
+    c->cfg.crypto->aes128(k->key, block, out);
 }
 
-static void crypt_xor(const ctl *c, const struct link *l, const uint8_t nonce[13], uint8_t *data,
+static void crypt_xor(const ctl *c, const struct cipher *k, const uint8_t nonce[13], uint8_t *data,
                       size_t len)
 {
     uint8_t key[16];
     for (size_t at = 0; at < len; at += 16) {
-        crypt_stream(c, l, nonce, (uint16_t)(1 + at / 16), key);
+        crypt_stream(c, k, nonce, (uint16_t)(1 + at / 16), key);
         for (size_t n = 0; n < 16 && at + n < len; n++) {
             data[at + n] ^= key[n];
         }
@@ -68,33 +68,57 @@ static void crypt_xor(const ctl *c, const struct link *l, const uint8_t nonce[13
 }
 
 /* `data` has room for the MIC behind it. */
-void crypt_seal(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+void crypt_seal_with(const ctl *c, const struct cipher *k, uint8_t head, uint8_t *data, size_t len)
 {
     uint8_t nonce[13], mic[16], key[16];
-    crypt_nonce(l, l->tx_counter++, l->central, nonce);
-    crypt_mic(c, l, nonce, head, data, len, mic);
-    crypt_xor(c, l, nonce, data, len);
-    crypt_stream(c, l, nonce, 0, key);
+    crypt_nonce(k, nonce);
+    crypt_mic(c, k, nonce, head, data, len, mic);
+    crypt_xor(c, k, nonce, data, len);
+    crypt_stream(c, k, nonce, 0, key);
     for (size_t n = 0; n < MIC; n++) {
         data[len + n] = mic[n] ^ key[n];
     }
 }
 
 /* len with the MIC.  False when the MIC is wrong. */
-bool crypt_open(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+bool crypt_open_with(const ctl *c, const struct cipher *k, uint8_t head, uint8_t *data, size_t len)
 {
     uint8_t nonce[13], mic[16], key[16], wrong = 0;
     if (len <= MIC) {
         return false;
     }
-    crypt_nonce(l, l->rx_counter, !l->central, nonce);
-    crypt_xor(c, l, nonce, data, len - MIC);
-    crypt_mic(c, l, nonce, head, data, len - MIC, mic);
-    crypt_stream(c, l, nonce, 0, key);
+    crypt_nonce(k, nonce);
+    crypt_xor(c, k, nonce, data, len - MIC);
+    crypt_mic(c, k, nonce, head, data, len - MIC, mic);
+    crypt_stream(c, k, nonce, 0, key);
     for (size_t n = 0; n < MIC; n++) {
         wrong |= (uint8_t)(data[len - MIC + n] ^ mic[n] ^ key[n]);
     }
     return !wrong;
+}
+
+static void link_cipher(const struct link *l, uint64_t counter, bool from_central,
+                        struct cipher *k)
+{
+    memcpy(k->key, l->session_key, 16);
+    memcpy(k->iv, l->iv, 8);
+    k->counter = counter;
+    k->from_central = from_central;
+    k->head_mask = 0xe3;                 /* all but SN, NESN and MD */
+}
+
+void crypt_seal(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+{
+    struct cipher k;
+    link_cipher(l, l->tx_counter++, l->central, &k);
+    crypt_seal_with(c, &k, head, data, len);
+}
+
+bool crypt_open(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+{
+    struct cipher k;
+    link_cipher(l, l->rx_counter, !l->central, &k);
+    return crypt_open_with(c, &k, head, data, len);
 }
 
 /* --- the key ---------------------------------------------------------------------------------- */
@@ -305,7 +329,6 @@ void heard_pause_enc_rsp(ctl *c, uint8_t i, struct rd *in)
 /* --- the authenticated payload timeout -------------------------------------------------------- */
 
 /* Something with a good MIC has come; and is to come again in that time.  5.4 */
-
 void payload_heard(ctl *c, struct link *l)
 {
     uint64_t all = l->payload_timeout * 10000u;

@@ -61,6 +61,7 @@ bool ext_read(struct rd *pdu, struct ext *e)
         e->has_power = true;
         e->power = (int8_t)rd_u8(&in);
     }
+    e->acad = in;
     e->data = *pdu;
     return !in.bad && e->aux_channel < 37 && e->aux_phy <= PHY_CODED;
 }
@@ -98,6 +99,7 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
     if (e->has_power) {
         wr_u8(&out, (uint8_t)e->power);
     }
+    wr_bytes(&out, e->acad.p, rd_left(&e->acad));
     size_t len = wr_len(&out), room = PAYLOAD_MAX - 1 - len, n = rd_left(&e->data);
     n = n < room ? n : room;
     wr_u8(pdu, (uint8_t)(type | (e->has_adv && e->adv.type ? 0x40 : 0) |
@@ -116,7 +118,8 @@ static uint8_t ext_phy(uint8_t phy) { return phy ? phy : PHY_1M; }
 static void ext_common(const ctl *c, const struct ll_adv *a, struct ext *e)
 {
     *e = (struct ext){ .mode = a->props & (PROP_CONNECTABLE | PROP_SCANNABLE), .has_adi = true,
-                       .did = a->did, .sid = a->sid, .data = rd_of(a->data, 0) };
+                       .did = a->did, .sid = a->sid, .data = rd_of(a->data, 0),
+                       .acad = rd_of(a->data, 0) };
     (void)c;
 }
 
@@ -262,7 +265,7 @@ void ext_accept(ctl *c, struct ll_adv *a, uint8_t i, const struct address *peer,
                 uint64_t end)
 {
     struct ext e = { .has_adv = true, .has_target = true, .target = *peer,
-                     .data = rd_of(a->data, 0) };
+                     .data = rd_of(a->data, 0), .acad = rd_of(a->data, 0) };
     struct wr pdu = radio_pdu(c);
     adv_own(c, a, &e.adv);
     ext_write(&pdu, AUX_CONNECT_RSP, &e);

@@ -86,6 +86,8 @@ static void train_send(ctl *c, struct ll_adv *a)
     struct wr pdu = radio_pdu(c);
     uint8_t channel = t->channel, phy = a->secondary ? a->secondary : PHY_1M;
     uint64_t now = c->air->now;
+    uint8_t acad[2 + BIG_INFO];
+    e.acad = rd_of(acad, t->sent ? 0 : big_acad(c, a, now, acad));
     e.data = rd_of(a->train.data + t->sent, (size_t)(t->len - t->sent));
     size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + 7) % 37));
     if (e.has_aux) {

@@ -230,7 +230,7 @@ static int cmd_host_feature(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_subrate_commands[] = {
-    { CMD(0x08, 0x74), 44, 1, 2, cmd_host_feature, FEATURE_SUBRATE },
+    { CMD(0x08, 0x74), 44, 1, 2, cmd_host_feature, 0 },
     { CMD(0x08, 0x7d), 46, 0, 10, cmd_default_subrate, FEATURE_SUBRATE },
     { CMD(0x08, 0x7e), 46, 1, 12, cmd_subrate, FEATURE_SUBRATE },
     { 0, 0, 0, 0, NULL, 0 },

@@ -249,6 +249,9 @@ void sync_heard(ctl *c, const struct flight *f, int8_t rssi)
     if (!s->chaining) {
         sync_heard_first(c, s, f->start);
     }
+    if (!s->chaining) {
+        big_offer(c, s, e.acad, f->start);
+    }
     s->chaining = e.has_aux;
     if (e.has_aux) {
         s->chain_at = f->start + e.aux_offset;

@@ -66,6 +66,9 @@ static void medium_hand(ctl *to, const struct flight *f, int8_t rssi)
     case FOR_SYNC:
         sync_heard(to, f, rssi);
         break;
+    case FOR_ISO:
+        iso_heard(to, f);
+        break;
     default:
         break;
     }

@@ -87,6 +87,8 @@ static void radio_sent(ctl *c)
         adv_sent(c);
     } else if (owner == FOR_SCAN) {
         scan_sent(c);
+    } else if (owner == FOR_ISO) {
+        iso_sent(c);
     } else if (owner == FOR_CONN) {
         link_sent(c);
     }
@@ -109,6 +111,8 @@ static void radio_quiet(ctl *c)
         link_quiet(c);
     } else if (owner == FOR_SYNC) {
         sync_quiet(c);
+    } else if (owner == FOR_ISO) {
+        iso_quiet(c);
     }
 }
 

@@ -13,7 +13,7 @@
 enum { LOG = 400, HANDLE = 0x40 };
 enum { CENTRAL = 0, PERIPHERAL = 1, NODES = 4 };
 
-struct event { uint16_t len; uint8_t b[270]; };
+struct event { uint16_t len; uint8_t b[WOAD_AIR_PACKET]; };
 struct node {
     struct woad_air_controller *c;
     void *mem;

@@ -103,6 +103,7 @@ struct woad_air_controller_config {
     uint8_t conns;                       /* connections at a time: 1 to 64 */
     uint8_t acl_count;                   /* buffers for data from the host: 1 to 64 */
     uint16_t acl_len;                    /* octets in each: 27 to 251 */
+    uint8_t iso;                         /* isochronous streams, up to 16; 0: none */
     uint8_t adv_sets;                    /* of extended advertising, up to 64; 0: legacy only */
     uint16_t queue;                      /* octets of events and data for the host: 2048 or more */
     const struct woad_crypto *crypto;    /* NULL: no encryption */
@@ -191,6 +192,6 @@ void *woad_air_user(const struct woad_air_controller *c);
 
 /* The next HCI packet for the host; 0 when there is none.  At most WOAD_AIR_PACKET octets. */
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room);
-enum { WOAD_AIR_PACKET = 1 + 4 + 255 };
+enum { WOAD_AIR_PACKET = 1 + 4 + 8 + 502 };
 
 #endif

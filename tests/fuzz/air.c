@@ -30,7 +30,7 @@ static void drain(struct woad_air_controller *c)
 static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t what,
                  uint8_t packet[64], size_t n)
 {
-    switch (what % 6) {
+    switch (what % 7) {
     case 4:                          /* control PDUs that no link layer would send */
         woad_air_inject(c, 0x40, packet + 4, n < 27 ? n : 27);
         break;
@@ -43,12 +43,21 @@ static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t wh
         packet[5] = 0;
         woad_air_rx(c, packet, packet[3] + 4u);
         break;
+    case 6:                          /* an SDU for the first stream */
+        packet[1] = 5;
+        packet[2] = packet[4] & 3;
+        packet[3] = (uint8_t)(0x01 | (what >> 3 & 3) << 4);
+        memmove(packet + 6, packet + 5, n - 1);
+        packet[4] = (uint8_t)(n - 1);
+        packet[5] = 0;
+        woad_air_rx(c, packet + 1, n + 4);
+        break;
     case 0:
         woad_air_step(air, woad_air_now(air) + packet[4] * 512u);
         break;
     case 1:                          /* an LE command with a right length */
         packet[0] = 1;
-        packet[1] = packet[4] % 0x50;
+        packet[1] = packet[4] % 0x80;
         packet[2] = 0x20;
         packet[3] = (uint8_t)n;
         woad_air_rx(c, packet, n + 4);
@@ -80,7 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     void *memory[2];
     for (uint8_t i = 0; i < 2; i++) {
         struct woad_air_controller_config cc = { .address = { (uint8_t)(i + 1) }, .conns = 2,
-            .acl_count = 3, .acl_len = 27, .queue = 2048, .adv_sets = len & 2 ? 2 : 0,
+            .acl_count = 3, .acl_len = 27, .queue = 2048,
+            .adv_sets = len & 2 ? 2 : 0, .iso = len & 4 ? 3 : 0,
+            .drift_ppm = (int16_t)(len & 8 ? 300 - 600 * i : 0),
             .crypto = &crypto };
         memory[i] = malloc(woad_air_controller_size(&cc));
         c[i] = woad_air_attach(air, memory[i], woad_air_controller_size(&cc), &cc);

@@ -385,7 +385,7 @@ static void with_a_connection(void **state)
 {
     size_t cut;
     (void)state;
-    world(1, 20, -20);
+    world(1, 0, 0);
     synchronised(1, 24, 200, 0, 100);
     join(SYNC, THIRD, 6);
     run_ms(20000);
@@ -403,5 +403,8 @@ int main(void)
         cmocka_unit_test(refused), cmocka_unit_test(drift), cmocka_unit_test(transfer),
         cmocka_unit_test(transfer_fails), cmocka_unit_test(with_a_connection),
     };
+    if (getenv("PCAP")) {
+        cmocka_set_skip_filter("*drift*");                 /* its microseconds are not ours */
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

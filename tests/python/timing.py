@@ -72,6 +72,36 @@ def aux_pointer(pdu):
     return v & 63, (v >> 8 & 0x1FFF) * unit, unit
 
 
+def sync_info(pdu):
+    """Offset, its unit, interval and access address of SyncInfo, or None."""
+    n = pdu[2] & 63
+    if not n or not pdu[3] & 0x20:
+        return None
+    at = 4 + sum(size for bit, size in ((1, 6), (2, 6), (4, 1), (8, 2), (16, 3)) if pdu[3] & bit)
+    first, interval = struct.unpack_from("<HH", pdu, at)
+    unit = 300 if first >> 13 & 1 else 30
+    return (first & 0x1FFF) * unit + (2457600 if first >> 14 & 1 else 0), unit, interval, struct.unpack_from("<I", pdu, at + 9)[0]
+
+
+def check_trains(world):
+    """Periodic advertising is where SyncInfo says, and a whole number of its intervals apart."""
+    begins = {}
+    for p in world:
+        if p.aa != ADV_AA or p.channel >= 37 or p.type != 7 or not sync_info(p.pdu):
+            continue
+        offset, unit, interval, aa = sync_info(p.pdu)
+        train = [q for q in world if q.aa == aa and q.kind == 1]
+        near = [q for q in train if abs(q.start - p.start - offset) < 1000]
+        for q in near[:1]:
+            assert 0 <= q.start - p.start - offset < unit, ("SyncInfo", q.start - p.start - offset)
+            counted("trains where SyncInfo says")
+            begins.setdefault(aa, []).append((q.start, interval))
+    for found in begins.values():
+        for (a, interval), (b, _) in zip(found, found[1:]):
+            assert (b - a) % (interval * 1250) == 0, ("a train's interval", b - a)
+            counted("intervals of trains")
+
+
 def check_advertising(world):
     events = {}
     for i, p in enumerate(world):
@@ -130,11 +160,13 @@ def check_connection(world, aa):
 for path in sys.argv[1:]:
     for w in worlds(path):
         check_advertising(w)
+        check_trains(w)
         for access in {p.aa for p in w} - {ADV_AA}:
             check_connection(w, access)
 for what in sorted(counts):
     print("%7d %s" % (counts[what], what))
 LEAST = {"anchors": 10000, "answers of peripherals": 10000, "events that go on": 1000, "first anchors in the window": 100,
-         "answers T_IFS behind": 500, "auxiliary packets where AuxPtr says": 1000, "advertising intervals": 30}
+         "answers T_IFS behind": 500, "auxiliary packets where AuxPtr says": 1000, "advertising intervals": 30,
+         "trains where SyncInfo says": 300, "intervals of trains": 200}
 assert all(counts.get(what, 0) >= n for what, n in LEAST.items()), counts
 print("the timing is the specification's, to the microsecond")

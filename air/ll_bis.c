@@ -1,0 +1,457 @@
+/* Broadcast isochronous streams: groups of them that we send, and that we listen to. Vol 6, Part
+ * B, 2.1.2, 2.6.2, 2.6.3, 4.4.5.2, 4.4.6; BIGInfo: Vol 6, Part B, 4.4.5.2, Part C 1.2 */
+#include "ll_iso.h"
+#include "ll_periodic.h"
+
+enum { CSTF = 0x20, BIG_TERMINATE_IND = 1, TRIES = 6, UNIT = 30, FAR_UNIT = 300, OFFSETS = 16384 };
+
+/* Each stream's access address, and that of the group's control: the seed, with the number's own
+ * pattern in its upper half.  2.1.2 */
+static uint32_t bis_access_address(uint32_t seed, uint8_t number)
+{
+    uint32_t d = (35u * number + 42u) & 0x7f, w = 0;
+    static const uint8_t bit[16] = { 0, 0, 0, 0, 0, 0, 1, 6, 1, 7, 5, 4, 7, 3, 2, 7 };
+    for (unsigned n = 0; n < 16; n++) {
+        w = w << 1 | (bit[n] < 7 ? d >> bit[n] & 1 : 0);
+    }
+    return seed ^ w << 16;
+}
+
+struct big *big_of(ctl *c, uint8_t handle)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        if (c->big[n].used && c->big[n].handle == handle) {
+            return &c->big[n];
+        }
+    }
+    return NULL;
+}
+
+struct big *big_free(ctl *c)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        if (!c->big[n].used) {
+            memset(&c->big[n], 0, sizeof c->big[n]);
+            c->big[n].control_at = c->big[n].lost_at = NEVER;
+            return &c->big[n];
+        }
+    }
+    return NULL;
+}
+
+static struct big *bis_group(ctl *c, const struct iso *s) { return &c->big[s->group]; }
+
+static struct iso *bis_of(ctl *c, const struct big *b, uint8_t k)
+{
+    return &c->iso[b->stream[k]];
+}
+
+/* Its streams begin with the group's first event. */
+void big_begin(ctl *c, struct big *b)
+{
+    const struct big_info *info = &b->info;
+    b->on = true;
+    for (uint8_t k = 0; k < b->streams; k++) {
+        struct iso *s = bis_of(c, b, k);
+        s->on = true;
+        s->nse = info->nse;
+        s->bn_tx = b->listens ? 0 : info->bn;
+        s->bn_rx = b->listens ? info->bn : 0;
+        s->max_sdu_tx = s->max_sdu_rx = info->max_sdu;
+        s->interval = info->interval;
+        s->sub_interval = info->sub_interval;
+        s->sync_delay = info->num * info->spacing;
+        s->tx_phy = s->rx_phy = info->phy;
+        s->aa = bis_access_address(info->seed, s->id);
+        s->crc_init = (uint32_t)info->crc_base << 8 | s->id;
+        memcpy(s->chm, info->chm, sizeof s->chm);
+        s->event = b->event;
+        s->anchor = b->anchor + (s->id - 1u) * info->spacing;
+        s->at = s->anchor - b->widening;
+        c->isos++;
+    }
+}
+
+void big_end(ctl *c, struct big *b)
+{
+    for (uint8_t k = 0; k < b->streams; k++) {
+        struct iso *s = bis_of(c, b, k);
+        iso_stop(c, s);
+        s->kind = ISO_NONE;
+    }
+    b->used = b->on = false;
+    b->control_at = b->lost_at = NEVER;
+}
+
+/* --- BIGInfo ---------------------------------------------------------------------------------- */
+
+static void wr_bits(uint8_t *p, unsigned *at, uint64_t value, unsigned bits)
+{
+    for (unsigned n = 0; n < bits; n++, ++*at) {
+        p[*at / 8] = (uint8_t)(p[*at / 8] | (value >> n & 1) << (*at % 8));
+    }
+}
+
+static uint64_t rd_bits(const uint8_t *p, unsigned *at, unsigned bits)
+{
+    uint64_t value = 0;
+    for (unsigned n = 0; n < bits; n++, ++*at) {
+        value |= (uint64_t)(p[*at / 8] >> (*at % 8) & 1) << n;
+    }
+    return value;
+}
+
+static uint64_t chm_bits(const uint8_t chm[5])
+{
+    uint64_t v = 0;
+    for (unsigned n = 0; n < 5; n++) {
+        v |= (uint64_t)chm[n] << (8 * n);
+    }
+    return v;
+}
+
+/* offset u14, unit u1, interval u12, streams u5; subevents u5, payloads u3, their interval u20,
+ * PTO u4; spacing u20, IRC u4, largest PDU u8; rfu u8; seed u32; SDU interval u20, largest SDU
+ * u12; CRC base u16; channels u37, PHY u3; payload count u39, framed u1. */
+static void big_info_write(const struct big_info *i, uint8_t out[BIG_INFO])
+{
+    unsigned at = 0;
+    bool far = i->offset >= (uint32_t)OFFSETS * UNIT;
+    memset(out, 0, BIG_INFO);
+    wr_bits(out, &at, i->offset / (far ? FAR_UNIT : UNIT), 14);
+    wr_bits(out, &at, far, 1);
+    wr_bits(out, &at, i->interval, 12);
+    wr_bits(out, &at, i->num, 5);
+    wr_bits(out, &at, i->nse, 5);
+    wr_bits(out, &at, i->bn, 3);
+    wr_bits(out, &at, i->sub_interval, 20);
+    wr_bits(out, &at, 0, 4);
+    wr_bits(out, &at, i->spacing, 20);
+    wr_bits(out, &at, i->irc, 4);
+    wr_bits(out, &at, ISO_PDU, 8);
+    wr_bits(out, &at, 0, 8);
+    wr_bits(out, &at, i->seed, 32);
+    wr_bits(out, &at, i->sdu_interval, 20);
+    wr_bits(out, &at, i->max_sdu, 12);
+    wr_bits(out, &at, i->crc_base, 16);
+    wr_bits(out, &at, chm_bits(i->chm), 37);
+    wr_bits(out, &at, i->phy - 1u, 3);
+    wr_bits(out, &at, i->event * i->bn, 39);
+}
+
+static bool big_info_read(struct big_info *i, const uint8_t *p)
+{
+    unsigned at = 0;
+    *i = (struct big_info){ .offset = (uint32_t)rd_bits(p, &at, 14) };
+    i->unit = rd_bits(p, &at, 1) ? FAR_UNIT : UNIT;
+    i->offset *= i->unit;
+    i->interval = (uint16_t)rd_bits(p, &at, 12);
+    i->num = (uint8_t)rd_bits(p, &at, 5);
+    i->nse = (uint8_t)rd_bits(p, &at, 5);
+    i->bn = (uint8_t)rd_bits(p, &at, 3);
+    i->sub_interval = (uint32_t)rd_bits(p, &at, 20);
+    uint64_t pto = rd_bits(p, &at, 4);
+    i->spacing = (uint32_t)rd_bits(p, &at, 20);
+    i->irc = (uint8_t)rd_bits(p, &at, 4);
+    rd_bits(p, &at, 16);
+    i->seed = (uint32_t)rd_bits(p, &at, 32);
+    i->sdu_interval = (uint32_t)rd_bits(p, &at, 20);
+    i->max_sdu = (uint16_t)rd_bits(p, &at, 12);
+    i->crc_base = (uint16_t)rd_bits(p, &at, 16);
+    uint64_t chm = rd_bits(p, &at, 37);
+    for (unsigned n = 0; n < 5; n++) {
+        i->chm[n] = (uint8_t)(chm >> (8 * n));
+    }
+    i->phy = (uint8_t)(rd_bits(p, &at, 3) + 1);
+    uint64_t count = rd_bits(p, &at, 39);
+    bool framed = rd_bits(p, &at, 1);
+    if (!i->bn || !i->num || !i->nse || i->interval < 4 || i->phy > PHY_CODED || pto || framed ||
+        i->max_sdu > ISO_SDU || i->bn != iso_payloads(i->max_sdu) || !i->offset ||
+        (uint64_t)i->num * i->spacing > i->interval * 1250u ||
+        (uint64_t)i->nse * i->sub_interval > i->interval * 1250u) {
+        return false;
+    }
+    i->event = count / i->bn;
+    return true;
+}
+
+/* For the additional controller data of a packet that begins at `at`: length u8, type 0x2c. */
+size_t big_acad(const ctl *c, const struct ll_adv *a, uint64_t at, uint8_t acad[2 + BIG_INFO])
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        const struct big *b = &c->big[n];
+        if (b->used && b->on && !b->listens && &c->sets[b->set] == a) {
+            struct big_info info = b->info;
+            uint64_t next = b->anchor;
+            info.event = b->event;
+            while (next < at + 1000) {
+                next += info.interval * 1250u;
+                info.event++;
+            }
+            info.offset = (uint32_t)(next - at);
+            acad[0] = 1 + BIG_INFO;
+            acad[1] = 0x2c;
+            big_info_write(&info, acad + 2);
+            return 2 + BIG_INFO;
+        }
+    }
+    return 0;
+}
+
+/* A group that the host waits for: here is where it is. */
+static void big_join(ctl *c, struct big *b, const struct big_info *info, const struct sync *train,
+                     uint64_t start)
+{
+    for (uint8_t k = 0; k < b->streams; k++) {
+        if (bis_of(c, b, k)->id > info->num) {
+            evt_big(c, b, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+            big_end(c, b);
+            return;
+        }
+    }
+    b->info = *info;
+    b->sca = train->sca;
+    b->waits = false;
+    b->event = info->event;
+    b->anchor = start + info->offset;
+    b->window = info->unit;
+    b->heard_at = start;
+    b->widening = clock_widening(c, b->sca, info->offset);
+    big_begin(c, b);
+}
+
+/* What a train of periodic advertising carries besides its data. */
+void big_offer(ctl *c, const struct sync *train, struct rd acad, uint64_t start)
+{
+    while (rd_left(&acad) >= 2) {
+        uint8_t len = rd_u8(&acad), type = rd_u8(&acad);
+        const uint8_t *p = len ? rd_bytes(&acad, len - 1u) : NULL;
+        struct big_info info;
+        if (!p || type != 0x2c) {
+            continue;
+        }
+        bool encrypted = len > 1 + BIG_INFO;
+        if (len < 1 + BIG_INFO || !big_info_read(&info, p)) {
+            return;
+        }
+        info.encrypted = encrypted;
+        evt_big_info(c, (uint16_t)(train - c->sync), &info);
+        for (uint8_t n = 0; n < BIGS; n++) {
+            struct big *b = &c->big[n];
+            if (b->used && b->waits && b->sync == train - c->sync && !encrypted) {
+                big_join(c, b, &info, train, start);
+            }
+        }
+        return;
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void bis_plan(ctl *c, struct iso *s)
+{
+    struct big *b = bis_group(c, s);
+    iso_event_end(c, s);
+    s->sub = 0;
+    if (s->event > b->event) {           /* the first of them to have ended it */
+        b->event = s->event;
+        b->anchor += ctl_after(c, s->interval * 1250u, &b->carry);
+        b->widening = b->listens ? clock_widening(c, b->sca, b->anchor - b->heard_at) : 0;
+    }
+    s->anchor = b->anchor + (s->id - 1u) * b->info.spacing;
+    s->at = s->anchor - b->widening;
+}
+
+/* The next subevent, or the next event. */
+static void bis_next(ctl *c, struct iso *s)
+{
+    struct big *b = bis_group(c, s);
+    bool whole = b->listens && s->rx_done == s->bn_rx;
+    s->sub++;
+    if (s->sub < s->nse && !whole) {
+        s->at = s->anchor + s->sub * s->sub_interval - (b->listens ? 2 : 0);
+        return;
+    }
+    if (b->listens && !b->established && s == bis_of(c, b, 0) && ++b->tries == TRIES) {
+        evt_big(c, b, WOAD_HCI_FAILED_TO_ESTABLISH);
+        big_end(c, b);
+        return;
+    }
+    bis_plan(c, s);
+}
+
+/* LLID u2, CSSN u3, CSTF u1; length u8; payload. */
+static void bis_send(ctl *c, struct iso *s)
+{
+    const struct big *b = bis_group(c, s);
+    struct wr pdu = radio_pdu(c);
+    const uint8_t *data = NULL;
+    size_t len = 0;
+    uint8_t llid = s->sending ? iso_payload(s, s->sub % s->bn_tx, &data, &len) : ISO_START;
+    wr_u8(&pdu, (uint8_t)(llid | (b->terminating ? CSTF : 0)));
+    wr_u8(&pdu, (uint8_t)len);
+    wr_bytes(&pdu, data, len);
+    radio_send(c, FOR_ISO, c->air->now, iso_channel(s, s->sub), s->aa, s->tx_phy, &pdu);
+    c->radio.flight.crc_init = s->crc_init;
+    c->radio.flight.kind = KIND_BIS;
+    c->radio.link = (uint8_t)(s - c->iso);
+}
+
+void bis_due(ctl *c, struct iso *s)
+{
+    struct big *b = bis_group(c, s);
+    uint64_t start = s->anchor + s->sub * s->sub_interval;
+    s->at = NEVER;
+    if (s->sub == 0) {
+        iso_event_begin(s);
+    }
+    bool busy = iso_busy(c);
+    if (!busy) {
+        scan_break(c);
+    }
+    if (!b->listens) {
+        if (!busy) {
+            bis_send(c, s);
+        }
+        bis_next(c, s);
+    } else if (busy) {
+        bis_next(c, s);
+    } else {
+        radio_listen(c, FOR_ISO, iso_channel(s, s->sub), s->aa, s->rx_phy,
+                     start + (s->sub ? 2 : b->widening) + b->window + ISO_HEAR_US);
+        c->radio.link = (uint8_t)(s - c->iso);
+    }
+}
+
+void bis_quiet(ctl *c, struct iso *s)
+{
+    struct big *b = bis_group(c, s);
+    if (b->hears_control) {
+        b->hears_control = false;
+        return;
+    }
+    bis_next(c, s);
+}
+
+static void big_heard_control(ctl *c, struct big *b, struct rd *in)
+{
+    (void)c;
+    if (rd_u8(in) == BIG_TERMINATE_IND) {
+        b->reason = rd_u8(in);
+        b->instant = rd_le16(in);
+        b->terminating = !in->bad;
+    }
+}
+
+void bis_heard(ctl *c, struct iso *s, const struct flight *f)
+{
+    struct big *b = bis_group(c, s);
+    struct rd in = rd_of(f->pdu, f->len);
+    uint8_t head = rd_u8(&in), len = rd_u8(&in);
+    bool control = b->hears_control;
+    radio_off(c);
+    b->hears_control = false;
+    if (in.bad || len != rd_left(&in)) {
+        if (!control) {
+            bis_next(c, s);
+        }
+        return;
+    }
+    if (control) {
+        big_heard_control(c, b, &in);
+        return;
+    }
+    s->anchor = f->start - s->sub * s->sub_interval;
+    uint64_t at = s->anchor - (s->id - 1u) * b->info.spacing;
+    b->anchor = at + (b->event - s->event) * (b->info.interval * 1250u);
+    b->heard_at = f->start;
+    b->carry = 0;
+    b->window = 0;
+    b->lost_at = c->air->now + b->timeout * 10000u;
+    if (!b->established) {
+        b->established = true;
+        evt_big(c, b, 0);
+    }
+    if ((head & CSTF) && !b->terminating) {
+        b->control_at = at + b->info.num * b->info.spacing - 2;
+    }
+    if (s->sub % s->bn_rx == s->rx_done) {
+        iso_take(s, head & 3, &in);
+    }
+    bis_next(c, s);
+}
+
+/* --- control: the end of a group -------------------------------------------------------------- */
+
+void big_terminate(ctl *c, struct big *b, uint8_t reason)
+{
+    (void)c;
+    b->terminating = true;
+    b->reason = reason;
+    b->instant = (uint16_t)(b->event + TRIES);
+    b->control_at = b->anchor + b->info.num * b->info.spacing;
+}
+
+uint64_t big_next(const ctl *c)
+{
+    uint64_t next = NEVER;
+    for (uint8_t n = 0; n < BIGS; n++) {
+        const struct big *b = &c->big[n];
+        if (b->used && b->on) {
+            next = b->control_at < next ? b->control_at : next;
+            next = b->lost_at < next ? b->lost_at : next;
+            uint64_t ends = b->terminating && (int16_t)((uint16_t)b->event - b->instant) >= 0
+                                ? c->air->now : NEVER;
+            next = ends < next ? ends : next;
+        }
+    }
+    return next;
+}
+
+/* BIG_TERMINATE_IND: reason u8, instant u16. */
+static void big_control(ctl *c, struct big *b)
+{
+    uint32_t aa = bis_access_address(b->info.seed, 0);
+    uint8_t channel = csa2_channel(aa, (uint16_t)b->event, b->info.chm);
+    uint64_t now = c->air->now;
+    b->control_at = NEVER;
+    if (iso_busy(c)) {
+        b->control_at = b->listens ? NEVER : now + b->info.interval * 1250u;
+        return;
+    }
+    scan_break(c);
+    if (b->listens) {
+        radio_listen(c, FOR_ISO, channel, aa, b->info.phy, now + 4 + ISO_HEAR_US);
+        b->hears_control = true;
+    } else {
+        struct wr pdu = radio_pdu(c);
+        wr_u8(&pdu, ISO_CONTROL | CSTF);
+        wr_u8(&pdu, 4);
+        wr_u8(&pdu, BIG_TERMINATE_IND);
+        wr_u8(&pdu, b->reason);
+        wr_le16(&pdu, b->instant);
+        radio_send(c, FOR_ISO, now, channel, aa, b->info.phy, &pdu);
+        c->radio.flight.crc_init = (uint32_t)b->info.crc_base << 8;
+        c->radio.flight.kind = KIND_BIS;
+        b->control_at = now + b->info.interval * 1250u;
+    }
+    c->radio.link = b->stream[0];
+}
+
+void big_due(ctl *c)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        struct big *b = &c->big[n];
+        bool over = b->used && b->on && b->terminating &&
+                    (int16_t)((uint16_t)b->event - b->instant) >= 0;
+        if (over || (b->used && b->lost_at <= c->air->now)) {
+            evt_big_ended(c, b, over ? b->reason : WOAD_HCI_CONNECTION_TIMEOUT);
+            big_end(c, b);
+            return;
+        }
+        if (b->used && b->control_at <= c->air->now) {
+            big_control(c, b);
+            return;
+        }
+    }
+}

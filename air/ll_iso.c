@@ -1,0 +1,275 @@
+/* SDUs of isochronous streams: from the host, in payloads, and to the host.
+ * Vol 4, Part E, 5.4.5; Vol 6, Part G */
+#include "ll_iso.h"
+
+struct iso *iso_free(ctl *c)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        if (c->iso[n].kind == ISO_NONE) {
+            memset(&c->iso[n], 0, sizeof c->iso[n]);
+            c->iso[n].at = c->iso[n].lost_at = NEVER;
+            return &c->iso[n];
+        }
+    }
+    return NULL;
+}
+
+struct iso *iso_of(ctl *c, uint16_t handle)
+{
+    uint16_t n = (uint16_t)(handle - ISO_HANDLE);
+    return handle >= ISO_HANDLE && n < c->cfg.iso && c->iso[n].kind != ISO_NONE ? &c->iso[n] : NULL;
+}
+
+uint16_t iso_handle(const ctl *c, const struct iso *s)
+{
+    return (uint16_t)(ISO_HANDLE + (s - c->iso));
+}
+
+/* It moves nothing any more; the host gets back what it had given. */
+void iso_stop(ctl *c, struct iso *s)
+{
+    bool was = s->on;
+    if (c->radio.owner == FOR_ISO && c->radio.link == s - c->iso) {
+        radio_off(c);
+    }
+    for (uint16_t n = 0; n < s->sdus; n++) {
+        evt_completed(c, iso_handle(c, s), s->sdu[n].packets);
+    }
+    s->sdus = 0;
+    s->filling = s->on = s->established = s->path_in = s->path_out = false;
+    s->at = s->lost_at = NEVER;
+    c->isos = (uint8_t)(c->isos - was);
+}
+
+bool iso_busy(const ctl *c)
+{
+    return c->radio.state != RADIO_OFF && c->radio.owner != FOR_SCAN && c->radio.owner != FOR_SYNC;
+}
+
+/* Of each subevent one, and no two that are near each other.  4.5.8.3.6 */
+uint8_t iso_channel(const struct iso *s, uint8_t subevent)
+{
+    uint8_t used[37], n = 0, at = 0;
+    uint16_t id = (uint16_t)(s->aa >> 16 ^ s->aa), prn;
+    uint8_t channel = csa2_first(s->aa, (uint16_t)s->event, s->chm, &prn);
+    for (uint8_t k = 0; k < 37; k++) {
+        if (s->chm[k / 8] >> (k % 8) & 1) {
+            at = k == channel ? n : at;
+            used[n++] = k;
+        }
+    }
+    int d = n - 5 < 3 ? n - 5 : 3, wide = (n - 10) / 2 < 11 ? (n - 10) / 2 : 11;
+    d = d > wide ? d : wide;
+    d = d > 1 ? d : 1;
+    for (uint8_t k = 0; k < subevent && n > 2; k++) {
+        prn = csa2_next(prn, id);
+        uint32_t step = ((uint32_t)(uint16_t)(prn ^ id) * (uint32_t)(n - 2 * d + 1)) >> 16;
+        at = (uint8_t)((at + (uint32_t)d + step) % n);
+    }
+    return n > 2 ? used[at] : channel;
+}
+
+uint8_t iso_payloads(uint16_t max_sdu)
+{
+    return (uint8_t)((max_sdu + ISO_PDU - 1) / ISO_PDU);
+}
+
+/* --- an event --------------------------------------------------------------------------------- */
+
+void iso_event_begin(struct iso *s)
+{
+    s->sub = 0;
+    s->tx_done = s->rx_done = 0;
+    s->sending = s->sdus > (s->filling ? 1 : 0);
+    s->rx_len = 0;
+    s->rx_bad = s->rx_end = s->sent = false;
+}
+
+static void sdu_to_host(ctl *c, const struct iso *s, bool good)
+{
+    uint8_t head[13];
+    struct wr w = wr_of(head, sizeof head);
+    uint16_t len = good ? s->rx_len : 0;
+    wr_u8(&w, 5);
+    wr_le16(&w, (uint16_t)(iso_handle(c, s) | 2u << 12 | 1u << 14));     /* whole, with a time */
+    wr_le16(&w, (uint16_t)(8 + len));
+    wr_le32(&w, (uint32_t)(s->anchor + s->sync_delay));
+    wr_le16(&w, (uint16_t)s->event);
+    wr_le16(&w, (uint16_t)(len | (good ? 0 : 2u << 14)));
+    if (evt_room(c, 1024u + len)) {
+        fifo_put(&c->out, head, sizeof head, s->rx, len);
+        air_tell(c);
+    }
+}
+
+/* What has not been sent in it is flushed; what has not been heard is lost. */
+void iso_event_end(ctl *c, struct iso *s)
+{
+    if (s->sending) {
+        evt_completed(c, iso_handle(c, s), s->sdu[0].packets);
+        s->sdus--;
+        memmove(s->sdu, s->sdu + 1, s->sdus * sizeof *s->sdu);
+        s->sending = false;
+    }
+    if (s->path_out && s->bn_rx) {
+        sdu_to_host(c, s, s->rx_done == s->bn_rx && s->rx_end && !s->rx_bad);
+    }
+    s->event++;
+}
+
+uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, size_t *len)
+{
+    const struct sdu *u = &s->sdu[0];
+    size_t at = (size_t)number * ISO_PDU;
+    size_t left = u->len > at ? u->len - at : 0;
+    *data = u->data + (left ? at : 0);
+    *len = left < ISO_PDU ? left : ISO_PDU;
+    bool last = left <= ISO_PDU && (left || !number);
+    return last ? ISO_END : ISO_START;
+}
+
+/* The next payload in order. */
+void iso_take(struct iso *s, uint8_t llid, struct rd *in)
+{
+    size_t len = rd_left(in);
+    s->rx_done++;
+    s->rx_end = s->rx_end || llid == ISO_END;
+    if (s->rx_len + len > s->max_sdu_rx || llid > ISO_START) {
+        s->rx_bad = true;
+        return;
+    }
+    rd_copy(in, s->rx + s->rx_len, len);
+    s->rx_len = (uint16_t)(s->rx_len + len);
+}
+
+/* --- from the host ---------------------------------------------------------------------------- */
+
+enum { FIRST = 0, MIDDLE = 1, WHOLE = 2, LAST = 3 };
+
+/* handle u12, PB u2, TS u1; length u14; time u32 if TS, number u16, SDU length u12: in a first or
+ * whole one; data. */
+int iso_from_host(ctl *c, struct rd *in)
+{
+    uint16_t head = rd_le16(in), len = rd_le16(in) & 0x3fff;
+    uint8_t part = head >> 12 & 3;
+    struct iso *s = iso_of(c, head & 0xfff);
+    if (in->bad || len != rd_left(in) || len > ISO_PACKET) {
+        return -74;
+    }
+    if (!s || !s->on || !s->path_in) {
+        return 0;                        /* it has just ended, or the host has nowhere to put it */
+    }
+    bool first = part == FIRST || part == WHOLE, ends = part == WHOLE || part == LAST;
+    uint16_t want = 0, have = 0;
+    if (first) {
+        rd_bytes(in, head >> 14 & 1 ? 4 : 0);
+        rd_le16(in);
+        want = rd_le16(in) & 0xfff;
+    } else if (s->filling) {
+        want = s->sdu[s->sdus - 1].want;
+        have = s->sdu[s->sdus - 1].len;
+    }
+    size_t all = have + rd_left(in);
+    if (in->bad || first == s->filling || (first && s->sdus == ISO_SDUS) || want > s->max_sdu_tx ||
+        (ends ? all != want : all > want)) {
+        return -74;
+    }
+    if (first) {
+        s->sdu[s->sdus++] = (struct sdu){ .want = want };
+    }
+    struct sdu *u = &s->sdu[s->sdus - 1];
+    rd_copy(in, u->data + have, all - have);
+    u->len = (uint16_t)all;
+    u->packets++;
+    s->filling = !ends;
+    return 0;
+}
+
+/* --- in time ---------------------------------------------------------------------------------- */
+
+uint64_t iso_next(const ctl *c)
+{
+    uint64_t next = NEVER;
+    for (uint8_t n = 0; c->isos && n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        uint64_t mine = s->at < s->lost_at ? s->at : s->lost_at;
+        next = s->on && mine < next ? mine : next;
+    }
+    return next;
+}
+
+void iso_due(ctl *c)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->on && (s->at <= c->air->now || s->lost_at <= c->air->now)) {
+            if (s->kind == ISO_CIS) {
+                cis_due(c, s);
+            } else {
+                bis_due(c, s);
+            }
+            return;
+        }
+    }
+}
+
+void iso_sent(ctl *c)
+{
+    struct iso *s = &c->iso[c->radio.link];
+    if (s->kind == ISO_CIS) {
+        cis_sent(c, s);
+    }
+}
+
+void iso_quiet(ctl *c)
+{
+    struct iso *s = &c->iso[c->radio.link];
+    if (s->kind == ISO_CIS) {
+        cis_quiet(c, s);
+    } else {
+        bis_quiet(c, s);
+    }
+}
+
+void iso_heard(ctl *c, const struct flight *f)
+{
+    struct iso *s = &c->iso[c->radio.link];
+    if (s->kind == ISO_CIS) {
+        cis_heard(c, s, f);
+    } else {
+        bis_heard(c, s, f);
+    }
+}
+
+/* After its clock has stood still: in their next events. */
+void iso_catch_up(ctl *c)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        struct big *b = &c->big[n];
+        while (b->used && b->on && b->anchor <= c->air->now) {
+            b->anchor += b->info.interval * 1250u;
+            b->event++;
+        }
+    }
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        const struct big *b = s->kind == ISO_CIS ? NULL : &c->big[s->group];
+        s->sub = 0;
+        while (s->on && (b ? s->event < b->event : s->anchor <= c->air->now)) {
+            s->anchor += s->interval * 1250u;
+            s->event++;
+        }
+        s->at = s->on ? s->anchor : NEVER;
+    }
+}
+
+void iso_reset(ctl *c)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        c->iso[n].kind = ISO_NONE;
+        c->iso[n].on = false;
+        c->iso[n].at = c->iso[n].lost_at = NEVER;
+    }
+    memset(c->big, 0, sizeof c->big);
+    c->isos = 0;
+}

@@ -1,0 +1,52 @@
+/* Isochronous streams, connected and broadcast: what their files share. Vol 6, Part B, 4.5.13,
+ * 4.5.14, 4.4.6; Part G
+ *
+ * Unframed, with a flush timeout of one event: an SDU goes in the event whose turn it is, in as
+ * many subevents as it takes and the event has, or not at all. */
+#ifndef WOAD_AIR_LL_ISO_H
+#define WOAD_AIR_LL_ISO_H
+
+#include "ll.h"
+
+enum { ISO_HANDLE = 0x100, ISO_PDU = 251, ISO_SUBEVENTS = 31, ISO_HEAR_US = 40, T_MSS = 150 };
+enum { ISO_END = 0, ISO_START = 1, ISO_CONTROL = 3 };      /* LLID; END: or a whole one */
+
+/* ll_iso.c */
+struct iso *iso_free(ctl *c);
+struct iso *iso_of(ctl *c, uint16_t handle);
+uint16_t iso_handle(const ctl *c, const struct iso *s);
+void iso_stop(ctl *c, struct iso *s);
+uint8_t iso_channel(const struct iso *s, uint8_t subevent);
+uint8_t iso_payloads(uint16_t max_sdu);
+void iso_event_begin(struct iso *s);
+void iso_event_end(ctl *c, struct iso *s);
+/* The payload that goes next; its LLID. */
+uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, size_t *len);
+void iso_take(struct iso *s, uint8_t llid, struct rd *in);
+/* Whether somebody else has the radio. */
+bool iso_busy(const ctl *c);
+
+/* ll_cis.c */
+void cis_due(ctl *c, struct iso *s);
+void cis_sent(ctl *c, struct iso *s);
+void cis_quiet(ctl *c, struct iso *s);
+void cis_heard(ctl *c, struct iso *s, const struct flight *f);
+void cis_want(ctl *c, struct iso *s, uint8_t link);
+void cis_answer(ctl *c, struct iso *s, uint8_t error);
+void cis_lost(ctl *c, struct iso *s, uint8_t reason);
+/* ll_bis.c */
+void bis_due(ctl *c, struct iso *s);
+void bis_quiet(ctl *c, struct iso *s);
+void bis_heard(ctl *c, struct iso *s, const struct flight *f);
+struct big *big_of(ctl *c, uint8_t handle);
+struct big *big_free(ctl *c);
+void big_begin(ctl *c, struct big *b);
+void big_end(ctl *c, struct big *b);
+/* hci_iso.c */
+void evt_cis_established(ctl *c, const struct iso *s, uint8_t status);
+void evt_cis_request(ctl *c, const struct iso *s);
+void evt_big(ctl *c, const struct big *b, uint8_t status);
+void evt_big_ended(ctl *c, const struct big *b, uint8_t reason);
+void evt_big_info(ctl *c, uint16_t sync, const struct big_info *info);
+
+#endif

@@ -73,6 +73,8 @@ void cmd_reset(ctl *c)
     memset(c->channels, 0xff, 4);
     c->channels[4] = 0x1f;
     c->accepts = 0;
+    c->host_flow = false;
+    c->host_room = c->host_len = 0;
     c->host_features = 0;
     subrate_defaults(&c->subrate);
     privacy_reset(c);
@@ -373,6 +375,38 @@ static int cmd_cancel(ctl *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* least i8, most i8.  7.8.74 */
+static int cmd_powers(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_u8(ret, (uint8_t)POWER_LEAST);
+    wr_u8(ret, POWER_MOST);
+    return 0;
+}
+
+/* What the antenna's path adds, in tenths of a dB: i16, i16.  Nothing here.  7.8.75 */
+static int cmd_rf_path(ctl *c, struct rd *in, struct wr *ret)
+{
+    wr_le16(ret, c->rf_path[0]);
+    wr_le16(ret, c->rf_path[1]);
+    (void)in;
+    return 0;
+}
+
+/* 7.8.76 */
+static int cmd_set_rf_path(ctl *c, struct rd *in, struct wr *ret)
+{
+    int16_t tx = (int16_t)rd_le16(in), rx = (int16_t)rd_le16(in);
+    (void)ret;
+    if (tx < -1280 || tx > 1280 || rx < -1280 || rx > 1280) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->rf_path[0] = (uint16_t)tx;
+    c->rf_path[1] = (uint16_t)rx;
+    return 0;
+}
+
 /* What may go on together: everything but scanning while connecting.  7.8.27 */
 static int cmd_states(ctl *c, struct rd *in, struct wr *ret)
 {
@@ -414,6 +448,9 @@ static const struct command commands[] = {
     { CMD(0x08, 0x0e), 26, 5, 0, cmd_cancel, 0 },
     { CMD(0x08, 0x18), 27, 7, 0, cmd_rand, 0 },
     { CMD(0x08, 0x1c), 28, 3, 0, cmd_states, 0 },
+    { CMD(0x08, 0x4b), 38, 7, 0, cmd_powers, 0 },
+    { CMD(0x08, 0x4c), 39, 0, 0, cmd_rf_path, 0 },
+    { CMD(0x08, 0x4d), 39, 1, 4, cmd_set_rf_path, 0 },
     { 0, 0, 0, 0, NULL, 0 },
 };
 
@@ -423,7 +460,8 @@ static const struct command *cmd_table(size_t t)
                                                     air_accept_commands, air_ext_commands,
                                                     air_privacy_commands, air_periodic_commands,
                                                     air_past_commands, air_power_commands,
-                                                    air_subrate_commands, air_iso_commands, NULL };
+                                                    air_subrate_commands, air_iso_commands,
+                                                    air_data_commands, NULL };
     return tables[t];
 }
 

@@ -69,6 +69,14 @@ void evt_status(ctl *c, uint16_t opcode, uint8_t status)
     evt_put(c, 0x0f, &w);
 }
 
+/* Data Buffer Overflow: link type u8, ACL.  7.7.26 */
+void evt_overflow(ctl *c)
+{
+    uint8_t acl = 1;
+    struct wr w = { &acl, &acl + 1, &acl + 1, false };
+    evt_put(c, 0x1a, &w);
+}
+
 void evt_completed(ctl *c, uint16_t handle, uint16_t count)
 {
     uint8_t b[5];

@@ -289,7 +289,7 @@ struct link {
     uint8_t out_opcode;                  /* of a control PDU, else 0xff */
     /* data from the host */
     uint8_t first, last;                 /* buffers, 0xff: none */
-    uint16_t completed;
+    uint16_t with_host;                  /* packets that the host has not said it is done with */
     /* control procedures.  5.1 */
     struct control control[4], held;     /* held: came while encryption was being started */
     uint8_t controls;
@@ -324,6 +324,7 @@ struct link {
     uint8_t closing;                     /* reason we were told */
     uint8_t terminate;                   /* reason we tell */
     bool terminate_sent;
+    uint64_t terminate_by;               /* or it is over without an acknowledgement */
     uint8_t max_tx, max_rx, wanted_tx, features[8], version[5];
 };
 
@@ -361,6 +362,8 @@ struct woad_air_controller {
     uint8_t isos;                        /* how many of them are on */
     struct big big[BIGS];
     struct fifo out;                             /* to the host */
+    bool host_flow;                              /* it says when its buffers are free */
+    uint16_t host_room, host_len;
     uint8_t random[6];
     uint64_t event_mask, event_mask_2, le_mask;
     uint16_t default_tx;                         /* suggested data length */
@@ -375,6 +378,7 @@ struct woad_air_controller {
     bool resolves;
     uint16_t rpa_timeout_s;
     uint64_t rpa_at;
+    uint16_t rf_path[2];
     bool leaving, hung;
 };
 
@@ -509,6 +513,7 @@ void control_instant(ctl *c, uint8_t i);
 /* ll_update.c */
 void params_answer(ctl *c, uint8_t i, uint8_t error);
 /* ll_power.c ll_subrate.c */
+enum { POWER_LEAST = -40, POWER_MOST = 20 };
 void power_changed(ctl *c, int8_t power);
 void loss_heard(ctl *c, uint8_t i);
 uint32_t subrate_ahead(const struct link *l);
@@ -549,6 +554,7 @@ void evt_put_2(ctl *c, uint8_t code, const struct wr *params);
 void evt_le(ctl *c, uint8_t sub, const struct wr *params);
 void evt_complete(ctl *c, uint16_t opcode, uint8_t status, const struct wr *ret);
 void evt_status(ctl *c, uint16_t opcode, uint8_t status);
+void evt_overflow(ctl *c);
 void evt_completed(ctl *c, uint16_t handle, uint16_t count);
 void evt_connected(ctl *c, uint8_t status, uint8_t i);
 void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason);
@@ -570,7 +576,7 @@ struct command {
 extern const struct command air_conn_commands[], air_accept_commands[], air_ext_commands[],
     air_privacy_commands[], air_periodic_commands[],
     air_past_commands[], air_power_commands[], air_subrate_commands[],
-    air_iso_commands[];
+    air_iso_commands[], air_data_commands[];
 bool cmd_choose(ctl *c, bool extended);
 enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
        FEATURE_PERIPHERAL = 3, FEATURE_PING = 4, FEATURE_LENGTH = 5, FEATURE_PRIVACY = 6,

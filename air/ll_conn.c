@@ -167,7 +167,7 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
     l->tx_power = c->cfg.tx_power_dbm;
     l->peer_power = 127;
     l->payload_timeout = 3000;
-    l->payload_by = l->ping_at = NEVER;
+    l->payload_by = l->ping_at = l->terminate_by = NEVER;
     l->sync_at = l->ref_anchor = end;
     link_aim(c, l, link_window_delay(how) + win_offset * 1250u);
     l->ref_anchor = l->anchor + l->widening;
@@ -201,6 +201,7 @@ uint64_t link_next(const ctl *c)
         if (l->used) {
             uint64_t mine = l->anchor < l->lost_at ? l->anchor : l->lost_at;
             mine = l->answer_by < mine ? l->answer_by : mine;
+            mine = l->terminate_by < mine ? l->terminate_by : mine;
             mine = l->payload_by < mine ? l->payload_by : mine;
             mine = l->ping_at < mine ? l->ping_at : mine;
             next = mine < next ? mine : next;
@@ -344,6 +345,10 @@ void link_due(ctl *c)
                                             : WOAD_HCI_FAILED_TO_ESTABLISH;
             link_close(c, i, l->closing ? l->closing
                              : l->terminate_sent ? WOAD_HCI_LOCAL_HOST_TERMINATED : reason);
+            return;
+        }
+        if (l->used && l->terminate_by <= c->air->now) {
+            link_close(c, i, WOAD_HCI_LOCAL_HOST_TERMINATED);
             return;
         }
         if (l->used && l->answer_by <= c->air->now) {

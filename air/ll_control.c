@@ -146,6 +146,7 @@ void control_terminate(ctl *c, uint8_t i, uint8_t reason)
     }
     l->terminate = reason;
     l->terminate_sent = true;
+    l->terminate_by = c->air->now + l->supervision * 10000u;
     l->controls = 0;
     control_send_short(l, 2, LL_TERMINATE_IND, reason, 0);
     link_wake(c, i);

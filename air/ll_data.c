@@ -2,7 +2,7 @@
  * Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1 */
 #include "ll.h"
 
-enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3, NONE = 0xff };
+enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3, NONE = 0xff, MAX_PDU = 251 };
 
 static uint8_t buffer_free(const ctl *c)
 {
@@ -27,7 +27,8 @@ int data_from_host(ctl *c, struct rd *in)
         return 0;                        /* it has just ended: the host will have been told */
     }
     if (b == NONE) {
-        return -74;                      /* the host has no such credit */
+        evt_overflow(c);                 /* the host has no such credit: it is lost */
+        return 0;
     }
     if (len == 0) {
         evt_completed(c, link_handle(i), 1);
@@ -115,6 +116,8 @@ void data_acked(ctl *c, struct link *l, uint8_t i)
 
 void data_drop(ctl *c, struct link *l)
 {
+    c->host_room = (uint16_t)(c->host_room + l->with_host);
+    l->with_host = 0;
     while (l->first != NONE) {
         struct acl_buffer *b = &c->buffers[l->first];
         l->first = b->next;
@@ -122,22 +125,94 @@ void data_drop(ctl *c, struct link *l)
     }
 }
 
-/* Each data PDU becomes an HCI packet.  False when the host's queue is full. */
+/* --- flow control towards the host: Vol 4, Part E, 4.2, 7.3.38 to 7.3.40 --------------------- */
+
+/* on u8: bit 0, ACL data.  Not with connections. */
+static int cmd_host_flow(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in);
+    (void)ret;
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        if (c->links[i].used) {
+            return WOAD_HCI_COMMAND_DISALLOWED;
+        }
+    }
+    if (on > 1) {
+        return on > 3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
+    }
+    c->host_flow = on;
+    return 0;
+}
+
+/* octets u16, SCO octets u8, packets u16, SCO packets u16 */
+static int cmd_host_buffers(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint16_t len = rd_le16(in);
+    rd_u8(in);
+    uint16_t packets = rd_le16(in);
+    (void)ret;
+    if (len < 27 || !packets || packets > 0x7fff) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->host_len = len;
+    c->host_room = packets;
+    return 0;
+}
+
+/* number u8, { handle u16, packets u16 } each: it answers only when it is wrong. */
+static int cmd_host_done(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t n = rd_u8(in), i;
+    (void)ret;
+    if (!n || rd_left(in) != n * 4u) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    for (uint8_t k = 0; k < n; k++) {
+        struct link *l = link_by_handle(c, rd_le16(in), &i);
+        uint16_t packets = rd_le16(in);
+        if (l) {                         /* of one that has ended they have come back already */
+            packets = packets < l->with_host ? packets : l->with_host;
+            l->with_host = (uint16_t)(l->with_host - packets);
+            c->host_room = (uint16_t)(c->host_room + packets);
+        }
+    }
+    return CMD_ANSWERED;
+}
+
+const struct command air_data_commands[] = {
+    { CMD(0x03, 0x31), 10, 5, 1, cmd_host_flow, 0 },
+    { CMD(0x03, 0x33), 10, 6, 7, cmd_host_buffers, 0 },
+    { CMD(0x03, 0x35), 10, 7, -1, cmd_host_done, 0 },
+    { 0, 0, 0, 0, NULL, 0 },
+};
+
+/* --- to the host ------------------------------------------------------------------------------ */
+
+/* Each data PDU becomes an HCI packet, or some where the host's buffers are too small for it.
+ * False when the host has no room for them. */
 bool data_to_host(ctl *c, uint8_t i, uint8_t llid, struct rd *in)
 {
-    size_t len = rd_left(in);
+    size_t len = rd_left(in), most = c->host_flow ? c->host_len : MAX_PDU;
+    size_t packets = (len + most - 1) / most;
     if (len == 0) {
         return true;
     }
-    if (!evt_room(c, 1024 + len)) {
+    if (!evt_room(c, 1024 + len + packets * 7) || (c->host_flow && c->host_room < packets)) {
         return false;
     }
-    uint8_t head[5];
-    struct wr w = wr_of(head, sizeof head);
-    wr_u8(&w, 2);
-    wr_le16(&w, (uint16_t)(link_handle(i) | (llid == LLID_START ? 2u : 1u) << 12));
-    wr_le16(&w, (uint16_t)len);
-    fifo_put(&c->out, head, sizeof head, rd_bytes(in, len), len);
+    if (c->host_flow) {
+        c->host_room = (uint16_t)(c->host_room - packets);
+        c->links[i].with_host = (uint16_t)(c->links[i].with_host + packets);
+    }
+    for (bool first = llid == LLID_START; rd_left(in); first = false) {
+        size_t n = rd_left(in) < most ? rd_left(in) : most;
+        uint8_t head[5];
+        struct wr w = wr_of(head, sizeof head);
+        wr_u8(&w, 2);
+        wr_le16(&w, (uint16_t)(link_handle(i) | (first ? 2u : 1u) << 12));
+        wr_le16(&w, (uint16_t)n);
+        fifo_put(&c->out, head, sizeof head, rd_bytes(in, n), n);
+    }
     air_tell(c);
     return true;
 }

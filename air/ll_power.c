@@ -4,7 +4,7 @@
 #include "ll_control.h"
 
 enum { CMD_REQUEST_SCA = 0x206d, CMD_REMOTE_POWER = 0x2077 };
-enum { POWER_LEAST = -40, POWER_MOST = 20, AT_MINIMUM = 1, AT_MAXIMUM = 2 };
+enum { AT_MINIMUM = 1, AT_MAXIMUM = 2 };
 enum { LOCAL_CHANGED = 0, REMOTE_CHANGED = 1, READ_COMPLETE = 2 };
 enum { LOW = 0, MIDDLE = 1, HIGH = 2 };
 

@@ -20,6 +20,7 @@ struct node {
     struct event log[LOG];
     size_t logged;
     uint8_t address[6];
+    bool stuck;                          /* its host takes nothing */
 };
 
 static struct {
@@ -105,7 +106,7 @@ static void collect(void)
         struct node *n = &w.n[k];
         uint8_t p[WOAD_AIR_PACKET];
         size_t len;
-        while (n->c && (len = woad_air_tx(n->c, p, sizeof p)) > 0) {
+        while (n->c && !n->stuck && (len = woad_air_tx(n->c, p, sizeof p)) > 0) {
             if (n->logged < LOG) {
                 n->log[n->logged].len = (uint16_t)len;
                 memcpy(n->log[n->logged++].b, p, len);

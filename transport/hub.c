@@ -105,7 +105,7 @@ static bool seat_add(struct hub *hub, int fd, bool tty)
 {
     struct woad_air_controller_config cfg = { .conns = 16, .acl_count = 12, .acl_len = 251,
                                               .queue = 16384, .crypto = &woad_mbedtls,
-                                              .adv_sets = 4 };
+                                              .adv_sets = 4, .iso = 4 };
     unsigned n = ++hub->numbers;
     if (hub->o->profile) {
         woad_air_profile(hub->o->profile, &cfg);

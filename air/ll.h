@@ -73,7 +73,9 @@ struct flight {
     uint8_t phy, kind;
     int8_t power;
     uint16_t len;
-    uint8_t hits;
+    struct place place;
+    uint8_t hits, farthest;              /* of them, once there are as many as can be remembered */
+    uint64_t reach;                      /* how far off that one is, squared */
     struct place hit[HITS];
     uint8_t pdu[2 + 255];
     uint16_t plain_len;                  /* for the sniffer: what it was before it was sealed */
@@ -389,6 +391,7 @@ struct woad_air {
     ctl *heap, *all, *ready, *ready_last;
     ctl *listeners[CHANNELS];
     struct flight *flights[CHANNELS];
+    uint8_t echoes;                      /* how many of them there are */
     struct echo echo[ECHOES];
 };
 
@@ -408,8 +411,6 @@ void medium_forget(struct woad_air *air, const ctl *gone);
 void medium_listen(ctl *c);
 void medium_deafen(ctl *c);
 /* path.c */
-struct place path_place(const struct flight *f);
-uint64_t path_apart(const struct place *a, const struct place *b);
 int8_t path_rssi(const struct place *from, const ctl *to);
 uint32_t path_delay(const ctl *from, const ctl *to);
 bool path_clear(const struct flight *f, const ctl *to, int8_t rssi);

@@ -66,13 +66,15 @@ uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *
     uint16_t prn = u ^ id;
     uint8_t unmapped = (uint8_t)(prn % 37);
     *prn_s = u;
+    if (chm[unmapped / 8] >> (unmapped % 8) & 1) {
+        return unmapped;
+    }
     for (uint8_t k = 0; k < 37; k++) {
         if (chm[k / 8] >> (k % 8) & 1) {
             used[n++] = k;
         }
     }
-    bool in_map = chm[unmapped / 8] >> (unmapped % 8) & 1;
-    return in_map || !n ? unmapped : used[(uint32_t)n * prn >> 16];
+    return n ? used[(uint32_t)n * prn >> 16] : unmapped;
 }
 
 uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])

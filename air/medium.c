@@ -2,20 +2,36 @@
  * are near enough, and are not deafened by another one at the same time (path.c). */
 #include "ll.h"
 
+static uint64_t apart(const struct place *a, const struct place *b)
+{
+    int64_t dx = (int64_t)a->x_mm - b->x_mm, dy = (int64_t)a->y_mm - b->y_mm;
+    return (uint64_t)(dx * dx) + (uint64_t)(dy * dy);
+}
+
+static void flight_reach(struct flight *f)
+{
+    f->reach = 0;
+    for (uint8_t n = 0; n < HITS; n++) {
+        uint64_t d = apart(&f->hit[n], &f->place);
+        if (d >= f->reach) {
+            f->reach = d;
+            f->farthest = n;
+        }
+    }
+}
+
 /* Of more than can be remembered, those nearest to the sender. */
 static void flight_hit(struct flight *f, const struct flight *by)
 {
-    struct place mine = path_place(f), its = path_place(by);
-    uint8_t far = 0;
     if (f->hits < HITS) {
-        f->hit[f->hits++] = its;
+        f->hit[f->hits++] = by->place;
+    } else if (apart(&by->place, &f->place) < f->reach) {
+        f->hit[f->farthest] = by->place;
+    } else {
         return;
     }
-    for (uint8_t n = 1; n < HITS; n++) {
-        far = path_apart(&f->hit[n], &mine) > path_apart(&f->hit[far], &mine) ? n : far;
-    }
-    if (path_apart(&its, &mine) < path_apart(&f->hit[far], &mine)) {
-        f->hit[far] = its;
+    if (f->hits == HITS) {
+        flight_reach(f);
     }
 }
 
@@ -23,6 +39,7 @@ void medium_begin(ctl *c)
 {
     struct flight *mine = &c->radio.flight;
     struct woad_air *air = c->air;
+    mine->place = (struct place){ c->cfg.x_mm, c->cfg.y_mm, mine->power, c };
     mine->hits = 0;
     for (struct flight *f = air->flights[mine->channel]; f; f = f->next) {
         flight_hit(f, mine);
@@ -95,6 +112,7 @@ static void medium_later(ctl *to, const struct flight *f, int8_t rssi, uint32_t 
             *e = (struct echo){ to, f->end + us, rssi, *f };
             e->flight.start += us;
             e->flight.end += us;
+            air->echoes++;
             return;
         }
     }
@@ -103,7 +121,7 @@ static void medium_later(ctl *to, const struct flight *f, int8_t rssi, uint32_t 
 uint64_t medium_next(const struct woad_air *air)
 {
     uint64_t next = NEVER;
-    for (uint8_t n = 0; n < ECHOES; n++) {
+    for (uint8_t n = 0; air->echoes && n < ECHOES; n++) {
         next = air->echo[n].to && air->echo[n].at < next ? air->echo[n].at : next;
     }
     return next;
@@ -115,6 +133,7 @@ void medium_due(struct woad_air *air)
         struct echo e = air->echo[n];
         if (e.to && e.at <= air->now) {
             air->echo[n].to = NULL;
+            air->echoes--;
             if (medium_hears(e.to, &e.flight)) {
                 medium_hand(e.to, &e.flight, e.rssi);
             }
@@ -128,6 +147,7 @@ void medium_forget(struct woad_air *air, const ctl *gone)
     for (uint8_t n = 0; n < ECHOES; n++) {
         if (air->echo[n].to == gone) {
             air->echo[n].to = NULL;
+            air->echoes--;
         }
     }
 }
@@ -161,7 +181,7 @@ void medium_end(ctl *c)
 {
     struct woad_air *air = c->air;
     struct flight *f = &c->radio.flight;
-    struct place from = path_place(f);
+    struct place from = f->place;        /* what it was when it began: f may be used again */
     flight_remove(air, f);
     if (air->cfg.sniff) {
         struct woad_air_packet p = packet_of(f);
@@ -187,7 +207,7 @@ bool medium_busy(const ctl *c, uint64_t *end)
             return true;
         }
     }
-    for (uint8_t n = 0; n < ECHOES; n++) {
+    for (uint8_t n = 0; c->air->echoes && n < ECHOES; n++) {
         const struct echo *e = &c->air->echo[n];
         if (e->to == c && medium_hears(c, &e->flight)) {
             *end = e->at;

@@ -16,8 +16,8 @@ static int32_t decibels(uint64_t mm2)
 {
     static const uint16_t eighth[8] = { 0, 51, 97, 138, 176, 211, 243, 273 };
     int octaves = 0;
-    while (mm2 >> (octaves + 1) && octaves < 62) {
-        octaves++;
+    for (int half = 32; half; half /= 2) {
+        octaves += mm2 >> octaves >> half ? half : 0;
     }
     unsigned part = octaves >= 3 ? (unsigned)(mm2 >> (octaves - 3)) & 7 : 0;
     return (octaves * 301 + eighth[part] - 6000) / 100;
@@ -27,16 +27,6 @@ static uint64_t apart_mm2(int32_t x1, int32_t y1, int32_t x2, int32_t y2)
 {
     int64_t dx = (int64_t)x1 - x2, dy = (int64_t)y1 - y2;
     return (uint64_t)(dx * dx) + (uint64_t)(dy * dy);
-}
-
-uint64_t path_apart(const struct place *a, const struct place *b)
-{
-    return apart_mm2(a->x_mm, a->y_mm, b->x_mm, b->y_mm);
-}
-
-struct place path_place(const struct flight *f)
-{
-    return (struct place){ f->from->cfg.x_mm, f->from->cfg.y_mm, f->power, f->from };
 }
 
 /* On which side of the line from a to b a point lies: -1, 0, 1.  In double, where the products of

@@ -15,8 +15,8 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     if (h->hci.pending || !h->hci.credits || room < WOAD_TX_ROOM) {
         return 0;
     }
-    for (size_t f = 0; feature_at(h, f); f++) {
-        const struct woad_feature *owner = feature_at(h, f);
+    const struct woad_feature *owner;
+    for (size_t f = 0; (owner = feature_at(h, f)) != NULL; f++) {
         struct wr params = wr_of(buf + 4, 255);
         uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
         if (opcode) {

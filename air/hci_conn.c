@@ -66,26 +66,22 @@ static int cmd_update(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
-    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
+    struct params p = params_read(in);
     int status = 0;
     (void)ret;
     if (!l) {
         status = WOAD_HCI_UNKNOWN_CONNECTION;
-    } else if (min < 6 || max > 3200 || min > max || latency > 499 || timeout < 10 ||
-               timeout > 3200 || timeout * 4u <= (1u + latency) * max) {
+    } else if (!params_valid(&p)) {
         status = WOAD_HCI_INVALID_PARAMETERS;
     } else if (!l->central && !(ctl_features(c) >> FEATURE_PARAM_REQ & 1)) {
         status = WOAD_HCI_UNSUPPORTED;
-    } else if (l->update_asked) {
+    } else if (control_has(l, l->central ? P_UPDATE : P_PARAMS)) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, CMD_LE_UPDATE, (uint8_t)status);
     if (!status) {
         l->update_asked = true;
-        l->want_min = min;
-        l->want_max = max;
-        l->want_latency = latency;
-        l->want_timeout = timeout;
+        l->want = p;
         control_want(c, i, l->central ? P_UPDATE : P_PARAMS);
     }
     return CMD_ANSWERED;
@@ -172,7 +168,7 @@ static int cmd_param_reply(ctl *c, struct rd *in, struct wr *ret)
     uint8_t i;
     uint16_t handle = rd_le16(in);
     struct link *l = link_by_handle(c, handle, &i);
-    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
+    struct params p = params_read(in);
     wr_le16(ret, handle);
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
@@ -180,14 +176,10 @@ static int cmd_param_reply(ctl *c, struct rd *in, struct wr *ret)
     if (l->remote != P_PARAMS) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (min < 6 || max > 3200 || min > max || latency > 499 || timeout < 10 || timeout > 3200 ||
-        timeout * 4u <= (1u + latency) * max) {
+    if (!params_valid(&p)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    l->want_min = min;
-    l->want_max = max;
-    l->want_latency = latency;
-    l->want_timeout = timeout;
+    l->asked = p;
     params_answer(c, i, 0);
     return 0;
 }
@@ -289,7 +281,7 @@ static int cmd_encrypt_link(ctl *c, struct rd *in, struct wr *ret)
     uint8_t i, ltk[16];
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     int status = !l ? WOAD_HCI_UNKNOWN_CONNECTION : !c->cfg.crypto ? WOAD_HCI_UNSUPPORTED
-               : !l->central || l->encrypting || (l->wanted >> P_ENCRYPT & 1)
+               : !l->central || l->encrypting || control_has(l, P_ENCRYPT)
                ? WOAD_HCI_COMMAND_DISALLOWED : 0;
     (void)ret;
     evt_status(c, CMD_LE_ENABLE_ENCRYPTION, (uint8_t)status);

@@ -254,6 +254,9 @@ struct cipher { uint8_t key[16], iv[8]; uint64_t counter; bool from_central; uin
 enum { CONTROL_MAX = 42 };
 struct control { uint8_t len, pdu[CONTROL_MAX]; };
 
+/* Of a connection: intervals in 1.25 ms, latency in events, supervision timeout in 10 ms. */
+struct params { uint16_t min, max, latency, timeout; };
+
 struct subrate { uint16_t min, max, latency, continuation, timeout; };
 
 struct path_loss {
@@ -301,8 +304,7 @@ struct link {
     uint8_t instant_of;                  /* what changes at `instant` */
     uint16_t instant, new_interval, new_latency, new_supervision;
     uint8_t new_chm[5], new_tx_phy, new_rx_phy;
-    uint16_t want_min, want_max, want_latency, want_timeout;               /* our host */
-    uint16_t asked_min, asked_max, asked_latency, asked_timeout;           /* the peer */
+    struct params want, asked;           /* what our host wants, what the peer asks for */
     uint8_t want_tx_phys, want_rx_phys;
     bool want_coded_s2, phy_asked, update_asked;           /* asked: our host waits to hear */
     bool version_sent, version_known, features_known;
@@ -508,10 +510,13 @@ enum { P_NONE, P_VERSION, P_FEATURES, P_LENGTH, P_PHY, P_UPDATE, P_PARAMS, P_CHA
        P_PING, P_SCA, P_POWER, P_SUBRATE, P_CIS, P_KINDS };
 void control_send(struct link *l, const struct wr *pdu);
 void control_want(ctl *c, uint8_t i, uint8_t kind);
+bool control_has(const struct link *l, uint8_t kind);
 void control_heard(ctl *c, uint8_t i, struct rd *in);
 void control_terminate(ctl *c, uint8_t i, uint8_t reason);
 void control_instant(ctl *c, uint8_t i);
 /* ll_update.c */
+bool params_valid(const struct params *p);
+struct params params_read(struct rd *in);
 void params_answer(ctl *c, uint8_t i, uint8_t error);
 /* ll_power.c ll_subrate.c */
 enum { POWER_LEAST = -40, POWER_MOST = 20 };

@@ -75,6 +75,12 @@ void control_want(ctl *c, uint8_t i, uint8_t kind)
     link_wake(c, i);
 }
 
+/* Whether one of ours of this kind is under way, or waits. */
+bool control_has(const struct link *l, uint8_t kind)
+{
+    return l->local == kind || (l->wanted >> kind & 1);
+}
+
 /* An answer must come, from now within 40 s.  5.2 */
 void control_expect(ctl *c, uint8_t i)
 {
@@ -137,7 +143,17 @@ void control_instant(ctl *c, uint8_t i)
     control_done(c, i, kind);
 }
 
-/* LL_TERMINATE_IND: reason u8.  5.1.6 */
+static bool control_queued(const struct link *l, uint8_t opcode)
+{
+    for (uint8_t n = 0; n < l->controls; n++) {
+        if (l->control[n].pdu[0] == opcode) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* LL_TERMINATE_IND: reason u8.  What has not been sent yet is not sent any more.  5.1.6 */
 void control_terminate(ctl *c, uint8_t i, uint8_t reason)
 {
     struct link *l = &c->links[i];
@@ -147,6 +163,9 @@ void control_terminate(ctl *c, uint8_t i, uint8_t reason)
     l->terminate = reason;
     l->terminate_sent = true;
     l->terminate_by = c->air->now + l->supervision * 10000u;
+    if (control_queued(l, LL_START_ENC_REQ)) {
+        l->rx_encrypted = false;         /* the peer will never know that it could encrypt */
+    }
     l->controls = 0;
     control_send_short(l, 2, LL_TERMINATE_IND, reason, 0);
     link_wake(c, i);

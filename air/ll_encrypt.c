@@ -123,6 +123,18 @@ bool crypt_open(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
 
 /* --- the key ---------------------------------------------------------------------------------- */
 
+/* It is over: a question of ours that it has held up may be answered again. */
+static void encrypt_over(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->encrypting = l->guarded = false;
+    if (l->local && l->local != P_ENCRYPT) {
+        control_expect(c, i);
+    } else {
+        l->answer_by = NEVER;
+    }
+}
+
 static uint8_t random_octet(ctl *c) { return (uint8_t)(air_random(c->air) >> 8); }
 
 /* Session key: e(LTK, SKD), the peripheral's half of SKD the more significant one.  5.1.3.1 */
@@ -142,7 +154,6 @@ static void encrypt_tell(ctl *c, uint8_t i, uint8_t status)
     uint8_t b[4];
     struct wr w = wr_of(b, sizeof b);
     bool refresh = l->was_encrypted;
-    l->encrypting = false;
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
     if (refresh) {
@@ -152,8 +163,7 @@ static void encrypt_tell(ctl *c, uint8_t i, uint8_t status)
         evt_put(c, 0x08, &w);
     }
     l->was_encrypted = !status;
-    l->guarded = false;
-    l->answer_by = NEVER;
+    encrypt_over(c, i);
 }
 
 static void send_opcode(struct link *l, uint8_t opcode)
@@ -250,6 +260,9 @@ void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk)
 {
     struct link *l = &c->links[i];
     l->key_asked = false;
+    if (l->terminate_sent) {
+        return;                          /* too late for it to begin */
+    }
     if (ltk) {
         reversed(l->ltk, ltk);
         key_derive(c, l);
@@ -259,8 +272,7 @@ void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk)
     } else if (l->was_encrypted) {
         control_terminate(c, i, WOAD_HCI_KEY_MISSING);
     } else {
-        l->encrypting = l->guarded = false;
-        l->answer_by = NEVER;
+        encrypt_over(c, i);
         control_reject(l, LL_ENC_REQ, WOAD_HCI_KEY_MISSING);
     }
     link_wake(c, i);

@@ -95,6 +95,9 @@ static void version_begin(ctl *c, uint8_t i)
     if (c->links[i].version_known) {
         version_tell(c, i, 0);
         control_done(c, i, P_VERSION);
+    } else if (c->links[i].version_sent) {
+        version_tell(c, i, WOAD_HCI_UNSUPPORTED_REMOTE);   /* it has been asked, and did not know */
+        control_done(c, i, P_VERSION);
     } else {
         send_version(c, &c->links[i]);
     }

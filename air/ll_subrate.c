@@ -198,7 +198,7 @@ static int cmd_subrate(ctl *c, struct rd *in, struct wr *ret)
                                   : !l->features_known || (l->features[4] >> 5 & 1));
     int status = !l ? WOAD_HCI_UNKNOWN_CONNECTION
                : !subrate_valid(&s) || !subrate_fits(l, &s) ? WOAD_HCI_INVALID_PARAMETERS
-               : l->local == P_SUBRATE || l->subrate_sent ? WOAD_HCI_COMMAND_DISALLOWED
+               : control_has(l, P_SUBRATE) || l->subrate_sent ? WOAD_HCI_COMMAND_DISALLOWED
                : !known ? WOAD_HCI_UNSUPPORTED_REMOTE : 0;
     evt_status(c, CMD_SUBRATE, (uint8_t)status);
     if (!status) {

@@ -2,26 +2,44 @@
  * Vol 6, Part B, 5.1.1, 5.1.2, 5.1.7, 5.1.10 */
 #include "ll_control.h"
 
-static bool params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t timeout)
+bool params_valid(const struct params *p)
 {
-    return min >= 6 && max <= 3200 && min <= max && latency <= 499 && timeout >= 10 &&
-           timeout <= 3200 && timeout * 4u > (1u + latency) * max;
+    return p->min >= 6 && p->max <= 3200 && p->min <= p->max && p->latency <= 499 &&
+           p->timeout >= 10 && p->timeout <= 3200 && p->timeout * 4u > (1u + p->latency) * p->max;
+}
+
+/* interval min u16, max u16, latency u16, timeout u16: as commands and PDUs have them. */
+struct params params_read(struct rd *in)
+{
+    struct params p = { .min = rd_le16(in) };
+    p.max = rd_le16(in);
+    p.latency = rd_le16(in);
+    p.timeout = rd_le16(in);
+    return p;
+}
+
+static void params_write(struct wr *w, const struct params *p)
+{
+    wr_le16(w, p->min);
+    wr_le16(w, p->max);
+    wr_le16(w, p->latency);
+    wr_le16(w, p->timeout);
 }
 
 /* --- connection parameters -------------------------------------------------------------------- */
 
 /* LL_CONNECTION_UPDATE_IND: WinSize u8, WinOffset u16, interval u16, latency u16, timeout u16,
  * instant u16.  5.1.1 */
-static void send_update(ctl *c, uint8_t i)
+static void send_update(ctl *c, uint8_t i, const struct params *p)
 {
     struct link *l = &c->links[i];
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     l->instant_of = P_UPDATE;
     l->instant = control_instant_soon(l);
-    l->new_interval = l->want_min;
-    l->new_latency = l->want_latency;
-    l->new_supervision = l->want_timeout;
+    l->new_interval = p->min;
+    l->new_latency = p->latency;
+    l->new_supervision = p->timeout;
     wr_u8(&pdu, LL_CONNECTION_UPDATE_IND);
     wr_u8(&pdu, 1);
     wr_le16(&pdu, 0);
@@ -39,7 +57,8 @@ void heard_update_ind(ctl *c, uint8_t i, struct rd *in)
     rd_le16(in);
     uint16_t interval = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
     uint16_t instant = rd_le16(in);
-    if (!params_valid(interval, interval, latency, timeout) || !control_instant_ok(l, instant)) {
+    struct params p = { interval, interval, latency, timeout };
+    if (!params_valid(&p) || !control_instant_ok(l, instant)) {
         return;
     }
     if (l->local == P_PARAMS) {
@@ -73,7 +92,7 @@ static void update_instant(ctl *c, uint8_t i)
 static void update_begin(ctl *c, uint8_t i)
 {
     c->links[i].answer_by = NEVER;       /* there is no answer, only an instant */
-    send_update(c, i);
+    send_update(c, i, &c->links[i].want);
 }
 
 const struct procedure proc_update = { { LL_CONNECTION_UPDATE_IND, LL_CONNECTION_UPDATE_IND },
@@ -82,15 +101,12 @@ const struct procedure proc_update = { { LL_CONNECTION_UPDATE_IND, LL_CONNECTION
 /* LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_RSP: interval min u16, max u16, latency u16,
  * timeout u16, preferred periodicity u8, reference event u16, six offsets u16 (0xffff: none).
  * 5.1.7 */
-static void send_params(struct link *l, uint8_t opcode)
+static void send_params(struct link *l, uint8_t opcode, const struct params *p)
 {
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     wr_u8(&pdu, opcode);
-    wr_le16(&pdu, l->want_min);
-    wr_le16(&pdu, l->want_max);
-    wr_le16(&pdu, l->want_latency);
-    wr_le16(&pdu, l->want_timeout);
+    params_write(&pdu, p);
     wr_u8(&pdu, 0);
     wr_le16(&pdu, (uint16_t)l->count);
     for (int n = 0; n < 6; n++) {
@@ -101,26 +117,13 @@ static void send_params(struct link *l, uint8_t opcode)
 
 static void params_begin(ctl *c, uint8_t i)
 {
-    send_params(&c->links[i], LL_CONNECTION_PARAM_REQ);
+    send_params(&c->links[i], LL_CONNECTION_PARAM_REQ, &c->links[i].want);
 }
 
 static void params_refused(ctl *c, uint8_t i, uint8_t error)
 {
     c->links[i].update_asked = false;
     evt_updated(c, error, i);
-}
-
-static bool params_read(struct link *l, struct rd *in)
-{
-    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
-    if (!params_valid(min, max, latency, timeout)) {
-        return false;
-    }
-    l->asked_min = min;
-    l->asked_max = max;
-    l->asked_latency = latency;
-    l->asked_timeout = timeout;
-    return true;
 }
 
 /* LE Remote Connection Parameter Request: handle u16, interval min u16, max u16, latency u16,
@@ -131,16 +134,14 @@ void heard_param_req(ctl *c, uint8_t i, struct rd *in)
     struct link *l = &c->links[i];
     uint8_t b[16];
     struct wr w = wr_of(b, sizeof b);
-    if (!params_read(l, in)) {
+    struct params p = params_read(in);
+    if (!params_valid(&p)) {
         control_reject(l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
     } else if (!(c->le_mask >> 5 & 1)) {
         control_reject(l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
     } else if (control_let(c, i, P_PARAMS, LL_CONNECTION_PARAM_REQ)) {
         wr_le16(&w, link_handle(i));
-        wr_le16(&w, l->asked_min);
-        wr_le16(&w, l->asked_max);
-        wr_le16(&w, l->asked_latency);
-        wr_le16(&w, l->asked_timeout);
+        params_write(&w, &p);
         evt_le(c, 0x06, &w);
     }
 }
@@ -149,13 +150,14 @@ void heard_param_req(ctl *c, uint8_t i, struct rd *in)
 void heard_param_rsp(ctl *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    if (l->local == P_PARAMS && params_read(l, in)) {
+    struct params p = params_read(in);
+    if (l->local == P_PARAMS && params_valid(&p)) {
         control_done(c, i, P_PARAMS);
-        send_update(c, i);
+        send_update(c, i, &p);
     }
 }
 
-/* The host's answer to the peer's request; error 0: it agrees. */
+/* The host's answer to the peer's request; error 0: it agrees, to l->asked. */
 void params_answer(ctl *c, uint8_t i, uint8_t error)
 {
     struct link *l = &c->links[i];
@@ -164,9 +166,9 @@ void params_answer(ctl *c, uint8_t i, uint8_t error)
         control_reject(l, LL_CONNECTION_PARAM_REQ, error);
     } else if (l->central) {
         l->update_asked = true;
-        send_update(c, i);
+        send_update(c, i, &l->asked);
     } else {
-        send_params(l, LL_CONNECTION_PARAM_RSP);
+        send_params(l, LL_CONNECTION_PARAM_RSP, &l->asked);
     }
     link_wake(c, i);
 }

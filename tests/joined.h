@@ -33,6 +33,35 @@ static inline void joined(uint64_t central, uint64_t peripheral)
     joined_latency(1, central, peripheral, 0);
 }
 
+/* Both know what the other can do; subrating too if there are `subrates`, which are those that the
+ * central likes, "" for the one that it likes anyway. */
+static inline void joined_knowing(const char *subrates, unsigned latency)
+{
+    char text[200];
+    nodes_begin(4);
+    for (int k = 0; k < 2; k++) {
+        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
+            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 8192,
+            .crypto = &woad_mbedtls };
+        node_add(k, &cfg);
+        assert_int_equal(command(k, 0x2074, subrates ? "26 01" : "26 00"), 0);
+    }
+    if (subrates && *subrates) {
+        assert_int_equal(command(CENTRAL, 0x207d, subrates), 0);
+    }
+    assert_int_equal(command(PERIPHERAL, 0x2006,
+                             "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
+    assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
+    snprintf(text, sizeof text, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 %02x 00 64 00 "
+             "00 00 00 00", latency);
+    assert_int_equal(command(CENTRAL, 0x200d, text), 0);
+    run_ms(100);
+    assert_int_equal(command(CENTRAL, 0x2016, "40 00"), 0);
+    run_ms(200);
+    assert_non_null(event(CENTRAL, 0x3e04));
+    forget();
+}
+
 /* Still connected, and data go both ways. */
 static inline void assert_link(void)
 {

@@ -5,32 +5,6 @@
 
 #define BIT(n) (1ull << (n))
 static const uint64_t few = BIT(2) | BIT(3) | BIT(4);      /* reject, peripheral's features, ping */
-static const char features[] = "40 00";
-
-/* Both know what the other can do; with `hosts`, subrating too. */
-static void joined_knowing(bool hosts, unsigned latency)
-{
-    char text[200];
-    nodes_begin(4);
-    for (int k = 0; k < 2; k++) {
-        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 8192,
-            .crypto = &woad_mbedtls };
-        node_add(k, &cfg);
-        assert_int_equal(command(k, 0x2074, hosts ? "26 01" : "26 00"), 0);
-    }
-    assert_int_equal(command(PERIPHERAL, 0x2006,
-                             "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
-    assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
-    snprintf(text, sizeof text, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 %02x 00 64 00 "
-             "00 00 00 00", latency);
-    assert_int_equal(command(CENTRAL, 0x200d, text), 0);
-    run_ms(100);
-    assert_int_equal(command(CENTRAL, 0x2016, features), 0);
-    run_ms(200);
-    assert_non_null(event(CENTRAL, 0x3e04));
-    forget();
-}
 
 static size_t packets_in(uint64_t ms)
 {
@@ -54,7 +28,7 @@ static const char default_wide[] = "01 00 32 00 02 00 0a 00 c8 00";
 static void subrate_by_central(void **state)
 {
     (void)state;
-    joined_knowing(true, 0);
+    joined_knowing("", 0);
     assert_in_range(packets_in(1000), 196, 204);
     assert_int_equal(command(CENTRAL, 0x207e, ten), 0);
     assert_int_equal(command(CENTRAL, 0x207e, ten), WOAD_HCI_COMMAND_DISALLOWED);
@@ -76,31 +50,10 @@ static void subrate_by_central(void **state)
 static void subrate_by_peripheral(void **state)
 {
     (void)state;
-    joined_knowing(true, 0);
-    apart();
+    /* A central likes none but 1 unless its host has said so before it connected. */
+    static const char *const likes[] = { "", default_wide, "20 00 32 00 02 00 0a 00 c8 00" };
     for (int kind = 0; kind < 3; kind++) {
-        joined_knowing(true, 0);
-        forget();
-        /* A central likes none but 1 unless its host has said so before it connected. */
-        if (kind) {
-            apart();
-            nodes_begin(5);
-            for (int k = 0; k < 2; k++) {
-                struct woad_air_controller_config cfg = {
-                    .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 }, .x_mm = k * 1000, .conns = 2,
-                    .acl_count = 4, .acl_len = 251, .queue = 8192, .crypto = &woad_mbedtls };
-                node_add(k, &cfg);
-            }
-            assert_int_equal(command(CENTRAL, 0x207d, kind == 1 ? default_wide
-                                     : "20 00 32 00 02 00 0a 00 c8 00"), 0);
-            assert_int_equal(command(PERIPHERAL, 0x2006,
-                                     "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
-            assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
-            assert_int_equal(command(CENTRAL, 0x200d, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 "
-                                     "00 08 00 00 00 64 00 00 00 00 00"), 0);
-            run_ms(300);
-            forget();
-        }
+        joined_knowing(likes[kind], 0);
         assert_int_equal(command(PERIPHERAL, 0x207e, "40 00 02 00 14 00 05 00 01 00 58 02"), 0);
         run_ms(300);
         const uint8_t *e = event(PERIPHERAL, 0x3e23);
@@ -123,7 +76,7 @@ static void subrate_by_peripheral(void **state)
 static void subrate_continuation(void **state)
 {
     (void)state;
-    joined_knowing(true, 0);
+    joined_knowing("", 0);
     assert_int_equal(command(CENTRAL, 0x207e, "40 00 14 00 14 00 00 00 0a 00 c8 00"), 0);
     run_ms(500);
     size_t idle = packets_in(2000);
@@ -141,7 +94,7 @@ static void subrate_with_loss(void **state)
     struct woad_air_link link = { .loss_per_mille = 100 };
     (void)state;
     for (unsigned n = 0; n < 40; n++) {
-        joined_knowing(true, n % 3);
+        joined_knowing("", n % 3);
         w.around.link = &link;
         w.around.links = 1;
         run_ms(n * 3);
@@ -169,7 +122,7 @@ static void subrate_refused(void **state)
 {
     char wrong[11] = { 0x26, 0, 0, 10, 0, 0, 0, 0, 0, 100, 0 };
     (void)state;
-    joined_knowing(true, 0);
+    joined_knowing("", 0);
     assert_int_equal(command(CENTRAL, 0x207e, "41 00 0a 00 0a 00 00 00 00 00 c8 00"),
                      WOAD_HCI_UNKNOWN_CONNECTION);
     assert_int_equal(command(CENTRAL, 0x207e, "40 00 00 00 0a 00 00 00 00 00 c8 00"),
@@ -195,7 +148,7 @@ static void subrate_refused(void **state)
     assert_non_null(event(PERIPHERAL, 0x3e23));
     assert_link();
     apart();
-    joined_knowing(false, 0);
+    joined_knowing(NULL, 0);
     assert_int_equal(command(CENTRAL, 0x207e, ten), WOAD_HCI_UNSUPPORTED_REMOTE);
     apart();
     joined(few, 0);
@@ -240,7 +193,7 @@ static void power(void **state)
 {
     (void)state;
     for (int who = 0; who < 2; who++) {
-        joined_knowing(false, 0);
+        joined_knowing(NULL, 0);
         int peer = 1 - who;
         assert_int_equal(command(peer, 0x207a, "40 00 01 00"), 0);
         assert_int_equal(command(who, 0x2077, "40 00 01"), 0);
@@ -293,7 +246,7 @@ static void path_loss(void **state)
         { 1000, 0 }, { 3000, -1 }, { 6000, 1 }, { 3500, -1 }, { 9000, -1 }, { 30000, 2 },
         { 15000, -1 }, { 6000, 1 }, { 1000, 0 } };
     (void)state;
-    joined_knowing(false, 0);
+    joined_knowing(NULL, 0);
     assert_int_equal(command(CENTRAL, 0x2079, "40 00 01"), WOAD_HCI_COMMAND_DISALLOWED);
     /* high 65 ± 3, low 50 ± 2 dB, 5 events */
     assert_int_equal(command(CENTRAL, 0x2078, "40 00 41 03 32 02 05 00"), 0);

@@ -106,7 +106,7 @@ uint8_t ctl_sca(const ctl *c)
     while (class && sca_ppm[class] < ppm) {
         class--;
     }
-    return class;
+    return (uint8_t)(class > c->worse_clock ? class - c->worse_clock : 0);
 }
 
 /* How far two clocks may be apart after `us`, and 16 us of jitter.  4.2.4 */

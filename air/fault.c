@@ -58,6 +58,8 @@ int woad_air_inject(ctl *c, uint16_t handle, const uint8_t *pdu, size_t len)
     return l->controls > before ? 0 : -11;
 }
 
+int8_t woad_air_power(const ctl *c) { return c->cfg.tx_power_dbm; }
+
 void woad_air_place(ctl *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm)
 {
     c->cfg.x_mm = x_mm;

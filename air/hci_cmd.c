@@ -76,6 +76,7 @@ void cmd_reset(ctl *c)
     c->host_flow = false;
     c->host_room = c->host_len = 0;
     c->host_features = 0;
+    c->worse_clock = 0;
     subrate_defaults(&c->subrate);
     privacy_reset(c);
     periodic_reset(c);
@@ -231,7 +232,7 @@ static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
 static int cmd_adv_power(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)in;
-    wr_u8(ret, (uint8_t)c->cfg.tx_power_dbm);
+    wr_u8(ret, (uint8_t)adv_power(c, c->sets));
     return 0;
 }
 

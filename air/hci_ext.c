@@ -5,6 +5,7 @@
 enum { CMD_EXT_CREATE = 0x2043 };
 enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
 enum { UNKNOWN_ADVERTISER = 0x42, PACKET_TOO_LONG = 0x45, CONNECTABLE_MAX = 245 };
+enum { NO_PREFERENCE = 127 };            /* power */
 
 struct ll_adv *set_of(ctl *c, uint8_t handle)
 {
@@ -86,12 +87,14 @@ static int cmd_set_params(ctl *c, struct rd *in, struct wr *ret)
     struct address peer = { rd_u8(in), { 0 } };
     rd_copy(in, peer.octet, 6);
     uint8_t filter = rd_u8(in);
-    rd_u8(in);
+    int8_t power = (int8_t)rd_u8(in);
     uint8_t primary = rd_u8(in);
     rd_u8(in);
     uint8_t secondary = rd_u8(in), sid = rd_u8(in), tells = rd_u8(in);
     struct ll_adv *a = set_of(c, handle);
-    wr_u8(ret, (uint8_t)c->cfg.tx_power_dbm);
+    struct ll_adv wish = { .power_asked = power != NO_PREFERENCE,
+                           .power = power > POWER_MOST ? POWER_MOST : power };
+    wr_u8(ret, (uint8_t)adv_power(c, &wish));
     if (!cmd_choose(c, true) || (a && a->on)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
@@ -122,6 +125,8 @@ static int cmd_set_params(ctl *c, struct rd *in, struct wr *ret)
     a->secondary = legacy ? PHY_1M : secondary;
     a->sid = sid;
     a->tells_requests = tells;
+    a->power_asked = wish.power_asked;
+    a->power = wish.power;
     return 0;
 }
 

@@ -167,6 +167,8 @@ struct ll_adv {
     uint8_t handle, sid, primary, secondary, random[6];
     bool random_set;
     uint16_t props, did;
+    bool power_asked;                    /* its host wants no more than `power` */
+    int8_t power;
     uint8_t max_events;
     uint32_t events;
     /* what is on its way on the secondary channels */
@@ -315,7 +317,7 @@ struct link {
     bool subrate_sent;                   /* and the peer may not know yet */
     /* powers */
     int8_t tx_power, peer_power;         /* 127: not known */
-    bool power_read, tells_local, tells_remote;
+    bool power_read, sca_read, tells_local, tells_remote;          /* read: our host waits */
     struct path_loss loss;
     /* encryption.  5.1.3 */
     bool encrypting, guarded, key_asked; /* guarded: nothing else may come */
@@ -384,6 +386,7 @@ struct woad_air_controller {
     uint64_t rpa_at;
     uint16_t rf_path[2];
     bool leaving, hung;
+    uint8_t worse_clock;                 /* it is told to be so many classes worse than it is */
 };
 
 struct woad_air {
@@ -426,6 +429,7 @@ void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t p
 void radio_off(ctl *c);
 void radio_run(ctl *c);
 /* ll_adv.c */
+int8_t adv_power(const ctl *c, const struct ll_adv *a);
 bool adv_any_on(const ctl *c);
 uint64_t adv_next(const ctl *c);
 bool adv_connectable(const struct ll_adv *a);

@@ -73,6 +73,13 @@ void adv_header(const ctl *c, struct wr *pdu, uint8_t type, bool tx_random, bool
     wr_u8(pdu, (uint8_t)len);
 }
 
+/* No more than its host asks for, as far as there is less. */
+int8_t adv_power(const ctl *c, const struct ll_adv *a)
+{
+    int8_t power = a->power_asked ? a->power : c->cfg.tx_power_dbm;
+    return power < POWER_LEAST ? POWER_LEAST : power;
+}
+
 /* ADV_IND, ADV_SCAN_IND, ADV_NONCONN_IND, SCAN_RSP: AdvA 6, data.  2.3.1 */
 static void adv_send(ctl *c, uint8_t type, const uint8_t *data, uint16_t len, uint64_t at)
 {
@@ -84,6 +91,7 @@ static void adv_send(ctl *c, uint8_t type, const uint8_t *data, uint16_t len, ui
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, data, len);
     radio_send(c, FOR_ADV, at, a->channel, ADV_AA, PHY_1M, &pdu);
+    c->radio.flight.power = adv_power(c, a);
 }
 
 /* ADV_DIRECT_IND: AdvA 6, TargetA 6.  2.3.1.2 */
@@ -98,6 +106,7 @@ static void adv_send_directed(ctl *c, uint64_t at)
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, target.octet, 6);
     radio_send(c, FOR_ADV, at, a->channel, ADV_AA, PHY_1M, &pdu);
+    c->radio.flight.power = adv_power(c, a);
 }
 
 /* The next channel of this advertising event, in order 37, 38, 39; then the event is over. */

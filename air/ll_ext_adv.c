@@ -151,6 +151,7 @@ void ext_send_primary(ctl *c, struct ll_adv *a, uint64_t at)
     e.aux_offset = (uint32_t)(a->aux_at - at);
     ext_write(&pdu, ADV_EXT, &e);
     radio_send(c, FOR_ADV, at, a->channel, ADV_AA, ext_phy(a->primary), &pdu);
+    c->radio.flight.power = adv_power(c, a);
 }
 
 /* A chain is cut between two structures of the data where there is such a place, so that each
@@ -200,7 +201,7 @@ static void ext_send_data(ctl *c, struct ll_adv *a, const uint8_t *data, uint16_
     e.has_power = first && (a->props & PROP_TX_POWER);
     e.has_sync = first && a->stage == AT_ADV && a->train.on;
     e.sync = e.has_sync ? train_info(c, a, at, 3000) : e.sync;
-    e.power = c->cfg.tx_power_dbm;
+    e.power = adv_power(c, a);
     e.data = rd_of(data + a->sent, (size_t)(len - a->sent));
     size_t n = ext_write_part(c, &e, phy, ext_channel(c, a));
     if (e.has_aux) {
@@ -210,6 +211,7 @@ static void ext_send_data(ctl *c, struct ll_adv *a, const uint8_t *data, uint16_
     ext_write(&pdu, ADV_EXT, &e);
     a->sent = (uint16_t)(a->sent + n);
     radio_send(c, FOR_ADV, at, a->aux_channel, ADV_AA, phy, &pdu);
+    c->radio.flight.power = adv_power(c, a);
     c->radio.flight.kind = KIND_AUX;
     c->adv_now = a;
 }
@@ -275,6 +277,7 @@ void ext_accept(ctl *c, struct ll_adv *a, uint8_t i, const struct address *peer,
     rd_copy(&data, a->join, sizeof a->join);
     a->joined_air = *peer;
     radio_send(c, FOR_ADV, end + T_IFS, a->aux_channel, ADV_AA, ext_phy(a->secondary), &pdu);
+    c->radio.flight.power = adv_power(c, a);
     c->radio.flight.kind = KIND_AUX;
 }
 

@@ -82,7 +82,7 @@ static void train_send(ctl *c, struct ll_adv *a)
 {
     struct train *t = &a->train;
     struct ext e = { .has_power = !t->sent && (t->props & PROP_TX_POWER),
-                     .power = c->cfg.tx_power_dbm };
+                     .power = adv_power(c, a) };
     struct wr pdu = radio_pdu(c);
     uint8_t channel = t->channel, phy = a->secondary ? a->secondary : PHY_1M;
     uint64_t now = c->air->now;
@@ -97,6 +97,7 @@ static void train_send(ctl *c, struct ll_adv *a)
     ext_write(&pdu, ADV_EXT, &e);
     t->sent = (uint16_t)(t->sent + n);
     radio_send(c, FOR_TRAIN, now, channel, t->aa, phy, &pdu);
+    c->radio.flight.power = adv_power(c, a);
     c->radio.flight.crc_init = t->crc_init;
     c->radio.flight.kind = KIND_AUX;
 }

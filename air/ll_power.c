@@ -27,6 +27,10 @@ static void sca_begin(ctl *c, uint8_t i)
 static void sca_tell(ctl *c, uint8_t i, uint8_t status)
 {
     uint8_t b[4];
+    if (!c->links[i].sca_read) {
+        return;
+    }
+    c->links[i].sca_read = false;
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
@@ -60,9 +64,31 @@ static int cmd_sca(ctl *c, struct rd *in, struct wr *ret)
     (void)ret;
     evt_status(c, CMD_REQUEST_SCA, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
     if (l) {
+        l->sca_read = true;
         control_want(c, i, P_SCA);
     }
     return CMD_ANSWERED;
+}
+
+/* action u8: 0 a better clock, 1 a worse one.  Peers who understand it are told.  7.8.94 */
+static int cmd_modify_sca(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t action = rd_u8(in);
+    (void)ret;
+    if (action > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (action ? !ctl_sca(c) : !c->worse_clock) {
+        return WOAD_HCI_LIMIT_REACHED;
+    }
+    c->worse_clock = (uint8_t)(action ? c->worse_clock + 1 : c->worse_clock - 1);
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        const struct link *l = &c->links[i];
+        if (l->used && l->features_known && (l->features[FEATURE_SCA / 8] >> FEATURE_SCA % 8 & 1)) {
+            control_want(c, i, P_SCA);
+        }
+    }
+    return 0;
 }
 
 /* --- powers ----------------------------------------------------------------------------------- */
@@ -329,6 +355,7 @@ static int cmd_loss_enable(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_power_commands[] = {
+    { CMD(0x08, 0x5f), 41, 4, 1, cmd_modify_sca, FEATURE_SCA },
     { CMD(0x08, 0x6d), 43, 2, 2, cmd_sca, FEATURE_SCA },
     { CMD(0x08, 0x76), 44, 3, 3, cmd_own_power, FEATURE_POWER },
     { CMD(0x08, 0x77), 44, 4, 3, cmd_remote_power, FEATURE_POWER },

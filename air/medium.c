@@ -64,7 +64,7 @@ static struct woad_air_packet packet_of(const struct flight *f)
 {
     return (struct woad_air_packet){
         f->start, f->channel, f->aa, f->phy, f->pdu, f->len, f->power, f->kind,
-        f->crc_init, f->plain_len ? f->plain : NULL, f->plain_len };
+        f->crc_init, f->plain_len ? f->plain : NULL, f->plain_len, f->from };
 }
 
 static void medium_hand(ctl *to, const struct flight *f, int8_t rssi)

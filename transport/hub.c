@@ -334,6 +334,14 @@ static int hub_capture(struct hub *hub, struct woad_air_config *cfg)
     return 0;
 }
 
+static bool hub_meddle(void *ctx, const struct woad_air_packet *packet,
+                       const struct woad_air_controller *to, uint8_t *pdu,
+                       struct woad_air_fate *fate)
+{
+    const struct hub *hub = ctx;
+    return script_meddle(hub->o->script, packet, to, pdu, fate);
+}
+
 int hub_run(const struct hub_options *o, const volatile int *stop)
 {
     struct woad_air_config cfg = { .seed = o->seed, .loss_per_mille = o->loss_per_mille };
@@ -345,6 +353,8 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
         o->script->find = hub_find;
         o->script->ctx = &hub;
         cfg.around = &o->script->around;
+        cfg.meddle = hub_meddle;
+        cfg.ctx = &hub;
     }
     hub.air = err ? NULL : woad_air_init(memory, woad_air_size(), &cfg);
     if (!hub.air) {

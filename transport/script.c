@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum verb { NOISE, WALL, INTERFERER, PLACE, LINK, DRIFT, HANG, RESUME, CRASH, SAY, VERBS };
+static const char *const whats[WHATS] = { "all", "advertising", "data", "control" };
 
 /* What follows a verb: controllers, then numbers (those in brackets may be left out). */
 static const struct {
@@ -24,6 +24,13 @@ static const struct {
     [RESUME] = { "resume", "resume N", 1, 0, 0 },
     [CRASH] = { "crash", "crash N", 1, 0, 0 },
     [SAY] = { "say", "say N OCTETS…", 1, 0, 0 },
+    [INJECT] = { "inject", "inject N HANDLE OCTETS…", 1, 1, 1 },
+    [DROP] = { "drop", "drop N|* N|* all|advertising|data|control [EVERY [TIMES]]", 2, 0, 2 },
+    [CORRUPT] = { "corrupt", "corrupt N|* N|* all|advertising|data|control [EVERY [TIMES]]", 2, 0,
+                  2 },
+    [DELAY] = { "delay", "delay N|* N|* all|advertising|data|control US [EVERY [TIMES]]", 2, 1, 3 },
+    [REPEAT] = { "repeat", "repeat N|* N|* all|advertising|data|control US [EVERY [TIMES]]", 2, 1,
+                 3 },
 };
 
 static bool number(const char *word, double *value)
@@ -90,6 +97,34 @@ static bool octets(char **at, struct script_action *a)
     return a->len > 0;
 }
 
+static bool packets(const char *word, uint8_t *what)
+{
+    *what = 0;
+    while (word && *what < WHATS && strcmp(word, whats[*what]) != 0) {
+        ++*what;
+    }
+    return word && *what < WHATS;
+}
+
+/* Within 2,000 km of the middle. */
+static bool on_the_map(const double *v, size_t n)
+{
+    bool fits = true;
+    for (size_t k = 0; k < n; k++) {
+        fits = fits && v[k] >= -2e6 && v[k] <= 2e6;
+    }
+    return fits;
+}
+
+static bool whole(const double *v, size_t n)
+{
+    bool fits = true;
+    for (size_t k = 0; k < n; k++) {
+        fits = fits && v[k] >= 0 && v[k] == (uint32_t)v[k];
+    }
+    return fits;
+}
+
 static bool sensible(const struct script_action *a)
 {
     const double *v = a->v;
@@ -97,18 +132,21 @@ static bool sensible(const struct script_action *a)
     case NOISE:
         return v[0] >= -120 && v[0] <= 0;
     case WALL:
-        return v[4] >= 0 && v[4] <= 255;
+        return on_the_map(v, 4) && v[4] >= 0 && v[4] <= 255;
     case INTERFERER:
-        return v[2] >= -127 && v[2] <= 127 && (a->values == 3 || (v[3] >= 1 && v[4] >= 0));
+        return on_the_map(v, 2) && v[2] >= -127 && v[2] <= 127 &&
+               (a->values == 3 || (v[3] >= 1 && v[4] >= 0));
     case PLACE:
-        return a->values == 2 || (v[2] >= -127 && v[2] <= 20);
+        return on_the_map(v, 2) && (a->values == 2 || (v[2] >= -127 && v[2] <= 20));
     case LINK:
         return v[0] >= -200 && v[0] <= 200 && v[1] >= 0 && v[1] <= 1000 &&
                (a->values == 2 || v[2] >= 0);
     case DRIFT:
         return v[0] >= -500 && v[0] <= 500;
+    case INJECT:
+        return v[0] >= 0 && v[0] <= 0xeff && whole(v, 1);
     default:
-        return true;
+        return whole(v, a->values);
     }
 }
 
@@ -120,16 +158,23 @@ static const char *parse(struct script_action *a, const char *name, char **at)
         k++;
     }
     if (k == VERBS) {
-        return "noise, wall, interferer, place, link, drift, hang, resume, crash or say";
+        return "noise, wall, interferer, place, link, drift, hang, resume, crash, say, inject, "
+               "drop, corrupt, delay or repeat";
     }
     a->verb = (uint8_t)k;
-    if ((verbs[k].controllers > 0 && !controller(word(at), k == LINK, &a->who)) ||
-        (verbs[k].controllers > 1 && !controller(word(at), k == LINK, &a->whom)) ||
+    bool two = verbs[k].controllers == 2;
+    if ((verbs[k].controllers > 0 && !controller(word(at), two, &a->who)) ||
+        (two && !controller(word(at), two, &a->whom)) ||
+        (k >= DROP && k <= REPEAT && !packets(word(at), &a->what)) ||
         (k == INTERFERER && !channels(word(at), &a->channels))) {
         return verbs[k].usage;
     }
-    if (k == SAY) {
-        return octets(at, a) ? NULL : verbs[k].usage;
+    if (k == INJECT) {
+        a->values = number(word(at), &a->v[0]) ? 1 : 0;
+    }
+    if (k == SAY || k == INJECT) {
+        bool good = sensible(a) && a->values == verbs[k].least && octets(at, a);
+        return good && (k == SAY || a->len <= 27) ? NULL : verbs[k].usage;
     }
     for (char *w = word(at); w; w = word(at)) {
         if (a->values == verbs[k].most || !number(w, &a->v[a->values++])) {
@@ -182,7 +227,8 @@ int script_load(struct script *s, const char *path, char why[SCRIPT_WHY])
     }
     *s = (struct script){ .around = { -105, s->wall, 0, s->interferer, 0, s->link, 0 } };
     for (unsigned n = 1; fgets(line, sizeof line, f); n++) {
-        const char *wrong = parse_line(s, line);
+        bool cut = !strchr(line, '\n') && strlen(line) == sizeof line - 1;
+        const char *wrong = cut ? "shorter: 510 octets at most" : parse_line(s, line);
         if (wrong) {
             snprintf(why, SCRIPT_WHY, "%s:%u: it should be: %s", path, n, wrong);
             fclose(f);
@@ -192,113 +238,4 @@ int script_load(struct script *s, const char *path, char why[SCRIPT_WHY])
     fclose(f);
     script_run(s, 0);
     return 0;
-}
-
-static int32_t mm(double metres) { return (int32_t)(metres * 1000); }
-
-void script_config(const struct script *s, unsigned n, struct woad_air_controller_config *config)
-{
-    for (size_t k = 0; k < s->done; k++) {
-        const struct script_action *a = &s->action[k];
-        if (a->who == n && a->verb == PLACE) {
-            config->x_mm = mm(a->v[0]);
-            config->y_mm = mm(a->v[1]);
-            config->tx_power_dbm = (int8_t)(a->values > 2 ? a->v[2] : config->tx_power_dbm);
-        } else if (a->who == n && a->verb == DRIFT) {
-            config->drift_ppm = (int16_t)a->v[0];
-        }
-    }
-}
-
-uint64_t script_next(const struct script *s)
-{
-    return s->done < s->actions ? s->action[s->done].at_us : UINT64_MAX;
-}
-
-/* A link whose controllers are not there is one that no packet takes: it ends before it begins. */
-void script_ends(struct script *s)
-{
-    for (size_t n = 0; n < s->around.links; n++) {
-        struct woad_air_link *l = &s->link[n];
-        l->from = s->ends[n][0] ? s->find(s->ctx, s->ends[n][0]) : NULL;
-        l->to = s->ends[n][1] ? s->find(s->ctx, s->ends[n][1]) : NULL;
-        bool there = (!s->ends[n][0] || l->from) && (!s->ends[n][1] || l->to);
-        l->until_us = there ? 0 : 1;
-        l->from_us = there ? 0 : 1;
-    }
-}
-
-/* The same link again: its new state. */
-static void run_link(struct script *s, const struct script_action *a)
-{
-    size_t n = 0;
-    while (n < s->around.links && (s->ends[n][0] != a->who || s->ends[n][1] != a->whom)) {
-        n++;
-    }
-    s->around.links += n == s->around.links;
-    s->ends[n][0] = a->who;
-    s->ends[n][1] = a->whom;
-    s->link[n] = (struct woad_air_link){ .loss_db = (int16_t)a->v[0],
-                                         .loss_per_mille = (uint16_t)a->v[1],
-                                         .delay_us = (uint32_t)a->v[2] };
-    if (s->find) {
-        script_ends(s);
-    }
-}
-
-static void run_surroundings(struct script *s, const struct script_action *a)
-{
-    const double *v = a->v;
-    switch (a->verb) {
-    case NOISE:
-        s->around.noise_dbm = (int8_t)v[0];
-        break;
-    case WALL:
-        s->wall[s->around.walls++] = (struct woad_air_wall){ mm(v[0]), mm(v[1]), mm(v[2]),
-                                                             mm(v[3]), (uint8_t)v[4] };
-        break;
-    case INTERFERER:
-        s->interferer[s->around.interferers++] = (struct woad_air_interferer){
-            mm(v[0]), mm(v[1]), (int8_t)v[2], a->channels, (uint32_t)v[3], (uint32_t)v[4],
-            a->at_us, 0 };
-        break;
-    case LINK:
-        run_link(s, a);
-        break;
-    default:
-        break;
-    }
-}
-
-static void run_controller(const struct script_action *a, struct woad_air_controller *c)
-{
-    switch (a->verb) {
-    case PLACE:
-        woad_air_place(c, mm(a->v[0]), mm(a->v[1]), (int8_t)a->v[2]);
-        break;
-    case HANG:
-    case RESUME:
-        woad_air_hang(c, a->verb == HANG);
-        break;
-    case CRASH:
-        woad_air_crash(c);
-        break;
-    case SAY:
-        woad_air_say(c, a->octets, a->len);
-        break;
-    default:
-        break;
-    }
-}
-
-void script_run(struct script *s, uint64_t now_us)
-{
-    while (s->done < s->actions && s->action[s->done].at_us <= now_us) {
-        const struct script_action *a = &s->action[s->done++];
-        struct woad_air_controller *c = s->find && a->who ? s->find(s->ctx, a->who) : NULL;
-        run_surroundings(s, a);
-        if (c) {
-            run_controller(a, c);
-        }
-    }
 }

@@ -30,6 +30,7 @@ struct woad_air_packet {
     const uint8_t *plain;                /* of an encrypted one, before it was: header with the
                                           * length there was then, payload; else NULL */
     uint16_t plain_len;
+    const struct woad_air_controller *from;
 };
 
 /* A capture file: this header, then a record for each packet.  Wireshark opens it. */
@@ -181,7 +182,8 @@ void woad_air_crash(struct woad_air_controller *c);
 /* Tells its host anything: an HCI packet with its H4 type octet, or what is none.  0; -11 when the
  * queue is full; -22. */
 int woad_air_say(struct woad_air_controller *c, const uint8_t *packet, size_t len);
-/* Moves it, and gives it another power. */
+/* Moves it, and gives it another power; and the power that it has. */
+int8_t woad_air_power(const struct woad_air_controller *c);
 void woad_air_place(struct woad_air_controller *c, int32_t x_mm, int32_t y_mm,
                     int8_t tx_power_dbm);
 

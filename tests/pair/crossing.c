@@ -92,7 +92,7 @@ static void each_with_each(void **state)
 }
 
 /* The peer knows nothing of it, or does not want it: LL_UNKNOWN_RSP, LL_REJECT_IND,
- * LL_REJECT_EXT_IND.  It is told with that error, the connection lives, and it may be asked again. */
+ * LL_REJECT_EXT_IND.  It is told with that error, the connection lives; it may be asked again. */
 static void refused_in_every_form(void **state)
 {
     (void)state;
@@ -156,8 +156,8 @@ static void old_peers(void **state)
     }
 }
 
-/* The end crosses anything: one event each, 0x16 for who asked for it, the reason for the other, and
- * both when both did. */
+/* The end crosses anything: one event each, 0x16 for who asked for it, the reason for the other;
+ * either when both did. */
 static void ends(void **state)
 {
     (void)state;

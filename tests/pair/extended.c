@@ -349,6 +349,32 @@ static void several_sets(void **state)
     apart();
 }
 
+/* A set has the power that its host asks for: what is sent, and what it says that it is. */
+static void power(void **state)
+{
+    static const struct { const char *asked; int is; } powers[] = {
+        { "7f", 0 }, { "00", 0 }, { "ec", -20 }, { "0a", 10 }, { "64", 20 }, { "9c", -40 } };
+    (void)state;
+    for (size_t k = 0; k < sizeof powers / sizeof *powers; k++) {
+        for (int legacy = 0; legacy < 2; legacy++) {
+            char text[160];
+            world(k);
+            snprintf(text, sizeof text, "00 %s 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 "
+                     "%s 01 00 01 03 00", legacy ? "10" : "40", powers[k].asked);
+            assert_int_equal(command(ADV, 0x2036, text), 0);
+            assert_int_equal(set_data(ADV, 0x2037, 0, 20, 1), 0);
+            assert_int_equal(enable(ADV, 0, NULL, NULL), 0);
+            scan(SCAN, 1, 0, 0);
+            run_ms(500);
+            const uint8_t *e = event(SCAN, 0x3e0d);
+            assert_non_null(e);
+            assert_int_equal((int8_t)e[1 + 12], legacy ? 127 : powers[k].is);
+            assert_int_equal((int8_t)e[1 + 13], powers[k].is - 40);
+            apart();
+        }
+    }
+}
+
 /* The duplicate filter knows by the ADI that the data are others.  LL/DDI/SCN/BV-… */
 static void duplicates(void **state)
 {
@@ -429,6 +455,7 @@ int main(void)
         cmocka_unit_test(scan_responses), cmocka_unit_test(broken_chains),
         cmocka_unit_test(connecting), cmocka_unit_test(connecting_whom),
         cmocka_unit_test(limits), cmocka_unit_test(several_sets), cmocka_unit_test(duplicates),
+        cmocka_unit_test(power),
         cmocka_unit_test(scan_times), cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

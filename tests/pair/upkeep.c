@@ -186,6 +186,42 @@ static void clock_accuracy(void **state)
     }
 }
 
+/* LL/CON/CEN/BV-…: a clock that becomes worse, and better again: the peer is told, nobody's host
+ * hears of it unasked, and the connection lives with it. */
+static void clock_changes(void **state)
+{
+    (void)state;
+    for (int who = 0; who < 2; who++) {
+        joined_knowing(NULL, 0);
+        for (int class = 6; class >= 0; class--) {
+            assert_int_equal(command(who, 0x205f, "01"), 0);
+            run_ms(100);
+            assert_null(event(who, 0x3e1f));
+            assert_int_equal(command(1 - who, 0x206d, "40 00"), 0);
+            run_ms(100);
+            assert_non_null(event(1 - who, 0x3e1f));
+            assert_int_equal(event(1 - who, 0x3e1f)[3], class);
+            assert_link();
+            forget();
+        }
+        assert_int_equal(command(who, 0x205f, "01"), WOAD_HCI_LIMIT_REACHED);
+        for (int n = 0; n < 7; n++) {
+            assert_int_equal(command(who, 0x205f, "00"), 0);
+        }
+        assert_int_equal(command(who, 0x205f, "00"), WOAD_HCI_LIMIT_REACHED);
+        assert_int_equal(command(who, 0x205f, "02"), WOAD_HCI_INVALID_PARAMETERS);
+        run_ms(100);
+        assert_null(event(who, 0x3e1f));
+        assert_link();
+        w.turn_opcode = 0x1d;            /* it is told: it waits for the answer */
+        assert_int_equal(command(who, 0x205f, "01"), 0);
+        run_ms(41000);
+        assert_non_null(event(who, 0x05));
+        assert_int_equal(event(who, 0x05)[3], WOAD_HCI_LL_RESPONSE_TIMEOUT);
+        apart();
+    }
+}
+
 /* --- powers ----------------------------------------------------------------------------------- */
 
 /* LL/CON/CEN/BV-…: read; asked to change, which is heard; told of when it changes by itself. */
@@ -342,6 +378,7 @@ int main(void)
         cmocka_unit_test(subrate_by_central), cmocka_unit_test(subrate_by_peripheral),
         cmocka_unit_test(subrate_continuation), cmocka_unit_test(subrate_with_loss),
         cmocka_unit_test(subrate_refused), cmocka_unit_test(clock_accuracy),
+        cmocka_unit_test(clock_changes),
         cmocka_unit_test(power), cmocka_unit_test(path_loss), cmocka_unit_test(no_answer),
         cmocka_unit_test(payload_timeout),
     };

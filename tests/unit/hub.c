@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 /* The hub and the ports: real sockets, real time, hosts of this process and bytes of nobody's. */
 #include "cm.h"
 
@@ -6,11 +7,14 @@
 
 #include "transport/hub.h"
 #include "transport/open.h"
+#include "transport/script.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -19,12 +23,13 @@ struct served {
     pthread_t thread;
     int fd, stop;
     char path[80], spec[90];
+    struct script *script;
 };
 
 static void *serve(void *arg)
 {
     struct served *s = arg;
-    struct hub_options o = { .listen = &s->fd, .listens = 1, .seed = 5 };
+    struct hub_options o = { .listen = &s->fd, .listens = 1, .seed = 5, .script = s->script };
     hub_run(&o, &s->stop);
     return NULL;
 }
@@ -91,7 +96,7 @@ static struct woad *host_new(struct program *p)
 
 static void two_hosts_by_socket(void **state)
 {
-    struct served s;
+    struct served s = { .script = NULL };
     struct program p[2];
     struct woad *h[2];
     struct woad_port *port[2];
@@ -161,7 +166,7 @@ static ssize_t answer(int fd, uint8_t *buf, size_t room)
 static void garbage_on_a_socket(void **state)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
-    struct served s;
+    struct served s = { .script = NULL };
     uint8_t buf[64], junk[4096];
     (void)state;
     serve_begin(&s);
@@ -189,7 +194,7 @@ static void garbage_on_a_socket(void **state)
 static void a_host_that_does_not_read(void **state)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 }, commands[] = { 1, 2, 0x10, 0 };
-    struct served s;
+    struct served s = { .script = NULL };
     uint8_t buf[64];
     (void)state;
     serve_begin(&s);
@@ -206,6 +211,68 @@ static void a_host_that_does_not_read(void **state)
     close(deaf);
     close(good);
     serve_end(&s);
+}
+
+/* A file says who hears whom, and what befalls them: the first advertises, the second scans. */
+static bool found_in(const char *world, bool *said)
+{
+    static struct script script;
+    char path[] = "/tmp/woad-world-XXXXXX", wrong[SCRIPT_WHY], why[WOAD_PORT_WHY];
+    struct served s = { .script = &script };
+    struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+    struct woad_scan_params scan = { 48, 48, false, false, 0, false };
+    struct program p[2];
+    struct woad *h[2];
+    struct woad_port *port[2];
+    int error, fd = mkstemp(path);
+    assert_int_equal(write(fd, world, strlen(world)), strlen(world));
+    close(fd);
+    assert_int_equal(script_load(&script, path, wrong), 0);
+    unlink(path);
+    serve_begin(&s);
+    for (int i = 0; i < 2; i++) {
+        h[i] = host_new(&p[i]);
+        port[i] = woad_port_open(s.spec, &error, why);
+        assert_non_null(port[i]);
+        woad_start(h[i]);
+        for (int n = 0; n < 200 && !p[i].up; n++) {
+            assert_int_equal(woad_port_step(port[i], h[i], 10), 0);
+        }
+    }
+    woad_adv_start(h[0], &adv);
+    woad_scan_start(h[1], &scan);
+    for (int n = 0; n < 60 && !p[1].found; n++) {
+        woad_port_step(port[0], h[0], 1);
+        woad_port_step(port[1], h[1], 9);
+    }
+    *said = p[0].downs > 0;
+    for (int i = 0; i < 2; i++) {
+        woad_port_close(port[i]);
+        free(h[i]);
+    }
+    serve_end(&s);
+    return p[1].found;
+}
+
+static void a_world_by_a_file(void **state)
+{
+    bool said;
+    (void)state;
+    assert_true(found_in("noise -100\n", &said));
+    assert_false(said);
+    assert_true(found_in("drop 2 1 all\nlink 2 1 0 1000\n", &said));
+    assert_false(found_in("drop 1 2 all\n", &said));
+    assert_false(found_in("link 1 * 0 1000\n", &said));
+    assert_false(found_in("place 2 900000 0\n", &said));
+    /* A hardware error, often enough to be heard whenever the host comes. */
+    static char errors[SCRIPT_ACTIONS * 32] = "drop 1 2 all\n";
+    for (unsigned n = 1; n < 100; n++) {
+        size_t used = strlen(errors);
+        snprintf(errors + used, sizeof errors - used, "at %u.%u say 1 04 10 01 42\n", n / 10,
+                 n % 10);
+    }
+    assert_false(found_in(errors, &said));
+    assert_true(said);
 }
 
 static void specs_that_are_wrong(void **state)
@@ -234,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_hosts_by_socket), cmocka_unit_test(garbage_on_a_socket),
         cmocka_unit_test(a_host_that_does_not_read), cmocka_unit_test(specs_that_are_wrong),
+        cmocka_unit_test(a_world_by_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

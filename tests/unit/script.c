@@ -65,8 +65,12 @@ static void wrong_lines(void **state)
         "interferer 1 0 0 0 100", "interferer 1 0 0", "place 0 1 1", "place 1 1", "place 1 1 1 99",
         "place * 1 1", "link 1 2", "link 1 2 0 1001", "link 1 0 0", "link 1 2 0 0 -1",
         "drift 1 501", "drift 1", "hang", "hang *", "hang 1 2", "say 1", "say 1 100", "say 1 zz",
-        "crash 99999", "wall nan 0 0 0 1" };
-    char text[80];
+        "crash 99999", "wall nan 0 0 0 1", "wall 2000001 0 0 0 1", "place 1 -9e6 0",
+        "interferer 1 9e6 0 0", "inject 1", "inject 1 64", "inject 1 0x1000 1", "inject 1 1.5 12",
+        "inject 1 64 0 1 2 3 4 5 6 7 8 9 a b c d e f 0 1 2 3 4 5 6 7 8 9 a b", "drop 1 2",
+        "drop 1 2 some", "drop 1 2 all -1", "drop 1 2 all 1.5", "drop 1 2 all 1 1 1",
+        "delay 1 2 all", "delay * * data 1 2 3 4", "repeat 1 0 all 9", "corrupt 1 all" };
+    char text[160];
     (void)state;
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
         snprintf(text, sizeof text, "noise -90\n%s\n", lines[k]);
@@ -148,10 +152,55 @@ static void it_happens(void **state)
     free(memory);
 }
 
+/* Rules: every third, ten times; none of another kind; off again. */
+static void rules(void **state)
+{
+    struct woad_air_controller *a = (void *)&ctl[0], *b = (void *)&ctl[1];
+    uint8_t adv[20] = { 0, 18 }, data[9] = { 2, 7 }, control[3] = { 3, 1, 0x12 }, empty[2] = { 1 };
+    struct woad_air_packet p[4] = {
+        { .access_address = 0x8e89bed6, .pdu = adv, .len = sizeof adv, .from = a },
+        { .access_address = 1, .pdu = data, .len = sizeof data, .from = a },
+        { .access_address = 1, .pdu = control, .len = sizeof control, .from = a },
+        { .access_address = 1, .pdu = empty, .len = sizeof empty, .from = a } };
+    static const struct { const char *line; unsigned kinds, dropped, changed, late, again; } t[] = {
+        { "drop * * all", 15, 30, 0, 0, 0 }, { "drop * * all 3", 15, 10, 0, 0, 0 },
+        { "drop * * data 3 4", 2, 4, 0, 0, 0 }, { "drop 1 2 control", 4, 30, 0, 0, 0 },
+        { "drop 2 1 all", 15, 0, 0, 0, 0 }, { "drop * 1 all", 15, 0, 0, 0, 0 },
+        { "drop 1 * advertising 30", 1, 1, 0, 0, 0 }, { "corrupt * * all 2", 7, 0, 15, 0, 0 },
+        { "delay 1 * data 50 10 2", 2, 0, 0, 100, 0 },
+        { "repeat 1 * data 9", 2, 0, 0, 0, 270 }, 
+        { "drop * * all\ndrop * * all 0", 15, 0, 0, 0, 0 },
+    };
+    (void)state;
+    ctl[0] = a;
+    ctl[1] = b;
+    for (size_t k = 0; k < sizeof t / sizeof *t; k++) {
+        for (unsigned kind = 0; kind < 4; kind++) {
+            unsigned dropped = 0, changed = 0, delay = 0, again = 0;
+            assert_int_equal(load(t[k].line), 0);
+            s.find = find;
+            for (unsigned n = 0; n < 30; n++) {
+                struct woad_air_fate fate = { 0, 0 };
+                uint8_t copy[20];
+                memcpy(copy, p[kind].pdu, p[kind].len);
+                dropped += !script_meddle(&s, &p[kind], b, copy, &fate);
+                changed += memcmp(copy, p[kind].pdu, p[kind].len) != 0;
+                delay += fate.delay_us;
+                again += fate.again_us;
+            }
+            bool is = t[k].kinds >> kind & 1;
+            assert_int_equal(dropped, is ? t[k].dropped : 0);
+            assert_int_equal(changed, is ? t[k].changed : 0);
+            assert_int_equal(delay, is ? t[k].late : 0);
+            assert_int_equal(again, is ? t[k].again : 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines),
-                                        cmocka_unit_test(wrong_lines),
+                                        cmocka_unit_test(wrong_lines), cmocka_unit_test(rules),
                                         cmocka_unit_test(it_happens) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

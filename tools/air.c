@@ -9,6 +9,7 @@
 #include "../transport/open.h"
 #include "../transport/script.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -36,6 +37,7 @@ static int help(void)
            "  --speed X   of the air's time, 0.01 to 100 times the wall clock's\n"
            "  --pcap F    a capture of all packets on the air; Wireshark opens it\n"
            "  --keys      in it encrypted packets as they were before\n"
+           "  --btsnoop D a log of what each controller and its host say, D/1.btsnoop …\n"
            "  --quiet     no line when hosts come and go\n");
     return 0;
 }
@@ -129,6 +131,13 @@ static int option(int c, const char *text, struct hub_options *o)
         return 0;
     case 'P':
         return profile(text, o);
+    case 'b':
+        o->btsnoop = text;
+        if (access(text, W_OK | X_OK) == 0) {
+            return 0;
+        }
+        fprintf(stderr, "woad air: %s: %s\n", text, strerror(errno));
+        return -1;
     case 'S':
         return speed(text, o);
     case 'w':
@@ -145,7 +154,8 @@ static int options(int argc, char **argv, struct hub_options *o)
         { "loss", required_argument, NULL, 'l' }, { "quiet", no_argument, NULL, 'q' },
         { "pcap", required_argument, NULL, 'p' }, { "keys", no_argument, NULL, 'k' },
         { "profile", required_argument, NULL, 'P' }, { "speed", required_argument, NULL, 'S' },
-        { "world", required_argument, NULL, 'w' }, { NULL, 0, NULL, 0 }
+        { "world", required_argument, NULL, 'w' },
+        { "btsnoop", required_argument, NULL, 'b' }, { NULL, 0, NULL, 0 }
     };
     int c, err = 0;
     while (!err && (c = getopt_long(argc, argv, "h", known, NULL)) != -1) {

@@ -23,14 +23,17 @@ FILE *btsnoop_open(const char *path)
     return f;
 }
 
-void btsnoop_put(FILE *f, bool received, const uint8_t *packet, size_t len)
+uint64_t btsnoop_now(void)
 {
-    /* Microseconds since the year 0, in the format's own counting. */
-    const uint64_t epoch = 0x00dcddb30f2f8000ull;
-    uint8_t r[24];
     struct timeval tv;
     gettimeofday(&tv, NULL);
-    uint64_t us = epoch + (uint64_t)tv.tv_sec * 1000000u + (uint64_t)tv.tv_usec;
+    return (uint64_t)tv.tv_sec * 1000000u + (uint64_t)tv.tv_usec;
+}
+
+void btsnoop_put(FILE *f, uint64_t us, bool received, const uint8_t *packet, size_t len)
+{
+    uint8_t r[24];
+    us += 0x00dcddb30f2f8000ull;         /* since the year 0, in the format's own counting */
     bool command_or_event = packet[0] == 1 || packet[0] == 4;
     put32(r, (uint32_t)len);
     put32(r + 4, (uint32_t)len);

@@ -9,7 +9,9 @@
 
 /* Creates the file and writes its header; NULL with errno set. */
 FILE *btsnoop_open(const char *path);
-/* One packet with its H4 type octet; `received`: from the controller. */
-void btsnoop_put(FILE *f, bool received, const uint8_t *packet, size_t len);
+/* The wall clock: microseconds since 1970. */
+uint64_t btsnoop_now(void);
+/* One packet with its H4 type octet, at such a time; `received`: from the controller. */
+void btsnoop_put(FILE *f, uint64_t us, bool received, const uint8_t *packet, size_t len);
 
 #endif

@@ -5,6 +5,7 @@
 #include <woad/crypto.h>
 
 #include "h4.h"
+#include "btsnoop.h"
 #include "script.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct seat {
     uint8_t out[WOAD_AIR_PACKET];
     size_t out_len, out_off;
     unsigned number;
+    FILE *snoop;
 };
 
 struct hub {
@@ -101,6 +103,35 @@ static void hub_ends(struct hub *hub)
     }
 }
 
+/* DIR/N.btsnoop.  Its times are the air's, as the capture's are. */
+static FILE *seat_log(const struct hub *hub, unsigned number)
+{
+    char path[4096];
+    if (!hub->o->btsnoop) {
+        return NULL;
+    }
+    snprintf(path, sizeof path, "%s/%u.btsnoop", hub->o->btsnoop, number);
+    return btsnoop_open(path);
+}
+
+static void seat_snoop(const struct seat *s, uint64_t us, bool received, const uint8_t *packet,
+                       size_t len)
+{
+    if (s->snoop) {
+        btsnoop_put(s->snoop, us, received, packet, len);
+    }
+}
+
+static void seat_free(struct seat *s)
+{
+    woad_air_detach(s->ctl);
+    if (s->snoop) {
+        fclose(s->snoop);
+    }
+    free(s->memory);
+    free(s);
+}
+
 static bool seat_add(struct hub *hub, int fd, bool tty)
 {
     struct woad_air_controller_config cfg = { .conns = 16, .acl_count = 12, .acl_len = 251,
@@ -131,6 +162,7 @@ static bool seat_add(struct hub *hub, int fd, bool tty)
     s->tty = tty;
     s->number = n;
     s->memory = memory;
+    s->snoop = seat_log(hub, n);
     s->ctl = woad_air_attach(hub->air, memory, size, &cfg);
     s->next = hub->seats;
     hub->seats = s;
@@ -156,9 +188,7 @@ static void hub_sweep(struct hub *hub)
         bool over = woad_air_idle(s->ctl) || woad_air_now(hub->air) > s->gone_at + LEAVE_US;
         if (s->fd < 0 && over) {
             *at = s->next;
-            woad_air_detach(s->ctl);
-            free(s->memory);
-            free(s);
+            seat_free(s);
             hub_ends(hub);
         } else {
             at = &s->next;
@@ -167,7 +197,7 @@ static void hub_sweep(struct hub *hub)
 }
 
 /* Host to controller.  False when the attachment is to end: closed, or not H4. */
-static bool seat_read(struct seat *s)
+static bool seat_read(const struct hub *hub, struct seat *s)
 {
     for (;;) {
         if (!s->held_len) {
@@ -183,6 +213,7 @@ static bool seat_read(struct seat *s)
             if (s->hungry) {
                 return true;
             }
+            seat_snoop(s, woad_air_now(hub->air), false, s->held, s->held_len);
             s->held_len = 0;
             continue;
         }
@@ -198,7 +229,7 @@ static bool seat_read(struct seat *s)
 }
 
 /* Controller to host.  What the host does not take stays in the controller's queue. */
-static bool seat_write(struct seat *s)
+static bool seat_write(const struct hub *hub, struct seat *s)
 {
     for (;;) {
         if (s->out_off == s->out_len) {
@@ -207,6 +238,7 @@ static bool seat_write(struct seat *s)
             if (!s->out_len) {
                 return true;
             }
+            seat_snoop(s, woad_air_now(hub->air), true, s->out, s->out_len);
         }
         ssize_t n = s->tty ? write(s->fd, s->out + s->out_off, s->out_len - s->out_off)
                            : send(s->fd, s->out + s->out_off, s->out_len - s->out_off,
@@ -221,7 +253,7 @@ static bool seat_write(struct seat *s)
 static void hub_move(struct hub *hub)
 {
     for (struct seat *s = hub->seats; s; s = s->next) {
-        if (s->fd >= 0 && (!seat_write(s) || (s->hungry && !seat_read(s)))) {
+        if (s->fd >= 0 && (!seat_write(hub, s) || (s->hungry && !seat_read(hub, s)))) {
             seat_leave(hub, s);
         }
     }
@@ -305,7 +337,7 @@ static void hub_wait(struct hub *hub)
     hub_time(hub);                       /* what they say now happens now */
     size_t i = hub->o->listens;
     for (struct seat *s = hub->seats; s && i < n; s = s->next, i++) {
-        if (s->fd >= 0 && s->fd == hub->fds[i].fd && hub->fds[i].revents && !seat_read(s)) {
+        if (s->fd >= 0 && s->fd == hub->fds[i].fd && hub->fds[i].revents && !seat_read(hub, s)) {
             seat_leave(hub, s);
         }
     }
@@ -388,9 +420,7 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     while (hub.seats) {
         struct seat *s = hub.seats;
         hub.seats = s->next;
-        woad_air_detach(s->ctl);
-        free(s->memory);
-        free(s);
+        seat_free(s);
     }
     if (hub.pcap) {
         fclose(hub.pcap);

@@ -17,6 +17,7 @@ struct hub_options {
     struct script *script;               /* what surrounds and befalls them; NULL: nothing */
     double speed;                        /* times the wall clock; 0: 1 */
     const char *pcap;                    /* a capture of the air, NULL: none */
+    const char *btsnoop;                 /* a directory for logs of HCI, NULL: none */
     bool keys;                           /* in which encrypted packets are written as they were */
     bool leave_when_empty;               /* end when the last attachment has gone */
     /* Asked before it ends: false when somebody is about to come. */

@@ -90,7 +90,7 @@ int woad_port_read(struct woad_port *p, const uint8_t **packet)
         }
         if (n > 0) {
             if (p->snoop) {
-                btsnoop_put(p->snoop, true, *packet, (size_t)n);
+                btsnoop_put(p->snoop, btsnoop_now(), true, *packet, (size_t)n);
             }
             return n;
         }
@@ -126,7 +126,7 @@ int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
         return -EBUSY;
     }
     if (p->snoop) {
-        btsnoop_put(p->snoop, false, packet, len);
+        btsnoop_put(p->snoop, btsnoop_now(), false, packet, len);
     }
     ssize_t n = port_send(p, packet, len);
     if (n < 0) {

@@ -32,6 +32,11 @@ def main():
     worlds = [subprocess.run([os.path.join(examples, "world"), "3", "50"], stdout=subprocess.PIPE, timeout=60) for _ in range(2)]
     assert worlds[0].returncode == 0 and b"359 readings" in worlds[0].stdout and worlds[0].stdout == worlds[1].stdout, worlds
     ok("an hour of virtual time, twice the same")
+    lost = subprocess.run([os.path.join(examples, "lost")], stdout=subprocess.PIPE, timeout=60)
+    stories = lost.stdout.decode().splitlines()
+    assert lost.returncode == 0 and len(stories) == 13, lost
+    assert sum("never read" in s for s in stories) == 1 and len(set(s[41:] for s in stories)) >= 4, lost
+    ok("one moment, another packet lost each time")
 
     readme = open(os.path.join(root, "README.md")).read()
     python, c_code = (re.search("```%s\n(.*?)```" % lang, readme, re.S).group(1) for lang in ("python", "c"))

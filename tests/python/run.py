@@ -1166,6 +1166,25 @@ def test_btsnoop():
     c.end()
 
 
+def test_btsnoop_of_each_controller():
+    where = os.path.join(scratch, "logs")
+    os.mkdir(where)
+    spec = "unix:" + os.path.join(scratch, "logged.sock")
+    p = subprocess.Popen([air, "air", spec, "--quiet", "--btsnoop", where], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    Program("up(); ble.gap_scan(50); wait(6)", {"WOAD_HCI": spec}).end()
+    Program("up(); ble.gap_advertise(50000)", {"WOAD_HCI": spec}).end()
+    p.terminate()
+    p.wait()
+    for name, what in (("1", "LE Set Scan Enable"), ("2", "LE Set Advertising Parameters")):
+        log = os.path.join(where, name + ".btsnoop")
+        r = subprocess.run(["tshark", "-r", log], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        text = r.stdout.decode()
+        assert what in text and "Command Complete" in text and "Malformed" not in text, text
+    r = subprocess.run([air, "air", "pty", "--btsnoop", "/nowhere"], stderr=subprocess.PIPE, timeout=10)
+    assert r.returncode == 2 and b"/nowhere: No such file" in r.stderr, r
+
+
 def test_pty_and_tcp():
     """The same program over a pty and over TCP."""
     p = subprocess.Popen([air, "air", "pty", "tcp:127.0.0.1:0", "--quiet"], stdout=subprocess.PIPE)

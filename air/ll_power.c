@@ -196,13 +196,13 @@ void power_changed(ctl *c, int8_t power)
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         struct link *l = &c->links[i];
         int8_t delta = (int8_t)(power - l->tx_power);
+        if (!l->used || !delta) {
+            continue;
+        }
         uint8_t b[5] = { LL_POWER_CHANGE_IND, phy_bit(l), power_flags(power), (uint8_t)delta,
                          (uint8_t)power };
         struct wr pdu = wr_of(b, sizeof b);
         pdu.p += sizeof b;
-        if (!l->used || !delta) {
-            continue;
-        }
         l->tx_power = power;
         if (l->tells_local) {
             power_tell(c, i, 0, LOCAL_CHANGED, power, delta);

@@ -161,7 +161,7 @@ static void sync_cut(ctl *c, struct sync *s)
     struct ext none = { .has_power = false };
     s->chaining = false;
     s->chain_at = NEVER;
-    evt_periodic_report(c, s, &none, rd_of(NULL, 0), CUT, 127);
+    evt_periodic_report(c, s, &none, rd_of((const uint8_t *)"", 0), CUT, 127);
 }
 
 static void sync_listen(ctl *c, struct sync *s)

@@ -2,56 +2,67 @@
  * them are to each other and to what is constant, so to put them back where they were is enough. */
 #include "ll.h"
 
+struct head { size_t len; };
 struct kept { ctl *c; size_t len; };
 
 size_t woad_air_snapshot_size(const struct woad_air *air)
 {
-    size_t size = sizeof *air;
+    size_t size = sizeof(struct head) + sizeof *air;
     for (const ctl *c = air->all; c; c = c->all_next) {
         size += sizeof(struct kept) + woad_air_controller_size(&c->cfg);
     }
     return size;
 }
 
+static uint8_t *put(uint8_t *at, const void *what, size_t len)
+{
+    memcpy(at, what, len);
+    return at + len;
+}
+
 int woad_air_snapshot(const struct woad_air *air, void *mem, size_t len)
 {
-    uint8_t *at = mem;
-    if (!mem || len < woad_air_snapshot_size(air)) {
+    struct head head = { woad_air_snapshot_size(air) };
+    if (!mem || len < head.len) {
         return -22;
     }
-    memcpy(at, air, sizeof *air);
-    at += sizeof *air;
+    uint8_t *at = put(mem, &head, sizeof head);
+    at = put(at, air, sizeof *air);
     for (ctl *c = air->all; c; c = c->all_next) {
         struct kept k = { c, woad_air_controller_size(&c->cfg) };
-        memcpy(at, &k, sizeof k);
-        memcpy(at + sizeof k, c, k.len);
-        at += sizeof k + k.len;
+        at = put(at, &k, sizeof k);
+        at = put(at, c, k.len);
     }
     return 0;
+}
+
+static const uint8_t *take(const uint8_t *at, void *what, size_t len)
+{
+    memcpy(what, at, len);
+    return at + len;
 }
 
 /* The list of the controllers is in the air's own picture: its end is where the last of them has
  * been put back. */
 int woad_air_restore(struct woad_air *air, const void *mem, size_t len)
 {
-    const uint8_t *at = mem, *end = at + len;
-    if (!mem || len < sizeof *air) {
+    struct head head;
+    if (!mem || len < sizeof head) {
         return -22;
+    }
+    const uint8_t *at = take(mem, &head, sizeof head);
+    if (head.len < sizeof head + sizeof *air || len < head.len) {
+        return -22;                      /* nothing has been changed yet */
     }
     for (ctl *c = air->all, *next; c; c = next) {
         next = c->all_next;
         c->air = NULL;                   /* it is on no air, if it is not put back */
     }
-    memcpy(air, at, sizeof *air);
-    at += sizeof *air;
+    at = take(at, air, sizeof *air);
     for (const ctl *c = air->all; c; c = c->all_next) {
         struct kept k;
-        if ((size_t)(end - at) < sizeof k) {
-            return -22;
-        }
-        memcpy(&k, at, sizeof k);
-        memcpy(k.c, at + sizeof k, k.len);
-        at += sizeof k + k.len;
+        at = take(at, &k, sizeof k);
+        at = take(at, k.c, k.len);
     }
     return 0;
 }

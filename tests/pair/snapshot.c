@@ -35,6 +35,7 @@ static struct picture take(struct world *w)
     p.air = malloc(p.air_len);
     assert_int_equal(woad_air_snapshot(w->air, p.air, p.air_len - 1), -22);
     assert_int_equal(woad_air_snapshot(w->air, p.air, p.air_len), 0);
+    assert_int_equal(woad_air_restore(w->air, p.air, p.air_len - 1), -22); /* nothing has changed */
     for (size_t n = 0; n < w->devices; n++) {
         p.host[n] = malloc(p.host_len);
         memcpy(p.host[n], w->device[n].memory[0], p.host_len);

@@ -275,7 +275,8 @@ static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
         info.interval = (uint16_t)(info.sdu_interval / 1250);
         unsigned irc = 1u + again, room = (info.interval * 1250u - 1000) / n / info.sub_interval;
         irc = irc * info.bn > room ? room / info.bn : irc;
-        irc = irc * info.bn > ISO_SUBEVENTS ? (unsigned)ISO_SUBEVENTS / info.bn : irc > 15 ? 15u : irc;
+        irc = irc * info.bn > ISO_SUBEVENTS ? (unsigned)ISO_SUBEVENTS / info.bn : irc;
+        irc = irc > 15 ? 15 : irc;
         info.irc = (uint8_t)irc;
         info.nse = (uint8_t)(irc * info.bn);
         info.spacing = info.nse * info.sub_interval;

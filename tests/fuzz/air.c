@@ -8,16 +8,17 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 /* Not a cipher: but every octet counts. */
-static void aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+static int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     uint8_t x = 1;
     for (int n = 0; n < 16; n++) {
         x = (uint8_t)(x * 5 + (key[n] ^ in[n]));
         out[n] = x;
     }
+    return 0;
 }
 
-static const struct woad_crypto crypto = { aes128 };
+static const struct woad_crypto crypto = { .aes128 = aes128 };
 
 static void drain(struct woad_air_controller *c)
 {

@@ -1,0 +1,176 @@
+#include "toolbox.h"
+
+#include <string.h>
+
+/* --- AES-CMAC: RFC 4493 ----------------------------------------------------------------------- */
+
+/* Twice the key in GF(2^128), without a branch on it. */
+static void cmac_double(uint8_t k[16])
+{
+    uint8_t carry = (uint8_t)(0u - (k[0] >> 7)) & 0x87;
+    for (size_t n = 0; n < 16; n++) {
+        k[n] = (uint8_t)(k[n] << 1 | (n < 15 ? k[n + 1] >> 7 : 0));
+    }
+    k[15] ^= carry;
+}
+
+static void xor16(uint8_t x[16], const uint8_t *with, size_t len)
+{
+    for (size_t n = 0; n < len; n++) {
+        x[n] ^= with[n];
+    }
+}
+
+int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *m, size_t len,
+                 uint8_t mac[16])
+{
+    uint8_t sub[16] = { 0 }, x[16] = { 0 };
+    int err = t->aes(t->ctx, key, sub, sub);
+    cmac_double(sub);
+    for (; !err && len > 16; m += 16, len -= 16) {
+        xor16(x, m, 16);
+        err = t->aes(t->ctx, key, x, x);
+    }
+    xor16(x, m, len);
+    if (len < 16) {
+        x[len] ^= 0x80;
+        cmac_double(sub);
+    }
+    xor16(x, sub, 16);
+    return err ? err : t->aes(t->ctx, key, x, mac);
+}
+
+/* --- strings of octets ------------------------------------------------------------------------ */
+
+struct string { uint8_t b[96]; size_t n; };
+
+static void put(struct string *s, const uint8_t *p, size_t len)
+{
+    memcpy(s->b + s->n, p, len);
+    s->n += len;
+}
+
+static void put_reversed(struct string *s, const uint8_t *p, size_t len)
+{
+    for (size_t n = 0; n < len; n++) {
+        s->b[s->n++] = p[len - 1 - n];
+    }
+}
+
+/* --- legacy pairing --------------------------------------------------------------------------- */
+
+/* 2.2.3: p1 = pres, preq, rat, iat; p2 = 0, ia, ra */
+int toolbox_c1(const struct toolbox *t, const uint8_t k[16], const uint8_t r[16],
+               const uint8_t preq[7], const uint8_t pres[7], const uint8_t ia[7],
+               const uint8_t ra[7], uint8_t out[16])
+{
+    struct string p1 = { .n = 0 }, p2 = { .n = 4 };
+    put_reversed(&p1, pres, 7);
+    put_reversed(&p1, preq, 7);
+    put(&p1, ra, 1);
+    put(&p1, ia, 1);
+    memset(p2.b, 0, 4);
+    put(&p2, ia + 1, 6);
+    put(&p2, ra + 1, 6);
+    uint8_t x[16];
+    memcpy(x, r, 16);
+    xor16(x, p1.b, 16);
+    int err = t->aes(t->ctx, k, x, x);
+    xor16(x, p2.b, 16);
+    return err ? err : t->aes(t->ctx, k, x, out);
+}
+
+/* 2.2.4: of the less significant halves */
+int toolbox_s1(const struct toolbox *t, const uint8_t k[16], const uint8_t r1[16],
+               const uint8_t r2[16], uint8_t out[16])
+{
+    uint8_t r[16];
+    memcpy(r, r1 + 8, 8);
+    memcpy(r + 8, r2 + 8, 8);
+    return t->aes(t->ctx, k, r, out);
+}
+
+/* --- LE Secure Connections -------------------------------------------------------------------- */
+
+int toolbox_f4(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
+               const uint8_t x[16], uint8_t z, uint8_t out[16])
+{
+    struct string m = { .n = 0 };
+    put(&m, u, 32);
+    put(&m, v, 32);
+    put(&m, &z, 1);
+    return toolbox_cmac(t, x, m.b, m.n, out);
+}
+
+/* 2.2.7: a counter, "btle", n1, n2, a1, a2, 256 */
+int toolbox_f5(const struct toolbox *t, const uint8_t w[32], const uint8_t n1[16],
+               const uint8_t n2[16], const uint8_t a1[7], const uint8_t a2[7],
+               uint8_t mac_key[16], uint8_t ltk[16])
+{
+    static const uint8_t salt[16] = { 0x6c, 0x88, 0x83, 0x91, 0xaa, 0xf5, 0xa5, 0x38,
+                                      0x60, 0x37, 0x0b, 0xdb, 0x5a, 0x60, 0x83, 0xbe };
+    static const uint8_t head[5] = { 0, 'b', 't', 'l', 'e' }, bits[2] = { 1, 0 };
+    struct string m = { .n = 0 };
+    uint8_t key[16];
+    int err = toolbox_cmac(t, salt, w, 32, key);
+    put(&m, head, 5);
+    put(&m, n1, 16);
+    put(&m, n2, 16);
+    put(&m, a1, 7);
+    put(&m, a2, 7);
+    put(&m, bits, 2);
+    err = err ? err : toolbox_cmac(t, key, m.b, m.n, mac_key);
+    m.b[0] = 1;
+    return err ? err : toolbox_cmac(t, key, m.b, m.n, ltk);
+}
+
+int toolbox_f6(const struct toolbox *t, const uint8_t w[16], const uint8_t n1[16],
+               const uint8_t n2[16], const uint8_t r[16], const uint8_t io[3],
+               const uint8_t a1[7], const uint8_t a2[7], uint8_t out[16])
+{
+    struct string m = { .n = 0 };
+    put(&m, n1, 16);
+    put(&m, n2, 16);
+    put(&m, r, 16);
+    put(&m, io, 3);
+    put(&m, a1, 7);
+    put(&m, a2, 7);
+    return toolbox_cmac(t, w, m.b, m.n, out);
+}
+
+int toolbox_g2(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
+               const uint8_t x[16], const uint8_t y[16], uint32_t *number)
+{
+    struct string m = { .n = 0 };
+    uint8_t mac[16] = { 0 };
+    put(&m, u, 32);
+    put(&m, v, 32);
+    put(&m, y, 16);
+    int err = toolbox_cmac(t, x, m.b, m.n, mac);
+    *number = ((uint32_t)mac[12] << 24 | (uint32_t)mac[13] << 16 | (uint32_t)mac[14] << 8 |
+               mac[15]) % 1000000;
+    return err;
+}
+
+/* --- other keys ------------------------------------------------------------------------------- */
+
+int toolbox_h6(const struct toolbox *t, const uint8_t w[16], const uint8_t id[4], uint8_t out[16])
+{
+    return toolbox_cmac(t, w, id, 4, out);
+}
+
+int toolbox_h7(const struct toolbox *t, const uint8_t salt[16], const uint8_t w[16],
+               uint8_t out[16])
+{
+    return toolbox_cmac(t, salt, w, 16, out);
+}
+
+/* 2.2.2: the less significant 24 bits */
+int toolbox_ah(const struct toolbox *t, const uint8_t k[16], const uint8_t r[3], uint8_t out[3])
+{
+    uint8_t x[16] = { 0 };
+    memcpy(x + 13, r, 3);
+    int err = t->aes(t->ctx, k, x, x);
+    memcpy(out, x + 13, 3);
+    return err;
+}

@@ -1,0 +1,38 @@
+/* The cryptographic toolbox of the Security Manager.  Vol 3, Part H, 2.2.  Most significant octet
+ * first, as there.  Each function returns 0, or what `aes` returned. */
+#ifndef WOAD_TOOLBOX_H
+#define WOAD_TOOLBOX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct toolbox {
+    int (*aes)(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16]);
+    void *ctx;
+};
+
+int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *m, size_t len,
+                 uint8_t mac[16]);
+/* An address is its type, then the address; preq and pres are the PDUs as they were sent. */
+int toolbox_c1(const struct toolbox *t, const uint8_t k[16], const uint8_t r[16],
+               const uint8_t preq[7], const uint8_t pres[7], const uint8_t ia[7],
+               const uint8_t ra[7], uint8_t out[16]);
+int toolbox_s1(const struct toolbox *t, const uint8_t k[16], const uint8_t r1[16],
+               const uint8_t r2[16], uint8_t out[16]);
+int toolbox_f4(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
+               const uint8_t x[16], uint8_t z, uint8_t out[16]);
+int toolbox_f5(const struct toolbox *t, const uint8_t w[32], const uint8_t n1[16],
+               const uint8_t n2[16], const uint8_t a1[7], const uint8_t a2[7],
+               uint8_t mac_key[16], uint8_t ltk[16]);
+int toolbox_f6(const struct toolbox *t, const uint8_t w[16], const uint8_t n1[16],
+               const uint8_t n2[16], const uint8_t r[16], const uint8_t io[3],
+               const uint8_t a1[7], const uint8_t a2[7], uint8_t out[16]);
+/* The number to compare: 0 to 999,999. */
+int toolbox_g2(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
+               const uint8_t x[16], const uint8_t y[16], uint32_t *number);
+int toolbox_h6(const struct toolbox *t, const uint8_t w[16], const uint8_t id[4], uint8_t out[16]);
+int toolbox_h7(const struct toolbox *t, const uint8_t salt[16], const uint8_t w[16],
+               uint8_t out[16]);
+int toolbox_ah(const struct toolbox *t, const uint8_t k[16], const uint8_t r[3], uint8_t out[3]);
+
+#endif

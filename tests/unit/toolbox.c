@@ -1,0 +1,142 @@
+/* The cryptographic toolbox and the library under it, by the specification's sample data.
+ * Vol 3, Part H, Appendix D and 2.2.3, 2.2.4; RFC 4493 */
+#include "cm.h"
+
+#include <woad/crypto.h>
+
+#include "src/toolbox.h"
+
+#include <stdio.h>
+
+static int aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    const struct woad_crypto *crypto = ctx;
+    return crypto->aes128(key, in, out);
+}
+
+static const struct toolbox box = { aes, (void *)(uintptr_t)&woad_mbedtls };
+
+static const uint8_t *hex(const char *text)
+{
+    static uint8_t ring[16][64];
+    static size_t next;
+    uint8_t *b = ring[next++ % 16];
+    for (size_t n = 0; text[2 * n]; n++) {
+        unsigned v;
+        assert_int_equal(sscanf(text + 2 * n, "%2x", &v), 1);
+        b[n] = (uint8_t)v;
+    }
+    return b;
+}
+
+#define U "20b003d2f297be2c5e2c83a7e9f9a5b9eff49111acf4fddbcc0301480e359de6"
+#define V "55188b3d32f6bb9a900afcfbeed4e72a59cb9ac2f19d7cfb6b4fdd49f47fc5fd"
+#define W "ec0234a357c8ad05341010a60a397d9b99796b13b4f866f1868d34f373bfa698"
+#define N1 "d5cb8454d177733effffb2ec712baeab"
+#define N2 "a6e8e7cc25a75f6e216583f7ff3dc4cf"
+#define A1 "0056123737bfce"
+#define A2 "00a713702dcfc1"
+#define IRK "ec0234a357c8ad05341010a60a397d9b"
+
+static void cmac(void **state)
+{
+    static const struct { size_t len; const char *mac; } sets[] = {
+        { 0, "bb1d6929e95937287fa37d129b756746" }, { 16, "070a16b46b4d4144f79bdd9dd04a287c" },
+        { 40, "dfa66747de9ae63030ca32611497c827" }, { 64, "51f0bebf7e3b9d92fc49741779363cfe" } };
+    uint8_t mac[16];
+    (void)state;
+    for (size_t k = 0; k < 4; k++) {
+        assert_int_equal(toolbox_cmac(&box, hex("2b7e151628aed2a6abf7158809cf4f3c"),
+            hex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
+                "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710"),
+            sets[k].len, mac), 0);
+        assert_memory_equal(mac, hex(sets[k].mac), 16);
+    }
+}
+
+static void legacy(void **state)
+{
+    uint8_t out[16];
+    (void)state;
+    const uint8_t *zero = hex("00000000000000000000000000000000");
+    /* The PDUs as they are sent. */
+    assert_int_equal(toolbox_c1(&box, zero, hex("5783d52156ad6f0e6388274ec6702ee0"),
+                                hex("01010000100707"), hex("02030000080005"),
+                                hex("01a1a2a3a4a5a6"), hex("00b1b2b3b4b5b6"), out), 0);
+    assert_memory_equal(out, hex("1e1e3fef878988ead2a74dc5bef13b86"), 16);
+    assert_int_equal(toolbox_s1(&box, zero, hex("000f0e0d0c0b0a091122334455667788"),
+                                hex("010203040506070899aabbccddeeff00"), out), 0);
+    assert_memory_equal(out, hex("9a1fe1f0e8b0f49b5b4216ae796da062"), 16);
+}
+
+static void secure_connections(void **state)
+{
+    uint8_t out[16], mac[16];
+    uint32_t number;
+    (void)state;
+    assert_int_equal(toolbox_f4(&box, hex(U), hex(V), hex(N1), 0, out), 0);
+    assert_memory_equal(out, hex("f2c916f107a9bd1cf1eda1bea974872d"), 16);
+    assert_int_equal(toolbox_f5(&box, hex(W), hex(N1), hex(N2), hex(A1), hex(A2), mac, out), 0);
+    assert_memory_equal(out, hex("6986791169d7cd23980522b594750a38"), 16);
+    assert_memory_equal(mac, hex("2965f176a1084a02fd3f6a20ce636e20"), 16);
+    assert_int_equal(toolbox_f6(&box, mac, hex(N1), hex(N2),
+                                hex("12a3343bb453bb5408da42d20c2d0fc8"), hex("010102"), hex(A1),
+                                hex(A2), out), 0);
+    assert_memory_equal(out, hex("e3c473989cd0e8c5d26c0b09da958f61"), 16);
+    assert_int_equal(toolbox_g2(&box, hex(U), hex(V), hex(N1), hex(N2), &number), 0);
+    assert_int_equal(number, 0x2f9ed5ba % 1000000);
+}
+
+static void keys(void **state)
+{
+    uint8_t out[16];
+    (void)state;
+    assert_int_equal(toolbox_h6(&box, hex(IRK), hex("6c656272"), out), 0);
+    assert_memory_equal(out, hex("2d9ae102e76dc91ce8d3a9e280b16399"), 16);
+    assert_int_equal(toolbox_h7(&box, hex("000000000000000000000000746d7031"), hex(IRK), out), 0);
+    assert_memory_equal(out, hex("fb173597c6a3c0ecd2998c2a75a57011"), 16);
+    assert_int_equal(toolbox_ah(&box, hex(IRK), hex("708194"), out), 0);
+    assert_memory_equal(out, hex("0dfbaa"), 3);
+}
+
+/* The data sets of Vol 2, Part G, 7.1.2.1; and what is no key. */
+static void p256(void **state)
+{
+    static const char *const a[] = {
+        "3f49f6d4a3c55f3874c9b3e3d2103f504aff607beb40b7995899b8a6cd3c1abd", U,
+        "dc809c49652aeb6d63329abf5a52155c766345c28fed3024741c8ed01589d28b" };
+    static const char *const b[] = { V,
+        "1ea1f0f01faf1d9609592284f19e4c0047b58afd8615a69f559077b22faaa190",
+        "4c55f33e429dad377356703a9ab85160472d1130e28e36765f89aff915b1214a" };
+    uint8_t pa[64], pb[64], secret[32], zero[64] = { 0 };
+    (void)state;
+    assert_int_equal(woad_mbedtls.p256_public(hex(a[0]), pa), 0);
+    assert_memory_equal(pa, hex(a[1]), 32);
+    assert_memory_equal(pa + 32, hex(a[2]), 32);
+    assert_int_equal(woad_mbedtls.p256_public(hex(b[0]), pb), 0);
+    assert_memory_equal(pb, hex(b[1]), 32);
+    assert_memory_equal(pb + 32, hex(b[2]), 32);
+    assert_int_equal(woad_mbedtls.p256_dh(hex(a[0]), pb, secret), 0);
+    assert_memory_equal(secret, hex(W), 32);
+    assert_int_equal(woad_mbedtls.p256_dh(hex(b[0]), pa, secret), 0);
+    assert_memory_equal(secret, hex(W), 32);
+    assert_true(woad_mbedtls.p256_public(zero, pa) < 0);
+    assert_true(woad_mbedtls.p256_public(
+        hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"), pa) < 0);
+    assert_true(woad_mbedtls.p256_dh(hex(a[0]), zero, secret) < 0);
+    for (size_t n = 0; n < 64; n += 7) {
+        pb[n] ^= 1;
+        assert_true(woad_mbedtls.p256_dh(hex(a[0]), pb, secret) < 0);
+        pb[n] ^= 1;
+    }
+    memset(pb + 32, 0, 32);              /* CVE-2018-5383 */
+    assert_true(woad_mbedtls.p256_dh(hex(a[0]), pb, secret) < 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(cmac), cmocka_unit_test(legacy),
+                                        cmocka_unit_test(secure_connections),
+                                        cmocka_unit_test(keys), cmocka_unit_test(p256) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

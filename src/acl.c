@@ -46,7 +46,7 @@ static void acl_start(struct woad *h, uint16_t i, struct rd *in)
     } else if (n == need) {
         acl_frame(h, i, *in);
         return;
-    } else if (need > h->cfg.mtu + (size_t)L2CAP_HDR) {
+    } else if (need > h->frame + (size_t)L2CAP_HDR) {
         acl_too_long(h, i, *in);
         return;
     }
@@ -58,7 +58,7 @@ static void acl_start(struct woad *h, uint16_t i, struct rd *in)
 static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
 {
     struct conn *c = &h->conns[i];
-    size_t n = rd_left(in), room = (size_t)h->cfg.mtu + L2CAP_HDR - c->rx_len;
+    size_t n = rd_left(in), room = (size_t)h->frame + L2CAP_HDR - c->rx_len;
     if (c->rx_skip || !c->rx_len) {
         return;                          /* nothing that this could continue */
     }
@@ -70,7 +70,7 @@ static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
     c->rx_len = (uint16_t)(c->rx_len + n);
     if (!c->rx_need && c->rx_len >= 2) {
         size_t need = (size_t)(c->rx[0] | c->rx[1] << 8) + L2CAP_HDR;
-        if (need > h->cfg.mtu + (size_t)L2CAP_HDR || need < c->rx_len) {
+        if (need > h->frame + (size_t)L2CAP_HDR || need < c->rx_len) {
             c->rx_len = 0;
             return;
         }
@@ -142,10 +142,10 @@ static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
     if (c->tx_len) {
         return acl_tx_fragment(h, c, buf, room);
     }
-    bool direct = (size_t)ACL_HDR + L2CAP_HDR + h->cfg.mtu <= room &&
-                  h->hci.acl_len >= L2CAP_HDR + h->cfg.mtu;
+    bool direct = (size_t)ACL_HDR + L2CAP_HDR + h->frame <= room &&
+                  h->hci.acl_len >= L2CAP_HDR + h->frame;
     uint8_t *frame = direct ? buf + ACL_HDR : c->tx;
-    struct wr body = wr_of(frame + L2CAP_HDR, h->cfg.mtu);
+    struct wr body = wr_of(frame + L2CAP_HDR, h->frame);
     uint16_t cid = l2cap_tx(h, i, &body);
     if (!cid) {
         return 0;

@@ -120,6 +120,18 @@ static struct conn *conn_take(struct woad *h, uint16_t *i)
     return c;
 }
 
+/* The private address that the controller has used, if it has. */
+static void conn_private(struct woad_addr *a, struct rd *in)
+{
+    static const uint8_t zero[6] = { 0 };
+    uint8_t rpa[6];
+    rd_copy(in, rpa, sizeof rpa);
+    if (memcmp(rpa, zero, sizeof rpa) != 0) {
+        a->type = WOAD_ADDR_RANDOM;
+        memcpy(a->octet, rpa, sizeof a->octet);
+    }
+}
+
 /* HCI_LE_[Enhanced_]Connection_Complete: status u8, handle u16, role u8, peer type u8, address 6,
  * [local RPA 6, peer RPA 6,] interval u16, latency u16, supervision u16, accuracy u8.
  * 7.7.65.1, 7.7.65.10 */
@@ -130,8 +142,10 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     uint8_t role = rd_u8(in);
     struct woad_addr peer = { rd_u8(in), { 0 } };
     rd_copy(in, peer.octet, 6);
+    struct woad_addr own = h->own_type ? h->hci.random_addr : h->hci.public_addr, air = peer;
     if (enhanced) {
-        rd_bytes(in, 12);
+        conn_private(&own, in);
+        conn_private(&air, in);
     }
     uint16_t interval = rd_le16(in), latency = rd_le16(in), supervision = rd_le16(in);
     rd_u8(in);
@@ -154,6 +168,8 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     c->handle = handle;
     c->central = role == 0;
     c->peer = peer;
+    c->own = own;
+    c->peer_air = air;
     c->interval = interval;
     c->latency = latency;
     c->supervision = supervision;
@@ -265,13 +281,15 @@ int conn_rx_param_request(struct woad *h, struct rd *in)
 int conn_rx_ltk_request(struct woad *h, struct rd *in)
 {
     uint16_t handle = rd_le16(in), i;
-    rd_bytes(in, 10);
+    uint8_t rand[8];
+    rd_copy(in, rand, sizeof rand);
+    uint16_t ediv = rd_le16(in);
     if (!rd_done(in)) {
         return WOAD_EBADMSG;
     }
     struct conn *c = conn_by_handle(h, handle, &i);
     if (c) {
-        c->want_ltk_reply = true;
+        c->want_ltk_reply = !h->smp_role || !h->smp_role->key_request(h, i, rand, ediv);
     }
     return 0;
 }

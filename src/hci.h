@@ -41,6 +41,8 @@ enum {
     OP_LE_SET_PHY                = 0x08 << 10 | 0x32,
     OP_LE_CONNECTION_UPDATE      = 0x08 << 10 | 0x13,
     OP_LE_RAND                   = 0x08 << 10 | 0x18,
+    OP_LE_ENABLE_ENCRYPTION      = 0x08 << 10 | 0x19,
+    OP_LE_LTK_REPLY              = 0x08 << 10 | 0x1a,
     OP_LE_LTK_NEGATIVE_REPLY     = 0x08 << 10 | 0x1b,
     OP_LE_CONN_PARAM_REPLY       = 0x08 << 10 | 0x20,
     OP_LE_CONN_PARAM_NEGATIVE    = 0x08 << 10 | 0x21,
@@ -51,11 +53,13 @@ enum {
 
 enum {
     EVT_DISCONNECTION_COMPLETE   = 0x05,
+    EVT_ENCRYPTION_CHANGE        = 0x08,
     EVT_REMOTE_VERSION           = 0x0c,
     EVT_COMMAND_COMPLETE         = 0x0e,
     EVT_COMMAND_STATUS           = 0x0f,
     EVT_HARDWARE_ERROR           = 0x10,
     EVT_COMPLETED_PACKETS        = 0x13,
+    EVT_KEY_REFRESH              = 0x30,
     EVT_LE_META                  = 0x3e
 };
 

@@ -28,8 +28,8 @@ static void carve(struct woad *h, struct arena *a)
 {
     h->conns = arena_take(a, h->cfg.conns, sizeof *h->conns);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        uint8_t *rx = arena_take(a, 1, (size_t)h->cfg.mtu + 4);
-        uint8_t *tx = arena_take(a, 1, (size_t)h->cfg.mtu + 4);
+        uint8_t *rx = arena_take(a, 1, (size_t)h->frame + 4);
+        uint8_t *tx = arena_take(a, 1, (size_t)h->frame + 4);
         uint8_t *queue = arena_take(a, 1, h->cfg.tx_queue);
         if (h->conns) {
             h->conns[i].rx = rx;
@@ -50,6 +50,10 @@ static void take_config(struct woad *h, const struct woad_config *config)
     h->cfg = *config;
     if (!h->cfg.features) {
         h->cfg.features = no_features;
+    }
+    h->frame = config->mtu;
+    for (size_t f = 0; feature_at(h, f); f++) {
+        h->frame = feature_at(h, f)->frame > h->frame ? feature_at(h, f)->frame : h->frame;
     }
 }
 

@@ -5,6 +5,7 @@
 #ifndef WOAD_HOST_H
 #define WOAD_HOST_H
 
+#include <woad/crypto.h>
 #include <woad/hci.h>
 #include <woad/woad.h>
 
@@ -112,6 +113,8 @@ struct conn {
     uint8_t sig_id, sig_req;             /* identifier of our last request; code to send, 0 none */
     uint32_t sig_due;
     uint8_t smp_refuse;                  /* Pairing Failed is owed */
+    struct woad_addr own, peer_air;      /* as they were on the air when it began */
+    struct woad_security security;
     struct att_bearer att;
 };
 
@@ -132,10 +135,19 @@ struct woad_feature {
     void (*connect_failed)(struct woad *h, uint8_t status);
     uint32_t (*due)(struct woad *h);
     uint32_t events, le_events;          /* bits of the event masks */
+    uint16_t frame;                      /* the largest L2CAP payload it needs */
 };
 
 extern const struct woad_feature woad_core;                /* bring-up and connections */
 
+/* What the security manager does for the channel and the core, if there is one. */
+struct smp_role {
+    void (*rx)(struct woad *h, uint16_t i, struct rd *in);
+    bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
+    bool (*key_request)(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv);
+};
+
+struct smp;
 struct accept;
 struct adv;
 struct link;
@@ -176,8 +188,11 @@ struct woad {
     uint32_t now, stop_due;
     struct hci hci;
     struct conn *conns;
+    uint16_t frame;                      /* octets of the largest L2CAP payload */
     const struct att_role *att_server, *att_client;
+    const struct smp_role *smp_role;
     struct woad_conn_limits limits;
+    struct smp *smp;
     struct accept *accept;
     struct link *link;
     struct adv *adv;

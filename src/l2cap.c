@@ -3,22 +3,29 @@
 
 enum { CID_ATT = 4, CID_SIGNALLING = 5, CID_SMP = 6 };
 
-/* There is no security manager here: a peer that asks to pair is told so at once, instead of
+/* Where there is no security manager, a peer that asks to pair is told so at once, instead of
  * waiting 30 s.  Pairing Failed, Pairing Not Supported.  Vol 3, Part H, 3.5.5 */
 enum { SMP_PAIRING_REQUEST = 0x01, SMP_PAIRING_FAILED = 0x05, SMP_SECURITY_REQUEST = 0x0b };
 enum { SMP_NOT_SUPPORTED = 0x05 };
 
-static void smp_rx(struct woad *h, uint16_t i, struct rd *in)
+static void security_rx(struct woad *h, uint16_t i, struct rd *in)
 {
     struct conn *c = &h->conns[i];
+    if (h->smp_role) {
+        h->smp_role->rx(h, i, in);
+        return;
+    }
     uint8_t code = rd_u8(in);
     if (!in->bad && code == (c->central ? SMP_SECURITY_REQUEST : SMP_PAIRING_REQUEST)) {
         c->smp_refuse = 1;
     }
 }
 
-static bool smp_tx(struct woad *h, uint16_t i, struct wr *out)
+static bool security_tx(struct woad *h, uint16_t i, struct wr *out)
 {
+    if (h->smp_role) {
+        return h->smp_role->tx(h, i, out);
+    }
     if (!h->conns[i].smp_refuse) {
         return false;
     }
@@ -34,7 +41,7 @@ static const struct {
     bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
 } channels[] = {                         /* in the order in which they may send */
     { CID_SIGNALLING, sig_rx, sig_tx },
-    { CID_SMP, smp_rx, smp_tx },
+    { CID_SMP, security_rx, security_tx },
     { CID_ATT, att_rx, att_tx },
 };
 enum { CHANNELS = sizeof channels / sizeof *channels };

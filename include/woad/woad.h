@@ -20,6 +20,7 @@
 
 #include "gap.h"
 #include "gatt.h"
+#include "smp.h"
 
 /* The caller's mistakes and the host's own limits: negative, and nothing has changed. */
 enum {
@@ -41,6 +42,7 @@ enum {
 
 struct woad_event;
 struct woad_feature;
+struct woad_crypto;
 
 /* What is not named in config.features is not linked. */
 extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, woad_gatt_server,
@@ -48,6 +50,8 @@ extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, wo
 extern const struct woad_feature woad_accept_list, woad_link;
 /* Client Supported Features, handles 10 and 11 of the server. */
 extern const struct woad_feature woad_gatt_client_features;
+/* Pairing, encryption, bonds. */
+extern const struct woad_feature woad_security_manager;
 
 /* Copied by woad_init(); `features` must live as long as the instance. */
 struct woad_config {
@@ -66,6 +70,11 @@ struct woad_config {
                                   * are being read are kept there too */
     uint16_t pipeline_queue;     /* octets of requests that came before the answer to the one
                                   * before them, per connection; 0: such requests are dropped */
+    const struct woad_crypto *crypto;            /* for pairing: crypto.h */
+    /* Octets that nobody can guess, for keys.  0, or negative when there are none: then pairing
+     * fails.  What is random elsewhere is the controller's. */
+    int (*random)(void *ctx, uint8_t *out, size_t len);
+    uint8_t bonds;               /* that are known at a time */
     uint16_t attr_index;         /* attributes found by type without a search, 2 octets each; with
                                   * more of them in the database all are searched */
 };
@@ -76,14 +85,14 @@ size_t woad_size(const struct woad_config *config);
 /* The same at compile time, for a static array: with all features, an upper bound with fewer.
  *
  *     static union {
- *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0)];
+ *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4)];
  *         uint64_t align;
  *     } mem;
  *
  * The arguments are the config's, in this order.  The structs' sizes are those on machines with
  * pointers of 64 and of 32 bits; the sources hold them to it. */
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
-                 procedures, pipeline_queue, attr_index, accept_list) \
+                 procedures, pipeline_queue, attr_index, accept_list, bonds) \
     (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
      WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
@@ -91,14 +100,16 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((1 + (attr_tables)) * WOAD_SIZE_TABLE) + WOAD_UP((attr_index) * 2) + \
      WOAD_UP((conns) * WOAD_SIZE_CONN) + \
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
-     (conns) * (2 * WOAD_UP((mtu) + 4) + WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
+     WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
+     WOAD_UP((bonds) * WOAD_SIZE_BOND) + \
+     (conns) * (2 * WOAD_UP(((mtu) > 65 ? (mtu) : 65) + 4) + WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
                 WOAD_UP((subscriptions) * 4) + WOAD_UP(prepare_queue) + \
                 WOAD_UP(pipeline_queue) + \
                 WOAD_UP((procedures) * WOAD_SIZE_PROCEDURE) + WOAD_UP(request_queue)))
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(288, 224)
-#define WOAD_SIZE_CONN        WOAD_WIDTH(120, 100)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(328, 244)
+#define WOAD_SIZE_CONN        WOAD_WIDTH(136, 116)
 #define WOAD_SIZE_ADV         82
 #define WOAD_SIZE_SCAN        32
 #define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)
@@ -111,6 +122,9 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_CLIENT      WOAD_WIDTH(8, 4)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 60)
 #define WOAD_SIZE_PROCEDURE   26
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(168, 144)
+#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(552, 548)
+#define WOAD_SIZE_BOND        98
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the
  * config is not valid.  The instance ends when the memory does. */
@@ -161,6 +175,10 @@ enum woad_event_type {
     WOAD_EV_ACCEPT_LIST,         /* accept_list.status: the list is in the controller */
     WOAD_EV_TX_READY,            /* a queue that was full has room */
     WOAD_EV_TX_DONE,             /* all notifications and commands queued on it have been sent */
+    WOAD_EV_SECURITY,            /* security: a pairing, or an encryption, has ended or begun */
+    WOAD_EV_PASSKEY,             /* passkey: the user is asked: woad_passkey() */
+    WOAD_EV_BOND,                /* bond: keep it, or forget it */
+    WOAD_EV_OOB,                 /* oob: what woad_oob_make() has made */
     WOAD_EV_MTU,                 /* mtu */
     WOAD_EV_GATT_READ,           /* gatt_read: answer with woad_gatt_answer() */
     WOAD_EV_GATT_WRITE,          /* gatt_write: the same if need_answer */
@@ -200,6 +218,10 @@ struct woad_event {
             int status;                                           /* HCI, or L2CAP's 1: rejected */
             uint16_t interval_1250us, latency, supervision_10ms;
         } conn_update;
+        struct { int status; struct woad_security now; } security;        /* smp.h */
+        struct { enum woad_passkey_action action; uint32_t passkey; } passkey;
+        struct { const struct woad_bond *bond; bool gone; } bond;
+        struct { int status; const struct woad_oob *oob; } oob;
         struct { uint16_t mtu; } mtu;
         struct { uint16_t handle, offset; } gatt_read;
         struct {

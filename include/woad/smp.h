@@ -1,0 +1,134 @@
+/* The Security Manager: pairing, keys, bonds.  Feature woad_security; it needs config.crypto and
+ * config.random, without which every pairing is refused.
+ *
+ * What happens to a connection is told by WOAD_EV_SECURITY: once when a pairing has ended, well or
+ * badly, and once whenever an encryption with a key that was there has begun or failed.  What it
+ * says was achieved, not asked for. */
+#ifndef WOAD_SMP_H
+#define WOAD_SMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gap.h"
+
+enum {                                   /* why a pairing failed.  Vol 3, Part H, 3.5.5 */
+    WOAD_SMP_PASSKEY_ENTRY         = 0x01,
+    WOAD_SMP_NO_OOB                = 0x02,
+    WOAD_SMP_AUTHENTICATION        = 0x03,             /* what is required can't be had */
+    WOAD_SMP_CONFIRM               = 0x04,             /* a wrong passkey, or an attacker */
+    WOAD_SMP_NOT_SUPPORTED         = 0x05,
+    WOAD_SMP_KEY_SIZE              = 0x06,
+    WOAD_SMP_UNKNOWN_COMMAND       = 0x07,
+    WOAD_SMP_UNSPECIFIED           = 0x08,
+    WOAD_SMP_REPEATED_ATTEMPTS     = 0x09,
+    WOAD_SMP_INVALID_PARAMETERS    = 0x0a,
+    WOAD_SMP_DHKEY_CHECK           = 0x0b,
+    WOAD_SMP_NUMERIC_COMPARISON    = 0x0c,
+    WOAD_SMP_BUSY                  = 0x0e,
+    WOAD_SMP_KEY_REJECTED          = 0x0f
+};
+
+enum woad_io {                           /* what the device has.  Vol 3, Part H, 2.3.2 */
+    WOAD_IO_DISPLAY,
+    WOAD_IO_DISPLAY_YES_NO,
+    WOAD_IO_KEYBOARD,
+    WOAD_IO_NONE,
+    WOAD_IO_KEYBOARD_DISPLAY
+};
+
+enum woad_method { WOAD_METHOD_NONE, WOAD_METHOD_JUST_WORKS, WOAD_METHOD_PASSKEY,
+                   WOAD_METHOD_COMPARISON, WOAD_METHOD_OOB };
+
+/* What is asked of a pairing, on every connection.  All zero but `io` is the strictest that works
+ * everywhere: each weaker setting is asked for by name. */
+struct woad_security_policy {
+    uint8_t io;                          /* enum woad_io */
+    bool bond;                           /* keep the keys */
+    bool mitm;                           /* ask for a method that no one in the middle survives */
+    bool require_mitm;                   /* and refuse a pairing without */
+    bool allow_legacy;                   /* peers without LE Secure Connections, too */
+    bool prefer_legacy;                  /* for tests of such: they are not even offered */
+    bool allow_debug_key;                /* a peer whose private key everybody knows */
+    uint8_t key_size_min;                /* 7 to 16; 0: 16 */
+    bool app_passkey;                    /* the application gives the passkey that is displayed */
+    bool no_pairing;                     /* as if this feature were not there */
+};
+
+enum woad_passkey_action {
+    WOAD_PASSKEY_INPUT = 2,              /* the user types what the peer displays */
+    WOAD_PASSKEY_DISPLAY = 3,            /* show it */
+    WOAD_PASSKEY_COMPARE = 4             /* do both show the same? */
+};
+
+/* The status of WOAD_EV_SECURITY: 0; a reason of the above, that we have found, or with one of these
+ * added that the peer has given, or one of HCI's codes; or WOAD_ETIMEDOUT, WOAD_ENOTCONN. */
+enum { WOAD_SECURITY_PEER = 0x100, WOAD_SECURITY_HCI = 0x200 };
+
+/* What a connection has. */
+struct woad_security {
+    bool encrypted;
+    bool authenticated;                  /* by a method that no one in the middle survives */
+    bool bonded;
+    bool secure;                         /* the key is of LE Secure Connections */
+    uint8_t key_size;                    /* octets; 0: not encrypted */
+};
+
+enum { WOAD_BOND_SECURE = 1, WOAD_BOND_AUTHENTICATED = 2 };
+
+/* All that is kept of a peer.  Keys have the least significant octet first, as on the air. */
+struct woad_bond {
+    struct woad_addr peer;               /* its identity, or the address it had */
+    uint8_t flags, key_size;
+    uint8_t own_ltk[16], own_rand[8];    /* that we have given: for when the peer is central */
+    uint16_t own_ediv;
+    uint8_t peer_ltk[16], peer_rand[8];  /* that we have got; with WOAD_BOND_SECURE the same */
+    uint16_t peer_ediv;
+    bool has_own_ltk, has_peer_ltk, has_irk, has_csrk;
+    uint8_t irk[16], csrk[16];
+};
+
+/* From now on; connections that are pairing go on as they began.  WOAD_EINVAL: no such io, or a
+ * key size of neither 0 nor 7 to 16; WOAD_ENOTSUP without the feature. */
+int woad_set_security(struct woad *h, const struct woad_security_policy *policy);
+
+/* Makes the connection as secure as can be.  The central encrypts with the bond's key if there is
+ * one, else pairs; a peripheral asks its central to.  WOAD_EV_SECURITY follows.  WOAD_ENOTCONN;
+ * WOAD_EALREADY when that is under way; WOAD_ENOTSUP without the feature, crypto or random. */
+int woad_pair(struct woad *h, uint16_t conn);
+
+/* The user's answer to WOAD_EV_PASSKEY, from inside the event or later, within 30 s: a passkey 0 to
+ * 999999, or for WOAD_PASSKEY_COMPARE 1 for yes, 0 for no.  A displayed passkey may be replaced
+ * until the peer has begun to use it, if policy.app_passkey; without, it is as it was told.
+ * WOAD_ENOENT when nothing is asked; WOAD_EINVAL for another action than that, or a number too
+ * large; WOAD_EALREADY when it has been answered. */
+int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action, uint32_t passkey);
+
+/* WOAD_ENOTCONN. */
+int woad_security(const struct woad *h, uint16_t conn, struct woad_security *security);
+
+/* --- bonds ------------------------------------------------------------------------------------ */
+
+/* One that was kept: at most config.bonds of them are known at a time, the one that has not been
+ * used for the longest time goes.  One of the same peer is replaced.  WOAD_ENOMEM with no room
+ * for any. */
+int woad_bond_add(struct woad *h, const struct woad_bond *bond);
+/* The n-th of them, the one that was used last first; NULL behind the last. */
+const struct woad_bond *woad_bond_at(const struct woad *h, uint16_t n);
+/* Forgets one; all, with NULL.  Connections stay as they are.  WOAD_ENOENT. */
+int woad_bond_remove(struct woad *h, const struct woad_addr *peer);
+
+/* --- out of band ------------------------------------------------------------------------------ */
+
+/* LE Secure Connections: a random number and a confirm value of it, least significant octet first.
+ * What this device gives to a peer by another way than the radio: made by woad_oob_make(),
+ * WOAD_EV_OOB brings it; it is good for one pairing. */
+struct woad_oob { uint8_t random[16], confirm[16]; };
+int woad_oob_make(struct woad *h);
+/* What a peer has given; before the pairing begins, for the next one of that connection. */
+int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer);
+/* Legacy pairing: the temporary key that both know. */
+int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16]);
+
+#endif

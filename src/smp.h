@@ -1,0 +1,108 @@
+/* The Security Manager's structs.  A pairing is a script: a list of steps, each of which is done,
+ * waits for something, or fails with the reason that Pairing Failed will give.  Vol 3, Part H */
+#ifndef WOAD_SRC_SMP_H
+#define WOAD_SRC_SMP_H
+
+#include "host.h"
+#include "toolbox.h"
+
+enum {                                   /* 3.3 */
+    SMP_REQUEST = 0x01, SMP_RESPONSE = 0x02, SMP_CONFIRM = 0x03, SMP_RANDOM = 0x04,
+    SMP_FAILED = 0x05, SMP_LTK = 0x06, SMP_CENTRAL_ID = 0x07, SMP_IRK = 0x08,
+    SMP_IDENTITY = 0x09, SMP_CSRK = 0x0a, SMP_SECURITY_REQUEST = 0x0b, SMP_PUBLIC_KEY = 0x0c,
+    SMP_CHECK = 0x0d, SMP_KEYPRESS = 0x0e, SMP_CODES
+};
+enum { SMP_FRAME = 65 };                 /* the largest PDU: a public key */
+enum { AUTH_BOND = 0x01, AUTH_MITM = 0x04, AUTH_SECURE = 0x08, AUTH_KEYPRESS = 0x10 };
+enum { DIST_LTK = 1, DIST_IRK = 2, DIST_CSRK = 4 };        /* 3.6.1 */
+enum { PDU_IO = 1, PDU_OOB = 2, PDU_AUTH = 3, PDU_KEY_SIZE = 4, PDU_CENTRAL = 5,
+       PDU_PERIPHERAL = 6 };             /* octets of a Pairing Request and Response.  3.5.1 */
+
+/* Steps.  Those of a PDU that is sent and of one that is awaited are the PDU's code and a flag. */
+enum { SEND = 0x40, AWAIT = 0x80 };
+enum step {
+    STEP_END, STEP_CHOOSE = SMP_CODES, STEP_KEY_PAIR, STEP_DH, STEP_OOB, STEP_NONCE, STEP_CONFIRM,
+    STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_ASK, STEP_USER, STEP_MARK, STEP_AGAIN, STEP_KEYS, STEP_VERIFY,
+    STEP_STK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_DONE, STEPS
+};
+enum { STEP_BLOCKED = -1 };              /* what a step returns; 0: done; more: why it fails */
+
+enum { USER_NONE, USER_ASKED, USER_ANSWERED };
+enum { OOB_NONE, OOB_WANTED, OOB_MADE };
+
+struct smp_conn {
+    const uint8_t *script;               /* NULL: nothing is under way */
+    uint8_t at, mark;                    /* of the script: this step; where AGAIN goes back to */
+    uint8_t out, heard;                  /* the PDU to be sent; the one that has come, early or not */
+    bool dead;                           /* 30 s are over: nothing more on this connection.  3.4 */
+    bool asks;                           /* a Security Request is owed */
+    uint8_t failed;                      /* Pairing Failed is owed, with this reason */
+    bool secure, bonds, has_oob, has_tk;
+    uint8_t method, user, asked, round, key_size;
+    uint16_t to_send, to_come;           /* PDUs with keys, a bit each */
+    uint32_t passkey, due;
+    uint8_t preq[7], pres[7];
+    uint8_t own_private[32], own_public[64], peer_public[64], dhkey[32];
+    uint8_t own_random[16], peer_random[16], own_confirm[16], peer_confirm[16];
+    uint8_t own_r[16], peer_r[16];       /* of f6, of OOB; of legacy pairing, own_r is TK */
+    uint8_t oob_confirm[16];
+    uint8_t mac_key[16], own_check[16], peer_check[16];
+    uint8_t key[16];                     /* LTK, or STK */
+    struct woad_bond bond;               /* as it grows */
+    /* the link */
+    bool want_encrypt, want_key;         /* commands owed: Enable Encryption, LTK Request Reply */
+    bool refuse_key, encrypting, from_bond;
+    uint8_t link_key[16], link_rand[8], link_size, link_flags;
+    uint16_t link_ediv;
+};
+
+struct smp {
+    struct woad_security_policy policy;
+    struct toolbox box;
+    struct smp_conn *conns;
+    struct woad_bond *bonds;             /* the one used last first */
+    uint16_t n_bonds;
+    bool may_multiply;                   /* woad_poll() is running, and has not done one yet */
+    uint8_t oob_state;                   /* of woad_oob_make() */
+    uint8_t oob_private[32], oob_public[64], oob_random[16];
+};
+
+HOLD_SIZE(smp_conn, WOAD_SIZE_SECURITY_CONN);
+HOLD_SIZE(smp, WOAD_SIZE_SECURITY);
+HOLD_SIZE(woad_bond, WOAD_SIZE_BOND);
+
+/* smp.c */
+void smp_go(struct woad *h, uint16_t i);
+void smp_fail(struct woad *h, uint16_t i, uint8_t reason);
+void smp_over(struct woad *h, uint16_t i, int status);
+void smp_forget(struct smp_conn *s);
+void smp_begin(struct woad *h, uint16_t i, const uint8_t *script);
+void smp_told(struct woad *h, uint16_t i, int status);
+void wipe(void *mem, size_t len);
+bool same(const uint8_t *a, const uint8_t *b, size_t len);
+void reversed(uint8_t *out, const uint8_t *in, size_t len);
+/* smp_steps.c */
+int smp_step(struct woad *h, uint16_t i, uint8_t step);
+void smp_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out);
+int smp_read(struct woad *h, uint16_t i, uint8_t code, struct rd *in);
+/* smp_keys.c */
+int keys_send(struct woad *h, uint16_t i);
+int keys_await(struct woad *h, uint16_t i);
+int keys_heard(struct woad *h, uint16_t i, uint8_t code, struct rd *in);
+bool keys_expects(const struct smp_conn *s, uint8_t code);
+void keys_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out);
+int keys_done(struct woad *h, uint16_t i);
+void link_encrypt(struct woad *h, uint16_t i, const uint8_t key[16], uint8_t size, uint8_t flags,
+                  const uint8_t *rand, uint16_t ediv);
+uint16_t smp_command(struct woad *h, struct wr *params);
+void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
+void smp_event(struct woad *h, uint8_t code, struct rd *in);
+bool smp_key_request(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv);
+/* bond.c */
+struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
+void bond_used(struct woad *h, const struct woad_bond *bond);
+void bond_keep(struct woad *h, const struct woad_bond *bond);
+/* smp_oob.c */
+void oob_work(struct woad *h);
+
+#endif

@@ -1,0 +1,277 @@
+/* What follows a pairing: encryption, and the keys that are exchanged under it.
+ * Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25 */
+#include "smp.h"
+
+static void put_short(uint8_t key[16], uint8_t size)
+{
+    memset(key + size, 0, (size_t)(16 - size));            /* least significant octet first */
+}
+
+/* --- ours ------------------------------------------------------------------------------------- */
+
+static uint8_t lowest(uint16_t set)
+{
+    uint8_t n = 0;
+    while (!(set >> n & 1)) {
+        n++;
+    }
+    return n;
+}
+
+int keys_send(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    uint8_t ediv[2];
+    if (!s->to_send) {
+        return 0;
+    }
+    s->out = lowest(s->to_send);
+    if (s->out == SMP_LTK) {
+        int err = h->cfg.random(h->cfg.ctx, s->bond.own_ltk, 16);
+        err = err < 0 ? err : h->cfg.random(h->cfg.ctx, s->bond.own_rand, 8);
+        err = err < 0 ? err : h->cfg.random(h->cfg.ctx, ediv, 2);
+        if (err < 0) {
+            s->out = 0;
+            return WOAD_SMP_UNSPECIFIED;
+        }
+        put_short(s->bond.own_ltk, s->key_size);
+        s->bond.own_ediv = (uint16_t)(ediv[0] | ediv[1] << 8);
+        s->bond.has_own_ltk = true;
+    }
+    return STEP_BLOCKED;                 /* until it has been sent */
+}
+
+/* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.  3.6.2 */
+void keys_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    s->to_send &= (uint16_t)~(1u << code);
+    wr_u8(out, code);
+    if (code == SMP_LTK) {
+        wr_bytes(out, s->bond.own_ltk, 16);
+    } else {
+        wr_le16(out, s->bond.own_ediv);
+        wr_bytes(out, s->bond.own_rand, 8);
+    }
+}
+
+/* --- the peer's ------------------------------------------------------------------------------- */
+
+int keys_await(struct woad *h, uint16_t i)
+{
+    return h->smp->conns[i].to_come ? STEP_BLOCKED : 0;
+}
+
+/* In this order only: 3.6.1 */
+bool keys_expects(const struct smp_conn *s, uint8_t code)
+{
+    return s->to_come && lowest(s->to_come) == code;
+}
+
+/* An identity is a public or a static address; and not one that a stronger bond stands for: who
+ * pairs now would take its place. */
+static int take_identity(struct woad *h, uint16_t i, struct rd *in)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    struct woad_addr peer = { rd_u8(in), { 0 } };
+    rd_copy(in, peer.octet, 6);
+    if (peer.type > 1 || (peer.type == 1 && peer.octet[5] >> 6 != 3)) {
+        return WOAD_SMP_INVALID_PARAMETERS;
+    }
+    const struct woad_bond *other = bond_find(h, &peer);
+    if (other && ((other->flags & ~s->bond.flags) || other->key_size > s->key_size)) {
+        return WOAD_SMP_KEY_REJECTED;
+    }
+    s->bond.peer = peer;
+    s->bond.has_irk = true;
+    return 0;
+}
+
+/* SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
+ * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.4 to 3.6.6 */
+int keys_heard(struct woad *h, uint16_t i, uint8_t code, struct rd *in)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    s->to_come &= (uint16_t)~(1u << code);
+    switch (code) {
+    case SMP_LTK:
+        rd_copy(in, s->bond.peer_ltk, 16);
+        put_short(s->bond.peer_ltk, s->key_size);
+        return 0;
+    case SMP_CENTRAL_ID:
+        s->bond.peer_ediv = rd_le16(in);
+        rd_copy(in, s->bond.peer_rand, 8);
+        s->bond.has_peer_ltk = true;
+        return 0;
+    case SMP_IRK:
+        rd_copy(in, s->bond.irk, 16);
+        return 0;
+    case SMP_IDENTITY:
+        return take_identity(h, i, in);
+    default:
+        rd_copy(in, s->bond.csrk, 16);
+        s->bond.has_csrk = true;
+        return 0;
+    }
+}
+
+/* Both have all: the bond is there before anybody hears of it. */
+int keys_done(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    struct woad_bond bond = s->bond;
+    bool bonds = s->bonds;
+    if (s->secure) {
+        reversed(bond.own_ltk, s->key, 16);
+        memcpy(bond.peer_ltk, bond.own_ltk, 16);
+        bond.has_own_ltk = bond.has_peer_ltk = true;
+    }
+    smp_forget(s);
+    h->conns[i].security.bonded = bonds;
+    if (bonds) {
+        bond_keep(h, &bond);
+    }
+    uint16_t conn = conn_number(h, i);
+    smp_told(h, i, 0);
+    if (bonds) {
+        struct woad_event ev = { .type = WOAD_EV_BOND, .conn = conn,
+                                 .u.bond = { &bond, false } };
+        emit(h, &ev);
+    }
+    wipe(&bond, sizeof bond);
+    return 0;
+}
+
+/* --- encryption ------------------------------------------------------------------------------- */
+
+/* key: least significant octet first, as HCI has it. */
+void link_encrypt(struct woad *h, uint16_t i, const uint8_t key[16], uint8_t size, uint8_t flags,
+                  const uint8_t *rand, uint16_t ediv)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    memcpy(s->link_key, key, 16);
+    memcpy(s->link_rand, rand, 8);
+    s->link_ediv = ediv;
+    s->link_size = size;
+    s->link_flags = flags;
+    s->want_encrypt = h->conns[i].central;
+    s->want_key = !h->conns[i].central;
+}
+
+/* The peer wants to encrypt: with the key of the pairing that is under way, when that is ripe for
+ * it; else with the bond's that these numbers name.  False: there is none. */
+static bool smp_key_for(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv)
+{
+    static const uint8_t zero[8] = { 0 };
+    struct smp_conn *s = &h->smp->conns[i];
+    bool none = !ediv && memcmp(rand, zero, 8) == 0;
+    if (s->script && s->script[s->at] == STEP_ENCRYPT && !s->out) {
+        uint8_t key[16];
+        reversed(key, s->key, 16);
+        s->from_bond = false;
+        if (none) {
+            link_encrypt(h, i, key, s->key_size, s->bond.flags, zero, 0);
+        }
+        wipe(key, sizeof key);
+        return none;
+    }
+    const struct woad_bond *b = bond_find(h, &h->conns[i].peer);
+    if (!b || !b->has_own_ltk || (s->script && s->script[s->at] != (AWAIT | SMP_REQUEST))) {
+        return false;
+    }
+    bool its = b->flags & WOAD_BOND_SECURE ? none
+             : ediv == b->own_ediv && memcmp(rand, b->own_rand, 8) == 0;
+    if (its) {
+        s->from_bond = true;
+        link_encrypt(h, i, b->own_ltk, b->key_size, b->flags, rand, ediv);
+    }
+    return its;
+}
+
+bool smp_key_request(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv)
+{
+    return !h->smp->conns[i].dead && smp_key_for(h, i, rand, ediv);
+}
+
+/* HCI_LE_Enable_Encryption: handle u16, random 8, diversifier u16, key 16.  7.8.24
+ * HCI_LE_Long_Term_Key_Request_Reply: handle u16, key 16.  7.8.25 */
+uint16_t smp_command(struct woad *h, struct wr *params)
+{
+    for (uint16_t i = 0; h->state == HOST_UP && i < h->cfg.conns; i++) {
+        struct smp_conn *s = &h->smp->conns[i];
+        if (h->conns[i].state != CONN_OPEN || !(s->want_encrypt || s->want_key)) {
+            continue;
+        }
+        bool central = s->want_encrypt;
+        h->hci.pending_arg = conn_number(h, i);
+        wr_le16(params, h->conns[i].handle);
+        if (central) {
+            wr_bytes(params, s->link_rand, 8);
+            wr_le16(params, s->link_ediv);
+        }
+        wr_bytes(params, s->link_key, 16);
+        wipe(s->link_key, sizeof s->link_key);
+        s->want_encrypt = s->want_key = false;
+        s->encrypting = true;
+        return central ? OP_LE_ENABLE_ENCRYPTION : OP_LE_LTK_REPLY;
+    }
+    return 0;
+}
+
+/* The level is what there is now, and falls at once with it. */
+static void link_changed(struct woad *h, uint16_t i, uint8_t status, bool on)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    struct woad_security *now = &h->conns[i].security;
+    bool pairing = s->script && s->script[s->at] == STEP_ENCRYPT;
+    s->encrypting = false;
+    if (status || !on) {
+        *now = (struct woad_security){ .encrypted = false };
+        if (s->script) {
+            smp_over(h, i, WOAD_SECURITY_HCI | status);
+        } else {
+            smp_told(h, i, WOAD_SECURITY_HCI | status);
+        }
+        return;
+    }
+    *now = (struct woad_security){ true, s->link_flags & WOAD_BOND_AUTHENTICATED, s->from_bond,
+                                   s->link_flags & WOAD_BOND_SECURE, s->link_size };
+    if (pairing) {
+        s->at++;
+        smp_go(h, i);
+        return;
+    }
+    if (s->script) {                     /* our Security Request has been answered by this */
+        smp_forget(s);
+    }
+    const struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
+    if (bond) {
+        bond_used(h, bond);
+    }
+    smp_told(h, i, 0);
+}
+
+void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    uint16_t i;
+    (void)ret;
+    if (status && conn_of(h, h->hci.pending_arg, &i) &&
+        (opcode == OP_LE_ENABLE_ENCRYPTION || opcode == OP_LE_LTK_REPLY)) {
+        link_changed(h, i, status, false);
+    }
+}
+
+/* HCI_Encryption_Change: status u8, handle u16, on u8.  7.7.8
+ * HCI_Encryption_Key_Refresh_Complete: status u8, handle u16.  7.7.39 */
+void smp_event(struct woad *h, uint8_t code, struct rd *in)
+{
+    if (code != EVT_ENCRYPTION_CHANGE && code != EVT_KEY_REFRESH) {
+        return;
+    }
+    uint8_t status = rd_u8(in);
+    uint16_t handle = rd_le16(in), i;
+    uint8_t on = code == EVT_ENCRYPTION_CHANGE ? rd_u8(in) : 1;
+    if (rd_done(in) && conn_by_handle(h, handle, &i)) {
+        link_changed(h, i, status, on == 1);
+    }
+}

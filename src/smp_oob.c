@@ -1,0 +1,68 @@
+/* Pairing with what has come by another way than the radio.  Vol 3, Part H, 2.3.5.6.4 */
+#include "smp.h"
+
+int woad_oob_make(struct woad *h)
+{
+    if (!h->smp || !h->cfg.crypto || !h->cfg.random) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    h->smp->oob_state = OOB_WANTED;
+    return 0;
+}
+
+/* In woad_poll(): a key pair, a random number, and the confirm value of both. */
+void oob_work(struct woad *h)
+{
+    struct smp *m = h->smp;
+    struct woad_oob oob;
+    uint8_t confirm[16];
+    if (m->oob_state != OOB_WANTED || !m->may_multiply) {
+        return;
+    }
+    m->may_multiply = false;
+    bool ok = h->cfg.random(h->cfg.ctx, m->oob_private, 32) >= 0 &&
+              h->cfg.random(h->cfg.ctx, m->oob_random, 16) >= 0 &&
+              h->cfg.crypto->p256_public(m->oob_private, m->oob_public) >= 0 &&
+              !toolbox_f4(&m->box, m->oob_public, m->oob_public, m->oob_random, 0, confirm);
+    m->oob_state = ok ? OOB_MADE : OOB_NONE;
+    reversed(oob.random, m->oob_random, 16);
+    reversed(oob.confirm, confirm, 16);
+    struct woad_event ev = { .type = WOAD_EV_OOB, .conn = WOAD_NO_CONN,
+                             .u.oob = { ok ? 0 : WOAD_EIO, &oob } };
+    emit(h, &ev);
+    wipe(&oob, sizeof oob);
+}
+
+static struct smp_conn *oob_conn(struct woad *h, uint16_t conn, int *err)
+{
+    uint16_t i;
+    *err = !h->smp ? WOAD_ENOTSUP : !conn_of(h, conn, &i) ? WOAD_ENOTCONN
+         : h->smp->conns[i].script ? WOAD_EALREADY : 0;
+    return *err ? NULL : &h->smp->conns[i];
+}
+
+int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer)
+{
+    int err;
+    struct smp_conn *s = oob_conn(h, conn, &err);
+    if (s) {
+        reversed(s->peer_r, peer->random, 16);
+        reversed(s->oob_confirm, peer->confirm, 16);
+        s->has_oob = true;
+    }
+    return err;
+}
+
+int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16])
+{
+    int err;
+    struct smp_conn *s = oob_conn(h, conn, &err);
+    if (s) {
+        reversed(s->own_r, tk, 16);
+        s->has_tk = true;
+    }
+    return err;
+}

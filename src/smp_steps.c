@@ -1,0 +1,566 @@
+/* What a pairing does between the PDUs.  Vol 3, Part H, 2.3.5 */
+#include "smp.h"
+
+enum { ROUNDS = 20 };                    /* of a passkey: a bit each.  2.3.5.6.3 */
+
+/* --- the scripts ------------------------------------------------------------------------------ */
+
+#define SECURE_END_CENTRAL STEP_KEYS, SEND | SMP_CHECK, AWAIT | SMP_CHECK, STEP_VERIFY, \
+    STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_DONE, STEP_END
+#define SECURE_END_PERIPHERAL STEP_DH, AWAIT | SMP_CHECK, STEP_USER, STEP_KEYS, STEP_VERIFY, \
+    SEND | SMP_CHECK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_DONE, STEP_END
+#define KEYS_CENTRAL STEP_KEY_PAIR, SEND | SMP_PUBLIC_KEY, AWAIT | SMP_PUBLIC_KEY, STEP_DH
+#define KEYS_PERIPHERAL SEND | SMP_RESPONSE, STEP_KEY_PAIR, AWAIT | SMP_PUBLIC_KEY, \
+    SEND | SMP_PUBLIC_KEY
+
+static const uint8_t compare_central[] = { KEYS_CENTRAL, STEP_NONCE, AWAIT | SMP_CONFIRM,
+    SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_USER,
+    SECURE_END_CENTRAL };
+static const uint8_t compare_peripheral[] = { KEYS_PERIPHERAL, STEP_NONCE, STEP_CONFIRM,
+    SEND | SMP_CONFIRM, AWAIT | SMP_RANDOM, SEND | SMP_RANDOM, STEP_NUMBER,
+    SECURE_END_PERIPHERAL };
+static const uint8_t passkey_central[] = { KEYS_CENTRAL, STEP_ASK, STEP_USER, STEP_MARK,
+    STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM,
+    AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_AGAIN, SECURE_END_CENTRAL };
+static const uint8_t passkey_peripheral[] = { KEYS_PERIPHERAL, STEP_ASK, STEP_MARK,
+    AWAIT | SMP_CONFIRM, STEP_USER, STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM,
+    AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, SEND | SMP_RANDOM, STEP_AGAIN,
+    SECURE_END_PERIPHERAL };
+static const uint8_t oob_central[] = { KEYS_CENTRAL, STEP_OOB, STEP_NONCE, SEND | SMP_RANDOM,
+    AWAIT | SMP_RANDOM, SECURE_END_CENTRAL };
+static const uint8_t oob_peripheral[] = { KEYS_PERIPHERAL, STEP_OOB, AWAIT | SMP_RANDOM,
+    STEP_NONCE, SEND | SMP_RANDOM, SECURE_END_PERIPHERAL };
+static const uint8_t legacy_central[] = { STEP_ASK, STEP_USER, STEP_NONCE, STEP_CONFIRM,
+    SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM, AWAIT | SMP_RANDOM,
+    STEP_CHECK_CONFIRM, STEP_STK, STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_DONE,
+    STEP_END };
+static const uint8_t legacy_peripheral[] = { SEND | SMP_RESPONSE, STEP_ASK, AWAIT | SMP_CONFIRM,
+    STEP_USER, STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM, AWAIT | SMP_RANDOM,
+    STEP_CHECK_CONFIRM, STEP_STK, SEND | SMP_RANDOM, STEP_ENCRYPT, STEP_SEND_KEYS,
+    STEP_AWAIT_KEYS, STEP_DONE, STEP_END };
+
+/* --- which method ----------------------------------------------------------------------------- */
+
+/* By the initiator's IO, then the responder's: J Just Works, i the initiator displays and the
+ * responder types, r the other way, b both type; c compare with LE Secure Connections, C and R
+ * then too, else i and r.  2.3.5.1, Table 2.8 */
+static const char methods[5][6] = {
+    [WOAD_IO_DISPLAY] = "JJiJi", [WOAD_IO_DISPLAY_YES_NO] = "JciJC",
+    [WOAD_IO_KEYBOARD] = "rrbJr", [WOAD_IO_NONE] = "JJJJJ",
+    [WOAD_IO_KEYBOARD_DISPLAY] = "rRiJC",
+};
+
+static char method_letter(const struct smp_conn *s)
+{
+    char m = methods[s->preq[PDU_IO]][s->pres[PDU_IO]];
+    if (m == 'c' || m == 'C' || m == 'R') {
+        m = s->secure ? 'c' : m == 'c' ? 'J' : m == 'C' ? 'i' : 'r';
+    }
+    return m;
+}
+
+static uint8_t choose_method(const struct smp_conn *s)
+{
+    bool both = s->preq[PDU_OOB] && s->pres[PDU_OOB];
+    if (s->secure ? s->preq[PDU_OOB] || s->pres[PDU_OOB] : both) {
+        return WOAD_METHOD_OOB;
+    }
+    char m = method_letter(s);
+    if (!((s->preq[PDU_AUTH] | s->pres[PDU_AUTH]) & AUTH_MITM) || m == 'J') {
+        return WOAD_METHOD_JUST_WORKS;
+    }
+    return m == 'c' ? WOAD_METHOD_COMPARISON : WOAD_METHOD_PASSKEY;
+}
+
+static const uint8_t *choose_script(const struct smp_conn *s, bool central)
+{
+    if (!s->secure) {
+        return central ? legacy_central : legacy_peripheral;
+    }
+    switch (s->method) {
+    case WOAD_METHOD_OOB:
+        return central ? oob_central : oob_peripheral;
+    case WOAD_METHOD_PASSKEY:
+        return central ? passkey_central : passkey_peripheral;
+    default:
+        return central ? compare_central : compare_peripheral;
+    }
+}
+
+static uint8_t new_flags(const struct smp_conn *s)
+{
+    return (uint8_t)((s->secure ? WOAD_BOND_SECURE : 0) |
+                     (s->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));
+}
+
+/* A bond gives way only to one that is at least as strong. */
+static bool weaker_than_bond(const struct woad *h, uint16_t i)
+{
+    const struct smp_conn *s = &h->smp->conns[i];
+    const struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
+    return bond && ((bond->flags & ~new_flags(s)) || s->key_size < bond->key_size);
+}
+
+static uint16_t keys_of(uint8_t dist, bool secure)
+{
+    return (uint16_t)((!secure && (dist & DIST_LTK) ? 1u << SMP_LTK | 1u << SMP_CENTRAL_ID : 0) |
+                      (dist & DIST_IRK ? 1u << SMP_IRK | 1u << SMP_IDENTITY : 0) |
+                      (dist & DIST_CSRK ? 1u << SMP_CSRK : 0));
+}
+
+/* What is asked of both sides, by the policy: bonds, methods, keys. */
+static void fill(const struct woad *h, uint16_t i, uint8_t pdu[7], uint8_t code)
+{
+    const struct woad_security_policy *p = &h->smp->policy;
+    const struct smp_conn *s = &h->smp->conns[i];
+    uint8_t mine = p->bond ? DIST_LTK : 0;
+    uint8_t theirs = p->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
+    pdu[0] = code;
+    pdu[PDU_IO] = p->io;
+    pdu[PDU_OOB] = s->has_oob || s->has_tk;
+    pdu[PDU_AUTH] = (uint8_t)((p->bond ? AUTH_BOND : 0) | (p->mitm ? AUTH_MITM : 0) |
+                              (p->prefer_legacy ? 0 : AUTH_SECURE));
+    pdu[PDU_KEY_SIZE] = 16;
+    pdu[PDU_CENTRAL] = code == SMP_REQUEST ? mine : theirs;
+    pdu[PDU_PERIPHERAL] = code == SMP_REQUEST ? theirs : mine;
+}
+
+static int step_choose(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    const struct woad_security_policy *p = &h->smp->policy;
+    bool central = h->conns[i].central;
+    if (!central) {
+        fill(h, i, s->pres, SMP_RESPONSE);
+        s->pres[PDU_CENTRAL] &= s->preq[PDU_CENTRAL];
+        s->pres[PDU_PERIPHERAL] &= s->preq[PDU_PERIPHERAL];
+    }
+    s->secure = s->preq[PDU_AUTH] & s->pres[PDU_AUTH] & AUTH_SECURE;
+    if (!central && s->secure) {
+        s->pres[PDU_OOB] = s->has_oob;
+    } else if (!central) {
+        s->pres[PDU_OOB] = s->has_tk;
+    }
+    s->bonds = s->preq[PDU_AUTH] & s->pres[PDU_AUTH] & AUTH_BOND;
+    s->key_size = s->preq[PDU_KEY_SIZE] < s->pres[PDU_KEY_SIZE] ? s->preq[PDU_KEY_SIZE]
+                                                                : s->pres[PDU_KEY_SIZE];
+    s->method = choose_method(s);
+    if (s->secure || s->method != WOAD_METHOD_OOB) {
+        memset(s->own_r, 0, sizeof s->own_r);              /* no TK, then */
+    }
+    uint16_t from_central = keys_of(s->preq[PDU_CENTRAL] & s->pres[PDU_CENTRAL], s->secure);
+    uint16_t from_peripheral = keys_of(s->preq[PDU_PERIPHERAL] & s->pres[PDU_PERIPHERAL],
+                                       s->secure);
+    s->to_send = central ? from_central : from_peripheral;
+    s->to_come = central ? from_peripheral : from_central;
+    if (s->key_size < (p->key_size_min ? p->key_size_min : 16)) {
+        return WOAD_SMP_KEY_SIZE;
+    }
+    if ((!s->secure && !p->allow_legacy && !p->prefer_legacy) ||
+        (p->require_mitm && s->method == WOAD_METHOD_JUST_WORKS) || weaker_than_bond(h, i)) {
+        return WOAD_SMP_AUTHENTICATION;
+    }
+    if (s->method == WOAD_METHOD_OOB && !s->secure && !s->has_tk) {
+        return WOAD_SMP_NO_OOB;
+    }
+    s->bond.peer = h->conns[i].peer;
+    s->bond.peer.type &= 1;
+    s->bond.flags = new_flags(s);
+    s->bond.key_size = s->key_size;
+    smp_begin(h, i, choose_script(s, central));
+    return 0;
+}
+
+/* --- randomness, keys of the curve ------------------------------------------------------------ */
+
+static int fresh(struct woad *h, uint8_t *out, size_t len)
+{
+    return h->cfg.random(h->cfg.ctx, out, len) < 0 ? WOAD_SMP_UNSPECIFIED : 0;
+}
+
+/* A key pair of its own for each pairing; but what was given out of band is of one that was made
+ * then, and is good for one. */
+static int step_key_pair(struct woad *h, uint16_t i)
+{
+    struct smp *m = h->smp;
+    struct smp_conn *s = &m->conns[i];
+    const uint8_t *peer = h->conns[i].central ? s->pres : s->preq;
+    if (peer[PDU_OOB] && m->oob_state == OOB_MADE) {
+        memcpy(s->own_private, m->oob_private, sizeof s->own_private);
+        memcpy(s->own_public, m->oob_public, sizeof s->own_public);
+        memcpy(s->own_r, m->oob_random, sizeof s->own_r);
+        wipe(m->oob_private, sizeof m->oob_private);
+        m->oob_state = OOB_NONE;
+        return 0;
+    }
+    if (!m->may_multiply) {
+        return STEP_BLOCKED;
+    }
+    m->may_multiply = false;
+    int err = fresh(h, s->own_private, sizeof s->own_private);
+    if (!err && h->cfg.crypto->p256_public(s->own_private, s->own_public) < 0) {
+        err = ++s->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;        /* one in 2^32 */
+    }
+    if (!err) {
+        s->round = 0;
+    }
+    return err;
+}
+
+/* The X coordinate of the key whose private half is in the specification.  2.3.5.6.1 */
+static const uint8_t debug_x[32] = {
+    0x20, 0xb0, 0x03, 0xd2, 0xf2, 0x97, 0xbe, 0x2c, 0x5e, 0x2c, 0x83, 0xa7, 0xe9, 0xf9, 0xa5, 0xb9,
+    0xef, 0xf4, 0x91, 0x11, 0xac, 0xf4, 0xfd, 0xdb, 0xcc, 0x03, 0x01, 0x48, 0x0e, 0x35, 0x9d, 0xe6 };
+
+/* A peer that has our X has our key, whatever its Y is; a point that is not on the curve tells
+ * something of our private key.  2.3.5.6.1 */
+static int step_dh(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    if (same(s->own_public, s->peer_public, 32)) {
+        return WOAD_SMP_DHKEY_CHECK;
+    }
+    if (same(s->peer_public, debug_x, 32) && !h->smp->policy.allow_debug_key) {
+        return WOAD_SMP_AUTHENTICATION;
+    }
+    if (!h->smp->may_multiply) {
+        return STEP_BLOCKED;
+    }
+    h->smp->may_multiply = false;
+    int err = h->cfg.crypto->p256_dh(s->own_private, s->peer_public, s->dhkey);
+    wipe(s->own_private, sizeof s->own_private);
+    return err < 0 ? WOAD_SMP_DHKEY_CHECK : 0;
+}
+
+/* --- what is computed ------------------------------------------------------------------------- */
+
+static int failed(int err) { return err ? WOAD_SMP_UNSPECIFIED : 0; }
+
+static void address(uint8_t out[7], const struct woad_addr *a)
+{
+    out[0] = a->type & 1;
+    reversed(out + 1, a->octet, 6);
+}
+
+static void addresses(const struct woad *h, uint16_t i, uint8_t own[7], uint8_t peer[7])
+{
+    address(own, &h->conns[i].own);
+    address(peer, &h->conns[i].peer_air);
+}
+
+static int step_oob(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    uint8_t confirm[16];
+    if (!s->has_oob) {
+        return 0;
+    }
+    int err = toolbox_f4(&h->smp->box, s->peer_public, s->peer_public, s->peer_r, 0, confirm);
+    return err ? failed(err) : same(confirm, s->oob_confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
+}
+
+static int step_nonce(struct woad *h, uint16_t i)
+{
+    return fresh(h, h->smp->conns[i].own_random, 16);
+}
+
+/* A confirm value of either side. */
+static int confirm_of(struct woad *h, uint16_t i, bool own, uint8_t out[16])
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    const uint8_t *random = own ? s->own_random : s->peer_random;
+    uint8_t mine[7], theirs[7];
+    addresses(h, i, mine, theirs);
+    if (!s->secure) {
+        bool central = h->conns[i].central;
+        return failed(toolbox_c1(&h->smp->box, s->own_r, random, s->preq, s->pres,
+                                 central ? mine : theirs, central ? theirs : mine, out));
+    }
+    uint8_t z = 0;
+    if (s->method == WOAD_METHOD_PASSKEY) {
+        z = (uint8_t)(0x80 | (s->passkey >> s->round & 1));
+    }
+    return failed(toolbox_f4(&h->smp->box, own ? s->own_public : s->peer_public,
+                             own ? s->peer_public : s->own_public, random, z, out));
+}
+
+static int step_confirm(struct woad *h, uint16_t i)
+{
+    return confirm_of(h, i, true, h->smp->conns[i].own_confirm);
+}
+
+/* Nor may it be our own, sent back. */
+static int step_check_confirm(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    uint8_t confirm[16];
+    int err = confirm_of(h, i, false, confirm);
+    bool echo = same(s->peer_random, s->own_random, 16) || same(s->peer_confirm, s->own_confirm, 16);
+    return err ? err : same(confirm, s->peer_confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
+}
+
+/* Keys shorter than 16 octets: the more significant ones are zero.  2.3.4 */
+static void cut_key(struct smp_conn *s)
+{
+    memset(s->key, 0, (size_t)(16 - s->key_size));
+}
+
+static int check_of(struct woad *h, uint16_t i, bool own, uint8_t out[16])
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    uint8_t mine[7], theirs[7], io[3];
+    const uint8_t *pdu = h->conns[i].central == own ? s->preq : s->pres;
+    addresses(h, i, mine, theirs);
+    reversed(io, pdu + PDU_IO, 3);
+    return failed(toolbox_f6(&h->smp->box, s->mac_key, own ? s->own_random : s->peer_random,
+                             own ? s->peer_random : s->own_random, own ? s->peer_r : s->own_r, io,
+                             own ? mine : theirs, own ? theirs : mine, out));
+}
+
+/* 2.3.5.6.5 */
+static int step_keys(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    bool central = h->conns[i].central;
+    uint8_t mine[7], theirs[7];
+    addresses(h, i, mine, theirs);
+    if (s->method == WOAD_METHOD_PASSKEY) {
+        for (int n = 0; n < 4; n++) {
+            s->own_r[15 - n] = s->peer_r[15 - n] = (uint8_t)(s->passkey >> (8 * n));
+        }
+    }
+    const uint8_t *peer = central ? s->pres : s->preq;
+    if (s->method == WOAD_METHOD_OOB && !peer[PDU_OOB]) {
+        memset(s->own_r, 0, sizeof s->own_r);              /* the peer does not know it */
+    }
+    int err = toolbox_f5(&h->smp->box, s->dhkey, central ? s->own_random : s->peer_random,
+                         central ? s->peer_random : s->own_random, central ? mine : theirs,
+                         central ? theirs : mine, s->mac_key, s->key);
+    wipe(s->dhkey, sizeof s->dhkey);
+    cut_key(s);
+    return err ? failed(err) : check_of(h, i, true, s->own_check);
+}
+
+static int step_verify(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    uint8_t check[16];
+    int err = check_of(h, i, false, check);
+    return err ? err : same(check, s->peer_check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
+}
+
+/* 2.3.5.5: of the responder's random number, and the initiator's */
+static int step_stk(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    bool central = h->conns[i].central;
+    int err = toolbox_s1(&h->smp->box, s->own_r, central ? s->peer_random : s->own_random,
+                         central ? s->own_random : s->peer_random, s->key);
+    cut_key(s);
+    return failed(err);
+}
+
+/* --- the user --------------------------------------------------------------------------------- */
+
+static void ask(struct woad *h, uint16_t i, uint8_t action, bool answered)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    s->asked = action;
+    s->user = answered ? USER_ANSWERED : USER_ASKED;
+    struct woad_event ev = { .type = WOAD_EV_PASSKEY, .conn = conn_number(h, i),
+                             .u.passkey = { (enum woad_passkey_action)action,
+                                            action == WOAD_PASSKEY_INPUT ? 0 : s->passkey } };
+    emit(h, &ev);
+}
+
+static int step_number(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    bool central = h->conns[i].central;
+    if (s->method != WOAD_METHOD_COMPARISON) {
+        return 0;
+    }
+    int err = toolbox_g2(&h->smp->box, central ? s->own_public : s->peer_public,
+                         central ? s->peer_public : s->own_public,
+                         central ? s->own_random : s->peer_random,
+                         central ? s->peer_random : s->own_random, &s->passkey);
+    if (!err) {
+        s->at++;                         /* the answer may come from inside the event */
+        ask(h, i, WOAD_PASSKEY_COMPARE, false);
+    }
+    return failed(err);
+}
+
+/* Uniform: numbers that would make some passkeys likelier are drawn again. */
+static int draw_passkey(struct woad *h, uint32_t *passkey)
+{
+    uint8_t b[4];
+    for (int tries = 0; tries < 16; tries++) {
+        int err = fresh(h, b, sizeof b);
+        *passkey = ((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]) >> 12;
+        if (err || *passkey < 1000000) {
+            return err;
+        }
+    }
+    return WOAD_SMP_UNSPECIFIED;
+}
+
+static int step_ask(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    char m = method_letter(s);
+    if (s->method != WOAD_METHOD_PASSKEY) {
+        return 0;
+    }
+    int err = draw_passkey(h, &s->passkey);
+    if (err) {
+        return err;
+    }
+    bool shows = m == (h->conns[i].central ? 'i' : 'r');
+    s->at++;
+    ask(h, i, shows ? WOAD_PASSKEY_DISPLAY : WOAD_PASSKEY_INPUT,
+        shows && !h->smp->policy.app_passkey);
+    return 0;
+}
+
+static int step_user(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    if (s->user == USER_ASKED) {
+        return STEP_BLOCKED;
+    }
+    for (int n = 0; !s->secure && s->method == WOAD_METHOD_PASSKEY && n < 4; n++) {
+        s->own_r[15 - n] = (uint8_t)(s->passkey >> (8 * n));               /* TK.  2.3.5.3 */
+    }
+    return 0;
+}
+
+static int step_mark(struct woad *h, uint16_t i)
+{
+    h->smp->conns[i].mark = h->smp->conns[i].at;
+    return 0;
+}
+
+static int step_again(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    if (++s->round < ROUNDS) {
+        s->at = s->mark;
+    }
+    return 0;
+}
+
+/* --- encryption ------------------------------------------------------------------------------- */
+
+static int step_encrypt(struct woad *h, uint16_t i)
+{
+    static const uint8_t zero[8] = { 0 };
+    struct smp_conn *s = &h->smp->conns[i];
+    if (h->conns[i].central && !s->encrypting && !s->want_encrypt) {
+        uint8_t key[16];
+        reversed(key, s->key, 16);
+        s->from_bond = false;
+        link_encrypt(h, i, key, s->key_size, s->bond.flags, zero, 0);
+        wipe(key, sizeof key);
+    }
+    return STEP_BLOCKED;                 /* until HCI says that it has begun */
+}
+
+static int (*const steps[STEPS])(struct woad *h, uint16_t i) = {
+    [STEP_CHOOSE] = step_choose, [STEP_KEY_PAIR] = step_key_pair, [STEP_DH] = step_dh,
+    [STEP_OOB] = step_oob, [STEP_NONCE] = step_nonce, [STEP_CONFIRM] = step_confirm,
+    [STEP_CHECK_CONFIRM] = step_check_confirm, [STEP_NUMBER] = step_number,
+    [STEP_ASK] = step_ask, [STEP_USER] = step_user, [STEP_MARK] = step_mark,
+    [STEP_AGAIN] = step_again, [STEP_KEYS] = step_keys, [STEP_VERIFY] = step_verify,
+    [STEP_STK] = step_stk, [STEP_ENCRYPT] = step_encrypt, [STEP_SEND_KEYS] = keys_send,
+    [STEP_AWAIT_KEYS] = keys_await, [STEP_DONE] = keys_done,
+};
+
+int smp_step(struct woad *h, uint16_t i, uint8_t step)
+{
+    return steps[step](h, i);
+}
+
+/* --- the PDUs --------------------------------------------------------------------------------- */
+
+static void put_reversed(struct wr *out, const uint8_t *value, size_t len)
+{
+    uint8_t b[32];
+    reversed(b, value, len);
+    wr_bytes(out, b, len);
+}
+
+/* SMP_PAIRING_REQUEST, SMP_PAIRING_RESPONSE: IO u8, OOB u8, AuthReq u8, key size u8, keys of the
+ * initiator u8, of the responder u8.  SMP_PAIRING_CONFIRM, _RANDOM, _DHKEY_CHECK: a value 16.
+ * SMP_PAIRING_PUBLIC_KEY: X 32, Y 32.  3.5, 3.6 */
+void smp_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    switch (code) {
+    case SMP_REQUEST:
+        fill(h, i, s->preq, SMP_REQUEST);
+        wr_bytes(out, s->preq, 7);
+        return;
+    case SMP_RESPONSE:
+        wr_bytes(out, s->pres, 7);
+        return;
+    case SMP_PUBLIC_KEY:
+        wr_u8(out, code);
+        put_reversed(out, s->own_public, 32);
+        put_reversed(out, s->own_public + 32, 32);
+        return;
+    case SMP_CONFIRM:
+    case SMP_RANDOM:
+    case SMP_CHECK:
+        wr_u8(out, code);
+        put_reversed(out, code == SMP_CONFIRM ? s->own_confirm
+                                              : code == SMP_RANDOM ? s->own_random : s->own_check,
+                     16);
+        return;
+    default:
+        keys_write(h, i, code, out);
+    }
+}
+
+static int read_features(uint8_t pdu[7], uint8_t code, struct rd *in)
+{
+    pdu[0] = code;
+    rd_copy(in, pdu + 1, 6);
+    bool bad = pdu[PDU_IO] > WOAD_IO_KEYBOARD_DISPLAY || pdu[PDU_OOB] > 1 ||
+               pdu[PDU_KEY_SIZE] < 7 || pdu[PDU_KEY_SIZE] > 16;
+    return bad ? WOAD_SMP_INVALID_PARAMETERS : 0;
+}
+
+static void take_reversed(struct rd *in, uint8_t *out, size_t len)
+{
+    uint8_t b[32];
+    rd_copy(in, b, len);
+    reversed(out, b, len);
+}
+
+/* Of a PDU that has its place; 0, or why the pairing fails. */
+int smp_read(struct woad *h, uint16_t i, uint8_t code, struct rd *in)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    s->heard = code;
+    switch (code) {
+    case SMP_REQUEST:
+        return read_features(s->preq, code, in);
+    case SMP_RESPONSE:
+        return read_features(s->pres, code, in);
+    case SMP_PUBLIC_KEY:
+        take_reversed(in, s->peer_public, 32);
+        take_reversed(in, s->peer_public + 32, 32);
+        return 0;
+    case SMP_CONFIRM:
+    case SMP_RANDOM:
+    case SMP_CHECK:
+        take_reversed(in, code == SMP_CONFIRM ? s->peer_confirm
+                                              : code == SMP_RANDOM ? s->peer_random : s->peer_check,
+                      16);
+        return 0;
+    default:
+        s->heard = 0;
+        return keys_heard(h, i, code, in);
+    }
+}

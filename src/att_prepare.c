@@ -50,7 +50,7 @@ int att_rx_prepare(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? att_may_write(a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_write(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;
     if (err) {
         return err;
     }

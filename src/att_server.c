@@ -4,28 +4,6 @@
  * when the application will answer.  Only att_server_done() builds an Error Response. */
 #include "gatt_server.h"
 
-int att_may_read(const struct woad_attr *a)
-{
-    if (!(a->perm & WOAD_PERM_READ)) {
-        return WOAD_ATT_READ_NOT_PERMITTED;
-    }
-    if (a->perm & (WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHENTICATED)) {
-        return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
-    }
-    return 0;
-}
-
-int att_may_write(const struct woad_attr *a)
-{
-    if (!(a->perm & WOAD_PERM_WRITE)) {
-        return WOAD_ATT_WRITE_NOT_PERMITTED;
-    }
-    if (a->perm & (WOAD_PERM_WRITE_ENCRYPTED | WOAD_PERM_WRITE_AUTHENTICATED)) {
-        return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
-    }
-    return 0;
-}
-
 static bool att_range_ok(struct gatts_conn *s, uint16_t start, uint16_t end)
 {
     s->handle = start;                   /* what an error response names */
@@ -80,7 +58,7 @@ static bool att_value_is(struct woad *h, uint16_t i, uint16_t handle, const stru
 {
     uint8_t mine[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(mine, sizeof mine);
-    return att_may_read(a) == 0 && gatts_value(h, i, handle, a, &w) == 0 && wr_len(&w) == len &&
+    return perm_read(h, i, a) == 0 && gatts_value(h, i, handle, a, &w) == 0 && wr_len(&w) == len &&
            (len == 0 || memcmp(mine, value, len) == 0);
 }
 
@@ -142,7 +120,7 @@ static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct
          handle = db_find(g, handle + 1u, end, &type)) {
         const struct woad_attr *a = db_at(g, handle);
         struct wr w = wr_of(value, sizeof value);
-        int err = att_may_read(a);
+        int err = perm_read(h, i, a);
         if (!err) {
             err = gatts_value(h, i, handle, a, &w);
         }
@@ -200,7 +178,7 @@ static int att_read(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset
     const struct woad_attr *a = db_at(h->gatts, handle);
     uint8_t value[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(value, sizeof value);
-    int err = a ? att_may_read(a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_read(h, i, a) : WOAD_ATT_INVALID_HANDLE;
     s->handle = handle;
     if (err) {
         return err;
@@ -271,7 +249,7 @@ static int att_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *in,
 {
     struct gatts_conn *s = &h->gatts->conns[i];
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? att_may_write(a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_write(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;
     err = err ? err : gatts_write(h, i, handle, a, 0, in);
     if (err != ATT_LATER) {
         return err;
@@ -421,7 +399,7 @@ static bool att_server_tx(struct woad *h, uint16_t i, struct wr *out)
     return true;
 }
 
-const struct att_role att_server_role = { att_server_rx, att_server_tx };
+const struct att_role att_server_role = { att_server_rx, att_server_tx, perm_fell };
 
 /* The application's answer, shaped for the request it is for. */
 static void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value, size_t len)

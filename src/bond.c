@@ -16,6 +16,20 @@ struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
     return NULL;
 }
 
+struct woad_bond *bond_fetch(struct woad *h, uint16_t i)
+{
+    const struct conn *c = &h->conns[i];
+    struct woad_bond *bond = bond_find(h, &c->peer);
+    if (!bond && h->cfg.bonds) {
+        struct woad_event ev = { .type = WOAD_EV_BOND_WANTED, .conn = conn_number(h, i),
+                                 .u.bond_wanted = { c->peer } };
+        ev.u.bond_wanted.peer.type &= 1;
+        emit(h, &ev);
+        bond = bond_find(h, &c->peer);
+    }
+    return bond;
+}
+
 static void bond_drop(struct smp *s, uint16_t n)
 {
     s->n_bonds--;

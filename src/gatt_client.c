@@ -299,7 +299,7 @@ static bool gattc_tx(struct woad *h, uint16_t i, struct wr *out)
     return true;
 }
 
-static const struct att_role gattc_role = { gattc_rx, gattc_tx };
+static const struct att_role gattc_role = { gattc_rx, gattc_tx, NULL };
 
 static void gattc_carve(struct woad *h, struct arena *a)
 {

@@ -7,7 +7,7 @@ static int send_check(const struct woad *h, uint16_t conn, uint16_t handle, uint
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    return handle ? 0 : WOAD_EINVAL;
+    return !handle ? WOAD_EINVAL : perm_may_send(h, *i, handle) ? 0 : WOAD_EACCES;
 }
 
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)

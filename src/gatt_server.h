@@ -70,9 +70,12 @@ bool gatts_tx_changed(struct woad *h, uint16_t i, struct wr *out);
 /* gatt_cccd.c */
 uint16_t cccd_value(const struct woad *h, uint16_t i, uint16_t handle);
 int cccd_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *value);
+/* gatt_perm.c: 0, or the ATT error that tells what is missing */
+int perm_read(const struct woad *h, uint16_t i, const struct woad_attr *a);
+int perm_write(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a);
+bool perm_may_send(const struct woad *h, uint16_t i, uint16_t handle);
+void perm_fell(struct woad *h, uint16_t i);
 /* att_server.c */
-int att_may_read(const struct woad_attr *a);
-int att_may_write(const struct woad_attr *a);
 int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset);
 /* att_multiple.c */
 int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out);

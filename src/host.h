@@ -83,6 +83,7 @@ struct att_bearer {
 struct att_role {
     void (*rx)(struct woad *h, uint16_t i, uint8_t op, struct rd *in);
     bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
+    void (*fell)(struct woad *h, uint16_t i);              /* the security; may be NULL */
 };
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -145,6 +146,7 @@ struct smp_role {
     void (*rx)(struct woad *h, uint16_t i, struct rd *in);
     bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
     bool (*key_request)(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv);
+    bool (*has_key)(const struct woad *h, uint16_t i);
 };
 
 struct smp;

@@ -308,7 +308,7 @@ static uint32_t smp_due(struct woad *h)
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static const struct smp_role role = { smp_rx, smp_tx, smp_key_request };
+static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key };
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
@@ -392,10 +392,12 @@ int woad_pair(struct woad *h, uint16_t conn)
     if (s->script || s->asks || s->encrypting || s->want_encrypt || s->dead) {
         return WOAD_EALREADY;
     }
-    const struct woad_bond *bond = bond_find(h, &c->peer);
     if (!c->central) {
         s->asks = true;
-    } else if (bond && bond->has_peer_ltk && !c->security.encrypted) {
+        return 0;
+    }
+    const struct woad_bond *bond = bond_fetch(h, i);
+    if (bond && bond->has_peer_ltk && !c->security.encrypted) {
         s->from_bond = true;
         link_encrypt(h, i, bond->peer_ltk, bond->key_size, bond->flags, bond->peer_rand,
                      bond->peer_ediv);

@@ -97,9 +97,12 @@ void link_encrypt(struct woad *h, uint16_t i, const uint8_t key[16], uint8_t siz
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 void smp_event(struct woad *h, uint8_t code, struct rd *in);
+bool smp_has_key(const struct woad *h, uint16_t i);
 bool smp_key_request(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv);
 /* bond.c */
 struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
+/* The same, and the application is asked for one that is not known here. */
+struct woad_bond *bond_fetch(struct woad *h, uint16_t i);
 void bond_used(struct woad *h, const struct woad_bond *bond);
 void bond_keep(struct woad *h, const struct woad_bond *bond);
 /* smp_oob.c */

@@ -175,7 +175,7 @@ static bool smp_key_for(struct woad *h, uint16_t i, const uint8_t rand[8], uint1
         wipe(key, sizeof key);
         return none;
     }
-    const struct woad_bond *b = bond_find(h, &h->conns[i].peer);
+    const struct woad_bond *b = bond_fetch(h, i);
     if (!b || !b->has_own_ltk || (s->script && s->script[s->at] != (AWAIT | SMP_REQUEST))) {
         return false;
     }
@@ -186,6 +186,12 @@ static bool smp_key_for(struct woad *h, uint16_t i, const uint8_t rand[8], uint1
         link_encrypt(h, i, b->own_ltk, b->key_size, b->flags, rand, ediv);
     }
     return its;
+}
+
+bool smp_has_key(const struct woad *h, uint16_t i)
+{
+    const struct woad_bond *b = bond_find(h, &h->conns[i].peer);
+    return b && (h->conns[i].central ? b->has_peer_ltk : b->has_own_ltk);
 }
 
 bool smp_key_request(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv)
@@ -227,6 +233,9 @@ static void link_changed(struct woad *h, uint16_t i, uint8_t status, bool on)
     s->encrypting = false;
     if (status || !on) {
         *now = (struct woad_security){ .encrypted = false };
+        if (h->att_server && h->att_server->fell) {
+            h->att_server->fell(h, i);
+        }
         if (s->script) {
             smp_over(h, i, WOAD_SECURITY_HCI | status);
         } else {

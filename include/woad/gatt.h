@@ -23,6 +23,7 @@ enum {                                   /* ATT error codes.  Vol 3, Part F, 3.4
     WOAD_ATT_PREPARE_QUEUE_FULL      = 0x09,
     WOAD_ATT_ATTRIBUTE_NOT_FOUND     = 0x0a,
     WOAD_ATT_ATTRIBUTE_NOT_LONG      = 0x0b,
+    WOAD_ATT_INSUFFICIENT_KEY_SIZE   = 0x0c,
     WOAD_ATT_INVALID_VALUE_LENGTH    = 0x0d,
     WOAD_ATT_UNLIKELY                = 0x0e,
     WOAD_ATT_INSUFFICIENT_ENCRYPTION = 0x0f,
@@ -60,7 +61,9 @@ enum {                                   /* struct woad_attr.perm */
     WOAD_PERM_READ_ENCRYPTED     = 0x04,
     WOAD_PERM_READ_AUTHENTICATED = 0x08,
     WOAD_PERM_WRITE_ENCRYPTED    = 0x10,
-    WOAD_PERM_WRITE_AUTHENTICATED = 0x20
+    WOAD_PERM_WRITE_AUTHENTICATED = 0x20,
+    WOAD_PERM_SECURE             = 0x40, /* both only with a key of LE Secure Connections */
+    WOAD_PERM_KEY_16             = 0x80  /* both only with a key of 16 octets */
 };
 
 /* One attribute.  A database is made of arrays of these, in flash where they are constant; an array

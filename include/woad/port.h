@@ -49,6 +49,9 @@ int woad_port_flush(struct woad_port *p, struct woad *h);
  * program's loop. */
 int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
 
+/* For woad_config's random: the system's. */
+int woad_port_random(void *ctx, uint8_t *out, size_t len);
+
 /* A clock for woad_poll(): monotonic, in milliseconds. */
 uint32_t woad_port_now_ms(void);
 

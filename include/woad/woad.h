@@ -28,6 +28,7 @@ enum {
     WOAD_EIO       = -5,                 /* the controller failed */
     WOAD_EAGAIN    = -11,                /* full for the moment: wait for WOAD_EV_TX_READY */
     WOAD_ENOMEM    = -12,                /* full: a capacity of the config */
+    WOAD_EACCES    = -13,                /* the connection is not as secure as that takes */
     WOAD_EBUSY     = -16,
     WOAD_ENODEV    = -19,                /* not started */
     WOAD_EINVAL    = -22,
@@ -178,6 +179,7 @@ enum woad_event_type {
     WOAD_EV_SECURITY,            /* security: a pairing, or an encryption, has ended or begun */
     WOAD_EV_PASSKEY,             /* passkey: the user is asked: woad_passkey() */
     WOAD_EV_BOND,                /* bond: keep it, or forget it */
+    WOAD_EV_BOND_WANTED,         /* bond_wanted: woad_bond_add() it from inside, if it is kept */
     WOAD_EV_OOB,                 /* oob: what woad_oob_make() has made */
     WOAD_EV_MTU,                 /* mtu */
     WOAD_EV_GATT_READ,           /* gatt_read: answer with woad_gatt_answer() */
@@ -221,6 +223,7 @@ struct woad_event {
         struct { int status; struct woad_security now; } security;        /* smp.h */
         struct { enum woad_passkey_action action; uint32_t passkey; } passkey;
         struct { const struct woad_bond *bond; bool gone; } bond;
+        struct { struct woad_addr peer; } bond_wanted;
         struct { int status; const struct woad_oob *oob; } oob;
         struct { uint16_t mtu; } mtu;
         struct { uint16_t handle, offset; } gatt_read;

@@ -152,7 +152,7 @@ static void ble_forget(void)
 
 static const struct woad_feature *const features[] = {
     &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client,
-    &woad_accept_list, &woad_link, NULL
+    &woad_accept_list, &woad_link, &woad_security_manager, NULL
 };
 
 static void ble_start(void)
@@ -161,7 +161,8 @@ static void ble_start(void)
         .features = features, .event = ble_on_event, .conns = BLE_CONNS, .attr_tables = 16,
         .attr_index = 1024, .pipeline_queue = 512, .accept_list = 16,
         .subscriptions = 64, .procedures = 16, .mtu = BLE_MTU_MAX, .tx_queue = 1088,
-        .request_queue = 4096, .prepare_queue = 1024,
+        .request_queue = 4096, .prepare_queue = 1024, .bonds = BLE_BONDS,
+        .crypto = ble_port_crypto, .random = ble_port_random,
     };
     ble.why[0] = '\0';
     int err = ble_port_open(ble.why, sizeof ble.why);
@@ -184,10 +185,12 @@ static void ble_start(void)
         mp_raise_OSError(MP_ENOMEM);
     }
     woad_start(ble.host);
+    ble_apply_pairing();
     woad_gatt_set_name(ble.host, ble.name, ble.name_len);
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {
         ble_wait(&ble.up);
+        ble_load_bonds();
         nlr_pop();
     } else {
         ble_stop(false);
@@ -384,6 +387,28 @@ static void config_addr_mode(mp_obj_t value, bool apply)
     }
 }
 
+static void config_pairing(qstr key, mp_obj_t value, bool apply)
+{
+    bool on = mp_obj_is_true(value);
+    mp_int_t io = key == MP_QSTR_io ? mp_obj_get_int(value) : 0;
+    if (io < 0 || io > WOAD_IO_KEYBOARD_DISPLAY) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (!apply) {
+        return;
+    }
+    if (key == MP_QSTR_bond) {
+        ble_pairing.bond = on;
+    } else if (key == MP_QSTR_mitm) {
+        ble_pairing.mitm = on;
+    } else if (key == MP_QSTR_io) {
+        ble_pairing.io = (uint8_t)io;
+    } else {
+        ble_pairing.secure = on;
+    }
+    ble_apply_pairing();
+}
+
 /* First with apply false for all keys, then true: an error in one leaves all as they were. */
 static void config_set(mp_obj_t key, mp_obj_t value, bool apply)
 {
@@ -402,6 +427,12 @@ static void config_set(mp_obj_t key, mp_obj_t value, bool apply)
             break;
         case MP_QSTR_events:
             config_set_events(value, apply);
+            break;
+        case MP_QSTR_bond:
+        case MP_QSTR_mitm:
+        case MP_QSTR_io:
+        case MP_QSTR_le_secure:
+            config_pairing(mp_obj_str_get_qstr(key), value, apply);
             break;
         default:
             mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
@@ -449,6 +480,8 @@ static const mp_rom_map_elem_t ble_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_gap_scan), MP_ROM_PTR(&ble_gap_scan_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_connect), MP_ROM_PTR(&ble_gap_connect_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_disconnect), MP_ROM_PTR(&ble_gap_disconnect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_pair), MP_ROM_PTR(&ble_gap_pair_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_passkey), MP_ROM_PTR(&ble_gap_passkey_obj) },
     { MP_ROM_QSTR(MP_QSTR_gatts_register_services),
       MP_ROM_PTR(&ble_gatts_register_services_obj) },
     { MP_ROM_QSTR(MP_QSTR_gatts_read), MP_ROM_PTR(&ble_gatts_read_obj) },
@@ -466,6 +499,8 @@ static const mp_rom_map_elem_t ble_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_gattc_write), MP_ROM_PTR(&ble_gattc_write_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_exchange_mtu), MP_ROM_PTR(&ble_gattc_exchange_mtu_obj) },
     /* Beyond upstream: docs/module.md. */
+    { MP_ROM_QSTR(MP_QSTR_gap_unpair), MP_ROM_PTR(&ble_gap_unpair_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_bonds), MP_ROM_PTR(&ble_gap_bonds_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_connect_any), MP_ROM_PTR(&ble_gap_connect_any_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_accept_list), MP_ROM_PTR(&ble_gap_accept_list_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_connections), MP_ROM_PTR(&ble_gap_connections_obj) },

@@ -5,6 +5,7 @@
  *   ble.c             BLE(): active, config, irq
  *   ble_gap.c ble_link.c ble_gatts.c ble_gattc.c    methods: Python's arguments to the host's
  *   ble_value.c       the values of local attributes
+ *   ble_pair.c        pairing, and the secrets that programs keep
  *   ble_event.c       the host's events to Python's
  *   port_unix.c       the way to a controller, and waking the interpreter */
 #ifndef WOAD_MP_BLE_H
@@ -44,6 +45,10 @@ enum {                                   /* IRQ events */
     IRQ_GATTS_INDICATE_DONE = 20,
     IRQ_MTU_EXCHANGED = 21,
     IRQ_CONNECTION_UPDATE = 27,
+    IRQ_ENCRYPTION_UPDATE = 28,
+    IRQ_GET_SECRET = 29,
+    IRQ_SET_SECRET = 30,
+    IRQ_PASSKEY_ACTION = 31,
     /* Those of this module alone: raised after config(events=…) has asked for them. */
     IRQ_FIRST_MORE = 64,
     IRQ_DISCONNECT_REASON = 64,
@@ -55,10 +60,11 @@ enum {                                   /* IRQ events */
     IRQ_TX_DONE = 70,
     IRQ_GATTS_SUBSCRIBE = 71,
     IRQ_RADIO_LOST = 72,
+    IRQ_PAIR_FAILED = 73,
     IRQ_END_MORE
 };
 
-enum { BLE_CONNS = 16, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
+enum { BLE_CONNS = 16, BLE_BONDS = 16, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
 
 typedef struct {
     mp_obj_base_t base;
@@ -125,6 +131,10 @@ struct ble_state {
 };
 extern struct ble_state ble;
 
+/* What config() has set of it; kept over active(). */
+struct ble_pairing { uint8_t io; bool bond, mitm; int8_t secure; };        /* secure: -1 not set */
+extern struct ble_pairing ble_pairing;
+
 ble_obj_t *ble_object(void);             /* NULL before BLE() */
 
 /* ble.c */
@@ -148,6 +158,14 @@ void ble_deliver_queued(void);
 mp_obj_t ble_invoke(unsigned event, size_t n, const mp_obj_t *items);
 void ble_forget_events(ble_obj_t *o);
 bool ble_read_allowed(uint16_t conn, uint16_t handle, int *err);
+mp_obj_t ble_bytes(const uint8_t *data, size_t len);       /* a memoryview of a copy */
+/* ble_pair.c */
+void ble_apply_pairing(void);
+void ble_load_bonds(void);
+void ble_on_security(const struct woad_event *ev);
+void ble_on_passkey(const struct woad_event *ev);
+void ble_on_bond(const struct woad_event *ev);
+void ble_on_bond_wanted(const struct woad_event *ev);
 /* ble_value.c */
 struct ble_value *ble_value_at(uint16_t handle);
 void ble_value_set(struct ble_value *v, const void *data, size_t len);
@@ -158,6 +176,8 @@ void ble_update_retry(void);
 mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
 const struct woad_uuid *ble_uuid_of(mp_obj_t o);           /* NULL: not one */
 /* port */
+extern const struct woad_crypto *const ble_port_crypto;   /* NULL: none */
+int ble_port_random(void *ctx, uint8_t *out, size_t len);  /* for keys */
 int ble_port_open(char *why, size_t room);                 /* negative errno */
 void ble_port_close(void);
 bool ble_port_is_open(void);
@@ -173,6 +193,10 @@ MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj);
 MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_scan_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_disconnect_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_pair_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_passkey_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj);
+MP_DECLARE_CONST_FUN_OBJ_1(ble_gap_bonds_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_any_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_accept_list_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(ble_gap_connections_obj);

@@ -28,7 +28,7 @@ mp_obj_t ble_invoke(unsigned event, size_t n, const mp_obj_t *items)
 static mp_obj_t event_int(int n) { return MP_OBJ_NEW_SMALL_INT(n); }
 
 /* A copy in the heap: a program that keeps it does no harm. */
-static mp_obj_t event_bytes(const uint8_t *data, size_t len)
+mp_obj_t ble_bytes(const uint8_t *data, size_t len)
 {
     uint8_t *copy = m_new(uint8_t, len ? len : 1);
     if (len) {
@@ -43,7 +43,7 @@ static mp_obj_t event_addr(const struct woad_addr *a)
     for (int i = 0; i < 6; i++) {
         big[i] = a->octet[5 - i];
     }
-    return event_bytes(big, 6);
+    return ble_bytes(big, 6);
 }
 
 /* Statuses keep the numbers programs know: 0x100 + ATT, 7 not connected, 10 bad data, 13 timeout,
@@ -120,10 +120,10 @@ static void on_link(const struct woad_event *ev)
     }
     switch (v->item) {
         case WOAD_LINK_CHANNELS:
-            value = event_bytes(v->channels, sizeof v->channels);
+            value = ble_bytes(v->channels, sizeof v->channels);
             break;
         case WOAD_LINK_FEATURES:
-            value = event_bytes(v->features, sizeof v->features);
+            value = ble_bytes(v->features, sizeof v->features);
             break;
         case WOAD_LINK_PHY:
             two[0] = event_int(v->tx_phy);
@@ -185,7 +185,7 @@ static void on_report(const struct woad_event *ev)
     }
     mp_obj_t items[] = { event_int(ev->u.report.addr.type), event_addr(&ev->u.report.addr),
                          event_int(ev->u.report.kind), event_int(ev->u.report.rssi),
-                         event_bytes(ev->u.report.data, ev->u.report.len) };
+                         ble_bytes(ev->u.report.data, ev->u.report.len) };
     ble_invoke(IRQ_SCAN_RESULT, 5, items);
 }
 
@@ -285,7 +285,7 @@ static void on_descriptor(const struct woad_event *ev)
 static void on_read_one(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.value.handle),
-                         event_bytes(ev->u.value.data, ev->u.value.len) };
+                         ble_bytes(ev->u.value.data, ev->u.value.len) };
     ble_invoke(IRQ_GATTC_READ_RESULT, 3, items);
 }
 
@@ -316,7 +316,7 @@ static void on_read_done(const struct woad_event *ev)
     mp_obj_t done[] = { event_int(ev->conn), event_int(ev->u.done.handle),
                         event_int(event_status(ev->u.done.status)) };
     if (!ev->u.done.status) {
-        mp_obj_t items[] = { done[0], done[1], event_bytes(o->read[place], o->read_len[place]) };
+        mp_obj_t items[] = { done[0], done[1], ble_bytes(o->read[place], o->read_len[place]) };
         o->read[place] = NULL;
         o->read_len[place] = 0;
         ble_invoke(IRQ_GATTC_READ_RESULT, 3, items);
@@ -359,7 +359,7 @@ static void on_gattc_done(const struct woad_event *ev)
 static void on_value(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.value.handle),
-                         event_bytes(ev->u.value.data, ev->u.value.len) };
+                         ble_bytes(ev->u.value.data, ev->u.value.len) };
     ble_invoke(ev->type == WOAD_EV_INDICATION ? IRQ_GATTC_INDICATE : IRQ_GATTC_NOTIFY, 3, items);
 }
 
@@ -375,6 +375,10 @@ static void (*const handlers[])(const struct woad_event *) = {
     [WOAD_EV_TX_DONE] = on_tx,
     [WOAD_EV_SUBSCRIBE] = on_subscribe,
     [WOAD_EV_INCLUDED] = on_included,
+    [WOAD_EV_SECURITY] = ble_on_security,
+    [WOAD_EV_PASSKEY] = ble_on_passkey,
+    [WOAD_EV_BOND] = ble_on_bond,
+    [WOAD_EV_BOND_WANTED] = ble_on_bond_wanted,
     [WOAD_EV_MTU] = on_mtu,
     [WOAD_EV_GATT_READ] = on_gatt_read,
     [WOAD_EV_GATT_WRITE] = on_gatt_write,
@@ -418,6 +422,9 @@ static const uint8_t **event_data(struct woad_event *ev, size_t *len)
         case WOAD_EV_INDICATION:
             *len = ev->u.value.len;
             return &ev->u.value.data;
+        case WOAD_EV_BOND:
+            *len = sizeof *ev->u.bond.bond;
+            return (const uint8_t **)&ev->u.bond.bond;
         default:
             *len = 0;
             return NULL;

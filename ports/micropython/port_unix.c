@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "ble.h"
 
+#include <woad/crypto.h>
 #include <woad/port.h>
 
 #include <errno.h>
@@ -34,6 +35,13 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);
 void __real_mp_hal_delay_ms(mp_uint_t ms);
 void __wrap_mp_hal_delay_ms(mp_uint_t ms);
 enum { IDLE_POLL_MS = 10, IDLE_DELAY_MS = 20 };
+
+const struct woad_crypto *const ble_port_crypto = &woad_mbedtls;
+
+int ble_port_random(void *ctx, uint8_t *out, size_t len)
+{
+    return woad_port_random(ctx, out, len);
+}
 
 static bool watched(void) { return io.port && pthread_equal(pthread_self(), io.main); }
 

@@ -1,0 +1,255 @@
+/* Pairing and bonds: methods, events, and the secrets that a program keeps. */
+#include "ble.h"
+
+#include <woad/crypto.h>
+
+struct ble_pairing ble_pairing = { .io = WOAD_IO_NONE, .secure = -1 };
+
+/* Programs rely on these defaults: who asks gets whatever the peer can do.  le_secure=True means
+ * it: nothing else then. */
+void ble_apply_pairing(void)
+{
+    const struct ble_pairing *p = &ble_pairing;
+    struct woad_security_policy policy = {
+        .io = p->io, .bond = p->bond, .mitm = p->mitm, .app_passkey = true,
+        .allow_legacy = p->secure <= 0, .prefer_legacy = p->secure == 0,
+    };
+    if (ble.host) {
+        woad_set_security(ble.host, &policy);
+    }
+}
+
+/* --- methods ---------------------------------------------------------------------------------- */
+
+static mp_obj_t gap_pair(mp_obj_t self, mp_obj_t conn)
+{
+    (void)self;
+    struct woad *h = ble_active();
+    ble_raise(woad_pair(h, (uint16_t)mp_obj_get_int(conn)));
+    ble_flush();
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_pair_obj, gap_pair);
+
+static mp_obj_t gap_passkey(size_t n_args, const mp_obj_t *args)
+{
+    (void)n_args;
+    struct woad *h = ble_active();
+    mp_int_t action = mp_obj_get_int(args[2]), passkey = mp_obj_get_int(args[3]);
+    if (passkey < 0 || passkey > 999999) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (action == WOAD_PASSKEY_COMPARE) {
+        passkey = passkey != 0;
+    }
+    ble_raise(woad_passkey(h, (uint16_t)mp_obj_get_int(args[1]),
+                           (enum woad_passkey_action)(action & 0xff), (uint32_t)passkey));
+    ble_flush();
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_passkey_obj, 4, 4, gap_passkey);
+
+/* --- secrets: as NimBLE's module has them, so that what programs have kept still serves -------- */
+
+enum { SECRET_OUR = 1, SECRET_PEER = 2, SECRET_IRK = 10 };
+enum { SECRET_LEN = 80, KEY_LEN = 7 };
+
+static void secret_key(const struct woad_addr *peer, uint8_t key[KEY_LEN])
+{
+    key[0] = peer->type & 1;
+    memcpy(key + 1, peer->octet, 6);
+}
+
+static void secret_value(const struct woad_bond *b, bool ours, uint8_t v[SECRET_LEN])
+{
+    uint16_t ediv = ours ? b->own_ediv : b->peer_ediv;
+    bool has = ours ? b->has_own_ltk : b->has_peer_ltk;
+    memset(v, 0, SECRET_LEN);
+    secret_key(&b->peer, v);
+    v[7] = b->key_size;
+    v[8] = (uint8_t)ediv;
+    v[9] = (uint8_t)(ediv >> 8);
+    memcpy(v + 16, ours ? b->own_rand : b->peer_rand, 8);
+    memcpy(v + 24, ours ? b->own_ltk : b->peer_ltk, 16);
+    v[40] = has;
+    if (!ours && b->has_irk) {
+        memcpy(v + 41, b->irk, 16);
+        v[57] = 1;
+    }
+    if (!ours && b->has_csrk) {
+        memcpy(v + 58, b->csrk, 16);
+        v[74] = 1;
+    }
+    v[74] |= (uint8_t)((b->flags & WOAD_BOND_AUTHENTICATED ? 2 : 0) |
+                       (b->flags & WOAD_BOND_SECURE ? 4 : 0));
+}
+
+static bool secret_set(unsigned type, const uint8_t *key, size_t key_len, const uint8_t *value,
+                       size_t len)
+{
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(type), ble_bytes(key, key_len),
+                         value ? ble_bytes(value, len) : mp_const_none };
+    return mp_obj_is_true(ble_invoke(IRQ_SET_SECRET, 3, items));
+}
+
+/* What the program gives into `value`; false: nothing of that length. */
+static bool secret_get(unsigned type, unsigned index, const uint8_t *key, size_t key_len,
+                       uint8_t *value, size_t len)
+{
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(type), MP_OBJ_NEW_SMALL_INT(index),
+                         key ? ble_bytes(key, key_len) : mp_const_none };
+    mp_obj_t got = ble_invoke(IRQ_GET_SECRET, 3, items);
+    mp_buffer_info_t buf;
+    if (got == mp_const_none || !mp_get_buffer(got, &buf, MP_BUFFER_READ) || buf.len != len) {
+        return false;
+    }
+    memcpy(value, buf.buf, len);
+    return true;
+}
+
+static void bond_from(struct woad_bond *b, const uint8_t v[SECRET_LEN], bool ours)
+{
+    b->peer.type = v[0] & 1;
+    memcpy(b->peer.octet, v + 1, 6);
+    b->key_size = v[7];
+    b->flags = (uint8_t)((v[74] & 2 ? WOAD_BOND_AUTHENTICATED : 0) |
+                         (v[74] & 4 ? WOAD_BOND_SECURE : 0));
+    memcpy(ours ? b->own_rand : b->peer_rand, v + 16, 8);
+    memcpy(ours ? b->own_ltk : b->peer_ltk, v + 24, 16);
+    if (ours) {
+        b->own_ediv = (uint16_t)(v[8] | v[9] << 8);
+        b->has_own_ltk = v[40] & 1;
+        return;
+    }
+    b->peer_ediv = (uint16_t)(v[8] | v[9] << 8);
+    b->has_peer_ltk = v[40] & 1;
+    b->has_irk = v[57] & 1;
+    memcpy(b->irk, v + 41, 16);
+    b->has_csrk = v[74] & 1;
+    memcpy(b->csrk, v + 58, 16);
+}
+
+/* The bond of a peer, of both kinds; false: the program has neither. */
+static bool bond_load(const uint8_t key[KEY_LEN])
+{
+    struct woad_bond b = { .flags = 0 };
+    uint8_t v[SECRET_LEN];
+    bool ours = secret_get(SECRET_OUR, 0, key, KEY_LEN, v, sizeof v);
+    if (ours) {
+        bond_from(&b, v, true);
+    }
+    bool peers = secret_get(SECRET_PEER, 0, key, KEY_LEN, v, sizeof v);
+    if (peers) {
+        bond_from(&b, v, false);
+    }
+    return (ours || peers) && ble.host && woad_bond_add(ble.host, &b) == 0;
+}
+
+/* At active(True): all that the program knows by number. */
+void ble_load_bonds(void)
+{
+    uint8_t v[SECRET_LEN];
+    for (unsigned n = 0; n < BLE_BONDS && secret_get(SECRET_PEER, n, NULL, 0, v, sizeof v); n++) {
+        uint8_t key[KEY_LEN];
+        memcpy(key, v, KEY_LEN);
+        bond_load(key);
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+void ble_on_security(const struct woad_event *ev)
+{
+    const struct woad_security *now = &ev->u.security.now;
+    int status = ev->u.security.status;
+    if (status && ble_wants(IRQ_PAIR_FAILED)) {
+        mp_obj_t why[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(status) };
+        ble_invoke(IRQ_PAIR_FAILED, 2, why);
+    }
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(now->encrypted),
+                         MP_OBJ_NEW_SMALL_INT(now->authenticated),
+                         MP_OBJ_NEW_SMALL_INT(now->bonded), MP_OBJ_NEW_SMALL_INT(now->key_size) };
+    ble_invoke(IRQ_ENCRYPTION_UPDATE, 5, items);
+}
+
+void ble_on_passkey(const struct woad_event *ev)
+{
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn),
+                         MP_OBJ_NEW_SMALL_INT(ev->u.passkey.action),
+                         mp_obj_new_int_from_uint(ev->u.passkey.passkey) };
+    ble_invoke(IRQ_PASSKEY_ACTION, 3, items);
+}
+
+void ble_on_bond(const struct woad_event *ev)
+{
+    const struct woad_bond *b = ev->u.bond.bond;
+    uint8_t key[KEY_LEN], v[SECRET_LEN];
+    secret_key(&b->peer, key);
+    for (unsigned type = SECRET_OUR; type <= SECRET_PEER; type++) {
+        secret_value(b, type == SECRET_OUR, v);
+        secret_set(type, key, sizeof key, ev->u.bond.gone ? NULL : v, sizeof v);
+    }
+    memset(v, 0, sizeof v);
+}
+
+void ble_on_bond_wanted(const struct woad_event *ev)
+{
+    uint8_t key[KEY_LEN];
+    secret_key(&ev->u.bond_wanted.peer, key);
+    bond_load(key);
+}
+
+/* --- beyond upstream -------------------------------------------------------------------------- */
+
+/* One peer's bond, or all: (addr_type, addr), or nothing. */
+static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
+{
+    struct woad *h = ble_active();
+    const struct woad_bond *b;
+    struct woad_addr peer;
+    if (n_args > 1) {
+        ble_addr_of(args[1], &peer);
+        uint8_t key[KEY_LEN];
+        secret_key(&peer, key);
+        int err = woad_bond_remove(h, &peer);
+        bool ours = secret_set(SECRET_OUR, key, sizeof key, NULL, 0);
+        bool peers = secret_set(SECRET_PEER, key, sizeof key, NULL, 0);
+        ble_raise(ours || peers ? 0 : err);
+        return mp_const_none;
+    }
+    while (ble.host && (b = woad_bond_at(ble.host, 0)) != NULL) {
+        struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
+        struct woad_bond copy = *b;
+        ev.u.bond.bond = &copy;
+        ev.u.bond.gone = true;
+        woad_bond_remove(ble.host, &copy.peer);
+        ble_on_bond(&ev);
+    }
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj, 1, 2, gap_unpair);
+
+/* ((addr_type, addr, authenticated, secure, key_size), …), the one used last first. */
+static mp_obj_t gap_bonds(mp_obj_t self)
+{
+    struct woad *h = ble_active();
+    mp_obj_t list = mp_obj_new_list(0, NULL);
+    const struct woad_bond *b;
+    (void)self;
+    for (uint16_t n = 0; (b = woad_bond_at(h, n)) != NULL; n++) {
+        uint8_t big[6];
+        for (int i = 0; i < 6; i++) {
+            big[i] = b->peer.octet[5 - i];
+        }
+        mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(b->peer.type & 1), mp_obj_new_bytes(big, 6),
+                             mp_obj_new_bool(b->flags & WOAD_BOND_AUTHENTICATED),
+                             mp_obj_new_bool(b->flags & WOAD_BOND_SECURE),
+                             MP_OBJ_NEW_SMALL_INT(b->key_size) };
+        mp_obj_list_append(list, mp_obj_new_tuple(5, items));
+    }
+    size_t n;
+    mp_obj_t *items;
+    mp_obj_get_array(list, &n, &items);
+    return mp_obj_new_tuple(n, items);
+}
+MP_DEFINE_CONST_FUN_OBJ_1(ble_gap_bonds_obj, gap_bonds);

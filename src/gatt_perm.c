@@ -1,0 +1,79 @@
+/* Who may: permissions of attributes against what the connection has.  Vol 3, Part C, 10.3.1;
+ * Part F, 3.2.5 */
+#include "gatt_server.h"
+
+/* What is missing, in the specification's order: encryption, who the peer is, LE Secure
+ * Connections, the key's size.  An unencrypted peer that has a key is told to use it. */
+static int perm_level(const struct woad *h, uint16_t i, const struct woad_attr *a, bool encrypted,
+                      bool authenticated)
+{
+    const struct woad_security *now = &h->conns[i].security;
+    bool secure = a->perm & WOAD_PERM_SECURE, sized = a->perm & WOAD_PERM_KEY_16;
+    if (!encrypted && !authenticated && !secure && !sized) {
+        return 0;
+    }
+    if (!now->encrypted) {
+        bool has_key = h->smp_role && h->smp_role->has_key(h, i);
+        return has_key ? WOAD_ATT_INSUFFICIENT_ENCRYPTION : WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+    }
+    if ((authenticated && !now->authenticated) || (secure && !now->secure)) {
+        return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+    }
+    return sized && now->key_size < 16 ? WOAD_ATT_INSUFFICIENT_KEY_SIZE : 0;
+}
+
+int perm_read(const struct woad *h, uint16_t i, const struct woad_attr *a)
+{
+    if (!(a->perm & WOAD_PERM_READ)) {
+        return WOAD_ATT_READ_NOT_PERMITTED;
+    }
+    return perm_level(h, i, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
+                      a->perm & WOAD_PERM_READ_AUTHENTICATED);
+}
+
+/* What must be there for a value to be sent to a client: what it takes to read it. */
+static int perm_send(const struct woad *h, uint16_t i, const struct woad_attr *a)
+{
+    return perm_level(h, i, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
+                      a->perm & WOAD_PERM_READ_AUTHENTICATED);
+}
+
+/* Who may not have a value may not ask for it to be sent. */
+int perm_write(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a)
+{
+    if (!(a->perm & WOAD_PERM_WRITE)) {
+        return WOAD_ATT_WRITE_NOT_PERMITTED;
+    }
+    int err = perm_level(h, i, a, a->perm & WOAD_PERM_WRITE_ENCRYPTED,
+                         a->perm & WOAD_PERM_WRITE_AUTHENTICATED);
+    uint16_t decl = !err && a->kind == WOAD_ATTR_CCCD ? db_characteristic_of(h->gatts, handle) : 0;
+    const struct woad_attr *value = decl ? db_at(h->gatts, (uint16_t)(decl + 1)) : NULL;
+    return err || !value ? err : perm_send(h, i, value);
+}
+
+bool perm_may_send(const struct woad *h, uint16_t i, uint16_t handle)
+{
+    const struct woad_attr *a = h->gatts ? db_at(h->gatts, handle) : NULL;
+    return !a || perm_send(h, i, a) == 0;
+}
+
+/* The connection has less than it had: what waits and may not be sent now is not sent. */
+void perm_fell(struct woad *h, uint16_t i)
+{
+    struct fifo *q = &h->conns[i].att.queue;
+    uint32_t n;
+    for (uint32_t at = 0; at < q->used; at += n) {
+        n = 2u + fifo_octet(q, at) + fifo_octet(q, at + 1) * 256u;
+        uint8_t op = fifo_octet(q, at + 2);
+        uint16_t handle = (uint16_t)(fifo_octet(q, at + 3) | fifo_octet(q, at + 4) << 8);
+        if ((op == ATT_NOTIFY || op == ATT_INDICATE) && !perm_may_send(h, i, handle)) {
+            fifo_remove(q, at, n);
+            n = 0;
+            if (op == ATT_INDICATE) {
+                struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn_number(h, i),
+                                         .u.done = { .handle = handle, .status = WOAD_EACCES } };
+                emit(h, &ev);
+            }
+        }
+    }
+}

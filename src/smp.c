@@ -162,7 +162,7 @@ static const uint8_t lengths[SMP_CODES] = {                /* with the code */
 
 static const uint8_t asked[] = { AWAIT | SMP_REQUEST, STEP_CHOOSE, STEP_END };
 
-/* SMP_PAIRING_REQUEST to a peripheral with nothing under way, or that has asked for it. */
+/* SMP_PAIRING_REQUEST to a peripheral with nothing under way, or that has asked for it.  3.5.1 */
 static void smp_rx_request(struct woad *h, uint16_t i, struct rd *in)
 {
     struct smp_conn *s = &h->smp->conns[i];
@@ -197,6 +197,7 @@ static void smp_rx_security_request(struct woad *h, uint16_t i, struct rd *in)
     }
 }
 
+/* SMP_PAIRING_FAILED: reason u8.  3.5.5 */
 static void smp_rx_failed(struct woad *h, uint16_t i, struct rd *in)
 {
     struct smp_conn *s = &h->smp->conns[i];
@@ -206,7 +207,8 @@ static void smp_rx_failed(struct woad *h, uint16_t i, struct rd *in)
     }
 }
 
-/* Reserved codes are ignored (3.3); what has no place ends the pairing. */
+/* A PDU of the channel: code u8, parameters.  Reserved codes are ignored; what has no place ends
+ * the pairing.  3.3 */
 static void smp_rx(struct woad *h, uint16_t i, struct rd *in)
 {
     struct smp_conn *s = &h->smp->conns[i];
@@ -389,7 +391,10 @@ int woad_pair(struct woad *h, uint16_t conn)
         return WOAD_ENOTCONN;
     }
     struct smp_conn *s = &h->smp->conns[i];
-    if (s->script || s->asks || s->encrypting || s->want_encrypt || s->dead) {
+    if (s->dead) {
+        return WOAD_ETIMEDOUT;
+    }
+    if (s->script || s->asks || s->encrypting || s->want_encrypt) {
         return WOAD_EALREADY;
     }
     if (!c->central) {

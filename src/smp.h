@@ -22,8 +22,8 @@ enum { PDU_IO = 1, PDU_OOB = 2, PDU_AUTH = 3, PDU_KEY_SIZE = 4, PDU_CENTRAL = 5,
 enum { SEND = 0x40, AWAIT = 0x80 };
 enum step {
     STEP_END, STEP_CHOOSE = SMP_CODES, STEP_KEY_PAIR, STEP_DH, STEP_OOB, STEP_NONCE, STEP_CONFIRM,
-    STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_ASK, STEP_USER, STEP_MARK, STEP_AGAIN, STEP_KEYS, STEP_VERIFY,
-    STEP_STK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_DONE, STEPS
+    STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_ASK, STEP_USER, STEP_MARK, STEP_AGAIN, STEP_KEYS,
+    STEP_VERIFY, STEP_STK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_DONE, STEPS
 };
 enum { STEP_BLOCKED = -1 };              /* what a step returns; 0: done; more: why it fails */
 
@@ -33,7 +33,7 @@ enum { OOB_NONE, OOB_WANTED, OOB_MADE };
 struct smp_conn {
     const uint8_t *script;               /* NULL: nothing is under way */
     uint8_t at, mark;                    /* of the script: this step; where AGAIN goes back to */
-    uint8_t out, heard;                  /* the PDU to be sent; the one that has come, early or not */
+    uint8_t out, heard;                  /* the PDU to be sent; the one that has come */
     bool dead;                           /* 30 s are over: nothing more on this connection.  3.4 */
     bool asks;                           /* a Security Request is owed */
     uint8_t failed;                      /* Pairing Failed is owed, with this reason */

@@ -209,8 +209,9 @@ static int step_key_pair(struct woad *h, uint16_t i)
 
 /* The X coordinate of the key whose private half is in the specification.  2.3.5.6.1 */
 static const uint8_t debug_x[32] = {
-    0x20, 0xb0, 0x03, 0xd2, 0xf2, 0x97, 0xbe, 0x2c, 0x5e, 0x2c, 0x83, 0xa7, 0xe9, 0xf9, 0xa5, 0xb9,
-    0xef, 0xf4, 0x91, 0x11, 0xac, 0xf4, 0xfd, 0xdb, 0xcc, 0x03, 0x01, 0x48, 0x0e, 0x35, 0x9d, 0xe6 };
+    0x20, 0xb0, 0x03, 0xd2, 0xf2, 0x97, 0xbe, 0x2c, 0x5e, 0x2c, 0x83, 0xa7,
+    0xe9, 0xf9, 0xa5, 0xb9, 0xef, 0xf4, 0x91, 0x11, 0xac, 0xf4, 0xfd, 0xdb,
+    0xcc, 0x03, 0x01, 0x48, 0x0e, 0x35, 0x9d, 0xe6 };
 
 /* A peer that has our X has our key, whatever its Y is; a point that is not on the curve tells
  * something of our private key.  2.3.5.6.1 */
@@ -295,7 +296,8 @@ static int step_check_confirm(struct woad *h, uint16_t i)
     struct smp_conn *s = &h->smp->conns[i];
     uint8_t confirm[16];
     int err = confirm_of(h, i, false, confirm);
-    bool echo = same(s->peer_random, s->own_random, 16) || same(s->peer_confirm, s->own_confirm, 16);
+    bool echo = same(s->peer_random, s->own_random, 16) ||
+                same(s->peer_confirm, s->own_confirm, 16);
     return err ? err : same(confirm, s->peer_confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
 }
 
@@ -483,7 +485,7 @@ int smp_step(struct woad *h, uint16_t i, uint8_t step)
 
 /* --- the PDUs --------------------------------------------------------------------------------- */
 
-static void put_reversed(struct wr *out, const uint8_t *value, size_t len)
+static void pdu_put(struct wr *out, const uint8_t *value, size_t len)
 {
     uint8_t b[32];
     reversed(b, value, len);
@@ -506,14 +508,14 @@ void smp_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
         return;
     case SMP_PUBLIC_KEY:
         wr_u8(out, code);
-        put_reversed(out, s->own_public, 32);
-        put_reversed(out, s->own_public + 32, 32);
+        pdu_put(out, s->own_public, 32);
+        pdu_put(out, s->own_public + 32, 32);
         return;
     case SMP_CONFIRM:
     case SMP_RANDOM:
     case SMP_CHECK:
         wr_u8(out, code);
-        put_reversed(out, code == SMP_CONFIRM ? s->own_confirm
+        pdu_put(out, code == SMP_CONFIRM ? s->own_confirm
                                               : code == SMP_RANDOM ? s->own_random : s->own_check,
                      16);
         return;
@@ -531,7 +533,7 @@ static int read_features(uint8_t pdu[7], uint8_t code, struct rd *in)
     return bad ? WOAD_SMP_INVALID_PARAMETERS : 0;
 }
 
-static void take_reversed(struct rd *in, uint8_t *out, size_t len)
+static void pdu_take(struct rd *in, uint8_t *out, size_t len)
 {
     uint8_t b[32];
     rd_copy(in, b, len);
@@ -549,13 +551,13 @@ int smp_read(struct woad *h, uint16_t i, uint8_t code, struct rd *in)
     case SMP_RESPONSE:
         return read_features(s->pres, code, in);
     case SMP_PUBLIC_KEY:
-        take_reversed(in, s->peer_public, 32);
-        take_reversed(in, s->peer_public + 32, 32);
+        pdu_take(in, s->peer_public, 32);
+        pdu_take(in, s->peer_public + 32, 32);
         return 0;
     case SMP_CONFIRM:
     case SMP_RANDOM:
     case SMP_CHECK:
-        take_reversed(in, code == SMP_CONFIRM ? s->peer_confirm
+        pdu_take(in, code == SMP_CONFIRM ? s->peer_confirm
                                               : code == SMP_RANDOM ? s->peer_random : s->peer_check,
                       16);
         return 0;

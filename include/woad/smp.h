@@ -62,8 +62,8 @@ enum woad_passkey_action {
     WOAD_PASSKEY_COMPARE = 4             /* do both show the same? */
 };
 
-/* The status of WOAD_EV_SECURITY: 0; a reason of the above, that we have found, or with one of these
- * added that the peer has given, or one of HCI's codes; or WOAD_ETIMEDOUT, WOAD_ENOTCONN. */
+/* The status of WOAD_EV_SECURITY: 0; a reason of the above, that we have found, or with one of
+ * these added that the peer has given, or one of HCI's codes; or WOAD_ETIMEDOUT, WOAD_ENOTCONN. */
 enum { WOAD_SECURITY_PEER = 0x100, WOAD_SECURITY_HCI = 0x200 };
 
 /* What a connection has. */
@@ -95,7 +95,8 @@ int woad_set_security(struct woad *h, const struct woad_security_policy *policy)
 
 /* Makes the connection as secure as can be.  The central encrypts with the bond's key if there is
  * one, else pairs; a peripheral asks its central to.  WOAD_EV_SECURITY follows.  WOAD_ENOTCONN;
- * WOAD_EALREADY when that is under way; WOAD_ENOTSUP without the feature, crypto or random. */
+ * WOAD_EALREADY when that is under way; WOAD_ETIMEDOUT after one that took 30 s: only a new
+ * connection may pair then; WOAD_ENOTSUP without the feature, crypto or random. */
 int woad_pair(struct woad *h, uint16_t conn);
 
 /* The user's answer to WOAD_EV_PASSKEY, from inside the event or later, within 30 s: a passkey 0 to

@@ -49,7 +49,7 @@ static mp_obj_t gap_passkey(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_passkey_obj, 4, 4, gap_passkey);
 
-/* --- secrets: as NimBLE's module has them, so that what programs have kept still serves -------- */
+/* --- secrets: as NimBLE's module has them: what programs have kept still serves --------------- */
 
 enum { SECRET_OUR = 1, SECRET_PEER = 2, SECRET_IRK = 10 };
 enum { SECRET_LEN = 80, KEY_LEN = 7 };

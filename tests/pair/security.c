@@ -18,6 +18,7 @@ struct side {
     struct woad_bond bond;
     struct woad_oob oob;
     uint64_t random;                     /* of its source; 0: it has failed */
+    uint8_t private_key[32];             /* the last one it has made */
 };
 static struct side side[WORLD_MAX];
 static struct world *w;
@@ -28,9 +29,12 @@ static struct side *side_of(const struct device *d) { return &side[d - w->device
 static int random_octets(void *ctx, uint8_t *out, size_t len)
 {
     struct side *s = side_of(ctx);
-    for (size_t n = 0; n < len; n++) {
+    for (size_t n = 0; s->random && n < len; n++) {
         s->random = s->random * 6364136223846793005ull + 1442695040888963407ull;
         out[n] = (uint8_t)(s->random >> 56);
+    }
+    if (len == 32) {
+        memcpy(s->private_key, out, 32);
     }
     return s->random ? 0 : -1;
 }
@@ -68,6 +72,58 @@ static void on_event(struct device *d, const struct woad_event *ev)
     }
 }
 
+/* The same numbers come again and again here, so what they give is remembered. */
+static struct { uint8_t key[96], out[64]; bool used; } memory[4096];
+
+static uint8_t *remembered(const uint8_t *a, const uint8_t *b, bool *known)
+{
+    uint8_t key[96] = { 0 };
+    uint32_t hash = 2166136261u;
+    memcpy(key, a, 32);
+    if (b) {
+        memcpy(key + 32, b, 64);
+    }
+    for (size_t n = 0; n < sizeof key; n++) {
+        hash = (hash ^ key[n]) * 16777619u;
+    }
+    size_t at = hash % 4096;
+    *known = memory[at].used && memcmp(memory[at].key, key, sizeof key) == 0;
+    memory[at].used = true;
+    memcpy(memory[at].key, key, sizeof key);
+    return memory[at].out;
+}
+
+static int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
+{
+    bool known;
+    uint8_t *out = remembered(private_key, NULL, &known);
+    if (!known && woad_mbedtls.p256_public(private_key, out) < 0) {
+        memset(memory, 0, sizeof memory);
+        return -1;
+    }
+    memcpy(public_key, out, 64);
+    return 0;
+}
+
+static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64], uint8_t secret[32])
+{
+    bool known;
+    uint8_t *out = remembered(private_key, public_key, &known);
+    if (!known && woad_mbedtls.p256_dh(private_key, public_key, out) < 0) {
+        memset(memory, 0, sizeof memory);
+        return -1;
+    }
+    memcpy(secret, out, 32);
+    return 0;
+}
+
+static int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    return woad_mbedtls.aes128(key, in, out);
+}
+
+static const struct woad_crypto crypto = { aes128, p256_public, p256_dh };
+
 static const struct woad_security_policy any = { .io = WOAD_IO_NONE, .bond = true,
                                                  .allow_legacy = true };
 
@@ -78,7 +134,7 @@ static struct device *add(uint8_t conns, const struct woad_security_policy *poli
         NULL };
     struct woad_config host = world_host_config(conns);
     host.features = all;
-    host.crypto = &woad_mbedtls;
+    host.crypto = &crypto;
     host.random = random_octets;
     host.bonds = 3;
     side[w->devices] = (struct side){ .random = 77 + w->devices };
@@ -199,8 +255,8 @@ static void matrix_one(const struct one *c)
     for (int k = 0; k < 2; k++) {
         struct woad_security now = level(k);
         if (status_of(k)) {
-            fail_msg("io %d %d secure %d mitm %d %d oob %d who %d: %x", c->io[0], c->io[1], c->secure,
-                     c->mitm[0], c->mitm[1], c->oob, c->who, (unsigned)status_of(k));
+            fail_msg("io %d %d secure %d mitm %d %d oob %d who %d: %x", c->io[0], c->io[1],
+                     c->secure, c->mitm[0], c->mitm[1], c->oob, c->who, (unsigned)status_of(k));
         }
         char was = side[k].action == WOAD_PASSKEY_INPUT ? 'I'
                  : side[k].action == WOAD_PASSKEY_DISPLAY ? 'D'
@@ -235,8 +291,345 @@ static void matrix(void **state)
     }
 }
 
+/* --- what goes wrong -------------------------------------------------------------------------- */
+
+static void begin(const struct woad_security_policy *central,
+                  const struct woad_security_policy *peripheral)
+{
+    pair_of(central, peripheral);
+    assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+    assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), WOAD_EALREADY);
+}
+
+static void assert_open(void)
+{
+    for (int k = 0; k < 2; k++) {
+        struct woad_security now = level(k);
+        assert_true(!now.encrypted && !now.authenticated && !now.bonded && !now.key_size);
+        assert_int_equal(side[k].bonds, 0);
+        assert_null(woad_bond_at(w->device[k].host, 0));
+    }
+}
+
+static struct woad_security_policy policy(uint8_t io, bool mitm, bool secure)
+{
+    struct woad_security_policy p = any;
+    p.io = io;
+    p.mitm = mitm;
+    p.prefer_legacy = !secure;
+    return p;
+}
+
+static void again(void)
+{
+    for (int k = 0; k < 2; k++) {
+        device_forget(&w->device[k]);
+        side[k].asked = side[k].action = 0;
+        side[k].user = YES;
+    }
+}
+
+/* SM/CEN/PKE/BI-01-C, SM/PER/SCPK/BI-01-C …: a wrong passkey: Confirm Value Failed, nothing is
+ * kept; the next time there is another passkey.  SM/CEN/PKE/BV-05-C, SM/CEN/SCPK/BV-05-C */
+static void wrong_passkey(void **state)
+{
+    (void)state;
+    for (int secure = 0; secure < 2; secure++) {
+        for (int typist = 0; typist < 2; typist++) {
+            struct woad_security_policy types = policy(WOAD_IO_KEYBOARD, true, secure);
+            struct woad_security_policy shows = policy(WOAD_IO_DISPLAY, true, secure);
+            uint32_t seen[12];
+            begin(typist == CENTRAL ? &types : &shows, typist == CENTRAL ? &shows : &types);
+            for (unsigned n = 0; n < 12; n++) {
+                side[typist].user = WRONG;
+                settle();
+                assert_int_equal(status_of(CENTRAL) & 0xff, WOAD_SMP_CONFIRM);
+                assert_int_equal(status_of(PERIPHERAL) & 0xff, WOAD_SMP_CONFIRM);
+                assert_int_equal((status_of(CENTRAL) | status_of(PERIPHERAL)) & 0x300,
+                                 WOAD_SECURITY_PEER);
+                assert_open();
+                seen[n] = displayed;
+                for (unsigned m = 0; m < n; m++) {
+                    assert_int_not_equal(seen[m], seen[n]);
+                }
+                again();
+                assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+            }
+            settle();
+            assert_int_equal(status_of(CENTRAL), 0);
+            assert_true(level(PERIPHERAL).authenticated);
+            world_free(w);
+        }
+    }
+}
+
+/* SM/CEN/SCCT …: the numbers differ, says either user. */
+static void comparison_refused(void **state)
+{
+    (void)state;
+    for (int who = 0; who < 2; who++) {
+        struct woad_security_policy p = policy(WOAD_IO_DISPLAY_YES_NO, true, true);
+        begin(&p, &p);
+        side[who].user = NO;
+        settle();
+        assert_int_equal(status_of(who), WOAD_SMP_NUMERIC_COMPARISON);
+        assert_int_equal(status_of(1 - who), WOAD_SECURITY_PEER | WOAD_SMP_NUMERIC_COMPARISON);
+        assert_open();
+        world_free(w);
+    }
+}
+
+/* SM/CEN/PROT/BV-01-C, SM/PER/PROT/BV-02-C: 30 s, then nothing more on this connection. */
+static void silence(void **state)
+{
+    (void)state;
+    for (int who = 0; who < 2; who++) {
+        struct woad_security_policy p = policy(WOAD_IO_KEYBOARD, true, true);
+        begin(&p, &p);
+        side[CENTRAL].user = side[PERIPHERAL].user = SILENT;
+        uint64_t began = woad_air_now(w->air);
+        assert_non_null(world_wait(w, &w->device[who], WOAD_EV_SECURITY, 60000000));
+        assert_in_range(woad_air_now(w->air) - began, 29900000, 30500000);
+        world_run(w, 1000000);
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(status_of(k), WOAD_ETIMEDOUT);
+            assert_int_equal(woad_pair(w->device[k].host, side[k].conn), WOAD_ETIMEDOUT);
+            assert_int_equal(woad_passkey(w->device[k].host, side[k].conn, WOAD_PASSKEY_INPUT, 1),
+                             WOAD_ENOENT);
+        }
+        assert_open();
+        world_free(w);
+    }
+}
+
+/* S13, SM/CEN/EKS/BI-01-C: what the policy wants, or nothing. */
+static void policies(void **state)
+{
+    struct woad_security_policy strict[4], peer = policy(WOAD_IO_NONE, false, true);
+    static const int why[4] = { WOAD_SMP_AUTHENTICATION, WOAD_SMP_AUTHENTICATION,
+                                WOAD_SMP_NOT_SUPPORTED, 0 };
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        strict[k] = policy(WOAD_IO_KEYBOARD_DISPLAY, true, true);
+    }
+    strict[0].require_mitm = true;
+    strict[1].allow_legacy = false;
+    strict[2].no_pairing = true;
+    for (int k = 0; k < 4; k++) {
+        for (int who = 0; who < 2; who++) {
+            peer.prefer_legacy = k == 1;
+            pair_of(who ? &peer : &strict[k], who ? &strict[k] : &peer);
+            int asks = k == 2 ? 1 - who : CENTRAL;
+            assert_int_equal(woad_pair(w->device[asks].host, side[asks].conn), 0);
+            world_run(w, 1000000);
+            if (why[k] && k != 2) {
+                assert_int_equal(status_of(who), why[k]);
+                assert_int_equal(status_of(1 - who), WOAD_SECURITY_PEER | why[k]);
+            } else if (why[k]) {
+                assert_int_equal(status_of(asks), WOAD_SECURITY_PEER | why[k]);
+            } else {
+                assert_int_equal(status_of(who), 0);
+                assert_true(level(who).encrypted && !level(who).authenticated);
+            }
+            world_free(w);
+        }
+    }
+    struct woad_security_policy bad = any;
+    pair_of(&any, &any);
+    bad.io = 5;
+    assert_int_equal(woad_set_security(w->device[0].host, &bad), WOAD_EINVAL);
+    bad = any;
+    bad.key_size_min = 6;
+    assert_int_equal(woad_set_security(w->device[0].host, &bad), WOAD_EINVAL);
+    bad.key_size_min = 17;
+    assert_int_equal(woad_set_security(w->device[0].host, &bad), WOAD_EINVAL);
+    world_free(w);
+}
+
+/* Without random numbers nobody pairs. */
+static void no_random(void **state)
+{
+    (void)state;
+    for (int who = 0; who < 2; who++) {
+        for (int secure = 0; secure < 2; secure++) {
+            struct woad_security_policy p = policy(WOAD_IO_NONE, false, secure);
+            begin(&p, &p);
+            side[who].random = 0;
+            settle();
+            assert_true(status_of(who) != 0 && status_of(1 - who) != 0);
+            assert_open();
+            world_free(w);
+        }
+    }
+}
+
+/* --- bonds ------------------------------------------------------------------------------------ */
+
+static void rejoin(int central)
+{
+    assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+    world_run(w, 500000);
+    again();
+    join(&w->device[central], &w->device[1 - central]);
+    device_forget(&w->device[0]);
+    device_forget(&w->device[1]);
+}
+
+/* SM/CEN/…: connected again, whoever asks, in the same roles and, with LE Secure Connections, the
+ * other way round: the bond's key serves, and says what it was made by. */
+static void bonded(void **state)
+{
+    (void)state;
+    for (int secure = 0; secure < 2; secure++) {
+        for (int mitm = 0; mitm < 2; mitm++) {
+            struct woad_security_policy p = policy(WOAD_IO_KEYBOARD, mitm, secure);
+            begin(&p, &p);
+            displayed = 4711;
+            settle();
+            assert_int_equal(status_of(0), 0);
+            for (int round = 0; round < 4; round++) {
+                int central = round / 2, who = round % 2;
+                rejoin(central);
+                assert_false(level(0).encrypted || level(1).encrypted);
+                assert_int_equal(woad_pair(w->device[who].host, side[who].conn), 0);
+                settle();
+                for (int k = 0; k < 2; k++) {
+                    struct woad_security now = level(k);
+                    assert_int_equal(status_of(k), 0);
+                    assert_true(now.encrypted && now.bonded && now.key_size == 16);
+                    assert_int_equal(now.authenticated, mitm);
+                    assert_int_equal(now.secure, secure);
+                    assert_int_equal(side[k].bonds, 1);
+                }
+            }
+            world_free(w);
+        }
+    }
+}
+
+/* The peer has forgotten: that is told, and nobody pairs anew behind the user's back.  S11 */
+static void bond_forgotten(void **state)
+{
+    (void)state;
+    for (int secure = 0; secure < 2; secure++) {
+        struct woad_security_policy p = policy(WOAD_IO_NONE, false, secure);
+        begin(&p, &p);
+        settle();
+        rejoin(CENTRAL);
+        assert_int_equal(woad_bond_remove(w->device[PERIPHERAL].host, NULL), 0);
+        assert_int_equal(woad_pair(w->device[PERIPHERAL].host, side[PERIPHERAL].conn), 0);
+        assert_non_null(world_wait(w, &w->device[CENTRAL], WOAD_EV_SECURITY, 1000000));
+        assert_int_equal(status_of(CENTRAL), WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
+        assert_false(level(CENTRAL).encrypted);
+        assert_non_null(woad_bond_at(w->device[CENTRAL].host, 0));
+        assert_int_equal(side[CENTRAL].bonds, 1);
+        /* When the user has let it go, they pair. */
+        assert_int_equal(woad_bond_remove(w->device[CENTRAL].host, &w->device[PERIPHERAL].addr), 0);
+        assert_int_equal(woad_bond_remove(w->device[CENTRAL].host, &w->device[PERIPHERAL].addr),
+                         WOAD_ENOENT);
+        device_forget(&w->device[CENTRAL]);
+        device_forget(&w->device[PERIPHERAL]);
+        assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+        settle();
+        assert_int_equal(status_of(CENTRAL), 0);
+        world_free(w);
+    }
+}
+
+/* A bond is not replaced by a weaker one. */
+static void bond_kept(void **state)
+{
+    struct woad_security_policy strong = policy(WOAD_IO_DISPLAY_YES_NO, true, true);
+    struct woad_security_policy weak[2] = { policy(WOAD_IO_NONE, false, true),
+                                            policy(WOAD_IO_KEYBOARD_DISPLAY, true, false) };
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        begin(&strong, &strong);
+        settle();
+        assert_int_equal(status_of(0), 0);
+        struct woad_bond before = *woad_bond_at(w->device[PERIPHERAL].host, 0);
+        rejoin(CENTRAL);
+        assert_int_equal(woad_bond_remove(w->device[CENTRAL].host, NULL), 0);
+        assert_int_equal(woad_set_security(w->device[CENTRAL].host, &weak[k]), 0);
+        assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+        settle();
+        assert_int_equal(status_of(PERIPHERAL), WOAD_SMP_AUTHENTICATION);
+        assert_memory_equal(woad_bond_at(w->device[PERIPHERAL].host, 0), &before, sizeof before);
+        world_free(w);
+    }
+}
+
+/* --- all at once ------------------------------------------------------------------------------ */
+
+/* Eight peers, each with another method, at the same moment. */
+static void eight_at_once(void **state)
+{
+    static const struct { uint8_t io; bool secure, auth; } peers[8] = {
+        { WOAD_IO_NONE, true, false }, { WOAD_IO_KEYBOARD, true, true },
+        { WOAD_IO_DISPLAY_YES_NO, true, true }, { WOAD_IO_DISPLAY, true, true },
+        { WOAD_IO_NONE, false, false }, { WOAD_IO_KEYBOARD, false, true },
+        { WOAD_IO_DISPLAY, false, true }, { WOAD_IO_KEYBOARD_DISPLAY, true, true } };
+    struct woad_security_policy hub = policy(WOAD_IO_KEYBOARD_DISPLAY, true, true);
+    struct { uint16_t conn; uint32_t shown; } at[9];
+    (void)state;
+    w = world_new(5, 0);
+    struct device *h = add(8, &hub);
+    for (size_t k = 0; k < 8; k++) {
+        struct woad_security_policy p = policy(peers[k].io, true, peers[k].secure);
+        struct device *d = add(1, &p);
+        device_forget(h);
+        join(h, d);
+        at[k].conn = side[0].conn;
+        side[0].user = side[k + 1].user = SILENT;
+    }
+    for (size_t k = 0; k < 8; k++) {
+        assert_int_equal(woad_pair(h->host, at[k].conn), 0);
+    }
+    device_forget(h);
+    for (int n = 0; n < 300; n++) {
+        for (size_t e = 0; e < h->logged; e++) {           /* the hub's user */
+            struct woad_event *ev = &h->log[e].ev;
+            for (size_t k = 0; k < 8 && ev->type == WOAD_EV_PASSKEY; k++) {
+                if (ev->conn != at[k].conn) {
+                    continue;
+                }
+                struct side *s = &side[k + 1];
+                struct device *d = &w->device[k + 1];
+                unsigned action = ev->u.passkey.action;
+                if (action == WOAD_PASSKEY_INPUT && s->action == WOAD_PASSKEY_DISPLAY) {
+                    woad_passkey(h->host, ev->conn, WOAD_PASSKEY_INPUT, s->shown);
+                } else if (action == WOAD_PASSKEY_DISPLAY && s->action == WOAD_PASSKEY_INPUT) {
+                    woad_passkey(d->host, s->conn, WOAD_PASSKEY_INPUT, ev->u.passkey.passkey);
+                } else if (action == WOAD_PASSKEY_COMPARE && s->action == action) {
+                    assert_int_equal(s->shown, ev->u.passkey.passkey);
+                    woad_passkey(h->host, ev->conn, WOAD_PASSKEY_COMPARE, 1);
+                    woad_passkey(d->host, s->conn, WOAD_PASSKEY_COMPARE, 1);
+                }
+            }
+        }
+        world_run(w, 10000);
+    }
+    for (size_t k = 0; k < 8; k++) {
+        struct woad_security now;
+        assert_int_equal(woad_security(h->host, at[k].conn, &now), 0);
+        assert_true(now.encrypted && now.bonded);
+        assert_int_equal(now.secure, peers[k].secure);
+        assert_int_equal(now.authenticated, peers[k].auth);
+    }
+    /* Three bonds are kept, those that came last; five have been let go, and that was told. */
+    assert_int_equal(side[0].bonds, 8);
+    assert_int_equal(side[0].gone, 5);
+    world_free(w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(matrix) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(matrix), cmocka_unit_test(wrong_passkey),
+        cmocka_unit_test(comparison_refused), cmocka_unit_test(silence),
+        cmocka_unit_test(policies), cmocka_unit_test(no_random), cmocka_unit_test(bonded),
+        cmocka_unit_test(bond_forgotten), cmocka_unit_test(bond_kept),
+        cmocka_unit_test(eight_at_once),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

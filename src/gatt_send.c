@@ -80,6 +80,9 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
         if (!values[k].handle || len > h->conns[i].att.mtu) {
             return WOAD_EINVAL;
         }
+        if (!perm_may_send(h, i, values[k].handle)) {
+            return WOAD_EACCES;
+        }
     }
     if (!att_queue_open(h, i, len)) {
         return WOAD_EAGAIN;

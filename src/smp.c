@@ -35,7 +35,8 @@ void smp_forget(struct smp_conn *s)
 {
     struct smp_conn kept = { .dead = s->dead, .failed = s->failed, .asks = s->asks,
                              .want_encrypt = s->want_encrypt, .want_key = s->want_key,
-                             .encrypting = s->encrypting, .from_bond = s->from_bond,
+                             .encrypting = s->encrypting, .spoilt = s->spoilt,
+                             .from_bond = s->from_bond,
                              .link_size = s->link_size, .link_flags = s->link_flags,
                              .link_ediv = s->link_ediv };
     memcpy(kept.link_key, s->link_key, sizeof kept.link_key);
@@ -58,6 +59,9 @@ void smp_over(struct woad *h, uint16_t i, int status)
 {
     struct smp_conn *s = &h->smp->conns[i];
     s->asks = false;
+    s->spoilt = s->script && s->encrypting;
+    h->conns[i].want_ltk_reply = h->conns[i].want_ltk_reply || s->want_key;      /* none */
+    s->want_encrypt = s->want_key = false;
     smp_forget(s);
     smp_told(h, i, status);
 }

@@ -51,7 +51,8 @@ struct smp_conn {
     struct woad_bond bond;               /* as it grows */
     /* the link */
     bool want_encrypt, want_key;         /* commands owed: Enable Encryption, LTK Request Reply */
-    bool refuse_key, encrypting, from_bond;
+    bool encrypting, from_bond;
+    bool spoilt;                         /* what it was for has failed: it is worth nothing */
     uint8_t link_key[16], link_rand[8], link_size, link_flags;
     uint16_t link_ediv;
 };

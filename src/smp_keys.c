@@ -229,8 +229,11 @@ static void link_changed(struct woad *h, uint16_t i, uint8_t status, bool on)
 {
     struct smp_conn *s = &h->smp->conns[i];
     struct woad_security *now = &h->conns[i].security;
-    bool pairing = s->script && s->script[s->at] == STEP_ENCRYPT;
-    s->encrypting = false;
+    bool pairing = s->script && s->script[s->at] == STEP_ENCRYPT, spoilt = s->spoilt;
+    s->encrypting = s->spoilt = false;
+    if (spoilt) {
+        return;                          /* it has been told, and nothing is to rest on this */
+    }
     if (status || !on) {
         *now = (struct woad_security){ .encrypted = false };
         if (h->att_server && h->att_server->fell) {

@@ -142,7 +142,8 @@ size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
 
 /* Sends a notification, whether or not the client asked for any.  At most ATT_MTU - 3 octets are
- * sent, the rest is cut off.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EAGAIN when the connection's queue
+ * sent, the rest is cut off.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EACCES for a value that may not be
+ * read over this connection; WOAD_EAGAIN when the connection's queue
  * is full: WOAD_EV_TX_READY follows when there is room again.  WOAD_EV_TX_DONE follows when all
  * that was queued on the connection has been sent. */
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data,

@@ -1,0 +1,192 @@
+/* Who says what is not so while others pair: forged PDUs, keys that are none, events that lie. */
+#include "pairing.h"
+
+/* An SMP PDU that the peer has not sent. */
+static void forge(int to, const uint8_t *pdu, size_t len)
+{
+    uint8_t acl[80] = { 2, 0x40, 0x20, (uint8_t)(len + 4), 0, (uint8_t)len, 0, 6, 0 };
+    memcpy(acl + 9, pdu, len);
+    assert_int_equal(woad_rx(w->device[to].host, acl, 9 + len), 0);
+    world_pump(w);
+}
+
+static const uint8_t length_of[16] = { 1, 7, 7, 17, 17, 2, 17, 11, 17, 8, 17, 2, 65, 17, 2, 1 };
+
+/* S8, S9, S10: every opcode at every moment, of the right length and of others, to either role and
+ * in every method.  The pairing fails with a reason, or goes on as if nothing had been said where that
+ * is the rule; nobody has a key that the other has not; and they can pair again. */
+static void order_one(int to, uint8_t code, int delta, unsigned at_us, int method)
+{
+    struct woad_security_policy p = policy(method == 1 || method == 3 ? WOAD_IO_KEYBOARD
+                                           : method == 2 ? WOAD_IO_DISPLAY_YES_NO : WOAD_IO_NONE,
+                                           method != 0 && method != 4, method < 3);
+    uint8_t pdu[70] = { code };
+    begin(&p, &p);
+    displayed = 99;
+    for (size_t n = 1; n < sizeof pdu; n++) {
+        pdu[n] = (uint8_t)(code == 1 || code == 2 ? (n == 4 ? 16 : n == 3 ? 9 : 0) : n * 7);
+    }
+    world_run(w, at_us);
+    bool over = device_find(&w->device[to], WOAD_EV_SECURITY) != NULL;
+    forge(to, pdu, (size_t)(length_of[code] + delta));
+    settle();
+    world_run(w, 300000);
+    if (over && (code == 1 || code == 11)) {
+        world_free(w);                   /* another pairing has begun */
+        return;
+    }
+    int mine = status_of(to), theirs = status_of(1 - to);
+    bool ignored = code == 0 || code == 15 || (code == 14 && !delta) ||
+                   (code == 11 && to == CENTRAL && !delta) || over ||
+                   (to == PERIPHERAL && at_us < 8000 && code != 1);        /* not begun yet */
+    if (!ignored && mine == 0 && theirs == 0) {
+        /* It came where it had its place, and was overtaken by nothing: keys only. */
+        assert_true(code >= 6 && code <= 10);
+    }
+    if (mine == 0 && theirs == 0) {
+        assert_true(level(0).encrypted && level(1).encrypted);
+        assert_memory_equal(woad_bond_at(w->device[0].host, 0)->peer_ltk,
+                            woad_bond_at(w->device[1].host, 0)->own_ltk, 16);
+    } else if (!over) {
+        assert_true(mine != 0);
+        assert_null(woad_bond_at(w->device[to].host, 0));
+    }
+    world_free(w);
+}
+
+static void order_matrix(void **state)
+{
+    (void)state;
+    attacked = true;
+    for (int method = 0; method < 5; method++) {
+        for (int to = 0; to < 2; to++) {
+            for (uint8_t code = 0; code < 16; code++) {
+                for (int delta = -1; delta < 2; delta++) {
+                    for (unsigned at = 0; at < 130000; at += delta ? 29000 : 3700) {
+                        if (length_of[code] + delta > 0) {
+                            order_one(to, code, delta, at, method);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* p - y: the other point of the same X. */
+static void negate(uint8_t y[32])
+{
+    static const uint8_t p[32] = {
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    int borrow = 0;
+    for (int n = 31; n >= 0; n--) {
+        int d = p[n] - y[n] - borrow;
+        borrow = d < 0;
+        y[n] = (uint8_t)(d + 256 * borrow);
+    }
+}
+
+/* S1, S2: SM/CEN/KDU/BI-04-C, SM/PER/KDU/BI-04-C: points that are none, our own key, our own X with
+ * the other Y, the key that everybody knows. */
+static void public_keys(void **state)
+{
+    static const uint8_t debug[32] = { 0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38, 0x74, 0xc9,
+        0xb3, 0xe3, 0xd2, 0x10, 0x3f, 0x50, 0x4a, 0xff, 0x60, 0x7b, 0xeb, 0x40, 0xb7, 0x99, 0x58,
+        0x99, 0xb8, 0xa6, 0xcd, 0x3c, 0x1a, 0xbd };
+    (void)state;
+    for (int to = 0; to < 2; to++) {
+        for (int kind = 0; kind < 8; kind++) {
+            struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+            uint8_t key[64], pdu[65] = { 0x0c };
+            begin(&p, &p);
+            /* When the one has made its key and waits for the other's. */
+            for (int n = 0; n < 1000 && !side[to].private_key[0]; n++) {
+                world_run(w, 50);
+            }
+            world_run(w, to == CENTRAL ? 100 : 0);
+            assert_int_equal(p256_public(kind == 7 ? debug : side[to].private_key, key), 0);
+            if (kind == 1) {
+                negate(key + 32);
+            } else if (kind == 2) {
+                memset(key + 32, 0, 32);
+            } else if (kind == 3) {
+                memset(key, 0, 64);
+            } else if (kind == 4) {
+                memset(key, 0xff, 64);
+            } else if (kind == 5) {
+                key[63] ^= 1;
+                key[0] ^= 1;
+            } else if (kind == 6) {
+                key[10] ^= 4;
+            }
+            for (size_t n = 0; n < 32; n++) {
+                pdu[1 + n] = key[31 - n];
+                pdu[33 + n] = key[63 - n];
+            }
+            forge(to, pdu, sizeof pdu);
+            settle();
+            if (status_of(to) != (kind == 7 ? WOAD_SMP_AUTHENTICATION : WOAD_SMP_DHKEY_CHECK)) {
+                fail_msg("to %d, kind %d: %x", to, kind, (unsigned)status_of(to));
+            }
+            assert_open();
+            world_free(w);
+        }
+    }
+}
+
+/* S6, S7: smp_keysize_all_256. */
+static void key_sizes(void **state)
+{
+    (void)state;
+    for (int to = 0; to < 2; to++) {
+        for (unsigned size = 0; size < 256; size++) {
+            struct woad_security_policy p = policy(WOAD_IO_NONE, false, false);
+            uint8_t pdu[7] = { (uint8_t)(to == CENTRAL ? 2 : 1), 3, 0, 1, (uint8_t)size, 0, 0 };
+            p.key_size_min = 10;
+            pair_of(&p, &p);
+            if (to == CENTRAL) {
+                assert_int_equal(woad_pair(w->device[to].host, side[to].conn), 0);
+                world_pump(w);
+            }
+            forge(to, pdu, sizeof pdu);
+            world_run(w, 2000000);
+            const struct seen *s = device_find(&w->device[to], WOAD_EV_SECURITY);
+            int status = s ? s->ev.u.security.status : 0;
+            int want = size < 7 || size > 16 ? WOAD_SMP_INVALID_PARAMETERS
+                     : size < 10 ? WOAD_SMP_KEY_SIZE : 0;
+            assert_true(want ? status == want : status != WOAD_SMP_KEY_SIZE);
+            assert_open();
+            world_free(w);
+        }
+    }
+}
+
+/* S18: what HCI says of encryption is what there is. */
+static void encryption_events(void **state)
+{
+    static const struct { uint8_t event[8], len; } said[] = {
+        { { 4, 0x08, 4, 0x05, 0x40, 0, 1 }, 7 }, { { 4, 0x08, 4, 0, 0x40, 0, 0 }, 7 },
+        { { 4, 0x30, 3, 0x06, 0x40, 0 }, 6 } };
+    (void)state;
+    for (size_t k = 0; k < 3; k++) {
+        struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+        begin(&p, &p);
+        settle();
+        assert_true(level(0).encrypted);
+        again();
+        assert_int_equal(woad_rx(w->device[0].host, said[k].event, said[k].len), 0);
+        assert_false(level(0).encrypted || level(0).authenticated || level(0).bonded);
+        assert_true(status_of(0) & WOAD_SECURITY_HCI);
+        world_free(w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(order_matrix), cmocka_unit_test(public_keys),
+        cmocka_unit_test(key_sizes), cmocka_unit_test(encryption_events),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,245 @@
+/* Hosts that pair over the air in virtual time, and their users. */
+#ifndef WOAD_TESTS_PAIRING_H
+#define WOAD_TESTS_PAIRING_H
+
+#include "cm.h"
+
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CENTRAL, PERIPHERAL };
+enum { YES, NO, LATE, SILENT, WRONG };   /* what a user does */
+
+struct side {
+    int user;
+    unsigned asked, action, bonds, gone, oobs;
+    uint32_t shown;
+    uint16_t conn;
+    struct woad_bond bond;
+    struct woad_oob oob;
+    uint64_t random;                     /* of its source; 0: it has failed */
+    uint8_t private_key[32];             /* the last one it has made */
+};
+static struct side side[WORLD_MAX];
+static struct world *w;
+static bool attacked;                    /* what users say may come too late */
+static uint32_t displayed;               /* what the user sees on the other device */
+
+static inline struct side *side_of(const struct device *d) { return &side[d - w->device]; }
+
+static inline int random_octets(void *ctx, uint8_t *out, size_t len)
+{
+    struct side *s = side_of(ctx);
+    for (size_t n = 0; s->random && n < len; n++) {
+        s->random = s->random * 6364136223846793005ull + 1442695040888963407ull;
+        out[n] = (uint8_t)(s->random >> 56);
+    }
+    if (len == 32) {
+        memcpy(s->private_key, out, 32);
+    }
+    return s->random ? 0 : -1;
+}
+
+static inline void answer(struct device *d)
+{
+    struct side *s = side_of(d);
+    uint32_t value = s->action == WOAD_PASSKEY_COMPARE ? s->user != NO
+                   : s->user == WRONG ? (displayed + 1) % 1000000 : displayed;
+    int err = woad_passkey(d->host, s->conn, (enum woad_passkey_action)s->action, value);
+    assert_true(err == 0 || (attacked && err == WOAD_ENOENT));
+}
+
+static inline void on_event(struct device *d, const struct woad_event *ev)
+{
+    struct side *s = side_of(d);
+    if (ev->type == WOAD_EV_CONNECT) {
+        s->conn = ev->conn;
+    } else if (ev->type == WOAD_EV_PASSKEY) {
+        s->asked++;
+        s->action = ev->u.passkey.action;
+        s->shown = ev->u.passkey.passkey;
+        if (s->action == WOAD_PASSKEY_DISPLAY) {
+            displayed = s->shown;
+        } else if (s->user == YES && s->action == WOAD_PASSKEY_COMPARE) {
+            answer(d);                   /* from inside the event */
+        }
+    } else if (ev->type == WOAD_EV_BOND) {
+        s->bonds += !ev->u.bond.gone;
+        s->gone += ev->u.bond.gone;
+        s->bond = *ev->u.bond.bond;
+    } else if (ev->type == WOAD_EV_OOB) {
+        s->oobs++;
+        s->oob = *ev->u.oob.oob;
+    }
+}
+
+/* The same numbers come again and again here, so what they give is remembered. */
+static struct { uint8_t key[97], out[64]; bool used; } memory[4096];
+
+static inline uint8_t *remembered(const uint8_t *a, const uint8_t *b, bool *known)
+{
+    uint8_t key[97] = { 0 };
+    uint32_t hash = 2166136261u;
+    memcpy(key, a, 32);
+    if (b) {
+        memcpy(key + 32, b, 64);
+        key[96] = 1;
+    }
+    for (size_t n = 0; n < sizeof key; n++) {
+        hash = (hash ^ key[n]) * 16777619u;
+    }
+    size_t at = hash % 4096;
+    *known = memory[at].used && memcmp(memory[at].key, key, sizeof key) == 0;
+    memory[at].used = true;
+    memcpy(memory[at].key, key, sizeof key);
+    return memory[at].out;
+}
+
+static inline int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
+{
+    bool known;
+    uint8_t *out = remembered(private_key, NULL, &known);
+    if (!known && woad_mbedtls.p256_public(private_key, out) < 0) {
+        memset(memory, 0, sizeof memory);
+        return -1;
+    }
+    memcpy(public_key, out, 64);
+    return 0;
+}
+
+static inline int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64],
+                          uint8_t secret[32])
+{
+    bool known;
+    uint8_t *out = remembered(private_key, public_key, &known);
+    if (!known && woad_mbedtls.p256_dh(private_key, public_key, out) < 0) {
+        memset(memory, 0, sizeof memory);
+        return -1;
+    }
+    memcpy(secret, out, 32);
+    return 0;
+}
+
+static inline int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    return woad_mbedtls.aes128(key, in, out);
+}
+
+static const struct woad_crypto crypto = { aes128, p256_public, p256_dh };
+
+static const struct woad_security_policy any = { .io = WOAD_IO_NONE, .bond = true,
+                                                 .allow_legacy = true };
+
+static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
+{
+    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
+        &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_link, &woad_security_manager,
+        NULL };
+    struct woad_config host = world_host_config(conns);
+    host.features = all;
+    host.crypto = &crypto;
+    host.random = random_octets;
+    host.bonds = 3;
+    side[w->devices] = (struct side){ .random = 77 + w->devices };
+    struct device *d = world_add_config(w, host, world_controller_config(w, conns));
+    d->on_event = on_event;
+    assert_int_equal(woad_set_security(d->host, policy), 0);
+    return d;
+}
+
+static inline void join(struct device *central, struct device *peripheral)
+{
+    static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+    static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 100, 2000 };
+    assert_int_equal(woad_adv_start(peripheral->host, &adv), 0);
+    assert_int_equal(woad_connect(central->host, &peripheral->addr, &params), 0);
+    assert_non_null(world_wait(w, central, WOAD_EV_CONNECT, 1000000));
+    assert_non_null(world_wait(w, peripheral, WOAD_EV_CONNECT, 1000000));
+    world_run(w, 20000);
+}
+
+static inline void pair_of(const struct woad_security_policy *central,
+                    const struct woad_security_policy *peripheral)
+{
+    w = world_new(7, 0);
+    add(2, central);
+    add(2, peripheral);
+    join(&w->device[CENTRAL], &w->device[PERIPHERAL]);
+}
+
+/* Until both have heard how it ended; users type what they see. */
+static inline void settle(void)
+{
+    for (int n = 0; n < 4000; n++) {
+        bool done = true;
+        for (int k = 0; k < 2; k++) {
+            struct side *s = &side[k];
+            bool types = s->action == WOAD_PASSKEY_INPUT && side[1 - k].action;
+            if (s->asked && (types || (s->action == WOAD_PASSKEY_COMPARE && s->user != YES)) &&
+                s->user != SILENT) {
+                s->asked = 0;
+                answer(&w->device[k]);
+            }
+            done = done && device_find(&w->device[k], WOAD_EV_SECURITY);
+        }
+        if (done) {
+            return;
+        }
+        world_run(w, 10000);
+    }
+}
+
+static inline int status_of(int k)
+{
+    const struct seen *s = device_find(&w->device[k], WOAD_EV_SECURITY);
+    assert_non_null(s);
+    assert_int_equal(device_count(&w->device[k], WOAD_EV_SECURITY), 1);
+    return s->ev.u.security.status;
+}
+
+static inline struct woad_security level(int k)
+{
+    struct woad_security now;
+    assert_int_equal(woad_security(w->device[k].host, side[k].conn, &now), 0);
+    return now;
+}
+
+static inline void begin(const struct woad_security_policy *central,
+                  const struct woad_security_policy *peripheral)
+{
+    pair_of(central, peripheral);
+    assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+    assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), WOAD_EALREADY);
+}
+
+static inline void assert_open(void)
+{
+    for (int k = 0; k < 2; k++) {
+        struct woad_security now = level(k);
+        assert_true(!now.encrypted && !now.authenticated && !now.bonded && !now.key_size);
+        assert_int_equal(side[k].bonds, 0);
+        assert_null(woad_bond_at(w->device[k].host, 0));
+    }
+}
+
+static inline struct woad_security_policy policy(uint8_t io, bool mitm, bool secure)
+{
+    struct woad_security_policy p = any;
+    p.io = io;
+    p.mitm = mitm;
+    p.prefer_legacy = !secure;
+    return p;
+}
+
+static inline void again(void)
+{
+    for (int k = 0; k < 2; k++) {
+        device_forget(&w->device[k]);
+        side[k].asked = side[k].action = 0;
+        side[k].user = YES;
+    }
+}
+
+#endif

@@ -13,8 +13,8 @@ static void forge(int to, const uint8_t *pdu, size_t len)
 static const uint8_t length_of[16] = { 1, 7, 7, 17, 17, 2, 17, 11, 17, 8, 17, 2, 65, 17, 2, 1 };
 
 /* S8, S9, S10: every opcode at every moment, of the right length and of others, to either role and
- * in every method.  The pairing fails with a reason, or goes on as if nothing had been said where that
- * is the rule; nobody has a key that the other has not; and they can pair again. */
+ * in every method.  The pairing fails with a reason, or goes on as if nothing had been said
+ * where that is the rule; nobody has a key that the other has not; and they can pair again. */
 static void order_one(int to, uint8_t code, int delta, unsigned at_us, int method)
 {
     struct woad_security_policy p = policy(method == 1 || method == 3 ? WOAD_IO_KEYBOARD
@@ -50,6 +50,16 @@ static void order_one(int to, uint8_t code, int delta, unsigned at_us, int metho
     } else if (!over) {
         assert_true(mine != 0);
         assert_null(woad_bond_at(w->device[to].host, 0));
+        woad_bond_remove(w->device[1 - to].host, NULL);
+        if (mine == WOAD_ETIMEDOUT || theirs == WOAD_ETIMEDOUT) {
+            world_free(w);               /* one was not told, and waited for 30 s */
+            return;
+        }
+        again();
+        assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+        settle();
+        assert_int_equal(status_of(to), 0);
+        assert_true(level(0).encrypted && level(1).encrypted);
     }
     world_free(w);
 }

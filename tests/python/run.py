@@ -1153,6 +1153,171 @@ def test_idle_costs_nothing():
         assert spent < 0.04 + 0.015, "%.3f s of CPU in 4 s of %r" % (spent, block)
 
 
+SECRETS = """
+    secrets, calls = {}, []
+    try:
+        secrets = eval(open(FILE).read())
+    except OSError:
+        pass
+    def keep(event, data):
+        if event == 29:
+            kind, index, key = data
+            if key is None:
+                all = sorted(k for k in secrets if k[0] == kind)
+                return secrets[all[index]] if index < len(all) else None
+            return secrets.get((kind, bytes(key)))
+        if event == 30:
+            kind, key, value = data
+            calls.append((kind, value is None))
+            if value is None:
+                return secrets.pop((kind, bytes(key)), None) is not None
+            secrets[(kind, bytes(key))] = bytes(value)
+            with open(FILE, "w") as f:
+                f.write(repr(secrets))
+            return True
+        irq(event, data)
+    ble.irq(keep)
+    ble.active(True)
+    print("MAC", ble.config("mac")[1].hex())
+"""
+
+
+def test_pair_by_numbers():
+    """Both display six digits and say yes; a characteristic that asks for it can be read then, and not before."""
+    server = """
+        ble.config(io=1, mitm=True, bond=False)
+        up()
+        ((c,),) = ble.gatts_register_services(((U, ((C, 0x2 | 0x200 | 0x400),)),))
+        ble.gatts_write(c, b"for your eyes")
+        ble.gap_advertise(20000)
+        print("READY")
+        conn, action, number = wait(31)
+        print("NUMBER", action, number)
+        raises(22, ble.gap_passkey, conn, 2, 5)
+        ble.gap_passkey(conn, action, 1)
+        raises(114, ble.gap_passkey, conn, action, 1)
+        assert wait(28)[1:] == (1, 1, 0, 16)
+        wait(2)
+    """
+    client = CLIENT + """
+    ble.config(io=4, mitm=True)
+    ble.gattc_read(conn, 12)
+    assert wait(16) == (conn, 12, 0x105)
+    raises(2, ble.gap_passkey, conn, 4, 1)
+    raises(107, ble.gap_pair, 77)
+    ble.gap_pair(conn)
+    raises(114, ble.gap_pair, conn)
+    conn, action, number = wait(31)
+    print("NUMBER", action, number)
+    ble.gap_passkey(conn, action, 1)
+    assert wait(28) == (conn, 1, 1, 0, 16)
+    ble.gattc_read(conn, 12)
+    assert wait(15) == (conn, 12, b"for your eyes")
+    """
+    s, c = pair(server, client)
+    assert s.line("NUMBER") == c.line("NUMBER") and s.line("NUMBER").startswith("4 ")
+    s.end()
+
+
+def test_pair_by_passkey():
+    """One displays a number, of the application's choice, the other types it: first a wrong one."""
+    server = """
+        ble.config(io=0, mitm=True, events=(73,))
+        up()
+        ble.gap_advertise(20000)
+        print("READY")
+        for key in (123456, 42):
+            conn, action, shown = wait(31)
+            assert action == 3 and 0 <= shown <= 999999
+            raises(22, ble.gap_passkey, conn, 3, 1000000)
+            ble.gap_passkey(conn, 3, key)
+            print("STATUS", wait(28)[1:])
+        wait(2)
+    """
+    client = CLIENT + """
+    ble.config(io=2, mitm=True, events=(73,))
+    ble.gap_pair(conn)
+    assert wait(31) == (conn, 2, 0)
+    ble.gap_passkey(conn, 2, 123457)
+    status = wait(73)[1]
+    assert status & 0xff == 4, status
+    assert wait(28) == (conn, 0, 0, 0, 0)
+    ble.gap_pair(conn)
+    assert wait(31) == (conn, 2, 0)
+    ble.gap_passkey(conn, 2, 42)
+    assert wait(28) == (conn, 1, 1, 0, 16)
+    """
+    s, c = pair(server, client)
+    s.end()
+    assert "STATUS (0, 0, 0, 0)" in s.lines and "STATUS (1, 1, 0, 16)" in s.lines, s.lines
+
+
+def test_bonds_outlive_processes():
+    """Paired in two processes, both gone; two others use the bond, are told so, and pair no more.  Then it is let go."""
+    kept = {"s": os.path.join(scratch, "s.bonds"), "c": os.path.join(scratch, "c.bonds")}
+    server = "FILE = %r" % kept["s"] + SECRETS + """
+    ((c,),) = ble.gatts_register_services(((U, ((C, 0x2 | 0x200),)),))
+    ble.gatts_write(c, b"bonded")
+    ble.gap_advertise(20000)
+    print("READY")
+    print("LEVEL", wait(28)[1:])
+    wait(2)
+    print("CALLS", calls)
+    """
+    client = "FILE = %r" % kept["c"] + SECRETS + """
+    ble.config(events=(73,))
+    ble.gap_connect(0, peer())
+    conn, _, _ = wait(7)
+    if FORGET:
+        assert len(ble.gap_bonds()) == 1
+        ble.gap_unpair((0, ble.gap_bonds()[0][1]))
+        assert ble.gap_bonds() == ()
+        raises(2, ble.gap_unpair, (0, bytes(6)))
+        ble.gap_unpair()
+    elif EXPECT:
+        ble.gattc_read(conn, 12)
+        assert wait(16) == (conn, 12, 0x10f)        # there is a key: it is to be used
+    ble.gap_pair(conn)
+    print("LEVEL", wait(28)[1:])
+    ble.gattc_read(conn, 12)
+    assert wait(15) == (conn, 12, b"bonded")
+    print("CALLS", calls)
+    """
+    for round in range(3):
+        spec = "unix:" + os.path.join(scratch, "bonds-%d.sock" % round)
+        h = hub(spec)
+        extra = "ble.config(bond=True)\n    EXPECT, FORGET = %r, %r\n    " % (round == 1, round == 2)
+        s, c = pair("    " + extra + server, "    " + extra + client, {"WOAD_HCI": spec})
+        s.end()
+        assert s.line("LEVEL") == c.line("LEVEL") == "(1, 0, 1, 16)"
+        new = "[(1, False), (2, False)]"
+        assert s.line("CALLS") == ("[]" if round == 1 else new), s.lines
+        assert c.line("CALLS") == (new, "[]", "[(1, True), (2, True), (1, True), (2, True), (1, False), (2, False)]")[round], c.lines
+        h.terminate()
+        h.wait()
+
+
+def test_le_secure_means_it():
+    server = """
+        ble.config(le_secure=True, events=(73,))
+        up()
+        ble.gap_advertise(20000)
+        print("READY")
+        assert wait(73)[1] == 3
+        assert wait(28)[1:] == (0, 0, 0, 0)
+        wait(2)
+    """
+    client = CLIENT + """
+    ble.config(le_secure=False, events=(73,))
+    ble.gap_pair(conn)
+    assert wait(73) == (conn, 0x103)
+    assert wait(28) == (conn, 0, 0, 0, 0)
+    raises(22, ble.config, io=5)
+    """
+    s, c = pair(server, client)
+    s.end()
+
+
 def test_btsnoop():
     log = os.path.join(scratch, "log.btsnoop")
     Program("up(); ble.gap_scan(50); wait(6)", {"WOAD_BTSNOOP": log}).end()

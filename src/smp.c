@@ -1,8 +1,6 @@
 /* Pairing: the scripts, what comes and goes, time.  Vol 3, Part H, 2.3, 3 */
 #include "smp.h"
 
-enum { SMP_TIMEOUT_MS = 30000 };         /* 3.4 */
-
 /* Not one that the compiler may leave out. */
 void wipe(void *mem, size_t len)
 {
@@ -54,10 +52,22 @@ void smp_told(struct woad *h, uint16_t i, int status)
     emit(h, &ev);
 }
 
+/* What tells that somebody is guessing, on either side. */
+static bool is_guess(int status)
+{
+    int reason = status & 0xff;
+    return status > 0 && status < WOAD_SECURITY_HCI &&
+           (reason == WOAD_SMP_CONFIRM || reason == WOAD_SMP_DHKEY_CHECK ||
+            reason == WOAD_SMP_NUMERIC_COMPARISON || reason == WOAD_SMP_PASSKEY_ENTRY);
+}
+
 /* It has ended badly. */
 void smp_over(struct woad *h, uint16_t i, int status)
 {
     struct smp_conn *s = &h->smp->conns[i];
+    if (is_guess(status)) {
+        attempts_failed(h, i);
+    }
     s->asks = false;
     s->spoilt = s->script && s->encrypting;
     h->conns[i].want_ltk_reply = h->conns[i].want_ltk_reply || s->want_key;      /* none */
@@ -176,6 +186,11 @@ static void smp_rx_request(struct woad *h, uint16_t i, struct rd *in)
         return;
     }
     s->asks = false;
+    if (attempts_left(h, i)) {
+        s->failed = WOAD_SMP_REPEATED_ATTEMPTS;
+        s->script = NULL;
+        return;
+    }
     begin_anew(h, i, asked);
     int err = smp_read(h, i, SMP_REQUEST, in);
     if (err) {
@@ -298,7 +313,8 @@ static uint32_t smp_due(struct woad *h)
         if (!s->script) {
             continue;
         }
-        if (deadline_left(s->due, h->now) == 0) {
+        bool pauses = s->script[s->at] == STEP_PAUSE;
+        if (deadline_left(s->due, h->now) == 0 && !pauses) {
             s->dead = true;
             smp_over(h, i, WOAD_ETIMEDOUT);
             continue;
@@ -306,7 +322,9 @@ static uint32_t smp_due(struct woad *h)
         smp_go(h, i);
         bool works = s->script && !s->out && (s->script[s->at] == STEP_KEY_PAIR ||
                                               s->script[s->at] == STEP_DH);
-        left = works ? 0 : s->script ? least(left, deadline_left(s->due, h->now)) : left;
+        pauses = pauses && s->script && s->script[s->at] == STEP_PAUSE;
+        left = works ? 0 : pauses ? least(left, attempts_left(h, i))
+             : s->script ? least(left, deadline_left(s->due, h->now)) : left;
     }
     h->smp->may_multiply = false;
     return left;
@@ -384,8 +402,8 @@ int woad_set_security(struct woad *h, const struct woad_security_policy *p)
 
 int woad_pair(struct woad *h, uint16_t conn)
 {
-    static const uint8_t request[] = { SEND | SMP_REQUEST, AWAIT | SMP_RESPONSE, STEP_CHOOSE,
-                                       STEP_END };
+    static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_RESPONSE,
+                                       STEP_CHOOSE, STEP_END };
     uint16_t i;
     const struct conn *c = conn_of(h, conn, &i);
     if (!h->smp || !h->cfg.crypto || !h->cfg.random) {

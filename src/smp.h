@@ -12,6 +12,7 @@ enum {                                   /* 3.3 */
     SMP_IDENTITY = 0x09, SMP_CSRK = 0x0a, SMP_SECURITY_REQUEST = 0x0b, SMP_PUBLIC_KEY = 0x0c,
     SMP_CHECK = 0x0d, SMP_KEYPRESS = 0x0e, SMP_CODES
 };
+enum { SMP_TIMEOUT_MS = 30000 };         /* 3.4 */
 enum { SMP_FRAME = 65 };                 /* the largest PDU: a public key */
 enum { AUTH_BOND = 0x01, AUTH_MITM = 0x04, AUTH_SECURE = 0x08, AUTH_KEYPRESS = 0x10 };
 enum { DIST_LTK = 1, DIST_IRK = 2, DIST_CSRK = 4 };        /* 3.6.1 */
@@ -23,7 +24,8 @@ enum { SEND = 0x40, AWAIT = 0x80 };
 enum step {
     STEP_END, STEP_CHOOSE = SMP_CODES, STEP_KEY_PAIR, STEP_DH, STEP_OOB, STEP_NONCE, STEP_CONFIRM,
     STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_ASK, STEP_USER, STEP_MARK, STEP_AGAIN, STEP_KEYS,
-    STEP_VERIFY, STEP_STK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_DONE, STEPS
+    STEP_VERIFY, STEP_STK, STEP_PAUSE, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_DONE,
+    STEPS
 };
 enum { STEP_BLOCKED = -1 };              /* what a step returns; 0: done; more: why it fails */
 
@@ -57,12 +59,17 @@ struct smp_conn {
     uint16_t link_ediv;
 };
 
+/* Who has failed, how often in a row, and how long it is to wait.  2.3.6 */
+struct attempts { struct woad_addr peer; uint8_t failures; uint32_t until; };
+enum { ATTEMPTS = 4 };
+
 struct smp {
     struct woad_security_policy policy;
     struct toolbox box;
     struct smp_conn *conns;
     struct woad_bond *bonds;             /* the one used last first */
     uint16_t n_bonds;
+    struct attempts attempts[ATTEMPTS];
     bool may_multiply;                   /* woad_poll() is running, and has not done one yet */
     uint8_t oob_state;                   /* of woad_oob_make() */
     uint8_t oob_private[32], oob_public[64], oob_random[16];
@@ -106,6 +113,10 @@ struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
 struct woad_bond *bond_fetch(struct woad *h, uint16_t i);
 void bond_used(struct woad *h, const struct woad_bond *bond);
 void bond_keep(struct woad *h, const struct woad_bond *bond);
+/* smp_attempts.c */
+void attempts_failed(struct woad *h, uint16_t i);
+void attempts_passed(struct woad *h, uint16_t i);
+uint32_t attempts_left(const struct woad *h, uint16_t i);  /* milliseconds to wait, 0: none */
 /* smp_oob.c */
 void oob_work(struct woad *h);
 

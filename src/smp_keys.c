@@ -127,6 +127,7 @@ int keys_done(struct woad *h, uint16_t i)
         bond.has_own_ltk = bond.has_peer_ltk = true;
     }
     smp_forget(s);
+    attempts_passed(h, i);
     h->conns[i].security.bonded = bonds;
     if (bonds) {
         bond_keep(h, &bond);

@@ -468,6 +468,16 @@ static int step_encrypt(struct woad *h, uint16_t i)
     return STEP_BLOCKED;                 /* until HCI says that it has begun */
 }
 
+/* Who asks waits by itself, if it has failed before. */
+static int step_pause(struct woad *h, uint16_t i)
+{
+    if (attempts_left(h, i)) {
+        return STEP_BLOCKED;
+    }
+    h->smp->conns[i].due = deadline_in(h->now, SMP_TIMEOUT_MS);
+    return 0;
+}
+
 static int (*const steps[STEPS])(struct woad *h, uint16_t i) = {
     [STEP_CHOOSE] = step_choose, [STEP_KEY_PAIR] = step_key_pair, [STEP_DH] = step_dh,
     [STEP_OOB] = step_oob, [STEP_NONCE] = step_nonce, [STEP_CONFIRM] = step_confirm,
@@ -475,7 +485,7 @@ static int (*const steps[STEPS])(struct woad *h, uint16_t i) = {
     [STEP_ASK] = step_ask, [STEP_USER] = step_user, [STEP_MARK] = step_mark,
     [STEP_AGAIN] = step_again, [STEP_KEYS] = step_keys, [STEP_VERIFY] = step_verify,
     [STEP_STK] = step_stk, [STEP_ENCRYPT] = step_encrypt, [STEP_SEND_KEYS] = keys_send,
-    [STEP_AWAIT_KEYS] = keys_await, [STEP_DONE] = keys_done,
+    [STEP_AWAIT_KEYS] = keys_await, [STEP_DONE] = keys_done, [STEP_PAUSE] = step_pause,
 };
 
 int smp_step(struct woad *h, uint16_t i, uint8_t step)

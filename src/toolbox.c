@@ -31,13 +31,16 @@ int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *
         xor16(x, m, 16);
         err = t->aes(t->ctx, key, x, x);
     }
+    if (err) {
+        return err;
+    }
     xor16(x, m, len);
     if (len < 16) {
         x[len] ^= 0x80;
         cmac_double(sub);
     }
     xor16(x, sub, 16);
-    return err ? err : t->aes(t->ctx, key, x, mac);
+    return t->aes(t->ctx, key, x, mac);
 }
 
 /* --- strings of octets ------------------------------------------------------------------------ */

@@ -75,6 +75,11 @@ static inline void on_event(struct device *d, const struct woad_event *ev)
     }
 }
 
+/* The call of the library that fails, counted down to; 0: none. */
+static unsigned fail_at;
+
+static inline bool fails(void) { return fail_at && --fail_at == 0; }
+
 /* The same numbers come again and again here, so what they give is remembered. */
 static struct { uint8_t key[97], out[64]; bool used; } memory[4096];
 
@@ -100,6 +105,9 @@ static inline uint8_t *remembered(const uint8_t *a, const uint8_t *b, bool *know
 static inline int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
 {
     bool known;
+    if (fails()) {
+        return -1;
+    }
     uint8_t *out = remembered(private_key, NULL, &known);
     if (!known && woad_mbedtls.p256_public(private_key, out) < 0) {
         memset(memory, 0, sizeof memory);
@@ -113,6 +121,9 @@ static inline int p256_dh(const uint8_t private_key[32], const uint8_t public_ke
                           uint8_t secret[32])
 {
     bool known;
+    if (fails()) {
+        return -1;
+    }
     uint8_t *out = remembered(private_key, public_key, &known);
     if (!known && woad_mbedtls.p256_dh(private_key, public_key, out) < 0) {
         memset(memory, 0, sizeof memory);
@@ -124,7 +135,7 @@ static inline int p256_dh(const uint8_t private_key[32], const uint8_t public_ke
 
 static inline int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
-    return woad_mbedtls.aes128(key, in, out);
+    return fails() ? -1 : woad_mbedtls.aes128(key, in, out);
 }
 
 static const struct woad_crypto crypto = { aes128, p256_public, p256_dh };

@@ -94,7 +94,9 @@ struct woad_bond {
 int woad_set_security(struct woad *h, const struct woad_security_policy *policy);
 
 /* Makes the connection as secure as can be.  The central encrypts with the bond's key if there is
- * one, else pairs; a peripheral asks its central to.  WOAD_EV_SECURITY follows.  WOAD_ENOTCONN;
+ * one, else pairs; a peripheral asks its central to.  WOAD_EV_SECURITY follows.
+ * After attempts that have failed it waits before it begins: a quarter of a second, twice as long
+ * each time; and a peer that does not is refused.  WOAD_ENOTCONN;
  * WOAD_EALREADY when that is under way; WOAD_ETIMEDOUT after one that took 30 s: only a new
  * connection may pair then; WOAD_ENOTSUP without the feature, crypto or random. */
 int woad_pair(struct woad *h, uint16_t conn);

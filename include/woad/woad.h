@@ -123,7 +123,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_CLIENT      WOAD_WIDTH(8, 4)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 60)
 #define WOAD_SIZE_PROCEDURE   26
-#define WOAD_SIZE_SECURITY    WOAD_WIDTH(168, 144)
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(216, 196)
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(552, 548)
 #define WOAD_SIZE_BOND        98
 

@@ -172,6 +172,99 @@ static void key_sizes(void **state)
     }
 }
 
+/* S21: who does not wait is refused. */
+static void impatient(void **state)
+{
+    struct woad_security_policy p = policy(WOAD_IO_KEYBOARD, true, true);
+    static const uint8_t request[7] = { 1, 2, 0, 0x0d, 16, 0, 0 };
+    (void)state;
+    begin(&p, &p);
+    side[PERIPHERAL].user = WRONG;
+    settle();
+    assert_int_equal(status_of(PERIPHERAL) & 0xff, WOAD_SMP_CONFIRM);
+    again();
+    assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+    forge(PERIPHERAL, request, sizeof request);
+    world_run(w, 100000);
+    assert_int_equal(status_of(CENTRAL), WOAD_SECURITY_PEER | WOAD_SMP_REPEATED_ATTEMPTS);
+    assert_null(device_find(&w->device[PERIPHERAL], WOAD_EV_SECURITY));
+    world_free(w);
+}
+
+/* S15: any call of the library fails: nobody has a key then. */
+static void crypto_fails(void **state)
+{
+    (void)state;
+    attacked = true;
+    for (int method = 0; method < 4; method++) {
+        for (unsigned at = 1;; at++) {
+            struct woad_security_policy p = policy(method & 1 ? WOAD_IO_KEYBOARD : WOAD_IO_NONE,
+                                                   method & 1, method < 2);
+            begin(&p, &p);
+            displayed = 5;
+            fail_at = at;
+            settle();
+            bool failed = !fail_at;
+            fail_at = 0;
+            if (!failed || (status_of(0) == 0 && status_of(1) == 0 && at < 3)) {
+                assert_int_equal(status_of(0), 0);         /* at first, another key was tried */
+                world_free(w);
+                if (!failed) {
+                    break;
+                }
+                continue;
+            }
+            assert_true(status_of(0) != 0 && status_of(1) != 0);
+            assert_null(woad_bond_at(w->device[0].host, 0));
+            assert_null(woad_bond_at(w->device[1].host, 0));
+            assert_false(level(0).encrypted || level(1).encrypted);
+            world_free(w);
+        }
+    }
+}
+
+/* The next command of a host, as its opcode. */
+static unsigned next_command(int who)
+{
+    uint8_t packet[WOAD_TX_ROOM];
+    size_t n = woad_tx(w->device[who].host, packet, sizeof packet);
+    return n > 3 && packet[0] == 1 ? packet[1] | (unsigned)packet[2] << 8 : 0;
+}
+
+/* S16: a key is given for its own numbers only, and none before its time. */
+static void key_requests(void **state)
+{
+    (void)state;
+    for (int secure = 0; secure < 2; secure++) {
+        for (int kind = 0; kind < 5; kind++) {
+            struct woad_security_policy p = policy(WOAD_IO_NONE, false, secure);
+            uint8_t ask[16] = { 4, 0x3e, 13, 5, 0x40, 0 };
+            begin(&p, &p);
+            if (kind == 4) {
+                world_run(w, 20000);     /* in the middle of it */
+            } else {
+                settle();
+            }
+            const struct woad_bond *b = woad_bond_at(w->device[PERIPHERAL].host, 0);
+            assert_int_equal(b != NULL, kind != 4);
+            if (kind == 1 && b) {
+                memcpy(ask + 6, b->own_rand, 8);
+                ask[14] = (uint8_t)b->own_ediv;
+                ask[15] = (uint8_t)(b->own_ediv >> 8);
+            } else if (kind == 2) {
+                ask[14] = 1;
+            } else if (kind == 3 && b) {
+                memcpy(ask + 6, b->own_rand, 8);
+                ask[6] ^= 1;
+            }
+            assert_int_equal(woad_rx(w->device[PERIPHERAL].host, ask, sizeof ask), 0);
+            bool given = kind == 1 || (kind == 0 && secure);
+            assert_int_equal(next_command(PERIPHERAL), given ? 0x201a : 0x201b);
+            world_free(w);
+        }
+    }
+}
+
 /* S18: what HCI says of encryption is what there is. */
 static void encryption_events(void **state)
 {
@@ -196,7 +289,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_matrix), cmocka_unit_test(public_keys),
-        cmocka_unit_test(key_sizes), cmocka_unit_test(encryption_events),
+        cmocka_unit_test(key_sizes), cmocka_unit_test(impatient),
+        cmocka_unit_test(crypto_fails), cmocka_unit_test(key_requests),
+        cmocka_unit_test(encryption_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

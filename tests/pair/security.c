@@ -103,9 +103,9 @@ static void wrong_passkey(void **state)
         for (int typist = 0; typist < 2; typist++) {
             struct woad_security_policy types = policy(WOAD_IO_KEYBOARD, true, secure);
             struct woad_security_policy shows = policy(WOAD_IO_DISPLAY, true, secure);
-            uint32_t seen[12];
+            uint32_t seen[6];
             begin(typist == CENTRAL ? &types : &shows, typist == CENTRAL ? &shows : &types);
-            for (unsigned n = 0; n < 12; n++) {
+            for (unsigned n = 0; n < 6; n++) {
                 side[typist].user = WRONG;
                 settle();
                 assert_int_equal(status_of(CENTRAL) & 0xff, WOAD_SMP_CONFIRM);
@@ -272,6 +272,34 @@ static void bonded(void **state)
     }
 }
 
+/* S21: each failure doubles the wait, another connection does not end it, success does. */
+static void repeated_attempts(void **state)
+{
+    struct woad_security_policy types = policy(WOAD_IO_KEYBOARD, true, true);
+    struct woad_security_policy shows = policy(WOAD_IO_DISPLAY, true, true);
+    uint64_t wait = 0, allowed = 0;
+    (void)state;
+    begin(&types, &shows);
+    for (unsigned n = 0; n < 9; n++) {
+        uint64_t asked = woad_air_now(w->air), from = asked > allowed ? asked : allowed;
+        assert_non_null(world_wait(w, &w->device[PERIPHERAL], WOAD_EV_PASSKEY, 100000000));
+        assert_in_range(woad_air_now(w->air), from, from + 300000);
+        side[CENTRAL].user = n == 7 ? YES : WRONG;
+        settle();
+        assert_int_equal(status_of(CENTRAL) == 0, n == 7);
+        wait = n == 7 ? 0 : wait ? wait * 2 : 250000;
+        allowed = woad_air_now(w->air) + wait - 20000;     /* settle() looks every 10 ms */
+        if (n % 3 == 1) {
+            rejoin(CENTRAL);
+        }
+        woad_bond_remove(w->device[0].host, NULL);
+        woad_bond_remove(w->device[1].host, NULL);
+        again();
+        assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+    }
+    world_free(w);
+}
+
 /* The peer has forgotten: that is told, and nobody pairs anew behind the user's back.  S11 */
 static void bond_forgotten(void **state)
 {
@@ -393,6 +421,7 @@ int main(void)
         cmocka_unit_test(matrix), cmocka_unit_test(wrong_passkey),
         cmocka_unit_test(comparison_refused), cmocka_unit_test(silence),
         cmocka_unit_test(policies), cmocka_unit_test(no_random), cmocka_unit_test(bonded),
+        cmocka_unit_test(repeated_attempts),
         cmocka_unit_test(bond_forgotten), cmocka_unit_test(bond_kept),
         cmocka_unit_test(eight_at_once),
     };

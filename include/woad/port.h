@@ -52,6 +52,23 @@ int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
 /* For woad_config's random: the system's. */
 int woad_port_random(void *ctx, uint8_t *out, size_t len);
 
+/* Bonds in a file.  Open it, and give it every event: at WOAD_EV_UP the host gets all that are in
+ * it, and it takes what WOAD_EV_BOND brings.  Whatever happens while it writes, the file is the old
+ * one or the new one.
+ *
+ * open: a file that is not there is one without bonds.  NULL with a negative errno: -EBADMSG for
+ * one that is something else, or damaged; it is left as it is.
+ * remove: the bond of a peer, or all with NULL; the host's are its own: woad_bond_remove().
+ * error: of the last time it was written, 0 or a negative errno; the next time all is written. */
+struct woad_bond_file;
+struct woad_event;
+struct woad_addr;
+struct woad_bond_file *woad_bond_file_open(const char *path, int *error);
+void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct woad_event *ev);
+int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer);
+int woad_bond_file_error(const struct woad_bond_file *f);
+void woad_bond_file_close(struct woad_bond_file *f);
+
 /* A clock for woad_poll(): monotonic, in milliseconds. */
 uint32_t woad_port_now_ms(void);
 

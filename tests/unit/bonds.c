@@ -1,0 +1,238 @@
+#define _GNU_SOURCE
+/* Bonds in a file: kept, damaged, and cut off at every octet that is written. */
+#include "cm.h"
+
+#include <woad/crypto.h>
+#include <woad/port.h>
+#include <woad/woad.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/woad-bonds-XXXXXX", path[64], beside[72];
+
+static struct woad_bond bond_of(uint8_t peer, uint8_t seed)
+{
+    struct woad_bond b;
+    memset(&b, 0, sizeof b);             /* they are compared with what is between the fields */
+    b.peer = (struct woad_addr){ peer & 1, { peer, 2, 3, 4, 5, 6 } };
+    b.flags = seed & 3;
+    b.key_size = 16;
+    b.own_ediv = seed;
+    b.peer_ediv = (uint16_t)(seed * 257);
+    b.has_own_ltk = true;
+    b.has_peer_ltk = seed & 1;
+    b.has_irk = seed & 2;
+    b.has_csrk = seed & 4;
+    memset(b.own_ltk, seed, 16);
+    memset(b.peer_ltk, seed + 1, 16);
+    memset(b.own_rand, seed + 2, 8);
+    memset(b.peer_rand, seed + 3, 8);
+    memset(b.irk, seed + 4, 16);
+    memset(b.csrk, seed + 5, 16);
+    return b;
+}
+
+static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    (void)ctx;
+    (void)h;
+    (void)ev;
+}
+
+static struct woad *host_new(void)
+{
+    static const struct woad_feature *const all[] = { &woad_security_manager, NULL };
+    struct woad_config c = { .features = all, .event = ignore, .conns = 1, .procedures = 1,
+                             .mtu = 64, .tx_queue = 128, .request_queue = 128, .bonds = 8 };
+    return woad_init(malloc(woad_size(&c)), woad_size(&c), &c);
+}
+
+static void keep(struct woad_bond_file *f, const struct woad_bond *b, bool gone)
+{
+    struct woad_event ev = { .type = WOAD_EV_BOND, .u.bond = { b, gone } };
+    woad_bond_file_event(f, NULL, &ev);
+}
+
+/* What is in the file, in a host that has come up. */
+static struct woad *loaded(int *error)
+{
+    struct woad_event up = { .type = WOAD_EV_UP };
+    struct woad_bond_file *f = woad_bond_file_open(path, error);
+    if (!f) {
+        return NULL;
+    }
+    struct woad *h = host_new();
+    woad_bond_file_event(f, h, &up);
+    woad_bond_file_close(f);
+    return h;
+}
+
+static void kept_in_order(void **state)
+{
+    int error;
+    struct stat st;
+    (void)state;
+    unlink(path);
+    struct woad_bond_file *f = woad_bond_file_open(path, &error);
+    assert_non_null(f);
+    for (uint8_t n = 0; n < 5; n++) {
+        struct woad_bond b = bond_of(n, (uint8_t)(n * 3));
+        keep(f, &b, false);
+        assert_int_equal(woad_bond_file_error(f), 0);
+    }
+    struct woad_bond again = bond_of(1, 99), gone = bond_of(3, 0);
+    keep(f, &again, false);
+    keep(f, &gone, true);
+    woad_bond_file_close(f);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    struct woad *h = loaded(&error);
+    static const uint8_t peers[] = { 1, 4, 2, 0 }, seeds[] = { 99, 12, 6, 0 };
+    for (uint16_t n = 0; n < 4; n++) {
+        struct woad_bond b = bond_of(peers[n], seeds[n]);
+        assert_memory_equal(woad_bond_at(h, n), &b, sizeof b);
+    }
+    assert_null(woad_bond_at(h, 4));
+    free(h);
+    f = woad_bond_file_open(path, &error);
+    assert_int_equal(woad_bond_file_remove(f, &again.peer), 0);
+    assert_int_equal(woad_bond_file_remove(f, &again.peer), WOAD_ENOENT);
+    assert_int_equal(woad_bond_file_remove(f, NULL), 0);
+    woad_bond_file_close(f);
+    h = loaded(&error);
+    assert_null(woad_bond_at(h, 0));
+    free(h);
+}
+
+/* 300 of them: the first 45 have gone. */
+static void too_many(void **state)
+{
+    int error;
+    (void)state;
+    unlink(path);
+    struct woad_bond_file *f = woad_bond_file_open(path, &error);
+    for (unsigned n = 0; n < 300; n++) {
+        struct woad_bond b = bond_of((uint8_t)n, (uint8_t)n);
+        b.peer.octet[5] = (uint8_t)(n >> 8);
+        keep(f, &b, false);
+    }
+    woad_bond_file_close(f);
+    f = woad_bond_file_open(path, &error);
+    assert_non_null(f);
+    woad_bond_file_close(f);
+}
+
+static size_t file_octets(uint8_t *b, size_t room)
+{
+    int fd = open(path, O_RDONLY);
+    ssize_t n = read(fd, b, room);
+    close(fd);
+    return (size_t)n;
+}
+
+static void file_put(const uint8_t *b, size_t n)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, b, n), n);
+    close(fd);
+}
+
+static void damaged(void **state)
+{
+    uint8_t good[512], bad[512];
+    int error;
+    (void)state;
+    unlink(path);
+    struct woad_bond_file *f = woad_bond_file_open(path, &error);
+    struct woad_bond b = bond_of(1, 7), c = bond_of(2, 8);
+    keep(f, &b, false);
+    keep(f, &c, false);
+    woad_bond_file_close(f);
+    size_t len = file_octets(good, sizeof good);
+    for (size_t n = 0; n < len; n++) {
+        memcpy(bad, good, len);
+        bad[n] ^= 0x10;
+        file_put(bad, len);
+        assert_null(woad_bond_file_open(path, &error));
+        assert_int_equal(error, -EBADMSG);
+        file_put(good, n);
+        assert_null(woad_bond_file_open(path, &error));
+        assert_int_equal(error, -EBADMSG);
+    }
+    file_put(good, len);
+    f = woad_bond_file_open(path, &error);
+    assert_non_null(f);
+    woad_bond_file_close(f);
+    assert_null(woad_bond_file_open(folder, &error));
+    assert_true(error < 0);
+    f = woad_bond_file_open("/nowhere/at/all", &error);
+    assert_non_null(f);                  /* without bonds; but nothing can be kept there */
+    keep(f, &b, false);
+    assert_int_equal(woad_bond_file_error(f), -ENOENT);
+    woad_bond_file_close(f);
+}
+
+/* The machine stops at each octet: the process that writes is killed there.  Then there is the old
+ * bond or the new one. */
+static void cut_off(void **state)
+{
+    bool old_seen = false, new_seen = false;
+    (void)state;
+    for (rlim_t at = 0; at < 330; at++) {
+        int error, status;
+        struct woad_bond before = bond_of(1, 11), after = bond_of(1, 22), other = bond_of(2, 33);
+        unlink(path);
+        unlink(beside);
+        struct woad_bond_file *f = woad_bond_file_open(path, &error);
+        keep(f, &other, false);
+        keep(f, &before, false);
+        pid_t child = fork();
+        if (child == 0) {
+            struct rlimit most = { at, at }, none = { 0, 0 };
+            setrlimit(RLIMIT_CORE, &none);
+            setrlimit(RLIMIT_FSIZE, &most);
+            signal(SIGXFSZ, SIG_DFL);
+            keep(f, &after, false);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        woad_bond_file_close(f);
+        struct woad *h = loaded(&error);
+        assert_non_null(h);
+        const struct woad_bond *first = woad_bond_at(h, 0);
+        bool is_old = memcmp(first, &before, sizeof before) == 0;
+        bool is_new = memcmp(first, &after, sizeof after) == 0;
+        assert_true(is_old || is_new);
+        assert_int_equal(is_new, WIFEXITED(status));
+        assert_memory_equal(woad_bond_at(h, 1), &other, sizeof other);
+        assert_null(woad_bond_at(h, 2));
+        old_seen = old_seen || is_old;
+        new_seen = new_seen || is_new;
+        free(h);
+    }
+    assert_true(old_seen && new_seen);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(kept_in_order), cmocka_unit_test(too_many),
+                                        cmocka_unit_test(damaged), cmocka_unit_test(cut_off) };
+    if (!mkdtemp(folder)) {
+        return 1;
+    }
+    snprintf(path, sizeof path, "%s/bonds", folder);
+    snprintf(beside, sizeof beside, "%s.new", path);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(path);
+    unlink(beside);
+    rmdir(folder);
+    return failed;
+}

@@ -151,12 +151,12 @@ static int file_load(struct woad_bond_file *f)
         return errno == ENOENT ? 0 : -errno;
     }
     size_t len = 0;
-    ssize_t n;
+    ssize_t n = 0;
     while (len < sizeof octets && (n = read(fd, octets + len, sizeof octets - len)) > 0) {
         len += (size_t)n;
     }
+    int err = n < 0 ? -errno : file_read(f, octets, len);
     close(fd);
-    int err = file_read(f, octets, len);
     explicit_bzero(octets, sizeof octets);
     return err;
 }

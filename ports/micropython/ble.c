@@ -409,6 +409,20 @@ static void config_pairing(qstr key, mp_obj_t value, bool apply)
     ble_apply_pairing();
 }
 
+/* A file's name, or None.  What is in it is known at once. */
+static void config_store(mp_obj_t value, bool apply)
+{
+    const char *path = value == mp_const_none ? NULL : mp_obj_str_get_str(value);
+    struct woad_event up = { .type = WOAD_EV_UP, .conn = WOAD_NO_CONN };
+    int err = apply ? ble_port_store(path) : 0;
+    if (err) {
+        ble_raise_with(-err, value);
+    }
+    if (apply && ble.host && ble.up) {
+        ble_port_store_event(ble.host, &up);
+    }
+}
+
 /* First with apply false for all keys, then true: an error in one leaves all as they were. */
 static void config_set(mp_obj_t key, mp_obj_t value, bool apply)
 {
@@ -427,6 +441,9 @@ static void config_set(mp_obj_t key, mp_obj_t value, bool apply)
             break;
         case MP_QSTR_events:
             config_set_events(value, apply);
+            break;
+        case MP_QSTR_bond_store:
+            config_store(value, apply);
             break;
         case MP_QSTR_bond:
         case MP_QSTR_mitm:

@@ -178,6 +178,10 @@ const struct woad_uuid *ble_uuid_of(mp_obj_t o);           /* NULL: not one */
 /* port */
 extern const struct woad_crypto *const ble_port_crypto;   /* NULL: none */
 int ble_port_random(void *ctx, uint8_t *out, size_t len);  /* for keys */
+/* Bonds kept in a file; NULL: no longer.  0 or a negative errno. */
+int ble_port_store(const char *path);
+void ble_port_store_event(struct woad *h, const struct woad_event *ev);
+bool ble_port_store_remove(const struct woad_addr *peer);  /* NULL: all */
 int ble_port_open(char *why, size_t room);                 /* negative errno */
 void ble_port_close(void);
 bool ble_port_is_open(void);

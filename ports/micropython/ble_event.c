@@ -524,8 +524,8 @@ void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     ble_obj_t *o = ble_object();
     (void)ctx;
-    (void)h;
     note(ev);
+    ble_port_store_event(h, ev);
     if (!o || ev->type >= MP_ARRAY_SIZE(handlers) || !handlers[ev->type]) {
         return;
     }

@@ -27,6 +27,7 @@ static mp_obj_t gap_pair(mp_obj_t self, mp_obj_t conn)
     struct woad *h = ble_active();
     ble_raise(woad_pair(h, (uint16_t)mp_obj_get_int(conn)));
     ble_flush();
+    ble_port_schedule();                 /* it may have to wait, and nothing else comes meanwhile */
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_pair_obj, gap_pair);
@@ -214,9 +215,11 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
         int err = woad_bond_remove(h, &peer);
         bool ours = secret_set(SECRET_OUR, key, sizeof key, NULL, 0);
         bool peers = secret_set(SECRET_PEER, key, sizeof key, NULL, 0);
-        ble_raise(ours || peers ? 0 : err);
+        bool stored = ble_port_store_remove(&peer);
+        ble_raise(ours || peers || stored ? 0 : err);
         return mp_const_none;
     }
+    ble_port_store_remove(NULL);
     while (ble.host && (b = woad_bond_at(ble.host, 0)) != NULL) {
         struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
         struct woad_bond copy = *b;

@@ -43,6 +43,31 @@ int ble_port_random(void *ctx, uint8_t *out, size_t len)
     return woad_port_random(ctx, out, len);
 }
 
+static struct woad_bond_file *store;
+
+int ble_port_store(const char *path)
+{
+    int error = 0;
+    struct woad_bond_file *f = path ? woad_bond_file_open(path, &error) : NULL;
+    if (!error) {
+        woad_bond_file_close(store);
+        store = f;
+    }
+    return error;
+}
+
+void ble_port_store_event(struct woad *h, const struct woad_event *ev)
+{
+    if (store) {
+        woad_bond_file_event(store, h, ev);
+    }
+}
+
+bool ble_port_store_remove(const struct woad_addr *peer)
+{
+    return store && woad_bond_file_remove(store, peer) == 0;
+}
+
 static bool watched(void) { return io.port && pthread_equal(pthread_self(), io.main); }
 
 /* asyncio asks objects that are no descriptors, its ThreadSafeFlag among them, every millisecond.

@@ -1297,6 +1297,51 @@ def test_bonds_outlive_processes():
         h.wait()
 
 
+def test_bonds_in_a_file():
+    """No handler, a file: paired in two processes, used by two others, let go."""
+    kept = {k: os.path.join(scratch, k + ".store") for k in "sc"}
+    server = """
+        ble.config(bond=True, bond_store=%r)
+        up()
+        ((c,),) = ble.gatts_register_services(((U, ((C, 0x2 | 0x200),)),))
+        ble.gap_advertise(20000)
+        print("READY")
+        print("LEVEL", wait(28)[1:], len(ble.gap_bonds()))
+        wait(2)
+    """ % kept["s"]
+    client = """
+        up()
+        ble.config(bond=True, bond_store=%r)
+        print("KNOWN", len(ble.gap_bonds()))
+        ble.gap_connect(0, peer())
+        conn, _, _ = wait(7)
+        ble.gap_pair(conn)
+        print("LEVEL", wait(28)[1:])
+        if LAST:
+            ble.gap_unpair()
+        ble.config(bond_store=None)
+    """ % kept["c"]
+    for round in range(2):
+        spec = "unix:" + os.path.join(scratch, "store-%d.sock" % round)
+        h = hub(spec)
+        s, c = pair(server, "        LAST = %r" % (round == 1) + client, {"WOAD_HCI": spec})
+        s.end()
+        assert c.line("KNOWN") == "%d" % round
+        assert c.line("LEVEL") == "(1, 0, 1, 16)" and s.line("LEVEL") == "(1, 0, 1, 16) 1"
+        h.terminate()
+        h.wait()
+    c = Program("""
+        up()
+        ble.config(bond_store=%r)
+        assert ble.gap_bonds() == ()
+        with open("junk", "w") as f:
+            f.write("not bonds")
+        raises(74, ble.config, bond_store="junk")
+        raises(21, ble.config, bond_store="/")
+    """ % kept["c"])
+    c.end()
+
+
 def test_le_secure_means_it():
     server = """
         ble.config(le_secure=True, events=(73,))

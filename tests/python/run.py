@@ -182,11 +182,12 @@ def test_life():
         ble.config(gap_name="kept")
         ble.active(True)
         assert ble.config("gap_name") == b"kept" and ble.config("mtu") == 256
-        for name in ("gap_pair", "gap_passkey", "l2cap_listen", "hci_cmd"):
+        for name in ("l2cap_listen", "hci_cmd"):
             assert not hasattr(BLE, name), name
         for key in ("bond", "mitm", "io", "le_secure"):
+            ble.config(**{key: 1})
             try:
-                ble.config(**{key: 1})
+                ble.config(key)
                 assert False, key
             except ValueError:
                 pass
@@ -214,6 +215,8 @@ def test_absurd_arguments():
                 lambda: ble.gap_disconnect(n), lambda: ble.gatts_write(n, b"x"), lambda: ble.gatts_read(n),
                 lambda: ble.gatts_notify(n, n, b"x"), lambda: ble.gatts_indicate(n, n), lambda: ble.gatts_set_buffer(h, n),
                 lambda: ble.gattc_read(n, n), lambda: ble.gattc_write(n, n, b"x", n), lambda: ble.config(mtu=n),
+                lambda: ble.gap_pair(n), lambda: ble.gap_passkey(n, n, n), lambda: ble.gap_passkey(0, 2, n),
+                lambda: ble.gap_unpair((n, b"123456")), lambda: ble.config(io=n),
                 lambda: ble.config(addr_mode=n), lambda: ble.gattc_discover_characteristics(n, n, n),
                 lambda: ble.gattc_discover_descriptors(n, n, n), lambda: ble.gattc_exchange_mtu(n),
                 lambda: ble.gattc_discover_services(n), lambda: ble.config(rxbuf=n),

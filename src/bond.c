@@ -34,11 +34,14 @@ static void bond_drop(struct smp *s, uint16_t n)
 {
     s->n_bonds--;
     memmove(&s->bonds[n], &s->bonds[n + 1], (size_t)(s->n_bonds - n) * sizeof *s->bonds);
+    memmove(&s->rpas[n], &s->rpas[n + 1], (size_t)(s->n_bonds - n) * sizeof *s->rpas);
     wipe(&s->bonds[s->n_bonds], sizeof *s->bonds);
 }
 
-static void bond_first(struct smp *s, const struct woad_bond *bond)
+static void bond_first(struct smp *s, const struct woad_bond *bond, struct woad_addr rpa)
 {
+    memmove(&s->rpas[1], &s->rpas[0], s->n_bonds * sizeof *s->rpas);
+    s->rpas[0] = rpa;
     memmove(&s->bonds[1], &s->bonds[0], s->n_bonds * sizeof *s->bonds);
     s->bonds[0] = *bond;
     s->n_bonds++;
@@ -48,13 +51,14 @@ void bond_used(struct woad *h, const struct woad_bond *bond)
 {
     struct smp *s = h->smp;
     struct woad_bond b = *bond;
+    struct woad_addr rpa = s->rpas[bond - s->bonds];
     bond_drop(s, (uint16_t)(bond - s->bonds));
-    bond_first(s, &b);
+    bond_first(s, &b, rpa);
     wipe(&b, sizeof b);
 }
 
-/* WOAD_EV_BOND, gone, for the one that has to go. */
-void bond_keep(struct woad *h, const struct woad_bond *bond)
+/* tell: WOAD_EV_BOND, gone, for the one that has to go. */
+void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
 {
     struct smp *s = h->smp;
     const struct woad_bond *old = bond_find(h, &bond->peer);
@@ -68,10 +72,12 @@ void bond_keep(struct woad *h, const struct woad_bond *bond)
         bond_drop(s, (uint16_t)(s->n_bonds - 1));
         struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN,
                                  .u.bond = { &last, true } };
-        emit(h, &ev);
+        if (tell) {
+            emit(h, &ev);
+        }
         wipe(&last, sizeof last);
     }
-    bond_first(s, bond);
+    bond_first(s, bond, (struct woad_addr){ 0, { 0 } });
 }
 
 int woad_bond_add(struct woad *h, const struct woad_bond *bond)
@@ -82,7 +88,7 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     if (bond->key_size < 7 || bond->key_size > 16 || bond->peer.type > 1) {
         return WOAD_EINVAL;
     }
-    bond_keep(h, bond);
+    bond_keep(h, bond, false);
     return 0;
 }
 

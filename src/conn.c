@@ -160,6 +160,9 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
         }
         return 0;
     }
+    if (h->smp_role) {
+        h->smp_role->resolve(h, &peer);
+    }
     struct conn *c = h->state == HOST_UP ? conn_take(h, &i) : NULL;
     if (!c) {
         h->refuse_handle = handle;

@@ -53,11 +53,15 @@ static void central_reset(struct woad *h)
 static uint16_t central_write_create(struct woad *h, struct wr *params)
 {
     const struct woad_connect_params *p = &h->central->params;
+    struct woad_addr peer = h->central->peer;
+    if (h->smp_role) {
+        h->smp_role->reach(h, &peer);
+    }
     wr_le16(params, p->scan_interval_625us);
     wr_le16(params, p->scan_window_625us);
     wr_u8(params, h->central->any);
-    wr_u8(params, h->central->peer.type);
-    wr_bytes(params, h->central->peer.octet, 6);
+    wr_u8(params, peer.type);
+    wr_bytes(params, peer.octet, 6);
     wr_u8(params, h->own_type);
     wr_le16(params, p->interval_min_1250us);
     wr_le16(params, p->interval_max_1250us);

@@ -115,6 +115,9 @@ static void scan_report(struct woad *h, struct rd *in)
             in->bad = true;
         }
         if (!in->bad && h->scan->want) {
+            if (h->smp_role) {
+                h->smp_role->resolve(h, &ev.u.report.addr);
+            }
             emit(h, &ev);
         }
     }

@@ -147,6 +147,8 @@ struct smp_role {
     bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
     bool (*key_request)(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv);
     bool (*has_key)(const struct woad *h, uint16_t i);
+    void (*resolve)(struct woad *h, struct woad_addr *a);  /* an address to an identity */
+    void (*reach)(const struct woad *h, struct woad_addr *a);              /* and back */
 };
 
 struct smp;

@@ -305,7 +305,7 @@ static bool smp_tx(struct woad *h, uint16_t i, struct wr *out)
 /* A multiplication on the curve at a time, here and never in woad_rx(). */
 static uint32_t smp_due(struct woad *h)
 {
-    uint32_t left = WOAD_FOREVER;
+    uint32_t left = rpa_due(h);
     h->smp->may_multiply = true;
     oob_work(h);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
@@ -332,7 +332,8 @@ static uint32_t smp_due(struct woad *h)
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key };
+static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key,
+                                     rpa_resolve, rpa_reach };
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
@@ -345,9 +346,11 @@ static void smp_carve(struct woad *h, struct arena *a)
     struct smp *s = arena_take(a, 1, sizeof *s);
     struct smp_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
     struct woad_bond *bonds = arena_take(a, h->cfg.bonds, sizeof *bonds);
+    struct woad_addr *rpas = arena_take(a, h->cfg.bonds, sizeof *rpas);
     if (s) {
         s->conns = conns;
         s->bonds = bonds;
+        s->rpas = rpas;
         s->box = (struct toolbox){ box_aes, h };
         s->policy.io = WOAD_IO_NONE;
         h->smp = s;
@@ -377,6 +380,8 @@ static void smp_reset(struct woad *h)
     wipe(h->smp->conns, h->cfg.conns * sizeof *h->smp->conns);
     wipe(h->smp->oob_private, sizeof h->smp->oob_private);
     h->smp->oob_state = 0;
+    h->smp->privacy = 0;
+    h->smp->private_due = 0;
 }
 
 const struct woad_feature woad_security_manager = {

@@ -69,7 +69,12 @@ struct smp {
     struct smp_conn *conns;
     struct woad_bond *bonds;             /* the one used last first */
     uint16_t n_bonds;
+    struct woad_addr *rpas;              /* of the bonds, where they were heard last */
     struct attempts attempts[ATTEMPTS];
+    uint8_t irk[16], privacy;
+    bool has_irk;
+    struct woad_addr identity;           /* ours, while we hide it */
+    uint32_t private_ms, private_due;
     bool may_multiply;                   /* woad_poll() is running, and has not done one yet */
     uint8_t oob_state;                   /* of woad_oob_make() */
     uint8_t oob_private[32], oob_public[64], oob_random[16];
@@ -112,7 +117,12 @@ struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
 /* The same, and the application is asked for one that is not known here. */
 struct woad_bond *bond_fetch(struct woad *h, uint16_t i);
 void bond_used(struct woad *h, const struct woad_bond *bond);
-void bond_keep(struct woad *h, const struct woad_bond *bond);
+void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell);
+/* smp_privacy.c */
+void rpa_resolve(struct woad *h, struct woad_addr *a);
+void rpa_reach(const struct woad *h, struct woad_addr *a);
+void rpa_identity(const struct woad *h, struct woad_addr *a);
+uint32_t rpa_due(struct woad *h);
 /* smp_attempts.c */
 void attempts_failed(struct woad *h, uint16_t i);
 void attempts_passed(struct woad *h, uint16_t i);

@@ -41,17 +41,30 @@ int keys_send(struct woad *h, uint16_t i)
     return STEP_BLOCKED;                 /* until it has been sent */
 }
 
-/* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.  3.6.2 */
+/* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
+ * SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
+ * 3.6.2 to 3.6.5 */
 void keys_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
 {
     struct smp_conn *s = &h->smp->conns[i];
     s->to_send &= (uint16_t)~(1u << code);
     wr_u8(out, code);
-    if (code == SMP_LTK) {
+    struct woad_addr own;
+    switch (code) {
+    case SMP_LTK:
         wr_bytes(out, s->bond.own_ltk, 16);
-    } else {
+        return;
+    case SMP_CENTRAL_ID:
         wr_le16(out, s->bond.own_ediv);
         wr_bytes(out, s->bond.own_rand, 8);
+        return;
+    case SMP_IRK:
+        wr_bytes(out, h->smp->irk, 16);
+        return;
+    default:
+        rpa_identity(h, &own);
+        wr_u8(out, own.type);
+        wr_bytes(out, own.octet, 6);
     }
 }
 
@@ -129,8 +142,9 @@ int keys_done(struct woad *h, uint16_t i)
     smp_forget(s);
     attempts_passed(h, i);
     h->conns[i].security.bonded = bonds;
+    h->conns[i].peer = bond.peer;        /* its identity, if it has told it */
     if (bonds) {
-        bond_keep(h, &bond);
+        bond_keep(h, &bond, true);
     }
     uint16_t conn = conn_number(h, i);
     smp_told(h, i, 0);

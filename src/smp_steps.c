@@ -113,7 +113,7 @@ static void fill(const struct woad *h, uint16_t i, uint8_t pdu[7], uint8_t code)
 {
     const struct woad_security_policy *p = &h->smp->policy;
     const struct smp_conn *s = &h->smp->conns[i];
-    uint8_t mine = p->bond ? DIST_LTK : 0;
+    uint8_t mine = p->bond ? DIST_LTK | (h->smp->has_irk ? DIST_IRK : 0) : 0;
     uint8_t theirs = p->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
     pdu[0] = code;
     pdu[PDU_IO] = p->io;

@@ -248,11 +248,15 @@ void woad_bond_file_close(struct woad_bond_file *f)
     }
 }
 
+static bool is_of(const struct woad_bond *b, const struct woad_addr *peer)
+{
+    return b->peer.type == peer->type && memcmp(b->peer.octet, peer->octet, 6) == 0;
+}
+
 static void forget(struct woad_bond_file *f, const struct woad_addr *peer)
 {
     for (size_t n = 0; n < f->n; n++) {
-        if (f->bond[n].peer.type == peer->type &&
-            memcmp(f->bond[n].peer.octet, peer->octet, 6) == 0) {
+        if (is_of(&f->bond[n], peer)) {
             f->n--;
             memmove(&f->bond[n], &f->bond[n + 1], (f->n - n) * sizeof *f->bond);
             return;
@@ -265,6 +269,12 @@ void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct
     if (ev->type == WOAD_EV_UP) {
         for (size_t n = f->n; n > 0; n--) {
             woad_bond_add(h, &f->bond[n - 1]);
+        }
+    } else if (ev->type == WOAD_EV_BOND_WANTED) {
+        for (size_t n = 0; n < f->n; n++) {
+            if (is_of(&f->bond[n], &ev->u.bond_wanted.peer)) {
+                woad_bond_add(h, &f->bond[n]);
+            }
         }
     } else if (ev->type == WOAD_EV_BOND) {
         forget(f, &ev->u.bond.bond->peer);

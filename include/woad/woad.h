@@ -102,7 +102,7 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((conns) * WOAD_SIZE_CONN) + \
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
      WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
-     WOAD_UP((bonds) * WOAD_SIZE_BOND) + \
+     WOAD_UP((bonds) * WOAD_SIZE_BOND) + WOAD_UP((bonds) * 7) + \
      (conns) * (2 * WOAD_UP(((mtu) > 65 ? (mtu) : 65) + 4) + WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
                 WOAD_UP((subscriptions) * 4) + WOAD_UP(prepare_queue) + \
                 WOAD_UP(pipeline_queue) + \
@@ -123,7 +123,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_CLIENT      WOAD_WIDTH(8, 4)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 60)
 #define WOAD_SIZE_PROCEDURE   26
-#define WOAD_SIZE_SECURITY    WOAD_WIDTH(216, 196)
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(264, 236)
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(552, 548)
 #define WOAD_SIZE_BOND        98
 

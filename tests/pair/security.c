@@ -300,6 +300,88 @@ static void repeated_attempts(void **state)
     world_free(w);
 }
 
+/* GAP/PRIV/…: both hide.  Who has the key sees who it is, in reports and in connections, also after
+ * the address has changed, and connects to the identity; who has not sees addresses that change. */
+static void hidden(void **state)
+{
+    static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
+    static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+    static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 100, 2000 };
+    struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+    struct woad_addr id[2], seen[3][2];
+    uint8_t irk[16];
+    (void)state;
+    w = world_new(3, 0);
+    for (int k = 0; k < 3; k++) {
+        add(2, &p);
+        w->device[k].keep_reports = true;
+    }
+    for (int k = 0; k < 2; k++) {
+        struct device *d = &w->device[k];
+        id[k] = d->addr;
+        memset(irk, 0x31 + k, sizeof irk);
+        assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), WOAD_EINVAL);
+        assert_int_equal(woad_set_irk(d->host, irk), 0);
+        assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 0), WOAD_EINVAL);
+        assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), 0);
+        world_run(w, 10000);
+        assert_int_equal(woad_own_address(d->host, &d->addr), 0);
+        assert_int_equal(d->addr.type, WOAD_ADDR_RANDOM);
+        assert_int_equal(d->addr.octet[5] >> 6, 1);
+    }
+    join(&w->device[0], &w->device[1]);
+    assert_memory_equal(&device_find(&w->device[0], WOAD_EV_CONNECT)->ev.u.connect.peer,
+                        &w->device[1].addr, 7);
+    assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
+    settle();
+    assert_int_equal(status_of(0), 0);
+    for (int k = 0; k < 2; k++) {
+        assert_memory_equal(&side[k].bond.peer, &id[1 - k], 7);
+        assert_true(side[k].bond.has_irk);
+    }
+    assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+    for (int round = 0; round < 2; round++) {
+        world_run(w, 61000000);          /* another address by now */
+        assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
+        for (int k = 0; k < 3; k += 2) {
+            device_forget(&w->device[k]);
+            assert_int_equal(woad_scan_start(w->device[k].host, &scan), 0);
+            const struct seen *s = world_wait(w, &w->device[k], WOAD_EV_REPORT, 1000000);
+            assert_non_null(s);
+            seen[k][round] = s->ev.u.report.addr;
+            assert_int_equal(woad_scan_stop(w->device[k].host), 0);
+        }
+        assert_memory_equal(&seen[0][round], &id[1], 7);
+        assert_int_equal(seen[2][round].octet[5] >> 6, 1);
+        for (int k = 0; k < 2; k++) {
+            again();
+        }
+        assert_int_equal(woad_connect(w->device[0].host, &id[1], &params), 0);
+        assert_non_null(world_wait(w, &w->device[1], WOAD_EV_CONNECT, 1000000));
+        for (int k = 0; k < 2; k++) {
+            const struct seen *s = device_find(&w->device[k], WOAD_EV_CONNECT);
+            assert_memory_equal(&s->ev.u.connect.peer, &id[1 - k], 7);
+        }
+        assert_int_equal(woad_pair(w->device[round].host, side[round].conn), 0);
+        settle();
+        assert_int_equal(status_of(0), 0);
+        assert_true(level(0).bonded && level(1).bonded && level(0).encrypted);
+        assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+    }
+    assert_memory_not_equal(&seen[2][0], &seen[2][1], 7);
+    /* Ones that nobody can resolve; and off again. */
+    world_run(w, 1000000);
+    assert_int_equal(woad_set_privacy(w->device[1].host, WOAD_PRIVACY_NON_RESOLVABLE, 60), 0);
+    world_run(w, 10000);
+    assert_int_equal(woad_own_address(w->device[1].host, &w->device[1].addr), 0);
+    assert_int_equal(w->device[1].addr.octet[5] >> 6, 0);
+    assert_int_equal(woad_set_privacy(w->device[1].host, WOAD_PRIVACY_OFF, 0), 0);
+    world_run(w, 10000);
+    assert_int_equal(woad_own_address(w->device[1].host, &w->device[1].addr), 0);
+    assert_memory_equal(&w->device[1].addr, &id[1], 7);
+    world_free(w);
+}
+
 /* The peer has forgotten: that is told, and nobody pairs anew behind the user's back.  S11 */
 static void bond_forgotten(void **state)
 {
@@ -421,7 +503,7 @@ int main(void)
         cmocka_unit_test(matrix), cmocka_unit_test(wrong_passkey),
         cmocka_unit_test(comparison_refused), cmocka_unit_test(silence),
         cmocka_unit_test(policies), cmocka_unit_test(no_random), cmocka_unit_test(bonded),
-        cmocka_unit_test(repeated_attempts),
+        cmocka_unit_test(repeated_attempts), cmocka_unit_test(hidden),
         cmocka_unit_test(bond_forgotten), cmocka_unit_test(bond_kept),
         cmocka_unit_test(eight_at_once),
     };

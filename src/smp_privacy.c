@@ -1,0 +1,138 @@
+/* Private addresses: ours, made anew from time to time, and those of peers whose keys we have.
+ * Vol 3, Part C, 10.7, 10.8; Vol 6, Part B, 1.3.2 */
+#include "smp.h"
+
+enum { RPA = 1, NRPA = 0, KIND_SHIFT = 6 };                /* the two top bits */
+
+/* hash = ah(IRK, prand); `key` and the address have the least significant octet first. */
+static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uint8_t key[16])
+{
+    uint8_t irk[16], prand[3], hash[3], its[3];
+    reversed(irk, key, 16);
+    reversed(prand, a->octet + 3, 3);
+    reversed(its, a->octet, 3);
+    return toolbox_ah(&h->smp->box, irk, prand, hash) == 0 && same(hash, its, 3);
+}
+
+/* Whose it is; then it is the identity from here on, and this is where it can be reached. */
+void rpa_resolve(struct woad *h, struct woad_addr *a)
+{
+    struct smp *s = h->smp;
+    if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
+        return;
+    }
+    for (uint16_t n = 0; n < s->n_bonds; n++) {
+        if (s->bonds[n].has_irk && rpa_is_of(h, a, s->bonds[n].irk)) {
+            s->rpas[n] = *a;
+            *a = s->bonds[n].peer;
+            return;
+        }
+    }
+}
+
+/* Where a peer was heard last, if it hides. */
+void rpa_reach(const struct woad *h, struct woad_addr *a)
+{
+    const struct woad_bond *bond = bond_find(h, a);
+    const struct woad_addr *rpa = bond ? &h->smp->rpas[bond - h->smp->bonds] : NULL;
+    if (rpa && rpa->type == WOAD_ADDR_RANDOM) {
+        *a = *rpa;
+    }
+}
+
+/* Neither all bits of the random part 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
+static int private_make(struct woad *h, struct woad_addr *a)
+{
+    struct smp *s = h->smp;
+    uint8_t irk[16], prand[3], hash[3];
+    a->type = WOAD_ADDR_RANDOM;
+    if (h->cfg.random(h->cfg.ctx, a->octet, 6) < 0) {
+        return WOAD_EIO;
+    }
+    a->octet[4] = (uint8_t)(a->octet[4] == 0 || a->octet[4] == 0xff ? 0x55 : a->octet[4]);
+    a->octet[5] = (uint8_t)((a->octet[5] & 0x3f) |
+                            (s->privacy == WOAD_PRIVACY_RESOLVABLE ? RPA : NRPA) << KIND_SHIFT);
+    if (s->privacy != WOAD_PRIVACY_RESOLVABLE) {
+        return 0;
+    }
+    reversed(irk, s->irk, 16);
+    reversed(prand, a->octet + 3, 3);
+    int err = toolbox_ah(&s->box, irk, prand, hash);
+    reversed(a->octet, hash, 3);
+    wipe(irk, sizeof irk);
+    return err ? WOAD_EIO : 0;
+}
+
+static int private_renew(struct woad *h)
+{
+    struct woad_addr a;
+    int err = private_make(h, &a);
+    if (!err) {
+        h->hci.random_addr = a;
+        h->own_type = WOAD_ADDR_RANDOM;
+        h->random_dirty = true;
+    }
+    return err;
+}
+
+/* Not in the middle of a connection attempt, and not while the host is down. */
+uint32_t rpa_due(struct woad *h)
+{
+    struct smp *s = h->smp;
+    if (deadline_left(s->private_due, h->now) == 0 && h->state == HOST_UP) {
+        bool busy = h->busy & (BUSY_CONNECT | WANTS_CONNECT);
+        if (!busy) {
+            private_renew(h);
+        }
+        s->private_due = deadline_in(h->now, busy ? 1000 : s->private_ms);
+    }
+    return deadline_left(s->private_due, h->now);
+}
+
+int woad_set_irk(struct woad *h, const uint8_t irk[16])
+{
+    if (!h->smp) {
+        return WOAD_ENOTSUP;
+    }
+    memcpy(h->smp->irk, irk, 16);
+    h->smp->has_irk = true;
+    return 0;
+}
+
+int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
+{
+    struct smp *s = h->smp;
+    if (!s || !h->cfg.crypto || !h->cfg.random) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    if (mode > WOAD_PRIVACY_NON_RESOLVABLE || (mode && !seconds) || seconds > 3600 ||
+        (mode == WOAD_PRIVACY_RESOLVABLE && !s->has_irk)) {
+        return WOAD_EINVAL;
+    }
+    if (h->busy & BUSY_CONNECT) {
+        return WOAD_EBUSY;
+    }
+    if (!s->privacy && mode) {
+        woad_own_address(h, &s->identity);
+    }
+    bool was = s->privacy;
+    s->privacy = (uint8_t)mode;
+    s->private_ms = seconds * 1000u;
+    s->private_due = mode ? deadline_in(h->now, s->private_ms) : 0;
+    if (mode) {
+        return private_renew(h);
+    }
+    return was ? woad_set_own_address(h, s->identity.type, s->identity.octet) : 0;
+}
+
+/* Who we are to those who have our key. */
+void rpa_identity(const struct woad *h, struct woad_addr *a)
+{
+    *a = h->smp->identity;
+    if (!h->smp->privacy) {
+        woad_own_address(h, a);
+    }
+}

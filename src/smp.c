@@ -325,6 +325,7 @@ static uint32_t smp_due(struct woad *h)
         pauses = pauses && s->script && s->script[s->at] == STEP_PAUSE;
         left = works ? 0 : pauses ? least(left, attempts_left(h, i))
              : s->script ? least(left, deadline_left(s->due, h->now)) : left;
+        left = s->script ? least(left, deadline_left(s->left_due, h->now)) : left;
     }
     h->smp->may_multiply = false;
     return left;

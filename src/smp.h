@@ -24,8 +24,8 @@ enum { SEND = 0x40, AWAIT = 0x80 };
 enum step {
     STEP_END, STEP_CHOOSE = SMP_CODES, STEP_KEY_PAIR, STEP_DH, STEP_OOB, STEP_NONCE, STEP_CONFIRM,
     STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_ASK, STEP_USER, STEP_MARK, STEP_AGAIN, STEP_KEYS,
-    STEP_VERIFY, STEP_STK, STEP_PAUSE, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_DONE,
-    STEPS
+    STEP_VERIFY, STEP_STK, STEP_PAUSE, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_LEFT,
+    STEP_DONE, STEPS
 };
 enum { STEP_BLOCKED = -1 };              /* what a step returns; 0: done; more: why it fails */
 
@@ -42,7 +42,7 @@ struct smp_conn {
     bool secure, bonds, has_oob, has_tk;
     uint8_t method, user, asked, round, key_size;
     uint16_t to_send, to_come;           /* PDUs with keys, a bit each */
-    uint32_t passkey, due;
+    uint32_t passkey, due, left_due;
     uint8_t preq[7], pres[7];
     uint8_t own_private[32], own_public[64], peer_public[64], dhkey[32];
     uint8_t own_random[16], peer_random[16], own_confirm[16], peer_confirm[16];
@@ -73,7 +73,7 @@ struct smp {
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16], privacy;
     bool has_irk;
-    struct woad_addr identity;           /* ours, while we hide it */
+    struct woad_addr identity, fixed;    /* ours, and our static random one, while we hide */
     uint32_t private_ms, private_due;
     bool may_multiply;                   /* woad_poll() is running, and has not done one yet */
     uint8_t oob_state;                   /* of woad_oob_make() */
@@ -101,6 +101,7 @@ int smp_read(struct woad *h, uint16_t i, uint8_t code, struct rd *in);
 /* smp_keys.c */
 int keys_send(struct woad *h, uint16_t i);
 int keys_await(struct woad *h, uint16_t i);
+int keys_left(struct woad *h, uint16_t i);
 int keys_heard(struct woad *h, uint16_t i, uint8_t code, struct rd *in);
 bool keys_expects(const struct smp_conn *s, uint8_t code);
 void keys_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out);

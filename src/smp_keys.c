@@ -75,6 +75,18 @@ int keys_await(struct woad *h, uint16_t i)
     return h->smp->conns[i].to_come ? STEP_BLOCKED : 0;
 }
 
+/* What has been sent is still in the controller: who would now hear that all is done, and end the
+ * connection, would take the last keys with it.  Other traffic may never let up, so there is a
+ * limit. */
+int keys_left(struct woad *h, uint16_t i)
+{
+    enum { LIMIT_MS = 500 };
+    struct smp_conn *s = &h->smp->conns[i];
+    s->left_due = s->left_due ? s->left_due : deadline_in(h->now, LIMIT_MS);
+    bool all = !h->conns[i].in_controller && !h->conns[i].tx_len;
+    return all || deadline_left(s->left_due, h->now) == 0 ? 0 : STEP_BLOCKED;
+}
+
 /* In this order only: 3.6.1 */
 bool keys_expects(const struct smp_conn *s, uint8_t code)
 {

@@ -117,6 +117,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     }
     if (!s->privacy && mode) {
         woad_own_address(h, &s->identity);
+        s->fixed = h->hci.random_addr;
     }
     bool was = s->privacy;
     s->privacy = (uint8_t)mode;
@@ -125,7 +126,10 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     if (mode) {
         return private_renew(h);
     }
-    return was ? woad_set_own_address(h, s->identity.type, s->identity.octet) : 0;
+    if (was) {
+        h->hci.random_addr = s->fixed;
+    }
+    return was ? woad_set_own_address(h, s->identity.type, NULL) : 0;
 }
 
 /* Who we are to those who have our key. */

@@ -6,9 +6,9 @@ enum { ROUNDS = 20 };                    /* of a passkey: a bit each.  2.3.5.6.3
 /* --- the scripts ------------------------------------------------------------------------------ */
 
 #define SECURE_END_CENTRAL STEP_KEYS, SEND | SMP_CHECK, AWAIT | SMP_CHECK, STEP_VERIFY, \
-    STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_DONE, STEP_END
+    STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT, STEP_DONE, STEP_END
 #define SECURE_END_PERIPHERAL AWAIT | SMP_CHECK, STEP_USER, STEP_KEYS, STEP_VERIFY, \
-    SEND | SMP_CHECK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_DONE, STEP_END
+    SEND | SMP_CHECK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_LEFT, STEP_DONE, STEP_END
 #define KEYS_CENTRAL STEP_KEY_PAIR, SEND | SMP_PUBLIC_KEY, AWAIT | SMP_PUBLIC_KEY, STEP_DH
 #define KEYS_PERIPHERAL SEND | SMP_RESPONSE, STEP_KEY_PAIR, AWAIT | SMP_PUBLIC_KEY, \
     STEP_DH, SEND | SMP_PUBLIC_KEY
@@ -32,12 +32,12 @@ static const uint8_t oob_peripheral[] = { KEYS_PERIPHERAL, STEP_OOB, AWAIT | SMP
     STEP_NONCE, SEND | SMP_RANDOM, SECURE_END_PERIPHERAL };
 static const uint8_t legacy_central[] = { STEP_ASK, STEP_USER, STEP_NONCE, STEP_CONFIRM,
     SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM, AWAIT | SMP_RANDOM,
-    STEP_CHECK_CONFIRM, STEP_STK, STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_DONE,
-    STEP_END };
+    STEP_CHECK_CONFIRM, STEP_STK, STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT,
+    STEP_DONE, STEP_END };
 static const uint8_t legacy_peripheral[] = { SEND | SMP_RESPONSE, STEP_ASK, AWAIT | SMP_CONFIRM,
     STEP_USER, STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM, AWAIT | SMP_RANDOM,
     STEP_CHECK_CONFIRM, STEP_STK, SEND | SMP_RANDOM, STEP_ENCRYPT, STEP_SEND_KEYS,
-    STEP_AWAIT_KEYS, STEP_DONE, STEP_END };
+    STEP_AWAIT_KEYS, STEP_LEFT, STEP_DONE, STEP_END };
 
 /* --- which method ----------------------------------------------------------------------------- */
 
@@ -485,7 +485,8 @@ static int (*const steps[STEPS])(struct woad *h, uint16_t i) = {
     [STEP_ASK] = step_ask, [STEP_USER] = step_user, [STEP_MARK] = step_mark,
     [STEP_AGAIN] = step_again, [STEP_KEYS] = step_keys, [STEP_VERIFY] = step_verify,
     [STEP_STK] = step_stk, [STEP_ENCRYPT] = step_encrypt, [STEP_SEND_KEYS] = keys_send,
-    [STEP_AWAIT_KEYS] = keys_await, [STEP_DONE] = keys_done, [STEP_PAUSE] = step_pause,
+    [STEP_AWAIT_KEYS] = keys_await, [STEP_LEFT] = keys_left,
+    [STEP_DONE] = keys_done, [STEP_PAUSE] = step_pause,
 };
 
 int smp_step(struct woad *h, uint16_t i, uint8_t step)

@@ -13,12 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST = 255, RECORD = 94, HEAD = 11, TAIL = 4 };
+enum { MOST = 255, RECORD = 94, HEAD = 27, TAIL = 4 };
 static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 1 };
 
 struct woad_bond_file {
     char *path, *beside, *folder;
     int error;
+    uint8_t irk[16];                     /* ours */
     size_t n;
     struct woad_bond bond[MOST];         /* the one used last first */
 };
@@ -108,6 +109,7 @@ static size_t file_write(const struct woad_bond_file *f, uint8_t *out)
 {
     uint8_t *at = out;
     put(&at, magic, sizeof magic);
+    put(&at, f->irk, sizeof f->irk);
     put_u16(&at, (uint16_t)f->n);
     for (size_t n = 0; n < f->n; n++) {
         put_bond(&at, &f->bond[n]);
@@ -124,6 +126,7 @@ static int file_read(struct woad_bond_file *f, const uint8_t *in, size_t len)
     if (len < HEAD + TAIL || memcmp(in, magic, sizeof magic) != 0) {
         return -EBADMSG;
     }
+    take(&at, f->irk, sizeof f->irk);
     f->n = take_u16(&at);
     if (f->n > MOST || len != HEAD + f->n * RECORD + TAIL) {
         return -EBADMSG;
@@ -148,7 +151,7 @@ static int file_load(struct woad_bond_file *f)
     uint8_t octets[FILE_MOST + 1];
     int fd = open(f->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return errno == ENOENT ? 0 : -errno;
+        return errno != ENOENT ? -errno : woad_port_random(NULL, f->irk, sizeof f->irk) ? -EIO : 0;
     }
     size_t len = 0;
     ssize_t n = 0;
@@ -267,6 +270,7 @@ static void forget(struct woad_bond_file *f, const struct woad_addr *peer)
 void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_UP) {
+        woad_set_irk(h, f->irk);
         for (size_t n = f->n; n > 0; n--) {
             woad_bond_add(h, &f->bond[n - 1]);
         }

@@ -52,9 +52,9 @@ int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms);
 /* For woad_config's random: the system's. */
 int woad_port_random(void *ctx, uint8_t *out, size_t len);
 
-/* Bonds in a file.  Open it, and give it every event: at WOAD_EV_UP the host gets all that are in
- * it, and it takes what WOAD_EV_BOND brings.  Whatever happens while it writes, the file is the old
- * one or the new one.
+/* Bonds in a file, and our own IRK, which is drawn when the file is made.  Open it, and give it
+ * every event: at WOAD_EV_UP the host gets all that is in it, and it takes what WOAD_EV_BOND
+ * brings.  Whatever happens while it writes, the file is the old one or the new one.
  *
  * open: a file that is not there is one without bonds.  NULL with a negative errno: -EBADMSG for
  * one that is something else, or damaged; it is left as it is.

@@ -123,8 +123,8 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_CLIENT      WOAD_WIDTH(8, 4)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 60)
 #define WOAD_SIZE_PROCEDURE   26
-#define WOAD_SIZE_SECURITY    WOAD_WIDTH(264, 236)
-#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(552, 548)
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(272, 240)
+#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(560, 552)
 #define WOAD_SIZE_BOND        98
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the

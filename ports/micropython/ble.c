@@ -375,16 +375,18 @@ static void config_addr_mode(mp_obj_t value, bool apply)
 {
     mp_int_t n = mp_obj_get_int(value);
     struct woad *h = ble_active();
-    if (n == 2 || n == 3) {
-        mp_raise_OSError(MP_EOPNOTSUPP);     /* private addresses come with pairing */
-    }
+    enum { RPA_MODE = 2, NRPA_MODE = 3, RENEWED_S = 300 };
     if (n < 0 || n > 3) {
         mp_raise_OSError(MP_EINVAL);
     }
-    if (apply) {
+    if (apply && n >= RPA_MODE) {
+        ble_raise(woad_set_privacy(h, n == RPA_MODE ? WOAD_PRIVACY_RESOLVABLE
+                                                    : WOAD_PRIVACY_NON_RESOLVABLE, RENEWED_S));
+    } else if (apply) {
+        ble_raise(woad_set_privacy(h, WOAD_PRIVACY_OFF, 0));
         ble_raise(woad_set_own_address(h, (uint8_t)n, NULL));
-        ble_flush();
     }
+    ble_flush();
 }
 
 static void config_pairing(qstr key, mp_obj_t value, bool apply)

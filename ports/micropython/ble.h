@@ -180,6 +180,7 @@ extern const struct woad_crypto *const ble_port_crypto;   /* NULL: none */
 int ble_port_random(void *ctx, uint8_t *out, size_t len);  /* for keys */
 /* Bonds kept in a file; NULL: no longer.  0 or a negative errno. */
 int ble_port_store(const char *path);
+bool ble_port_stores(void);
 void ble_port_store_event(struct woad *h, const struct woad_event *ev);
 bool ble_port_store_remove(const struct woad_addr *peer);  /* NULL: all */
 int ble_port_open(char *why, size_t room);                 /* negative errno */

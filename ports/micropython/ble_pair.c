@@ -146,10 +146,28 @@ static bool bond_load(const uint8_t key[KEY_LEN])
     return (ours || peers) && ble.host && woad_bond_add(ble.host, &b) == 0;
 }
 
+/* Ours, by which bonded peers know us again: the program's, else the file's, else a new one that
+ * the program may keep. */
+static void load_irk(void)
+{
+    static const uint8_t name[3] = { 'i', 'r', 'k' };
+    uint8_t irk[16];
+    if (!secret_get(SECRET_IRK, 0, name, sizeof name, irk, sizeof irk)) {
+        if (ble_port_stores() || ble_port_random(NULL, irk, sizeof irk) < 0) {
+            return;
+        }
+        secret_set(SECRET_IRK, name, sizeof name, irk, sizeof irk);
+    }
+    if (ble.host) {
+        woad_set_irk(ble.host, irk);
+    }
+}
+
 /* At active(True): all that the program knows by number. */
 void ble_load_bonds(void)
 {
     uint8_t v[SECRET_LEN];
+    load_irk();
     for (unsigned n = 0; n < BLE_BONDS && secret_get(SECRET_PEER, n, NULL, 0, v, sizeof v); n++) {
         uint8_t key[KEY_LEN];
         memcpy(key, v, KEY_LEN);

@@ -56,6 +56,8 @@ int ble_port_store(const char *path)
     return error;
 }
 
+bool ble_port_stores(void) { return store != NULL; }
+
 void ble_port_store_event(struct woad *h, const struct woad_event *ev)
 {
     if (store) {

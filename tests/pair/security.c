@@ -300,16 +300,49 @@ static void repeated_attempts(void **state)
     world_free(w);
 }
 
+/* Behind private addresses from now on; who it is. */
+static struct woad_addr hide(int k)
+{
+    struct device *d = &w->device[k];
+    struct woad_addr id = d->addr;
+    uint8_t irk[16];
+    memset(irk, 0x31 + k, sizeof irk);
+    assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), WOAD_EINVAL);
+    assert_int_equal(woad_set_irk(d->host, irk), 0);
+    assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 0), WOAD_EINVAL);
+    assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), 0);
+    world_run(w, 10000);
+    assert_int_equal(woad_own_address(d->host, &d->addr), 0);
+    assert_int_equal(d->addr.type, WOAD_ADDR_RANDOM);
+    assert_int_equal(d->addr.octet[5] >> 6, 1);
+    return id;
+}
+
+/* The one connects to who the other is: each is told who came, and the bond serves. */
+static void meet(const struct woad_addr id[2], int round)
+{
+    static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 100, 2000 };
+    assert_int_equal(woad_connect(w->device[0].host, &id[1], &params), 0);
+    assert_non_null(world_wait(w, &w->device[1], WOAD_EV_CONNECT, 1000000));
+    for (int k = 0; k < 2; k++) {
+        const struct seen *s = device_find(&w->device[k], WOAD_EV_CONNECT);
+        assert_memory_equal(&s->ev.u.connect.peer, &id[1 - k], 7);
+    }
+    assert_int_equal(woad_pair(w->device[round].host, side[round].conn), 0);
+    settle();
+    assert_int_equal(status_of(0), 0);
+    assert_true(level(0).bonded && level(1).bonded && level(0).encrypted);
+    assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+}
+
 /* GAP/PRIV/…: both hide.  Who has the key sees who it is, in reports and in connections, also after
  * the address has changed, and connects to the identity; who has not sees addresses that change. */
 static void hidden(void **state)
 {
     static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
-    static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 100, 2000 };
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
     struct woad_addr id[2], seen[3][2];
-    uint8_t irk[16];
     (void)state;
     w = world_new(3, 0);
     for (int k = 0; k < 3; k++) {
@@ -317,17 +350,7 @@ static void hidden(void **state)
         w->device[k].keep_reports = true;
     }
     for (int k = 0; k < 2; k++) {
-        struct device *d = &w->device[k];
-        id[k] = d->addr;
-        memset(irk, 0x31 + k, sizeof irk);
-        assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), WOAD_EINVAL);
-        assert_int_equal(woad_set_irk(d->host, irk), 0);
-        assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 0), WOAD_EINVAL);
-        assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), 0);
-        world_run(w, 10000);
-        assert_int_equal(woad_own_address(d->host, &d->addr), 0);
-        assert_int_equal(d->addr.type, WOAD_ADDR_RANDOM);
-        assert_int_equal(d->addr.octet[5] >> 6, 1);
+        id[k] = hide(k);
     }
     join(&w->device[0], &w->device[1]);
     assert_memory_equal(&device_find(&w->device[0], WOAD_EV_CONNECT)->ev.u.connect.peer,
@@ -356,17 +379,7 @@ static void hidden(void **state)
         for (int k = 0; k < 2; k++) {
             again();
         }
-        assert_int_equal(woad_connect(w->device[0].host, &id[1], &params), 0);
-        assert_non_null(world_wait(w, &w->device[1], WOAD_EV_CONNECT, 1000000));
-        for (int k = 0; k < 2; k++) {
-            const struct seen *s = device_find(&w->device[k], WOAD_EV_CONNECT);
-            assert_memory_equal(&s->ev.u.connect.peer, &id[1 - k], 7);
-        }
-        assert_int_equal(woad_pair(w->device[round].host, side[round].conn), 0);
-        settle();
-        assert_int_equal(status_of(0), 0);
-        assert_true(level(0).bonded && level(1).bonded && level(0).encrypted);
-        assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+        meet(id, round);
     }
     assert_memory_not_equal(&seen[2][0], &seen[2][1], 7);
     /* Ones that nobody can resolve; and off again. */

@@ -3,6 +3,7 @@
 
 run.py [NAME…]: those tests whose names contain one of the words.
 """
+import atexit
 import os
 import resource
 import shutil
@@ -120,6 +121,7 @@ programs = []
 
 def hub(spec):
     p = subprocess.Popen([air, "air", spec], stdout=subprocess.PIPE)
+    atexit.register(p.kill)
     p.stdout.readline()
     return p
 
@@ -1293,9 +1295,10 @@ def test_bonds_outlive_processes():
         s, c = pair("    " + extra + server, "    " + extra + client, {"WOAD_HCI": spec})
         s.end()
         assert s.line("LEVEL") == c.line("LEVEL") == "(1, 0, 1, 16)"
-        new = "[(1, False), (2, False)]"
-        assert s.line("CALLS") == ("[]" if round == 1 else new), s.lines
-        assert c.line("CALLS") == (new, "[]", "[(1, True), (2, True), (1, True), (2, True), (1, False), (2, False)]")[round], c.lines
+        new = "(1, False), (2, False)]"
+        assert s.line("CALLS") == ("[(10, False), " + new, "[]", "[" + new)[round], s.lines
+        gone = "[(1, True), (2, True), (1, True), (2, True), "
+        assert c.line("CALLS") == ("[(10, False), " + new, "[]", gone + new)[round], c.lines
         h.terminate()
         h.wait()
 
@@ -1343,6 +1346,66 @@ def test_bonds_in_a_file():
         raises(21, ble.config, bond_store="/")
     """ % kept["c"])
     c.end()
+
+
+def test_private_addresses():
+    """config(addr_mode=2): nobody knows who it is but the bonded peer, which connects to who it is."""
+    server = """
+        ble.config(bond=True)
+        up()
+        ble.config(addr_mode=2)
+        assert ble.config("mac")[0] == 1 and ble.config("mac")[1][0] >> 6 == 1, ble.config("mac")
+        print("RPA", ble.config("mac")[1].hex())
+        print("READY")
+        for n in range(2):
+            ble.gap_advertise(20000)
+            assert wait(28)[1:] == (1, 0, 1, 16)
+            print("PEER", wait(2, 9000)[2].hex())
+            ble.config(addr_mode=3)
+            assert ble.config("mac")[1][0] >> 6 == 0
+            ble.config(addr_mode=2)
+            print("AGAIN", ble.config("mac")[1].hex())
+        ble.config(addr_mode=1)
+        assert ble.config("mac")[1][0] >> 6 == 3
+        ble.config(addr_mode=0)
+        print("OWN", ble.config("mac")[1].hex())
+        raises(22, ble.config, addr_mode=4)
+    """
+    client = """
+        ble.config(bond=True)
+        up()
+        ble.gap_connect(1, peer())
+        conn, _, _ = wait(7)
+        ble.gap_pair(conn)
+        assert wait(28) == (conn, 1, 0, 1, 16)
+        (kind, who, _, _, _), = ble.gap_bonds()
+        ble.gap_disconnect(conn)
+        wait(8)
+        peer()
+        ble.gap_scan(3000, 30000, 30000)
+        while True:
+            kind2, seen, *_ = wait(5)
+            if seen == who:
+                break
+        assert kind2 == kind == 0
+        ble.gap_scan(None)
+        ble.gap_connect(kind, who)
+        conn, kind2, again = wait(7)
+        assert again == who and kind2 == kind
+        ble.gap_pair(conn)
+        assert wait(28) == (conn, 1, 0, 1, 16)
+        print("WHO", who.hex())
+    """
+    s, c = Program(server), None
+    s.line("READY")
+    c = Program(client)
+    c.say(s.line("RPA"))
+    again = s.line("AGAIN")
+    c.say(again)
+    c.end()
+    s.end(30)
+    assert again != s.line("RPA") and c.line("WHO") == s.line("OWN") != again
+    assert s.line("PEER") == c.line("MAC")
 
 
 def test_le_secure_means_it():

@@ -186,7 +186,7 @@ static void cut_off(void **state)
 {
     bool old_seen = false, new_seen = false;
     (void)state;
-    for (rlim_t at = 0; at < 330; at++) {
+    for (rlim_t at = 0; at < 345; at++) {
         int error, status;
         struct woad_bond before = bond_of(1, 11), after = bond_of(1, 22), other = bond_of(2, 33);
         unlink(path);

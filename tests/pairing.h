@@ -20,7 +20,7 @@ struct side {
     struct woad_bond bond;
     struct woad_oob oob;
     uint64_t random;                     /* of its source; 0: it has failed */
-    uint8_t private_key[32];             /* the last one it has made */
+    uint8_t private_key[32], nonce[16];  /* the last ones it has made */
 };
 static struct side side[WORLD_MAX];
 static struct world *w;
@@ -38,6 +38,8 @@ static inline int random_octets(void *ctx, uint8_t *out, size_t len)
     }
     if (len == 32) {
         memcpy(s->private_key, out, 32);
+    } else if (len == 16) {
+        memcpy(s->nonce, out, 16);
     }
     return s->random ? 0 : -1;
 }

@@ -1,6 +1,8 @@
 /* Who says what is not so while others pair: forged PDUs, keys that are none, events that lie. */
 #include "pairing.h"
 
+#include "src/toolbox.h"
+
 /* An SMP PDU that the peer has not sent. */
 static void forge(int to, const uint8_t *pdu, size_t len)
 {
@@ -172,6 +174,44 @@ static void key_sizes(void **state)
     }
 }
 
+static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    (void)ctx;
+    return woad_mbedtls.aes128(key, in, out);
+}
+
+static void flip(uint8_t *out, const uint8_t *in, size_t len)
+{
+    for (size_t n = 0; n < len; n++) {
+        out[n] = in[len - 1 - n];
+    }
+}
+
+/* S3, SM/CEN/JW/BI-06-C, SM/CEN/PKE/BI-03-C: the central's own confirm value and random number come
+ * back to it.  They fit, for who does not look. */
+static void reflection(void **state)
+{
+    static const struct toolbox box = { box_aes, NULL };
+    static const uint8_t tk[16] = { 0 }, preq[7] = { 1, 3, 0, 1, 16, 1, 7 };
+    static const uint8_t pres[7] = { 2, 3, 0, 1, 16, 1, 1 };
+    struct woad_security_policy p = policy(WOAD_IO_NONE, false, false);
+    uint8_t ia[7] = { 0 }, ra[7] = { 0 }, confirm[16], pdu[17] = { 3 }, random[17] = { 4 };
+    (void)state;
+    begin(&p, &p);
+    world_pump(w);                       /* the request is out; from here on the peer is ours */
+    side[CENTRAL].nonce[0] = 0;
+    forge(CENTRAL, pres, sizeof pres);
+    flip(ia + 1, w->device[CENTRAL].addr.octet, 6);
+    flip(ra + 1, w->device[PERIPHERAL].addr.octet, 6);
+    assert_int_equal(toolbox_c1(&box, tk, side[CENTRAL].nonce, preq, pres, ia, ra, confirm), 0);
+    flip(pdu + 1, confirm, 16);
+    flip(random + 1, side[CENTRAL].nonce, 16);
+    forge(CENTRAL, pdu, sizeof pdu);
+    forge(CENTRAL, random, sizeof random);
+    assert_int_equal(status_of(CENTRAL), WOAD_SMP_CONFIRM);
+    world_free(w);
+}
+
 /* S21: who does not wait is refused. */
 static void impatient(void **state)
 {
@@ -289,7 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_matrix), cmocka_unit_test(public_keys),
-        cmocka_unit_test(key_sizes), cmocka_unit_test(impatient),
+        cmocka_unit_test(key_sizes), cmocka_unit_test(impatient), cmocka_unit_test(reflection),
         cmocka_unit_test(crypto_fails), cmocka_unit_test(key_requests),
         cmocka_unit_test(encryption_events),
     };

@@ -447,6 +447,96 @@ static void bond_kept(void **state)
     }
 }
 
+/* --- permissions ------------------------------------------------------------------------------ */
+
+static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
+#define VALUE(perm) WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, \
+                                             WOAD_PERM_READ | WOAD_PERM_WRITE | (perm))
+/* From 10: values at 12, 15, 18, … */
+static const struct woad_attr protected[] = { WOAD_PRIMARY(&u_service), VALUE(0),
+    VALUE(WOAD_PERM_READ_ENCRYPTED), VALUE(WOAD_PERM_READ_AUTHENTICATED),
+    VALUE(WOAD_PERM_WRITE_ENCRYPTED), VALUE(WOAD_PERM_WRITE_AUTHENTICATED),
+    VALUE(WOAD_PERM_SECURE), VALUE(WOAD_PERM_KEY_16) };
+enum { VALUES = 7, FIRST = 12 };
+
+static int asked_for(bool write, uint16_t handle)
+{
+    struct device *d = &w->device[CENTRAL];
+    uint8_t one[2] = { 1, 0 };
+    device_forget(d);
+    assert_int_equal(write ? woad_gattc_write(d->host, side[CENTRAL].conn, WOAD_GATTC_WRITE, handle,
+                                              one, sizeof one)
+                           : woad_gattc_read(d->host, side[CENTRAL].conn, handle), 0);
+    const struct seen *s = world_wait(w, d, WOAD_EV_GATTC_DONE, 1000000);
+    assert_non_null(s);
+    return s->ev.u.done.status;
+}
+
+/* GAP/SEC/SEM/…, GATT/SR/GAR/BI-04-C and their like, A12: each permission on each level: what may
+ * not be read is not told to subscribers either, and can't be subscribed to. */
+static void permissions(void **state)
+{
+    enum { OPEN, HAS_KEY, LEGACY, JUST_WORKS, LEGACY_MITM, MITM, LEVELS };
+    static const bool has[LEVELS][VALUES] = {              /* that asks for so much is to be had */
+        [OPEN] = { 1, 0, 0, 0, 0, 0, 0 }, [HAS_KEY] = { 1, 0, 0, 0, 0, 0, 0 },
+        [LEGACY] = { 1, 1, 0, 1, 0, 0, 1 }, [JUST_WORKS] = { 1, 1, 0, 1, 0, 1, 1 },
+        [LEGACY_MITM] = { 1, 1, 1, 1, 1, 0, 1 }, [MITM] = { 1, 1, 1, 1, 1, 1, 1 } };
+    (void)state;
+    for (int level_now = OPEN; level_now < LEVELS; level_now++) {
+        bool mitm = level_now >= LEGACY_MITM;
+        struct woad_security_policy p = policy(mitm ? WOAD_IO_KEYBOARD : WOAD_IO_NONE, mitm,
+                                               level_now != LEGACY && level_now != LEGACY_MITM);
+        pair_of(&p, &p);
+        assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, protected,
+                                       sizeof protected / sizeof *protected, NULL), 0);
+        if (level_now != OPEN) {
+            assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+            displayed = 3;
+            settle();
+        }
+        if (level_now == HAS_KEY) {
+            rejoin(CENTRAL);
+        }
+        int refused = level_now == HAS_KEY ? WOAD_ATT_INSUFFICIENT_ENCRYPTION
+                                           : WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+        for (unsigned k = 0; k < VALUES; k++) {
+            uint16_t handle = (uint16_t)(FIRST + 3 * k);
+            bool reads = has[level_now][k] || k == 3 || k == 4;
+            bool writes = has[level_now][k] || k == 1 || k == 2;
+            assert_int_equal(asked_for(false, handle), reads ? 0 : refused);
+            assert_int_equal(asked_for(true, handle), writes ? 0 : refused);
+            assert_int_equal(asked_for(true, (uint16_t)(handle + 1)), reads ? 0 : refused);
+            assert_int_equal(woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn,
+                                              handle, "x", 1), reads ? 0 : WOAD_EACCES);
+        }
+        world_free(w);
+    }
+}
+
+/* C6: the level falls while protected notifications wait: they are not sent. */
+static void level_falls(void **state)
+{
+    static const uint8_t lost[] = { 4, 0x08, 4, 0x1f, 0x40, 0, 0 };
+    struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+    (void)state;
+    begin(&p, &p);
+    assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, protected,
+                                   sizeof protected / sizeof *protected, NULL), 0);
+    settle();
+    device_forget(&w->device[CENTRAL]);
+    for (int n = 0; n < 3; n++) {
+        assert_int_equal(woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn, 15,
+                                          "secret", 6), 0);
+        assert_int_equal(woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn, 12,
+                                          "open", 4), 0);
+    }
+    assert_int_equal(woad_rx(w->device[PERIPHERAL].host, lost, sizeof lost), 0);
+    world_run(w, 500000);
+    assert_int_equal(device_count(&w->device[CENTRAL], WOAD_EV_NOTIFIED), 3);
+    assert_int_equal(device_find(&w->device[CENTRAL], WOAD_EV_NOTIFIED)->ev.u.value.handle, 12);
+    world_free(w);
+}
+
 /* --- all at once ------------------------------------------------------------------------------ */
 
 /* Eight peers, each with another method, at the same moment. */
@@ -518,6 +608,7 @@ int main(void)
         cmocka_unit_test(policies), cmocka_unit_test(no_random), cmocka_unit_test(bonded),
         cmocka_unit_test(repeated_attempts), cmocka_unit_test(hidden),
         cmocka_unit_test(bond_forgotten), cmocka_unit_test(bond_kept),
+        cmocka_unit_test(permissions), cmocka_unit_test(level_falls),
         cmocka_unit_test(eight_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,7 +276,7 @@ static void key_requests(void **state)
 {
     (void)state;
     for (int secure = 0; secure < 2; secure++) {
-        for (int kind = 0; kind < 5; kind++) {
+        for (int kind = 0; kind < 6; kind++) {
             struct woad_security_policy p = policy(WOAD_IO_NONE, false, secure);
             uint8_t ask[16] = { 4, 0x3e, 13, 5, 0x40, 0 };
             begin(&p, &p);
@@ -287,16 +287,13 @@ static void key_requests(void **state)
             }
             const struct woad_bond *b = woad_bond_at(w->device[PERIPHERAL].host, 0);
             assert_int_equal(b != NULL, kind != 4);
-            if (kind == 1 && b) {
+            if ((kind == 1 || kind == 3 || kind == 5) && b) {
                 memcpy(ask + 6, b->own_rand, 8);
                 ask[14] = (uint8_t)b->own_ediv;
                 ask[15] = (uint8_t)(b->own_ediv >> 8);
-            } else if (kind == 2) {
-                ask[14] = 1;
-            } else if (kind == 3 && b) {
-                memcpy(ask + 6, b->own_rand, 8);
-                ask[6] ^= 1;
             }
+            ask[14] ^= kind == 2 || kind == 5;
+            ask[6] ^= kind == 3;
             assert_int_equal(woad_rx(w->device[PERIPHERAL].host, ask, sizeof ask), 0);
             bool given = kind == 1 || (kind == 0 && secure);
             assert_int_equal(next_command(PERIPHERAL), given ? 0x201a : 0x201b);

@@ -914,6 +914,8 @@ def test_hub_dies():
     assert wait(2)[0] == conn
     assert raises(19, ble.gap_advertise, 100000).args[1] == "the controller is gone"
     assert ble.active() is False
+    print("LOST")
+    sys.stdin.readline()                 # its socket may outlive its connections for a moment
     e = raises(19, ble.active, True)
     print("WAITING")
     sys.stdin.readline()
@@ -937,6 +939,8 @@ def test_hub_dies():
     h.kill()
     h.wait()
     c.end()
+    s.line("LOST")
+    s.say("")
     s.line("WAITING")
     h = hub("unix:" + path)
     s.say("")

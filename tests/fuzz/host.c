@@ -1,5 +1,6 @@
 /* Bytes as a controller, a peer and an application would make them: each input a fresh host.
  * The first octet of a step says what it is. */
+#include <woad/crypto.h>
 #include <woad/hci.h>
 #include <woad/woad.h>
 
@@ -11,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
                                                   &woad_gatt_server, &woad_gatt_client,
                                                   &woad_gatt_client_features, &woad_accept_list,
-                                                  &woad_link, NULL };
+                                                  &woad_link, &woad_security_manager, NULL };
 static const struct woad_uuid u = WOAD_UUID16(0x180d);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u),
@@ -19,7 +20,45 @@ static const struct woad_attr db[] = {
                         WOAD_PERM_READ | WOAD_PERM_WRITE),
     WOAD_CCCD,
     WOAD_CHARACTERISTIC_CONST(&u, "0123456789012345678901234567890123456789", 40),
+    WOAD_CHARACTERISTIC_CCCD(&u, WOAD_PROP_READ | WOAD_PROP_NOTIFY,
+                             WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_READ_ENCRYPTED),
 };
+
+/* So weak that the fuzzer can guess what a peer would have to know. */
+static int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    uint8_t x = 0;
+    for (int n = 0; n < 16; n++) {
+        x ^= (uint8_t)(key[n] ^ in[n]);
+    }
+    memset(out, 0, 16);
+    out[15] = x & 3;
+    return x == 0xfe ? -1 : 0;
+}
+
+static int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
+{
+    memset(public_key, private_key[0] & 7, 64);
+    return private_key[0] == 0xff ? -1 : 0;
+}
+
+static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64], uint8_t secret[32])
+{
+    memset(secret, (private_key[0] ^ public_key[0]) & 1, 32);
+    return public_key[0] == 0xff ? -1 : 0;
+}
+
+static const struct woad_crypto crypto = { aes128, p256_public, p256_dh };
+
+static int octets(void *ctx, uint8_t *out, size_t len)
+{
+    uint8_t x = 1;
+    (void)ctx;
+    for (size_t n = 0; n < len; n++) {
+        out[n] = x += 7;
+    }
+    return x == 0xfc ? -1 : 0;
+}
 
 struct state { uint16_t conn; uint8_t how; uint32_t now; };
 
@@ -74,7 +113,23 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     uint16_t handle = n > 1 ? p[1] : 1;
     static const uint16_t handles[] = { 3, 5, 12 };
     static const struct woad_gatt_value two[] = { { 5, 2, "ab" }, { 7, 1, "c" } };
-    switch (p[0] % 36) {
+    struct woad_security_policy policy = { .io = handle % 5, .bond = handle & 8,
+        .mitm = handle & 16, .allow_legacy = true, .prefer_legacy = handle & 32,
+        .app_passkey = handle & 64, .key_size_min = 7 };
+    static const struct woad_bond bond = { .peer = { 0, { 1 } }, .key_size = 16,
+        .has_own_ltk = true, .has_peer_ltk = true, .has_irk = true };
+    static const struct woad_oob oob = { { 1 }, { 0 } };
+    switch (p[0] % 46) {
+    case 36: woad_pair(h, s->conn); break;
+    case 37: woad_passkey(h, s->conn, (enum woad_passkey_action)(2 + handle % 3), handle / 3); break;
+    case 38: woad_set_security(h, &policy); break;
+    case 39: woad_oob_make(h); break;
+    case 40: woad_oob_set(h, s->conn, &oob); break;
+    case 41: woad_oob_set_legacy(h, s->conn, oob.random); break;
+    case 42: woad_bond_add(h, &bond); break;
+    case 43: woad_bond_remove(h, handle & 1 ? &bond.peer : NULL); break;
+    case 44: woad_set_irk(h, bond.irk); break;
+    case 45: woad_set_privacy(h, (enum woad_privacy)(handle % 3), 1); break;
     case 0: woad_gattc_services(h, s->conn, NULL); break;
     case 1: woad_gattc_services(h, s->conn, &u); break;
     case 2: woad_gattc_characteristics(h, s->conn, 1, 0xffff, NULL); break;
@@ -151,6 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                          0, 0, 0, 1, 0 };
     struct state s = { 0, 0, 1 };
     struct woad_config cfg = { .features = all, .event = on_event, .ctx = &s, .conns = 2,
+        .crypto = &crypto, .random = octets, .bonds = 2,
         .attr_tables = 3, .subscriptions = 1, .procedures = 3, .mtu = 64, .tx_queue = 80,
         .request_queue = 128, .prepare_queue = 64, .pipeline_queue = 40, .accept_list = 1,
         .attr_index = 24 };

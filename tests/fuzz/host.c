@@ -102,6 +102,30 @@ static void drain(struct woad *h)
     }
 }
 
+static void call_security(struct woad *h, struct state *s, unsigned what, uint16_t handle)
+{
+    struct woad_security_policy policy = { .io = handle % 5, .bond = handle & 8,
+        .mitm = handle & 16, .allow_legacy = true, .prefer_legacy = handle & 32,
+        .app_passkey = handle & 64, .key_size_min = 7 };
+    static const struct woad_bond bond = { .peer = { 0, { 1 } }, .key_size = 16,
+        .has_own_ltk = true, .has_peer_ltk = true, .has_irk = true };
+    static const struct woad_oob oob = { { 1 }, { 0 } };
+    switch (what) {
+    case 36: woad_pair(h, s->conn); break;
+    case 37:
+        woad_passkey(h, s->conn, (enum woad_passkey_action)(2 + handle % 3), handle / 3);
+        break;
+    case 38: woad_set_security(h, &policy); break;
+    case 39: woad_oob_make(h); break;
+    case 40: woad_oob_set(h, s->conn, &oob); break;
+    case 41: woad_oob_set_legacy(h, s->conn, oob.random); break;
+    case 42: woad_bond_add(h, &bond); break;
+    case 43: woad_bond_remove(h, handle & 1 ? &bond.peer : NULL); break;
+    case 44: woad_set_irk(h, bond.irk); break;
+    default: woad_set_privacy(h, (enum woad_privacy)(handle % 3), 1); break;
+    }
+}
+
 static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
 {
     static const struct woad_connect_params params = { 16, 16, 24, 40, 0, 256, 100 };
@@ -113,23 +137,11 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     uint16_t handle = n > 1 ? p[1] : 1;
     static const uint16_t handles[] = { 3, 5, 12 };
     static const struct woad_gatt_value two[] = { { 5, 2, "ab" }, { 7, 1, "c" } };
-    struct woad_security_policy policy = { .io = handle % 5, .bond = handle & 8,
-        .mitm = handle & 16, .allow_legacy = true, .prefer_legacy = handle & 32,
-        .app_passkey = handle & 64, .key_size_min = 7 };
-    static const struct woad_bond bond = { .peer = { 0, { 1 } }, .key_size = 16,
-        .has_own_ltk = true, .has_peer_ltk = true, .has_irk = true };
-    static const struct woad_oob oob = { { 1 }, { 0 } };
+    if (p[0] % 46 >= 36) {
+        call_security(h, s, p[0] % 46, handle);
+        return;
+    }
     switch (p[0] % 46) {
-    case 36: woad_pair(h, s->conn); break;
-    case 37: woad_passkey(h, s->conn, (enum woad_passkey_action)(2 + handle % 3), handle / 3); break;
-    case 38: woad_set_security(h, &policy); break;
-    case 39: woad_oob_make(h); break;
-    case 40: woad_oob_set(h, s->conn, &oob); break;
-    case 41: woad_oob_set_legacy(h, s->conn, oob.random); break;
-    case 42: woad_bond_add(h, &bond); break;
-    case 43: woad_bond_remove(h, handle & 1 ? &bond.peer : NULL); break;
-    case 44: woad_set_irk(h, bond.irk); break;
-    case 45: woad_set_privacy(h, (enum woad_privacy)(handle % 3), 1); break;
     case 0: woad_gattc_services(h, s->conn, NULL); break;
     case 1: woad_gattc_services(h, s->conn, &u); break;
     case 2: woad_gattc_characteristics(h, s->conn, 1, 0xffff, NULL); break;

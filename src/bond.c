@@ -80,6 +80,15 @@ void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
     bond_first(s, bond, (struct woad_addr){ 0, { 0 } });
 }
 
+/* The peer of this connection: where it can be reached, if it hides. */
+void bond_heard(struct woad *h, uint16_t i)
+{
+    const struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
+    if (bond) {
+        h->smp->rpas[bond - h->smp->bonds] = h->conns[i].peer_air;
+    }
+}
+
 int woad_bond_add(struct woad *h, const struct woad_bond *bond)
 {
     if (!h->smp || !h->cfg.bonds) {

@@ -118,6 +118,7 @@ struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
 /* The same, and the application is asked for one that is not known here. */
 struct woad_bond *bond_fetch(struct woad *h, uint16_t i);
 void bond_used(struct woad *h, const struct woad_bond *bond);
+void bond_heard(struct woad *h, uint16_t i);
 void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell);
 /* smp_privacy.c */
 void rpa_resolve(struct woad *h, struct woad_addr *a);

@@ -157,6 +157,7 @@ int keys_done(struct woad *h, uint16_t i)
     h->conns[i].peer = bond.peer;        /* its identity, if it has told it */
     if (bonds) {
         bond_keep(h, &bond, true);
+        bond_heard(h, i);
     }
     uint16_t conn = conn_number(h, i);
     smp_told(h, i, 0);
@@ -251,21 +252,32 @@ uint16_t smp_command(struct woad *h, struct wr *params)
     return 0;
 }
 
-/* The level is what there is now, and falls at once with it. */
+/* There is no level any more: what needs one and waits to be sent is not sent. */
+static void link_fell(struct woad *h, uint16_t i)
+{
+    h->conns[i].security = (struct woad_security){ .encrypted = false };
+    if (h->att_server && h->att_server->fell) {
+        h->att_server->fell(h, i);
+    }
+}
+
+/* The level is what there is now, and falls at once with it.  Encryption that begins with no key of
+ * ours is not believed. */
 static void link_changed(struct woad *h, uint16_t i, uint8_t status, bool on)
 {
     struct smp_conn *s = &h->smp->conns[i];
     struct woad_security *now = &h->conns[i].security;
     bool pairing = s->script && s->script[s->at] == STEP_ENCRYPT, spoilt = s->spoilt;
+    if (!status && on && !s->encrypting) {
+        return;
+    }
     s->encrypting = s->spoilt = false;
     if (spoilt) {
-        return;                          /* it has been told, and nothing is to rest on this */
+        link_fell(h, i);                 /* it has been told, and nothing is to rest on this */
+        return;
     }
     if (status || !on) {
-        *now = (struct woad_security){ .encrypted = false };
-        if (h->att_server && h->att_server->fell) {
-            h->att_server->fell(h, i);
-        }
+        link_fell(h, i);
         if (s->script) {
             smp_over(h, i, WOAD_SECURITY_HCI | status);
         } else {

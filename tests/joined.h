@@ -4,11 +4,22 @@
 
 #include "nodes.h"
 
+/* The one advertises, the other connects: 10 ms, supervision 1 s. */
+static inline void join(unsigned latency)
+{
+    char text[200];
+    assert_int_equal(command(PERIPHERAL, 0x2006,
+                             "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
+    assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
+    snprintf(text, sizeof text, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 %02x 00 64 00 "
+             "00 00 00 00", latency);
+    assert_int_equal(command(CENTRAL, 0x200d, text), 0);
+}
+
 /* Two controllers with these features (0: all), joined at 10 ms, supervision 1 s. */
 static inline void joined_latency(uint64_t seed, uint64_t central, uint64_t peripheral,
                                   unsigned latency)
 {
-    char text[200];
     nodes_begin(seed);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
@@ -16,12 +27,7 @@ static inline void joined_latency(uint64_t seed, uint64_t central, uint64_t peri
             .crypto = &woad_mbedtls, .features = k == CENTRAL ? central : peripheral };
         node_add(k, &cfg);
     }
-    assert_int_equal(command(PERIPHERAL, 0x2006,
-                             "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
-    assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
-    snprintf(text, sizeof text, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 %02x 00 64 00 "
-             "00 00 00 00", latency);
-    assert_int_equal(command(CENTRAL, 0x200d, text), 0);
+    join(latency);
     run_ms(300);
     assert_non_null(event(CENTRAL, 0x3e0a));
     assert_non_null(event(PERIPHERAL, 0x3e0a));
@@ -37,7 +43,6 @@ static inline void joined(uint64_t central, uint64_t peripheral)
  * central likes, "" for the one that it likes anyway. */
 static inline void joined_knowing(const char *subrates, unsigned latency)
 {
-    char text[200];
     nodes_begin(4);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
@@ -49,12 +54,7 @@ static inline void joined_knowing(const char *subrates, unsigned latency)
     if (subrates && *subrates) {
         assert_int_equal(command(CENTRAL, 0x207d, subrates), 0);
     }
-    assert_int_equal(command(PERIPHERAL, 0x2006,
-                             "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
-    assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
-    snprintf(text, sizeof text, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 %02x 00 64 00 "
-             "00 00 00 00", latency);
-    assert_int_equal(command(CENTRAL, 0x200d, text), 0);
+    join(latency);
     run_ms(100);
     assert_int_equal(command(CENTRAL, 0x2016, "40 00"), 0);
     run_ms(200);

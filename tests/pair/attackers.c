@@ -322,13 +322,60 @@ static void encryption_events(void **state)
     }
 }
 
+/* S8, S18: encryption that begins although nobody has given a key is not believed. */
+static void encryption_unasked(void **state)
+{
+    static const struct { uint8_t event[8], len; } said[] = {
+        { { 4, 0x08, 4, 0, 0x40, 0, 1 }, 7 }, { { 4, 0x30, 3, 0, 0x40, 0 }, 6 } };
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        for (int who = 0; who < 2; who++) {
+            struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+            pair_of(&p, &p);
+            assert_int_equal(woad_rx(w->device[who].host, said[k].event, said[k].len), 0);
+            assert_null(device_find(&w->device[who], WOAD_EV_SECURITY));
+            assert_open();
+            world_free(w);
+        }
+    }
+}
+
+/* A second pairing fails while its key is being put to use: what the first one had achieved does
+ * not stand for that key. */
+static void spoilt_again(void **state)
+{
+    static const uint8_t forged[17] = { 4 };
+    unsigned fell = 0;
+    (void)state;
+    attacked = true;
+    for (unsigned at = 0; at < 200000; at += 2000) {
+        struct woad_security_policy p = policy(WOAD_IO_DISPLAY_YES_NO, true, true);
+        begin(&p, &p);
+        settle();
+        assert_true(level(CENTRAL).authenticated);
+        again();
+        woad_bond_remove(w->device[0].host, NULL);
+        woad_bond_remove(w->device[1].host, NULL);
+        assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+        world_run(w, at);
+        bool over = device_find(&w->device[CENTRAL], WOAD_EV_SECURITY) != NULL;
+        forge(CENTRAL, forged, sizeof forged);
+        bool failed = !over && device_find(&w->device[CENTRAL], WOAD_EV_SECURITY);
+        world_run(w, 300000);
+        fell += failed && !level(CENTRAL).encrypted;
+        world_free(w);
+    }
+    assert_true(fell > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_matrix), cmocka_unit_test(public_keys),
         cmocka_unit_test(key_sizes), cmocka_unit_test(impatient), cmocka_unit_test(reflection),
         cmocka_unit_test(crypto_fails), cmocka_unit_test(key_requests),
-        cmocka_unit_test(encryption_events),
+        cmocka_unit_test(encryption_events), cmocka_unit_test(encryption_unasked),
+        cmocka_unit_test(spoilt_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,7 +67,7 @@ int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
     while (rd_left(&each)) {
         s->handle = rd_le16(&each);
         const struct woad_attr *a = db_at(h->gatts, s->handle);
-        int err = a ? perm_read(h, i, a) : WOAD_ATT_INVALID_HANDLE;
+        int err = a ? perm_read(h, i, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
         if (err) {
             return err;
         }

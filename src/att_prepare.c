@@ -90,7 +90,8 @@ int att_execute_next(struct woad *h, uint16_t i)
         s->handle = handle;
         struct rd value = rd_of(part + PART_HDR, len);
         const struct woad_attr *a = db_at(h->gatts, handle);
-        int err = a ? gatts_write(h, i, handle, a, offset, &value) : WOAD_ATT_INVALID_HANDLE;
+        int err = a ? perm_write(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;   /* as it is now */
+        err = err ? err : gatts_write(h, i, handle, a, offset, &value);
         if (!err) {
             continue;
         }

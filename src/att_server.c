@@ -58,8 +58,8 @@ static bool att_value_is(struct woad *h, uint16_t i, uint16_t handle, const stru
 {
     uint8_t mine[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(mine, sizeof mine);
-    return perm_read(h, i, a) == 0 && gatts_value(h, i, handle, a, &w) == 0 && wr_len(&w) == len &&
-           (len == 0 || memcmp(mine, value, len) == 0);
+    return perm_read(h, i, handle, a) == 0 && gatts_value(h, i, handle, a, &w) == 0 &&
+           wr_len(&w) == len && (len == 0 || memcmp(mine, value, len) == 0);
 }
 
 /* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, value.  Answer: { handle u16, end of
@@ -120,7 +120,7 @@ static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct
          handle = db_find(g, handle + 1u, end, &type)) {
         const struct woad_attr *a = db_at(g, handle);
         struct wr w = wr_of(value, sizeof value);
-        int err = perm_read(h, i, a);
+        int err = perm_read(h, i, handle, a);
         if (!err) {
             err = gatts_value(h, i, handle, a, &w);
         }
@@ -178,7 +178,7 @@ static int att_read(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset
     const struct woad_attr *a = db_at(h->gatts, handle);
     uint8_t value[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(value, sizeof value);
-    int err = a ? perm_read(h, i, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_read(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;
     s->handle = handle;
     if (err) {
         return err;
@@ -245,12 +245,11 @@ static int att_rx_read_by_group(struct woad *h, uint16_t i, struct rd *in, struc
 }
 
 /* Gives a write to whom it belongs: the host for a CCCD, else the application. */
-static int att_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *in, bool need_answer)
+static int att_write_allowed(struct woad *h, uint16_t i, uint16_t handle,
+                             const struct woad_attr *a, struct rd *in, bool need_answer)
 {
     struct gatts_conn *s = &h->gatts->conns[i];
-    const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? perm_write(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;
-    err = err ? err : gatts_write(h, i, handle, a, 0, in);
+    int err = gatts_write(h, i, handle, a, 0, in);
     if (err != ATT_LATER) {
         return err;
     }
@@ -269,6 +268,13 @@ static int att_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *in,
     return ATT_LATER;
 }
 
+static int att_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *in, bool need_answer)
+{
+    const struct woad_attr *a = db_at(h->gatts, handle);
+    int err = a ? perm_write(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    return err ? err : att_write_allowed(h, i, handle, a, in, need_answer);
+}
+
 /* ATT_WRITE_REQ: handle u16, value.  3.4.5.1 */
 static int att_rx_write(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
 {
@@ -284,6 +290,26 @@ static void att_rx_write_command(struct woad *h, uint16_t i, struct rd *in)
     uint16_t handle = rd_le16(in);
     if (!in->bad) {
         att_write(h, i, handle, in, false);
+    }
+}
+
+/* ATT_SIGNED_WRITE_CMD: handle u16, value, counter u32, MAC 8.  It is for connections that are not
+ * encrypted; one that is not genuine, or came before, is dropped without a word.  3.4.5.4;
+ * Vol 3, Part C, 10.4; Part H, 2.4.5 */
+static void att_rx_signed_write(struct woad *h, uint16_t i, struct rd *in)
+{
+    const uint8_t *pdu = in->p - 1;      /* all of it is signed */
+    size_t len = rd_left(in) + 1;
+    uint16_t handle = rd_le16(in);
+    bool authenticated = false;
+    if (in->bad || rd_left(in) < SIGNATURE || h->conns[i].security.encrypted || !h->smp_role ||
+        !h->smp_role->verify(h, i, pdu, len, &authenticated)) {
+        return;
+    }
+    const struct woad_attr *a = db_at(h->gatts, handle);
+    in->end -= SIGNATURE;
+    if (a && perm_write_signed(h, i, handle, a, authenticated)) {
+        att_write_allowed(h, i, handle, a, in, false);
     }
 }
 
@@ -354,6 +380,8 @@ static void att_server_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
     if (op & ATT_OP_COMMAND) {
         if (op == ATT_WRITE_CMD) {
             att_rx_write_command(h, i, in);
+        } else if (op == ATT_SIGNED_WRITE_CMD) {
+            att_rx_signed_write(h, i, in);
         }
         return;
     }
@@ -399,7 +427,10 @@ static bool att_server_tx(struct woad *h, uint16_t i, struct wr *out)
     return true;
 }
 
-const struct att_role att_server_role = { att_server_rx, att_server_tx, perm_fell };
+const struct att_role att_server_role = {
+    .rx = att_server_rx, .tx = att_server_tx, .fell = perm_fell, .resume = gatts_resume,
+    .keep = gatts_keep, .told = gatts_told,
+};
 
 /* The application's answer, shaped for the request it is for. */
 static void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value, size_t len)

@@ -30,31 +30,69 @@ struct woad_bond *bond_fetch(struct woad *h, uint16_t i)
     return bond;
 }
 
-static void bond_drop(struct smp *s, uint16_t n)
+static struct woad_cccd *bond_row(const struct woad *h, size_t n)
 {
+    return h->smp->cccds + n * h->cfg.subscriptions;
+}
+
+/* With all that belongs to them. */
+static void bond_swap(struct woad *h, uint16_t a, uint16_t b)
+{
+    struct smp *s = h->smp;
+    struct woad_bond bond = s->bonds[a];
+    struct woad_addr rpa = s->rpas[a];
+    s->bonds[a] = s->bonds[b];
+    s->bonds[b] = bond;
+    s->rpas[a] = s->rpas[b];
+    s->rpas[b] = rpa;
+    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
+        struct woad_cccd cccd = bond_row(h, a)[n];
+        bond_row(h, a)[n] = bond_row(h, b)[n];
+        bond_row(h, b)[n] = cccd;
+    }
+    s->bonds[a].cccd = bond_row(h, a);
+    s->bonds[b].cccd = bond_row(h, b);
+    wipe(&bond, sizeof bond);
+}
+
+static void bond_drop(struct woad *h, uint16_t n)
+{
+    struct smp *s = h->smp;
+    for (; n + 1 < s->n_bonds; n++) {
+        bond_swap(h, n, (uint16_t)(n + 1));
+    }
     s->n_bonds--;
-    memmove(&s->bonds[n], &s->bonds[n + 1], (size_t)(s->n_bonds - n) * sizeof *s->bonds);
-    memmove(&s->rpas[n], &s->rpas[n + 1], (size_t)(s->n_bonds - n) * sizeof *s->rpas);
     wipe(&s->bonds[s->n_bonds], sizeof *s->bonds);
 }
 
-static void bond_first(struct smp *s, const struct woad_bond *bond, struct woad_addr rpa)
+static void bond_first(struct woad *h, uint16_t n)
 {
-    memmove(&s->rpas[1], &s->rpas[0], s->n_bonds * sizeof *s->rpas);
-    s->rpas[0] = rpa;
-    memmove(&s->bonds[1], &s->bonds[0], s->n_bonds * sizeof *s->bonds);
-    s->bonds[0] = *bond;
-    s->n_bonds++;
+    for (; n > 0; n--) {
+        bond_swap(h, n, (uint16_t)(n - 1));
+    }
+}
+
+/* `bond` may be the one that is there. */
+static void bond_put(struct woad *h, uint16_t n, const struct woad_bond *bond)
+{
+    struct woad_bond *to = &h->smp->bonds[n];
+    struct woad_cccd *row = bond_row(h, n);
+    size_t used = 0;
+    for (size_t k = 0; k < bond->cccds && used < h->cfg.subscriptions; k++) {
+        if (bond->cccd[k].handle) {
+            row[used++] = bond->cccd[k];
+        }
+    }
+    if (to != bond) {
+        *to = *bond;
+    }
+    to->cccd = row;
+    to->cccds = (uint16_t)used;
 }
 
 void bond_used(struct woad *h, const struct woad_bond *bond)
 {
-    struct smp *s = h->smp;
-    struct woad_bond b = *bond;
-    struct woad_addr rpa = s->rpas[bond - s->bonds];
-    bond_drop(s, (uint16_t)(bond - s->bonds));
-    bond_first(s, &b, rpa);
-    wipe(&b, sizeof b);
+    bond_first(h, (uint16_t)(bond - h->smp->bonds));
 }
 
 /* tell: WOAD_EV_BOND, gone, for the one that has to go. */
@@ -65,19 +103,41 @@ void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
     if (!h->cfg.bonds) {
         return;
     }
-    if (old) {
-        bond_drop(s, (uint16_t)(old - s->bonds));
-    } else if (s->n_bonds == h->cfg.bonds) {
+    if (!old && s->n_bonds == h->cfg.bonds) {
         struct woad_bond last = s->bonds[s->n_bonds - 1];
-        bond_drop(s, (uint16_t)(s->n_bonds - 1));
-        struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN,
-                                 .u.bond = { &last, true } };
+        last.cccds = 0;
+        bond_drop(h, (uint16_t)(s->n_bonds - 1));
         if (tell) {
-            emit(h, &ev);
+            bond_emit(h, WOAD_NO_CONN, &last, WOAD_BOND_GONE);
         }
         wipe(&last, sizeof last);
+        if (s->n_bonds == h->cfg.bonds) {
+            return;                      /* from inside the event its place was taken */
+        }
     }
-    bond_first(s, bond, (struct woad_addr){ 0, { 0 } });
+    uint16_t n = old ? (uint16_t)(old - s->bonds) : s->n_bonds++;
+    bond_put(h, n, bond);
+    s->rpas[n] = (struct woad_addr){ 0, { 0 } };
+    bond_first(h, n);
+}
+
+/* What the server keeps of the peer, if it is bonded and has proved that it is the one. */
+void bond_refresh(struct woad *h, uint16_t i)
+{
+    struct woad_bond *bond = h->conns[i].security.bonded ? bond_find(h, &h->conns[i].peer) : NULL;
+    if (bond) {
+        struct woad_bond now = *bond;
+        h->att_server->keep(h, i, &now);
+        bond_put(h, (uint16_t)(bond - h->smp->bonds), &now);
+        wipe(&now, sizeof now);
+        bond_emit(h, conn_number(h, i), bond, WOAD_BOND_CHANGED);
+    }
+}
+
+void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond, enum woad_bond_why why)
+{
+    struct woad_event ev = { .type = WOAD_EV_BOND, .conn = conn, .u.bond = { bond, why } };
+    emit(h, &ev);
 }
 
 /* The peer of this connection: where it can be reached, if it hides. */
@@ -94,7 +154,8 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     if (!h->smp || !h->cfg.bonds) {
         return h->smp ? WOAD_ENOMEM : WOAD_ENOTSUP;
     }
-    if (bond->key_size < 7 || bond->key_size > 16 || bond->peer.type > 1) {
+    if (bond->key_size < 7 || bond->key_size > 16 || bond->peer.type > 1 ||
+        (bond->cccds && !bond->cccd)) {
         return WOAD_EINVAL;
     }
     bond_keep(h, bond, false);
@@ -116,7 +177,7 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         return WOAD_ENOENT;
     }
     while (peer ? bond != NULL : h->smp->n_bonds > 0) {
-        bond_drop(h->smp, peer ? (uint16_t)(bond - h->smp->bonds) : 0);
+        bond_drop(h, peer ? (uint16_t)(bond - h->smp->bonds) : 0);
         bond = NULL;
     }
     return 0;

@@ -32,7 +32,7 @@ static void gatts_carve(struct woad *h, struct arena *a)
     struct gatts_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
         uint8_t *rsp = arena_take(a, 1, h->cfg.mtu);
-        struct cccd *cccds = arena_take(a, h->cfg.subscriptions, sizeof *cccds);
+        struct woad_cccd *cccds = arena_take(a, h->cfg.subscriptions, sizeof *cccds);
         uint8_t *prepared = arena_take(a, 1, h->cfg.prepare_queue);
         uint8_t *pipeline = arena_take(a, 1, h->cfg.pipeline_queue);
         if (conns) {
@@ -66,6 +66,7 @@ static void gatts_open(struct woad *h, uint16_t i)
     }
     *s = (struct gatts_conn){ .rsp = s->rsp, .cccds = s->cccds, .prepared = s->prepared,
                               .pipeline = s->pipeline };
+    gatts_know(h, i);
 }
 
 const struct woad_feature woad_gatt_server = {
@@ -119,8 +120,9 @@ int gatts_value(const struct woad *h, uint16_t i, uint16_t handle, const struct 
 
 /* Client Supported Features: bits, of which the first octet has all there are.  A bit that is set
  * stays set.  Vol 3, Part G, 7.2 */
-static int client_features_write(struct gatts_conn *s, struct rd *in)
+static int client_features_write(struct woad *h, uint16_t i, struct rd *in)
 {
+    struct gatts_conn *s = &h->gatts->conns[i];
     uint8_t bits = rd_u8(in);
     if (in->bad) {
         return WOAD_ATT_INVALID_VALUE_LENGTH;
@@ -129,6 +131,9 @@ static int client_features_write(struct gatts_conn *s, struct rd *in)
         return WOAD_ATT_VALUE_NOT_ALLOWED;
     }
     s->client_features = bits;
+    if (h->smp_role) {
+        h->smp_role->keep(h, i);
+    }
     return 0;
 }
 
@@ -143,14 +148,24 @@ int gatts_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_a
     if (offset) {
         return WOAD_ATT_INVALID_OFFSET;
     }
-    return features ? client_features_write(&h->gatts->conns[i], in)
+    return features ? client_features_write(h, i, in)
                     : cccd_write(h, i, handle, in);
 }
 
 /* --- Service Changed -------------------------------------------------------------------------- */
 
-/* Handles first..last are others now.  What clients had subscribed to there is gone; those who
- * asked for it are told, of all changes since the last time at once.  Vol 3, Part G, 7.1 */
+/* Those who asked for it are told, of all changes since the last time at once. */
+void gatts_owe_changed(struct woad *h, uint16_t i, uint16_t first, uint16_t last)
+{
+    struct gatts_conn *s = &h->gatts->conns[i];
+    if (cccd_value(h, i, HANDLE_SERVICE_CHANGED + 1) & CCCD_INDICATE) {
+        s->changed_first = s->changed_first && s->changed_first < first ? s->changed_first : first;
+        s->changed_last = s->changed_last > last ? s->changed_last : last;
+    }
+}
+
+/* Handles first..last are others now.  What clients had subscribed to there is gone.
+ * Vol 3, Part G, 7.1 */
 void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
 {
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
@@ -162,11 +177,7 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
             bool gone = s->cccds[n].handle >= first && s->cccds[n].handle <= last;
             s->cccds[n].handle = gone ? 0 : s->cccds[n].handle;
         }
-        if (cccd_value(h, i, HANDLE_SERVICE_CHANGED + 1) & CCCD_INDICATE) {
-            s->changed_first = s->changed_first && s->changed_first < first ? s->changed_first
-                                                                            : first;
-            s->changed_last = s->changed_last > last ? s->changed_last : last;
-        }
+        gatts_owe_changed(h, i, first, last);
     }
 }
 

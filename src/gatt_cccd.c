@@ -2,7 +2,7 @@
  * connection of those that differ from 0.  Vol 3, Part G, 3.3.3.3 */
 #include "gatt_server.h"
 
-static struct cccd *cccd_find(const struct woad *h, uint16_t i, uint16_t handle)
+static struct woad_cccd *cccd_find(const struct woad *h, uint16_t i, uint16_t handle)
 {
     struct gatts_conn *s = &h->gatts->conns[i];
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
@@ -15,8 +15,35 @@ static struct cccd *cccd_find(const struct woad *h, uint16_t i, uint16_t handle)
 
 uint16_t cccd_value(const struct woad *h, uint16_t i, uint16_t handle)
 {
-    const struct cccd *slot = cccd_find(h, i, handle);
+    const struct woad_cccd *slot = cccd_find(h, i, handle);
     return slot ? slot->value : 0;
+}
+
+/* False: no room. */
+bool cccd_put(struct woad *h, uint16_t i, uint16_t handle, uint16_t value)
+{
+    struct woad_cccd *slot = cccd_find(h, i, handle);
+    if (!slot && value) {
+        slot = cccd_find(h, i, 0);
+    }
+    if (!RESERVE(slot || !value)) {
+        return false;
+    }
+    if (slot) {
+        *slot = (struct woad_cccd){ value ? handle : 0, value };
+    }
+    return true;
+}
+
+/* WOAD_EV_SUBSCRIBE; Service Changed is the host's own. */
+void cccd_emit(struct woad *h, uint16_t i, const struct woad_cccd *c)
+{
+    uint16_t decl = c->handle ? db_characteristic_of(h->gatts, c->handle) : 0;
+    struct woad_event ev = { .type = WOAD_EV_SUBSCRIBE, .conn = conn_number(h, i),
+                             .u.subscribe = { (uint16_t)(decl + 1), c->value } };
+    if (decl && c->handle != HANDLE_SERVICE_CHANGED + 1) {
+        emit(h, &ev);
+    }
 }
 
 /* Bits that the characteristic can do, and no others. */
@@ -34,20 +61,17 @@ int cccd_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *value)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     uint16_t before = cccd_value(h, i, handle);
-    struct cccd *slot = cccd_find(h, i, handle);
-    if (!slot && v) {
-        slot = cccd_find(h, i, 0);
-    }
-    if (!RESERVE(slot || !v)) {
+    if (!cccd_put(h, i, handle, v)) {
         return WOAD_ATT_INSUFFICIENT_RESOURCES;
     }
-    if (slot) {
-        *slot = (struct cccd){ v ? handle : 0, v };
+    if (handle == HANDLE_SERVICE_CHANGED + 1 && v) {
+        gatts_recheck(h, i);
     }
-    if (v != before && handle != HANDLE_SERVICE_CHANGED + 1) {
-        struct woad_event ev = { .type = WOAD_EV_SUBSCRIBE, .conn = conn_number(h, i),
-                                 .u.subscribe = { (uint16_t)(decl + 1), v } };
-        emit(h, &ev);
+    if (v != before && h->smp_role) {
+        h->smp_role->keep(h, i);
+    }
+    if (v != before) {
+        cccd_emit(h, i, &(struct woad_cccd){ handle, v });
     }
     return 0;
 }

@@ -141,6 +141,7 @@ static void gattc_end(struct woad *h, uint16_t i, int status)
     g->sent = 0;
     g->due = 0;
     g->abort = 0;
+    g->refused = 0;
     g->head = (uint8_t)((g->head + 1) % h->cfg.procedures);
     g->used--;
     struct woad_event ev = { .type = WOAD_EV_GATTC_DONE, .conn = conn_number(h, i),
@@ -171,6 +172,36 @@ static void gattc_drain(struct woad *h, uint16_t i)
         gattc_end(h, i, WOAD_ECANCELED);
     }
     g->draining = false;
+}
+
+/* Security that was wanting may be had: then the same is asked once more, when it is there. */
+static bool gattc_raise(struct woad *h, uint16_t i, struct proc *p, int status)
+{
+    struct gattc_conn *g = &h->gattc->conns[i];
+    if (p->raised || g->cancelled || g->abort || !h->smp_role ||
+        (status != WOAD_ATT_INSUFFICIENT_AUTHENTICATION &&
+         status != WOAD_ATT_INSUFFICIENT_KEY_SIZE && status != WOAD_ATT_INSUFFICIENT_ENCRYPTION)) {
+        return false;
+    }
+    p->raised = true;
+    g->sent = 0;
+    g->due = 0;
+    g->refused = (uint8_t)status;        /* before anything is told of it */
+    if (!h->smp_role->raise(h, i)) {
+        g->refused = 0;
+        return false;
+    }
+    return true;
+}
+
+static void gattc_secured(struct woad *h, uint16_t i, int status)
+{
+    struct gattc_conn *g = &h->gattc->conns[i];
+    int refused = g->refused;
+    g->refused = 0;
+    if (refused && status) {
+        gattc_end(h, i, refused);
+    }
 }
 
 /* ATT_ERROR_RSP: request u8, handle u16, error u8.  For some procedures it is the normal end. */
@@ -207,6 +238,8 @@ static void gattc_rx_error(struct woad *h, uint16_t i, struct rd *in)
         g->sent = 0;
         g->due = 0;
         p->filtered = true;
+        return;
+    } else if (gattc_raise(h, i, p, status)) {
         return;
     }
     gattc_end(h, i, status);
@@ -287,7 +320,7 @@ static bool gattc_tx(struct woad *h, uint16_t i, struct wr *out)
         wr_u8(out, ATT_CONFIRM);
         return true;
     }
-    if (g->sent || !g->used) {
+    if (g->sent || !g->used || g->refused) {
         return false;
     }
     struct proc *p = gattc_now(g);
@@ -299,7 +332,8 @@ static bool gattc_tx(struct woad *h, uint16_t i, struct wr *out)
     return true;
 }
 
-static const struct att_role gattc_role = { gattc_rx, gattc_tx, NULL };
+static const struct att_role gattc_role = { .rx = gattc_rx, .tx = gattc_tx,
+                                            .secured = gattc_secured };
 
 static void gattc_carve(struct woad *h, struct arena *a)
 {
@@ -472,6 +506,40 @@ int woad_gattc_write(struct woad *h, uint16_t conn, enum woad_gattc_op op, uint1
         return c ? WOAD_EINVAL : WOAD_ENOTCONN;
     }
     return gattc_add(h, conn, &p, data, len);
+}
+
+int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                            size_t len)
+{
+    uint16_t i;
+    const struct conn *c = conn_of(h, conn, &i);
+    uint8_t signature[SIGNATURE];
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (!h->smp_role) {
+        return WOAD_ENOTSUP;
+    }
+    if (c->security.encrypted) {
+        return woad_gattc_write_command(h, conn, handle, data, len);
+    }
+    if (!handle || len + 3u + SIGNATURE > c->att.mtu) {
+        return WOAD_EINVAL;
+    }
+    if (!fifo_has_room(&h->conns[i].att.queue, len + 3 + SIGNATURE)) {
+        h->conns[i].att.queue_full = true;
+        return WOAD_EAGAIN;              /* before a number is used up */
+    }
+    int err = h->smp_role->sign(h, i, handle, data, len, signature);
+    if (!err && att_queue_open(h, i, 3 + len + SIGNATURE)) {
+        uint8_t head[3] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
+        struct fifo *q = &h->conns[i].att.queue;
+        fifo_append(q, head, sizeof head);
+        fifo_append(q, data, len);
+        fifo_append(q, signature, sizeof signature);
+        h->smp_role->sent(h, i);
+    }
+    return err;
 }
 
 int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,

@@ -7,6 +7,7 @@
 struct proc {
     uint8_t op;                          /* enum woad_gattc_op */
     bool filtered;
+    bool raised;                         /* it was refused, and is asked again */
     uint16_t start, end;                 /* start: next handle to ask from, or the handle */
     uint16_t offset;
     struct woad_uuid uuid;               /* the filter */
@@ -24,6 +25,7 @@ struct gattc_conn {
     bool full;                           /* a caller got WOAD_EAGAIN */
     uint8_t cancelled;                   /* so many from the first on */
     bool draining;
+    uint8_t refused;                     /* the first waits for security: what it was told */
     int abort;                           /* a prepared write to be taken back: its status */
     uint32_t due;
     struct found found;

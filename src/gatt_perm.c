@@ -3,7 +3,8 @@
 #include "gatt_server.h"
 
 /* What is missing, in the specification's order: encryption, who the peer is, LE Secure
- * Connections, the key's size.  An unencrypted peer that has a key is told to use it. */
+ * Connections, the key's size; and the application's word last, so that it is never asked for a
+ * peer that may be anybody.  An unencrypted peer that has a key is told to use it. */
 static int perm_level(const struct woad *h, uint16_t i, const struct woad_attr *a, bool encrypted,
                       bool authenticated)
 {
@@ -22,13 +23,29 @@ static int perm_level(const struct woad *h, uint16_t i, const struct woad_attr *
     return sized && now->key_size < 16 ? WOAD_ATT_INSUFFICIENT_KEY_SIZE : 0;
 }
 
-int perm_read(const struct woad *h, uint16_t i, const struct woad_attr *a)
+/* WOAD_EV_AUTHORIZE.  From inside it the application may have taken the attribute away. */
+static int perm_ask(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+                    bool write)
+{
+    bool allowed = false;
+    struct woad_event ev = { .type = WOAD_EV_AUTHORIZE, .conn = conn_number(h, i),
+                             .u.authorize = { handle, write, &allowed } };
+    if (!(a->perm & (write ? WOAD_PERM_WRITE_AUTHORIZED : WOAD_PERM_READ_AUTHORIZED))) {
+        return 0;
+    }
+    emit(h, &ev);
+    return db_at(h->gatts, handle) != a ? WOAD_ATT_INVALID_HANDLE
+         : allowed ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
+}
+
+int perm_read(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a)
 {
     if (!(a->perm & WOAD_PERM_READ)) {
         return WOAD_ATT_READ_NOT_PERMITTED;
     }
-    return perm_level(h, i, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
-                      a->perm & WOAD_PERM_READ_AUTHENTICATED);
+    int err = perm_level(h, i, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
+                         a->perm & WOAD_PERM_READ_AUTHENTICATED);
+    return err ? err : perm_ask(h, i, handle, a, false);
 }
 
 /* What must be there for a value to be sent to a client: what it takes to read it. */
@@ -39,16 +56,32 @@ static int perm_send(const struct woad *h, uint16_t i, const struct woad_attr *a
 }
 
 /* Who may not have a value may not ask for it to be sent. */
-int perm_write(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a)
+int perm_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a)
 {
     if (!(a->perm & WOAD_PERM_WRITE)) {
         return WOAD_ATT_WRITE_NOT_PERMITTED;
     }
     int err = perm_level(h, i, a, a->perm & WOAD_PERM_WRITE_ENCRYPTED,
                          a->perm & WOAD_PERM_WRITE_AUTHENTICATED);
+    err = err ? err : perm_ask(h, i, handle, a, true);
     uint16_t decl = !err && a->kind == WOAD_ATTR_CCCD ? db_characteristic_of(h->gatts, handle) : 0;
     const struct woad_attr *value = decl ? db_at(h->gatts, (uint16_t)(decl + 1)) : NULL;
-    return err || !value ? err : perm_send(h, i, value);
+    if (err || !value) {
+        return err;
+    }
+    err = perm_send(h, i, value);
+    return err ? err : perm_ask(h, i, (uint16_t)(decl + 1), value, false);
+}
+
+/* A signed write: the signature is in the place of encryption, and is worth what the key is that it
+ * was made with.  No answer tells what was missing.  Vol 3, Part C, 10.4 */
+bool perm_write_signed(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+                       bool authenticated)
+{
+    uint16_t more = WOAD_PERM_WRITE_ENCRYPTED | WOAD_PERM_SECURE | WOAD_PERM_KEY_16;
+    return (a->perm & WOAD_PERM_WRITE_SIGNED) && !(a->perm & more) &&
+           (authenticated || !(a->perm & WOAD_PERM_WRITE_AUTHENTICATED)) &&
+           perm_ask(h, i, handle, a, true) == 0;
 }
 
 bool perm_may_send(const struct woad *h, uint16_t i, uint16_t handle)

@@ -12,8 +12,6 @@ enum { HANDLE_CLIENT_FEATURES = 11 };
 
 struct attr_table { const struct woad_attr *attrs; uint16_t n, first; };
 
-struct cccd { uint16_t handle, value; };
-
 struct gatts_conn {
     uint8_t op;                          /* the request being answered, 0: none */
     bool waiting;                        /* for woad_gatt_answer() */
@@ -23,7 +21,7 @@ struct gatts_conn {
     uint16_t handle, offset;             /* of that request */
     uint8_t *rsp;                        /* config.mtu octets */
     uint16_t rsp_len;                    /* an answer waits to be sent */
-    struct cccd *cccds;                  /* config.subscriptions; handle 0: free */
+    struct woad_cccd *cccds;                /* config.subscriptions; handle 0: free */
     uint8_t *prepared;                   /* { handle, offset, len u16, data } each, see prepare */
     uint16_t prepared_len, prepared_last, executing;
     uint16_t multiple, multiples, multiple_len;            /* see att_multiple.c */
@@ -32,6 +30,7 @@ struct gatts_conn {
     uint8_t *pipeline;                   /* { len u16, PDU } each: requests that came too early */
     uint16_t pipeline_len;
     uint16_t changed_first, changed_last;                  /* Service Changed is owed */
+    uint32_t knows;                      /* the database that the client knows: gatt_bonded.c */
 };
 
 struct gatts {
@@ -46,7 +45,7 @@ struct gatts {
 HOLD_SIZE(gatts, WOAD_SIZE_SERVER);
 HOLD_SIZE(attr_table, WOAD_SIZE_TABLE);
 HOLD_SIZE(gatts_conn, WOAD_SIZE_SERVER_CONN);
-HOLD_SIZE(cccd, 4);
+HOLD_SIZE(woad_cccd, 4);
 
 extern const struct att_role att_server_role;
 
@@ -66,13 +65,24 @@ int gatts_value(const struct woad *h, uint16_t i, uint16_t handle, const struct 
 int gatts_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
                 uint16_t offset, struct rd *in);
 void gatts_changed(struct woad *h, uint16_t first, uint16_t last);
+void gatts_owe_changed(struct woad *h, uint16_t i, uint16_t first, uint16_t last);
 bool gatts_tx_changed(struct woad *h, uint16_t i, struct wr *out);
+/* gatt_bonded.c */
+void gatts_know(struct woad *h, uint16_t i);
+void gatts_recheck(struct woad *h, uint16_t i);
+void gatts_resume(struct woad *h, uint16_t i, const struct woad_bond *bond);
+void gatts_keep(const struct woad *h, uint16_t i, struct woad_bond *bond);
+void gatts_told(struct woad *h, uint16_t i);
 /* gatt_cccd.c */
 uint16_t cccd_value(const struct woad *h, uint16_t i, uint16_t handle);
+bool cccd_put(struct woad *h, uint16_t i, uint16_t handle, uint16_t value);
+void cccd_emit(struct woad *h, uint16_t i, const struct woad_cccd *c);
 int cccd_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *value);
 /* gatt_perm.c: 0, or the ATT error that tells what is missing */
-int perm_read(const struct woad *h, uint16_t i, const struct woad_attr *a);
-int perm_write(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a);
+int perm_read(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a);
+int perm_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a);
+bool perm_write_signed(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+                       bool authenticated);
 bool perm_may_send(const struct woad *h, uint16_t i, uint16_t handle);
 void perm_fell(struct woad *h, uint16_t i);
 /* att_server.c */

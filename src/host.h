@@ -61,8 +61,9 @@ enum {                                   /* Vol 3, Part F, 3.4.8 */
     ATT_NOTIFY = 0x1b, ATT_INDICATE = 0x1d, ATT_CONFIRM = 0x1e,
     ATT_READ_MULTIPLE_VARIABLE_REQ = 0x20, ATT_READ_MULTIPLE_VARIABLE_RSP = 0x21,
     ATT_MULTIPLE_NOTIFY = 0x23,
-    ATT_WRITE_CMD = 0x52
+    ATT_WRITE_CMD = 0x52, ATT_SIGNED_WRITE_CMD = 0xd2
 };
+enum { SIGNATURE = 12 };                 /* counter u32, MAC 8, at a signed write's end */
 enum { ATT_OP_COMMAND = 0x40 };          /* no answer, ever */
 enum { ATT_LATER = -1 };                 /* a handler's result: the application will answer */
 enum { ATT_MTU_DEFAULT = 23 };
@@ -84,6 +85,13 @@ struct att_role {
     void (*rx)(struct woad *h, uint16_t i, uint8_t op, struct rd *in);
     bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
     void (*fell)(struct woad *h, uint16_t i);              /* the security; may be NULL */
+    /* Of a server: what a bonded client had set is set again; is to be kept; it knows of the
+     * change that Service Changed has told. */
+    void (*resume)(struct woad *h, uint16_t i, const struct woad_bond *bond);
+    void (*keep)(const struct woad *h, uint16_t i, struct woad_bond *bond);
+    void (*told)(struct woad *h, uint16_t i);
+    /* Of a client: a pairing, or an encryption, has begun or ended. */
+    void (*secured)(struct woad *h, uint16_t i, int status);
 };
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -149,6 +157,16 @@ struct smp_role {
     bool (*has_key)(const struct woad *h, uint16_t i);
     void (*resolve)(struct woad *h, struct woad_addr *a);  /* an address to an identity */
     void (*reach)(const struct woad *h, struct woad_addr *a);              /* and back */
+    /* What the server keeps of a bonded peer has changed. */
+    void (*keep)(struct woad *h, uint16_t i);
+    /* Signed writes: a whole PDU with its signature; one without, to which it is appended. */
+    bool (*verify)(struct woad *h, uint16_t i, const uint8_t *pdu, size_t len,
+                   bool *authenticated);
+    int (*sign)(struct woad *h, uint16_t i, uint16_t handle, const void *data, size_t len,
+                uint8_t signature[SIGNATURE]);
+    void (*sent)(struct woad *h, uint16_t i);              /* that it is in the queue */
+    /* For a client that was refused: att_client->secured() follows, if true. */
+    bool (*raise)(struct woad *h, uint16_t i);
 };
 
 struct smp;

@@ -50,6 +50,17 @@ void smp_told(struct woad *h, uint16_t i, int status)
     struct woad_event ev = { .type = WOAD_EV_SECURITY, .conn = conn_number(h, i),
                              .u.security = { status, h->conns[i].security } };
     emit(h, &ev);
+    if (h->att_client) {
+        h->att_client->secured(h, i, status);
+    }
+}
+
+/* AuthReq: what is asked of both sides, by the policy.  3.5.1, 3.6.7 */
+uint8_t smp_auth(const struct woad *h)
+{
+    const struct woad_security_policy *p = &h->smp->policy;
+    return (uint8_t)((p->bond ? AUTH_BOND : 0) | (p->mitm ? AUTH_MITM : 0) |
+                     (p->prefer_legacy ? 0 : AUTH_SECURE) | (p->keypress ? AUTH_KEYPRESS : 0));
 }
 
 /* What tells that somebody is guessing, on either side. */
@@ -65,15 +76,17 @@ static bool is_guess(int status)
 void smp_over(struct woad *h, uint16_t i, int status)
 {
     struct smp_conn *s = &h->smp->conns[i];
-    if (is_guess(status)) {
-        attempts_failed(h, i);
-    }
+    struct woad_addr peer = h->conns[i].peer;
+    bool guess = is_guess(status) && attempts_failed(h, &peer);
     s->asks = false;
     s->spoilt = s->script && s->encrypting;
     h->conns[i].want_ltk_reply = h->conns[i].want_ltk_reply || s->want_key;      /* none */
     s->want_encrypt = s->want_key = false;
     smp_forget(s);
     smp_told(h, i, status);
+    if (guess) {
+        attempts_emit(h, &peer);
+    }
 }
 
 /* And by us: the peer is told why. */
@@ -226,6 +239,28 @@ static void smp_rx_failed(struct woad *h, uint16_t i, struct rd *in)
     }
 }
 
+static bool smp_tells_keys(const struct smp_conn *s)
+{
+    return s->script && s->method == WOAD_METHOD_PASSKEY &&
+           (s->preq[PDU_AUTH] & s->pres[PDU_AUTH] & AUTH_KEYPRESS);
+}
+
+/* SMP_KEYPRESS_NOTIFICATION: type u8.  The user has time anew; where that was not agreed on it
+ * means nothing.  3.5.8 */
+static void smp_rx_keypress(struct woad *h, uint16_t i, struct rd *in)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    uint8_t what = rd_u8(in);
+    struct woad_event ev = { .type = WOAD_EV_KEYPRESS, .conn = conn_number(h, i),
+                             .u.keypress = { (enum woad_keypress)what } };
+    if (what > WOAD_KEYPRESS_COMPLETED) {
+        smp_fail(h, i, WOAD_SMP_INVALID_PARAMETERS);
+    } else if (smp_tells_keys(s)) {
+        s->due = deadline_in(h->now, SMP_TIMEOUT_MS);
+        emit(h, &ev);
+    }
+}
+
 /* A PDU of the channel: code u8, parameters.  Reserved codes are ignored; what has no place ends
  * the pairing.  3.3 */
 static void smp_rx(struct woad *h, uint16_t i, struct rd *in)
@@ -253,7 +288,7 @@ static void smp_rx(struct woad *h, uint16_t i, struct rd *in)
     } else if (!s->script) {
         s->failed = code == SMP_REQUEST ? WOAD_SMP_UNKNOWN_COMMAND : s->failed;
     } else if (code == SMP_KEYPRESS && s->method == WOAD_METHOD_PASSKEY) {
-        s->due = deadline_in(h->now, SMP_TIMEOUT_MS);
+        smp_rx_keypress(h, i, in);
     } else if (smp_expects(s, code)) {
         s->due = deadline_in(h->now, SMP_TIMEOUT_MS);
         int err = smp_read(h, i, code, in);
@@ -282,12 +317,16 @@ static bool smp_tx(struct woad *h, uint16_t i, struct wr *out)
         return true;
     }
     if (s->asks && !s->script) {
-        const struct woad_security_policy *p = &h->smp->policy;
         wr_u8(out, SMP_SECURITY_REQUEST);
-        wr_u8(out, (uint8_t)((p->bond ? AUTH_BOND : 0) | (p->mitm ? AUTH_MITM : 0) |
-                             (p->prefer_legacy ? 0 : AUTH_SECURE)));
+        wr_u8(out, smp_auth(h));
         s->asks = false;
         smp_begin(h, i, asked);
+        return true;
+    }
+    if (s->presses) {
+        smp_write(h, i, SMP_KEYPRESS, out);
+        s->presses = false;
+        s->due = deadline_in(h->now, SMP_TIMEOUT_MS);
         return true;
     }
     if (!s->out) {
@@ -333,8 +372,16 @@ static uint32_t smp_due(struct woad *h)
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
+/* A client has been refused for want of security.  False: it is not to be raised, or can't be. */
+static bool smp_raise(struct woad *h, uint16_t i)
+{
+    int err = h->smp->policy.retry ? woad_pair(h, conn_number(h, i)) : WOAD_ENOTSUP;
+    return err == 0 || err == WOAD_EALREADY;
+}
+
 static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key,
-                                     rpa_resolve, rpa_reach };
+                                     rpa_resolve, rpa_reach, bond_refresh, sign_verify,
+                                     sign_make, sign_made, smp_raise };
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
@@ -348,10 +395,13 @@ static void smp_carve(struct woad *h, struct arena *a)
     struct smp_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
     struct woad_bond *bonds = arena_take(a, h->cfg.bonds, sizeof *bonds);
     struct woad_addr *rpas = arena_take(a, h->cfg.bonds, sizeof *rpas);
+    struct woad_cccd *cccds = arena_take(a, (size_t)h->cfg.bonds * h->cfg.subscriptions,
+                                         sizeof *cccds);
     if (s) {
         s->conns = conns;
         s->bonds = bonds;
         s->rpas = rpas;
+        s->cccds = cccds;
         s->box = (struct toolbox){ box_aes, h };
         s->policy.io = WOAD_IO_NONE;
         h->smp = s;
@@ -464,6 +514,27 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
     s->passkey = action == WOAD_PASSKEY_COMPARE ? s->passkey : passkey;
     s->user = USER_ANSWERED;
     smp_go(h, i);
+    return 0;
+}
+
+int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what)
+{
+    uint16_t i;
+    if (!h->smp || !conn_of(h, conn, &i)) {
+        return h->smp ? WOAD_ENOTCONN : WOAD_ENOTSUP;
+    }
+    struct smp_conn *s = &h->smp->conns[i];
+    if (what > WOAD_KEYPRESS_COMPLETED) {
+        return WOAD_EINVAL;
+    }
+    if (!smp_tells_keys(s) || s->asked != WOAD_PASSKEY_INPUT || s->user != USER_ASKED) {
+        return WOAD_ENOENT;
+    }
+    if (s->presses) {
+        return WOAD_EAGAIN;
+    }
+    s->presses = true;
+    s->keypress = (uint8_t)what;
     return 0;
 }
 

@@ -40,6 +40,8 @@ struct smp_conn {
     bool asks;                           /* a Security Request is owed */
     uint8_t failed;                      /* Pairing Failed is owed, with this reason */
     bool secure, bonds, has_oob, has_tk;
+    bool presses;                        /* Keypress Notification is owed: this */
+    uint8_t keypress;
     uint8_t method, user, asked, round, key_size;
     uint16_t to_send, to_come;           /* PDUs with keys, a bit each */
     uint32_t passkey, due, left_due;
@@ -70,6 +72,7 @@ struct smp {
     struct woad_bond *bonds;             /* the one used last first */
     uint16_t n_bonds;
     struct woad_addr *rpas;              /* of the bonds, where they were heard last */
+    struct woad_cccd *cccds;             /* of the bonds, config.subscriptions each */
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16], privacy;
     bool has_irk;
@@ -90,6 +93,7 @@ void smp_fail(struct woad *h, uint16_t i, uint8_t reason);
 void smp_over(struct woad *h, uint16_t i, int status);
 void smp_forget(struct smp_conn *s);
 void smp_begin(struct woad *h, uint16_t i, const uint8_t *script);
+uint8_t smp_auth(const struct woad *h);
 void smp_told(struct woad *h, uint16_t i, int status);
 void wipe(void *mem, size_t len);
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
@@ -120,14 +124,23 @@ struct woad_bond *bond_fetch(struct woad *h, uint16_t i);
 void bond_used(struct woad *h, const struct woad_bond *bond);
 void bond_heard(struct woad *h, uint16_t i);
 void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell);
+void bond_refresh(struct woad *h, uint16_t i);
+void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond,
+               enum woad_bond_why why);
+/* smp_sign.c */
+bool sign_verify(struct woad *h, uint16_t i, const uint8_t *pdu, size_t len, bool *authenticated);
+int sign_make(struct woad *h, uint16_t i, uint16_t handle, const void *data, size_t len,
+              uint8_t signature[SIGNATURE]);
+void sign_made(struct woad *h, uint16_t i);
 /* smp_privacy.c */
 void rpa_resolve(struct woad *h, struct woad_addr *a);
 void rpa_reach(const struct woad *h, struct woad_addr *a);
 void rpa_identity(const struct woad *h, struct woad_addr *a);
 uint32_t rpa_due(struct woad *h);
 /* smp_attempts.c */
-void attempts_failed(struct woad *h, uint16_t i);
-void attempts_passed(struct woad *h, uint16_t i);
+bool attempts_failed(struct woad *h, const struct woad_addr *peer);
+bool attempts_passed(struct woad *h, const struct woad_addr *peer);
+void attempts_emit(struct woad *h, const struct woad_addr *peer);
 uint32_t attempts_left(const struct woad *h, uint16_t i);  /* milliseconds to wait, 0: none */
 /* smp_oob.c */
 void oob_work(struct woad *h);

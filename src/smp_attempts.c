@@ -1,12 +1,12 @@
 /* Repeated attempts: whoever has failed waits, twice as long each time, from one connection to the
- * next.  Vol 3, Part H, 2.3.6 */
+ * next; and, where it is kept, from one start of the program to the next.
+ * Vol 3, Part H, 2.3.6 */
 #include "smp.h"
 
-enum { FIRST_MS = 250, DOUBLINGS = 10 };                   /* four minutes at last */
+enum { FIRST_MS = 250, DOUBLINGS = 11 };                   /* four minutes at last */
 
-static struct attempts *attempts_of(const struct woad *h, uint16_t i)
+static struct attempts *attempts_of(const struct woad *h, const struct woad_addr *peer)
 {
-    const struct woad_addr *peer = &h->conns[i].peer;
     for (size_t n = 0; n < ATTEMPTS; n++) {
         struct attempts *a = &h->smp->attempts[n];
         if (a->failures && (a->peer.type & 1) == (peer->type & 1) &&
@@ -18,9 +18,9 @@ static struct attempts *attempts_of(const struct woad *h, uint16_t i)
 }
 
 /* With no room for another, the one with the least to wait for is forgotten. */
-void attempts_failed(struct woad *h, uint16_t i)
+static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t failures)
 {
-    struct attempts *a = attempts_of(h, i);
+    struct attempts *a = attempts_of(h, peer);
     if (!a) {
         a = &h->smp->attempts[0];
         for (size_t n = 0; n < ATTEMPTS && a->failures; n++) {
@@ -28,22 +28,51 @@ void attempts_failed(struct woad *h, uint16_t i)
             bool sooner = (int32_t)(b->until - a->until) < 0;
             a = !b->failures || sooner ? b : a;
         }
-        *a = (struct attempts){ .peer = h->conns[i].peer };
+        a->peer = *peer;
     }
-    a->until = deadline_in(h->now, (uint32_t)FIRST_MS << a->failures);
-    a->failures = (uint8_t)(a->failures < DOUBLINGS ? a->failures + 1 : DOUBLINGS);
+    a->failures = failures < DOUBLINGS ? failures : DOUBLINGS;
+    a->until = deadline_in(h->now, (uint32_t)FIRST_MS << (a->failures - 1));
 }
 
-void attempts_passed(struct woad *h, uint16_t i)
+void attempts_emit(struct woad *h, const struct woad_addr *peer)
 {
-    struct attempts *a = attempts_of(h, i);
+    const struct attempts *a = attempts_of(h, peer);
+    struct woad_event ev = { .type = WOAD_EV_ATTEMPTS, .conn = WOAD_NO_CONN,
+                             .u.attempts = { *peer, a ? a->failures : 0 } };
+    ev.u.attempts.peer.type &= 1;
+    emit(h, &ev);
+}
+
+/* Both return whether that is to be told. */
+bool attempts_failed(struct woad *h, const struct woad_addr *peer)
+{
+    const struct attempts *a = attempts_of(h, peer);
+    attempts_set(h, peer, a ? (uint8_t)(a->failures + 1) : 1);
+    return true;
+}
+
+bool attempts_passed(struct woad *h, const struct woad_addr *peer)
+{
+    struct attempts *a = attempts_of(h, peer);
     if (a) {
         a->failures = 0;
     }
+    return a;
 }
 
 uint32_t attempts_left(const struct woad *h, uint16_t i)
 {
-    const struct attempts *a = attempts_of(h, i);
+    const struct attempts *a = attempts_of(h, &h->conns[i].peer);
     return a ? deadline_left(a->until, h->now) : 0;
+}
+
+int woad_attempts_add(struct woad *h, const struct woad_addr *peer, uint8_t failures)
+{
+    if (!h->smp) {
+        return WOAD_ENOTSUP;
+    }
+    if (failures) {
+        attempts_set(h, peer, failures);
+    }
+    return 0;
 }

@@ -37,13 +37,19 @@ int keys_send(struct woad *h, uint16_t i)
         put_short(s->bond.own_ltk, s->key_size);
         s->bond.own_ediv = (uint16_t)(ediv[0] | ediv[1] << 8);
         s->bond.has_own_ltk = true;
+    } else if (s->out == SMP_CSRK) {
+        if (h->cfg.random(h->cfg.ctx, s->bond.own_csrk, 16) < 0) {
+            s->out = 0;
+            return WOAD_SMP_UNSPECIFIED;
+        }
+        s->bond.has_own_csrk = true;
     }
     return STEP_BLOCKED;                 /* until it has been sent */
 }
 
 /* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
  * SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
- * 3.6.2 to 3.6.5 */
+ * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.2 to 3.6.6 */
 void keys_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
 {
     struct smp_conn *s = &h->smp->conns[i];
@@ -60,6 +66,9 @@ void keys_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
         return;
     case SMP_IRK:
         wr_bytes(out, h->smp->irk, 16);
+        return;
+    case SMP_CSRK:
+        wr_bytes(out, s->bond.own_csrk, 16);
         return;
     default:
         rpa_identity(h, &own);
@@ -151,20 +160,26 @@ int keys_done(struct woad *h, uint16_t i)
         memcpy(bond.peer_ltk, bond.own_ltk, 16);
         bond.has_own_ltk = bond.has_peer_ltk = true;
     }
+    struct woad_addr before = h->conns[i].peer;
+    bool passed = attempts_passed(h, &before);
     smp_forget(s);
-    attempts_passed(h, i);
     h->conns[i].security.bonded = bonds;
     h->conns[i].peer = bond.peer;        /* its identity, if it has told it */
     if (bonds) {
+        if (h->att_server) {
+            h->att_server->keep(h, i, &bond);
+        }
         bond_keep(h, &bond, true);
         bond_heard(h, i);
     }
     uint16_t conn = conn_number(h, i);
     smp_told(h, i, 0);
     if (bonds) {
-        struct woad_event ev = { .type = WOAD_EV_BOND, .conn = conn,
-                                 .u.bond = { &bond, false } };
-        emit(h, &ev);
+        const struct woad_bond *kept = bond_find(h, &bond.peer);
+        bond_emit(h, conn, kept ? kept : &bond, WOAD_BOND_NEW);
+    }
+    if (passed) {
+        attempts_emit(h, &before);
     }
     wipe(&bond, sizeof bond);
     return 0;
@@ -300,6 +315,10 @@ static void link_changed(struct woad *h, uint16_t i, uint8_t status, bool on)
         bond_used(h, bond);
     }
     smp_told(h, i, 0);
+    bond = bond_find(h, &h->conns[i].peer);                /* unless it was removed just now */
+    if (bond && h->att_server) {
+        h->att_server->resume(h, i, bond);
+    }
 }
 
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)

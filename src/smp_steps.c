@@ -113,13 +113,12 @@ static void fill(const struct woad *h, uint16_t i, uint8_t pdu[7], uint8_t code)
 {
     const struct woad_security_policy *p = &h->smp->policy;
     const struct smp_conn *s = &h->smp->conns[i];
-    uint8_t mine = p->bond ? DIST_LTK | (h->smp->has_irk ? DIST_IRK : 0) : 0;
+    uint8_t mine = p->bond ? DIST_LTK | (h->smp->has_irk ? DIST_IRK : 0) | DIST_CSRK : 0;
     uint8_t theirs = p->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
     pdu[0] = code;
     pdu[PDU_IO] = p->io;
     pdu[PDU_OOB] = s->has_oob || s->has_tk;
-    pdu[PDU_AUTH] = (uint8_t)((p->bond ? AUTH_BOND : 0) | (p->mitm ? AUTH_MITM : 0) |
-                              (p->prefer_legacy ? 0 : AUTH_SECURE));
+    pdu[PDU_AUTH] = smp_auth(h);
     pdu[PDU_KEY_SIZE] = 16;
     pdu[PDU_CENTRAL] = code == SMP_REQUEST ? mine : theirs;
     pdu[PDU_PERIPHERAL] = code == SMP_REQUEST ? theirs : mine;
@@ -157,7 +156,8 @@ static int step_choose(struct woad *h, uint16_t i)
         return WOAD_SMP_KEY_SIZE;
     }
     if ((!s->secure && !p->allow_legacy && !p->prefer_legacy) ||
-        (p->require_mitm && s->method == WOAD_METHOD_JUST_WORKS) || weaker_than_bond(h, i)) {
+        (p->require_mitm && s->method == WOAD_METHOD_JUST_WORKS) ||
+        (p->methods && !(p->methods >> s->method & 1)) || weaker_than_bond(h, i)) {
         return WOAD_SMP_AUTHENTICATION;
     }
     if (s->method == WOAD_METHOD_OOB && !s->secure && !s->has_tk) {
@@ -516,6 +516,10 @@ void smp_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
         return;
     case SMP_RESPONSE:
         wr_bytes(out, s->pres, 7);
+        return;
+    case SMP_KEYPRESS:
+        wr_u8(out, code);
+        wr_u8(out, s->keypress);
         return;
     case SMP_PUBLIC_KEY:
         wr_u8(out, code);

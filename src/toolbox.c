@@ -21,26 +21,55 @@ static void xor16(uint8_t x[16], const uint8_t *with, size_t len)
     }
 }
 
+void toolbox_mac_begin(struct toolbox_mac *m, const struct toolbox *t, const uint8_t key[16])
+{
+    *m = (struct toolbox_mac){ .box = t, .key = key };
+}
+
+/* A block is enciphered when it is known not to be the last. */
+static void cmac_octet(struct toolbox_mac *m, uint8_t octet)
+{
+    if (m->n == 16 && !m->err) {
+        m->err = m->box->aes(m->box->ctx, m->key, m->x, m->x);
+    }
+    m->n = m->n == 16 ? 0 : m->n;
+    m->x[m->n++] ^= octet;
+}
+
+void toolbox_mac_more(struct toolbox_mac *m, const uint8_t *p, size_t len)
+{
+    for (size_t n = 0; n < len; n++) {
+        cmac_octet(m, p[n]);
+    }
+}
+
+void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len)
+{
+    while (len) {
+        cmac_octet(m, p[--len]);
+    }
+}
+
+int toolbox_mac_end(struct toolbox_mac *m, uint8_t mac[16])
+{
+    uint8_t sub[16] = { 0 };
+    int err = m->err ? m->err : m->box->aes(m->box->ctx, m->key, sub, sub);
+    cmac_double(sub);
+    if (m->n < 16) {
+        m->x[m->n] ^= 0x80;
+        cmac_double(sub);
+    }
+    xor16(m->x, sub, 16);
+    return err ? err : m->box->aes(m->box->ctx, m->key, m->x, mac);
+}
+
 int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *m, size_t len,
                  uint8_t mac[16])
 {
-    uint8_t sub[16] = { 0 }, x[16] = { 0 };
-    int err = t->aes(t->ctx, key, sub, sub);
-    cmac_double(sub);
-    for (; !err && len > 16; m += 16, len -= 16) {
-        xor16(x, m, 16);
-        err = t->aes(t->ctx, key, x, x);
-    }
-    if (err) {
-        return err;
-    }
-    xor16(x, m, len);
-    if (len < 16) {
-        x[len] ^= 0x80;
-        cmac_double(sub);
-    }
-    xor16(x, sub, 16);
-    return t->aes(t->ctx, key, x, mac);
+    struct toolbox_mac c;
+    toolbox_mac_begin(&c, t, key);
+    toolbox_mac_more(&c, m, len);
+    return toolbox_mac_end(&c, mac);
 }
 
 /* --- strings of octets ------------------------------------------------------------------------ */

@@ -11,6 +11,18 @@ struct toolbox {
     void *ctx;
 };
 
+/* AES-CMAC of octets that come one after the other. */
+struct toolbox_mac {
+    const struct toolbox *box;
+    const uint8_t *key;
+    uint8_t x[16], n;
+    int err;
+};
+void toolbox_mac_begin(struct toolbox_mac *m, const struct toolbox *t, const uint8_t key[16]);
+void toolbox_mac_more(struct toolbox_mac *m, const uint8_t *p, size_t len);
+void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len);   /* the last first */
+int toolbox_mac_end(struct toolbox_mac *m, uint8_t mac[16]);
+
 int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *m, size_t len,
                  uint8_t mac[16]);
 /* An address is its type, then the address; preq and pres are the PDUs as they were sent. */

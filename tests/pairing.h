@@ -14,7 +14,8 @@ enum { YES, NO, LATE, SILENT, WRONG };   /* what a user does */
 
 struct side {
     int user;
-    unsigned asked, action, bonds, gone, oobs;
+    unsigned asked, action, bonds, gone, changed, oobs;
+    struct woad_cccd cccd[8];
     uint32_t shown;
     uint16_t conn;
     struct woad_bond bond;
@@ -68,9 +69,14 @@ static inline void on_event(struct device *d, const struct woad_event *ev)
             answer(d);                   /* from inside the event */
         }
     } else if (ev->type == WOAD_EV_BOND) {
-        s->bonds += !ev->u.bond.gone;
-        s->gone += ev->u.bond.gone;
+        s->bonds += ev->u.bond.why == WOAD_BOND_NEW;
+        s->gone += ev->u.bond.why == WOAD_BOND_GONE;
+        s->changed += ev->u.bond.why == WOAD_BOND_CHANGED;
         s->bond = *ev->u.bond.bond;
+        for (size_t n = 0; n < s->bond.cccds; n++) {
+            s->cccd[n] = s->bond.cccd[n];
+        }
+        s->bond.cccd = s->cccd;
     } else if (ev->type == WOAD_EV_OOB) {
         s->oobs++;
         s->oob = *ev->u.oob.oob;
@@ -253,6 +259,30 @@ static inline void again(void)
         side[k].asked = side[k].action = 0;
         side[k].user = YES;
     }
+}
+
+static inline void rejoin(int central)
+{
+    assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+    world_run(w, 500000);
+    again();
+    join(&w->device[central], &w->device[1 - central]);
+    device_forget(&w->device[0]);
+    device_forget(&w->device[1]);
+}
+
+/* How a read, or a write of { 1, 0 }, of the peripheral's attribute ends. */
+static inline int asked_for(bool write, uint16_t handle)
+{
+    struct device *d = &w->device[CENTRAL];
+    uint8_t one[2] = { 1, 0 };
+    device_forget(d);
+    assert_int_equal(write ? woad_gattc_write(d->host, side[CENTRAL].conn, WOAD_GATTC_WRITE, handle,
+                                              one, sizeof one)
+                           : woad_gattc_read(d->host, side[CENTRAL].conn, handle), 0);
+    const struct seen *s = world_wait(w, d, WOAD_EV_GATTC_DONE, 1000000);
+    assert_non_null(s);
+    return s->ev.u.done.status;
 }
 
 #endif

@@ -13,15 +13,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST = 255, RECORD = 94, HEAD = 27, TAIL = 4 };
-static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 1 };
+enum { MOST = 255, WAITING = 16, HEAD = 9 + 16 + 2 + 2, RECORD = 125, TAIL = 4 };
+static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 2 };
+
+struct waiting { struct woad_addr peer; uint8_t failures; };
 
 struct woad_bond_file {
     char *path, *beside, *folder;
     int error;
     uint8_t irk[16];                     /* ours */
-    size_t n;
-    struct woad_bond bond[MOST];         /* the one used last first */
+    size_t n, n_waiting;
+    struct woad_bond bond[MOST];         /* the one used last first; each has a `cccd` of its own */
+    struct waiting waiting[WAITING];     /* who has failed, the last first */
 };
 
 /* --- octets ----------------------------------------------------------------------------------- */
@@ -44,14 +47,16 @@ static void put(uint8_t **at, const void *src, size_t len)
     *at += len;
 }
 
-static void put_u16(uint8_t **at, uint16_t v)
+static void put_number(uint8_t **at, uint32_t v, size_t octets)
 {
-    *(*at)++ = (uint8_t)v;
-    *(*at)++ = (uint8_t)(v >> 8);
+    for (; octets; octets--, v >>= 8) {
+        *(*at)++ = (uint8_t)v;
+    }
 }
 
 /* peer type u8, address 6, flags u8, key size u8, which keys u8, own LTK 16, Rand 8, EDIV u16, the
- * peer's 16, 8, u16, IRK 16, CSRK 16 */
+ * peer's 16, 8, u16, IRK 16, CSRK 16, own CSRK 16, their numbers u32, u32, client features u8,
+ * database u32, n u16, n times { handle u16, value u16 } */
 static void put_bond(uint8_t **at, const struct woad_bond *b)
 {
     put(at, &b->peer.type, 1);
@@ -59,108 +64,190 @@ static void put_bond(uint8_t **at, const struct woad_bond *b)
     put(at, &b->flags, 1);
     put(at, &b->key_size, 1);
     *(*at)++ = (uint8_t)(b->has_own_ltk | b->has_peer_ltk << 1 | b->has_irk << 2 |
-                         b->has_csrk << 3);
+                         b->has_csrk << 3 | b->has_own_csrk << 4);
     put(at, b->own_ltk, 16);
     put(at, b->own_rand, 8);
-    put_u16(at, b->own_ediv);
+    put_number(at, b->own_ediv, 2);
     put(at, b->peer_ltk, 16);
     put(at, b->peer_rand, 8);
-    put_u16(at, b->peer_ediv);
+    put_number(at, b->peer_ediv, 2);
     put(at, b->irk, 16);
     put(at, b->csrk, 16);
+    put(at, b->own_csrk, 16);
+    put_number(at, b->signs, 4);
+    put_number(at, b->own_signs, 4);
+    put(at, &b->client_features, 1);
+    put_number(at, b->database, 4);
+    put_number(at, b->cccds, 2);
+    for (size_t n = 0; n < b->cccds; n++) {
+        put_number(at, b->cccd[n].handle, 2);
+        put_number(at, b->cccd[n].value, 2);
+    }
 }
 
-static void take(const uint8_t **at, void *dst, size_t len)
+/* What is left to be read; what is not there is 0. */
+struct source { const uint8_t *at, *end; };
+
+static void take(struct source *in, void *dst, size_t len)
 {
-    memcpy(dst, *at, len);
-    *at += len;
+    size_t left = (size_t)(in->end - in->at), n = len < left ? len : left;
+    memset(dst, 0, len);
+    memcpy(dst, in->at, n);
+    in->at += n;
 }
 
-static uint16_t take_u16(const uint8_t **at)
+static uint32_t take_number(struct source *in, size_t octets)
 {
-    uint16_t v = (uint16_t)((*at)[0] | (*at)[1] << 8);
-    *at += 2;
+    uint8_t b[4];
+    uint32_t v = 0;
+    take(in, b, octets);
+    for (size_t n = octets; n; n--) {
+        v = v << 8 | b[n - 1];
+    }
     return v;
 }
 
-static void take_bond(const uint8_t **at, struct woad_bond *b)
+/* The CCCDs are copied, without the places that are free. */
+static int own_cccds(struct woad_bond *b, const struct woad_cccd *from, size_t n)
+{
+    struct woad_cccd *to = n ? calloc(n, sizeof *to) : NULL;
+    b->cccd = to;
+    b->cccds = 0;
+    for (size_t k = 0; to && k < n; k++) {
+        if (from[k].handle) {
+            to[b->cccds++] = from[k];
+        }
+    }
+    return n && !to ? -ENOMEM : 0;
+}
+
+static int take_bond(struct source *in, struct woad_bond *b)
 {
     uint8_t has;
-    take(at, &b->peer.type, 1);
-    take(at, b->peer.octet, 6);
-    take(at, &b->flags, 1);
-    take(at, &b->key_size, 1);
-    take(at, &has, 1);
+    take(in, &b->peer.type, 1);
+    take(in, b->peer.octet, 6);
+    take(in, &b->flags, 1);
+    take(in, &b->key_size, 1);
+    take(in, &has, 1);
     b->has_own_ltk = has & 1;
     b->has_peer_ltk = has & 2;
     b->has_irk = has & 4;
     b->has_csrk = has & 8;
-    take(at, b->own_ltk, 16);
-    take(at, b->own_rand, 8);
-    b->own_ediv = take_u16(at);
-    take(at, b->peer_ltk, 16);
-    take(at, b->peer_rand, 8);
-    b->peer_ediv = take_u16(at);
-    take(at, b->irk, 16);
-    take(at, b->csrk, 16);
+    b->has_own_csrk = has & 16;
+    take(in, b->own_ltk, 16);
+    take(in, b->own_rand, 8);
+    b->own_ediv = (uint16_t)take_number(in, 2);
+    take(in, b->peer_ltk, 16);
+    take(in, b->peer_rand, 8);
+    b->peer_ediv = (uint16_t)take_number(in, 2);
+    take(in, b->irk, 16);
+    take(in, b->csrk, 16);
+    take(in, b->own_csrk, 16);
+    b->signs = take_number(in, 4);
+    b->own_signs = take_number(in, 4);
+    take(in, &b->client_features, 1);
+    b->database = take_number(in, 4);
+    struct woad_cccd cccds[256];         /* config.subscriptions is at most 255 */
+    size_t n = take_number(in, 2);
+    if (n > 255) {
+        return -EBADMSG;
+    }
+    for (size_t k = 0; k < n; k++) {
+        cccds[k].handle = (uint16_t)take_number(in, 2);
+        cccds[k].value = (uint16_t)take_number(in, 2);
+    }
+    return own_cccds(b, cccds, n);
 }
 
-static size_t file_write(const struct woad_bond_file *f, uint8_t *out)
+static size_t file_len(const struct woad_bond_file *f)
+{
+    size_t len = HEAD + f->n_waiting * 8 + f->n * RECORD + TAIL;
+    for (size_t n = 0; n < f->n; n++) {
+        len += f->bond[n].cccds * 4u;
+    }
+    return len;
+}
+
+/* name 9, IRK 16, bonds u16, who waits u16, the bonds, who waits { type u8, address 6, failures
+ * u8 }, CRC u32 */
+static void file_write(const struct woad_bond_file *f, uint8_t *out)
 {
     uint8_t *at = out;
     put(&at, magic, sizeof magic);
     put(&at, f->irk, sizeof f->irk);
-    put_u16(&at, (uint16_t)f->n);
+    put_number(&at, (uint32_t)f->n, 2);
+    put_number(&at, (uint32_t)f->n_waiting, 2);
     for (size_t n = 0; n < f->n; n++) {
         put_bond(&at, &f->bond[n]);
     }
-    uint32_t crc = crc32(out, (size_t)(at - out));
-    put_u16(&at, (uint16_t)crc);
-    put_u16(&at, (uint16_t)(crc >> 16));
-    return (size_t)(at - out);
+    for (size_t n = 0; n < f->n_waiting; n++) {
+        put(&at, &f->waiting[n].peer.type, 1);
+        put(&at, f->waiting[n].peer.octet, 6);
+        put(&at, &f->waiting[n].failures, 1);
+    }
+    put_number(&at, crc32(out, (size_t)(at - out)), 4);
 }
 
-static int file_read(struct woad_bond_file *f, const uint8_t *in, size_t len)
+static int file_read(struct woad_bond_file *f, const uint8_t *octets, size_t len)
 {
-    const uint8_t *at = in + sizeof magic, *end = in + len - TAIL;
-    if (len < HEAD + TAIL || memcmp(in, magic, sizeof magic) != 0) {
+    if (len < HEAD + TAIL || memcmp(octets, magic, sizeof magic) != 0) {
         return -EBADMSG;
     }
-    take(&at, f->irk, sizeof f->irk);
-    f->n = take_u16(&at);
-    if (f->n > MOST || len != HEAD + f->n * RECORD + TAIL) {
+    struct source tail = { octets + len - TAIL, octets + len };
+    struct source in = { octets + sizeof magic, octets + len - TAIL };
+    take(&in, f->irk, sizeof f->irk);
+    size_t n = take_number(&in, 2), n_waiting = take_number(&in, 2);
+    if (take_number(&tail, 4) != crc32(octets, len - TAIL) || n > MOST || n_waiting > WAITING) {
         return -EBADMSG;
     }
-    uint32_t crc = take_u16(&end);
-    crc |= (uint32_t)take_u16(&end) << 16;
-    if (crc != crc32(in, len - TAIL)) {
-        return -EBADMSG;
+    int err = 0;
+    while (!err && f->n < n) {
+        err = take_bond(&in, &f->bond[f->n++]);
     }
-    for (size_t n = 0; n < f->n; n++) {
-        take_bond(&at, &f->bond[n]);
+    for (f->n_waiting = 0; f->n_waiting < n_waiting; f->n_waiting++) {
+        struct waiting *w = &f->waiting[f->n_waiting];
+        take(&in, &w->peer.type, 1);
+        take(&in, w->peer.octet, 6);
+        take(&in, &w->failures, 1);
     }
-    return 0;
+    return err ? err : in.at == in.end && len == file_len(f) ? 0 : -EBADMSG;
 }
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-enum { FILE_MOST = HEAD + MOST * RECORD + TAIL };
+static int read_all(int fd, uint8_t **octets, size_t *len)
+{
+    struct stat st;
+    enum { TOO_LONG = 1 << 25 };
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    if (st.st_size > TOO_LONG) {
+        return -EBADMSG;
+    }
+    *octets = malloc((size_t)st.st_size + 1);
+    ssize_t n = 1;
+    for (*len = 0; *octets && n > 0 && *len < (size_t)st.st_size; *len += n > 0 ? (size_t)n : 0) {
+        n = read(fd, *octets + *len, (size_t)st.st_size - *len);
+    }
+    return !*octets ? -ENOMEM : n < 0 ? -errno : 0;
+}
 
 static int file_load(struct woad_bond_file *f)
 {
-    uint8_t octets[FILE_MOST + 1];
+    uint8_t *octets = NULL;
+    size_t len = 0;
     int fd = open(f->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return errno != ENOENT ? -errno : woad_port_random(NULL, f->irk, sizeof f->irk) ? -EIO : 0;
     }
-    size_t len = 0;
-    ssize_t n = 0;
-    while (len < sizeof octets && (n = read(fd, octets + len, sizeof octets - len)) > 0) {
-        len += (size_t)n;
-    }
-    int err = n < 0 ? -errno : file_read(f, octets, len);
+    int err = read_all(fd, &octets, &len);
+    err = err ? err : file_read(f, octets, len);
     close(fd);
-    explicit_bzero(octets, sizeof octets);
+    if (octets) {
+        explicit_bzero(octets, len);
+    }
+    free(octets);
     return err;
 }
 
@@ -189,13 +276,18 @@ static void folder_sync(const char *folder)
 
 static int file_save(const struct woad_bond_file *f)
 {
-    uint8_t octets[FILE_MOST];
-    int fd = open(f->beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    size_t len = file_len(f);
+    uint8_t *octets = malloc(len);
+    int fd = octets ? open(f->beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
     if (fd < 0) {
-        return -errno;
+        int why = octets ? -errno : -ENOMEM;
+        free(octets);
+        return why;
     }
-    int err = write_all(fd, octets, file_write(f, octets));
-    explicit_bzero(octets, sizeof octets);
+    file_write(f, octets);
+    int err = write_all(fd, octets, len);
+    explicit_bzero(octets, len);
+    free(octets);
     close(fd);
     if (!err && rename(f->beside, f->path) < 0) {
         err = -errno;
@@ -243,6 +335,9 @@ struct woad_bond_file *woad_bond_file_open(const char *path, int *error)
 void woad_bond_file_close(struct woad_bond_file *f)
 {
     if (f) {
+        for (size_t n = 0; n < f->n; n++) {
+            free((void *)f->bond[n].cccd);
+        }
         free(f->path);
         free(f->beside);
         free(f->folder);
@@ -251,44 +346,92 @@ void woad_bond_file_close(struct woad_bond_file *f)
     }
 }
 
-static bool is_of(const struct woad_bond *b, const struct woad_addr *peer)
+static bool same_peer(const struct woad_addr *a, const struct woad_addr *b)
 {
-    return b->peer.type == peer->type && memcmp(b->peer.octet, peer->octet, 6) == 0;
+    return (a->type & 1) == (b->type & 1) && memcmp(a->octet, b->octet, 6) == 0;
+}
+
+static void drop(struct woad_bond_file *f, size_t n)
+{
+    free((void *)f->bond[n].cccd);
+    f->n--;
+    memmove(&f->bond[n], &f->bond[n + 1], (f->n - n) * sizeof *f->bond);
 }
 
 static void forget(struct woad_bond_file *f, const struct woad_addr *peer)
 {
     for (size_t n = 0; n < f->n; n++) {
-        if (is_of(&f->bond[n], peer)) {
-            f->n--;
-            memmove(&f->bond[n], &f->bond[n + 1], (f->n - n) * sizeof *f->bond);
+        if (same_peer(&f->bond[n].peer, peer)) {
+            drop(f, n);
             return;
         }
+    }
+}
+
+static int on_bond(struct woad_bond_file *f, const struct woad_bond *b, enum woad_bond_why why)
+{
+    struct woad_bond mine = *b;
+    int err = own_cccds(&mine, b->cccd, why == WOAD_BOND_GONE ? 0 : b->cccds);
+    if (err) {
+        return err;
+    }
+    forget(f, &b->peer);
+    if (why != WOAD_BOND_GONE) {
+        if (f->n == MOST) {
+            drop(f, MOST - 1);
+        }
+        memmove(&f->bond[1], &f->bond[0], f->n * sizeof *f->bond);
+        f->bond[0] = mine;
+        f->n++;
+    }
+    explicit_bzero(&mine, sizeof mine);
+    return file_save(f);
+}
+
+static int on_attempts(struct woad_bond_file *f, const struct woad_addr *peer, uint8_t failures)
+{
+    size_t n = 0;
+    while (n < f->n_waiting && !same_peer(&f->waiting[n].peer, peer)) {
+        n++;
+    }
+    if (n < f->n_waiting) {
+        f->n_waiting--;
+        memmove(&f->waiting[n], &f->waiting[n + 1], (f->n_waiting - n) * sizeof *f->waiting);
+    }
+    if (failures) {
+        f->n_waiting -= f->n_waiting == WAITING;
+        memmove(&f->waiting[1], &f->waiting[0], f->n_waiting * sizeof *f->waiting);
+        f->waiting[0] = (struct waiting){ *peer, failures };
+        f->n_waiting++;
+    }
+    return file_save(f);
+}
+
+static void on_up(const struct woad_bond_file *f, struct woad *h)
+{
+    woad_set_irk(h, f->irk);
+    for (size_t n = f->n; n > 0; n--) {
+        woad_bond_add(h, &f->bond[n - 1]);
+    }
+    for (size_t n = f->n_waiting; n > 0; n--) {
+        woad_attempts_add(h, &f->waiting[n - 1].peer, f->waiting[n - 1].failures);
     }
 }
 
 void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct woad_event *ev)
 {
     if (ev->type == WOAD_EV_UP) {
-        woad_set_irk(h, f->irk);
-        for (size_t n = f->n; n > 0; n--) {
-            woad_bond_add(h, &f->bond[n - 1]);
-        }
+        on_up(f, h);
     } else if (ev->type == WOAD_EV_BOND_WANTED) {
         for (size_t n = 0; n < f->n; n++) {
-            if (is_of(&f->bond[n], &ev->u.bond_wanted.peer)) {
+            if (same_peer(&f->bond[n].peer, &ev->u.bond_wanted.peer)) {
                 woad_bond_add(h, &f->bond[n]);
             }
         }
     } else if (ev->type == WOAD_EV_BOND) {
-        forget(f, &ev->u.bond.bond->peer);
-        if (!ev->u.bond.gone) {
-            f->n -= f->n == MOST;
-            memmove(&f->bond[1], &f->bond[0], f->n * sizeof *f->bond);
-            f->bond[0] = *ev->u.bond.bond;
-            f->n++;
-        }
-        f->error = file_save(f);
+        f->error = on_bond(f, ev->u.bond.bond, ev->u.bond.why);
+    } else if (ev->type == WOAD_EV_ATTEMPTS) {
+        f->error = on_attempts(f, &ev->u.attempts.peer, ev->u.attempts.failures);
     }
 }
 
@@ -298,7 +441,9 @@ int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer
     if (peer) {
         forget(f, peer);
     } else {
-        f->n = 0;
+        while (f->n) {
+            drop(f, f->n - 1);
+        }
     }
     if (f->n == before) {
         return WOAD_ENOENT;

@@ -38,7 +38,8 @@ enum {                                   /* characteristic properties.  Vol 3, P
     WOAD_PROP_WRITE_COMMAND    = 0x04,
     WOAD_PROP_WRITE            = 0x08,
     WOAD_PROP_NOTIFY           = 0x10,
-    WOAD_PROP_INDICATE         = 0x20
+    WOAD_PROP_INDICATE         = 0x20,
+    WOAD_PROP_SIGNED_WRITE     = 0x40
 };
 
 enum { WOAD_ATT_VALUE_MAX = 512 };       /* octets.  Vol 3, Part F, 3.2.9 */
@@ -63,7 +64,10 @@ enum {                                   /* struct woad_attr.perm */
     WOAD_PERM_WRITE_ENCRYPTED    = 0x10,
     WOAD_PERM_WRITE_AUTHENTICATED = 0x20,
     WOAD_PERM_SECURE             = 0x40, /* both only with a key of LE Secure Connections */
-    WOAD_PERM_KEY_16             = 0x80  /* both only with a key of 16 octets */
+    WOAD_PERM_KEY_16             = 0x80, /* both only with a key of 16 octets */
+    WOAD_PERM_READ_AUTHORIZED    = 0x100,              /* the application is asked each time: */
+    WOAD_PERM_WRITE_AUTHORIZED   = 0x200,              /* WOAD_EV_AUTHORIZE */
+    WOAD_PERM_WRITE_SIGNED       = 0x400 /* a bonded peer's signed write, without encryption */
 };
 
 /* One attribute.  A database is made of arrays of these, in flash where they are constant; an array
@@ -79,8 +83,11 @@ struct woad_attr {
     uint16_t len;
     uint8_t kind;                        /* enum woad_attr_kind */
     uint8_t props;                       /* of WOAD_ATTR_CHARACTERISTIC */
-    uint8_t perm;
+    uint16_t perm;
 };
+
+/* What a client has written into a Client Characteristic Configuration. */
+struct woad_cccd { uint16_t handle, value; };
 
 /* The service that an include declaration names, by the handles it has got.  It may be in RAM, and
  * be filled in when they are known. */
@@ -247,6 +254,14 @@ int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle);
  *    the status is WOAD_EBADMSG.  The data are copied. */
 int woad_gattc_write(struct woad *h, uint16_t conn, enum woad_gattc_op op, uint16_t handle,
                      const void *data, size_t len);
+
+/* A write that is signed in the place of encryption, for a bonded peer on a connection that is not
+ * encrypted; on one that is, a Write Command.  No answer.  WOAD_EV_BOND follows: the signature's
+ * number must be kept.  WOAD_EINVAL when longer than ATT_MTU - 15; WOAD_EACCES without a bond that
+ * has a key for it; WOAD_EIO when the library fails; WOAD_EAGAIN; WOAD_ENOTSUP without the security
+ * manager. */
+int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                            size_t len);
 
 /* Write Command: no answer, no event.  WOAD_EINVAL when longer than ATT_MTU - 3. */
 int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,

@@ -53,6 +53,10 @@ struct woad_security_policy {
     bool allow_debug_key;                /* a peer whose private key everybody knows */
     uint8_t key_size_min;                /* 7 to 16; 0: 16 */
     bool app_passkey;                    /* the application gives the passkey that is displayed */
+    bool keypress;                       /* tell, and be told, of the keys that users press */
+    uint8_t methods;                     /* bits, 1 << enum woad_method: no others; 0: all */
+    bool retry;                          /* a client's request that is refused for want of
+                                          * security: pair, and ask once more */
     bool no_pairing;                     /* as if this feature were not there */
 };
 
@@ -60,6 +64,14 @@ enum woad_passkey_action {
     WOAD_PASSKEY_INPUT = 2,              /* the user types what the peer displays */
     WOAD_PASSKEY_DISPLAY = 3,            /* show it */
     WOAD_PASSKEY_COMPARE = 4             /* do both show the same? */
+};
+
+enum woad_keypress {                     /* Vol 3, Part H, 3.5.8 */
+    WOAD_KEYPRESS_STARTED,
+    WOAD_KEYPRESS_DIGIT,
+    WOAD_KEYPRESS_ERASED,
+    WOAD_KEYPRESS_CLEARED,
+    WOAD_KEYPRESS_COMPLETED
 };
 
 /* The status of WOAD_EV_SECURITY: 0; a reason of the above, that we have found, or with one of
@@ -77,6 +89,13 @@ struct woad_security {
 
 enum { WOAD_BOND_SECURE = 1, WOAD_BOND_AUTHENTICATED = 2 };
 
+/* What WOAD_EV_BOND asks of whoever keeps bonds. */
+enum woad_bond_why {
+    WOAD_BOND_NEW,                       /* keep it; one of the same peer is replaced */
+    WOAD_BOND_CHANGED,                   /* its keys are as they were, something else is not */
+    WOAD_BOND_GONE                       /* forget it: there is no room for it any more */
+};
+
 /* All that is kept of a peer.  Keys have the least significant octet first, as on the air. */
 struct woad_bond {
     struct woad_addr peer;               /* its identity, or the address it had */
@@ -85,8 +104,15 @@ struct woad_bond {
     uint16_t own_ediv;
     uint8_t peer_ltk[16], peer_rand[8];  /* that we have got; with WOAD_BOND_SECURE the same */
     uint16_t peer_ediv;
-    bool has_own_ltk, has_peer_ltk, has_irk, has_csrk;
-    uint8_t irk[16], csrk[16];
+    bool has_own_ltk, has_peer_ltk, has_irk, has_csrk, has_own_csrk;
+    uint8_t irk[16], csrk[16];           /* the peer's */
+    uint8_t own_csrk[16];
+    uint32_t signs, own_signs;           /* the next number that a signed write may have */
+    /* What the peer, as a client, has set in our server. */
+    uint8_t client_features;
+    uint32_t database;                   /* which database it knows; 0: not known */
+    uint16_t cccds;
+    const struct woad_cccd *cccd;        /* so many; as long as the bond */
 };
 
 /* From now on; connections that are pairing go on as they began.  WOAD_EINVAL: no such io, or a
@@ -108,6 +134,12 @@ int woad_pair(struct woad *h, uint16_t conn);
  * large; WOAD_EALREADY when it has been answered. */
 int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action, uint32_t passkey);
 
+/* While the user types (WOAD_PASSKEY_INPUT): the peer can show how far that has come, and has its
+ * 30 s anew.  Only where both sides have policy.keypress.  WOAD_ENOENT when nothing is typed, or
+ * the peer does not care; WOAD_EAGAIN while the one before has not been sent; WOAD_EINVAL;
+ * WOAD_ENOTCONN; WOAD_ENOTSUP. */
+int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what);
+
 /* WOAD_ENOTCONN. */
 int woad_security(const struct woad *h, uint16_t conn, struct woad_security *security);
 
@@ -121,6 +153,10 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond);
 const struct woad_bond *woad_bond_at(const struct woad *h, uint16_t n);
 /* Forgets one; all, with NULL.  Connections stay as they are.  WOAD_ENOENT. */
 int woad_bond_remove(struct woad *h, const struct woad_addr *peer);
+
+/* A peer has failed so often in a row, before this program was started: WOAD_EV_ATTEMPTS had told
+ * it.  It waits from now on as if it had failed just now.  WOAD_ENOTSUP without the feature. */
+int woad_attempts_add(struct woad *h, const struct woad_addr *peer, uint8_t failures);
 
 /* --- privacy ---------------------------------------------------------------------------------- */
 

@@ -103,6 +103,7 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
      WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
      WOAD_UP((bonds) * WOAD_SIZE_BOND) + WOAD_UP((bonds) * 7) + \
+     WOAD_UP((bonds) * (subscriptions) * 4) + \
      (conns) * (2 * WOAD_UP(((mtu) > 65 ? (mtu) : 65) + 4) + WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
                 WOAD_UP((subscriptions) * 4) + WOAD_UP(prepare_queue) + \
                 WOAD_UP(pipeline_queue) + \
@@ -119,13 +120,13 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_CENTRAL     36
 #define WOAD_SIZE_SERVER      WOAD_WIDTH(64, 48)
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
-#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(88, 60)
+#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(96, 64)
 #define WOAD_SIZE_CLIENT      WOAD_WIDTH(8, 4)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 60)
-#define WOAD_SIZE_PROCEDURE   26
-#define WOAD_SIZE_SECURITY    WOAD_WIDTH(272, 240)
-#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(560, 552)
-#define WOAD_SIZE_BOND        98
+#define WOAD_SIZE_PROCEDURE   28
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(280, 248)
+#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(616, 600)
+#define WOAD_SIZE_BOND        WOAD_WIDTH(144, 140)
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the
  * config is not valid.  The instance ends when the memory does. */
@@ -178,13 +179,16 @@ enum woad_event_type {
     WOAD_EV_TX_DONE,             /* all notifications and commands queued on it have been sent */
     WOAD_EV_SECURITY,            /* security: a pairing, or an encryption, has ended or begun */
     WOAD_EV_PASSKEY,             /* passkey: the user is asked: woad_passkey() */
-    WOAD_EV_BOND,                /* bond: keep it, or forget it */
+    WOAD_EV_BOND,                /* bond: keep it, or forget it: bond.why */
     WOAD_EV_BOND_WANTED,         /* bond_wanted: woad_bond_add() it from inside, if it is kept */
+    WOAD_EV_ATTEMPTS,            /* attempts: to be kept, and given again after a restart */
+    WOAD_EV_KEYPRESS,            /* keypress: what the peer's user does at the keyboard */
     WOAD_EV_OOB,                 /* oob: what woad_oob_make() has made */
     WOAD_EV_MTU,                 /* mtu */
     WOAD_EV_GATT_READ,           /* gatt_read: answer with woad_gatt_answer() */
     WOAD_EV_GATT_WRITE,          /* gatt_write: the same if need_answer */
-    WOAD_EV_SUBSCRIBE,           /* subscribe */
+    WOAD_EV_AUTHORIZE,           /* authorize: set *allowed, or it is refused */
+    WOAD_EV_SUBSCRIBE,           /* subscribe; also when a bonded client is back */
     WOAD_EV_INDICATED,           /* done: an indication was confirmed, or was not */
     WOAD_EV_SERVICE,             /* service */
     WOAD_EV_INCLUDED,            /* included */
@@ -222,8 +226,10 @@ struct woad_event {
         } conn_update;
         struct { int status; struct woad_security now; } security;        /* smp.h */
         struct { enum woad_passkey_action action; uint32_t passkey; } passkey;
-        struct { const struct woad_bond *bond; bool gone; } bond;
+        struct { const struct woad_bond *bond; enum woad_bond_why why; } bond;
         struct { struct woad_addr peer; } bond_wanted;
+        struct { struct woad_addr peer; uint8_t failures; } attempts;      /* 0: none any more */
+        struct { enum woad_keypress what; } keypress;
         struct { int status; const struct woad_oob *oob; } oob;
         struct { uint16_t mtu; } mtu;
         struct { uint16_t handle, offset; } gatt_read;
@@ -233,6 +239,7 @@ struct woad_event {
             uint16_t len;
             bool need_answer;
         } gatt_write;
+        struct { uint16_t handle; bool write, *allowed; } authorize;
         struct { uint16_t value_handle, cccd; } subscribe;
         struct { uint16_t start, end; struct woad_uuid uuid; } service;
         struct { uint16_t declaration, start, end; struct woad_uuid uuid; } included;

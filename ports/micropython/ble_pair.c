@@ -203,10 +203,13 @@ void ble_on_bond(const struct woad_event *ev)
 {
     const struct woad_bond *b = ev->u.bond.bond;
     uint8_t key[KEY_LEN], v[SECRET_LEN];
+    if (ev->u.bond.why == WOAD_BOND_CHANGED) {
+        return;                          /* none of what programs keep */
+    }
     secret_key(&b->peer, key);
     for (unsigned type = SECRET_OUR; type <= SECRET_PEER; type++) {
         secret_value(b, type == SECRET_OUR, v);
-        secret_set(type, key, sizeof key, ev->u.bond.gone ? NULL : v, sizeof v);
+        secret_set(type, key, sizeof key, ev->u.bond.why == WOAD_BOND_GONE ? NULL : v, sizeof v);
     }
     memset(v, 0, sizeof v);
 }
@@ -242,7 +245,7 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
         struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
         struct woad_bond copy = *b;
         ev.u.bond.bond = &copy;
-        ev.u.bond.gone = true;
+        ev.u.bond.why = WOAD_BOND_GONE;
         woad_bond_remove(ble.host, &copy.peer);
         ble_on_bond(&ev);
     }

@@ -230,16 +230,6 @@ static void no_random(void **state)
 
 /* --- bonds ------------------------------------------------------------------------------------ */
 
-static void rejoin(int central)
-{
-    assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
-    world_run(w, 500000);
-    again();
-    join(&w->device[central], &w->device[1 - central]);
-    device_forget(&w->device[0]);
-    device_forget(&w->device[1]);
-}
-
 /* SM/CEN/…: connected again, whoever asks, in the same roles and, with LE Secure Connections, the
  * other way round: the bond's key serves, and says what it was made by. */
 static void bonded(void **state)
@@ -462,19 +452,6 @@ static const struct woad_attr protected[] = { WOAD_PRIMARY(&u_service), VALUE(0)
     VALUE(WOAD_PERM_WRITE_ENCRYPTED), VALUE(WOAD_PERM_WRITE_AUTHENTICATED),
     VALUE(WOAD_PERM_SECURE), VALUE(WOAD_PERM_KEY_16) };
 enum { VALUES = 7, FIRST = 12 };
-
-static int asked_for(bool write, uint16_t handle)
-{
-    struct device *d = &w->device[CENTRAL];
-    uint8_t one[2] = { 1, 0 };
-    device_forget(d);
-    assert_int_equal(write ? woad_gattc_write(d->host, side[CENTRAL].conn, WOAD_GATTC_WRITE, handle,
-                                              one, sizeof one)
-                           : woad_gattc_read(d->host, side[CENTRAL].conn, handle), 0);
-    const struct seen *s = world_wait(w, d, WOAD_EV_GATTC_DONE, 1000000);
-    assert_non_null(s);
-    return s->ev.u.done.status;
-}
 
 /* GAP/SEC/SEM/…, GATT/SR/GAR/BI-04-C and their like, A12: each permission on each level: what may
  * not be read is not told to subscribers either, and can't be subscribed to. */

@@ -37,7 +37,32 @@ static struct woad_bond bond_of(uint8_t peer, uint8_t seed)
     memset(b.peer_rand, seed + 3, 8);
     memset(b.irk, seed + 4, 16);
     memset(b.csrk, seed + 5, 16);
+    b.has_own_csrk = !(seed & 4);
+    memset(b.own_csrk, seed + 6, 16);
+    b.signs = seed * 0x01020304u;
+    b.own_signs = seed * 0x04030201u;
+    b.client_features = seed & 7;
+    b.database = seed * 0x01010101u;
+    static const struct woad_cccd some[] = { { 9, 2 }, { 0, 0 }, { 0x1234, 1 }, { 0xffff, 3 } };
+    b.cccd = some;
+    b.cccds = seed % 5;
     return b;
+}
+
+/* All of it but where the CCCDs lie, and the places among them that were free. */
+static bool is_same(const struct woad_bond *a, const struct woad_bond *b)
+{
+    struct woad_bond x = *a, y = *b;
+    size_t n = 0;
+    for (size_t k = 0; k < b->cccds; k++) {
+        if (b->cccd[k].handle && (n >= a->cccds || a->cccd[n].handle != b->cccd[k].handle ||
+                                  a->cccd[n++].value != b->cccd[k].value)) {
+            return false;
+        }
+    }
+    x.cccd = y.cccd = NULL;
+    x.cccds = y.cccds = 0;
+    return n == a->cccds && memcmp(&x, &y, sizeof x) == 0;
 }
 
 static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -51,13 +76,15 @@ static struct woad *host_new(void)
 {
     static const struct woad_feature *const all[] = { &woad_security_manager, NULL };
     struct woad_config c = { .features = all, .event = ignore, .conns = 1, .procedures = 1,
-                             .mtu = 64, .tx_queue = 128, .request_queue = 128, .bonds = 8 };
+                             .mtu = 64, .tx_queue = 128, .request_queue = 128, .bonds = 8,
+                             .subscriptions = 4 };
     return woad_init(malloc(woad_size(&c)), woad_size(&c), &c);
 }
 
 static void keep(struct woad_bond_file *f, const struct woad_bond *b, bool gone)
 {
-    struct woad_event ev = { .type = WOAD_EV_BOND, .u.bond = { b, gone } };
+    struct woad_event ev = { .type = WOAD_EV_BOND,
+                             .u.bond = { b, gone ? WOAD_BOND_GONE : WOAD_BOND_NEW } };
     woad_bond_file_event(f, NULL, &ev);
 }
 
@@ -98,7 +125,7 @@ static void kept_in_order(void **state)
     static const uint8_t peers[] = { 1, 4, 2, 0 }, seeds[] = { 99, 12, 6, 0 };
     for (uint16_t n = 0; n < 4; n++) {
         struct woad_bond b = bond_of(peers[n], seeds[n]);
-        assert_memory_equal(woad_bond_at(h, n), &b, sizeof b);
+        assert_true(is_same(woad_bond_at(h, n), &b));
     }
     assert_null(woad_bond_at(h, 4));
     free(h);
@@ -186,7 +213,7 @@ static void cut_off(void **state)
 {
     bool old_seen = false, new_seen = false;
     (void)state;
-    for (rlim_t at = 0; at < 345; at++) {
+    for (rlim_t at = 0; at < 400; at++) {
         int error, status;
         struct woad_bond before = bond_of(1, 11), after = bond_of(1, 22), other = bond_of(2, 33);
         unlink(path);
@@ -208,11 +235,11 @@ static void cut_off(void **state)
         struct woad *h = loaded(&error);
         assert_non_null(h);
         const struct woad_bond *first = woad_bond_at(h, 0);
-        bool is_old = memcmp(first, &before, sizeof before) == 0;
-        bool is_new = memcmp(first, &after, sizeof after) == 0;
+        bool is_old = is_same(first, &before);
+        bool is_new = is_same(first, &after);
         assert_true(is_old || is_new);
         assert_int_equal(is_new, WIFEXITED(status));
-        assert_memory_equal(woad_bond_at(h, 1), &other, sizeof other);
+        assert_true(is_same(woad_bond_at(h, 1), &other));
         assert_null(woad_bond_at(h, 2));
         old_seen = old_seen || is_old;
         new_seen = new_seen || is_new;

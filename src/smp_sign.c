@@ -1,0 +1,67 @@
+/* Signed writes: who is bonded, and not encrypted, signs what it writes.  Each signature has a
+ * number, which is kept, so that none counts twice.  Vol 3, Part H, 2.4.5; Part C, 10.4 */
+#include "smp.h"
+
+enum { SIGN_HEAD = 3, SIGN_MAC = 8, SIGN_COUNT = 4 };
+
+/* HEAD: op u8, handle u16.  All that is signed, and then the number. */
+static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SIGN_HEAD],
+                    const uint8_t *data, size_t len, const uint8_t count[SIGN_COUNT],
+                    uint8_t mac[SIGN_MAC])
+{
+    uint8_t csrk[16], whole[16];
+    struct toolbox_mac m;
+    reversed(csrk, key, 16);
+    toolbox_mac_begin(&m, &h->smp->box, csrk);
+    toolbox_mac_back(&m, count, SIGN_COUNT);
+    toolbox_mac_back(&m, data, len);
+    toolbox_mac_back(&m, head, SIGN_HEAD);
+    int err = toolbox_mac_end(&m, whole);
+    reversed(mac, whole, SIGN_MAC);
+    wipe(csrk, sizeof csrk);
+    wipe(&m, sizeof m);
+    return err;
+}
+
+/* A number that has been used, or one before it, is somebody's who has listened.  It is used up
+ * before the write is done. */
+bool sign_verify(struct woad *h, uint16_t i, const uint8_t *pdu, size_t len, bool *authenticated)
+{
+    struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
+    const uint8_t *count = pdu + len - SIGNATURE;
+    uint8_t mac[SIGN_MAC];
+    struct rd in = rd_of(count, SIGN_COUNT);
+    uint32_t number = rd_le32(&in);
+    if (!bond || !bond->has_csrk || number < bond->signs || number == UINT32_MAX ||
+        sign_mac(h, bond->csrk, pdu, pdu + SIGN_HEAD, len - SIGN_HEAD - SIGNATURE, count, mac) ||
+        !same(mac, count + SIGN_COUNT, SIGN_MAC)) {
+        return false;
+    }
+    bond->signs = number + 1;
+    *authenticated = bond->flags & WOAD_BOND_AUTHENTICATED;
+    bond_emit(h, conn_number(h, i), bond, WOAD_BOND_CHANGED);
+    return true;
+}
+
+int sign_make(struct woad *h, uint16_t i, uint16_t handle, const void *data, size_t len,
+              uint8_t signature[SIGNATURE])
+{
+    struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
+    uint8_t head[SIGN_HEAD] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
+    if (!bond || !bond->has_own_csrk || bond->own_signs == UINT32_MAX) {
+        return WOAD_EACCES;
+    }
+    struct wr out = wr_of(signature, SIGN_COUNT);
+    wr_le32(&out, bond->own_signs);
+    if (sign_mac(h, bond->own_csrk, head, data, len, signature, signature + SIGN_COUNT)) {
+        return WOAD_EIO;
+    }
+    bond->own_signs++;
+    return 0;
+}
+
+/* The number is kept before anybody hears it: nothing is sent from inside an event. */
+void sign_made(struct woad *h, uint16_t i)
+{
+    bond_emit(h, conn_number(h, i), bond_find(h, &h->conns[i].peer), WOAD_BOND_CHANGED);
+}

@@ -79,6 +79,7 @@ void cmd_reset(ctl *c)
     c->worse_clock = 0;
     subrate_defaults(&c->subrate);
     privacy_reset(c);
+    c->has_p256 = false;
     periodic_reset(c);
     iso_reset(c);
     c->out.head = c->out.used = 0;
@@ -418,14 +419,6 @@ static int cmd_states(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_rand(ctl *c, struct rd *in, struct wr *ret)
-{
-    (void)in;
-    wr_le32(ret, air_random(c->air));
-    wr_le32(ret, air_random(c->air));
-    return 0;
-}
-
 static const struct command commands[] = {
     { CMD(0x03, 0x01), 5, 6, 8, cmd_event_mask, 0 },
     { CMD(0x03, 0x03), 5, 7, 0, cmd_run_reset, 0 },
@@ -447,7 +440,6 @@ static const struct command commands[] = {
     { CMD(0x08, 0x0c), 26, 3, 2, cmd_scan_enable, 0 },
     { CMD(0x08, 0x0d), 26, 4, 25, cmd_create, 0 },
     { CMD(0x08, 0x0e), 26, 5, 0, cmd_cancel, 0 },
-    { CMD(0x08, 0x18), 27, 7, 0, cmd_rand, 0 },
     { CMD(0x08, 0x1c), 28, 3, 0, cmd_states, 0 },
     { CMD(0x08, 0x4b), 38, 7, 0, cmd_powers, 0 },
     { CMD(0x08, 0x4c), 39, 0, 0, cmd_rf_path, 0 },
@@ -457,7 +449,7 @@ static const struct command commands[] = {
 
 static const struct command *cmd_table(size_t t)
 {
-    static const struct command *const tables[] = { commands, air_conn_commands,
+    static const struct command *const tables[] = { commands, air_conn_commands, air_crypto_commands,
                                                     air_accept_commands, air_ext_commands,
                                                     air_privacy_commands, air_periodic_commands,
                                                     air_past_commands, air_power_commands,

@@ -357,26 +357,6 @@ static int cmd_write_payload_timeout(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* key 16, plain 16; encrypted 16.  7.8.22 */
-static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)
-{
-    uint8_t key[16], block[16], out[16];
-    for (size_t n = 16; n; n--) {
-        key[n - 1] = rd_u8(in);
-    }
-    for (size_t n = 16; n; n--) {
-        block[n - 1] = rd_u8(in);
-    }
-    if (!c->cfg.crypto) {
-        return WOAD_HCI_UNKNOWN_COMMAND;
-    }
-    c->cfg.crypto->aes128(key, block, out);
-    for (size_t n = 16; n; n--) {
-        wr_u8(ret, out[n - 1]);
-    }
-    return 0;
-}
-
 static int cmd_read_data_len(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)in;
@@ -422,7 +402,6 @@ const struct command air_conn_commands[] = {
     { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len, FEATURE_LENGTH },
     { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len, FEATURE_LENGTH },
     { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len, FEATURE_LENGTH },
-    { CMD(0x08, 0x17), 27, 6, 32, cmd_aes, 0 },
     { CMD(0x08, 0x19), 28, 0, 28, cmd_encrypt_link, 0 },
     { CMD(0x08, 0x1a), 28, 1, 18, cmd_ltk, 0 },
     { CMD(0x08, 0x1b), 28, 2, 2, cmd_no_ltk, 0 },

@@ -384,6 +384,8 @@ struct woad_air_controller {
     bool resolves;
     uint16_t rpa_timeout_s;
     uint64_t rpa_at;
+    uint8_t p256[32];                    /* the private half of the key pair that was read last */
+    bool has_p256;
     uint16_t rf_path[2];
     bool leaving, hung;
     uint8_t worse_clock;                 /* it is told to be so many classes worse than it is */
@@ -583,7 +585,8 @@ struct command {
     int (*run)(ctl *c, struct rd *in, struct wr *ret);
     uint8_t needs;                       /* a feature; 0: none */
 };
-extern const struct command air_conn_commands[], air_accept_commands[], air_ext_commands[],
+extern const struct command air_conn_commands[], air_crypto_commands[], air_accept_commands[],
+    air_ext_commands[],
     air_privacy_commands[], air_periodic_commands[],
     air_past_commands[], air_power_commands[], air_subrate_commands[],
     air_iso_commands[], air_data_commands[];

@@ -62,6 +62,9 @@ static void bond_drop(struct woad *h, uint16_t n)
         bond_swap(h, n, (uint16_t)(n + 1));
     }
     s->n_bonds--;
+    if (s->bonds[s->n_bonds].has_irk) {
+        resolve_changed(h);
+    }
     wipe(&s->bonds[s->n_bonds], sizeof *s->bonds);
 }
 
@@ -116,8 +119,12 @@ void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
         }
     }
     uint16_t n = old ? (uint16_t)(old - s->bonds) : s->n_bonds++;
+    bool had_irk = old && old->has_irk;
     bond_put(h, n, bond);
     s->rpas[n] = (struct woad_addr){ 0, { 0 } };
+    if (bond->has_irk || had_irk) {
+        resolve_changed(h);
+    }
     bond_first(h, n);
 }
 

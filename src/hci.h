@@ -40,6 +40,13 @@ enum {
     OP_LE_READ_PHY               = 0x08 << 10 | 0x30,
     OP_LE_SET_PHY                = 0x08 << 10 | 0x32,
     OP_LE_CONNECTION_UPDATE      = 0x08 << 10 | 0x13,
+    OP_LE_ENCRYPT                = 0x08 << 10 | 0x17,
+    OP_LE_READ_P256              = 0x08 << 10 | 0x25,
+    OP_LE_DHKEY                  = 0x08 << 10 | 0x26,
+    OP_LE_ADD_RESOLVING          = 0x08 << 10 | 0x27,
+    OP_LE_CLEAR_RESOLVING        = 0x08 << 10 | 0x29,
+    OP_LE_SET_RESOLUTION         = 0x08 << 10 | 0x2d,
+    OP_LE_SET_PRIVACY_MODE       = 0x08 << 10 | 0x4e,
     OP_LE_RAND                   = 0x08 << 10 | 0x18,
     OP_LE_ENABLE_ENCRYPTION      = 0x08 << 10 | 0x19,
     OP_LE_LTK_REPLY              = 0x08 << 10 | 0x1a,
@@ -71,6 +78,8 @@ enum {
     LE_LTK_REQUEST               = 0x05,
     LE_CONN_PARAM_REQUEST        = 0x06,
     LE_DATA_LENGTH_CHANGE        = 0x07,
+    LE_P256_COMPLETE             = 0x08,
+    LE_DHKEY_COMPLETE            = 0x09,
     LE_ENHANCED_CONNECTION_COMPLETE = 0x0a,
     LE_PHY_UPDATE                = 0x0c
 };

@@ -167,8 +167,28 @@ struct smp_role {
     void (*sent)(struct woad *h, uint16_t i);              /* that it is in the queue */
     /* For a client that was refused: att_client->secured() follows, if true. */
     bool (*raise)(struct woad *h, uint16_t i);
+    void (*wake)(struct woad *h);        /* what the controller calculates has come */
 };
 
+/* Cryptography by the controller: each of these gives CRYPTO_LATER until it is there, and then
+ * smp_role->wake() is called.  `who` is a connection's index, or CRYPTO_PRIVACY. */
+enum { CRYPTO_LATER = 1 };
+enum { CRYPTO_PRIVACY = 0xfffe, CRYPTO_NOBODY = 0xffff };
+struct crypto_role {
+    void (*begin)(struct woad *h, uint16_t who);           /* a calculation, anew */
+    void (*end)(struct woad *h, uint16_t who);
+    void (*release)(struct woad *h, uint16_t who);         /* all that he has asked for */
+    int (*aes)(struct woad *h, uint16_t who, const uint8_t key[16], const uint8_t in[16],
+               uint8_t out[16]);
+    int (*random)(struct woad *h, uint8_t *out, size_t len);
+    int (*p256_public)(struct woad *h, uint16_t who, uint8_t public_key[64]);
+    int (*p256_dh)(struct woad *h, uint16_t who, const uint8_t public_key[64],
+                   uint8_t secret[32]);
+    bool (*has_p256)(const struct woad *h);
+};
+
+struct ctl_crypto;
+struct resolve;
 struct smp;
 struct accept;
 struct adv;
@@ -201,6 +221,8 @@ struct woad {
     uint8_t own_type;                    /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
     bool random_dirty;                   /* the controller does not know random_addr */
     bool accept_dirty;                   /* nor the accept list */
+    uint8_t resolve_dirty;               /* nor the resolving list: see gap_resolve.c */
+    bool resolves;                       /* it knows bonded peers by their keys */
     uint8_t busy;                        /* BUSY_…: what the controller is doing */
     bool clocked;                        /* woad_poll() has told the time */
     bool client_features;                /* woad_gatt_client_features is named */
@@ -213,8 +235,11 @@ struct woad {
     uint16_t frame;                      /* octets of the largest L2CAP payload */
     const struct att_role *att_server, *att_client;
     const struct smp_role *smp_role;
+    const struct crypto_role *crypto_role;
     struct woad_conn_limits limits;
     struct smp *smp;
+    struct ctl_crypto *crypto;
+    struct resolve *resolve;
     struct accept *accept;
     struct link *link;
     struct adv *adv;
@@ -227,8 +252,19 @@ struct woad {
 HOLD_SIZE(woad, WOAD_SIZE_HOST);
 HOLD_SIZE(conn, WOAD_SIZE_CONN);
 
-/* Something changes in the controller for which advertising and scanning must pause. */
-static inline bool host_pauses(const struct woad *h) { return h->random_dirty || h->accept_dirty; }
+/* Bonds, or our key, are others now: the list is made anew; or it is being made. */
+enum { RESOLVE_GOES_ON = 1, RESOLVE_ANEW = 2 };
+static inline void resolve_changed(struct woad *h)
+{
+    h->resolve_dirty = h->resolve ? RESOLVE_ANEW : 0;
+}
+
+/* Something changes in the controller for which advertising and scanning must pause.  The resolving
+ * list waits for a connection attempt, which may take for ever. */
+static inline bool host_pauses(const struct woad *h)
+{
+    return h->random_dirty || h->accept_dirty || (h->resolve_dirty && !(h->busy & BUSY_CONNECT));
+}
 
 /* Walks all features: the core's own first. */
 const struct woad_feature *feature_at(const struct woad *h, size_t n);
@@ -289,6 +325,14 @@ void att_completed(struct woad *h, uint16_t i);
 uint32_t att_due(struct woad *h);
 void att_close(struct woad *h, uint16_t i, int status);
 void att_timed_out(struct woad *h, uint16_t i);
+/* Not one that the compiler may leave out. */
+static inline void wipe(void *mem, size_t len)
+{
+    for (volatile uint8_t *p = mem; len; len--) {
+        *p++ = 0;
+    }
+}
+
 /* uuid.c */
 bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid);
 void uuid_write(struct wr *out, const struct woad_uuid *uuid);

@@ -1,14 +1,6 @@
 /* Pairing: the scripts, what comes and goes, time.  Vol 3, Part H, 2.3, 3 */
 #include "smp.h"
 
-/* Not one that the compiler may leave out. */
-void wipe(void *mem, size_t len)
-{
-    for (volatile uint8_t *p = mem; len; len--) {
-        *p++ = 0;
-    }
-}
-
 /* In the same time wherever they differ. */
 bool same(const uint8_t *a, const uint8_t *b, size_t len)
 {
@@ -60,7 +52,7 @@ uint8_t smp_auth(const struct woad *h)
 {
     const struct woad_security_policy *p = &h->smp->policy;
     return (uint8_t)((p->bond ? AUTH_BOND : 0) | (p->mitm ? AUTH_MITM : 0) |
-                     (p->prefer_legacy ? 0 : AUTH_SECURE) | (p->keypress ? AUTH_KEYPRESS : 0));
+                     (p->prefer_legacy || !smp_has_p256(h) ? 0 : AUTH_SECURE) | (p->keypress ? AUTH_KEYPRESS : 0));
 }
 
 /* What tells that somebody is guessing, on either side. */
@@ -72,12 +64,21 @@ static bool is_guess(int status)
             reason == WOAD_SMP_NUMERIC_COMPARISON || reason == WOAD_SMP_PASSKEY_ENTRY);
 }
 
+/* What the controller was to calculate for it. */
+static void smp_release(struct woad *h, uint16_t i)
+{
+    if (h->crypto_role) {
+        h->crypto_role->release(h, i);
+    }
+}
+
 /* It has ended badly. */
 void smp_over(struct woad *h, uint16_t i, int status)
 {
     struct smp_conn *s = &h->smp->conns[i];
     struct woad_addr peer = h->conns[i].peer;
     bool guess = is_guess(status) && attempts_failed(h, &peer);
+    smp_release(h, i);
     s->asks = false;
     s->spoilt = s->script && s->encrypting;
     h->conns[i].want_ltk_reply = h->conns[i].want_ltk_reply || s->want_key;      /* none */
@@ -96,6 +97,56 @@ void smp_fail(struct woad *h, uint16_t i, uint8_t reason)
     smp_over(h, i, reason);
 }
 
+/* --- who calculates --------------------------------------------------------------------------- */
+
+bool smp_able(const struct woad *h)
+{
+    return (h->cfg.crypto || h->crypto_role) && (h->cfg.random || h->crypto_role);
+}
+
+bool smp_has_p256(const struct woad *h)
+{
+    return h->cfg.crypto || h->crypto_role->has_p256(h);
+}
+
+/* 0, CRYPTO_LATER, or negative. */
+int smp_random(struct woad *h, void *out, size_t len)
+{
+    if (h->cfg.random) {
+        return h->cfg.random(h->cfg.ctx, out, len) < 0 ? WOAD_EIO : 0;
+    }
+    return h->crypto_role ? h->crypto_role->random(h, out, len) : WOAD_EIO;
+}
+
+/* What calculates, and may have to wait for the controller: then it is STEP_BLOCKED, and is called
+ * again. */
+int smp_calculate(struct woad *h, uint16_t who, int (*what)(struct woad *h, uint16_t i, uint8_t arg),
+                  uint8_t arg)
+{
+    struct smp *m = h->smp;
+    uint16_t before = m->who;
+    uint32_t mine = ++m->calculations;
+    if (h->cfg.crypto || !h->crypto_role) {
+        return what(h, who, arg);
+    }
+    m->who = who;
+    h->crypto_role->begin(h, who);
+    int result = what(h, who, arg);
+    m->who = before;
+    if (result != STEP_BLOCKED && m->calculations == mine) {       /* no other since */
+        h->crypto_role->end(h, who);
+    }
+    return result;
+}
+
+static void smp_wake(struct woad *h)
+{
+    rpa_wake(h);
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        smp_go(h, i);
+    }
+}
+
 /* --- the scripts ------------------------------------------------------------------------------ */
 
 void smp_begin(struct woad *h, uint16_t i, const uint8_t *script)
@@ -111,6 +162,7 @@ static void begin_anew(struct woad *h, uint16_t i, const uint8_t *script)
 {
     struct smp_conn *s = &h->smp->conns[i];
     struct smp_conn before = *s;
+    smp_release(h, i);
     smp_forget(s);
     s->has_oob = before.has_oob;
     s->has_tk = before.has_tk;
@@ -136,7 +188,7 @@ static int smp_one(struct woad *h, uint16_t i, uint8_t step)
         s->heard = 0;
         return 0;
     }
-    return smp_step(h, i, step);
+    return smp_calculate(h, i, smp_step, step);
 }
 
 /* As far as it goes.  A step may end it, and then another may have begun. */
@@ -194,7 +246,7 @@ static void smp_rx_request(struct woad *h, uint16_t i, struct rd *in)
 {
     struct smp_conn *s = &h->smp->conns[i];
     const struct woad_security_policy *p = &h->smp->policy;
-    if (p->no_pairing || !h->cfg.crypto || !h->cfg.random) {
+    if (p->no_pairing || !smp_able(h)) {
         s->failed = WOAD_SMP_NOT_SUPPORTED;
         return;
     }
@@ -359,7 +411,7 @@ static uint32_t smp_due(struct woad *h)
             continue;
         }
         smp_go(h, i);
-        bool works = s->script && !s->out && (s->script[s->at] == STEP_KEY_PAIR ||
+        bool works = h->cfg.crypto && s->script && !s->out && (s->script[s->at] == STEP_KEY_PAIR ||
                                               s->script[s->at] == STEP_DH);
         pauses = pauses && s->script && s->script[s->at] == STEP_PAUSE;
         left = works ? 0 : pauses ? least(left, attempts_left(h, i))
@@ -381,12 +433,13 @@ static bool smp_raise(struct woad *h, uint16_t i)
 
 static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key,
                                      rpa_resolve, rpa_reach, bond_refresh, sign_verify,
-                                     sign_make, sign_made, smp_raise };
+                                     sign_make, sign_made, smp_raise, smp_wake };
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
-    const struct woad *h = ctx;
-    return h->cfg.crypto ? h->cfg.crypto->aes128(key, in, out) : -1;
+    struct woad *h = ctx;
+    return h->cfg.crypto ? h->cfg.crypto->aes128(key, in, out)
+         : h->crypto_role ? h->crypto_role->aes(h, h->smp->who, key, in, out) : -1;
 }
 
 static void smp_carve(struct woad *h, struct arena *a)
@@ -404,6 +457,7 @@ static void smp_carve(struct woad *h, struct arena *a)
         s->cccds = cccds;
         s->box = (struct toolbox){ box_aes, h };
         s->policy.io = WOAD_IO_NONE;
+        s->who = CRYPTO_NOBODY;
         h->smp = s;
         h->smp_role = &role;
     }
@@ -420,6 +474,7 @@ static void smp_close(struct woad *h, uint16_t i)
     struct smp_conn *s = &h->smp->conns[i];
     bool ends = s->script || s->encrypting || s->want_encrypt || s->asks;
     h->conns[i].security = (struct woad_security){ .encrypted = false };
+    smp_release(h, i);
     wipe(s, sizeof *s);
     if (ends) {
         smp_told(h, i, WOAD_ENOTCONN);
@@ -432,6 +487,7 @@ static void smp_reset(struct woad *h)
     wipe(h->smp->oob_private, sizeof h->smp->oob_private);
     h->smp->oob_state = 0;
     h->smp->privacy = 0;
+    h->smp->making = h->smp->waits = false;
     h->smp->private_due = 0;
 }
 
@@ -462,7 +518,7 @@ int woad_pair(struct woad *h, uint16_t conn)
                                        STEP_CHOOSE, STEP_END };
     uint16_t i;
     const struct conn *c = conn_of(h, conn, &i);
-    if (!h->smp || !h->cfg.crypto || !h->cfg.random) {
+    if (!h->smp || !smp_able(h)) {
         return WOAD_ENOTSUP;
     }
     if (!c || c->state != CONN_OPEN) {

@@ -76,6 +76,11 @@ struct smp {
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16], privacy;
     bool has_irk;
+    bool making, waits;                  /* our next private address is this; the controller
+                                          * calculates its hash */
+    struct woad_addr next;
+    uint16_t who;                        /* calculates now, for the controller */
+    uint32_t calculations;
     struct woad_addr identity, fixed;    /* ours, and our static random one, while we hide */
     uint32_t private_ms, private_due;
     bool may_multiply;                   /* woad_poll() is running, and has not done one yet */
@@ -89,13 +94,17 @@ HOLD_SIZE(woad_bond, WOAD_SIZE_BOND);
 
 /* smp.c */
 void smp_go(struct woad *h, uint16_t i);
+bool smp_able(const struct woad *h);
+bool smp_has_p256(const struct woad *h);
+int smp_random(struct woad *h, void *out, size_t len);
+int smp_calculate(struct woad *h, uint16_t who, int (*what)(struct woad *h, uint16_t i, uint8_t arg),
+                  uint8_t arg);
 void smp_fail(struct woad *h, uint16_t i, uint8_t reason);
 void smp_over(struct woad *h, uint16_t i, int status);
 void smp_forget(struct smp_conn *s);
 void smp_begin(struct woad *h, uint16_t i, const uint8_t *script);
 uint8_t smp_auth(const struct woad *h);
 void smp_told(struct woad *h, uint16_t i, int status);
-void wipe(void *mem, size_t len);
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
 /* smp_steps.c */
@@ -137,6 +146,7 @@ void rpa_resolve(struct woad *h, struct woad_addr *a);
 void rpa_reach(const struct woad *h, struct woad_addr *a);
 void rpa_identity(const struct woad *h, struct woad_addr *a);
 uint32_t rpa_due(struct woad *h);
+void rpa_wake(struct woad *h);
 /* smp_attempts.c */
 bool attempts_failed(struct woad *h, const struct woad_addr *peer);
 bool attempts_passed(struct woad *h, const struct woad_addr *peer);

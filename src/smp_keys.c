@@ -21,28 +21,26 @@ static uint8_t lowest(uint16_t set)
 int keys_send(struct woad *h, uint16_t i)
 {
     struct smp_conn *s = &h->smp->conns[i];
-    uint8_t ediv[2];
+    uint8_t ediv[2] = { 0 };
+    int err = 0;
     if (!s->to_send) {
         return 0;
     }
     s->out = lowest(s->to_send);
     if (s->out == SMP_LTK) {
-        int err = h->cfg.random(h->cfg.ctx, s->bond.own_ltk, 16);
-        err = err < 0 ? err : h->cfg.random(h->cfg.ctx, s->bond.own_rand, 8);
-        err = err < 0 ? err : h->cfg.random(h->cfg.ctx, ediv, 2);
-        if (err < 0) {
-            s->out = 0;
-            return WOAD_SMP_UNSPECIFIED;
-        }
+        err = smp_random(h, s->bond.own_ltk, 16);
+        err = err ? err : smp_random(h, s->bond.own_rand, 8);
+        err = err ? err : smp_random(h, ediv, 2);
         put_short(s->bond.own_ltk, s->key_size);
         s->bond.own_ediv = (uint16_t)(ediv[0] | ediv[1] << 8);
         s->bond.has_own_ltk = true;
     } else if (s->out == SMP_CSRK) {
-        if (h->cfg.random(h->cfg.ctx, s->bond.own_csrk, 16) < 0) {
-            s->out = 0;
-            return WOAD_SMP_UNSPECIFIED;
-        }
+        err = smp_random(h, s->bond.own_csrk, 16);
         s->bond.has_own_csrk = true;
+    }
+    if (err) {
+        s->out = 0;
+        return err == CRYPTO_LATER ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;
     }
     return STEP_BLOCKED;                 /* until it has been sent */
 }

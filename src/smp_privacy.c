@@ -18,6 +18,9 @@ static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uin
 void rpa_resolve(struct woad *h, struct woad_addr *a)
 {
     struct smp *s = h->smp;
+    if (h->resolves) {
+        a->type &= 1;                    /* the controller's word for who it is */
+    }
     if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
         return;
     }
@@ -30,49 +33,72 @@ void rpa_resolve(struct woad *h, struct woad_addr *a)
     }
 }
 
-/* Where a peer was heard last, if it hides. */
+/* Where a peer was heard last, if it hides; or its identity, where the controller resolves. */
 void rpa_reach(const struct woad *h, struct woad_addr *a)
 {
     const struct woad_bond *bond = bond_find(h, a);
     const struct woad_addr *rpa = bond ? &h->smp->rpas[bond - h->smp->bonds] : NULL;
-    if (rpa && rpa->type == WOAD_ADDR_RANDOM) {
+    if (bond && bond->has_irk && h->resolves) {
+        a->type |= 2;                    /* the controller knows it when it hears it */
+    } else if (rpa && rpa->type == WOAD_ADDR_RANDOM) {
         *a = *rpa;
     }
 }
 
 /* Neither all bits of the random part 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
-static int private_make(struct woad *h, struct woad_addr *a)
+static int private_draw(struct woad *h, struct woad_addr *a)
 {
-    struct smp *s = h->smp;
-    uint8_t irk[16], prand[3], hash[3];
+    const struct smp *s = h->smp;
+    int err = smp_random(h, a->octet, 6);
     a->type = WOAD_ADDR_RANDOM;
-    if (h->cfg.random(h->cfg.ctx, a->octet, 6) < 0) {
-        return WOAD_EIO;
-    }
     a->octet[4] = (uint8_t)(a->octet[4] == 0 || a->octet[4] == 0xff ? 0x55 : a->octet[4]);
     a->octet[5] = (uint8_t)((a->octet[5] & 0x3f) |
                             (s->privacy == WOAD_PRIVACY_RESOLVABLE ? RPA : NRPA) << KIND_SHIFT);
-    if (s->privacy != WOAD_PRIVACY_RESOLVABLE) {
-        return 0;
+    return err;
+}
+
+/* STEP_BLOCKED while the controller calculates. */
+static int private_make(struct woad *h, uint16_t who, uint8_t arg)
+{
+    struct smp *s = h->smp;
+    uint8_t irk[16], prand[3], hash[3];
+    (void)who;
+    (void)arg;
+    int err = s->making ? 0 : private_draw(h, &s->next);
+    s->making = !err;
+    if (!err && s->privacy == WOAD_PRIVACY_RESOLVABLE) {
+        reversed(irk, s->irk, 16);
+        reversed(prand, s->next.octet + 3, 3);
+        err = toolbox_ah(&s->box, irk, prand, hash);
+        reversed(s->next.octet, hash, err ? 0 : 3);
+        wipe(irk, sizeof irk);
     }
-    reversed(irk, s->irk, 16);
-    reversed(prand, a->octet + 3, 3);
-    int err = toolbox_ah(&s->box, irk, prand, hash);
-    reversed(a->octet, hash, 3);
-    wipe(irk, sizeof irk);
-    return err ? WOAD_EIO : 0;
+    return err == CRYPTO_LATER ? STEP_BLOCKED : err;
 }
 
 static int private_renew(struct woad *h)
 {
-    struct woad_addr a;
-    int err = private_make(h, &a);
+    struct smp *s = h->smp;
+    int err = smp_calculate(h, CRYPTO_PRIVACY, private_make, 0);
+    if (err == STEP_BLOCKED) {
+        s->waits = true;
+        return 0;
+    }
+    s->waits = s->making = false;
     if (!err) {
-        h->hci.random_addr = a;
+        h->hci.random_addr = s->next;
         h->own_type = WOAD_ADDR_RANDOM;
         h->random_dirty = true;
     }
-    return err;
+    return err ? WOAD_EIO : 0;
+}
+
+/* What the controller was to calculate for it has come. */
+void rpa_wake(struct woad *h)
+{
+    if (h->smp->waits && !(h->busy & (BUSY_CONNECT | WANTS_CONNECT))) {
+        private_renew(h);
+    }
 }
 
 /* Not in the middle of a connection attempt, and not while the host is down. */
@@ -96,13 +122,14 @@ int woad_set_irk(struct woad *h, const uint8_t irk[16])
     }
     memcpy(h->smp->irk, irk, 16);
     h->smp->has_irk = true;
+    resolve_changed(h);
     return 0;
 }
 
 int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
 {
     struct smp *s = h->smp;
-    if (!s || !h->cfg.crypto || !h->cfg.random) {
+    if (!s || !smp_able(h)) {
         return WOAD_ENOTSUP;
     }
     if (h->state != HOST_UP) {

@@ -173,9 +173,25 @@ static int step_choose(struct woad *h, uint16_t i)
 
 /* --- randomness, keys of the curve ------------------------------------------------------------ */
 
+static int failed(int err)
+{
+    return err == CRYPTO_LATER ? STEP_BLOCKED : err ? WOAD_SMP_UNSPECIFIED : 0;
+}
+
 static int fresh(struct woad *h, uint8_t *out, size_t len)
 {
-    return h->cfg.random(h->cfg.ctx, out, len) < 0 ? WOAD_SMP_UNSPECIFIED : 0;
+    return failed(smp_random(h, out, len));
+}
+
+/* The controller's.  It has one at a time, so a peripheral, which sends its own last, waits until
+ * the peer's is there: who never sends one keeps nobody else from pairing. */
+static int key_pair_there(struct woad *h, uint16_t i)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    if (!h->conns[i].central && s->heard != SMP_PUBLIC_KEY) {
+        return STEP_BLOCKED;
+    }
+    return failed(h->crypto_role->p256_public(h, i, s->own_public));
 }
 
 /* A key pair of its own for each pairing; but what was given out of band is of one that was made
@@ -192,6 +208,9 @@ static int step_key_pair(struct woad *h, uint16_t i)
         wipe(m->oob_private, sizeof m->oob_private);
         m->oob_state = OOB_NONE;
         return 0;
+    }
+    if (!h->cfg.crypto) {
+        return key_pair_there(h, i);
     }
     if (!m->may_multiply) {
         return STEP_BLOCKED;
@@ -224,6 +243,10 @@ static int step_dh(struct woad *h, uint16_t i)
     if (same(s->peer_public, debug_x, 32) && !h->smp->policy.allow_debug_key) {
         return WOAD_SMP_AUTHENTICATION;
     }
+    if (!h->cfg.crypto) {
+        int later = h->crypto_role->p256_dh(h, i, s->peer_public, s->dhkey);
+        return later == CRYPTO_LATER ? STEP_BLOCKED : later ? WOAD_SMP_DHKEY_CHECK : 0;
+    }
     if (!h->smp->may_multiply) {
         return STEP_BLOCKED;
     }
@@ -234,8 +257,6 @@ static int step_dh(struct woad *h, uint16_t i)
 }
 
 /* --- what is computed ------------------------------------------------------------------------- */
-
-static int failed(int err) { return err ? WOAD_SMP_UNSPECIFIED : 0; }
 
 static void address(uint8_t out[7], const struct woad_addr *a)
 {
@@ -338,9 +359,12 @@ static int step_keys(struct woad *h, uint16_t i)
     int err = toolbox_f5(&h->smp->box, s->dhkey, central ? s->own_random : s->peer_random,
                          central ? s->peer_random : s->own_random, central ? mine : theirs,
                          central ? theirs : mine, s->mac_key, s->key);
-    wipe(s->dhkey, sizeof s->dhkey);
     cut_key(s);
-    return err ? failed(err) : check_of(h, i, true, s->own_check);
+    err = err ? failed(err) : check_of(h, i, true, s->own_check);
+    if (err != STEP_BLOCKED) {
+        wipe(s->dhkey, sizeof s->dhkey);
+    }
+    return err;
 }
 
 static int step_verify(struct woad *h, uint16_t i)

@@ -151,15 +151,27 @@ static const struct woad_crypto crypto = { aes128, p256_public, p256_dh };
 static const struct woad_security_policy any = { .io = WOAD_IO_NONE, .bond = true,
                                                  .allow_legacy = true };
 
+static unsigned by_controller;           /* bits of the devices that have no library */
+static unsigned lists;                   /* and of those that give bonds to the controller */
+
 static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
 {
-    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_link, &woad_security_manager,
-        NULL };
+    static const struct woad_feature *features[WORLD_MAX][10];
     struct woad_config host = world_host_config(conns);
-    host.features = all;
-    host.crypto = &crypto;
-    host.random = random_octets;
+    bool library = !(by_controller >> w->devices & 1);
+    const struct woad_feature *all[10] = { &woad_advertiser, &woad_scanner, &woad_central,
+        &woad_gatt_server, &woad_gatt_client, &woad_link, &woad_security_manager };
+    size_t n = 7;
+    if (!library) {
+        all[n++] = &woad_controller_crypto;
+    }
+    if (lists >> w->devices & 1) {
+        all[n++] = &woad_resolving_list;
+    }
+    memcpy(features[w->devices], all, sizeof all);
+    host.features = features[w->devices];
+    host.crypto = library ? &crypto : NULL;
+    host.random = library ? random_octets : NULL;
     host.bonds = 3;
     side[w->devices] = (struct side){ .random = 77 + w->devices };
     struct device *d = world_add_config(w, host, world_controller_config(w, conns));
@@ -264,7 +276,7 @@ static inline void again(void)
 static inline void rejoin(int central)
 {
     assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
-    world_run(w, 500000);
+    world_run(w, 1200000);               /* longer than the supervision: it may be lost at that */
     again();
     join(&w->device[central], &w->device[1 - central]);
     device_forget(&w->device[0]);
@@ -283,6 +295,24 @@ static inline int asked_for(bool write, uint16_t handle)
     const struct seen *s = world_wait(w, d, WOAD_EV_GATTC_DONE, 1000000);
     assert_non_null(s);
     return s->ev.u.done.status;
+}
+
+/* Behind private addresses from now on; who it is. */
+static inline struct woad_addr hide(int k)
+{
+    struct device *d = &w->device[k];
+    struct woad_addr id = d->addr;
+    uint8_t irk[16];
+    memset(irk, 0x31 + k, sizeof irk);
+    assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), WOAD_EINVAL);
+    assert_int_equal(woad_set_irk(d->host, irk), 0);
+    assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 0), WOAD_EINVAL);
+    assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), 0);
+    world_run(w, 10000);
+    assert_int_equal(woad_own_address(d->host, &d->addr), 0);
+    assert_int_equal(d->addr.type, WOAD_ADDR_RANDOM);
+    assert_int_equal(d->addr.octet[5] >> 6, 1);
+    return id;
 }
 
 #endif

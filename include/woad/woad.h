@@ -53,6 +53,14 @@ extern const struct woad_feature woad_accept_list, woad_link;
 extern const struct woad_feature woad_gatt_client_features;
 /* Pairing, encryption, bonds. */
 extern const struct woad_feature woad_security_manager;
+/* Bonded peers behind private addresses are known to the controller: woad_connect() finds one that
+ * has not been heard, and the accept list holds for them. */
+extern const struct woad_feature woad_resolving_list;
+/* Cryptography and random numbers by the controller, where config.crypto or config.random is NULL:
+ * a firmware needs no library.  What has no time to wait for
+ * an answer is not there then: woad_oob_make(), signed writes, and private addresses of peers are
+ * resolved by woad_resolving_list alone. */
+extern const struct woad_feature woad_controller_crypto;
 
 /* Copied by woad_init(); `features` must live as long as the instance. */
 struct woad_config {
@@ -101,7 +109,9 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((1 + (attr_tables)) * WOAD_SIZE_TABLE) + WOAD_UP((attr_index) * 2) + \
      WOAD_UP((conns) * WOAD_SIZE_CONN) + \
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
-     WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
+     WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP(WOAD_SIZE_CONTROLLER_CRYPTO) + \
+     WOAD_UP(WOAD_SIZE_RESOLVE) + \
+     WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
      WOAD_UP((bonds) * WOAD_SIZE_BOND) + WOAD_UP((bonds) * 7) + \
      WOAD_UP((bonds) * (subscriptions) * 4) + \
      (conns) * (2 * WOAD_UP(((mtu) > 65 ? (mtu) : 65) + 4) + WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
@@ -110,7 +120,7 @@ size_t woad_size(const struct woad_config *config);
                 WOAD_UP((procedures) * WOAD_SIZE_PROCEDURE) + WOAD_UP(request_queue)))
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(328, 244)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(352, 256)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(136, 116)
 #define WOAD_SIZE_ADV         82
 #define WOAD_SIZE_SCAN        32
@@ -124,7 +134,9 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_CLIENT      WOAD_WIDTH(8, 4)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 60)
 #define WOAD_SIZE_PROCEDURE   28
-#define WOAD_SIZE_SECURITY    WOAD_WIDTH(280, 248)
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 268)
+#define WOAD_SIZE_RESOLVE     4
+#define WOAD_SIZE_CONTROLLER_CRYPTO 588
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(616, 600)
 #define WOAD_SIZE_BOND        WOAD_WIDTH(144, 140)
 

@@ -2,26 +2,34 @@
  * Vol 3, Part H, Appendix D and 2.2.3, 2.2.4; RFC 4493 */
 #include "cm.h"
 
+#include "openssl.h"
+
 #include <woad/crypto.h>
 
 #include "src/toolbox.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+static const struct woad_crypto *const backends[] = { &woad_mbedtls, &woad_psa, &openssl };
+enum { BACKENDS = 3 };
+static const struct woad_crypto *now;
 
 static int aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
-    const struct woad_crypto *crypto = ctx;
+    const struct woad_crypto *crypto = ctx ? ctx : now;
     return crypto->aes128(key, in, out);
 }
 
-static const struct toolbox box = { aes, (void *)(uintptr_t)&woad_mbedtls };
+static const struct toolbox box = { aes, NULL };
 
 static const uint8_t *hex(const char *text)
 {
-    static uint8_t ring[16][64];
+    static uint8_t ring[16][128];
     static size_t next;
     uint8_t *b = ring[next++ % 16];
     for (size_t n = 0; text[2 * n]; n++) {
+        assert_true(n < sizeof ring[0]);
         unsigned v;
         assert_int_equal(sscanf(text + 2 * n, "%2x", &v), 1);
         b[n] = (uint8_t)v;
@@ -99,44 +107,152 @@ static void keys(void **state)
     assert_memory_equal(out, hex("0dfbaa"), 3);
 }
 
+/* Vol 3, Part G, Appendix B: the octets of a database, and its hash. */
+static void database_hash(void **state)
+{
+    uint8_t out[16];
+    const char *octets = "01000028001802000328 0a0300002a0400032802050001 2a0600002801180700"
+                         "0328200800052a090002290a0003280a0b00292b0c000328020d002a2b0e000028"
+                         "08180f000228140016000f1810000328a21100182a120002291300002900001400"
+                         "01280f1815000328021600192a";
+    char text[256];
+    size_t n = 0;
+    (void)state;
+    for (; *octets; octets++) {
+        text[n] = *octets;
+        n += *octets != ' ';
+    }
+    text[n] = 0;
+    assert_int_equal(toolbox_cmac(&box, hex("00000000000000000000000000000000"), hex(text), n / 2,
+                                  out), 0);
+    assert_memory_equal(out, hex("f1ca2d48ecf58bac8a8830bbb9fba990"), 16);
+}
+
+/* The signature of a write, octets as they are on the air.  Vol 3, Part H, 2.4.5 */
+static void signing(void **state)
+{
+    struct toolbox_mac m;
+    uint8_t key[16], out[16];
+    const uint8_t *csrk = hex("505e42df9691ec72d31fcdfbeb641b61");
+    (void)state;
+    for (size_t n = 0; n < 16; n++) {
+        key[n] = csrk[15 - n];
+    }
+    toolbox_mac_begin(&m, &box, key);
+    toolbox_mac_back(&m, hex("01000000"), 4);
+    toolbox_mac_back(&m, hex("d212001337"), 5);
+    assert_int_equal(toolbox_mac_end(&m, out), 0);
+    for (size_t n = 0; n < 8; n++) {
+        assert_int_equal(out[7 - n], hex("f1871e933c900ff2")[n]);
+    }
+}
+
 /* The data sets of Vol 2, Part G, 7.1.2.1; and what is no key. */
 static void p256(void **state)
 {
-    static const char *const a[] = {
-        "3f49f6d4a3c55f3874c9b3e3d2103f504aff607beb40b7995899b8a6cd3c1abd", U,
-        "dc809c49652aeb6d63329abf5a52155c766345c28fed3024741c8ed01589d28b" };
-    static const char *const b[] = { V,
-        "1ea1f0f01faf1d9609592284f19e4c0047b58afd8615a69f559077b22faaa190",
-        "4c55f33e429dad377356703a9ab85160472d1130e28e36765f89aff915b1214a" };
+    static const struct { const char *a[3], *b[3], *secret; } sets[] = {
+        { { "3f49f6d4a3c55f3874c9b3e3d2103f504aff607beb40b7995899b8a6cd3c1abd", U,
+            "dc809c49652aeb6d63329abf5a52155c766345c28fed3024741c8ed01589d28b" },
+          { V, "1ea1f0f01faf1d9609592284f19e4c0047b58afd8615a69f559077b22faaa190",
+            "4c55f33e429dad377356703a9ab85160472d1130e28e36765f89aff915b1214a" }, W },
+        { { "06a516693c9aa31a6084545d0c5db641b48572b97203ddffb7ac73f7d0457663",
+            "2c31a47b5779809ef44cb5eaaf5c3e43d5f8faad4a8794cb987e9b03745c78dd",
+            "919512183898dfbecd52e2408e43871fd021109117bd3ed4eaf8437743715d4f" },
+          { "529aa0670d72cd6497502ed473502b037e8803b5c60829a5a3caa219505530ba",
+            "f465e43ff23d3f1b9dc7dfc04da8758184dbc966204796eccf0d6cf5e16500cc",
+            "0201d048bcbbd899eeefc424164e33c201c2b010ca6b4d43a8a155cad8ecb279" },
+          "ab85843a2f6d883f62e5684b38e307335fe6e1945ecd19604105c6f23221eb69" } };
     uint8_t pa[64], pb[64], secret[32], zero[64] = { 0 };
     (void)state;
-    assert_int_equal(woad_mbedtls.p256_public(hex(a[0]), pa), 0);
-    assert_memory_equal(pa, hex(a[1]), 32);
-    assert_memory_equal(pa + 32, hex(a[2]), 32);
-    assert_int_equal(woad_mbedtls.p256_public(hex(b[0]), pb), 0);
-    assert_memory_equal(pb, hex(b[1]), 32);
-    assert_memory_equal(pb + 32, hex(b[2]), 32);
-    assert_int_equal(woad_mbedtls.p256_dh(hex(a[0]), pb, secret), 0);
-    assert_memory_equal(secret, hex(W), 32);
-    assert_int_equal(woad_mbedtls.p256_dh(hex(b[0]), pa, secret), 0);
-    assert_memory_equal(secret, hex(W), 32);
-    assert_true(woad_mbedtls.p256_public(zero, pa) < 0);
-    assert_true(woad_mbedtls.p256_public(
-        hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"), pa) < 0);
-    assert_true(woad_mbedtls.p256_dh(hex(a[0]), zero, secret) < 0);
+    for (size_t k = 0; k < sizeof sets / sizeof *sets; k++) {
+        assert_int_equal(now->p256_public(hex(sets[k].a[0]), pa), 0);
+        assert_memory_equal(pa, hex(sets[k].a[1]), 32);
+        assert_memory_equal(pa + 32, hex(sets[k].a[2]), 32);
+        assert_int_equal(now->p256_public(hex(sets[k].b[0]), pb), 0);
+        assert_memory_equal(pb, hex(sets[k].b[1]), 32);
+        assert_memory_equal(pb + 32, hex(sets[k].b[2]), 32);
+        assert_int_equal(now->p256_dh(hex(sets[k].a[0]), pb, secret), 0);
+        assert_memory_equal(secret, hex(sets[k].secret), 32);
+        assert_int_equal(now->p256_dh(hex(sets[k].b[0]), pa, secret), 0);
+        assert_memory_equal(secret, hex(sets[k].secret), 32);
+    }
+    const char *order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    const uint8_t *own = hex(sets[0].a[0]);
+    assert_true(now->p256_public(zero, pa) < 0);
+    assert_true(now->p256_public(hex(order), pa) < 0);
+    assert_true(now->p256_dh(zero, pb, secret) < 0);
+    assert_true(now->p256_dh(own, zero, secret) < 0);
     for (size_t n = 0; n < 64; n += 7) {
         pb[n] ^= 1;
-        assert_true(woad_mbedtls.p256_dh(hex(a[0]), pb, secret) < 0);
+        assert_true(now->p256_dh(own, pb, secret) < 0);
         pb[n] ^= 1;
     }
     memset(pb + 32, 0, 32);              /* CVE-2018-5383 */
-    assert_true(woad_mbedtls.p256_dh(hex(a[0]), pb, secret) < 0);
+    assert_true(now->p256_dh(own, pb, secret) < 0);
+}
+
+/* Random numbers, in and out: our toolbox on each library, and OpenSSL's own CMAC. */
+static void agreement(void **state)
+{
+    static uint64_t seed = 20;
+    const char *more = getenv("WOAD_VECTORS");
+    unsigned vectors = more ? (unsigned)atoi(more) : 100000, curve = more ? vectors : 2000;
+    (void)state;
+    for (unsigned n = 0; n < vectors; n++) {
+        uint8_t r[128], out[BACKENDS][10][16] = { 0 };
+        uint32_t number[BACKENDS];
+        for (size_t k = 0; k < sizeof r; k++) {
+            seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+            r[k] = (uint8_t)(seed >> 56);
+        }
+        for (size_t k = 0; k < BACKENDS; k++) {
+            const struct toolbox t = { aes, (void *)(uintptr_t)backends[k] };
+            int err = toolbox_c1(&t, r, r + 16, r + 32, r + 39, r + 46, r + 53, out[k][0]);
+            err |= toolbox_s1(&t, r, r + 60, r + 76, out[k][1]);
+            err |= toolbox_f4(&t, r, r + 32, r + 64, r[80], out[k][2]);
+            err |= toolbox_f5(&t, r, r + 32, r + 48, r + 64, r + 71, out[k][3], out[k][4]);
+            err |= toolbox_f6(&t, r, r + 16, r + 32, r + 48, r + 64, r + 67, r + 74, out[k][5]);
+            err |= toolbox_g2(&t, r, r + 32, r + 64, r + 80, &number[k]);
+            err |= toolbox_h6(&t, r, r + 16, out[k][6]);
+            err |= toolbox_h7(&t, r, r + 16, out[k][7]);
+            err |= toolbox_ah(&t, r, r + 16, out[k][8]);
+            err |= toolbox_cmac(&t, r, r + 16, n % 113, out[k][9]);
+            assert_int_equal(err, 0);
+        }
+        assert_memory_equal(out[0], out[1], sizeof out[0]);
+        assert_memory_equal(out[0], out[2], sizeof out[0]);
+        assert_true(number[0] == number[1] && number[0] == number[2] && number[0] < 1000000);
+        openssl_cmac(r, r + 16, n % 113, out[1][9]);
+        assert_memory_equal(out[0][9], out[1][9], 16);
+    }
+    for (unsigned n = 0; n < curve; n++) {
+        uint8_t own[32], other[32], public_key[BACKENDS][64], theirs[64], secret[BACKENDS][32];
+        for (size_t k = 0; k < 32; k++) {
+            seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+            own[k] = (uint8_t)(seed >> 56);
+            other[k] = (uint8_t)(seed >> 48);
+        }
+        assert_int_equal(openssl.p256_public(other, theirs), 0);
+        for (size_t k = 0; k < BACKENDS; k++) {
+            assert_int_equal(backends[k]->p256_public(own, public_key[k]), 0);
+            assert_int_equal(backends[k]->p256_dh(own, theirs, secret[k]), 0);
+            assert_memory_equal(public_key[k], public_key[0], 64);
+            assert_memory_equal(secret[k], secret[0], 32);
+        }
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(cmac), cmocka_unit_test(legacy),
                                         cmocka_unit_test(secure_connections),
-                                        cmocka_unit_test(keys), cmocka_unit_test(p256) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+                                        cmocka_unit_test(keys), cmocka_unit_test(database_hash),
+                                        cmocka_unit_test(signing), cmocka_unit_test(p256) };
+    const struct CMUnitTest all[] = { cmocka_unit_test(agreement) };
+    int failed = 0;
+    for (size_t k = 0; k < BACKENDS; k++) {
+        now = backends[k];
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed + cmocka_run_group_tests(all, NULL, NULL);
 }

@@ -1,0 +1,128 @@
+/* Cryptography for the host: LE Encrypt, LE Rand, and the P-256 commands, where the controller was
+ * given a library.  Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37, 7.8.93 */
+#include "ll.h"
+
+enum { CMD_READ_P256 = 0x2025, CMD_DHKEY = 0x2026, CMD_DHKEY_V2 = 0x205e,
+       EVT_P256 = 0x08, EVT_DHKEY = 0x09 };
+
+/* key 16, plain 16; encrypted 16.  7.8.22 */
+static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t key[16], block[16], out[16];
+    for (size_t n = 16; n; n--) {
+        key[n - 1] = rd_u8(in);
+    }
+    for (size_t n = 16; n; n--) {
+        block[n - 1] = rd_u8(in);
+    }
+    if (!c->cfg.crypto) {
+        return WOAD_HCI_UNKNOWN_COMMAND;
+    }
+    c->cfg.crypto->aes128(key, block, out);
+    for (size_t n = 16; n; n--) {
+        wr_u8(ret, out[n - 1]);
+    }
+    return 0;
+}
+
+/* 8 octets.  7.8.23 */
+static int cmd_rand(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_le32(ret, air_random(c->air));
+    wr_le32(ret, air_random(c->air));
+    return 0;
+}
+
+static void put_back(struct wr *w, const uint8_t *p, size_t len)
+{
+    for (; len; len--) {
+        wr_u8(w, p[len - 1]);
+    }
+}
+
+static void take_back(struct rd *in, uint8_t *p, size_t len)
+{
+    for (; len; len--) {
+        p[len - 1] = rd_u8(in);
+    }
+}
+
+/* A new pair, whose private half stays here.  LE Read Local P-256 Public Key Complete: status u8,
+ * X 32, Y 32.  7.8.36, 7.7.65.8 */
+static int cmd_read_p256(ctl *c, struct rd *in, struct wr *ret)
+{
+    uint8_t key[64] = { 0 }, event[65];
+    struct wr w = wr_of(event, sizeof event);
+    int err = -1;
+    (void)in;
+    (void)ret;
+    for (int tries = 0; err && tries < 4; tries++) {
+        for (size_t n = 0; n < 32; n++) {
+            c->p256[n] = (uint8_t)(air_random(c->air) >> 8);
+        }
+        err = c->cfg.crypto->p256_public(c->p256, key);
+    }
+    c->has_p256 = !err;
+    evt_status(c, CMD_READ_P256, 0);
+    wr_u8(&w, err ? WOAD_HCI_UNSPECIFIED : 0);
+    put_back(&w, key, 32);
+    put_back(&w, key + 32, 32);
+    evt_le(c, EVT_P256, &w);
+    return CMD_ANSWERED;
+}
+
+/* LE Generate DHKey Complete: status u8, DHKey 32, all ones for a key that is none.
+ * 7.8.37, 7.7.65.9 */
+static int dhkey(ctl *c, struct rd *in, uint16_t opcode, bool debug)
+{
+    static const uint8_t debug_key[32] = {                 /* Vol 3, Part H, 2.3.5.6.1 */
+        0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38, 0x74, 0xc9, 0xb3,
+        0xe3, 0xd2, 0x10, 0x3f, 0x50, 0x4a, 0xff, 0x60, 0x7b, 0xeb, 0x40,
+        0xb7, 0x99, 0x58, 0x99, 0xb8, 0xa6, 0xcd, 0x3c, 0x1a, 0xbd };
+    uint8_t peer[64], key[32], event[33];
+    struct wr w = wr_of(event, sizeof event);
+    take_back(in, peer, 32);
+    take_back(in, peer + 32, 32);
+    if (!debug && !c->has_p256) {
+        evt_status(c, opcode, WOAD_HCI_COMMAND_DISALLOWED);
+        return CMD_ANSWERED;
+    }
+    int err = c->cfg.crypto->p256_dh(debug ? debug_key : c->p256, peer, key);
+    memset(key, 0xff, err ? sizeof key : 0);
+    evt_status(c, opcode, 0);
+    wr_u8(&w, err ? WOAD_HCI_INVALID_PARAMETERS : 0);
+    put_back(&w, key, sizeof key);
+    evt_le(c, EVT_DHKEY, &w);
+    return CMD_ANSWERED;
+}
+
+/* X 32, Y 32.  7.8.37 */
+static int cmd_dhkey(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    return dhkey(c, in, CMD_DHKEY, false);
+}
+
+/* X 32, Y 32, key type u8: 0 the one that was read, 1 the debug key.  7.8.37 */
+static int cmd_dhkey_v2(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct rd type = *in;
+    rd_bytes(&type, 64);
+    uint8_t which = rd_u8(&type);
+    (void)ret;
+    if (which > 1) {
+        evt_status(c, CMD_DHKEY_V2, WOAD_HCI_INVALID_PARAMETERS);
+        return CMD_ANSWERED;
+    }
+    return dhkey(c, in, CMD_DHKEY_V2, which);
+}
+
+const struct command air_crypto_commands[] = {
+    { CMD(0x08, 0x17), 27, 6, 32, cmd_aes, 0 },
+    { CMD(0x08, 0x18), 27, 7, 0, cmd_rand, 0 },
+    { CMD(0x08, 0x25), 34, 1, 0, cmd_read_p256, FEATURE_PRIVACY },
+    { CMD(0x08, 0x26), 34, 2, 64, cmd_dhkey, FEATURE_PRIVACY },
+    { CMD(0x08, 0x5e), 41, 2, 65, cmd_dhkey_v2, FEATURE_PRIVACY },
+    { 0, 0, 0, 0, NULL, 0 },
+};

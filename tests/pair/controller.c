@@ -1,0 +1,215 @@
+/* What the controller does for a host: its cryptography, and knowing bonded peers that hide. */
+#include "pairing.h"
+
+static const struct woad_connect_params quick = { 16, 16, 6, 6, 0, 100, 2000 };
+static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+
+/* --- cryptography ----------------------------------------------------------------------------- */
+
+/* A pairing is cut off at each moment of it, in the middle of every calculation: the next one, of
+ * the same connection's place, is none the worse. */
+static void cut_off(void **state)
+{
+    (void)state;
+    for (int mitm = 0; mitm < 2; mitm++) {
+        struct woad_security_policy p = policy(WOAD_IO_KEYBOARD_DISPLAY, mitm, true);
+        by_controller = 3;
+        pair_of(&p, &p);
+        for (unsigned us = 0; us < 220000; us += 1300) {
+            assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+            world_run(w, us);
+            rejoin(CENTRAL);
+            side[0].asked = side[1].asked = 0;
+            if (us % 3900 == 0) {
+                woad_bond_remove(w->device[0].host, NULL);
+                woad_bond_remove(w->device[1].host, NULL);
+                assert_int_equal(woad_pair(w->device[PERIPHERAL].host, side[PERIPHERAL].conn), 0);
+                settle();
+                assert_int_equal(status_of(0), 0);
+                assert_int_equal(level(1).authenticated, mitm);
+                rejoin(CENTRAL);
+            }
+        }
+        world_free(w);
+    }
+    by_controller = 0;
+}
+
+/* Two peers at once; one never sends its public key, and keeps nobody. */
+static void held_up(void **state)
+{
+    struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+    (void)state;
+    for (by_controller = 1; by_controller < 8; by_controller += 6) {
+        w = world_new(9, 0);
+        for (int k = 0; k < 3; k++) {
+            add(3, &p);
+        }
+        for (int k = 1; k < 3; k++) {
+            w->device[0].log[0] = (struct seen){ 0 };
+            device_forget(&w->device[0]);
+            join(&w->device[k], &w->device[0]);
+        }
+        assert_int_equal(woad_pair(w->device[1].host, side[1].conn), 0);
+        world_run(w, 16000);
+        w->device[1].deaf = true;
+        world_run(w, 50000);
+        assert_int_equal(woad_pair(w->device[2].host, side[2].conn), 0);
+        assert_non_null(world_wait(w, &w->device[2], WOAD_EV_SECURITY, 1500000));
+        assert_int_equal(status_of(2), 0);
+        world_free(w);
+    }
+    by_controller = 0;
+}
+
+/* A controller without a library of its own: nothing is claimed that is not there. */
+static void nothing_there(void **state)
+{
+    (void)state;
+    for (int offers = 0; offers < 2; offers++) {           /* legacy pairing, too */
+        struct woad_security_policy p = any;
+        p.allow_legacy = offers;
+        w = world_new(1, 0);
+        by_controller = 1;
+        static const struct woad_feature *const few[] = { &woad_central, &woad_security_manager,
+                                                          &woad_controller_crypto, NULL };
+        struct woad_config host = world_host_config(2);
+        struct woad_air_controller_config bare = world_controller_config(w, 2);
+        host.features = few;
+        host.bonds = 2;
+        bare.crypto = NULL;
+        struct device *d = world_add_config(w, host, bare);
+        side[0] = (struct side){ .random = 1 };
+        d->on_event = on_event;
+        by_controller = 0;
+        assert_int_equal(woad_set_security(d->host, &p), 0);
+        add(2, &any);
+        join(&w->device[0], &w->device[1]);
+        assert_int_equal(woad_pair(d->host, side[0].conn), 0);
+        settle();
+        assert_int_equal(status_of(0), offers ? WOAD_SMP_UNSPECIFIED : WOAD_SMP_AUTHENTICATION);
+        assert_open();
+        world_free(w);
+    }
+}
+
+/* --- those who hide --------------------------------------------------------------------------- */
+
+/* GAP/CONN/PRDA/…, GAP/PRIV/…: bonded, both behind addresses that change; the one connects to who
+ * the other is without having heard of it since. */
+static void found_unheard(void **state)
+{
+    static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
+    struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+    struct woad_addr id[2];
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {                 /* 2: and without a library */
+        lists = kind ? 3 : 0;
+        by_controller = kind == 2 ? 3 : 0;
+        w = world_new(5, 0);
+        for (int k = 0; k < 2; k++) {
+            add(2, &p);
+            w->device[k].keep_reports = true;
+        }
+        for (int k = 0; k < 2; k++) {
+            id[k] = hide(k);
+        }
+        join(&w->device[0], &w->device[1]);
+        assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
+        settle();
+        assert_int_equal(status_of(0), 0);
+        assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+        for (int round = 0; round < 3; round++) {
+            again();
+            world_run(w, 61000000);      /* another address by now */
+            assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
+            world_run(w, 100000);
+            device_forget(&w->device[0]);
+            device_forget(&w->device[1]);
+            assert_int_equal(woad_connect(w->device[0].host, &id[1], &quick), 0);
+            const struct seen *s = world_wait(w, &w->device[1], WOAD_EV_CONNECT, 3000000);
+            assert_int_equal(s != NULL, kind != 0);
+            if (!kind) {
+                break;
+            }
+            world_run(w, 20000);
+            for (int k = 0; k < 2; k++) {
+                s = device_find(&w->device[k], WOAD_EV_CONNECT);
+                assert_memory_equal(&s->ev.u.connect.peer, &id[1 - k], 7);
+            }
+            assert_int_equal(woad_pair(w->device[round % 2].host, side[round % 2].conn), 0);
+            settle();
+            assert_int_equal(status_of(0), 0);
+            assert_true(level(0).encrypted && level(0).bonded);
+            assert_int_equal(side[0].bonds, 1);
+            if (round == 1) {            /* paired anew, by the addresses that are on the air */
+                again();
+                assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
+                settle();
+                assert_int_equal(status_of(0), 0);
+                assert_memory_equal(&side[0].bond.peer, &id[1], 7);
+                side[0].bonds = 1;
+            }
+            assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+        }
+        if (kind) {                      /* seen for who it is; forgotten, it is nobody */
+            for (int known = 1; known >= 0; known--) {
+                world_run(w, 61000000);
+                assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
+                device_forget(&w->device[0]);
+                assert_int_equal(woad_scan_start(w->device[0].host, &scan), 0);
+                const struct seen *s = world_wait(w, &w->device[0], WOAD_EV_REPORT, 1000000);
+                assert_non_null(s);
+                assert_int_equal(memcmp(&s->ev.u.report.addr, &id[1], 7) == 0, known);
+                assert_int_equal(woad_bond_remove(w->device[0].host, NULL), known ? 0 : 0);
+                assert_int_equal(woad_scan_stop(w->device[0].host), 0);
+            }
+        }
+        world_free(w);
+    }
+    lists = by_controller = 0;
+}
+
+/* The list is made anew while the host advertises and scans: both go on. */
+static void list_changes(void **state)
+{
+    static const struct woad_scan_params scan = { 48, 24, false, false, 0, false };
+    struct woad_bond b = { .key_size = 16, .has_irk = true };
+    (void)state;
+    lists = 1;
+    w = world_new(5, 0);
+    add(2, &any);
+    add(2, &any);
+    w->device[1].keep_reports = w->device[0].keep_reports = true;
+    assert_int_equal(woad_adv_start(w->device[0].host, &adv), 0);
+    assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
+    assert_int_equal(woad_scan_start(w->device[0].host, &scan), 0);
+    assert_int_equal(woad_scan_start(w->device[1].host, &scan), 0);
+    for (uint8_t n = 0; n < 40; n++) {
+        b.peer = (struct woad_addr){ 0, { n, 1, 1, 1, 1, 1 } };
+        b.irk[3] = n;
+        assert_int_equal(woad_bond_add(w->device[0].host, &b), 0);
+        world_run(w, n * 777u);
+        if (n % 5 == 4) {
+            assert_int_equal(woad_bond_remove(w->device[0].host, n % 2 ? NULL : &b.peer), 0);
+        }
+    }
+    world_run(w, 500000);
+    device_forget(&w->device[0]);
+    device_forget(&w->device[1]);
+    for (int k = 0; k < 2; k++) {
+        assert_non_null(world_wait(w, &w->device[k], WOAD_EV_REPORT, 500000));
+        assert_true(woad_adv_running(w->device[k].host) && woad_scan_running(w->device[k].host));
+    }
+    world_free(w);
+    lists = 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cut_off), cmocka_unit_test(held_up), cmocka_unit_test(nothing_there),
+        cmocka_unit_test(found_unheard), cmocka_unit_test(list_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

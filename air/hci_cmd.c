@@ -449,8 +449,9 @@ static const struct command commands[] = {
 
 static const struct command *cmd_table(size_t t)
 {
-    static const struct command *const tables[] = { commands, air_conn_commands, air_crypto_commands,
-                                                    air_accept_commands, air_ext_commands,
+    static const struct command *const tables[] = { commands, air_conn_commands,
+                                                    air_crypto_commands, air_accept_commands,
+                                                    air_ext_commands,
                                                     air_privacy_commands, air_periodic_commands,
                                                     air_past_commands, air_power_commands,
                                                     air_subrate_commands, air_iso_commands,

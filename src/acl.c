@@ -3,7 +3,14 @@
 
 enum { ACL_HDR = 5, L2CAP_HDR = 4 };     /* with the H4 type octet; len u16, cid u16 */
 enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
-enum { CID_SIGNALLING = 5 };
+
+/* Nothing of a pairing stays behind in a buffer of ours. */
+static void acl_wipe(uint8_t *frame, size_t len)
+{
+    if ((frame[2] | frame[3] << 8) == CID_SMP) {
+        wipe(frame, len);
+    }
+}
 
 /* A whole frame at `in`. */
 static void acl_frame(struct woad *h, uint16_t i, struct rd in)
@@ -78,8 +85,10 @@ static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
     }
     if (c->rx_len && c->rx_len == c->rx_need) {
         struct rd frame = rd_of(c->rx, c->rx_len);
+        size_t len = c->rx_len;
         c->rx_len = 0;
         acl_frame(h, i, frame);
+        acl_wipe(c->rx, len);
     }
 }
 
@@ -129,6 +138,7 @@ static size_t acl_tx_fragment(struct woad *h, struct conn *c, uint8_t *buf, size
     memcpy(buf + ACL_HDR, c->tx + c->tx_off, n);
     c->tx_off = (uint16_t)(c->tx_off + n);
     if (c->tx_off == c->tx_len) {
+        acl_wipe(c->tx, c->tx_len);
         c->tx_off = c->tx_len = 0;
     }
     return ACL_HDR + n;

@@ -197,11 +197,29 @@ static bool gattc_raise(struct woad *h, uint16_t i, struct proc *p, int status)
 static void gattc_secured(struct woad *h, uint16_t i, int status)
 {
     struct gattc_conn *g = &h->gattc->conns[i];
-    int refused = g->refused;
+    int why = g->refused ? g->refused : WOAD_EACCES;
+    bool waited = g->refused || g->held;
     g->refused = 0;
-    if (refused && status) {
-        gattc_end(h, i, refused);
+    g->held = false;
+    if (waited && status && g->used) {
+        gattc_end(h, i, why);
     }
+}
+
+/* Whether it must wait for a bonded peer's proof.  Where that can't be had, it ends. */
+static bool gattc_held(struct woad *h, uint16_t i)
+{
+    struct gattc_conn *g = &h->gattc->conns[i];
+    if (!g->held && h->smp_role) {
+        g->held = true;                  /* before anything is told of it */
+        int err = h->smp_role->hold(h, i, true);
+        g->held = g->held && err == CLIENT_WAITS;
+        if (err < 0) {
+            gattc_end(h, i, err);
+            return true;
+        }
+    }
+    return g->held;
 }
 
 /* ATT_ERROR_RSP: request u8, handle u16, error u8.  For some procedures it is the normal end. */
@@ -300,6 +318,9 @@ static void gattc_rx_answer(struct woad *h, uint16_t i, uint8_t op, struct rd *i
 
 static void gattc_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
 {
+    if (h->smp_role && h->smp_role->hold(h, i, false)) {
+        return;                          /* whoever says it */
+    }
     if (op == ATT_NOTIFY || op == ATT_INDICATE) {
         gattc_rx_value(h, i, op, in);
     } else if (op == ATT_MULTIPLE_NOTIFY) {
@@ -320,7 +341,7 @@ static bool gattc_tx(struct woad *h, uint16_t i, struct wr *out)
         wr_u8(out, ATT_CONFIRM);
         return true;
     }
-    if (g->sent || !g->used || g->refused) {
+    if (g->sent || !g->used || g->refused || gattc_held(h, i) || !g->used) {
         return false;
     }
     struct proc *p = gattc_now(g);
@@ -552,6 +573,9 @@ int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, con
     }
     if (!handle || len > c->att.mtu - 3u) {
         return WOAD_EINVAL;
+    }
+    if (h->smp_role && h->smp_role->hold(h, i, true)) {
+        return WOAD_EACCES;
     }
     return att_queue(h, i, ATT_WRITE_CMD, handle, data, len);
 }

@@ -26,6 +26,7 @@ struct gattc_conn {
     uint8_t cancelled;                   /* so many from the first on */
     bool draining;
     uint8_t refused;                     /* the first waits for security: what it was told */
+    bool held;                           /* all of them wait for it: the peer is bonded */
     int abort;                           /* a prepared write to be taken back: its status */
     uint32_t due;
     struct found found;

@@ -149,6 +149,8 @@ struct woad_feature {
 
 extern const struct woad_feature woad_core;                /* bring-up and connections */
 
+enum { CLIENT_WAITS = 1 };
+
 /* What the security manager does for the channel and the core, if there is one. */
 struct smp_role {
     void (*rx)(struct woad *h, uint16_t i, struct rd *in);
@@ -167,6 +169,9 @@ struct smp_role {
     void (*sent)(struct woad *h, uint16_t i);              /* that it is in the queue */
     /* For a client that was refused: att_client->secured() follows, if true. */
     bool (*raise)(struct woad *h, uint16_t i);
+    /* Whether a client has to wait until a bonded peer has proved who it is; that has begun then,
+     * or WOAD_EACCES: it can't. */
+    int (*hold)(struct woad *h, uint16_t i, bool again);   /* again: though it has failed */
     void (*wake)(struct woad *h);        /* what the controller calculates has come */
 };
 
@@ -305,6 +310,7 @@ bool conn_params_welcome(const struct woad *h, uint16_t min, uint16_t max, uint1
 void conn_updated(struct woad *h, uint16_t i, int status);
 uint32_t conn_due(struct woad *h);
 /* l2cap.c */
+enum { CID_ATT = 4, CID_SIGNALLING = 5, CID_SMP = 6 };
 void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
 uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body);
 /* l2cap_sig.c */

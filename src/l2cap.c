@@ -1,8 +1,6 @@
 /* L2CAP's fixed channels on LE.  Vol 3, Part A, 2.1 */
 #include "host.h"
 
-enum { CID_ATT = 4, CID_SIGNALLING = 5, CID_SMP = 6 };
-
 /* Where there is no security manager, a peer that asks to pair is told so at once, instead of
  * waiting 30 s.  Pairing Failed, Pairing Not Supported.  Vol 3, Part H, 3.5.5 */
 enum { SMP_PAIRING_REQUEST = 0x01, SMP_PAIRING_FAILED = 0x05, SMP_SECURITY_REQUEST = 0x0b };

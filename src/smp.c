@@ -24,6 +24,7 @@ void reversed(uint8_t *out, const uint8_t *in, size_t len)
 void smp_forget(struct smp_conn *s)
 {
     struct smp_conn kept = { .dead = s->dead, .failed = s->failed, .asks = s->asks,
+                             .fetched = s->fetched, .tried = s->tried,
                              .want_encrypt = s->want_encrypt, .want_key = s->want_key,
                              .encrypting = s->encrypting, .spoilt = s->spoilt,
                              .from_bond = s->from_bond,
@@ -52,7 +53,8 @@ uint8_t smp_auth(const struct woad *h)
 {
     const struct woad_security_policy *p = &h->smp->policy;
     return (uint8_t)((p->bond ? AUTH_BOND : 0) | (p->mitm ? AUTH_MITM : 0) |
-                     (p->prefer_legacy || !smp_has_p256(h) ? 0 : AUTH_SECURE) | (p->keypress ? AUTH_KEYPRESS : 0));
+                     (p->prefer_legacy || !smp_has_p256(h) ? 0 : AUTH_SECURE) |
+                     (p->keypress ? AUTH_KEYPRESS : 0));
 }
 
 /* What tells that somebody is guessing, on either side. */
@@ -120,8 +122,8 @@ int smp_random(struct woad *h, void *out, size_t len)
 
 /* What calculates, and may have to wait for the controller: then it is STEP_BLOCKED, and is called
  * again. */
-int smp_calculate(struct woad *h, uint16_t who, int (*what)(struct woad *h, uint16_t i, uint8_t arg),
-                  uint8_t arg)
+int smp_calculate(struct woad *h, uint16_t who,
+                  int (*what)(struct woad *h, uint16_t i, uint8_t arg), uint8_t arg)
 {
     struct smp *m = h->smp;
     uint16_t before = m->who;
@@ -137,6 +139,25 @@ int smp_calculate(struct woad *h, uint16_t who, int (*what)(struct woad *h, uint
         h->crypto_role->end(h, who);
     }
     return result;
+}
+
+/* BLESA: who answers in the clear where there is a bond may be anybody.  A bond's key is tried
+ * when the client has something to ask, and nothing is asked, or believed, until it serves. */
+static int smp_hold(struct woad *h, uint16_t i, bool again)
+{
+    struct smp_conn *s = &h->smp->conns[i];
+    if (h->smp->policy.trust_unencrypted || h->conns[i].security.encrypted) {
+        return 0;
+    }
+    const struct woad_bond *bond = s->fetched ? bond_find(h, &h->conns[i].peer)
+                                              : bond_fetch(h, i);
+    s->fetched = true;
+    if (!bond || !(h->conns[i].central ? bond->has_peer_ltk : bond->has_own_ltk)) {
+        return 0;
+    }
+    int err = again || !s->tried ? woad_pair(h, conn_number(h, i)) : 0;
+    s->tried = true;
+    return err == 0 || err == WOAD_EALREADY ? CLIENT_WAITS : WOAD_EACCES;
 }
 
 static void smp_wake(struct woad *h)
@@ -213,13 +234,16 @@ void smp_go(struct woad *h, uint16_t i)
 }
 
 /* Whether the script has a place for this PDU now: it awaits it, or will before it sends anything
- * that the peer would have to have first. */
+ * that the peer would have to have first, or encrypts: keys that come in the clear are anybody's. */
 static bool smp_expects(const struct smp_conn *s, uint8_t code)
 {
     if (!s->script || s->heard || s->out) {
         return false;
     }
     for (uint8_t n = s->at; s->script[n] != STEP_END && !(s->script[n] & SEND); n++) {
+        if (s->script[n] == STEP_ENCRYPT) {
+            return false;
+        }
         if (s->script[n] == STEP_AWAIT_KEYS) {
             return keys_expects(s, code);
         }
@@ -433,7 +457,8 @@ static bool smp_raise(struct woad *h, uint16_t i)
 
 static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key,
                                      rpa_resolve, rpa_reach, bond_refresh, sign_verify,
-                                     sign_make, sign_made, smp_raise, smp_wake };
+                                     sign_make, sign_made, smp_raise, smp_hold,
+                                     smp_wake };
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
@@ -485,6 +510,7 @@ static void smp_reset(struct woad *h)
 {
     wipe(h->smp->conns, h->cfg.conns * sizeof *h->smp->conns);
     wipe(h->smp->oob_private, sizeof h->smp->oob_private);
+    wipe(h->smp->oob_random, sizeof h->smp->oob_random);
     h->smp->oob_state = 0;
     h->smp->privacy = 0;
     h->smp->making = h->smp->waits = false;

@@ -36,6 +36,8 @@ struct smp_conn {
     const uint8_t *script;               /* NULL: nothing is under way */
     uint8_t at, mark;                    /* of the script: this step; where AGAIN goes back to */
     uint8_t out, heard;                  /* the PDU to be sent; the one that has come */
+    bool fetched;                        /* the application has been asked for a bond */
+    bool tried;                          /* its key, for what the client is to believe */
     bool dead;                           /* 30 s are over: nothing more on this connection.  3.4 */
     bool asks;                           /* a Security Request is owed */
     uint8_t failed;                      /* Pairing Failed is owed, with this reason */
@@ -97,8 +99,8 @@ void smp_go(struct woad *h, uint16_t i);
 bool smp_able(const struct woad *h);
 bool smp_has_p256(const struct woad *h);
 int smp_random(struct woad *h, void *out, size_t len);
-int smp_calculate(struct woad *h, uint16_t who, int (*what)(struct woad *h, uint16_t i, uint8_t arg),
-                  uint8_t arg);
+int smp_calculate(struct woad *h, uint16_t who,
+                  int (*what)(struct woad *h, uint16_t i, uint8_t arg), uint8_t arg);
 void smp_fail(struct woad *h, uint16_t i, uint8_t reason);
 void smp_over(struct woad *h, uint16_t i, int status);
 void smp_forget(struct smp_conn *s);

@@ -206,6 +206,7 @@ static int step_key_pair(struct woad *h, uint16_t i)
         memcpy(s->own_public, m->oob_public, sizeof s->own_public);
         memcpy(s->own_r, m->oob_random, sizeof s->own_r);
         wipe(m->oob_private, sizeof m->oob_private);
+        wipe(m->oob_random, sizeof m->oob_random);
         m->oob_state = OOB_NONE;
         return 0;
     }

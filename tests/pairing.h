@@ -30,6 +30,18 @@ static uint32_t displayed;               /* what the user sees on the other devi
 
 static inline struct side *side_of(const struct device *d) { return &side[d - w->device]; }
 
+/* What nobody is to find afterwards: random numbers and what was calculated from them. */
+static struct secret { uint8_t octet[32]; size_t len; } secrets[512];
+static size_t n_secrets;
+
+static inline void remember(const uint8_t *octet, size_t len)
+{
+    if (len >= 16 && n_secrets < 512) {
+        memcpy(secrets[n_secrets].octet, octet, len < 32 ? len : 32);
+        secrets[n_secrets++].len = len < 32 ? len : 32;
+    }
+}
+
 static inline int random_octets(void *ctx, uint8_t *out, size_t len)
 {
     struct side *s = side_of(ctx);
@@ -37,6 +49,7 @@ static inline int random_octets(void *ctx, uint8_t *out, size_t len)
         s->random = s->random * 6364136223846793005ull + 1442695040888963407ull;
         out[n] = (uint8_t)(s->random >> 56);
     }
+    remember(out, len);
     if (len == 32) {
         memcpy(s->private_key, out, 32);
     } else if (len == 16) {
@@ -138,6 +151,7 @@ static inline int p256_dh(const uint8_t private_key[32], const uint8_t public_ke
         return -1;
     }
     memcpy(secret, out, 32);
+    remember(secret, 32);
     return 0;
 }
 

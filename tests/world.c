@@ -204,6 +204,8 @@ struct device *world_add_config(struct world *w, struct woad_config host,
     CHECK(host_size && ctl_size);
     d->memory[0] = malloc(host_size);
     d->memory[1] = malloc(ctl_size);
+    d->memory_len[0] = host_size;
+    d->memory_len[1] = ctl_size;
     d->host = woad_init(d->memory[0], host_size, &host);
     d->ctl = woad_air_attach(w->air, d->memory[1], ctl_size, &controller);
     d->log = calloc(WORLD_LOG, sizeof *d->log);

@@ -33,7 +33,8 @@ struct device {
     size_t value_len;
     uint64_t hash;                       /* of every HCI packet both ways */
     void (*on_event)(struct device *d, const struct woad_event *ev);
-    void *memory[2];
+    void *memory[2];                     /* of the host, of the controller */
+    size_t memory_len[2];
     FILE *snoop;
 };
 

@@ -21,8 +21,8 @@ struct woad_crypto {
                    uint8_t secret[32]);
 };
 
-/* Mbed TLS by its classic interface, crypto/mbedtls.c; the PSA Crypto API, crypto/psa.c.  On PCs both
- * are in the library woad-posix. */
+/* Mbed TLS by its classic interface, crypto/mbedtls.c; the PSA Crypto API, crypto/psa.c.  On PCs
+ * both are in the library woad-posix. */
 extern const struct woad_crypto woad_mbedtls, woad_psa;
 
 #endif

@@ -263,7 +263,8 @@ int woad_gattc_write(struct woad *h, uint16_t conn, enum woad_gattc_op op, uint1
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len);
 
-/* Write Command: no answer, no event.  WOAD_EINVAL when longer than ATT_MTU - 3. */
+/* Write Command: no answer, no event.  WOAD_EINVAL when longer than ATT_MTU - 3; WOAD_EACCES to a
+ * bonded peer as long as the connection is not encrypted, which it begins to be then. */
 int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                              size_t len);
 

@@ -57,6 +57,9 @@ struct woad_security_policy {
     uint8_t methods;                     /* bits, 1 << enum woad_method: no others; 0: all */
     bool retry;                          /* a client's request that is refused for want of
                                           * security: pair, and ask once more */
+    bool trust_unencrypted;              /* a client's requests go to a bonded peer, and what it
+                                          * sends is believed, before the connection is encrypted:
+                                          * it may be anybody there */
     bool no_pairing;                     /* as if this feature were not there */
 };
 

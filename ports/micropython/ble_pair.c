@@ -13,6 +13,7 @@ void ble_apply_pairing(void)
     struct woad_security_policy policy = {
         .io = p->io, .bond = p->bond, .mitm = p->mitm, .app_passkey = true,
         .allow_legacy = p->secure <= 0, .prefer_legacy = p->secure == 0,
+        .trust_unencrypted = true,
     };
     if (ble.host) {
         woad_set_security(ble.host, &policy);

@@ -263,6 +263,178 @@ static void crypto_fails(void **state)
     }
 }
 
+/* S5: an application that knows one method alone is not talked into another one. */
+static void one_method(void **state)
+{
+    (void)state;
+    for (int to = 0; to < 2; to++) {
+        for (int method = WOAD_METHOD_JUST_WORKS; method <= WOAD_METHOD_COMPARISON; method++) {
+            struct woad_security_policy p[2];
+            for (int k = 0; k < 2; k++) {
+                p[k] = policy(method == WOAD_METHOD_PASSKEY ? WOAD_IO_KEYBOARD
+                              : WOAD_IO_DISPLAY_YES_NO, method != WOAD_METHOD_JUST_WORKS, true);
+            }
+            p[to].methods = 1 << WOAD_METHOD_COMPARISON;
+            begin(&p[0], &p[1]);
+            displayed = 8;
+            settle();
+            assert_int_equal(status_of(to), method == WOAD_METHOD_COMPARISON
+                                            ? 0 : WOAD_SMP_AUTHENTICATION);
+            assert_int_equal(level(to).encrypted, method == WOAD_METHOD_COMPARISON);
+            world_free(w);
+        }
+    }
+}
+
+/* S12, identity_takeover_rejected: who pairs by a weaker method says that it is somebody who is
+ * bonded.  It is not; the bond is as it was.  Where it is as strong, it takes the place. */
+static void identity_takeover(void **state)
+{
+    static const uint8_t his[6] = { 1, 2, 3, 4, 5, 0xc6 }, irk[16] = { 9 };
+    (void)state;
+    for (int strong = 0; strong < 2; strong++) {
+        struct woad_security_policy types = policy(WOAD_IO_KEYBOARD, true, true);
+        struct woad_security_policy shows = policy(WOAD_IO_DISPLAY, true, true);
+        struct woad_security_policy weak = policy(WOAD_IO_NONE, false, true);
+        w = world_new(11, 0);
+        add(3, &shows);
+        add(3, &types);
+        add(3, strong ? &types : &weak);
+        for (int k = 1; k < 3; k++) {
+            assert_int_equal(woad_set_own_address(w->device[k].host, WOAD_ADDR_RANDOM, his), 0);
+            world_run(w, 10000);
+            w->device[k].addr = (struct woad_addr){ WOAD_ADDR_RANDOM, { 0 } };
+            memcpy(w->device[k].addr.octet, his, 6);
+        }
+        assert_int_equal(woad_set_irk(w->device[2].host, irk), 0);
+        assert_int_equal(woad_set_privacy(w->device[2].host, WOAD_PRIVACY_RESOLVABLE, 900), 0);
+        world_run(w, 10000);
+        join(&w->device[1], &w->device[0]);
+        assert_int_equal(woad_pair(w->device[1].host, side[1].conn), 0);
+        settle();
+        assert_int_equal(status_of(0), 0);
+        struct woad_bond before = side[0].bond;
+        assert_int_equal(woad_disconnect(w->device[1].host, side[1].conn, 0x13), 0);
+        world_run(w, 300000);
+        again();
+        join(&w->device[2], &w->device[0]);                /* behind a private address */
+        device_forget(&w->device[0]);
+        assert_int_equal(woad_pair(w->device[2].host, side[2].conn), 0);
+        for (int n = 0; n < 200 && !device_find(&w->device[0], WOAD_EV_SECURITY); n++) {
+            if (side[2].action == WOAD_PASSKEY_INPUT && side[2].asked && side[0].action) {
+                side[2].asked = 0;
+                answer(&w->device[2]);
+            }
+            world_run(w, 10000);
+        }
+        assert_int_equal(status_of(0), strong ? 0 : WOAD_SMP_KEY_REJECTED);
+        const struct woad_bond *b = woad_bond_at(w->device[0].host, 0);
+        assert_memory_equal(b->peer.octet, his, 6);
+        assert_int_equal(memcmp(b->peer_ltk, before.peer_ltk, 16) == 0, !strong);
+        assert_null(woad_bond_at(w->device[0].host, 1));
+        world_free(w);
+    }
+}
+
+/* S14, SM/CEN/SCOB/BI-01-C …, SM/CEN/OOB/BI-01-C …: what has come out of band is not what the peer
+ * has: nothing of ours is told that it could use. */
+static void wrong_oob(void **state)
+{
+    (void)state;
+    for (int secure = 0; secure < 2; secure++) {
+        for (int to = 0; to < 2; to++) {
+            for (int octet = 0; octet < 32; octet += 5) {
+                struct woad_security_policy p = policy(WOAD_IO_NONE, false, secure);
+                pair_of(&p, &p);
+                uint8_t tk[2][16] = { { 1, 2 }, { 1, 2 } };
+                tk[to][octet % 16] ^= 0x40;
+                for (int k = 0; k < 2; k++) {
+                    if (!secure) {
+                        assert_int_equal(woad_oob_set_legacy(w->device[k].host, side[k].conn,
+                                                             tk[k]), 0);
+                        continue;
+                    }
+                    assert_int_equal(woad_oob_make(w->device[1 - k].host), 0);
+                    assert_non_null(world_wait(w, &w->device[1 - k], WOAD_EV_OOB, 100000));
+                    struct woad_oob oob = side[1 - k].oob;
+                    ((uint8_t *)&oob)[octet] ^= k == to ? 4 : 0;
+                    assert_int_equal(woad_oob_set(w->device[k].host, side[k].conn, &oob), 0);
+                }
+                uint8_t nonce[16];
+                assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+                memcpy(nonce, side[to].nonce, 16);
+                settle();
+                if (secure) {            /* no random number was drawn, and so none was sent */
+                    assert_int_equal(status_of(to), WOAD_SMP_CONFIRM);
+                    assert_memory_equal(nonce, side[to].nonce, 16);
+                } else {
+                    assert_int_equal(status_of(CENTRAL) & 0xff, WOAD_SMP_CONFIRM);
+                }
+                assert_open();
+                world_free(w);
+            }
+        }
+    }
+}
+
+/* S20: a key pair of its own for each pairing, of the same connection or another, that ended well or
+ * did not. */
+static void fresh_keys(void **state)
+{
+    struct woad_security_policy p = policy(WOAD_IO_KEYBOARD, true, true);
+    uint8_t used[12][32];
+    (void)state;
+    pair_of(&p, &p);
+    for (size_t n = 0; n < 6; n++) {
+        assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+        side[CENTRAL].user = n % 2 ? YES : WRONG;
+        settle();
+        for (size_t k = 0; k < 2; k++) {
+            memcpy(used[2 * n + k], side[k].private_key, 32);
+            for (size_t m = 0; m < 2 * n + k; m++) {
+                assert_memory_not_equal(used[m], used[2 * n + k], 32);
+            }
+        }
+        rejoin(CENTRAL);
+        woad_bond_remove(w->device[0].host, NULL);
+        woad_bond_remove(w->device[1].host, NULL);
+    }
+    world_free(w);
+}
+
+static unsigned seen_inside;
+
+static void looks_inside(struct device *d, const struct woad_event *ev)
+{
+    on_event(d, ev);
+    if ((ev->type == WOAD_EV_SECURITY && ev->u.security.status == 0) || ev->type == WOAD_EV_BOND) {
+        const struct woad_bond *b = woad_bond_at(d->host, 0);
+        assert_non_null(b);
+        assert_true(b->has_own_ltk && b->has_peer_ltk && b->key_size == 16);
+        struct woad_security now;
+        assert_int_equal(woad_security(d->host, ev->conn, &now), 0);
+        assert_true(now.encrypted && now.bonded);
+        seen_inside++;
+    }
+}
+
+/* S19, bond_visible_in_event: whoever is told that it has ended finds the bond. */
+static void bond_in_event(void **state)
+{
+    (void)state;
+    for (int secure = 0; secure < 2; secure++) {
+        struct woad_security_policy p = policy(WOAD_IO_NONE, false, secure);
+        pair_of(&p, &p);
+        w->device[0].on_event = w->device[1].on_event = looks_inside;
+        seen_inside = 0;
+        assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
+        settle();
+        world_run(w, 100000);
+        assert_int_equal(seen_inside, 4);
+        world_free(w);
+    }
+}
+
 /* The next command of a host, as its opcode. */
 static unsigned next_command(int who)
 {
@@ -371,6 +543,9 @@ static void spoilt_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_method), cmocka_unit_test(identity_takeover),
+        cmocka_unit_test(wrong_oob), cmocka_unit_test(fresh_keys),
+        cmocka_unit_test(bond_in_event),
         cmocka_unit_test(order_matrix), cmocka_unit_test(public_keys),
         cmocka_unit_test(key_sizes), cmocka_unit_test(impatient), cmocka_unit_test(reflection),
         cmocka_unit_test(crypto_fails), cmocka_unit_test(key_requests),

@@ -410,6 +410,66 @@ static void written_again(void **state)
     world_free(w);
 }
 
+/* --- who answers in the clear ----------------------------------------------------------------- */
+
+/* A13, BLESA: reconnect_requires_encryption_when_bonded.  A client's request to a bonded peer waits
+ * for the key, and one who does not have it gets none, and is not believed. */
+static void impostor(void **state)
+{
+    (void)state;
+    for (int client = 0; client < 2; client++) {
+        for (int kind = 0; kind < 3; kind++) {
+            enum { GENUINE, IMPOSTOR, TRUSTED };
+            struct woad_security_policy p = any;
+            p.trust_unencrypted = kind == TRUSTED;
+            pair_of(&p, &p);
+            struct device *mine = &w->device[client], *other = &w->device[1 - client];
+            assert_int_equal(woad_gatt_add(other->host, served, sizeof served / sizeof *served,
+                                           NULL), 0);
+            paired();
+            rejoin(CENTRAL);
+            if (kind != GENUINE) {
+                woad_bond_remove(other->host, NULL);
+            }
+            other->own_answers = false;
+            device_forget(other);
+            uint16_t conn = side[client].conn;
+            if (kind != GENUINE) {       /* he speaks first */
+                assert_int_equal(woad_gatt_notify(other->host, side[1 - client].conn, PLAIN, "lie",
+                                                  3), 0);
+                assert_int_equal(woad_gatt_indicate(other->host, side[1 - client].conn, PLAIN,
+                                                    "lie", 3), 0);
+                world_run(w, 300000);
+            }
+            int refused = kind == IMPOSTOR ? WOAD_EACCES : 0;
+            assert_int_equal(woad_gattc_read(mine->host, conn, PLAIN), 0);
+            assert_int_equal(woad_gattc_read(mine->host, conn, ENCRYPTED), 0);
+            world_run(w, kind == IMPOSTOR ? 62000000 : 1000000);
+            if (kind == IMPOSTOR && client == PERIPHERAL) {
+                /* The central has not the key, and pairs anew instead: what it shares then is
+                 * another bond's. */
+                assert_false(device_find(mine, WOAD_EV_NOTIFIED) != NULL);
+                world_free(w);
+                continue;
+            }
+            const struct seen *s = device_find(mine, WOAD_EV_GATTC_DONE);
+            assert_non_null(s);
+            assert_int_equal(s->ev.u.done.status, refused);
+            assert_int_equal(device_find(other, WOAD_EV_GATT_READ) != NULL, kind != IMPOSTOR);
+            assert_int_equal(device_find(mine, WOAD_EV_NOTIFIED) != NULL, kind == TRUSTED);
+            assert_int_equal(device_find(mine, WOAD_EV_INDICATION) != NULL, kind == TRUSTED);
+            if (kind == GENUINE) {
+                assert_true(level(client).encrypted);
+                assert_int_equal(device_count(mine, WOAD_EV_SECURITY), 1);
+            } else if (kind == IMPOSTOR) {
+                assert_int_equal(woad_gattc_write_command(mine->host, conn, PLAIN, "x", 1),
+                                 WOAD_ENOTCONN);           /* its indication was not confirmed */
+            }
+            world_free(w);
+        }
+    }
+}
+
 /* --- keys that are pressed -------------------------------------------------------------------- */
 
 /* SM/…/KEYPRESS: told where both want it, each press with 30 s more. */
@@ -504,7 +564,8 @@ int main(void)
         cmocka_unit_test(changed_meanwhile), cmocka_unit_test(signed_writes),
         cmocka_unit_test(signature_sample), cmocka_unit_test(authorized),
         cmocka_unit_test(prepared_then_fallen), cmocka_unit_test(asked_again),
-        cmocka_unit_test(written_again), cmocka_unit_test(presses),
+        cmocka_unit_test(written_again), cmocka_unit_test(impostor),
+        cmocka_unit_test(presses),
         cmocka_unit_test(attempts_outlive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,11 +95,27 @@ static void nothing_there(void **state)
 
 /* --- those who hide --------------------------------------------------------------------------- */
 
+/* Seen for who it is; forgotten, it is nobody. */
+static void known_until_forgotten(const struct woad_addr *id)
+{
+    static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
+    for (int known = 1; known >= 0; known--) {
+        world_run(w, 61000000);
+        assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
+        device_forget(&w->device[0]);
+        assert_int_equal(woad_scan_start(w->device[0].host, &scan), 0);
+        const struct seen *s = world_wait(w, &w->device[0], WOAD_EV_REPORT, 1000000);
+        assert_non_null(s);
+        assert_int_equal(memcmp(&s->ev.u.report.addr, id, 7) == 0, known);
+        assert_int_equal(woad_bond_remove(w->device[0].host, NULL), 0);
+        assert_int_equal(woad_scan_stop(w->device[0].host), 0);
+    }
+}
+
 /* GAP/CONN/PRDA/…, GAP/PRIV/…: bonded, both behind addresses that change; the one connects to who
  * the other is without having heard of it since. */
 static void found_unheard(void **state)
 {
-    static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
     struct woad_addr id[2];
     (void)state;
@@ -152,18 +168,8 @@ static void found_unheard(void **state)
             }
             assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
         }
-        if (kind) {                      /* seen for who it is; forgotten, it is nobody */
-            for (int known = 1; known >= 0; known--) {
-                world_run(w, 61000000);
-                assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
-                device_forget(&w->device[0]);
-                assert_int_equal(woad_scan_start(w->device[0].host, &scan), 0);
-                const struct seen *s = world_wait(w, &w->device[0], WOAD_EV_REPORT, 1000000);
-                assert_non_null(s);
-                assert_int_equal(memcmp(&s->ev.u.report.addr, &id[1], 7) == 0, known);
-                assert_int_equal(woad_bond_remove(w->device[0].host, NULL), known ? 0 : 0);
-                assert_int_equal(woad_scan_stop(w->device[0].host), 0);
-            }
+        if (kind) {
+            known_until_forgotten(&id[1]);
         }
         world_free(w);
     }

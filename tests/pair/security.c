@@ -464,6 +464,7 @@ static void permissions(void **state)
         bool mitm = level_now >= LEGACY_MITM;
         struct woad_security_policy p = policy(mitm ? WOAD_IO_KEYBOARD : WOAD_IO_NONE, mitm,
                                                level_now != LEGACY && level_now != LEGACY_MITM);
+        p.trust_unencrypted = true;
         pair_of(&p, &p);
         assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, protected,
                                        sizeof protected / sizeof *protected, NULL), 0);

@@ -7,8 +7,9 @@
 static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
                                                   &woad_gatt_server, &woad_gatt_client,
                                                   &woad_gatt_client_features, &woad_accept_list,
-                                                  &woad_link, &woad_security_manager, &woad_resolving_list,
-        &woad_controller_crypto, NULL };
+                                                  &woad_link, &woad_security_manager,
+                                                  &woad_resolving_list, &woad_controller_crypto,
+                                                  NULL };
 static const struct woad_feature *const none[] = { NULL };
 
 static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)

@@ -1,0 +1,169 @@
+/* What is left of a pairing when it has ended: in the instance's memory, on the stack, in captures.
+ * Of all that was drawn or calculated, only what the bond is made of. */
+#include "pairing.h"
+
+static bool of_a_bond(const uint8_t *octet)
+{
+    for (int k = 0; k < 2; k++) {
+        const struct woad_bond *b = woad_bond_at(w->device[k].host, 0);
+        static uint8_t back[16];
+        for (size_t n = 0; n < 16; n++) {
+            back[n] = octet[15 - n];
+        }
+        if (b && (memcmp(b->own_ltk, octet, 16) == 0 || memcmp(b->peer_ltk, octet, 16) == 0 ||
+                  memcmp(b->own_csrk, octet, 16) == 0 || memcmp(b->csrk, octet, 16) == 0 ||
+                  memcmp(b->own_ltk, back, 16) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In our order of octets, and in that of the air; two halves of what is longer. */
+static const char *found_in(const uint8_t *mem, size_t len, bool as_on_air)
+{
+    static char what[80];
+    for (size_t n = 0; n < n_secrets; n++) {
+        for (size_t half = 0; half < secrets[n].len; half += 16) {
+            static uint8_t there[16], back[16];            /* not on the stack */
+            for (size_t k = 0; k < 16; k++) {
+                there[k] = secrets[n].octet[half + k];
+                back[15 - k] = there[k];
+            }
+            for (size_t at = 0; !of_a_bond(there) && at + 16 <= len; at++) {
+                bool same = memcmp(mem + at, there, 16) == 0;
+                if (same || (as_on_air && memcmp(mem + at, back, 16) == 0)) {
+                    snprintf(what, sizeof what, "secret %zu of %zu octets%s, at %zu", n,
+                             secrets[n].len, same ? "" : " backwards", at);
+                    return what;
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+static void assert_clean(const char *path)
+{
+    for (int k = 0; k < 2; k++) {
+        const char *what = found_in(w->device[k].memory[0], w->device[k].memory_len[0], true);
+        if (what) {
+            fail_msg("%s, device %d: %s", path, k, what);
+        }
+    }
+}
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+/* It is not where it was. */
+static void stack_scrub(void) {}
+static void stack_take(void) {}
+static void stack_clean(const char *path) { (void)path; }
+#else
+enum { STACK = 32 * 1024 };
+static uint8_t stack[STACK];
+
+static __attribute__((noinline)) void stack_scrub(void)
+{
+    volatile uint8_t all[STACK + 8192];
+    for (size_t n = 0; n < sizeof all; n++) {
+        all[n] = 0;
+    }
+}
+
+/* Below this function lies what others have left. */
+static __attribute__((noinline)) void stack_take(void)
+{
+    volatile uint8_t here = 0;
+    const volatile uint8_t *from = (const volatile uint8_t *)((uintptr_t)&here - STACK);
+    for (size_t n = 0; n < STACK; n++) {
+        stack[n] = from[n];
+    }
+}
+
+/* Only what our functions had: private keys, and what comes of them, are the library's; and the
+ * packets that have been on the air are the transport's. */
+static void stack_clean(const char *path)
+{
+    for (size_t n = 0; n < n_secrets; n++) {
+        secrets[n].len = secrets[n].len == 16 ? 16 : 0;
+    }
+    const char *what = found_in(stack, STACK, false);
+    if (what) {
+        fail_msg("%s, stack: %s", path, what);
+    }
+}
+#endif
+
+/* Every way to pair, to its end, to a failure of each kind, and cut off at every moment. */
+static void nothing_left(void **state)
+{
+    enum { WELL, WRONG_ANSWER, CUT, LIBRARY, PATHS };
+    (void)state;
+    attacked = true;
+    for (int secure = 0; secure < 2; secure++) {
+        for (int method = 0; method < 4; method++) {
+            for (int path = 0; path < PATHS; path++) {
+                for (unsigned at = 1; at < (path == CUT ? 150u : path == LIBRARY ? 60u : 2u);
+                     at += 5) {
+                    uint8_t io = method == 1 ? WOAD_IO_KEYBOARD : WOAD_IO_DISPLAY_YES_NO;
+                    struct woad_security_policy p = policy(method ? io : WOAD_IO_NONE, method != 0,
+                                                           secure);
+                    char name[60];
+                    n_secrets = 0;
+                    stack_scrub();
+                    pair_of(&p, &p);
+                    for (int k = 0; method == 3 && k < 2; k++) {
+                        static const uint8_t tk[16] = { 7, 7, 1, 9, 8, 5, 4, 3, 2, 11, 99, 5, 1 };
+                        if (!secure) {
+                            remember(tk, 16);
+                            assert_int_equal(woad_oob_set_legacy(w->device[k].host, side[k].conn,
+                                                                 tk), 0);
+                            continue;
+                        }
+                        assert_int_equal(woad_oob_make(w->device[1 - k].host), 0);
+                        assert_non_null(world_wait(w, &w->device[1 - k], WOAD_EV_OOB, 100000));
+                        assert_int_equal(woad_oob_set(w->device[k].host, side[k].conn,
+                                                      &side[1 - k].oob), 0);
+                    }
+                    if (path == CUT || path == LIBRARY) {  /* it may not have come to that: */
+                        n_secrets -= method == 3 && secure ? n_secrets : 0; /* they are kept */
+                    }
+                    displayed = 834201;
+                    side[0].user = path == WRONG_ANSWER ? method == 2 ? NO : WRONG : YES;
+                    fail_at = path == LIBRARY ? at : 0;
+                    assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
+                    if (path == CUT) {
+                        world_run(w, at * 1000);
+                        assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13),
+                                         0);
+                        world_run(w, 1500000);
+                    } else {
+                        settle();
+                        world_run(w, 200000);
+                    }
+                    fail_at = 0;
+                    stack_take();
+                    snprintf(name, sizeof name, "secure %d, method %d, path %d at %u", secure,
+                             method, path, at);
+                    assert_true(n_secrets > 0 || path == CUT || path == LIBRARY);
+                    assert_clean(name);
+                    if (path != CUT) {   /* a key may have been in a packet */
+                        stack_clean(name);
+                    }
+                    world_free(w);
+                }
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_left) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

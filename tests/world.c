@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include "transport/btsnoop.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +93,14 @@ struct woad_air_controller_config world_controller_config(struct world *w, uint8
     return c;
 }
 
+/* As it would be logged. */
+static void snoop(const struct device *d, bool received, const uint8_t *packet, size_t n)
+{
+    if (d->snoop) {
+        btsnoop_put(d->snoop, woad_air_now(d->world->air), received, packet, n, d->snoop_keys);
+    }
+}
+
 static uint64_t hash_packet(uint64_t hash, const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -106,11 +116,13 @@ static bool pump(struct device *d)
     bool any = false;
     while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
         d->hash = hash_packet(d->hash, packet, n);
+        snoop(d, false, packet, n);
         CHECK(woad_air_rx(d->ctl, packet, n) == 0 || d->lied_to);
         any = true;
     }
     while ((n = woad_air_tx(d->ctl, packet, sizeof packet)) > 0) {
         d->hash = hash_packet(d->hash, packet, n);
+        snoop(d, true, packet, n);
         if (!d->deaf) {
             CHECK(woad_rx(d->host, packet, n) == 0 || d->lied_to);
         }

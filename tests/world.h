@@ -35,7 +35,8 @@ struct device {
     void (*on_event)(struct device *d, const struct woad_event *ev);
     void *memory[2];                     /* of the host, of the controller */
     size_t memory_len[2];
-    FILE *snoop;
+    FILE *snoop;                         /* a log of its HCI, if not NULL */
+    bool snoop_keys;
 };
 
 struct world {

@@ -36,8 +36,8 @@ static int help(void)
            "  --world F   walls, noise, links, and controllers that fail: docs/air.md\n"
            "  --speed X   of the air's time, 0.01 to 100 times the wall clock's\n"
            "  --pcap F    a capture of all packets on the air; Wireshark opens it\n"
-           "  --keys      in it encrypted packets as they were before\n"
            "  --btsnoop D a log of what each controller and its host say, D/1.btsnoop …\n"
+           "  --keys      keys in the logs, and in the capture what is encrypted as it was before\n"
            "  --quiet     no line when hosts come and go\n");
     return 0;
 }

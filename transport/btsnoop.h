@@ -11,7 +11,8 @@
 FILE *btsnoop_open(const char *path);
 /* The wall clock: microseconds since 1970. */
 uint64_t btsnoop_now(void);
-/* One packet with its H4 type octet, at such a time; `received`: from the controller. */
-void btsnoop_put(FILE *f, uint64_t us, bool received, const uint8_t *packet, size_t len);
+/* One packet with its H4 type octet, at such a time; `received`: from the controller.  Without
+ * `keys` there are zeros in the place of every key. */
+void btsnoop_put(FILE *f, uint64_t us, bool received, const uint8_t *packet, size_t len, bool keys);
 
 #endif

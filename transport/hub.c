@@ -114,11 +114,11 @@ static FILE *seat_log(const struct hub *hub, unsigned number)
     return btsnoop_open(path);
 }
 
-static void seat_snoop(const struct seat *s, uint64_t us, bool received, const uint8_t *packet,
-                       size_t len)
+static void seat_snoop(const struct hub *hub, const struct seat *s, bool received,
+                       const uint8_t *packet, size_t len)
 {
     if (s->snoop) {
-        btsnoop_put(s->snoop, us, received, packet, len);
+        btsnoop_put(s->snoop, woad_air_now(hub->air), received, packet, len, hub->o->keys);
     }
 }
 
@@ -213,7 +213,7 @@ static bool seat_read(const struct hub *hub, struct seat *s)
             if (s->hungry) {
                 return true;
             }
-            seat_snoop(s, woad_air_now(hub->air), false, s->held, s->held_len);
+            seat_snoop(hub, s, false, s->held, s->held_len);
             s->held_len = 0;
             continue;
         }
@@ -238,7 +238,7 @@ static bool seat_write(const struct hub *hub, struct seat *s)
             if (!s->out_len) {
                 return true;
             }
-            seat_snoop(s, woad_air_now(hub->air), true, s->out, s->out_len);
+            seat_snoop(hub, s, true, s->out, s->out_len);
         }
         ssize_t n = s->tty ? write(s->fd, s->out + s->out_off, s->out_len - s->out_off)
                            : send(s->fd, s->out + s->out_off, s->out_len - s->out_off,

@@ -22,11 +22,12 @@ struct woad_port {
     uint8_t out[H4_PACKET_MAX];
     size_t out_len;
     FILE *snoop;
+    bool snoops_keys;                    /* keys as they are */
 };
 
 struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY])
 {
-    const char *log = getenv("WOAD_BTSNOOP");
+    const char *log = getenv("WOAD_BTSNOOP"), *keys = getenv("WOAD_BTSNOOP_KEYS");
     struct woad_port *p = calloc(1, sizeof *p);
     if (!spec) {
         spec = getenv("WOAD_HCI");
@@ -35,6 +36,7 @@ struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_POR
         *error = open_fail(why, ENOMEM, "no memory");
         return NULL;
     }
+    p->snoops_keys = keys && *keys;
     p->fd = spec ? open_spec(spec, &p->packets, why) : open_user_air(why);
     if (p->fd >= 0 && log && *log && !(p->snoop = btsnoop_open(log))) {
         int err = errno;
@@ -90,7 +92,8 @@ int woad_port_read(struct woad_port *p, const uint8_t **packet)
         }
         if (n > 0) {
             if (p->snoop) {
-                btsnoop_put(p->snoop, btsnoop_now(), true, *packet, (size_t)n);
+                btsnoop_put(p->snoop, btsnoop_now(), true, *packet, (size_t)n,
+                            p->snoops_keys);
             }
             return n;
         }
@@ -126,7 +129,7 @@ int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
         return -EBUSY;
     }
     if (p->snoop) {
-        btsnoop_put(p->snoop, btsnoop_now(), false, packet, len);
+        btsnoop_put(p->snoop, btsnoop_now(), false, packet, len, p->snoops_keys);
     }
     ssize_t n = port_send(p, packet, len);
     if (n < 0) {

@@ -19,7 +19,8 @@ enum { WOAD_PORT_WHY = 200 };
  *
  * With NULL it takes the environment's WOAD_HCI, and where that is not set the simulated radio of
  * this user, which is started if it does not run and ends with the last that uses it.
- * With WOAD_BTSNOOP=file set, every packet is logged to that file.
+ * With WOAD_BTSNOOP=file set, every packet is logged to that file, with zeros in the place of keys
+ * unless WOAD_BTSNOOP_KEYS is set to something.
  *
  * NULL on failure; *error is then a negative errno and `why` a sentence for people. */
 struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY]);

@@ -1,6 +1,9 @@
 /* What is left of a pairing when it has ended: in the instance's memory, on the stack, in captures.
  * Of all that was drawn or calculated, only what the bond is made of. */
+#define _GNU_SOURCE
 #include "pairing.h"
+
+#include "transport/btsnoop.h"
 
 static bool of_a_bond(const uint8_t *octet)
 {
@@ -162,8 +165,61 @@ static void nothing_left(void **state)
     }
 }
 
+/* no_secret_in_log: a log of all that two hosts and their controllers say while they pair, and
+ * encrypt again: none of the keys that they have then, nor anything that was drawn for them but
+ * the nonces, which everybody hears; with keys, they are there. */
+static void logs(void **state)
+{
+    (void)state;
+    for (int secure = 0; secure < 2; secure++) {
+        for (by_controller = 0; by_controller < 4; by_controller += 3) {
+            for (int keys = 0; keys < 2; keys++) {
+                struct woad_security_policy p = policy(WOAD_IO_NONE, false, secure);
+                char *text;
+                size_t len;
+                FILE *log = open_memstream(&text, &len);
+                uint8_t irk[16] = { 0xab, 0xcd, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
+                lists = 3;
+                pair_of(&p, &p);
+                lists = 0;
+                for (int k = 0; k < 2; k++) {
+                    w->device[k].snoop = log;
+                    w->device[k].snoop_keys = keys;
+                    irk[2] = (uint8_t)k;
+                    assert_int_equal(woad_set_irk(w->device[k].host, irk), 0);
+                }
+                assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
+                settle();
+                world_run(w, 200000);
+                assert_int_equal(status_of(0), 0);
+                rejoin(CENTRAL);
+                assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
+                settle();
+                fflush(log);
+                size_t found = 0;
+                for (int k = 0; k < 2; k++) {
+                    const struct woad_bond *b = woad_bond_at(w->device[k].host, 0);
+                    const uint8_t *each[] = { b->own_ltk, b->peer_ltk, b->irk, b->csrk,
+                                              b->own_csrk };
+                    for (size_t n = 0; n < 5; n++) {
+                        found += memmem(text, len, each[n], 16) != NULL;
+                    }
+                }
+                assert_int_equal(found, keys ? 10 : 0);
+                for (int k = 0; k < 2; k++) {
+                    w->device[k].snoop = NULL;
+                }
+                fclose(log);
+                free(text);
+                world_free(w);
+            }
+        }
+    }
+    by_controller = 0;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_left) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_left), cmocka_unit_test(logs) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -234,7 +234,8 @@ void smp_go(struct woad *h, uint16_t i)
 }
 
 /* Whether the script has a place for this PDU now: it awaits it, or will before it sends anything
- * that the peer would have to have first, or encrypts: keys that come in the clear are anybody's. */
+ * that the peer would have to have first, or encrypts: keys that come in the clear are
+ * anybody's. */
 static bool smp_expects(const struct smp_conn *s, uint8_t code)
 {
     if (!s->script || s->heard || s->out) {

@@ -377,8 +377,8 @@ static void wrong_oob(void **state)
     }
 }
 
-/* S20: a key pair of its own for each pairing, of the same connection or another, that ended well or
- * did not. */
+/* S20: a key pair of its own for each pairing, of the same connection or another, that ended well
+ * or did not. */
 static void fresh_keys(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_KEYBOARD, true, true);

@@ -96,6 +96,9 @@ static void bond_put(struct woad *h, uint16_t n, const struct woad_bond *bond)
 void bond_used(struct woad *h, const struct woad_bond *bond)
 {
     bond_first(h, (uint16_t)(bond - h->smp->bonds));
+    if (h->resolve_dirty) {
+        resolve_changed(h);              /* they are in another order now */
+    }
 }
 
 /* tell: WOAD_EV_BOND, gone, for the one that has to go. */
@@ -108,7 +111,6 @@ void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
     }
     if (!old && s->n_bonds == h->cfg.bonds) {
         struct woad_bond last = s->bonds[s->n_bonds - 1];
-        last.cccds = 0;
         bond_drop(h, (uint16_t)(s->n_bonds - 1));
         if (tell) {
             bond_emit(h, WOAD_NO_CONN, &last, WOAD_BOND_GONE);

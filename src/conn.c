@@ -195,8 +195,7 @@ void conn_close(struct woad *h, uint16_t i, uint8_t reason)
         }
     }
     att_close(h, i, WOAD_ENOTCONN);
-    wipe(c->rx, h->frame + 4u);
-    wipe(c->tx, h->frame + 4u);
+    wipe(c->rx, h->frame + 4u);          /* half a frame, of a pairing perhaps */
     c->state = CONN_FREE;
     c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
     emit(h, &ev);

@@ -17,7 +17,7 @@ static void resolve_carve(struct woad *h, struct arena *a)
 static void resolve_reset(struct woad *h)
 {
     h->resolves = false;
-    h->resolve_dirty = RESOLVE_ANEW;
+    h->resolve_dirty = h->smp && h->smp->n_bonds ? RESOLVE_ANEW : 0;
 }
 
 /* The next bond that has a key, from this one on; NULL: no more. */
@@ -37,17 +37,12 @@ static const struct woad_bond *resolve_next(struct woad *h)
 static uint16_t resolve_command(struct woad *h, struct wr *params)
 {
     struct resolve *r = h->resolve;
-    if (!h->resolve_dirty || (h->busy & ~WANTS_CONNECT) || h->state != HOST_UP || !h->smp) {
+    if (!resolve_waits(h) || (h->busy & ~WANTS_CONNECT) || h->state != HOST_UP) {
         return 0;
     }
     if (h->resolve_dirty == RESOLVE_ANEW) {
-        r->at = 0;
+        h->resolve_dirty = RESOLVE_GOES_ON;
         r->step = RESOLVE_CLEAR;
-        bool needed = h->resolves || (hci_has_command(h, 34, 3) && resolve_next(h));
-        h->resolve_dirty = needed ? RESOLVE_GOES_ON : 0;
-        if (!needed) {
-            return 0;
-        }
     }
     const struct woad_bond *b = resolve_next(h);
     if (r->step != RESOLVE_CLEAR && !b) {

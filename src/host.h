@@ -264,11 +264,17 @@ static inline void resolve_changed(struct woad *h)
     h->resolve_dirty = h->resolve ? RESOLVE_ANEW : 0;
 }
 
+/* There is something to be done about it, and the controller can. */
+static inline bool resolve_waits(const struct woad *h)
+{
+    return h->resolve_dirty && (h->hci.commands[34] >> 3 & 1);
+}
+
 /* Something changes in the controller for which advertising and scanning must pause.  The resolving
  * list waits for a connection attempt, which may take for ever. */
 static inline bool host_pauses(const struct woad *h)
 {
-    return h->random_dirty || h->accept_dirty || (h->resolve_dirty && !(h->busy & BUSY_CONNECT));
+    return h->random_dirty || h->accept_dirty || (resolve_waits(h) && !(h->busy & BUSY_CONNECT));
 }
 
 /* Walks all features: the core's own first. */

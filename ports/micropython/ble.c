@@ -152,7 +152,7 @@ static void ble_forget(void)
 
 static const struct woad_feature *const features[] = {
     &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client,
-    &woad_accept_list, &woad_link, &woad_security_manager, NULL
+    &woad_accept_list, &woad_link, &woad_security_manager, &woad_resolving_list, NULL
 };
 
 static void ble_start(void)
@@ -312,6 +312,7 @@ static void config_set_events(mp_obj_t value, bool apply)
         bits |= 1u << (n - IRQ_FIRST_MORE);
     }
     ble.events = apply ? bits : ble.events;
+    ble_apply_pairing();
 }
 
 static mp_obj_t config_get(mp_obj_t key)
@@ -520,6 +521,8 @@ static const mp_rom_map_elem_t ble_locals_table[] = {
     /* Beyond upstream: docs/module.md. */
     { MP_ROM_QSTR(MP_QSTR_gap_unpair), MP_ROM_PTR(&ble_gap_unpair_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_bonds), MP_ROM_PTR(&ble_gap_bonds_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_oob), MP_ROM_PTR(&ble_gap_oob_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_keypress), MP_ROM_PTR(&ble_gap_keypress_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_connect_any), MP_ROM_PTR(&ble_gap_connect_any_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_accept_list), MP_ROM_PTR(&ble_gap_accept_list_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_connections), MP_ROM_PTR(&ble_gap_connections_obj) },

@@ -61,6 +61,8 @@ enum {                                   /* IRQ events */
     IRQ_GATTS_SUBSCRIBE = 71,
     IRQ_RADIO_LOST = 72,
     IRQ_PAIR_FAILED = 73,
+    IRQ_GATTS_AUTHORIZE = 74,
+    IRQ_KEYPRESS = 75,
     IRQ_END_MORE
 };
 
@@ -126,6 +128,9 @@ struct ble_state {
     uint16_t conns[BLE_CONNS];           /* WOAD_NO_CONN: free */
     uint32_t dropped;
     uint16_t rxbuf;
+    bool oob_made;
+    int oob_status;
+    struct woad_oob oob;
     uint8_t name[31], name_len;
     char why[200];
 };
@@ -166,6 +171,8 @@ void ble_on_security(const struct woad_event *ev);
 void ble_on_passkey(const struct woad_event *ev);
 void ble_on_bond(const struct woad_event *ev);
 void ble_on_bond_wanted(const struct woad_event *ev);
+void ble_on_authorize(const struct woad_event *ev);
+void ble_on_keypress(const struct woad_event *ev);
 /* ble_value.c */
 struct ble_value *ble_value_at(uint16_t handle);
 void ble_value_set(struct ble_value *v, const void *data, size_t len);
@@ -202,6 +209,8 @@ MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_pair_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_passkey_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(ble_gap_bonds_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_oob_obj);
+MP_DECLARE_CONST_FUN_OBJ_3(ble_gap_keypress_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_any_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_accept_list_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(ble_gap_connections_obj);

@@ -379,6 +379,8 @@ static void (*const handlers[])(const struct woad_event *) = {
     [WOAD_EV_PASSKEY] = ble_on_passkey,
     [WOAD_EV_BOND] = ble_on_bond,
     [WOAD_EV_BOND_WANTED] = ble_on_bond_wanted,
+    [WOAD_EV_AUTHORIZE] = ble_on_authorize,
+    [WOAD_EV_KEYPRESS] = ble_on_keypress,
     [WOAD_EV_MTU] = on_mtu,
     [WOAD_EV_GATT_READ] = on_gatt_read,
     [WOAD_EV_GATT_WRITE] = on_gatt_write,
@@ -515,6 +517,14 @@ static void note(const struct woad_event *ev)
         case WOAD_EV_TX_READY:
             ble_update_retry();
             break;
+        case WOAD_EV_OOB:
+            ble.oob_made = true;
+            ble.oob_status = ev->u.oob.status;
+            ble.oob = *ev->u.oob.oob;
+            break;
+        case WOAD_EV_AUTHORIZE:          /* nobody asks the program, and so it does not refuse */
+            *ev->u.authorize.allowed = !ble_wants(IRQ_GATTS_AUTHORIZE);
+            break;
         default:
             break;
     }
@@ -529,8 +539,11 @@ void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     if (!o || ev->type >= MP_ARRAY_SIZE(handlers) || !handlers[ev->type]) {
         return;
     }
-    if (ble.holding || o->queue) {
-        event_queue(o, ev);
+    bool now = ev->type == WOAD_EV_AUTHORIZE;              /* or not at all */
+    if (ble.holding || (o->queue && !now)) {
+        if (!now) {
+            event_queue(o, ev);
+        }
     } else {
         event_deliver(ev);
     }

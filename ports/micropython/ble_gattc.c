@@ -59,7 +59,7 @@ static mp_obj_t gattc_read(mp_obj_t self, mp_obj_t conn, mp_obj_t handle)
 }
 MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_obj, gattc_read);
 
-/* mode 0 without, 1 with response: cut at the MTU.  2 long, 3 reliable: whole. */
+/* mode 0 without, 1 with response: cut at the MTU.  2 long, 3 reliable, 4 signed: whole. */
 static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
 {
     static const enum woad_gattc_op ops[] = { WOAD_GATTC_WRITE, WOAD_GATTC_WRITE,
@@ -70,12 +70,15 @@ static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
     mp_int_t mode = n_args == 5 ? mp_obj_get_int(args[4]) : 0;
     struct woad *h = ble_active();
     struct woad_conn_info info;
-    if (mode < 0 || mode > 3) {
+    if (mode < 0 || mode > 4) {
         mp_raise_OSError(MP_EINVAL);
     }
     ble_raise(woad_conn_info(h, conn, &info));
     if (mode < 2 && buf.len > info.mtu - 3u) {
         buf.len = info.mtu - 3u;
+    }
+    if (mode == 4) {
+        return gattc_done(woad_gattc_write_signed(h, conn, handle, buf.buf, buf.len));
     }
     return gattc_done(mode ? woad_gattc_write(h, conn, ops[mode], handle, buf.buf, buf.len)
                            : woad_gattc_write_command(h, conn, handle, buf.buf, buf.len));

@@ -2,7 +2,8 @@
 #include "ble.h"
 
 enum { FLAG_READ_ENC = 0x0200, FLAG_READ_AUTH = 0x0400, FLAG_WRITE_ENC = 0x1000,
-       FLAG_WRITE_AUTH = 0x2000, DEFAULT_ROOM = 20, UUID_CCCD = 0x2902 };
+       FLAG_WRITE_AUTH = 0x2000, FLAG_READ_AUTHORIZED = 0x0800,
+       FLAG_WRITE_AUTHORIZED = 0x4000, DEFAULT_ROOM = 20, UUID_CCCD = 0x2902 };
 
 /* --- registering ------------------------------------------------------------------------------ */
 
@@ -25,7 +26,7 @@ static void build_put(struct build *b, const struct woad_uuid *uuid, struct woad
     b->n++;
 }
 
-static uint8_t build_perm(unsigned flags, bool secured)
+static uint16_t build_perm(unsigned flags, bool secured)
 {
     unsigned perm = 0;
     perm |= flags & WOAD_PROP_READ ? WOAD_PERM_READ : 0;
@@ -35,8 +36,11 @@ static uint8_t build_perm(unsigned flags, bool secured)
         perm |= flags & FLAG_READ_AUTH ? WOAD_PERM_READ_AUTHENTICATED : 0;
         perm |= flags & FLAG_WRITE_ENC ? WOAD_PERM_WRITE_ENCRYPTED : 0;
         perm |= flags & FLAG_WRITE_AUTH ? WOAD_PERM_WRITE_AUTHENTICATED : 0;
+        perm |= flags & FLAG_READ_AUTHORIZED ? WOAD_PERM_READ_AUTHORIZED : 0;
+        perm |= flags & FLAG_WRITE_AUTHORIZED ? WOAD_PERM_WRITE_AUTHORIZED : 0;
+        perm |= flags & WOAD_PROP_SIGNED_WRITE ? WOAD_PERM_WRITE_SIGNED : 0;
     }
-    return (uint8_t)perm;
+    return (uint16_t)perm;
 }
 
 static const struct woad_uuid *build_uuid(mp_obj_t o, mp_rom_error_text_t error)

@@ -13,7 +13,7 @@ void ble_apply_pairing(void)
     struct woad_security_policy policy = {
         .io = p->io, .bond = p->bond, .mitm = p->mitm, .app_passkey = true,
         .allow_legacy = p->secure <= 0, .prefer_legacy = p->secure == 0,
-        .trust_unencrypted = true,
+        .trust_unencrypted = true, .keypress = ble_wants(IRQ_KEYPRESS),
     };
     if (ble.host) {
         woad_set_security(ble.host, &policy);
@@ -53,8 +53,10 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_passkey_obj, 4, 4, gap_passkey);
 
 /* --- secrets: as NimBLE's module has them: what programs have kept still serves --------------- */
 
-enum { SECRET_OUR = 1, SECRET_PEER = 2, SECRET_IRK = 10 };
-enum { SECRET_LEN = 80, KEY_LEN = 7 };
+/* 11 is this module's own: what else is kept of a bond. */
+enum { SECRET_OUR = 1, SECRET_PEER = 2, SECRET_IRK = 10, SECRET_MORE = 11 };
+enum { SECRET_LEN = 80, KEY_LEN = 7, MORE_HEAD = 13, MORE_CCCDS = 64,
+       MORE_MAX = MORE_HEAD + 4 * MORE_CCCDS };
 
 static void secret_key(const struct woad_addr *peer, uint8_t key[KEY_LEN])
 {
@@ -78,8 +80,8 @@ static void secret_value(const struct woad_bond *b, bool ours, uint8_t v[SECRET_
         memcpy(v + 41, b->irk, 16);
         v[57] = 1;
     }
-    if (!ours && b->has_csrk) {
-        memcpy(v + 58, b->csrk, 16);
+    if (ours ? b->has_own_csrk : b->has_csrk) {
+        memcpy(v + 58, ours ? b->own_csrk : b->csrk, 16);
         v[74] = 1;
     }
     v[74] |= (uint8_t)((b->flags & WOAD_BOND_AUTHENTICATED ? 2 : 0) |
@@ -94,19 +96,82 @@ static bool secret_set(unsigned type, const uint8_t *key, size_t key_len, const 
     return mp_obj_is_true(ble_invoke(IRQ_SET_SECRET, 3, items));
 }
 
-/* What the program gives into `value`; false: nothing of that length. */
-static bool secret_get(unsigned type, unsigned index, const uint8_t *key, size_t key_len,
-                       uint8_t *value, size_t len)
+/* What the program gives into `value`, at most `room` octets; 0: nothing, or too much. */
+static size_t secret_read(unsigned type, unsigned index, const uint8_t *key, size_t key_len,
+                          uint8_t *value, size_t room)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(type), MP_OBJ_NEW_SMALL_INT(index),
                          key ? ble_bytes(key, key_len) : mp_const_none };
     mp_obj_t got = ble_invoke(IRQ_GET_SECRET, 3, items);
     mp_buffer_info_t buf;
-    if (got == mp_const_none || !mp_get_buffer(got, &buf, MP_BUFFER_READ) || buf.len != len) {
-        return false;
+    if (got == mp_const_none || !mp_get_buffer(got, &buf, MP_BUFFER_READ) || buf.len > room) {
+        return 0;
     }
-    memcpy(value, buf.buf, len);
-    return true;
+    memcpy(value, buf.buf, buf.len);
+    return buf.len;
+}
+
+static bool secret_get(unsigned type, unsigned index, const uint8_t *key, size_t key_len,
+                       uint8_t *value, size_t len)
+{
+    return secret_read(type, index, key, key_len, value, len) == len;
+}
+
+static void put_number(uint8_t *at, uint32_t v, size_t octets)
+{
+    for (; octets; octets--, v >>= 8) {
+        *at++ = (uint8_t)v;
+    }
+}
+
+static uint32_t take_number(const uint8_t *at, size_t octets)
+{
+    uint32_t v = 0;
+    for (size_t n = octets; n; n--) {
+        v = v << 8 | at[n - 1];
+    }
+    return v;
+}
+
+/* Whether there is anything in it. */
+static bool more_has(const struct woad_bond *b)
+{
+    return b->cccds || b->signs || b->own_signs || b->client_features;
+}
+
+/* The peer's and our next number of a signed write u32, u32, client features u8, database u32,
+ * { handle u16, value u16 } of each subscription. */
+static size_t more_value(const struct woad_bond *b, uint8_t v[MORE_MAX])
+{
+    size_t len = MORE_HEAD;
+    put_number(v, b->signs, 4);
+    put_number(v + 4, b->own_signs, 4);
+    v[8] = b->client_features;
+    put_number(v + 9, b->database, 4);
+    for (size_t n = 0; n < b->cccds && len < MORE_MAX; n++) {
+        put_number(v + len, b->cccd[n].handle, 2);
+        put_number(v + len + 2, b->cccd[n].value, 2);
+        len += 4;
+    }
+    return len;
+}
+
+static void more_from(struct woad_bond *b, const uint8_t *v, size_t len,
+                      struct woad_cccd cccd[MORE_CCCDS])
+{
+    if (len < MORE_HEAD || (len - MORE_HEAD) % 4) {
+        return;
+    }
+    b->signs = take_number(v, 4);
+    b->own_signs = take_number(v + 4, 4);
+    b->client_features = v[8];
+    b->database = take_number(v + 9, 4);
+    b->cccds = (uint16_t)((len - MORE_HEAD) / 4);
+    b->cccd = cccd;
+    for (size_t n = 0; n < b->cccds; n++) {
+        cccd[n].handle = (uint16_t)take_number(v + MORE_HEAD + 4 * n, 2);
+        cccd[n].value = (uint16_t)take_number(v + MORE_HEAD + 4 * n + 2, 2);
+    }
 }
 
 static void bond_from(struct woad_bond *b, const uint8_t v[SECRET_LEN], bool ours)
@@ -121,6 +186,8 @@ static void bond_from(struct woad_bond *b, const uint8_t v[SECRET_LEN], bool our
     if (ours) {
         b->own_ediv = (uint16_t)(v[8] | v[9] << 8);
         b->has_own_ltk = v[40] & 1;
+        b->has_own_csrk = v[74] & 1;
+        memcpy(b->own_csrk, v + 58, 16);
         return;
     }
     b->peer_ediv = (uint16_t)(v[8] | v[9] << 8);
@@ -144,7 +211,13 @@ static bool bond_load(const uint8_t key[KEY_LEN])
     if (peers) {
         bond_from(&b, v, false);
     }
-    return (ours || peers) && ble.host && woad_bond_add(ble.host, &b) == 0;
+    if (!ours && !peers) {
+        return false;
+    }
+    uint8_t more[MORE_MAX];
+    struct woad_cccd cccd[MORE_CCCDS];
+    more_from(&b, more, secret_read(SECRET_MORE, 0, key, KEY_LEN, more, sizeof more), cccd);
+    return ble.host && woad_bond_add(ble.host, &b) == 0;
 }
 
 /* Ours, by which bonded peers know us again: the program's, else the file's, else a new one that
@@ -200,19 +273,35 @@ void ble_on_passkey(const struct woad_event *ev)
     ble_invoke(IRQ_PASSKEY_ACTION, 3, items);
 }
 
+/* As it is in the host: the event may have waited. */
+static const struct woad_bond *bond_now(const struct woad_addr *peer)
+{
+    const struct woad_bond *b = NULL;
+    for (uint16_t n = 0; ble.host && (b = woad_bond_at(ble.host, n)) != NULL; n++) {
+        if (b->peer.type == peer->type && memcmp(b->peer.octet, peer->octet, 6) == 0) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
 void ble_on_bond(const struct woad_event *ev)
 {
-    const struct woad_bond *b = ev->u.bond.bond;
-    uint8_t key[KEY_LEN], v[SECRET_LEN];
-    if (ev->u.bond.why == WOAD_BOND_CHANGED) {
-        return;                          /* none of what programs keep */
-    }
+    const struct woad_bond *b = ev->u.bond.bond, *now = bond_now(&b->peer);
+    enum woad_bond_why why = ev->u.bond.why;
+    uint8_t key[KEY_LEN], v[SECRET_LEN], more[MORE_MAX];
     secret_key(&b->peer, key);
-    for (unsigned type = SECRET_OUR; type <= SECRET_PEER; type++) {
+    for (unsigned type = SECRET_OUR; type <= SECRET_PEER && why != WOAD_BOND_CHANGED; type++) {
         secret_value(b, type == SECRET_OUR, v);
-        secret_set(type, key, sizeof key, ev->u.bond.why == WOAD_BOND_GONE ? NULL : v, sizeof v);
+        secret_set(type, key, sizeof key, why == WOAD_BOND_GONE ? NULL : v, sizeof v);
     }
     memset(v, 0, sizeof v);
+    if (why == WOAD_BOND_GONE && more_has(b)) {
+        secret_set(SECRET_MORE, key, sizeof key, NULL, 0);
+    } else if (why == WOAD_BOND_CHANGED && now) {
+        size_t len = more_value(now, more);
+        secret_set(SECRET_MORE, key, sizeof key, more, len);
+    }
 }
 
 void ble_on_bond_wanted(const struct woad_event *ev)
@@ -220,6 +309,24 @@ void ble_on_bond_wanted(const struct woad_event *ev)
     uint8_t key[KEY_LEN];
     secret_key(&ev->u.bond_wanted.peer, key);
     bond_load(key);
+}
+
+/* The program's word; without one, no. */
+void ble_on_authorize(const struct woad_event *ev)
+{
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn),
+                         MP_OBJ_NEW_SMALL_INT(ev->u.authorize.handle),
+                         mp_obj_new_bool(ev->u.authorize.write) };
+    if (ble_wants(IRQ_GATTS_AUTHORIZE)) {
+        *ev->u.authorize.allowed = mp_obj_is_true(ble_invoke(IRQ_GATTS_AUTHORIZE, 3, items));
+    }
+}
+
+void ble_on_keypress(const struct woad_event *ev)
+{
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn),
+                         MP_OBJ_NEW_SMALL_INT(ev->u.keypress.what) };
+    ble_invoke(IRQ_KEYPRESS, 2, items);
 }
 
 /* --- beyond upstream -------------------------------------------------------------------------- */
@@ -234,9 +341,13 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
         ble_addr_of(args[1], &peer);
         uint8_t key[KEY_LEN];
         secret_key(&peer, key);
+        bool more = bond_now(&peer) && more_has(bond_now(&peer));
         int err = woad_bond_remove(h, &peer);
         bool ours = secret_set(SECRET_OUR, key, sizeof key, NULL, 0);
         bool peers = secret_set(SECRET_PEER, key, sizeof key, NULL, 0);
+        if (more) {
+            secret_set(SECRET_MORE, key, sizeof key, NULL, 0);
+        }
         bool stored = ble_port_store_remove(&peer);
         ble_raise(ours || peers || stored ? 0 : err);
         return mp_const_none;
@@ -253,6 +364,62 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj, 1, 2, gap_unpair);
+
+static void exactly(mp_obj_t o, uint8_t *out, size_t len)
+{
+    mp_buffer_info_t buf;
+    mp_get_buffer_raise(o, &buf, MP_BUFFER_READ);
+    if (buf.len != len) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    memcpy(out, buf.buf, len);
+}
+
+/* () -> (random, confirm): ours; (conn, random, confirm): the peer's; (conn, tk): legacy. */
+static mp_obj_t gap_oob(size_t n_args, const mp_obj_t *args)
+{
+    struct woad *h = ble_active();
+    struct woad_oob oob;
+    uint16_t conn = n_args > 1 ? (uint16_t)mp_obj_get_int(args[1]) : WOAD_NO_CONN;
+    if (n_args == 2) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (n_args == 3) {
+        uint8_t tk[16];
+        exactly(args[2], tk, sizeof tk);
+        ble_raise(woad_oob_set_legacy(h, conn, tk));
+        return mp_const_none;
+    }
+    if (n_args == 4) {
+        exactly(args[2], oob.random, sizeof oob.random);
+        exactly(args[3], oob.confirm, sizeof oob.confirm);
+        ble_raise(woad_oob_set(h, conn, &oob));
+        return mp_const_none;
+    }
+    if (ble.in_host) {
+        mp_raise_OSError(MP_EBUSY);      /* there is no waiting in a handler */
+    }
+    ble.oob_made = false;
+    ble_raise(woad_oob_make(h));
+    ble_wait(&ble.oob_made);
+    ble_raise(ble.oob_status);
+    mp_obj_t items[] = { mp_obj_new_bytes(ble.oob.random, 16),
+                         mp_obj_new_bytes(ble.oob.confirm, 16) };
+    memset(&ble.oob, 0, sizeof ble.oob);
+    return mp_obj_new_tuple(2, items);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_oob_obj, 1, 4, gap_oob);
+
+static mp_obj_t gap_keypress(mp_obj_t self, mp_obj_t conn, mp_obj_t what)
+{
+    (void)self;
+    mp_int_t key = mp_obj_get_int(what);
+    ble_raise(woad_keypress(ble_active(), (uint16_t)mp_obj_get_int(conn),
+                            (enum woad_keypress)(key & 0xff)));
+    ble_flush();
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_3(ble_gap_keypress_obj, gap_keypress);
 
 /* ((addr_type, addr, authenticated, secure, key_size), …), the one used last first. */
 static mp_obj_t gap_bonds(mp_obj_t self)

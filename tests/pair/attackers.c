@@ -192,7 +192,7 @@ static void flip(uint8_t *out, const uint8_t *in, size_t len)
 static void reflection(void **state)
 {
     static const struct toolbox box = { box_aes, NULL };
-    static const uint8_t tk[16] = { 0 }, preq[7] = { 1, 3, 0, 1, 16, 1, 7 };
+    static const uint8_t tk[16] = { 0 }, preq[7] = { 1, 3, 0, 1, 16, 5, 7 };
     static const uint8_t pres[7] = { 2, 3, 0, 1, 16, 1, 1 };
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, false);
     uint8_t ia[7] = { 0 }, ra[7] = { 0 }, confirm[16], pdu[17] = { 3 }, random[17] = { 4 };

@@ -253,6 +253,24 @@ static void signature_sample(void **state)
     assert_int_equal(written(), 1);
     assert_int_equal(side[CENTRAL].bond.own_signs, 4);
     world_free(w);
+    for (int encrypted = 0; encrypted < 2; encrypted++) {  /* where it has no place */
+        pair_of(&any, &any);
+        serve();
+        bond.has_own_ltk = bond.has_peer_ltk = true;
+        bond.flags = WOAD_BOND_SECURE;
+        bond.own_signs = 1;
+        for (int k = 0; k < 2; k++) {
+            bond.peer = w->device[1 - k].addr;
+            assert_int_equal(woad_bond_add(w->device[k].host, &bond), 0);
+        }
+        if (encrypted) {
+            paired();
+            device_forget(&w->device[PERIPHERAL]);
+        }
+        heard(sample, sizeof sample);
+        assert_int_equal(written(), !encrypted);
+        world_free(w);
+    }
 }
 
 /* --- the application is asked ----------------------------------------------------------------- */
@@ -339,6 +357,32 @@ static void prepared_then_fallen(void **state)
         }
         heard(execute, sizeof execute);
         assert_int_equal(device_count(&w->device[PERIPHERAL], WOAD_EV_GATT_WRITE), !falls);
+        world_free(w);
+    }
+}
+
+/* A key of ten octets, of a bond that is as weak: what asks for sixteen is not to be had. */
+static void short_key(void **state)
+{
+    static const struct woad_attr sized[] = { WOAD_PRIMARY(&u_service), VALUE(WOAD_PERM_KEY_16) };
+    (void)state;
+    for (uint8_t size = 10; size <= 16; size += 6) {
+        pair_of(&any, &any);
+        assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, sized, 4, NULL), 0);
+        for (int k = 0; k < 2; k++) {
+            struct woad_bond b = { .peer = w->device[1 - k].addr, .key_size = size,
+                                   .flags = WOAD_BOND_SECURE, .has_own_ltk = true,
+                                   .has_peer_ltk = true };
+            memset(b.own_ltk, 7, size);
+            memset(b.peer_ltk, 7, size);
+            assert_int_equal(woad_bond_add(w->device[k].host, &b), 0);
+        }
+        paired();
+        assert_int_equal(level(PERIPHERAL).key_size, size);
+        int err = size < 16 ? WOAD_ATT_INSUFFICIENT_KEY_SIZE : 0;
+        assert_int_equal(asked_for(false, PLAIN), err);
+        assert_int_equal(asked_for(true, PLAIN), err);
+        assert_int_equal(asked_for(true, PLAIN + 1), err);
         world_free(w);
     }
 }
@@ -434,6 +478,8 @@ static void impostor(void **state)
             other->own_answers = false;
             device_forget(other);
             uint16_t conn = side[client].conn;
+            assert_int_equal(woad_gattc_write_command(mine->host, conn, PLAIN, "x", 1),
+                             kind == TRUSTED ? 0 : WOAD_EACCES);
             if (kind != GENUINE) {       /* he speaks first */
                 assert_int_equal(woad_gatt_notify(other->host, side[1 - client].conn, PLAIN, "lie",
                                                   3), 0);
@@ -563,7 +609,8 @@ int main(void)
         cmocka_unit_test(subscriptions_kept), cmocka_unit_test(subscriptions_outlive),
         cmocka_unit_test(changed_meanwhile), cmocka_unit_test(signed_writes),
         cmocka_unit_test(signature_sample), cmocka_unit_test(authorized),
-        cmocka_unit_test(prepared_then_fallen), cmocka_unit_test(asked_again),
+        cmocka_unit_test(prepared_then_fallen), cmocka_unit_test(short_key),
+        cmocka_unit_test(asked_again),
         cmocka_unit_test(written_again), cmocka_unit_test(impostor),
         cmocka_unit_test(presses),
         cmocka_unit_test(attempts_outlive),

@@ -93,6 +93,35 @@ static void nothing_there(void **state)
     }
 }
 
+/* S1, CVE-2018-5383: the controller's word on a point that is none. */
+static void points_that_are_none(void **state)
+{
+    (void)state;
+    for (int to = 0; to < 2; to++) {
+        for (int kind = 0; kind < 3; kind++) {
+            struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+            uint8_t acl[9 + 65] = { 2, 0x40, 0x20, 69, 0, 65, 0, 6, 0, 0x0c };
+            bool had_its_place = false;
+            by_controller = 3;
+            memset(acl + 10, kind == 2 ? 0xff : 0, 64);
+            acl[10] = kind == 1 ? 5 : acl[10];
+            for (unsigned us = 0; us < 90000; us += 1100) {
+                begin(&p, &p);
+                world_run(w, us);
+                assert_int_equal(woad_rx(w->device[to].host, acl, sizeof acl), 0);
+                settle();
+                if (status_of(to) == WOAD_SMP_DHKEY_CHECK) {
+                    had_its_place = true;
+                    assert_open();
+                }
+                world_free(w);
+            }
+            assert_true(had_its_place);
+        }
+    }
+    by_controller = 0;
+}
+
 /* --- those who hide --------------------------------------------------------------------------- */
 
 /* Seen for who it is; forgotten, it is nobody. */
@@ -215,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_off), cmocka_unit_test(held_up), cmocka_unit_test(nothing_there),
+        cmocka_unit_test(points_that_are_none),
         cmocka_unit_test(found_unheard), cmocka_unit_test(list_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,6 +165,35 @@ static void nothing_left(void **state)
     }
 }
 
+/* A PDU that comes in pieces, and half of one when the connection ends. */
+static void pieces(void **state)
+{
+    (void)state;
+    for (int whole = 0; whole < 2; whole++) {
+        uint8_t first[9 + 16] = { 2, 0x40, 0x20, 20, 0, 17, 0, 6, 0, 4 };
+        uint8_t last[5 + 1] = { 2, 0x40, 0x10, 1, 0 };
+        uint8_t *pdu = first + 9;
+        n_secrets = 0;
+        pair_of(&any, &any);
+        for (uint8_t n = 1; n < 16; n++) {
+            pdu[n] = (uint8_t)(n * 77);
+        }
+        secrets[0].len = 16;
+        memcpy(secrets[0].octet, first + 9, 16);           /* the code, and 15 of 16 */
+        n_secrets = 1;
+        assert_int_equal(woad_rx(w->device[0].host, first, sizeof first), 0);
+        assert_non_null(found_in(w->device[0].memory[0], w->device[0].memory_len[0], false));
+        if (whole) {
+            assert_int_equal(woad_rx(w->device[0].host, last, sizeof last), 0);
+        } else {
+            assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+            world_run(w, 1200000);
+        }
+        assert_null(found_in(w->device[0].memory[0], w->device[0].memory_len[0], false));
+        world_free(w);
+    }
+}
+
 /* no_secret_in_log: a log of all that two hosts and their controllers say while they pair, and
  * encrypt again: none of the keys that they have then, nor anything that was drawn for them but
  * the nonces, which everybody hears; with keys, they are there. */
@@ -220,6 +249,7 @@ static void logs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_left), cmocka_unit_test(logs) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_left), cmocka_unit_test(pieces),
+                                        cmocka_unit_test(logs) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1412,6 +1412,192 @@ def test_private_addresses():
     assert s.line("PEER") == c.line("MAC")
 
 
+def test_pair_out_of_band():
+    """One gives its numbers by another way than the radio; and a key for legacy pairing that both know."""
+    for secure in (True, False):
+        server = "    SECURE = %r" % secure + """
+    import sys
+    up()
+    raises(22, ble.gap_oob, 1)
+    raises(22, ble.gap_oob, 1, b"short")
+    raises(107, ble.gap_oob, 77, bytes(16))
+    if SECURE:
+        r, c = ble.gap_oob()
+        print("OOB", r.hex() + c.hex())
+    ble.gap_advertise(20000)
+    print("READY")
+    conn, _, _ = wait(1)
+    if not SECURE:
+        ble.gap_oob(conn, bytes(range(16)))
+    print("CONNECTED")
+    print("LEVEL", wait(28)[1:])
+    wait(2)
+    """
+        client = "    SECURE = %r" % secure + CLIENT + """
+    import sys
+    if SECURE:
+        oob = bytes.fromhex(sys.stdin.readline().strip())
+        ble.gap_oob(conn, oob[:16], oob[16:])
+    else:
+        ble.config(le_secure=False)
+        ble.gap_oob(conn, bytes(range(16)))
+        time.sleep_ms(300)
+    ble.gap_pair(conn)
+    print("LEVEL", wait(28)[1:])
+    """
+        s = Program(server)
+        s.line("READY")
+        c = Program(client)
+        c.say(s.line("MAC"))
+        s.line("CONNECTED")
+        if secure:
+            c.say(s.line("OOB"))
+        c.end()
+        s.end()
+        assert s.line("LEVEL") == c.line("LEVEL") == "(1, 1, 0, 16)"
+
+
+def test_keys_that_are_pressed():
+    server = """
+        ble.config(io=0, mitm=True, events=(75,))
+        up()
+        ble.gap_advertise(20000)
+        print("READY")
+        conn, action, shown = wait(31)
+        for n in range(5):
+            assert wait(75) == (conn, n)
+        print("KEY", shown)
+        ble.gap_passkey(conn, action, shown)
+        assert wait(28)[1:] == (1, 1, 0, 16)
+        wait(2)
+    """
+    client = CLIENT + """
+    import sys
+    ble.config(io=2, mitm=True, events=(75,))
+    raises(2, ble.gap_keypress, conn, 0)
+    ble.gap_pair(conn)
+    assert wait(31) == (conn, 2, 0)
+    raises(22, ble.gap_keypress, conn, 5)
+    for n in range(5):
+        ble.gap_keypress(conn, n)
+        time.sleep_ms(100)
+    ble.gap_passkey(conn, 2, int(sys.stdin.readline()))
+    assert wait(28) == (conn, 1, 1, 0, 16)
+    """
+    s = Program(server)
+    s.line("READY")
+    c = Program(client)
+    c.say(s.line("MAC"))
+    c.say(s.line("KEY"))
+    c.end()
+    s.end()
+
+
+def test_the_program_authorizes():
+    """Flags 0x0800 and 0x4000 are the program's to decide, once it wants event 74; before, they do nothing."""
+    server = """
+        up()
+        ((a,),) = ble.gatts_register_services(((U, ((C, 0x2 | 0x8 | 0x800 | 0x4000),)),))
+        ble.gatts_write(a, b"open")
+        asked, allow = [], False
+        def ask(event, data):
+            if event == 74:
+                asked.append(data[1:])
+                return allow
+            return irq(event, data)
+        ble.irq(ask)
+        ble.gap_advertise(20000)
+        print("READY")
+        conn, _, _ = wait(1)
+        wait(3)
+        assert asked == []
+        ble.config(events=(74,))
+        print("WANTED")
+        while len(asked) < 2:
+            time.sleep_ms(10)
+        assert asked == [(a, False), (a, True)], asked
+        allow = True
+        print("ALLOWED")
+        wait(3)
+        wait(2)
+        assert len(asked) == 4
+    """
+    client = CLIENT + """
+    import sys
+    ble.gattc_read(conn, 12)
+    assert wait(15) == (conn, 12, b"open") and wait(16) == (conn, 12, 0)
+    for status in (0, 0x108, 0):
+        if status == 0x108:
+            sys.stdin.readline()
+            ble.gattc_read(conn, 12)
+            assert wait(16) == (conn, 12, status)
+        ble.gattc_write(conn, 12, b"x", 1)
+        assert wait(17) == (conn, 12, status)
+        if status == 0x108:
+            sys.stdin.readline()
+            ble.gattc_read(conn, 12)
+            assert wait(15) == (conn, 12, b"x")
+    """
+    s = Program(server)
+    s.line("READY")
+    c = Program(client)
+    c.say(s.line("MAC"))
+    s.line("WANTED")
+    c.say("")
+    s.line("ALLOWED")
+    c.say("")
+    c.end()
+    s.end()
+
+
+def test_kept_with_the_bond():
+    """In two other processes: what the client had subscribed to is so again, and it may sign instead of encrypting."""
+    kept = {k: os.path.join(scratch, k + ".more") for k in "sc"}
+    server = "FILE = %r" % kept["s"] + SECRETS + """
+    ble.config(bond=True, events=(71,))
+    ((a, b),) = ble.gatts_register_services(((U, ((C, 0x12), (UUID(0x2a38), 0x44))),))
+    ble.gap_advertise(20000)
+    print("READY")
+    if FIRST:
+        wait(28)
+        assert wait(71)[1:] == (a, 1)
+    else:
+        assert wait(3)[1] == b and ble.gatts_read(b) == b"signed"
+        assert wait(28)[1:] == (1, 0, 1, 16)
+        assert wait(71)[1:] == (a, 1)
+    wait(2)
+    print("CALLS", [k for k, gone in calls])
+    """
+    client = "FILE = %r" % kept["c"] + SECRETS + """
+    ble.config(bond=True)
+    ble.gap_connect(0, peer())
+    conn, _, _ = wait(7)
+    if FIRST:
+        raises(13, ble.gattc_write, conn, 15, b"signed", 4)
+        ble.gap_pair(conn)
+        wait(28)
+        ble.gattc_write(conn, 13, b"\\1\\0", 1)
+        wait(17)
+    else:
+        ble.gattc_write(conn, 15, b"signed", 4)
+        time.sleep_ms(300)
+        ble.gap_pair(conn)
+        assert wait(28)[1:] == (1, 0, 1, 16)
+        time.sleep_ms(300)
+    print("CALLS", [k for k, gone in calls])
+    """
+    for round in range(2):
+        spec = "unix:" + os.path.join(scratch, "more-%d.sock" % round)
+        h = hub(spec)
+        first = "    FIRST = %r\n    " % (round == 0)
+        s, c = pair(first + server, first + client, {"WOAD_HCI": spec})
+        s.end()
+        assert s.line("CALLS") == ("[10, 1, 2, 11]", "[11]")[round], s.lines
+        assert c.line("CALLS") == ("[10, 1, 2]", "[11]")[round], c.lines
+        h.terminate()
+        h.wait()
+
+
 def test_le_secure_means_it():
     server = """
         ble.config(le_secure=True, events=(73,))

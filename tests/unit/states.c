@@ -23,7 +23,9 @@ static struct end end[2];
 static struct packet wire[8];
 static size_t waiting;
 static uint8_t key_asked[16];
+static bool unasked;                     /* by the central */
 static uint32_t now_ms;
+static unsigned given, refused;          /* long term keys, by the peripheral */
 
 static int draw(void *ctx, uint8_t *out, size_t len)
 {
@@ -85,11 +87,18 @@ static void command(int who, const uint8_t *c)
         say(1 - who, ask, sizeof ask);
         return;
     } else if (opcode == 0x201a) {
+        given++;
+        if (unasked) {
+            return;
+        }
         assert_memory_equal(key_asked, c + 5, 16);
         put_on_wire(CENTRAL, &encryption, 1);
     } else if (opcode == 0x201b) {       /* there is no key */
         static const uint8_t missing[] = { 0x08, 4, 0x06, 1, 0, 0 };
-        say(CENTRAL, missing, sizeof missing);
+        refused++;
+        if (!unasked) {
+            say(CENTRAL, missing, sizeof missing);
+        }
     }
     say(who, done, 70);
 }
@@ -252,7 +261,9 @@ static int answer_to(const struct flow *f, int to, bool pairs, bool method, uint
         return pairs ? ENDS : NOTHING;
     }
     if (code == ASKS && to == CENTRAL) {
-        return pairs ? NOTHING : NEXT;
+        struct woad_security level;
+        assert_int_equal(woad_security(end[to].h, end[to].conn, &level), 0);
+        return pairs || level.encrypted ? NOTHING : NEXT;  /* it asks for no more than there is */
     }
     if (!pairs) {
         return code != REQUEST ? NOTHING : to == PERIPHERAL ? NEXT : WOAD_SMP_UNKNOWN_COMMAND;
@@ -348,6 +359,96 @@ static void every_state(void **state)
     printf("%zu answers\n", cases);
 }
 
+/* S16, ltk_request_matrix: the key of a pairing is given when that is ripe for it, and a bond's when
+ * nothing is under way, each for its own numbers only. */
+static void key_requests(void **state)
+{
+    static struct packet all[200];
+    (void)state;
+    for (size_t k = 0; k < sizeof flows / sizeof *flows; k++) {
+        const struct flow *f = &flows[k];
+        size_t total = sequence(f, all), encrypted = 0, ripe = 0;
+        for (; all[encrypted].octet[0] != ENCRYPTION; encrypted++) {
+            ripe = all[encrypted].to == PERIPHERAL ? encrypted + 1 : ripe;
+        }
+        for (size_t at = 0; at <= total; at++) {
+            for (int numbers = 0; numbers < 3; numbers++) {
+                uint8_t ask[15] = { 0x3e, 13, 5, 1, 0 };
+                at_state(f, true, at);
+                const struct woad_bond *b = woad_bond_at(end[PERIPHERAL].h, 0);
+                if (numbers == 1) {
+                    ask[13] = 9;
+                } else if (numbers == 2 && b) {
+                    memcpy(ask + 5, b->own_rand, 8);
+                    ask[13] = (uint8_t)b->own_ediv;
+                    ask[14] = (uint8_t)(b->own_ediv >> 8);
+                } else if (numbers == 2) {
+                    ask[5] = 1;
+                }
+                bool done = end[PERIPHERAL].ended;
+                bool zero = numbers == 0 || (numbers == 2 && b && f->secure);
+                bool its = done ? (f->secure ? zero : numbers == 2)
+                                : at >= ripe && at <= encrypted && numbers == 0;
+                given = refused = 0;
+                unasked = true;
+                say(PERIPHERAL, ask, sizeof ask);
+                pump_wire();
+                unasked = false;
+                if (given != its || refused != !its) {
+                    fail_msg("%s, after %zu, numbers %d: %u given, %u refused", f->name, at,
+                             numbers, given, refused);
+                }
+            }
+        }
+    }
+}
+
+/* The same while a bonded peer pairs anew: the old key is not given in the middle of that. */
+static void key_of_before(void **state)
+{
+    static struct packet all[200];
+    (void)state;
+    size_t total = sequence(&flows[0], all);
+    for (size_t at = 1; at < 8; at++) {
+        at_state(&flows[0], true, total);
+        assert_int_equal(woad_pair(end[CENTRAL].h, end[CENTRAL].conn), 0);
+        pump_wire();
+        for (size_t n = 0; n < at; n++) {
+            deliver();
+        }
+        static const uint8_t ask[15] = { 0x3e, 13, 5, 1, 0 };
+        given = refused = 0;
+        unasked = true;
+        say(PERIPHERAL, ask, sizeof ask);
+        pump_wire();
+        unasked = false;
+        assert_int_equal(given, 0);
+        assert_int_equal(refused, 1);
+    }
+}
+
+/* An identity is a public or a static random address.  3.6.5 */
+static void identities(void **state)
+{
+    static const struct { uint8_t type, top; int answer; } some[] = {
+        { 0, 0x00, 0 }, { 0, 0x40, 0 }, { 1, 0xc0, 0 }, { 1, 0x40, WOAD_SMP_INVALID_PARAMETERS },
+        { 1, 0x00, WOAD_SMP_INVALID_PARAMETERS }, { 1, 0x80, WOAD_SMP_INVALID_PARAMETERS },
+        { 2, 0xc0, WOAD_SMP_INVALID_PARAMETERS }, { 255, 0, WOAD_SMP_INVALID_PARAMETERS } };
+    static struct packet all[200];
+    (void)state;
+    size_t total = sequence(&flows[0], all);
+    for (size_t at = 0; at < total; at++) {
+        for (size_t k = 0; all[at].octet[0] == IDENTITY && k < sizeof some / sizeof *some; k++) {
+            uint8_t pdu[8] = { IDENTITY, some[k].type, 1, 2, 3, 4, 5, some[k].top };
+            at_state(&flows[0], true, at);
+            waiting = 0;
+            hand_over(all[at].to, pdu, sizeof pdu);
+            bool failed = waiting && wire[0].octet[0] == FAILED;
+            assert_int_equal(failed ? wire[0].octet[1] : 0, some[k].answer);
+        }
+    }
+}
+
 /* S17, no_ctkd: keys of BR/EDR are neither given nor taken, whatever is asked for. */
 static void no_ctkd(void **state)
 {
@@ -364,6 +465,9 @@ static void no_ctkd(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_state), cmocka_unit_test(no_ctkd) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_state), cmocka_unit_test(key_requests),
+                                        cmocka_unit_test(key_of_before),
+                                        cmocka_unit_test(identities),
+                                        cmocka_unit_test(no_ctkd) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

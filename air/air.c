@@ -126,7 +126,7 @@ void air_plan(ctl *c)
     due = earlier(due, c->scan.on || c->scan.connecting ? earlier(c->scan.next, c->scan.aux_at)
                                                         : NEVER);
     due = earlier(due, earlier(c->scan.until, c->scan.period_at));
-    due = earlier(due, earlier(c->rpa_at, sync_next(c)));
+    due = earlier(due, earlier(earlier(c->rpa_at, c->p256_at), sync_next(c)));
     due = c->cfg.iso ? earlier(due, earlier(iso_next(c), big_next(c))) : due;
     due = c->hung ? NEVER : earlier(due, link_next(c));
     if (due == c->due) {
@@ -187,6 +187,8 @@ static void ctl_run(ctl *c)
         sync_due(c);
     } else if (c->rpa_at <= now) {
         privacy_due(c);
+    } else if (c->p256_at <= now) {
+        p256_due(c);
     } else if (earlier(c->scan.until, c->scan.period_at) <= now) {
         ext_scan_clock(c);
     } else if (c->scan.aux_at <= now) {

@@ -79,7 +79,7 @@ void cmd_reset(ctl *c)
     c->worse_clock = 0;
     subrate_defaults(&c->subrate);
     privacy_reset(c);
-    c->has_p256 = false;
+    p256_reset(c);
     periodic_reset(c);
     iso_reset(c);
     c->out.head = c->out.used = 0;

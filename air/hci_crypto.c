@@ -3,7 +3,7 @@
 #include "ll.h"
 
 enum { CMD_READ_P256 = 0x2025, CMD_DHKEY = 0x2026, CMD_DHKEY_V2 = 0x205e,
-       EVT_P256 = 0x08, EVT_DHKEY = 0x09 };
+       EVT_P256 = 0x08, EVT_DHKEY = 0x09, P256_US = 3000 };
 
 /* key 16, plain 16; encrypted 16.  7.8.22 */
 static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)
@@ -48,15 +48,34 @@ static void take_back(struct rd *in, uint8_t *p, size_t len)
     }
 }
 
-/* A new pair, whose private half stays here.  LE Read Local P-256 Public Key Complete: status u8,
- * X 32, Y 32.  7.8.36, 7.7.65.8 */
+/* One at a time, and it takes its time. */
+static int begin(ctl *c, uint16_t opcode, uint8_t event)
+{
+    evt_status(c, opcode, 0);
+    c->p256_event = event;
+    c->p256_at = c->air->now + P256_US;
+    return CMD_ANSWERED;
+}
+
+/* 7.8.36 */
 static int cmd_read_p256(ctl *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (c->p256_event) {
+        evt_status(c, CMD_READ_P256, WOAD_HCI_COMMAND_DISALLOWED);
+        return CMD_ANSWERED;
+    }
+    return begin(c, CMD_READ_P256, EVT_P256);
+}
+
+/* A new pair, whose private half stays here.  LE Read Local P-256 Public Key Complete: status u8,
+ * X 32, Y 32.  7.7.65.8 */
+static void p256_made(ctl *c)
 {
     uint8_t key[64] = { 0 }, event[65];
     struct wr w = wr_of(event, sizeof event);
     int err = -1;
-    (void)in;
-    (void)ret;
     for (int tries = 0; err && tries < 4; tries++) {
         for (size_t n = 0; n < 32; n++) {
             c->p256[n] = (uint8_t)(air_random(c->air) >> 8);
@@ -64,37 +83,57 @@ static int cmd_read_p256(ctl *c, struct rd *in, struct wr *ret)
         err = c->cfg.crypto->p256_public(c->p256, key);
     }
     c->has_p256 = !err;
-    evt_status(c, CMD_READ_P256, 0);
     wr_u8(&w, err ? WOAD_HCI_UNSPECIFIED : 0);
     put_back(&w, key, 32);
     put_back(&w, key + 32, 32);
     evt_le(c, EVT_P256, &w);
-    return CMD_ANSWERED;
 }
 
-/* LE Generate DHKey Complete: status u8, DHKey 32, all ones for a key that is none.
- * 7.8.37, 7.7.65.9 */
 static int dhkey(ctl *c, struct rd *in, uint16_t opcode, bool debug)
+{
+    if (c->p256_event || (!debug && !c->has_p256)) {
+        evt_status(c, opcode, WOAD_HCI_COMMAND_DISALLOWED);
+        return CMD_ANSWERED;
+    }
+    take_back(in, c->p256_peer, 32);
+    take_back(in, c->p256_peer + 32, 32);
+    c->p256_debug = debug;
+    return begin(c, opcode, EVT_DHKEY);
+}
+
+/* LE Generate DHKey Complete: status u8, DHKey 32, all ones for a key that is none.  7.7.65.9 */
+static void dhkey_made(ctl *c)
 {
     static const uint8_t debug_key[32] = {                 /* Vol 3, Part H, 2.3.5.6.1 */
         0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38, 0x74, 0xc9, 0xb3,
         0xe3, 0xd2, 0x10, 0x3f, 0x50, 0x4a, 0xff, 0x60, 0x7b, 0xeb, 0x40,
         0xb7, 0x99, 0x58, 0x99, 0xb8, 0xa6, 0xcd, 0x3c, 0x1a, 0xbd };
-    uint8_t peer[64], key[32], event[33];
+    uint8_t key[32], event[33];
     struct wr w = wr_of(event, sizeof event);
-    take_back(in, peer, 32);
-    take_back(in, peer + 32, 32);
-    if (!debug && !c->has_p256) {
-        evt_status(c, opcode, WOAD_HCI_COMMAND_DISALLOWED);
-        return CMD_ANSWERED;
-    }
-    int err = c->cfg.crypto->p256_dh(debug ? debug_key : c->p256, peer, key);
+    int err = c->cfg.crypto->p256_dh(c->p256_debug ? debug_key : c->p256, c->p256_peer, key);
     memset(key, 0xff, err ? sizeof key : 0);
-    evt_status(c, opcode, 0);
     wr_u8(&w, err ? WOAD_HCI_INVALID_PARAMETERS : 0);
     put_back(&w, key, sizeof key);
     evt_le(c, EVT_DHKEY, &w);
-    return CMD_ANSWERED;
+}
+
+void p256_due(ctl *c)
+{
+    uint8_t event = c->p256_event;
+    c->p256_event = 0;
+    c->p256_at = NEVER;
+    if (event == EVT_P256) {
+        p256_made(c);
+    } else {
+        dhkey_made(c);
+    }
+}
+
+void p256_reset(ctl *c)
+{
+    c->p256_at = NEVER;
+    c->p256_event = 0;
+    c->has_p256 = false;
 }
 
 /* X 32, Y 32.  7.8.37 */

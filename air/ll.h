@@ -385,7 +385,10 @@ struct woad_air_controller {
     uint16_t rpa_timeout_s;
     uint64_t rpa_at;
     uint8_t p256[32];                    /* the private half of the key pair that was read last */
-    bool has_p256;
+    bool has_p256, p256_debug;
+    uint8_t p256_event;                  /* what is being calculated, until: */
+    uint64_t p256_at;
+    uint8_t p256_peer[64];
     uint16_t rf_path[2];
     bool leaving, hung;
     uint8_t worse_clock;                 /* it is told to be so many classes worse than it is */
@@ -476,6 +479,9 @@ void privacy_own(const ctl *c, uint8_t own_type, const struct address *peer, str
 bool privacy_is_own(const ctl *c, uint8_t own_type, const struct address *target);
 void privacy_target(ctl *c, uint8_t own_type, const struct address *peer, struct address *target);
 void privacy_due(ctl *c);
+/* hci_crypto.c */
+void p256_due(ctl *c);
+void p256_reset(ctl *c);
 void privacy_reset(ctl *c);
 /* ll_accept.c */
 bool address_is(const struct address *a, const struct address *b);

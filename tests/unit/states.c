@@ -359,8 +359,8 @@ static void every_state(void **state)
     printf("%zu answers\n", cases);
 }
 
-/* S16, ltk_request_matrix: the key of a pairing is given when that is ripe for it, and a bond's when
- * nothing is under way, each for its own numbers only. */
+/* S16, ltk_request_matrix: the key of a pairing is given when that is ripe for it, and a bond's
+ * when nothing is under way, each for its own numbers only. */
 static void key_requests(void **state)
 {
     static struct packet all[200];
@@ -465,9 +465,9 @@ static void no_ctkd(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_state), cmocka_unit_test(key_requests),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_state),
+                                        cmocka_unit_test(key_requests),
                                         cmocka_unit_test(key_of_before),
-                                        cmocka_unit_test(identities),
-                                        cmocka_unit_test(no_ctkd) };
+                                        cmocka_unit_test(identities), cmocka_unit_test(no_ctkd) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

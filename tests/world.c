@@ -117,6 +117,9 @@ static bool pump(struct device *d)
     while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
         d->hash = hash_packet(d->hash, packet, n);
         snoop(d, false, packet, n);
+        if (d->on_packet) {
+            d->on_packet(d, packet, n);
+        }
         CHECK(woad_air_rx(d->ctl, packet, n) == 0 || d->lied_to);
         any = true;
     }

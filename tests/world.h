@@ -33,6 +33,8 @@ struct device {
     size_t value_len;
     uint64_t hash;                       /* of every HCI packet both ways */
     void (*on_event)(struct device *d, const struct woad_event *ev);
+    /* Of what its host says, before the controller hears it. */
+    void (*on_packet)(struct device *d, const uint8_t *packet, size_t n);
     void *memory[2];                     /* of the host, of the controller */
     size_t memory_len[2];
     FILE *snoop;                         /* a log of its HCI, if not NULL */

@@ -1,5 +1,5 @@
-/* The Security Manager: pairing, keys, bonds.  Feature woad_security; it needs config.crypto and
- * config.random, without which every pairing is refused.
+/* The Security Manager: pairing, keys, bonds.  Feature woad_security_manager; it needs
+ * config.crypto and config.random, or woad_controller_crypto: without, every pairing is refused.
  *
  * What happens to a connection is told by WOAD_EV_SECURITY: once when a pairing has ended, well or
  * badly, and once whenever an encryption with a key that was there has begun or failed.  What it

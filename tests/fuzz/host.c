@@ -12,7 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
                                                   &woad_gatt_server, &woad_gatt_client,
                                                   &woad_gatt_client_features, &woad_accept_list,
-                                                  &woad_link, &woad_security_manager, NULL };
+                                                  &woad_link, &woad_security_manager,
+                                                  &woad_resolving_list, NULL };
+static const struct woad_feature *const no_library[] = { &woad_advertiser, &woad_central,
+    &woad_gatt_server, &woad_gatt_client, &woad_controller_crypto, &woad_security_manager,
+    &woad_resolving_list, NULL };
 static const struct woad_uuid u = WOAD_UUID16(0x180d);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u),
@@ -22,6 +26,9 @@ static const struct woad_attr db[] = {
     WOAD_CHARACTERISTIC_CONST(&u, "0123456789012345678901234567890123456789", 40),
     WOAD_CHARACTERISTIC_CCCD(&u, WOAD_PROP_READ | WOAD_PROP_NOTIFY,
                              WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_READ_ENCRYPTED),
+    WOAD_CHARACTERISTIC_CCCD(&u, WOAD_PROP_READ | WOAD_PROP_NOTIFY,
+                             WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_READ_AUTHORIZED |
+                             WOAD_PERM_WRITE_AUTHORIZED | WOAD_PERM_WRITE_SIGNED),
 };
 
 /* So weak that the fuzzer can guess what a peer would have to know. */
@@ -67,6 +74,9 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct state *s = ctx;
     s->conn = ev->type == WOAD_EV_CONNECT ? ev->conn : s->conn;
+    if (ev->type == WOAD_EV_AUTHORIZE) {
+        *ev->u.authorize.allowed = s->how & 0x20;
+    }
     if (ev->type == WOAD_EV_GATT_READ && s->how & 1) {
         woad_gatt_answer(h, ev->conn, s->how >> 4, "0123456789012345678901234567", 28);
     } else if (ev->type == WOAD_EV_GATT_WRITE && s->how & 2) {
@@ -90,12 +100,30 @@ static void drain(struct woad *h)
         }
         if (packet[0] == 1) {            /* a command: done */
             uint8_t done[80] = { 4, 0x0e, 4, 1, packet[1], packet[2], 0 };
+            static const uint8_t key[70] = { 4, 0x3e, 66, 8, 0, 1 };
+            static const uint8_t secret[37] = { 4, 0x3e, 34, 9, 0, 1 };
+            if (packet[1] == 0x02 && packet[2] == 0x10) {  /* what it can */
+                done[2] = 68;
+                done[7 + 34] = 0x2e;
+                done[7 + 39] = 4;
+                woad_rx(h, done, 71);
+                continue;
+            }
+            if ((packet[1] == 0x25 || packet[1] == 0x26) && packet[2] == 0x20) {
+                const uint8_t begun[7] = { 4, 0x0f, 4, 0, 1, packet[1], packet[2] };
+                woad_rx(h, begun, sizeof begun);
+                woad_rx(h, packet[1] == 0x25 ? key : secret, packet[1] == 0x25 ? 69 : 37);
+                continue;
+            }
             if (packet[1] == 2 && packet[2] == 0x20) {
                 done[2] = 7;
                 done[7] = 27;
                 done[9] = 4;
             } else if (packet[2] == 0x10 || packet[1] == 3 || packet[1] == 0x18) {
                 done[2] = 12;
+            } else if (packet[1] == 0x17) {
+                done[2] = 20;
+                done[7] = packet[4] & 3;
             }
             woad_rx(h, done, done[2] + 3u);
         }
@@ -106,9 +134,12 @@ static void call_security(struct woad *h, struct state *s, unsigned what, uint16
 {
     struct woad_security_policy policy = { .io = handle % 5, .bond = handle & 8,
         .mitm = handle & 16, .allow_legacy = true, .prefer_legacy = handle & 32,
-        .app_passkey = handle & 64, .key_size_min = 7 };
+        .app_passkey = handle & 64, .key_size_min = 7, .keypress = handle & 128,
+        .retry = handle & 1, .trust_unencrypted = handle & 2 };
+    static const struct woad_cccd cccds[] = { { 12, 1 }, { 0, 0 }, { 9, 2 } };
     static const struct woad_bond bond = { .peer = { 0, { 1 } }, .key_size = 16,
-        .has_own_ltk = true, .has_peer_ltk = true, .has_irk = true };
+        .has_own_ltk = true, .has_peer_ltk = true, .has_irk = true, .has_csrk = true,
+        .has_own_csrk = true, .cccds = 3, .cccd = cccds, .database = 5 };
     static const struct woad_oob oob = { { 1 }, { 0 } };
     switch (what) {
     case 36: woad_pair(h, s->conn); break;
@@ -122,6 +153,9 @@ static void call_security(struct woad *h, struct state *s, unsigned what, uint16
     case 42: woad_bond_add(h, &bond); break;
     case 43: woad_bond_remove(h, handle & 1 ? &bond.peer : NULL); break;
     case 44: woad_set_irk(h, bond.irk); break;
+    case 45: woad_keypress(h, s->conn, (enum woad_keypress)(handle % 6)); break;
+    case 46: woad_gattc_write_signed(h, s->conn, handle, "sign", handle % 5); break;
+    case 47: woad_attempts_add(h, &bond.peer, (uint8_t)handle); break;
     default: woad_set_privacy(h, (enum woad_privacy)(handle % 3), 1); break;
     }
 }
@@ -137,11 +171,11 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     uint16_t handle = n > 1 ? p[1] : 1;
     static const uint16_t handles[] = { 3, 5, 12 };
     static const struct woad_gatt_value two[] = { { 5, 2, "ab" }, { 7, 1, "c" } };
-    if (p[0] % 46 >= 36) {
-        call_security(h, s, p[0] % 46, handle);
+    if (p[0] % 49 >= 36) {
+        call_security(h, s, p[0] % 49, handle);
         return;
     }
-    switch (p[0] % 46) {
+    switch (p[0] % 49) {
     case 0: woad_gattc_services(h, s->conn, NULL); break;
     case 1: woad_gattc_services(h, s->conn, &u); break;
     case 2: woad_gattc_characteristics(h, s->conn, 1, 0xffff, NULL); break;
@@ -217,8 +251,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0, 0x40, 0, 0, 0, 1, 2, 3, 4, 5, 6, 24, 0,
                                          0, 0, 0, 1, 0 };
     struct state s = { 0, 0, 1 };
-    struct woad_config cfg = { .features = all, .event = on_event, .ctx = &s, .conns = 2,
-        .crypto = &crypto, .random = octets, .bonds = 2,
+    bool library = len && !(data[0] & 2);
+    struct woad_config cfg = { .features = library ? all : no_library, .event = on_event, .ctx = &s,
+        .conns = 2, .crypto = library ? &crypto : NULL, .random = library ? octets : NULL,
+        .bonds = 2,
         .attr_tables = 3, .subscriptions = 1, .procedures = 3, .mtu = 64, .tx_queue = 80,
         .request_queue = 128, .prepare_queue = 64, .pipeline_queue = 40, .accept_list = 1,
         .attr_index = 24 };

@@ -99,8 +99,8 @@ static void negate(uint8_t y[32])
     }
 }
 
-/* S1, S2: SM/CEN/KDU/BI-04-C, SM/PER/KDU/BI-04-C: points that are none, our own key, our own X with
- * the other Y, the key that everybody knows. */
+/* S1, S2: SM/CEN/KDU/BI-01-C, SM/PER/KDU/BI-01-C, SM/CEN/KDU/BI-04-C, SM/PER/KDU/BI-04-C: points
+ * that are none, our own key, our own X with the other Y, the key that everybody knows. */
 static void public_keys(void **state)
 {
     static const uint8_t debug[32] = { 0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38, 0x74, 0xc9,
@@ -147,7 +147,7 @@ static void public_keys(void **state)
     }
 }
 
-/* S6, S7: smp_keysize_all_256. */
+/* S6, S7: smp_keysize_all_256.  SM/CEN/EKS/BI-01-C, SM/PER/EKS/BI-02-C */
 static void key_sizes(void **state)
 {
     (void)state;
@@ -336,8 +336,8 @@ static void identity_takeover(void **state)
     }
 }
 
-/* S14, SM/CEN/SCOB/BI-01-C …, SM/CEN/OOB/BI-01-C …: what has come out of band is not what the peer
- * has: nothing of ours is told that it could use. */
+/* S14: SM/CEN/SCOB/BI-01-C, SM/PER/SCOB/BI-02-C, SM/CEN/OOB/BI-01-C, SM/PER/OOB/BI-02-C: what has
+ * come out of band is not what the peer has: nothing of ours is told that it could use. */
 static void wrong_oob(void **state)
 {
     (void)state;

@@ -52,7 +52,7 @@ static void paired(void)
 
 /* --- what a client has set -------------------------------------------------------------------- */
 
-/* GATT/SR/…, Vol 3, Part G, 3.3.3.3: what was set before the pairing and after it is there again,
+/* Vol 3, Part G, 3.3.3.3: what was set before the pairing and after it is there again,
  * when the client has proved who it is, and not before. */
 static void subscriptions_kept(void **state)
 {
@@ -181,7 +181,8 @@ static void heard(const uint8_t *pdu, uint8_t len)
     assert_int_equal(woad_rx(w->device[PERIPHERAL].host, acl, 9u + len), 0);
 }
 
-/* GATT/CL/GAW/BV-02-C, GATT/SR/GAW/BV-02-C, BI-36 to 38: with a bond and without encryption, where
+/* GATT/CL/GAW/BV-02-C, GATT/SR/GAW/BV-02-C, SM/CEN/SIGN/BV-01-C, SM/CEN/SIGN/BI-01-C,
+ * SM/PER/KDU/BV-03-C, SM/CEN/KDU/BV-06-C: with a bond and without encryption, where
  * it is allowed; every number once, over connections; and what is not quite it counts for
  * nothing. */
 static void signed_writes(void **state)
@@ -287,7 +288,7 @@ static void authorizes(struct device *d, const struct woad_event *ev)
     }
 }
 
-/* GAP/SEC/SEM/…, GATT/SR/GAR/BI-03-C, GATT/SR/GAW/BI-05-C: after the level, each time, whatever the
+/* GATT/SR/GAR/BI-03-C, GATT/SR/GAW/BI-05-C: after the level, each time, whatever the
  * request is; nobody without an answer. */
 static void authorized(void **state)
 {
@@ -518,7 +519,7 @@ static void impostor(void **state)
 
 /* --- keys that are pressed -------------------------------------------------------------------- */
 
-/* SM/…/KEYPRESS: told where both want it, each press with 30 s more. */
+/* Keypress notifications: told where both want it, each press with 30 s more. */
 static void presses(void **state)
 {
     (void)state;

@@ -62,6 +62,60 @@ static void held_up(void **state)
     by_controller = 0;
 }
 
+static unsigned at_command, at_count;
+static uint16_t conn_of_peer[3];
+
+/* The first peer says that its pairing has failed, and the host turns to the second, while the
+ * controller has something to calculate for the first. */
+static void turns_away(struct device *d, const uint8_t *packet, size_t n)
+{
+    static const uint8_t failed[] = { 2, 0x40, 0x20, 6, 0, 2, 0, 6, 0, 5, 8 };
+    if (n > 3 && packet[0] == 1 && (packet[1] | (unsigned)packet[2] << 8) == at_command &&
+        at_count && --at_count == 0) {
+        assert_int_equal(woad_rx(d->host, failed, sizeof failed), 0);
+        assert_int_equal(woad_pair(d->host, conn_of_peer[2]), 0);
+    }
+}
+
+/* What was calculated for a pairing that is over is not taken for another one's. */
+static void late_answers(void **state)
+{
+    static const unsigned commands[] = { 0x2017, 0x2025, 0x2026 };
+    struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+    (void)state;
+    by_controller = 1;
+    for (size_t k = 0; k < 3; k++) {
+        for (unsigned count = 1; count <= (k ? 1u : 100u); count++) {
+            w = world_new(9, 0);
+            for (int n = 0; n < 3; n++) {
+                add(3, &p);
+            }
+            for (int n = 1; n < 3; n++) {
+                device_forget(&w->device[0]);
+                join(&w->device[0], &w->device[n]);
+                conn_of_peer[n] = side[0].conn;
+            }
+            device_forget(&w->device[0]);
+            at_command = commands[k];
+            at_count = count;
+            w->device[0].on_packet = turns_away;
+            assert_int_equal(woad_pair(w->device[0].host, conn_of_peer[1]), 0);
+            const struct seen *s = world_wait(w, &w->device[2], WOAD_EV_SECURITY, 3000000);
+            if (at_count) {              /* it takes no more of them */
+                assert_true(k == 0 && count > 25);
+                world_free(w);
+                break;
+            }
+            assert_non_null(s);
+            assert_int_equal(status_of(2), 0);
+            assert_int_equal(device_find(&w->device[0], WOAD_EV_SECURITY)->ev.u.security.status,
+                             WOAD_SECURITY_PEER | WOAD_SMP_UNSPECIFIED);
+            world_free(w);
+        }
+    }
+    by_controller = 0;
+}
+
 /* A controller without a library of its own: nothing is claimed that is not there. */
 static void nothing_there(void **state)
 {
@@ -141,7 +195,7 @@ static void known_until_forgotten(const struct woad_addr *id)
     }
 }
 
-/* GAP/CONN/PRDA/…, GAP/PRIV/…: bonded, both behind addresses that change; the one connects to who
+/* Bonded, both behind addresses that change; the one connects to who
  * the other is without having heard of it since. */
 static void found_unheard(void **state)
 {
@@ -243,7 +297,8 @@ static void list_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cut_off), cmocka_unit_test(held_up), cmocka_unit_test(nothing_there),
+        cmocka_unit_test(cut_off), cmocka_unit_test(held_up),
+        cmocka_unit_test(late_answers), cmocka_unit_test(nothing_there),
         cmocka_unit_test(points_that_are_none),
         cmocka_unit_test(found_unheard), cmocka_unit_test(list_changes),
     };

@@ -79,7 +79,11 @@ static void matrix_one(const struct one *c)
     world_free(w);
 }
 
-/* Every pair of devices, of wishes, of what is known out of band, whoever begins. */
+/* Every pair of devices, of wishes, of what is known out of band, whoever begins.
+ * SM/CEN/JW/BV-01-C, SM/PER/JW/BV-02-C, SM/CEN/PKE/BV-01-C, SM/PER/PKE/BV-02-C,
+ * SM/CEN/OOB/BV-01-C, SM/PER/OOB/BV-02-C, SM/CEN/SCJW/BV-01-C, SM/PER/SCJW/BV-02-C,
+ * SM/CEN/SCPK/BV-01-C, SM/PER/SCPK/BV-02-C, SM/CEN/SCOB/BV-01-C, SM/PER/SCOB/BV-02-C,
+ * SM/PER/PIS/BV-01-C, SM/CEN/PIS/BV-02-C */
 static void matrix(void **state)
 {
     struct one c;
@@ -109,8 +113,9 @@ static void matrix_by_controller(void **state)
 
 /* --- what goes wrong -------------------------------------------------------------------------- */
 
-/* SM/CEN/PKE/BI-01-C, SM/PER/SCPK/BI-01-C …: a wrong passkey: Confirm Value Failed, nothing is
- * kept; the next time there is another passkey.  SM/CEN/PKE/BV-05-C, SM/CEN/SCPK/BV-05-C */
+/* SM/CEN/PKE/BI-01-C, SM/CEN/SCPK/BI-01-C, SM/PER/SCPK/BI-03-C: a wrong passkey: Confirm Value
+ * Failed, nothing is kept; the next time there is another passkey.  SM/CEN/PKE/BV-05-C,
+ * SM/CEN/SCPK/BV-05-C */
 static void wrong_passkey(void **state)
 {
     (void)state;
@@ -245,8 +250,9 @@ static void no_random(void **state)
 
 /* --- bonds ------------------------------------------------------------------------------------ */
 
-/* SM/CEN/…: connected again, whoever asks, in the same roles and, with LE Secure Connections, the
- * other way round: the bond's key serves, and says what it was made by. */
+/* SM/PER/KDU/BV-01-C, SM/CEN/KDU/BV-04-C: connected again, whoever asks, in the same roles and,
+ * with LE Secure Connections, the other way round: the bond's key serves, and says what it was
+ * made by. */
 static void bonded(void **state)
 {
     (void)state;
@@ -322,8 +328,9 @@ static void meet(const struct woad_addr id[2], int round)
     assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
 }
 
-/* GAP/PRIV/…: both hide.  Who has the key sees who it is, in reports and in connections, also after
- * the address has changed, and connects to the identity; who has not sees addresses that change. */
+/* SM/PER/KDU/BV-02-C, SM/CEN/KDU/BV-05-C: both hide.  Who has the key sees who it is, in reports
+ * and in connections, also after the address has changed, and connects to the identity; who has
+ * not sees addresses that change. */
 static void hidden(void **state)
 {
     static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };

@@ -319,7 +319,7 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
     }
 }
 
-/* SM/…: all of it. */
+/* All of it. */
 static void every_state(void **state)
 {
     static const uint8_t reserved[] = { 0, 15, 16, 0x40, 0xff };

@@ -35,23 +35,24 @@ static void cut_off(void **state)
     by_controller = 0;
 }
 
-/* Two peers at once; one never sends its public key, and keeps nobody. */
+/* Two peers at once; one falls silent at some moment, perhaps before it sends its public key, and
+ * keeps nobody. */
 static void held_up(void **state)
 {
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
     (void)state;
-    for (by_controller = 1; by_controller < 8; by_controller += 6) {
+    by_controller = 1;
+    for (unsigned us = 0; us < 60000; us += 1000) {
         w = world_new(9, 0);
         for (int k = 0; k < 3; k++) {
             add(3, &p);
         }
         for (int k = 1; k < 3; k++) {
-            w->device[0].log[0] = (struct seen){ 0 };
             device_forget(&w->device[0]);
             join(&w->device[k], &w->device[0]);
         }
         assert_int_equal(woad_pair(w->device[1].host, side[1].conn), 0);
-        world_run(w, 16000);
+        world_run(w, us);
         w->device[1].deaf = true;
         world_run(w, 50000);
         assert_int_equal(woad_pair(w->device[2].host, side[2].conn), 0);
@@ -65,15 +66,14 @@ static void held_up(void **state)
 static unsigned at_command, at_count;
 static uint16_t conn_of_peer[3];
 
-/* The first peer says that its pairing has failed, and the host turns to the second, while the
- * controller has something to calculate for the first. */
+/* One peer says that its pairing has failed while the controller has something to calculate for
+ * it; the other's is waiting for its turn. */
 static void turns_away(struct device *d, const uint8_t *packet, size_t n)
 {
     static const uint8_t failed[] = { 2, 0x40, 0x20, 6, 0, 2, 0, 6, 0, 5, 8 };
     if (n > 3 && packet[0] == 1 && (packet[1] | (unsigned)packet[2] << 8) == at_command &&
         at_count && --at_count == 0) {
         assert_int_equal(woad_rx(d->host, failed, sizeof failed), 0);
-        assert_int_equal(woad_pair(d->host, conn_of_peer[2]), 0);
     }
 }
 
@@ -84,8 +84,9 @@ static void late_answers(void **state)
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
     (void)state;
     by_controller = 1;
+    unsigned met = 0;
     for (size_t k = 0; k < 3; k++) {
-        for (unsigned count = 1; count <= (k ? 1u : 100u); count++) {
+        for (unsigned count = 1; count <= (k ? 2u : 70u); count++) {
             w = world_new(9, 0);
             for (int n = 0; n < 3; n++) {
                 add(3, &p);
@@ -100,19 +101,14 @@ static void late_answers(void **state)
             at_count = count;
             w->device[0].on_packet = turns_away;
             assert_int_equal(woad_pair(w->device[0].host, conn_of_peer[1]), 0);
-            const struct seen *s = world_wait(w, &w->device[2], WOAD_EV_SECURITY, 3000000);
-            if (at_count) {              /* it takes no more of them */
-                assert_true(k == 0 && count > 25);
-                world_free(w);
-                break;
-            }
-            assert_non_null(s);
+            assert_int_equal(woad_pair(w->device[0].host, conn_of_peer[2]), 0);
+            assert_non_null(world_wait(w, &w->device[2], WOAD_EV_SECURITY, 3000000));
             assert_int_equal(status_of(2), 0);
-            assert_int_equal(device_find(&w->device[0], WOAD_EV_SECURITY)->ev.u.security.status,
-                             WOAD_SECURITY_PEER | WOAD_SMP_UNSPECIFIED);
+            met += !at_count;
             world_free(w);
         }
     }
+    assert_true(met > 50);
     by_controller = 0;
 }
 

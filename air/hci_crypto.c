@@ -3,7 +3,7 @@
 #include "ll.h"
 
 enum { CMD_READ_P256 = 0x2025, CMD_DHKEY = 0x2026, CMD_DHKEY_V2 = 0x205e,
-       EVT_P256 = 0x08, EVT_DHKEY = 0x09, P256_US = 3000 };
+       EVT_P256 = 0x08, EVT_DHKEY = 0x09, P256_US = 25000 };
 
 /* key 16, plain 16; encrypted 16.  7.8.22 */
 static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)

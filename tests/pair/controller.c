@@ -108,7 +108,7 @@ static void late_answers(void **state)
             world_free(w);
         }
     }
-    assert_true(met > 50);
+    assert_in_range(met, 30, 70);
     by_controller = 0;
 }
 
@@ -155,7 +155,7 @@ static void points_that_are_none(void **state)
             by_controller = 3;
             memset(acl + 10, kind == 2 ? 0xff : 0, 64);
             acl[10] = kind == 1 ? 5 : acl[10];
-            for (unsigned us = 0; us < 90000; us += 1100) {
+            for (unsigned us = 0; us < 200000; us += 2100) {
                 begin(&p, &p);
                 world_run(w, us);
                 assert_int_equal(woad_rx(w->device[to].host, acl, sizeof acl), 0);

@@ -74,6 +74,7 @@ static void turns_away(struct device *d, const uint8_t *packet, size_t n)
     if (n > 3 && packet[0] == 1 && (packet[1] | (unsigned)packet[2] << 8) == at_command &&
         at_count && --at_count == 0) {
         assert_int_equal(woad_rx(d->host, failed, sizeof failed), 0);
+        woad_poll(d->host, (uint32_t)(woad_air_now(w->air) / 1000));       /* the other's turn */
     }
 }
 

@@ -3,9 +3,11 @@
 #include "cm.h"
 
 #include "openssl.h"
+#include "world.h"
 
 #include <woad/crypto.h>
 
+#include "src/host.h"
 #include "src/toolbox.h"
 
 #include <stdio.h>
@@ -22,6 +24,35 @@ static int aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t o
 }
 
 static const struct toolbox box = { aes, NULL };
+
+/* The controller's cryptography, waited for. */
+static struct world *w;
+enum { ME = 0 };
+
+static void controller_begin(void)
+{
+    static const struct woad_feature *const few[] = { &woad_security_manager,
+                                                      &woad_controller_crypto, NULL };
+    w = world_new(3, 0);
+    struct woad_config c = world_host_config(2);
+    c.features = few;
+    world_add_config(w, c, world_controller_config(w, 2));
+}
+
+static int controller_aes(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    struct woad *h = w->device[0].host;
+    int err;
+    h->crypto_role->begin(h, ME);
+    while ((err = h->crypto_role->aes(h, ME, key, in, out)) == CRYPTO_LATER) {
+        world_pump(w);
+        h->crypto_role->begin(h, ME);
+    }
+    h->crypto_role->end(h, ME);
+    return err;
+}
+
+static const struct woad_crypto controller = { controller_aes, NULL, NULL };
 
 static const uint8_t *hex(const char *text)
 {
@@ -242,17 +273,76 @@ static void agreement(void **state)
     }
 }
 
+/* The controller's own key pair, and a point that is none. */
+static void controller_p256(void **state)
+{
+    uint8_t own[64], theirs[64], secret[32], same[32], private_key[32] = { 0, 1, 2, 3 };
+    int err;
+    (void)state;
+    controller_begin();
+    struct woad *h = w->device[0].host;
+    assert_int_equal(openssl.p256_public(private_key, theirs), 0);
+    for (int good = 1; good >= 0; good--) {
+        while ((err = h->crypto_role->p256_public(h, ME, own)) == CRYPTO_LATER) {
+            world_run(w, 1000);
+        }
+        assert_int_equal(err, 0);
+        theirs[63] ^= !good;
+        while ((err = h->crypto_role->p256_dh(h, ME, theirs, secret)) == CRYPTO_LATER) {
+            world_run(w, 1000);
+        }
+        assert_int_equal(err != 0, !good);
+        assert_int_equal(openssl.p256_dh(private_key, own, same), 0);
+        assert_int_equal(memcmp(secret, same, 32) == 0, good);
+        memset(secret, 0, sizeof secret);
+    }
+    world_free(w);
+}
+
+/* A block that nobody waits for any more is not another one's. */
+static void controller_late(void **state)
+{
+    static const uint8_t key[16] = { 1 }, in[16] = { 2 }, other[16] = { 3 };
+    uint8_t command[WOAD_TX_ROOM], out[16], right[16];
+    uint8_t done[23] = { 4, 0x0e, 20, 1, 0x17, 0x20, 0 };
+    (void)state;
+    controller_begin();
+    world_run(w, 10000);
+    struct woad *h = w->device[0].host;
+    assert_int_equal(h->crypto_role->aes(h, 0, key, in, out), CRYPTO_LATER);
+    assert_int_equal(h->crypto_role->aes(h, 1, key, other, out), CRYPTO_LATER);
+    assert_int_equal(woad_tx(h, command, sizeof command), 4 + 32);
+    h->crypto_role->release(h, 0);
+    assert_int_equal(h->crypto_role->aes(h, 1, key, other, out), CRYPTO_LATER);
+    woad_poll(h, (uint32_t)(woad_air_now(w->air) / 1000));
+    assert_int_equal(woad_rx(h, done, sizeof done), 0);    /* of the first: zeros */
+    while (h->crypto_role->aes(h, 1, key, other, out) == CRYPTO_LATER) {
+        world_pump(w);
+        h->crypto_role->begin(h, 1);
+    }
+    assert_int_equal(woad_mbedtls.aes128(key, other, right), 0);
+    assert_memory_equal(out, right, 16);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(cmac), cmocka_unit_test(legacy),
                                         cmocka_unit_test(secure_connections),
                                         cmocka_unit_test(keys), cmocka_unit_test(database_hash),
                                         cmocka_unit_test(signing), cmocka_unit_test(p256) };
-    const struct CMUnitTest all[] = { cmocka_unit_test(agreement) };
+    const struct CMUnitTest all[] = { cmocka_unit_test(agreement),
+                                      cmocka_unit_test(controller_p256),
+                                      cmocka_unit_test(controller_late) };
     int failed = 0;
     for (size_t k = 0; k < BACKENDS; k++) {
         now = backends[k];
         failed += cmocka_run_group_tests(tests, NULL, NULL);
     }
+    now = &controller;                   /* all but the last: its private keys are its own */
+    controller_begin();
+    failed += _cmocka_run_group_tests("controller", tests, sizeof tests / sizeof *tests - 1, NULL,
+                                      NULL);
+    world_free(w);
     return failed + cmocka_run_group_tests(all, NULL, NULL);
 }

@@ -19,7 +19,7 @@ static void att_indicated(struct woad *h, uint16_t i, int status)
     bool ours = b->indicated == HANDLE_SERVICE_CHANGED;
     b->indicated = 0;
     b->indicate_due = 0;
-    if (ours && !status) {
+    if (ours && !status && h->att_server) {
         h->att_server->told(h, i);
     }
     if (ev.u.done.handle && !ours) {

@@ -203,6 +203,7 @@ struct central;
 struct gatts;
 struct gattc;
 
+enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };       /* by the controller; and again then */
 enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8 };
 
 enum host_state { HOST_OFF, HOST_STARTING, HOST_UP, HOST_STOPPING };
@@ -225,6 +226,7 @@ struct woad {
     uint8_t state;                       /* enum host_state */
     uint8_t own_type;                    /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
     bool random_dirty;                   /* the controller does not know random_addr */
+    uint8_t address_waits;               /* for our next private one: ADDRESS_… */
     bool accept_dirty;                   /* nor the accept list */
     uint8_t resolve_dirty;               /* nor the resolving list: see gap_resolve.c */
     bool resolves;                       /* it knows bonded peers by their keys */
@@ -274,7 +276,8 @@ static inline bool resolve_waits(const struct woad *h)
  * list waits for a connection attempt, which may take for ever. */
 static inline bool host_pauses(const struct woad *h)
 {
-    return h->random_dirty || h->accept_dirty || (resolve_waits(h) && !(h->busy & BUSY_CONNECT));
+    return h->random_dirty || h->address_waits || h->accept_dirty ||
+           (resolve_waits(h) && !(h->busy & BUSY_CONNECT));
 }
 
 /* Walks all features: the core's own first. */

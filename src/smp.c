@@ -514,7 +514,8 @@ static void smp_reset(struct woad *h)
     wipe(h->smp->oob_random, sizeof h->smp->oob_random);
     h->smp->oob_state = 0;
     h->smp->privacy = 0;
-    h->smp->making = h->smp->waits = false;
+    h->address_waits = 0;
+    h->smp->making = false;
     h->smp->private_due = 0;
 }
 

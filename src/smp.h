@@ -78,8 +78,7 @@ struct smp {
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16], privacy;
     bool has_irk;
-    bool making, waits;                  /* our next private address is this; the controller
-                                          * calculates its hash */
+    bool making;                         /* our next private address is this: */
     struct woad_addr next;
     uint16_t who;                        /* calculates now, for the controller */
     uint32_t calculations;

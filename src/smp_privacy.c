@@ -81,10 +81,11 @@ static int private_renew(struct woad *h)
     struct smp *s = h->smp;
     int err = smp_calculate(h, CRYPTO_PRIVACY, private_make, 0);
     if (err == STEP_BLOCKED) {
-        s->waits = true;
+        h->address_waits = ADDRESS_CALCULATED;
         return 0;
     }
-    s->waits = s->making = false;
+    s->making = false;
+    h->address_waits = err && h->address_waits ? ADDRESS_FAILED : 0;
     if (!err) {
         h->hci.random_addr = s->next;
         h->own_type = WOAD_ADDR_RANDOM;
@@ -96,7 +97,7 @@ static int private_renew(struct woad *h)
 /* What the controller was to calculate for it has come. */
 void rpa_wake(struct woad *h)
 {
-    if (h->smp->waits && !(h->busy & (BUSY_CONNECT | WANTS_CONNECT))) {
+    if (h->address_waits == ADDRESS_CALCULATED && !(h->busy & BUSY_CONNECT)) {
         private_renew(h);
     }
 }
@@ -105,12 +106,14 @@ void rpa_wake(struct woad *h)
 uint32_t rpa_due(struct woad *h)
 {
     struct smp *s = h->smp;
+    rpa_wake(h);
     if (deadline_left(s->private_due, h->now) == 0 && h->state == HOST_UP) {
         bool busy = h->busy & (BUSY_CONNECT | WANTS_CONNECT);
         if (!busy) {
             private_renew(h);
         }
-        s->private_due = deadline_in(h->now, busy ? 1000 : s->private_ms);
+        bool soon = busy || h->address_waits;
+        s->private_due = deadline_in(h->now, soon ? 1000 : s->private_ms);
     }
     return deadline_left(s->private_due, h->now);
 }
@@ -147,6 +150,8 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
         s->fixed = h->hci.random_addr;
     }
     bool was = s->privacy;
+    h->address_waits = 0;
+    s->making = false;
     s->privacy = (uint8_t)mode;
     s->private_ms = seconds * 1000u;
     s->private_due = mode ? deadline_in(h->now, s->private_ms) : 0;

@@ -266,6 +266,43 @@ static void found_unheard(void **state)
     lists = by_controller = 0;
 }
 
+/* Whoever hides is not seen for a moment as who it is, though the address takes time to calculate;
+ * and one who stops hiding at once is not hidden then. */
+static void hides_at_once(void **state)
+{
+    static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
+    (void)state;
+    for (int stops = 0; stops < 2; stops++) {
+        uint8_t irk[16] = { 3 };
+        by_controller = 1;
+        w = world_new(5, 0);
+        add(2, &any);
+        add(2, &any);
+        w->device[1].keep_reports = true;
+        assert_int_equal(woad_scan_start(w->device[1].host, &scan), 0);
+        world_run(w, 50000);
+        assert_int_equal(woad_set_irk(w->device[0].host, irk), 0);
+        assert_int_equal(woad_set_privacy(w->device[0].host, WOAD_PRIVACY_RESOLVABLE, 60), 0);
+        if (stops) {
+            assert_int_equal(woad_set_privacy(w->device[0].host, WOAD_PRIVACY_OFF, 0), 0);
+        }
+        assert_int_equal(woad_adv_start(w->device[0].host, &adv), 0);
+        world_run(w, 500000);
+        const struct device *d = &w->device[1];
+        size_t seen = 0;
+        for (size_t n = 0; n < d->logged; n++) {
+            if (d->log[n].ev.type == WOAD_EV_REPORT) {
+                const struct woad_addr *a = &d->log[n].ev.u.report.addr;
+                assert_int_equal(memcmp(a, &w->device[0].addr, 7) == 0, stops);
+                seen++;
+            }
+        }
+        assert_true(seen > 5);
+        world_free(w);
+    }
+    by_controller = 0;
+}
+
 /* The list is made anew while the host advertises and scans: both go on. */
 static void list_changes(void **state)
 {
@@ -307,7 +344,8 @@ int main(void)
         cmocka_unit_test(cut_off), cmocka_unit_test(held_up),
         cmocka_unit_test(late_answers), cmocka_unit_test(nothing_there),
         cmocka_unit_test(points_that_are_none),
-        cmocka_unit_test(found_unheard), cmocka_unit_test(list_changes),
+        cmocka_unit_test(found_unheard), cmocka_unit_test(hides_at_once),
+        cmocka_unit_test(list_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

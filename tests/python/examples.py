@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 build = os.path.join(root, "build")
@@ -37,6 +38,18 @@ def main():
     assert lost.returncode == 0 and len(stories) == 13, lost
     assert sum("never read" in s for s in stories) == 1 and len(set(s[41:] for s in stories)) >= 4, lost
     ok("one moment, another packet lost each time")
+
+    with tempfile.TemporaryDirectory() as bonds:
+        for again in (False, True):
+            lock = subprocess.Popen([os.path.join(examples, "lock"), bonds + "/lock"], stdout=subprocess.PIPE, text=True)
+            assert lock.stdout.readline() == "shut\n"           # so that it has the same address each time
+            key = subprocess.Popen([os.path.join(examples, "key"), bonds + "/key"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            number = "" if again else re.match(r"to open it, type (\d{6})", lock.stdout.readline()).group(1)
+            text, _ = key.communicate(number, timeout=30)
+            shown, _ = lock.communicate(timeout=10)
+            assert text == "opened\n" and shown == "it is one who may\nopen\n", (text, shown)
+        assert oct(os.stat(bonds + "/lock").st_mode)[-3:] == "600"
+    ok("a lock and its key, by a number and then by the bond")
 
     readme = open(os.path.join(root, "README.md")).read()
     python, c_code = (re.search("```%s\n(.*?)```" % lang, readme, re.S).group(1) for lang in ("python", "c"))

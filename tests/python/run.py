@@ -302,7 +302,7 @@ def test_values():
     assert wait(17) == (conn, 999, 0x101)
     ble.gattc_read(conn, 999)
     assert wait(16) == (conn, 999, 0x101)
-    raises(22, ble.gattc_write, conn, 12, b"x", 4)
+    raises(22, ble.gattc_write, conn, 12, b"x", 5)
     raises(107, ble.gattc_read, conn + 1, 12)
     raises(22, ble.gattc_discover_characteristics, conn, 5, 4)
     assert ble.gap_disconnect(conn) is True

@@ -1,0 +1,104 @@
+/* A lock: whoever types the number that it shows may open it, then and ever after: bonds are kept
+ * in a file.  Ends when the first central has come and gone.  examples/c/key.c opens it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <woad/crypto.h>
+#include <woad/port.h>
+#include <woad/woad.h>
+
+static const struct woad_uuid lock = WOAD_UUID16(0xfff0), bolt = WOAD_UUID16(0xfff1);
+static const struct woad_attr service[] = {
+    WOAD_PRIMARY(&lock),
+    WOAD_CHARACTERISTIC(&bolt, WOAD_PROP_READ | WOAD_PROP_WRITE,
+                        WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED),
+};
+static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
+                                                       &woad_security_manager, NULL };
+
+struct app { struct woad_bond_file *bonds; uint8_t open; bool done; };
+
+static void begin(struct woad *h)
+{
+    static const char name[] = "Woad lock";
+    static const struct woad_security_policy policy = { .io = WOAD_IO_DISPLAY, .bond = true,
+                                                        .mitm = true, .require_mitm = true };
+    struct woad_adv_params params = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
+    uint8_t data[WOAD_ADV_DATA_MAX];
+    size_t len = 0;
+    woad_ad_add(data, &len, sizeof data, 0x01, "\x06", 1);
+    woad_ad_add(data, &len, sizeof data, 0x09, name, sizeof name - 1);
+    woad_gatt_add(h, service, sizeof service / sizeof *service, NULL);
+    woad_set_security(h, &policy);
+    woad_adv_set_data(h, data, len);
+    woad_adv_start(h, &params);
+    printf("shut\n");
+}
+
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    struct app *app = ctx;
+    woad_bond_file_event(app->bonds, h, ev);
+    switch (ev->type) {
+    case WOAD_EV_UP:
+        begin(h);
+        break;
+    case WOAD_EV_PASSKEY:
+        printf("to open it, type %06u\n", ev->u.passkey.passkey);
+        break;
+    case WOAD_EV_SECURITY:
+        printf(ev->u.security.status ? "not paired: 0x%x\n" : "it is one who may\n",
+               (unsigned)ev->u.security.status);
+        break;
+    case WOAD_EV_GATT_READ:
+        woad_gatt_answer(h, ev->conn, 0, &app->open, 1);
+        break;
+    case WOAD_EV_GATT_WRITE:
+        if (ev->u.gatt_write.len != 1) {
+            woad_gatt_answer(h, ev->conn, WOAD_ATT_INVALID_VALUE_LENGTH, NULL, 0);
+            break;
+        }
+        app->open = ev->u.gatt_write.data[0] != 0;
+        printf("%s\n", app->open ? "open" : "shut");
+        woad_gatt_answer(h, ev->conn, 0, NULL, 0);
+        break;
+    case WOAD_EV_DISCONNECT:
+    case WOAD_EV_DOWN:
+        app->done = true;
+        break;
+    default:
+        break;
+    }
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    struct app app = { .open = 0 };
+    struct woad_config config = { .features = features, .event = on_event, .ctx = &app,
+        .conns = 1, .attr_tables = 1, .subscriptions = 2, .procedures = 1, .mtu = 65,
+        .tx_queue = 128, .request_queue = 128, .bonds = 8, .crypto = &woad_psa,
+        .random = woad_port_random };
+    const char *path = argc > 1 ? argv[1] : "lock.bonds";
+    char why[WOAD_PORT_WHY];
+    int error;
+    app.bonds = woad_bond_file_open(path, &error);
+    if (!app.bonds) {
+        fprintf(stderr, "%s: error %d\n", path, -error);
+        return 1;
+    }
+    struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
+    struct woad_port *port = woad_port_open(NULL, &error, why);
+    if (!port) {
+        fprintf(stderr, "%s\n", why);
+        return 1;
+    }
+    woad_start(h);
+    while (!app.done) {
+        woad_port_step(port, h, 1000);
+    }
+    woad_port_close(port);
+    woad_bond_file_close(app.bonds);
+    free(h);
+    return 0;
+}

@@ -73,7 +73,7 @@ static int private_make(struct woad *h, uint16_t who, uint8_t arg)
         reversed(s->next.octet, hash, err ? 0 : 3);
         wipe(irk, sizeof irk);
     }
-    return err == CRYPTO_LATER ? STEP_BLOCKED : err;
+    return err == CRYPTO_LATER ? STEP_BLOCKED : err ? WOAD_EIO : 0;
 }
 
 static int private_renew(struct woad *h)
@@ -91,7 +91,7 @@ static int private_renew(struct woad *h)
         h->own_type = WOAD_ADDR_RANDOM;
         h->random_dirty = true;
     }
-    return err ? WOAD_EIO : 0;
+    return err;
 }
 
 /* What the controller was to calculate for it has come. */
@@ -149,14 +149,19 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
         woad_own_address(h, &s->identity);
         s->fixed = h->hci.random_addr;
     }
-    bool was = s->privacy;
+    uint8_t was = s->privacy;
     h->address_waits = 0;
     s->making = false;
     s->privacy = (uint8_t)mode;
     s->private_ms = seconds * 1000u;
     s->private_due = mode ? deadline_in(h->now, s->private_ms) : 0;
+    int err = mode ? private_renew(h) : 0;
+    if (err) {                           /* as it was */
+        s->privacy = was;
+        s->private_due = was ? s->private_due : 0;
+    }
     if (mode) {
-        return private_renew(h);
+        return err;
     }
     if (was) {
         h->hci.random_addr = s->fixed;

@@ -303,6 +303,31 @@ static void hides_at_once(void **state)
     by_controller = 0;
 }
 
+/* A library that fails: the host is not hidden, and says so; what was in use stays. */
+static void not_hidden(void **state)
+{
+    uint8_t irk[16] = { 3 };
+    struct woad_addr a;
+    (void)state;
+    w = world_new(5, 0);
+    struct device *d = add(2, &any);
+    assert_int_equal(woad_set_irk(d->host, irk), 0);
+    for (int hidden = 0; hidden < 2; hidden++) {
+        struct woad_addr before;
+        assert_int_equal(woad_own_address(d->host, &before), 0);
+        fail_at = 1;
+        assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), WOAD_EIO);
+        world_run(w, 2000000);
+        assert_int_equal(woad_own_address(d->host, &a), 0);
+        assert_memory_equal(&a, &before, 7);
+        assert_int_equal(woad_set_privacy(d->host, WOAD_PRIVACY_RESOLVABLE, 60), 0);
+        assert_int_equal(woad_own_address(d->host, &a), 0);
+        assert_memory_not_equal(&a, &before, 7);
+    }
+    fail_at = 0;
+    world_free(w);
+}
+
 /* The list is made anew while the host advertises and scans: both go on. */
 static void list_changes(void **state)
 {
@@ -345,6 +370,7 @@ int main(void)
         cmocka_unit_test(late_answers), cmocka_unit_test(nothing_there),
         cmocka_unit_test(points_that_are_none),
         cmocka_unit_test(found_unheard), cmocka_unit_test(hides_at_once),
+        cmocka_unit_test(not_hidden),
         cmocka_unit_test(list_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

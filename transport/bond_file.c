@@ -368,7 +368,7 @@ static void forget(struct woad_bond_file *f, const struct woad_addr *peer)
     }
 }
 
-static int on_bond(struct woad_bond_file *f, const struct woad_bond *b, enum woad_bond_why why)
+static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b, enum woad_bond_why why)
 {
     struct woad_bond mine = *b;
     int err = own_cccds(&mine, b->cccd, why == WOAD_BOND_GONE ? 0 : b->cccds);
@@ -388,8 +388,15 @@ static int on_bond(struct woad_bond_file *f, const struct woad_bond *b, enum woa
     return file_save(f);
 }
 
-static int on_attempts(struct woad_bond_file *f, const struct woad_addr *peer, uint8_t failures)
+static void store_keep(void *ctx, const struct woad_bond *b, enum woad_bond_why why)
 {
+    struct woad_bond_file *f = ctx;
+    f->error = bond_kept(f, b, why);
+}
+
+static void store_attempts(void *ctx, const struct woad_addr *peer, uint8_t failures)
+{
+    struct woad_bond_file *f = ctx;
     size_t n = 0;
     while (n < f->n_waiting && !same_peer(&f->waiting[n].peer, peer)) {
         n++;
@@ -404,11 +411,12 @@ static int on_attempts(struct woad_bond_file *f, const struct woad_addr *peer, u
         f->waiting[0] = (struct waiting){ *peer, failures };
         f->n_waiting++;
     }
-    return file_save(f);
+    f->error = file_save(f);
 }
 
-static void on_up(const struct woad_bond_file *f, struct woad *h)
+static void store_load(void *ctx, struct woad *h)
 {
+    const struct woad_bond_file *f = ctx;
     woad_set_irk(h, f->irk);
     for (size_t n = f->n; n > 0; n--) {
         woad_bond_add(h, &f->bond[n - 1]);
@@ -418,21 +426,21 @@ static void on_up(const struct woad_bond_file *f, struct woad *h)
     }
 }
 
+static void store_find(void *ctx, struct woad *h, const struct woad_addr *peer)
+{
+    const struct woad_bond_file *f = ctx;
+    for (size_t n = 0; n < f->n; n++) {
+        if (same_peer(&f->bond[n].peer, peer)) {
+            woad_bond_add(h, &f->bond[n]);
+        }
+    }
+}
+
 void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct woad_event *ev)
 {
-    if (ev->type == WOAD_EV_UP) {
-        on_up(f, h);
-    } else if (ev->type == WOAD_EV_BOND_WANTED) {
-        for (size_t n = 0; n < f->n; n++) {
-            if (same_peer(&f->bond[n].peer, &ev->u.bond_wanted.peer)) {
-                woad_bond_add(h, &f->bond[n]);
-            }
-        }
-    } else if (ev->type == WOAD_EV_BOND) {
-        f->error = on_bond(f, ev->u.bond.bond, ev->u.bond.why);
-    } else if (ev->type == WOAD_EV_ATTEMPTS) {
-        f->error = on_attempts(f, &ev->u.attempts.peer, ev->u.attempts.failures);
-    }
+    static const struct woad_bond_store store = { store_load, store_find, store_keep,
+                                                  store_attempts };
+    woad_bond_store_event(&store, f, h, ev);
 }
 
 int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer)

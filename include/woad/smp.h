@@ -157,6 +157,26 @@ const struct woad_bond *woad_bond_at(const struct woad *h, uint16_t n);
 /* Forgets one; all, with NULL.  Connections stay as they are.  WOAD_ENOENT. */
 int woad_bond_remove(struct woad *h, const struct woad_addr *peer);
 
+/* Where bonds are kept: four functions, for a flash, a file, a database.  Hand every event to
+ * woad_bond_store_event(), from the callback, and the rest follows.  woad/port.h has one for files.
+ *
+ * load: the controller is up: woad_set_irk() with a key that is always the same, woad_bond_add()
+ *    for each bond, the one used last at last, woad_attempts_add() for each who waits.
+ * find: a bond that is not known is wanted: woad_bond_add() it, if it is kept.  A store that adds
+ *    all of them in load() need not do anything.
+ * keep: of a bond that is new, or has changed, or is to be forgotten.  Before it returns it should
+ *    be safe: the number of a signed write counts on that.
+ * attempts: so often has a peer failed in a row; 0: it is to be forgotten. */
+struct woad_bond_store {
+    void (*load)(void *ctx, struct woad *h);
+    void (*find)(void *ctx, struct woad *h, const struct woad_addr *peer);
+    void (*keep)(void *ctx, const struct woad_bond *bond, enum woad_bond_why why);
+    void (*attempts)(void *ctx, const struct woad_addr *peer, uint8_t failures);
+};
+struct woad_event;
+void woad_bond_store_event(const struct woad_bond_store *store, void *ctx, struct woad *h,
+                           const struct woad_event *ev);
+
 /* A peer has failed so often in a row, before this program was started: WOAD_EV_ATTEMPTS had told
  * it.  It waits from now on as if it had failed just now.  WOAD_ENOTSUP without the feature. */
 int woad_attempts_add(struct woad *h, const struct woad_addr *peer, uint8_t failures);

@@ -57,9 +57,9 @@ extern const struct woad_feature woad_security_manager;
  * has not been heard, and the accept list holds for them. */
 extern const struct woad_feature woad_resolving_list;
 /* Cryptography and random numbers by the controller, where config.crypto or config.random is NULL:
- * a firmware needs no library.  What has no time to wait for
- * an answer is not there then: woad_oob_make(), signed writes, and private addresses of peers are
- * resolved by woad_resolving_list alone. */
+ * a firmware needs no library.  What has no time to wait for an answer is not there then:
+ * woad_oob_make(), signed writes; and private addresses of peers are resolved by
+ * woad_resolving_list alone. */
 extern const struct woad_feature woad_controller_crypto;
 
 /* Copied by woad_init(); `features` must live as long as the instance. */

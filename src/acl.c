@@ -53,35 +53,35 @@ static void acl_start(struct woad *h, uint16_t i, struct rd *in)
     } else if (n == need) {
         acl_frame(h, i, *in);
         return;
-    } else if (need > h->frame + (size_t)L2CAP_HDR) {
+    } else if (need > h->frame_in + (size_t)L2CAP_HDR) {
         acl_too_long(h, i, *in);
         return;
     }
     memcpy(c->rx, in->p, n);
-    c->rx_len = (uint16_t)n;
-    c->rx_need = (uint16_t)need;
+    c->rx_len = (uint32_t)n;
+    c->rx_need = (uint32_t)need;
 }
 
 static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
 {
     struct conn *c = &h->conns[i];
-    size_t n = rd_left(in), room = (size_t)h->frame + L2CAP_HDR - c->rx_len;
+    size_t n = rd_left(in), room = (size_t)h->frame_in + L2CAP_HDR - c->rx_len;
     if (c->rx_skip || !c->rx_len) {
         return;                          /* nothing that this could continue */
     }
-    if (n > room || (c->rx_need && n > (size_t)(c->rx_need - c->rx_len))) {
+    if (n > room || (c->rx_need && n > c->rx_need - c->rx_len)) {
         c->rx_len = 0;
         return;
     }
     memcpy(c->rx + c->rx_len, in->p, n);
-    c->rx_len = (uint16_t)(c->rx_len + n);
+    c->rx_len += (uint32_t)n;
     if (!c->rx_need && c->rx_len >= 2) {
         size_t need = (size_t)(c->rx[0] | c->rx[1] << 8) + L2CAP_HDR;
-        if (need > h->frame + (size_t)L2CAP_HDR || need < c->rx_len) {
+        if (need > h->frame_in + (size_t)L2CAP_HDR || need < c->rx_len) {
             c->rx_len = 0;
             return;
         }
-        c->rx_need = (uint16_t)need;
+        c->rx_need = (uint32_t)need;
     }
     if (c->rx_len && c->rx_len == c->rx_need) {
         struct rd frame = rd_of(c->rx, c->rx_len);
@@ -128,49 +128,75 @@ static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
     wr_le16(&out, (uint16_t)len);
 }
 
-/* The next fragment of the frame in c->tx. */
-static size_t acl_tx_fragment(struct woad *h, struct conn *c, uint8_t *buf, size_t room)
+/* Octets tx_off.. of the frame that is going out: those of its head, then those of its tail. */
+static void acl_tx_octets(struct conn *c, struct wr *out, size_t n)
 {
-    size_t n = (size_t)(c->tx_len - c->tx_off);
+    size_t head = c->tx_off < c->tx_head ? c->tx_head - c->tx_off : 0;
+    head = head < n ? head : n;
+    if (head) {
+        wr_bytes(out, c->tx + c->tx_off, head);
+    }
+    if (c->tx_tail) {
+        wr_bytes(out, c->tx_tail + (c->tx_off + head - c->tx_head), n - head);
+    } else {
+        wr_zero(out, n - head);          /* its channel has gone, and nobody reads them */
+    }
+    c->tx_off += (uint32_t)n;
+}
+
+/* The next fragment of the frame. */
+static size_t acl_tx_fragment(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
+{
+    struct conn *c = &h->conns[i];
+    size_t n = c->tx_len - c->tx_off;
     n = n < h->hci.acl_len ? n : h->hci.acl_len;
     n = n < room - ACL_HDR ? n : room - ACL_HDR;
+    struct wr out = wr_of(buf + ACL_HDR, n);
     acl_head(buf, c->handle, c->tx_off ? PB_CONTINUE : PB_START_TO_CONTROLLER, n);
-    memcpy(buf + ACL_HDR, c->tx + c->tx_off, n);
-    c->tx_off = (uint16_t)(c->tx_off + n);
+    acl_tx_octets(c, &out, n);
     if (c->tx_off == c->tx_len) {
-        acl_wipe(c->tx, c->tx_len);
+        acl_wipe(c->tx, c->tx_head);
         c->tx_off = c->tx_len = 0;
+        if (c->tx_channel) {
+            h->coc_role->sent(h, i);
+        }
     }
     return ACL_HDR + n;
 }
 
 /* Asks the layers for a frame.  One that fits a single packet is written where the packet goes,
- * without a copy. */
+ * without a copy; of one that does not, the fragments are taken from where its tail lies. */
 static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
 {
     struct conn *c = &h->conns[i];
     if (c->tx_len) {
-        return acl_tx_fragment(h, c, buf, room);
+        return acl_tx_fragment(h, i, buf, room);
     }
     bool direct = (size_t)ACL_HDR + L2CAP_HDR + h->frame <= room &&
                   h->hci.acl_len >= L2CAP_HDR + h->frame;
     uint8_t *frame = direct ? buf + ACL_HDR : c->tx;
     struct wr body = wr_of(frame + L2CAP_HDR, h->frame);
-    uint16_t cid = l2cap_tx(h, i, &body);
+    struct rd tail = rd_of(NULL, 0);
+    uint16_t cid = l2cap_tx(h, i, &body, &tail);
     if (!cid) {
         return 0;
     }
-    size_t len = wr_len(&body) + L2CAP_HDR;
+    size_t head_len = wr_len(&body) + L2CAP_HDR, len = head_len + rd_left(&tail);
     struct wr head = wr_of(frame, L2CAP_HDR);
-    wr_le16(&head, (uint16_t)wr_len(&body));
+    wr_le16(&head, (uint16_t)(len - L2CAP_HDR));
     wr_le16(&head, cid);
-    if (direct) {
+    if (direct && !c->tx_channel) {
         acl_head(buf, c->handle, PB_START_TO_CONTROLLER, len);
         return ACL_HDR + len;
     }
-    c->tx_len = (uint16_t)len;
+    if (direct) {
+        memcpy(c->tx, frame, head_len);
+    }
+    c->tx_len = (uint32_t)len;
     c->tx_off = 0;
-    return acl_tx_fragment(h, c, buf, room);
+    c->tx_head = (uint16_t)head_len;
+    c->tx_tail = tail.p;
+    return acl_tx_fragment(h, i, buf, room);
 }
 
 /* Connections in turn, each a packet, while the controller has buffers. */

@@ -58,7 +58,7 @@ void att_rx(struct woad *h, uint16_t i, struct rd *in)
 }
 
 /* The first of the queue, unless it is an indication and one is unconfirmed.  3.4.7 */
-static bool att_tx_queue(struct woad *h, uint16_t i, struct wr *out)
+bool att_tx_queue(struct woad *h, uint16_t i, struct wr *out)
 {
     struct att_bearer *b = &h->conns[i].att;
     uint16_t len = fifo_front(&b->queue);
@@ -78,12 +78,14 @@ static bool att_tx_queue(struct woad *h, uint16_t i, struct wr *out)
     return true;
 }
 
-/* Answers first, then our request, then what was queued. */
+/* Answers first, then our request. */
 bool att_tx(struct woad *h, uint16_t i, struct wr *out)
 {
-    *out = wr_of(out->base, least((uint32_t)wr_room(out), h->conns[i].att.mtu));
-    return (h->att_server && h->att_server->tx(h, i, out)) ||
-           (h->att_client && h->att_client->tx(h, i, out)) || att_tx_queue(h, i, out);
+    struct wr pdu = wr_of(out->base, least((uint32_t)wr_room(out), h->conns[i].att.mtu));
+    bool any = (h->att_server && h->att_server->tx(h, i, &pdu)) ||
+               (h->att_client && h->att_client->tx(h, i, &pdu));
+    out->p = pdu.p;
+    return any;
 }
 
 /* A caller was told to wait. */

@@ -64,6 +64,25 @@ bool conn_any(const struct woad *h)
     return false;
 }
 
+/* In the specification's order: encryption, who the peer is, LE Secure Connections, the key's size.
+ * An unencrypted peer that has a key is told to use it.  Vol 3, Part C, 10.3.1 */
+int conn_lacks(const struct woad *h, uint16_t i, unsigned level)
+{
+    const struct woad_security *now = &h->conns[i].security;
+    if (!level) {
+        return 0;
+    }
+    if (!now->encrypted) {
+        bool has_key = h->smp_role && h->smp_role->has_key(h, i);
+        return has_key ? WOAD_ATT_INSUFFICIENT_ENCRYPTION : WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+    }
+    if ((level & WOAD_COC_AUTHENTICATED && !now->authenticated) ||
+        (level & WOAD_COC_SECURE && !now->secure)) {
+        return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+    }
+    return level & WOAD_COC_KEY_16 && now->key_size < 16 ? WOAD_ATT_INSUFFICIENT_KEY_SIZE : 0;
+}
+
 /* Vol 4, Part E, 7.8.12: the supervision timeout must outlast two intervals with latency. */
 bool conn_params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t supervision)
 {
@@ -115,6 +134,8 @@ static struct conn *conn_take(struct woad *h, uint16_t *i)
                               .tx = c->tx, .reason = WOAD_HCI_REMOTE_USER_TERMINATED };
         fresh.att.queue.mem = c->att.queue.mem;
         fresh.att.queue.size = c->att.queue.size;
+        fresh.answers.mem = c->answers.mem;
+        fresh.answers.size = c->answers.size;
         *c = fresh;
     }
     return c;
@@ -195,7 +216,7 @@ void conn_close(struct woad *h, uint16_t i, uint8_t reason)
         }
     }
     att_close(h, i, WOAD_ENOTCONN);
-    wipe(c->rx, h->frame + 4u);          /* half a frame, of a pairing perhaps */
+    wipe(c->rx, h->frame_in + 4u);         /* half a frame, of a pairing perhaps */
     c->state = CONN_FREE;
     c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
     emit(h, &ev);
@@ -247,7 +268,7 @@ int conn_rx_update(struct woad *h, struct rd *in)
     }
     struct conn *c = conn_by_handle(h, handle, &i);
     if (c && status == WOAD_HCI_UNSUPPORTED_REMOTE && !c->central && c->update_asked) {
-        c->sig_req = SIG_PARAM_REQ;      /* a central that does not know it by the link layer */
+        c->sig_params = true;    /* a central that does not know it by the link layer */
     } else if (c) {
         if (!status) {
             c->interval = interval;
@@ -402,7 +423,7 @@ static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
         if (c->central) {
             conn_updated(h, i, status);
         } else {
-            c->sig_req = SIG_PARAM_REQ;  /* the controller will not: then by L2CAP */
+            c->sig_params = true;/* the controller will not: then by L2CAP */
         }
     }
 }
@@ -416,6 +437,7 @@ const struct woad_feature woad_core = {
     .command = core_command,
     .complete = core_complete,
     .due = core_due,
+    .answers = 24,
 };
 
 int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *info)
@@ -468,7 +490,7 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
     if (c->central || h->hci.le_features[0] >> 1 & 1) {
         c->want_update = true;
     } else {
-        c->sig_req = SIG_PARAM_REQ;      /* by L2CAP: Vol 3, Part A, 4.20 */
+        c->sig_params = true;    /* by L2CAP: Vol 3, Part A, 4.20 */
     }
     return 0;
 }

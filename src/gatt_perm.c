@@ -2,25 +2,15 @@
  * Part F, 3.2.5 */
 #include "gatt_server.h"
 
-/* What is missing, in the specification's order: encryption, who the peer is, LE Secure
- * Connections, the key's size; and the application's word last, so that it is never asked for a
- * peer that may be anybody.  An unencrypted peer that has a key is told to use it. */
+/* What is missing: the application's word comes last, so that it is never asked for a peer that may
+ * be anybody. */
 static int perm_level(const struct woad *h, uint16_t i, const struct woad_attr *a, bool encrypted,
                       bool authenticated)
 {
-    const struct woad_security *now = &h->conns[i].security;
-    bool secure = a->perm & WOAD_PERM_SECURE, sized = a->perm & WOAD_PERM_KEY_16;
-    if (!encrypted && !authenticated && !secure && !sized) {
-        return 0;
-    }
-    if (!now->encrypted) {
-        bool has_key = h->smp_role && h->smp_role->has_key(h, i);
-        return has_key ? WOAD_ATT_INSUFFICIENT_ENCRYPTION : WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
-    }
-    if ((authenticated && !now->authenticated) || (secure && !now->secure)) {
-        return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
-    }
-    return sized && now->key_size < 16 ? WOAD_ATT_INSUFFICIENT_KEY_SIZE : 0;
+    return conn_lacks(h, i, (encrypted ? WOAD_COC_ENCRYPTED : 0u) |
+                            (authenticated ? WOAD_COC_AUTHENTICATED : 0u) |
+                            (a->perm & WOAD_PERM_SECURE ? WOAD_COC_SECURE : 0u) |
+                            (a->perm & WOAD_PERM_KEY_16 ? WOAD_COC_KEY_16 : 0u));
 }
 
 /* WOAD_EV_AUTHORIZE.  From inside it the application may have taken the attribute away. */

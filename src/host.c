@@ -21,19 +21,23 @@ const struct woad_feature *feature_at(const struct woad *h, size_t n)
 static bool config_valid(const struct woad_config *c)
 {
     return c && c->event && c->conns && c->mtu >= ATT_MTU_DEFAULT && c->mtu <= 527 &&
-           c->tx_queue >= c->mtu + 2 && c->request_queue >= c->mtu + 2 && c->procedures;
+           c->tx_queue >= c->mtu + 2 && c->request_queue >= c->mtu + 2 && c->procedures &&
+           c->mps <= 65533;
 }
 
 static void carve(struct woad *h, struct arena *a)
 {
     h->conns = arena_take(a, h->cfg.conns, sizeof *h->conns);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        uint8_t *rx = arena_take(a, 1, (size_t)h->frame + 4);
+        uint8_t *rx = arena_take(a, 1, (size_t)h->frame_in + 4);
         uint8_t *tx = arena_take(a, 1, (size_t)h->frame + 4);
+        uint8_t *answers = arena_take(a, 1, h->answers);
         uint8_t *queue = arena_take(a, 1, h->cfg.tx_queue);
         if (h->conns) {
             h->conns[i].rx = rx;
             h->conns[i].tx = tx;
+            h->conns[i].answers.mem = answers;
+            h->conns[i].answers.size = h->answers;
             h->conns[i].att.queue.mem = queue;
             h->conns[i].att.queue.size = h->cfg.tx_queue;
         }
@@ -53,8 +57,11 @@ static void take_config(struct woad *h, const struct woad_config *config)
     }
     h->frame = config->mtu;
     for (size_t f = 0; feature_at(h, f); f++) {
-        h->frame = feature_at(h, f)->frame > h->frame ? feature_at(h, f)->frame : h->frame;
+        const struct woad_feature *feature = feature_at(h, f);
+        h->frame = feature->frame > h->frame ? feature->frame : h->frame;
+        h->answers = feature->answers > h->answers ? feature->answers : h->answers;
     }
+    h->frame_in = config->mps > h->frame ? config->mps : h->frame;
 }
 
 size_t woad_size(const struct woad_config *config)

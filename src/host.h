@@ -94,9 +94,22 @@ struct att_role {
     void (*secured)(struct woad *h, uint16_t i, int status);
 };
 
-/* --- connections ------------------------------------------------------------------------------ */
+/* --- signalling ------------------------------------------------------------------------------- */
 
-enum { SIG_PARAM_REQ = 0x12 };           /* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ */
+enum {                                   /* Vol 3, Part A, 4 */
+    SIG_REJECT = 0x01,
+    SIG_DISCONNECT_REQ = 0x06, SIG_DISCONNECT_RSP = 0x07,
+    SIG_PARAM_REQ = 0x12, SIG_PARAM_RSP = 0x13,
+    SIG_CREDIT_CONN_REQ = 0x14, SIG_CREDIT_CONN_RSP = 0x15,
+    SIG_CREDITS = 0x16,
+    SIG_ENHANCED_CONN_REQ = 0x17, SIG_ENHANCED_CONN_RSP = 0x18,
+    SIG_RECONFIGURE_REQ = 0x19, SIG_RECONFIGURE_RSP = 0x1a
+};
+enum { SIG_HDR = 4 };
+enum { SIG_NOT_UNDERSTOOD = 0, SIG_MTU_EXCEEDED = 1, SIG_INVALID_CID = 2 };
+enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 };              /* RTX, ERTX.  6.2 */
+
+/* --- connections ------------------------------------------------------------------------------ */
 
 enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING };
 
@@ -115,11 +128,17 @@ struct conn {
     uint16_t in_controller;              /* packets not yet completed */
     /* ACL: the L2CAP frame coming in, the one going out. */
     uint8_t *rx, *tx;
-    uint16_t rx_len, rx_need, tx_len, tx_off;
+    const uint8_t *tx_tail;              /* what follows the first tx_head octets of it; NULL when
+                                          * its channel has gone: zeros then */
+    uint32_t rx_len, rx_need, tx_len, tx_off;
+    uint16_t tx_head;
+    uint16_t tx_channel;                 /* whose tail it is, 0: none */
     bool rx_skip;
     /* L2CAP signalling */
-    uint8_t sig_rsp[8], sig_rsp_len;
-    uint8_t sig_id, sig_req;             /* identifier of our last request; code to send, 0 none */
+    struct fifo answers;
+    uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request */
+    bool sig_params;                     /* that is to be sent */
+    bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
     uint32_t sig_due;
     uint8_t smp_refuse;                  /* Pairing Failed is owed */
     struct woad_addr own, peer_air;      /* as they were on the air when it began */
@@ -145,6 +164,7 @@ struct woad_feature {
     uint32_t (*due)(struct woad *h);
     uint32_t events, le_events;          /* bits of the event masks */
     uint16_t frame;                      /* the largest L2CAP payload it needs */
+    uint16_t answers;                    /* octets of signalling that may wait, per connection */
 };
 
 extern const struct woad_feature woad_core;                /* bring-up and connections */
@@ -175,6 +195,29 @@ struct smp_role {
     void (*wake)(struct woad *h);        /* what the controller calculates has come */
 };
 
+/* Channels with credits, for L2CAP's two sides of them. */
+struct coc;
+struct coc_role {
+    void (*rx)(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
+    /* The next frame of the channels that have not had their turn: its CID, 0 when there is none.
+     * Of its body the first octets are written, the rest is `tail`. */
+    uint16_t (*tx)(struct woad *h, uint16_t i, struct wr *body, struct rd *tail);
+    void (*sent)(struct woad *h, uint16_t i);              /* all of that frame has been copied */
+    bool (*sig_rx)(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in);
+    bool (*sig_tx)(struct woad *h, uint16_t i, struct wr *out);
+    void (*secured)(struct woad *h, uint16_t i, int status);
+    void (*fell)(struct woad *h, uint16_t i);              /* the security */
+};
+
+/* Enhanced ones: their requests, and what they send. */
+struct coc_enhanced {
+    bool (*rx)(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in);
+    void (*ask)(struct woad *h, struct coc *k, struct wr *out);
+    bool (*answer)(struct woad *h, struct coc *k, struct wr *out);         /* false: not yet */
+    void (*reconfigure)(struct woad *h, struct coc *k, struct wr *out);
+    void (*timed_out)(struct woad *h, struct coc *k);
+};
+
 /* Cryptography by the controller: each of these gives CRYPTO_LATER until it is there, and then
  * smp_role->wake() is called.  `who` is a connection's index, or CRYPTO_PRIVACY. */
 enum { CRYPTO_LATER = 1 };
@@ -202,6 +245,7 @@ struct scan;
 struct central;
 struct gatts;
 struct gattc;
+struct cocs;
 
 enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };       /* by the controller; and again then */
 enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8 };
@@ -239,10 +283,13 @@ struct woad {
     uint32_t now, stop_due;
     struct hci hci;
     struct conn *conns;
-    uint16_t frame;                      /* octets of the largest L2CAP payload */
+    uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
+    uint16_t answers;
     const struct att_role *att_server, *att_client;
     const struct smp_role *smp_role;
     const struct crypto_role *crypto_role;
+    const struct coc_role *coc_role;
+    const struct coc_enhanced *coc_enhanced;
     struct woad_conn_limits limits;
     struct smp *smp;
     struct ctl_crypto *crypto;
@@ -254,6 +301,7 @@ struct woad {
     struct central *central;
     struct gatts *gatts;
     struct gattc *gattc;
+    struct cocs *cocs;
 };
 
 HOLD_SIZE(woad, WOAD_SIZE_HOST);
@@ -318,17 +366,24 @@ bool conn_params_welcome(const struct woad *h, uint16_t min, uint16_t max, uint1
                          uint16_t supervision);
 void conn_updated(struct woad *h, uint16_t i, int status);
 uint32_t conn_due(struct woad *h);
+/* What a connection lacks of a level, WOAD_COC_… added up: 0, or the ATT error that says it. */
+int conn_lacks(const struct woad *h, uint16_t i, unsigned level);
 /* l2cap.c */
-enum { CID_ATT = 4, CID_SIGNALLING = 5, CID_SMP = 6 };
+enum { CID_ATT = 4, CID_SIGNALLING = 5, CID_SMP = 6, CID_FIRST = 0x40, CID_LAST = 0x7f };
 void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
-uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body);
+uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail);
 /* l2cap_sig.c */
 void sig_rx(struct woad *h, uint16_t i, struct rd *in);
 bool sig_tx(struct woad *h, uint16_t i, struct wr *out);
 void sig_too_long(struct woad *h, uint16_t i, uint8_t id);
+uint8_t sig_new_id(struct woad *h, uint16_t i);
+/* An answer with `len` octets of data, which the caller appends to the queue; NULL: no room. */
+struct fifo *sig_answer(struct woad *h, uint16_t i, uint8_t code, uint8_t id, uint16_t len);
+void sig_reject_cid(struct woad *h, uint16_t i, uint8_t id, uint16_t ours, uint16_t theirs);
 /* att.c */
 void att_rx(struct woad *h, uint16_t i, struct rd *in);
 bool att_tx(struct woad *h, uint16_t i, struct wr *out);
+bool att_tx_queue(struct woad *h, uint16_t i, struct wr *out);
 void att_open(struct woad *h, uint16_t i);
 void att_set_mtu(struct woad *h, uint16_t i, uint16_t peer);
 bool att_queue_open(struct woad *h, uint16_t i, size_t len);

@@ -47,6 +47,10 @@ enum { CHANNELS = sizeof channels / sizeof *channels };
 /* A frame on a channel that does not exist is dropped: L2CAP/LE/CID/BI-01-C.  2.1 */
 void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
 {
+    if (cid >= CID_FIRST && h->coc_role) {
+        h->coc_role->rx(h, i, cid, in);
+        return;
+    }
     for (size_t n = 0; n < CHANNELS; n++) {
         if (channels[n].cid == cid) {
             channels[n].rx(h, i, in);
@@ -55,12 +59,29 @@ void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
     }
 }
 
-/* The next frame's body; returns its channel, 0 when there is none. */
-uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body)
+/* The next frame's body; returns its channel, 0 when there is none.  What waits for somebody goes
+ * first; then each channel with credits has its turn, and notifications have theirs. */
+uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail)
 {
+    struct conn *c = &h->conns[i];
     for (size_t n = 0; n < CHANNELS; n++) {
         if (channels[n].tx(h, i, body)) {
             return channels[n].cid;
+        }
+    }
+    /* The rest of a round of the channels, the queue, a whole round. */
+    for (int n = 0; n < 3; n++) {
+        uint16_t cid = 0;
+        if (c->channels_turn && h->coc_role) {
+            cid = h->coc_role->tx(h, i, body, tail);
+        } else if (att_tx_queue(h, i, body)) {
+            cid = CID_ATT;
+        }
+        if (!cid || cid == CID_ATT) {
+            c->channels_turn = !c->channels_turn;
+        }
+        if (cid) {
+            return cid;
         }
     }
     return 0;

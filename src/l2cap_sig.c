@@ -1,53 +1,62 @@
-/* The LE signalling channel: connection parameters; everything else is rejected.
- * Vol 3, Part A, 4.  A frame holds one command: code u8, identifier u8, len u16, data. */
+/* The LE signalling channel: connection parameters, channels with credits; everything else is
+ * rejected.  A frame holds one command: code u8, identifier u8, len u16, data.
+ * Vol 3, Part A, 4 */
 #include "host.h"
 
-enum {
-    SIG_REJECT = 0x01,
-    SIG_DISCONNECT_RSP = 0x07,
-    SIG_PARAM_RSP = 0x13,
-    SIG_CREDIT_CONN_RSP = 0x15,
-    SIG_CREDITS = 0x16,
-    SIG_ENHANCED_CONN_RSP = 0x18,
-    SIG_RECONFIGURE_RSP = 0x1a
-};
-enum { NOT_UNDERSTOOD = 0, MTU_EXCEEDED = 1 };
-enum { SIG_MTU = 23, SIG_TIMEOUT_MS = 30000 };
+enum { SIG_MTU = 23 };
 
-/* The answer waits in c->sig_rsp; a second command before it has left gets none, and its sender
- * will repeat it (RTX, 6.2.1). */
-static struct wr sig_answer(struct conn *c, uint8_t code, uint8_t id, uint16_t len)
+/* Answers wait in a queue.  A command whose answer has no room there gets none, and its sender
+ * waits for it in vain (RTX, 6.2.1): it has sent many and reads nothing. */
+struct fifo *sig_answer(struct woad *h, uint16_t i, uint8_t code, uint8_t id, uint16_t len)
 {
-    struct wr out = wr_of(c->sig_rsp, RESERVE(!c->sig_rsp_len) ? sizeof c->sig_rsp : 0);
-    wr_u8(&out, code);
-    wr_u8(&out, id);
-    wr_le16(&out, len);
-    return out;
-}
-
-static void sig_keep(struct conn *c, const struct wr *out)
-{
-    if (!out->bad) {
-        c->sig_rsp_len = (uint8_t)wr_len(out);
+    struct fifo *f = &h->conns[i].answers;
+    uint8_t head[SIG_HDR] = { code, id, (uint8_t)len, (uint8_t)(len >> 8) };
+    if (!fifo_has_room(f, SIG_HDR + (size_t)len)) {
+        return NULL;
     }
+    fifo_open(f, SIG_HDR + (size_t)len);
+    fifo_append(f, head, sizeof head);
+    return f;
 }
 
 /* L2CAP_COMMAND_REJECT_RSP: reason u16, data.  4.1 */
-static void sig_reject(struct conn *c, uint8_t id, uint16_t reason)
+static void sig_reject(struct woad *h, uint16_t i, uint8_t id, const uint8_t *reason, uint16_t len)
 {
-    struct wr out = sig_answer(c, SIG_REJECT, id, reason == MTU_EXCEEDED ? 4 : 2);
-    wr_le16(&out, reason);
-    if (reason == MTU_EXCEEDED) {
-        wr_le16(&out, SIG_MTU);
+    struct fifo *f = sig_answer(h, i, SIG_REJECT, id, len);
+    if (f) {
+        fifo_append(f, reason, len);
     }
-    sig_keep(c, &out);
 }
 
 void sig_too_long(struct woad *h, uint16_t i, uint8_t id)
 {
+    static const uint8_t reason[4] = { SIG_MTU_EXCEEDED, 0, SIG_MTU, 0 };
     if (id) {
-        sig_reject(&h->conns[i], id, MTU_EXCEEDED);
+        sig_reject(h, i, id, reason, sizeof reason);
     }
+}
+
+static void sig_not_understood(struct woad *h, uint16_t i, uint8_t id)
+{
+    static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
+    sig_reject(h, i, id, reason, sizeof reason);
+}
+
+void sig_reject_cid(struct woad *h, uint16_t i, uint8_t id, uint16_t ours, uint16_t theirs)
+{
+    uint8_t reason[6];
+    struct wr out = wr_of(reason, sizeof reason);
+    wr_le16(&out, SIG_INVALID_CID);
+    wr_le16(&out, ours);
+    wr_le16(&out, theirs);
+    sig_reject(h, i, id, reason, sizeof reason);
+}
+
+uint8_t sig_new_id(struct woad *h, uint16_t i)
+{
+    struct conn *c = &h->conns[i];
+    c->sig_last = (uint8_t)(c->sig_last % 255 + 1);
+    return c->sig_last;
 }
 
 /* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ: interval min u16, max u16, latency u16, timeout u16, to a
@@ -61,16 +70,19 @@ static bool sig_rx_param_req(struct woad *h, uint16_t i, uint8_t id, struct rd *
         return false;
     }
     bool ok = conn_params_welcome(h, min, max, latency, timeout) && !c->want_update;
-    struct wr out = sig_answer(c, SIG_PARAM_RSP, id, 2);
-    wr_le16(&out, ok ? 0 : 1);
-    if (ok && !out.bad) {
+    const uint8_t result[2] = { ok ? 0 : 1, 0 };
+    struct fifo *f = sig_answer(h, i, SIG_PARAM_RSP, id, sizeof result);
+    if (!f) {
+        return true;
+    }
+    fifo_append(f, result, sizeof result);
+    if (ok) {
         c->new_min = min;
         c->new_max = max;
         c->new_latency = latency;
         c->new_supervision = timeout;
         c->want_update = true;
     }
-    sig_keep(c, &out);
     return true;
 }
 
@@ -88,13 +100,15 @@ static void sig_rx_param_rsp(struct woad *h, uint16_t i, uint8_t id, struct rd *
     }
 }
 
-/* L2CAP_COMMAND_REJECT_RSP to our only request. */
-static void sig_rx_reject(struct woad *h, uint16_t i, uint8_t id)
+/* L2CAP_COMMAND_REJECT_RSP to a request of ours. */
+static void sig_rx_reject(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
 {
     struct conn *c = &h->conns[i];
     if (c->sig_due && id == c->sig_id) {
         c->sig_due = 0;
         conn_updated(h, i, 1);
+    } else if (h->coc_role) {
+        h->coc_role->sig_rx(h, i, SIG_REJECT, id, in);
     }
 }
 
@@ -102,6 +116,15 @@ static bool sig_is_answer(uint8_t code)
 {
     return code == SIG_DISCONNECT_RSP || code == SIG_CREDIT_CONN_RSP || code == SIG_CREDITS ||
            code == SIG_ENHANCED_CONN_RSP || code == SIG_RECONFIGURE_RSP;
+}
+
+/* A request; false when it is not understood. */
+static bool sig_rx_other(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in)
+{
+    if (code == SIG_PARAM_REQ) {
+        return sig_rx_param_req(h, i, id, in);
+    }
+    return h->coc_role && h->coc_role->sig_rx(h, i, code, id, in);
 }
 
 void sig_rx(struct woad *h, uint16_t i, struct rd *in)
@@ -120,35 +143,42 @@ void sig_rx(struct woad *h, uint16_t i, struct rd *in)
     if (code == SIG_PARAM_RSP) {
         sig_rx_param_rsp(h, i, id, in);
     } else if (code == SIG_REJECT) {
-        sig_rx_reject(h, i, id);
-    } else if (!sig_is_answer(code) &&
-               !(whole && code == SIG_PARAM_REQ && sig_rx_param_req(h, i, id, in))) {
-        sig_reject(&h->conns[i], id, NOT_UNDERSTOOD);
+        sig_rx_reject(h, i, id, in);
+    } else if (!(whole && sig_rx_other(h, i, code, id, in)) && !sig_is_answer(code)) {
+        sig_not_understood(h, i, id);
     }
+}
+
+/* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ.  4.20 */
+static void sig_tx_params(struct woad *h, uint16_t i, struct wr *out)
+{
+    struct conn *c = &h->conns[i];
+    c->sig_id = sig_new_id(h, i);
+    wr_u8(out, SIG_PARAM_REQ);
+    wr_u8(out, c->sig_id);
+    wr_le16(out, 8);
+    wr_le16(out, c->new_min);
+    wr_le16(out, c->new_max);
+    wr_le16(out, c->new_latency);
+    wr_le16(out, c->new_supervision);
+    c->sig_params = false;
+    c->sig_due = deadline_in(h->now, SIG_TIMEOUT_MS);
 }
 
 bool sig_tx(struct woad *h, uint16_t i, struct wr *out)
 {
     struct conn *c = &h->conns[i];
-    if (c->sig_rsp_len) {
-        wr_bytes(out, c->sig_rsp, c->sig_rsp_len);
-        c->sig_rsp_len = 0;
+    uint16_t len = fifo_front(&c->answers);
+    if (len) {
+        fifo_read(&c->answers, 0, len, out);
+        fifo_drop(&c->answers);
         return true;
     }
-    if (c->sig_req) {
-        c->sig_id = (uint8_t)(c->sig_id % 255 + 1);
-        wr_u8(out, c->sig_req);
-        wr_u8(out, c->sig_id);
-        wr_le16(out, 8);
-        wr_le16(out, c->new_min);
-        wr_le16(out, c->new_max);
-        wr_le16(out, c->new_latency);
-        wr_le16(out, c->new_supervision);
-        c->sig_req = 0;
-        c->sig_due = deadline_in(h->now, SIG_TIMEOUT_MS);
+    if (c->sig_params) {
+        sig_tx_params(h, i, out);
         return true;
     }
-    return false;
+    return h->coc_role && h->coc_role->sig_tx(h, i, out);
 }
 
 /* A central that does not answer has not changed anything: RTX, 6.2.1. */

@@ -46,6 +46,9 @@ void smp_told(struct woad *h, uint16_t i, int status)
     if (h->att_client) {
         h->att_client->secured(h, i, status);
     }
+    if (h->coc_role) {
+        h->coc_role->secured(h, i, status);
+    }
 }
 
 /* AuthReq: what is asked of both sides, by the policy.  3.5.1, 3.6.7 */

@@ -265,13 +265,21 @@ uint16_t smp_command(struct woad *h, struct wr *params)
     return 0;
 }
 
-/* There is no level any more: what needs one and waits to be sent is not sent. */
-static void link_fell(struct woad *h, uint16_t i)
+/* The level is another one: what needs more and waits to be sent is not sent. */
+static void link_level(struct woad *h, uint16_t i, struct woad_security now)
 {
-    h->conns[i].security = (struct woad_security){ .encrypted = false };
+    h->conns[i].security = now;
     if (h->att_server && h->att_server->fell) {
         h->att_server->fell(h, i);
     }
+    if (h->coc_role) {
+        h->coc_role->fell(h, i);
+    }
+}
+
+static void link_fell(struct woad *h, uint16_t i)
+{
+    link_level(h, i, (struct woad_security){ .encrypted = false });
 }
 
 /* The level is what there is now, and falls at once with it.  Encryption that begins with no key of
@@ -279,7 +287,6 @@ static void link_fell(struct woad *h, uint16_t i)
 static void link_changed(struct woad *h, uint16_t i, uint8_t status, bool on)
 {
     struct smp_conn *s = &h->smp->conns[i];
-    struct woad_security *now = &h->conns[i].security;
     bool pairing = s->script && s->script[s->at] == STEP_ENCRYPT, spoilt = s->spoilt;
     if (!status && on && !s->encrypting) {
         return;
@@ -298,8 +305,9 @@ static void link_changed(struct woad *h, uint16_t i, uint8_t status, bool on)
         }
         return;
     }
-    *now = (struct woad_security){ true, s->link_flags & WOAD_BOND_AUTHENTICATED, s->from_bond,
-                                   s->link_flags & WOAD_BOND_SECURE, s->link_size };
+    link_level(h, i, (struct woad_security){ true, s->link_flags & WOAD_BOND_AUTHENTICATED,
+                                             s->from_bond, s->link_flags & WOAD_BOND_SECURE,
+                                             s->link_size });
     if (pairing) {
         s->at++;
         smp_go(h, i);

@@ -3,11 +3,13 @@
  *     # NAME   what it shows              a case begins; everything is fresh
  *     db small                            attributes, see run_db.c
  *     features                            the server has Client Supported Features
+ *     channels                            L2CAP channels: 6 of them, frames of 80 octets
  *     commands                            HCI commands are shown, and the case answers them
  *     answers                             the application answers at once: reads with "ab"
  *     peripheral | central | manual       how the case begins: connected (the default: peripheral),
  *                                         or with nothing but an instance (manual)
- *     > att 0a 0c 00                      to the host: att, sig, smp, hci (a whole H4 packet), acl
+ *     > att 0a 0c 00                      to the host: att, sig, smp, hci (a whole H4 packet), acl;
+ *                                         c41: the channel 0x41
  *     < att 0b 01 02                      from the host, next, exactly
  *     ! write 000c 0102                   an event, next among those of its kind
  *     !- write                            no more events of this kind so far
@@ -31,6 +33,9 @@ static const struct woad_feature *const features[] = { &woad_advertiser, &woad_s
     &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
 static const struct woad_feature *const more_features[] = { &woad_advertiser, &woad_scanner,
     &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_gatt_client_features, NULL };
+static const struct woad_feature *const with_channels[] = { &woad_advertiser, &woad_scanner,
+    &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_accept_list, &woad_link,
+    &woad_channels, &woad_enhanced_channels, NULL };
 
 /* --- reservations ----------------------------------------------------------------------------- */
 
@@ -47,6 +52,9 @@ static const char *const acts[] = {
     "gattc_cancel", "notify 000c 01", "latest 000c 02", "indicate 000c 03", "answer 00 0102",
     "answer 08", "clear", "add 0000", "remove 000a", "advertise 0 0", "adv_stop", "scan 0",
     "scan_stop", "connect 0", "cancel", "update", "accept 2", "link 0", "phy 1 1",
+    "coc_accept 0040 00c8", "coc_refuse 0040 0004", "coc_close 0040", "coc_send 0040 0102",
+    "coc_read 0040 0010", "coc_receive 0040 0010", "coc_connect 0080 0040", "coc_enhanced 0080 2",
+    "coc_reconfigure 0040 0100", "coc_stop 0080",
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 
@@ -158,7 +166,7 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
     struct woad_config cfg = { .features = features, .event = on_event, .ctx = r, .conns = 2,
         .attr_tables = 3, .subscriptions = 2, .procedures = 3, .mtu = 64, .tx_queue = 80,
         .request_queue = 256, .prepare_queue = 128, .pipeline_queue = 24, .accept_list = 4,
-        .attr_index = attr_index };
+        .attr_index = attr_index, .channels = 6, .psms = 2, .mps = 80 };
     bool central = false, commands = false;
     const char *db = "";
     memset(r, 0, sizeof *r);
@@ -167,7 +175,8 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
         r->manual = r->manual || strcmp(t->line[i], "manual") == 0;
         commands = commands || strcmp(t->line[i], "commands") == 0;
         r->answers = r->answers || strcmp(t->line[i], "answers") == 0;
-        cfg.features = strcmp(t->line[i], "features") == 0 ? more_features : cfg.features;
+        cfg.features = strcmp(t->line[i], "features") == 0 ? more_features
+                     : strcmp(t->line[i], "channels") == 0 ? with_channels : cfg.features;
         db = strncmp(t->line[i], "db ", 3) == 0 ? t->line[i] + 3 : db;
     }
     r->memory = malloc(woad_size(&cfg));
@@ -194,7 +203,8 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
 static unsigned channel(const char *name)
 {
     return strncmp(name, "att", 3) == 0 ? 4 : strncmp(name, "sig", 3) == 0 ? 5
-         : strncmp(name, "smp", 3) == 0 ? 6 : 0;
+         : strncmp(name, "smp", 3) == 0 ? 6
+         : name[0] == 'c' ? (unsigned)strtoul(name + 1, NULL, 16) : 0;
 }
 
 /* "att 0a 0c 00" as an HCI packet. */
@@ -320,7 +330,7 @@ static bool step(struct run *r, const char *line, char *why)
     return strncmp(line, "db ", 3) == 0 || strcmp(line, "central") == 0 ||
            strcmp(line, "peripheral") == 0 || strcmp(line, "manual") == 0 ||
            strcmp(line, "answers") == 0 || strcmp(line, "features") == 0 ||
-           strcmp(line, "commands") == 0;
+           strcmp(line, "channels") == 0 || strcmp(line, "commands") == 0;
 }
 
 static void end(struct run *r)

@@ -10,6 +10,8 @@
 enum { LINE = 2048, LINES = 400, PACKET = 2400, OUT = 64, EVENTS = 128, TEXT = 1200 };
 enum { HANDLE = 0x40 };
 
+enum { COCS = 8, COC_OCTETS = 400 };
+
 struct packet { size_t len; uint8_t b[PACKET]; };
 
 struct run {
@@ -24,6 +26,18 @@ struct run {
     bool manual, answers, commands;
     size_t raised, act_at, act;          /* events so far; at which of them what is done */
     struct packet frame;                 /* an L2CAP frame of the host, its fragments gathered */
+    /* Of channels with credits, by the end of their CID: what they are given to receive in, and
+     * what they send. */
+    uint8_t coc[COCS][COC_OCTETS], coc_in[COCS][COC_OCTETS], coc_out[COCS][COC_OCTETS];
+    unsigned connects;
+};
+
+/* Of a call: two numbers, then octets. */
+struct args { uint16_t a, b; const uint8_t *data; size_t n; };
+struct verb {
+    const char *name;
+    int numbers;
+    int (*run)(struct run *r, const struct args *x);
 };
 
 /* run_text.c */
@@ -35,5 +49,7 @@ void add_db(struct woad *h, const char *name);
 int add_more(struct woad *h, uint16_t first);
 /* run_call.c */
 int call(struct run *r, const char *text);
+/* run_coc.c */
+extern const struct verb coc_verbs[];
 
 #endif

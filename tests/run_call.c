@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-struct args { uint16_t a, b; const uint8_t *data; size_t n; };
-
 static const struct woad_uuid u_heart = WOAD_UUID16(0x180d), u_rate = WOAD_UUID16(0x2a37);
 static const struct woad_connect_params connect_params = { 16, 16, 24, 40, 0, 256, 2000 };
 static const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
@@ -261,11 +259,7 @@ static int do_stop(struct run *r, const struct args *x)
 }
 
 #define VERB(name, numbers) { #name, numbers, do_##name }
-static const struct {
-    const char *name;
-    int numbers;                         /* then octets */
-    int (*run)(struct run *r, const struct args *x);
-} verbs[] = {
+static const struct verb verbs[] = {
     VERB(notify, 1), VERB(latest, 1), VERB(notify_two, 1), VERB(indicate, 1), VERB(answer, 1),
     VERB(answer_long, 2), VERB(add, 1), VERB(remove, 1), VERB(clear, 0), VERB(subscription, 1),
     VERB(mtu, 0), VERB(services, 1), VERB(secondary, 0), VERB(characteristics, 2),
@@ -275,23 +269,32 @@ static const struct {
     VERB(update, 0), VERB(limits, 0), VERB(connect, 1), VERB(cancel, 0), VERB(scan, 1),
     VERB(scan_stop, 0), VERB(advertise, 2), VERB(adv_stop, 0), VERB(accept, 1), VERB(link, 1),
     VERB(data_length, 1), VERB(phy, 2), VERB(channels, 0), VERB(start, 0), VERB(stop, 0),
+    { NULL, 0, NULL },
 };
+
+static const struct verb *verb_of(const struct verb *v, const char *text)
+{
+    size_t word = strcspn(text, " ");
+    while (v->name && !(strlen(v->name) == word && strncmp(v->name, text, word) == 0)) {
+        v++;
+    }
+    return v->name ? v : NULL;
+}
 
 int call(struct run *r, const char *text)
 {
     uint8_t data[PACKET];
-    size_t word = strcspn(text, " ");
-    for (size_t n = 0; n < sizeof verbs / sizeof *verbs; n++) {
-        if (strlen(verbs[n].name) == word && strncmp(verbs[n].name, text, word) == 0) {
-            unsigned number[2] = { 0, 0 };
-            const char *rest = text + word;
-            for (int k = 0, used = 0; k < verbs[n].numbers; k++, rest += used, used = 0) {
-                sscanf(rest, "%x%n", &number[k], &used);
-            }
-            struct args x = { (uint16_t)number[0], (uint16_t)number[1], data,
-                              unhex(rest, data, sizeof data) };
-            return x.n == SIZE_MAX ? -9999 : verbs[n].run(r, &x);
-        }
+    const struct verb *v = verb_of(verbs, text);
+    v = v ? v : verb_of(coc_verbs, text);
+    if (!v) {
+        return -9999;
     }
-    return -9999;
+    unsigned number[2] = { 0, 0 };
+    const char *rest = text + strlen(v->name);
+    for (int k = 0, used = 0; k < v->numbers; k++, rest += used, used = 0) {
+        sscanf(rest, "%x%n", &number[k], &used);
+    }
+    struct args x = { (uint16_t)number[0], (uint16_t)number[1], data,
+                      unhex(rest, data, sizeof data) };
+    return x.n == SIZE_MAX ? -9999 : v->run(r, &x);
 }

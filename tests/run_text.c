@@ -42,6 +42,10 @@ static const char *const names[] = {
     [WOAD_EV_INDICATED] = "indicated", [WOAD_EV_SERVICE] = "service",
     [WOAD_EV_INCLUDED] = "included",
     [WOAD_EV_CHARACTERISTIC] = "characteristic", [WOAD_EV_DESCRIPTOR] = "descriptor",
+    [WOAD_EV_COC_REQUEST] = "coc_request", [WOAD_EV_COC_OPEN] = "coc_open",
+    [WOAD_EV_COC_CHANGED] = "coc_changed", [WOAD_EV_COC_CLOSED] = "coc_closed",
+    [WOAD_EV_COC_DATA] = "coc_data", [WOAD_EV_COC_RECEIVED] = "coc_received",
+    [WOAD_EV_COC_SENT] = "coc_sent",
     [WOAD_EV_READ] = "value", [WOAD_EV_NOTIFIED] = "notified",
     [WOAD_EV_INDICATION] = "indication", [WOAD_EV_GATTC_DONE] = "done",
 };
@@ -107,6 +111,22 @@ void describe(char *to, const struct woad_event *ev)
         break;
     case WOAD_EV_LINK:
         describe_link(at, room, &ev->u.link);
+        break;
+    case WOAD_EV_COC_REQUEST:
+    case WOAD_EV_COC_OPEN:
+    case WOAD_EV_COC_CHANGED:
+    case WOAD_EV_COC_CLOSED:
+        snprintf(at, room, " %04x %02x %u %u %d", ev->u.coc.cid, ev->u.coc.psm, ev->u.coc.mtu,
+                 ev->u.coc.peer_mtu, ev->u.coc.status);
+        break;
+    case WOAD_EV_COC_DATA:
+    case WOAD_EV_COC_RECEIVED:
+    case WOAD_EV_COC_SENT:
+        snprintf(at, room, " %04x %u%s ", ev->u.coc_data.cid, (unsigned)ev->u.coc_data.len,
+                 ev->u.coc_data.end ? "" : " more");
+        if (ev->u.coc_data.data) {
+            hex(to, TEXT, ev->u.coc_data.data, ev->u.coc_data.len);
+        }
         break;
     case WOAD_EV_MTU:
         snprintf(at, room, " %u", ev->u.mtu.mtu);

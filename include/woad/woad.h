@@ -14,12 +14,13 @@
  *     }
  *
  * Call woad_tx() until it gives 0 after any other call.  From inside the event callback every
- * function may be called but woad_rx(), woad_poll() and woad_fail(). */
+ * function may be called but woad_rx(), woad_tx(), woad_poll() and woad_fail(). */
 #ifndef WOAD_WOAD_H
 #define WOAD_WOAD_H
 
 #include "gap.h"
 #include "gatt.h"
+#include "l2cap.h"
 #include "smp.h"
 
 /* The caller's mistakes and the host's own limits: negative, and nothing has changed. */
@@ -51,6 +52,8 @@ extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, wo
 extern const struct woad_feature woad_accept_list, woad_link;
 /* Client Supported Features, handles 10 and 11 of the server. */
 extern const struct woad_feature woad_gatt_client_features;
+/* L2CAP channels: l2cap.h.  The second needs the first. */
+extern const struct woad_feature woad_channels, woad_enhanced_channels;
 /* Pairing, encryption, bonds. */
 extern const struct woad_feature woad_security_manager;
 /* Bonded peers behind private addresses are known to the controller: woad_connect() finds one that
@@ -86,6 +89,10 @@ struct woad_config {
     uint8_t bonds;               /* that are known at a time */
     uint16_t attr_index;         /* attributes found by type without a search, 2 octets each; with
                                   * more of them in the database all are searched */
+    uint16_t channels;           /* L2CAP channels at a time, on all connections */
+    uint8_t psms;                /* that are listened to */
+    uint16_t mps;                /* largest frame we take on a channel, up to 65533: so many octets
+                                  * per connection.  0: as `mtu` */
 };
 
 /* Octets that woad_init() needs for this config; 0 if the config is not valid. */
@@ -94,14 +101,14 @@ size_t woad_size(const struct woad_config *config);
 /* The same at compile time, for a static array: with all features, an upper bound with fewer.
  *
  *     static union {
- *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4)];
+ *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4, 0, 0, 0)];
  *         uint64_t align;
  *     } mem;
  *
  * The arguments are the config's, in this order.  The structs' sizes are those on machines with
  * pointers of 64 and of 32 bits; the sources hold them to it. */
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
-                 procedures, pipeline_queue, attr_index, accept_list, bonds) \
+                 procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps) \
     (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
      WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
@@ -114,14 +121,19 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
      WOAD_UP((bonds) * WOAD_SIZE_BOND) + WOAD_UP((bonds) * 7) + \
      WOAD_UP((bonds) * (subscriptions) * 4) + \
-     (conns) * (2 * WOAD_UP(((mtu) > 65 ? (mtu) : 65) + 4) + WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
+     WOAD_UP(WOAD_SIZE_CHANNELS) + WOAD_UP((channels) * WOAD_SIZE_CHANNEL) + \
+     WOAD_UP((psms) * 8) + WOAD_UP((conns) * WOAD_SIZE_CHANNEL_CONN) + \
+     (conns) * (WOAD_UP(WOAD_MOST(WOAD_MOST(mtu, mps), 65) + 4) + \
+                WOAD_UP(WOAD_MOST(mtu, 65) + 4) + WOAD_SIZE_ANSWERS + \
+                WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
                 WOAD_UP((subscriptions) * 4) + WOAD_UP(prepare_queue) + \
                 WOAD_UP(pipeline_queue) + \
                 WOAD_UP((procedures) * WOAD_SIZE_PROCEDURE) + WOAD_UP(request_queue)))
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
+#define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(352, 256)
-#define WOAD_SIZE_CONN        WOAD_WIDTH(136, 116)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(384, 280)
+#define WOAD_SIZE_CONN        WOAD_WIDTH(168, 140)
 #define WOAD_SIZE_ADV         82
 #define WOAD_SIZE_SCAN        32
 #define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)
@@ -136,6 +148,10 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_PROCEDURE   28
 #define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 264)
 #define WOAD_SIZE_RESOLVE     4
+#define WOAD_SIZE_CHANNELS    WOAD_WIDTH(24, 12)
+#define WOAD_SIZE_CHANNEL     WOAD_WIDTH(120, 100)
+#define WOAD_SIZE_CHANNEL_CONN 8
+#define WOAD_SIZE_ANSWERS     128
 #define WOAD_SIZE_CONTROLLER_CRYPTO 588
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(616, 600)
 #define WOAD_SIZE_BOND        WOAD_WIDTH(144, 140)
@@ -196,6 +212,13 @@ enum woad_event_type {
     WOAD_EV_ATTEMPTS,            /* attempts: to be kept, and given again after a restart */
     WOAD_EV_KEYPRESS,            /* keypress: what the peer's user does at the keyboard */
     WOAD_EV_OOB,                 /* oob: what woad_oob_make() has made */
+    WOAD_EV_COC_REQUEST,         /* coc: a peer wants a channel: woad_coc_accept() or _refuse() */
+    WOAD_EV_COC_OPEN,            /* coc: with the limits agreed */
+    WOAD_EV_COC_CHANGED,         /* coc: by a reconfiguration of ours, if status is 0; or theirs */
+    WOAD_EV_COC_CLOSED,          /* coc: or it was not opened; its buffers are the caller's again */
+    WOAD_EV_COC_DATA,            /* coc_data: an SDU is there; or all of it that `rx` holds */
+    WOAD_EV_COC_RECEIVED,        /* coc_data: the buffer of woad_coc_receive() is filled */
+    WOAD_EV_COC_SENT,            /* coc_data: the SDU of woad_coc_send() is on its way */
     WOAD_EV_MTU,                 /* mtu */
     WOAD_EV_GATT_READ,           /* gatt_read: answer with woad_gatt_answer() */
     WOAD_EV_GATT_WRITE,          /* gatt_write: the same if need_answer */
@@ -213,8 +236,8 @@ enum woad_event_type {
 };
 
 /* Pointers are valid until the callback returns.  `conn` is WOAD_NO_CONN where none is meant.
- * A status is 0, a positive code from the peer or the controller (HCI or ATT, as said), or one of
- * the negative WOAD_E… when the host itself ended it. */
+ * A status is 0, a positive code from the peer or the controller (HCI, L2CAP or ATT, as said), or
+ * one of the negative WOAD_E… when the host itself ended it. */
 struct woad_event {
     enum woad_event_type type;
     uint16_t conn;
@@ -243,6 +266,16 @@ struct woad_event {
         struct { struct woad_addr peer; uint8_t failures; } attempts;      /* 0: none any more */
         struct { enum woad_keypress what; } keypress;
         struct { int status; const struct woad_oob *oob; } oob;
+        struct {
+            uint16_t cid, psm, mtu, peer_mtu;
+            int status;                  /* L2CAP, or the host's; 0: somebody has closed it */
+        } coc;
+        struct {
+            uint16_t cid;
+            const void *data;            /* the caller's; NULL of WOAD_EV_COC_DATA */
+            uint32_t len;                /* of it; or to be read */
+            bool end;                    /* of the SDU */
+        } coc_data;
         struct { uint16_t mtu; } mtu;
         struct { uint16_t handle, offset; } gatt_read;
         struct {

@@ -1,0 +1,459 @@
+/* Channels with credits: the table, who listens, how they begin and end.  Vol 3, Part A, 4.22,
+ * 10.1 */
+#include "coc.h"
+
+/* --- finding them ----------------------------------------------------------------------------- */
+
+struct coc *coc_by_cid(const struct woad *h, uint16_t i, uint16_t cid)
+{
+    struct coc *k = coc_first(h, i);
+    while (k && k->cid != cid) {
+        k = coc_after(h, k);
+    }
+    return k;
+}
+
+/* By the peer's identifier, which it has once it is open; of a request from there at once. */
+struct coc *coc_by_peer_cid(const struct woad *h, uint16_t i, uint16_t cid)
+{
+    struct coc *k = coc_first(h, i);
+    while (k && k->peer_cid != cid) {
+        k = coc_after(h, k);
+    }
+    return k;
+}
+
+struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
+{
+    uint16_t i;
+    return h->cocs && conn_of(h, conn, &i) ? coc_by_cid(h, i, cid) : NULL;
+}
+
+const struct woad_coc_params *coc_listener(const struct woad *h, uint16_t psm)
+{
+    for (uint8_t n = 0; n < h->cfg.psms; n++) {
+        if (psm && h->cocs->psms[n].psm == psm) {
+            return &h->cocs->psms[n];
+        }
+    }
+    return NULL;
+}
+
+/* --- the table -------------------------------------------------------------------------------- */
+
+static struct coc *coc_free(const struct woad *h, uint16_t *n)
+{
+    for (*n = 0; *n < h->cfg.channels; ++*n) {
+        if (h->cocs->channels[*n].state == COC_FREE) {
+            return &h->cocs->channels[*n];
+        }
+    }
+    return NULL;
+}
+
+/* The identifier that was not used for longest; 0 when all are in use. */
+static uint16_t coc_new_cid(const struct woad *h, uint16_t i)
+{
+    struct coc_conn *cc = &h->cocs->conns[i];
+    for (int n = 0; n <= CID_LAST - CID_FIRST; n++) {
+        uint16_t cid = (uint16_t)(CID_FIRST + cc->last_cid);
+        cc->last_cid = (uint8_t)((cc->last_cid + 1) % (CID_LAST - CID_FIRST + 1));
+        if (!coc_by_cid(h, i, cid)) {
+            return cid;
+        }
+    }
+    return 0;
+}
+
+/* Puts one that is free at the end of the connection's; NULL when there is none. */
+struct coc *coc_new(struct woad *h, uint16_t i, const struct woad_coc_params *p, bool enhanced)
+{
+    uint16_t n;
+    struct coc *k = coc_free(h, &n);
+    uint16_t cid = k ? coc_new_cid(h, i) : 0;
+    if (!RESERVE(cid != 0)) {
+        return NULL;
+    }
+    *k = (struct coc){ .state = COC_ENDING, .conn = i, .cid = cid, .psm = p->psm, .mtu = p->mtu,
+                       .mps = p->mps, .by_sdu = p->by_sdu, .security = p->security,
+                       .enhanced = enhanced };             /* in use, and nothing yet */
+    uint16_t *at = &h->cocs->conns[i].first;
+    while (*at) {
+        at = &coc_at(h, *at)->next;
+    }
+    *at = (uint16_t)(n + 1);
+    return k;
+}
+
+/* Frees it, without a word. */
+void coc_drop(struct woad *h, struct coc *k)
+{
+    struct coc_conn *cc = &h->cocs->conns[k->conn];
+    struct conn *c = &h->conns[k->conn];
+    uint16_t mine = (uint16_t)(k - h->cocs->channels + 1);
+    uint16_t *at = &cc->first;
+    while (*at != mine) {
+        at = &coc_at(h, *at)->next;
+    }
+    *at = k->next;
+    if (cc->turn == mine) {
+        cc->turn = k->next ? k->next : COC_ROUND_OVER;
+    }
+    if (c->tx_channel == mine) {
+        c->tx_channel = 0;               /* its frame has begun, and must go on */
+        c->tx_tail = NULL;
+    }
+    cc->senders = (uint16_t)(cc->senders - (k->sending ? 1 : 0));
+    k->state = COC_FREE;
+}
+
+void coc_wants(struct woad *h, const struct coc *k)
+{
+    h->cocs->conns[k->conn].wants = true;
+}
+
+/* --- their lives ------------------------------------------------------------------------------ */
+
+void coc_emit(struct woad *h, enum woad_event_type type, const struct coc *k, int status)
+{
+    struct woad_event ev = { .type = type, .conn = conn_number(h, k->conn),
+                             .u.coc = { k->cid, k->psm, k->mtu, k->peer_mtu, status } };
+    emit(h, &ev);
+}
+
+/* The memory for what comes, and with it the largest frame and the peer's first credits. */
+static void coc_take(struct woad *h, struct coc *k, void *rx, size_t rx_size)
+{
+    size_t least = k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST;
+    size_t mps = k->mps ? k->mps : k->mtu + 2u;
+    mps = mps < h->frame_in ? mps : h->frame_in;
+    mps = mps < rx_size ? mps : rx_size;
+    mps = mps > least ? mps : least;
+    k->mps = (uint16_t)(mps < COC_MPS_MAX ? mps : COC_MPS_MAX);
+    k->ring = rx;
+    k->size = (uint32_t)(rx_size < COC_RING_MAX ? rx_size : COC_RING_MAX);
+    k->rx_credits = coc_grant(k);
+}
+
+/* A request of the peer's is for the application to decide on. */
+void coc_asked(struct woad *h, struct coc *k)
+{
+    k->state = COC_WAIT_DECISION;
+    k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
+    coc_emit(h, WOAD_EV_COC_REQUEST, k, 0);
+}
+
+void coc_opened(struct woad *h, struct coc *k)
+{
+    k->state = COC_OPEN;
+    k->due = 0;
+    if (k->give_up) {                    /* too late for the peer not to have it */
+        k->state = COC_WANTS_CLOSE;
+        coc_wants(h, k);
+    } else {
+        coc_emit(h, WOAD_EV_COC_OPEN, k, 0);
+    }
+}
+
+/* Its end.  What has come can still be read from inside the event. */
+void coc_closed(struct woad *h, struct coc *k, int status)
+{
+    k->state = COC_ENDING;
+    k->into = NULL;
+    coc_emit(h, WOAD_EV_COC_CLOSED, k, status);
+    coc_drop(h, k);
+}
+
+/* The peer does what it must not: the channel is closed, and its owner told so in the end. */
+void coc_fail(struct woad *h, struct coc *k, int status)
+{
+    k->status = status;
+    k->state = COC_WANTS_CLOSE;
+    coc_wants(h, k);
+}
+
+static void coc_conn_open(struct woad *h, uint16_t i)
+{
+    h->cocs->conns[i] = (struct coc_conn){ 0 };
+}
+
+static void coc_conn_close(struct woad *h, uint16_t i)
+{
+    while (h->cocs->conns[i].first) {
+        struct coc *k = coc_first(h, i);
+        if (k->state == COC_DECIDED && k->result) {
+            coc_drop(h, k);              /* it was refused, and nobody waits for more */
+        } else {
+            coc_closed(h, k, k->status ? k->status : WOAD_ENOTCONN);
+        }
+    }
+}
+
+/* The application, or the host, is done with it. */
+static void coc_end(struct woad *h, struct coc *k, int status)
+{
+    k->status = status;
+    if (k->state == COC_WANTS) {
+        coc_closed(h, k, status ? status : WOAD_ECANCELED);
+    } else if (k->state == COC_WAIT_ANSWER || (k->state == COC_DECIDED && !k->result)) {
+        k->give_up = true;
+    } else if (k->state == COC_WAIT_DECISION) {
+        k->state = COC_DECIDED;
+        k->result = WOAD_COC_NO_RESOURCES;
+        coc_wants(h, k);
+    } else if (k->state == COC_OPEN) {
+        coc_fail(h, k, status);
+    }
+}
+
+/* The connection has less security than it had: what rests on it ends. */
+static void coc_fell(struct woad *h, uint16_t i)
+{
+    struct coc *k = coc_first(h, i);
+    while (k) {
+        bool ends = k->state != COC_ENDING && k->status != WOAD_EACCES &&
+                    conn_lacks(h, i, k->security);
+        if (ends) {
+            struct conn *c = &h->conns[i];
+            c->tx_tail = coc_at(h, c->tx_channel) == k ? NULL : c->tx_tail;    /* not in clear */
+            coc_end(h, k, WOAD_EACCES);
+        }
+        k = ends ? coc_first(h, i) : coc_after(h, k);
+    }
+}
+
+static struct coc *coc_held(const struct woad *h, uint16_t i)
+{
+    struct coc *k = coc_first(h, i);
+    while (k && !(k->state == COC_WANTS && k->held)) {
+        k = coc_after(h, k);
+    }
+    return k;
+}
+
+/* What we ask for may have waited for a proof of who the peer is. */
+static void coc_secured(struct woad *h, uint16_t i, int status)
+{
+    struct coc *k;
+    while ((k = coc_held(h, i)) != NULL) {
+        k->held = false;
+        if (status) {
+            coc_closed(h, k, WOAD_EACCES);
+        }
+    }
+    h->cocs->conns[i].wants = true;
+}
+
+/* A peer that does not answer: 6.2.1.  To a disconnection too: then it has none any more. */
+static uint32_t coc_due(struct woad *h)
+{
+    uint32_t left = WOAD_FOREVER;
+    for (uint16_t n = 0; n < h->cfg.channels; n++) {
+        struct coc *k = &h->cocs->channels[n];
+        uint32_t mine = k->state != COC_FREE ? deadline_left(k->due, h->now) : WOAD_FOREVER;
+        if (mine == 0) {
+            coc_timed_out(h, k);
+        } else {
+            left = least(left, mine);
+        }
+    }
+    return left;
+}
+
+static const struct coc_role coc_role = {
+    .rx = coc_rx, .tx = coc_tx, .sent = coc_sent, .sig_rx = coc_sig_rx, .sig_tx = coc_sig_tx,
+    .secured = coc_secured, .fell = coc_fell,
+};
+
+static void coc_carve(struct woad *h, struct arena *a)
+{
+    struct cocs *t = arena_take(a, 1, sizeof *t);
+    struct coc *channels = arena_take(a, h->cfg.channels, sizeof *channels);
+    struct woad_coc_params *psms = arena_take(a, h->cfg.psms, sizeof *psms);
+    struct coc_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
+    if (t) {
+        *t = (struct cocs){ channels, psms, conns };
+        h->cocs = t;
+    }
+    h->coc_role = &coc_role;
+}
+
+static void coc_reset(struct woad *h)
+{
+    for (uint8_t n = 0; n < h->cfg.psms; n++) {
+        h->cocs->psms[n].psm = 0;
+    }
+}
+
+const struct woad_feature woad_channels = {
+    .carve = coc_carve,
+    .reset = coc_reset,
+    .conn_open = coc_conn_open,
+    .conn_close = coc_conn_close,
+    .due = coc_due,
+    .answers = WOAD_SIZE_ANSWERS,
+};
+
+/* --- what the application calls --------------------------------------------------------------- */
+
+static bool params_valid(const struct woad_coc_params *p, bool enhanced)
+{
+    uint16_t least = enhanced ? COC_LEAST_ENHANCED : COC_LEAST;
+    return p->psm && p->psm <= 0xff && p->mtu >= least && p->security < 16 &&
+           (!p->mps || (p->mps >= least && p->mps <= COC_MPS_MAX));
+}
+
+int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
+{
+    if (!h->cocs) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    if (!params_valid(params, false)) {
+        return WOAD_EINVAL;
+    }
+    if (coc_listener(h, params->psm)) {
+        return WOAD_EALREADY;
+    }
+    for (uint8_t n = 0; n < h->cfg.psms; n++) {
+        if (RESERVE(!h->cocs->psms[n].psm)) {
+            h->cocs->psms[n] = *params;
+            return 0;
+        }
+    }
+    return WOAD_ENOMEM;
+}
+
+int woad_coc_stop_listening(struct woad *h, uint16_t psm)
+{
+    for (uint8_t n = 0; h->cocs && n < h->cfg.psms; n++) {
+        if (psm && h->cocs->psms[n].psm == psm) {
+            h->cocs->psms[n].psm = 0;
+            return 0;
+        }
+    }
+    return h->cocs ? WOAD_ENOENT : WOAD_ENOTSUP;
+}
+
+int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_t rx_size)
+{
+    struct coc *k = coc_find(h, conn, cid);
+    if (!k || k->state != COC_WAIT_DECISION) {
+        return WOAD_ENOENT;
+    }
+    if (!rx || rx_size < (k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST)) {
+        return WOAD_EINVAL;
+    }
+    coc_take(h, k, rx, rx_size);
+    k->state = COC_DECIDED;
+    k->result = 0;
+    coc_wants(h, k);
+    return 0;
+}
+
+int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
+{
+    struct coc *k = coc_find(h, conn, cid);
+    if (!k || k->state != COC_WAIT_DECISION) {
+        return WOAD_ENOENT;
+    }
+    if (!result || result > WOAD_COC_INVALID_PARAMETERS) {
+        return WOAD_EINVAL;
+    }
+    k->state = COC_DECIDED;
+    k->result = result;
+    coc_wants(h, k);
+    return 0;
+}
+
+/* All of them or none. */
+static int coc_connect(struct woad *h, uint16_t i, const struct woad_coc_params *p,
+                       void *const rx[], size_t rx_size, size_t n, uint16_t cids[], bool enhanced)
+{
+    struct coc *made[WOAD_COC_AT_ONCE];
+    for (size_t m = 0; m < n; m++) {
+        made[m] = coc_new(h, i, p, enhanced);
+        if (!made[m]) {
+            while (m--) {
+                coc_drop(h, made[m]);
+            }
+            return WOAD_ENOMEM;
+        }
+    }
+    uint8_t id = sig_new_id(h, i);
+    for (size_t m = 0; m < n; m++) {
+        made[m]->state = COC_WANTS;
+        made[m]->ours = true;
+        made[m]->id = id;
+        coc_take(h, made[m], rx[m], rx_size);
+        coc_wants(h, made[m]);
+        cids[m] = made[m]->cid;
+    }
+    return 0;
+}
+
+static int coc_may_connect(const struct woad *h, uint16_t conn, const struct woad_coc_params *p,
+                           size_t rx_size, bool enhanced, uint16_t *i)
+{
+    const struct conn *c = conn_of(h, conn, i);
+    if (!h->cocs || (enhanced && !h->coc_enhanced)) {
+        return WOAD_ENOTSUP;
+    }
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (!params_valid(p, enhanced) || rx_size < (enhanced ? COC_LEAST_ENHANCED : COC_LEAST)) {
+        return WOAD_EINVAL;
+    }
+    return conn_lacks(h, *i, p->security) ? WOAD_EACCES : 0;
+}
+
+int woad_coc_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *params, void *rx,
+                     size_t rx_size, uint16_t *cid)
+{
+    uint16_t i;
+    int err = coc_may_connect(h, conn, params, rx ? rx_size : 0, false, &i);
+    return err ? err : coc_connect(h, i, params, &rx, rx_size, 1, cid, false);
+}
+
+int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_coc_params *params,
+                              void *const rx[], size_t rx_size, size_t n, uint16_t cids[])
+{
+    uint16_t i;
+    int err = coc_may_connect(h, conn, params, rx_size, true, &i);
+    for (size_t m = 0; !err && m < n && m < WOAD_COC_AT_ONCE; m++) {
+        err = rx[m] ? 0 : WOAD_EINVAL;
+    }
+    if (!err && (!n || n > WOAD_COC_AT_ONCE)) {
+        err = WOAD_EINVAL;
+    }
+    return err ? err : coc_connect(h, i, params, rx, rx_size, n, cids, true);
+}
+
+int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)
+{
+    struct coc *k = coc_find(h, conn, cid);
+    if (!k) {
+        return WOAD_ENOENT;
+    }
+    if (k->state == COC_ENDING || k->state == COC_WANTS_CLOSE || k->state == COC_WAIT_CLOSED ||
+        k->give_up || (k->state == COC_DECIDED && k->result)) {
+        return WOAD_EALREADY;
+    }
+    coc_end(h, k, 0);
+    return 0;
+}
+
+int woad_coc_info(const struct woad *h, uint16_t conn, uint16_t cid, struct woad_coc_info *info)
+{
+    const struct coc *k = coc_find(h, conn, cid);
+    if (!k) {
+        return WOAD_ENOENT;
+    }
+    *info = (struct woad_coc_info){ k->psm, k->mtu, k->peer_mtu, k->mps, k->peer_mps,
+                                    k->tx_credits, k->rx_credits, k->state == COC_OPEN,
+                                    k->enhanced };
+    return 0;
+}

@@ -1,0 +1,121 @@
+/* A channel with credits: what the files of the feature share. */
+#ifndef WOAD_COC_H
+#define WOAD_COC_H
+
+#include "host.h"
+
+enum coc_state {
+    COC_FREE,
+    COC_WANTS,                           /* a request of ours is to be sent */
+    COC_WAIT_ANSWER,                     /* it has been */
+    COC_WAIT_DECISION,                   /* of the application, about the peer's */
+    COC_DECIDED,                         /* the answer is to be sent, when all of a request are */
+    COC_OPEN,
+    COC_WANTS_CLOSE,                     /* a disconnection request is to be sent */
+    COC_WAIT_CLOSED,                     /* it has been */
+    COC_ENDING                           /* its last event is being told */
+};
+
+enum coc_change { CHANGE_NONE, CHANGE_WANTED, CHANGE_SENT };
+
+struct coc {
+    uint8_t state;
+    uint8_t id;                          /* identifier of the request that made it, or ends it */
+    uint8_t place, places;               /* in an enhanced request: which of how many */
+    uint8_t change, change_id;           /* a reconfiguration of ours */
+    bool enhanced, ours, by_sdu;
+    bool held;                           /* until a bonded peer has proved who it is */
+    uint8_t security;                    /* WOAD_COC_…: what it takes */
+    bool give_up;                        /* it is to be closed as soon as it is open */
+    bool begun;                          /* the first frame of the SDU has been sent */
+    bool reading;                        /* the length of the first SDU has been read */
+    bool filling;
+    uint8_t result;                      /* of the decision */
+    uint8_t rest;                        /* why places of the same request have no channel */
+    uint16_t conn, next;                 /* its index; the next one's index + 1, 0: none */
+    uint16_t psm, cid, peer_cid, mtu, mps, peer_mtu, peer_mps;
+    uint16_t new_mtu, new_mps;           /* of the reconfiguration */
+    uint16_t tx_credits, rx_credits;     /* ours, and those that the peer has */
+    int status;                          /* that it will end with */
+    uint32_t due;
+    /* The SDU that is being sent; NULL with sdu_len 0 and `sending`: an empty one. */
+    const uint8_t *sdu;
+    uint32_t sdu_off;
+    uint16_t sdu_len;
+    bool sending, last;                  /* last: the frame on its way ends it */
+    /* What has come: a ring of { length u16, octets } of each SDU. */
+    uint8_t *ring;
+    uint32_t size, head, used, sdus;     /* sdus: lengths in it */
+    uint16_t rx_left;                    /* of the SDU that is coming */
+    uint16_t read_left;                  /* of the SDU that is being read */
+    uint8_t *into;                       /* woad_coc_receive() */
+    uint32_t into_size, into_len;
+};
+
+struct coc_conn {
+    uint16_t first;                      /* its channels: index + 1 */
+    uint16_t turn;                       /* who may send next: index + 1, 0: the first */
+    uint16_t senders;                    /* that have something to send */
+    uint8_t last_cid;                    /* - CID_FIRST */
+    bool wants;                          /* some signalling may be owed */
+};
+
+struct cocs {
+    struct coc *channels;
+    struct woad_coc_params *psms;        /* psm 0: free */
+    struct coc_conn *conns;
+};
+
+HOLD_SIZE(coc, WOAD_SIZE_CHANNEL);
+HOLD_SIZE(coc_conn, WOAD_SIZE_CHANNEL_CONN);
+HOLD_SIZE(cocs, WOAD_SIZE_CHANNELS);
+HOLD_SIZE(woad_coc_params, 8);
+
+enum { COC_LEAST = 23, COC_LEAST_ENHANCED = 64, COC_MPS_MAX = 65533, COC_ROUND_OVER = 0xffff };
+enum { COC_RING_MAX = 0x3fffffff };
+
+static inline struct coc *coc_at(const struct woad *h, uint16_t number)
+{
+    return number ? &h->cocs->channels[number - 1] : NULL;
+}
+
+static inline struct coc *coc_first(const struct woad *h, uint16_t i)
+{
+    return coc_at(h, h->cocs->conns[i].first);
+}
+
+static inline struct coc *coc_after(const struct woad *h, const struct coc *k)
+{
+    return coc_at(h, k->next);
+}
+
+/* coc.c */
+struct coc *coc_by_cid(const struct woad *h, uint16_t i, uint16_t cid);
+struct coc *coc_by_peer_cid(const struct woad *h, uint16_t i, uint16_t cid);
+struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid);
+const struct woad_coc_params *coc_listener(const struct woad *h, uint16_t psm);
+struct coc *coc_new(struct woad *h, uint16_t i, const struct woad_coc_params *p, bool enhanced);
+void coc_drop(struct woad *h, struct coc *k);
+void coc_wants(struct woad *h, const struct coc *k);
+void coc_emit(struct woad *h, enum woad_event_type type, const struct coc *k, int status);
+void coc_asked(struct woad *h, struct coc *k);
+void coc_opened(struct woad *h, struct coc *k);
+void coc_closed(struct woad *h, struct coc *k, int status);
+void coc_fail(struct woad *h, struct coc *k, int status);
+/* coc_data.c */
+void coc_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
+uint16_t coc_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail);
+void coc_sent(struct woad *h, uint16_t i);
+void coc_credits(struct woad *h, struct coc *k, uint16_t credits);
+uint16_t coc_grant(const struct coc *k);
+/* coc_sig.c */
+bool coc_sig_rx(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in);
+bool coc_sig_tx(struct woad *h, uint16_t i, struct wr *out);
+uint8_t coc_refusal(const struct woad *h, uint16_t i, const struct woad_coc_params *p);
+uint8_t coc_cid_wrong(const struct woad *h, uint16_t i, uint16_t cid);
+struct coc *coc_awaiting(const struct woad *h, uint16_t i, enum coc_state state, uint8_t id);
+void coc_granted(struct woad *h, struct coc *k, uint16_t cid);
+void coc_timed_out(struct woad *h, struct coc *k);
+void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len);
+
+#endif

@@ -1,0 +1,296 @@
+/* What goes through a channel: K-frames out of the application's buffer and into its memory, and
+ * the credits for them.  Vol 3, Part A, 3.4, 10.1
+ *
+ * A K-frame is { [SDU length u16, in the first of an SDU], part }. */
+#include "coc.h"
+
+/* --- what comes ------------------------------------------------------------------------------- */
+
+/* Credits that the peer may have more of: each is worth a frame of mps octets, and there is never
+ * more out than there is room for. */
+uint16_t coc_grant(const struct coc *k)
+{
+    uint16_t each = k->change && k->new_mps > k->mps ? k->new_mps : k->mps;
+    uint32_t fit = (k->size - k->used) / each, all = k->size / each;
+    if (k->by_sdu) {
+        bool idle = !k->used && !k->rx_left;               /* all that has come is read */
+        if (!idle && (k->rx_credits || !k->rx_left)) {
+            return 0;
+        }
+        all = (k->mtu + 2u + k->mps - 1) / k->mps;
+        fit = least(fit, all);
+    }
+    fit = least(fit, UINT16_MAX);
+    if (fit <= k->rx_credits) {
+        return 0;
+    }
+    uint32_t more = fit - k->rx_credits;
+    bool soon = k->by_sdu || !k->rx_credits || more >= (least(all, UINT16_MAX) + 1) / 2;
+    return (uint16_t)(soon ? more : 0);
+}
+
+static void ring_put(struct coc *k, const uint8_t *p, size_t n)
+{
+    size_t at = (k->head + k->used) % k->size, first = k->size - at;
+    first = n < first ? n : first;
+    if (n) {
+        memcpy(k->ring + at, p, first);
+        memcpy(k->ring, p + first, n - first);
+    }
+    k->used += (uint32_t)n;
+}
+
+static void ring_take(struct coc *k, uint8_t *p, size_t n)
+{
+    size_t first = k->size - k->head;
+    first = n < first ? n : first;
+    if (n) {
+        memcpy(p, k->ring + k->head, first);
+        memcpy(p + first, k->ring, n - first);
+    }
+    k->used -= (uint32_t)n;
+    k->head = k->used ? (uint32_t)((k->head + n) % k->size) : 0;
+}
+
+/* What is there of the first SDU, as far as there is room. */
+static size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end)
+{
+    uint8_t len[2];
+    *end = false;
+    if (!k->reading) {
+        if (!k->sdus) {
+            return 0;
+        }
+        ring_take(k, len, sizeof len);
+        k->read_left = (uint16_t)(len[0] | len[1] << 8);
+        k->reading = true;
+        k->sdus--;
+    }
+    size_t n = k->sdus ? k->read_left : least(k->read_left, k->used);
+    n = n < room ? n : room;
+    ring_take(k, p, n);
+    k->read_left = (uint16_t)(k->read_left - n);
+    *end = !k->read_left;
+    k->reading = !*end;
+    return n;
+}
+
+static uint32_t coc_readable(const struct coc *k) { return k->used - 2 * k->sdus; }
+
+static void coc_emit_data(struct woad *h, const struct coc *k, enum woad_event_type type,
+                          const void *data, uint32_t len, bool end)
+{
+    struct woad_event ev = { .type = type, .conn = conn_number(h, k->conn),
+                             .u.coc_data = { k->cid, data, len, end } };
+    emit(h, &ev);
+}
+
+/* Fills the buffers of woad_coc_receive(), of which the next may come from inside the event. */
+static void coc_fill(struct woad *h, struct coc *k)
+{
+    if (k->filling) {
+        return;
+    }
+    k->filling = true;
+    while (k->into) {
+        bool end;
+        k->into_len += (uint32_t)coc_take_read(k, k->into + k->into_len,
+                                               k->into_size - k->into_len, &end);
+        if (!end && k->into_len < k->into_size) {
+            break;
+        }
+        const uint8_t *full = k->into;
+        uint32_t len = k->into_len;
+        k->into = NULL;
+        coc_emit_data(h, k, WOAD_EV_COC_RECEIVED, full, len, end);
+    }
+    k->filling = false;
+}
+
+/* A part of an SDU, its length before the first: past the ring if nothing is in front of it. */
+static bool coc_rx_part(struct coc *k, struct rd *in)
+{
+    if (!k->rx_left) {
+        const uint8_t *len = in->p;
+        uint16_t sdu = rd_le16(in);
+        if (in->bad || sdu > k->mtu || rd_left(in) > sdu) {
+            return false;
+        }
+        if (k->into && !k->used) {
+            k->reading = true;
+            k->read_left = sdu;
+        } else {
+            ring_put(k, len, 2);
+            k->sdus++;
+        }
+        k->rx_left = sdu;
+    }
+    size_t n = rd_left(in), straight = 0;
+    if (n > k->rx_left) {
+        return false;
+    }
+    k->rx_left = (uint16_t)(k->rx_left - n);
+    if (k->into && !k->used) {
+        straight = least((uint32_t)n, k->into_size - k->into_len);
+        rd_copy(in, k->into + k->into_len, straight);
+        k->into_len += (uint32_t)straight;
+        k->read_left = (uint16_t)(k->read_left - straight);
+    }
+    ring_put(k, in->p, n - straight);
+    return true;
+}
+
+/* A frame without a credit, longer than the MPS, of an SDU longer than the MTU or than it said,
+ * or too short for the length: the channel is closed.  3.4.3, 10.1 */
+void coc_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
+{
+    struct coc *k = coc_by_cid(h, i, cid);
+    if (!k || k->state != COC_OPEN) {
+        return;
+    }
+    if (!k->rx_credits || rd_left(in) > k->mps || !coc_rx_part(k, in)) {
+        coc_fail(h, k, WOAD_EBADMSG);
+        return;
+    }
+    k->rx_credits--;
+    coc_fill(h, k);
+    bool more = coc_grant(k) != 0;
+    if (!k->into && (k->sdus || k->reading) &&
+        (!k->rx_left || (!k->rx_credits && !more))) {
+        coc_emit_data(h, k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
+    }
+    if (coc_grant(k)) {
+        coc_wants(h, k);
+    }
+}
+
+int woad_coc_read(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room, bool *end)
+{
+    struct coc *k = coc_find(h, conn, cid);
+    bool ended;
+    if (!k) {
+        return WOAD_ENOENT;
+    }
+    if (k->into) {
+        return WOAD_EBUSY;
+    }
+    size_t n = coc_take_read(k, buf, room, &ended);
+    if (end) {
+        *end = ended;
+    }
+    coc_wants(h, k);
+    return (int)n;
+}
+
+int32_t woad_coc_pending(const struct woad *h, uint16_t conn, uint16_t cid)
+{
+    const struct coc *k = coc_find(h, conn, cid);
+    return k ? (int32_t)coc_readable(k) : WOAD_ENOENT;
+}
+
+int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room)
+{
+    struct coc *k = coc_find(h, conn, cid);
+    if (!k || k->state == COC_ENDING) {
+        return WOAD_ENOENT;
+    }
+    if (!buf || !room) {
+        return WOAD_EINVAL;
+    }
+    if (k->into) {
+        return WOAD_EBUSY;
+    }
+    k->into = buf;
+    k->into_size = (uint32_t)(room < COC_RING_MAX ? room : COC_RING_MAX);
+    k->into_len = 0;
+    coc_fill(h, k);
+    coc_wants(h, k);
+    return 0;
+}
+
+/* --- what goes -------------------------------------------------------------------------------- */
+
+int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data, size_t len)
+{
+    struct coc *k = coc_find(h, conn, cid);
+    if (!k) {
+        return WOAD_ENOENT;
+    }
+    if (k->state != COC_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (len > k->peer_mtu || (len && !data)) {
+        return WOAD_EINVAL;
+    }
+    if (!RESERVE(!k->sending)) {
+        return WOAD_EAGAIN;
+    }
+    k->sdu = data;
+    k->sdu_len = (uint16_t)len;
+    k->sdu_off = 0;
+    k->sending = true;
+    k->begun = k->last = false;
+    h->cocs->conns[k->conn].senders++;
+    return 0;
+}
+
+static void coc_tx_part(struct woad *h, struct coc *k, struct wr *body, struct rd *tail)
+{
+    size_t room = k->peer_mps, left = (size_t)(k->sdu_len - k->sdu_off);
+    if (!k->begun) {
+        wr_le16(body, k->sdu_len);
+        room -= 2;
+        k->begun = true;
+    }
+    size_t n = left < room ? left : room;
+    *tail = rd_of(n ? k->sdu + k->sdu_off : NULL, n);
+    k->sdu_off += (uint32_t)n;
+    k->last = k->sdu_off == k->sdu_len;
+    k->tx_credits--;
+    h->conns[k->conn].tx_channel = (uint16_t)(k - h->cocs->channels + 1);
+}
+
+/* The channels of a connection in turn, a frame each; 0 when the round is over. */
+uint16_t coc_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail)
+{
+    struct coc_conn *cc = &h->cocs->conns[i];
+    uint16_t from = cc->turn ? cc->turn : cc->first;
+    cc->turn = 0;
+    if (!cc->senders || from == COC_ROUND_OVER) {
+        return 0;
+    }
+    for (struct coc *k = coc_at(h, from); k; k = coc_after(h, k)) {
+        if (k->sending && !k->last && k->tx_credits && k->state == COC_OPEN) {
+            coc_tx_part(h, k, body, tail);
+            cc->turn = k->next ? k->next : COC_ROUND_OVER;
+            return k->peer_cid;
+        }
+    }
+    return 0;
+}
+
+/* All of the frame has been copied.  If it was the SDU's last, the buffer is the application's
+ * again. */
+void coc_sent(struct woad *h, uint16_t i)
+{
+    struct conn *c = &h->conns[i];
+    struct coc *k = coc_at(h, c->tx_channel);
+    c->tx_channel = 0;
+    c->tx_tail = NULL;
+    if (k->last) {
+        k->sending = k->last = false;
+        h->cocs->conns[i].senders--;
+        coc_emit_data(h, k, WOAD_EV_COC_SENT, k->sdu, k->sdu_len, true);
+    }
+}
+
+/* L2CAP_FLOW_CONTROL_CREDIT_IND: CID u16, which is the sender's, credits u16: none, or more than
+ * 65,535 in all, close the channel.  4.24, 10.1 */
+void coc_credits(struct woad *h, struct coc *k, uint16_t credits)
+{
+    if (!credits || credits > UINT16_MAX - k->tx_credits) {
+        coc_fail(h, k, WOAD_EBADMSG);
+    } else {
+        k->tx_credits = (uint16_t)(k->tx_credits + credits);
+    }
+}

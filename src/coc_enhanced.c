@@ -1,0 +1,445 @@
+/* Enhanced channels: up to five by one request, and other limits for those that are open.
+ * Vol 3, Part A, 4.25 to 4.28, 10.2 */
+#include "coc.h"
+
+enum { ALL_PENDING = 0x0d, ALL_PENDING_AUTHORIZATION = 0x0f };
+
+/* --- requests of the peer --------------------------------------------------------------------- */
+
+/* MTU u16, MPS u16, credits u16, result u16, { CID u16 } for each place of the request. */
+static void enhanced_put_rsp(struct wr *out, uint8_t id, const struct coc *k, uint8_t result,
+                             const uint16_t cids[], size_t places)
+{
+    sig_head(out, SIG_ENHANCED_CONN_RSP, id, (uint16_t)(8 + 2 * places));
+    wr_le16(out, k ? k->mtu : 0);
+    wr_le16(out, k ? k->mps : 0);
+    wr_le16(out, k ? k->rx_credits : 0);
+    wr_le16(out, result);
+    for (size_t n = 0; n < places; n++) {
+        wr_le16(out, cids[n]);
+    }
+}
+
+static void enhanced_refuse(struct woad *h, uint16_t i, uint8_t id, uint8_t result, size_t places)
+{
+    static const uint16_t none[WOAD_COC_AT_ONCE] = { 0 };
+    uint8_t rsp[SIG_HDR + 8 + 2 * WOAD_COC_AT_ONCE];
+    struct wr out = wr_of(rsp, sizeof rsp);
+    enhanced_put_rsp(&out, id, NULL, result, none, places);
+    size_t len = wr_len(&out) - SIG_HDR;
+    struct fifo *f = sig_answer(h, i, SIG_ENHANCED_CONN_RSP, id, (uint16_t)len);
+    if (f) {
+        fifo_append(f, rsp + SIG_HDR, len);
+    }
+}
+
+struct asked { uint16_t psm, mtu, mps, credits, cids[WOAD_COC_AT_ONCE]; uint8_t id, places; };
+
+/* A channel for each place that can have one; what the others are told in the end. */
+static uint8_t enhanced_take(struct woad *h, uint16_t i, const struct asked *a,
+                             struct coc *made[])
+{
+    uint8_t result = 0;
+    for (uint8_t n = 0; n < a->places; n++) {
+        uint8_t wrong = coc_cid_wrong(h, i, a->cids[n]);
+        struct coc *k = wrong ? NULL : coc_new(h, i, coc_listener(h, a->psm), true);
+        made[n] = k;
+        if (!k) {
+            result = wrong ? wrong : WOAD_COC_NO_RESOURCES;
+            continue;
+        }
+        k->id = a->id;
+        k->place = n;
+        k->places = a->places;
+        k->peer_cid = a->cids[n];
+        k->peer_mtu = a->mtu;
+        k->peer_mps = a->mps;
+        k->tx_credits = a->credits;
+        k->state = COC_WAIT_DECISION;    /* so that none of them is answered without the rest */
+    }
+    for (uint8_t n = 0; n < a->places; n++) {
+        if (made[n]) {
+            made[n]->rest = result;
+        }
+    }
+    return result;
+}
+
+/* L2CAP_CREDIT_BASED_CONNECTION_REQ: SPSM u16, MTU u16, MPS u16, credits u16, { source CID u16 },
+ * one to five.  4.25 */
+static bool enhanced_rx_conn_req(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+{
+    struct asked a = { .psm = rd_le16(in), .id = id };
+    struct coc *made[WOAD_COC_AT_ONCE];
+    a.mtu = rd_le16(in);
+    a.mps = rd_le16(in);
+    a.credits = rd_le16(in);
+    size_t places = rd_left(in) / 2;
+    if (in->bad || rd_left(in) % 2 || !places || places > WOAD_COC_AT_ONCE) {
+        return false;
+    }
+    a.places = (uint8_t)places;
+    for (size_t n = 0; n < places; n++) {
+        a.cids[n] = rd_le16(in);
+    }
+    const struct woad_coc_params *p = coc_listener(h, a.psm);
+    uint8_t result = coc_refusal(h, i, p);
+    if (!result && (a.mtu < COC_LEAST_ENHANCED || a.mps < COC_LEAST_ENHANCED ||
+                    a.mps > COC_MPS_MAX || !a.credits || p->mtu < COC_LEAST_ENHANCED)) {
+        result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
+    }
+    if (result) {
+        enhanced_refuse(h, i, id, result, places);
+        return true;
+    }
+    result = enhanced_take(h, i, &a, made);
+    bool any = false;
+    for (size_t n = 0; n < places; n++) {
+        if (made[n]) {
+            any = true;
+            coc_asked(h, made[n]);
+        }
+    }
+    if (!any) {
+        enhanced_refuse(h, i, id, result, places);
+    }
+    return true;
+}
+
+/* The places of a request whose decisions are all there; false while one is not. */
+static bool enhanced_decided(struct woad *h, const struct coc *first, struct coc *made[])
+{
+    for (struct coc *k = coc_first(h, first->conn); k; k = coc_after(h, k)) {
+        bool same = !k->ours && k->enhanced && k->id == first->id &&
+                    (k->state == COC_DECIDED || k->state == COC_WAIT_DECISION);
+        if (same && k->state == COC_WAIT_DECISION) {
+            return false;
+        }
+        if (same) {
+            made[k->place] = k;
+        }
+    }
+    return true;
+}
+
+/* The limits of the answer hold for each of them: the least that one of them has. */
+static const struct coc *enhanced_level(struct coc *made[])
+{
+    struct coc *least = NULL;
+    uint16_t mps = UINT16_MAX, credits = UINT16_MAX;
+    for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
+        if (made[n] && !made[n]->result && made[n]->mps < mps) {
+            mps = made[n]->mps;
+        }
+    }
+    for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
+        if (made[n] && !made[n]->result) {
+            made[n]->mps = mps;
+            made[n]->rx_credits = 0;
+            uint16_t its = coc_grant(made[n]);
+            credits = its < credits ? its : credits;
+        }
+    }
+    for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
+        if (made[n] && !made[n]->result) {
+            made[n]->rx_credits = credits;
+            least = made[n];
+        }
+    }
+    return least;
+}
+
+/* L2CAP_CREDIT_BASED_CONNECTION_RSP, when all is decided.  4.26 */
+static bool enhanced_answer(struct woad *h, struct coc *first, struct wr *out)
+{
+    struct coc *made[WOAD_COC_AT_ONCE] = { NULL };
+    uint16_t cids[WOAD_COC_AT_ONCE] = { 0 };
+    uint8_t result = first->rest;
+    if (!enhanced_decided(h, first, made)) {
+        return false;
+    }
+    const struct coc *any = enhanced_level(made);
+    for (uint8_t n = 0; n < first->places; n++) {
+        if (made[n] && made[n]->result) {
+            result = made[n]->result;
+        } else if (made[n]) {
+            cids[n] = made[n]->cid;
+        }
+    }
+    /* "Some refused" has three reasons: what was said about all of them is one of these then. */
+    if (any && result && result != WOAD_COC_INVALID_CID && result != WOAD_COC_CID_IN_USE) {
+        result = WOAD_COC_NO_RESOURCES;
+    }
+    enhanced_put_rsp(out, first->id, any, result, cids, first->places);
+    for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
+        if (made[n] && made[n]->result) {
+            coc_drop(h, made[n]);
+        } else if (made[n]) {
+            made[n]->state = COC_OPEN;   /* all of them, before anything is told */
+        }
+    }
+    for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
+        if (cids[n]) {
+            coc_opened(h, made[n]);
+        }
+    }
+    return true;
+}
+
+/* --- requests of ours ------------------------------------------------------------------------- */
+
+/* L2CAP_CREDIT_BASED_CONNECTION_REQ.  All of them have the same limits. */
+static void enhanced_ask(struct woad *h, struct coc *first, struct wr *out)
+{
+    uint16_t cids[WOAD_COC_AT_ONCE];
+    size_t n = 0;
+    uint8_t id = first->id;
+    for (struct coc *k = coc_first(h, first->conn); k; k = coc_after(h, k)) {
+        if (k->state == COC_WANTS && k->enhanced && k->id == id) {
+            k->place = (uint8_t)n;
+            k->state = COC_WAIT_ANSWER;
+            k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
+            cids[n++] = k->cid;
+        }
+    }
+    sig_head(out, SIG_ENHANCED_CONN_REQ, id, (uint16_t)(8 + 2 * n));
+    wr_le16(out, first->psm);
+    wr_le16(out, first->mtu);
+    wr_le16(out, first->mps);
+    wr_le16(out, first->rx_credits);
+    for (size_t m = 0; m < n; m++) {
+        wr_le16(out, cids[m]);
+    }
+}
+
+/* Results that hold for all of them, whatever the identifiers say. */
+static bool enhanced_all_refused(uint16_t result)
+{
+    return result && result != WOAD_COC_NO_RESOURCES && result != WOAD_COC_INVALID_CID &&
+           result != WOAD_COC_CID_IN_USE;
+}
+
+/* L2CAP_CREDIT_BASED_CONNECTION_RSP: MTU u16, MPS u16, credits u16, result u16,
+ * { destination CID u16 }: 0 where there is none.  4.26 */
+static bool enhanced_rx_conn_rsp(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+{
+    uint16_t mtu = rd_le16(in), mps = rd_le16(in), credits = rd_le16(in), result = rd_le16(in);
+    struct coc *k = coc_awaiting(h, i, COC_WAIT_ANSWER, id);
+    uint16_t cids[WOAD_COC_AT_ONCE] = { 0 };
+    if (in->bad || !k || !k->enhanced) {
+        return true;                     /* an answer to nothing, or none */
+    }
+    for (size_t n = 0; n < WOAD_COC_AT_ONCE && rd_left(in) >= 2; n++) {
+        cids[n] = rd_le16(in);
+    }
+    for (; k && result >= ALL_PENDING && result <= ALL_PENDING_AUTHORIZATION;
+         k = coc_after(h, k)) {
+        if (k->state == COC_WAIT_ANSWER && k->id == id) {
+            k->due = deadline_in(h->now, SIG_LONG_TIMEOUT_MS);
+        }
+    }
+    while (k && (k = coc_awaiting(h, i, COC_WAIT_ANSWER, id)) != NULL) {
+        uint16_t cid = enhanced_all_refused(result) ? 0 : cids[k->place];
+        if (!cid) {
+            int status = result ? result : WOAD_EBADMSG;
+            coc_closed(h, k, k->give_up ? k->status : status);
+            continue;
+        }
+        k->peer_mtu = mtu;
+        k->peer_mps = mps;
+        k->tx_credits = credits;
+        coc_granted(h, k, cid);
+    }
+    return true;
+}
+
+/* --- reconfiguration -------------------------------------------------------------------------- */
+
+/* What the peer wants is wrong for one of its channels; 0 when it is not. */
+static uint16_t reconfigure_wrong(const struct coc *k, uint16_t mtu, uint16_t mps, size_t n)
+{
+    if (!k || k->state != COC_OPEN || !k->enhanced) {
+        return WOAD_COC_RECONFIGURE_CID;
+    }
+    return mtu < k->peer_mtu ? WOAD_COC_MTU_REDUCED
+         : mps < k->peer_mps && n > 1 ? WOAD_COC_MPS_REDUCED : 0;
+}
+
+/* L2CAP_CREDIT_BASED_RECONFIGURE_REQ: MTU u16, MPS u16, { CID u16, which is the sender's }, one to
+ * five.  Answer: result u16.  4.27, 4.28 */
+static bool enhanced_rx_reconfigure(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+{
+    uint16_t mtu = rd_le16(in), mps = rd_le16(in), result = 0;
+    size_t n = rd_left(in) / 2;
+    struct rd cids = *in;
+    if (in->bad || rd_left(in) % 2 || !n || n > WOAD_COC_AT_ONCE) {
+        return false;
+    }
+    while (!result && rd_left(&cids)) {
+        uint16_t cid = rd_le16(&cids);
+        result = reconfigure_wrong(cid ? coc_by_peer_cid(h, i, cid) : NULL, mtu, mps, n);
+    }
+    if (!result && (mtu < COC_LEAST_ENHANCED || mps < COC_LEAST_ENHANCED || mps > COC_MPS_MAX)) {
+        result = WOAD_COC_RECONFIGURE_OTHER;
+    }
+    const uint8_t rsp[2] = { (uint8_t)result, 0 };
+    struct fifo *f = sig_answer(h, i, SIG_RECONFIGURE_RSP, id, sizeof rsp);
+    if (!f) {
+        return true;
+    }
+    fifo_append(f, rsp, sizeof rsp);
+    while (!result && rd_left(in)) {
+        struct coc *k = coc_by_peer_cid(h, i, rd_le16(in));
+        if (k) {                         /* still, whatever was done in the events before */
+            k->peer_mtu = mtu;
+            k->peer_mps = mps;
+            coc_emit(h, WOAD_EV_COC_CHANGED, k, 0);
+        }
+    }
+    return true;
+}
+
+static struct coc *reconfigure_next(const struct woad *h, uint16_t i, enum coc_change change,
+                                    uint8_t id)
+{
+    struct coc *k = coc_first(h, i);
+    while (k && !(k->change == change && k->change_id == id)) {
+        k = coc_after(h, k);
+    }
+    return k;
+}
+
+static void reconfigure_done(struct woad *h, struct coc *k, int status)
+{
+    k->change = CHANGE_NONE;
+    k->due = k->state == COC_OPEN ? 0 : k->due;
+    if (!status) {
+        k->mtu = k->new_mtu;
+        k->mps = k->new_mps;
+    }
+    if (k->state == COC_OPEN) {
+        coc_wants(h, k);
+        coc_emit(h, WOAD_EV_COC_CHANGED, k, status);
+    }
+}
+
+/* L2CAP_CREDIT_BASED_RECONFIGURE_RSP: result u16.  4.28 */
+static void reconfigure_answered(struct woad *h, uint16_t i, uint8_t id, int status)
+{
+    struct coc *k;
+    while ((k = reconfigure_next(h, i, CHANGE_SENT, id)) != NULL) {
+        reconfigure_done(h, k, status);
+    }
+}
+
+static void enhanced_timed_out(struct woad *h, struct coc *k)
+{
+    if (k->change == CHANGE_SENT) {
+        reconfigure_done(h, k, WOAD_ETIMEDOUT);
+    }
+}
+
+/* L2CAP_CREDIT_BASED_RECONFIGURE_REQ, for all that were asked about at once. */
+static void enhanced_reconfigure(struct woad *h, struct coc *first, struct wr *out)
+{
+    uint16_t cids[WOAD_COC_AT_ONCE];
+    size_t n = 0;
+    uint8_t id = first->change_id;
+    struct coc *k;
+    while (n < WOAD_COC_AT_ONCE &&
+           (k = reconfigure_next(h, first->conn, CHANGE_WANTED, id)) != NULL) {
+        k->change = CHANGE_SENT;
+        k->due = k->state == COC_OPEN ? deadline_in(h->now, SIG_TIMEOUT_MS) : k->due;
+        cids[n++] = k->cid;
+    }
+    sig_head(out, SIG_RECONFIGURE_REQ, id, (uint16_t)(4 + 2 * n));
+    wr_le16(out, first->new_mtu);
+    wr_le16(out, first->new_mps);
+    for (size_t m = 0; m < n; m++) {
+        wr_le16(out, cids[m]);
+    }
+}
+
+static bool enhanced_rx(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in)
+{
+    switch (code) {
+    case SIG_ENHANCED_CONN_REQ:
+        return enhanced_rx_conn_req(h, i, id, in);
+    case SIG_ENHANCED_CONN_RSP:
+        return enhanced_rx_conn_rsp(h, i, id, in);
+    case SIG_RECONFIGURE_REQ:
+        return enhanced_rx_reconfigure(h, i, id, in);
+    case SIG_RECONFIGURE_RSP: {
+        uint16_t result = rd_le16(in);
+        if (rd_done(in)) {
+            reconfigure_answered(h, i, id, result);
+        }
+        return true;
+    }
+    case SIG_REJECT:
+        reconfigure_answered(h, i, id, WOAD_COC_NOT_UNDERSTOOD);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static const struct coc_enhanced coc_enhanced = {
+    .rx = enhanced_rx, .ask = enhanced_ask, .answer = enhanced_answer,
+    .reconfigure = enhanced_reconfigure, .timed_out = enhanced_timed_out,
+};
+
+static void enhanced_carve(struct woad *h, struct arena *a)
+{
+    (void)a;
+    h->coc_enhanced = h->coc_role ? &coc_enhanced : NULL;
+}
+
+const struct woad_feature woad_enhanced_channels = { .carve = enhanced_carve };
+
+/* Why our own limits for this one can't be these; 0 when they can. */
+static int reconfigure_refused(const struct woad *h, const struct coc *k, uint16_t mtu,
+                               uint16_t mps, size_t n)
+{
+    if (!k || k->state != COC_OPEN) {
+        return WOAD_ENOENT;
+    }
+    if (!k->enhanced || mtu < k->mtu || (mps < k->mps && n > 1) || mps > h->frame_in) {
+        return WOAD_EINVAL;
+    }
+    if (k->change) {
+        return WOAD_EBUSY;
+    }
+    return (uint32_t)k->rx_credits * mps > k->size - k->used || mps > k->size ? WOAD_ENOMEM : 0;
+}
+
+int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], size_t n,
+                         uint16_t mtu, uint16_t mps)
+{
+    uint16_t i;
+    if (!h->coc_enhanced) {
+        return WOAD_ENOTSUP;
+    }
+    if (!conn_of(h, conn, &i)) {
+        return WOAD_ENOENT;
+    }
+    if (!n || n > WOAD_COC_AT_ONCE || mps < COC_LEAST_ENHANCED || mps > COC_MPS_MAX) {
+        return WOAD_EINVAL;
+    }
+    for (size_t m = 0; m < n; m++) {
+        int err = reconfigure_refused(h, coc_by_cid(h, i, cids[m]), mtu, mps, n);
+        if (err) {
+            return err;
+        }
+    }
+    uint8_t id = sig_new_id(h, i);
+    for (size_t m = 0; m < n; m++) {
+        struct coc *k = coc_by_cid(h, i, cids[m]);
+        k->change = CHANGE_WANTED;
+        k->change_id = id;
+        k->new_mtu = mtu;
+        k->new_mps = mps;
+        coc_wants(h, k);
+    }
+    return 0;
+}

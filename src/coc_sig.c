@@ -1,0 +1,353 @@
+/* Signalling of channels with credits: how one begins, gets credits, ends.  Vol 3, Part A, 4 */
+#include "coc.h"
+
+void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len)
+{
+    wr_u8(out, code);
+    wr_u8(out, id);
+    wr_le16(out, len);
+}
+
+/* One that waits in this state for the answer to this request of ours. */
+struct coc *coc_awaiting(const struct woad *h, uint16_t i, enum coc_state state, uint8_t id)
+{
+    struct coc *k = coc_first(h, i);
+    while (k && !(k->state == state && k->id == id && (k->ours || state != COC_WAIT_ANSWER))) {
+        k = coc_after(h, k);
+    }
+    return k;
+}
+
+/* --- requests of the peer --------------------------------------------------------------------- */
+
+/* Why the connection may not have a channel of this PSM; 0 when it may. */
+uint8_t coc_refusal(const struct woad *h, uint16_t i, const struct woad_coc_params *p)
+{
+    switch (p ? conn_lacks(h, i, p->security) : WOAD_ATT_INVALID_HANDLE) {
+    case 0:
+        return 0;
+    case WOAD_ATT_INVALID_HANDLE:
+        return WOAD_COC_UNKNOWN_PSM;
+    case WOAD_ATT_INSUFFICIENT_ENCRYPTION:
+        return WOAD_COC_INSUFFICIENT_ENCRYPTION;
+    case WOAD_ATT_INSUFFICIENT_KEY_SIZE:
+        return WOAD_COC_INSUFFICIENT_KEY_SIZE;
+    default:
+        return WOAD_COC_INSUFFICIENT_AUTHENTICATION;
+    }
+}
+
+/* The peer's identifier must be one of LE's dynamic ones, and no other channel's.  2.1 */
+uint8_t coc_cid_wrong(const struct woad *h, uint16_t i, uint16_t cid)
+{
+    if (cid < CID_FIRST || cid > CID_LAST) {
+        return WOAD_COC_INVALID_CID;
+    }
+    return coc_by_peer_cid(h, i, cid) ? WOAD_COC_CID_IN_USE : 0;
+}
+
+static void coc_put_conn_rsp(struct wr *out, uint8_t id, const struct coc *k, uint8_t result)
+{
+    sig_head(out, SIG_CREDIT_CONN_RSP, id, 10);
+    wr_le16(out, result ? 0 : k->cid);
+    wr_le16(out, result ? 0 : k->mtu);
+    wr_le16(out, result ? 0 : k->mps);
+    wr_le16(out, result ? 0 : k->rx_credits);
+    wr_le16(out, result);
+}
+
+/* L2CAP_LE_CREDIT_BASED_CONNECTION_REQ: SPSM u16, source CID u16, MTU u16, MPS u16, credits u16.
+ * 4.22 */
+static bool coc_rx_conn_req(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+{
+    uint16_t psm = rd_le16(in), cid = rd_le16(in), mtu = rd_le16(in), mps = rd_le16(in);
+    uint16_t credits = rd_le16(in);
+    if (!rd_done(in)) {
+        return false;
+    }
+    const struct woad_coc_params *p = coc_listener(h, psm);
+    uint8_t result = coc_refusal(h, i, p);
+    if (!result && (mtu < COC_LEAST || mps < COC_LEAST || mps > COC_MPS_MAX)) {
+        result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
+    }
+    result = result ? result : coc_cid_wrong(h, i, cid);
+    struct coc *k = result ? NULL : coc_new(h, i, p, false);
+    if (!k) {
+        uint8_t rsp[SIG_HDR + 10];
+        struct wr out = wr_of(rsp, sizeof rsp);
+        coc_put_conn_rsp(&out, id, NULL, result ? result : WOAD_COC_NO_RESOURCES);
+        struct fifo *f = sig_answer(h, i, SIG_CREDIT_CONN_RSP, id, 10);
+        if (f) {
+            fifo_append(f, rsp + SIG_HDR, 10);
+        }
+        return true;
+    }
+    k->id = id;
+    k->peer_cid = cid;
+    k->peer_mtu = mtu;
+    k->peer_mps = mps;
+    k->tx_credits = credits;
+    coc_asked(h, k);
+    return true;
+}
+
+/* L2CAP_DISCONNECTION_REQ: destination CID u16, which is ours, source CID u16.  Answered with the
+ * same.  4.6, 4.7 */
+static bool coc_rx_disc_req(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+{
+    uint8_t same[4];
+    struct rd copy = *in;
+    uint16_t ours = rd_le16(in), theirs = rd_le16(in);
+    if (!rd_done(in)) {
+        return false;
+    }
+    struct coc *k = coc_by_cid(h, i, ours);
+    if (!k || k->state < COC_OPEN || k->state == COC_ENDING) {
+        sig_reject_cid(h, i, id, ours, theirs);
+        return true;
+    }
+    if (k->peer_cid != theirs) {
+        return true;                     /* dropped without a word: 4.6 */
+    }
+    struct fifo *f = sig_answer(h, i, SIG_DISCONNECT_RSP, id, sizeof same);
+    if (f) {
+        rd_copy(&copy, same, sizeof same);
+        fifo_append(f, same, sizeof same);
+    }
+    coc_closed(h, k, k->status);
+    return true;
+}
+
+/* L2CAP_FLOW_CONTROL_CREDIT_IND: see coc_credits().  For a channel that is not there, or is a fixed
+ * one, it is nothing. */
+static bool coc_rx_credits(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+{
+    uint16_t cid = rd_le16(in), credits = rd_le16(in);
+    struct coc *k = coc_by_peer_cid(h, i, cid);
+    (void)id;
+    if (rd_done(in) && cid && k && k->state == COC_OPEN) {
+        coc_credits(h, k, credits);
+    }
+    return true;
+}
+
+/* --- answers to ours -------------------------------------------------------------------------- */
+
+/* The peer has given a channel, with the limits that are in it: if they can't be, it is closed
+ * again; if not even the identifier can, there is nothing to close. */
+void coc_granted(struct woad *h, struct coc *k, uint16_t cid)
+{
+    uint16_t least = k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST;
+    if (coc_cid_wrong(h, k->conn, cid)) {
+        coc_closed(h, k, WOAD_EBADMSG);
+        return;
+    }
+    k->peer_cid = cid;
+    if (k->peer_mtu < least || k->peer_mps < least || k->peer_mps > COC_MPS_MAX) {
+        coc_fail(h, k, WOAD_EBADMSG);
+        return;
+    }
+    coc_opened(h, k);
+}
+
+/* L2CAP_LE_CREDIT_BASED_CONNECTION_RSP: destination CID u16, MTU u16, MPS u16, credits u16,
+ * result u16.  4.23 */
+static bool coc_rx_conn_rsp(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+{
+    struct coc *k = coc_awaiting(h, i, COC_WAIT_ANSWER, id);
+    uint16_t cid = rd_le16(in), mtu = rd_le16(in), mps = rd_le16(in), credits = rd_le16(in);
+    uint16_t result = rd_le16(in);
+    if (!rd_done(in) || !k || k->enhanced) {
+        return true;                     /* an answer to nothing, or none */
+    }
+    if (result) {
+        coc_closed(h, k, k->give_up ? k->status : result);
+        return true;
+    }
+    k->peer_mtu = mtu;
+    k->peer_mps = mps;
+    k->tx_credits = credits;
+    coc_granted(h, k, cid);
+    return true;
+}
+
+/* L2CAP_DISCONNECTION_RSP: destination CID u16, source CID u16, which is ours.  4.7 */
+static bool coc_rx_disc_rsp(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+{
+    struct coc *k = coc_awaiting(h, i, COC_WAIT_CLOSED, id);
+    uint16_t theirs = rd_le16(in), ours = rd_le16(in);
+    if (rd_done(in) && k && k->cid == ours && k->peer_cid == theirs) {
+        coc_closed(h, k, k->status);
+    }
+    return true;
+}
+
+/* L2CAP_COMMAND_REJECT_RSP to a request of ours: the peer does not know such channels, or not the
+ * one that was to be closed.  4.1 */
+static bool coc_rx_reject(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+{
+    struct coc *k;
+    (void)in;
+    while ((k = coc_awaiting(h, i, COC_WAIT_ANSWER, id)) != NULL) {
+        coc_closed(h, k, k->give_up ? k->status : WOAD_COC_NOT_UNDERSTOOD);
+    }
+    k = coc_awaiting(h, i, COC_WAIT_CLOSED, id);
+    if (k) {
+        coc_closed(h, k, k->status);
+    }
+    if (h->coc_enhanced) {
+        h->coc_enhanced->rx(h, i, SIG_REJECT, id, in);
+    }
+    return true;
+}
+
+void coc_timed_out(struct woad *h, struct coc *k)
+{
+    k->due = 0;
+    if (k->state == COC_WAIT_DECISION) {
+        k->state = COC_DECIDED;
+        k->result = WOAD_COC_NO_RESOURCES;
+        coc_wants(h, k);
+        coc_emit(h, WOAD_EV_COC_CLOSED, k, WOAD_ETIMEDOUT);
+    } else if (k->state == COC_WAIT_ANSWER) {
+        coc_closed(h, k, k->give_up ? k->status : WOAD_ETIMEDOUT);
+    } else if (k->state == COC_WAIT_CLOSED) {
+        coc_closed(h, k, k->status);
+    } else if (h->coc_enhanced) {
+        h->coc_enhanced->timed_out(h, k);
+    }
+}
+
+bool coc_sig_rx(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in)
+{
+    switch (code) {
+    case SIG_CREDIT_CONN_REQ:
+        return coc_rx_conn_req(h, i, id, in);
+    case SIG_CREDIT_CONN_RSP:
+        return coc_rx_conn_rsp(h, i, id, in);
+    case SIG_DISCONNECT_REQ:
+        return coc_rx_disc_req(h, i, id, in);
+    case SIG_DISCONNECT_RSP:
+        return coc_rx_disc_rsp(h, i, id, in);
+    case SIG_CREDITS:
+        return coc_rx_credits(h, i, id, in);
+    case SIG_REJECT:
+        return coc_rx_reject(h, i, id, in);
+    default:
+        return h->coc_enhanced && h->coc_enhanced->rx(h, i, code, id, in);
+    }
+}
+
+/* --- what is owed ----------------------------------------------------------------------------- */
+
+/* Whether it may be asked for now: a bonded peer has proved who it is, or can't. */
+static int coc_hold(struct woad *h, struct coc *k)
+{
+    if (!k->held && h->smp_role) {
+        k->held = true;                  /* before anything is told of it */
+        int err = h->smp_role->hold(h, k->conn, true);
+        k->held = k->held && err == CLIENT_WAITS;
+        return err;
+    }
+    return k->held ? CLIENT_WAITS : 0;
+}
+
+static void coc_tx_conn_req(struct woad *h, struct coc *k, struct wr *out)
+{
+    if (k->enhanced) {
+        h->coc_enhanced->ask(h, k, out);
+        return;
+    }
+    sig_head(out, SIG_CREDIT_CONN_REQ, k->id, 10);
+    wr_le16(out, k->psm);
+    wr_le16(out, k->cid);
+    wr_le16(out, k->mtu);
+    wr_le16(out, k->mps);
+    wr_le16(out, k->rx_credits);
+    k->state = COC_WAIT_ANSWER;
+    k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
+}
+
+static bool coc_tx_decided(struct woad *h, struct coc *k, struct wr *out)
+{
+    if (k->enhanced) {
+        return h->coc_enhanced->answer(h, k, out);
+    }
+    coc_put_conn_rsp(out, k->id, k, k->result);
+    if (k->result) {
+        coc_drop(h, k);
+    } else {
+        coc_opened(h, k);
+    }
+    return true;
+}
+
+static void coc_tx_disc_req(struct woad *h, struct coc *k, struct wr *out)
+{
+    k->id = sig_new_id(h, k->conn);
+    sig_head(out, SIG_DISCONNECT_REQ, k->id, 4);
+    wr_le16(out, k->peer_cid);
+    wr_le16(out, k->cid);
+    k->state = COC_WAIT_CLOSED;
+    k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
+}
+
+static bool coc_tx_credits(struct woad *h, struct coc *k, struct wr *out)
+{
+    uint16_t credits = coc_grant(k);
+    if (!credits) {
+        return false;
+    }
+    sig_head(out, SIG_CREDITS, sig_new_id(h, k->conn), 4);
+    wr_le16(out, k->cid);
+    wr_le16(out, credits);
+    k->rx_credits = (uint16_t)(k->rx_credits + credits);
+    return true;
+}
+
+/* What this one owes; the callback may have been called in between, and the list be another. */
+static bool coc_tx_owed(struct woad *h, struct coc *k, struct wr *out)
+{
+    switch (k->state) {
+    case COC_WANTS:
+        coc_tx_conn_req(h, k, out);
+        return true;
+    case COC_DECIDED:
+        return coc_tx_decided(h, k, out);
+    case COC_WANTS_CLOSE:
+        coc_tx_disc_req(h, k, out);
+        return true;
+    case COC_OPEN:
+        if (k->change == CHANGE_WANTED) {
+            h->coc_enhanced->reconfigure(h, k, out);
+            return true;
+        }
+        return coc_tx_credits(h, k, out);
+    default:
+        return false;
+    }
+}
+
+bool coc_sig_tx(struct woad *h, uint16_t i, struct wr *out)
+{
+    struct coc_conn *cc = &h->cocs->conns[i];
+    if (!cc->wants) {
+        return false;
+    }
+    cc->wants = false;
+    struct coc *k = coc_first(h, i);
+    while (k) {
+        int wait = k->state == COC_WANTS ? coc_hold(h, k) : 0;
+        if (wait < 0) {
+            coc_closed(h, k, wait);
+            k = coc_first(h, i);
+            continue;
+        }
+        if (!wait && coc_tx_owed(h, k, out)) {
+            cc->wants = true;            /* there may be more */
+            return true;
+        }
+        k = coc_after(h, k);
+    }
+    return false;
+}

@@ -191,11 +191,14 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
 
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
 {
-    if (h->state == HOST_OFF) {
-        return 0;
+    if (h->state == HOST_OFF || h->writing) {
+        return 0;                        /* writing: a callback asks while a packet is made */
     }
+    h->writing = true;
     size_t n = hci_tx(h, buf, room);
-    return n ? n : acl_tx(h, buf, room);
+    n = n ? n : acl_tx(h, buf, room);
+    h->writing = false;
+    return n;
 }
 
 uint32_t woad_poll(struct woad *h, uint32_t now_ms)

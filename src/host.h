@@ -275,6 +275,7 @@ struct woad {
     uint8_t resolve_dirty;               /* nor the resolving list: see gap_resolve.c */
     bool resolves;                       /* it knows bonded peers by their keys */
     uint8_t busy;                        /* BUSY_…: what the controller is doing */
+    bool writing;                        /* woad_tx() is at work */
     bool clocked;                        /* woad_poll() has told the time */
     bool client_features;                /* woad_gatt_client_features is named */
     uint16_t mtu;                        /* offered */

@@ -14,7 +14,8 @@
  *     }
  *
  * Call woad_tx() until it gives 0 after any other call.  From inside the event callback every
- * function may be called but woad_rx(), woad_tx(), woad_poll() and woad_fail(). */
+ * function may be called but woad_rx(), woad_poll() and woad_fail(); woad_tx() gives 0 there if it
+ * was itself what raised the event. */
 #ifndef WOAD_WOAD_H
 #define WOAD_WOAD_H
 
@@ -132,7 +133,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(384, 280)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(392, 284)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(168, 140)
 #define WOAD_SIZE_ADV         82
 #define WOAD_SIZE_SCAN        32

@@ -152,7 +152,8 @@ static void ble_forget(void)
 
 static const struct woad_feature *const features[] = {
     &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client,
-    &woad_accept_list, &woad_link, &woad_security_manager, &woad_resolving_list, NULL
+    &woad_accept_list, &woad_link, &woad_security_manager, &woad_resolving_list,
+    &woad_channels, &woad_enhanced_channels, NULL
 };
 
 static void ble_start(void)
@@ -162,6 +163,7 @@ static void ble_start(void)
         .attr_index = 1024, .pipeline_queue = 512, .accept_list = 16,
         .subscriptions = 64, .procedures = 16, .mtu = BLE_MTU_MAX, .tx_queue = 1088,
         .request_queue = 4096, .prepare_queue = 1024, .bonds = BLE_BONDS,
+        .channels = BLE_CHANNELS, .psms = BLE_PSMS,
         .crypto = ble_port_crypto, .random = ble_port_random,
     };
     ble.why[0] = '\0';
@@ -224,6 +226,7 @@ void ble_stop(bool politely)
     ble_port_close();
     ble.host = NULL;
     ble.up = false;
+    ble_forget_channels();
     free(host);
     if (politely) {
         ble_forget();
@@ -518,6 +521,11 @@ static const mp_rom_map_elem_t ble_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_gattc_read), MP_ROM_PTR(&ble_gattc_read_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_write), MP_ROM_PTR(&ble_gattc_write_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_exchange_mtu), MP_ROM_PTR(&ble_gattc_exchange_mtu_obj) },
+    { MP_ROM_QSTR(MP_QSTR_l2cap_listen), MP_ROM_PTR(&ble_l2cap_listen_obj) },
+    { MP_ROM_QSTR(MP_QSTR_l2cap_connect), MP_ROM_PTR(&ble_l2cap_connect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_l2cap_disconnect), MP_ROM_PTR(&ble_l2cap_disconnect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_l2cap_send), MP_ROM_PTR(&ble_l2cap_send_obj) },
+    { MP_ROM_QSTR(MP_QSTR_l2cap_recvinto), MP_ROM_PTR(&ble_l2cap_recvinto_obj) },
     /* Beyond upstream: docs/module.md. */
     { MP_ROM_QSTR(MP_QSTR_gap_unpair), MP_ROM_PTR(&ble_gap_unpair_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_bonds), MP_ROM_PTR(&ble_gap_bonds_obj) },

@@ -5,6 +5,7 @@
  *   ble.c             BLE(): active, config, irq
  *   ble_gap.c ble_link.c ble_gatts.c ble_gattc.c    methods: Python's arguments to the host's
  *   ble_value.c       the values of local attributes
+ *   ble_l2cap.c       L2CAP channels
  *   ble_pair.c        pairing, and the secrets that programs keep
  *   ble_event.c       the host's events to Python's
  *   port_unix.c       the way to a controller, and waking the interpreter */
@@ -44,6 +45,11 @@ enum {                                   /* IRQ events */
     IRQ_GATTC_INDICATE = 19,
     IRQ_GATTS_INDICATE_DONE = 20,
     IRQ_MTU_EXCHANGED = 21,
+    IRQ_L2CAP_ACCEPT = 22,
+    IRQ_L2CAP_CONNECT = 23,
+    IRQ_L2CAP_DISCONNECT = 24,
+    IRQ_L2CAP_RECV = 25,
+    IRQ_L2CAP_SEND_READY = 26,
     IRQ_CONNECTION_UPDATE = 27,
     IRQ_ENCRYPTION_UPDATE = 28,
     IRQ_GET_SECRET = 29,
@@ -66,6 +72,7 @@ enum {                                   /* IRQ events */
     IRQ_END_MORE
 };
 
+enum { BLE_CHANNELS = 64, BLE_PSMS = 16 };
 enum { BLE_CONNS = 16, BLE_BONDS = 16, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
 
 typedef struct {
@@ -126,6 +133,7 @@ struct ble_state {
     bool in_host;                        /* the handler was called out of the host */
     bool ending;                         /* active(False) from there: done when it returns */
     uint16_t conns[BLE_CONNS];           /* WOAD_NO_CONN: free */
+    struct ble_channel *channels;
     uint32_t dropped;
     uint16_t rxbuf;
     bool oob_made;
@@ -164,6 +172,10 @@ mp_obj_t ble_invoke(unsigned event, size_t n, const mp_obj_t *items);
 void ble_forget_events(ble_obj_t *o);
 bool ble_read_allowed(uint16_t conn, uint16_t handle, int *err);
 mp_obj_t ble_bytes(const uint8_t *data, size_t len);       /* a memoryview of a copy */
+/* ble_l2cap.c */
+void ble_note_coc(const struct woad_event *ev);
+void ble_on_coc(const struct woad_event *ev);
+void ble_forget_channels(void);          /* the host is gone */
 /* ble_pair.c */
 void ble_apply_pairing(void);
 void ble_load_bonds(void);
@@ -239,5 +251,10 @@ MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_descriptors_obj);
 MP_DECLARE_CONST_FUN_OBJ_3(ble_gattc_read_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_write_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(ble_gattc_exchange_mtu_obj);
+MP_DECLARE_CONST_FUN_OBJ_3(ble_l2cap_listen_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_connect_obj);
+MP_DECLARE_CONST_FUN_OBJ_3(ble_l2cap_disconnect_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_send_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_recvinto_obj);
 
 #endif

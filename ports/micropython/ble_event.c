@@ -381,6 +381,11 @@ static void (*const handlers[])(const struct woad_event *) = {
     [WOAD_EV_BOND_WANTED] = ble_on_bond_wanted,
     [WOAD_EV_AUTHORIZE] = ble_on_authorize,
     [WOAD_EV_KEYPRESS] = ble_on_keypress,
+    [WOAD_EV_COC_REQUEST] = ble_on_coc,
+    [WOAD_EV_COC_OPEN] = ble_on_coc,
+    [WOAD_EV_COC_CLOSED] = ble_on_coc,
+    [WOAD_EV_COC_DATA] = ble_on_coc,
+    [WOAD_EV_COC_SENT] = ble_on_coc,
     [WOAD_EV_MTU] = on_mtu,
     [WOAD_EV_GATT_READ] = on_gatt_read,
     [WOAD_EV_GATT_WRITE] = on_gatt_write,
@@ -526,6 +531,7 @@ static void note(const struct woad_event *ev)
             *ev->u.authorize.allowed = !ble_wants(IRQ_GATTS_AUTHORIZE);
             break;
         default:
+            ble_note_coc(ev);
             break;
     }
 }

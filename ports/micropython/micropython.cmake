@@ -12,6 +12,7 @@ target_sources(usermod_woad INTERFACE
     ${WOAD_MP_DIR}/ble_gap.c
     ${WOAD_MP_DIR}/ble_gattc.c
     ${WOAD_MP_DIR}/ble_link.c
+    ${WOAD_MP_DIR}/ble_l2cap.c
     ${WOAD_MP_DIR}/ble_pair.c
     ${WOAD_MP_DIR}/ble_gatts.c
     ${WOAD_MP_DIR}/ble_uuid.c

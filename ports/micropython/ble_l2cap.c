@@ -1,0 +1,327 @@
+/* L2CAP channels: l2cap_*, and their events.  What a channel receives and sends lies outside the
+ * heap, which may end before the channel does. */
+#include "ble.h"
+
+#include <stdlib.h>
+
+enum { L2CAP_MTU_LEAST = 32, L2CAP_MPS = 247, L2CAP_AHEAD = 8 };
+
+/* An SDU is the host's until it is sent; `rx` until the channel is closed. */
+struct ble_channel {
+    struct ble_channel *next;
+    uint16_t conn, cid;
+    bool open, sending, stalled, ready;
+    uint8_t *rx, *tx;
+};
+
+static struct ble_channel *channel_find(uint16_t conn, uint16_t cid)
+{
+    struct ble_channel *k = ble.channels;
+    while (k && (k->conn != conn || k->cid != cid)) {
+        k = k->next;
+    }
+    return k;
+}
+
+static void channel_free(struct ble_channel *k)
+{
+    struct ble_channel **at = &ble.channels;
+    while (*at != k) {
+        at = &(*at)->next;
+    }
+    *at = k->next;
+    free(k->rx);
+    free(k->tx);
+    free(k);
+}
+
+void ble_forget_channels(void)
+{
+    while (ble.channels) {
+        channel_free(ble.channels);
+    }
+}
+
+/* A whole SDU, and some frames more, so that the peer need not stop while the program reads. */
+static size_t channel_room(uint16_t mtu) { return mtu + 2u + L2CAP_AHEAD * L2CAP_MPS; }
+
+static struct ble_channel *channel_new(uint16_t conn, uint16_t mtu)
+{
+    struct ble_channel *k = calloc(1, sizeof *k);
+    uint8_t *rx = malloc(channel_room(mtu));
+    if (!k || !rx) {
+        free(k);
+        free(rx);
+        return NULL;
+    }
+    k->conn = conn;
+    k->rx = rx;
+    k->next = ble.channels;
+    ble.channels = k;
+    return k;
+}
+
+static struct woad_coc_params params_of(mp_obj_t psm_in, mp_obj_t mtu_in)
+{
+    mp_int_t psm = mp_obj_get_int(psm_in), mtu = mp_obj_get_int(mtu_in);
+    if (psm < 0 || psm > 0xffff) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    mtu = mtu < L2CAP_MTU_LEAST ? L2CAP_MTU_LEAST : mtu < 0xffff ? mtu : 0xffff;
+    return (struct woad_coc_params){ .psm = (uint16_t)psm, .mtu = (uint16_t)mtu,
+                                     .mps = mtu + 2 < L2CAP_MPS ? 0 : L2CAP_MPS };
+}
+
+/* l2cap_listen(psm, mtu), or (psm, None): no more. */
+static mp_obj_t ble_l2cap_listen(mp_obj_t self, mp_obj_t psm, mp_obj_t mtu)
+{
+    struct woad *h = ble_active();
+    (void)self;
+    if (mtu == mp_const_none) {
+        mp_int_t n = mp_obj_get_int(psm);
+        ble_raise(n < 0 || n > 0xffff ? WOAD_EINVAL : woad_coc_stop_listening(h, (uint16_t)n));
+    } else {
+        const struct woad_coc_params p = params_of(psm, mtu);
+        ble_raise(woad_coc_listen(h, &p));
+    }
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_3(ble_l2cap_listen_obj, ble_l2cap_listen);
+
+/* l2cap_connect(conn_handle, psm, mtu) -> cid */
+static mp_obj_t ble_l2cap_connect(size_t n_args, const mp_obj_t *args)
+{
+    struct woad *h = ble_active();
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid;
+    const struct woad_coc_params p = params_of(args[2], args[3]);
+    struct ble_channel *k = channel_new(conn, p.mtu);
+    (void)n_args;
+    if (!k) {
+        mp_raise_OSError(MP_ENOMEM);
+    }
+    int err = woad_coc_connect(h, conn, &p, k->rx, channel_room(p.mtu), &cid);
+    if (err) {
+        channel_free(k);
+        ble_raise(err);
+    }
+    k->cid = cid;
+    ble_flush();
+    return MP_OBJ_NEW_SMALL_INT(cid);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_connect_obj, 4, 4, ble_l2cap_connect);
+
+/* One that is open, or EINVAL. */
+static struct ble_channel *channel_of(mp_obj_t conn, mp_obj_t cid)
+{
+    struct ble_channel *k = channel_find((uint16_t)mp_obj_get_int(conn),
+                                         (uint16_t)mp_obj_get_int(cid));
+    if (!k || !k->open) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    return k;
+}
+
+static mp_obj_t ble_l2cap_disconnect(mp_obj_t self, mp_obj_t conn, mp_obj_t cid)
+{
+    struct woad *h = ble_active();
+    const struct ble_channel *k = channel_find((uint16_t)mp_obj_get_int(conn),
+                                               (uint16_t)mp_obj_get_int(cid));
+    (void)self;
+    ble_raise(k ? woad_coc_disconnect(h, k->conn, k->cid) : WOAD_EINVAL);
+    ble_flush();
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_3(ble_l2cap_disconnect_obj, ble_l2cap_disconnect);
+
+/* l2cap_send(conn_handle, cid, buf): True: all of it has left; False: the rest goes when the peer
+ * and the controller have room, and L2CAP_SEND_READY tells it.  EBUSY until then. */
+static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
+{
+    struct woad *h = ble_active();
+    struct ble_channel *k = channel_of(args[1], args[2]);
+    struct woad_coc_info info;
+    mp_buffer_info_t buf;
+    (void)n_args;
+    mp_get_buffer_raise(args[3], &buf, MP_BUFFER_READ);
+    ble_raise(woad_coc_info(h, k->conn, k->cid, &info));
+    if (buf.len > info.peer_mtu) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (k->sending) {
+        mp_raise_OSError(MP_EBUSY);
+    }
+    uint8_t *copy = realloc(k->tx, buf.len ? buf.len : 1);
+    if (!copy) {
+        mp_raise_OSError(MP_ENOMEM);
+    }
+    k->tx = copy;
+    if (buf.len) {
+        memcpy(k->tx, buf.buf, buf.len);
+    }
+    ble_raise(woad_coc_send(h, k->conn, k->cid, k->tx, buf.len));
+    k->sending = true;
+    uint16_t conn = k->conn, cid = k->cid;
+    ble_flush();
+    k = channel_find(conn, cid);         /* unless the controller was gone */
+    if (k) {
+        k->stalled = k->sending;
+    }
+    return mp_obj_new_bool(k && !k->stalled);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_send_obj, 4, 4, ble_l2cap_send);
+
+/* l2cap_recvinto(conn_handle, cid, buf): octets of all SDUs that are there; of None: how many. */
+static mp_obj_t ble_l2cap_recvinto(size_t n_args, const mp_obj_t *args)
+{
+    struct woad *h = ble_active();
+    const struct ble_channel *k = channel_of(args[1], args[2]);
+    mp_buffer_info_t buf;
+    size_t len = 0;
+    (void)n_args;
+    if (args[3] == mp_const_none) {
+        return mp_obj_new_int(woad_coc_pending(h, k->conn, k->cid));
+    }
+    mp_get_buffer_raise(args[3], &buf, MP_BUFFER_WRITE);
+    for (bool end = true; end && len < buf.len;) {
+        int n = woad_coc_read(h, k->conn, k->cid, (uint8_t *)buf.buf + len, buf.len - len, &end);
+        ble_raise(n < 0 ? n : 0);
+        len += (size_t)n;
+    }
+    ble_flush();
+    return mp_obj_new_int_from_uint(len);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_recvinto_obj, 4, 4, ble_l2cap_recvinto);
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* What the module has to know at once, whatever the program does. */
+void ble_note_coc(const struct woad_event *ev)
+{
+    struct ble_channel *k;
+    switch (ev->type) {
+        case WOAD_EV_COC_OPEN:
+            k = channel_find(ev->conn, ev->u.coc.cid);
+            if (k) {
+                k->open = true;
+            }
+            break;
+        case WOAD_EV_COC_SENT:
+            k = channel_find(ev->conn, ev->u.coc_data.cid);
+            if (k) {
+                k->sending = false;
+                k->ready = k->ready || k->stalled;
+                k->stalled = false;
+            }
+            break;
+        case WOAD_EV_COC_CLOSED:
+            k = channel_find(ev->conn, ev->u.coc.cid);
+            if (k) {
+                channel_free(k);
+            }
+            break;
+        default:
+            break;
+    }
+}
+
+static void coc_invoke(unsigned irq, const struct woad_event *ev, int status)
+{
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc.cid),
+                         MP_OBJ_NEW_SMALL_INT(ev->u.coc.psm), MP_OBJ_NEW_SMALL_INT(status) };
+    ble_invoke(irq, 4, items);
+}
+
+/* A number other than 0 refuses. */
+static void on_coc_request(const struct woad_event *ev)
+{
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc.cid),
+                         MP_OBJ_NEW_SMALL_INT(ev->u.coc.psm), MP_OBJ_NEW_SMALL_INT(ev->u.coc.mtu),
+                         MP_OBJ_NEW_SMALL_INT(ev->u.coc.peer_mtu) };
+    mp_obj_t answer = ble_invoke(IRQ_L2CAP_ACCEPT, 5, items);
+    mp_int_t no = 0;
+    if (answer != mp_const_none && !mp_obj_get_int_maybe(answer, &no)) {
+        no = 0;
+    }
+    if (!ble.host) {
+        return;
+    }
+    struct ble_channel *k = no ? NULL : channel_new(ev->conn, ev->u.coc.mtu);
+    if (k) {
+        k->cid = ev->u.coc.cid;
+        if (woad_coc_accept(ble.host, k->conn, k->cid, k->rx, channel_room(ev->u.coc.mtu))) {
+            channel_free(k);             /* it has ended meanwhile */
+        }
+    } else {
+        woad_coc_refuse(ble.host, ev->conn, ev->u.coc.cid,
+                        no ? WOAD_COC_INSUFFICIENT_AUTHORIZATION : WOAD_COC_NO_RESOURCES);
+    }
+    ble_flush();
+}
+
+/* Numbers that programs know: 8 no such PSM, 6 no resources, 23 to 26 security, 16 refused for
+ * another reason, 13 no answer, 10 bad data.  A link that is lost is told as such, by itself. */
+static int coc_status(int status)
+{
+    switch (status) {
+        case 0:
+        case WOAD_ENOTCONN:
+        case WOAD_ECANCELED:
+            return 0;
+        case WOAD_COC_UNKNOWN_PSM:
+        case WOAD_COC_NOT_UNDERSTOOD:
+            return 8;
+        case WOAD_COC_NO_RESOURCES:
+            return 6;
+        case WOAD_COC_INSUFFICIENT_AUTHENTICATION:
+            return 23;
+        case WOAD_COC_INSUFFICIENT_AUTHORIZATION:
+            return 24;
+        case WOAD_COC_INSUFFICIENT_ENCRYPTION:
+        case WOAD_EACCES:
+            return 25;
+        case WOAD_COC_INSUFFICIENT_KEY_SIZE:
+            return 26;
+        case WOAD_ETIMEDOUT:
+            return 13;
+        case WOAD_EBADMSG:
+            return 10;
+        default:
+            return 16;
+    }
+}
+
+static void on_coc_open(const struct woad_event *ev)
+{
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc.cid),
+                         MP_OBJ_NEW_SMALL_INT(ev->u.coc.psm), MP_OBJ_NEW_SMALL_INT(ev->u.coc.mtu),
+                         MP_OBJ_NEW_SMALL_INT(ev->u.coc.peer_mtu) };
+    ble_invoke(IRQ_L2CAP_CONNECT, 5, items);
+}
+
+void ble_on_coc(const struct woad_event *ev)
+{
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc_data.cid),
+                         MP_OBJ_NEW_SMALL_INT(0) };
+    struct ble_channel *k;
+    switch (ev->type) {
+        case WOAD_EV_COC_REQUEST:
+            on_coc_request(ev);
+            break;
+        case WOAD_EV_COC_OPEN:
+            on_coc_open(ev);
+            break;
+        case WOAD_EV_COC_CLOSED:
+            coc_invoke(IRQ_L2CAP_DISCONNECT, ev, coc_status(ev->u.coc.status));
+            break;
+        case WOAD_EV_COC_DATA:
+            ble_invoke(IRQ_L2CAP_RECV, 2, items);
+            break;
+        default:                         /* sent, and the program was told to wait for it */
+            k = channel_find(ev->conn, ev->u.coc_data.cid);
+            if (k && k->ready) {
+                k->ready = false;
+                ble_invoke(IRQ_L2CAP_SEND_READY, 3, items);
+            }
+            break;
+    }
+}

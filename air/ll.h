@@ -512,7 +512,10 @@ void link_heard(ctl *c, const struct flight *f, int8_t rssi);
 bool link_time_for(const ctl *c, uint8_t i, uint64_t end);
 /* ll_data.c */
 int data_from_host(ctl *c, struct rd *in);
-void data_next(ctl *c, struct link *l, uint8_t i);
+void data_next(ctl *c, struct link *l);
+void data_none(struct link *l);
+bool data_more(const ctl *c, const struct link *l);
+uint16_t data_next_len(const ctl *c, const struct link *l);
 void data_acked(ctl *c, struct link *l, uint8_t i);
 bool data_to_host(ctl *c, uint8_t i, uint8_t llid, struct rd *in);
 bool data_waiting(const struct link *l);

@@ -290,12 +290,17 @@ static void link_describe(ctl *c, const struct link *l)
     }
 }
 
-/* data PDU: LLID u2, NESN, SN, MD; length u8; payload.  2.4 */
-static void link_send(ctl *c, uint8_t i, uint64_t at)
+/* data PDU: LLID u2, NESN, SN, MD; length u8; payload.  Brief: there is no time for more than an
+ * acknowledgement.  2.4 */
+static void link_send(ctl *c, uint8_t i, uint64_t at, bool brief)
 {
     struct link *l = &c->links[i];
-    data_next(c, l, i);
-    bool more = data_waiting(l) && !(l->out_len == 0);
+    if (brief) {
+        data_none(l);
+    } else {
+        data_next(c, l);
+    }
+    bool more = l->out_len && data_more(c, l);
     struct wr pdu = radio_pdu(c);
     wr_u8(&pdu, (uint8_t)(l->out[0] | l->nesn << 2 | l->sn << 3 | (more ? 0x10 : 0)));
     wr_bytes(&pdu, l->out + 1, 1u + l->out_len);
@@ -330,7 +335,7 @@ static void link_event(ctl *c, uint8_t i)
         sync_quiet(c);
     }
     if (l->central) {
-        link_send(c, i, c->air->now);
+        link_send(c, i, c->air->now, false);
     } else {
         uint64_t until = l->ref_anchor + l->widening + HEAR_US + l->window;
         radio_listen(c, FOR_CONN, link_channel(l), l->aa, l->rx_phy, until);
@@ -388,13 +393,22 @@ void link_quiet(ctl *c)
     link_over(c, c->radio.link);
 }
 
-/* Whether the event goes on: either side has more, and there is time.  4.5.6 */
-static bool link_goes_on(ctl *c, uint8_t i, bool mine)
+/* Whether there is time for a packet of ours and one of the peer's, of so many octets. */
+static bool link_exchange_fits(const ctl *c, uint8_t i, uint16_t mine, uint16_t theirs)
 {
     const struct link *l = &c->links[i];
-    uint64_t longest = 2u * T_IFS + radio_airtime(2u + l->max_tx + 4u, l->tx_phy) +
-                       radio_airtime(2u + l->max_rx + 4u, l->rx_phy);
-    return (mine || l->peer_md) && link_time_for(c, i, c->air->now + longest);
+    return link_time_for(c, i, c->air->now + 2u * T_IFS + radio_airtime(2u + mine, l->tx_phy) +
+                               radio_airtime(2u + theirs, l->rx_phy));
+}
+
+/* Whether the event goes on after what was heard: either side has more, and there is time; for what
+ * the peer may send, if it has said that it will.  4.5.6 */
+static bool link_goes_on(const ctl *c, uint8_t i)
+{
+    const struct link *l = &c->links[i];
+    uint16_t theirs = l->peer_md ? (uint16_t)(l->max_rx + 4) : 0;
+    return (data_waiting(l) || l->peer_md) &&
+           link_exchange_fits(c, i, data_next_len(c, l), theirs);
 }
 
 /* A packet that has not been heard before.  One that is refused comes again: the flow control of
@@ -447,6 +461,24 @@ static bool link_take(ctl *c, uint8_t i, uint8_t head, struct rd *in)
     return sn != l->nesn || link_take_new(c, i, head, in);
 }
 
+/* A peripheral's answer: what it has, if there is time for it before the next anchor of this
+ * connection, or it is the event's first; or else nothing but the acknowledgement.  It goes on
+ * listening as long as the central may have time for a packet. */
+static void link_answer(ctl *c, uint8_t i, uint64_t at, bool first)
+{
+    struct link *l = &c->links[i];
+    uint16_t len = data_next_len(c, l);
+    uint64_t end = at + radio_airtime(2u + len, l->tx_phy);
+    bool brief = len && !first && end + T_IFS >= l->ref_anchor + l->interval * 1250u;
+    bool on = (data_waiting(l) || l->peer_md) && link_exchange_fits(c, i, len, 0);
+    l->ended = !on && !l->terminate_sent;                  /* its acknowledgement is waited for */
+    if (brief && l->unacked) {
+        link_over(c, i);                 /* it can't be sent again now, and nothing else can */
+    } else {
+        link_send(c, i, at, brief);
+    }
+}
+
 void link_heard(ctl *c, const struct flight *f, int8_t rssi)
 {
     uint8_t i = c->radio.link;
@@ -469,12 +501,11 @@ void link_heard(ctl *c, const struct flight *f, int8_t rssi)
     if (!link_take(c, i, head, &in)) {
         return;
     }
-    bool on = link_goes_on(c, i, data_waiting(l));
     if (!l->central) {
-        l->ended = !on && !l->terminate_sent;              /* its acknowledgement is waited for */
-        link_send(c, i, f->end + T_IFS);
-    } else if (on || l->closing) {       /* LL_TERMINATE_IND is acknowledged however late it is */
-        link_send(c, i, f->end + T_IFS);
+        link_answer(c, i, f->end + T_IFS, f->start == l->ref_anchor);
+    } else if (link_goes_on(c, i) || l->closing) {         /* LL_TERMINATE_IND is acknowledged
+                                                            * however late it is */
+        link_send(c, i, f->end + T_IFS, false);
     } else {
         link_over(c, i);
     }

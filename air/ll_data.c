@@ -57,17 +57,49 @@ bool data_waiting(const struct link *l)
     return l->controls || (l->first != NONE && !l->encrypting) || (l->unacked && l->out_len);
 }
 
-/* Fills l->out with what goes next: what was not acknowledged again, control, data, or nothing. */
-void data_next(ctl *c, struct link *l, uint8_t i)
+/* MD: whether there is something behind what is in l->out.  4.5.6 */
+bool data_more(const ctl *c, const struct link *l)
 {
-    (void)i;
+    bool last = l->out_data && l->out_last;                /* of the first buffer */
+    return l->controls || (l->first != NONE && !l->encrypting &&
+                           (!last || c->buffers[l->first].next != NONE));
+}
+
+/* Octets of what goes next, with its MIC. */
+uint16_t data_next_len(const ctl *c, const struct link *l)
+{
+    uint16_t n = 0;
+    if (l->unacked) {
+        return l->out_len;
+    }
+    if (l->controls) {
+        n = l->control[0].len;
+    } else if (l->first != NONE && !l->encrypting) {
+        const struct acl_buffer *b = &c->buffers[l->first];
+        n = (uint16_t)(b->len - b->off);
+        n = n < l->max_tx ? n : l->max_tx;
+    }
+    return (uint16_t)(n + (n && l->tx_encrypted ? 4 : 0));
+}
+
+/* Fills l->out with an empty packet, unless there is one to be acknowledged. */
+void data_none(struct link *l)
+{
+    if (!l->unacked) {
+        l->out_data = l->out_last = false;
+        l->out_opcode = 0xff;
+        l->out[0] = LLID_CONTINUE;
+        l->out[1] = l->out_len = l->out_plain_len = 0;
+    }
+}
+
+/* Fills l->out with what goes next: what was not acknowledged again, control, data, or nothing. */
+void data_next(ctl *c, struct link *l)
+{
+    data_none(l);
     if (l->unacked) {
         return;
     }
-    l->out_data = l->out_last = false;
-    l->out_opcode = 0xff;
-    l->out[0] = LLID_CONTINUE;
-    l->out_len = 0;
     if (l->controls) {
         l->out[0] = LLID_CONTROL;
         l->out_len = l->control[0].len;
@@ -86,7 +118,6 @@ void data_next(ctl *c, struct link *l, uint8_t i)
         l->out_data = true;
         l->out_last = b->off == b->len;
     }
-    l->out_plain_len = 0;
     if (l->tx_encrypted && l->out_len) {
         l->out_plain_len = l->out_len;
         memcpy(l->out_plain, l->out + 2, l->out_len);

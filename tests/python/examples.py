@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The C examples and the README's programs, run."""
+import hashlib
 import os
 import re
 import subprocess
@@ -10,6 +11,30 @@ root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 build = os.path.join(root, "build")
 examples = os.path.join(build, "examples")
 passed = 0
+
+
+def transfer(mib):
+    """A file from one program to another: both say how far they are, and that the sum is right."""
+    with tempfile.TemporaryDirectory() as at:
+        spec, path, copy = "unix:%s/air" % at, at + "/file", at + "/copy"
+        with open(path, "wb") as f:
+            for _ in range(mib):
+                f.write(os.urandom(1 << 20))
+        air = subprocess.Popen([os.path.join(build, "woad"), "air", "--quiet", spec], stdout=subprocess.PIPE, text=True)
+        assert "serving" in air.stdout.readline()
+        program = [os.path.join(build, "micropython"), os.path.join(root, "examples", "python", "transfer.py")]
+        env = dict(os.environ, WOAD_HCI=spec)
+        got = subprocess.Popen(program + ["receive", copy], stdout=subprocess.PIPE, text=True, env=env)
+        sent = subprocess.run(program + ["send", path], stdout=subprocess.PIPE, text=True, env=env, timeout=60 + 20 * mib)
+        shown, _ = got.communicate(timeout=30)
+        air.terminate()
+        air.wait(10)
+        digest = hashlib.sha256(open(path, "rb").read()).hexdigest()
+        for said, rc in ((sent.stdout, sent.returncode), (shown, got.returncode)):
+            assert rc == 0 and "it is the same" in said and digest in said, said
+            assert all("%3d %%  %d of %d octets" % (n, d, mib << 20) in said for n, d in ((100, mib << 20),)) and said.count("%") > 50, said
+        assert hashlib.sha256(open(copy, "rb").read()).hexdigest() == digest
+        return sent.stdout.strip().splitlines()[0].rpartition("\r")[2].strip()
 
 
 def ok(name):
@@ -70,6 +95,8 @@ def main():
     o = subprocess.run([os.path.join(examples, "observer")], stdout=subprocess.PIPE, timeout=30)
     assert o.returncode == 0
     ok("observer")
+    mib = int(os.environ.get("MIB", "1"))
+    ok("%d MiB over a channel: %s" % (mib, transfer(mib)))
     print("%d passed, 0 failed" % passed)
 
 

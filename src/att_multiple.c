@@ -2,18 +2,19 @@
  * 3.4.4.11
  *
  * Every handle is checked before any value is asked for.  The handles that are still to be read
- * stand where prepared writes would go next; the answer grows in s->rsp. */
+ * stand where prepared writes would go next; those of a request that came by a channel with credits
+ * stay there, where its PDU lies until it is answered.  The answer grows in s->rsp. */
 #include "gatt_server.h"
 
-static uint16_t multiple_handle(const struct gatts_conn *s, uint16_t n)
+static uint16_t multiple_handle(const struct gatts_bearer *s, uint16_t n)
 {
-    const uint8_t *p = s->prepared + s->prepared_len + n * 2u;
+    const uint8_t *p = s->multiple_list + n * 2u;
     return (uint16_t)(p[0] | p[1] << 8);
 }
 
 /* The variable form has { length u16, value } each, the length that of the whole value even where
  * the value is cut; when not even the length fits, nothing more does. */
-static void multiple_put(struct gatts_conn *s, struct wr *out, const uint8_t *value, size_t len)
+static void multiple_put(struct gatts_bearer *s, struct wr *out, const uint8_t *value, size_t len)
 {
     if (s->op == ATT_READ_MULTIPLE_VARIABLE_REQ) {
         if (wr_room(out) < 2) {
@@ -27,9 +28,9 @@ static void multiple_put(struct gatts_conn *s, struct wr *out, const uint8_t *va
 
 /* Goes on until the application must be asked, or all is there.  The answer so far is kept in
  * s->multiple_len. */
-static int multiple_next(struct woad *h, uint16_t i, struct wr *out)
+static int multiple_next(struct woad *h, uint16_t b, struct wr *out)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_bearer *s = &h->gatts->bearers[b];
     uint8_t value[WOAD_ATT_VALUE_MAX];
     while (s->multiple < s->multiples) {
         uint16_t handle = multiple_handle(s, s->multiple++);
@@ -39,10 +40,10 @@ static int multiple_next(struct woad *h, uint16_t i, struct wr *out)
         if (!a) {
             return WOAD_ATT_INVALID_HANDLE;                /* it has gone since */
         }
-        if (gatts_value(h, i, handle, a, &w) == ATT_LATER) {
+        if (gatts_value(h, h->bearers[b].conn, handle, a, &w) == ATT_LATER) {
             s->multiple_len = (uint16_t)wr_len(out);
             s->stepping = true;
-            att_ask(h, i, handle, 0);
+            att_ask(h, b, handle, 0);
             s->stepping = false;
             if (s->waiting || s->step_err) {
                 return s->waiting ? ATT_LATER : s->step_err;
@@ -56,9 +57,9 @@ static int multiple_next(struct woad *h, uint16_t i, struct wr *out)
 }
 
 /* ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_VARIABLE_REQ: handle u16, two or more of them. */
-int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+int att_rx_multiple(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_bearer *s = &h->gatts->bearers[b];
     size_t len = rd_left(in);
     struct rd each = *in;
     if (len < 4 || len % 2) {
@@ -67,28 +68,33 @@ int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
     while (rd_left(&each)) {
         s->handle = rd_le16(&each);
         const struct woad_attr *a = db_at(h->gatts, s->handle);
-        int err = a ? perm_read(h, i, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
+        int err = a ? perm_read(h, h->bearers[b].conn, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
         if (err) {
             return err;
         }
     }
-    s->kept = 0;                         /* it lay where the handles go */
-    if (!RESERVE(len <= (size_t)(h->cfg.prepare_queue - s->prepared_len))) {
-        return WOAD_ATT_INSUFFICIENT_RESOURCES;
+    s->multiple_list = in->p;
+    if (b < h->cfg.conns) {
+        struct gatts_conn *g = gatts_of(h, b);
+        g->kept = 0;                     /* it lay where the handles go */
+        if (!RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
+            return WOAD_ATT_INSUFFICIENT_RESOURCES;
+        }
+        s->multiple_list = g->prepared + g->prepared_len;
+        rd_copy(in, g->prepared + g->prepared_len, len);
     }
-    rd_copy(in, s->prepared + s->prepared_len, len);
     s->multiple = 0;
     s->multiples = (uint16_t)(len / 2);
-    return multiple_next(h, i, out);
+    return multiple_next(h, b, out);
 }
 
 /* The application has given one of the values: at once, and the loop goes on, or later. */
-int att_multiple_answer(struct woad *h, uint16_t i, const uint8_t *value, size_t len,
+int att_multiple_answer(struct woad *h, uint16_t b, const uint8_t *value, size_t len,
                         struct wr *out)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_bearer *s = &h->gatts->bearers[b];
     out->p = out->base + s->multiple_len;
     multiple_put(s, out, value, len);
     s->multiple_len = (uint16_t)wr_len(out);
-    return s->stepping ? ATT_LATER : multiple_next(h, i, out);
+    return s->stepping ? ATT_LATER : multiple_next(h, b, out);
 }

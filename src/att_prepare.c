@@ -8,10 +8,10 @@ enum { PART_HDR = 6 };
 
 static uint16_t part_u16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
 
-static bool part_keep(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset,
+static bool part_keep(struct woad *h, uint16_t b, uint16_t handle, uint16_t offset,
                       const uint8_t *data, size_t len)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_conn *s = gatts_of(h, b);
     uint8_t *last = s->prepared + s->prepared_last;
     bool joins = s->prepared_len && part_u16(last) == handle &&
                  part_u16(last + 2) + (uint32_t)part_u16(last + 4) == offset;
@@ -35,9 +35,10 @@ static bool part_keep(struct woad *h, uint16_t i, uint16_t handle, uint16_t offs
 }
 
 /* ATT_PREPARE_WRITE_REQ: handle u16, offset u16, part.  The answer is the same again.  3.4.6.1 */
-int att_rx_prepare(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+int att_rx_prepare(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_conn *g = gatts_of(h, b);
     uint16_t handle = rd_le16(in), offset = rd_le16(in);
     if (in->bad) {
         return WOAD_ATT_INVALID_PDU;
@@ -46,15 +47,16 @@ int att_rx_prepare(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     s->handle = handle;
-    s->kept = 0;                         /* it lay where this goes */
+    g->kept = 0;                         /* it lay where this goes */
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? perm_write(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_write(h, h->bearers[b].conn, handle, a) : WOAD_ATT_INVALID_HANDLE;
     if (err) {
         return err;
     }
-    if (!part_keep(h, i, handle, offset, part, len)) {
+    /* Not while another bearer is at what lies there. */
+    if (g->executes || att_listing(h, b) || !part_keep(h, b, handle, offset, part, len)) {
         return WOAD_ATT_PREPARE_QUEUE_FULL;
     }
     wr_le16(out, handle);
@@ -64,10 +66,10 @@ int att_rx_prepare(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
 }
 
 /* A value ends at 512 octets, wherever it begins.  Known before anything is written. */
-static int parts_check(struct gatts_conn *s)
+static int parts_check(struct gatts_bearer *s, const struct gatts_conn *g)
 {
-    for (size_t at = 0; at < s->prepared_len;) {
-        const uint8_t *part = s->prepared + at;
+    for (size_t at = 0; at < g->prepared_len;) {
+        const uint8_t *part = g->prepared + at;
         uint16_t offset = part_u16(part + 2), len = part_u16(part + 4);
         if ((uint32_t)offset + len > WOAD_ATT_VALUE_MAX) {
             s->handle = part_u16(part);
@@ -80,11 +82,13 @@ static int parts_check(struct gatts_conn *s)
 }
 
 /* Writes the next part; 0 when all are written. */
-int att_execute_next(struct woad *h, uint16_t i)
+static int execute_parts(struct woad *h, uint16_t b)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
-    while (s->executing < s->prepared_len) {
-        const uint8_t *part = s->prepared + s->executing;
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_conn *g = gatts_of(h, b);
+    uint16_t i = h->bearers[b].conn;
+    while (s->executing < g->prepared_len) {
+        const uint8_t *part = g->prepared + s->executing;
         uint16_t handle = part_u16(part), offset = part_u16(part + 2), len = part_u16(part + 4);
         s->executing = (uint16_t)(s->executing + PART_HDR + len);
         s->handle = handle;
@@ -96,40 +100,52 @@ int att_execute_next(struct woad *h, uint16_t i)
             continue;
         }
         if (err != ATT_LATER) {
-            s->prepared_len = 0;
             return err;
         }
-        s->waiting = s->stepping = true;
-        struct woad_event ev = { .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, i),
-                                 .u.gatt_write = { handle, offset, value.p, len, true } };
-        emit(h, &ev);
+        s->stepping = true;
+        struct woad_event ev = {
+            .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, i),
+            .u.gatt_write = { handle, offset, value.p, len, true, (uint8_t)att_request(h, b) } };
+        att_put_question(h, b, &ev);
         s->stepping = false;
         if (s->waiting) {
             return ATT_LATER;
         }
         if (s->step_err) {
-            s->prepared_len = 0;
             return s->step_err;
         }
     }
-    s->prepared_len = 0;
     return 0;
 }
 
-/* ATT_EXECUTE_WRITE_REQ: flags u8: 0 cancel, 1 write.  3.4.6.3 */
-int att_rx_execute(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+int att_execute_next(struct woad *h, uint16_t b)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_conn *g = gatts_of(h, b);
+    int err = execute_parts(h, b);
+    g->executes = err == ATT_LATER;
+    g->prepared_len = g->executes ? g->prepared_len : 0;
+    return err;
+}
+
+/* ATT_EXECUTE_WRITE_REQ: flags u8: 0 cancel, 1 write.  3.4.6.3 */
+int att_rx_execute(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+{
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_conn *g = gatts_of(h, b);
     uint8_t flags = rd_u8(in);
     (void)out;
     if (!rd_done(in) || flags > 1) {
         return WOAD_ATT_INVALID_PDU;
     }
-    int err = flags ? parts_check(s) : 0;
+    if (g->executes) {
+        return WOAD_ATT_PREPARE_QUEUE_FULL;                /* another bearer is at it */
+    }
+    int err = flags ? parts_check(s, g) : 0;
     if (!flags || err) {
-        s->prepared_len = 0;
+        g->prepared_len = 0;
         return err;
     }
     s->executing = 0;
-    return att_execute_next(h, i);
+    g->executes = true;
+    return att_execute_next(h, b);
 }

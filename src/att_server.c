@@ -4,27 +4,32 @@
  * when the application will answer.  Only att_server_done() builds an Error Response. */
 #include "gatt_server.h"
 
-static bool att_range_ok(struct gatts_conn *s, uint16_t start, uint16_t end)
+enum { NO_BEARER = 0xffff };
+
+static bool att_range_ok(struct gatts_bearer *s, uint16_t start, uint16_t end)
 {
     s->handle = start;                   /* what an error response names */
     return start && start <= end;
 }
 
-/* ATT_EXCHANGE_MTU_REQ: client's MTU u16.  3.4.2.1 */
-static int att_rx_mtu(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+/* ATT_EXCHANGE_MTU_REQ: client's MTU u16; on the fixed channel alone.  3.4.2.1; Part G, 5.3.1 */
+static int att_rx_mtu(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
     uint16_t peer = rd_le16(in);
     if (!rd_done(in)) {
         return WOAD_ATT_INVALID_PDU;
     }
+    if (b >= h->cfg.conns) {
+        return WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    }
     wr_le16(out, h->mtu);
-    att_set_mtu(h, i, peer);
+    att_set_mtu(h, b, peer);
     return 0;
 }
 
 /* ATT_FIND_INFORMATION_REQ: start u16, end u16.  Answer: format u8 (1: 16 bits, 2: 128 bits),
  * { handle u16, type } each.  3.4.3.1 */
-static int att_rx_find_info(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+static int att_rx_find_info(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
     struct gatts *g = h->gatts;
     uint16_t start = rd_le16(in), end = rd_le16(in);
@@ -32,7 +37,7 @@ static int att_rx_find_info(struct woad *h, uint16_t i, struct rd *in, struct wr
     if (!rd_done(in)) {
         return WOAD_ATT_INVALID_PDU;
     }
-    if (!att_range_ok(&g->conns[i], start, end)) {
+    if (!att_range_ok(&g->bearers[b], start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
     for (uint16_t handle = db_next(g, start); handle && handle <= end;
@@ -53,18 +58,19 @@ static int att_rx_find_info(struct woad *h, uint16_t i, struct rd *in, struct wr
     return format ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
 }
 
-static bool att_value_is(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+static bool att_value_is(struct woad *h, uint16_t b, uint16_t handle, const struct woad_attr *a,
                          const uint8_t *value, size_t len)
 {
     uint8_t mine[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(mine, sizeof mine);
+    uint16_t i = h->bearers[b].conn;
     return perm_read(h, i, handle, a) == 0 && gatts_value(h, i, handle, a, &w) == 0 &&
            wr_len(&w) == len && (len == 0 || memcmp(mine, value, len) == 0);
 }
 
 /* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, value.  Answer: { handle u16, end of
  * its group u16 } each.  3.4.3.3 */
-static int att_rx_find_by_value(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+static int att_rx_find_by_value(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
     struct gatts *g = h->gatts;
     uint16_t start = rd_le16(in), end = rd_le16(in);
@@ -74,13 +80,13 @@ static int att_rx_find_by_value(struct woad *h, uint16_t i, struct rd *in, struc
     }
     size_t len = rd_left(in);
     const uint8_t *value = rd_bytes(in, len);
-    if (!att_range_ok(&g->conns[i], start, end)) {
+    if (!att_range_ok(&g->bearers[b], start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
     for (uint16_t handle = db_find(g, start, end, &type); handle && wr_room(out) >= 4;
          handle = db_find(g, handle + 1u, end, &type)) {
         const struct woad_attr *a = db_at(g, handle);
-        if (att_value_is(h, i, handle, a, value, len)) {
+        if (att_value_is(h, b, handle, a, value, len)) {
             wr_le16(out, handle);
             wr_le16(out, db_is_service(a) ? db_group_end(g, handle) : handle);
         }
@@ -89,21 +95,32 @@ static int att_rx_find_by_value(struct woad *h, uint16_t i, struct rd *in, struc
 }
 
 /* Asks the application for a value.  The answer comes by woad_gatt_answer(). */
-int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset)
+int att_ask(struct woad *h, uint16_t b, uint16_t handle, uint16_t offset)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_bearer *s = &h->gatts->bearers[b];
     s->handle = handle;
     s->offset = offset;
-    s->waiting = true;
-    struct woad_event ev = { .type = WOAD_EV_GATT_READ, .conn = conn_number(h, i),
-                             .u.gatt_read = { handle, offset } };
-    emit(h, &ev);
+    struct woad_event ev = { .type = WOAD_EV_GATT_READ, .conn = conn_number(h, h->bearers[b].conn),
+                             .u.gatt_read = { handle, offset, (uint8_t)att_request(h, b) } };
+    att_put_question(h, b, &ev);
     return ATT_LATER;
+}
+
+/* The application is asked; from inside the event, an answer without a number is to this. */
+void att_put_question(struct woad *h, uint16_t b, const struct woad_event *ev)
+{
+    struct gatts *g = h->gatts;
+    uint16_t before = g->asking;
+    g->bearers[b].waiting = true;
+    g->bearers[b].asked = g->questions++;
+    g->asking = (uint16_t)(b + 1);
+    emit(h, ev);
+    g->asking = before;
 }
 
 /* ATT_READ_BY_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { handle u16,
  * value } each, as many of the first's length as fit.  3.4.4.1 */
-static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+static int att_rx_read_by_type(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
     struct gatts *g = h->gatts;
     uint16_t start = rd_le16(in), end = rd_le16(in);
@@ -113,25 +130,25 @@ static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct
     if (!uuid_read(in, rd_left(in), &type) || in->bad) {
         return WOAD_ATT_INVALID_PDU;
     }
-    if (!att_range_ok(&g->conns[i], start, end)) {
+    if (!att_range_ok(&g->bearers[b], start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
     for (uint16_t handle = db_find(g, start, end, &type); handle;
          handle = db_find(g, handle + 1u, end, &type)) {
         const struct woad_attr *a = db_at(g, handle);
         struct wr w = wr_of(value, sizeof value);
-        int err = perm_read(h, i, handle, a);
+        int err = perm_read(h, h->bearers[b].conn, handle, a);
         if (!err) {
-            err = gatts_value(h, i, handle, a, &w);
+            err = gatts_value(h, h->bearers[b].conn, handle, a, &w);
         }
         if (err && each) {
             break;
         }
         if (err == ATT_LATER) {
-            return att_ask(h, i, handle, 0);
+            return att_ask(h, b, handle, 0);
         }
         if (err) {
-            g->conns[i].handle = handle;
+            g->bearers[b].handle = handle;
             return err;
         }
         size_t len = wr_len(&w);
@@ -150,16 +167,17 @@ static int att_rx_read_by_type(struct woad *h, uint16_t i, struct rd *in, struct
 
 /* A value that the application gave, when it is longer than one answer, is kept, so that all parts
  * are of one value: behind the prepared writes, as long as nothing else needs the place. */
-static void att_keep(struct woad *h, uint16_t i, const uint8_t *value, size_t len)
+static void att_keep(struct woad *h, uint16_t b, const uint8_t *value, size_t len)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
-    s->kept = 0;
-    if (len - s->offset >= h->conns[i].att.mtu - 1u &&
-        RESERVE(len <= (size_t)(h->cfg.prepare_queue - s->prepared_len))) {
-        memcpy(s->prepared + s->prepared_len, value, len);
-        s->kept = s->handle;
-        s->kept_len = (uint16_t)len;
-        s->kept_due = deadline_in(h->now, ATT_TIMEOUT_MS);
+    const struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_conn *g = gatts_of(h, b);
+    g->kept = 0;
+    if (len - s->offset >= h->bearers[b].mtu - 1u && !att_listing(h, b) &&
+        RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
+        memcpy(g->prepared + g->prepared_len, value, len);
+        g->kept = s->handle;
+        g->kept_len = (uint16_t)len;
+        g->kept_due = deadline_in(h->now, ATT_TIMEOUT_MS);
     }
 }
 
@@ -172,45 +190,46 @@ static int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr
     return 0;
 }
 
-static int att_read(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset, struct wr *out)
+static int att_read(struct woad *h, uint16_t b, uint16_t handle, uint16_t offset, struct wr *out)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_conn *g = gatts_of(h, b);
     const struct woad_attr *a = db_at(h->gatts, handle);
     uint8_t value[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(value, sizeof value);
-    int err = a ? perm_read(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_read(h, h->bearers[b].conn, handle, a) : WOAD_ATT_INVALID_HANDLE;
     s->handle = handle;
     if (err) {
         return err;
     }
-    if (gatts_value(h, i, handle, a, &w) != ATT_LATER) {
+    if (gatts_value(h, h->bearers[b].conn, handle, a, &w) != ATT_LATER) {
         return att_part(value, wr_len(&w), offset, out);
     }
-    if (offset && s->kept == handle && deadline_left(s->kept_due, h->now)) {
-        bool last = s->kept_len < offset + h->conns[i].att.mtu - 1u;
-        s->kept = last ? 0 : handle;
-        return att_part(s->prepared + s->prepared_len, s->kept_len, offset, out);
+    if (offset && g->kept == handle && deadline_left(g->kept_due, h->now)) {
+        bool last = g->kept_len < offset + h->bearers[b].mtu - 1u;
+        g->kept = last ? 0 : handle;
+        return att_part(g->prepared + g->prepared_len, g->kept_len, offset, out);
     }
-    return att_ask(h, i, handle, offset);
+    return att_ask(h, b, handle, offset);
 }
 
 /* ATT_READ_REQ: handle u16.  3.4.4.3 */
-static int att_rx_read(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+static int att_rx_read(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
     uint16_t handle = rd_le16(in);
-    return rd_done(in) ? att_read(h, i, handle, 0, out) : WOAD_ATT_INVALID_PDU;
+    return rd_done(in) ? att_read(h, b, handle, 0, out) : WOAD_ATT_INVALID_PDU;
 }
 
 /* ATT_READ_BLOB_REQ: handle u16, offset u16.  3.4.4.5 */
-static int att_rx_read_blob(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+static int att_rx_read_blob(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
     uint16_t handle = rd_le16(in), offset = rd_le16(in);
-    return rd_done(in) ? att_read(h, i, handle, offset, out) : WOAD_ATT_INVALID_PDU;
+    return rd_done(in) ? att_read(h, b, handle, offset, out) : WOAD_ATT_INVALID_PDU;
 }
 
 /* ATT_READ_BY_GROUP_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { start u16,
  * end u16, UUID } each.  Groups are services.  3.4.4.9; Vol 3, Part G, 2.5.3 */
-static int att_rx_read_by_group(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+static int att_rx_read_by_group(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
     struct gatts *g = h->gatts;
     uint16_t start = rd_le16(in), end = rd_le16(in);
@@ -219,7 +238,7 @@ static int att_rx_read_by_group(struct woad *h, uint16_t i, struct rd *in, struc
     if (!uuid_read(in, rd_left(in), &type) || in->bad) {
         return WOAD_ATT_INVALID_PDU;
     }
-    if (!att_range_ok(&g->conns[i], start, end)) {
+    if (!att_range_ok(&g->bearers[b], start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
     uint16_t kind = uuid_short(&type);
@@ -245,11 +264,12 @@ static int att_rx_read_by_group(struct woad *h, uint16_t i, struct rd *in, struc
 }
 
 /* Gives a write to whom it belongs: the host for a CCCD, else the application. */
-static int att_write_allowed(struct woad *h, uint16_t i, uint16_t handle,
+static int att_write_allowed(struct woad *h, uint16_t b, uint16_t handle,
                              const struct woad_attr *a, struct rd *in, bool need_answer)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
-    int err = gatts_write(h, i, handle, a, 0, in);
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_conn *g = gatts_of(h, b);
+    int err = gatts_write(h, h->bearers[b].conn, handle, a, 0, in);
     if (err != ATT_LATER) {
         return err;
     }
@@ -257,59 +277,63 @@ static int att_write_allowed(struct woad *h, uint16_t i, uint16_t handle,
     if (len > WOAD_ATT_VALUE_MAX) {
         return WOAD_ATT_INVALID_VALUE_LENGTH;
     }
-    s->kept = s->kept == handle ? 0 : s->kept;
+    g->kept = g->kept == handle ? 0 : g->kept;
+    struct woad_event ev = {
+        .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, h->bearers[b].conn),
+        .u.gatt_write = { handle, 0, in->p, (uint16_t)len, need_answer,
+                          (uint8_t)att_request(h, b) } };
     if (need_answer) {
-        s->waiting = true;
         s->offset = 0;
+        att_put_question(h, b, &ev);
+    } else {
+        emit(h, &ev);
     }
-    struct woad_event ev = { .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, i),
-                             .u.gatt_write = { handle, 0, in->p, (uint16_t)len, need_answer } };
-    emit(h, &ev);
     return ATT_LATER;
 }
 
-static int att_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *in, bool need_answer)
+static int att_write(struct woad *h, uint16_t b, uint16_t handle, struct rd *in, bool need_answer)
 {
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? perm_write(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;
-    return err ? err : att_write_allowed(h, i, handle, a, in, need_answer);
+    int err = a ? perm_write(h, h->bearers[b].conn, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    return err ? err : att_write_allowed(h, b, handle, a, in, need_answer);
 }
 
 /* ATT_WRITE_REQ: handle u16, value.  3.4.5.1 */
-static int att_rx_write(struct woad *h, uint16_t i, struct rd *in, struct wr *out)
+static int att_rx_write(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
 {
     uint16_t handle = rd_le16(in);
     (void)out;
-    h->gatts->conns[i].handle = handle;
-    return in->bad ? WOAD_ATT_INVALID_PDU : att_write(h, i, handle, in, true);
+    h->gatts->bearers[b].handle = handle;
+    return in->bad ? WOAD_ATT_INVALID_PDU : att_write(h, b, handle, in, true);
 }
 
 /* ATT_WRITE_CMD: handle u16, value.  No answer whatever happens.  3.4.5.3 */
-static void att_rx_write_command(struct woad *h, uint16_t i, struct rd *in)
+static void att_rx_write_command(struct woad *h, uint16_t b, struct rd *in)
 {
     uint16_t handle = rd_le16(in);
     if (!in->bad) {
-        att_write(h, i, handle, in, false);
+        att_write(h, b, handle, in, false);
     }
 }
 
 /* ATT_SIGNED_WRITE_CMD: handle u16, value, counter u32, MAC 8.  It is for connections that are not
  * encrypted; one that is not genuine, or came before, is dropped without a word.  3.4.5.4;
  * Vol 3, Part C, 10.4; Part H, 2.4.5 */
-static void att_rx_signed_write(struct woad *h, uint16_t i, struct rd *in)
+static void att_rx_signed_write(struct woad *h, uint16_t b, struct rd *in)
 {
     const uint8_t *pdu = in->p - 1;      /* all of it is signed */
     size_t len = rd_left(in) + 1;
     uint16_t handle = rd_le16(in);
     bool authenticated = false;
+    uint16_t i = h->bearers[b].conn;
     if (in->bad || rd_left(in) < SIGNATURE || h->conns[i].security.encrypted || !h->smp_role ||
         !h->smp_role->verify(h, i, pdu, len, &authenticated)) {
         return;
     }
     const struct woad_attr *a = db_at(h->gatts, handle);
     in->end -= SIGNATURE;
-    if (a && perm_write_signed(h, i, handle, a, authenticated)) {
-        att_write_allowed(h, i, handle, a, in, false);
+    if (a && perm_write_signed(h, h->bearers[b].conn, handle, a, authenticated)) {
+        att_write_allowed(h, b, handle, a, in, false);
     }
 }
 
@@ -330,7 +354,7 @@ static int (*const requests[])(struct woad *, uint16_t, struct rd *, struct wr *
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
 /* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
-static void att_server_done(struct gatts_conn *s, int err, struct wr *out)
+static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
 {
     s->waiting = false;
     if (err) {
@@ -343,24 +367,27 @@ static void att_server_done(struct gatts_conn *s, int err, struct wr *out)
     s->rsp_len = (uint16_t)wr_len(out);
 }
 
-static struct wr att_server_response(struct woad *h, uint16_t i)
+static struct wr att_server_response(struct woad *h, uint16_t b)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
-    struct wr out = wr_of(s->rsp, h->conns[i].att.mtu);
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct wr out = wr_of(s->rsp, h->bearers[b].mtu);
     wr_u8(&out, (uint8_t)(s->op + 1));   /* every response is its request plus one */
     return out;
 }
 
 /* A client should wait for an answer before it asks again (3.3.2).  One that does not is
  * answered in order, as far as there is room; what there is no room for is dropped. */
-static bool att_pipelined(struct woad *h, uint16_t i, uint8_t op, const struct rd *in)
+static bool att_pipelined(struct woad *h, uint16_t b, uint8_t op, const struct rd *in)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_bearer *s = &h->gatts->bearers[b];
     size_t len = rd_left(in);
     struct wr out = wr_of(s->pipeline + s->pipeline_len,
                           (size_t)(h->cfg.pipeline_queue - s->pipeline_len));
     if (!s->op || (op & ATT_OP_COMMAND && !s->pipeline_len)) {
         return false;
+    }
+    if (b >= h->cfg.conns) {
+        return !(op & ATT_OP_COMMAND);   /* a request stays in its channel until its turn */
     }
     if (RESERVE(wr_room(&out) >= 3 + len)) {
         wr_le16(&out, (uint16_t)(1 + len));
@@ -371,26 +398,26 @@ static bool att_pipelined(struct woad *h, uint16_t i, uint8_t op, const struct r
     return true;
 }
 
-static void att_server_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
+static void att_server_rx(struct woad *h, uint16_t b, uint8_t op, struct rd *in)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
-    if (att_pipelined(h, i, op, in)) {
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    if (att_pipelined(h, b, op, in)) {
         return;
     }
     if (op & ATT_OP_COMMAND) {
         if (op == ATT_WRITE_CMD) {
-            att_rx_write_command(h, i, in);
+            att_rx_write_command(h, b, in);
         } else if (op == ATT_SIGNED_WRITE_CMD) {
-            att_rx_signed_write(h, i, in);
+            att_rx_signed_write(h, b, in);
         }
         return;
     }
     s->op = op;
     s->handle = 0;
     int err = WOAD_ATT_REQUEST_NOT_SUPPORTED;
-    struct wr out = att_server_response(h, i);
+    struct wr out = att_server_response(h, b);
     if (op >> 1 < REQUESTS && requests[op >> 1]) {
-        err = requests[op >> 1](h, i, in, &out);
+        err = requests[op >> 1](h, b, in, &out);
     }
     if (err != ATT_LATER) {
         att_server_done(s, err, &out);
@@ -398,9 +425,9 @@ static void att_server_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
 }
 
 /* The answer has left: what came meanwhile has its turn, where it lies. */
-static void att_next_pipelined(struct woad *h, uint16_t i)
+static void att_next_pipelined(struct woad *h, uint16_t b)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_bearer *s = &h->gatts->bearers[b];
     while (s->pipeline_len && !s->op) {
         struct rd in = rd_of(s->pipeline, s->pipeline_len);
         uint16_t len = rd_le16(&in);
@@ -408,35 +435,59 @@ static void att_next_pipelined(struct woad *h, uint16_t i)
         uint8_t op = rd_u8(&in);
         uint16_t whole = s->pipeline_len;
         s->pipeline_len = 0;             /* it is not behind itself */
-        att_server_rx(h, i, op, &in);
+        att_server_rx(h, b, op, &in);
         s->pipeline_len = (uint16_t)(whole - 2 - len);
         memmove(s->pipeline, s->pipeline + 2 + len, s->pipeline_len);
     }
 }
 
-static bool att_server_tx(struct woad *h, uint16_t i, struct wr *out)
+static bool att_server_tx(struct woad *h, uint16_t b, struct wr *out)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct gatts_bearer *s = &h->gatts->bearers[b];
     if (!s->rsp_len) {
-        return gatts_tx_changed(h, i, out);
+        return b < h->cfg.conns && gatts_tx_changed(h, b, out);
     }
     wr_bytes(out, s->rsp, s->rsp_len);
     s->rsp_len = 0;
     s->op = 0;
-    att_next_pipelined(h, i);
+    att_next_pipelined(h, b);
     return true;
 }
 
+static void att_server_open(struct woad *h, uint16_t b)
+{
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    *s = (struct gatts_bearer){ .rsp = s->rsp, .pipeline = s->pipeline };
+}
+
+/* What was asked on it nobody waits for any more. */
+static void att_server_close(struct woad *h, uint16_t b)
+{
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    if (s->op == ATT_EXECUTE_REQ) {
+        gatts_of(h, b)->executes = false;
+        gatts_of(h, b)->prepared_len = 0;
+    }
+    s->waiting = false;
+    s->op = 0;
+}
+
+static bool att_server_busy(const struct woad *h, uint16_t b)
+{
+    return h->gatts->bearers[b].op != 0;
+}
+
 const struct att_role att_server_role = {
-    .rx = att_server_rx, .tx = att_server_tx, .fell = perm_fell, .resume = gatts_resume,
-    .keep = gatts_keep, .told = gatts_told,
+    .rx = att_server_rx, .tx = att_server_tx, .open = att_server_open, .close = att_server_close,
+    .busy = att_server_busy, .fell = perm_fell, .resume = gatts_resume, .keep = gatts_keep,
+    .told = gatts_told,
 };
 
 /* The application's answer, shaped for the request it is for. */
-static void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t *value, size_t len)
+static void att_server_answer(struct woad *h, uint16_t b, int err, const uint8_t *value, size_t len)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
-    struct wr out = att_server_response(h, i);
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct wr out = att_server_response(h, b);
     if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
         size_t most = wr_room(&out) - 3 < 253 ? wr_room(&out) - 3 : 253;
         len = len < most ? len : most;
@@ -445,17 +496,66 @@ static void att_server_answer(struct woad *h, uint16_t i, int err, const uint8_t
         wr_bytes(&out, value, len);
     } else if (!err && (s->op == ATT_READ_MULTIPLE_REQ ||
                         s->op == ATT_READ_MULTIPLE_VARIABLE_REQ)) {
-        err = att_multiple_answer(h, i, value, len, &out);
+        err = att_multiple_answer(h, b, value, len, &out);
         if (err == ATT_LATER) {
             return;
         }
     } else if (!err && (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ)) {
         err = att_part(value, len, s->offset, &out);
         if (!err) {
-            att_keep(h, i, value, len);
+            att_keep(h, b, value, len);
         }
     }
     att_server_done(s, err, &out);
+}
+
+static int att_take_answer(struct woad *h, uint16_t b, uint8_t err, const void *data, size_t len)
+{
+    struct gatts_bearer *s = &h->gatts->bearers[b];
+    s->waiting = false;
+    s->step_err = err;
+    if (s->stepping && (err || s->op == ATT_EXECUTE_REQ)) {
+        return 0;                        /* the loop that asks takes it from here */
+    }
+    if (s->op == ATT_EXECUTE_REQ && !err) {
+        int next = att_execute_next(h, b);
+        if (next == ATT_LATER) {
+            return 0;
+        }
+        err = (uint8_t)next;
+    } else if (s->op == ATT_EXECUTE_REQ) {
+        gatts_of(h, b)->prepared_len = 0;
+        gatts_of(h, b)->executes = false;
+    }
+    att_server_answer(h, b, err, data, len);
+    return 0;
+}
+
+/* The bearer of connection i whose question waits: this one, or of all the first; NO_BEARER. */
+static uint16_t att_waiting(const struct woad *h, uint16_t i, int request)
+{
+    const struct gatts *g = h->gatts;
+    uint16_t found = NO_BEARER;
+    for (uint16_t b = 0; b < att_bearers(h); b++) {
+        bool fits = h->bearers[b].conn == i && h->bearers[b].mtu && g->bearers[b].waiting &&
+                    (request < 0 || att_request(h, b) == request);
+        if (fits && (found == NO_BEARER ||
+                     (int32_t)(g->bearers[b].asked - g->bearers[found].asked) < 0)) {
+            found = b;
+        }
+    }
+    return found;
+}
+
+int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t err,
+                        const void *data, size_t len)
+{
+    uint16_t i;
+    if (!h->gatts || !conn_of(h, conn, &i)) {
+        return WOAD_ENOTCONN;
+    }
+    uint16_t b = att_waiting(h, i, request);
+    return b == NO_BEARER ? WOAD_EALREADY : att_take_answer(h, b, err, data, len);
 }
 
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len)
@@ -464,24 +564,8 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
     if (!h->gatts || !conn_of(h, conn, &i)) {
         return WOAD_ENOTCONN;
     }
-    struct gatts_conn *s = &h->gatts->conns[i];
-    if (!s->waiting) {
-        return WOAD_EALREADY;
-    }
-    s->waiting = false;
-    s->step_err = err;
-    if (s->stepping && (err || s->op == ATT_EXECUTE_REQ)) {
-        return 0;                        /* the loop that asks takes it from here */
-    }
-    if (s->op == ATT_EXECUTE_REQ && !err) {
-        int next = att_execute_next(h, i);
-        if (next == ATT_LATER) {
-            return 0;
-        }
-        err = (uint8_t)next;
-    } else if (s->op == ATT_EXECUTE_REQ) {
-        s->prepared_len = 0;
-    }
-    att_server_answer(h, i, err, data, len);
-    return 0;
+    uint16_t asking = (uint16_t)(h->gatts->asking - 1);
+    bool inside = h->gatts->asking && h->bearers[asking].conn == i;
+    uint16_t b = inside && h->gatts->bearers[asking].waiting ? asking : att_waiting(h, i, -1);
+    return b == NO_BEARER ? WOAD_EALREADY : att_take_answer(h, b, err, data, len);
 }

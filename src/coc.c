@@ -26,24 +26,32 @@ struct coc *coc_by_peer_cid(const struct woad *h, uint16_t i, uint16_t cid)
 struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
 {
     uint16_t i;
-    return h->cocs && conn_of(h, conn, &i) ? coc_by_cid(h, i, cid) : NULL;
+    struct coc *k = h->cocs && conn_of(h, conn, &i) ? coc_by_cid(h, i, cid) : NULL;
+    return k && !coc_of_att(h, k) ? k : NULL;
 }
 
-const struct woad_coc_params *coc_listener(const struct woad *h, uint16_t psm)
+bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
 {
+    if (psm == PSM_EATT && h->eatt_role) {
+        *p = h->eatt_role->params(h);
+        return true;
+    }
     for (uint8_t n = 0; n < h->cfg.psms; n++) {
         if (psm && h->cocs->psms[n].psm == psm) {
-            return &h->cocs->psms[n];
+            *p = h->cocs->psms[n];
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-static struct coc *coc_free(const struct woad *h, uint16_t *n)
+/* The application's come first, then those of ATT. */
+static struct coc *coc_free(const struct woad *h, bool of_att, uint16_t *n)
 {
-    for (*n = 0; *n < h->cfg.channels; ++*n) {
+    uint16_t end = (uint16_t)(h->cfg.channels + (of_att ? h->cfg.att_bearers : 0));
+    for (*n = of_att ? h->cfg.channels : 0; *n < end; ++*n) {
         if (h->cocs->channels[*n].state == COC_FREE) {
             return &h->cocs->channels[*n];
         }
@@ -69,7 +77,7 @@ static uint16_t coc_new_cid(const struct woad *h, uint16_t i)
 struct coc *coc_new(struct woad *h, uint16_t i, const struct woad_coc_params *p, bool enhanced)
 {
     uint16_t n;
-    struct coc *k = coc_free(h, &n);
+    struct coc *k = coc_free(h, p->psm == PSM_EATT && h->eatt_role, &n);
     uint16_t cid = k ? coc_new_cid(h, i) : 0;
     if (!RESERVE(cid != 0)) {
         return NULL;
@@ -114,8 +122,12 @@ void coc_wants(struct woad *h, const struct coc *k)
 
 /* --- their lives ------------------------------------------------------------------------------ */
 
-void coc_emit(struct woad *h, enum woad_event_type type, const struct coc *k, int status)
+void coc_emit(struct woad *h, enum woad_event_type type, struct coc *k, int status)
 {
+    if (coc_of_att(h, k)) {
+        h->eatt_role->event(h, k, type, status);
+        return;
+    }
     struct woad_event ev = { .type = type, .conn = conn_number(h, k->conn),
                              .u.coc = { k->cid, k->psm, k->mtu, k->peer_mtu, status } };
     emit(h, &ev);
@@ -133,6 +145,14 @@ static void coc_take(struct woad *h, struct coc *k, void *rx, size_t rx_size)
     k->ring = rx;
     k->size = (uint32_t)(rx_size < COC_RING_MAX ? rx_size : COC_RING_MAX);
     k->rx_credits = coc_grant(k);
+}
+
+void coc_accept(struct woad *h, struct coc *k, void *rx, size_t rx_size)
+{
+    coc_take(h, k, rx, rx_size);
+    k->state = COC_DECIDED;
+    k->result = 0;
+    coc_wants(h, k);
 }
 
 /* A request of the peer's is for the application to decide on. */
@@ -190,7 +210,7 @@ static void coc_conn_close(struct woad *h, uint16_t i)
 }
 
 /* The application, or the host, is done with it. */
-static void coc_end(struct woad *h, struct coc *k, int status)
+void coc_end(struct woad *h, struct coc *k, int status)
 {
     k->status = status;
     if (k->state == COC_WANTS) {
@@ -248,7 +268,7 @@ static void coc_secured(struct woad *h, uint16_t i, int status)
 static uint32_t coc_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (uint16_t n = 0; n < h->cfg.channels; n++) {
+    for (uint16_t n = 0; n < h->cfg.channels + h->cfg.att_bearers; n++) {
         struct coc *k = &h->cocs->channels[n];
         uint32_t mine = k->state != COC_FREE ? deadline_left(k->due, h->now) : WOAD_FOREVER;
         if (mine == 0) {
@@ -268,7 +288,8 @@ static const struct coc_role coc_role = {
 static void coc_carve(struct woad *h, struct arena *a)
 {
     struct cocs *t = arena_take(a, 1, sizeof *t);
-    struct coc *channels = arena_take(a, h->cfg.channels, sizeof *channels);
+    struct coc *channels = arena_take(a, (size_t)h->cfg.channels + h->cfg.att_bearers,
+                                      sizeof *channels);
     struct woad_coc_params *psms = arena_take(a, h->cfg.psms, sizeof *psms);
     struct coc_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
     if (t) {
@@ -314,7 +335,8 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
     if (!params_valid(params, false)) {
         return WOAD_EINVAL;
     }
-    if (coc_listener(h, params->psm)) {
+    struct woad_coc_params now;
+    if (coc_listener(h, params->psm, &now)) {
         return WOAD_EALREADY;
     }
     for (uint8_t n = 0; n < h->cfg.psms; n++) {
@@ -346,10 +368,7 @@ int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_
     if (!rx || rx_size < (k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST)) {
         return WOAD_EINVAL;
     }
-    coc_take(h, k, rx, rx_size);
-    k->state = COC_DECIDED;
-    k->result = 0;
-    coc_wants(h, k);
+    coc_accept(h, k, rx, rx_size);
     return 0;
 }
 
@@ -368,9 +387,9 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
     return 0;
 }
 
-/* All of them or none. */
-static int coc_connect(struct woad *h, uint16_t i, const struct woad_coc_params *p,
-                       void *const rx[], size_t rx_size, size_t n, uint16_t cids[], bool enhanced)
+/* All of them or none.  `rx` NULL: bearers of ATT, which have memory. */
+int coc_connect(struct woad *h, uint16_t i, const struct woad_coc_params *p, void *const rx[],
+                size_t rx_size, size_t n, uint16_t cids[], bool enhanced)
 {
     struct coc *made[WOAD_COC_AT_ONCE];
     for (size_t m = 0; m < n; m++) {
@@ -387,7 +406,8 @@ static int coc_connect(struct woad *h, uint16_t i, const struct woad_coc_params 
         made[m]->state = COC_WANTS;
         made[m]->ours = true;
         made[m]->id = id;
-        coc_take(h, made[m], rx[m], rx_size);
+        void *memory = rx ? rx[m] : h->eatt_role->ring(h, made[m], &rx_size);
+        coc_take(h, made[m], memory, rx_size);
         coc_wants(h, made[m]);
         cids[m] = made[m]->cid;
     }
@@ -404,7 +424,8 @@ static int coc_may_connect(const struct woad *h, uint16_t conn, const struct woa
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    if (!params_valid(p, enhanced) || rx_size < (enhanced ? COC_LEAST_ENHANCED : COC_LEAST)) {
+    if (!params_valid(p, enhanced) || (p->psm == PSM_EATT && h->eatt_role) ||
+        rx_size < (enhanced ? COC_LEAST_ENHANCED : COC_LEAST)) {
         return WOAD_EINVAL;
     }
     return conn_lacks(h, *i, p->security) ? WOAD_EACCES : 0;

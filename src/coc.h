@@ -56,6 +56,7 @@ struct coc_conn {
     uint16_t first;                      /* its channels: index + 1 */
     uint16_t turn;                       /* who may send next: index + 1, 0: the first */
     uint16_t senders;                    /* that have something to send */
+    uint8_t bearers;                     /* of ATT: they are asked */
     uint8_t last_cid;                    /* - CID_FIRST */
     bool wants;                          /* some signalling may be owed */
 };
@@ -89,15 +90,27 @@ static inline struct coc *coc_after(const struct woad *h, const struct coc *k)
     return coc_at(h, k->next);
 }
 
+enum { PSM_EATT = 0x27 };
+
+/* One that is a bearer of ATT, of which the application knows nothing. */
+static inline bool coc_of_att(const struct woad *h, const struct coc *k)
+{
+    return k >= h->cocs->channels + h->cfg.channels;
+}
+
 /* coc.c */
 struct coc *coc_by_cid(const struct woad *h, uint16_t i, uint16_t cid);
 struct coc *coc_by_peer_cid(const struct woad *h, uint16_t i, uint16_t cid);
 struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid);
-const struct woad_coc_params *coc_listener(const struct woad *h, uint16_t psm);
+bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p);
+void coc_accept(struct woad *h, struct coc *k, void *rx, size_t rx_size);
+int coc_connect(struct woad *h, uint16_t i, const struct woad_coc_params *p, void *const rx[],
+                size_t rx_size, size_t n, uint16_t cids[], bool enhanced);
+void coc_end(struct woad *h, struct coc *k, int status);
 struct coc *coc_new(struct woad *h, uint16_t i, const struct woad_coc_params *p, bool enhanced);
 void coc_drop(struct woad *h, struct coc *k);
 void coc_wants(struct woad *h, const struct coc *k);
-void coc_emit(struct woad *h, enum woad_event_type type, const struct coc *k, int status);
+void coc_emit(struct woad *h, enum woad_event_type type, struct coc *k, int status);
 void coc_asked(struct woad *h, struct coc *k);
 void coc_opened(struct woad *h, struct coc *k);
 void coc_closed(struct woad *h, struct coc *k, int status);
@@ -108,10 +121,12 @@ uint16_t coc_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail);
 void coc_sent(struct woad *h, uint16_t i);
 void coc_credits(struct woad *h, struct coc *k, uint16_t credits);
 uint16_t coc_grant(const struct coc *k);
+size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end);
+void coc_begin(struct woad *h, struct coc *k, const void *data, size_t len);
 /* coc_sig.c */
 bool coc_sig_rx(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in);
 bool coc_sig_tx(struct woad *h, uint16_t i, struct wr *out);
-uint8_t coc_refusal(const struct woad *h, uint16_t i, const struct woad_coc_params *p);
+uint8_t coc_refusal(const struct woad *h, uint16_t i, uint16_t psm, struct woad_coc_params *p);
 uint8_t coc_cid_wrong(const struct woad *h, uint16_t i, uint16_t cid);
 struct coc *coc_awaiting(const struct woad *h, uint16_t i, enum coc_state state, uint8_t id);
 void coc_granted(struct woad *h, struct coc *k, uint16_t cid);

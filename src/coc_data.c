@@ -53,7 +53,7 @@ static void ring_take(struct coc *k, uint8_t *p, size_t n)
 }
 
 /* What is there of the first SDU, as far as there is room. */
-static size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end)
+size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end)
 {
     uint8_t len[2];
     *end = false;
@@ -77,9 +77,13 @@ static size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end)
 
 static uint32_t coc_readable(const struct coc *k) { return k->used - 2 * k->sdus; }
 
-static void coc_emit_data(struct woad *h, const struct coc *k, enum woad_event_type type,
+static void coc_emit_data(struct woad *h, struct coc *k, enum woad_event_type type,
                           const void *data, uint32_t len, bool end)
 {
+    if (coc_of_att(h, k)) {
+        h->eatt_role->data(h, k, type);
+        return;
+    }
     struct woad_event ev = { .type = type, .conn = conn_number(h, k->conn),
                              .u.coc_data = { k->cid, data, len, end } };
     emit(h, &ev);
@@ -210,6 +214,16 @@ int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, siz
 
 /* --- what goes -------------------------------------------------------------------------------- */
 
+void coc_begin(struct woad *h, struct coc *k, const void *data, size_t len)
+{
+    k->sdu = data;
+    k->sdu_len = (uint16_t)len;
+    k->sdu_off = 0;
+    k->sending = true;
+    k->begun = k->last = false;
+    h->cocs->conns[k->conn].senders++;
+}
+
 int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data, size_t len)
 {
     struct coc *k = coc_find(h, conn, cid);
@@ -225,12 +239,7 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
     if (!RESERVE(!k->sending)) {
         return WOAD_EAGAIN;
     }
-    k->sdu = data;
-    k->sdu_len = (uint16_t)len;
-    k->sdu_off = 0;
-    k->sending = true;
-    k->begun = k->last = false;
-    h->cocs->conns[k->conn].senders++;
+    coc_begin(h, k, data, len);
     return 0;
 }
 
@@ -256,10 +265,13 @@ uint16_t coc_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail)
     struct coc_conn *cc = &h->cocs->conns[i];
     uint16_t from = cc->turn ? cc->turn : cc->first;
     cc->turn = 0;
-    if (!cc->senders || from == COC_ROUND_OVER) {
+    if ((!cc->senders && !cc->bearers) || from == COC_ROUND_OVER) {
         return 0;
     }
     for (struct coc *k = coc_at(h, from); k; k = coc_after(h, k)) {
+        if (!k->sending && coc_of_att(h, k) && k->state == COC_OPEN) {
+            h->eatt_role->fill(h, k);
+        }
         if (k->sending && !k->last && k->tx_credits && k->state == COC_OPEN) {
             coc_tx_part(h, k, body, tail);
             cc->turn = k->next ? k->next : COC_ROUND_OVER;

@@ -33,16 +33,16 @@ static void enhanced_refuse(struct woad *h, uint16_t i, uint8_t id, uint8_t resu
     }
 }
 
-struct asked { uint16_t psm, mtu, mps, credits, cids[WOAD_COC_AT_ONCE]; uint8_t id, places; };
+struct asked { uint16_t mtu, mps, credits, cids[WOAD_COC_AT_ONCE]; uint8_t id, places; };
 
 /* A channel for each place that can have one; what the others are told in the end. */
-static uint8_t enhanced_take(struct woad *h, uint16_t i, const struct asked *a,
-                             struct coc *made[])
+static uint8_t enhanced_take(struct woad *h, uint16_t i, const struct woad_coc_params *p,
+                             const struct asked *a, struct coc *made[])
 {
     uint8_t result = 0;
     for (uint8_t n = 0; n < a->places; n++) {
         uint8_t wrong = coc_cid_wrong(h, i, a->cids[n]);
-        struct coc *k = wrong ? NULL : coc_new(h, i, coc_listener(h, a->psm), true);
+        struct coc *k = wrong ? NULL : coc_new(h, i, p, true);
         made[n] = k;
         if (!k) {
             result = wrong ? wrong : WOAD_COC_NO_RESOURCES;
@@ -69,7 +69,9 @@ static uint8_t enhanced_take(struct woad *h, uint16_t i, const struct asked *a,
  * one to five.  4.25 */
 static bool enhanced_rx_conn_req(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
 {
-    struct asked a = { .psm = rd_le16(in), .id = id };
+    struct asked a = { .id = id };
+    struct woad_coc_params p;
+    uint16_t psm = rd_le16(in);
     struct coc *made[WOAD_COC_AT_ONCE];
     a.mtu = rd_le16(in);
     a.mps = rd_le16(in);
@@ -82,17 +84,19 @@ static bool enhanced_rx_conn_req(struct woad *h, uint16_t i, uint8_t id, struct 
     for (size_t n = 0; n < places; n++) {
         a.cids[n] = rd_le16(in);
     }
-    const struct woad_coc_params *p = coc_listener(h, a.psm);
-    uint8_t result = coc_refusal(h, i, p);
+    uint8_t result = coc_refusal(h, i, psm, &p);
     if (!result && (a.mtu < COC_LEAST_ENHANCED || a.mps < COC_LEAST_ENHANCED ||
-                    a.mps > COC_MPS_MAX || !a.credits || p->mtu < COC_LEAST_ENHANCED)) {
+                    a.mps > COC_MPS_MAX || !a.credits || p.mtu < COC_LEAST_ENHANCED)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
     }
     if (result) {
         enhanced_refuse(h, i, id, result, places);
         return true;
     }
-    result = enhanced_take(h, i, &a, made);
+    if (psm == PSM_EATT && h->eatt_role) {
+        h->eatt_role->asked(h, i);
+    }
+    result = enhanced_take(h, i, &p, &a, made);
     bool any = false;
     for (size_t n = 0; n < places; n++) {
         if (made[n]) {
@@ -427,14 +431,14 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
         return WOAD_EINVAL;
     }
     for (size_t m = 0; m < n; m++) {
-        int err = reconfigure_refused(h, coc_by_cid(h, i, cids[m]), mtu, mps, n);
+        int err = reconfigure_refused(h, coc_find(h, conn, cids[m]), mtu, mps, n);
         if (err) {
             return err;
         }
     }
     uint8_t id = sig_new_id(h, i);
     for (size_t m = 0; m < n; m++) {
-        struct coc *k = coc_by_cid(h, i, cids[m]);
+        struct coc *k = coc_find(h, conn, cids[m]);
         k->change = CHANGE_WANTED;
         k->change_id = id;
         k->new_mtu = mtu;

@@ -20,10 +20,10 @@ struct coc *coc_awaiting(const struct woad *h, uint16_t i, enum coc_state state,
 
 /* --- requests of the peer --------------------------------------------------------------------- */
 
-/* Why the connection may not have a channel of this PSM; 0 when it may. */
-uint8_t coc_refusal(const struct woad *h, uint16_t i, const struct woad_coc_params *p)
+/* Why the connection may not have a channel of this PSM; 0 when it may, and with what limits. */
+uint8_t coc_refusal(const struct woad *h, uint16_t i, uint16_t psm, struct woad_coc_params *p)
 {
-    switch (p ? conn_lacks(h, i, p->security) : WOAD_ATT_INVALID_HANDLE) {
+    switch (coc_listener(h, psm, p) ? conn_lacks(h, i, p->security) : WOAD_ATT_INVALID_HANDLE) {
     case 0:
         return 0;
     case WOAD_ATT_INVALID_HANDLE:
@@ -65,13 +65,16 @@ static bool coc_rx_conn_req(struct woad *h, uint16_t i, uint8_t id, struct rd *i
     if (!rd_done(in)) {
         return false;
     }
-    const struct woad_coc_params *p = coc_listener(h, psm);
-    uint8_t result = coc_refusal(h, i, p);
+    struct woad_coc_params p;
+    uint8_t result = coc_refusal(h, i, psm, &p);
+    if (psm == PSM_EATT && h->eatt_role) {
+        result = WOAD_COC_UNKNOWN_PSM;   /* bearers are enhanced channels.  Part G, 5.3 */
+    }
     if (!result && (mtu < COC_LEAST || mps < COC_LEAST || mps > COC_MPS_MAX)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
     }
     result = result ? result : coc_cid_wrong(h, i, cid);
-    struct coc *k = result ? NULL : coc_new(h, i, p, false);
+    struct coc *k = result ? NULL : coc_new(h, i, &p, false);
     if (!k) {
         uint8_t rsp[SIG_HDR + 10];
         struct wr out = wr_of(rsp, sizeof rsp);

@@ -112,7 +112,7 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
 
 static void conn_opened(struct woad *h, uint16_t i)
 {
-    att_open(h, i);
+    att_open(h, i, i, ATT_MTU_DEFAULT);
     for (size_t f = 0; feature_at(h, f); f++) {
         if (feature_at(h, f)->conn_open) {
             feature_at(h, f)->conn_open(h, i);
@@ -132,8 +132,8 @@ static struct conn *conn_take(struct woad *h, uint16_t *i)
     } else {
         struct conn fresh = { .state = CONN_OPEN, .generation = c->generation, .rx = c->rx,
                               .tx = c->tx, .reason = WOAD_HCI_REMOTE_USER_TERMINATED };
-        fresh.att.queue.mem = c->att.queue.mem;
-        fresh.att.queue.size = c->att.queue.size;
+        fresh.queue.mem = c->queue.mem;
+        fresh.queue.size = c->queue.size;
         fresh.answers.mem = c->answers.mem;
         fresh.answers.size = c->answers.size;
         *c = fresh;
@@ -216,6 +216,7 @@ void conn_close(struct woad *h, uint16_t i, uint8_t reason)
         }
     }
     att_close(h, i, WOAD_ENOTCONN);
+    att_drop_queue(h, i, WOAD_ENOTCONN);
     wipe(c->rx, h->frame_in + 4u);         /* half a frame, of a pairing perhaps */
     c->state = CONN_FREE;
     c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
@@ -448,7 +449,7 @@ int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *i
         return WOAD_ENOTCONN;
     }
     *info = (struct woad_conn_info){ c->peer, c->central, c->interval, c->latency, c->supervision,
-                                     c->att.mtu };
+                                     h->bearers[i].mtu };
     return 0;
 }
 

@@ -58,13 +58,25 @@ static inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at)
     return fifo_octet(f, 2u + at);
 }
 
-/* Octets from..from+n of the first record. */
+/* Of the record that begins `at` octets behind the head: its length; octets from..from+n. */
+static inline uint16_t fifo_len_at(const struct fifo *f, uint32_t at)
+{
+    return (uint16_t)(fifo_octet(f, at) | fifo_octet(f, at + 1) << 8);
+}
+
+static inline void fifo_read_at(const struct fifo *f, uint32_t at, uint16_t from, size_t n,
+                                struct wr *out)
+{
+    size_t begin = (size_t)(f->head + at + 2u + from) % f->size;
+    size_t first = n < f->size - begin ? n : f->size - begin;
+    wr_bytes(out, f->mem + begin, first);
+    wr_bytes(out, f->mem, n - first);
+}
+
+/* Of the first one. */
 static inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, struct wr *out)
 {
-    size_t at = (size_t)(f->head + 2u + from) % f->size;
-    size_t first = n < f->size - at ? n : f->size - at;
-    wr_bytes(out, f->mem + at, first);
-    wr_bytes(out, f->mem, n - first);
+    fifo_read_at(f, 0, from, n, out);
 }
 
 /* Takes the n octets at `at` behind the head, a record with its length, out of the ring. */

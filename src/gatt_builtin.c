@@ -3,15 +3,18 @@
 #include "gatt_server.h"
 
 enum { HANDLE_NAME = 3 };
+enum { SERVER_EATT = 1 };                /* Server Supported Features.  Vol 3, Part G, 7.4 */
 
 static const struct woad_uuid uuid_gap = WOAD_UUID16(0x1800), uuid_gatt = WOAD_UUID16(0x1801),
                               uuid_name = WOAD_UUID16(0x2a00),
                               uuid_appearance = WOAD_UUID16(0x2a01),
                               uuid_changed = WOAD_UUID16(0x2a05),
-                              uuid_client_features = WOAD_UUID16(0x2b29);
-static const uint8_t appearance[2] = { 0, 0 };
+                              uuid_client_features = WOAD_UUID16(0x2b29),
+                              uuid_server_features = WOAD_UUID16(0x2b3a);
+static const uint8_t appearance[2] = { 0, 0 }, server_features[1] = { SERVER_EATT };
 
-/* The first nine are there always, the last two with woad_gatt_client_features. */
+/* The first nine are there always, two more with woad_gatt_client_features, and with woad_eatt
+ * the last two. */
 static const struct woad_attr builtin[] = {
     WOAD_PRIMARY(&uuid_gap),
     WOAD_CHARACTERISTIC(&uuid_name, WOAD_PROP_READ, WOAD_PERM_READ),
@@ -21,8 +24,10 @@ static const struct woad_attr builtin[] = {
     WOAD_CCCD,
     WOAD_CHARACTERISTIC(&uuid_client_features, WOAD_PROP_READ | WOAD_PROP_WRITE,
                         WOAD_PERM_READ | WOAD_PERM_WRITE),
+    WOAD_CHARACTERISTIC_CONST(&uuid_server_features, server_features, sizeof server_features),
 };
-enum { BUILTIN = 9, BUILTIN_WITH_FEATURES = sizeof builtin / sizeof *builtin };
+enum { BUILTIN = 9, BUILTIN_WITH_FEATURES = 11,
+       BUILTIN_WITH_EATT = sizeof builtin / sizeof *builtin };
 
 static void gatts_carve(struct woad *h, struct arena *a)
 {
@@ -30,20 +35,27 @@ static void gatts_carve(struct woad *h, struct arena *a)
     struct attr_table *tables = arena_take(a, 1u + h->cfg.attr_tables, sizeof *tables);
     uint16_t *by_type = arena_take(a, h->cfg.attr_index, sizeof *by_type);
     struct gatts_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
+    struct gatts_bearer *bearers = arena_take(a, att_bearers(h), sizeof *bearers);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        uint8_t *rsp = arena_take(a, 1, h->cfg.mtu);
         struct woad_cccd *cccds = arena_take(a, h->cfg.subscriptions, sizeof *cccds);
         uint8_t *prepared = arena_take(a, 1, h->cfg.prepare_queue);
         uint8_t *pipeline = arena_take(a, 1, h->cfg.pipeline_queue);
         if (conns) {
-            conns[i] = (struct gatts_conn){ .rsp = rsp, .cccds = cccds, .prepared = prepared,
-                                            .pipeline = pipeline };
+            conns[i] = (struct gatts_conn){ .cccds = cccds, .prepared = prepared };
+            bearers[i].pipeline = pipeline;
+        }
+    }
+    for (uint16_t b = 0; b < att_bearers(h); b++) {
+        uint8_t *rsp = arena_take(a, 1, h->cfg.mtu);
+        if (bearers) {
+            bearers[b].rsp = rsp;
         }
     }
     if (g) {
         g->tables = tables;
         g->by_type = by_type;
         g->conns = conns;
+        g->bearers = bearers;
         h->gatts = g;
     }
     h->att_server = &att_server_role;
@@ -52,7 +64,8 @@ static void gatts_carve(struct woad *h, struct arena *a)
 static void gatts_reset(struct woad *h)
 {
     struct gatts *g = h->gatts;
-    uint16_t n = h->client_features ? BUILTIN_WITH_FEATURES : BUILTIN;
+    uint16_t n = h->eatt_role ? BUILTIN_WITH_EATT
+               : h->client_features ? BUILTIN_WITH_FEATURES : BUILTIN;
     g->tables[0] = (struct attr_table){ builtin, n, 1 };
     g->n_tables = 1;
     db_index(h);
@@ -64,8 +77,7 @@ static void gatts_open(struct woad *h, uint16_t i)
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         s->cccds[n].handle = 0;
     }
-    *s = (struct gatts_conn){ .rsp = s->rsp, .cccds = s->cccds, .prepared = s->prepared,
-                              .pipeline = s->pipeline };
+    *s = (struct gatts_conn){ .cccds = s->cccds, .prepared = s->prepared };
     gatts_know(h, i);
 }
 
@@ -185,7 +197,7 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
 bool gatts_tx_changed(struct woad *h, uint16_t i, struct wr *out)
 {
     struct gatts_conn *s = &h->gatts->conns[i];
-    if (!s->changed_first || h->conns[i].att.indicated) {
+    if (!s->changed_first || h->bearers[i].indicated) {
         return false;
     }
     wr_u8(out, ATT_INDICATE);

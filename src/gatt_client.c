@@ -2,7 +2,52 @@
  * Vol 3, Part F, 3.3.2; Part G, 4 */
 #include "gatt_client.h"
 
-static struct proc *gattc_now(struct gattc_conn *g) { return &g->procs[g->head]; }
+/* --- the queue -------------------------------------------------------------------------------- */
+
+static bool gattc_has_data(const struct proc *p) { return p->op >= WOAD_GATTC_READ_MULTIPLE; }
+
+/* Where the data of `p` begin in the queue of data. */
+static uint32_t gattc_record(const struct gattc_conn *g, const struct proc *p)
+{
+    uint32_t at = 0;
+    for (const struct proc *q = g->procs; q < p; q++) {
+        at += gattc_has_data(q) ? fifo_len_at(&g->data, at) + 2u : 0;
+    }
+    return at;
+}
+
+uint16_t gattc_data_len(const struct woad *h, uint16_t i, const struct proc *p)
+{
+    const struct gattc_conn *g = &h->gattc->conns[i];
+    return fifo_len_at(&g->data, gattc_record(g, p));
+}
+
+uint8_t gattc_data_octet(const struct woad *h, uint16_t i, const struct proc *p, size_t at)
+{
+    const struct gattc_conn *g = &h->gattc->conns[i];
+    return fifo_octet(&g->data, gattc_record(g, p) + 2u + (uint32_t)at);
+}
+
+void gattc_data_read(const struct woad *h, uint16_t i, const struct proc *p, size_t from, size_t n,
+                     struct wr *out)
+{
+    const struct gattc_conn *g = &h->gattc->conns[i];
+    fifo_read_at(&g->data, gattc_record(g, p), (uint16_t)from, n, out);
+}
+
+/* The procedure that runs on a bearer. */
+static struct proc *gattc_on(const struct woad *h, uint16_t b)
+{
+    struct gattc_conn *g = &h->gattc->conns[h->bearers[b].conn];
+    for (uint8_t n = 0; n < g->used; n++) {
+        if (g->procs[n].bearer == b) {
+            return &g->procs[n];
+        }
+    }
+    return NULL;
+}
+
+/* --- what they send, and how they take the answer --------------------------------------------- */
 
 /* ATT_EXCHANGE_MTU_RSP: server's MTU u16.  Vol 3, Part F, 3.4.2.2 */
 static void mtu_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
@@ -25,28 +70,27 @@ static int mtu_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
 
 static void write_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
 {
-    struct fifo *f = &h->gattc->conns[i].data;
     wr_le16(out, p->start);
-    fifo_read(f, 0, fifo_front(f), out);
+    gattc_data_read(h, i, p, 0, gattc_data_len(h, i, p), out);
 }
 
 /* ATT_WRITE_RSP, ATT_EXECUTE_WRITE_RSP: nothing.  Vol 3, Part F, 3.4.5.2, 3.4.6.4 */
 static int write_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
 {
-    (void)p;
+    (void)h;
+    (void)i;
     if (!rd_done(in)) {
         return WOAD_EBADMSG;
     }
-    int aborted = h->gattc->conns[i].abort;
-    return aborted ? aborted : GATTC_DONE;
+    return p->abort ? p->abort : GATTC_DONE;
 }
 
 /* Parts until all is prepared.  A record of the queue begins with one octet that is not data, so
  * that an empty value is a record too. */
 static size_t part_len(struct woad *h, uint16_t i, const struct proc *p)
 {
-    size_t left = fifo_front(&h->gattc->conns[i].data) - 1u - p->offset;
-    size_t most = h->conns[i].att.mtu - 5u;
+    size_t left = gattc_data_len(h, i, p) - 1u - p->offset;
+    size_t most = h->bearers[p->bearer].mtu - 5u;
     return left < most ? left : most;
 }
 
@@ -54,31 +98,31 @@ static void prepare_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *ou
 {
     wr_le16(out, p->start);
     wr_le16(out, p->offset);
-    fifo_read(&h->gattc->conns[i].data, (uint16_t)(1 + p->offset), part_len(h, i, p), out);
+    gattc_data_read(h, i, p, 1u + p->offset, part_len(h, i, p), out);
 }
 
 /* ATT_PREPARE_WRITE_RSP: the request again.  A reliable write compares it; Vol 3, Part G, 4.9.5 */
 static int prepare_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
 {
-    struct gattc_conn *g = &h->gattc->conns[i];
     size_t len = part_len(h, i, p);
     bool same = rd_le16(in) == p->start;
     same = rd_le16(in) == p->offset && same && rd_left(in) == len;
     for (size_t n = 0; same && n < len; n++) {
-        same = rd_u8(in) == fifo_front_octet(&g->data, (uint16_t)(1 + p->offset + n));
+        same = rd_u8(in) == gattc_data_octet(h, i, p, 1 + p->offset + n);
     }
     if (!same && p->op == WOAD_GATTC_WRITE_RELIABLE) {
-        g->abort = WOAD_EBADMSG;
+        p->abort = WOAD_EBADMSG;
     }
     p->offset = (uint16_t)(p->offset + len);
-    p->filtered = g->abort || p->offset >= fifo_front(&g->data) - 1u;   /* time to execute */
+    p->filtered = p->abort || p->offset >= gattc_data_len(h, i, p) - 1u;   /* time to execute */
     return 0;
 }
 
 static void execute_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
 {
-    (void)p;
-    wr_u8(out, h->gattc->conns[i].abort ? 0 : 1);
+    (void)h;
+    (void)i;
+    wr_u8(out, p->abort ? 0 : 1);
 }
 
 static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, ATT_MTU_RSP, mtu_tx, mtu_rx };
@@ -119,31 +163,31 @@ static const struct gattc_kind *gattc_kind(const struct proc *p)
     }
 }
 
-static bool gattc_has_data(const struct proc *p) { return p->op >= WOAD_GATTC_READ_MULTIPLE; }
+/* --- their ends ------------------------------------------------------------------------------- */
 
-/* The first procedure is over: the next may go, then its caller hears of it. */
-static void gattc_end(struct woad *h, uint16_t i, int status)
+/* A procedure is over: the next may go, then its caller hears of it. */
+static void gattc_end(struct woad *h, uint16_t i, struct proc *over, int status)
 {
     struct gattc_conn *g = &h->gattc->conns[i];
-    struct proc p = *gattc_now(g);
+    struct proc p = *over;
+    bool sent = p.bearer != NO_BEARER && h->gattc->bearers[p.bearer].sent;
     if (p.op == WOAD_GATTC_CHARACTERISTICS) {
         gattc_emit_found(h, i, &p, p.end);
     }
     if (gattc_has_data(&p)) {
-        fifo_drop(&g->data);
+        uint32_t at = gattc_record(g, over);
+        fifo_remove(&g->data, at, fifo_len_at(&g->data, at) + 2u);
     }
-    if (g->cancelled) {
-        g->cancelled--;
-        status = p.op == WOAD_GATTC_MTU && g->sent ? status : WOAD_ECANCELED;
-        h->conns[i].att.mtu_exchanged = h->conns[i].att.mtu_exchanged &&
-                                        (p.op != WOAD_GATTC_MTU || g->sent);
+    if (p.cancelled) {
+        status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;
+        h->conns[i].mtu_exchanged = h->conns[i].mtu_exchanged && (p.op != WOAD_GATTC_MTU || sent);
     }
-    g->sent = 0;
-    g->due = 0;
-    g->abort = 0;
-    g->refused = 0;
-    g->head = (uint8_t)((g->head + 1) % h->cfg.procedures);
+    if (p.bearer != NO_BEARER) {
+        h->gattc->bearers[p.bearer].sent = 0;
+        h->gattc->bearers[p.bearer].due = 0;
+    }
     g->used--;
+    memmove(over, over + 1, (size_t)(g->procs + g->used - over) * sizeof *over);
     struct woad_event ev = { .type = WOAD_EV_GATTC_DONE, .conn = conn_number(h, i),
                              .u.done = { (enum woad_gattc_op)p.op, p.start, status } };
     emit(h, &ev);
@@ -162,47 +206,72 @@ static void gattc_drain(struct woad *h, uint16_t i)
         return;
     }
     g->draining = true;
-    while (g->cancelled && !g->sent) {
-        struct proc *p = gattc_now(g);
+    for (struct proc *p = g->procs; g->used && p->cancelled;) {
+        if (p->bearer != NO_BEARER && h->gattc->bearers[p->bearer].sent) {
+            break;
+        }
         if (p->op >= WOAD_GATTC_WRITE_LONG && p->offset) {
-            g->abort = WOAD_ECANCELED;
+            p->abort = WOAD_ECANCELED;
             p->filtered = true;
             break;
         }
-        gattc_end(h, i, WOAD_ECANCELED);
+        gattc_end(h, i, p, WOAD_ECANCELED);
     }
     g->draining = false;
 }
 
-/* Security that was wanting may be had: then the same is asked once more, when it is there. */
-static bool gattc_raise(struct woad *h, uint16_t i, struct proc *p, int status)
+/* The answer has been taken: the next request of the same procedure may go. */
+static void gattc_answered(struct woad *h, uint16_t b)
 {
-    struct gattc_conn *g = &h->gattc->conns[i];
-    if (p->raised || g->cancelled || g->abort || !h->smp_role ||
+    h->gattc->bearers[b].sent = 0;
+    h->gattc->bearers[b].due = 0;
+}
+
+/* --- security --------------------------------------------------------------------------------- */
+
+/* Security that was wanting may be had: then the same is asked once more, when it is there. */
+static bool gattc_raise(struct woad *h, uint16_t b, struct proc *p, int status)
+{
+    if (p->raised || p->cancelled || p->abort || !h->smp_role ||
         (status != WOAD_ATT_INSUFFICIENT_AUTHENTICATION &&
          status != WOAD_ATT_INSUFFICIENT_KEY_SIZE && status != WOAD_ATT_INSUFFICIENT_ENCRYPTION)) {
         return false;
     }
     p->raised = true;
-    g->sent = 0;
-    g->due = 0;
-    g->refused = (uint8_t)status;        /* before anything is told of it */
-    if (!h->smp_role->raise(h, i)) {
-        g->refused = 0;
+    gattc_answered(h, b);
+    p->refused = (uint8_t)status;        /* before anything is told of it */
+    if (!h->smp_role->raise(h, h->bearers[b].conn)) {
+        p->refused = 0;
         return false;
     }
     return true;
 }
 
+static struct proc *gattc_refused(const struct gattc_conn *g)
+{
+    for (uint8_t n = 0; n < g->used; n++) {
+        if (g->procs[n].refused) {
+            return &g->procs[n];
+        }
+    }
+    return NULL;
+}
+
 static void gattc_secured(struct woad *h, uint16_t i, int status)
 {
     struct gattc_conn *g = &h->gattc->conns[i];
-    int why = g->refused ? g->refused : WOAD_EACCES;
-    bool waited = g->refused || g->held;
-    g->refused = 0;
+    struct proc *p;
+    bool held = g->held && !gattc_refused(g);
     g->held = false;
-    if (waited && status && g->used) {
-        gattc_end(h, i, why);
+    while ((p = gattc_refused(g)) != NULL) {
+        int why = p->refused;
+        p->refused = 0;
+        if (status) {
+            gattc_end(h, i, p, why);
+        }
+    }
+    if (held && status && g->used) {
+        gattc_end(h, i, g->procs, WOAD_EACCES);
     }
 }
 
@@ -215,30 +284,32 @@ static bool gattc_held(struct woad *h, uint16_t i)
         int err = h->smp_role->hold(h, i, true);
         g->held = g->held && err == CLIENT_WAITS;
         if (err < 0) {
-            gattc_end(h, i, err);
+            gattc_end(h, i, g->procs, err);
             return true;
         }
     }
     return g->held;
 }
 
+/* --- what comes ------------------------------------------------------------------------------- */
+
 /* ATT_ERROR_RSP: request u8, handle u16, error u8.  For some procedures it is the normal end. */
-static void gattc_rx_error(struct woad *h, uint16_t i, struct rd *in)
+static void gattc_rx_error(struct woad *h, uint16_t b, struct rd *in)
 {
-    struct gattc_conn *g = &h->gattc->conns[i];
-    uint8_t request = rd_u8(in);
+    uint16_t i = h->bearers[b].conn;
+    uint8_t sent = h->gattc->bearers[b].sent, request = rd_u8(in);
     rd_le16(in);
     int status = rd_u8(in);
-    struct proc *p = gattc_now(g);
-    if (!rd_done(in) || !g->sent || request != g->sent) {
+    struct proc *p = gattc_on(h, b);
+    if (!rd_done(in) || !sent || request != sent || !p) {
         return;
     }
-    if (p->op == WOAD_GATTC_INCLUDED && p->offset && !g->cancelled) {
+    if (p->op == WOAD_GATTC_INCLUDED && p->offset && !p->cancelled) {
         int more = included_unknown(h, i, p);
-        g->sent = 0;
-        g->due = 0;
-        if (more) {
-            gattc_end(h, i, 0);
+        gattc_answered(h, b);
+        p = gattc_on(h, b);
+        if (more && p) {
+            gattc_end(h, i, p, 0);
         }
         return;
     }
@@ -252,26 +323,28 @@ static void gattc_rx_error(struct woad *h, uint16_t i, struct rd *in)
                (status == WOAD_ATT_ATTRIBUTE_NOT_LONG || status == WOAD_ATT_INVALID_OFFSET)) {
         status = 0;                      /* it had just the length of a full answer */
     } else if (gattc_kind(p) == &kind_prepare && p->offset) {
-        g->abort = status;               /* what was prepared must be taken back */
-        g->sent = 0;
-        g->due = 0;
+        p->abort = (int16_t)status;      /* what was prepared must be taken back */
+        gattc_answered(h, b);
         p->filtered = true;
         return;
-    } else if (gattc_raise(h, i, p, status)) {
+    } else if (gattc_raise(h, b, p, status)) {
         return;
     }
-    gattc_end(h, i, status);
+    p = gattc_on(h, b);
+    if (p) {
+        gattc_end(h, i, p, status);
+    }
 }
 
 /* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7 */
-static void gattc_rx_value(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
+static void gattc_rx_value(struct woad *h, uint16_t b, uint8_t op, struct rd *in)
 {
-    uint16_t handle = rd_le16(in);
+    uint16_t handle = rd_le16(in), i = h->bearers[b].conn;
     if (in->bad) {
         return;
     }
     if (op == ATT_INDICATE) {
-        h->gattc->conns[i].confirm = true;
+        h->gattc->bearers[b].confirm = true;
     }
     struct woad_event ev = {
         .type = op == ATT_INDICATE ? WOAD_EV_INDICATION : WOAD_EV_NOTIFIED,
@@ -295,71 +368,167 @@ static void gattc_rx_values(struct woad *h, uint16_t i, struct rd *in)
     }
 }
 
-static void gattc_rx_answer(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
+static void gattc_rx_answer(struct woad *h, uint16_t b, uint8_t op, struct rd *in)
 {
-    struct gattc_conn *g = &h->gattc->conns[i];
-    if (!g->sent || op != g->sent + 1) {
+    uint16_t i = h->bearers[b].conn;
+    uint8_t sent = h->gattc->bearers[b].sent;
+    struct proc *p = gattc_on(h, b);
+    if (!sent || op != sent + 1 || !p) {
         return;                          /* an answer to nothing */
     }
-    struct proc *p = gattc_now(g);
-    uint8_t sent = g->sent;
-    bool results = !g->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
+    bool results = !p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
     int status = results ? gattc_kind(p)->rx(h, i, p, in) : GATTC_DONE;
+    p = gattc_on(h, b);
+    if (!p || h->gattc->bearers[b].sent != sent) {
+        return;                          /* the application has ended it */
+    }
     if (status) {
-        /* Unless the application has ended the connection, and with it the procedure. */
-        if (g->used && g->sent == sent) {
-            gattc_end(h, i, status == GATTC_DONE ? 0 : status);
-        }
+        gattc_end(h, i, p, status == GATTC_DONE ? 0 : status);
     } else {
-        g->sent = 0;
-        g->due = 0;
+        gattc_answered(h, b);
     }
 }
 
-static void gattc_rx(struct woad *h, uint16_t i, uint8_t op, struct rd *in)
+static void gattc_rx(struct woad *h, uint16_t b, uint8_t op, struct rd *in)
 {
+    uint16_t i = h->bearers[b].conn;
     if (h->smp_role && h->smp_role->hold(h, i, false)) {
         return;                          /* whoever says it */
     }
     if (op == ATT_NOTIFY || op == ATT_INDICATE) {
-        gattc_rx_value(h, i, op, in);
+        gattc_rx_value(h, b, op, in);
     } else if (op == ATT_MULTIPLE_NOTIFY) {
         gattc_rx_values(h, i, in);
     } else if (op == ATT_ERROR_RSP) {
-        gattc_rx_error(h, i, in);
+        gattc_rx_error(h, b, in);
     } else {
-        gattc_rx_answer(h, i, op, in);
+        gattc_rx_answer(h, b, op, in);
     }
     gattc_drain(h, i);
 }
 
-static bool gattc_tx(struct woad *h, uint16_t i, struct wr *out)
+/* --- what goes -------------------------------------------------------------------------------- */
+
+static bool gattc_writes(const struct proc *p) { return p->op >= WOAD_GATTC_WRITE; }
+
+/* Those of which only one can run: their results say nothing of which it was, or the server has
+ * one queue for them. */
+static bool gattc_alone(const struct proc *p)
 {
+    return p->op < WOAD_GATTC_READ || p->op == WOAD_GATTC_READ_BY_UUID ||
+           p->op >= WOAD_GATTC_WRITE_LONG;
+}
+
+/* Whether `p` may overtake `q`, which was asked for before: what is about one attribute stays in
+ * order. */
+static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
+{
+    bool several = p->op == WOAD_GATTC_READ_MULTIPLE || q->op == WOAD_GATTC_READ_MULTIPLE ||
+                   p->op == WOAD_GATTC_READ_MULTIPLE_FIXED ||
+                   q->op == WOAD_GATTC_READ_MULTIPLE_FIXED;
+    return !(gattc_alone(p) && gattc_alone(q)) && p->start != q->start &&
+           !(several && (gattc_writes(p) || gattc_writes(q)));
+}
+
+static bool gattc_fits(const struct woad *h, uint16_t i, const struct proc *p, uint16_t mtu)
+{
+    return p->op == WOAD_GATTC_WRITE ? gattc_data_len(h, i, p) + 3 <= mtu
+         : p->op == WOAD_GATTC_READ_MULTIPLE || p->op == WOAD_GATTC_READ_MULTIPLE_FIXED
+         ? gattc_data_len(h, i, p) + 1 <= mtu : true;
+}
+
+static bool gattc_may_start(const struct woad *h, uint16_t b, const struct proc *p)
+{
+    uint16_t i = h->bearers[b].conn;
+    if (p->bearer != NO_BEARER || (p->op == WOAD_GATTC_MTU && b != i)) {
+        return false;
+    }
+    for (const struct proc *q = h->gattc->conns[i].procs; q < p; q++) {
+        if (!gattc_may_overtake(p, q)) {
+            return false;
+        }
+    }
+    return gattc_fits(h, i, p, h->bearers[b].mtu);
+}
+
+/* The procedure whose request goes next on this bearer: the one that runs there, or the first that
+ * may. */
+static struct proc *gattc_next(struct woad *h, uint16_t b)
+{
+    uint16_t i = h->bearers[b].conn;
     struct gattc_conn *g = &h->gattc->conns[i];
-    if (g->confirm) {
-        g->confirm = false;
+    struct proc *p = gattc_on(h, b);
+    if (p) {
+        return p->refused ? NULL : p;
+    }
+    for (uint8_t n = 0; n < g->used; n++) {
+        p = &g->procs[n];
+        if (gattc_may_start(h, b, p)) {
+            p->bearer = b;
+            return p;
+        }
+        if (p->bearer == NO_BEARER && !gattc_fits(h, i, p, att_most(h, i))) {
+            gattc_end(h, i, p, WOAD_EINVAL);               /* the bearer for it has gone */
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static bool gattc_tx(struct woad *h, uint16_t b, struct wr *out)
+{
+    struct gattc_bearer *k = &h->gattc->bearers[b];
+    uint16_t i = h->bearers[b].conn;
+    struct gattc_conn *g = &h->gattc->conns[i];
+    if (k->confirm) {
+        k->confirm = false;
         wr_u8(out, ATT_CONFIRM);
         return true;
     }
-    if (g->sent || !g->used || g->refused || gattc_held(h, i) || !g->used) {
+    if (k->sent || !g->used || gattc_held(h, i) || !g->used) {
         return false;
     }
-    struct proc *p = gattc_now(g);
+    struct proc *p = gattc_next(h, b);
+    if (!p) {
+        return false;
+    }
     const struct gattc_kind *kind = gattc_kind(p);
     wr_u8(out, kind->request);
     kind->tx(h, i, p, out);
-    g->sent = kind->request;
-    g->due = deadline_in(h->now, ATT_TIMEOUT_MS);
+    k->sent = kind->request;
+    k->due = deadline_in(h->now, ATT_TIMEOUT_MS);
     return true;
 }
 
-static const struct att_role gattc_role = { .rx = gattc_rx, .tx = gattc_tx,
-                                            .secured = gattc_secured };
+static void gattc_open_bearer(struct woad *h, uint16_t b)
+{
+    h->gattc->bearers[b] = (struct gattc_bearer){ 0 };
+}
+
+/* A bearer has gone: what reads goes on by another one; of what writes it is not known whether it
+ * was done. */
+static void gattc_close_bearer(struct woad *h, uint16_t b)
+{
+    struct proc *p = gattc_on(h, b);
+    bool again = p && !gattc_writes(p) && !p->cancelled;
+    if (again) {
+        p->bearer = NO_BEARER;
+        gattc_answered(h, b);
+    } else if (p) {
+        gattc_end(h, h->bearers[b].conn, p, WOAD_ENOTCONN);
+    }
+}
+
+static const struct att_role gattc_role = {
+    .rx = gattc_rx, .tx = gattc_tx, .open = gattc_open_bearer, .close = gattc_close_bearer,
+    .secured = gattc_secured,
+};
 
 static void gattc_carve(struct woad *h, struct arena *a)
 {
     struct gattc *g = arena_take(a, 1, sizeof *g);
     struct gattc_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
+    struct gattc_bearer *bearers = arena_take(a, att_bearers(h), sizeof *bearers);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
         struct proc *procs = arena_take(a, h->cfg.procedures, sizeof *procs);
         uint8_t *data = arena_take(a, 1, h->cfg.request_queue);
@@ -369,7 +538,7 @@ static void gattc_carve(struct woad *h, struct arena *a)
         }
     }
     if (g) {
-        g->conns = conns;
+        *g = (struct gattc){ conns, bearers };
         h->gattc = g;
     }
     h->att_client = &gattc_role;
@@ -385,22 +554,21 @@ static void gattc_open(struct woad *h, uint16_t i)
 static void gattc_close(struct woad *h, uint16_t i)
 {
     while (h->gattc->conns[i].used) {
-        gattc_end(h, i, WOAD_ENOTCONN);
+        gattc_end(h, i, h->gattc->conns[i].procs, WOAD_ENOTCONN);
     }
 }
 
 static uint32_t gattc_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        struct gattc_conn *g = &h->gattc->conns[i];
-        uint32_t mine = h->conns[i].state != CONN_FREE ? deadline_left(g->due, h->now)
-                                                       : WOAD_FOREVER;
-        if (mine == 0) {
-            att_timed_out(h, i);
-            gattc_end(h, i, WOAD_ETIMEDOUT);
+    for (uint16_t b = 0; b < att_bearers(h); b++) {
+        uint32_t mine = deadline_left(h->gattc->bearers[b].due, h->now);
+        struct proc *p = mine ? NULL : gattc_on(h, b);
+        if (p) {
+            att_timed_out(h, b);
+            gattc_end(h, h->bearers[b].conn, p, WOAD_ETIMEDOUT);
         } else {
-            left = least(left, mine);
+            left = least(left, mine ? mine : WOAD_FOREVER);
         }
     }
     return left;
@@ -412,6 +580,8 @@ const struct woad_feature woad_gatt_client = {
     .conn_close = gattc_close,
     .due = gattc_due,
 };
+
+/* --- what the application calls --------------------------------------------------------------- */
 
 /* Takes a place in the queue. */
 int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
@@ -436,7 +606,8 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
         uint8_t pad = 0;
         fifo_put(&g->data, &pad, p->op > WOAD_GATTC_WRITE ? 1 : 0, data, data_len);
     }
-    g->procs[(g->head + g->used++) % h->cfg.procedures] = *p;
+    g->procs[g->used] = *p;
+    g->procs[g->used++].bearer = NO_BEARER;
     return 0;
 }
 
@@ -453,7 +624,9 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
     if (!g->used) {
         return WOAD_ENOENT;
     }
-    g->cancelled = g->used;
+    for (uint8_t n = 0; n < g->used; n++) {
+        g->procs[n].cancelled = true;
+    }
     gattc_drain(h, i);
     return 0;
 }
@@ -462,13 +635,13 @@ int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
 {
     uint16_t i;
     struct conn *c = conn_of(h, conn, &i);
-    if (c && c->att.mtu_exchanged) {
+    if (c && c->mtu_exchanged) {
         return WOAD_EALREADY;
     }
     struct proc p = { .op = WOAD_GATTC_MTU };
     int err = gattc_add(h, conn, &p, NULL, 0);
     if (!err) {
-        c->att.mtu_exchanged = true;
+        c->mtu_exchanged = true;
     }
     return err;
 }
@@ -521,7 +694,7 @@ int woad_gattc_write(struct woad *h, uint16_t conn, enum woad_gattc_op op, uint1
     uint16_t i;
     const struct conn *c = conn_of(h, conn, &i);
     struct proc p = { .op = (uint8_t)op, .start = handle };
-    size_t most = op == WOAD_GATTC_WRITE && c ? c->att.mtu - 3u : WOAD_ATT_VALUE_MAX;
+    size_t most = op == WOAD_GATTC_WRITE && c ? att_most(h, i) - 3u : WOAD_ATT_VALUE_MAX;
     if (op < WOAD_GATTC_WRITE || op > WOAD_GATTC_WRITE_RELIABLE || !handle || len > most ||
         len + 3 > h->cfg.request_queue) {
         return c ? WOAD_EINVAL : WOAD_ENOTCONN;
@@ -544,17 +717,17 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
     if (c->security.encrypted) {
         return woad_gattc_write_command(h, conn, handle, data, len);
     }
-    if (!handle || len + 3u + SIGNATURE > c->att.mtu) {
+    if (!handle || len + 3u + SIGNATURE > h->bearers[i].mtu) {
         return WOAD_EINVAL;
     }
-    if (!fifo_has_room(&h->conns[i].att.queue, len + 3 + SIGNATURE)) {
-        h->conns[i].att.queue_full = true;
+    if (!fifo_has_room(&h->conns[i].queue, len + 3 + SIGNATURE)) {
+        h->conns[i].queue_full = true;
         return WOAD_EAGAIN;              /* before a number is used up */
     }
     int err = h->smp_role->sign(h, i, handle, data, len, signature);
     if (!err && att_queue_open(h, i, 3 + len + SIGNATURE)) {
         uint8_t head[3] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
-        struct fifo *q = &h->conns[i].att.queue;
+        struct fifo *q = &h->conns[i].queue;
         fifo_append(q, head, sizeof head);
         fifo_append(q, data, len);
         fifo_append(q, signature, sizeof signature);
@@ -571,7 +744,7 @@ int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, con
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    if (!handle || len > c->att.mtu - 3u) {
+    if (!handle || len > h->bearers[i].mtu - 3u) {
         return WOAD_EINVAL;
     }
     if (h->smp_role && h->smp_role->hold(h, i, true)) {

@@ -83,7 +83,7 @@ bool perm_may_send(const struct woad *h, uint16_t i, uint16_t handle)
 /* The connection has less than it had: what waits and may not be sent now is not sent. */
 void perm_fell(struct woad *h, uint16_t i)
 {
-    struct fifo *q = &h->conns[i].att.queue;
+    struct fifo *q = &h->conns[i].queue;
     uint32_t n;
     for (uint32_t at = 0; at < q->used; at += n) {
         n = 2u + fifo_octet(q, at) + fifo_octet(q, at + 1) * 256u;

@@ -24,7 +24,7 @@ static void read_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
  * Vol 3, Part G, 4.8.1, 4.8.3 */
 static int read_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
 {
-    size_t len = rd_left(in), most = h->conns[i].att.mtu - 1u;
+    size_t len = rd_left(in), most = h->bearers[p->bearer].mtu - 1u;
     if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
         return WOAD_EBADMSG;
     }
@@ -72,20 +72,16 @@ static int by_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
 
 static void multiple_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
 {
-    struct fifo *f = &h->gattc->conns[i].data;
-    (void)p;
-    fifo_read(f, 0, fifo_front(f), out);
+    gattc_data_read(h, i, p, 0, gattc_data_len(h, i, p), out);
 }
 
 /* ATT_READ_MULTIPLE_VARIABLE_RSP: { length u16, value } each; the last may be cut, and those
  * behind it missing.  Vol 3, Part F, 3.4.4.12 */
 static int multiple_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
 {
-    struct fifo *f = &h->gattc->conns[i].data;
-    (void)p;
-    for (uint16_t at = 0; at < fifo_front(f) && rd_left(in); at = (uint16_t)(at + 2)) {
-        uint16_t handle = (uint16_t)(fifo_front_octet(f, at) |
-                                     fifo_front_octet(f, (uint16_t)(at + 1)) << 8);
+    for (size_t at = 0; at < gattc_data_len(h, i, p) && rd_left(in); at += 2) {
+        uint16_t handle = (uint16_t)(gattc_data_octet(h, i, p, at) |
+                                     gattc_data_octet(h, i, p, at + 1) << 8);
         uint16_t len = rd_le16(in);
         if (in->bad) {
             return WOAD_EBADMSG;
@@ -145,7 +141,7 @@ static int read_multiple(struct woad *h, uint16_t conn, enum woad_gattc_op op,
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    if (!handles || n < 2 || n > MOST || 1 + 2 * n > c->att.mtu) {
+    if (!handles || n < 2 || n > MOST || 1 + 2 * n > att_most(h, i)) {
         return WOAD_EINVAL;
     }
     p.start = handles[0];

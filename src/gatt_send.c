@@ -52,10 +52,11 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
     if (err) {
         return err;
     }
-    struct att_bearer *b = &h->conns[i].att;
-    len = len < b->mtu - 3u ? len : b->mtu - 3u;
-    if (send_overtake(&b->queue, handle, len)) {
-        b->queue_full = true;
+    struct conn *c = &h->conns[i];
+    size_t most = att_most(h, i) - 3u;
+    len = len < most ? len : most;
+    if (send_overtake(&c->queue, handle, len)) {
+        c->queue_full = true;
         return WOAD_EAGAIN;
     }
     return att_queue(h, i, ATT_NOTIFY, handle, data, len);
@@ -77,7 +78,7 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
     }
     for (size_t k = 0; k < n; k++) {
         len += 4u + values[k].len;
-        if (!values[k].handle || len > h->conns[i].att.mtu) {
+        if (!values[k].handle || len > att_most(h, i)) {
             return WOAD_EINVAL;
         }
         if (!perm_may_send(h, i, values[k].handle)) {
@@ -87,7 +88,7 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
     if (!att_queue_open(h, i, len)) {
         return WOAD_EAGAIN;
     }
-    struct fifo *q = &h->conns[i].att.queue;
+    struct fifo *q = &h->conns[i].queue;
     fifo_append(q, &op, sizeof op);
     for (size_t k = 0; k < n; k++) {
         uint8_t head[4];

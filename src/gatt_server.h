@@ -12,23 +12,33 @@ enum { HANDLE_CLIENT_FEATURES = 11 };
 
 struct attr_table { const struct woad_attr *attrs; uint16_t n, first; };
 
-struct gatts_conn {
+/* A request and its answer, on one bearer. */
+struct gatts_bearer {
     uint8_t op;                          /* the request being answered, 0: none */
     bool waiting;                        /* for woad_gatt_answer() */
     bool stepping;                       /* one of several is being asked for, in a loop */
     uint8_t step_err;                    /* what the application said to it */
-    uint8_t client_features;
     uint16_t handle, offset;             /* of that request */
     uint8_t *rsp;                        /* config.mtu octets */
     uint16_t rsp_len;                    /* an answer waits to be sent */
-    struct woad_cccd *cccds;                /* config.subscriptions; handle 0: free */
+    uint16_t executing;                  /* see att_prepare.c */
+    const uint8_t *multiple_list;        /* see att_multiple.c */
+    uint16_t multiple, multiples, multiple_len;
+    uint8_t *pipeline;                   /* { len u16, PDU } each: requests that came too early; of
+                                          * fixed channels */
+    uint16_t pipeline_len;
+    uint32_t asked;                      /* the application: the lowest was the first */
+};
+
+/* What the server keeps for a client, whatever bearers it uses. */
+struct gatts_conn {
+    uint8_t client_features;
+    bool executes;                       /* what it has prepared, and waits for the application */
+    struct woad_cccd *cccds;             /* config.subscriptions; handle 0: free */
     uint8_t *prepared;                   /* { handle, offset, len u16, data } each, see prepare */
-    uint16_t prepared_len, prepared_last, executing;
-    uint16_t multiple, multiples, multiple_len;            /* see att_multiple.c */
+    uint16_t prepared_len, prepared_last;
     uint16_t kept, kept_len;             /* a value being read in parts: see att_server.c */
     uint32_t kept_due;
-    uint8_t *pipeline;                   /* { len u16, PDU } each: requests that came too early */
-    uint16_t pipeline_len;
     uint16_t changed_first, changed_last;                  /* Service Changed is owed */
     uint32_t knows;                      /* the database that the client knows: gatt_bonded.c */
 };
@@ -40,14 +50,37 @@ struct gatts {
     uint8_t n_tables;
     uint8_t name_len, name[31];
     struct gatts_conn *conns;
+    struct gatts_bearer *bearers;
+    uint32_t questions;                  /* put to the application so far */
+    uint16_t asking;                     /* of which bearer, in its event; + 1, 0: none */
 };
 
 HOLD_SIZE(gatts, WOAD_SIZE_SERVER);
 HOLD_SIZE(attr_table, WOAD_SIZE_TABLE);
 HOLD_SIZE(gatts_conn, WOAD_SIZE_SERVER_CONN);
+HOLD_SIZE(gatts_bearer, WOAD_SIZE_SERVER_BEARER);
 HOLD_SIZE(woad_cccd, 4);
 
 extern const struct att_role att_server_role;
+
+static inline struct gatts_conn *gatts_of(const struct woad *h, uint16_t b)
+{
+    return &h->gatts->conns[h->bearers[b].conn];
+}
+
+/* The number by which the application answers: 0 on the fixed channel. */
+static inline int att_request(const struct woad *h, uint16_t b)
+{
+    return b < h->cfg.conns ? 0 : b - h->cfg.conns + 1;
+}
+
+/* The handles of a Read Multiple on the fixed channel lie behind what is prepared. */
+static inline bool att_listing(const struct woad *h, uint16_t b)
+{
+    const struct gatts_bearer *s = &h->gatts->bearers[h->bearers[b].conn];
+    return (s->op == ATT_READ_MULTIPLE_REQ || s->op == ATT_READ_MULTIPLE_VARIABLE_REQ) &&
+           s->waiting;
+}
 
 /* gatt_db.c */
 const struct woad_attr *db_at(const struct gatts *g, uint16_t handle);
@@ -86,14 +119,15 @@ bool perm_write_signed(struct woad *h, uint16_t i, uint16_t handle, const struct
 bool perm_may_send(const struct woad *h, uint16_t i, uint16_t handle);
 void perm_fell(struct woad *h, uint16_t i);
 /* att_server.c */
-int att_ask(struct woad *h, uint16_t i, uint16_t handle, uint16_t offset);
+int att_ask(struct woad *h, uint16_t b, uint16_t handle, uint16_t offset);
+void att_put_question(struct woad *h, uint16_t b, const struct woad_event *ev);
 /* att_multiple.c */
-int att_rx_multiple(struct woad *h, uint16_t i, struct rd *in, struct wr *out);
-int att_multiple_answer(struct woad *h, uint16_t i, const uint8_t *value, size_t len,
+int att_rx_multiple(struct woad *h, uint16_t b, struct rd *in, struct wr *out);
+int att_multiple_answer(struct woad *h, uint16_t b, const uint8_t *value, size_t len,
                         struct wr *out);
 /* att_prepare.c */
-int att_rx_prepare(struct woad *h, uint16_t i, struct rd *in, struct wr *out);
-int att_rx_execute(struct woad *h, uint16_t i, struct rd *in, struct wr *out);
-int att_execute_next(struct woad *h, uint16_t i);
+int att_rx_prepare(struct woad *h, uint16_t b, struct rd *in, struct wr *out);
+int att_rx_execute(struct woad *h, uint16_t b, struct rd *in, struct wr *out);
+int att_execute_next(struct woad *h, uint16_t b);
 
 #endif

@@ -22,12 +22,13 @@ static bool config_valid(const struct woad_config *c)
 {
     return c && c->event && c->conns && c->mtu >= ATT_MTU_DEFAULT && c->mtu <= 527 &&
            c->tx_queue >= c->mtu + 2 && c->request_queue >= c->mtu + 2 && c->procedures &&
-           c->mps <= 65533;
+           c->mps <= 65533 && (!c->att_bearers || c->mtu >= 64);
 }
 
 static void carve(struct woad *h, struct arena *a)
 {
     h->conns = arena_take(a, h->cfg.conns, sizeof *h->conns);
+    h->bearers = arena_take(a, att_bearers(h), sizeof *h->bearers);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
         uint8_t *rx = arena_take(a, 1, (size_t)h->frame_in + 4);
         uint8_t *tx = arena_take(a, 1, (size_t)h->frame + 4);
@@ -38,8 +39,8 @@ static void carve(struct woad *h, struct arena *a)
             h->conns[i].tx = tx;
             h->conns[i].answers.mem = answers;
             h->conns[i].answers.size = h->answers;
-            h->conns[i].att.queue.mem = queue;
-            h->conns[i].att.queue.size = h->cfg.tx_queue;
+            h->conns[i].queue.mem = queue;
+            h->conns[i].queue.size = h->cfg.tx_queue;
         }
     }
     for (size_t f = 0; feature_at(h, f); f++) {

@@ -43,7 +43,7 @@ static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 struct arena { uint8_t *mem; size_t len; };
 void *arena_take(struct arena *a, size_t n, size_t size);
 
-/* --- ATT, one bearer per connection ----------------------------------------------------------- */
+/* --- ATT: bearers ----------------------------------------------------------------------------- */
 
 enum {                                   /* Vol 3, Part F, 3.4.8 */
     ATT_ERROR_RSP = 0x01,
@@ -70,20 +70,22 @@ enum { ATT_MTU_DEFAULT = 23 };
 enum { HANDLE_SERVICE_CHANGED = 8 };     /* of the server's own attributes */
 enum { ATT_TIMEOUT_MS = 30000 };         /* Vol 3, Part F, 3.3.3 */
 
+/* Bearer number i is the fixed channel of connection i; those behind them all are channels with
+ * credits (Enhanced ATT, Vol 3, Part G, 5.3), of whatever connection has one. */
 struct att_bearer {
-    uint16_t mtu;
-    bool mtu_exchanged;                  /* this side has sent an MTU request or response */
-    bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
-    bool owed;                           /* WOAD_EV_TX_DONE, when all of the queue is out */
-    struct fifo queue;                   /* PDUs: notifications, indications, write commands */
+    uint16_t conn;
+    uint16_t mtu;                        /* 0: not open */
     uint16_t indicated;                  /* handle whose confirmation is awaited, 0: none */
     uint32_t indicate_due;
 };
 
 /* What a role of ATT does; set by the feature that is named. */
 struct att_role {
-    void (*rx)(struct woad *h, uint16_t i, uint8_t op, struct rd *in);
-    bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
+    void (*rx)(struct woad *h, uint16_t b, uint8_t op, struct rd *in);
+    bool (*tx)(struct woad *h, uint16_t b, struct wr *out);
+    void (*open)(struct woad *h, uint16_t b);              /* a bearer; and it has gone */
+    void (*close)(struct woad *h, uint16_t b);
+    bool (*busy)(const struct woad *h, uint16_t b);        /* of a server: with a request */
     void (*fell)(struct woad *h, uint16_t i);              /* the security; may be NULL */
     /* Of a server: what a bonded client had set is set again; is to be kept; it knows of the
      * change that Service Changed has told. */
@@ -143,7 +145,12 @@ struct conn {
     uint8_t smp_refuse;                  /* Pairing Failed is owed */
     struct woad_addr own, peer_air;      /* as they were on the air when it began */
     struct woad_security security;
-    struct att_bearer att;
+    /* ATT */
+    struct fifo queue;                   /* PDUs: notifications, indications, write commands */
+    bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
+    bool queue_owed;                     /* WOAD_EV_TX_DONE, when all of the queue is out */
+    uint16_t queue_on;                   /* the bearer, + 1, that still sends one of it */
+    bool mtu_exchanged;                  /* this side has sent an MTU request or response */
 };
 
 /* --- features --------------------------------------------------------------------------------- */
@@ -218,6 +225,17 @@ struct coc_enhanced {
     void (*timed_out)(struct woad *h, struct coc *k);
 };
 
+/* Bearers over channels, for ATT and for the channels. */
+struct eatt_role {
+    struct woad_coc_params (*params)(const struct woad *h);
+    void (*asked)(struct woad *h, uint16_t i);             /* the peer has, whatever it gets */
+    uint8_t *(*ring)(const struct woad *h, const struct coc *k, size_t *size);
+    bool (*fill)(struct woad *h, struct coc *k);           /* with what is to be sent next */
+    void (*data)(struct woad *h, struct coc *k, enum woad_event_type type);
+    void (*event)(struct woad *h, struct coc *k, enum woad_event_type type, int status);
+    void (*timed_out)(struct woad *h, uint16_t b);
+};
+
 /* Cryptography by the controller: each of these gives CRYPTO_LATER until it is there, and then
  * smp_role->wake() is called.  `who` is a connection's index, or CRYPTO_PRIVACY. */
 enum { CRYPTO_LATER = 1 };
@@ -246,6 +264,7 @@ struct central;
 struct gatts;
 struct gattc;
 struct cocs;
+struct eatt;
 
 enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };       /* by the controller; and again then */
 enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8 };
@@ -284,6 +303,7 @@ struct woad {
     uint32_t now, stop_due;
     struct hci hci;
     struct conn *conns;
+    struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
     uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
     uint16_t answers;
     const struct att_role *att_server, *att_client;
@@ -291,6 +311,7 @@ struct woad {
     const struct crypto_role *crypto_role;
     const struct coc_role *coc_role;
     const struct coc_enhanced *coc_enhanced;
+    const struct eatt_role *eatt_role;
     struct woad_conn_limits limits;
     struct smp *smp;
     struct ctl_crypto *crypto;
@@ -303,10 +324,12 @@ struct woad {
     struct gatts *gatts;
     struct gattc *gattc;
     struct cocs *cocs;
+    struct eatt *eatt;
 };
 
 HOLD_SIZE(woad, WOAD_SIZE_HOST);
 HOLD_SIZE(conn, WOAD_SIZE_CONN);
+HOLD_SIZE(att_bearer, WOAD_SIZE_BEARER);
 
 /* Bonds, or our key, are others now: the list is made anew; or it is being made. */
 enum { RESOLVE_GOES_ON = 1, RESOLVE_ANEW = 2 };
@@ -381,21 +404,27 @@ uint8_t sig_new_id(struct woad *h, uint16_t i);
 /* An answer with `len` octets of data, which the caller appends to the queue; NULL: no room. */
 struct fifo *sig_answer(struct woad *h, uint16_t i, uint8_t code, uint8_t id, uint16_t len);
 void sig_reject_cid(struct woad *h, uint16_t i, uint8_t id, uint16_t ours, uint16_t theirs);
-/* att.c */
-void att_rx(struct woad *h, uint16_t i, struct rd *in);
-bool att_tx(struct woad *h, uint16_t i, struct wr *out);
-bool att_tx_queue(struct woad *h, uint16_t i, struct wr *out);
-void att_open(struct woad *h, uint16_t i);
+/* att.c: b is a bearer, i a connection */
+static inline uint16_t att_bearers(const struct woad *h)
+{
+    return (uint16_t)(h->cfg.conns + h->cfg.att_bearers);
+}
+void att_rx(struct woad *h, uint16_t b, struct rd *in);
+bool att_tx(struct woad *h, uint16_t b, struct wr *out);
+bool att_tx_queue(struct woad *h, uint16_t b, struct wr *out);
+void att_open(struct woad *h, uint16_t b, uint16_t conn, uint16_t mtu);
+uint16_t att_most(const struct woad *h, uint16_t i);       /* the largest MTU of its bearers */
 void att_set_mtu(struct woad *h, uint16_t i, uint16_t peer);
 bool att_queue_open(struct woad *h, uint16_t i, size_t len);
 int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const void *data,
               size_t len);
 void att_room(struct woad *h, uint16_t i);
-void att_indication_sent(struct woad *h, uint16_t i, uint16_t handle);
+void att_indication_sent(struct woad *h, uint16_t b, uint16_t handle);
 void att_completed(struct woad *h, uint16_t i);
 uint32_t att_due(struct woad *h);
-void att_close(struct woad *h, uint16_t i, int status);
-void att_timed_out(struct woad *h, uint16_t i);
+void att_close(struct woad *h, uint16_t b, int status);
+void att_drop_queue(struct woad *h, uint16_t i, int status);
+void att_timed_out(struct woad *h, uint16_t b);
 /* Not one that the compiler may leave out. */
 static inline void wipe(void *mem, size_t len)
 {

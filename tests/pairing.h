@@ -167,13 +167,15 @@ static const struct woad_security_policy any = { .io = WOAD_IO_NONE, .bond = tru
 
 static unsigned by_controller;           /* bits of the devices that have no library */
 static unsigned lists;                   /* and of those that give bonds to the controller */
+static bool with_channels;               /* L2CAP's */
+static uint8_t att_bearers[WORLD_MAX];   /* and Enhanced ATT, where there are some */
 
 static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
 {
-    static const struct woad_feature *features[WORLD_MAX][10];
+    static const struct woad_feature *features[WORLD_MAX][13];
     struct woad_config host = world_host_config(conns);
     bool library = !(by_controller >> w->devices & 1);
-    const struct woad_feature *all[10] = { &woad_advertiser, &woad_scanner, &woad_central,
+    const struct woad_feature *all[13] = { &woad_advertiser, &woad_scanner, &woad_central,
         &woad_gatt_server, &woad_gatt_client, &woad_link, &woad_security_manager };
     size_t n = 7;
     if (!library) {
@@ -181,6 +183,18 @@ static inline struct device *add(uint8_t conns, const struct woad_security_polic
     }
     if (lists >> w->devices & 1) {
         all[n++] = &woad_resolving_list;
+    }
+    if (with_channels) {
+        all[n++] = &woad_channels;
+        all[n++] = &woad_enhanced_channels;
+        host.channels = 4;
+        host.psms = 4;
+        host.att_bearers = att_bearers[w->devices];
+    }
+    if (host.att_bearers) {
+        all[n++] = &woad_eatt;
+        host.mtu = 247;
+        host.pipeline_queue = 512;
     }
     memcpy(features[w->devices], all, sizeof all);
     host.features = features[w->devices];

@@ -148,6 +148,27 @@ size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
  * WOAD_ENOTCONN; WOAD_EALREADY when nothing waits for an answer. */
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
 
+/* A client with several bearers (Enhanced ATT) may ask several things at once.  woad_gatt_answer()
+ * is to the question that is being asked if it is called from inside the event, and else to the
+ * one that has waited longest; this one is to the question with that number in its event. */
+int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t err,
+                        const void *data, size_t len);
+
+/* --- Enhanced ATT (feature woad_eatt) --------------------------------------------------------- */
+
+/* Asks the peer for `n` more bearers, 1 to 5, on an encrypted connection: WOAD_EV_ATT_BEARERS
+ * follows for each, or one with the status if there are none.  Those that the peer asks for are
+ * granted as long as there are some (config.att_bearers); both are used alike, by both sides.
+ * Requests for different attributes go by whatever bearer is free; what is asked about one
+ * attribute stays in order, as do notifications.  When both sides ask at once and there is no room
+ * for both, it is tried again by itself.  Vol 3, Part G, 5.4.
+ * WOAD_ENOTCONN, WOAD_ENOTSUP, WOAD_EINVAL; WOAD_EACCES without encryption; WOAD_EALREADY while
+ * some are asked for; WOAD_ENOMEM when so many are not free. */
+int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n);
+
+/* Closes all of them: WOAD_EV_ATT_BEARERS follows for each.  The fixed bearer stays. */
+int woad_eatt_close(struct woad *h, uint16_t conn);
+
 /* Sends a notification, whether or not the client asked for any.  At most ATT_MTU - 3 octets are
  * sent, the rest is cut off.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EACCES for a value that may not be
  * read over this connection; WOAD_EAGAIN when the connection's queue

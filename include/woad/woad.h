@@ -55,6 +55,8 @@ extern const struct woad_feature woad_accept_list, woad_link;
 extern const struct woad_feature woad_gatt_client_features;
 /* L2CAP channels: l2cap.h.  The second needs the first. */
 extern const struct woad_feature woad_channels, woad_enhanced_channels;
+/* Enhanced ATT: more bearers than one, behind those two; Client and Server Supported Features. */
+extern const struct woad_feature woad_eatt;
 /* Pairing, encryption, bonds. */
 extern const struct woad_feature woad_security_manager;
 /* Bonded peers behind private addresses are known to the controller: woad_connect() finds one that
@@ -92,6 +94,7 @@ struct woad_config {
                                   * more of them in the database all are searched */
     uint16_t channels;           /* L2CAP channels at a time, on all connections */
     uint8_t psms;                /* that are listened to */
+    uint8_t att_bearers;         /* of Enhanced ATT at a time, on all connections: woad_eatt */
     uint16_t mps;                /* largest frame we take on a channel, up to 65533: so many octets
                                   * per connection.  0: as `mtu` */
 };
@@ -102,14 +105,15 @@ size_t woad_size(const struct woad_config *config);
 /* The same at compile time, for a static array: with all features, an upper bound with fewer.
  *
  *     static union {
- *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4, 0, 0, 0)];
+ *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4, 0, 0, 0, 0)];
  *         uint64_t align;
  *     } mem;
  *
  * The arguments are the config's, in this order.  The structs' sizes are those on machines with
  * pointers of 64 and of 32 bits; the sources hold them to it. */
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
-                 procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps) \
+                 procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps, \
+                 att_bearers) \
     (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
      WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
@@ -122,8 +126,14 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
      WOAD_UP((bonds) * WOAD_SIZE_BOND) + WOAD_UP((bonds) * 7) + \
      WOAD_UP((bonds) * (subscriptions) * 4) + \
-     WOAD_UP(WOAD_SIZE_CHANNELS) + WOAD_UP((channels) * WOAD_SIZE_CHANNEL) + \
+     WOAD_UP(WOAD_SIZE_CHANNELS) + WOAD_UP(((channels) + (att_bearers)) * WOAD_SIZE_CHANNEL) + \
      WOAD_UP((psms) * 8) + WOAD_UP((conns) * WOAD_SIZE_CHANNEL_CONN) + \
+     WOAD_UP(((conns) + (att_bearers)) * WOAD_SIZE_BEARER) + \
+     WOAD_UP(((conns) + (att_bearers)) * WOAD_SIZE_SERVER_BEARER) + \
+     WOAD_UP(((conns) + (att_bearers)) * WOAD_SIZE_CLIENT_BEARER) + \
+     WOAD_UP(WOAD_SIZE_EATT) + WOAD_UP((att_bearers) * WOAD_SIZE_EATT_BEARER) + \
+     WOAD_UP((conns) * WOAD_SIZE_EATT_CONN) + \
+     (att_bearers) * (WOAD_UP(2 * ((mtu) + 2)) + 3 * WOAD_UP(mtu)) + \
      (conns) * (WOAD_UP(WOAD_MOST(WOAD_MOST(mtu, mps), 65) + 4) + \
                 WOAD_UP(WOAD_MOST(mtu, 65) + 4) + WOAD_SIZE_ANSWERS + \
                 WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
@@ -133,26 +143,32 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(392, 284)
-#define WOAD_SIZE_CONN        WOAD_WIDTH(168, 140)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(416, 296)
+#define WOAD_SIZE_CONN        WOAD_WIDTH(160, 132)
 #define WOAD_SIZE_ADV         82
 #define WOAD_SIZE_SCAN        32
 #define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_LINK        WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_LINK_CONN   8
 #define WOAD_SIZE_CENTRAL     36
-#define WOAD_SIZE_SERVER      WOAD_WIDTH(64, 48)
+#define WOAD_SIZE_SERVER      WOAD_WIDTH(80, 60)
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
-#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(96, 64)
-#define WOAD_SIZE_CLIENT      WOAD_WIDTH(8, 4)
-#define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(72, 60)
-#define WOAD_SIZE_PROCEDURE   28
+#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(48, 32)
+#define WOAD_SIZE_CLIENT      WOAD_WIDTH(16, 8)
+#define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(64, 48)
+#define WOAD_SIZE_PROCEDURE   34
 #define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 264)
 #define WOAD_SIZE_RESOLVE     4
 #define WOAD_SIZE_CHANNELS    WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_CHANNEL     WOAD_WIDTH(120, 100)
-#define WOAD_SIZE_CHANNEL_CONN 8
+#define WOAD_SIZE_CHANNEL_CONN 10
 #define WOAD_SIZE_ANSWERS     128
+#define WOAD_SIZE_BEARER      12
+#define WOAD_SIZE_SERVER_BEARER WOAD_WIDTH(56, 40)
+#define WOAD_SIZE_CLIENT_BEARER 8
+#define WOAD_SIZE_EATT        WOAD_WIDTH(16, 8)
+#define WOAD_SIZE_EATT_BEARER WOAD_WIDTH(24, 12)
+#define WOAD_SIZE_EATT_CONN   12
 #define WOAD_SIZE_CONTROLLER_CRYPTO 588
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(616, 600)
 #define WOAD_SIZE_BOND        WOAD_WIDTH(144, 140)
@@ -221,6 +237,7 @@ enum woad_event_type {
     WOAD_EV_COC_RECEIVED,        /* coc_data: the buffer of woad_coc_receive() is filled */
     WOAD_EV_COC_SENT,            /* coc_data: the SDU of woad_coc_send() is on its way */
     WOAD_EV_MTU,                 /* mtu */
+    WOAD_EV_ATT_BEARERS,         /* att_bearers: of Enhanced ATT, more or fewer, or none had */
     WOAD_EV_GATT_READ,           /* gatt_read: answer with woad_gatt_answer() */
     WOAD_EV_GATT_WRITE,          /* gatt_write: the same if need_answer */
     WOAD_EV_AUTHORIZE,           /* authorize: set *allowed, or it is refused */
@@ -278,12 +295,14 @@ struct woad_event {
             bool end;                    /* of the SDU */
         } coc_data;
         struct { uint16_t mtu; } mtu;
-        struct { uint16_t handle, offset; } gatt_read;
+        struct { uint8_t open; int status; } att_bearers;                 /* L2CAP, or the host's */
+        struct { uint16_t handle, offset; uint8_t request; } gatt_read;
         struct {
             uint16_t handle, offset;
             const uint8_t *data;
             uint16_t len;
             bool need_answer;
+            uint8_t request;             /* for woad_gatt_answer_to() */
         } gatt_write;
         struct { uint16_t handle; bool write, *allowed; } authorize;
         struct { uint16_t value_handle, cccd; } subscribe;

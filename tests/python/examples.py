@@ -34,7 +34,7 @@ def transfer(mib):
             assert rc == 0 and "it is the same" in said and digest in said, said
             assert all("%3d %%  %d of %d octets" % (n, d, mib << 20) in said for n, d in ((100, mib << 20),)) and said.count("%") > 50, said
         assert hashlib.sha256(open(copy, "rb").read()).hexdigest() == digest
-        return sent.stdout.strip().splitlines()[0].rpartition("\r")[2].strip()
+        return re.findall(r"\[#+\] 100 % .*/s", sent.stdout)[-1]
 
 
 def ok(name):

@@ -1,0 +1,357 @@
+/* Enhanced ATT: several bearers between the same two, over the air.  Vol 3, Part G, 5.3, 5.4 */
+#include "pairing.h"
+
+enum { ATTRS = 12, FIRST = 14 };         /* behind the server's own */
+
+static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
+#define VALUE(props) WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ | WOAD_PROP_WRITE | (props), \
+                                         WOAD_PERM_READ | WOAD_PERM_WRITE)
+static const struct woad_attr db[] = {
+    WOAD_PRIMARY(&u_service),
+    VALUE(0), VALUE(0), VALUE(0), VALUE(0),
+    VALUE(WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE), WOAD_CCCD,
+};
+enum { A = FIRST + 2, B = FIRST + 4, C = FIRST + 6, D = FIRST + 8, TOLD = FIRST + 10 };
+
+static struct device *client, *server;
+
+/* What the server was asked, in order. */
+static struct { uint16_t handle; uint8_t request; bool write; } asked[64];
+static size_t n_asked;
+static bool slow;                        /* it answers later */
+
+static void on_server(struct device *d, const struct woad_event *ev)
+{
+    on_event(d, ev);
+    bool read = ev->type == WOAD_EV_GATT_READ;
+    if (!read && !(ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.need_answer)) {
+        return;
+    }
+    assert_true(n_asked < 64);
+    asked[n_asked].handle = read ? ev->u.gatt_read.handle : ev->u.gatt_write.handle;
+    asked[n_asked].request = read ? ev->u.gatt_read.request : ev->u.gatt_write.request;
+    asked[n_asked++].write = !read;
+    if (!slow) {
+        uint8_t value = (uint8_t)asked[n_asked - 1].handle;
+        assert_int_equal(woad_gatt_answer(d->host, ev->conn, 0, &value, read ? 1 : 0), 0);
+    }
+}
+
+/* Two that are paired, with so many bearers each at most; nothing is open yet. */
+static void two(uint8_t ours, uint8_t its)
+{
+    with_channels = true;
+    att_bearers[CENTRAL] = ours;
+    att_bearers[PERIPHERAL] = its;
+    begin(&any, &any);
+    settle();
+    client = &w->device[CENTRAL];
+    server = &w->device[PERIPHERAL];
+    server->own_answers = true;
+    server->on_event = on_server;
+    n_asked = 0;
+    slow = false;
+    assert_int_equal(woad_gatt_add(server->host, db, ATTRS, NULL), 0);
+    device_forget(client);
+    device_forget(server);
+}
+
+static void over(void)
+{
+    world_free(w);
+    with_channels = false;
+    att_bearers[CENTRAL] = att_bearers[PERIPHERAL] = 0;
+}
+
+static uint8_t open_now(const struct device *d)
+{
+    uint8_t n = 0;
+    for (size_t k = 0; k < d->logged; k++) {
+        n = d->log[k].ev.type == WOAD_EV_ATT_BEARERS ? d->log[k].ev.u.att_bearers.open : n;
+    }
+    return n;
+}
+
+static void bearers(uint8_t n)
+{
+    assert_int_equal(woad_eatt_open(client->host, side[CENTRAL].conn, n), 0);
+    assert_int_equal(woad_eatt_open(client->host, side[CENTRAL].conn, n), WOAD_EALREADY);
+    world_run(w, 300000);
+    assert_int_equal(open_now(client), n);
+    assert_int_equal(open_now(server), n);
+    device_forget(client);
+    device_forget(server);
+}
+
+static int read_of(uint16_t handle)
+{
+    return woad_gattc_read(client->host, side[CENTRAL].conn, handle);
+}
+
+/* Four questions are put at once, each is answered by its number, and each caller has its own
+ * answer; a fifth waits for a bearer.  Meanwhile the server's own values are read, and whoever
+ * answers without a number answers the one that has waited longest. */
+static void at_once(void **state)
+{
+    (void)state;
+    two(5, 5);
+    bearers(3);
+    slow = true;
+    assert_int_equal(read_of(A), 0);
+    assert_int_equal(read_of(B), 0);
+    assert_int_equal(read_of(A), 0);     /* behind the first: the same attribute */
+    assert_int_equal(read_of(C), 0);
+    world_run(w, 300000);
+    assert_int_equal(n_asked, 3);
+    assert_int_equal(read_of(3), 0);     /* the name: nobody is asked */
+    world_run(w, 300000);
+    assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 1);
+    assert_int_equal(device_find(client, WOAD_EV_GATTC_DONE)->ev.u.done.handle, 3);
+    device_forget(client);
+    assert_true(asked[0].request != asked[1].request && asked[1].request != asked[2].request);
+    uint16_t conn = side[PERIPHERAL].conn;
+    assert_int_equal(woad_gatt_answer_to(server->host, conn, 77, 0, "x", 1), WOAD_EALREADY);
+    assert_int_equal(woad_gatt_answer_to(server->host, conn, asked[2].request, 0, "c", 1), 0);
+    assert_int_equal(woad_gatt_answer_to(server->host, conn, asked[2].request, 0, "c", 1),
+                     WOAD_EALREADY);
+    world_run(w, 300000);
+    const struct seen *s = device_find(client, WOAD_EV_READ);
+    assert_non_null(s);
+    assert_true(s->ev.u.value.handle == C && s->data[0] == 'c');
+    device_forget(client);
+    assert_int_equal(woad_gatt_answer(server->host, conn, 0, "a", 1), 0);
+    world_run(w, 300000);
+    s = device_find(client, WOAD_EV_READ);
+    assert_true(s && s->ev.u.value.handle == A && s->data[0] == 'a');
+    assert_int_equal(n_asked, 4);        /* now the second of A */
+    assert_int_equal(asked[3].handle, A);
+    assert_int_equal(woad_gatt_answer(server->host, conn, 0, "b", 1), 0);
+    assert_int_equal(woad_gatt_answer(server->host, conn, 0, "A", 1), 0);
+    assert_int_equal(woad_gatt_answer(server->host, conn, 0, "", 0), WOAD_EALREADY);
+    world_run(w, 300000);
+    assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 3);
+    over();
+}
+
+/* All kinds of procedures at once, both as client and as server, many times: each ends once, with
+ * what it was for. */
+static void all_kinds(void **state)
+{
+    uint8_t long_value[100];
+    (void)state;
+    two(5, 5);
+    bearers(4);
+    server->on_event = on_event;
+    server->own_answers = false;         /* the world's one value */
+    memset(long_value, 0x5a, sizeof long_value);
+    memcpy(server->value, long_value, sizeof long_value);
+    server->value_len = sizeof long_value;
+    const uint16_t handles[] = { A, B };
+    struct woad *h = client->host;
+    uint16_t conn = side[CENTRAL].conn;
+    for (int round = 0; round < 40; round++) {
+        assert_int_equal(woad_gattc_services(h, conn, NULL), 0);
+        assert_int_equal(woad_gattc_read(h, conn, A), 0);
+        assert_int_equal(woad_gattc_write(h, conn, WOAD_GATTC_WRITE_LONG, B, long_value, 100), 0);
+        assert_int_equal(woad_gattc_characteristics(h, conn, 1, 0xffff, NULL), 0);
+        assert_int_equal(woad_gattc_read_multiple(h, conn, handles, 2), 0);
+        assert_int_equal(woad_gattc_write(h, conn, WOAD_GATTC_WRITE, C, long_value, 100), 0);
+        assert_int_equal(woad_gattc_descriptors(h, conn, 1, 0xffff), 0);
+        assert_int_equal(woad_gattc_read(h, conn, 3), 0);
+        device_forget(client);
+        world_run(w, 600000);
+        assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 8);
+        assert_int_equal(device_count(client, WOAD_EV_SERVICE), 3);
+        assert_int_equal(device_count(client, WOAD_EV_CHARACTERISTIC), 10);
+        for (size_t n = 0; n < client->logged; n++) {
+            const struct woad_event *ev = &client->log[n].ev;
+            assert_true(ev->type != WOAD_EV_GATTC_DONE || ev->u.done.status == 0);
+            if (ev->type == WOAD_EV_READ && ev->u.value.handle == A) {
+                assert_memory_equal(client->log[n].data, long_value, ev->u.value.len);
+            }
+        }
+    }
+    over();
+}
+
+/* Notifications come in the order in which they were sent, whatever bearers they took; longer than
+ * the fixed channel's MTU they take another one.  Of indications as many are out as there are
+ * bearers. */
+static void told(void **state)
+{
+    (void)state;
+    two(5, 5);
+    bearers(3);
+    uint8_t value[200] = { 0 };
+    unsigned sent = 0, got = 0;
+    for (int turn = 0; turn < 400; turn++) {
+        for (;;) {
+            value[0] = (uint8_t)sent;
+            size_t len = 1 + sent * 37 % 199;
+            if (woad_gatt_notify(server->host, side[PERIPHERAL].conn, TOLD, value, len)) {
+                break;
+            }
+            sent++;
+        }
+        world_run(w, 20000);
+        for (size_t n = 0; n < client->logged; n++) {
+            const struct woad_event *ev = &client->log[n].ev;
+            if (ev->type == WOAD_EV_NOTIFIED) {
+                assert_int_equal(client->log[n].data[0], got & 0xff);
+                assert_int_equal(ev->u.value.len, 1 + got * 37 % 199);
+                got++;
+            }
+        }
+        device_forget(client);
+    }
+    assert_true(got > 1000 && sent - got < 40);
+    world_run(w, 2000000);
+    device_forget(client);
+    device_forget(server);
+    for (int n = 0; n < 8; n++) {
+        assert_int_equal(woad_gatt_indicate(server->host, side[PERIPHERAL].conn, TOLD, "i", 1), 0);
+    }
+    world_run(w, 1000000);
+    assert_int_equal(device_count(client, WOAD_EV_INDICATION), 8);
+    assert_int_equal(device_count(server, WOAD_EV_INDICATED), 8);
+    over();
+}
+
+/* att_bearer_close_in_flight: all bearers go with requests on them.  What reads is asked again on
+ * the fixed one, a write ends; nothing waits for ever, and others can be had. */
+static void closed_in_flight(void **state)
+{
+    (void)state;
+    for (int by = 0; by < 2; by++) {
+        two(5, 5);
+        bearers(3);
+        slow = true;
+        assert_int_equal(read_of(A), 0);
+        assert_int_equal(woad_gattc_write(client->host, side[CENTRAL].conn, WOAD_GATTC_WRITE, B,
+                                          "w", 1), 0);
+        assert_int_equal(read_of(C), 0);
+        assert_int_equal(read_of(D), 0);
+        world_run(w, 300000);
+        assert_int_equal(n_asked, 4);
+        struct device *d = by ? server : client;
+        assert_int_equal(woad_eatt_close(d->host, side[by ? PERIPHERAL : CENTRAL].conn), 0);
+        world_run(w, 300000);
+        assert_int_equal(open_now(client), 0);
+        assert_int_equal(open_now(server), 0);
+        assert_int_equal(device_count(client, WOAD_EV_ATT_BEARERS), 3);
+        assert_int_equal(device_count(server, WOAD_EV_ATT_BEARERS), 3);
+        for (int n = 0; n < 4; n++) {    /* the one that is out, then those that come again */
+            uint8_t value = (uint8_t)asked[n_asked - 1].handle;
+            int err = woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, &value, 1);
+            assert_true(err == 0 || n == 3);
+            world_run(w, 300000);
+        }
+        assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 4);
+        unsigned ended = 0;
+        for (size_t n = 0; n < client->logged; n++) {
+            const struct woad_event *ev = &client->log[n].ev;
+            if (ev->type == WOAD_EV_GATTC_DONE && ev->u.done.status) {
+                assert_int_equal(ev->u.done.status, WOAD_ENOTCONN);
+                assert_int_equal(ev->u.done.handle, B);
+                ended++;
+            }
+        }
+        assert_int_equal(ended, 1);
+        device_forget(client);
+        device_forget(server);
+        slow = false;
+        bearers(2);
+        over();
+    }
+}
+
+/* L2CAP/TIM/BV-03-C: both ask at once for all there are.  5.4 */
+static void collision(void **state)
+{
+    (void)state;
+    for (uint8_t most = 2; most <= 5; most++) {
+        two(most, most);
+        assert_int_equal(woad_eatt_open(client->host, side[CENTRAL].conn, most), 0);
+        assert_int_equal(woad_eatt_open(server->host, side[PERIPHERAL].conn, most), 0);
+        world_run(w, 5000000);
+        assert_int_equal(open_now(client), most);
+        assert_int_equal(open_now(server), most);
+        over();
+    }
+}
+
+/* Without encryption there are none; of a peer that has fewer there are fewer; of one that has
+ * none, none; and with the encryption they go. */
+static void refused(void **state)
+{
+    static const uint8_t lost[] = { 4, 0x08, 4, 0x1f, 0x40, 0, 0 };
+    (void)state;
+    with_channels = true;
+    att_bearers[CENTRAL] = 5;
+    att_bearers[PERIPHERAL] = 5;
+    pair_of(&any, &any);
+    assert_int_equal(woad_eatt_open(w->device[0].host, side[0].conn, 1), WOAD_EACCES);
+    assert_int_equal(woad_eatt_open(w->device[0].host, 0x7777, 1), WOAD_ENOTCONN);
+    over();
+    two(5, 2);
+    assert_int_equal(woad_eatt_open(client->host, side[CENTRAL].conn, 0), WOAD_EINVAL);
+    assert_int_equal(woad_eatt_open(client->host, side[CENTRAL].conn, 6), WOAD_EINVAL);
+    assert_int_equal(woad_eatt_open(client->host, side[CENTRAL].conn, 4), 0);
+    world_run(w, 300000);
+    assert_int_equal(open_now(client), 2);
+    assert_int_equal(device_count(client, WOAD_EV_ATT_BEARERS), 3);
+    assert_int_equal(client->log[client->logged - 1].ev.u.att_bearers.status,
+                     WOAD_COC_NO_RESOURCES);
+    device_forget(client);
+    assert_int_equal(woad_rx(server->host, lost, sizeof lost), 0);
+    world_run(w, 300000);
+    assert_int_equal(open_now(client), 0);
+    assert_int_equal(device_count(client, WOAD_EV_ATT_BEARERS), 2);
+    over();
+    two(5, 0);
+    assert_int_equal(woad_eatt_open(server->host, side[PERIPHERAL].conn, 1), WOAD_ENOTSUP);
+    assert_int_equal(woad_eatt_open(client->host, side[CENTRAL].conn, 2), 0);
+    world_run(w, 300000);
+    const struct seen *s = device_find(client, WOAD_EV_ATT_BEARERS);
+    assert_non_null(s);
+    assert_int_equal(s->ev.u.att_bearers.status, WOAD_COC_UNKNOWN_PSM);
+    assert_int_equal(device_count(client, WOAD_EV_ATT_BEARERS), 1);
+    over();
+}
+
+/* A bearer on which nobody answers for 30 s is closed; the others, and the connection, stay. */
+static void silent(void **state)
+{
+    (void)state;
+    two(5, 5);
+    bearers(2);
+    slow = true;
+    assert_int_equal(read_of(3), 0);     /* keeps the fixed one busy for a moment */
+    assert_int_equal(read_of(A), 0);
+    world_run(w, 300000);
+    assert_int_equal(n_asked, 1);
+    bool fixed = asked[0].request == 0;
+    world_run(w, 31000000);
+    const struct seen *s = NULL;
+    for (size_t n = 0; n < client->logged; n++) {
+        bool it = client->log[n].ev.type == WOAD_EV_GATTC_DONE &&
+                  client->log[n].ev.u.done.handle == A;
+        s = it ? &client->log[n] : s;
+    }
+    assert_non_null(s);
+    assert_int_equal(s->ev.u.done.status, WOAD_ETIMEDOUT);
+    assert_true(fixed || !device_find(client, WOAD_EV_DISCONNECT));
+    assert_int_equal(open_now(client), fixed ? 0 : 1);
+    assert_false(fixed);
+    over();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(at_once), cmocka_unit_test(all_kinds), cmocka_unit_test(told),
+        cmocka_unit_test(closed_in_flight), cmocka_unit_test(collision), cmocka_unit_test(refused),
+        cmocka_unit_test(silent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -176,7 +176,7 @@ static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
                   h->hci.acl_len >= L2CAP_HDR + h->frame;
     uint8_t *frame = direct ? buf + ACL_HDR : c->tx;
     struct wr body = wr_of(frame + L2CAP_HDR, h->frame);
-    struct rd tail = rd_of(NULL, 0);
+    struct rd tail = { NULL, NULL, false };
     uint16_t cid = l2cap_tx(h, i, &body, &tail);
     if (!cid) {
         return 0;

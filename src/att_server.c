@@ -381,14 +381,11 @@ static bool att_pipelined(struct woad *h, uint16_t b, uint8_t op, const struct r
 {
     struct gatts_bearer *s = &h->gatts->bearers[b];
     size_t len = rd_left(in);
+    if (b >= h->cfg.conns || !s->op || (op & ATT_OP_COMMAND && !s->pipeline_len)) {
+        return false;                    /* where a channel has credits, it stays in the channel */
+    }
     struct wr out = wr_of(s->pipeline + s->pipeline_len,
                           (size_t)(h->cfg.pipeline_queue - s->pipeline_len));
-    if (!s->op || (op & ATT_OP_COMMAND && !s->pipeline_len)) {
-        return false;
-    }
-    if (b >= h->cfg.conns) {
-        return !(op & ATT_OP_COMMAND);   /* a request stays in its channel until its turn */
-    }
     if (RESERVE(wr_room(&out) >= 3 + len)) {
         wr_le16(&out, (uint16_t)(1 + len));
         wr_u8(&out, op);

@@ -252,7 +252,9 @@ static void coc_tx_part(struct woad *h, struct coc *k, struct wr *body, struct r
         k->begun = true;
     }
     size_t n = left < room ? left : room;
-    *tail = rd_of(n ? k->sdu + k->sdu_off : NULL, n);
+    if (n) {
+        *tail = rd_of(k->sdu + k->sdu_off, n);
+    }
     k->sdu_off += (uint32_t)n;
     k->last = k->sdu_off == k->sdu_len;
     k->tx_credits--;

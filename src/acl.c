@@ -199,6 +199,15 @@ static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
     return acl_tx_fragment(h, i, buf, room);
 }
 
+/* The controller's buffers are for all connections: one that has its share of them gets more only
+ * as long as a quarter is free.  Or else those whose packets leave slowly would have them all. */
+static bool acl_may_take(const struct woad *h, const struct conn *c)
+{
+    uint16_t total = h->hci.acl_total, open = h->conns_open;
+    return open < 2 || !c->in_controller || c->in_controller < total / open ||
+           h->hci.acl_free > (total + 3) / 4;
+}
+
 /* Connections in turn, each a packet, while the controller has buffers. */
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
 {
@@ -208,7 +217,8 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
     for (uint16_t n = 0; n < h->cfg.conns; n++) {
         uint16_t i = (uint16_t)((h->turn + n) % h->cfg.conns);
         struct conn *c = &h->conns[i];
-        size_t len = c->state == CONN_OPEN ? acl_tx_conn(h, i, buf, room) : 0;
+        bool may = c->state == CONN_OPEN && acl_may_take(h, c);
+        size_t len = may ? acl_tx_conn(h, i, buf, room) : 0;
         if (len) {
             c->in_controller++;
             h->hci.acl_free--;

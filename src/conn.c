@@ -137,6 +137,7 @@ static struct conn *conn_take(struct woad *h, uint16_t *i)
         fresh.answers.mem = c->answers.mem;
         fresh.answers.size = c->answers.size;
         *c = fresh;
+        h->conns_open++;
     }
     return c;
 }
@@ -219,6 +220,7 @@ void conn_close(struct woad *h, uint16_t i, uint8_t reason)
     att_drop_queue(h, i, WOAD_ENOTCONN);
     wipe(c->rx, h->frame_in + 4u);         /* half a frame, of a pairing perhaps */
     c->state = CONN_FREE;
+    h->conns_open--;
     c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
     emit(h, &ev);
 }

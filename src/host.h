@@ -299,6 +299,7 @@ struct woad {
     bool client_features;                /* woad_gatt_client_features is named */
     uint16_t mtu;                        /* offered */
     uint16_t turn;                       /* the connection that may send next */
+    uint16_t conns_open;                 /* how many there are */
     uint16_t refuse_handle;              /* a connection there was no room for, 0xffff: none */
     uint32_t now, stop_due;
     struct hci hci;

@@ -126,73 +126,83 @@ static void drain(struct woad *h)
     }
 }
 
+static void connect_one(struct woad *h, struct state *s, const struct woad_coc_params *p)
+{
+    uint16_t got;
+    uint8_t *mem = malloc(100);
+    if (woad_coc_connect(h, s->conn, p, mem, 100, &got)) {
+        free(mem);
+    } else {
+        free(s->rx[got % CIDS]);
+        s->rx[got % CIDS] = mem;
+    }
+}
+
+static void connect_some(struct woad *h, struct state *s, const struct woad_coc_params *p,
+                         size_t many)
+{
+    uint16_t cids[5];
+    void *rx[5];
+    for (int m = 0; m < 5; m++) {
+        rx[m] = malloc(100);
+    }
+    bool none = woad_coc_connect_enhanced(h, s->conn, p, rx, 100, many, cids) != 0;
+    for (size_t m = 0; m < 5; m++) {
+        if (none || m >= many) {
+            free(rx[m]);
+        } else {
+            free(s->rx[cids[m] % CIDS]);
+            s->rx[cids[m] % CIDS] = rx[m];
+        }
+    }
+}
+
+static void send(struct woad *h, struct state *s, uint16_t cid, uint8_t n)
+{
+    uint8_t *copy = malloc(n + 1u);
+    memset(copy, n, n + 1u);
+    if (woad_coc_send(h, s->conn, cid, copy, n)) {
+        free(copy);
+    } else {
+        free(s->tx[cid % CIDS]);
+        s->tx[cid % CIDS] = copy;
+    }
+}
+
+static void receive(struct woad *h, struct state *s, uint16_t cid, uint8_t n)
+{
+    uint8_t *copy = malloc(n + 1u), **at = &s->in[cid % CIDS], *before = *at;
+    *at = copy;                          /* the event may come at once */
+    if (woad_coc_receive(h, s->conn, cid, copy, n + 1u)) {
+        *at = before;
+        free(copy);
+    }
+}
+
 static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
 {
     uint16_t cid = (uint16_t)(0x40 + p[0] / 16), cids[5] = { cid, 0x41, 0x42, 0x43, 0x44 };
-    size_t k = cid % CIDS;
     uint8_t a = n > 1 ? p[1] : 0;
     const struct woad_coc_params params = { .psm = 0x80, .mtu = (uint16_t)(64 + a),
                                             .by_sdu = a & 1, .mps = a & 2 ? 64 : 0 };
-    void *rx[5];
+    enum woad_gattc_op op = a & 1 ? WOAD_GATTC_WRITE : WOAD_GATTC_WRITE_LONG;
     switch (p[0] % 16) {
-    case 0: {
-        uint16_t got;
-        uint8_t *mem = malloc(100);
-        if (woad_coc_connect(h, s->conn, &params, mem, 100, &got)) {
-            free(mem);
-        } else {
-            free(s->rx[got % CIDS]);
-            s->rx[got % CIDS] = mem;
-        }
-        break;
-    }
-    case 1: {
-        for (int m = 0; m < 5; m++) {
-            rx[m] = malloc(100);
-        }
-        size_t many = a % 6;
-        bool none = woad_coc_connect_enhanced(h, s->conn, &params, rx, 100, many, cids) != 0;
-        for (size_t m = 0; m < 5; m++) {
-            if (none || m >= many) {
-                free(rx[m]);
-            } else {
-                free(s->rx[cids[m] % CIDS]);
-                s->rx[cids[m] % CIDS] = rx[m];
-            }
-        }
-        break;
-    }
+    case 0: connect_one(h, s, &params); break;
+    case 1: connect_some(h, s, &params, a % 6); break;
     case 2: woad_coc_disconnect(h, s->conn, cid); break;
     case 3:
-    case 4: {
-        uint8_t *copy = malloc(a + 1u);
-        memset(copy, a, a + 1u);
-        if (woad_coc_send(h, s->conn, cid, copy, a)) {
-            free(copy);
-        } else {
-            free(s->tx[k]);
-            s->tx[k] = copy;
-        }
-        break;
-    }
+    case 4: send(h, s, cid, a); break;
     case 5: take(s, h, cid); break;
-    case 6: {
-        uint8_t *copy = malloc(a + 1u), *before = s->in[k];
-        s->in[k] = copy;                 /* the event may come at once */
-        if (woad_coc_receive(h, s->conn, cid, copy, a + 1u)) {
-            s->in[k] = before;
-            free(copy);
-        }
+    case 6: receive(h, s, cid, a); break;
+    case 7:
+        woad_coc_reconfigure(h, s->conn, cids, a % 6, (uint16_t)(64 + a), 64 + (a & 15));
         break;
-    }
-    case 7: woad_coc_reconfigure(h, s->conn, cids, a % 6, (uint16_t)(64 + a), 64 + (a & 15)); break;
     case 8: woad_eatt_open(h, s->conn, a % 6); break;
     case 9: woad_eatt_close(h, s->conn); break;
     case 10: woad_gatt_notify(h, s->conn, 16, p, n); break;
     case 11: woad_gatt_indicate(h, s->conn, 16, p, n); break;
     case 12: woad_gattc_read(h, s->conn, a); break;
-    case 13: woad_gattc_write(h, s->conn, a & 1 ? WOAD_GATTC_WRITE : WOAD_GATTC_WRITE_LONG, a, p, n);
-        break;
+    case 13: woad_gattc_write(h, s->conn, op, a, p, n); break;
     case 14: woad_gatt_answer_to(h, s->conn, a % 4, 0, p, n); break;
     default: a & 1 ? woad_coc_stop_listening(h, 0x80) : woad_coc_listen(h, &params); break;
     }

@@ -321,12 +321,54 @@ static void halves(void **state)
     }
 }
 
+/* A connection whose packets leave slowly does not take the controller's buffers from one whose
+ * packets leave fast. */
+static void slow_and_fast(void **state)
+{
+    struct world *w = world_new(3, 0);
+    static const uint16_t intervals[] = { 320, 8 };        /* 400 ms, 10 ms */
+    (void)state;
+    n_ends = 0;
+    hub = channels_host(w, 2, 8, 247);
+    for (int i = 0; i < 2; i++) {
+        peer[i] = channels_host(w, 1, 8, 247);
+        channels_join(w, hub, peer[i], intervals[i], &conns[i], &theirs[i]);
+        channels_fast(w, hub, conns[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct end *a = end_new(hub, conns[i], 0x80, 247);
+        struct end *b = end_new(peer[i], theirs[i], 0x80, 64 * 247);
+        a->other = b;
+        b->other = a;
+        a->manner = READS;
+        b->manner = RECEIVES_PARTS;
+        a->len = b->len = longest;
+        a->mps = b->mps = 247;
+        a->sdus = 1000000;
+        a->asked = true;
+        struct woad_coc_params p = end_params(b);
+        assert_int_equal(woad_coc_listen(peer[i]->host, &p), 0);
+        assert_int_equal(woad_coc_connect(hub->host, a->conn, &p, a->rx, a->rx_size, &a->cid), 0);
+    }
+    world_run(w, 5000000);
+    uint64_t slow = ends[1].got_octets, fast = ends[3].got_octets;
+    world_run(w, 20000000);
+    slow = ends[1].got_octets - slow;
+    fast = ends[3].got_octets - fast;
+    print_message("at 400 ms %u octets/s, at 10 ms %u, of %u\n", (unsigned)(slow / 20),
+                  (unsigned)(fast / 20), (unsigned)limit_of(8, 247));
+    assert_true((double)fast / 20 > 0.8 * limit_of(8, 247));
+    assert_true(slow / 20 > 500);       /* its events are cut short by the other's anchors */
+    fast_end(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(many),
                                         cmocka_unit_test(ended_in_the_middle),
                                         cmocka_unit_test(throughput),
                                         cmocka_unit_test(throughput_of_notifications),
-                                        cmocka_unit_test(halves) };
+                                        cmocka_unit_test(halves),
+                                        cmocka_unit_test(slow_and_fast) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

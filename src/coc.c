@@ -312,6 +312,7 @@ const struct woad_feature woad_channels = {
     .conn_open = coc_conn_open,
     .conn_close = coc_conn_close,
     .due = coc_due,
+    .frame = COC_LEAST,
     .answers = WOAD_SIZE_ANSWERS,
 };
 

@@ -399,7 +399,10 @@ static void enhanced_carve(struct woad *h, struct arena *a)
     h->coc_enhanced = h->coc_role ? &coc_enhanced : NULL;
 }
 
-const struct woad_feature woad_enhanced_channels = { .carve = enhanced_carve };
+const struct woad_feature woad_enhanced_channels = {
+    .carve = enhanced_carve,
+    .frame = COC_LEAST_ENHANCED,
+};
 
 /* Why our own limits for this one can't be these; 0 when they can. */
 static int reconfigure_refused(const struct woad *h, const struct coc *k, uint16_t mtu,

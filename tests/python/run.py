@@ -860,6 +860,124 @@ def test_accept_list_and_directed():
     s.end()
 
 
+def test_channels():
+    """Several L2CAP channels at once, both ways; what can't be; refusals; a channel that stalls; soft limits gone."""
+    a = Program("""
+        up()
+        MTU = 65535
+        for psm in (0x80, 0x81, 22):
+            ble.l2cap_listen(psm, 512 if psm == 22 else MTU)
+        raises(114, ble.l2cap_listen, 0x80, 100)
+        raises(22, ble.l2cap_listen, 0, 100)
+        raises(22, ble.l2cap_listen, 0x100, 100)
+        raises(22, ble.l2cap_listen, -1, 100)
+        raises(2, ble.l2cap_listen, 0x90, None)
+        def handler(event, data):
+            irq(event, data)
+            if event == 22 and data[2] == 0x81:
+                return 1
+        ble.irq(handler)
+        ble.gap_advertise(20000, b"\x02\x01\x06")
+        conn = wait(1)[0]
+        opened = []
+        while len(opened) < 4:
+            c, cid, psm, mine, its = wait(23)
+            assert c == conn and mine == (512 if psm == 22 else MTU), (psm, mine)
+            opened.append(cid)
+        assert len(set(opened)) == 4
+        sums = dict.fromkeys(opened, 0)
+        buf = bytearray(3000)
+        while sum(sums.values()) < 4 * 40000:
+            c, cid = wait(25)
+            assert ble.l2cap_recvinto(conn, cid, None) > 0
+            while True:
+                n = ble.l2cap_recvinto(conn, cid, buf)
+                if not n:
+                    break
+                assert all(b == cid & 255 for b in buf[:n])
+                sums[cid] += n
+        assert all(n == 40000 for n in sums.values()), sums
+        print("GOT")
+        ble.l2cap_listen(0x80, None)
+        raises(2, ble.l2cap_listen, 0x80, None)
+        print("STOPPED")
+        for _ in opened:
+            assert wait(24)[3] == 0
+        raises(22, ble.l2cap_recvinto, conn, opened[0], buf)
+        c, cid, psm, mine, its = wait(23)
+        time.sleep_ms(500)                      # reads nothing: the other one stalls
+        print("STALLS", ble.l2cap_recvinto(conn, cid, None))
+        total = 0
+        while total < 30 * 512:
+            n = ble.l2cap_recvinto(conn, cid, buf)
+            total += n
+            if not n:
+                wait(25)
+        wait(2)
+        ble.active(False)
+        print("DONE")
+    """)
+    mac = a.line("MAC")
+    b = Program("""
+        up()
+        ble.gap_connect(0, peer())
+        conn = wait(7)[0]
+        raises(107, ble.l2cap_connect, 77, 0x80, 100)
+        raises(22, ble.l2cap_connect, conn, 0, 100)
+        raises(22, ble.l2cap_send, conn, 0x40, b"x")
+        raises(22, ble.l2cap_recvinto, conn, 0x40, bytearray(5))
+        raises(22, ble.l2cap_disconnect, conn, 0x40)
+        cids = [ble.l2cap_connect(conn, 0x80, 65535) for _ in range(4)]
+        for _ in cids:
+            c, cid, psm, mine, its = wait(23)
+            assert (c, psm, mine, its) == (conn, 0x80, 65535, 65535) and cid in cids
+        ours = ble.l2cap_connect(conn, 0x81, 100)
+        assert wait(24) == (conn, ours, 0x81, 24)           # its program did not want it
+        ours = ble.l2cap_connect(conn, 0x99, 100)
+        assert wait(24) == (conn, ours, 0x99, 8)            # no such PSM
+        raises(22, ble.l2cap_send, conn, cids[0], bytes(65536))
+        try:
+            ble.l2cap_recvinto(conn, cids[0], b"12345")
+            assert False
+        except TypeError:
+            pass
+        busy = []
+        for part in range(2):
+            for cid in cids:
+                if not ble.l2cap_send(conn, cid, bytes([cid & 255]) * 20000):
+                    raises(16, ble.l2cap_send, conn, cid, b"more")
+                    busy.append(cid)
+            while busy:
+                c, cid, status = wait(26)
+                assert status == 0
+                busy.remove(cid)
+        sys.stdin.readline()
+        for cid in cids:
+            ble.l2cap_disconnect(conn, cid)
+            assert wait(24) == (conn, cid, 0x80, 0)
+        raises(22, ble.l2cap_disconnect, conn, cids[0])
+        ours = ble.l2cap_connect(conn, 0x80, 100)
+        assert wait(24) == (conn, ours, 0x80, 8)            # it listens no more
+        cid = ble.l2cap_connect(conn, 22, 512)
+        assert wait(23) == (conn, cid, 22, 512, 512)
+        stalls = 0
+        for n in range(30):
+            if not ble.l2cap_send(conn, cid, bytes(512)):
+                stalls += 1
+                wait(26)
+        assert stalls
+        time.sleep_ms(300)
+        ble.active(False)
+        print("DONE")
+    """)
+    b.say(mac)
+    a.line("STOPPED", 30)
+    b.say("go on")
+    b.end(40)
+    a.end(40)
+    assert int(a.line("STALLS")) > 512 and int(a.line("STALLS")) < 4096
+
+
 def test_the_radio_is_lost():
     """A program that wants to know is told when the controller has gone, and may begin again."""
     sock = os.path.join(scratch, "lost.sock")

@@ -117,7 +117,7 @@ static bool coc_rx_part(struct coc *k, struct rd *in)
     if (!k->rx_left) {
         const uint8_t *len = in->p;
         uint16_t sdu = rd_le16(in);
-        if (in->bad || sdu > k->mtu || rd_left(in) > sdu) {
+        if (in->bad || sdu > k->mtu) {
             return false;
         }
         if (k->into && !k->used) {

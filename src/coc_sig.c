@@ -128,7 +128,7 @@ static bool coc_rx_credits(struct woad *h, uint16_t i, uint8_t id, struct rd *in
     uint16_t cid = rd_le16(in), credits = rd_le16(in);
     struct coc *k = coc_by_peer_cid(h, i, cid);
     (void)id;
-    if (rd_done(in) && cid && k && k->state == COC_OPEN) {
+    if (rd_done(in) && k && k->state == COC_OPEN) {
         coc_credits(h, k, credits);
     }
     return true;

@@ -98,8 +98,8 @@ int woad_coc_connect(struct woad *h, uint16_t conn, const struct woad_coc_params
 int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_coc_params *params,
                               void *const rx[], size_t rx_size, size_t n, uint16_t cids[]);
 
-/* WOAD_EV_COC_CLOSED follows; what was not sent until then is not.  One that the peer has asked for,
- * and that was not accepted, is refused instead.  WOAD_ENOENT; WOAD_EALREADY. */
+/* WOAD_EV_COC_CLOSED follows; what was not sent until then is not.  One that the peer has asked
+ * for, and that was not accepted, is refused instead.  WOAD_ENOENT; WOAD_EALREADY. */
 int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid);
 
 /* Sends an SDU of 0 to peer_mtu octets, as the peer's credits allow.  `data` must stay as it is

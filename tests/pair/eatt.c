@@ -130,6 +130,16 @@ static void at_once(void **state)
     assert_int_equal(woad_gatt_answer(server->host, conn, 0, "", 0), WOAD_EALREADY);
     world_run(w, 300000);
     assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 3);
+    /* From inside its event, an answer is to that question, whatever waits. */
+    assert_int_equal(read_of(A), 0);
+    world_run(w, 300000);
+    slow = false;
+    assert_int_equal(read_of(B), 0);
+    device_forget(client);
+    world_run(w, 300000);
+    s = device_find(client, WOAD_EV_READ);
+    assert_true(s && s->ev.u.value.handle == B && s->data[0] == B);
+    assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 1);
     over();
 }
 
@@ -163,9 +173,14 @@ static void all_kinds(void **state)
         assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 8);
         assert_int_equal(device_count(client, WOAD_EV_SERVICE), 3);
         assert_int_equal(device_count(client, WOAD_EV_CHARACTERISTIC), 10);
+        bool services = false;           /* have been told, all of them */
         for (size_t n = 0; n < client->logged; n++) {
             const struct woad_event *ev = &client->log[n].ev;
             assert_true(ev->type != WOAD_EV_GATTC_DONE || ev->u.done.status == 0);
+            services = services || (ev->type == WOAD_EV_GATTC_DONE &&
+                                    ev->u.done.op == WOAD_GATTC_SERVICES);
+            assert_true(ev->type != WOAD_EV_SERVICE || !services);
+            assert_true(ev->type != WOAD_EV_CHARACTERISTIC || services);
             if (ev->type == WOAD_EV_READ && ev->u.value.handle == A) {
                 assert_memory_equal(client->log[n].data, long_value, ev->u.value.len);
             }
@@ -182,12 +197,12 @@ static void told(void **state)
     (void)state;
     two(5, 5);
     bearers(3);
-    uint8_t value[200] = { 0 };
+    uint8_t value[244] = { 0 };          /* the longest take two frames */
     unsigned sent = 0, got = 0;
     for (int turn = 0; turn < 400; turn++) {
         for (;;) {
             value[0] = (uint8_t)sent;
-            size_t len = 1 + sent * 37 % 199;
+            size_t len = 244 - sent * 37 % 244 % 199;
             if (woad_gatt_notify(server->host, side[PERIPHERAL].conn, TOLD, value, len)) {
                 break;
             }
@@ -198,13 +213,29 @@ static void told(void **state)
             const struct woad_event *ev = &client->log[n].ev;
             if (ev->type == WOAD_EV_NOTIFIED) {
                 assert_int_equal(client->log[n].data[0], got & 0xff);
-                assert_int_equal(ev->u.value.len, 1 + got * 37 % 199);
+                assert_int_equal(ev->u.value.len, 244 - got * 37 % 244 % 199);
                 got++;
             }
         }
         device_forget(client);
     }
     assert_true(got > 1000 && sent - got < 40);
+    /* Bearers go in the middle of some: it goes on by those that are left. */
+    for (int turn = 0; turn < 30; turn++) {
+        for (int n = 0; n < 3; n++) {
+            (void)woad_gatt_notify(server->host, side[PERIPHERAL].conn, TOLD, value, 244);
+        }
+        world_run(w, 3000 + (uint64_t)turn * 350);
+        assert_int_equal(woad_eatt_close(client->host, side[CENTRAL].conn), 0);
+        world_run(w, 200000);
+        device_forget(client);
+        device_forget(server);
+        assert_int_equal(woad_gatt_notify(server->host, side[PERIPHERAL].conn, TOLD, "!", 1), 0);
+        world_run(w, 100000);
+        const struct seen *s = device_find(client, WOAD_EV_NOTIFIED);
+        assert_true(s && s->data[0] == '!');
+        bearers(3);
+    }
     world_run(w, 2000000);
     device_forget(client);
     device_forget(server);
@@ -346,12 +377,108 @@ static void silent(void **state)
     over();
 }
 
+static uint16_t raw;
+static uint8_t said[40];
+
+static void say(const char *pdu, size_t len)
+{
+    assert_true(len <= sizeof said);
+    memcpy(said, pdu, len);
+    assert_int_equal(woad_coc_send(client->host, side[CENTRAL].conn, raw, said, len), 0);
+    world_run(w, 300000);
+}
+
+static void hears(const char *pdu, size_t len)
+{
+    uint8_t got[64];
+    bool end;
+    int n = woad_coc_read(client->host, side[CENTRAL].conn, raw, got, sizeof got, &end);
+    assert_int_equal(n, len);
+    assert_true(end);
+    assert_memory_equal(got, pdu, len);
+}
+
+/* A client that makes its PDUs itself: a bearer is an enhanced channel, on which the MTU is that of
+ * the channel, and on which requests wait for the answer before.  Part G, 5.3.1 */
+static void raw_bearer(void **state)
+{
+    static uint8_t rx[600];
+    void *const mem[1] = { rx };
+    const struct woad_coc_params p = { .psm = 0x27, .mtu = 100 };
+    (void)state;
+    two(0, 5);
+    assert_int_equal(woad_coc_connect(client->host, side[CENTRAL].conn, &p, rx, 600, &raw), 0);
+    world_run(w, 300000);
+    const struct seen *s = device_find(client, WOAD_EV_COC_CLOSED);
+    assert_true(s && s->ev.u.coc.status == WOAD_COC_UNKNOWN_PSM);
+    device_forget(client);
+    assert_int_equal(woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1,
+                                               &raw), 0);
+    world_run(w, 300000);
+    assert_non_null(device_find(client, WOAD_EV_COC_OPEN));
+    say("\x02\x64\x00", 3);             /* Exchange MTU: not here */
+    hears("\x01\x02\x00\x00\x06", 5);
+    say("", 0);
+    say("\x1e", 1);
+    slow = true;
+    static const char a[] = { 0x0a, A, 0 }, b[] = { 0x0a, B, 0 };
+    say(a, 3);
+    say(b, 3);
+    assert_int_equal(n_asked, 1);        /* the other one waits in its channel */
+    assert_int_equal(asked[0].handle, A);
+    assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "a", 1), 0);
+    world_run(w, 300000);
+    hears("\x0b" "a", 2);
+    assert_int_equal(n_asked, 2);
+    assert_int_equal(asked[1].handle, B);
+    assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "b", 1), 0);
+    world_run(w, 300000);
+    hears("\x0b" "b", 2);
+    assert_int_equal(woad_coc_listen(server->host, &p), WOAD_EALREADY);
+    over();
+}
+
+/* What one bearer has prepared, another one can't add to while it is being written. */
+static void prepared_elsewhere(void **state)
+{
+    static uint8_t rx[600];
+    void *const mem[1] = { rx };
+    const struct woad_coc_params p = { .psm = 0x27, .mtu = 100 };
+    static const char part[] = { 0x16, A, 0, 0, 0, 'x' }, other[] = { 0x16, B, 0, 0, 0, 'y' };
+    (void)state;
+    two(0, 5);
+    slow = true;
+    assert_int_equal(woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1,
+                                               &raw), 0);
+    world_run(w, 300000);
+    say(part, 6);
+    hears("\x17" "\x10" "\x00\x00\x00x", 6);
+    say("\x18\x01", 2);                  /* Execute: the application is asked */
+    assert_int_equal(n_asked, 1);
+    uint16_t bearer = raw;
+    uint8_t again[600];
+    void *const more[1] = { again };
+    assert_int_equal(woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, more, 600, 1,
+                                               &raw), 0);
+    world_run(w, 300000);
+    say(other, 6);
+    hears("\x01\x16" "\x12" "\x00\x09", 5);             /* Prepare Queue Full */
+    say("\x18\x01", 2);
+    hears("\x01\x18\x00\x00\x09", 5);
+    raw = bearer;
+    assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, NULL, 0), 0);
+    world_run(w, 300000);
+    hears("\x19", 1);
+    over();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_once), cmocka_unit_test(all_kinds), cmocka_unit_test(told),
         cmocka_unit_test(closed_in_flight), cmocka_unit_test(collision), cmocka_unit_test(refused),
-        cmocka_unit_test(silent),
+        cmocka_unit_test(silent), cmocka_unit_test(raw_bearer),
+        cmocka_unit_test(prepared_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

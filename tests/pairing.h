@@ -168,6 +168,7 @@ static const struct woad_security_policy any = { .io = WOAD_IO_NONE, .bond = tru
 static unsigned by_controller;           /* bits of the devices that have no library */
 static unsigned lists;                   /* and of those that give bonds to the controller */
 static bool with_channels;               /* L2CAP's */
+static uint8_t buffers;                  /* of the controllers, if not 0 */
 static uint8_t att_bearers[WORLD_MAX];   /* and Enhanced ATT, where there are some */
 
 static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
@@ -202,7 +203,9 @@ static inline struct device *add(uint8_t conns, const struct woad_security_polic
     host.random = library ? random_octets : NULL;
     host.bonds = 3;
     side[w->devices] = (struct side){ .random = 77 + w->devices };
-    struct device *d = world_add_config(w, host, world_controller_config(w, conns));
+    struct woad_air_controller_config controller = world_controller_config(w, conns);
+    controller.acl_count = buffers ? buffers : controller.acl_count;
+    struct device *d = world_add_config(w, host, controller);
     d->on_event = on_event;
     assert_int_equal(woad_set_security(d->host, policy), 0);
     return d;

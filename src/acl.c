@@ -21,7 +21,7 @@ static void acl_frame(struct woad *h, uint16_t i, struct rd in)
 }
 
 /* A frame longer than any channel of ours takes is dropped; on the signalling channel it is
- * answered.  Vol 3, Part A, 4.1 */
+ * answered, one with credits is closed.  Vol 3, Part A, 4.1, 3.4.3 */
 static void acl_too_long(struct woad *h, uint16_t i, struct rd in)
 {
     struct conn *c = &h->conns[i];
@@ -31,6 +31,8 @@ static void acl_too_long(struct woad *h, uint16_t i, struct rd in)
     uint8_t id = rd_u8(&in);
     if (cid == CID_SIGNALLING && !in.bad) {
         sig_too_long(h, i, id);
+    } else if (cid >= CID_FIRST && h->coc_role) {
+        h->coc_role->too_long(h, i, cid);
     }
     c->rx_len = 0;
     c->rx_skip = true;
@@ -77,7 +79,11 @@ static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
     c->rx_len += (uint32_t)n;
     if (!c->rx_need && c->rx_len >= 2) {
         size_t need = (size_t)(c->rx[0] | c->rx[1] << 8) + L2CAP_HDR;
-        if (need > h->frame_in + (size_t)L2CAP_HDR || need < c->rx_len) {
+        if (need > h->frame_in + (size_t)L2CAP_HDR) {
+            acl_too_long(h, i, rd_of(c->rx, c->rx_len));
+            return;
+        }
+        if (need < c->rx_len) {
             c->rx_len = 0;
             return;
         }

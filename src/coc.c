@@ -281,7 +281,8 @@ static uint32_t coc_due(struct woad *h)
 }
 
 static const struct coc_role coc_role = {
-    .rx = coc_rx, .tx = coc_tx, .sent = coc_sent, .sig_rx = coc_sig_rx, .sig_tx = coc_sig_tx,
+    .rx = coc_rx, .too_long = coc_too_long, .tx = coc_tx, .sent = coc_sent,
+    .sig_rx = coc_sig_rx, .sig_tx = coc_sig_tx,
     .secured = coc_secured, .fell = coc_fell,
 };
 

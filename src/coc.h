@@ -117,6 +117,7 @@ void coc_closed(struct woad *h, struct coc *k, int status);
 void coc_fail(struct woad *h, struct coc *k, int status);
 /* coc_data.c */
 void coc_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
+void coc_too_long(struct woad *h, uint16_t i, uint16_t cid);
 uint16_t coc_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail);
 void coc_sent(struct woad *h, uint16_t i);
 void coc_credits(struct woad *h, struct coc *k, uint16_t credits);

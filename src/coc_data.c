@@ -168,6 +168,14 @@ void coc_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
     }
 }
 
+void coc_too_long(struct woad *h, uint16_t i, uint16_t cid)
+{
+    struct coc *k = coc_by_cid(h, i, cid);
+    if (k && k->state == COC_OPEN) {
+        coc_fail(h, k, WOAD_EBADMSG);
+    }
+}
+
 int woad_coc_read(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room, bool *end)
 {
     struct coc *k = coc_find(h, conn, cid);

@@ -183,7 +183,7 @@ static bool enhanced_answer(struct woad *h, struct coc *first, struct wr *out)
         }
     }
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
-        if (cids[n]) {
+        if (cids[n] && made[n]->state == COC_OPEN) {       /* not closed in one of these events */
             coc_opened(h, made[n]);
         }
     }

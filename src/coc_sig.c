@@ -342,7 +342,9 @@ bool coc_sig_tx(struct woad *h, uint16_t i, struct wr *out)
     while (k) {
         int wait = k->state == COC_WANTS ? coc_hold(h, k) : 0;
         if (wait < 0) {
-            coc_closed(h, k, wait);
+            if (k->state == COC_WANTS) { /* the application may have ended it meanwhile */
+                coc_closed(h, k, wait);
+            }
             k = coc_first(h, i);
             continue;
         }

@@ -206,6 +206,7 @@ struct smp_role {
 struct coc;
 struct coc_role {
     void (*rx)(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
+    void (*too_long)(struct woad *h, uint16_t i, uint16_t cid);            /* a frame for it */
     /* The next frame of the channels that have not had their turn: its CID, 0 when there is none.
      * Of its body the first octets are written, the rest is `tail`. */
     uint16_t (*tx)(struct woad *h, uint16_t i, struct wr *body, struct rd *tail);

@@ -176,7 +176,11 @@ static void gattc_end(struct woad *h, uint16_t i, struct proc *over, int status)
     }
     if (gattc_has_data(&p)) {
         uint32_t at = gattc_record(g, over);
-        fifo_remove(&g->data, at, fifo_len_at(&g->data, at) + 2u);
+        if (at) {
+            fifo_remove(&g->data, at, fifo_len_at(&g->data, at) + 2u);
+        } else {
+            fifo_drop(&g->data);         /* nothing moves */
+        }
     }
     if (p.cancelled) {
         status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;

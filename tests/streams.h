@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENDS = 160, SDU_MAX = 65535 };
+enum { ENDS = 250, SDU_MAX = 65535 };
 enum { READS, RECEIVES, RECEIVES_PARTS, READS_LATE, MANNERS };
 
 struct end {
@@ -53,7 +53,7 @@ static inline struct end *end_waiting(const struct device *d, uint16_t conn, uin
 {
     for (size_t n = 0; n < n_ends; n++) {
         struct end *e = &ends[n];
-        if (e->d == d && e->conn == conn && e->psm == psm && !e->asked) {
+        if (e->d == d && e->conn == conn && e->psm == psm && !e->asked && !e->closed) {
             return e;
         }
     }
@@ -164,6 +164,9 @@ static inline void on_stream(struct device *d, const struct woad_event *ev)
         e->sent++;
         end_send(e);
     } else if (ev->type == WOAD_EV_COC_CLOSED) {
+        if (!e->other->asked && !e->other->closed) {
+            end_gone(e->other, ev->u.coc.status);          /* nobody will ask it any more */
+        }
         end_gone(e, ev->u.coc.status);
     }
 }

@@ -103,8 +103,31 @@ static void many(void **state)
     many_at(200, 15);
 }
 
-/* Every few milliseconds something ends: a channel, by either side; a connection; and the like is
- * begun anew.  Buffers are the caller's again with the last event (they are freed there), each
+/* Another channel on this connection, if there is room for one. */
+static void one_more(int i, int j)
+{
+    if (n_ends + 2 > ENDS) {
+        return;
+    }
+    struct end *a = end_new(hub, conns[i], (uint16_t)(0x80 + j), 600);
+    struct end *b = end_new(peer[i], theirs[i], (uint16_t)(0x80 + j), 900);
+    a->other = b;
+    b->other = a;
+    a->len = b->len = all_lengths;
+    a->mps = 100;
+    b->mps = edges[(i * EACH + j) / 6 % 6];
+    a->sdus = b->sdus = 40;
+    struct woad_coc_params p = end_params(a);
+    a->asked = true;
+    if (woad_coc_connect(hub->host, a->conn, &p, a->rx, a->rx_size, &a->cid)) {
+        end_gone(a, 0);
+        end_gone(b, 0);
+        n_ends -= 2;
+    }
+}
+
+/* Every few milliseconds something ends: a channel, by either side; a connection; and channels are
+ * begun anew, on any of them.  Buffers are the caller's again with the last event (they are freed there), each
  * channel has one, and in the end all places are free. */
 static void ended_in_the_middle(void **state)
 {
@@ -122,6 +145,9 @@ static void ended_in_the_middle(void **state)
             assert_int_equal(woad_coc_disconnect(e->d->host, e->conn, e->cid), 0);
             assert_int_equal(woad_coc_disconnect(e->d->host, e->conn, e->cid), WOAD_EALREADY);
             e->open = false;
+        }
+        if (round % 8 == 7) {
+            one_more((int)(x >> 20) % 2 + 6, (int)(x >> 24) % EACH);
         }
         if (round % 60 == 59) {
             int i = round / 60;

@@ -163,9 +163,45 @@ static void level_falls(void **state)
     with_channels = false;
 }
 
+/* The peer closes the channel when half of a frame is out: the rest has its length, and nothing of
+ * the buffer, which is the application's again. */
+static void closed_in_a_frame(void **state)
+{
+    static uint8_t data[500];
+    (void)state;
+    with_channels = true;
+    pair_of(&any, &any);
+    listens(0);
+    assert_int_equal(asks(false), 0);
+    struct device *d = &w->device[PERIPHERAL];
+    uint16_t ours = device_find(d, WOAD_EV_COC_OPEN)->ev.u.coc.cid;
+    memset(data, 0x5e, sizeof data);
+    assert_int_equal(woad_coc_send(d->host, side[PERIPHERAL].conn, ours, data, sizeof data), 0);
+    uint8_t packet[600];
+    size_t first = woad_tx(d->host, packet, sizeof packet), rest = 0, seen = 0, n;
+    assert_int_equal(packet[5] + packet[6] * 256, 502);
+    const uint8_t close[] = { 2, 0x40, 0x20, 12, 0, 8, 0, 5, 0, 6, 99, 4, 0, (uint8_t)ours, 0,
+                              (uint8_t)cid, 0 };
+    device_forget(d);
+    assert_int_equal(woad_rx(d->host, close, sizeof close), 0);
+    assert_non_null(device_find(d, WOAD_EV_COC_CLOSED));
+    while ((n = woad_tx(d->host, packet, sizeof packet)) > 0 && packet[2] >> 4 == 1) {
+        rest += n - 5;
+        for (size_t m = 5; m < n; m++) {
+            seen += packet[m] != 0;
+        }
+    }
+    assert_int_equal(first - 5 + rest, 506);
+    assert_int_equal(seen, 0);
+    assert_int_equal(packet[9], 7);      /* the answer, behind it */
+    world_free(w);
+    with_channels = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(levels), cmocka_unit_test(held),
-                                        cmocka_unit_test(level_falls) };
+                                        cmocka_unit_test(level_falls),
+                                        cmocka_unit_test(closed_in_a_frame) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

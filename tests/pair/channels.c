@@ -127,7 +127,7 @@ static void one_more(int i, int j)
 }
 
 /* Every few milliseconds something ends: a channel, by either side; a connection; and channels are
- * begun anew, on any of them.  Buffers are the caller's again with the last event (they are freed there), each
+ * begun anew.  Buffers are the caller's again with the last event (they are freed there), each
  * channel has one, and in the end all places are free. */
 static void ended_in_the_middle(void **state)
 {

@@ -57,11 +57,16 @@ static bool eatt_busy(const struct woad *h, uint16_t b)
     return h->att_server && h->att_server->busy(h, b);
 }
 
-/* Whole PDUs, as long as the bearer takes them. */
+/* Whole PDUs, as long as the bearer takes them; one at a time, though the application pulls packets
+ * from inside an event that points into it. */
 static void eatt_read(struct woad *h, struct coc *k)
 {
     uint16_t b = bearer_of(h, k);
     struct eatt_bearer *e = &h->eatt->bearers[eatt_number(h, k)];
+    if (k->filling) {
+        return;
+    }
+    k->filling = true;
     while (h->bearers[b].mtu && !eatt_busy(h, b) && (k->sdus > 1 || (k->sdus && !k->rx_left))) {
         bool end;
         size_t len = coc_take_read(k, e->in, h->cfg.mtu, &end);
@@ -69,6 +74,7 @@ static void eatt_read(struct woad *h, struct coc *k)
         coc_wants(h, k);
         att_rx(h, b, &in);
     }
+    k->filling = false;
 }
 
 /* Whether all frames of the first of the queue have a credit: so that it is not in the way of

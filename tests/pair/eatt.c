@@ -453,6 +453,60 @@ static void raw_bearer(void **state)
     over();
 }
 
+static unsigned commands;
+
+/* A program that pulls packets from inside the event. */
+static void on_command(struct device *d, const struct woad_event *ev)
+{
+    uint8_t packet[600];
+    if (ev->type == WOAD_EV_GATT_WRITE && !ev->u.gatt_write.need_answer) {
+        uint8_t octet = ev->u.gatt_write.data[0];
+        commands++;
+        while (woad_tx(d->host, packet, sizeof packet) > 0) {
+        }
+        assert_int_equal(ev->u.gatt_write.data[0], octet);
+    }
+}
+
+static void comes(char op, uint16_t handle, char value)
+{
+    const uint8_t k[] = { 2, 0x40, 0x20, op == 0x0a ? 9 : 10, 0, op == 0x0a ? 5 : 6, 0, 0x40, 0,
+                          op == 0x0a ? 3 : 4, 0, (uint8_t)op, (uint8_t)handle, 0,
+                          (uint8_t)value };
+    assert_int_equal(woad_rx(server->host, k, sizeof k - (op == 0x0a)), 0);
+}
+
+/* What an event points to stays as it is until the event returns, though another PDU waits. */
+static void pulled_from_inside(void **state)
+{
+    static uint8_t rx[600];
+    void *const mem[1] = { rx };
+    const struct woad_coc_params p = { .psm = 0x27, .mtu = 100 };
+    uint8_t packet[600];
+    (void)state;
+    two(0, 5);
+    slow = true;
+    commands = 0;
+    assert_int_equal(woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1,
+                                               &raw), 0);
+    world_run(w, 300000);
+    comes(0x0a, A, 0);
+    while (woad_tx(server->host, packet, sizeof packet) > 0) {
+    }
+    comes(0x52, A, 'x');                 /* waits for the answer */
+    while (woad_tx(server->host, packet, sizeof packet) > 0) {
+    }
+    server->on_event = on_command;
+    assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "a", 1), 0);
+    do {
+        assert_true(woad_tx(server->host, packet, sizeof packet) > 0);
+    } while (packet[11] != 0x0b);
+    assert_int_equal(commands, 0);
+    comes(0x52, A, 'y');
+    assert_int_equal(commands, 2);
+    over();
+}
+
 /* What one bearer has prepared, another one can't add to while it is being written. */
 static void prepared_elsewhere(void **state)
 {
@@ -494,7 +548,7 @@ int main(void)
         cmocka_unit_test(told_by_those_left),
         cmocka_unit_test(closed_in_flight), cmocka_unit_test(collision), cmocka_unit_test(refused),
         cmocka_unit_test(silent), cmocka_unit_test(raw_bearer),
-        cmocka_unit_test(prepared_elsewhere),
+        cmocka_unit_test(prepared_elsewhere), cmocka_unit_test(pulled_from_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

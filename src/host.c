@@ -180,6 +180,7 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     if (h->state == HOST_OFF) {
         return 0;                        /* nobody is there */
     }
+    h->hci.heard = h->now;
     switch (type) {
     case H4_ACL:
         return acl_rx(h, &in);

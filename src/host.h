@@ -256,6 +256,7 @@ struct crypto_role {
 
 struct ctl_crypto;
 struct resolve;
+struct watch;
 struct smp;
 struct accept;
 struct adv;
@@ -283,6 +284,7 @@ struct hci {
     uint8_t commands[64], features[8], le_features[8];
     struct woad_addr public_addr, random_addr;
     uint16_t acl_len, acl_total, acl_free;
+    uint32_t heard;                      /* when something came last */
 };
 
 struct woad {
@@ -318,6 +320,7 @@ struct woad {
     struct smp *smp;
     struct ctl_crypto *crypto;
     struct resolve *resolve;
+    struct watch *watch;
     struct accept *accept;
     struct link *link;
     struct adv *adv;

@@ -10,16 +10,14 @@
 #include "../transport/script.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
-enum { LISTENS = 16, PTYS = 16 };
+enum { PLACES = 16 };
 
 static volatile int stop;
 static void on_stop(int n) { (void)n; stop = 1; }
@@ -27,9 +25,12 @@ static void log_line(const char *line) { printf("%s\n", line); fflush(stdout); }
 
 static int help(void)
 {
-    printf("usage: woad air [OPTION…] unix:/path | tcp:port | tcp:host:port | pty …\n\n"
+    printf("usage: woad air [OPTION…] unix:/path | tcp:port | tcp:host:port | pty | vhci …\n"
+           "\n"
            "Every host that connects gets a controller of its own.  `pty` makes a serial line and\n"
-           "prints its name.  Programs find it by WOAD_HCI, as in WOAD_HCI=unix:/path.\n\n"
+           "prints its name; `vhci` gives Linux a controller, and needs root.  Behind a name \",h5\"\n"
+           "asks for the three-wire protocol.  Programs find it by WOAD_HCI, as in\n"
+           "WOAD_HCI=unix:/path.\n\n"
            "  --seed N    of everything random; the same seed and packets give the same air\n"
            "  --loss N    packets lost for no reason, per mille\n"
            "  --profile P what the controllers are: --profile list tells\n"
@@ -40,20 +41,6 @@ static int help(void)
            "  --keys      keys in the logs, and in the capture what is encrypted as it was before\n"
            "  --quiet     no line when hosts come and go\n");
     return 0;
-}
-
-static int make_pty(void)
-{
-    struct termios t;
-    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || tcgetattr(fd, &t) < 0) {
-        return -1;
-    }
-    cfmakeraw(&t);
-    tcsetattr(fd, TCSANOW, &t);
-    printf("pty:%s\n", ptsname(fd));
-    fflush(stdout);
-    return fd;
 }
 
 /* A whole number from 0 to `most`. */
@@ -164,36 +151,46 @@ static int options(int argc, char **argv, struct hub_options *o)
     return err;
 }
 
+/* 0, or an exit status. */
+static int serve(const char *spec, struct hub_options *o, struct way *listens, struct way *others)
+{
+    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
+    struct way way;
+    bool listening;
+    if (o->listens == PLACES || o->attaches == PLACES) {
+        fprintf(stderr, "woad air: too many places\n");
+        return 2;
+    }
+    if (listen_spec(spec, &way, &listening, name, why)) {
+        fprintf(stderr, "woad air: %s\n", why);
+        return 1;
+    }
+    if (listening) {
+        listens[o->listens++] = way;
+        printf("serving %s\n", name);
+    } else {
+        others[o->attaches++] = way;
+        printf("%s\n", name);
+    }
+    fflush(stdout);
+    return 0;
+}
+
 int tool_air(int argc, char **argv)
 {
-    int listens[LISTENS], ptys[PTYS];
-    char why[WOAD_PORT_WHY];
-    struct hub_options o = { .listen = listens, .attached = ptys, .seed = 1, .log = log_line };
+    struct way listens[PLACES], others[PLACES];
+    struct hub_options o = { .listen = listens, .attached = others, .seed = 1, .log = log_line };
     int what = options(argc, argv, &o);
     if (what) {
         return what > 0 ? help() : 2;
     }
     if (optind == argc) {
-        fprintf(stderr, "woad air: nowhere to serve; say unix:/path, tcp:port or pty\n");
+        fprintf(stderr, "woad air: nowhere to serve; say unix:/path, tcp:port, pty or vhci\n");
         return 2;
     }
     for (int i = optind; i < argc; i++) {
-        bool pty = strcmp(argv[i], "pty") == 0;
-        if (pty ? o.attaches == PTYS : o.listens == LISTENS) {
-            fprintf(stderr, "woad air: too many places\n");
-            return 2;
-        }
-        int fd = pty ? make_pty() : listen_spec(argv[i], why);
-        if (fd < 0) {
-            fprintf(stderr, "woad air: %s\n", pty ? "no pty to be had" : why);
-            return 1;
-        }
-        if (pty) {
-            ptys[o.attaches++] = fd;
-        } else {
-            listens[o.listens++] = fd;
-            printf("serving %s\n", argv[i]);
-            fflush(stdout);
+        if ((what = serve(argv[i], &o, listens, others)) != 0) {
+            return what;
         }
     }
     struct sigaction sa = { .sa_handler = on_stop };
@@ -206,6 +203,7 @@ int tool_air(int argc, char **argv)
     }
     for (int i = optind; i < argc; i++) {
         if (strncmp(argv[i], "unix:", 5) == 0) {
+            argv[i][strcspn(argv[i], ",")] = '\0';
             unlink(argv[i] + 5);
         }
     }

@@ -4,6 +4,21 @@
 
 enum { COMMAND = 1, ACL = 2, SCO = 3, EVENT = 4, ISO = 5 };
 
+void h4_init(struct h4 *h, uint8_t *mem, size_t size)
+{
+    *h = (struct h4){ .buf = mem, .size = size };
+}
+
+/* Six octets, 0xff stands for any: Command Complete, of four octets, credits, HCI_Reset.  Or that
+ * command, of four, which is all there is of it.  Vol 4, Part E, 7.7.14, 7.3.2 */
+static const uint8_t reset_answer[] = { EVENT, 0x0e, 4, 0xff, 0x03, 0x0c };
+static const uint8_t reset[] = { COMMAND, 0x03, 0x0c, 0 };
+
+void h4_resync(struct h4 *h, bool controller)
+{
+    h->sought = controller ? reset : reset_answer;
+}
+
 uint8_t *h4_space(struct h4 *h, size_t *room)
 {
     if (h->taken) {
@@ -11,7 +26,7 @@ uint8_t *h4_space(struct h4 *h, size_t *room)
         h->len -= h->taken;
         h->taken = 0;
     }
-    *room = sizeof h->buf - h->len;
+    *room = h->size - h->len;
     return h->buf + h->len;
 }
 
@@ -20,8 +35,7 @@ void h4_added(struct h4 *h, size_t n)
     h->len += n;
 }
 
-/* Length of the packet at `p`; 0: its header is not all there; -1: no such packet. */
-static int h4_length(const uint8_t *p, size_t n)
+int h4_length(const uint8_t *p, size_t n)
 {
     size_t header, body;
     switch (p[0]) {
@@ -51,15 +65,38 @@ static int h4_length(const uint8_t *p, size_t n)
     if (n < header) {
         return 0;
     }
-    return header + body > H4_PACKET_MAX ? -1 : (int)(header + body);
+    return (int)(header + body);
+}
+
+/* Up to what is sought, or to what may become it. */
+static void h4_search(struct h4 *h)
+{
+    size_t want = h->sought == reset ? sizeof reset : sizeof reset_answer, k = 0;
+    while (h->taken + k < h->len && k < want) {
+        if (h->sought[k] == 0xff || h->buf[h->taken + k] == h->sought[k]) {
+            k++;
+        } else {
+            h->taken++;
+            k = 0;
+        }
+    }
+    if (k == want) {
+        h->sought = NULL;
+    }
 }
 
 int h4_next(struct h4 *h, const uint8_t **packet)
 {
+    if (h->sought) {
+        h4_search(h);
+    }
     size_t n = h->len - h->taken;
-    int need = n ? h4_length(h->buf + h->taken, n) : 0;
-    if (need <= 0 || (size_t)need > n) {
-        return need < 0 ? -1 : 0;
+    int need = n && !h->sought ? h4_length(h->buf + h->taken, n) : 0;
+    if (need < 0 || (size_t)need > h->size) {
+        return -1;
+    }
+    if (!need || (size_t)need > n) {
+        return 0;
     }
     *packet = h->buf + h->taken;
     h->taken += (size_t)need;

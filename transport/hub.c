@@ -1,10 +1,11 @@
 #define _GNU_SOURCE
 #include "hub.h"
+#include "open.h"
 
 #include <woad/air.h>
 #include <woad/crypto.h>
 
-#include "h4.h"
+#include "framing.h"
 #include "btsnoop.h"
 #include "script.h"
 
@@ -24,15 +25,14 @@ enum { LATE_US = 20000, LEAVE_US = 5000000 };
 struct seat {
     struct seat *next;
     int fd;                              /* -1: gone, its connections are ending */
-    bool tty, hungry;                    /* hungry: a packet waits for room in the controller */
+    bool serial, socket;
+    bool hungry;                         /* a packet waits for room in the controller */
     uint64_t gone_at;
     struct woad_air_controller *ctl;
     void *memory;
-    struct h4 in;
+    struct framing framing;
     const uint8_t *held;
     size_t held_len;
-    uint8_t out[WOAD_AIR_PACKET];
-    size_t out_len, out_off;
     unsigned number;
     FILE *snoop;
 };
@@ -128,11 +128,12 @@ static void seat_free(struct seat *s)
     if (s->snoop) {
         fclose(s->snoop);
     }
+    framing_free(&s->framing);
     free(s->memory);
     free(s);
 }
 
-static bool seat_add(struct hub *hub, int fd, bool tty)
+static bool seat_add(struct hub *hub, const struct way *way, int fd, bool socket)
 {
     struct woad_air_controller_config cfg = { .conns = 16, .acl_count = 12, .acl_len = 251,
                                               .queue = 16384, .crypto = &woad_mbedtls,
@@ -153,13 +154,14 @@ static bool seat_add(struct hub *hub, int fd, bool tty)
     struct seat *s = calloc(1, sizeof *s);
     size_t size = woad_air_controller_size(&cfg);
     void *memory = malloc(size);
-    if (!s || !memory) {
+    if (!s || !memory || framing_init(&s->framing, way->three_wire) < 0) {
         free(s);
         free(memory);
         return false;
     }
     s->fd = fd;
-    s->tty = tty;
+    s->serial = way->serial;
+    s->socket = socket;
     s->number = n;
     s->memory = memory;
     s->snoop = seat_log(hub, n);
@@ -196,17 +198,25 @@ static void hub_sweep(struct hub *hub)
     }
 }
 
+/* What came makes no sense.  A serial line stays: its controller waits for a reset, and where H5
+ * begins anew so does the link. */
+static bool seat_lost(struct seat *s)
+{
+    if (s->serial) {
+        framing_resync(&s->framing, true);
+    }
+    return s->serial;
+}
+
 /* Host to controller.  False when the attachment is to end: closed, or not H4. */
 static bool seat_read(const struct hub *hub, struct seat *s)
 {
     for (;;) {
-        if (!s->held_len) {
-            int n = h4_next(&s->in, &s->held);
-            if (n < 0) {
-                return false;
-            }
-            s->held_len = (size_t)n;
+        int n = s->held_len ? 0 : framing_next(&s->framing, &s->held);
+        if (n < 0) {
+            return seat_lost(s);
         }
+        s->held_len += (size_t)n;
         if (s->held_len) {
             int err = woad_air_rx(s->ctl, s->held, s->held_len);
             s->hungry = err == -EAGAIN;
@@ -218,13 +228,12 @@ static bool seat_read(const struct hub *hub, struct seat *s)
             continue;
         }
         size_t room;
-        uint8_t *at = h4_space(&s->in, &room);
-        ssize_t n = read(s->fd, at, room);
-        if (n <= 0) {
-            bool again = n < 0 && (errno == EAGAIN || errno == EINTR);
-            return again || (s->tty && n < 0 && errno == EIO);
+        uint8_t *at = framing_space(&s->framing, &room);
+        ssize_t got = read(s->fd, at, room);
+        if (got <= 0) {
+            return got < 0 && (errno == EAGAIN || errno == EINTR);
         }
-        h4_added(&s->in, (size_t)n);
+        framing_added(&s->framing, (size_t)got);
     }
 }
 
@@ -232,22 +241,34 @@ static bool seat_read(const struct hub *hub, struct seat *s)
 static bool seat_write(const struct hub *hub, struct seat *s)
 {
     for (;;) {
-        if (s->out_off == s->out_len) {
-            s->out_off = 0;
-            s->out_len = woad_air_tx(s->ctl, s->out, sizeof s->out);
-            if (!s->out_len) {
-                return true;
-            }
-            seat_snoop(hub, s, true, s->out, s->out_len);
+        uint8_t packet[WOAD_AIR_PACKET];
+        size_t len = 0;
+        while (framing_ready(&s->framing) &&
+               (len = woad_air_tx(s->ctl, packet, sizeof packet)) > 0) {
+            seat_snoop(hub, s, true, packet, len);
+            framing_put(&s->framing, packet, len);
         }
-        ssize_t n = s->tty ? write(s->fd, s->out + s->out_off, s->out_len - s->out_off)
-                           : send(s->fd, s->out + s->out_off, s->out_len - s->out_off,
-                                  MSG_NOSIGNAL);
+        const uint8_t *out = framing_out(&s->framing, &len);
+        if (!len) {
+            return true;
+        }
+        ssize_t n = s->socket ? send(s->fd, out, len, MSG_NOSIGNAL) : write(s->fd, out, len);
         if (n < 0) {
             return errno == EAGAIN || errno == EINTR;
         }
-        s->out_off += (size_t)n;
+        framing_written(&s->framing, (size_t)n);
     }
+}
+
+/* Milliseconds until a three-wire line wants to say something of itself. */
+static uint32_t hub_lines_due(struct hub *hub)
+{
+    uint32_t left = UINT32_MAX, now = (uint32_t)(wall_us() / 1000);
+    for (struct seat *s = hub->seats; s; s = s->next) {
+        uint32_t due = framing_due(&s->framing, now);
+        left = due < left ? due : left;
+    }
+    return left;
 }
 
 static void hub_move(struct hub *hub)
@@ -301,20 +322,21 @@ static size_t hub_fds(struct hub *hub)
     }
     n = 0;
     for (size_t i = 0; i < hub->o->listens; i++) {
-        hub->fds[n++] = (struct pollfd){ hub->o->listen[i], POLLIN, 0 };
+        hub->fds[n++] = (struct pollfd){ hub->o->listen[i].fd, POLLIN, 0 };
     }
     for (struct seat *s = hub->seats; s; s = s->next) {
-        short what = (short)((s->hungry ? 0 : POLLIN) | (s->out_off < s->out_len ? POLLOUT : 0));
+        short what = (short)((s->hungry ? 0 : POLLIN) |
+                             (s->framing.out_off < s->framing.out_len ? POLLOUT : 0));
         hub->fds[n++] = (struct pollfd){ s->fd, what, 0 };
     }
     return n;
 }
 
-static void hub_accept(struct hub *hub, int listener)
+static void hub_accept(struct hub *hub, const struct way *listener)
 {
     int fd;
-    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        if (!seat_add(hub, fd, false)) {
+    while ((fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        if (!seat_add(hub, listener, fd, true)) {
             close(fd);
         }
     }
@@ -328,6 +350,8 @@ static void hub_wait(struct hub *hub)
     if (hub->o->speed > 0) {
         us = (uint64_t)((double)us / hub->o->speed);
     }
+    uint64_t lines_us = hub_lines_due(hub) * 1000ull;
+    us = lines_us < us ? lines_us : us;
     ts.tv_sec = (time_t)(us / 1000000);
     ts.tv_nsec = (long)(us % 1000000) * 1000;
     size_t n = hub_fds(hub);
@@ -343,7 +367,7 @@ static void hub_wait(struct hub *hub)
     }
     for (i = 0; i < hub->o->listens; i++) {
         if (hub->fds[i].revents) {
-            hub_accept(hub, hub->o->listen[i]);
+            hub_accept(hub, &hub->o->listen[i]);
         }
     }
 }
@@ -395,7 +419,7 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     }
     hub.base = wall_us();
     for (size_t i = 0; i < o->attaches; i++) {
-        seat_add(&hub, o->attached[i], true);
+        seat_add(&hub, &o->attached[i], o->attached[i].fd, false);
     }
     while (!*stop) {
         hub_time(&hub);

@@ -6,10 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct way;
+
 struct hub_options {
-    const int *listen;                   /* listening descriptors, non-blocking */
+    const struct way *listen;            /* to be accepted from: open.h */
     size_t listens;
-    const int *attached;                 /* descriptors that are attachments already: ptys */
+    const struct way *attached;          /* that are attachments already: ptys, Linux */
     size_t attaches;
     uint64_t seed;
     uint16_t loss_per_mille;

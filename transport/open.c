@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <termios.h>
 #include <unistd.h>
 
 int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
@@ -22,6 +21,16 @@ int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
     vsnprintf(why, WOAD_PORT_WHY, format, ap);
     va_end(ap);
     return error ? -error : -EIO;
+}
+
+bool spec_takes(char *spec, const char *word)
+{
+    char *comma = strrchr(spec, ',');
+    if (!comma || strcmp(comma + 1, word) != 0) {
+        return false;
+    }
+    *comma = '\0';
+    return true;
 }
 
 static int nonblocking(int fd)
@@ -100,98 +109,54 @@ static int open_tcp(const char *spec, char why[WOAD_PORT_WHY])
     return nonblocking(fd);
 }
 
-static speed_t baud(unsigned long rate)
+static int open_found(char *spec, struct way *way, char why[WOAD_PORT_WHY])
 {
-    static const struct { unsigned long rate; speed_t speed; } known[] = {
-        { 9600, B9600 }, { 19200, B19200 }, { 38400, B38400 }, { 57600, B57600 },
-        { 115200, B115200 }, { 230400, B230400 }, { 460800, B460800 }, { 921600, B921600 },
-        { 1000000, B1000000 }, { 2000000, B2000000 }, { 3000000, B3000000 },
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (known[i].rate == rate) {
-            return known[i].speed;
-        }
-    }
-    return B0;
-}
-
-/* "/dev/tty@baud": 8N1, raw, RTS/CTS where the line has them. */
-static int open_serial(const char *spec, bool flow, char why[WOAD_PORT_WHY])
-{
-    char path[128];
-    const char *at = strrchr(spec, '@');
-    size_t n = at ? (size_t)(at - spec) : strlen(spec);
-    speed_t speed = baud(at ? strtoul(at + 1, NULL, 10) : 115200);
-    if (!n || n >= sizeof path || speed == B0) {
-        return open_fail(why, EINVAL, "uart:%.60s: say uart:/dev/ttyX@115200", spec);
-    }
-    memcpy(path, spec, n);
-    path[n] = '\0';
-    int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    struct termios t;
-    if (fd < 0 || tcgetattr(fd, &t) < 0) {
-        int err = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return open_fail(why, err, "%s: %s", path, strerror(err));
-    }
-    cfmakeraw(&t);
-    t.c_cflag |= CLOCAL | CREAD;
-    t.c_cflag = flow ? t.c_cflag | CRTSCTS : t.c_cflag & ~(tcflag_t)CRTSCTS;
-    cfsetispeed(&t, speed);
-    cfsetospeed(&t, speed);
-    tcsetattr(fd, TCSANOW, &t);
-    tcflush(fd, TCIOFLUSH);
-    return fd;
-}
-
-/* Linux's HCI user channel: the whole adapter for us.  The kernel's headers for it are not
- * installed everywhere, so its few numbers stand here. */
-static int open_user_channel(const char *spec, char why[WOAD_PORT_WHY])
-{
-    enum { FAMILY_BLUETOOTH = 31, PROTO_HCI = 1, CHANNEL_USER = 1 };
-    struct { uint16_t family, device, channel; } a = { FAMILY_BLUETOOTH, 0, CHANNEL_USER };
-    char *end;
-    a.device = (uint16_t)strtoul(spec + 3, &end, 10);
-    if (end == spec + 3 || *end) {
-        return open_fail(why, EINVAL, "%.60s: say hci0, hci1, …", spec);
-    }
-    int fd = socket(FAMILY_BLUETOOTH, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, PROTO_HCI);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0) {
-        int err = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        const char *hint = err == EBUSY ? "; take it down first: hciconfig hci0 down, or btmgmt"
-                         : err == EPERM ? "; it needs root or CAP_NET_ADMIN"
-                         : err == EAFNOSUPPORT ? "; this kernel has no Bluetooth" : "";
-        return open_fail(why, err, "%.20s: %s%s", spec, strerror(err), hint);
-    }
-    return fd;
-}
-
-int open_spec(const char *spec, bool *packets, char why[WOAD_PORT_WHY])
-{
-    *packets = false;
     if (strncmp(spec, "unix:", 5) == 0) {
-        return open_unix(spec + 5, why);
+        way->fd = open_unix(spec + 5, why);
+        return way->fd < 0 ? way->fd : 0;
     }
     if (strncmp(spec, "tcp:", 4) == 0) {
-        return open_tcp(spec + 4, why);
+        way->fd = open_tcp(spec + 4, why);
+        return way->fd < 0 ? way->fd : 0;
     }
-    if (strncmp(spec, "uart:", 5) == 0) {
-        return open_serial(spec + 5, true, why);
+    if (strncmp(spec, "uart:", 5) == 0 || strncmp(spec, "pty:", 4) == 0) {
+        return open_serial(strchr(spec, ':') + 1, way, why);
     }
-    if (strncmp(spec, "pty:", 4) == 0) {
-        return open_serial(spec + 4, false, why);
+    if (strcmp(spec, "usb") == 0 || strncmp(spec, "usb:", 4) == 0) {
+        return open_usb(spec[3] ? spec + 4 : "", way, why);
     }
     if (strncmp(spec, "hci", 3) == 0) {
-        *packets = true;
-        return open_user_channel(spec, why);
+        return open_user_channel(spec, way, why);
     }
     return open_fail(why, EINVAL, "\"%.60s\" names no controller: say unix:/path, tcp:host:port, "
-                                  "uart:/dev/ttyX@baud, pty:/dev/pts/N or hci0", spec);
+                                  "uart:/dev/ttyX@baud, pty:/dev/pts/N, usb or hci0", spec);
+}
+
+int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
+{
+    char found[160];
+    *way = (struct way){ .fd = -1 };
+    if (strlen(spec) >= sizeof found) {
+        return open_fail(why, EINVAL, "%.60s…: too long a name", spec);
+    }
+    strcpy(found, spec);
+    way->three_wire = spec_takes(found, "h5");
+    int err = open_found(found, way, why);
+    if (!err && way->three_wire && way->packets) {
+        way_close(way);
+        err = open_fail(why, EINVAL, "%.60s: H5 is for lines of octets", spec);
+    }
+    return err;
+}
+
+void way_close(struct way *way)
+{
+    if (way->ops) {
+        way->ops->close(way->usb);
+    } else if (way->fd >= 0) {
+        close(way->fd);
+    }
+    way->fd = -1;
 }
 
 static int listen_unix(const char *path, char why[WOAD_PORT_WHY])
@@ -240,13 +205,25 @@ static int listen_tcp(const char *spec, char why[WOAD_PORT_WHY])
     return fd < 0 ? fd : nonblocking(fd);
 }
 
-int listen_spec(const char *spec, char why[WOAD_PORT_WHY])
+int listen_spec(const char *spec, struct way *way, bool *listens, char name[LISTEN_NAME],
+                char why[WOAD_PORT_WHY])
 {
-    if (strncmp(spec, "unix:", 5) == 0) {
-        return listen_unix(spec + 5, why);
+    char found[160] = "";
+    *way = (struct way){ .fd = -1 };
+    strncat(found, spec, sizeof found - 1);
+    way->three_wire = spec_takes(found, "h5");
+    *listens = strncmp(found, "unix:", 5) == 0 || strncmp(found, "tcp:", 4) == 0;
+    if (*listens) {
+        snprintf(name, LISTEN_NAME, "%.70s", spec);
+        way->fd = found[0] == 'u' ? listen_unix(found + 5, why) : listen_tcp(found + 4, why);
+        return way->fd < 0 ? way->fd : 0;
     }
-    if (strncmp(spec, "tcp:", 4) == 0) {
-        return listen_tcp(spec + 4, why);
+    if (strcmp(found, "pty") == 0) {
+        return make_pty(way, name, why);
     }
-    return open_fail(why, EINVAL, "\"%.60s\": say unix:/path, tcp:port or tcp:host:port", spec);
+    if (strcmp(spec, "vhci") == 0) {
+        return make_vhci(way, name, why);
+    }
+    return open_fail(why, EINVAL, "\"%.60s\": say unix:/path, tcp:port, tcp:host:port, pty or vhci",
+                     spec);
 }

@@ -1,19 +1,53 @@
-/* Opening a descriptor by its name. */
+/* Opening a way to a controller, or to hosts, by its name. */
 #ifndef WOAD_OPEN_H
 #define WOAD_OPEN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <woad/port.h>
 
-/* A non-blocking descriptor, or a negative errno with a sentence in `why`.  *packets: it moves
- * whole packets, not a stream. */
-int open_spec(const char *spec, bool *packets, char why[WOAD_PORT_WHY]);
+/* What a name stands for. */
+struct way {
+    int fd;                              /* non-blocking, to be waited for */
+    bool packets;                        /* one read and one write, one packet; else a stream */
+    bool three_wire;                     /* of H5, not H4 */
+    bool serial;                         /* a line, at whose other end may be anything */
+    const struct way_ops *ops;           /* NULL: read() and write() */
+    void *usb;
+};
+
+/* As read() and write() on a way that moves packets. */
+struct way_ops {
+    ssize_t (*read)(void *usb, uint8_t *to, size_t room);
+    ssize_t (*write)(void *usb, const uint8_t *packet, size_t len);
+    void (*close)(void *usb);
+};
+
+/* 0, or a negative errno with a sentence in `why`. */
+int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY]);
 /* This user's simulated radio, started if need be. */
-int open_user_air(char why[WOAD_PORT_WHY]);
-/* A listening descriptor for "unix:/path" or "tcp:[host:]port". */
-int listen_spec(const char *spec, char why[WOAD_PORT_WHY]);
+int open_user_air(struct way *way, char why[WOAD_PORT_WHY]);
+void way_close(struct way *way);
+
+/* "unix:/path", "tcp:[host:]port", to be listened to; or "pty" or "vhci", made now, of which *name
+ * is what the other side calls it.  *way is for accept() if `listens`. */
+enum { LISTEN_NAME = 80 };
+int listen_spec(const char *spec, struct way *way, bool *listens, char name[LISTEN_NAME],
+                char why[WOAD_PORT_WHY]);
+
 int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The last of "a,b" taken off if it is `word`. */
+bool spec_takes(char *spec, const char *word);
+
+/* serial.c: "/dev/tty@baud", and after it ",even"; a pair of which one end is ours. */
+int open_serial(char *spec, struct way *way, char why[WOAD_PORT_WHY]);
+int make_pty(struct way *way, char name[LISTEN_NAME], char why[WOAD_PORT_WHY]);
+/* linux.c: "hci0"; /dev/vhci, by which Linux gets a controller. */
+int open_user_channel(const char *spec, struct way *way, char why[WOAD_PORT_WHY]);
+int make_vhci(struct way *way, char name[LISTEN_NAME], char why[WOAD_PORT_WHY]);
+/* usb.c, or usb_none.c where there is no libusb: "", "1d6b:0001", "bus.address". */
+int open_usb(const char *spec, struct way *way, char why[WOAD_PORT_WHY]);
 
 #endif

@@ -4,7 +4,7 @@
 #include <woad/woad.h>
 
 #include "btsnoop.h"
-#include "h4.h"
+#include "framing.h"
 #include "open.h"
 
 #include <errno.h>
@@ -16,14 +16,21 @@
 #include <unistd.h>
 
 struct woad_port {
-    int fd;
-    bool packets, socket;
-    struct h4 in;
-    uint8_t out[H4_PACKET_MAX];
-    size_t out_len;
+    struct way way;
+    bool socket;
+    struct framing framing;
     FILE *snoop;
     bool snoops_keys;                    /* keys as they are */
 };
+
+static void port_free(struct woad_port *p)
+{
+    if (p->snoop) {
+        fclose(p->snoop);
+    }
+    way_close(&p->way);
+    free(p);
+}
 
 struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY])
 {
@@ -37,64 +44,70 @@ struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_POR
         return NULL;
     }
     p->snoops_keys = keys && *keys;
-    p->fd = spec ? open_spec(spec, &p->packets, why) : open_user_air(why);
-    if (p->fd >= 0 && log && *log && !(p->snoop = btsnoop_open(log))) {
-        int err = errno;
-        close(p->fd);
-        p->fd = open_fail(why, err, "WOAD_BTSNOOP=%.100s: %s", log, strerror(err));
+    *error = spec ? open_spec(spec, &p->way, why) : open_user_air(&p->way, why);
+    if (*error == 0 && log && *log && !(p->snoop = btsnoop_open(log))) {
+        *error = open_fail(why, errno, "WOAD_BTSNOOP=%.100s: %s", log, strerror(errno));
     }
-    if (p->fd < 0) {
-        *error = p->fd;
-        free(p);
+    if (*error == 0 && framing_init(&p->framing, p->way.three_wire) < 0) {
+        *error = open_fail(why, ENOMEM, "no memory");
+    }
+    if (*error) {
+        port_free(p);
         return NULL;
     }
     int type;
     socklen_t len = sizeof type;
-    p->socket = getsockopt(p->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+    p->socket = getsockopt(p->way.fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
     return p;
 }
 
 void woad_port_close(struct woad_port *p)
 {
     if (p) {
-        if (p->snoop) {
-            fclose(p->snoop);
-        }
-        close(p->fd);
-        free(p);
+        framing_free(&p->framing);
+        port_free(p);
     }
 }
 
-int woad_port_fd(const struct woad_port *p) { return p->fd; }
-bool woad_port_blocked(const struct woad_port *p) { return p->out_len != 0; }
+int woad_port_fd(const struct woad_port *p) { return p->way.fd; }
+
+bool woad_port_blocked(const struct woad_port *p)
+{
+    return p->framing.out_off != p->framing.out_len;
+}
 
 static int port_fill(struct woad_port *p)
 {
     size_t room;
-    uint8_t *at = h4_space(&p->in, &room);
+    uint8_t *at = framing_space(&p->framing, &room);
     ssize_t n;
     do {
-        n = read(p->fd, at, room);
+        n = p->way.ops ? p->way.ops->read(p->way.usb, at, room) : read(p->way.fd, at, room);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
-        h4_added(&p->in, (size_t)n);
+        framing_added(&p->framing, (size_t)n);
         return 1;
     }
     return n < 0 && errno == EAGAIN ? 0 : n < 0 && errno != ECONNRESET ? -errno : -EIO;
 }
 
+static void port_snoop(const struct woad_port *p, bool received, const uint8_t *packet, size_t len)
+{
+    if (p->snoop) {
+        btsnoop_put(p->snoop, btsnoop_now(), received, packet, len, p->snoops_keys);
+    }
+}
+
 int woad_port_read(struct woad_port *p, const uint8_t **packet)
 {
     for (;;) {
-        int n = h4_next(&p->in, packet);
+        int n = framing_next(&p->framing, packet);
         if (n < 0) {
-            return -EBADMSG;
+            framing_resync(&p->framing, false);
+            return p->way.three_wire ? -EIO : -EBADMSG;
         }
         if (n > 0) {
-            if (p->snoop) {
-                btsnoop_put(p->snoop, btsnoop_now(), true, *packet, (size_t)n,
-                            p->snoops_keys);
-            }
+            port_snoop(p, true, *packet, (size_t)n);
             return n;
         }
         int got = port_fill(p);
@@ -108,36 +121,45 @@ static ssize_t port_send(struct woad_port *p, const uint8_t *data, size_t len)
 {
     ssize_t n;
     do {
-        n = p->socket ? send(p->fd, data, len, MSG_NOSIGNAL) : write(p->fd, data, len);
+        n = p->way.ops ? p->way.ops->write(p->way.usb, data, len)
+          : p->socket ? send(p->way.fd, data, len, MSG_NOSIGNAL) : write(p->way.fd, data, len);
     } while (n < 0 && errno == EINTR);
     return n < 0 && errno == EAGAIN ? 0 : n < 0 ? -EIO : n;
 }
 
+/* All that the line takes. */
 static int port_flush(struct woad_port *p)
 {
-    ssize_t n = p->out_len ? port_send(p, p->out, p->out_len) : 0;
-    if (n > 0) {
-        p->out_len -= (size_t)n;
-        memmove(p->out, p->out + n, p->out_len);
+    size_t len;
+    const uint8_t *out;
+    while (out = framing_out(&p->framing, &len), len) {
+        ssize_t n = port_send(p, out, len);
+        if (n <= 0) {
+            return (int)n;
+        }
+        framing_written(&p->framing, (size_t)n);
     }
-    return n < 0 ? (int)n : 0;
+    return 0;
+}
+
+/* On a line that may have been in the middle of something, a reset is where all begins anew: what
+ * comes before its answer is not believed. */
+static bool port_begins(const struct woad_port *p, const uint8_t *packet, size_t len)
+{
+    return p->way.serial && len == 4 && memcmp(packet, "\1\3\14", 4) == 0;
 }
 
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
 {
-    if (p->out_len || len > sizeof p->out) {
+    if (len > H4_PACKET_MAX || !framing_ready(&p->framing)) {
         return -EBUSY;
     }
-    if (p->snoop) {
-        btsnoop_put(p->snoop, btsnoop_now(), false, packet, len, p->snoops_keys);
+    if (port_begins(p, packet, len)) {
+        framing_resync(&p->framing, false);
     }
-    ssize_t n = port_send(p, packet, len);
-    if (n < 0) {
-        return (int)n;
-    }
-    p->out_len = len - (size_t)n;
-    memcpy(p->out, packet + n, p->out_len);
-    return 0;
+    port_snoop(p, false, packet, len);
+    framing_put(&p->framing, packet, len);
+    return port_flush(p);
 }
 
 uint32_t woad_port_now_ms(void)
@@ -151,7 +173,7 @@ int woad_port_flush(struct woad_port *p, struct woad *h)
 {
     uint8_t packet[1024];
     int err = port_flush(p);
-    while (!err && !p->out_len) {
+    while (!err && framing_ready(&p->framing)) {
         size_t n = woad_tx(h, packet, sizeof packet);
         if (!n) {
             break;
@@ -161,11 +183,18 @@ int woad_port_flush(struct woad_port *p, struct woad *h)
     return err;
 }
 
+static uint32_t port_due(struct woad_port *p, struct woad *h)
+{
+    uint32_t now = woad_port_now_ms(), wait = woad_poll(h, now);
+    uint32_t line = framing_due(&p->framing, now);
+    return wait < line ? wait : line;
+}
+
 /* Our answers go out before the next packet is looked at, so that order is kept. */
 int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
 {
     const uint8_t *packet;
-    *wait_ms = woad_poll(h, woad_port_now_ms());
+    *wait_ms = port_due(p, h);
     int n, err = woad_port_flush(p, h);
     while (!err && (n = woad_port_read(p, &packet)) != 0) {
         if (n < 0) {
@@ -175,7 +204,7 @@ int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
         woad_rx(h, packet, (size_t)n);
         err = woad_port_flush(p, h);
     }
-    *wait_ms = woad_poll(h, woad_port_now_ms());
+    *wait_ms = port_due(p, h);
     err = err ? err : woad_port_flush(p, h);
     if (err) {
         woad_fail(h, err);
@@ -191,7 +220,7 @@ int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms)
         return err;
     }
     wait = wait < max_ms ? wait : max_ms;
-    struct pollfd fd = { p->fd, (short)(POLLIN | (p->out_len ? POLLOUT : 0)), 0 };
+    struct pollfd fd = { p->way.fd, (short)(POLLIN | (woad_port_blocked(p) ? POLLOUT : 0)), 0 };
     poll(&fd, 1, wait > 60000 ? 60000 : (int)wait);
     return woad_port_pump(p, h, &wait);
 }

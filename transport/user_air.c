@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct user_air { char dir[64], socket[80], lock[80]; int lock_fd, listen_fd; };
+struct user_air { char dir[64], socket[80], lock[80]; int lock_fd; struct way listen; };
 
 /* /tmp/woad-UID, ours and closed to others; XDG's place for such things where there is one. */
 static int user_air_place(struct user_air *u, char why[WOAD_PORT_WHY])
@@ -47,7 +47,7 @@ static int user_air_place(struct user_air *u, char why[WOAD_PORT_WHY])
 static bool user_air_may_end(void *ctx)
 {
     struct user_air *u = ctx;
-    struct pollfd p = { u->listen_fd, POLLIN, 0 };
+    struct pollfd p = { u->listen.fd, POLLIN, 0 };
     if (flock(u->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         return false;
     }
@@ -74,7 +74,7 @@ static void user_air_serve(struct user_air *u)
     }
     long most = sysconf(_SC_OPEN_MAX);
     for (int fd = 3; fd < (most < 4096 ? most : 4096); fd++) {
-        if (fd != u->listen_fd) {
+        if (fd != u->listen.fd) {
             close(fd);
         }
     }
@@ -89,18 +89,18 @@ static void user_air_serve(struct user_air *u)
     signal(SIGPIPE, SIG_IGN);
     u->lock_fd = open(u->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    struct hub_options o = { .listen = &u->listen_fd, .listens = 1, .leave_when_empty = true,
+    struct hub_options o = { .listen = &u->listen, .listens = 1, .leave_when_empty = true,
                              .seed = (uint64_t)ts.tv_nsec ^ (uint64_t)getpid() << 32,
                              .may_end = user_air_may_end, .ctx = u };
     hub_run(&o, &never);
     _exit(0);
 }
 
-int open_user_air(char why[WOAD_PORT_WHY])
+int open_user_air(struct way *way, char why[WOAD_PORT_WHY])
 {
     struct user_air u;
-    char spec[96];
-    bool packets;
+    char spec[96], name[LISTEN_NAME];
+    bool listens;
     int err = user_air_place(&u, why);
     if (err) {
         return err;
@@ -110,25 +110,25 @@ int open_user_air(char why[WOAD_PORT_WHY])
         return open_fail(why, errno, "%s: %s", u.lock, strerror(errno));
     }
     snprintf(spec, sizeof spec, "unix:%s", u.socket);
-    int fd = open_spec(spec, &packets, why);
-    if (fd < 0) {
-        u.listen_fd = listen_spec(spec, why);
-        if (u.listen_fd < 0) {
+    err = open_spec(spec, way, why);
+    if (err) {
+        err = listen_spec(spec, &u.listen, &listens, name, why);
+        if (err) {
             close(u.lock_fd);
-            return u.listen_fd;
+            return err;
         }
         pid_t child = fork();
         if (child == 0) {
             user_air_serve(&u);
         }
-        close(u.listen_fd);
+        close(u.listen.fd);
         if (child < 0) {
             close(u.lock_fd);
             return open_fail(why, errno, "the simulated radio: %s", strerror(errno));
         }
         waitpid(child, NULL, 0);
-        fd = open_spec(spec, &packets, why);
+        err = open_spec(spec, way, why);
     }
     close(u.lock_fd);
-    return fd;
+    return err;
 }

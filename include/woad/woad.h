@@ -62,6 +62,10 @@ extern const struct woad_feature woad_security_manager;
 /* Bonded peers behind private addresses are known to the controller: woad_connect() finds one that
  * has not been heard, and the accept list holds for them. */
 extern const struct woad_feature woad_resolving_list;
+/* A controller that has said nothing for config.watch_ms is asked whether it is there: for lines
+ * that have no hang-up, a UART above all.  WOAD_EV_DOWN with WOAD_ETIMEDOUT if it is not;
+ * WOAD_EV_DISCONNECT with WOAD_HCI_UNKNOWN_CONNECTION if it has been reset meanwhile. */
+extern const struct woad_feature woad_watch;
 /* Cryptography and random numbers by the controller, where config.crypto or config.random is NULL:
  * a firmware needs no library.  What has no time to wait for an answer is not there then:
  * woad_oob_make(), signed writes; and private addresses of peers are resolved by
@@ -97,6 +101,7 @@ struct woad_config {
     uint8_t att_bearers;         /* of Enhanced ATT at a time, on all connections: woad_eatt */
     uint16_t mps;                /* largest frame we take on a channel, up to 65533: so many octets
                                   * per connection.  0: as `mtu` */
+    uint16_t watch_ms;           /* of woad_watch; 0: 5 s */
 };
 
 /* Octets that woad_init() needs for this config; 0 if the config is not valid. */
@@ -122,7 +127,7 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((conns) * WOAD_SIZE_CONN) + \
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
      WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP(WOAD_SIZE_CONTROLLER_CRYPTO) + \
-     WOAD_UP(WOAD_SIZE_RESOLVE) + \
+     WOAD_UP(WOAD_SIZE_RESOLVE) + WOAD_UP(WOAD_SIZE_WATCH) + \
      WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
      WOAD_UP((bonds) * WOAD_SIZE_BOND) + WOAD_UP((bonds) * 7) + \
      WOAD_UP((bonds) * (subscriptions) * 4) + \
@@ -143,7 +148,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(416, 296)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(424, 304)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(160, 132)
 #define WOAD_SIZE_ADV         82
 #define WOAD_SIZE_SCAN        32
@@ -159,6 +164,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_PROCEDURE   34
 #define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 264)
 #define WOAD_SIZE_RESOLVE     4
+#define WOAD_SIZE_WATCH       1
 #define WOAD_SIZE_CHANNELS    WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_CHANNEL     WOAD_WIDTH(120, 100)
 #define WOAD_SIZE_CHANNEL_CONN 10

@@ -11,9 +11,13 @@ SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/src/*.c)
 # The unix port: a way to a controller, and the simulated radio inside.
 ifeq ($(notdir $(CURDIR)),unix)
 SRC_USERMOD_C += $(WOAD_MP_DIR)/port_unix.c
-SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/air/*.c) $(wildcard $(WOAD_DIR)/transport/*.c)
+# USB where there is libusb.
+WOAD_USB := $(shell pkg-config --exists libusb-1.0 && echo usb)
+SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/air/*.c)
+SRC_USERMOD_LIB_C += $(filter-out $(WOAD_DIR)/transport/usb$(if $(WOAD_USB),_none,).c, \
+    $(wildcard $(WOAD_DIR)/transport/*.c))
 SRC_USERMOD_LIB_C += $(WOAD_DIR)/crypto/mbedtls.c
-LDFLAGS_USERMOD += -lmbedcrypto -Wl,--wrap=poll -Wl,--wrap=mp_hal_delay_ms
+LDFLAGS_USERMOD += -lmbedcrypto $(if $(WOAD_USB),-lusb-1.0) -Wl,--wrap=poll -Wl,--wrap=mp_hal_delay_ms
 endif
 
 CFLAGS_USERMOD += -I$(WOAD_DIR)/include -include $(WOAD_MP_DIR)/hooks.h

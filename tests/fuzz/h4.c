@@ -8,8 +8,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    struct h4 *h = calloc(1, sizeof *h);
+    size_t size = len ? 260 + 16u * data[0] : 0;
+    uint8_t *mem = malloc(size);
+    bool controller = len && data[0] & 1;
+    struct h4 it, *h = &it;
     const uint8_t *packet;
+    h4_init(h, mem, size);
     while (len > 1) {
         size_t room, n = data[0] < len - 1 ? data[0] : len - 1;
         uint8_t *at = h4_space(h, &room);
@@ -26,9 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
             }
         }
         if (got < 0) {
-            break;
+            h4_resync(h, controller);
         }
     }
-    free(h);
+    free(mem);
     return 0;
 }

@@ -1801,9 +1801,8 @@ def test_the_tool():
     s.end()
 
 
-def main():
-    words = sys.argv[1:]
-    tests = [(n, f) for n, f in globals().items() if n.startswith("test_")]
+def main(tests, words):
+    tests = [(n, f) for n, f in tests.items() if n.startswith("test_")]
     tests = [(n, f) for n, f in tests if not words or any(w in n for w in words)]
     failed = 0
     for name, f in tests:
@@ -1826,4 +1825,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals(), sys.argv[1:]))

@@ -21,7 +21,8 @@
 
 struct served {
     pthread_t thread;
-    int fd, stop;
+    struct way way;
+    int stop;
     char path[80], spec[90];
     struct script *script;
 };
@@ -29,31 +30,32 @@ struct served {
 static void *serve(void *arg)
 {
     struct served *s = arg;
-    struct hub_options o = { .listen = &s->fd, .listens = 1, .seed = 5, .script = s->script };
+    struct hub_options o = { .listen = &s->way, .listens = 1, .seed = 5, .script = s->script };
     hub_run(&o, &s->stop);
     return NULL;
 }
 
 static void serve_begin(struct served *s)
 {
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
+    bool listens;
     snprintf(s->path, sizeof s->path, "/tmp/woad-test-%d", (int)getpid());
     snprintf(s->spec, sizeof s->spec, "unix:%s", s->path);
     s->stop = 0;
-    s->fd = listen_spec(s->spec, why);
-    assert_true(s->fd >= 0);
+    assert_int_equal(listen_spec(s->spec, &s->way, &listens, name, why), 0);
+    assert_true(listens);
     assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }
 
 static void serve_end(struct served *s)
 {
     char why[WOAD_PORT_WHY];
-    bool packets;
+    struct way way;
     s->stop = 1;
-    int fd = open_spec(s->spec, &packets, why);      /* wakes it */
+    open_spec(s->spec, &way, why);       /* wakes it */
     pthread_join(s->thread, NULL);
-    close(fd);
-    close(s->fd);
+    way_close(&way);
+    way_close(&s->way);
     unlink(s->path);
 }
 
@@ -150,8 +152,8 @@ static void two_hosts_by_socket(void **state)
 static int raw(const struct served *s)
 {
     char why[WOAD_PORT_WHY];
-    bool packets;
-    int fd = open_spec(s->spec, &packets, why);
+    struct way way;
+    int fd = open_spec(s->spec, &way, why) ? -1 : way.fd;
     assert_true(fd >= 0);
     return fd;
 }

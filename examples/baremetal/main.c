@@ -1,0 +1,150 @@
+/* A lock on a microcontroller: no operating system, no heap, no C library, no cryptographic
+ * library.  The controller is at the end of a UART and does the cryptography, too.  Whoever types
+ * the number that is printed may open the lock, and need not type it again: bonds are known until
+ * power is lost.  (To keep them for longer, write a struct woad_bond_store for the board's flash:
+ * smp.h.)  examples/c/key.c opens it. */
+#include <woad/woad.h>
+
+#include "board.h"
+#include "transport/h4.h"
+
+enum { CONNS = 1, MTU = 65, QUEUE = 128, BONDS = 4 };
+
+static const struct woad_uuid lock = WOAD_UUID16(0xfff0), bolt = WOAD_UUID16(0xfff1);
+static const struct woad_attr service[] = {
+    WOAD_PRIMARY(&lock),
+    WOAD_CHARACTERISTIC(&bolt, WOAD_PROP_READ | WOAD_PROP_WRITE,
+                        WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED),
+};
+static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
+    &woad_security_manager, &woad_controller_crypto, &woad_watch, NULL };
+
+static union {
+    uint8_t octets[WOAD_MEM(CONNS, MTU, QUEUE, QUEUE, 0, 1, 2, 1, 0, 0, 0, BONDS, 0, 0, 0, 0)];
+    uint64_t align;
+} mem;
+static struct { struct h4 h4; uint8_t in[260], out[WOAD_TX_ROOM]; size_t out_len, out_off; } hci;
+static uint8_t open;
+
+static void print_number(uint32_t number, uint32_t unit)
+{
+    char digit[2] = { 0 };
+    for (; unit; unit /= 10) {
+        digit[0] = (char)('0' + number / unit % 10);
+        board_print(digit);
+    }
+}
+
+static void advertise(struct woad *h)
+{
+    static const char name[] = "Woad lock";
+    static const struct woad_adv_params params = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
+    uint8_t data[WOAD_ADV_DATA_MAX];
+    size_t len = 0;
+    woad_ad_add(data, &len, sizeof data, 0x01, "\x06", 1);
+    woad_ad_add(data, &len, sizeof data, 0x09, name, sizeof name - 1);
+    woad_adv_set_data(h, data, len);
+    woad_adv_start(h, &params);
+}
+
+static void on_write(struct woad *h, const struct woad_event *ev)
+{
+    if (ev->u.gatt_write.len != 1) {
+        woad_gatt_answer(h, ev->conn, WOAD_ATT_INVALID_VALUE_LENGTH, NULL, 0);
+        return;
+    }
+    open = ev->u.gatt_write.data[0] != 0;
+    board_print(open ? "open\n" : "shut\n");
+    woad_gatt_answer(h, ev->conn, 0, NULL, 0);
+}
+
+static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
+{
+    static const struct woad_security_policy policy = { .io = WOAD_IO_DISPLAY, .bond = true,
+                                                        .mitm = true, .require_mitm = true };
+    (void)ctx;
+    switch (ev->type) {
+    case WOAD_EV_UP:
+        woad_gatt_add(h, service, sizeof service / sizeof *service, NULL);
+        woad_set_security(h, &policy);
+        advertise(h);
+        board_print("shut\n");
+        break;
+    case WOAD_EV_PASSKEY:
+        board_print("to open it, type ");
+        print_number(ev->u.passkey.passkey, 100000);
+        board_print("\n");
+        break;
+    case WOAD_EV_SECURITY:
+        board_print(ev->u.security.status ? "not paired\n" : "it is one who may\n");
+        break;
+    case WOAD_EV_GATT_READ:
+        woad_gatt_answer(h, ev->conn, 0, &open, 1);
+        break;
+    case WOAD_EV_GATT_WRITE:
+        on_write(h, ev);
+        break;
+    case WOAD_EV_DISCONNECT:
+        board_print("gone\n");
+        advertise(h);
+        break;
+    case WOAD_EV_DOWN:
+        board_print("no controller\n");
+        break;
+    default:
+        break;
+    }
+}
+
+/* As far as the UART goes; true while there is more to do at once. */
+static bool send(struct woad *h)
+{
+    if (hci.out_off == hci.out_len) {
+        hci.out_off = 0;
+        hci.out_len = woad_tx(h, hci.out, sizeof hci.out);
+    }
+    hci.out_off += board_hci_write(hci.out + hci.out_off, hci.out_len - hci.out_off);
+    return hci.out_len != 0;
+}
+
+static bool receive(struct woad *h)
+{
+    const uint8_t *packet;
+    size_t room, n;
+    int len;
+    uint8_t *at = h4_space(&hci.h4, &room);
+    h4_added(&hci.h4, n = board_hci_read(at, room));
+    while ((len = h4_next(&hci.h4, &packet)) > 0) {
+        woad_rx(h, packet, (size_t)len);
+    }
+    if (len < 0) {
+        woad_fail(h, WOAD_EBADMSG);      /* octets were lost: everything begins anew */
+    }
+    return n != 0;
+}
+
+/* Whenever the controller is lost, it is reset, and what it says is believed from the answer on. */
+static void begin(struct woad *h)
+{
+    if (woad_start(h) == 0) {
+        h4_resync(&hci.h4, false);
+        hci.out_len = hci.out_off = 0;
+    }
+}
+
+void run(void)
+{
+    struct woad_config config = { .features = features, .event = on_event, .conns = CONNS,
+        .attr_tables = 1, .subscriptions = 2, .procedures = 1, .mtu = MTU, .tx_queue = QUEUE,
+        .request_queue = QUEUE, .bonds = BONDS };
+    struct woad *h = woad_init(&mem, sizeof mem, &config);
+    h4_init(&hci.h4, hci.in, sizeof hci.in);
+    for (;;) {
+        woad_poll(h, board_now_ms());
+        begin(h);                        /* if it is not running */
+        bool sent = send(h), received = receive(h);
+        if (!sent && !received) {
+            board_sleep();
+        }
+    }
+}

@@ -1,0 +1,66 @@
+/* A controller that says nothing is asked whether it is there.  Where a line has no hang-up nothing
+ * else would tell that it has been switched off, while the host awaits nothing but the peer. */
+#include "host.h"
+
+enum { WATCH_MS = 5000 };
+
+struct watch { bool ask; };
+
+HOLD_SIZE(watch, WOAD_SIZE_WATCH);
+
+static void watch_carve(struct woad *h, struct arena *a)
+{
+    h->watch = arena_take(a, 1, sizeof *h->watch);
+}
+
+static void watch_reset(struct woad *h)
+{
+    h->watch->ask = false;
+}
+
+/* HCI_Read_RSSI: handle u16.  7.5.4  Or, with no connection to ask about, HCI_Read_BD_ADDR. */
+static uint16_t watch_command(struct woad *h, struct wr *params)
+{
+    if (!h->watch->ask || h->state != HOST_UP) {
+        return 0;
+    }
+    h->watch->ask = false;
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        if (h->conns[i].state == CONN_OPEN) {
+            h->hci.pending_arg = conn_number(h, i);
+            wr_le16(params, h->conns[i].handle);
+            return OP_READ_RSSI;
+        }
+    }
+    return OP_READ_BD_ADDR;
+}
+
+/* Any answer will do; one that it knows nothing of the connection says that it has begun anew. */
+static void watch_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    uint16_t i;
+    (void)ret;
+    if (opcode == OP_READ_RSSI && status == WOAD_HCI_UNKNOWN_CONNECTION &&
+        conn_of(h, h->hci.pending_arg, &i)) {
+        conn_close(h, i, status);
+    }
+}
+
+static uint32_t watch_due(struct woad *h)
+{
+    if (h->state != HOST_UP || h->hci.pending || h->watch->ask) {
+        return WOAD_FOREVER;
+    }
+    uint32_t ms = h->cfg.watch_ms ? h->cfg.watch_ms : WATCH_MS;
+    uint32_t left = deadline_left(deadline_in(h->hci.heard, ms), h->now);
+    h->watch->ask = left == 0;
+    return left ? left : WOAD_FOREVER;
+}
+
+const struct woad_feature woad_watch = {
+    .carve = watch_carve,
+    .reset = watch_reset,
+    .command = watch_command,
+    .complete = watch_complete,
+    .due = watch_due,
+};

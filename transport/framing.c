@@ -1,0 +1,107 @@
+#include "framing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int framing_init(struct framing *f, bool three_wire)
+{
+    *f = (struct framing){ .three_wire = three_wire };
+    f->out_room = three_wire ? 2 * H4_PACKET_MAX + H5_OVERHEAD : H4_PACKET_MAX;
+    f->out = malloc(f->out_room);
+    f->mem = three_wire ? malloc(h5_size(H4_PACKET_MAX)) : NULL;
+    if (!f->out || (three_wire && !f->mem)) {
+        framing_free(f);
+        return -ENOMEM;
+    }
+    h4_init(&f->h4, f->in, sizeof f->in);
+    if (three_wire) {
+        h5_init(&f->h5, f->mem, H4_PACKET_MAX);
+    }
+    return 0;
+}
+
+void framing_resync(struct framing *f, bool controller)
+{
+    f->out_len = f->out_off = 0;
+    if (!f->three_wire) {
+        h4_resync(&f->h4, controller);
+    } else if (f->h5.link == H5_FAILED) {
+        h5_init(&f->h5, f->mem, H4_PACKET_MAX);
+    }
+}
+
+void framing_free(struct framing *f)
+{
+    free(f->out);
+    free(f->mem);
+    f->out = NULL;
+    f->mem = NULL;
+}
+
+uint8_t *framing_space(struct framing *f, size_t *room)
+{
+    if (!f->three_wire) {
+        return h4_space(&f->h4, room);
+    }
+    *room = 0;
+    if (f->in_taken == f->in_len) {
+        f->in_taken = f->in_len = 0;
+        *room = sizeof f->in;
+    }
+    return f->in;
+}
+
+void framing_added(struct framing *f, size_t n)
+{
+    if (f->three_wire) {
+        f->in_len = n;
+    } else {
+        h4_added(&f->h4, n);
+    }
+}
+
+int framing_next(struct framing *f, const uint8_t **packet)
+{
+    size_t len = 0;
+    if (!f->three_wire) {
+        return h4_next(&f->h4, packet);
+    }
+    while (!len && f->in_taken < f->in_len) {
+        f->in_taken += h5_rx(&f->h5, f->in + f->in_taken, f->in_len - f->in_taken, packet, &len);
+    }
+    return len ? (int)len : f->h5.link == H5_FAILED ? -1 : 0;
+}
+
+bool framing_ready(const struct framing *f)
+{
+    return f->three_wire ? h5_ready(&f->h5) : f->out_off == f->out_len;
+}
+
+void framing_put(struct framing *f, const uint8_t *packet, size_t len)
+{
+    if (f->three_wire) {
+        h5_put(&f->h5, packet, len);
+    } else if (framing_ready(f) && len <= f->out_room) {
+        memcpy(f->out, packet, len);
+        f->out_len = len;
+        f->out_off = 0;
+    }
+}
+
+const uint8_t *framing_out(struct framing *f, size_t *n)
+{
+    if (f->out_off == f->out_len && f->three_wire) {
+        f->out_off = 0;
+        f->out_len = h5_tx(&f->h5, f->out, f->out_room);
+    }
+    *n = f->out_len - f->out_off;
+    return f->out + f->out_off;
+}
+
+void framing_written(struct framing *f, size_t n) { f->out_off += n; }
+
+uint32_t framing_due(struct framing *f, uint32_t now)
+{
+    return f->three_wire ? h5_due(&f->h5, now) : UINT32_MAX;
+}

@@ -1,0 +1,331 @@
+#include "h5.h"
+
+#include <string.h>
+
+/* A frame: 0xc0, header 4, payload, check 2 if agreed, 0xc0; 0xc0 and 0xdb inside are escaped.
+ * Header: sequence 3 bits, acknowledgement 3, has check 1, reliable 1; type 4, length 12; checksum
+ * 8: all four add up to 0xff.  Part D, 3, 4 */
+enum { DELIMITER = 0xc0, ESCAPE = 0xdb, HEADER = 4, CHECK = 2 };
+enum { TYPE_ACK = 0, TYPE_LINK = 15 };
+enum { RESEND_MS = 250, TRIES = 20 };
+enum { NONE = UINT32_MAX };
+
+/* Link messages: two octets, some with a third, the configuration.  Part D, 8 */
+enum { OWE_ACK, OWE_SYNC, OWE_SYNC_RSP, OWE_CONFIG, OWE_CONFIG_RSP, OWE_WAKEUP, OWE_WOKEN,
+       SLEEP, MESSAGES };
+static const uint8_t messages[MESSAGES][2] = {
+    [OWE_SYNC] = { 0x01, 0x7e }, [OWE_SYNC_RSP] = { 0x02, 0x7d }, [OWE_CONFIG] = { 0x03, 0xfc },
+    [OWE_CONFIG_RSP] = { 0x04, 0x7b }, [OWE_WAKEUP] = { 0x05, 0xfa }, [OWE_WOKEN] = { 0x06, 0xf9 },
+    [SLEEP] = { 0x07, 0x78 },
+};
+enum { CONFIG_CHECK = 0x10, CONFIG_WINDOW = 0x07 };
+
+size_t h5_size(size_t room) { return HEADER + room + CHECK + H5_WINDOW * room; }
+
+void h5_init(struct h5 *h, void *mem, size_t room)
+{
+    uint8_t *at = mem;
+    *h = (struct h5){ .room = room, .in = at, .window = 1, .skip = true, .owed = 1u << OWE_SYNC };
+    at += HEADER + room + CHECK;
+    for (size_t k = 0; k < H5_WINDOW; k++, at += room) {
+        h->kept[k] = at;
+    }
+}
+
+static void h5_owe(struct h5 *h, unsigned what) { h->owed |= (uint8_t)(1u << what); }
+
+/* CRC-CCITT, least significant bit first, of 0xffff; its bits are sent in reverse.  Part D, 5 */
+static uint16_t h5_crc(uint16_t crc, const uint8_t *p, size_t n)
+{
+    for (; n; n--) {
+        crc ^= *p++;
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (uint16_t)(crc & 1 ? crc >> 1 ^ 0x8408 : crc >> 1);
+        }
+    }
+    return crc;
+}
+
+static uint16_t h5_reverse(uint16_t crc)
+{
+    uint16_t reversed = 0;
+    for (int bit = 0; bit < 16; bit++) {
+        reversed = (uint16_t)(reversed | (crc >> bit & 1) << (15 - bit));
+    }
+    return reversed;
+}
+
+/* --- out -------------------------------------------------------------------------------------- */
+
+static void h5_escape(uint8_t *buf, size_t *at, const uint8_t *p, size_t n)
+{
+    for (; n; n--, p++) {
+        if (*p == DELIMITER || *p == ESCAPE) {
+            buf[(*at)++] = ESCAPE;
+            buf[(*at)++] = *p == DELIMITER ? 0xdc : 0xdd;
+        } else {
+            buf[(*at)++] = *p;
+        }
+    }
+}
+
+/* Before the link is active there is nothing to acknowledge and no check. */
+static size_t h5_write(const struct h5 *h, uint8_t *buf, uint8_t type, bool reliable, uint8_t seq,
+                       const uint8_t *p, size_t n)
+{
+    bool crc = h->crc && type != TYPE_LINK;
+    uint8_t head[HEADER] = {
+        (uint8_t)((seq & 7) | (type == TYPE_LINK ? 0 : h->expected << 3) | crc << 6 |
+                  reliable << 7),
+        (uint8_t)(type | (n & 15) << 4), (uint8_t)(n >> 4), 0,
+    };
+    head[3] = (uint8_t)~(head[0] + head[1] + head[2]);
+    size_t at = 0;
+    buf[at++] = DELIMITER;
+    h5_escape(buf, &at, head, sizeof head);
+    h5_escape(buf, &at, p, n);
+    if (crc) {
+        uint16_t sum = h5_reverse(h5_crc(h5_crc(0xffff, head, HEADER), p, n));
+        const uint8_t octets[CHECK] = { (uint8_t)(sum >> 8), (uint8_t)sum };
+        h5_escape(buf, &at, octets, CHECK);
+    }
+    buf[at++] = DELIMITER;
+    return at;
+}
+
+static size_t h5_write_message(struct h5 *h, uint8_t *buf, unsigned which)
+{
+    uint8_t m[3] = { messages[which][0], messages[which][1], CONFIG_CHECK | H5_WINDOW };
+    if (which == OWE_CONFIG_RSP) {
+        m[2] = (uint8_t)(h->window | (h->crc ? CONFIG_CHECK : 0));
+    }
+    h->owed &= (uint8_t)~(1u << which);
+    return h5_write(h, buf, TYPE_LINK, false, 0, m,
+                    which == OWE_CONFIG || which == OWE_CONFIG_RSP ? 3 : 2);
+}
+
+bool h5_ready(const struct h5 *h) { return h->link == H5_ACTIVE && h->count < h->window; }
+
+void h5_put(struct h5 *h, const uint8_t *packet, size_t len)
+{
+    if (h5_ready(h) && len && len <= h->room) {
+        size_t at = (h->first + h->count) % H5_WINDOW;
+        memcpy(h->kept[at], packet, len);
+        h->kept_len[at] = len;
+        h->count++;
+        if (h->asleep) {
+            h5_owe(h, OWE_WAKEUP);
+        }
+    }
+}
+
+static void h5_set_due(struct h5 *h, uint32_t ms)
+{
+    h->due = h->now + ms ? h->now + ms : 1;
+}
+
+size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room)
+{
+    if (room < 2 * h->room + H5_OVERHEAD) {
+        return 0;
+    }
+    for (unsigned which = OWE_SYNC; which < MESSAGES; which++) {
+        if (h->owed >> which & 1) {
+            return h5_write_message(h, buf, which);
+        }
+    }
+    if (h->link != H5_ACTIVE) {
+        return 0;
+    }
+    if (h->sent < h->count && !h->asleep) {
+        uint8_t seq = (uint8_t)(h->first + h->sent);
+        const uint8_t *packet = h->kept[seq % H5_WINDOW];
+        size_t len = h->kept_len[seq % H5_WINDOW];
+        h->owed &= (uint8_t)~(1u << OWE_ACK);
+        if (!h->sent++) {
+            h5_set_due(h, RESEND_MS);
+        }
+        return h5_write(h, buf, packet[0], true, seq, packet + 1, len - 1);
+    }
+    if (h->owed >> OWE_ACK & 1) {
+        h->owed &= (uint8_t)~(1u << OWE_ACK);
+        return h5_write(h, buf, TYPE_ACK, false, 0, NULL, 0);
+    }
+    return 0;
+}
+
+/* --- in --------------------------------------------------------------------------------------- */
+
+/* All that was sent before `ack` has come. */
+static void h5_acknowledged(struct h5 *h, uint8_t ack)
+{
+    uint8_t n = (ack - h->first) & 7;
+    if (n && n <= h->sent) {
+        h->first = (uint8_t)(h->first + n);
+        h->count = (uint8_t)(h->count - n);
+        h->sent = (uint8_t)(h->sent - n);
+        h->tries = 0;
+        h->due = 0;
+        if (h->sent) {
+            h5_set_due(h, RESEND_MS);
+        }
+    }
+}
+
+/* What both can do. */
+static void h5_configure(struct h5 *h, const uint8_t *m, size_t n)
+{
+    uint8_t theirs = n > 2 ? m[2] : 1, window = theirs & CONFIG_WINDOW;
+    h->window = window && window < H5_WINDOW ? window : window ? H5_WINDOW : 1;
+    h->crc = (theirs & CONFIG_CHECK) != 0;
+}
+
+static void h5_rx_link(struct h5 *h, const uint8_t *m, size_t n)
+{
+    unsigned which = OWE_SYNC;
+    while (n >= 2 && which < MESSAGES && memcmp(messages[which], m, 2) != 0) {
+        which++;
+    }
+    if (n < 2 || h->link == H5_FAILED) {
+        return;
+    }
+    if (which == OWE_SYNC) {
+        if (h->link == H5_ACTIVE) {
+            h->link = H5_FAILED;         /* the peer has begun anew.  8.4 */
+        } else {
+            h5_owe(h, OWE_SYNC_RSP);
+        }
+    } else if (which == OWE_SYNC_RSP && h->link == H5_UNINITIALIZED) {
+        h->link = H5_INITIALIZED;
+        h->tries = 0;
+        h->owed &= (uint8_t)~(1u << OWE_SYNC);
+        h5_owe(h, OWE_CONFIG);
+        h5_set_due(h, RESEND_MS);
+    } else if (which == OWE_CONFIG && h->link != H5_UNINITIALIZED) {
+        if (h->link == H5_INITIALIZED) {
+            h5_configure(h, m, n);
+        }
+        h5_owe(h, OWE_CONFIG_RSP);
+    } else if (which == OWE_CONFIG_RSP && h->link == H5_INITIALIZED) {
+        h5_configure(h, m, n);
+        h->link = H5_ACTIVE;
+        h->tries = 0;
+        h->due = 0;
+        h->owed &= (uint8_t)~(1u << OWE_CONFIG);
+    } else if (which == OWE_WAKEUP) {
+        h5_owe(h, OWE_WOKEN);
+    } else if (which == SLEEP || which == OWE_WOKEN) {
+        h->asleep = which == SLEEP;
+    }
+}
+
+/* A whole frame is in h->in: its payload, if it is a packet that is new.  What is spoilt or comes
+ * out of order is dropped; the peer sends it again. */
+static bool h5_rx_frame(struct h5 *h, const uint8_t **packet, size_t *packet_len)
+{
+    uint8_t *f = h->in;
+    if (h->in_len < HEADER || (uint8_t)(f[0] + f[1] + f[2] + f[3]) != 0xff) {
+        return false;
+    }
+    uint8_t type = f[1] & 15, seq = f[0] & 7;
+    size_t n = (size_t)(f[1] >> 4 | f[2] << 4), check = f[0] >> 6 & 1 ? CHECK : 0;
+    bool reliable = f[0] >> 7;
+    if (h->in_len != HEADER + n + check ||
+        (check && h5_reverse(h5_crc(0xffff, f, HEADER + n)) !=
+                      (uint16_t)(f[HEADER + n] << 8 | f[HEADER + n + 1]))) {
+        return false;
+    }
+    if (type == TYPE_LINK) {
+        h5_rx_link(h, f + HEADER, reliable ? 0 : n);
+        return false;
+    }
+    if (h->link != H5_ACTIVE) {
+        return false;
+    }
+    h5_acknowledged(h, f[0] >> 3 & 7);
+    if (reliable) {
+        h5_owe(h, OWE_ACK);
+        if (seq != h->expected) {
+            return false;
+        }
+        h->expected = (h->expected + 1) & 7;
+    }
+    if (type == TYPE_ACK || type > 5 || n + 1 > h->room) {
+        return false;
+    }
+    f[HEADER - 1] = type;
+    *packet = f + HEADER - 1;
+    *packet_len = n + 1;
+    return true;
+}
+
+static void h5_rx_octet(struct h5 *h, uint8_t octet)
+{
+    if (h->escaped) {                    /* XON and XOFF are escaped by those who use them */
+        static const uint8_t plain[4] = { DELIMITER, ESCAPE, 0x11, 0x13 };
+        h->escaped = false;
+        h->skip = h->skip || octet < 0xdc || octet > 0xdf;
+        octet = plain[octet & 3];
+    } else if (octet == ESCAPE) {
+        h->escaped = true;
+        return;
+    }
+    if (h->in_len == HEADER + h->room + CHECK) {
+        h->skip = true;
+    }
+    if (!h->skip) {
+        h->in[h->in_len++] = octet;
+    }
+}
+
+size_t h5_rx(struct h5 *h, const uint8_t *octets, size_t n, const uint8_t **packet,
+             size_t *packet_len)
+{
+    *packet_len = 0;
+    for (size_t k = 0; k < n; k++) {
+        if (octets[k] != DELIMITER) {
+            h5_rx_octet(h, octets[k]);
+            continue;
+        }
+        bool whole = !h->skip && !h->escaped && h->in_len;
+        bool is_packet = whole && h5_rx_frame(h, packet, packet_len);
+        h->skip = h->escaped = false;
+        h->in_len = 0;
+        if (is_packet) {
+            return k + 1;
+        }
+    }
+    return n;
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void h5_again(struct h5 *h)
+{
+    if (h->link == H5_UNINITIALIZED) {
+        h5_owe(h, OWE_SYNC);
+    } else if (h->link == H5_INITIALIZED) {
+        h5_owe(h, OWE_CONFIG);
+    } else {
+        h->sent = 0;                     /* all of them, in order */
+        if (h->asleep) {
+            h5_owe(h, OWE_WAKEUP);
+        }
+        if (++h->tries == TRIES) {
+            h->link = H5_FAILED;
+        }
+    }
+    h->due = 0;
+}
+
+uint32_t h5_due(struct h5 *h, uint32_t now)
+{
+    h->now = now;
+    if (h->due && (int32_t)(h->due - now) <= 0) {
+        h5_again(h);
+    }
+    if (!h->due && (h->link < H5_ACTIVE || (h->link == H5_ACTIVE && h->count))) {
+        h5_set_due(h, RESEND_MS);
+    }
+    return h->link == H5_FAILED ? 0 : h->due ? h->due - now : (uint32_t)NONE;
+}

@@ -1,0 +1,85 @@
+/* Serial lines, and pairs of them that have no wire. */
+#define _GNU_SOURCE
+#include "open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+static speed_t baud(unsigned long rate)
+{
+    static const struct { unsigned long rate; speed_t speed; } known[] = {
+        { 9600, B9600 }, { 19200, B19200 }, { 38400, B38400 }, { 57600, B57600 },
+        { 115200, B115200 }, { 230400, B230400 }, { 460800, B460800 }, { 921600, B921600 },
+        { 1000000, B1000000 }, { 2000000, B2000000 }, { 3000000, B3000000 },
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (known[i].rate == rate) {
+            return known[i].speed;
+        }
+    }
+    return B0;
+}
+
+/* Raw, 8 bits, no parity unless asked for, 1 stop bit; RTS/CTS where the line has them and the
+ * protocol wants them: H5 does without.  `spec` is changed. */
+int open_serial(char *spec, struct way *way, char why[WOAD_PORT_WHY])
+{
+    bool even = spec_takes(spec, "even"), pty = strncmp(spec, "/dev/pts/", 9) == 0;
+    bool flow = !pty && !way->three_wire;
+    char *at = strrchr(spec, '@');
+    char path[128];
+    size_t n = at ? (size_t)(at - spec) : strlen(spec);
+    speed_t speed = baud(at ? strtoul(at + 1, NULL, 10) : 115200);
+    if (!n || n >= sizeof path || speed == B0) {
+        return open_fail(why, EINVAL, "uart:%.60s: say uart:/dev/ttyX@115200, and ,h5 or ,even"
+                         " behind it", spec);
+    }
+    memcpy(path, spec, n);
+    path[n] = '\0';
+    int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    struct termios t;
+    if (fd < 0 || tcgetattr(fd, &t) < 0) {
+        int err = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return open_fail(why, err, "%s: %s", path, strerror(err));
+    }
+    cfmakeraw(&t);
+    t.c_cflag |= CLOCAL | CREAD;
+    t.c_cflag = flow ? t.c_cflag | CRTSCTS : t.c_cflag & ~(tcflag_t)CRTSCTS;
+    t.c_cflag = even ? t.c_cflag | PARENB : t.c_cflag;
+    cfsetispeed(&t, speed);
+    cfsetospeed(&t, speed);
+    tcsetattr(fd, TCSANOW, &t);
+    tcflush(fd, TCIOFLUSH);
+    way->fd = fd;
+    way->serial = true;
+    return 0;
+}
+
+int make_pty(struct way *way, char name[LISTEN_NAME], char why[WOAD_PORT_WHY])
+{
+    struct termios t;
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    /* The other end is held open, too: a line has no hang-up, which would end every wait. */
+    if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || tcgetattr(fd, &t) < 0 ||
+        open(ptsname(fd), O_RDWR | O_NOCTTY | O_CLOEXEC) < 0) {
+        int err = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return open_fail(why, err, "no pty to be had: %s", strerror(err));
+    }
+    cfmakeraw(&t);
+    tcsetattr(fd, TCSANOW, &t);
+    snprintf(name, LISTEN_NAME, "pty:%s%s", ptsname(fd), way->three_wire ? ",h5" : "");
+    way->fd = fd;
+    way->serial = true;
+    return 0;
+}

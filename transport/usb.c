@@ -1,0 +1,376 @@
+/* Controllers on USB, by libusb.  Vol 4, Part B: commands by control transfers, events by an
+ * interrupt endpoint, data by two bulk endpoints. */
+#define _GNU_SOURCE
+#include "open.h"
+#include "usb_order.h"
+
+#include <libusb-1.0/libusb.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum { WIRELESS = 0xe0, RADIO = 1, BLUETOOTH = 1 };        /* class, subclass, protocol */
+enum { COMMAND = 1, DATA = 2, EVENT = 4 };
+enum { OUTS = 8, EVENT_MAX = 3 + 255, EVENTS = 32, PIPE = 2048, CONTROL = 8 };
+
+/* What comes by a pipe: packets without their type octet, now and then in pieces. */
+struct pipe {
+    struct libusb_transfer *transfer;
+    uint8_t buf[PIPE];
+    uint8_t packet[1 + PIPE];            /* type octet first */
+    size_t len;
+};
+
+struct usb {
+    libusb_context *ctx;
+    libusb_device_handle *dev;
+    int epoll, timer;
+    uint8_t event_in, data_in, data_out;
+    bool gone;
+    struct pipe events, data;
+    struct { struct libusb_transfer *transfer; uint8_t buf[CONTROL + ORDER_PACKET]; bool busy; }
+        out[OUTS];
+    struct { uint8_t octet[EVENT_MAX]; size_t len; } event[EVENTS];
+    size_t event_first, event_count;
+    struct usb_order order;
+};
+
+/* --- in --------------------------------------------------------------------------------------- */
+
+static size_t pipe_need(const struct pipe *p)
+{
+    if (p->packet[0] == EVENT) {
+        return p->len < 3 ? 0 : 3u + p->packet[2];
+    }
+    return p->len < 5 ? 0 : 5u + p->packet[3] + ((size_t)p->packet[4] << 8);
+}
+
+/* A whole packet: false when it can't be taken, which is the end: H4 would have broken there. */
+static bool usb_take(struct usb *u, const struct pipe *p)
+{
+    if (p->packet[0] == DATA) {
+        return order_data(&u->order, p->packet, p->len, woad_port_now_ms());
+    }
+    if (u->event_count == EVENTS) {
+        return false;
+    }
+    size_t at = (u->event_first + u->event_count++) % EVENTS;
+    memcpy(u->event[at].octet, p->packet, p->len);
+    u->event[at].len = p->len;
+    order_event(&u->order, p->packet, p->len);
+    return true;
+}
+
+static bool pipe_add(struct usb *u, struct pipe *p, const uint8_t *octets, size_t n)
+{
+    for (; n; n--) {
+        if (p->len == sizeof p->packet) {
+            return false;
+        }
+        p->packet[p->len++] = *octets++;
+        if (p->len == pipe_need(p)) {
+            if (!usb_take(u, p)) {
+                return false;
+            }
+            p->len = 1;
+        }
+    }
+    return true;
+}
+
+static void on_in(struct libusb_transfer *t)
+{
+    struct usb *u = t->user_data;
+    struct pipe *p = t == u->events.transfer ? &u->events : &u->data;
+    bool well = t->status == LIBUSB_TRANSFER_COMPLETED &&
+                pipe_add(u, p, t->buffer, (size_t)t->actual_length);
+    if (!well || u->gone || libusb_submit_transfer(t)) {
+        u->gone = true;
+        libusb_free_transfer(t);
+        p->transfer = NULL;
+    }
+}
+
+/* Data that wait are looked at again by a timer. */
+static void usb_set_timer(struct usb *u)
+{
+    uint32_t due = order_due(&u->order, woad_port_now_ms());
+    struct itimerspec at = { .it_value = { 0, 0 } };
+    if (due != UINT32_MAX) {
+        at.it_value.tv_nsec = (long)due * 1000000 + 1;
+    }
+    timerfd_settime(u->timer, 0, &at, NULL);
+}
+
+static ssize_t usb_read(void *usb, uint8_t *to, size_t room)
+{
+    struct usb *u = usb;
+    struct timeval now = { 0, 0 };
+    libusb_handle_events_timeout_completed(u->ctx, &now, NULL);
+    if (u->event_count && u->event[u->event_first].len <= room) {
+        size_t len = u->event[u->event_first].len;
+        memcpy(to, u->event[u->event_first].octet, len);
+        u->event_first = (u->event_first + 1) % EVENTS;
+        u->event_count--;
+        return (ssize_t)len;
+    }
+    size_t len = order_next(&u->order, woad_port_now_ms(), to, room);
+    usb_set_timer(u);
+    if (len) {
+        return (ssize_t)len;
+    }
+    errno = u->gone ? EIO : EAGAIN;
+    return -1;
+}
+
+/* --- out -------------------------------------------------------------------------------------- */
+
+static void on_out(struct libusb_transfer *t)
+{
+    struct usb *u = t->user_data;
+    u->gone = u->gone || t->status != LIBUSB_TRANSFER_COMPLETED;
+    for (size_t k = 0; k < OUTS; k++) {
+        if (u->out[k].transfer == t) {
+            u->out[k].busy = false;
+        }
+    }
+}
+
+/* Packets of a kind go one behind the other; a command does not wait for data. */
+static ssize_t usb_write(void *usb, const uint8_t *packet, size_t len)
+{
+    struct usb *u = usb;
+    size_t k = 0;
+    while (k < OUTS && u->out[k].busy) {
+        k++;
+    }
+    if (u->gone || len < 2 || len > ORDER_PACKET || k == OUTS) {
+        errno = u->gone ? EIO : k == OUTS ? EAGAIN : EINVAL;
+        return -1;
+    }
+    struct libusb_transfer *t = u->out[k].transfer;
+    int body = (int)len - 1;
+    if (packet[0] == COMMAND) {          /* to the device, class, request 0 */
+        libusb_fill_control_setup(u->out[k].buf, LIBUSB_REQUEST_TYPE_CLASS, 0, 0, 0,
+                                  (uint16_t)body);
+        memcpy(u->out[k].buf + CONTROL, packet + 1, (size_t)body);
+        libusb_fill_control_transfer(t, u->dev, u->out[k].buf, on_out, u, 2000);
+    } else {
+        memcpy(u->out[k].buf, packet + 1, (size_t)body);
+        libusb_fill_bulk_transfer(t, u->dev, u->data_out, u->out[k].buf, body, on_out, u, 0);
+        t->flags |= LIBUSB_TRANSFER_ADD_ZERO_PACKET;
+    }
+    order_sent(&u->order, packet, len);
+    if (libusb_submit_transfer(t)) {
+        u->gone = true;
+        errno = EIO;
+        return -1;
+    }
+    u->out[k].busy = true;
+    return (ssize_t)len;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static void usb_add_fd(int fd, short events, void *usb)
+{
+    struct usb *u = usb;
+    struct epoll_event e = { .data.fd = fd };
+    e.events = (events & 1 ? EPOLLIN : 0u) | (events & 4 ? EPOLLOUT : 0u);
+    epoll_ctl(u->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+static void usb_remove_fd(int fd, void *usb)
+{
+    struct usb *u = usb;
+    epoll_ctl(u->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static bool usb_busy(const struct usb *u)
+{
+    bool busy = u->events.transfer || u->data.transfer;
+    for (size_t k = 0; k < OUTS; k++) {
+        busy = busy || u->out[k].busy;
+    }
+    return busy;
+}
+
+static void usb_close(void *usb)
+{
+    struct usb *u = usb;
+    u->gone = true;
+    for (size_t k = 0; u->dev && k < OUTS; k++) {
+        if (u->out[k].busy) {
+            libusb_cancel_transfer(u->out[k].transfer);
+        }
+    }
+    if (u->events.transfer) {
+        libusb_cancel_transfer(u->events.transfer);
+    }
+    if (u->data.transfer) {
+        libusb_cancel_transfer(u->data.transfer);
+    }
+    for (int rounds = 0; u->ctx && usb_busy(u) && rounds < 100; rounds++) {
+        struct timeval wait = { 0, 10000 };
+        libusb_handle_events_timeout_completed(u->ctx, &wait, NULL);
+    }
+    for (size_t k = 0; k < OUTS; k++) {
+        libusb_free_transfer(u->out[k].transfer);
+    }
+    if (u->dev) {
+        libusb_release_interface(u->dev, 0);
+        libusb_close(u->dev);
+    }
+    if (u->ctx) {
+        libusb_set_pollfd_notifiers(u->ctx, NULL, NULL, NULL);
+        libusb_exit(u->ctx);
+    }
+    close(u->timer);
+    close(u->epoll);
+    free(u);
+}
+
+/* The endpoints of interface 0, if it is a Bluetooth controller's. */
+static bool usb_endpoints(struct usb *u, libusb_device *dev)
+{
+    struct libusb_config_descriptor *config;
+    u->event_in = u->data_in = u->data_out = 0;
+    if (libusb_get_active_config_descriptor(dev, &config)) {
+        return false;
+    }
+    const struct libusb_interface_descriptor *i = config->bNumInterfaces
+        ? config->interface[0].altsetting : NULL;
+    bool ours = i && i->bInterfaceClass == WIRELESS && i->bInterfaceSubClass == RADIO &&
+                i->bInterfaceProtocol == BLUETOOTH;
+    for (int k = 0; ours && k < i->bNumEndpoints; k++) {
+        uint8_t address = i->endpoint[k].bEndpointAddress, in = address & LIBUSB_ENDPOINT_IN;
+        int type = i->endpoint[k].bmAttributes & 3;
+        if (type == LIBUSB_TRANSFER_TYPE_INTERRUPT && in) {
+            u->event_in = address;
+        } else if (type == LIBUSB_TRANSFER_TYPE_BULK) {
+            *(in ? &u->data_in : &u->data_out) = address;
+        }
+    }
+    libusb_free_config_descriptor(config);
+    return u->event_in && u->data_in && u->data_out;
+}
+
+/* "": any; "1d6b:0001": vendor and product; "1.4": bus and address. */
+static bool usb_meant(libusb_device *dev, const char *spec)
+{
+    struct libusb_device_descriptor d;
+    unsigned a, b;
+    char more;
+    if (!*spec) {
+        return true;
+    }
+    if (sscanf(spec, "%u.%u%c", &a, &b, &more) == 2) {
+        return libusb_get_bus_number(dev) == a && libusb_get_device_address(dev) == b;
+    }
+    return sscanf(spec, "%x:%x%c", &a, &b, &more) == 2 &&
+           libusb_get_device_descriptor(dev, &d) == 0 && d.idVendor == a && d.idProduct == b;
+}
+
+static int usb_find(struct usb *u, const char *spec)
+{
+    libusb_device **list;
+    ssize_t n = libusb_get_device_list(u->ctx, &list);
+    int err = LIBUSB_ERROR_NOT_FOUND;
+    for (ssize_t k = 0; k < n && err; k++) {
+        if (usb_meant(list[k], spec) && usb_endpoints(u, list[k])) {
+            err = libusb_open(list[k], &u->dev);
+            if (err == LIBUSB_ERROR_ACCESS) {
+                break;
+            }
+        }
+    }
+    if (n >= 0) {
+        libusb_free_device_list(list, 1);
+    }
+    return err;
+}
+
+static bool usb_listen(struct usb *u, struct pipe *p, uint8_t endpoint, uint8_t type)
+{
+    int size = libusb_get_max_packet_size(libusb_get_device(u->dev), endpoint);
+    p->transfer = libusb_alloc_transfer(0);
+    p->packet[0] = type;
+    p->len = 1;
+    if (!p->transfer || size <= 0 || size > PIPE) {
+        return false;
+    }
+    if (type == EVENT) {
+        libusb_fill_interrupt_transfer(p->transfer, u->dev, endpoint, p->buf, size, on_in, u, 0);
+    } else {
+        libusb_fill_bulk_transfer(p->transfer, u->dev, endpoint, p->buf, PIPE / size * size,
+                                  on_in, u, 0);
+    }
+    if (libusb_submit_transfer(p->transfer) == 0) {
+        return true;
+    }
+    libusb_free_transfer(p->transfer);
+    p->transfer = NULL;
+    return false;
+}
+
+static int usb_begin(struct usb *u, const char *spec)
+{
+    int err = libusb_init(&u->ctx);
+    if (err) {
+        u->ctx = NULL;
+        return err;
+    }
+    err = usb_find(u, spec);
+    if (err) {
+        return err;
+    }
+    libusb_set_auto_detach_kernel_driver(u->dev, 1);
+    err = libusb_claim_interface(u->dev, 0);
+    if (err) {
+        return err;
+    }
+    for (size_t k = 0; k < OUTS; k++) {
+        u->out[k].transfer = libusb_alloc_transfer(0);
+        if (!u->out[k].transfer) {
+            return LIBUSB_ERROR_NO_MEM;
+        }
+    }
+    const struct libusb_pollfd **fds = libusb_get_pollfds(u->ctx);
+    for (size_t k = 0; fds && fds[k]; k++) {
+        usb_add_fd(fds[k]->fd, fds[k]->events, u);
+    }
+    libusb_free_pollfds(fds);
+    libusb_set_pollfd_notifiers(u->ctx, usb_add_fd, usb_remove_fd, u);
+    usb_add_fd(u->timer, 1, u);
+    return usb_listen(u, &u->events, u->event_in, EVENT) &&
+           usb_listen(u, &u->data, u->data_in, DATA) ? 0 : LIBUSB_ERROR_IO;
+}
+
+int open_usb(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
+{
+    static const struct way_ops ops = { usb_read, usb_write, usb_close };
+    struct usb *u = calloc(1, sizeof *u);
+    if (!u) {
+        return open_fail(why, ENOMEM, "no memory");
+    }
+    u->epoll = epoll_create1(EPOLL_CLOEXEC);
+    u->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    int err = usb_begin(u, spec);
+    if (err) {
+        usb_close(u);
+        return open_fail(why, err == LIBUSB_ERROR_ACCESS ? EACCES
+                            : err == LIBUSB_ERROR_NOT_FOUND ? ENODEV
+                            : err == LIBUSB_ERROR_BUSY ? EBUSY : EIO,
+                         "usb%s%.40s: %s%s", *spec ? ":" : "", spec,
+                         err == LIBUSB_ERROR_NOT_FOUND ? "no such controller"
+                                                       : libusb_strerror(err),
+                         err == LIBUSB_ERROR_ACCESS ? "; root, or a udev rule, may open it" : "");
+    }
+    *way = (struct way){ .fd = u->epoll, .packets = true, .ops = &ops, .usb = u };
+    return 0;
+}

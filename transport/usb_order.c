@@ -1,0 +1,99 @@
+#include "usb_order.h"
+
+#include <string.h>
+
+/* Vol 4, Part E, 7.7, 7.8 */
+enum { EVENT_DISCONNECTED = 0x05, EVENT_ENCRYPTION = 0x08, EVENT_KEY_REFRESH = 0x30,
+       EVENT_LE = 0x3e, LE_CONNECTED = 0x01, LE_CONNECTED_ENHANCED = 0x0a };
+enum { COMMAND = 1, RESET = 0x0c03, ENABLE_ENCRYPTION = 0x2019, LTK_REPLY = 0x201a };
+
+static uint16_t order_le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+
+static size_t order_find(const struct usb_order *o, unsigned handle)
+{
+    size_t k = 0;
+    while (k < o->conns && o->conn[k].handle != (handle & 0xfff)) {
+        k++;
+    }
+    return k;
+}
+
+void order_sent(struct usb_order *o, const uint8_t *packet, size_t len)
+{
+    unsigned opcode = len >= 4 && packet[0] == COMMAND ? order_le16(packet + 1) : 0;
+    if (opcode == RESET) {
+        o->conns = o->count = 0;
+    } else if ((opcode == ENABLE_ENCRYPTION || opcode == LTK_REPLY) && len >= 6) {
+        size_t k = order_find(o, order_le16(packet + 4));
+        if (k < o->conns) {
+            o->conn[k].encrypting = true;
+        }
+    }
+}
+
+static void order_connected(struct usb_order *o, uint16_t handle)
+{
+    size_t k = order_find(o, handle);
+    if (k == o->conns && k < ORDER_CONNS) {
+        o->conns++;
+    }
+    if (k < ORDER_CONNS) {
+        o->conn[k].handle = handle & 0xfff;
+        o->conn[k].encrypting = false;
+    }
+}
+
+/* Of all these: code, length, [subevent,] status u8, handle u16. */
+void order_event(struct usb_order *o, const uint8_t *packet, size_t len)
+{
+    unsigned code = len >= 6 ? packet[1] : 0, le = code == EVENT_LE && len >= 7 ? packet[3] : 0;
+    if ((le == LE_CONNECTED || le == LE_CONNECTED_ENHANCED) && packet[4] == 0) {
+        order_connected(o, order_le16(packet + 5));
+        return;
+    }
+    if (code != EVENT_DISCONNECTED && code != EVENT_ENCRYPTION && code != EVENT_KEY_REFRESH) {
+        return;
+    }
+    size_t k = order_find(o, order_le16(packet + 4));
+    if (k < o->conns) {
+        o->conn[k].encrypting = false;
+        if (code == EVENT_DISCONNECTED && packet[3] == 0) {
+            o->conn[k] = o->conn[--o->conns];
+        }
+    }
+}
+
+bool order_data(struct usb_order *o, const uint8_t *packet, size_t len, uint32_t now_ms)
+{
+    if (o->count == ORDER_QUEUE || len < 5 || len > ORDER_PACKET) {
+        return false;
+    }
+    size_t at = (o->first + o->count++) % ORDER_QUEUE;
+    memcpy(o->held[at].octet, packet, len);
+    o->held[at].len = len;
+    o->held[at].since = now_ms;
+    return true;
+}
+
+uint32_t order_due(const struct usb_order *o, uint32_t now_ms)
+{
+    if (!o->count) {
+        return UINT32_MAX;
+    }
+    size_t k = order_find(o, order_le16(o->held[o->first].octet + 1));
+    uint32_t waited = now_ms - o->held[o->first].since;
+    bool waits = (k == o->conns || o->conn[k].encrypting) && waited < ORDER_HOLD_MS;
+    return waits ? ORDER_HOLD_MS - waited : 0;
+}
+
+size_t order_next(struct usb_order *o, uint32_t now_ms, uint8_t *to, size_t room)
+{
+    size_t len = o->held[o->first].len;
+    if (order_due(o, now_ms) != 0 || len > room) {
+        return 0;
+    }
+    memcpy(to, o->held[o->first].octet, len);
+    o->first = (o->first + 1) % ORDER_QUEUE;
+    o->count--;
+    return len;
+}

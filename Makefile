@@ -1,6 +1,7 @@
 # The front door.  `make demo` and `make test` install what is missing, build, and run.
 .DEFAULT_GOAL := help
-.PHONY: help bench demo test quick check build micropython deps clean install fuzz soak test-cross
+.PHONY: help bench demo test quick check build micropython baremetal firmware size deps clean install fuzz soak \
+    test-cross test-peers
 
 help:
 	@echo "make demo    two MicroPython programs talk Bluetooth LE over the simulated radio"
@@ -9,6 +10,9 @@ help:
 	@echo "make check   the project's own rules"
 	@echo "make build   build/woad and the libraries"
 	@echo "make micropython   build/micropython: the unix port with this module"
+	@echo "make baremetal     build/baremetal: a lock for Cortex-M0+, M3, M4 and RISC-V"
+	@echo "make firmware      MicroPython with this module for an emulated board"
+	@echo "make size    flash and RAM of those"
 	@echo "make fuzz    fuzzers, a minute each (SECONDS_EACH=… for more)"
 	@echo "make test-cross   the transcripts on a 32-bit and a big-endian machine, by qemu"
 	@echo "make bench   how fast the air is; build/bench.json"
@@ -18,7 +22,7 @@ help:
 demo: micropython build
 	@scripts/demo
 
-test: build micropython
+test: build micropython baremetal firmware
 	@scripts/test
 
 quick: build
@@ -33,13 +37,22 @@ build: deps
 micropython: deps
 	@scripts/micropython
 
+baremetal: deps
+	@$(MAKE) -s -C examples/baremetal
+
+firmware: deps micropython
+	@scripts/firmware
+
+size: baremetal firmware
+	@scripts/size
+
 deps:
 	@scripts/deps $(MAKECMDGOALS)
 
 test-cross: deps
 	@scripts/test-cross
 
-soak: build micropython
+soak: build micropython baremetal firmware
 	@scripts/soak
 
 bench: deps

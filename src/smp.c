@@ -123,6 +123,15 @@ int smp_random(struct woad *h, void *out, size_t len)
     return h->crypto_role ? h->crypto_role->random(h, out, len) : WOAD_EIO;
 }
 
+int woad_random(struct woad *h, uint8_t *out, size_t len)
+{
+    if (!h->cfg.random && len > 16) {
+        return WOAD_EINVAL;
+    }
+    int err = smp_random(h, out, len);
+    return err == CRYPTO_LATER ? WOAD_EAGAIN : err;
+}
+
 /* What calculates, and may have to wait for the controller: then it is STEP_BLOCKED, and is called
  * again. */
 int smp_calculate(struct woad *h, uint16_t who,

@@ -181,6 +181,11 @@ void woad_bond_store_event(const struct woad_bond_store *store, void *ctx, struc
  * it.  It waits from now on as if it had failed just now.  WOAD_ENOTSUP without the feature. */
 int woad_attempts_add(struct woad *h, const struct woad_addr *peer, uint8_t failures);
 
+/* Octets that nobody can guess, for a key of the application's, the IRK above all: config.random's,
+ * or the controller's, at most 16 then.  WOAD_EAGAIN: the controller has not given as many yet, try
+ * again when it has answered; WOAD_EIO: there are none to be had; WOAD_EINVAL. */
+int woad_random(struct woad *h, uint8_t *out, size_t len);
+
 /* --- privacy ---------------------------------------------------------------------------------- */
 
 enum woad_privacy { WOAD_PRIVACY_OFF, WOAD_PRIVACY_RESOLVABLE, WOAD_PRIVACY_NON_RESOLVABLE };

@@ -1,8 +1,6 @@
 /* BLE(): the one object, its life, active, config and irq. */
 #include "ble.h"
 
-#include <stdlib.h>
-
 MP_REGISTER_ROOT_POINTER(void *woad_ble);
 
 struct ble_state ble = { .name = "MPY WOAD", .name_len = 8, .rxbuf = 128 };
@@ -95,6 +93,20 @@ void ble_wait(const bool *done)
     }
 }
 
+int ble_random(uint8_t *out, size_t len)
+{
+    mp_uint_t start = mp_hal_ticks_ms();
+    int err;
+    while ((err = woad_random(ble.host, out, len)) == WOAD_EAGAIN && ble_port_is_open() &&
+           !ble.in_host && mp_hal_ticks_ms() - start < BLE_WAIT_MS) {
+        ble_hold();
+        ble_port_wait(20);
+        ble_pump();
+        ble_release();
+    }
+    return err;
+}
+
 /* In the scheduler: what waits for the program, then what has come. */
 void ble_run(void)
 {
@@ -150,19 +162,14 @@ static void ble_forget(void)
     ble.scanning = false;
 }
 
-static const struct woad_feature *const features[] = {
-    &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client,
-    &woad_accept_list, &woad_link, &woad_security_manager, &woad_resolving_list,
-    &woad_channels, &woad_enhanced_channels, NULL
-};
-
 static void ble_start(void)
 {
     struct woad_config cfg = {
-        .features = features, .event = ble_on_event, .conns = BLE_CONNS, .attr_tables = 16,
-        .attr_index = 1024, .pipeline_queue = 512, .accept_list = 16,
-        .subscriptions = 64, .procedures = 16, .mtu = BLE_MTU_MAX, .tx_queue = 1088,
-        .request_queue = 4096, .prepare_queue = 1024, .bonds = BLE_BONDS,
+        .features = ble_port_features, .event = ble_on_event, .conns = BLE_CONNS,
+        .attr_tables = BLE_TABLES, .attr_index = BLE_INDEX, .pipeline_queue = BLE_PIPELINE,
+        .accept_list = BLE_ACCEPT, .subscriptions = BLE_SUBSCRIPTIONS,
+        .procedures = BLE_PROCEDURES, .mtu = BLE_MTU_MAX, .tx_queue = BLE_QUEUE,
+        .request_queue = BLE_REQUESTS, .prepare_queue = BLE_PREPARED, .bonds = BLE_BONDS,
         .channels = BLE_CHANNELS, .psms = BLE_PSMS,
         .crypto = ble_port_crypto, .random = ble_port_random,
     };
@@ -174,7 +181,7 @@ static void ble_start(void)
         ble_raise_with(-err, why);
     }
     size_t size = woad_size(&cfg);
-    void *memory = malloc(size);
+    void *memory = ble_port_memory(size);
     ble_forget();
     ble.up = ble.ending = ble.in_host = false;
     ble.down = 0;
@@ -182,7 +189,7 @@ static void ble_start(void)
     ble.dropped = 0;
     ble.host = woad_init(memory, size, &cfg);
     if (!ble.host) {
-        free(memory);
+        ble_port_memory_free(memory);
         ble_port_close();
         mp_raise_OSError(MP_ENOMEM);
     }
@@ -227,7 +234,7 @@ void ble_stop(bool politely)
     ble.host = NULL;
     ble.up = false;
     ble_forget_channels();
-    free(host);
+    ble_port_memory_free(host);
     if (politely) {
         ble_forget();
     }

@@ -8,7 +8,11 @@
  *   ble_l2cap.c       L2CAP channels
  *   ble_pair.c        pairing, and the secrets that programs keep
  *   ble_event.c       the host's events to Python's
- *   port_unix.c       the way to a controller, and waking the interpreter */
+ *   port_unix.c       PCs: the way to a controller, and waking the interpreter
+ *   port_mcu.c        boards: the same, over one of
+ *   hci_mpbthci.c     MicroPython's own HCI drivers: extmod/mpbthci.h
+ *   hci_cyw43.c       the CYW43 of a Pico W
+ *   hci_vhci.c        an ESP32's controller */
 #ifndef WOAD_MP_BLE_H
 #define WOAD_MP_BLE_H
 
@@ -72,8 +76,26 @@ enum {                                   /* IRQ events */
     IRQ_END_MORE
 };
 
-enum { BLE_CHANNELS = 64, BLE_PSMS = 16 };
-enum { BLE_CONNS = 16, BLE_BONDS = 16, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
+enum { BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
+/* How much of everything there can be.  A board may choose the first three. */
+#ifdef UNIX
+enum { BLE_CONNS = 16, BLE_BONDS = 16, BLE_CHANNELS = 64, BLE_PSMS = 16, BLE_TABLES = 16,
+       BLE_SUBSCRIPTIONS = 64, BLE_PROCEDURES = 16, BLE_ACCEPT = 16, BLE_INDEX = 1024,
+       BLE_QUEUE = 1088, BLE_REQUESTS = 4096, BLE_PREPARED = 1024, BLE_PIPELINE = 512 };
+#else
+#ifndef WOAD_CONNS
+#define WOAD_CONNS 4
+#endif
+#ifndef WOAD_BONDS
+#define WOAD_BONDS 8
+#endif
+#ifndef WOAD_CHANNELS
+#define WOAD_CHANNELS 4
+#endif
+enum { BLE_CONNS = WOAD_CONNS, BLE_BONDS = WOAD_BONDS, BLE_CHANNELS = WOAD_CHANNELS, BLE_PSMS = 4,
+       BLE_TABLES = 8, BLE_SUBSCRIPTIONS = 16, BLE_PROCEDURES = 8, BLE_ACCEPT = 8, BLE_INDEX = 0,
+       BLE_QUEUE = 1088, BLE_REQUESTS = 1088, BLE_PREPARED = 1024, BLE_PIPELINE = 64 };
+#endif
 
 typedef struct {
     mp_obj_base_t base;
@@ -162,6 +184,8 @@ void ble_wait(const bool *done);
 void ble_hold(void);
 void ble_release(void);
 void ble_stop(bool politely);
+/* Octets for a key; waits for the controller's, if they are its own.  0 or WOAD_E…. */
+int ble_random(uint8_t *out, size_t len);
 bool ble_wants(unsigned event);
 /* ble_link.c */
 void ble_addr_of(mp_obj_t o, struct woad_addr *addr);
@@ -195,8 +219,13 @@ void ble_update_retry(void);
 mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
 const struct woad_uuid *ble_uuid_of(mp_obj_t o);           /* NULL: not one */
 /* port */
+extern const struct woad_feature *const ble_port_features[];               /* of the host */
+void *ble_port_memory(size_t len);       /* for the host, and back; NULL: none */
+void ble_port_memory_free(void *mem);
+void *ble_port_alloc(size_t len);        /* zeros, for what comes and goes; NULL: none */
+void ble_port_free(void *mem);
 extern const struct woad_crypto *const ble_port_crypto;   /* NULL: none */
-int ble_port_random(void *ctx, uint8_t *out, size_t len);  /* for keys */
+extern int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len);  /* the same, for keys */
 /* Bonds kept in a file; NULL: no longer.  0 or a negative errno. */
 int ble_port_store(const char *path);
 bool ble_port_stores(void);

@@ -2,7 +2,6 @@
  * heap, which may end before the channel does. */
 #include "ble.h"
 
-#include <stdlib.h>
 
 enum { L2CAP_MTU_LEAST = 32, L2CAP_MPS = 247, L2CAP_AHEAD = 8 };
 
@@ -12,6 +11,7 @@ struct ble_channel {
     uint16_t conn, cid;
     bool open, sending, stalled, ready;
     uint8_t *rx, *tx;
+    size_t tx_room;
 };
 
 static struct ble_channel *channel_find(uint16_t conn, uint16_t cid)
@@ -30,9 +30,9 @@ static void channel_free(struct ble_channel *k)
         at = &(*at)->next;
     }
     *at = k->next;
-    free(k->rx);
-    free(k->tx);
-    free(k);
+    ble_port_free(k->rx);
+    ble_port_free(k->tx);
+    ble_port_free(k);
 }
 
 void ble_forget_channels(void)
@@ -47,11 +47,11 @@ static size_t channel_room(uint16_t mtu) { return mtu + 2u + L2CAP_AHEAD * L2CAP
 
 static struct ble_channel *channel_new(uint16_t conn, uint16_t mtu)
 {
-    struct ble_channel *k = calloc(1, sizeof *k);
-    uint8_t *rx = malloc(channel_room(mtu));
+    struct ble_channel *k = ble_port_alloc(sizeof *k);
+    uint8_t *rx = ble_port_alloc(channel_room(mtu));
     if (!k || !rx) {
-        free(k);
-        free(rx);
+        ble_port_free(k);
+        ble_port_free(rx);
         return NULL;
     }
     k->conn = conn;
@@ -150,11 +150,15 @@ static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
     if (k->sending) {
         mp_raise_OSError(MP_EBUSY);
     }
-    uint8_t *copy = realloc(k->tx, buf.len ? buf.len : 1);
-    if (!copy) {
-        mp_raise_OSError(MP_ENOMEM);
+    if (!k->tx || buf.len > k->tx_room) {
+        uint8_t *tx = ble_port_alloc(buf.len ? buf.len : 1);
+        if (!tx) {
+            mp_raise_OSError(MP_ENOMEM);
+        }
+        ble_port_free(k->tx);
+        k->tx = tx;
+        k->tx_room = buf.len;
     }
-    k->tx = copy;
     if (buf.len) {
         memcpy(k->tx, buf.buf, buf.len);
     }

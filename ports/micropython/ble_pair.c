@@ -227,7 +227,7 @@ static void load_irk(void)
     static const uint8_t name[3] = { 'i', 'r', 'k' };
     uint8_t irk[16];
     if (!secret_get(SECRET_IRK, 0, name, sizeof name, irk, sizeof irk)) {
-        if (ble_port_stores() || ble_port_random(NULL, irk, sizeof irk) < 0) {
+        if (ble_port_stores() || ble_random(irk, sizeof irk)) {
             return;
         }
         secret_set(SECRET_IRK, name, sizeof name, irk, sizeof irk);

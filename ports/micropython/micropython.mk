@@ -8,6 +8,26 @@ SRC_USERMOD_C += $(addprefix $(WOAD_MP_DIR)/, \
     mod_bluetooth.c ble.c ble_event.c ble_gap.c ble_link.c ble_l2cap.c ble_pair.c ble_gattc.c ble_gatts.c ble_uuid.c ble_value.c)
 SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/src/*.c)
 
+# Boards.  Their own HCI driver is MicroPython's; where that comes with another stack it is built for
+# this one alone: BOARD's MICROPY_PY_BLUETOOTH=0 MICROPY_BLUETOOTH_NIMBLE=0 MICROPY_BLUETOOTH_BTSTACK=0.
+ifneq ($(notdir $(CURDIR)),unix)
+SRC_USERMOD_C += $(WOAD_MP_DIR)/port_mcu.c $(WOAD_MP_DIR)/hci_mpbthci.c
+SRC_USERMOD_LIB_C += $(WOAD_DIR)/transport/h4.c
+CFLAGS_USERMOD += -I$(WOAD_DIR)
+# Keys by Mbed TLS, where the port has it, in the place of the controller.
+ifeq ($(WOAD_CRYPTO),mbedtls)
+SRC_USERMOD_LIB_C += $(WOAD_DIR)/crypto/mbedtls.c
+CFLAGS_USERMOD += -DWOAD_MBEDTLS
+endif
+ifeq ($(notdir $(CURDIR)),qemu)
+SRC_USERMOD_C += $(WOAD_MP_DIR)/boards/qemu_mps2/mps2.c
+else
+SRC_C += mpbthciport.c
+WOAD_HCI_O := $(BUILD)/mpbthciport.o $(BUILD)/rfcore.o $(BUILD)/drivers/cyw43/cywbt.o
+$(WOAD_HCI_O): CFLAGS += -DMICROPY_PY_BLUETOOTH=1 -DMICROPY_PY_BLUETOOTH_USE_SYNC_EVENTS=1
+endif
+endif
+
 # The unix port: a way to a controller, and the simulated radio inside.
 ifeq ($(notdir $(CURDIR)),unix)
 SRC_USERMOD_C += $(WOAD_MP_DIR)/port_unix.c

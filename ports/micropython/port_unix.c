@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -37,11 +38,18 @@ void __wrap_mp_hal_delay_ms(mp_uint_t ms);
 enum { IDLE_POLL_MS = 10, IDLE_DELAY_MS = 20 };
 
 const struct woad_crypto *const ble_port_crypto = &woad_mbedtls;
+const struct woad_feature *const ble_port_features[] = {
+    &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client,
+    &woad_accept_list, &woad_link, &woad_security_manager, &woad_resolving_list,
+    &woad_channels, &woad_enhanced_channels, NULL
+};
 
-int ble_port_random(void *ctx, uint8_t *out, size_t len)
-{
-    return woad_port_random(ctx, out, len);
-}
+void *ble_port_memory(size_t len) { return malloc(len); }
+void ble_port_memory_free(void *mem) { free(mem); }
+void *ble_port_alloc(size_t len) { return calloc(1, len); }
+void ble_port_free(void *mem) { free(mem); }
+
+int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len) = woad_port_random;
 
 static struct woad_bond_file *store;
 

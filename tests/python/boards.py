@@ -10,10 +10,12 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
+import textwrap
 import threading
 import time
 
-from run import Program, build, hub, main, root, scratch
+from run import PRELUDE, Program, build, hub, main, scratch
 
 LOCKS = {
     "m0plus": ["qemu-system-arm", "-M", "mps2-an385"],
@@ -216,8 +218,104 @@ def test_lock_on_a_risc_v():
     lock("riscv")
 
 
+# MicroPython's own tests, with one instance on the board and one on this machine.
+MULTI = ("ble_characteristic ble_descriptor ble_gap_advertise ble_gap_connect ble_gap_device_name ble_gap_pair ble_gap_pair_bond "
+         "ble_gatt_data_transfer ble_gattc_discover_services ble_irq_calls ble_mtu ble_mtu_peripheral ble_l2cap ble_subscribe "
+         "perf_gatt_char_write perf_gatt_notify perf_l2cap").split()
+
+
+def emulated(path):
+    """What pyboard.py is to start: the firmware, its console here, its second UART a controller of the air."""
+    script = path + ".sh"                   # by a file: the runner takes commas apart
+    with open(script, "w") as f:
+        f.write("#!/bin/sh\nexec qemu-system-arm -M mps2-an385 -kernel %s -display none -monitor none -semihosting -serial stdio "
+                "-chardev socket,id=hci,path=%s -serial chardev:hci 2>/dev/null\n"
+                % (os.path.join(build, "firmware", "qemu", "firmware.elf"), path))
+    os.chmod(script, 0o755)
+    return "exec:" + script
+
+
+# There the central asks 2 ms after the connection for what the peripheral's program has then to say that it listens to: the
+# emulated processor is too slow for it, so the air's time goes by slowly, too.
+SLOWLY = ["ble_l2cap"]
+
+
+def multitests(order):
+    multitest(order, [t for t in MULTI if t not in SLOWLY], "1")
+    multitest(order, SLOWLY, "0.2")
+
+
+def multitest(order, tests, speed):
+    path = os.path.join(scratch, "multi-air")
+    h = hub("unix:" + path, "--quiet", "--speed", speed)
+    env = dict(os.environ, WOAD_HCI="unix:" + path, MICROPY_MICROPYTHON=os.path.join(build, "micropython"))
+    instances = {"board": "pyb:" + emulated(path), "pc": "micropython"}
+    command = [sys.executable, "run-multitests.py"]
+    for which in order:
+        command += ["-i", instances[which]]
+    r = subprocess.run(command + ["multi_bluetooth/%s.py" % t for t in tests], cwd=os.path.join(build, "micropython-src", "tests"),
+                       env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
+    h.kill()
+    h.wait()
+    os.unlink(path)
+    assert "%d tests passed" % len(tests) in r.stdout, r.stdout[-1500:]
+
+
+def test_multi_bluetooth_board_first():
+    multitests(["board", "pc"])
+
+
+def test_multi_bluetooth_pc_first():
+    multitests(["pc", "board"])
+
+
+def on_board(path, code, timeout=30):
+    """A program on the board, whole: what it prints."""
+    tool = os.path.join(build, "micropython-src", "tools", "pyboard.py")
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as f:
+        f.write(PRELUDE + textwrap.dedent(code))
+        f.flush()
+        r = subprocess.run([sys.executable, tool, "-d", emulated(path), f.name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=timeout)
+    assert r.returncode == 0, r.stdout
+    return r.stdout
+
+
+def test_on_the_board():
+    """What there is room for; errors; memory that comes back; what isn't there says so."""
+    path = os.path.join(scratch, "board-air")
+    h = hub("unix:" + path)
+    text = on_board(path, """
+        import gc
+        raises(95, ble.config, bond_store="bonds")
+        for i in range(10):
+            up()
+            ble.gap_scan(30)
+            wait(6)
+            ble.gap_advertise(50000, b"\x02\x01\x06")
+            ble.l2cap_listen(0x85, 200)
+            ble.active(False)
+        gc.collect()
+        free = gc.mem_free()
+        for i in range(10):
+            up()
+            ble.l2cap_listen(0x85, 200)
+            ((h,),) = ble.gatts_register_services(((U, ((C, 0x3a),)),))
+            ble.gatts_set_buffer(h, 500)
+            ble.gatts_write(h, bytes(500))
+            ble.active(False)
+            events.clear()
+        gc.collect()
+        assert gc.mem_free() > free - 2000, (free, gc.mem_free())
+        up()
+        raises(107, ble.gatts_notify, 0, 12)
+        print("TIME", time.ticks_ms() > 0)
+        print("WELL")
+    """)
+    assert "WELL" in text, text
+    h.kill()
+    h.wait()
+
+
 if __name__ == "__main__":
-    make = subprocess.run(["make", "-C", os.path.join(root, "examples", "baremetal")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if make.returncode:
-        sys.exit(make.stdout)
     sys.exit(main(globals(), sys.argv[1:]))

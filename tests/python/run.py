@@ -119,8 +119,8 @@ class Program:
 programs = []
 
 
-def hub(spec):
-    p = subprocess.Popen([air, "air", spec], stdout=subprocess.PIPE)
+def hub(spec, *options):
+    p = subprocess.Popen([air, "air", spec, *options], stdout=subprocess.PIPE)
     atexit.register(p.kill)
     p.stdout.readline()
     return p

@@ -1,0 +1,95 @@
+/* MicroPython's own HCI drivers, as extmod/mpbthci.h and the port's mpbthciport.h have them: a UART
+ * (stm32, rp2 with an external controller, mimxrt, renesas-ra, alif, qemu), or packets between two
+ * processors (STM32WB).  Firmware and sleep are the driver's, where there is one: cywbt.c. */
+#include "hci.h"
+
+#include "extmod/mpbthci.h"
+#include "mpbthciport.h"
+
+#ifndef MICROPY_HW_BLE_UART_ID
+#define MICROPY_HW_BLE_UART_ID 0
+#endif
+#ifndef MICROPY_HW_BLE_UART_BAUDRATE
+#define MICROPY_HW_BLE_UART_BAUDRATE 115200
+#endif
+#ifndef MICROPY_PY_BLUETOOTH_HCI_READ_MODE
+#define MICROPY_PY_BLUETOOTH_HCI_READ_MODE MICROPY_PY_BLUETOOTH_HCI_READ_MODE_BYTE
+#endif
+
+int ble_hci_open(void)
+{
+    mp_bluetooth_hci_init();
+    int err = mp_bluetooth_hci_uart_init(MICROPY_HW_BLE_UART_ID, MICROPY_HW_BLE_UART_BAUDRATE);
+    if (!err) {
+        err = mp_bluetooth_hci_controller_init();
+        if (err) {
+            mp_bluetooth_hci_uart_deinit();
+        }
+    }
+    return err ? -MP_EIO : 0;
+}
+
+void ble_hci_close(void)
+{
+    mp_bluetooth_hci_controller_deinit();
+    mp_bluetooth_hci_uart_deinit();
+}
+
+int ble_hci_write(const uint8_t *packet, size_t len)
+{
+    mp_bluetooth_hci_controller_wakeup();
+    return mp_bluetooth_hci_uart_write(packet, len) < 0 ? -MP_EIO : 0;
+}
+
+void ble_hci_run_now(void) { mp_bluetooth_hci_poll_now(); }
+void ble_hci_run_in_ms(uint32_t ms) { mp_bluetooth_hci_poll_in_ms(ms); }
+
+/* The port's driver has this called by the scheduler. */
+void mp_bluetooth_hci_poll(void) { ble_run(); }
+
+#if MICROPY_PY_BLUETOOTH_HCI_READ_MODE == MICROPY_PY_BLUETOOTH_HCI_READ_MODE_BYTE
+
+int ble_hci_read(uint8_t *to, size_t room)
+{
+    int n = 0, c;
+    bool woken = mp_bluetooth_hci_controller_woken();
+    while ((size_t)n < room && (c = mp_bluetooth_hci_uart_readchar()) >= 0) {
+        to[n++] = (uint8_t)c;
+    }
+    if (woken && !n) {
+        mp_bluetooth_hci_controller_sleep_maybe();
+    }
+    return n;
+}
+
+#else
+
+/* A driver that calls back with each octet of all packets there are: an STM32WB's mailbox. */
+static struct { uint8_t octet[2048]; size_t n, read; } taken;
+
+static void take(uint8_t octet)
+{
+    if (taken.n < sizeof taken.octet) {
+        taken.octet[taken.n] = octet;
+    }
+    taken.n++;
+}
+
+int ble_hci_read(uint8_t *to, size_t room)
+{
+    if (taken.read == taken.n) {
+        taken.read = taken.n = 0;
+        mp_bluetooth_hci_uart_readpacket(take);
+    }
+    if (taken.n > sizeof taken.octet) {
+        taken.read = taken.n = 0;        /* octets are lost: H4 has broken */
+        return -MP_EIO;
+    }
+    size_t n = taken.n - taken.read;
+    n = n < room ? n : room;
+    memcpy(to, taken.octet + taken.read, n);
+    taken.read += n;
+    return (int)n;
+}
+
+#endif

@@ -1,0 +1,183 @@
+/* Boards: the host in static memory, and packets moved whenever the scheduler runs.
+ *
+ * Random numbers are the controller's (woad_controller_crypto), and so is cryptography, unless the
+ * build has Mbed TLS and says so: WOAD_CRYPTO=mbedtls. */
+#include "hci.h"
+
+#include "transport/h4.h"
+
+#ifndef BLE_HCI_POLL_MS
+#define BLE_HCI_POLL_MS 10
+#endif
+
+static struct {
+    bool open;
+    struct h4 h4;
+    uint8_t in[520];
+    uint32_t next;                       /* milliseconds until the host's next deadline */
+} io;
+
+static union {
+    uint8_t octets[WOAD_MEM(BLE_CONNS, BLE_MTU_MAX, BLE_QUEUE, BLE_REQUESTS, BLE_PREPARED,
+                            BLE_TABLES, BLE_SUBSCRIPTIONS, BLE_PROCEDURES, BLE_PIPELINE, BLE_INDEX,
+                            BLE_ACCEPT, BLE_BONDS, BLE_CHANNELS, BLE_PSMS, 0, 0)];
+    uint64_t align;
+} memory;
+
+/* What comes and goes is in MicroPython's heap, linked from a root pointer, and collected after it
+ * has been taken off that list. */
+struct kept { struct kept *next; uint64_t mem[]; };
+MP_REGISTER_ROOT_POINTER(struct kept *woad_kept);
+
+#ifdef WOAD_MBEDTLS
+extern const struct woad_crypto woad_mbedtls;
+const struct woad_crypto *const ble_port_crypto = &woad_mbedtls;
+#else
+const struct woad_crypto *const ble_port_crypto = NULL;
+#endif
+int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len) = NULL;
+
+const struct woad_feature *const ble_port_features[] = {
+    &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client,
+    &woad_accept_list, &woad_link, &woad_security_manager, &woad_resolving_list,
+    &woad_channels, &woad_enhanced_channels, &woad_controller_crypto, &woad_watch, NULL
+};
+
+void *ble_port_memory(size_t len)
+{
+    return len <= sizeof memory ? &memory : NULL;
+}
+
+void ble_port_memory_free(void *mem)
+{
+    (void)mem;
+}
+
+void *ble_port_alloc(size_t len)
+{
+    struct kept *k = m_malloc_maybe(sizeof *k + len);
+    if (!k) {
+        return NULL;
+    }
+    memset(k->mem, 0, len);
+    k->next = MP_STATE_VM(woad_kept);
+    MP_STATE_VM(woad_kept) = k;
+    return k->mem;
+}
+
+void ble_port_free(void *mem)
+{
+    struct kept **at = &MP_STATE_VM(woad_kept);
+    while (*at && (void *)(*at)->mem != mem) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = (*at)->next;
+    }
+}
+
+/* Bonds are the program's to keep, by _IRQ_GET_SECRET and _IRQ_SET_SECRET. */
+int ble_port_store(const char *path) { return path ? -MP_EOPNOTSUPP : 0; }
+bool ble_port_stores(void) { return false; }
+void ble_port_store_event(struct woad *h, const struct woad_event *ev) { (void)h; (void)ev; }
+bool ble_port_store_remove(const struct woad_addr *peer) { (void)peer; return false; }
+
+int ble_port_open(char *why, size_t room)
+{
+    int err = ble_hci_open();
+    if (err) {
+        static const char text[] = "the controller does not start";
+        memcpy(why, text, room < sizeof text ? room : sizeof text);
+        return err;
+    }
+    h4_init(&io.h4, io.in, sizeof io.in);
+    h4_resync(&io.h4, false);            /* the host's first command is a reset */
+    io.open = true;
+    return 0;
+}
+
+void ble_port_close(void)
+{
+    if (io.open) {
+        io.open = false;
+        ble_hci_close();
+    }
+}
+
+bool ble_port_is_open(void) { return io.open; }
+
+int ble_port_flush(struct woad *h)
+{
+    uint8_t packet[WOAD_TX_ROOM];
+    size_t n;
+    int err = 0;
+    while (io.open && !err && (n = woad_tx(h, packet, sizeof packet)) > 0) {
+        err = ble_hci_write(packet, n);
+    }
+    return err;
+}
+
+/* Our answers go out before the next packet is looked at, so that order is kept. */
+static int mcu_take(struct woad *h)
+{
+    const uint8_t *packet;
+    int n, err = 0;
+    while (!err && (n = h4_next(&io.h4, &packet)) != 0) {
+        if (n < 0) {
+            return WOAD_EBADMSG;
+        }
+        woad_rx(h, packet, (size_t)n);
+        err = ble_port_flush(h);
+    }
+    return err;
+}
+
+int ble_port_pump(struct woad *h)
+{
+    int got = 1, err;
+    if (!io.open) {
+        return 0;
+    }
+    io.next = woad_poll(h, mp_hal_ticks_ms());
+    err = ble_port_flush(h);
+    while (!err && got > 0) {
+        size_t room;
+        uint8_t *at = h4_space(&io.h4, &room);
+        got = ble_hci_read(at, room);
+        if (got > 0) {
+            h4_added(&io.h4, (size_t)got);
+            err = mcu_take(h);
+        }
+    }
+    err = err ? err : got < 0 ? got : 0;
+    io.next = woad_poll(h, mp_hal_ticks_ms());
+    err = err ? err : ble_port_flush(h);
+    if (err) {
+        woad_fail(h, err);
+    }
+    return err;
+}
+
+void ble_port_clock(struct woad *h) { woad_poll(h, mp_hal_ticks_ms()); }
+
+/* Not by the scheduler: what is in it waits until the method that waits has ended. */
+void ble_port_wait(uint32_t ms)
+{
+    (void)ms;
+    mp_hal_delay_us(200);
+}
+
+void ble_port_schedule(void) { ble_hci_run_now(); }
+
+void ble_port_arm(void)
+{
+    ble_obj_t *o = ble_object();
+    if (!io.open) {
+        return;
+    }
+    if (o && o->queue) {
+        ble_hci_run_now();
+    } else {
+        ble_hci_run_in_ms(io.next < BLE_HCI_POLL_MS ? io.next : BLE_HCI_POLL_MS);
+    }
+}

@@ -384,7 +384,8 @@ static uint16_t conn_command(struct woad *h, uint16_t i, struct wr *params)
 static uint16_t core_command(struct woad *h, struct wr *params)
 {
     if (h->state == HOST_STARTING) {
-        return up_command(h, params);
+        bool waits = h->hci.step && h->setup_role && h->setup_role->wants(h);
+        return waits ? 0 : up_command(h, params);
     }
     if (h->refuse_handle != 0xffff) {
         uint16_t handle = h->refuse_handle;

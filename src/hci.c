@@ -9,6 +9,12 @@ bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit)
     return (h->hci.commands[octet] >> bit & 1) != 0;
 }
 
+static uint32_t hci_answer_ms(const struct woad *h)
+{
+    uint16_t ms = h->setup_role && h->state == HOST_STARTING ? h->setup_role->answer_ms(h) : 0;
+    return ms ? ms : COMMAND_TIMEOUT_MS;
+}
+
 /* HCI_Command: opcode u16, len u8, parameters.  5.4.1 */
 size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
 {
@@ -26,7 +32,7 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
             wr_u8(&head, (uint8_t)wr_len(&params));
             h->hci.pending = opcode;
             h->hci.owner = owner;
-            h->hci.due = deadline_in(h->now, COMMAND_TIMEOUT_MS);
+            h->hci.due = deadline_in(h->now, hci_answer_ms(h));
             return 4 + wr_len(&params);
         }
     }
@@ -174,7 +180,7 @@ int hci_rx_event(struct woad *h, struct rd *in)
 /* A command that went out before the time was known has all of its time before it. */
 void hci_clock_begins(struct woad *h)
 {
-    h->hci.due = h->hci.pending ? deadline_in(h->now, COMMAND_TIMEOUT_MS) : 0;
+    h->hci.due = h->hci.pending ? deadline_in(h->now, hci_answer_ms(h)) : 0;
 }
 
 /* A controller that does not answer is lost: zero credits for ever are the same thing. */

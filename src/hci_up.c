@@ -10,10 +10,15 @@ struct up_step {
     void (*read)(struct woad *h, struct rd *ret);
 };
 
-/* HCI_Read_Local_Version_Information: HCI version u8, ….  7.4.1 */
+/* HCI_Read_Local_Version_Information: HCI version u8, subversion u16, LMP version u8, company u16,
+ * LMP subversion u16.  7.4.1 */
 static void up_read_version(struct woad *h, struct rd *ret)
 {
     h->hci.version = rd_u8(ret);
+    rd_le16(ret);
+    rd_u8(ret);
+    h->hci.company = rd_le16(ret);
+    h->hci.subversion = rd_le16(ret);
 }
 
 /* HCI_Read_Local_Supported_Commands: 64 octets of bits.  7.4.2 */
@@ -183,13 +188,15 @@ uint16_t up_command(struct woad *h, struct wr *params)
 void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     const struct up_step *s = &up_steps[h->hci.step];
-    (void)opcode;
     if (status == 0 && s->read) {
         s->read(h, ret);
     }
     if (s->needed && (status || ret->bad)) {
         host_down(h, WOAD_EIO);
         return;
+    }
+    if (opcode == OP_READ_BD_ADDR && h->quirks_apply) {
+        h->quirks_apply(h);              /* all that it says of itself is known */
     }
     h->hci.step++;
     up_skip(h);

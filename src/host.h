@@ -7,6 +7,7 @@
 
 #include <woad/crypto.h>
 #include <woad/hci.h>
+#include <woad/setup.h>
 #include <woad/woad.h>
 
 #include "buf.h"
@@ -254,9 +255,18 @@ struct crypto_role {
     bool (*has_p256)(const struct woad *h);
 };
 
+/* A maker's steps before the bring-up: they are to come; the time that answers have, 0: the
+ * usual. */
+struct setup_role {
+    bool (*wants)(const struct woad *h);
+    uint16_t (*answer_ms)(const struct woad *h);
+};
+
 struct ctl_crypto;
 struct resolve;
 struct watch;
+struct setup;
+struct quirks_own;
 struct smp;
 struct accept;
 struct adv;
@@ -281,6 +291,7 @@ struct hci {
     uint32_t due;
     uint8_t step;                        /* of the bring-up table */
     uint8_t version;
+    uint16_t company, subversion;        /* who made it */
     uint8_t commands[64], features[8], le_features[8];
     struct woad_addr public_addr, random_addr;
     uint16_t acl_len, acl_total, acl_free;
@@ -321,6 +332,10 @@ struct woad {
     struct ctl_crypto *crypto;
     struct resolve *resolve;
     struct watch *watch;
+    struct setup *setup;
+    const struct setup_role *setup_role;
+    struct quirks_own *quirks;
+    void (*quirks_apply)(struct woad *h);                  /* to what the controller has said */
     struct accept *accept;
     struct link *link;
     struct adv *adv;

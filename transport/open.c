@@ -33,6 +33,17 @@ bool spec_takes(char *spec, const char *word)
     return true;
 }
 
+const char *spec_takes_value(char *spec, const char *word)
+{
+    char *comma = strrchr(spec, ',');
+    size_t n = strlen(word);
+    if (!comma || strncmp(comma + 1, word, n) != 0 || comma[1 + n] != '=') {
+        return NULL;
+    }
+    *comma = '\0';
+    return comma + 2 + n;
+}
+
 static int nonblocking(int fd)
 {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -134,7 +145,7 @@ static int open_found(char *spec, struct way *way, char why[WOAD_PORT_WHY])
 
 int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
 {
-    char found[160];
+    char found[256];
     *way = (struct way){ .fd = -1 };
     if (strlen(spec) >= sizeof found) {
         return open_fail(why, EINVAL, "%.60s…: too long a name", spec);

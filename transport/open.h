@@ -13,6 +13,8 @@ struct way {
     bool packets;                        /* one read and one write, one packet; else a stream */
     bool three_wire;                     /* of H5, not H4 */
     bool serial;                         /* a line, at whose other end may be anything */
+    char patch[96];                      /* a file, for a part of Broadcom's; "": none */
+    uint32_t first, to;                  /* baud: at the beginning; after that, 0: the same */
     const struct way_ops *ops;           /* NULL: read() and write() */
     void *usb;
 };
@@ -41,8 +43,13 @@ int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
 /* The last of "a,b" taken off if it is `word`. */
 bool spec_takes(char *spec, const char *word);
 
-/* serial.c: "/dev/tty@baud", and after it ",even"; a pair of which one end is ours. */
+/* The same for "word=value": the value, or NULL. */
+const char *spec_takes_value(char *spec, const char *word);
+
+/* serial.c: "/dev/tty@baud", and after it ",even", ",bcm=file", ",to=baud"; a pair of which one end
+ * is ours. */
 int open_serial(char *spec, struct way *way, char why[WOAD_PORT_WHY]);
+int serial_speed(int fd, uint32_t baud);
 int make_pty(struct way *way, char name[LISTEN_NAME], char why[WOAD_PORT_WHY]);
 /* linux.c: "hci0"; /dev/vhci, by which Linux gets a controller. */
 int open_user_channel(const char *spec, struct way *way, char why[WOAD_PORT_WHY]);

@@ -6,6 +6,7 @@
 #include "btsnoop.h"
 #include "framing.h"
 #include "open.h"
+#include "patch.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -19,6 +20,7 @@ struct woad_port {
     struct way way;
     bool socket;
     struct framing framing;
+    struct patch patch;
     FILE *snoop;
     bool snoops_keys;                    /* keys as they are */
 };
@@ -28,6 +30,7 @@ static void port_free(struct woad_port *p)
     if (p->snoop) {
         fclose(p->snoop);
     }
+    patch_close(&p->patch);
     way_close(&p->way);
     free(p);
 }
@@ -48,6 +51,9 @@ struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_POR
     if (*error == 0 && log && *log && !(p->snoop = btsnoop_open(log))) {
         *error = open_fail(why, errno, "WOAD_BTSNOOP=%.100s: %s", log, strerror(errno));
     }
+    if (*error == 0 && p->way.patch[0]) {
+        *error = patch_open(&p->patch, &p->way, why);
+    }
     if (*error == 0 && framing_init(&p->framing, p->way.three_wire) < 0) {
         *error = open_fail(why, ENOMEM, "no memory");
     }
@@ -67,6 +73,11 @@ void woad_port_close(struct woad_port *p)
         framing_free(&p->framing);
         port_free(p);
     }
+}
+
+const struct woad_setup *woad_port_setup(const struct woad_port *p)
+{
+    return p->patch.file ? &p->patch.setup : NULL;
 }
 
 int woad_port_fd(const struct woad_port *p) { return p->way.fd; }

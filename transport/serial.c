@@ -25,19 +25,52 @@ static speed_t baud(unsigned long rate)
     return B0;
 }
 
+/* What stands behind the name, in any order. */
+static bool serial_options(char *spec, struct way *way)
+{
+    const char *value;
+    bool even = false, more = true;
+    while (more) {
+        more = true;
+        if (spec_takes(spec, "even")) {
+            even = true;
+        } else if ((value = spec_takes_value(spec, "to")) != NULL) {
+            way->to = (uint32_t)strtoul(value, NULL, 10);
+        } else if ((value = spec_takes_value(spec, "bcm")) != NULL) {
+            snprintf(way->patch, sizeof way->patch, "%s", value);
+        } else {
+            more = false;
+        }
+    }
+    return even;
+}
+
+int serial_speed(int fd, uint32_t rate)
+{
+    struct termios t;
+    speed_t speed = baud(rate);
+    if (speed == B0 || tcgetattr(fd, &t) < 0) {
+        return -EINVAL;
+    }
+    cfsetispeed(&t, speed);
+    cfsetospeed(&t, speed);
+    return tcsetattr(fd, TCSADRAIN, &t) < 0 ? -errno : 0;
+}
+
 /* Raw, 8 bits, no parity unless asked for, 1 stop bit; RTS/CTS where the line has them and the
  * protocol wants them: H5 does without.  `spec` is changed. */
 int open_serial(char *spec, struct way *way, char why[WOAD_PORT_WHY])
 {
-    bool even = spec_takes(spec, "even"), pty = strncmp(spec, "/dev/pts/", 9) == 0;
+    bool even = serial_options(spec, way), pty = strncmp(spec, "/dev/pts/", 9) == 0;
     bool flow = !pty && !way->three_wire;
     char *at = strrchr(spec, '@');
     char path[128];
     size_t n = at ? (size_t)(at - spec) : strlen(spec);
-    speed_t speed = baud(at ? strtoul(at + 1, NULL, 10) : 115200);
-    if (!n || n >= sizeof path || speed == B0) {
-        return open_fail(why, EINVAL, "uart:%.60s: say uart:/dev/ttyX@115200, and ,h5 or ,even"
-                         " behind it", spec);
+    way->first = at ? (uint32_t)strtoul(at + 1, NULL, 10) : 115200;
+    speed_t speed = baud(way->first);
+    if (!n || n >= sizeof path || speed == B0 || (way->to && baud(way->to) == B0)) {
+        return open_fail(why, EINVAL, "uart:%.60s: say uart:/dev/ttyX@115200, and behind it "
+                         "what it needs of ,h5 ,even ,bcm=FILE ,to=BAUD", spec);
     }
     memcpy(path, spec, n);
     path[n] = '\0';

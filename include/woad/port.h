@@ -14,8 +14,13 @@ enum { WOAD_PORT_WHY = 200 };
  *
  *     unix:/path        H4 on a unix socket, as `woad air` serves it
  *     tcp:host:port     H4 on TCP
- *     uart:/dev/tty@baud, pty:/dev/pts/N     H4 on a serial line
+ *     uart:/dev/tty@baud, pty:/dev/pts/N     H4 on a serial line, with RTS/CTS where there are
+ *     usb, usb:vendor:product, usb:bus.address    a controller on USB: the first, or that one
  *     hci0              Linux's user channel (needs CAP_NET_ADMIN, and the adapter down)
+ *
+ * Behind a name, ",h5": the three-wire protocol in the place of H4.  Behind a serial line's, also
+ * ",even": parity; ",bcm=file": a part of Broadcom's, and its patch; ",to=baud": at which it goes
+ * on then.  See woad_port_setup().
  *
  * With NULL it takes the environment's WOAD_HCI, and where that is not set the simulated radio of
  * this user, which is started if it does not run and ends with the last that uses it.
@@ -25,6 +30,11 @@ enum { WOAD_PORT_WHY = 200 };
  * NULL on failure; *error is then a negative errno and `why` a sentence for people. */
 struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY]);
 void woad_port_close(struct woad_port *p);
+
+/* What the controller wants before it is brought up, for woad_set_setup() before woad_start();
+ * NULL: nothing.  It lives as long as the port. */
+struct woad_setup;
+const struct woad_setup *woad_port_setup(const struct woad_port *p);
 
 int woad_port_fd(const struct woad_port *p);
 /* Whether something waits until the descriptor can be written. */

@@ -22,6 +22,7 @@
 #include "gap.h"
 #include "gatt.h"
 #include "l2cap.h"
+#include "setup.h"
 #include "smp.h"
 
 /* The caller's mistakes and the host's own limits: negative, and nothing has changed. */
@@ -66,6 +67,10 @@ extern const struct woad_feature woad_resolving_list;
  * that have no hang-up, a UART above all.  WOAD_EV_DOWN with WOAD_ETIMEDOUT if it is not;
  * WOAD_EV_DISCONNECT with WOAD_HCI_UNKNOWN_CONNECTION if it has been reset meanwhile. */
 extern const struct woad_feature woad_watch;
+/* What a controller needs before it is one: setup.h. */
+extern const struct woad_feature woad_setup;
+/* What some say of themselves that is not so: setup.h. */
+extern const struct woad_feature woad_quirks;
 /* Cryptography and random numbers by the controller, where config.crypto or config.random is NULL:
  * a firmware needs no library.  What has no time to wait for an answer is not there then:
  * woad_oob_make(), signed writes; and private addresses of peers are resolved by
@@ -127,7 +132,8 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((conns) * WOAD_SIZE_CONN) + \
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
      WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP(WOAD_SIZE_CONTROLLER_CRYPTO) + \
-     WOAD_UP(WOAD_SIZE_RESOLVE) + WOAD_UP(WOAD_SIZE_WATCH) + \
+     WOAD_UP(WOAD_SIZE_RESOLVE) + WOAD_UP(WOAD_SIZE_WATCH) + WOAD_UP(WOAD_SIZE_SETUP) + \
+     WOAD_UP(WOAD_SIZE_QUIRKS) + \
      WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
      WOAD_UP((bonds) * WOAD_SIZE_BOND) + WOAD_UP((bonds) * 7) + \
      WOAD_UP((bonds) * (subscriptions) * 4) + \
@@ -148,7 +154,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(424, 304)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(464, 324)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(160, 132)
 #define WOAD_SIZE_ADV         82
 #define WOAD_SIZE_SCAN        32
@@ -165,6 +171,8 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 264)
 #define WOAD_SIZE_RESOLVE     4
 #define WOAD_SIZE_WATCH       1
+#define WOAD_SIZE_SETUP       WOAD_WIDTH(16, 12)
+#define WOAD_SIZE_QUIRKS      WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_CHANNELS    WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_CHANNEL     WOAD_WIDTH(120, 100)
 #define WOAD_SIZE_CHANNEL_CONN 10

@@ -78,7 +78,7 @@ void ble_wait(const bool *done)
     }
     ble_hold();
     ble_pump();
-    while (!*done && ble.host && ble_port_is_open() &&
+    while (!*done && !ble.down && ble.host && ble_port_is_open() &&
            mp_hal_ticks_ms() - start < BLE_WAIT_MS) {
         ble_port_wait(20);
         ble_pump();
@@ -89,7 +89,8 @@ void ble_wait(const bool *done)
         ble_port_schedule();             /* nobody else will: the port is gone */
     }
     if (!*done || ble.down) {
-        ble_raise(ble_port_is_open() ? WOAD_ETIMEDOUT : WOAD_EIO);
+        bool silent = ble.down ? ble.down == WOAD_ETIMEDOUT : ble_port_is_open();
+        ble_raise(silent ? WOAD_ETIMEDOUT : WOAD_EIO);
     }
 }
 
@@ -193,6 +194,7 @@ static void ble_start(void)
         ble_port_close();
         mp_raise_OSError(MP_ENOMEM);
     }
+    ble_port_prepare(ble.host);
     woad_start(ble.host);
     ble_apply_pairing();
     woad_gatt_set_name(ble.host, ble.name, ble.name_len);

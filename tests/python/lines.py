@@ -8,6 +8,7 @@ import select
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import tty
@@ -19,8 +20,8 @@ class Line:
     """A serial line to a controller of `woad air`; what goes from the controller to the program can be spoilt on the way.
     `spoil(octets, n)` is asked for each piece, n octets after the line was made or last opened anew."""
 
-    def __init__(self, path, spoil=lambda octets, n: octets):
-        self.spoil = spoil
+    def __init__(self, path, spoil=lambda octets, n: octets, part=lambda line, octets: None):
+        self.spoil, self.part = spoil, part
         self.ours, theirs = os.openpty()
         self.theirs = theirs                # kept open: the line stays when nobody uses it
         tty.setraw(self.ours)
@@ -47,7 +48,11 @@ class Line:
                     octets = os.read(self.ours, 4096)
                     if b"\x01\x03\x0c\x00" in octets:
                         self.count = 0
-                    self.air.sendall(octets)
+                    answer = self.part(self, octets)
+                    if answer is None:
+                        self.air.sendall(octets)
+                    else:
+                        os.write(self.ours, answer)
 
     def end(self):
         self.stop = True
@@ -210,6 +215,46 @@ def test_three_wire_with_noise():
     assert made[0] > 1000, made
     for line in lines:
         line.end()
+    h.terminate()
+    h.wait()
+
+
+def test_patch():
+    """A part of Broadcom's: its patch, from a file, the speeds, then all is as ever; a file that is none."""
+    path = os.path.join(scratch, "bcm-air")
+    h = hub("unix:" + path)
+    patch = os.path.join(scratch, "part.hcd")
+    records = [b"\x4c\xfc\x0a" + bytes(range(n, n + 10)) for n in range(40)] + [b"\x4e\xfc\x04\xff\xff\xff\xff"]
+    with open(patch, "wb") as f:
+        f.write(b"".join(records))
+    seen = []
+
+    def part(line, octets):
+        opcode = octets[1] | octets[2] << 8
+        if octets[0] != 1 or opcode >> 10 != 0x3f:
+            return None
+        seen.append(octets[1:])
+        speed = termios.tcgetattr(line.theirs)[5]
+        assert speed == termios.B115200, speed
+        return b"\x04\x0e\x04\x01" + octets[1:3] + b"\x00"
+    line = Line(path, part=part)
+    program = """
+        up()
+        ble.gap_scan(50)
+        wait(6)
+        ble.active(False)
+    """
+    Program(program, {"WOAD_HCI": "%s@115200,bcm=%s,to=921600" % (line.spec, patch)}).end()
+    assert seen == [b"\x2e\xfc\x00"] + records + [b"\x18\xfc\x06\x00\x00\x00\x10\x0e\x00"], seen
+    assert termios.tcgetattr(line.theirs)[5] == termios.B921600
+    seen.clear()
+    Program(program, {"WOAD_HCI": "%s,bcm=%s" % (line.spec, patch)}).end()
+    assert len(seen) == 42, seen
+    with open(patch, "wb") as f:
+        f.write(b"".join(records)[:-3])
+    Program("raises(5, ble.active, True)", {"WOAD_HCI": "%s,bcm=%s" % (line.spec, patch)}).end()
+    Program("assert 'nowhere' in raises(2, ble.active, True).args[1]", {"WOAD_HCI": "%s,bcm=/nowhere" % line.spec}).end()
+    line.end()
     h.terminate()
     h.wait()
 

@@ -8,7 +8,8 @@ static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanne
                                                   &woad_gatt_server, &woad_gatt_client,
                                                   &woad_gatt_client_features, &woad_accept_list,
                                                   &woad_link, &woad_security_manager,
-                                                  &woad_resolving_list, &woad_controller_crypto, &woad_watch,
+                                                  &woad_resolving_list, &woad_controller_crypto,
+                                                  &woad_watch, &woad_setup, &woad_quirks,
                                                   &woad_channels, &woad_enhanced_channels,
                                                   &woad_eatt,
                                                   NULL };

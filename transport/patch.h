@@ -1,0 +1,16 @@
+/* What a port asks a part of Broadcom's to be loaded with. */
+#ifndef WOAD_PATCH_H
+#define WOAD_PATCH_H
+
+#include <stdio.h>
+
+#include <woad/setup.h>
+
+#include "open.h"
+
+struct patch { FILE *file; int fd; struct woad_setup setup; struct woad_broadcom steps; };
+
+int patch_open(struct patch *p, const struct way *way, char why[WOAD_PORT_WHY]);
+void patch_close(struct patch *p);
+
+#endif

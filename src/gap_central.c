@@ -9,6 +9,8 @@ enum central_state {
     CENTRAL_CANCEL,                      /* the cancel command is to be sent, or has been */
 };
 
+enum { TOO_LATE_MS = 1000 };
+
 struct central {
     uint8_t state;
     bool cancel_sent;
@@ -91,16 +93,15 @@ static uint16_t central_command(struct woad *h, struct wr *params)
     return 0;
 }
 
-/* A cancel that fails (Command Disallowed) was too late: the Connection Complete tells how it
- * went. */
+/* A cancel that fails (Command Disallowed) was too late: the Connection Complete tells how it went,
+ * before this or soon after.  Or the controller knows nothing of an attempt: it has begun anew. */
 static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct central *c = h->central;
     (void)ret;
     if (opcode != OP_LE_CREATE_CONNECTION) {
-        return;
-    }
-    if (status) {
+        c->due = status && c->state == CENTRAL_CANCEL ? deadline_in(h->now, TOO_LATE_MS) : 0;
+    } else if (status) {
         central_fail(h, status);
     } else if (c->state == CENTRAL_WAIT_STATUS) {
         c->state = CENTRAL_CONNECTING;
@@ -140,6 +141,10 @@ static void central_give_up(struct woad *h, int why)
 static uint32_t central_due(struct woad *h)
 {
     uint32_t left = deadline_left(h->central->due, h->now);
+    if (left == 0 && h->central->state == CENTRAL_CANCEL) {
+        central_fail(h, h->central->why);
+        return WOAD_FOREVER;
+    }
     if (left == 0) {
         central_give_up(h, WOAD_ETIMEDOUT);
         return WOAD_FOREVER;

@@ -26,7 +26,7 @@ static uint16_t watch_command(struct woad *h, struct wr *params)
     }
     h->watch->ask = false;
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        if (h->conns[i].state == CONN_OPEN) {
+        if (h->conns[i].state != CONN_FREE) {
             h->hci.pending_arg = conn_number(h, i);
             wr_le16(params, h->conns[i].handle);
             return OP_READ_RSSI;

@@ -510,7 +510,7 @@ static void smp_open(struct woad *h, uint16_t i)
 static void smp_close(struct woad *h, uint16_t i)
 {
     struct smp_conn *s = &h->smp->conns[i];
-    bool ends = s->script || s->encrypting || s->want_encrypt || s->asks;
+    bool ends = s->script || (s->encrypting && !s->spoilt) || s->want_encrypt || s->asks;
     h->conns[i].security = (struct woad_security){ .encrypted = false };
     smp_release(h, i);
     wipe(s, sizeof *s);

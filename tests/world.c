@@ -109,6 +109,13 @@ static uint64_t hash_packet(uint64_t hash, const uint8_t *p, size_t n)
     return hash * 31 + n;
 }
 
+static void pump_one(struct device *d)
+{
+    if (++d->packets == d->act_at) {
+        d->act(d);
+    }
+}
+
 static bool pump(struct device *d)
 {
     uint8_t packet[(int)WOAD_TX_ROOM + (int)WOAD_AIR_PACKET];
@@ -117,15 +124,17 @@ static bool pump(struct device *d)
     while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
         d->hash = hash_packet(d->hash, packet, n);
         snoop(d, false, packet, n);
+        pump_one(d);
         if (d->on_packet) {
             d->on_packet(d, packet, n);
         }
-        CHECK(woad_air_rx(d->ctl, packet, n) == 0 || d->lied_to);
+        CHECK(d->mute || woad_air_rx(d->ctl, packet, n) == 0 || d->lied_to);
         any = true;
     }
     while ((n = woad_air_tx(d->ctl, packet, sizeof packet)) > 0) {
         d->hash = hash_packet(d->hash, packet, n);
         snoop(d, true, packet, n);
+        pump_one(d);
         if (!d->deaf) {
             CHECK(woad_rx(d->host, packet, n) == 0 || d->lied_to);
         }

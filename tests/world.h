@@ -26,6 +26,9 @@ struct device {
     bool keep_reports, own_answers;
     bool lied_to;                        /* about credits: it may send too much */
     bool deaf;                           /* the controller's packets are thrown away */
+    bool mute;                           /* the host's are */
+    uint64_t packets, act_at;            /* both ways; before that one act() is called */
+    void (*act)(struct device *d);
     uint64_t reports;
     struct woad_addr addr;
     /* What it serves: one value for every attribute that asks. */

@@ -1,0 +1,65 @@
+/* The CYW43 of a Pico W or Pico 2 W: HCI packets over the bus that its Wi-Fi uses, by the functions of
+ * cyw43-driver, which has also loaded its firmware.  Each packet is preceded by its length, u24. */
+#include "hci.h"
+
+#include "mpbthciport.h"
+
+/* cyw43-driver, as cyw43_ll.h and cyw43.h have them. */
+int cyw43_bluetooth_hci_init(void);
+int cyw43_bluetooth_hci_read(uint8_t *buf, uint32_t max_size, uint32_t *len);
+int cyw43_bluetooth_hci_write(uint8_t *buf, size_t len);
+void cyw43_bluetooth_hci_process(void);
+
+/* Length u24, type u8, packet, up to a multiple of four. */
+enum { HEADER = 3, ROOM = 4 + 1024 };
+static uint8_t in[ROOM] __attribute__((aligned(4))), out[ROOM] __attribute__((aligned(4)));
+static size_t in_len, in_taken;
+
+int ble_hci_open(void)
+{
+    mp_bluetooth_hci_init();
+    in_len = in_taken = 0;
+    return cyw43_bluetooth_hci_init() ? -MP_EIO : 0;
+}
+
+/* It stays on: Wi-Fi may be in use, and the host's next start resets it. */
+void ble_hci_close(void)
+{
+}
+
+int ble_hci_read(uint8_t *to, size_t room)
+{
+    if (in_taken == in_len) {
+        uint32_t len = 0;
+        if (cyw43_bluetooth_hci_read(in, sizeof in, &len)) {
+            return -MP_EIO;
+        }
+        in_len = len > HEADER ? len : 0;
+        in_taken = in_len ? HEADER : 0;
+    }
+    size_t n = in_len - in_taken;
+    n = n < room ? n : room;
+    memcpy(to, in + in_taken, n);
+    in_taken += n;
+    return (int)n;
+}
+
+/* The length does not count the type octet. */
+int ble_hci_write(const uint8_t *packet, size_t len)
+{
+    if (len + HEADER > sizeof out) {
+        return -MP_EINVAL;
+    }
+    out[0] = (uint8_t)(len - 1);
+    out[1] = (uint8_t)((len - 1) >> 8);
+    out[2] = 0;
+    memcpy(out + HEADER, packet, len);
+    return cyw43_bluetooth_hci_write(out, len + HEADER) ? -MP_EIO : 0;
+}
+
+void ble_hci_run_now(void) { mp_bluetooth_hci_poll_now(); }
+void ble_hci_run_in_ms(uint32_t ms) { mp_bluetooth_hci_poll_in_ms(ms); }
+
+/* The port's scheduler; and the driver's, when the chip has something. */
+void mp_bluetooth_hci_poll(void) { ble_run(); }
+void cyw43_bluetooth_hci_process(void) { mp_bluetooth_hci_poll_now(); }

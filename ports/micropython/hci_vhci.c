@@ -1,0 +1,107 @@
+/* An ESP32's own controller, by ESP-IDF's virtual HCI: packets from and to another task.
+ * sdkconfig: CONFIG_BT_ENABLED, CONFIG_BT_CONTROLLER_ONLY; no host of ESP-IDF's. */
+#include "hci.h"
+
+#include "esp_bt.h"
+#include "esp_timer.h"
+#include "freertos/FreeRTOS.h"
+
+/* What has come: written by the controller's task, read by MicroPython's. */
+enum { RING = 4096 };
+static struct { uint8_t mem[RING]; size_t in, out; bool lost; } ring;
+static portMUX_TYPE lock = portMUX_INITIALIZER_UNLOCKED;
+static mp_sched_node_t node;
+static esp_timer_handle_t timer;
+
+static void run_host(mp_sched_node_t *n)
+{
+    (void)n;
+    ble_run();
+}
+
+void ble_hci_run_now(void) { mp_sched_schedule_node(&node, run_host); }
+
+void ble_hci_run_in_ms(uint32_t ms)
+{
+    esp_timer_stop(timer);
+    esp_timer_start_once(timer, (uint64_t)ms * 1000);
+}
+
+static void on_timer(void *arg)
+{
+    (void)arg;
+    ble_hci_run_now();
+}
+
+static void on_can_send(void)
+{
+    ble_hci_run_now();
+}
+
+static int on_packet(uint8_t *packet, uint16_t len)
+{
+    portENTER_CRITICAL(&lock);
+    if (RING - (ring.in - ring.out) < len) {
+        ring.lost = true;
+    } else {
+        for (uint16_t k = 0; k < len; k++) {
+            ring.mem[ring.in++ % RING] = packet[k];
+        }
+    }
+    portEXIT_CRITICAL(&lock);
+    ble_hci_run_now();
+    return 0;
+}
+
+int ble_hci_open(void)
+{
+    static const esp_vhci_host_callback_t callbacks = { on_can_send, on_packet };
+    const esp_timer_create_args_t args = { .callback = on_timer, .name = "ble" };
+    esp_bt_controller_config_t cfg = BT_CONTROLLER_INIT_CONFIG_DEFAULT();
+    ring.in = ring.out = 0;
+    ring.lost = false;
+    if (!timer && esp_timer_create(&args, &timer) != ESP_OK) {
+        return -MP_ENOMEM;
+    }
+    if (esp_bt_controller_init(&cfg) != ESP_OK) {
+        return -MP_EIO;
+    }
+    if (esp_bt_controller_enable(ESP_BT_MODE_BLE) != ESP_OK ||
+        esp_vhci_host_register_callback(&callbacks) != ESP_OK) {
+        esp_bt_controller_deinit();
+        return -MP_EIO;
+    }
+    return 0;
+}
+
+void ble_hci_close(void)
+{
+    esp_timer_stop(timer);
+    esp_bt_controller_disable();
+    esp_bt_controller_deinit();
+}
+
+int ble_hci_read(uint8_t *to, size_t room)
+{
+    int n = 0;
+    portENTER_CRITICAL(&lock);
+    while ((size_t)n < room && ring.out != ring.in) {
+        to[n++] = ring.mem[ring.out++ % RING];
+    }
+    bool lost = ring.lost;
+    portEXIT_CRITICAL(&lock);
+    return lost ? -MP_EIO : n;
+}
+
+/* The controller takes a packet whenever it says that it can; that is soon. */
+int ble_hci_write(const uint8_t *packet, size_t len)
+{
+    for (int ms = 0; !esp_vhci_host_check_send_available(); ms++) {
+        if (ms == 1000) {
+            return -MP_EIO;
+        }
+        vTaskDelay(pdMS_TO_TICKS(1) ? pdMS_TO_TICKS(1) : 1);
+    }
+    esp_vhci_host_send_packet((uint8_t *)packet, (uint16_t)len);
+    return 0;
+}

@@ -1,6 +1,6 @@
 /* Legacy advertising: what is wanted, what is, and the commands that make them one.
  * Vol 4, Part E, 7.8.5 to 7.8.9 */
-#include "host.h"
+#include "gap_ext.h"
 
 enum { DIRTY_PARAMS = 1, DIRTY_DATA = 2, DIRTY_RSP = 4 };
 
@@ -8,6 +8,7 @@ struct adv {
     bool want;
     uint8_t dirty;                       /* what the controller does not have yet */
     bool enabling;                       /* which way the enable command that is out goes */
+    bool enable_out;                     /* the command that is out is that */
     uint8_t own_type;
     struct woad_adv_params params;
     uint8_t data[WOAD_ADV_DATA_MAX], rsp[WOAD_ADV_DATA_MAX];
@@ -38,6 +39,9 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
 {
     const struct woad_adv_params *p = &h->adv->params;
     h->adv->own_type = h->own_type;
+    if (ext_advertises(h)) {
+        return h->ext_role->adv_params(h, p, params);
+    }
     wr_le16(params, p->interval_625us);
     wr_le16(params, p->interval_625us);
     wr_u8(params, p->kind);
@@ -50,18 +54,25 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
 }
 
 /* HCI_LE_Set_Advertising_Data, HCI_LE_Set_Scan_Response_Data: length u8, 31 octets.  7.8.7 */
-static uint16_t adv_write_data(uint16_t opcode, const uint8_t *data, uint8_t len,
-                               struct wr *params)
+static uint16_t adv_write_data(const struct woad *h, uint16_t opcode, const uint8_t *data,
+                               uint8_t len, struct wr *params)
 {
+    if (ext_advertises(h)) {
+        return h->ext_role->adv_data(opcode == OP_LE_SET_SCAN_RSP_DATA, data, len, params);
+    }
     wr_u8(params, len);
     wr_bytes(params, data, len);
     wr_zero(params, WOAD_ADV_DATA_MAX - (size_t)len);
     return opcode;
 }
 
-static uint16_t adv_write_enable(struct adv *a, bool on, struct wr *params)
+static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
 {
-    a->enabling = on;
+    h->adv->enabling = on;
+    h->adv->enable_out = true;
+    if (ext_advertises(h)) {
+        return h->ext_role->adv_enable(&h->adv->params, on, params);
+    }
     wr_u8(params, on ? 1 : 0);
     return OP_LE_SET_ADV_ENABLE;
 }
@@ -74,9 +85,10 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
         return 0;
     }
     bool on = (h->busy & BUSY_ADV) != 0;
+    a->enable_out = false;
     if (on && (!a->want || (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type ||
                host_pauses(h))) {
-        return adv_write_enable(a, false, params);
+        return adv_write_enable(h, false, params);
     }
     if (!a->want || host_pauses(h)) {
         return 0;
@@ -85,22 +97,27 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
         a->dirty &= (uint8_t)~DIRTY_PARAMS;
         return adv_write_params(h, params);
     }
+    uint16_t opcode = !on && ext_advertises(h) ? h->ext_role->adv_address(h, params) : 0;
+    if (opcode) {
+        return opcode;
+    }
     if (a->dirty & DIRTY_DATA) {
         a->dirty &= (uint8_t)~DIRTY_DATA;
-        return adv_write_data(OP_LE_SET_ADV_DATA, a->data, a->data_len, params);
+        return adv_write_data(h, OP_LE_SET_ADV_DATA, a->data, a->data_len, params);
     }
     if (a->dirty & DIRTY_RSP) {
         a->dirty &= (uint8_t)~DIRTY_RSP;
-        return adv_write_data(OP_LE_SET_SCAN_RSP_DATA, a->rsp, a->rsp_len, params);
+        return adv_write_data(h, OP_LE_SET_SCAN_RSP_DATA, a->rsp, a->rsp_len, params);
     }
-    return on ? 0 : adv_write_enable(a, true, params);
+    return on ? 0 : adv_write_enable(h, true, params);
 }
 
 static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct adv *a = h->adv;
     (void)ret;
-    if (opcode == OP_LE_SET_ADV_ENABLE && !a->enabling) {
+    (void)opcode;
+    if (a->enable_out && !a->enabling) {
         h->busy &= (uint8_t)~BUSY_ADV;   /* whatever it says: then it was off already */
         if (!a->want) {
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
@@ -108,7 +125,7 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     } else if (status) {
         a->want = false;
         adv_emit(h, WOAD_EV_ADV_FAILED, status);
-    } else if (opcode == OP_LE_SET_ADV_ENABLE) {
+    } else if (a->enable_out) {
         h->busy |= BUSY_ADV;
         adv_emit(h, WOAD_EV_ADV_STARTED, 0);
     }
@@ -130,7 +147,7 @@ static void adv_open(struct woad *h, uint16_t i)
 
 /* LE Connection Complete, Advertising Timeout: 1.28 s of directed advertising are over.
  * Vol 6, Part B, 4.4.2.4.3 */
-static void adv_timed_out(struct woad *h, uint8_t status)
+void adv_timed_out(struct woad *h, uint8_t status)
 {
     if (status == WOAD_HCI_ADVERTISING_TIMEOUT && (h->busy & BUSY_ADV)) {
         h->busy &= (uint8_t)~BUSY_ADV;

@@ -1,5 +1,5 @@
 /* Connecting to a peripheral: one attempt at a time.  Vol 4, Part E, 7.8.12, 7.8.13 */
-#include "host.h"
+#include "gap_ext.h"
 
 enum central_state {
     CENTRAL_IDLE,
@@ -59,6 +59,9 @@ static uint16_t central_write_create(struct woad *h, struct wr *params)
     if (h->smp_role) {
         h->smp_role->reach(h, &peer);
     }
+    if (ext_connects(h)) {
+        return h->ext_role->create(h, &peer, h->central->any, p, params);
+    }
     wr_le16(params, p->scan_interval_625us);
     wr_le16(params, p->scan_window_625us);
     wr_u8(params, h->central->any);
@@ -99,7 +102,7 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
 {
     struct central *c = h->central;
     (void)ret;
-    if (opcode != OP_LE_CREATE_CONNECTION) {
+    if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
         c->due = status && c->state == CENTRAL_CANCEL ? deadline_in(h->now, TOO_LATE_MS) : 0;
     } else if (status) {
         central_fail(h, status);

@@ -1,10 +1,11 @@
 /* Legacy scanning.  Vol 4, Part E, 7.8.10, 7.8.11 */
-#include "host.h"
+#include "gap_ext.h"
 
 struct scan {
     bool want, running;            /* running: WOAD_EV_SCAN_DONE is owed */
     bool dirty;                          /* parameters are not in the controller yet */
     bool enabling;
+    bool out, enable_out;                /* a command is out; it is the enabling one */
     uint8_t own_type;
     int status;
     uint32_t due;
@@ -43,6 +44,10 @@ static uint16_t scan_write_params(struct woad *h, struct wr *params)
     struct scan *s = h->scan;
     s->dirty = false;
     s->own_type = h->own_type;
+    s->out = true;
+    if (ext_scans(h)) {
+        return h->ext_role->scan_params(h, &s->params, params);
+    }
     wr_u8(params, s->params.active);
     wr_le16(params, s->params.interval_625us);
     wr_le16(params, s->params.window_625us);
@@ -52,9 +57,14 @@ static uint16_t scan_write_params(struct woad *h, struct wr *params)
 }
 
 /* HCI_LE_Set_Scan_Enable: on u8, filter duplicates u8.  7.8.11 */
-static uint16_t scan_write_enable(struct scan *s, bool on, struct wr *params)
+static uint16_t scan_write_enable(struct woad *h, bool on, struct wr *params)
 {
+    struct scan *s = h->scan;
     s->enabling = on;
+    s->out = s->enable_out = true;
+    if (ext_scans(h)) {
+        return h->ext_role->scan_enable(&s->params, on, params);
+    }
     wr_u8(params, on);
     wr_u8(params, s->params.filter_duplicates);
     return OP_LE_SET_SCAN_ENABLE;
@@ -71,30 +81,44 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
     }
     bool on = (h->busy & BUSY_SCAN) != 0;
     if (on && (!s->want || s->dirty || s->own_type != h->own_type || host_pauses(h))) {
-        return scan_write_enable(s, false, params);
+        return scan_write_enable(h, false, params);
     }
     if (!s->want || on || host_pauses(h)) {
         return 0;
     }
     return s->dirty || s->own_type != h->own_type ? scan_write_params(h, params)
-                                                  : scan_write_enable(s, true, params);
+                                                  : scan_write_enable(h, true, params);
 }
 
 static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct scan *s = h->scan;
+    bool enable = s->enable_out;
     (void)ret;
-    if (opcode == OP_LE_SET_SCAN_ENABLE && !s->enabling) {
+    (void)opcode;
+    s->out = s->enable_out = false;
+    if (enable && !s->enabling) {
         h->busy &= (uint8_t)~BUSY_SCAN;
         if (!s->want) {
             scan_end(h, 0);
         }
     } else if (status) {
         scan_end(h, status);
-    } else if (opcode == OP_LE_SET_SCAN_ENABLE) {
+    } else if (enable) {
         h->busy |= BUSY_SCAN;
     } else if (!s->want) {
         scan_end(h, 0);                  /* stopped before it was enabled */
+    }
+}
+
+void scan_tell(struct woad *h, struct woad_event *ev)
+{
+    if (h->scan->want) {
+        if (h->smp_role) {
+            h->smp_role->resolve(h, ev->type == WOAD_EV_REPORT ? &ev->u.report.addr
+                                                               : &ev->u.ext_report.addr);
+        }
+        emit(h, ev);
     }
 }
 
@@ -114,11 +138,8 @@ static void scan_report(struct woad *h, struct rd *in)
         if (ev.u.report.len > WOAD_ADV_DATA_MAX || ev.u.report.kind > 4) {
             in->bad = true;
         }
-        if (!in->bad && h->scan->want) {
-            if (h->smp_role) {
-                h->smp_role->resolve(h, &ev.u.report.addr);
-            }
-            emit(h, &ev);
+        if (!in->bad) {
+            scan_tell(h, &ev);
         }
     }
 }
@@ -177,8 +198,7 @@ int woad_scan_stop(struct woad *h)
     if (!s) {
         return WOAD_ENOTSUP;
     }
-    bool started = (h->busy & BUSY_SCAN) || h->hci.pending == OP_LE_SET_SCAN_ENABLE ||
-                   h->hci.pending == OP_LE_SET_SCAN_PARAMS;
+    bool started = (h->busy & BUSY_SCAN) || s->out;
     s->want = false;
     s->due = 0;
     if (!started) {

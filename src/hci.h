@@ -54,6 +54,14 @@ enum {
     OP_LE_CONN_PARAM_REPLY       = 0x08 << 10 | 0x20,
     OP_LE_CONN_PARAM_NEGATIVE    = 0x08 << 10 | 0x21,
     OP_LE_WRITE_DEFAULT_DATA_LEN = 0x08 << 10 | 0x24,
+    OP_LE_SET_ADV_SET_ADDRESS    = 0x08 << 10 | 0x35,
+    OP_LE_SET_EXT_ADV_PARAMS     = 0x08 << 10 | 0x36,
+    OP_LE_SET_EXT_ADV_DATA       = 0x08 << 10 | 0x37,
+    OP_LE_SET_EXT_SCAN_RSP_DATA  = 0x08 << 10 | 0x38,
+    OP_LE_SET_EXT_ADV_ENABLE     = 0x08 << 10 | 0x39,
+    OP_LE_SET_EXT_SCAN_PARAMS    = 0x08 << 10 | 0x41,
+    OP_LE_SET_EXT_SCAN_ENABLE    = 0x08 << 10 | 0x42,
+    OP_LE_EXT_CREATE_CONNECTION  = 0x08 << 10 | 0x43,
     OP_LE_READ_BUFFER_SIZE_V2    = 0x08 << 10 | 0x60,
     OP_WRITE_LE_HOST_SUPPORT     = 0x03 << 10 | 0x6d
 };
@@ -81,7 +89,9 @@ enum {
     LE_P256_COMPLETE             = 0x08,
     LE_DHKEY_COMPLETE            = 0x09,
     LE_ENHANCED_CONNECTION_COMPLETE = 0x0a,
-    LE_PHY_UPDATE                = 0x0c
+    LE_PHY_UPDATE                = 0x0c,
+    LE_EXT_REPORT                = 0x0d,
+    LE_ADV_SET_TERMINATED        = 0x12
 };
 
 #endif

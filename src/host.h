@@ -267,6 +267,8 @@ struct resolve;
 struct watch;
 struct setup;
 struct quirks_own;
+struct ext;
+struct ext_role;
 struct smp;
 struct accept;
 struct adv;
@@ -279,7 +281,7 @@ struct cocs;
 struct eatt;
 
 enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };       /* by the controller; and again then */
-enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8 };
+enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8, BUSY_EXT_ADV = 16 };
 
 enum host_state { HOST_OFF, HOST_STARTING, HOST_UP, HOST_STOPPING };
 
@@ -332,6 +334,8 @@ struct woad {
     struct ctl_crypto *crypto;
     struct resolve *resolve;
     struct watch *watch;
+    struct ext *ext;
+    const struct ext_role *ext_role;
     struct setup *setup;
     const struct setup_role *setup_role;
     struct quirks_own *quirks;

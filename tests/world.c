@@ -78,7 +78,11 @@ struct woad_config world_host_config(uint8_t conns)
 {
     static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
         &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
-    return (struct woad_config){ .features = all, .conns = conns, .attr_tables = 4,
+    static const struct woad_feature *const extended[] = { &woad_advertiser, &woad_scanner,
+        &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_accept_list, &woad_link,
+        &woad_extended, NULL };
+    return (struct woad_config){ .features = getenv("WORLD_EXTENDED") ? extended : all,
+                                 .conns = conns, .attr_tables = 4,
                                  .subscriptions = 8, .procedures = 8, .mtu = 527,
                                  .tx_queue = 2048, .accept_list = 8, .pipeline_queue = 64,
                                  .attr_index = 2000, .request_queue = 2048, .prepare_queue = 1024 };
@@ -88,7 +92,8 @@ struct woad_air_controller_config world_controller_config(struct world *w, uint8
 {
     struct woad_air_controller_config c = { .address = { 0, 0, 0x44, 0x41, 0x4f, 0x02 },
         .x_mm = (int32_t)w->devices * 1000, .conns = conns, .acl_count = 8, .acl_len = 251,
-        .queue = 8192, .crypto = &woad_mbedtls };
+        .queue = 8192, .crypto = &woad_mbedtls,
+        .adv_sets = getenv("WORLD_EXTENDED") ? 1 : 0 };
     c.address[0] = (uint8_t)(w->devices + 1);
     return c;
 }

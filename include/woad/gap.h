@@ -75,6 +75,60 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *params);
 int woad_adv_stop(struct woad *h);
 bool woad_adv_running(const struct woad *h);
 
+/* --- extended advertising (feature woad_extended) --------------------------------------------- */
+
+enum { WOAD_EXT_DATA_MAX = 1650 };       /* octets.  Vol 4, Part E, 7.8.54; controllers have less */
+enum { WOAD_TX_POWER_ANY = 127 };
+
+struct woad_ext_adv_params {
+    bool connectable, scannable;         /* or neither; scannable has a response and no data */
+    bool directed;                       /* at `peer` */
+    bool anonymous;                      /* without an address */
+    bool tell_tx_power;
+    uint32_t interval_625us;             /* 0x000020 (20 ms) to 0xffffff */
+    uint8_t channels;                    /* bits 0 to 2: 37, 38, 39; 0: all */
+    uint8_t accept;                      /* not 0: needs the feature woad_accept_list */
+    struct woad_addr peer;
+    uint8_t primary_phy;                 /* WOAD_PHY_1M or _CODED; 0: 1M */
+    uint8_t secondary_phy;               /* WOAD_PHY_…; 0: 1M */
+    uint8_t sid;                         /* 0 to 15 */
+    int8_t tx_power_dbm;                 /* the most, or WOAD_TX_POWER_ANY */
+    uint16_t duration_10ms;              /* 0: until it is stopped */
+    uint8_t events_max;                  /* 0: as many as there are */
+};
+
+struct woad_ext_report {                 /* of WOAD_EV_EXT_REPORT */
+    struct woad_addr addr;               /* type 0xff: anonymous */
+    uint16_t props;                      /* bit 0 connectable, 1 scannable, 2 directed, 3 scan
+                                          * response.  Vol 4, Part E, 7.7.65.13 */
+    uint8_t primary_phy, secondary_phy;  /* WOAD_PHY_…; 0: none */
+    uint8_t sid;                         /* 0xff: none */
+    int8_t tx_power_dbm, rssi;           /* 127: not known */
+    uint16_t periodic_1250us;            /* 0: no periodic advertising */
+    bool more;                           /* the rest comes with the next report of it */
+    bool truncated;                      /* and does not come */
+    const uint8_t *data;
+    uint8_t len;
+};
+
+/* Sets are 0 to config.adv_sets - 1.  What is advertised is not copied: it stays where it is until
+ * it is replaced, or WOAD_EV_DOWN.  A running set goes on with the new data.  WOAD_ENODEV,
+ * WOAD_EINVAL; WOAD_ENOTSUP where the controller has no extended advertising. */
+int woad_ext_adv_set_data(struct woad *h, uint8_t set, const uint8_t *data, size_t len);
+int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *data, size_t len);
+
+/* Starts, or restarts with other parameters: WOAD_EV_EXT_ADV_STARTED, or WOAD_EV_EXT_ADV_ENDED with
+ * a status (HCI) if the controller refuses.  It ends when a central connects, after duration_10ms
+ * or events_max, and when it is stopped.  The same errors; WOAD_ENOMEM if connectable and every
+ * connection is in use. */
+int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *params);
+int woad_ext_adv_stop(struct woad *h, uint8_t set);
+
+/* WOAD_PHYS_…: on which scans listen (1M, coded) and attempts to connect (all three), from the next
+ * on; at first on 1M.  WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOTSUP where the controller can't. */
+int woad_set_scan_phys(struct woad *h, uint8_t phys);
+int woad_set_connect_phys(struct woad *h, uint8_t phys);
+
 /* --- scanning (feature woad_scanner) ---------------------------------------------------------- */
 
 struct woad_scan_params {

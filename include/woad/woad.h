@@ -63,6 +63,9 @@ extern const struct woad_feature woad_security_manager;
 /* Bonded peers behind private addresses are known to the controller: woad_connect() finds one that
  * has not been heard, and the accept list holds for them. */
 extern const struct woad_feature woad_resolving_list;
+/* Extended advertising: sets of it, reports of it, and connecting to it; where the controller
+ * has it. All legacy advertising, scanning and connecting then goes by the same commands. */
+extern const struct woad_feature woad_extended;
 /* A controller that has said nothing for config.watch_ms is asked whether it is there: for lines
  * that have no hang-up, a UART above all.  WOAD_EV_DOWN with WOAD_ETIMEDOUT if it is not;
  * WOAD_EV_DISCONNECT with WOAD_HCI_UNKNOWN_CONNECTION if it has been reset meanwhile. */
@@ -107,6 +110,7 @@ struct woad_config {
     uint16_t mps;                /* largest frame we take on a channel, up to 65533: so many octets
                                   * per connection.  0: as `mtu` */
     uint16_t watch_ms;           /* of woad_watch; 0: 5 s */
+    uint8_t adv_sets;            /* of woad_extended, beside legacy advertising */
 };
 
 /* Octets that woad_init() needs for this config; 0 if the config is not valid. */
@@ -115,7 +119,7 @@ size_t woad_size(const struct woad_config *config);
 /* The same at compile time, for a static array: with all features, an upper bound with fewer.
  *
  *     static union {
- *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4, 0, 0, 0, 0)];
+ *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4, 0, 0, 0, 0, 0)];
  *         uint64_t align;
  *     } mem;
  *
@@ -123,7 +127,7 @@ size_t woad_size(const struct woad_config *config);
  * pointers of 64 and of 32 bits; the sources hold them to it. */
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
                  procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps, \
-                 att_bearers) \
+                 att_bearers, adv_sets) \
     (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
      WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
@@ -133,7 +137,8 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
      WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP(WOAD_SIZE_CONTROLLER_CRYPTO) + \
      WOAD_UP(WOAD_SIZE_RESOLVE) + WOAD_UP(WOAD_SIZE_WATCH) + WOAD_UP(WOAD_SIZE_SETUP) + \
-     WOAD_UP(WOAD_SIZE_QUIRKS) + \
+     WOAD_UP(WOAD_SIZE_QUIRKS) + WOAD_UP(WOAD_SIZE_EXT) + \
+     WOAD_UP((adv_sets) * WOAD_SIZE_EXT_SET) + \
      WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
      WOAD_UP((bonds) * WOAD_SIZE_BOND) + WOAD_UP((bonds) * 7) + \
      WOAD_UP((bonds) * (subscriptions) * 4) + \
@@ -154,9 +159,9 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(464, 324)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(480, 336)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(160, 132)
-#define WOAD_SIZE_ADV         82
+#define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
 #define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_LINK        WOAD_WIDTH(16, 12)
@@ -173,6 +178,8 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_WATCH       1
 #define WOAD_SIZE_SETUP       WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_QUIRKS      WOAD_WIDTH(16, 8)
+#define WOAD_SIZE_EXT         WOAD_WIDTH(16, 12)
+#define WOAD_SIZE_EXT_SET     WOAD_WIDTH(72, 60)
 #define WOAD_SIZE_CHANNELS    WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_CHANNEL     WOAD_WIDTH(120, 100)
 #define WOAD_SIZE_CHANNEL_CONN 10
@@ -227,6 +234,10 @@ enum woad_event_type {
     WOAD_EV_ADV_FAILED,          /* adv.status */
     WOAD_EV_ADV_STOPPED,
     WOAD_EV_REPORT,              /* report */
+    WOAD_EV_EXT_REPORT,          /* ext_report: of extended advertising */
+    WOAD_EV_EXT_ADV_STARTED,     /* ext_adv.set */
+    WOAD_EV_EXT_ADV_ENDED,       /* ext_adv: stopped; with a status: failed, or its time is over; a
+                                  * connection has come of it: conn */
     WOAD_EV_SCAN_DONE,           /* scan.status */
     WOAD_EV_CONNECT,             /* connect */
     WOAD_EV_CONNECT_FAILED,      /* connect_failed */
@@ -284,6 +295,8 @@ struct woad_event {
             const uint8_t *data;
             uint8_t len;
         } report;
+        struct woad_ext_report ext_report;
+        struct { uint8_t set; int status; } ext_adv;              /* HCI */
         struct { struct woad_addr peer; bool central; } connect;
         struct { struct woad_addr peer; int status; } connect_failed;     /* HCI, or the host's */
         struct { struct woad_addr peer; bool central; uint8_t reason; } disconnect;    /* HCI */

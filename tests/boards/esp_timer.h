@@ -1,7 +1,11 @@
 /* See esp_bt.h. */
 #include <stdint.h>
 typedef struct esp_timer *esp_timer_handle_t;
-typedef struct { void (*callback)(void *arg); void *arg; const char *name; } esp_timer_create_args_t;
+typedef struct {
+    void (*callback)(void *arg);
+    void *arg;
+    const char *name;
+} esp_timer_create_args_t;
 int esp_timer_create(const esp_timer_create_args_t *args, esp_timer_handle_t *out);
 int esp_timer_start_once(esp_timer_handle_t timer, uint64_t us);
 int esp_timer_stop(esp_timer_handle_t timer);

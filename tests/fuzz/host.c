@@ -13,10 +13,11 @@ static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanne
                                                   &woad_gatt_server, &woad_gatt_client,
                                                   &woad_gatt_client_features, &woad_accept_list,
                                                   &woad_link, &woad_security_manager,
-                                                  &woad_resolving_list, NULL };
+                                                  &woad_resolving_list, &woad_extended,
+                                                  &woad_quirks, NULL };
 static const struct woad_feature *const no_library[] = { &woad_advertiser, &woad_central,
     &woad_gatt_server, &woad_gatt_client, &woad_controller_crypto, &woad_security_manager,
-    &woad_resolving_list, NULL };
+    &woad_resolving_list, &woad_watch, NULL };
 static const struct woad_uuid u = WOAD_UUID16(0x180d);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u),
@@ -130,6 +131,24 @@ static void drain(struct woad *h)
     }
 }
 
+static void call_extended(struct woad *h, uint8_t what, uint16_t handle)
+{
+    static const uint8_t data[600];
+    struct woad_ext_adv_params p = { .interval_625us = 32, .connectable = handle & 1,
+        .scannable = handle & 2, .tx_power_dbm = WOAD_TX_POWER_ANY };
+    uint8_t set = handle >> 2 & 3;
+    switch (what) {
+    case 49: woad_ext_adv_start(h, set, &p); break;
+    case 50: woad_ext_adv_stop(h, set); break;
+    case 51: woad_ext_adv_set_data(h, set, data, handle % 600); break;
+    case 52: woad_ext_adv_set_scan_response(h, set, data, handle % 600); break;
+    default:
+        woad_set_scan_phys(h, handle & 7);
+        woad_set_connect_phys(h, handle >> 3 & 7);
+        break;
+    }
+}
+
 static void call_security(struct woad *h, struct state *s, unsigned what, uint16_t handle)
 {
     struct woad_security_policy policy = { .io = handle % 5, .bond = handle & 8,
@@ -171,11 +190,16 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     uint16_t handle = n > 1 ? p[1] : 1;
     static const uint16_t handles[] = { 3, 5, 12 };
     static const struct woad_gatt_value two[] = { { 5, 2, "ab" }, { 7, 1, "c" } };
-    if (p[0] % 49 >= 36) {
-        call_security(h, s, p[0] % 49, handle);
+    uint8_t what = p[0] % 54;
+    if (what >= 49) {
+        call_extended(h, what, handle);
         return;
     }
-    switch (p[0] % 49) {
+    if (what >= 36) {
+        call_security(h, s, what, handle);
+        return;
+    }
+    switch (what) {
     case 0: woad_gattc_services(h, s->conn, NULL); break;
     case 1: woad_gattc_services(h, s->conn, &u); break;
     case 2: woad_gattc_characteristics(h, s->conn, 1, 0xffff, NULL); break;
@@ -257,13 +281,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         .bonds = 2,
         .attr_tables = 3, .subscriptions = 1, .procedures = 3, .mtu = 64, .tx_queue = 80,
         .request_queue = 128, .prepare_queue = 64, .pipeline_queue = 40, .accept_list = 1,
-        .attr_index = 24 };
+        .attr_index = 24, .adv_sets = 2 };
     if (len < 2) {
         return 0;
     }
     size_t size = woad_size(&cfg);
     void *memory = malloc(size);
     struct woad *h = woad_init(memory, size, &cfg);
+    /* A controller with extended advertising, whatever it says. */
+    static const struct woad_quirk extended[] = {
+        { 0, 0, 0xffff, WOAD_QUIRK_HAS_COMMANDS, 36, 0xff, NULL },
+        { 0, 0, 0xffff, WOAD_QUIRK_HAS_COMMANDS, 37, 0xff, NULL },
+    };
+    woad_set_quirks(h, extended, data[0] & 4 ? 2 : 0);
     woad_poll(h, s.now);
     woad_start(h);
     drain(h);

@@ -1,0 +1,43 @@
+/* Extended advertising, for its two files and the legacy ones, which go by its commands where the
+ * controller has them: the two kinds may not be mixed.  Vol 4, Part E, 3.1.1 */
+#ifndef WOAD_GAP_EXT_H
+#define WOAD_GAP_EXT_H
+
+#include "host.h"
+
+/* Extended commands in the place of legacy ones; each returns its opcode. */
+struct ext_role {
+    bool (*advertises)(const struct woad *h);              /* the controller has them */
+    bool (*scans)(const struct woad *h);
+    bool (*connects)(const struct woad *h);
+    uint16_t (*adv_params)(struct woad *h, const struct woad_adv_params *p, struct wr *params);
+    uint16_t (*adv_address)(struct woad *h, struct wr *params);            /* 0: it has ours */
+    uint16_t (*adv_data)(bool response, const uint8_t *data, size_t len, struct wr *params);
+    uint16_t (*adv_enable)(const struct woad_adv_params *p, bool on, struct wr *params);
+    uint16_t (*scan_params)(struct woad *h, const struct woad_scan_params *p, struct wr *params);
+    uint16_t (*scan_enable)(const struct woad_scan_params *p, bool on, struct wr *params);
+    uint16_t (*create)(struct woad *h, const struct woad_addr *peer, bool any,
+                       const struct woad_connect_params *p, struct wr *params);
+};
+
+static inline bool ext_advertises(const struct woad *h)
+{
+    return h->ext_role && h->ext_role->advertises(h);
+}
+
+static inline bool ext_scans(const struct woad *h)
+{
+    return h->ext_role && h->ext_role->scans(h);
+}
+
+static inline bool ext_connects(const struct woad *h)
+{
+    return h->ext_role && h->ext_role->connects(h);
+}
+
+/* gap_scan.c: a report, if somebody scans. */
+void scan_tell(struct woad *h, struct woad_event *ev);
+/* gap_adv.c: directed advertising has had its 1.28 s. */
+void adv_timed_out(struct woad *h, uint8_t status);
+
+#endif

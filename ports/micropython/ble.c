@@ -171,7 +171,7 @@ static void ble_start(void)
         .accept_list = BLE_ACCEPT, .subscriptions = BLE_SUBSCRIPTIONS,
         .procedures = BLE_PROCEDURES, .mtu = BLE_MTU_MAX, .tx_queue = BLE_QUEUE,
         .request_queue = BLE_REQUESTS, .prepare_queue = BLE_PREPARED, .bonds = BLE_BONDS,
-        .channels = BLE_CHANNELS, .psms = BLE_PSMS,
+        .channels = BLE_CHANNELS, .psms = BLE_PSMS, .adv_sets = BLE_ADV_SETS,
         .crypto = ble_port_crypto, .random = ble_port_random,
     };
     ble.why[0] = '\0';
@@ -236,6 +236,7 @@ void ble_stop(bool politely)
     ble.host = NULL;
     ble.up = false;
     ble_forget_channels();
+    ble_forget_ext();
     ble_port_memory_free(host);
     if (politely) {
         ble_forget();
@@ -424,6 +425,20 @@ static void config_pairing(qstr key, mp_obj_t value, bool apply)
     ble_apply_pairing();
 }
 
+/* Bits of PHYs: 1 1M, 2 2M, 4 coded. */
+static void config_phys(qstr key, mp_obj_t value, bool apply)
+{
+    mp_int_t n = mp_obj_get_int(value);
+    bool scan = key == MP_QSTR_scan_phys;
+    struct woad *h = ble_active();
+    if (n < 1 || n > 7 || (scan && (n & 2))) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (apply) {
+        ble_raise(scan ? woad_set_scan_phys(h, (uint8_t)n) : woad_set_connect_phys(h, (uint8_t)n));
+    }
+}
+
 /* A file's name, or None.  What is in it is known at once. */
 static void config_store(mp_obj_t value, bool apply)
 {
@@ -456,6 +471,10 @@ static void config_set(mp_obj_t key, mp_obj_t value, bool apply)
             break;
         case MP_QSTR_events:
             config_set_events(value, apply);
+            break;
+        case MP_QSTR_scan_phys:
+        case MP_QSTR_connect_phys:
+            config_phys(mp_obj_str_get_qstr(key), value, apply);
             break;
         case MP_QSTR_bond_store:
             config_store(value, apply);
@@ -540,6 +559,7 @@ static const mp_rom_map_elem_t ble_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_gap_bonds), MP_ROM_PTR(&ble_gap_bonds_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_oob), MP_ROM_PTR(&ble_gap_oob_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_keypress), MP_ROM_PTR(&ble_gap_keypress_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gap_advertise_set), MP_ROM_PTR(&ble_gap_advertise_set_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_connect_any), MP_ROM_PTR(&ble_gap_connect_any_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_accept_list), MP_ROM_PTR(&ble_gap_accept_list_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_connections), MP_ROM_PTR(&ble_gap_connections_obj) },

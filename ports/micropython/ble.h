@@ -4,6 +4,7 @@
  *   ble_uuid.c        bluetooth.UUID
  *   ble.c             BLE(): active, config, irq
  *   ble_gap.c ble_link.c ble_gatts.c ble_gattc.c    methods: Python's arguments to the host's
+ *   ble_ext.c         extended advertising
  *   ble_value.c       the values of local attributes
  *   ble_l2cap.c       L2CAP channels
  *   ble_pair.c        pairing, and the secrets that programs keep
@@ -73,10 +74,12 @@ enum {                                   /* IRQ events */
     IRQ_PAIR_FAILED = 73,
     IRQ_GATTS_AUTHORIZE = 74,
     IRQ_KEYPRESS = 75,
+    IRQ_ADV_SET = 76,
+    IRQ_EXT_SCAN_RESULT = 77,
     IRQ_END_MORE
 };
 
-enum { BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
+enum { BLE_ADV_SETS = 2, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
 /* How much of everything there can be.  A board may choose the first three. */
 #ifdef UNIX
 enum { BLE_CONNS = 16, BLE_BONDS = 16, BLE_CHANNELS = 64, BLE_PSMS = 16, BLE_TABLES = 16,
@@ -156,6 +159,7 @@ struct ble_state {
     bool ending;                         /* active(False) from there: done when it returns */
     uint16_t conns[BLE_CONNS];           /* WOAD_NO_CONN: free */
     struct ble_channel *channels;
+    uint8_t *ext_data[BLE_ADV_SETS][2];  /* of extended advertising, and its scan response */
     uint32_t dropped;
     uint16_t rxbuf;
     bool oob_made;
@@ -200,6 +204,10 @@ mp_obj_t ble_bytes(const uint8_t *data, size_t len);       /* a memoryview of a 
 void ble_note_coc(const struct woad_event *ev);
 void ble_on_coc(const struct woad_event *ev);
 void ble_forget_channels(void);          /* the host is gone */
+/* ble_ext.c */
+void ble_forget_ext(void);               /* the host is gone */
+void ble_on_ext_adv(const struct woad_event *ev);
+void ble_on_ext_report(const struct woad_event *ev);
 /* ble_pair.c */
 void ble_apply_pairing(void);
 void ble_load_bonds(void);
@@ -253,6 +261,7 @@ MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(ble_gap_bonds_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_oob_obj);
 MP_DECLARE_CONST_FUN_OBJ_3(ble_gap_keypress_obj);
+MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_advertise_set_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_any_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(ble_gap_accept_list_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(ble_gap_connections_obj);

@@ -365,6 +365,9 @@ static void on_value(const struct woad_event *ev)
 
 static void (*const handlers[])(const struct woad_event *) = {
     [WOAD_EV_REPORT] = on_report,
+    [WOAD_EV_EXT_REPORT] = ble_on_ext_report,
+    [WOAD_EV_EXT_ADV_STARTED] = ble_on_ext_adv,
+    [WOAD_EV_EXT_ADV_ENDED] = ble_on_ext_adv,
     [WOAD_EV_SCAN_DONE] = on_scan_done,
     [WOAD_EV_CONNECT] = on_connect,
     [WOAD_EV_CONNECT_FAILED] = on_connect_failed,
@@ -421,6 +424,9 @@ static const uint8_t **event_data(struct woad_event *ev, size_t *len)
         case WOAD_EV_REPORT:
             *len = ev->u.report.len;
             return &ev->u.report.data;
+        case WOAD_EV_EXT_REPORT:
+            *len = ev->u.ext_report.len;
+            return &ev->u.ext_report.data;
         case WOAD_EV_GATT_WRITE:
             *len = ev->u.gatt_write.len;
             return &ev->u.gatt_write.data;

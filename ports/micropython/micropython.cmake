@@ -10,6 +10,7 @@ target_sources(usermod_woad INTERFACE
     ${WOAD_MP_DIR}/mod_bluetooth.c
     ${WOAD_MP_DIR}/ble.c
     ${WOAD_MP_DIR}/ble_event.c
+    ${WOAD_MP_DIR}/ble_ext.c
     ${WOAD_MP_DIR}/ble_gap.c
     ${WOAD_MP_DIR}/ble_gattc.c
     ${WOAD_MP_DIR}/ble_link.c

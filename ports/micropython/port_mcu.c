@@ -20,7 +20,7 @@ static struct {
 static union {
     uint8_t octets[WOAD_MEM(BLE_CONNS, BLE_MTU_MAX, BLE_QUEUE, BLE_REQUESTS, BLE_PREPARED,
                             BLE_TABLES, BLE_SUBSCRIPTIONS, BLE_PROCEDURES, BLE_PIPELINE, BLE_INDEX,
-                            BLE_ACCEPT, BLE_BONDS, BLE_CHANNELS, BLE_PSMS, 0, 0, 0)];
+                            BLE_ACCEPT, BLE_BONDS, BLE_CHANNELS, BLE_PSMS, 0, 0, BLE_ADV_SETS)];
     uint64_t align;
 } memory;
 
@@ -41,7 +41,7 @@ const struct woad_feature *const ble_port_features[] = {
     &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_gatt_client,
     &woad_accept_list, &woad_link, &woad_security_manager, &woad_resolving_list,
     &woad_channels, &woad_enhanced_channels, &woad_controller_crypto, &woad_watch,
-    &woad_quirks, NULL
+    &woad_quirks, &woad_extended, NULL
 };
 
 /* A maker's steps are the HCI driver's. */

@@ -1150,7 +1150,7 @@ def test_the_controller_dies_while_a_method_waits():
             for a, b in ((conn, real), (real, conn)):
                 try:
                     data = a.recv(4096)
-                    if a is conn and b"\x01\x0a\x20" in data:
+                    if a is conn and b"\x01\x39\x20" in data:
                         return
                     b.sendall(data)
                 except socket.timeout:
@@ -1741,7 +1741,7 @@ def test_btsnoop():
     Program("up(); ble.gap_scan(50); wait(6)", {"WOAD_BTSNOOP": log}).end()
     r = subprocess.run(["tshark", "-r", log], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     text = r.stdout.decode()
-    assert "LE Set Scan Enable" in text and "Malformed" not in text, text
+    assert "LE Set Extended Scan Enable" in text and "Malformed" not in text, text
     c = Program("""
         e = raises(2, ble.active, True)
         assert "WOAD_BTSNOOP" in e.args[1]
@@ -1759,13 +1759,76 @@ def test_btsnoop_of_each_controller():
     Program("up(); ble.gap_advertise(50000)", {"WOAD_HCI": spec}).end()
     p.terminate()
     p.wait()
-    for name, what in (("1", "LE Set Scan Enable"), ("2", "LE Set Advertising Parameters")):
+    for name, what in (("1", "LE Set Extended Scan Enable"), ("2", "LE Set Extended Advertising Parameters")):
         log = os.path.join(where, name + ".btsnoop")
         r = subprocess.run(["tshark", "-r", log], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         text = r.stdout.decode()
         assert what in text and "Command Complete" in text and "Malformed" not in text, text
     r = subprocess.run([air, "air", "pty", "--btsnoop", "/nowhere"], stderr=subprocess.PIPE, timeout=10)
     assert r.returncode == 2 and b"/nowhere: No such file" in r.stderr, r
+
+
+def test_extended_advertising():
+    """Sets, long data in order, a connection to one, the coded PHY; old programs hear nothing of it."""
+    s = Program("""
+        up()
+        ble.config(events=(76,))
+        raises(22, ble.gap_advertise_set, 2, 100000)
+        raises(22, ble.gap_advertise_set, 0, 100)
+        raises(22, ble.gap_advertise_set, 0, 100000, bytes(1651))
+        raises(22, ble.gap_advertise_set, 0, 100000, connectable=True, scannable=True)
+        ble.gap_advertise_set(0, 50000, bytes(range(250)) * 4, sid=3, secondary_phy=2)
+        assert wait(76) == (0, True, 0, 65535)
+        ble.gap_advertise_set(1, 50000, b"coded", connectable=True, primary_phy=3, secondary_phy=3)
+        assert wait(76) == (1, True, 0, 65535)
+        ble.gap_advertise(50000, b"\x02\x01\x06", connectable=False)
+        print("READY")
+        done = wait(76, 15000)
+        assert done[:3] == (1, False, 0) and done[3] == wait(1)[0], done
+        ble.gap_advertise_set(0, None)
+        assert wait(76) == (0, False, 0, 65535)
+        ble.gap_advertise_set(0, 20000, duration_ms=100)
+        assert wait(76) == (0, True, 0, 65535)
+        assert wait(76) == (0, False, 0x23c, 65535)
+        wait(2, 10000)
+    """)
+    s.line("READY")
+    c = Program("""
+        up()
+        addr = peer()
+        raises(22, ble.config, scan_phys=2)
+        raises(22, ble.config, connect_phys=8)
+        ble.gap_scan(600, 30000, 30000)
+        wait(6)
+        assert any(e[0] == 5 for e in events) and not any(e[0] == 77 for e in events)
+        events.clear()
+        ble.config(events=(77,), scan_phys=5)
+        ble.gap_scan(1500, 30000, 30000)
+        wait(6)
+        value = b""
+        best = b""
+        coded = False
+        for e, d in events:
+            if e == 77 and d[1] == addr and d[6] == 3:
+                assert d[4:6] == (1, 2), d
+                value += d[8]
+                if d[7] == 0:
+                    best = max(best, value, key=len)
+                    value = b""
+            coded = coded or (e == 77 and d[4] == 3 and d[8] == b"coded" and d[2] & 1)
+        assert best == bytes(range(250)) * 4, len(best)
+        assert coded
+        events.clear()
+        ble.config(connect_phys=4)
+        ble.gap_connect(0, addr)
+        conn = wait(7)[0]
+        time.sleep_ms(500)
+        ble.gap_disconnect(conn)
+        wait(8)
+    """)
+    c.say(s.line("MAC"))
+    c.end()
+    s.end()
 
 
 def test_pty_and_tcp():

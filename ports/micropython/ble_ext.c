@@ -1,0 +1,138 @@
+/* Extended advertising: sets of it, and reports of it.  docs/module.md */
+#include "ble.h"
+
+/* What a set advertises lives here until it is replaced. */
+static void ext_keep(uint8_t set, bool response, mp_obj_t given, const mp_buffer_info_t *buf)
+{
+    uint8_t **kept = &ble.ext_data[set][response];
+    uint8_t *copy = NULL;
+    if (given == mp_const_none) {
+        return;
+    }
+    if (buf->len && !(copy = ble_port_alloc(buf->len))) {
+        mp_raise_OSError(MP_ENOMEM);
+    }
+    if (buf->len) {
+        memcpy(copy, buf->buf, buf->len);
+    }
+    if (response) {
+        woad_ext_adv_set_scan_response(ble.host, set, copy, buf->len);
+    } else {
+        woad_ext_adv_set_data(ble.host, set, copy, buf->len);
+    }
+    ble_port_free(*kept);
+    *kept = copy;
+}
+
+/* The host is gone. */
+void ble_forget_ext(void)
+{
+    for (size_t set = 0; set < BLE_ADV_SETS; set++) {
+        for (int k = 0; k < 2; k++) {
+            ble_port_free(ble.ext_data[set][k]);
+            ble.ext_data[set][k] = NULL;
+        }
+    }
+}
+
+static mp_int_t ext_int(mp_obj_t o, mp_int_t least, mp_int_t most)
+{
+    mp_int_t n = mp_obj_get_int(o);
+    if (n < least || n > most) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    return n;
+}
+
+/* gap_advertise_set(set, interval_us, adv_data=None, *, …): None as the interval stops it. */
+static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
+{
+    enum { SET, INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, ANONYMOUS, PRIMARY, SECONDARY,
+           SID, POWER, DURATION, EVENTS };
+    static const mp_arg_t allowed[] = {
+        { MP_QSTR_set, MP_ARG_OBJ | MP_ARG_REQUIRED, { .u_rom_obj = MP_ROM_NONE } },
+        { MP_QSTR_interval_us, MP_ARG_OBJ | MP_ARG_REQUIRED, { .u_rom_obj = MP_ROM_NONE } },
+        { MP_QSTR_adv_data, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
+        { MP_QSTR_resp_data, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_rom_obj = MP_ROM_NONE } },
+        { MP_QSTR_connectable, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
+        { MP_QSTR_scannable, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
+        { MP_QSTR_anonymous, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
+        { MP_QSTR_primary_phy, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_obj = MP_OBJ_NEW_SMALL_INT(1) } },
+        { MP_QSTR_secondary_phy, MP_ARG_OBJ | MP_ARG_KW_ONLY,
+          { .u_obj = MP_OBJ_NEW_SMALL_INT(1) } },
+        { MP_QSTR_sid, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_obj = MP_OBJ_NEW_SMALL_INT(0) } },
+        { MP_QSTR_tx_power, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_obj = MP_OBJ_NEW_SMALL_INT(127) } },
+        { MP_QSTR_duration_ms, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_obj = MP_OBJ_NEW_SMALL_INT(0) } },
+        { MP_QSTR_max_events, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_obj = MP_OBJ_NEW_SMALL_INT(0) } },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
+    mp_arg_parse_all(n_args - 1, pos + 1, kw, MP_ARRAY_SIZE(allowed), allowed, args);
+    uint8_t set = (uint8_t)ext_int(args[SET].u_obj, 0, BLE_ADV_SETS - 1);
+    if (args[INTERVAL].u_obj == mp_const_none) {
+        ble_raise(woad_ext_adv_stop(ble_active(), set));
+        ble_flush();
+        return mp_const_none;
+    }
+    struct woad_ext_adv_params p = {
+        .interval_625us = (uint32_t)(ext_int(args[INTERVAL].u_obj, 20000, 0x3fffffff) / 625),
+        .connectable = args[CONNECTABLE].u_bool, .scannable = args[SCANNABLE].u_bool,
+        .anonymous = args[ANONYMOUS].u_bool,
+        .primary_phy = (uint8_t)ext_int(args[PRIMARY].u_obj, 1, 3),
+        .secondary_phy = (uint8_t)ext_int(args[SECONDARY].u_obj, 1, 3),
+        .sid = (uint8_t)ext_int(args[SID].u_obj, 0, 15),
+        .tx_power_dbm = (int8_t)ext_int(args[POWER].u_obj, -127, 127),
+        .duration_10ms = (uint16_t)(ext_int(args[DURATION].u_obj, 0, 655350) / 10),
+        .events_max = (uint8_t)ext_int(args[EVENTS].u_obj, 0, 255),
+    };
+    mp_buffer_info_t buf[2] = { 0 };
+    const mp_obj_t given[2] = { args[DATA].u_obj, args[RESPONSE].u_obj };
+    for (int k = 0; k < 2; k++) {
+        if (given[k] != mp_const_none) {
+            mp_get_buffer_raise(given[k], &buf[k], MP_BUFFER_READ);
+        }
+        if (buf[k].len > WOAD_EXT_DATA_MAX) {
+            mp_raise_OSError(MP_EINVAL);
+        }
+    }
+    ble_raise(woad_ext_adv_start(ble_active(), set, &p));
+    for (int k = 0; k < 2; k++) {
+        ext_keep(set, k, given[k], &buf[k]);
+    }
+    ble_flush();
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_KW(ble_gap_advertise_set_obj, 1, gap_advertise_set);
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+void ble_on_ext_adv(const struct woad_event *ev)
+{
+    if (!ble_wants(IRQ_ADV_SET)) {
+        return;
+    }
+    bool started = ev->type == WOAD_EV_EXT_ADV_STARTED;
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->u.ext_adv.set), mp_obj_new_bool(started),
+                         MP_OBJ_NEW_SMALL_INT(ev->u.ext_adv.status ? 0x200 + ev->u.ext_adv.status
+                                                                   : 0),
+                         MP_OBJ_NEW_SMALL_INT(ev->conn) };
+    ble_invoke(IRQ_ADV_SET, 4, items);
+}
+
+void ble_on_ext_report(const struct woad_event *ev)
+{
+    const struct woad_ext_report *r = &ev->u.ext_report;
+    uint8_t big[6];
+    if (!ble.scanning || !ble_wants(IRQ_EXT_SCAN_RESULT)) {
+        return;
+    }
+    for (int k = 0; k < 6; k++) {
+        big[k] = r->addr.octet[5 - k];
+    }
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(r->addr.type), ble_bytes(big, 6),
+                         MP_OBJ_NEW_SMALL_INT(r->props & 0x0f), MP_OBJ_NEW_SMALL_INT(r->rssi),
+                         MP_OBJ_NEW_SMALL_INT(r->primary_phy),
+                         MP_OBJ_NEW_SMALL_INT(r->secondary_phy), MP_OBJ_NEW_SMALL_INT(r->sid),
+                         MP_OBJ_NEW_SMALL_INT(r->more ? 1 : r->truncated ? 2 : 0),
+                         ble_bytes(r->data, r->len) };
+    ble_invoke(IRQ_EXT_SCAN_RESULT, 9, items);
+}

@@ -50,7 +50,8 @@ void scan_due(ctl *c)
     }
     c->scan.window_end = c->scan.next + c->scan.window * 625u;
     c->scan.next += ctl_after(c, c->scan.interval * 625u, &c->scan.carry);
-    if (c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN && !c->scan.following) {
+    bool awaits = c->scan.following || c->scan.joining_aux || c->scan.requested;
+    if (c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN && !awaits) {
         uint64_t end;
         if (!medium_busy(c, &end)) {     /* a packet that has begun is heard to its end */
             radio_off(c);

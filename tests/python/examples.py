@@ -84,7 +84,7 @@ def main():
     open(os.path.join(at, "program.c"), "w").write(c_code)
     subprocess.run(
         ["cc", "-std=c99", "-no-pie", "-I", os.path.join(root, "include"), "-o", os.path.join(at, "program"), os.path.join(at, "program.c")]
-        + [os.path.join(build, "lib%s.a" % lib) for lib in ("woad-posix", "woad", "woad-air")] + ["-lmbedcrypto"], check=True,
+        + [os.path.join(build, "lib%s.a" % lib) for lib in ("woad-posix", "woad", "woad-air")] + ["-lmbedcrypto", "-lusb-1.0"], check=True,
     )
     p = subprocess.Popen([os.path.join(build, "micropython"), os.path.join(at, "program.py")], stdout=subprocess.PIPE)
     c = subprocess.run([os.path.join(at, "program")], stdout=subprocess.PIPE, timeout=30)

@@ -136,9 +136,22 @@ static bool adv_connectable(uint8_t kind)
     return kind == WOAD_ADV_IND || kind == WOAD_ADV_DIRECT_HIGH || kind == WOAD_ADV_DIRECT_LOW;
 }
 
-/* A connection as peripheral has ended connectable advertising.  Vol 6, Part B, 4.4.2.3 */
+/* Started anew since, it stays wanted. */
+void adv_ended(struct woad *h)
+{
+    if (h->busy & BUSY_ADV) {
+        h->busy &= (uint8_t)~BUSY_ADV;
+        h->adv->want = h->adv->want && (h->adv->dirty & DIRTY_PARAMS);
+    }
+}
+
+/* A connection as peripheral has ended connectable advertising.  Vol 6, Part B, 4.4.2.3.  Unless it
+ * came of an extended set: which, LE Advertising Set Terminated tells. */
 static void adv_open(struct woad *h, uint16_t i)
 {
+    if (ext_advertises(h) && h->ext_role->connectable(h)) {
+        return;
+    }
     if (!h->conns[i].central && adv_connectable(h->adv->params.kind)) {
         h->busy &= (uint8_t)~BUSY_ADV;
         h->adv->want = false;

@@ -194,9 +194,19 @@ static uint16_t ext_create(struct woad *h, const struct woad_addr *peer, bool an
     return OP_LE_EXT_CREATE_CONNECTION;
 }
 
+static bool ext_connectable(const struct woad *h)
+{
+    for (uint8_t n = 0; n < h->cfg.adv_sets; n++) {
+        if (h->ext->sets[n].on && h->ext->sets[n].params.connectable) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const struct ext_role ext_role = {
-    ext_can_advertise, ext_can_scan, ext_can_connect, legacy_params, legacy_address, legacy_data,
-    legacy_enable, ext_scan_params, ext_scan_enable, ext_create,
+    ext_can_advertise, ext_can_scan, ext_can_connect, ext_connectable, legacy_params,
+    legacy_address, legacy_data, legacy_enable, ext_scan_params, ext_scan_enable, ext_create,
 };
 
 /* --- sets ------------------------------------------------------------------------------------- */
@@ -345,10 +355,14 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     if (!rd_done(in) || handle > h->cfg.adv_sets) {
         return;
     }
-    if (handle == LEGACY_HANDLE) {
-        if (status && h->adv) {
+    if (handle == LEGACY_HANDLE && h->adv) {
+        if (status) {
             adv_timed_out(h, status);
+        } else {
+            adv_ended(h);
         }
+    }
+    if (handle == LEGACY_HANDLE) {
         return;
     }
     struct ext_set *s = &h->ext->sets[handle - 1];

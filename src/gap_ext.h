@@ -10,6 +10,7 @@ struct ext_role {
     bool (*advertises)(const struct woad *h);              /* the controller has them */
     bool (*scans)(const struct woad *h);
     bool (*connects)(const struct woad *h);
+    bool (*connectable)(const struct woad *h);             /* a set of ours is, now */
     uint16_t (*adv_params)(struct woad *h, const struct woad_adv_params *p, struct wr *params);
     uint16_t (*adv_address)(struct woad *h, struct wr *params);            /* 0: it has ours */
     uint16_t (*adv_data)(bool response, const uint8_t *data, size_t len, struct wr *params);
@@ -37,7 +38,8 @@ static inline bool ext_connects(const struct woad *h)
 
 /* gap_scan.c: a report, if somebody scans. */
 void scan_tell(struct woad *h, struct woad_event *ev);
-/* gap_adv.c: directed advertising has had its 1.28 s. */
+/* gap_adv.c: directed advertising has had its 1.28 s; a connection has come of it. */
 void adv_timed_out(struct woad *h, uint8_t status);
+void adv_ended(struct woad *h);
 
 #endif

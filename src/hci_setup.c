@@ -135,8 +135,8 @@ const struct woad_feature woad_setup = {
 
 int woad_set_setup(struct woad *h, const struct woad_setup *setup)
 {
-    if (!h->setup) {
-        return WOAD_ENOTSUP;
+    if (!h->setup || h->state != HOST_OFF) {
+        return h->setup ? WOAD_EBUSY : WOAD_ENOTSUP;
     }
     h->setup->what = setup;
     return 0;

@@ -46,6 +46,7 @@ struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_POR
         *error = open_fail(why, ENOMEM, "no memory");
         return NULL;
     }
+    p->way.fd = -1;
     p->snoops_keys = keys && *keys;
     *error = spec ? open_spec(spec, &p->way, why) : open_user_air(&p->way, why);
     if (*error == 0 && log && *log && !(p->snoop = btsnoop_open(log))) {

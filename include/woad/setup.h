@@ -40,7 +40,8 @@ struct woad_setup {
 };
 
 /* For all starts from the next one on; `setup` must live as long.  NULL: none any more.
- * WOAD_ENOTSUP without the feature.  A step that fails ends the start: WOAD_EV_DOWN, WOAD_EIO. */
+ * WOAD_EBUSY while it is started; WOAD_ENOTSUP without the feature.  A step that fails ends the
+ * start: WOAD_EV_DOWN, WOAD_EIO. */
 int woad_set_setup(struct woad *h, const struct woad_setup *setup);
 
 /* The steps of Broadcom's, Cypress's and Infineon's parts, whose patch is a file of commands

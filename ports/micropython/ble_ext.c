@@ -1,24 +1,27 @@
 /* Extended advertising: sets of it, and reports of it.  docs/module.md */
 #include "ble.h"
 
-/* What a set advertises lives here until it is replaced. */
-static void ext_keep(uint8_t set, bool response, mp_obj_t given, const mp_buffer_info_t *buf)
+/* What a set advertises: a copy, NULL for nothing. */
+static uint8_t *ext_copy(const mp_buffer_info_t *buf)
 {
-    uint8_t **kept = &ble.ext_data[set][response];
-    uint8_t *copy = NULL;
-    if (given == mp_const_none) {
-        return;
-    }
-    if (buf->len && !(copy = ble_port_alloc(buf->len))) {
+    uint8_t *copy = buf->len ? ble_port_alloc(buf->len) : NULL;
+    if (buf->len && !copy) {
         mp_raise_OSError(MP_ENOMEM);
     }
-    if (buf->len) {
+    if (copy) {
         memcpy(copy, buf->buf, buf->len);
     }
+    return copy;
+}
+
+/* It lives until it is replaced. */
+static void ext_keep(uint8_t set, bool response, uint8_t *copy, size_t len)
+{
+    uint8_t **kept = &ble.ext_data[set][response];
     if (response) {
-        woad_ext_adv_set_scan_response(ble.host, set, copy, buf->len);
+        woad_ext_adv_set_scan_response(ble.host, set, copy, len);
     } else {
-        woad_ext_adv_set_data(ble.host, set, copy, buf->len);
+        woad_ext_adv_set_data(ble.host, set, copy, len);
     }
     ble_port_free(*kept);
     *kept = copy;
@@ -44,11 +47,27 @@ static mp_int_t ext_int(mp_obj_t o, mp_int_t least, mp_int_t most)
     return n;
 }
 
+enum { SET, INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, ANONYMOUS, PRIMARY, SECONDARY, SID,
+       POWER, DURATION, EVENTS };
+
+static struct woad_ext_adv_params ext_params(const mp_arg_val_t *args)
+{
+    return (struct woad_ext_adv_params){
+        .interval_625us = (uint32_t)(ext_int(args[INTERVAL].u_obj, 20000, 0x3fffffff) / 625),
+        .connectable = args[CONNECTABLE].u_bool, .scannable = args[SCANNABLE].u_bool,
+        .anonymous = args[ANONYMOUS].u_bool,
+        .primary_phy = (uint8_t)ext_int(args[PRIMARY].u_obj, 1, 3),
+        .secondary_phy = (uint8_t)ext_int(args[SECONDARY].u_obj, 1, 3),
+        .sid = (uint8_t)ext_int(args[SID].u_obj, 0, 15),
+        .tx_power_dbm = (int8_t)ext_int(args[POWER].u_obj, -127, 127),
+        .duration_10ms = (uint16_t)(ext_int(args[DURATION].u_obj, 0, 655350) / 10),
+        .events_max = (uint8_t)ext_int(args[EVENTS].u_obj, 0, 255),
+    };
+}
+
 /* gap_advertise_set(set, interval_us, adv_data=None, *, …): None as the interval stops it. */
 static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
 {
-    enum { SET, INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, ANONYMOUS, PRIMARY, SECONDARY,
-           SID, POWER, DURATION, EVENTS };
     static const mp_arg_t allowed[] = {
         { MP_QSTR_set, MP_ARG_OBJ | MP_ARG_REQUIRED, { .u_rom_obj = MP_ROM_NONE } },
         { MP_QSTR_interval_us, MP_ARG_OBJ | MP_ARG_REQUIRED, { .u_rom_obj = MP_ROM_NONE } },
@@ -73,17 +92,7 @@ static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *
         ble_flush();
         return mp_const_none;
     }
-    struct woad_ext_adv_params p = {
-        .interval_625us = (uint32_t)(ext_int(args[INTERVAL].u_obj, 20000, 0x3fffffff) / 625),
-        .connectable = args[CONNECTABLE].u_bool, .scannable = args[SCANNABLE].u_bool,
-        .anonymous = args[ANONYMOUS].u_bool,
-        .primary_phy = (uint8_t)ext_int(args[PRIMARY].u_obj, 1, 3),
-        .secondary_phy = (uint8_t)ext_int(args[SECONDARY].u_obj, 1, 3),
-        .sid = (uint8_t)ext_int(args[SID].u_obj, 0, 15),
-        .tx_power_dbm = (int8_t)ext_int(args[POWER].u_obj, -127, 127),
-        .duration_10ms = (uint16_t)(ext_int(args[DURATION].u_obj, 0, 655350) / 10),
-        .events_max = (uint8_t)ext_int(args[EVENTS].u_obj, 0, 255),
-    };
+    struct woad_ext_adv_params p = ext_params(args);
     mp_buffer_info_t buf[2] = { 0 };
     const mp_obj_t given[2] = { args[DATA].u_obj, args[RESPONSE].u_obj };
     for (int k = 0; k < 2; k++) {
@@ -94,10 +103,18 @@ static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *
             mp_raise_OSError(MP_EINVAL);
         }
     }
-    ble_raise(woad_ext_adv_start(ble_active(), set, &p));
+    struct woad *h = ble_active();
+    uint8_t *copy[2] = { ext_copy(&buf[0]), NULL };
+    copy[1] = ext_copy(&buf[1]);
+    int err = woad_ext_adv_start(h, set, &p);
     for (int k = 0; k < 2; k++) {
-        ext_keep(set, k, given[k], &buf[k]);
+        if (err) {
+            ble_port_free(copy[k]);
+        } else if (given[k] != mp_const_none) {
+            ext_keep(set, k, copy[k], buf[k].len);
+        }
     }
+    ble_raise(err);
     ble_flush();
     return mp_const_none;
 }

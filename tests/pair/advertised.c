@@ -199,6 +199,38 @@ static void at_any_moment(void **state)
     }
 }
 
+/* A connection to a set leaves legacy advertising as it is, and the other way round. */
+static void one_of_both(void **state)
+{
+    static const struct woad_adv_params legacy = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
+    struct woad_ext_adv_params p = plain;
+    (void)state;
+    for (int extended = 0; extended < 2; extended++) {
+        both(8);
+        p.connectable = true;
+        p.primary_phy = p.secondary_phy = WOAD_PHY_CODED;
+        woad_adv_start(a->host, &legacy);
+        woad_ext_adv_start(a->host, 0, &p);
+        world_run(w, 200000);
+        uint8_t phys = extended ? WOAD_PHYS_CODED : WOAD_PHYS_1M;
+        assert_int_equal(woad_set_connect_phys(s->host, phys), 0);
+        assert_int_equal(woad_connect(s->host, &a->addr, &params), 0);
+        assert_non_null(world_wait(w, s, WOAD_EV_CONNECT, 3000000));
+        world_run(w, 100000);
+        assert_int_equal(woad_adv_running(a->host), extended);
+        assert_int_equal(device_count(a, WOAD_EV_EXT_ADV_ENDED), extended);
+        struct device *b = one(0, 1);
+        phys ^= WOAD_PHYS_1M | WOAD_PHYS_CODED;
+        assert_int_equal(woad_set_connect_phys(b->host, phys), 0);
+        assert_int_equal(woad_connect(b->host, &a->addr, &params), 0);
+        assert_non_null(world_wait(w, b, WOAD_EV_CONNECT, 3000000));
+        world_run(w, 100000);
+        assert_false(woad_adv_running(a->host));
+        assert_int_equal(device_count(a, WOAD_EV_EXT_ADV_ENDED), 1);
+        world_free(w);
+    }
+}
+
 /* After so long, after so many events; stopped; refused by the controller; restarted. */
 static void ends(void **state)
 {
@@ -315,7 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_data), cmocka_unit_test(changed_and_asked_for),
         cmocka_unit_test(connected), cmocka_unit_test(at_any_moment), cmocka_unit_test(ends),
-        cmocka_unit_test(all_at_once),
+        cmocka_unit_test(all_at_once), cmocka_unit_test(one_of_both),
         cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,7 @@ static void steps(void **state)
     woad_set_setup(t.h, &setup);
     woad_start(t.h);
     run(3);
+    assert_int_equal(woad_set_setup(t.h, NULL), WOAD_EBUSY);
     assert_int_equal(woad_stop(t.h), 0);
     assert_int_equal(t.down, 1);
     assert_int_equal(t.down_error, 0);

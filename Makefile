@@ -1,7 +1,7 @@
 # The front door.  `make demo` and `make test` install what is missing, build, and run.
 .DEFAULT_GOAL := help
 .PHONY: help bench demo test quick check build micropython baremetal firmware size deps clean install fuzz soak \
-    test-cross test-peers
+    test-cross
 
 help:
 	@echo "make demo    two MicroPython programs talk Bluetooth LE over the simulated radio"

@@ -140,7 +140,7 @@ static bool says(struct end *e, const uint8_t *octets, size_t n)
 {
     uint8_t buf[LINE];
     h5_due(&e->h5, line.now);
-    return h5_tx(&e->h5, buf, sizeof buf) == n && memcmp(buf, octets, n) == 0;
+    return h5_tx(&e->h5, buf, sizeof buf) == n && (!n || memcmp(buf, octets, n) == 0);
 }
 
 static const uint8_t sync[] = { 0xc0, 0, 0x2f, 0, 0xd0, 1, 0x7e, 0xc0 };

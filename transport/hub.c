@@ -265,7 +265,10 @@ static uint32_t hub_lines_due(struct hub *hub)
 {
     uint32_t left = UINT32_MAX, now = (uint32_t)(wall_us() / 1000);
     for (struct seat *s = hub->seats; s; s = s->next) {
-        uint32_t due = framing_due(&s->framing, now);
+        uint32_t due = s->fd < 0 ? UINT32_MAX : framing_due(&s->framing, now);
+        if (due == 0 && !seat_read(hub, s)) {
+            seat_leave(hub, s);          /* its link has failed */
+        }
         left = due < left ? due : left;
     }
     return left;

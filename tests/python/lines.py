@@ -177,6 +177,29 @@ def test_three_wire():
     p.wait()
 
 
+def test_three_wire_left_alone():
+    """A program is killed: the controller's end of the link fails, rests, and begins anew with the next one."""
+    p = subprocess.Popen([air, "air", "pty,h5", "pty", "--quiet"], stdout=subprocess.PIPE)
+    spec, other = [p.stdout.readline().decode().strip() for _ in range(2)]
+    heard = Program("up()\nble.gap_advertise(20000, b'x')\ntime.sleep(60)", {"WOAD_HCI": other})
+    scan = Program("up()\nble.gap_scan(0, 30000, 30000)\nwait(5)\nprint('HEARS')\ntime.sleep(60)", {"WOAD_HCI": spec})
+    scan.line("HEARS")
+    scan.kill()
+    time.sleep(6.5)                         # longer than the link waits for an acknowledgement
+
+    def busy():
+        with open("/proc/%d/stat" % p.pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    before = busy()
+    time.sleep(1)
+    assert busy() - before < 0.3, "it is busy though nobody is there"
+    Program("up()\nble.gap_scan(50)\nwait(6)", {"WOAD_HCI": spec}).end()
+    heard.kill()
+    p.terminate()
+    p.wait(5)
+
+
 def test_three_wire_with_noise():
     """One octet in 400 from the controller is another: all of it comes, all the same; nobody notices."""
     path = os.path.join(scratch, "noisy")

@@ -1,7 +1,7 @@
 # The front door.  `make demo` and `make test` install what is missing, build, and run.
 .DEFAULT_GOAL := help
 .PHONY: help bench demo test quick check build micropython baremetal firmware size deps clean install fuzz soak \
-    test-cross
+    test-cross test-peers
 
 help:
 	@echo "make demo    two MicroPython programs talk Bluetooth LE over the simulated radio"
@@ -15,6 +15,7 @@ help:
 	@echo "make size    flash and RAM of those"
 	@echo "make fuzz    fuzzers, a minute each (SECONDS_EACH=… for more)"
 	@echo "make test-cross   the transcripts on a 32-bit and a big-endian machine, by qemu"
+	@echo "make test-peers   against Linux with BlueZ, in QEMU: three rounds, build/peers/matrix.md"
 	@echo "make bench   how fast the air is; build/bench.json"
 	@echo "make soak    what takes too long for make test: about an hour"
 	@echo "make clean   takes build/ away"
@@ -51,6 +52,9 @@ deps:
 
 test-cross: deps
 	@scripts/test-cross
+
+test-peers: build micropython deps
+	@scripts/test-peers
 
 soak: build micropython baremetal firmware
 	@scripts/soak

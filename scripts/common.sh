@@ -8,6 +8,14 @@ say() {
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # The unix port of this MicroPython's settings, the same wherever it is built.
 mpy_flags="MICROPY_PY_SSL=0 MICROPY_SSL_MBEDTLS=0 MICROPY_PY_BTREE=0 MICROPY_PY_FFI=0 FROZEN_MANIFEST="
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/woad
+# The Debian mirror that this machine's apt uses.
+mirror() {
+    uri=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
+        2>/dev/null | grep -vE '^[[:space:]]*#' | grep -oE '(https?|mirror\+file|file):[^][:space:]]+' |
+        grep -E '/debian/?$' | head -n 1)
+    echo "${uri:-http://deb.debian.org/debian}"
+}
 jobs=$(nproc 2>/dev/null || echo 2)
 # Runs a long command: its output to a log, a dot a second to the terminal, its end on failure.
 quietly() {

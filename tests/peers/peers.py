@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
 
+import inside
 from machine import Machine, Refused
 from run import Program, air, build, hub, programs, scratch
 
@@ -42,8 +43,9 @@ class Peers:
 
     def __init__(self, image):
         self.radio = "unix:" + os.path.join(scratch, "air")
-        self.hub = hub(self.radio, "--pcap", os.path.join(build, "peers", "air.pcap"))
-        self.m = Machine(image, [self.radio[5:]], os.path.join(build, "peers"))
+        three_wire = os.path.join(scratch, "three-wire")
+        self.hub = hub(self.radio, "unix:%s,h5" % three_wire, "--pcap", os.path.join(build, "peers", "air.pcap"))
+        self.m = Machine(image, [self.radio[5:], three_wire], os.path.join(build, "peers"))
         self.m.do("attach", line=0, protocol=0)
         self.daemon = None
         self.green = {}
@@ -62,24 +64,23 @@ class Peers:
 
     # ---- BlueZ ----
 
-    def start(self, privacy="off", agent="NoInputNoOutput", secure="on", keep=False):
-        """The daemon, anew; without a memory of what was, or with it."""
+    def start(self, privacy="off", agent="NoInputNoOutput", hci="hci0"):
+        """The daemon, anew, without a memory of what was; with that adapter on."""
         self.stop()
-        self.m.do("sh", command="mkdir -p /var/lib/bluetooth; " + ("" if keep else "rm -rf /var/lib/bluetooth/*"))
-        config = "[General]\nControllerMode = le\nPrivacy = %s\nSecureConnections = %s\nJustWorksRepairing = always\n[GATT]\nCache = no\n[Policy]\nAutoEnable = true\n" % (
-            privacy, secure)
+        self.m.do("sh", command="rm -rf /var/lib/bluetooth/*")
+        config = "[General]\nControllerMode = le\nPrivacy = %s\nJustWorksRepairing = always\n[GATT]\nCache = no\n[Policy]\nAutoEnable = false\n" % privacy
         self.m.sh("cat >/tmp/main.conf <<'END'\n%sEND" % config)
         self.daemon = self.m.do("start", command="exec /usr/libexec/bluetooth/bluetoothd -E -d -n -f /tmp/main.conf")
-        end = time.time() + 30
+        path, end = "/org/bluez/" + hci, time.time() + 30
         while True:
             try:
-                if self.adapter("Powered"):
+                if self.get(path, "org.bluez.Adapter1", "Powered"):
                     break
-            except (Refused, TypeError):
-                pass
-            assert time.time() < end, "bluetoothd does not come up"
-            time.sleep(0.2)
-        self.set("/org/bluez/hci0", "org.bluez.Adapter1", "Pairable", "true")
+                self.set(path, "org.bluez.Adapter1", "Powered", "true")
+            except Refused as e:
+                assert time.time() < end, e
+                time.sleep(0.2)
+        self.set(path, "org.bluez.Adapter1", "Pairable", "true")
         self.call("/org/bluez", "org.bluez.AgentManager1", "RegisterAgent", "(objectpath '/agent', '%s')" % agent)
         self.call("/org/bluez", "org.bluez.AgentManager1", "RequestDefaultAgent", "(objectpath '/agent',)")
         self.m.forget()
@@ -104,21 +105,21 @@ class Peers:
     def objects(self):
         return self.call("/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
 
-    def discover(self, on):
+    def discover(self, adapter, on):
         if on:
-            self.call("/org/bluez/hci0", "org.bluez.Adapter1", "SetDiscoveryFilter", "({'Transport': <'le'>, 'DuplicateData': <true>},)")
-        self.call("/org/bluez/hci0", "org.bluez.Adapter1", "StartDiscovery" if on else "StopDiscovery")
+            self.call("/org/bluez/" + adapter, "org.bluez.Adapter1", "SetDiscoveryFilter", "({'Transport': <'le'>, 'DuplicateData': <true>},)")
+        self.call("/org/bluez/" + adapter, "org.bluez.Adapter1", "StartDiscovery" if on else "StopDiscovery")
 
-    def find(self, right, timeout=30):
+    def find(self, right, timeout=30, adapter="hci0"):
         """The device for which `right(properties)` holds: path and properties."""
-        self.discover(True)
+        self.discover(adapter, True)
         end = time.time() + timeout
         while True:
             objects = self.objects()
             for path, interfaces in objects.items():
                 props = interfaces.get("org.bluez.Device1")
                 if props and right(props):
-                    self.discover(False)
+                    self.discover(adapter, False)
                     return path, props
             assert time.time() < end, "not found: %r" % [o.get("org.bluez.Device1") for o in objects.values()]
             time.sleep(0.2)
@@ -700,6 +701,8 @@ def cases():
     yield "channel-woad-central", channel_woad_central
     yield "extended-linux-central", extended_linux_central
     yield "extended-woad-central", extended_woad_central
+    for name, case in inside.CASES.items():
+        yield name, lambda p, name=name, case=case: (case(p), p.passed("", inside.ROWS[name]))
 
 
 def write_matrix(p, rounds):
@@ -708,6 +711,9 @@ def write_matrix(p, rounds):
         f.write("| in %d rounds | %s | %s |\n|---|---|---|\n" % (rounds, LINUX, WOAD))
         for row in ROWS:
             f.write("| %s | %s |\n" % (row, " | ".join("%d of %d" % (p.green.get((row, c), 0), rounds) for c in (LINUX, WOAD))))
+        f.write("\n| Linux between Woad and its controller | |\n|---|---|\n")
+        for row in inside.ROWS.values():
+            f.write("| %s | %d of %d |\n" % (row, p.green.get((row, ""), 0), rounds))
         f.write("\nLinux %s, BlueZ %s, in QEMU; MicroPython with Woad's module; both at controllers of `woad air`.\n" % (p.m.kernel, p.bluez))
     return path
 
@@ -734,7 +740,8 @@ def main():
                 for q in programs:
                     print("  its program: %s" % q.lines[-8:])
                 print("  events: %s" % p.m.events[-3:], flush=True)
-                print(p.m.do("sh", command="tail -n 12 /tmp/%d.log" % p.daemon)[1], flush=True)
+                if p.daemon is not None:
+                    print(p.m.do("sh", command="tail -n 12 /tmp/%d.log" % p.daemon)[1], flush=True)
             for q in programs:
                 q.kill()
             programs.clear()

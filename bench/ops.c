@@ -9,11 +9,11 @@ enum { MTU = 247, ACL = 251, MPS = 247, ATTRS = 1000, FIRST = 10, HANDLE = 0x40,
 
 static struct {
     struct woad *h;
-    unsigned conns, attrs;
-    uint16_t handle, cid;
+    unsigned conns;
+    uint16_t conn, handle, cid;          /* the oldest connection */
     uint16_t credits;                    /* that the host has granted */
     unsigned unacked;                    /* data packets that the controller has */
-    unsigned events, packets, octets;    /* what the operations have led to */
+    unsigned events, packets;            /* what the operations have led to */
     uint8_t tx[300];
     uint8_t rx[8 * MPS];
     uint8_t sdu[LONG], in[LONG];
@@ -37,6 +37,9 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_GATT_READ:
         b.events++;
         woad_gatt_answer(h, ev->conn, 0, value, sizeof value);
+        break;
+    case WOAD_EV_CONNECT:
+        b.conn = b.conns++ ? b.conn : ev->conn;
         break;
     case WOAD_EV_COC_REQUEST:
         b.cid = ev->u.coc.cid;
@@ -67,6 +70,12 @@ static void answer(uint16_t opcode)
     woad_rx(b.h, e, n);
 }
 
+static void sent(size_t n)
+{
+    b.unacked += n != 0;
+    b.packets += n != 0;
+}
+
 /* Takes what the host sends; true if it was something. */
 static _Bool take(void)
 {
@@ -74,7 +83,7 @@ static _Bool take(void)
     if (n && b.tx[0] == 1) {
         answer((uint16_t)(b.tx[1] | b.tx[2] << 8));
     } else if (n) {
-        b.unacked++;
+        sent(n);
         if (b.tx[7] == 5 && b.tx[9] == 0x16) {             /* L2CAP_FLOW_CONTROL_CREDIT_IND */
             b.credits = (uint16_t)(b.credits + (b.tx[15] | b.tx[16] << 8));
         }
@@ -119,8 +128,8 @@ static void nothing(void) { }
 
 static void notify(size_t len)
 {
-    woad_gatt_notify(b.h, HANDLE, b.handle, b.sdu, len);
-    b.unacked += woad_tx(b.h, b.tx, sizeof b.tx) != 0;
+    woad_gatt_notify(b.h, b.conn, b.handle, b.sdu, len);
+    sent(woad_tx(b.h, b.tx, sizeof b.tx));
 }
 
 static void notify20(void) { notify(20); }
@@ -140,7 +149,7 @@ static void read_req(void)
     p[1] = (uint8_t)b.handle;
     p[2] = (uint8_t)(b.handle >> 8);
     heard(4, p, sizeof p);
-    b.unacked += woad_tx(b.h, b.tx, sizeof b.tx) != 0;
+    sent(woad_tx(b.h, b.tx, sizeof b.tx));
     acknowledge();
 }
 
@@ -159,7 +168,7 @@ static void notified20(void)
 
 static void coc_tx(size_t len)
 {
-    woad_coc_send(b.h, HANDLE, b.cid, b.sdu, len);
+    woad_coc_send(b.h, b.conn, b.cid, b.sdu, len);
     while (take()) {
         if (b.unacked == 5) {
             acknowledge();
@@ -177,7 +186,7 @@ static void coc_rx(size_t len)
 {
     uint8_t frame[MPS];
     size_t at = 0;
-    woad_coc_receive(b.h, HANDLE, b.cid, b.in, sizeof b.in);
+    woad_coc_receive(b.h, b.conn, b.cid, b.in, sizeof b.in);
     frame[0] = (uint8_t)len;
     frame[1] = (uint8_t)(len >> 8);
     for (size_t head = 2; at < len; head = 0) {
@@ -199,12 +208,14 @@ static void coc_rx(size_t len)
 static void coc1k_rx(void) { coc_rx(1024); }
 static void coc65k_rx(void) { coc_rx(LONG); }
 
+/* Of a channel's SDU: MPS octets a packet, two of them its length; and when receiving, credits. */
 const struct op ops[] = {
-    { "nothing", 200, nothing }, { "notify20", 200, notify20 }, { "notify244", 200, notify244 },
-    { "write_cmd20", 200, write_cmd20 }, { "read_req", 200, read_req },
-    { "adv_report31", 200, adv_report31 }, { "notified20", 200, notified20 },
-    { "coc1k_tx", 200, coc1k_tx }, { "coc1k_rx", 200, coc1k_rx },
-    { "coc65k_tx", 4, coc65k_tx }, { "coc65k_rx", 4, coc65k_rx },
+    { "nothing", 200, nothing, 0, 0 }, { "notify20", 200, notify20, 0, 1 },
+    { "notify244", 200, notify244, 0, 1 }, { "write_cmd20", 200, write_cmd20, 1, 0 },
+    { "read_req", 200, read_req, 1, 1 }, { "adv_report31", 200, adv_report31, 1, 0 },
+    { "notified20", 200, notified20, 1, 0 }, { "coc1k_tx", 200, coc1k_tx, 1, 5 },
+    { "coc1k_rx", 200, coc1k_rx, 1, 1 }, { "coc65k_tx", 4, coc65k_tx, 1, 264 },
+    { "coc65k_rx", 4, coc65k_rx, 1, 1 },
 };
 const size_t n_ops = sizeof ops / sizeof *ops;
 
@@ -219,9 +230,17 @@ void ops_between(void)
 
 __attribute__((noinline)) void measured(const struct op *op)
 {
+    b.events = b.packets = 0;
     for (unsigned n = op->n; n; n--) {
         op->once();
     }
+}
+
+_Bool ops_right(const struct op *op)
+{
+    return b.events == op->n * op->events &&
+           (op->packets == 1 && op->once != notify20 && op->once != notify244 && op->once != read_req
+                ? b.packets > 0 : b.packets == op->n * op->packets);
 }
 
 /* --- before ------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@ struct op {
     const char *name;
     unsigned n;                          /* so many in one batch, which the controller has room for */
     void (*once)(void);
+    unsigned events, packets;            /* that each leads to: to the application; data, to the controller */
 };
 extern const struct op ops[];
 extern const size_t n_ops;
@@ -20,5 +21,7 @@ _Bool ops_prepare(void *mem, size_t size, unsigned conns, unsigned attrs);
 void ops_between(void);
 /* A batch: what is counted. */
 void measured(const struct op *op);
+/* Whether the batch before has had as many events, packets and octets as it should. */
+_Bool ops_right(const struct op *op);
 
 #endif

@@ -23,7 +23,7 @@ int main(int argc, char **argv)
     for (size_t n = 0; n < n_ops; n++) {
         if (strcmp(argv[1], ops[n].name) == 0) {
             measured(&ops[n]);
-            return 0;
+            return ops_right(&ops[n]) ? 0 : 2;
         }
     }
     return 1;

@@ -1,6 +1,11 @@
 /* ACL data: fragments in and out, and the controller's buffers.  Vol 4, Part E, 5.4.2 */
 #include "host.h"
 
+#ifdef WOAD_CHECK_QUIET
+#include <stdlib.h>
+#endif
+
+enum { NO_CONN = 0xffff };
 enum { ACL_HDR = 5, L2CAP_HDR = 4 };     /* with the H4 type octet; len u16, cid u16 */
 enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
 
@@ -114,16 +119,18 @@ int acl_rx(struct woad *h, struct rd *in)
         if (len) {
             acl_continue(h, i, in);
         }
-        return 0;
+        break;
     case PB_START:
     case PB_START_TO_CONTROLLER:         /* some controllers send it this way round */
         if (len) {
             acl_start(h, i, in);
         }
-        return 0;
+        break;
     default:
         return WOAD_EBADMSG;
     }
+    stir_conn(h, i);
+    return 0;
 }
 
 static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
@@ -205,6 +212,23 @@ static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
     return acl_tx_fragment(h, i, buf, room);
 }
 
+static void acl_check(struct woad *h, uint8_t *buf, size_t room)
+{
+#ifdef WOAD_CHECK_QUIET
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        struct conn *c = &h->conns[i];
+        bool quiet = c->state == CONN_OPEN && !(h->stirred[i >> 5] >> (i & 31) & 1);
+        c->stirred = c->stirred || quiet;
+        if (quiet && acl_tx_conn(h, i, buf, room)) {
+            abort();
+        }
+    }
+#endif
+    (void)h;
+    (void)buf;
+    (void)room;
+}
+
 /* The controller's buffers are for all connections: one that has its share of them gets more only
  * as long as a quarter is free.  Or else those whose packets leave slowly would have them all. */
 static bool acl_may_take(const struct woad *h, const struct conn *c)
@@ -214,23 +238,40 @@ static bool acl_may_take(const struct woad *h, const struct conn *c)
            h->hci.acl_free > (total + 3) / 4;
 }
 
+/* The first connection from `from` on, in a circle, that may have something to send. */
+static uint16_t acl_stirred(const struct woad *h, uint16_t from)
+{
+    uint16_t words = (uint16_t)((h->cfg.conns + 31) / 32), w = from / 32;
+    uint32_t bits = h->stirred[w] & UINT32_MAX << (from & 31);
+    for (uint16_t n = 0; !bits && n < words; n++) {
+        w = w + 1 < words ? (uint16_t)(w + 1) : 0;
+        bits = h->stirred[w];
+    }
+    return bits ? (uint16_t)(w * 32 + __builtin_ctzl(bits)) : NO_CONN;
+}
+
 /* Connections in turn, each a packet, while the controller has buffers. */
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
 {
     if (!h->hci.acl_free || room < ACL_HDR + 27) {
         return 0;
     }
-    for (uint16_t n = 0; n < h->cfg.conns; n++) {
-        uint16_t i = (uint16_t)((h->turn + n) % h->cfg.conns);
+    uint16_t i = acl_stirred(h, h->turn);
+    for (uint16_t n = 0; i != NO_CONN && n < h->cfg.conns; n++) {
         struct conn *c = &h->conns[i];
         bool may = c->state == CONN_OPEN && acl_may_take(h, c);
+        uint16_t next = i + 1 < h->cfg.conns ? (uint16_t)(i + 1) : 0;
+        h->stirred[i >> 5] &= ~((uint32_t)may << (i & 31));      /* a callback may stir it again */
         size_t len = may ? acl_tx_conn(h, i, buf, room) : 0;
         if (len) {
+            stir_queue(h, i);
             c->in_controller++;
             h->hci.acl_free--;
-            h->turn = (uint16_t)((i + 1) % h->cfg.conns);
+            h->turn = next;
             return len;
         }
+        i = acl_stirred(h, next);
     }
+    acl_check(h, buf, room);
     return 0;
 }

@@ -132,6 +132,8 @@ bool att_queue_open(struct woad *h, uint16_t i, size_t len)
     }
     c->queue_owed = true;
     fifo_open(&c->queue, len);
+    stir_queue(h, i);
+    c->stirred = c->stirred || h->eatt_role;               /* whose bearers are channels */
     return true;
 }
 

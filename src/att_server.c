@@ -509,6 +509,7 @@ static void att_server_answer(struct woad *h, uint16_t b, int err, const uint8_t
 static int att_take_answer(struct woad *h, uint16_t b, uint8_t err, const void *data, size_t len)
 {
     struct gatts_bearer *s = &h->gatts->bearers[b];
+    stir_conn(h, h->bearers[b].conn);
     s->waiting = false;
     s->step_err = err;
     if (s->stepping && (err || s->op == ATT_EXECUTE_REQ)) {

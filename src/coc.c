@@ -30,6 +30,16 @@ struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
     return k && !coc_of_att(h, k) ? k : NULL;
 }
 
+/* For what the application asks of a channel. */
+struct coc *coc_for(struct woad *h, uint16_t conn, uint16_t cid)
+{
+    struct coc *k = coc_find(h, conn, cid);
+    if (k) {
+        stir_conn(h, k->conn);
+    }
+    return k;
+}
+
 bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
 {
     if (psm == PSM_EATT && h->eatt_role) {
@@ -117,6 +127,7 @@ void coc_drop(struct woad *h, struct coc *k)
 
 void coc_wants(struct woad *h, const struct coc *k)
 {
+    stir_conn(h, k->conn);
     h->cocs->conns[k->conn].wants = true;
 }
 
@@ -272,6 +283,7 @@ static uint32_t coc_due(struct woad *h)
         struct coc *k = &h->cocs->channels[n];
         uint32_t mine = k->state != COC_FREE ? deadline_left(k->due, h->now) : WOAD_FOREVER;
         if (mine == 0) {
+            stir_conn(h, k->conn);
             coc_timed_out(h, k);
         } else {
             left = least(left, mine);
@@ -363,7 +375,7 @@ int woad_coc_stop_listening(struct woad *h, uint16_t psm)
 
 int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_t rx_size)
 {
-    struct coc *k = coc_find(h, conn, cid);
+    struct coc *k = coc_for(h, conn, cid);
     if (!k || k->state != COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
@@ -376,7 +388,7 @@ int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_
 
 int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
 {
-    struct coc *k = coc_find(h, conn, cid);
+    struct coc *k = coc_for(h, conn, cid);
     if (!k || k->state != COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
@@ -416,10 +428,10 @@ int coc_connect(struct woad *h, uint16_t i, const struct woad_coc_params *p, voi
     return 0;
 }
 
-static int coc_may_connect(const struct woad *h, uint16_t conn, const struct woad_coc_params *p,
+static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *p,
                            size_t rx_size, bool enhanced, uint16_t *i)
 {
-    const struct conn *c = conn_of(h, conn, i);
+    const struct conn *c = conn_asked(h, conn, i);
     if (!h->cocs || (enhanced && !h->coc_enhanced)) {
         return WOAD_ENOTSUP;
     }
@@ -457,7 +469,7 @@ int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_c
 
 int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)
 {
-    struct coc *k = coc_find(h, conn, cid);
+    struct coc *k = coc_for(h, conn, cid);
     if (!k) {
         return WOAD_ENOENT;
     }

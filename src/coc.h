@@ -102,6 +102,7 @@ static inline bool coc_of_att(const struct woad *h, const struct coc *k)
 struct coc *coc_by_cid(const struct woad *h, uint16_t i, uint16_t cid);
 struct coc *coc_by_peer_cid(const struct woad *h, uint16_t i, uint16_t cid);
 struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid);
+struct coc *coc_for(struct woad *h, uint16_t conn, uint16_t cid);          /* and stirred */
 bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p);
 void coc_accept(struct woad *h, struct coc *k, void *rx, size_t rx_size);
 int coc_connect(struct woad *h, uint16_t i, const struct woad_coc_params *p, void *const rx[],

@@ -178,7 +178,7 @@ void coc_too_long(struct woad *h, uint16_t i, uint16_t cid)
 
 int woad_coc_read(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room, bool *end)
 {
-    struct coc *k = coc_find(h, conn, cid);
+    struct coc *k = coc_for(h, conn, cid);
     bool ended;
     if (!k) {
         return WOAD_ENOENT;
@@ -202,7 +202,7 @@ int32_t woad_coc_pending(const struct woad *h, uint16_t conn, uint16_t cid)
 
 int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room)
 {
-    struct coc *k = coc_find(h, conn, cid);
+    struct coc *k = coc_for(h, conn, cid);
     if (!k || k->state == COC_ENDING) {
         return WOAD_ENOENT;
     }
@@ -234,7 +234,7 @@ void coc_begin(struct woad *h, struct coc *k, const void *data, size_t len)
 
 int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data, size_t len)
 {
-    struct coc *k = coc_find(h, conn, cid);
+    struct coc *k = coc_for(h, conn, cid);
     if (!k) {
         return WOAD_ENOENT;
     }

@@ -427,7 +427,7 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
     if (!h->coc_enhanced) {
         return WOAD_ENOTSUP;
     }
-    if (!conn_of(h, conn, &i)) {
+    if (!conn_asked(h, conn, &i)) {
         return WOAD_ENOENT;
     }
     if (!n || n > WOAD_COC_AT_ONCE || mps < COC_LEAST_ENHANCED || mps > COC_MPS_MAX) {
@@ -441,7 +441,7 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
     }
     uint8_t id = sig_new_id(h, i);
     for (size_t m = 0; m < n; m++) {
-        struct coc *k = coc_find(h, conn, cids[m]);
+        struct coc *k = coc_for(h, conn, cids[m]);
         k->change = CHANGE_WANTED;
         k->change_id = id;
         k->new_mtu = mtu;

@@ -16,6 +16,13 @@ struct conn *conn_of(const struct woad *h, uint16_t number, uint16_t *i)
     return c && c->state != CONN_FREE && c->generation == number >> 8 ? c : NULL;
 }
 
+/* For what the application asks of a connection. */
+struct conn *conn_asked(struct woad *h, uint16_t number, uint16_t *i)
+{
+    stir_all(h);
+    return conn_of(h, number, i);
+}
+
 struct conn *conn_by_handle(const struct woad *h, uint16_t handle, uint16_t *i)
 {
     for (*i = 0; *i < h->cfg.conns; ++*i) {
@@ -459,7 +466,7 @@ int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *i
 int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
 {
     uint16_t i;
-    struct conn *c = conn_of(h, conn, &i);
+    struct conn *c = conn_asked(h, conn, &i);
     if (!c) {
         return WOAD_ENOTCONN;
     }
@@ -475,7 +482,7 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
 int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_params *p)
 {
     uint16_t i;
-    struct conn *c = conn_of(h, conn, &i);
+    struct conn *c = conn_asked(h, conn, &i);
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }

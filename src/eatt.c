@@ -259,6 +259,7 @@ static void eatt_conn_close(struct woad *h, uint16_t i)
 /* The wish, as far as there are free places for it: the peer's own bearers serve as well. */
 static void eatt_ask(struct woad *h, uint16_t i)
 {
+    stir_conn(h, i);
     struct eatt_conn *c = &h->eatt->conns[i];
     const struct woad_coc_params p = eatt_params(h);
     uint16_t cids[WOAD_COC_AT_ONCE];
@@ -299,7 +300,7 @@ const struct woad_feature woad_eatt = {
 int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
 {
     uint16_t i, cids[WOAD_COC_AT_ONCE];
-    const struct conn *c = conn_of(h, conn, &i);
+    const struct conn *c = conn_asked(h, conn, &i);
     if (!h->eatt_role) {
         return WOAD_ENOTSUP;
     }
@@ -329,7 +330,7 @@ int woad_eatt_close(struct woad *h, uint16_t conn)
     if (!h->eatt_role) {
         return WOAD_ENOTSUP;
     }
-    if (!conn_of(h, conn, &i)) {
+    if (!conn_asked(h, conn, &i)) {
         return WOAD_ENOTCONN;
     }
     h->eatt->conns[i].wanted = 0;

@@ -465,6 +465,7 @@ static int set_of(const struct woad *h, uint8_t set, struct ext_set **s)
 
 static int set_give(struct woad *h, uint8_t set, bool response, const uint8_t *data, size_t len)
 {
+    h->hci.quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
     if (err || len > WOAD_EXT_DATA_MAX || (len && !data)) {
@@ -489,6 +490,7 @@ int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *d
 
 int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *p)
 {
+    h->hci.quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
     if (err) {
@@ -515,6 +517,7 @@ int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_pa
 
 int woad_ext_adv_stop(struct woad *h, uint8_t set)
 {
+    h->hci.quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
     if (!err) {

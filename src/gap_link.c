@@ -238,7 +238,7 @@ const struct woad_feature woad_link = {
 static int link_ask(struct woad *h, uint16_t conn, enum woad_link_item item, struct link_conn **c)
 {
     uint16_t i;
-    const struct conn *k = conn_of(h, conn, &i);
+    const struct conn *k = conn_asked(h, conn, &i);
     if (!h->link) {
         return WOAD_ENOTSUP;
     }
@@ -304,6 +304,7 @@ int woad_set_channels(struct woad *h, const uint8_t channels[5])
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
+    h->hci.quiet = false;
     for (unsigned k = 0; k < 40; k++) {
         n += (unsigned)channels[k / 8] >> (k % 8) & 1u;
     }

@@ -169,6 +169,7 @@ int gatts_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_a
 /* Those who asked for it are told, of all changes since the last time at once. */
 void gatts_owe_changed(struct woad *h, uint16_t i, uint16_t first, uint16_t last)
 {
+    stir_conn(h, i);
     struct gatts_conn *s = &h->gatts->conns[i];
     if (cccd_value(h, i, HANDLE_SERVICE_CHANGED + 1) & CCCD_INDICATE) {
         s->changed_first = s->changed_first && s->changed_first < first ? s->changed_first : first;

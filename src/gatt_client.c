@@ -569,6 +569,7 @@ static uint32_t gattc_due(struct woad *h)
         uint32_t mine = deadline_left(h->gattc->bearers[b].due, h->now);
         struct proc *p = mine ? NULL : gattc_on(h, b);
         if (p) {
+            stir_conn(h, h->bearers[b].conn);
             att_timed_out(h, b);
             gattc_end(h, h->bearers[b].conn, p, WOAD_ETIMEDOUT);
         } else {
@@ -612,6 +613,7 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
     }
     g->procs[g->used] = *p;
     g->procs[g->used++].bearer = NO_BEARER;
+    stir_conn(h, i);
     return 0;
 }
 
@@ -621,7 +623,7 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
     if (!h->gattc) {
         return WOAD_ENOTSUP;
     }
-    if (!conn_of(h, conn, &i)) {
+    if (!conn_asked(h, conn, &i)) {
         return WOAD_ENOTCONN;
     }
     struct gattc_conn *g = &h->gattc->conns[i];
@@ -638,7 +640,7 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
 int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
 {
     uint16_t i;
-    struct conn *c = conn_of(h, conn, &i);
+    struct conn *c = conn_asked(h, conn, &i);
     if (c && c->mtu_exchanged) {
         return WOAD_EALREADY;
     }

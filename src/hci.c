@@ -1,6 +1,10 @@
 /* HCI: commands out, one at a time; events in.  Vol 4, Part E */
 #include "host.h"
 
+#ifdef WOAD_CHECK_QUIET
+#include <stdlib.h>
+#endif
+
 enum { COMMAND_TIMEOUT_MS = 2000 };
 
 /* Whether the controller says it has a command: Supported_Commands of 6.27. */
@@ -21,11 +25,25 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     if (h->hci.pending || !h->hci.credits || room < WOAD_TX_ROOM) {
         return 0;
     }
+#ifdef WOAD_CHECK_QUIET
+    bool quiet = h->hci.quiet;
+#else
+    if (h->hci.quiet) {
+        return 0;
+    }
+#endif
     const struct woad_feature *owner;
+    h->hci.quiet = true;
     for (size_t f = 0; (owner = feature_at(h, f)) != NULL; f++) {
         struct wr params = wr_of(buf + 4, 255);
         uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
         if (opcode) {
+#ifdef WOAD_CHECK_QUIET
+            if (quiet) {
+                abort();
+            }
+#endif
+            h->hci.quiet = false;
             struct wr head = wr_of(buf, 4);
             wr_u8(&head, H4_COMMAND);
             wr_le16(&head, opcode);
@@ -137,8 +155,6 @@ static int hci_rx_le(struct woad *h, struct rd *in)
         return conn_rx_complete(h, in, false);
     case LE_ENHANCED_CONNECTION_COMPLETE:
         return conn_rx_complete(h, in, true);
-    case LE_ADVERTISING_REPORT:
-        return hci_rx_report(h, in);
     case LE_CONNECTION_UPDATE:
         return conn_rx_update(h, in);
     case LE_LTK_REQUEST:
@@ -150,20 +166,13 @@ static int hci_rx_le(struct woad *h, struct rd *in)
     }
 }
 
-/* HCI_Event: code u8, len u8, parameters.  5.4.4 */
-int hci_rx_event(struct woad *h, struct rd *in)
+static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
 {
-    uint8_t code = rd_u8(in), len = rd_u8(in);
-    if (in->bad || len != rd_left(in)) {
-        return WOAD_EBADMSG;
-    }
     switch (code) {
     case EVT_COMMAND_COMPLETE:
         return hci_rx_complete(h, in);
     case EVT_COMMAND_STATUS:
         return hci_rx_status(h, in);
-    case EVT_COMPLETED_PACKETS:
-        return hci_rx_completed(h, in);
     case EVT_DISCONNECTION_COMPLETE:
         return conn_rx_disconnected(h, in);
     case EVT_LE_META:
@@ -175,6 +184,25 @@ int hci_rx_event(struct woad *h, struct rd *in)
         hci_rx_other(h, code, *in);
         return 0;
     }
+}
+
+/* HCI_Event: code u8, len u8, parameters.  5.4.4 */
+int hci_rx_event(struct woad *h, struct rd *in)
+{
+    uint8_t code = rd_u8(in), len = rd_u8(in);
+    if (in->bad || len != rd_left(in)) {
+        return WOAD_EBADMSG;
+    }
+    if (code == EVT_COMPLETED_PACKETS) {
+        return hci_rx_completed(h, in);
+    }
+    if (code == EVT_LE_META && len && *in->p == LE_ADVERTISING_REPORT) {
+        rd_u8(in);
+        return hci_rx_report(h, in);
+    }
+    int err = hci_rx_code(h, code, in);
+    stir_all(h);                         /* behind it: whatever it has changed */
+    return err;
 }
 
 /* A command that went out before the time was known has all of its time before it. */

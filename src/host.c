@@ -28,6 +28,7 @@ static bool config_valid(const struct woad_config *c)
 static void carve(struct woad *h, struct arena *a)
 {
     h->conns = arena_take(a, h->cfg.conns, sizeof *h->conns);
+    h->stirred = arena_take(a, (h->cfg.conns + 31u) / 32, sizeof *h->stirred);
     h->bearers = arena_take(a, att_bearers(h), sizeof *h->bearers);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
         uint8_t *rx = arena_take(a, 1, (size_t)h->frame_in + 4);
@@ -104,6 +105,14 @@ void emit_conn(struct woad *h, enum woad_event_type type, uint16_t i)
     emit(h, &ev);
 }
 
+void stir_all(struct woad *h)
+{
+    h->hci.quiet = false;
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        stir_conn(h, i);
+    }
+}
+
 static void reset_features(struct woad *h)
 {
     for (size_t f = 0; feature_at(h, f); f++) {
@@ -134,6 +143,7 @@ int woad_stop(struct woad *h)
     if (h->state == HOST_STOPPING) {
         return 0;
     }
+    h->hci.quiet = false;
     if (h->state == HOST_STARTING) {
         host_down(h, 0);
         return 0;
@@ -206,6 +216,7 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
 uint32_t woad_poll(struct woad *h, uint32_t now_ms)
 {
     h->now = now_ms;
+    h->hci.quiet = false;
     if (!h->clocked) {
         h->clocked = true;
         hci_clock_begins(h);

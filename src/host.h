@@ -137,6 +137,7 @@ struct conn {
     uint16_t tx_head;
     uint16_t tx_channel;                 /* whose tail it is, 0: none */
     bool rx_skip;
+    bool stirred;                        /* more than its queue may have something to send */
     /* L2CAP signalling */
     struct fifo answers;
     uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request */
@@ -292,6 +293,7 @@ struct hci {
     const struct woad_feature *owner;
     uint32_t due;
     uint8_t step;                        /* of the bring-up table */
+    bool quiet;                          /* no feature wants a command */
     uint8_t version;
     uint16_t company, subversion;        /* who made it */
     uint8_t commands[64], features[8], le_features[8];
@@ -320,6 +322,7 @@ struct woad {
     uint32_t now, stop_due;
     struct hci hci;
     struct conn *conns;
+    uint32_t *stirred;                   /* a bit each: it may have something to send */
     struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
     uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
     uint16_t answers;
@@ -360,6 +363,7 @@ enum { RESOLVE_GOES_ON = 1, RESOLVE_ANEW = 2 };
 static inline void resolve_changed(struct woad *h)
 {
     h->resolve_dirty = h->resolve ? RESOLVE_ANEW : 0;
+    h->hci.quiet = false;
 }
 
 /* There is something to be done about it, and the controller can. */
@@ -375,6 +379,21 @@ static inline bool host_pauses(const struct woad *h)
     return h->random_dirty || h->address_waits || h->accept_dirty ||
            (resolve_waits(h) && !(h->busy & BUSY_CONNECT));
 }
+
+/* woad_tx() asks only those who may have something to say, and who had nothing is not asked again
+ * until he is stirred: by a packet, a call, a deadline.  So whatever changes what somebody sends
+ * stirs him, rather too often than not.  (WOAD_CHECK_QUIET: all are asked, and it aborts when one
+ * has something who has not been stirred.) */
+static inline void stir_queue(struct woad *h, uint16_t i)
+{
+    h->stirred[i >> 5] |= (uint32_t)1 << (i & 31);
+}
+static inline void stir_conn(struct woad *h, uint16_t i)
+{
+    stir_queue(h, i);
+    h->conns[i].stirred = true;
+}
+void stir_all(struct woad *h);           /* features, too, for commands */
 
 /* Walks all features: the core's own first. */
 const struct woad_feature *feature_at(const struct woad *h, size_t n);
@@ -398,6 +417,7 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room);
 /* conn.c */
 uint16_t conn_number(const struct woad *h, uint16_t i);
 struct conn *conn_of(const struct woad *h, uint16_t number, uint16_t *i);
+struct conn *conn_asked(struct woad *h, uint16_t number, uint16_t *i);     /* and all stirred */
 struct conn *conn_by_handle(const struct woad *h, uint16_t handle, uint16_t *i);
 struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer);
 bool conn_any_free(const struct woad *h);

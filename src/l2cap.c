@@ -51,6 +51,7 @@ void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
         h->coc_role->rx(h, i, cid, in);
         return;
     }
+    h->hci.quiet = h->hci.quiet && cid == CID_ATT;
     for (size_t n = 0; n < CHANNELS; n++) {
         if (channels[n].cid == cid) {
             channels[n].rx(h, i, in);
@@ -64,16 +65,19 @@ void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
 uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail)
 {
     struct conn *c = &h->conns[i];
-    for (size_t n = 0; n < CHANNELS; n++) {
+    bool stirred = c->stirred;
+    c->stirred = false;                  /* a callback may stir it again */
+    for (size_t n = 0; stirred && n < CHANNELS; n++) {
         if (channels[n].tx(h, i, body)) {
+            c->stirred = true;
             return channels[n].cid;
         }
     }
     /* The rest of a round of the channels, the queue, a whole round. */
     for (int n = 0; n < 3; n++) {
         uint16_t cid = 0;
-        if (c->channels_turn && h->coc_role) {
-            cid = h->coc_role->tx(h, i, body, tail);
+        if (c->channels_turn) {
+            cid = stirred && h->coc_role ? h->coc_role->tx(h, i, body, tail) : 0;
         } else if (att_tx_queue(h, i, body)) {
             cid = CID_ATT;
         }
@@ -81,6 +85,7 @@ uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail)
             c->channels_turn = !c->channels_turn;
         }
         if (cid) {
+            c->stirred = c->stirred || stirred;
             return cid;
         }
     }

@@ -228,6 +228,9 @@ static int smp_one(struct woad *h, uint16_t i, uint8_t step)
 void smp_go(struct woad *h, uint16_t i)
 {
     struct smp_conn *s = &h->smp->conns[i];
+    if (s->script) {
+        stir_conn(h, i);
+    }
     while (s->script && !s->out) {
         const uint8_t *script = s->script;
         uint8_t at = s->at;
@@ -557,7 +560,7 @@ int woad_pair(struct woad *h, uint16_t conn)
     static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_RESPONSE,
                                        STEP_CHOOSE, STEP_END };
     uint16_t i;
-    const struct conn *c = conn_of(h, conn, &i);
+    const struct conn *c = conn_asked(h, conn, &i);
     if (!h->smp || !smp_able(h)) {
         return WOAD_ENOTSUP;
     }
@@ -590,7 +593,7 @@ int woad_pair(struct woad *h, uint16_t conn)
 int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action, uint32_t passkey)
 {
     uint16_t i;
-    if (!h->smp || !conn_of(h, conn, &i)) {
+    if (!h->smp || !conn_asked(h, conn, &i)) {
         return h->smp ? WOAD_ENOTCONN : WOAD_ENOTSUP;
     }
     struct smp_conn *s = &h->smp->conns[i];
@@ -616,7 +619,7 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
 int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what)
 {
     uint16_t i;
-    if (!h->smp || !conn_of(h, conn, &i)) {
+    if (!h->smp || !conn_asked(h, conn, &i)) {
         return h->smp ? WOAD_ENOTCONN : WOAD_ENOTSUP;
     }
     struct smp_conn *s = &h->smp->conns[i];

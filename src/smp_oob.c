@@ -3,6 +3,7 @@
 
 int woad_oob_make(struct woad *h)
 {
+    h->hci.quiet = false;
     if (!h->smp || !h->cfg.crypto || !h->cfg.random) {
         return WOAD_ENOTSUP;
     }
@@ -39,7 +40,7 @@ void oob_work(struct woad *h)
 static struct smp_conn *oob_conn(struct woad *h, uint16_t conn, int *err)
 {
     uint16_t i;
-    *err = !h->smp ? WOAD_ENOTSUP : !conn_of(h, conn, &i) ? WOAD_ENOTCONN
+    *err = !h->smp ? WOAD_ENOTSUP : !conn_asked(h, conn, &i) ? WOAD_ENOTCONN
          : h->smp->conns[i].script ? WOAD_EALREADY : 0;
     return *err ? NULL : &h->smp->conns[i];
 }

@@ -210,8 +210,8 @@ static void coc65k_rx(void) { coc_rx(LONG); }
 
 /* Of a channel's SDU: MPS octets a packet, two of them its length; and when receiving, credits. */
 const struct op ops[] = {
-    { "nothing", 200, nothing, 0, 0 }, { "notify20", 200, notify20, 0, 1 },
-    { "notify244", 200, notify244, 0, 1 }, { "write_cmd20", 200, write_cmd20, 1, 0 },
+    { "nothing", 100, nothing, 0, 0 }, { "notify20", 100, notify20, 0, 1 },
+    { "notify244", 100, notify244, 0, 1 }, { "write_cmd20", 200, write_cmd20, 1, 0 },
     { "read_req", 200, read_req, 1, 1 }, { "adv_report31", 200, adv_report31, 1, 0 },
     { "notified20", 200, notified20, 1, 0 }, { "coc1k_tx", 200, coc1k_tx, 1, 5 },
     { "coc1k_rx", 200, coc1k_rx, 1, 1 }, { "coc65k_tx", 4, coc65k_tx, 1, 264 },

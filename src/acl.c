@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #endif
 
-enum { NO_CONN = 0xffff };
 enum { ACL_HDR = 5, L2CAP_HDR = 4 };     /* with the H4 type octet; len u16, cid u16 */
 enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
 
@@ -135,10 +134,9 @@ int acl_rx(struct woad *h, struct rd *in)
 
 static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
 {
-    struct wr out = wr_of(buf, ACL_HDR);
-    wr_u8(&out, H4_ACL);
-    wr_le16(&out, (uint16_t)(handle | pb << 12));
-    wr_le16(&out, (uint16_t)len);
+    buf[0] = H4_ACL;
+    put_le16(buf + 1, (uint16_t)(handle | pb << 12));
+    put_le16(buf + 3, (uint16_t)len);
 }
 
 /* Octets tx_off.. of the frame that is going out: those of its head, then those of its tail. */
@@ -195,9 +193,8 @@ static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
         return 0;
     }
     size_t head_len = wr_len(&body) + L2CAP_HDR, len = head_len + rd_left(&tail);
-    struct wr head = wr_of(frame, L2CAP_HDR);
-    wr_le16(&head, (uint16_t)(len - L2CAP_HDR));
-    wr_le16(&head, cid);
+    put_le16(frame, (uint16_t)(len - L2CAP_HDR));
+    put_le16(frame + 2, cid);
     if (direct && !c->tx_channel) {
         acl_head(buf, c->handle, PB_START_TO_CONTROLLER, len);
         return ACL_HDR + len;
@@ -238,16 +235,38 @@ static bool acl_may_take(const struct woad *h, const struct conn *c)
            h->hci.acl_free > (total + 3) / 4;
 }
 
-/* The first connection from `from` on, in a circle, that may have something to send. */
-static uint16_t acl_stirred(const struct woad *h, uint16_t from)
+/* The first connection of from..end-1 that may have something to send; `end` if none may. */
+static uint16_t acl_stirred(const struct woad *h, uint16_t from, uint16_t end)
 {
-    uint16_t words = (uint16_t)((h->cfg.conns + 31) / 32), w = from / 32;
-    uint32_t bits = h->stirred[w] & UINT32_MAX << (from & 31);
-    for (uint16_t n = 0; !bits && n < words; n++) {
-        w = w + 1 < words ? (uint16_t)(w + 1) : 0;
-        bits = h->stirred[w];
+    uint32_t bits = h->stirred[from >> 5] >> (from & 31);
+    while (!bits) {
+        from = (uint16_t)((from | 31) + 1);
+        if (from >= end) {
+            return end;
+        }
+        bits = h->stirred[from >> 5];
     }
-    return bits ? (uint16_t)(w * 32 + __builtin_ctzl(bits)) : NO_CONN;
+    from = (uint16_t)(from + __builtin_ctzl(bits));
+    return from < end ? from : end;
+}
+
+/* One of from..end-1 sends a packet, if one has any. */
+static size_t acl_tx_some(struct woad *h, uint16_t from, uint16_t end, uint8_t *buf, size_t room)
+{
+    for (uint16_t i = from; i < end && (i = acl_stirred(h, i, end)) < end; i++) {
+        struct conn *c = &h->conns[i];
+        bool may = c->state == CONN_OPEN && acl_may_take(h, c);
+        h->stirred[i >> 5] &= ~((uint32_t)may << (i & 31));      /* a callback may stir it again */
+        size_t len = may ? acl_tx_conn(h, i, buf, room) : 0;
+        if (len) {
+            stir_queue(h, i);
+            c->in_controller++;
+            h->hci.acl_free--;
+            h->turn = i + 1 < h->cfg.conns ? (uint16_t)(i + 1) : 0;
+            return len;
+        }
+    }
+    return 0;
 }
 
 /* Connections in turn, each a packet, while the controller has buffers. */
@@ -256,22 +275,11 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
     if (!h->hci.acl_free || room < ACL_HDR + 27) {
         return 0;
     }
-    uint16_t i = acl_stirred(h, h->turn);
-    for (uint16_t n = 0; i != NO_CONN && n < h->cfg.conns; n++) {
-        struct conn *c = &h->conns[i];
-        bool may = c->state == CONN_OPEN && acl_may_take(h, c);
-        uint16_t next = i + 1 < h->cfg.conns ? (uint16_t)(i + 1) : 0;
-        h->stirred[i >> 5] &= ~((uint32_t)may << (i & 31));      /* a callback may stir it again */
-        size_t len = may ? acl_tx_conn(h, i, buf, room) : 0;
-        if (len) {
-            stir_queue(h, i);
-            c->in_controller++;
-            h->hci.acl_free--;
-            h->turn = next;
-            return len;
-        }
-        i = acl_stirred(h, next);
+    uint16_t turn = h->turn;
+    size_t len = acl_tx_some(h, turn, h->cfg.conns, buf, room);
+    len = len ? len : acl_tx_some(h, 0, turn, buf, room);
+    if (!len) {
+        acl_check(h, buf, room);
     }
-    acl_check(h, buf, room);
-    return 0;
+    return len;
 }

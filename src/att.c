@@ -142,8 +142,9 @@ int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const voi
               size_t len)
 {
     struct fifo *q = &h->conns[i].queue;
-    uint8_t head[3] = { op, (uint8_t)handle, (uint8_t)(handle >> 8) };
+    uint8_t head[3] = { op };
     size_t most = att_most(h, i) - 3u;
+    put_le16(head + 1, handle);
     len = len < most ? len : most;
     if (!att_queue_open(h, i, sizeof head + len)) {
         return WOAD_EAGAIN;

@@ -13,17 +13,17 @@
 struct rd { const uint8_t *p, *end; bool bad; };
 struct wr { uint8_t *base, *p, *end; bool bad; };
 
-static inline struct rd rd_of(const uint8_t *p, size_t n)
+inline struct rd rd_of(const uint8_t *p, size_t n)
 {
     return (struct rd){ p, p + n, false };
 }
 
-static inline size_t rd_left(const struct rd *r) { return (size_t)(r->end - r->p); }
+inline size_t rd_left(const struct rd *r) { return (size_t)(r->end - r->p); }
 
 /* Exactly this PDU. */
-static inline bool rd_done(const struct rd *r) { return !r->bad && r->p == r->end; }
+inline bool rd_done(const struct rd *r) { return !r->bad && r->p == r->end; }
 
-static inline const uint8_t *rd_bytes(struct rd *r, size_t n)
+inline const uint8_t *rd_bytes(struct rd *r, size_t n)
 {
     const uint8_t *at = r->p;
     if (n > rd_left(r)) {
@@ -35,7 +35,7 @@ static inline const uint8_t *rd_bytes(struct rd *r, size_t n)
     return at;
 }
 
-static inline void rd_copy(struct rd *r, void *dst, size_t n)
+inline void rd_copy(struct rd *r, void *dst, size_t n)
 {
     const uint8_t *b = rd_bytes(r, n);
     if (b) {
@@ -45,39 +45,47 @@ static inline void rd_copy(struct rd *r, void *dst, size_t n)
     }
 }
 
-static inline uint8_t rd_u8(struct rd *r)
+inline uint8_t rd_u8(struct rd *r)
 {
-    const uint8_t *b = rd_bytes(r, 1);
-    return b ? b[0] : 0;
+    if (r->p == r->end) {
+        r->bad = true;
+        return 0;
+    }
+    return *r->p++;
 }
 
-static inline uint16_t rd_le16(struct rd *r)
+inline uint16_t rd_le16(struct rd *r)
 {
-    const uint8_t *b = rd_bytes(r, 2);
-    return (uint16_t)(b ? b[0] | b[1] << 8 : 0);
+    if (rd_left(r) < 2) {
+        r->bad = true;
+        r->p = r->end;
+        return 0;
+    }
+    r->p += 2;
+    return (uint16_t)(r->p[-2] | r->p[-1] << 8);
 }
 
-static inline uint32_t rd_le24(struct rd *r)
+inline uint32_t rd_le24(struct rd *r)
 {
     const uint8_t *b = rd_bytes(r, 3);
     return b ? (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 : 0;
 }
 
-static inline uint32_t rd_le32(struct rd *r)
+inline uint32_t rd_le32(struct rd *r)
 {
     uint32_t low = rd_le16(r);
     return low | (uint32_t)rd_le16(r) << 16;
 }
 
-static inline struct wr wr_of(uint8_t *p, size_t n)
+inline struct wr wr_of(uint8_t *p, size_t n)
 {
     return (struct wr){ p, p, p + n, false };
 }
 
-static inline size_t wr_len(const struct wr *w) { return (size_t)(w->p - w->base); }
-static inline size_t wr_room(const struct wr *w) { return (size_t)(w->end - w->p); }
+inline size_t wr_len(const struct wr *w) { return (size_t)(w->p - w->base); }
+inline size_t wr_room(const struct wr *w) { return (size_t)(w->end - w->p); }
 
-static inline void wr_bytes(struct wr *w, const void *src, size_t n)
+inline void wr_bytes(struct wr *w, const void *src, size_t n)
 {
     if (n > wr_room(w)) {
         w->bad = true;
@@ -90,12 +98,12 @@ static inline void wr_bytes(struct wr *w, const void *src, size_t n)
 }
 
 /* As wr_bytes(), but keeps what fits: ATT values are cut at the MTU. */
-static inline void wr_cut(struct wr *w, const void *src, size_t n)
+inline void wr_cut(struct wr *w, const void *src, size_t n)
 {
     wr_bytes(w, src, n < wr_room(w) ? n : wr_room(w));
 }
 
-static inline void wr_zero(struct wr *w, size_t n)
+inline void wr_zero(struct wr *w, size_t n)
 {
     if (n > wr_room(w)) {
         w->bad = true;
@@ -105,24 +113,41 @@ static inline void wr_zero(struct wr *w, size_t n)
     w->p += n;
 }
 
-static inline void wr_u8(struct wr *w, uint8_t v) { wr_bytes(w, &v, 1); }
-
-static inline void wr_le16(struct wr *w, uint16_t v)
+inline void wr_u8(struct wr *w, uint8_t v)
 {
-    uint8_t b[2] = { (uint8_t)v, (uint8_t)(v >> 8) };
-    wr_bytes(w, b, 2);
+    if (w->p == w->end) {
+        w->bad = true;
+    } else {
+        *w->p++ = v;
+    }
 }
 
-static inline void wr_le24(struct wr *w, uint32_t v)
+inline void wr_le16(struct wr *w, uint16_t v)
+{
+    if (wr_room(w) < 2) {
+        w->bad = true;
+    } else {
+        *w->p++ = (uint8_t)v;
+        *w->p++ = (uint8_t)(v >> 8);
+    }
+}
+
+inline void wr_le24(struct wr *w, uint32_t v)
 {
     uint8_t b[3] = { (uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16) };
     wr_bytes(w, b, 3);
 }
 
-static inline void wr_le32(struct wr *w, uint32_t v)
+inline void wr_le32(struct wr *w, uint32_t v)
 {
     wr_le16(w, (uint16_t)v);
     wr_le16(w, (uint16_t)(v >> 16));
+}
+
+inline void put_le16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
 }
 
 #endif

@@ -11,36 +11,47 @@
 
 struct fifo { uint8_t *mem; uint16_t size, head, used; };
 
-static inline uint8_t fifo_octet(const struct fifo *f, uint32_t at)
+/* The place in the ring of what is `at` octets behind the head, at most `size`. */
+inline size_t fifo_place(const struct fifo *f, size_t at)
 {
-    return f->mem[(f->head + at) % f->size];
+    at += f->head;
+    return at < f->size ? at : at - f->size;
 }
 
-static inline void fifo_append(struct fifo *f, const void *src, size_t n)
+inline uint8_t fifo_octet(const struct fifo *f, size_t at)
 {
-    size_t at = (size_t)(f->head + f->used) % f->size;
-    size_t first = n < f->size - at ? n : f->size - at;
-    if (n) {
-        memcpy(f->mem + at, src, first);
-        memcpy(f->mem, (const uint8_t *)src + first, n - first);
-    }
+    return f->mem[fifo_place(f, at)];
+}
+
+inline void fifo_append(struct fifo *f, const void *src, size_t n)
+{
+    size_t at = fifo_place(f, f->used), first = f->size - at;
     f->used = (uint16_t)(f->used + n);
+    if (n > first) {
+        memcpy(f->mem + at, src, first);
+        src = (const uint8_t *)src + first;
+        n -= first;
+        at = 0;
+    }
+    if (n) {
+        memcpy(f->mem + at, src, n);
+    }
 }
 
-static inline bool fifo_has_room(const struct fifo *f, size_t n)
+inline bool fifo_has_room(const struct fifo *f, size_t n)
 {
     return RESERVE(n + 2 <= (size_t)(f->size - f->used));
 }
 
 /* A record of `n` octets, which the caller appends.  It has asked for room. */
-static inline void fifo_open(struct fifo *f, size_t n)
+inline void fifo_open(struct fifo *f, size_t n)
 {
     uint8_t len[2] = { (uint8_t)n, (uint8_t)(n >> 8) };
     fifo_append(f, len, 2);
 }
 
 /* The caller has asked for room. */
-static inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const void *body,
+inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const void *body,
                             size_t body_len)
 {
     fifo_open(f, head_len + body_len);
@@ -48,50 +59,53 @@ static inline void fifo_put(struct fifo *f, const void *head, size_t head_len, c
     fifo_append(f, body, body_len);
 }
 
-static inline uint16_t fifo_front(const struct fifo *f)
+inline uint16_t fifo_front(const struct fifo *f)
 {
     return (uint16_t)(f->used ? fifo_octet(f, 0) | fifo_octet(f, 1) << 8 : 0);
 }
 
-static inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at)
+inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at)
 {
     return fifo_octet(f, 2u + at);
 }
 
 /* Of the record that begins `at` octets behind the head: its length; octets from..from+n. */
-static inline uint16_t fifo_len_at(const struct fifo *f, uint32_t at)
+inline uint16_t fifo_len_at(const struct fifo *f, uint32_t at)
 {
     return (uint16_t)(fifo_octet(f, at) | fifo_octet(f, at + 1) << 8);
 }
 
-static inline void fifo_read_at(const struct fifo *f, uint32_t at, uint16_t from, size_t n,
-                                struct wr *out)
+inline void fifo_read_at(const struct fifo *f, uint32_t at, uint16_t from, size_t n,
+                         struct wr *out)
 {
-    size_t begin = (size_t)(f->head + at + 2u + from) % f->size;
-    size_t first = n < f->size - begin ? n : f->size - begin;
-    wr_bytes(out, f->mem + begin, first);
-    wr_bytes(out, f->mem, n - first);
+    size_t begin = fifo_place(f, at + 2u + from), first = f->size - begin;
+    if (n > first) {
+        wr_bytes(out, f->mem + begin, first);
+        n -= first;
+        begin = 0;
+    }
+    wr_bytes(out, f->mem + begin, n);
 }
 
 /* Of the first one. */
-static inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, struct wr *out)
+inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, struct wr *out)
 {
     fifo_read_at(f, 0, from, n, out);
 }
 
 /* Takes the n octets at `at` behind the head, a record with its length, out of the ring. */
-static inline void fifo_remove(struct fifo *f, uint32_t at, uint32_t n)
+inline void fifo_remove(struct fifo *f, uint32_t at, uint32_t n)
 {
     for (uint32_t m = at; m + n < f->used; m++) {
-        f->mem[(f->head + m) % f->size] = fifo_octet(f, m + n);
+        f->mem[fifo_place(f, m)] = fifo_octet(f, m + n);
     }
     f->used = (uint16_t)(f->used - n);
 }
 
-static inline void fifo_drop(struct fifo *f)
+inline void fifo_drop(struct fifo *f)
 {
     uint32_t n = fifo_front(f) + 2u;
-    f->head = (uint16_t)((f->head + n) % f->size);
+    f->head = (uint16_t)fifo_place(f, n);
     f->used = (uint16_t)(f->used - n);
 }
 

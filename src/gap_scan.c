@@ -14,11 +14,6 @@ struct scan {
 
 HOLD_SIZE(scan, WOAD_SIZE_SCAN);
 
-static void scan_carve(struct woad *h, struct arena *a)
-{
-    h->scan = arena_take(a, 1, sizeof *h->scan);
-}
-
 static void scan_end(struct woad *h, int status)
 {
     struct scan *s = h->scan;
@@ -155,12 +150,17 @@ static uint32_t scan_due(struct woad *h)
     return left;
 }
 
+static void scan_carve(struct woad *h, struct arena *a)
+{
+    h->scan = arena_take(a, 1, sizeof *h->scan);
+    h->scan_report = scan_report;
+}
+
 const struct woad_feature woad_scanner = {
     .carve = scan_carve,
     .reset = scan_reset,
     .command = scan_command,
     .complete = scan_complete,
-    .report = scan_report,
     .due = scan_due,
 };
 

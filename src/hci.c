@@ -117,10 +117,8 @@ static int hci_rx_completed(struct woad *h, struct rd *in)
 /* HCI_LE_Advertising_Report: the feature that scans reads it.  7.7.65.2 */
 static int hci_rx_report(struct woad *h, struct rd *in)
 {
-    for (size_t f = 0; feature_at(h, f); f++) {
-        if (feature_at(h, f)->report) {
-            feature_at(h, f)->report(h, in);
-        }
+    if (h->scan_report) {
+        h->scan_report(h, in);
     }
     return in->bad ? WOAD_EBADMSG : 0;
 }

@@ -165,7 +165,6 @@ struct woad_feature {
     void (*complete)(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
     void (*conn_open)(struct woad *h, uint16_t i);
     void (*conn_close)(struct woad *h, uint16_t i);
-    void (*report)(struct woad *h, struct rd *in);         /* LE Advertising Report */
     /* Events of the masks below that the core has no use for itself. */
     void (*event)(struct woad *h, uint8_t code, struct rd *in);
     void (*meta)(struct woad *h, uint8_t sub, struct rd *in);
@@ -347,6 +346,7 @@ struct woad {
     struct link *link;
     struct adv *adv;
     struct scan *scan;
+    void (*scan_report)(struct woad *h, struct rd *in);    /* LE Advertising Report */
     struct central *central;
     struct gatts *gatts;
     struct gattc *gattc;

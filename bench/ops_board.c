@@ -1,0 +1,49 @@
+/* The operations on a Cortex-M4 in QEMU, started with `-icount shift=0`: every instruction takes a
+ * nanosecond of the machine's time, by which SysTick counts at 25 MHz; so a tick is 40 of them. */
+#include "ops.h"
+
+#include "examples/baremetal/board.h"
+
+#include <stdint.h>
+
+enum { PER_TICK = 40, MEM = 8192 };
+#define SYSTICK_CTRL (*(volatile uint32_t *)0xe000e010)
+#define SYSTICK_LOAD (*(volatile uint32_t *)0xe000e014)
+#define SYSTICK_NOW  (*(volatile uint32_t *)0xe000e018)
+
+static uint64_t mem[MEM / sizeof(uint64_t)];
+
+static void print_number(uint32_t n)
+{
+    char text[11] = { 0 };
+    int at = 10;
+    do {
+        text[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    board_print(text + at);
+}
+
+void run(void)
+{
+    SYSTICK_CTRL = 0;
+    SYSTICK_LOAD = 0xffffff;
+    SYSTICK_NOW = 0;
+    SYSTICK_CTRL = 5;                    /* the processor's clock, no interrupt */
+    _Bool well = ops_prepare(mem, sizeof mem, 1, 20);
+    for (size_t n = 0; well && n < n_ops; n++) {
+        ops_between();
+        uint32_t before = SYSTICK_NOW;
+        measured(&ops[n]);
+        uint32_t ticks = (before - SYSTICK_NOW) & 0xffffff;
+        well = ops_right(&ops[n]);
+        board_print(ops[n].name);
+        board_print(" ");
+        print_number(ticks * PER_TICK / ops[n].n);
+        board_print("\n");
+    }
+    board_print(well ? "done\n" : "wrong\n");
+    for (;;) {
+        board_sleep();
+    }
+}

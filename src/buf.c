@@ -1,0 +1,37 @@
+/* The one copy of each of buf.h's and fifo.h's functions, for where it is not inlined.  C11 6.7.4 */
+#include "fifo.h"
+
+extern inline struct rd rd_of(const uint8_t *p, size_t n);
+extern inline size_t rd_left(const struct rd *r);
+extern inline bool rd_done(const struct rd *r);
+extern inline const uint8_t *rd_bytes(struct rd *r, size_t n);
+extern inline void rd_copy(struct rd *r, void *dst, size_t n);
+extern inline uint8_t rd_u8(struct rd *r);
+extern inline uint16_t rd_le16(struct rd *r);
+extern inline uint32_t rd_le24(struct rd *r);
+extern inline uint32_t rd_le32(struct rd *r);
+extern inline struct wr wr_of(uint8_t *p, size_t n);
+extern inline size_t wr_len(const struct wr *w);
+extern inline size_t wr_room(const struct wr *w);
+extern inline void wr_bytes(struct wr *w, const void *src, size_t n);
+extern inline void wr_cut(struct wr *w, const void *src, size_t n);
+extern inline void wr_zero(struct wr *w, size_t n);
+extern inline void wr_u8(struct wr *w, uint8_t v);
+extern inline void wr_le16(struct wr *w, uint16_t v);
+extern inline void wr_le24(struct wr *w, uint32_t v);
+extern inline void wr_le32(struct wr *w, uint32_t v);
+extern inline void put_le16(uint8_t *p, uint16_t v);
+
+extern inline size_t fifo_place(const struct fifo *f, size_t at);
+extern inline uint8_t fifo_octet(const struct fifo *f, size_t at);
+extern inline void fifo_append(struct fifo *f, const void *src, size_t n);
+extern inline bool fifo_has_room(const struct fifo *f, size_t n);
+extern inline void fifo_open(struct fifo *f, size_t n);
+extern inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const void *body, size_t body_len);
+extern inline uint16_t fifo_front(const struct fifo *f);
+extern inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at);
+extern inline uint16_t fifo_len_at(const struct fifo *f, uint32_t at);
+extern inline void fifo_read_at(const struct fifo *f, uint32_t at, uint16_t from, size_t n, struct wr *out);
+extern inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, struct wr *out);
+extern inline void fifo_remove(struct fifo *f, uint32_t at, uint32_t n);
+extern inline void fifo_drop(struct fifo *f);

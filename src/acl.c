@@ -1,10 +1,6 @@
 /* ACL data: fragments in and out, and the controller's buffers.  Vol 4, Part E, 5.4.2 */
 #include "host.h"
 
-#ifdef WOAD_CHECK_QUIET
-#include <stdlib.h>
-#endif
-
 enum { ACL_HDR = 5, L2CAP_HDR = 4 };     /* with the H4 type octet; len u16, cid u16 */
 enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
 
@@ -211,19 +207,14 @@ static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
 
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 {
-#ifdef WOAD_CHECK_QUIET
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+    for (uint16_t i = 0; CHECK_QUIET && i < h->cfg.conns; i++) {
         struct conn *c = &h->conns[i];
         bool quiet = c->state == CONN_OPEN && !(h->stirred[i >> 5] >> (i & 31) & 1);
-        c->stirred = c->stirred || quiet;
+        c->stirred |= quiet ? STIRRED_FIXED | STIRRED_CHANNELS : 0;
         if (quiet && acl_tx_conn(h, i, buf, room)) {
-            abort();
+            __builtin_trap();
         }
     }
-#endif
-    (void)h;
-    (void)buf;
-    (void)room;
 }
 
 /* The controller's buffers are for all connections: one that has its share of them gets more only

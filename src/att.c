@@ -75,21 +75,23 @@ void att_rx(struct woad *h, uint16_t b, struct rd *in)
 bool att_tx_queue(struct woad *h, uint16_t b, struct wr *out)
 {
     struct att_bearer *k = &h->bearers[b];
-    struct fifo *q = &h->conns[k->conn].queue;
+    struct conn *c = &h->conns[k->conn];
+    struct fifo *q = &c->queue;
     uint16_t len = fifo_front(q);
-    if (!len || h->conns[k->conn].queue_on || (len > k->mtu && k->mtu < att_most(h, k->conn))) {
+    if (!len || c->queue_on || (len > k->mtu && k->mtu < att_most(h, k->conn))) {
         return false;
     }
-    bool indication = fifo_front_octet(q, 0) == ATT_INDICATE;
-    if (indication && k->indicated) {
-        return false;
-    }
-    if (indication) {
+    if (fifo_front_octet(q, 0) == ATT_INDICATE) {
+        if (k->indicated) {
+            return false;
+        }
         att_indication_sent(h, b, att_queued_handle(q));
     }
     fifo_read(q, 0, len < k->mtu ? len : k->mtu, out);
     fifo_drop(q);
-    att_room(h, k->conn);
+    if (c->queue_full) {
+        att_room(h, k->conn);
+    }
     return true;
 }
 
@@ -122,8 +124,8 @@ void att_completed(struct woad *h, uint16_t i)
     }
 }
 
-/* Room for a PDU of `len` octets, which the caller appends. */
-bool att_queue_open(struct woad *h, uint16_t i, size_t len)
+/* Room for a PDU of `len` octets, which the caller appends behind its length. */
+static bool att_queue_room(struct woad *h, uint16_t i, size_t len)
 {
     struct conn *c = &h->conns[i];
     if (!fifo_has_room(&c->queue, len)) {
@@ -131,9 +133,20 @@ bool att_queue_open(struct woad *h, uint16_t i, size_t len)
         return false;
     }
     c->queue_owed = true;
-    fifo_open(&c->queue, len);
-    stir_queue(h, i);
-    c->stirred = c->stirred || h->eatt_role;               /* whose bearers are channels */
+    if (h->eatt_role) {
+        stir_channels(h, i);             /* its bearers */
+    } else {
+        stir_queue(h, i);
+    }
+    return true;
+}
+
+bool att_queue_open(struct woad *h, uint16_t i, size_t len)
+{
+    if (!att_queue_room(h, i, len)) {
+        return false;
+    }
+    fifo_open(&h->conns[i].queue, len);
     return true;
 }
 
@@ -142,13 +155,15 @@ int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const voi
               size_t len)
 {
     struct fifo *q = &h->conns[i].queue;
-    uint8_t head[3] = { op };
+    uint8_t head[5];
     size_t most = att_most(h, i) - 3u;
-    put_le16(head + 1, handle);
     len = len < most ? len : most;
-    if (!att_queue_open(h, i, sizeof head + len)) {
+    if (!att_queue_room(h, i, 3 + len)) {
         return WOAD_EAGAIN;
     }
+    put_le16(head, (uint16_t)(3 + len));
+    head[2] = op;
+    put_le16(head + 3, handle);
     fifo_append(q, head, sizeof head);
     fifo_append(q, data, len);
     return 0;

@@ -35,7 +35,7 @@ struct coc *coc_for(struct woad *h, uint16_t conn, uint16_t cid)
 {
     struct coc *k = coc_find(h, conn, cid);
     if (k) {
-        stir_conn(h, k->conn);
+        stir_channels(h, k->conn);
     }
     return k;
 }

@@ -61,7 +61,7 @@ inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const vo
 
 inline uint16_t fifo_front(const struct fifo *f)
 {
-    return (uint16_t)(f->used ? fifo_octet(f, 0) | fifo_octet(f, 1) << 8 : 0);
+    return (uint16_t)(f->used ? f->mem[f->head] | fifo_octet(f, 1) << 8 : 0);
 }
 
 inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at)

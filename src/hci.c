@@ -1,10 +1,6 @@
 /* HCI: commands out, one at a time; events in.  Vol 4, Part E */
 #include "host.h"
 
-#ifdef WOAD_CHECK_QUIET
-#include <stdlib.h>
-#endif
-
 enum { COMMAND_TIMEOUT_MS = 2000 };
 
 /* Whether the controller says it has a command: Supported_Commands of 6.27. */
@@ -25,24 +21,16 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     if (h->hci.pending || !h->hci.credits || room < WOAD_TX_ROOM) {
         return 0;
     }
-#ifdef WOAD_CHECK_QUIET
     bool quiet = h->hci.quiet;
-#else
-    if (h->hci.quiet) {
-        return 0;
-    }
-#endif
     const struct woad_feature *owner;
     h->hci.quiet = true;
     for (size_t f = 0; (owner = feature_at(h, f)) != NULL; f++) {
         struct wr params = wr_of(buf + 4, 255);
         uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
         if (opcode) {
-#ifdef WOAD_CHECK_QUIET
-            if (quiet) {
-                abort();
+            if (CHECK_QUIET && quiet) {
+                __builtin_trap();
             }
-#endif
             h->hci.quiet = false;
             struct wr head = wr_of(buf, 4);
             wr_u8(&head, H4_COMMAND);

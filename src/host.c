@@ -207,7 +207,7 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
         return 0;                        /* writing: a callback asks while a packet is made */
     }
     h->writing = true;
-    size_t n = hci_tx(h, buf, room);
+    size_t n = h->hci.quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
     n = n ? n : acl_tx(h, buf, room);
     h->writing = false;
     return n;

@@ -137,7 +137,7 @@ struct conn {
     uint16_t tx_head;
     uint16_t tx_channel;                 /* whose tail it is, 0: none */
     bool rx_skip;
-    bool stirred;                        /* more than its queue may have something to send */
+    uint8_t stirred;                     /* STIRRED_…: what may have something beside its queue */
     /* L2CAP signalling */
     struct fifo answers;
     uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request */
@@ -388,12 +388,23 @@ static inline void stir_queue(struct woad *h, uint16_t i)
 {
     h->stirred[i >> 5] |= (uint32_t)1 << (i & 31);
 }
+enum { STIRRED_FIXED = 1, STIRRED_CHANNELS = 2 };
+static inline void stir_channels(struct woad *h, uint16_t i)               /* with credits */
+{
+    stir_queue(h, i);
+    h->conns[i].stirred |= STIRRED_CHANNELS;
+}
 static inline void stir_conn(struct woad *h, uint16_t i)
 {
     stir_queue(h, i);
-    h->conns[i].stirred = true;
+    h->conns[i].stirred = STIRRED_FIXED | STIRRED_CHANNELS;
 }
 void stir_all(struct woad *h);           /* features, too, for commands */
+#ifdef WOAD_CHECK_QUIET
+enum { CHECK_QUIET = true };
+#else
+enum { CHECK_QUIET = false };
+#endif
 
 /* Walks all features: the core's own first. */
 const struct woad_feature *feature_at(const struct woad *h, size_t n);

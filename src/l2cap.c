@@ -65,27 +65,30 @@ void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
 uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail)
 {
     struct conn *c = &h->conns[i];
-    bool stirred = c->stirred;
-    c->stirred = false;                  /* a callback may stir it again */
-    for (size_t n = 0; stirred && n < CHANNELS; n++) {
+    uint8_t stirred = c->stirred;
+    if (!stirred) {
+        return att_tx_queue(h, i, body) ? CID_ATT : 0;
+    }
+    c->stirred = 0;                      /* a callback may stir them again */
+    for (size_t n = 0; stirred & STIRRED_FIXED && n < CHANNELS; n++) {
         if (channels[n].tx(h, i, body)) {
-            c->stirred = true;
+            c->stirred |= stirred;
             return channels[n].cid;
         }
     }
     /* The rest of a round of the channels, the queue, a whole round. */
     for (int n = 0; n < 3; n++) {
         uint16_t cid = 0;
-        if (c->channels_turn) {
-            cid = stirred && h->coc_role ? h->coc_role->tx(h, i, body, tail) : 0;
-        } else if (att_tx_queue(h, i, body)) {
-            cid = CID_ATT;
+        if (!c->channels_turn) {
+            cid = att_tx_queue(h, i, body) ? CID_ATT : 0;
+        } else if (stirred & STIRRED_CHANNELS && h->coc_role) {
+            cid = h->coc_role->tx(h, i, body, tail);
         }
         if (!cid || cid == CID_ATT) {
             c->channels_turn = !c->channels_turn;
         }
         if (cid) {
-            c->stirred = c->stirred || stirred;
+            c->stirred |= stirred & STIRRED_CHANNELS;
             return cid;
         }
     }

@@ -16,7 +16,7 @@ help:
 	@echo "make fuzz    fuzzers, a minute each (SECONDS_EACH=… for more)"
 	@echo "make test-cross   the transcripts on a 32-bit and a big-endian machine, by qemu"
 	@echo "make test-peers   against Linux with BlueZ, in QEMU: three rounds, build/peers/matrix.md"
-	@echo "make bench   how fast the air is; build/bench.json"
+	@echo "make bench   instructions for an operation, the radio, the air; build/bench.json"
 	@echo "make soak    what takes too long for make test: about an hour"
 	@echo "make clean   takes build/ away"
 

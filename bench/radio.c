@@ -122,7 +122,7 @@ static bool connected(const struct phy *p, uint16_t interval)
 static void open_channel(void)
 {
     static const struct woad_coc_params params = { .psm = PSM, .mtu = SDU, .mps = MPS };
-    static uint8_t rx[64 * MPS];
+    static uint8_t rx[512 * MPS];          /* a packet of credits for every 256 frames */
     uint16_t cid;
     woad_coc_listen(w.d[0].host, &params);
     woad_coc_connect(w.d[1].host, w.d[1].conn, &params, rx, sizeof rx, &cid);

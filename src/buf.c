@@ -1,4 +1,5 @@
-/* The one copy of each of buf.h's and fifo.h's functions, for where it is not inlined.  C11 6.7.4 */
+/* The one copy of each of buf.h's and fifo.h's functions, for where it is not inlined.
+ * C11 6.7.4 */
 #include "fifo.h"
 
 extern inline struct rd rd_of(const uint8_t *p, size_t n);
@@ -27,11 +28,13 @@ extern inline uint8_t fifo_octet(const struct fifo *f, size_t at);
 extern inline void fifo_append(struct fifo *f, const void *src, size_t n);
 extern inline bool fifo_has_room(const struct fifo *f, size_t n);
 extern inline void fifo_open(struct fifo *f, size_t n);
-extern inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const void *body, size_t body_len);
+extern inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const void *body,
+                            size_t body_len);
 extern inline uint16_t fifo_front(const struct fifo *f);
 extern inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at);
 extern inline uint16_t fifo_len_at(const struct fifo *f, uint32_t at);
-extern inline void fifo_read_at(const struct fifo *f, uint32_t at, uint16_t from, size_t n, struct wr *out);
+extern inline void fifo_read_at(const struct fifo *f, uint32_t at, uint16_t from, size_t n,
+                                struct wr *out);
 extern inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, struct wr *out);
 extern inline void fifo_remove(struct fifo *f, uint32_t at, uint32_t n);
 extern inline void fifo_drop(struct fifo *f);

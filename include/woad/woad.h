@@ -128,7 +128,8 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
                  procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps, \
                  att_bearers, adv_sets) \
-    (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(((conns) + 31) / 32 * 4) + WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
+    (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(((conns) + 31) / 32 * 4) + \
+     WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
      WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
      WOAD_UP(WOAD_SIZE_CENTRAL) + WOAD_UP(WOAD_SIZE_SERVER) + WOAD_UP(WOAD_SIZE_CLIENT) + \

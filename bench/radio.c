@@ -85,11 +85,14 @@ static double air_us(const struct phy *p, unsigned octets)
     }
 }
 
+/* An SDU's octets in a packet: the first has its length, too, and the last is shorter. */
+static const double channel_each = SDU / (double)((SDU + 2 + MPS - 1) / MPS);
+
 /* Octets a second, `each` of every packet. */
-static double limit(const struct phy *p, uint16_t interval, unsigned each)
+static double limit(const struct phy *p, uint16_t interval, double each)
 {
     double exchange = air_us(p, 251) + 150 + air_us(p, 0) + 150, event = interval * 1250.0;
-    return (double)(unsigned)(event / exchange) * each / event * 1e6;
+    return (unsigned)(event / exchange) * each / event * 1e6;
 }
 
 static bool connected(const struct phy *p, uint16_t interval)
@@ -192,7 +195,7 @@ int main(int argc, char **argv)
     for (size_t p = 0; p < 3; p++) {
         for (size_t n = 0; n < 3; n++) {
             for (int channel = 0; channel < 2; channel++) {
-                double most = limit(&phys[p], intervals[n], channel ? MPS : MPS - 3);
+                double most = limit(&phys[p], intervals[n], channel ? channel_each : MPS - 3);
                 double is = rate(&phys[p], intervals[n], channel, 0);
                 printf("%s %5.1f ms %-6s %8.0f octets/s of %8.0f\n", phys[p].name,
                        intervals[n] * 1.25, channel ? "coc" : "notify", is, most);
@@ -209,7 +212,7 @@ int main(int argc, char **argv)
     for (size_t n = 0; n < 3; n++) {
         for (int channel = 0; channel < 2; channel++) {
             double is = rate(&phys[1], 40, channel, losses[n]);
-            double most = limit(&phys[1], 40, channel ? MPS : MPS - 3);
+            double most = limit(&phys[1], 40, channel ? channel_each : MPS - 3);
             printf("2M  50.0 ms %-6s %8.0f octets/s of %8.0f, %u %% lost\n",
                    channel ? "coc" : "notify", is, most, losses[n] / 10);
             fprintf(f, "\"2M-50ms-%s-loss%u\": %.4f, ", channel ? "coc" : "notify", losses[n] / 10,

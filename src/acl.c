@@ -222,8 +222,8 @@ static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 static bool acl_may_take(const struct woad *h, const struct conn *c)
 {
     uint16_t total = h->hci.acl_total, open = h->conns_open;
-    return open < 2 || !c->in_controller || c->in_controller < total / open ||
-           h->hci.acl_free > (total + 3) / 4;
+    return h->hci.acl_free > (total + 3) / 4 || open < 2 || !c->in_controller ||
+           c->in_controller < total / open;
 }
 
 /* The first connection of from..end-1 that may have something to send; `end` if none may. */
@@ -241,6 +241,15 @@ static uint16_t acl_stirred(const struct woad *h, uint16_t from, uint16_t end)
     return from < end ? from : end;
 }
 
+static bool acl_any_stirred(const struct woad *h)
+{
+    uint32_t any = 0;
+    for (uint16_t w = 0; w * 32 < h->cfg.conns; w++) {
+        any |= h->stirred[w];
+    }
+    return any != 0;
+}
+
 /* One of from..end-1 sends a packet, if one has any. */
 static size_t acl_tx_some(struct woad *h, uint16_t from, uint16_t end, uint8_t *buf, size_t room)
 {
@@ -250,10 +259,11 @@ static size_t acl_tx_some(struct woad *h, uint16_t from, uint16_t end, uint8_t *
         h->stirred[i >> 5] &= ~((uint32_t)may << (i & 31));      /* a callback may stir it again */
         size_t len = may ? acl_tx_conn(h, i, buf, room) : 0;
         if (len) {
+            uint16_t next = i + 1 < h->cfg.conns ? (uint16_t)(i + 1) : 0;
+            h->turn = acl_any_stirred(h) ? next : i;
             stir_queue(h, i);
             c->in_controller++;
             h->hci.acl_free--;
-            h->turn = i + 1 < h->cfg.conns ? (uint16_t)(i + 1) : 0;
             return len;
         }
     }

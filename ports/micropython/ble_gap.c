@@ -149,7 +149,8 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
         mp_raise_OSError(MP_EINVAL);
     }
     struct woad_connect_params params = {
-        .scan_interval_625us = 16, .scan_window_625us = 16,
+        /* All the time; 60 ms on a channel, for who advertises while it changes is not heard. */
+        .scan_interval_625us = 96, .scan_window_625us = 96,
         .interval_min_1250us = (uint16_t)(min ? min : 24),
         .interval_max_1250us = (uint16_t)(max ? max : 40),
         .supervision_10ms = 256, .timeout_ms = timeout ? (uint32_t)timeout : 30000,

@@ -152,11 +152,13 @@ def three_wire(p):
     s.line("READY")
     before = adapters(p.m)
     p.m.do("attach", line=1, protocol=2)
-    hci = adapter(p.m, before)
-    p.start(hci=hci)
-    visit(p, hci, s.line("MAC"))
-    p.stop()
-    p.m.do("detach", line=1)
+    try:
+        hci = adapter(p.m, before)
+        p.start(hci=hci)
+        visit(p, hci, s.line("MAC"))
+        p.stop()
+    finally:
+        p.m.do("detach", line=1)
     s.kill()
 
 

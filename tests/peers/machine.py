@@ -26,7 +26,7 @@ class Machine:
                    "-serial", "file:" + self.console, "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
                    "-chardev", "socket,id=control,path=" + control, "-device", "virtio-serial", "-device", "virtserialport,chardev=control"]
         for n, path in enumerate(lines):
-            command += ["-chardev", "socket,id=hci%d,path=%s" % (n, path), "-device", "pci-serial,chardev=hci%d" % n]
+            command += ["-chardev", "socket,id=hci%d,path=%s,reconnect=1" % (n, path), "-device", "pci-serial,chardev=hci%d" % n]
         self.q = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         atexit.register(self.q.kill)
         server.settimeout(20)

@@ -262,7 +262,7 @@ while not (heard.get("uuid") and heard.get("name")):
 ble.gap_scan(None)
 wait(6)
 print("GREEN", 0)
-ble.gap_connect(kind, WHO)
+ble.gap_connect(kind, WHO, 20000)
 conn = wait(7, 20000)[0]
 print("GREEN", 1)
 ble.config(mtu=300)
@@ -510,7 +510,7 @@ def secret(conn):
     assert wait(15)[2] == b"for your eyes only"
 kind, who = seen()
 assert kind == 1 and who[0] >> 6 == 1, who
-ble.gap_connect(kind, who)
+ble.gap_connect(kind, who, 20000)
 conn = wait(7, 20000)[0]
 ble.gap_pair(conn)
 assert wait(28, 20000)[1:] == (1, 0, 1, 16)
@@ -527,7 +527,7 @@ print("AWAY", who.hex())
 sys.stdin.readline()
 events.clear()
 assert seen() == (0, identity)
-ble.gap_connect(kind, identity)
+ble.gap_connect(kind, identity, 20000)
 conn, kind, who = wait(7, 20000)
 assert (kind, who) == (0, identity), who
 ble.gap_pair(conn)
@@ -670,7 +670,7 @@ assert props & 1 and (primary, secondary) == (1, 2), (props, primary, secondary)
 ble.gap_scan(None)
 wait(6)
 print("HEARD")
-ble.gap_connect(kind, WHO)
+ble.gap_connect(kind, WHO, 20000)
 conn = wait(7, 20000)[0]
 ble.gap_link(conn, 3)
 while True:

@@ -244,7 +244,7 @@ static struct woad_addr own(void)
  * ways, for the parts that it is about. */
 static void quirks(void **state)
 {
-    static const uint8_t placeholder[6] = { 0xac, 0x1f, 0x12, 0xa1, 0x43, 0x43 };
+    static const uint8_t somebody_else[6] = { 0xac, 0x1f, 0x12, 0xa1, 0x43, 0x43 };
     static const uint8_t mine[6] = { 9, 9, 9, 9, 9, 9 };
     struct woad_quirk table[] = { { 15, 0x1234, 0x1234, WOAD_QUIRK_NO_COMMANDS, 41, 0x20, NULL },
                                   { 15, 0, 0xffff, WOAD_QUIRK_ADDRESS, 0, 0, mine } };
@@ -252,7 +252,7 @@ static void quirks(void **state)
     for (uint8_t company = 14; company < 17; company++) {
         begin();
         t.company = company;
-        memcpy(t.address, placeholder, 6);
+        memcpy(t.address, somebody_else, 6);
         struct woad_addr a = own();
         assert_int_equal(a.type, company == 15 ? WOAD_ADDR_RANDOM : WOAD_ADDR_PUBLIC);
         assert_true(a.type == WOAD_ADDR_PUBLIC || (a.octet[5] & 0xc0) == 0xc0);

@@ -217,6 +217,7 @@ static void gattc_drain(struct woad *h, uint16_t i)
         if (p->op >= WOAD_GATTC_WRITE_LONG && p->offset) {
             p->abort = WOAD_ECANCELED;
             p->filtered = true;
+            stir_conn(h, i);
             break;
         }
         gattc_end(h, i, p, WOAD_ECANCELED);

@@ -12,7 +12,7 @@ help:
 	@echo "make micropython   build/micropython: the unix port with this module"
 	@echo "make baremetal     build/baremetal: a lock for Cortex-M0+, M3, M4 and RISC-V"
 	@echo "make firmware      MicroPython with this module for an emulated board"
-	@echo "make size    flash and RAM of those"
+	@echo "make size    flash and RAM of those, and of each configuration; build/size.json"
 	@echo "make fuzz    fuzzers, a minute each (SECONDS_EACH=… for more)"
 	@echo "make test-cross   the transcripts on a 32-bit and a big-endian machine, by qemu"
 	@echo "make test-peers   against Linux with BlueZ, in QEMU: three rounds, build/peers/matrix.md"

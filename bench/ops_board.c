@@ -1,10 +1,7 @@
 /* The operations on a Cortex-M4 in QEMU, started with `-icount shift=0`: every instruction takes a
  * nanosecond of the machine's time, by which SysTick counts at 25 MHz; so a tick is 40 of them. */
+#include "number.h"
 #include "ops.h"
-
-#include "examples/baremetal/board.h"
-
-#include <stdint.h>
 
 enum { PER_TICK = 40, MEM = 8192 };
 #define SYSTICK_CTRL (*(volatile uint32_t *)0xe000e010)
@@ -12,17 +9,6 @@ enum { PER_TICK = 40, MEM = 8192 };
 #define SYSTICK_NOW  (*(volatile uint32_t *)0xe000e018)
 
 static uint64_t mem[MEM / sizeof(uint64_t)];
-
-static void print_number(uint32_t n)
-{
-    char text[11] = { 0 };
-    int at = 10;
-    do {
-        text[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n);
-    board_print(text + at);
-}
 
 void run(void)
 {

@@ -3,7 +3,7 @@
 #include <woad/hci.h>
 #include <woad/woad.h>
 
-#include "examples/baremetal/board.h"
+#include "number.h"
 
 enum { SECURITY = 1, CENTRAL = 2, CHANNELS = 4, EXTENDED = 8 };           /* SIZE: some of these */
 enum { CONNS = 4, BONDS = 4, MTU = 247, MPS = 247, PSM = 0x80 };
@@ -184,16 +184,10 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 #endif
 }
 
-static void print_number(const char *name, uint32_t n)
+static void tell(const char *name, size_t n)
 {
-    char text[11] = { 0 };
-    int at = 10;
-    do {
-        text[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n);
     board_print(name);
-    board_print(text + at);
+    print_number((uint32_t)n);
     board_print("\n");
 }
 
@@ -206,12 +200,12 @@ void run(void)
         .mps = HAS(CHANNELS) ? MPS : 0, .adv_sets = HAS(EXTENDED) ? 1 : 0 };
     size_t size = woad_size(&config);
     struct woad *h = woad_init(mem, sizeof mem, &config);
-    print_number("ram ", (uint32_t)size);
+    tell("ram ", size);
     config.conns++;
-    print_number("connection ", (uint32_t)(woad_size(&config) - size));
+    tell("connection ", woad_size(&config) - size);
     size = woad_size(&config);
     config.bonds++;
-    print_number("bond ", (uint32_t)(woad_size(&config) - size));
+    tell("bond ", woad_size(&config) - size);
     board_print(h ? "done\n" : "wrong\n");
     if (h) {
         woad_start(h);

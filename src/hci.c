@@ -182,9 +182,9 @@ int hci_rx_event(struct woad *h, struct rd *in)
     if (code == EVT_COMPLETED_PACKETS) {
         return hci_rx_completed(h, in);
     }
-    if (code == EVT_LE_META && len && *in->p == LE_ADVERTISING_REPORT) {
-        rd_u8(in);
-        return hci_rx_report(h, in);
+    struct rd le = *in;
+    if (code == EVT_LE_META && rd_u8(&le) == LE_ADVERTISING_REPORT) {
+        return hci_rx_report(h, &le);
     }
     int err = hci_rx_code(h, code, in);
     stir_all(h);                         /* behind it: whatever it has changed */

@@ -75,11 +75,21 @@ def leave(conn):
 """
 
 
+running = []
+
+
+def end_all():
+    """Whatever a case has left."""
+    for program in running[:]:
+        program.stop(9)
+
+
 class Inside:
     """A program, a `woad air` or a dongle in the guest."""
 
     def __init__(self, m, command):
         self.m, self.n = m, m.do("start", command=command)
+        running.append(self)
 
     def text(self):
         return self.m.do("sh", command="cat /tmp/%d.log" % self.n)[1]
@@ -95,6 +105,7 @@ class Inside:
             time.sleep(0.2)
 
     def stop(self, sig=15):
+        running.remove(self)
         return self.m.do("stop", n=self.n, sig=sig, timeout=40)
 
 
@@ -205,12 +216,17 @@ print("TWICE")
     scene.end()
 
 
+def plug_in(scene):
+    """A dongle at the scene's radio; the kernel has seen it."""
+    scene.m.sh("modprobe vhci-hcd")
+    dongle = Inside(scene.m, "exec python3 /woad/tests/peers/dongle.py " + scene.path)
+    scene.m.sh("until grep -q 1209 /sys/bus/usb/devices/*/idVendor; do sleep 0.1; done")
+    return dongle
+
+
 def usb(p):
-    p.m.sh("modprobe vhci-hcd")
     scene = Scene(p)
-    dongle = Inside(p.m, "exec python3 /woad/tests/peers/dongle.py " + scene.path)
-    dongle.line("plugged in")
-    time.sleep(1)
+    dongle = plug_in(scene)
     c = program(p.m, "usb", "up()\nWHO = bytes.fromhex('%s')\n" % scene.who + CLIENT + """
 for n in range(3):
     leave(visit(True))
@@ -226,11 +242,8 @@ print("THRICE")
 
 
 def usb_unplugged(p):
-    p.m.sh("modprobe vhci-hcd")
     scene = Scene(p)
-    dongle = Inside(p.m, "exec python3 /woad/tests/peers/dongle.py " + scene.path)
-    dongle.line("plugged in")
-    time.sleep(1)
+    dongle = plug_in(scene)
     c = program(p.m, "usb:1209:0001", "up()\nWHO = bytes.fromhex('%s')\n" % scene.who + CLIENT + """
 conn = visit(False)
 print("CONNECTED")
@@ -251,7 +264,7 @@ leave(visit(True))
     c.line("CONNECTED", 60)
     dongle.stop(9)
     c.line("LOST", 30)
-    dongle = Inside(p.m, "exec python3 /woad/tests/peers/dongle.py " + scene.path)
+    dongle = plug_in(scene)
     c.line("WELL", 60)
     c.stop()
     dongle.stop()
@@ -259,10 +272,10 @@ leave(visit(True))
 
 
 def usb_taken(p):
-    p.m.sh("modprobe vhci-hcd; modprobe btusb")
+    p.m.sh("modprobe btusb")
     before = adapters(p.m)
     scene = Scene(p)
-    dongle = Inside(p.m, "exec python3 /woad/tests/peers/dongle.py " + scene.path)
+    dongle = plug_in(scene)
     hci = adapter(p.m, before)
     p.start(hci=hci)
     visit(p, hci, scene.who)                                # Linux's own driver finds a controller there

@@ -745,6 +745,7 @@ def main():
             for q in programs:
                 q.kill()
             programs.clear()
+            inside.end_all()
     p.stop()
     where = "" if words else "; " + os.path.relpath(write_matrix(p, rounds))
     print("%d passed, %d failed%s" % (passed, failed, where))

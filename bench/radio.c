@@ -174,7 +174,7 @@ static double write_latency(uint16_t interval)
     }
     for (int n = 0; n < 100; n++) {
         r.written_at = woad_air_now(w.air);
-        woad_gattc_write(w.d[1].host, w.d[1].conn, WOAD_GATTC_WRITE, VALUE, r.tx, 20);
+        woad_gattc_write(w.d[1].host, w.d[1].conn, VALUE, r.tx, 20);
         pump(&w.d[1]);
         run_us(interval * 1250ull * 7 + (uint64_t)n * 997);
     }

@@ -84,7 +84,7 @@ static void central(struct woad *h, const struct woad_event *ev)
         woad_gattc_read(h, ev->conn, ev->u.characteristic.value);
         break;
     case WOAD_EV_DESCRIPTOR:
-        woad_gattc_write(h, ev->conn, WOAD_GATTC_WRITE, ev->u.descriptor.handle, "\1", 2);
+        woad_gattc_write(h, ev->conn, ev->u.descriptor.handle, "\1", 2);
         break;
     case WOAD_EV_NOTIFIED:
         woad_gattc_write_command(h, ev->conn, ev->u.value.handle, ev->u.value.data,

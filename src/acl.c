@@ -13,35 +13,35 @@ static void acl_wipe(uint8_t *frame, size_t len)
 }
 
 /* A whole frame at `in`. */
-static void acl_frame(struct woad *h, uint16_t i, struct rd in)
+static void acl_frame(struct conn *c, struct rd in)
 {
     rd_le16(&in);
     uint16_t cid = rd_le16(&in);
-    l2cap_rx(h, i, cid, &in);
+    l2cap_rx(c, cid, &in);
 }
 
 /* A frame longer than any channel of ours takes is dropped; on the signalling channel it is
  * answered, one with credits is closed.  Vol 3, Part A, 4.1, 3.4.3 */
-static void acl_too_long(struct woad *h, uint16_t i, struct rd in)
+static void acl_too_long(struct conn *c, struct rd in)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     rd_le16(&in);
     uint16_t cid = rd_le16(&in);
     rd_u8(&in);
     uint8_t id = rd_u8(&in);
     if (cid == CID_SIGNALLING && !in.bad) {
-        sig_too_long(h, i, id);
+        sig_too_long(c, id);
     } else if (cid >= CID_FIRST && h->coc_role) {
-        h->coc_role->too_long(h, i, cid);
+        h->coc_role->too_long(c, cid);
     }
     c->rx_len = 0;
     c->rx_skip = true;
 }
 
 /* The first fragment of a frame: used where it lies if it is all there.  Vol 3, Part A, 7.2.1 */
-static void acl_start(struct woad *h, uint16_t i, struct rd *in)
+static void acl_start(struct conn *c, struct rd *in)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     struct rd head = *in;
     size_t n = rd_left(in);
     size_t need = (size_t)rd_le16(&head) + L2CAP_HDR;
@@ -53,10 +53,10 @@ static void acl_start(struct woad *h, uint16_t i, struct rd *in)
         c->rx_skip = true;               /* more than it says: Vol 3, Part A, 7.2.1 drops it */
         return;
     } else if (n == need) {
-        acl_frame(h, i, *in);
+        acl_frame(c, *in);
         return;
     } else if (need > h->frame_in + (size_t)L2CAP_HDR) {
-        acl_too_long(h, i, *in);
+        acl_too_long(c, *in);
         return;
     }
     memcpy(c->rx, in->p, n);
@@ -64,9 +64,9 @@ static void acl_start(struct woad *h, uint16_t i, struct rd *in)
     c->rx_need = (uint32_t)need;
 }
 
-static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
+static void acl_continue(struct conn *c, struct rd *in)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     size_t n = rd_left(in), room = (size_t)h->frame_in + L2CAP_HDR - c->rx_len;
     if (c->rx_skip || !c->rx_len) {
         return;                          /* nothing that this could continue */
@@ -80,7 +80,7 @@ static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
     if (!c->rx_need && c->rx_len >= 2) {
         size_t need = (size_t)(c->rx[0] | c->rx[1] << 8) + L2CAP_HDR;
         if (need > h->frame_in + (size_t)L2CAP_HDR) {
-            acl_too_long(h, i, rd_of(c->rx, c->rx_len));
+            acl_too_long(c, rd_of(c->rx, c->rx_len));
             return;
         }
         if (need < c->rx_len) {
@@ -93,7 +93,7 @@ static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
         struct rd frame = rd_of(c->rx, c->rx_len);
         size_t len = c->rx_len;
         c->rx_len = 0;
-        acl_frame(h, i, frame);
+        acl_frame(c, frame);
         acl_wipe(c->rx, len);
     }
 }
@@ -101,30 +101,30 @@ static void acl_continue(struct woad *h, uint16_t i, struct rd *in)
 /* handle u12, pb u2, bc u2, len u16, fragment.  5.4.2 */
 int acl_rx(struct woad *h, struct rd *in)
 {
-    uint16_t head = rd_le16(in), len = rd_le16(in), i;
+    uint16_t head = rd_le16(in), len = rd_le16(in);
     if (in->bad || len != rd_left(in)) {
         return WOAD_EBADMSG;
     }
-    struct conn *c = conn_by_handle(h, head & 0xfff, &i);
+    struct conn *c = conn_by_handle(h, head & 0xfff);
     if (!c) {
         return 0;                        /* late, for a connection that is gone */
     }
     switch (head >> 12 & 3) {
     case PB_CONTINUE:
         if (len) {
-            acl_continue(h, i, in);
+            acl_continue(c, in);
         }
         break;
     case PB_START:
     case PB_START_TO_CONTROLLER:         /* some controllers send it this way round */
         if (len) {
-            acl_start(h, i, in);
+            acl_start(c, in);
         }
         break;
     default:
         return WOAD_EBADMSG;
     }
-    stir_conn(h, i);
+    stir_conn(c);
     return 0;
 }
 
@@ -138,23 +138,25 @@ static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
 /* Octets tx_off.. of the frame that is going out: those of its head, then those of its tail. */
 static void acl_tx_octets(struct conn *c, struct wr *out, size_t n)
 {
-    size_t head = c->tx_off < c->tx_head ? c->tx_head - c->tx_off : 0;
-    head = head < n ? head : n;
-    if (head) {
-        wr_bytes(out, c->tx + c->tx_off, head);
+    const uint8_t *octets = c->tx_head ? c->tx_octets : c->h->tx;
+    size_t head = c->tx_head ? c->tx_head : c->tx_len, off = c->tx_off;
+    size_t of_head = off < head ? head - off : 0;
+    of_head = of_head < n ? of_head : n;
+    if (of_head) {
+        wr_bytes(out, octets + off, of_head);
     }
     if (c->tx_tail) {
-        wr_bytes(out, c->tx_tail + (c->tx_off + head - c->tx_head), n - head);
+        wr_bytes(out, c->tx_tail + (off + of_head - head), n - of_head);
     } else {
-        wr_zero(out, n - head);          /* its channel has gone, and nobody reads them */
+        wr_zero(out, n - of_head);       /* its channel has gone, and nobody reads them */
     }
     c->tx_off += (uint32_t)n;
 }
 
 /* The next fragment of the frame. */
-static size_t acl_tx_fragment(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
+static size_t acl_tx_fragment(struct conn *c, uint8_t *buf, size_t room)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     size_t n = c->tx_len - c->tx_off;
     n = n < h->hci.acl_len ? n : h->hci.acl_len;
     n = n < room - ACL_HDR ? n : room - ACL_HDR;
@@ -162,29 +164,31 @@ static size_t acl_tx_fragment(struct woad *h, uint16_t i, uint8_t *buf, size_t r
     acl_head(buf, c->handle, c->tx_off ? PB_CONTINUE : PB_START_TO_CONTROLLER, n);
     acl_tx_octets(c, &out, n);
     if (c->tx_off == c->tx_len) {
-        acl_wipe(c->tx, c->tx_head);
+        if (h->tx_of == c) {
+            acl_wipe(h->tx, c->tx_len);
+            h->tx_of = NULL;
+        }
         c->tx_off = c->tx_len = 0;
         if (c->tx_channel) {
-            h->coc_role->sent(h, i);
+            h->coc_role->sent(c);
         }
     }
     return ACL_HDR + n;
 }
-
 /* Asks the layers for a frame.  One that fits a single packet is written where the packet goes,
  * without a copy; of one that does not, the fragments are taken from where its tail lies. */
-static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
+static size_t acl_tx_conn(struct conn *c, uint8_t *buf, size_t room)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     if (c->tx_len) {
-        return acl_tx_fragment(h, i, buf, room);
+        return acl_tx_fragment(c, buf, room);
     }
     bool direct = (size_t)ACL_HDR + L2CAP_HDR + h->frame <= room &&
                   h->hci.acl_len >= L2CAP_HDR + h->frame;
-    uint8_t *frame = direct ? buf + ACL_HDR : c->tx;
+    uint8_t *frame = direct ? buf + ACL_HDR : h->tx;
     struct wr body = wr_of(frame + L2CAP_HDR, h->frame);
     struct rd tail = { NULL, NULL, false };
-    uint16_t cid = l2cap_tx(h, i, &body, &tail);
+    uint16_t cid = l2cap_tx(c, &body, &tail);
     if (!cid) {
         return 0;
     }
@@ -195,23 +199,26 @@ static size_t acl_tx_conn(struct woad *h, uint16_t i, uint8_t *buf, size_t room)
         acl_head(buf, c->handle, PB_START_TO_CONTROLLER, len);
         return ACL_HDR + len;
     }
-    if (direct) {
-        memcpy(c->tx, frame, head_len);
-    }
     c->tx_len = (uint32_t)len;
     c->tx_off = 0;
-    c->tx_head = (uint16_t)head_len;
+    c->tx_head = 0;
     c->tx_tail = tail.p;
-    return acl_tx_fragment(h, i, buf, room);
+    if (c->tx_channel) {
+        c->tx_head = (uint8_t)head_len;
+        memcpy(c->tx_octets, frame, head_len);
+    } else {
+        h->tx_of = c;
+    }
+    return acl_tx_fragment(c, buf, room);
 }
 
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 {
-    for (uint16_t i = 0; CHECK_QUIET && i < h->cfg.conns; i++) {
-        struct conn *c = &h->conns[i];
+    for (struct conn *c = h->conns; CHECK_QUIET && c < conns_end(h); c++) {
+        uint16_t i = conn_index(c);
         bool quiet = c->state == CONN_OPEN && !(h->stirred[i >> 5] >> (i & 31) & 1);
         c->stirred |= quiet ? STIRRED_FIXED | STIRRED_CHANNELS : 0;
-        if (quiet && acl_tx_conn(h, i, buf, room)) {
+        if (quiet && acl_tx_conn(c, buf, room)) {
             __builtin_trap();
         }
     }
@@ -257,11 +264,11 @@ static size_t acl_tx_some(struct woad *h, uint16_t from, uint16_t end, uint8_t *
         struct conn *c = &h->conns[i];
         bool may = c->state == CONN_OPEN && acl_may_take(h, c);
         h->stirred[i >> 5] &= ~((uint32_t)may << (i & 31));      /* a callback may stir it again */
-        size_t len = may ? acl_tx_conn(h, i, buf, room) : 0;
+        size_t len = may ? acl_tx_conn(c, buf, room) : 0;
         if (len) {
             uint16_t next = i + 1 < h->cfg.conns ? (uint16_t)(i + 1) : 0;
             h->turn = acl_any_stirred(h) ? next : i;
-            stir_queue(h, i);
+            stir_queue(c);
             c->in_controller++;
             h->hci.acl_free--;
             return len;
@@ -270,11 +277,18 @@ static size_t acl_tx_some(struct woad *h, uint16_t from, uint16_t end, uint8_t *
     return 0;
 }
 
-/* Connections in turn, each a packet, while the controller has buffers. */
+/* Connections in turn, each a packet, while the controller has buffers.  But a frame of which a
+ * part is out, and the rest in our only buffer for it, goes on first. */
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
 {
     if (!h->hci.acl_free || room < ACL_HDR + 27) {
         return 0;
+    }
+    struct conn *c = h->tx_of;
+    if (c) {
+        c->in_controller++;
+        h->hci.acl_free--;
+        return acl_tx_fragment(c, buf, room);
     }
     uint16_t turn = h->turn;
     size_t len = acl_tx_some(h, turn, h->cfg.conns, buf, room);

@@ -2,49 +2,56 @@
  * Vol 3, Part F, 3.3 */
 #include "host.h"
 
-void att_open(struct woad *h, uint16_t b, uint16_t conn, uint16_t mtu)
+void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
 {
-    h->bearers[b] = (struct att_bearer){ .conn = conn, .mtu = mtu };
+    struct woad *h = c->h;
+    b->c = c;
+    b->mtu = mtu;
+    b->indicated = 0;
+    b->indicate_due = 0;
     if (h->att_server) {
-        h->att_server->open(h, b);
+        h->att_server->open(b);
     }
     if (h->att_client) {
-        h->att_client->open(h, b);
+        h->att_client->open(b);
     }
 }
 
 /* A value may go by any bearer on which there is room for it. */
-uint16_t att_most(const struct woad *h, uint16_t i)
+uint16_t att_most(const struct conn *c)
 {
-    uint16_t most = h->bearers[i].mtu;
-    for (uint16_t b = h->cfg.conns; b < att_bearers(h); b++) {
-        bool more = h->bearers[b].conn == i && h->bearers[b].mtu > most;
-        most = more ? h->bearers[b].mtu : most;
+    const struct woad *h = c->h;
+    const struct att_bearer *b = h->bearers + h->cfg.conns;
+    uint16_t most = c->bearer->mtu;
+    for (; b < att_bearers_end(h); b++) {
+        most = b->c == c && b->mtu > most ? b->mtu : most;
     }
     return most;
 }
 
 /* The indication that is out, if any, has ended.  Of the host's own, nobody is told. */
-static void att_indicated(struct woad *h, uint16_t b, int status)
+static void att_indicated(struct att_bearer *b, int status)
 {
-    struct att_bearer *k = &h->bearers[b];
-    struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn_number(h, k->conn),
-                             .u.done = { .handle = k->indicated, .status = status } };
-    bool ours = k->indicated == HANDLE_SERVICE_CHANGED;
-    k->indicated = 0;
-    k->indicate_due = 0;
+    struct woad *h = b->c->h;
+    struct woad_event ev;
+    ev.u.done.handle = b->indicated;
+    ev.u.done.status = status;
+    bool ours = b->indicated == HANDLE_SERVICE_CHANGED;
+    b->indicated = 0;
+    b->indicate_due = 0;
     if (ours && !status && h->att_server) {
-        h->att_server->told(h, k->conn);
+        h->att_server->told(b->c);
     }
     if (ev.u.done.handle && !ours) {
-        emit(h, &ev);
+        emit_of(b->c, WOAD_EV_INDICATED, &ev);
     }
 }
 
-void att_indication_sent(struct woad *h, uint16_t b, uint16_t handle)
+void att_indication_sent(struct att_bearer *b, uint16_t handle)
 {
-    h->bearers[b].indicated = handle;
-    h->bearers[b].indicate_due = deadline_in(h->now, ATT_TIMEOUT_MS);
+    struct woad *h = b->c->h;
+    b->indicated = handle;
+    b->indicate_due = deadline_in(h->now, ATT_TIMEOUT_MS);
 }
 
 static uint16_t att_queued_handle(const struct fifo *q)
@@ -54,111 +61,111 @@ static uint16_t att_queued_handle(const struct fifo *q)
 
 /* Requests, commands and confirmations are even: they go to a server.  Responses, notifications
  * and indications are odd: they go to a client.  3.4.8 */
-void att_rx(struct woad *h, uint16_t b, struct rd *in)
+void att_rx(struct att_bearer *b, struct rd *in)
 {
+    struct woad *h = b->c->h;
     uint8_t op = rd_u8(in);
-    if (in->bad || rd_left(in) >= h->bearers[b].mtu) {
+    if (in->bad || rd_left(in) >= b->mtu) {
         return;                          /* longer than ATT_MTU: not a PDU of this bearer */
     }
     const struct att_role *role = op & 1 ? h->att_client : h->att_server;
     if (op == ATT_CONFIRM) {
         if (rd_done(in)) {
-            att_indicated(h, b, 0);
+            att_indicated(b, 0);
         }
     } else if (role) {
-        role->rx(h, b, op, in);
+        role->rx(b, op, in);
     }
 }
 
 /* The first of the queue, unless it is an indication and one is unconfirmed on this bearer, or it
  * is too long for this one and not for another.  3.4.7 */
-bool att_tx_queue(struct woad *h, uint16_t b, struct wr *out)
+bool att_tx_queue(struct att_bearer *b, struct wr *out)
 {
-    struct att_bearer *k = &h->bearers[b];
-    struct conn *c = &h->conns[k->conn];
+    struct conn *c = b->c;
     struct fifo *q = &c->queue;
     uint16_t len = fifo_front(q);
-    if (!len || c->queue_on || (len > k->mtu && k->mtu < att_most(h, k->conn))) {
+    if (!len || c->queue_on || (len > b->mtu && b->mtu < att_most(b->c))) {
         return false;
     }
     if (fifo_front_octet(q, 0) == ATT_INDICATE) {
-        if (k->indicated) {
+        if (b->indicated) {
             return false;
         }
-        att_indication_sent(h, b, att_queued_handle(q));
+        att_indication_sent(b, att_queued_handle(q));
     }
-    fifo_read(q, 0, len < k->mtu ? len : k->mtu, out);
+    fifo_read(q, 0, len < b->mtu ? len : b->mtu, out);
     fifo_drop(q);
     if (c->queue_full) {
-        att_room(h, k->conn);
+        att_room(b->c);
     }
     return true;
 }
 
 /* Answers first, then our request. */
-bool att_tx(struct woad *h, uint16_t b, struct wr *out)
+bool att_tx(struct att_bearer *b, struct wr *out)
 {
-    struct wr pdu = wr_of(out->base, least((uint32_t)wr_room(out), h->bearers[b].mtu));
-    bool any = (h->att_server && h->att_server->tx(h, b, &pdu)) ||
-               (h->att_client && h->att_client->tx(h, b, &pdu));
+    struct woad *h = b->c->h;
+    struct wr pdu = wr_of(out->base, least((uint32_t)wr_room(out), b->mtu));
+    bool any = (h->att_server && h->att_server->tx(b, &pdu)) ||
+               (h->att_client && h->att_client->tx(b, &pdu));
     out->p = pdu.p;
     return any;
 }
 
 /* A caller was told to wait. */
-void att_room(struct woad *h, uint16_t i)
+void att_room(struct conn *c)
 {
-    if (h->conns[i].queue_full) {
-        h->conns[i].queue_full = false;
-        emit_conn(h, WOAD_EV_TX_READY, i);
+    if (c->queue_full) {
+        c->queue_full = false;
+        emit_plain(c, WOAD_EV_TX_READY);
     }
 }
 
 /* All that was queued has left, and the controller is done with it. */
-void att_completed(struct woad *h, uint16_t i)
+void att_completed(struct conn *c)
 {
-    struct conn *c = &h->conns[i];
     if (c->queue_owed && !fifo_front(&c->queue) && !c->queue_on) {
         c->queue_owed = false;
-        emit_conn(h, WOAD_EV_TX_DONE, i);
+        emit_plain(c, WOAD_EV_TX_DONE);
     }
 }
 
 /* Room for a PDU of `len` octets, which the caller appends behind its length. */
-static bool att_queue_room(struct woad *h, uint16_t i, size_t len)
+static bool att_queue_room(struct conn *c, size_t len)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     if (!fifo_has_room(&c->queue, len)) {
         c->queue_full = true;
         return false;
     }
     c->queue_owed = true;
     if (h->eatt_role) {
-        stir_channels(h, i);             /* its bearers */
+        stir_channels(c);                /* its bearers */
     } else {
-        stir_queue(h, i);
+        stir_queue(c);
     }
     return true;
 }
 
-bool att_queue_open(struct woad *h, uint16_t i, size_t len)
+bool att_queue_open(struct conn *c, size_t len)
 {
-    if (!att_queue_room(h, i, len)) {
+    if (!att_queue_room(c, len)) {
         return false;
     }
-    fifo_open(&h->conns[i].queue, len);
+    fifo_open(&c->queue, len);
     return true;
 }
 
 /* Queues { op u8, handle u16, value }, the value cut at the MTU. */
-int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const void *data,
+int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
               size_t len)
 {
-    struct fifo *q = &h->conns[i].queue;
+    struct fifo *q = &c->queue;
     uint8_t head[5];
-    size_t most = att_most(h, i) - 3u;
+    size_t most = att_most(c) - 3u;
     len = len < most ? len : most;
-    if (!att_queue_room(h, i, 3 + len)) {
+    if (!att_queue_room(c, 3 + len)) {
         return WOAD_EAGAIN;
     }
     put_le16(head, (uint16_t)(3 + len));
@@ -169,35 +176,37 @@ int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const voi
     return 0;
 }
 
-void att_set_mtu(struct woad *h, uint16_t i, uint16_t peer)
+void att_set_mtu(struct conn *c, uint16_t peer)
 {
+    struct woad *h = c->h;
     uint16_t mtu = peer < h->mtu ? peer : h->mtu;
-    h->bearers[i].mtu = mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu;
-    h->conns[i].mtu_exchanged = true;
-    struct woad_event ev = { .type = WOAD_EV_MTU, .conn = conn_number(h, i),
-                             .u.mtu = { h->bearers[i].mtu } };
-    emit(h, &ev);
+    c->bearer->mtu = mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu;
+    c->mtu_exchanged = true;
+    struct woad_event ev;
+    ev.u.mtu.mtu = c->bearer->mtu;
+    emit_of(c, WOAD_EV_MTU, &ev);
 }
 
 /* After a transaction timeout nothing more may be sent on the bearer: it is closed, and with the
  * fixed one the connection.  3.3.3 */
-void att_timed_out(struct woad *h, uint16_t b)
+void att_timed_out(struct att_bearer *b)
 {
-    if (b < h->cfg.conns) {
-        woad_disconnect(h, conn_number(h, b), WOAD_HCI_REMOTE_USER_TERMINATED);
+    struct woad *h = b->c->h;
+    if (att_is_fixed(b)) {
+        woad_disconnect(h, b->c->number, WOAD_HCI_REMOTE_USER_TERMINATED);
     } else {
-        h->eatt_role->timed_out(h, b);
+        h->eatt_role->timed_out(b);
     }
 }
 
 uint32_t att_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (uint16_t b = 0; b < att_bearers(h); b++) {
-        uint32_t mine = deadline_left(h->bearers[b].indicate_due, h->now);
+    for (struct att_bearer *b = h->bearers; b < att_bearers_end(h); b++) {
+        uint32_t mine = deadline_left(b->indicate_due, h->now);
         if (mine == 0) {
-            att_timed_out(h, b);
-            att_indicated(h, b, WOAD_ETIMEDOUT);
+            att_timed_out(b);
+            att_indicated(b, WOAD_ETIMEDOUT);
         } else {
             left = least(left, mine);
         }
@@ -206,26 +215,27 @@ uint32_t att_due(struct woad *h)
 }
 
 /* The bearer has gone: what was under way on it ends. */
-void att_close(struct woad *h, uint16_t b, int status)
+void att_close(struct att_bearer *b, int status)
 {
-    att_indicated(h, b, status);
+    struct woad *h = b->c->h;
+    att_indicated(b, status);
     if (h->att_client) {
-        h->att_client->close(h, b);
+        h->att_client->close(b);
     }
     if (h->att_server) {
-        h->att_server->close(h, b);
+        h->att_server->close(b);
     }
-    h->bearers[b].mtu = 0;
+    b->mtu = 0;
 }
 
 /* The connection is going: every indication that waits ends. */
-void att_drop_queue(struct woad *h, uint16_t i, int status)
+void att_drop_queue(struct conn *c, int status)
 {
-    struct fifo *q = &h->conns[i].queue;
+    struct fifo *q = &c->queue;
     while (fifo_front(q)) {
         bool indication = fifo_front_octet(q, 0) == ATT_INDICATE;
-        h->bearers[i].indicated = indication ? att_queued_handle(q) : 0;
+        c->bearer->indicated = indication ? att_queued_handle(q) : 0;
         fifo_drop(q);
-        att_indicated(h, i, status);
+        att_indicated(c->bearer, status);
     }
 }

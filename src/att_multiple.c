@@ -28,9 +28,10 @@ static void multiple_put(struct gatts_bearer *s, struct wr *out, const uint8_t *
 
 /* Goes on until the application must be asked, or all is there.  The answer so far is kept in
  * s->multiple_len. */
-static int multiple_next(struct woad *h, uint16_t b, struct wr *out)
+static int multiple_next(struct att_bearer *b, struct wr *out)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
     uint8_t value[WOAD_ATT_VALUE_MAX];
     while (s->multiple < s->multiples) {
         uint16_t handle = multiple_handle(s, s->multiple++);
@@ -40,10 +41,10 @@ static int multiple_next(struct woad *h, uint16_t b, struct wr *out)
         if (!a) {
             return WOAD_ATT_INVALID_HANDLE;                /* it has gone since */
         }
-        if (gatts_value(h, h->bearers[b].conn, handle, a, &w) == ATT_LATER) {
+        if (gatts_value(b->c, handle, a, &w) == ATT_LATER) {
             s->multiple_len = (uint16_t)wr_len(out);
             s->stepping = true;
-            att_ask(h, b, handle, 0);
+            att_ask(b, handle, 0);
             s->stepping = false;
             if (s->waiting || s->step_err) {
                 return s->waiting ? ATT_LATER : s->step_err;
@@ -57,9 +58,10 @@ static int multiple_next(struct woad *h, uint16_t b, struct wr *out)
 }
 
 /* ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_VARIABLE_REQ: handle u16, two or more of them. */
-int att_rx_multiple(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
     size_t len = rd_left(in);
     struct rd each = *in;
     if (len < 4 || len % 2) {
@@ -68,14 +70,14 @@ int att_rx_multiple(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
     while (rd_left(&each)) {
         s->handle = rd_le16(&each);
         const struct woad_attr *a = db_at(h->gatts, s->handle);
-        int err = a ? perm_read(h, h->bearers[b].conn, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
+        int err = a ? perm_read(b->c, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
         if (err) {
             return err;
         }
     }
     s->multiple_list = in->p;
-    if (b < h->cfg.conns) {
-        struct gatts_conn *g = gatts_of(h, b);
+    if (att_is_fixed(b)) {
+        struct gatts_conn *g = gatts_of(b);
         g->kept = 0;                     /* it lay where the handles go */
         if (!RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
             return WOAD_ATT_INSUFFICIENT_RESOURCES;
@@ -85,16 +87,16 @@ int att_rx_multiple(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
     }
     s->multiple = 0;
     s->multiples = (uint16_t)(len / 2);
-    return multiple_next(h, b, out);
+    return multiple_next(b, out);
 }
 
 /* The application has given one of the values: at once, and the loop goes on, or later. */
-int att_multiple_answer(struct woad *h, uint16_t b, const uint8_t *value, size_t len,
+int att_multiple_answer(struct att_bearer *b, const uint8_t *value, size_t len,
                         struct wr *out)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_bearer *s = b->server;
     out->p = out->base + s->multiple_len;
     multiple_put(s, out, value, len);
     s->multiple_len = (uint16_t)wr_len(out);
-    return s->stepping ? ATT_LATER : multiple_next(h, b, out);
+    return s->stepping ? ATT_LATER : multiple_next(b, out);
 }

@@ -8,10 +8,11 @@ enum { PART_HDR = 6 };
 
 static uint16_t part_u16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
 
-static bool part_keep(struct woad *h, uint16_t b, uint16_t handle, uint16_t offset,
+static bool part_keep(struct att_bearer *b, uint16_t handle, uint16_t offset,
                       const uint8_t *data, size_t len)
 {
-    struct gatts_conn *s = gatts_of(h, b);
+    struct woad *h = b->c->h;
+    struct gatts_conn *s = gatts_of(b);
     uint8_t *last = s->prepared + s->prepared_last;
     bool joins = s->prepared_len && part_u16(last) == handle &&
                  part_u16(last + 2) + (uint32_t)part_u16(last + 4) == offset;
@@ -35,10 +36,11 @@ static bool part_keep(struct woad *h, uint16_t b, uint16_t handle, uint16_t offs
 }
 
 /* ATT_PREPARE_WRITE_REQ: handle u16, offset u16, part.  The answer is the same again.  3.4.6.1 */
-int att_rx_prepare(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
-    struct gatts_conn *g = gatts_of(h, b);
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
+    struct gatts_conn *g = gatts_of(b);
     uint16_t handle = rd_le16(in), offset = rd_le16(in);
     if (in->bad) {
         return WOAD_ATT_INVALID_PDU;
@@ -51,12 +53,12 @@ int att_rx_prepare(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? perm_write(h, h->bearers[b].conn, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
     if (err) {
         return err;
     }
     /* Not while another bearer is at what lies there. */
-    if (g->executes || att_listing(h, b) || !part_keep(h, b, handle, offset, part, len)) {
+    if (g->executes || att_listing(b) || !part_keep(b, handle, offset, part, len)) {
         return WOAD_ATT_PREPARE_QUEUE_FULL;
     }
     wr_le16(out, handle);
@@ -82,11 +84,12 @@ static int parts_check(struct gatts_bearer *s, const struct gatts_conn *g)
 }
 
 /* Writes the next part; 0 when all are written. */
-static int execute_parts(struct woad *h, uint16_t b)
+static int execute_parts(struct att_bearer *b)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
-    struct gatts_conn *g = gatts_of(h, b);
-    uint16_t i = h->bearers[b].conn;
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
+    struct gatts_conn *g = gatts_of(b);
+    struct conn *c = b->c;
     while (s->executing < g->prepared_len) {
         const uint8_t *part = g->prepared + s->executing;
         uint16_t handle = part_u16(part), offset = part_u16(part + 2), len = part_u16(part + 4);
@@ -94,8 +97,8 @@ static int execute_parts(struct woad *h, uint16_t b)
         s->handle = handle;
         struct rd value = rd_of(part + PART_HDR, len);
         const struct woad_attr *a = db_at(h->gatts, handle);
-        int err = a ? perm_write(h, i, handle, a) : WOAD_ATT_INVALID_HANDLE;   /* as it is now */
-        err = err ? err : gatts_write(h, i, handle, a, offset, &value);
+        int err = a ? perm_write(c, handle, a) : WOAD_ATT_INVALID_HANDLE;  /* as it is now */
+        err = err ? err : gatts_write(c, handle, a, offset, &value);
         if (!err) {
             continue;
         }
@@ -103,10 +106,14 @@ static int execute_parts(struct woad *h, uint16_t b)
             return err;
         }
         s->stepping = true;
-        struct woad_event ev = {
-            .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, i),
-            .u.gatt_write = { handle, offset, value.p, len, true, (uint8_t)att_request(h, b) } };
-        att_put_question(h, b, &ev);
+        struct woad_event ev;
+        ev.u.gatt_write.handle = handle;
+        ev.u.gatt_write.offset = offset;
+        ev.u.gatt_write.data = value.p;
+        ev.u.gatt_write.len = len;
+        ev.u.gatt_write.need_answer = true;
+        ev.u.gatt_write.request = (uint8_t)att_request(b);
+        att_put_question(b, WOAD_EV_GATT_WRITE, &ev);
         s->stepping = false;
         if (s->waiting) {
             return ATT_LATER;
@@ -118,20 +125,20 @@ static int execute_parts(struct woad *h, uint16_t b)
     return 0;
 }
 
-int att_execute_next(struct woad *h, uint16_t b)
+int att_execute_next(struct att_bearer *b)
 {
-    struct gatts_conn *g = gatts_of(h, b);
-    int err = execute_parts(h, b);
+    struct gatts_conn *g = gatts_of(b);
+    int err = execute_parts(b);
     g->executes = err == ATT_LATER;
     g->prepared_len = g->executes ? g->prepared_len : 0;
     return err;
 }
 
 /* ATT_EXECUTE_WRITE_REQ: flags u8: 0 cancel, 1 write.  3.4.6.3 */
-int att_rx_execute(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
-    struct gatts_conn *g = gatts_of(h, b);
+    struct gatts_bearer *s = b->server;
+    struct gatts_conn *g = gatts_of(b);
     uint8_t flags = rd_u8(in);
     (void)out;
     if (!rd_done(in) || flags > 1) {
@@ -147,5 +154,5 @@ int att_rx_execute(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
     }
     s->executing = 0;
     g->executes = true;
-    return att_execute_next(h, b);
+    return att_execute_next(b);
 }

@@ -4,8 +4,6 @@
  * when the application will answer.  Only att_server_done() builds an Error Response. */
 #include "gatt_server.h"
 
-enum { NO_BEARER = 0xffff };
-
 static bool att_range_ok(struct gatts_bearer *s, uint16_t start, uint16_t end)
 {
     s->handle = start;                   /* what an error response names */
@@ -13,31 +11,33 @@ static bool att_range_ok(struct gatts_bearer *s, uint16_t start, uint16_t end)
 }
 
 /* ATT_EXCHANGE_MTU_REQ: client's MTU u16; on the fixed channel alone.  3.4.2.1; Part G, 5.3.1 */
-static int att_rx_mtu(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
 {
+    struct woad *h = b->c->h;
     uint16_t peer = rd_le16(in);
     if (!rd_done(in)) {
         return WOAD_ATT_INVALID_PDU;
     }
-    if (b >= h->cfg.conns) {
+    if (!att_is_fixed(b)) {
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     wr_le16(out, h->mtu);
-    att_set_mtu(h, b, peer);
+    att_set_mtu(b->c, peer);
     return 0;
 }
 
 /* ATT_FIND_INFORMATION_REQ: start u16, end u16.  Answer: format u8 (1: 16 bits, 2: 128 bits),
  * { handle u16, type } each.  3.4.3.1 */
-static int att_rx_find_info(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
 {
+    struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
     uint16_t start = rd_le16(in), end = rd_le16(in);
     uint8_t format = 0;
     if (!rd_done(in)) {
         return WOAD_ATT_INVALID_PDU;
     }
-    if (!att_range_ok(&g->bearers[b], start, end)) {
+    if (!att_range_ok(b->server, start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
     for (uint16_t handle = db_next(g, start); handle && handle <= end;
@@ -58,20 +58,21 @@ static int att_rx_find_info(struct woad *h, uint16_t b, struct rd *in, struct wr
     return format ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
 }
 
-static bool att_value_is(struct woad *h, uint16_t b, uint16_t handle, const struct woad_attr *a,
+static bool att_value_is(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                          const uint8_t *value, size_t len)
 {
     uint8_t mine[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(mine, sizeof mine);
-    uint16_t i = h->bearers[b].conn;
-    return perm_read(h, i, handle, a) == 0 && gatts_value(h, i, handle, a, &w) == 0 &&
+    struct conn *c = b->c;
+    return perm_read(c, handle, a) == 0 && gatts_value(c, handle, a, &w) == 0 &&
            wr_len(&w) == len && (len == 0 || memcmp(mine, value, len) == 0);
 }
 
 /* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, value.  Answer: { handle u16, end of
  * its group u16 } each.  3.4.3.3 */
-static int att_rx_find_by_value(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *out)
 {
+    struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
     uint16_t start = rd_le16(in), end = rd_le16(in);
     struct woad_uuid type;
@@ -80,13 +81,13 @@ static int att_rx_find_by_value(struct woad *h, uint16_t b, struct rd *in, struc
     }
     size_t len = rd_left(in);
     const uint8_t *value = rd_bytes(in, len);
-    if (!att_range_ok(&g->bearers[b], start, end)) {
+    if (!att_range_ok(b->server, start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
     for (uint16_t handle = db_find(g, start, end, &type); handle && wr_room(out) >= 4;
          handle = db_find(g, handle + 1u, end, &type)) {
         const struct woad_attr *a = db_at(g, handle);
-        if (att_value_is(h, b, handle, a, value, len)) {
+        if (att_value_is(b, handle, a, value, len)) {
             wr_le16(out, handle);
             wr_le16(out, db_is_service(a) ? db_group_end(g, handle) : handle);
         }
@@ -95,33 +96,37 @@ static int att_rx_find_by_value(struct woad *h, uint16_t b, struct rd *in, struc
 }
 
 /* Asks the application for a value.  The answer comes by woad_gatt_answer(). */
-int att_ask(struct woad *h, uint16_t b, uint16_t handle, uint16_t offset)
+int att_ask(struct att_bearer *b, uint16_t handle, uint16_t offset)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_bearer *s = b->server;
     s->handle = handle;
     s->offset = offset;
-    struct woad_event ev = { .type = WOAD_EV_GATT_READ, .conn = conn_number(h, h->bearers[b].conn),
-                             .u.gatt_read = { handle, offset, (uint8_t)att_request(h, b) } };
-    att_put_question(h, b, &ev);
+    struct woad_event ev;
+    ev.u.gatt_read.handle = handle;
+    ev.u.gatt_read.offset = offset;
+    ev.u.gatt_read.request = (uint8_t)att_request(b);
+    att_put_question(b, WOAD_EV_GATT_READ, &ev);
     return ATT_LATER;
 }
 
 /* The application is asked; from inside the event, an answer without a number is to this. */
-void att_put_question(struct woad *h, uint16_t b, const struct woad_event *ev)
+void att_put_question(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev)
 {
+    struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
-    uint16_t before = g->asking;
-    g->bearers[b].waiting = true;
-    g->bearers[b].asked = g->questions++;
-    g->asking = (uint16_t)(b + 1);
-    emit(h, ev);
+    struct att_bearer *before = g->asking;
+    b->server->waiting = true;
+    b->server->asked = g->questions++;
+    g->asking = b;
+    emit_of(b->c, type, ev);
     g->asking = before;
 }
 
 /* ATT_READ_BY_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { handle u16,
  * value } each, as many of the first's length as fit.  3.4.4.1 */
-static int att_rx_read_by_type(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *out)
 {
+    struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
     uint16_t start = rd_le16(in), end = rd_le16(in);
     struct woad_uuid type;
@@ -130,25 +135,25 @@ static int att_rx_read_by_type(struct woad *h, uint16_t b, struct rd *in, struct
     if (!uuid_read(in, rd_left(in), &type) || in->bad) {
         return WOAD_ATT_INVALID_PDU;
     }
-    if (!att_range_ok(&g->bearers[b], start, end)) {
+    if (!att_range_ok(b->server, start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
     for (uint16_t handle = db_find(g, start, end, &type); handle;
          handle = db_find(g, handle + 1u, end, &type)) {
         const struct woad_attr *a = db_at(g, handle);
         struct wr w = wr_of(value, sizeof value);
-        int err = perm_read(h, h->bearers[b].conn, handle, a);
+        int err = perm_read(b->c, handle, a);
         if (!err) {
-            err = gatts_value(h, h->bearers[b].conn, handle, a, &w);
+            err = gatts_value(b->c, handle, a, &w);
         }
         if (err && each) {
             break;
         }
         if (err == ATT_LATER) {
-            return att_ask(h, b, handle, 0);
+            return att_ask(b, handle, 0);
         }
         if (err) {
-            g->bearers[b].handle = handle;
+            b->server->handle = handle;
             return err;
         }
         size_t len = wr_len(&w);
@@ -167,12 +172,13 @@ static int att_rx_read_by_type(struct woad *h, uint16_t b, struct rd *in, struct
 
 /* A value that the application gave, when it is longer than one answer, is kept, so that all parts
  * are of one value: behind the prepared writes, as long as nothing else needs the place. */
-static void att_keep(struct woad *h, uint16_t b, const uint8_t *value, size_t len)
+static void att_keep(struct att_bearer *b, const uint8_t *value, size_t len)
 {
-    const struct gatts_bearer *s = &h->gatts->bearers[b];
-    struct gatts_conn *g = gatts_of(h, b);
+    struct woad *h = b->c->h;
+    const struct gatts_bearer *s = b->server;
+    struct gatts_conn *g = gatts_of(b);
     g->kept = 0;
-    if (len - s->offset >= h->bearers[b].mtu - 1u && !att_listing(h, b) &&
+    if (len - s->offset >= b->mtu - 1u && !att_listing(b) &&
         RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
         memcpy(g->prepared + g->prepared_len, value, len);
         g->kept = s->handle;
@@ -190,47 +196,49 @@ static int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr
     return 0;
 }
 
-static int att_read(struct woad *h, uint16_t b, uint16_t handle, uint16_t offset, struct wr *out)
+static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, struct wr *out)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
-    struct gatts_conn *g = gatts_of(h, b);
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
+    struct gatts_conn *g = gatts_of(b);
     const struct woad_attr *a = db_at(h->gatts, handle);
     uint8_t value[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(value, sizeof value);
-    int err = a ? perm_read(h, h->bearers[b].conn, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_read(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
     s->handle = handle;
     if (err) {
         return err;
     }
-    if (gatts_value(h, h->bearers[b].conn, handle, a, &w) != ATT_LATER) {
+    if (gatts_value(b->c, handle, a, &w) != ATT_LATER) {
         return att_part(value, wr_len(&w), offset, out);
     }
     if (offset && g->kept == handle && deadline_left(g->kept_due, h->now)) {
-        bool last = g->kept_len < offset + h->bearers[b].mtu - 1u;
+        bool last = g->kept_len < offset + b->mtu - 1u;
         g->kept = last ? 0 : handle;
         return att_part(g->prepared + g->prepared_len, g->kept_len, offset, out);
     }
-    return att_ask(h, b, handle, offset);
+    return att_ask(b, handle, offset);
 }
 
 /* ATT_READ_REQ: handle u16.  3.4.4.3 */
-static int att_rx_read(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+static int att_rx_read(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     uint16_t handle = rd_le16(in);
-    return rd_done(in) ? att_read(h, b, handle, 0, out) : WOAD_ATT_INVALID_PDU;
+    return rd_done(in) ? att_read(b, handle, 0, out) : WOAD_ATT_INVALID_PDU;
 }
 
 /* ATT_READ_BLOB_REQ: handle u16, offset u16.  3.4.4.5 */
-static int att_rx_read_blob(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+static int att_rx_read_blob(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     uint16_t handle = rd_le16(in), offset = rd_le16(in);
-    return rd_done(in) ? att_read(h, b, handle, offset, out) : WOAD_ATT_INVALID_PDU;
+    return rd_done(in) ? att_read(b, handle, offset, out) : WOAD_ATT_INVALID_PDU;
 }
 
 /* ATT_READ_BY_GROUP_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { start u16,
  * end u16, UUID } each.  Groups are services.  3.4.4.9; Vol 3, Part G, 2.5.3 */
-static int att_rx_read_by_group(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *out)
 {
+    struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
     uint16_t start = rd_le16(in), end = rd_le16(in);
     struct woad_uuid type;
@@ -238,7 +246,7 @@ static int att_rx_read_by_group(struct woad *h, uint16_t b, struct rd *in, struc
     if (!uuid_read(in, rd_left(in), &type) || in->bad) {
         return WOAD_ATT_INVALID_PDU;
     }
-    if (!att_range_ok(&g->bearers[b], start, end)) {
+    if (!att_range_ok(b->server, start, end)) {
         return WOAD_ATT_INVALID_HANDLE;
     }
     uint16_t kind = uuid_short(&type);
@@ -264,12 +272,12 @@ static int att_rx_read_by_group(struct woad *h, uint16_t b, struct rd *in, struc
 }
 
 /* Gives a write to whom it belongs: the host for a CCCD, else the application. */
-static int att_write_allowed(struct woad *h, uint16_t b, uint16_t handle,
+static int att_write_allowed(struct att_bearer *b, uint16_t handle,
                              const struct woad_attr *a, struct rd *in, bool need_answer)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
-    struct gatts_conn *g = gatts_of(h, b);
-    int err = gatts_write(h, h->bearers[b].conn, handle, a, 0, in);
+    struct gatts_bearer *s = b->server;
+    struct gatts_conn *g = gatts_of(b);
+    int err = gatts_write(b->c, handle, a, 0, in);
     if (err != ATT_LATER) {
         return err;
     }
@@ -278,66 +286,71 @@ static int att_write_allowed(struct woad *h, uint16_t b, uint16_t handle,
         return WOAD_ATT_INVALID_VALUE_LENGTH;
     }
     g->kept = g->kept == handle ? 0 : g->kept;
-    struct woad_event ev = {
-        .type = WOAD_EV_GATT_WRITE, .conn = conn_number(h, h->bearers[b].conn),
-        .u.gatt_write = { handle, 0, in->p, (uint16_t)len, need_answer,
-                          (uint8_t)att_request(h, b) } };
+    struct woad_event ev;
+    ev.u.gatt_write.handle = handle;
+    ev.u.gatt_write.offset = 0;
+    ev.u.gatt_write.data = in->p;
+    ev.u.gatt_write.len = (uint16_t)len;
+    ev.u.gatt_write.need_answer = need_answer;
+    ev.u.gatt_write.request = (uint8_t)att_request(b);
     if (need_answer) {
         s->offset = 0;
-        att_put_question(h, b, &ev);
+        att_put_question(b, WOAD_EV_GATT_WRITE, &ev);
     } else {
-        emit(h, &ev);
+        emit_of(b->c, WOAD_EV_GATT_WRITE, &ev);
     }
     return ATT_LATER;
 }
 
-static int att_write(struct woad *h, uint16_t b, uint16_t handle, struct rd *in, bool need_answer)
+static int att_write(struct att_bearer *b, uint16_t handle, struct rd *in, bool need_answer)
 {
+    struct woad *h = b->c->h;
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? perm_write(h, h->bearers[b].conn, handle, a) : WOAD_ATT_INVALID_HANDLE;
-    return err ? err : att_write_allowed(h, b, handle, a, in, need_answer);
+    int err = a ? perm_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    return err ? err : att_write_allowed(b, handle, a, in, need_answer);
 }
 
 /* ATT_WRITE_REQ: handle u16, value.  3.4.5.1 */
-static int att_rx_write(struct woad *h, uint16_t b, struct rd *in, struct wr *out)
+static int att_rx_write(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     uint16_t handle = rd_le16(in);
     (void)out;
-    h->gatts->bearers[b].handle = handle;
-    return in->bad ? WOAD_ATT_INVALID_PDU : att_write(h, b, handle, in, true);
+    b->server->handle = handle;
+    return in->bad ? WOAD_ATT_INVALID_PDU : att_write(b, handle, in, true);
 }
 
 /* ATT_WRITE_CMD: handle u16, value.  No answer whatever happens.  3.4.5.3 */
-static void att_rx_write_command(struct woad *h, uint16_t b, struct rd *in)
+static void att_rx_write_command(struct att_bearer *b, struct rd *in)
 {
     uint16_t handle = rd_le16(in);
     if (!in->bad) {
-        att_write(h, b, handle, in, false);
+        att_write(b, handle, in, false);
     }
 }
 
 /* ATT_SIGNED_WRITE_CMD: handle u16, value, counter u32, MAC 8.  It is for connections that are not
  * encrypted; one that is not genuine, or came before, is dropped without a word.  3.4.5.4;
  * Vol 3, Part C, 10.4; Part H, 2.4.5 */
-static void att_rx_signed_write(struct woad *h, uint16_t b, struct rd *in)
+static void att_rx_signed_write(struct att_bearer *b, struct rd *in)
 {
+    struct woad *h = b->c->h;
     const uint8_t *pdu = in->p - 1;      /* all of it is signed */
     size_t len = rd_left(in) + 1;
     uint16_t handle = rd_le16(in);
     bool authenticated = false;
-    uint16_t i = h->bearers[b].conn;
-    if (in->bad || rd_left(in) < SIGNATURE || h->conns[i].security.encrypted || !h->smp_role ||
-        !h->smp_role->verify(h, i, pdu, len, &authenticated)) {
+    struct conn *c = b->c;
+    if (in->bad || rd_left(in) < SIGNATURE || c->security.encrypted || !h->smp_role ||
+        !h->smp_role->verify(c, pdu, len, &authenticated)) {
         return;
     }
     const struct woad_attr *a = db_at(h->gatts, handle);
     in->end -= SIGNATURE;
-    if (a && perm_write_signed(h, h->bearers[b].conn, handle, a, authenticated)) {
-        att_write_allowed(h, b, handle, a, in, false);
+    if (a && perm_write_signed(b->c, handle, a, authenticated)) {
+        att_write_allowed(b, handle, a, in, false);
     }
 }
 
-static int (*const requests[])(struct woad *, uint16_t, struct rd *, struct wr *) = {
+static int (*const requests[])(struct att_bearer *, struct rd *, struct wr *) = {
     [ATT_MTU_REQ >> 1] = att_rx_mtu,
     [ATT_FIND_INFO_REQ >> 1] = att_rx_find_info,
     [ATT_FIND_BY_VALUE_REQ >> 1] = att_rx_find_by_value,
@@ -367,21 +380,22 @@ static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
     s->rsp_len = (uint16_t)wr_len(out);
 }
 
-static struct wr att_server_response(struct woad *h, uint16_t b)
+static struct wr att_server_response(struct att_bearer *b)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
-    struct wr out = wr_of(s->rsp, h->bearers[b].mtu);
+    struct gatts_bearer *s = b->server;
+    struct wr out = wr_of(s->rsp, b->mtu);
     wr_u8(&out, (uint8_t)(s->op + 1));   /* every response is its request plus one */
     return out;
 }
 
 /* A client should wait for an answer before it asks again (3.3.2).  One that does not is
  * answered in order, as far as there is room; what there is no room for is dropped. */
-static bool att_pipelined(struct woad *h, uint16_t b, uint8_t op, const struct rd *in)
+static bool att_pipelined(struct att_bearer *b, uint8_t op, const struct rd *in)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
     size_t len = rd_left(in);
-    if (b >= h->cfg.conns || !s->op || (op & ATT_OP_COMMAND && !s->pipeline_len)) {
+    if (!att_is_fixed(b) || !s->op || (op & ATT_OP_COMMAND && !s->pipeline_len)) {
         return false;                    /* where a channel has credits, it stays in the channel */
     }
     struct wr out = wr_of(s->pipeline + s->pipeline_len,
@@ -395,26 +409,26 @@ static bool att_pipelined(struct woad *h, uint16_t b, uint8_t op, const struct r
     return true;
 }
 
-static void att_server_rx(struct woad *h, uint16_t b, uint8_t op, struct rd *in)
+static void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
-    if (att_pipelined(h, b, op, in)) {
+    struct gatts_bearer *s = b->server;
+    if (att_pipelined(b, op, in)) {
         return;
     }
     if (op & ATT_OP_COMMAND) {
         if (op == ATT_WRITE_CMD) {
-            att_rx_write_command(h, b, in);
+            att_rx_write_command(b, in);
         } else if (op == ATT_SIGNED_WRITE_CMD) {
-            att_rx_signed_write(h, b, in);
+            att_rx_signed_write(b, in);
         }
         return;
     }
     s->op = op;
     s->handle = 0;
     int err = WOAD_ATT_REQUEST_NOT_SUPPORTED;
-    struct wr out = att_server_response(h, b);
+    struct wr out = att_server_response(b);
     if (op >> 1 < REQUESTS && requests[op >> 1]) {
-        err = requests[op >> 1](h, b, in, &out);
+        err = requests[op >> 1](b, in, &out);
     }
     if (err != ATT_LATER) {
         att_server_done(s, err, &out);
@@ -422,9 +436,9 @@ static void att_server_rx(struct woad *h, uint16_t b, uint8_t op, struct rd *in)
 }
 
 /* The answer has left: what came meanwhile has its turn, where it lies. */
-static void att_next_pipelined(struct woad *h, uint16_t b)
+static void att_next_pipelined(struct att_bearer *b)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_bearer *s = b->server;
     while (s->pipeline_len && !s->op) {
         struct rd in = rd_of(s->pipeline, s->pipeline_len);
         uint16_t len = rd_le16(&in);
@@ -432,46 +446,46 @@ static void att_next_pipelined(struct woad *h, uint16_t b)
         uint8_t op = rd_u8(&in);
         uint16_t whole = s->pipeline_len;
         s->pipeline_len = 0;             /* it is not behind itself */
-        att_server_rx(h, b, op, &in);
+        att_server_rx(b, op, &in);
         s->pipeline_len = (uint16_t)(whole - 2 - len);
         memmove(s->pipeline, s->pipeline + 2 + len, s->pipeline_len);
     }
 }
 
-static bool att_server_tx(struct woad *h, uint16_t b, struct wr *out)
+static bool att_server_tx(struct att_bearer *b, struct wr *out)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_bearer *s = b->server;
     if (!s->rsp_len) {
-        return b < h->cfg.conns && gatts_tx_changed(h, b, out);
+        return att_is_fixed(b) && gatts_tx_changed(b->c, out);
     }
     wr_bytes(out, s->rsp, s->rsp_len);
     s->rsp_len = 0;
     s->op = 0;
-    att_next_pipelined(h, b);
+    att_next_pipelined(b);
     return true;
 }
 
-static void att_server_open(struct woad *h, uint16_t b)
+static void att_server_open(struct att_bearer *b)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_bearer *s = b->server;
     *s = (struct gatts_bearer){ .rsp = s->rsp, .pipeline = s->pipeline };
 }
 
 /* What was asked on it nobody waits for any more. */
-static void att_server_close(struct woad *h, uint16_t b)
+static void att_server_close(struct att_bearer *b)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
+    struct gatts_bearer *s = b->server;
     if (s->op == ATT_EXECUTE_REQ) {
-        gatts_of(h, b)->executes = false;
-        gatts_of(h, b)->prepared_len = 0;
+        gatts_of(b)->executes = false;
+        gatts_of(b)->prepared_len = 0;
     }
     s->waiting = false;
     s->op = 0;
 }
 
-static bool att_server_busy(const struct woad *h, uint16_t b)
+static bool att_server_busy(const struct att_bearer *b)
 {
-    return h->gatts->bearers[b].op != 0;
+    return b->server->op != 0;
 }
 
 const struct att_role att_server_role = {
@@ -481,10 +495,10 @@ const struct att_role att_server_role = {
 };
 
 /* The application's answer, shaped for the request it is for. */
-static void att_server_answer(struct woad *h, uint16_t b, int err, const uint8_t *value, size_t len)
+static void att_server_answer(struct att_bearer *b, int err, const uint8_t *value, size_t len)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
-    struct wr out = att_server_response(h, b);
+    struct gatts_bearer *s = b->server;
+    struct wr out = att_server_response(b);
     if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
         size_t most = wr_room(&out) - 3 < 253 ? wr_room(&out) - 3 : 253;
         len = len < most ? len : most;
@@ -493,52 +507,52 @@ static void att_server_answer(struct woad *h, uint16_t b, int err, const uint8_t
         wr_bytes(&out, value, len);
     } else if (!err && (s->op == ATT_READ_MULTIPLE_REQ ||
                         s->op == ATT_READ_MULTIPLE_VARIABLE_REQ)) {
-        err = att_multiple_answer(h, b, value, len, &out);
+        err = att_multiple_answer(b, value, len, &out);
         if (err == ATT_LATER) {
             return;
         }
     } else if (!err && (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ)) {
         err = att_part(value, len, s->offset, &out);
         if (!err) {
-            att_keep(h, b, value, len);
+            att_keep(b, value, len);
         }
     }
     att_server_done(s, err, &out);
 }
 
-static int att_take_answer(struct woad *h, uint16_t b, uint8_t err, const void *data, size_t len)
+static int att_take_answer(struct att_bearer *b, uint8_t err, const void *data, size_t len)
 {
-    struct gatts_bearer *s = &h->gatts->bearers[b];
-    stir_conn(h, h->bearers[b].conn);
+    struct gatts_bearer *s = b->server;
+    stir_conn(b->c);
     s->waiting = false;
     s->step_err = err;
     if (s->stepping && (err || s->op == ATT_EXECUTE_REQ)) {
         return 0;                        /* the loop that asks takes it from here */
     }
     if (s->op == ATT_EXECUTE_REQ && !err) {
-        int next = att_execute_next(h, b);
+        int next = att_execute_next(b);
         if (next == ATT_LATER) {
             return 0;
         }
         err = (uint8_t)next;
     } else if (s->op == ATT_EXECUTE_REQ) {
-        gatts_of(h, b)->prepared_len = 0;
-        gatts_of(h, b)->executes = false;
+        gatts_of(b)->prepared_len = 0;
+        gatts_of(b)->executes = false;
     }
-    att_server_answer(h, b, err, data, len);
+    att_server_answer(b, err, data, len);
     return 0;
 }
 
-/* The bearer of connection i whose question waits: this one, or of all the first; NO_BEARER. */
-static uint16_t att_waiting(const struct woad *h, uint16_t i, int request)
+/* The bearer of the connection whose question waits: the one of this number, or of all the first;
+ * NULL: none. */
+static struct att_bearer *att_waiting(const struct conn *c, int request)
 {
-    const struct gatts *g = h->gatts;
-    uint16_t found = NO_BEARER;
-    for (uint16_t b = 0; b < att_bearers(h); b++) {
-        bool fits = h->bearers[b].conn == i && h->bearers[b].mtu && g->bearers[b].waiting &&
-                    (request < 0 || att_request(h, b) == request);
-        if (fits && (found == NO_BEARER ||
-                     (int32_t)(g->bearers[b].asked - g->bearers[found].asked) < 0)) {
+    const struct woad *h = c->h;
+    struct att_bearer *found = NULL;
+    for (struct att_bearer *b = h->bearers; b < att_bearers_end(h); b++) {
+        bool fits = b->c == c && b->mtu && b->server->waiting &&
+                    (request < 0 || att_request(b) == request);
+        if (fits && (!found || (int32_t)(b->server->asked - found->server->asked) < 0)) {
             found = b;
         }
     }
@@ -548,22 +562,21 @@ static uint16_t att_waiting(const struct woad *h, uint16_t i, int request)
 int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t err,
                         const void *data, size_t len)
 {
-    uint16_t i;
-    if (!h->gatts || !conn_of(h, conn, &i)) {
+    const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
+    if (!c) {
         return WOAD_ENOTCONN;
     }
-    uint16_t b = att_waiting(h, i, request);
-    return b == NO_BEARER ? WOAD_EALREADY : att_take_answer(h, b, err, data, len);
+    struct att_bearer *b = att_waiting(c, request);
+    return b ? att_take_answer(b, err, data, len) : WOAD_EALREADY;
 }
 
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len)
 {
-    uint16_t i;
-    if (!h->gatts || !conn_of(h, conn, &i)) {
+    const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
+    if (!c) {
         return WOAD_ENOTCONN;
     }
-    uint16_t asking = (uint16_t)(h->gatts->asking - 1);
-    bool inside = h->gatts->asking && h->bearers[asking].conn == i;
-    uint16_t b = inside && h->gatts->bearers[asking].waiting ? asking : att_waiting(h, i, -1);
-    return b == NO_BEARER ? WOAD_EALREADY : att_take_answer(h, b, err, data, len);
+    struct att_bearer *b = h->gatts->asking;
+    b = b && b->c == c && b->server->waiting ? b : att_waiting(c, -1);
+    return b ? att_take_answer(b, err, data, len) : WOAD_EALREADY;
 }

@@ -16,15 +16,15 @@ struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
     return NULL;
 }
 
-struct woad_bond *bond_fetch(struct woad *h, uint16_t i)
+struct woad_bond *bond_fetch(struct conn *c)
 {
-    const struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     struct woad_bond *bond = bond_find(h, &c->peer);
     if (!bond && h->cfg.bonds) {
-        struct woad_event ev = { .type = WOAD_EV_BOND_WANTED, .conn = conn_number(h, i),
-                                 .u.bond_wanted = { c->peer } };
+        struct woad_event ev;
+        ev.u.bond_wanted.peer = c->peer;
         ev.u.bond_wanted.peer.type &= 1;
-        emit(h, &ev);
+        emit_of(c, WOAD_EV_BOND_WANTED, &ev);
         bond = bond_find(h, &c->peer);
     }
     return bond;
@@ -131,30 +131,34 @@ void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
 }
 
 /* What the server keeps of the peer, if it is bonded and has proved that it is the one. */
-void bond_refresh(struct woad *h, uint16_t i)
+void bond_refresh(struct conn *c)
 {
-    struct woad_bond *bond = h->conns[i].security.bonded ? bond_find(h, &h->conns[i].peer) : NULL;
+    struct woad *h = c->h;
+    struct woad_bond *bond = c->security.bonded ? bond_find(h, &c->peer) : NULL;
     if (bond) {
         struct woad_bond now = *bond;
-        h->att_server->keep(h, i, &now);
+        h->att_server->keep(c, &now);
         bond_put(h, (uint16_t)(bond - h->smp->bonds), &now);
         wipe(&now, sizeof now);
-        bond_emit(h, conn_number(h, i), bond, WOAD_BOND_CHANGED);
+        bond_emit(h, c->number, bond, WOAD_BOND_CHANGED);
     }
 }
 
 void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond, enum woad_bond_why why)
 {
-    struct woad_event ev = { .type = WOAD_EV_BOND, .conn = conn, .u.bond = { bond, why } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.bond.bond = bond;
+    ev.u.bond.why = why;
+    emit_at(h, conn, WOAD_EV_BOND, &ev);
 }
 
 /* The peer of this connection: where it can be reached, if it hides. */
-void bond_heard(struct woad *h, uint16_t i)
+void bond_heard(struct conn *c)
 {
-    const struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
+    struct woad *h = c->h;
+    const struct woad_bond *bond = bond_find(h, &c->peer);
     if (bond) {
-        h->smp->rpas[bond - h->smp->bonds] = h->conns[i].peer_air;
+        h->smp->rpas[bond - h->smp->bonds] = c->peer_air;
     }
 }
 

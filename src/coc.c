@@ -4,30 +4,30 @@
 
 /* --- finding them ----------------------------------------------------------------------------- */
 
-struct coc *coc_by_cid(const struct woad *h, uint16_t i, uint16_t cid)
+struct coc *coc_by_cid(const struct conn *c, uint16_t cid)
 {
-    struct coc *k = coc_first(h, i);
+    struct coc *k = c->cocs->first;
     while (k && k->cid != cid) {
-        k = coc_after(h, k);
+        k = k->next;
     }
     return k;
 }
 
 /* By the peer's identifier, which it has once it is open; of a request from there at once. */
-struct coc *coc_by_peer_cid(const struct woad *h, uint16_t i, uint16_t cid)
+struct coc *coc_by_peer_cid(const struct conn *c, uint16_t cid)
 {
-    struct coc *k = coc_first(h, i);
+    struct coc *k = c->cocs->first;
     while (k && k->peer_cid != cid) {
-        k = coc_after(h, k);
+        k = k->next;
     }
     return k;
 }
 
 struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
 {
-    uint16_t i;
-    struct coc *k = h->cocs && conn_of(h, conn, &i) ? coc_by_cid(h, i, cid) : NULL;
-    return k && !coc_of_att(h, k) ? k : NULL;
+    const struct conn *c = h->cocs ? conn_of(h, conn) : NULL;
+    struct coc *k = c ? coc_by_cid(c, cid) : NULL;
+    return k && !coc_of_att(k) ? k : NULL;
 }
 
 /* For what the application asks of a channel. */
@@ -35,7 +35,7 @@ struct coc *coc_for(struct woad *h, uint16_t conn, uint16_t cid)
 {
     struct coc *k = coc_find(h, conn, cid);
     if (k) {
-        stir_channels(h, k->conn);
+        stir_channels(k->c);
     }
     return k;
 }
@@ -58,25 +58,25 @@ bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
 /* --- the table -------------------------------------------------------------------------------- */
 
 /* The application's come first, then those of ATT. */
-static struct coc *coc_free(const struct woad *h, bool of_att, uint16_t *n)
+static struct coc *coc_free(const struct woad *h, bool of_att)
 {
-    uint16_t end = (uint16_t)(h->cfg.channels + (of_att ? h->cfg.att_bearers : 0));
-    for (*n = of_att ? h->cfg.channels : 0; *n < end; ++*n) {
-        if (h->cocs->channels[*n].state == COC_FREE) {
-            return &h->cocs->channels[*n];
-        }
+    struct coc *k = h->cocs->channels + (of_att ? h->cfg.channels : 0);
+    size_t n = of_att ? h->cfg.att_bearers : h->cfg.channels;
+    while (n && k->state != COC_FREE) {
+        k++;
+        n--;
     }
-    return NULL;
+    return n ? k : NULL;
 }
 
 /* The identifier that was not used for longest; 0 when all are in use. */
-static uint16_t coc_new_cid(const struct woad *h, uint16_t i)
+static uint16_t coc_new_cid(const struct conn *c)
 {
-    struct coc_conn *cc = &h->cocs->conns[i];
+    struct coc_conn *cc = c->cocs;
     for (int n = 0; n <= CID_LAST - CID_FIRST; n++) {
         uint16_t cid = (uint16_t)(CID_FIRST + cc->last_cid);
         cc->last_cid = (uint8_t)((cc->last_cid + 1) % (CID_LAST - CID_FIRST + 1));
-        if (!coc_by_cid(h, i, cid)) {
+        if (!coc_by_cid(c, cid)) {
             return cid;
         }
     }
@@ -84,69 +84,77 @@ static uint16_t coc_new_cid(const struct woad *h, uint16_t i)
 }
 
 /* Puts one that is free at the end of the connection's; NULL when there is none. */
-struct coc *coc_new(struct woad *h, uint16_t i, const struct woad_coc_params *p, bool enhanced)
+struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanced)
 {
-    uint16_t n;
-    struct coc *k = coc_free(h, p->psm == PSM_EATT && h->eatt_role, &n);
-    uint16_t cid = k ? coc_new_cid(h, i) : 0;
+    struct woad *h = c->h;
+    bool of_att = p->psm == PSM_EATT && h->eatt_role;
+    struct coc *k = coc_free(h, of_att);
+    uint16_t cid = k ? coc_new_cid(c) : 0;
     if (!RESERVE(cid != 0)) {
         return NULL;
     }
-    *k = (struct coc){ .state = COC_ENDING, .conn = i, .cid = cid, .psm = p->psm, .mtu = p->mtu,
+    *k = (struct coc){ .state = COC_ENDING, .c = c, .of_att = of_att, .cid = cid,
+                       .psm = p->psm, .mtu = p->mtu,
                        .mps = p->mps, .by_sdu = p->by_sdu, .security = p->security,
                        .enhanced = enhanced };             /* in use, and nothing yet */
-    uint16_t *at = &h->cocs->conns[i].first;
+    struct coc **at = &c->cocs->first;
     while (*at) {
-        at = &coc_at(h, *at)->next;
+        at = &(*at)->next;
     }
-    *at = (uint16_t)(n + 1);
+    *at = k;
     return k;
 }
 
 /* Frees it, without a word. */
-void coc_drop(struct woad *h, struct coc *k)
+void coc_drop(struct coc *k)
 {
-    struct coc_conn *cc = &h->cocs->conns[k->conn];
-    struct conn *c = &h->conns[k->conn];
-    uint16_t mine = (uint16_t)(k - h->cocs->channels + 1);
-    uint16_t *at = &cc->first;
-    while (*at != mine) {
-        at = &coc_at(h, *at)->next;
+    struct coc_conn *cc = k->c->cocs;
+    struct conn *c = k->c;
+    struct coc **at = &cc->first;
+    while (*at != k) {
+        at = &(*at)->next;
     }
     *at = k->next;
-    if (cc->turn == mine) {
-        cc->turn = k->next ? k->next : COC_ROUND_OVER;
+    if (cc->turn == k) {
+        cc->turn = k->next;
+        cc->round_over = !k->next;
     }
-    if (c->tx_channel == mine) {
-        c->tx_channel = 0;               /* its frame has begun, and must go on */
+    if (c->tx_channel == k) {
+        c->tx_channel = NULL;            /* its frame has begun, and must go on */
         c->tx_tail = NULL;
     }
     cc->senders = (uint16_t)(cc->senders - (k->sending ? 1 : 0));
     k->state = COC_FREE;
 }
 
-void coc_wants(struct woad *h, const struct coc *k)
+void coc_wants(const struct coc *k)
 {
-    stir_conn(h, k->conn);
-    h->cocs->conns[k->conn].wants = true;
+    stir_conn(k->c);
+    k->c->cocs->wants = true;
 }
 
 /* --- their lives ------------------------------------------------------------------------------ */
 
-void coc_emit(struct woad *h, enum woad_event_type type, struct coc *k, int status)
+void coc_emit(struct coc *k, enum woad_event_type type, int status)
 {
-    if (coc_of_att(h, k)) {
-        h->eatt_role->event(h, k, type, status);
+    struct woad *h = k->c->h;
+    if (coc_of_att(k)) {
+        h->eatt_role->event(k, type, status);
         return;
     }
-    struct woad_event ev = { .type = type, .conn = conn_number(h, k->conn),
-                             .u.coc = { k->cid, k->psm, k->mtu, k->peer_mtu, status } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.coc.cid = k->cid;
+    ev.u.coc.psm = k->psm;
+    ev.u.coc.mtu = k->mtu;
+    ev.u.coc.peer_mtu = k->peer_mtu;
+    ev.u.coc.status = status;
+    emit_of(k->c, type, &ev);
 }
 
 /* The memory for what comes, and with it the largest frame and the peer's first credits. */
-static void coc_take(struct woad *h, struct coc *k, void *rx, size_t rx_size)
+static void coc_take(struct coc *k, void *rx, size_t rx_size)
 {
+    struct woad *h = k->c->h;
     size_t least = k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST;
     size_t mps = k->mps ? k->mps : k->mtu + 2u;
     mps = mps < h->frame_in ? mps : h->frame_in;
@@ -158,121 +166,121 @@ static void coc_take(struct woad *h, struct coc *k, void *rx, size_t rx_size)
     k->rx_credits = coc_grant(k);
 }
 
-void coc_accept(struct woad *h, struct coc *k, void *rx, size_t rx_size)
+void coc_accept(struct coc *k, void *rx, size_t rx_size)
 {
-    coc_take(h, k, rx, rx_size);
+    coc_take(k, rx, rx_size);
     k->state = COC_DECIDED;
     k->result = 0;
-    coc_wants(h, k);
+    coc_wants(k);
 }
 
 /* A request of the peer's is for the application to decide on. */
-void coc_asked(struct woad *h, struct coc *k)
+void coc_asked(struct coc *k)
 {
+    struct woad *h = k->c->h;
     k->state = COC_WAIT_DECISION;
     k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
-    coc_emit(h, WOAD_EV_COC_REQUEST, k, 0);
+    coc_emit(k, WOAD_EV_COC_REQUEST, 0);
 }
 
-void coc_opened(struct woad *h, struct coc *k)
+void coc_opened(struct coc *k)
 {
     k->state = COC_OPEN;
     k->due = 0;
     if (k->give_up) {                    /* too late for the peer not to have it */
         k->state = COC_WANTS_CLOSE;
-        coc_wants(h, k);
+        coc_wants(k);
     } else {
-        coc_emit(h, WOAD_EV_COC_OPEN, k, 0);
+        coc_emit(k, WOAD_EV_COC_OPEN, 0);
     }
 }
 
 /* Its end.  What has come can still be read from inside the event. */
-void coc_closed(struct woad *h, struct coc *k, int status)
+void coc_closed(struct coc *k, int status)
 {
     k->state = COC_ENDING;
     k->into = NULL;
-    coc_emit(h, WOAD_EV_COC_CLOSED, k, status);
-    coc_drop(h, k);
+    coc_emit(k, WOAD_EV_COC_CLOSED, status);
+    coc_drop(k);
 }
 
 /* The peer does what it must not: the channel is closed, and its owner told so in the end. */
-void coc_fail(struct woad *h, struct coc *k, int status)
+void coc_fail(struct coc *k, int status)
 {
     k->status = status;
     k->state = COC_WANTS_CLOSE;
-    coc_wants(h, k);
+    coc_wants(k);
 }
 
-static void coc_conn_open(struct woad *h, uint16_t i)
+static void coc_conn_open(struct conn *c)
 {
-    h->cocs->conns[i] = (struct coc_conn){ 0 };
+    *c->cocs = (struct coc_conn){ 0 };
 }
 
-static void coc_conn_close(struct woad *h, uint16_t i)
+static void coc_conn_close(struct conn *c)
 {
-    while (h->cocs->conns[i].first) {
-        struct coc *k = coc_first(h, i);
+    while (c->cocs->first) {
+        struct coc *k = c->cocs->first;
         if (k->state == COC_DECIDED && k->result) {
-            coc_drop(h, k);              /* it was refused, and nobody waits for more */
+            coc_drop(k);                 /* it was refused, and nobody waits for more */
         } else {
-            coc_closed(h, k, k->status ? k->status : WOAD_ENOTCONN);
+            coc_closed(k, k->status ? k->status : WOAD_ENOTCONN);
         }
     }
 }
 
 /* The application, or the host, is done with it. */
-void coc_end(struct woad *h, struct coc *k, int status)
+void coc_end(struct coc *k, int status)
 {
     k->status = status;
     if (k->state == COC_WANTS) {
-        coc_closed(h, k, status ? status : WOAD_ECANCELED);
+        coc_closed(k, status ? status : WOAD_ECANCELED);
     } else if (k->state == COC_WAIT_ANSWER || (k->state == COC_DECIDED && !k->result)) {
         k->give_up = true;
     } else if (k->state == COC_WAIT_DECISION) {
         k->state = COC_DECIDED;
         k->result = WOAD_COC_NO_RESOURCES;
-        coc_wants(h, k);
+        coc_wants(k);
     } else if (k->state == COC_OPEN) {
-        coc_fail(h, k, status);
+        coc_fail(k, status);
     }
 }
 
 /* The connection has less security than it had: what rests on it ends. */
-static void coc_fell(struct woad *h, uint16_t i)
+static void coc_fell(struct conn *c)
 {
-    struct coc *k = coc_first(h, i);
+    struct coc *k = c->cocs->first;
     while (k) {
         bool ends = k->state != COC_ENDING && k->status != WOAD_EACCES &&
-                    conn_lacks(h, i, k->security);
+                    conn_lacks(c, k->security);
         if (ends) {
-            struct conn *c = &h->conns[i];
-            c->tx_tail = coc_at(h, c->tx_channel) == k ? NULL : c->tx_tail;    /* not in clear */
-            coc_end(h, k, WOAD_EACCES);
+            c->tx_tail = c->tx_channel == k ? NULL : c->tx_tail;           /* not in clear */
+            coc_end(k, WOAD_EACCES);
         }
-        k = ends ? coc_first(h, i) : coc_after(h, k);
+        k = ends ? c->cocs->first : k->next;
     }
 }
 
-static struct coc *coc_held(const struct woad *h, uint16_t i)
+static struct coc *coc_held(const struct conn *c)
 {
-    struct coc *k = coc_first(h, i);
+    struct coc *k = c->cocs->first;
     while (k && !(k->state == COC_WANTS && k->held)) {
-        k = coc_after(h, k);
+        k = k->next;
     }
     return k;
 }
 
 /* What we ask for may have waited for a proof of who the peer is. */
-static void coc_secured(struct woad *h, uint16_t i, int status)
+static void coc_secured(struct conn *c, int status)
 {
     struct coc *k;
-    while ((k = coc_held(h, i)) != NULL) {
+    while ((k = coc_held(c)) != NULL) {
         k->held = false;
         if (status) {
-            coc_closed(h, k, WOAD_EACCES);
+            coc_closed(k, WOAD_EACCES);
         }
     }
-    h->cocs->conns[i].wants = true;
+    c->cocs->wants = true;
 }
 
 /* A peer that does not answer: 6.2.1.  To a disconnection too: then it has none any more. */
@@ -283,8 +291,8 @@ static uint32_t coc_due(struct woad *h)
         struct coc *k = &h->cocs->channels[n];
         uint32_t mine = k->state != COC_FREE ? deadline_left(k->due, h->now) : WOAD_FOREVER;
         if (mine == 0) {
-            stir_conn(h, k->conn);
-            coc_timed_out(h, k);
+            stir_conn(k->c);
+            coc_timed_out(k);
         } else {
             left = least(left, mine);
         }
@@ -304,9 +312,9 @@ static void coc_carve(struct woad *h, struct arena *a)
     struct coc *channels = arena_take(a, (size_t)h->cfg.channels + h->cfg.att_bearers,
                                       sizeof *channels);
     struct woad_coc_params *psms = arena_take(a, h->cfg.psms, sizeof *psms);
-    struct coc_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
+    arena_conns(h, a, sizeof(struct coc_conn), offsetof(struct conn, cocs));
     if (t) {
-        *t = (struct cocs){ channels, psms, conns };
+        *t = (struct cocs){ channels, psms };
         h->cocs = t;
     }
     h->coc_role = &coc_role;
@@ -382,7 +390,7 @@ int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_
     if (!rx || rx_size < (k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST)) {
         return WOAD_EINVAL;
     }
-    coc_accept(h, k, rx, rx_size);
+    coc_accept(k, rx, rx_size);
     return 0;
 }
 
@@ -397,41 +405,42 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
     }
     k->state = COC_DECIDED;
     k->result = result;
-    coc_wants(h, k);
+    coc_wants(k);
     return 0;
 }
 
 /* All of them or none.  `rx` NULL: bearers of ATT, which have memory. */
-int coc_connect(struct woad *h, uint16_t i, const struct woad_coc_params *p, void *const rx[],
+int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[],
                 size_t rx_size, size_t n, uint16_t cids[], bool enhanced)
 {
+    struct woad *h = c->h;
     struct coc *made[WOAD_COC_AT_ONCE];
     for (size_t m = 0; m < n; m++) {
-        made[m] = coc_new(h, i, p, enhanced);
+        made[m] = coc_new(c, p, enhanced);
         if (!made[m]) {
             while (m--) {
-                coc_drop(h, made[m]);
+                coc_drop(made[m]);
             }
             return WOAD_ENOMEM;
         }
     }
-    uint8_t id = sig_new_id(h, i);
+    uint8_t id = sig_new_id(c);
     for (size_t m = 0; m < n; m++) {
         made[m]->state = COC_WANTS;
         made[m]->ours = true;
         made[m]->id = id;
-        void *memory = rx ? rx[m] : h->eatt_role->ring(h, made[m], &rx_size);
-        coc_take(h, made[m], memory, rx_size);
-        coc_wants(h, made[m]);
+        void *memory = rx ? rx[m] : h->eatt_role->ring(made[m], &rx_size);
+        coc_take(made[m], memory, rx_size);
+        coc_wants(made[m]);
         cids[m] = made[m]->cid;
     }
     return 0;
 }
 
 static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *p,
-                           size_t rx_size, bool enhanced, uint16_t *i)
+                           size_t rx_size, bool enhanced)
 {
-    const struct conn *c = conn_asked(h, conn, i);
+    const struct conn *c = conn_asked(h, conn);
     if (!h->cocs || (enhanced && !h->coc_enhanced)) {
         return WOAD_ENOTSUP;
     }
@@ -442,29 +451,27 @@ static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_
         rx_size < (enhanced ? COC_LEAST_ENHANCED : COC_LEAST)) {
         return WOAD_EINVAL;
     }
-    return conn_lacks(h, *i, p->security) ? WOAD_EACCES : 0;
+    return conn_lacks(c, p->security) ? WOAD_EACCES : 0;
 }
 
 int woad_coc_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *params, void *rx,
                      size_t rx_size, uint16_t *cid)
 {
-    uint16_t i;
-    int err = coc_may_connect(h, conn, params, rx ? rx_size : 0, false, &i);
-    return err ? err : coc_connect(h, i, params, &rx, rx_size, 1, cid, false);
+    int err = coc_may_connect(h, conn, params, rx ? rx_size : 0, false);
+    return err ? err : coc_connect(conn_of(h, conn), params, &rx, rx_size, 1, cid, false);
 }
 
 int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_coc_params *params,
                               void *const rx[], size_t rx_size, size_t n, uint16_t cids[])
 {
-    uint16_t i;
-    int err = coc_may_connect(h, conn, params, rx_size, true, &i);
+    int err = coc_may_connect(h, conn, params, rx_size, true);
     for (size_t m = 0; !err && m < n && m < WOAD_COC_AT_ONCE; m++) {
         err = rx[m] ? 0 : WOAD_EINVAL;
     }
     if (!err && (!n || n > WOAD_COC_AT_ONCE)) {
         err = WOAD_EINVAL;
     }
-    return err ? err : coc_connect(h, i, params, rx, rx_size, n, cids, true);
+    return err ? err : coc_connect(conn_of(h, conn), params, rx, rx_size, n, cids, true);
 }
 
 int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)
@@ -477,7 +484,7 @@ int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)
         k->give_up || (k->state == COC_DECIDED && k->result)) {
         return WOAD_EALREADY;
     }
-    coc_end(h, k, 0);
+    coc_end(k, 0);
     return 0;
 }
 

@@ -23,7 +23,7 @@ struct coc {
     uint8_t id;                          /* identifier of the request that made it, or ends it */
     uint8_t place, places;               /* in an enhanced request: which of how many */
     uint8_t change, change_id;           /* a reconfiguration of ours */
-    bool enhanced, ours, by_sdu;
+    bool enhanced, ours, by_sdu, of_att;
     bool held;                           /* until a bonded peer has proved who it is */
     uint8_t security;                    /* WOAD_COC_…: what it takes */
     bool give_up;                        /* it is to be closed as soon as it is open */
@@ -32,7 +32,8 @@ struct coc {
     bool filling;
     uint8_t result;                      /* of the decision */
     uint8_t rest;                        /* why places of the same request have no channel */
-    uint16_t conn, next;                 /* its index; the next one's index + 1, 0: none */
+    struct conn *c;
+    struct coc *next;                    /* of the connection's, NULL: none */
     uint16_t psm, cid, peer_cid, mtu, mps, peer_mtu, peer_mps;
     uint16_t new_mtu, new_mps;           /* of the reconfiguration */
     uint16_t tx_credits, rx_credits;     /* ours, and those that the peer has */
@@ -53,8 +54,9 @@ struct coc {
 };
 
 struct coc_conn {
-    uint16_t first;                      /* its channels: index + 1 */
-    uint16_t turn;                       /* who may send next: index + 1, 0: the first */
+    struct coc *first;                   /* its channels */
+    struct coc *turn;                    /* who may send next, NULL: the first */
+    bool round_over;                     /* or nobody: all have had their turn */
     uint16_t senders;                    /* that have something to send */
     uint8_t bearers;                     /* of ATT: they are asked */
     uint8_t last_cid;                    /* - CID_FIRST */
@@ -64,7 +66,6 @@ struct coc_conn {
 struct cocs {
     struct coc *channels;
     struct woad_coc_params *psms;        /* psm 0: free */
-    struct coc_conn *conns;
 };
 
 HOLD_SIZE(coc, WOAD_SIZE_CHANNEL);
@@ -72,67 +73,49 @@ HOLD_SIZE(coc_conn, WOAD_SIZE_CHANNEL_CONN);
 HOLD_SIZE(cocs, WOAD_SIZE_CHANNELS);
 HOLD_SIZE(woad_coc_params, 8);
 
-enum { COC_LEAST = 23, COC_LEAST_ENHANCED = 64, COC_MPS_MAX = 65533, COC_ROUND_OVER = 0xffff };
+enum { COC_LEAST = 23, COC_LEAST_ENHANCED = 64, COC_MPS_MAX = 65533 };
 enum { COC_RING_MAX = 0x3fffffff };
-
-static inline struct coc *coc_at(const struct woad *h, uint16_t number)
-{
-    return number ? &h->cocs->channels[number - 1] : NULL;
-}
-
-static inline struct coc *coc_first(const struct woad *h, uint16_t i)
-{
-    return coc_at(h, h->cocs->conns[i].first);
-}
-
-static inline struct coc *coc_after(const struct woad *h, const struct coc *k)
-{
-    return coc_at(h, k->next);
-}
 
 enum { PSM_EATT = 0x27 };
 
 /* One that is a bearer of ATT, of which the application knows nothing. */
-static inline bool coc_of_att(const struct woad *h, const struct coc *k)
-{
-    return k >= h->cocs->channels + h->cfg.channels;
-}
+static inline bool coc_of_att(const struct coc *k) { return k->of_att; }
 
 /* coc.c */
-struct coc *coc_by_cid(const struct woad *h, uint16_t i, uint16_t cid);
-struct coc *coc_by_peer_cid(const struct woad *h, uint16_t i, uint16_t cid);
+struct coc *coc_by_cid(const struct conn *c, uint16_t cid);
+struct coc *coc_by_peer_cid(const struct conn *c, uint16_t cid);
 struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid);
 struct coc *coc_for(struct woad *h, uint16_t conn, uint16_t cid);          /* and stirred */
 bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p);
-void coc_accept(struct woad *h, struct coc *k, void *rx, size_t rx_size);
-int coc_connect(struct woad *h, uint16_t i, const struct woad_coc_params *p, void *const rx[],
+void coc_accept(struct coc *k, void *rx, size_t rx_size);
+int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[],
                 size_t rx_size, size_t n, uint16_t cids[], bool enhanced);
-void coc_end(struct woad *h, struct coc *k, int status);
-struct coc *coc_new(struct woad *h, uint16_t i, const struct woad_coc_params *p, bool enhanced);
-void coc_drop(struct woad *h, struct coc *k);
-void coc_wants(struct woad *h, const struct coc *k);
-void coc_emit(struct woad *h, enum woad_event_type type, struct coc *k, int status);
-void coc_asked(struct woad *h, struct coc *k);
-void coc_opened(struct woad *h, struct coc *k);
-void coc_closed(struct woad *h, struct coc *k, int status);
-void coc_fail(struct woad *h, struct coc *k, int status);
+void coc_end(struct coc *k, int status);
+struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanced);
+void coc_drop(struct coc *k);
+void coc_wants(const struct coc *k);
+void coc_emit(struct coc *k, enum woad_event_type type, int status);
+void coc_asked(struct coc *k);
+void coc_opened(struct coc *k);
+void coc_closed(struct coc *k, int status);
+void coc_fail(struct coc *k, int status);
 /* coc_data.c */
-void coc_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
-void coc_too_long(struct woad *h, uint16_t i, uint16_t cid);
-uint16_t coc_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail);
-void coc_sent(struct woad *h, uint16_t i);
-void coc_credits(struct woad *h, struct coc *k, uint16_t credits);
+void coc_rx(struct conn *c, uint16_t cid, struct rd *in);
+void coc_too_long(struct conn *c, uint16_t cid);
+uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail);
+void coc_sent(struct conn *c);
+void coc_credits(struct coc *k, uint16_t credits);
 uint16_t coc_grant(const struct coc *k);
 size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end);
-void coc_begin(struct woad *h, struct coc *k, const void *data, size_t len);
+void coc_begin(struct coc *k, const void *data, size_t len);
 /* coc_sig.c */
-bool coc_sig_rx(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in);
-bool coc_sig_tx(struct woad *h, uint16_t i, struct wr *out);
-uint8_t coc_refusal(const struct woad *h, uint16_t i, uint16_t psm, struct woad_coc_params *p);
-uint8_t coc_cid_wrong(const struct woad *h, uint16_t i, uint16_t cid);
-struct coc *coc_awaiting(const struct woad *h, uint16_t i, enum coc_state state, uint8_t id);
-void coc_granted(struct woad *h, struct coc *k, uint16_t cid);
-void coc_timed_out(struct woad *h, struct coc *k);
+bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in);
+bool coc_sig_tx(struct conn *c, struct wr *out);
+uint8_t coc_refusal(const struct conn *c, uint16_t psm, struct woad_coc_params *p);
+uint8_t coc_cid_wrong(const struct conn *c, uint16_t cid);
+struct coc *coc_awaiting(const struct conn *c, enum coc_state state, uint8_t id);
+void coc_granted(struct coc *k, uint16_t cid);
+void coc_timed_out(struct coc *k);
 void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len);
 
 #endif

@@ -77,20 +77,24 @@ size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end)
 
 static uint32_t coc_readable(const struct coc *k) { return k->used - 2 * k->sdus; }
 
-static void coc_emit_data(struct woad *h, struct coc *k, enum woad_event_type type,
+static void coc_emit_data(struct coc *k, enum woad_event_type type,
                           const void *data, uint32_t len, bool end)
 {
-    if (coc_of_att(h, k)) {
-        h->eatt_role->data(h, k, type);
+    struct woad *h = k->c->h;
+    if (coc_of_att(k)) {
+        h->eatt_role->data(k, type);
         return;
     }
-    struct woad_event ev = { .type = type, .conn = conn_number(h, k->conn),
-                             .u.coc_data = { k->cid, data, len, end } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.coc_data.cid = k->cid;
+    ev.u.coc_data.data = data;
+    ev.u.coc_data.len = len;
+    ev.u.coc_data.end = end;
+    emit_of(k->c, type, &ev);
 }
 
 /* Fills the buffers of woad_coc_receive(), of which the next may come from inside the event. */
-static void coc_fill(struct woad *h, struct coc *k)
+static void coc_fill(struct coc *k)
 {
     if (k->filling) {
         return;
@@ -106,7 +110,7 @@ static void coc_fill(struct woad *h, struct coc *k)
         const uint8_t *full = k->into;
         uint32_t len = k->into_len;
         k->into = NULL;
-        coc_emit_data(h, k, WOAD_EV_COC_RECEIVED, full, len, end);
+        coc_emit_data(k, WOAD_EV_COC_RECEIVED, full, len, end);
     }
     k->filling = false;
 }
@@ -146,33 +150,33 @@ static bool coc_rx_part(struct coc *k, struct rd *in)
 
 /* A frame without a credit, longer than the MPS, of an SDU longer than the MTU or than it said,
  * or too short for the length: the channel is closed.  3.4.3, 10.1 */
-void coc_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in)
+void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
 {
-    struct coc *k = coc_by_cid(h, i, cid);
+    struct coc *k = coc_by_cid(c, cid);
     if (!k || k->state != COC_OPEN) {
         return;
     }
     if (!k->rx_credits || rd_left(in) > k->mps || !coc_rx_part(k, in)) {
-        coc_fail(h, k, WOAD_EBADMSG);
+        coc_fail(k, WOAD_EBADMSG);
         return;
     }
     k->rx_credits--;
-    coc_fill(h, k);
+    coc_fill(k);
     bool more = coc_grant(k) != 0;
     if (!k->into && (k->sdus || k->reading) &&
         (!k->rx_left || (!k->rx_credits && !more))) {
-        coc_emit_data(h, k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
+        coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
     }
     if (coc_grant(k)) {
-        coc_wants(h, k);
+        coc_wants(k);
     }
 }
 
-void coc_too_long(struct woad *h, uint16_t i, uint16_t cid)
+void coc_too_long(struct conn *c, uint16_t cid)
 {
-    struct coc *k = coc_by_cid(h, i, cid);
+    struct coc *k = coc_by_cid(c, cid);
     if (k && k->state == COC_OPEN) {
-        coc_fail(h, k, WOAD_EBADMSG);
+        coc_fail(k, WOAD_EBADMSG);
     }
 }
 
@@ -190,7 +194,7 @@ int woad_coc_read(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t
     if (end) {
         *end = ended;
     }
-    coc_wants(h, k);
+    coc_wants(k);
     return (int)n;
 }
 
@@ -215,21 +219,21 @@ int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, siz
     k->into = buf;
     k->into_size = (uint32_t)(room < COC_RING_MAX ? room : COC_RING_MAX);
     k->into_len = 0;
-    coc_fill(h, k);
-    coc_wants(h, k);
+    coc_fill(k);
+    coc_wants(k);
     return 0;
 }
 
 /* --- what goes -------------------------------------------------------------------------------- */
 
-void coc_begin(struct woad *h, struct coc *k, const void *data, size_t len)
+void coc_begin(struct coc *k, const void *data, size_t len)
 {
     k->sdu = data;
     k->sdu_len = (uint16_t)len;
     k->sdu_off = 0;
     k->sending = true;
     k->begun = k->last = false;
-    h->cocs->conns[k->conn].senders++;
+    k->c->cocs->senders++;
 }
 
 int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data, size_t len)
@@ -247,11 +251,11 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
     if (!RESERVE(!k->sending)) {
         return WOAD_EAGAIN;
     }
-    coc_begin(h, k, data, len);
+    coc_begin(k, data, len);
     return 0;
 }
 
-static void coc_tx_part(struct woad *h, struct coc *k, struct wr *body, struct rd *tail)
+static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
 {
     size_t room = k->peer_mps, left = (size_t)(k->sdu_len - k->sdu_off);
     if (!k->begun) {
@@ -266,25 +270,26 @@ static void coc_tx_part(struct woad *h, struct coc *k, struct wr *body, struct r
     k->sdu_off += (uint32_t)n;
     k->last = k->sdu_off == k->sdu_len;
     k->tx_credits--;
-    h->conns[k->conn].tx_channel = (uint16_t)(k - h->cocs->channels + 1);
+    k->c->tx_channel = k;
 }
 
 /* The channels of a connection in turn, a frame each; 0 when the round is over. */
-uint16_t coc_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail)
+uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
-    struct coc_conn *cc = &h->cocs->conns[i];
-    uint16_t from = cc->turn ? cc->turn : cc->first;
-    cc->turn = 0;
-    if ((!cc->senders && !cc->bearers) || from == COC_ROUND_OVER) {
-        return 0;
-    }
-    for (struct coc *k = coc_at(h, from); k; k = coc_after(h, k)) {
-        if (!k->sending && coc_of_att(h, k) && k->state == COC_OPEN) {
-            h->eatt_role->fill(h, k);
+    struct woad *h = c->h;
+    struct coc_conn *cc = c->cocs;
+    struct coc *k = cc->turn ? cc->turn : cc->first;
+    bool over = cc->round_over || (!cc->senders && !cc->bearers);
+    cc->turn = NULL;
+    cc->round_over = false;
+    for (; k && !over; k = k->next) {
+        if (!k->sending && coc_of_att(k) && k->state == COC_OPEN) {
+            h->eatt_role->fill(k);
         }
         if (k->sending && !k->last && k->tx_credits && k->state == COC_OPEN) {
-            coc_tx_part(h, k, body, tail);
-            cc->turn = k->next ? k->next : COC_ROUND_OVER;
+            coc_tx_part(k, body, tail);
+            cc->turn = k->next;
+            cc->round_over = !k->next;
             return k->peer_cid;
         }
     }
@@ -293,25 +298,24 @@ uint16_t coc_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail)
 
 /* All of the frame has been copied.  If it was the SDU's last, the buffer is the application's
  * again. */
-void coc_sent(struct woad *h, uint16_t i)
+void coc_sent(struct conn *c)
 {
-    struct conn *c = &h->conns[i];
-    struct coc *k = coc_at(h, c->tx_channel);
-    c->tx_channel = 0;
+    struct coc *k = c->tx_channel;
+    c->tx_channel = NULL;
     c->tx_tail = NULL;
     if (k->last) {
         k->sending = k->last = false;
-        h->cocs->conns[i].senders--;
-        coc_emit_data(h, k, WOAD_EV_COC_SENT, k->sdu, k->sdu_len, true);
+        c->cocs->senders--;
+        coc_emit_data(k, WOAD_EV_COC_SENT, k->sdu, k->sdu_len, true);
     }
 }
 
 /* L2CAP_FLOW_CONTROL_CREDIT_IND: CID u16, which is the sender's, credits u16: none, or more than
  * 65,535 in all, close the channel.  4.24, 10.1 */
-void coc_credits(struct woad *h, struct coc *k, uint16_t credits)
+void coc_credits(struct coc *k, uint16_t credits)
 {
     if (!credits || credits > UINT16_MAX - k->tx_credits) {
-        coc_fail(h, k, WOAD_EBADMSG);
+        coc_fail(k, WOAD_EBADMSG);
     } else {
         k->tx_credits = (uint16_t)(k->tx_credits + credits);
     }

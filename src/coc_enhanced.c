@@ -20,14 +20,14 @@ static void enhanced_put_rsp(struct wr *out, uint8_t id, const struct coc *k, ui
     }
 }
 
-static void enhanced_refuse(struct woad *h, uint16_t i, uint8_t id, uint8_t result, size_t places)
+static void enhanced_refuse(struct conn *c, uint8_t id, uint8_t result, size_t places)
 {
     static const uint16_t none[WOAD_COC_AT_ONCE] = { 0 };
     uint8_t rsp[SIG_HDR + 8 + 2 * WOAD_COC_AT_ONCE];
     struct wr out = wr_of(rsp, sizeof rsp);
     enhanced_put_rsp(&out, id, NULL, result, none, places);
     size_t len = wr_len(&out) - SIG_HDR;
-    struct fifo *f = sig_answer(h, i, SIG_ENHANCED_CONN_RSP, id, (uint16_t)len);
+    struct fifo *f = sig_answer(c, SIG_ENHANCED_CONN_RSP, id, (uint16_t)len);
     if (f) {
         fifo_append(f, rsp + SIG_HDR, len);
     }
@@ -36,13 +36,13 @@ static void enhanced_refuse(struct woad *h, uint16_t i, uint8_t id, uint8_t resu
 struct asked { uint16_t mtu, mps, credits, cids[WOAD_COC_AT_ONCE]; uint8_t id, places; };
 
 /* A channel for each place that can have one; what the others are told in the end. */
-static uint8_t enhanced_take(struct woad *h, uint16_t i, const struct woad_coc_params *p,
+static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p,
                              const struct asked *a, struct coc *made[])
 {
     uint8_t result = 0;
     for (uint8_t n = 0; n < a->places; n++) {
-        uint8_t wrong = coc_cid_wrong(h, i, a->cids[n]);
-        struct coc *k = wrong ? NULL : coc_new(h, i, p, true);
+        uint8_t wrong = coc_cid_wrong(c, a->cids[n]);
+        struct coc *k = wrong ? NULL : coc_new(c, p, true);
         made[n] = k;
         if (!k) {
             result = wrong ? wrong : WOAD_COC_NO_RESOURCES;
@@ -67,8 +67,9 @@ static uint8_t enhanced_take(struct woad *h, uint16_t i, const struct woad_coc_p
 
 /* L2CAP_CREDIT_BASED_CONNECTION_REQ: SPSM u16, MTU u16, MPS u16, credits u16, { source CID u16 },
  * one to five.  4.25 */
-static bool enhanced_rx_conn_req(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 {
+    struct woad *h = c->h;
     struct asked a = { .id = id };
     struct woad_coc_params p;
     uint16_t psm = rd_le16(in);
@@ -84,36 +85,36 @@ static bool enhanced_rx_conn_req(struct woad *h, uint16_t i, uint8_t id, struct 
     for (size_t n = 0; n < places; n++) {
         a.cids[n] = rd_le16(in);
     }
-    uint8_t result = coc_refusal(h, i, psm, &p);
+    uint8_t result = coc_refusal(c, psm, &p);
     if (!result && (a.mtu < COC_LEAST_ENHANCED || a.mps < COC_LEAST_ENHANCED ||
                     a.mps > COC_MPS_MAX || !a.credits || p.mtu < COC_LEAST_ENHANCED)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
     }
     if (result) {
-        enhanced_refuse(h, i, id, result, places);
+        enhanced_refuse(c, id, result, places);
         return true;
     }
     if (psm == PSM_EATT && h->eatt_role) {
-        h->eatt_role->asked(h, i);
+        h->eatt_role->asked(c);
     }
-    result = enhanced_take(h, i, &p, &a, made);
+    result = enhanced_take(c, &p, &a, made);
     bool any = false;
     for (size_t n = 0; n < places; n++) {
         if (made[n]) {
             any = true;
-            coc_asked(h, made[n]);
+            coc_asked(made[n]);
         }
     }
     if (!any) {
-        enhanced_refuse(h, i, id, result, places);
+        enhanced_refuse(c, id, result, places);
     }
     return true;
 }
 
 /* The places of a request whose decisions are all there; false while one is not. */
-static bool enhanced_decided(struct woad *h, const struct coc *first, struct coc *made[])
+static bool enhanced_decided(const struct coc *first, struct coc *made[])
 {
-    for (struct coc *k = coc_first(h, first->conn); k; k = coc_after(h, k)) {
+    for (struct coc *k = first->c->cocs->first; k; k = k->next) {
         bool same = !k->ours && k->enhanced && k->id == first->id &&
                     (k->state == COC_DECIDED || k->state == COC_WAIT_DECISION);
         if (same && k->state == COC_WAIT_DECISION) {
@@ -154,12 +155,12 @@ static const struct coc *enhanced_level(struct coc *made[])
 }
 
 /* L2CAP_CREDIT_BASED_CONNECTION_RSP, when all is decided.  4.26 */
-static bool enhanced_answer(struct woad *h, struct coc *first, struct wr *out)
+static bool enhanced_answer(struct coc *first, struct wr *out)
 {
     struct coc *made[WOAD_COC_AT_ONCE] = { NULL };
     uint16_t cids[WOAD_COC_AT_ONCE] = { 0 };
     uint8_t result = first->rest;
-    if (!enhanced_decided(h, first, made)) {
+    if (!enhanced_decided(first, made)) {
         return false;
     }
     const struct coc *any = enhanced_level(made);
@@ -177,14 +178,14 @@ static bool enhanced_answer(struct woad *h, struct coc *first, struct wr *out)
     enhanced_put_rsp(out, first->id, any, result, cids, first->places);
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (made[n] && made[n]->result) {
-            coc_drop(h, made[n]);
+            coc_drop(made[n]);
         } else if (made[n]) {
             made[n]->state = COC_OPEN;   /* all of them, before anything is told */
         }
     }
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (cids[n] && made[n]->state == COC_OPEN) {       /* not closed in one of these events */
-            coc_opened(h, made[n]);
+            coc_opened(made[n]);
         }
     }
     return true;
@@ -193,12 +194,13 @@ static bool enhanced_answer(struct woad *h, struct coc *first, struct wr *out)
 /* --- requests of ours ------------------------------------------------------------------------- */
 
 /* L2CAP_CREDIT_BASED_CONNECTION_REQ.  All of them have the same limits. */
-static void enhanced_ask(struct woad *h, struct coc *first, struct wr *out)
+static void enhanced_ask(struct coc *first, struct wr *out)
 {
+    struct woad *h = first->c->h;
     uint16_t cids[WOAD_COC_AT_ONCE];
     size_t n = 0;
     uint8_t id = first->id;
-    for (struct coc *k = coc_first(h, first->conn); k; k = coc_after(h, k)) {
+    for (struct coc *k = first->c->cocs->first; k; k = k->next) {
         if (k->state == COC_WANTS && k->enhanced && k->id == id) {
             k->place = (uint8_t)n;
             k->state = COC_WAIT_ANSWER;
@@ -225,10 +227,11 @@ static bool enhanced_all_refused(uint16_t result)
 
 /* L2CAP_CREDIT_BASED_CONNECTION_RSP: MTU u16, MPS u16, credits u16, result u16,
  * { destination CID u16 }: 0 where there is none.  4.26 */
-static bool enhanced_rx_conn_rsp(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
+    struct woad *h = c->h;
     uint16_t mtu = rd_le16(in), mps = rd_le16(in), credits = rd_le16(in), result = rd_le16(in);
-    struct coc *k = coc_awaiting(h, i, COC_WAIT_ANSWER, id);
+    struct coc *k = coc_awaiting(c, COC_WAIT_ANSWER, id);
     uint16_t cids[WOAD_COC_AT_ONCE] = { 0 };
     if (in->bad || !k || !k->enhanced) {
         return true;                     /* an answer to nothing, or none */
@@ -237,22 +240,22 @@ static bool enhanced_rx_conn_rsp(struct woad *h, uint16_t i, uint8_t id, struct 
         cids[n] = rd_le16(in);
     }
     for (; k && result >= ALL_PENDING && result <= ALL_PENDING_AUTHORIZATION;
-         k = coc_after(h, k)) {
+         k = k->next) {
         if (k->state == COC_WAIT_ANSWER && k->id == id) {
             k->due = deadline_in(h->now, SIG_LONG_TIMEOUT_MS);
         }
     }
-    while (k && (k = coc_awaiting(h, i, COC_WAIT_ANSWER, id)) != NULL) {
+    while (k && (k = coc_awaiting(c, COC_WAIT_ANSWER, id)) != NULL) {
         uint16_t cid = enhanced_all_refused(result) ? 0 : cids[k->place];
         if (!cid) {
             int status = result ? result : WOAD_EBADMSG;
-            coc_closed(h, k, k->give_up ? k->status : status);
+            coc_closed(k, k->give_up ? k->status : status);
             continue;
         }
         k->peer_mtu = mtu;
         k->peer_mps = mps;
         k->tx_credits = credits;
-        coc_granted(h, k, cid);
+        coc_granted(k, cid);
     }
     return true;
 }
@@ -271,7 +274,7 @@ static uint16_t reconfigure_wrong(const struct coc *k, uint16_t mtu, uint16_t mp
 
 /* L2CAP_CREDIT_BASED_RECONFIGURE_REQ: MTU u16, MPS u16, { CID u16, which is the sender's }, one to
  * five.  Answer: result u16.  4.27, 4.28 */
-static bool enhanced_rx_reconfigure(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
 {
     uint16_t mtu = rd_le16(in), mps = rd_le16(in), result = 0;
     size_t n = rd_left(in) / 2;
@@ -281,39 +284,39 @@ static bool enhanced_rx_reconfigure(struct woad *h, uint16_t i, uint8_t id, stru
     }
     while (!result && rd_left(&cids)) {
         uint16_t cid = rd_le16(&cids);
-        result = reconfigure_wrong(cid ? coc_by_peer_cid(h, i, cid) : NULL, mtu, mps, n);
+        result = reconfigure_wrong(cid ? coc_by_peer_cid(c, cid) : NULL, mtu, mps, n);
     }
     if (!result && (mtu < COC_LEAST_ENHANCED || mps < COC_LEAST_ENHANCED || mps > COC_MPS_MAX)) {
         result = WOAD_COC_RECONFIGURE_OTHER;
     }
     const uint8_t rsp[2] = { (uint8_t)result, 0 };
-    struct fifo *f = sig_answer(h, i, SIG_RECONFIGURE_RSP, id, sizeof rsp);
+    struct fifo *f = sig_answer(c, SIG_RECONFIGURE_RSP, id, sizeof rsp);
     if (!f) {
         return true;
     }
     fifo_append(f, rsp, sizeof rsp);
     while (!result && rd_left(in)) {
-        struct coc *k = coc_by_peer_cid(h, i, rd_le16(in));
+        struct coc *k = coc_by_peer_cid(c, rd_le16(in));
         if (k) {                         /* still, whatever was done in the events before */
             k->peer_mtu = mtu;
             k->peer_mps = mps;
-            coc_emit(h, WOAD_EV_COC_CHANGED, k, 0);
+            coc_emit(k, WOAD_EV_COC_CHANGED, 0);
         }
     }
     return true;
 }
 
-static struct coc *reconfigure_next(const struct woad *h, uint16_t i, enum coc_change change,
+static struct coc *reconfigure_next(const struct conn *c, enum coc_change change,
                                     uint8_t id)
 {
-    struct coc *k = coc_first(h, i);
+    struct coc *k = c->cocs->first;
     while (k && !(k->change == change && k->change_id == id)) {
-        k = coc_after(h, k);
+        k = k->next;
     }
     return k;
 }
 
-static void reconfigure_done(struct woad *h, struct coc *k, int status)
+static void reconfigure_done(struct coc *k, int status)
 {
     k->change = CHANGE_NONE;
     k->due = k->state == COC_OPEN ? 0 : k->due;
@@ -322,36 +325,37 @@ static void reconfigure_done(struct woad *h, struct coc *k, int status)
         k->mps = k->new_mps;
     }
     if (k->state == COC_OPEN) {
-        coc_wants(h, k);
-        coc_emit(h, WOAD_EV_COC_CHANGED, k, status);
+        coc_wants(k);
+        coc_emit(k, WOAD_EV_COC_CHANGED, status);
     }
 }
 
 /* L2CAP_CREDIT_BASED_RECONFIGURE_RSP: result u16.  4.28 */
-static void reconfigure_answered(struct woad *h, uint16_t i, uint8_t id, int status)
+static void reconfigure_answered(struct conn *c, uint8_t id, int status)
 {
     struct coc *k;
-    while ((k = reconfigure_next(h, i, CHANGE_SENT, id)) != NULL) {
-        reconfigure_done(h, k, status);
+    while ((k = reconfigure_next(c, CHANGE_SENT, id)) != NULL) {
+        reconfigure_done(k, status);
     }
 }
 
-static void enhanced_timed_out(struct woad *h, struct coc *k)
+static void enhanced_timed_out(struct coc *k)
 {
     if (k->change == CHANGE_SENT) {
-        reconfigure_done(h, k, WOAD_ETIMEDOUT);
+        reconfigure_done(k, WOAD_ETIMEDOUT);
     }
 }
 
 /* L2CAP_CREDIT_BASED_RECONFIGURE_REQ, for all that were asked about at once. */
-static void enhanced_reconfigure(struct woad *h, struct coc *first, struct wr *out)
+static void enhanced_reconfigure(struct coc *first, struct wr *out)
 {
+    struct woad *h = first->c->h;
     uint16_t cids[WOAD_COC_AT_ONCE];
     size_t n = 0;
     uint8_t id = first->change_id;
     struct coc *k;
     while (n < WOAD_COC_AT_ONCE &&
-           (k = reconfigure_next(h, first->conn, CHANGE_WANTED, id)) != NULL) {
+           (k = reconfigure_next(first->c, CHANGE_WANTED, id)) != NULL) {
         k->change = CHANGE_SENT;
         k->due = k->state == COC_OPEN ? deadline_in(h->now, SIG_TIMEOUT_MS) : k->due;
         cids[n++] = k->cid;
@@ -364,24 +368,24 @@ static void enhanced_reconfigure(struct woad *h, struct coc *first, struct wr *o
     }
 }
 
-static bool enhanced_rx(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in)
+static bool enhanced_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
     switch (code) {
     case SIG_ENHANCED_CONN_REQ:
-        return enhanced_rx_conn_req(h, i, id, in);
+        return enhanced_rx_conn_req(c, id, in);
     case SIG_ENHANCED_CONN_RSP:
-        return enhanced_rx_conn_rsp(h, i, id, in);
+        return enhanced_rx_conn_rsp(c, id, in);
     case SIG_RECONFIGURE_REQ:
-        return enhanced_rx_reconfigure(h, i, id, in);
+        return enhanced_rx_reconfigure(c, id, in);
     case SIG_RECONFIGURE_RSP: {
         uint16_t result = rd_le16(in);
         if (rd_done(in)) {
-            reconfigure_answered(h, i, id, result);
+            reconfigure_answered(c, id, result);
         }
         return true;
     }
     case SIG_REJECT:
-        reconfigure_answered(h, i, id, WOAD_COC_NOT_UNDERSTOOD);
+        reconfigure_answered(c, id, WOAD_COC_NOT_UNDERSTOOD);
         return true;
     default:
         return false;
@@ -405,13 +409,13 @@ const struct woad_feature woad_enhanced_channels = {
 };
 
 /* Why our own limits for this one can't be these; 0 when they can. */
-static int reconfigure_refused(const struct woad *h, const struct coc *k, uint16_t mtu,
+static int reconfigure_refused(const struct coc *k, uint16_t mtu,
                                uint16_t mps, size_t n)
 {
     if (!k || k->state != COC_OPEN) {
         return WOAD_ENOENT;
     }
-    if (!k->enhanced || mtu < k->mtu || (mps < k->mps && n > 1) || mps > h->frame_in) {
+    if (!k->enhanced || mtu < k->mtu || (mps < k->mps && n > 1) || mps > k->c->h->frame_in) {
         return WOAD_EINVAL;
     }
     if (k->change) {
@@ -423,30 +427,30 @@ static int reconfigure_refused(const struct woad *h, const struct coc *k, uint16
 int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], size_t n,
                          uint16_t mtu, uint16_t mps)
 {
-    uint16_t i;
     if (!h->coc_enhanced) {
         return WOAD_ENOTSUP;
     }
-    if (!conn_asked(h, conn, &i)) {
+    struct conn *c = conn_asked(h, conn);
+    if (!c) {
         return WOAD_ENOENT;
     }
     if (!n || n > WOAD_COC_AT_ONCE || mps < COC_LEAST_ENHANCED || mps > COC_MPS_MAX) {
         return WOAD_EINVAL;
     }
     for (size_t m = 0; m < n; m++) {
-        int err = reconfigure_refused(h, coc_find(h, conn, cids[m]), mtu, mps, n);
+        int err = reconfigure_refused(coc_find(h, conn, cids[m]), mtu, mps, n);
         if (err) {
             return err;
         }
     }
-    uint8_t id = sig_new_id(h, i);
+    uint8_t id = sig_new_id(c);
     for (size_t m = 0; m < n; m++) {
         struct coc *k = coc_for(h, conn, cids[m]);
         k->change = CHANGE_WANTED;
         k->change_id = id;
         k->new_mtu = mtu;
         k->new_mps = mps;
-        coc_wants(h, k);
+        coc_wants(k);
     }
     return 0;
 }

@@ -9,11 +9,11 @@ void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len)
 }
 
 /* One that waits in this state for the answer to this request of ours. */
-struct coc *coc_awaiting(const struct woad *h, uint16_t i, enum coc_state state, uint8_t id)
+struct coc *coc_awaiting(const struct conn *c, enum coc_state state, uint8_t id)
 {
-    struct coc *k = coc_first(h, i);
+    struct coc *k = c->cocs->first;
     while (k && !(k->state == state && k->id == id && (k->ours || state != COC_WAIT_ANSWER))) {
-        k = coc_after(h, k);
+        k = k->next;
     }
     return k;
 }
@@ -21,9 +21,10 @@ struct coc *coc_awaiting(const struct woad *h, uint16_t i, enum coc_state state,
 /* --- requests of the peer --------------------------------------------------------------------- */
 
 /* Why the connection may not have a channel of this PSM; 0 when it may, and with what limits. */
-uint8_t coc_refusal(const struct woad *h, uint16_t i, uint16_t psm, struct woad_coc_params *p)
+uint8_t coc_refusal(const struct conn *c, uint16_t psm, struct woad_coc_params *p)
 {
-    switch (coc_listener(h, psm, p) ? conn_lacks(h, i, p->security) : WOAD_ATT_INVALID_HANDLE) {
+    const struct woad *h = c->h;
+    switch (coc_listener(h, psm, p) ? conn_lacks(c, p->security) : WOAD_ATT_INVALID_HANDLE) {
     case 0:
         return 0;
     case WOAD_ATT_INVALID_HANDLE:
@@ -38,12 +39,12 @@ uint8_t coc_refusal(const struct woad *h, uint16_t i, uint16_t psm, struct woad_
 }
 
 /* The peer's identifier must be one of LE's dynamic ones, and no other channel's.  2.1 */
-uint8_t coc_cid_wrong(const struct woad *h, uint16_t i, uint16_t cid)
+uint8_t coc_cid_wrong(const struct conn *c, uint16_t cid)
 {
     if (cid < CID_FIRST || cid > CID_LAST) {
         return WOAD_COC_INVALID_CID;
     }
-    return coc_by_peer_cid(h, i, cid) ? WOAD_COC_CID_IN_USE : 0;
+    return coc_by_peer_cid(c, cid) ? WOAD_COC_CID_IN_USE : 0;
 }
 
 static void coc_put_conn_rsp(struct wr *out, uint8_t id, const struct coc *k, uint8_t result)
@@ -58,28 +59,29 @@ static void coc_put_conn_rsp(struct wr *out, uint8_t id, const struct coc *k, ui
 
 /* L2CAP_LE_CREDIT_BASED_CONNECTION_REQ: SPSM u16, source CID u16, MTU u16, MPS u16, credits u16.
  * 4.22 */
-static bool coc_rx_conn_req(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 {
+    struct woad *h = c->h;
     uint16_t psm = rd_le16(in), cid = rd_le16(in), mtu = rd_le16(in), mps = rd_le16(in);
     uint16_t credits = rd_le16(in);
     if (!rd_done(in)) {
         return false;
     }
     struct woad_coc_params p;
-    uint8_t result = coc_refusal(h, i, psm, &p);
+    uint8_t result = coc_refusal(c, psm, &p);
     if (psm == PSM_EATT && h->eatt_role) {
         result = WOAD_COC_UNKNOWN_PSM;   /* bearers are enhanced channels.  Part G, 5.3 */
     }
     if (!result && (mtu < COC_LEAST || mps < COC_LEAST || mps > COC_MPS_MAX)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
     }
-    result = result ? result : coc_cid_wrong(h, i, cid);
-    struct coc *k = result ? NULL : coc_new(h, i, &p, false);
+    result = result ? result : coc_cid_wrong(c, cid);
+    struct coc *k = result ? NULL : coc_new(c, &p, false);
     if (!k) {
         uint8_t rsp[SIG_HDR + 10];
         struct wr out = wr_of(rsp, sizeof rsp);
         coc_put_conn_rsp(&out, id, NULL, result ? result : WOAD_COC_NO_RESOURCES);
-        struct fifo *f = sig_answer(h, i, SIG_CREDIT_CONN_RSP, id, 10);
+        struct fifo *f = sig_answer(c, SIG_CREDIT_CONN_RSP, id, 10);
         if (f) {
             fifo_append(f, rsp + SIG_HDR, 10);
         }
@@ -90,13 +92,13 @@ static bool coc_rx_conn_req(struct woad *h, uint16_t i, uint8_t id, struct rd *i
     k->peer_mtu = mtu;
     k->peer_mps = mps;
     k->tx_credits = credits;
-    coc_asked(h, k);
+    coc_asked(k);
     return true;
 }
 
 /* L2CAP_DISCONNECTION_REQ: destination CID u16, which is ours, source CID u16.  Answered with the
  * same.  4.6, 4.7 */
-static bool coc_rx_disc_req(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool coc_rx_disc_req(struct conn *c, uint8_t id, struct rd *in)
 {
     uint8_t same[4];
     struct rd copy = *in;
@@ -104,32 +106,32 @@ static bool coc_rx_disc_req(struct woad *h, uint16_t i, uint8_t id, struct rd *i
     if (!rd_done(in)) {
         return false;
     }
-    struct coc *k = coc_by_cid(h, i, ours);
+    struct coc *k = coc_by_cid(c, ours);
     if (!k || k->state < COC_OPEN || k->state == COC_ENDING) {
-        sig_reject_cid(h, i, id, ours, theirs);
+        sig_reject_cid(c, id, ours, theirs);
         return true;
     }
     if (k->peer_cid != theirs) {
         return true;                     /* dropped without a word: 4.6 */
     }
-    struct fifo *f = sig_answer(h, i, SIG_DISCONNECT_RSP, id, sizeof same);
+    struct fifo *f = sig_answer(c, SIG_DISCONNECT_RSP, id, sizeof same);
     if (f) {
         rd_copy(&copy, same, sizeof same);
         fifo_append(f, same, sizeof same);
     }
-    coc_closed(h, k, k->status);
+    coc_closed(k, k->status);
     return true;
 }
 
 /* L2CAP_FLOW_CONTROL_CREDIT_IND: see coc_credits().  For a channel that is not there, or is a fixed
  * one, it is nothing. */
-static bool coc_rx_credits(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool coc_rx_credits(struct conn *c, uint8_t id, struct rd *in)
 {
     uint16_t cid = rd_le16(in), credits = rd_le16(in);
-    struct coc *k = coc_by_peer_cid(h, i, cid);
+    struct coc *k = coc_by_peer_cid(c, cid);
     (void)id;
     if (rd_done(in) && k && k->state == COC_OPEN) {
-        coc_credits(h, k, credits);
+        coc_credits(k, credits);
     }
     return true;
 }
@@ -138,127 +140,132 @@ static bool coc_rx_credits(struct woad *h, uint16_t i, uint8_t id, struct rd *in
 
 /* The peer has given a channel, with the limits that are in it: if they can't be, it is closed
  * again; if not even the identifier can, there is nothing to close. */
-void coc_granted(struct woad *h, struct coc *k, uint16_t cid)
+void coc_granted(struct coc *k, uint16_t cid)
 {
     uint16_t least = k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST;
-    if (coc_cid_wrong(h, k->conn, cid)) {
-        coc_closed(h, k, WOAD_EBADMSG);
+    if (coc_cid_wrong(k->c, cid)) {
+        coc_closed(k, WOAD_EBADMSG);
         return;
     }
     k->peer_cid = cid;
     if (k->peer_mtu < least || k->peer_mps < least || k->peer_mps > COC_MPS_MAX) {
-        coc_fail(h, k, WOAD_EBADMSG);
+        coc_fail(k, WOAD_EBADMSG);
         return;
     }
-    coc_opened(h, k);
+    coc_opened(k);
 }
 
 /* L2CAP_LE_CREDIT_BASED_CONNECTION_RSP: destination CID u16, MTU u16, MPS u16, credits u16,
  * result u16.  4.23 */
-static bool coc_rx_conn_rsp(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct coc *k = coc_awaiting(h, i, COC_WAIT_ANSWER, id);
+    struct coc *k = coc_awaiting(c, COC_WAIT_ANSWER, id);
     uint16_t cid = rd_le16(in), mtu = rd_le16(in), mps = rd_le16(in), credits = rd_le16(in);
     uint16_t result = rd_le16(in);
     if (!rd_done(in) || !k || k->enhanced) {
         return true;                     /* an answer to nothing, or none */
     }
     if (result) {
-        coc_closed(h, k, k->give_up ? k->status : result);
+        coc_closed(k, k->give_up ? k->status : result);
         return true;
     }
     k->peer_mtu = mtu;
     k->peer_mps = mps;
     k->tx_credits = credits;
-    coc_granted(h, k, cid);
+    coc_granted(k, cid);
     return true;
 }
 
 /* L2CAP_DISCONNECTION_RSP: destination CID u16, source CID u16, which is ours.  4.7 */
-static bool coc_rx_disc_rsp(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool coc_rx_disc_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct coc *k = coc_awaiting(h, i, COC_WAIT_CLOSED, id);
+    struct coc *k = coc_awaiting(c, COC_WAIT_CLOSED, id);
     uint16_t theirs = rd_le16(in), ours = rd_le16(in);
     if (rd_done(in) && k && k->cid == ours && k->peer_cid == theirs) {
-        coc_closed(h, k, k->status);
+        coc_closed(k, k->status);
     }
     return true;
 }
 
 /* L2CAP_COMMAND_REJECT_RSP to a request of ours: the peer does not know such channels, or not the
  * one that was to be closed.  4.1 */
-static bool coc_rx_reject(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool coc_rx_reject(struct conn *c, uint8_t id, struct rd *in)
 {
+    struct woad *h = c->h;
     struct coc *k;
     (void)in;
-    while ((k = coc_awaiting(h, i, COC_WAIT_ANSWER, id)) != NULL) {
-        coc_closed(h, k, k->give_up ? k->status : WOAD_COC_NOT_UNDERSTOOD);
+    while ((k = coc_awaiting(c, COC_WAIT_ANSWER, id)) != NULL) {
+        coc_closed(k, k->give_up ? k->status : WOAD_COC_NOT_UNDERSTOOD);
     }
-    k = coc_awaiting(h, i, COC_WAIT_CLOSED, id);
+    k = coc_awaiting(c, COC_WAIT_CLOSED, id);
     if (k) {
-        coc_closed(h, k, k->status);
+        coc_closed(k, k->status);
     }
     if (h->coc_enhanced) {
-        h->coc_enhanced->rx(h, i, SIG_REJECT, id, in);
+        h->coc_enhanced->rx(c, SIG_REJECT, id, in);
     }
     return true;
 }
 
-void coc_timed_out(struct woad *h, struct coc *k)
+void coc_timed_out(struct coc *k)
 {
+    struct woad *h = k->c->h;
     k->due = 0;
     if (k->state == COC_WAIT_DECISION) {
         k->state = COC_DECIDED;
         k->result = WOAD_COC_NO_RESOURCES;
-        coc_wants(h, k);
-        coc_emit(h, WOAD_EV_COC_CLOSED, k, WOAD_ETIMEDOUT);
+        coc_wants(k);
+        coc_emit(k, WOAD_EV_COC_CLOSED, WOAD_ETIMEDOUT);
     } else if (k->state == COC_WAIT_ANSWER) {
-        coc_closed(h, k, k->give_up ? k->status : WOAD_ETIMEDOUT);
+        coc_closed(k, k->give_up ? k->status : WOAD_ETIMEDOUT);
     } else if (k->state == COC_WAIT_CLOSED) {
-        coc_closed(h, k, k->status);
+        coc_closed(k, k->status);
     } else if (h->coc_enhanced) {
-        h->coc_enhanced->timed_out(h, k);
+        h->coc_enhanced->timed_out(k);
     }
 }
 
-bool coc_sig_rx(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in)
+bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
+    struct woad *h = c->h;
     switch (code) {
     case SIG_CREDIT_CONN_REQ:
-        return coc_rx_conn_req(h, i, id, in);
+        return coc_rx_conn_req(c, id, in);
     case SIG_CREDIT_CONN_RSP:
-        return coc_rx_conn_rsp(h, i, id, in);
+        return coc_rx_conn_rsp(c, id, in);
     case SIG_DISCONNECT_REQ:
-        return coc_rx_disc_req(h, i, id, in);
+        return coc_rx_disc_req(c, id, in);
     case SIG_DISCONNECT_RSP:
-        return coc_rx_disc_rsp(h, i, id, in);
+        return coc_rx_disc_rsp(c, id, in);
     case SIG_CREDITS:
-        return coc_rx_credits(h, i, id, in);
+        return coc_rx_credits(c, id, in);
     case SIG_REJECT:
-        return coc_rx_reject(h, i, id, in);
+        return coc_rx_reject(c, id, in);
     default:
-        return h->coc_enhanced && h->coc_enhanced->rx(h, i, code, id, in);
+        return h->coc_enhanced && h->coc_enhanced->rx(c, code, id, in);
     }
 }
 
 /* --- what is owed ----------------------------------------------------------------------------- */
 
 /* Whether it may be asked for now: a bonded peer has proved who it is, or can't. */
-static int coc_hold(struct woad *h, struct coc *k)
+static int coc_hold(struct coc *k)
 {
+    struct woad *h = k->c->h;
     if (!k->held && h->smp_role) {
         k->held = true;                  /* before anything is told of it */
-        int err = h->smp_role->hold(h, k->conn, true);
+        int err = h->smp_role->hold(k->c, true);
         k->held = k->held && err == CLIENT_WAITS;
         return err;
     }
     return k->held ? CLIENT_WAITS : 0;
 }
 
-static void coc_tx_conn_req(struct woad *h, struct coc *k, struct wr *out)
+static void coc_tx_conn_req(struct coc *k, struct wr *out)
 {
+    struct woad *h = k->c->h;
     if (k->enhanced) {
-        h->coc_enhanced->ask(h, k, out);
+        h->coc_enhanced->ask(k, out);
         return;
     }
     sig_head(out, SIG_CREDIT_CONN_REQ, k->id, 10);
@@ -271,23 +278,25 @@ static void coc_tx_conn_req(struct woad *h, struct coc *k, struct wr *out)
     k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
 }
 
-static bool coc_tx_decided(struct woad *h, struct coc *k, struct wr *out)
+static bool coc_tx_decided(struct coc *k, struct wr *out)
 {
+    struct woad *h = k->c->h;
     if (k->enhanced) {
-        return h->coc_enhanced->answer(h, k, out);
+        return h->coc_enhanced->answer(k, out);
     }
     coc_put_conn_rsp(out, k->id, k, k->result);
     if (k->result) {
-        coc_drop(h, k);
+        coc_drop(k);
     } else {
-        coc_opened(h, k);
+        coc_opened(k);
     }
     return true;
 }
 
-static void coc_tx_disc_req(struct woad *h, struct coc *k, struct wr *out)
+static void coc_tx_disc_req(struct coc *k, struct wr *out)
 {
-    k->id = sig_new_id(h, k->conn);
+    struct woad *h = k->c->h;
+    k->id = sig_new_id(k->c);
     sig_head(out, SIG_DISCONNECT_REQ, k->id, 4);
     wr_le16(out, k->peer_cid);
     wr_le16(out, k->cid);
@@ -295,13 +304,13 @@ static void coc_tx_disc_req(struct woad *h, struct coc *k, struct wr *out)
     k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
 }
 
-static bool coc_tx_credits(struct woad *h, struct coc *k, struct wr *out)
+static bool coc_tx_credits(struct coc *k, struct wr *out)
 {
     uint16_t credits = coc_grant(k);
     if (!credits) {
         return false;
     }
-    sig_head(out, SIG_CREDITS, sig_new_id(h, k->conn), 4);
+    sig_head(out, SIG_CREDITS, sig_new_id(k->c), 4);
     wr_le16(out, k->cid);
     wr_le16(out, credits);
     k->rx_credits = (uint16_t)(k->rx_credits + credits);
@@ -309,50 +318,51 @@ static bool coc_tx_credits(struct woad *h, struct coc *k, struct wr *out)
 }
 
 /* What this one owes; the callback may have been called in between, and the list be another. */
-static bool coc_tx_owed(struct woad *h, struct coc *k, struct wr *out)
+static bool coc_tx_owed(struct coc *k, struct wr *out)
 {
+    struct woad *h = k->c->h;
     switch (k->state) {
     case COC_WANTS:
-        coc_tx_conn_req(h, k, out);
+        coc_tx_conn_req(k, out);
         return true;
     case COC_DECIDED:
-        return coc_tx_decided(h, k, out);
+        return coc_tx_decided(k, out);
     case COC_WANTS_CLOSE:
-        coc_tx_disc_req(h, k, out);
+        coc_tx_disc_req(k, out);
         return true;
     case COC_OPEN:
         if (k->change == CHANGE_WANTED) {
-            h->coc_enhanced->reconfigure(h, k, out);
+            h->coc_enhanced->reconfigure(k, out);
             return true;
         }
-        return coc_tx_credits(h, k, out);
+        return coc_tx_credits(k, out);
     default:
         return false;
     }
 }
 
-bool coc_sig_tx(struct woad *h, uint16_t i, struct wr *out)
+bool coc_sig_tx(struct conn *c, struct wr *out)
 {
-    struct coc_conn *cc = &h->cocs->conns[i];
+    struct coc_conn *cc = c->cocs;
     if (!cc->wants) {
         return false;
     }
     cc->wants = false;
-    struct coc *k = coc_first(h, i);
+    struct coc *k = c->cocs->first;
     while (k) {
-        int wait = k->state == COC_WANTS ? coc_hold(h, k) : 0;
+        int wait = k->state == COC_WANTS ? coc_hold(k) : 0;
         if (wait < 0) {
             if (k->state == COC_WANTS) { /* the application may have ended it meanwhile */
-                coc_closed(h, k, wait);
+                coc_closed(k, wait);
             }
-            k = coc_first(h, i);
+            k = c->cocs->first;
             continue;
         }
-        if (!wait && coc_tx_owed(h, k, out)) {
+        if (!wait && coc_tx_owed(k, out)) {
             cc->wants = true;            /* there may be more */
             return true;
         }
-        k = coc_after(h, k);
+        k = k->next;
     }
     return false;
 }

@@ -4,30 +4,25 @@
 enum { GENERATIONS = 127 };              /* so that no number is 0xffff */
 
 /* Public numbers are index | generation << 8: a stale one finds another generation. */
-uint16_t conn_number(const struct woad *h, uint16_t i)
+struct conn *conn_of(const struct woad *h, uint16_t number)
 {
-    return (uint16_t)(i | h->conns[i].generation << 8);
-}
-
-struct conn *conn_of(const struct woad *h, uint16_t number, uint16_t *i)
-{
-    *i = number & 0xff;
-    struct conn *c = *i < h->cfg.conns ? &h->conns[*i] : NULL;
-    return c && c->state != CONN_FREE && c->generation == number >> 8 ? c : NULL;
+    uint8_t i = (uint8_t)number;
+    struct conn *c = i < h->cfg.conns ? &h->conns[i] : NULL;
+    return c && c->state != CONN_FREE && c->number == number ? c : NULL;
 }
 
 /* For what the application asks of a connection. */
-struct conn *conn_asked(struct woad *h, uint16_t number, uint16_t *i)
+struct conn *conn_asked(struct woad *h, uint16_t number)
 {
     stir_all(h);
-    return conn_of(h, number, i);
+    return conn_of(h, number);
 }
 
-struct conn *conn_by_handle(const struct woad *h, uint16_t handle, uint16_t *i)
+struct conn *conn_by_handle(const struct woad *h, uint16_t handle)
 {
-    for (*i = 0; *i < h->cfg.conns; ++*i) {
-        if (h->conns[*i].handle == handle && h->conns[*i].state != CONN_FREE) {
-            return &h->conns[*i];
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        if (c->handle == handle && c->state != CONN_FREE) {
+            return c;
         }
     }
     return NULL;
@@ -35,8 +30,7 @@ struct conn *conn_by_handle(const struct woad *h, uint16_t handle, uint16_t *i)
 
 struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer)
 {
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        struct conn *c = &h->conns[i];
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
         if (c->state != CONN_FREE && (c->peer.type & 1) == (peer->type & 1) &&
             memcmp(c->peer.octet, peer->octet, 6) == 0) {
             return c;
@@ -45,42 +39,34 @@ struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer)
     return NULL;
 }
 
-static struct conn *conn_free(const struct woad *h, uint16_t *i)
+static struct conn *conn_free(const struct woad *h)
 {
-    for (*i = 0; *i < h->cfg.conns; ++*i) {
-        if (h->conns[*i].state == CONN_FREE) {
-            return &h->conns[*i];
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        if (c->state == CONN_FREE) {
+            return c;
         }
     }
     return NULL;
 }
 
-bool conn_any_free(const struct woad *h)
-{
-    uint16_t i;
-    return conn_free(h, &i) != NULL;
-}
+bool conn_any_free(const struct woad *h) { return conn_free(h) != NULL; }
 
 bool conn_any(const struct woad *h)
 {
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        if (h->conns[i].state != CONN_FREE) {
-            return true;
-        }
-    }
-    return false;
+    return h->conns_open != 0;
 }
 
 /* In the specification's order: encryption, who the peer is, LE Secure Connections, the key's size.
  * An unencrypted peer that has a key is told to use it.  Vol 3, Part C, 10.3.1 */
-int conn_lacks(const struct woad *h, uint16_t i, unsigned level)
+int conn_lacks(const struct conn *c, unsigned level)
 {
-    const struct woad_security *now = &h->conns[i].security;
+    const struct woad *h = c->h;
+    const struct woad_security *now = &c->security;
     if (!level) {
         return 0;
     }
     if (!now->encrypted) {
-        bool has_key = h->smp_role && h->smp_role->has_key(h, i);
+        bool has_key = h->smp_role && h->smp_role->has_key(c);
         return has_key ? WOAD_ATT_INSUFFICIENT_ENCRYPTION : WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
     }
     if ((level & WOAD_COC_AUTHENTICATED && !now->authenticated) ||
@@ -117,35 +103,36 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
     return 0;
 }
 
-static void conn_opened(struct woad *h, uint16_t i)
+static void conn_opened(struct conn *c)
 {
-    att_open(h, i, i, ATT_MTU_DEFAULT);
-    for (size_t f = 0; feature_at(h, f); f++) {
-        if (feature_at(h, f)->conn_open) {
-            feature_at(h, f)->conn_open(h, i);
+    att_open(c->bearer, c, ATT_MTU_DEFAULT);
+    for (const struct woad_feature *const *f = c->h->cfg.features; *f; f++) {
+        if ((*f)->conn_open) {
+            (*f)->conn_open(c);
         }
     }
-    struct woad_event ev = { .type = WOAD_EV_CONNECT, .conn = conn_number(h, i),
-                             .u.connect = { h->conns[i].peer, h->conns[i].central } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.connect.peer = c->peer;
+    ev.u.connect.central = c->central;
+    emit_of(c, WOAD_EV_CONNECT, &ev);
 }
 
 /* A new connection takes a free place; buffers and generation stay with the place. */
-static struct conn *conn_take(struct woad *h, uint16_t *i)
+static struct conn *conn_take(struct woad *h)
 {
-    struct conn *c = conn_free(h, i);
+    struct conn *c = conn_free(h);
     if (!RESERVE(c != NULL)) {
-        c = NULL;
-    } else {
-        struct conn fresh = { .state = CONN_OPEN, .generation = c->generation, .rx = c->rx,
-                              .tx = c->tx, .reason = WOAD_HCI_REMOTE_USER_TERMINATED };
-        fresh.queue.mem = c->queue.mem;
-        fresh.queue.size = c->queue.size;
-        fresh.answers.mem = c->answers.mem;
-        fresh.answers.size = c->answers.size;
-        *c = fresh;
-        h->conns_open++;
+        return NULL;
     }
+    memset(c, 0, offsetof(struct conn, number));
+    c->state = CONN_OPEN;
+    c->reason = WOAD_HCI_REMOTE_USER_TERMINATED;
+    c->in_controller = 0;
+    c->queue.used = c->answers.used = 0;
+    c->queue_on = NULL;
+    c->rx_len = c->tx_len = c->sig_due = 0;
+    c->tx_channel = NULL;
+    h->conns_open++;
     return c;
 }
 
@@ -167,7 +154,7 @@ static void conn_private(struct woad_addr *a, struct rd *in)
 int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
 {
     uint8_t status = rd_u8(in);
-    uint16_t handle = rd_le16(in), i;
+    uint16_t handle = rd_le16(in);
     uint8_t role = rd_u8(in);
     struct woad_addr peer = { rd_u8(in), { 0 } };
     rd_copy(in, peer.octet, 6);
@@ -178,13 +165,13 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     }
     uint16_t interval = rd_le16(in), latency = rd_le16(in), supervision = rd_le16(in);
     rd_u8(in);
-    if (in->bad || (!status && (handle > 0xeff || role > 1 || conn_by_handle(h, handle, &i)))) {
+    if (in->bad || (!status && (handle > 0xeff || role > 1 || conn_by_handle(h, handle)))) {
         return WOAD_EBADMSG;
     }
     if (status) {
-        for (size_t f = 0; feature_at(h, f); f++) {
-            if (feature_at(h, f)->connect_failed) {
-                feature_at(h, f)->connect_failed(h, status);
+        for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+            if ((*f)->connect_failed) {
+                (*f)->connect_failed(h, status);
             }
         }
         return 0;
@@ -192,7 +179,7 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     if (h->smp_role) {
         h->smp_role->resolve(h, &peer);
     }
-    struct conn *c = h->state == HOST_UP ? conn_take(h, &i) : NULL;
+    struct conn *c = h->state == HOST_UP ? conn_take(h) : NULL;
     if (!c) {
         h->refuse_handle = handle;
         return 0;
@@ -205,38 +192,46 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     c->interval = interval;
     c->latency = latency;
     c->supervision = supervision;
-    conn_opened(h, i);
+    conn_opened(c);
     return 0;
 }
 
 /* The end of a connection, whoever asked for it: credits come back, every procedure ends. */
-void conn_close(struct woad *h, uint16_t i, uint8_t reason)
+void conn_close(struct conn *c, uint8_t reason)
 {
-    struct conn *c = &h->conns[i];
-    struct woad_event ev = { .type = WOAD_EV_DISCONNECT, .conn = conn_number(h, i),
-                             .u.disconnect = { c->peer, c->central, reason } };
+    struct woad *h = c->h;
+    struct woad_event ev;
+    ev.u.disconnect.peer = c->peer;
+    ev.u.disconnect.central = c->central;
+    ev.u.disconnect.reason = reason;
     h->hci.acl_free = (uint16_t)(h->hci.acl_free + c->in_controller);
     c->in_controller = 0;
     c->state = CONN_CLOSING;
-    for (size_t f = 0; feature_at(h, f); f++) {
-        if (feature_at(h, f)->conn_close) {
-            feature_at(h, f)->conn_close(h, i);
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->conn_close) {
+            (*f)->conn_close(c);
         }
     }
-    att_close(h, i, WOAD_ENOTCONN);
-    att_drop_queue(h, i, WOAD_ENOTCONN);
-    wipe(c->rx, h->frame_in + 4u);         /* half a frame, of a pairing perhaps */
+    att_close(c->bearer, WOAD_ENOTCONN);
+    att_drop_queue(c, WOAD_ENOTCONN);
+    wipe(c->rx, h->frame_in + 4u);       /* half a frame, of a pairing perhaps */
+    if (h->tx_of == c) {
+        wipe(h->tx, h->frame + 4u);
+        h->tx_of = NULL;
+    }
     c->state = CONN_FREE;
     h->conns_open--;
-    c->generation = (uint8_t)((c->generation + 1) % GENERATIONS);
+    ev.type = WOAD_EV_DISCONNECT;
+    ev.conn = c->number;
+    c->number = (uint16_t)((c->number + 0x100) % (GENERATIONS << 8));
     emit(h, &ev);
 }
 
 void conn_close_all(struct woad *h, uint8_t reason)
 {
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        if (h->conns[i].state != CONN_FREE) {
-            conn_close(h, i, reason);
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        if (c->state != CONN_FREE) {
+            conn_close(c, reason);
         }
     }
 }
@@ -245,25 +240,27 @@ void conn_close_all(struct woad *h, uint8_t reason)
 int conn_rx_disconnected(struct woad *h, struct rd *in)
 {
     uint8_t status = rd_u8(in);
-    uint16_t handle = rd_le16(in), i;
+    uint16_t handle = rd_le16(in);
     uint8_t reason = rd_u8(in);
     if (!rd_done(in)) {
         return WOAD_EBADMSG;
     }
-    if (conn_by_handle(h, handle, &i) && status == 0) {
-        conn_close(h, i, reason);
+    struct conn *c = conn_by_handle(h, handle);
+    if (c && status == 0) {
+        conn_close(c, reason);
     }
     return 0;
 }
 
-void conn_updated(struct woad *h, uint16_t i, int status)
+void conn_updated(struct conn *c, int status)
 {
-    struct conn *c = &h->conns[i];
     c->update_asked = false;
-    struct woad_event ev = {
-        .type = WOAD_EV_CONN_UPDATE, .conn = conn_number(h, i),
-        .u.conn_update = { status, c->interval, c->latency, c->supervision } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.conn_update.status = status;
+    ev.u.conn_update.interval_1250us = c->interval;
+    ev.u.conn_update.latency = c->latency;
+    ev.u.conn_update.supervision_10ms = c->supervision;
+    emit_of(c, WOAD_EV_CONN_UPDATE, &ev);
 }
 
 /* HCI_LE_Connection_Update_Complete: status u8, handle u16, interval u16, latency u16,
@@ -271,12 +268,12 @@ void conn_updated(struct woad *h, uint16_t i, int status)
 int conn_rx_update(struct woad *h, struct rd *in)
 {
     uint8_t status = rd_u8(in);
-    uint16_t handle = rd_le16(in), i;
+    uint16_t handle = rd_le16(in);
     uint16_t interval = rd_le16(in), latency = rd_le16(in), supervision = rd_le16(in);
     if (!rd_done(in)) {
         return WOAD_EBADMSG;
     }
-    struct conn *c = conn_by_handle(h, handle, &i);
+    struct conn *c = conn_by_handle(h, handle);
     if (c && status == WOAD_HCI_UNSUPPORTED_REMOTE && !c->central && c->update_asked) {
         c->sig_params = true;    /* a central that does not know it by the link layer */
     } else if (c) {
@@ -285,7 +282,7 @@ int conn_rx_update(struct woad *h, struct rd *in)
             c->latency = latency;
             c->supervision = supervision;
         }
-        conn_updated(h, i, status);
+        conn_updated(c, status);
     }
     return 0;
 }
@@ -294,12 +291,12 @@ int conn_rx_update(struct woad *h, struct rd *in)
  * timeout u16.  What is valid and within the application's limits is accepted.  7.7.65.6 */
 int conn_rx_param_request(struct woad *h, struct rd *in)
 {
-    uint16_t handle = rd_le16(in), i;
+    uint16_t handle = rd_le16(in);
     uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
     if (!rd_done(in)) {
         return WOAD_EBADMSG;
     }
-    struct conn *c = conn_by_handle(h, handle, &i);
+    struct conn *c = conn_by_handle(h, handle);
     if (c) {
         c->new_min = min;
         c->new_max = max;
@@ -315,16 +312,16 @@ int conn_rx_param_request(struct woad *h, struct rd *in)
  * security manager.  7.7.65.5 */
 int conn_rx_ltk_request(struct woad *h, struct rd *in)
 {
-    uint16_t handle = rd_le16(in), i;
+    uint16_t handle = rd_le16(in);
     uint8_t rand[8];
     rd_copy(in, rand, sizeof rand);
     uint16_t ediv = rd_le16(in);
     if (!rd_done(in)) {
         return WOAD_EBADMSG;
     }
-    struct conn *c = conn_by_handle(h, handle, &i);
+    struct conn *c = conn_by_handle(h, handle);
     if (c) {
-        c->want_ltk_reply = !h->smp_role || !h->smp_role->key_request(h, i, rand, ediv);
+        c->want_ltk_reply = !h->smp_role || !h->smp_role->key_request(c, rand, ediv);
     }
     return 0;
 }
@@ -360,13 +357,13 @@ static uint16_t conn_write_refusal(const struct conn *c, struct wr *params)
     return OP_LE_CONN_PARAM_NEGATIVE;
 }
 
-static uint16_t conn_command(struct woad *h, uint16_t i, struct wr *params)
+static uint16_t conn_command(struct conn *c, struct wr *params)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     if (c->state == CONN_FREE) {
         return 0;
     }
-    h->hci.pending_arg = conn_number(h, i);
+    h->hci.pending_arg = c->number;
     if (c->want_disconnect) {
         c->want_disconnect = false;
         return conn_write_disconnect(c->handle, c->reason, params);
@@ -406,8 +403,8 @@ static uint16_t core_command(struct woad *h, struct wr *params)
         wr_bytes(params, h->hci.random_addr.octet, 6);
         return OP_LE_SET_RANDOM_ADDRESS;
     }
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        uint16_t opcode = conn_command(h, i, params);
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        uint16_t opcode = conn_command(c, params);
         if (opcode) {
             return opcode;
         }
@@ -424,49 +421,36 @@ static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
         up_complete(h, opcode, status, ret);
         return;
     }
-    uint16_t i;
-    struct conn *c = conn_of(h, h->hci.pending_arg, &i);
+    struct conn *c = conn_of(h, h->hci.pending_arg);
     if (opcode == OP_RESET) {
         host_down(h, 0);
     } else if (opcode == OP_DISCONNECT && c && status) {
-        conn_close(h, i, status);        /* the controller does not know it: it is gone */
+        conn_close(c, status);           /* the controller does not know it: it is gone */
     } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_asked) {
         if (c->central) {
-            conn_updated(h, i, status);
+            conn_updated(c, status);
         } else {
             c->sig_params = true;/* the controller will not: then by L2CAP */
         }
     }
 }
 
-static uint32_t core_due(struct woad *h)
-{
-    return least(conn_due(h), att_due(h));
-}
-
-const struct woad_feature woad_core = {
-    .command = core_command,
-    .complete = core_complete,
-    .due = core_due,
-    .answers = 24,
-};
+const struct woad_feature woad_core = { .command = core_command, .complete = core_complete };
 
 int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *info)
 {
-    uint16_t i;
-    const struct conn *c = conn_of(h, conn, &i);
+    const struct conn *c = conn_of(h, conn);
     if (!c) {
         return WOAD_ENOTCONN;
     }
     *info = (struct woad_conn_info){ c->peer, c->central, c->interval, c->latency, c->supervision,
-                                     h->bearers[i].mtu };
+                                     c->bearer->mtu };
     return 0;
 }
 
 int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
 {
-    uint16_t i;
-    struct conn *c = conn_asked(h, conn, &i);
+    struct conn *c = conn_asked(h, conn);
     if (!c) {
         return WOAD_ENOTCONN;
     }
@@ -481,8 +465,7 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
 
 int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_params *p)
 {
-    uint16_t i;
-    struct conn *c = conn_asked(h, conn, &i);
+    struct conn *c = conn_asked(h, conn);
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }

@@ -18,7 +18,7 @@ struct eatt_conn {
     uint32_t again_due;
 };
 
-struct eatt { struct eatt_bearer *bearers; struct eatt_conn *conns; };
+struct eatt { struct eatt_bearer *bearers; };
 
 HOLD_SIZE(eatt, WOAD_SIZE_EATT);
 HOLD_SIZE(eatt_bearer, WOAD_SIZE_EATT_BEARER);
@@ -26,22 +26,25 @@ HOLD_SIZE(eatt_conn, WOAD_SIZE_EATT_CONN);
 
 enum { EATT_TRIES = 4, EATT_DELAY_MS = 100 };
 
-static uint16_t eatt_number(const struct woad *h, const struct coc *k)
+static uint16_t eatt_number(const struct coc *k)
 {
+    const struct woad *h = k->c->h;
     return (uint16_t)(k - h->cocs->channels - h->cfg.channels);
 }
 
-static uint16_t bearer_of(const struct woad *h, const struct coc *k)
+static struct att_bearer *bearer_of(const struct coc *k)
 {
-    return (uint16_t)(h->cfg.conns + eatt_number(h, k));
+    const struct woad *h = k->c->h;
+    return &h->bearers[h->cfg.conns + eatt_number(k)];
 }
 
 static size_t ring_room(const struct woad *h) { return 2 * (h->cfg.mtu + 2u); }
 
-static uint8_t *eatt_ring(const struct woad *h, const struct coc *k, size_t *size)
+static uint8_t *eatt_ring(const struct coc *k, size_t *size)
 {
+    const struct woad *h = k->c->h;
     *size = ring_room(h);
-    return h->eatt->bearers[eatt_number(h, k)].ring;
+    return h->eatt->bearers[eatt_number(k)].ring;
 }
 
 static struct woad_coc_params eatt_params(const struct woad *h)
@@ -52,36 +55,38 @@ static struct woad_coc_params eatt_params(const struct woad *h)
 
 /* --- PDUs ------------------------------------------------------------------------------------- */
 
-static bool eatt_busy(const struct woad *h, uint16_t b)
+static bool eatt_busy(const struct att_bearer *b)
 {
-    return h->att_server && h->att_server->busy(h, b);
+    const struct woad *h = b->c->h;
+    return h->att_server && h->att_server->busy(b);
 }
 
 /* Whole PDUs, as long as the bearer takes them; one at a time, though the application pulls packets
  * from inside an event that points into it. */
-static void eatt_read(struct woad *h, struct coc *k)
+static void eatt_read(struct coc *k)
 {
-    uint16_t b = bearer_of(h, k);
-    struct eatt_bearer *e = &h->eatt->bearers[eatt_number(h, k)];
+    struct woad *h = k->c->h;
+    struct att_bearer *b = bearer_of(k);
+    struct eatt_bearer *e = &h->eatt->bearers[eatt_number(k)];
     if (k->filling) {
         return;
     }
     k->filling = true;
-    while (h->bearers[b].mtu && !eatt_busy(h, b) && (k->sdus > 1 || (k->sdus && !k->rx_left))) {
+    while (b->mtu && !eatt_busy(b) && (k->sdus > 1 || (k->sdus && !k->rx_left))) {
         bool end;
         size_t len = coc_take_read(k, e->in, h->cfg.mtu, &end);
         struct rd in = rd_of(e->in, len);
-        coc_wants(h, k);
-        att_rx(h, b, &in);
+        coc_wants(k);
+        att_rx(b, &in);
     }
     k->filling = false;
 }
 
 /* Whether all frames of the first of the queue have a credit: so that it is not in the way of
  * those behind it. */
-static bool eatt_queue_fits(const struct woad *h, const struct coc *k)
+static bool eatt_queue_fits(const struct coc *k)
 {
-    const struct fifo *q = &h->conns[k->conn].queue;
+    const struct fifo *q = &k->c->queue;
     uint32_t octets = fifo_front(q) + 2u;
     return fifo_front(q) && (uint32_t)k->tx_credits * k->peer_mps >= octets;
 }
@@ -89,132 +94,136 @@ static bool eatt_queue_fits(const struct woad *h, const struct coc *k)
 /* The bearer may send: what came and waited is taken up, then an answer, a request, or the first
  * of the queue.  What is queued is sent whole before the next of it goes elsewhere, so that it
  * comes in order. */
-static bool eatt_fill(struct woad *h, struct coc *k)
+static bool eatt_fill(struct coc *k)
 {
-    uint16_t b = bearer_of(h, k);
-    struct eatt_bearer *e = &h->eatt->bearers[eatt_number(h, k)];
-    eatt_read(h, k);
-    struct wr out = wr_of(e->out, h->bearers[b].mtu);
-    if (!k->tx_credits || k->state != COC_OPEN || !h->bearers[b].mtu) {
+    struct woad *h = k->c->h;
+    struct att_bearer *b = bearer_of(k);
+    struct eatt_bearer *e = &h->eatt->bearers[eatt_number(k)];
+    eatt_read(k);
+    struct wr out = wr_of(e->out, b->mtu);
+    if (!k->tx_credits || k->state != COC_OPEN || !b->mtu) {
         return false;
     }
-    if (!att_tx(h, b, &out)) {
-        if (!eatt_queue_fits(h, k) || !att_tx_queue(h, b, &out)) {
+    if (!att_tx(b, &out)) {
+        if (!eatt_queue_fits(k) || !att_tx_queue(b, &out)) {
             return false;
         }
-        h->conns[k->conn].queue_on = (uint16_t)(b + 1);
+        k->c->queue_on = b;
     }
-    coc_begin(h, k, e->out, wr_len(&out));
+    coc_begin(k, e->out, wr_len(&out));
     return true;
 }
 
-static void eatt_data(struct woad *h, struct coc *k, enum woad_event_type type)
+static void eatt_data(struct coc *k, enum woad_event_type type)
 {
-    struct conn *c = &h->conns[k->conn];
+    struct conn *c = k->c;
     if (type == WOAD_EV_COC_DATA) {
-        eatt_read(h, k);
-    } else if (c->queue_on == bearer_of(h, k) + 1) {
-        c->queue_on = 0;
+        eatt_read(k);
+    } else if (c->queue_on == bearer_of(k)) {
+        c->queue_on = NULL;
     }
 }
 
 /* --- bearers come and go ---------------------------------------------------------------------- */
 
-static uint8_t eatt_open_now(const struct woad *h, uint16_t i)
+static uint8_t eatt_open_now(const struct conn *c)
 {
+    const struct woad *h = c->h;
     uint8_t n = 0;
-    for (uint16_t b = h->cfg.conns; b < att_bearers(h); b++) {
-        n = (uint8_t)(n + (h->bearers[b].mtu && h->bearers[b].conn == i));
+    for (const struct att_bearer *b = h->bearers + h->cfg.conns; b < att_bearers_end(h); b++) {
+        n = (uint8_t)(n + (b->mtu && b->c == c));
     }
     return n;
 }
 
-static void eatt_tell(struct woad *h, uint16_t i, int status)
+static void eatt_tell(struct conn *c, int status)
 {
-    struct woad_event ev = { .type = WOAD_EV_ATT_BEARERS, .conn = conn_number(h, i),
-                             .u.att_bearers = { eatt_open_now(h, i), status } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.att_bearers.open = eatt_open_now(c);
+    ev.u.att_bearers.status = status;
+    emit_of(c, WOAD_EV_ATT_BEARERS, &ev);
 }
 
-static bool eatt_asks(const struct woad *h, uint16_t i)
+static bool eatt_asks(const struct conn *c)
 {
+    const struct woad *h = c->h;
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         const struct coc *k = &h->cocs->channels[h->cfg.channels + e];
-        if (k->conn == i && k->ours && (k->state == COC_WANTS || k->state == COC_WAIT_ANSWER)) {
+        if (k->c == c && k->ours && (k->state == COC_WANTS || k->state == COC_WAIT_ANSWER)) {
             return true;
         }
     }
     return false;
 }
 
-static void eatt_opened(struct woad *h, struct coc *k)
+static void eatt_opened(struct coc *k)
 {
-    struct eatt_conn *c = &h->eatt->conns[k->conn];
-    uint16_t b = bearer_of(h, k), mtu = k->mtu < k->peer_mtu ? k->mtu : k->peer_mtu;
-    att_open(h, b, k->conn, mtu);
-    h->cocs->conns[k->conn].bearers++;
-    c->wanted = (uint8_t)(c->wanted - (k->ours && c->wanted ? 1 : 0));
-    eatt_tell(h, k->conn, 0);
+    struct eatt_conn *e = k->c->eatt;
+    att_open(bearer_of(k), k->c, k->mtu < k->peer_mtu ? k->mtu : k->peer_mtu);
+    k->c->cocs->bearers++;
+    e->wanted = (uint8_t)(e->wanted - (k->ours && e->wanted ? 1 : 0));
+    eatt_tell(k->c, 0);
 }
 
 /* Both have asked at once, and there was no room for both: the central may ask again at once, the
  * peripheral waits for the longer of 100 ms and twice the time in which it must be heard.  5.4 */
-static void eatt_again(struct woad *h, uint16_t i)
+static void eatt_again(struct conn *c)
 {
-    struct eatt_conn *c = &h->eatt->conns[i];
-    const struct conn *link = &h->conns[i];
-    uint32_t ms = 2u * (link->latency + 1u) * link->interval * 5 / 4;
+    struct eatt_conn *e = c->eatt;
+    uint32_t ms = 2u * (c->latency + 1u) * c->interval * 5 / 4;
     ms = ms > EATT_DELAY_MS ? ms : EATT_DELAY_MS;
-    c->again_due = deadline_in(h->now, link->central ? 1 : ms + 1);
-    c->tries++;
+    e->again_due = deadline_in(c->h->now, c->central ? 1 : ms + 1);
+    e->tries++;
 }
 
-static void eatt_ended(struct woad *h, struct coc *k, int status)
+static void eatt_ended(struct coc *k, int status)
 {
-    uint16_t b = bearer_of(h, k), i = k->conn;
-    struct eatt_conn *c = &h->eatt->conns[i];
-    if (h->bearers[b].mtu) {
-        h->conns[i].queue_on = h->conns[i].queue_on == b + 1 ? 0 : h->conns[i].queue_on;
-        h->cocs->conns[i].bearers--;
-        att_close(h, b, WOAD_ENOTCONN);
-        eatt_tell(h, i, status);
+    struct att_bearer *b = bearer_of(k);
+    struct conn *c = k->c;
+    struct eatt_conn *e = c->eatt;
+    if (b->mtu) {
+        c->queue_on = c->queue_on == b ? NULL : c->queue_on;
+        c->cocs->bearers--;
+        att_close(b, WOAD_ENOTCONN);
+        eatt_tell(c, status);
         return;
     }
-    c->status = k->ours && status ? status : c->status;
-    if (!k->ours || !c->wanted || eatt_asks(h, i)) {
+    e->status = k->ours && status ? status : e->status;
+    if (!k->ours || !e->wanted || eatt_asks(c)) {
         return;
     }
-    if (c->crossed && c->status == WOAD_COC_NO_RESOURCES && c->tries < EATT_TRIES) {
-        eatt_again(h, i);
+    if (e->crossed && e->status == WOAD_COC_NO_RESOURCES && e->tries < EATT_TRIES) {
+        eatt_again(c);
     } else {
-        c->wanted = 0;
-        eatt_tell(h, i, c->status);
+        e->wanted = 0;
+        eatt_tell(c, e->status);
     }
 }
 
-static void eatt_event(struct woad *h, struct coc *k, enum woad_event_type type, int status)
+static void eatt_event(struct coc *k, enum woad_event_type type, int status)
 {
     if (type == WOAD_EV_COC_REQUEST) {
         size_t size;
-        uint8_t *ring = eatt_ring(h, k, &size);
-        coc_accept(h, k, ring, size);
+        uint8_t *ring = eatt_ring(k, &size);
+        coc_accept(k, ring, size);
     } else if (type == WOAD_EV_COC_OPEN) {
-        eatt_opened(h, k);
+        eatt_opened(k);
     } else if (type == WOAD_EV_COC_CLOSED) {
-        eatt_ended(h, k, status);
+        eatt_ended(k, status);
     }
 }
 
-static void eatt_asked(struct woad *h, uint16_t i)
+static void eatt_asked(struct conn *c)
 {
-    h->eatt->conns[i].crossed = h->eatt->conns[i].crossed || eatt_asks(h, i);
+    c->eatt->crossed = c->eatt->crossed || eatt_asks(c);
 }
 
-static void eatt_timed_out(struct woad *h, uint16_t b)
+static void eatt_timed_out(struct att_bearer *b)
 {
-    struct coc *k = &h->cocs->channels[h->cfg.channels + b - h->cfg.conns];
+    struct woad *h = b->c->h;
+    struct coc *k = &h->cocs->channels[h->cfg.channels + (b - h->bearers) - h->cfg.conns];
     if (k->state == COC_OPEN) {
-        coc_fail(h, k, WOAD_ETIMEDOUT);
+        coc_fail(k, WOAD_ETIMEDOUT);
     }
 }
 
@@ -230,7 +239,7 @@ static void eatt_carve(struct woad *h, struct arena *a)
 {
     struct eatt *t = arena_take(a, 1, sizeof *t);
     struct eatt_bearer *bearers = arena_take(a, h->cfg.att_bearers, sizeof *bearers);
-    struct eatt_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
+    arena_conns(h, a, sizeof(struct eatt_conn), offsetof(struct conn, eatt));
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         uint8_t *ring = arena_take(a, 1, ring_room(h));
         uint8_t *in = arena_take(a, 1, h->cfg.mtu), *out = arena_take(a, 1, h->cfg.mtu);
@@ -239,50 +248,45 @@ static void eatt_carve(struct woad *h, struct arena *a)
         }
     }
     if (t) {
-        *t = (struct eatt){ bearers, conns };
+        *t = (struct eatt){ bearers };
         h->eatt = t;
     }
     h->eatt_role = h->coc_enhanced ? &eatt_role : NULL;
     h->client_features = true;
 }
 
-static void eatt_conn_open(struct woad *h, uint16_t i)
+static void eatt_conn_anew(struct conn *c)
 {
-    h->eatt->conns[i] = (struct eatt_conn){ 0 };
-}
-
-static void eatt_conn_close(struct woad *h, uint16_t i)
-{
-    h->eatt->conns[i] = (struct eatt_conn){ 0 };
+    *c->eatt = (struct eatt_conn){ 0 };
 }
 
 /* The wish, as far as there are free places for it: the peer's own bearers serve as well. */
-static void eatt_ask(struct woad *h, uint16_t i)
+static void eatt_ask(struct conn *c)
 {
-    stir_conn(h, i);
-    struct eatt_conn *c = &h->eatt->conns[i];
-    const struct woad_coc_params p = eatt_params(h);
+    struct eatt_conn *e = c->eatt;
+    const struct woad_coc_params p = eatt_params(c->h);
     uint16_t cids[WOAD_COC_AT_ONCE];
     int err = WOAD_ENOMEM;
-    c->again_due = 0;
-    c->crossed = false;
-    for (; c->wanted && err == WOAD_ENOMEM; c->wanted--) {
-        err = coc_connect(h, i, &p, NULL, 0, c->wanted, cids, true);
+    stir_conn(c);
+    e->again_due = 0;
+    e->crossed = false;
+    for (; e->wanted && err == WOAD_ENOMEM; e->wanted--) {
+        err = coc_connect(c, &p, NULL, 0, e->wanted, cids, true);
         if (!err) {
             return;
         }
     }
-    c->wanted = 0;
-    eatt_tell(h, i, c->status);
+    e->wanted = 0;
+    eatt_tell(c, e->status);
 }
 
 static uint32_t eatt_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        uint32_t mine = deadline_left(h->eatt->conns[i].again_due, h->now);
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        uint32_t mine = deadline_left(c->eatt->again_due, h->now);
         if (mine == 0) {
-            eatt_ask(h, i);
+            eatt_ask(c);
         } else {
             left = least(left, mine);
         }
@@ -292,15 +296,15 @@ static uint32_t eatt_due(struct woad *h)
 
 const struct woad_feature woad_eatt = {
     .carve = eatt_carve,
-    .conn_open = eatt_conn_open,
-    .conn_close = eatt_conn_close,
+    .conn_open = eatt_conn_anew,
+    .conn_close = eatt_conn_anew,
     .due = eatt_due,
 };
 
 int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
 {
-    uint16_t i, cids[WOAD_COC_AT_ONCE];
-    const struct conn *c = conn_asked(h, conn, &i);
+    uint16_t cids[WOAD_COC_AT_ONCE];
+    struct conn *c = conn_asked(h, conn);
     if (!h->eatt_role) {
         return WOAD_ENOTSUP;
     }
@@ -310,35 +314,35 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
     if (!n || n > WOAD_COC_AT_ONCE) {
         return WOAD_EINVAL;
     }
-    if (conn_lacks(h, i, WOAD_COC_ENCRYPTED)) {
+    if (conn_lacks(c, WOAD_COC_ENCRYPTED)) {
         return WOAD_EACCES;
     }
-    if (h->eatt->conns[i].wanted) {
+    if (c->eatt->wanted) {
         return WOAD_EALREADY;
     }
     const struct woad_coc_params p = eatt_params(h);
-    int err = coc_connect(h, i, &p, NULL, 0, n, cids, true);
+    int err = coc_connect(c, &p, NULL, 0, n, cids, true);
     if (!err) {
-        h->eatt->conns[i] = (struct eatt_conn){ .wanted = n };
+        *c->eatt = (struct eatt_conn){ .wanted = n };
     }
     return err;
 }
 
 int woad_eatt_close(struct woad *h, uint16_t conn)
 {
-    uint16_t i;
+    const struct conn *c = conn_asked(h, conn);
     if (!h->eatt_role) {
         return WOAD_ENOTSUP;
     }
-    if (!conn_asked(h, conn, &i)) {
+    if (!c) {
         return WOAD_ENOTCONN;
     }
-    h->eatt->conns[i].wanted = 0;
-    h->eatt->conns[i].again_due = 0;
+    c->eatt->wanted = 0;
+    c->eatt->again_due = 0;
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         struct coc *k = &h->cocs->channels[h->cfg.channels + e];
-        if (k->state != COC_FREE && k->state != COC_ENDING && k->conn == i) {
-            coc_end(h, k, 0);
+        if (k->state != COC_FREE && k->state != COC_ENDING && k->c == c) {
+            coc_end(k, 0);
         }
     }
     return 0;

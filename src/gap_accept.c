@@ -56,10 +56,10 @@ static void accept_complete(struct woad *h, uint16_t opcode, uint8_t status, str
     }
     l->sent = l->clearing ? 0 : (uint8_t)(l->sent + 1);
     if (status || l->sent == l->n) {
-        struct woad_event ev = { .type = WOAD_EV_ACCEPT_LIST, .conn = WOAD_NO_CONN,
-                                 .u.accept_list = { status } };
+        struct woad_event ev;
+        ev.u.accept_list.status = status;
         h->accept_dirty = false;
-        emit(h, &ev);
+        emit_none(h, WOAD_EV_ACCEPT_LIST, &ev);
     }
 }
 

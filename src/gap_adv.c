@@ -29,8 +29,9 @@ static void adv_reset(struct woad *h)
 
 static void adv_emit(struct woad *h, enum woad_event_type type, int status)
 {
-    struct woad_event ev = { .type = type, .conn = WOAD_NO_CONN, .u.adv = { status } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.adv.status = status;
+    emit_none(h, type, &ev);
 }
 
 /* HCI_LE_Set_Advertising_Parameters: interval min u16, max u16, type u8, own type u8, peer type
@@ -147,12 +148,13 @@ void adv_ended(struct woad *h)
 
 /* A connection as peripheral has ended connectable advertising.  Vol 6, Part B, 4.4.2.3.  Unless it
  * came of an extended set: which, LE Advertising Set Terminated tells. */
-static void adv_open(struct woad *h, uint16_t i)
+static void adv_open(struct conn *c)
 {
+    struct woad *h = c->h;
     if (ext_advertises(h) && h->ext_role->connectable(h)) {
         return;
     }
-    if (!h->conns[i].central && adv_connectable(h->adv->params.kind)) {
+    if (!c->central && adv_connectable(h->adv->params.kind)) {
         h->busy &= (uint8_t)~BUSY_ADV;
         h->adv->want = false;
     }

@@ -37,11 +37,12 @@ static void central_end(struct woad *h)
 
 static void central_fail(struct woad *h, int status)
 {
-    struct woad_event ev = { .type = WOAD_EV_CONNECT_FAILED, .conn = WOAD_NO_CONN,
-                             .u.connect_failed = { h->central->peer, status } };
+    struct woad_event ev;
+    ev.u.connect_failed.peer = h->central->peer;
+    ev.u.connect_failed.status = status;
     if (h->central->state != CENTRAL_IDLE) {
         central_end(h);
-        emit(h, &ev);
+        emit_none(h, WOAD_EV_CONNECT_FAILED, &ev);
     }
 }
 
@@ -121,9 +122,10 @@ static void central_failed(struct woad *h, uint8_t status)
     central_fail(h, h->central->state == CENTRAL_CANCEL ? h->central->why : status);
 }
 
-static void central_open(struct woad *h, uint16_t i)
+static void central_open(struct conn *c)
 {
-    if (h->conns[i].central) {
+    struct woad *h = c->h;
+    if (c->central) {
         central_end(h);
     }
 }

@@ -233,8 +233,10 @@ static void ext_carve(struct woad *h, struct arena *a)
 static void ext_emit(struct woad *h, enum woad_event_type type, uint8_t set, int status,
                      uint16_t conn)
 {
-    struct woad_event ev = { .type = type, .conn = conn, .u.ext_adv = { set, status } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.ext_adv.set = set;
+    ev.u.ext_adv.status = status;
+    emit_at(h, conn, type, &ev);
 }
 
 /* As the controller has it: some set advertises, or none. */
@@ -350,7 +352,7 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
 static void ext_rx_terminated(struct woad *h, struct rd *in)
 {
     uint8_t status = rd_u8(in), handle = rd_u8(in);
-    uint16_t conn = rd_le16(in), i;
+    uint16_t conn = rd_le16(in);
     rd_u8(in);
     if (!rd_done(in) || handle > h->cfg.adv_sets) {
         return;
@@ -366,12 +368,12 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
         return;
     }
     struct ext_set *s = &h->ext->sets[handle - 1];
-    bool known = !status && conn_by_handle(h, conn & 0xfff, &i);
+    const struct conn *c = status ? NULL : conn_by_handle(h, conn & 0xfff);
     if (s->on) {
         ext_turn(h, s, false);
         s->want = false;
         ext_emit(h, WOAD_EV_EXT_ADV_ENDED, (uint8_t)(handle - 1), status,
-                 known ? conn_number(h, i) : WOAD_NO_CONN);
+                 c ? c->number : WOAD_NO_CONN);
     }
 }
 
@@ -397,7 +399,7 @@ static int ext_legacy_kind(uint16_t type)
 static void ext_rx_report(struct woad *h, struct rd *in)
 {
     for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
-        struct woad_event ev = { .type = WOAD_EV_EXT_REPORT, .conn = WOAD_NO_CONN };
+        struct woad_event ev;
         struct woad_ext_report r = { .props = rd_le16(in) };
         r.addr.type = rd_u8(in);
         rd_copy(in, r.addr.octet, 6);
@@ -418,16 +420,17 @@ static void ext_rx_report(struct woad *h, struct rd *in)
             in->bad = true;
             return;
         }
-        ev.u.ext_report = r;
         if (r.props & EVENT_LEGACY) {
-            ev.type = WOAD_EV_REPORT;
             ev.u.report.addr = r.addr;
             ev.u.report.kind = (uint8_t)kind;
             ev.u.report.rssi = r.rssi;
             ev.u.report.data = r.data;
             ev.u.report.len = r.len;
+            scan_tell(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
+        } else {
+            ev.u.ext_report = r;
+            scan_tell(h, WOAD_EV_EXT_REPORT, &ev, &ev.u.ext_report.addr);
         }
-        scan_tell(h, &ev);
     }
 }
 

@@ -37,7 +37,8 @@ static inline bool ext_connects(const struct woad *h)
 }
 
 /* gap_scan.c: a report, if somebody scans. */
-void scan_tell(struct woad *h, struct woad_event *ev);
+void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
+               struct woad_addr *whose);
 /* gap_adv.c: directed advertising has had its 1.28 s; a connection has come of it. */
 void adv_timed_out(struct woad *h, uint8_t status);
 void adv_ended(struct woad *h);

@@ -13,7 +13,6 @@ struct link {
     uint8_t item;                        /* of the command that is out */
     bool set_channels;
     uint8_t channels[5];
-    struct link_conn *conns;
 };
 
 HOLD_SIZE(link, WOAD_SIZE_LINK);
@@ -32,44 +31,41 @@ static const uint16_t opcodes[ITEMS] = {
 
 static void link_carve(struct woad *h, struct arena *a)
 {
-    struct link *l = arena_take(a, 1, sizeof *l);
-    struct link_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
-    if (l) {
-        l->conns = conns;
-        h->link = l;
-    }
+    h->link = arena_take(a, 1, sizeof *h->link);
+    arena_conns(h, a, sizeof(struct link_conn), offsetof(struct conn, link));
 }
 
 static void link_reset(struct woad *h)
 {
-    *h->link = (struct link){ .conns = h->link->conns };
+    *h->link = (struct link){ 0 };
 }
 
-static void link_open(struct woad *h, uint16_t i)
+static void link_open(struct conn *c)
 {
-    h->link->conns[i] = (struct link_conn){ .want = 0 };
+    *c->link = (struct link_conn){ .want = 0 };
 }
 
-static void link_emit(struct woad *h, uint16_t i, const struct woad_link_value *value)
+static void link_emit(struct conn *c, const struct woad_link_value *value)
 {
-    struct woad_event ev = { .type = WOAD_EV_LINK, .conn = conn_number(h, i), .u.link = *value };
-    h->link->conns[i].asked &= (uint8_t)~(1u << value->item);
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.link = *value;
+    c->link->asked &= (uint8_t)~(1u << value->item);
+    emit_of(c, WOAD_EV_LINK, &ev);
 }
 
-static void link_fail(struct woad *h, uint16_t i, uint8_t item, int status)
+static void link_fail(struct conn *c, uint8_t item, int status)
 {
     struct woad_link_value value = { .item = (enum woad_link_item)item, .status = status };
-    link_emit(h, i, &value);
+    link_emit(c, &value);
 }
 
-static void link_close(struct woad *h, uint16_t i)
+static void link_close(struct conn *c)
 {
-    struct link_conn *c = &h->link->conns[i];
+    struct link_conn *l = c->link;
     for (uint8_t item = 0; item < ITEMS; item++) {
-        if ((c->want | c->asked) >> item & 1) {
-            c->want &= (uint8_t)~(1u << item);
-            link_fail(h, i, item, WOAD_ENOTCONN);
+        if ((l->want | l->asked) >> item & 1) {
+            l->want &= (uint8_t)~(1u << item);
+            link_fail(c, item, WOAD_ENOTCONN);
         }
     }
 }
@@ -80,25 +76,26 @@ static void link_close(struct woad *h, uint16_t i)
  * HCI_LE_Set_Data_Length: handle u16, octets u16, time u16.  7.8.33
  * HCI_Read_Transmit_Power_Level: handle u16, type u8: 0 the current one.  7.3.35
  * The others: handle u16. */
-static uint16_t link_write(struct woad *h, uint16_t i, uint8_t item, struct wr *params)
+static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
 {
-    struct link_conn *c = &h->link->conns[i];
-    c->want &= (uint8_t)~(1u << item);
-    c->asked |= (uint8_t)(1u << item);
+    struct woad *h = c->h;
+    struct link_conn *l = c->link;
+    l->want &= (uint8_t)~(1u << item);
+    l->asked |= (uint8_t)(1u << item);
     h->link->item = item;
-    h->hci.pending_arg = conn_number(h, i);
-    wr_le16(params, h->conns[i].handle);
-    if (item == WOAD_LINK_PHY && c->set_phy) {
-        c->set_phy = false;
-        wr_u8(params, (uint8_t)((c->tx_phys ? 0 : 1) | (c->rx_phys ? 0 : 2)));
-        wr_u8(params, c->tx_phys);
-        wr_u8(params, c->rx_phys);
-        wr_le16(params, c->coded);
+    h->hci.pending_arg = c->number;
+    wr_le16(params, c->handle);
+    if (item == WOAD_LINK_PHY && l->set_phy) {
+        l->set_phy = false;
+        wr_u8(params, (uint8_t)((l->tx_phys ? 0 : 1) | (l->rx_phys ? 0 : 2)));
+        wr_u8(params, l->tx_phys);
+        wr_u8(params, l->rx_phys);
+        wr_le16(params, l->coded);
         return OP_LE_SET_PHY;
     }
     if (item == WOAD_LINK_DATA_LENGTH) {
-        wr_le16(params, c->tx_octets);
-        wr_le16(params, (uint16_t)((c->tx_octets + 14) * 8));
+        wr_le16(params, l->tx_octets);
+        wr_le16(params, (uint16_t)((l->tx_octets + 14) * 8));
     } else if (item == WOAD_LINK_TX_POWER) {
         wr_u8(params, 0);
     }
@@ -113,11 +110,11 @@ static uint16_t link_command(struct woad *h, struct wr *params)
         wr_bytes(params, l->channels, sizeof l->channels);
         return OP_LE_SET_HOST_CHANNELS;
     }
-    for (uint16_t i = 0; h->state == HOST_UP && i < h->cfg.conns; i++) {
-        uint8_t want = h->conns[i].state == CONN_OPEN ? l->conns[i].want : 0;
+    for (struct conn *c = h->conns; h->state == HOST_UP && c < conns_end(h); c++) {
+        uint8_t want = c->state == CONN_OPEN ? c->link->want : 0;
         for (uint8_t item = 0; want >> item; item++) {
             if (want >> item & 1) {
-                return link_write(h, i, item, params);
+                return link_write(c, item, params);
             }
         }
     }
@@ -144,20 +141,20 @@ static void link_read(struct rd *ret, struct woad_link_value *value)
 static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct woad_link_value value = { .item = (enum woad_link_item)h->link->item };
-    uint16_t i;
-    if (opcode == OP_LE_SET_HOST_CHANNELS || !conn_of(h, h->hci.pending_arg, &i)) {
+    struct conn *c = conn_of(h, h->hci.pending_arg);
+    if (opcode == OP_LE_SET_HOST_CHANNELS || !c) {
         return;
     }
     bool event_follows = opcode == OP_LE_SET_PHY || opcode == OP_LE_READ_REMOTE_FEATURES ||
                          opcode == OP_READ_REMOTE_VERSION;
     if (status) {
-        link_fail(h, i, (uint8_t)value.item, status);
+        link_fail(c, (uint8_t)value.item, status);
     } else if (opcode == OP_LE_SET_DATA_LENGTH) {
-        h->link->conns[i].asked &= (uint8_t)~(1u << WOAD_LINK_DATA_LENGTH);
+        c->link->asked &= (uint8_t)~(1u << WOAD_LINK_DATA_LENGTH);
     } else if (!event_follows) {
         link_read(ret, &value);
         value.status = ret->bad ? WOAD_EBADMSG : 0;
-        link_emit(h, i, &value);
+        link_emit(c, &value);
     }
 }
 
@@ -172,12 +169,13 @@ static void link_rx_event(struct woad *h, uint8_t code, struct rd *in)
         return;
     }
     value.status = rd_u8(in);
-    uint16_t handle = rd_le16(in), i;
+    uint16_t handle = rd_le16(in);
     value.version = rd_u8(in);
     value.company = rd_le16(in);
     value.subversion = rd_le16(in);
-    if (rd_done(in) && conn_by_handle(h, handle, &i)) {
-        link_emit(h, i, &value);
+    struct conn *c = conn_by_handle(h, handle);
+    if (rd_done(in) && c) {
+        link_emit(c, &value);
     }
 }
 
@@ -198,7 +196,7 @@ static void link_rx_length(struct rd *in, uint16_t *handle, struct woad_link_val
 static void link_rx_meta(struct woad *h, uint8_t sub, struct rd *in)
 {
     struct woad_link_value value = { .item = WOAD_LINK_PHY };
-    uint16_t handle, i;
+    uint16_t handle;
     if (sub == LE_DATA_LENGTH_CHANGE) {
         link_rx_length(in, &handle, &value);
     } else if (sub == LE_REMOTE_FEATURES || sub == LE_PHY_UPDATE) {
@@ -214,8 +212,9 @@ static void link_rx_meta(struct woad *h, uint8_t sub, struct rd *in)
     } else {
         return;
     }
-    if (rd_done(in) && conn_by_handle(h, handle, &i)) {
-        link_emit(h, i, &value);
+    struct conn *c = conn_by_handle(h, handle);
+    if (rd_done(in) && c) {
+        link_emit(c, &value);
     }
 }
 
@@ -237,15 +236,14 @@ const struct woad_feature woad_link = {
 
 static int link_ask(struct woad *h, uint16_t conn, enum woad_link_item item, struct link_conn **c)
 {
-    uint16_t i;
-    const struct conn *k = conn_asked(h, conn, &i);
+    const struct conn *k = conn_asked(h, conn);
     if (!h->link) {
         return WOAD_ENOTSUP;
     }
     if (!k || k->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    *c = &h->link->conns[i];
+    *c = k->link;
     return ((*c)->want | (*c)->asked) >> item & 1 ? WOAD_EBUSY : 0;
 }
 

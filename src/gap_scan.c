@@ -21,9 +21,9 @@ static void scan_end(struct woad *h, int status)
     s->due = 0;
     if (s->running) {
         s->running = false;
-        struct woad_event ev = { .type = WOAD_EV_SCAN_DONE, .conn = WOAD_NO_CONN,
-                                 .u.scan = { status } };
-        emit(h, &ev);
+        struct woad_event ev;
+        ev.u.scan.status = status;
+        emit_none(h, WOAD_EV_SCAN_DONE, &ev);
     }
 }
 
@@ -106,14 +106,14 @@ static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     }
 }
 
-void scan_tell(struct woad *h, struct woad_event *ev)
+void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
+               struct woad_addr *whose)
 {
     if (h->scan->want) {
         if (h->smp_role) {
-            h->smp_role->resolve(h, ev->type == WOAD_EV_REPORT ? &ev->u.report.addr
-                                                               : &ev->u.ext_report.addr);
+            h->smp_role->resolve(h, whose);
         }
-        emit(h, ev);
+        emit_none(h, type, ev);
     }
 }
 
@@ -123,7 +123,7 @@ void scan_tell(struct woad *h, struct woad_event *ev)
 static void scan_report(struct woad *h, struct rd *in)
 {
     for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
-        struct woad_event ev = { .type = WOAD_EV_REPORT, .conn = WOAD_NO_CONN };
+        struct woad_event ev;
         ev.u.report.kind = rd_u8(in);
         ev.u.report.addr.type = rd_u8(in);
         rd_copy(in, ev.u.report.addr.octet, 6);
@@ -134,7 +134,7 @@ static void scan_report(struct woad *h, struct rd *in)
             in->bad = true;
         }
         if (!in->bad) {
-            scan_tell(h, &ev);
+            scan_tell(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
         }
     }
 }

@@ -11,8 +11,9 @@ static uint32_t hash_more(uint32_t hash, const uint8_t *p, size_t len)
 }
 
 /* A number that is another one when handles, types or declarations are others (FNV-1a). */
-static uint32_t hash_database(const struct woad *h, uint16_t i)
+static uint32_t hash_database(const struct conn *c)
 {
+    const struct woad *h = c->h;
     const struct gatts *g = h->gatts;
     uint32_t hash = 2166136261u;
     for (uint16_t handle = db_next(g, 1); handle; handle = db_next(g, handle + 1u)) {
@@ -24,7 +25,7 @@ static uint32_t hash_database(const struct woad *h, uint16_t i)
         wr_le16(&out, handle);
         uuid_write(&out, &type);
         if (a->kind <= WOAD_ATTR_CHARACTERISTIC) {
-            gatts_value(h, i, handle, a, &out);
+            gatts_value(c, handle, a, &out);
         }
         hash = hash_more(hash, octets, wr_len(&out));
     }
@@ -32,42 +33,45 @@ static uint32_t hash_database(const struct woad *h, uint16_t i)
 }
 
 /* A new client will look at the database as it is now. */
-void gatts_know(struct woad *h, uint16_t i)
+void gatts_know(struct conn *c)
 {
-    h->gatts->conns[i].knows = h->smp_role ? hash_database(h, i) : 0;
+    struct woad *h = c->h;
+    c->server->knows = h->smp_role ? hash_database(c) : 0;
 }
 
 /* If it knows another one, and wants to be told. */
-void gatts_recheck(struct woad *h, uint16_t i)
+void gatts_recheck(struct conn *c)
 {
-    const struct gatts_conn *s = &h->gatts->conns[i];
-    if (s->knows && s->knows != hash_database(h, i)) {
-        gatts_owe_changed(h, i, 1, 0xffff);
+    const struct gatts_conn *s = c->server;
+    if (s->knows && s->knows != hash_database(c)) {
+        gatts_owe_changed(c, 1, 0xffff);
     }
 }
 
 /* A bonded client is back, and has proved it. */
-void gatts_resume(struct woad *h, uint16_t i, const struct woad_bond *bond)
+void gatts_resume(struct conn *c, const struct woad_bond *bond)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct woad *h = c->h;
+    struct gatts_conn *s = c->server;
     s->client_features |= bond->client_features;
     for (uint16_t n = 0; n < bond->cccds; n++) {
         const struct woad_attr *a = db_at(h->gatts, bond->cccd[n].handle);
         if (a && a->kind == WOAD_ATTR_CCCD) {
-            cccd_put(h, i, bond->cccd[n].handle, bond->cccd[n].value);
+            cccd_put(c, bond->cccd[n].handle, bond->cccd[n].value);
         }
     }
     s->knows = bond->database ? bond->database : s->knows;
-    gatts_recheck(h, i);
+    gatts_recheck(c);
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
-        cccd_emit(h, i, &s->cccds[n]);
+        cccd_emit(c, &s->cccds[n]);
     }
 }
 
 /* `bond` gets what is here; its CCCDs stay where they are. */
-void gatts_keep(const struct woad *h, uint16_t i, struct woad_bond *bond)
+void gatts_keep(const struct conn *c, struct woad_bond *bond)
 {
-    const struct gatts_conn *s = &h->gatts->conns[i];
+    const struct woad *h = c->h;
+    const struct gatts_conn *s = c->server;
     bond->client_features = s->client_features;
     bond->database = s->knows;
     bond->cccd = s->cccds;
@@ -76,10 +80,11 @@ void gatts_keep(const struct woad *h, uint16_t i, struct woad_bond *bond)
 
 /* Service Changed has been confirmed: unless there is more of it to tell, the client knows the
  * database as it is now. */
-void gatts_told(struct woad *h, uint16_t i)
+void gatts_told(struct conn *c)
 {
-    if (h->smp_role && !h->gatts->conns[i].changed_first) {
-        gatts_know(h, i);
-        h->smp_role->keep(h, i);
+    struct woad *h = c->h;
+    if (h->smp_role && !c->server->changed_first) {
+        gatts_know(c);
+        h->smp_role->keep(c);
     }
 }

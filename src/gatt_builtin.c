@@ -34,28 +34,29 @@ static void gatts_carve(struct woad *h, struct arena *a)
     struct gatts *g = arena_take(a, 1, sizeof *g);
     struct attr_table *tables = arena_take(a, 1u + h->cfg.attr_tables, sizeof *tables);
     uint16_t *by_type = arena_take(a, h->cfg.attr_index, sizeof *by_type);
-    struct gatts_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
-    struct gatts_bearer *bearers = arena_take(a, att_bearers(h), sizeof *bearers);
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+    size_t n_bearers = (size_t)h->cfg.conns + h->cfg.att_bearers;
+    struct gatts_bearer *bearers = arena_take(a, n_bearers, sizeof *bearers);
+    arena_conns(h, a, sizeof(struct gatts_conn), offsetof(struct conn, server));
+    for (size_t n = 0; n < n_bearers; n++) {
+        uint8_t *rsp = arena_take(a, 1, h->cfg.mtu);
+        if (bearers) {
+            bearers[n].rsp = rsp;
+            h->bearers[n].server = &bearers[n];
+        }
+    }
+    for (size_t n = 0; n < h->cfg.conns; n++) {
         struct woad_cccd *cccds = arena_take(a, h->cfg.subscriptions, sizeof *cccds);
         uint8_t *prepared = arena_take(a, 1, h->cfg.prepare_queue);
         uint8_t *pipeline = arena_take(a, 1, h->cfg.pipeline_queue);
-        if (conns) {
-            conns[i] = (struct gatts_conn){ .cccds = cccds, .prepared = prepared };
-            bearers[i].pipeline = pipeline;
-        }
-    }
-    for (uint16_t b = 0; b < att_bearers(h); b++) {
-        uint8_t *rsp = arena_take(a, 1, h->cfg.mtu);
         if (bearers) {
-            bearers[b].rsp = rsp;
+            h->conns[n].server->cccds = cccds;
+            h->conns[n].server->prepared = prepared;
+            bearers[n].pipeline = pipeline;
         }
     }
     if (g) {
         g->tables = tables;
         g->by_type = by_type;
-        g->conns = conns;
-        g->bearers = bearers;
         h->gatts = g;
     }
     h->att_server = &att_server_role;
@@ -71,14 +72,15 @@ static void gatts_reset(struct woad *h)
     db_index(h);
 }
 
-static void gatts_open(struct woad *h, uint16_t i)
+static void gatts_open(struct conn *c)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct woad *h = c->h;
+    struct gatts_conn *s = c->server;
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         s->cccds[n].handle = 0;
     }
     *s = (struct gatts_conn){ .cccds = s->cccds, .prepared = s->prepared };
-    gatts_know(h, i);
+    gatts_know(c);
 }
 
 const struct woad_feature woad_gatt_server = {
@@ -105,9 +107,10 @@ static void value_include(const struct woad_include *include, struct wr *out)
     }
 }
 
-int gatts_value(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                 struct wr *out)
 {
+    const struct woad *h = c->h;
     if (db_is_service(a)) {
         uuid_write(out, a->uuid);
     } else if (a->kind == WOAD_ATTR_INCLUDE) {
@@ -117,13 +120,13 @@ int gatts_value(const struct woad *h, uint16_t i, uint16_t handle, const struct 
         wr_le16(out, (uint16_t)(handle + 1));
         uuid_write(out, a->uuid);
     } else if (a->kind == WOAD_ATTR_CCCD) {
-        wr_le16(out, cccd_value(h, i, handle));
+        wr_le16(out, cccd_value(c, handle));
     } else if (a->value) {
         wr_bytes(out, a->value, a->len);
     } else if (handle == HANDLE_NAME) {
         wr_bytes(out, h->gatts->name, h->gatts->name_len);
     } else if (handle == HANDLE_CLIENT_FEATURES && h->client_features) {
-        wr_u8(out, h->gatts->conns[i].client_features);
+        wr_u8(out, c->server->client_features);
     } else {
         return ATT_LATER;
     }
@@ -132,9 +135,10 @@ int gatts_value(const struct woad *h, uint16_t i, uint16_t handle, const struct 
 
 /* Client Supported Features: bits, of which the first octet has all there are.  A bit that is set
  * stays set.  Vol 3, Part G, 7.2 */
-static int client_features_write(struct woad *h, uint16_t i, struct rd *in)
+static int client_features_write(struct conn *c, struct rd *in)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    struct woad *h = c->h;
+    struct gatts_conn *s = c->server;
     uint8_t bits = rd_u8(in);
     if (in->bad) {
         return WOAD_ATT_INVALID_VALUE_LENGTH;
@@ -144,15 +148,16 @@ static int client_features_write(struct woad *h, uint16_t i, struct rd *in)
     }
     s->client_features = bits;
     if (h->smp_role) {
-        h->smp_role->keep(h, i);
+        h->smp_role->keep(c);
     }
     return 0;
 }
 
 /* A write to what the host keeps; ATT_LATER when it is the application's. */
-int gatts_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
                 uint16_t offset, struct rd *in)
 {
+    struct woad *h = c->h;
     bool features = handle == HANDLE_CLIENT_FEATURES && h->client_features;
     if (a->kind != WOAD_ATTR_CCCD && !features) {
         return ATT_LATER;
@@ -160,18 +165,18 @@ int gatts_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_a
     if (offset) {
         return WOAD_ATT_INVALID_OFFSET;
     }
-    return features ? client_features_write(h, i, in)
-                    : cccd_write(h, i, handle, in);
+    return features ? client_features_write(c, in)
+                    : cccd_write(c, handle, in);
 }
 
 /* --- Service Changed -------------------------------------------------------------------------- */
 
 /* Those who asked for it are told, of all changes since the last time at once. */
-void gatts_owe_changed(struct woad *h, uint16_t i, uint16_t first, uint16_t last)
+void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
 {
-    stir_conn(h, i);
-    struct gatts_conn *s = &h->gatts->conns[i];
-    if (cccd_value(h, i, HANDLE_SERVICE_CHANGED + 1) & CCCD_INDICATE) {
+    stir_conn(c);
+    struct gatts_conn *s = c->server;
+    if (cccd_value(c, HANDLE_SERVICE_CHANGED + 1) & CCCD_INDICATE) {
         s->changed_first = s->changed_first && s->changed_first < first ? s->changed_first : first;
         s->changed_last = s->changed_last > last ? s->changed_last : last;
     }
@@ -181,24 +186,24 @@ void gatts_owe_changed(struct woad *h, uint16_t i, uint16_t first, uint16_t last
  * Vol 3, Part G, 7.1 */
 void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
 {
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        struct gatts_conn *s = &h->gatts->conns[i];
-        if (h->conns[i].state == CONN_FREE) {
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        struct gatts_conn *s = c->server;
+        if (c->state == CONN_FREE) {
             continue;
         }
         for (size_t n = 0; n < h->cfg.subscriptions; n++) {
             bool gone = s->cccds[n].handle >= first && s->cccds[n].handle <= last;
             s->cccds[n].handle = gone ? 0 : s->cccds[n].handle;
         }
-        gatts_owe_changed(h, i, first, last);
+        gatts_owe_changed(c, first, last);
     }
 }
 
 /* ATT_HANDLE_VALUE_IND of Service Changed: start u16, end u16.  Its confirmation is the host's. */
-bool gatts_tx_changed(struct woad *h, uint16_t i, struct wr *out)
+bool gatts_tx_changed(struct conn *c, struct wr *out)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
-    if (!s->changed_first || h->bearers[i].indicated) {
+    struct gatts_conn *s = c->server;
+    if (!s->changed_first || c->bearer->indicated) {
         return false;
     }
     wr_u8(out, ATT_INDICATE);
@@ -206,7 +211,7 @@ bool gatts_tx_changed(struct woad *h, uint16_t i, struct wr *out)
     wr_le16(out, s->changed_first);
     wr_le16(out, s->changed_last);
     s->changed_first = s->changed_last = 0;
-    att_indication_sent(h, i, HANDLE_SERVICE_CHANGED);
+    att_indication_sent(c->bearer, HANDLE_SERVICE_CHANGED);
     return true;
 }
 

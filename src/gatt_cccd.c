@@ -2,9 +2,10 @@
  * connection of those that differ from 0.  Vol 3, Part G, 3.3.3.3 */
 #include "gatt_server.h"
 
-static struct woad_cccd *cccd_find(const struct woad *h, uint16_t i, uint16_t handle)
+static struct woad_cccd *cccd_find(const struct conn *c, uint16_t handle)
 {
-    struct gatts_conn *s = &h->gatts->conns[i];
+    const struct woad *h = c->h;
+    struct gatts_conn *s = c->server;
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         if (s->cccds[n].handle == handle) {
             return &s->cccds[n];
@@ -13,18 +14,18 @@ static struct woad_cccd *cccd_find(const struct woad *h, uint16_t i, uint16_t ha
     return NULL;
 }
 
-uint16_t cccd_value(const struct woad *h, uint16_t i, uint16_t handle)
+uint16_t cccd_value(const struct conn *c, uint16_t handle)
 {
-    const struct woad_cccd *slot = cccd_find(h, i, handle);
+    const struct woad_cccd *slot = cccd_find(c, handle);
     return slot ? slot->value : 0;
 }
 
 /* False: no room. */
-bool cccd_put(struct woad *h, uint16_t i, uint16_t handle, uint16_t value)
+bool cccd_put(struct conn *c, uint16_t handle, uint16_t value)
 {
-    struct woad_cccd *slot = cccd_find(h, i, handle);
+    struct woad_cccd *slot = cccd_find(c, handle);
     if (!slot && value) {
-        slot = cccd_find(h, i, 0);
+        slot = cccd_find(c, 0);
     }
     if (!RESERVE(slot || !value)) {
         return false;
@@ -36,19 +37,21 @@ bool cccd_put(struct woad *h, uint16_t i, uint16_t handle, uint16_t value)
 }
 
 /* WOAD_EV_SUBSCRIBE; Service Changed is the host's own. */
-void cccd_emit(struct woad *h, uint16_t i, const struct woad_cccd *c)
+void cccd_emit(struct conn *c, const struct woad_cccd *set)
 {
-    uint16_t decl = c->handle ? db_characteristic_of(h->gatts, c->handle) : 0;
-    struct woad_event ev = { .type = WOAD_EV_SUBSCRIBE, .conn = conn_number(h, i),
-                             .u.subscribe = { (uint16_t)(decl + 1), c->value } };
-    if (decl && c->handle != HANDLE_SERVICE_CHANGED + 1) {
-        emit(h, &ev);
+    uint16_t decl = set->handle ? db_characteristic_of(c->h->gatts, set->handle) : 0;
+    if (decl && set->handle != HANDLE_SERVICE_CHANGED + 1) {
+        struct woad_event ev;
+        ev.u.subscribe.value_handle = (uint16_t)(decl + 1);
+        ev.u.subscribe.cccd = set->value;
+        emit_of(c, WOAD_EV_SUBSCRIBE, &ev);
     }
 }
 
 /* Bits that the characteristic can do, and no others. */
-int cccd_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *value)
+int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
 {
+    struct woad *h = c->h;
     uint16_t decl = db_characteristic_of(h->gatts, handle);
     uint8_t props = decl ? db_at(h->gatts, decl)->props : 0;
     unsigned allowed = (props & WOAD_PROP_NOTIFY ? CCCD_NOTIFY : 0u) |
@@ -60,18 +63,18 @@ int cccd_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *value)
     if (v & ~allowed) {
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
-    uint16_t before = cccd_value(h, i, handle);
-    if (!cccd_put(h, i, handle, v)) {
+    uint16_t before = cccd_value(c, handle);
+    if (!cccd_put(c, handle, v)) {
         return WOAD_ATT_INSUFFICIENT_RESOURCES;
     }
     if (handle == HANDLE_SERVICE_CHANGED + 1 && v) {
-        gatts_recheck(h, i);
+        gatts_recheck(c);
     }
     if (v != before && h->smp_role) {
-        h->smp_role->keep(h, i);
+        h->smp_role->keep(c);
     }
     if (v != before) {
-        cccd_emit(h, i, &(struct woad_cccd){ handle, v });
+        cccd_emit(c, &(struct woad_cccd){ handle, v });
     }
     return 0;
 }
@@ -93,10 +96,7 @@ static uint16_t cccd_of(const struct gatts *g, uint16_t value_handle)
 
 uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle)
 {
-    uint16_t i, handle;
-    if (!h->gatts || !conn_of(h, conn, &i)) {
-        return 0;
-    }
-    handle = cccd_of(h->gatts, value_handle);
-    return handle ? cccd_value(h, i, handle) : 0;
+    const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
+    uint16_t handle = c ? cccd_of(h->gatts, value_handle) : 0;
+    return handle ? cccd_value(c, handle) : 0;
 }

@@ -14,31 +14,40 @@ static int discover_next(struct proc *p, uint16_t last)
     return 0;
 }
 
-static void discover_range(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+/* No more of them: that is the normal end. */
+static int discover_error(struct conn *c, struct proc *p, int status)
 {
-    (void)h;
-    (void)i;
+    (void)c;
+    (void)p;
+    return status == WOAD_ATT_ATTRIBUTE_NOT_FOUND ? GATTC_DONE : status;
+}
+
+static void discover_range(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)c;
     wr_le16(out, p->start);
     wr_le16(out, p->end);
 }
 
-static void emit_service(struct woad *h, uint16_t i, uint16_t start, uint16_t end,
+static void emit_service(struct conn *c, uint16_t start, uint16_t end,
                          const struct woad_uuid *uuid)
 {
-    struct woad_event ev = { .type = WOAD_EV_SERVICE, .conn = conn_number(h, i),
-                             .u.service = { start, end, *uuid } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.service.start = start;
+    ev.u.service.end = end;
+    ev.u.service.uuid = *uuid;
+    emit_of(c, WOAD_EV_SERVICE, &ev);
 }
 
-static void services_all_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+static void services_all_tx(struct conn *c, struct proc *p, struct wr *out)
 {
-    discover_range(h, i, p, out);
+    discover_range(c, p, out);
     wr_le16(out, p->op == WOAD_GATTC_SERVICES ? 0x2800 : 0x2801);
 }
 
 /* ATT_READ_BY_GROUP_TYPE_RSP: length of each u8, { start u16, end u16, UUID } each.
  * Vol 3, Part F, 3.4.4.10 */
-static int services_all_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int services_all_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
     uint16_t last = 0;
@@ -53,19 +62,24 @@ static int services_all_rx(struct woad *h, uint16_t i, struct proc *p, struct rd
             return WOAD_EBADMSG;
         }
         last = end;
-        emit_service(h, i, start, end, &uuid);
+        emit_service(c, start, end, &uuid);
     }
     return discover_next(p, last);
 }
 
-static void services_uuid_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+static const struct gattc_kind kind_services = {
+    ATT_READ_BY_GROUP_REQ, ATT_READ_BY_GROUP_RSP,
+    .tx = services_all_tx, .rx = services_all_rx, .error = discover_error
+};
+
+static void services_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
 {
-    services_all_tx(h, i, p, out);
+    services_all_tx(c, p, out);
     uuid_write(out, &p->uuid);
 }
 
 /* ATT_FIND_BY_TYPE_VALUE_RSP: { start u16, end u16 } each.  Vol 3, Part F, 3.4.3.4 */
-static int services_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int services_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint16_t last = 0;
     if (!rd_left(in) || rd_left(in) % 4) {
@@ -77,29 +91,57 @@ static int services_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct r
             return WOAD_EBADMSG;
         }
         last = end;
-        emit_service(h, i, start, end, &p->uuid);
+        emit_service(c, start, end, &p->uuid);
     }
     return discover_next(p, last);
 }
 
-static void included_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+static const struct gattc_kind kind_services_uuid = {
+    ATT_FIND_BY_VALUE_REQ, ATT_FIND_BY_VALUE_RSP,
+    .tx = services_uuid_tx, .rx = services_uuid_rx, .error = discover_error
+};
+
+int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid)
 {
-    discover_range(h, i, p, out);
+    struct proc p = { .kind = &kind_services, .op = WOAD_GATTC_SERVICES, .start = 1,
+                      .end = 0xffff };
+    if (uuid) {
+        p.kind = &kind_services_uuid;
+        p.uuid = *uuid;
+    }
+    return gattc_add(h, conn, &p, NULL, 0);
+}
+
+int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
+{
+    struct proc p = { .kind = &kind_services, .op = WOAD_GATTC_SECONDARY_SERVICES, .start = 1,
+                      .end = 0xffff };
+    return gattc_add(h, conn, &p, NULL, 0);
+}
+
+static const struct gattc_kind kind_included, kind_included_uuid;
+
+static void included_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    discover_range(c, p, out);
     wr_le16(out, 0x2802);
 }
 
-static void emit_included(struct woad *h, uint16_t i, uint16_t declaration, uint16_t start,
+static void emit_included(struct conn *c, uint16_t declaration, uint16_t start,
                           uint16_t end, const struct woad_uuid *uuid)
 {
-    struct woad_event ev = { .type = WOAD_EV_INCLUDED, .conn = conn_number(h, i),
-                             .u.included = { declaration, start, end, *uuid } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.included.declaration = declaration;
+    ev.u.included.start = start;
+    ev.u.included.end = end;
+    ev.u.included.uuid = *uuid;
+    emit_of(c, WOAD_EV_INCLUDED, &ev);
 }
 
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, start u16, end u16, [UUID u16] }
  * each.  A UUID of 128 bits is not in it: it is read from the service's own declaration, one
  * service after the other.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
-static int included_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int included_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
     uint16_t last = 0;
@@ -114,70 +156,92 @@ static int included_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in
             return WOAD_EBADMSG;
         }
         if (each == 6) {
-            h->gattc->conns[i].found = (struct found){ declaration, start, 0, uuid };
+            c->client->found = (struct found){ declaration, start, 0, uuid };
             p->offset = end;
+            p->kind = &kind_included_uuid;
             return 0;
         }
         last = declaration;
-        emit_included(h, i, declaration, start, end, &uuid);
+        emit_included(c, declaration, start, end, &uuid);
     }
     return discover_next(p, last);
 }
 
-static void included_uuid_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+static void included_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)p;
-    wr_le16(out, h->gattc->conns[i].found.value);
+    wr_le16(out, c->client->found.value);
 }
 
-static int included_found(struct woad *h, uint16_t i, struct proc *p, const struct woad_uuid *uuid)
+static int included_found(struct conn *c, struct proc *p, const struct woad_uuid *uuid)
 {
-    struct found f = h->gattc->conns[i].found;
+    struct found f = c->client->found;
     uint16_t end = p->offset;
-    h->gattc->conns[i].found.declaration = 0;
+    c->client->found.declaration = 0;
     p->offset = 0;
-    emit_included(h, i, f.declaration, f.value, end, uuid);
+    p->kind = &kind_included;
+    emit_included(c, f.declaration, f.value, end, uuid);
     return discover_next(p, f.declaration);
 }
 
 /* ATT_READ_RSP: the UUID of the included service. */
-static int included_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int included_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     struct woad_uuid uuid = { 0 };
     size_t len = rd_left(in);
-    return uuid_read(in, len, &uuid) ? included_found(h, i, p, &uuid) : WOAD_EBADMSG;
+    return uuid_read(in, len, &uuid) ? included_found(c, p, &uuid) : WOAD_EBADMSG;
 }
 
 /* The declaration can't be read: told without a UUID. */
-int included_unknown(struct woad *h, uint16_t i, struct proc *p)
+static int included_uuid_error(struct conn *c, struct proc *p, int status)
 {
     static const struct woad_uuid none = { 0 };
-    return included_found(h, i, p, &none);
+    return p->cancelled ? status : included_found(c, p, &none);
 }
 
-static void characteristics_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+static const struct gattc_kind kind_included_uuid = {
+    ATT_READ_REQ, ATT_READ_RSP,
+    .tx = included_uuid_tx, .rx = included_uuid_rx, .error = included_uuid_error
+};
+
+static const struct gattc_kind kind_included = {
+    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
+    .tx = included_tx, .rx = included_rx, .error = discover_error
+};
+
+int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
 {
-    discover_range(h, i, p, out);
+    struct proc p = { .kind = &kind_included, .op = WOAD_GATTC_INCLUDED, .start = start,
+                      .end = end };
+    return start && start <= end ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
+}
+
+static void characteristics_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    discover_range(c, p, out);
     wr_le16(out, 0x2803);
 }
 
 /* The characteristic held back is complete: the next one tells where it ends. */
-void gattc_emit_found(struct woad *h, uint16_t i, const struct proc *p, uint16_t end)
+void gattc_emit_found(struct conn *c, const struct proc *p, uint16_t end)
 {
-    struct found f = h->gattc->conns[i].found;
-    h->gattc->conns[i].found.declaration = 0;
+    struct found f = c->client->found;
+    c->client->found.declaration = 0;
     if (!f.declaration || (p->filtered && !woad_uuid_equal(&f.uuid, &p->uuid))) {
         return;
     }
-    struct woad_event ev = {
-        .type = WOAD_EV_CHARACTERISTIC, .conn = conn_number(h, i),
-        .u.characteristic = { f.declaration, f.value, end, f.props, f.uuid } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.characteristic.declaration = f.declaration;
+    ev.u.characteristic.value = f.value;
+    ev.u.characteristic.end = end;
+    ev.u.characteristic.props = f.props;
+    ev.u.characteristic.uuid = f.uuid;
+    emit_of(c, WOAD_EV_CHARACTERISTIC, &ev);
 }
 
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, properties u8, value handle u16,
  * UUID } each.  Vol 3, Part F, 3.4.4.2; Part G, 4.6.1 */
-static int characteristics_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
     uint16_t last = 0;
@@ -194,14 +258,34 @@ static int characteristics_rx(struct woad *h, uint16_t i, struct proc *p, struct
             return WOAD_EBADMSG;
         }
         last = f.declaration;
-        gattc_emit_found(h, i, p, (uint16_t)(f.declaration - 1));
-        h->gattc->conns[i].found = f;
+        gattc_emit_found(c, p, (uint16_t)(f.declaration - 1));
+        c->client->found = f;
     }
     return discover_next(p, last);
 }
 
+static const struct gattc_kind kind_characteristics = {
+    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
+    .tx = characteristics_tx, .rx = characteristics_rx, .error = discover_error
+};
+
+int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
+                               const struct woad_uuid *uuid)
+{
+    struct proc p = { .kind = &kind_characteristics, .op = WOAD_GATTC_CHARACTERISTICS,
+                      .start = start, .end = end };
+    if (!start || start > end) {
+        return WOAD_EINVAL;
+    }
+    if (uuid) {
+        p.filtered = true;
+        p.uuid = *uuid;
+    }
+    return gattc_add(h, conn, &p, NULL, 0);
+}
+
 /* ATT_FIND_INFORMATION_RSP: format u8, { handle u16, type } each.  Vol 3, Part F, 3.4.3.2 */
-static int descriptors_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t format = rd_u8(in);
     size_t size = format == 1 ? 2 : 16;
@@ -210,7 +294,7 @@ static int descriptors_rx(struct woad *h, uint16_t i, struct proc *p, struct rd 
         return WOAD_EBADMSG;
     }
     while (rd_left(in)) {
-        struct woad_event ev = { .type = WOAD_EV_DESCRIPTOR, .conn = conn_number(h, i) };
+        struct woad_event ev;
         uint16_t handle = rd_le16(in);
         if (!uuid_read(in, size, &ev.u.descriptor.uuid) || handle < p->start || handle <= last ||
             handle > p->end) {
@@ -218,20 +302,19 @@ static int descriptors_rx(struct woad *h, uint16_t i, struct proc *p, struct rd 
         }
         last = handle;
         ev.u.descriptor.handle = handle;
-        emit(h, &ev);
+        emit_of(c, WOAD_EV_DESCRIPTOR, &ev);
     }
     return discover_next(p, last);
 }
 
-const struct gattc_kind gattc_services_all = { ATT_READ_BY_GROUP_REQ, ATT_READ_BY_GROUP_RSP,
-                                               services_all_tx, services_all_rx };
-const struct gattc_kind gattc_services_uuid = { ATT_FIND_BY_VALUE_REQ, ATT_FIND_BY_VALUE_RSP,
-                                                services_uuid_tx, services_uuid_rx };
-const struct gattc_kind gattc_included = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
-                                           included_tx, included_rx };
-const struct gattc_kind gattc_included_uuid = { ATT_READ_REQ, ATT_READ_RSP, included_uuid_tx,
-                                                included_uuid_rx };
-const struct gattc_kind gattc_characteristics = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
-                                                  characteristics_tx, characteristics_rx };
-const struct gattc_kind gattc_descriptors = { ATT_FIND_INFO_REQ, ATT_FIND_INFO_RSP,
-                                              discover_range, descriptors_rx };
+static const struct gattc_kind kind_descriptors = {
+    ATT_FIND_INFO_REQ, ATT_FIND_INFO_RSP,
+    .tx = discover_range, .rx = descriptors_rx, .error = discover_error
+};
+
+int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
+{
+    struct proc p = { .kind = &kind_descriptors, .op = WOAD_GATTC_DESCRIPTORS, .start = start,
+                      .end = end };
+    return start && start <= end ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
+}

@@ -4,98 +4,104 @@
 
 /* What is missing: the application's word comes last, so that it is never asked for a peer that may
  * be anybody. */
-static int perm_level(const struct woad *h, uint16_t i, const struct woad_attr *a, bool encrypted,
+static int perm_level(const struct conn *c, const struct woad_attr *a, bool encrypted,
                       bool authenticated)
 {
-    return conn_lacks(h, i, (encrypted ? WOAD_COC_ENCRYPTED : 0u) |
+    return conn_lacks(c, (encrypted ? WOAD_COC_ENCRYPTED : 0u) |
                             (authenticated ? WOAD_COC_AUTHENTICATED : 0u) |
                             (a->perm & WOAD_PERM_SECURE ? WOAD_COC_SECURE : 0u) |
                             (a->perm & WOAD_PERM_KEY_16 ? WOAD_COC_KEY_16 : 0u));
 }
 
 /* WOAD_EV_AUTHORIZE.  From inside it the application may have taken the attribute away. */
-static int perm_ask(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a,
                     bool write)
 {
+    struct woad *h = c->h;
     bool allowed = false;
-    struct woad_event ev = { .type = WOAD_EV_AUTHORIZE, .conn = conn_number(h, i),
-                             .u.authorize = { handle, write, &allowed } };
+    struct woad_event ev;
+    ev.u.authorize.handle = handle;
+    ev.u.authorize.write = write;
+    ev.u.authorize.allowed = &allowed;
     if (!(a->perm & (write ? WOAD_PERM_WRITE_AUTHORIZED : WOAD_PERM_READ_AUTHORIZED))) {
         return 0;
     }
-    emit(h, &ev);
+    emit_of(c, WOAD_EV_AUTHORIZE, &ev);
     return db_at(h->gatts, handle) != a ? WOAD_ATT_INVALID_HANDLE
          : allowed ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
 }
 
-int perm_read(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a)
+int perm_read(struct conn *c, uint16_t handle, const struct woad_attr *a)
 {
     if (!(a->perm & WOAD_PERM_READ)) {
         return WOAD_ATT_READ_NOT_PERMITTED;
     }
-    int err = perm_level(h, i, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
+    int err = perm_level(c, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
                          a->perm & WOAD_PERM_READ_AUTHENTICATED);
-    return err ? err : perm_ask(h, i, handle, a, false);
+    return err ? err : perm_ask(c, handle, a, false);
 }
 
 /* What must be there for a value to be sent to a client: what it takes to read it. */
-static int perm_send(const struct woad *h, uint16_t i, const struct woad_attr *a)
+static int perm_send(const struct conn *c, const struct woad_attr *a)
 {
-    return perm_level(h, i, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
+    return perm_level(c, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
                       a->perm & WOAD_PERM_READ_AUTHENTICATED);
 }
 
 /* Who may not have a value may not ask for it to be sent. */
-int perm_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a)
+int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
 {
+    struct woad *h = c->h;
     if (!(a->perm & WOAD_PERM_WRITE)) {
         return WOAD_ATT_WRITE_NOT_PERMITTED;
     }
-    int err = perm_level(h, i, a, a->perm & WOAD_PERM_WRITE_ENCRYPTED,
+    int err = perm_level(c, a, a->perm & WOAD_PERM_WRITE_ENCRYPTED,
                          a->perm & WOAD_PERM_WRITE_AUTHENTICATED);
-    err = err ? err : perm_ask(h, i, handle, a, true);
+    err = err ? err : perm_ask(c, handle, a, true);
     uint16_t decl = !err && a->kind == WOAD_ATTR_CCCD ? db_characteristic_of(h->gatts, handle) : 0;
     const struct woad_attr *value = decl ? db_at(h->gatts, (uint16_t)(decl + 1)) : NULL;
     if (err || !value) {
         return err;
     }
-    err = perm_send(h, i, value);
-    return err ? err : perm_ask(h, i, (uint16_t)(decl + 1), value, false);
+    err = perm_send(c, value);
+    return err ? err : perm_ask(c, (uint16_t)(decl + 1), value, false);
 }
 
 /* A signed write: the signature is in the place of encryption, and is worth what the key is that it
  * was made with.  No answer tells what was missing.  Vol 3, Part C, 10.4 */
-bool perm_write_signed(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *a,
                        bool authenticated)
 {
     uint16_t more = WOAD_PERM_WRITE_ENCRYPTED | WOAD_PERM_SECURE | WOAD_PERM_KEY_16;
     return (a->perm & WOAD_PERM_WRITE_SIGNED) && !(a->perm & more) &&
            (authenticated || !(a->perm & WOAD_PERM_WRITE_AUTHENTICATED)) &&
-           perm_ask(h, i, handle, a, true) == 0;
+           perm_ask(c, handle, a, true) == 0;
 }
 
-bool perm_may_send(const struct woad *h, uint16_t i, uint16_t handle)
+bool perm_may_send(const struct conn *c, uint16_t handle)
 {
+    const struct woad *h = c->h;
     const struct woad_attr *a = h->gatts ? db_at(h->gatts, handle) : NULL;
-    return !a || perm_send(h, i, a) == 0;
+    return !a || perm_send(c, a) == 0;
 }
 
 /* The connection has less than it had: what waits and may not be sent now is not sent. */
-void perm_fell(struct woad *h, uint16_t i)
+void perm_fell(struct conn *c)
 {
-    struct fifo *q = &h->conns[i].queue;
+    struct fifo *q = &c->queue;
     uint32_t n;
     for (uint32_t at = 0; at < q->used; at += n) {
         n = 2u + fifo_octet(q, at) + fifo_octet(q, at + 1) * 256u;
         uint8_t op = fifo_octet(q, at + 2);
         uint16_t handle = (uint16_t)(fifo_octet(q, at + 3) | fifo_octet(q, at + 4) << 8);
-        if ((op == ATT_NOTIFY || op == ATT_INDICATE) && !perm_may_send(h, i, handle)) {
+        if ((op == ATT_NOTIFY || op == ATT_INDICATE) && !perm_may_send(c, handle)) {
             fifo_remove(q, at, n);
             n = 0;
             if (op == ATT_INDICATE) {
-                struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn_number(h, i),
-                                         .u.done = { .handle = handle, .status = WOAD_EACCES } };
-                emit(h, &ev);
+                struct woad_event ev;
+                ev.u.done.handle = handle;
+                ev.u.done.status = WOAD_EACCES;
+                emit_of(c, WOAD_EV_INDICATED, &ev);
             }
         }
     }

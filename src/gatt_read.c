@@ -1,19 +1,23 @@
 /* Reading: one value whole, those of a UUID, several at once.  Vol 3, Part G, 4.8 */
 #include "gatt_client.h"
 
-static void emit_part(struct woad *h, uint16_t i, const struct proc *p, uint16_t handle,
+static void emit_part(struct conn *c, const struct proc *p, uint16_t handle,
                       uint16_t offset, const uint8_t *data, size_t len)
 {
-    struct woad_event ev = { .type = WOAD_EV_READ, .conn = conn_number(h, i),
-                             .u.value = { handle, offset, data, (uint16_t)len,
-                                          (enum woad_gattc_op)p->op } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.value.handle = handle;
+    ev.u.value.offset = offset;
+    ev.u.value.data = data;
+    ev.u.value.len = (uint16_t)len;
+    ev.u.value.op = (enum woad_gattc_op)p->op;
+    emit_of(c, WOAD_EV_READ, &ev);
 }
 
-static void read_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+static const struct gattc_kind kind_read_blob;
+
+static void read_tx(struct conn *c, struct proc *p, struct wr *out)
 {
-    (void)h;
-    (void)i;
+    (void)c;
     wr_le16(out, p->start);
     if (p->offset) {
         wr_le16(out, p->offset);
@@ -22,23 +26,40 @@ static void read_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
 
 /* ATT_READ_RSP, ATT_READ_BLOB_RSP: a part of the value.  A full one may have more behind it.
  * Vol 3, Part G, 4.8.1, 4.8.3 */
-static int read_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int read_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    size_t len = rd_left(in), most = h->bearers[p->bearer].mtu - 1u;
+    size_t len = rd_left(in), most = p->bearer->mtu - 1u;
     if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
         return WOAD_EBADMSG;
     }
     uint16_t offset = p->offset;
     p->offset = (uint16_t)(p->offset + len);
     bool more = len == most && p->offset < WOAD_ATT_VALUE_MAX;
-    emit_part(h, i, p, p->start, offset, in->p, len);
+    p->kind = &kind_read_blob;
+    emit_part(c, p, p->start, offset, in->p, len);
     return more ? 0 : GATTC_DONE;
 }
 
-static void by_uuid_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+/* It had just the length of a full answer. */
+static int read_blob_error(struct conn *c, struct proc *p, int status)
 {
-    (void)h;
-    (void)i;
+    (void)c;
+    (void)p;
+    return status == WOAD_ATT_ATTRIBUTE_NOT_LONG || status == WOAD_ATT_INVALID_OFFSET ? GATTC_DONE
+                                                                                      : status;
+}
+
+static const struct gattc_kind kind_read_blob = {
+    ATT_READ_BLOB_REQ, ATT_READ_BLOB_RSP,
+    .tx = read_tx, .rx = read_rx, .error = read_blob_error
+};
+
+static const struct gattc_kind kind_read = { ATT_READ_REQ, ATT_READ_RSP, .tx = read_tx,
+                                             .rx = read_rx };
+
+static void by_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)c;
     wr_le16(out, p->start);
     wr_le16(out, p->end);
     uuid_write(out, &p->uuid);
@@ -46,7 +67,7 @@ static void by_uuid_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *ou
 
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { handle u16, value } each.  p->offset says that there
  * was one: then Attribute Not Found is the normal end.  Vol 3, Part F, 3.4.4.2; Part G, 4.8.2 */
-static int by_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
     uint16_t last = 0;
@@ -61,7 +82,7 @@ static int by_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
         }
         last = handle;
         p->offset = 1;
-        emit_part(h, i, p, handle, 0, value, each - 2u);
+        emit_part(c, p, handle, 0, value, each - 2u);
     }
     if (last == p->end) {
         return GATTC_DONE;
@@ -70,58 +91,68 @@ static int by_uuid_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
     return 0;
 }
 
-static void multiple_tx(struct woad *h, uint16_t i, struct proc *p, struct wr *out)
+static int by_uuid_error(struct conn *c, struct proc *p, int status)
 {
-    gattc_data_read(h, i, p, 0, gattc_data_len(h, i, p), out);
+    (void)c;
+    return p->offset && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND ? GATTC_DONE : status;
+}
+
+static const struct gattc_kind kind_read_by_uuid = {
+    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
+    .tx = by_uuid_tx, .rx = by_uuid_rx, .error = by_uuid_error
+};
+
+static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    gattc_data_read(c, p, 0, gattc_data_len(c, p), out);
 }
 
 /* ATT_READ_MULTIPLE_VARIABLE_RSP: { length u16, value } each; the last may be cut, and those
  * behind it missing.  Vol 3, Part F, 3.4.4.12 */
-static int multiple_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int multiple_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    for (size_t at = 0; at < gattc_data_len(h, i, p) && rd_left(in); at += 2) {
-        uint16_t handle = (uint16_t)(gattc_data_octet(h, i, p, at) |
-                                     gattc_data_octet(h, i, p, at + 1) << 8);
+    for (size_t at = 0; at < gattc_data_len(c, p) && rd_left(in); at += 2) {
+        uint16_t handle = (uint16_t)(gattc_data_octet(c, p, at) |
+                                     gattc_data_octet(c, p, at + 1) << 8);
         uint16_t len = rd_le16(in);
         if (in->bad) {
             return WOAD_EBADMSG;
         }
         size_t n = len < rd_left(in) ? len : rd_left(in);
-        emit_part(h, i, p, handle, 0, rd_bytes(in, n), n);
+        emit_part(c, p, handle, 0, rd_bytes(in, n), n);
     }
     return rd_left(in) ? WOAD_EBADMSG : GATTC_DONE;
 }
 
 /* ATT_READ_MULTIPLE_RSP: the values one behind the other, which only who knows their lengths can
  * tell apart.  Vol 3, Part F, 3.4.4.8 */
-static int multiple_fixed_rx(struct woad *h, uint16_t i, struct proc *p, struct rd *in)
+static int multiple_fixed_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     size_t len = rd_left(in);
-    emit_part(h, i, p, p->start, 0, rd_bytes(in, len), len);
+    emit_part(c, p, p->start, 0, rd_bytes(in, len), len);
     return GATTC_DONE;
 }
 
-const struct gattc_kind gattc_read = { ATT_READ_REQ, ATT_READ_RSP, read_tx, read_rx };
-const struct gattc_kind gattc_read_blob = { ATT_READ_BLOB_REQ, ATT_READ_BLOB_RSP, read_tx,
-                                            read_rx };
-const struct gattc_kind gattc_read_by_uuid = { ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
-                                               by_uuid_tx, by_uuid_rx };
-const struct gattc_kind gattc_read_multiple = { ATT_READ_MULTIPLE_VARIABLE_REQ,
-                                                ATT_READ_MULTIPLE_VARIABLE_RSP, multiple_tx,
-                                                multiple_rx };
-const struct gattc_kind gattc_read_multiple_fixed = { ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_RSP,
-                                                      multiple_tx, multiple_fixed_rx };
+static const struct gattc_kind kind_read_multiple = {
+    ATT_READ_MULTIPLE_VARIABLE_REQ, ATT_READ_MULTIPLE_VARIABLE_RSP, .tx = multiple_tx,
+    .rx = multiple_rx
+};
+
+static const struct gattc_kind kind_read_multiple_fixed = {
+    ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_RSP, .tx = multiple_tx, .rx = multiple_fixed_rx
+};
 
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle)
 {
-    struct proc p = { .op = WOAD_GATTC_READ, .start = handle };
+    struct proc p = { .kind = &kind_read, .op = WOAD_GATTC_READ, .start = handle };
     return handle ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
 }
 
 int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                             const struct woad_uuid *uuid)
 {
-    struct proc p = { .op = WOAD_GATTC_READ_BY_UUID, .start = start, .end = end };
+    struct proc p = { .kind = &kind_read_by_uuid, .op = WOAD_GATTC_READ_BY_UUID, .start = start,
+                      .end = end };
     if (!start || start > end || !uuid) {
         return WOAD_EINVAL;
     }
@@ -129,19 +160,18 @@ int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint1
     return gattc_add(h, conn, &p, NULL, 0);
 }
 
-static int read_multiple(struct woad *h, uint16_t conn, enum woad_gattc_op op,
-                         const uint16_t *handles, size_t n)
+static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind *kind,
+                         enum woad_gattc_op op, const uint16_t *handles, size_t n)
 {
     enum { MOST = 32 };
     uint8_t list[2 * MOST];
-    uint16_t i;
-    const struct conn *c = conn_of(h, conn, &i);
-    struct proc p = { .op = (uint8_t)op };
+    const struct conn *c = conn_of(h, conn);
+    struct proc p = { .kind = kind, .op = (uint8_t)op };
     struct wr out = wr_of(list, sizeof list);
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    if (!handles || n < 2 || n > MOST || 1 + 2 * n > att_most(h, i)) {
+    if (!handles || n < 2 || n > MOST || 1 + 2 * n > att_most(c)) {
         return WOAD_EINVAL;
     }
     p.start = handles[0];
@@ -153,11 +183,12 @@ static int read_multiple(struct woad *h, uint16_t conn, enum woad_gattc_op op,
 
 int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n)
 {
-    return read_multiple(h, conn, WOAD_GATTC_READ_MULTIPLE, handles, n);
+    return read_multiple(h, conn, &kind_read_multiple, WOAD_GATTC_READ_MULTIPLE, handles, n);
 }
 
 int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
                                    size_t n)
 {
-    return read_multiple(h, conn, WOAD_GATTC_READ_MULTIPLE_FIXED, handles, n);
+    return read_multiple(h, conn, &kind_read_multiple_fixed, WOAD_GATTC_READ_MULTIPLE_FIXED,
+                         handles, n);
 }

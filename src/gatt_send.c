@@ -1,28 +1,29 @@
 /* Values to clients: notifications, indications.  Vol 3, Part F, 3.4.7 */
 #include "gatt_server.h"
 
-static int send_check(const struct woad *h, uint16_t conn, uint16_t handle, uint16_t *i)
+static int send_check(const struct conn *c, uint16_t handle)
 {
-    const struct conn *c = conn_of(h, conn, i);
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    return !handle ? WOAD_EINVAL : perm_may_send(h, *i, handle) ? 0 : WOAD_EACCES;
+    return !handle ? WOAD_EINVAL : perm_may_send(c, handle) ? 0 : WOAD_EACCES;
+}
+
+static int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
+{
+    int err = send_check(c, handle);
+    return err ? err : att_queue(c, op, handle, data, len);
 }
 
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
 {
-    uint16_t i;
-    int err = send_check(h, conn, handle, &i);
-    return err ? err : att_queue(h, i, ATT_NOTIFY, handle, data, len);
+    return send(conn_of(h, conn), ATT_NOTIFY, handle, data, len);
 }
 
 int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                        size_t len)
 {
-    uint16_t i;
-    int err = send_check(h, conn, handle, &i);
-    return err ? err : att_queue(h, i, ATT_INDICATE, handle, data, len);
+    return send(conn_of(h, conn), ATT_INDICATE, handle, data, len);
 }
 
 /* Takes the notification of `handle` that waits, if one does, out of the queue, unless what comes
@@ -47,19 +48,18 @@ static int send_overtake(struct fifo *q, uint16_t handle, size_t len)
 int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len)
 {
-    uint16_t i;
-    int err = send_check(h, conn, handle, &i);
+    struct conn *c = conn_of(h, conn);
+    int err = send_check(c, handle);
     if (err) {
         return err;
     }
-    struct conn *c = &h->conns[i];
-    size_t most = att_most(h, i) - 3u;
+    size_t most = att_most(c) - 3u;
     len = len < most ? len : most;
     if (send_overtake(&c->queue, handle, len)) {
         c->queue_full = true;
         return WOAD_EAGAIN;
     }
-    return att_queue(h, i, ATT_NOTIFY, handle, data, len);
+    return att_queue(c, ATT_NOTIFY, handle, data, len);
 }
 
 /* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more.  3.4.7.4 */
@@ -68,27 +68,27 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
 {
     static const uint8_t op = ATT_MULTIPLE_NOTIFY;
     size_t len = sizeof op;
-    uint16_t i;
-    int err = send_check(h, conn, values && n > 1 ? 1 : 0, &i);
+    struct conn *c = conn_of(h, conn);
+    int err = send_check(c, values && n > 1 ? 1 : 0);
     if (err) {
         return err;
     }
-    if (!h->gatts || !(h->gatts->conns[i].client_features & FEATURE_MULTIPLE_NOTIFY)) {
+    if (!h->gatts || !(c->server->client_features & FEATURE_MULTIPLE_NOTIFY)) {
         return WOAD_ENOTSUP;
     }
     for (size_t k = 0; k < n; k++) {
         len += 4u + values[k].len;
-        if (!values[k].handle || len > att_most(h, i)) {
+        if (!values[k].handle || len > att_most(c)) {
             return WOAD_EINVAL;
         }
-        if (!perm_may_send(h, i, values[k].handle)) {
+        if (!perm_may_send(c, values[k].handle)) {
             return WOAD_EACCES;
         }
     }
-    if (!att_queue_open(h, i, len)) {
+    if (!att_queue_open(c, len)) {
         return WOAD_EAGAIN;
     }
-    struct fifo *q = &h->conns[i].queue;
+    struct fifo *q = &c->queue;
     fifo_append(q, &op, sizeof op);
     for (size_t k = 0; k < n; k++) {
         uint8_t head[4];

@@ -49,10 +49,8 @@ struct gatts {
     uint16_t indexed;                    /* of them: all attributes, or 0 */
     uint8_t n_tables;
     uint8_t name_len, name[31];
-    struct gatts_conn *conns;
-    struct gatts_bearer *bearers;
     uint32_t questions;                  /* put to the application so far */
-    uint16_t asking;                     /* of which bearer, in its event; + 1, 0: none */
+    struct att_bearer *asking;           /* whose question it is, in its event; NULL: nobody's */
 };
 
 HOLD_SIZE(gatts, WOAD_SIZE_SERVER);
@@ -63,21 +61,22 @@ HOLD_SIZE(woad_cccd, 4);
 
 extern const struct att_role att_server_role;
 
-static inline struct gatts_conn *gatts_of(const struct woad *h, uint16_t b)
+static inline struct gatts_conn *gatts_of(const struct att_bearer *b)
 {
-    return &h->gatts->conns[h->bearers[b].conn];
+    return b->c->server;
 }
 
 /* The number by which the application answers: 0 on the fixed channel. */
-static inline int att_request(const struct woad *h, uint16_t b)
+static inline int att_request(const struct att_bearer *b)
 {
-    return b < h->cfg.conns ? 0 : b - h->cfg.conns + 1;
+    const struct woad *h = b->c->h;
+    return att_is_fixed(b) ? 0 : (int)(b - h->bearers) - h->cfg.conns + 1;
 }
 
 /* The handles of a Read Multiple on the fixed channel lie behind what is prepared. */
-static inline bool att_listing(const struct woad *h, uint16_t b)
+static inline bool att_listing(const struct att_bearer *b)
 {
-    const struct gatts_bearer *s = &h->gatts->bearers[h->bearers[b].conn];
+    const struct gatts_bearer *s = b->c->bearer->server;
     return (s->op == ATT_READ_MULTIPLE_REQ || s->op == ATT_READ_MULTIPLE_VARIABLE_REQ) &&
            s->waiting;
 }
@@ -93,41 +92,41 @@ uint16_t db_group_end(const struct gatts *g, uint16_t handle);
 uint16_t db_characteristic_of(const struct gatts *g, uint16_t handle);
 void db_index(struct woad *h);
 /* gatt_builtin.c: a value where the host knows it: 0, or ATT_LATER when the application does. */
-int gatts_value(const struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                 struct wr *out);
-int gatts_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
                 uint16_t offset, struct rd *in);
 void gatts_changed(struct woad *h, uint16_t first, uint16_t last);
-void gatts_owe_changed(struct woad *h, uint16_t i, uint16_t first, uint16_t last);
-bool gatts_tx_changed(struct woad *h, uint16_t i, struct wr *out);
+void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last);
+bool gatts_tx_changed(struct conn *c, struct wr *out);
 /* gatt_bonded.c */
-void gatts_know(struct woad *h, uint16_t i);
-void gatts_recheck(struct woad *h, uint16_t i);
-void gatts_resume(struct woad *h, uint16_t i, const struct woad_bond *bond);
-void gatts_keep(const struct woad *h, uint16_t i, struct woad_bond *bond);
-void gatts_told(struct woad *h, uint16_t i);
+void gatts_know(struct conn *c);
+void gatts_recheck(struct conn *c);
+void gatts_resume(struct conn *c, const struct woad_bond *bond);
+void gatts_keep(const struct conn *c, struct woad_bond *bond);
+void gatts_told(struct conn *c);
 /* gatt_cccd.c */
-uint16_t cccd_value(const struct woad *h, uint16_t i, uint16_t handle);
-bool cccd_put(struct woad *h, uint16_t i, uint16_t handle, uint16_t value);
-void cccd_emit(struct woad *h, uint16_t i, const struct woad_cccd *c);
-int cccd_write(struct woad *h, uint16_t i, uint16_t handle, struct rd *value);
+uint16_t cccd_value(const struct conn *c, uint16_t handle);
+bool cccd_put(struct conn *c, uint16_t handle, uint16_t value);
+void cccd_emit(struct conn *c, const struct woad_cccd *set);
+int cccd_write(struct conn *c, uint16_t handle, struct rd *value);
 /* gatt_perm.c: 0, or the ATT error that tells what is missing */
-int perm_read(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a);
-int perm_write(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a);
-bool perm_write_signed(struct woad *h, uint16_t i, uint16_t handle, const struct woad_attr *a,
+int perm_read(struct conn *c, uint16_t handle, const struct woad_attr *a);
+int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a);
+bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *a,
                        bool authenticated);
-bool perm_may_send(const struct woad *h, uint16_t i, uint16_t handle);
-void perm_fell(struct woad *h, uint16_t i);
+bool perm_may_send(const struct conn *c, uint16_t handle);
+void perm_fell(struct conn *c);
 /* att_server.c */
-int att_ask(struct woad *h, uint16_t b, uint16_t handle, uint16_t offset);
-void att_put_question(struct woad *h, uint16_t b, const struct woad_event *ev);
+int att_ask(struct att_bearer *b, uint16_t handle, uint16_t offset);
+void att_put_question(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev);
 /* att_multiple.c */
-int att_rx_multiple(struct woad *h, uint16_t b, struct rd *in, struct wr *out);
-int att_multiple_answer(struct woad *h, uint16_t b, const uint8_t *value, size_t len,
+int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out);
+int att_multiple_answer(struct att_bearer *b, const uint8_t *value, size_t len,
                         struct wr *out);
 /* att_prepare.c */
-int att_rx_prepare(struct woad *h, uint16_t b, struct rd *in, struct wr *out);
-int att_rx_execute(struct woad *h, uint16_t b, struct rd *in, struct wr *out);
-int att_execute_next(struct woad *h, uint16_t b);
+int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out);
+int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out);
+int att_execute_next(struct att_bearer *b);
 
 #endif

@@ -22,9 +22,9 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
         return 0;
     }
     bool quiet = h->hci.quiet;
-    const struct woad_feature *owner;
+    const struct woad_feature *owner = &woad_core;
     h->hci.quiet = true;
-    for (size_t f = 0; (owner = feature_at(h, f)) != NULL; f++) {
+    for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
         struct wr params = wr_of(buf + 4, 255);
         uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
         if (opcode) {
@@ -88,14 +88,14 @@ static int hci_rx_completed(struct woad *h, struct rd *in)
         return WOAD_EBADMSG;
     }
     for (; n; n--) {
-        uint16_t handle = rd_le16(in), count = rd_le16(in), i;
-        struct conn *c = conn_by_handle(h, handle & 0xfff, &i);
+        uint16_t handle = rd_le16(in), count = rd_le16(in);
+        struct conn *c = conn_by_handle(h, handle & 0xfff);
         if (c) {
             count = count < c->in_controller ? count : c->in_controller;
             c->in_controller = (uint16_t)(c->in_controller - count);
             h->hci.acl_free = (uint16_t)(h->hci.acl_free + count);
             if (!c->in_controller && !c->tx_len) {
-                att_completed(h, i);
+                att_completed(c);
             }
         }
     }
@@ -113,20 +113,20 @@ static int hci_rx_report(struct woad *h, struct rd *in)
 
 static void hci_rx_other(struct woad *h, uint8_t code, struct rd in)
 {
-    for (size_t f = 0; feature_at(h, f); f++) {
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         struct rd copy = in;
-        if (feature_at(h, f)->event) {
-            feature_at(h, f)->event(h, code, &copy);
+        if ((*f)->event) {
+            (*f)->event(h, code, &copy);
         }
     }
 }
 
 static int hci_rx_meta(struct woad *h, uint8_t sub, struct rd in)
 {
-    for (size_t f = 0; feature_at(h, f); f++) {
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         struct rd copy = in;
-        if (feature_at(h, f)->meta) {
-            feature_at(h, f)->meta(h, sub, &copy);
+        if ((*f)->meta) {
+            (*f)->meta(h, sub, &copy);
         }
     }
     return in.bad ? WOAD_EBADMSG : 0;

@@ -59,8 +59,8 @@ static bool up_has_public(const struct woad *h)
 static void up_write_mask(struct woad *h, struct wr *params)
 {
     uint32_t mask = 0x02008090;
-    for (size_t f = 0; feature_at(h, f); f++) {
-        mask |= feature_at(h, f)->events;
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        mask |= (*f)->events;
     }
     wr_le32(params, mask);
     wr_le32(params, 0x20008000);
@@ -73,8 +73,8 @@ static void up_write_le_mask(struct woad *h, struct wr *params)
     if (h->hci.le_features[0] >> 1 & 1) {                  /* Connection Parameters Request */
         mask |= 0x20;
     }
-    for (size_t f = 0; feature_at(h, f); f++) {
-        mask |= feature_at(h, f)->le_events;
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        mask |= (*f)->le_events;
     }
     wr_le32(params, mask);
     wr_le32(params, 0);
@@ -161,8 +161,8 @@ static void up_done(struct woad *h)
     h->own_type = up_has_public(h) ? WOAD_ADDR_PUBLIC : WOAD_ADDR_RANDOM;
     h->random_dirty = h->own_type == WOAD_ADDR_RANDOM;
     h->state = HOST_UP;
-    struct woad_event ev = { .type = WOAD_EV_UP, .conn = WOAD_NO_CONN };
-    emit(h, &ev);
+    struct woad_event ev;
+    emit_none(h, WOAD_EV_UP, &ev);
 }
 
 static void up_skip(struct woad *h)

@@ -25,10 +25,10 @@ static uint16_t watch_command(struct woad *h, struct wr *params)
         return 0;
     }
     h->watch->ask = false;
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        if (h->conns[i].state != CONN_FREE) {
-            h->hci.pending_arg = conn_number(h, i);
-            wr_le16(params, h->conns[i].handle);
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        if (c->state != CONN_FREE) {
+            h->hci.pending_arg = c->number;
+            wr_le16(params, c->handle);
             return OP_READ_RSSI;
         }
     }
@@ -38,11 +38,10 @@ static uint16_t watch_command(struct woad *h, struct wr *params)
 /* Any answer will do; one that it knows nothing of the connection says that it has begun anew. */
 static void watch_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
-    uint16_t i;
+    struct conn *c = conn_of(h, h->hci.pending_arg);
     (void)ret;
-    if (opcode == OP_READ_RSSI && status == WOAD_HCI_UNKNOWN_CONNECTION &&
-        conn_of(h, h->hci.pending_arg, &i)) {
-        conn_close(h, i, status);
+    if (opcode == OP_READ_RSSI && status == WOAD_HCI_UNKNOWN_CONNECTION && c) {
+        conn_close(c, status);
     }
 }
 

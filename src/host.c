@@ -2,6 +2,7 @@
 #include "host.h"
 
 static const struct woad_feature *const no_features[] = { NULL };
+enum { ANSWERS = 24 };                   /* octets of signalling that may wait, at least */
 
 /* The strictest alignment a struct here needs. */
 union align { void *p; uint64_t u; size_t s; };
@@ -13,9 +14,13 @@ void *arena_take(struct arena *a, size_t n, size_t size)
     return a->mem ? a->mem + at : NULL;
 }
 
-const struct woad_feature *feature_at(const struct woad *h, size_t n)
+void arena_conns(struct woad *h, struct arena *a, size_t size, size_t field)
 {
-    return n ? h->cfg.features[n - 1] : &woad_core;
+    uint8_t *all = arena_take(a, h->cfg.conns, size);
+    for (size_t n = 0; all && n < h->cfg.conns; n++) {
+        void *mine = all + n * size;
+        memcpy((uint8_t *)&h->conns[n] + field, &mine, sizeof mine);
+    }
 }
 
 static bool config_valid(const struct woad_config *c)
@@ -29,24 +34,27 @@ static void carve(struct woad *h, struct arena *a)
 {
     h->conns = arena_take(a, h->cfg.conns, sizeof *h->conns);
     h->stirred = arena_take(a, (h->cfg.conns + 31u) / 32, sizeof *h->stirred);
-    h->bearers = arena_take(a, att_bearers(h), sizeof *h->bearers);
+    h->bearers = arena_take(a, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
+    h->tx = arena_take(a, 1, (size_t)h->frame + 4);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
         uint8_t *rx = arena_take(a, 1, (size_t)h->frame_in + 4);
-        uint8_t *tx = arena_take(a, 1, (size_t)h->frame + 4);
         uint8_t *answers = arena_take(a, 1, h->answers);
         uint8_t *queue = arena_take(a, 1, h->cfg.tx_queue);
-        if (h->conns) {
-            h->conns[i].rx = rx;
-            h->conns[i].tx = tx;
-            h->conns[i].answers.mem = answers;
-            h->conns[i].answers.size = h->answers;
-            h->conns[i].queue.mem = queue;
-            h->conns[i].queue.size = h->cfg.tx_queue;
+        struct conn *c = h->conns ? &h->conns[i] : NULL;
+        if (c) {
+            c->h = h;
+            c->number = i;
+            c->bearer = &h->bearers[i];
+            c->rx = rx;
+            c->answers.mem = answers;
+            c->answers.size = h->answers;
+            c->queue.mem = queue;
+            c->queue.size = h->cfg.tx_queue;
         }
     }
-    for (size_t f = 0; feature_at(h, f); f++) {
-        if (feature_at(h, f)->carve) {
-            feature_at(h, f)->carve(h, a);
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->carve) {
+            (*f)->carve(h, a);
         }
     }
 }
@@ -58,10 +66,10 @@ static void take_config(struct woad *h, const struct woad_config *config)
         h->cfg.features = no_features;
     }
     h->frame = config->mtu;
-    for (size_t f = 0; feature_at(h, f); f++) {
-        const struct woad_feature *feature = feature_at(h, f);
-        h->frame = feature->frame > h->frame ? feature->frame : h->frame;
-        h->answers = feature->answers > h->answers ? feature->answers : h->answers;
+    h->answers = ANSWERS;
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        h->frame = (*f)->frame > h->frame ? (*f)->frame : h->frame;
+        h->answers = (*f)->answers > h->answers ? (*f)->answers : h->answers;
     }
     h->frame_in = config->mps > h->frame ? config->mps : h->frame;
 }
@@ -99,25 +107,42 @@ void emit(struct woad *h, const struct woad_event *ev)
     h->cfg.event(h->cfg.ctx, h, ev);
 }
 
-void emit_conn(struct woad *h, enum woad_event_type type, uint16_t i)
+void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev)
 {
-    struct woad_event ev = { .type = type, .conn = conn_number(h, i) };
-    emit(h, &ev);
+    ev->type = type;
+    ev->conn = conn;
+    emit(h, ev);
+}
+
+void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev)
+{
+    emit_at(h, WOAD_NO_CONN, type, ev);
+}
+
+void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev)
+{
+    emit_at(c->h, c->number, type, ev);
+}
+
+void emit_plain(const struct conn *c, enum woad_event_type type)
+{
+    struct woad_event ev;
+    emit_of(c, type, &ev);
 }
 
 void stir_all(struct woad *h)
 {
     h->hci.quiet = false;
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        stir_conn(h, i);
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        stir_conn(c);
     }
 }
 
 static void reset_features(struct woad *h)
 {
-    for (size_t f = 0; feature_at(h, f); f++) {
-        if (feature_at(h, f)->reset) {
-            feature_at(h, f)->reset(h);
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->reset) {
+            (*f)->reset(h);
         }
     }
 }
@@ -150,9 +175,9 @@ int woad_stop(struct woad *h)
     }
     h->state = HOST_STOPPING;
     h->stop_due = deadline_in(h->now, 1000);
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        if (h->conns[i].state == CONN_OPEN) {
-            woad_disconnect(h, conn_number(h, i), WOAD_HCI_REMOTE_USER_TERMINATED);
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        if (c->state == CONN_OPEN) {
+            woad_disconnect(h, c->number, WOAD_HCI_REMOTE_USER_TERMINATED);
         }
     }
     return 0;
@@ -171,8 +196,9 @@ void host_down(struct woad *h, int error)
     h->busy = 0;
     conn_close_all(h, error ? WOAD_HCI_HARDWARE_FAILURE : WOAD_HCI_LOCAL_HOST_TERMINATED);
     reset_features(h);
-    struct woad_event ev = { .type = WOAD_EV_DOWN, .conn = WOAD_NO_CONN, .u.down = { error } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.down.error = error;
+    emit_none(h, WOAD_EV_DOWN, &ev);
 }
 
 void woad_fail(struct woad *h, int error)
@@ -221,10 +247,10 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
         h->clocked = true;
         hci_clock_begins(h);
     }
-    uint32_t left = hci_due(h);
-    for (size_t f = 0; feature_at(h, f); f++) {
-        if (feature_at(h, f)->due) {
-            left = least(left, feature_at(h, f)->due(h));
+    uint32_t left = least(hci_due(h), least(conn_due(h), att_due(h)));
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->due) {
+            left = least(left, (*f)->due(h));
         }
     }
     if (h->state == HOST_OFF) {

@@ -43,6 +43,8 @@ static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 /* One arena, carved once.  With `mem` NULL it only measures. */
 struct arena { uint8_t *mem; size_t len; };
 void *arena_take(struct arena *a, size_t n, size_t size);
+/* `size` octets for each connection, to which the pointer at `field` in it is set. */
+void arena_conns(struct woad *h, struct arena *a, size_t size, size_t field);
 
 /* --- ATT: bearers ----------------------------------------------------------------------------- */
 
@@ -71,10 +73,12 @@ enum { ATT_MTU_DEFAULT = 23 };
 enum { HANDLE_SERVICE_CHANGED = 8 };     /* of the server's own attributes */
 enum { ATT_TIMEOUT_MS = 30000 };         /* Vol 3, Part F, 3.3.3 */
 
-/* Bearer number i is the fixed channel of connection i; those behind them all are channels with
+/* The first bearers are the connections' fixed channels; those behind them all are channels with
  * credits (Enhanced ATT, Vol 3, Part G, 5.3), of whatever connection has one. */
 struct att_bearer {
-    uint16_t conn;
+    struct conn *c;                      /* of one that is open */
+    struct gatts_bearer *server;
+    struct gattc_bearer *client;
     uint16_t mtu;                        /* 0: not open */
     uint16_t indicated;                  /* handle whose confirmation is awaited, 0: none */
     uint32_t indicate_due;
@@ -82,19 +86,19 @@ struct att_bearer {
 
 /* What a role of ATT does; set by the feature that is named. */
 struct att_role {
-    void (*rx)(struct woad *h, uint16_t b, uint8_t op, struct rd *in);
-    bool (*tx)(struct woad *h, uint16_t b, struct wr *out);
-    void (*open)(struct woad *h, uint16_t b);              /* a bearer; and it has gone */
-    void (*close)(struct woad *h, uint16_t b);
-    bool (*busy)(const struct woad *h, uint16_t b);        /* of a server: with a request */
-    void (*fell)(struct woad *h, uint16_t i);              /* the security; may be NULL */
+    void (*rx)(struct att_bearer *b, uint8_t op, struct rd *in);
+    bool (*tx)(struct att_bearer *b, struct wr *out);
+    void (*open)(struct att_bearer *b);  /* a bearer; and it has gone */
+    void (*close)(struct att_bearer *b);
+    bool (*busy)(const struct att_bearer *b);              /* of a server: with a request */
+    void (*fell)(struct conn *c);        /* the security; may be NULL */
     /* Of a server: what a bonded client had set is set again; is to be kept; it knows of the
      * change that Service Changed has told. */
-    void (*resume)(struct woad *h, uint16_t i, const struct woad_bond *bond);
-    void (*keep)(const struct woad *h, uint16_t i, struct woad_bond *bond);
-    void (*told)(struct woad *h, uint16_t i);
+    void (*resume)(struct conn *c, const struct woad_bond *bond);
+    void (*keep)(const struct conn *c, struct woad_bond *bond);
+    void (*told)(struct conn *c);
     /* Of a client: a pairing, or an encryption, has begun or ended. */
-    void (*secured)(struct woad *h, uint16_t i, int status);
+    void (*secured)(struct conn *c, int status);
 };
 
 /* --- signalling ------------------------------------------------------------------------------- */
@@ -116,43 +120,50 @@ enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 };              /* RT
 
 enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING };
 
+/* The small and much used come first: they are the cheapest to reach. */
 struct conn {
     uint8_t state;
-    uint8_t generation;                  /* 0 to 126: part of the public number */
+    uint8_t stirred;                     /* STIRRED_…: what may have something beside its queue */
     bool central;
     bool want_disconnect, want_update, want_param_reply, want_ltk_reply;
     bool refuse_params;                  /* which way want_param_reply goes */
     bool update_asked;                   /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
     uint8_t reason;
-    uint16_t handle;                     /* HCI's */
-    struct woad_addr peer;
-    uint16_t interval, latency, supervision;
-    uint16_t new_min, new_max, new_latency, new_supervision;
-    uint16_t in_controller;              /* packets not yet completed */
-    /* ACL: the L2CAP frame coming in, the one going out. */
-    uint8_t *rx, *tx;
-    const uint8_t *tx_tail;              /* what follows the first tx_head octets of it; NULL when
-                                          * its channel has gone: zeros then */
-    uint32_t rx_len, rx_need, tx_len, tx_off;
-    uint16_t tx_head;
-    uint16_t tx_channel;                 /* whose tail it is, 0: none */
     bool rx_skip;
-    uint8_t stirred;                     /* STIRRED_…: what may have something beside its queue */
-    /* L2CAP signalling */
-    struct fifo answers;
-    uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request */
-    bool sig_params;                     /* that is to be sent */
     bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
-    uint32_t sig_due;
-    uint8_t smp_refuse;                  /* Pairing Failed is owed */
-    struct woad_addr own, peer_air;      /* as they were on the air when it began */
-    struct woad_security security;
-    /* ATT */
-    struct fifo queue;                   /* PDUs: notifications, indications, write commands */
     bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
     bool queue_owed;                     /* WOAD_EV_TX_DONE, when all of the queue is out */
-    uint16_t queue_on;                   /* the bearer, + 1, that still sends one of it */
     bool mtu_exchanged;                  /* this side has sent an MTU request or response */
+    uint8_t smp_refuse;                  /* Pairing Failed is owed */
+    uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request */
+    bool sig_params;                     /* that is to be sent */
+    struct woad_security security;
+    uint16_t number;                     /* the public one: see conn_of() */
+    uint16_t handle;                     /* HCI's */
+    uint16_t in_controller;              /* packets not yet completed */
+    uint16_t interval, latency, supervision;
+    uint16_t new_min, new_max, new_latency, new_supervision;
+    struct woad *h;
+    /* What each layer has of it: their arrays' elements. */
+    struct att_bearer *bearer;           /* the fixed channel */
+    struct gatts_conn *server;
+    struct gattc_conn *client;
+    struct smp_conn *smp;
+    struct coc_conn *cocs;
+    struct eatt_conn *eatt;
+    struct link_conn *link;
+    struct fifo queue;                   /* ATT: notifications, indications, write commands */
+    struct att_bearer *queue_on;         /* the one that still sends one of it */
+    struct fifo answers;                 /* of signalling */
+    uint32_t sig_due;
+    /* ACL: the L2CAP frame coming in, the one going out. */
+    uint8_t *rx;
+    uint32_t rx_len, rx_need, tx_len, tx_off;
+    uint8_t tx_head, tx_octets[6];       /* a channel's begins so; tx_head 0: it lies in woad.tx */
+    const uint8_t *tx_tail;              /* what follows, NULL when the channel has gone: zeros */
+    struct coc *tx_channel;              /* NULL: none, or it has gone */
+    struct woad_addr peer;
+    struct woad_addr own, peer_air;      /* as they were on the air when it began */
 };
 
 /* --- features --------------------------------------------------------------------------------- */
@@ -163,8 +174,8 @@ struct woad_feature {
     /* HCI: the next command this feature wants, 0 for none; how it ended. */
     uint16_t (*command)(struct woad *h, struct wr *params);
     void (*complete)(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
-    void (*conn_open)(struct woad *h, uint16_t i);
-    void (*conn_close)(struct woad *h, uint16_t i);
+    void (*conn_open)(struct conn *c);
+    void (*conn_close)(struct conn *c);
     /* Events of the masks below that the core has no use for itself. */
     void (*event)(struct woad *h, uint8_t code, struct rd *in);
     void (*meta)(struct woad *h, uint8_t sub, struct rd *in);
@@ -181,61 +192,61 @@ enum { CLIENT_WAITS = 1 };
 
 /* What the security manager does for the channel and the core, if there is one. */
 struct smp_role {
-    void (*rx)(struct woad *h, uint16_t i, struct rd *in);
-    bool (*tx)(struct woad *h, uint16_t i, struct wr *out);
-    bool (*key_request)(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv);
-    bool (*has_key)(const struct woad *h, uint16_t i);
+    void (*rx)(struct conn *c, struct rd *in);
+    bool (*tx)(struct conn *c, struct wr *out);
+    bool (*key_request)(struct conn *c, const uint8_t rand[8], uint16_t ediv);
+    bool (*has_key)(const struct conn *c);
     void (*resolve)(struct woad *h, struct woad_addr *a);  /* an address to an identity */
     void (*reach)(const struct woad *h, struct woad_addr *a);              /* and back */
     /* What the server keeps of a bonded peer has changed. */
-    void (*keep)(struct woad *h, uint16_t i);
+    void (*keep)(struct conn *c);
     /* Signed writes: a whole PDU with its signature; one without, to which it is appended. */
-    bool (*verify)(struct woad *h, uint16_t i, const uint8_t *pdu, size_t len,
+    bool (*verify)(struct conn *c, const uint8_t *pdu, size_t len,
                    bool *authenticated);
-    int (*sign)(struct woad *h, uint16_t i, uint16_t handle, const void *data, size_t len,
+    int (*sign)(struct conn *c, uint16_t handle, const void *data, size_t len,
                 uint8_t signature[SIGNATURE]);
-    void (*sent)(struct woad *h, uint16_t i);              /* that it is in the queue */
+    void (*sent)(struct conn *c);        /* that it is in the queue */
     /* For a client that was refused: att_client->secured() follows, if true. */
-    bool (*raise)(struct woad *h, uint16_t i);
+    bool (*raise)(struct conn *c);
     /* Whether a client has to wait until a bonded peer has proved who it is; that has begun then,
      * or WOAD_EACCES: it can't. */
-    int (*hold)(struct woad *h, uint16_t i, bool again);   /* again: though it has failed */
+    int (*hold)(struct conn *c, bool again);               /* again: though it has failed */
     void (*wake)(struct woad *h);        /* what the controller calculates has come */
 };
 
 /* Channels with credits, for L2CAP's two sides of them. */
 struct coc;
 struct coc_role {
-    void (*rx)(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
-    void (*too_long)(struct woad *h, uint16_t i, uint16_t cid);            /* a frame for it */
+    void (*rx)(struct conn *c, uint16_t cid, struct rd *in);
+    void (*too_long)(struct conn *c, uint16_t cid);        /* a frame for it */
     /* The next frame of the channels that have not had their turn: its CID, 0 when there is none.
      * Of its body the first octets are written, the rest is `tail`. */
-    uint16_t (*tx)(struct woad *h, uint16_t i, struct wr *body, struct rd *tail);
-    void (*sent)(struct woad *h, uint16_t i);              /* all of that frame has been copied */
-    bool (*sig_rx)(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in);
-    bool (*sig_tx)(struct woad *h, uint16_t i, struct wr *out);
-    void (*secured)(struct woad *h, uint16_t i, int status);
-    void (*fell)(struct woad *h, uint16_t i);              /* the security */
+    uint16_t (*tx)(struct conn *c, struct wr *body, struct rd *tail);
+    void (*sent)(struct conn *c);        /* all of that frame has been copied */
+    bool (*sig_rx)(struct conn *c, uint8_t code, uint8_t id, struct rd *in);
+    bool (*sig_tx)(struct conn *c, struct wr *out);
+    void (*secured)(struct conn *c, int status);
+    void (*fell)(struct conn *c);        /* the security */
 };
 
 /* Enhanced ones: their requests, and what they send. */
 struct coc_enhanced {
-    bool (*rx)(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in);
-    void (*ask)(struct woad *h, struct coc *k, struct wr *out);
-    bool (*answer)(struct woad *h, struct coc *k, struct wr *out);         /* false: not yet */
-    void (*reconfigure)(struct woad *h, struct coc *k, struct wr *out);
-    void (*timed_out)(struct woad *h, struct coc *k);
+    bool (*rx)(struct conn *c, uint8_t code, uint8_t id, struct rd *in);
+    void (*ask)(struct coc *k, struct wr *out);
+    bool (*answer)(struct coc *k, struct wr *out);         /* false: not yet */
+    void (*reconfigure)(struct coc *k, struct wr *out);
+    void (*timed_out)(struct coc *k);
 };
 
 /* Bearers over channels, for ATT and for the channels. */
 struct eatt_role {
     struct woad_coc_params (*params)(const struct woad *h);
-    void (*asked)(struct woad *h, uint16_t i);             /* the peer has, whatever it gets */
-    uint8_t *(*ring)(const struct woad *h, const struct coc *k, size_t *size);
-    bool (*fill)(struct woad *h, struct coc *k);           /* with what is to be sent next */
-    void (*data)(struct woad *h, struct coc *k, enum woad_event_type type);
-    void (*event)(struct woad *h, struct coc *k, enum woad_event_type type, int status);
-    void (*timed_out)(struct woad *h, uint16_t b);
+    void (*asked)(struct conn *c);       /* the peer has, whatever it gets */
+    uint8_t *(*ring)(const struct coc *k, size_t *size);
+    bool (*fill)(struct coc *k);         /* with what is to be sent next */
+    void (*data)(struct coc *k, enum woad_event_type type);
+    void (*event)(struct coc *k, enum woad_event_type type, int status);
+    void (*timed_out)(struct att_bearer *b);
 };
 
 /* Cryptography by the controller: each of these gives CRYPTO_LATER until it is there, and then
@@ -321,6 +332,8 @@ struct woad {
     uint32_t now, stop_due;
     struct hci hci;
     struct conn *conns;
+    uint8_t *tx;                         /* a frame that goes out in fragments */
+    struct conn *tx_of;                  /* whose; NULL: none */
     uint32_t *stirred;                   /* a bit each: it may have something to send */
     struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
     uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
@@ -354,6 +367,9 @@ struct woad {
     struct eatt *eatt;
 };
 
+static inline struct conn *conns_end(const struct woad *h) { return h->conns + h->cfg.conns; }
+static inline uint16_t conn_index(const struct conn *c) { return (uint8_t)c->number; }
+
 HOLD_SIZE(woad, WOAD_SIZE_HOST);
 HOLD_SIZE(conn, WOAD_SIZE_CONN);
 HOLD_SIZE(att_bearer, WOAD_SIZE_BEARER);
@@ -384,20 +400,20 @@ static inline bool host_pauses(const struct woad *h)
  * until he is stirred: by a packet, a call, a deadline.  So whatever changes what somebody sends
  * stirs him, rather too often than not.  (WOAD_CHECK_QUIET: all are asked, and it aborts when one
  * has something who has not been stirred.) */
-static inline void stir_queue(struct woad *h, uint16_t i)
+static inline void stir_queue(const struct conn *c)
 {
-    h->stirred[i >> 5] |= (uint32_t)1 << (i & 31);
+    c->h->stirred[conn_index(c) >> 5] |= (uint32_t)1 << (conn_index(c) & 31);
 }
 enum { STIRRED_FIXED = 1, STIRRED_CHANNELS = 2 };
-static inline void stir_channels(struct woad *h, uint16_t i)               /* with credits */
+static inline void stir_channels(struct conn *c)           /* with credits */
 {
-    stir_queue(h, i);
-    h->conns[i].stirred |= STIRRED_CHANNELS;
+    stir_queue(c);
+    c->stirred |= STIRRED_CHANNELS;
 }
-static inline void stir_conn(struct woad *h, uint16_t i)
+static inline void stir_conn(struct conn *c)
 {
-    stir_queue(h, i);
-    h->conns[i].stirred = STIRRED_FIXED | STIRRED_CHANNELS;
+    stir_queue(c);
+    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;
 }
 void stir_all(struct woad *h);           /* features, too, for commands */
 #ifdef WOAD_CHECK_QUIET
@@ -406,12 +422,14 @@ enum { CHECK_QUIET = true };
 enum { CHECK_QUIET = false };
 #endif
 
-/* Walks all features: the core's own first. */
-const struct woad_feature *feature_at(const struct woad *h, size_t n);
 
 /* host.c */
 void emit(struct woad *h, const struct woad_event *ev);
-void emit_conn(struct woad *h, enum woad_event_type type, uint16_t i);
+/* Of a connection; by its number; of none.  They fill in what every event has. */
+void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev);
+void emit_plain(const struct conn *c, enum woad_event_type type);          /* with nothing more */
+void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev);
+void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev);
 void host_down(struct woad *h, int error);
 /* hci.c */
 int hci_rx_event(struct woad *h, struct rd *in);
@@ -426,10 +444,9 @@ void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret
 int acl_rx(struct woad *h, struct rd *in);
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room);
 /* conn.c */
-uint16_t conn_number(const struct woad *h, uint16_t i);
-struct conn *conn_of(const struct woad *h, uint16_t number, uint16_t *i);
-struct conn *conn_asked(struct woad *h, uint16_t number, uint16_t *i);     /* and all stirred */
-struct conn *conn_by_handle(const struct woad *h, uint16_t handle, uint16_t *i);
+struct conn *conn_of(const struct woad *h, uint16_t number);
+struct conn *conn_asked(struct woad *h, uint16_t number);                  /* and all stirred */
+struct conn *conn_by_handle(const struct woad *h, uint16_t handle);
 struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer);
 bool conn_any_free(const struct woad *h);
 bool conn_any(const struct woad *h);
@@ -438,48 +455,49 @@ int conn_rx_update(struct woad *h, struct rd *in);
 int conn_rx_disconnected(struct woad *h, struct rd *in);
 int conn_rx_param_request(struct woad *h, struct rd *in);
 int conn_rx_ltk_request(struct woad *h, struct rd *in);
-void conn_close(struct woad *h, uint16_t i, uint8_t reason);
+void conn_close(struct conn *c, uint8_t reason);
 void conn_close_all(struct woad *h, uint8_t reason);
 bool conn_params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t supervision);
 bool conn_params_welcome(const struct woad *h, uint16_t min, uint16_t max, uint16_t latency,
                          uint16_t supervision);
-void conn_updated(struct woad *h, uint16_t i, int status);
+void conn_updated(struct conn *c, int status);
 uint32_t conn_due(struct woad *h);
 /* What a connection lacks of a level, WOAD_COC_… added up: 0, or the ATT error that says it. */
-int conn_lacks(const struct woad *h, uint16_t i, unsigned level);
+int conn_lacks(const struct conn *c, unsigned level);
 /* l2cap.c */
 enum { CID_ATT = 4, CID_SIGNALLING = 5, CID_SMP = 6, CID_FIRST = 0x40, CID_LAST = 0x7f };
-void l2cap_rx(struct woad *h, uint16_t i, uint16_t cid, struct rd *in);
-uint16_t l2cap_tx(struct woad *h, uint16_t i, struct wr *body, struct rd *tail);
+void l2cap_rx(struct conn *c, uint16_t cid, struct rd *in);
+uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail);
 /* l2cap_sig.c */
-void sig_rx(struct woad *h, uint16_t i, struct rd *in);
-bool sig_tx(struct woad *h, uint16_t i, struct wr *out);
-void sig_too_long(struct woad *h, uint16_t i, uint8_t id);
-uint8_t sig_new_id(struct woad *h, uint16_t i);
+void sig_rx(struct conn *c, struct rd *in);
+bool sig_tx(struct conn *c, struct wr *out);
+void sig_too_long(struct conn *c, uint8_t id);
+uint8_t sig_new_id(struct conn *c);
 /* An answer with `len` octets of data, which the caller appends to the queue; NULL: no room. */
-struct fifo *sig_answer(struct woad *h, uint16_t i, uint8_t code, uint8_t id, uint16_t len);
-void sig_reject_cid(struct woad *h, uint16_t i, uint8_t id, uint16_t ours, uint16_t theirs);
-/* att.c: b is a bearer, i a connection */
-static inline uint16_t att_bearers(const struct woad *h)
+struct fifo *sig_answer(struct conn *c, uint8_t code, uint8_t id, uint16_t len);
+void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs);
+/* att.c */
+static inline struct att_bearer *att_bearers_end(const struct woad *h)
 {
-    return (uint16_t)(h->cfg.conns + h->cfg.att_bearers);
+    return h->bearers + h->cfg.conns + h->cfg.att_bearers;
 }
-void att_rx(struct woad *h, uint16_t b, struct rd *in);
-bool att_tx(struct woad *h, uint16_t b, struct wr *out);
-bool att_tx_queue(struct woad *h, uint16_t b, struct wr *out);
-void att_open(struct woad *h, uint16_t b, uint16_t conn, uint16_t mtu);
-uint16_t att_most(const struct woad *h, uint16_t i);       /* the largest MTU of its bearers */
-void att_set_mtu(struct woad *h, uint16_t i, uint16_t peer);
-bool att_queue_open(struct woad *h, uint16_t i, size_t len);
-int att_queue(struct woad *h, uint16_t i, uint8_t op, uint16_t handle, const void *data,
+static inline bool att_is_fixed(const struct att_bearer *b) { return b == b->c->bearer; }
+void att_rx(struct att_bearer *b, struct rd *in);
+bool att_tx(struct att_bearer *b, struct wr *out);
+bool att_tx_queue(struct att_bearer *b, struct wr *out);
+void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu);
+uint16_t att_most(const struct conn *c); /* the largest MTU of its bearers */
+void att_set_mtu(struct conn *c, uint16_t peer);
+bool att_queue_open(struct conn *c, size_t len);
+int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
               size_t len);
-void att_room(struct woad *h, uint16_t i);
-void att_indication_sent(struct woad *h, uint16_t b, uint16_t handle);
-void att_completed(struct woad *h, uint16_t i);
+void att_room(struct conn *c);
+void att_indication_sent(struct att_bearer *b, uint16_t handle);
+void att_completed(struct conn *c);
 uint32_t att_due(struct woad *h);
-void att_close(struct woad *h, uint16_t b, int status);
-void att_drop_queue(struct woad *h, uint16_t i, int status);
-void att_timed_out(struct woad *h, uint16_t b);
+void att_close(struct att_bearer *b, int status);
+void att_drop_queue(struct conn *c, int status);
+void att_timed_out(struct att_bearer *b);
 /* Not one that the compiler may leave out. */
 static inline void wipe(void *mem, size_t len)
 {

@@ -7,9 +7,9 @@ enum { SIG_MTU = 23 };
 
 /* Answers wait in a queue.  A command whose answer has no room there gets none, and its sender
  * waits for it in vain (RTX, 6.2.1): it has sent many and reads nothing. */
-struct fifo *sig_answer(struct woad *h, uint16_t i, uint8_t code, uint8_t id, uint16_t len)
+struct fifo *sig_answer(struct conn *c, uint8_t code, uint8_t id, uint16_t len)
 {
-    struct fifo *f = &h->conns[i].answers;
+    struct fifo *f = &c->answers;
     uint8_t head[SIG_HDR] = { code, id, (uint8_t)len, (uint8_t)(len >> 8) };
     if (!fifo_has_room(f, SIG_HDR + (size_t)len)) {
         return NULL;
@@ -20,41 +20,40 @@ struct fifo *sig_answer(struct woad *h, uint16_t i, uint8_t code, uint8_t id, ui
 }
 
 /* L2CAP_COMMAND_REJECT_RSP: reason u16, data.  4.1 */
-static void sig_reject(struct woad *h, uint16_t i, uint8_t id, const uint8_t *reason, uint16_t len)
+static void sig_reject(struct conn *c, uint8_t id, const uint8_t *reason, uint16_t len)
 {
-    struct fifo *f = sig_answer(h, i, SIG_REJECT, id, len);
+    struct fifo *f = sig_answer(c, SIG_REJECT, id, len);
     if (f) {
         fifo_append(f, reason, len);
     }
 }
 
-void sig_too_long(struct woad *h, uint16_t i, uint8_t id)
+void sig_too_long(struct conn *c, uint8_t id)
 {
     static const uint8_t reason[4] = { SIG_MTU_EXCEEDED, 0, SIG_MTU, 0 };
     if (id) {
-        sig_reject(h, i, id, reason, sizeof reason);
+        sig_reject(c, id, reason, sizeof reason);
     }
 }
 
-static void sig_not_understood(struct woad *h, uint16_t i, uint8_t id)
+static void sig_not_understood(struct conn *c, uint8_t id)
 {
     static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
-    sig_reject(h, i, id, reason, sizeof reason);
+    sig_reject(c, id, reason, sizeof reason);
 }
 
-void sig_reject_cid(struct woad *h, uint16_t i, uint8_t id, uint16_t ours, uint16_t theirs)
+void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs)
 {
     uint8_t reason[6];
     struct wr out = wr_of(reason, sizeof reason);
     wr_le16(&out, SIG_INVALID_CID);
     wr_le16(&out, ours);
     wr_le16(&out, theirs);
-    sig_reject(h, i, id, reason, sizeof reason);
+    sig_reject(c, id, reason, sizeof reason);
 }
 
-uint8_t sig_new_id(struct woad *h, uint16_t i)
+uint8_t sig_new_id(struct conn *c)
 {
-    struct conn *c = &h->conns[i];
     c->sig_last = (uint8_t)(c->sig_last % 255 + 1);
     return c->sig_last;
 }
@@ -62,16 +61,16 @@ uint8_t sig_new_id(struct woad *h, uint16_t i)
 /* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ: interval min u16, max u16, latency u16, timeout u16, to a
  * central.  What is valid, and within the application's limits, is accepted and asked of the
  * controller.  4.20 */
-static bool sig_rx_param_req(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
     if (!c->central || !rd_done(in)) {
         return false;
     }
     bool ok = conn_params_welcome(h, min, max, latency, timeout) && !c->want_update;
     const uint8_t result[2] = { ok ? 0 : 1, 0 };
-    struct fifo *f = sig_answer(h, i, SIG_PARAM_RSP, id, sizeof result);
+    struct fifo *f = sig_answer(c, SIG_PARAM_RSP, id, sizeof result);
     if (!f) {
         return true;
     }
@@ -88,27 +87,26 @@ static bool sig_rx_param_req(struct woad *h, uint16_t i, uint8_t id, struct rd *
 
 /* L2CAP_CONNECTION_PARAMETER_UPDATE_RSP: result u16: 0 accepted, then the controller's event tells
  * the rest; 1 rejected.  4.21 */
-static void sig_rx_param_rsp(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static void sig_rx_param_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct conn *c = &h->conns[i];
     uint16_t result = rd_le16(in);
     if (rd_done(in) && c->sig_due && id == c->sig_id) {
         c->sig_due = 0;
         if (result) {
-            conn_updated(h, i, 1);
+            conn_updated(c, 1);
         }
     }
 }
 
 /* L2CAP_COMMAND_REJECT_RSP to a request of ours. */
-static void sig_rx_reject(struct woad *h, uint16_t i, uint8_t id, struct rd *in)
+static void sig_rx_reject(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     if (c->sig_due && id == c->sig_id) {
         c->sig_due = 0;
-        conn_updated(h, i, 1);
+        conn_updated(c, 1);
     } else if (h->coc_role) {
-        h->coc_role->sig_rx(h, i, SIG_REJECT, id, in);
+        h->coc_role->sig_rx(c, SIG_REJECT, id, in);
     }
 }
 
@@ -119,15 +117,16 @@ static bool sig_is_answer(uint8_t code)
 }
 
 /* A request; false when it is not understood. */
-static bool sig_rx_other(struct woad *h, uint16_t i, uint8_t code, uint8_t id, struct rd *in)
+static bool sig_rx_other(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
+    struct woad *h = c->h;
     if (code == SIG_PARAM_REQ) {
-        return sig_rx_param_req(h, i, id, in);
+        return sig_rx_param_req(c, id, in);
     }
-    return h->coc_role && h->coc_role->sig_rx(h, i, code, id, in);
+    return h->coc_role && h->coc_role->sig_rx(c, code, id, in);
 }
 
-void sig_rx(struct woad *h, uint16_t i, struct rd *in)
+void sig_rx(struct conn *c, struct rd *in)
 {
     size_t frame = rd_left(in);
     uint8_t code = rd_u8(in), id = rd_u8(in);
@@ -136,24 +135,24 @@ void sig_rx(struct woad *h, uint16_t i, struct rd *in)
         return;                          /* 4: identifier 0 is never valid */
     }
     if (frame > SIG_MTU) {
-        sig_too_long(h, i, id);
+        sig_too_long(c, id);
         return;
     }
     bool whole = len == rd_left(in);     /* LE: exactly one command a frame.  4 */
     if (code == SIG_PARAM_RSP) {
-        sig_rx_param_rsp(h, i, id, in);
+        sig_rx_param_rsp(c, id, in);
     } else if (code == SIG_REJECT) {
-        sig_rx_reject(h, i, id, in);
-    } else if (!(whole && sig_rx_other(h, i, code, id, in)) && !sig_is_answer(code)) {
-        sig_not_understood(h, i, id);
+        sig_rx_reject(c, id, in);
+    } else if (!(whole && sig_rx_other(c, code, id, in)) && !sig_is_answer(code)) {
+        sig_not_understood(c, id);
     }
 }
 
 /* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ.  4.20 */
-static void sig_tx_params(struct woad *h, uint16_t i, struct wr *out)
+static void sig_tx_params(struct conn *c, struct wr *out)
 {
-    struct conn *c = &h->conns[i];
-    c->sig_id = sig_new_id(h, i);
+    struct woad *h = c->h;
+    c->sig_id = sig_new_id(c);
     wr_u8(out, SIG_PARAM_REQ);
     wr_u8(out, c->sig_id);
     wr_le16(out, 8);
@@ -165,9 +164,9 @@ static void sig_tx_params(struct woad *h, uint16_t i, struct wr *out)
     c->sig_due = deadline_in(h->now, SIG_TIMEOUT_MS);
 }
 
-bool sig_tx(struct woad *h, uint16_t i, struct wr *out)
+bool sig_tx(struct conn *c, struct wr *out)
 {
-    struct conn *c = &h->conns[i];
+    struct woad *h = c->h;
     uint16_t len = fifo_front(&c->answers);
     if (len) {
         fifo_read(&c->answers, 0, len, out);
@@ -175,22 +174,21 @@ bool sig_tx(struct woad *h, uint16_t i, struct wr *out)
         return true;
     }
     if (c->sig_params) {
-        sig_tx_params(h, i, out);
+        sig_tx_params(c, out);
         return true;
     }
-    return h->coc_role && h->coc_role->sig_tx(h, i, out);
+    return h->coc_role && h->coc_role->sig_tx(c, out);
 }
 
 /* A central that does not answer has not changed anything: RTX, 6.2.1. */
 uint32_t conn_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        struct conn *c = &h->conns[i];
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
         uint32_t mine = c->state != CONN_FREE ? deadline_left(c->sig_due, h->now) : WOAD_FOREVER;
         if (mine == 0) {
             c->sig_due = 0;
-            conn_updated(h, i, WOAD_ETIMEDOUT);
+            conn_updated(c, WOAD_ETIMEDOUT);
         } else {
             left = least(left, mine);
         }

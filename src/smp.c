@@ -21,33 +21,40 @@ void reversed(uint8_t *out, const uint8_t *in, size_t len)
 
 /* Everything of a pairing is forgotten; what the link is encrypted with is not, nor what is to come
  * of it.  What is known out of band is for one pairing. */
-void smp_forget(struct smp_conn *s)
+void smp_forget(struct conn *c)
 {
-    struct smp_conn kept = { .dead = s->dead, .failed = s->failed, .asks = s->asks,
-                             .fetched = s->fetched, .tried = s->tried,
-                             .want_encrypt = s->want_encrypt, .want_key = s->want_key,
-                             .encrypting = s->encrypting, .spoilt = s->spoilt,
-                             .from_bond = s->from_bond,
-                             .link_size = s->link_size, .link_flags = s->link_flags,
-                             .link_ediv = s->link_ediv };
-    memcpy(kept.link_key, s->link_key, sizeof kept.link_key);
-    memcpy(kept.link_rand, s->link_rand, sizeof kept.link_rand);
-    wipe(s, sizeof *s);
-    *s = kept;
-    wipe(&kept, sizeof kept);
+    if (c->smp->p) {
+        wipe(c->smp->p, sizeof *c->smp->p);
+        c->smp->p = NULL;
+    }
+}
+
+struct pairing *smp_pairing(struct conn *c)
+{
+    struct smp_conn *s = c->smp;
+    struct pairing *p = c->h->smp->pairings;
+    for (uint8_t n = 0; !s->p && n < pairings(c->h); n++) {
+        if (!p[n].c) {
+            s->p = &p[n];
+            s->p->c = c;
+        }
+    }
+    return s->p;
 }
 
 /* WOAD_EV_SECURITY: what the connection has now. */
-void smp_told(struct woad *h, uint16_t i, int status)
+void smp_told(struct conn *c, int status)
 {
-    struct woad_event ev = { .type = WOAD_EV_SECURITY, .conn = conn_number(h, i),
-                             .u.security = { status, h->conns[i].security } };
-    emit(h, &ev);
+    struct woad *h = c->h;
+    struct woad_event ev;
+    ev.u.security.status = status;
+    ev.u.security.now = c->security;
+    emit_of(c, WOAD_EV_SECURITY, &ev);
     if (h->att_client) {
-        h->att_client->secured(h, i, status);
+        h->att_client->secured(c, status);
     }
     if (h->coc_role) {
-        h->coc_role->secured(h, i, status);
+        h->coc_role->secured(c, status);
     }
 }
 
@@ -70,36 +77,38 @@ static bool is_guess(int status)
 }
 
 /* What the controller was to calculate for it. */
-static void smp_release(struct woad *h, uint16_t i)
+static void smp_release(struct conn *c)
 {
-    if (h->crypto_role) {
-        h->crypto_role->release(h, i);
+    const struct crypto_role *role = c->h->crypto_role;
+    if (role) {
+        role->release(c->h, conn_index(c));
     }
 }
 
 /* It has ended badly. */
-void smp_over(struct woad *h, uint16_t i, int status)
+void smp_over(struct conn *c, int status)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    struct woad_addr peer = h->conns[i].peer;
+    struct woad *h = c->h;
+    struct smp_conn *s = c->smp;
+    struct woad_addr peer = c->peer;
     bool guess = is_guess(status) && attempts_failed(h, &peer);
-    smp_release(h, i);
+    smp_release(c);
     s->asks = false;
-    s->spoilt = s->script && s->encrypting;
-    h->conns[i].want_ltk_reply = h->conns[i].want_ltk_reply || s->want_key;      /* none */
+    s->spoilt = smp_under_way(c) && s->encrypting;
+    c->want_ltk_reply = c->want_ltk_reply || s->want_key;  /* none */
     s->want_encrypt = s->want_key = false;
-    smp_forget(s);
-    smp_told(h, i, status);
+    smp_forget(c);
+    smp_told(c, status);
     if (guess) {
         attempts_emit(h, &peer);
     }
 }
 
 /* And by us: the peer is told why. */
-void smp_fail(struct woad *h, uint16_t i, uint8_t reason)
+void smp_fail(struct conn *c, uint8_t reason)
 {
-    h->smp->conns[i].failed = reason;
-    smp_over(h, i, reason);
+    c->smp->failed = reason;
+    smp_over(c, reason);
 }
 
 /* --- who calculates --------------------------------------------------------------------------- */
@@ -135,7 +144,7 @@ int woad_random(struct woad *h, uint8_t *out, size_t len)
 /* What calculates, and may have to wait for the controller: then it is STEP_BLOCKED, and is called
  * again. */
 int smp_calculate(struct woad *h, uint16_t who,
-                  int (*what)(struct woad *h, uint16_t i, uint8_t arg), uint8_t arg)
+                  int (*what)(struct woad *h, uint16_t who, uint8_t arg), uint8_t arg)
 {
     struct smp *m = h->smp;
     uint16_t before = m->who;
@@ -155,19 +164,20 @@ int smp_calculate(struct woad *h, uint16_t who,
 
 /* BLESA: who answers in the clear where there is a bond may be anybody.  A bond's key is tried
  * when the client has something to ask, and nothing is asked, or believed, until it serves. */
-static int smp_hold(struct woad *h, uint16_t i, bool again)
+static int smp_hold(struct conn *c, bool again)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    if (h->smp->policy.trust_unencrypted || h->conns[i].security.encrypted) {
+    struct woad *h = c->h;
+    struct smp_conn *s = c->smp;
+    if (h->smp->policy.trust_unencrypted || c->security.encrypted) {
         return 0;
     }
-    const struct woad_bond *bond = s->fetched ? bond_find(h, &h->conns[i].peer)
-                                              : bond_fetch(h, i);
+    const struct woad_bond *bond = s->fetched ? bond_find(h, &c->peer)
+                                              : bond_fetch(c);
     s->fetched = true;
-    if (!bond || !(h->conns[i].central ? bond->has_peer_ltk : bond->has_own_ltk)) {
+    if (!bond || !(c->central ? bond->has_peer_ltk : bond->has_own_ltk)) {
         return 0;
     }
-    int err = again || !s->tried ? woad_pair(h, conn_number(h, i)) : 0;
+    int err = again || !s->tried ? woad_pair(h, c->number) : 0;
     s->tried = true;
     return err == 0 || err == WOAD_EALREADY ? CLIENT_WAITS : WOAD_EACCES;
 }
@@ -175,75 +185,74 @@ static int smp_hold(struct woad *h, uint16_t i, bool again)
 static void smp_wake(struct woad *h)
 {
     rpa_wake(h);
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        smp_go(h, i);
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        smp_go(c);
     }
 }
 
 /* --- the scripts ------------------------------------------------------------------------------ */
 
-void smp_begin(struct woad *h, uint16_t i, const uint8_t *script)
+void smp_begin(struct pairing *p, const uint8_t *script)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    s->script = script;
-    s->at = s->mark = 0;
-    s->due = deadline_in(h->now, SMP_TIMEOUT_MS);
+    p->script = script;
+    p->at = p->mark = 0;
+    p->due = deadline_in(p->c->h->now, SMP_TIMEOUT_MS);
 }
 
-/* A pairing from its beginning: only what has come out of band is there already. */
-static void begin_anew(struct woad *h, uint16_t i, const uint8_t *script)
+/* A pairing from its beginning: only what has come out of band is there already.  NULL: too many
+ * are under way. */
+static struct pairing *begin_anew(struct conn *c, const uint8_t *script)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    struct smp_conn before = *s;
-    smp_release(h, i);
-    smp_forget(s);
-    s->has_oob = before.has_oob;
-    s->has_tk = before.has_tk;
-    memcpy(s->own_r, before.own_r, sizeof s->own_r);
-    memcpy(s->peer_r, before.peer_r, sizeof s->peer_r);
-    memcpy(s->oob_confirm, before.oob_confirm, sizeof s->oob_confirm);
-    wipe(&before, sizeof before);
-    smp_begin(h, i, script);
+    struct pairing *p = smp_under_way(c);
+    if (p) {                             /* the peer begins again, before our first answer */
+        smp_release(c);
+        p->heard = p->out = 0;
+    } else {
+        p = smp_pairing(c);
+    }
+    if (p) {
+        smp_begin(p, script);
+    }
+    return p;
 }
 
-static int smp_one(struct woad *h, uint16_t i, uint8_t step)
+static int smp_one(struct pairing *p, uint8_t step)
 {
-    struct smp_conn *s = &h->smp->conns[i];
     if (step & SEND) {
-        s->out = (uint8_t)(step & ~SEND);
-        s->at++;                         /* it goes on when it has been sent */
+        p->out = (uint8_t)(step & ~SEND);
+        p->at++;                         /* it goes on when it has been sent */
         return STEP_BLOCKED;
     }
     if (step & AWAIT) {
-        if (s->heard != (step & ~AWAIT)) {
+        if (p->heard != (step & ~AWAIT)) {
             return STEP_BLOCKED;
         }
-        s->heard = 0;
+        p->heard = 0;
         return 0;
     }
-    return smp_calculate(h, i, smp_step, step);
+    return smp_calculate(p->c->h, conn_index(p->c), smp_step, step);
 }
 
 /* As far as it goes.  A step may end it, and then another may have begun. */
-void smp_go(struct woad *h, uint16_t i)
+void smp_go(struct conn *c)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    if (s->script) {
-        stir_conn(h, i);
+    struct pairing *p;
+    if (smp_under_way(c)) {
+        stir_conn(c);
     }
-    while (s->script && !s->out) {
-        const uint8_t *script = s->script;
-        uint8_t at = s->at;
-        int result = smp_one(h, i, script[at]);
+    while ((p = smp_under_way(c)) != NULL && !p->out) {
+        const uint8_t *script = p->script;
+        uint8_t at = p->at;
+        int result = smp_one(p, script[at]);
         if (result == STEP_BLOCKED) {
             return;
         }
         if (result > 0) {
-            smp_fail(h, i, (uint8_t)result);
+            smp_fail(c, (uint8_t)result);
             return;
         }
-        if (s->script == script && s->at == at) {
-            s->at++;
+        if (c->smp->p == p && p->script == script && p->at == at) {
+            p->at++;
         }
     }
 }
@@ -251,20 +260,20 @@ void smp_go(struct woad *h, uint16_t i)
 /* Whether the script has a place for this PDU now: it awaits it, or will before it sends anything
  * that the peer would have to have first, or encrypts: keys that come in the clear are
  * anybody's. */
-static bool smp_expects(const struct smp_conn *s, uint8_t code)
+static bool smp_expects(const struct pairing *p, uint8_t code)
 {
-    if (!s->script || s->heard || s->out) {
+    if (p->heard || p->out) {
         return false;
     }
-    for (uint8_t n = s->at; s->script[n] != STEP_END && !(s->script[n] & SEND); n++) {
-        if (s->script[n] == STEP_ENCRYPT) {
+    for (const uint8_t *step = p->script + p->at; *step != STEP_END && !(*step & SEND); step++) {
+        if (*step == STEP_ENCRYPT) {
             return false;
         }
-        if (s->script[n] == STEP_AWAIT_KEYS) {
-            return keys_expects(s, code);
+        if (*step == STEP_AWAIT_KEYS) {
+            return keys_expects(p, code);
         }
-        if (s->script[n] & AWAIT) {
-            return s->script[n] == (AWAIT | code);
+        if (*step & AWAIT) {
+            return *step == (AWAIT | code);
         }
     }
     return false;
@@ -282,123 +291,126 @@ static const uint8_t lengths[SMP_CODES] = {                /* with the code */
 static const uint8_t asked[] = { AWAIT | SMP_REQUEST, STEP_CHOOSE, STEP_END };
 
 /* SMP_PAIRING_REQUEST to a peripheral with nothing under way, or that has asked for it.  3.5.1 */
-static void smp_rx_request(struct woad *h, uint16_t i, struct rd *in)
+static void smp_rx_request(struct conn *c, struct rd *in)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    const struct woad_security_policy *p = &h->smp->policy;
-    if (p->no_pairing || !smp_able(h)) {
+    struct woad *h = c->h;
+    struct smp_conn *s = c->smp;
+    if (h->smp->policy.no_pairing || !smp_able(h)) {
         s->failed = WOAD_SMP_NOT_SUPPORTED;
         return;
     }
     s->asks = false;
-    if (attempts_left(h, i)) {
+    if (attempts_left(c)) {
         s->failed = WOAD_SMP_REPEATED_ATTEMPTS;
-        s->script = NULL;
+        if (s->p) {
+            s->p->script = NULL;
+        }
         return;
     }
-    begin_anew(h, i, asked);
-    int err = smp_read(h, i, SMP_REQUEST, in);
+    struct pairing *p = begin_anew(c, asked);
+    int err = p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_UNSPECIFIED;
     if (err) {
-        smp_fail(h, i, (uint8_t)err);
+        smp_fail(c, (uint8_t)err);
         return;
     }
-    smp_go(h, i);
+    smp_go(c);
 }
 
 /* SMP_SECURITY_REQUEST to a central: AuthReq u8.  A bond's key is tried first, whatever is asked
  * for: who is not the bonded peer does not have it.  3.6.7 */
-static void smp_rx_security_request(struct woad *h, uint16_t i, struct rd *in)
+static void smp_rx_security_request(struct conn *c, struct rd *in)
 {
-    struct smp_conn *s = &h->smp->conns[i];
+    struct woad *h = c->h;
+    struct smp_conn *s = c->smp;
     uint8_t auth = rd_u8(in);
-    const struct woad_security *now = &h->conns[i].security;
+    const struct woad_security *now = &c->security;
     bool enough = now->encrypted && (now->authenticated || !(auth & AUTH_MITM));
-    if (s->script || s->encrypting || s->want_encrypt || enough) {
+    if (smp_under_way(c) || s->encrypting || s->want_encrypt || enough) {
         return;
     }
-    if (h->smp->policy.no_pairing || woad_pair(h, conn_number(h, i)) < 0) {
+    if (h->smp->policy.no_pairing || woad_pair(h, c->number) < 0) {
         s->failed = WOAD_SMP_NOT_SUPPORTED;
     }
 }
 
 /* SMP_PAIRING_FAILED: reason u8.  3.5.5 */
-static void smp_rx_failed(struct woad *h, uint16_t i, struct rd *in)
+static void smp_rx_failed(struct conn *c, struct rd *in)
 {
-    struct smp_conn *s = &h->smp->conns[i];
     uint8_t reason = rd_u8(in);
-    if (s->script || s->asks) {
-        smp_over(h, i, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
+    if (smp_under_way(c) || c->smp->asks) {
+        smp_over(c, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
     }
 }
 
-static bool smp_tells_keys(const struct smp_conn *s)
+static bool smp_tells_keys(const struct pairing *p)
 {
-    return s->script && s->method == WOAD_METHOD_PASSKEY &&
-           (s->preq[PDU_AUTH] & s->pres[PDU_AUTH] & AUTH_KEYPRESS);
+    return p && p->method == WOAD_METHOD_PASSKEY &&
+           (p->preq[PDU_AUTH] & p->pres[PDU_AUTH] & AUTH_KEYPRESS);
 }
 
 /* SMP_KEYPRESS_NOTIFICATION: type u8.  The user has time anew; where that was not agreed on it
  * means nothing.  3.5.8 */
-static void smp_rx_keypress(struct woad *h, uint16_t i, struct rd *in)
+static void smp_rx_keypress(struct pairing *p, struct rd *in)
 {
-    struct smp_conn *s = &h->smp->conns[i];
     uint8_t what = rd_u8(in);
-    struct woad_event ev = { .type = WOAD_EV_KEYPRESS, .conn = conn_number(h, i),
-                             .u.keypress = { (enum woad_keypress)what } };
     if (what > WOAD_KEYPRESS_COMPLETED) {
-        smp_fail(h, i, WOAD_SMP_INVALID_PARAMETERS);
-    } else if (smp_tells_keys(s)) {
-        s->due = deadline_in(h->now, SMP_TIMEOUT_MS);
-        emit(h, &ev);
+        smp_fail(p->c, WOAD_SMP_INVALID_PARAMETERS);
+    } else if (smp_tells_keys(p)) {
+        struct woad_event ev;
+        ev.u.keypress.what = (enum woad_keypress)what;
+        p->due = deadline_in(p->c->h->now, SMP_TIMEOUT_MS);
+        emit_of(p->c, WOAD_EV_KEYPRESS, &ev);
     }
 }
 
 /* A PDU of the channel: code u8, parameters.  Reserved codes are ignored; what has no place ends
  * the pairing.  3.3 */
-static void smp_rx(struct woad *h, uint16_t i, struct rd *in)
+static void smp_rx(struct conn *c, struct rd *in)
 {
-    struct smp_conn *s = &h->smp->conns[i];
+    struct smp_conn *s = c->smp;
+    struct pairing *p = smp_under_way(c);
     uint8_t code = rd_u8(in);
     if (in->bad || !code || code >= SMP_CODES || s->dead) {
         return;
     }
-    bool central = h->conns[i].central;
+    bool central = c->central;
     if (rd_left(in) + 1 != lengths[code]) {
-        if (s->script) {
-            smp_fail(h, i, WOAD_SMP_INVALID_PARAMETERS);
+        if (p) {
+            smp_fail(c, WOAD_SMP_INVALID_PARAMETERS);
         } else if (code == SMP_REQUEST && !central) {
             s->failed = WOAD_SMP_INVALID_PARAMETERS;
         }
         return;
     }
     if (code == SMP_FAILED) {
-        smp_rx_failed(h, i, in);
-    } else if (code == SMP_REQUEST && !central && (!s->script || s->script == asked)) {
-        smp_rx_request(h, i, in);
+        smp_rx_failed(c, in);
+    } else if (code == SMP_REQUEST && !central && (!p || p->script == asked)) {
+        smp_rx_request(c, in);
     } else if (code == SMP_SECURITY_REQUEST && central) {
-        smp_rx_security_request(h, i, in);
-    } else if (!s->script) {
+        smp_rx_security_request(c, in);
+    } else if (!p) {
         s->failed = code == SMP_REQUEST ? WOAD_SMP_UNKNOWN_COMMAND : s->failed;
-    } else if (code == SMP_KEYPRESS && s->method == WOAD_METHOD_PASSKEY) {
-        smp_rx_keypress(h, i, in);
-    } else if (smp_expects(s, code)) {
-        s->due = deadline_in(h->now, SMP_TIMEOUT_MS);
-        int err = smp_read(h, i, code, in);
+    } else if (code == SMP_KEYPRESS && p->method == WOAD_METHOD_PASSKEY) {
+        smp_rx_keypress(p, in);
+    } else if (smp_expects(p, code)) {
+        p->due = deadline_in(c->h->now, SMP_TIMEOUT_MS);
+        int err = smp_read(p, code, in);
         if (err) {
-            smp_fail(h, i, (uint8_t)err);
+            smp_fail(c, (uint8_t)err);
             return;
         }
-        smp_go(h, i);
+        smp_go(c);
     } else {
-        smp_fail(h, i, WOAD_SMP_UNSPECIFIED);
+        smp_fail(c, WOAD_SMP_UNSPECIFIED);
     }
 }
 
 /* --- out -------------------------------------------------------------------------------------- */
 
-static bool smp_tx(struct woad *h, uint16_t i, struct wr *out)
+static bool smp_tx(struct conn *c, struct wr *out)
 {
-    struct smp_conn *s = &h->smp->conns[i];
+    struct smp_conn *s = c->smp;
+    struct pairing *p = smp_under_way(c);
     if (s->dead) {
         return false;
     }
@@ -408,26 +420,24 @@ static bool smp_tx(struct woad *h, uint16_t i, struct wr *out)
         s->failed = 0;
         return true;
     }
-    if (s->asks && !s->script) {
+    if (s->asks && !p && (p = begin_anew(c, asked)) != NULL) {
         wr_u8(out, SMP_SECURITY_REQUEST);
-        wr_u8(out, smp_auth(h));
+        wr_u8(out, smp_auth(c->h));
         s->asks = false;
-        smp_begin(h, i, asked);
         return true;
     }
-    if (s->presses) {
-        smp_write(h, i, SMP_KEYPRESS, out);
-        s->presses = false;
-        s->due = deadline_in(h->now, SMP_TIMEOUT_MS);
-        return true;
-    }
-    if (!s->out) {
+    if (!p || !(p->presses || p->out)) {
         return false;
     }
-    smp_write(h, i, s->out, out);
-    s->out = 0;
-    s->due = deadline_in(h->now, SMP_TIMEOUT_MS);
-    smp_go(h, i);
+    p->due = deadline_in(c->h->now, SMP_TIMEOUT_MS);
+    if (p->presses) {
+        smp_write(p, SMP_KEYPRESS, out);
+        p->presses = false;
+        return true;
+    }
+    smp_write(p, p->out, out);
+    p->out = 0;
+    smp_go(c);
     return true;
 }
 
@@ -439,24 +449,27 @@ static uint32_t smp_due(struct woad *h)
     uint32_t left = rpa_due(h);
     h->smp->may_multiply = true;
     oob_work(h);
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        struct smp_conn *s = &h->smp->conns[i];
-        if (!s->script) {
+    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+        struct pairing *p = smp_under_way(c);
+        if (!p) {
             continue;
         }
-        bool pauses = s->script[s->at] == STEP_PAUSE;
-        if (deadline_left(s->due, h->now) == 0 && !pauses) {
-            s->dead = true;
-            smp_over(h, i, WOAD_ETIMEDOUT);
+        bool pauses = p->script[p->at] == STEP_PAUSE;
+        if (deadline_left(p->due, h->now) == 0 && !pauses) {
+            c->smp->dead = true;
+            smp_over(c, WOAD_ETIMEDOUT);
             continue;
         }
-        smp_go(h, i);
-        bool works = h->cfg.crypto && s->script && !s->out && (s->script[s->at] == STEP_KEY_PAIR ||
-                                              s->script[s->at] == STEP_DH);
-        pauses = pauses && s->script && s->script[s->at] == STEP_PAUSE;
-        left = works ? 0 : pauses ? least(left, attempts_left(h, i))
-             : s->script ? least(left, deadline_left(s->due, h->now)) : left;
-        left = s->script ? least(left, deadline_left(s->left_due, h->now)) : left;
+        smp_go(c);
+        p = smp_under_way(c);
+        if (!p) {
+            continue;
+        }
+        uint8_t step = p->script[p->at];
+        bool works = h->cfg.crypto && !p->out && (step == STEP_KEY_PAIR || step == STEP_DH);
+        pauses = pauses && step == STEP_PAUSE;
+        left = works ? 0 : least(left, pauses ? attempts_left(c) : deadline_left(p->due, h->now));
+        left = least(left, deadline_left(p->left_due, h->now));
     }
     h->smp->may_multiply = false;
     return left;
@@ -465,9 +478,10 @@ static uint32_t smp_due(struct woad *h)
 /* --- the feature ------------------------------------------------------------------------------ */
 
 /* A client has been refused for want of security.  False: it is not to be raised, or can't be. */
-static bool smp_raise(struct woad *h, uint16_t i)
+static bool smp_raise(struct conn *c)
 {
-    int err = h->smp->policy.retry ? woad_pair(h, conn_number(h, i)) : WOAD_ENOTSUP;
+    struct woad *h = c->h;
+    int err = h->smp->policy.retry ? woad_pair(h, c->number) : WOAD_ENOTSUP;
     return err == 0 || err == WOAD_EALREADY;
 }
 
@@ -486,13 +500,14 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
 static void smp_carve(struct woad *h, struct arena *a)
 {
     struct smp *s = arena_take(a, 1, sizeof *s);
-    struct smp_conn *conns = arena_take(a, h->cfg.conns, sizeof *conns);
+    struct pairing *all = arena_take(a, pairings(h), sizeof *all);
     struct woad_bond *bonds = arena_take(a, h->cfg.bonds, sizeof *bonds);
     struct woad_addr *rpas = arena_take(a, h->cfg.bonds, sizeof *rpas);
     struct woad_cccd *cccds = arena_take(a, (size_t)h->cfg.bonds * h->cfg.subscriptions,
                                          sizeof *cccds);
+    arena_conns(h, a, sizeof(struct smp_conn), offsetof(struct conn, smp));
     if (s) {
-        s->conns = conns;
+        s->pairings = all;
         s->bonds = bonds;
         s->rpas = rpas;
         s->cccds = cccds;
@@ -504,27 +519,27 @@ static void smp_carve(struct woad *h, struct arena *a)
     }
 }
 
-static void smp_open(struct woad *h, uint16_t i)
+static void smp_open(struct conn *c)
 {
-    h->conns[i].security = (struct woad_security){ .encrypted = false };
-    wipe(&h->smp->conns[i], sizeof h->smp->conns[i]);
+    c->security = (struct woad_security){ .encrypted = false };
+    wipe(c->smp, sizeof *c->smp);
 }
 
-static void smp_close(struct woad *h, uint16_t i)
+static void smp_close(struct conn *c)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    bool ends = s->script || (s->encrypting && !s->spoilt) || s->want_encrypt || s->asks;
-    h->conns[i].security = (struct woad_security){ .encrypted = false };
-    smp_release(h, i);
+    struct smp_conn *s = c->smp;
+    bool ends = smp_under_way(c) || (s->encrypting && !s->spoilt) || s->want_encrypt || s->asks;
+    c->security = (struct woad_security){ .encrypted = false };
+    smp_release(c);
+    smp_forget(c);
     wipe(s, sizeof *s);
     if (ends) {
-        smp_told(h, i, WOAD_ENOTCONN);
+        smp_told(c, WOAD_ENOTCONN);
     }
 }
 
 static void smp_reset(struct woad *h)
 {
-    wipe(h->smp->conns, h->cfg.conns * sizeof *h->smp->conns);
     wipe(h->smp->oob_private, sizeof h->smp->oob_private);
     wipe(h->smp->oob_random, sizeof h->smp->oob_random);
     h->smp->oob_state = 0;
@@ -559,88 +574,93 @@ int woad_pair(struct woad *h, uint16_t conn)
 {
     static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_RESPONSE,
                                        STEP_CHOOSE, STEP_END };
-    uint16_t i;
-    const struct conn *c = conn_asked(h, conn, &i);
+    struct conn *c = conn_asked(h, conn);
     if (!h->smp || !smp_able(h)) {
         return WOAD_ENOTSUP;
     }
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    struct smp_conn *s = &h->smp->conns[i];
+    struct smp_conn *s = c->smp;
     if (s->dead) {
         return WOAD_ETIMEDOUT;
     }
-    if (s->script || s->asks || s->encrypting || s->want_encrypt) {
+    if (smp_under_way(c) || s->asks || s->encrypting || s->want_encrypt) {
         return WOAD_EALREADY;
     }
     if (!c->central) {
-        s->asks = true;
-        return 0;
+        s->asks = smp_pairing(c) != NULL;
+        return s->asks ? 0 : WOAD_ENOMEM;
     }
-    const struct woad_bond *bond = bond_fetch(h, i);
+    const struct woad_bond *bond = bond_fetch(c);
     if (bond && bond->has_peer_ltk && !c->security.encrypted) {
         s->from_bond = true;
-        link_encrypt(h, i, bond->peer_ltk, bond->key_size, bond->flags, bond->peer_rand,
+        link_encrypt(c, bond->peer_ltk, bond->key_size, bond->flags, bond->peer_rand,
                      bond->peer_ediv);
-    } else {
-        begin_anew(h, i, request);
-        smp_go(h, i);
+        return 0;
     }
+    if (!begin_anew(c, request)) {
+        return WOAD_ENOMEM;
+    }
+    smp_go(c);
     return 0;
+}
+
+/* The pairing under way that an application's call is about; NULL, and why there is none. */
+static struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err)
+{
+    struct conn *c = conn_asked(h, conn);
+    *err = !h->smp ? WOAD_ENOTSUP : !c ? WOAD_ENOTCONN : WOAD_ENOENT;
+    return h->smp && c ? smp_under_way(c) : NULL;
 }
 
 int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action, uint32_t passkey)
 {
-    uint16_t i;
-    if (!h->smp || !conn_asked(h, conn, &i)) {
-        return h->smp ? WOAD_ENOTCONN : WOAD_ENOTSUP;
+    int err;
+    struct pairing *p = smp_asked(h, conn, &err);
+    if (!p || p->user == USER_NONE) {
+        return err;
     }
-    struct smp_conn *s = &h->smp->conns[i];
-    if (!s->script || s->user == USER_NONE) {
-        return WOAD_ENOENT;
-    }
-    if (passkey > 999999 || action != s->asked) {
+    if (passkey > 999999 || action != p->asked) {
         return WOAD_EINVAL;
     }
-    if (s->user == USER_ANSWERED) {
+    if (p->user == USER_ANSWERED) {
         return WOAD_EALREADY;
     }
     if (action == WOAD_PASSKEY_COMPARE && !passkey) {
-        smp_fail(h, i, WOAD_SMP_NUMERIC_COMPARISON);
+        smp_fail(p->c, WOAD_SMP_NUMERIC_COMPARISON);
         return 0;
     }
-    s->passkey = action == WOAD_PASSKEY_COMPARE ? s->passkey : passkey;
-    s->user = USER_ANSWERED;
-    smp_go(h, i);
+    p->passkey = action == WOAD_PASSKEY_COMPARE ? p->passkey : passkey;
+    p->user = USER_ANSWERED;
+    smp_go(p->c);
     return 0;
 }
 
 int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what)
 {
-    uint16_t i;
-    if (!h->smp || !conn_asked(h, conn, &i)) {
-        return h->smp ? WOAD_ENOTCONN : WOAD_ENOTSUP;
+    int err;
+    struct pairing *p = smp_asked(h, conn, &err);
+    if (err != WOAD_ENOENT) {
+        return err;
     }
-    struct smp_conn *s = &h->smp->conns[i];
     if (what > WOAD_KEYPRESS_COMPLETED) {
         return WOAD_EINVAL;
     }
-    if (!smp_tells_keys(s) || s->asked != WOAD_PASSKEY_INPUT || s->user != USER_ASKED) {
+    if (!smp_tells_keys(p) || p->asked != WOAD_PASSKEY_INPUT || p->user != USER_ASKED) {
         return WOAD_ENOENT;
     }
-    if (s->presses) {
+    if (p->presses) {
         return WOAD_EAGAIN;
     }
-    s->presses = true;
-    s->keypress = (uint8_t)what;
+    p->presses = true;
+    p->keypress = (uint8_t)what;
     return 0;
 }
 
 int woad_security(const struct woad *h, uint16_t conn, struct woad_security *security)
 {
-    uint16_t i;
-    const struct conn *c = conn_of(h, conn, &i);
+    const struct conn *c = conn_of(h, conn);
     if (!c) {
         return WOAD_ENOTCONN;
     }

@@ -32,15 +32,11 @@ enum { STEP_BLOCKED = -1 };              /* what a step returns; 0: done; more: 
 enum { USER_NONE, USER_ASKED, USER_ANSWERED };
 enum { OOB_NONE, OOB_WANTED, OOB_MADE };
 
-struct smp_conn {
-    const uint8_t *script;               /* NULL: nothing is under way */
+struct pairing {
+    struct conn *c;                      /* NULL: it is free */
+    const uint8_t *script;               /* NULL: it has not begun, something is known for it */
     uint8_t at, mark;                    /* of the script: this step; where AGAIN goes back to */
     uint8_t out, heard;                  /* the PDU to be sent; the one that has come */
-    bool fetched;                        /* the application has been asked for a bond */
-    bool tried;                          /* its key, for what the client is to believe */
-    bool dead;                           /* 30 s are over: nothing more on this connection.  3.4 */
-    bool asks;                           /* a Security Request is owed */
-    uint8_t failed;                      /* Pairing Failed is owed, with this reason */
     bool secure, bonds, has_oob, has_tk;
     bool presses;                        /* Keypress Notification is owed: this */
     uint8_t keypress;
@@ -55,13 +51,30 @@ struct smp_conn {
     uint8_t mac_key[16], own_check[16], peer_check[16];
     uint8_t key[16];                     /* LTK, or STK */
     struct woad_bond bond;               /* as it grows */
-    /* the link */
+};
+
+/* What a connection has beside its pairing: its link's encryption. */
+struct smp_conn {
+    struct pairing *p;                   /* NULL: none */
+    bool fetched;                        /* the application has been asked for a bond */
+    bool tried;                          /* its key, for what the client is to believe */
+    bool dead;                           /* 30 s are over: nothing more on this connection.  3.4 */
+    bool asks;                           /* a Security Request is owed */
+    uint8_t failed;                      /* Pairing Failed is owed, with this reason */
     bool want_encrypt, want_key;         /* commands owed: Enable Encryption, LTK Request Reply */
     bool encrypting, from_bond;
     bool spoilt;                         /* what it was for has failed: it is worth nothing */
-    uint8_t link_key[16], link_rand[8], link_size, link_flags;
+    uint8_t link_size, link_flags;
+    uint8_t link_key[16], link_rand[8];
     uint16_t link_ediv;
 };
+
+/* What is under way on the connection; NULL: nothing. */
+static inline struct pairing *smp_under_way(const struct conn *c)
+{
+    struct pairing *p = c->smp->p;
+    return p && p->script ? p : NULL;
+}
 
 /* Who has failed, how often in a row, and how long it is to wait.  2.3.6 */
 struct attempts { struct woad_addr peer; uint8_t failures; uint32_t until; };
@@ -70,7 +83,7 @@ enum { ATTEMPTS = 4 };
 struct smp {
     struct woad_security_policy policy;
     struct toolbox box;
-    struct smp_conn *conns;
+    struct pairing *pairings;            /* config.pairings of them */
     struct woad_bond *bonds;             /* the one used last first */
     uint16_t n_bonds;
     struct woad_addr *rpas;              /* of the bonds, where they were heard last */
@@ -90,58 +103,65 @@ struct smp {
 };
 
 HOLD_SIZE(smp_conn, WOAD_SIZE_SECURITY_CONN);
+HOLD_SIZE(pairing, WOAD_SIZE_PAIRING);
 HOLD_SIZE(smp, WOAD_SIZE_SECURITY);
 HOLD_SIZE(woad_bond, WOAD_SIZE_BOND);
 
+static inline uint8_t pairings(const struct woad *h)
+{
+    return h->cfg.pairings ? h->cfg.pairings : h->cfg.conns;
+}
+
 /* smp.c */
-void smp_go(struct woad *h, uint16_t i);
+struct pairing *smp_pairing(struct conn *c);               /* its own, or a free one; NULL */
+void smp_go(struct conn *c);
 bool smp_able(const struct woad *h);
 bool smp_has_p256(const struct woad *h);
 int smp_random(struct woad *h, void *out, size_t len);
 int smp_calculate(struct woad *h, uint16_t who,
-                  int (*what)(struct woad *h, uint16_t i, uint8_t arg), uint8_t arg);
-void smp_fail(struct woad *h, uint16_t i, uint8_t reason);
-void smp_over(struct woad *h, uint16_t i, int status);
-void smp_forget(struct smp_conn *s);
-void smp_begin(struct woad *h, uint16_t i, const uint8_t *script);
+                  int (*what)(struct woad *h, uint16_t who, uint8_t arg), uint8_t arg);
+void smp_fail(struct conn *c, uint8_t reason);
+void smp_over(struct conn *c, int status);
+void smp_forget(struct conn *c);
+void smp_begin(struct pairing *p, const uint8_t *script);
 uint8_t smp_auth(const struct woad *h);
-void smp_told(struct woad *h, uint16_t i, int status);
+void smp_told(struct conn *c, int status);
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
 /* smp_steps.c */
-int smp_step(struct woad *h, uint16_t i, uint8_t step);
-void smp_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out);
-int smp_read(struct woad *h, uint16_t i, uint8_t code, struct rd *in);
+int smp_step(struct woad *h, uint16_t who, uint8_t step);
+void smp_write(struct pairing *p, uint8_t code, struct wr *out);
+int smp_read(struct pairing *p, uint8_t code, struct rd *in);
 /* smp_keys.c */
-int keys_send(struct woad *h, uint16_t i);
-int keys_await(struct woad *h, uint16_t i);
-int keys_left(struct woad *h, uint16_t i);
-int keys_heard(struct woad *h, uint16_t i, uint8_t code, struct rd *in);
-bool keys_expects(const struct smp_conn *s, uint8_t code);
-void keys_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out);
-int keys_done(struct woad *h, uint16_t i);
-void link_encrypt(struct woad *h, uint16_t i, const uint8_t key[16], uint8_t size, uint8_t flags,
+int keys_send(struct pairing *p);
+int keys_await(struct pairing *p);
+int keys_left(struct pairing *p);
+int keys_heard(struct pairing *p, uint8_t code, struct rd *in);
+bool keys_expects(const struct pairing *p, uint8_t code);
+void keys_write(struct pairing *p, uint8_t code, struct wr *out);
+int keys_done(struct pairing *p);
+void link_encrypt(struct conn *c, const uint8_t key[16], uint8_t size, uint8_t flags,
                   const uint8_t *rand, uint16_t ediv);
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 void smp_event(struct woad *h, uint8_t code, struct rd *in);
-bool smp_has_key(const struct woad *h, uint16_t i);
-bool smp_key_request(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv);
+bool smp_has_key(const struct conn *c);
+bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv);
 /* bond.c */
 struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
 /* The same, and the application is asked for one that is not known here. */
-struct woad_bond *bond_fetch(struct woad *h, uint16_t i);
+struct woad_bond *bond_fetch(struct conn *c);
 void bond_used(struct woad *h, const struct woad_bond *bond);
-void bond_heard(struct woad *h, uint16_t i);
+void bond_heard(struct conn *c);
 void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell);
-void bond_refresh(struct woad *h, uint16_t i);
+void bond_refresh(struct conn *c);
 void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond,
                enum woad_bond_why why);
 /* smp_sign.c */
-bool sign_verify(struct woad *h, uint16_t i, const uint8_t *pdu, size_t len, bool *authenticated);
-int sign_make(struct woad *h, uint16_t i, uint16_t handle, const void *data, size_t len,
+bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated);
+int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE]);
-void sign_made(struct woad *h, uint16_t i);
+void sign_made(struct conn *c);
 /* smp_privacy.c */
 void rpa_resolve(struct woad *h, struct woad_addr *a);
 void rpa_reach(const struct woad *h, struct woad_addr *a);
@@ -152,7 +172,7 @@ void rpa_wake(struct woad *h);
 bool attempts_failed(struct woad *h, const struct woad_addr *peer);
 bool attempts_passed(struct woad *h, const struct woad_addr *peer);
 void attempts_emit(struct woad *h, const struct woad_addr *peer);
-uint32_t attempts_left(const struct woad *h, uint16_t i);  /* milliseconds to wait, 0: none */
+uint32_t attempts_left(const struct conn *c);              /* milliseconds to wait, 0: none */
 /* smp_oob.c */
 void oob_work(struct woad *h);
 

@@ -37,10 +37,11 @@ static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t f
 void attempts_emit(struct woad *h, const struct woad_addr *peer)
 {
     const struct attempts *a = attempts_of(h, peer);
-    struct woad_event ev = { .type = WOAD_EV_ATTEMPTS, .conn = WOAD_NO_CONN,
-                             .u.attempts = { *peer, a ? a->failures : 0 } };
+    struct woad_event ev;
+    ev.u.attempts.peer = *peer;
+    ev.u.attempts.failures = a ? a->failures : 0;
     ev.u.attempts.peer.type &= 1;
-    emit(h, &ev);
+    emit_none(h, WOAD_EV_ATTEMPTS, &ev);
 }
 
 /* Both return whether that is to be told. */
@@ -60,9 +61,10 @@ bool attempts_passed(struct woad *h, const struct woad_addr *peer)
     return a;
 }
 
-uint32_t attempts_left(const struct woad *h, uint16_t i)
+uint32_t attempts_left(const struct conn *c)
 {
-    const struct attempts *a = attempts_of(h, &h->conns[i].peer);
+    const struct woad *h = c->h;
+    const struct attempts *a = attempts_of(h, &c->peer);
     return a ? deadline_left(a->until, h->now) : 0;
 }
 

@@ -18,28 +18,28 @@ static uint8_t lowest(uint16_t set)
     return n;
 }
 
-int keys_send(struct woad *h, uint16_t i)
+int keys_send(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
+    struct woad *h = p->c->h;
     uint8_t ediv[2] = { 0 };
     int err = 0;
-    if (!s->to_send) {
+    if (!p->to_send) {
         return 0;
     }
-    s->out = lowest(s->to_send);
-    if (s->out == SMP_LTK) {
-        err = smp_random(h, s->bond.own_ltk, 16);
-        err = err ? err : smp_random(h, s->bond.own_rand, 8);
+    p->out = lowest(p->to_send);
+    if (p->out == SMP_LTK) {
+        err = smp_random(h, p->bond.own_ltk, 16);
+        err = err ? err : smp_random(h, p->bond.own_rand, 8);
         err = err ? err : smp_random(h, ediv, 2);
-        put_short(s->bond.own_ltk, s->key_size);
-        s->bond.own_ediv = (uint16_t)(ediv[0] | ediv[1] << 8);
-        s->bond.has_own_ltk = true;
-    } else if (s->out == SMP_CSRK) {
-        err = smp_random(h, s->bond.own_csrk, 16);
-        s->bond.has_own_csrk = true;
+        put_short(p->bond.own_ltk, p->key_size);
+        p->bond.own_ediv = (uint16_t)(ediv[0] | ediv[1] << 8);
+        p->bond.has_own_ltk = true;
+    } else if (p->out == SMP_CSRK) {
+        err = smp_random(h, p->bond.own_csrk, 16);
+        p->bond.has_own_csrk = true;
     }
     if (err) {
-        s->out = 0;
+        p->out = 0;
         return err == CRYPTO_LATER ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;
     }
     return STEP_BLOCKED;                 /* until it has been sent */
@@ -48,25 +48,25 @@ int keys_send(struct woad *h, uint16_t i)
 /* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
  * SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
  * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.2 to 3.6.6 */
-void keys_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
+void keys_write(struct pairing *p, uint8_t code, struct wr *out)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    s->to_send &= (uint16_t)~(1u << code);
+    struct woad *h = p->c->h;
+    p->to_send &= (uint16_t)~(1u << code);
     wr_u8(out, code);
     struct woad_addr own;
     switch (code) {
     case SMP_LTK:
-        wr_bytes(out, s->bond.own_ltk, 16);
+        wr_bytes(out, p->bond.own_ltk, 16);
         return;
     case SMP_CENTRAL_ID:
-        wr_le16(out, s->bond.own_ediv);
-        wr_bytes(out, s->bond.own_rand, 8);
+        wr_le16(out, p->bond.own_ediv);
+        wr_bytes(out, p->bond.own_rand, 8);
         return;
     case SMP_IRK:
         wr_bytes(out, h->smp->irk, 16);
         return;
     case SMP_CSRK:
-        wr_bytes(out, s->bond.own_csrk, 16);
+        wr_bytes(out, p->bond.own_csrk, 16);
         return;
     default:
         rpa_identity(h, &own);
@@ -77,101 +77,101 @@ void keys_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
 
 /* --- the peer's ------------------------------------------------------------------------------- */
 
-int keys_await(struct woad *h, uint16_t i)
+int keys_await(struct pairing *p)
 {
-    return h->smp->conns[i].to_come ? STEP_BLOCKED : 0;
+    return p->to_come ? STEP_BLOCKED : 0;
 }
 
 /* What has been sent is still in the controller: who would now hear that all is done, and end the
  * connection, would take the last keys with it.  Other traffic may never let up, so there is a
  * limit. */
-int keys_left(struct woad *h, uint16_t i)
+int keys_left(struct pairing *p)
 {
+    struct woad *h = p->c->h;
     enum { LIMIT_MS = 500 };
-    struct smp_conn *s = &h->smp->conns[i];
-    s->left_due = s->left_due ? s->left_due : deadline_in(h->now, LIMIT_MS);
-    bool all = !h->conns[i].in_controller && !h->conns[i].tx_len;
-    return all || deadline_left(s->left_due, h->now) == 0 ? 0 : STEP_BLOCKED;
+    p->left_due = p->left_due ? p->left_due : deadline_in(h->now, LIMIT_MS);
+    bool all = !p->c->in_controller && !p->c->tx_len;
+    return all || deadline_left(p->left_due, h->now) == 0 ? 0 : STEP_BLOCKED;
 }
 
 /* In this order only: 3.6.1 */
-bool keys_expects(const struct smp_conn *s, uint8_t code)
+bool keys_expects(const struct pairing *p, uint8_t code)
 {
-    return s->to_come && lowest(s->to_come) == code;
+    return p->to_come && lowest(p->to_come) == code;
 }
 
 /* An identity is a public or a static address; and not one that a stronger bond stands for: who
  * pairs now would take its place. */
-static int take_identity(struct woad *h, uint16_t i, struct rd *in)
+static int take_identity(struct pairing *p, struct rd *in)
 {
-    struct smp_conn *s = &h->smp->conns[i];
+    struct woad *h = p->c->h;
     struct woad_addr peer = { rd_u8(in), { 0 } };
     rd_copy(in, peer.octet, 6);
     if (peer.type > 1 || (peer.type == 1 && peer.octet[5] >> 6 != 3)) {
         return WOAD_SMP_INVALID_PARAMETERS;
     }
     const struct woad_bond *other = bond_find(h, &peer);
-    if (other && ((other->flags & ~s->bond.flags) || other->key_size > s->key_size)) {
+    if (other && ((other->flags & ~p->bond.flags) || other->key_size > p->key_size)) {
         return WOAD_SMP_KEY_REJECTED;
     }
-    s->bond.peer = peer;
-    s->bond.has_irk = true;
+    p->bond.peer = peer;
+    p->bond.has_irk = true;
     return 0;
 }
 
 /* SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
  * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.4 to 3.6.6 */
-int keys_heard(struct woad *h, uint16_t i, uint8_t code, struct rd *in)
+int keys_heard(struct pairing *p, uint8_t code, struct rd *in)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    s->to_come &= (uint16_t)~(1u << code);
+    p->to_come &= (uint16_t)~(1u << code);
     switch (code) {
     case SMP_LTK:
-        rd_copy(in, s->bond.peer_ltk, 16);
-        put_short(s->bond.peer_ltk, s->key_size);
+        rd_copy(in, p->bond.peer_ltk, 16);
+        put_short(p->bond.peer_ltk, p->key_size);
         return 0;
     case SMP_CENTRAL_ID:
-        s->bond.peer_ediv = rd_le16(in);
-        rd_copy(in, s->bond.peer_rand, 8);
-        s->bond.has_peer_ltk = true;
+        p->bond.peer_ediv = rd_le16(in);
+        rd_copy(in, p->bond.peer_rand, 8);
+        p->bond.has_peer_ltk = true;
         return 0;
     case SMP_IRK:
-        rd_copy(in, s->bond.irk, 16);
+        rd_copy(in, p->bond.irk, 16);
         return 0;
     case SMP_IDENTITY:
-        return take_identity(h, i, in);
+        return take_identity(p, in);
     default:
-        rd_copy(in, s->bond.csrk, 16);
-        s->bond.has_csrk = true;
+        rd_copy(in, p->bond.csrk, 16);
+        p->bond.has_csrk = true;
         return 0;
     }
 }
 
 /* Both have all: the bond is there before anybody hears of it. */
-int keys_done(struct woad *h, uint16_t i)
+int keys_done(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    struct woad_bond bond = s->bond;
-    bool bonds = s->bonds;
-    if (s->secure) {
-        reversed(bond.own_ltk, s->key, 16);
+    struct conn *c = p->c;
+    struct woad *h = c->h;
+    struct woad_bond bond = p->bond;
+    bool bonds = p->bonds;
+    if (p->secure) {
+        reversed(bond.own_ltk, p->key, 16);
         memcpy(bond.peer_ltk, bond.own_ltk, 16);
         bond.has_own_ltk = bond.has_peer_ltk = true;
     }
-    struct woad_addr before = h->conns[i].peer;
+    struct woad_addr before = c->peer;
     bool passed = attempts_passed(h, &before);
-    smp_forget(s);
-    h->conns[i].security.bonded = bonds;
-    h->conns[i].peer = bond.peer;        /* its identity, if it has told it */
+    smp_forget(c);
+    c->security.bonded = bonds;
+    c->peer = bond.peer;                 /* its identity, if it has told it */
     if (bonds) {
         if (h->att_server) {
-            h->att_server->keep(h, i, &bond);
+            h->att_server->keep(c, &bond);
         }
         bond_keep(h, &bond, true);
-        bond_heard(h, i);
+        bond_heard(c);
     }
-    uint16_t conn = conn_number(h, i);
-    smp_told(h, i, 0);
+    uint16_t conn = c->number;
+    smp_told(c, 0);
     if (bonds) {
         const struct woad_bond *kept = bond_find(h, &bond.peer);
         bond_emit(h, conn, kept ? kept : &bond, WOAD_BOND_NEW);
@@ -186,72 +186,75 @@ int keys_done(struct woad *h, uint16_t i)
 /* --- encryption ------------------------------------------------------------------------------- */
 
 /* key: least significant octet first, as HCI has it. */
-void link_encrypt(struct woad *h, uint16_t i, const uint8_t key[16], uint8_t size, uint8_t flags,
+void link_encrypt(struct conn *c, const uint8_t key[16], uint8_t size, uint8_t flags,
                   const uint8_t *rand, uint16_t ediv)
 {
-    struct smp_conn *s = &h->smp->conns[i];
+    struct smp_conn *s = c->smp;
     memcpy(s->link_key, key, 16);
     memcpy(s->link_rand, rand, 8);
     s->link_ediv = ediv;
     s->link_size = size;
     s->link_flags = flags;
-    s->want_encrypt = h->conns[i].central;
-    s->want_key = !h->conns[i].central;
+    s->want_encrypt = c->central;
+    s->want_key = !c->central;
 }
 
 /* The peer wants to encrypt: with the key of the pairing that is under way, when that is ripe for
  * it; else with the bond's that these numbers name.  False: there is none. */
-static bool smp_key_for(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv)
+static bool smp_key_for(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
     static const uint8_t zero[8] = { 0 };
-    struct smp_conn *s = &h->smp->conns[i];
+    struct smp_conn *s = c->smp;
     bool none = !ediv && memcmp(rand, zero, 8) == 0;
-    if (s->script && s->script[s->at] == STEP_ENCRYPT && !s->out) {
+    struct pairing *p = smp_under_way(c);
+    uint8_t step = p ? p->script[p->at] : (uint8_t)STEP_END;
+    if (step == STEP_ENCRYPT && !p->out) {
         uint8_t key[16];
-        reversed(key, s->key, 16);
+        reversed(key, p->key, 16);
         s->from_bond = false;
         if (none) {
-            link_encrypt(h, i, key, s->key_size, s->bond.flags, zero, 0);
+            link_encrypt(c, key, p->key_size, p->bond.flags, zero, 0);
         }
         wipe(key, sizeof key);
         return none;
     }
-    const struct woad_bond *b = bond_fetch(h, i);
-    if (!b || !b->has_own_ltk || (s->script && s->script[s->at] != (AWAIT | SMP_REQUEST))) {
+    const struct woad_bond *b = bond_fetch(c);
+    if (!b || !b->has_own_ltk || (p && step != (AWAIT | SMP_REQUEST))) {
         return false;
     }
     bool its = b->flags & WOAD_BOND_SECURE ? none
              : ediv == b->own_ediv && memcmp(rand, b->own_rand, 8) == 0;
     if (its) {
         s->from_bond = true;
-        link_encrypt(h, i, b->own_ltk, b->key_size, b->flags, rand, ediv);
+        link_encrypt(c, b->own_ltk, b->key_size, b->flags, rand, ediv);
     }
     return its;
 }
 
-bool smp_has_key(const struct woad *h, uint16_t i)
+bool smp_has_key(const struct conn *c)
 {
-    const struct woad_bond *b = bond_find(h, &h->conns[i].peer);
-    return b && (h->conns[i].central ? b->has_peer_ltk : b->has_own_ltk);
+    const struct woad *h = c->h;
+    const struct woad_bond *b = bond_find(h, &c->peer);
+    return b && (c->central ? b->has_peer_ltk : b->has_own_ltk);
 }
 
-bool smp_key_request(struct woad *h, uint16_t i, const uint8_t rand[8], uint16_t ediv)
+bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
-    return !h->smp->conns[i].dead && smp_key_for(h, i, rand, ediv);
+    return !c->smp->dead && smp_key_for(c, rand, ediv);
 }
 
 /* HCI_LE_Enable_Encryption: handle u16, random 8, diversifier u16, key 16.  7.8.24
  * HCI_LE_Long_Term_Key_Request_Reply: handle u16, key 16.  7.8.25 */
 uint16_t smp_command(struct woad *h, struct wr *params)
 {
-    for (uint16_t i = 0; h->state == HOST_UP && i < h->cfg.conns; i++) {
-        struct smp_conn *s = &h->smp->conns[i];
-        if (h->conns[i].state != CONN_OPEN || !(s->want_encrypt || s->want_key)) {
+    for (struct conn *c = h->conns; h->state == HOST_UP && c < conns_end(h); c++) {
+        struct smp_conn *s = c->smp;
+        if (c->state != CONN_OPEN || !(s->want_encrypt || s->want_key)) {
             continue;
         }
         bool central = s->want_encrypt;
-        h->hci.pending_arg = conn_number(h, i);
-        wr_le16(params, h->conns[i].handle);
+        h->hci.pending_arg = c->number;
+        wr_le16(params, c->handle);
         if (central) {
             wr_bytes(params, s->link_rand, 8);
             wr_le16(params, s->link_ediv);
@@ -266,74 +269,76 @@ uint16_t smp_command(struct woad *h, struct wr *params)
 }
 
 /* The level is another one: what needs more and waits to be sent is not sent. */
-static void link_level(struct woad *h, uint16_t i, struct woad_security now)
+static void link_level(struct conn *c, struct woad_security now)
 {
-    h->conns[i].security = now;
+    struct woad *h = c->h;
+    c->security = now;
     if (h->att_server && h->att_server->fell) {
-        h->att_server->fell(h, i);
+        h->att_server->fell(c);
     }
     if (h->coc_role) {
-        h->coc_role->fell(h, i);
+        h->coc_role->fell(c);
     }
 }
 
-static void link_fell(struct woad *h, uint16_t i)
+static void link_fell(struct conn *c)
 {
-    link_level(h, i, (struct woad_security){ .encrypted = false });
+    link_level(c, (struct woad_security){ .encrypted = false });
 }
 
 /* The level is what there is now, and falls at once with it.  Encryption that begins with no key of
  * ours is not believed. */
-static void link_changed(struct woad *h, uint16_t i, uint8_t status, bool on)
+static void link_changed(struct conn *c, uint8_t status, bool on)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    bool pairing = s->script && s->script[s->at] == STEP_ENCRYPT, spoilt = s->spoilt;
+    struct woad *h = c->h;
+    struct smp_conn *s = c->smp;
+    struct pairing *p = smp_under_way(c);
+    bool pairing = p && p->script[p->at] == STEP_ENCRYPT, spoilt = s->spoilt;
     if (!status && on && !s->encrypting) {
         return;
     }
     s->encrypting = s->spoilt = false;
     if (spoilt) {
-        link_fell(h, i);                 /* it has been told, and nothing is to rest on this */
+        link_fell(c);                    /* it has been told, and nothing is to rest on this */
         return;
     }
     if (status || !on) {
-        link_fell(h, i);
-        if (s->script) {
-            smp_over(h, i, WOAD_SECURITY_HCI | status);
+        link_fell(c);
+        if (smp_under_way(c)) {
+            smp_over(c, WOAD_SECURITY_HCI | status);
         } else {
-            smp_told(h, i, WOAD_SECURITY_HCI | status);
+            smp_told(c, WOAD_SECURITY_HCI | status);
         }
         return;
     }
-    link_level(h, i, (struct woad_security){ true, s->link_flags & WOAD_BOND_AUTHENTICATED,
+    link_level(c, (struct woad_security){ true, s->link_flags & WOAD_BOND_AUTHENTICATED,
                                              s->from_bond, s->link_flags & WOAD_BOND_SECURE,
                                              s->link_size });
-    if (pairing) {
-        s->at++;
-        smp_go(h, i);
+    if (pairing && c->smp->p == p) {
+        p->at++;
+        smp_go(c);
         return;
     }
-    if (s->script) {                     /* our Security Request has been answered by this */
-        smp_forget(s);
+    if (smp_under_way(c)) {              /* our Security Request has been answered by this */
+        smp_forget(c);
     }
-    const struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
+    const struct woad_bond *bond = bond_find(h, &c->peer);
     if (bond) {
         bond_used(h, bond);
     }
-    smp_told(h, i, 0);
-    bond = bond_find(h, &h->conns[i].peer);                /* unless it was removed just now */
+    smp_told(c, 0);
+    bond = bond_find(h, &c->peer);       /* unless it was removed just now */
     if (bond && h->att_server) {
-        h->att_server->resume(h, i, bond);
+        h->att_server->resume(c, bond);
     }
 }
 
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
-    uint16_t i;
+    struct conn *c = conn_of(h, h->hci.pending_arg);
     (void)ret;
-    if (status && conn_of(h, h->hci.pending_arg, &i) &&
-        (opcode == OP_LE_ENABLE_ENCRYPTION || opcode == OP_LE_LTK_REPLY)) {
-        link_changed(h, i, status, false);
+    if (status && c && (opcode == OP_LE_ENABLE_ENCRYPTION || opcode == OP_LE_LTK_REPLY)) {
+        link_changed(c, status, false);
     }
 }
 
@@ -345,9 +350,10 @@ void smp_event(struct woad *h, uint8_t code, struct rd *in)
         return;
     }
     uint8_t status = rd_u8(in);
-    uint16_t handle = rd_le16(in), i;
+    uint16_t handle = rd_le16(in);
     uint8_t on = code == EVT_ENCRYPTION_CHANGE ? rd_u8(in) : 1;
-    if (rd_done(in) && conn_by_handle(h, handle, &i)) {
-        link_changed(h, i, status, on == 1);
+    struct conn *c = conn_by_handle(h, handle);
+    if (rd_done(in) && c) {
+        link_changed(c, status, on == 1);
     }
 }

@@ -31,28 +31,33 @@ void oob_work(struct woad *h)
     m->oob_state = ok ? OOB_MADE : OOB_NONE;
     reversed(oob.random, m->oob_random, 16);
     reversed(oob.confirm, confirm, 16);
-    struct woad_event ev = { .type = WOAD_EV_OOB, .conn = WOAD_NO_CONN,
-                             .u.oob = { ok ? 0 : WOAD_EIO, &oob } };
-    emit(h, &ev);
+    struct woad_event ev;
+    ev.u.oob.status = ok ? 0 : WOAD_EIO;
+    ev.u.oob.oob = &oob;
+    emit_none(h, WOAD_EV_OOB, &ev);
     wipe(&oob, sizeof oob);
 }
 
-static struct smp_conn *oob_conn(struct woad *h, uint16_t conn, int *err)
+static struct pairing *oob_of(struct woad *h, uint16_t conn, int *err)
 {
-    uint16_t i;
-    *err = !h->smp ? WOAD_ENOTSUP : !conn_asked(h, conn, &i) ? WOAD_ENOTCONN
-         : h->smp->conns[i].script ? WOAD_EALREADY : 0;
-    return *err ? NULL : &h->smp->conns[i];
+    struct conn *c = conn_asked(h, conn);
+    struct pairing *p = NULL;
+    *err = !h->smp ? WOAD_ENOTSUP : !c ? WOAD_ENOTCONN : smp_under_way(c) ? WOAD_EALREADY : 0;
+    if (!*err) {
+        p = smp_pairing(c);
+        *err = p ? 0 : WOAD_ENOMEM;
+    }
+    return p;
 }
 
 int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer)
 {
     int err;
-    struct smp_conn *s = oob_conn(h, conn, &err);
-    if (s) {
-        reversed(s->peer_r, peer->random, 16);
-        reversed(s->oob_confirm, peer->confirm, 16);
-        s->has_oob = true;
+    struct pairing *p = oob_of(h, conn, &err);
+    if (p) {
+        reversed(p->peer_r, peer->random, 16);
+        reversed(p->oob_confirm, peer->confirm, 16);
+        p->has_oob = true;
     }
     return err;
 }
@@ -60,10 +65,10 @@ int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer)
 int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16])
 {
     int err;
-    struct smp_conn *s = oob_conn(h, conn, &err);
-    if (s) {
-        reversed(s->own_r, tk, 16);
-        s->has_tk = true;
+    struct pairing *p = oob_of(h, conn, &err);
+    if (p) {
+        reversed(p->own_r, tk, 16);
+        p->has_tk = true;
     }
     return err;
 }

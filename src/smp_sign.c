@@ -25,9 +25,10 @@ static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SI
 
 /* A number that has been used, or one before it, is somebody's who has listened.  It is used up
  * before the write is done. */
-bool sign_verify(struct woad *h, uint16_t i, const uint8_t *pdu, size_t len, bool *authenticated)
+bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated)
 {
-    struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
+    struct woad *h = c->h;
+    struct woad_bond *bond = bond_find(h, &c->peer);
     const uint8_t *count = pdu + len - SIGNATURE;
     uint8_t mac[SIGN_MAC];
     struct rd in = rd_of(count, SIGN_COUNT);
@@ -39,14 +40,15 @@ bool sign_verify(struct woad *h, uint16_t i, const uint8_t *pdu, size_t len, boo
     }
     bond->signs = number + 1;
     *authenticated = bond->flags & WOAD_BOND_AUTHENTICATED;
-    bond_emit(h, conn_number(h, i), bond, WOAD_BOND_CHANGED);
+    bond_emit(h, c->number, bond, WOAD_BOND_CHANGED);
     return true;
 }
 
-int sign_make(struct woad *h, uint16_t i, uint16_t handle, const void *data, size_t len,
+int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE])
 {
-    struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
+    struct woad *h = c->h;
+    struct woad_bond *bond = bond_find(h, &c->peer);
     uint8_t head[SIGN_HEAD] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
     if (!bond || !bond->has_own_csrk || bond->own_signs == UINT32_MAX) {
         return WOAD_EACCES;
@@ -61,7 +63,8 @@ int sign_make(struct woad *h, uint16_t i, uint16_t handle, const void *data, siz
 }
 
 /* The number is kept before anybody hears it: nothing is sent from inside an event. */
-void sign_made(struct woad *h, uint16_t i)
+void sign_made(struct conn *c)
 {
-    bond_emit(h, conn_number(h, i), bond_find(h, &h->conns[i].peer), WOAD_BOND_CHANGED);
+    struct woad *h = c->h;
+    bond_emit(h, c->number, bond_find(h, &c->peer), WOAD_BOND_CHANGED);
 }

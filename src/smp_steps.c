@@ -50,34 +50,34 @@ static const char methods[5][6] = {
     [WOAD_IO_KEYBOARD_DISPLAY] = "rRiJC",
 };
 
-static char method_letter(const struct smp_conn *s)
+static char method_letter(const struct pairing *p)
 {
-    char m = methods[s->preq[PDU_IO]][s->pres[PDU_IO]];
+    char m = methods[p->preq[PDU_IO]][p->pres[PDU_IO]];
     if (m == 'c' || m == 'C' || m == 'R') {
-        m = s->secure ? 'c' : m == 'c' ? 'J' : m == 'C' ? 'i' : 'r';
+        m = p->secure ? 'c' : m == 'c' ? 'J' : m == 'C' ? 'i' : 'r';
     }
     return m;
 }
 
-static uint8_t choose_method(const struct smp_conn *s)
+static uint8_t choose_method(const struct pairing *p)
 {
-    bool both = s->preq[PDU_OOB] && s->pres[PDU_OOB];
-    if (s->secure ? s->preq[PDU_OOB] || s->pres[PDU_OOB] : both) {
+    bool both = p->preq[PDU_OOB] && p->pres[PDU_OOB];
+    if (p->secure ? p->preq[PDU_OOB] || p->pres[PDU_OOB] : both) {
         return WOAD_METHOD_OOB;
     }
-    char m = method_letter(s);
-    if (!((s->preq[PDU_AUTH] | s->pres[PDU_AUTH]) & AUTH_MITM) || m == 'J') {
+    char m = method_letter(p);
+    if (!((p->preq[PDU_AUTH] | p->pres[PDU_AUTH]) & AUTH_MITM) || m == 'J') {
         return WOAD_METHOD_JUST_WORKS;
     }
     return m == 'c' ? WOAD_METHOD_COMPARISON : WOAD_METHOD_PASSKEY;
 }
 
-static const uint8_t *choose_script(const struct smp_conn *s, bool central)
+static const uint8_t *choose_script(const struct pairing *p, bool central)
 {
-    if (!s->secure) {
+    if (!p->secure) {
         return central ? legacy_central : legacy_peripheral;
     }
-    switch (s->method) {
+    switch (p->method) {
     case WOAD_METHOD_OOB:
         return central ? oob_central : oob_peripheral;
     case WOAD_METHOD_PASSKEY:
@@ -87,18 +87,18 @@ static const uint8_t *choose_script(const struct smp_conn *s, bool central)
     }
 }
 
-static uint8_t new_flags(const struct smp_conn *s)
+static uint8_t new_flags(const struct pairing *p)
 {
-    return (uint8_t)((s->secure ? WOAD_BOND_SECURE : 0) |
-                     (s->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));
+    return (uint8_t)((p->secure ? WOAD_BOND_SECURE : 0) |
+                     (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));
 }
 
 /* A bond gives way only to one that is at least as strong. */
-static bool weaker_than_bond(const struct woad *h, uint16_t i)
+static bool weaker_than_bond(const struct pairing *p)
 {
-    const struct smp_conn *s = &h->smp->conns[i];
-    const struct woad_bond *bond = bond_find(h, &h->conns[i].peer);
-    return bond && ((bond->flags & ~new_flags(s)) || s->key_size < bond->key_size);
+    const struct woad *h = p->c->h;
+    const struct woad_bond *bond = bond_find(h, &p->c->peer);
+    return bond && ((bond->flags & ~new_flags(p)) || p->key_size < bond->key_size);
 }
 
 static uint16_t keys_of(uint8_t dist, bool secure)
@@ -109,65 +109,65 @@ static uint16_t keys_of(uint8_t dist, bool secure)
 }
 
 /* What is asked of both sides, by the policy: bonds, methods, keys. */
-static void fill(const struct woad *h, uint16_t i, uint8_t pdu[7], uint8_t code)
+static void fill(const struct pairing *p, uint8_t pdu[7], uint8_t code)
 {
-    const struct woad_security_policy *p = &h->smp->policy;
-    const struct smp_conn *s = &h->smp->conns[i];
-    uint8_t mine = p->bond ? DIST_LTK | (h->smp->has_irk ? DIST_IRK : 0) | DIST_CSRK : 0;
-    uint8_t theirs = p->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
+    const struct woad *h = p->c->h;
+    const struct woad_security_policy *policy = &h->smp->policy;
+    uint8_t mine = policy->bond ? DIST_LTK | (h->smp->has_irk ? DIST_IRK : 0) | DIST_CSRK : 0;
+    uint8_t theirs = policy->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
     pdu[0] = code;
-    pdu[PDU_IO] = p->io;
-    pdu[PDU_OOB] = s->has_oob || s->has_tk;
+    pdu[PDU_IO] = policy->io;
+    pdu[PDU_OOB] = p->has_oob || p->has_tk;
     pdu[PDU_AUTH] = smp_auth(h);
     pdu[PDU_KEY_SIZE] = 16;
     pdu[PDU_CENTRAL] = code == SMP_REQUEST ? mine : theirs;
     pdu[PDU_PERIPHERAL] = code == SMP_REQUEST ? theirs : mine;
 }
 
-static int step_choose(struct woad *h, uint16_t i)
+static int step_choose(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    const struct woad_security_policy *p = &h->smp->policy;
-    bool central = h->conns[i].central;
+    struct woad *h = p->c->h;
+    const struct woad_security_policy *policy = &h->smp->policy;
+    bool central = p->c->central;
     if (!central) {
-        fill(h, i, s->pres, SMP_RESPONSE);
-        s->pres[PDU_CENTRAL] &= s->preq[PDU_CENTRAL];
-        s->pres[PDU_PERIPHERAL] &= s->preq[PDU_PERIPHERAL];
+        fill(p, p->pres, SMP_RESPONSE);
+        p->pres[PDU_CENTRAL] &= p->preq[PDU_CENTRAL];
+        p->pres[PDU_PERIPHERAL] &= p->preq[PDU_PERIPHERAL];
     }
-    s->secure = s->preq[PDU_AUTH] & s->pres[PDU_AUTH] & AUTH_SECURE;
-    if (!central && s->secure) {
-        s->pres[PDU_OOB] = s->has_oob;
+    p->secure = p->preq[PDU_AUTH] & p->pres[PDU_AUTH] & AUTH_SECURE;
+    if (!central && p->secure) {
+        p->pres[PDU_OOB] = p->has_oob;
     } else if (!central) {
-        s->pres[PDU_OOB] = s->has_tk;
+        p->pres[PDU_OOB] = p->has_tk;
     }
-    s->bonds = s->preq[PDU_AUTH] & s->pres[PDU_AUTH] & AUTH_BOND;
-    s->key_size = s->preq[PDU_KEY_SIZE] < s->pres[PDU_KEY_SIZE] ? s->preq[PDU_KEY_SIZE]
-                                                                : s->pres[PDU_KEY_SIZE];
-    s->method = choose_method(s);
-    if (s->secure || s->method != WOAD_METHOD_OOB) {
-        memset(s->own_r, 0, sizeof s->own_r);              /* no TK, then */
+    p->bonds = p->preq[PDU_AUTH] & p->pres[PDU_AUTH] & AUTH_BOND;
+    p->key_size = p->preq[PDU_KEY_SIZE] < p->pres[PDU_KEY_SIZE] ? p->preq[PDU_KEY_SIZE]
+                                                                : p->pres[PDU_KEY_SIZE];
+    p->method = choose_method(p);
+    if (p->secure || p->method != WOAD_METHOD_OOB) {
+        memset(p->own_r, 0, sizeof p->own_r);              /* no TK, then */
     }
-    uint16_t from_central = keys_of(s->preq[PDU_CENTRAL] & s->pres[PDU_CENTRAL], s->secure);
-    uint16_t from_peripheral = keys_of(s->preq[PDU_PERIPHERAL] & s->pres[PDU_PERIPHERAL],
-                                       s->secure);
-    s->to_send = central ? from_central : from_peripheral;
-    s->to_come = central ? from_peripheral : from_central;
-    if (s->key_size < (p->key_size_min ? p->key_size_min : 16)) {
+    uint16_t from_central = keys_of(p->preq[PDU_CENTRAL] & p->pres[PDU_CENTRAL], p->secure);
+    uint16_t from_peripheral = keys_of(p->preq[PDU_PERIPHERAL] & p->pres[PDU_PERIPHERAL],
+                                       p->secure);
+    p->to_send = central ? from_central : from_peripheral;
+    p->to_come = central ? from_peripheral : from_central;
+    if (p->key_size < (policy->key_size_min ? policy->key_size_min : 16)) {
         return WOAD_SMP_KEY_SIZE;
     }
-    if ((!s->secure && !p->allow_legacy && !p->prefer_legacy) ||
-        (p->require_mitm && s->method == WOAD_METHOD_JUST_WORKS) ||
-        (p->methods && !(p->methods >> s->method & 1)) || weaker_than_bond(h, i)) {
+    if ((!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
+        (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
+        (policy->methods && !(policy->methods >> p->method & 1)) || weaker_than_bond(p)) {
         return WOAD_SMP_AUTHENTICATION;
     }
-    if (s->method == WOAD_METHOD_OOB && !s->secure && !s->has_tk) {
+    if (p->method == WOAD_METHOD_OOB && !p->secure && !p->has_tk) {
         return WOAD_SMP_NO_OOB;
     }
-    s->bond.peer = h->conns[i].peer;
-    s->bond.peer.type &= 1;
-    s->bond.flags = new_flags(s);
-    s->bond.key_size = s->key_size;
-    smp_begin(h, i, choose_script(s, central));
+    p->bond.peer = p->c->peer;
+    p->bond.peer.type &= 1;
+    p->bond.flags = new_flags(p);
+    p->bond.key_size = p->key_size;
+    smp_begin(p, choose_script(p, central));
     return 0;
 }
 
@@ -185,44 +185,44 @@ static int fresh(struct woad *h, uint8_t *out, size_t len)
 
 /* The controller's.  It has one at a time, so a peripheral, which sends its own last, waits until
  * the peer's is there: who never sends one keeps nobody else from pairing. */
-static int key_pair_there(struct woad *h, uint16_t i)
+static int key_pair_there(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    if (!h->conns[i].central && s->heard != SMP_PUBLIC_KEY) {
+    struct woad *h = p->c->h;
+    if (!p->c->central && p->heard != SMP_PUBLIC_KEY) {
         return STEP_BLOCKED;
     }
-    return failed(h->crypto_role->p256_public(h, i, s->own_public));
+    return failed(h->crypto_role->p256_public(h, conn_index(p->c), p->own_public));
 }
 
 /* A key pair of its own for each pairing; but what was given out of band is of one that was made
  * then, and is good for one. */
-static int step_key_pair(struct woad *h, uint16_t i)
+static int step_key_pair(struct pairing *p)
 {
+    struct woad *h = p->c->h;
     struct smp *m = h->smp;
-    struct smp_conn *s = &m->conns[i];
-    const uint8_t *peer = h->conns[i].central ? s->pres : s->preq;
+    const uint8_t *peer = p->c->central ? p->pres : p->preq;
     if (peer[PDU_OOB] && m->oob_state == OOB_MADE) {
-        memcpy(s->own_private, m->oob_private, sizeof s->own_private);
-        memcpy(s->own_public, m->oob_public, sizeof s->own_public);
-        memcpy(s->own_r, m->oob_random, sizeof s->own_r);
+        memcpy(p->own_private, m->oob_private, sizeof p->own_private);
+        memcpy(p->own_public, m->oob_public, sizeof p->own_public);
+        memcpy(p->own_r, m->oob_random, sizeof p->own_r);
         wipe(m->oob_private, sizeof m->oob_private);
         wipe(m->oob_random, sizeof m->oob_random);
         m->oob_state = OOB_NONE;
         return 0;
     }
     if (!h->cfg.crypto) {
-        return key_pair_there(h, i);
+        return key_pair_there(p);
     }
     if (!m->may_multiply) {
         return STEP_BLOCKED;
     }
     m->may_multiply = false;
-    int err = fresh(h, s->own_private, sizeof s->own_private);
-    if (!err && h->cfg.crypto->p256_public(s->own_private, s->own_public) < 0) {
-        err = ++s->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;        /* one in 2^32 */
+    int err = fresh(h, p->own_private, sizeof p->own_private);
+    if (!err && h->cfg.crypto->p256_public(p->own_private, p->own_public) < 0) {
+        err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;        /* one in 2^32 */
     }
     if (!err) {
-        s->round = 0;
+        p->round = 0;
     }
     return err;
 }
@@ -235,25 +235,25 @@ static const uint8_t debug_x[32] = {
 
 /* A peer that has our X has our key, whatever its Y is; a point that is not on the curve tells
  * something of our private key.  2.3.5.6.1 */
-static int step_dh(struct woad *h, uint16_t i)
+static int step_dh(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    if (same(s->own_public, s->peer_public, 32)) {
+    struct woad *h = p->c->h;
+    if (same(p->own_public, p->peer_public, 32)) {
         return WOAD_SMP_DHKEY_CHECK;
     }
-    if (same(s->peer_public, debug_x, 32) && !h->smp->policy.allow_debug_key) {
+    if (same(p->peer_public, debug_x, 32) && !h->smp->policy.allow_debug_key) {
         return WOAD_SMP_AUTHENTICATION;
     }
     if (!h->cfg.crypto) {
-        int later = h->crypto_role->p256_dh(h, i, s->peer_public, s->dhkey);
+        int later = h->crypto_role->p256_dh(h, conn_index(p->c), p->peer_public, p->dhkey);
         return later == CRYPTO_LATER ? STEP_BLOCKED : later ? WOAD_SMP_DHKEY_CHECK : 0;
     }
     if (!h->smp->may_multiply) {
         return STEP_BLOCKED;
     }
     h->smp->may_multiply = false;
-    int err = h->cfg.crypto->p256_dh(s->own_private, s->peer_public, s->dhkey);
-    wipe(s->own_private, sizeof s->own_private);
+    int err = h->cfg.crypto->p256_dh(p->own_private, p->peer_public, p->dhkey);
+    wipe(p->own_private, sizeof p->own_private);
     return err < 0 ? WOAD_SMP_DHKEY_CHECK : 0;
 }
 
@@ -265,155 +265,153 @@ static void address(uint8_t out[7], const struct woad_addr *a)
     reversed(out + 1, a->octet, 6);
 }
 
-static void addresses(const struct woad *h, uint16_t i, uint8_t own[7], uint8_t peer[7])
+static void addresses(const struct pairing *p, uint8_t own[7], uint8_t peer[7])
 {
-    address(own, &h->conns[i].own);
-    address(peer, &h->conns[i].peer_air);
+    address(own, &p->c->own);
+    address(peer, &p->c->peer_air);
 }
 
-static int step_oob(struct woad *h, uint16_t i)
+static int step_oob(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
+    struct woad *h = p->c->h;
     uint8_t confirm[16];
-    if (!s->has_oob) {
+    if (!p->has_oob) {
         return 0;
     }
-    int err = toolbox_f4(&h->smp->box, s->peer_public, s->peer_public, s->peer_r, 0, confirm);
-    return err ? failed(err) : same(confirm, s->oob_confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
+    int err = toolbox_f4(&h->smp->box, p->peer_public, p->peer_public, p->peer_r, 0, confirm);
+    return err ? failed(err) : same(confirm, p->oob_confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
 }
 
-static int step_nonce(struct woad *h, uint16_t i)
+static int step_nonce(struct pairing *p)
 {
-    return fresh(h, h->smp->conns[i].own_random, 16);
+    struct woad *h = p->c->h;
+    return fresh(h, p->own_random, 16);
 }
 
 /* A confirm value of either side. */
-static int confirm_of(struct woad *h, uint16_t i, bool own, uint8_t out[16])
+static int confirm_of(struct pairing *p, bool own, uint8_t out[16])
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    const uint8_t *random = own ? s->own_random : s->peer_random;
+    struct woad *h = p->c->h;
+    const uint8_t *random = own ? p->own_random : p->peer_random;
     uint8_t mine[7], theirs[7];
-    addresses(h, i, mine, theirs);
-    if (!s->secure) {
-        bool central = h->conns[i].central;
-        return failed(toolbox_c1(&h->smp->box, s->own_r, random, s->preq, s->pres,
+    addresses(p, mine, theirs);
+    if (!p->secure) {
+        bool central = p->c->central;
+        return failed(toolbox_c1(&h->smp->box, p->own_r, random, p->preq, p->pres,
                                  central ? mine : theirs, central ? theirs : mine, out));
     }
     uint8_t z = 0;
-    if (s->method == WOAD_METHOD_PASSKEY) {
-        z = (uint8_t)(0x80 | (s->passkey >> s->round & 1));
+    if (p->method == WOAD_METHOD_PASSKEY) {
+        z = (uint8_t)(0x80 | (p->passkey >> p->round & 1));
     }
-    return failed(toolbox_f4(&h->smp->box, own ? s->own_public : s->peer_public,
-                             own ? s->peer_public : s->own_public, random, z, out));
+    return failed(toolbox_f4(&h->smp->box, own ? p->own_public : p->peer_public,
+                             own ? p->peer_public : p->own_public, random, z, out));
 }
 
-static int step_confirm(struct woad *h, uint16_t i)
+static int step_confirm(struct pairing *p)
 {
-    return confirm_of(h, i, true, h->smp->conns[i].own_confirm);
+    return confirm_of(p, true, p->own_confirm);
 }
 
 /* Nor may it be our own, sent back. */
-static int step_check_confirm(struct woad *h, uint16_t i)
+static int step_check_confirm(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
     uint8_t confirm[16];
-    int err = confirm_of(h, i, false, confirm);
-    bool echo = same(s->peer_random, s->own_random, 16) ||
-                same(s->peer_confirm, s->own_confirm, 16);
-    return err ? err : same(confirm, s->peer_confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
+    int err = confirm_of(p, false, confirm);
+    bool echo = same(p->peer_random, p->own_random, 16) ||
+                same(p->peer_confirm, p->own_confirm, 16);
+    return err ? err : same(confirm, p->peer_confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
 }
 
 /* Keys shorter than 16 octets: the more significant ones are zero.  2.3.4 */
-static void cut_key(struct smp_conn *s)
+static void cut_key(struct pairing *p)
 {
-    memset(s->key, 0, (size_t)(16 - s->key_size));
+    memset(p->key, 0, (size_t)(16 - p->key_size));
 }
 
-static int check_of(struct woad *h, uint16_t i, bool own, uint8_t out[16])
+static int check_of(struct pairing *p, bool own, uint8_t out[16])
 {
-    struct smp_conn *s = &h->smp->conns[i];
+    struct woad *h = p->c->h;
     uint8_t mine[7], theirs[7], io[3];
-    const uint8_t *pdu = h->conns[i].central == own ? s->preq : s->pres;
-    addresses(h, i, mine, theirs);
+    const uint8_t *pdu = p->c->central == own ? p->preq : p->pres;
+    addresses(p, mine, theirs);
     reversed(io, pdu + PDU_IO, 3);
-    return failed(toolbox_f6(&h->smp->box, s->mac_key, own ? s->own_random : s->peer_random,
-                             own ? s->peer_random : s->own_random, own ? s->peer_r : s->own_r, io,
+    return failed(toolbox_f6(&h->smp->box, p->mac_key, own ? p->own_random : p->peer_random,
+                             own ? p->peer_random : p->own_random, own ? p->peer_r : p->own_r, io,
                              own ? mine : theirs, own ? theirs : mine, out));
 }
 
 /* 2.3.5.6.5 */
-static int step_keys(struct woad *h, uint16_t i)
+static int step_keys(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    bool central = h->conns[i].central;
+    struct woad *h = p->c->h;
+    bool central = p->c->central;
     uint8_t mine[7], theirs[7];
-    addresses(h, i, mine, theirs);
-    if (s->method == WOAD_METHOD_PASSKEY) {
+    addresses(p, mine, theirs);
+    if (p->method == WOAD_METHOD_PASSKEY) {
         for (int n = 0; n < 4; n++) {
-            s->own_r[15 - n] = s->peer_r[15 - n] = (uint8_t)(s->passkey >> (8 * n));
+            p->own_r[15 - n] = p->peer_r[15 - n] = (uint8_t)(p->passkey >> (8 * n));
         }
     }
-    const uint8_t *peer = central ? s->pres : s->preq;
-    if (s->method == WOAD_METHOD_OOB && !peer[PDU_OOB]) {
-        memset(s->own_r, 0, sizeof s->own_r);              /* the peer does not know it */
+    const uint8_t *peer = central ? p->pres : p->preq;
+    if (p->method == WOAD_METHOD_OOB && !peer[PDU_OOB]) {
+        memset(p->own_r, 0, sizeof p->own_r);              /* the peer does not know it */
     }
-    int err = toolbox_f5(&h->smp->box, s->dhkey, central ? s->own_random : s->peer_random,
-                         central ? s->peer_random : s->own_random, central ? mine : theirs,
-                         central ? theirs : mine, s->mac_key, s->key);
-    cut_key(s);
-    err = err ? failed(err) : check_of(h, i, true, s->own_check);
+    int err = toolbox_f5(&h->smp->box, p->dhkey, central ? p->own_random : p->peer_random,
+                         central ? p->peer_random : p->own_random, central ? mine : theirs,
+                         central ? theirs : mine, p->mac_key, p->key);
+    cut_key(p);
+    err = err ? failed(err) : check_of(p, true, p->own_check);
     if (err != STEP_BLOCKED) {
-        wipe(s->dhkey, sizeof s->dhkey);
+        wipe(p->dhkey, sizeof p->dhkey);
     }
     return err;
 }
 
-static int step_verify(struct woad *h, uint16_t i)
+static int step_verify(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
     uint8_t check[16];
-    int err = check_of(h, i, false, check);
-    return err ? err : same(check, s->peer_check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
+    int err = check_of(p, false, check);
+    return err ? err : same(check, p->peer_check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
 }
 
 /* 2.3.5.5: of the responder's random number, and the initiator's */
-static int step_stk(struct woad *h, uint16_t i)
+static int step_stk(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    bool central = h->conns[i].central;
-    int err = toolbox_s1(&h->smp->box, s->own_r, central ? s->peer_random : s->own_random,
-                         central ? s->own_random : s->peer_random, s->key);
-    cut_key(s);
+    struct woad *h = p->c->h;
+    bool central = p->c->central;
+    int err = toolbox_s1(&h->smp->box, p->own_r, central ? p->peer_random : p->own_random,
+                         central ? p->own_random : p->peer_random, p->key);
+    cut_key(p);
     return failed(err);
 }
 
 /* --- the user --------------------------------------------------------------------------------- */
 
-static void ask(struct woad *h, uint16_t i, uint8_t action, bool answered)
+static void ask(struct pairing *p, uint8_t action, bool answered)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    s->asked = action;
-    s->user = answered ? USER_ANSWERED : USER_ASKED;
-    struct woad_event ev = { .type = WOAD_EV_PASSKEY, .conn = conn_number(h, i),
-                             .u.passkey = { (enum woad_passkey_action)action,
-                                            action == WOAD_PASSKEY_INPUT ? 0 : s->passkey } };
-    emit(h, &ev);
+    p->asked = action;
+    p->user = answered ? USER_ANSWERED : USER_ASKED;
+    struct woad_event ev;
+    ev.u.passkey.action = (enum woad_passkey_action)action;
+    ev.u.passkey.passkey = action == WOAD_PASSKEY_INPUT ? 0 : p->passkey;
+    emit_of(p->c, WOAD_EV_PASSKEY, &ev);
 }
 
-static int step_number(struct woad *h, uint16_t i)
+static int step_number(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    bool central = h->conns[i].central;
-    if (s->method != WOAD_METHOD_COMPARISON) {
+    struct woad *h = p->c->h;
+    bool central = p->c->central;
+    if (p->method != WOAD_METHOD_COMPARISON) {
         return 0;
     }
-    int err = toolbox_g2(&h->smp->box, central ? s->own_public : s->peer_public,
-                         central ? s->peer_public : s->own_public,
-                         central ? s->own_random : s->peer_random,
-                         central ? s->peer_random : s->own_random, &s->passkey);
+    int err = toolbox_g2(&h->smp->box, central ? p->own_public : p->peer_public,
+                         central ? p->peer_public : p->own_public,
+                         central ? p->own_random : p->peer_random,
+                         central ? p->peer_random : p->own_random, &p->passkey);
     if (!err) {
-        s->at++;                         /* the answer may come from inside the event */
-        ask(h, i, WOAD_PASSKEY_COMPARE, false);
+        p->at++;                         /* the answer may come from inside the event */
+        ask(p, WOAD_PASSKEY_COMPARE, false);
     }
     return failed(err);
 }
@@ -432,78 +430,76 @@ static int draw_passkey(struct woad *h, uint32_t *passkey)
     return WOAD_SMP_UNSPECIFIED;
 }
 
-static int step_ask(struct woad *h, uint16_t i)
+static int step_ask(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    char m = method_letter(s);
-    if (s->method != WOAD_METHOD_PASSKEY) {
+    struct woad *h = p->c->h;
+    char m = method_letter(p);
+    if (p->method != WOAD_METHOD_PASSKEY) {
         return 0;
     }
-    int err = draw_passkey(h, &s->passkey);
+    int err = draw_passkey(h, &p->passkey);
     if (err) {
         return err;
     }
-    bool shows = m == (h->conns[i].central ? 'i' : 'r');
-    s->at++;
-    ask(h, i, shows ? WOAD_PASSKEY_DISPLAY : WOAD_PASSKEY_INPUT,
+    bool shows = m == (p->c->central ? 'i' : 'r');
+    p->at++;
+    ask(p, shows ? WOAD_PASSKEY_DISPLAY : WOAD_PASSKEY_INPUT,
         shows && !h->smp->policy.app_passkey);
     return 0;
 }
 
-static int step_user(struct woad *h, uint16_t i)
+static int step_user(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    if (s->user == USER_ASKED) {
+    if (p->user == USER_ASKED) {
         return STEP_BLOCKED;
     }
-    for (int n = 0; !s->secure && s->method == WOAD_METHOD_PASSKEY && n < 4; n++) {
-        s->own_r[15 - n] = (uint8_t)(s->passkey >> (8 * n));               /* TK.  2.3.5.3 */
+    for (int n = 0; !p->secure && p->method == WOAD_METHOD_PASSKEY && n < 4; n++) {
+        p->own_r[15 - n] = (uint8_t)(p->passkey >> (8 * n));               /* TK.  2.3.5.3 */
     }
     return 0;
 }
 
-static int step_mark(struct woad *h, uint16_t i)
+static int step_mark(struct pairing *p)
 {
-    h->smp->conns[i].mark = h->smp->conns[i].at;
+    p->mark = p->at;
     return 0;
 }
 
-static int step_again(struct woad *h, uint16_t i)
+static int step_again(struct pairing *p)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    if (++s->round < ROUNDS) {
-        s->at = s->mark;
+    if (++p->round < ROUNDS) {
+        p->at = p->mark;
     }
     return 0;
 }
 
 /* --- encryption ------------------------------------------------------------------------------- */
 
-static int step_encrypt(struct woad *h, uint16_t i)
+static int step_encrypt(struct pairing *p)
 {
     static const uint8_t zero[8] = { 0 };
-    struct smp_conn *s = &h->smp->conns[i];
-    if (h->conns[i].central && !s->encrypting && !s->want_encrypt) {
+    if (p->c->central && !p->c->smp->encrypting && !p->c->smp->want_encrypt) {
         uint8_t key[16];
-        reversed(key, s->key, 16);
-        s->from_bond = false;
-        link_encrypt(h, i, key, s->key_size, s->bond.flags, zero, 0);
+        reversed(key, p->key, 16);
+        p->c->smp->from_bond = false;
+        link_encrypt(p->c, key, p->key_size, p->bond.flags, zero, 0);
         wipe(key, sizeof key);
     }
     return STEP_BLOCKED;                 /* until HCI says that it has begun */
 }
 
 /* Who asks waits by itself, if it has failed before. */
-static int step_pause(struct woad *h, uint16_t i)
+static int step_pause(struct pairing *p)
 {
-    if (attempts_left(h, i)) {
+    struct woad *h = p->c->h;
+    if (attempts_left(p->c)) {
         return STEP_BLOCKED;
     }
-    h->smp->conns[i].due = deadline_in(h->now, SMP_TIMEOUT_MS);
+    p->due = deadline_in(h->now, SMP_TIMEOUT_MS);
     return 0;
 }
 
-static int (*const steps[STEPS])(struct woad *h, uint16_t i) = {
+static int (*const steps[STEPS])(struct pairing *p) = {
     [STEP_CHOOSE] = step_choose, [STEP_KEY_PAIR] = step_key_pair, [STEP_DH] = step_dh,
     [STEP_OOB] = step_oob, [STEP_NONCE] = step_nonce, [STEP_CONFIRM] = step_confirm,
     [STEP_CHECK_CONFIRM] = step_check_confirm, [STEP_NUMBER] = step_number,
@@ -514,9 +510,9 @@ static int (*const steps[STEPS])(struct woad *h, uint16_t i) = {
     [STEP_DONE] = keys_done, [STEP_PAUSE] = step_pause,
 };
 
-int smp_step(struct woad *h, uint16_t i, uint8_t step)
+int smp_step(struct woad *h, uint16_t who, uint8_t step)
 {
-    return steps[step](h, i);
+    return steps[step](h->conns[who].smp->p);
 }
 
 /* --- the PDUs --------------------------------------------------------------------------------- */
@@ -531,36 +527,35 @@ static void pdu_put(struct wr *out, const uint8_t *value, size_t len)
 /* SMP_PAIRING_REQUEST, SMP_PAIRING_RESPONSE: IO u8, OOB u8, AuthReq u8, key size u8, keys of the
  * initiator u8, of the responder u8.  SMP_PAIRING_CONFIRM, _RANDOM, _DHKEY_CHECK: a value 16.
  * SMP_PAIRING_PUBLIC_KEY: X 32, Y 32.  3.5, 3.6 */
-void smp_write(struct woad *h, uint16_t i, uint8_t code, struct wr *out)
+void smp_write(struct pairing *p, uint8_t code, struct wr *out)
 {
-    struct smp_conn *s = &h->smp->conns[i];
     switch (code) {
     case SMP_REQUEST:
-        fill(h, i, s->preq, SMP_REQUEST);
-        wr_bytes(out, s->preq, 7);
+        fill(p, p->preq, SMP_REQUEST);
+        wr_bytes(out, p->preq, 7);
         return;
     case SMP_RESPONSE:
-        wr_bytes(out, s->pres, 7);
+        wr_bytes(out, p->pres, 7);
         return;
     case SMP_KEYPRESS:
         wr_u8(out, code);
-        wr_u8(out, s->keypress);
+        wr_u8(out, p->keypress);
         return;
     case SMP_PUBLIC_KEY:
         wr_u8(out, code);
-        pdu_put(out, s->own_public, 32);
-        pdu_put(out, s->own_public + 32, 32);
+        pdu_put(out, p->own_public, 32);
+        pdu_put(out, p->own_public + 32, 32);
         return;
     case SMP_CONFIRM:
     case SMP_RANDOM:
     case SMP_CHECK:
         wr_u8(out, code);
-        pdu_put(out, code == SMP_CONFIRM ? s->own_confirm
-                                              : code == SMP_RANDOM ? s->own_random : s->own_check,
+        pdu_put(out, code == SMP_CONFIRM ? p->own_confirm
+                                              : code == SMP_RANDOM ? p->own_random : p->own_check,
                      16);
         return;
     default:
-        keys_write(h, i, code, out);
+        keys_write(p, code, out);
     }
 }
 
@@ -581,28 +576,27 @@ static void pdu_take(struct rd *in, uint8_t *out, size_t len)
 }
 
 /* Of a PDU that has its place; 0, or why the pairing fails. */
-int smp_read(struct woad *h, uint16_t i, uint8_t code, struct rd *in)
+int smp_read(struct pairing *p, uint8_t code, struct rd *in)
 {
-    struct smp_conn *s = &h->smp->conns[i];
-    s->heard = code;
+    p->heard = code;
     switch (code) {
     case SMP_REQUEST:
-        return read_features(s->preq, code, in);
+        return read_features(p->preq, code, in);
     case SMP_RESPONSE:
-        return read_features(s->pres, code, in);
+        return read_features(p->pres, code, in);
     case SMP_PUBLIC_KEY:
-        pdu_take(in, s->peer_public, 32);
-        pdu_take(in, s->peer_public + 32, 32);
+        pdu_take(in, p->peer_public, 32);
+        pdu_take(in, p->peer_public + 32, 32);
         return 0;
     case SMP_CONFIRM:
     case SMP_RANDOM:
     case SMP_CHECK:
-        pdu_take(in, code == SMP_CONFIRM ? s->peer_confirm
-                                              : code == SMP_RANDOM ? s->peer_random : s->peer_check,
+        pdu_take(in, code == SMP_CONFIRM ? p->peer_confirm
+                                              : code == SMP_RANDOM ? p->peer_random : p->peer_check,
                       16);
         return 0;
     default:
-        s->heard = 0;
-        return keys_heard(h, i, code, in);
+        p->heard = 0;
+        return keys_heard(p, code, in);
     }
 }

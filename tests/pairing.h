@@ -320,7 +320,7 @@ static inline int asked_for(bool write, uint16_t handle)
     struct device *d = &w->device[CENTRAL];
     uint8_t one[2] = { 1, 0 };
     device_forget(d);
-    assert_int_equal(write ? woad_gattc_write(d->host, side[CENTRAL].conn, WOAD_GATTC_WRITE, handle,
+    assert_int_equal(write ? woad_gattc_write(d->host, side[CENTRAL].conn, handle,
                                               one, sizeof one)
                            : woad_gattc_read(d->host, side[CENTRAL].conn, handle), 0);
     const struct seen *s = world_wait(w, d, WOAD_EV_GATTC_DONE, 1000000);

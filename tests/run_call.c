@@ -132,17 +132,17 @@ static int do_read(struct run *r, const struct args *x)
 
 static int do_write(struct run *r, const struct args *x)
 {
-    return woad_gattc_write(r->h, r->conn, WOAD_GATTC_WRITE, x->a, x->data, x->n);
+    return woad_gattc_write(r->h, r->conn, x->a, x->data, x->n);
 }
 
 static int do_long(struct run *r, const struct args *x)
 {
-    return woad_gattc_write(r->h, r->conn, WOAD_GATTC_WRITE_LONG, x->a, x->data, x->n);
+    return woad_gattc_write_long(r->h, r->conn, x->a, x->data, x->n, false);
 }
 
 static int do_reliable(struct run *r, const struct args *x)
 {
-    return woad_gattc_write(r->h, r->conn, WOAD_GATTC_WRITE_RELIABLE, x->a, x->data, x->n);
+    return woad_gattc_write_long(r->h, r->conn, x->a, x->data, x->n, true);
 }
 
 static int do_command(struct run *r, const struct args *x)

@@ -20,7 +20,8 @@ static const struct woad_feature *const features[] = { &woad_advertiser, &woad_g
     &woad_security_manager, &woad_controller_crypto, &woad_watch, NULL };
 
 static union {
-    uint8_t octets[WOAD_MEM(CONNS, MTU, QUEUE, QUEUE, 0, 1, 2, 1, 0, 0, 0, BONDS, 0, 0, 0, 0, 0)];
+    uint8_t octets[WOAD_MEM(CONNS, MTU, QUEUE, QUEUE, 0, 1, 2, 1, 0, 0, 0, BONDS, 0, 0, 0, 0, 0,
+                            0)];
     uint64_t align;
 } mem;
 static struct { struct h4 h4; uint8_t in[260], out[WOAD_TX_ROOM]; size_t out_len, out_off; } hci;

@@ -49,7 +49,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         app->value = ev->u.characteristic.value;
         woad_gattc_read(h, ev->conn, app->value);
         /* The CCCD stands behind the value. */
-        woad_gattc_write(h, ev->conn, WOAD_GATTC_WRITE, (uint16_t)(app->value + 1), "\1\0", 2);
+        woad_gattc_write(h, ev->conn, (uint16_t)(app->value + 1), "\1\0", 2);
         break;
     case WOAD_EV_READ:
     case WOAD_EV_NOTIFIED:

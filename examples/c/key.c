@@ -50,7 +50,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         woad_gattc_characteristics(h, ev->conn, ev->u.service.start, ev->u.service.end, &bolt);
         break;
     case WOAD_EV_CHARACTERISTIC:
-        woad_gattc_write(h, ev->conn, WOAD_GATTC_WRITE, ev->u.characteristic.value, "\1", 1);
+        woad_gattc_write(h, ev->conn, ev->u.characteristic.value, "\1", 1);
         break;
     case WOAD_EV_PASSKEY:
         app->asked = true;               /* not here: reading it takes as long as people do */

@@ -269,12 +269,13 @@ int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t
 /* The whole value, however long: WOAD_EV_READ for each part. */
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle);
 
-/* op WOAD_GATTC_WRITE: one Write Request; WOAD_EINVAL when longer than ATT_MTU - 3.
- * op WOAD_GATTC_WRITE_LONG: prepared in parts and executed, up to 512 octets.
- * op WOAD_GATTC_WRITE_RELIABLE: the same, every echo compared; a difference cancels the write and
- *    the status is WOAD_EBADMSG.  The data are copied. */
-int woad_gattc_write(struct woad *h, uint16_t conn, enum woad_gattc_op op, uint16_t handle,
-                     const void *data, size_t len);
+/* One Write Request; WOAD_EINVAL when longer than ATT_MTU - 3.  The data are copied. */
+int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len);
+
+/* Up to 512 octets, prepared in parts and executed; the data are copied.  `reliable`: every echo is
+ * compared; a difference cancels the write, and the status is WOAD_EBADMSG. */
+int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                          size_t len, bool reliable);
 
 /* A write that is signed in the place of encryption, for a bonded peer on a connection that is not
  * encrypted; on one that is, a Write Command.  No answer.  WOAD_EV_BOND follows: the signature's

@@ -102,6 +102,8 @@ struct woad_config {
      * fails.  What is random elsewhere is the controller's. */
     int (*random)(void *ctx, uint8_t *out, size_t len);
     uint8_t bonds;               /* that are known at a time */
+    uint8_t pairings;            /* under way at a time; one more is refused.  0: as many as
+                                  * connections */
     uint16_t attr_index;         /* attributes found by type without a search, 2 octets each; with
                                   * more of them in the database all are searched */
     uint16_t channels;           /* L2CAP channels at a time, on all connections */
@@ -119,7 +121,7 @@ size_t woad_size(const struct woad_config *config);
 /* The same at compile time, for a static array: with all features, an upper bound with fewer.
  *
  *     static union {
- *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4, 0, 0, 0, 0, 0)];
+ *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4, 0, 0, 0, 0, 0, 1)];
  *         uint64_t align;
  *     } mem;
  *
@@ -127,12 +129,12 @@ size_t woad_size(const struct woad_config *config);
  * pointers of 64 and of 32 bits; the sources hold them to it. */
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
                  procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps, \
-                 att_bearers, adv_sets) \
+                 att_bearers, adv_sets, pairings) \
     (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(((conns) + 31) / 32 * 4) + \
      WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
      WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
-     WOAD_UP(WOAD_SIZE_CENTRAL) + WOAD_UP(WOAD_SIZE_SERVER) + WOAD_UP(WOAD_SIZE_CLIENT) + \
+     WOAD_UP(WOAD_SIZE_CENTRAL) + WOAD_UP(WOAD_SIZE_SERVER) + WOAD_UP(WOAD_MOST(mtu, 65) + 4) + \
      WOAD_UP((1 + (attr_tables)) * WOAD_SIZE_TABLE) + WOAD_UP((attr_index) * 2) + \
      WOAD_UP((conns) * WOAD_SIZE_CONN) + \
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
@@ -141,6 +143,7 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP(WOAD_SIZE_QUIRKS) + WOAD_UP(WOAD_SIZE_EXT) + \
      WOAD_UP((adv_sets) * WOAD_SIZE_EXT_SET) + \
      WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
+     WOAD_UP(((pairings) ? (pairings) : (conns)) * WOAD_SIZE_PAIRING) + \
      WOAD_UP((bonds) * WOAD_SIZE_BOND) + WOAD_UP((bonds) * 7) + \
      WOAD_UP((bonds) * (subscriptions) * 4) + \
      WOAD_UP(WOAD_SIZE_CHANNELS) + WOAD_UP(((channels) + (att_bearers)) * WOAD_SIZE_CHANNEL) + \
@@ -151,8 +154,7 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP(WOAD_SIZE_EATT) + WOAD_UP((att_bearers) * WOAD_SIZE_EATT_BEARER) + \
      WOAD_UP((conns) * WOAD_SIZE_EATT_CONN) + \
      (att_bearers) * (WOAD_UP(2 * ((mtu) + 2)) + 3 * WOAD_UP(mtu)) + \
-     (conns) * (WOAD_UP(WOAD_MOST(WOAD_MOST(mtu, mps), 65) + 4) + \
-                WOAD_UP(WOAD_MOST(mtu, 65) + 4) + WOAD_SIZE_ANSWERS + \
+     (conns) * (WOAD_UP(WOAD_MOST(WOAD_MOST(mtu, mps), 65) + 4) + WOAD_SIZE_ANSWERS + \
                 WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
                 WOAD_UP((subscriptions) * 4) + WOAD_UP(prepare_queue) + \
                 WOAD_UP(pipeline_queue) + \
@@ -160,20 +162,19 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(496, 344)
-#define WOAD_SIZE_CONN        WOAD_WIDTH(160, 132)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(512, 352)
+#define WOAD_SIZE_CONN        WOAD_WIDTH(232, 168)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
 #define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)
-#define WOAD_SIZE_LINK        WOAD_WIDTH(16, 12)
+#define WOAD_SIZE_LINK        7
 #define WOAD_SIZE_LINK_CONN   8
 #define WOAD_SIZE_CENTRAL     36
-#define WOAD_SIZE_SERVER      WOAD_WIDTH(80, 60)
+#define WOAD_SIZE_SERVER      WOAD_WIDTH(64, 52)
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(48, 32)
-#define WOAD_SIZE_CLIENT      WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(64, 48)
-#define WOAD_SIZE_PROCEDURE   34
+#define WOAD_SIZE_PROCEDURE   WOAD_WIDTH(48, 40)
 #define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 264)
 #define WOAD_SIZE_RESOLVE     4
 #define WOAD_SIZE_WATCH       1
@@ -181,18 +182,19 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_QUIRKS      WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_EXT         WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_EXT_SET     WOAD_WIDTH(72, 60)
-#define WOAD_SIZE_CHANNELS    WOAD_WIDTH(24, 12)
-#define WOAD_SIZE_CHANNEL     WOAD_WIDTH(120, 100)
-#define WOAD_SIZE_CHANNEL_CONN 10
+#define WOAD_SIZE_CHANNELS    WOAD_WIDTH(16, 8)
+#define WOAD_SIZE_CHANNEL     WOAD_WIDTH(136, 108)
+#define WOAD_SIZE_CHANNEL_CONN WOAD_WIDTH(24, 16)
 #define WOAD_SIZE_ANSWERS     128
-#define WOAD_SIZE_BEARER      12
+#define WOAD_SIZE_BEARER      WOAD_WIDTH(32, 20)
 #define WOAD_SIZE_SERVER_BEARER WOAD_WIDTH(56, 40)
 #define WOAD_SIZE_CLIENT_BEARER 8
-#define WOAD_SIZE_EATT        WOAD_WIDTH(16, 8)
+#define WOAD_SIZE_EATT        WOAD_WIDTH(8, 4)
 #define WOAD_SIZE_EATT_BEARER WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_EATT_CONN   12
 #define WOAD_SIZE_CONTROLLER_CRYPTO 588
-#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(616, 600)
+#define WOAD_SIZE_PAIRING     WOAD_WIDTH(576, 564)
+#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(48, 44)
 #define WOAD_SIZE_BOND        WOAD_WIDTH(144, 140)
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the

@@ -62,8 +62,6 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_obj, gattc_read);
 /* mode 0 without, 1 with response: cut at the MTU.  2 long, 3 reliable, 4 signed: whole. */
 static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
 {
-    static const enum woad_gattc_op ops[] = { WOAD_GATTC_WRITE, WOAD_GATTC_WRITE,
-                                              WOAD_GATTC_WRITE_LONG, WOAD_GATTC_WRITE_RELIABLE };
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), handle = (uint16_t)mp_obj_get_int(args[2]);
     mp_buffer_info_t buf;
     mp_get_buffer_raise(args[3], &buf, MP_BUFFER_READ);
@@ -80,7 +78,10 @@ static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
     if (mode == 4) {
         return gattc_done(woad_gattc_write_signed(h, conn, handle, buf.buf, buf.len));
     }
-    return gattc_done(mode ? woad_gattc_write(h, conn, ops[mode], handle, buf.buf, buf.len)
+    if (mode >= 2) {
+        return gattc_done(woad_gattc_write_long(h, conn, handle, buf.buf, buf.len, mode == 3));
+    }
+    return gattc_done(mode ? woad_gattc_write(h, conn, handle, buf.buf, buf.len)
                            : woad_gattc_write_command(h, conn, handle, buf.buf, buf.len));
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_write_obj, 4, 5, gattc_write);

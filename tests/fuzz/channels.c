@@ -185,7 +185,6 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     uint8_t a = n > 1 ? p[1] : 0;
     const struct woad_coc_params params = { .psm = 0x80, .mtu = (uint16_t)(64 + a),
                                             .by_sdu = a & 1, .mps = a & 2 ? 64 : 0 };
-    enum woad_gattc_op op = a & 1 ? WOAD_GATTC_WRITE : WOAD_GATTC_WRITE_LONG;
     switch (p[0] % 16) {
     case 0: connect_one(h, s, &params); break;
     case 1: connect_some(h, s, &params, a % 6); break;
@@ -202,7 +201,10 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     case 10: woad_gatt_notify(h, s->conn, 16, p, n); break;
     case 11: woad_gatt_indicate(h, s->conn, 16, p, n); break;
     case 12: woad_gattc_read(h, s->conn, a); break;
-    case 13: woad_gattc_write(h, s->conn, op, a, p, n); break;
+    case 13:
+        a & 1 ? woad_gattc_write(h, s->conn, a, p, n)
+              : woad_gattc_write_long(h, s->conn, a, p, n, false);
+        break;
     case 14: woad_gatt_answer_to(h, s->conn, a % 4, 0, p, n); break;
     default: a & 1 ? woad_coc_stop_listening(h, 0x80) : woad_coc_listen(h, &params); break;
     }

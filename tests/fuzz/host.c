@@ -205,9 +205,9 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     case 2: woad_gattc_characteristics(h, s->conn, 1, 0xffff, NULL); break;
     case 3: woad_gattc_descriptors(h, s->conn, handle, 0xffff); break;
     case 4: woad_gattc_read(h, s->conn, handle); break;
-    case 5: woad_gattc_write(h, s->conn, WOAD_GATTC_WRITE, handle, p, n < 20 ? n : 20); break;
-    case 6: woad_gattc_write(h, s->conn, WOAD_GATTC_WRITE_LONG, handle, p, n); break;
-    case 7: woad_gattc_write(h, s->conn, WOAD_GATTC_WRITE_RELIABLE, handle, p, n); break;
+    case 5: woad_gattc_write(h, s->conn, handle, p, n < 20 ? n : 20); break;
+    case 6: woad_gattc_write_long(h, s->conn, handle, p, n, false); break;
+    case 7: woad_gattc_write_long(h, s->conn, handle, p, n, true); break;
     case 8: woad_gattc_exchange_mtu(h, s->conn); break;
     case 9: woad_gatt_indicate(h, s->conn, handle, p, n); break;
     case 10: woad_disconnect(h, s->conn, 0x13); break;

@@ -30,8 +30,8 @@ static void subscribe(uint16_t value, uint8_t bits)
     uint8_t cccd[2] = { bits, 0 };
     struct device *d = &w->device[CENTRAL];
     device_forget(d);
-    assert_int_equal(woad_gattc_write(d->host, side[CENTRAL].conn, WOAD_GATTC_WRITE,
-                                      (uint16_t)(value + 1), cccd, 2), 0);
+    assert_int_equal(woad_gattc_write(d->host, side[CENTRAL].conn, (uint16_t)(value + 1), cccd,
+                                      2), 0);
     assert_int_equal(world_wait(w, d, WOAD_EV_GATTC_DONE, 1000000)->ev.u.done.status, 0);
 }
 
@@ -443,8 +443,8 @@ static void written_again(void **state)
     pair_of(&p, &any);
     assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, strict, 4, NULL), 0);
     memset(octets, 0x5a, sizeof octets);
-    assert_int_equal(woad_gattc_write(w->device[CENTRAL].host, side[CENTRAL].conn,
-                                      WOAD_GATTC_WRITE_LONG, PLAIN, octets, sizeof octets), 0);
+    assert_int_equal(woad_gattc_write_long(w->device[CENTRAL].host, side[CENTRAL].conn,
+                                      PLAIN, octets, sizeof octets, false), 0);
     const struct seen *s = world_wait(w, &w->device[PERIPHERAL], WOAD_EV_GATT_WRITE, 3000000);
     assert_non_null(s);
     assert_int_equal(s->ev.u.gatt_write.len, sizeof octets);

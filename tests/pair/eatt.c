@@ -162,10 +162,10 @@ static void all_kinds(void **state)
     for (int round = 0; round < 40; round++) {
         assert_int_equal(woad_gattc_services(h, conn, NULL), 0);
         assert_int_equal(woad_gattc_read(h, conn, A), 0);
-        assert_int_equal(woad_gattc_write(h, conn, WOAD_GATTC_WRITE_LONG, B, long_value, 100), 0);
+        assert_int_equal(woad_gattc_write_long(h, conn, B, long_value, 100, false), 0);
         assert_int_equal(woad_gattc_characteristics(h, conn, 2, 0xffff, NULL), 0);
         assert_int_equal(woad_gattc_read_multiple(h, conn, handles, 2), 0);
-        assert_int_equal(woad_gattc_write(h, conn, WOAD_GATTC_WRITE, C, long_value, 100), 0);
+        assert_int_equal(woad_gattc_write(h, conn, C, long_value, 100), 0);
         assert_int_equal(woad_gattc_descriptors(h, conn, 3, 0xffff), 0);
         assert_int_equal(woad_gattc_read(h, conn, 3), 0);
         device_forget(client);
@@ -273,7 +273,7 @@ static void closed_in_flight(void **state)
         bearers(3);
         slow = true;
         assert_int_equal(read_of(A), 0);
-        assert_int_equal(woad_gattc_write(client->host, side[CENTRAL].conn, WOAD_GATTC_WRITE, B,
+        assert_int_equal(woad_gattc_write(client->host, side[CENTRAL].conn, B,
                                           "w", 1), 0);
         assert_int_equal(read_of(C), 0);
         assert_int_equal(read_of(D), 0);

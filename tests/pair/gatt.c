@@ -64,8 +64,8 @@ static void long_values(void **state)
         if (loss & 64) {
             assert_int_equal(woad_gattc_exchange_mtu(l.c->host, l.cp), 0);
         }
-        assert_int_equal(woad_gattc_write(l.c->host, l.cp, WOAD_GATTC_WRITE_RELIABLE, VALUE, big,
-                                          sizeof big), 0);
+        assert_int_equal(woad_gattc_write_long(l.c->host, l.cp, VALUE, big,
+                                          sizeof big, true), 0);
         assert_int_equal(woad_gattc_read(l.c->host, l.cp, VALUE), 0);
         world_run(l.w, 20000000);
         assert_int_equal(device_count(l.c, WOAD_EV_GATTC_DONE), loss & 64 ? 3 : 2);
@@ -139,7 +139,7 @@ static void subscriptions_are_the_connections_own(void **state)
     struct link l = joined(301, 0, 12);
     (void)state;
     assert_int_equal(woad_gatt_subscription(l.p->host, l.pc, VALUE), 0);
-    woad_gattc_write(l.c->host, l.cp, WOAD_GATTC_WRITE, CCCD, "\2\0", 2);
+    woad_gattc_write(l.c->host, l.cp, CCCD, "\2\0", 2);
     world_run(l.w, 300000);
     assert_int_equal(woad_gatt_subscription(l.p->host, l.pc, VALUE), 2);
     const struct seen *s = device_find(l.p, WOAD_EV_SUBSCRIBE);
@@ -159,7 +159,7 @@ static void disconnect_with_all_pending(void **state)
         assert_int_equal(woad_gattc_services(l.c->host, l.cp, NULL), 0);
         assert_int_equal(woad_gattc_characteristics(l.c->host, l.cp, 1, 0xffff, NULL), 0);
         assert_int_equal(woad_gattc_read(l.c->host, l.cp, VALUE), 0);
-        assert_int_equal(woad_gattc_write(l.c->host, l.cp, WOAD_GATTC_WRITE, VALUE, "x", 1), 0);
+        assert_int_equal(woad_gattc_write(l.c->host, l.cp, VALUE, "x", 1), 0);
         assert_int_equal(woad_gatt_indicate(l.p->host, l.pc, VALUE, "a", 1), 0);
         assert_int_equal(woad_gatt_indicate(l.p->host, l.pc, VALUE, "b", 1), 0);
         world_run(l.w, ms * 1000);

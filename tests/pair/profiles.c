@@ -54,7 +54,7 @@ static void meet(const char *central, const char *peripheral)
     join(w, c, p, &cp, &pc);
     assert_int_equal(woad_gattc_exchange_mtu(c->host, cp), 0);
     assert_int_equal(woad_gattc_services(c->host, cp, NULL), 0);
-    assert_int_equal(woad_gattc_write(c->host, cp, WOAD_GATTC_WRITE_RELIABLE, VALUE, big, 512), 0);
+    assert_int_equal(woad_gattc_write_long(c->host, cp, VALUE, big, 512, true), 0);
     assert_int_equal(woad_gattc_read(c->host, cp, VALUE), 0);
     world_run(w, 20000000);
     assert_int_equal(device_count(c, WOAD_EV_GATTC_DONE), 4);

@@ -149,9 +149,9 @@ static void act_gatt(struct device *d, struct player *p, struct side *s, uint32_
     case 2: err = woad_gattc_characteristics(h, s->conn, 1, 0xffff, NULL); break;
     case 3: err = woad_gattc_descriptors(h, s->conn, 1, 0xffff); break;
     case 4: err = woad_gattc_read(h, s->conn, (uint16_t)(1 + any(16))); break;
-    case 5: err = woad_gattc_write(h, s->conn, WOAD_GATTC_WRITE, VALUE, data, len); break;
-    case 6: err = woad_gattc_write(h, s->conn, WOAD_GATTC_WRITE_LONG, VALUE, data, 64); break;
-    case 7: err = woad_gattc_write(h, s->conn, WOAD_GATTC_WRITE, CCCD, "\3\0", 2); break;
+    case 5: err = woad_gattc_write(h, s->conn, VALUE, data, len); break;
+    case 6: err = woad_gattc_write_long(h, s->conn, VALUE, data, 64, false); break;
+    case 7: err = woad_gattc_write(h, s->conn, CCCD, "\3\0", 2); break;
     case 8:
         data[0] = (uint8_t)s->notified;
         s->notified += woad_gatt_notify(h, s->conn, VALUE, data, len) == 0;

@@ -43,7 +43,7 @@ static struct link joined(uint64_t seed)
 static void subscribe(struct link *l, uint16_t cccd, uint16_t bits)
 {
     uint8_t le[2] = { (uint8_t)bits, 0 };
-    assert_int_equal(woad_gattc_write(l->c->host, l->cp, WOAD_GATTC_WRITE, cccd, le, 2), 0);
+    assert_int_equal(woad_gattc_write(l->c->host, l->cp, cccd, le, 2), 0);
     assert_non_null(world_wait(l->w, l->c, WOAD_EV_GATTC_DONE, 1000000));
     assert_int_equal(device_find(l->c, WOAD_EV_GATTC_DONE)->ev.u.done.status, 0);
     device_forget(l->c);

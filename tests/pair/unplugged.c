@@ -81,12 +81,11 @@ static void central_goes_on(struct device *d, enum woad_gattc_op op, int status)
         me->gattc += woad_gattc_read(h, me->conn, me->value) == 0;
         break;
     case WOAD_GATTC_READ:
-        me->gattc += woad_gattc_write(h, me->conn, WOAD_GATTC_WRITE_LONG, me->value, long_value,
-                                      sizeof long_value) == 0;
+        me->gattc += woad_gattc_write_long(h, me->conn, me->value, long_value,
+                                      sizeof long_value, false) == 0;
         break;
     case WOAD_GATTC_WRITE_LONG:
-        me->gattc += woad_gattc_write(h, me->conn, WOAD_GATTC_WRITE,
-                                      (uint16_t)(me->value + 1), "\3", 2) == 0;
+        me->gattc += woad_gattc_write(h, me->conn, (uint16_t)(me->value + 1), "\3", 2) == 0;
         break;
     default:
         break;

@@ -500,9 +500,9 @@ static bool procedure(int n)
         n == 7 ? woad_gattc_read_by_uuid(h, c, 1, 0xffff, &u_value) : 1,
         n == 8 ? woad_gattc_read_multiple(h, c, two, 2) : 1,
         n == 9 ? woad_gattc_read_multiple_fixed(h, c, two, 2) : 1,
-        n == 10 ? woad_gattc_write(h, c, WOAD_GATTC_WRITE, 3, big, 5) : 1,
-        n == 11 ? woad_gattc_write(h, c, WOAD_GATTC_WRITE_LONG, 3, big, 40) : 1,
-        n == 12 ? woad_gattc_write(h, c, WOAD_GATTC_WRITE_RELIABLE, 3, big, 40) : 1,
+        n == 10 ? woad_gattc_write(h, c, 3, big, 5) : 1,
+        n == 11 ? woad_gattc_write_long(h, c, 3, big, 40, false) : 1,
+        n == 12 ? woad_gattc_write_long(h, c, 3, big, 40, true) : 1,
         n == 13 ? woad_gattc_secondary_services(h, c) : 1 };
     if (n >= (int)(sizeof err / sizeof *err)) {
         return false;
@@ -664,7 +664,7 @@ static void hci_hardware_error_restart(void **state)
         pull();
         connect(HANDLE, 0);
         woad_gattc_read(b.h, b.conn, 3);
-        woad_gattc_write(b.h, b.conn, WOAD_GATTC_WRITE, 3, "x", 1);
+        woad_gattc_write(b.h, b.conn, 3, "x", 1);
         pull();
         b.up = false;
         if (silent) {

@@ -80,26 +80,27 @@ static void exactly_its_memory(void **state)
 
 /* The bound at compile time is the size, not more. */
 #define HOLDS(conns_, mtu_, tx, request, prepare, tables, subs, procs, pipe, index, list, bonds_, \
-              chans, psms_, mps_, eatt, sets) \
+              chans, psms_, mps_, eatt, sets, pair) \
     do { \
         struct woad_config c = { .features = all, .event = ignore, .conns = conns_, .mtu = mtu_, \
             .tx_queue = tx, .request_queue = request, .prepare_queue = prepare, \
             .attr_tables = tables, .subscriptions = subs, .procedures = procs, \
             .pipeline_queue = pipe, .attr_index = index, \
             .accept_list = list, .bonds = bonds_, .channels = chans, .psms = psms_, .mps = mps_, \
-            .att_bearers = eatt, .adv_sets = sets }; \
+            .att_bearers = eatt, .adv_sets = sets, .pairings = pair }; \
         static uint8_t mem[WOAD_MEM(conns_, mtu_, tx, request, prepare, tables, subs, procs, \
-                                    pipe, index, list, bonds_, chans, psms_, mps_, eatt, sets)]; \
+                                    pipe, index, list, bonds_, chans, psms_, mps_, eatt, sets, \
+                                    pair)]; \
         assert_int_equal(woad_size(&c), sizeof mem); \
     } while (0)
 
 static void size_at_compile_time(void **state)
 {
     (void)state;
-    HOLDS(1, 23, 25, 25, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    HOLDS(4, 247, 512, 256, 128, 2, 8, 4, 64, 20, 3, 2, 3, 2, 247, 3, 2);
-    HOLDS(3, 100, 333, 111, 77, 5, 3, 7, 33, 7, 255, 255, 1000, 255, 65533, 0, 255);
-    HOLDS(60, 527, 1000, 529, 512, 1, 64, 16, 1000, 1001, 8, 7, 64, 1, 500, 200, 1);
+    HOLDS(1, 23, 25, 25, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    HOLDS(4, 247, 512, 256, 128, 2, 8, 4, 64, 20, 3, 2, 3, 2, 247, 3, 2, 0);
+    HOLDS(3, 100, 333, 111, 77, 5, 3, 7, 33, 7, 255, 255, 1000, 255, 65533, 0, 255, 2);
+    HOLDS(60, 527, 1000, 529, 512, 1, 64, 16, 1000, 1001, 8, 7, 64, 1, 500, 200, 1, 61);
 }
 
 /* Every call with a number of no connection, and everything before WOAD_EV_UP. */
@@ -143,7 +144,7 @@ static void api_bad_handle_all(void **state)
         assert_int_equal(woad_gattc_characteristics(h, n, 1, 2, NULL), WOAD_ENOTCONN);
         assert_int_equal(woad_gattc_descriptors(h, n, 1, 2), WOAD_ENOTCONN);
         assert_int_equal(woad_gattc_read(h, n, 1), WOAD_ENOTCONN);
-        assert_int_equal(woad_gattc_write(h, n, WOAD_GATTC_WRITE, 1, "", 0), WOAD_ENOTCONN);
+        assert_int_equal(woad_gattc_write(h, n, 1, "", 0), WOAD_ENOTCONN);
         assert_int_equal(woad_gattc_write_command(h, n, 1, "", 0), WOAD_ENOTCONN);
         assert_int_equal(woad_gattc_exchange_mtu(h, n), WOAD_ENOTCONN);
         assert_int_equal(woad_gatt_notify_latest(h, n, 3, "", 0), WOAD_ENOTCONN);

@@ -1,0 +1,158 @@
+/* Writing: one value whole, in parts, signed, without an answer.  Vol 3, Part G, 4.9 */
+#include "gatt_client.h"
+
+static void write_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    wr_le16(out, p->start);
+    gattc_data_read(c, p, 0, gattc_data_len(c, p), out);
+}
+
+/* ATT_WRITE_RSP, ATT_EXECUTE_WRITE_RSP: nothing.  Vol 3, Part F, 3.4.5.2, 3.4.6.4 */
+static int write_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    (void)c;
+    if (!rd_done(in)) {
+        return WOAD_EBADMSG;
+    }
+    return p->abort ? p->abort : GATTC_DONE;
+}
+
+static const struct gattc_kind kind_write = { ATT_WRITE_REQ, ATT_WRITE_RSP, .tx = write_tx,
+                                              .rx = write_rx };
+
+/* --- in parts --------------------------------------------------------------------------------- */
+
+static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)c;
+    wr_u8(out, p->abort ? 0 : 1);
+}
+
+static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, ATT_EXECUTE_RSP, .tx = execute_tx,
+                                                .rx = write_rx, .undo = &kind_execute };
+
+/* Parts until all is prepared.  A record of the queue begins with one octet that is not data, so
+ * that an empty value is a record too. */
+static size_t part_len(struct conn *c, const struct proc *p)
+{
+    size_t left = gattc_data_len(c, p) - 1u - p->offset;
+    size_t most = p->bearer->mtu - 5u;
+    return left < most ? left : most;
+}
+
+static void prepare_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    wr_le16(out, p->start);
+    wr_le16(out, p->offset);
+    gattc_data_read(c, p, 1u + p->offset, part_len(c, p), out);
+}
+
+/* ATT_PREPARE_WRITE_RSP: the request again.  A reliable write compares it; Vol 3, Part G, 4.9.5 */
+static int prepare_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    size_t len = part_len(c, p);
+    bool same = rd_le16(in) == p->start;
+    same = rd_le16(in) == p->offset && same && rd_left(in) == len;
+    for (size_t n = 0; same && n < len; n++) {
+        same = rd_u8(in) == gattc_data_octet(c, p, 1 + p->offset + n);
+    }
+    if (!same && p->op == WOAD_GATTC_WRITE_RELIABLE) {
+        p->abort = WOAD_EBADMSG;
+    }
+    p->offset = (uint16_t)(p->offset + len);
+    if (p->abort || p->offset >= gattc_data_len(c, p) - 1u) {
+        p->kind = &kind_execute;
+    }
+    return 0;
+}
+
+/* What was prepared must be taken back. */
+static int prepare_error(struct conn *c, struct proc *p, int status)
+{
+    (void)c;
+    if (!p->offset) {
+        return status;
+    }
+    p->abort = (int16_t)status;
+    p->kind = &kind_execute;
+    return 0;
+}
+
+static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, ATT_PREPARE_RSP,
+                                                .tx = prepare_tx, .rx = prepare_rx,
+                                                .error = prepare_error, .undo = &kind_execute };
+
+/* --- what the application calls --------------------------------------------------------------- */
+
+static int write_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
+                     size_t len, size_t most)
+{
+    if (!p->start || len > most || len + 3 > h->cfg.request_queue) {
+        return conn_of(h, conn) ? WOAD_EINVAL : WOAD_ENOTCONN;
+    }
+    return gattc_add(h, conn, p, data, len);
+}
+
+int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
+{
+    const struct conn *c = conn_of(h, conn);
+    struct proc p = { .kind = &kind_write, .op = WOAD_GATTC_WRITE, .start = handle };
+    return write_add(h, conn, &p, data, len, c ? att_most(c) - 3u : 0);
+}
+
+int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                          size_t len, bool reliable)
+{
+    struct proc p = { .kind = &kind_prepare, .op = WOAD_GATTC_WRITE_LONG, .start = handle };
+    p.op = reliable ? WOAD_GATTC_WRITE_RELIABLE : WOAD_GATTC_WRITE_LONG;
+    return write_add(h, conn, &p, data, len, WOAD_ATT_VALUE_MAX);
+}
+
+int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                            size_t len)
+{
+    struct conn *c = conn_of(h, conn);
+    uint8_t signature[SIGNATURE];
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (!h->smp_role) {
+        return WOAD_ENOTSUP;
+    }
+    if (c->security.encrypted) {
+        return woad_gattc_write_command(h, conn, handle, data, len);
+    }
+    if (!handle || len + 3u + SIGNATURE > c->bearer->mtu) {
+        return WOAD_EINVAL;
+    }
+    if (!fifo_has_room(&c->queue, len + 3 + SIGNATURE)) {
+        c->queue_full = true;
+        return WOAD_EAGAIN;              /* before a number is used up */
+    }
+    int err = h->smp_role->sign(c, handle, data, len, signature);
+    if (!err && att_queue_open(c, 3 + len + SIGNATURE)) {
+        uint8_t head[3] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
+        struct fifo *q = &c->queue;
+        fifo_append(q, head, sizeof head);
+        fifo_append(q, data, len);
+        fifo_append(q, signature, sizeof signature);
+        h->smp_role->sent(c);
+    }
+    return err;
+}
+
+int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                             size_t len)
+{
+    struct conn *c = conn_of(h, conn);
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (!handle || len > c->bearer->mtu - 3u) {
+        return WOAD_EINVAL;
+    }
+    if (h->smp_role && h->smp_role->hold(c, true)) {
+        return WOAD_EACCES;
+    }
+    return att_queue(c, ATT_WRITE_CMD, handle, data, len);
+}

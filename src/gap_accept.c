@@ -72,7 +72,7 @@ const struct woad_feature woad_accept_list = {
 
 int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     struct accept *l = h->accept;
     if (!l) {
         return WOAD_ENOTSUP;

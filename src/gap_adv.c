@@ -183,7 +183,7 @@ const struct woad_feature woad_advertiser = {
 static int adv_set(struct woad *h, uint8_t *to, uint8_t *to_len, uint8_t dirty,
                    const uint8_t *data, size_t len)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
@@ -212,7 +212,7 @@ int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len)
 
 int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     if (!h->adv) {
         return WOAD_ENOTSUP;
     }
@@ -235,7 +235,7 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
 
 int woad_adv_stop(struct woad *h)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     if (!h->adv) {
         return WOAD_ENOTSUP;
     }

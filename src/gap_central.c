@@ -170,7 +170,7 @@ const struct woad_feature woad_central = {
 int woad_connect(struct woad *h, const struct woad_addr *peer,
                  const struct woad_connect_params *p)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     static const struct woad_addr nobody = { 0 };
     struct central *c = h->central;
     if (!c) {
@@ -206,7 +206,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
 
 int woad_connect_cancel(struct woad *h)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     struct central *c = h->central;
     if (!c) {
         return WOAD_ENOTSUP;

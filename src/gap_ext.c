@@ -468,7 +468,7 @@ static int set_of(const struct woad *h, uint8_t set, struct ext_set **s)
 
 static int set_give(struct woad *h, uint8_t set, bool response, const uint8_t *data, size_t len)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
     if (err || len > WOAD_EXT_DATA_MAX || (len && !data)) {
@@ -493,7 +493,7 @@ int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *d
 
 int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *p)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
     if (err) {
@@ -520,7 +520,7 @@ int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_pa
 
 int woad_ext_adv_stop(struct woad *h, uint8_t set)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
     if (!err) {

@@ -302,7 +302,7 @@ int woad_set_channels(struct woad *h, const uint8_t channels[5])
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
-    h->hci.quiet = false;
+    h->quiet = false;
     for (unsigned k = 0; k < 40; k++) {
         n += (unsigned)channels[k / 8] >> (k % 8) & 1u;
     }

@@ -166,7 +166,7 @@ const struct woad_feature woad_scanner = {
 
 int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     struct scan *s = h->scan;
     if (!s) {
         return WOAD_ENOTSUP;
@@ -195,7 +195,7 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
 
 int woad_scan_stop(struct woad *h)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     struct scan *s = h->scan;
     if (!s) {
         return WOAD_ENOTSUP;

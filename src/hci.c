@@ -21,9 +21,9 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     if (h->hci.pending || !h->hci.credits || room < WOAD_TX_ROOM) {
         return 0;
     }
-    bool quiet = h->hci.quiet;
+    bool quiet = h->quiet;
     const struct woad_feature *owner = &woad_core;
-    h->hci.quiet = true;
+    h->quiet = true;
     for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
         struct wr params = wr_of(buf + 4, 255);
         uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
@@ -31,7 +31,7 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
             if (CHECK_QUIET && quiet) {
                 __builtin_trap();
             }
-            h->hci.quiet = false;
+            h->quiet = false;
             struct wr head = wr_of(buf, 4);
             wr_u8(&head, H4_COMMAND);
             wr_le16(&head, opcode);

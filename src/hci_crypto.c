@@ -82,7 +82,7 @@ static int ctl_aes(struct woad *h, uint16_t who, const uint8_t key[16], const ui
                    uint8_t out[16])
 {
     struct ctl_crypto *c = h->crypto;
-    h->hci.quiet = false;
+    h->quiet = false;
     if (who == CRYPTO_NOBODY || h->state != HOST_UP) {
         return WOAD_ENOTSUP;
     }
@@ -115,7 +115,7 @@ static int ctl_aes(struct woad *h, uint16_t who, const uint8_t key[16], const ui
 static int ctl_random(struct woad *h, uint8_t *out, size_t len)
 {
     struct ctl_crypto *c = h->crypto;
-    h->hci.quiet = false;
+    h->quiet = false;
     if (h->state != HOST_UP || c->pooled < len) {
         return h->state == HOST_UP ? CRYPTO_LATER : WOAD_EIO;
     }
@@ -145,7 +145,7 @@ static int ctl_public(struct woad *h, uint16_t who, uint8_t public_key[64])
         return CRYPTO_LATER;
     }
     c->p256_owner = who;
-    h->hci.quiet = false;
+    h->quiet = false;
     int err = ctl_asked(&c->pair);
     memcpy(public_key, c->public_key, err ? 0 : 64);
     return err;
@@ -158,7 +158,7 @@ static int ctl_dh(struct woad *h, uint16_t who, const uint8_t public_key[64], ui
         return WOAD_EIO;
     }
     memcpy(c->public_key, public_key, 64);
-    h->hci.quiet = false;
+    h->quiet = false;
     int err = ctl_asked(&c->dh);
     if (err != CRYPTO_LATER) {
         memcpy(secret, c->secret, err ? 0 : 32);

@@ -213,7 +213,7 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr)
 
 int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }

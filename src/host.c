@@ -132,7 +132,7 @@ void emit_plain(const struct conn *c, enum woad_event_type type)
 
 void stir_all(struct woad *h)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
         stir_conn(c);
     }
@@ -153,6 +153,7 @@ int woad_start(struct woad *h)
         return WOAD_EALREADY;
     }
     memset(&h->hci, 0, sizeof h->hci);
+    h->quiet = false;
     h->hci.credits = 1;
     h->state = HOST_STARTING;
     h->refuse_handle = 0xffff;
@@ -168,7 +169,7 @@ int woad_stop(struct woad *h)
     if (h->state == HOST_STOPPING) {
         return 0;
     }
-    h->hci.quiet = false;
+    h->quiet = false;
     if (h->state == HOST_STARTING) {
         host_down(h, 0);
         return 0;
@@ -233,7 +234,7 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
         return 0;                        /* writing: a callback asks while a packet is made */
     }
     h->writing = true;
-    size_t n = h->hci.quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
+    size_t n = h->quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
     n = n ? n : acl_tx(h, buf, room);
     h->writing = false;
     return n;
@@ -242,7 +243,7 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
 uint32_t woad_poll(struct woad *h, uint32_t now_ms)
 {
     h->now = now_ms;
-    h->hci.quiet = false;
+    h->quiet = false;
     if (!h->clocked) {
         h->clocked = true;
         hci_clock_begins(h);

@@ -287,7 +287,6 @@ struct link;
 struct scan;
 struct central;
 struct gatts;
-struct gattc;
 struct cocs;
 struct eatt;
 
@@ -303,7 +302,6 @@ struct hci {
     const struct woad_feature *owner;
     uint32_t due;
     uint8_t step;                        /* of the bring-up table */
-    bool quiet;                          /* no feature wants a command */
     uint8_t version;
     uint16_t company, subversion;        /* who made it */
     uint8_t commands[64], features[8], le_features[8];
@@ -312,74 +310,76 @@ struct hci {
     uint32_t heard;                      /* when something came last */
 };
 
+/* As in struct conn: what is used most comes first. */
 struct woad {
-    struct woad_config cfg;
     uint8_t state;                       /* enum host_state */
     uint8_t own_type;                    /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
+    uint8_t busy;                        /* BUSY_…: what the controller is doing */
+    bool quiet;                          /* no feature wants a command */
     bool random_dirty;                   /* the controller does not know random_addr */
     uint8_t address_waits;               /* for our next private one: ADDRESS_… */
     bool accept_dirty;                   /* nor the accept list */
     uint8_t resolve_dirty;               /* nor the resolving list: see gap_resolve.c */
     bool resolves;                       /* it knows bonded peers by their keys */
-    uint8_t busy;                        /* BUSY_…: what the controller is doing */
     bool writing;                        /* woad_tx() is at work */
     bool clocked;                        /* woad_poll() has told the time */
     bool client_features;                /* woad_gatt_client_features is named */
     uint16_t mtu;                        /* offered */
+    uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
     uint16_t turn;                       /* the connection that may send next */
     uint16_t conns_open;                 /* how many there are */
     uint16_t refuse_handle;              /* a connection there was no room for, 0xffff: none */
+    uint16_t answers;                    /* octets of signalling that may wait, per connection */
     uint32_t now, stop_due;
-    struct hci hci;
     struct conn *conns;
-    uint8_t *tx;                         /* a frame that goes out in fragments */
-    struct conn *tx_of;                  /* whose; NULL: none */
-    uint32_t *stirred;                   /* a bit each: it may have something to send */
     struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
-    uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
-    uint16_t answers;
-    const struct att_role *att_server, *att_client;
+    uint32_t *stirred;                   /* a bit each: it may have something to send */
+    struct smp *smp;
     const struct smp_role *smp_role;
-    const struct crypto_role *crypto_role;
+    struct gatts *gatts;
+    const struct att_role *att_server, *att_client;
+    struct cocs *cocs;
     const struct coc_role *coc_role;
     const struct coc_enhanced *coc_enhanced;
     const struct eatt_role *eatt_role;
-    struct woad_conn_limits limits;
-    struct smp *smp;
     struct ctl_crypto *crypto;
-    struct resolve *resolve;
-    struct watch *watch;
-    struct ext *ext;
-    const struct ext_role *ext_role;
-    struct setup *setup;
-    const struct setup_role *setup_role;
-    struct quirks_own *quirks;
-    void (*quirks_apply)(struct woad *h);                  /* to what the controller has said */
-    struct accept *accept;
-    struct link *link;
+    const struct crypto_role *crypto_role;
     struct adv *adv;
     struct scan *scan;
-    void (*scan_report)(struct woad *h, struct rd *in);    /* LE Advertising Report */
     struct central *central;
-    struct gatts *gatts;
-    struct gattc *gattc;
-    struct cocs *cocs;
+    struct ext *ext;
+    const struct ext_role *ext_role;
+    struct link *link;
+    struct setup *setup;
+    const struct setup_role *setup_role;
+    struct conn *tx_of;                  /* whose frame goes out in fragments; NULL: nobody's */
+    uint8_t *tx;                         /* that frame */
+    struct hci hci;
+    struct woad_config cfg;
+    struct woad_conn_limits limits;
+    struct resolve *resolve;
+    struct watch *watch;
+    struct quirks_own *quirks;
+    void (*quirks_apply)(struct woad *h);                  /* to what the controller has said */
+    void (*scan_report)(struct woad *h, struct rd *in);    /* LE Advertising Report */
+    struct accept *accept;
     struct eatt *eatt;
 };
-
-static inline struct conn *conns_end(const struct woad *h) { return h->conns + h->cfg.conns; }
-static inline uint16_t conn_index(const struct conn *c) { return (uint8_t)c->number; }
 
 HOLD_SIZE(woad, WOAD_SIZE_HOST);
 HOLD_SIZE(conn, WOAD_SIZE_CONN);
 HOLD_SIZE(att_bearer, WOAD_SIZE_BEARER);
+
+static inline struct conn *conns_end(const struct woad *h) { return h->conns + h->cfg.conns; }
+static inline uint16_t conn_index(const struct conn *c) { return (uint8_t)c->number; }
+
 
 /* Bonds, or our key, are others now: the list is made anew; or it is being made. */
 enum { RESOLVE_GOES_ON = 1, RESOLVE_ANEW = 2 };
 static inline void resolve_changed(struct woad *h)
 {
     h->resolve_dirty = h->resolve ? RESOLVE_ANEW : 0;
-    h->hci.quiet = false;
+    h->quiet = false;
 }
 
 /* There is something to be done about it, and the controller can. */

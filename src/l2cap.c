@@ -46,7 +46,7 @@ void l2cap_rx(struct conn *c, uint16_t cid, struct rd *in)
         att_rx(c->bearer, in);
         return;
     }
-    h->hci.quiet = false;
+    h->quiet = false;
     if (cid == CID_SIGNALLING) {
         sig_rx(c, in);
     } else if (cid == CID_SMP) {

@@ -3,7 +3,7 @@
 
 int woad_oob_make(struct woad *h)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     if (!h->smp || !h->cfg.crypto || !h->cfg.random) {
         return WOAD_ENOTSUP;
     }

@@ -131,7 +131,7 @@ int woad_set_irk(struct woad *h, const uint8_t irk[16])
 
 int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
 {
-    h->hci.quiet = false;
+    h->quiet = false;
     struct smp *s = h->smp;
     if (!s || !smp_able(h)) {
         return WOAD_ENOTSUP;

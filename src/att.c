@@ -39,8 +39,8 @@ static void att_indicated(struct att_bearer *b, int status)
     bool ours = b->indicated == HANDLE_SERVICE_CHANGED;
     b->indicated = 0;
     b->indicate_due = 0;
-    if (ours && !status && h->att_server) {
-        h->att_server->told(b->c);
+    if (ours && !status && h->gatt_bonds) {
+        h->gatt_bonds->told(b->c);
     }
     if (ev.u.done.handle && !ours) {
         emit_of(b->c, WOAD_EV_INDICATED, &ev);

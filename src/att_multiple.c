@@ -58,7 +58,7 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
 }
 
 /* ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_VARIABLE_REQ: handle u16, two or more of them. */
-int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
+static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
@@ -90,13 +90,29 @@ int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
     return multiple_next(b, out);
 }
 
+static int att_rx_several(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out)
+{
+    return att_is_multiple(op) ? att_rx_multiple(b, in, out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
+}
+
 /* The application has given one of the values: at once, and the loop goes on, or later. */
-int att_multiple_answer(struct att_bearer *b, const uint8_t *value, size_t len,
-                        struct wr *out)
+static int multiple_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
-    out->p = out->base + s->multiple_len;
-    multiple_put(s, out, value, len);
-    s->multiple_len = (uint16_t)wr_len(out);
-    return s->stepping ? ATT_LATER : multiple_next(b, out);
+    if (!err) {
+        out->p = out->base + s->multiple_len;
+        multiple_put(s, out, value->p, rd_left(value));
+        s->multiple_len = (uint16_t)wr_len(out);
+    }
+    return s->stepping ? ATT_LATER : err ? err : multiple_next(b, out);
 }
+
+static const struct att_more more = { att_rx_several, multiple_answered };
+
+static void read_multiple_carve(struct woad *h, struct arena *a)
+{
+    (void)a;
+    h->att_multiple = &more;
+}
+
+const struct woad_feature woad_read_multiple = { .carve = read_multiple_carve };

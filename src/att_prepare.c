@@ -36,7 +36,7 @@ static bool part_keep(struct att_bearer *b, uint16_t handle, uint16_t offset,
 }
 
 /* ATT_PREPARE_WRITE_REQ: handle u16, offset u16, part.  The answer is the same again.  3.4.6.1 */
-int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
+static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
@@ -125,7 +125,7 @@ static int execute_parts(struct att_bearer *b)
     return 0;
 }
 
-int att_execute_next(struct att_bearer *b)
+static int att_execute_next(struct att_bearer *b)
 {
     struct gatts_conn *g = gatts_of(b);
     int err = execute_parts(b);
@@ -135,7 +135,7 @@ int att_execute_next(struct att_bearer *b)
 }
 
 /* ATT_EXECUTE_WRITE_REQ: flags u8: 0 cancel, 1 write.  3.4.6.3 */
-int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
+static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
     struct gatts_conn *g = gatts_of(b);
@@ -156,3 +156,35 @@ int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
     g->executes = true;
     return att_execute_next(b);
 }
+
+static int att_rx_prepared(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out)
+{
+    return op == ATT_PREPARE_REQ ? att_rx_prepare(b, in, out)
+         : op == ATT_EXECUTE_REQ ? att_rx_execute(b, in, out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
+}
+
+/* The application has said what has become of one part: the next, or that was all. */
+static int execute_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
+{
+    (void)value;
+    (void)out;
+    if (b->server->stepping) {
+        return ATT_LATER;                /* the loop that asks takes it from here */
+    }
+    if (!err) {
+        return att_execute_next(b);
+    }
+    gatts_of(b)->prepared_len = 0;
+    gatts_of(b)->executes = false;
+    return err;
+}
+
+static const struct att_more more = { att_rx_prepared, execute_answered };
+
+static void long_writes_carve(struct woad *h, struct arena *a)
+{
+    (void)a;
+    h->att_prepare = &more;
+}
+
+const struct woad_feature woad_long_writes = { .carve = long_writes_carve };

@@ -272,7 +272,7 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
 }
 
 /* Gives a write to whom it belongs: the host for a CCCD, else the application. */
-static int att_write_allowed(struct att_bearer *b, uint16_t handle,
+int att_write_allowed(struct att_bearer *b, uint16_t handle,
                              const struct woad_attr *a, struct rd *in, bool need_answer)
 {
     struct gatts_bearer *s = b->server;
@@ -328,28 +328,6 @@ static void att_rx_write_command(struct att_bearer *b, struct rd *in)
     }
 }
 
-/* ATT_SIGNED_WRITE_CMD: handle u16, value, counter u32, MAC 8.  It is for connections that are not
- * encrypted; one that is not genuine, or came before, is dropped without a word.  3.4.5.4;
- * Vol 3, Part C, 10.4; Part H, 2.4.5 */
-static void att_rx_signed_write(struct att_bearer *b, struct rd *in)
-{
-    struct woad *h = b->c->h;
-    const uint8_t *pdu = in->p - 1;      /* all of it is signed */
-    size_t len = rd_left(in) + 1;
-    uint16_t handle = rd_le16(in);
-    bool authenticated = false;
-    struct conn *c = b->c;
-    if (in->bad || rd_left(in) < SIGNATURE || c->security.encrypted || !h->smp_role ||
-        !h->smp_role->verify(c, pdu, len, &authenticated)) {
-        return;
-    }
-    const struct woad_attr *a = db_at(h->gatts, handle);
-    in->end -= SIGNATURE;
-    if (a && perm_write_signed(b->c, handle, a, authenticated)) {
-        att_write_allowed(b, handle, a, in, false);
-    }
-}
-
 static int (*const requests[])(struct att_bearer *, struct rd *, struct wr *) = {
     [ATT_MTU_REQ >> 1] = att_rx_mtu,
     [ATT_FIND_INFO_REQ >> 1] = att_rx_find_info,
@@ -357,12 +335,8 @@ static int (*const requests[])(struct att_bearer *, struct rd *, struct wr *) = 
     [ATT_READ_BY_TYPE_REQ >> 1] = att_rx_read_by_type,
     [ATT_READ_REQ >> 1] = att_rx_read,
     [ATT_READ_BLOB_REQ >> 1] = att_rx_read_blob,
-    [ATT_READ_MULTIPLE_REQ >> 1] = att_rx_multiple,
-    [ATT_READ_MULTIPLE_VARIABLE_REQ >> 1] = att_rx_multiple,
     [ATT_READ_BY_GROUP_REQ >> 1] = att_rx_read_by_group,
     [ATT_WRITE_REQ >> 1] = att_rx_write,
-    [ATT_PREPARE_REQ >> 1] = att_rx_prepare,
-    [ATT_EXECUTE_REQ >> 1] = att_rx_execute,
 };
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
@@ -409,8 +383,15 @@ static bool att_pipelined(struct att_bearer *b, uint8_t op, const struct rd *in)
     return true;
 }
 
+static const struct att_more *att_more(const struct woad *h, uint8_t op)
+{
+    return att_is_multiple(op) ? h->att_multiple
+         : op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_prepare : NULL;
+}
+
 static void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
+    const struct att_more *more = att_more(b->c->h, op);
     struct gatts_bearer *s = b->server;
     if (att_pipelined(b, op, in)) {
         return;
@@ -418,8 +399,8 @@ static void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     if (op & ATT_OP_COMMAND) {
         if (op == ATT_WRITE_CMD) {
             att_rx_write_command(b, in);
-        } else if (op == ATT_SIGNED_WRITE_CMD) {
-            att_rx_signed_write(b, in);
+        } else if (op == ATT_SIGNED_WRITE_CMD && b->c->h->att_signed) {
+            b->c->h->att_signed(b, in);
         }
         return;
     }
@@ -429,6 +410,8 @@ static void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     struct wr out = att_server_response(b);
     if (op >> 1 < REQUESTS && requests[op >> 1]) {
         err = requests[op >> 1](b, in, &out);
+    } else if (more) {
+        err = more->rx(b, op, in, &out);
     }
     if (err != ATT_LATER) {
         att_server_done(s, err, &out);
@@ -490,56 +473,44 @@ static bool att_server_busy(const struct att_bearer *b)
 
 const struct att_role att_server_role = {
     .rx = att_server_rx, .tx = att_server_tx, .open = att_server_open, .close = att_server_close,
-    .busy = att_server_busy, .fell = perm_fell, .resume = gatts_resume, .keep = gatts_keep,
-    .told = gatts_told,
+    .busy = att_server_busy, .fell = perm_fell,
 };
 
 /* The application's answer, shaped for the request it is for. */
-static void att_server_answer(struct att_bearer *b, int err, const uint8_t *value, size_t len)
+static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value, size_t len)
 {
     struct gatts_bearer *s = b->server;
+    const struct att_more *more = att_more(b->c->h, s->op);
     struct wr out = att_server_response(b);
-    if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
+    stir_conn(b->c);
+    s->waiting = false;
+    s->step_err = (uint8_t)err;
+    if (more) {
+        struct rd in = rd_of(value, len);
+        err = more->answered(b, err, &in, &out);
+    } else if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
         size_t most = wr_room(&out) - 3 < 253 ? wr_room(&out) - 3 : 253;
         len = len < most ? len : most;
         wr_u8(&out, (uint8_t)(len + 2));
         wr_le16(&out, s->handle);
         wr_bytes(&out, value, len);
-    } else if (!err && (s->op == ATT_READ_MULTIPLE_REQ ||
-                        s->op == ATT_READ_MULTIPLE_VARIABLE_REQ)) {
-        err = att_multiple_answer(b, value, len, &out);
-        if (err == ATT_LATER) {
-            return;
-        }
     } else if (!err && (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ)) {
         err = att_part(value, len, s->offset, &out);
         if (!err) {
             att_keep(b, value, len);
         }
     }
-    att_server_done(s, err, &out);
+    if (err != ATT_LATER) {
+        att_server_done(s, err, &out);
+    }
 }
 
-static int att_take_answer(struct att_bearer *b, uint8_t err, const void *data, size_t len)
+static int att_answer(struct att_bearer *b, int err, const void *value, size_t len)
 {
-    struct gatts_bearer *s = b->server;
-    stir_conn(b->c);
-    s->waiting = false;
-    s->step_err = err;
-    if (s->stepping && (err || s->op == ATT_EXECUTE_REQ)) {
-        return 0;                        /* the loop that asks takes it from here */
+    if (!b) {
+        return WOAD_EALREADY;
     }
-    if (s->op == ATT_EXECUTE_REQ && !err) {
-        int next = att_execute_next(b);
-        if (next == ATT_LATER) {
-            return 0;
-        }
-        err = (uint8_t)next;
-    } else if (s->op == ATT_EXECUTE_REQ) {
-        gatts_of(b)->prepared_len = 0;
-        gatts_of(b)->executes = false;
-    }
-    att_server_answer(b, err, data, len);
+    att_take_answer(b, err, value, len);
     return 0;
 }
 
@@ -566,8 +537,7 @@ int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t 
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    struct att_bearer *b = att_waiting(c, request);
-    return b ? att_take_answer(b, err, data, len) : WOAD_EALREADY;
+    return att_answer(att_waiting(c, request), err, data, len);
 }
 
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len)
@@ -578,5 +548,5 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
     }
     struct att_bearer *b = h->gatts->asking;
     b = b && b->c == c && b->server->waiting ? b : att_waiting(c, -1);
-    return b ? att_take_answer(b, err, data, len) : WOAD_EALREADY;
+    return att_answer(b, err, data, len);
 }

@@ -1,4 +1,5 @@
 /* The bonds that are known: the one used last first; the last one goes when there is no room. */
+#include "gatt_server.h"
 #include "smp.h"
 
 static bool bond_is(const struct woad_bond *b, const struct woad_addr *peer)
@@ -137,7 +138,7 @@ void bond_refresh(struct conn *c)
     struct woad_bond *bond = c->security.bonded ? bond_find(h, &c->peer) : NULL;
     if (bond) {
         struct woad_bond now = *bond;
-        h->att_server->keep(c, &now);
+        gatts_keep(c, &now);
         bond_put(h, (uint16_t)(bond - h->smp->bonds), &now);
         wipe(&now, sizeof now);
         bond_emit(h, c->number, bond, WOAD_BOND_CHANGED);

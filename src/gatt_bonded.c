@@ -33,14 +33,13 @@ static uint32_t hash_database(const struct conn *c)
 }
 
 /* A new client will look at the database as it is now. */
-void gatts_know(struct conn *c)
+static void gatts_know(struct conn *c)
 {
-    struct woad *h = c->h;
-    c->server->knows = h->smp_role ? hash_database(c) : 0;
+    c->server->knows = hash_database(c);
 }
 
 /* If it knows another one, and wants to be told. */
-void gatts_recheck(struct conn *c)
+static void gatts_recheck(struct conn *c)
 {
     const struct gatts_conn *s = c->server;
     if (s->knows && s->knows != hash_database(c)) {
@@ -80,11 +79,13 @@ void gatts_keep(const struct conn *c, struct woad_bond *bond)
 
 /* Service Changed has been confirmed: unless there is more of it to tell, the client knows the
  * database as it is now. */
-void gatts_told(struct conn *c)
+static void gatts_told(struct conn *c)
 {
     struct woad *h = c->h;
-    if (h->smp_role && !c->server->changed_first) {
+    if (!c->server->changed_first) {
         gatts_know(c);
         h->smp_role->keep(c);
     }
 }
+
+const struct gatt_bonds gatt_bonds = { gatts_know, gatts_recheck, gatts_told };

@@ -80,7 +80,9 @@ static void gatts_open(struct conn *c)
         s->cccds[n].handle = 0;
     }
     *s = (struct gatts_conn){ .cccds = s->cccds, .prepared = s->prepared };
-    gatts_know(c);
+    if (h->gatt_bonds) {
+        h->gatt_bonds->know(c);
+    }
 }
 
 const struct woad_feature woad_gatt_server = {

@@ -67,8 +67,8 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
     if (!cccd_put(c, handle, v)) {
         return WOAD_ATT_INSUFFICIENT_RESOURCES;
     }
-    if (handle == HANDLE_SERVICE_CHANGED + 1 && v) {
-        gatts_recheck(c);
+    if (handle == HANDLE_SERVICE_CHANGED + 1 && v && h->gatt_bonds) {
+        h->gatt_bonds->recheck(c);
     }
     if (v != before && h->smp_role) {
         h->smp_role->keep(c);

@@ -73,12 +73,16 @@ static inline int att_request(const struct att_bearer *b)
     return att_is_fixed(b) ? 0 : (int)(b - h->bearers) - h->cfg.conns + 1;
 }
 
+static inline bool att_is_multiple(uint8_t op)
+{
+    return op == ATT_READ_MULTIPLE_REQ || op == ATT_READ_MULTIPLE_VARIABLE_REQ;
+}
+
 /* The handles of a Read Multiple on the fixed channel lie behind what is prepared. */
 static inline bool att_listing(const struct att_bearer *b)
 {
     const struct gatts_bearer *s = b->c->bearer->server;
-    return (s->op == ATT_READ_MULTIPLE_REQ || s->op == ATT_READ_MULTIPLE_VARIABLE_REQ) &&
-           s->waiting;
+    return att_is_multiple(s->op) && s->waiting;
 }
 
 /* gatt_db.c */
@@ -100,11 +104,9 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last);
 void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last);
 bool gatts_tx_changed(struct conn *c, struct wr *out);
 /* gatt_bonded.c */
-void gatts_know(struct conn *c);
-void gatts_recheck(struct conn *c);
 void gatts_resume(struct conn *c, const struct woad_bond *bond);
 void gatts_keep(const struct conn *c, struct woad_bond *bond);
-void gatts_told(struct conn *c);
+extern const struct gatt_bonds gatt_bonds;
 /* gatt_cccd.c */
 uint16_t cccd_value(const struct conn *c, uint16_t handle);
 bool cccd_put(struct conn *c, uint16_t handle, uint16_t value);
@@ -118,15 +120,9 @@ bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *
 bool perm_may_send(const struct conn *c, uint16_t handle);
 void perm_fell(struct conn *c);
 /* att_server.c */
+int att_write_allowed(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
+                      struct rd *in, bool need_answer);
 int att_ask(struct att_bearer *b, uint16_t handle, uint16_t offset);
 void att_put_question(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev);
-/* att_multiple.c */
-int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out);
-int att_multiple_answer(struct att_bearer *b, const uint8_t *value, size_t len,
-                        struct wr *out);
-/* att_prepare.c */
-int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out);
-int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out);
-int att_execute_next(struct att_bearer *b);
 
 #endif

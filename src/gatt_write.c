@@ -1,5 +1,6 @@
 /* Writing: one value whole, in parts, signed, without an answer.  Vol 3, Part G, 4.9 */
 #include "gatt_client.h"
+#include "smp.h"
 
 static void write_tx(struct conn *c, struct proc *p, struct wr *out)
 {
@@ -129,14 +130,14 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
         c->queue_full = true;
         return WOAD_EAGAIN;              /* before a number is used up */
     }
-    int err = h->smp_role->sign(c, handle, data, len, signature);
+    int err = sign_make(c, handle, data, len, signature);
     if (!err && att_queue_open(c, 3 + len + SIGNATURE)) {
         uint8_t head[3] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
         struct fifo *q = &c->queue;
         fifo_append(q, head, sizeof head);
         fifo_append(q, data, len);
         fifo_append(q, signature, sizeof signature);
-        h->smp_role->sent(c);
+        sign_made(c);
     }
     return err;
 }

@@ -92,11 +92,6 @@ struct att_role {
     void (*close)(struct att_bearer *b);
     bool (*busy)(const struct att_bearer *b);              /* of a server: with a request */
     void (*fell)(struct conn *c);        /* the security; may be NULL */
-    /* Of a server: what a bonded client had set is set again; is to be kept; it knows of the
-     * change that Service Changed has told. */
-    void (*resume)(struct conn *c, const struct woad_bond *bond);
-    void (*keep)(const struct conn *c, struct woad_bond *bond);
-    void (*told)(struct conn *c);
     /* Of a client: a pairing, or an encryption, has begun or ended. */
     void (*secured)(struct conn *c, int status);
 };
@@ -200,12 +195,6 @@ struct smp_role {
     void (*reach)(const struct woad *h, struct woad_addr *a);              /* and back */
     /* What the server keeps of a bonded peer has changed. */
     void (*keep)(struct conn *c);
-    /* Signed writes: a whole PDU with its signature; one without, to which it is appended. */
-    bool (*verify)(struct conn *c, const uint8_t *pdu, size_t len,
-                   bool *authenticated);
-    int (*sign)(struct conn *c, uint16_t handle, const void *data, size_t len,
-                uint8_t signature[SIGNATURE]);
-    void (*sent)(struct conn *c);        /* that it is in the queue */
     /* For a client that was refused: att_client->secured() follows, if true. */
     bool (*raise)(struct conn *c);
     /* Whether a client has to wait until a bonded peer has proved who it is; that has begun then,
@@ -273,6 +262,20 @@ struct setup_role {
     uint16_t (*answer_ms)(const struct woad *h);
 };
 
+/* What the server does for clients that may be bonded. */
+struct gatt_bonds {
+    void (*know)(struct conn *c);        /* a new one: the database as it is now */
+    void (*recheck)(struct conn *c);     /* whether it knows another, and is to be told */
+    void (*told)(struct conn *c);        /* it knows of the change: Service Changed has told it */
+};
+
+/* Requests that a feature of its own serves: a handler's result, REQUEST_NOT_SUPPORTED if it is not
+ * one of them; the application's answer to it, the same. */
+struct att_more {
+    int (*rx)(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out);
+    int (*answered)(struct att_bearer *b, int err, struct rd *value, struct wr *out);
+};
+
 struct ctl_crypto;
 struct resolve;
 struct watch;
@@ -338,6 +341,9 @@ struct woad {
     const struct smp_role *smp_role;
     struct gatts *gatts;
     const struct att_role *att_server, *att_client;
+    const struct att_more *att_prepare, *att_multiple;
+    void (*att_signed)(struct att_bearer *b, struct rd *in);
+    const struct gatt_bonds *gatt_bonds;
     struct cocs *cocs;
     const struct coc_role *coc_role;
     const struct coc_enhanced *coc_enhanced;

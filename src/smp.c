@@ -1,4 +1,5 @@
 /* Pairing: the scripts, what comes and goes, time.  Vol 3, Part H, 2.3, 3 */
+#include "gatt_server.h"
 #include "smp.h"
 
 /* In the same time wherever they differ. */
@@ -184,7 +185,9 @@ static int smp_hold(struct conn *c, bool again)
 
 static void smp_wake(struct woad *h)
 {
-    rpa_wake(h);
+    if (h->smp->hides) {
+        h->smp->hides->wake(h);
+    }
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
         smp_go(c);
     }
@@ -446,9 +449,12 @@ static bool smp_tx(struct conn *c, struct wr *out)
 /* A multiplication on the curve at a time, here and never in woad_rx(). */
 static uint32_t smp_due(struct woad *h)
 {
-    uint32_t left = rpa_due(h);
+    const struct smp *m = h->smp;
+    uint32_t left = m->hides ? m->hides->due(h) : WOAD_FOREVER;
     h->smp->may_multiply = true;
-    oob_work(h);
+    if (m->oob) {
+        m->oob->work(h);
+    }
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
         struct pairing *p = smp_under_way(c);
         if (!p) {
@@ -486,8 +492,7 @@ static bool smp_raise(struct conn *c)
 }
 
 static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key,
-                                     rpa_resolve, rpa_reach, bond_refresh, sign_verify,
-                                     sign_make, sign_made, smp_raise, smp_hold,
+                                     rpa_resolve, rpa_reach, bond_refresh, smp_raise, smp_hold,
                                      smp_wake };
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
@@ -516,6 +521,7 @@ static void smp_carve(struct woad *h, struct arena *a)
         s->who = CRYPTO_NOBODY;
         h->smp = s;
         h->smp_role = &role;
+        h->gatt_bonds = &gatt_bonds;
     }
 }
 

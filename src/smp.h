@@ -27,6 +27,14 @@ enum step {
     STEP_VERIFY, STEP_STK, STEP_PAUSE, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_LEFT,
     STEP_DONE, STEPS
 };
+#define SECURE_END_CENTRAL STEP_KEYS, SEND | SMP_CHECK, AWAIT | SMP_CHECK, STEP_VERIFY, \
+    STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT, STEP_DONE, STEP_END
+#define SECURE_END_PERIPHERAL AWAIT | SMP_CHECK, STEP_USER, STEP_KEYS, STEP_VERIFY, \
+    SEND | SMP_CHECK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_LEFT, STEP_DONE, STEP_END
+#define KEYS_CENTRAL STEP_KEY_PAIR, SEND | SMP_PUBLIC_KEY, AWAIT | SMP_PUBLIC_KEY, STEP_DH
+#define KEYS_PERIPHERAL SEND | SMP_RESPONSE, STEP_KEY_PAIR, AWAIT | SMP_PUBLIC_KEY, \
+    STEP_DH, SEND | SMP_PUBLIC_KEY
+
 enum { STEP_BLOCKED = -1 };              /* what a step returns; 0: done; more: why it fails */
 
 enum { USER_NONE, USER_ASKED, USER_ANSWERED };
@@ -80,7 +88,22 @@ static inline struct pairing *smp_under_way(const struct conn *c)
 struct attempts { struct woad_addr peer; uint8_t failures; uint32_t until; };
 enum { ATTEMPTS = 4 };
 
+/* What is linked only where it is called for: private addresses of our own; pairing with what has
+ * come out of band. */
+struct smp_hides {
+    uint32_t (*due)(struct woad *h);
+    void (*wake)(struct woad *h);        /* what the controller was to calculate has come */
+};
+struct smp_oob {
+    void (*work)(struct woad *h);        /* in woad_poll() */
+    bool (*key_pair)(struct pairing *p); /* the one that was made for it */
+    int (*check)(struct pairing *p);     /* a step */
+    const uint8_t *central, *peripheral; /* scripts */
+};
+
 struct smp {
+    const struct smp_hides *hides;
+    const struct smp_oob *oob;
     struct woad_security_policy policy;
     struct toolbox box;
     struct pairing *pairings;            /* config.pairings of them */
@@ -128,6 +151,12 @@ uint8_t smp_auth(const struct woad *h);
 void smp_told(struct conn *c, int status);
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
+/* What a step returns when something it calls has not succeeded. */
+static inline int smp_failed(int err)
+{
+    return err == CRYPTO_LATER ? STEP_BLOCKED : err ? WOAD_SMP_UNSPECIFIED : 0;
+}
+
 /* smp_steps.c */
 int smp_step(struct woad *h, uint16_t who, uint8_t step);
 void smp_write(struct pairing *p, uint8_t code, struct wr *out);
@@ -162,18 +191,14 @@ bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authentic
 int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE]);
 void sign_made(struct conn *c);
-/* smp_privacy.c */
+/* smp_identity.c */
+enum { RPA = 1, NRPA = 0, KIND_SHIFT = 6 };                /* the two top bits of a private one */
 void rpa_resolve(struct woad *h, struct woad_addr *a);
 void rpa_reach(const struct woad *h, struct woad_addr *a);
 void rpa_identity(const struct woad *h, struct woad_addr *a);
-uint32_t rpa_due(struct woad *h);
-void rpa_wake(struct woad *h);
 /* smp_attempts.c */
 bool attempts_failed(struct woad *h, const struct woad_addr *peer);
 bool attempts_passed(struct woad *h, const struct woad_addr *peer);
 void attempts_emit(struct woad *h, const struct woad_addr *peer);
 uint32_t attempts_left(const struct conn *c);              /* milliseconds to wait, 0: none */
-/* smp_oob.c */
-void oob_work(struct woad *h);
-
 #endif

@@ -1,5 +1,6 @@
 /* What follows a pairing: encryption, and the keys that are exchanged under it.
  * Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25 */
+#include "gatt_server.h"
 #include "smp.h"
 
 static void put_short(uint8_t key[16], uint8_t size)
@@ -164,8 +165,8 @@ int keys_done(struct pairing *p)
     c->security.bonded = bonds;
     c->peer = bond.peer;                 /* its identity, if it has told it */
     if (bonds) {
-        if (h->att_server) {
-            h->att_server->keep(c, &bond);
+        if (h->gatts) {
+            gatts_keep(c, &bond);
         }
         bond_keep(h, &bond, true);
         bond_heard(c);
@@ -328,8 +329,8 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     }
     smp_told(c, 0);
     bond = bond_find(h, &c->peer);       /* unless it was removed just now */
-    if (bond && h->att_server) {
-        h->att_server->resume(c, bond);
+    if (bond && h->gatts) {
+        gatts_resume(c, bond);
     }
 }
 

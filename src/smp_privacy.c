@@ -1,49 +1,6 @@
-/* Private addresses: ours, made anew from time to time, and those of peers whose keys we have.
- * Vol 3, Part C, 10.7, 10.8; Vol 6, Part B, 1.3.2 */
+/* Our private addresses, made anew from time to time; linked where woad_set_privacy() is called.
+ * Vol 3, Part C, 10.7; Vol 6, Part B, 1.3.2 */
 #include "smp.h"
-
-enum { RPA = 1, NRPA = 0, KIND_SHIFT = 6 };                /* the two top bits */
-
-/* hash = ah(IRK, prand); `key` and the address have the least significant octet first. */
-static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uint8_t key[16])
-{
-    uint8_t irk[16], prand[3], hash[3], its[3];
-    reversed(irk, key, 16);
-    reversed(prand, a->octet + 3, 3);
-    reversed(its, a->octet, 3);
-    return toolbox_ah(&h->smp->box, irk, prand, hash) == 0 && same(hash, its, 3);
-}
-
-/* Whose it is; then it is the identity from here on, and this is where it can be reached. */
-void rpa_resolve(struct woad *h, struct woad_addr *a)
-{
-    struct smp *s = h->smp;
-    if (h->resolves) {
-        a->type &= 1;                    /* the controller's word for who it is */
-    }
-    if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
-        return;
-    }
-    for (uint16_t n = 0; n < s->n_bonds; n++) {
-        if (s->bonds[n].has_irk && rpa_is_of(h, a, s->bonds[n].irk)) {
-            s->rpas[n] = *a;
-            *a = s->bonds[n].peer;
-            return;
-        }
-    }
-}
-
-/* Where a peer was heard last, if it hides; or its identity, where the controller resolves. */
-void rpa_reach(const struct woad *h, struct woad_addr *a)
-{
-    const struct woad_bond *bond = bond_find(h, a);
-    const struct woad_addr *rpa = bond ? &h->smp->rpas[bond - h->smp->bonds] : NULL;
-    if (bond && bond->has_irk && h->resolves) {
-        a->type |= 2;                    /* the controller knows it when it hears it */
-    } else if (rpa && rpa->type == WOAD_ADDR_RANDOM) {
-        *a = *rpa;
-    }
-}
 
 /* Neither all bits of the random part 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
 static int private_draw(struct woad *h, struct woad_addr *a)
@@ -95,7 +52,7 @@ static int private_renew(struct woad *h)
 }
 
 /* What the controller was to calculate for it has come. */
-void rpa_wake(struct woad *h)
+static void private_wake(struct woad *h)
 {
     if (h->address_waits == ADDRESS_CALCULATED && !(h->busy & BUSY_CONNECT)) {
         private_renew(h);
@@ -103,10 +60,10 @@ void rpa_wake(struct woad *h)
 }
 
 /* Not in the middle of a connection attempt, and not while the host is down. */
-uint32_t rpa_due(struct woad *h)
+static uint32_t private_due(struct woad *h)
 {
     struct smp *s = h->smp;
-    rpa_wake(h);
+    private_wake(h);
     if (deadline_left(s->private_due, h->now) == 0 && h->state == HOST_UP) {
         bool busy = h->busy & (BUSY_CONNECT | WANTS_CONNECT);
         if (!busy) {
@@ -118,16 +75,7 @@ uint32_t rpa_due(struct woad *h)
     return deadline_left(s->private_due, h->now);
 }
 
-int woad_set_irk(struct woad *h, const uint8_t irk[16])
-{
-    if (!h->smp) {
-        return WOAD_ENOTSUP;
-    }
-    memcpy(h->smp->irk, irk, 16);
-    h->smp->has_irk = true;
-    resolve_changed(h);
-    return 0;
-}
+static const struct smp_hides hides = { private_due, private_wake };
 
 int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
 {
@@ -151,6 +99,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
         s->fixed = h->hci.random_addr;
     }
     uint8_t was = s->privacy;
+    s->hides = &hides;
     h->address_waits = 0;
     s->making = false;
     s->privacy = (uint8_t)mode;
@@ -168,13 +117,4 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
         h->hci.random_addr = s->fixed;
     }
     return was ? woad_set_own_address(h, s->identity.type, NULL) : 0;
-}
-
-/* Who we are to those who have our key. */
-void rpa_identity(const struct woad *h, struct woad_addr *a)
-{
-    *a = h->smp->identity;
-    if (!h->smp->privacy) {
-        woad_own_address(h, a);
-    }
 }

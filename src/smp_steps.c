@@ -5,14 +5,6 @@ enum { ROUNDS = 20 };                    /* of a passkey: a bit each.  2.3.5.6.3
 
 /* --- the scripts ------------------------------------------------------------------------------ */
 
-#define SECURE_END_CENTRAL STEP_KEYS, SEND | SMP_CHECK, AWAIT | SMP_CHECK, STEP_VERIFY, \
-    STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT, STEP_DONE, STEP_END
-#define SECURE_END_PERIPHERAL AWAIT | SMP_CHECK, STEP_USER, STEP_KEYS, STEP_VERIFY, \
-    SEND | SMP_CHECK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_LEFT, STEP_DONE, STEP_END
-#define KEYS_CENTRAL STEP_KEY_PAIR, SEND | SMP_PUBLIC_KEY, AWAIT | SMP_PUBLIC_KEY, STEP_DH
-#define KEYS_PERIPHERAL SEND | SMP_RESPONSE, STEP_KEY_PAIR, AWAIT | SMP_PUBLIC_KEY, \
-    STEP_DH, SEND | SMP_PUBLIC_KEY
-
 static const uint8_t compare_central[] = { KEYS_CENTRAL, STEP_NONCE, AWAIT | SMP_CONFIRM,
     SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_USER,
     SECURE_END_CENTRAL };
@@ -26,10 +18,6 @@ static const uint8_t passkey_peripheral[] = { KEYS_PERIPHERAL, STEP_ASK, STEP_MA
     AWAIT | SMP_CONFIRM, STEP_USER, STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM,
     AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, SEND | SMP_RANDOM, STEP_AGAIN,
     SECURE_END_PERIPHERAL };
-static const uint8_t oob_central[] = { KEYS_CENTRAL, STEP_OOB, STEP_NONCE, SEND | SMP_RANDOM,
-    AWAIT | SMP_RANDOM, SECURE_END_CENTRAL };
-static const uint8_t oob_peripheral[] = { KEYS_PERIPHERAL, STEP_OOB, AWAIT | SMP_RANDOM,
-    STEP_NONCE, SEND | SMP_RANDOM, SECURE_END_PERIPHERAL };
 static const uint8_t legacy_central[] = { STEP_ASK, STEP_USER, STEP_NONCE, STEP_CONFIRM,
     SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM, AWAIT | SMP_RANDOM,
     STEP_CHECK_CONFIRM, STEP_STK, STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT,
@@ -74,12 +62,13 @@ static uint8_t choose_method(const struct pairing *p)
 
 static const uint8_t *choose_script(const struct pairing *p, bool central)
 {
+    const struct smp_oob *oob = p->c->h->smp->oob;
     if (!p->secure) {
         return central ? legacy_central : legacy_peripheral;
     }
     switch (p->method) {
     case WOAD_METHOD_OOB:
-        return central ? oob_central : oob_peripheral;
+        return !oob ? NULL : central ? oob->central : oob->peripheral;
     case WOAD_METHOD_PASSKEY:
         return central ? passkey_central : passkey_peripheral;
     default:
@@ -160,27 +149,23 @@ static int step_choose(struct pairing *p)
         (policy->methods && !(policy->methods >> p->method & 1)) || weaker_than_bond(p)) {
         return WOAD_SMP_AUTHENTICATION;
     }
-    if (p->method == WOAD_METHOD_OOB && !p->secure && !p->has_tk) {
+    const uint8_t *script = choose_script(p, central);
+    if (!script || (p->method == WOAD_METHOD_OOB && !p->secure && !p->has_tk)) {
         return WOAD_SMP_NO_OOB;
     }
     p->bond.peer = p->c->peer;
     p->bond.peer.type &= 1;
     p->bond.flags = new_flags(p);
     p->bond.key_size = p->key_size;
-    smp_begin(p, choose_script(p, central));
+    smp_begin(p, script);
     return 0;
 }
 
 /* --- randomness, keys of the curve ------------------------------------------------------------ */
 
-static int failed(int err)
-{
-    return err == CRYPTO_LATER ? STEP_BLOCKED : err ? WOAD_SMP_UNSPECIFIED : 0;
-}
-
 static int fresh(struct woad *h, uint8_t *out, size_t len)
 {
-    return failed(smp_random(h, out, len));
+    return smp_failed(smp_random(h, out, len));
 }
 
 /* The controller's.  It has one at a time, so a peripheral, which sends its own last, waits until
@@ -191,7 +176,7 @@ static int key_pair_there(struct pairing *p)
     if (!p->c->central && p->heard != SMP_PUBLIC_KEY) {
         return STEP_BLOCKED;
     }
-    return failed(h->crypto_role->p256_public(h, conn_index(p->c), p->own_public));
+    return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), p->own_public));
 }
 
 /* A key pair of its own for each pairing; but what was given out of band is of one that was made
@@ -201,13 +186,7 @@ static int step_key_pair(struct pairing *p)
     struct woad *h = p->c->h;
     struct smp *m = h->smp;
     const uint8_t *peer = p->c->central ? p->pres : p->preq;
-    if (peer[PDU_OOB] && m->oob_state == OOB_MADE) {
-        memcpy(p->own_private, m->oob_private, sizeof p->own_private);
-        memcpy(p->own_public, m->oob_public, sizeof p->own_public);
-        memcpy(p->own_r, m->oob_random, sizeof p->own_r);
-        wipe(m->oob_private, sizeof m->oob_private);
-        wipe(m->oob_random, sizeof m->oob_random);
-        m->oob_state = OOB_NONE;
+    if (peer[PDU_OOB] && m->oob && m->oob->key_pair(p)) {
         return 0;
     }
     if (!h->cfg.crypto) {
@@ -273,13 +252,7 @@ static void addresses(const struct pairing *p, uint8_t own[7], uint8_t peer[7])
 
 static int step_oob(struct pairing *p)
 {
-    struct woad *h = p->c->h;
-    uint8_t confirm[16];
-    if (!p->has_oob) {
-        return 0;
-    }
-    int err = toolbox_f4(&h->smp->box, p->peer_public, p->peer_public, p->peer_r, 0, confirm);
-    return err ? failed(err) : same(confirm, p->oob_confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
+    return p->has_oob ? p->c->h->smp->oob->check(p) : 0;
 }
 
 static int step_nonce(struct pairing *p)
@@ -297,14 +270,14 @@ static int confirm_of(struct pairing *p, bool own, uint8_t out[16])
     addresses(p, mine, theirs);
     if (!p->secure) {
         bool central = p->c->central;
-        return failed(toolbox_c1(&h->smp->box, p->own_r, random, p->preq, p->pres,
+        return smp_failed(toolbox_c1(&h->smp->box, p->own_r, random, p->preq, p->pres,
                                  central ? mine : theirs, central ? theirs : mine, out));
     }
     uint8_t z = 0;
     if (p->method == WOAD_METHOD_PASSKEY) {
         z = (uint8_t)(0x80 | (p->passkey >> p->round & 1));
     }
-    return failed(toolbox_f4(&h->smp->box, own ? p->own_public : p->peer_public,
+    return smp_failed(toolbox_f4(&h->smp->box, own ? p->own_public : p->peer_public,
                              own ? p->peer_public : p->own_public, random, z, out));
 }
 
@@ -336,7 +309,7 @@ static int check_of(struct pairing *p, bool own, uint8_t out[16])
     const uint8_t *pdu = p->c->central == own ? p->preq : p->pres;
     addresses(p, mine, theirs);
     reversed(io, pdu + PDU_IO, 3);
-    return failed(toolbox_f6(&h->smp->box, p->mac_key, own ? p->own_random : p->peer_random,
+    return smp_failed(toolbox_f6(&h->smp->box, p->mac_key, own ? p->own_random : p->peer_random,
                              own ? p->peer_random : p->own_random, own ? p->peer_r : p->own_r, io,
                              own ? mine : theirs, own ? theirs : mine, out));
 }
@@ -361,7 +334,7 @@ static int step_keys(struct pairing *p)
                          central ? p->peer_random : p->own_random, central ? mine : theirs,
                          central ? theirs : mine, p->mac_key, p->key);
     cut_key(p);
-    err = err ? failed(err) : check_of(p, true, p->own_check);
+    err = err ? smp_failed(err) : check_of(p, true, p->own_check);
     if (err != STEP_BLOCKED) {
         wipe(p->dhkey, sizeof p->dhkey);
     }
@@ -383,7 +356,7 @@ static int step_stk(struct pairing *p)
     int err = toolbox_s1(&h->smp->box, p->own_r, central ? p->peer_random : p->own_random,
                          central ? p->own_random : p->peer_random, p->key);
     cut_key(p);
-    return failed(err);
+    return smp_failed(err);
 }
 
 /* --- the user --------------------------------------------------------------------------------- */
@@ -413,7 +386,7 @@ static int step_number(struct pairing *p)
         p->at++;                         /* the answer may come from inside the event */
         ask(p, WOAD_PASSKEY_COMPARE, false);
     }
-    return failed(err);
+    return smp_failed(err);
 }
 
 /* Uniform: numbers that would make some passkeys likelier are drawn again. */

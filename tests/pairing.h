@@ -173,12 +173,13 @@ static uint8_t att_bearers[WORLD_MAX];   /* and Enhanced ATT, where there are so
 
 static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
 {
-    static const struct woad_feature *features[WORLD_MAX][13];
+    static const struct woad_feature *features[WORLD_MAX][16];
     struct woad_config host = world_host_config(conns);
     bool library = !(by_controller >> w->devices & 1);
-    const struct woad_feature *all[13] = { &woad_advertiser, &woad_scanner, &woad_central,
-        &woad_gatt_server, &woad_gatt_client, &woad_link, &woad_security_manager };
-    size_t n = 7;
+    const struct woad_feature *all[16] = { &woad_advertiser, &woad_scanner, &woad_central,
+        &woad_gatt_server, &woad_long_writes, &woad_read_multiple, &woad_signed_writes,
+        &woad_gatt_client, &woad_link, &woad_security_manager };
+    size_t n = 10;
     if (!library) {
         all[n++] = &woad_controller_crypto;
     }

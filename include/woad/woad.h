@@ -52,6 +52,9 @@ struct woad_crypto;
 extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, woad_gatt_server,
     woad_gatt_client;
 extern const struct woad_feature woad_accept_list, woad_link;
+/* What the server can do beside the usual: values prepared in parts, Read Multiple and Read
+ * Multiple Variable, writes that are signed. */
+extern const struct woad_feature woad_long_writes, woad_read_multiple, woad_signed_writes;
 /* Client Supported Features, handles 10 and 11 of the server. */
 extern const struct woad_feature woad_gatt_client_features;
 /* L2CAP channels: l2cap.h.  The second needs the first. */
@@ -162,7 +165,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(504, 348)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(536, 364)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(232, 168)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
@@ -175,7 +178,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(48, 32)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(64, 48)
 #define WOAD_SIZE_PROCEDURE   WOAD_WIDTH(48, 40)
-#define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 264)
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(312, 272)
 #define WOAD_SIZE_RESOLVE     4
 #define WOAD_SIZE_WATCH       1
 #define WOAD_SIZE_SETUP       WOAD_WIDTH(16, 12)

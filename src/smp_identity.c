@@ -1,0 +1,64 @@
+/* Identities: of peers behind private addresses, whose keys we have, and ours.
+ * Vol 3, Part C, 10.8; Vol 6, Part B, 1.3.2.3 */
+#include "smp.h"
+
+/* hash = ah(IRK, prand); `key` and the address have the least significant octet first. */
+static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uint8_t key[16])
+{
+    uint8_t irk[16], prand[3], hash[3], its[3];
+    reversed(irk, key, 16);
+    reversed(prand, a->octet + 3, 3);
+    reversed(its, a->octet, 3);
+    return toolbox_ah(&h->smp->box, irk, prand, hash) == 0 && same(hash, its, 3);
+}
+
+/* Whose it is; then it is the identity from here on, and this is where it can be reached. */
+void rpa_resolve(struct woad *h, struct woad_addr *a)
+{
+    struct smp *s = h->smp;
+    if (h->resolves) {
+        a->type &= 1;                    /* the controller's word for who it is */
+    }
+    if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
+        return;
+    }
+    for (uint16_t n = 0; n < s->n_bonds; n++) {
+        if (s->bonds[n].has_irk && rpa_is_of(h, a, s->bonds[n].irk)) {
+            s->rpas[n] = *a;
+            *a = s->bonds[n].peer;
+            return;
+        }
+    }
+}
+
+/* Where a peer was heard last, if it hides; or its identity, where the controller resolves. */
+void rpa_reach(const struct woad *h, struct woad_addr *a)
+{
+    const struct woad_bond *bond = bond_find(h, a);
+    const struct woad_addr *rpa = bond ? &h->smp->rpas[bond - h->smp->bonds] : NULL;
+    if (bond && bond->has_irk && h->resolves) {
+        a->type |= 2;                    /* the controller knows it when it hears it */
+    } else if (rpa && rpa->type == WOAD_ADDR_RANDOM) {
+        *a = *rpa;
+    }
+}
+
+/* Who we are to those who have our key. */
+void rpa_identity(const struct woad *h, struct woad_addr *a)
+{
+    *a = h->smp->identity;
+    if (!h->smp->privacy) {
+        woad_own_address(h, a);
+    }
+}
+
+int woad_set_irk(struct woad *h, const uint8_t irk[16])
+{
+    if (!h->smp) {
+        return WOAD_ENOTSUP;
+    }
+    memcpy(h->smp->irk, irk, 16);
+    h->smp->has_irk = true;
+    resolve_changed(h);
+    return 0;
+}

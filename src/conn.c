@@ -83,17 +83,6 @@ bool conn_params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t su
            supervision <= 3200 && supervision * 4u > (1u + latency) * max;
 }
 
-/* What a peer asks for, and the application's limits allow. */
-bool conn_params_welcome(const struct woad *h, uint16_t min, uint16_t max, uint16_t latency,
-                         uint16_t supervision)
-{
-    const struct woad_conn_limits *l = &h->limits;
-    return conn_params_valid(min, max, latency, supervision) &&
-           min >= l->interval_min_1250us &&
-           (!l->interval_max_1250us || max <= l->interval_max_1250us) &&
-           (!l->latency_max_set || latency <= l->latency_max);
-}
-
 int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
 {
     if (limits->interval_max_1250us && limits->interval_min_1250us > limits->interval_max_1250us) {
@@ -237,19 +226,11 @@ void conn_close_all(struct woad *h, uint8_t reason)
 }
 
 /* HCI_Disconnection_Complete: status u8, handle u16, reason u8.  7.7.5 */
-int conn_rx_disconnected(struct woad *h, struct rd *in)
+static void conn_rx_disconnected(struct conn *c, uint8_t status, struct rd *in)
 {
-    uint8_t status = rd_u8(in);
-    uint16_t handle = rd_le16(in);
-    uint8_t reason = rd_u8(in);
-    if (!rd_done(in)) {
-        return WOAD_EBADMSG;
+    if (!status) {
+        conn_close(c, rd_u8(in));
     }
-    struct conn *c = conn_by_handle(h, handle);
-    if (c && status == 0) {
-        conn_close(c, reason);
-    }
-    return 0;
 }
 
 void conn_updated(struct conn *c, int status)
@@ -265,66 +246,60 @@ void conn_updated(struct conn *c, int status)
 
 /* HCI_LE_Connection_Update_Complete: status u8, handle u16, interval u16, latency u16,
  * supervision u16.  7.7.65.3 */
-int conn_rx_update(struct woad *h, struct rd *in)
+static void conn_rx_update(struct conn *c, uint8_t status, struct rd *in)
 {
-    uint8_t status = rd_u8(in);
-    uint16_t handle = rd_le16(in);
-    uint16_t interval = rd_le16(in), latency = rd_le16(in), supervision = rd_le16(in);
-    if (!rd_done(in)) {
-        return WOAD_EBADMSG;
+    if (status == WOAD_HCI_UNSUPPORTED_REMOTE && !c->central && c->update_asked) {
+        c->sig_params = true;            /* a central that does not know it by the link layer */
+        return;
     }
-    struct conn *c = conn_by_handle(h, handle);
-    if (c && status == WOAD_HCI_UNSUPPORTED_REMOTE && !c->central && c->update_asked) {
-        c->sig_params = true;    /* a central that does not know it by the link layer */
-    } else if (c) {
-        if (!status) {
-            c->interval = interval;
-            c->latency = latency;
-            c->supervision = supervision;
-        }
-        conn_updated(c, status);
+    if (!status) {
+        c->interval = rd_le16(in);
+        c->latency = rd_le16(in);
+        c->supervision = rd_le16(in);
     }
-    return 0;
+    conn_updated(c, status);
 }
 
-/* HCI_LE_Remote_Connection_Parameter_Request: handle u16, interval min u16, max u16, latency u16,
- * timeout u16.  What is valid and within the application's limits is accepted.  7.7.65.6 */
-int conn_rx_param_request(struct woad *h, struct rd *in)
+/* What the peer, by HCI or L2CAP, would have for parameters: interval min u16, max u16, latency
+ * u16, timeout u16.  What is valid and within the application's limits is accepted. */
+bool conn_rx_params(struct conn *c, struct rd *in)
 {
-    uint16_t handle = rd_le16(in);
-    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
-    if (!rd_done(in)) {
-        return WOAD_EBADMSG;
-    }
-    struct conn *c = conn_by_handle(h, handle);
-    if (c) {
-        c->new_min = min;
-        c->new_max = max;
-        c->new_latency = latency;
-        c->new_supervision = timeout;
-        c->want_param_reply = true;
-        c->refuse_params = !conn_params_welcome(h, min, max, latency, timeout);
-    }
-    return 0;
+    const struct woad_conn_limits *l = &c->h->limits;
+    c->new_min = rd_le16(in);
+    c->new_max = rd_le16(in);
+    c->new_latency = rd_le16(in);
+    c->new_supervision = rd_le16(in);
+    return conn_params_valid(c->new_min, c->new_max, c->new_latency, c->new_supervision) &&
+           c->new_min >= l->interval_min_1250us &&
+           (!l->interval_max_1250us || c->new_max <= l->interval_max_1250us) &&
+           (!l->latency_max_set || c->new_latency <= l->latency_max);
+}
+
+/* HCI_LE_Remote_Connection_Parameter_Request: handle u16, and those.  7.7.65.6 */
+static void conn_rx_param_request(struct conn *c, uint8_t status, struct rd *in)
+{
+    (void)status;
+    c->want_param_reply = true;
+    c->refuse_params = !conn_rx_params(c, in);
 }
 
 /* HCI_LE_Long_Term_Key_Request: handle u16, random 8, diversifier u16.  There is no key without a
  * security manager.  7.7.65.5 */
-int conn_rx_ltk_request(struct woad *h, struct rd *in)
+static void conn_rx_ltk_request(struct conn *c, uint8_t status, struct rd *in)
 {
-    uint16_t handle = rd_le16(in);
-    uint8_t rand[8];
-    rd_copy(in, rand, sizeof rand);
-    uint16_t ediv = rd_le16(in);
-    if (!rd_done(in)) {
-        return WOAD_EBADMSG;
-    }
-    struct conn *c = conn_by_handle(h, handle);
-    if (c) {
-        c->want_ltk_reply = !h->smp_role || !h->smp_role->key_request(c, rand, ediv);
-    }
-    return 0;
+    const struct smp_role *role = c->h->smp_role;
+    const uint8_t *rand = rd_bytes(in, 8);
+    (void)status;
+    c->want_ltk_reply = !role || !role->key_request(c, rand, rd_le16(in));
 }
+
+static const struct conn_event conn_events[] = {
+    { EVT_DISCONNECTION_COMPLETE, STATUS, 4, conn_rx_disconnected },
+    { LE | LE_CONNECTION_UPDATE, STATUS, 9, conn_rx_update },
+    { LE | LE_CONN_PARAM_REQUEST, NO_STATUS, 10, conn_rx_param_request },
+    { LE | LE_LTK_REQUEST, NO_STATUS, 12, conn_rx_ltk_request },
+    { 0 }
+};
 
 /* HCI_Disconnect: handle u16, reason u8.  7.1.6 */
 static uint16_t conn_write_disconnect(uint16_t handle, uint8_t reason, struct wr *params)
@@ -435,7 +410,8 @@ static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     }
 }
 
-const struct woad_feature woad_core = { .command = core_command, .complete = core_complete };
+const struct woad_feature woad_core = { .command = core_command, .complete = core_complete,
+                                        .conn_events = conn_events };
 
 int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *info)
 {

@@ -162,61 +162,50 @@ static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
 
 /* HCI_Read_Remote_Version_Information_Complete: status u8, handle u16, version u8, company u16,
  * subversion u16.  7.7.12 */
-static void link_rx_event(struct woad *h, uint8_t code, struct rd *in)
+static void link_rx_version(struct conn *c, uint8_t status, struct rd *in)
 {
-    struct woad_link_value value = { .item = WOAD_LINK_VERSION };
-    if (code != EVT_REMOTE_VERSION) {
-        return;
-    }
-    value.status = rd_u8(in);
-    uint16_t handle = rd_le16(in);
+    struct woad_link_value value = { .item = WOAD_LINK_VERSION, .status = status };
     value.version = rd_u8(in);
     value.company = rd_le16(in);
     value.subversion = rd_le16(in);
-    struct conn *c = conn_by_handle(h, handle);
-    if (rd_done(in) && c) {
-        link_emit(c, &value);
-    }
+    link_emit(c, &value);
 }
 
 /* HCI_LE_Data_Length_Change: handle u16, tx octets u16, time u16, rx octets u16, time u16.
  * 7.7.65.7 */
-static void link_rx_length(struct rd *in, uint16_t *handle, struct woad_link_value *value)
+static void link_rx_length(struct conn *c, uint8_t status, struct rd *in)
 {
-    value->item = WOAD_LINK_DATA_LENGTH;
-    *handle = rd_le16(in);
-    value->tx_octets = rd_le16(in);
+    struct woad_link_value value = { .item = WOAD_LINK_DATA_LENGTH, .status = status };
+    value.tx_octets = rd_le16(in);
     rd_le16(in);
-    value->rx_octets = rd_le16(in);
-    rd_le16(in);
+    value.rx_octets = rd_le16(in);
+    link_emit(c, &value);
 }
 
-/* HCI_LE_Read_Remote_Features_Complete: status u8, handle u16, features 8.  7.7.65.4
- * HCI_LE_PHY_Update_Complete: status u8, handle u16, tx u8, rx u8.  7.7.65.12 */
-static void link_rx_meta(struct woad *h, uint8_t sub, struct rd *in)
+/* HCI_LE_Read_Remote_Features_Complete: status u8, handle u16, features 8.  7.7.65.4 */
+static void link_rx_features(struct conn *c, uint8_t status, struct rd *in)
 {
-    struct woad_link_value value = { .item = WOAD_LINK_PHY };
-    uint16_t handle;
-    if (sub == LE_DATA_LENGTH_CHANGE) {
-        link_rx_length(in, &handle, &value);
-    } else if (sub == LE_REMOTE_FEATURES || sub == LE_PHY_UPDATE) {
-        value.status = rd_u8(in);
-        handle = rd_le16(in);
-        if (sub == LE_PHY_UPDATE) {
-            value.tx_phy = rd_u8(in);
-            value.rx_phy = rd_u8(in);
-        } else {
-            value.item = WOAD_LINK_FEATURES;
-            rd_copy(in, value.features, sizeof value.features);
-        }
-    } else {
-        return;
-    }
-    struct conn *c = conn_by_handle(h, handle);
-    if (rd_done(in) && c) {
-        link_emit(c, &value);
-    }
+    struct woad_link_value value = { .item = WOAD_LINK_FEATURES, .status = status };
+    rd_copy(in, value.features, sizeof value.features);
+    link_emit(c, &value);
 }
+
+/* HCI_LE_PHY_Update_Complete: status u8, handle u16, tx u8, rx u8.  7.7.65.12 */
+static void link_rx_phy(struct conn *c, uint8_t status, struct rd *in)
+{
+    struct woad_link_value value = { .item = WOAD_LINK_PHY, .status = status };
+    value.tx_phy = rd_u8(in);
+    value.rx_phy = rd_u8(in);
+    link_emit(c, &value);
+}
+
+static const struct conn_event link_events[] = {
+    { EVT_REMOTE_VERSION, STATUS, 8, link_rx_version },
+    { LE | LE_DATA_LENGTH_CHANGE, NO_STATUS, 10, link_rx_length },
+    { LE | LE_REMOTE_FEATURES, STATUS, 11, link_rx_features },
+    { LE | LE_PHY_UPDATE, STATUS, 5, link_rx_phy },
+    { 0 }
+};
 
 const struct woad_feature woad_link = {
     .carve = link_carve,
@@ -225,8 +214,7 @@ const struct woad_feature woad_link = {
     .complete = link_complete,
     .conn_open = link_open,
     .conn_close = link_close,
-    .event = link_rx_event,
-    .meta = link_rx_meta,
+    .conn_events = link_events,
     .events = 1u << (EVT_REMOTE_VERSION - 1),
     .le_events = 1u << (LE_REMOTE_FEATURES - 1) | 1u << (LE_DATA_LENGTH_CHANGE - 1) |
                  1u << (LE_PHY_UPDATE - 1),

@@ -111,45 +111,49 @@ static int hci_rx_report(struct woad *h, struct rd *in)
     return in->bad ? WOAD_EBADMSG : 0;
 }
 
-static void hci_rx_other(struct woad *h, uint8_t code, struct rd in)
+static const struct conn_event *conn_event_in(const struct conn_event *e, uint8_t code)
 {
-    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
-        struct rd copy = in;
-        if ((*f)->event) {
-            (*f)->event(h, code, &copy);
-        }
+    while (e && e->code && e->code != code) {
+        e++;
     }
+    return e && e->code ? e : NULL;
 }
 
-static int hci_rx_meta(struct woad *h, uint8_t sub, struct rd in)
+/* It goes to the first that has it in its table: the core, or a feature. */
+static int hci_rx_conn(struct woad *h, uint8_t code, struct rd *in)
 {
-    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
-        struct rd copy = in;
-        if ((*f)->meta) {
-            (*f)->meta(h, sub, &copy);
+    const struct woad_feature *feature = &woad_core;
+    for (const struct woad_feature *const *f = h->cfg.features; feature; feature = *f++) {
+        const struct conn_event *e = conn_event_in(feature->conn_events, code);
+        if (e) {
+            if (rd_left(in) != e->len) {
+                return WOAD_EBADMSG;
+            }
+            uint8_t status = e->status ? rd_u8(in) : 0;
+            struct conn *c = conn_by_handle(h, rd_le16(in));
+            if (c) {
+                e->rx(c, status, in);
+            }
+            return 0;
         }
     }
-    return in.bad ? WOAD_EBADMSG : 0;
+    return 0;
 }
 
 /* HCI_LE_Meta: subevent u8, its parameters.  7.7.65 */
 static int hci_rx_le(struct woad *h, struct rd *in)
 {
     uint8_t sub = rd_u8(in);
-    switch (sub) {
-    case LE_CONNECTION_COMPLETE:
-        return conn_rx_complete(h, in, false);
-    case LE_ENHANCED_CONNECTION_COMPLETE:
-        return conn_rx_complete(h, in, true);
-    case LE_CONNECTION_UPDATE:
-        return conn_rx_update(h, in);
-    case LE_LTK_REQUEST:
-        return conn_rx_ltk_request(h, in);
-    case LE_CONN_PARAM_REQUEST:
-        return conn_rx_param_request(h, in);
-    default:
-        return hci_rx_meta(h, sub, *in);
+    if (sub == LE_CONNECTION_COMPLETE || sub == LE_ENHANCED_CONNECTION_COMPLETE) {
+        return conn_rx_complete(h, in, sub == LE_ENHANCED_CONNECTION_COMPLETE);
     }
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        struct rd copy = *in;
+        if ((*f)->meta) {
+            (*f)->meta(h, sub, &copy);
+        }
+    }
+    return in->bad ? WOAD_EBADMSG : hci_rx_conn(h, LE | sub, in);
 }
 
 static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
@@ -159,16 +163,13 @@ static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
         return hci_rx_complete(h, in);
     case EVT_COMMAND_STATUS:
         return hci_rx_status(h, in);
-    case EVT_DISCONNECTION_COMPLETE:
-        return conn_rx_disconnected(h, in);
     case EVT_LE_META:
         return hci_rx_le(h, in);
     case EVT_HARDWARE_ERROR:
         host_down(h, WOAD_EIO);
         return 0;
     default:
-        hci_rx_other(h, code, *in);
-        return 0;
+        return code < LE ? hci_rx_conn(h, code, in) : 0;
     }
 }
 
@@ -182,9 +183,9 @@ int hci_rx_event(struct woad *h, struct rd *in)
     if (code == EVT_COMPLETED_PACKETS) {
         return hci_rx_completed(h, in);
     }
-    struct rd le = *in;
-    if (code == EVT_LE_META && rd_u8(&le) == LE_ADVERTISING_REPORT) {
-        return hci_rx_report(h, &le);
+    if (code == EVT_LE_META && len && *in->p == LE_ADVERTISING_REPORT) {
+        rd_u8(in);
+        return hci_rx_report(h, in);
     }
     int err = hci_rx_code(h, code, in);
     stir_all(h);                         /* behind it: whatever it has changed */

@@ -78,6 +78,7 @@ enum {
     EVT_LE_META                  = 0x3e
 };
 
+enum { LE = 0x80 };                      /* a subevent of LE Meta, in struct conn_event */
 enum {
     LE_CONNECTION_COMPLETE       = 0x01,
     LE_ADVERTISING_REPORT        = 0x02,

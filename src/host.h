@@ -163,6 +163,15 @@ struct conn {
 
 /* --- features --------------------------------------------------------------------------------- */
 
+/* An event about one connection: [status u8,] handle u16, parameters, `len` octets in all.  It comes
+ * to nobody when it has another length, or the connection has gone. */
+enum { NO_STATUS, STATUS };
+struct conn_event {
+    uint8_t code;                        /* or LE | a subevent; 0 ends a table */
+    uint8_t status, len;
+    void (*rx)(struct conn *c, uint8_t status, struct rd *in);
+};
+
 struct woad_feature {
     void (*carve)(struct woad *h, struct arena *a);
     void (*reset)(struct woad *h);                         /* the controller is new */
@@ -171,8 +180,8 @@ struct woad_feature {
     void (*complete)(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
     void (*conn_open)(struct conn *c);
     void (*conn_close)(struct conn *c);
-    /* Events of the masks below that the core has no use for itself. */
-    void (*event)(struct woad *h, uint8_t code, struct rd *in);
+    const struct conn_event *conn_events;
+    /* LE events of the mask below that are not about one connection. */
     void (*meta)(struct woad *h, uint8_t sub, struct rd *in);
     void (*connect_failed)(struct woad *h, uint8_t status);
     uint32_t (*due)(struct woad *h);
@@ -457,15 +466,10 @@ struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer);
 bool conn_any_free(const struct woad *h);
 bool conn_any(const struct woad *h);
 int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced);
-int conn_rx_update(struct woad *h, struct rd *in);
-int conn_rx_disconnected(struct woad *h, struct rd *in);
-int conn_rx_param_request(struct woad *h, struct rd *in);
-int conn_rx_ltk_request(struct woad *h, struct rd *in);
 void conn_close(struct conn *c, uint8_t reason);
 void conn_close_all(struct woad *h, uint8_t reason);
 bool conn_params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t supervision);
-bool conn_params_welcome(const struct woad *h, uint16_t min, uint16_t max, uint16_t latency,
-                         uint16_t supervision);
+bool conn_rx_params(struct conn *c, struct rd *in);        /* whether they are welcome */
 void conn_updated(struct conn *c, int status);
 uint32_t conn_due(struct woad *h);
 /* What a connection lacks of a level, WOAD_COC_… added up: 0, or the ATT error that says it. */

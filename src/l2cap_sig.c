@@ -63,24 +63,16 @@ uint8_t sig_new_id(struct conn *c)
  * controller.  4.20 */
 static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct woad *h = c->h;
-    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
-    if (!c->central || !rd_done(in)) {
+    if (!c->central || rd_left(in) != 8) {
         return false;
     }
-    bool ok = conn_params_welcome(h, min, max, latency, timeout) && !c->want_update;
-    const uint8_t result[2] = { ok ? 0 : 1, 0 };
-    struct fifo *f = sig_answer(c, SIG_PARAM_RSP, id, sizeof result);
-    if (!f) {
-        return true;
-    }
-    fifo_append(f, result, sizeof result);
-    if (ok) {
-        c->new_min = min;
-        c->new_max = max;
-        c->new_latency = latency;
-        c->new_supervision = timeout;
-        c->want_update = true;
+    struct fifo *f = sig_answer(c, SIG_PARAM_RSP, id, 2);
+    if (f) {
+        /* What is asked of the controller already, or awaits its turn, is not changed by it. */
+        bool ok = !c->want_update && conn_rx_params(c, in);
+        const uint8_t result[2] = { ok ? 0 : 1, 0 };
+        fifo_append(f, result, sizeof result);
+        c->want_update = c->want_update || ok;
     }
     return true;
 }

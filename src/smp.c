@@ -557,7 +557,7 @@ static void smp_reset(struct woad *h)
 
 const struct woad_feature woad_security_manager = {
     .carve = smp_carve, .reset = smp_reset, .command = smp_command, .complete = smp_complete,
-    .conn_open = smp_open, .conn_close = smp_close, .event = smp_event, .due = smp_due,
+    .conn_open = smp_open, .conn_close = smp_close, .conn_events = smp_events, .due = smp_due,
     .frame = SMP_FRAME,
 };
 

@@ -173,7 +173,7 @@ void link_encrypt(struct conn *c, const uint8_t key[16], uint8_t size, uint8_t f
                   const uint8_t *rand, uint16_t ediv);
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
-void smp_event(struct woad *h, uint8_t code, struct rd *in);
+extern const struct conn_event smp_events[];
 bool smp_has_key(const struct conn *c);
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv);
 /* bond.c */

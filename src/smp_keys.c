@@ -343,18 +343,21 @@ void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *re
     }
 }
 
-/* HCI_Encryption_Change: status u8, handle u16, on u8.  7.7.8
- * HCI_Encryption_Key_Refresh_Complete: status u8, handle u16.  7.7.39 */
-void smp_event(struct woad *h, uint8_t code, struct rd *in)
+/* HCI_Encryption_Change: status u8, handle u16, on u8.  7.7.8 */
+static void link_rx_change(struct conn *c, uint8_t status, struct rd *in)
 {
-    if (code != EVT_ENCRYPTION_CHANGE && code != EVT_KEY_REFRESH) {
-        return;
-    }
-    uint8_t status = rd_u8(in);
-    uint16_t handle = rd_le16(in);
-    uint8_t on = code == EVT_ENCRYPTION_CHANGE ? rd_u8(in) : 1;
-    struct conn *c = conn_by_handle(h, handle);
-    if (rd_done(in) && c) {
-        link_changed(c, status, on == 1);
-    }
+    link_changed(c, status, rd_u8(in) == 1);
 }
+
+/* HCI_Encryption_Key_Refresh_Complete: status u8, handle u16.  7.7.39 */
+static void link_rx_refresh(struct conn *c, uint8_t status, struct rd *in)
+{
+    (void)in;
+    link_changed(c, status, true);
+}
+
+const struct conn_event smp_events[] = {
+    { EVT_ENCRYPTION_CHANGE, STATUS, 4, link_rx_change },
+    { EVT_KEY_REFRESH, STATUS, 3, link_rx_refresh },
+    { 0 }
+};

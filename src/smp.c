@@ -38,6 +38,7 @@ struct pairing *smp_pairing(struct conn *c)
         if (!p[n].c) {
             s->p = &p[n];
             s->p->c = c;
+            s->p->me = c->central ? INITIATOR : RESPONDER;
         }
     }
     return s->p;
@@ -348,7 +349,7 @@ static void smp_rx_failed(struct conn *c, struct rd *in)
 static bool smp_tells_keys(const struct pairing *p)
 {
     return p && p->method == WOAD_METHOD_PASSKEY &&
-           (p->preq[PDU_AUTH] & p->pres[PDU_AUTH] & AUTH_KEYPRESS);
+           (p->side[0].pdu[PDU_AUTH] & p->side[1].pdu[PDU_AUTH] & AUTH_KEYPRESS);
 }
 
 /* SMP_KEYPRESS_NOTIFICATION: type u8.  The user has time anew; where that was not agreed on it

@@ -40,6 +40,16 @@ enum { STEP_BLOCKED = -1 };              /* what a step returns; 0: done; more: 
 enum { USER_NONE, USER_ASKED, USER_ANSWERED };
 enum { OOB_NONE, OOB_WANTED, OOB_MADE };
 
+/* What either side says and has, the most significant octet first.  The toolbox's functions have the
+ * initiator's and the responder's, or those of who sends and of who takes. */
+enum { INITIATOR, RESPONDER };
+struct smp_side {
+    uint8_t address[7];                  /* with its type in front */
+    uint8_t pdu[7];                      /* Pairing Request, Response: as it is sent */
+    uint8_t public_key[64], random[16], confirm[16], check[16];
+    uint8_t r[16];                       /* of f6, of OOB; of legacy pairing, our own is TK */
+};
+
 struct pairing {
     struct conn *c;                      /* NULL: it is free */
     const uint8_t *script;               /* NULL: it has not begun, something is known for it */
@@ -51,12 +61,11 @@ struct pairing {
     uint8_t method, user, asked, round, key_size;
     uint16_t to_send, to_come;           /* PDUs with keys, a bit each */
     uint32_t passkey, due, left_due;
-    uint8_t preq[7], pres[7];
-    uint8_t own_private[32], own_public[64], peer_public[64], dhkey[32];
-    uint8_t own_random[16], peer_random[16], own_confirm[16], peer_confirm[16];
-    uint8_t own_r[16], peer_r[16];       /* of f6, of OOB; of legacy pairing, own_r is TK */
+    uint8_t me;                          /* of side: INITIATOR or RESPONDER */
+    struct smp_side side[2];
+    uint8_t own_private[32], dhkey[32];
     uint8_t oob_confirm[16];
-    uint8_t mac_key[16], own_check[16], peer_check[16];
+    uint8_t mac_key[16];
     uint8_t key[16];                     /* LTK, or STK */
     struct woad_bond bond;               /* as it grows */
 };
@@ -76,6 +85,9 @@ struct smp_conn {
     uint8_t link_key[16], link_rand[8];
     uint16_t link_ediv;
 };
+
+static inline struct smp_side *smp_own(struct pairing *p) { return &p->side[p->me]; }
+static inline struct smp_side *smp_peer(struct pairing *p) { return &p->side[!p->me]; }
 
 /* What is under way on the connection; NULL: nothing. */
 static inline struct pairing *smp_under_way(const struct conn *c)

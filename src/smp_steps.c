@@ -40,7 +40,7 @@ static const char methods[5][6] = {
 
 static char method_letter(const struct pairing *p)
 {
-    char m = methods[p->preq[PDU_IO]][p->pres[PDU_IO]];
+    char m = methods[p->side[INITIATOR].pdu[PDU_IO]][p->side[RESPONDER].pdu[PDU_IO]];
     if (m == 'c' || m == 'C' || m == 'R') {
         m = p->secure ? 'c' : m == 'c' ? 'J' : m == 'C' ? 'i' : 'r';
     }
@@ -49,12 +49,12 @@ static char method_letter(const struct pairing *p)
 
 static uint8_t choose_method(const struct pairing *p)
 {
-    bool both = p->preq[PDU_OOB] && p->pres[PDU_OOB];
-    if (p->secure ? p->preq[PDU_OOB] || p->pres[PDU_OOB] : both) {
+    const uint8_t *preq = p->side[INITIATOR].pdu, *pres = p->side[RESPONDER].pdu;
+    if (p->secure ? preq[PDU_OOB] || pres[PDU_OOB] : preq[PDU_OOB] && pres[PDU_OOB]) {
         return WOAD_METHOD_OOB;
     }
     char m = method_letter(p);
-    if (!((p->preq[PDU_AUTH] | p->pres[PDU_AUTH]) & AUTH_MITM) || m == 'J') {
+    if (!((preq[PDU_AUTH] | pres[PDU_AUTH]) & AUTH_MITM) || m == 'J') {
         return WOAD_METHOD_JUST_WORKS;
     }
     return m == 'c' ? WOAD_METHOD_COMPARISON : WOAD_METHOD_PASSKEY;
@@ -98,67 +98,77 @@ static uint16_t keys_of(uint8_t dist, bool secure)
 }
 
 /* What is asked of both sides, by the policy: bonds, methods, keys. */
-static void fill(const struct pairing *p, uint8_t pdu[7], uint8_t code)
+static void fill(struct pairing *p, uint8_t code)
 {
     const struct woad *h = p->c->h;
     const struct woad_security_policy *policy = &h->smp->policy;
-    uint8_t mine = policy->bond ? DIST_LTK | (h->smp->has_irk ? DIST_IRK : 0) | DIST_CSRK : 0;
-    uint8_t theirs = policy->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
+    uint8_t *pdu = smp_own(p)->pdu, all = policy->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
     pdu[0] = code;
     pdu[PDU_IO] = policy->io;
     pdu[PDU_OOB] = p->has_oob || p->has_tk;
     pdu[PDU_AUTH] = smp_auth(h);
     pdu[PDU_KEY_SIZE] = 16;
-    pdu[PDU_CENTRAL] = code == SMP_REQUEST ? mine : theirs;
-    pdu[PDU_PERIPHERAL] = code == SMP_REQUEST ? theirs : mine;
+    pdu[PDU_CENTRAL] = pdu[PDU_PERIPHERAL] = all;
+    pdu[PDU_CENTRAL + p->me] &= (uint8_t)~(h->smp->has_irk ? 0 : DIST_IRK);
+}
+
+/* What the policy, or a bond, has against it. */
+static int refusal(const struct pairing *p)
+{
+    const struct woad_security_policy *policy = &p->c->h->smp->policy;
+    if (p->key_size < (policy->key_size_min ? policy->key_size_min : 16)) {
+        return WOAD_SMP_KEY_SIZE;
+    }
+    return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
+           (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
+           (policy->methods && !(policy->methods >> p->method & 1)) ||
+           weaker_than_bond(p) ? WOAD_SMP_AUTHENTICATION : 0;
+}
+
+static void address(struct smp_side *side, const struct woad_addr *a)
+{
+    side->address[0] = a->type & 1;
+    reversed(side->address + 1, a->octet, 6);
 }
 
 static int step_choose(struct pairing *p)
 {
-    struct woad *h = p->c->h;
-    const struct woad_security_policy *policy = &h->smp->policy;
-    bool central = p->c->central;
-    if (!central) {
-        fill(p, p->pres, SMP_RESPONSE);
-        p->pres[PDU_CENTRAL] &= p->preq[PDU_CENTRAL];
-        p->pres[PDU_PERIPHERAL] &= p->preq[PDU_PERIPHERAL];
+    uint8_t *preq = p->side[INITIATOR].pdu, *pres = p->side[RESPONDER].pdu;
+    if (p->me == RESPONDER) {
+        fill(p, SMP_RESPONSE);
+        pres[PDU_CENTRAL] &= preq[PDU_CENTRAL];
+        pres[PDU_PERIPHERAL] &= preq[PDU_PERIPHERAL];
     }
-    p->secure = p->preq[PDU_AUTH] & p->pres[PDU_AUTH] & AUTH_SECURE;
-    if (!central && p->secure) {
-        p->pres[PDU_OOB] = p->has_oob;
-    } else if (!central) {
-        p->pres[PDU_OOB] = p->has_tk;
+    uint8_t auth = preq[PDU_AUTH] & pres[PDU_AUTH];
+    p->secure = auth & AUTH_SECURE;
+    if (p->me == RESPONDER) {
+        pres[PDU_OOB] = p->secure ? p->has_oob : p->has_tk;
     }
-    p->bonds = p->preq[PDU_AUTH] & p->pres[PDU_AUTH] & AUTH_BOND;
-    p->key_size = p->preq[PDU_KEY_SIZE] < p->pres[PDU_KEY_SIZE] ? p->preq[PDU_KEY_SIZE]
-                                                                : p->pres[PDU_KEY_SIZE];
+    p->bonds = auth & AUTH_BOND;
+    p->key_size = (uint8_t)least(preq[PDU_KEY_SIZE], pres[PDU_KEY_SIZE]);
     p->method = choose_method(p);
     if (p->secure || p->method != WOAD_METHOD_OOB) {
-        memset(p->own_r, 0, sizeof p->own_r);              /* no TK, then */
+        memset(smp_own(p)->r, 0, 16);    /* no TK, then */
     }
-    uint16_t from_central = keys_of(p->preq[PDU_CENTRAL] & p->pres[PDU_CENTRAL], p->secure);
-    uint16_t from_peripheral = keys_of(p->preq[PDU_PERIPHERAL] & p->pres[PDU_PERIPHERAL],
-                                       p->secure);
-    p->to_send = central ? from_central : from_peripheral;
-    p->to_come = central ? from_peripheral : from_central;
-    if (p->key_size < (policy->key_size_min ? policy->key_size_min : 16)) {
-        return WOAD_SMP_KEY_SIZE;
-    }
-    if ((!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
-        (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
-        (policy->methods && !(policy->methods >> p->method & 1)) || weaker_than_bond(p)) {
-        return WOAD_SMP_AUTHENTICATION;
-    }
-    const uint8_t *script = choose_script(p, central);
-    if (!script || (p->method == WOAD_METHOD_OOB && !p->secure && !p->has_tk)) {
-        return WOAD_SMP_NO_OOB;
-    }
+    const uint16_t keys[2] = { keys_of(preq[PDU_CENTRAL] & pres[PDU_CENTRAL], p->secure),
+                               keys_of(preq[PDU_PERIPHERAL] & pres[PDU_PERIPHERAL], p->secure) };
+    p->to_send = keys[p->me];
+    p->to_come = keys[!p->me];
+    address(smp_own(p), &p->c->own);
+    address(smp_peer(p), &p->c->peer_air);
     p->bond.peer = p->c->peer;
     p->bond.peer.type &= 1;
     p->bond.flags = new_flags(p);
     p->bond.key_size = p->key_size;
-    smp_begin(p, script);
-    return 0;
+    int err = refusal(p);
+    const uint8_t *script = choose_script(p, p->me == INITIATOR);
+    if (!err && (!script || (p->method == WOAD_METHOD_OOB && !p->secure && !p->has_tk))) {
+        err = WOAD_SMP_NO_OOB;
+    }
+    if (!err) {
+        smp_begin(p, script);
+    }
+    return err;
 }
 
 /* --- randomness, keys of the curve ------------------------------------------------------------ */
@@ -176,7 +186,7 @@ static int key_pair_there(struct pairing *p)
     if (!p->c->central && p->heard != SMP_PUBLIC_KEY) {
         return STEP_BLOCKED;
     }
-    return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), p->own_public));
+    return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), smp_own(p)->public_key));
 }
 
 /* A key pair of its own for each pairing; but what was given out of band is of one that was made
@@ -185,7 +195,7 @@ static int step_key_pair(struct pairing *p)
 {
     struct woad *h = p->c->h;
     struct smp *m = h->smp;
-    const uint8_t *peer = p->c->central ? p->pres : p->preq;
+    const uint8_t *peer = smp_peer(p)->pdu;
     if (peer[PDU_OOB] && m->oob && m->oob->key_pair(p)) {
         return 0;
     }
@@ -197,7 +207,7 @@ static int step_key_pair(struct pairing *p)
     }
     m->may_multiply = false;
     int err = fresh(h, p->own_private, sizeof p->own_private);
-    if (!err && h->cfg.crypto->p256_public(p->own_private, p->own_public) < 0) {
+    if (!err && h->cfg.crypto->p256_public(p->own_private, smp_own(p)->public_key) < 0) {
         err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;        /* one in 2^32 */
     }
     if (!err) {
@@ -217,38 +227,26 @@ static const uint8_t debug_x[32] = {
 static int step_dh(struct pairing *p)
 {
     struct woad *h = p->c->h;
-    if (same(p->own_public, p->peer_public, 32)) {
+    if (same(smp_own(p)->public_key, smp_peer(p)->public_key, 32)) {
         return WOAD_SMP_DHKEY_CHECK;
     }
-    if (same(p->peer_public, debug_x, 32) && !h->smp->policy.allow_debug_key) {
+    if (same(smp_peer(p)->public_key, debug_x, 32) && !h->smp->policy.allow_debug_key) {
         return WOAD_SMP_AUTHENTICATION;
     }
     if (!h->cfg.crypto) {
-        int later = h->crypto_role->p256_dh(h, conn_index(p->c), p->peer_public, p->dhkey);
+        int later = h->crypto_role->p256_dh(h, conn_index(p->c), smp_peer(p)->public_key, p->dhkey);
         return later == CRYPTO_LATER ? STEP_BLOCKED : later ? WOAD_SMP_DHKEY_CHECK : 0;
     }
     if (!h->smp->may_multiply) {
         return STEP_BLOCKED;
     }
     h->smp->may_multiply = false;
-    int err = h->cfg.crypto->p256_dh(p->own_private, p->peer_public, p->dhkey);
+    int err = h->cfg.crypto->p256_dh(p->own_private, smp_peer(p)->public_key, p->dhkey);
     wipe(p->own_private, sizeof p->own_private);
     return err < 0 ? WOAD_SMP_DHKEY_CHECK : 0;
 }
 
 /* --- what is computed ------------------------------------------------------------------------- */
-
-static void address(uint8_t out[7], const struct woad_addr *a)
-{
-    out[0] = a->type & 1;
-    reversed(out + 1, a->octet, 6);
-}
-
-static void addresses(const struct pairing *p, uint8_t own[7], uint8_t peer[7])
-{
-    address(own, &p->c->own);
-    address(peer, &p->c->peer_air);
-}
 
 static int step_oob(struct pairing *p)
 {
@@ -257,84 +255,68 @@ static int step_oob(struct pairing *p)
 
 static int step_nonce(struct pairing *p)
 {
-    struct woad *h = p->c->h;
-    return fresh(h, p->own_random, 16);
+    return fresh(p->c->h, smp_own(p)->random, 16);
 }
 
 /* A confirm value of either side. */
-static int confirm_of(struct pairing *p, bool own, uint8_t out[16])
+static int confirm_of(struct pairing *p, uint8_t who, uint8_t out[16])
 {
-    struct woad *h = p->c->h;
-    const uint8_t *random = own ? p->own_random : p->peer_random;
-    uint8_t mine[7], theirs[7];
-    addresses(p, mine, theirs);
-    if (!p->secure) {
-        bool central = p->c->central;
-        return smp_failed(toolbox_c1(&h->smp->box, p->own_r, random, p->preq, p->pres,
-                                 central ? mine : theirs, central ? theirs : mine, out));
-    }
+    const struct toolbox *box = &p->c->h->smp->box;
+    const struct smp_side *its = &p->side[who];
     uint8_t z = 0;
+    if (!p->secure) {
+        return smp_failed(toolbox_c1(box, smp_own(p)->r, its->random, p->side[INITIATOR].pdu,
+                                     p->side[RESPONDER].pdu, p->side[INITIATOR].address,
+                                     p->side[RESPONDER].address, out));
+    }
     if (p->method == WOAD_METHOD_PASSKEY) {
         z = (uint8_t)(0x80 | (p->passkey >> p->round & 1));
     }
-    return smp_failed(toolbox_f4(&h->smp->box, own ? p->own_public : p->peer_public,
-                             own ? p->peer_public : p->own_public, random, z, out));
+    return smp_failed(toolbox_f4(box, its->public_key, p->side[!who].public_key, its->random, z,
+                                 out));
 }
 
 static int step_confirm(struct pairing *p)
 {
-    return confirm_of(p, true, p->own_confirm);
+    return confirm_of(p, p->me, smp_own(p)->confirm);
 }
 
 /* Nor may it be our own, sent back. */
 static int step_check_confirm(struct pairing *p)
 {
+    const struct smp_side *own = smp_own(p), *peer = smp_peer(p);
     uint8_t confirm[16];
-    int err = confirm_of(p, false, confirm);
-    bool echo = same(p->peer_random, p->own_random, 16) ||
-                same(p->peer_confirm, p->own_confirm, 16);
-    return err ? err : same(confirm, p->peer_confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
+    int err = confirm_of(p, !p->me, confirm);
+    bool echo = same(peer->random, own->random, 16) || same(peer->confirm, own->confirm, 16);
+    return err ? err : same(confirm, peer->confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
 }
 
 /* Keys shorter than 16 octets: the more significant ones are zero.  2.3.4 */
-static void cut_key(struct pairing *p)
+static int cut_key(struct pairing *p, int err)
 {
     memset(p->key, 0, (size_t)(16 - p->key_size));
+    return smp_failed(err);
 }
 
-static int check_of(struct pairing *p, bool own, uint8_t out[16])
+static int check_of(struct pairing *p, uint8_t who, uint8_t out[16])
 {
-    struct woad *h = p->c->h;
-    uint8_t mine[7], theirs[7], io[3];
-    const uint8_t *pdu = p->c->central == own ? p->preq : p->pres;
-    addresses(p, mine, theirs);
-    reversed(io, pdu + PDU_IO, 3);
-    return smp_failed(toolbox_f6(&h->smp->box, p->mac_key, own ? p->own_random : p->peer_random,
-                             own ? p->peer_random : p->own_random, own ? p->peer_r : p->own_r, io,
-                             own ? mine : theirs, own ? theirs : mine, out));
+    const struct smp_side *its = &p->side[who], *other = &p->side[!who];
+    uint8_t io[3];
+    reversed(io, its->pdu + PDU_IO, 3);
+    return smp_failed(toolbox_f6(&p->c->h->smp->box, p->mac_key, its->random, other->random,
+                                 other->r, io, its->address, other->address, out));
 }
 
 /* 2.3.5.6.5 */
 static int step_keys(struct pairing *p)
 {
-    struct woad *h = p->c->h;
-    bool central = p->c->central;
-    uint8_t mine[7], theirs[7];
-    addresses(p, mine, theirs);
-    if (p->method == WOAD_METHOD_PASSKEY) {
-        for (int n = 0; n < 4; n++) {
-            p->own_r[15 - n] = p->peer_r[15 - n] = (uint8_t)(p->passkey >> (8 * n));
-        }
+    const struct smp_side *i = &p->side[INITIATOR], *r = &p->side[RESPONDER];
+    if (p->method == WOAD_METHOD_OOB && !smp_peer(p)->pdu[PDU_OOB]) {
+        memset(smp_own(p)->r, 0, 16);    /* the peer does not know it */
     }
-    const uint8_t *peer = central ? p->pres : p->preq;
-    if (p->method == WOAD_METHOD_OOB && !peer[PDU_OOB]) {
-        memset(p->own_r, 0, sizeof p->own_r);              /* the peer does not know it */
-    }
-    int err = toolbox_f5(&h->smp->box, p->dhkey, central ? p->own_random : p->peer_random,
-                         central ? p->peer_random : p->own_random, central ? mine : theirs,
-                         central ? theirs : mine, p->mac_key, p->key);
-    cut_key(p);
-    err = err ? smp_failed(err) : check_of(p, true, p->own_check);
+    int err = cut_key(p, toolbox_f5(&p->c->h->smp->box, p->dhkey, i->random, r->random, i->address,
+                                    r->address, p->mac_key, p->key));
+    err = err ? err : check_of(p, p->me, smp_own(p)->check);
     if (err != STEP_BLOCKED) {
         wipe(p->dhkey, sizeof p->dhkey);
     }
@@ -344,19 +326,15 @@ static int step_keys(struct pairing *p)
 static int step_verify(struct pairing *p)
 {
     uint8_t check[16];
-    int err = check_of(p, false, check);
-    return err ? err : same(check, p->peer_check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
+    int err = check_of(p, !p->me, check);
+    return err ? err : same(check, smp_peer(p)->check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
 }
 
 /* 2.3.5.5: of the responder's random number, and the initiator's */
 static int step_stk(struct pairing *p)
 {
-    struct woad *h = p->c->h;
-    bool central = p->c->central;
-    int err = toolbox_s1(&h->smp->box, p->own_r, central ? p->peer_random : p->own_random,
-                         central ? p->own_random : p->peer_random, p->key);
-    cut_key(p);
-    return smp_failed(err);
+    return cut_key(p, toolbox_s1(&p->c->h->smp->box, smp_own(p)->r, p->side[RESPONDER].random,
+                                 p->side[INITIATOR].random, p->key));
 }
 
 /* --- the user --------------------------------------------------------------------------------- */
@@ -373,15 +351,12 @@ static void ask(struct pairing *p, uint8_t action, bool answered)
 
 static int step_number(struct pairing *p)
 {
-    struct woad *h = p->c->h;
-    bool central = p->c->central;
+    const struct smp_side *i = &p->side[INITIATOR], *r = &p->side[RESPONDER];
     if (p->method != WOAD_METHOD_COMPARISON) {
         return 0;
     }
-    int err = toolbox_g2(&h->smp->box, central ? p->own_public : p->peer_public,
-                         central ? p->peer_public : p->own_public,
-                         central ? p->own_random : p->peer_random,
-                         central ? p->peer_random : p->own_random, &p->passkey);
+    int err = toolbox_g2(&p->c->h->smp->box, i->public_key, r->public_key, i->random, r->random,
+                         &p->passkey);
     if (!err) {
         p->at++;                         /* the answer may come from inside the event */
         ask(p, WOAD_PASSKEY_COMPARE, false);
@@ -426,8 +401,9 @@ static int step_user(struct pairing *p)
     if (p->user == USER_ASKED) {
         return STEP_BLOCKED;
     }
-    for (int n = 0; !p->secure && p->method == WOAD_METHOD_PASSKEY && n < 4; n++) {
-        p->own_r[15 - n] = (uint8_t)(p->passkey >> (8 * n));               /* TK.  2.3.5.3 */
+    /* r of both, and TK.  2.3.5.6.5, 2.3.5.3 */
+    for (int n = 0; p->method == WOAD_METHOD_PASSKEY && n < 4; n++) {
+        p->side[0].r[15 - n] = p->side[1].r[15 - n] = (uint8_t)(p->passkey >> (8 * n));
     }
     return 0;
 }
@@ -497,18 +473,24 @@ static void pdu_put(struct wr *out, const uint8_t *value, size_t len)
     wr_bytes(out, b, len);
 }
 
+/* The value that such a PDU carries. */
+static uint8_t *value_of(struct smp_side *side, uint8_t code)
+{
+    return code == SMP_CONFIRM ? side->confirm : code == SMP_RANDOM ? side->random : side->check;
+}
+
 /* SMP_PAIRING_REQUEST, SMP_PAIRING_RESPONSE: IO u8, OOB u8, AuthReq u8, key size u8, keys of the
  * initiator u8, of the responder u8.  SMP_PAIRING_CONFIRM, _RANDOM, _DHKEY_CHECK: a value 16.
  * SMP_PAIRING_PUBLIC_KEY: X 32, Y 32.  3.5, 3.6 */
 void smp_write(struct pairing *p, uint8_t code, struct wr *out)
 {
+    struct smp_side *own = smp_own(p);
     switch (code) {
     case SMP_REQUEST:
-        fill(p, p->preq, SMP_REQUEST);
-        wr_bytes(out, p->preq, 7);
-        return;
+        fill(p, SMP_REQUEST);
+        /* fall through */
     case SMP_RESPONSE:
-        wr_bytes(out, p->pres, 7);
+        wr_bytes(out, own->pdu, 7);
         return;
     case SMP_KEYPRESS:
         wr_u8(out, code);
@@ -516,16 +498,14 @@ void smp_write(struct pairing *p, uint8_t code, struct wr *out)
         return;
     case SMP_PUBLIC_KEY:
         wr_u8(out, code);
-        pdu_put(out, p->own_public, 32);
-        pdu_put(out, p->own_public + 32, 32);
+        pdu_put(out, own->public_key, 32);
+        pdu_put(out, own->public_key + 32, 32);
         return;
     case SMP_CONFIRM:
     case SMP_RANDOM:
     case SMP_CHECK:
         wr_u8(out, code);
-        pdu_put(out, code == SMP_CONFIRM ? p->own_confirm
-                                              : code == SMP_RANDOM ? p->own_random : p->own_check,
-                     16);
+        pdu_put(out, value_of(own, code), 16);
         return;
     default:
         keys_write(p, code, out);
@@ -543,30 +523,26 @@ static int read_features(uint8_t pdu[7], uint8_t code, struct rd *in)
 
 static void pdu_take(struct rd *in, uint8_t *out, size_t len)
 {
-    uint8_t b[32];
-    rd_copy(in, b, len);
-    reversed(out, b, len);
+    reversed(out, rd_bytes(in, len), len);
 }
 
-/* Of a PDU that has its place; 0, or why the pairing fails. */
+/* Of a PDU that has its place, and its length; 0, or why the pairing fails. */
 int smp_read(struct pairing *p, uint8_t code, struct rd *in)
 {
+    struct smp_side *peer = smp_peer(p);
     p->heard = code;
     switch (code) {
     case SMP_REQUEST:
-        return read_features(p->preq, code, in);
     case SMP_RESPONSE:
-        return read_features(p->pres, code, in);
+        return read_features(peer->pdu, code, in);
     case SMP_PUBLIC_KEY:
-        pdu_take(in, p->peer_public, 32);
-        pdu_take(in, p->peer_public + 32, 32);
+        pdu_take(in, peer->public_key, 32);
+        pdu_take(in, peer->public_key + 32, 32);
         return 0;
     case SMP_CONFIRM:
     case SMP_RANDOM:
     case SMP_CHECK:
-        pdu_take(in, code == SMP_CONFIRM ? p->peer_confirm
-                                              : code == SMP_RANDOM ? p->peer_random : p->peer_check,
-                      16);
+        pdu_take(in, value_of(peer, code), 16);
         return 0;
     default:
         p->heard = 0;

@@ -484,6 +484,20 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
     return 0;
 }
 
+int gattc_ask(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
+              uint16_t end, const struct woad_uuid *uuid)
+{
+    struct proc p = { .kind = kind, .op = kind->op, .start = start, .end = end };
+    if (!start || start > end) {
+        return WOAD_EINVAL;
+    }
+    if (uuid) {
+        p.filtered = true;
+        p.uuid = *uuid;
+    }
+    return gattc_add(h, conn, &p, NULL, 0);
+}
+
 int woad_gattc_cancel(struct woad *h, uint16_t conn)
 {
     if (!h->att_client) {
@@ -522,7 +536,8 @@ static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, ATT_MTU_RSP, .tx = mtu_tx, .rx = mtu_rx };
+static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, ATT_MTU_RSP, WOAD_GATTC_MTU,
+                                            .tx = mtu_tx, .rx = mtu_rx };
 
 int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
 {

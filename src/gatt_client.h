@@ -46,7 +46,7 @@ HOLD_SIZE(proc, WOAD_SIZE_PROCEDURE);
  * or the status it ended with; without `error` that is the error's code. */
 enum { GATTC_DONE = 1 << 16 };
 struct gattc_kind {
-    uint8_t request, response;
+    uint8_t request, response, op;       /* op: of the procedure that begins with it */
     void (*tx)(struct conn *c, struct proc *p, struct wr *out);
     int (*rx)(struct conn *c, struct proc *p, struct rd *in);
     int (*error)(struct conn *c, struct proc *p, int status);
@@ -54,6 +54,9 @@ struct gattc_kind {
 };
 
 /* gatt_client.c */
+/* About start..end; `uuid`: those of one type alone. */
+int gattc_ask(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
+              uint16_t end, const struct woad_uuid *uuid);
 int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
               size_t data_len);
 static inline bool gattc_has_data(const struct proc *p)

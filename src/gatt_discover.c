@@ -68,7 +68,7 @@ static int services_all_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_services = {
-    ATT_READ_BY_GROUP_REQ, ATT_READ_BY_GROUP_RSP,
+    ATT_READ_BY_GROUP_REQ, ATT_READ_BY_GROUP_RSP, WOAD_GATTC_SERVICES,
     .tx = services_all_tx, .rx = services_all_rx, .error = discover_error
 };
 
@@ -97,26 +97,23 @@ static int services_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_services_uuid = {
-    ATT_FIND_BY_VALUE_REQ, ATT_FIND_BY_VALUE_RSP,
+    ATT_FIND_BY_VALUE_REQ, ATT_FIND_BY_VALUE_RSP, WOAD_GATTC_SERVICES,
     .tx = services_uuid_tx, .rx = services_uuid_rx, .error = discover_error
 };
 
 int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid)
 {
-    struct proc p = { .kind = &kind_services, .op = WOAD_GATTC_SERVICES, .start = 1,
-                      .end = 0xffff };
-    if (uuid) {
-        p.kind = &kind_services_uuid;
-        p.uuid = *uuid;
-    }
-    return gattc_add(h, conn, &p, NULL, 0);
+    return gattc_ask(h, conn, uuid ? &kind_services_uuid : &kind_services, 1, 0xffff, uuid);
 }
+
+static const struct gattc_kind kind_secondary_services = {
+    ATT_READ_BY_GROUP_REQ, ATT_READ_BY_GROUP_RSP, WOAD_GATTC_SECONDARY_SERVICES,
+    .tx = services_all_tx, .rx = services_all_rx, .error = discover_error
+};
 
 int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
 {
-    struct proc p = { .kind = &kind_services, .op = WOAD_GATTC_SECONDARY_SERVICES, .start = 1,
-                      .end = 0xffff };
-    return gattc_add(h, conn, &p, NULL, 0);
+    return gattc_ask(h, conn, &kind_secondary_services, 1, 0xffff, NULL);
 }
 
 static const struct gattc_kind kind_included, kind_included_uuid;
@@ -200,20 +197,18 @@ static int included_uuid_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_included_uuid = {
-    ATT_READ_REQ, ATT_READ_RSP,
+    ATT_READ_REQ, ATT_READ_RSP, WOAD_GATTC_INCLUDED,
     .tx = included_uuid_tx, .rx = included_uuid_rx, .error = included_uuid_error
 };
 
 static const struct gattc_kind kind_included = {
-    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
+    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP, WOAD_GATTC_INCLUDED,
     .tx = included_tx, .rx = included_rx, .error = discover_error
 };
 
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
 {
-    struct proc p = { .kind = &kind_included, .op = WOAD_GATTC_INCLUDED, .start = start,
-                      .end = end };
-    return start && start <= end ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
+    return gattc_ask(h, conn, &kind_included, start, end, NULL);
 }
 
 static void characteristics_tx(struct conn *c, struct proc *p, struct wr *out)
@@ -265,23 +260,14 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_characteristics = {
-    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
+    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP, WOAD_GATTC_CHARACTERISTICS,
     .tx = characteristics_tx, .rx = characteristics_rx, .error = discover_error
 };
 
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                                const struct woad_uuid *uuid)
 {
-    struct proc p = { .kind = &kind_characteristics, .op = WOAD_GATTC_CHARACTERISTICS,
-                      .start = start, .end = end };
-    if (!start || start > end) {
-        return WOAD_EINVAL;
-    }
-    if (uuid) {
-        p.filtered = true;
-        p.uuid = *uuid;
-    }
-    return gattc_add(h, conn, &p, NULL, 0);
+    return gattc_ask(h, conn, &kind_characteristics, start, end, uuid);
 }
 
 /* ATT_FIND_INFORMATION_RSP: format u8, { handle u16, type } each.  Vol 3, Part F, 3.4.3.2 */
@@ -308,13 +294,11 @@ static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_descriptors = {
-    ATT_FIND_INFO_REQ, ATT_FIND_INFO_RSP,
+    ATT_FIND_INFO_REQ, ATT_FIND_INFO_RSP, WOAD_GATTC_DESCRIPTORS,
     .tx = discover_range, .rx = descriptors_rx, .error = discover_error
 };
 
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
 {
-    struct proc p = { .kind = &kind_descriptors, .op = WOAD_GATTC_DESCRIPTORS, .start = start,
-                      .end = end };
-    return start && start <= end ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
+    return gattc_ask(h, conn, &kind_descriptors, start, end, NULL);
 }

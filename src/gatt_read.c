@@ -50,12 +50,12 @@ static int read_blob_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_read_blob = {
-    ATT_READ_BLOB_REQ, ATT_READ_BLOB_RSP,
+    ATT_READ_BLOB_REQ, ATT_READ_BLOB_RSP, WOAD_GATTC_READ,
     .tx = read_tx, .rx = read_rx, .error = read_blob_error
 };
 
-static const struct gattc_kind kind_read = { ATT_READ_REQ, ATT_READ_RSP, .tx = read_tx,
-                                             .rx = read_rx };
+static const struct gattc_kind kind_read = { ATT_READ_REQ, ATT_READ_RSP, WOAD_GATTC_READ,
+                                             .tx = read_tx, .rx = read_rx };
 
 static void by_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
 {
@@ -98,7 +98,7 @@ static int by_uuid_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_read_by_uuid = {
-    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP,
+    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP, WOAD_GATTC_READ_BY_UUID,
     .tx = by_uuid_tx, .rx = by_uuid_rx, .error = by_uuid_error
 };
 
@@ -134,39 +134,33 @@ static int multiple_fixed_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_read_multiple = {
-    ATT_READ_MULTIPLE_VARIABLE_REQ, ATT_READ_MULTIPLE_VARIABLE_RSP, .tx = multiple_tx,
-    .rx = multiple_rx
+    ATT_READ_MULTIPLE_VARIABLE_REQ, ATT_READ_MULTIPLE_VARIABLE_RSP, WOAD_GATTC_READ_MULTIPLE,
+    .tx = multiple_tx, .rx = multiple_rx
 };
 
 static const struct gattc_kind kind_read_multiple_fixed = {
-    ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_RSP, .tx = multiple_tx, .rx = multiple_fixed_rx
+    ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_RSP, WOAD_GATTC_READ_MULTIPLE_FIXED,
+    .tx = multiple_tx, .rx = multiple_fixed_rx
 };
 
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle)
 {
-    struct proc p = { .kind = &kind_read, .op = WOAD_GATTC_READ, .start = handle };
-    return handle ? gattc_add(h, conn, &p, NULL, 0) : WOAD_EINVAL;
+    return gattc_ask(h, conn, &kind_read, handle, 0xffff, NULL);
 }
 
 int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                             const struct woad_uuid *uuid)
 {
-    struct proc p = { .kind = &kind_read_by_uuid, .op = WOAD_GATTC_READ_BY_UUID, .start = start,
-                      .end = end };
-    if (!start || start > end || !uuid) {
-        return WOAD_EINVAL;
-    }
-    p.uuid = *uuid;
-    return gattc_add(h, conn, &p, NULL, 0);
+    return uuid ? gattc_ask(h, conn, &kind_read_by_uuid, start, end, uuid) : WOAD_EINVAL;
 }
 
 static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind *kind,
-                         enum woad_gattc_op op, const uint16_t *handles, size_t n)
+                         const uint16_t *handles, size_t n)
 {
     enum { MOST = 32 };
     uint8_t list[2 * MOST];
     const struct conn *c = conn_of(h, conn);
-    struct proc p = { .kind = kind, .op = (uint8_t)op };
+    struct proc p = { .kind = kind, .op = kind->op };
     struct wr out = wr_of(list, sizeof list);
     if (!c) {
         return WOAD_ENOTCONN;
@@ -183,12 +177,11 @@ static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind 
 
 int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n)
 {
-    return read_multiple(h, conn, &kind_read_multiple, WOAD_GATTC_READ_MULTIPLE, handles, n);
+    return read_multiple(h, conn, &kind_read_multiple, handles, n);
 }
 
 int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
                                    size_t n)
 {
-    return read_multiple(h, conn, &kind_read_multiple_fixed, WOAD_GATTC_READ_MULTIPLE_FIXED,
-                         handles, n);
+    return read_multiple(h, conn, &kind_read_multiple_fixed, handles, n);
 }

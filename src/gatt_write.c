@@ -18,8 +18,8 @@ static int write_rx(struct conn *c, struct proc *p, struct rd *in)
     return p->abort ? p->abort : GATTC_DONE;
 }
 
-static const struct gattc_kind kind_write = { ATT_WRITE_REQ, ATT_WRITE_RSP, .tx = write_tx,
-                                              .rx = write_rx };
+static const struct gattc_kind kind_write = { ATT_WRITE_REQ, ATT_WRITE_RSP, WOAD_GATTC_WRITE,
+                                              .tx = write_tx, .rx = write_rx };
 
 /* --- in parts --------------------------------------------------------------------------------- */
 
@@ -29,7 +29,8 @@ static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
     wr_u8(out, p->abort ? 0 : 1);
 }
 
-static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, ATT_EXECUTE_RSP, .tx = execute_tx,
+static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, ATT_EXECUTE_RSP,
+                                                WOAD_GATTC_WRITE_LONG, .tx = execute_tx,
                                                 .rx = write_rx, .undo = &kind_execute };
 
 /* Parts until all is prepared.  A record of the queue begins with one octet that is not data, so
@@ -80,6 +81,7 @@ static int prepare_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, ATT_PREPARE_RSP,
+                                                WOAD_GATTC_WRITE_LONG,
                                                 .tx = prepare_tx, .rx = prepare_rx,
                                                 .error = prepare_error, .undo = &kind_execute };
 

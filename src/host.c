@@ -4,6 +4,21 @@
 static const struct woad_feature *const no_features[] = { NULL };
 enum { ANSWERS = 24 };                   /* octets of signalling that may wait, at least */
 
+uint32_t deadline_in(uint32_t now, uint32_t ms)
+{
+    uint32_t at = now + ms;
+    return at ? at : 1;
+}
+
+uint32_t deadline_left(uint32_t at, uint32_t now)
+{
+    if (!at) {
+        return WOAD_FOREVER;
+    }
+    int32_t left = (int32_t)(at - now);
+    return left > 0 ? (uint32_t)left : 0;
+}
+
 /* The strictest alignment a struct here needs. */
 union align { void *p; uint64_t u; size_t s; };
 

@@ -17,21 +17,9 @@
 /* --- time ------------------------------------------------------------------------------------- */
 
 /* A deadline is a field; 0 means none.  Milliseconds, wrapping. */
-static inline uint32_t deadline_in(uint32_t now, uint32_t ms)
-{
-    uint32_t at = now + ms;
-    return at ? at : 1;
-}
-
+uint32_t deadline_in(uint32_t now, uint32_t ms);
 /* Milliseconds left, 0 when due, WOAD_FOREVER when there is no deadline. */
-static inline uint32_t deadline_left(uint32_t at, uint32_t now)
-{
-    if (!at) {
-        return WOAD_FOREVER;
-    }
-    int32_t left = (int32_t)(at - now);
-    return left > 0 ? (uint32_t)left : 0;
-}
+uint32_t deadline_left(uint32_t at, uint32_t now);
 
 static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 

@@ -39,6 +39,8 @@ struct pairing *smp_pairing(struct conn *c)
             s->p = &p[n];
             s->p->c = c;
             s->p->me = c->central ? INITIATOR : RESPONDER;
+            s->p->own = &s->p->side[s->p->me];
+            s->p->peer = &s->p->side[!s->p->me];
         }
     }
     return s->p;

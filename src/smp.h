@@ -62,7 +62,7 @@ struct pairing {
     uint16_t to_send, to_come;           /* PDUs with keys, a bit each */
     uint32_t passkey, due, left_due;
     uint8_t me;                          /* of side: INITIATOR or RESPONDER */
-    struct smp_side side[2];
+    struct smp_side *own, *peer, side[2];
     uint8_t own_private[32], dhkey[32];
     uint8_t oob_confirm[16];
     uint8_t mac_key[16];
@@ -86,9 +86,6 @@ struct smp_conn {
     uint16_t link_ediv;
 };
 
-static inline struct smp_side *smp_own(struct pairing *p) { return &p->side[p->me]; }
-static inline struct smp_side *smp_peer(struct pairing *p) { return &p->side[!p->me]; }
-
 /* What is under way on the connection; NULL: nothing. */
 static inline struct pairing *smp_under_way(const struct conn *c)
 {
@@ -110,7 +107,7 @@ struct smp_oob {
     void (*work)(struct woad *h);        /* in woad_poll() */
     bool (*key_pair)(struct pairing *p); /* the one that was made for it */
     int (*check)(struct pairing *p);     /* a step */
-    const uint8_t *central, *peripheral; /* scripts */
+    const uint8_t *scripts[2];           /* of the initiator, the responder */
 };
 
 struct smp {

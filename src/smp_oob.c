@@ -38,8 +38,8 @@ static bool oob_key_pair(struct pairing *p)
         return false;
     }
     memcpy(p->own_private, m->oob_private, sizeof p->own_private);
-    memcpy(smp_own(p)->public_key, m->oob_public, sizeof m->oob_public);
-    memcpy(smp_own(p)->r, m->oob_random, sizeof m->oob_random);
+    memcpy(p->own->public_key, m->oob_public, sizeof m->oob_public);
+    memcpy(p->own->r, m->oob_random, sizeof m->oob_random);
     wipe(m->oob_private, sizeof m->oob_private);
     wipe(m->oob_random, sizeof m->oob_random);
     m->oob_state = OOB_NONE;
@@ -50,13 +50,13 @@ static int oob_check(struct pairing *p)
 {
     struct woad *h = p->c->h;
     uint8_t confirm[16];
-    const struct smp_side *peer = smp_peer(p);
+    const struct smp_side *peer = p->peer;
     int err = toolbox_f4(&h->smp->box, peer->public_key, peer->public_key, peer->r, 0, confirm);
     return err ? smp_failed(err) : same(confirm, p->oob_confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
 }
 
-static const struct smp_oob oob = { oob_work, oob_key_pair, oob_check, oob_central,
-                                    oob_peripheral };
+static const struct smp_oob oob = { oob_work, oob_key_pair, oob_check,
+                                    { oob_central, oob_peripheral } };
 
 int woad_oob_make(struct woad *h)
 {
@@ -89,7 +89,7 @@ int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer)
     int err;
     struct pairing *p = oob_of(h, conn, &err);
     if (p) {
-        reversed(smp_peer(p)->r, peer->random, 16);
+        reversed(p->peer->r, peer->random, 16);
         reversed(p->oob_confirm, peer->confirm, 16);
         p->has_oob = true;
         h->smp->oob = &oob;
@@ -102,7 +102,7 @@ int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16])
     int err;
     struct pairing *p = oob_of(h, conn, &err);
     if (p) {
-        reversed(smp_own(p)->r, tk, 16);
+        reversed(p->own->r, tk, 16);
         p->has_tk = true;
     }
     return err;

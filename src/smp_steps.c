@@ -60,20 +60,23 @@ static uint8_t choose_method(const struct pairing *p)
     return m == 'c' ? WOAD_METHOD_COMPARISON : WOAD_METHOD_PASSKEY;
 }
 
-static const uint8_t *choose_script(const struct pairing *p, bool central)
+/* By the method, those of LE Secure Connections: the initiator's, the responder's. */
+static const uint8_t *const scripts[][2] = {
+    { legacy_central, legacy_peripheral },
+    [WOAD_METHOD_JUST_WORKS] = { compare_central, compare_peripheral },
+    [WOAD_METHOD_PASSKEY] = { passkey_central, passkey_peripheral },
+    [WOAD_METHOD_COMPARISON] = { compare_central, compare_peripheral },
+};
+
+/* NULL: what it takes out of band is not there. */
+static const uint8_t *choose_script(const struct pairing *p)
 {
     const struct smp_oob *oob = p->c->h->smp->oob;
-    if (!p->secure) {
-        return central ? legacy_central : legacy_peripheral;
+    if (p->method == WOAD_METHOD_OOB && p->secure) {
+        return oob ? oob->scripts[p->me] : NULL;
     }
-    switch (p->method) {
-    case WOAD_METHOD_OOB:
-        return !oob ? NULL : central ? oob->central : oob->peripheral;
-    case WOAD_METHOD_PASSKEY:
-        return central ? passkey_central : passkey_peripheral;
-    default:
-        return central ? compare_central : compare_peripheral;
-    }
+    return p->method == WOAD_METHOD_OOB && !p->has_tk ? NULL
+                                                      : scripts[p->secure ? p->method : 0][p->me];
 }
 
 static uint8_t new_flags(const struct pairing *p)
@@ -90,9 +93,11 @@ static bool weaker_than_bond(const struct pairing *p)
     return bond && ((bond->flags & ~new_flags(p)) || p->key_size < bond->key_size);
 }
 
-static uint16_t keys_of(uint8_t dist, bool secure)
+/* The PDUs with the keys that both have agreed on, of one side. */
+static uint16_t keys_of(const struct pairing *p, uint8_t side)
 {
-    return (uint16_t)((!secure && (dist & DIST_LTK) ? 1u << SMP_LTK | 1u << SMP_CENTRAL_ID : 0) |
+    uint8_t at = PDU_CENTRAL + side, dist = p->side[0].pdu[at] & p->side[1].pdu[at];
+    return (uint16_t)((!p->secure && (dist & DIST_LTK) ? 1u << SMP_LTK | 1u << SMP_CENTRAL_ID : 0) |
                       (dist & DIST_IRK ? 1u << SMP_IRK | 1u << SMP_IDENTITY : 0) |
                       (dist & DIST_CSRK ? 1u << SMP_CSRK : 0));
 }
@@ -102,7 +107,7 @@ static void fill(struct pairing *p, uint8_t code)
 {
     const struct woad *h = p->c->h;
     const struct woad_security_policy *policy = &h->smp->policy;
-    uint8_t *pdu = smp_own(p)->pdu, all = policy->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
+    uint8_t *pdu = p->own->pdu, all = policy->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
     pdu[0] = code;
     pdu[PDU_IO] = policy->io;
     pdu[PDU_OOB] = p->has_oob || p->has_tk;
@@ -148,27 +153,23 @@ static int step_choose(struct pairing *p)
     p->key_size = (uint8_t)least(preq[PDU_KEY_SIZE], pres[PDU_KEY_SIZE]);
     p->method = choose_method(p);
     if (p->secure || p->method != WOAD_METHOD_OOB) {
-        memset(smp_own(p)->r, 0, 16);    /* no TK, then */
+        memset(p->own->r, 0, 16);    /* no TK, then */
     }
-    const uint16_t keys[2] = { keys_of(preq[PDU_CENTRAL] & pres[PDU_CENTRAL], p->secure),
-                               keys_of(preq[PDU_PERIPHERAL] & pres[PDU_PERIPHERAL], p->secure) };
-    p->to_send = keys[p->me];
-    p->to_come = keys[!p->me];
-    address(smp_own(p), &p->c->own);
-    address(smp_peer(p), &p->c->peer_air);
+    p->to_send = keys_of(p, p->me);
+    p->to_come = keys_of(p, !p->me);
+    address(p->own, &p->c->own);
+    address(p->peer, &p->c->peer_air);
     p->bond.peer = p->c->peer;
     p->bond.peer.type &= 1;
     p->bond.flags = new_flags(p);
     p->bond.key_size = p->key_size;
     int err = refusal(p);
-    const uint8_t *script = choose_script(p, p->me == INITIATOR);
-    if (!err && (!script || (p->method == WOAD_METHOD_OOB && !p->secure && !p->has_tk))) {
-        err = WOAD_SMP_NO_OOB;
+    const uint8_t *script = err ? NULL : choose_script(p);
+    if (!script) {
+        return err ? err : WOAD_SMP_NO_OOB;
     }
-    if (!err) {
-        smp_begin(p, script);
-    }
-    return err;
+    smp_begin(p, script);
+    return 0;
 }
 
 /* --- randomness, keys of the curve ------------------------------------------------------------ */
@@ -186,7 +187,7 @@ static int key_pair_there(struct pairing *p)
     if (!p->c->central && p->heard != SMP_PUBLIC_KEY) {
         return STEP_BLOCKED;
     }
-    return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), smp_own(p)->public_key));
+    return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), p->own->public_key));
 }
 
 /* A key pair of its own for each pairing; but what was given out of band is of one that was made
@@ -195,7 +196,7 @@ static int step_key_pair(struct pairing *p)
 {
     struct woad *h = p->c->h;
     struct smp *m = h->smp;
-    const uint8_t *peer = smp_peer(p)->pdu;
+    const uint8_t *peer = p->peer->pdu;
     if (peer[PDU_OOB] && m->oob && m->oob->key_pair(p)) {
         return 0;
     }
@@ -207,7 +208,7 @@ static int step_key_pair(struct pairing *p)
     }
     m->may_multiply = false;
     int err = fresh(h, p->own_private, sizeof p->own_private);
-    if (!err && h->cfg.crypto->p256_public(p->own_private, smp_own(p)->public_key) < 0) {
+    if (!err && h->cfg.crypto->p256_public(p->own_private, p->own->public_key) < 0) {
         err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;        /* one in 2^32 */
     }
     if (!err) {
@@ -227,21 +228,21 @@ static const uint8_t debug_x[32] = {
 static int step_dh(struct pairing *p)
 {
     struct woad *h = p->c->h;
-    if (same(smp_own(p)->public_key, smp_peer(p)->public_key, 32)) {
+    if (same(p->own->public_key, p->peer->public_key, 32)) {
         return WOAD_SMP_DHKEY_CHECK;
     }
-    if (same(smp_peer(p)->public_key, debug_x, 32) && !h->smp->policy.allow_debug_key) {
+    if (same(p->peer->public_key, debug_x, 32) && !h->smp->policy.allow_debug_key) {
         return WOAD_SMP_AUTHENTICATION;
     }
     if (!h->cfg.crypto) {
-        int later = h->crypto_role->p256_dh(h, conn_index(p->c), smp_peer(p)->public_key, p->dhkey);
+        int later = h->crypto_role->p256_dh(h, conn_index(p->c), p->peer->public_key, p->dhkey);
         return later == CRYPTO_LATER ? STEP_BLOCKED : later ? WOAD_SMP_DHKEY_CHECK : 0;
     }
     if (!h->smp->may_multiply) {
         return STEP_BLOCKED;
     }
     h->smp->may_multiply = false;
-    int err = h->cfg.crypto->p256_dh(p->own_private, smp_peer(p)->public_key, p->dhkey);
+    int err = h->cfg.crypto->p256_dh(p->own_private, p->peer->public_key, p->dhkey);
     wipe(p->own_private, sizeof p->own_private);
     return err < 0 ? WOAD_SMP_DHKEY_CHECK : 0;
 }
@@ -255,7 +256,7 @@ static int step_oob(struct pairing *p)
 
 static int step_nonce(struct pairing *p)
 {
-    return fresh(p->c->h, smp_own(p)->random, 16);
+    return fresh(p->c->h, p->own->random, 16);
 }
 
 /* A confirm value of either side. */
@@ -265,7 +266,7 @@ static int confirm_of(struct pairing *p, uint8_t who, uint8_t out[16])
     const struct smp_side *its = &p->side[who];
     uint8_t z = 0;
     if (!p->secure) {
-        return smp_failed(toolbox_c1(box, smp_own(p)->r, its->random, p->side[INITIATOR].pdu,
+        return smp_failed(toolbox_c1(box, p->own->r, its->random, p->side[INITIATOR].pdu,
                                      p->side[RESPONDER].pdu, p->side[INITIATOR].address,
                                      p->side[RESPONDER].address, out));
     }
@@ -278,13 +279,13 @@ static int confirm_of(struct pairing *p, uint8_t who, uint8_t out[16])
 
 static int step_confirm(struct pairing *p)
 {
-    return confirm_of(p, p->me, smp_own(p)->confirm);
+    return confirm_of(p, p->me, p->own->confirm);
 }
 
 /* Nor may it be our own, sent back. */
 static int step_check_confirm(struct pairing *p)
 {
-    const struct smp_side *own = smp_own(p), *peer = smp_peer(p);
+    const struct smp_side *own = p->own, *peer = p->peer;
     uint8_t confirm[16];
     int err = confirm_of(p, !p->me, confirm);
     bool echo = same(peer->random, own->random, 16) || same(peer->confirm, own->confirm, 16);
@@ -311,12 +312,12 @@ static int check_of(struct pairing *p, uint8_t who, uint8_t out[16])
 static int step_keys(struct pairing *p)
 {
     const struct smp_side *i = &p->side[INITIATOR], *r = &p->side[RESPONDER];
-    if (p->method == WOAD_METHOD_OOB && !smp_peer(p)->pdu[PDU_OOB]) {
-        memset(smp_own(p)->r, 0, 16);    /* the peer does not know it */
+    if (p->method == WOAD_METHOD_OOB && !p->peer->pdu[PDU_OOB]) {
+        memset(p->own->r, 0, 16);    /* the peer does not know it */
     }
     int err = cut_key(p, toolbox_f5(&p->c->h->smp->box, p->dhkey, i->random, r->random, i->address,
                                     r->address, p->mac_key, p->key));
-    err = err ? err : check_of(p, p->me, smp_own(p)->check);
+    err = err ? err : check_of(p, p->me, p->own->check);
     if (err != STEP_BLOCKED) {
         wipe(p->dhkey, sizeof p->dhkey);
     }
@@ -327,13 +328,13 @@ static int step_verify(struct pairing *p)
 {
     uint8_t check[16];
     int err = check_of(p, !p->me, check);
-    return err ? err : same(check, smp_peer(p)->check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
+    return err ? err : same(check, p->peer->check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
 }
 
 /* 2.3.5.5: of the responder's random number, and the initiator's */
 static int step_stk(struct pairing *p)
 {
-    return cut_key(p, toolbox_s1(&p->c->h->smp->box, smp_own(p)->r, p->side[RESPONDER].random,
+    return cut_key(p, toolbox_s1(&p->c->h->smp->box, p->own->r, p->side[RESPONDER].random,
                                  p->side[INITIATOR].random, p->key));
 }
 
@@ -484,7 +485,7 @@ static uint8_t *value_of(struct smp_side *side, uint8_t code)
  * SMP_PAIRING_PUBLIC_KEY: X 32, Y 32.  3.5, 3.6 */
 void smp_write(struct pairing *p, uint8_t code, struct wr *out)
 {
-    struct smp_side *own = smp_own(p);
+    struct smp_side *own = p->own;
     switch (code) {
     case SMP_REQUEST:
         fill(p, SMP_REQUEST);
@@ -529,7 +530,7 @@ static void pdu_take(struct rd *in, uint8_t *out, size_t len)
 /* Of a PDU that has its place, and its length; 0, or why the pairing fails. */
 int smp_read(struct pairing *p, uint8_t code, struct rd *in)
 {
-    struct smp_side *peer = smp_peer(p);
+    struct smp_side *peer = p->peer;
     p->heard = code;
     switch (code) {
     case SMP_REQUEST:

@@ -2,15 +2,10 @@
 #include "gatt_server.h"
 #include "smp.h"
 
-static bool bond_is(const struct woad_bond *b, const struct woad_addr *peer)
-{
-    return (b->peer.type & 1) == (peer->type & 1) && memcmp(b->peer.octet, peer->octet, 6) == 0;
-}
-
 struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
 {
     for (uint16_t n = 0; n < h->smp->n_bonds; n++) {
-        if (bond_is(&h->smp->bonds[n], peer)) {
+        if (addr_same(&h->smp->bonds[n].peer, peer)) {
             return &h->smp->bonds[n];
         }
     }

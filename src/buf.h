@@ -65,6 +65,13 @@ inline uint16_t rd_le16(struct rd *r)
     return (uint16_t)(r->p[-2] | r->p[-1] << 8);
 }
 
+inline void rd_le16s(struct rd *r, uint16_t *v, size_t n)
+{
+    for (; n; n--) {
+        *v++ = rd_le16(r);
+    }
+}
+
 inline uint32_t rd_le24(struct rd *r)
 {
     const uint8_t *b = rd_bytes(r, 3);
@@ -129,6 +136,13 @@ inline void wr_le16(struct wr *w, uint16_t v)
     } else {
         *w->p++ = (uint8_t)v;
         *w->p++ = (uint8_t)(v >> 8);
+    }
+}
+
+inline void wr_le16s(struct wr *w, const uint16_t *v, size_t n)
+{
+    for (; n; n--) {
+        wr_le16(w, *v++);
     }
 }
 

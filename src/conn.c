@@ -28,11 +28,15 @@ struct conn *conn_by_handle(const struct woad *h, uint16_t handle)
     return NULL;
 }
 
+bool addr_same(const struct woad_addr *a, const struct woad_addr *b)
+{
+    return !((a->type ^ b->type) & 1) && memcmp(a->octet, b->octet, 6) == 0;
+}
+
 struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer)
 {
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
-        if (c->state != CONN_FREE && (c->peer.type & 1) == (peer->type & 1) &&
-            memcmp(c->peer.octet, peer->octet, 6) == 0) {
+        if (c->state != CONN_FREE && addr_same(&c->peer, peer)) {
             return c;
         }
     }
@@ -77,10 +81,26 @@ int conn_lacks(const struct conn *c, unsigned level)
 }
 
 /* Vol 4, Part E, 7.8.12: the supervision timeout must outlast two intervals with latency. */
-bool conn_params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t supervision)
+bool conn_params_valid(const uint16_t p[PARAMS])
 {
-    return min >= 6 && max <= 3200 && min <= max && latency <= 499 && supervision >= 10 &&
-           supervision <= 3200 && supervision * 4u > (1u + latency) * max;
+    uint16_t max = p[PARAM_MAX], latency = p[PARAM_LATENCY], supervision = p[PARAM_SUPERVISION];
+    return p[PARAM_MIN] >= 6 && max <= 3200 && p[PARAM_MIN] <= max && latency <= 499 &&
+           supervision >= 10 && supervision <= 3200 && supervision * 4u > (1u + latency) * max;
+}
+
+void conn_params_of(const struct woad_connect_params *p, uint16_t params[PARAMS])
+{
+    params[PARAM_MIN] = p->interval_min_1250us;
+    params[PARAM_MAX] = p->interval_max_1250us;
+    params[PARAM_LATENCY] = p->latency;
+    params[PARAM_SUPERVISION] = p->supervision_10ms;
+}
+
+/* Interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16. */
+void conn_wr_params(struct wr *out, const uint16_t p[PARAMS])
+{
+    wr_le16s(out, p, PARAMS);
+    wr_le32(out, 0);
 }
 
 int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
@@ -137,36 +157,32 @@ static void conn_private(struct woad_addr *a, struct rd *in)
     }
 }
 
+static void conn_failed(struct woad *h, uint8_t status)
+{
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->connect_failed) {
+            (*f)->connect_failed(h, status);
+        }
+    }
+}
+
 /* HCI_LE_[Enhanced_]Connection_Complete: status u8, handle u16, role u8, peer type u8, address 6,
  * [local RPA 6, peer RPA 6,] interval u16, latency u16, supervision u16, accuracy u8.
  * 7.7.65.1, 7.7.65.10 */
 int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
 {
+    if (rd_left(in) < (enhanced ? 30u : 18u)) {
+        return WOAD_EBADMSG;
+    }
     uint8_t status = rd_u8(in);
     uint16_t handle = rd_le16(in);
     uint8_t role = rd_u8(in);
-    struct woad_addr peer = { rd_u8(in), { 0 } };
-    rd_copy(in, peer.octet, 6);
-    struct woad_addr own = h->own_type ? h->hci.random_addr : h->hci.public_addr, air = peer;
-    if (enhanced) {
-        conn_private(&own, in);
-        conn_private(&air, in);
-    }
-    uint16_t interval = rd_le16(in), latency = rd_le16(in), supervision = rd_le16(in);
-    rd_u8(in);
-    if (in->bad || (!status && (handle > 0xeff || role > 1 || conn_by_handle(h, handle)))) {
-        return WOAD_EBADMSG;
-    }
     if (status) {
-        for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
-            if ((*f)->connect_failed) {
-                (*f)->connect_failed(h, status);
-            }
-        }
+        conn_failed(h, status);
         return 0;
     }
-    if (h->smp_role) {
-        h->smp_role->resolve(h, &peer);
+    if (handle > 0xeff || role > 1 || conn_by_handle(h, handle)) {
+        return WOAD_EBADMSG;
     }
     struct conn *c = h->state == HOST_UP ? conn_take(h) : NULL;
     if (!c) {
@@ -175,12 +191,19 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     }
     c->handle = handle;
     c->central = role == 0;
-    c->peer = peer;
-    c->own = own;
-    c->peer_air = air;
-    c->interval = interval;
-    c->latency = latency;
-    c->supervision = supervision;
+    rd_copy(in, &c->peer, sizeof c->peer);
+    c->peer_air = c->peer;
+    c->own = h->own_type ? h->hci.random_addr : h->hci.public_addr;
+    if (enhanced) {
+        conn_private(&c->own, in);
+        conn_private(&c->peer_air, in);
+    }
+    c->interval = rd_le16(in);
+    c->latency = rd_le16(in);
+    c->supervision = rd_le16(in);
+    if (h->smp_role) {
+        h->smp_role->resolve(h, &c->peer);
+    }
     conn_opened(c);
     return 0;
 }
@@ -265,14 +288,11 @@ static void conn_rx_update(struct conn *c, uint8_t status, struct rd *in)
 bool conn_rx_params(struct conn *c, struct rd *in)
 {
     const struct woad_conn_limits *l = &c->h->limits;
-    c->new_min = rd_le16(in);
-    c->new_max = rd_le16(in);
-    c->new_latency = rd_le16(in);
-    c->new_supervision = rd_le16(in);
-    return conn_params_valid(c->new_min, c->new_max, c->new_latency, c->new_supervision) &&
-           c->new_min >= l->interval_min_1250us &&
-           (!l->interval_max_1250us || c->new_max <= l->interval_max_1250us) &&
-           (!l->latency_max_set || c->new_latency <= l->latency_max);
+    const uint16_t *p = c->asked;
+    rd_le16s(in, c->asked, PARAMS);
+    return conn_params_valid(p) && p[PARAM_MIN] >= l->interval_min_1250us &&
+           (!l->interval_max_1250us || p[PARAM_MAX] <= l->interval_max_1250us) &&
+           (!l->latency_max_set || p[PARAM_LATENCY] <= l->latency_max);
 }
 
 /* HCI_LE_Remote_Connection_Parameter_Request: handle u16, and those.  7.7.65.6 */
@@ -315,12 +335,7 @@ static uint16_t conn_write_disconnect(uint16_t handle, uint8_t reason, struct wr
 static uint16_t conn_write_params(const struct conn *c, uint16_t opcode, struct wr *params)
 {
     wr_le16(params, c->handle);
-    wr_le16(params, c->new_min);
-    wr_le16(params, c->new_max);
-    wr_le16(params, c->new_latency);
-    wr_le16(params, c->new_supervision);
-    wr_le16(params, 0);
-    wr_le16(params, 0);
+    conn_wr_params(params, c->asked);
     return opcode;
 }
 
@@ -445,17 +460,15 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    if (!conn_params_valid(p->interval_min_1250us, p->interval_max_1250us, p->latency,
-                           p->supervision_10ms)) {
+    uint16_t params[PARAMS];
+    conn_params_of(p, params);
+    if (!conn_params_valid(params)) {
         return WOAD_EINVAL;
     }
     if (c->update_asked) {
         return WOAD_EBUSY;
     }
-    c->new_min = p->interval_min_1250us;
-    c->new_max = p->interval_max_1250us;
-    c->new_latency = p->latency;
-    c->new_supervision = p->supervision_10ms;
+    memcpy(c->asked, params, sizeof params);
     c->update_asked = true;
     if (c->central || h->hci.le_features[0] >> 1 & 1) {
         c->want_update = true;

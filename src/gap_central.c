@@ -57,6 +57,7 @@ static uint16_t central_write_create(struct woad *h, struct wr *params)
 {
     const struct woad_connect_params *p = &h->central->params;
     struct woad_addr peer = h->central->peer;
+    uint16_t asked[PARAMS];
     if (h->smp_role) {
         h->smp_role->reach(h, &peer);
     }
@@ -66,15 +67,10 @@ static uint16_t central_write_create(struct woad *h, struct wr *params)
     wr_le16(params, p->scan_interval_625us);
     wr_le16(params, p->scan_window_625us);
     wr_u8(params, h->central->any);
-    wr_u8(params, peer.type);
-    wr_bytes(params, peer.octet, 6);
+    wr_bytes(params, &peer, sizeof peer);
     wr_u8(params, h->own_type);
-    wr_le16(params, p->interval_min_1250us);
-    wr_le16(params, p->interval_max_1250us);
-    wr_le16(params, p->latency);
-    wr_le16(params, p->supervision_10ms);
-    wr_le16(params, 0);
-    wr_le16(params, 0);
+    conn_params_of(p, asked);
+    conn_wr_params(params, asked);
     return OP_LE_CREATE_CONNECTION;
 }
 
@@ -172,6 +168,8 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
 {
     h->quiet = false;
     static const struct woad_addr nobody = { 0 };
+    uint16_t params[PARAMS];
+    conn_params_of(p, params);
     struct central *c = h->central;
     if (!c) {
         return WOAD_ENOTSUP;
@@ -182,8 +180,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
     if ((peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) || (!peer && !h->accept) ||
         p->scan_interval_625us < 4 || p->scan_interval_625us > 0x4000 || p->scan_window_625us < 4 ||
         p->scan_window_625us > p->scan_interval_625us ||
-        !conn_params_valid(p->interval_min_1250us, p->interval_max_1250us, p->latency,
-                           p->supervision_10ms)) {
+        !conn_params_valid(params)) {
         return WOAD_EINVAL;
     }
     if (c->state != CENTRAL_IDLE) {

@@ -176,20 +176,16 @@ static uint16_t ext_create(struct woad *h, const struct woad_addr *peer, bool an
                            const struct woad_connect_params *p, struct wr *out)
 {
     uint8_t phys = h->ext->connect_phys;
+    uint16_t asked[PARAMS];
+    conn_params_of(p, asked);
     wr_u8(out, any);
     wr_u8(out, h->own_type);
-    wr_u8(out, peer->type);
-    wr_bytes(out, peer->octet, 6);
+    wr_bytes(out, peer, sizeof *peer);
     wr_u8(out, phys);
     for (; phys; phys &= (uint8_t)(phys - 1)) {
         wr_le16(out, p->scan_interval_625us);
         wr_le16(out, p->scan_window_625us);
-        wr_le16(out, p->interval_min_1250us);
-        wr_le16(out, p->interval_max_1250us);
-        wr_le16(out, p->latency);
-        wr_le16(out, p->supervision_10ms);
-        wr_le16(out, 0);
-        wr_le16(out, 0);
+        conn_wr_params(out, asked);
     }
     return OP_LE_EXT_CREATE_CONNECTION;
 }
@@ -401,8 +397,7 @@ static void ext_rx_report(struct woad *h, struct rd *in)
     for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
         struct woad_event ev;
         struct woad_ext_report r = { .props = rd_le16(in) };
-        r.addr.type = rd_u8(in);
-        rd_copy(in, r.addr.octet, 6);
+        rd_copy(in, &r.addr, sizeof r.addr);
         r.primary_phy = rd_u8(in);
         r.secondary_phy = rd_u8(in);
         r.sid = rd_u8(in);

@@ -125,8 +125,7 @@ static void scan_report(struct woad *h, struct rd *in)
     for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
         struct woad_event ev;
         ev.u.report.kind = rd_u8(in);
-        ev.u.report.addr.type = rd_u8(in);
-        rd_copy(in, ev.u.report.addr.octet, 6);
+        rd_copy(in, &ev.u.report.addr, sizeof ev.u.report.addr);
         ev.u.report.len = rd_u8(in);
         ev.u.report.data = rd_bytes(in, ev.u.report.len);
         ev.u.report.rssi = (int8_t)rd_u8(in);

@@ -104,6 +104,7 @@ enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 };              /* RT
 enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING };
 
 /* The small and much used come first: they are the cheapest to reach. */
+enum { PARAM_MIN, PARAM_MAX, PARAM_LATENCY, PARAM_SUPERVISION, PARAMS };   /* as HCI has them */
 struct conn {
     uint8_t state;
     uint8_t stirred;                     /* STIRRED_…: what may have something beside its queue */
@@ -125,7 +126,7 @@ struct conn {
     uint16_t handle;                     /* HCI's */
     uint16_t in_controller;              /* packets not yet completed */
     uint16_t interval, latency, supervision;
-    uint16_t new_min, new_max, new_latency, new_supervision;
+    uint16_t asked[PARAMS];              /* by the application, or the peer */
     struct woad *h;
     /* What each layer has of it: their arrays' elements. */
     struct att_bearer *bearer;           /* the fixed channel */
@@ -456,7 +457,10 @@ bool conn_any(const struct woad *h);
 int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced);
 void conn_close(struct conn *c, uint8_t reason);
 void conn_close_all(struct woad *h, uint8_t reason);
-bool conn_params_valid(uint16_t min, uint16_t max, uint16_t latency, uint16_t supervision);
+bool conn_params_valid(const uint16_t p[PARAMS]);
+void conn_params_of(const struct woad_connect_params *p, uint16_t params[PARAMS]);
+void conn_wr_params(struct wr *out, const uint16_t p[PARAMS]);     /* as HCI's commands end */
+bool addr_same(const struct woad_addr *a, const struct woad_addr *b);      /* as identities */
 bool conn_rx_params(struct conn *c, struct rd *in);        /* whether they are welcome */
 void conn_updated(struct conn *c, int status);
 uint32_t conn_due(struct woad *h);

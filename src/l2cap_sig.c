@@ -148,10 +148,7 @@ static void sig_tx_params(struct conn *c, struct wr *out)
     wr_u8(out, SIG_PARAM_REQ);
     wr_u8(out, c->sig_id);
     wr_le16(out, 8);
-    wr_le16(out, c->new_min);
-    wr_le16(out, c->new_max);
-    wr_le16(out, c->new_latency);
-    wr_le16(out, c->new_supervision);
+    wr_le16s(out, c->asked, PARAMS);
     c->sig_params = false;
     c->sig_due = deadline_in(h->now, SIG_TIMEOUT_MS);
 }

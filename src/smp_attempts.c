@@ -9,8 +9,7 @@ static struct attempts *attempts_of(const struct woad *h, const struct woad_addr
 {
     for (size_t n = 0; n < ATTEMPTS; n++) {
         struct attempts *a = &h->smp->attempts[n];
-        if (a->failures && (a->peer.type & 1) == (peer->type & 1) &&
-            memcmp(a->peer.octet, peer->octet, 6) == 0) {
+        if (a->failures && addr_same(&a->peer, peer)) {
             return a;
         }
     }

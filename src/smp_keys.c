@@ -71,8 +71,7 @@ void keys_write(struct pairing *p, uint8_t code, struct wr *out)
         return;
     default:
         rpa_identity(h, &own);
-        wr_u8(out, own.type);
-        wr_bytes(out, own.octet, 6);
+        wr_bytes(out, &own, sizeof own);
     }
 }
 
@@ -106,8 +105,8 @@ bool keys_expects(const struct pairing *p, uint8_t code)
 static int take_identity(struct pairing *p, struct rd *in)
 {
     struct woad *h = p->c->h;
-    struct woad_addr peer = { rd_u8(in), { 0 } };
-    rd_copy(in, peer.octet, 6);
+    struct woad_addr peer;
+    rd_copy(in, &peer, sizeof peer);
     if (peer.type > 1 || (peer.type == 1 && peer.octet[5] >> 6 != 3)) {
         return WOAD_SMP_INVALID_PARAMETERS;
     }

@@ -109,9 +109,8 @@ static int multiple_answered(struct att_bearer *b, int err, struct rd *value, st
 
 static const struct att_more more = { att_rx_several, multiple_answered };
 
-static void read_multiple_carve(struct woad *h, struct arena *a)
+static void read_multiple_carve(struct woad *h)
 {
-    (void)a;
     h->att_multiple = &more;
 }
 

@@ -181,9 +181,8 @@ static int execute_answered(struct att_bearer *b, int err, struct rd *value, str
 
 static const struct att_more more = { att_rx_prepared, execute_answered };
 
-static void long_writes_carve(struct woad *h, struct arena *a)
+static void long_writes_carve(struct woad *h)
 {
-    (void)a;
     h->att_prepare = &more;
 }
 

@@ -23,9 +23,8 @@ static void att_rx_signed_write(struct att_bearer *b, struct rd *in)
     }
 }
 
-static void signed_writes_carve(struct woad *h, struct arena *a)
+static void signed_writes_carve(struct woad *h)
 {
-    (void)a;
     h->att_signed = att_rx_signed_write;
 }
 

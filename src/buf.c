@@ -25,6 +25,7 @@ extern inline void wr_le24(struct wr *w, uint32_t v);
 extern inline void wr_le32(struct wr *w, uint32_t v);
 extern inline void put_le16(uint8_t *p, uint16_t v);
 
+extern inline void fifo_begin(struct fifo *f, uint16_t size);
 extern inline size_t fifo_place(const struct fifo *f, size_t at);
 extern inline uint8_t fifo_octet(const struct fifo *f, size_t at);
 extern inline void fifo_append(struct fifo *f, const void *src, size_t n);

@@ -306,13 +306,13 @@ static const struct coc_role coc_role = {
     .secured = coc_secured, .fell = coc_fell,
 };
 
-static void coc_carve(struct woad *h, struct arena *a)
+static void coc_carve(struct woad *h)
 {
-    struct cocs *t = arena_take(a, 1, sizeof *t);
-    struct coc *channels = arena_take(a, (size_t)h->cfg.channels + h->cfg.att_bearers,
+    struct cocs *t = arena_take(h, 1, sizeof *t);
+    struct coc *channels = arena_take(h, (size_t)h->cfg.channels + h->cfg.att_bearers,
                                       sizeof *channels);
-    struct woad_coc_params *psms = arena_take(a, h->cfg.psms, sizeof *psms);
-    arena_conns(h, a, sizeof(struct coc_conn), offsetof(struct conn, cocs));
+    struct woad_coc_params *psms = arena_take(h, h->cfg.psms, sizeof *psms);
+    arena_conns(h, sizeof(struct coc_conn), EACH(h->conns, cocs));
     if (t) {
         *t = (struct cocs){ channels, psms };
         h->cocs = t;

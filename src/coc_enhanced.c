@@ -397,9 +397,8 @@ static const struct coc_enhanced coc_enhanced = {
     .reconfigure = enhanced_reconfigure, .timed_out = enhanced_timed_out,
 };
 
-static void enhanced_carve(struct woad *h, struct arena *a)
+static void enhanced_carve(struct woad *h)
 {
-    (void)a;
     h->coc_enhanced = h->coc_role ? &coc_enhanced : NULL;
 }
 

@@ -137,7 +137,8 @@ static struct conn *conn_take(struct woad *h)
     c->state = CONN_OPEN;
     c->reason = WOAD_HCI_REMOTE_USER_TERMINATED;
     c->in_controller = 0;
-    c->queue.used = c->answers.used = 0;
+    fifo_begin(&c->queue, h->cfg.tx_queue);
+    fifo_begin(&c->answers, h->answers);
     c->queue_on = NULL;
     c->rx_len = c->tx_len = c->sig_due = 0;
     c->tx_channel = NULL;

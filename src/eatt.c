@@ -235,18 +235,15 @@ static const struct eatt_role eatt_role = {
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static void eatt_carve(struct woad *h, struct arena *a)
+static void eatt_carve(struct woad *h)
 {
-    struct eatt *t = arena_take(a, 1, sizeof *t);
-    struct eatt_bearer *bearers = arena_take(a, h->cfg.att_bearers, sizeof *bearers);
-    arena_conns(h, a, sizeof(struct eatt_conn), offsetof(struct conn, eatt));
-    for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
-        uint8_t *ring = arena_take(a, 1, ring_room(h));
-        uint8_t *in = arena_take(a, 1, h->cfg.mtu), *out = arena_take(a, 1, h->cfg.mtu);
-        if (bearers) {
-            bearers[e] = (struct eatt_bearer){ ring, in, out };
-        }
-    }
+    struct eatt *t = arena_take(h, 1, sizeof *t);
+    uint8_t n = h->cfg.att_bearers;
+    struct eatt_bearer *bearers = arena_take(h, n, sizeof *bearers);
+    arena_conns(h, sizeof(struct eatt_conn), EACH(h->conns, eatt));
+    arena_each(h, n, ring_room(h), EACH(bearers, ring));
+    arena_each(h, n, h->cfg.mtu, EACH(bearers, in));
+    arena_each(h, n, h->cfg.mtu, EACH(bearers, out));
     if (t) {
         *t = (struct eatt){ bearers };
         h->eatt = t;

@@ -11,6 +11,13 @@
 
 struct fifo { uint8_t *mem; uint16_t size, head, used; };
 
+/* An empty one; its memory stays. */
+inline void fifo_begin(struct fifo *f, uint16_t size)
+{
+    f->size = size;
+    f->head = f->used = 0;
+}
+
 /* The place in the ring of what is `at` octets behind the head, at most `size`. */
 inline size_t fifo_place(const struct fifo *f, size_t at)
 {

@@ -11,10 +11,10 @@ struct accept {
 
 HOLD_SIZE(accept, WOAD_SIZE_ACCEPT);
 
-static void accept_carve(struct woad *h, struct arena *a)
+static void accept_carve(struct woad *h)
 {
-    struct accept *l = arena_take(a, 1, sizeof *l);
-    struct woad_addr *peers = arena_take(a, h->cfg.accept_list, sizeof *peers);
+    struct accept *l = arena_take(h, 1, sizeof *l);
+    struct woad_addr *peers = arena_take(h, h->cfg.accept_list, sizeof *peers);
     if (l) {
         l->peers = peers;
         h->accept = l;

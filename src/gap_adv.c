@@ -17,9 +17,9 @@ struct adv {
 
 HOLD_SIZE(adv, WOAD_SIZE_ADV);
 
-static void adv_carve(struct woad *h, struct arena *a)
+static void adv_carve(struct woad *h)
 {
-    h->adv = arena_take(a, 1, sizeof *h->adv);
+    h->adv = arena_take(h, 1, sizeof *h->adv);
 }
 
 static void adv_reset(struct woad *h)

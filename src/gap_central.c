@@ -23,9 +23,9 @@ struct central {
 
 HOLD_SIZE(central, WOAD_SIZE_CENTRAL);
 
-static void central_carve(struct woad *h, struct arena *a)
+static void central_carve(struct woad *h)
 {
-    h->central = arena_take(a, 1, sizeof *h->central);
+    h->central = arena_take(h, 1, sizeof *h->central);
 }
 
 static void central_end(struct woad *h)

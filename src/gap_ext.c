@@ -216,10 +216,10 @@ static void ext_reset(struct woad *h)
     }
 }
 
-static void ext_carve(struct woad *h, struct arena *a)
+static void ext_carve(struct woad *h)
 {
-    h->ext = arena_take(a, 1, sizeof *h->ext);
-    struct ext_set *sets = arena_take(a, h->cfg.adv_sets, sizeof *sets);
+    h->ext = arena_take(h, 1, sizeof *h->ext);
+    struct ext_set *sets = arena_take(h, h->cfg.adv_sets, sizeof *sets);
     if (h->ext) {
         h->ext->sets = sets;
         h->ext_role = &ext_role;

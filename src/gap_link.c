@@ -29,10 +29,10 @@ static const uint16_t opcodes[ITEMS] = {
     [WOAD_LINK_VERSION] = OP_READ_REMOTE_VERSION,
 };
 
-static void link_carve(struct woad *h, struct arena *a)
+static void link_carve(struct woad *h)
 {
-    h->link = arena_take(a, 1, sizeof *h->link);
-    arena_conns(h, a, sizeof(struct link_conn), offsetof(struct conn, link));
+    h->link = arena_take(h, 1, sizeof *h->link);
+    arena_conns(h, sizeof(struct link_conn), EACH(h->conns, link));
 }
 
 static void link_reset(struct woad *h)

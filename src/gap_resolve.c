@@ -9,9 +9,9 @@ struct resolve { uint8_t step; uint16_t at; };
 
 HOLD_SIZE(resolve, WOAD_SIZE_RESOLVE);
 
-static void resolve_carve(struct woad *h, struct arena *a)
+static void resolve_carve(struct woad *h)
 {
-    h->resolve = arena_take(a, 1, sizeof *h->resolve);
+    h->resolve = arena_take(h, 1, sizeof *h->resolve);
 }
 
 static void resolve_reset(struct woad *h)

@@ -149,9 +149,9 @@ static uint32_t scan_due(struct woad *h)
     return left;
 }
 
-static void scan_carve(struct woad *h, struct arena *a)
+static void scan_carve(struct woad *h)
 {
-    h->scan = arena_take(a, 1, sizeof *h->scan);
+    h->scan = arena_take(h, 1, sizeof *h->scan);
     h->scan_report = scan_report;
 }
 

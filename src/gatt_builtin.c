@@ -29,31 +29,18 @@ static const struct woad_attr builtin[] = {
 enum { BUILTIN = 9, BUILTIN_WITH_FEATURES = 11,
        BUILTIN_WITH_EATT = sizeof builtin / sizeof *builtin };
 
-static void gatts_carve(struct woad *h, struct arena *a)
+static void gatts_carve(struct woad *h)
 {
-    struct gatts *g = arena_take(a, 1, sizeof *g);
-    struct attr_table *tables = arena_take(a, 1u + h->cfg.attr_tables, sizeof *tables);
-    uint16_t *by_type = arena_take(a, h->cfg.attr_index, sizeof *by_type);
-    size_t n_bearers = (size_t)h->cfg.conns + h->cfg.att_bearers;
-    struct gatts_bearer *bearers = arena_take(a, n_bearers, sizeof *bearers);
-    arena_conns(h, a, sizeof(struct gatts_conn), offsetof(struct conn, server));
-    for (size_t n = 0; n < n_bearers; n++) {
-        uint8_t *rsp = arena_take(a, 1, h->cfg.mtu);
-        if (bearers) {
-            bearers[n].rsp = rsp;
-            h->bearers[n].server = &bearers[n];
-        }
-    }
-    for (size_t n = 0; n < h->cfg.conns; n++) {
-        struct woad_cccd *cccds = arena_take(a, h->cfg.subscriptions, sizeof *cccds);
-        uint8_t *prepared = arena_take(a, 1, h->cfg.prepare_queue);
-        uint8_t *pipeline = arena_take(a, 1, h->cfg.pipeline_queue);
-        if (bearers) {
-            h->conns[n].server->cccds = cccds;
-            h->conns[n].server->prepared = prepared;
-            bearers[n].pipeline = pipeline;
-        }
-    }
+    struct gatts *g = arena_take(h, 1, sizeof *g);
+    struct attr_table *tables = arena_take(h, 1u + h->cfg.attr_tables, sizeof *tables);
+    uint16_t *by_type = arena_take(h, h->cfg.attr_index, sizeof *by_type);
+    size_t n = (size_t)h->cfg.conns + h->cfg.att_bearers;
+    struct gatts_conn *conns = arena_conns(h, sizeof *conns, EACH(h->conns, server));
+    struct gatts_bearer *bearers = arena_each(h, n, sizeof *bearers, EACH(h->bearers, server));
+    arena_each(h, n, h->cfg.mtu, EACH(bearers, rsp));
+    arena_conns(h, h->cfg.pipeline_queue, EACH(bearers, pipeline));
+    arena_conns(h, h->cfg.prepare_queue, EACH(conns, prepared));
+    arena_conns(h, h->cfg.subscriptions * sizeof *conns->cccds, EACH(conns, cccds));
     if (g) {
         g->tables = tables;
         g->by_type = by_type;
@@ -91,9 +78,8 @@ const struct woad_feature woad_gatt_server = {
     .conn_open = gatts_open,
 };
 
-static void client_features_carve(struct woad *h, struct arena *a)
+static void client_features_carve(struct woad *h)
 {
-    (void)a;
     h->client_features = true;
 }
 

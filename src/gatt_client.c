@@ -398,30 +398,21 @@ static const struct att_role gattc_role = {
     .secured = gattc_secured,
 };
 
-static void gattc_carve(struct woad *h, struct arena *a)
+static void gattc_carve(struct woad *h)
 {
-    size_t n_bearers = (size_t)h->cfg.conns + h->cfg.att_bearers;
-    struct gattc_bearer *bearers = arena_take(a, n_bearers, sizeof *bearers);
-    arena_conns(h, a, sizeof(struct gattc_conn), offsetof(struct conn, client));
-    for (size_t n = 0; bearers && n < n_bearers; n++) {
-        h->bearers[n].client = &bearers[n];
-    }
-    for (size_t n = 0; n < h->cfg.conns; n++) {
-        struct proc *procs = arena_take(a, h->cfg.procedures, sizeof *procs);
-        uint8_t *data = arena_take(a, 1, h->cfg.request_queue);
-        if (bearers) {
-            h->conns[n].client->procs = procs;
-            h->conns[n].client->data = (struct fifo){ data, h->cfg.request_queue, 0, 0 };
-        }
-    }
+    struct gattc_conn *conns = arena_conns(h, sizeof *conns, EACH(h->conns, client));
+    arena_each(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof(struct gattc_bearer),
+               EACH(h->bearers, client));
+    arena_conns(h, h->cfg.procedures * sizeof *conns->procs, EACH(conns, procs));
+    arena_conns(h, h->cfg.request_queue, EACH(conns, data.mem));
     h->att_client = &gattc_role;
 }
 
 static void gattc_open(struct conn *c)
 {
     struct gattc_conn *g = c->client;
-    struct fifo data = { g->data.mem, g->data.size, 0, 0 };
-    *g = (struct gattc_conn){ .procs = g->procs, .data = data };
+    *g = (struct gattc_conn){ .procs = g->procs, .data = g->data };
+    fifo_begin(&g->data, c->h->cfg.request_queue);
 }
 
 static void gattc_close(struct conn *c)

@@ -312,9 +312,9 @@ static void ctl_meta(struct woad *h, uint8_t sub, struct rd *in)
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static void ctl_carve(struct woad *h, struct arena *a)
+static void ctl_carve(struct woad *h)
 {
-    h->crypto = arena_take(a, 1, sizeof *h->crypto);
+    h->crypto = arena_take(h, 1, sizeof *h->crypto);
     if (h->crypto) {
         h->crypto_role = &ctl_role;
     }

@@ -73,9 +73,9 @@ static void quirks_apply(struct woad *h)
     }
 }
 
-static void quirks_carve(struct woad *h, struct arena *a)
+static void quirks_carve(struct woad *h)
 {
-    h->quirks = arena_take(a, 1, sizeof *h->quirks);
+    h->quirks = arena_take(h, 1, sizeof *h->quirks);
     if (h->quirks) {
         h->quirks_apply = quirks_apply;
     }

@@ -23,9 +23,9 @@ static uint16_t setup_answer_ms(const struct woad *h)
 
 static const struct setup_role setup_role = { setup_wants, setup_answer_ms };
 
-static void setup_carve(struct woad *h, struct arena *a)
+static void setup_carve(struct woad *h)
 {
-    h->setup = arena_take(a, 1, sizeof *h->setup);
+    h->setup = arena_take(h, 1, sizeof *h->setup);
     if (h->setup) {
         h->setup_role = &setup_role;
     }

@@ -8,9 +8,9 @@ struct watch { bool ask; };
 
 HOLD_SIZE(watch, WOAD_SIZE_WATCH);
 
-static void watch_carve(struct woad *h, struct arena *a)
+static void watch_carve(struct woad *h)
 {
-    h->watch = arena_take(a, 1, sizeof *h->watch);
+    h->watch = arena_take(h, 1, sizeof *h->watch);
 }
 
 static void watch_reset(struct woad *h)

@@ -22,20 +22,28 @@ uint32_t deadline_left(uint32_t at, uint32_t now)
 /* The strictest alignment a struct here needs. */
 union align { void *p; uint64_t u; size_t s; };
 
-void *arena_take(struct arena *a, size_t n, size_t size)
+void *arena_take(struct woad *h, size_t n, size_t size)
 {
+    struct arena *a = h->arena;
     size_t at = (a->len + sizeof(union align) - 1) / sizeof(union align) * sizeof(union align);
     a->len = at + n * size;
     return a->mem ? a->mem + at : NULL;
 }
 
-void arena_conns(struct woad *h, struct arena *a, size_t size, size_t field)
+void *arena_each(struct woad *h, size_t n, size_t size, void *to, unsigned where)
 {
-    uint8_t *all = arena_take(a, h->cfg.conns, size);
-    for (size_t n = 0; all && n < h->cfg.conns; n++) {
-        void *mine = all + n * size;
-        memcpy((uint8_t *)&h->conns[n] + field, &mine, sizeof mine);
+    uint8_t *all = arena_take(h, n, size), *at = to;
+    for (uint8_t *mine = all; mine && n; n--) {
+        memcpy(at + (where & 0xff), &mine, sizeof mine);
+        mine += size;
+        at += where >> 8;
     }
+    return all;
+}
+
+void *arena_conns(struct woad *h, size_t size, void *to, unsigned where)
+{
+    return arena_each(h, h->cfg.conns, size, to, where);
 }
 
 static bool config_valid(const struct woad_config *c)
@@ -45,31 +53,18 @@ static bool config_valid(const struct woad_config *c)
            c->mps <= 65533 && (!c->att_bearers || c->mtu >= 64);
 }
 
-static void carve(struct woad *h, struct arena *a)
+static void carve(struct woad *h)
 {
-    h->conns = arena_take(a, h->cfg.conns, sizeof *h->conns);
-    h->stirred = arena_take(a, (h->cfg.conns + 31u) / 32, sizeof *h->stirred);
-    h->bearers = arena_take(a, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
-    h->tx = arena_take(a, 1, (size_t)h->frame + 4);
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        uint8_t *rx = arena_take(a, 1, (size_t)h->frame_in + 4);
-        uint8_t *answers = arena_take(a, 1, h->answers);
-        uint8_t *queue = arena_take(a, 1, h->cfg.tx_queue);
-        struct conn *c = h->conns ? &h->conns[i] : NULL;
-        if (c) {
-            c->h = h;
-            c->number = i;
-            c->bearer = &h->bearers[i];
-            c->rx = rx;
-            c->answers.mem = answers;
-            c->answers.size = h->answers;
-            c->queue.mem = queue;
-            c->queue.size = h->cfg.tx_queue;
-        }
-    }
+    h->conns = arena_take(h, h->cfg.conns, sizeof *h->conns);
+    h->stirred = arena_take(h, (h->cfg.conns + 31u) / 32, sizeof *h->stirred);
+    h->bearers = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
+    h->tx = arena_take(h, 1, (size_t)h->frame + 4);
+    arena_conns(h, (size_t)h->frame_in + 4, EACH(h->conns, rx));
+    arena_conns(h, h->answers, EACH(h->conns, answers.mem));
+    arena_conns(h, h->cfg.tx_queue, EACH(h->conns, queue.mem));
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         if ((*f)->carve) {
-            (*f)->carve(h, a);
+            (*f)->carve(h);
         }
     }
 }
@@ -96,8 +91,9 @@ size_t woad_size(const struct woad_config *config)
     }
     struct woad h = { 0 };
     struct arena a = { NULL, sizeof h };
+    h.arena = &a;
     take_config(&h, config);
-    carve(&h, &a);
+    carve(&h);
     return WOAD_UP(a.len);
 }
 
@@ -111,7 +107,13 @@ struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
     struct woad *h = mem;
     struct arena a = { mem, sizeof *h };
     take_config(h, config);
-    carve(h, &a);
+    h->arena = &a;
+    carve(h);
+    for (uint16_t i = 0; i < h->cfg.conns; i++) {
+        h->conns[i].h = h;
+        h->conns[i].number = i;
+        h->conns[i].bearer = &h->bearers[i];
+    }
     h->mtu = config->mtu < 256 ? config->mtu : 256;
     h->refuse_handle = 0xffff;
     return h;

@@ -28,11 +28,16 @@ static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-/* One arena, carved once.  With `mem` NULL it only measures. */
+/* One arena, carved once, at woad_init().  With `mem` NULL it only measures, and what is taken of it
+ * is NULL. */
 struct arena { uint8_t *mem; size_t len; };
-void *arena_take(struct arena *a, size_t n, size_t size);
-/* `size` octets for each connection, to which the pointer at `field` in it is set. */
-void arena_conns(struct woad *h, struct arena *a, size_t size, size_t field);
+void *arena_take(struct woad *h, size_t n, size_t size);
+/* `size` octets for each of n structs: the pointer in each is set to its own.  Returns the first.
+ * Which structs and which pointer: EACH(structs, field). */
+void *arena_each(struct woad *h, size_t n, size_t size, void *to, unsigned where);
+void *arena_conns(struct woad *h, size_t size, void *to, unsigned where);  /* of one per connection */
+#define EACH(to, field) \
+    (to), (unsigned)(sizeof *(to) << 8 | offsetof(__typeof__(*(to)), field))
 
 /* --- ATT: bearers ----------------------------------------------------------------------------- */
 
@@ -162,7 +167,7 @@ struct conn_event {
 };
 
 struct woad_feature {
-    void (*carve)(struct woad *h, struct arena *a);
+    void (*carve)(struct woad *h);
     void (*reset)(struct woad *h);                         /* the controller is new */
     /* HCI: the next command this feature wants, 0 for none; how it ended. */
     uint16_t (*command)(struct woad *h, struct wr *params);
@@ -356,6 +361,7 @@ struct woad {
     struct link *link;
     struct setup *setup;
     const struct setup_role *setup_role;
+    struct arena *arena;                 /* in woad_init() */
     struct conn *tx_of;                  /* whose frame goes out in fragments; NULL: nobody's */
     uint8_t *tx;                         /* that frame */
     struct hci hci;

@@ -505,15 +505,15 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
          : h->crypto_role ? h->crypto_role->aes(h, h->smp->who, key, in, out) : -1;
 }
 
-static void smp_carve(struct woad *h, struct arena *a)
+static void smp_carve(struct woad *h)
 {
-    struct smp *s = arena_take(a, 1, sizeof *s);
-    struct pairing *all = arena_take(a, pairings(h), sizeof *all);
-    struct woad_bond *bonds = arena_take(a, h->cfg.bonds, sizeof *bonds);
-    struct woad_addr *rpas = arena_take(a, h->cfg.bonds, sizeof *rpas);
-    struct woad_cccd *cccds = arena_take(a, (size_t)h->cfg.bonds * h->cfg.subscriptions,
+    struct smp *s = arena_take(h, 1, sizeof *s);
+    struct pairing *all = arena_take(h, pairings(h), sizeof *all);
+    struct woad_bond *bonds = arena_take(h, h->cfg.bonds, sizeof *bonds);
+    struct woad_addr *rpas = arena_take(h, h->cfg.bonds, sizeof *rpas);
+    struct woad_cccd *cccds = arena_take(h, (size_t)h->cfg.bonds * h->cfg.subscriptions,
                                          sizeof *cccds);
-    arena_conns(h, a, sizeof(struct smp_conn), offsetof(struct conn, smp));
+    arena_conns(h, sizeof(struct smp_conn), EACH(h->conns, smp));
     if (s) {
         s->pairings = all;
         s->bonds = bonds;

@@ -156,16 +156,17 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP(((conns) + (att_bearers)) * WOAD_SIZE_CLIENT_BEARER) + \
      WOAD_UP(WOAD_SIZE_EATT) + WOAD_UP((att_bearers) * WOAD_SIZE_EATT_BEARER) + \
      WOAD_UP((conns) * WOAD_SIZE_EATT_CONN) + \
-     (att_bearers) * (WOAD_UP(2 * ((mtu) + 2)) + 3 * WOAD_UP(mtu)) + \
-     (conns) * (WOAD_UP(WOAD_MOST(WOAD_MOST(mtu, mps), 65) + 4) + WOAD_SIZE_ANSWERS + \
-                WOAD_UP(tx_queue) + WOAD_UP(mtu) + \
-                WOAD_UP((subscriptions) * 4) + WOAD_UP(prepare_queue) + \
-                WOAD_UP(pipeline_queue) + \
-                WOAD_UP((procedures) * WOAD_SIZE_PROCEDURE) + WOAD_UP(request_queue)))
+     WOAD_UP((att_bearers) * 2 * ((mtu) + 2)) + 2 * WOAD_UP((att_bearers) * (mtu)) + \
+     WOAD_UP(((conns) + (att_bearers)) * (mtu)) + \
+     WOAD_UP((conns) * (WOAD_MOST(WOAD_MOST(mtu, mps), 65) + 4)) + \
+     WOAD_UP((conns) * WOAD_SIZE_ANSWERS) + WOAD_UP((conns) * (tx_queue)) + \
+     WOAD_UP((conns) * (subscriptions) * 4) + WOAD_UP((conns) * (prepare_queue)) + \
+     WOAD_UP((conns) * (pipeline_queue)) + WOAD_UP((conns) * (request_queue)) + \
+     WOAD_UP((conns) * (procedures) * WOAD_SIZE_PROCEDURE))
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(536, 364)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(544, 368)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(232, 168)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32

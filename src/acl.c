@@ -7,122 +7,98 @@ enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
 /* Nothing of a pairing stays behind in a buffer of ours. */
 static void acl_wipe(uint8_t *frame, size_t len)
 {
-    if ((frame[2] | frame[3] << 8) == CID_SMP) {
+    if (get_le16(frame + 2) == CID_SMP) {
         wipe(frame, len);
     }
 }
 
-/* A whole frame at `in`. */
-static void acl_frame(struct conn *c, struct rd in)
+/* A whole frame, or drops one that is longer than any channel of ours takes, as far as it is there:
+ * on the signalling channel that is answered, a channel with credits is closed.  Vol 3, Part A, 4.1,
+ * 3.4.3 */
+static void acl_frame(struct conn *c, const uint8_t *frame, size_t len)
 {
-    rd_le16(&in);
-    uint16_t cid = rd_le16(&in);
-    l2cap_rx(c, cid, &in);
-}
-
-/* A frame longer than any channel of ours takes is dropped; on the signalling channel it is
- * answered, one with credits is closed.  Vol 3, Part A, 4.1, 3.4.3 */
-static void acl_too_long(struct conn *c, struct rd in)
-{
-    struct woad *h = c->h;
-    rd_le16(&in);
-    uint16_t cid = rd_le16(&in);
-    rd_u8(&in);
-    uint8_t id = rd_u8(&in);
-    if (cid == CID_SIGNALLING && !in.bad) {
-        sig_too_long(c, id);
-    } else if (cid >= CID_FIRST && h->coc_role) {
-        h->coc_role->too_long(c, cid);
-    }
+    size_t need = get_le16(frame) + (size_t)L2CAP_HDR;
+    uint16_t cid = len < L2CAP_HDR ? 0 : get_le16(frame + 2);
     c->rx_len = 0;
+    if (len == need) {
+        struct rd in = rd_of(frame + L2CAP_HDR, len - L2CAP_HDR);
+        l2cap_rx(c, cid, &in);
+        return;
+    }
     c->rx_skip = true;
+    if (cid == CID_SIGNALLING && len > L2CAP_HDR + 1) {
+        sig_too_long(c, frame[L2CAP_HDR + 1]);
+    } else if (cid >= CID_FIRST && c->h->coc_role) {
+        c->h->coc_role->too_long(c, cid);
+    }
 }
 
-/* The first fragment of a frame: used where it lies if it is all there.  Vol 3, Part A, 7.2.1 */
-static void acl_start(struct conn *c, struct rd *in)
+/* The first fragment of a frame: used where it lies if it is all there; one with more than the frame
+ * says is dropped.  Vol 3, Part A, 7.2.1 */
+static void acl_start(struct conn *c, const uint8_t *p, size_t n)
 {
-    struct woad *h = c->h;
-    struct rd head = *in;
-    size_t n = rd_left(in);
-    size_t need = (size_t)rd_le16(&head) + L2CAP_HDR;
+    size_t need = n < 2 ? 0 : get_le16(p) + (size_t)L2CAP_HDR;     /* or with the next fragment */
     c->rx_len = 0;
-    c->rx_skip = false;
-    if (head.bad) {
-        need = 0;                        /* not even the length yet: it comes with the next */
-    } else if (n > need) {
-        c->rx_skip = true;               /* more than it says: Vol 3, Part A, 7.2.1 drops it */
-        return;
-    } else if (n == need) {
-        acl_frame(c, *in);
-        return;
-    } else if (need > h->frame_in + (size_t)L2CAP_HDR) {
-        acl_too_long(c, *in);
+    c->rx_skip = need && n > need;
+    if (c->rx_skip) {
         return;
     }
-    memcpy(c->rx, in->p, n);
+    if (n == need || need > c->h->frame_in + (size_t)L2CAP_HDR) {
+        acl_frame(c, p, n);
+        return;
+    }
+    memcpy(c->rx, p, n);
     c->rx_len = (uint32_t)n;
     c->rx_need = (uint32_t)need;
 }
 
-static void acl_continue(struct conn *c, struct rd *in)
+static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
 {
-    struct woad *h = c->h;
-    size_t n = rd_left(in), room = (size_t)h->frame_in + L2CAP_HDR - c->rx_len;
-    if (c->rx_skip || !c->rx_len) {
+    size_t most = (size_t)c->h->frame_in + L2CAP_HDR, before = c->rx_len, len = before + n;
+    if (c->rx_skip || !before) {
         return;                          /* nothing that this could continue */
     }
-    if (n > room || (c->rx_need && n > c->rx_need - c->rx_len)) {
-        c->rx_len = 0;
+    c->rx_len = 0;
+    if (len > most || (c->rx_need && len > c->rx_need)) {
         return;
     }
-    memcpy(c->rx + c->rx_len, in->p, n);
-    c->rx_len += (uint32_t)n;
-    if (!c->rx_need && c->rx_len >= 2) {
-        size_t need = (size_t)(c->rx[0] | c->rx[1] << 8) + L2CAP_HDR;
-        if (need > h->frame_in + (size_t)L2CAP_HDR) {
-            acl_too_long(c, rd_of(c->rx, c->rx_len));
+    memcpy(c->rx + before, p, n);
+    if (!c->rx_need && len >= 2) {
+        c->rx_need = get_le16(c->rx) + (uint32_t)L2CAP_HDR;
+        if (c->rx_need < len) {
             return;
         }
-        if (need < c->rx_len) {
-            c->rx_len = 0;
-            return;
-        }
-        c->rx_need = (uint32_t)need;
     }
-    if (c->rx_len && c->rx_len == c->rx_need) {
-        struct rd frame = rd_of(c->rx, c->rx_len);
-        size_t len = c->rx_len;
-        c->rx_len = 0;
-        acl_frame(c, frame);
+    if (len == c->rx_need || c->rx_need > most) {
+        acl_frame(c, c->rx, len);
         acl_wipe(c->rx, len);
+    } else {
+        c->rx_len = (uint32_t)len;
     }
 }
 
 /* handle u12, pb u2, bc u2, len u16, fragment.  5.4.2 */
 int acl_rx(struct woad *h, struct rd *in)
 {
-    uint16_t head = rd_le16(in), len = rd_le16(in);
-    if (in->bad || len != rd_left(in)) {
+    const uint8_t *p = in->p;
+    size_t n = rd_left(in);
+    if (n < 4 || get_le16(p + 2) != n - 4) {
         return WOAD_EBADMSG;
     }
+    uint16_t head = get_le16(p);
+    unsigned pb = head >> 12 & 3;
     struct conn *c = conn_by_handle(h, head & 0xfff);
     if (!c) {
         return 0;                        /* late, for a connection that is gone */
     }
-    switch (head >> 12 & 3) {
-    case PB_CONTINUE:
-        if (len) {
-            acl_continue(c, in);
-        }
-        break;
-    case PB_START:
-    case PB_START_TO_CONTROLLER:         /* some controllers send it this way round */
-        if (len) {
-            acl_start(c, in);
-        }
-        break;
-    default:
+    if (pb > PB_START) {
         return WOAD_EBADMSG;
+    }
+    n -= 4;
+    if (n && pb == PB_CONTINUE) {
+        acl_continue(c, p + 4, n);
+    } else if (n) {                      /* some controllers send PB_START_TO_CONTROLLER */
+        acl_start(c, p + 4, n);
     }
     stir_conn(c);
     return 0;
@@ -229,7 +205,7 @@ static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 static bool acl_may_take(const struct woad *h, const struct conn *c)
 {
     uint16_t total = h->hci.acl_total, open = h->conns_open;
-    return h->hci.acl_free > (total + 3) / 4 || open < 2 || !c->in_controller ||
+    return open < 2 || h->hci.acl_free > (total + 3) / 4 || !c->in_controller ||
            c->in_controller < total / open;
 }
 

@@ -23,6 +23,7 @@ extern inline void wr_le16(struct wr *w, uint16_t v);
 extern inline void wr_le16s(struct wr *w, const uint16_t *v, size_t n);
 extern inline void wr_le24(struct wr *w, uint32_t v);
 extern inline void wr_le32(struct wr *w, uint32_t v);
+extern inline uint16_t get_le16(const uint8_t *p);
 extern inline void put_le16(uint8_t *p, uint16_t v);
 
 extern inline void fifo_begin(struct fifo *f, uint16_t size);

@@ -158,6 +158,9 @@ inline void wr_le32(struct wr *w, uint32_t v)
     wr_le16(w, (uint16_t)(v >> 16));
 }
 
+/* Where the caller knows that the octets are there. */
+inline uint16_t get_le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+
 inline void put_le16(uint8_t *p, uint16_t v)
 {
     p[0] = (uint8_t)v;

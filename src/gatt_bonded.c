@@ -14,7 +14,7 @@ static uint32_t hash_more(uint32_t hash, const uint8_t *p, size_t len)
 static uint32_t hash_database(const struct conn *c)
 {
     const struct woad *h = c->h;
-    const struct gatts *g = h->gatts;
+    struct gatts *g = h->gatts;
     uint32_t hash = 2166136261u;
     for (uint16_t handle = db_next(g, 1); handle; handle = db_next(g, handle + 1u)) {
         const struct woad_attr *a = db_at(g, handle);

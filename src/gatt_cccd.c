@@ -80,7 +80,7 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
 }
 
 /* The CCCD of a value is among the descriptors behind it. */
-static uint16_t cccd_of(const struct gatts *g, uint16_t value_handle)
+static uint16_t cccd_of(struct gatts *g, uint16_t value_handle)
 {
     for (uint32_t handle = value_handle + 1u; handle <= 0xffff; handle++) {
         const struct woad_attr *a = db_at(g, (uint16_t)handle);

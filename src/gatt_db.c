@@ -3,7 +3,7 @@
 #include "gatt_server.h"
 
 /* The array that `handle` is in, or the first behind it. */
-static size_t db_table(const struct gatts *g, uint32_t handle)
+static size_t db_table(struct gatts *g, uint32_t handle)
 {
     size_t low = 0, high = g->n_tables;
     while (low < high) {
@@ -18,22 +18,28 @@ static size_t db_table(const struct gatts *g, uint32_t handle)
     return low;
 }
 
-const struct woad_attr *db_at(const struct gatts *g, uint16_t handle)
+/* Mostly it is the one that was asked for before. */
+const struct woad_attr *db_at(struct gatts *g, uint16_t handle)
 {
-    size_t at = db_table(g, handle);
-    const struct attr_table *t = &g->tables[at];
-    return at < g->n_tables && handle >= t->first ? &t->attrs[handle - t->first] : NULL;
+    if (handle != g->found_at) {
+        size_t at = db_table(g, handle);
+        const struct attr_table *t = &g->tables[at];
+        bool any = at < g->n_tables && handle >= t->first;
+        g->found = any ? &t->attrs[handle - t->first] : NULL;
+        g->found_at = handle;
+    }
+    return g->found;
 }
 
 /* The first handle in use from `handle` on, 0 when there is none. */
-uint16_t db_next(const struct gatts *g, uint32_t handle)
+uint16_t db_next(struct gatts *g, uint32_t handle)
 {
     size_t at = db_table(g, handle);
     uint32_t first = at < g->n_tables ? g->tables[at].first : 0;
     return (uint16_t)(first && handle > first ? handle : first);
 }
 
-static uint16_t db_last(const struct gatts *g)
+static uint16_t db_last(struct gatts *g)
 {
     const struct attr_table *t = &g->tables[g->n_tables - 1];
     return (uint16_t)(t->first + t->n - 1);
@@ -76,7 +82,7 @@ static uint16_t type_key(const struct woad_uuid *uuid)
     return key;
 }
 
-static uint16_t key_at(const struct gatts *g, uint16_t handle)
+static uint16_t key_at(struct gatts *g, uint16_t handle)
 {
     struct woad_uuid type;
     db_type(db_at(g, handle), &type);
@@ -84,7 +90,7 @@ static uint16_t key_at(const struct gatts *g, uint16_t handle)
 }
 
 /* The place of the first entry that is not before (key, handle). */
-static uint16_t index_place(const struct gatts *g, uint16_t key, uint32_t handle)
+static uint16_t index_place(struct gatts *g, uint16_t key, uint32_t handle)
 {
     uint16_t low = 0, high = g->indexed;
     while (low < high) {
@@ -104,6 +110,8 @@ void db_index(struct woad *h)
     struct gatts *g = h->gatts;
     uint32_t all = 0;
     g->indexed = 0;
+    g->found_at = 0;                     /* what was found may be another now */
+    g->found = NULL;
     for (size_t t = 0; t < g->n_tables; t++) {
         all += g->tables[t].n;
     }
@@ -119,7 +127,7 @@ void db_index(struct woad *h)
 }
 
 /* The first attribute of `type` in start..end, 0 when there is none. */
-uint16_t db_find(const struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type)
+uint16_t db_find(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type)
 {
     uint16_t key = type_key(type);
     for (uint16_t at = index_place(g, key, start); at < g->indexed; at++) {
@@ -142,7 +150,7 @@ uint16_t db_find(const struct gatts *g, uint32_t start, uint16_t end, const stru
 
 /* The last handle of the service declared at `handle`: arrays begin with a service, so none is in
  * two of them. */
-uint16_t db_group_end(const struct gatts *g, uint16_t handle)
+uint16_t db_group_end(struct gatts *g, uint16_t handle)
 {
     const struct attr_table *t = &g->tables[db_table(g, handle)];
     uint16_t n = (uint16_t)(handle - t->first + 1);
@@ -153,7 +161,7 @@ uint16_t db_group_end(const struct gatts *g, uint16_t handle)
 }
 
 /* The declaration that `handle`, a value or a descriptor, belongs to; 0: none. */
-uint16_t db_characteristic_of(const struct gatts *g, uint16_t handle)
+uint16_t db_characteristic_of(struct gatts *g, uint16_t handle)
 {
     for (; handle; handle--) {
         const struct woad_attr *a = db_at(g, handle);
@@ -194,7 +202,7 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
 }
 
 /* Where n handles are free: behind the last, else the first gap.  0: nowhere. */
-static uint16_t db_place(const struct gatts *g, uint16_t n)
+static uint16_t db_place(struct gatts *g, uint16_t n)
 {
     if (n <= 0xffff - db_last(g)) {
         return (uint16_t)(db_last(g) + 1);
@@ -208,7 +216,7 @@ static uint16_t db_place(const struct gatts *g, uint16_t n)
     return 0;
 }
 
-static bool db_is_free(const struct gatts *g, uint16_t first, uint16_t n)
+static bool db_is_free(struct gatts *g, uint16_t first, uint16_t n)
 {
     uint16_t next = db_next(g, first);
     return first && n <= 0x10000u - first && (!next || next >= (uint32_t)first + n);

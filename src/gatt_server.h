@@ -50,6 +50,8 @@ struct gatts {
     uint8_t n_tables;
     uint8_t name_len, name[31];
     uint32_t questions;                  /* put to the application so far */
+    const struct woad_attr *found;       /* by db_at() the last time: */
+    uint16_t found_at;
     struct att_bearer *asking;           /* whose question it is, in its event; NULL: nobody's */
 };
 
@@ -86,14 +88,14 @@ static inline bool att_listing(const struct att_bearer *b)
 }
 
 /* gatt_db.c */
-const struct woad_attr *db_at(const struct gatts *g, uint16_t handle);
-uint16_t db_next(const struct gatts *g, uint32_t handle);
-uint16_t db_find(const struct gatts *g, uint32_t start, uint16_t end,
+const struct woad_attr *db_at(struct gatts *g, uint16_t handle);
+uint16_t db_next(struct gatts *g, uint32_t handle);
+uint16_t db_find(struct gatts *g, uint32_t start, uint16_t end,
                  const struct woad_uuid *type);
 void db_type(const struct woad_attr *a, struct woad_uuid *type);
 bool db_is_service(const struct woad_attr *a);
-uint16_t db_group_end(const struct gatts *g, uint16_t handle);
-uint16_t db_characteristic_of(const struct gatts *g, uint16_t handle);
+uint16_t db_group_end(struct gatts *g, uint16_t handle);
+uint16_t db_characteristic_of(struct gatts *g, uint16_t handle);
 void db_index(struct woad *h);
 /* gatt_builtin.c: a value where the host knows it: 0, or ATT_LATER when the application does. */
 int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,

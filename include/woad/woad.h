@@ -174,7 +174,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_LINK        7
 #define WOAD_SIZE_LINK_CONN   8
 #define WOAD_SIZE_CENTRAL     36
-#define WOAD_SIZE_SERVER      WOAD_WIDTH(64, 52)
+#define WOAD_SIZE_SERVER      WOAD_WIDTH(80, 60)
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(48, 32)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(64, 48)

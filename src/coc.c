@@ -7,7 +7,7 @@
 struct coc *coc_by_cid(const struct conn *c, uint16_t cid)
 {
     struct coc *k = c->cocs->first;
-    while (k && k->cid != cid) {
+    while (k && k->own[COC_CID] != cid) {
         k = k->next;
     }
     return k;
@@ -17,7 +17,7 @@ struct coc *coc_by_cid(const struct conn *c, uint16_t cid)
 struct coc *coc_by_peer_cid(const struct conn *c, uint16_t cid)
 {
     struct coc *k = c->cocs->first;
-    while (k && k->peer_cid != cid) {
+    while (k && k->peer[COC_CID] != cid) {
         k = k->next;
     }
     return k;
@@ -93,9 +93,8 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
     if (!RESERVE(cid != 0)) {
         return NULL;
     }
-    *k = (struct coc){ .state = COC_ENDING, .c = c, .of_att = of_att, .cid = cid,
-                       .psm = p->psm, .mtu = p->mtu,
-                       .mps = p->mps, .by_sdu = p->by_sdu, .security = p->security,
+    *k = (struct coc){ .state = COC_ENDING, .c = c, .of_att = of_att, .psm = p->psm,
+                       .own = { cid, p->mtu, p->mps, 0 }, .by_sdu = p->by_sdu, .security = p->security,
                        .enhanced = enhanced };             /* in use, and nothing yet */
     struct coc **at = &c->cocs->first;
     while (*at) {
@@ -143,10 +142,10 @@ void coc_emit(struct coc *k, enum woad_event_type type, int status)
         return;
     }
     struct woad_event ev;
-    ev.u.coc.cid = k->cid;
+    ev.u.coc.cid = k->own[COC_CID];
     ev.u.coc.psm = k->psm;
-    ev.u.coc.mtu = k->mtu;
-    ev.u.coc.peer_mtu = k->peer_mtu;
+    ev.u.coc.mtu = k->own[COC_MTU];
+    ev.u.coc.peer_mtu = k->peer[COC_MTU];
     ev.u.coc.status = status;
     emit_of(k->c, type, &ev);
 }
@@ -156,14 +155,14 @@ static void coc_take(struct coc *k, void *rx, size_t rx_size)
 {
     struct woad *h = k->c->h;
     size_t least = k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST;
-    size_t mps = k->mps ? k->mps : k->mtu + 2u;
+    size_t mps = k->own[COC_MPS] ? k->own[COC_MPS] : k->own[COC_MTU] + 2u;
     mps = mps < h->frame_in ? mps : h->frame_in;
     mps = mps < rx_size ? mps : rx_size;
     mps = mps > least ? mps : least;
-    k->mps = (uint16_t)(mps < COC_MPS_MAX ? mps : COC_MPS_MAX);
+    k->own[COC_MPS] = (uint16_t)(mps < COC_MPS_MAX ? mps : COC_MPS_MAX);
     k->ring = rx;
     k->size = (uint32_t)(rx_size < COC_RING_MAX ? rx_size : COC_RING_MAX);
-    k->rx_credits = coc_grant(k);
+    k->own[COC_CREDITS] = coc_grant(k);
 }
 
 void coc_accept(struct coc *k, void *rx, size_t rx_size)
@@ -432,7 +431,7 @@ int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[
         void *memory = rx ? rx[m] : h->eatt_role->ring(made[m], &rx_size);
         coc_take(made[m], memory, rx_size);
         coc_wants(made[m]);
-        cids[m] = made[m]->cid;
+        cids[m] = made[m]->own[COC_CID];
     }
     return 0;
 }
@@ -494,8 +493,8 @@ int woad_coc_info(const struct woad *h, uint16_t conn, uint16_t cid, struct woad
     if (!k) {
         return WOAD_ENOENT;
     }
-    *info = (struct woad_coc_info){ k->psm, k->mtu, k->peer_mtu, k->mps, k->peer_mps,
-                                    k->tx_credits, k->rx_credits, k->state == COC_OPEN,
+    *info = (struct woad_coc_info){ k->psm, k->own[COC_MTU], k->peer[COC_MTU], k->own[COC_MPS], k->peer[COC_MPS],
+                                    k->peer[COC_CREDITS], k->own[COC_CREDITS], k->state == COC_OPEN,
                                     k->enhanced };
     return 0;
 }

@@ -18,6 +18,9 @@ enum coc_state {
 
 enum coc_change { CHANGE_NONE, CHANGE_WANTED, CHANGE_SENT };
 
+/* Credits: that side gives them, and the other may send so many frames. */
+enum { COC_CID, COC_MTU, COC_MPS, COC_CREDITS, COC_VALUES };
+
 struct coc {
     uint8_t state;
     uint8_t id;                          /* identifier of the request that made it, or ends it */
@@ -34,9 +37,9 @@ struct coc {
     uint8_t rest;                        /* why places of the same request have no channel */
     struct conn *c;
     struct coc *next;                    /* of the connection's, NULL: none */
-    uint16_t psm, cid, peer_cid, mtu, mps, peer_mtu, peer_mps;
+    uint16_t psm;
+    uint16_t own[COC_VALUES], peer[COC_VALUES];            /* as requests and answers have them */
     uint16_t new_mtu, new_mps;           /* of the reconfiguration */
-    uint16_t tx_credits, rx_credits;     /* ours, and those that the peer has */
     int status;                          /* that it will end with */
     uint32_t due;
     /* The SDU that is being sent; NULL with sdu_len 0 and `sending`: an empty one. */

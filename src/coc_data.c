@@ -10,22 +10,22 @@
  * more out than there is room for. */
 uint16_t coc_grant(const struct coc *k)
 {
-    uint16_t each = k->change && k->new_mps > k->mps ? k->new_mps : k->mps;
+    uint16_t each = k->change && k->new_mps > k->own[COC_MPS] ? k->new_mps : k->own[COC_MPS];
     uint32_t fit = (k->size - k->used) / each, all = k->size / each;
     if (k->by_sdu) {
         bool idle = !k->used && !k->rx_left;               /* all that has come is read */
-        if (!idle && (k->rx_credits || !k->rx_left)) {
+        if (!idle && (k->own[COC_CREDITS] || !k->rx_left)) {
             return 0;
         }
-        all = (k->mtu + 2u + k->mps - 1) / k->mps;
+        all = (k->own[COC_MTU] + 2u + k->own[COC_MPS] - 1) / k->own[COC_MPS];
         fit = least(fit, all);
     }
     fit = least(fit, UINT16_MAX);
-    if (fit <= k->rx_credits) {
+    if (fit <= k->own[COC_CREDITS]) {
         return 0;
     }
-    uint32_t more = fit - k->rx_credits;
-    bool soon = k->by_sdu || !k->rx_credits || more >= (least(all, UINT16_MAX) + 1) / 2;
+    uint32_t more = fit - k->own[COC_CREDITS];
+    bool soon = k->by_sdu || !k->own[COC_CREDITS] || more >= (least(all, UINT16_MAX) + 1) / 2;
     return (uint16_t)(soon ? more : 0);
 }
 
@@ -86,7 +86,7 @@ static void coc_emit_data(struct coc *k, enum woad_event_type type,
         return;
     }
     struct woad_event ev;
-    ev.u.coc_data.cid = k->cid;
+    ev.u.coc_data.cid = k->own[COC_CID];
     ev.u.coc_data.data = data;
     ev.u.coc_data.len = len;
     ev.u.coc_data.end = end;
@@ -121,7 +121,7 @@ static bool coc_rx_part(struct coc *k, struct rd *in)
     if (!k->rx_left) {
         const uint8_t *len = in->p;
         uint16_t sdu = rd_le16(in);
-        if (in->bad || sdu > k->mtu) {
+        if (in->bad || sdu > k->own[COC_MTU]) {
             return false;
         }
         if (k->into && !k->used) {
@@ -156,15 +156,15 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
     if (!k || k->state != COC_OPEN) {
         return;
     }
-    if (!k->rx_credits || rd_left(in) > k->mps || !coc_rx_part(k, in)) {
+    if (!k->own[COC_CREDITS] || rd_left(in) > k->own[COC_MPS] || !coc_rx_part(k, in)) {
         coc_fail(k, WOAD_EBADMSG);
         return;
     }
-    k->rx_credits--;
+    k->own[COC_CREDITS]--;
     coc_fill(k);
     bool more = coc_grant(k) != 0;
     if (!k->into && (k->sdus || k->reading) &&
-        (!k->rx_left || (!k->rx_credits && !more))) {
+        (!k->rx_left || (!k->own[COC_CREDITS] && !more))) {
         coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
     }
     if (coc_grant(k)) {
@@ -245,7 +245,7 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
     if (k->state != COC_OPEN) {
         return WOAD_ENOTCONN;
     }
-    if (len > k->peer_mtu || (len && !data)) {
+    if (len > k->peer[COC_MTU] || (len && !data)) {
         return WOAD_EINVAL;
     }
     if (!RESERVE(!k->sending)) {
@@ -257,7 +257,7 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
 
 static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
 {
-    size_t room = k->peer_mps, left = (size_t)(k->sdu_len - k->sdu_off);
+    size_t room = k->peer[COC_MPS], left = (size_t)(k->sdu_len - k->sdu_off);
     if (!k->begun) {
         wr_le16(body, k->sdu_len);
         room -= 2;
@@ -269,7 +269,7 @@ static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
     }
     k->sdu_off += (uint32_t)n;
     k->last = k->sdu_off == k->sdu_len;
-    k->tx_credits--;
+    k->peer[COC_CREDITS]--;
     k->c->tx_channel = k;
 }
 
@@ -286,11 +286,11 @@ uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
         if (!k->sending && coc_of_att(k) && k->state == COC_OPEN) {
             h->eatt_role->fill(k);
         }
-        if (k->sending && !k->last && k->tx_credits && k->state == COC_OPEN) {
+        if (k->sending && !k->last && k->peer[COC_CREDITS] && k->state == COC_OPEN) {
             coc_tx_part(k, body, tail);
             cc->turn = k->next;
             cc->round_over = !k->next;
-            return k->peer_cid;
+            return k->peer[COC_CID];
         }
     }
     return 0;
@@ -314,9 +314,9 @@ void coc_sent(struct conn *c)
  * 65,535 in all, close the channel.  4.24, 10.1 */
 void coc_credits(struct coc *k, uint16_t credits)
 {
-    if (!credits || credits > UINT16_MAX - k->tx_credits) {
+    if (!credits || credits > UINT16_MAX - k->peer[COC_CREDITS]) {
         coc_fail(k, WOAD_EBADMSG);
     } else {
-        k->tx_credits = (uint16_t)(k->tx_credits + credits);
+        k->peer[COC_CREDITS] = (uint16_t)(k->peer[COC_CREDITS] + credits);
     }
 }

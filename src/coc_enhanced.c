@@ -11,9 +11,9 @@ static void enhanced_put_rsp(struct wr *out, uint8_t id, const struct coc *k, ui
                              const uint16_t cids[], size_t places)
 {
     sig_head(out, SIG_ENHANCED_CONN_RSP, id, (uint16_t)(8 + 2 * places));
-    wr_le16(out, k ? k->mtu : 0);
-    wr_le16(out, k ? k->mps : 0);
-    wr_le16(out, k ? k->rx_credits : 0);
+    wr_le16(out, k ? k->own[COC_MTU] : 0);
+    wr_le16(out, k ? k->own[COC_MPS] : 0);
+    wr_le16(out, k ? k->own[COC_CREDITS] : 0);
     wr_le16(out, result);
     for (size_t n = 0; n < places; n++) {
         wr_le16(out, cids[n]);
@@ -27,10 +27,7 @@ static void enhanced_refuse(struct conn *c, uint8_t id, uint8_t result, size_t p
     struct wr out = wr_of(rsp, sizeof rsp);
     enhanced_put_rsp(&out, id, NULL, result, none, places);
     size_t len = wr_len(&out) - SIG_HDR;
-    struct fifo *f = sig_answer(c, SIG_ENHANCED_CONN_RSP, id, (uint16_t)len);
-    if (f) {
-        fifo_append(f, rsp + SIG_HDR, len);
-    }
+    sig_answer(c, SIG_ENHANCED_CONN_RSP, id, rsp + SIG_HDR, (uint16_t)len);
 }
 
 struct asked { uint16_t mtu, mps, credits, cids[WOAD_COC_AT_ONCE]; uint8_t id, places; };
@@ -51,10 +48,10 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p,
         k->id = a->id;
         k->place = n;
         k->places = a->places;
-        k->peer_cid = a->cids[n];
-        k->peer_mtu = a->mtu;
-        k->peer_mps = a->mps;
-        k->tx_credits = a->credits;
+        k->peer[COC_CID] = a->cids[n];
+        k->peer[COC_MTU] = a->mtu;
+        k->peer[COC_MPS] = a->mps;
+        k->peer[COC_CREDITS] = a->credits;
         k->state = COC_WAIT_DECISION;    /* so that none of them is answered without the rest */
     }
     for (uint8_t n = 0; n < a->places; n++) {
@@ -133,21 +130,21 @@ static const struct coc *enhanced_level(struct coc *made[])
     struct coc *least = NULL;
     uint16_t mps = UINT16_MAX, credits = UINT16_MAX;
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
-        if (made[n] && !made[n]->result && made[n]->mps < mps) {
-            mps = made[n]->mps;
+        if (made[n] && !made[n]->result && made[n]->own[COC_MPS] < mps) {
+            mps = made[n]->own[COC_MPS];
         }
     }
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (made[n] && !made[n]->result) {
-            made[n]->mps = mps;
-            made[n]->rx_credits = 0;
+            made[n]->own[COC_MPS] = mps;
+            made[n]->own[COC_CREDITS] = 0;
             uint16_t its = coc_grant(made[n]);
             credits = its < credits ? its : credits;
         }
     }
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (made[n] && !made[n]->result) {
-            made[n]->rx_credits = credits;
+            made[n]->own[COC_CREDITS] = credits;
             least = made[n];
         }
     }
@@ -168,7 +165,7 @@ static bool enhanced_answer(struct coc *first, struct wr *out)
         if (made[n] && made[n]->result) {
             result = made[n]->result;
         } else if (made[n]) {
-            cids[n] = made[n]->cid;
+            cids[n] = made[n]->own[COC_CID];
         }
     }
     /* "Some refused" has three reasons: what was said about all of them is one of these then. */
@@ -205,14 +202,14 @@ static void enhanced_ask(struct coc *first, struct wr *out)
             k->place = (uint8_t)n;
             k->state = COC_WAIT_ANSWER;
             k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
-            cids[n++] = k->cid;
+            cids[n++] = k->own[COC_CID];
         }
     }
     sig_head(out, SIG_ENHANCED_CONN_REQ, id, (uint16_t)(8 + 2 * n));
     wr_le16(out, first->psm);
-    wr_le16(out, first->mtu);
-    wr_le16(out, first->mps);
-    wr_le16(out, first->rx_credits);
+    wr_le16(out, first->own[COC_MTU]);
+    wr_le16(out, first->own[COC_MPS]);
+    wr_le16(out, first->own[COC_CREDITS]);
     for (size_t m = 0; m < n; m++) {
         wr_le16(out, cids[m]);
     }
@@ -252,9 +249,9 @@ static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
             coc_closed(k, k->give_up ? k->status : status);
             continue;
         }
-        k->peer_mtu = mtu;
-        k->peer_mps = mps;
-        k->tx_credits = credits;
+        k->peer[COC_MTU] = mtu;
+        k->peer[COC_MPS] = mps;
+        k->peer[COC_CREDITS] = credits;
         coc_granted(k, cid);
     }
     return true;
@@ -268,8 +265,8 @@ static uint16_t reconfigure_wrong(const struct coc *k, uint16_t mtu, uint16_t mp
     if (!k || k->state != COC_OPEN || !k->enhanced) {
         return WOAD_COC_RECONFIGURE_CID;
     }
-    return mtu < k->peer_mtu ? WOAD_COC_MTU_REDUCED
-         : mps < k->peer_mps && n > 1 ? WOAD_COC_MPS_REDUCED : 0;
+    return mtu < k->peer[COC_MTU] ? WOAD_COC_MTU_REDUCED
+         : mps < k->peer[COC_MPS] && n > 1 ? WOAD_COC_MPS_REDUCED : 0;
 }
 
 /* L2CAP_CREDIT_BASED_RECONFIGURE_REQ: MTU u16, MPS u16, { CID u16, which is the sender's }, one to
@@ -290,16 +287,14 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
         result = WOAD_COC_RECONFIGURE_OTHER;
     }
     const uint8_t rsp[2] = { (uint8_t)result, 0 };
-    struct fifo *f = sig_answer(c, SIG_RECONFIGURE_RSP, id, sizeof rsp);
-    if (!f) {
+    if (!sig_answer(c, SIG_RECONFIGURE_RSP, id, rsp, sizeof rsp)) {
         return true;
     }
-    fifo_append(f, rsp, sizeof rsp);
     while (!result && rd_left(in)) {
         struct coc *k = coc_by_peer_cid(c, rd_le16(in));
         if (k) {                         /* still, whatever was done in the events before */
-            k->peer_mtu = mtu;
-            k->peer_mps = mps;
+            k->peer[COC_MTU] = mtu;
+            k->peer[COC_MPS] = mps;
             coc_emit(k, WOAD_EV_COC_CHANGED, 0);
         }
     }
@@ -321,8 +316,8 @@ static void reconfigure_done(struct coc *k, int status)
     k->change = CHANGE_NONE;
     k->due = k->state == COC_OPEN ? 0 : k->due;
     if (!status) {
-        k->mtu = k->new_mtu;
-        k->mps = k->new_mps;
+        k->own[COC_MTU] = k->new_mtu;
+        k->own[COC_MPS] = k->new_mps;
     }
     if (k->state == COC_OPEN) {
         coc_wants(k);
@@ -358,7 +353,7 @@ static void enhanced_reconfigure(struct coc *first, struct wr *out)
            (k = reconfigure_next(first->c, CHANGE_WANTED, id)) != NULL) {
         k->change = CHANGE_SENT;
         k->due = k->state == COC_OPEN ? deadline_in(h->now, SIG_TIMEOUT_MS) : k->due;
-        cids[n++] = k->cid;
+        cids[n++] = k->own[COC_CID];
     }
     sig_head(out, SIG_RECONFIGURE_REQ, id, (uint16_t)(4 + 2 * n));
     wr_le16(out, first->new_mtu);
@@ -414,13 +409,13 @@ static int reconfigure_refused(const struct coc *k, uint16_t mtu,
     if (!k || k->state != COC_OPEN) {
         return WOAD_ENOENT;
     }
-    if (!k->enhanced || mtu < k->mtu || (mps < k->mps && n > 1) || mps > k->c->h->frame_in) {
+    if (!k->enhanced || mtu < k->own[COC_MTU] || (mps < k->own[COC_MPS] && n > 1) || mps > k->c->h->frame_in) {
         return WOAD_EINVAL;
     }
     if (k->change) {
         return WOAD_EBUSY;
     }
-    return (uint32_t)k->rx_credits * mps > k->size - k->used || mps > k->size ? WOAD_ENOMEM : 0;
+    return (uint32_t)k->own[COC_CREDITS] * mps > k->size - k->used || mps > k->size ? WOAD_ENOMEM : 0;
 }
 
 int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], size_t n,

@@ -47,51 +47,34 @@ uint8_t coc_cid_wrong(const struct conn *c, uint16_t cid)
     return coc_by_peer_cid(c, cid) ? WOAD_COC_CID_IN_USE : 0;
 }
 
-static void coc_put_conn_rsp(struct wr *out, uint8_t id, const struct coc *k, uint8_t result)
-{
-    sig_head(out, SIG_CREDIT_CONN_RSP, id, 10);
-    wr_le16(out, result ? 0 : k->cid);
-    wr_le16(out, result ? 0 : k->mtu);
-    wr_le16(out, result ? 0 : k->mps);
-    wr_le16(out, result ? 0 : k->rx_credits);
-    wr_le16(out, result);
-}
-
 /* L2CAP_LE_CREDIT_BASED_CONNECTION_REQ: SPSM u16, source CID u16, MTU u16, MPS u16, credits u16.
  * 4.22 */
 static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct woad *h = c->h;
-    uint16_t psm = rd_le16(in), cid = rd_le16(in), mtu = rd_le16(in), mps = rd_le16(in);
-    uint16_t credits = rd_le16(in);
+    uint16_t psm = rd_le16(in), asked[COC_VALUES];
+    rd_le16s(in, asked, COC_VALUES);
     if (!rd_done(in)) {
         return false;
     }
     struct woad_coc_params p;
     uint8_t result = coc_refusal(c, psm, &p);
-    if (psm == PSM_EATT && h->eatt_role) {
+    if (psm == PSM_EATT && c->h->eatt_role) {
         result = WOAD_COC_UNKNOWN_PSM;   /* bearers are enhanced channels.  Part G, 5.3 */
     }
-    if (!result && (mtu < COC_LEAST || mps < COC_LEAST || mps > COC_MPS_MAX)) {
+    if (!result && (asked[COC_MTU] < COC_LEAST || asked[COC_MPS] < COC_LEAST ||
+                    asked[COC_MPS] > COC_MPS_MAX)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
     }
-    result = result ? result : coc_cid_wrong(c, cid);
+    result = result ? result : coc_cid_wrong(c, asked[COC_CID]);
     struct coc *k = result ? NULL : coc_new(c, &p, false);
     if (!k) {
-        uint8_t rsp[SIG_HDR + 10];
-        struct wr out = wr_of(rsp, sizeof rsp);
-        coc_put_conn_rsp(&out, id, NULL, result ? result : WOAD_COC_NO_RESOURCES);
-        struct fifo *f = sig_answer(c, SIG_CREDIT_CONN_RSP, id, 10);
-        if (f) {
-            fifo_append(f, rsp + SIG_HDR, 10);
-        }
+        uint8_t rsp[10] = { 0 };
+        rsp[8] = result ? result : WOAD_COC_NO_RESOURCES;
+        sig_answer(c, SIG_CREDIT_CONN_RSP, id, rsp, sizeof rsp);
         return true;
     }
     k->id = id;
-    k->peer_cid = cid;
-    k->peer_mtu = mtu;
-    k->peer_mps = mps;
-    k->tx_credits = credits;
+    memcpy(k->peer, asked, sizeof asked);
     coc_asked(k);
     return true;
 }
@@ -100,8 +83,7 @@ static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
  * same.  4.6, 4.7 */
 static bool coc_rx_disc_req(struct conn *c, uint8_t id, struct rd *in)
 {
-    uint8_t same[4];
-    struct rd copy = *in;
+    const uint8_t *same = in->p;
     uint16_t ours = rd_le16(in), theirs = rd_le16(in);
     if (!rd_done(in)) {
         return false;
@@ -111,14 +93,10 @@ static bool coc_rx_disc_req(struct conn *c, uint8_t id, struct rd *in)
         sig_reject_cid(c, id, ours, theirs);
         return true;
     }
-    if (k->peer_cid != theirs) {
+    if (k->peer[COC_CID] != theirs) {
         return true;                     /* dropped without a word: 4.6 */
     }
-    struct fifo *f = sig_answer(c, SIG_DISCONNECT_RSP, id, sizeof same);
-    if (f) {
-        rd_copy(&copy, same, sizeof same);
-        fifo_append(f, same, sizeof same);
-    }
+    sig_answer(c, SIG_DISCONNECT_RSP, id, same, 4);
     coc_closed(k, k->status);
     return true;
 }
@@ -147,8 +125,8 @@ void coc_granted(struct coc *k, uint16_t cid)
         coc_closed(k, WOAD_EBADMSG);
         return;
     }
-    k->peer_cid = cid;
-    if (k->peer_mtu < least || k->peer_mps < least || k->peer_mps > COC_MPS_MAX) {
+    k->peer[COC_CID] = cid;
+    if (k->peer[COC_MTU] < least || k->peer[COC_MPS] < least || k->peer[COC_MPS] > COC_MPS_MAX) {
         coc_fail(k, WOAD_EBADMSG);
         return;
     }
@@ -160,7 +138,8 @@ void coc_granted(struct coc *k, uint16_t cid)
 static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
     struct coc *k = coc_awaiting(c, COC_WAIT_ANSWER, id);
-    uint16_t cid = rd_le16(in), mtu = rd_le16(in), mps = rd_le16(in), credits = rd_le16(in);
+    uint16_t given[COC_VALUES];
+    rd_le16s(in, given, COC_VALUES);
     uint16_t result = rd_le16(in);
     if (!rd_done(in) || !k || k->enhanced) {
         return true;                     /* an answer to nothing, or none */
@@ -169,10 +148,8 @@ static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
         coc_closed(k, k->give_up ? k->status : result);
         return true;
     }
-    k->peer_mtu = mtu;
-    k->peer_mps = mps;
-    k->tx_credits = credits;
-    coc_granted(k, cid);
+    memcpy(k->peer + COC_MTU, given + COC_MTU, sizeof given - sizeof *given);
+    coc_granted(k, given[COC_CID]);
     return true;
 }
 
@@ -181,7 +158,7 @@ static bool coc_rx_disc_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
     struct coc *k = coc_awaiting(c, COC_WAIT_CLOSED, id);
     uint16_t theirs = rd_le16(in), ours = rd_le16(in);
-    if (rd_done(in) && k && k->cid == ours && k->peer_cid == theirs) {
+    if (rd_done(in) && k && k->own[COC_CID] == ours && k->peer[COC_CID] == theirs) {
         coc_closed(k, k->status);
     }
     return true;
@@ -270,10 +247,7 @@ static void coc_tx_conn_req(struct coc *k, struct wr *out)
     }
     sig_head(out, SIG_CREDIT_CONN_REQ, k->id, 10);
     wr_le16(out, k->psm);
-    wr_le16(out, k->cid);
-    wr_le16(out, k->mtu);
-    wr_le16(out, k->mps);
-    wr_le16(out, k->rx_credits);
+    wr_le16s(out, k->own, COC_VALUES);
     k->state = COC_WAIT_ANSWER;
     k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
 }
@@ -284,7 +258,13 @@ static bool coc_tx_decided(struct coc *k, struct wr *out)
     if (k->enhanced) {
         return h->coc_enhanced->answer(k, out);
     }
-    coc_put_conn_rsp(out, k->id, k, k->result);
+    sig_head(out, SIG_CREDIT_CONN_RSP, k->id, 10);
+    if (k->result) {
+        wr_zero(out, 8);
+    } else {
+        wr_le16s(out, k->own, COC_VALUES);
+    }
+    wr_le16(out, k->result);
     if (k->result) {
         coc_drop(k);
     } else {
@@ -298,8 +278,8 @@ static void coc_tx_disc_req(struct coc *k, struct wr *out)
     struct woad *h = k->c->h;
     k->id = sig_new_id(k->c);
     sig_head(out, SIG_DISCONNECT_REQ, k->id, 4);
-    wr_le16(out, k->peer_cid);
-    wr_le16(out, k->cid);
+    wr_le16(out, k->peer[COC_CID]);
+    wr_le16(out, k->own[COC_CID]);
     k->state = COC_WAIT_CLOSED;
     k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
 }
@@ -311,9 +291,9 @@ static bool coc_tx_credits(struct coc *k, struct wr *out)
         return false;
     }
     sig_head(out, SIG_CREDITS, sig_new_id(k->c), 4);
-    wr_le16(out, k->cid);
+    wr_le16(out, k->own[COC_CID]);
     wr_le16(out, credits);
-    k->rx_credits = (uint16_t)(k->rx_credits + credits);
+    k->own[COC_CREDITS] = (uint16_t)(k->own[COC_CREDITS] + credits);
     return true;
 }
 

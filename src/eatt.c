@@ -88,7 +88,7 @@ static bool eatt_queue_fits(const struct coc *k)
 {
     const struct fifo *q = &k->c->queue;
     uint32_t octets = fifo_front(q) + 2u;
-    return fifo_front(q) && (uint32_t)k->tx_credits * k->peer_mps >= octets;
+    return fifo_front(q) && (uint32_t)k->peer[COC_CREDITS] * k->peer[COC_MPS] >= octets;
 }
 
 /* The bearer may send: what came and waited is taken up, then an answer, a request, or the first
@@ -101,7 +101,7 @@ static bool eatt_fill(struct coc *k)
     struct eatt_bearer *e = &h->eatt->bearers[eatt_number(k)];
     eatt_read(k);
     struct wr out = wr_of(e->out, b->mtu);
-    if (!k->tx_credits || k->state != COC_OPEN || !b->mtu) {
+    if (!k->peer[COC_CREDITS] || k->state != COC_OPEN || !b->mtu) {
         return false;
     }
     if (!att_tx(b, &out)) {
@@ -159,7 +159,7 @@ static bool eatt_asks(const struct conn *c)
 static void eatt_opened(struct coc *k)
 {
     struct eatt_conn *e = k->c->eatt;
-    att_open(bearer_of(k), k->c, k->mtu < k->peer_mtu ? k->mtu : k->peer_mtu);
+    att_open(bearer_of(k), k->c, k->own[COC_MTU] < k->peer[COC_MTU] ? k->own[COC_MTU] : k->peer[COC_MTU]);
     k->c->cocs->bearers++;
     e->wanted = (uint8_t)(e->wanted - (k->ours && e->wanted ? 1 : 0));
     eatt_tell(k->c, 0);

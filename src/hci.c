@@ -50,33 +50,31 @@ static int hci_answered(struct woad *h, uint8_t credits, uint16_t opcode, uint8_
                         struct rd *ret)
 {
     h->hci.credits = credits;
-    if (opcode == OP_NOP || opcode != h->hci.pending) {
-        return 0;
+    if (opcode != OP_NOP && opcode == h->hci.pending) {
+        h->hci.pending = 0;
+        h->hci.due = 0;
+        h->hci.owner->complete(h, opcode, status, ret);
     }
-    h->hci.pending = 0;
-    h->hci.due = 0;
-    h->hci.owner->complete(h, opcode, status, ret);
     return 0;
 }
 
 /* HCI_Command_Complete: credits u8, opcode u16, return parameters: status u8, ….  7.7.14 */
 static int hci_rx_complete(struct woad *h, struct rd *in)
 {
-    uint8_t credits = rd_u8(in);
-    uint16_t opcode = rd_le16(in);
-    if (in->bad) {
+    const uint8_t *p = rd_bytes(in, 3);
+    if (!p) {
         return WOAD_EBADMSG;
     }
-    uint8_t status = rd_left(in) ? rd_u8(in) : (uint8_t)(opcode ? WOAD_HCI_UNSPECIFIED : 0);
-    return hci_answered(h, credits, opcode, status, in);
+    uint16_t opcode = get_le16(p + 1);
+    uint8_t status = rd_left(in) ? rd_u8(in) : (uint8_t)WOAD_HCI_UNSPECIFIED;
+    return hci_answered(h, p[0], opcode, status, in);
 }
 
 /* HCI_Command_Status: status u8, credits u8, opcode u16.  7.7.15 */
 static int hci_rx_status(struct woad *h, struct rd *in)
 {
-    uint8_t status = rd_u8(in), credits = rd_u8(in);
-    uint16_t opcode = rd_le16(in);
-    return rd_done(in) ? hci_answered(h, credits, opcode, status, in) : WOAD_EBADMSG;
+    const uint8_t *p = rd_bytes(in, 4);
+    return p && rd_done(in) ? hci_answered(h, p[1], get_le16(p + 2), p[0], in) : WOAD_EBADMSG;
 }
 
 /* HCI_Number_Of_Completed_Packets: n u8, n times { handle u16, count u16 }.  7.7.19
@@ -84,14 +82,14 @@ static int hci_rx_status(struct woad *h, struct rd *in)
 static int hci_rx_completed(struct woad *h, struct rd *in)
 {
     uint8_t n = rd_u8(in);
-    if (in->bad || rd_left(in) != n * 4u) {
+    const uint8_t *p = rd_bytes(in, n * 4u);
+    if (!rd_done(in)) {
         return WOAD_EBADMSG;
     }
-    for (; n; n--) {
-        uint16_t handle = rd_le16(in), count = rd_le16(in);
-        struct conn *c = conn_by_handle(h, handle & 0xfff);
+    for (; n; n--, p += 4) {
+        struct conn *c = conn_by_handle(h, get_le16(p) & 0xfff);
         if (c) {
-            count = count < c->in_controller ? count : c->in_controller;
+            uint16_t count = (uint16_t)least(get_le16(p + 2), c->in_controller);
             c->in_controller = (uint16_t)(c->in_controller - count);
             h->hci.acl_free = (uint16_t)(h->hci.acl_free + count);
             if (!c->in_controller && !c->tx_len) {
@@ -176,14 +174,15 @@ static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
 /* HCI_Event: code u8, len u8, parameters.  5.4.4 */
 int hci_rx_event(struct woad *h, struct rd *in)
 {
-    uint8_t code = rd_u8(in), len = rd_u8(in);
-    if (in->bad || len != rd_left(in)) {
+    const uint8_t *head = rd_bytes(in, 2);
+    if (!head || head[1] != rd_left(in)) {
         return WOAD_EBADMSG;
     }
+    uint8_t code = head[0];
     if (code == EVT_COMPLETED_PACKETS) {
         return hci_rx_completed(h, in);
     }
-    if (code == EVT_LE_META && len && *in->p == LE_ADVERTISING_REPORT) {
+    if (code == EVT_LE_META && rd_left(in) && *in->p == LE_ADVERTISING_REPORT) {
         rd_u8(in);
         return hci_rx_report(h, in);
     }

@@ -481,8 +481,8 @@ void sig_rx(struct conn *c, struct rd *in);
 bool sig_tx(struct conn *c, struct wr *out);
 void sig_too_long(struct conn *c, uint8_t id);
 uint8_t sig_new_id(struct conn *c);
-/* An answer with `len` octets of data, which the caller appends to the queue; NULL: no room. */
-struct fifo *sig_answer(struct conn *c, uint8_t code, uint8_t id, uint16_t len);
+/* Queues an answer; false: there is no room. */
+bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len);
 void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs);
 /* att.c */
 static inline struct att_bearer *att_bearers_end(const struct woad *h)

@@ -7,49 +7,32 @@ enum { SIG_MTU = 23 };
 
 /* Answers wait in a queue.  A command whose answer has no room there gets none, and its sender
  * waits for it in vain (RTX, 6.2.1): it has sent many and reads nothing. */
-struct fifo *sig_answer(struct conn *c, uint8_t code, uint8_t id, uint16_t len)
+bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len)
 {
-    struct fifo *f = &c->answers;
     uint8_t head[SIG_HDR] = { code, id, (uint8_t)len, (uint8_t)(len >> 8) };
-    if (!fifo_has_room(f, SIG_HDR + (size_t)len)) {
-        return NULL;
+    if (!fifo_has_room(&c->answers, SIG_HDR + (size_t)len)) {
+        return false;
     }
-    fifo_open(f, SIG_HDR + (size_t)len);
-    fifo_append(f, head, sizeof head);
-    return f;
-}
-
-/* L2CAP_COMMAND_REJECT_RSP: reason u16, data.  4.1 */
-static void sig_reject(struct conn *c, uint8_t id, const uint8_t *reason, uint16_t len)
-{
-    struct fifo *f = sig_answer(c, SIG_REJECT, id, len);
-    if (f) {
-        fifo_append(f, reason, len);
-    }
+    fifo_put(&c->answers, head, sizeof head, data, len);
+    return true;
 }
 
 void sig_too_long(struct conn *c, uint8_t id)
 {
     static const uint8_t reason[4] = { SIG_MTU_EXCEEDED, 0, SIG_MTU, 0 };
     if (id) {
-        sig_reject(c, id, reason, sizeof reason);
+        sig_answer(c, SIG_REJECT, id, reason, sizeof reason);
     }
 }
 
-static void sig_not_understood(struct conn *c, uint8_t id)
-{
-    static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
-    sig_reject(c, id, reason, sizeof reason);
-}
-
+/* L2CAP_COMMAND_REJECT_RSP: reason u16, data.  4.1 */
 void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs)
 {
     uint8_t reason[6];
-    struct wr out = wr_of(reason, sizeof reason);
-    wr_le16(&out, SIG_INVALID_CID);
-    wr_le16(&out, ours);
-    wr_le16(&out, theirs);
-    sig_reject(c, id, reason, sizeof reason);
+    put_le16(reason, SIG_INVALID_CID);
+    put_le16(reason + 2, ours);
+    put_le16(reason + 4, theirs);
+    sig_answer(c, SIG_REJECT, id, reason, sizeof reason);
 }
 
 uint8_t sig_new_id(struct conn *c)
@@ -66,14 +49,10 @@ static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
     if (!c->central || rd_left(in) != 8) {
         return false;
     }
-    struct fifo *f = sig_answer(c, SIG_PARAM_RSP, id, 2);
-    if (f) {
-        /* What is asked of the controller already, or awaits its turn, is not changed by it. */
-        bool ok = !c->want_update && conn_rx_params(c, in);
-        const uint8_t result[2] = { ok ? 0 : 1, 0 };
-        fifo_append(f, result, sizeof result);
-        c->want_update = c->want_update || ok;
-    }
+    /* What is asked of the controller already is not changed by it. */
+    bool ok = !c->want_update && conn_rx_params(c, in);
+    const uint8_t result[2] = { ok ? 0 : 1, 0 };
+    c->want_update = (sig_answer(c, SIG_PARAM_RSP, id, result, 2) && ok) || c->want_update;
     return true;
 }
 
@@ -120,23 +99,23 @@ static bool sig_rx_other(struct conn *c, uint8_t code, uint8_t id, struct rd *in
 
 void sig_rx(struct conn *c, struct rd *in)
 {
-    size_t frame = rd_left(in);
-    uint8_t code = rd_u8(in), id = rd_u8(in);
-    uint16_t len = rd_le16(in);
-    if (in->bad || id == 0) {
+    const uint8_t *head = rd_bytes(in, SIG_HDR);
+    if (!head || !head[1]) {
         return;                          /* 4: identifier 0 is never valid */
     }
-    if (frame > SIG_MTU) {
+    uint8_t code = head[0], id = head[1];
+    if (rd_left(in) > SIG_MTU - SIG_HDR) {
         sig_too_long(c, id);
         return;
     }
-    bool whole = len == rd_left(in);     /* LE: exactly one command a frame.  4 */
+    bool whole = get_le16(head + 2) == rd_left(in);        /* LE: exactly one command a frame.  4 */
     if (code == SIG_PARAM_RSP) {
         sig_rx_param_rsp(c, id, in);
     } else if (code == SIG_REJECT) {
         sig_rx_reject(c, id, in);
     } else if (!(whole && sig_rx_other(c, code, id, in)) && !sig_is_answer(code)) {
-        sig_not_understood(c, id);
+        static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
+        sig_answer(c, SIG_REJECT, id, reason, sizeof reason);
     }
 }
 

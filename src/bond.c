@@ -4,12 +4,11 @@
 
 struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
 {
-    for (uint16_t n = 0; n < h->smp->n_bonds; n++) {
-        if (addr_same(&h->smp->bonds[n].peer, peer)) {
-            return &h->smp->bonds[n];
-        }
+    struct kept_bond *k = h->smp->bonds;
+    while (k && !addr_same(&k->bond.peer, peer)) {
+        k = k->next;
     }
-    return NULL;
+    return k ? &k->bond : NULL;
 }
 
 struct woad_bond *bond_fetch(struct conn *c)
@@ -26,104 +25,91 @@ struct woad_bond *bond_fetch(struct conn *c)
     return bond;
 }
 
-static struct woad_cccd *bond_row(const struct woad *h, size_t n)
+/* Takes it out of its list. */
+static void bond_unlink(struct kept_bond **at, struct kept_bond *k)
 {
-    return h->smp->cccds + n * h->cfg.subscriptions;
+    while (*at != k) {
+        at = &(*at)->next;
+    }
+    *at = k->next;
 }
 
-/* With all that belongs to them. */
-static void bond_swap(struct woad *h, uint16_t a, uint16_t b)
+static void bond_link(struct kept_bond **first, struct kept_bond *k)
 {
-    struct smp *s = h->smp;
-    struct woad_bond bond = s->bonds[a];
-    struct woad_addr rpa = s->rpas[a];
-    s->bonds[a] = s->bonds[b];
-    s->bonds[b] = bond;
-    s->rpas[a] = s->rpas[b];
-    s->rpas[b] = rpa;
-    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
-        struct woad_cccd cccd = bond_row(h, a)[n];
-        bond_row(h, a)[n] = bond_row(h, b)[n];
-        bond_row(h, b)[n] = cccd;
-    }
-    s->bonds[a].cccd = bond_row(h, a);
-    s->bonds[b].cccd = bond_row(h, b);
-    wipe(&bond, sizeof bond);
+    k->next = *first;
+    *first = k;
 }
 
-static void bond_drop(struct woad *h, uint16_t n)
+static void bond_drop(struct woad *h, struct kept_bond *k)
 {
-    struct smp *s = h->smp;
-    for (; n + 1 < s->n_bonds; n++) {
-        bond_swap(h, n, (uint16_t)(n + 1));
-    }
-    s->n_bonds--;
-    if (s->bonds[s->n_bonds].has_irk) {
+    bond_unlink(&h->smp->bonds, k);
+    bond_link(&h->smp->spare, k);
+    if (k->bond.has_irk) {
         resolve_changed(h);
     }
-    wipe(&s->bonds[s->n_bonds], sizeof *s->bonds);
-}
-
-static void bond_first(struct woad *h, uint16_t n)
-{
-    for (; n > 0; n--) {
-        bond_swap(h, n, (uint16_t)(n - 1));
-    }
+    wipe(&k->bond, sizeof k->bond);
 }
 
 /* `bond` may be the one that is there. */
-static void bond_put(struct woad *h, uint16_t n, const struct woad_bond *bond)
+static void bond_put(struct woad *h, struct kept_bond *k, const struct woad_bond *bond)
 {
-    struct woad_bond *to = &h->smp->bonds[n];
-    struct woad_cccd *row = bond_row(h, n);
     size_t used = 0;
-    for (size_t k = 0; k < bond->cccds && used < h->cfg.subscriptions; k++) {
-        if (bond->cccd[k].handle) {
-            row[used++] = bond->cccd[k];
+    for (size_t n = 0; n < bond->cccds && used < h->cfg.subscriptions; n++) {
+        if (bond->cccd[n].handle) {
+            k->cccds[used++] = bond->cccd[n];
         }
     }
-    if (to != bond) {
-        *to = *bond;
+    if (&k->bond != bond) {
+        k->bond = *bond;
     }
-    to->cccd = row;
-    to->cccds = (uint16_t)used;
+    k->bond.cccd = k->cccds;
+    k->bond.cccds = (uint16_t)used;
 }
 
-void bond_used(struct woad *h, const struct woad_bond *bond)
+void bond_used(struct woad *h, struct woad_bond *bond)
 {
-    bond_first(h, (uint16_t)(bond - h->smp->bonds));
+    struct kept_bond *k = kept_bond(bond);
+    bond_unlink(&h->smp->bonds, k);
+    bond_link(&h->smp->bonds, k);
     if (h->resolve_dirty) {
         resolve_changed(h);              /* they are in another order now */
     }
 }
 
-/* tell: WOAD_EV_BOND, gone, for the one that has to go. */
+/* The one that was used last longest ago makes room.  tell: WOAD_EV_BOND, gone. */
+static void bond_make_room(struct woad *h, bool tell)
+{
+    struct kept_bond *k = h->smp->bonds;
+    while (k->next) {
+        k = k->next;
+    }
+    struct woad_bond last = k->bond;
+    bond_drop(h, k);
+    if (tell) {
+        bond_emit(h, WOAD_NO_CONN, &last, WOAD_BOND_GONE);
+    }
+    wipe(&last, sizeof last);
+}
+
 void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
 {
     struct smp *s = h->smp;
-    const struct woad_bond *old = bond_find(h, &bond->peer);
-    if (!h->cfg.bonds) {
-        return;
+    struct kept_bond *k = kept_bond(bond_find(h, &bond->peer));
+    if (!k && !s->spare && s->bonds) {
+        bond_make_room(h, tell);
     }
-    if (!old && s->n_bonds == h->cfg.bonds) {
-        struct woad_bond last = s->bonds[s->n_bonds - 1];
-        bond_drop(h, (uint16_t)(s->n_bonds - 1));
-        if (tell) {
-            bond_emit(h, WOAD_NO_CONN, &last, WOAD_BOND_GONE);
-        }
-        wipe(&last, sizeof last);
-        if (s->n_bonds == h->cfg.bonds) {
-            return;                      /* from inside the event its place was taken */
-        }
+    struct kept_bond **list = k ? &s->bonds : &s->spare;
+    k = k ? k : s->spare;
+    if (!k) {
+        return;                          /* there is none, or it was taken from inside the event */
     }
-    uint16_t n = old ? (uint16_t)(old - s->bonds) : s->n_bonds++;
-    bool had_irk = old && old->has_irk;
-    bond_put(h, n, bond);
-    s->rpas[n] = (struct woad_addr){ 0, { 0 } };
-    if (bond->has_irk || had_irk) {
+    if (bond->has_irk || k->bond.has_irk) {
         resolve_changed(h);
     }
-    bond_first(h, n);
+    bond_unlink(list, k);
+    bond_link(&s->bonds, k);
+    bond_put(h, k, bond);
+    k->heard.type = 0;
 }
 
 /* What the server keeps of the peer, if it is bonded and has proved that it is the one. */
@@ -134,7 +120,7 @@ void bond_refresh(struct conn *c)
     if (bond) {
         struct woad_bond now = *bond;
         gatts_keep(c, &now);
-        bond_put(h, (uint16_t)(bond - h->smp->bonds), &now);
+        bond_put(h, kept_bond(bond), &now);
         wipe(&now, sizeof now);
         bond_emit(h, c->number, bond, WOAD_BOND_CHANGED);
     }
@@ -152,9 +138,9 @@ void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond, enum
 void bond_heard(struct conn *c)
 {
     struct woad *h = c->h;
-    const struct woad_bond *bond = bond_find(h, &c->peer);
+    struct woad_bond *bond = bond_find(h, &c->peer);
     if (bond) {
-        h->smp->rpas[bond - h->smp->bonds] = c->peer_air;
+        kept_bond(bond)->heard = c->peer_air;
     }
 }
 
@@ -173,7 +159,11 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
 
 const struct woad_bond *woad_bond_at(const struct woad *h, uint16_t n)
 {
-    return h->smp && n < h->smp->n_bonds ? &h->smp->bonds[n] : NULL;
+    const struct kept_bond *k = h->smp ? h->smp->bonds : NULL;
+    for (; k && n; n--) {
+        k = k->next;
+    }
+    return k ? &k->bond : NULL;
 }
 
 int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
@@ -181,13 +171,13 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
     if (!h->smp) {
         return WOAD_ENOTSUP;
     }
-    const struct woad_bond *bond = peer ? bond_find(h, peer) : NULL;
-    if (peer && !bond) {
+    struct kept_bond *k = peer ? kept_bond(bond_find(h, peer)) : h->smp->bonds;
+    if (peer && !k) {
         return WOAD_ENOENT;
     }
-    while (peer ? bond != NULL : h->smp->n_bonds > 0) {
-        bond_drop(h, peer ? (uint16_t)(bond - h->smp->bonds) : 0);
-        bond = NULL;
+    while (k) {
+        bond_drop(h, k);
+        k = peer ? NULL : h->smp->bonds;
     }
     return 0;
 }

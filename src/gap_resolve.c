@@ -17,17 +17,18 @@ static void resolve_carve(struct woad *h)
 static void resolve_reset(struct woad *h)
 {
     h->resolves = false;
-    h->resolve_dirty = h->smp && h->smp->n_bonds ? RESOLVE_ANEW : 0;
+    h->resolve_dirty = h->smp && h->smp->bonds ? RESOLVE_ANEW : 0;
 }
 
 /* The next bond that has a key, from this one on; NULL: no more. */
 static const struct woad_bond *resolve_next(struct woad *h)
 {
     struct resolve *r = h->resolve;
-    while (r->at < h->smp->n_bonds && !h->smp->bonds[r->at].has_irk) {
+    const struct woad_bond *bond;
+    while ((bond = woad_bond_at(h, r->at)) != NULL && !bond->has_irk) {
         r->at++;
     }
-    return r->at < h->smp->n_bonds ? &h->smp->bonds[r->at] : NULL;
+    return bond;
 }
 
 /* The list may not change while it may be in use.  HCI_LE_Clear_Resolving_List.

@@ -93,6 +93,18 @@ static inline struct pairing *smp_under_way(const struct conn *c)
     return p && p->script ? p : NULL;
 }
 
+struct kept_bond {
+    struct woad_bond bond;
+    struct woad_addr heard;              /* where, the last time, if its peer hides */
+    struct woad_cccd *cccds;             /* config.subscriptions */
+    struct kept_bond *next;
+};
+
+static inline struct kept_bond *kept_bond(struct woad_bond *bond)
+{
+    return (struct kept_bond *)bond;     /* its first member */
+}
+
 /* Who has failed, how often in a row, and how long it is to wait.  2.3.6 */
 struct attempts { struct woad_addr peer; uint8_t failures; uint32_t until; };
 enum { ATTEMPTS = 4 };
@@ -116,10 +128,7 @@ struct smp {
     struct woad_security_policy policy;
     struct toolbox box;
     struct pairing *pairings;            /* config.pairings of them */
-    struct woad_bond *bonds;             /* the one used last first */
-    uint16_t n_bonds;
-    struct woad_addr *rpas;              /* of the bonds, where they were heard last */
-    struct woad_cccd *cccds;             /* of the bonds, config.subscriptions each */
+    struct kept_bond *bonds, *spare;     /* the one used last first; free ones */
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16], privacy;
     bool has_irk;
@@ -137,7 +146,7 @@ struct smp {
 HOLD_SIZE(smp_conn, WOAD_SIZE_SECURITY_CONN);
 HOLD_SIZE(pairing, WOAD_SIZE_PAIRING);
 HOLD_SIZE(smp, WOAD_SIZE_SECURITY);
-HOLD_SIZE(woad_bond, WOAD_SIZE_BOND);
+HOLD_SIZE(kept_bond, WOAD_SIZE_BOND);
 
 static inline uint8_t pairings(const struct woad *h)
 {
@@ -189,7 +198,7 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv);
 struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
 /* The same, and the application is asked for one that is not known here. */
 struct woad_bond *bond_fetch(struct conn *c);
-void bond_used(struct woad *h, const struct woad_bond *bond);
+void bond_used(struct woad *h, struct woad_bond *bond);
 void bond_heard(struct conn *c);
 void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell);
 void bond_refresh(struct conn *c);

@@ -15,17 +15,16 @@ static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uin
 /* Whose it is; then it is the identity from here on, and this is where it can be reached. */
 void rpa_resolve(struct woad *h, struct woad_addr *a)
 {
-    struct smp *s = h->smp;
     if (h->resolves) {
         a->type &= 1;                    /* the controller's word for who it is */
     }
     if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
         return;
     }
-    for (uint16_t n = 0; n < s->n_bonds; n++) {
-        if (s->bonds[n].has_irk && rpa_is_of(h, a, s->bonds[n].irk)) {
-            s->rpas[n] = *a;
-            *a = s->bonds[n].peer;
+    for (struct kept_bond *k = h->smp->bonds; k; k = k->next) {
+        if (k->bond.has_irk && rpa_is_of(h, a, k->bond.irk)) {
+            k->heard = *a;
+            *a = k->bond.peer;
             return;
         }
     }
@@ -34,12 +33,11 @@ void rpa_resolve(struct woad *h, struct woad_addr *a)
 /* Where a peer was heard last, if it hides; or its identity, where the controller resolves. */
 void rpa_reach(const struct woad *h, struct woad_addr *a)
 {
-    const struct woad_bond *bond = bond_find(h, a);
-    const struct woad_addr *rpa = bond ? &h->smp->rpas[bond - h->smp->bonds] : NULL;
+    struct woad_bond *bond = bond_find(h, a);
     if (bond && bond->has_irk && h->resolves) {
         a->type |= 2;                    /* the controller knows it when it hears it */
-    } else if (rpa && rpa->type == WOAD_ADDR_RANDOM) {
-        *a = *rpa;
+    } else if (bond && kept_bond(bond)->heard.type == WOAD_ADDR_RANDOM) {
+        *a = kept_bond(bond)->heard;
     }
 }
 

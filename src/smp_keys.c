@@ -322,7 +322,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     if (smp_under_way(c)) {              /* our Security Request has been answered by this */
         smp_forget(c);
     }
-    const struct woad_bond *bond = bond_find(h, &c->peer);
+    struct woad_bond *bond = bond_find(h, &c->peer);
     if (bond) {
         bond_used(h, bond);
     }

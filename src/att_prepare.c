@@ -1,4 +1,4 @@
-/* Prepared writes: parts are kept until Execute, then written in order.  Vol 3, Part F, 3.4.6
+/* Long values.  Prepared writes: parts are kept until Execute, then written in order.  Vol 3, Part F, 3.4.6
  *
  * Kept as { handle u16, offset u16, len u16, data }; a part that continues the one before it is
  * joined to it, so that a long value written in order becomes one write. */
@@ -157,6 +157,40 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
     return att_execute_next(b);
 }
 
+/* --- values read in parts --------------------------------------------------------------------- */
+
+/* A value that the application gave, when it is longer than one answer, is kept, so that all parts
+ * are of one value: behind the prepared writes, as long as nothing else needs the place. */
+static void long_keep(struct att_bearer *b, const uint8_t *value, size_t len)
+{
+    struct woad *h = b->c->h;
+    const struct gatts_bearer *s = b->server;
+    struct gatts_conn *g = gatts_of(b);
+    g->kept = 0;
+    if (len - s->offset >= b->mtu - 1u && !att_listing(b) &&
+        RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
+        memcpy(g->prepared + g->prepared_len, value, len);
+        g->kept = s->handle;
+        g->kept_len = (uint16_t)len;
+        g->kept_due = deadline_in(h->now, ATT_TIMEOUT_MS);
+    }
+}
+
+/* The next part of it: see att_read(). */
+static int long_read(struct att_bearer *b, struct wr *out)
+{
+    const struct gatts_bearer *s = b->server;
+    struct gatts_conn *g = gatts_of(b);
+    if (g->kept != s->handle || !deadline_left(g->kept_due, b->c->h->now)) {
+        return ATT_LATER;
+    }
+    bool last = g->kept_len < s->offset + b->mtu - 1u;
+    g->kept = last ? 0 : s->handle;
+    return att_part(g->prepared + g->prepared_len, g->kept_len, s->offset, out);
+}
+
+/* --- the feature ------------------------------------------------------------------------------ */
+
 static int att_rx_prepared(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out)
 {
     return op == ATT_PREPARE_REQ ? att_rx_prepare(b, in, out)
@@ -179,11 +213,11 @@ static int execute_answered(struct att_bearer *b, int err, struct rd *value, str
     return err;
 }
 
-static const struct att_more more = { att_rx_prepared, execute_answered };
+static const struct att_more more = { att_rx_prepared, execute_answered, long_keep, long_read };
 
-static void long_writes_carve(struct woad *h)
+static void long_values_carve(struct woad *h)
 {
-    h->att_prepare = &more;
+    h->att_long = &more;
 }
 
-const struct woad_feature woad_long_writes = { .carve = long_writes_carve };
+const struct woad_feature woad_long_values = { .carve = long_values_carve };

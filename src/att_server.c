@@ -170,24 +170,7 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
     return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
 }
 
-/* A value that the application gave, when it is longer than one answer, is kept, so that all parts
- * are of one value: behind the prepared writes, as long as nothing else needs the place. */
-static void att_keep(struct att_bearer *b, const uint8_t *value, size_t len)
-{
-    struct woad *h = b->c->h;
-    const struct gatts_bearer *s = b->server;
-    struct gatts_conn *g = gatts_of(b);
-    g->kept = 0;
-    if (len - s->offset >= b->mtu - 1u && !att_listing(b) &&
-        RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
-        memcpy(g->prepared + g->prepared_len, value, len);
-        g->kept = s->handle;
-        g->kept_len = (uint16_t)len;
-        g->kept_due = deadline_in(h->now, ATT_TIMEOUT_MS);
-    }
-}
-
-static int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
+int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
 {
     if (offset > len) {
         return WOAD_ATT_INVALID_OFFSET;
@@ -200,24 +183,21 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    struct gatts_conn *g = gatts_of(b);
+    const struct att_more *more = offset ? h->att_long : NULL;
     const struct woad_attr *a = db_at(h->gatts, handle);
     uint8_t value[WOAD_ATT_VALUE_MAX];
     struct wr w = wr_of(value, sizeof value);
     int err = a ? perm_read(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
     s->handle = handle;
+    s->offset = offset;
     if (err) {
         return err;
     }
     if (gatts_value(b->c, handle, a, &w) != ATT_LATER) {
         return att_part(value, wr_len(&w), offset, out);
     }
-    if (offset && g->kept == handle && deadline_left(g->kept_due, h->now)) {
-        bool last = g->kept_len < offset + b->mtu - 1u;
-        g->kept = last ? 0 : handle;
-        return att_part(g->prepared + g->prepared_len, g->kept_len, offset, out);
-    }
-    return att_ask(b, handle, offset);
+    err = more ? more->read(b, out) : ATT_LATER;
+    return err == ATT_LATER ? att_ask(b, handle, offset) : err;
 }
 
 /* ATT_READ_REQ: handle u16.  3.4.4.3 */
@@ -362,45 +342,30 @@ static struct wr att_server_response(struct att_bearer *b)
     return out;
 }
 
-/* A client should wait for an answer before it asks again (3.3.2).  One that does not is
- * answered in order, as far as there is room; what there is no room for is dropped. */
-static bool att_pipelined(struct att_bearer *b, uint8_t op, const struct rd *in)
-{
-    struct woad *h = b->c->h;
-    struct gatts_bearer *s = b->server;
-    size_t len = rd_left(in);
-    if (!att_is_fixed(b) || !s->op || (op & ATT_OP_COMMAND && !s->pipeline_len)) {
-        return false;                    /* where a channel has credits, it stays in the channel */
-    }
-    struct wr out = wr_of(s->pipeline + s->pipeline_len,
-                          (size_t)(h->cfg.pipeline_queue - s->pipeline_len));
-    if (RESERVE(wr_room(&out) >= 3 + len)) {
-        wr_le16(&out, (uint16_t)(1 + len));
-        wr_u8(&out, op);
-        wr_bytes(&out, in->p, len);
-        s->pipeline_len = (uint16_t)(s->pipeline_len + wr_len(&out));
-    }
-    return true;
-}
-
 static const struct att_more *att_more(const struct woad *h, uint8_t op)
 {
     return att_is_multiple(op) ? h->att_multiple
-         : op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_prepare : NULL;
+         : op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_long : NULL;
 }
 
-static void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
+/* A client should wait for an answer before it asks again (3.3.2).  What it asks meanwhile is
+ * dropped, unless there is a queue for it; where a channel has credits, it stays in the channel. */
+void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
-    const struct att_more *more = att_more(b->c->h, op);
+    struct woad *h = b->c->h;
+    const struct att_more *more = att_more(h, op);
     struct gatts_bearer *s = b->server;
-    if (att_pipelined(b, op, in)) {
+    if (att_is_fixed(b) && s->op && (!(op & ATT_OP_COMMAND) || s->pipeline_len)) {
+        if (h->att_pipeline) {
+            h->att_pipeline->put(b, op, in);
+        }
         return;
     }
     if (op & ATT_OP_COMMAND) {
         if (op == ATT_WRITE_CMD) {
             att_rx_write_command(b, in);
-        } else if (op == ATT_SIGNED_WRITE_CMD && b->c->h->att_signed) {
-            b->c->h->att_signed(b, in);
+        } else if (op == ATT_SIGNED_WRITE_CMD && h->att_signed) {
+            h->att_signed(b, in);
         }
         return;
     }
@@ -418,23 +383,6 @@ static void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     }
 }
 
-/* The answer has left: what came meanwhile has its turn, where it lies. */
-static void att_next_pipelined(struct att_bearer *b)
-{
-    struct gatts_bearer *s = b->server;
-    while (s->pipeline_len && !s->op) {
-        struct rd in = rd_of(s->pipeline, s->pipeline_len);
-        uint16_t len = rd_le16(&in);
-        in.end = in.p + len;
-        uint8_t op = rd_u8(&in);
-        uint16_t whole = s->pipeline_len;
-        s->pipeline_len = 0;             /* it is not behind itself */
-        att_server_rx(b, op, &in);
-        s->pipeline_len = (uint16_t)(whole - 2 - len);
-        memmove(s->pipeline, s->pipeline + 2 + len, s->pipeline_len);
-    }
-}
-
 static bool att_server_tx(struct att_bearer *b, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
@@ -444,7 +392,9 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
     wr_bytes(out, s->rsp, s->rsp_len);
     s->rsp_len = 0;
     s->op = 0;
-    att_next_pipelined(b);
+    if (s->pipeline_len) {
+        b->c->h->att_pipeline->next(b);
+    }
     return true;
 }
 
@@ -496,8 +446,8 @@ static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value,
         wr_bytes(&out, value, len);
     } else if (!err && (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ)) {
         err = att_part(value, len, s->offset, &out);
-        if (!err) {
-            att_keep(b, value, len);
+        if (!err && b->c->h->att_long) {
+            b->c->h->att_long->keep(b, value, len);
         }
     }
     if (err != ATT_LATER) {

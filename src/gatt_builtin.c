@@ -33,7 +33,6 @@ static void gatts_carve(struct woad *h)
 {
     struct gatts *g = arena_take(h, 1, sizeof *g);
     struct attr_table *tables = arena_take(h, 1u + h->cfg.attr_tables, sizeof *tables);
-    uint16_t *by_type = arena_take(h, h->cfg.attr_index, sizeof *by_type);
     size_t n = (size_t)h->cfg.conns + h->cfg.att_bearers;
     struct gatts_conn *conns = arena_conns(h, sizeof *conns, EACH(h->conns, server));
     struct gatts_bearer *bearers = arena_each(h, n, sizeof *bearers, EACH(h->bearers, server));
@@ -43,7 +42,6 @@ static void gatts_carve(struct woad *h)
     arena_conns(h, h->cfg.subscriptions * sizeof *conns->cccds, EACH(conns, cccds));
     if (g) {
         g->tables = tables;
-        g->by_type = by_type;
         h->gatts = g;
     }
     h->att_server = &att_server_role;
@@ -56,7 +54,7 @@ static void gatts_reset(struct woad *h)
                : h->client_features ? BUILTIN_WITH_FEATURES : BUILTIN;
     g->tables[0] = (struct attr_table){ builtin, n, 1 };
     g->n_tables = 1;
-    db_index(h);
+    db_changed(h);
 }
 
 static void gatts_open(struct conn *c)

@@ -63,87 +63,35 @@ void db_type(const struct woad_attr *a, struct woad_uuid *type)
                                                                           : of_kind[a->kind];
 }
 
-static bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type)
+bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type)
 {
     struct woad_uuid mine;
     db_type(a, &mine);
     return woad_uuid_equal(&mine, type);
 }
 
-/* --- the index of types ----------------------------------------------------------------------- */
-
-/* The 16-bit form where there is one; equal UUIDs have equal keys. */
-static uint16_t type_key(const struct woad_uuid *uuid)
-{
-    uint16_t key = uuid_short(uuid);
-    for (size_t n = 0; !uuid_short(uuid) && n < uuid->size; n++) {
-        key = (uint16_t)(key * 31u + uuid->le[n]);
-    }
-    return key;
-}
-
-static uint16_t key_at(struct gatts *g, uint16_t handle)
-{
-    struct woad_uuid type;
-    db_type(db_at(g, handle), &type);
-    return type_key(&type);
-}
-
-/* The place of the first entry that is not before (key, handle). */
-static uint16_t index_place(struct gatts *g, uint16_t key, uint32_t handle)
-{
-    uint16_t low = 0, high = g->indexed;
-    while (low < high) {
-        uint16_t mid = (uint16_t)((low + high) / 2), mid_key = key_at(g, g->by_type[mid]);
-        if (mid_key < key || (mid_key == key && g->by_type[mid] < handle)) {
-            low = (uint16_t)(mid + 1);
-        } else {
-            high = mid;
-        }
-    }
-    return low;
-}
-
-/* Every attribute is in the index, or none is. */
-void db_index(struct woad *h)
-{
-    struct gatts *g = h->gatts;
-    uint32_t all = 0;
-    g->indexed = 0;
-    g->found_at = 0;                     /* what was found may be another now */
-    g->found = NULL;
-    for (size_t t = 0; t < g->n_tables; t++) {
-        all += g->tables[t].n;
-    }
-    if (all > h->cfg.attr_index) {
-        return;
-    }
-    for (uint16_t handle = db_next(g, 1); handle; handle = db_next(g, handle + 1u)) {
-        uint16_t at = index_place(g, key_at(g, handle), handle);
-        memmove(g->by_type + at + 1, g->by_type + at, (g->indexed - at) * sizeof *g->by_type);
-        g->by_type[at] = handle;
-        g->indexed++;
-    }
-}
-
 /* The first attribute of `type` in start..end, 0 when there is none. */
 uint16_t db_find(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type)
 {
-    uint16_t key = type_key(type);
-    for (uint16_t at = index_place(g, key, start); at < g->indexed; at++) {
-        uint16_t handle = g->by_type[at];
-        if (handle > end || key_at(g, handle) != key) {
-            return 0;
-        }
-        if (db_type_is(db_at(g, handle), type)) {
-            return handle;
-        }
+    if (g->indexed) {
+        return g->index->find(g, start, end, type);
     }
-    uint16_t handle = g->indexed ? 0 : db_next(g, start);
+    uint16_t handle = db_next(g, start);
     while (handle && handle <= end && !db_type_is(db_at(g, handle), type)) {
         handle = db_next(g, handle + 1u);
     }
     return handle <= end ? handle : 0;
+}
+
+void db_changed(struct woad *h)
+{
+    struct gatts *g = h->gatts;
+    g->indexed = 0;
+    g->found_at = 0;                     /* what was found may be another now */
+    g->found = NULL;
+    if (h->type_index) {
+        h->type_index->make(h);
+    }
 }
 
 /* --- groups ----------------------------------------------------------------------------------- */
@@ -241,7 +189,7 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
     memmove(&g->tables[at + 1], &g->tables[at], (g->n_tables - at) * sizeof *g->tables);
     g->tables[at] = (struct attr_table){ attrs, n, first };
     g->n_tables++;
-    db_index(h);
+    db_changed(h);
     gatts_changed(h, first, (uint16_t)(first + n - 1));
     return 0;
 }
@@ -262,7 +210,7 @@ static void db_drop(struct woad *h, size_t at)
     uint16_t first = g->tables[at].first, last = (uint16_t)(first + g->tables[at].n - 1);
     g->n_tables--;
     memmove(&g->tables[at], &g->tables[at + 1], (g->n_tables - at) * sizeof *g->tables);
-    db_index(h);
+    db_changed(h);
     gatts_changed(h, first, last);
 }
 

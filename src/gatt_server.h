@@ -37,7 +37,7 @@ struct gatts_conn {
     struct woad_cccd *cccds;             /* config.subscriptions; handle 0: free */
     uint8_t *prepared;                   /* { handle, offset, len u16, data } each, see prepare */
     uint16_t prepared_len, prepared_last;
-    uint16_t kept, kept_len;             /* a value being read in parts: see att_server.c */
+    uint16_t kept, kept_len;             /* a value being read in parts: see att_prepare.c */
     uint32_t kept_due;
     uint16_t changed_first, changed_last;                  /* Service Changed is owed */
     uint32_t knows;                      /* the database that the client knows: gatt_bonded.c */
@@ -47,6 +47,7 @@ struct gatts {
     struct attr_table *tables;           /* by rising handles; the first is the host's own */
     uint16_t *by_type;                   /* handles, by type and then by handle */
     uint16_t indexed;                    /* of them: all attributes, or 0 */
+    const struct type_index *index;
     uint8_t n_tables;
     uint8_t name_len, name[31];
     uint32_t questions;                  /* put to the application so far */
@@ -96,7 +97,8 @@ void db_type(const struct woad_attr *a, struct woad_uuid *type);
 bool db_is_service(const struct woad_attr *a);
 uint16_t db_group_end(struct gatts *g, uint16_t handle);
 uint16_t db_characteristic_of(struct gatts *g, uint16_t handle);
-void db_index(struct woad *h);
+bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type);
+void db_changed(struct woad *h);          /* its tables are others */
 /* gatt_builtin.c: a value where the host knows it: 0, or ATT_LATER when the application does. */
 int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                 struct wr *out);
@@ -122,6 +124,8 @@ bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *
 bool perm_may_send(const struct conn *c, uint16_t handle);
 void perm_fell(struct conn *c);
 /* att_server.c */
+void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in);
+int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out);
 int att_write_allowed(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                       struct rd *in, bool need_answer);
 int att_ask(struct att_bearer *b, uint16_t handle, uint16_t offset);

@@ -39,6 +39,8 @@ void *arena_conns(struct woad *h, size_t size, void *to, unsigned where);  /* of
 #define EACH(to, field) \
     (to), (unsigned)(sizeof *(to) << 8 | offsetof(__typeof__(*(to)), field))
 
+struct gatts;
+
 /* --- ATT: bearers ----------------------------------------------------------------------------- */
 
 enum {                                   /* Vol 3, Part F, 3.4.8 */
@@ -277,6 +279,17 @@ struct gatt_bonds {
 struct att_more {
     int (*rx)(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out);
     int (*answered)(struct att_bearer *b, int err, struct rd *value, struct wr *out);
+    /* Of long values: what the application has given may be read in parts; and is, or ATT_LATER. */
+    void (*keep)(struct att_bearer *b, const uint8_t *value, size_t len);
+    int (*read)(struct att_bearer *b, struct wr *out);
+};
+struct att_pipeline {
+    void (*put)(struct att_bearer *b, uint8_t op, const struct rd *in);
+    void (*next)(struct att_bearer *b);  /* the answer has left */
+};
+struct type_index {
+    void (*make)(struct woad *h);
+    uint16_t (*find)(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type);
 };
 
 struct ctl_crypto;
@@ -292,7 +305,6 @@ struct adv;
 struct link;
 struct scan;
 struct central;
-struct gatts;
 struct cocs;
 struct eatt;
 
@@ -344,7 +356,10 @@ struct woad {
     const struct smp_role *smp_role;
     struct gatts *gatts;
     const struct att_role *att_server, *att_client;
-    const struct att_more *att_prepare, *att_multiple;
+    const struct att_more *att_long, *att_multiple;
+    const struct att_pipeline *att_pipeline;
+    const struct type_index *type_index;
+    uint16_t *by_type;                   /* its memory */
     void (*att_signed)(struct att_bearer *b, struct rd *in);
     const struct gatt_bonds *gatt_bonds;
     struct cocs *cocs;

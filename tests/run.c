@@ -30,15 +30,17 @@
 #include <string.h>
 
 static const struct woad_feature *const features[] = { &woad_advertiser, &woad_scanner,
-    &woad_central, &woad_gatt_server, &woad_long_writes, &woad_read_multiple, &woad_signed_writes,
+    &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
+    &woad_pipelining, &woad_type_index,
     &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
 static const struct woad_feature *const more_features[] = { &woad_advertiser, &woad_scanner,
-    &woad_central, &woad_gatt_server, &woad_long_writes, &woad_read_multiple, &woad_signed_writes,
+    &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
+    &woad_pipelining, &woad_type_index,
     &woad_gatt_client, &woad_gatt_client_features, NULL };
 static const struct woad_feature *const with_channels[] = { &woad_advertiser, &woad_scanner,
-    &woad_central, &woad_gatt_server, &woad_long_writes, &woad_read_multiple, &woad_signed_writes,
-    &woad_gatt_client, &woad_accept_list, &woad_link, &woad_channels, &woad_enhanced_channels,
-    NULL };
+    &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
+    &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_accept_list, &woad_link,
+    &woad_channels, &woad_enhanced_channels, NULL };
 
 /* --- reservations ----------------------------------------------------------------------------- */
 

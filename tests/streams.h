@@ -226,9 +226,9 @@ static inline struct device *channels_host(struct world *w, uint8_t conns, uint1
                                            uint16_t mps)
 {
     static const struct woad_feature *const with[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_writes, &woad_read_multiple,
-        &woad_signed_writes, &woad_gatt_client, &woad_link, &woad_channels,
-        &woad_enhanced_channels, NULL };
+        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
+        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_link,
+        &woad_channels, &woad_enhanced_channels, NULL };
     struct woad_config host = world_host_config(conns);
     host.features = with;
     host.mtu = 247;

@@ -77,12 +77,13 @@ void world_free(struct world *w)
 struct woad_config world_host_config(uint8_t conns)
 {
     static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_writes, &woad_read_multiple,
-        &woad_signed_writes, &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
+        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
+        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client,
+        &woad_accept_list, &woad_link, NULL };
     static const struct woad_feature *const extended[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_writes, &woad_read_multiple,
-        &woad_signed_writes, &woad_gatt_client, &woad_accept_list, &woad_link, &woad_extended,
-        NULL };
+        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
+        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client,
+        &woad_accept_list, &woad_link, &woad_extended, NULL };
     return (struct woad_config){ .features = getenv("WORLD_EXTENDED") ? extended : all,
                                  .conns = conns, .attr_tables = 4,
                                  .subscriptions = 8, .procedures = 8, .mtu = 527,

@@ -52,9 +52,13 @@ struct woad_crypto;
 extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, woad_gatt_server,
     woad_gatt_client;
 extern const struct woad_feature woad_accept_list, woad_link;
-/* What the server can do beside the usual: values prepared in parts, Read Multiple and Read
- * Multiple Variable, writes that are signed. */
-extern const struct woad_feature woad_long_writes, woad_read_multiple, woad_signed_writes;
+/* What the server can do beside the usual: long values, which are prepared in parts, and of which all
+ * parts that are read are of one value; Read Multiple and Read Multiple Variable; writes that are
+ * signed. */
+extern const struct woad_feature woad_long_values, woad_read_multiple, woad_signed_writes;
+/* What makes it quicker: requests wait in config.pipeline_queue for the answer to the one before
+ * them, where a client sends several at once; config.attr_index. */
+extern const struct woad_feature woad_pipelining, woad_type_index;
 /* Client Supported Features, handles 10 and 11 of the server. */
 extern const struct woad_feature woad_gatt_client_features;
 /* L2CAP channels: l2cap.h.  The second needs the first. */
@@ -99,7 +103,8 @@ struct woad_config {
     uint16_t prepare_queue;      /* octets a client may prepare, per connection; long values that
                                   * are being read are kept there too */
     uint16_t pipeline_queue;     /* octets of requests that came before the answer to the one
-                                  * before them, per connection; 0: such requests are dropped */
+                                  * before them, per connection; what has no room there is
+                                  * dropped */
     const struct woad_crypto *crypto;            /* for pairing: crypto.h */
     /* Octets that nobody can guess, for keys.  0, or negative when there are none: then pairing
      * fails.  What is random elsewhere is the controller's. */
@@ -166,7 +171,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(544, 368)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(568, 380)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(232, 168)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
@@ -174,7 +179,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_LINK        7
 #define WOAD_SIZE_LINK_CONN   8
 #define WOAD_SIZE_CENTRAL     36
-#define WOAD_SIZE_SERVER      WOAD_WIDTH(80, 60)
+#define WOAD_SIZE_SERVER      WOAD_WIDTH(96, 68)
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(48, 32)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(64, 48)

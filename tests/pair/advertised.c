@@ -41,8 +41,9 @@ static struct device *a, *s;
 static struct device *one(uint8_t sets_of_host, uint8_t sets_of_controller)
 {
     static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_writes, &woad_read_multiple,
-        &woad_signed_writes, &woad_gatt_client, &woad_extended, NULL };
+        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
+        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_extended,
+        NULL };
     struct woad_config host = world_host_config(2);
     struct woad_air_controller_config ctl = world_controller_config(w, 2);
     host.features = all;

@@ -201,8 +201,8 @@ static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
 /* CPU time of so many requests to a host with `services` services of five attributes. */
 static double requests_take(uint16_t services, const uint8_t *att, size_t len)
 {
-    static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_long_writes,
-        &woad_read_multiple, &woad_signed_writes, NULL };
+    static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_long_values,
+        &woad_read_multiple, &woad_signed_writes, &woad_pipelining, &woad_type_index, NULL };
     static struct woad_attr attrs[5 * 400];
     static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0, 0x40, 0, 1, 0, 1, 2, 3, 4, 5, 6, 24, 0,
                                          0, 0, 0, 1, 0 };

@@ -130,8 +130,8 @@ static void connect(uint16_t handle, uint8_t role)
 }
 
 static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
-    &woad_gatt_server, &woad_long_writes, &woad_read_multiple, &woad_signed_writes,
-    &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
+    &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
+    &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
 
 static void power(void)
 {

@@ -89,8 +89,8 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 static struct woad *host_new(struct program *p)
 {
     static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_writes, &woad_read_multiple,
-        &woad_signed_writes, &woad_gatt_client, NULL };
+        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
+        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client, NULL };
     struct woad_config c = { .features = all, .event = on_event, .ctx = p, .conns = 1,
                              .procedures = 1, .mtu = 64, .tx_queue = 128, .request_queue = 128 };
     memset(p, 0, sizeof *p);

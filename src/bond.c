@@ -11,7 +11,7 @@ struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
     return k ? &k->bond : NULL;
 }
 
-struct woad_bond *bond_fetch(struct conn *c)
+struct woad_bond *bond_fetch(const struct conn *c)
 {
     struct woad *h = c->h;
     struct woad_bond *bond = bond_find(h, &c->peer);

@@ -228,10 +228,9 @@ bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 /* Whether it may be asked for now: a bonded peer has proved who it is, or can't. */
 static int coc_hold(struct coc *k)
 {
-    struct woad *h = k->c->h;
-    if (!k->held && h->smp_role) {
+    if (!k->held) {
         k->held = true;                  /* before anything is told of it */
-        int err = h->smp_role->hold(k->c, true);
+        int err = client_hold(k->c, true);
         k->held = k->held && err == CLIENT_WAITS;
         return err;
     }

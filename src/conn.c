@@ -70,7 +70,7 @@ int conn_lacks(const struct conn *c, unsigned level)
         return 0;
     }
     if (!now->encrypted) {
-        bool has_key = h->smp_role && h->smp_role->has_key(c);
+        bool has_key = h->smp_role && h->smp_role->has_key(c, false);
         return has_key ? WOAD_ATT_INSUFFICIENT_ENCRYPTION : WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
     }
     if ((level & WOAD_COC_AUTHENTICATED && !now->authenticated) ||

@@ -120,8 +120,7 @@ static void gattc_drain(struct conn *c)
 /* Security that was wanting may be had: then the same is asked once more, when it is there. */
 static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
 {
-    struct woad *h = b->c->h;
-    if (p->raised || p->cancelled || p->abort || !h->smp_role ||
+    if (p->raised || p->cancelled || p->abort ||
         (status != WOAD_ATT_INSUFFICIENT_AUTHENTICATION &&
          status != WOAD_ATT_INSUFFICIENT_KEY_SIZE && status != WOAD_ATT_INSUFFICIENT_ENCRYPTION)) {
         return false;
@@ -130,7 +129,7 @@ static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
     p->raised = true;
     gattc_answered(b);
     p->refused = (uint8_t)status;        /* before anything is told of it */
-    if (!h->smp_role->raise(b->c)) {
+    if (!client_raise(b->c)) {
         p->refused = 0;
         b->client->sent = sent;
         return false;
@@ -169,11 +168,10 @@ static void gattc_secured(struct conn *c, int status)
 /* Whether it must wait for a bonded peer's proof.  Where that can't be had, it ends. */
 static bool gattc_held(struct conn *c)
 {
-    struct woad *h = c->h;
     struct gattc_conn *g = c->client;
-    if (!g->held && h->smp_role) {
+    if (!g->held) {
         g->held = true;                  /* before anything is told of it */
-        int err = h->smp_role->hold(c, true);
+        int err = client_hold(c, true);
         g->held = g->held && err == CLIENT_WAITS;
         if (err < 0) {
             gattc_end(c, g->procs, err);
@@ -264,9 +262,8 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
 
 static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
-    struct woad *h = b->c->h;
     struct conn *c = b->c;
-    if (h->smp_role && h->smp_role->hold(c, false)) {
+    if (client_hold(c, false)) {
         return;                          /* whoever says it */
     }
     if (op == ATT_NOTIFY || op == ATT_INDICATE) {

@@ -154,7 +154,7 @@ int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, con
     if (!handle || len > c->bearer->mtu - 3u) {
         return WOAD_EINVAL;
     }
-    if (h->smp_role && h->smp_role->hold(c, true)) {
+    if (client_hold(c, true)) {
         return WOAD_EACCES;
     }
     return att_queue(c, ATT_WRITE_CMD, handle, data, len);

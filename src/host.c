@@ -119,6 +119,13 @@ struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
     return h;
 }
 
+void wipe(void *mem, size_t len)
+{
+    for (volatile uint8_t *p = mem; len; len--) {
+        *p++ = 0;
+    }
+}
+
 void emit(struct woad *h, const struct woad_event *ev)
 {
     h->cfg.event(h->cfg.ctx, h, ev);
@@ -145,6 +152,23 @@ void emit_plain(const struct conn *c, enum woad_event_type type)
 {
     struct woad_event ev;
     emit_of(c, type, &ev);
+}
+
+void stir_queue(const struct conn *c)
+{
+    c->h->stirred[conn_index(c) >> 5] |= (uint32_t)1 << (conn_index(c) & 31);
+}
+
+void stir_channels(struct conn *c)
+{
+    c->stirred |= STIRRED_CHANNELS;
+    stir_queue(c);
+}
+
+void stir_conn(struct conn *c)
+{
+    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;
+    stir_queue(c);
 }
 
 void stir_all(struct woad *h)

@@ -188,23 +188,23 @@ struct woad_feature {
 
 extern const struct woad_feature woad_core;                /* bring-up and connections */
 
+/* smp_client.c: whether a client has to wait until a bonded peer has proved who it is; that has begun
+ * then, or WOAD_EACCES: it can't.  again: though it has failed. */
 enum { CLIENT_WAITS = 1 };
+int client_hold(struct conn *c, bool again);
+bool client_raise(struct conn *c);       /* att_client->secured() follows, if true */
 
 /* What the security manager does for the channel and the core, if there is one. */
 struct smp_role {
     void (*rx)(struct conn *c, struct rd *in);
     bool (*tx)(struct conn *c, struct wr *out);
     bool (*key_request)(struct conn *c, const uint8_t rand[8], uint16_t ediv);
-    bool (*has_key)(const struct conn *c);
+    bool (*has_key)(const struct conn *c, bool fetch);           /* fetch: the application is asked */
     void (*resolve)(struct woad *h, struct woad_addr *a);  /* an address to an identity */
     void (*reach)(const struct woad *h, struct woad_addr *a);              /* and back */
     /* What the server keeps of a bonded peer has changed. */
     void (*keep)(struct conn *c);
-    /* For a client that was refused: att_client->secured() follows, if true. */
-    bool (*raise)(struct conn *c);
-    /* Whether a client has to wait until a bonded peer has proved who it is; that has begun then,
-     * or WOAD_EACCES: it can't. */
-    int (*hold)(struct conn *c, bool again);               /* again: though it has failed */
+    int (*pair)(struct woad *h, uint16_t conn);            /* woad_pair() */
     void (*wake)(struct woad *h);        /* what the controller calculates has come */
 };
 
@@ -425,21 +425,10 @@ static inline bool host_pauses(const struct woad *h)
  * until he is stirred: by a packet, a call, a deadline.  So whatever changes what somebody sends
  * stirs him, rather too often than not.  (WOAD_CHECK_QUIET: all are asked, and it aborts when one
  * has something who has not been stirred.) */
-static inline void stir_queue(const struct conn *c)
-{
-    c->h->stirred[conn_index(c) >> 5] |= (uint32_t)1 << (conn_index(c) & 31);
-}
 enum { STIRRED_FIXED = 1, STIRRED_CHANNELS = 2 };
-static inline void stir_channels(struct conn *c)           /* with credits */
-{
-    stir_queue(c);
-    c->stirred |= STIRRED_CHANNELS;
-}
-static inline void stir_conn(struct conn *c)
-{
-    stir_queue(c);
-    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;
-}
+void stir_queue(const struct conn *c);
+void stir_channels(struct conn *c);      /* with credits */
+void stir_conn(struct conn *c);
 void stir_all(struct woad *h);           /* features, too, for commands */
 #ifdef WOAD_CHECK_QUIET
 enum { CHECK_QUIET = true };
@@ -449,6 +438,7 @@ enum { CHECK_QUIET = false };
 
 
 /* host.c */
+void wipe(void *mem, size_t len);        /* that the compiler may not leave out */
 void emit(struct woad *h, const struct woad_event *ev);
 /* Of a connection; by its number; of none.  They fill in what every event has. */
 void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev);
@@ -521,14 +511,6 @@ uint32_t att_due(struct woad *h);
 void att_close(struct att_bearer *b, int status);
 void att_drop_queue(struct conn *c, int status);
 void att_timed_out(struct att_bearer *b);
-/* Not one that the compiler may leave out. */
-static inline void wipe(void *mem, size_t len)
-{
-    for (volatile uint8_t *p = mem; len; len--) {
-        *p++ = 0;
-    }
-}
-
 /* uuid.c */
 bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid);
 void uuid_write(struct wr *out, const struct woad_uuid *uuid);

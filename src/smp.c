@@ -30,6 +30,12 @@ void smp_forget(struct conn *c)
     }
 }
 
+struct pairing *smp_under_way(const struct conn *c)
+{
+    struct pairing *p = c->smp->p;
+    return p && p->script ? p : NULL;
+}
+
 struct pairing *smp_pairing(struct conn *c)
 {
     struct smp_conn *s = c->smp;
@@ -164,26 +170,6 @@ int smp_calculate(struct woad *h, uint16_t who,
         h->crypto_role->end(h, who);
     }
     return result;
-}
-
-/* BLESA: who answers in the clear where there is a bond may be anybody.  A bond's key is tried
- * when the client has something to ask, and nothing is asked, or believed, until it serves. */
-static int smp_hold(struct conn *c, bool again)
-{
-    struct woad *h = c->h;
-    struct smp_conn *s = c->smp;
-    if (h->smp->policy.trust_unencrypted || c->security.encrypted) {
-        return 0;
-    }
-    const struct woad_bond *bond = s->fetched ? bond_find(h, &c->peer)
-                                              : bond_fetch(c);
-    s->fetched = true;
-    if (!bond || !(c->central ? bond->has_peer_ltk : bond->has_own_ltk)) {
-        return 0;
-    }
-    int err = again || !s->tried ? woad_pair(h, c->number) : 0;
-    s->tried = true;
-    return err == 0 || err == WOAD_EALREADY ? CLIENT_WAITS : WOAD_EACCES;
 }
 
 static void smp_wake(struct woad *h)
@@ -486,17 +472,8 @@ static uint32_t smp_due(struct woad *h)
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-/* A client has been refused for want of security.  False: it is not to be raised, or can't be. */
-static bool smp_raise(struct conn *c)
-{
-    struct woad *h = c->h;
-    int err = h->smp->policy.retry ? woad_pair(h, c->number) : WOAD_ENOTSUP;
-    return err == 0 || err == WOAD_EALREADY;
-}
-
 static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key,
-                                     rpa_resolve, rpa_reach, bond_refresh, smp_raise, smp_hold,
-                                     smp_wake };
+                                     rpa_resolve, rpa_reach, bond_refresh, woad_pair, smp_wake };
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {

@@ -86,13 +86,6 @@ struct smp_conn {
     uint16_t link_ediv;
 };
 
-/* What is under way on the connection; NULL: nothing. */
-static inline struct pairing *smp_under_way(const struct conn *c)
-{
-    struct pairing *p = c->smp->p;
-    return p && p->script ? p : NULL;
-}
-
 struct kept_bond {
     struct woad_bond bond;
     struct woad_addr heard;              /* where, the last time, if its peer hides */
@@ -155,6 +148,7 @@ static inline uint8_t pairings(const struct woad *h)
 
 /* smp.c */
 struct pairing *smp_pairing(struct conn *c);               /* its own, or a free one; NULL */
+struct pairing *smp_under_way(const struct conn *c);       /* NULL: nothing */
 void smp_go(struct conn *c);
 bool smp_able(const struct woad *h);
 bool smp_has_p256(const struct woad *h);
@@ -169,13 +163,8 @@ uint8_t smp_auth(const struct woad *h);
 void smp_told(struct conn *c, int status);
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
-/* What a step returns when something it calls has not succeeded. */
-static inline int smp_failed(int err)
-{
-    return err == CRYPTO_LATER ? STEP_BLOCKED : err ? WOAD_SMP_UNSPECIFIED : 0;
-}
-
 /* smp_steps.c */
+int smp_failed(int err);                 /* what a step returns then */
 int smp_step(struct woad *h, uint16_t who, uint8_t step);
 void smp_write(struct pairing *p, uint8_t code, struct wr *out);
 int smp_read(struct pairing *p, uint8_t code, struct rd *in);
@@ -192,12 +181,12 @@ void link_encrypt(struct conn *c, const uint8_t key[16], uint8_t size, uint8_t f
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 extern const struct conn_event smp_events[];
-bool smp_has_key(const struct conn *c);
+bool smp_has_key(const struct conn *c, bool fetch);
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv);
 /* bond.c */
 struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
 /* The same, and the application is asked for one that is not known here. */
-struct woad_bond *bond_fetch(struct conn *c);
+struct woad_bond *bond_fetch(const struct conn *c);
 void bond_used(struct woad *h, struct woad_bond *bond);
 void bond_heard(struct conn *c);
 void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell);

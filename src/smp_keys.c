@@ -231,10 +231,9 @@ static bool smp_key_for(struct conn *c, const uint8_t rand[8], uint16_t ediv)
     return its;
 }
 
-bool smp_has_key(const struct conn *c)
+bool smp_has_key(const struct conn *c, bool fetch)
 {
-    const struct woad *h = c->h;
-    const struct woad_bond *b = bond_find(h, &c->peer);
+    const struct woad_bond *b = fetch ? bond_fetch(c) : bond_find(c->h, &c->peer);
     return b && (c->central ? b->has_peer_ltk : b->has_own_ltk);
 }
 

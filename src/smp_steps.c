@@ -174,6 +174,11 @@ static int step_choose(struct pairing *p)
 
 /* --- randomness, keys of the curve ------------------------------------------------------------ */
 
+int smp_failed(int err)
+{
+    return err == CRYPTO_LATER ? STEP_BLOCKED : err ? WOAD_SMP_UNSPECIFIED : 0;
+}
+
 static int fresh(struct woad *h, uint8_t *out, size_t len)
 {
     return smp_failed(smp_random(h, out, len));

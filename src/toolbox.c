@@ -14,7 +14,7 @@ static void cmac_double(uint8_t k[16])
     k[15] ^= carry;
 }
 
-static void xor16(uint8_t x[16], const uint8_t *with, size_t len)
+static void xor_with(uint8_t *x, const uint8_t *with, size_t len)
 {
     for (size_t n = 0; n < len; n++) {
         x[n] ^= with[n];
@@ -59,7 +59,7 @@ int toolbox_mac_end(struct toolbox_mac *m, uint8_t mac[16])
         m->x[m->n] ^= 0x80;
         cmac_double(sub);
     }
-    xor16(m->x, sub, 16);
+    xor_with(m->x, sub, 16);
     return err ? err : m->box->aes(m->box->ctx, m->key, m->x, mac);
 }
 
@@ -82,33 +82,24 @@ static void put(struct string *s, const uint8_t *p, size_t len)
     s->n += len;
 }
 
-static void put_reversed(struct string *s, const uint8_t *p, size_t len)
-{
-    for (size_t n = 0; n < len; n++) {
-        s->b[s->n++] = p[len - 1 - n];
-    }
-}
-
 /* --- legacy pairing --------------------------------------------------------------------------- */
 
-/* 2.2.3: p1 = pres, preq, rat, iat; p2 = 0, ia, ra */
+/* 2.2.3: p1 = pres, preq, rat, iat, the PDUs from behind; p2 = 0, ia, ra */
 int toolbox_c1(const struct toolbox *t, const uint8_t k[16], const uint8_t r[16],
                const uint8_t preq[7], const uint8_t pres[7], const uint8_t ia[7],
                const uint8_t ra[7], uint8_t out[16])
 {
-    struct string p1 = { .n = 0 }, p2 = { .n = 4 };
-    put_reversed(&p1, pres, 7);
-    put_reversed(&p1, preq, 7);
-    put(&p1, ra, 1);
-    put(&p1, ia, 1);
-    memset(p2.b, 0, 4);
-    put(&p2, ia + 1, 6);
-    put(&p2, ra + 1, 6);
     uint8_t x[16];
     memcpy(x, r, 16);
-    xor16(x, p1.b, 16);
+    for (size_t n = 0; n < 7; n++) {
+        x[n] ^= pres[6 - n];
+        x[7 + n] ^= preq[6 - n];
+    }
+    x[14] ^= ra[0];
+    x[15] ^= ia[0];
     int err = t->aes(t->ctx, k, x, x);
-    xor16(x, p2.b, 16);
+    xor_with(x + 4, ia + 1, 6);
+    xor_with(x + 10, ra + 1, 6);
     return err ? err : t->aes(t->ctx, k, x, out);
 }
 

@@ -1,0 +1,29 @@
+/* What a client waits for, of the security manager, before it asks a peer or believes it. */
+#include "smp.h"
+
+/* BLESA: who answers in the clear where there is a bond may be anybody.  A bond's key is tried
+ * when the client has something to ask, and nothing is asked, or believed, until it serves. */
+int client_hold(struct conn *c, bool again)
+{
+    struct woad *h = c->h;
+    struct smp_conn *s = c->smp;
+    if (!h->smp_role || h->smp->policy.trust_unencrypted || c->security.encrypted) {
+        return 0;
+    }
+    bool fetch = !s->fetched;
+    s->fetched = true;
+    if (!h->smp_role->has_key(c, fetch)) {
+        return 0;
+    }
+    int err = again || !s->tried ? h->smp_role->pair(h, c->number) : 0;
+    s->tried = true;
+    return err == 0 || err == WOAD_EALREADY ? CLIENT_WAITS : WOAD_EACCES;
+}
+
+/* It has been refused for want of security.  False: it is not to be raised, or can't be. */
+bool client_raise(struct conn *c)
+{
+    struct woad *h = c->h;
+    int err = h->smp_role && h->smp->policy.retry ? h->smp_role->pair(h, c->number) : WOAD_ENOTSUP;
+    return err == 0 || err == WOAD_EALREADY;
+}

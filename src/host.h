@@ -300,6 +300,7 @@ struct quirks_own;
 struct ext;
 struct ext_role;
 struct smp;
+struct pairing;
 struct accept;
 struct adv;
 struct link;
@@ -362,6 +363,7 @@ struct woad {
     uint16_t *by_type;                   /* its memory */
     void (*att_signed)(struct att_bearer *b, struct rd *in);
     const struct gatt_bonds *gatt_bonds;
+    void (*smp_keypress)(struct pairing *p, struct rd *in);
     struct cocs *cocs;
     const struct coc_role *coc_role;
     const struct coc_enhanced *coc_enhanced;

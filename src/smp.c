@@ -74,7 +74,7 @@ uint8_t smp_auth(const struct woad *h)
     const struct woad_security_policy *p = &h->smp->policy;
     return (uint8_t)((p->bond ? AUTH_BOND : 0) | (p->mitm ? AUTH_MITM : 0) |
                      (p->prefer_legacy || !smp_has_p256(h) ? 0 : AUTH_SECURE) |
-                     (p->keypress ? AUTH_KEYPRESS : 0));
+                     (p->keypress && h->smp_keypress ? AUTH_KEYPRESS : 0));
 }
 
 /* What tells that somebody is guessing, on either side. */
@@ -334,27 +334,6 @@ static void smp_rx_failed(struct conn *c, struct rd *in)
     }
 }
 
-static bool smp_tells_keys(const struct pairing *p)
-{
-    return p && p->method == WOAD_METHOD_PASSKEY &&
-           (p->side[0].pdu[PDU_AUTH] & p->side[1].pdu[PDU_AUTH] & AUTH_KEYPRESS);
-}
-
-/* SMP_KEYPRESS_NOTIFICATION: type u8.  The user has time anew; where that was not agreed on it
- * means nothing.  3.5.8 */
-static void smp_rx_keypress(struct pairing *p, struct rd *in)
-{
-    uint8_t what = rd_u8(in);
-    if (what > WOAD_KEYPRESS_COMPLETED) {
-        smp_fail(p->c, WOAD_SMP_INVALID_PARAMETERS);
-    } else if (smp_tells_keys(p)) {
-        struct woad_event ev;
-        ev.u.keypress.what = (enum woad_keypress)what;
-        p->due = deadline_in(p->c->h->now, SMP_TIMEOUT_MS);
-        emit_of(p->c, WOAD_EV_KEYPRESS, &ev);
-    }
-}
-
 /* A PDU of the channel: code u8, parameters.  Reserved codes are ignored; what has no place ends
  * the pairing.  3.3 */
 static void smp_rx(struct conn *c, struct rd *in)
@@ -383,7 +362,9 @@ static void smp_rx(struct conn *c, struct rd *in)
     } else if (!p) {
         s->failed = code == SMP_REQUEST ? WOAD_SMP_UNKNOWN_COMMAND : s->failed;
     } else if (code == SMP_KEYPRESS && p->method == WOAD_METHOD_PASSKEY) {
-        smp_rx_keypress(p, in);
+        if (c->h->smp_keypress) {
+            c->h->smp_keypress(p, in);
+        }
     } else if (smp_expects(p, code)) {
         p->due = deadline_in(c->h->now, SMP_TIMEOUT_MS);
         int err = smp_read(p, code, in);
@@ -579,9 +560,7 @@ int woad_pair(struct woad *h, uint16_t conn)
     }
     const struct woad_bond *bond = bond_fetch(c);
     if (bond && bond->has_peer_ltk && !c->security.encrypted) {
-        s->from_bond = true;
-        link_encrypt(c, bond->peer_ltk, bond->key_size, bond->flags, bond->peer_rand,
-                     bond->peer_ediv);
+        link_bonded(c, bond);
         return 0;
     }
     if (!begin_anew(c, request)) {
@@ -592,7 +571,7 @@ int woad_pair(struct woad *h, uint16_t conn)
 }
 
 /* The pairing under way that an application's call is about; NULL, and why there is none. */
-static struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err)
+struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err)
 {
     struct conn *c = conn_asked(h, conn);
     *err = !h->smp ? WOAD_ENOTSUP : !c ? WOAD_ENOTCONN : WOAD_ENOENT;
@@ -619,27 +598,6 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
     p->passkey = action == WOAD_PASSKEY_COMPARE ? p->passkey : passkey;
     p->user = USER_ANSWERED;
     smp_go(p->c);
-    return 0;
-}
-
-int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what)
-{
-    int err;
-    struct pairing *p = smp_asked(h, conn, &err);
-    if (err != WOAD_ENOENT) {
-        return err;
-    }
-    if (what > WOAD_KEYPRESS_COMPLETED) {
-        return WOAD_EINVAL;
-    }
-    if (!smp_tells_keys(p) || p->asked != WOAD_PASSKEY_INPUT || p->user != USER_ASKED) {
-        return WOAD_ENOENT;
-    }
-    if (p->presses) {
-        return WOAD_EAGAIN;
-    }
-    p->presses = true;
-    p->keypress = (uint8_t)what;
     return 0;
 }
 

@@ -163,11 +163,14 @@ uint8_t smp_auth(const struct woad *h);
 void smp_told(struct conn *c, int status);
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
+/* What an application's call is about; NULL, and the error it is if there is none. */
+struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err);
 /* smp_steps.c */
 int smp_failed(int err);                 /* what a step returns then */
 int smp_step(struct woad *h, uint16_t who, uint8_t step);
 void smp_write(struct pairing *p, uint8_t code, struct wr *out);
 int smp_read(struct pairing *p, uint8_t code, struct rd *in);
+bool smp_weaker(const struct pairing *p, const struct woad_addr *peer);    /* than its bond */
 /* smp_keys.c */
 int keys_send(struct pairing *p);
 int keys_await(struct pairing *p);
@@ -176,8 +179,8 @@ int keys_heard(struct pairing *p, uint8_t code, struct rd *in);
 bool keys_expects(const struct pairing *p, uint8_t code);
 void keys_write(struct pairing *p, uint8_t code, struct wr *out);
 int keys_done(struct pairing *p);
-void link_encrypt(struct conn *c, const uint8_t key[16], uint8_t size, uint8_t flags,
-                  const uint8_t *rand, uint16_t ediv);
+void link_paired(const struct pairing *p);                /* encryption is asked for */
+void link_bonded(struct conn *c, const struct woad_bond *b);
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 extern const struct conn_event smp_events[];

@@ -104,14 +104,12 @@ bool keys_expects(const struct pairing *p, uint8_t code)
  * pairs now would take its place. */
 static int take_identity(struct pairing *p, struct rd *in)
 {
-    struct woad *h = p->c->h;
     struct woad_addr peer;
     rd_copy(in, &peer, sizeof peer);
     if (peer.type > 1 || (peer.type == 1 && peer.octet[5] >> 6 != 3)) {
         return WOAD_SMP_INVALID_PARAMETERS;
     }
-    const struct woad_bond *other = bond_find(h, &peer);
-    if (other && ((other->flags & ~p->bond.flags) || other->key_size > p->key_size)) {
+    if (smp_weaker(p, &peer)) {
         return WOAD_SMP_KEY_REJECTED;
     }
     p->bond.peer = peer;
@@ -185,18 +183,33 @@ int keys_done(struct pairing *p)
 
 /* --- encryption ------------------------------------------------------------------------------- */
 
-/* key: least significant octet first, as HCI has it. */
-void link_encrypt(struct conn *c, const uint8_t key[16], uint8_t size, uint8_t flags,
-                  const uint8_t *rand, uint16_t ediv)
+static void link_ask(struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
 {
     struct smp_conn *s = c->smp;
-    memcpy(s->link_key, key, 16);
-    memcpy(s->link_rand, rand, 8);
-    s->link_ediv = ediv;
     s->link_size = size;
     s->link_flags = flags;
+    s->from_bond = from_bond;
     s->want_encrypt = c->central;
     s->want_key = !c->central;
+}
+
+/* With the key that a pairing has come to: least significant octet first, as HCI has it. */
+void link_paired(const struct pairing *p)
+{
+    struct smp_conn *s = p->c->smp;
+    reversed(s->link_key, p->key, 16);
+    memset(s->link_rand, 0, sizeof s->link_rand);
+    s->link_ediv = 0;
+    link_ask(p->c, p->key_size, p->bond.flags, false);
+}
+
+void link_bonded(struct conn *c, const struct woad_bond *b)
+{
+    struct smp_conn *s = c->smp;
+    memcpy(s->link_key, c->central ? b->peer_ltk : b->own_ltk, 16);
+    memcpy(s->link_rand, b->peer_rand, sizeof s->link_rand);
+    s->link_ediv = b->peer_ediv;
+    link_ask(c, b->key_size, b->flags, true);
 }
 
 /* The peer wants to encrypt: with the key of the pairing that is under way, when that is ripe for
@@ -204,18 +217,13 @@ void link_encrypt(struct conn *c, const uint8_t key[16], uint8_t size, uint8_t f
 static bool smp_key_for(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
     static const uint8_t zero[8] = { 0 };
-    struct smp_conn *s = c->smp;
     bool none = !ediv && memcmp(rand, zero, 8) == 0;
     struct pairing *p = smp_under_way(c);
     uint8_t step = p ? p->script[p->at] : (uint8_t)STEP_END;
     if (step == STEP_ENCRYPT && !p->out) {
-        uint8_t key[16];
-        reversed(key, p->key, 16);
-        s->from_bond = false;
         if (none) {
-            link_encrypt(c, key, p->key_size, p->bond.flags, zero, 0);
+            link_paired(p);
         }
-        wipe(key, sizeof key);
         return none;
     }
     const struct woad_bond *b = bond_fetch(c);
@@ -225,8 +233,7 @@ static bool smp_key_for(struct conn *c, const uint8_t rand[8], uint16_t ediv)
     bool its = b->flags & WOAD_BOND_SECURE ? none
              : ediv == b->own_ediv && memcmp(rand, b->own_rand, 8) == 0;
     if (its) {
-        s->from_bond = true;
-        link_encrypt(c, b->own_ltk, b->key_size, b->flags, rand, ediv);
+        link_bonded(c, b);
     }
     return its;
 }
@@ -268,10 +275,9 @@ uint16_t smp_command(struct woad *h, struct wr *params)
 }
 
 /* The level is another one: what needs more and waits to be sent is not sent. */
-static void link_level(struct conn *c, struct woad_security now)
+static void link_level(struct conn *c)
 {
     struct woad *h = c->h;
-    c->security = now;
     if (h->att_server && h->att_server->fell) {
         h->att_server->fell(c);
     }
@@ -282,7 +288,8 @@ static void link_level(struct conn *c, struct woad_security now)
 
 static void link_fell(struct conn *c)
 {
-    link_level(c, (struct woad_security){ .encrypted = false });
+    memset(&c->security, 0, sizeof c->security);
+    link_level(c);
 }
 
 /* The level is what there is now, and falls at once with it.  Encryption that begins with no key of
@@ -310,9 +317,12 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
         }
         return;
     }
-    link_level(c, (struct woad_security){ true, s->link_flags & WOAD_BOND_AUTHENTICATED,
-                                             s->from_bond, s->link_flags & WOAD_BOND_SECURE,
-                                             s->link_size });
+    c->security.encrypted = true;
+    c->security.authenticated = s->link_flags & WOAD_BOND_AUTHENTICATED;
+    c->security.bonded = s->from_bond;
+    c->security.secure = s->link_flags & WOAD_BOND_SECURE;
+    c->security.key_size = s->link_size;
+    link_level(c);
     if (pairing && c->smp->p == p) {
         p->at++;
         smp_go(c);

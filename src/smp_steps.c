@@ -49,12 +49,13 @@ static char method_letter(const struct pairing *p)
 
 static uint8_t choose_method(const struct pairing *p)
 {
-    const uint8_t *preq = p->side[INITIATOR].pdu, *pres = p->side[RESPONDER].pdu;
-    if (p->secure ? preq[PDU_OOB] || pres[PDU_OOB] : preq[PDU_OOB] && pres[PDU_OOB]) {
+    const uint8_t *own = p->own->pdu, *peer = p->peer->pdu;
+    uint8_t both = own[PDU_OOB] & peer[PDU_OOB], any = own[PDU_OOB] | peer[PDU_OOB];
+    if (p->secure ? any : both) {
         return WOAD_METHOD_OOB;
     }
     char m = method_letter(p);
-    if (!((preq[PDU_AUTH] | pres[PDU_AUTH]) & AUTH_MITM) || m == 'J') {
+    if (!((own[PDU_AUTH] | peer[PDU_AUTH]) & AUTH_MITM) || m == 'J') {
         return WOAD_METHOD_JUST_WORKS;
     }
     return m == 'c' ? WOAD_METHOD_COMPARISON : WOAD_METHOD_PASSKEY;
@@ -79,24 +80,17 @@ static const uint8_t *choose_script(const struct pairing *p)
                                                       : scripts[p->secure ? p->method : 0][p->me];
 }
 
-static uint8_t new_flags(const struct pairing *p)
-{
-    return (uint8_t)((p->secure ? WOAD_BOND_SECURE : 0) |
-                     (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));
-}
-
 /* A bond gives way only to one that is at least as strong. */
-static bool weaker_than_bond(const struct pairing *p)
+bool smp_weaker(const struct pairing *p, const struct woad_addr *peer)
 {
-    const struct woad *h = p->c->h;
-    const struct woad_bond *bond = bond_find(h, &p->c->peer);
-    return bond && ((bond->flags & ~new_flags(p)) || p->key_size < bond->key_size);
+    const struct woad_bond *bond = bond_find(p->c->h, peer);
+    return bond && ((bond->flags & ~p->bond.flags) || p->key_size < bond->key_size);
 }
 
 /* The PDUs with the keys that both have agreed on, of one side. */
 static uint16_t keys_of(const struct pairing *p, uint8_t side)
 {
-    uint8_t at = PDU_CENTRAL + side, dist = p->side[0].pdu[at] & p->side[1].pdu[at];
+    uint8_t at = PDU_CENTRAL + side, dist = p->own->pdu[at] & p->peer->pdu[at];
     return (uint16_t)((!p->secure && (dist & DIST_LTK) ? 1u << SMP_LTK | 1u << SMP_CENTRAL_ID : 0) |
                       (dist & DIST_IRK ? 1u << SMP_IRK | 1u << SMP_IDENTITY : 0) |
                       (dist & DIST_CSRK ? 1u << SMP_CSRK : 0));
@@ -127,7 +121,7 @@ static int refusal(const struct pairing *p)
     return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
            (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
            (policy->methods && !(policy->methods >> p->method & 1)) ||
-           weaker_than_bond(p) ? WOAD_SMP_AUTHENTICATION : 0;
+           smp_weaker(p, &p->c->peer) ? WOAD_SMP_AUTHENTICATION : 0;
 }
 
 static void address(struct smp_side *side, const struct woad_addr *a)
@@ -138,22 +132,23 @@ static void address(struct smp_side *side, const struct woad_addr *a)
 
 static int step_choose(struct pairing *p)
 {
-    uint8_t *preq = p->side[INITIATOR].pdu, *pres = p->side[RESPONDER].pdu;
+    uint8_t *own = p->own->pdu;
+    const uint8_t *peer = p->peer->pdu;
     if (p->me == RESPONDER) {
         fill(p, SMP_RESPONSE);
-        pres[PDU_CENTRAL] &= preq[PDU_CENTRAL];
-        pres[PDU_PERIPHERAL] &= preq[PDU_PERIPHERAL];
+        own[PDU_CENTRAL] &= peer[PDU_CENTRAL];
+        own[PDU_PERIPHERAL] &= peer[PDU_PERIPHERAL];
     }
-    uint8_t auth = preq[PDU_AUTH] & pres[PDU_AUTH];
+    uint8_t auth = own[PDU_AUTH] & peer[PDU_AUTH];
     p->secure = auth & AUTH_SECURE;
-    if (p->me == RESPONDER) {
-        pres[PDU_OOB] = p->secure ? p->has_oob : p->has_tk;
-    }
     p->bonds = auth & AUTH_BOND;
-    p->key_size = (uint8_t)least(preq[PDU_KEY_SIZE], pres[PDU_KEY_SIZE]);
+    if (p->me == RESPONDER) {
+        own[PDU_OOB] = p->secure ? p->has_oob : p->has_tk;
+    }
+    p->key_size = (uint8_t)least(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]);
     p->method = choose_method(p);
     if (p->secure || p->method != WOAD_METHOD_OOB) {
-        memset(p->own->r, 0, 16);    /* no TK, then */
+        memset(p->own->r, 0, 16);        /* no TK, then */
     }
     p->to_send = keys_of(p, p->me);
     p->to_come = keys_of(p, !p->me);
@@ -161,7 +156,8 @@ static int step_choose(struct pairing *p)
     address(p->peer, &p->c->peer_air);
     p->bond.peer = p->c->peer;
     p->bond.peer.type &= 1;
-    p->bond.flags = new_flags(p);
+    p->bond.flags = (uint8_t)((p->secure ? WOAD_BOND_SECURE : 0) |
+                              (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));
     p->bond.key_size = p->key_size;
     int err = refusal(p);
     const uint8_t *script = err ? NULL : choose_script(p);
@@ -432,13 +428,8 @@ static int step_again(struct pairing *p)
 
 static int step_encrypt(struct pairing *p)
 {
-    static const uint8_t zero[8] = { 0 };
     if (p->c->central && !p->c->smp->encrypting && !p->c->smp->want_encrypt) {
-        uint8_t key[16];
-        reversed(key, p->key, 16);
-        p->c->smp->from_bond = false;
-        link_encrypt(p->c, key, p->key_size, p->bond.flags, zero, 0);
-        wipe(key, sizeof key);
+        link_paired(p);
     }
     return STEP_BLOCKED;                 /* until HCI says that it has begun */
 }

@@ -65,8 +65,8 @@ extern const struct woad_feature woad_gatt_client_features;
 extern const struct woad_feature woad_channels, woad_enhanced_channels;
 /* Enhanced ATT: more bearers than one, behind those two; Client and Server Supported Features. */
 extern const struct woad_feature woad_eatt;
-/* Pairing, encryption, bonds. */
-extern const struct woad_feature woad_security_manager;
+/* Pairing, encryption, bonds; policy.keypress. */
+extern const struct woad_feature woad_security_manager, woad_keypresses;
 /* Bonded peers behind private addresses are known to the controller: woad_connect() finds one that
  * has not been heard, and the accept list holds for them. */
 extern const struct woad_feature woad_resolving_list;
@@ -171,7 +171,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + 7) / 8 * 8)
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(568, 380)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(576, 384)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(232, 168)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32

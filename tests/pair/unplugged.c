@@ -200,7 +200,7 @@ static void both(void)
     static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
         &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
         &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client,
-        &woad_security_manager, &woad_channels, &woad_watch, NULL };
+        &woad_security_manager, &woad_keypresses, &woad_channels, &woad_watch, NULL };
     w = world_new(9, 0);
     memset(doing, 0, sizeof doing);
     for (int k = 0; k < 2; k++) {

@@ -31,7 +31,7 @@ enum { ME = 0 };
 
 static void controller_begin(void)
 {
-    static const struct woad_feature *const few[] = { &woad_security_manager,
+    static const struct woad_feature *const few[] = { &woad_security_manager, &woad_keypresses,
                                                       &woad_controller_crypto, NULL };
     w = world_new(3, 0);
     struct woad_config c = world_host_config(2);

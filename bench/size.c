@@ -196,6 +196,7 @@ void run(void)
     struct woad_config config = { .features = features, .event = on_event, .conns = CONNS,
         .attr_tables = 1, .subscriptions = 1, .procedures = 1, .mtu = MTU, .tx_queue = MTU + 2,
         .request_queue = MTU + 2, .bonds = HAS(SECURITY) ? BONDS : 0,
+        .pairings = HAS(SECURITY) ? 1 : 0,
         .channels = HAS(CHANNELS) ? 2 : 0, .psms = HAS(CHANNELS) ? 1 : 0,
         .mps = HAS(CHANNELS) ? MPS : 0, .adv_sets = HAS(EXTENDED) ? 1 : 0 };
     size_t size = woad_size(&config);

@@ -13,8 +13,8 @@ static void acl_wipe(uint8_t *frame, size_t len)
 }
 
 /* A whole frame, or drops one that is longer than any channel of ours takes, as far as it is there:
- * on the signalling channel that is answered, a channel with credits is closed.  Vol 3, Part A, 4.1,
- * 3.4.3 */
+ * on the signalling channel that is answered, a channel with credits is closed.
+ * Vol 3, Part A, 4.1, 3.4.3 */
 static void acl_frame(struct conn *c, const uint8_t *frame, size_t len)
 {
     size_t need = get_le16(frame) + (size_t)L2CAP_HDR;
@@ -33,8 +33,8 @@ static void acl_frame(struct conn *c, const uint8_t *frame, size_t len)
     }
 }
 
-/* The first fragment of a frame: used where it lies if it is all there; one with more than the frame
- * says is dropped.  Vol 3, Part A, 7.2.1 */
+/* The first fragment of a frame: used where it lies if it is all there; one with more than the
+ * frame says is dropped.  Vol 3, Part A, 7.2.1 */
 static void acl_start(struct conn *c, const uint8_t *p, size_t n)
 {
     size_t need = n < 2 ? 0 : get_le16(p) + (size_t)L2CAP_HDR;     /* or with the next fragment */

@@ -1,4 +1,5 @@
-/* Long values.  Prepared writes: parts are kept until Execute, then written in order.  Vol 3, Part F, 3.4.6
+/* Long values.  Prepared writes: parts are kept until Execute, then written in order.
+ * Vol 3, Part F, 3.4.6
  *
  * Kept as { handle u16, offset u16, len u16, data }; a part that continues the one before it is
  * joined to it, so that a long value written in order becomes one write. */

@@ -94,7 +94,8 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
         return NULL;
     }
     *k = (struct coc){ .state = COC_ENDING, .c = c, .of_att = of_att, .psm = p->psm,
-                       .own = { cid, p->mtu, p->mps, 0 }, .by_sdu = p->by_sdu, .security = p->security,
+                       .own = { cid, p->mtu, p->mps, 0 }, .by_sdu = p->by_sdu,
+                       .security = p->security,
                        .enhanced = enhanced };             /* in use, and nothing yet */
     struct coc **at = &c->cocs->first;
     while (*at) {
@@ -493,7 +494,8 @@ int woad_coc_info(const struct woad *h, uint16_t conn, uint16_t cid, struct woad
     if (!k) {
         return WOAD_ENOENT;
     }
-    *info = (struct woad_coc_info){ k->psm, k->own[COC_MTU], k->peer[COC_MTU], k->own[COC_MPS], k->peer[COC_MPS],
+    *info = (struct woad_coc_info){ k->psm, k->own[COC_MTU], k->peer[COC_MTU], k->own[COC_MPS],
+                                    k->peer[COC_MPS],
                                     k->peer[COC_CREDITS], k->own[COC_CREDITS], k->state == COC_OPEN,
                                     k->enhanced };
     return 0;

@@ -409,13 +409,15 @@ static int reconfigure_refused(const struct coc *k, uint16_t mtu,
     if (!k || k->state != COC_OPEN) {
         return WOAD_ENOENT;
     }
-    if (!k->enhanced || mtu < k->own[COC_MTU] || (mps < k->own[COC_MPS] && n > 1) || mps > k->c->h->frame_in) {
+    if (!k->enhanced || mtu < k->own[COC_MTU] || (mps < k->own[COC_MPS] && n > 1) ||
+        mps > k->c->h->frame_in) {
         return WOAD_EINVAL;
     }
     if (k->change) {
         return WOAD_EBUSY;
     }
-    return (uint32_t)k->own[COC_CREDITS] * mps > k->size - k->used || mps > k->size ? WOAD_ENOMEM : 0;
+    bool fits = (uint32_t)k->own[COC_CREDITS] * mps <= k->size - k->used && mps <= k->size;
+    return fits ? 0 : WOAD_ENOMEM;
 }
 
 int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], size_t n,

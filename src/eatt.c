@@ -159,7 +159,7 @@ static bool eatt_asks(const struct conn *c)
 static void eatt_opened(struct coc *k)
 {
     struct eatt_conn *e = k->c->eatt;
-    att_open(bearer_of(k), k->c, k->own[COC_MTU] < k->peer[COC_MTU] ? k->own[COC_MTU] : k->peer[COC_MTU]);
+    att_open(bearer_of(k), k->c, (uint16_t)least(k->own[COC_MTU], k->peer[COC_MTU]));
     k->c->cocs->bearers++;
     e->wanted = (uint8_t)(e->wanted - (k->ours && e->wanted ? 1 : 0));
     eatt_tell(k->c, 0);

@@ -84,17 +84,20 @@ static void take_config(struct woad *h, const struct woad_config *config)
     h->frame_in = config->mps > h->frame ? config->mps : h->frame;
 }
 
+static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *config)
+{
+    struct arena a = { mem, sizeof *h };
+    h->arena = &a;
+    take_config(h, config);
+    carve(h);
+    h->arena = NULL;
+    return WOAD_UP(a.len);
+}
+
 size_t woad_size(const struct woad_config *config)
 {
-    if (!config_valid(config)) {
-        return 0;
-    }
     struct woad h = { 0 };
-    struct arena a = { NULL, sizeof h };
-    h.arena = &a;
-    take_config(&h, config);
-    carve(&h);
-    return WOAD_UP(a.len);
+    return config_valid(config) ? lay_out(&h, NULL, config) : 0;
 }
 
 struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
@@ -105,10 +108,7 @@ struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
     }
     memset(mem, 0, need);
     struct woad *h = mem;
-    struct arena a = { mem, sizeof *h };
-    take_config(h, config);
-    h->arena = &a;
-    carve(h);
+    lay_out(h, mem, config);
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
         h->conns[i].h = h;
         h->conns[i].number = i;

@@ -28,14 +28,14 @@ static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-/* One arena, carved once, at woad_init().  With `mem` NULL it only measures, and what is taken of it
- * is NULL. */
+/* One arena, carved once, at woad_init().  With `mem` NULL it only measures, and what is taken of
+ * it is NULL. */
 struct arena { uint8_t *mem; size_t len; };
 void *arena_take(struct woad *h, size_t n, size_t size);
 /* `size` octets for each of n structs: the pointer in each is set to its own.  Returns the first.
  * Which structs and which pointer: EACH(structs, field). */
 void *arena_each(struct woad *h, size_t n, size_t size, void *to, unsigned where);
-void *arena_conns(struct woad *h, size_t size, void *to, unsigned where);  /* of one per connection */
+void *arena_conns(struct woad *h, size_t size, void *to, unsigned where);  /* one a connection */
 #define EACH(to, field) \
     (to), (unsigned)(sizeof *(to) << 8 | offsetof(__typeof__(*(to)), field))
 
@@ -159,8 +159,8 @@ struct conn {
 
 /* --- features --------------------------------------------------------------------------------- */
 
-/* An event about one connection: [status u8,] handle u16, parameters, `len` octets in all.  It comes
- * to nobody when it has another length, or the connection has gone. */
+/* An event about one connection: [status u8,] handle u16, parameters, `len` octets in all.  It
+ * comes to nobody when it has another length, or the connection has gone. */
 enum { NO_STATUS, STATUS };
 struct conn_event {
     uint8_t code;                        /* or LE | a subevent; 0 ends a table */
@@ -188,8 +188,8 @@ struct woad_feature {
 
 extern const struct woad_feature woad_core;                /* bring-up and connections */
 
-/* smp_client.c: whether a client has to wait until a bonded peer has proved who it is; that has begun
- * then, or WOAD_EACCES: it can't.  again: though it has failed. */
+/* smp_client.c: whether a client has to wait until a bonded peer has proved who it is; that has
+ * begun then, or WOAD_EACCES: it can't.  again: though it has failed. */
 enum { CLIENT_WAITS = 1 };
 int client_hold(struct conn *c, bool again);
 bool client_raise(struct conn *c);       /* att_client->secured() follows, if true */
@@ -199,7 +199,7 @@ struct smp_role {
     void (*rx)(struct conn *c, struct rd *in);
     bool (*tx)(struct conn *c, struct wr *out);
     bool (*key_request)(struct conn *c, const uint8_t rand[8], uint16_t ediv);
-    bool (*has_key)(const struct conn *c, bool fetch);           /* fetch: the application is asked */
+    bool (*has_key)(const struct conn *c, bool fetch);     /* fetch: the application is asked */
     void (*resolve)(struct woad *h, struct woad_addr *a);  /* an address to an identity */
     void (*reach)(const struct woad *h, struct woad_addr *a);              /* and back */
     /* What the server keeps of a bonded peer has changed. */

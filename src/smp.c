@@ -38,18 +38,22 @@ struct pairing *smp_under_way(const struct conn *c)
 
 struct pairing *smp_pairing(struct conn *c)
 {
-    struct smp_conn *s = c->smp;
-    struct pairing *p = c->h->smp->pairings;
-    for (uint8_t n = 0; !s->p && n < pairings(c->h); n++) {
-        if (!p[n].c) {
-            s->p = &p[n];
-            s->p->c = c;
-            s->p->me = c->central ? INITIATOR : RESPONDER;
-            s->p->own = &s->p->side[s->p->me];
-            s->p->peer = &s->p->side[!s->p->me];
-        }
+    struct pairing *p = c->h->smp->pairings, *end = p + pairings(c->h);
+    if (c->smp->p) {
+        return c->smp->p;
     }
-    return s->p;
+    while (p < end && p->c) {
+        p++;
+    }
+    if (p == end) {
+        return NULL;
+    }
+    p->c = c;
+    p->me = c->central ? INITIATOR : RESPONDER;
+    p->own = &p->side[p->me];
+    p->peer = &p->side[!p->me];
+    c->smp->p = p;
+    return p;
 }
 
 /* WOAD_EV_SECURITY: what the connection has now. */
@@ -100,8 +104,10 @@ void smp_over(struct conn *c, int status)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
-    struct woad_addr peer = c->peer;
-    bool guess = is_guess(status) && attempts_failed(h, &peer);
+    bool guess = is_guess(status);
+    if (guess) {
+        attempts_failed(h, &c->peer);
+    }
     smp_release(c);
     s->asks = false;
     s->spoilt = smp_under_way(c) && s->encrypting;
@@ -110,7 +116,7 @@ void smp_over(struct conn *c, int status)
     smp_forget(c);
     smp_told(c, status);
     if (guess) {
-        attempts_emit(h, &peer);
+        attempts_emit(h, &c->peer);
     }
 }
 
@@ -125,7 +131,7 @@ void smp_fail(struct conn *c, uint8_t reason)
 
 bool smp_able(const struct woad *h)
 {
-    return (h->cfg.crypto || h->crypto_role) && (h->cfg.random || h->crypto_role);
+    return h->crypto_role || (h->cfg.crypto && h->cfg.random);
 }
 
 bool smp_has_p256(const struct woad *h)
@@ -487,7 +493,6 @@ static void smp_carve(struct woad *h)
 
 static void smp_open(struct conn *c)
 {
-    c->security = (struct woad_security){ .encrypted = false };
     wipe(c->smp, sizeof *c->smp);
 }
 
@@ -495,7 +500,7 @@ static void smp_close(struct conn *c)
 {
     struct smp_conn *s = c->smp;
     bool ends = smp_under_way(c) || (s->encrypting && !s->spoilt) || s->want_encrypt || s->asks;
-    c->security = (struct woad_security){ .encrypted = false };
+    memset(&c->security, 0, sizeof c->security);
     smp_release(c);
     smp_forget(c);
     wipe(s, sizeof *s);

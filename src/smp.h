@@ -40,8 +40,8 @@ enum { STEP_BLOCKED = -1 };              /* what a step returns; 0: done; more: 
 enum { USER_NONE, USER_ASKED, USER_ANSWERED };
 enum { OOB_NONE, OOB_WANTED, OOB_MADE };
 
-/* What either side says and has, the most significant octet first.  The toolbox's functions have the
- * initiator's and the responder's, or those of who sends and of who takes. */
+/* What either side says and has, the most significant octet first.  The toolbox's functions have
+ * the initiator's and the responder's, or those of who sends and of who takes. */
 enum { INITIATOR, RESPONDER };
 struct smp_side {
     uint8_t address[7];                  /* with its type in front */
@@ -207,7 +207,7 @@ void rpa_resolve(struct woad *h, struct woad_addr *a);
 void rpa_reach(const struct woad *h, struct woad_addr *a);
 void rpa_identity(const struct woad *h, struct woad_addr *a);
 /* smp_attempts.c */
-bool attempts_failed(struct woad *h, const struct woad_addr *peer);
+void attempts_failed(struct woad *h, const struct woad_addr *peer);
 bool attempts_passed(struct woad *h, const struct woad_addr *peer);
 void attempts_emit(struct woad *h, const struct woad_addr *peer);
 uint32_t attempts_left(const struct conn *c);              /* milliseconds to wait, 0: none */

@@ -43,14 +43,13 @@ void attempts_emit(struct woad *h, const struct woad_addr *peer)
     emit_none(h, WOAD_EV_ATTEMPTS, &ev);
 }
 
-/* Both return whether that is to be told. */
-bool attempts_failed(struct woad *h, const struct woad_addr *peer)
+void attempts_failed(struct woad *h, const struct woad_addr *peer)
 {
     const struct attempts *a = attempts_of(h, peer);
     attempts_set(h, peer, a ? (uint8_t)(a->failures + 1) : 1);
-    return true;
 }
 
+/* Whether that is to be told. */
 bool attempts_passed(struct woad *h, const struct woad_addr *peer)
 {
     struct attempts *a = attempts_of(h, peer);

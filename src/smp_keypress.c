@@ -39,7 +39,8 @@ int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what)
     if (what > WOAD_KEYPRESS_COMPLETED) {
         return WOAD_EINVAL;
     }
-    if (!h->smp_keypress || !keypress_agreed(p) || p->asked != WOAD_PASSKEY_INPUT || p->user != USER_ASKED) {
+    if (!h->smp_keypress || !keypress_agreed(p) || p->asked != WOAD_PASSKEY_INPUT ||
+        p->user != USER_ASKED) {
         return WOAD_ENOENT;
     }
     if (p->presses) {

@@ -22,28 +22,23 @@ static uint8_t lowest(uint16_t set)
 int keys_send(struct pairing *p)
 {
     struct woad *h = p->c->h;
-    uint8_t ediv[2] = { 0 };
     int err = 0;
     if (!p->to_send) {
         return 0;
     }
-    p->out = lowest(p->to_send);
-    if (p->out == SMP_LTK) {
+    uint8_t code = lowest(p->to_send);
+    if (code == SMP_LTK) {
         err = smp_random(h, p->bond.own_ltk, 16);
         err = err ? err : smp_random(h, p->bond.own_rand, 8);
-        err = err ? err : smp_random(h, ediv, 2);
         put_short(p->bond.own_ltk, p->key_size);
-        p->bond.own_ediv = (uint16_t)(ediv[0] | ediv[1] << 8);
+        p->bond.own_ediv = get_le16(p->bond.own_rand);     /* Rand alone tells which it is */
         p->bond.has_own_ltk = true;
-    } else if (p->out == SMP_CSRK) {
+    } else if (code == SMP_CSRK) {
         err = smp_random(h, p->bond.own_csrk, 16);
         p->bond.has_own_csrk = true;
     }
-    if (err) {
-        p->out = 0;
-        return err == CRYPTO_LATER ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;
-    }
-    return STEP_BLOCKED;                 /* until it has been sent */
+    p->out = err ? 0 : code;
+    return err ? smp_failed(err) : STEP_BLOCKED;           /* until it has been sent */
 }
 
 /* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
@@ -345,8 +340,9 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct conn *c = conn_of(h, h->hci.pending_arg);
+    (void)opcode;                        /* Enable Encryption, or Long Term Key Request Reply */
     (void)ret;
-    if (status && c && (opcode == OP_LE_ENABLE_ENCRYPTION || opcode == OP_LE_LTK_REPLY)) {
+    if (status && c) {
         link_changed(c, status, false);
     }
 }

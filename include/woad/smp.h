@@ -53,7 +53,7 @@ struct woad_security_policy {
     bool allow_debug_key;                /* a peer whose private key everybody knows */
     uint8_t key_size_min;                /* 7 to 16; 0: 16 */
     bool app_passkey;                    /* the application gives the passkey that is displayed */
-    bool keypress;                       /* tell, and be told, of the keys that users press: with the
+    bool keypress;                       /* tell, and be told, of the keys that users press: by the
                                           * feature woad_keypresses */
     uint8_t methods;                     /* bits, 1 << enum woad_method: no others; 0: all */
     bool retry;                          /* a client's request that is refused for want of

@@ -52,9 +52,9 @@ struct woad_crypto;
 extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, woad_gatt_server,
     woad_gatt_client;
 extern const struct woad_feature woad_accept_list, woad_link;
-/* What the server can do beside the usual: long values, which are prepared in parts, and of which all
- * parts that are read are of one value; Read Multiple and Read Multiple Variable; writes that are
- * signed. */
+/* What the server can do beside the usual: long values, which are prepared in parts, and of which
+ * all parts that are read are of one value; Read Multiple and Read Multiple Variable; writes that
+ * are signed. */
 extern const struct woad_feature woad_long_values, woad_read_multiple, woad_signed_writes;
 /* What makes it quicker: requests wait in config.pipeline_queue for the answer to the one before
  * them, where a client sends several at once; config.attr_index. */

@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct woad_feature *const all[] = { &woad_gatt_server, &woad_long_values,
     &woad_read_multiple, &woad_signed_writes, &woad_pipelining, &woad_type_index,
-    &woad_gatt_client, &woad_security_manager, &woad_keypresses, &woad_channels, &woad_enhanced_channels, &woad_eatt,
-    NULL };
+    &woad_gatt_client, &woad_security_manager, &woad_keypresses, &woad_channels,
+    &woad_enhanced_channels, &woad_eatt, NULL };
 static const struct woad_uuid u = WOAD_UUID16(0x180d);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u),

@@ -131,8 +131,8 @@ static void nothing_there(void **state)
         p.allow_legacy = offers;
         w = world_new(1, 0);
         by_controller = 1;
-        static const struct woad_feature *const few[] = { &woad_central, &woad_security_manager, &woad_keypresses,
-                                                          &woad_controller_crypto, NULL };
+        static const struct woad_feature *const few[] = { &woad_central, &woad_security_manager,
+            &woad_keypresses, &woad_controller_crypto, NULL };
         struct woad_config host = world_host_config(2);
         struct woad_air_controller_config bare = world_controller_config(w, 2);
         host.features = few;

@@ -74,7 +74,8 @@ static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
 
 static struct woad *host_new(void)
 {
-    static const struct woad_feature *const all[] = { &woad_security_manager, &woad_keypresses, NULL };
+    static const struct woad_feature *const all[] = { &woad_security_manager, &woad_keypresses,
+        NULL };
     struct woad_config c = { .features = all, .event = ignore, .conns = 1, .procedures = 1,
                              .mtu = 64, .tx_queue = 128, .request_queue = 128, .bonds = 8,
                              .subscriptions = 4 };

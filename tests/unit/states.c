@@ -166,7 +166,7 @@ static const struct flow flows[] = {
 static void host_up(int who, const struct flow *f)
 {
     static const struct woad_feature *const few[] = { &woad_central, &woad_advertiser,
-                                                      &woad_security_manager, &woad_keypresses, NULL };
+        &woad_security_manager, &woad_keypresses, NULL };
     struct end *e = &end[who];
     struct woad_config c = { .features = few, .event = told, .ctx = e, .conns = 1, .mtu = 65,
                              .procedures = 1, .tx_queue = 128, .request_queue = 128, .bonds = 1,

@@ -178,7 +178,7 @@ int keys_done(struct pairing *p)
 
 /* --- encryption ------------------------------------------------------------------------------- */
 
-static void link_ask(struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
+static void link_want(struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
 {
     struct smp_conn *s = c->smp;
     s->link_size = size;
@@ -195,7 +195,7 @@ void link_paired(const struct pairing *p)
     reversed(s->link_key, p->key, 16);
     memset(s->link_rand, 0, sizeof s->link_rand);
     s->link_ediv = 0;
-    link_ask(p->c, p->key_size, p->bond.flags, false);
+    link_want(p->c, p->key_size, p->bond.flags, false);
 }
 
 void link_bonded(struct conn *c, const struct woad_bond *b)
@@ -204,7 +204,7 @@ void link_bonded(struct conn *c, const struct woad_bond *b)
     memcpy(s->link_key, c->central ? b->peer_ltk : b->own_ltk, 16);
     memcpy(s->link_rand, b->peer_rand, sizeof s->link_rand);
     s->link_ediv = b->peer_ediv;
-    link_ask(c, b->key_size, b->flags, true);
+    link_want(c, b->key_size, b->flags, true);
 }
 
 /* The peer wants to encrypt: with the key of the pairing that is under way, when that is ripe for

@@ -169,6 +169,7 @@ static unsigned by_controller;           /* bits of the devices that have no lib
 static unsigned lists;                   /* and of those that give bonds to the controller */
 static bool with_channels;               /* L2CAP's */
 static uint8_t buffers;                  /* of the controllers, if not 0 */
+static uint8_t pairings;                 /* at a time, if not 0 */
 static uint8_t att_bearers[WORLD_MAX];   /* and Enhanced ATT, where there are some */
 
 static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
@@ -204,6 +205,7 @@ static inline struct device *add(uint8_t conns, const struct woad_security_polic
     host.crypto = library ? &crypto : NULL;
     host.random = library ? random_octets : NULL;
     host.bonds = 3;
+    host.pairings = pairings;
     side[w->devices] = (struct side){ .random = 77 + w->devices };
     struct woad_air_controller_config controller = world_controller_config(w, conns);
     controller.acl_count = buffers ? buffers : controller.acl_count;

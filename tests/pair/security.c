@@ -525,6 +525,45 @@ static void level_falls(void **state)
 
 /* --- all at once ------------------------------------------------------------------------------ */
 
+/* There is memory for one pairing: a second is refused, whoever asks for it, until that is over. */
+static void one_at_a_time(void **state)
+{
+    struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+    (void)state;
+    for (int hub_asks = 0; hub_asks < 2; hub_asks++) {
+        w = world_new(8, 0);
+        pairings = 1;
+        struct device *h = add(3, &p);
+        pairings = 0;
+        uint16_t conn[3];
+        for (size_t k = 1; k < 3; k++) {
+            join(h, add(1, &p));
+            conn[k] = side[0].conn;
+        }
+        struct woad_security now;
+        assert_int_equal(woad_pair(h->host, conn[1]), 0);
+        if (hub_asks) {
+            assert_int_equal(woad_pair(h->host, conn[2]), WOAD_ENOMEM);
+        } else {
+            device_forget(&w->device[2]);
+            assert_int_equal(woad_pair(w->device[2].host, side[2].conn), 0);
+            const struct seen *s = world_wait(w, &w->device[2], WOAD_EV_SECURITY, 1000000);
+            assert_non_null(s);
+            assert_int_equal(s->ev.u.security.status, WOAD_SECURITY_PEER | WOAD_SMP_NOT_SUPPORTED);
+        }
+        world_run(w, 3000000);
+        assert_int_equal(woad_security(h->host, conn[1], &now), 0);
+        assert_true(now.encrypted && now.bonded);
+        assert_int_equal(woad_security(h->host, conn[2], &now), 0);
+        assert_false(now.encrypted);
+        assert_int_equal(woad_pair(h->host, conn[2]), 0);
+        world_run(w, 3000000);
+        assert_int_equal(woad_security(h->host, conn[2], &now), 0);
+        assert_true(now.encrypted && now.bonded);
+        world_free(w);
+    }
+}
+
 /* Eight peers, each with another method, at the same moment. */
 static void eight_at_once(void **state)
 {
@@ -606,6 +645,7 @@ int main(void)
         cmocka_unit_test(repeated_attempts), cmocka_unit_test(hidden),
         cmocka_unit_test(bond_forgotten), cmocka_unit_test(bond_kept),
         cmocka_unit_test(permissions), cmocka_unit_test(level_falls),
+        cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(eight_at_once), cmocka_unit_test(eight_by_controller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

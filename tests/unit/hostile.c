@@ -133,9 +133,12 @@ static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanne
     &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
     &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
 
+static const struct woad_feature *const bare[] = { &woad_advertiser, &woad_gatt_server, NULL };
+static const struct woad_feature *const *named = all;
+
 static void power(void)
 {
-    struct woad_config cfg = { .features = all, .event = on_event, .conns = 2, .attr_tables = 1,
+    struct woad_config cfg = { .features = named, .event = on_event, .conns = 2, .attr_tables = 1,
         .subscriptions = 2, .procedures = 4, .mtu = MTU, .tx_queue = 600, .request_queue = 600,
         .prepare_queue = 128, .pipeline_queue = 64, .accept_list = 2 };
     memset(&b, 0, sizeof b);
@@ -439,6 +442,46 @@ static void att_opcode_sweep(void **state)
     }
 }
 
+/* The server by itself: what a feature of its own would serve is not supported, or no PDU that it
+ * knows; a request that comes too early is dropped, and the one before it answered. */
+static void att_server_by_itself(void **state)
+{
+    static const uint8_t ops[] = { 0x0e, 0x16, 0x18, 0x20 };
+    static const uint8_t signed_write[20] = { 0xd2, VALUE, 0 }, read[3] = { 0x0a, VALUE, 0 };
+    (void)state;
+    named = bare;
+    for (size_t k = 0; k < sizeof ops; k++) {
+        for (size_t len = 1; len <= MTU; len++) {
+            uint8_t p[MTU] = { ops[k], VALUE, 0, VALUE };
+            open_bench(1);
+            frame(4, p, len);
+            pull();
+            assert_int_equal(b.frames, len <= 23);
+            if (len <= 23) {
+                const uint8_t error[5] = { 0x01, ops[k], 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
+                assert_memory_equal(b.last + 4, error, sizeof error);
+            }
+            assert_alive();
+            close_bench();
+        }
+    }
+    open_bench(1);
+    frame(4, signed_write, sizeof signed_write);
+    pull();
+    assert_int_equal(b.frames, 0);
+    assert_alive();
+    b.auto_answer = false;
+    b.frames = 0;
+    frame(4, read, sizeof read);
+    frame(4, read, sizeof read);
+    assert_int_equal(woad_gatt_answer(b.h, b.conn, 0, "x", 1), 0);
+    pull();
+    assert_int_equal(b.frames, 1);
+    assert_int_equal(woad_gatt_answer(b.h, b.conn, 0, "x", 1), WOAD_EALREADY);
+    close_bench();
+    named = all;
+}
+
 /* Read Multiple Variable: every MTU from 23 to 64, values of 0 to 64 octets, two to four of
  * them: the answer is what it must be, to the octet. */
 static void att_rmv_all_mtu_all_len(void **state)
@@ -700,6 +743,7 @@ int main(void)
         cmocka_unit_test(coc_rsp_unsolicited),
         cmocka_unit_test(l2_never_disconnect_fixed),
         cmocka_unit_test(att_opcode_sweep),
+        cmocka_unit_test(att_server_by_itself),
         cmocka_unit_test(att_rmv_all_mtu_all_len),
         cmocka_unit_test(gattc_rsp_truncate_all),
         cmocka_unit_test(gattc_disc_malicious_server),

@@ -463,9 +463,33 @@ static void no_ctkd(void **state)
     assert_int_equal(wire[0].octet[6] & ~7, 0);
 }
 
+/* SM/PER/SCOB/BI-…: a peer says that it has what we have never made: there is nothing of the kind to
+ * compare it with. */
+static void nothing_out_of_band(void **state)
+{
+    static const uint8_t request[7] = { REQUEST, WOAD_IO_DISPLAY_YES_NO, 1, 0x0d, 16, 0, 0 };
+    (void)state;
+    at_state(&flows[0], false, 0);
+    hand_over(PERIPHERAL, request, sizeof request);
+    assert_int_equal(waiting, 1);
+    assert_int_equal(wire[0].octet[0], FAILED);
+    assert_int_equal(wire[0].octet[1], WOAD_SMP_NO_OOB);
+    assert_true(end[PERIPHERAL].ended);
+    assert_int_equal(end[PERIPHERAL].status, WOAD_SMP_NO_OOB);
+    waiting = 0;
+    end[PERIPHERAL].ended = false;       /* and the next one may pair */
+    assert_int_equal(woad_pair(end[CENTRAL].h, end[CENTRAL].conn), 0);
+    pump_wire();
+    while (waiting) {
+        deliver();
+    }
+    assert_true(end[PERIPHERAL].ended && !end[PERIPHERAL].status);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_state),
+                                        cmocka_unit_test(nothing_out_of_band),
                                         cmocka_unit_test(key_requests),
                                         cmocka_unit_test(key_of_before),
                                         cmocka_unit_test(identities), cmocka_unit_test(no_ctkd) };

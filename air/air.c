@@ -442,6 +442,6 @@ size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room)
     }
     struct wr out = wr_of(buf, room);
     fifo_read(&c->out, 0, len, &out);
-    fifo_drop(&c->out);
+    fifo_drop(&c->out, len);
     return len;
 }

@@ -56,9 +56,8 @@ static void two(double *x_realtime, double *ll_pdu_per_s)
     *ll_pdu_per_s = (double)(w.pdus - pdus) / took;
 }
 
-/* Half of them advertise every 100 ms, 1,000 are in 500 connections with a notification in every
- * event, the others scan. */
-/* Returns how much faster than real time. */
+/* Half of them advertise every 100 ms, a tenth are in connections with a notification in every
+ * event, the others scan.  Returns how much faster than real time. */
 static double many(size_t devices, unsigned seconds)
 {
     struct woad_adv_params adv = { .kind = WOAD_ADV_NONCONN_IND, .interval_625us = 160 };
@@ -117,13 +116,18 @@ int main(int argc, char **argv)
 {
     double two_x, pdus, many_x;
     two(&two_x, &pdus);
-    many(100, 20);
-    many(1000, 10);
+    double some_x[3] = { many(20, 60), many(100, 20), many(1000, 10) };
     many_x = many(10000, 4);
+    size_t each = woad_size(&host) + woad_air_controller_size(&(struct woad_air_controller_config){
+        .conns = 1, .acl_count = 12, .acl_len = 251, .queue = 4096 });
+    printf("a device: %zu octets, of host and controller\n", each);
     FILE *f = argc > 1 ? fopen(argv[1], "w") : NULL;
     if (f) {
         fprintf(f, "{\"ll_pdu_per_s\": %.0f, \"two_devices_x_realtime\": %.0f, "
-                "\"devices_10000_x_realtime\": %.2f}\n", pdus, two_x, many_x);
+                "\"devices_20_x_realtime\": %.0f, \"devices_100_x_realtime\": %.0f, "
+                "\"devices_1000_x_realtime\": %.0f, \"devices_10000_x_realtime\": %.2f, "
+                "\"octets_a_device\": %zu}\n", pdus, two_x, some_x[0], some_x[1], some_x[2], many_x,
+                each);
         fclose(f);
     }
     return 0;

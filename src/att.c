@@ -95,7 +95,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
         att_indication_sent(b, att_queued_handle(q));
     }
     fifo_read(q, 0, len < b->mtu ? len : b->mtu, out);
-    fifo_drop(q);
+    fifo_drop(q, len);
     if (c->queue_full) {
         att_room(b->c);
     }
@@ -232,10 +232,9 @@ void att_close(struct att_bearer *b, int status)
 void att_drop_queue(struct conn *c, int status)
 {
     struct fifo *q = &c->queue;
-    while (fifo_front(q)) {
+    for (uint16_t len; (len = fifo_front(q)) != 0; fifo_drop(q, len)) {
         bool indication = fifo_front_octet(q, 0) == ATT_INDICATE;
         c->bearer->indicated = indication ? att_queued_handle(q) : 0;
-        fifo_drop(q);
         att_indicated(c->bearer, status);
     }
 }

@@ -41,4 +41,4 @@ extern inline void fifo_read_at(const struct fifo *f, uint32_t at, uint16_t from
                                 struct wr *out);
 extern inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, struct wr *out);
 extern inline void fifo_remove(struct fifo *f, uint32_t at, uint32_t n);
-extern inline void fifo_drop(struct fifo *f);
+extern inline void fifo_drop(struct fifo *f, uint16_t len);

@@ -109,9 +109,10 @@ inline void fifo_remove(struct fifo *f, uint32_t at, uint32_t n)
     f->used = (uint16_t)(f->used - n);
 }
 
-inline void fifo_drop(struct fifo *f)
+/* The first one, which is `len` octets long. */
+inline void fifo_drop(struct fifo *f, uint16_t len)
 {
-    uint32_t n = fifo_front(f) + 2u;
+    uint32_t n = len + 2u;
     f->head = (uint16_t)fifo_place(f, n);
     f->used = (uint16_t)(f->used - n);
 }

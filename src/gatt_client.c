@@ -65,10 +65,11 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     }
     if (gattc_has_data(&p)) {
         uint32_t at = gattc_record(g, over);
+        uint16_t len = fifo_len_at(&g->data, at);
         if (at) {
-            fifo_remove(&g->data, at, fifo_len_at(&g->data, at) + 2u);
+            fifo_remove(&g->data, at, len + 2u);
         } else {
-            fifo_drop(&g->data);         /* nothing moves */
+            fifo_drop(&g->data, len);    /* nothing moves */
         }
     }
     if (p.cancelled) {

@@ -138,7 +138,7 @@ bool sig_tx(struct conn *c, struct wr *out)
     uint16_t len = fifo_front(&c->answers);
     if (len) {
         fifo_read(&c->answers, 0, len, out);
-        fifo_drop(&c->answers);
+        fifo_drop(&c->answers, len);
         return true;
     }
     if (c->sig_params) {

@@ -122,19 +122,20 @@ void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
  * controllers send the structures one after the other, and nearly always n is 1.  7.7.65.2 */
 static void scan_report(struct woad *h, struct rd *in)
 {
-    for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
+    for (uint8_t n = rd_u8(in); n; n--) {
         struct woad_event ev;
-        ev.u.report.kind = rd_u8(in);
-        rd_copy(in, &ev.u.report.addr, sizeof ev.u.report.addr);
-        ev.u.report.len = rd_u8(in);
-        ev.u.report.data = rd_bytes(in, ev.u.report.len);
-        ev.u.report.rssi = (int8_t)rd_u8(in);
-        if (ev.u.report.len > WOAD_ADV_DATA_MAX || ev.u.report.kind > 4) {
+        const uint8_t *p = rd_bytes(in, 9);
+        const uint8_t *data = p ? rd_bytes(in, p[8] + 1u) : NULL;
+        if (!data || p[8] > WOAD_ADV_DATA_MAX || p[0] > 4) {
             in->bad = true;
+            return;
         }
-        if (!in->bad) {
-            scan_tell(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
-        }
+        ev.u.report.kind = p[0];
+        memcpy(&ev.u.report.addr, p + 1, sizeof ev.u.report.addr);
+        ev.u.report.data = data;
+        ev.u.report.len = p[8];
+        ev.u.report.rssi = (int8_t)data[p[8]];
+        scan_tell(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
     }
 }
 

@@ -162,9 +162,8 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
     }
     k->own[COC_CREDITS]--;
     coc_fill(k);
-    bool more = coc_grant(k) != 0;
     if (!k->into && (k->sdus || k->reading) &&
-        (!k->rx_left || (!k->own[COC_CREDITS] && !more))) {
+        (!k->rx_left || (!k->own[COC_CREDITS] && !coc_grant(k)))) {
         coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
     }
     if (coc_grant(k)) {
@@ -255,22 +254,47 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
     return 0;
 }
 
+/* All of the frame has been copied.  If it was the SDU's last, the buffer is the application's
+ * again. */
+static void coc_copied(struct coc *k)
+{
+    if (k->last) {
+        k->sending = k->last = false;
+        k->c->cocs->senders--;
+        coc_emit_data(k, WOAD_EV_COC_SENT, k->sdu, k->sdu_len, true);
+    }
+}
+
+void coc_sent(struct conn *c)
+{
+    struct coc *k = c->tx_channel;
+    c->tx_channel = NULL;
+    c->tx_tail = NULL;
+    coc_copied(k);
+}
+
+/* A frame that goes in one packet is copied to where that is; of one that goes in several, each part
+ * is taken from where it lies. */
 static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
 {
     size_t room = k->peer[COC_MPS], left = (size_t)(k->sdu_len - k->sdu_off);
+    const uint8_t *part = k->sdu + k->sdu_off;
     if (!k->begun) {
         wr_le16(body, k->sdu_len);
         room -= 2;
         k->begun = true;
     }
     size_t n = left < room ? left : room;
-    if (n) {
-        *tail = rd_of(k->sdu + k->sdu_off, n);
-    }
     k->sdu_off += (uint32_t)n;
     k->last = k->sdu_off == k->sdu_len;
     k->peer[COC_CREDITS]--;
-    k->c->tx_channel = k;
+    if (l2cap_in_packet(k->c->h, body) && n <= wr_room(body)) {
+        wr_bytes(body, part, n);
+        coc_copied(k);
+    } else {
+        *tail = n ? rd_of(part, n) : *tail;
+        k->c->tx_channel = k;
+    }
 }
 
 /* The channels of a connection in turn, a frame each; 0 when the round is over. */
@@ -287,27 +311,14 @@ uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
             h->eatt_role->fill(k);
         }
         if (k->sending && !k->last && k->peer[COC_CREDITS] && k->state == COC_OPEN) {
-            coc_tx_part(k, body, tail);
-            cc->turn = k->next;
+            uint16_t cid = k->peer[COC_CID];
+            cc->turn = k->next;          /* before what the application is told changes it */
             cc->round_over = !k->next;
-            return k->peer[COC_CID];
+            coc_tx_part(k, body, tail);
+            return cid;
         }
     }
     return 0;
-}
-
-/* All of the frame has been copied.  If it was the SDU's last, the buffer is the application's
- * again. */
-void coc_sent(struct conn *c)
-{
-    struct coc *k = c->tx_channel;
-    c->tx_channel = NULL;
-    c->tx_tail = NULL;
-    if (k->last) {
-        k->sending = k->last = false;
-        c->cocs->senders--;
-        coc_emit_data(k, WOAD_EV_COC_SENT, k->sdu, k->sdu_len, true);
-    }
 }
 
 /* L2CAP_FLOW_CONTROL_CREDIT_IND: CID u16, which is the sender's, credits u16: none, or more than

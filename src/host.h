@@ -483,6 +483,11 @@ int conn_lacks(const struct conn *c, unsigned level);
 enum { CID_ATT = 4, CID_SIGNALLING = 5, CID_SMP = 6, CID_FIRST = 0x40, CID_LAST = 0x7f };
 void l2cap_rx(struct conn *c, uint16_t cid, struct rd *in);
 uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail);
+/* Whether a frame is written where its one packet goes, and not into the buffer for fragments. */
+static inline bool l2cap_in_packet(const struct woad *h, const struct wr *body)
+{
+    return body->base != h->tx + 4;
+}
 /* l2cap_sig.c */
 void sig_rx(struct conn *c, struct rd *in);
 bool sig_tx(struct conn *c, struct wr *out);

@@ -244,7 +244,7 @@ static size_t acl_tx_some(struct woad *h, uint16_t from, uint16_t end, uint8_t *
         if (len) {
             uint16_t next = i + 1 < h->cfg.conns ? (uint16_t)(i + 1) : 0;
             h->turn = acl_any_stirred(h) ? next : i;
-            stir_queue(c);
+            h->stirred[i >> 5] |= (uint32_t)1 << (i & 31);
             c->in_controller++;
             h->hci.acl_free--;
             return len;

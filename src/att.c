@@ -21,9 +21,9 @@ void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
 uint16_t att_most(const struct conn *c)
 {
     const struct woad *h = c->h;
-    const struct att_bearer *b = h->bearers + h->cfg.conns;
     uint16_t most = c->bearer->mtu;
-    for (; b < att_bearers_end(h); b++) {
+    for (size_t n = h->cfg.att_bearers; n; n--) {
+        const struct att_bearer *b = &h->bearers[h->cfg.conns + n - 1];
         most = b->c == c && b->mtu > most ? b->mtu : most;
     }
     return most;

@@ -215,7 +215,6 @@ const struct woad_feature woad_link = {
     .conn_open = link_open,
     .conn_close = link_close,
     .conn_events = link_events,
-    .events = 1u << (EVT_REMOTE_VERSION - 1),
     .le_events = 1u << (LE_REMOTE_FEATURES - 1) | 1u << (LE_DATA_LENGTH_CHANGE - 1) |
                  1u << (LE_PHY_UPDATE - 1),
 };

@@ -54,15 +54,13 @@ static bool up_has_public(const struct woad *h)
            memcmp(h->hci.public_addr.octet, ones, 6) != 0;
 }
 
-/* HCI_Set_Event_Mask: bits of the events the host reads: Disconnection Complete, Encryption
- * Change, Hardware Error, Data Buffer Overflow, Encryption Key Refresh, LE Meta.  7.3.1 */
+/* HCI_Set_Event_Mask: bits of the events that features read: Disconnection Complete, Encryption
+ * Change, Read Remote Version Information Complete, Hardware Error, Data Buffer Overflow, Encryption
+ * Key Refresh, LE Meta.  7.3.1 */
 static void up_write_mask(struct woad *h, struct wr *params)
 {
-    uint32_t mask = 0x02008090;
-    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
-        mask |= (*f)->events;
-    }
-    wr_le32(params, mask);
+    (void)h;
+    wr_le32(params, 0x02008890);
     wr_le32(params, 0x20008000);
 }
 

@@ -181,7 +181,7 @@ struct woad_feature {
     void (*meta)(struct woad *h, uint8_t sub, struct rd *in);
     void (*connect_failed)(struct woad *h, uint8_t status);
     uint32_t (*due)(struct woad *h);
-    uint32_t events, le_events;          /* bits of the event masks */
+    uint32_t le_events;                  /* bits of the mask */
     uint16_t frame;                      /* the largest L2CAP payload it needs */
     uint16_t answers;                    /* octets of signalling that may wait, per connection */
 };

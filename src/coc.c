@@ -117,7 +117,7 @@ void coc_drop(struct coc *k)
     *at = k->next;
     if (cc->turn == k) {
         cc->turn = k->next;
-        cc->round_over = !k->next;
+        c->channels_turn = c->channels_turn && k->next;
     }
     if (c->tx_channel == k) {
         c->tx_channel = NULL;            /* its frame has begun, and must go on */

@@ -59,7 +59,6 @@ struct coc {
 struct coc_conn {
     struct coc *first;                   /* its channels */
     struct coc *turn;                    /* who may send next, NULL: the first */
-    bool round_over;                     /* or nobody: all have had their turn */
     uint16_t senders;                    /* that have something to send */
     uint8_t bearers;                     /* of ATT: they are asked */
     uint8_t last_cid;                    /* - CID_FIRST */

@@ -161,7 +161,9 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
         return;
     }
     k->own[COC_CREDITS]--;
-    coc_fill(k);
+    if (k->used || !k->rx_left || k->into_len == k->into_size) {
+        coc_fill(k);                     /* not in the middle of what goes straight there */
+    }
     if (!k->into && (k->sdus || k->reading) &&
         (!k->rx_left || (!k->own[COC_CREDITS] && !coc_grant(k)))) {
         coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
@@ -297,23 +299,22 @@ static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
     }
 }
 
-/* The channels of a connection in turn, a frame each; 0 when the round is over. */
+/* The channels of a connection in turn, a frame each; then it is the queue's turn.  0: none has
+ * any. */
 uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
     struct woad *h = c->h;
     struct coc_conn *cc = c->cocs;
     struct coc *k = cc->turn ? cc->turn : cc->first;
-    bool over = cc->round_over || (!cc->senders && !cc->bearers);
     cc->turn = NULL;
-    cc->round_over = false;
-    for (; k && !over; k = k->next) {
+    for (; k && (cc->senders || cc->bearers); k = k->next) {
         if (!k->sending && coc_of_att(k) && k->state == COC_OPEN) {
             h->eatt_role->fill(k);
         }
         if (k->sending && !k->last && k->peer[COC_CREDITS] && k->state == COC_OPEN) {
             uint16_t cid = k->peer[COC_CID];
             cc->turn = k->next;          /* before what the application is told changes it */
-            cc->round_over = !k->next;
+            c->channels_turn = k->next != NULL;
             coc_tx_part(k, body, tail);
             return cid;
         }

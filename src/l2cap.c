@@ -76,12 +76,12 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
     for (int n = 0; n < 3; n++) {
         uint16_t cid = 0;
         if (!c->channels_turn) {
+            c->channels_turn = true;
             cid = att_tx_queue(c->bearer, body) ? CID_ATT : 0;
-        } else if (stirred & STIRRED_CHANNELS && h->coc_role) {
-            cid = h->coc_role->tx(c, body, tail);
-        }
-        if (!cid || cid == CID_ATT) {
-            c->channels_turn = !c->channels_turn;
+        } else {
+            bool any = stirred & STIRRED_CHANNELS && h->coc_role;
+            cid = any ? h->coc_role->tx(c, body, tail) : 0;
+            c->channels_turn = c->channels_turn && cid;
         }
         if (cid) {
             c->stirred |= stirred & STIRRED_CHANNELS;

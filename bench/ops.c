@@ -108,18 +108,23 @@ static void connected(uint16_t handle)
     woad_rx(b.h, e, sizeof e);
 }
 
-/* An L2CAP frame of the peer's, in one packet. */
+/* An L2CAP frame of the peer's, in one packet: what is in `frame` already. */
+static uint8_t packet[9 + ACL], *const frame = packet + 9;
+static void heard_frame(uint16_t cid, size_t len)
+{
+    packet[0] = 2;
+    packet[1] = HANDLE;
+    packet[2] = 0x20;
+    packet[3] = (uint8_t)(len + 4);
+    packet[5] = (uint8_t)len;
+    packet[7] = (uint8_t)cid;
+    woad_rx(b.h, packet, 9 + len);
+}
+
 static void heard(uint16_t cid, const uint8_t *octets, size_t len)
 {
-    static uint8_t p[9 + ACL];
-    p[0] = 2;
-    p[1] = HANDLE;
-    p[2] = 0x20;
-    p[3] = (uint8_t)(len + 4);
-    p[5] = (uint8_t)len;
-    p[7] = (uint8_t)cid;
-    memcpy(p + 9, octets, len);
-    woad_rx(b.h, p, 9 + len);
+    memcpy(frame, octets, len);
+    heard_frame(cid, len);
 }
 
 /* --- the operations ----------------------------------------------------------------------------- */
@@ -184,19 +189,17 @@ static void coc65k_tx(void) { coc_tx(LONG); }
 
 static void coc_rx(size_t len)
 {
-    uint8_t frame[MPS];
-    size_t at = 0;
+    size_t left = len + 2;
     woad_coc_receive(b.h, b.conn, b.cid, b.in, sizeof b.in);
     frame[0] = (uint8_t)len;
     frame[1] = (uint8_t)(len >> 8);
-    for (size_t head = 2; at < len; head = 0) {
-        size_t n = len - at < MPS - head ? len - at : MPS - head;
+    while (left) {
+        size_t n = left < MPS ? left : MPS;
         while (!b.credits && take()) {
         }
         b.credits--;
-        memcpy(frame + head, b.sdu + at, n);
-        heard(b.cid, frame, head + n);
-        at += n;
+        heard_frame(b.cid, n);
+        left -= n;
     }
     while (take()) {
     }

@@ -6,6 +6,13 @@
 
 /* --- what comes ------------------------------------------------------------------------------- */
 
+/* It has more than half of all there are: no more soon. */
+static bool coc_has_plenty(const struct coc *k)
+{
+    return !k->by_sdu && !k->change &&
+           (uint32_t)k->own[COC_CREDITS] * k->own[COC_MPS] > k->size / 2;
+}
+
 /* Credits that the peer may have more of: each is worth a frame of mps octets, and there is never
  * more out than there is room for. */
 uint16_t coc_grant(const struct coc *k)
@@ -144,7 +151,9 @@ static bool coc_rx_part(struct coc *k, struct rd *in)
         k->into_len += (uint32_t)straight;
         k->read_left = (uint16_t)(k->read_left - straight);
     }
-    ring_put(k, in->p, n - straight);
+    if (n != straight) {
+        ring_put(k, in->p, n - straight);
+    }
     return true;
 }
 
@@ -168,7 +177,7 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
         (!k->rx_left || (!k->own[COC_CREDITS] && !coc_grant(k)))) {
         coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
     }
-    if (coc_grant(k)) {
+    if (!coc_has_plenty(k) && coc_grant(k)) {
         coc_wants(k);
     }
 }

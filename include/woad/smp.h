@@ -127,8 +127,9 @@ int woad_set_security(struct woad *h, const struct woad_security_policy *policy)
  * one, else pairs; a peripheral asks its central to.  WOAD_EV_SECURITY follows.
  * After attempts that have failed it waits before it begins: a quarter of a second, twice as long
  * each time; and a peer that does not is refused.  WOAD_ENOTCONN;
- * WOAD_EALREADY when that is under way; WOAD_ETIMEDOUT after one that took 30 s: only a new
- * connection may pair then; WOAD_ENOTSUP without the feature, crypto or random. */
+ * WOAD_EALREADY when that is under way; WOAD_ENOMEM while config.pairings of others are;
+ * WOAD_ETIMEDOUT after one that took 30 s: only a new connection may pair then; WOAD_ENOTSUP
+ * without the feature, crypto or random. */
 int woad_pair(struct woad *h, uint16_t conn);
 
 /* The user's answer to WOAD_EV_PASSKEY, from inside the event or later, within 30 s: a passkey 0 to
@@ -210,7 +211,8 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds);
  * WOAD_EV_OOB brings it; it is good for one pairing. */
 struct woad_oob { uint8_t random[16], confirm[16]; };
 int woad_oob_make(struct woad *h);
-/* What a peer has given; before the pairing begins, for the next one of that connection. */
+/* What a peer has given; before the pairing begins, for the next one of that connection.
+ * WOAD_ENOMEM while config.pairings are under way, or known of in this way, on others. */
 int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer);
 /* Legacy pairing: the temporary key that both know. */
 int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16]);

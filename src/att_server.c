@@ -436,7 +436,7 @@ static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value,
     s->waiting = false;
     s->step_err = (uint8_t)err;
     if (more) {
-        struct rd in = rd_of(value, len);
+        struct rd in = rd_of(len ? value : out.p, len);
         err = more->answered(b, err, &in, &out);
     } else if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
         size_t most = wr_room(&out) - 3 < 253 ? wr_room(&out) - 3 : 253;

@@ -284,8 +284,8 @@ void coc_sent(struct conn *c)
     coc_copied(k);
 }
 
-/* A frame that goes in one packet is copied to where that is; of one that goes in several, each part
- * is taken from where it lies. */
+/* A frame that goes in one packet is copied to where that is; of one that goes in several, each
+ * part is taken from where it lies. */
 static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
 {
     size_t room = k->peer[COC_MPS], left = (size_t)(k->sdu_len - k->sdu_off);

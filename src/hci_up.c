@@ -55,8 +55,8 @@ static bool up_has_public(const struct woad *h)
 }
 
 /* HCI_Set_Event_Mask: bits of the events that features read: Disconnection Complete, Encryption
- * Change, Read Remote Version Information Complete, Hardware Error, Data Buffer Overflow, Encryption
- * Key Refresh, LE Meta.  7.3.1 */
+ * Change, Read Remote Version Information Complete, Hardware Error, Data Buffer Overflow,
+ * Encryption Key Refresh, LE Meta.  7.3.1 */
 static void up_write_mask(struct woad *h, struct wr *params)
 {
     (void)h;

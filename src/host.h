@@ -400,7 +400,6 @@ HOLD_SIZE(att_bearer, WOAD_SIZE_BEARER);
 static inline struct conn *conns_end(const struct woad *h) { return h->conns + h->cfg.conns; }
 static inline uint16_t conn_index(const struct conn *c) { return (uint8_t)c->number; }
 
-
 /* Bonds, or our key, are others now: the list is made anew; or it is being made. */
 enum { RESOLVE_GOES_ON = 1, RESOLVE_ANEW = 2 };
 static inline void resolve_changed(struct woad *h)
@@ -437,7 +436,6 @@ enum { CHECK_QUIET = true };
 #else
 enum { CHECK_QUIET = false };
 #endif
-
 
 /* host.c */
 void wipe(void *mem, size_t len);        /* that the compiler may not leave out */

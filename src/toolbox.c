@@ -1,5 +1,7 @@
 #include "toolbox.h"
 
+#include "host.h"
+
 #include <string.h>
 
 /* --- AES-CMAC: RFC 4493 ----------------------------------------------------------------------- */
@@ -72,16 +74,6 @@ int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *
     return toolbox_mac_end(&c, mac);
 }
 
-/* --- strings of octets ------------------------------------------------------------------------ */
-
-struct string { uint8_t b[96]; size_t n; };
-
-static void put(struct string *s, const uint8_t *p, size_t len)
-{
-    memcpy(s->b + s->n, p, len);
-    s->n += len;
-}
-
 /* --- legacy pairing --------------------------------------------------------------------------- */
 
 /* 2.2.3: p1 = pres, preq, rat, iat, the PDUs from behind; p2 = 0, ia, ra */
@@ -118,11 +110,12 @@ int toolbox_s1(const struct toolbox *t, const uint8_t k[16], const uint8_t r1[16
 int toolbox_f4(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
                const uint8_t x[16], uint8_t z, uint8_t out[16])
 {
-    struct string m = { .n = 0 };
-    put(&m, u, 32);
-    put(&m, v, 32);
-    put(&m, &z, 1);
-    return toolbox_cmac(t, x, m.b, m.n, out);
+    struct toolbox_mac m;
+    toolbox_mac_begin(&m, t, x);
+    toolbox_mac_more(&m, u, 32);
+    toolbox_mac_more(&m, v, 32);
+    toolbox_mac_more(&m, &z, 1);
+    return toolbox_mac_end(&m, out);
 }
 
 /* 2.2.7: a counter, "btle", n1, n2, a1, a2, 256 */
@@ -132,44 +125,50 @@ int toolbox_f5(const struct toolbox *t, const uint8_t w[32], const uint8_t n1[16
 {
     static const uint8_t salt[16] = { 0x6c, 0x88, 0x83, 0x91, 0xaa, 0xf5, 0xa5, 0x38,
                                       0x60, 0x37, 0x0b, 0xdb, 0x5a, 0x60, 0x83, 0xbe };
-    static const uint8_t head[5] = { 0, 'b', 't', 'l', 'e' }, bits[2] = { 1, 0 };
-    struct string m = { .n = 0 };
+    static const uint8_t head[2][5] = { { 0, 'b', 't', 'l', 'e' }, { 1, 'b', 't', 'l', 'e' } };
+    static const uint8_t bits[2] = { 1, 0 };
+    struct toolbox_mac m;
     uint8_t key[16];
     int err = toolbox_cmac(t, salt, w, 32, key);
-    put(&m, head, 5);
-    put(&m, n1, 16);
-    put(&m, n2, 16);
-    put(&m, a1, 7);
-    put(&m, a2, 7);
-    put(&m, bits, 2);
-    err = err ? err : toolbox_cmac(t, key, m.b, m.n, mac_key);
-    m.b[0] = 1;
-    return err ? err : toolbox_cmac(t, key, m.b, m.n, ltk);
+    for (size_t k = 0; !err && k < 2; k++) {
+        toolbox_mac_begin(&m, t, key);
+        toolbox_mac_more(&m, head[k], 5);
+        toolbox_mac_more(&m, n1, 16);
+        toolbox_mac_more(&m, n2, 16);
+        toolbox_mac_more(&m, a1, 7);
+        toolbox_mac_more(&m, a2, 7);
+        toolbox_mac_more(&m, bits, 2);
+        err = toolbox_mac_end(&m, k ? ltk : mac_key);
+    }
+    wipe(key, sizeof key);
+    return err;
 }
 
 int toolbox_f6(const struct toolbox *t, const uint8_t w[16], const uint8_t n1[16],
                const uint8_t n2[16], const uint8_t r[16], const uint8_t io[3],
                const uint8_t a1[7], const uint8_t a2[7], uint8_t out[16])
 {
-    struct string m = { .n = 0 };
-    put(&m, n1, 16);
-    put(&m, n2, 16);
-    put(&m, r, 16);
-    put(&m, io, 3);
-    put(&m, a1, 7);
-    put(&m, a2, 7);
-    return toolbox_cmac(t, w, m.b, m.n, out);
+    struct toolbox_mac m;
+    toolbox_mac_begin(&m, t, w);
+    toolbox_mac_more(&m, n1, 16);
+    toolbox_mac_more(&m, n2, 16);
+    toolbox_mac_more(&m, r, 16);
+    toolbox_mac_more(&m, io, 3);
+    toolbox_mac_more(&m, a1, 7);
+    toolbox_mac_more(&m, a2, 7);
+    return toolbox_mac_end(&m, out);
 }
 
 int toolbox_g2(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
                const uint8_t x[16], const uint8_t y[16], uint32_t *number)
 {
-    struct string m = { .n = 0 };
+    struct toolbox_mac m;
     uint8_t mac[16] = { 0 };
-    put(&m, u, 32);
-    put(&m, v, 32);
-    put(&m, y, 16);
-    int err = toolbox_cmac(t, x, m.b, m.n, mac);
+    toolbox_mac_begin(&m, t, x);
+    toolbox_mac_more(&m, u, 32);
+    toolbox_mac_more(&m, v, 32);
+    toolbox_mac_more(&m, y, 16);
+    int err = toolbox_mac_end(&m, mac);
     *number = ((uint32_t)mac[12] << 24 | (uint32_t)mac[13] << 16 | (uint32_t)mac[14] << 8 |
                mac[15]) % 1000000;
     return err;

@@ -463,8 +463,8 @@ static void no_ctkd(void **state)
     assert_int_equal(wire[0].octet[6] & ~7, 0);
 }
 
-/* SM/PER/SCOB/BI-…: a peer says that it has what we have never made: there is nothing of the kind to
- * compare it with. */
+/* SM/PER/SCOB/BI-…: a peer says that it has what we have never made: there is nothing of the kind
+ * to compare it with. */
 static void nothing_out_of_band(void **state)
 {
     static const uint8_t request[7] = { REQUEST, WOAD_IO_DISPLAY_YES_NO, 1, 0x0d, 16, 0, 0 };

@@ -289,7 +289,7 @@ void coc_sent(struct conn *c)
 static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
 {
     size_t room = k->peer[COC_MPS], left = (size_t)(k->sdu_len - k->sdu_off);
-    const uint8_t *part = k->sdu + k->sdu_off;
+    const uint8_t *part = left ? k->sdu + k->sdu_off : k->sdu;     /* NULL, of an empty one */
     if (!k->begun) {
         wr_le16(body, k->sdu_len);
         room -= 2;

@@ -11,17 +11,15 @@ static void stream(struct device *d)
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct device *d = ctx;
-    if (ev->type == WOAD_EV_UP) {
-        woad_own_address(h, &d->addr);
-    } else if (ev->type == WOAD_EV_CONNECT) {
-        d->conn = ev->conn;
+    (void)h;
+    keep(d, ev);
+    if (ev->type == WOAD_EV_CONNECT) {
         d->streams = !ev->u.connect.central;
         if (d->streams && w.as_fast_as_can_be) {
             stream(d);
         }
     } else if (ev->type == WOAD_EV_DISCONNECT) {
         d->streams = false;
-        d->conn = WOAD_NO_CONN;
     } else if (ev->type == WOAD_EV_TX_READY && d->streams && w.as_fast_as_can_be) {
         stream(d);
     } else if (ev->type == WOAD_EV_NOTIFIED || ev->type == WOAD_EV_REPORT) {

@@ -43,6 +43,18 @@ static inline void sniff(void *ctx, const struct woad_air_packet *p)
     w.pdus++;
 }
 
+/* What each bench wants to know of its devices. */
+static inline void keep(struct device *d, const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_UP) {
+        woad_own_address(d->host, &d->addr);
+    } else if (ev->type == WOAD_EV_CONNECT) {
+        d->conn = ev->conn;
+    } else if (ev->type == WOAD_EV_DISCONNECT) {
+        d->conn = WOAD_NO_CONN;
+    }
+}
+
 static inline void pump(struct device *d)
 {
     uint8_t p[300];

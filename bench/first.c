@@ -50,13 +50,7 @@ static void central(struct woad *h, const struct woad_event *ev)
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct device *d = ctx;
-    if (ev->type == WOAD_EV_UP) {
-        woad_own_address(h, &d->addr);
-    } else if (ev->type == WOAD_EV_CONNECT) {
-        d->conn = ev->conn;
-    } else if (ev->type == WOAD_EV_DISCONNECT) {
-        d->conn = WOAD_NO_CONN;
-    }
+    keep(d, ev);
     if (d == &w.d[1]) {
         central(h, ev);
     } else if (ev->type == WOAD_EV_SUBSCRIBE && ev->u.subscribe.cccd) {

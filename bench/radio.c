@@ -30,12 +30,9 @@ static void send(struct device *d)
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct device *d = ctx;
+    keep(d, ev);
     switch (ev->type) {
-    case WOAD_EV_UP:
-        woad_own_address(h, &d->addr);
-        break;
     case WOAD_EV_CONNECT:
-        d->conn = ev->conn;
         d->streams = !ev->u.connect.central;
         break;
     case WOAD_EV_COC_REQUEST:

@@ -305,7 +305,8 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
         c->buffers[i].data = data + i * config->acl_len;
     }
     at += aligned(config->acl_count * (sizeof(struct acl_buffer) + config->acl_len));
-    c->out = (struct fifo){ at, config->queue, 0, 0 };
+    c->out.mem = at;
+    fifo_begin(&c->out, config->queue);
     c->id = air->next_id++;
     c->due = NEVER;
     c->all_next = air->all;
@@ -436,12 +437,12 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
 
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room)
 {
-    uint16_t len = fifo_front(&c->out);
+    const uint8_t *packet = fifo_first(&c->out);
+    size_t len = packet ? fifo_len(packet) : 0;
     if (!len || len > room || c->hung) {
         return 0;
     }
-    struct wr out = wr_of(buf, room);
-    fifo_read(&c->out, 0, len, &out);
-    fifo_drop(&c->out, len);
+    memcpy(buf, packet, len);
+    fifo_drop(&c->out);
     return len;
 }

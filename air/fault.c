@@ -31,10 +31,11 @@ int woad_air_say(ctl *c, const uint8_t *packet, size_t len)
     if (!len || len > WOAD_AIR_PACKET) {
         return -22;
     }
-    if (!evt_room(c, len)) {
+    uint8_t *p = fifo_put(&c->out, len);
+    if (!p) {
         return -11;
     }
-    fifo_put(&c->out, packet, len, NULL, 0);
+    memcpy(p, packet, len);
     air_tell(c);
     return 0;
 }

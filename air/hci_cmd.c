@@ -82,7 +82,7 @@ void cmd_reset(ctl *c)
     p256_reset(c);
     periodic_reset(c);
     iso_reset(c);
-    c->out.head = c->out.used = 0;
+    fifo_begin(&c->out, c->out.size);
 }
 
 static int cmd_run_reset(ctl *c, struct rd *in, struct wr *ret)

@@ -13,10 +13,16 @@ bool evt_room(const ctl *c, size_t n)
 static void evt_write(ctl *c, uint8_t code, const uint8_t *sub, const struct wr *params)
 {
     size_t len = wr_len(params) + (sub ? 1 : 0);
-    uint8_t head[4] = { H4_EVENT, code, (uint8_t)len, sub ? *sub : 0 };
-    size_t head_len = sub ? 4 : 3;
-    if (evt_room(c, 3 + len)) {
-        fifo_put(&c->out, head, head_len, params->base, wr_len(params));
+    uint8_t *packet = fifo_put(&c->out, 3 + len);
+    if (packet) {
+        struct wr out = wr_of(packet, 3 + len);
+        wr_u8(&out, H4_EVENT);
+        wr_u8(&out, code);
+        wr_u8(&out, (uint8_t)len);
+        if (sub) {
+            wr_u8(&out, *sub);
+        }
+        wr_bytes(&out, params->base, wr_len(params));
         air_tell(c);
     }
 }

@@ -237,12 +237,12 @@ bool data_to_host(ctl *c, uint8_t i, uint8_t llid, struct rd *in)
     }
     for (bool first = llid == LLID_START; rd_left(in); first = false) {
         size_t n = rd_left(in) < most ? rd_left(in) : most;
-        uint8_t head[5];
-        struct wr w = wr_of(head, sizeof head);
+        uint8_t *p = fifo_put(&c->out, 5 + n);
+        struct wr w = wr_of(p, p ? 5 + n : 0);
         wr_u8(&w, 2);
         wr_le16(&w, (uint16_t)(link_handle(i) | (first ? 2u : 1u) << 12));
         wr_le16(&w, (uint16_t)n);
-        fifo_put(&c->out, head, sizeof head, rd_bytes(in, n), n);
+        wr_bytes(&w, rd_bytes(in, n), n);
     }
     air_tell(c);
     return true;

@@ -97,7 +97,9 @@ static void sdu_to_host(ctl *c, const struct iso *s, bool good)
     wr_le16(&w, (uint16_t)s->event);
     wr_le16(&w, (uint16_t)(len | (good ? 0 : 2u << 14)));
     if (evt_room(c, 1024u + len)) {
-        fifo_put(&c->out, head, sizeof head, s->rx, len);
+        uint8_t *packet = fifo_put(&c->out, sizeof head + len);
+        memcpy(packet, head, sizeof head);
+        memcpy(packet + sizeof head, s->rx, len);
         air_tell(c);
     }
 }

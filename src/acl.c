@@ -191,8 +191,7 @@ static size_t acl_tx_conn(struct conn *c, uint8_t *buf, size_t room)
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 {
     for (struct conn *c = h->conns; CHECK_QUIET && c < conns_end(h); c++) {
-        uint16_t i = conn_index(c);
-        bool quiet = c->state == CONN_OPEN && !(h->stirred[i >> 5] >> (i & 31) & 1);
+        bool quiet = c->state == CONN_OPEN && !c->stirred_next;
         c->stirred |= quiet ? STIRRED_FIXED | STIRRED_CHANNELS : 0;
         if (quiet && acl_tx_conn(c, buf, room)) {
             __builtin_trap();
@@ -209,48 +208,14 @@ static bool acl_may_take(const struct woad *h, const struct conn *c)
            c->in_controller < total / open;
 }
 
-/* The first connection of from..end-1 that may have something to send; `end` if none may. */
-static uint16_t acl_stirred(const struct woad *h, uint16_t from, uint16_t end)
+/* Takes the first of those that may have something to send out of their ring. */
+static struct conn *acl_next(struct woad *h)
 {
-    uint32_t bits = h->stirred[from >> 5] >> (from & 31);
-    while (!bits) {
-        from = (uint16_t)((from | 31) + 1);
-        if (from >= end) {
-            return end;
-        }
-        bits = h->stirred[from >> 5];
-    }
-    from = (uint16_t)(from + __builtin_ctzl(bits));
-    return from < end ? from : end;
-}
-
-static bool acl_any_stirred(const struct woad *h)
-{
-    uint32_t any = 0;
-    for (uint16_t w = 0; w * 32 < h->cfg.conns; w++) {
-        any |= h->stirred[w];
-    }
-    return any != 0;
-}
-
-/* One of from..end-1 sends a packet, if one has any. */
-static size_t acl_tx_some(struct woad *h, uint16_t from, uint16_t end, uint8_t *buf, size_t room)
-{
-    for (uint16_t i = from; i < end && (i = acl_stirred(h, i, end)) < end; i++) {
-        struct conn *c = &h->conns[i];
-        bool may = c->state == CONN_OPEN && acl_may_take(h, c);
-        h->stirred[i >> 5] &= ~((uint32_t)may << (i & 31));      /* a callback may stir it again */
-        size_t len = may ? acl_tx_conn(c, buf, room) : 0;
-        if (len) {
-            uint16_t next = i + 1 < h->cfg.conns ? (uint16_t)(i + 1) : 0;
-            h->turn = acl_any_stirred(h) ? next : i;
-            h->stirred[i >> 5] |= (uint32_t)1 << (i & 31);
-            c->in_controller++;
-            h->hci.acl_free--;
-            return len;
-        }
-    }
-    return 0;
+    struct conn *last = h->stirred, *c = last->stirred_next;
+    last->stirred_next = c->stirred_next;
+    h->stirred = c == last ? NULL : last;
+    c->stirred_next = NULL;
+    return c;
 }
 
 /* Connections in turn, each a packet, while the controller has buffers.  But a frame of which a
@@ -266,11 +231,24 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         h->hci.acl_free--;
         return acl_tx_fragment(c, buf, room);
     }
-    uint16_t turn = h->turn;
-    size_t len = acl_tx_some(h, turn, h->cfg.conns, buf, room);
-    len = len ? len : acl_tx_some(h, 0, turn, buf, room);
-    if (!len) {
-        acl_check(h, buf, room);
+    for (struct conn *refused = NULL; h->stirred && h->stirred->stirred_next != refused;) {
+        c = acl_next(h);
+        if (c->state != CONN_OPEN) {
+            continue;
+        }
+        if (!acl_may_take(h, c)) {
+            refused = refused ? refused : c;
+            stir_queue(c);
+            continue;
+        }
+        size_t len = acl_tx_conn(c, buf, room);
+        if (len) {
+            stir_queue(c);
+            c->in_controller++;
+            h->hci.acl_free--;
+            return len;
+        }
     }
-    return len;
+    acl_check(h, buf, room);
+    return 0;
 }

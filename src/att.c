@@ -54,11 +54,6 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
     b->indicate_due = deadline_in(h->now, ATT_TIMEOUT_MS);
 }
 
-static uint16_t att_queued_handle(const struct fifo *q)
-{
-    return (uint16_t)(fifo_front_octet(q, 1) | fifo_front_octet(q, 2) << 8);
-}
-
 /* Requests, commands and confirmations are even: they go to a server.  Responses, notifications
  * and indications are odd: they go to a client.  3.4.8 */
 void att_rx(struct att_bearer *b, struct rd *in)
@@ -84,20 +79,21 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
 {
     struct conn *c = b->c;
     struct fifo *q = &c->queue;
-    uint16_t len = fifo_front(q);
-    if (!len || c->queue_on || (len > b->mtu && b->mtu < att_most(b->c))) {
+    const uint8_t *pdu = fifo_first(q);
+    uint16_t len = pdu ? fifo_len(pdu) : 0;
+    if (!pdu || c->queue_on || (len > b->mtu && b->mtu < att_most(c))) {
         return false;
     }
-    if (fifo_front_octet(q, 0) == ATT_INDICATE) {
+    if (pdu[0] == ATT_INDICATE) {
         if (b->indicated) {
             return false;
         }
-        att_indication_sent(b, att_queued_handle(q));
+        att_indication_sent(b, get_le16(pdu + 1));
     }
-    fifo_read(q, 0, len < b->mtu ? len : b->mtu, out);
-    fifo_drop(q, len);
+    wr_bytes(out, pdu, len < b->mtu ? len : b->mtu);
+    fifo_drop(q);
     if (c->queue_full) {
-        att_room(b->c);
+        att_room(c);
     }
     return true;
 }
@@ -125,54 +121,44 @@ void att_room(struct conn *c)
 /* All that was queued has left, and the controller is done with it. */
 void att_completed(struct conn *c)
 {
-    if (c->queue_owed && !fifo_front(&c->queue) && !c->queue_on) {
+    if (c->queue_owed && fifo_empty(&c->queue) && !c->queue_on) {
         c->queue_owed = false;
         emit_plain(c, WOAD_EV_TX_DONE);
     }
 }
 
-/* Room for a PDU of `len` octets, which the caller appends behind its length. */
-static bool att_queue_room(struct conn *c, size_t len)
+/* Room for a PDU of `len` octets, which the caller fills; NULL when there is none. */
+uint8_t *att_queue_open(struct conn *c, size_t len)
 {
-    struct woad *h = c->h;
-    if (!fifo_has_room(&c->queue, len)) {
+    uint8_t *pdu = fifo_put(&c->queue, len);
+    if (!pdu) {
         c->queue_full = true;
-        return false;
+        return NULL;
     }
     c->queue_owed = true;
-    if (h->eatt_role) {
+    if (c->h->eatt_role) {
         stir_channels(c);                /* its bearers */
     } else {
         stir_queue(c);
     }
-    return true;
-}
-
-bool att_queue_open(struct conn *c, size_t len)
-{
-    if (!att_queue_room(c, len)) {
-        return false;
-    }
-    fifo_open(&c->queue, len);
-    return true;
+    return pdu;
 }
 
 /* Queues { op u8, handle u16, value }, the value cut at the MTU. */
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
               size_t len)
 {
-    struct fifo *q = &c->queue;
-    uint8_t head[5];
     size_t most = att_most(c) - 3u;
     len = len < most ? len : most;
-    if (!att_queue_room(c, 3 + len)) {
+    uint8_t *pdu = att_queue_open(c, 3 + len);
+    if (!pdu) {
         return WOAD_EAGAIN;
     }
-    put_le16(head, (uint16_t)(3 + len));
-    head[2] = op;
-    put_le16(head + 3, handle);
-    fifo_append(q, head, sizeof head);
-    fifo_append(q, data, len);
+    pdu[0] = op;
+    put_le16(pdu + 1, handle);
+    if (len) {
+        memcpy(pdu + 3, data, len);
+    }
     return 0;
 }
 
@@ -232,9 +218,8 @@ void att_close(struct att_bearer *b, int status)
 void att_drop_queue(struct conn *c, int status)
 {
     struct fifo *q = &c->queue;
-    for (uint16_t len; (len = fifo_front(q)) != 0; fifo_drop(q, len)) {
-        bool indication = fifo_front_octet(q, 0) == ATT_INDICATE;
-        c->bearer->indicated = indication ? att_queued_handle(q) : 0;
+    for (const uint8_t *pdu; (pdu = fifo_first(q)) != NULL; fifo_drop(q)) {
+        c->bearer->indicated = pdu[0] == ATT_INDICATE ? get_le16(pdu + 1) : 0;
         att_indicated(c->bearer, status);
     }
 }

@@ -27,18 +27,13 @@ extern inline uint16_t get_le16(const uint8_t *p);
 extern inline void put_le16(uint8_t *p, uint16_t v);
 
 extern inline void fifo_begin(struct fifo *f, uint16_t size);
-extern inline size_t fifo_place(const struct fifo *f, size_t at);
-extern inline uint8_t fifo_octet(const struct fifo *f, size_t at);
-extern inline void fifo_append(struct fifo *f, const void *src, size_t n);
+extern inline bool fifo_empty(const struct fifo *f);
+extern inline size_t fifo_behind(const struct fifo *f);
 extern inline bool fifo_has_room(const struct fifo *f, size_t n);
-extern inline void fifo_open(struct fifo *f, size_t n);
-extern inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const void *body,
-                            size_t body_len);
-extern inline uint16_t fifo_front(const struct fifo *f);
-extern inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at);
-extern inline uint16_t fifo_len_at(const struct fifo *f, uint32_t at);
-extern inline void fifo_read_at(const struct fifo *f, uint32_t at, uint16_t from, size_t n,
-                                struct wr *out);
-extern inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, struct wr *out);
-extern inline void fifo_remove(struct fifo *f, uint32_t at, uint32_t n);
-extern inline void fifo_drop(struct fifo *f, uint16_t len);
+extern inline uint8_t *fifo_put(struct fifo *f, size_t n);
+extern inline uint8_t *fifo_first(const struct fifo *f);
+extern inline uint16_t fifo_len(const uint8_t *p);
+extern inline uint8_t *fifo_next(const struct fifo *f, const uint8_t *p);
+extern inline void fifo_tidy(struct fifo *f);
+extern inline void fifo_drop(struct fifo *f);
+extern inline void fifo_remove(struct fifo *f, const uint8_t *p);

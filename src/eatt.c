@@ -87,8 +87,8 @@ static void eatt_read(struct coc *k)
 static bool eatt_queue_fits(const struct coc *k)
 {
     const struct fifo *q = &k->c->queue;
-    uint32_t octets = fifo_front(q) + 2u;
-    return fifo_front(q) && (uint32_t)k->peer[COC_CREDITS] * k->peer[COC_MPS] >= octets;
+    const uint8_t *pdu = fifo_first(q);
+    return pdu && (uint32_t)k->peer[COC_CREDITS] * k->peer[COC_MPS] >= fifo_len(pdu) + 2u;
 }
 
 /* The bearer may send: what came and waited is taken up, then an answer, a request, or the first

@@ -1,4 +1,9 @@
-/* A ring of octet strings, first in, first out: records of { length u16, octets }. */
+/* A queue of octet strings, first in, first out: records of { length u16, octets }, each in one
+ * piece.  One that does not fit behind the last begins anew at the front of the memory: what is
+ * left there stays unused until the queue has come round.
+ *
+ *     0 ..... tail      head ..... end        wrapped: the first are those up to `end`
+ *     0       head ..... tail                 else: `end` is 0 */
 #ifndef WOAD_FIFO_H
 #define WOAD_FIFO_H
 
@@ -9,112 +14,89 @@
 #define RESERVE(has_room) (has_room)
 #endif
 
-struct fifo { uint8_t *mem; uint16_t size, head, used; };
+struct fifo { uint8_t *mem; uint16_t size, head, tail, end; };
 
 /* An empty one; its memory stays. */
 inline void fifo_begin(struct fifo *f, uint16_t size)
 {
     f->size = size;
-    f->head = f->used = 0;
+    f->head = f->tail = f->end = 0;
 }
 
-/* The place in the ring of what is `at` octets behind the head, at most `size`. */
-inline size_t fifo_place(const struct fifo *f, size_t at)
-{
-    at += f->head;
-    return at < f->size ? at : at - f->size;
-}
+inline bool fifo_empty(const struct fifo *f) { return f->head == f->tail && !f->end; }
 
-inline uint8_t fifo_octet(const struct fifo *f, size_t at)
+/* Octets that are free behind the last. */
+inline size_t fifo_behind(const struct fifo *f)
 {
-    return f->mem[fifo_place(f, at)];
-}
-
-inline void fifo_append(struct fifo *f, const void *src, size_t n)
-{
-    size_t at = fifo_place(f, f->used), first = f->size - at;
-    f->used = (uint16_t)(f->used + n);
-    if (n > first) {
-        memcpy(f->mem + at, src, first);
-        src = (const uint8_t *)src + first;
-        n -= first;
-        at = 0;
-    }
-    if (n) {
-        memcpy(f->mem + at, src, n);
-    }
+    return (size_t)((f->end ? f->head : f->size) - f->tail);
 }
 
 inline bool fifo_has_room(const struct fifo *f, size_t n)
 {
-    return RESERVE(n + 2 <= (size_t)(f->size - f->used));
+    return RESERVE(n + 2 <= fifo_behind(f) || (!f->end && n + 2 <= f->head));
 }
 
-/* A record of `n` octets, which the caller appends.  It has asked for room. */
-inline void fifo_open(struct fifo *f, size_t n)
+/* A record of `n` octets, which the caller fills; NULL when there is no room. */
+inline uint8_t *fifo_put(struct fifo *f, size_t n)
 {
-    uint8_t len[2] = { (uint8_t)n, (uint8_t)(n >> 8) };
-    fifo_append(f, len, 2);
-}
-
-/* The caller has asked for room. */
-inline void fifo_put(struct fifo *f, const void *head, size_t head_len, const void *body,
-                            size_t body_len)
-{
-    fifo_open(f, head_len + body_len);
-    fifo_append(f, head, head_len);
-    fifo_append(f, body, body_len);
-}
-
-inline uint16_t fifo_front(const struct fifo *f)
-{
-    return (uint16_t)(f->used ? f->mem[f->head] | fifo_octet(f, 1) << 8 : 0);
-}
-
-inline uint8_t fifo_front_octet(const struct fifo *f, uint16_t at)
-{
-    return fifo_octet(f, 2u + at);
-}
-
-/* Of the record that begins `at` octets behind the head: its length; octets from..from+n. */
-inline uint16_t fifo_len_at(const struct fifo *f, uint32_t at)
-{
-    return (uint16_t)(fifo_octet(f, at) | fifo_octet(f, at + 1) << 8);
-}
-
-inline void fifo_read_at(const struct fifo *f, uint32_t at, uint16_t from, size_t n,
-                         struct wr *out)
-{
-    size_t begin = fifo_place(f, at + 2u + from), first = f->size - begin;
-    if (n > first) {
-        wr_bytes(out, f->mem + begin, first);
-        n -= first;
-        begin = 0;
+    if (!fifo_has_room(f, n)) {
+        return NULL;
     }
-    wr_bytes(out, f->mem + begin, n);
-}
-
-/* Of the first one. */
-inline void fifo_read(const struct fifo *f, uint16_t from, size_t n, struct wr *out)
-{
-    fifo_read_at(f, 0, from, n, out);
-}
-
-/* Takes the n octets at `at` behind the head, a record with its length, out of the ring. */
-inline void fifo_remove(struct fifo *f, uint32_t at, uint32_t n)
-{
-    for (uint32_t m = at; m + n < f->used; m++) {
-        f->mem[fifo_place(f, m)] = fifo_octet(f, m + n);
+    if (n + 2 > fifo_behind(f)) {
+        f->end = f->tail;
+        f->tail = 0;
     }
-    f->used = (uint16_t)(f->used - n);
+    uint8_t *p = f->mem + f->tail;
+    f->tail = (uint16_t)(f->tail + n + 2);
+    put_le16(p, (uint16_t)n);
+    return p + 2;
 }
 
-/* The first one, which is `len` octets long. */
-inline void fifo_drop(struct fifo *f, uint16_t len)
+/* The octets of the first, NULL when it is empty; of the one behind, NULL when it is the last. */
+inline uint8_t *fifo_first(const struct fifo *f)
 {
-    uint32_t n = len + 2u;
-    f->head = (uint16_t)fifo_place(f, n);
-    f->used = (uint16_t)(f->used - n);
+    return fifo_empty(f) ? NULL : f->mem + f->head + 2;
+}
+
+inline uint16_t fifo_len(const uint8_t *p) { return get_le16(p - 2); }
+
+inline uint8_t *fifo_next(const struct fifo *f, const uint8_t *p)
+{
+    size_t at = (size_t)(p - f->mem) + fifo_len(p);
+    at = at == f->end ? 0 : at;
+    return at == f->tail ? NULL : f->mem + at + 2;
+}
+
+/* The first of what is wrapped have gone; or all have. */
+inline void fifo_tidy(struct fifo *f)
+{
+    if (f->head == f->end) {
+        f->head = f->end = 0;
+    }
+    if (f->head == f->tail && !f->end) {
+        f->head = f->tail = 0;
+    }
+}
+
+/* Takes the first out. */
+inline void fifo_drop(struct fifo *f)
+{
+    f->head = (uint16_t)(f->head + 2 + get_le16(f->mem + f->head));
+    fifo_tidy(f);
+}
+
+/* Takes out any of them.  There is room for as many octets more behind the last then. */
+inline void fifo_remove(struct fifo *f, const uint8_t *p)
+{
+    size_t at = (size_t)(p - 2 - f->mem), n = 2u + fifo_len(p);
+    if (f->end && at >= f->head) {
+        memmove(f->mem + f->head + n, f->mem + f->head, at - f->head);
+        f->head = (uint16_t)(f->head + n);
+    } else {
+        memmove(f->mem + at, f->mem + at + n, f->tail - at - n);
+        f->tail = (uint16_t)(f->tail - n);
+    }
+    fifo_tidy(f);
 }
 
 #endif

@@ -4,33 +4,15 @@
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
-/* Where the data of `p` begin in the queue of data. */
-static uint32_t gattc_record(const struct gattc_conn *g, const struct proc *p)
+/* Those that have data have them in the same order. */
+const uint8_t *gattc_data(const struct conn *c, const struct proc *p)
 {
-    uint32_t at = 0;
+    const struct gattc_conn *g = c->client;
+    const uint8_t *data = fifo_first(&g->data);
     for (const struct proc *q = g->procs; q < p; q++) {
-        at += gattc_has_data(q) ? fifo_len_at(&g->data, at) + 2u : 0;
+        data = gattc_has_data(q) ? fifo_next(&g->data, data) : data;
     }
-    return at;
-}
-
-uint16_t gattc_data_len(const struct conn *c, const struct proc *p)
-{
-    const struct gattc_conn *g = c->client;
-    return fifo_len_at(&g->data, gattc_record(g, p));
-}
-
-uint8_t gattc_data_octet(const struct conn *c, const struct proc *p, size_t at)
-{
-    const struct gattc_conn *g = c->client;
-    return fifo_octet(&g->data, gattc_record(g, p) + 2u + (uint32_t)at);
-}
-
-void gattc_data_read(const struct conn *c, const struct proc *p, size_t from, size_t n,
-                     struct wr *out)
-{
-    const struct gattc_conn *g = c->client;
-    fifo_read_at(&g->data, gattc_record(g, p), (uint16_t)from, n, out);
+    return data;
 }
 
 /* The procedure that runs on a bearer. */
@@ -64,12 +46,11 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
         gattc_emit_found(c, &p, p.end);
     }
     if (gattc_has_data(&p)) {
-        uint32_t at = gattc_record(g, over);
-        uint16_t len = fifo_len_at(&g->data, at);
-        if (at) {
-            fifo_remove(&g->data, at, len + 2u);
+        const uint8_t *data = gattc_data(c, over);
+        if (data == fifo_first(&g->data)) {
+            fifo_drop(&g->data);         /* nothing moves */
         } else {
-            fifo_drop(&g->data, len);    /* nothing moves */
+            fifo_remove(&g->data, data);
         }
     }
     if (p.cancelled) {
@@ -304,9 +285,9 @@ static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
 
 static bool gattc_fits(const struct conn *c, const struct proc *p, uint16_t mtu)
 {
-    return p->op == WOAD_GATTC_WRITE ? gattc_data_len(c, p) + 3 <= mtu
+    return p->op == WOAD_GATTC_WRITE ? fifo_len(gattc_data(c, p)) + 3 <= mtu
          : p->op == WOAD_GATTC_READ_MULTIPLE || p->op == WOAD_GATTC_READ_MULTIPLE_FIXED
-         ? gattc_data_len(c, p) + 1 <= mtu : true;
+         ? fifo_len(gattc_data(c, p)) + 1 <= mtu : true;
 }
 
 static bool gattc_may_start(const struct att_bearer *b, const struct proc *p)
@@ -458,15 +439,18 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
         return WOAD_ENOTCONN;
     }
     struct gattc_conn *g = c->client;
-    bool has_data = gattc_has_data(p);
-    if (!RESERVE(g->used < h->cfg.procedures) ||
-        (has_data && !fifo_has_room(&g->data, data_len + 1))) {
+    bool has_room = RESERVE(g->used < h->cfg.procedures);
+    if (has_room && gattc_has_data(p)) {
+        size_t pad = p->op > WOAD_GATTC_WRITE ? 1 : 0;     /* gatt_write.c */
+        uint8_t *copy = fifo_put(&g->data, pad + data_len);
+        has_room = copy != NULL;
+        if (copy && data_len) {
+            memcpy(copy + pad, data, data_len);
+        }
+    }
+    if (!has_room) {
         g->full = true;
         return WOAD_EAGAIN;
-    }
-    if (has_data) {
-        uint8_t pad = 0;
-        fifo_put(&g->data, &pad, p->op > WOAD_GATTC_WRITE ? 1 : 0, data, data_len);
     }
     g->procs[g->used++] = *p;
     stir_conn(c);

@@ -63,11 +63,8 @@ static inline bool gattc_has_data(const struct proc *p)
 {
     return p->op >= WOAD_GATTC_READ_MULTIPLE;
 }
-/* What the caller gave with it. */
-uint16_t gattc_data_len(const struct conn *c, const struct proc *p);
-uint8_t gattc_data_octet(const struct conn *c, const struct proc *p, size_t at);
-void gattc_data_read(const struct conn *c, const struct proc *p, size_t from, size_t n,
-                     struct wr *out);
+/* What the caller gave with it: fifo_len() of octets. */
+const uint8_t *gattc_data(const struct conn *c, const struct proc *p);
 void gattc_emit_found(struct conn *c, const struct proc *p, uint16_t end);
 
 #endif

@@ -85,24 +85,26 @@ bool perm_may_send(const struct conn *c, uint16_t handle)
     return !a || perm_send(c, a) == 0;
 }
 
-/* The connection has less than it had: what waits and may not be sent now is not sent. */
+/* The connection has less than it had: what waits and may not be sent now is not sent.  Whoever is
+ * told of it may change the queue. */
 void perm_fell(struct conn *c)
 {
     struct fifo *q = &c->queue;
-    uint32_t n;
-    for (uint32_t at = 0; at < q->used; at += n) {
-        n = 2u + fifo_octet(q, at) + fifo_octet(q, at + 1) * 256u;
-        uint8_t op = fifo_octet(q, at + 2);
-        uint16_t handle = (uint16_t)(fifo_octet(q, at + 3) | fifo_octet(q, at + 4) << 8);
-        if ((op == ATT_NOTIFY || op == ATT_INDICATE) && !perm_may_send(c, handle)) {
-            fifo_remove(q, at, n);
-            n = 0;
-            if (op == ATT_INDICATE) {
-                struct woad_event ev;
-                ev.u.done.handle = handle;
-                ev.u.done.status = WOAD_EACCES;
-                emit_of(c, WOAD_EV_INDICATED, &ev);
-            }
+    const uint8_t *pdu = fifo_first(q);
+    while (pdu) {
+        uint8_t op = pdu[0];
+        struct woad_event ev;
+        ev.u.done.handle = get_le16(pdu + 1);
+        ev.u.done.status = WOAD_EACCES;
+        bool may = (op != ATT_NOTIFY && op != ATT_INDICATE) || perm_may_send(c, ev.u.done.handle);
+        if (may) {
+            pdu = fifo_next(q, pdu);
+            continue;
         }
+        fifo_remove(q, pdu);
+        if (op == ATT_INDICATE) {
+            emit_of(c, WOAD_EV_INDICATED, &ev);
+        }
+        pdu = fifo_first(q);
     }
 }

@@ -104,16 +104,16 @@ static const struct gattc_kind kind_read_by_uuid = {
 
 static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
 {
-    gattc_data_read(c, p, 0, gattc_data_len(c, p), out);
+    const uint8_t *data = gattc_data(c, p);
+    wr_bytes(out, data, fifo_len(data));
 }
 
 /* ATT_READ_MULTIPLE_VARIABLE_RSP: { length u16, value } each; the last may be cut, and those
  * behind it missing.  Vol 3, Part F, 3.4.4.12 */
 static int multiple_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    for (size_t at = 0; at < gattc_data_len(c, p) && rd_left(in); at += 2) {
-        uint16_t handle = (uint16_t)(gattc_data_octet(c, p, at) |
-                                     gattc_data_octet(c, p, at + 1) << 8);
+    for (size_t at = 0; at < fifo_len(gattc_data(c, p)) && rd_left(in); at += 2) {
+        uint16_t handle = get_le16(gattc_data(c, p) + at);
         uint16_t len = rd_le16(in);
         if (in->bad) {
             return WOAD_EBADMSG;

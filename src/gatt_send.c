@@ -26,23 +26,14 @@ int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const voi
     return send(conn_of(h, conn), ATT_INDICATE, handle, data, len);
 }
 
-/* Takes the notification of `handle` that waits, if one does, out of the queue, unless what comes
- * in its place would not fit then. */
-static int send_overtake(struct fifo *q, uint16_t handle, size_t len)
+/* The notification of `handle` that waits in the queue, if one does. */
+static uint8_t *send_waiting(const struct fifo *q, uint16_t handle)
 {
-    uint32_t n;
-    for (uint32_t at = 0; at < q->used; at += n) {
-        n = 2u + fifo_octet(q, at) + fifo_octet(q, at + 1) * 256u;
-        uint16_t its = (uint16_t)(fifo_octet(q, at + 3) | fifo_octet(q, at + 4) << 8);
-        if (fifo_octet(q, at + 2) == ATT_NOTIFY && its == handle) {
-            if (len + 5 > q->size - q->used + n) {
-                return WOAD_EAGAIN;
-            }
-            fifo_remove(q, at, n);
-            break;
-        }
+    uint8_t *pdu = fifo_first(q);
+    while (pdu && (pdu[0] != ATT_NOTIFY || get_le16(pdu + 1) != handle)) {
+        pdu = fifo_next(q, pdu);
     }
-    return 0;
+    return pdu;
 }
 
 int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
@@ -55,19 +46,24 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
     }
     size_t most = att_most(c) - 3u;
     len = len < most ? len : most;
-    if (send_overtake(&c->queue, handle, len)) {
-        c->queue_full = true;
-        return WOAD_EAGAIN;
+    struct fifo *q = &c->queue;
+    const uint8_t *old = send_waiting(q, handle);
+    if (old && !fifo_has_room(q, 3 + len) && 3 + len <= fifo_behind(q) + fifo_len(old)) {
+        fifo_remove(q, old);
+        old = NULL;
     }
-    return att_queue(c, ATT_NOTIFY, handle, data, len);
+    err = att_queue(c, ATT_NOTIFY, handle, data, len);
+    if (!err && old) {
+        fifo_remove(q, old);
+    }
+    return err;
 }
 
 /* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more.  3.4.7.4 */
 int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_gatt_value *values,
                               size_t n)
 {
-    static const uint8_t op = ATT_MULTIPLE_NOTIFY;
-    size_t len = sizeof op;
+    size_t len = 1;
     struct conn *c = conn_of(h, conn);
     int err = send_check(c, values && n > 1 ? 1 : 0);
     if (err) {
@@ -85,18 +81,16 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
             return WOAD_EACCES;
         }
     }
-    if (!att_queue_open(c, len)) {
+    uint8_t *pdu = att_queue_open(c, len);
+    if (!pdu) {
         return WOAD_EAGAIN;
     }
-    struct fifo *q = &c->queue;
-    fifo_append(q, &op, sizeof op);
+    struct wr out = wr_of(pdu, len);
+    wr_u8(&out, ATT_MULTIPLE_NOTIFY);
     for (size_t k = 0; k < n; k++) {
-        uint8_t head[4];
-        struct wr out = wr_of(head, sizeof head);
         wr_le16(&out, values[k].handle);
         wr_le16(&out, values[k].len);
-        fifo_append(q, head, sizeof head);
-        fifo_append(q, values[k].data, values[k].len);
+        wr_bytes(&out, values[k].data, values[k].len);
     }
     return 0;
 }

@@ -5,7 +5,8 @@
 static void write_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     wr_le16(out, p->start);
-    gattc_data_read(c, p, 0, gattc_data_len(c, p), out);
+    const uint8_t *data = gattc_data(c, p);
+    wr_bytes(out, data, fifo_len(data));
 }
 
 /* ATT_WRITE_RSP, ATT_EXECUTE_WRITE_RSP: nothing.  Vol 3, Part F, 3.4.5.2, 3.4.6.4 */
@@ -37,7 +38,7 @@ static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, ATT_EXECUTE_RSP
  * that an empty value is a record too. */
 static size_t part_len(struct conn *c, const struct proc *p)
 {
-    size_t left = gattc_data_len(c, p) - 1u - p->offset;
+    size_t left = fifo_len(gattc_data(c, p)) - 1u - p->offset;
     size_t most = p->bearer->mtu - 5u;
     return left < most ? left : most;
 }
@@ -46,23 +47,21 @@ static void prepare_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     wr_le16(out, p->start);
     wr_le16(out, p->offset);
-    gattc_data_read(c, p, 1u + p->offset, part_len(c, p), out);
+    wr_bytes(out, gattc_data(c, p) + 1 + p->offset, part_len(c, p));
 }
 
 /* ATT_PREPARE_WRITE_RSP: the request again.  A reliable write compares it; Vol 3, Part G, 4.9.5 */
 static int prepare_rx(struct conn *c, struct proc *p, struct rd *in)
 {
+    const uint8_t *part = gattc_data(c, p) + 1 + p->offset;
     size_t len = part_len(c, p);
     bool same = rd_le16(in) == p->start;
-    same = rd_le16(in) == p->offset && same && rd_left(in) == len;
-    for (size_t n = 0; same && n < len; n++) {
-        same = rd_u8(in) == gattc_data_octet(c, p, 1 + p->offset + n);
-    }
+    same = rd_le16(in) == p->offset && same && rd_left(in) == len && !memcmp(in->p, part, len);
     if (!same && p->op == WOAD_GATTC_WRITE_RELIABLE) {
         p->abort = WOAD_EBADMSG;
     }
     p->offset = (uint16_t)(p->offset + len);
-    if (p->abort || p->offset >= gattc_data_len(c, p) - 1u) {
+    if (p->abort || p->offset >= fifo_len(gattc_data(c, p)) - 1u) {
         p->kind = &kind_execute;
     }
     return 0;
@@ -133,15 +132,16 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
         return WOAD_EAGAIN;              /* before a number is used up */
     }
     int err = sign_make(c, handle, data, len, signature);
-    if (!err && att_queue_open(c, 3 + len + SIGNATURE)) {
-        uint8_t head[3] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
-        struct fifo *q = &c->queue;
-        fifo_append(q, head, sizeof head);
-        fifo_append(q, data, len);
-        fifo_append(q, signature, sizeof signature);
+    uint8_t *pdu = err ? NULL : att_queue_open(c, 3 + len + SIGNATURE);
+    if (pdu) {
+        struct wr out = wr_of(pdu, 3 + len + SIGNATURE);
+        wr_u8(&out, ATT_SIGNED_WRITE_CMD);
+        wr_le16(&out, handle);
+        wr_bytes(&out, data, len);
+        wr_bytes(&out, signature, sizeof signature);
         sign_made(c);
     }
-    return err;
+    return pdu || err ? err : WOAD_EAGAIN;
 }
 
 int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,

@@ -56,7 +56,6 @@ static bool config_valid(const struct woad_config *c)
 static void carve(struct woad *h)
 {
     h->conns = arena_take(h, h->cfg.conns, sizeof *h->conns);
-    h->stirred = arena_take(h, (h->cfg.conns + 31u) / 32, sizeof *h->stirred);
     h->bearers = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
     h->tx = arena_take(h, 1, (size_t)h->frame + 4);
     arena_conns(h, (size_t)h->frame_in + 4, EACH(h->conns, rx));
@@ -154,9 +153,18 @@ void emit_plain(const struct conn *c, enum woad_event_type type)
     emit_of(c, type, &ev);
 }
 
-void stir_queue(const struct conn *c)
+/* The ring is held by its last: whose turn is next comes behind it. */
+void stir_queue(struct conn *c)
 {
-    c->h->stirred[conn_index(c) >> 5] |= (uint32_t)1 << (conn_index(c) & 31);
+    struct woad *h = c->h;
+    struct conn *last = h->stirred;
+    if (!c->stirred_next) {
+        c->stirred_next = last ? last->stirred_next : c;
+        h->stirred = c;
+        if (last) {
+            last->stirred_next = c;
+        }
+    }
 }
 
 void stir_channels(struct conn *c)

@@ -135,6 +135,7 @@ struct conn {
     uint16_t interval, latency, supervision;
     uint16_t asked[PARAMS];              /* by the application, or the peer */
     struct woad *h;
+    struct conn *stirred_next;           /* in a ring of those; NULL: it is not among them */
     /* What each layer has of it: their arrays' elements. */
     struct att_bearer *bearer;           /* the fixed channel */
     struct gatts_conn *server;
@@ -345,14 +346,13 @@ struct woad {
     bool client_features;                /* woad_gatt_client_features is named */
     uint16_t mtu;                        /* offered */
     uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
-    uint16_t turn;                       /* the connection that may send next */
     uint16_t conns_open;                 /* how many there are */
     uint16_t refuse_handle;              /* a connection there was no room for, 0xffff: none */
     uint16_t answers;                    /* octets of signalling that may wait, per connection */
     uint32_t now, stop_due;
     struct conn *conns;
     struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
-    uint32_t *stirred;                   /* a bit each: it may have something to send */
+    struct conn *stirred;                /* the last of those that may have something to send */
     struct smp *smp;
     const struct smp_role *smp_role;
     struct gatts *gatts;
@@ -427,7 +427,7 @@ static inline bool host_pauses(const struct woad *h)
  * stirs him, rather too often than not.  (WOAD_CHECK_QUIET: all are asked, and it aborts when one
  * has something who has not been stirred.) */
 enum { STIRRED_FIXED = 1, STIRRED_CHANNELS = 2 };
-void stir_queue(const struct conn *c);
+void stir_queue(struct conn *c);
 void stir_channels(struct conn *c);      /* with credits */
 void stir_conn(struct conn *c);
 void stir_all(struct woad *h);           /* features, too, for commands */
@@ -506,7 +506,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out);
 void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu);
 uint16_t att_most(const struct conn *c); /* the largest MTU of its bearers */
 void att_set_mtu(struct conn *c, uint16_t peer);
-bool att_queue_open(struct conn *c, size_t len);
+uint8_t *att_queue_open(struct conn *c, size_t len);
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
               size_t len);
 void att_room(struct conn *c);

@@ -9,11 +9,16 @@ enum { SIG_MTU = 23 };
  * waits for it in vain (RTX, 6.2.1): it has sent many and reads nothing. */
 bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len)
 {
-    uint8_t head[SIG_HDR] = { code, id, (uint8_t)len, (uint8_t)(len >> 8) };
-    if (!fifo_has_room(&c->answers, SIG_HDR + (size_t)len)) {
+    uint8_t *p = fifo_put(&c->answers, SIG_HDR + (size_t)len);
+    if (!p) {
         return false;
     }
-    fifo_put(&c->answers, head, sizeof head, data, len);
+    p[0] = code;
+    p[1] = id;
+    put_le16(p + 2, len);
+    if (len) {
+        memcpy(p + SIG_HDR, data, len);
+    }
     return true;
 }
 
@@ -135,10 +140,10 @@ static void sig_tx_params(struct conn *c, struct wr *out)
 bool sig_tx(struct conn *c, struct wr *out)
 {
     struct woad *h = c->h;
-    uint16_t len = fifo_front(&c->answers);
-    if (len) {
-        fifo_read(&c->answers, 0, len, out);
-        fifo_drop(&c->answers, len);
+    const uint8_t *answer = fifo_first(&c->answers);
+    if (answer) {
+        wr_bytes(out, answer, fifo_len(answer));
+        fifo_drop(&c->answers);
         return true;
     }
     if (c->sig_params) {

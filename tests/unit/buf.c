@@ -48,29 +48,76 @@ static void writing_past_the_end(void **state)
     assert_memory_equal(b, "abc\x09", 4);
 }
 
-/* Every length, at every place of the ring. */
-static void fifo_wraps(void **state)
+/* What a queue should have: its records, the first one first. */
+struct model { uint8_t octets[64][16]; size_t len[64], n; };
+
+static void model_remove(struct model *m, size_t i)
 {
-    uint8_t mem[16], data[14], got[14];
+    m->n--;
+    memmove(m->octets[i], m->octets[i + 1], (m->n - i) * sizeof *m->octets);
+    memmove(m->len + i, m->len + i + 1, (m->n - i) * sizeof *m->len);
+}
+
+static void model_agrees(const struct model *m, const struct fifo *f)
+{
+    const uint8_t *p = fifo_first(f);
+    assert_int_equal(fifo_empty(f), m->n == 0);
+    for (size_t i = 0; i < m->n; i++, p = fifo_next(f, p)) {
+        assert_non_null(p);
+        assert_in_range(p - f->mem, 2, f->size - m->len[i]);
+        assert_int_equal(fifo_len(p), m->len[i]);
+        assert_memory_equal(p, m->octets[i], m->len[i]);
+    }
+    assert_null(p);
+}
+
+/* What is put comes out again, in order, wherever in the memory it lies and whatever is taken from
+ * the middle; what is empty takes all that its memory holds; to take one out makes room for another
+ * that is no longer. */
+static void fifo_holds(void **state)
+{
+    uint8_t mem[64];
+    struct model m = { .n = 0 };
+    struct fifo f = { .mem = mem };
+    uint32_t random = 1, refused = 0, wrapped = 0;
     (void)state;
-    for (uint8_t i = 0; i < sizeof data; i++) {
-        data[i] = (uint8_t)(i * 7 + 1);
-    }
-    for (uint16_t start = 0; start < sizeof mem; start++) {
-        for (uint16_t len = 1; len <= sizeof data; len++) {
-            struct fifo f = { mem, sizeof mem, start, 0 };
-            struct wr out = wr_of(got, sizeof got);
-            assert_true(fifo_has_room(&f, len));
-            fifo_put(&f, data, 1, data + 1, len - 1u);
-            assert_int_equal(fifo_front(&f), len);
-            assert_int_equal(fifo_front_octet(&f, (uint16_t)(len - 1)), data[len - 1]);
-            assert_false(fifo_has_room(&f, sizeof mem - len - 2u - 1u));
-            fifo_read(&f, 0, len, &out);
-            assert_memory_equal(got, data, len);
-            fifo_drop(&f, fifo_front(&f));
-            assert_int_equal(f.used, 0);
+    fifo_begin(&f, sizeof mem);
+    for (unsigned step = 0; step < 200000; step++) {
+        random = random * 1664525u + 1013904223u;
+        unsigned what = random >> 28, len = random >> 20 & 15, which = random >> 8 & 0xff;
+        if (what < 9) {
+            bool has_room = fifo_has_room(&f, len);
+            uint8_t *p = fifo_put(&f, len);
+            assert_int_equal(p != NULL, has_room);
+            assert_true(p || m.n);
+            refused += !p;
+            for (unsigned n = 0; p && n < len; n++) {
+                m.octets[m.n][n] = p[n] = (uint8_t)(step + n);
+            }
+            m.len[m.n] = len;
+            m.n += p != NULL;
+        } else if (what < 14 && m.n) {
+            fifo_drop(&f);
+            model_remove(&m, 0);
+        } else if (m.n) {
+            const uint8_t *p = fifo_first(&f);
+            for (size_t i = 0; i < which % m.n; i++) {
+                p = fifo_next(&f, p);
+            }
+            size_t room = fifo_behind(&f), its = fifo_len(p);
+            fifo_remove(&f, p);
+            model_remove(&m, which % m.n);
+            assert_true(fifo_behind(&f) >= room + 2 + its);
         }
+        wrapped += f.end != 0;
+        model_agrees(&m, &f);
     }
+    assert_true(refused > 1000 && wrapped > 1000);
+    while (m.n) {
+        fifo_drop(&f);
+        model_remove(&m, 0);
+    }
+    assert_int_equal(fifo_behind(&f), sizeof mem);
 }
 
 static void uuid_text(void **state)
@@ -141,7 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading_past_the_end), cmocka_unit_test(reading_all),
-        cmocka_unit_test(writing_past_the_end), cmocka_unit_test(fifo_wraps),
+        cmocka_unit_test(writing_past_the_end), cmocka_unit_test(fifo_holds),
         cmocka_unit_test(uuid_text), cmocka_unit_test(ad_find_and_add),
         cmocka_unit_test(ad_parse_all_255_lengths),
     };

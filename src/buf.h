@@ -10,6 +10,21 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Two octets at any address, in the order of the air.  Compilers do not put two stores together
+ * when they are to make small code; a struct's member is one where the processor can do that. */
+#if defined __GNUC__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+struct le16 { uint16_t v; } __attribute__((packed, may_alias));
+inline uint16_t get_le16(const uint8_t *p) { return ((const struct le16 *)p)->v; }
+inline void put_le16(uint8_t *p, uint16_t v) { ((struct le16 *)p)->v = v; }
+#else
+inline uint16_t get_le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+inline void put_le16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+#endif
+
 struct rd { const uint8_t *p, *end; bool bad; };
 struct wr { uint8_t *base, *p, *end; bool bad; };
 
@@ -62,7 +77,7 @@ inline uint16_t rd_le16(struct rd *r)
         return 0;
     }
     r->p += 2;
-    return (uint16_t)(r->p[-2] | r->p[-1] << 8);
+    return get_le16(r->p - 2);
 }
 
 inline void rd_le16s(struct rd *r, uint16_t *v, size_t n)
@@ -134,8 +149,8 @@ inline void wr_le16(struct wr *w, uint16_t v)
     if (wr_room(w) < 2) {
         w->bad = true;
     } else {
-        *w->p++ = (uint8_t)v;
-        *w->p++ = (uint8_t)(v >> 8);
+        put_le16(w->p, v);
+        w->p += 2;
     }
 }
 
@@ -159,12 +174,4 @@ inline void wr_le32(struct wr *w, uint32_t v)
 }
 
 /* Where the caller knows that the octets are there. */
-inline uint16_t get_le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-
-inline void put_le16(uint8_t *p, uint16_t v)
-{
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
-}
-
 #endif

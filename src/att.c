@@ -18,7 +18,7 @@ void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
 }
 
 /* A value may go by any bearer on which there is room for it. */
-uint16_t att_most(const struct conn *c)
+uint16_t att_most_of(const struct conn *c)
 {
     const struct woad *h = c->h;
     uint16_t most = c->bearer->mtu;

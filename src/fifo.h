@@ -3,7 +3,7 @@
  * left there stays unused until the queue has come round.
  *
  *     0 ..... tail      head ..... end        wrapped: the first are those up to `end`
- *     0       head ..... tail                 else: `end` is 0 */
+ *     0       head ..... tail                 else: `end` is 0; empty: `tail` is 0 */
 #ifndef WOAD_FIFO_H
 #define WOAD_FIFO_H
 
@@ -23,7 +23,7 @@ inline void fifo_begin(struct fifo *f, uint16_t size)
     f->head = f->tail = f->end = 0;
 }
 
-inline bool fifo_empty(const struct fifo *f) { return f->head == f->tail && !f->end; }
+inline bool fifo_empty(const struct fifo *f) { return !f->tail; }
 
 /* Octets that are free behind the last. */
 inline size_t fifo_behind(const struct fifo *f)
@@ -39,23 +39,26 @@ inline bool fifo_has_room(const struct fifo *f, size_t n)
 /* A record of `n` octets, which the caller fills; NULL when there is no room. */
 inline uint8_t *fifo_put(struct fifo *f, size_t n)
 {
-    if (!fifo_has_room(f, n)) {
+    size_t at = f->tail, all = n + 2, head = f->head;
+    if (!RESERVE(true)) {
         return NULL;
     }
-    if (n + 2 > fifo_behind(f)) {
-        f->end = f->tail;
-        f->tail = 0;
+    if (all > (f->end ? head : f->size) - at) {
+        if (f->end || all > head) {
+            return NULL;
+        }
+        f->end = (uint16_t)at;
+        at = 0;
     }
-    uint8_t *p = f->mem + f->tail;
-    f->tail = (uint16_t)(f->tail + n + 2);
-    put_le16(p, (uint16_t)n);
-    return p + 2;
+    f->tail = (uint16_t)(at + all);
+    put_le16(f->mem + at, (uint16_t)n);
+    return f->mem + at + 2;
 }
 
 /* The octets of the first, NULL when it is empty; of the one behind, NULL when it is the last. */
 inline uint8_t *fifo_first(const struct fifo *f)
 {
-    return fifo_empty(f) ? NULL : f->mem + f->head + 2;
+    return f->tail ? f->mem + f->head + 2 : NULL;
 }
 
 inline uint16_t fifo_len(const uint8_t *p) { return get_le16(p - 2); }
@@ -67,36 +70,39 @@ inline uint8_t *fifo_next(const struct fifo *f, const uint8_t *p)
     return at == f->tail ? NULL : f->mem + at + 2;
 }
 
-/* The first of what is wrapped have gone; or all have. */
-inline void fifo_tidy(struct fifo *f)
+/* `head` is where the first begins now: it may have been the last, or the last before the end. */
+inline void fifo_begins(struct fifo *f, size_t head)
 {
-    if (f->head == f->end) {
-        f->head = f->end = 0;
+    if (head == (f->end ? f->end : f->tail)) {
+        f->tail = f->end ? f->tail : 0;
+        f->end = 0;
+        head = 0;
     }
-    if (f->head == f->tail && !f->end) {
-        f->head = f->tail = 0;
-    }
+    f->head = (uint16_t)head;
 }
 
 /* Takes the first out. */
 inline void fifo_drop(struct fifo *f)
 {
-    f->head = (uint16_t)(f->head + 2 + get_le16(f->mem + f->head));
-    fifo_tidy(f);
+    fifo_begins(f, f->head + 2u + get_le16(f->mem + f->head));
 }
 
 /* Takes out any of them.  There is room for as many octets more behind the last then. */
 inline void fifo_remove(struct fifo *f, const uint8_t *p)
 {
-    size_t at = (size_t)(p - 2 - f->mem), n = 2u + fifo_len(p);
-    if (f->end && at >= f->head) {
-        memmove(f->mem + f->head + n, f->mem + f->head, at - f->head);
-        f->head = (uint16_t)(f->head + n);
-    } else {
-        memmove(f->mem + at, f->mem + at + n, f->tail - at - n);
-        f->tail = (uint16_t)(f->tail - n);
+    size_t at = (size_t)(p - 2 - f->mem), n = 2u + fifo_len(p), head = f->head;
+    if (f->end && at >= head) {
+        memmove(f->mem + head + n, f->mem + head, at - head);
+        fifo_begins(f, head + n);
+        return;
     }
-    fifo_tidy(f);
+    memmove(f->mem + at, f->mem + at + n, f->tail - at - n);
+    f->tail = (uint16_t)(f->tail - n);
+    if (!f->tail && f->end) {            /* nothing is wrapped any more */
+        f->tail = f->end;
+        f->end = 0;
+    }
+    fifo_begins(f, head);
 }
 
 #endif

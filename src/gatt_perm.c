@@ -78,11 +78,14 @@ bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *
            perm_ask(c, handle, a, true) == 0;
 }
 
+enum { NEEDS_SECURITY = WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHENTICATED |
+                        WOAD_PERM_SECURE | WOAD_PERM_KEY_16 };             /* to be read */
+
 bool perm_may_send(const struct conn *c, uint16_t handle)
 {
     const struct woad *h = c->h;
     const struct woad_attr *a = h->gatts ? db_at(h->gatts, handle) : NULL;
-    return !a || perm_send(c, a) == 0;
+    return !a || !(a->perm & NEEDS_SECURITY) || perm_send(c, a) == 0;
 }
 
 /* The connection has less than it had: what waits and may not be sent now is not sent.  Whoever is

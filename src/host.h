@@ -504,7 +504,11 @@ void att_rx(struct att_bearer *b, struct rd *in);
 bool att_tx(struct att_bearer *b, struct wr *out);
 bool att_tx_queue(struct att_bearer *b, struct wr *out);
 void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu);
-uint16_t att_most(const struct conn *c); /* the largest MTU of its bearers */
+uint16_t att_most_of(const struct conn *c);                /* the largest MTU of its bearers */
+static inline uint16_t att_most(const struct conn *c)
+{
+    return c->h->eatt_role ? att_most_of(c) : c->bearer->mtu;
+}
 void att_set_mtu(struct conn *c, uint16_t peer);
 uint8_t *att_queue_open(struct conn *c, size_t len);
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,

@@ -90,7 +90,11 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
         }
         att_indication_sent(b, get_le16(pdu + 1));
     }
-    wr_bytes(out, pdu, len < b->mtu ? len : b->mtu);
+    len = len < b->mtu ? len : b->mtu;
+    uint8_t *to = wr_take(out, len);
+    if (to) {
+        memcpy(to, pdu, len);
+    }
     fifo_drop(q);
     if (c->queue_full) {
         att_room(c);
@@ -127,8 +131,7 @@ void att_completed(struct conn *c)
     }
 }
 
-/* Room for a PDU of `len` octets, which the caller fills; NULL when there is none. */
-uint8_t *att_queue_open(struct conn *c, size_t len)
+IN_PLACE uint8_t *att_queue_put(struct conn *c, size_t len)
 {
     uint8_t *pdu = fifo_put(&c->queue, len);
     if (!pdu) {
@@ -144,13 +147,19 @@ uint8_t *att_queue_open(struct conn *c, size_t len)
     return pdu;
 }
 
+/* Room for a PDU of `len` octets, which the caller fills; NULL when there is none. */
+uint8_t *att_queue_open(struct conn *c, size_t len)
+{
+    return att_queue_put(c, len);
+}
+
 /* Queues { op u8, handle u16, value }, the value cut at the MTU. */
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
               size_t len)
 {
     size_t most = att_most(c) - 3u;
     len = len < most ? len : most;
-    uint8_t *pdu = att_queue_open(c, 3 + len);
+    uint8_t *pdu = att_queue_put(c, 3 + len);
     if (!pdu) {
         return WOAD_EAGAIN;
     }

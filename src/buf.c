@@ -27,11 +27,9 @@ extern inline uint16_t get_le16(const uint8_t *p);
 extern inline void put_le16(uint8_t *p, uint16_t v);
 
 extern inline void fifo_begin(struct fifo *f, uint16_t size);
-extern inline bool fifo_empty(const struct fifo *f);
 extern inline size_t fifo_behind(const struct fifo *f);
 extern inline bool fifo_has_room(const struct fifo *f, size_t n);
 extern inline uint8_t *fifo_put(struct fifo *f, size_t n);
-extern inline uint8_t *fifo_first(const struct fifo *f);
 extern inline uint16_t fifo_len(const uint8_t *p);
 extern inline uint8_t *fifo_next(const struct fifo *f, const uint8_t *p);
 extern inline void fifo_begins(struct fifo *f, size_t head);

@@ -25,6 +25,13 @@ inline void put_le16(uint8_t *p, uint16_t v)
 }
 #endif
 
+/* Where each packet passes: the call would be as long as what is called. */
+#ifdef __GNUC__
+#define IN_PLACE static inline __attribute__((always_inline))
+#else
+#define IN_PLACE static inline
+#endif
+
 struct rd { const uint8_t *p, *end; bool bad; };
 struct wr { uint8_t *base, *p, *end; bool bad; };
 
@@ -106,6 +113,18 @@ inline struct wr wr_of(uint8_t *p, size_t n)
 
 inline size_t wr_len(const struct wr *w) { return (size_t)(w->p - w->base); }
 inline size_t wr_room(const struct wr *w) { return (size_t)(w->end - w->p); }
+
+/* Room for n octets, which the caller fills: NULL when there is none. */
+IN_PLACE uint8_t *wr_take(struct wr *w, size_t n)
+{
+    uint8_t *p = w->p;
+    if (n > (size_t)(w->end - p)) {
+        w->bad = true;
+        return NULL;
+    }
+    w->p = p + n;
+    return p;
+}
 
 inline void wr_bytes(struct wr *w, const void *src, size_t n)
 {

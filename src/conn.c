@@ -7,8 +7,11 @@ enum { GENERATIONS = 127 };              /* so that no number is 0xffff */
 struct conn *conn_of(const struct woad *h, uint16_t number)
 {
     uint8_t i = (uint8_t)number;
-    struct conn *c = i < h->cfg.conns ? &h->conns[i] : NULL;
-    return c && c->state != CONN_FREE && c->number == number ? c : NULL;
+    if (i >= h->cfg.conns) {
+        return NULL;
+    }
+    struct conn *c = &h->conns[i];
+    return c->state != CONN_FREE && c->number == number ? c : NULL;
 }
 
 /* For what the application asks of a connection. */

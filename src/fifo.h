@@ -23,7 +23,7 @@ inline void fifo_begin(struct fifo *f, uint16_t size)
     f->head = f->tail = f->end = 0;
 }
 
-inline bool fifo_empty(const struct fifo *f) { return !f->tail; }
+IN_PLACE bool fifo_empty(const struct fifo *f) { return !f->tail; }
 
 /* Octets that are free behind the last. */
 inline size_t fifo_behind(const struct fifo *f)
@@ -56,7 +56,7 @@ inline uint8_t *fifo_put(struct fifo *f, size_t n)
 }
 
 /* The octets of the first, NULL when it is empty; of the one behind, NULL when it is the last. */
-inline uint8_t *fifo_first(const struct fifo *f)
+IN_PLACE uint8_t *fifo_first(const struct fifo *f)
 {
     return f->tail ? f->mem + f->head + 2 : NULL;
 }

@@ -1,7 +1,7 @@
 /* Values to clients: notifications, indications.  Vol 3, Part F, 3.4.7 */
 #include "gatt_server.h"
 
-static int send_check(const struct conn *c, uint16_t handle)
+IN_PLACE int send_check(const struct conn *c, uint16_t handle)
 {
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;

@@ -153,14 +153,13 @@ static size_t acl_tx_fragment(struct conn *c, uint8_t *buf, size_t room)
 }
 /* Asks the layers for a frame.  One that fits a single packet is written where the packet goes,
  * without a copy; of one that does not, the fragments are taken from where its tail lies. */
-static size_t acl_tx_conn(struct conn *c, uint8_t *buf, size_t room)
+static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t room)
 {
-    struct woad *h = c->h;
     if (c->tx_len) {
         return acl_tx_fragment(c, buf, room);
     }
-    bool direct = (size_t)ACL_HDR + L2CAP_HDR + h->frame <= room &&
-                  h->hci.acl_len >= L2CAP_HDR + h->frame;
+    size_t most = h->frame + (size_t)L2CAP_HDR;
+    bool direct = ACL_HDR + most <= room && most <= h->hci.acl_len;
     uint8_t *frame = direct ? buf + ACL_HDR : h->tx;
     struct wr body = wr_of(frame + L2CAP_HDR, h->frame);
     struct rd tail = { NULL, NULL, false };
@@ -168,7 +167,7 @@ static size_t acl_tx_conn(struct conn *c, uint8_t *buf, size_t room)
     if (!cid) {
         return 0;
     }
-    size_t head_len = wr_len(&body) + L2CAP_HDR, len = head_len + rd_left(&tail);
+    size_t head_len = (size_t)(body.p - frame), len = head_len + rd_left(&tail);
     put_le16(frame, (uint16_t)(len - L2CAP_HDR));
     put_le16(frame + 2, cid);
     if (direct && !c->tx_channel) {
@@ -193,7 +192,7 @@ static void acl_check(struct woad *h, uint8_t *buf, size_t room)
     for (struct conn *c = h->conns; CHECK_QUIET && c < conns_end(h); c++) {
         bool quiet = c->state == CONN_OPEN && !c->stirred_next;
         c->stirred |= quiet ? STIRRED_FIXED | STIRRED_CHANNELS : 0;
-        if (quiet && acl_tx_conn(c, buf, room)) {
+        if (quiet && acl_tx_conn(h, c, buf, room)) {
             __builtin_trap();
         }
     }
@@ -208,14 +207,17 @@ static bool acl_may_take(const struct woad *h, const struct conn *c)
            c->in_controller < total / open;
 }
 
-/* Takes the first of those that may have something to send out of their ring. */
-static struct conn *acl_next(struct woad *h)
+/* The first of the ring has had its turn: it is the last now, or not in it any more. */
+static void acl_turn(struct woad *h, struct conn *c, bool stays)
 {
-    struct conn *last = h->stirred, *c = last->stirred_next;
-    last->stirred_next = c->stirred_next;
-    h->stirred = c == last ? NULL : last;
-    c->stirred_next = NULL;
-    return c;
+    struct conn *last = h->stirred;
+    if (stays) {
+        h->stirred = c;
+    } else {
+        last->stirred_next = c->stirred_next;
+        h->stirred = c == last ? NULL : last;
+        c->stirred_next = NULL;
+    }
 }
 
 /* Connections in turn, each a packet, while the controller has buffers.  But a frame of which a
@@ -231,23 +233,18 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         h->hci.acl_free--;
         return acl_tx_fragment(c, buf, room);
     }
-    for (struct conn *refused = NULL; h->stirred && h->stirred->stirred_next != refused;) {
-        c = acl_next(h);
-        if (c->state != CONN_OPEN) {
-            continue;
-        }
-        if (!acl_may_take(h, c)) {
-            refused = refused ? refused : c;
-            stir_queue(c);
-            continue;
-        }
-        size_t len = acl_tx_conn(c, buf, room);
+    for (struct conn *refused = NULL; h->stirred && (c = h->stirred->stirred_next) != refused;) {
+        bool open = c->state == CONN_OPEN, may = open && acl_may_take(h, c);
+        c->stirred_again = false;
+        size_t len = may ? acl_tx_conn(h, c, buf, room) : 0;
         if (len) {
-            stir_queue(c);
+            h->stirred = c;              /* the first of the ring is the last now */
             c->in_controller++;
             h->hci.acl_free--;
             return len;
         }
+        acl_turn(h, c, open && (!may || c->stirred_again));
+        refused = open && !may && !refused ? c : refused;
     }
     acl_check(h, buf, room);
     return 0;

@@ -33,5 +33,4 @@ extern inline uint8_t *fifo_put(struct fifo *f, size_t n);
 extern inline uint16_t fifo_len(const uint8_t *p);
 extern inline uint8_t *fifo_next(const struct fifo *f, const uint8_t *p);
 extern inline void fifo_begins(struct fifo *f, size_t head);
-extern inline void fifo_drop(struct fifo *f);
 extern inline void fifo_remove(struct fifo *f, const uint8_t *p);

@@ -82,12 +82,13 @@ inline void fifo_begins(struct fifo *f, size_t head)
 }
 
 /* Takes the first out. */
-inline void fifo_drop(struct fifo *f)
+IN_PLACE void fifo_drop(struct fifo *f)
 {
     fifo_begins(f, f->head + 2u + get_le16(f->mem + f->head));
 }
 
-/* Takes out any of them.  There is room for as many octets more behind the last then. */
+/* Takes out any of them.  Then there is room for one as long as it, and as what was free behind the
+ * last together. */
 inline void fifo_remove(struct fifo *f, const uint8_t *p)
 {
     size_t at = (size_t)(p - 2 - f->mem), n = 2u + fifo_len(p), head = f->head;

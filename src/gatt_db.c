@@ -19,16 +19,20 @@ static size_t db_table(struct gatts *g, uint32_t handle)
 }
 
 /* Mostly it is the one that was asked for before. */
+static __attribute__((noinline)) const struct woad_attr *db_seek(struct gatts *g, uint16_t handle)
+{
+    size_t at = db_table(g, handle);
+    const struct attr_table *t = &g->tables[at];
+    bool any = at < g->n_tables && handle >= t->first;
+    g->found = any ? &t->attrs[handle - t->first] : NULL;
+    g->found_at = handle;
+    return g->found;
+}
+
+/* Most often it is asked for the same as the last time. */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle)
 {
-    if (handle != g->found_at) {
-        size_t at = db_table(g, handle);
-        const struct attr_table *t = &g->tables[at];
-        bool any = at < g->n_tables && handle >= t->first;
-        g->found = any ? &t->attrs[handle - t->first] : NULL;
-        g->found_at = handle;
-    }
-    return g->found;
+    return handle == g->found_at ? g->found : db_seek(g, handle);
 }
 
 /* The first handle in use from `handle` on, 0 when there is none. */

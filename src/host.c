@@ -154,17 +154,13 @@ void emit_plain(const struct conn *c, enum woad_event_type type)
 }
 
 /* The ring is held by its last: whose turn is next comes behind it. */
-void stir_queue(struct conn *c)
+void stir_anew(struct conn *c)
 {
     struct woad *h = c->h;
-    struct conn *last = h->stirred;
-    if (!c->stirred_next) {
-        c->stirred_next = last ? last->stirred_next : c;
-        h->stirred = c;
-        if (last) {
-            last->stirred_next = c;
-        }
-    }
+    struct conn *last = h->stirred ? h->stirred : c;
+    c->stirred_next = last->stirred_next;
+    last->stirred_next = c;
+    h->stirred = c;
 }
 
 void stir_channels(struct conn *c)

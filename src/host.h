@@ -115,6 +115,7 @@ enum { PARAM_MIN, PARAM_MAX, PARAM_LATENCY, PARAM_SUPERVISION, PARAMS };   /* as
 struct conn {
     uint8_t state;
     uint8_t stirred;                     /* STIRRED_…: what may have something beside its queue */
+    bool stirred_again;                  /* since it was asked */
     bool central;
     bool want_disconnect, want_update, want_param_reply, want_ltk_reply;
     bool refuse_params;                  /* which way want_param_reply goes */
@@ -427,7 +428,14 @@ static inline bool host_pauses(const struct woad *h)
  * stirs him, rather too often than not.  (WOAD_CHECK_QUIET: all are asked, and it aborts when one
  * has something who has not been stirred.) */
 enum { STIRRED_FIXED = 1, STIRRED_CHANNELS = 2 };
-void stir_queue(struct conn *c);
+void stir_anew(struct conn *c);          /* who is not among them */
+IN_PLACE void stir_queue(struct conn *c)
+{
+    c->stirred_again = true;
+    if (!c->stirred_next) {
+        stir_anew(c);
+    }
+}
 void stir_channels(struct conn *c);      /* with credits */
 void stir_conn(struct conn *c);
 void stir_all(struct woad *h);           /* features, too, for commands */

@@ -12,19 +12,18 @@ static void acl_wipe(uint8_t *frame, size_t len)
     }
 }
 
-/* A whole frame, or drops one that is longer than any channel of ours takes, as far as it is there:
- * on the signalling channel that is answered, a channel with credits is closed.
- * Vol 3, Part A, 4.1, 3.4.3 */
 static void acl_frame(struct conn *c, const uint8_t *frame, size_t len)
 {
-    size_t need = get_le16(frame) + (size_t)L2CAP_HDR;
+    struct rd in = rd_of(frame + L2CAP_HDR, len - L2CAP_HDR);
+    l2cap_rx(c, get_le16(frame + 2), &in);
+}
+
+/* A frame that is longer than any channel of ours takes is dropped, as far as it is there: on the
+ * signalling channel that is answered, a channel with credits is closed.
+ * Vol 3, Part A, 4.1, 3.4.3 */
+static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
+{
     uint16_t cid = len < L2CAP_HDR ? 0 : get_le16(frame + 2);
-    c->rx_len = 0;
-    if (len == need) {
-        struct rd in = rd_of(frame + L2CAP_HDR, len - L2CAP_HDR);
-        l2cap_rx(c, cid, &in);
-        return;
-    }
     c->rx_skip = true;
     if (cid == CID_SIGNALLING && len > L2CAP_HDR + 1) {
         sig_too_long(c, frame[L2CAP_HDR + 1]);
@@ -40,16 +39,17 @@ static void acl_start(struct conn *c, const uint8_t *p, size_t n)
     size_t need = n < 2 ? 0 : get_le16(p) + (size_t)L2CAP_HDR;     /* or with the next fragment */
     c->rx_len = 0;
     c->rx_skip = need && n > need;
-    if (c->rx_skip) {
-        return;
-    }
-    if (n == need || need > c->h->frame_in + (size_t)L2CAP_HDR) {
+    if (n == need) {
         acl_frame(c, p, n);
+    } else if (c->rx_skip) {
         return;
+    } else if (need > c->h->frame_in + (size_t)L2CAP_HDR) {
+        acl_too_long(c, p, n);
+    } else {
+        memcpy(c->rx, p, n);
+        c->rx_len = (uint32_t)n;
+        c->rx_need = (uint32_t)need;
     }
-    memcpy(c->rx, p, n);
-    c->rx_len = (uint32_t)n;
-    c->rx_need = (uint32_t)need;
 }
 
 static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
@@ -69,8 +69,11 @@ static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
             return;
         }
     }
-    if (len == c->rx_need || c->rx_need > most) {
+    if (len == c->rx_need) {
         acl_frame(c, c->rx, len);
+        acl_wipe(c->rx, len);
+    } else if (c->rx_need > most) {
+        acl_too_long(c, c->rx, len);
         acl_wipe(c->rx, len);
     } else {
         c->rx_len = (uint32_t)len;
@@ -78,10 +81,8 @@ static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
 }
 
 /* handle u12, pb u2, bc u2, len u16, fragment.  5.4.2 */
-int acl_rx(struct woad *h, struct rd *in)
+int acl_rx(struct woad *h, const uint8_t *p, size_t n)
 {
-    const uint8_t *p = in->p;
-    size_t n = rd_left(in);
     if (n < 4 || get_le16(p + 2) != n - 4) {
         return WOAD_EBADMSG;
     }

@@ -122,39 +122,39 @@ static void coc_fill(struct coc *k)
     k->filling = false;
 }
 
-/* A part of an SDU, its length before the first: past the ring if nothing is in front of it. */
-static bool coc_rx_part(struct coc *k, struct rd *in)
+/* What is before the first part of an SDU, its length: past the ring, too, if nothing is in front
+ * of it.  False: it is none. */
+static bool coc_rx_length(struct coc *k, struct rd *in)
 {
-    if (!k->rx_left) {
-        const uint8_t *len = in->p;
-        uint16_t sdu = rd_le16(in);
-        if (in->bad || sdu > k->own[COC_MTU]) {
-            return false;
-        }
-        if (k->into && !k->used) {
-            k->reading = true;
-            k->read_left = sdu;
-        } else {
-            ring_put(k, len, 2);
-            k->sdus++;
-        }
-        k->rx_left = sdu;
-    }
-    size_t n = rd_left(in), straight = 0;
-    if (n > k->rx_left) {
+    const uint8_t *len = in->p;
+    uint16_t sdu = rd_le16(in);
+    if (in->bad || sdu > k->own[COC_MTU]) {
         return false;
     }
-    k->rx_left = (uint16_t)(k->rx_left - n);
     if (k->into && !k->used) {
-        straight = least((uint32_t)n, k->into_size - k->into_len);
-        rd_copy(in, k->into + k->into_len, straight);
+        k->reading = true;
+        k->read_left = sdu;
+    } else {
+        ring_put(k, len, 2);
+        k->sdus++;
+    }
+    k->rx_left = sdu;
+    return true;
+}
+
+/* A part of an SDU: past the ring if nothing is in front of it, as far as there is room. */
+static void coc_rx_part(struct coc *k, const uint8_t *p, size_t n)
+{
+    size_t straight = k->into && !k->used ? least((uint32_t)n, k->into_size - k->into_len) : 0;
+    k->rx_left = (uint16_t)(k->rx_left - n);
+    if (straight) {
+        memcpy(k->into + k->into_len, p, straight);
         k->into_len += (uint32_t)straight;
         k->read_left = (uint16_t)(k->read_left - straight);
     }
     if (n != straight) {
-        ring_put(k, in->p, n - straight);
+        ring_put(k, p + straight, n - straight);
     }
-    return true;
 }
 
 /* A frame without a credit, longer than the MPS, of an SDU longer than the MTU or than it said,
@@ -165,10 +165,12 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
     if (!k || k->state != COC_OPEN) {
         return;
     }
-    if (!k->own[COC_CREDITS] || rd_left(in) > k->own[COC_MPS] || !coc_rx_part(k, in)) {
+    if (!k->own[COC_CREDITS] || rd_left(in) > k->own[COC_MPS] ||
+        (!k->rx_left && !coc_rx_length(k, in)) || rd_left(in) > k->rx_left) {
         coc_fail(k, WOAD_EBADMSG);
         return;
     }
+    coc_rx_part(k, in->p, rd_left(in));
     k->own[COC_CREDITS]--;
     if (k->used || !k->rx_left || k->into_len == k->into_size) {
         coc_fill(k);                     /* not in the middle of what goes straight there */
@@ -177,8 +179,8 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
         (!k->rx_left || (!k->own[COC_CREDITS] && !coc_grant(k)))) {
         coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
     }
-    if (!coc_has_plenty(k) && coc_grant(k)) {
-        coc_wants(k);
+    if (!c->cocs->wants && !coc_has_plenty(k) && coc_grant(k)) {
+        c->cocs->wants = true;           /* a packet has come: the connection will be asked */
     }
 }
 

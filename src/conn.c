@@ -23,7 +23,8 @@ struct conn *conn_asked(struct woad *h, uint16_t number)
 
 struct conn *conn_by_handle(const struct woad *h, uint16_t handle)
 {
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    struct conn *c = h->conns;
+    for (uint8_t n = h->cfg.conns; n; n--, c++) {
         if (c->handle == handle && c->state != CONN_FREE) {
             return c;
         }

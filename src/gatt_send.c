@@ -9,7 +9,7 @@ IN_PLACE int send_check(const struct conn *c, uint16_t handle)
     return !handle ? WOAD_EINVAL : perm_may_send(c, handle) ? 0 : WOAD_EACCES;
 }
 
-static int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
+IN_PLACE int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
 {
     int err = send_check(c, handle);
     return err ? err : att_queue(c, op, handle, data, len);

@@ -79,13 +79,12 @@ static int hci_rx_status(struct woad *h, struct rd *in)
 
 /* HCI_Number_Of_Completed_Packets: n u8, n times { handle u16, count u16 }.  7.7.19
  * A count beyond what was sent is the controller's error and brings no credit. */
-static int hci_rx_completed(struct woad *h, struct rd *in)
+static int hci_rx_completed(struct woad *h, const uint8_t *p, size_t len)
 {
-    uint8_t n = rd_u8(in);
-    const uint8_t *p = rd_bytes(in, n * 4u);
-    if (!rd_done(in)) {
+    if (!len || len != 1 + *p * 4u) {
         return WOAD_EBADMSG;
     }
+    uint8_t n = *p++;
     for (; n; n--, p += 4) {
         struct conn *c = conn_by_handle(h, get_le16(p) & 0xfff);
         if (c) {
@@ -172,21 +171,21 @@ static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
 }
 
 /* HCI_Event: code u8, len u8, parameters.  5.4.4 */
-int hci_rx_event(struct woad *h, struct rd *in)
+int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
 {
-    const uint8_t *head = rd_bytes(in, 2);
-    if (!head || head[1] != rd_left(in)) {
+    if (n < 2 || p[1] != n - 2) {
         return WOAD_EBADMSG;
     }
-    uint8_t code = head[0];
+    uint8_t code = p[0];
+    struct rd in = rd_of(p + 2, n - 2);
     if (code == EVT_COMPLETED_PACKETS) {
-        return hci_rx_completed(h, in);
+        return hci_rx_completed(h, p + 2, n - 2);
     }
-    if (code == EVT_LE_META && rd_left(in) && *in->p == LE_ADVERTISING_REPORT) {
-        rd_u8(in);
-        return hci_rx_report(h, in);
+    if (code == EVT_LE_META && n > 2 && p[2] == LE_ADVERTISING_REPORT) {
+        in.p++;
+        return hci_rx_report(h, &in);
     }
-    int err = hci_rx_code(h, code, in);
+    int err = hci_rx_code(h, code, &in);
     stir_all(h);                         /* behind it: whatever it has changed */
     return err;
 }

@@ -169,12 +169,6 @@ void stir_channels(struct conn *c)
     stir_queue(c);
 }
 
-void stir_conn(struct conn *c)
-{
-    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;
-    stir_queue(c);
-}
-
 void stir_all(struct woad *h)
 {
     h->quiet = false;
@@ -257,20 +251,19 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     if (!packet || !len) {
         return WOAD_EBADMSG;
     }
-    struct rd in = rd_of(packet, len);
-    uint8_t type = rd_u8(&in);
     if (h->state == HOST_OFF) {
         return 0;                        /* nobody is there */
     }
+    uint8_t type = *packet++;
+    len--;
     h->hci.heard = h->now;
-    switch (type) {
-    case H4_ACL:
-        return acl_rx(h, &in);
-    case H4_EVENT:
-        return hci_rx_event(h, &in);
-    default:
-        return type == H4_SCO || type == H4_ISO ? 0 : WOAD_EBADMSG;
+    if (type == H4_ACL) {
+        return acl_rx(h, packet, len);
     }
+    if (type == H4_EVENT) {
+        return hci_rx_event(h, packet, len);
+    }
+    return type == H4_SCO || type == H4_ISO ? 0 : WOAD_EBADMSG;
 }
 
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)

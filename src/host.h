@@ -436,8 +436,12 @@ IN_PLACE void stir_queue(struct conn *c)
         stir_anew(c);
     }
 }
+IN_PLACE void stir_conn(struct conn *c)
+{
+    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;
+    stir_queue(c);
+}
 void stir_channels(struct conn *c);      /* with credits */
-void stir_conn(struct conn *c);
 void stir_all(struct woad *h);           /* features, too, for commands */
 #ifdef WOAD_CHECK_QUIET
 enum { CHECK_QUIET = true };
@@ -455,7 +459,7 @@ void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct wo
 void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev);
 void host_down(struct woad *h, int error);
 /* hci.c */
-int hci_rx_event(struct woad *h, struct rd *in);
+int hci_rx_event(struct woad *h, const uint8_t *p, size_t n);
 size_t hci_tx(struct woad *h, uint8_t *buf, size_t room);
 uint32_t hci_due(struct woad *h);
 void hci_clock_begins(struct woad *h);
@@ -464,7 +468,7 @@ bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit);
 uint16_t up_command(struct woad *h, struct wr *params);
 void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 /* acl.c */
-int acl_rx(struct woad *h, struct rd *in);
+int acl_rx(struct woad *h, const uint8_t *p, size_t n);
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room);
 /* conn.c */
 struct conn *conn_of(const struct woad *h, uint16_t number);

@@ -59,10 +59,11 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
 void att_rx(struct att_bearer *b, struct rd *in)
 {
     struct woad *h = b->c->h;
-    uint8_t op = rd_u8(in);
-    if (in->bad || rd_left(in) >= b->mtu) {
+    size_t len = rd_left(in);
+    if (!len || len > b->mtu) {
         return;                          /* longer than ATT_MTU: not a PDU of this bearer */
     }
+    uint8_t op = *in->p++;
     const struct att_role *role = op & 1 ? h->att_client : h->att_server;
     if (op == ATT_CONFIRM) {
         if (rd_done(in)) {
@@ -105,12 +106,9 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
 /* Answers first, then our request. */
 bool att_tx(struct att_bearer *b, struct wr *out)
 {
-    struct woad *h = b->c->h;
-    struct wr pdu = wr_of(out->base, least((uint32_t)wr_room(out), b->mtu));
-    bool any = (h->att_server && h->att_server->tx(b, &pdu)) ||
-               (h->att_client && h->att_client->tx(b, &pdu));
-    out->p = pdu.p;
-    return any;
+    const struct woad *h = b->c->h;
+    return (h->att_server && h->att_server->tx(b, out)) ||
+           (h->att_client && h->att_client->tx(b, out));
 }
 
 /* A caller was told to wait. */

@@ -8,8 +8,7 @@
 
 static uint16_t multiple_handle(const struct gatts_bearer *s, uint16_t n)
 {
-    const uint8_t *p = s->multiple_list + n * 2u;
-    return (uint16_t)(p[0] | p[1] << 8);
+    return get_le16(s->multiple_list + n * 2u);
 }
 
 /* The variable form has { length u16, value } each, the length that of the whole value even where
@@ -32,16 +31,15 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    uint8_t value[WOAD_ATT_VALUE_MAX];
     while (s->multiple < s->multiples) {
         uint16_t handle = multiple_handle(s, s->multiple++);
         const struct woad_attr *a = db_at(h->gatts, handle);
-        struct wr w = wr_of(value, sizeof value);
+        struct gatts_value v;
         s->handle = handle;
         if (!a) {
             return WOAD_ATT_INVALID_HANDLE;                /* it has gone since */
         }
-        if (gatts_value(b->c, handle, a, &w) == ATT_LATER) {
+        if (!gatts_value(b->c, handle, a, &v)) {
             s->multiple_len = (uint16_t)wr_len(out);
             s->stepping = true;
             att_ask(b, handle, 0);
@@ -52,7 +50,7 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
             out->p = out->base + s->multiple_len;
             continue;
         }
-        multiple_put(s, out, value, wr_len(&w));
+        multiple_put(s, out, v.octets, v.len);
     }
     return 0;
 }

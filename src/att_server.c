@@ -61,11 +61,10 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
 static bool att_value_is(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                          const uint8_t *value, size_t len)
 {
-    uint8_t mine[WOAD_ATT_VALUE_MAX];
-    struct wr w = wr_of(mine, sizeof mine);
+    struct gatts_value mine;
     struct conn *c = b->c;
-    return perm_read(c, handle, a) == 0 && gatts_value(c, handle, a, &w) == 0 &&
-           wr_len(&w) == len && (len == 0 || memcmp(mine, value, len) == 0);
+    return perm_read(c, handle, a) == 0 && gatts_value(c, handle, a, &mine) &&
+           mine.len == len && (len == 0 || memcmp(mine.octets, value, len) == 0);
 }
 
 /* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, value.  Answer: { handle u16, end of
@@ -130,7 +129,6 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
     struct gatts *g = h->gatts;
     uint16_t start = rd_le16(in), end = rd_le16(in);
     struct woad_uuid type;
-    uint8_t value[WOAD_ATT_VALUE_MAX];
     size_t each = 0;
     if (!uuid_read(in, rd_left(in), &type) || in->bad) {
         return WOAD_ATT_INVALID_PDU;
@@ -141,10 +139,10 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
     for (uint16_t handle = db_find(g, start, end, &type); handle;
          handle = db_find(g, handle + 1u, end, &type)) {
         const struct woad_attr *a = db_at(g, handle);
-        struct wr w = wr_of(value, sizeof value);
+        struct gatts_value v;
         int err = perm_read(b->c, handle, a);
-        if (!err) {
-            err = gatts_value(b->c, handle, a, &w);
+        if (!err && !gatts_value(b->c, handle, a, &v)) {
+            err = ATT_LATER;
         }
         if (err && each) {
             break;
@@ -156,16 +154,15 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
             b->server->handle = handle;
             return err;
         }
-        size_t len = wr_len(&w);
         if (!each) {
-            each = len < wr_room(out) - 3 ? len : wr_room(out) - 3;
+            each = v.len < wr_room(out) - 3 ? v.len : wr_room(out) - 3;
             each = each < 253 ? each : 253;
             wr_u8(out, (uint8_t)(each + 2));
-        } else if (len != each || wr_room(out) < each + 2) {
+        } else if (v.len != each || wr_room(out) < each + 2) {
             break;
         }
         wr_le16(out, handle);
-        wr_bytes(out, value, each);
+        wr_bytes(out, v.octets, each);
     }
     return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
 }
@@ -175,7 +172,12 @@ int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
     if (offset > len) {
         return WOAD_ATT_INVALID_OFFSET;
     }
-    wr_cut(out, len ? value + offset : NULL, len - offset);
+    size_t n = len - offset;
+    n = n < wr_room(out) ? n : wr_room(out);
+    if (n) {
+        memcpy(out->p, value + offset, n);
+        out->p += n;
+    }
     return 0;
 }
 
@@ -185,16 +187,15 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     struct gatts_bearer *s = b->server;
     const struct att_more *more = offset ? h->att_long : NULL;
     const struct woad_attr *a = db_at(h->gatts, handle);
-    uint8_t value[WOAD_ATT_VALUE_MAX];
-    struct wr w = wr_of(value, sizeof value);
+    struct gatts_value v;
     int err = a ? perm_read(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
     s->handle = handle;
     s->offset = offset;
     if (err) {
         return err;
     }
-    if (gatts_value(b->c, handle, a, &w) != ATT_LATER) {
-        return att_part(value, wr_len(&w), offset, out);
+    if (gatts_value(b->c, handle, a, &v)) {
+        return att_part(v.octets, v.len, offset, out);
     }
     err = more ? more->read(b, out) : ATT_LATER;
     return err == ATT_LATER ? att_ask(b, handle, offset) : err;
@@ -334,12 +335,12 @@ static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
     s->rsp_len = (uint16_t)wr_len(out);
 }
 
-static struct wr att_server_response(struct att_bearer *b)
+/* Every response begins with its request plus one.  The bearer is open. */
+IN_PLACE struct wr att_server_response(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
-    struct wr out = wr_of(s->rsp, b->mtu);
-    wr_u8(&out, (uint8_t)(s->op + 1));   /* every response is its request plus one */
-    return out;
+    s->rsp[0] = (uint8_t)(s->op + 1);
+    return (struct wr){ s->rsp, s->rsp + 1, s->rsp + b->mtu, false };
 }
 
 static const struct att_more *att_more(const struct woad *h, uint8_t op)
@@ -353,7 +354,6 @@ static const struct att_more *att_more(const struct woad *h, uint8_t op)
 void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct woad *h = b->c->h;
-    const struct att_more *more = att_more(h, op);
     struct gatts_bearer *s = b->server;
     if (att_is_fixed(b) && s->op && (!(op & ATT_OP_COMMAND) || s->pipeline_len)) {
         if (h->att_pipeline) {
@@ -371,12 +371,13 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     }
     s->op = op;
     s->handle = 0;
-    int err = WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    int err;
     struct wr out = att_server_response(b);
     if (op >> 1 < REQUESTS && requests[op >> 1]) {
         err = requests[op >> 1](b, in, &out);
-    } else if (more) {
-        err = more->rx(b, op, in, &out);
+    } else {
+        const struct att_more *more = att_more(h, op);
+        err = more ? more->rx(b, op, in, &out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     if (err != ATT_LATER) {
         att_server_done(s, err, &out);
@@ -430,25 +431,25 @@ const struct att_role att_server_role = {
 static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value, size_t len)
 {
     struct gatts_bearer *s = b->server;
-    const struct att_more *more = att_more(b->c->h, s->op);
     struct wr out = att_server_response(b);
     stir_conn(b->c);
     s->waiting = false;
     s->step_err = (uint8_t)err;
-    if (more) {
-        struct rd in = rd_of(len ? value : out.p, len);
-        err = more->answered(b, err, &in, &out);
+    if (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ) {
+        err = err ? err : att_part(value, len, s->offset, &out);
+        if (!err && b->c->h->att_long) {
+            b->c->h->att_long->keep(b, value, len);
+        }
     } else if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
         size_t most = wr_room(&out) - 3 < 253 ? wr_room(&out) - 3 : 253;
         len = len < most ? len : most;
         wr_u8(&out, (uint8_t)(len + 2));
         wr_le16(&out, s->handle);
         wr_bytes(&out, value, len);
-    } else if (!err && (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ)) {
-        err = att_part(value, len, s->offset, &out);
-        if (!err && b->c->h->att_long) {
-            b->c->h->att_long->keep(b, value, len);
-        }
+    } else if (s->op != ATT_WRITE_REQ) {
+        const struct att_more *more = att_more(b->c->h, s->op);
+        struct rd in = rd_of(len ? value : out.p, len);
+        err = more ? more->answered(b, err, &in, &out) : err;
     }
     if (err != ATT_LATER) {
         att_server_done(s, err, &out);

@@ -130,7 +130,7 @@ void coc_drop(struct coc *k)
 void coc_wants(const struct coc *k)
 {
     stir_conn(k->c);
-    k->c->cocs->wants = true;
+    k->c->sig_wants = true;
 }
 
 /* --- their lives ------------------------------------------------------------------------------ */
@@ -280,7 +280,7 @@ static void coc_secured(struct conn *c, int status)
             coc_closed(k, WOAD_EACCES);
         }
     }
-    c->cocs->wants = true;
+    c->sig_wants = true;
 }
 
 /* A peer that does not answer: 6.2.1.  To a disconnection too: then it has none any more. */

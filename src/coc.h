@@ -62,7 +62,6 @@ struct coc_conn {
     uint16_t senders;                    /* that have something to send */
     uint8_t bearers;                     /* of ATT: they are asked */
     uint8_t last_cid;                    /* - CID_FIRST */
-    bool wants;                          /* some signalling may be owed */
 };
 
 struct cocs {

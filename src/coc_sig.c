@@ -322,11 +322,10 @@ static bool coc_tx_owed(struct coc *k, struct wr *out)
 
 bool coc_sig_tx(struct conn *c, struct wr *out)
 {
-    struct coc_conn *cc = c->cocs;
-    if (!cc->wants) {
+    if (!c->sig_wants) {
         return false;
     }
-    cc->wants = false;
+    c->sig_wants = false;
     struct coc *k = c->cocs->first;
     while (k) {
         int wait = k->state == COC_WANTS ? coc_hold(k) : 0;
@@ -338,7 +337,7 @@ bool coc_sig_tx(struct conn *c, struct wr *out)
             continue;
         }
         if (!wait && coc_tx_owed(k, out)) {
-            cc->wants = true;            /* there may be more */
+            c->sig_wants = true;         /* there may be more */
             return true;
         }
         k = k->next;

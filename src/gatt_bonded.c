@@ -25,7 +25,9 @@ static uint32_t hash_database(const struct conn *c)
         wr_le16(&out, handle);
         uuid_write(&out, &type);
         if (a->kind <= WOAD_ATTR_CHARACTERISTIC) {
-            gatts_value(c, handle, a, &out);
+            struct gatts_value v;
+            gatts_value(c, handle, a, &v);
+            wr_bytes(&out, v.octets, v.len);
         }
         hash = hash_more(hash, octets, wr_len(&out));
     }

@@ -93,30 +93,47 @@ static void value_include(const struct woad_include *include, struct wr *out)
     }
 }
 
-int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                struct wr *out)
+/* Of a value, or a descriptor that is not a CCCD. */
+static bool value_given(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                        struct gatts_value *v)
 {
     const struct woad *h = c->h;
-    if (db_is_service(a)) {
-        uuid_write(out, a->uuid);
-    } else if (a->kind == WOAD_ATTR_INCLUDE) {
-        value_include(a->value, out);
-    } else if (a->kind == WOAD_ATTR_CHARACTERISTIC) {
-        wr_u8(out, a->props);
-        wr_le16(out, (uint16_t)(handle + 1));
-        uuid_write(out, a->uuid);
-    } else if (a->kind == WOAD_ATTR_CCCD) {
-        wr_le16(out, cccd_value(c, handle));
-    } else if (a->value) {
-        wr_bytes(out, a->value, a->len);
-    } else if (handle == HANDLE_NAME) {
-        wr_bytes(out, h->gatts->name, h->gatts->name_len);
-    } else if (handle == HANDLE_CLIENT_FEATURES && h->client_features) {
-        wr_u8(out, c->server->client_features);
-    } else {
-        return ATT_LATER;
+    v->octets = a->value;
+    v->len = a->len;
+    if (a->value) {
+        return true;
     }
-    return 0;
+    if (handle == HANDLE_NAME) {
+        v->octets = h->gatts->name;
+        v->len = h->gatts->name_len;
+        return true;
+    }
+    v->octets = &c->server->client_features;
+    v->len = 1;
+    return handle == HANDLE_CLIENT_FEATURES && h->client_features;
+}
+
+bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                 struct gatts_value *v)
+{
+    if (a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR) {
+        return value_given(c, handle, a, v);
+    }
+    struct wr out = wr_of(v->own, sizeof v->own);
+    if (a->kind == WOAD_ATTR_INCLUDE) {
+        value_include(a->value, &out);
+    } else if (a->kind == WOAD_ATTR_CCCD) {
+        wr_le16(&out, cccd_value(c, handle));
+    } else {
+        if (a->kind == WOAD_ATTR_CHARACTERISTIC) {
+            wr_u8(&out, a->props);
+            wr_le16(&out, (uint16_t)(handle + 1));
+        }
+        uuid_write(&out, a->uuid);
+    }
+    v->octets = v->own;
+    v->len = wr_len(&out);
+    return true;
 }
 
 /* Client Supported Features: bits, of which the first octet has all there are.  A bit that is set

@@ -18,14 +18,14 @@ static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a,
                     bool write)
 {
     struct woad *h = c->h;
+    if (!(a->perm & (write ? WOAD_PERM_WRITE_AUTHORIZED : WOAD_PERM_READ_AUTHORIZED))) {
+        return 0;
+    }
     bool allowed = false;
     struct woad_event ev;
     ev.u.authorize.handle = handle;
     ev.u.authorize.write = write;
     ev.u.authorize.allowed = &allowed;
-    if (!(a->perm & (write ? WOAD_PERM_WRITE_AUTHORIZED : WOAD_PERM_READ_AUTHORIZED))) {
-        return 0;
-    }
     emit_of(c, WOAD_EV_AUTHORIZE, &ev);
     return db_at(h->gatts, handle) != a ? WOAD_ATT_INVALID_HANDLE
          : allowed ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;

@@ -99,9 +99,11 @@ uint16_t db_group_end(struct gatts *g, uint16_t handle);
 uint16_t db_characteristic_of(struct gatts *g, uint16_t handle);
 bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type);
 void db_changed(struct woad *h);          /* its tables are others */
-/* gatt_builtin.c: a value where the host knows it: 0, or ATT_LATER when the application does. */
-int gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                struct wr *out);
+/* gatt_builtin.c */
+struct gatts_value { const uint8_t *octets; size_t len; uint8_t own[3 + 16]; };
+/* A value where the host knows it; false: the application does. */
+bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                 struct gatts_value *v);
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
                 uint16_t offset, struct rd *in);
 void gatts_changed(struct woad *h, uint16_t first, uint16_t last);

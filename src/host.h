@@ -129,6 +129,7 @@ struct conn {
     uint8_t smp_refuse;                  /* Pairing Failed is owed */
     uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request */
     bool sig_params;                     /* that is to be sent */
+    bool sig_wants;                      /* a channel may owe some signalling */
     struct woad_security security;
     uint16_t number;                     /* the public one: see conn_of() */
     uint16_t handle;                     /* HCI's */
@@ -501,6 +502,10 @@ static inline bool l2cap_in_packet(const struct woad *h, const struct wr *body)
 /* l2cap_sig.c */
 void sig_rx(struct conn *c, struct rd *in);
 bool sig_tx(struct conn *c, struct wr *out);
+IN_PLACE bool sig_owes(const struct conn *c)
+{
+    return c->sig_wants || c->sig_params || !fifo_empty(&c->answers);
+}
 void sig_too_long(struct conn *c, uint8_t id);
 uint8_t sig_new_id(struct conn *c);
 /* Queues an answer; false: there is no room. */

@@ -65,7 +65,8 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
     }
     c->stirred = 0;                      /* a callback may stir them again */
     if (stirred & STIRRED_FIXED) {
-        uint16_t cid = sig_tx(c, body) ? CID_SIGNALLING : security_tx(c, body) ? CID_SMP
+        uint16_t cid = sig_owes(c) && sig_tx(c, body) ? CID_SIGNALLING
+                     : security_tx(c, body) ? CID_SMP
                      : att_tx(c->bearer, body) ? CID_ATT : 0;
         if (cid) {
             c->stirred |= stirred;

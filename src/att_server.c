@@ -204,8 +204,7 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
 /* ATT_READ_REQ: handle u16.  3.4.4.3 */
 static int att_rx_read(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    uint16_t handle = rd_le16(in);
-    return rd_done(in) ? att_read(b, handle, 0, out) : WOAD_ATT_INVALID_PDU;
+    return rd_left(in) == 2 ? att_read(b, get_le16(in->p), 0, out) : WOAD_ATT_INVALID_PDU;
 }
 
 /* ATT_READ_BLOB_REQ: handle u16, offset u16.  3.4.4.5 */
@@ -390,7 +389,10 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
     if (!s->rsp_len) {
         return att_is_fixed(b) && gatts_tx_changed(b->c, out);
     }
-    wr_bytes(out, s->rsp, s->rsp_len);
+    uint8_t *to = wr_take(out, s->rsp_len);
+    if (to) {
+        memcpy(to, s->rsp, s->rsp_len);
+    }
     s->rsp_len = 0;
     s->op = 0;
     if (s->pipeline_len) {

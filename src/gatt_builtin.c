@@ -98,10 +98,13 @@ static bool value_given(const struct conn *c, uint16_t handle, const struct woad
                         struct gatts_value *v)
 {
     const struct woad *h = c->h;
-    v->octets = a->value;
-    v->len = a->len;
     if (a->value) {
+        v->octets = a->value;
+        v->len = a->len;
         return true;
+    }
+    if (handle > HANDLE_CLIENT_FEATURES) {
+        return false;
     }
     if (handle == HANDLE_NAME) {
         v->octets = h->gatts->name;

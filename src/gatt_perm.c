@@ -7,10 +7,11 @@
 static int perm_level(const struct conn *c, const struct woad_attr *a, bool encrypted,
                       bool authenticated)
 {
-    return conn_lacks(c, (encrypted ? WOAD_COC_ENCRYPTED : 0u) |
-                            (authenticated ? WOAD_COC_AUTHENTICATED : 0u) |
-                            (a->perm & WOAD_PERM_SECURE ? WOAD_COC_SECURE : 0u) |
-                            (a->perm & WOAD_PERM_KEY_16 ? WOAD_COC_KEY_16 : 0u));
+    unsigned level = (encrypted ? WOAD_COC_ENCRYPTED : 0u) |
+                     (authenticated ? WOAD_COC_AUTHENTICATED : 0u) |
+                     (a->perm & WOAD_PERM_SECURE ? WOAD_COC_SECURE : 0u) |
+                     (a->perm & WOAD_PERM_KEY_16 ? WOAD_COC_KEY_16 : 0u);
+    return level ? conn_lacks(c, level) : 0;
 }
 
 /* WOAD_EV_AUTHORIZE.  From inside it the application may have taken the attribute away. */
@@ -38,7 +39,7 @@ int perm_read(struct conn *c, uint16_t handle, const struct woad_attr *a)
     }
     int err = perm_level(c, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
                          a->perm & WOAD_PERM_READ_AUTHENTICATED);
-    return err ? err : perm_ask(c, handle, a, false);
+    return err || !(a->perm & WOAD_PERM_READ_AUTHORIZED) ? err : perm_ask(c, handle, a, false);
 }
 
 /* What must be there for a value to be sent to a client: what it takes to read it. */

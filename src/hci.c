@@ -177,10 +177,10 @@ int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
         return WOAD_EBADMSG;
     }
     uint8_t code = p[0];
-    struct rd in = rd_of(p + 2, n - 2);
     if (code == EVT_COMPLETED_PACKETS) {
         return hci_rx_completed(h, p + 2, n - 2);
     }
+    struct rd in = rd_of(p + 2, n - 2);
     if (code == EVT_LE_META && n > 2 && p[2] == LE_ADVERTISING_REPORT) {
         in.p++;
         return hci_rx_report(h, &in);

@@ -338,8 +338,9 @@ static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
 IN_PLACE struct wr att_server_response(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
-    s->rsp[0] = (uint8_t)(s->op + 1);
-    return (struct wr){ s->rsp, s->rsp + 1, s->rsp + b->mtu, false };
+    uint8_t *rsp = s->rsp;
+    *rsp = (uint8_t)(s->op + 1);
+    return (struct wr){ rsp, rsp + 1, rsp + b->mtu, false };
 }
 
 static const struct att_more *att_more(const struct woad *h, uint8_t op)

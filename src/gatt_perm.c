@@ -2,16 +2,19 @@
  * Part F, 3.2.5 */
 #include "gatt_server.h"
 
+/* Some security is needed to read it. */
+enum { NEEDS_SECURITY = WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHENTICATED |
+                        WOAD_PERM_SECURE | WOAD_PERM_KEY_16 };
+
 /* What is missing: the application's word comes last, so that it is never asked for a peer that may
  * be anybody. */
 static int perm_level(const struct conn *c, const struct woad_attr *a, bool encrypted,
                       bool authenticated)
 {
-    unsigned level = (encrypted ? WOAD_COC_ENCRYPTED : 0u) |
-                     (authenticated ? WOAD_COC_AUTHENTICATED : 0u) |
-                     (a->perm & WOAD_PERM_SECURE ? WOAD_COC_SECURE : 0u) |
-                     (a->perm & WOAD_PERM_KEY_16 ? WOAD_COC_KEY_16 : 0u);
-    return level ? conn_lacks(c, level) : 0;
+    return conn_lacks(c, (encrypted ? WOAD_COC_ENCRYPTED : 0u) |
+                            (authenticated ? WOAD_COC_AUTHENTICATED : 0u) |
+                            (a->perm & WOAD_PERM_SECURE ? WOAD_COC_SECURE : 0u) |
+                            (a->perm & WOAD_PERM_KEY_16 ? WOAD_COC_KEY_16 : 0u));
 }
 
 /* WOAD_EV_AUTHORIZE.  From inside it the application may have taken the attribute away. */
@@ -32,21 +35,23 @@ static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a,
          : allowed ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
 }
 
-int perm_read(struct conn *c, uint16_t handle, const struct woad_attr *a)
-{
-    if (!(a->perm & WOAD_PERM_READ)) {
-        return WOAD_ATT_READ_NOT_PERMITTED;
-    }
-    int err = perm_level(c, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
-                         a->perm & WOAD_PERM_READ_AUTHENTICATED);
-    return err || !(a->perm & WOAD_PERM_READ_AUTHORIZED) ? err : perm_ask(c, handle, a, false);
-}
-
 /* What must be there for a value to be sent to a client: what it takes to read it. */
 static int perm_send(const struct conn *c, const struct woad_attr *a)
 {
     return perm_level(c, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
                       a->perm & WOAD_PERM_READ_AUTHENTICATED);
+}
+
+int perm_read(struct conn *c, uint16_t handle, const struct woad_attr *a)
+{
+    if (!(a->perm & WOAD_PERM_READ)) {
+        return WOAD_ATT_READ_NOT_PERMITTED;
+    }
+    if (!(a->perm & (NEEDS_SECURITY | WOAD_PERM_READ_AUTHORIZED))) {
+        return 0;
+    }
+    int err = perm_send(c, a);
+    return err ? err : perm_ask(c, handle, a, false);
 }
 
 /* Who may not have a value may not ask for it to be sent. */
@@ -78,9 +83,6 @@ bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *
            (authenticated || !(a->perm & WOAD_PERM_WRITE_AUTHENTICATED)) &&
            perm_ask(c, handle, a, true) == 0;
 }
-
-enum { NEEDS_SECURITY = WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHENTICATED |
-                        WOAD_PERM_SECURE | WOAD_PERM_KEY_16 };             /* to be read */
 
 bool perm_may_send(const struct conn *c, uint16_t handle)
 {

@@ -17,7 +17,7 @@ static void resolve_carve(struct woad *h)
 static void resolve_reset(struct woad *h)
 {
     h->resolves = false;
-    h->resolve_dirty = h->smp && h->smp->bonds ? RESOLVE_ANEW : 0;
+    h->resolve_dirty = h->smp && h->smp->newest ? RESOLVE_ANEW : 0;
 }
 
 /* The next bond that has a key, from this one on; NULL: no more. */

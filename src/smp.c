@@ -473,15 +473,10 @@ static void smp_carve(struct woad *h)
 {
     struct smp *s = arena_take(h, 1, sizeof *s);
     struct pairing *all = arena_take(h, pairings(h), sizeof *all);
-    struct kept_bond *bonds = arena_take(h, h->cfg.bonds, sizeof *bonds);
-    arena_each(h, h->cfg.bonds, h->cfg.subscriptions * sizeof *bonds->cccds, EACH(bonds, cccds));
+    bond_carve(h, s);
     arena_conns(h, sizeof(struct smp_conn), EACH(h->conns, smp));
     if (s) {
         s->pairings = all;
-        for (uint8_t n = 0; n < h->cfg.bonds; n++) {
-            bonds[n].next = s->spare;
-            s->spare = &bonds[n];
-        }
         s->box = (struct toolbox){ box_aes, h };
         s->policy.io = WOAD_IO_NONE;
         s->who = CRYPTO_NOBODY;

@@ -86,11 +86,14 @@ struct smp_conn {
     uint16_t link_ediv;
 };
 
+/* Bonds in the order of their use, and by a hash of their peers.  Places are counted from 1; 0:
+ * none.  bond.cccd are config.subscriptions that stay with the place. */
 struct kept_bond {
     struct woad_bond bond;
     struct woad_addr heard;              /* where, the last time, if its peer hides */
-    struct woad_cccd *cccds;             /* config.subscriptions */
-    struct kept_bond *next;
+    uint8_t newer, older;                /* of free ones: older is the next */
+    uint8_t alike, first;                /* the next of the same hash; the first whose hash is the
+                                          * number of this place */
 };
 
 static inline struct kept_bond *kept_bond(struct woad_bond *bond)
@@ -121,7 +124,8 @@ struct smp {
     struct woad_security_policy policy;
     struct toolbox box;
     struct pairing *pairings;            /* config.pairings of them */
-    struct kept_bond *bonds, *spare;     /* the one used last first; free ones */
+    struct kept_bond *bonds;             /* config.bonds of them */
+    uint8_t newest, oldest, spare;
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16], privacy;
     bool has_irk;
@@ -187,6 +191,10 @@ extern const struct conn_event smp_events[];
 bool smp_has_key(const struct conn *c, bool fetch);
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv);
 /* bond.c */
+void bond_carve(struct woad *h, struct smp *s);
+/* The one used last; the one before it; NULL. */
+struct kept_bond *bond_newest(const struct woad *h);
+struct kept_bond *bond_older(const struct woad *h, const struct kept_bond *k);
 struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
 /* The same, and the application is asked for one that is not known here. */
 struct woad_bond *bond_fetch(const struct conn *c);

@@ -21,7 +21,7 @@ void rpa_resolve(struct woad *h, struct woad_addr *a)
     if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
         return;
     }
-    for (struct kept_bond *k = h->smp->bonds; k; k = k->next) {
+    for (struct kept_bond *k = bond_newest(h); k; k = bond_older(h, k)) {
         if (k->bond.has_irk && rpa_is_of(h, a, k->bond.irk)) {
             k->heard = *a;
             *a = k->bond.peer;

@@ -184,7 +184,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(48, 32)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(64, 48)
 #define WOAD_SIZE_PROCEDURE   WOAD_WIDTH(48, 40)
-#define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 264)
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(288, 264)
 #define WOAD_SIZE_RESOLVE     4
 #define WOAD_SIZE_WATCH       1
 #define WOAD_SIZE_SETUP       WOAD_WIDTH(16, 12)
@@ -204,7 +204,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_CONTROLLER_CRYPTO 588
 #define WOAD_SIZE_PAIRING     WOAD_WIDTH(616, 588)
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(48, 44)
-#define WOAD_SIZE_BOND        WOAD_WIDTH(168, 156)
+#define WOAD_SIZE_BOND        WOAD_WIDTH(160, 152)
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the
  * config is not valid.  The instance ends when the memory does. */

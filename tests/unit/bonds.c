@@ -249,9 +249,55 @@ static void cut_off(void **state)
     assert_true(old_seen && new_seen);
 }
 
+/* Eight places, forty peers, many of them of one hash: those that are known are those used last, in
+ * this order, whatever was added, replaced and forgotten. */
+static void known_in_order(void **state)
+{
+    struct woad *h = host_new();
+    uint8_t order[40];                   /* the one used last first */
+    size_t known = 0;
+    uint32_t random = 1;
+    (void)state;
+    for (unsigned step = 0; step < 20000; step++) {
+        random = random * 1664525u + 1013904223u;
+        uint8_t peer = (uint8_t)((random >> 8) % 40);
+        struct woad_bond b = bond_of(peer, (uint8_t)(peer * 3));
+        b.peer.octet[5] = step & 1 ? peer : 200;           /* XOR: one hash, or many */
+        bool kept = false;
+        for (size_t n = 0; n < known; n++) {
+            if (order[n] == (peer | (step & 1) << 7)) {
+                memmove(order + n, order + n + 1, known - n - 1);
+                known--;
+                kept = true;
+                break;
+            }
+        }
+        if (random >> 30) {
+            assert_int_equal(woad_bond_add(h, &b), 0);
+            known = known < 8 ? known : 7;
+            memmove(order + 1, order, known);
+            order[0] = (uint8_t)(peer | (step & 1) << 7);
+            known++;
+        } else {
+            assert_int_equal(woad_bond_remove(h, &b.peer), kept ? 0 : WOAD_ENOENT);
+        }
+        for (size_t n = 0; n < known; n++) {
+            peer = order[n] & 0x7f;
+            b = bond_of(peer, (uint8_t)(peer * 3));
+            b.peer.octet[5] = order[n] & 0x80 ? peer : 200;
+            assert_true(is_same(woad_bond_at(h, (uint16_t)n), &b));
+        }
+        assert_null(woad_bond_at(h, (uint16_t)known));
+    }
+    assert_int_equal(woad_bond_remove(h, NULL), 0);
+    assert_null(woad_bond_at(h, 0));
+    free(h);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(kept_in_order), cmocka_unit_test(too_many),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(known_in_order),
+                                        cmocka_unit_test(kept_in_order), cmocka_unit_test(too_many),
                                         cmocka_unit_test(damaged), cmocka_unit_test(cut_off) };
     if (!mkdtemp(folder)) {
         return 1;

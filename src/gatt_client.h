@@ -15,18 +15,18 @@ struct proc {
     int16_t abort;                       /* a prepared write to be taken back: its status */
     uint16_t start, end;                 /* start: next handle to ask from, or the handle */
     uint16_t offset;
-    struct woad_uuid uuid;               /* the filter */
+    struct woad_uuid uuid;               /* the filter; without, of the characteristic held back */
 };
 
-/* A characteristic whose end is not known until the next declaration is. */
-struct found { uint16_t declaration, value; uint8_t props; struct woad_uuid uuid; };
+/* A characteristic that is held back: its end is not known until the next declaration is. */
+struct found { uint16_t declaration, value; uint8_t props; };
 
 /* While included services are looked for, `found` is one whose UUID is asked for: declaration, and
  * start as `value`. */
 struct gattc_conn {
     struct proc *procs;                  /* config.procedures of them, in order */
-    uint8_t used;
     struct fifo data;                    /* of the writes among them, in the same order */
+    uint8_t used;
     bool full;                           /* a caller got WOAD_EAGAIN */
     bool draining;
     bool held;                           /* all of them wait for security: the peer is bonded */

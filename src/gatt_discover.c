@@ -153,7 +153,7 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
             return WOAD_EBADMSG;
         }
         if (each == 6) {
-            c->client->found = (struct found){ declaration, start, 0, uuid };
+            c->client->found = (struct found){ declaration, start, 0 };
             p->offset = end;
             p->kind = &kind_included_uuid;
             return 0;
@@ -222,7 +222,7 @@ void gattc_emit_found(struct conn *c, const struct proc *p, uint16_t end)
 {
     struct found f = c->client->found;
     c->client->found.declaration = 0;
-    if (!f.declaration || (p->filtered && !woad_uuid_equal(&f.uuid, &p->uuid))) {
+    if (!f.declaration) {
         return;
     }
     struct woad_event ev;
@@ -230,7 +230,7 @@ void gattc_emit_found(struct conn *c, const struct proc *p, uint16_t end)
     ev.u.characteristic.value = f.value;
     ev.u.characteristic.end = end;
     ev.u.characteristic.props = f.props;
-    ev.u.characteristic.uuid = f.uuid;
+    ev.u.characteristic.uuid = p->uuid;
     emit_of(c, WOAD_EV_CHARACTERISTIC, &ev);
 }
 
@@ -245,16 +245,20 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
     }
     while (rd_left(in)) {
         struct found f;
+        struct woad_uuid uuid;
         f.declaration = rd_le16(in);
         f.props = rd_u8(in);
         f.value = rd_le16(in);
-        if (!uuid_read(in, each - 5u, &f.uuid) || f.declaration < p->start ||
+        if (!uuid_read(in, each - 5u, &uuid) || f.declaration < p->start ||
             f.declaration <= last || f.declaration > p->end || f.value <= f.declaration) {
             return WOAD_EBADMSG;
         }
         last = f.declaration;
         gattc_emit_found(c, p, (uint16_t)(f.declaration - 1));
-        c->client->found = f;
+        if (!p->filtered || woad_uuid_equal(&uuid, &p->uuid)) {
+            p->uuid = uuid;
+            c->client->found = f;
+        }
     }
     return discover_next(p, last);
 }

@@ -79,11 +79,9 @@ struct smp_conn {
     bool asks;                           /* a Security Request is owed */
     uint8_t failed;                      /* Pairing Failed is owed, with this reason */
     bool want_encrypt, want_key;         /* commands owed: Enable Encryption, LTK Request Reply */
-    bool encrypting, from_bond;
+    bool encrypting, from_bond;          /* from_bond: its key, else that of the pairing */
     bool spoilt;                         /* what it was for has failed: it is worth nothing */
     uint8_t link_size, link_flags;
-    uint8_t link_key[16], link_rand[8];
-    uint16_t link_ediv;
 };
 
 /* Bonds in the order of their use, and by a hash of their peers.  Places are counted from 1; 0:

@@ -188,22 +188,14 @@ static void link_want(struct conn *c, uint8_t size, uint8_t flags, bool from_bon
     s->want_key = !c->central;
 }
 
-/* With the key that a pairing has come to: least significant octet first, as HCI has it. */
+/* With the key that a pairing has come to. */
 void link_paired(const struct pairing *p)
 {
-    struct smp_conn *s = p->c->smp;
-    reversed(s->link_key, p->key, 16);
-    memset(s->link_rand, 0, sizeof s->link_rand);
-    s->link_ediv = 0;
     link_want(p->c, p->key_size, p->bond.flags, false);
 }
 
 void link_bonded(struct conn *c, const struct woad_bond *b)
 {
-    struct smp_conn *s = c->smp;
-    memcpy(s->link_key, c->central ? b->peer_ltk : b->own_ltk, 16);
-    memcpy(s->link_rand, b->peer_rand, sizeof s->link_rand);
-    s->link_ediv = b->peer_ediv;
     link_want(c, b->key_size, b->flags, true);
 }
 
@@ -244,6 +236,36 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
     return !c->smp->dead && smp_key_for(c, rand, ediv);
 }
 
+/* The key, the least significant octet first, from where it is kept.  False: the bond has been
+ * forgotten since. */
+static bool link_write(struct conn *c, bool central, struct wr *out)
+{
+    bool bonded = c->smp->from_bond;
+    const struct pairing *p = bonded ? NULL : smp_under_way(c);
+    const struct woad_bond *b = bonded ? bond_find(c->h, &c->peer) : NULL;
+    if (!p && !b) {
+        c->want_ltk_reply = !central;    /* none */
+        if (central) {
+            smp_told(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
+        }
+        return false;
+    }
+    wr_le16(out, c->handle);
+    if (b) {
+        wr_bytes(out, b->peer_rand, central ? 8 : 0);
+        if (central) {
+            wr_le16(out, b->peer_ediv);
+        }
+        wr_bytes(out, central ? b->peer_ltk : b->own_ltk, 16);
+        return true;
+    }
+    wr_zero(out, central ? 10 : 0);
+    for (size_t n = 16; n; n--) {
+        wr_u8(out, p->key[n - 1]);
+    }
+    return true;
+}
+
 /* HCI_LE_Enable_Encryption: handle u16, random 8, diversifier u16, key 16.  7.8.24
  * HCI_LE_Long_Term_Key_Request_Reply: handle u16, key 16.  7.8.25 */
 uint16_t smp_command(struct woad *h, struct wr *params)
@@ -254,15 +276,11 @@ uint16_t smp_command(struct woad *h, struct wr *params)
             continue;
         }
         bool central = s->want_encrypt;
-        h->hci.pending_arg = c->number;
-        wr_le16(params, c->handle);
-        if (central) {
-            wr_bytes(params, s->link_rand, 8);
-            wr_le16(params, s->link_ediv);
-        }
-        wr_bytes(params, s->link_key, 16);
-        wipe(s->link_key, sizeof s->link_key);
         s->want_encrypt = s->want_key = false;
+        if (!link_write(c, central, params)) {
+            continue;
+        }
+        h->hci.pending_arg = c->number;
         s->encrypting = true;
         return central ? OP_LE_ENABLE_ENCRYPTION : OP_LE_LTK_REPLY;
     }

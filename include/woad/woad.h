@@ -203,7 +203,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_EATT_CONN   12
 #define WOAD_SIZE_CONTROLLER_CRYPTO 588
 #define WOAD_SIZE_PAIRING     WOAD_WIDTH(616, 588)
-#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(48, 44)
+#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(24, 16)
 #define WOAD_SIZE_BOND        WOAD_WIDTH(160, 152)
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the

@@ -48,7 +48,6 @@ static void acl_start(struct conn *c, const uint8_t *p, size_t n)
     } else {
         memcpy(c->rx, p, n);
         c->rx_len = (uint32_t)n;
-        c->rx_need = (uint32_t)need;
     }
 }
 
@@ -59,23 +58,18 @@ static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
         return;                          /* nothing that this could continue */
     }
     c->rx_len = 0;
-    if (len > most || (c->rx_need && len > c->rx_need)) {
+    if (len > most) {
         return;
     }
     memcpy(c->rx + before, p, n);
-    if (!c->rx_need && len >= 2) {
-        c->rx_need = get_le16(c->rx) + (uint32_t)L2CAP_HDR;
-        if (c->rx_need < len) {
-            return;
-        }
-    }
-    if (len == c->rx_need) {
+    size_t need = get_le16(c->rx) + (size_t)L2CAP_HDR;
+    if (len == need) {
         acl_frame(c, c->rx, len);
         acl_wipe(c->rx, len);
-    } else if (c->rx_need > most) {
+    } else if (need > most) {
         acl_too_long(c, c->rx, len);
         acl_wipe(c->rx, len);
-    } else {
+    } else if (len < need) {
         c->rx_len = (uint32_t)len;
     }
 }
@@ -112,52 +106,38 @@ static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
     put_le16(buf + 3, (uint16_t)len);
 }
 
-/* Octets tx_off.. of the frame that is going out: those of its head, then those of its tail. */
-static void acl_tx_octets(struct conn *c, struct wr *out, size_t n)
-{
-    const uint8_t *octets = c->tx_head ? c->tx_octets : c->h->tx;
-    size_t head = c->tx_head ? c->tx_head : c->tx_len, off = c->tx_off;
-    size_t of_head = off < head ? head - off : 0;
-    of_head = of_head < n ? of_head : n;
-    if (of_head) {
-        wr_bytes(out, octets + off, of_head);
-    }
-    if (c->tx_tail) {
-        wr_bytes(out, c->tx_tail + (off + of_head - head), n - of_head);
-    } else {
-        wr_zero(out, n - of_head);       /* its channel has gone, and nobody reads them */
-    }
-    c->tx_off += (uint32_t)n;
-}
-
-/* The next fragment of the frame. */
-static size_t acl_tx_fragment(struct conn *c, uint8_t *buf, size_t room)
+/* A fragment: `head` octets of it are there already, the rest of it is the next of c->tx_tail. */
+static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t *buf, size_t room)
 {
     struct woad *h = c->h;
-    size_t n = c->tx_len - c->tx_off;
+    size_t n = head + c->tx_left;
     n = n < h->hci.acl_len ? n : h->hci.acl_len;
     n = n < room - ACL_HDR ? n : room - ACL_HDR;
-    struct wr out = wr_of(buf + ACL_HDR, n);
-    acl_head(buf, c->handle, c->tx_off ? PB_CONTINUE : PB_START_TO_CONTROLLER, n);
-    acl_tx_octets(c, &out, n);
-    if (c->tx_off == c->tx_len) {
-        if (h->tx_of == c) {
-            acl_wipe(h->tx, c->tx_len);
-            h->tx_of = NULL;
-        }
-        c->tx_off = c->tx_len = 0;
-        if (c->tx_channel) {
-            h->coc_role->sent(c);
-        }
+    size_t of_tail = n - head;
+    acl_head(buf, c->handle, pb, n);
+    if (c->tx_tail) {
+        memcpy(buf + ACL_HDR + head, c->tx_tail, of_tail);
+        c->tx_tail += of_tail;
+    } else {
+        memset(buf + ACL_HDR + head, 0, of_tail);          /* its channel has gone: nobody's */
+    }
+    c->tx_left -= (uint32_t)of_tail;
+    if (!c->tx_left && h->tx_of == c) {
+        acl_wipe(h->tx, (size_t)(c->tx_tail - h->tx));
+        h->tx_of = NULL;
+    }
+    if (!c->tx_left && c->tx_channel) {
+        h->coc_role->sent(c);
     }
     return ACL_HDR + n;
 }
+
 /* Asks the layers for a frame.  One that fits a single packet is written where the packet goes,
  * without a copy; of one that does not, the fragments are taken from where its tail lies. */
 static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t room)
 {
-    if (c->tx_len) {
-        return acl_tx_fragment(c, buf, room);
+    if (c->tx_left) {
+        return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
     }
     size_t most = h->frame + (size_t)L2CAP_HDR;
     bool direct = ACL_HDR + most <= room && most <= h->hci.acl_len;
@@ -175,17 +155,18 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
         acl_head(buf, c->handle, PB_START_TO_CONTROLLER, len);
         return ACL_HDR + len;
     }
-    c->tx_len = (uint32_t)len;
-    c->tx_off = 0;
-    c->tx_head = 0;
-    c->tx_tail = tail.p;
-    if (c->tx_channel) {
-        c->tx_head = (uint8_t)head_len;
-        memcpy(c->tx_octets, frame, head_len);
-    } else {
+    if (!c->tx_channel) {
         h->tx_of = c;
+        c->tx_tail = frame;
+        c->tx_left = (uint32_t)len;
+        return acl_tx_fragment(c, PB_START_TO_CONTROLLER, 0, buf, room);
     }
-    return acl_tx_fragment(c, buf, room);
+    if (!direct) {
+        memcpy(buf + ACL_HDR, frame, head_len);
+    }
+    c->tx_tail = tail.p;
+    c->tx_left = (uint32_t)(len - head_len);
+    return acl_tx_fragment(c, PB_START_TO_CONTROLLER, head_len, buf, room);
 }
 
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
@@ -232,7 +213,7 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
     if (c) {
         c->in_controller++;
         h->hci.acl_free--;
-        return acl_tx_fragment(c, buf, room);
+        return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
     }
     for (struct conn *refused = NULL; h->stirred && (c = h->stirred->stirred_next) != refused;) {
         bool open = c->state == CONN_OPEN, may = open && acl_may_take(h, c);

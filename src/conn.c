@@ -144,7 +144,7 @@ static struct conn *conn_take(struct woad *h)
     fifo_begin(&c->queue, h->cfg.tx_queue);
     fifo_begin(&c->answers, h->answers);
     c->queue_on = NULL;
-    c->rx_len = c->tx_len = c->sig_due = 0;
+    c->rx_len = c->tx_left = c->sig_due = 0;
     c->tx_channel = NULL;
     h->conns_open++;
     return c;

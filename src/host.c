@@ -20,7 +20,7 @@ uint32_t deadline_left(uint32_t at, uint32_t now)
 }
 
 /* The strictest alignment a struct here needs. */
-union align { void *p; uint64_t u; size_t s; };
+union align { void *p; uint32_t u; size_t s; };
 
 void *arena_take(struct woad *h, size_t n, size_t size)
 {

@@ -152,9 +152,8 @@ struct conn {
     uint32_t sig_due;
     /* ACL: the L2CAP frame coming in, the one going out. */
     uint8_t *rx;
-    uint32_t rx_len, rx_need, tx_len, tx_off;
-    uint8_t tx_head, tx_octets[6];       /* a channel's begins so; tx_head 0: it lies in woad.tx */
-    const uint8_t *tx_tail;              /* what follows, NULL when the channel has gone: zeros */
+    uint32_t rx_len, tx_left;
+    const uint8_t *tx_tail;              /* what is left, NULL when the channel has gone: zeros */
     struct coc *tx_channel;              /* NULL: none, or it has gone */
     struct woad_addr peer;
     struct woad_addr own, peer_air;      /* as they were on the air when it began */

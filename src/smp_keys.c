@@ -85,7 +85,7 @@ int keys_left(struct pairing *p)
     struct woad *h = p->c->h;
     enum { LIMIT_MS = 500 };
     p->left_due = p->left_due ? p->left_due : deadline_in(h->now, LIMIT_MS);
-    bool all = !p->c->in_controller && !p->c->tx_len;
+    bool all = !p->c->in_controller && !p->c->tx_left;
     return all || deadline_left(p->left_due, h->now) == 0 ? 0 : STEP_BLOCKED;
 }
 

@@ -168,11 +168,11 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((conns) * (subscriptions) * 4) + WOAD_UP((conns) * (prepare_queue)) + \
      WOAD_UP((conns) * (pipeline_queue)) + WOAD_UP((conns) * (request_queue)) + \
      WOAD_UP((conns) * (procedures) * WOAD_SIZE_PROCEDURE))
-#define WOAD_UP(n) (((n) + 7) / 8 * 8)
+#define WOAD_UP(n) (((n) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *))
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
 #define WOAD_SIZE_HOST        WOAD_WIDTH(568, 380)
-#define WOAD_SIZE_CONN        WOAD_WIDTH(240, 176)
+#define WOAD_SIZE_CONN        WOAD_WIDTH(224, 160)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
 #define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)

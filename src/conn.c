@@ -143,7 +143,7 @@ static struct conn *conn_take(struct woad *h)
     c->in_controller = 0;
     fifo_begin(&c->queue, h->cfg.tx_queue);
     fifo_begin(&c->answers, h->answers);
-    c->queue_on = NULL;
+    c->queue_on = 0;
     c->rx_len = c->tx_left = c->sig_due = 0;
     c->tx_channel = NULL;
     h->conns_open++;

@@ -18,13 +18,18 @@ struct eatt_conn {
     uint32_t again_due;
 };
 
-struct eatt { struct eatt_bearer *bearers; };
+struct eatt { struct eatt_bearer *bearers; struct eatt_conn *conns; };
 
 HOLD_SIZE(eatt, WOAD_SIZE_EATT);
 HOLD_SIZE(eatt_bearer, WOAD_SIZE_EATT_BEARER);
 HOLD_SIZE(eatt_conn, WOAD_SIZE_EATT_CONN);
 
 enum { EATT_TRIES = 4, EATT_DELAY_MS = 100 };
+
+static struct eatt_conn *eatt_of(const struct conn *c)
+{
+    return &c->h->eatt->conns[conn_index(c)];
+}
 
 static uint16_t eatt_number(const struct coc *k)
 {
@@ -108,7 +113,7 @@ static bool eatt_fill(struct coc *k)
         if (!eatt_queue_fits(k) || !att_tx_queue(b, &out)) {
             return false;
         }
-        k->c->queue_on = b;
+        k->c->queue_on = (uint16_t)(b - h->bearers);
     }
     coc_begin(k, e->out, wr_len(&out));
     return true;
@@ -119,8 +124,8 @@ static void eatt_data(struct coc *k, enum woad_event_type type)
     struct conn *c = k->c;
     if (type == WOAD_EV_COC_DATA) {
         eatt_read(k);
-    } else if (c->queue_on == bearer_of(k)) {
-        c->queue_on = NULL;
+    } else if (c->queue_on == bearer_of(k) - c->h->bearers) {
+        c->queue_on = 0;
     }
 }
 
@@ -158,7 +163,7 @@ static bool eatt_asks(const struct conn *c)
 
 static void eatt_opened(struct coc *k)
 {
-    struct eatt_conn *e = k->c->eatt;
+    struct eatt_conn *e = eatt_of(k->c);
     att_open(bearer_of(k), k->c, (uint16_t)least(k->own[COC_MTU], k->peer[COC_MTU]));
     k->c->cocs->bearers++;
     e->wanted = (uint8_t)(e->wanted - (k->ours && e->wanted ? 1 : 0));
@@ -169,7 +174,7 @@ static void eatt_opened(struct coc *k)
  * peripheral waits for the longer of 100 ms and twice the time in which it must be heard.  5.4 */
 static void eatt_again(struct conn *c)
 {
-    struct eatt_conn *e = c->eatt;
+    struct eatt_conn *e = eatt_of(c);
     uint32_t ms = 2u * (c->latency + 1u) * c->interval * 5 / 4;
     ms = ms > EATT_DELAY_MS ? ms : EATT_DELAY_MS;
     e->again_due = deadline_in(c->h->now, c->central ? 1 : ms + 1);
@@ -180,9 +185,9 @@ static void eatt_ended(struct coc *k, int status)
 {
     struct att_bearer *b = bearer_of(k);
     struct conn *c = k->c;
-    struct eatt_conn *e = c->eatt;
+    struct eatt_conn *e = eatt_of(c);
     if (b->mtu) {
-        c->queue_on = c->queue_on == b ? NULL : c->queue_on;
+        c->queue_on = c->queue_on == b - c->h->bearers ? 0 : c->queue_on;
         c->cocs->bearers--;
         att_close(b, WOAD_ENOTCONN);
         eatt_tell(c, status);
@@ -215,7 +220,7 @@ static void eatt_event(struct coc *k, enum woad_event_type type, int status)
 
 static void eatt_asked(struct conn *c)
 {
-    c->eatt->crossed = c->eatt->crossed || eatt_asks(c);
+    eatt_of(c)->crossed = eatt_of(c)->crossed || eatt_asks(c);
 }
 
 static void eatt_timed_out(struct att_bearer *b)
@@ -240,12 +245,12 @@ static void eatt_carve(struct woad *h)
     struct eatt *t = arena_take(h, 1, sizeof *t);
     uint8_t n = h->cfg.att_bearers;
     struct eatt_bearer *bearers = arena_take(h, n, sizeof *bearers);
-    arena_conns(h, sizeof(struct eatt_conn), EACH(h->conns, eatt));
+    struct eatt_conn *conns = arena_take(h, h->cfg.conns, sizeof *conns);
     arena_each(h, n, ring_room(h), EACH(bearers, ring));
     arena_each(h, n, h->cfg.mtu, EACH(bearers, in));
     arena_each(h, n, h->cfg.mtu, EACH(bearers, out));
     if (t) {
-        *t = (struct eatt){ bearers };
+        *t = (struct eatt){ bearers, conns };
         h->eatt = t;
     }
     h->eatt_role = h->coc_enhanced ? &eatt_role : NULL;
@@ -254,13 +259,13 @@ static void eatt_carve(struct woad *h)
 
 static void eatt_conn_anew(struct conn *c)
 {
-    *c->eatt = (struct eatt_conn){ 0 };
+    *eatt_of(c) = (struct eatt_conn){ 0 };
 }
 
 /* The wish, as far as there are free places for it: the peer's own bearers serve as well. */
 static void eatt_ask(struct conn *c)
 {
-    struct eatt_conn *e = c->eatt;
+    struct eatt_conn *e = eatt_of(c);
     const struct woad_coc_params p = eatt_params(c->h);
     uint16_t cids[WOAD_COC_AT_ONCE];
     int err = WOAD_ENOMEM;
@@ -281,7 +286,7 @@ static uint32_t eatt_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
-        uint32_t mine = deadline_left(c->eatt->again_due, h->now);
+        uint32_t mine = deadline_left(eatt_of(c)->again_due, h->now);
         if (mine == 0) {
             eatt_ask(c);
         } else {
@@ -314,13 +319,13 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
     if (conn_lacks(c, WOAD_COC_ENCRYPTED)) {
         return WOAD_EACCES;
     }
-    if (c->eatt->wanted) {
+    if (eatt_of(c)->wanted) {
         return WOAD_EALREADY;
     }
     const struct woad_coc_params p = eatt_params(h);
     int err = coc_connect(c, &p, NULL, 0, n, cids, true);
     if (!err) {
-        *c->eatt = (struct eatt_conn){ .wanted = n };
+        *eatt_of(c) = (struct eatt_conn){ .wanted = n };
     }
     return err;
 }
@@ -334,8 +339,8 @@ int woad_eatt_close(struct woad *h, uint16_t conn)
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    c->eatt->wanted = 0;
-    c->eatt->again_due = 0;
+    eatt_of(c)->wanted = 0;
+    eatt_of(c)->again_due = 0;
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         struct coc *k = &h->cocs->channels[h->cfg.channels + e];
         if (k->state != COC_FREE && k->state != COC_ENDING && k->c == c) {

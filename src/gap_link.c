@@ -10,6 +10,7 @@ struct link_conn {
 };
 
 struct link {
+    struct link_conn *conns;
     uint8_t item;                        /* of the command that is out */
     bool set_channels;
     uint8_t channels[5];
@@ -17,6 +18,11 @@ struct link {
 
 HOLD_SIZE(link, WOAD_SIZE_LINK);
 HOLD_SIZE(link_conn, WOAD_SIZE_LINK_CONN);
+
+static struct link_conn *link_of(const struct conn *c)
+{
+    return &c->h->link->conns[conn_index(c)];
+}
 
 #define ITEMS ((unsigned)WOAD_LINK_VERSION + 1)
 static const uint16_t opcodes[ITEMS] = {
@@ -32,24 +38,27 @@ static const uint16_t opcodes[ITEMS] = {
 static void link_carve(struct woad *h)
 {
     h->link = arena_take(h, 1, sizeof *h->link);
-    arena_conns(h, sizeof(struct link_conn), EACH(h->conns, link));
+    struct link_conn *conns = arena_take(h, h->cfg.conns, sizeof *conns);
+    if (conns) {
+        h->link->conns = conns;
+    }
 }
 
 static void link_reset(struct woad *h)
 {
-    *h->link = (struct link){ 0 };
+    *h->link = (struct link){ .conns = h->link->conns };
 }
 
 static void link_open(struct conn *c)
 {
-    *c->link = (struct link_conn){ .want = 0 };
+    *link_of(c) = (struct link_conn){ .want = 0 };
 }
 
 static void link_emit(struct conn *c, const struct woad_link_value *value)
 {
     struct woad_event ev;
     ev.u.link = *value;
-    c->link->asked &= (uint8_t)~(1u << value->item);
+    link_of(c)->asked &= (uint8_t)~(1u << value->item);
     emit_of(c, WOAD_EV_LINK, &ev);
 }
 
@@ -61,7 +70,7 @@ static void link_fail(struct conn *c, uint8_t item, int status)
 
 static void link_close(struct conn *c)
 {
-    struct link_conn *l = c->link;
+    struct link_conn *l = link_of(c);
     for (uint8_t item = 0; item < ITEMS; item++) {
         if ((l->want | l->asked) >> item & 1) {
             l->want &= (uint8_t)~(1u << item);
@@ -79,7 +88,7 @@ static void link_close(struct conn *c)
 static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
 {
     struct woad *h = c->h;
-    struct link_conn *l = c->link;
+    struct link_conn *l = link_of(c);
     l->want &= (uint8_t)~(1u << item);
     l->asked |= (uint8_t)(1u << item);
     h->link->item = item;
@@ -111,7 +120,7 @@ static uint16_t link_command(struct woad *h, struct wr *params)
         return OP_LE_SET_HOST_CHANNELS;
     }
     for (struct conn *c = h->conns; h->state == HOST_UP && c < conns_end(h); c++) {
-        uint8_t want = c->state == CONN_OPEN ? c->link->want : 0;
+        uint8_t want = c->state == CONN_OPEN ? link_of(c)->want : 0;
         for (uint8_t item = 0; want >> item; item++) {
             if (want >> item & 1) {
                 return link_write(c, item, params);
@@ -150,7 +159,7 @@ static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     if (status) {
         link_fail(c, (uint8_t)value.item, status);
     } else if (opcode == OP_LE_SET_DATA_LENGTH) {
-        c->link->asked &= (uint8_t)~(1u << WOAD_LINK_DATA_LENGTH);
+        link_of(c)->asked &= (uint8_t)~(1u << WOAD_LINK_DATA_LENGTH);
     } else if (!event_follows) {
         link_read(ret, &value);
         value.status = ret->bad ? WOAD_EBADMSG : 0;
@@ -230,7 +239,7 @@ static int link_ask(struct woad *h, uint16_t conn, enum woad_link_item item, str
     if (!k || k->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    *c = k->link;
+    *c = link_of(k);
     return ((*c)->want | (*c)->asked) >> item & 1 ? WOAD_EBUSY : 0;
 }
 

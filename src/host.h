@@ -136,6 +136,7 @@ struct conn {
     uint16_t in_controller;              /* packets not yet completed */
     uint16_t interval, latency, supervision;
     uint16_t asked[PARAMS];              /* by the application, or the peer */
+    uint16_t queue_on;                   /* number of the bearer that still sends one of `queue` */
     struct woad *h;
     struct conn *stirred_next;           /* in a ring of those; NULL: it is not among them */
     /* What each layer has of it: their arrays' elements. */
@@ -144,10 +145,7 @@ struct conn {
     struct gattc_conn *client;
     struct smp_conn *smp;
     struct coc_conn *cocs;
-    struct eatt_conn *eatt;
-    struct link_conn *link;
     struct fifo queue;                   /* ATT: notifications, indications, write commands */
-    struct att_bearer *queue_on;         /* the one that still sends one of it */
     struct fifo answers;                 /* of signalling */
     uint32_t sig_due;
     /* ACL: the L2CAP frame coming in, the one going out. */

@@ -172,11 +172,11 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
 #define WOAD_SIZE_HOST        WOAD_WIDTH(568, 380)
-#define WOAD_SIZE_CONN        WOAD_WIDTH(224, 160)
+#define WOAD_SIZE_CONN        WOAD_WIDTH(200, 148)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
 #define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)
-#define WOAD_SIZE_LINK        7
+#define WOAD_SIZE_LINK        WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_LINK_CONN   8
 #define WOAD_SIZE_CENTRAL     36
 #define WOAD_SIZE_SERVER      WOAD_WIDTH(96, 68)
@@ -198,7 +198,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_BEARER      WOAD_WIDTH(32, 20)
 #define WOAD_SIZE_SERVER_BEARER WOAD_WIDTH(56, 40)
 #define WOAD_SIZE_CLIENT_BEARER 8
-#define WOAD_SIZE_EATT        WOAD_WIDTH(8, 4)
+#define WOAD_SIZE_EATT        WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_EATT_BEARER WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_EATT_CONN   12
 #define WOAD_SIZE_CONTROLLER_CRYPTO 588

@@ -6,9 +6,15 @@
  * stay there, where its PDU lies until it is answered.  The answer grows in s->rsp. */
 #include "gatt_server.h"
 
-static uint16_t multiple_handle(const struct gatts_bearer *s, uint16_t n)
+struct multiple {
+    const uint8_t *list;                 /* the handles */
+    uint16_t n, len;                     /* how many; octets of the answer so far */
+};
+HOLD_SIZE(multiple, WOAD_SIZE_MULTIPLE);
+
+static struct multiple *multiple_of(const struct att_bearer *b)
 {
-    return get_le16(s->multiple_list + n * 2u);
+    return &b->c->h->multiples[b - b->c->h->bearers];
 }
 
 /* The variable form has { length u16, value } each, the length that of the whole value even where
@@ -26,13 +32,14 @@ static void multiple_put(struct gatts_bearer *s, struct wr *out, const uint8_t *
 }
 
 /* Goes on until the application must be asked, or all is there.  The answer so far is kept in
- * s->multiple_len. */
+ * m->len. */
 static int multiple_next(struct att_bearer *b, struct wr *out)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    while (s->multiple < s->multiples) {
-        uint16_t handle = multiple_handle(s, s->multiple++);
+    struct multiple *m = multiple_of(b);
+    while (s->next < m->n) {
+        uint16_t handle = get_le16(m->list + s->next++ * 2u);
         const struct woad_attr *a = db_at(h->gatts, handle);
         struct gatts_value v;
         s->handle = handle;
@@ -40,14 +47,14 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
             return WOAD_ATT_INVALID_HANDLE;                /* it has gone since */
         }
         if (!gatts_value(b->c, handle, a, &v)) {
-            s->multiple_len = (uint16_t)wr_len(out);
+            m->len = (uint16_t)wr_len(out);
             s->stepping = true;
             att_ask(b, handle, 0);
             s->stepping = false;
             if (s->waiting || s->step_err) {
                 return s->waiting ? ATT_LATER : s->step_err;
             }
-            out->p = out->base + s->multiple_len;
+            out->p = out->base + m->len;
             continue;
         }
         multiple_put(s, out, v.octets, v.len);
@@ -60,6 +67,7 @@ static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
+    struct multiple *m = multiple_of(b);
     size_t len = rd_left(in);
     struct rd each = *in;
     if (len < 4 || len % 2) {
@@ -73,18 +81,18 @@ static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
             return err;
         }
     }
-    s->multiple_list = in->p;
+    m->list = in->p;
     if (att_is_fixed(b)) {
-        struct gatts_conn *g = gatts_of(b);
+        struct gatts_parts *g = parts_of(b);
         g->kept = 0;                     /* it lay where the handles go */
-        if (!RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
+        if (!RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
             return WOAD_ATT_INSUFFICIENT_RESOURCES;
         }
-        s->multiple_list = g->prepared + g->prepared_len;
-        rd_copy(in, g->prepared + g->prepared_len, len);
+        m->list = g->mem + g->len;
+        rd_copy(in, g->mem + g->len, len);
     }
-    s->multiple = 0;
-    s->multiples = (uint16_t)(len / 2);
+    s->next = 0;
+    m->n = (uint16_t)(len / 2);
     return multiple_next(b, out);
 }
 
@@ -97,10 +105,11 @@ static int att_rx_several(struct att_bearer *b, uint8_t op, struct rd *in, struc
 static int multiple_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
+    struct multiple *m = multiple_of(b);
     if (!err) {
-        out->p = out->base + s->multiple_len;
+        out->p = out->base + m->len;
         multiple_put(s, out, value->p, rd_left(value));
-        s->multiple_len = (uint16_t)wr_len(out);
+        m->len = (uint16_t)wr_len(out);
     }
     return s->stepping ? ATT_LATER : err ? err : multiple_next(b, out);
 }
@@ -109,6 +118,10 @@ static const struct att_more more = { .rx = att_rx_several, .answered = multiple
 
 static void read_multiple_carve(struct woad *h)
 {
+    h->multiples = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->multiples);
+    if (!h->att_long) {
+        parts_carve(h);
+    }
     h->att_multiple = &more;
 }
 

@@ -1,20 +1,31 @@
-/* Requests that come before the one before them has been answered wait in a queue.
- * Vol 3, Part F, 3.3.2 */
+/* Requests that come before the one before them has been answered wait in a queue, on fixed
+ * channels.  Vol 3, Part F, 3.3.2 */
 #include "gatt_server.h"
+
+struct pipeline {
+    uint8_t *mem;                        /* config.pipeline_queue octets: { len u16, PDU } each */
+    uint16_t len;
+};
+HOLD_SIZE(pipeline, WOAD_SIZE_PIPELINE);
+
+static struct pipeline *pipeline_of(const struct att_bearer *b)
+{
+    return &b->c->h->pipelines[conn_index(b->c)];
+}
 
 /* What there is no room for is dropped. */
 static void pipeline_put(struct att_bearer *b, uint8_t op, const struct rd *in)
 {
-    struct woad *h = b->c->h;
-    struct gatts_bearer *s = b->server;
+    const struct woad *h = b->c->h;
+    struct pipeline *q = pipeline_of(b);
     size_t len = rd_left(in);
-    struct wr out = wr_of(s->pipeline + s->pipeline_len,
-                          (size_t)(h->cfg.pipeline_queue - s->pipeline_len));
+    struct wr out = wr_of(q->mem + q->len, (size_t)(h->cfg.pipeline_queue - q->len));
     if (RESERVE(wr_room(&out) >= 3 + len)) {
         wr_le16(&out, (uint16_t)(1 + len));
         wr_u8(&out, op);
         wr_bytes(&out, in->p, len);
-        s->pipeline_len = (uint16_t)(s->pipeline_len + wr_len(&out));
+        q->len = (uint16_t)(q->len + wr_len(&out));
+        b->server->followed = true;
     }
 }
 
@@ -22,24 +33,35 @@ static void pipeline_put(struct att_bearer *b, uint8_t op, const struct rd *in)
 static void pipeline_next(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
-    while (s->pipeline_len && !s->op) {
-        struct rd in = rd_of(s->pipeline, s->pipeline_len);
+    struct pipeline *q = pipeline_of(b);
+    while (q->len && !s->op) {
+        struct rd in = rd_of(q->mem, q->len);
         uint16_t len = rd_le16(&in);
         in.end = in.p + len;
         uint8_t op = rd_u8(&in);
-        uint16_t whole = s->pipeline_len;
-        s->pipeline_len = 0;             /* it is not behind itself */
+        s->followed = false;             /* it is not behind itself */
         att_server_rx(b, op, &in);
-        s->pipeline_len = (uint16_t)(whole - 2 - len);
-        memmove(s->pipeline, s->pipeline + 2 + len, s->pipeline_len);
+        q->len = (uint16_t)(q->len - 2 - len);
+        memmove(q->mem, q->mem + 2 + len, q->len);
+        s->followed = q->len != 0;
     }
 }
 
-static const struct att_pipeline pipeline = { pipeline_put, pipeline_next };
+static void pipeline_open(struct att_bearer *b)
+{
+    if (att_is_fixed(b)) {
+        pipeline_of(b)->len = 0;
+    }
+}
+
+static const struct att_pipeline role = { pipeline_put, pipeline_next, pipeline_open };
 
 static void pipeline_carve(struct woad *h)
 {
-    h->att_pipeline = &pipeline;
+    struct pipeline *all = arena_take(h, h->cfg.conns, sizeof *all);
+    arena_each(h, h->cfg.conns, h->cfg.pipeline_queue, EACH(all, mem));
+    h->pipelines = all;
+    h->att_pipeline = &role;
 }
 
 const struct woad_feature woad_pipelining = { .carve = pipeline_carve };

@@ -7,32 +7,29 @@
 
 enum { PART_HDR = 6 };
 
-static uint16_t part_u16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-
 static bool part_keep(struct att_bearer *b, uint16_t handle, uint16_t offset,
                       const uint8_t *data, size_t len)
 {
     struct woad *h = b->c->h;
-    struct gatts_conn *s = gatts_of(b);
-    uint8_t *last = s->prepared + s->prepared_last;
-    bool joins = s->prepared_len && part_u16(last) == handle &&
-                 part_u16(last + 2) + (uint32_t)part_u16(last + 4) == offset;
-    struct wr out = wr_of(s->prepared + s->prepared_len,
-                          (size_t)(h->cfg.prepare_queue - s->prepared_len));
+    struct gatts_parts *s = parts_of(b);
+    uint8_t *last = s->mem + s->last;
+    bool joins = s->len && get_le16(last) == handle &&
+                 get_le16(last + 2) + (uint32_t)get_le16(last + 4) == offset;
+    struct wr out = wr_of(s->mem + s->len,
+                          (size_t)(h->cfg.prepare_queue - s->len));
     if (!RESERVE(wr_room(&out) >= len + (joins ? 0 : PART_HDR))) {
         return false;
     }
     if (joins) {
-        struct wr total = wr_of(last + 4, 2);
-        wr_le16(&total, (uint16_t)(part_u16(last + 4) + len));
+        put_le16(last + 4, (uint16_t)(get_le16(last + 4) + len));
     } else {
-        s->prepared_last = s->prepared_len;
+        s->last = s->len;
         wr_le16(&out, handle);
         wr_le16(&out, offset);
         wr_le16(&out, (uint16_t)len);
     }
     wr_bytes(&out, data, len);
-    s->prepared_len = (uint16_t)(s->prepared_len + wr_len(&out));
+    s->len = (uint16_t)(s->len + wr_len(&out));
     return true;
 }
 
@@ -41,7 +38,7 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    struct gatts_conn *g = gatts_of(b);
+    struct gatts_parts *g = parts_of(b);
     uint16_t handle = rd_le16(in), offset = rd_le16(in);
     if (in->bad) {
         return WOAD_ATT_INVALID_PDU;
@@ -69,13 +66,13 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
 }
 
 /* A value ends at 512 octets, wherever it begins.  Known before anything is written. */
-static int parts_check(struct gatts_bearer *s, const struct gatts_conn *g)
+static int parts_check(struct gatts_bearer *s, const struct gatts_parts *g)
 {
-    for (size_t at = 0; at < g->prepared_len;) {
-        const uint8_t *part = g->prepared + at;
-        uint16_t offset = part_u16(part + 2), len = part_u16(part + 4);
+    for (size_t at = 0; at < g->len;) {
+        const uint8_t *part = g->mem + at;
+        uint16_t offset = get_le16(part + 2), len = get_le16(part + 4);
         if ((uint32_t)offset + len > WOAD_ATT_VALUE_MAX) {
-            s->handle = part_u16(part);
+            s->handle = get_le16(part);
             return offset > WOAD_ATT_VALUE_MAX ? WOAD_ATT_INVALID_OFFSET
                                                : WOAD_ATT_INVALID_VALUE_LENGTH;
         }
@@ -89,12 +86,12 @@ static int execute_parts(struct att_bearer *b)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    struct gatts_conn *g = gatts_of(b);
+    struct gatts_parts *g = parts_of(b);
     struct conn *c = b->c;
-    while (s->executing < g->prepared_len) {
-        const uint8_t *part = g->prepared + s->executing;
-        uint16_t handle = part_u16(part), offset = part_u16(part + 2), len = part_u16(part + 4);
-        s->executing = (uint16_t)(s->executing + PART_HDR + len);
+    while (s->next < g->len) {
+        const uint8_t *part = g->mem + s->next;
+        uint16_t handle = get_le16(part), offset = get_le16(part + 2), len = get_le16(part + 4);
+        s->next = (uint16_t)(s->next + PART_HDR + len);
         s->handle = handle;
         struct rd value = rd_of(part + PART_HDR, len);
         const struct woad_attr *a = db_at(h->gatts, handle);
@@ -128,10 +125,10 @@ static int execute_parts(struct att_bearer *b)
 
 static int att_execute_next(struct att_bearer *b)
 {
-    struct gatts_conn *g = gatts_of(b);
+    struct gatts_parts *g = parts_of(b);
     int err = execute_parts(b);
     g->executes = err == ATT_LATER;
-    g->prepared_len = g->executes ? g->prepared_len : 0;
+    g->len = g->executes ? g->len : 0;
     return err;
 }
 
@@ -139,7 +136,7 @@ static int att_execute_next(struct att_bearer *b)
 static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
-    struct gatts_conn *g = gatts_of(b);
+    struct gatts_parts *g = parts_of(b);
     uint8_t flags = rd_u8(in);
     (void)out;
     if (!rd_done(in) || flags > 1) {
@@ -150,10 +147,10 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
     }
     int err = flags ? parts_check(s, g) : 0;
     if (!flags || err) {
-        g->prepared_len = 0;
+        g->len = 0;
         return err;
     }
-    s->executing = 0;
+    s->next = 0;
     g->executes = true;
     return att_execute_next(b);
 }
@@ -166,11 +163,11 @@ static void long_keep(struct att_bearer *b, const uint8_t *value, size_t len)
 {
     struct woad *h = b->c->h;
     const struct gatts_bearer *s = b->server;
-    struct gatts_conn *g = gatts_of(b);
+    struct gatts_parts *g = parts_of(b);
     g->kept = 0;
     if (len - s->offset >= b->mtu - 1u && !att_listing(b) &&
-        RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
-        memcpy(g->prepared + g->prepared_len, value, len);
+        RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
+        memcpy(g->mem + g->len, value, len);
         g->kept = s->handle;
         g->kept_len = (uint16_t)len;
         g->kept_due = deadline_in(h->now, ATT_TIMEOUT_MS);
@@ -181,13 +178,13 @@ static void long_keep(struct att_bearer *b, const uint8_t *value, size_t len)
 static int long_read(struct att_bearer *b, struct wr *out)
 {
     const struct gatts_bearer *s = b->server;
-    struct gatts_conn *g = gatts_of(b);
+    struct gatts_parts *g = parts_of(b);
     if (g->kept != s->handle || !deadline_left(g->kept_due, b->c->h->now)) {
         return ATT_LATER;
     }
     bool last = g->kept_len < s->offset + b->mtu - 1u;
     g->kept = last ? 0 : s->handle;
-    return att_part(g->prepared + g->prepared_len, g->kept_len, s->offset, out);
+    return att_part(g->mem + g->len, g->kept_len, s->offset, out);
 }
 
 /* --- the feature ------------------------------------------------------------------------------ */
@@ -209,15 +206,27 @@ static int execute_answered(struct att_bearer *b, int err, struct rd *value, str
     if (!err) {
         return att_execute_next(b);
     }
-    gatts_of(b)->prepared_len = 0;
-    gatts_of(b)->executes = false;
+    parts_of(b)->len = 0;
+    parts_of(b)->executes = false;
     return err;
 }
 
-static const struct att_more more = { att_rx_prepared, execute_answered, long_keep, long_read };
+static void execute_close(struct att_bearer *b)
+{
+    if (b->server->op == ATT_EXECUTE_REQ) {
+        parts_of(b)->executes = false;
+        parts_of(b)->len = 0;
+    }
+}
+
+static const struct att_more more = { att_rx_prepared, execute_answered, execute_close, long_keep,
+                                      long_read };
 
 static void long_values_carve(struct woad *h)
 {
+    if (!h->att_multiple) {
+        parts_carve(h);
+    }
     h->att_long = &more;
 }
 

@@ -115,7 +115,7 @@ void att_put_question(struct att_bearer *b, enum woad_event_type type, struct wo
     struct gatts *g = h->gatts;
     struct att_bearer *before = g->asking;
     b->server->waiting = true;
-    b->server->asked = g->questions++;
+    b->server->asked = (uint16_t)g->questions++;
     g->asking = b;
     emit_of(b->c, type, ev);
     g->asking = before;
@@ -256,7 +256,6 @@ int att_write_allowed(struct att_bearer *b, uint16_t handle,
                              const struct woad_attr *a, struct rd *in, bool need_answer)
 {
     struct gatts_bearer *s = b->server;
-    struct gatts_conn *g = gatts_of(b);
     int err = gatts_write(b->c, handle, a, 0, in);
     if (err != ATT_LATER) {
         return err;
@@ -265,7 +264,9 @@ int att_write_allowed(struct att_bearer *b, uint16_t handle,
     if (len > WOAD_ATT_VALUE_MAX) {
         return WOAD_ATT_INVALID_VALUE_LENGTH;
     }
-    g->kept = g->kept == handle ? 0 : g->kept;
+    if (b->c->h->att_long && parts_of(b)->kept == handle) {
+        parts_of(b)->kept = 0;
+    }
     struct woad_event ev;
     ev.u.gatt_write.handle = handle;
     ev.u.gatt_write.offset = 0;
@@ -355,7 +356,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    if (att_is_fixed(b) && s->op && (!(op & ATT_OP_COMMAND) || s->pipeline_len)) {
+    if (att_is_fixed(b) && s->op && (!(op & ATT_OP_COMMAND) || s->followed)) {
         if (h->att_pipeline) {
             h->att_pipeline->put(b, op, in);
         }
@@ -396,7 +397,7 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
     }
     s->rsp_len = 0;
     s->op = 0;
-    if (s->pipeline_len) {
+    if (s->followed) {
         b->c->h->att_pipeline->next(b);
     }
     return true;
@@ -405,16 +406,18 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
 static void att_server_open(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
-    *s = (struct gatts_bearer){ .rsp = s->rsp, .pipeline = s->pipeline };
+    *s = (struct gatts_bearer){ .rsp = s->rsp };
+    if (b->c->h->att_pipeline) {
+        b->c->h->att_pipeline->open(b);
+    }
 }
 
 /* What was asked on it nobody waits for any more. */
 static void att_server_close(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
-    if (s->op == ATT_EXECUTE_REQ) {
-        gatts_of(b)->executes = false;
-        gatts_of(b)->prepared_len = 0;
+    if (b->c->h->att_long) {
+        b->c->h->att_long->close(b);
     }
     s->waiting = false;
     s->op = 0;
@@ -477,7 +480,7 @@ static struct att_bearer *att_waiting(const struct conn *c, int request)
     for (struct att_bearer *b = h->bearers; b < att_bearers_end(h); b++) {
         bool fits = b->c == c && b->mtu && b->server->waiting &&
                     (request < 0 || att_request(b) == request);
-        if (fits && (!found || (int32_t)(b->server->asked - found->server->asked) < 0)) {
+        if (fits && (!found || (int16_t)(b->server->asked - found->server->asked) < 0)) {
             found = b;
         }
     }

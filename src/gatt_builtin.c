@@ -37,14 +37,18 @@ static void gatts_carve(struct woad *h)
     struct gatts_conn *conns = arena_conns(h, sizeof *conns, EACH(h->conns, server));
     struct gatts_bearer *bearers = arena_each(h, n, sizeof *bearers, EACH(h->bearers, server));
     arena_each(h, n, h->cfg.mtu, EACH(bearers, rsp));
-    arena_conns(h, h->cfg.pipeline_queue, EACH(bearers, pipeline));
-    arena_conns(h, h->cfg.prepare_queue, EACH(conns, prepared));
     arena_conns(h, h->cfg.subscriptions * sizeof *conns->cccds, EACH(conns, cccds));
     if (g) {
         g->tables = tables;
         h->gatts = g;
     }
     h->att_server = &att_server_role;
+}
+
+void parts_carve(struct woad *h)
+{
+    h->parts = arena_take(h, h->cfg.conns, sizeof *h->parts);
+    arena_each(h, h->cfg.conns, h->cfg.prepare_queue, EACH(h->parts, mem));
 }
 
 static void gatts_reset(struct woad *h)
@@ -64,7 +68,11 @@ static void gatts_open(struct conn *c)
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         s->cccds[n].handle = 0;
     }
-    *s = (struct gatts_conn){ .cccds = s->cccds, .prepared = s->prepared };
+    *s = (struct gatts_conn){ .cccds = s->cccds };
+    if (h->parts) {
+        struct gatts_parts *parts = &h->parts[conn_index(c)];
+        *parts = (struct gatts_parts){ .mem = parts->mem };
+    }
     if (h->gatt_bonds) {
         h->gatt_bonds->know(c);
     }

@@ -18,30 +18,36 @@ struct gatts_bearer {
     bool waiting;                        /* for woad_gatt_answer() */
     bool stepping;                       /* one of several is being asked for, in a loop */
     uint8_t step_err;                    /* what the application said to it */
+    bool followed;                       /* by others that came too early: att_pipeline.c */
     uint16_t handle, offset;             /* of that request */
-    uint8_t *rsp;                        /* config.mtu octets */
     uint16_t rsp_len;                    /* an answer waits to be sent */
-    uint16_t executing;                  /* see att_prepare.c */
-    const uint8_t *multiple_list;        /* see att_multiple.c */
-    uint16_t multiple, multiples, multiple_len;
-    uint8_t *pipeline;                   /* { len u16, PDU } each: requests that came too early; of
-                                          * fixed channels */
-    uint16_t pipeline_len;
-    uint32_t asked;                      /* the application: the lowest was the first */
+    uint16_t next;                       /* of several: where the next one is */
+    uint16_t asked;                      /* the application: the lowest was the first */
+    uint8_t *rsp;                        /* config.mtu octets */
 };
 
 /* What the server keeps for a client, whatever bearers it uses. */
 struct gatts_conn {
     uint8_t client_features;
-    bool executes;                       /* what it has prepared, and waits for the application */
     struct woad_cccd *cccds;             /* config.subscriptions; handle 0: free */
-    uint8_t *prepared;                   /* { handle, offset, len u16, data } each, see prepare */
-    uint16_t prepared_len, prepared_last;
-    uint16_t kept, kept_len;             /* a value being read in parts: see att_prepare.c */
-    uint32_t kept_due;
     uint16_t changed_first, changed_last;                  /* Service Changed is owed */
     uint32_t knows;                      /* the database that the client knows: gatt_bonded.c */
 };
+
+/* What a client has prepared, and behind it what a request of several, or a value read in parts,
+ * needs.  Of woad_long_values and woad_read_multiple, for each connection. */
+struct gatts_parts {
+    uint8_t *mem;                        /* config.prepare_queue octets */
+    uint16_t len, last;                  /* prepared; where the last part of it begins */
+    uint16_t kept, kept_len;             /* a value being read in parts: its handle, 0: none */
+    uint32_t kept_due;
+    bool executes;                       /* what is prepared, and waits for the application */
+};
+void parts_carve(struct woad *h);        /* once, for whichever of the two is named */
+static inline struct gatts_parts *parts_of(const struct att_bearer *b)
+{
+    return &b->c->h->parts[conn_index(b->c)];
+}
 
 struct gatts {
     struct attr_table *tables;           /* by rising handles; the first is the host's own */
@@ -59,6 +65,7 @@ struct gatts {
 HOLD_SIZE(gatts, WOAD_SIZE_SERVER);
 HOLD_SIZE(attr_table, WOAD_SIZE_TABLE);
 HOLD_SIZE(gatts_conn, WOAD_SIZE_SERVER_CONN);
+HOLD_SIZE(gatts_parts, WOAD_SIZE_PARTS);
 HOLD_SIZE(gatts_bearer, WOAD_SIZE_SERVER_BEARER);
 HOLD_SIZE(woad_cccd, 4);
 

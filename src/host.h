@@ -279,6 +279,7 @@ struct gatt_bonds {
 struct att_more {
     int (*rx)(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out);
     int (*answered)(struct att_bearer *b, int err, struct rd *value, struct wr *out);
+    void (*close)(struct att_bearer *b); /* nobody waits for it any more */
     /* Of long values: what the application has given may be read in parts; and is, or ATT_LATER. */
     void (*keep)(struct att_bearer *b, const uint8_t *value, size_t len);
     int (*read)(struct att_bearer *b, struct wr *out);
@@ -286,7 +287,11 @@ struct att_more {
 struct att_pipeline {
     void (*put)(struct att_bearer *b, uint8_t op, const struct rd *in);
     void (*next)(struct att_bearer *b);  /* the answer has left */
+    void (*open)(struct att_bearer *b);
 };
+struct pipeline;
+struct multiple;
+struct gatts_parts;
 struct type_index {
     void (*make)(struct woad *h);
     uint16_t (*find)(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type);
@@ -358,6 +363,9 @@ struct woad {
     const struct att_role *att_server, *att_client;
     const struct att_more *att_long, *att_multiple;
     const struct att_pipeline *att_pipeline;
+    struct pipeline *pipelines;          /* its, one a connection */
+    struct gatts_parts *parts;           /* one a connection, where a feature needs it */
+    struct multiple *multiples;          /* att_multiple.c: one a bearer */
     const struct type_index *type_index;
     uint16_t *by_type;                   /* its memory */
     void (*att_signed)(struct att_bearer *b, struct rd *in);

@@ -166,12 +166,14 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((conns) * (WOAD_MOST(WOAD_MOST(mtu, mps), 65) + 4)) + \
      WOAD_UP((conns) * WOAD_SIZE_ANSWERS) + WOAD_UP((conns) * (tx_queue)) + \
      WOAD_UP((conns) * (subscriptions) * 4) + WOAD_UP((conns) * (prepare_queue)) + \
+     WOAD_UP((conns) * WOAD_SIZE_PARTS) + WOAD_UP((conns) * WOAD_SIZE_PIPELINE) + \
+     WOAD_UP(((conns) + (att_bearers)) * WOAD_SIZE_MULTIPLE) + \
      WOAD_UP((conns) * (pipeline_queue)) + WOAD_UP((conns) * (request_queue)) + \
      WOAD_UP((conns) * (procedures) * WOAD_SIZE_PROCEDURE))
 #define WOAD_UP(n) (((n) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *))
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(568, 380)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(592, 392)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(200, 148)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
@@ -180,8 +182,11 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_LINK_CONN   8
 #define WOAD_SIZE_CENTRAL     36
 #define WOAD_SIZE_SERVER      WOAD_WIDTH(96, 68)
+#define WOAD_SIZE_PARTS       WOAD_WIDTH(24, 20)
+#define WOAD_SIZE_PIPELINE    WOAD_WIDTH(16, 8)
+#define WOAD_SIZE_MULTIPLE    WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
-#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(48, 32)
+#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(24, 16)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(40, 28)
 #define WOAD_SIZE_PROCEDURE   WOAD_WIDTH(48, 40)
 #define WOAD_SIZE_SECURITY    WOAD_WIDTH(288, 264)
@@ -196,7 +201,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_CHANNEL_CONN WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_ANSWERS     128
 #define WOAD_SIZE_BEARER      WOAD_WIDTH(32, 20)
-#define WOAD_SIZE_SERVER_BEARER WOAD_WIDTH(56, 40)
+#define WOAD_SIZE_SERVER_BEARER WOAD_WIDTH(24, 20)
 #define WOAD_SIZE_CLIENT_BEARER 8
 #define WOAD_SIZE_EATT        WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_EATT_BEARER WOAD_WIDTH(24, 12)

@@ -144,6 +144,8 @@ static struct conn *conn_take(struct woad *h)
     fifo_begin(&c->queue, h->cfg.tx_queue);
     fifo_begin(&c->answers, h->answers);
     c->queue_on = 0;
+    c->smp_refuse = false;
+    c->sig_last = c->sig_id = 0;
     c->rx_len = c->tx_left = c->sig_due = 0;
     c->tx_channel = NULL;
     h->conns_open++;

@@ -7,14 +7,14 @@
 struct proc {
     const struct gattc_kind *kind;       /* which request it makes next */
     struct att_bearer *bearer;           /* on which it runs, NULL: on none yet */
-    uint8_t op;                          /* enum woad_gattc_op */
-    bool filtered;
-    bool raised;                         /* it was refused, and is asked again */
-    bool cancelled;
-    uint8_t refused;                     /* it waits for security: what it was told */
     int16_t abort;                       /* a prepared write to be taken back: its status */
     uint16_t start, end;                 /* start: next handle to ask from, or the handle */
     uint16_t offset;
+    uint8_t op;                          /* enum woad_gattc_op */
+    bool filtered : 1;
+    bool raised : 1;                     /* it was refused, and is asked again */
+    bool cancelled : 1;
+    uint8_t refused;                     /* it waits for security: what it was told */
     struct woad_uuid uuid;               /* the filter; without, of the characteristic held back */
 };
 

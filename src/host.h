@@ -117,17 +117,15 @@ struct conn {
     uint8_t stirred;                     /* STIRRED_…: what may have something beside its queue */
     bool stirred_again;                  /* since it was asked */
     bool central;
-    bool want_disconnect, want_update, want_param_reply, want_ltk_reply;
-    bool refuse_params;                  /* which way want_param_reply goes */
-    bool update_asked;                   /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
+    bool want_disconnect : 1, want_update : 1, want_param_reply : 1, want_ltk_reply : 1;
+    bool refuse_params : 1;              /* which way want_param_reply goes */
+    bool update_asked : 1;               /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
+    bool mtu_exchanged : 1;              /* this side has sent an MTU request or response */
     uint8_t reason;
     bool rx_skip;
     bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
     bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
     bool queue_owed;                     /* WOAD_EV_TX_DONE, when all of the queue is out */
-    bool mtu_exchanged;                  /* this side has sent an MTU request or response */
-    uint8_t smp_refuse;                  /* Pairing Failed is owed */
-    uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request */
     bool sig_params;                     /* that is to be sent */
     bool sig_wants;                      /* a channel may owe some signalling */
     struct woad_security security;
@@ -155,6 +153,8 @@ struct conn {
     struct coc *tx_channel;              /* NULL: none, or it has gone */
     struct woad_addr peer;
     struct woad_addr own, peer_air;      /* as they were on the air when it began */
+    bool smp_refuse;                     /* Pairing Failed is owed */
+    uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request */
 };
 
 /* --- features --------------------------------------------------------------------------------- */

@@ -73,14 +73,14 @@ struct pairing {
 /* What a connection has beside its pairing: its link's encryption. */
 struct smp_conn {
     struct pairing *p;                   /* NULL: none */
-    bool fetched;                        /* the application has been asked for a bond */
-    bool tried;                          /* its key, for what the client is to believe */
-    bool dead;                           /* 30 s are over: nothing more on this connection.  3.4 */
-    bool asks;                           /* a Security Request is owed */
+    bool fetched : 1;                    /* the application has been asked for a bond */
+    bool tried : 1;                      /* its key, for what the client is to believe */
+    bool dead : 1;                       /* 30 s are over: nothing more on this connection.  3.4 */
+    bool asks : 1;                       /* a Security Request is owed */
+    bool spoilt : 1;                     /* what it was for has failed: it is worth nothing */
     uint8_t failed;                      /* Pairing Failed is owed, with this reason */
     bool want_encrypt, want_key;         /* commands owed: Enable Encryption, LTK Request Reply */
     bool encrypting, from_bond;          /* from_bond: its key, else that of the pairing */
-    bool spoilt;                         /* what it was for has failed: it is worth nothing */
     uint8_t link_size, link_flags;
 };
 

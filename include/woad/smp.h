@@ -84,10 +84,10 @@ enum { WOAD_SECURITY_PEER = 0x100, WOAD_SECURITY_HCI = 0x200 };
 
 /* What a connection has. */
 struct woad_security {
-    bool encrypted;
-    bool authenticated;                  /* by a method that no one in the middle survives */
-    bool bonded;
-    bool secure;                         /* the key is of LE Secure Connections */
+    bool encrypted : 1;
+    bool authenticated : 1;              /* by a method that no one in the middle survives */
+    bool bonded : 1;
+    bool secure : 1;                     /* the key is of LE Secure Connections */
     uint8_t key_size;                    /* octets; 0: not encrypted */
 };
 

@@ -174,7 +174,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
 #define WOAD_SIZE_HOST        WOAD_WIDTH(592, 392)
-#define WOAD_SIZE_CONN        WOAD_WIDTH(200, 148)
+#define WOAD_SIZE_CONN        WOAD_WIDTH(192, 136)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
 #define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)
@@ -188,7 +188,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(24, 16)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(40, 28)
-#define WOAD_SIZE_PROCEDURE   WOAD_WIDTH(48, 40)
+#define WOAD_SIZE_PROCEDURE   WOAD_WIDTH(48, 36)
 #define WOAD_SIZE_SECURITY    WOAD_WIDTH(288, 264)
 #define WOAD_SIZE_RESOLVE     4
 #define WOAD_SIZE_WATCH       1
@@ -208,7 +208,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_EATT_CONN   12
 #define WOAD_SIZE_CONTROLLER_CRYPTO 588
 #define WOAD_SIZE_PAIRING     WOAD_WIDTH(616, 588)
-#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(24, 16)
+#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_BOND        WOAD_WIDTH(160, 152)
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the

@@ -422,6 +422,32 @@ static void bond_forgotten(void **state)
     }
 }
 
+/* A bond that is forgotten before its key was used: there is none, and that is told; then they
+ * pair. */
+static void forgotten_at_once(void **state)
+{
+    (void)state;
+    for (int secure = 0; secure < 2; secure++) {
+        struct woad_security_policy p = policy(WOAD_IO_NONE, false, secure);
+        begin(&p, &p);
+        settle();
+        rejoin(CENTRAL);
+        struct woad *h = w->device[CENTRAL].host;
+        assert_int_equal(woad_pair(h, side[CENTRAL].conn), 0);
+        assert_int_equal(woad_pair(h, side[CENTRAL].conn), WOAD_EALREADY);
+        assert_int_equal(woad_bond_remove(h, NULL), 0);
+        settle();
+        assert_int_equal(status_of(CENTRAL), WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
+        assert_false(level(CENTRAL).encrypted);
+        device_forget(&w->device[CENTRAL]);
+        assert_int_equal(woad_pair(h, side[CENTRAL].conn), 0);
+        settle();
+        assert_int_equal(status_of(CENTRAL), 0);
+        assert_true(level(CENTRAL).bonded);
+        world_free(w);
+    }
+}
+
 /* A bond is not replaced by a weaker one. */
 static void bond_kept(void **state)
 {
@@ -643,7 +669,8 @@ int main(void)
         cmocka_unit_test(comparison_refused), cmocka_unit_test(silence),
         cmocka_unit_test(policies), cmocka_unit_test(no_random), cmocka_unit_test(bonded),
         cmocka_unit_test(repeated_attempts), cmocka_unit_test(hidden),
-        cmocka_unit_test(bond_forgotten), cmocka_unit_test(bond_kept),
+        cmocka_unit_test(bond_forgotten), cmocka_unit_test(forgotten_at_once),
+        cmocka_unit_test(bond_kept),
         cmocka_unit_test(permissions), cmocka_unit_test(level_falls),
         cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(eight_at_once), cmocka_unit_test(eight_by_controller),

@@ -180,7 +180,7 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
         coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
     }
     if (!c->sig_wants && !coc_has_plenty(k) && coc_grant(k)) {
-        c->sig_wants = true;           /* a packet has come: the connection will be asked */
+        c->sig_wants = true;             /* a packet has come: the connection will be asked */
     }
 }
 

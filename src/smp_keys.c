@@ -242,7 +242,7 @@ static bool link_write(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;
     const struct pairing *p = bonded ? NULL : smp_under_way(c);
-    const struct woad_bond *b = bonded ? bond_find(c->h, &c->peer) : NULL;
+    const struct woad_bond *b = bonded && smp_has_key(c, false) ? bond_find(c->h, &c->peer) : NULL;
     if (!p && !b) {
         c->want_ltk_reply = !central;    /* none */
         if (central) {
@@ -251,15 +251,16 @@ static bool link_write(struct conn *c, bool central, struct wr *out)
         return false;
     }
     wr_le16(out, c->handle);
+    if (b && central) {
+        wr_bytes(out, b->peer_rand, 8);
+        wr_le16(out, b->peer_ediv);
+    } else if (central) {
+        wr_zero(out, 10);
+    }
     if (b) {
-        wr_bytes(out, b->peer_rand, central ? 8 : 0);
-        if (central) {
-            wr_le16(out, b->peer_ediv);
-        }
         wr_bytes(out, central ? b->peer_ltk : b->own_ltk, 16);
         return true;
     }
-    wr_zero(out, central ? 10 : 0);
     for (size_t n = 16; n; n--) {
         wr_u8(out, p->key[n - 1]);
     }

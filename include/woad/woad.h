@@ -98,8 +98,10 @@ struct woad_config {
     uint8_t procedures;          /* client procedures waiting, per connection: 1 or more */
     uint8_t accept_list;         /* peers on it */
     uint16_t mtu;                /* largest ATT_MTU: 23 to 527 */
-    uint16_t tx_queue;           /* octets of notifications and commands waiting, per connection */
-    uint16_t request_queue;      /* octets of writes waiting for their turn, per connection */
+    uint16_t tx_queue;           /* octets of notifications and commands waiting, per connection:
+                                  * each takes two more, and lies in one piece */
+    uint16_t request_queue;      /* octets of writes waiting for their turn, per connection; the
+                                  * same.  Both at least mtu + 2 */
     uint16_t prepare_queue;      /* octets a client may prepare, per connection; long values that
                                   * are being read are kept there too */
     uint16_t pipeline_queue;     /* octets of requests that came before the answer to the one

@@ -247,6 +247,7 @@ static bool link_write(struct conn *c, bool central, struct wr *out)
         c->want_ltk_reply = !central;    /* none */
         if (central) {
             smp_told(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
+            stir_all(c->h);              /* what waited for it */
         }
         return false;
     }

@@ -62,6 +62,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     }
     g->used--;
     memmove(over, over + 1, (size_t)(g->procs + g->used - over) * sizeof *over);
+    stir_conn(c);                        /* one that has not been asked for yet */
     struct woad_event ev;
     ev.u.done.op = (enum woad_gattc_op)p.op;
     ev.u.done.handle = p.start;

@@ -311,6 +311,39 @@ static void closed_in_flight(void **state)
     }
 }
 
+/* A write that only the bearers that have gone were long enough for ends before it is asked for,
+ * and what is behind it goes on by itself. */
+static void too_long_now(void **state)
+{
+    static const uint8_t octets[40];
+    (void)state;
+    two(1, 1);
+    bearers(1);
+    slow = true;
+    assert_int_equal(read_of(A), 0);
+    assert_int_equal(read_of(B), 0);
+    world_run(w, 300000);
+    assert_int_equal(n_asked, 2);
+    assert_int_equal(woad_gattc_write(client->host, side[CENTRAL].conn, C, octets,
+                                      sizeof octets), 0);
+    assert_int_equal(read_of(D), 0);
+    assert_int_equal(woad_eatt_close(client->host, side[CENTRAL].conn), 0);
+    world_run(w, 300000);
+    for (int n = 0; n < 2; n++) {        /* the one that is out, and the one that is asked again */
+        assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "x", 1), 0);
+        world_run(w, 300000);
+    }
+    const struct seen *s = NULL;
+    for (size_t n = 0; n < client->logged; n++) {
+        s = client->log[n].ev.type == WOAD_EV_GATTC_DONE &&
+            client->log[n].ev.u.done.handle == C ? &client->log[n] : s;
+    }
+    assert_non_null(s);
+    assert_int_equal(s->ev.u.done.status, WOAD_EINVAL);
+    assert_int_equal(asked[n_asked - 1].handle, D);
+    over();
+}
+
 /* L2CAP/TIM/BV-03-C: both ask at once for all there are.  5.4 */
 static void collision(void **state)
 {
@@ -546,7 +579,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_once), cmocka_unit_test(all_kinds), cmocka_unit_test(told),
         cmocka_unit_test(told_by_those_left),
-        cmocka_unit_test(closed_in_flight), cmocka_unit_test(collision), cmocka_unit_test(refused),
+        cmocka_unit_test(closed_in_flight), cmocka_unit_test(too_long_now),
+        cmocka_unit_test(collision), cmocka_unit_test(refused),
         cmocka_unit_test(silent), cmocka_unit_test(raw_bearer),
         cmocka_unit_test(prepared_elsewhere), cmocka_unit_test(pulled_from_inside),
     };

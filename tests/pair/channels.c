@@ -166,7 +166,7 @@ static void ended_in_the_middle(void **state)
     for (int i = 6; i < PEERS; i++) {    /* those that are left */
         assert_int_equal(woad_disconnect(hub->host, conns[i], 0x13), 0);
     }
-    world_run(w, 10000000);              /* who has not heard it waits for the supervision timeout */
+    world_run(w, 10000000);              /* who has not heard it waits for the link to time out */
     for (size_t n = 0; n < n_ends; n++) {
         assert_true(ends[n].closed);
     }

@@ -238,7 +238,7 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 
 /* The key, the least significant octet first, from where it is kept.  False: the bond has been
  * forgotten since. */
-static bool link_write(struct conn *c, bool central, struct wr *out)
+static bool link_write_key(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;
     const struct pairing *p = bonded ? NULL : smp_under_way(c);
@@ -279,7 +279,7 @@ uint16_t smp_command(struct woad *h, struct wr *params)
         }
         bool central = s->want_encrypt;
         s->want_encrypt = s->want_key = false;
-        if (!link_write(c, central, params)) {
+        if (!link_write_key(c, central, params)) {
             continue;
         }
         h->hci.pending_arg = c->number;

@@ -219,13 +219,12 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         bool open = c->state == CONN_OPEN, may = open && acl_may_take(h, c);
         c->stirred_again = false;
         size_t len = may ? acl_tx_conn(h, c, buf, room) : 0;
+        acl_turn(h, c, len || (open && (!may || c->stirred_again)));
         if (len) {
-            h->stirred = c;              /* the first of the ring is the last now */
             c->in_controller++;
             h->hci.acl_free--;
             return len;
         }
-        acl_turn(h, c, open && (!may || c->stirred_again));
         refused = open && !may && !refused ? c : refused;
     }
     acl_check(h, buf, room);

@@ -91,11 +91,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
         }
         att_indication_sent(b, get_le16(pdu + 1));
     }
-    len = len < b->mtu ? len : b->mtu;
-    uint8_t *to = wr_take(out, len);
-    if (to) {
-        memcpy(to, pdu, len);
-    }
+    wr_copy(out, pdu, len < b->mtu ? len : b->mtu);
     fifo_drop(q);
     if (c->queue_full) {
         att_room(c);

@@ -115,7 +115,7 @@ void att_put_question(struct att_bearer *b, enum woad_event_type type, struct wo
     struct gatts *g = h->gatts;
     struct att_bearer *before = g->asking;
     b->server->waiting = true;
-    b->server->asked = (uint16_t)g->questions++;
+    b->server->asked = g->questions++;
     g->asking = b;
     emit_of(b->c, type, ev);
     g->asking = before;
@@ -174,10 +174,7 @@ int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
     }
     size_t n = len - offset;
     n = n < wr_room(out) ? n : wr_room(out);
-    if (n) {
-        memcpy(out->p, value + offset, n);
-        out->p += n;
-    }
+    wr_copy(out, n ? value + offset : NULL, n);
     return 0;
 }
 
@@ -391,10 +388,7 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
     if (!s->rsp_len) {
         return att_is_fixed(b) && gatts_tx_changed(b->c, out);
     }
-    uint8_t *to = wr_take(out, s->rsp_len);
-    if (to) {
-        memcpy(to, s->rsp, s->rsp_len);
-    }
+    wr_copy(out, s->rsp, s->rsp_len);
     s->rsp_len = 0;
     s->op = 0;
     if (s->followed) {

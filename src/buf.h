@@ -10,8 +10,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Two octets at any address, in the order of the air.  Compilers do not put two stores together
- * when they are to make small code; a struct's member is one where the processor can do that. */
+/* Two octets at any address, in the order of the air, where the caller knows that they are there.
+ * Compilers do not put two stores together when they are to make small code; a struct's member is
+ * one where the processor can do that. */
 #if defined __GNUC__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 struct le16 { uint16_t v; } __attribute__((packed, may_alias));
 inline uint16_t get_le16(const uint8_t *p) { return ((const struct le16 *)p)->v; }
@@ -114,16 +115,18 @@ inline struct wr wr_of(uint8_t *p, size_t n)
 inline size_t wr_len(const struct wr *w) { return (size_t)(w->p - w->base); }
 inline size_t wr_room(const struct wr *w) { return (size_t)(w->end - w->p); }
 
-/* Room for n octets, which the caller fills: NULL when there is none. */
-IN_PLACE uint8_t *wr_take(struct wr *w, size_t n)
+/* wr_bytes(), in place. */
+IN_PLACE void wr_copy(struct wr *w, const void *src, size_t n)
 {
     uint8_t *p = w->p;
     if (n > (size_t)(w->end - p)) {
         w->bad = true;
-        return NULL;
+        return;
     }
     w->p = p + n;
-    return p;
+    if (n) {
+        memcpy(p, src, n);
+    }
 }
 
 inline void wr_bytes(struct wr *w, const void *src, size_t n)
@@ -192,5 +195,4 @@ inline void wr_le32(struct wr *w, uint32_t v)
     wr_le16(w, (uint16_t)(v >> 16));
 }
 
-/* Where the caller knows that the octets are there. */
 #endif

@@ -40,7 +40,7 @@ inline bool fifo_has_room(const struct fifo *f, size_t n)
 inline uint8_t *fifo_put(struct fifo *f, size_t n)
 {
     size_t at = f->tail, all = n + 2, head = f->head;
-    if (!RESERVE(true)) {
+    if (!RESERVE(true)) {                /* what fifo_has_room() asks is asked on the way */
         return NULL;
     }
     if (all > (f->end ? head : f->size) - at) {

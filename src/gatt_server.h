@@ -56,7 +56,7 @@ struct gatts {
     const struct type_index *index;
     uint8_t n_tables;
     uint8_t name_len, name[31];
-    uint32_t questions;                  /* put to the application so far */
+    uint16_t questions;                  /* put to the application so far */
     const struct woad_attr *found;       /* by db_at() the last time: */
     uint16_t found_at;
     struct att_bearer *asking;           /* whose question it is, in its event; NULL: nobody's */

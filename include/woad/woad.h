@@ -183,7 +183,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_LINK        WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_LINK_CONN   8
 #define WOAD_SIZE_CENTRAL     36
-#define WOAD_SIZE_SERVER      WOAD_WIDTH(96, 68)
+#define WOAD_SIZE_SERVER      WOAD_WIDTH(96, 64)
 #define WOAD_SIZE_PARTS       WOAD_WIDTH(24, 20)
 #define WOAD_SIZE_PIPELINE    WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_MULTIPLE    WOAD_WIDTH(16, 8)

@@ -17,9 +17,14 @@ static const struct woad_attr db[] = {
     WOAD_CHARACTERISTIC_CCCD(&value, WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY |
                              WOAD_PROP_INDICATE, WOAD_PERM_READ | WOAD_PERM_WRITE),
 };
+#if (SIZE) & 2
+#define SECURITY_FEATURE woad_security_manager
+#else
+#define SECURITY_FEATURE woad_security_peripheral
+#endif
 static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
 #if (SIZE) & 1
-    &woad_security_manager, &woad_controller_crypto,
+    &SECURITY_FEATURE, &woad_controller_crypto,
 #endif
 #if (SIZE) & 2
     &woad_scanner, &woad_central, &woad_gatt_client,

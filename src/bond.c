@@ -2,193 +2,276 @@
 #include "gatt_server.h"
 #include "smp.h"
 
-void bond_carve(struct woad *h, struct smp *s)
+static size_t bond_size(const struct woad *h)
 {
-    struct kept_bond *k = arena_take(h, h->cfg.bonds, sizeof *k);
-    arena_each(h, h->cfg.bonds, h->cfg.subscriptions * sizeof *k->bond.cccd, EACH(k, bond.cccd));
-    if (k) {
-        s->bonds = k;
-        for (uint8_t n = 0; n < h->cfg.bonds; n++) {
-            k[n].older = n;
-        }
-        s->spare = h->cfg.bonds;
-    }
+    return sizeof(struct kept_bond) + h->cfg.subscriptions * sizeof(struct woad_cccd);
 }
 
 static struct kept_bond *bond_place(const struct woad *h, uint8_t place)
 {
-    return place ? &h->smp->bonds[place - 1] : NULL;
+    return place ? (struct kept_bond *)(h->smp->bonds + (place - 1u) * bond_size(h)) : NULL;
 }
 
-static uint8_t bond_place_of(const struct woad *h, const struct kept_bond *k)
+void bond_carve(struct woad *h)
 {
-    return (uint8_t)(k - h->smp->bonds + 1);
+    uint8_t *mem = arena_take(h, h->cfg.bonds, bond_size(h));
+    if (mem) {
+        h->smp->bonds = mem;
+        h->smp->spare = h->cfg.bonds;
+        for (uint8_t n = h->cfg.bonds; n; n--) {
+            bond_place(h, n)->older = n - 1;
+        }
+    }
 }
 
 struct kept_bond *bond_newest(const struct woad *h) { return bond_place(h, h->smp->newest); }
 
 struct kept_bond *bond_older(const struct woad *h, const struct kept_bond *k)
 {
-    return bond_place(h, k->older);
+    do {
+        k = bond_place(h, k->older);
+    } while (k && !k->is.key_size);
+    return (struct kept_bond *)k;
 }
+
+/* --- what a place has ------------------------------------------------------------------------- */
+
+enum { IS_LEGACY = 1, IS_SIGNED = 2 };
+
+static unsigned more_of(const struct bond_bits *is)
+{
+    bool legacy = !(is->flags & WOAD_BOND_SECURE) && (is->has_own_ltk || is->has_peer_ltk);
+    return (legacy ? IS_LEGACY : 0u) | (is->has_csrk || is->has_own_csrk ? IS_SIGNED : 0u);
+}
+
+static unsigned places_of(const struct bond_bits *is)
+{
+    unsigned more = more_of(is);
+    return 1 + more / 2 + more % 2;
+}
+
+const struct bond_legacy *bond_legacy(const struct woad *h, const struct kept_bond *k)
+{
+    return more_of(&k->is) & IS_LEGACY ? &bond_place(h, k->older)->legacy : NULL;
+}
+
+struct bond_signs *bond_signs(const struct woad *h, const struct kept_bond *k)
+{
+    const struct kept_bond *last = bond_legacy(h, k) ? bond_place(h, k->older) : k;
+    return more_of(&k->is) & IS_SIGNED ? &bond_place(h, last->older)->signed_ : NULL;
+}
+
+void bond_peer(const struct kept_bond *k, struct woad_addr *peer)
+{
+    peer->type = k->is.random;
+    memcpy(peer->octet, k->peer, sizeof k->peer);
+}
+
+/* The fields of a bond that its places have, as they lie there. */
+static const struct { uint8_t at, len; } parts[] = {
+    { offsetof(struct woad_bond, peer.octet), offsetof(struct kept_bond, heard) - offsetof(struct kept_bond, peer) },
+    { offsetof(struct woad_bond, own_ediv), sizeof(struct bond_legacy) },
+    { offsetof(struct woad_bond, signs), sizeof(struct bond_signs) },
+};
+typedef char parts_lie_so[offsetof(struct woad_bond, irk) + 16 == offsetof(struct woad_bond, peer.octet) + 38 &&
+    offsetof(struct woad_bond, peer_ltk) + 16 == offsetof(struct woad_bond, own_ediv) + sizeof(struct bond_legacy) &&
+    offsetof(struct woad_bond, own_csrk) + 16 == offsetof(struct woad_bond, signs) + sizeof(struct bond_signs) ? 1 : -1];
+
+/* Out of its places, or into them. */
+static void bond_copy(const struct woad *h, struct kept_bond *k, struct woad_bond *bond, bool out)
+{
+    unsigned has = more_of(&k->is) << 1 | 1;
+    for (size_t n = 0; n < sizeof parts / sizeof *parts; n++) {
+        if (has >> n & 1) {
+            uint8_t *there = (uint8_t *)bond + parts[n].at;
+            memcpy(out ? there : k->peer, out ? k->peer : there, parts[n].len);
+            k = bond_place(h, k->older);
+        }
+    }
+}
+
+void bond_get(const struct woad *h, const struct kept_bond *k, struct woad_bond *bond)
+{
+    memset(bond, 0, sizeof *bond);
+    memcpy(bond, &k->is, sizeof k->is);
+    bond->peer.type = k->is.random;
+    memcpy(bond->peer_ltk, k->ltk, sizeof k->ltk);         /* unless there is another */
+    bond_copy(h, (struct kept_bond *)k, bond, true);
+    bond->database = k->database;
+    bond->cccd = k->cccd;
+    uint16_t n = 0;
+    while (n < h->cfg.subscriptions && k->cccd[n].handle) {
+        n++;
+    }
+    bond->cccds = n;
+}
+
+/* What the server knows of the peer. */
+static void bond_put_client(struct woad *h, struct kept_bond *k, const struct woad_bond *bond)
+{
+    struct woad_cccd *to = k->cccd, *end = to + h->cfg.subscriptions;
+    for (size_t n = 0; n < bond->cccds && to < end; n++) {
+        if (bond->cccd[n].handle) {
+            *to++ = bond->cccd[n];
+        }
+    }
+    while (to < end) {
+        to++->handle = 0;
+    }
+    k->is.client_features = bond->client_features;
+    k->database = bond->database & 0xffffff;
+}
+
+/* --- where it is ------------------------------------------------------------------------------ */
 
 /* The first of those with the same hash as this peer. */
-static uint8_t *bond_alike(const struct woad *h, const struct woad_addr *peer)
+static uint8_t *bond_alike(const struct woad *h, const uint8_t peer[6])
 {
     uint8_t hash = 0;
-    for (size_t n = 0; n < sizeof peer->octet; n++) {
-        hash ^= peer->octet[n];
+    for (size_t n = 0; n < 6; n++) {
+        hash ^= peer[n];
     }
-    return &h->smp->bonds[hash % h->cfg.bonds].first;
+    return &bond_place(h, (uint8_t)(hash % h->cfg.bonds + 1))->first;
 }
 
-struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
+struct kept_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
 {
-    struct kept_bond *k = h->cfg.bonds ? bond_place(h, *bond_alike(h, peer)) : NULL;
-    while (k && !addr_same(&k->bond.peer, peer)) {
+    struct kept_bond *k = h->cfg.bonds ? bond_place(h, *bond_alike(h, peer->octet)) : NULL;
+    while (k && (k->is.random != peer->type || memcmp(k->peer, peer->octet, sizeof k->peer))) {
         k = bond_place(h, k->alike);
-    }
-    return k ? &k->bond : NULL;
-}
-
-struct woad_bond *bond_fetch(const struct conn *c)
-{
-    struct woad *h = c->h;
-    struct woad_bond *bond = bond_find(h, &c->peer);
-    if (!bond && h->cfg.bonds) {
-        struct woad_event ev;
-        ev.u.bond_wanted.peer = c->peer;
-        ev.u.bond_wanted.peer.type &= 1;
-        emit_of(c, WOAD_EV_BOND_WANTED, &ev);
-        bond = bond_find(h, &c->peer);
-    }
-    return bond;
-}
-
-/* Takes it out of the order of use; puts it in as the one used last. */
-static void bond_unlink(struct woad *h, struct kept_bond *k)
-{
-    struct smp *s = h->smp;
-    struct kept_bond *newer = bond_place(h, k->newer), *older = bond_place(h, k->older);
-    *(newer ? &newer->older : &s->newest) = k->older;
-    *(older ? &older->newer : &s->oldest) = k->newer;
-}
-
-static void bond_link(struct woad *h, struct kept_bond *k)
-{
-    struct smp *s = h->smp;
-    struct kept_bond *before = bond_newest(h);
-    k->newer = 0;
-    k->older = s->newest;
-    s->newest = bond_place_of(h, k);
-    *(before ? &before->newer : &s->oldest) = s->newest;
-}
-
-/* Forgets it, and its place is free. */
-static void bond_drop(struct woad *h, struct kept_bond *k)
-{
-    uint8_t *at = bond_alike(h, &k->bond.peer), place = bond_place_of(h, k);
-    while (*at != place) {
-        at = &bond_place(h, *at)->alike;
-    }
-    *at = k->alike;
-    bond_unlink(h, k);
-    k->older = h->smp->spare;
-    h->smp->spare = place;
-    if (k->bond.has_irk) {
-        resolve_changed(h);
-    }
-    const struct woad_cccd *cccds = k->bond.cccd;
-    wipe(&k->bond, sizeof k->bond);
-    k->bond.cccd = cccds;
-}
-
-/* A free one, for this peer: the one used last. */
-static struct kept_bond *bond_take(struct woad *h, const struct woad_addr *peer)
-{
-    struct kept_bond *k = bond_place(h, h->smp->spare);
-    if (k) {
-        uint8_t *at = bond_alike(h, peer);
-        h->smp->spare = k->older;
-        k->alike = *at;
-        *at = bond_place_of(h, k);
-        bond_link(h, k);
     }
     return k;
 }
 
-/* `bond` may be the one that is there. */
-static void bond_put(struct woad *h, struct kept_bond *k, const struct woad_bond *bond)
+struct kept_bond *bond_fetch(const struct conn *c)
 {
-    size_t used = 0;
-    struct woad_cccd *cccds = (struct woad_cccd *)k->bond.cccd;    /* they are ours */
-    for (size_t n = 0; n < bond->cccds && used < h->cfg.subscriptions; n++) {
-        if (bond->cccd[n].handle) {
-            cccds[used++] = bond->cccd[n];
-        }
+    struct woad *h = c->h;
+    struct kept_bond *k = bond_find(h, &c->peer);
+    if (!k && h->cfg.bonds) {
+        struct woad_event ev;
+        ev.u.bond_wanted.peer = c->peer;
+        ev.u.bond_wanted.peer.type &= 1;
+        emit_of(c, WOAD_EV_BOND_WANTED, &ev);
+        k = bond_find(h, &c->peer);
     }
-    if (&k->bond != bond) {
-        k->bond = *bond;
-    }
-    k->bond.cccd = cccds;
-    k->bond.cccds = (uint16_t)used;
+    return k;
 }
 
-void bond_used(struct woad *h, struct woad_bond *bond)
+/* The link that leads to it: LINK is `older` or `alike`. */
+static uint8_t *bond_link(const struct woad *h, uint8_t *at, const struct kept_bond *k, size_t link)
 {
-    struct kept_bond *k = kept_bond(bond);
-    bond_unlink(h, k);
-    bond_link(h, k);
+    struct kept_bond *its;
+    while ((its = bond_place(h, *at)) != k) {
+        at = (uint8_t *)its + link;
+    }
+    return at;
+}
+
+/* So many, from this one on, to the front of another list, or of the same.  False: there are not so
+ * many. */
+static bool bond_move(struct woad *h, uint8_t *from, unsigned places, uint8_t *to)
+{
+    uint8_t first = *from;
+    struct kept_bond *last = bond_place(h, first);
+    while (last && --places) {
+        last = bond_place(h, last->older);
+    }
+    if (last) {
+        *from = last->older;
+        last->older = *to;
+        *to = first;
+    }
+    return last;
+}
+
+/* Those of this bond, in the order of use. */
+static void bond_to(struct woad *h, struct kept_bond *k, uint8_t *to)
+{
+    uint8_t *from = bond_link(h, &h->smp->newest, k, offsetof(struct kept_bond, older));
+    bond_move(h, from, places_of(&k->is), to);
+}
+
+void bond_used(struct woad *h, struct kept_bond *k)
+{
+    bond_to(h, k, &h->smp->newest);
     if (h->resolve_dirty) {
         resolve_changed(h);              /* they are in another order now */
+    }
+}
+
+/* --- coming and going ------------------------------------------------------------------------- */
+
+/* Forgets it, and its places are free. */
+static void bond_drop(struct woad *h, struct kept_bond *k)
+{
+    *bond_link(h, bond_alike(h, k->peer), k, offsetof(struct kept_bond, alike)) = k->alike;
+    resolve_changed(h);
+    unsigned places = places_of(&k->is);
+    bond_to(h, k, &h->smp->spare);
+    for (; places; places--) {
+        wipe(k, offsetof(struct kept_bond, older));
+        k = bond_place(h, k->older);
     }
 }
 
 /* The one that was used last longest ago makes room.  tell: WOAD_EV_BOND, gone. */
 static void bond_make_room(struct woad *h, bool tell)
 {
-    struct kept_bond *k = bond_place(h, h->smp->oldest);
-    struct woad_bond last = k->bond;
+    struct woad_bond bond;
+    struct kept_bond *k, *next = bond_newest(h);
+    do {
+        k = next;
+        next = bond_older(h, k);
+    } while (next);
+    bond_get(h, k, &bond);
     bond_drop(h, k);
     if (tell) {
-        bond_emit(h, WOAD_NO_CONN, &last, WOAD_BOND_GONE);
+        bond_emit(h, WOAD_NO_CONN, &bond, WOAD_BOND_GONE);
     }
-    wipe(&last, sizeof last);
+    wipe(&bond, sizeof bond);
 }
 
-void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
+/* From inside an event others may take the room: then it is not kept. */
+struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
 {
-    if (!bond_find(h, &bond->peer) && !h->smp->spare && h->cfg.bonds) {
+    struct smp *s = h->smp;
+    struct bond_bits is;
+    memcpy(&is, bond, sizeof is);
+    is.random = bond->peer.type;
+    for (unsigned places = places_of(&is), tries = 0; tries <= places; tries++) {
+        struct kept_bond *k = bond_find(h, &bond->peer);
+        if (k) {
+            bond_drop(h, k);
+        }
+        if (bond_move(h, &s->spare, places, &s->newest)) {
+            uint8_t *at = bond_alike(h, bond->peer.octet);
+            k = bond_newest(h);
+            k->is = is;
+            bond_copy(h, k, (struct woad_bond *)bond, false);
+            bond_put_client(h, k, bond);
+            k->alike = *at;
+            *at = s->newest;
+            resolve_changed(h);
+            return k;
+        }
+        if (places > h->cfg.bonds || !s->newest) {
+            break;
+        }
         bond_make_room(h, tell);
     }
-    struct kept_bond *k = kept_bond(bond_find(h, &bond->peer));
-    if (k) {
-        bond_unlink(h, k);
-        bond_link(h, k);
-    } else {
-        k = bond_take(h, &bond->peer);
-    }
-    if (!k) {
-        return;                          /* there is none, or it was taken from inside the event */
-    }
-    if (bond->has_irk || k->bond.has_irk) {
-        resolve_changed(h);
-    }
-    bond_put(h, k, bond);
-    k->heard.type = 0;
+    return NULL;
 }
 
 /* What the server keeps of the peer, if it is bonded and has proved that it is the one. */
 void bond_refresh(struct conn *c)
 {
     struct woad *h = c->h;
-    struct woad_bond *bond = c->security.bonded ? bond_find(h, &c->peer) : NULL;
-    if (bond) {
-        struct woad_bond now = *bond;
+    struct kept_bond *k = c->security.bonded ? bond_find(h, &c->peer) : NULL;
+    if (k) {
+        struct woad_bond now;
         gatts_keep(c, &now);
-        bond_put(h, kept_bond(bond), &now);
-        wipe(&now, sizeof now);
-        bond_emit(h, c->number, bond, WOAD_BOND_CHANGED);
+        bond_put_client(h, k, &now);
+        bond_tell(h, c->number, k, WOAD_BOND_CHANGED);
     }
 }
 
@@ -200,36 +283,43 @@ void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond, enum
     emit_at(h, conn, WOAD_EV_BOND, &ev);
 }
 
-/* The peer of this connection: where it can be reached, if it hides. */
-void bond_heard(struct conn *c)
+void bond_tell(struct woad *h, uint16_t conn, const struct kept_bond *k, enum woad_bond_why why)
 {
-    struct woad *h = c->h;
-    struct woad_bond *bond = bond_find(h, &c->peer);
-    if (bond) {
-        kept_bond(bond)->heard = c->peer_air;
-    }
+    struct woad_bond bond;
+    bond_get(h, k, &bond);
+    bond_emit(h, conn, &bond, why);
+    wipe(&bond, sizeof bond);
 }
 
 int woad_bond_add(struct woad *h, const struct woad_bond *bond)
 {
-    if (!h->smp || !h->cfg.bonds) {
-        return h->smp ? WOAD_ENOMEM : WOAD_ENOTSUP;
+    if (!h->smp) {
+        return WOAD_ENOTSUP;
     }
     if (bond->key_size < 7 || bond->key_size > 16 || bond->peer.type > 1 ||
         (bond->cccds && !bond->cccd)) {
         return WOAD_EINVAL;
     }
-    bond_keep(h, bond, false);
-    return 0;
+    struct woad_bond mine = *bond;
+    if ((mine.flags & WOAD_BOND_SECURE) && !mine.has_own_ltk) {
+        memcpy(mine.own_ltk, mine.peer_ltk, sizeof mine.own_ltk);          /* one and the same */
+    }
+    const struct kept_bond *k = bond_keep(h, &mine, false);
+    wipe(&mine, sizeof mine);
+    return k ? 0 : WOAD_ENOMEM;
 }
 
-const struct woad_bond *woad_bond_at(const struct woad *h, uint16_t n)
+int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond)
 {
     const struct kept_bond *k = h->smp ? bond_newest(h) : NULL;
     for (; k && n; n--) {
         k = bond_older(h, k);
     }
-    return k ? &k->bond : NULL;
+    if (!k) {
+        return WOAD_ENOENT;
+    }
+    bond_get(h, k, bond);
+    return 0;
 }
 
 int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
@@ -237,7 +327,7 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
     if (!h->smp) {
         return WOAD_ENOTSUP;
     }
-    struct kept_bond *k = peer ? kept_bond(bond_find(h, peer)) : bond_newest(h);
+    struct kept_bond *k = peer ? bond_find(h, peer) : bond_newest(h);
     if (peer && !k) {
         return WOAD_ENOENT;
     }

@@ -138,16 +138,11 @@ static struct conn *conn_take(struct woad *h)
         return NULL;
     }
     memset(c, 0, offsetof(struct conn, number));
+    memset(&c->rx_len, 0, sizeof *c - offsetof(struct conn, rx_len));
     c->state = CONN_OPEN;
     c->reason = WOAD_HCI_REMOTE_USER_TERMINATED;
-    c->in_controller = 0;
     fifo_begin(&c->queue, h->cfg.tx_queue);
     fifo_begin(&c->answers, h->answers);
-    c->queue_on = 0;
-    c->smp_refuse = false;
-    c->sig_last = c->sig_id = 0;
-    c->rx_len = c->tx_left = c->sig_due = 0;
-    c->tx_channel = NULL;
     h->conns_open++;
     return c;
 }
@@ -200,14 +195,13 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     c->central = role == 0;
     rd_copy(in, &c->peer, sizeof c->peer);
     c->peer_air = c->peer;
-    c->own = h->own_type ? h->hci.random_addr : h->hci.public_addr;
+    const struct woad_addr *own = h->own_type ? &h->hci.random_addr : &h->hci.public_addr;
+    c->own = *own;
     if (enhanced) {
         conn_private(&c->own, in);
         conn_private(&c->peer_air, in);
     }
-    c->interval = rd_le16(in);
-    c->latency = rd_le16(in);
-    c->supervision = rd_le16(in);
+    rd_le16s(in, c->now, NOW);
     if (h->smp_role) {
         h->smp_role->resolve(h, &c->peer);
     }
@@ -268,9 +262,9 @@ void conn_updated(struct conn *c, int status)
     c->update_asked = false;
     struct woad_event ev;
     ev.u.conn_update.status = status;
-    ev.u.conn_update.interval_1250us = c->interval;
-    ev.u.conn_update.latency = c->latency;
-    ev.u.conn_update.supervision_10ms = c->supervision;
+    ev.u.conn_update.interval_1250us = c->now[NOW_INTERVAL];
+    ev.u.conn_update.latency = c->now[NOW_LATENCY];
+    ev.u.conn_update.supervision_10ms = c->now[NOW_SUPERVISION];
     emit_of(c, WOAD_EV_CONN_UPDATE, &ev);
 }
 
@@ -283,9 +277,7 @@ static void conn_rx_update(struct conn *c, uint8_t status, struct rd *in)
         return;
     }
     if (!status) {
-        c->interval = rd_le16(in);
-        c->latency = rd_le16(in);
-        c->supervision = rd_le16(in);
+        rd_le16s(in, c->now, NOW);
     }
     conn_updated(c, status);
 }
@@ -441,7 +433,8 @@ int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *i
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    *info = (struct woad_conn_info){ c->peer, c->central, c->interval, c->latency, c->supervision,
+    *info = (struct woad_conn_info){ c->peer, c->central, c->now[NOW_INTERVAL],
+                                     c->now[NOW_LATENCY], c->now[NOW_SUPERVISION],
                                      c->bearer->mtu };
     return 0;
 }

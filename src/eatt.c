@@ -175,7 +175,7 @@ static void eatt_opened(struct coc *k)
 static void eatt_again(struct conn *c)
 {
     struct eatt_conn *e = eatt_of(c);
-    uint32_t ms = 2u * (c->latency + 1u) * c->interval * 5 / 4;
+    uint32_t ms = 2u * (c->now[NOW_LATENCY] + 1u) * c->now[NOW_INTERVAL] * 5 / 4;
     ms = ms > EATT_DELAY_MS ? ms : EATT_DELAY_MS;
     e->again_due = deadline_in(c->h->now, c->central ? 1 : ms + 1);
     e->tries++;

@@ -2,7 +2,8 @@
  * Vol 4, Part E, 7.8.5 to 7.8.9 */
 #include "gap_ext.h"
 
-enum { DIRTY_PARAMS = 1, DIRTY_DATA = 2, DIRTY_RSP = 4 };
+enum { DATA, RSP, PARTS };
+enum { DIRTY_PARAMS = 1 << PARTS };     /* and a bit of each part */
 
 struct adv {
     bool want;
@@ -11,8 +12,7 @@ struct adv {
     bool enable_out;                     /* the command that is out is that */
     uint8_t own_type;
     struct woad_adv_params params;
-    uint8_t data[WOAD_ADV_DATA_MAX], rsp[WOAD_ADV_DATA_MAX];
-    uint8_t data_len, rsp_len;
+    struct { uint8_t len, octets[WOAD_ADV_DATA_MAX]; } part[2];            /* DATA, RSP */
 };
 
 HOLD_SIZE(adv, WOAD_SIZE_ADV);
@@ -55,16 +55,17 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
 }
 
 /* HCI_LE_Set_Advertising_Data, HCI_LE_Set_Scan_Response_Data: length u8, 31 octets.  7.8.7 */
-static uint16_t adv_write_data(const struct woad *h, uint16_t opcode, const uint8_t *data,
-                               uint8_t len, struct wr *params)
+static uint16_t adv_write_data(const struct woad *h, int part, struct wr *params)
 {
+    const uint8_t *octets = h->adv->part[part].octets;
+    uint8_t len = h->adv->part[part].len;
     if (ext_advertises(h)) {
-        return h->ext_role->adv_data(opcode == OP_LE_SET_SCAN_RSP_DATA, data, len, params);
+        return h->ext_role->adv_data(part == RSP, octets, len, params);
     }
     wr_u8(params, len);
-    wr_bytes(params, data, len);
+    wr_bytes(params, octets, len);
     wr_zero(params, WOAD_ADV_DATA_MAX - (size_t)len);
-    return opcode;
+    return part == RSP ? OP_LE_SET_SCAN_RSP_DATA : OP_LE_SET_ADV_DATA;
 }
 
 static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
@@ -102,13 +103,11 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     if (opcode) {
         return opcode;
     }
-    if (a->dirty & DIRTY_DATA) {
-        a->dirty &= (uint8_t)~DIRTY_DATA;
-        return adv_write_data(h, OP_LE_SET_ADV_DATA, a->data, a->data_len, params);
-    }
-    if (a->dirty & DIRTY_RSP) {
-        a->dirty &= (uint8_t)~DIRTY_RSP;
-        return adv_write_data(h, OP_LE_SET_SCAN_RSP_DATA, a->rsp, a->rsp_len, params);
+    for (int part = DATA; part < PARTS; part++) {
+        if (a->dirty >> part & 1) {
+            a->dirty &= (uint8_t)~(1u << part);
+            return adv_write_data(h, part, params);
+        }
     }
     return on ? 0 : adv_write_enable(h, true, params);
 }
@@ -180,10 +179,12 @@ const struct woad_feature woad_advertiser = {
     .connect_failed = adv_timed_out,
 };
 
-static int adv_set(struct woad *h, uint8_t *to, uint8_t *to_len, uint8_t dirty,
-                   const uint8_t *data, size_t len)
+static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
 {
     h->quiet = false;
+    if (!h->adv) {
+        return WOAD_ENOTSUP;
+    }
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
@@ -191,23 +192,21 @@ static int adv_set(struct woad *h, uint8_t *to, uint8_t *to_len, uint8_t dirty,
         return WOAD_EINVAL;
     }
     if (len) {
-        memcpy(to, data, len);
+        memcpy(h->adv->part[part].octets, data, len);
     }
-    *to_len = (uint8_t)len;
-    h->adv->dirty |= dirty;
+    h->adv->part[part].len = (uint8_t)len;
+    h->adv->dirty |= (uint8_t)(1u << part);
     return 0;
 }
 
 int woad_adv_set_data(struct woad *h, const uint8_t *data, size_t len)
 {
-    return h->adv ? adv_set(h, h->adv->data, &h->adv->data_len, DIRTY_DATA, data, len)
-                  : WOAD_ENOTSUP;
+    return adv_set(h, DATA, data, len);
 }
 
 int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len)
 {
-    return h->adv ? adv_set(h, h->adv->rsp, &h->adv->rsp_len, DIRTY_RSP, data, len)
-                  : WOAD_ENOTSUP;
+    return adv_set(h, RSP, data, len);
 }
 
 int woad_adv_start(struct woad *h, const struct woad_adv_params *p)

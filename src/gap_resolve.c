@@ -21,14 +21,15 @@ static void resolve_reset(struct woad *h)
 }
 
 /* The next bond that has a key, from this one on; NULL: no more. */
-static const struct woad_bond *resolve_next(struct woad *h)
+static const struct kept_bond *resolve_next(struct woad *h)
 {
-    struct resolve *r = h->resolve;
-    const struct woad_bond *bond;
-    while ((bond = woad_bond_at(h, r->at)) != NULL && !bond->has_irk) {
-        r->at++;
+    const struct kept_bond *k = h->smp ? bond_newest(h) : NULL;
+    uint16_t n = 0;
+    for (; k && (n < h->resolve->at || !k->is.has_irk); n++) {
+        k = bond_older(h, k);
     }
-    return bond;
+    h->resolve->at = n;
+    return k;
 }
 
 /* The list may not change while it may be in use.  HCI_LE_Clear_Resolving_List.
@@ -45,8 +46,8 @@ static uint16_t resolve_command(struct woad *h, struct wr *params)
         h->resolve_dirty = RESOLVE_GOES_ON;
         r->step = RESOLVE_CLEAR;
     }
-    const struct woad_bond *b = resolve_next(h);
-    if (r->step != RESOLVE_CLEAR && !b) {
+    const struct kept_bond *k = resolve_next(h);
+    if (r->step != RESOLVE_CLEAR && !k) {
         r->step = RESOLVE_ENABLE;
         wr_u8(params, 1);
         return OP_LE_SET_RESOLUTION;
@@ -55,13 +56,13 @@ static uint16_t resolve_command(struct woad *h, struct wr *params)
         r->at = 0;
         return OP_LE_CLEAR_RESOLVING;
     }
-    wr_u8(params, b->peer.type & 1);
-    wr_bytes(params, b->peer.octet, 6);
+    wr_u8(params, k->is.random);
+    wr_bytes(params, k->peer, 6);
     if (r->step == RESOLVE_MODE) {
         wr_u8(params, 1);
         return OP_LE_SET_PRIVACY_MODE;
     }
-    wr_bytes(params, b->irk, 16);
+    wr_bytes(params, k->irk, 16);
     if (h->smp->has_irk) {
         wr_bytes(params, h->smp->irk, 16);
     } else {

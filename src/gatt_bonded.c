@@ -31,7 +31,7 @@ static uint32_t hash_database(const struct conn *c)
         }
         hash = hash_more(hash, octets, wr_len(&out));
     }
-    return hash ? hash : 1;              /* 0: not known */
+    return hash >> 8 ? hash >> 8 : 1;    /* a bond has 24 bits of it, 0: not known */
 }
 
 /* A new client will look at the database as it is now. */
@@ -49,19 +49,20 @@ static void gatts_recheck(struct conn *c)
     }
 }
 
-/* A bonded client is back, and has proved it. */
-void gatts_resume(struct conn *c, const struct woad_bond *bond)
+/* A bonded client is back, and has proved it.  CCCDS: config.subscriptions. */
+void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
+                  const struct woad_cccd *cccds)
 {
     struct woad *h = c->h;
     struct gatts_conn *s = c->server;
-    s->client_features |= bond->client_features;
-    for (uint16_t n = 0; n < bond->cccds; n++) {
-        const struct woad_attr *a = db_at(h->gatts, bond->cccd[n].handle);
+    s->client_features |= features;
+    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
+        const struct woad_attr *a = db_at(h->gatts, cccds[n].handle);
         if (a && a->kind == WOAD_ATTR_CCCD) {
-            cccd_put(c, bond->cccd[n].handle, bond->cccd[n].value);
+            cccd_put(c, cccds[n].handle, cccds[n].value);
         }
     }
-    s->knows = bond->database ? bond->database : s->knows;
+    s->knows = database ? database : s->knows;
     gatts_recheck(c);
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         cccd_emit(c, &s->cccds[n]);
@@ -73,7 +74,7 @@ void gatts_keep(const struct conn *c, struct woad_bond *bond)
 {
     const struct woad *h = c->h;
     const struct gatts_conn *s = c->server;
-    bond->client_features = s->client_features;
+    bond->client_features = s->client_features & 7u;
     bond->database = s->knows;
     bond->cccd = s->cccds;
     bond->cccds = h->cfg.subscriptions;

@@ -129,28 +129,31 @@ uint16_t db_characteristic_of(struct gatts *g, uint16_t handle)
 
 /* --- what it is made of ----------------------------------------------------------------------- */
 
-/* Begins with a service; a declaration has its value behind it; a CCCD has a characteristic. */
+/* What an attribute needs, itself and in front of it: a service; of a value its declaration right
+ * there; of a descriptor a characteristic. */
+enum { OF_UUID = 1, OF_VALUE = 2, IN_SERVICE = 4, IN_CHARACTERISTIC = 8, DECLARED = 16 };
+static const uint8_t needs[] = {
+    [WOAD_ATTR_PRIMARY] = OF_UUID, [WOAD_ATTR_SECONDARY] = OF_UUID,
+    [WOAD_ATTR_INCLUDE] = OF_VALUE | IN_SERVICE,
+    [WOAD_ATTR_CHARACTERISTIC] = OF_UUID | IN_SERVICE,
+    [WOAD_ATTR_VALUE] = OF_UUID | DECLARED,
+    [WOAD_ATTR_DESCRIPTOR] = OF_UUID | IN_CHARACTERISTIC, [WOAD_ATTR_CCCD] = IN_CHARACTERISTIC,
+};
+
 static bool db_valid(const struct woad_attr *attrs, uint16_t n)
 {
-    bool characteristic = false;
-    for (uint16_t k = 0; attrs && k < n; k++) {
-        const struct woad_attr *a = &attrs[k];
-        bool value_next = k + 1 < n && attrs[k + 1].kind == WOAD_ATTR_VALUE;
-        bool value_due = k && attrs[k - 1].kind == WOAD_ATTR_CHARACTERISTIC;
-        bool typed = a->uuid || a->kind == WOAD_ATTR_CCCD || a->kind == WOAD_ATTR_INCLUDE;
-        if (a->kind > WOAD_ATTR_CCCD || !typed || (a->kind == WOAD_ATTR_INCLUDE && !a->value) ||
-            (a->len && !a->value) || a->len > WOAD_ATT_VALUE_MAX) {
+    unsigned where = 0;
+    for (const struct woad_attr *a = attrs; a && n; n--, a++) {
+        unsigned has = where | (a->uuid ? OF_UUID : 0u) | (a->value ? OF_VALUE : 0u);
+        if (a->kind >= sizeof needs || (needs[a->kind] & ~has) || (a->len && !a->value) ||
+            a->len > WOAD_ATT_VALUE_MAX || (where & DECLARED && a->kind != WOAD_ATTR_VALUE)) {
             return false;
         }
-        if ((a->kind == WOAD_ATTR_CHARACTERISTIC && !value_next) ||
-            (a->kind == WOAD_ATTR_VALUE && !value_due) ||
-            (a->kind >= WOAD_ATTR_DESCRIPTOR && !characteristic)) {
-            return false;
-        }
-        characteristic = db_is_service(a) ? false
-                                          : characteristic || a->kind == WOAD_ATTR_CHARACTERISTIC;
+        where = db_is_service(a) ? IN_SERVICE
+              : a->kind == WOAD_ATTR_CHARACTERISTIC ? IN_SERVICE | IN_CHARACTERISTIC | DECLARED
+              : where & ~(unsigned)DECLARED;
     }
-    return attrs && n && db_is_service(&attrs[0]);
+    return where && !(where & DECLARED);
 }
 
 /* Where n handles are free: behind the last, else the first gap.  0: nowhere. */

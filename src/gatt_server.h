@@ -117,7 +117,8 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last);
 void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last);
 bool gatts_tx_changed(struct conn *c, struct wr *out);
 /* gatt_bonded.c */
-void gatts_resume(struct conn *c, const struct woad_bond *bond);
+void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
+                  const struct woad_cccd *cccds);
 void gatts_keep(const struct conn *c, struct woad_bond *bond);
 extern const struct gatt_bonds gatt_bonds;
 /* gatt_cccd.c */

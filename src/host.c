@@ -177,6 +177,12 @@ void stir_all(struct woad *h)
     }
 }
 
+void resolve_changed(struct woad *h)
+{
+    h->resolve_dirty = h->resolve ? RESOLVE_ANEW : 0;
+    h->quiet = false;
+}
+
 static void reset_features(struct woad *h)
 {
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {

@@ -111,7 +111,8 @@ enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 };              /* RT
 enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING };
 
 /* The small and much used come first: they are the cheapest to reach. */
-enum { PARAM_MIN, PARAM_MAX, PARAM_LATENCY, PARAM_SUPERVISION, PARAMS };   /* as HCI has them */
+enum { NOW_INTERVAL, NOW_LATENCY, NOW_SUPERVISION, NOW };                  /* as HCI has them */
+enum { PARAM_MIN, PARAM_MAX, PARAM_LATENCY, PARAM_SUPERVISION, PARAMS };
 struct conn {
     uint8_t state;
     uint8_t stirred;                     /* STIRRED_…: what may have something beside its queue */
@@ -129,12 +130,13 @@ struct conn {
     bool sig_params;                     /* that is to be sent */
     bool sig_wants;                      /* a channel may owe some signalling */
     struct woad_security security;
-    uint16_t number;                     /* the public one: see conn_of() */
     uint16_t handle;                     /* HCI's */
     uint16_t in_controller;              /* packets not yet completed */
-    uint16_t interval, latency, supervision;
-    uint16_t asked[PARAMS];              /* by the application, or the peer */
     uint16_t queue_on;                   /* number of the bearer that still sends one of `queue` */
+    uint16_t now[NOW];                   /* what it has: */
+    uint16_t asked[PARAMS];              /* by the application, or the peer */
+    /* From here on it belongs to the place, and is there before the connection and after it… */
+    uint16_t number;                     /* the public one: see conn_of() */
     struct woad *h;
     struct conn *stirred_next;           /* in a ring of those; NULL: it is not among them */
     /* What each layer has of it: their arrays' elements. */
@@ -145,12 +147,12 @@ struct conn {
     struct coc_conn *cocs;
     struct fifo queue;                   /* ATT: notifications, indications, write commands */
     struct fifo answers;                 /* of signalling */
-    uint32_t sig_due;
-    /* ACL: the L2CAP frame coming in, the one going out. */
-    uint8_t *rx;
-    uint32_t rx_len, tx_left;
+    uint8_t *rx;                         /* ACL: the L2CAP frame coming in, */
+    /* …and to here. */
+    uint32_t rx_len, tx_left;            /* the one going out */
     const uint8_t *tx_tail;              /* what is left, NULL when the channel has gone: zeros */
     struct coc *tx_channel;              /* NULL: none, or it has gone */
+    uint32_t sig_due;
     struct woad_addr peer;
     struct woad_addr own, peer_air;      /* as they were on the air when it began */
     bool smp_refuse;                     /* Pairing Failed is owed */
@@ -409,11 +411,7 @@ static inline uint16_t conn_index(const struct conn *c) { return (uint8_t)c->num
 
 /* Bonds, or our key, are others now: the list is made anew; or it is being made. */
 enum { RESOLVE_GOES_ON = 1, RESOLVE_ANEW = 2 };
-static inline void resolve_changed(struct woad *h)
-{
-    h->resolve_dirty = h->resolve ? RESOLVE_ANEW : 0;
-    h->quiet = false;
-}
+void resolve_changed(struct woad *h);
 
 /* There is something to be done about it, and the controller can. */
 static inline bool resolve_waits(const struct woad *h)

@@ -199,7 +199,7 @@ void smp_begin(struct pairing *p, const uint8_t *script)
 
 /* A pairing from its beginning: only what has come out of band is there already.  NULL: too many
  * are under way. */
-static struct pairing *begin_anew(struct conn *c, const uint8_t *script)
+struct pairing *smp_begin_anew(struct conn *c, const uint8_t *script)
 {
     struct pairing *p = smp_under_way(c);
     if (p) {                             /* the peer begins again, before our first answer */
@@ -305,30 +305,13 @@ static void smp_rx_request(struct conn *c, struct rd *in)
         }
         return;
     }
-    struct pairing *p = begin_anew(c, asked);
+    struct pairing *p = smp_begin_anew(c, asked);
     int err = p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_UNSPECIFIED;
     if (err) {
         smp_fail(c, (uint8_t)err);
         return;
     }
     smp_go(c);
-}
-
-/* SMP_SECURITY_REQUEST to a central: AuthReq u8.  A bond's key is tried first, whatever is asked
- * for: who is not the bonded peer does not have it.  3.6.7 */
-static void smp_rx_security_request(struct conn *c, struct rd *in)
-{
-    struct woad *h = c->h;
-    struct smp_conn *s = c->smp;
-    uint8_t auth = rd_u8(in);
-    const struct woad_security *now = &c->security;
-    bool enough = now->encrypted && (now->authenticated || !(auth & AUTH_MITM));
-    if (smp_under_way(c) || s->encrypting || s->want_encrypt || enough) {
-        return;
-    }
-    if (h->smp->policy.no_pairing || woad_pair(h, c->number) < 0) {
-        s->failed = WOAD_SMP_NOT_SUPPORTED;
-    }
 }
 
 /* SMP_PAIRING_FAILED: reason u8.  3.5.5 */
@@ -344,6 +327,7 @@ static void smp_rx_failed(struct conn *c, struct rd *in)
  * the pairing.  3.3 */
 static void smp_rx(struct conn *c, struct rd *in)
 {
+    const struct smp *m = c->h->smp;
     struct smp_conn *s = c->smp;
     struct pairing *p = smp_under_way(c);
     uint8_t code = rd_u8(in);
@@ -363,8 +347,8 @@ static void smp_rx(struct conn *c, struct rd *in)
         smp_rx_failed(c, in);
     } else if (code == SMP_REQUEST && !central && (!p || p->script == asked)) {
         smp_rx_request(c, in);
-    } else if (code == SMP_SECURITY_REQUEST && central) {
-        smp_rx_security_request(c, in);
+    } else if (code == SMP_SECURITY_REQUEST && central && m->central) {
+        m->central->asked(c, rd_u8(in));
     } else if (!p) {
         s->failed = code == SMP_REQUEST ? WOAD_SMP_UNKNOWN_COMMAND : s->failed;
     } else if (code == SMP_KEYPRESS && p->method == WOAD_METHOD_PASSKEY) {
@@ -399,7 +383,7 @@ static bool smp_tx(struct conn *c, struct wr *out)
         s->failed = 0;
         return true;
     }
-    if (s->asks && !p && (p = begin_anew(c, asked)) != NULL) {
+    if (s->asks && !p && (p = smp_begin_anew(c, asked)) != NULL) {
         wr_u8(out, SMP_SECURITY_REQUEST);
         wr_u8(out, smp_auth(c->h));
         s->asks = false;
@@ -423,7 +407,7 @@ static bool smp_tx(struct conn *c, struct wr *out)
 /* --- time ------------------------------------------------------------------------------------- */
 
 /* A multiplication on the curve at a time, here and never in woad_rx(). */
-static uint32_t smp_due(struct woad *h)
+uint32_t smp_due(struct woad *h)
 {
     const struct smp *m = h->smp;
     uint32_t left = m->hides ? m->hides->due(h) : WOAD_FOREVER;
@@ -436,8 +420,7 @@ static uint32_t smp_due(struct woad *h)
         if (!p) {
             continue;
         }
-        bool pauses = p->script[p->at] == STEP_PAUSE;
-        if (deadline_left(p->due, h->now) == 0 && !pauses) {
+        if (deadline_left(p->due, h->now) == 0) {
             c->smp->dead = true;
             smp_over(c, WOAD_ETIMEDOUT);
             continue;
@@ -449,9 +432,8 @@ static uint32_t smp_due(struct woad *h)
         }
         uint8_t step = p->script[p->at];
         bool works = h->cfg.crypto && !p->out && (step == STEP_KEY_PAIR || step == STEP_DH);
-        pauses = pauses && step == STEP_PAUSE;
-        left = works ? 0 : least(left, pauses ? attempts_left(c) : deadline_left(p->due, h->now));
-        left = least(left, deadline_left(p->left_due, h->now));
+        left = works ? 0 : least(left, deadline_left(p->due, h->now));
+        left = least(left, deadline_left(p->wait_due, h->now));
     }
     h->smp->may_multiply = false;
     return left;
@@ -469,11 +451,10 @@ static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8
          : h->crypto_role ? h->crypto_role->aes(h, h->smp->who, key, in, out) : -1;
 }
 
-static void smp_carve(struct woad *h)
+void smp_carve(struct woad *h)
 {
     struct smp *s = arena_take(h, 1, sizeof *s);
     struct pairing *all = arena_take(h, pairings(h), sizeof *all);
-    bond_carve(h, s);
     arena_conns(h, sizeof(struct smp_conn), EACH(h->conns, smp));
     if (s) {
         s->pairings = all;
@@ -484,14 +465,15 @@ static void smp_carve(struct woad *h)
         h->smp_role = &role;
         h->gatt_bonds = &gatt_bonds;
     }
+    bond_carve(h);
 }
 
-static void smp_open(struct conn *c)
+void smp_open(struct conn *c)
 {
     wipe(c->smp, sizeof *c->smp);
 }
 
-static void smp_close(struct conn *c)
+void smp_close(struct conn *c)
 {
     struct smp_conn *s = c->smp;
     bool ends = smp_under_way(c) || (s->encrypting && !s->spoilt) || s->want_encrypt || s->asks;
@@ -504,7 +486,7 @@ static void smp_close(struct conn *c)
     }
 }
 
-static void smp_reset(struct woad *h)
+void smp_reset(struct woad *h)
 {
     wipe(h->smp->oob_private, sizeof h->smp->oob_private);
     wipe(h->smp->oob_random, sizeof h->smp->oob_random);
@@ -515,10 +497,8 @@ static void smp_reset(struct woad *h)
     h->smp->private_due = 0;
 }
 
-const struct woad_feature woad_security_manager = {
-    .carve = smp_carve, .reset = smp_reset, .command = smp_command, .complete = smp_complete,
-    .conn_open = smp_open, .conn_close = smp_close, .conn_events = smp_events, .due = smp_due,
-    .frame = SMP_FRAME,
+const struct woad_feature woad_security_peripheral = {
+    .carve = smp_carve, SMP_FEATURE
 };
 
 /* --- calls ------------------------------------------------------------------------------------ */
@@ -538,8 +518,6 @@ int woad_set_security(struct woad *h, const struct woad_security_policy *p)
 
 int woad_pair(struct woad *h, uint16_t conn)
 {
-    static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_RESPONSE,
-                                       STEP_CHOOSE, STEP_END };
     struct conn *c = conn_asked(h, conn);
     if (!h->smp || !smp_able(h)) {
         return WOAD_ENOTSUP;
@@ -558,16 +536,7 @@ int woad_pair(struct woad *h, uint16_t conn)
         s->asks = smp_pairing(c) != NULL;
         return s->asks ? 0 : WOAD_ENOMEM;
     }
-    const struct woad_bond *bond = bond_fetch(c);
-    if (bond && bond->has_peer_ltk && !c->security.encrypted) {
-        link_bonded(c, bond);
-        return 0;
-    }
-    if (!begin_anew(c, request)) {
-        return WOAD_ENOMEM;
-    }
-    smp_go(c);
-    return 0;
+    return h->smp->central ? h->smp->central->pair(c) : WOAD_ENOTSUP;
 }
 
 /* The pairing under way that an application's call is about; NULL, and why there is none. */

@@ -54,20 +54,21 @@ struct pairing {
     struct conn *c;                      /* NULL: it is free */
     const uint8_t *script;               /* NULL: it has not begun, something is known for it */
     uint8_t at, mark;                    /* of the script: this step; where AGAIN goes back to */
+    uint8_t me;                          /* of side: INITIATOR or RESPONDER */
     uint8_t out, heard;                  /* the PDU to be sent; the one that has come */
     bool secure, bonds, has_oob, has_tk;
     bool presses;                        /* Keypress Notification is owed: this */
     uint8_t keypress;
-    uint8_t method, user, asked, round, key_size;
+    uint8_t method, user, asked, round;
     uint16_t to_send, to_come;           /* PDUs with keys, a bit each */
-    uint32_t passkey, due, left_due;
-    uint8_t me;                          /* of side: INITIATOR or RESPONDER */
-    struct smp_side *own, *peer, side[2];
+    uint32_t passkey, due;
+    uint32_t wait_due;                   /* of a step that has one of its own */
+    struct smp_side *own, *peer;
+    struct woad_bond bond;               /* as it grows; own_ltk is STK at first */
+    struct smp_side side[2];
     uint8_t own_private[32], dhkey[32];
     uint8_t oob_confirm[16];
     uint8_t mac_key[16];
-    uint8_t key[16];                     /* LTK, or STK */
-    struct woad_bond bond;               /* as it grows */
 };
 
 /* What a connection has beside its pairing: its link's encryption. */
@@ -84,27 +85,55 @@ struct smp_conn {
     uint8_t link_size, link_flags;
 };
 
-/* Bonds in the order of their use, and by a hash of their peers.  Places are counted from 1; 0:
- * none.  bond.cccd are config.subscriptions that stay with the place. */
+/* Bonds in the order of their use, and by a hash of their peers.  A bond has a place, and others
+ * behind it in that order for what not all have: legacy pairing's, signed writes'.  Places are
+ * counted from 1; 0: none. */
+struct bond_bits {                       /* the first two octets of a struct woad_bond */
+    uint8_t client_features : 3;
+    uint8_t key_size : 5;                /* 0: no bond begins here */
+    uint8_t flags : 2;
+    bool has_own_ltk : 1, has_peer_ltk : 1, has_irk : 1, has_csrk : 1, has_own_csrk : 1;
+    bool random : 1;                     /* the type of the peer's address */
+};
+struct bond_legacy {                     /* these two as they lie in a struct woad_bond */
+    uint16_t own_ediv;
+    uint8_t own_rand[8];
+    uint16_t peer_ediv;
+    uint8_t peer_rand[8], peer_ltk[16];
+} __attribute__((packed));
+struct bond_signs {
+    uint32_t signs, own_signs;
+    uint8_t csrk[16], own_csrk[16];
+} __attribute__((packed));
 struct kept_bond {
-    struct woad_bond bond;
-    struct woad_addr heard;              /* where, the last time, if its peer hides */
-    uint8_t newer, older;                /* of free ones: older is the next */
+    uint32_t database : 24;
+    struct bond_bits is;
+    union {
+        struct {
+            uint8_t peer[6], ltk[16], irk[16];             /* so they lie there, too */
+            uint8_t heard[6];            /* its private address, the last time; 0: none */
+        };
+        struct bond_legacy legacy;
+        struct bond_signs signed_;
+    };
+    uint8_t older;                       /* the next in the order; of free ones, the next */
     uint8_t alike, first;                /* the next of the same hash; the first whose hash is the
                                           * number of this place */
+    struct woad_cccd cccd[];             /* config.subscriptions; behind the last of them 0 */
 };
-
-static inline struct kept_bond *kept_bond(struct woad_bond *bond)
-{
-    return (struct kept_bond *)bond;     /* its first member */
-}
 
 /* Who has failed, how often in a row, and how long it is to wait.  2.3.6 */
 struct attempts { struct woad_addr peer; uint8_t failures; uint32_t until; };
 enum { ATTEMPTS = 4 };
 
-/* What is linked only where it is called for: private addresses of our own; pairing with what has
- * come out of band. */
+/* What is linked only where it is named or called for: pairing as a central; private addresses of
+ * our own; pairing with what has come out of band. */
+struct smp_scripts { const uint8_t *of[4]; };              /* by the method; the first: legacy */
+struct smp_central {
+    struct smp_scripts scripts;
+    int (*pair)(struct conn *c);         /* woad_pair() */
+    void (*asked)(struct conn *c, uint8_t auth);           /* a Security Request */
+};
 struct smp_hides {
     uint32_t (*due)(struct woad *h);
     void (*wake)(struct woad *h);        /* what the controller was to calculate has come */
@@ -117,13 +146,14 @@ struct smp_oob {
 };
 
 struct smp {
+    const struct smp_central *central;
     const struct smp_hides *hides;
     const struct smp_oob *oob;
     struct woad_security_policy policy;
     struct toolbox box;
     struct pairing *pairings;            /* config.pairings of them */
-    struct kept_bond *bonds;             /* config.bonds of them */
-    uint8_t newest, oldest, spare;
+    uint8_t *bonds;                      /* config.bonds places */
+    uint8_t newest, spare;
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16], privacy;
     bool has_irk;
@@ -149,6 +179,12 @@ static inline uint8_t pairings(const struct woad *h)
 }
 
 /* smp.c */
+void smp_carve(struct woad *h);          /* and the rest of what the feature does */
+void smp_reset(struct woad *h);
+void smp_open(struct conn *c);
+void smp_close(struct conn *c);
+uint32_t smp_due(struct woad *h);
+struct pairing *smp_begin_anew(struct conn *c, const uint8_t *script);
 struct pairing *smp_pairing(struct conn *c);               /* its own, or a free one; NULL */
 struct pairing *smp_under_way(const struct conn *c);       /* NULL: nothing */
 void smp_go(struct conn *c);
@@ -167,6 +203,9 @@ bool same(const uint8_t *a, const uint8_t *b, size_t len);
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
 /* What an application's call is about; NULL, and the error it is if there is none. */
 struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err);
+#define SMP_FEATURE .reset = smp_reset, .command = smp_command, .complete = smp_complete, \
+    .conn_open = smp_open, .conn_close = smp_close, .conn_events = smp_events, .due = smp_due, \
+    .frame = SMP_FRAME
 /* smp_steps.c */
 int smp_failed(int err);                 /* what a step returns then */
 int smp_step(struct woad *h, uint16_t who, uint8_t step);
@@ -174,6 +213,7 @@ void smp_write(struct pairing *p, uint8_t code, struct wr *out);
 int smp_read(struct pairing *p, uint8_t code, struct rd *in);
 bool smp_weaker(const struct pairing *p, const struct woad_addr *peer);    /* than its bond */
 /* smp_keys.c */
+void key_cut(uint8_t key[16], uint8_t size);
 int keys_send(struct pairing *p);
 int keys_await(struct pairing *p);
 int keys_left(struct pairing *p);
@@ -182,26 +222,33 @@ bool keys_expects(const struct pairing *p, uint8_t code);
 void keys_write(struct pairing *p, uint8_t code, struct wr *out);
 int keys_done(struct pairing *p);
 void link_paired(const struct pairing *p);                /* encryption is asked for */
-void link_bonded(struct conn *c, const struct woad_bond *b);
+void link_bonded(struct conn *c, const struct kept_bond *k);
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 extern const struct conn_event smp_events[];
 bool smp_has_key(const struct conn *c, bool fetch);
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv);
 /* bond.c */
-void bond_carve(struct woad *h, struct smp *s);
+void bond_carve(struct woad *h);
 /* The one used last; the one before it; NULL. */
 struct kept_bond *bond_newest(const struct woad *h);
 struct kept_bond *bond_older(const struct woad *h, const struct kept_bond *k);
-struct woad_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
+struct kept_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
 /* The same, and the application is asked for one that is not known here. */
-struct woad_bond *bond_fetch(const struct conn *c);
-void bond_used(struct woad *h, struct woad_bond *bond);
-void bond_heard(struct conn *c);
-void bond_keep(struct woad *h, const struct woad_bond *bond, bool tell);
+struct kept_bond *bond_fetch(const struct conn *c);
+/* What is behind it; NULL: nothing. */
+const struct bond_legacy *bond_legacy(const struct woad *h, const struct kept_bond *k);
+struct bond_signs *bond_signs(const struct woad *h, const struct kept_bond *k);
+/* The whole of it: keys, which are wiped when they have served. */
+void bond_get(const struct woad *h, const struct kept_bond *k, struct woad_bond *bond);
+void bond_peer(const struct kept_bond *k, struct woad_addr *peer);
+void bond_used(struct woad *h, struct kept_bond *k);
+/* NULL: there is no room for it. */
+struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool tell);
 void bond_refresh(struct conn *c);
 void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond,
                enum woad_bond_why why);
+void bond_tell(struct woad *h, uint16_t conn, const struct kept_bond *k, enum woad_bond_why why);
 /* smp_sign.c */
 bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated);
 int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,

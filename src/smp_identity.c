@@ -22,9 +22,9 @@ void rpa_resolve(struct woad *h, struct woad_addr *a)
         return;
     }
     for (struct kept_bond *k = bond_newest(h); k; k = bond_older(h, k)) {
-        if (k->bond.has_irk && rpa_is_of(h, a, k->bond.irk)) {
-            k->heard = *a;
-            *a = k->bond.peer;
+        if (k->is.has_irk && rpa_is_of(h, a, k->irk)) {
+            memcpy(k->heard, a->octet, sizeof k->heard);
+            bond_peer(k, a);
             return;
         }
     }
@@ -33,11 +33,12 @@ void rpa_resolve(struct woad *h, struct woad_addr *a)
 /* Where a peer was heard last, if it hides; or its identity, where the controller resolves. */
 void rpa_reach(const struct woad *h, struct woad_addr *a)
 {
-    struct woad_bond *bond = bond_find(h, a);
-    if (bond && bond->has_irk && h->resolves) {
+    const struct kept_bond *k = bond_find(h, a);
+    if (k && k->is.has_irk && h->resolves) {
         a->type |= 2;                    /* the controller knows it when it hears it */
-    } else if (bond && kept_bond(bond)->heard.type == WOAD_ADDR_RANDOM) {
-        *a = kept_bond(bond)->heard;
+    } else if (k && k->heard[5]) {       /* RPA are the two top bits */
+        a->type = WOAD_ADDR_RANDOM;
+        memcpy(a->octet, k->heard, sizeof k->heard);
     }
 }
 

@@ -3,10 +3,13 @@
 #include "gatt_server.h"
 #include "smp.h"
 
-static void put_short(uint8_t key[16], uint8_t size)
+/* Keys shorter than 16 octets: the more significant ones, which come last, are zero.  2.3.4 */
+void key_cut(uint8_t key[16], uint8_t size)
 {
-    memset(key + size, 0, (size_t)(16 - size));            /* least significant octet first */
+    memset(key + size, 0, (size_t)(16 - size));
 }
+
+#define KEY_AT(field) offsetof(struct woad_bond, field)
 
 /* --- ours ------------------------------------------------------------------------------------- */
 
@@ -30,8 +33,8 @@ int keys_send(struct pairing *p)
     if (code == SMP_LTK) {
         err = smp_random(h, p->bond.own_ltk, 16);
         err = err ? err : smp_random(h, p->bond.own_rand, 8);
-        put_short(p->bond.own_ltk, p->key_size);
-        p->bond.own_ediv = get_le16(p->bond.own_rand);     /* Rand alone tells which it is */
+        key_cut(p->bond.own_ltk, p->bond.key_size);
+        p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] * 0x101);        /* Rand tells enough */
         p->bond.has_own_ltk = true;
     } else if (code == SMP_CSRK) {
         err = smp_random(h, p->bond.own_csrk, 16);
@@ -43,30 +46,32 @@ int keys_send(struct pairing *p)
 
 /* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
  * SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
- * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.2 to 3.6.6 */
+ * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.2 to 3.6.6.  Where they are in a bond, ours and the
+ * peer's. */
+static const struct { uint8_t at[2], len; } keys[] = {
+    [SMP_LTK - SMP_LTK] = { { KEY_AT(own_ltk), KEY_AT(peer_ltk) }, 16 },
+    [SMP_CENTRAL_ID - SMP_LTK] = { { KEY_AT(own_ediv), KEY_AT(peer_ediv) }, 2 + 8 },
+    [SMP_IRK - SMP_LTK] = { { 0, KEY_AT(irk) }, 16 },
+    [SMP_CSRK - SMP_LTK] = { { KEY_AT(own_csrk), KEY_AT(csrk) }, 16 },
+};
+
+static uint8_t *key_of(struct pairing *p, uint8_t code, bool peers)
+{
+    return (uint8_t *)&p->bond + keys[code - SMP_LTK].at[peers];
+}
+
 void keys_write(struct pairing *p, uint8_t code, struct wr *out)
 {
     struct woad *h = p->c->h;
     p->to_send &= (uint16_t)~(1u << code);
     wr_u8(out, code);
-    struct woad_addr own;
-    switch (code) {
-    case SMP_LTK:
-        wr_bytes(out, p->bond.own_ltk, 16);
-        return;
-    case SMP_CENTRAL_ID:
-        wr_le16(out, p->bond.own_ediv);
-        wr_bytes(out, p->bond.own_rand, 8);
-        return;
-    case SMP_IRK:
-        wr_bytes(out, h->smp->irk, 16);
-        return;
-    case SMP_CSRK:
-        wr_bytes(out, p->bond.own_csrk, 16);
-        return;
-    default:
+    if (code == SMP_IDENTITY) {
+        struct woad_addr own;
         rpa_identity(h, &own);
         wr_bytes(out, &own, sizeof own);
+    } else {
+        wr_bytes(out, code == SMP_IRK ? h->smp->irk : key_of(p, code, false),
+                 keys[code - SMP_LTK].len);
     }
 }
 
@@ -84,9 +89,9 @@ int keys_left(struct pairing *p)
 {
     struct woad *h = p->c->h;
     enum { LIMIT_MS = 500 };
-    p->left_due = p->left_due ? p->left_due : deadline_in(h->now, LIMIT_MS);
+    p->wait_due = p->wait_due ? p->wait_due : deadline_in(h->now, LIMIT_MS);
     bool all = !p->c->in_controller && !p->c->tx_left;
-    return all || deadline_left(p->left_due, h->now) == 0 ? 0 : STEP_BLOCKED;
+    return all || deadline_left(p->wait_due, h->now) == 0 ? 0 : STEP_BLOCKED;
 }
 
 /* In this order only: 3.6.1 */
@@ -112,31 +117,22 @@ static int take_identity(struct pairing *p, struct rd *in)
     return 0;
 }
 
-/* SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
- * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.4 to 3.6.6 */
 int keys_heard(struct pairing *p, uint8_t code, struct rd *in)
 {
     p->to_come &= (uint16_t)~(1u << code);
-    switch (code) {
-    case SMP_LTK:
-        rd_copy(in, p->bond.peer_ltk, 16);
-        put_short(p->bond.peer_ltk, p->key_size);
-        return 0;
-    case SMP_CENTRAL_ID:
-        p->bond.peer_ediv = rd_le16(in);
-        rd_copy(in, p->bond.peer_rand, 8);
-        p->bond.has_peer_ltk = true;
-        return 0;
-    case SMP_IRK:
-        rd_copy(in, p->bond.irk, 16);
-        return 0;
-    case SMP_IDENTITY:
+    if (code == SMP_IDENTITY) {
         return take_identity(p, in);
-    default:
-        rd_copy(in, p->bond.csrk, 16);
-        p->bond.has_csrk = true;
-        return 0;
     }
+    rd_copy(in, key_of(p, code, true), keys[code - SMP_LTK].len);
+    if (code == SMP_LTK) {
+        key_cut(p->bond.peer_ltk, p->bond.key_size);
+    } else if (code == SMP_CENTRAL_ID) {
+        p->bond.peer_ediv = get_le16(key_of(p, code, true));
+        p->bond.has_peer_ltk = true;
+    } else if (code == SMP_CSRK) {
+        p->bond.has_csrk = true;
+    }
+    return 0;
 }
 
 /* Both have all: the bond is there before anybody hears of it. */
@@ -147,9 +143,9 @@ int keys_done(struct pairing *p)
     struct woad_bond bond = p->bond;
     bool bonds = p->bonds;
     if (p->secure) {
-        reversed(bond.own_ltk, p->key, 16);
-        memcpy(bond.peer_ltk, bond.own_ltk, 16);
         bond.has_own_ltk = bond.has_peer_ltk = true;
+    } else if (!bond.has_own_ltk) {
+        memset(bond.own_ltk, 0, sizeof bond.own_ltk);      /* STK is still there */
     }
     struct woad_addr before = c->peer;
     bool passed = attempts_passed(h, &before);
@@ -160,14 +156,20 @@ int keys_done(struct pairing *p)
         if (h->gatts) {
             gatts_keep(c, &bond);
         }
-        bond_keep(h, &bond, true);
-        bond_heard(c);
+        struct kept_bond *k = bond_keep(h, &bond, true);
+        if (k && c->peer_air.type == WOAD_ADDR_RANDOM) {
+            memcpy(k->heard, c->peer_air.octet, sizeof k->heard);
+        }
     }
     uint16_t conn = c->number;
     smp_told(c, 0);
     if (bonds) {
-        const struct woad_bond *kept = bond_find(h, &bond.peer);
-        bond_emit(h, conn, kept ? kept : &bond, WOAD_BOND_NEW);
+        const struct kept_bond *kept = bond_find(h, &bond.peer);
+        if (kept) {
+            bond_tell(h, conn, kept, WOAD_BOND_NEW);
+        } else {
+            bond_emit(h, conn, &bond, WOAD_BOND_NEW);
+        }
     }
     if (passed) {
         attempts_emit(h, &before);
@@ -191,12 +193,12 @@ static void link_want(struct conn *c, uint8_t size, uint8_t flags, bool from_bon
 /* With the key that a pairing has come to. */
 void link_paired(const struct pairing *p)
 {
-    link_want(p->c, p->key_size, p->bond.flags, false);
+    link_want(p->c, p->bond.key_size, p->bond.flags, false);
 }
 
-void link_bonded(struct conn *c, const struct woad_bond *b)
+void link_bonded(struct conn *c, const struct kept_bond *k)
 {
-    link_want(c, b->key_size, b->flags, true);
+    link_want(c, k->is.key_size, k->is.flags, true);
 }
 
 /* The peer wants to encrypt: with the key of the pairing that is under way, when that is ripe for
@@ -213,22 +215,22 @@ static bool smp_key_for(struct conn *c, const uint8_t rand[8], uint16_t ediv)
         }
         return none;
     }
-    const struct woad_bond *b = bond_fetch(c);
-    if (!b || !b->has_own_ltk || (p && step != (AWAIT | SMP_REQUEST))) {
+    const struct kept_bond *k = bond_fetch(c);
+    if (!k || !k->is.has_own_ltk || (p && step != (AWAIT | SMP_REQUEST))) {
         return false;
     }
-    bool its = b->flags & WOAD_BOND_SECURE ? none
-             : ediv == b->own_ediv && memcmp(rand, b->own_rand, 8) == 0;
+    const struct bond_legacy *l = bond_legacy(c->h, k);
+    bool its = l ? ediv == l->own_ediv && memcmp(rand, l->own_rand, 8) == 0 : none;
     if (its) {
-        link_bonded(c, b);
+        link_bonded(c, k);
     }
     return its;
 }
 
 bool smp_has_key(const struct conn *c, bool fetch)
 {
-    const struct woad_bond *b = fetch ? bond_fetch(c) : bond_find(c->h, &c->peer);
-    return b && (c->central ? b->has_peer_ltk : b->has_own_ltk);
+    const struct kept_bond *k = fetch ? bond_fetch(c) : bond_find(c->h, &c->peer);
+    return k && (c->central ? k->is.has_peer_ltk : k->is.has_own_ltk);
 }
 
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
@@ -242,8 +244,8 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;
     const struct pairing *p = bonded ? NULL : smp_under_way(c);
-    const struct woad_bond *b = bonded && smp_has_key(c, false) ? bond_find(c->h, &c->peer) : NULL;
-    if (!p && !b) {
+    const struct kept_bond *k = bonded && smp_has_key(c, false) ? bond_find(c->h, &c->peer) : NULL;
+    if (!p && !k) {
         c->want_ltk_reply = !central;    /* none */
         if (central) {
             smp_told(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
@@ -252,19 +254,14 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
         return false;
     }
     wr_le16(out, c->handle);
-    if (b && central) {
-        wr_bytes(out, b->peer_rand, 8);
-        wr_le16(out, b->peer_ediv);
+    const struct bond_legacy *l = k && central ? bond_legacy(c->h, k) : NULL;
+    if (l) {
+        wr_bytes(out, l->peer_rand, 8);
+        wr_le16(out, l->peer_ediv);
     } else if (central) {
         wr_zero(out, 10);
     }
-    if (b) {
-        wr_bytes(out, central ? b->peer_ltk : b->own_ltk, 16);
-        return true;
-    }
-    for (size_t n = 16; n; n--) {
-        wr_u8(out, p->key[n - 1]);
-    }
+    wr_bytes(out, l ? l->peer_ltk : k ? k->ltk : p->bond.own_ltk, 16);
     return true;
 }
 
@@ -346,14 +343,14 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     if (smp_under_way(c)) {              /* our Security Request has been answered by this */
         smp_forget(c);
     }
-    struct woad_bond *bond = bond_find(h, &c->peer);
-    if (bond) {
-        bond_used(h, bond);
+    struct kept_bond *k = bond_find(h, &c->peer);
+    if (k) {
+        bond_used(h, k);
     }
     smp_told(c, 0);
-    bond = bond_find(h, &c->peer);       /* unless it was removed just now */
-    if (bond && h->gatts) {
-        gatts_resume(c, bond);
+    k = bond_find(h, &c->peer);          /* unless it was removed just now */
+    if (k && h->gatts) {
+        gatts_resume(c, k->is.client_features, k->database, k->cccd);
     }
 }
 

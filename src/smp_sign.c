@@ -28,19 +28,20 @@ static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SI
 bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated)
 {
     struct woad *h = c->h;
-    struct woad_bond *bond = bond_find(h, &c->peer);
+    struct kept_bond *k = bond_find(h, &c->peer);
+    struct bond_signs *s = k && k->is.has_csrk ? bond_signs(h, k) : NULL;
     const uint8_t *count = pdu + len - SIGNATURE;
     uint8_t mac[SIGN_MAC];
     struct rd in = rd_of(count, SIGN_COUNT);
     uint32_t number = rd_le32(&in);
-    if (!bond || !bond->has_csrk || number < bond->signs || number == UINT32_MAX ||
-        sign_mac(h, bond->csrk, pdu, pdu + SIGN_HEAD, len - SIGN_HEAD - SIGNATURE, count, mac) ||
+    if (!s || number < s->signs || number == UINT32_MAX ||
+        sign_mac(h, s->csrk, pdu, pdu + SIGN_HEAD, len - SIGN_HEAD - SIGNATURE, count, mac) ||
         !same(mac, count + SIGN_COUNT, SIGN_MAC)) {
         return false;
     }
-    bond->signs = number + 1;
-    *authenticated = bond->flags & WOAD_BOND_AUTHENTICATED;
-    bond_emit(h, c->number, bond, WOAD_BOND_CHANGED);
+    s->signs = number + 1;
+    *authenticated = k->is.flags & WOAD_BOND_AUTHENTICATED;
+    bond_tell(h, c->number, k, WOAD_BOND_CHANGED);
     return true;
 }
 
@@ -48,17 +49,18 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE])
 {
     struct woad *h = c->h;
-    struct woad_bond *bond = bond_find(h, &c->peer);
+    const struct kept_bond *k = bond_find(h, &c->peer);
+    struct bond_signs *s = k && k->is.has_own_csrk ? bond_signs(h, k) : NULL;
     uint8_t head[SIGN_HEAD] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
-    if (!bond || !bond->has_own_csrk || bond->own_signs == UINT32_MAX) {
+    if (!s || s->own_signs == UINT32_MAX) {
         return WOAD_EACCES;
     }
     struct wr out = wr_of(signature, SIGN_COUNT);
-    wr_le32(&out, bond->own_signs);
-    if (sign_mac(h, bond->own_csrk, head, data, len, signature, signature + SIGN_COUNT)) {
+    wr_le32(&out, s->own_signs);
+    if (sign_mac(h, s->own_csrk, head, data, len, signature, signature + SIGN_COUNT)) {
         return WOAD_EIO;
     }
-    bond->own_signs++;
+    s->own_signs++;
     return 0;
 }
 
@@ -66,5 +68,5 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
 void sign_made(struct conn *c)
 {
     struct woad *h = c->h;
-    bond_emit(h, c->number, bond_find(h, &c->peer), WOAD_BOND_CHANGED);
+    bond_tell(h, c->number, bond_find(h, &c->peer), WOAD_BOND_CHANGED);
 }

@@ -5,27 +5,20 @@ enum { ROUNDS = 20 };                    /* of a passkey: a bit each.  2.3.5.6.3
 
 /* --- the scripts ------------------------------------------------------------------------------ */
 
-static const uint8_t compare_central[] = { KEYS_CENTRAL, STEP_NONCE, AWAIT | SMP_CONFIRM,
-    SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_USER,
-    SECURE_END_CENTRAL };
 static const uint8_t compare_peripheral[] = { KEYS_PERIPHERAL, STEP_NONCE, STEP_CONFIRM,
     SEND | SMP_CONFIRM, AWAIT | SMP_RANDOM, SEND | SMP_RANDOM, STEP_NUMBER,
     SECURE_END_PERIPHERAL };
-static const uint8_t passkey_central[] = { KEYS_CENTRAL, STEP_ASK, STEP_USER, STEP_MARK,
-    STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM,
-    AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_AGAIN, SECURE_END_CENTRAL };
 static const uint8_t passkey_peripheral[] = { KEYS_PERIPHERAL, STEP_ASK, STEP_MARK,
     AWAIT | SMP_CONFIRM, STEP_USER, STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM,
     AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, SEND | SMP_RANDOM, STEP_AGAIN,
     SECURE_END_PERIPHERAL };
-static const uint8_t legacy_central[] = { STEP_ASK, STEP_USER, STEP_NONCE, STEP_CONFIRM,
-    SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM, AWAIT | SMP_RANDOM,
-    STEP_CHECK_CONFIRM, STEP_STK, STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT,
-    STEP_DONE, STEP_END };
 static const uint8_t legacy_peripheral[] = { SEND | SMP_RESPONSE, STEP_ASK, AWAIT | SMP_CONFIRM,
     STEP_USER, STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM, AWAIT | SMP_RANDOM,
     STEP_CHECK_CONFIRM, STEP_STK, SEND | SMP_RANDOM, STEP_ENCRYPT, STEP_SEND_KEYS,
     STEP_AWAIT_KEYS, STEP_LEFT, STEP_DONE, STEP_END };
+static const struct smp_scripts scripts = { { legacy_peripheral,
+    [WOAD_METHOD_JUST_WORKS] = compare_peripheral, [WOAD_METHOD_PASSKEY] = passkey_peripheral,
+    [WOAD_METHOD_COMPARISON] = compare_peripheral } };
 
 /* --- which method ----------------------------------------------------------------------------- */
 
@@ -61,30 +54,22 @@ static uint8_t choose_method(const struct pairing *p)
     return m == 'c' ? WOAD_METHOD_COMPARISON : WOAD_METHOD_PASSKEY;
 }
 
-/* By the method, those of LE Secure Connections: the initiator's, the responder's. */
-static const uint8_t *const scripts[][2] = {
-    { legacy_central, legacy_peripheral },
-    [WOAD_METHOD_JUST_WORKS] = { compare_central, compare_peripheral },
-    [WOAD_METHOD_PASSKEY] = { passkey_central, passkey_peripheral },
-    [WOAD_METHOD_COMPARISON] = { compare_central, compare_peripheral },
-};
-
 /* NULL: what it takes out of band is not there. */
 static const uint8_t *choose_script(const struct pairing *p)
 {
-    const struct smp_oob *oob = p->c->h->smp->oob;
+    const struct smp *m = p->c->h->smp;
     if (p->method == WOAD_METHOD_OOB && p->secure) {
-        return oob ? oob->scripts[p->me] : NULL;
+        return m->oob ? m->oob->scripts[p->me] : NULL;
     }
-    return p->method == WOAD_METHOD_OOB && !p->has_tk ? NULL
-                                                      : scripts[p->secure ? p->method : 0][p->me];
+    const struct smp_scripts *s = p->me == INITIATOR ? &m->central->scripts : &scripts;
+    return p->method == WOAD_METHOD_OOB && !p->has_tk ? NULL : s->of[p->secure ? p->method : 0];
 }
 
 /* A bond gives way only to one that is at least as strong. */
 bool smp_weaker(const struct pairing *p, const struct woad_addr *peer)
 {
-    const struct woad_bond *bond = bond_find(p->c->h, peer);
-    return bond && ((bond->flags & ~p->bond.flags) || p->key_size < bond->key_size);
+    const struct kept_bond *k = bond_find(p->c->h, peer);
+    return k && ((k->is.flags & ~p->bond.flags) || p->bond.key_size < k->is.key_size);
 }
 
 /* The PDUs with the keys that both have agreed on, of one side. */
@@ -101,12 +86,15 @@ static void fill(struct pairing *p, uint8_t code)
 {
     const struct woad *h = p->c->h;
     const struct woad_security_policy *policy = &h->smp->policy;
-    uint8_t *pdu = p->own->pdu, all = policy->bond ? DIST_LTK | DIST_IRK | DIST_CSRK : 0;
+    uint8_t *pdu = p->own->pdu, all = policy->bond ? DIST_LTK | DIST_IRK : 0;
     pdu[0] = code;
     pdu[PDU_IO] = policy->io;
     pdu[PDU_OOB] = p->has_oob || p->has_tk;
     pdu[PDU_AUTH] = smp_auth(h);
     pdu[PDU_KEY_SIZE] = 16;
+    if (policy->bond && h->att_signed) {
+        all |= DIST_CSRK;
+    }
     pdu[PDU_CENTRAL] = pdu[PDU_PERIPHERAL] = all;
     pdu[PDU_CENTRAL + p->me] &= (uint8_t)~(h->smp->has_irk ? 0 : DIST_IRK);
 }
@@ -115,7 +103,7 @@ static void fill(struct pairing *p, uint8_t code)
 static int refusal(const struct pairing *p)
 {
     const struct woad_security_policy *policy = &p->c->h->smp->policy;
-    if (p->key_size < (policy->key_size_min ? policy->key_size_min : 16)) {
+    if (p->bond.key_size < (policy->key_size_min ? policy->key_size_min : 16)) {
         return WOAD_SMP_KEY_SIZE;
     }
     return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
@@ -145,7 +133,7 @@ static int step_choose(struct pairing *p)
     if (p->me == RESPONDER) {
         own[PDU_OOB] = p->secure ? p->has_oob : p->has_tk;
     }
-    p->key_size = (uint8_t)least(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]);
+    p->bond.key_size = least(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]) & 31;
     p->method = choose_method(p);
     if (p->secure || p->method != WOAD_METHOD_OOB) {
         memset(p->own->r, 0, 16);        /* no TK, then */
@@ -156,9 +144,8 @@ static int step_choose(struct pairing *p)
     address(p->peer, &p->c->peer_air);
     p->bond.peer = p->c->peer;
     p->bond.peer.type &= 1;
-    p->bond.flags = (uint8_t)((p->secure ? WOAD_BOND_SECURE : 0) |
-                              (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));
-    p->bond.key_size = p->key_size;
+    p->bond.flags = (p->secure ? WOAD_BOND_SECURE : 0) |
+                    (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0);
     int err = refusal(p);
     const uint8_t *script = err ? NULL : choose_script(p);
     if (!script) {
@@ -293,10 +280,11 @@ static int step_check_confirm(struct pairing *p)
     return err ? err : same(confirm, peer->confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
 }
 
-/* Keys shorter than 16 octets: the more significant ones are zero.  2.3.4 */
-static int cut_key(struct pairing *p, int err)
+/* LTK, or STK, is in own->check, which has not been used yet. */
+static int key_made(struct pairing *p, int err)
 {
-    memset(p->key, 0, (size_t)(16 - p->key_size));
+    reversed(p->bond.own_ltk, p->own->check, 16);
+    key_cut(p->bond.own_ltk, p->bond.key_size);
     return smp_failed(err);
 }
 
@@ -316,8 +304,8 @@ static int step_keys(struct pairing *p)
     if (p->method == WOAD_METHOD_OOB && !p->peer->pdu[PDU_OOB]) {
         memset(p->own->r, 0, 16);    /* the peer does not know it */
     }
-    int err = cut_key(p, toolbox_f5(&p->c->h->smp->box, p->dhkey, i->random, r->random, i->address,
-                                    r->address, p->mac_key, p->key));
+    int err = key_made(p, toolbox_f5(&p->c->h->smp->box, p->dhkey, i->random, r->random,
+                                     i->address, r->address, p->mac_key, p->own->check));
     err = err ? err : check_of(p, p->me, p->own->check);
     if (err != STEP_BLOCKED) {
         wipe(p->dhkey, sizeof p->dhkey);
@@ -335,8 +323,8 @@ static int step_verify(struct pairing *p)
 /* 2.3.5.5: of the responder's random number, and the initiator's */
 static int step_stk(struct pairing *p)
 {
-    return cut_key(p, toolbox_s1(&p->c->h->smp->box, p->own->r, p->side[RESPONDER].random,
-                                 p->side[INITIATOR].random, p->key));
+    return key_made(p, toolbox_s1(&p->c->h->smp->box, p->own->r, p->side[RESPONDER].random,
+                                  p->side[INITIATOR].random, p->own->check));
 }
 
 /* --- the user --------------------------------------------------------------------------------- */
@@ -438,27 +426,28 @@ static int step_encrypt(struct pairing *p)
 static int step_pause(struct pairing *p)
 {
     struct woad *h = p->c->h;
-    if (attempts_left(p->c)) {
-        return STEP_BLOCKED;
-    }
-    p->due = deadline_in(h->now, SMP_TIMEOUT_MS);
-    return 0;
+    uint32_t ms = attempts_left(p->c);
+    p->due = deadline_in(h->now, SMP_TIMEOUT_MS + ms);
+    p->wait_due = ms ? deadline_in(h->now, ms) : 0;
+    return ms ? STEP_BLOCKED : 0;
 }
 
-static int (*const steps[STEPS])(struct pairing *p) = {
-    [STEP_CHOOSE] = step_choose, [STEP_KEY_PAIR] = step_key_pair, [STEP_DH] = step_dh,
-    [STEP_OOB] = step_oob, [STEP_NONCE] = step_nonce, [STEP_CONFIRM] = step_confirm,
-    [STEP_CHECK_CONFIRM] = step_check_confirm, [STEP_NUMBER] = step_number,
-    [STEP_ASK] = step_ask, [STEP_USER] = step_user, [STEP_MARK] = step_mark,
-    [STEP_AGAIN] = step_again, [STEP_KEYS] = step_keys, [STEP_VERIFY] = step_verify,
-    [STEP_STK] = step_stk, [STEP_ENCRYPT] = step_encrypt, [STEP_SEND_KEYS] = keys_send,
-    [STEP_AWAIT_KEYS] = keys_await, [STEP_LEFT] = keys_left,
-    [STEP_DONE] = keys_done, [STEP_PAUSE] = step_pause,
+/* From STEP_CHOOSE on: what is before it are PDUs. */
+#define STEP(name) [STEP_##name - STEP_CHOOSE]
+static int (*const steps[STEPS - STEP_CHOOSE])(struct pairing *p) = {
+    STEP(CHOOSE) = step_choose, STEP(KEY_PAIR) = step_key_pair, STEP(DH) = step_dh,
+    STEP(OOB) = step_oob, STEP(NONCE) = step_nonce, STEP(CONFIRM) = step_confirm,
+    STEP(CHECK_CONFIRM) = step_check_confirm, STEP(NUMBER) = step_number,
+    STEP(ASK) = step_ask, STEP(USER) = step_user, STEP(MARK) = step_mark,
+    STEP(AGAIN) = step_again, STEP(KEYS) = step_keys, STEP(VERIFY) = step_verify,
+    STEP(STK) = step_stk, STEP(ENCRYPT) = step_encrypt, STEP(SEND_KEYS) = keys_send,
+    STEP(AWAIT_KEYS) = keys_await, STEP(LEFT) = keys_left,
+    STEP(DONE) = keys_done, STEP(PAUSE) = step_pause,
 };
 
 int smp_step(struct woad *h, uint16_t who, uint8_t step)
 {
-    return steps[step](h->conns[who].smp->p);
+    return steps[step - STEP_CHOOSE](h->conns[who].smp->p);
 }
 
 /* --- the PDUs --------------------------------------------------------------------------------- */

@@ -107,13 +107,19 @@ int toolbox_s1(const struct toolbox *t, const uint8_t k[16], const uint8_t r1[16
 
 /* --- LE Secure Connections -------------------------------------------------------------------- */
 
+/* What each of two has. */
+static void mac_both(struct toolbox_mac *m, const uint8_t *a, const uint8_t *b, size_t len)
+{
+    toolbox_mac_more(m, a, len);
+    toolbox_mac_more(m, b, len);
+}
+
 int toolbox_f4(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
                const uint8_t x[16], uint8_t z, uint8_t out[16])
 {
     struct toolbox_mac m;
     toolbox_mac_begin(&m, t, x);
-    toolbox_mac_more(&m, u, 32);
-    toolbox_mac_more(&m, v, 32);
+    mac_both(&m, u, v, 32);
     toolbox_mac_more(&m, &z, 1);
     return toolbox_mac_end(&m, out);
 }
@@ -133,10 +139,8 @@ int toolbox_f5(const struct toolbox *t, const uint8_t w[32], const uint8_t n1[16
     for (size_t k = 0; !err && k < 2; k++) {
         toolbox_mac_begin(&m, t, key);
         toolbox_mac_more(&m, head[k], 5);
-        toolbox_mac_more(&m, n1, 16);
-        toolbox_mac_more(&m, n2, 16);
-        toolbox_mac_more(&m, a1, 7);
-        toolbox_mac_more(&m, a2, 7);
+        mac_both(&m, n1, n2, 16);
+        mac_both(&m, a1, a2, 7);
         toolbox_mac_more(&m, bits, 2);
         err = toolbox_mac_end(&m, k ? ltk : mac_key);
     }
@@ -150,12 +154,10 @@ int toolbox_f6(const struct toolbox *t, const uint8_t w[16], const uint8_t n1[16
 {
     struct toolbox_mac m;
     toolbox_mac_begin(&m, t, w);
-    toolbox_mac_more(&m, n1, 16);
-    toolbox_mac_more(&m, n2, 16);
+    mac_both(&m, n1, n2, 16);
     toolbox_mac_more(&m, r, 16);
     toolbox_mac_more(&m, io, 3);
-    toolbox_mac_more(&m, a1, 7);
-    toolbox_mac_more(&m, a2, 7);
+    mac_both(&m, a1, a2, 7);
     return toolbox_mac_end(&m, out);
 }
 
@@ -165,8 +167,7 @@ int toolbox_g2(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32]
     struct toolbox_mac m;
     uint8_t mac[16] = { 0 };
     toolbox_mac_begin(&m, t, x);
-    toolbox_mac_more(&m, u, 32);
-    toolbox_mac_more(&m, v, 32);
+    mac_both(&m, u, v, 32);
     toolbox_mac_more(&m, y, 16);
     int err = toolbox_mac_end(&m, mac);
     *number = ((uint32_t)mac[12] << 24 | (uint32_t)mac[13] << 16 | (uint32_t)mac[14] << 8 |

@@ -2,6 +2,7 @@
 #ifndef WOAD_TESTS_PAIRING_H
 #define WOAD_TESTS_PAIRING_H
 
+#include "bond_at.h"
 #include "cm.h"
 
 #include "world.h"
@@ -57,6 +58,8 @@ static inline int random_octets(void *ctx, uint8_t *out, size_t len)
     }
     return s->random ? 0 : -1;
 }
+
+enum { BOND_PLACES = 6 };
 
 static inline void answer(struct device *d)
 {
@@ -204,7 +207,7 @@ static inline struct device *add(uint8_t conns, const struct woad_security_polic
     host.features = features[w->devices];
     host.crypto = library ? &crypto : NULL;
     host.random = library ? random_octets : NULL;
-    host.bonds = 3;
+    host.bonds = BOND_PLACES;
     host.pairings = pairings;
     side[w->devices] = (struct side){ .random = 77 + w->devices };
     struct woad_air_controller_config controller = world_controller_config(w, conns);
@@ -286,7 +289,7 @@ static inline void assert_open(void)
         struct woad_security now = level(k);
         assert_true(!now.encrypted && !now.authenticated && !now.bonded && !now.key_size);
         assert_int_equal(side[k].bonds, 0);
-        assert_null(woad_bond_at(w->device[k].host, 0));
+        assert_null(bond_at(w->device[k].host, 0));
     }
 }
 

@@ -61,8 +61,8 @@ static void put_bond(uint8_t **at, const struct woad_bond *b)
 {
     put(at, &b->peer.type, 1);
     put(at, b->peer.octet, 6);
-    put(at, &b->flags, 1);
-    put(at, &b->key_size, 1);
+    put_number(at, b->flags, 1);
+    put_number(at, b->key_size, 1);
     *(*at)++ = (uint8_t)(b->has_own_ltk | b->has_peer_ltk << 1 | b->has_irk << 2 |
                          b->has_csrk << 3 | b->has_own_csrk << 4);
     put(at, b->own_ltk, 16);
@@ -76,7 +76,7 @@ static void put_bond(uint8_t **at, const struct woad_bond *b)
     put(at, b->own_csrk, 16);
     put_number(at, b->signs, 4);
     put_number(at, b->own_signs, 4);
-    put(at, &b->client_features, 1);
+    put_number(at, b->client_features, 1);
     put_number(at, b->database, 4);
     put_number(at, b->cccds, 2);
     for (size_t n = 0; n < b->cccds; n++) {
@@ -126,8 +126,8 @@ static int take_bond(struct source *in, struct woad_bond *b)
     uint8_t has;
     take(in, &b->peer.type, 1);
     take(in, b->peer.octet, 6);
-    take(in, &b->flags, 1);
-    take(in, &b->key_size, 1);
+    b->flags = take_number(in, 1) & 3;
+    b->key_size = take_number(in, 1) & 31;
     take(in, &has, 1);
     b->has_own_ltk = has & 1;
     b->has_peer_ltk = has & 2;
@@ -145,7 +145,7 @@ static int take_bond(struct source *in, struct woad_bond *b)
     take(in, b->own_csrk, 16);
     b->signs = take_number(in, 4);
     b->own_signs = take_number(in, 4);
-    take(in, &b->client_features, 1);
+    b->client_features = take_number(in, 1) & 7;
     b->database = take_number(in, 4);
     struct woad_cccd cccds[256];         /* config.subscriptions is at most 255 */
     size_t n = take_number(in, 2);

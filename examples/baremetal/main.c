@@ -17,7 +17,7 @@ static const struct woad_attr service[] = {
                         WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED),
 };
 static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
-    &woad_security_manager, &woad_controller_crypto, &woad_watch, NULL };
+    &woad_security_peripheral, &woad_controller_crypto, &woad_watch, NULL };
 
 static union {
     uint8_t octets[WOAD_MEM(CONNS, MTU, QUEUE, QUEUE, 0, 1, 2, 1, 0, 0, 0, BONDS, 0, 0, 0, 0, 0,

@@ -102,21 +102,25 @@ enum woad_bond_why {
 
 /* All that is kept of a peer.  Keys have the least significant octet first, as on the air. */
 struct woad_bond {
+    uint8_t client_features : 3;         /* that the peer, as a client, has set in our server */
+    uint8_t key_size : 5;                /* 7 to 16 */
+    uint8_t flags : 2;
+    bool has_own_ltk : 1, has_peer_ltk : 1, has_irk : 1, has_csrk : 1, has_own_csrk : 1;
     struct woad_addr peer;               /* its identity, or the address it had */
-    uint8_t flags, key_size;
-    uint8_t own_ltk[16], own_rand[8];    /* that we have given: for when the peer is central */
+    uint8_t own_ltk[16];                 /* that we have given: for when the peer is central */
+    uint8_t irk[16];                     /* the peer's */
+    /* Of legacy pairing: the numbers of our key, and the peer's key with its numbers; with
+     * WOAD_BOND_SECURE the two keys are the same, and have no numbers. */
     uint16_t own_ediv;
-    uint8_t peer_ltk[16], peer_rand[8];  /* that we have got; with WOAD_BOND_SECURE the same */
+    uint8_t own_rand[8];
     uint16_t peer_ediv;
-    bool has_own_ltk, has_peer_ltk, has_irk, has_csrk, has_own_csrk;
-    uint8_t irk[16], csrk[16];           /* the peer's */
-    uint8_t own_csrk[16];
-    uint32_t signs, own_signs;           /* the next number that a signed write may have */
-    /* What the peer, as a client, has set in our server. */
-    uint8_t client_features;
-    uint32_t database;                   /* which database it knows; 0: not known */
-    uint16_t cccds;
-    const struct woad_cccd *cccd;        /* so many; as long as the bond */
+    uint8_t peer_rand[8], peer_ltk[16];  /* that we have got */
+    /* Of signed writes: the next number that one may have, and the keys. */
+    uint32_t signs, own_signs;
+    uint8_t csrk[16], own_csrk[16];
+    uint32_t database;                   /* which database the client knows, 24 bits; 0: not known */
+    uint16_t cccds;                      /* what it has subscribed to: */
+    const struct woad_cccd *cccd;        /* so many; in the host's memory, as long as the bond */
 };
 
 /* From now on; connections that are pairing go on as they began.  WOAD_EINVAL: no such io, or a
@@ -150,12 +154,13 @@ int woad_security(const struct woad *h, uint16_t conn, struct woad_security *sec
 
 /* --- bonds ------------------------------------------------------------------------------------ */
 
-/* One that was kept: at most config.bonds of them are known at a time, the one that has not been
- * used for the longest time goes.  One of the same peer is replaced.  WOAD_ENOMEM with no room
- * for any. */
+/* One that was kept.  Those that are known have config.bonds places: one of LE Secure Connections
+ * takes one, one of legacy pairing takes two, and keys of signed writes take one more.  When there
+ * is no room, the one that has not been used for the longest time goes.  One of the same peer is
+ * replaced.  WOAD_ENOMEM: it takes more places than there are; WOAD_EINVAL. */
 int woad_bond_add(struct woad *h, const struct woad_bond *bond);
-/* The n-th of them, the one that was used last first; NULL behind the last. */
-const struct woad_bond *woad_bond_at(const struct woad *h, uint16_t n);
+/* A copy of the n-th of them, the one that was used last first; WOAD_ENOENT behind the last. */
+int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond);
 /* Forgets one; all, with NULL.  Connections stay as they are.  WOAD_ENOENT. */
 int woad_bond_remove(struct woad *h, const struct woad_addr *peer);
 

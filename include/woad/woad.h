@@ -54,7 +54,7 @@ extern const struct woad_feature woad_advertiser, woad_scanner, woad_central, wo
 extern const struct woad_feature woad_accept_list, woad_link;
 /* What the server can do beside the usual: long values, which are prepared in parts, and of which
  * all parts that are read are of one value; Read Multiple and Read Multiple Variable; writes that
- * are signed. */
+ * are signed: keys for these are exchanged by a pairing, in both directions, where it is named. */
 extern const struct woad_feature woad_long_values, woad_read_multiple, woad_signed_writes;
 /* What makes it quicker: requests wait in config.pipeline_queue for the answer to the one before
  * them, where a client sends several at once; config.attr_index. */
@@ -67,6 +67,8 @@ extern const struct woad_feature woad_channels, woad_enhanced_channels;
 extern const struct woad_feature woad_eatt;
 /* Pairing, encryption, bonds; policy.keypress. */
 extern const struct woad_feature woad_security_manager, woad_keypresses;
+/* In the place of woad_security_manager, on a device that is never a central. */
+extern const struct woad_feature woad_security_peripheral;
 /* Bonded peers behind private addresses are known to the controller: woad_connect() finds one that
  * has not been heard, and the accept list holds for them. */
 extern const struct woad_feature woad_resolving_list;
@@ -111,7 +113,8 @@ struct woad_config {
     /* Octets that nobody can guess, for keys.  0, or negative when there are none: then pairing
      * fails.  What is random elsewhere is the controller's. */
     int (*random)(void *ctx, uint8_t *out, size_t len);
-    uint8_t bonds;               /* that are known at a time */
+    uint8_t bonds;               /* places for those that are known: one each, two of legacy
+                                  * pairing, one more for keys of signed writes */
     uint8_t pairings;            /* under way at a time; one more is refused.  0: as many as
                                   * connections */
     uint16_t attr_index;         /* attributes found by type without a search, 2 octets each; with
@@ -154,8 +157,7 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((adv_sets) * WOAD_SIZE_EXT_SET) + \
      WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
      WOAD_UP(((pairings) ? (pairings) : (conns)) * WOAD_SIZE_PAIRING) + \
-     WOAD_UP((bonds) * WOAD_SIZE_BOND) + \
-     WOAD_UP((bonds) * (subscriptions) * 4) + \
+     WOAD_UP((bonds) * (WOAD_SIZE_BOND + (subscriptions) * 4)) + \
      WOAD_UP(WOAD_SIZE_CHANNELS) + WOAD_UP(((channels) + (att_bearers)) * WOAD_SIZE_CHANNEL) + \
      WOAD_UP((psms) * 8) + WOAD_UP((conns) * WOAD_SIZE_CHANNEL_CONN) + \
      WOAD_UP(((conns) + (att_bearers)) * WOAD_SIZE_BEARER) + \
@@ -191,7 +193,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(24, 16)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(40, 28)
 #define WOAD_SIZE_PROCEDURE   WOAD_WIDTH(48, 36)
-#define WOAD_SIZE_SECURITY    WOAD_WIDTH(288, 264)
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 268)
 #define WOAD_SIZE_RESOLVE     4
 #define WOAD_SIZE_WATCH       1
 #define WOAD_SIZE_SETUP       WOAD_WIDTH(16, 12)
@@ -209,9 +211,9 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_EATT_BEARER WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_EATT_CONN   12
 #define WOAD_SIZE_CONTROLLER_CRYPTO 588
-#define WOAD_SIZE_PAIRING     WOAD_WIDTH(616, 588)
+#define WOAD_SIZE_PAIRING     WOAD_WIDTH(584, 560)
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(16, 12)
-#define WOAD_SIZE_BOND        WOAD_WIDTH(160, 152)
+#define WOAD_SIZE_BOND        52
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the
  * config is not valid.  The instance ends when the memory does. */

@@ -170,7 +170,7 @@ static void ble_start(void)
         .attr_tables = BLE_TABLES, .attr_index = BLE_INDEX, .pipeline_queue = BLE_PIPELINE,
         .accept_list = BLE_ACCEPT, .subscriptions = BLE_SUBSCRIPTIONS,
         .procedures = BLE_PROCEDURES, .mtu = BLE_MTU_MAX, .tx_queue = BLE_QUEUE,
-        .request_queue = BLE_REQUESTS, .prepare_queue = BLE_PREPARED, .bonds = BLE_BONDS,
+        .request_queue = BLE_REQUESTS, .prepare_queue = BLE_PREPARED, .bonds = BLE_BOND_PLACES,
         .channels = BLE_CHANNELS, .psms = BLE_PSMS, .adv_sets = BLE_ADV_SETS,
         .crypto = ble_port_crypto, .random = ble_port_random,
     };

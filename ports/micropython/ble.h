@@ -99,6 +99,7 @@ enum { BLE_CONNS = WOAD_CONNS, BLE_BONDS = WOAD_BONDS, BLE_CHANNELS = WOAD_CHANN
        BLE_TABLES = 8, BLE_SUBSCRIPTIONS = 16, BLE_PROCEDURES = 8, BLE_ACCEPT = 8, BLE_INDEX = 0,
        BLE_QUEUE = 1088, BLE_REQUESTS = 1088, BLE_PREPARED = 1024, BLE_PIPELINE = 64 };
 #endif
+enum { BLE_BOND_PLACES = 2 * BLE_BONDS };                  /* so many of legacy pairing, too */
 
 typedef struct {
     mp_obj_base_t base;

@@ -164,7 +164,7 @@ static void more_from(struct woad_bond *b, const uint8_t *v, size_t len,
     }
     b->signs = take_number(v, 4);
     b->own_signs = take_number(v + 4, 4);
-    b->client_features = v[8];
+    b->client_features = v[8] & 7;
     b->database = take_number(v + 9, 4);
     b->cccds = (uint16_t)((len - MORE_HEAD) / 4);
     b->cccd = cccd;
@@ -176,11 +176,10 @@ static void more_from(struct woad_bond *b, const uint8_t *v, size_t len,
 
 static void bond_from(struct woad_bond *b, const uint8_t v[SECRET_LEN], bool ours)
 {
+    b->key_size = v[7] > 16 ? 0 : v[7] & 31;               /* 0: it is refused */
     b->peer.type = v[0] & 1;
     memcpy(b->peer.octet, v + 1, 6);
-    b->key_size = v[7];
-    b->flags = (uint8_t)((v[74] & 2 ? WOAD_BOND_AUTHENTICATED : 0) |
-                         (v[74] & 4 ? WOAD_BOND_SECURE : 0));
+    b->flags = (v[74] & 2 ? WOAD_BOND_AUTHENTICATED : 0) | (v[74] & 4 ? WOAD_BOND_SECURE : 0);
     memcpy(ours ? b->own_rand : b->peer_rand, v + 16, 8);
     memcpy(ours ? b->own_ltk : b->peer_ltk, v + 24, 16);
     if (ours) {
@@ -274,20 +273,20 @@ void ble_on_passkey(const struct woad_event *ev)
 }
 
 /* As it is in the host: the event may have waited. */
-static const struct woad_bond *bond_now(const struct woad_addr *peer)
+static bool bond_now(const struct woad_addr *peer, struct woad_bond *b)
 {
-    const struct woad_bond *b = NULL;
-    for (uint16_t n = 0; ble.host && (b = woad_bond_at(ble.host, n)) != NULL; n++) {
+    for (uint16_t n = 0; ble.host && woad_bond_at(ble.host, n, b) == 0; n++) {
         if (b->peer.type == peer->type && memcmp(b->peer.octet, peer->octet, 6) == 0) {
-            return b;
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 void ble_on_bond(const struct woad_event *ev)
 {
-    const struct woad_bond *b = ev->u.bond.bond, *now = bond_now(&b->peer);
+    const struct woad_bond *b = ev->u.bond.bond;
+    struct woad_bond now;
     enum woad_bond_why why = ev->u.bond.why;
     uint8_t key[KEY_LEN], v[SECRET_LEN], more[MORE_MAX];
     secret_key(&b->peer, key);
@@ -298,8 +297,9 @@ void ble_on_bond(const struct woad_event *ev)
     memset(v, 0, sizeof v);
     if (why == WOAD_BOND_GONE && more_has(b)) {
         secret_set(SECRET_MORE, key, sizeof key, NULL, 0);
-    } else if (why == WOAD_BOND_CHANGED && now) {
-        size_t len = more_value(now, more);
+    } else if (why == WOAD_BOND_CHANGED && bond_now(&b->peer, &now)) {
+        size_t len = more_value(&now, more);
+        memset(&now, 0, sizeof now);
         secret_set(SECRET_MORE, key, sizeof key, more, len);
     }
 }
@@ -335,13 +335,13 @@ void ble_on_keypress(const struct woad_event *ev)
 static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
 {
     struct woad *h = ble_active();
-    const struct woad_bond *b;
+    struct woad_bond b;
     struct woad_addr peer;
     if (n_args > 1) {
         ble_addr_of(args[1], &peer);
         uint8_t key[KEY_LEN];
         secret_key(&peer, key);
-        bool more = bond_now(&peer) && more_has(bond_now(&peer));
+        bool more = bond_now(&peer, &b) && more_has(&b);
         int err = woad_bond_remove(h, &peer);
         bool ours = secret_set(SECRET_OUR, key, sizeof key, NULL, 0);
         bool peers = secret_set(SECRET_PEER, key, sizeof key, NULL, 0);
@@ -353,12 +353,11 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
         return mp_const_none;
     }
     ble_port_store_remove(NULL);
-    while (ble.host && (b = woad_bond_at(ble.host, 0)) != NULL) {
+    while (ble.host && woad_bond_at(ble.host, 0, &b) == 0) {
         struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
-        struct woad_bond copy = *b;
-        ev.u.bond.bond = &copy;
+        ev.u.bond.bond = &b;
         ev.u.bond.why = WOAD_BOND_GONE;
-        woad_bond_remove(ble.host, &copy.peer);
+        woad_bond_remove(ble.host, &b.peer);
         ble_on_bond(&ev);
     }
     return mp_const_none;
@@ -426,17 +425,17 @@ static mp_obj_t gap_bonds(mp_obj_t self)
 {
     struct woad *h = ble_active();
     mp_obj_t list = mp_obj_new_list(0, NULL);
-    const struct woad_bond *b;
+    struct woad_bond b;
     (void)self;
-    for (uint16_t n = 0; (b = woad_bond_at(h, n)) != NULL; n++) {
+    for (uint16_t n = 0; woad_bond_at(h, n, &b) == 0; n++) {
         uint8_t big[6];
         for (int i = 0; i < 6; i++) {
-            big[i] = b->peer.octet[5 - i];
+            big[i] = b.peer.octet[5 - i];
         }
-        mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(b->peer.type & 1), mp_obj_new_bytes(big, 6),
-                             mp_obj_new_bool(b->flags & WOAD_BOND_AUTHENTICATED),
-                             mp_obj_new_bool(b->flags & WOAD_BOND_SECURE),
-                             MP_OBJ_NEW_SMALL_INT(b->key_size) };
+        mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(b.peer.type & 1), mp_obj_new_bytes(big, 6),
+                             mp_obj_new_bool(b.flags & WOAD_BOND_AUTHENTICATED),
+                             mp_obj_new_bool(b.flags & WOAD_BOND_SECURE),
+                             MP_OBJ_NEW_SMALL_INT(b.key_size) };
         mp_obj_list_append(list, mp_obj_new_tuple(5, items));
     }
     size_t n;

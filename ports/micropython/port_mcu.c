@@ -20,7 +20,7 @@ static struct {
 static union {
     uint8_t octets[WOAD_MEM(BLE_CONNS, BLE_MTU_MAX, BLE_QUEUE, BLE_REQUESTS, BLE_PREPARED,
                             BLE_TABLES, BLE_SUBSCRIPTIONS, BLE_PROCEDURES, BLE_PIPELINE, BLE_INDEX,
-                            BLE_ACCEPT, BLE_BONDS, BLE_CHANNELS, BLE_PSMS, 0, 0, BLE_ADV_SETS,
+                            BLE_ACCEPT, BLE_BOND_PLACES, BLE_CHANNELS, BLE_PSMS, 0, 0, BLE_ADV_SETS,
                             0)];
     uint64_t align;
 } memory;

@@ -47,11 +47,11 @@ static void order_one(int to, uint8_t code, int delta, unsigned at_us, int metho
     }
     if (mine == 0 && theirs == 0) {
         assert_true(level(0).encrypted && level(1).encrypted);
-        assert_memory_equal(woad_bond_at(w->device[0].host, 0)->peer_ltk,
-                            woad_bond_at(w->device[1].host, 0)->own_ltk, 16);
+        assert_memory_equal(bond_at(w->device[0].host, 0)->peer_ltk,
+                            bond_at(w->device[1].host, 0)->own_ltk, 16);
     } else if (!over) {
         assert_true(mine != 0);
-        assert_null(woad_bond_at(w->device[to].host, 0));
+        assert_null(bond_at(w->device[to].host, 0));
         woad_bond_remove(w->device[1 - to].host, NULL);
         if (mine == WOAD_ETIMEDOUT || theirs == WOAD_ETIMEDOUT) {
             world_free(w);               /* one was not told, and waited for 30 s */
@@ -255,8 +255,8 @@ static void crypto_fails(void **state)
                 continue;
             }
             assert_true(status_of(0) != 0 && status_of(1) != 0);
-            assert_null(woad_bond_at(w->device[0].host, 0));
-            assert_null(woad_bond_at(w->device[1].host, 0));
+            assert_null(bond_at(w->device[0].host, 0));
+            assert_null(bond_at(w->device[1].host, 0));
             assert_false(level(0).encrypted || level(1).encrypted);
             world_free(w);
         }
@@ -328,10 +328,10 @@ static void identity_takeover(void **state)
             world_run(w, 10000);
         }
         assert_int_equal(status_of(0), strong ? 0 : WOAD_SMP_KEY_REJECTED);
-        const struct woad_bond *b = woad_bond_at(w->device[0].host, 0);
+        const struct woad_bond *b = bond_at(w->device[0].host, 0);
         assert_memory_equal(b->peer.octet, his, 6);
         assert_int_equal(memcmp(b->peer_ltk, before.peer_ltk, 16) == 0, !strong);
-        assert_null(woad_bond_at(w->device[0].host, 1));
+        assert_null(bond_at(w->device[0].host, 1));
         world_free(w);
     }
 }
@@ -408,7 +408,7 @@ static void looks_inside(struct device *d, const struct woad_event *ev)
 {
     on_event(d, ev);
     if ((ev->type == WOAD_EV_SECURITY && ev->u.security.status == 0) || ev->type == WOAD_EV_BOND) {
-        const struct woad_bond *b = woad_bond_at(d->host, 0);
+        const struct woad_bond *b = bond_at(d->host, 0);
         assert_non_null(b);
         assert_true(b->has_own_ltk && b->has_peer_ltk && b->key_size == 16);
         struct woad_security now;
@@ -457,7 +457,7 @@ static void key_requests(void **state)
             } else {
                 settle();
             }
-            const struct woad_bond *b = woad_bond_at(w->device[PERIPHERAL].host, 0);
+            const struct woad_bond *b = bond_at(w->device[PERIPHERAL].host, 0);
             assert_int_equal(b != NULL, kind != 4);
             if ((kind == 1 || kind == 3 || kind == 5) && b) {
                 memcpy(ask + 6, b->own_rand, 8);

@@ -371,7 +371,7 @@ static void short_key(void **state)
         pair_of(&any, &any);
         assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, sized, 4, NULL), 0);
         for (int k = 0; k < 2; k++) {
-            struct woad_bond b = { .peer = w->device[1 - k].addr, .key_size = size,
+            struct woad_bond b = { .peer = w->device[1 - k].addr, .key_size = size & 31u,
                                    .flags = WOAD_BOND_SECURE, .has_own_ltk = true,
                                    .has_peer_ltk = true };
             memset(b.own_ltk, 7, size);

@@ -8,7 +8,7 @@
 static bool of_a_bond(const uint8_t *octet)
 {
     for (int k = 0; k < 2; k++) {
-        const struct woad_bond *b = woad_bond_at(w->device[k].host, 0);
+        const struct woad_bond *b = bond_at(w->device[k].host, 0);
         static uint8_t back[16];
         for (size_t n = 0; n < 16; n++) {
             back[n] = octet[15 - n];
@@ -227,7 +227,7 @@ static void logs(void **state)
                 fflush(log);
                 size_t found = 0;
                 for (int k = 0; k < 2; k++) {
-                    const struct woad_bond *b = woad_bond_at(w->device[k].host, 0);
+                    const struct woad_bond *b = bond_at(w->device[k].host, 0);
                     const uint8_t *each[] = { b->own_ltk, b->peer_ltk, b->irk, b->csrk,
                                               b->own_csrk };
                     for (size_t n = 0; n < 5; n++) {

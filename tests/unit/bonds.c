@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 /* Bonds in a file: kept, damaged, and cut off at every octet that is written. */
+#include "bond_at.h"
 #include "cm.h"
 
 #include <woad/crypto.h>
@@ -16,44 +17,57 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { PLACES = 16 };
 static char folder[] = "/tmp/woad-bonds-XXXXXX", path[64], beside[72];
 
+/* As one can be: with LE Secure Connections there is one key, and no numbers; what nobody signs with
+ * is not there. */
 static struct woad_bond bond_of(uint8_t peer, uint8_t seed)
 {
     struct woad_bond b;
     memset(&b, 0, sizeof b);             /* they are compared with what is between the fields */
     b.peer = (struct woad_addr){ peer & 1, { peer, 2, 3, 4, 5, 6 } };
-    b.flags = seed & 3;
+    b.flags = seed & 3u;
     b.key_size = 16;
-    b.own_ediv = seed;
-    b.peer_ediv = (uint16_t)(seed * 257);
     b.has_own_ltk = true;
     b.has_peer_ltk = seed & 1;
     b.has_irk = seed & 2;
     b.has_csrk = seed & 4;
+    b.has_own_csrk = seed & 8;
     memset(b.own_ltk, seed, 16);
-    memset(b.peer_ltk, seed + 1, 16);
-    memset(b.own_rand, seed + 2, 8);
-    memset(b.peer_rand, seed + 3, 8);
+    memset(b.peer_ltk, seed, 16);
+    if (!(b.flags & WOAD_BOND_SECURE)) {
+        b.own_ediv = seed;
+        b.peer_ediv = (uint16_t)(seed * 257);
+        memset(b.peer_ltk, seed + 1, 16);
+        memset(b.own_rand, seed + 2, 8);
+        memset(b.peer_rand, seed + 3, 8);
+    }
     memset(b.irk, seed + 4, 16);
-    memset(b.csrk, seed + 5, 16);
-    b.has_own_csrk = !(seed & 4);
-    memset(b.own_csrk, seed + 6, 16);
-    b.signs = seed * 0x01020304u;
-    b.own_signs = seed * 0x04030201u;
-    b.client_features = seed & 7;
-    b.database = seed * 0x01010101u;
+    if (b.has_csrk || b.has_own_csrk) {
+        memset(b.csrk, seed + 5, 16);
+        memset(b.own_csrk, seed + 6, 16);
+        b.signs = seed * 0x01020304u;
+        b.own_signs = seed * 0x04030201u;
+    }
+    b.client_features = seed & 7u;
+    b.database = seed * 0x010101u;
     static const struct woad_cccd some[] = { { 9, 2 }, { 0, 0 }, { 0x1234, 1 }, { 0xffff, 3 } };
     b.cccd = some;
     b.cccds = seed % 5;
     return b;
 }
 
+static size_t places_of(const struct woad_bond *b)
+{
+    return 1u + !(b->flags & WOAD_BOND_SECURE) + (b->has_csrk || b->has_own_csrk);
+}
+
 /* All of it but where the CCCDs lie, and the places among them that were free. */
 static bool is_same(const struct woad_bond *a, const struct woad_bond *b)
 {
     struct woad_bond x = *a, y = *b;
-    size_t n = 0;
+    size_t n = 0, at = offsetof(struct woad_bond, peer);
     for (size_t k = 0; k < b->cccds; k++) {
         if (b->cccd[k].handle && (n >= a->cccds || a->cccd[n].handle != b->cccd[k].handle ||
                                   a->cccd[n++].value != b->cccd[k].value)) {
@@ -62,7 +76,11 @@ static bool is_same(const struct woad_bond *a, const struct woad_bond *b)
     }
     x.cccd = y.cccd = NULL;
     x.cccds = y.cccds = 0;
-    return n == a->cccds && memcmp(&x, &y, sizeof x) == 0;
+    return n == a->cccds && x.flags == y.flags && x.key_size == y.key_size &&
+           x.client_features == y.client_features && x.has_own_ltk == y.has_own_ltk &&
+           x.has_peer_ltk == y.has_peer_ltk && x.has_irk == y.has_irk &&
+           x.has_csrk == y.has_csrk && x.has_own_csrk == y.has_own_csrk &&
+           memcmp((uint8_t *)&x + at, (uint8_t *)&y + at, sizeof x - at) == 0;
 }
 
 static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -77,7 +95,7 @@ static struct woad *host_new(void)
     static const struct woad_feature *const all[] = { &woad_security_manager, &woad_keypresses,
         NULL };
     struct woad_config c = { .features = all, .event = ignore, .conns = 1, .procedures = 1,
-                             .mtu = 64, .tx_queue = 128, .request_queue = 128, .bonds = 8,
+                             .mtu = 64, .tx_queue = 128, .request_queue = 128, .bonds = PLACES,
                              .subscriptions = 4 };
     return woad_init(malloc(woad_size(&c)), woad_size(&c), &c);
 }
@@ -126,9 +144,9 @@ static void kept_in_order(void **state)
     static const uint8_t peers[] = { 1, 4, 2, 0 }, seeds[] = { 99, 12, 6, 0 };
     for (uint16_t n = 0; n < 4; n++) {
         struct woad_bond b = bond_of(peers[n], seeds[n]);
-        assert_true(is_same(woad_bond_at(h, n), &b));
+        assert_true(is_same(bond_at(h, n), &b));
     }
-    assert_null(woad_bond_at(h, 4));
+    assert_null(bond_at(h, 4));
     free(h);
     f = woad_bond_file_open(path, &error);
     assert_int_equal(woad_bond_file_remove(f, &again.peer), 0);
@@ -136,7 +154,7 @@ static void kept_in_order(void **state)
     assert_int_equal(woad_bond_file_remove(f, NULL), 0);
     woad_bond_file_close(f);
     h = loaded(&error);
-    assert_null(woad_bond_at(h, 0));
+    assert_null(bond_at(h, 0));
     free(h);
 }
 
@@ -235,13 +253,13 @@ static void cut_off(void **state)
         woad_bond_file_close(f);
         struct woad *h = loaded(&error);
         assert_non_null(h);
-        const struct woad_bond *first = woad_bond_at(h, 0);
+        const struct woad_bond *first = bond_at(h, 0);
         bool is_old = is_same(first, &before);
         bool is_new = is_same(first, &after);
         assert_true(is_old || is_new);
         assert_int_equal(is_new, WIFEXITED(status));
-        assert_true(is_same(woad_bond_at(h, 1), &other));
-        assert_null(woad_bond_at(h, 2));
+        assert_true(is_same(bond_at(h, 1), &other));
+        assert_null(bond_at(h, 2));
         old_seen = old_seen || is_old;
         new_seen = new_seen || is_new;
         free(h);
@@ -249,13 +267,13 @@ static void cut_off(void **state)
     assert_true(old_seen && new_seen);
 }
 
-/* Eight places, forty peers, many of them of one hash: those that are known are those used last, in
- * this order, whatever was added, replaced and forgotten. */
+/* Sixteen places, forty peers, many of them of one hash: those that are known are those used last,
+ * in this order, whatever was added, replaced and forgotten; a bond takes one to three places. */
 static void known_in_order(void **state)
 {
     struct woad *h = host_new();
     uint8_t order[40];                   /* the one used last first */
-    size_t known = 0;
+    size_t known = 0, taken = 0, largest = 0;
     uint32_t random = 1;
     (void)state;
     for (unsigned step = 0; step < 20000; step++) {
@@ -268,35 +286,78 @@ static void known_in_order(void **state)
             if (order[n] == (peer | (step & 1) << 7)) {
                 memmove(order + n, order + n + 1, known - n - 1);
                 known--;
+                taken -= places_of(&b);
                 kept = true;
                 break;
             }
         }
         if (random >> 30) {
             assert_int_equal(woad_bond_add(h, &b), 0);
-            known = known < 8 ? known : 7;
+            for (taken += places_of(&b); taken > PLACES; known--) {
+                uint8_t last = order[known - 1] & 0x7f;
+                struct woad_bond gone = bond_of(last, (uint8_t)(last * 3));
+                taken -= places_of(&gone);
+            }
             memmove(order + 1, order, known);
             order[0] = (uint8_t)(peer | (step & 1) << 7);
             known++;
         } else {
             assert_int_equal(woad_bond_remove(h, &b.peer), kept ? 0 : WOAD_ENOENT);
         }
+        largest = known > largest ? known : largest;
         for (size_t n = 0; n < known; n++) {
             peer = order[n] & 0x7f;
             b = bond_of(peer, (uint8_t)(peer * 3));
             b.peer.octet[5] = order[n] & 0x80 ? peer : 200;
-            assert_true(is_same(woad_bond_at(h, (uint16_t)n), &b));
+            assert_true(is_same(bond_at(h, (uint16_t)n), &b));
         }
-        assert_null(woad_bond_at(h, (uint16_t)known));
+        assert_null(bond_at(h, (uint16_t)known));
     }
+    assert_true(largest > PLACES / 2 && largest < PLACES);
     assert_int_equal(woad_bond_remove(h, NULL), 0);
-    assert_null(woad_bond_at(h, 0));
+    assert_null(bond_at(h, 0));
+    free(h);
+}
+
+/* A bond that takes more places than there are is refused, and the others stay. */
+static void too_large(void **state)
+{
+    static const struct woad_feature *const all[] = { &woad_security_manager, NULL };
+    struct woad_config c = { .features = all, .event = ignore, .conns = 1, .procedures = 1,
+                             .mtu = 64, .tx_queue = 128, .request_queue = 128, .bonds = 2,
+                             .subscriptions = 4 };
+    struct woad *h = woad_init(malloc(woad_size(&c)), woad_size(&c), &c);
+    struct woad_bond one = bond_of(1, 1), two = bond_of(2, 5), three = bond_of(3, 12), again;
+    (void)state;
+    assert_int_equal(places_of(&one), 1);
+    assert_int_equal(places_of(&two), 2);
+    assert_int_equal(places_of(&three), 3);
+    assert_int_equal(woad_bond_add(h, &one), 0);
+    assert_int_equal(woad_bond_add(h, &three), WOAD_ENOMEM);
+    assert_true(is_same(bond_at(h, 0), &one));
+    again = three;
+    again.peer = one.peer;               /* its keys are not the ones that are there any more */
+    assert_int_equal(woad_bond_add(h, &again), WOAD_ENOMEM);
+    assert_null(bond_at(h, 0));
+    assert_int_equal(woad_bond_add(h, &one), 0);
+    assert_int_equal(woad_bond_add(h, &two), 0);
+    assert_true(is_same(bond_at(h, 0), &two));
+    assert_null(bond_at(h, 1));
+    /* Of LE Secure Connections, from who has kept the peer's half only. */
+    again = one;
+    memset(again.own_ltk, 0, 16);
+    again.has_own_ltk = false;
+    again.has_peer_ltk = true;
+    assert_int_equal(woad_bond_add(h, &again), 0);
+    assert_memory_equal(bond_at(h, 0)->peer_ltk, one.own_ltk, 16);
+    again.key_size = 6;
+    assert_int_equal(woad_bond_add(h, &again), WOAD_EINVAL);
     free(h);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(known_in_order),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(known_in_order), cmocka_unit_test(too_large),
                                         cmocka_unit_test(kept_in_order), cmocka_unit_test(too_many),
                                         cmocka_unit_test(damaged), cmocka_unit_test(cut_off) };
     if (!mkdtemp(folder)) {

@@ -169,7 +169,7 @@ static void host_up(int who, const struct flow *f)
         &woad_security_manager, &woad_keypresses, NULL };
     struct end *e = &end[who];
     struct woad_config c = { .features = few, .event = told, .ctx = e, .conns = 1, .mtu = 65,
-                             .procedures = 1, .tx_queue = 128, .request_queue = 128, .bonds = 1,
+                             .procedures = 1, .tx_queue = 128, .request_queue = 128, .bonds = 3,
                              .crypto = &crypto, .random = draw };
     uint8_t irk[16] = { (uint8_t)(who + 1) };
     struct woad_security_policy p = policy(f->method == WOAD_METHOD_PASSKEY ? WOAD_IO_KEYBOARD
@@ -375,7 +375,7 @@ static void key_requests(void **state)
             for (int numbers = 0; numbers < 3; numbers++) {
                 uint8_t ask[15] = { 0x3e, 13, 5, 1, 0 };
                 at_state(f, true, at);
-                const struct woad_bond *b = woad_bond_at(end[PERIPHERAL].h, 0);
+                const struct woad_bond *b = bond_at(end[PERIPHERAL].h, 0);
                 if (numbers == 1) {
                     ask[13] = 9;
                 } else if (numbers == 2 && b) {

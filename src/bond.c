@@ -68,14 +68,16 @@ void bond_peer(const struct kept_bond *k, struct woad_addr *peer)
 }
 
 /* The fields of a bond that its places have, as they lie there. */
+#define FIELD(name) offsetof(struct woad_bond, name)
 static const struct { uint8_t at, len; } parts[] = {
-    { offsetof(struct woad_bond, peer.octet), offsetof(struct kept_bond, heard) - offsetof(struct kept_bond, peer) },
-    { offsetof(struct woad_bond, own_ediv), sizeof(struct bond_legacy) },
-    { offsetof(struct woad_bond, signs), sizeof(struct bond_signs) },
+    { FIELD(peer.octet), 6 + 16 + 16 },
+    { FIELD(own_ediv), sizeof(struct bond_legacy) },
+    { FIELD(signs), sizeof(struct bond_signs) },
 };
-typedef char parts_lie_so[offsetof(struct woad_bond, irk) + 16 == offsetof(struct woad_bond, peer.octet) + 38 &&
-    offsetof(struct woad_bond, peer_ltk) + 16 == offsetof(struct woad_bond, own_ediv) + sizeof(struct bond_legacy) &&
-    offsetof(struct woad_bond, own_csrk) + 16 == offsetof(struct woad_bond, signs) + sizeof(struct bond_signs) ? 1 : -1];
+typedef char parts_lie_so[
+    FIELD(irk) + 16 == FIELD(peer.octet) + 6 + 16 + 16 &&
+    FIELD(peer_ltk) + 16 == FIELD(own_ediv) + sizeof(struct bond_legacy) &&
+    FIELD(own_csrk) + 16 == FIELD(signs) + sizeof(struct bond_signs) ? 1 : -1];
 
 /* Out of its places, or into them. */
 static void bond_copy(const struct woad *h, struct kept_bond *k, struct woad_bond *bond, bool out)

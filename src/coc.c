@@ -334,7 +334,7 @@ const struct woad_feature woad_channels = {
     .conn_close = coc_conn_close,
     .due = coc_due,
     .frame = COC_LEAST,
-    .answers = WOAD_SIZE_ANSWERS,
+    .signals = true,
 };
 
 /* --- what the application calls --------------------------------------------------------------- */

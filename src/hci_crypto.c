@@ -4,8 +4,9 @@
  * Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37 */
 #include "host.h"
 
-enum { MEMO = 20 };                      /* blocks of the longest calculation: f5 and f6 */
-enum { POOL = 40 };                      /* random octets: a key and what goes with it */
+enum { MEMO = 13 };                      /* blocks of the longest calculation: f5 */
+enum { POOL = 32 };                      /* random octets: a key and what goes with it, 24, and what
+                                          * has no room for 8 more */
 enum ask { ASK_NOTHING, ASK_WANTED, ASK_SENT, ASK_DONE, ASK_FAILED };
 
 struct ctl_crypto {
@@ -21,7 +22,9 @@ struct ctl_crypto {
     uint8_t pair, dh;                    /* enum ask */
     bool p256_stale;
     bool freed;                          /* it may be another's turn */
-    uint8_t public_key[64], secret[32];
+    union {                              /* ours; the peer's, on its way; what comes of both */
+        uint8_t public_key[64], secret[32];
+    };
     uint8_t pool[POOL], pooled;
 };
 
@@ -65,7 +68,7 @@ static void ctl_release(struct woad *h, uint16_t who)
         c->p256_owner = CRYPTO_NOBODY;
         c->pair = c->dh = ASK_NOTHING;
         c->freed = true;
-        wipe(c->secret, sizeof c->secret);
+        wipe(c->public_key, sizeof c->public_key);
     }
 }
 
@@ -157,7 +160,9 @@ static int ctl_dh(struct woad *h, uint16_t who, const uint8_t public_key[64], ui
     if (c->p256_owner != who) {
         return WOAD_EIO;
     }
-    memcpy(c->public_key, public_key, 64);
+    if (c->dh == ASK_NOTHING) {
+        memcpy(c->public_key, public_key, 64);
+    }
     h->quiet = false;
     int err = ctl_asked(&c->dh);
     if (err != CRYPTO_LATER) {

@@ -2,7 +2,6 @@
 #include "host.h"
 
 static const struct woad_feature *const no_features[] = { NULL };
-enum { ANSWERS = 24 };                   /* octets of signalling that may wait, at least */
 
 uint32_t deadline_in(uint32_t now, uint32_t ms)
 {
@@ -75,11 +74,12 @@ static void take_config(struct woad *h, const struct woad_config *config)
         h->cfg.features = no_features;
     }
     h->frame = config->mtu;
-    h->answers = ANSWERS;
+    uint32_t channels = 0;
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         h->frame = (*f)->frame > h->frame ? (*f)->frame : h->frame;
-        h->answers = (*f)->answers > h->answers ? (*f)->answers : h->answers;
+        channels += (*f)->signals ? (uint32_t)config->channels + config->att_bearers : 0;
     }
+    h->answers = (uint16_t)WOAD_SIZE_ANSWERS(channels);
     h->frame_in = config->mps > h->frame ? config->mps : h->frame;
 }
 

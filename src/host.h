@@ -185,7 +185,7 @@ struct woad_feature {
     uint32_t (*due)(struct woad *h);
     uint32_t le_events;                  /* bits of the mask */
     uint16_t frame;                      /* the largest L2CAP payload it needs */
-    uint16_t answers;                    /* octets of signalling that may wait, per connection */
+    bool signals;                        /* for config.channels and att_bearers */
 };
 
 extern const struct woad_feature woad_core;                /* bring-up and connections */
@@ -301,6 +301,7 @@ struct type_index {
 
 struct ctl_crypto;
 struct resolve;
+struct oob;
 struct watch;
 struct setup;
 struct quirks_own;
@@ -394,6 +395,7 @@ struct woad {
     struct woad_config cfg;
     struct woad_conn_limits limits;
     struct resolve *resolve;
+    struct oob *oob;
     struct watch *watch;
     struct quirks_own *quirks;
     void (*quirks_apply)(struct woad *h);                  /* to what the controller has said */

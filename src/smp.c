@@ -347,8 +347,12 @@ static void smp_rx(struct conn *c, struct rd *in)
         smp_rx_failed(c, in);
     } else if (code == SMP_REQUEST && !central && (!p || p->script == asked)) {
         smp_rx_request(c, in);
-    } else if (code == SMP_SECURITY_REQUEST && central && m->central) {
-        m->central->asked(c, rd_u8(in));
+    } else if (code == SMP_SECURITY_REQUEST && central) {
+        if (m->central) {
+            m->central->asked(c, rd_u8(in));
+        } else {
+            s->failed = WOAD_SMP_NOT_SUPPORTED;
+        }
     } else if (!p) {
         s->failed = code == SMP_REQUEST ? WOAD_SMP_UNKNOWN_COMMAND : s->failed;
     } else if (code == SMP_KEYPRESS && p->method == WOAD_METHOD_PASSKEY) {
@@ -412,8 +416,8 @@ uint32_t smp_due(struct woad *h)
     const struct smp *m = h->smp;
     uint32_t left = m->hides ? m->hides->due(h) : WOAD_FOREVER;
     h->smp->may_multiply = true;
-    if (m->oob) {
-        m->oob->work(h);
+    if (h->oob) {
+        h->oob->role->work(h);
     }
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
         struct pairing *p = smp_under_way(c);
@@ -488,9 +492,6 @@ void smp_close(struct conn *c)
 
 void smp_reset(struct woad *h)
 {
-    wipe(h->smp->oob_private, sizeof h->smp->oob_private);
-    wipe(h->smp->oob_random, sizeof h->smp->oob_random);
-    h->smp->oob_state = 0;
     h->smp->privacy = 0;
     h->address_waits = 0;
     h->smp->making = false;

@@ -24,12 +24,12 @@ enum { SEND = 0x40, AWAIT = 0x80 };
 enum step {
     STEP_END, STEP_CHOOSE = SMP_CODES, STEP_KEY_PAIR, STEP_DH, STEP_OOB, STEP_NONCE, STEP_CONFIRM,
     STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_ASK, STEP_USER, STEP_MARK, STEP_AGAIN, STEP_KEYS,
-    STEP_VERIFY, STEP_STK, STEP_PAUSE, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_LEFT,
-    STEP_DONE, STEPS
+    STEP_CHECK, STEP_VERIFY, STEP_STK, STEP_PAUSE, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS,
+    STEP_LEFT, STEP_DONE, STEPS
 };
-#define SECURE_END_CENTRAL STEP_KEYS, SEND | SMP_CHECK, AWAIT | SMP_CHECK, STEP_VERIFY, \
-    STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT, STEP_DONE, STEP_END
-#define SECURE_END_PERIPHERAL AWAIT | SMP_CHECK, STEP_USER, STEP_KEYS, STEP_VERIFY, \
+#define SECURE_END_CENTRAL STEP_KEYS, STEP_CHECK, SEND | SMP_CHECK, AWAIT | SMP_CHECK, \
+    STEP_VERIFY, STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT, STEP_DONE, STEP_END
+#define SECURE_END_PERIPHERAL AWAIT | SMP_CHECK, STEP_USER, STEP_KEYS, STEP_VERIFY, STEP_CHECK, \
     SEND | SMP_CHECK, STEP_ENCRYPT, STEP_SEND_KEYS, STEP_AWAIT_KEYS, STEP_LEFT, STEP_DONE, STEP_END
 #define KEYS_CENTRAL STEP_KEY_PAIR, SEND | SMP_PUBLIC_KEY, AWAIT | SMP_PUBLIC_KEY, STEP_DH
 #define KEYS_PERIPHERAL SEND | SMP_RESPONSE, STEP_KEY_PAIR, AWAIT | SMP_PUBLIC_KEY, \
@@ -46,7 +46,11 @@ enum { INITIATOR, RESPONDER };
 struct smp_side {
     uint8_t address[7];                  /* with its type in front */
     uint8_t pdu[7];                      /* Pairing Request, Response: as it is sent */
-    uint8_t public_key[64], random[16], confirm[16], check[16];
+    uint8_t random[16];
+    union {                              /* what there is of it is heard, and done with, first */
+        uint8_t confirm[16];             /* or the peer's that has come out of band */
+        uint8_t check[16];
+    };
     uint8_t r[16];                       /* of f6, of OOB; of legacy pairing, our own is TK */
 };
 
@@ -60,15 +64,21 @@ struct pairing {
     bool presses;                        /* Keypress Notification is owed: this */
     uint8_t keypress;
     uint8_t method, user, asked, round;
+    uint8_t flags, key_size;             /* of the bond */
     uint16_t to_send, to_come;           /* PDUs with keys, a bit each */
     uint32_t passkey, due;
     uint32_t wait_due;                   /* of a step that has one of its own */
     struct smp_side *own, *peer;
-    struct woad_bond bond;               /* as it grows; own_ltk is STK at first */
     struct smp_side side[2];
-    uint8_t own_private[32], dhkey[32];
-    uint8_t oob_confirm[16];
-    uint8_t mac_key[16];
+    union {
+        uint8_t public_key[2][64];       /* of the sides, until there is a key, */
+        struct woad_bond bond;           /* and then this, as it grows; own_ltk is STK at first */
+    };
+    uint8_t dhkey[32];
+    union {
+        uint8_t own_private[32];         /* until there is dhkey */
+        uint8_t mac_key[16];
+    };
 };
 
 /* What a connection has beside its pairing: its link's encryption. */
@@ -127,7 +137,7 @@ struct attempts { struct woad_addr peer; uint8_t failures; uint32_t until; };
 enum { ATTEMPTS = 4 };
 
 /* What is linked only where it is named or called for: pairing as a central; private addresses of
- * our own; pairing with what has come out of band. */
+ * our own; pairing with what comes out of band. */
 struct smp_scripts { const uint8_t *of[4]; };              /* by the method; the first: legacy */
 struct smp_central {
     struct smp_scripts scripts;
@@ -138,17 +148,21 @@ struct smp_hides {
     uint32_t (*due)(struct woad *h);
     void (*wake)(struct woad *h);        /* what the controller was to calculate has come */
 };
-struct smp_oob {
+struct smp_oob {                         /* woad_out_of_band */
     void (*work)(struct woad *h);        /* in woad_poll() */
     bool (*key_pair)(struct pairing *p); /* the one that was made for it */
     int (*check)(struct pairing *p);     /* a step */
     const uint8_t *scripts[2];           /* of the initiator, the responder */
 };
+struct oob {
+    const struct smp_oob *role;
+    uint8_t state;                       /* of woad_oob_make() */
+    uint8_t private_[32], public_[64], random[16];
+};
 
 struct smp {
     const struct smp_central *central;
     const struct smp_hides *hides;
-    const struct smp_oob *oob;
     struct woad_security_policy policy;
     struct toolbox box;
     struct pairing *pairings;            /* config.pairings of them */
@@ -164,13 +178,12 @@ struct smp {
     struct woad_addr identity, fixed;    /* ours, and our static random one, while we hide */
     uint32_t private_ms, private_due;
     bool may_multiply;                   /* woad_poll() is running, and has not done one yet */
-    uint8_t oob_state;                   /* of woad_oob_make() */
-    uint8_t oob_private[32], oob_public[64], oob_random[16];
 };
 
 HOLD_SIZE(smp_conn, WOAD_SIZE_SECURITY_CONN);
 HOLD_SIZE(pairing, WOAD_SIZE_PAIRING);
 HOLD_SIZE(smp, WOAD_SIZE_SECURITY);
+HOLD_SIZE(oob, WOAD_SIZE_OUT_OF_BAND);
 HOLD_SIZE(kept_bond, WOAD_SIZE_BOND);
 
 static inline uint8_t pairings(const struct woad *h)

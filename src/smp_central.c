@@ -52,7 +52,7 @@ static const struct smp_central central = {
     central_pair, central_asked,
 };
 
-static void central_carve(struct woad *h)
+static void manager_carve(struct woad *h)
 {
     smp_carve(h);
     if (h->smp) {
@@ -60,4 +60,4 @@ static void central_carve(struct woad *h)
     }
 }
 
-const struct woad_feature woad_security_manager = { .carve = central_carve, SMP_FEATURE };
+const struct woad_feature woad_security_manager = { .carve = manager_carve, SMP_FEATURE };

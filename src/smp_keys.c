@@ -33,7 +33,7 @@ int keys_send(struct pairing *p)
     if (code == SMP_LTK) {
         err = smp_random(h, p->bond.own_ltk, 16);
         err = err ? err : smp_random(h, p->bond.own_rand, 8);
-        key_cut(p->bond.own_ltk, p->bond.key_size);
+        key_cut(p->bond.own_ltk, p->key_size);
         p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] * 0x101);        /* Rand tells enough */
         p->bond.has_own_ltk = true;
     } else if (code == SMP_CSRK) {
@@ -125,7 +125,7 @@ int keys_heard(struct pairing *p, uint8_t code, struct rd *in)
     }
     rd_copy(in, key_of(p, code, true), keys[code - SMP_LTK].len);
     if (code == SMP_LTK) {
-        key_cut(p->bond.peer_ltk, p->bond.key_size);
+        key_cut(p->bond.peer_ltk, p->key_size);
     } else if (code == SMP_CENTRAL_ID) {
         p->bond.peer_ediv = get_le16(key_of(p, code, true));
         p->bond.has_peer_ltk = true;
@@ -193,7 +193,7 @@ static void link_want(struct conn *c, uint8_t size, uint8_t flags, bool from_bon
 /* With the key that a pairing has come to. */
 void link_paired(const struct pairing *p)
 {
-    link_want(p->c, p->bond.key_size, p->bond.flags, false);
+    link_want(p->c, p->key_size, p->flags, false);
 }
 
 void link_bonded(struct conn *c, const struct kept_bond *k)

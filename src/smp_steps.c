@@ -57,11 +57,11 @@ static uint8_t choose_method(const struct pairing *p)
 /* NULL: what it takes out of band is not there. */
 static const uint8_t *choose_script(const struct pairing *p)
 {
-    const struct smp *m = p->c->h->smp;
+    const struct woad *h = p->c->h;
     if (p->method == WOAD_METHOD_OOB && p->secure) {
-        return m->oob ? m->oob->scripts[p->me] : NULL;
+        return h->oob ? h->oob->role->scripts[p->me] : NULL;
     }
-    const struct smp_scripts *s = p->me == INITIATOR ? &m->central->scripts : &scripts;
+    const struct smp_scripts *s = p->me == INITIATOR ? &h->smp->central->scripts : &scripts;
     return p->method == WOAD_METHOD_OOB && !p->has_tk ? NULL : s->of[p->secure ? p->method : 0];
 }
 
@@ -69,7 +69,7 @@ static const uint8_t *choose_script(const struct pairing *p)
 bool smp_weaker(const struct pairing *p, const struct woad_addr *peer)
 {
     const struct kept_bond *k = bond_find(p->c->h, peer);
-    return k && ((k->is.flags & ~p->bond.flags) || p->bond.key_size < k->is.key_size);
+    return k && ((k->is.flags & ~p->flags) || p->key_size < k->is.key_size);
 }
 
 /* The PDUs with the keys that both have agreed on, of one side. */
@@ -103,7 +103,7 @@ static void fill(struct pairing *p, uint8_t code)
 static int refusal(const struct pairing *p)
 {
     const struct woad_security_policy *policy = &p->c->h->smp->policy;
-    if (p->bond.key_size < (policy->key_size_min ? policy->key_size_min : 16)) {
+    if (p->key_size < (policy->key_size_min ? policy->key_size_min : 16)) {
         return WOAD_SMP_KEY_SIZE;
     }
     return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
@@ -133,7 +133,7 @@ static int step_choose(struct pairing *p)
     if (p->me == RESPONDER) {
         own[PDU_OOB] = p->secure ? p->has_oob : p->has_tk;
     }
-    p->bond.key_size = least(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]) & 31;
+    p->key_size = (uint8_t)least(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]);
     p->method = choose_method(p);
     if (p->secure || p->method != WOAD_METHOD_OOB) {
         memset(p->own->r, 0, 16);        /* no TK, then */
@@ -142,10 +142,8 @@ static int step_choose(struct pairing *p)
     p->to_come = keys_of(p, !p->me);
     address(p->own, &p->c->own);
     address(p->peer, &p->c->peer_air);
-    p->bond.peer = p->c->peer;
-    p->bond.peer.type &= 1;
-    p->bond.flags = (p->secure ? WOAD_BOND_SECURE : 0) |
-                    (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0);
+    p->flags = (uint8_t)((p->secure ? WOAD_BOND_SECURE : 0) |
+                         (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));
     int err = refusal(p);
     const uint8_t *script = err ? NULL : choose_script(p);
     if (!script) {
@@ -175,7 +173,7 @@ static int key_pair_there(struct pairing *p)
     if (!p->c->central && p->heard != SMP_PUBLIC_KEY) {
         return STEP_BLOCKED;
     }
-    return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), p->own->public_key));
+    return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), p->public_key[p->me]));
 }
 
 /* A key pair of its own for each pairing; but what was given out of band is of one that was made
@@ -185,7 +183,7 @@ static int step_key_pair(struct pairing *p)
     struct woad *h = p->c->h;
     struct smp *m = h->smp;
     const uint8_t *peer = p->peer->pdu;
-    if (peer[PDU_OOB] && m->oob && m->oob->key_pair(p)) {
+    if (peer[PDU_OOB] && h->oob && h->oob->role->key_pair(p)) {
         return 0;
     }
     if (!h->cfg.crypto) {
@@ -196,7 +194,7 @@ static int step_key_pair(struct pairing *p)
     }
     m->may_multiply = false;
     int err = fresh(h, p->own_private, sizeof p->own_private);
-    if (!err && h->cfg.crypto->p256_public(p->own_private, p->own->public_key) < 0) {
+    if (!err && h->cfg.crypto->p256_public(p->own_private, p->public_key[p->me]) < 0) {
         err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;        /* one in 2^32 */
     }
     if (!err) {
@@ -216,21 +214,22 @@ static const uint8_t debug_x[32] = {
 static int step_dh(struct pairing *p)
 {
     struct woad *h = p->c->h;
-    if (same(p->own->public_key, p->peer->public_key, 32)) {
+    const uint8_t *peer = p->public_key[!p->me];
+    if (same(p->public_key[INITIATOR], p->public_key[RESPONDER], 32)) {
         return WOAD_SMP_DHKEY_CHECK;
     }
-    if (same(p->peer->public_key, debug_x, 32) && !h->smp->policy.allow_debug_key) {
+    if (same(peer, debug_x, 32) && !h->smp->policy.allow_debug_key) {
         return WOAD_SMP_AUTHENTICATION;
     }
     if (!h->cfg.crypto) {
-        int later = h->crypto_role->p256_dh(h, conn_index(p->c), p->peer->public_key, p->dhkey);
+        int later = h->crypto_role->p256_dh(h, conn_index(p->c), peer, p->dhkey);
         return later == CRYPTO_LATER ? STEP_BLOCKED : later ? WOAD_SMP_DHKEY_CHECK : 0;
     }
     if (!h->smp->may_multiply) {
         return STEP_BLOCKED;
     }
     h->smp->may_multiply = false;
-    int err = h->cfg.crypto->p256_dh(p->own_private, p->peer->public_key, p->dhkey);
+    int err = h->cfg.crypto->p256_dh(p->own_private, peer, p->dhkey);
     wipe(p->own_private, sizeof p->own_private);
     return err < 0 ? WOAD_SMP_DHKEY_CHECK : 0;
 }
@@ -239,7 +238,7 @@ static int step_dh(struct pairing *p)
 
 static int step_oob(struct pairing *p)
 {
-    return p->has_oob ? p->c->h->smp->oob->check(p) : 0;
+    return p->has_oob ? p->c->h->oob->role->check(p) : 0;
 }
 
 static int step_nonce(struct pairing *p)
@@ -261,7 +260,7 @@ static int confirm_of(struct pairing *p, uint8_t who, uint8_t out[16])
     if (p->method == WOAD_METHOD_PASSKEY) {
         z = (uint8_t)(0x80 | (p->passkey >> p->round & 1));
     }
-    return smp_failed(toolbox_f4(box, its->public_key, p->side[!who].public_key, its->random, z,
+    return smp_failed(toolbox_f4(box, p->public_key[who], p->public_key[!who], its->random, z,
                                  out));
 }
 
@@ -280,11 +279,19 @@ static int step_check_confirm(struct pairing *p)
     return err ? err : same(confirm, peer->confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
 }
 
-/* LTK, or STK, is in own->check, which has not been used yet. */
+/* LTK, or STK, is in own->check, which has not been used yet: the bond begins. */
 static int key_made(struct pairing *p, int err)
 {
-    reversed(p->bond.own_ltk, p->own->check, 16);
-    key_cut(p->bond.own_ltk, p->bond.key_size);
+    struct woad_bond *bond = &p->bond;
+    if (!err) {
+        memset(bond, 0, sizeof *bond);
+        bond->peer = p->c->peer;
+        bond->peer.type &= 1;
+        bond->flags = p->flags & 3u;
+        bond->key_size = p->key_size & 31u;
+        reversed(bond->own_ltk, p->own->check, 16);
+        key_cut(bond->own_ltk, p->key_size);
+    }
     return smp_failed(err);
 }
 
@@ -306,11 +313,15 @@ static int step_keys(struct pairing *p)
     }
     int err = key_made(p, toolbox_f5(&p->c->h->smp->box, p->dhkey, i->random, r->random,
                                      i->address, r->address, p->mac_key, p->own->check));
-    err = err ? err : check_of(p, p->me, p->own->check);
     if (err != STEP_BLOCKED) {
         wipe(p->dhkey, sizeof p->dhkey);
     }
     return err;
+}
+
+static int step_check(struct pairing *p)
+{
+    return check_of(p, p->me, p->own->check);
 }
 
 static int step_verify(struct pairing *p)
@@ -345,8 +356,8 @@ static int step_number(struct pairing *p)
     if (p->method != WOAD_METHOD_COMPARISON) {
         return 0;
     }
-    int err = toolbox_g2(&p->c->h->smp->box, i->public_key, r->public_key, i->random, r->random,
-                         &p->passkey);
+    int err = toolbox_g2(&p->c->h->smp->box, p->public_key[INITIATOR], p->public_key[RESPONDER],
+                         i->random, r->random, &p->passkey);
     if (!err) {
         p->at++;                         /* the answer may come from inside the event */
         ask(p, WOAD_PASSKEY_COMPARE, false);
@@ -439,7 +450,8 @@ static int (*const steps[STEPS - STEP_CHOOSE])(struct pairing *p) = {
     STEP(OOB) = step_oob, STEP(NONCE) = step_nonce, STEP(CONFIRM) = step_confirm,
     STEP(CHECK_CONFIRM) = step_check_confirm, STEP(NUMBER) = step_number,
     STEP(ASK) = step_ask, STEP(USER) = step_user, STEP(MARK) = step_mark,
-    STEP(AGAIN) = step_again, STEP(KEYS) = step_keys, STEP(VERIFY) = step_verify,
+    STEP(AGAIN) = step_again, STEP(KEYS) = step_keys, STEP(CHECK) = step_check,
+    STEP(VERIFY) = step_verify,
     STEP(STK) = step_stk, STEP(ENCRYPT) = step_encrypt, STEP(SEND_KEYS) = keys_send,
     STEP(AWAIT_KEYS) = keys_await, STEP(LEFT) = keys_left,
     STEP(DONE) = keys_done, STEP(PAUSE) = step_pause,
@@ -484,8 +496,8 @@ void smp_write(struct pairing *p, uint8_t code, struct wr *out)
         return;
     case SMP_PUBLIC_KEY:
         wr_u8(out, code);
-        pdu_put(out, own->public_key, 32);
-        pdu_put(out, own->public_key + 32, 32);
+        pdu_put(out, p->public_key[p->me], 32);
+        pdu_put(out, p->public_key[p->me] + 32, 32);
         return;
     case SMP_CONFIRM:
     case SMP_RANDOM:
@@ -522,8 +534,8 @@ int smp_read(struct pairing *p, uint8_t code, struct rd *in)
     case SMP_RESPONSE:
         return read_features(peer->pdu, code, in);
     case SMP_PUBLIC_KEY:
-        pdu_take(in, peer->public_key, 32);
-        pdu_take(in, peer->public_key + 32, 32);
+        pdu_take(in, p->public_key[!p->me], 32);
+        pdu_take(in, p->public_key[!p->me] + 32, 32);
         return 0;
     case SMP_CONFIRM:
     case SMP_RANDOM:

@@ -118,7 +118,7 @@ struct woad_bond {
     /* Of signed writes: the next number that one may have, and the keys. */
     uint32_t signs, own_signs;
     uint8_t csrk[16], own_csrk[16];
-    uint32_t database;                   /* which database the client knows, 24 bits; 0: not known */
+    uint32_t database;                   /* which the client knows, 24 bits; 0: not known */
     uint16_t cccds;                      /* what it has subscribed to: */
     const struct woad_cccd *cccd;        /* so many; in the host's memory, as long as the bond */
 };
@@ -211,7 +211,9 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds);
 
 /* --- out of band ------------------------------------------------------------------------------ */
 
-/* LE Secure Connections: a random number and a confirm value of it, least significant octet first.
+/* Of woad_out_of_band; WOAD_ENOTSUP without.
+ *
+ * LE Secure Connections: a random number and a confirm value of it, least significant octet first.
  * What this device gives to a peer by another way than the radio: made by woad_oob_make(),
  * WOAD_EV_OOB brings it; it is good for one pairing. */
 struct woad_oob { uint8_t random[16], confirm[16]; };

@@ -69,6 +69,8 @@ extern const struct woad_feature woad_eatt;
 extern const struct woad_feature woad_security_manager, woad_keypresses;
 /* In the place of woad_security_manager, on a device that is never a central. */
 extern const struct woad_feature woad_security_peripheral;
+/* Pairing with what comes by another way than the radio. */
+extern const struct woad_feature woad_out_of_band;
 /* Bonded peers behind private addresses are known to the controller: woad_connect() finds one that
  * has not been heard, and the accept list holds for them. */
 extern const struct woad_feature woad_resolving_list;
@@ -151,7 +153,8 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((1 + (attr_tables)) * WOAD_SIZE_TABLE) + WOAD_UP((attr_index) * 2) + \
      WOAD_UP((conns) * WOAD_SIZE_CONN) + \
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
-     WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP(WOAD_SIZE_CONTROLLER_CRYPTO) + \
+     WOAD_UP(WOAD_SIZE_SECURITY) + WOAD_UP(WOAD_SIZE_OUT_OF_BAND) + \
+     WOAD_UP(WOAD_SIZE_CONTROLLER_CRYPTO) + \
      WOAD_UP(WOAD_SIZE_RESOLVE) + WOAD_UP(WOAD_SIZE_WATCH) + WOAD_UP(WOAD_SIZE_SETUP) + \
      WOAD_UP(WOAD_SIZE_QUIRKS) + WOAD_UP(WOAD_SIZE_EXT) + \
      WOAD_UP((adv_sets) * WOAD_SIZE_EXT_SET) + \
@@ -168,7 +171,8 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP((att_bearers) * 2 * ((mtu) + 2)) + 2 * WOAD_UP((att_bearers) * (mtu)) + \
      WOAD_UP(((conns) + (att_bearers)) * (mtu)) + \
      WOAD_UP((conns) * (WOAD_MOST(WOAD_MOST(mtu, mps), 65) + 4)) + \
-     WOAD_UP((conns) * WOAD_SIZE_ANSWERS) + WOAD_UP((conns) * (tx_queue)) + \
+     WOAD_UP((conns) * WOAD_SIZE_ANSWERS((channels) + (att_bearers))) + \
+     WOAD_UP((conns) * (tx_queue)) + \
      WOAD_UP((conns) * (subscriptions) * 4) + WOAD_UP((conns) * (prepare_queue)) + \
      WOAD_UP((conns) * WOAD_SIZE_PARTS) + WOAD_UP((conns) * WOAD_SIZE_PIPELINE) + \
      WOAD_UP(((conns) + (att_bearers)) * WOAD_SIZE_MULTIPLE) + \
@@ -177,7 +181,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *))
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(592, 392)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(600, 396)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(192, 136)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
@@ -193,7 +197,8 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(24, 16)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(40, 28)
 #define WOAD_SIZE_PROCEDURE   WOAD_WIDTH(48, 36)
-#define WOAD_SIZE_SECURITY    WOAD_WIDTH(296, 268)
+#define WOAD_SIZE_SECURITY    WOAD_WIDTH(176, 152)
+#define WOAD_SIZE_OUT_OF_BAND WOAD_WIDTH(128, 120)
 #define WOAD_SIZE_RESOLVE     4
 #define WOAD_SIZE_WATCH       1
 #define WOAD_SIZE_SETUP       WOAD_WIDTH(16, 12)
@@ -203,15 +208,15 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_CHANNELS    WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_CHANNEL     WOAD_WIDTH(136, 108)
 #define WOAD_SIZE_CHANNEL_CONN WOAD_WIDTH(24, 12)
-#define WOAD_SIZE_ANSWERS     128
+#define WOAD_SIZE_ANSWERS(channels) ((channels) < 7 ? 24 + 16 * (channels) : 128)
 #define WOAD_SIZE_BEARER      WOAD_WIDTH(32, 20)
 #define WOAD_SIZE_SERVER_BEARER WOAD_WIDTH(24, 20)
 #define WOAD_SIZE_CLIENT_BEARER 8
 #define WOAD_SIZE_EATT        WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_EATT_BEARER WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_EATT_CONN   12
-#define WOAD_SIZE_CONTROLLER_CRYPTO 588
-#define WOAD_SIZE_PAIRING     WOAD_WIDTH(584, 560)
+#define WOAD_SIZE_CONTROLLER_CRYPTO 408
+#define WOAD_SIZE_PAIRING     WOAD_WIDTH(400, 372)
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_BOND        52
 

@@ -42,8 +42,8 @@ const struct woad_feature *const ble_port_features[] = {
     &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_long_values,
     &woad_read_multiple, &woad_signed_writes, &woad_pipelining, &woad_type_index,
     &woad_gatt_client, &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses,
-    &woad_resolving_list, &woad_channels, &woad_enhanced_channels, &woad_setup, &woad_quirks,
-    &woad_watch, &woad_extended, NULL };
+    &woad_out_of_band, &woad_resolving_list, &woad_channels, &woad_enhanced_channels, &woad_setup,
+    &woad_quirks, &woad_watch, &woad_extended, NULL };
 
 void ble_port_prepare(struct woad *h) { woad_set_setup(h, woad_port_setup(io.port)); }
 

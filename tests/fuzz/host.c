@@ -12,12 +12,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
     &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
     &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_gatt_client_features,
-    &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses, &woad_resolving_list,
+    &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses,
+    &woad_out_of_band, &woad_resolving_list,
     &woad_extended, &woad_quirks, NULL };
 static const struct woad_feature *const no_library[] = { &woad_advertiser, &woad_central,
     &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
     &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_controller_crypto,
-    &woad_security_manager, &woad_keypresses, &woad_resolving_list, &woad_watch, NULL };
+    &woad_security_manager, &woad_keypresses, &woad_out_of_band, &woad_resolving_list, &woad_watch,
+    NULL };
 static const struct woad_uuid u = WOAD_UUID16(0x180d);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u),

@@ -590,6 +590,22 @@ static void one_at_a_time(void **state)
     }
 }
 
+/* Of eight bonds as many are kept as there are places; the others have been let go, and that was
+ * told. */
+static void assert_places(const struct woad *h)
+{
+    const struct woad_bond *b;
+    size_t kept = 0, places = 0;
+    while ((b = bond_at(h, (uint16_t)kept)) != NULL) {
+        kept++;
+        places += b->flags & WOAD_BOND_SECURE ? 1 : 2;
+        places += b->has_csrk || b->has_own_csrk;
+    }
+    assert_int_equal(side[0].bonds, 8);
+    assert_int_equal(side[0].gone + kept, 8);
+    assert_true(places <= BOND_PLACES && places + 3 > BOND_PLACES);
+}
+
 /* Eight peers, each with another method, at the same moment. */
 static void eight_at_once(void **state)
 {
@@ -645,17 +661,7 @@ static void eight_at_once(void **state)
         assert_int_equal(now.secure, peers[k].secure);
         assert_int_equal(now.authenticated, peers[k].auth);
     }
-    /* As many bonds are kept as there are places; the others have been let go, and that was told. */
-    const struct woad_bond *b;
-    uint16_t kept = 0, places = 0;
-    while ((b = bond_at(h->host, kept)) != NULL) {
-        kept++;
-        places = (uint16_t)(places + (b->flags & WOAD_BOND_SECURE ? 1 : 2) +
-                            (b->has_csrk || b->has_own_csrk));
-    }
-    assert_int_equal(side[0].bonds, 8);
-    assert_int_equal(side[0].gone + kept, 8);
-    assert_true(places <= BOND_PLACES && places + 3 > BOND_PLACES);
+    assert_places(h->host);
     world_free(w);
 }
 

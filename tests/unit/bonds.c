@@ -20,8 +20,8 @@
 enum { PLACES = 16 };
 static char folder[] = "/tmp/woad-bonds-XXXXXX", path[64], beside[72];
 
-/* As one can be: with LE Secure Connections there is one key, and no numbers; what nobody signs with
- * is not there. */
+/* As one can be: with LE Secure Connections there is one key, and no numbers; what nobody signs
+ * with is not there. */
 static struct woad_bond bond_of(uint8_t peer, uint8_t seed)
 {
     struct woad_bond b;
@@ -357,7 +357,8 @@ static void too_large(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(known_in_order), cmocka_unit_test(too_large),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(known_in_order),
+                                        cmocka_unit_test(too_large),
                                         cmocka_unit_test(kept_in_order), cmocka_unit_test(too_many),
                                         cmocka_unit_test(damaged), cmocka_unit_test(cut_off) };
     if (!mkdtemp(folder)) {

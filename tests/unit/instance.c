@@ -7,7 +7,8 @@
 static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
     &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
     &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_gatt_client_features,
-    &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses, &woad_resolving_list,
+    &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses,
+    &woad_out_of_band, &woad_resolving_list,
     &woad_controller_crypto, &woad_watch, &woad_setup, &woad_quirks, &woad_extended, &woad_channels,
     &woad_enhanced_channels, &woad_eatt, NULL };
 static const struct woad_feature *const none[] = { NULL };

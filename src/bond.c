@@ -207,7 +207,9 @@ void bond_used(struct woad *h, struct kept_bond *k)
 static void bond_drop(struct woad *h, struct kept_bond *k)
 {
     *bond_link(h, bond_alike(h, k->peer), k, offsetof(struct kept_bond, alike)) = k->alike;
-    resolve_changed(h);
+    if (k->is.has_irk) {
+        resolve_changed(h);
+    }
     unsigned places = places_of(&k->is);
     bond_to(h, k, &h->smp->spare);
     for (; places; places--) {
@@ -253,7 +255,9 @@ struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
             bond_put_client(h, k, bond);
             k->alike = *at;
             *at = s->newest;
-            resolve_changed(h);
+            if (is.has_irk) {
+                resolve_changed(h);
+            }
             return k;
         }
         if (places > h->cfg.bonds || !s->newest) {

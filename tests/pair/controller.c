@@ -359,6 +359,17 @@ static void list_changes(void **state)
         assert_non_null(world_wait(w, &w->device[k], WOAD_EV_REPORT, 500000));
         assert_true(woad_adv_running(w->device[k].host) && woad_scan_running(w->device[k].host));
     }
+    /* A bond without a key is nothing to the list, and nothing pauses for it. */
+    assert_int_equal(woad_bond_remove(w->device[0].host, NULL), 0);
+    world_run(w, 500000);
+    for (uint8_t n = 0; n < 6; n++) {
+        b.peer.octet[1] = n;
+        b.has_irk = n == 5;
+        device_forget(&w->device[0]);
+        assert_int_equal(woad_bond_add(w->device[0].host, &b), 0);
+        world_run(w, 500000);
+        assert_int_equal(device_count(&w->device[0], WOAD_EV_ADV_STARTED), b.has_irk);
+    }
     world_free(w);
     lists = 0;
 }

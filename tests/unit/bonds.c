@@ -90,13 +90,18 @@ static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
     (void)ev;
 }
 
-static struct woad *host_new(void)
+static struct woad_config host_config(void)
 {
     static const struct woad_feature *const all[] = { &woad_security_manager, &woad_keypresses,
         NULL };
-    struct woad_config c = { .features = all, .event = ignore, .conns = 1, .procedures = 1,
-                             .mtu = 64, .tx_queue = 128, .request_queue = 128, .bonds = PLACES,
-                             .subscriptions = 4 };
+    return (struct woad_config){ .features = all, .event = ignore, .conns = 1, .procedures = 1,
+                                 .mtu = 64, .tx_queue = 128, .request_queue = 128,
+                                 .bonds = PLACES, .subscriptions = 4 };
+}
+
+static struct woad *host_new(void)
+{
+    struct woad_config c = host_config();
     return woad_init(malloc(woad_size(&c)), woad_size(&c), &c);
 }
 
@@ -322,10 +327,8 @@ static void known_in_order(void **state)
 /* A bond that takes more places than there are is refused, and the others stay. */
 static void too_large(void **state)
 {
-    static const struct woad_feature *const all[] = { &woad_security_manager, NULL };
-    struct woad_config c = { .features = all, .event = ignore, .conns = 1, .procedures = 1,
-                             .mtu = 64, .tx_queue = 128, .request_queue = 128, .bonds = 2,
-                             .subscriptions = 4 };
+    struct woad_config c = host_config();
+    c.bonds = 2;
     struct woad *h = woad_init(malloc(woad_size(&c)), woad_size(&c), &c);
     struct woad_bond one = bond_of(1, 1), two = bond_of(2, 5), three = bond_of(3, 12), again;
     (void)state;
@@ -355,10 +358,32 @@ static void too_large(void **state)
     free(h);
 }
 
+/* Of a bond that has been let go no key is left in the host's memory. */
+static void nothing_left(void **state)
+{
+    struct woad_config c = host_config();
+    size_t len = woad_size(&c);
+    struct woad *h = woad_init(malloc(len), len, &c);
+    struct woad_bond b = bond_of(3, 12), other = bond_of(4, 30);
+    const uint8_t *keys[] = { b.own_ltk, b.peer_ltk, b.irk, b.csrk, b.own_csrk };
+    (void)state;
+    assert_int_equal(woad_bond_add(h, &b), 0);
+    assert_int_equal(woad_bond_add(h, &other), 0);
+    for (int kept = 1; kept >= 0; kept--) {
+        for (size_t n = 0; n < sizeof keys / sizeof *keys; n++) {
+            assert_int_equal(memmem(h, len, keys[n], 16) != NULL, kept);
+        }
+        assert_int_equal(woad_bond_remove(h, &b.peer), kept ? 0 : WOAD_ENOENT);
+    }
+    assert_true(is_same(bond_at(h, 0), &other));
+    free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(known_in_order),
                                         cmocka_unit_test(too_large),
+                                        cmocka_unit_test(nothing_left),
                                         cmocka_unit_test(kept_in_order), cmocka_unit_test(too_many),
                                         cmocka_unit_test(damaged), cmocka_unit_test(cut_off) };
     if (!mkdtemp(folder)) {

@@ -116,11 +116,47 @@ static void no_room(void **state)
     }
 }
 
+/* Encrypted with this one, by a pairing or by the bond that is there. */
+static void encrypts_with(size_t k)
+{
+    device_forget(&w->device[0]);
+    join(&w->device[0], &w->device[k]);
+    assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
+    assert_non_null(world_wait(w, &w->device[0], WOAD_EV_SECURITY, 5000000));
+    assert_int_equal(status_of(0), 0);
+    world_run(w, 300000);
+    assert_memory_equal(&bond_at(w->device[0].host, 0)->peer, &w->device[k].addr, 7);
+    assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
+    world_run(w, 300000);
+}
+
+/* The bond that goes is the one that was used last longest ago, not the oldest. */
+static void used_last_stays(void **state)
+{
+    struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
+    (void)state;
+    w = world_new(12, 0);
+    lean(as_both, 2, &p);
+    for (int k = 1; k < 4; k++) {
+        lean(as_peripheral, 1, &p);
+    }
+    encrypts_with(1);
+    encrypts_with(2);
+    encrypts_with(1);
+    assert_int_equal(side[0].bonds, 2);
+    encrypts_with(3);
+    assert_int_equal(side[0].gone, 1);
+    assert_memory_equal(&bond_at(w->device[0].host, 1)->peer, &w->device[1].addr, 7);
+    assert_null(bond_at(w->device[0].host, 2));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peripheral_alone), cmocka_unit_test(no_central),
         cmocka_unit_test(no_out_of_band), cmocka_unit_test(no_room),
+        cmocka_unit_test(used_last_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,13 +40,13 @@ struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i)
     return c->links[*i].used && c->links[*i].told ? &c->links[*i] : NULL;
 }
 
+/* The bits of each octet, from behind: neighbours change places, then pairs, then halves. */
 static uint16_t csa2_permute(uint16_t v)
 {
-    uint16_t out = 0;
-    for (unsigned bit = 0; bit < 16; bit++) {
-        out = (uint16_t)(out | (v >> bit & 1) << ((bit & 8) | (7 - (bit & 7))));
-    }
-    return out;
+    uint32_t u = v;
+    u = (u & 0x5555) << 1 | (u >> 1 & 0x5555);
+    u = (u & 0x3333) << 2 | (u >> 2 & 0x3333);
+    return (uint16_t)((u & 0x0f0f) << 4 | (u >> 4 & 0x0f0f));
 }
 
 uint16_t csa2_next(uint16_t prn, uint16_t id)

@@ -47,9 +47,9 @@ struct smp_side {
     uint8_t address[7];                  /* with its type in front */
     uint8_t pdu[7];                      /* Pairing Request, Response: as it is sent */
     uint8_t random[16];
-    union {                              /* what there is of it is heard, and done with, first */
-        uint8_t confirm[16];             /* or the peer's that has come out of band */
-        uint8_t check[16];
+    union {
+        uint8_t confirm[16];             /* or the peer's that has come out of band; done with */
+        uint8_t check[16];               /* before this is made, or may be heard */
     };
     uint8_t r[16];                       /* of f6, of OOB; of legacy pairing, our own is TK */
 };

@@ -1,12 +1,13 @@
 /* What is weighed: a program that makes use of everything that its configuration has.  Started on a
- * board it prints the memory that the host wants, and a connection, a bond, an attribute more. */
+ * board it prints the memory that the host wants, with small packets too, and a connection, a bond
+ * more. */
 #include <woad/hci.h>
 #include <woad/woad.h>
 
 #include "number.h"
 
 enum { SECURITY = 1, CENTRAL = 2, CHANNELS = 4, EXTENDED = 8 };           /* SIZE: some of these */
-enum { CONNS = 4, BONDS = 4, MTU = 247, MPS = 247, PSM = 0x80 };
+enum { CONNS = 4, BONDS = 4, MTU = 247, MPS = 247, PSM = 0x80, SMALL = 98 };
 #define HAS(what) (((SIZE) & (what)) != 0)
 
 static const struct woad_uuid service = WOAD_UUID16(0x180f);
@@ -206,7 +207,12 @@ void run(void)
         .mps = HAS(CHANNELS) ? MPS : 0, .adv_sets = HAS(EXTENDED) ? 1 : 0 };
     size_t size = woad_size(&config);
     struct woad *h = woad_init(mem, sizeof mem, &config);
+    struct woad_config small = config;
+    small.mtu = SMALL;
+    small.mps = HAS(CHANNELS) ? SMALL : 0;
+    small.tx_queue = small.request_queue = SMALL + 2;
     tell("ram ", size);
+    tell("small ", woad_size(&small));
     config.conns++;
     tell("connection ", woad_size(&config) - size);
     size = woad_size(&config);

@@ -147,9 +147,9 @@ struct conn {
     struct coc_conn *cocs;
     struct fifo queue;                   /* ATT: notifications, indications, write commands */
     struct fifo answers;                 /* of signalling */
-    uint8_t *rx;                         /* ACL: the L2CAP frame coming in, */
+    uint8_t *rx;                         /* the L2CAP frame that comes in */
     /* …and to here. */
-    uint32_t rx_len, tx_left;            /* the one going out */
+    uint32_t rx_len, tx_left;            /* octets of that one; of the one going out */
     const uint8_t *tx_tail;              /* what is left, NULL when the channel has gone: zeros */
     struct coc *tx_channel;              /* NULL: none, or it has gone */
     uint32_t sig_due;

@@ -72,12 +72,13 @@ struct pairing {
     struct smp_side side[2];
     union {
         uint8_t public_key[2][64];       /* of the sides, until there is a key, */
-        struct woad_bond bond;           /* and then this, as it grows; own_ltk is STK at first */
+        struct woad_bond bond;           /* and then this, as it grows */
     };
     uint8_t dhkey[32];
     union {
         uint8_t own_private[32];         /* until there is dhkey */
         uint8_t mac_key[16];
+        uint8_t stk[16];                 /* of legacy pairing: as on the air */
     };
 };
 

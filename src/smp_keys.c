@@ -144,8 +144,6 @@ int keys_done(struct pairing *p)
     bool bonds = p->bonds;
     if (p->secure) {
         bond.has_own_ltk = bond.has_peer_ltk = true;
-    } else if (!bond.has_own_ltk) {
-        memset(bond.own_ltk, 0, sizeof bond.own_ltk);      /* STK is still there */
     }
     struct woad_addr before = c->peer;
     bool passed = attempts_passed(h, &before);
@@ -261,7 +259,7 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
     } else if (central) {
         wr_zero(out, 10);
     }
-    wr_bytes(out, l ? l->peer_ltk : k ? k->ltk : p->bond.own_ltk, 16);
+    wr_bytes(out, l ? l->peer_ltk : k ? k->ltk : p->secure ? p->bond.own_ltk : p->stk, 16);
     return true;
 }
 

@@ -289,8 +289,9 @@ static int key_made(struct pairing *p, int err)
         bond->peer.type &= 1;
         bond->flags = p->flags & 3u;
         bond->key_size = p->key_size & 31u;
-        reversed(bond->own_ltk, p->own->check, 16);
-        key_cut(bond->own_ltk, p->key_size);
+        uint8_t *key = p->secure ? bond->own_ltk : p->stk;
+        reversed(key, p->own->check, 16);
+        key_cut(key, p->key_size);
     }
     return smp_failed(err);
 }

@@ -1,5 +1,6 @@
-/* The Security Manager: pairing, keys, bonds.  Feature woad_security_manager; it needs
- * config.crypto and config.random, or woad_controller_crypto: without, every pairing is refused.
+/* The Security Manager: pairing, keys, bonds.  Feature woad_security_manager, or
+ * woad_security_peripheral on a device that is never a central; it needs config.crypto and
+ * config.random, or woad_controller_crypto: without, every pairing is refused.
  *
  * What happens to a connection is told by WOAD_EV_SECURITY: once when a pairing has ended, well or
  * badly, and once whenever an encryption with a key that was there has begun or failed.  What it
@@ -133,7 +134,7 @@ int woad_set_security(struct woad *h, const struct woad_security_policy *policy)
  * each time; and a peer that does not is refused.  WOAD_ENOTCONN;
  * WOAD_EALREADY when that is under way; WOAD_ENOMEM while config.pairings of others are;
  * WOAD_ETIMEDOUT after one that took 30 s: only a new connection may pair then; WOAD_ENOTSUP
- * without the feature, crypto or random. */
+ * without the feature, crypto or random, or as a central with woad_security_peripheral. */
 int woad_pair(struct woad *h, uint16_t conn);
 
 /* The user's answer to WOAD_EV_PASSKEY, from inside the event or later, within 30 s: a passkey 0 to

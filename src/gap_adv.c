@@ -3,13 +3,13 @@
 #include "gap_ext.h"
 
 enum { DATA, RSP, PARTS };
-enum { DIRTY_PARAMS = 1 << PARTS };     /* and a bit of each part */
+enum { DIRTY_PARTS = (1 << PARTS) - 1, DIRTY_PARAMS = 1 << PARTS };        /* a bit of each part */
 
 struct adv {
     bool want;
     uint8_t dirty;                       /* what the controller does not have yet */
-    bool enabling;                       /* which way the enable command that is out goes */
-    bool enable_out;                     /* the command that is out is that */
+    bool enabling;                       /* direction of the enable command */
+    bool enable_out;                     /* which waits for its answer */
     uint8_t own_type;
     struct woad_adv_params params;
     struct { uint8_t len, octets[WOAD_ADV_DATA_MAX]; } part[2];            /* DATA, RSP */
@@ -38,10 +38,12 @@ static void adv_emit(struct woad *h, enum woad_event_type type, int status)
  * u8, peer 6, channels u8, filter u8.  7.8.5 */
 static uint16_t adv_write_params(struct woad *h, struct wr *params)
 {
-    const struct woad_adv_params *p = &h->adv->params;
-    h->adv->own_type = h->own_type;
+    struct adv *a = h->adv;
+    const struct woad_adv_params *p = &a->params;
+    a->dirty &= (uint8_t)~DIRTY_PARAMS;
+    a->own_type = h->own_type;
     if (ext_advertises(h)) {
-        return h->ext_role->adv_params(h, p, params);
+        return h->ext_role->adv_params(h, p, &a->dirty, params);
     }
     wr_le16(params, p->interval_625us);
     wr_le16(params, p->interval_625us);
@@ -79,6 +81,16 @@ static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
     return OP_LE_SET_ADV_ENABLE;
 }
 
+/* Directed advertising has no data; a scan response takes a kind that is scannable.  What a kind
+ * does not have is sent when a kind with it is started: a controller refuses it for an advertising
+ * set.  Vol 4, Part E, 7.8.54, 7.8.55 */
+static bool adv_has_part(const struct adv *a, int part)
+{
+    enum { WITH_DATA = 1 << WOAD_ADV_IND | 1 << WOAD_ADV_SCAN_IND | 1 << WOAD_ADV_NONCONN_IND,
+           WITH_RSP = 1 << WOAD_ADV_IND | 1 << WOAD_ADV_SCAN_IND };
+    return (part == RSP ? WITH_RSP : WITH_DATA) >> a->params.kind & 1;
+}
+
 /* Parameters and addresses may only change while advertising is off; data at any time. */
 static uint16_t adv_command(struct woad *h, struct wr *params)
 {
@@ -87,7 +99,6 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
         return 0;
     }
     bool on = (h->busy & BUSY_ADV) != 0;
-    a->enable_out = false;
     if (on && (!a->want || (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type ||
                host_pauses(h))) {
         return adv_write_enable(h, false, params);
@@ -96,7 +107,6 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
         return 0;
     }
     if ((a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type) {
-        a->dirty &= (uint8_t)~DIRTY_PARAMS;
         return adv_write_params(h, params);
     }
     uint16_t opcode = !on && ext_advertises(h) ? h->ext_role->adv_address(h, params) : 0;
@@ -104,7 +114,7 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
         return opcode;
     }
     for (int part = DATA; part < PARTS; part++) {
-        if (a->dirty >> part & 1) {
+        if ((a->dirty >> part & 1) && adv_has_part(a, part)) {
             a->dirty &= (uint8_t)~(1u << part);
             return adv_write_data(h, part, params);
         }
@@ -112,20 +122,26 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     return on ? 0 : adv_write_enable(h, true, params);
 }
 
+/* A command for parameters that have been replaced since is of no account, nor is a removal. */
 static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct adv *a = h->adv;
+    bool enable = a->enable_out, was = (h->busy & BUSY_ADV) != 0;
     (void)ret;
     (void)opcode;
-    if (a->enable_out && !a->enabling) {
+    a->enable_out = false;
+    if (enable && !a->enabling) {
         h->busy &= (uint8_t)~BUSY_ADV;   /* whatever it says: then it was off already */
-        if (!a->want) {
+        if (was && !a->want) {
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
         }
     } else if (status) {
-        a->want = false;
-        adv_emit(h, WOAD_EV_ADV_FAILED, status);
-    } else if (a->enable_out) {
+        a->dirty |= DIRTY_PARTS;
+        if (a->want && !(a->dirty & DIRTY_PARAMS)) {
+            a->want = false;
+            adv_emit(h, WOAD_EV_ADV_FAILED, status);
+        }
+    } else if (enable) {
         h->busy |= BUSY_ADV;
         adv_emit(h, WOAD_EV_ADV_STARTED, 0);
     }
@@ -136,12 +152,19 @@ static bool adv_connectable(uint8_t kind)
     return kind == WOAD_ADV_IND || kind == WOAD_ADV_DIRECT_HIGH || kind == WOAD_ADV_DIRECT_LOW;
 }
 
-/* Started anew since, it stays wanted. */
-void adv_ended(struct woad *h)
+/* The controller has ended it: by a connection if status is 0.  WOAD_EV_CONNECT tells of that,
+ * WOAD_EV_ADV_STOPPED of any other end, and of every woad_adv_stop().  If it has been started again
+ * since, with other parameters, it stays wanted. */
+void adv_ended(struct woad *h, uint8_t status)
 {
-    if (h->busy & BUSY_ADV) {
+    struct adv *a = h->adv;
+    bool on = (h->busy & BUSY_ADV) != 0, wanted = a->want;
+    if (on || a->enable_out) {
         h->busy &= (uint8_t)~BUSY_ADV;
-        h->adv->want = h->adv->want && (h->adv->dirty & DIRTY_PARAMS);
+        a->want = wanted && (a->dirty & DIRTY_PARAMS);
+        if (on && !(status ? a->want : wanted)) {
+            adv_emit(h, WOAD_EV_ADV_STOPPED, status);
+        }
     }
 }
 
@@ -154,19 +177,16 @@ static void adv_open(struct conn *c)
         return;
     }
     if (!c->central && adv_connectable(h->adv->params.kind)) {
-        h->busy &= (uint8_t)~BUSY_ADV;
-        h->adv->want = false;
+        adv_ended(h, 0);
     }
 }
 
 /* LE Connection Complete, Advertising Timeout: 1.28 s of directed advertising are over.
  * Vol 6, Part B, 4.4.2.4.3 */
-void adv_timed_out(struct woad *h, uint8_t status)
+static void adv_timed_out(struct woad *h, uint8_t status)
 {
-    if (status == WOAD_HCI_ADVERTISING_TIMEOUT && (h->busy & BUSY_ADV)) {
-        h->busy &= (uint8_t)~BUSY_ADV;
-        h->adv->want = false;
-        adv_emit(h, WOAD_EV_ADV_STOPPED, status);
+    if (status == WOAD_HCI_ADVERTISING_TIMEOUT) {
+        adv_ended(h, status);
     }
 }
 
@@ -238,7 +258,11 @@ int woad_adv_stop(struct woad *h)
     if (!h->adv) {
         return WOAD_ENOTSUP;
     }
+    bool off = !(h->busy & BUSY_ADV) && !h->adv->enable_out, wanted = h->adv->want;
     h->adv->want = false;
+    if (wanted && off) {
+        adv_emit(h, WOAD_EV_ADV_STOPPED, 0);               /* no command has turned it on */
+    }
     return 0;
 }
 

@@ -8,6 +8,7 @@ enum {                                   /* Advertising_Event_Properties */
     PROP_CONNECTABLE = 0x01, PROP_SCANNABLE = 0x02, PROP_DIRECTED = 0x04, PROP_HIGH_DUTY = 0x08,
     PROP_LEGACY = 0x10, PROP_ANONYMOUS = 0x20, PROP_TX_POWER = 0x40
 };
+enum { NO_SET = 0x80 };                  /* none of the properties */
 enum { LEGACY_HANDLE = 0 };              /* of the set that legacy advertising is; ours follow */
 
 struct ext_set {
@@ -16,7 +17,9 @@ struct ext_set {
     uint8_t dirty;                       /* what the controller does not have yet */
     uint8_t own_type;
     uint8_t address[6];                  /* the random one that it has */
+    uint8_t props;                       /* of the controller's set; NO_SET: it has none */
     uint16_t at;                         /* octets of what is being sent that have been */
+    uint8_t status;                      /* of WOAD_EV_EXT_ADV_ENDED, once it is off */
     struct woad_ext_adv_params params;
     const uint8_t *data, *rsp;
     uint16_t data_len, rsp_len;
@@ -25,6 +28,7 @@ struct ext_set {
 struct ext {
     uint8_t address[6];                  /* of legacy advertising's set */
     uint8_t scan_phys, connect_phys;
+    uint8_t props;                       /* of legacy advertising's set: as in struct ext_set */
     struct ext_set *sets;
 };
 
@@ -69,20 +73,41 @@ static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
     return OP_LE_SET_EXT_ADV_PARAMS;
 }
 
-static uint16_t legacy_params(struct woad *h, const struct woad_adv_params *p, struct wr *out)
+/* HCI_LE_Remove_Advertising_Set: handle u8.  A set's data outlive its parameters, and a controller
+ * refuses properties that such data are not for.  So with other properties the set is made anew.
+ * 7.8.59, 7.8.53 */
+static uint16_t ext_write_removal(uint8_t handle, uint8_t *has, uint8_t props, uint8_t *dirty,
+                                  struct wr *out)
+{
+    if (*has == NO_SET || *has == props) {
+        *has = props;
+        return 0;
+    }
+    *has = NO_SET;
+    *dirty = 0xff;
+    wr_u8(out, handle);
+    return OP_LE_REMOVE_ADV_SET;
+}
+
+static uint16_t legacy_params(struct woad *h, const struct woad_adv_params *p, uint8_t *dirty,
+                              struct wr *out)
 {
     static const uint8_t props[] = {
-        [WOAD_ADV_IND] = PROP_CONNECTABLE | PROP_SCANNABLE,
-        [WOAD_ADV_DIRECT_HIGH] = PROP_CONNECTABLE | PROP_DIRECTED | PROP_HIGH_DUTY,
-        [WOAD_ADV_SCAN_IND] = PROP_SCANNABLE,
-        [WOAD_ADV_NONCONN_IND] = 0,
-        [WOAD_ADV_DIRECT_LOW] = PROP_CONNECTABLE | PROP_DIRECTED,
+        [WOAD_ADV_IND] = PROP_LEGACY | PROP_CONNECTABLE | PROP_SCANNABLE,
+        [WOAD_ADV_DIRECT_HIGH] = PROP_LEGACY | PROP_CONNECTABLE | PROP_DIRECTED | PROP_HIGH_DUTY,
+        [WOAD_ADV_SCAN_IND] = PROP_LEGACY | PROP_SCANNABLE,
+        [WOAD_ADV_NONCONN_IND] = PROP_LEGACY,
+        [WOAD_ADV_DIRECT_LOW] = PROP_LEGACY | PROP_CONNECTABLE | PROP_DIRECTED,
     };
     const struct woad_ext_adv_params as = { .interval_625us = p->interval_625us,
         .channels = p->channels, .accept = p->accept, .peer = p->peer,
         .tx_power_dbm = WOAD_TX_POWER_ANY };
+    uint16_t removal = ext_write_removal(LEGACY_HANDLE, &h->ext->props, props[p->kind], dirty, out);
+    if (removal) {
+        return removal;
+    }
     memset(h->ext->address, 0, 6);       /* new parameters, a new address */
-    return ext_write_params(h, LEGACY_HANDLE, PROP_LEGACY | props[p->kind], &as, out);
+    return ext_write_params(h, LEGACY_HANDLE, props[p->kind], &as, out);
 }
 
 /* HCI_LE_Set_Advertising_Set_Random_Address: handle u8, address 6.  7.8.52 */
@@ -211,8 +236,9 @@ static void ext_reset(struct woad *h)
 {
     memset(h->ext->address, 0, 6);
     h->ext->scan_phys = h->ext->connect_phys = WOAD_PHYS_1M;
+    h->ext->props = NO_SET;
     for (uint8_t n = 0; n < h->cfg.adv_sets; n++) {
-        h->ext->sets[n] = (struct ext_set){ .dirty = 0 };
+        h->ext->sets[n] = (struct ext_set){ .props = NO_SET };
     }
 }
 
@@ -245,18 +271,25 @@ static void ext_turn(struct woad *h, struct ext_set *s, bool on)
     }
 }
 
-static uint16_t set_props(const struct woad_ext_adv_params *p)
+static uint8_t set_props(const struct woad_ext_adv_params *p)
 {
-    return (uint16_t)((p->connectable ? PROP_CONNECTABLE : 0) |
-                      (p->scannable ? PROP_SCANNABLE : 0) | (p->directed ? PROP_DIRECTED : 0) |
-                      (p->anonymous ? PROP_ANONYMOUS : 0) |
-                      (p->tell_tx_power ? PROP_TX_POWER : 0));
+    return (uint8_t)((p->connectable ? PROP_CONNECTABLE : 0) |
+                     (p->scannable ? PROP_SCANNABLE : 0) | (p->directed ? PROP_DIRECTED : 0) |
+                     (p->anonymous ? PROP_ANONYMOUS : 0) |
+                     (p->tell_tx_power ? PROP_TX_POWER : 0));
+}
+
+/* A scannable set has a scan response and no data, any other has data alone.  What it does not have
+ * is sent when it is started as a set that does.  7.8.54, 7.8.55 */
+static bool set_part_dirty(const struct ext_set *s)
+{
+    return s->dirty & (s->params.scannable ? DIRTY_RSP : DIRTY_DATA);
 }
 
 /* The next part of its data, or of its scan response. */
 static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out)
 {
-    bool response = !(s->dirty & DIRTY_DATA);
+    bool response = s->params.scannable;
     const uint8_t *data = response ? s->rsp : s->data;
     uint16_t len = response ? s->rsp_len : s->data_len, left = (uint16_t)(len - s->at);
     uint16_t n = left < FRAGMENT ? left : FRAGMENT;
@@ -276,8 +309,8 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
 /* Parameters, addresses and what takes more than one command change only while it is off. */
 static bool set_must_stop(const struct woad *h, const struct ext_set *s)
 {
-    bool long_data = ((s->dirty & DIRTY_DATA) && s->data_len > FRAGMENT) ||
-                     ((s->dirty & DIRTY_RSP) && s->rsp_len > FRAGMENT);
+    uint16_t len = s->params.scannable ? s->rsp_len : s->data_len;
+    bool long_data = set_part_dirty(s) && len > FRAGMENT;
     return !s->want || (s->dirty & DIRTY_PARAMS) || long_data || s->own_type != h->own_type ||
            host_pauses(h);
 }
@@ -292,16 +325,21 @@ static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, s
         return 0;
     }
     if ((s->dirty & DIRTY_PARAMS) || s->own_type != h->own_type) {
+        uint8_t props = set_props(&s->params);
+        uint16_t removal = ext_write_removal(handle, &s->props, props, &s->dirty, out);
+        if (removal) {
+            return removal;
+        }
         s->dirty &= (uint8_t)~DIRTY_PARAMS;
         s->own_type = h->own_type;
         memset(s->address, 0, 6);
-        return ext_write_params(h, handle, set_props(&s->params), &s->params, out);
+        return ext_write_params(h, handle, props, &s->params, out);
     }
     uint16_t opcode = s->on ? 0 : ext_write_address(h, handle, s->address, out);
     if (opcode) {
         return opcode;
     }
-    if (s->dirty & (DIRTY_DATA | DIRTY_RSP)) {
+    if (set_part_dirty(s)) {
         return set_write_data(s, handle, out);
     }
     s->enabling = true;
@@ -321,6 +359,21 @@ static uint16_t ext_command(struct woad *h, struct wr *out)
     return 0;
 }
 
+/* A command for a set that has been started again since is of no account, nor is a removal. */
+static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t status)
+{
+    s->dirty |= DIRTY_DATA | DIRTY_RSP;
+    s->at = 0;
+    if (!s->want || (s->dirty & DIRTY_PARAMS)) {
+        return;
+    }
+    s->want = false;
+    s->status = status;
+    if (!s->on) {
+        ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, status, WOAD_NO_CONN);
+    }
+}
+
 static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     uint8_t n = (uint8_t)h->hci.pending_arg;
@@ -330,12 +383,10 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
         bool was = s->on;
         ext_turn(h, s, false);           /* whatever it says: then it was off already */
         if (was && !s->want) {
-            ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, 0, WOAD_NO_CONN);
+            ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, s->status, WOAD_NO_CONN);
         }
     } else if (status) {
-        s->want = false;
-        s->at = 0;
-        ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, status, WOAD_NO_CONN);
+        set_failed(h, s, n, status);
     } else if (opcode == OP_LE_SET_EXT_ADV_ENABLE) {
         ext_turn(h, s, true);
         ext_emit(h, WOAD_EV_EXT_ADV_STARTED, n, 0, WOAD_NO_CONN);
@@ -354,11 +405,7 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
         return;
     }
     if (handle == LEGACY_HANDLE && h->adv) {
-        if (status) {
-            adv_timed_out(h, status);
-        } else {
-            adv_ended(h);
-        }
+        adv_ended(h, status);
     }
     if (handle == LEGACY_HANDLE) {
         return;
@@ -367,9 +414,11 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     const struct conn *c = status ? NULL : conn_by_handle(h, conn & 0xfff);
     if (s->on) {
         ext_turn(h, s, false);
-        s->want = false;
-        ext_emit(h, WOAD_EV_EXT_ADV_ENDED, (uint8_t)(handle - 1), status,
-                 c ? c->number : WOAD_NO_CONN);
+        s->want = s->want && (s->dirty & DIRTY_PARAMS);    /* started again since: it goes on */
+        if (c || !s->want) {
+            ext_emit(h, WOAD_EV_EXT_ADV_ENDED, (uint8_t)(handle - 1), status,
+                     c ? c->number : WOAD_NO_CONN);
+        }
     }
 }
 
@@ -509,6 +558,7 @@ int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_pa
     s->dirty |= s->data_len ? DIRTY_DATA : 0;
     s->dirty |= s->rsp_len ? DIRTY_RSP : 0;
     s->at = 0;
+    s->status = 0;
     s->want = true;
     return 0;
 }
@@ -518,10 +568,16 @@ int woad_ext_adv_stop(struct woad *h, uint8_t set)
     h->quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
-    if (!err) {
-        s->want = false;
+    bool enable_out = h->hci.pending == OP_LE_SET_EXT_ADV_ENABLE &&
+                      h->hci.owner == &woad_extended && h->hci.pending_arg == set;
+    if (err || !s->want) {
+        return err;
     }
-    return err;
+    s->want = false;
+    if (!s->on && !enable_out) {
+        ext_emit(h, WOAD_EV_EXT_ADV_ENDED, set, 0, WOAD_NO_CONN);
+    }
+    return 0;
 }
 
 static int ext_set_phys(uint8_t phys, uint8_t allowed, uint8_t *to)

@@ -11,7 +11,9 @@ struct ext_role {
     bool (*scans)(const struct woad *h);
     bool (*connects)(const struct woad *h);
     bool (*connectable)(const struct woad *h);             /* a set of ours is, now */
-    uint16_t (*adv_params)(struct woad *h, const struct woad_adv_params *p, struct wr *params);
+    /* Or the removal of a set with other properties: everything in `dirty` is to follow then. */
+    uint16_t (*adv_params)(struct woad *h, const struct woad_adv_params *p, uint8_t *dirty,
+                           struct wr *params);
     uint16_t (*adv_address)(struct woad *h, struct wr *params);            /* 0: it has ours */
     uint16_t (*adv_data)(bool response, const uint8_t *data, size_t len, struct wr *params);
     uint16_t (*adv_enable)(const struct woad_adv_params *p, bool on, struct wr *params);
@@ -39,8 +41,7 @@ static inline bool ext_connects(const struct woad *h)
 /* gap_scan.c: a report, if somebody scans. */
 void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
                struct woad_addr *whose);
-/* gap_adv.c: directed advertising has had its 1.28 s; a connection has come of it. */
-void adv_timed_out(struct woad *h, uint8_t status);
-void adv_ended(struct woad *h);
+/* gap_adv.c: the controller has ended legacy advertising by itself; status 0: by a connection. */
+void adv_ended(struct woad *h, uint8_t status);
 
 #endif

@@ -104,7 +104,7 @@ static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
     }
     if (item == WOAD_LINK_DATA_LENGTH) {
         wr_le16(params, l->tx_octets);
-        wr_le16(params, (uint16_t)((l->tx_octets + 14) * 8));
+        wr_le16(params, hci_packet_us(h, l->tx_octets));
     } else if (item == WOAD_LINK_TX_POWER) {
         wr_u8(params, 0);
     }

@@ -59,6 +59,7 @@ enum {
     OP_LE_SET_EXT_ADV_DATA       = 0x08 << 10 | 0x37,
     OP_LE_SET_EXT_SCAN_RSP_DATA  = 0x08 << 10 | 0x38,
     OP_LE_SET_EXT_ADV_ENABLE     = 0x08 << 10 | 0x39,
+    OP_LE_REMOVE_ADV_SET         = 0x08 << 10 | 0x3c,
     OP_LE_SET_EXT_SCAN_PARAMS    = 0x08 << 10 | 0x41,
     OP_LE_SET_EXT_SCAN_ENABLE    = 0x08 << 10 | 0x42,
     OP_LE_EXT_CREATE_CONNECTION  = 0x08 << 10 | 0x43,

@@ -110,12 +110,20 @@ static void up_write_host_support(struct woad *h, struct wr *params)
     wr_u8(params, 0);
 }
 
+/* Microseconds of a packet with so many octets on the slowest PHY that the controller has: coded
+ * with S=8, or 1M.  With less time than that, all packets on the coded PHY would have 27 octets.
+ * Vol 6, Part B, 4.5.10 */
+uint16_t hci_packet_us(const struct woad *h, uint16_t octets)
+{
+    bool coded = h->hci.le_features[1] >> 3 & 1;
+    return (uint16_t)(coded ? octets * 64 + 976 : octets * 8 + 112);
+}
+
 /* HCI_LE_Write_Suggested_Default_Data_Length: octets u16, time u16.  7.8.35 */
 static void up_write_data_len(struct woad *h, struct wr *params)
 {
-    (void)h;
     wr_le16(params, 251);
-    wr_le16(params, 2120);
+    wr_le16(params, hci_packet_us(h, 251));
 }
 
 /* HCI_LE_Rand: 8 octets: our static random address.  7.8.23; Vol 6, Part B, 1.3.2.1 */

@@ -472,6 +472,7 @@ void hci_clock_begins(struct woad *h);
 bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit);
 /* hci_up.c */
 uint16_t up_command(struct woad *h, struct wr *params);
+uint16_t hci_packet_us(const struct woad *h, uint16_t octets);
 void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 /* acl.c */
 int acl_rx(struct woad *h, const uint8_t *p, size_t n);

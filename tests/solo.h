@@ -22,7 +22,7 @@ struct solo_frame { uint16_t handle, cid; size_t len; uint8_t octet[SOLO_FRAME];
 
 static struct {
     struct woad *h;
-    void *memory;                        /* of exactly woad_size() octets: a write behind it is seen */
+    void *memory;                        /* of exactly woad_size() octets */
     uint32_t now_ms;
     void (*on_event)(const struct woad_event *ev);         /* may be NULL */
     unsigned withheld;                   /* opcode whose answer the test gives itself; 0: none */

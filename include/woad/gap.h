@@ -61,17 +61,20 @@ struct woad_adv_params {
 };
 
 /* Sets what is advertised: 0 to 31 octets, copied.  A running advertiser goes on with the new
- * data. The data stay until woad_stop().  WOAD_EINVAL when too long. */
+ * data. The data stay until woad_stop(); a kind that has none keeps them for the next that
+ * does.  WOAD_EINVAL when too long. */
 int woad_adv_set_data(struct woad *h, const uint8_t *data, size_t len);
 int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len);
 
-/* Starts, or restarts with other parameters.  WOAD_EV_ADV_STARTED or WOAD_EV_ADV_FAILED follows.
+/* Starts, or restarts with other parameters.  WOAD_EV_ADV_STARTED or WOAD_EV_ADV_FAILED follows,
+ * or WOAD_EV_ADV_STOPPED if woad_adv_stop() comes before.
  * Connectable advertising ends by itself when a central connects (WOAD_EV_CONNECT),
  * WOAD_ADV_DIRECT_HIGH after 1.28 s too: WOAD_EV_ADV_STOPPED with WOAD_HCI_ADVERTISING_TIMEOUT.
  * WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOMEM if connectable and every connection is in use. */
 int woad_adv_start(struct woad *h, const struct woad_adv_params *params);
 
-/* Stops; WOAD_EV_ADV_STOPPED follows if it was running.  Stopping what does not run is no error. */
+/* Stops; WOAD_EV_ADV_STOPPED follows, once, if it was running or about to.  Stopping what does not
+ * run is no error. */
 int woad_adv_stop(struct woad *h);
 bool woad_adv_running(const struct woad *h);
 
@@ -112,8 +115,9 @@ struct woad_ext_report {                 /* of WOAD_EV_EXT_REPORT */
 };
 
 /* Sets are 0 to config.adv_sets - 1.  What is advertised is not copied: it stays where it is until
- * it is replaced, or WOAD_EV_DOWN.  A running set goes on with the new data.  WOAD_ENODEV,
- * WOAD_EINVAL; WOAD_ENOTSUP where the controller has no extended advertising. */
+ * it is replaced, or WOAD_EV_DOWN.  A running set goes on with the new data.  A scannable set sends
+ * its scan response alone, any other its data alone.  WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOTSUP where
+ * the controller has no extended advertising. */
 int woad_ext_adv_set_data(struct woad *h, uint8_t set, const uint8_t *data, size_t len);
 int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *data, size_t len);
 

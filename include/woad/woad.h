@@ -203,7 +203,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_WATCH       1
 #define WOAD_SIZE_SETUP       WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_QUIRKS      WOAD_WIDTH(16, 8)
-#define WOAD_SIZE_EXT         WOAD_WIDTH(16, 12)
+#define WOAD_SIZE_EXT         WOAD_WIDTH(24, 16)
 #define WOAD_SIZE_EXT_SET     WOAD_WIDTH(72, 60)
 #define WOAD_SIZE_CHANNELS    WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_CHANNEL     WOAD_WIDTH(136, 108)

@@ -4,6 +4,7 @@
  *   snapshot.c fault.c      the world as octets, and back; controllers that fail
  *   medium.c path.c         who hears what: channels, collisions; what is lost on the way
  *   radio.c                 one controller's transceiver: send at, listen until
+ *   arbiter.c               which activity of a controller has it
  *
  *   the link layer: Vol 6, Part B
  *   ll_adv.c ll_scan.c ll_accept.c ll_privacy.c           without connections
@@ -131,6 +132,7 @@ struct train {
     uint16_t interval, props, len, sent, counter;
     uint32_t aa, crc_init;
     uint64_t next, chain_at;
+    uint64_t sent_at;                    /* the end of the last AUX_SYNC_IND */
     int32_t carry;
 };
 
@@ -169,7 +171,7 @@ struct ll_adv {
     uint16_t props, did;
     bool power_asked;                    /* its host wants no more than `power` */
     int8_t power;
-    uint8_t max_events;
+    uint8_t max_events, missed;         /* missed: events in a row that gave way */
     uint32_t events;
     /* what is on its way on the secondary channels */
     uint64_t aux_at;
@@ -289,7 +291,7 @@ struct link {
     /* acknowledgement.  4.5.9 */
     uint8_t sn, nesn;
     bool unacked;                        /* `out` has been sent and not acknowledged */
-    bool heard, peer_md, ended;          /* in this event */
+    bool heard, md, peer_md, ended;      /* in this event; md: of our last packet */
     uint8_t out[2 + 251 + 4];
     uint8_t out_len, out_plain[251], out_plain_len;        /* plain: kept for a sniffer */
     bool out_data, out_last;             /* it carries data; the last of its HCI packet */
@@ -433,6 +435,19 @@ void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t p
                   uint64_t until);
 void radio_off(ctl *c);
 void radio_run(ctl *c);
+/* arbiter.c */
+struct turn {                            /* of an activity: when, how often, for how long */
+    uint8_t owner, index;
+    uint64_t at;
+    uint32_t every_us, lasts_us;
+};
+bool radio_claim(ctl *c, uint8_t owner, uint8_t index);
+bool radio_clear(const ctl *c, uint64_t end, uint8_t missed);
+uint64_t turn_next(const ctl *c, uint8_t owner, uint8_t index);
+void link_turn(const ctl *c, uint8_t i, struct turn *t);
+void iso_turn(const ctl *c, uint8_t n, struct turn *t);
+void train_turn(const ctl *c, uint8_t n, struct turn *t);
+void sync_turn(const ctl *c, uint8_t n, struct turn *t);
 /* ll_adv.c */
 int8_t adv_power(const ctl *c, const struct ll_adv *a);
 bool adv_any_on(const ctl *c);
@@ -464,6 +479,8 @@ uint32_t ll_access_address(ctl *c);
 uint64_t train_next(const struct ll_adv *a);
 void train_enable(ctl *c, struct ll_adv *a);
 void train_due(ctl *c, struct ll_adv *a);
+void train_sent(ctl *c);
+void train_cut(ctl *c);
 uint64_t sync_next(const ctl *c);
 void sync_due(ctl *c);
 void sync_catch_up(ctl *c);
@@ -487,6 +504,7 @@ void privacy_reset(ctl *c);
 bool address_is(const struct address *a, const struct address *b);
 bool accept_has(const ctl *c, const struct address *a);
 /* ll_conn.c */
+enum { LINK_TRIES = 6 };                 /* events without a packet: not established.  4.5 */
 struct link *link_free(ctl *c, uint8_t *i);
 bool link_with(const ctl *c, const struct address *peer);
 struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i);
@@ -556,6 +574,7 @@ uint64_t iso_next(const ctl *c);
 void iso_due(ctl *c);
 void iso_sent(ctl *c);
 void iso_quiet(ctl *c);
+void iso_cut(ctl *c);
 void iso_heard(ctl *c, const struct flight *f);
 void iso_catch_up(ctl *c);
 void iso_reset(ctl *c);

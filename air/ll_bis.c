@@ -68,6 +68,7 @@ void big_begin(ctl *c, struct big *b)
         s->event = b->event;
         s->anchor = b->anchor + (s->id - 1u) * info->spacing;
         s->at = s->anchor - b->widening;
+        s->heard_at = c->air->now;
         c->isos++;
     }
 }
@@ -305,10 +306,7 @@ void bis_due(ctl *c, struct iso *s)
     if (s->sub == 0) {
         iso_event_begin(s);
     }
-    bool busy = iso_busy(c);
-    if (!busy) {
-        scan_break(c);
-    }
+    bool busy = !radio_claim(c, FOR_ISO, (uint8_t)(s - c->iso));
     if (!b->listens) {
         if (!busy) {
             bis_send(c, s);
@@ -364,7 +362,7 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
     s->anchor = f->start - s->sub * s->sub_interval;
     uint64_t at = s->anchor - (s->id - 1u) * b->info.spacing;
     b->anchor = at + (b->event - s->event) * (b->info.interval * 1250u);
-    b->heard_at = f->start;
+    b->heard_at = s->heard_at = f->start;
     b->carry = 0;
     b->window = 0;
     b->lost_at = c->air->now + b->timeout * 10000u;
@@ -415,11 +413,10 @@ static void big_control(ctl *c, struct big *b)
     uint8_t channel = csa2_channel(aa, (uint16_t)b->event, b->info.chm);
     uint64_t now = c->air->now;
     b->control_at = NEVER;
-    if (iso_busy(c)) {
+    if (!radio_claim(c, FOR_ISO, b->stream[0])) {
         b->control_at = b->listens ? NEVER : now + b->info.interval * 1250u;
         return;
     }
-    scan_break(c);
     if (b->listens) {
         radio_listen(c, FOR_ISO, channel, aa, b->info.phy, now + 4 + ISO_HEAR_US);
         b->hears_control = true;

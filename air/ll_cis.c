@@ -375,7 +375,6 @@ static void cis_send(ctl *c, struct iso *s, uint64_t at)
 /* The subevent is over: another one, or the event is. */
 static void cis_next(ctl *c, struct iso *s, bool closed)
 {
-    radio_off(c);
     s->sub++;
     if (s->sub < s->nse && !closed) {
         s->at = s->anchor + s->sub * s->sub_interval - (s->central ? 0 : 2);
@@ -403,11 +402,10 @@ void cis_due(ctl *c, struct iso *s)
     if (s->sub == 0) {
         iso_event_begin(s);
     }
-    if (iso_busy(c)) {
+    if (!radio_claim(c, FOR_ISO, (uint8_t)(s - c->iso))) {
         cis_next(c, s, false);
         return;
     }
-    scan_break(c);
     if (s->central) {
         cis_send(c, s, c->air->now);
         return;
@@ -468,9 +466,9 @@ void cis_heard(ctl *c, struct iso *s, const struct flight *f)
         cis_next(c, s, false);
         return;
     }
+    s->heard_at = f->start;
     if (!s->central) {
         s->anchor = f->start - s->sub * s->sub_interval;
-        s->heard_at = f->start;
         s->carry = 0;
     }
     s->lost_at = c->air->now + c->links[s->link].supervision * 10000u;

@@ -5,7 +5,6 @@
 enum { HEAR_US = 40 };
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3 };
 enum { HANDLE_BASE = 0x40 };
-enum { CONNECT_EVENTS = 6 };             /* without a packet: Failed to be Established, 4.5 */
 
 struct link *link_free(ctl *c, uint8_t *i)
 {
@@ -175,7 +174,7 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
     l->ref_anchor = l->anchor + l->widening;
     l->ref_carry = l->carry;
     l->window = win_size * 1250u;
-    l->lost_at = l->anchor + CONNECT_EVENTS * l->interval * 1250u;
+    l->lost_at = l->anchor + LINK_TRIES * l->interval * 1250u;
     evt_connected(c, 0, i);
     evt_channel_selection(c, i);
     if (central && c->default_tx > 27 && ctl_features(c) >> FEATURE_LENGTH & 1) {
@@ -212,7 +211,7 @@ uint64_t link_next(const ctl *c)
     return next;
 }
 
-/* Whether an exchange of this connection may last until `end` without meeting another's anchor. */
+/* Whether an exchange of this connection may last until `end` before the next turn of anything. */
 bool link_time_for(const ctl *c, uint8_t i, uint64_t end)
 {
     for (uint8_t k = 0; k < c->cfg.conns; k++) {
@@ -220,10 +219,25 @@ bool link_time_for(const ctl *c, uint8_t i, uint64_t end)
             return false;
         }
     }
-    if (iso_next(c) <= end) {
+    if ((c->cfg.iso && iso_next(c) <= end) || (c->syncing && sync_next(c) <= end)) {
         return false;
     }
+    for (uint8_t n = 0; c->cfg.adv_sets && n < c->n_sets; n++) {
+        if (train_next(&c->sets[n]) <= end) {
+            return false;
+        }
+    }
     return end + T_IFS < c->links[i].ref_anchor + c->links[i].interval * 1250u;
+}
+
+/* An exchange without data, and what a peripheral listens before it. */
+void link_turn(const ctl *c, uint8_t i, struct turn *t)
+{
+    const struct link *l = &c->links[i];
+    if (l->used) {
+        *t = (struct turn){ FOR_CONN, i, l->anchor, l->interval * l->factor * 1250u,
+                            radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS };
+    }
 }
 
 /* Where the next event is.  A peripheral with nothing to say may sleep through `latency` of them.
@@ -239,7 +253,7 @@ void link_catch_up(ctl *c)
 {
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         struct link *l = &c->links[i];
-        if (l->used && l->anchor <= c->air->now) {
+        if (l->used && (l->anchor <= c->air->now || l->anchor == NEVER)) {
             uint64_t step = l->interval * 1250u;
             link_plan(c, l, (uint32_t)((c->air->now - l->ref_anchor) / step + 1));
         }
@@ -300,9 +314,9 @@ static void link_send(ctl *c, uint8_t i, uint64_t at, bool brief)
     } else {
         data_next(c, l);
     }
-    bool more = l->out_len && data_more(c, l);
+    l->md = l->out_len && data_more(c, l);
     struct wr pdu = radio_pdu(c);
-    wr_u8(&pdu, (uint8_t)(l->out[0] | l->nesn << 2 | l->sn << 3 | (more ? 0x10 : 0)));
+    wr_u8(&pdu, (uint8_t)(l->out[0] | l->nesn << 2 | l->sn << 3 | (l->md ? 0x10 : 0)));
     wr_bytes(&pdu, l->out + 1, 1u + l->out_len);
     l->unacked = true;
     l->active_until = l->out_len ? l->ref_count + l->continuation : l->active_until;
@@ -311,12 +325,10 @@ static void link_send(ctl *c, uint8_t i, uint64_t at, bool brief)
     c->radio.link = i;
 }
 
-/* An anchor.  The radio may be in another connection's event: then this one is missed. */
+/* An anchor.  Where another activity keeps the radio this event is missed. */
 static void link_event(ctl *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    bool other = c->radio.owner == FOR_CONN || c->radio.owner == FOR_ISO;
-    bool busy = other && c->radio.state != RADIO_OFF;
     l->ref_anchor = l->anchor + l->widening;
     l->ref_carry = l->carry;
     l->ref_count = l->count;
@@ -325,17 +337,12 @@ static void link_event(ctl *c, uint8_t i)
         control_instant(c, i);
     }
     l->anchor = NEVER;
-    if (busy) {
+    if (!radio_claim(c, FOR_CONN, i)) {
         link_plan(c, l, subrate_ahead(l));
         return;
     }
-    bool syncing = c->radio.owner == FOR_SYNC;
-    scan_break(c);
-    if (syncing) {
-        sync_quiet(c);
-    }
     if (l->central) {
-        link_send(c, i, c->air->now, false);
+        link_send(c, i, c->air->now, l->closing);
     } else {
         uint64_t until = l->ref_anchor + l->widening + HEAR_US + l->window;
         radio_listen(c, FOR_CONN, link_channel(l), l->aa, l->rx_phy, until);
@@ -401,14 +408,13 @@ static bool link_exchange_fits(const ctl *c, uint8_t i, uint16_t mine, uint16_t 
                                radio_airtime(2u + theirs, l->rx_phy));
 }
 
-/* Whether the event goes on after what was heard: either side has more, and there is time; for what
- * the peer may send, if it has said that it will.  4.5.6 */
+/* Whether the event goes on after the peripheral's packet: one side or both have set MD in their
+ * last packets, and there is time for what the peer may send.  4.5.6 */
 static bool link_goes_on(const ctl *c, uint8_t i)
 {
     const struct link *l = &c->links[i];
     uint16_t theirs = l->peer_md ? (uint16_t)(l->max_rx + 4) : 0;
-    return (data_waiting(l) || l->peer_md) &&
-           link_exchange_fits(c, i, data_next_len(c, l), theirs);
+    return (l->md || l->peer_md) && link_exchange_fits(c, i, data_next_len(c, l), theirs);
 }
 
 /* A packet that has not been heard before.  One that is refused comes again: the flow control of
@@ -463,19 +469,19 @@ static bool link_take(ctl *c, uint8_t i, uint8_t head, struct rd *in)
 
 /* A peripheral's answer: what it has, if there is time for it before the next anchor of this
  * connection, or it is the event's first; or else nothing but the acknowledgement.  It goes on
- * listening as long as the central may have time for a packet. */
+ * listening if either side has set MD and the central may have time for a packet.  4.5.6 */
 static void link_answer(ctl *c, uint8_t i, uint64_t at, bool first)
 {
     struct link *l = &c->links[i];
     uint16_t len = data_next_len(c, l);
     uint64_t end = at + radio_airtime(2u + len, l->tx_phy);
     bool brief = len && !first && end + T_IFS >= l->ref_anchor + l->interval * 1250u;
-    bool on = (data_waiting(l) || l->peer_md) && link_exchange_fits(c, i, len, 0);
-    l->ended = !on && !l->terminate_sent;                  /* its acknowledgement is waited for */
+    bool fits = link_exchange_fits(c, i, len, 0);
     if (brief && l->unacked) {
         link_over(c, i);                 /* it can't be sent again now, and nothing else can */
     } else {
         link_send(c, i, at, brief);
+        l->ended = !fits || !(l->md || l->peer_md);
     }
 }
 
@@ -503,9 +509,10 @@ void link_heard(ctl *c, const struct flight *f, int8_t rssi)
     }
     if (!l->central) {
         link_answer(c, i, f->end + T_IFS, f->start == l->ref_anchor);
-    } else if (link_goes_on(c, i) || l->closing) {         /* LL_TERMINATE_IND is acknowledged
-                                                            * however late it is */
-        link_send(c, i, f->end + T_IFS, false);
+    } else if (link_goes_on(c, i)) {
+        link_send(c, i, f->end + T_IFS, l->closing);
+    } else if (l->closing) {             /* LL_TERMINATE_IND is acknowledged in the next event */
+        link_plan(c, l, subrate_ahead(l));
     } else {
         link_over(c, i);
     }

@@ -101,6 +101,15 @@ static bool ext_for_us(const ctl *c, const struct ext *e)
            (!c->scan.by_list || !e->has_adv || accept_has(c, &e->adv));
 }
 
+/* For AUX_CONNECT_REQ and AUX_CONNECT_RSP, before the next turn of anything. */
+static bool ext_has_room(const ctl *c, uint64_t end)
+{
+    enum { RSP_LEN = 16, REQ_LEN = 36 };
+    uint8_t phy = c->radio.phy;
+    return turn_next(c, FOR_NOBODY, 0) > end + radio_airtime(REQ_LEN, phy) + 2u * T_IFS +
+                                             radio_airtime(RSP_LEN, phy) + ANSWER_US;
+}
+
 /* AUX_ADV_IND, or what comes of its chain.  `air`: its AdvA before it was resolved. */
 static void ext_heard_aux(ctl *c, const struct ext *e, const struct address *air, int8_t rssi,
                           uint64_t start, uint64_t end)
@@ -115,7 +124,7 @@ static void ext_heard_aux(ctl *c, const struct ext *e, const struct address *air
         bool wanted = c->scan.by_list ? e->has_adv && accept_has(c, &e->adv)
                                       : e->has_adv && address_is(&e->adv, &c->scan.peer);
         if (c->scan.connecting && (e->mode & 1) && wanted && ext_for_us(c, e) &&
-            !link_with(c, &e->adv) && link_free(c, &i)) {
+            !link_with(c, &e->adv) && link_free(c, &i) && ext_has_room(c, end)) {
             c->scan.link = i;
             scan_join_aux(c, air, &e->adv, end);
             return;

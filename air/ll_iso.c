@@ -36,14 +36,22 @@ void iso_stop(ctl *c, struct iso *s)
         evt_completed(c, iso_handle(c, s), s->sdu[n].packets);
     }
     s->sdus = 0;
+    s->sub = s->tx_done = s->rx_done = 0;
+    s->sending = s->sent = false;
     s->filling = s->on = s->established = s->path_in = s->path_out = false;
     s->at = s->lost_at = NEVER;
     c->isos = (uint8_t)(c->isos - was);
 }
 
-bool iso_busy(const ctl *c)
+/* The packets that an event has at least: a payload each, or one where there is none. */
+void iso_turn(const ctl *c, uint8_t n, struct turn *t)
 {
-    return c->radio.state != RADIO_OFF && c->radio.owner != FOR_SCAN && c->radio.owner != FOR_SYNC;
+    const struct iso *s = &c->iso[n];
+    unsigned bn = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
+    if (s->on) {
+        *t = (struct turn){ FOR_ISO, n, s->at, s->interval * 1250u,
+                            (bn ? bn : 1) * s->sub_interval };
+    }
 }
 
 /* Of each subevent one, and no two that are near each other.  4.5.8.3.6 */
@@ -220,6 +228,16 @@ void iso_sent(ctl *c)
     struct iso *s = &c->iso[c->radio.link];
     if (s->kind == ISO_CIS) {
         cis_sent(c, s);
+    } else {
+        s->heard_at = c->air->now;
+    }
+}
+
+/* Another activity takes the radio.  A packet of a broadcast has been counted already. */
+void iso_cut(ctl *c)
+{
+    if (c->iso[c->radio.link].kind != ISO_BIS_OUT) {
+        iso_quiet(c);
     }
 }
 

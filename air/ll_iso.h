@@ -23,8 +23,6 @@ void iso_event_end(ctl *c, struct iso *s);
 /* The payload that goes next; its LLID. */
 uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, size_t *len);
 void iso_take(struct iso *s, uint8_t llid, struct rd *in);
-/* Whether somebody else has the radio. */
-bool iso_busy(const ctl *c);
 
 /* ll_cis.c */
 void cis_due(ctl *c, struct iso *s);

@@ -71,10 +71,18 @@ void train_enable(ctl *c, struct ll_adv *a)
         t->on = true;
         t->chain_at = NEVER;
         t->next = c->air->now + 1250 + air_random_below(c->air, t->interval * 1250u);
+        t->sent_at = c->air->now;
         t->aa = ll_access_address(c);
         t->crc_init = air_random(c->air) & 0xffffff;
         memcpy(t->chm, c->channels, sizeof t->chm);
     }
+}
+
+/* Of the AUX_SYNC_IND: the data, and 12 octets of header. */
+static uint32_t train_airtime(const struct ll_adv *a)
+{
+    size_t len = 12u + a->train.len;
+    return radio_airtime(len < 255 ? len : 255, a->secondary ? a->secondary : PHY_1M);
 }
 
 /* AUX_SYNC_IND: TxPower; AUX_CHAIN_IND: nothing; both AuxPtr if there is more.  2.3.1.9 */
@@ -100,13 +108,33 @@ static void train_send(ctl *c, struct ll_adv *a)
     c->radio.flight.power = adv_power(c, a);
     c->radio.flight.crc_init = t->crc_init;
     c->radio.flight.kind = KIND_AUX;
+    c->radio.link = (uint8_t)(a - c->sets);
 }
 
-/* An event of the train, or a packet of its chain.  A radio that is busy misses it. */
+void train_sent(ctl *c)
+{
+    c->sets[c->radio.link].train.sent_at = c->air->now;
+}
+
+/* Another activity takes the radio: the rest of the chain is not sent. */
+void train_cut(ctl *c)
+{
+    c->sets[c->radio.link].train.chain_at = NEVER;
+}
+
+void train_turn(const ctl *c, uint8_t n, struct turn *t)
+{
+    const struct train *train = &c->sets[n].train;
+    if (train->on) {
+        *t = (struct turn){ FOR_TRAIN, n, train_next(&c->sets[n]), train->interval * 1250u,
+                            train_airtime(&c->sets[n]) };
+    }
+}
+
+/* An event of the train, or a packet of its chain. */
 void train_due(ctl *c, struct ll_adv *a)
 {
     struct train *t = &a->train;
-    bool busy = c->radio.state != RADIO_OFF && c->radio.owner != FOR_SCAN;
     bool chain = t->chain_at <= c->air->now;
     t->chain_at = NEVER;
     if (!chain) {
@@ -114,8 +142,7 @@ void train_due(ctl *c, struct ll_adv *a)
         t->channel = csa2_channel(t->aa, t->counter++, t->chm);
         t->next += ctl_after(c, t->interval * 1250u, &t->carry);
     }
-    if (!busy) {
-        scan_break(c);
+    if (radio_claim(c, FOR_TRAIN, (uint8_t)(a - c->sets))) {
         train_send(c, a);
     }
 }

@@ -319,7 +319,7 @@ static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct addre
     static const uint8_t kind[] = { [ADV_IND] = 0, [ADV_DIRECT_IND] = 1, [ADV_NONCONN_IND] = 3,
                                     [SCAN_RSP] = 4, [ADV_SCAN_IND] = 2 };
     uint8_t i;
-    bool room = end + T_IFS + 600 < link_next(c);          /* no connection event in the way */
+    bool room = turn_next(c, FOR_NOBODY, 0) > end + T_IFS + 600;         /* for an answer */
     bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
     if (c->scan.connecting && connectable && scan_wants(c, a) && room &&
         !link_with(c, a) && link_free(c, &i)) {

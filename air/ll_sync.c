@@ -94,7 +94,7 @@ void sync_catch_up(ctl *c)
         struct sync *s = &c->sync[n];
         s->chain_at = NEVER;
         s->chaining = false;
-        while (s->used && (s->ref <= c->air->now || s->at <= c->air->now)) {
+        while (s->used && (s->ref <= c->air->now || s->at <= c->air->now || s->at == NEVER)) {
             sync_plan(c, s, 1);
         }
     }
@@ -167,7 +167,7 @@ static void sync_cut(ctl *c, struct sync *s)
 static void sync_listen(ctl *c, struct sync *s)
 {
     bool chain = s->chain_at <= c->air->now;
-    bool busy = c->radio.state != RADIO_OFF && c->radio.owner != FOR_SCAN;
+    bool busy = !radio_claim(c, FOR_SYNC, (uint8_t)sync_handle(c, s));
     uint8_t channel = chain ? s->chain_channel : csa2_channel(s->aa, s->counter, s->chm);
     uint64_t until = chain ? s->chain_at + s->chain_unit + PERIODIC_HEAR_US
                            : s->ref + s->widening + s->window + PERIODIC_HEAR_US;
@@ -186,9 +186,17 @@ static void sync_listen(ctl *c, struct sync *s)
             return;
         }
     }
-    scan_break(c);
     radio_listen(c, FOR_SYNC, channel, s->aa, s->phy, until);
     c->radio.link = (uint8_t)sync_handle(c, s);
+}
+
+void sync_turn(const ctl *c, uint8_t n, struct turn *t)
+{
+    const struct sync *s = &c->sync[n];
+    if (s->used) {
+        *t = (struct turn){ FOR_SYNC, n, s->at < s->chain_at ? s->at : s->chain_at,
+                            s->interval * 1250u, radio_airtime(255, s->phy) };
+    }
 }
 
 void sync_due(ctl *c)

@@ -89,6 +89,8 @@ static void radio_sent(ctl *c)
         scan_sent(c);
     } else if (owner == FOR_ISO) {
         iso_sent(c);
+    } else if (owner == FOR_TRAIN) {
+        train_sent(c);
     } else if (owner == FOR_CONN) {
         link_sent(c);
     }

@@ -1,0 +1,202 @@
+/* The arbiter: which activity of a controller has the radio.  All that is timed goes through
+ * radio_claim(): connection events, subevents of isochronous streams, periodic advertising and
+ * synchronisation with it.  Vol 6, Part B, 4.5.2, 4.5.12, 4.5.13, 4.4.2.12
+ *
+ * Each activity has an urgency, from 1 to URGENT_MOST.  It grows with the time since the peer was
+ * heard (or, for what is only sent, since it was sent), measured in turns of the activity and in
+ * its supervision timeout; the larger of both counts.  Both sides of a connection measure the same
+ * time, so they agree on which connection is the more urgent one, and meet.
+ *
+ * An activity whose turn comes takes the radio if it is free, or if its urgency is greater than
+ * that of the activity that has it.  An activity that loses the radio is planned anew by its own
+ * file: it misses this turn, nothing else. */
+#include "ll_iso.h"
+#include "ll_periodic.h"
+
+enum { URGENT_MOST = 1024, URGENT_TURNS = 512, URGENT_HELD = 640, URGENT_CLOSING = 2048 };
+/* Turns after which an activity is as urgent as turns alone can make it. */
+enum { LINK_TURNS = 8, ISO_TURNS = 16, TRAIN_TURNS = 6, SYNC_TURNS = 8 };
+
+/* Not established yet: 6 events without a packet are the end. */
+static uint32_t urgency_of_try(uint8_t tries)
+{
+    enum { TRIES = 6 };
+    return 1u + tries * (uint32_t)URGENT_MOST / TRIES;
+}
+
+static uint32_t urgency_of(uint64_t idle_us, uint64_t turns_us, uint64_t limit_us)
+{
+    uint64_t turns = idle_us * URGENT_TURNS / turns_us;
+    uint64_t used = limit_us ? idle_us * URGENT_MOST / limit_us : 0;
+    turns = turns < URGENT_TURNS ? turns : URGENT_TURNS;
+    used = used > turns ? used : turns;
+    return (uint32_t)(used < URGENT_MOST ? used + 1 : URGENT_MOST);
+}
+
+/* The time since `deadline` was set to be `limit_us` away. */
+static uint64_t idle_since(uint64_t at, uint64_t deadline, uint64_t limit_us)
+{
+    return at + limit_us > deadline ? at + limit_us - deadline : 0;
+}
+
+static uint32_t link_urgency(const struct link *l, uint64_t at)
+{
+    uint64_t turn = l->interval * 1250u;
+    uint64_t limit = l->established ? l->supervision * 10000u : LINK_TRIES * turn;
+    if (l->closing) {
+        return URGENT_CLOSING;
+    }
+    /* The peer must hear of an instant before it comes. */
+    uint32_t more = l->instant_of && (l->controls || l->unacked) ? URGENT_TURNS / 2 : 0;
+    return more + urgency_of(idle_since(at, l->lost_at, limit), LINK_TURNS * turn, limit);
+}
+
+static uint32_t iso_urgency(const ctl *c, const struct iso *s, uint64_t at)
+{
+    uint64_t turns = (uint64_t)ISO_TURNS * s->interval * 1250u, limit = 0;
+    uint64_t idle = at > s->heard_at ? at - s->heard_at : 0;
+    if (s->kind == ISO_CIS && !s->established) {
+        return urgency_of_try(s->tries);
+    }
+    if (s->kind == ISO_CIS) {
+        limit = c->links[s->link].supervision * 10000u;
+    } else if (s->kind == ISO_BIS_IN) {
+        const struct big *b = &c->big[s->group];
+        limit = b->timeout * 10000u;
+        if (!b->established) {
+            return urgency_of_try(b->tries);
+        }
+    }
+    return urgency_of(idle, turns, limit);
+}
+
+static uint32_t sync_urgency(const struct sync *s, uint64_t at)
+{
+    uint64_t limit = s->timeout * 10000u, turn = s->interval * (s->skip + 1u) * 1250u;
+    return s->established ? urgency_of(idle_since(at, s->lost_at, limit), SYNC_TURNS * turn, limit)
+                          : urgency_of_try(s->tries);
+}
+
+static uint32_t train_urgency(const struct train *t, uint64_t at)
+{
+    return urgency_of(at - t->sent_at, (uint64_t)TRAIN_TURNS * t->interval * 1250u, 0);
+}
+
+/* How urgent it is at a time.  Scanning and advertising have no turns: they yield, except while a
+ * connection is being made, which both sides have to see to its end. */
+static uint32_t urgency(const ctl *c, uint8_t owner, uint8_t index, uint64_t at)
+{
+    switch (owner) {
+    case FOR_CONN:
+        return link_urgency(&c->links[index], at);
+    case FOR_ISO:
+        return iso_urgency(c, &c->iso[index], at);
+    case FOR_SYNC:
+        return sync_urgency(&c->sync[index], at);
+    case FOR_TRAIN:
+        return train_urgency(&c->sets[index].train, at);
+    case FOR_ADV:
+        return adv_connectable(c->adv_now) ? URGENT_HELD : 0;
+    case FOR_SCAN:
+        return c->scan.joining || c->scan.joining_aux ? URGENT_HELD : 0;
+    default:
+        return 0;
+    }
+}
+
+/* Takes the radio from the activity that has it. */
+static void radio_cut(ctl *c)
+{
+    uint8_t owner = c->radio.owner;
+    radio_off(c);
+    if (owner == FOR_CONN) {
+        link_quiet(c);
+    } else if (owner == FOR_ISO) {
+        iso_cut(c);
+    } else if (owner == FOR_SYNC) {
+        sync_quiet(c);
+    } else if (owner == FOR_TRAIN) {
+        train_cut(c);
+    } else {
+        scan_break(c);
+    }
+}
+
+/* The turn of an activity has come: whether it has the radio now.  If not, the caller plans its
+ * next turn. */
+bool radio_claim(ctl *c, uint8_t owner, uint8_t index)
+{
+    if (c->radio.state == RADIO_OFF) {
+        return true;
+    }
+    uint64_t now = c->air->now;
+    if (urgency(c, owner, index, now) <= urgency(c, c->radio.owner, c->radio.link, now)) {
+        return false;
+    }
+    radio_cut(c);
+    return true;
+}
+
+/* --- turns ------------------------------------------------------------------------------------ */
+
+/* The n-th place of a turn: connections, then streams, trains, syncs.  False: there are no more.
+ * `t->owner` is FOR_NOBODY where the place is empty. */
+static bool turn_read(const ctl *c, unsigned n, struct turn *t)
+{
+    *t = (struct turn){ .owner = FOR_NOBODY, .at = NEVER };
+    if (n < c->cfg.conns) {
+        link_turn(c, (uint8_t)n, t);
+        return true;
+    }
+    n -= c->cfg.conns;
+    if (n < c->cfg.iso) {
+        iso_turn(c, (uint8_t)n, t);
+        return true;
+    }
+    n -= c->cfg.iso;
+    if (n < c->n_sets) {
+        train_turn(c, (uint8_t)n, t);
+        return true;
+    }
+    n -= c->n_sets;
+    if (n < SYNCS) {
+        sync_turn(c, (uint8_t)n, t);
+        return true;
+    }
+    return false;
+}
+
+static bool turn_is(const struct turn *t, uint8_t owner, uint8_t index)
+{
+    return t->owner == owner && t->index == index;
+}
+
+/* The first turn of another activity. */
+uint64_t turn_next(const ctl *c, uint8_t owner, uint8_t index)
+{
+    uint64_t next = c->cfg.iso ? big_next(c) : NEVER;
+    struct turn t;
+    for (unsigned n = 0; turn_read(c, n, &t); n++) {
+        if (!turn_is(&t, owner, index) && t.at < next) {
+            next = t.at;
+        }
+    }
+    return next;
+}
+
+/* Whether what has no turns of its own may have the radio until `end`: no turn begins before, or
+ * none that could not be missed, after `missed` attempts that had to give way. */
+bool radio_clear(const ctl *c, uint64_t end, uint8_t missed)
+{
+    enum { PATIENCE = 4 };
+    struct turn t;
+    if (missed < PATIENCE) {
+        return turn_next(c, FOR_NOBODY, 0) > end;
+    }
+    for (unsigned n = 0; turn_read(c, n, &t); n++) {
+        if (t.at <= end && urgency(c, t.owner, t.index, t.at) >= URGENT_TURNS) {
+            return false;
+        }
+    }
+    return true;
+}

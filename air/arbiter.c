@@ -2,10 +2,11 @@
  * radio_claim(): connection events, subevents of isochronous streams, periodic advertising and
  * synchronisation with it.  Vol 6, Part B, 4.5.2, 4.5.12, 4.5.13, 4.4.2.12
  *
- * Each activity has an urgency, from 1 to URGENT_MOST.  It grows with the time since the peer was
- * heard (or, for what is only sent, since it was sent), measured in turns of the activity and in
- * its supervision timeout; the larger of both counts.  Both sides of a connection measure the same
- * time, so they agree on which connection is the more urgent one, and meet.
+ * Each activity has an urgency, from 1 to URGENT_MOST.  It grows with the time since the activity
+ * was served: since the end of its last exchange, of the last packet received where it only
+ * listens, of the last packet sent where it only sends.  That time is measured in turns of the
+ * activity and in its supervision timeout; the larger of both counts.  Both sides of a connection
+ * measure the same time, so they agree on which connection is the more urgent one, and meet.
  *
  * An activity whose turn comes takes the radio if it is free, or if its urgency is greater than
  * that of the activity that has it.  An activity that loses the radio is planned anew by its own
@@ -33,10 +34,9 @@ static uint32_t urgency_of(uint64_t idle_us, uint64_t turns_us, uint64_t limit_u
     return (uint32_t)(used < URGENT_MOST ? used + 1 : URGENT_MOST);
 }
 
-/* The time since `deadline` was set to be `limit_us` away. */
-static uint64_t idle_since(uint64_t at, uint64_t deadline, uint64_t limit_us)
+static uint64_t idle_since(uint64_t served_at, uint64_t at)
 {
-    return at + limit_us > deadline ? at + limit_us - deadline : 0;
+    return at > served_at ? at - served_at : 0;
 }
 
 static uint32_t link_urgency(const struct link *l, uint64_t at)
@@ -48,13 +48,12 @@ static uint32_t link_urgency(const struct link *l, uint64_t at)
     }
     /* The peer must hear of an instant before it comes. */
     uint32_t more = l->instant_of && (l->controls || l->unacked) ? URGENT_TURNS / 2 : 0;
-    return more + urgency_of(idle_since(at, l->lost_at, limit), LINK_TURNS * turn, limit);
+    return more + urgency_of(idle_since(l->served_at, at), LINK_TURNS * turn, limit);
 }
 
 static uint32_t iso_urgency(const ctl *c, const struct iso *s, uint64_t at)
 {
     uint64_t turns = (uint64_t)ISO_TURNS * s->interval * 1250u, limit = 0;
-    uint64_t idle = at > s->heard_at ? at - s->heard_at : 0;
     if (s->kind == ISO_CIS && !s->established) {
         return urgency_of_try(s->tries);
     }
@@ -67,19 +66,20 @@ static uint32_t iso_urgency(const ctl *c, const struct iso *s, uint64_t at)
             return urgency_of_try(b->tries);
         }
     }
-    return urgency_of(idle, turns, limit);
+    return urgency_of(idle_since(s->served_at, at), turns, limit);
 }
 
 static uint32_t sync_urgency(const struct sync *s, uint64_t at)
 {
     uint64_t limit = s->timeout * 10000u, turn = s->interval * (s->skip + 1u) * 1250u;
-    return s->established ? urgency_of(idle_since(at, s->lost_at, limit), SYNC_TURNS * turn, limit)
+    return s->established ? urgency_of(idle_since(s->heard_at, at), SYNC_TURNS * turn, limit)
                           : urgency_of_try(s->tries);
 }
 
 static uint32_t train_urgency(const struct train *t, uint64_t at)
 {
-    return urgency_of(at - t->sent_at, (uint64_t)TRAIN_TURNS * t->interval * 1250u, 0);
+    uint64_t turn = t->interval * 1250u;
+    return urgency_of(idle_since(t->sent_at, at), TRAIN_TURNS * turn, 0);
 }
 
 /* How urgent it is at a time.  Scanning and advertising have no turns: they yield, except while a

@@ -225,7 +225,7 @@ struct iso {
     uint16_t max_sdu_tx, max_sdu_rx, interval;             /* interval: 1.25 ms */
     uint32_t sdu_interval, sub_interval, position, group_delay, sync_delay;
     uint32_t aa, crc_init, widening;
-    uint64_t anchor, at, heard_at, lost_at, event;
+    uint64_t anchor, at, heard_at, served_at, lost_at, event;
     int32_t carry;
     uint8_t sub, tx_done, rx_done;       /* payloads of this event */
     bool sending, sent, filling, rx_bad, rx_end;
@@ -282,6 +282,7 @@ struct link {
     uint32_t count;                      /* of connection events; its low 16 bits are the counter */
     uint32_t ref_count;                  /* the last one attended, and when it was */
     uint64_t ref_anchor, anchor, lost_at;
+    uint64_t served_at;                  /* the end of the last exchange: see arbiter.c */
     int32_t ref_carry, carry;            /* what is below a microsecond of them */
     uint64_t sync_at;                    /* when the peer's clock was last heard */
     uint32_t widening;                   /* what both clocks may be off by since.  4.2.4 */

@@ -68,7 +68,7 @@ void big_begin(ctl *c, struct big *b)
         s->event = b->event;
         s->anchor = b->anchor + (s->id - 1u) * info->spacing;
         s->at = s->anchor - b->widening;
-        s->heard_at = c->air->now;
+        s->served_at = c->air->now;
         c->isos++;
     }
 }
@@ -362,7 +362,7 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
     s->anchor = f->start - s->sub * s->sub_interval;
     uint64_t at = s->anchor - (s->id - 1u) * b->info.spacing;
     b->anchor = at + (b->event - s->event) * (b->info.interval * 1250u);
-    b->heard_at = s->heard_at = f->start;
+    b->heard_at = s->served_at = f->start;
     b->carry = 0;
     b->window = 0;
     b->lost_at = c->air->now + b->timeout * 10000u;

@@ -166,6 +166,7 @@ static void cis_start(ctl *c, struct iso *s, uint64_t from, uint32_t offset)
     memcpy(s->chm, l->chm, sizeof s->chm);
     s->anchor = from + offset;
     s->heard_at = l->sync_at;
+    s->served_at = s->anchor;
     s->widening = s->central ? 0 : clock_widening(c, l->peer_sca, s->anchor - s->heard_at);
     s->at = s->anchor - s->widening;
     s->lost_at = NEVER;
@@ -423,6 +424,7 @@ void cis_sent(ctl *c, struct iso *s)
                      c->air->now + T_IFS + 2 + ISO_HEAR_US);
         c->radio.link = (uint8_t)(s - c->iso);
     } else {
+        s->served_at = c->air->now;
         cis_next(c, s, !cis_more(s));
     }
 }
@@ -466,10 +468,12 @@ void cis_heard(ctl *c, struct iso *s, const struct flight *f)
         cis_next(c, s, false);
         return;
     }
-    s->heard_at = f->start;
     if (!s->central) {
         s->anchor = f->start - s->sub * s->sub_interval;
+        s->heard_at = f->start;
         s->carry = 0;
+    } else {
+        s->served_at = f->end;
     }
     s->lost_at = c->air->now + c->links[s->link].supervision * 10000u;
     if (!s->established) {

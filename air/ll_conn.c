@@ -174,6 +174,7 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
     l->ref_anchor = l->anchor + l->widening;
     l->ref_carry = l->carry;
     l->window = win_size * 1250u;
+    l->served_at = l->anchor;
     l->lost_at = l->anchor + LINK_TRIES * l->interval * 1250u;
     evt_connected(c, 0, i);
     evt_channel_selection(c, i);
@@ -384,6 +385,7 @@ void link_sent(ctl *c)
 {
     uint8_t i = c->radio.link;
     struct link *l = &c->links[i];
+    l->served_at = l->central ? l->served_at : c->air->now;
     if (l->closing) {
         link_over(c, i);                 /* the acknowledgement of LL_TERMINATE_IND is out */
     } else if (l->central || !l->ended) {
@@ -499,6 +501,7 @@ void link_heard(ctl *c, const struct flight *f, int8_t rssi)
     l->rssi = rssi;
     l->active_until = len ? l->ref_count + l->continuation : l->active_until;
     loss_heard(c, i);
+    l->served_at = l->central ? f->end : l->served_at;
     if (!l->central && !l->heard) {
         l->ref_anchor = l->sync_at = f->start;             /* the central's packet began there */
         l->ref_carry = 0;

@@ -229,7 +229,7 @@ void iso_sent(ctl *c)
     if (s->kind == ISO_CIS) {
         cis_sent(c, s);
     } else {
-        s->heard_at = c->air->now;
+        s->served_at = c->air->now;
     }
 }
 

@@ -15,7 +15,6 @@
 #include "ll_periodic.h"
 
 enum { URGENT_MOST = 1024, URGENT_TURNS = 512, URGENT_HELD = 640, URGENT_CLOSING = 2048 };
-/* Turns after which an activity is as urgent as turns alone can make it. */
 enum { LINK_TURNS = 8, ISO_TURNS = 16, TRAIN_TURNS = 6, SYNC_TURNS = 8 };
 
 /* Not established yet: 6 events without a packet are the end. */
@@ -25,6 +24,7 @@ static uint32_t urgency_of_try(uint8_t tries)
     return 1u + tries * (uint32_t)URGENT_MOST / TRIES;
 }
 
+/* `turns_us`: the turns after which it is as urgent as turns alone can make it. */
 static uint32_t urgency_of(uint64_t idle_us, uint64_t turns_us, uint64_t limit_us)
 {
     uint64_t turns = idle_us * URGENT_TURNS / turns_us;
@@ -66,7 +66,9 @@ static uint32_t iso_urgency(const ctl *c, const struct iso *s, uint64_t at)
             return urgency_of_try(b->tries);
         }
     }
-    return urgency_of(idle_since(s->served_at, at), turns, limit);
+    uint32_t u = urgency_of(idle_since(s->served_at, at), turns, limit);
+    /* A stream that has ended at the other side must not outlast its connection. */
+    return s->kind == ISO_CIS ? u - u / 4 : u;
 }
 
 static uint32_t sync_urgency(const struct sync *s, uint64_t at)

@@ -74,7 +74,8 @@ void cmd_reset(ctl *c)
     c->channels[4] = 0x1f;
     c->accepts = 0;
     c->host_flow = false;
-    c->host_room = c->host_len = 0;
+    c->host_len = 251;                   /* until the host says otherwise */
+    c->host_room = 0x7fff;
     c->host_features = 0;
     c->worse_clock = 0;
     subrate_defaults(&c->subrate);

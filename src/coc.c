@@ -27,7 +27,7 @@ struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
 {
     const struct conn *c = h->cocs ? conn_of(h, conn) : NULL;
     struct coc *k = c ? coc_by_cid(c, cid) : NULL;
-    return k && !coc_of_att(k) ? k : NULL;
+    return k && !coc_of_att(k) && !k->told ? k : NULL;
 }
 
 /* For what the application asks of a channel. */
@@ -57,16 +57,21 @@ bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* The application's come first, then those of ATT. */
+/* The application's come first, then those of ATT.  One that is kept only in case the peer's answer
+ * comes after the time limit gives way. */
 static struct coc *coc_free(const struct woad *h, bool of_att)
 {
-    struct coc *k = h->cocs->channels + (of_att ? h->cfg.channels : 0);
-    size_t n = of_att ? h->cfg.att_bearers : h->cfg.channels;
-    while (n && k->state != COC_FREE) {
-        k++;
-        n--;
+    struct coc *k = h->cocs->channels + (of_att ? h->cfg.channels : 0), *late = NULL;
+    for (size_t n = of_att ? h->cfg.att_bearers : h->cfg.channels; n; n--, k++) {
+        if (k->state == COC_FREE) {
+            return k;
+        }
+        late = k->told && k->state == COC_WAIT_ANSWER ? k : late;
     }
-    return n ? k : NULL;
+    if (late) {
+        coc_drop(late);
+    }
+    return late;
 }
 
 /* The identifier that was not used for longest; 0 when all are in use. */
@@ -105,11 +110,25 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
     return k;
 }
 
+/* The SDU that is being sent is not sent any further: its buffer is the application's again.  A
+ * frame that has begun must go on, and ends with zeros. */
+static void coc_abandon(struct coc *k)
+{
+    struct conn *c = k->c;
+    if (c->tx_channel == k) {
+        c->tx_channel = NULL;
+        c->tx_tail = NULL;
+    }
+    c->cocs->senders = (uint16_t)(c->cocs->senders - (k->sending ? 1 : 0));
+    k->sending = false;
+}
+
 /* Frees it, without a word. */
 void coc_drop(struct coc *k)
 {
     struct coc_conn *cc = k->c->cocs;
     struct conn *c = k->c;
+    coc_abandon(k);
     struct coc **at = &cc->first;
     while (*at != k) {
         at = &(*at)->next;
@@ -119,11 +138,6 @@ void coc_drop(struct coc *k)
         cc->turn = k->next;
         c->channels_turn = c->channels_turn && k->next;
     }
-    if (c->tx_channel == k) {
-        c->tx_channel = NULL;            /* its frame has begun, and must go on */
-        c->tx_tail = NULL;
-    }
-    cc->senders = (uint16_t)(cc->senders - (k->sending ? 1 : 0));
     k->state = COC_FREE;
 }
 
@@ -179,7 +193,7 @@ void coc_asked(struct coc *k)
 {
     struct woad *h = k->c->h;
     k->state = COC_WAIT_DECISION;
-    k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
+    k->due = deadline_in(h->now, COC_DECISION_MS);
     coc_emit(k, WOAD_EV_COC_REQUEST, 0);
 }
 
@@ -195,13 +209,45 @@ void coc_opened(struct coc *k)
     }
 }
 
-/* Its end.  What has come can still be read from inside the event. */
-void coc_closed(struct coc *k, int status)
+/* Its last event, unless there has been one.  What has come can still be read from inside it. */
+static void coc_tell_end(struct coc *k, int status)
 {
     k->state = COC_ENDING;
     k->into = NULL;
-    coc_emit(k, WOAD_EV_COC_CLOSED, status);
+    coc_abandon(k);
+    if (!k->told) {
+        coc_emit(k, WOAD_EV_COC_CLOSED, status);
+        k->told = true;
+    }
+}
+
+void coc_closed(struct coc *k, int status)
+{
+    coc_tell_end(k, status);
     coc_drop(k);
+}
+
+/* The peer has not answered in time.  If it grants the channel after all, that is closed again. */
+void coc_late(struct coc *k, int status)
+{
+    bool told = k->told;
+    coc_tell_end(k, status);
+    if (told || k->c->state != CONN_OPEN) {
+        coc_drop(k);
+        return;
+    }
+    k->state = COC_WAIT_ANSWER;
+    k->give_up = true;
+    k->due = deadline_in(k->c->h->now, SIG_TIMEOUT_MS);
+}
+
+/* The peer gets no channel; the application has had, or needs, no event more. */
+void coc_refuse(struct coc *k, uint8_t result)
+{
+    k->state = COC_DECIDED;
+    k->result = result;
+    k->told = true;
+    coc_wants(k);
 }
 
 /* The peer does what it must not: the channel is closed, and its owner told so in the end. */
@@ -221,11 +267,7 @@ static void coc_conn_close(struct conn *c)
 {
     while (c->cocs->first) {
         struct coc *k = c->cocs->first;
-        if (k->state == COC_DECIDED && k->result) {
-            coc_drop(k);                 /* it was refused, and nobody waits for more */
-        } else {
-            coc_closed(k, k->status ? k->status : WOAD_ENOTCONN);
-        }
+        coc_closed(k, k->status ? k->status : WOAD_ENOTCONN);
     }
 }
 
@@ -238,24 +280,29 @@ void coc_end(struct coc *k, int status)
     } else if (k->state == COC_WAIT_ANSWER || (k->state == COC_DECIDED && !k->result)) {
         k->give_up = true;
     } else if (k->state == COC_WAIT_DECISION) {
-        k->state = COC_DECIDED;
-        k->result = WOAD_COC_NO_RESOURCES;
-        coc_wants(k);
+        coc_refuse(k, WOAD_COC_NO_RESOURCES);
     } else if (k->state == COC_OPEN) {
         coc_fail(k, status);
     }
 }
 
-/* The connection has less security than it had: what rests on it ends. */
+/* The connection has less security than it had: what rests on it ends.  A request that waits for a
+ * decision is refused, and its end is told. */
 static void coc_fell(struct conn *c)
 {
     struct coc *k = c->cocs->first;
     while (k) {
-        bool ends = k->state != COC_ENDING && k->status != WOAD_EACCES &&
+        bool ends = k->state != COC_ENDING && k->status != WOAD_EACCES && !k->told &&
                     conn_lacks(c, k->security);
         if (ends) {
+            bool asked = k->state == COC_WAIT_DECISION;
             c->tx_tail = c->tx_channel == k ? NULL : c->tx_tail;           /* not in clear */
+            k->last = false;             /* and so it was not sent */
             coc_end(k, WOAD_EACCES);
+            if (asked) {
+                k->result = WOAD_COC_INSUFFICIENT_ENCRYPTION;
+                coc_emit(k, WOAD_EV_COC_CLOSED, WOAD_EACCES);
+            }
         }
         k = ends ? c->cocs->first : k->next;
     }
@@ -403,9 +450,7 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
     if (!result || result > WOAD_COC_INVALID_PARAMETERS) {
         return WOAD_EINVAL;
     }
-    k->state = COC_DECIDED;
-    k->result = result;
-    coc_wants(k);
+    coc_refuse(k, result);
     return 0;
 }
 
@@ -424,7 +469,7 @@ int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[
             return WOAD_ENOMEM;
         }
     }
-    uint8_t id = sig_new_id(c);
+    uint8_t id = coc_new_id(c);
     for (size_t m = 0; m < n; m++) {
         made[m]->state = COC_WANTS;
         made[m]->ours = true;

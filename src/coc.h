@@ -30,6 +30,8 @@ struct coc {
     bool held;                           /* until a bonded peer has proved who it is */
     uint8_t security;                    /* WOAD_COC_…: what it takes */
     bool give_up;                        /* it is to be closed as soon as it is open */
+    bool told;                           /* the application has had its last event: it is kept
+                                          * until an answer has been sent, or may come late */
     bool begun;                          /* the first frame of the SDU has been sent */
     bool reading;                        /* the length of the first SDU has been read */
     bool filling;
@@ -76,6 +78,10 @@ HOLD_SIZE(woad_coc_params, 8);
 
 enum { COC_LEAST = 23, COC_LEAST_ENHANCED = 64, COC_MPS_MAX = 65533 };
 enum { COC_RING_MAX = 0x3fffffff };
+/* The application decides within this, so that the answer arrives before the peer's RTX of 30 s
+ * has run out.  6.2.1 */
+enum { COC_DECISION_MS = 25000 };
+enum { PENDING_MAX = 5 };                /* times that a peer may put its answer off: ERTX, 6.2.2 */
 
 enum { PSM_EATT = 0x27 };
 
@@ -99,6 +105,7 @@ void coc_emit(struct coc *k, enum woad_event_type type, int status);
 void coc_asked(struct coc *k);
 void coc_opened(struct coc *k);
 void coc_closed(struct coc *k, int status);
+void coc_late(struct coc *k, int status);
 void coc_fail(struct coc *k, int status);
 /* coc_data.c */
 void coc_rx(struct conn *c, uint16_t cid, struct rd *in);
@@ -117,6 +124,8 @@ uint8_t coc_cid_wrong(const struct conn *c, uint16_t cid);
 struct coc *coc_awaiting(const struct conn *c, enum coc_state state, uint8_t id);
 void coc_granted(struct coc *k, uint16_t cid);
 void coc_timed_out(struct coc *k);
+uint8_t coc_new_id(struct conn *c);
+void coc_refuse(struct coc *k, uint8_t result);
 void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len);
 
 #endif

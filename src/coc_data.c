@@ -219,7 +219,7 @@ int32_t woad_coc_pending(const struct woad *h, uint16_t conn, uint16_t cid)
 int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room)
 {
     struct coc *k = coc_for(h, conn, cid);
-    if (!k || k->state == COC_ENDING) {
+    if (!k || k->state == COC_ENDING || k->state == COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
     if (!buf || !room) {

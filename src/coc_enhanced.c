@@ -97,8 +97,11 @@ static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
     result = enhanced_take(c, &p, &a, made);
     bool any = false;
     for (size_t n = 0; n < places; n++) {
-        if (made[n]) {
-            any = true;
+        any = any || made[n];
+    }
+    /* Those that no event before has decided on. */
+    for (size_t n = 0; n < places; n++) {
+        if (made[n] && made[n]->state == COC_WAIT_DECISION) {
             coc_asked(made[n]);
         }
     }
@@ -238,7 +241,8 @@ static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
     }
     for (; k && result >= ALL_PENDING && result <= ALL_PENDING_AUTHORIZATION;
          k = k->next) {
-        if (k->state == COC_WAIT_ANSWER && k->id == id) {
+        if (k->state == COC_WAIT_ANSWER && k->id == id && k->result < PENDING_MAX) {
+            k->result++;
             k->due = deadline_in(h->now, SIG_LONG_TIMEOUT_MS);
         }
     }
@@ -311,13 +315,16 @@ static struct coc *reconfigure_next(const struct conn *c, enum coc_change change
     return k;
 }
 
+/* A peer that has not answered may have either limits in force: what comes is taken by the
+ * greater. */
 static void reconfigure_done(struct coc *k, int status)
 {
     k->change = CHANGE_NONE;
     k->due = k->state == COC_OPEN ? 0 : k->due;
-    if (!status) {
+    if (!status || status == WOAD_ETIMEDOUT) {
+        bool less = status && k->new_mps < k->own[COC_MPS];
         k->own[COC_MTU] = k->new_mtu;
-        k->own[COC_MPS] = k->new_mps;
+        k->own[COC_MPS] = less ? k->own[COC_MPS] : k->new_mps;
     }
     if (k->state == COC_OPEN) {
         coc_wants(k);
@@ -439,7 +446,7 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
             return err;
         }
     }
-    uint8_t id = sig_new_id(c);
+    uint8_t id = coc_new_id(c);
     for (size_t m = 0; m < n; m++) {
         struct coc *k = coc_for(h, conn, cids[m]);
         k->change = CHANGE_WANTED;

@@ -18,6 +18,28 @@ struct coc *coc_awaiting(const struct conn *c, enum coc_state state, uint8_t id)
     return k;
 }
 
+static bool coc_id_used(const struct conn *c, uint8_t id)
+{
+    for (const struct coc *k = c->cocs->first; k; k = k->next) {
+        if ((k->id == id && (k->ours || k->state == COC_WAIT_CLOSED)) ||
+            (k->change_id == id && k->change)) {
+            return true;
+        }
+    }
+    return c->sig_due && c->sig_id == id;
+}
+
+/* An identifier that no request of ours has which waits for its answer.  Each credit packet uses
+ * one, so that they come round fast. */
+uint8_t coc_new_id(struct conn *c)
+{
+    uint8_t id;
+    do {
+        id = sig_new_id(c);
+    } while (coc_id_used(c, id));
+    return id;
+}
+
 /* --- requests of the peer --------------------------------------------------------------------- */
 
 /* Why the connection may not have a channel of this PSM; 0 when it may, and with what limits. */
@@ -184,17 +206,16 @@ static bool coc_rx_reject(struct conn *c, uint8_t id, struct rd *in)
     return true;
 }
 
+/* 6.2.1: a request, of ours or the peer's, has waited as long as it may. */
 void coc_timed_out(struct coc *k)
 {
     struct woad *h = k->c->h;
     k->due = 0;
     if (k->state == COC_WAIT_DECISION) {
-        k->state = COC_DECIDED;
-        k->result = WOAD_COC_NO_RESOURCES;
-        coc_wants(k);
+        coc_refuse(k, WOAD_COC_NO_RESOURCES);
         coc_emit(k, WOAD_EV_COC_CLOSED, WOAD_ETIMEDOUT);
     } else if (k->state == COC_WAIT_ANSWER) {
-        coc_closed(k, k->give_up ? k->status : WOAD_ETIMEDOUT);
+        coc_late(k, k->give_up ? k->status : WOAD_ETIMEDOUT);
     } else if (k->state == COC_WAIT_CLOSED) {
         coc_closed(k, k->status);
     } else if (h->coc_enhanced) {
@@ -225,16 +246,23 @@ bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 
 /* --- what is owed ----------------------------------------------------------------------------- */
 
-/* Whether it may be asked for now: a bonded peer has proved who it is, or can't. */
-static int coc_hold(struct coc *k)
+/* Whether it may be asked for now: a bonded peer has proved who it is, or can't.  The application
+ * is called meanwhile, and may have given the channel up: then it is NULL. */
+static int coc_hold(struct coc **k)
 {
-    if (!k->held) {
-        k->held = true;                  /* before anything is told of it */
-        int err = client_hold(k->c, true);
-        k->held = k->held && err == CLIENT_WAITS;
-        return err;
+    struct conn *c = (*k)->c;
+    uint16_t cid = (*k)->own[COC_CID];
+    if ((*k)->held) {
+        return CLIENT_WAITS;
     }
-    return k->held ? CLIENT_WAITS : 0;
+    (*k)->held = true;                   /* before anything is told of it */
+    int err = client_hold(c, true);
+    *k = coc_by_cid(c, cid);
+    *k = *k && (*k)->state == COC_WANTS ? *k : NULL;
+    if (*k) {
+        (*k)->held = (*k)->held && err == CLIENT_WAITS;
+    }
+    return err;
 }
 
 static void coc_tx_conn_req(struct coc *k, struct wr *out)
@@ -275,7 +303,7 @@ static bool coc_tx_decided(struct coc *k, struct wr *out)
 static void coc_tx_disc_req(struct coc *k, struct wr *out)
 {
     struct woad *h = k->c->h;
-    k->id = sig_new_id(k->c);
+    k->id = coc_new_id(k->c);
     sig_head(out, SIG_DISCONNECT_REQ, k->id, 4);
     wr_le16(out, k->peer[COC_CID]);
     wr_le16(out, k->own[COC_CID]);
@@ -328,12 +356,12 @@ bool coc_sig_tx(struct conn *c, struct wr *out)
     c->sig_wants = false;
     struct coc *k = c->cocs->first;
     while (k) {
-        int wait = k->state == COC_WANTS ? coc_hold(k) : 0;
-        if (wait < 0) {
-            if (k->state == COC_WANTS) { /* the application may have ended it meanwhile */
-                coc_closed(k, wait);
-            }
-            k = c->cocs->first;
+        int wait = k->state == COC_WANTS ? coc_hold(&k) : 0;
+        if (k && wait < 0) {
+            coc_closed(k, wait);
+        }
+        if (!k || wait < 0) {
+            k = c->cocs->first;          /* the list may be another */
             continue;
         }
         if (!wait && coc_tx_owed(k, out)) {

@@ -1,7 +1,7 @@
 /* Enhanced ATT: bearers over enhanced channels.  Vol 3, Part G, 5.3, 5.4
  *
  * Bearer config.conns + e is channel config.channels + e; nobody but this file sees these channels.
- * A PDU that has come stays in its channel until the bearer is done with the request before it. */
+ * A request stays in its channel until the bearer is done with the request before it. */
 #include "coc.h"
 
 struct eatt_bearer {
@@ -66,8 +66,47 @@ static bool eatt_busy(const struct att_bearer *b)
     return h->att_server && h->att_server->busy(b);
 }
 
-/* Whole PDUs, as long as the bearer takes them; one at a time, though the application pulls packets
- * from inside an event that points into it. */
+static void reverse(uint8_t *p, size_t n)
+{
+    for (uint8_t *q = p + n; n > 1; n -= 2) {
+        uint8_t first = *p;
+        *p++ = *--q;
+        *q = first;
+    }
+}
+
+/* The first PDU, which is whole, where it lies in the ring: turned until it is in one piece. */
+static struct rd eatt_first(struct coc *k)
+{
+    if (k->head + k->used > k->size) {
+        reverse(k->ring, k->head);
+        reverse(k->ring + k->head, k->size - k->head);
+        reverse(k->ring, k->size);
+        k->head = 0;
+    }
+    const uint8_t *len = k->ring + k->head;
+    return rd_of(len + 2, get_le16(len));
+}
+
+static void eatt_drop_first(struct coc *k)
+{
+    uint32_t n = 2u + get_le16(k->ring + k->head);
+    k->head += n;                        /* it is in one piece, so this is the end at most */
+    k->used -= n;
+    k->head = k->used && k->head < k->size ? k->head : 0;
+    k->sdus--;
+}
+
+static bool eatt_is_request(const struct rd *pdu)
+{
+    uint8_t op = pdu->p < pdu->end ? *pdu->p : ATT_CONFIRM;
+    return !(op & 1) && !(op & ATT_OP_COMMAND) && op != ATT_CONFIRM;
+}
+
+/* Whole PDUs, one at a time, though the application pulls packets from inside an event that points
+ * into it.  A request waits while the bearer has one, and is copied, since its handles may be read
+ * later (Read Multiple).  The rest does not wait: both sides of a bearer ask and answer at once.
+ * Vol 3, Part F, 3.3.2 */
 static void eatt_read(struct coc *k)
 {
     struct woad *h = k->c->h;
@@ -77,23 +116,58 @@ static void eatt_read(struct coc *k)
         return;
     }
     k->filling = true;
-    while (b->mtu && !eatt_busy(b) && (k->sdus > 1 || (k->sdus && !k->rx_left))) {
-        bool end;
-        size_t len = coc_take_read(k, e->in, h->cfg.mtu, &end);
-        struct rd in = rd_of(e->in, len);
-        coc_wants(k);
+    while (b->mtu && (k->sdus > 1 || (k->sdus && !k->rx_left))) {
+        struct rd in = eatt_first(k);
+        bool request = eatt_is_request(&in);
+        if (request && eatt_busy(b)) {
+            break;
+        }
+        if (request) {
+            size_t len = rd_left(&in);
+            memcpy(e->in, in.p, len);
+            in = rd_of(e->in, len);
+            eatt_drop_first(k);
+        }
         att_rx(b, &in);
+        if (!request) {
+            eatt_drop_first(k);
+        }
+        coc_wants(k);
     }
     k->filling = false;
 }
 
-/* Whether all frames of the first of the queue have a credit: so that it is not in the way of
- * those behind it. */
+static struct coc *eatt_channel(const struct woad *h, uint16_t e)
+{
+    return &h->cocs->channels[h->cfg.channels + e];
+}
+
+/* Octets of a PDU that the credits of now are enough for; 0: it is not open. */
+static uint32_t eatt_at_once(const struct coc *k)
+{
+    uint32_t n = (uint32_t)k->peer[COC_CREDITS] * k->peer[COC_MPS];
+    return k->state == COC_OPEN && n > 2 ? least(n - 2, bearer_of(k)->mtu) : 0;
+}
+
+/* Whether the first of the queue goes here: all its frames have a credit, so that it is not in the
+ * way of those behind it; or no other bearer has more to give, and it begins with what there is.
+ * A peer may give one credit at a time.  Vol 3, Part A, 10.1 */
 static bool eatt_queue_fits(const struct coc *k)
 {
-    const struct fifo *q = &k->c->queue;
-    const uint8_t *pdu = fifo_first(q);
-    return pdu && (uint32_t)k->peer[COC_CREDITS] * k->peer[COC_MPS] >= fifo_len(pdu) + 2u;
+    const struct conn *c = k->c;
+    const struct woad *h = c->h;
+    const uint8_t *pdu = fifo_first(&c->queue);
+    uint32_t len = pdu ? least(fifo_len(pdu), bearer_of(k)->mtu) : 0;
+    if (eatt_at_once(k) >= len) {
+        return pdu != NULL;
+    }
+    uint32_t most = c->bearer->mtu;
+    for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
+        const struct coc *other = eatt_channel(h, e);
+        uint32_t its = other->c == c ? eatt_at_once(other) : 0;
+        most = its > most ? its : most;
+    }
+    return len > most;
 }
 
 /* The bearer may send: what came and waited is taken up, then an answer, a request, or the first
@@ -153,21 +227,13 @@ static bool eatt_asks(const struct conn *c)
 {
     const struct woad *h = c->h;
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
-        const struct coc *k = &h->cocs->channels[h->cfg.channels + e];
-        if (k->c == c && k->ours && (k->state == COC_WANTS || k->state == COC_WAIT_ANSWER)) {
+        const struct coc *k = eatt_channel(h, e);
+        if (k->c == c && k->ours && !k->told &&
+            (k->state == COC_WANTS || k->state == COC_WAIT_ANSWER)) {
             return true;
         }
     }
     return false;
-}
-
-static void eatt_opened(struct coc *k)
-{
-    struct eatt_conn *e = eatt_of(k->c);
-    att_open(bearer_of(k), k->c, (uint16_t)least(k->own[COC_MTU], k->peer[COC_MTU]));
-    k->c->cocs->bearers++;
-    e->wanted = (uint8_t)(e->wanted - (k->ours && e->wanted ? 1 : 0));
-    eatt_tell(k->c, 0);
 }
 
 /* Both have asked at once, and there was no room for both: the central may ask again at once, the
@@ -181,6 +247,48 @@ static void eatt_again(struct conn *c)
     e->tries++;
 }
 
+/* What we have asked for ends: some, or all, of it was refused. */
+static void eatt_give_up(struct conn *c, int status)
+{
+    struct eatt_conn *e = eatt_of(c);
+    e->wanted = 0;
+    e->again_due = 0;
+    eatt_tell(c, status);
+}
+
+/* The peer has answered for one of those we have asked for; perhaps it was the last. */
+static void eatt_answered(struct conn *c)
+{
+    struct eatt_conn *e = eatt_of(c);
+    if (!e->wanted || eatt_asks(c)) {
+        return;
+    }
+    if (e->crossed && e->status == WOAD_COC_NO_RESOURCES && e->tries < EATT_TRIES) {
+        eatt_again(c);
+    } else {
+        eatt_give_up(c, e->status);
+    }
+}
+
+static uint16_t eatt_mtu(const struct coc *k)
+{
+    return (uint16_t)least(k->own[COC_MTU], k->peer[COC_MTU]);
+}
+
+static void eatt_opened(struct coc *k)
+{
+    struct conn *c = k->c;
+    struct eatt_conn *e = eatt_of(c);
+    bool ours = k->ours && e->wanted;
+    att_open(bearer_of(k), c, eatt_mtu(k));
+    c->cocs->bearers++;
+    e->wanted = (uint8_t)(e->wanted - (ours ? 1 : 0));
+    eatt_tell(c, 0);
+    if (ours) {
+        eatt_answered(c);
+    }
+}
+
 static void eatt_ended(struct coc *k, int status)
 {
     struct att_bearer *b = bearer_of(k);
@@ -190,18 +298,15 @@ static void eatt_ended(struct coc *k, int status)
         c->queue_on = c->queue_on == b - c->h->bearers ? 0 : c->queue_on;
         c->cocs->bearers--;
         att_close(b, WOAD_ENOTCONN);
+        if (c->state == CONN_OPEN && !c->in_controller && !c->tx_left) {
+            att_completed(c);            /* no packet follows that would tell of it */
+        }
         eatt_tell(c, status);
         return;
     }
     e->status = k->ours && status ? status : e->status;
-    if (!k->ours || !e->wanted || eatt_asks(c)) {
-        return;
-    }
-    if (e->crossed && e->status == WOAD_COC_NO_RESOURCES && e->tries < EATT_TRIES) {
-        eatt_again(c);
-    } else {
-        e->wanted = 0;
-        eatt_tell(c, e->status);
+    if (k->ours) {
+        eatt_answered(c);
     }
 }
 
@@ -213,6 +318,8 @@ static void eatt_event(struct coc *k, enum woad_event_type type, int status)
         coc_accept(k, ring, size);
     } else if (type == WOAD_EV_COC_OPEN) {
         eatt_opened(k);
+    } else if (type == WOAD_EV_COC_CHANGED && bearer_of(k)->mtu) {
+        bearer_of(k)->mtu = eatt_mtu(k); /* the peer takes more now.  Part G, 5.3.1 */
     } else if (type == WOAD_EV_COC_CLOSED) {
         eatt_ended(k, status);
     }
@@ -226,7 +333,7 @@ static void eatt_asked(struct conn *c)
 static void eatt_timed_out(struct att_bearer *b)
 {
     struct woad *h = b->c->h;
-    struct coc *k = &h->cocs->channels[h->cfg.channels + (b - h->bearers) - h->cfg.conns];
+    struct coc *k = eatt_channel(h, (uint16_t)(b - h->bearers - h->cfg.conns));
     if (k->state == COC_OPEN) {
         coc_fail(k, WOAD_ETIMEDOUT);
     }
@@ -257,29 +364,37 @@ static void eatt_carve(struct woad *h)
     h->client_features = true;
 }
 
-static void eatt_conn_anew(struct conn *c)
+static void eatt_conn_open(struct conn *c)
 {
     *eatt_of(c) = (struct eatt_conn){ 0 };
 }
 
-/* The wish, as far as there are free places for it: the peer's own bearers serve as well. */
+static void eatt_conn_close(struct conn *c)
+{
+    if (eatt_of(c)->wanted) {
+        eatt_give_up(c, WOAD_ENOTCONN);
+    }
+}
+
+/* The wish, as far as there are free places for it: the peer's own bearers serve as well.  The
+ * connection may be less secure by now than it was when the application asked. */
 static void eatt_ask(struct conn *c)
 {
     struct eatt_conn *e = eatt_of(c);
     const struct woad_coc_params p = eatt_params(c->h);
     uint16_t cids[WOAD_COC_AT_ONCE];
-    int err = WOAD_ENOMEM;
+    int err = conn_lacks(c, p.security) ? WOAD_EACCES : WOAD_ENOMEM;
     stir_conn(c);
     e->again_due = 0;
     e->crossed = false;
+    e->status = err == WOAD_EACCES ? err : e->status;
     for (; e->wanted && err == WOAD_ENOMEM; e->wanted--) {
         err = coc_connect(c, &p, NULL, 0, e->wanted, cids, true);
         if (!err) {
             return;
         }
     }
-    e->wanted = 0;
-    eatt_tell(c, e->status);
+    eatt_give_up(c, e->status);
 }
 
 static uint32_t eatt_due(struct woad *h)
@@ -298,8 +413,8 @@ static uint32_t eatt_due(struct woad *h)
 
 const struct woad_feature woad_eatt = {
     .carve = eatt_carve,
-    .conn_open = eatt_conn_anew,
-    .conn_close = eatt_conn_anew,
+    .conn_open = eatt_conn_open,
+    .conn_close = eatt_conn_close,
     .due = eatt_due,
 };
 
@@ -332,19 +447,21 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
 
 int woad_eatt_close(struct woad *h, uint16_t conn)
 {
-    const struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_asked(h, conn);
     if (!h->eatt_role) {
         return WOAD_ENOTSUP;
     }
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    eatt_of(c)->wanted = 0;
-    eatt_of(c)->again_due = 0;
+    eatt_of(c)->tries = EATT_TRIES;      /* what is refused is not asked for again */
+    if (eatt_of(c)->again_due) {
+        eatt_give_up(c, WOAD_ECANCELED);
+    }
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
-        struct coc *k = &h->cocs->channels[h->cfg.channels + e];
-        if (k->state != COC_FREE && k->state != COC_ENDING && k->c == c) {
-            coc_end(k, 0);
+        struct coc *k = eatt_channel(h, e);
+        if (k->state != COC_FREE && k->state != COC_ENDING && !k->told && k->c == c) {
+            coc_end(k, bearer_of(k)->mtu ? 0 : WOAD_ECANCELED);
         }
     }
     return 0;

@@ -157,8 +157,9 @@ int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t 
 /* --- Enhanced ATT (feature woad_eatt) --------------------------------------------------------- */
 
 /* Asks the peer for `n` more bearers, 1 to 5, on an encrypted connection: WOAD_EV_ATT_BEARERS
- * follows for each, or one with the status if there are none.  Those that the peer asks for are
- * granted as long as there are some (config.att_bearers); both are used alike, by both sides.
+ * follows for each that is opened, and one with the status if some or all are not.  Those that the
+ * peer asks for are granted as long as there are some (config.att_bearers); both are used alike,
+ * by both sides.
  * Requests for different attributes go by whatever bearer is free; what is asked about one
  * attribute stays in order, as do notifications.  When both sides ask at once and there is no room
  * for both, it is tried again by itself.  Vol 3, Part G, 5.4.
@@ -166,7 +167,8 @@ int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t 
  * some are asked for; WOAD_ENOMEM when so many are not free. */
 int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n);
 
-/* Closes all of them: WOAD_EV_ATT_BEARERS follows for each.  The fixed bearer stays. */
+/* Closes all of them: WOAD_EV_ATT_BEARERS follows for each.  What woad_eatt_open() has asked for
+ * ends too, with one WOAD_EV_ATT_BEARERS.  The fixed bearer stays. */
 int woad_eatt_close(struct woad *h, uint16_t conn);
 
 /* Sends a notification, whether or not the client asked for any.  At most ATT_MTU - 3 octets are

@@ -78,16 +78,20 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params);
  * WOAD_ENOENT if it is not listened to. */
 int woad_coc_stop_listening(struct woad *h, uint16_t psm);
 
-/* The answer to WOAD_EV_COC_REQUEST, from inside it or within the 30 s for which the peer waits.
- * `rx` is the channel's until WOAD_EV_COC_CLOSED: 23 octets or more (64 of an enhanced channel).
- * WOAD_EV_COC_OPEN follows.  WOAD_ENOENT, WOAD_EINVAL. */
+/* The answer to WOAD_EV_COC_REQUEST, from inside it or within 25 s: the peer waits for 30 s.  After
+ * that, and when the connection has lost the security that the PSM takes, the host refuses:
+ * WOAD_EV_COC_CLOSED with WOAD_ETIMEDOUT or WOAD_EACCES.  `rx` is the channel's until
+ * WOAD_EV_COC_CLOSED: 23 octets or more (64 of an enhanced channel).  WOAD_EV_COC_OPEN follows.
+ * WOAD_ENOENT, WOAD_EINVAL. */
 int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_t rx_size);
 
 /* `result`: WOAD_COC_NO_RESOURCES, WOAD_COC_INSUFFICIENT_AUTHORIZATION, …  No event follows. */
 int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result);
 
-/* Asks the peer for a channel: WOAD_EV_COC_OPEN or WOAD_EV_COC_CLOSED follows, once.  `rx` as of
- * woad_coc_accept().  A bonded peer is first made to prove who it is, as by the GATT client.
+/* Asks the peer for a channel: WOAD_EV_COC_OPEN or WOAD_EV_COC_CLOSED follows, once; with
+ * WOAD_ETIMEDOUT after 30 s, or 60 s after each of five times that the peer puts its answer off.  A
+ * channel that is granted later is closed again by the host.  `rx` as of woad_coc_accept().  A
+ * bonded peer is first made to prove who it is, as by the GATT client.
  * WOAD_ENOTCONN, WOAD_ENOTSUP, WOAD_EINVAL; WOAD_EACCES when the connection is less secure than
  * params->security; WOAD_ENOMEM for more than config.channels, or 64 on a connection. */
 int woad_coc_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *params, void *rx,
@@ -117,12 +121,14 @@ int32_t woad_coc_pending(const struct woad *h, uint16_t conn, uint16_t cid);
 
 /* Takes the next SDU, or the rest of the one that is being read, into `buf`: WOAD_EV_COC_RECEIVED
  * follows when it has ended or `room` octets are there; perhaps from inside this call.  `buf` is
- * the channel's until then or until WOAD_EV_COC_CLOSED.  WOAD_ENOENT, WOAD_EINVAL; WOAD_EBUSY
- * while one waits. */
+ * the channel's until then or until WOAD_EV_COC_CLOSED.  WOAD_ENOENT, also for a request that is
+ * not accepted; WOAD_EINVAL; WOAD_EBUSY while one waits. */
 int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room);
 
 /* Other limits for what we receive, on up to WOAD_COC_AT_ONCE enhanced channels of a connection:
- * WOAD_EV_COC_CHANGED follows for each, with a status if the peer refuses.  The MTU can't become
+ * WOAD_EV_COC_CHANGED follows for each, with a status if the peer refuses, unless the channel is
+ * closed before.  With WOAD_ETIMEDOUT, when the peer has not answered in 30 s, frames by either
+ * limits are taken from then on.  The MTU can't become
  * smaller, nor the MPS of more than one at once.  WOAD_ENOENT, WOAD_EINVAL, WOAD_EBUSY;
  * WOAD_ENOMEM when credits that are out would be worth more than the room in `rx`. */
 int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], size_t n,

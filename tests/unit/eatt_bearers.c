@@ -1,0 +1,273 @@
+/* Enhanced ATT bearers: each direction goes on whatever the other waits for, what is queued goes
+ * with what credits there are, and each woad_eatt_open() ends. */
+#include "solo.h"
+
+enum { SIG = 5, OUR_CID = 0x40, PEER_CID = 0x50, SECOND = 0x51 };
+enum { ENHANCED_REQ = 0x17, ENHANCED_RSP = 0x18, CREDITS = 0x16 };
+
+static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
+    &woad_read_multiple, &woad_channels, &woad_enhanced_channels, &woad_eatt,
+    &woad_security_manager, NULL };
+static const struct woad_uuid service = WOAD_UUID16(0x180d), value = WOAD_UUID16(0x2a37);
+static const struct woad_attr db[] = {
+    WOAD_PRIMARY(&service),
+    WOAD_CHARACTERISTIC(&value, WOAD_PROP_READ | WOAD_PROP_INDICATE, WOAD_PERM_READ),
+    WOAD_CHARACTERISTIC(&value, WOAD_PROP_READ, WOAD_PERM_READ),
+};
+static uint16_t first;
+
+static void boot(uint8_t bearers, bool we_are_central)
+{
+    struct woad_config config = solo_config(features);
+    config.att_bearers = bearers;
+    solo_boot(config);
+    assert_int_equal(woad_set_mtu(solo.h, 247), 0);
+    assert_int_equal(woad_gatt_add(solo.h, db, 5, &first), 0);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, we_are_central, 9);
+    if (!we_are_central) {
+        solo_encrypt(SOLO_HANDLE);
+    }
+}
+
+/* The peer asks for a bearer of this MTU, MPS and these credits. */
+static void peer_opens(uint8_t cid, uint8_t mtu, uint8_t mps, uint8_t credits)
+{
+    SOLO_SIG(ENHANCED_REQ, 1, 10, 0, 0x27, 0, mtu, 0, mps, 0, credits, 0, cid, 0);
+    solo_pump();
+}
+
+/* A PDU of the peer's on our bearer, in one frame. */
+#define PDU(cid, ...) \
+    do { \
+        const uint8_t pdu_[] = { __VA_ARGS__ }; \
+        uint8_t frame_[64] = { sizeof pdu_, 0 }; \
+        memcpy(frame_ + 2, pdu_, sizeof pdu_); \
+        solo_l2cap(SOLO_HANDLE, cid, frame_, sizeof pdu_ + 2); \
+        solo_pump(); \
+    } while (0)
+
+/* The frames of the host on a channel of the peer's, their octets in all. */
+static size_t octets_on(uint16_t cid)
+{
+    size_t n = 0;
+    for (size_t at = 0; at < solo.frames; at++) {
+        n += solo.frame[at].cid == cid ? solo.frame[at].len : 0;
+    }
+    return n;
+}
+
+/* Vol 3, Part F, 3.3.2: the peer's request waits for the application, which waits for the answer to
+ * a request of its own on the same bearer. */
+static void answer_comes_while_a_request_waits(void **state)
+{
+    (void)state;
+    boot(1, false);
+    peer_opens(PEER_CID, 64, 64, 9);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 0x30), 0);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 0x31), 0);
+    solo_pump();
+    PDU(OUR_CID, 0x0a, (uint8_t)(first + 2), 0);
+    assert_int_equal(solo_count(WOAD_EV_GATT_READ), 1);
+    PDU(OUR_CID, 0x0b, 7);
+    assert_int_equal(solo_count(WOAD_EV_READ), 1);
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+    PDU(OUR_CID, 0x1b, 0x30, 0, 1);                        /* nor does a notification wait */
+    assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 1);
+    assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
+    solo_forget();
+    solo_pump();
+    assert_int_equal(octets_on(PEER_CID), 2 + 2);
+    solo_end();
+}
+
+/* The handles of a Read Multiple Request stand where it lies until it is answered: what comes
+ * meanwhile does not write over them. */
+static void handles_stay_while_others_come(void **state)
+{
+    (void)state;
+    boot(1, false);
+    peer_opens(PEER_CID, 64, 64, 9);
+    uint8_t a = (uint8_t)(first + 2), b = (uint8_t)(first + 4);
+    PDU(OUR_CID, 0x0e, a, 0, b, 0);
+    assert_int_equal(solo_last(WOAD_EV_GATT_READ)->u.gatt_read.handle, a);
+    for (int n = 0; n < 60; n++) {       /* the ring goes round */
+        PDU(OUR_CID, 0x1b, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1);
+    }
+    assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 60);
+    assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
+    solo_pump();
+    assert_int_equal(solo_last(WOAD_EV_GATT_READ)->u.gatt_read.handle, b);
+    solo_end();
+}
+
+/* A Confirmation behind a request that waits ends the indication. */
+static void confirmation_comes_while_a_request_waits(void **state)
+{
+    static const uint8_t octets[60] = { 1 };
+    (void)state;
+    boot(1, false);
+    peer_opens(PEER_CID, 64, 64, 9);
+    assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], (uint16_t)(first + 2), octets, 60),
+                     0);                 /* longer than the fixed bearer's MTU */
+    solo_pump();
+    PDU(OUR_CID, 0x0a, (uint8_t)(first + 4), 0);
+    PDU(OUR_CID, 0x1e);
+    assert_int_equal(solo_count(WOAD_EV_INDICATED), 1);
+    assert_int_equal(solo_last(WOAD_EV_INDICATED)->u.done.status, 0);
+    solo_end();
+}
+
+/* Vol 3, Part A, 10.1: a credit at a time is enough. */
+static void long_notification_with_few_credits(void **state)
+{
+    static const uint8_t octets[200] = { 1 };
+    (void)state;
+    boot(1, false);
+    peer_opens(PEER_CID, 247, 64, 1);
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 40, octets, 200), 0);
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 41, octets, 3), 0);
+    solo_forget();
+    solo_pump();
+    for (size_t n = 0; n < 3; n++) {     /* one for each frame that comes */
+        assert_int_equal(octets_on(PEER_CID), 64 * (n + 1));
+        SOLO_SIG(CREDITS, 9, 4, 0, PEER_CID, 0, 1, 0);
+        solo_pump();
+    }
+    assert_int_equal(octets_on(PEER_CID), 2 + 203);
+    assert_int_equal(octets_on(4), 6);   /* and the one behind it */
+    assert_int_equal(solo_count(WOAD_EV_TX_DONE), 1);
+    solo_end();
+}
+
+/* Of two bearers, one that can send it at once does. */
+static void the_bearer_with_credits_sends_it(void **state)
+{
+    static const uint8_t octets[200] = { 1 };
+    (void)state;
+    boot(2, false);
+    peer_opens(PEER_CID, 247, 64, 1);
+    SOLO_SIG(ENHANCED_REQ, 2, 10, 0, 0x27, 0, 247, 0, 64, 0, 9, 0, SECOND, 0);
+    solo_pump();
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 40, octets, 200), 0);
+    solo_forget();
+    solo_pump();
+    assert_int_equal(octets_on(PEER_CID), 0);
+    assert_int_equal(octets_on(SECOND), 2 + 203);
+    solo_end();
+}
+
+/* Part G, 5.3.1: ATT_MTU follows what the peer reconfigures. */
+static void peer_takes_more(void **state)
+{
+    uint8_t pdu[2 + 101] = { 101, 0, 0x1b, 1, 0 };
+    (void)state;
+    boot(1, false);
+    peer_opens(PEER_CID, 64, 64, 9);
+    SOLO_SIG(0x19, 2, 6, 0, 247, 0, 64, 0, PEER_CID, 0);
+    solo_pump();
+    solo_l2cap(SOLO_HANDLE, OUR_CID, pdu, sizeof pdu);
+    assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 1);
+    assert_int_equal(solo_last(WOAD_EV_NOTIFIED)->u.value.len, 98);
+    solo_end();
+}
+
+/* Part A, 4.26: any of those asked for may be refused.  The last event tells that it is over. */
+static void the_middle_one_is_refused(void **state)
+{
+    (void)state;
+    boot(4, false);
+    assert_int_equal(woad_eatt_open(solo.h, solo.conn[0], 3), 0);
+    solo_pump();
+    SOLO_SIG(ENHANCED_RSP, 1, 14, 0, 64, 0, 64, 0, 9, 0, 4, 0, PEER_CID, 0, 0, 0, SECOND, 0);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_ATT_BEARERS), 3);
+    assert_int_equal(solo_last(WOAD_EV_ATT_BEARERS)->u.att_bearers.status, 4);
+    assert_int_equal(solo_last(WOAD_EV_ATT_BEARERS)->u.att_bearers.open, 2);
+    assert_int_equal(woad_eatt_open(solo.h, solo.conn[0], 1), 0);
+    solo_end();
+}
+
+/* Both sides have asked at once, and ours is to be asked for again. */
+static void crossed(void)
+{
+    boot(1, false);
+    assert_int_equal(woad_eatt_open(solo.h, solo.conn[0], 1), 0);
+    solo_pump();
+    peer_opens(PEER_CID, 64, 64, 9);     /* refused: the only place is ours */
+    SOLO_SIG(ENHANCED_RSP, 1, 10, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_ATT_BEARERS), 0);
+    solo_forget();
+}
+
+/* What is asked for again takes encryption, too; and ends, whatever comes between. */
+static void asked_for_again(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 4; how++) {
+        crossed();
+        if (how == 0) {
+            SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);        /* Encryption Change: off */
+            solo_tick(1000);
+        } else if (how == 1) {
+            assert_int_equal(woad_eatt_close(solo.h, solo.conn[0]), 0);
+        } else if (how == 2) {
+            solo_disconnected(SOLO_HANDLE, 0x13);
+        } else {
+            solo_tick(1000);
+        }
+        assert_int_equal(solo_frames(SIG, ENHANCED_REQ), how == 3);
+        assert_int_equal(solo_count(WOAD_EV_ATT_BEARERS), how < 3);
+        static const int status[] = { WOAD_EACCES, WOAD_ECANCELED, WOAD_ENOTCONN };
+        if (how < 3) {
+            assert_int_equal(solo_last(WOAD_EV_ATT_BEARERS)->u.att_bearers.status, status[how]);
+        }
+        solo_tick(5000);
+        assert_int_equal(solo_frames(SIG, ENHANCED_REQ), how == 3);
+        solo_end();
+    }
+}
+
+/* woad_eatt_close() ends what is asked for, sent or not, granted after all or not. */
+static void closed_while_it_is_asked_for(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 4; how++) {
+        boot(2, false);
+        assert_int_equal(woad_eatt_open(solo.h, solo.conn[0], 2), 0);
+        if (how) {
+            solo_pump();
+        }
+        assert_int_equal(woad_eatt_close(solo.h, solo.conn[0]), 0);
+        if (how == 1) {
+            SOLO_SIG(ENHANCED_RSP, 1, 12, 0, 64, 0, 64, 0, 9, 0, 0, 0, PEER_CID, 0, SECOND, 0);
+            solo_pump();
+            SOLO_SIG(0x07, 2, 4, 0, PEER_CID, 0, OUR_CID, 0);
+            SOLO_SIG(0x07, 3, 4, 0, SECOND, 0, OUR_CID + 1, 0);
+        } else if (how == 2) {
+            SOLO_SIG(ENHANCED_RSP, 1, 12, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0);
+        } else if (how == 3) {
+            solo_tick(30000);
+        }
+        assert_int_equal(solo_count(WOAD_EV_ATT_BEARERS), 1);
+        assert_int_equal(woad_eatt_open(solo.h, solo.conn[0], 2), 0);
+        solo_end();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answer_comes_while_a_request_waits),
+        cmocka_unit_test(handles_stay_while_others_come),
+        cmocka_unit_test(confirmation_comes_while_a_request_waits),
+        cmocka_unit_test(long_notification_with_few_credits),
+        cmocka_unit_test(the_bearer_with_credits_sends_it),
+        cmocka_unit_test(peer_takes_more),
+        cmocka_unit_test(the_middle_one_is_refused),
+        cmocka_unit_test(asked_for_again),
+        cmocka_unit_test(closed_while_it_is_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -12,13 +12,14 @@ void ctl_addr(const ctl *c, uint8_t type, struct address *a)
     memcpy(a->octet, a->type ? c->random : c->cfg.address, 6);
 }
 
-static bool has_public(const ctl *c)
+bool address_none(const uint8_t address[6])
 {
     static const uint8_t none[6] = { 0 };
-    return memcmp(c->cfg.address, none, 6) != 0;
+    return memcmp(address, none, 6) == 0;
 }
 
-/* What this link layer can do, of that what this controller does.  Vol 6, Part B, 4.6 */
+/* What this link layer can do, of that what this controller and its version do.
+ * Vol 6, Part B, 4.6 */
 uint64_t ctl_features(const ctl *c)
 {
 #define HAS(feature) (1ull << FEATURE_##feature)
@@ -35,12 +36,12 @@ uint64_t ctl_features(const ctl *c)
         mine |= HAS(ENCRYPTION) | HAS(PRIVACY);
     }
 #undef HAS
+    mine &= version_features(ctl_version(c));
     return (c->cfg.features ? mine & c->cfg.features : mine) | c->host_features;
 }
 
 uint8_t ctl_version(const ctl *c)
 {
-    enum { VERSION_5_4 = 13 };
     return c->cfg.hci_version ? c->cfg.hci_version : VERSION_5_4;
 }
 
@@ -114,10 +115,11 @@ static int cmd_event_mask_2(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Bits of events that this version does not know are reserved: they are ignored.  7.8.1 */
 static int cmd_le_event_mask(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    c->le_mask = rd_le64(in);
+    c->le_mask = rd_le64(in) & version_le_events(ctl_version(c));
     return 0;
 }
 
@@ -132,14 +134,20 @@ static int cmd_version(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+static bool cmd_there(const ctl *c, const struct command *k)
+{
+    uint64_t features = ctl_features(c);
+    return (!k->needs || (features >> k->needs & 1)) && k->since <= ctl_version(c) &&
+           (!(k->how & CMD_SECRET) || (features >> FEATURE_ENCRYPTION & 1));
+}
+
 static int cmd_commands(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t mask[64] = { 0 };
     (void)in;
     for (size_t t = 0; cmd_table(t); t++) {
         for (const struct command *k = cmd_table(t); k->run; k++) {
-            bool there = !k->needs || (ctl_features(c) >> k->needs & 1);
-            mask[k->octet] |= (uint8_t)(there ? 1 << k->bit : 0);
+            mask[k->octet] |= (uint8_t)(cmd_there(c, k) ? 1 << k->bit : 0);
         }
     }
     wr_bytes(ret, mask, sizeof mask);
@@ -179,26 +187,45 @@ static int cmd_le_buffers(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* Advertising by extended commands has addresses of its own.  7.8.4 */
 static int cmd_random_address(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    if (adv_any_on(c) || c->scan.on || c->scan.connecting) {
+    if ((!c->extended && adv_any_on(c)) || c->scan.on || c->scan.connecting) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     rd_copy(in, c->random, 6);
     return 0;
 }
 
-bool own_type_ok(const ctl *c, uint8_t type)
+/* 2 and 3, resolvable private addresses, are of 4.2 and the feature LL Privacy. */
+int own_type_status(const ctl *c, uint8_t type)
 {
-    static const uint8_t none[6] = { 0 };
-    uint8_t most = ctl_features(c) >> FEATURE_PRIVACY & 1 ? 3 : 1;
-    return type <= most && (type & 1 ? memcmp(c->random, none, 6) != 0 : has_public(c));
+    if (type > 3 || (type > 1 && ctl_version(c) < VERSION_4_2)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    bool able = type <= 1 || (ctl_features(c) >> FEATURE_PRIVACY & 1);
+    return able ? 0 : WOAD_HCI_UNSUPPORTED;
+}
+
+/* Whether there is an address of this type towards `peer` (NULL: towards anybody): one that the
+ * resolving list has a key for, else the random or the public one. */
+bool own_address_there(const ctl *c, uint8_t type, const uint8_t random[6],
+                       const struct address *peer)
+{
+    if (type > 1 && peer && privacy_has_local(c, peer)) {
+        return true;
+    }
+    return !address_none(type & 1 ? random : c->cfg.address);
 }
 
 /* Legacy and extended commands do not mix until a reset.  3.1.1 */
-bool cmd_choose(ctl *c, bool extended)
+static bool cmd_choose(ctl *c, const struct command *k)
 {
+    if (!(k->how & (CMD_LEGACY | CMD_EXTENDED))) {
+        return true;
+    }
+    bool extended = k->how & CMD_EXTENDED;
     if (!c->commands_chosen) {
         c->commands_chosen = true;
         c->extended = extended;
@@ -206,6 +233,15 @@ bool cmd_choose(ctl *c, bool extended)
     return c->extended == extended;
 }
 
+/* Interval of what cannot be connected to: 100 ms or more before 5.0.  7.8.5 */
+static uint16_t adv_least(const ctl *c, uint8_t kind)
+{
+    bool slow = kind == ADV_KIND_SCAN || kind == ADV_KIND_NONCONN;
+    return slow && ctl_version(c) < VERSION_5_0 ? 0xa0 : 0x20;
+}
+
+/* interval min u16, max u16, kind u8, own type u8, peer type u8, peer 6, channels u8, filter u8.
+ * 7.8.5 */
 static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
@@ -214,13 +250,18 @@ static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
     struct address peer = { rd_u8(in), { 0 } };
     rd_copy(in, peer.octet, 6);
     uint8_t channels = rd_u8(in), filter = rd_u8(in);
-    if (c->sets->on || !cmd_choose(c, false)) {
+    if (c->sets->on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    bool interval_ok = kind == ADV_KIND_DIRECT_HIGH || (min >= 0x20 && max <= 0x4000 && min <= max);
-    if (!interval_ok || kind > ADV_KIND_DIRECT_LOW || own > 3 || peer.type > 1 || filter > 3 ||
+    bool interval_ok = kind == ADV_KIND_DIRECT_HIGH ||
+                       (min >= adv_least(c, kind) && max <= 0x4000 && min <= max);
+    if (!interval_ok || kind > ADV_KIND_DIRECT_LOW || peer.type > 1 || filter > 3 ||
         !(channels & 7) || channels > 7) {
         return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = own_type_status(c, own);
+    if (status) {
+        return status;
     }
     c->sets->interval = max;
     c->sets->peer = peer;
@@ -238,12 +279,9 @@ static int cmd_adv_power(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_take_data(ctl *c, struct rd *in, uint8_t *to, uint16_t *to_len)
+static int cmd_take_data(struct rd *in, uint8_t *to, uint16_t *to_len)
 {
     uint8_t len = rd_u8(in);
-    if (!cmd_choose(c, false)) {
-        return WOAD_HCI_COMMAND_DISALLOWED;
-    }
     if (len > 31) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
@@ -255,43 +293,60 @@ static int cmd_take_data(ctl *c, struct rd *in, uint8_t *to, uint16_t *to_len)
 static int cmd_adv_data(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    return cmd_take_data(c, in, c->sets->data, &c->sets->data_len);
+    return cmd_take_data(in, c->sets->data, &c->sets->data_len);
 }
 
 static int cmd_scan_rsp(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    return cmd_take_data(c, in, c->sets->rsp, &c->sets->rsp_len);
+    return cmd_take_data(in, c->sets->rsp, &c->sets->rsp_len);
 }
 
+/* on u8.  7.8.9 */
 static int cmd_adv_enable(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), i;
+    const struct ll_adv *a = c->sets;
     (void)ret;
-    if (on > 1 || (on && !own_type_ok(c, c->sets->own_type))) {
+    if (on > 1 || (on && !own_address_there(c, a->own_type, c->random, &a->peer))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (on && adv_connectable(c->sets) && !link_free(c, &i)) {
+    if (on && adv_connectable(a) && !link_free(c, &i)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (!on || !c->sets->on) {
+    if (!on || !a->on) {
         adv_enable(c, c->sets, on);
     }
     return 0;
 }
 
+/* Filter policies 2 and 3 are of 4.2, and of the feature Extended Scanner Filter Policies, which is
+ * not there. */
+int scan_filter_status(const ctl *c, uint8_t filter)
+{
+    if (filter > 3 || (filter > 1 && ctl_version(c) < VERSION_4_2)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    return filter > 1 ? WOAD_HCI_UNSUPPORTED : 0;
+}
+
+/* active u8, interval u16, window u16, own type u8, filter u8.  7.8.10 */
 static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t active = rd_u8(in);
     uint16_t interval = rd_le16(in), window = rd_le16(in);
     uint8_t own = rd_u8(in), filter = rd_u8(in);
     (void)ret;
-    if (c->scan.on || !cmd_choose(c, false)) {
+    if (c->scan.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (active > 1 || filter > 1 || interval < 4 || interval > 0x4000 || window < 4 ||
-        window > interval || own > 3) {
+    if (active > 1 || interval < 4 || interval > 0x4000 || window < 4 || window > interval) {
         return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = own_type_status(c, own);
+    status = status ? status : scan_filter_status(c, filter);
+    if (status) {
+        return status;
     }
     c->scan.active = active;
     c->scan.interval = interval;
@@ -303,19 +358,45 @@ static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+/* on u8, filter duplicates u8: ignored when it goes off.  7.8.11 */
 static int cmd_scan_enable(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), filter = rd_u8(in);
     (void)ret;
-    if (on > 1 || filter > 1) {
+    if (on > 1 || (on && filter > 1)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (on && (c->scan.connecting || (c->scan.active && !own_type_ok(c, c->scan.own_type)))) {
+    if (on && c->scan.connecting) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    c->scan.filter = filter;
+    if (on && !own_address_there(c, c->scan.own_type, c->random, NULL)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->scan.filter = on ? filter : c->scan.filter;
     scan_enable(c, on);
     return 0;
+}
+
+/* The parameters that both ways to connect have in common.  A peer whose filter is the accept list
+ * is not named, and neither is the key for an address of ours. */
+int create_status(ctl *c, const struct create *p)
+{
+    uint8_t i;
+    int own = own_type_status(c, p->own);
+    bool id = ctl_version(c) >= VERSION_4_2 && !c->extended;
+    if (c->scan.connecting || c->scan.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (p->filter > 1 || (!p->filter && p->peer_type > (id ? 3 : 1))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (own || !own_address_there(c, p->own, c->random, p->filter ? NULL : &p->peer)) {
+        return own ? own : WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (!link_free(c, &i)) {
+        return WOAD_HCI_CONNECTION_LIMIT;
+    }
+    return !p->filter && link_with(c, &p->peer) ? WOAD_HCI_CONNECTION_EXISTS : 0;
 }
 
 /* Scan interval u16, window u16, filter u8, peer type u8, peer 6, own type u8, interval min u16,
@@ -323,25 +404,18 @@ static int cmd_scan_enable(ctl *c, struct rd *in, struct wr *ret)
 static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
 {
     uint16_t interval = rd_le16(in), window = rd_le16(in);
-    uint8_t filter = rd_u8(in), i;
-    struct address peer = { rd_u8(in) & 1, { 0 } };
-    rd_copy(in, peer.octet, 6);
-    uint8_t own = rd_u8(in);
-    uint16_t min = rd_le16(in), max = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
-    int status = 0;
+    struct create how = { .filter = rd_u8(in) };
+    how.peer_type = rd_u8(in);
+    how.peer.type = how.peer_type & 1;
+    rd_copy(in, how.peer.octet, 6);
+    how.own = rd_u8(in);
+    struct params p = { 0, 0, 0, 0 };
+    bool good = params_from_host(in, &p);
+    int status = create_status(c, &how);
     (void)ret;
-    if (c->scan.connecting || c->scan.on || !cmd_choose(c, false)) {
-        status = WOAD_HCI_COMMAND_DISALLOWED;
-    } else if (filter > 1 || interval < 4 || interval > 0x4000 || window < 4 ||
-               window > interval || min < 6 || max > 3200 || min > max || latency > 499 ||
-               timeout < 10 || timeout > 3200 || timeout * 4u <= (1u + latency) * max ||
-               !own_type_ok(c, own)) {
+    if (status != WOAD_HCI_COMMAND_DISALLOWED && (!good || interval < 4 || interval > 0x4000 ||
+                                                  window < 4 || window > interval)) {
         status = WOAD_HCI_INVALID_PARAMETERS;
-    } else if (!link_free(c, &i)) {
-        status = WOAD_HCI_CONNECTION_LIMIT;
-    }
-    if (!status && !filter && link_with(c, &peer)) {
-        status = WOAD_HCI_CONNECTION_EXISTS;
     }
     evt_status(c, CMD_LE_CREATE, (uint8_t)status);
     if (!status) {
@@ -350,14 +424,14 @@ static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
         c->scan.joining = false;
         c->scan.interval = interval;
         c->scan.window = window;
-        c->scan.own_type = own;
-        c->scan.peer = peer;
-        c->scan.by_list = filter;
+        c->scan.own_type = how.own;
+        c->scan.peer = how.peer;
+        c->scan.by_list = how.filter;
         c->scan.extended = false;
         c->scan.phys = 1;
-        c->scan.conn_min = min;
-        c->scan.latency = latency;
-        c->scan.supervision = timeout;
+        c->scan.conn_min = p.min;
+        c->scan.latency = p.latency;
+        c->scan.supervision = p.timeout;
     }
     return CMD_ANSWERED;
 }
@@ -410,42 +484,43 @@ static int cmd_set_rf_path(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* What may go on together: everything but scanning while connecting.  7.8.27 */
+/* What may go on together: everything, advertising of each kind included, but scanning while
+ * connecting (bits 22, 23).  Bits from 29 on are of 4.1.  7.8.27 */
 static int cmd_states(ctl *c, struct rd *in, struct wr *ret)
 {
-    (void)c;
+    bool old = ctl_version(c) < VERSION_4_1;
     (void)in;
-    wr_le32(ret, 0x1f3f77f7);
-    wr_le32(ret, 0x00000249);
+    wr_le32(ret, old ? 0x1f3fffff : 0xff3fffff);
+    wr_le32(ret, old ? 0 : 0x000003ff);
     return 0;
 }
 
 static const struct command commands[] = {
-    { CMD(0x03, 0x01), 5, 6, 8, cmd_event_mask, 0 },
-    { CMD(0x03, 0x03), 5, 7, 0, cmd_run_reset, 0 },
-    { CMD(0x03, 0x63), 22, 2, 8, cmd_event_mask_2, 0 },
-    { CMD(0x04, 0x01), 14, 3, 0, cmd_version, 0 },
-    { CMD(0x04, 0x02), 14, 4, 0, cmd_commands, 0 },
-    { CMD(0x04, 0x03), 14, 5, 0, cmd_features, 0 },
-    { CMD(0x04, 0x09), 15, 1, 0, cmd_address, 0 },
-    { CMD(0x08, 0x01), 25, 0, 8, cmd_le_event_mask, 0 },
-    { CMD(0x08, 0x02), 25, 1, 0, cmd_le_buffers, 0 },
-    { CMD(0x08, 0x03), 25, 2, 0, cmd_le_features, 0 },
-    { CMD(0x08, 0x05), 25, 4, 6, cmd_random_address, 0 },
-    { CMD(0x08, 0x06), 25, 5, 15, cmd_adv_params, 0 },
-    { CMD(0x08, 0x07), 25, 6, 0, cmd_adv_power, 0 },
-    { CMD(0x08, 0x08), 25, 7, 32, cmd_adv_data, 0 },
-    { CMD(0x08, 0x09), 26, 0, 32, cmd_scan_rsp, 0 },
-    { CMD(0x08, 0x0a), 26, 1, 1, cmd_adv_enable, 0 },
-    { CMD(0x08, 0x0b), 26, 2, 7, cmd_scan_params, 0 },
-    { CMD(0x08, 0x0c), 26, 3, 2, cmd_scan_enable, 0 },
-    { CMD(0x08, 0x0d), 26, 4, 25, cmd_create, 0 },
-    { CMD(0x08, 0x0e), 26, 5, 0, cmd_cancel, 0 },
-    { CMD(0x08, 0x1c), 28, 3, 0, cmd_states, 0 },
-    { CMD(0x08, 0x4b), 38, 7, 0, cmd_powers, 0 },
-    { CMD(0x08, 0x4c), 39, 0, 0, cmd_rf_path, 0 },
-    { CMD(0x08, 0x4d), 39, 1, 4, cmd_set_rf_path, 0 },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x03, 0x01), 5, 6, 8, cmd_event_mask, 0, 0, 0 },
+    { CMD(0x03, 0x03), 5, 7, 0, cmd_run_reset, 0, 0, 0 },
+    { CMD(0x03, 0x63), 22, 2, 8, cmd_event_mask_2, 0, 0, 0 },
+    { CMD(0x04, 0x01), 14, 3, 0, cmd_version, 0, 0, 0 },
+    { CMD(0x04, 0x02), 14, 4, 0, cmd_commands, 0, 0, 0 },
+    { CMD(0x04, 0x03), 14, 5, 0, cmd_features, 0, 0, 0 },
+    { CMD(0x04, 0x09), 15, 1, 0, cmd_address, 0, 0, 0 },
+    { CMD(0x08, 0x01), 25, 0, 8, cmd_le_event_mask, 0, 0, 0 },
+    { CMD(0x08, 0x02), 25, 1, 0, cmd_le_buffers, 0, 0, 0 },
+    { CMD(0x08, 0x03), 25, 2, 0, cmd_le_features, 0, 0, 0 },
+    { CMD(0x08, 0x05), 25, 4, 6, cmd_random_address, 0, 0, 0 },
+    { CMD(0x08, 0x06), 25, 5, 15, cmd_adv_params, 0, CMD_LEGACY, 0 },
+    { CMD(0x08, 0x07), 25, 6, 0, cmd_adv_power, 0, CMD_LEGACY, 0 },
+    { CMD(0x08, 0x08), 25, 7, 32, cmd_adv_data, 0, CMD_LEGACY, 0 },
+    { CMD(0x08, 0x09), 26, 0, 32, cmd_scan_rsp, 0, CMD_LEGACY, 0 },
+    { CMD(0x08, 0x0a), 26, 1, 1, cmd_adv_enable, 0, CMD_LEGACY, 0 },
+    { CMD(0x08, 0x0b), 26, 2, 7, cmd_scan_params, 0, CMD_LEGACY, 0 },
+    { CMD(0x08, 0x0c), 26, 3, 2, cmd_scan_enable, 0, CMD_LEGACY, 0 },
+    { CMD(0x08, 0x0d), 26, 4, 25, cmd_create, 0, CMD_LEGACY | CMD_STATUS, 0 },
+    { CMD(0x08, 0x0e), 26, 5, 0, cmd_cancel, 0, 0, 0 },
+    { CMD(0x08, 0x1c), 28, 3, 0, cmd_states, 0, 0, 0 },
+    { CMD(0x08, 0x4b), 38, 7, 0, cmd_powers, 0, 0, VERSION_5_0 },
+    { CMD(0x08, 0x4c), 39, 0, 0, cmd_rf_path, 0, 0, VERSION_5_0 },
+    { CMD(0x08, 0x4d), 39, 1, 4, cmd_set_rf_path, 0, 0, VERSION_5_0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 
 static const struct command *cmd_table(size_t t)
@@ -472,7 +547,8 @@ static const struct command *cmd_find(uint16_t opcode)
     return NULL;
 }
 
-/* opcode u16, len u8, parameters.  5.4.1.  Those answered by Command Status send it themselves. */
+/* opcode u16, len u8, parameters.  5.4.1.  Those answered by Command Status send it themselves, or
+ * return what it is to say. */
 int cmd_rx(ctl *c, struct rd *in)
 {
     uint16_t opcode = rd_le16(in);
@@ -482,12 +558,18 @@ int cmd_rx(ctl *c, struct rd *in)
         return -74;
     }
     const struct command *k = cmd_find(opcode);
-    if (!k || (k->needs && !(ctl_features(c) >> k->needs & 1))) {
+    if (!k || !cmd_there(c, k)) {
         evt_status(c, opcode, WOAD_HCI_UNKNOWN_COMMAND);
         return 0;
     }
-    int status = k->len == len || k->len < 0 ? k->run(c, in, &ret) : WOAD_HCI_INVALID_PARAMETERS;
-    if (status != CMD_ANSWERED) {
+    int status = WOAD_HCI_INVALID_PARAMETERS;
+    bool whole = k->len == len || k->len < 0;
+    if (whole) {
+        status = cmd_choose(c, k) ? k->run(c, in, &ret) : WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (status != CMD_ANSWERED && (k->how & CMD_STATUS)) {
+        evt_status(c, opcode, (uint8_t)status);
+    } else if (status != CMD_ANSWERED) {
         evt_complete(c, opcode, (uint8_t)status, &ret);
     }
     return 0;

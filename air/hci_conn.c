@@ -6,6 +6,30 @@ enum { CMD_DISCONNECT = 0x0406, CMD_READ_REMOTE_VERSION = 0x041d, CMD_LE_UPDATE 
        CMD_LE_READ_REMOTE_FEATURES = 0x2016, CMD_LE_ENABLE_ENCRYPTION = 0x2019,
        CMD_LE_SET_PHY = 0x2032 };
 
+/* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */
+bool params_from_host(struct rd *in, struct params *p)
+{
+    *p = params_read(in);
+    uint16_t least = rd_le16(in), most = rd_le16(in);
+    return !in->bad && params_valid(p) && least <= most;
+}
+
+/* Of a CIS: one that is being created ends before it is there, which LE CIS Established tells. */
+static int cis_disconnect(ctl *c, struct iso *s, uint8_t reason)
+{
+    if (s->ending || (s->central ? !s->asked && !s->on : !s->established)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    evt_status(c, CMD_DISCONNECT, 0);
+    if (s->established) {
+        cis_terminate(c, s, reason);
+    } else {
+        cis_cancel(c, s, reason);
+    }
+    return CMD_ANSWERED;
+}
+
+/* handle u16, reason u8.  7.1.6 */
 static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t reasons[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
@@ -15,13 +39,11 @@ static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
     (void)ret;
     struct link *l = link_by_handle(c, handle, &i);
     struct iso *s = l ? NULL : iso_of(c, handle);
-    if (s && s->kind == ISO_CIS && s->on && !s->ending) {
-        bool good = memchr(reasons, reason, sizeof reasons);
-        evt_status(c, CMD_DISCONNECT, good ? 0 : WOAD_HCI_INVALID_PARAMETERS);
-        if (good) {
-            cis_terminate(c, s, reason);
-        }
-        return CMD_ANSWERED;
+    if (s && s->kind == ISO_CIS && memchr(reasons, reason, sizeof reasons)) {
+        return cis_disconnect(c, s, reason);
+    }
+    if (s && s->kind == ISO_CIS) {
+        return WOAD_HCI_INVALID_PARAMETERS;
     }
     int status = l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
     if (l && !memchr(reasons, reason, sizeof reasons)) {
@@ -62,19 +84,23 @@ static int cmd_remote_features(ctl *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
+/* handle u16, the parameters.  A peripheral asks its central, which is of 4.1.  7.8.18 */
 static int cmd_update(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
-    struct params p = params_read(in);
+    struct params p;
+    bool good = params_from_host(in, &p);
     int status = 0;
     (void)ret;
     if (!l) {
         status = WOAD_HCI_UNKNOWN_CONNECTION;
-    } else if (!params_valid(&p)) {
+    } else if (!good) {
         status = WOAD_HCI_INVALID_PARAMETERS;
     } else if (!l->central && !(ctl_features(c) >> FEATURE_PARAM_REQ & 1)) {
-        status = WOAD_HCI_UNSUPPORTED;
+        status = WOAD_HCI_COMMAND_DISALLOWED;
+    } else if (!l->central && l->features_known && !(l->features[0] >> FEATURE_PARAM_REQ & 1)) {
+        status = WOAD_HCI_UNSUPPORTED_REMOTE;
     } else if (control_has(l, l->central ? P_UPDATE : P_PARAMS)) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
@@ -168,7 +194,8 @@ static int cmd_param_reply(ctl *c, struct rd *in, struct wr *ret)
     uint8_t i;
     uint16_t handle = rd_le16(in);
     struct link *l = link_by_handle(c, handle, &i);
-    struct params p = params_read(in);
+    struct params p;
+    bool good = params_from_host(in, &p);
     wr_le16(ret, handle);
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
@@ -176,7 +203,7 @@ static int cmd_param_reply(ctl *c, struct rd *in, struct wr *ret)
     if (l->remote != P_PARAMS) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (!params_valid(&p)) {
+    if (!good) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     l->asked = p;
@@ -259,6 +286,9 @@ static int cmd_set_phy(ctl *c, struct rd *in, struct wr *ret)
     uint16_t coding = rd_le16(in);
     (void)ret;
     status = !l ? WOAD_HCI_UNKNOWN_CONNECTION : status;
+    if (!status && (coding & 3) == 3) {
+        status = WOAD_HCI_INVALID_PARAMETERS;
+    }
     if (!status && l->phy_asked) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
@@ -267,7 +297,7 @@ static int cmd_set_phy(ctl *c, struct rd *in, struct wr *ret)
         l->phy_asked = true;
         l->want_tx_phys = tx;
         l->want_rx_phys = rx;
-        l->want_coded_s2 = coding == 1;
+        l->want_coded_s2 = (coding & 3) == 1;
         control_want(c, i, P_PHY);
     }
     return CMD_ANSWERED;
@@ -280,20 +310,21 @@ static int cmd_encrypt_link(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t i, ltk[16];
     struct link *l = link_by_handle(c, rd_le16(in), &i);
-    int status = !l ? WOAD_HCI_UNKNOWN_CONNECTION : !c->cfg.crypto ? WOAD_HCI_UNSUPPORTED
-               : !l->central || l->encrypting || control_has(l, P_ENCRYPT)
-               ? WOAD_HCI_COMMAND_DISALLOWED : 0;
     (void)ret;
-    evt_status(c, CMD_LE_ENABLE_ENCRYPTION, (uint8_t)status);
-    if (!status) {
-        rd_copy(in, l->rand, 8);
-        l->ediv = rd_le16(in);
-        rd_copy(in, ltk, 16);
-        for (size_t n = 0; n < 16; n++) {
-            l->ltk[n] = ltk[15 - n];
-        }
-        control_want(c, i, P_ENCRYPT);
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
     }
+    if (!l->central || l->encrypting || control_has(l, P_ENCRYPT)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    evt_status(c, CMD_LE_ENABLE_ENCRYPTION, 0);
+    rd_copy(in, l->rand, 8);
+    l->ediv = rd_le16(in);
+    rd_copy(in, ltk, 16);
+    for (size_t n = 0; n < 16; n++) {
+        l->ltk[n] = ltk[15 - n];
+    }
+    control_want(c, i, P_ENCRYPT);
     return CMD_ANSWERED;
 }
 
@@ -388,27 +419,27 @@ static int cmd_max_data_len(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_conn_commands[] = {
-    { CMD(0x01, 0x06), 0, 5, 3, cmd_disconnect, 0 },
-    { CMD(0x01, 0x1d), 2, 7, 2, cmd_remote_version, 0 },
-    { CMD(0x03, 0x2d), 10, 2, 3, cmd_power, 0 },
-    { CMD(0x03, 0x7b), 32, 4, 2, cmd_read_payload_timeout, FEATURE_PING },
-    { CMD(0x03, 0x7c), 32, 5, 4, cmd_write_payload_timeout, FEATURE_PING },
-    { CMD(0x05, 0x05), 15, 5, 2, cmd_rssi, 0 },
-    { CMD(0x08, 0x13), 27, 2, 14, cmd_update, 0 },
-    { CMD(0x08, 0x14), 27, 3, 5, cmd_host_channels, 0 },
-    { CMD(0x08, 0x15), 27, 4, 2, cmd_channel_map, 0 },
-    { CMD(0x08, 0x16), 27, 5, 2, cmd_remote_features, 0 },
-    { CMD(0x08, 0x22), 33, 6, 6, cmd_data_len, FEATURE_LENGTH },
-    { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len, FEATURE_LENGTH },
-    { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len, FEATURE_LENGTH },
-    { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len, FEATURE_LENGTH },
-    { CMD(0x08, 0x19), 28, 0, 28, cmd_encrypt_link, 0 },
-    { CMD(0x08, 0x1a), 28, 1, 18, cmd_ltk, 0 },
-    { CMD(0x08, 0x1b), 28, 2, 2, cmd_no_ltk, 0 },
-    { CMD(0x08, 0x20), 33, 4, 14, cmd_param_reply, FEATURE_PARAM_REQ },
-    { CMD(0x08, 0x21), 33, 5, 3, cmd_param_refuse, FEATURE_PARAM_REQ },
-    { CMD(0x08, 0x30), 35, 4, 2, cmd_read_phy, FEATURE_2M },
-    { CMD(0x08, 0x31), 35, 5, 3, cmd_default_phy, FEATURE_2M },
-    { CMD(0x08, 0x32), 35, 6, 7, cmd_set_phy, FEATURE_2M },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x01, 0x06), 0, 5, 3, cmd_disconnect, 0, CMD_STATUS, 0 },
+    { CMD(0x01, 0x1d), 2, 7, 2, cmd_remote_version, 0, CMD_STATUS, 0 },
+    { CMD(0x03, 0x2d), 10, 2, 3, cmd_power, 0, 0, 0 },
+    { CMD(0x03, 0x7b), 32, 4, 2, cmd_read_payload_timeout, FEATURE_PING, 0, 0 },
+    { CMD(0x03, 0x7c), 32, 5, 4, cmd_write_payload_timeout, FEATURE_PING, 0, 0 },
+    { CMD(0x05, 0x05), 15, 5, 2, cmd_rssi, 0, 0, 0 },
+    { CMD(0x08, 0x13), 27, 2, 14, cmd_update, 0, CMD_STATUS, 0 },
+    { CMD(0x08, 0x14), 27, 3, 5, cmd_host_channels, 0, 0, 0 },
+    { CMD(0x08, 0x15), 27, 4, 2, cmd_channel_map, 0, 0, 0 },
+    { CMD(0x08, 0x16), 27, 5, 2, cmd_remote_features, 0, CMD_STATUS, 0 },
+    { CMD(0x08, 0x22), 33, 6, 6, cmd_data_len, FEATURE_LENGTH, 0, 0 },
+    { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len, FEATURE_LENGTH, 0, 0 },
+    { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len, FEATURE_LENGTH, 0, 0 },
+    { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len, FEATURE_LENGTH, 0, 0 },
+    { CMD(0x08, 0x19), 28, 0, 28, cmd_encrypt_link, 0, CMD_STATUS | CMD_SECRET, 0 },
+    { CMD(0x08, 0x1a), 28, 1, 18, cmd_ltk, 0, CMD_SECRET, 0 },
+    { CMD(0x08, 0x1b), 28, 2, 2, cmd_no_ltk, 0, CMD_SECRET, 0 },
+    { CMD(0x08, 0x20), 33, 4, 14, cmd_param_reply, FEATURE_PARAM_REQ, 0, 0 },
+    { CMD(0x08, 0x21), 33, 5, 3, cmd_param_refuse, FEATURE_PARAM_REQ, 0, 0 },
+    { CMD(0x08, 0x30), 35, 4, 2, cmd_read_phy, FEATURE_2M, 0, 0 },
+    { CMD(0x08, 0x31), 35, 5, 3, cmd_default_phy, FEATURE_2M, 0, 0 },
+    { CMD(0x08, 0x32), 35, 6, 7, cmd_set_phy, FEATURE_2M, CMD_STATUS, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

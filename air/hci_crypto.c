@@ -15,9 +15,6 @@ static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)
     for (size_t n = 16; n; n--) {
         block[n - 1] = rd_u8(in);
     }
-    if (!c->cfg.crypto) {
-        return WOAD_HCI_UNKNOWN_COMMAND;
-    }
     c->cfg.crypto->aes128(key, block, out);
     for (size_t n = 16; n; n--) {
         wr_u8(ret, out[n - 1]);
@@ -63,8 +60,7 @@ static int cmd_read_p256(ctl *c, struct rd *in, struct wr *ret)
     (void)in;
     (void)ret;
     if (c->p256_event) {
-        evt_status(c, CMD_READ_P256, WOAD_HCI_COMMAND_DISALLOWED);
-        return CMD_ANSWERED;
+        return WOAD_HCI_COMMAND_DISALLOWED;
     }
     return begin(c, CMD_READ_P256, EVT_P256);
 }
@@ -92,8 +88,7 @@ static void p256_made(ctl *c)
 static int dhkey(ctl *c, struct rd *in, uint16_t opcode, bool debug)
 {
     if (c->p256_event || (!debug && !c->has_p256)) {
-        evt_status(c, opcode, WOAD_HCI_COMMAND_DISALLOWED);
-        return CMD_ANSWERED;
+        return WOAD_HCI_COMMAND_DISALLOWED;
     }
     take_back(in, c->p256_peer, 32);
     take_back(in, c->p256_peer + 32, 32);
@@ -151,17 +146,16 @@ static int cmd_dhkey_v2(ctl *c, struct rd *in, struct wr *ret)
     uint8_t which = rd_u8(&type);
     (void)ret;
     if (which > 1) {
-        evt_status(c, CMD_DHKEY_V2, WOAD_HCI_INVALID_PARAMETERS);
-        return CMD_ANSWERED;
+        return WOAD_HCI_INVALID_PARAMETERS;
     }
     return dhkey(c, in, CMD_DHKEY_V2, which);
 }
 
 const struct command air_crypto_commands[] = {
-    { CMD(0x08, 0x17), 27, 6, 32, cmd_aes, 0 },
-    { CMD(0x08, 0x18), 27, 7, 0, cmd_rand, 0 },
-    { CMD(0x08, 0x25), 34, 1, 0, cmd_read_p256, FEATURE_PRIVACY },
-    { CMD(0x08, 0x26), 34, 2, 64, cmd_dhkey, FEATURE_PRIVACY },
-    { CMD(0x08, 0x5e), 41, 2, 65, cmd_dhkey_v2, FEATURE_PRIVACY },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x08, 0x17), 27, 6, 32, cmd_aes, 0, CMD_SECRET, 0 },
+    { CMD(0x08, 0x18), 27, 7, 0, cmd_rand, 0, 0, 0 },
+    { CMD(0x08, 0x25), 34, 1, 0, cmd_read_p256, FEATURE_PRIVACY, CMD_STATUS, 0 },
+    { CMD(0x08, 0x26), 34, 2, 64, cmd_dhkey, FEATURE_PRIVACY, CMD_STATUS, 0 },
+    { CMD(0x08, 0x5e), 41, 2, 65, cmd_dhkey_v2, FEATURE_PRIVACY, CMD_STATUS, VERSION_5_1 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

@@ -75,11 +75,10 @@ void evt_status(ctl *c, uint16_t opcode, uint8_t status)
     evt_put(c, 0x0f, &w);
 }
 
-/* Data Buffer Overflow: link type u8, ACL.  7.7.26 */
-void evt_overflow(ctl *c)
+/* Data Buffer Overflow: link type u8: 1 ACL, 2 ISO.  7.7.26 */
+void evt_overflow(ctl *c, uint8_t link_type)
 {
-    uint8_t acl = 1;
-    struct wr w = { &acl, &acl + 1, &acl + 1, false };
+    struct wr w = { &link_type, &link_type + 1, &link_type + 1, false };
     evt_put(c, 0x1a, &w);
 }
 
@@ -121,7 +120,7 @@ void evt_connected(ctl *c, uint8_t status, uint8_t i)
     wr_le16(&w, l->interval);
     wr_le16(&w, l->latency);
     wr_le16(&w, l->supervision);
-    wr_u8(&w, 0);
+    wr_u8(&w, l->central ? 0 : l->peer_sca);               /* the central's, for a peripheral */
     evt_le(c, enhanced ? 0x0a : 0x01, &w);
 }
 

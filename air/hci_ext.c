@@ -40,21 +40,22 @@ static int cmd_set_random(ctl *c, struct rd *in, struct wr *ret)
 {
     struct ll_adv *a = set_of(c, rd_u8(in));
     (void)ret;
-    if (!cmd_choose(c, true) || (a && a->on && adv_connectable(a))) {
-        return WOAD_HCI_COMMAND_DISALLOWED;
-    }
     if (!a) {
         return UNKNOWN_ADVERTISER;
+    }
+    if (a->on && adv_connectable(a)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
     }
     rd_copy(in, a->random, 6);
     a->random_set = true;
     return 0;
 }
 
-/* The legacy PDUs that properties may ask for; 0xff: none.  Table 7.2 of 7.8.53 */
+/* The legacy PDUs that properties ask for, with no other bit than theirs; 0xff: none.  Table 7.2 of
+ * 7.8.53 */
 static uint8_t legacy_kind(uint16_t props)
 {
-    switch (props & ~(PROP_ANONYMOUS | PROP_TX_POWER)) {
+    switch (props) {
     case 0x13:
         return ADV_KIND_IND;
     case 0x15:
@@ -75,89 +76,195 @@ static bool phy_there(const ctl *c, uint8_t phy)
     return phy >= PHY_1M && phy <= PHY_CODED && (phys_there(c) >> (phy - 1) & 1);
 }
 
-/* handle u8, properties u16, interval min u24, max u24, channels u8, own type u8, peer type u8,
- * peer 6, filter u8, power i8, primary PHY u8, skip u8, secondary PHY u8, SID u8, tell requests
- * u8. Returns the power i8.  7.8.53 */
+/* Which events have advertising data: legacy ones that are not directed, extended ones that are not
+ * scannable. */
+static bool props_have_data(uint16_t props)
+{
+    return !(props & (props & PROP_LEGACY ? PROP_DIRECTED : PROP_SCANNABLE));
+}
+
+static bool props_good(uint16_t props)
+{
+    if (props > 0x7f) {
+        return false;
+    }
+    if (props & PROP_LEGACY) {
+        return legacy_kind(props) != 0xff;
+    }
+    bool both = (props & (PROP_CONNECTABLE | PROP_SCANNABLE)) == 3;
+    bool nameless = (props & PROP_ANONYMOUS) && (props & (PROP_CONNECTABLE | PROP_SCANNABLE));
+    return !both && !nameless && !(props & PROP_HIGH_DUTY);
+}
+
+/* How long data take in a chain on a PHY, S=8 if it is the coded one: 240 octets a packet beside
+ * the longest header. */
+uint32_t chain_us(uint16_t len, uint8_t phy)
+{
+    enum { HEADER = 2 + 14, EACH = 240 };
+    uint32_t us = 0;
+    for (; len > EACH; len = (uint16_t)(len - EACH)) {
+        us += radio_airtime(HEADER + EACH, phy) + T_MAFS;
+    }
+    return us + radio_airtime(HEADER + (size_t)len, phy);
+}
+
+/* Whether a set's data can be sent within an interval: primary packets, then the chain. */
+static bool data_fit(const struct ll_adv *a, uint16_t len)
+{
+    uint8_t primary = a->primary ? a->primary : PHY_1M;
+    uint8_t secondary = a->secondary ? a->secondary : PHY_1M;
+    uint32_t before = 3 * (radio_airtime(2 + 7, primary) + T_IFS) + T_MAFS;
+    return !a->extended || !len || before + chain_us(len, secondary) <= a->interval * 625u;
+}
+
+/* What is said of a set, against what is in it already.  7.8.53 */
+static int params_fit(const struct ll_adv *a, const struct ll_adv *wish)
+{
+    enum { NOT_WITH_TRAIN = PROP_CONNECTABLE | PROP_SCANNABLE | PROP_LEGACY | PROP_ANONYMOUS };
+    bool legacy = wish->props & PROP_LEGACY;
+    if ((!props_have_data(wish->props) && a->data_len) ||
+        (!(wish->props & PROP_SCANNABLE) && a->rsp_len) ||
+        (legacy && (a->data_len > 31 || a->rsp_len > 31)) ||
+        (a->train.enabled && (wish->props & NOT_WITH_TRAIN))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (a->train.enabled && wish->secondary != a->secondary) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    return data_fit(wish, a->data_len) && data_fit(wish, a->rsp_len) ? 0 : PACKET_TOO_LONG;
+}
+
+/* properties u16, interval min u24, max u24, channels u8, own type u8, peer type u8, peer 6, filter
+ * u8, power i8, primary PHY u8, skip u8, secondary PHY u8, SID u8, tell requests u8 */
+static int params_of_set(const ctl *c, struct rd *in, struct ll_adv *a)
+{
+    a->props = rd_le16(in);
+    uint32_t min = rd_le24(in);
+    a->interval = rd_le24(in);
+    a->channels = rd_u8(in);
+    a->own_type = rd_u8(in);
+    a->peer.type = rd_u8(in);
+    rd_copy(in, a->peer.octet, 6);
+    a->filter = rd_u8(in);
+    int8_t power = (int8_t)rd_u8(in);
+    a->primary = rd_u8(in);
+    rd_u8(in);
+    a->secondary = rd_u8(in);
+    a->sid = rd_u8(in);
+    uint8_t tells = rd_u8(in);
+    bool legacy = a->props & PROP_LEGACY;
+    a->extended = !legacy;
+    a->kind = legacy ? legacy_kind(a->props) : ADV_KIND_NONCONN;
+    a->tells_requests = tells;
+    a->power_asked = power != NO_PREFERENCE;
+    a->power = power;
+    bool timed = !(props_good(a->props) && a->kind == ADV_KIND_DIRECT_HIGH);
+    if (!props_good(a->props) || (timed && (min < 0x20 || min > a->interval)) ||
+        !(a->channels & 7) || a->channels > 7 || a->peer.type > 1 || a->filter > 3 ||
+        (a->power_asked && (power > POWER_MOST || power == INT8_MIN)) || tells > 1 ||
+        (legacy && a->primary != PHY_1M) || (!legacy && a->sid > 15)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (a->primary == PHY_2M || !phy_there(c, a->primary) ||
+        (!legacy && !phy_there(c, a->secondary))) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    a->secondary = legacy ? PHY_1M : a->secondary;
+    return own_type_status(c, a->own_type);
+}
+
+/* handle u8, then as above.  Returns the power i8.  7.8.53 */
 static int cmd_set_params(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t handle = rd_u8(in);
-    uint16_t props = rd_le16(in);
-    uint32_t min = rd_le24(in), max = rd_le24(in);
-    uint8_t channels = rd_u8(in), own = rd_u8(in);
-    struct address peer = { rd_u8(in), { 0 } };
-    rd_copy(in, peer.octet, 6);
-    uint8_t filter = rd_u8(in);
-    int8_t power = (int8_t)rd_u8(in);
-    uint8_t primary = rd_u8(in);
-    rd_u8(in);
-    uint8_t secondary = rd_u8(in), sid = rd_u8(in), tells = rd_u8(in);
-    struct ll_adv *a = set_of(c, handle);
-    struct ll_adv wish = { .power_asked = power != NO_PREFERENCE,
-                           .power = power > POWER_MOST ? POWER_MOST : power };
+    struct ll_adv *a = set_of(c, handle), wish = { .handle = handle };
+    int status = params_of_set(c, in, &wish);
     wr_u8(ret, (uint8_t)adv_power(c, &wish));
-    if (!cmd_choose(c, true) || (a && a->on)) {
+    if (a && a->on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    bool legacy = props & PROP_LEGACY;
-    bool both = (props & (PROP_CONNECTABLE | PROP_SCANNABLE)) == 3;
-    if (handle > 0xef || props > 0x7f || min < 0x20 || min > max || !(channels & 7) ||
-        channels > 7 || own > 3 || peer.type > 1 || filter > 3 || sid > 15 || tells > 1 ||
-        (legacy ? legacy_kind(props) == 0xff : both || (props & PROP_HIGH_DUTY)) ||
-        ((props & PROP_ANONYMOUS) && (props & 3)) || primary == PHY_2M) {
-        return WOAD_HCI_INVALID_PARAMETERS;
+    if (status || handle > 0xef) {
+        return status ? status : WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!phy_there(c, primary) || (!legacy && !phy_there(c, secondary))) {
-        return WOAD_HCI_UNSUPPORTED;
+    status = a ? params_fit(a, &wish) : 0;
+    if (status) {
+        return status;
     }
     a = a ? a : set_new(c, handle);
     if (!a) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
-    a->props = props;
-    a->extended = !legacy;
-    a->kind = legacy ? legacy_kind(props) : ADV_KIND_NONCONN;
-    a->interval = max;
-    a->channels = channels;
-    a->own_type = own;
-    a->peer = peer;
-    a->filter = filter;
-    a->primary = primary;
-    a->secondary = legacy ? PHY_1M : secondary;
-    a->sid = sid;
-    a->tells_requests = tells;
+    a->props = wish.props;
+    a->extended = wish.extended;
+    a->kind = wish.kind;
+    a->interval = wish.interval;
+    a->channels = wish.channels;
+    a->own_type = wish.own_type;
+    a->peer = wish.peer;
+    a->filter = wish.filter;
+    a->primary = wish.primary;
+    a->secondary = wish.secondary;
+    a->sid = wish.sid;
+    a->tells_requests = wish.tells_requests;
     a->power_asked = wish.power_asked;
     a->power = wish.power;
     return 0;
 }
 
-/* handle u8, operation u8, fragment preference u8, length u8, data.  7.8.54, 7.8.55 */
+/* What may be done to a set's data by an operation with so many octets.  7.8.54, 7.8.55 */
+static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_t len)
+{
+    bool legacy = a->props & PROP_LEGACY, partly = response ? a->partial_rsp : a->partial_data;
+    if (response ? len && !(a->props & PROP_SCANNABLE) : !props_have_data(a->props)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (legacy && (op != OP_WHOLE || len > 31)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (op == OP_SAME && (!a->on || !a->data_len || len)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (op < OP_WHOLE && (!len || (op != OP_FIRST && !partly && !a->on))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (a->on && op < OP_WHOLE) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    bool needed = response && a->on && a->extended && (a->props & PROP_SCANNABLE);
+    return needed && !len ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+}
+
+/* handle u8, operation u8, fragment preference u8, length u8, data.  7.8.54, 7.8.55: what is too
+ * long is discarded with all that was there before it. */
 static int set_take_data(ctl *c, struct rd *in, bool response)
 {
     struct ll_adv *a = set_of(c, rd_u8(in));
-    uint8_t op = rd_u8(in);
-    rd_u8(in);
-    uint8_t len = rd_u8(in);
+    uint8_t op = rd_u8(in), fragments = rd_u8(in), len = rd_u8(in);
     const uint8_t *data = rd_bytes(in, len);
-    if (in->bad || rd_left(in) || op > OP_SAME || (response && op == OP_SAME)) {
+    if (in->bad || rd_left(in) || op > OP_SAME || (response && op == OP_SAME) || fragments > 1 ||
+        len > 251) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!a) {
-        return UNKNOWN_ADVERTISER;
-    }
-    uint16_t *have = response ? &a->rsp_len : &a->data_len;
-    uint16_t before = op == OP_MORE || op == OP_LAST ? *have : 0;
-    if (!cmd_choose(c, true) || (a->on && op != OP_WHOLE && op != OP_SAME)) {
-        return WOAD_HCI_COMMAND_DISALLOWED;
-    }
-    if (before + len > (a->extended ? a->room : 31)) {
-        *have = 0;
-        return a->extended ? WOAD_HCI_MEMORY_EXCEEDED : WOAD_HCI_INVALID_PARAMETERS;
+    int status = a ? data_status(a, response, op, len) : UNKNOWN_ADVERTISER;
+    if (status) {
+        return status;
     }
     a->did = (uint16_t)(air_random(c->air) & 0xfff);
-    if (op != OP_SAME) {
-        memcpy((response ? a->rsp : a->data) + before, data, len);
-        *have = (uint16_t)(before + len);
+    if (op == OP_SAME) {
+        return 0;
     }
+    uint16_t *have = response ? &a->rsp_len : &a->data_len;
+    bool *partial = response ? &a->partial_rsp : &a->partial_data;
+    uint16_t before = op == OP_MORE || op == OP_LAST ? *have : 0, all = (uint16_t)(before + len);
+    bool fits = all <= a->room && (response || a->on ? data_fit(a, all) : true);
+    if (!fits) {
+        *have = 0;
+        *partial = false;
+        return all > a->room ? WOAD_HCI_MEMORY_EXCEEDED : PACKET_TOO_LONG;
+    }
+    memcpy((response ? a->rsp : a->data) + before, data, len);
+    *have = all;
+    *partial = op == OP_FIRST || op == OP_MORE;
     return 0;
 }
 
@@ -173,17 +280,50 @@ static int cmd_set_response(ctl *c, struct rd *in, struct wr *ret)
     return set_take_data(c, in, true);
 }
 
-static int set_may_begin(ctl *c, struct ll_adv *a)
+static int set_may_begin(ctl *c, const struct ll_adv *a, uint16_t duration)
 {
     uint8_t i;
-    if ((a->own_type & 1) && !a->random_set && !own_type_ok(c, 1)) {
+    bool fast = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH;
+    if ((fast && (!duration || duration > 128)) ||         /* 1.28 s */
+        !own_address_there(c, a->own_type, a->random, &a->peer)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (adv_connectable(a) && !link_free(c, &i)) {
+    if (a->partial_data || a->partial_rsp ||
+        (a->extended && (a->props & PROP_SCANNABLE) && !a->rsp_len) ||
+        (!a->on && adv_connectable(a) && !link_free(c, &i))) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    return a->extended && (a->props & PROP_CONNECTABLE) && a->data_len > CONNECTABLE_MAX
-               ? PACKET_TOO_LONG : 0;
+    if (a->extended && (a->props & PROP_CONNECTABLE) && a->data_len > CONNECTABLE_MAX) {
+        return WOAD_HCI_INVALID_PARAMETERS;                /* it has no chain */
+    }
+    return data_fit(a, a->data_len) && data_fit(a, a->rsp_len) ? 0 : PACKET_TOO_LONG;
+}
+
+/* handle u8, duration u16, most events u8, so many times: none twice, each there, each able. */
+static int sets_status(ctl *c, struct rd in, uint8_t n, bool on)
+{
+    struct rd first = in;
+    for (uint8_t k = 0; k < n; k++) {
+        uint8_t handle = rd_u8(&in);
+        struct rd before = first;
+        rd_bytes(&in, 3);
+        for (uint8_t m = 0; m < k; m++) {
+            if (rd_u8(&before) == handle) {
+                return WOAD_HCI_INVALID_PARAMETERS;
+            }
+            rd_bytes(&before, 3);
+        }
+    }
+    for (uint8_t k = 0; k < n; k++) {
+        const struct ll_adv *a = set_of(c, rd_u8(&first));
+        uint16_t duration = rd_le16(&first);
+        rd_u8(&first);
+        int status = on && a ? set_may_begin(c, a, duration) : 0;
+        if (!a || status) {
+            return a ? status : UNKNOWN_ADVERTISER;
+        }
+    }
+    return 0;
 }
 
 /* on u8, number u8, { handle u8, duration u16 in 10 ms, most events u8 } each; off with none: all.
@@ -191,29 +331,21 @@ static int set_may_begin(ctl *c, struct ll_adv *a)
 static int cmd_set_enable(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), n = rd_u8(in);
-    struct rd again = *in;
     (void)ret;
     if (in->bad || on > 1 || rd_left(in) != n * 4u || (on && !n) || n > 0x3f) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!cmd_choose(c, true)) {
-        return WOAD_HCI_COMMAND_DISALLOWED;
+    int status = sets_status(c, *in, n, on);
+    if (status) {
+        return status;
     }
     for (uint8_t k = 0; !on && !n && k < c->n_sets; k++) {
         adv_enable(c, &c->sets[k], false);
     }
     for (uint8_t k = 0; k < n; k++) {
         struct ll_adv *a = set_of(c, rd_u8(in));
-        rd_bytes(in, 3);
-        int status = !a ? UNKNOWN_ADVERTISER : on ? set_may_begin(c, a) : 0;
-        if (status) {
-            return status;
-        }
-    }
-    for (uint8_t k = 0; k < n; k++) {
-        struct ll_adv *a = set_of(c, rd_u8(&again));
-        uint16_t duration = rd_le16(&again);
-        uint8_t most = rd_u8(&again);
+        uint16_t duration = rd_le16(in);
+        uint8_t most = rd_u8(in);
         if (on || a->on) {
             adv_enable(c, a, on);
         }
@@ -259,7 +391,7 @@ static int cmd_clear(ctl *c, struct rd *in, struct wr *ret)
     for (uint8_t n = 0; n < c->n_sets; n++) {
         on = on || c->sets[n].train.enabled;
     }
-    if (!cmd_choose(c, true) || on) {
+    if (on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     for (uint8_t n = 0; n < c->n_sets; n++) {
@@ -276,13 +408,13 @@ static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
     uint8_t own = rd_u8(in), filter = rd_u8(in), phys = rd_u8(in);
     struct ll_scan s = c->scan;
     (void)ret;
-    if (c->scan.on || !cmd_choose(c, true)) {
+    if (c->scan.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (own > 3 || filter > 1 || !phys || (phys & ~5)) {
+    if (in->bad || !phys) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (phys & ~phys_there(c)) {
+    if (phys & ~(phys_there(c) & 5)) {
         return WOAD_HCI_UNSUPPORTED;
     }
     for (uint8_t n = 0; n < 2; n++) {
@@ -300,6 +432,11 @@ static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
     if (!rd_done(in)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
+    int status = own_type_status(c, own);
+    status = status ? status : scan_filter_status(c, filter);
+    if (status) {
+        return status;
+    }
     s.own_type = own;
     s.by_list = filter;
     s.phys = phys;
@@ -308,19 +445,26 @@ static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* on u8, filter duplicates u8, duration u16 in 10 ms, period u16 in 1.28 s.  7.8.65 */
+/* on u8, filter duplicates u8, duration u16 in 10 ms, period u16 in 1.28 s; no period without a
+ * duration; all but the first are ignored when it goes off.  7.8.65 */
 static int cmd_scan_on(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), filter = rd_u8(in);
     uint16_t duration = rd_le16(in), period = rd_le16(in);
     (void)ret;
-    if (on > 1 || filter > 2 || (period && (!duration || duration * 10u >= period * 1280u))) {
+    period = duration ? period : 0;
+    bool often = filter == 2 && !period;                   /* once in each period: of which? */
+    if (on > 1 || (on && (filter > 2 || often ||
+                          (period && duration * 10u >= period * 1280u)))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!cmd_choose(c, true) || (on && (c->scan.connecting || !c->scan.phys))) {
+    if (on && (c->scan.connecting || !c->scan.phys)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    c->scan.filter = filter;
+    if (on && !own_address_there(c, c->scan.own_type, c->random, NULL)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->scan.filter = on ? filter : c->scan.filter;
     scan_enable(c, on);
     c->scan.until = on && duration ? c->air->now + duration * 10000u : NEVER;
     c->scan.period_at = on && period ? c->air->now + period * 1280000u : NEVER;
@@ -331,72 +475,82 @@ static int cmd_scan_on(ctl *c, struct rd *in, struct wr *ret)
 
 /* --- connecting ------------------------------------------------------------------------------- */
 
-/* filter u8, own type u8, peer type u8, peer 6, PHYs u8, then for each: scan interval u16,
- * window u16, interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16.
- * 7.8.66 The parameters of the connection are those of the first PHY. */
-static int cmd_ext_create(ctl *c, struct rd *in, struct wr *ret)
+/* For each PHY: scan interval u16, window u16, interval min u16, max u16, latency u16, timeout u16,
+ * CE length min u16, max u16.  The parameters of the connection are those of the last one that is
+ * scanned on. */
+static bool create_phys(struct rd *in, uint8_t phys, struct ll_scan *s)
 {
-    uint8_t filter = rd_u8(in), own = rd_u8(in), i;
-    struct ll_scan s = c->scan;
-    (void)ret;
-    s.peer.type = rd_u8(in) & 1;
-    rd_copy(in, s.peer.octet, 6);
-    uint8_t phys = rd_u8(in);
-    int status = filter > 1 || own > 3 || !phys || phys > 7 ? WOAD_HCI_INVALID_PARAMETERS
-               : phys & ~phys_there(c) ? WOAD_HCI_UNSUPPORTED : 0;
-    for (uint8_t n = 0; !status && n < 3; n++) {
-        uint16_t v[8];
-        for (size_t k = 0; (phys >> n & 1) && k < 8; k++) {
-            v[k] = rd_le16(in);
-        }
+    for (uint8_t n = 0; n < 3; n++) {
         if (!(phys >> n & 1)) {
             continue;
         }
-        if (in->bad || v[0] < 4 || v[1] < 4 || v[1] > v[0] || v[2] < 6 || v[3] > 3200 ||
-            v[2] > v[3] || v[4] > 499 || v[5] < 10 || v[5] > 3200 ||
-            v[5] * 4u <= (1u + v[4]) * v[3]) {
-            status = WOAD_HCI_INVALID_PARAMETERS;
-        } else if (n != 1) {
-            s.of[n / 2].interval = v[0];
-            s.of[n / 2].window = v[1];
-            s.conn_min = v[2];
-            s.latency = v[4];
-            s.supervision = v[5];
+        uint16_t interval = rd_le16(in), window = rd_le16(in);
+        struct params p;
+        if (!params_from_host(in, &p) || interval < 4 || window < 4 || window > interval) {
+            return false;
+        }
+        if (n != 1) {
+            s->of[n / 2].interval = interval;
+            s->of[n / 2].window = window;
+            s->conn_min = p.min;
+            s->latency = p.latency;
+            s->supervision = p.timeout;
         }
     }
-    status = status ? status : !rd_done(in) || !(phys & 5) ? WOAD_HCI_INVALID_PARAMETERS
-           : c->scan.connecting || c->scan.on || !cmd_choose(c, true)
-           ? WOAD_HCI_COMMAND_DISALLOWED : !link_free(c, &i) ? WOAD_HCI_CONNECTION_LIMIT
-           : !filter && link_with(c, &s.peer) ? WOAD_HCI_CONNECTION_EXISTS
-           : !own_type_ok(c, own) ? WOAD_HCI_INVALID_PARAMETERS : 0;
-    evt_status(c, CMD_EXT_CREATE, (uint8_t)status);
-    if (!status) {
-        s.own_type = own;
-        s.by_list = filter;
-        s.phys = phys & 5;
-        s.extended = true;
-        c->scan = s;
-        scan_enable(c, false);
-        c->scan.connecting = true;
-        c->scan.joining = c->scan.joining_aux = false;
+    return rd_done(in);
+}
+
+/* filter u8, own type u8, peer type u8, peer 6, PHYs u8, then as above.  7.8.66 */
+static int cmd_ext_create(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct create how = { .filter = rd_u8(in) };
+    how.own = rd_u8(in);
+    how.peer_type = rd_u8(in);
+    struct ll_scan s = c->scan;
+    (void)ret;
+    how.peer.type = how.peer_type & 1;
+    rd_copy(in, how.peer.octet, 6);
+    uint8_t phys = rd_u8(in);
+    int status = create_status(c, &how);
+    if (status == WOAD_HCI_COMMAND_DISALLOWED) {
+        return status;
     }
+    if (phys & ~phys_there(c)) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    if (!(phys & 5) || !create_phys(in, phys, &s)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (status) {
+        return status;
+    }
+    evt_status(c, CMD_EXT_CREATE, 0);
+    s.own_type = how.own;
+    s.peer = how.peer;
+    s.by_list = how.filter;
+    s.phys = phys & 5;
+    s.extended = true;
+    c->scan = s;
+    scan_enable(c, false);
+    c->scan.connecting = true;
+    c->scan.joining = c->scan.joining_aux = false;
     return CMD_ANSWERED;
 }
 
 const struct command air_ext_commands[] = {
-    { CMD(0x08, 0x35), 36, 1, 7, cmd_set_random, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x36), 36, 2, 25, cmd_set_params, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x37), 36, 3, -1, cmd_set_data, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x38), 36, 4, -1, cmd_set_response, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x39), 36, 5, -1, cmd_set_enable, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x3a), 36, 6, 0, cmd_max_data, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x3b), 36, 7, 0, cmd_number, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x3c), 37, 0, 1, cmd_remove, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x3d), 37, 1, 0, cmd_clear, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x41), 37, 5, -1, cmd_ext_scan_params, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x42), 37, 6, 6, cmd_scan_on, FEATURE_EXT_ADV },
-    { CMD(0x08, 0x43), 37, 7, -1, cmd_ext_create, FEATURE_EXT_ADV },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x08, 0x35), 36, 1, 7, cmd_set_random, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x36), 36, 2, 25, cmd_set_params, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x37), 36, 3, -1, cmd_set_data, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x38), 36, 4, -1, cmd_set_response, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x39), 36, 5, -1, cmd_set_enable, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x3a), 36, 6, 0, cmd_max_data, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x3b), 36, 7, 0, cmd_number, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x3c), 37, 0, 1, cmd_remove, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x3d), 37, 1, 0, cmd_clear, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x41), 37, 5, -1, cmd_ext_scan_params, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x42), 37, 6, 6, cmd_scan_on, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x43), 37, 7, -1, cmd_ext_create, FEATURE_EXT_ADV, CMD_EXTENDED | CMD_STATUS, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -409,7 +563,7 @@ void evt_set_terminated(ctl *c, const struct ll_adv *a, uint8_t status, uint8_t 
     wr_u8(&w, status);
     wr_u8(&w, a->handle);
     wr_le16(&w, status ? 0 : link_handle(i));
-    wr_u8(&w, (uint8_t)(a->max_events ? a->max_events : 0));
+    wr_u8(&w, (uint8_t)(a->events < 255 ? a->events : 255));
     evt_le(c, 0x12, &w);
 }
 

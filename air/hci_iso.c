@@ -6,12 +6,24 @@
 enum { CMD_CREATE_CIS = 0x2064, CMD_ACCEPT_CIS = 0x2066, CMD_CREATE_BIG = 0x2068,
        CMD_TERMINATE_BIG = 0x206a, CMD_SYNC_BIG = 0x206b };
 enum { UNKNOWN_ADVERTISER = 0x42, CANCELLED = 0x44 };
+enum { ISO_INTERVAL_LEAST_US = 5000, LATENCY_LEAST = 5, LATENCY_MOST = 0xfa0 };          /* ms */
 
-/* The PHY that is best of a set; 0: none that is there. */
-static uint8_t phy_of(const ctl *c, uint8_t set)
+/* The PHY that is best of a set. */
+static uint8_t phy_of(uint8_t set)
 {
-    set &= phys_there(c);
-    return set & 2 ? PHY_2M : set & 1 ? PHY_1M : set & 4 ? PHY_CODED : 0;
+    if (set & 2) {
+        return PHY_2M;
+    }
+    return set & 1 ? PHY_1M : PHY_CODED;
+}
+
+/* One at least, and none that is not there. */
+static int phys_status(const ctl *c, uint8_t set)
+{
+    if (!set) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    return set & ~phys_there(c) ? WOAD_HCI_UNSUPPORTED : 0;
 }
 
 /* --- connected: the central's side ------------------------------------------------------------ */
@@ -38,6 +50,26 @@ static bool group_active(const ctl *c, uint8_t group)
     return false;
 }
 
+/* It is configurable until one of its streams is created, and not again after it.  7.8.97 */
+static bool group_fixed(const ctl *c, uint8_t group)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && s->group == group && s->fixed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void group_fix(ctl *c, uint8_t group)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        s->fixed = s->fixed || (s->kind == ISO_CIS && s->central && s->group == group);
+    }
+}
+
 static void group_clear(ctl *c, uint8_t group)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -49,22 +81,30 @@ static void group_clear(ctl *c, uint8_t group)
 }
 
 /* id u8, largest SDUs u16 u16, PHYs u8 u8, retransmissions u8 u8 */
-static int stream_read(ctl *c, struct rd *in, struct iso *s)
+static int stream_read(const ctl *c, struct rd *in, struct iso *s)
 {
     s->id = rd_u8(in);
     s->max_sdu_tx = rd_le16(in);
     s->max_sdu_rx = rd_le16(in);
-    s->tx_phy = phy_of(c, rd_u8(in));
-    s->rx_phy = phy_of(c, rd_u8(in));
+    uint8_t tx_phys = rd_u8(in), rx_phys = rd_u8(in);
     uint8_t again_tx = rd_u8(in), again_rx = rd_u8(in);
     uint8_t again = again_tx > again_rx ? again_tx : again_rx;
-    if (in->bad || s->id > 0xef || s->max_sdu_tx > 0xfff || s->max_sdu_rx > 0xfff || again > 30 ||
-        !s->tx_phy || !s->rx_phy) {
+    if (in->bad || s->id > 0xef || s->max_sdu_tx > 0xfff || s->max_sdu_rx > 0xfff || again > 30) {
         return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = phys_status(c, tx_phys);
+    status = status ? status : phys_status(c, rx_phys);
+    if (status) {
+        return status;
+    }
+    if ((s->path_in && !s->max_sdu_tx) || (s->path_out && !s->max_sdu_rx)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (s->max_sdu_tx > ISO_SDU || s->max_sdu_rx > ISO_SDU) {
         return WOAD_HCI_UNSUPPORTED;
     }
+    s->tx_phy = phy_of(tx_phys);
+    s->rx_phy = phy_of(rx_phys);
     s->bn_tx = iso_payloads(s->max_sdu_tx);
     s->bn_rx = iso_payloads(s->max_sdu_rx);
     unsigned most = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
@@ -99,51 +139,118 @@ static int group_place(struct iso *s, uint8_t n, uint32_t event_us)
     return 0;
 }
 
-/* group u8, SDU intervals u24 u24 in us, clock u8, packing u8, framed u8, latencies u16 u16,
- * number u8, streams.  Returns group u8, number u8, handles u16.  7.8.97 */
-static int cmd_set_group(ctl *c, struct rd *in, struct wr *ret)
+/* What a command makes of a group: the streams that it has, as they are or as they shall be, and
+ * new ones behind them. */
+struct group { struct iso s[GROUP_MOST]; uint8_t n, order[GROUP_MOST], named; };
+
+static void group_read(const ctl *c, uint8_t group, struct group *g)
 {
-    struct iso s[GROUP_MOST];
-    uint8_t group = rd_u8(in), there = 0;
-    uint32_t interval = rd_le24(in), other = rd_le24(in);
-    uint8_t sca = rd_u8(in), packing = rd_u8(in), framed = rd_u8(in);
-    uint16_t latency = rd_le16(in), latency_back = rd_le16(in);
-    uint8_t n = rd_u8(in);
-    int status = in->bad || group > 0xef || interval < 0xff || interval > 0xfffff || other < 0xff ||
-                 other > 0xfffff || sca > 7 || packing > 1 || framed > 1 || latency < 5 ||
-                 latency_back < 5 || rd_left(in) != n * 9u ? WOAD_HCI_INVALID_PARAMETERS
-               : group_active(c, group) ? WOAD_HCI_COMMAND_DISALLOWED
-               : framed || interval != other || interval % 1250 || n > GROUP_MOST
-               ? WOAD_HCI_UNSUPPORTED : 0;
-    memset(s, 0, sizeof s);
-    for (uint8_t k = 0; k < n && !status; k++) {
-        status = stream_read(c, in, &s[k]);
-    }
-    status = status ? status : group_place(s, n, interval);
-    for (uint8_t k = 0; k < c->cfg.iso; k++) {
+    memset(g, 0, sizeof *g);
+    for (uint8_t k = 0; k < c->cfg.iso && g->n < GROUP_MOST; k++) {
         const struct iso *o = &c->iso[k];
-        there = (uint8_t)(there + (o->kind == ISO_NONE || (o->kind == ISO_CIS && o->central &&
-                                                          o->group == group)));
+        if (o->kind == ISO_CIS && o->central && o->group == group) {
+            g->s[g->n++] = *o;
+        }
     }
-    status = !status && there < n ? WOAD_HCI_MEMORY_EXCEEDED : status;
-    wr_u8(ret, group);
-    wr_u8(ret, status ? 0 : n);
-    if (status) {
-        return status;
+}
+
+/* Which of them a stream of this id is: a new one where there is none.  GROUP_MOST: no more fit. */
+static uint8_t group_slot(struct group *g, uint8_t id)
+{
+    uint8_t k = 0;
+    while (k < g->n && g->s[k].id != id) {
+        k++;
     }
-    group_clear(c, group);
+    g->n = (uint8_t)(k == g->n && k < GROUP_MOST ? g->n + 1 : g->n);
+    return k;
+}
+
+static int group_take(const ctl *c, struct rd *in, struct group *g, uint8_t n)
+{
     for (uint8_t k = 0; k < n; k++) {
-        struct iso *to = iso_free(c);
-        *to = s[k];
+        struct rd id = *in;
+        uint8_t slot = group_slot(g, rd_u8(&id));
+        for (uint8_t m = 0; m < k && m < GROUP_MOST; m++) {
+            if (g->order[m] == slot && slot < GROUP_MOST) {
+                return WOAD_HCI_INVALID_PARAMETERS;        /* the same stream twice */
+            }
+        }
+        if (slot == GROUP_MOST) {
+            return WOAD_HCI_MEMORY_EXCEEDED;
+        }
+        int status = stream_read(c, in, &g->s[slot]);
+        if (status) {
+            return status;
+        }
+        g->order[g->named++] = slot;
+    }
+    return 0;
+}
+
+/* The streams as they shall be, into their places. */
+static int group_keep(ctl *c, uint8_t group, struct group *g, uint32_t interval, struct wr *ret)
+{
+    uint16_t handle[GROUP_MOST];
+    uint8_t there = 0;
+    for (uint8_t k = 0; k < c->cfg.iso; k++) {
+        there = (uint8_t)(there + (c->iso[k].kind == ISO_NONE));
+    }
+    for (uint8_t k = 0; k < g->n; k++) {
+        there = (uint8_t)(there + (cis_configured(c, group, g->s[k].id) != NULL));
+    }
+    if (there < g->n) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    for (uint8_t k = 0; k < g->n; k++) {
+        struct iso *to = cis_configured(c, group, g->s[k].id);
+        to = to ? to : iso_free(c);
+        *to = g->s[k];
         to->kind = ISO_CIS;
         to->central = true;
         to->group = group;
         to->sdu_interval = interval;
         to->interval = (uint16_t)(interval / 1250);
         to->at = to->lost_at = NEVER;
-        wr_le16(ret, iso_handle(c, to));
+        handle[k] = iso_handle(c, to);
+    }
+    wr_u8(ret, g->named);
+    for (uint8_t k = 0; k < g->named; k++) {
+        wr_le16(ret, handle[g->order[k]]);
     }
     return 0;
+}
+
+/* group u8, SDU intervals u24 u24 in us, clock u8, packing u8, framed u8, latencies u16 u16, number
+ * u8, streams, which are added to those that there are, or are changed.  Returns group u8, number
+ * u8, handles u16.  7.8.97 */
+static int cmd_set_group(ctl *c, struct rd *in, struct wr *ret)
+{
+    struct group g;
+    uint8_t group = rd_u8(in);
+    uint32_t interval = rd_le24(in), other = rd_le24(in);
+    uint8_t sca = rd_u8(in), packing = rd_u8(in), framed = rd_u8(in);
+    uint16_t latency = rd_le16(in), back = rd_le16(in);
+    uint8_t n = rd_u8(in);
+    wr_u8(ret, group);
+    if (in->bad || group > 0xef || interval < 0xff || interval > 0xfffff || other < 0xff ||
+        other > 0xfffff || sca > 7 || packing > 1 || framed > 1 || latency < LATENCY_LEAST ||
+        latency > LATENCY_MOST || back < LATENCY_LEAST || back > LATENCY_MOST || n > 31 ||
+        rd_left(in) != n * 9u) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (group_fixed(c, group)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    group_read(c, group, &g);
+    int status = group_take(c, in, &g, n);
+    if (status) {
+        return status;
+    }
+    if (framed || interval != other || interval % 1250 || interval < ISO_INTERVAL_LEAST_US) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    status = group_place(g.s, g.n, interval);
+    return status ? status : group_keep(c, group, &g, interval, ret);
 }
 
 /* group u8.  7.8.100 */
@@ -162,26 +269,80 @@ static int cmd_remove_group(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* number u8, { stream u16, connection u16 } each.  All are looked at before any is begun.
- * 7.8.99 */
+/* One of the pairs: stream u16, connection u16. */
+static int pair_status(ctl *c, struct rd *in)
+{
+    uint8_t i;
+    const struct iso *s = iso_of(c, rd_le16(in));
+    const struct link *l = link_by_handle(c, rd_le16(in), &i);
+    if (!s || s->kind != ISO_CIS || !l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (!l->central || !s->central) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (s->on) {
+        return WOAD_HCI_CONNECTION_EXISTS;
+    }
+    return l->features_known && !(l->features[4] & 1) ? WOAD_HCI_UNSUPPORTED_REMOTE : 0;
+}
+
+/* A stream that Create CIS has asked for and that LE CIS Established has not told of. */
+static bool cis_pending(const ctl *c)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && !s->ending &&
+            (s->asked || (s->on && !s->established))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int pairs_status(ctl *c, struct rd in, uint8_t n)
+{
+    struct rd first = in;
+    for (uint8_t k = 0; k < n; k++) {
+        uint16_t handle = rd_le16(&in);
+        struct rd before = first;
+        rd_le16(&in);
+        for (uint8_t m = 0; m < k; m++) {
+            if (rd_le16(&before) == handle) {
+                return WOAD_HCI_INVALID_PARAMETERS;
+            }
+            rd_le16(&before);
+        }
+    }
+    for (uint8_t k = 0; k < n; k++) {
+        int status = pair_status(c, &first);
+        if (status) {
+            return status;
+        }
+    }
+    return 0;
+}
+
+/* number u8, then pairs.  All are looked at before any is begun.  7.8.99 */
 static int cmd_create_cis(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t n = rd_u8(in), i;
-    struct rd again = *in;
-    int status = !n || rd_left(in) != n * 4u ? WOAD_HCI_INVALID_PARAMETERS : 0;
     (void)ret;
-    for (uint8_t k = 0; k < n && !status; k++) {
-        struct iso *s = iso_of(c, rd_le16(in));
-        struct link *l = link_by_handle(c, rd_le16(in), &i);
-        status = !s || s->kind != ISO_CIS || !s->central || !l ? WOAD_HCI_UNKNOWN_CONNECTION
-               : !l->central ? WOAD_HCI_INVALID_PARAMETERS
-               : s->asked || s->on ? WOAD_HCI_CONNECTION_EXISTS
-               : l->features_known && !(l->features[4] & 1) ? WOAD_HCI_UNSUPPORTED_REMOTE : 0;
+    if (!n || n > 31 || rd_left(in) != n * 4u) {
+        return WOAD_HCI_INVALID_PARAMETERS;
     }
-    evt_status(c, CMD_CREATE_CIS, (uint8_t)status);
-    for (uint8_t k = 0; k < n && !status; k++) {
-        struct iso *s = iso_of(c, rd_le16(&again));
-        link_by_handle(c, rd_le16(&again), &i);
+    if (!(ctl_features(c) >> FEATURE_CIS_HOST & 1) || cis_pending(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    int status = pairs_status(c, *in, n);
+    if (status) {
+        return status;
+    }
+    evt_status(c, CMD_CREATE_CIS, 0);
+    for (uint8_t k = 0; k < n; k++) {
+        struct iso *s = iso_of(c, rd_le16(in));
+        link_by_handle(c, rd_le16(in), &i);
+        group_fix(c, s->group);
         cis_want(c, s, i);
     }
     return CMD_ANSWERED;
@@ -189,21 +350,27 @@ static int cmd_create_cis(ctl *c, struct rd *in, struct wr *ret)
 
 /* --- connected: the peripheral's side --------------------------------------------------------- */
 
-static struct iso *cis_asked(ctl *c, uint16_t handle)
+/* One that this host has been asked for and has not answered yet. */
+static int answer_status(ctl *c, const struct iso *s)
 {
-    struct iso *s = iso_of(c, handle);
-    return s && s->kind == ISO_CIS && !s->central && s->asked && !s->agreed ? s : NULL;
+    (void)c;
+    if (!s || s->kind != ISO_CIS) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    return s->central || !s->asked || s->agreed ? WOAD_HCI_COMMAND_DISALLOWED : 0;
 }
 
 /* handle u16.  7.8.101 */
 static int cmd_accept_cis(ctl *c, struct rd *in, struct wr *ret)
 {
-    struct iso *s = cis_asked(c, rd_le16(in));
+    struct iso *s = iso_of(c, rd_le16(in));
+    int status = answer_status(c, s);
     (void)ret;
-    evt_status(c, CMD_ACCEPT_CIS, s ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
-    if (s) {
-        cis_answer(c, s, 0);
+    if (status) {
+        return status;
     }
+    evt_status(c, CMD_ACCEPT_CIS, 0);
+    cis_answer(c, s, 0);
     return CMD_ANSWERED;
 }
 
@@ -212,13 +379,13 @@ static int cmd_reject_cis(ctl *c, struct rd *in, struct wr *ret)
 {
     uint16_t handle = rd_le16(in);
     uint8_t reason = rd_u8(in);
-    struct iso *s = cis_asked(c, handle);
+    struct iso *s = iso_of(c, handle);
+    int status = answer_status(c, s);
     wr_le16(ret, handle);
-    if (!s) {
-        return WOAD_HCI_UNKNOWN_CONNECTION;
+    if (!status) {
+        cis_answer(c, s, reason ? reason : WOAD_HCI_REMOTE_USER_TERMINATED);
     }
-    cis_answer(c, s, reason ? reason : WOAD_HCI_REMOTE_USER_TERMINATED);
-    return 0;
+    return status;
 }
 
 /* --- broadcast -------------------------------------------------------------------------------- */
@@ -245,6 +412,35 @@ static void big_take(ctl *c, struct big *b, const uint8_t *numbers, uint8_t n, u
     }
 }
 
+bool big_of_set(const ctl *c, const struct ll_adv *a)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        const struct big *b = &c->big[n];
+        if (b->used && !b->listens && b->set == a - c->sets) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The times of a group's events: as many repetitions as there is room for.  False: not one. */
+static bool big_schedule(struct big_info *info, uint8_t again)
+{
+    uint32_t pdu = info->max_sdu < ISO_PDU ? info->max_sdu : ISO_PDU;
+    info->bn = iso_payloads(info->max_sdu);
+    info->sub_interval = radio_airtime(2 + pdu, info->phy) + T_MSS;
+    info->interval = (uint16_t)(info->sdu_interval / 1250);
+    unsigned irc = 1u + again;
+    unsigned room = (info->interval * 1250u - 1000) / info->num / info->sub_interval;
+    irc = irc * info->bn > room ? room / info->bn : irc;
+    irc = irc * info->bn > ISO_SUBEVENTS ? (unsigned)ISO_SUBEVENTS / info->bn : irc;
+    irc = irc > 15 ? 15 : irc;
+    info->irc = (uint8_t)irc;
+    info->nse = (uint8_t)(irc * info->bn);
+    info->spacing = info->nse * info->sub_interval;
+    return irc;
+}
+
 /* group u8, set u8, streams u8, SDU interval u24, largest SDU u16, latency u16, retransmissions
  * u8, PHY u8, packing u8, framed u8, encrypted u8, code 16.  7.8.103 */
 static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
@@ -254,47 +450,46 @@ static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
     uint8_t n = rd_u8(in);
     struct big_info info = { .num = n, .sdu_interval = rd_le24(in) };
     info.max_sdu = rd_le16(in);
-    rd_le16(in);
-    uint8_t again = rd_u8(in);
-    info.phy = phy_of(c, rd_u8(in));
+    uint16_t latency = rd_le16(in);
+    uint8_t again = rd_u8(in), phys = rd_u8(in);
     uint8_t packing = rd_u8(in), framed = rd_u8(in), encrypted = rd_u8(in);
     struct big *b = big_free(c);
     (void)ret;
-    int status = handle > 0xef || !n || n > 31 || info.sdu_interval < 0xff || !info.max_sdu ||
-                 info.max_sdu > 0xfff || again > 30 || !info.phy || packing > 1 || framed > 1 ||
-                 encrypted > 1 ? WOAD_HCI_INVALID_PARAMETERS
-               : !a ? UNKNOWN_ADVERTISER : big_of(c, handle) || !a->train.on
-               ? WOAD_HCI_COMMAND_DISALLOWED
-               : framed || encrypted || info.sdu_interval % 1250 || info.max_sdu > ISO_SDU
-               ? WOAD_HCI_UNSUPPORTED : !b || n > GROUP_MOST || !streams_there(c, n)
-               ? WOAD_HCI_MEMORY_EXCEEDED : 0;
-    if (!status) {
-        uint32_t pdu = info.max_sdu < ISO_PDU ? info.max_sdu : ISO_PDU;
-        info.bn = iso_payloads(info.max_sdu);
-        info.sub_interval = radio_airtime(2 + pdu, info.phy) + T_MSS;
-        info.interval = (uint16_t)(info.sdu_interval / 1250);
-        unsigned irc = 1u + again, room = (info.interval * 1250u - 1000) / n / info.sub_interval;
-        irc = irc * info.bn > room ? room / info.bn : irc;
-        irc = irc * info.bn > ISO_SUBEVENTS ? (unsigned)ISO_SUBEVENTS / info.bn : irc;
-        irc = irc > 15 ? 15 : irc;
-        info.irc = (uint8_t)irc;
-        info.nse = (uint8_t)(irc * info.bn);
-        info.spacing = info.nse * info.sub_interval;
-        status = irc ? 0 : WOAD_HCI_UNSUPPORTED;
+    info.phy = phy_of(phys);
+    if (handle > 0xef || !n || n > 31 || info.sdu_interval < 0xff ||
+        info.sdu_interval > 0xfffff || !info.max_sdu || info.max_sdu > 0xfff ||
+        latency < LATENCY_LEAST || latency > LATENCY_MOST || again > 30 || packing > 1 ||
+        framed > 1 || encrypted > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
     }
-    evt_status(c, CMD_CREATE_BIG, (uint8_t)status);
-    if (!status) {
-        big_take(c, b, NULL, n, ISO_BIS_OUT);
-        b->handle = handle;
-        b->set = (uint8_t)(a - c->sets);
-        info.seed = ll_access_address(c);
-        info.crc_base = (uint16_t)air_random(c->air);
-        memcpy(info.chm, c->channels, sizeof info.chm);
-        b->info = info;
-        b->anchor = c->air->now + 5000;
-        big_begin(c, b);
-        evt_big(c, b, 0);
+    if (big_of(c, handle)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
     }
+    if (!a || !a->train.on || big_of_set(c, a)) {
+        return UNKNOWN_ADVERTISER;
+    }
+    int status = phys_status(c, phys);
+    if (status) {
+        return status;
+    }
+    if (framed || encrypted || info.sdu_interval % 1250 || info.max_sdu > ISO_SDU ||
+        info.sdu_interval < ISO_INTERVAL_LEAST_US || !big_schedule(&info, again)) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    if (!b || n > GROUP_MOST || !streams_there(c, n)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    evt_status(c, CMD_CREATE_BIG, 0);
+    big_take(c, b, NULL, n, ISO_BIS_OUT);
+    b->handle = handle;
+    b->set = (uint8_t)(a - c->sets);
+    info.seed = ll_access_address(c);
+    info.crc_base = (uint16_t)air_random(c->air);
+    memcpy(info.chm, c->channels, sizeof info.chm);
+    b->info = info;
+    b->anchor = c->air->now + 5000;
+    big_begin(c, b);
+    evt_big(c, b, 0);
     return CMD_ANSWERED;
 }
 
@@ -304,13 +499,26 @@ static int cmd_terminate_big(ctl *c, struct rd *in, struct wr *ret)
     struct big *b = big_of(c, rd_u8(in));
     uint8_t reason = rd_u8(in);
     (void)ret;
-    bool may = b && !b->listens && !b->terminating;
-    evt_status(c, CMD_TERMINATE_BIG, may ? 0 : b ? WOAD_HCI_COMMAND_DISALLOWED
-                                                 : UNKNOWN_ADVERTISER);
-    if (may) {
-        big_terminate(c, b, reason);
+    if (!b) {
+        return UNKNOWN_ADVERTISER;
     }
+    if (b->listens || b->terminating) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    evt_status(c, CMD_TERMINATE_BIG, 0);
+    big_terminate(c, b, reason);
     return CMD_ANSWERED;
+}
+
+/* A group that is being synchronised to: one at a time. */
+static bool big_pending(const ctl *c)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        if (c->big[n].used && c->big[n].listens && !c->big[n].established) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* group u8, sync u16, encrypted u8, code 16, subevents u8, timeout u16 in 10 ms, number u8,
@@ -331,19 +539,28 @@ static int cmd_sync_big(ctl *c, struct rd *in, struct wr *ret)
     for (uint8_t k = 0; order && k < n; k++) {
         order = numbers[k] >= 1 && numbers[k] <= 31 && (!k || numbers[k] > numbers[k - 1]);
     }
-    int status = in->bad || rd_left(in) || handle > 0xef || encrypted > 1 || mse > 31 || !order ||
-                 timeout < 10 || timeout > 0x4000 ? WOAD_HCI_INVALID_PARAMETERS
-               : big_of(c, handle) ? WOAD_HCI_COMMAND_DISALLOWED
-               : !sync_of(c, sync) ? UNKNOWN_ADVERTISER : encrypted ? WOAD_HCI_UNSUPPORTED
-               : !b || n > GROUP_MOST || !streams_there(c, n) ? WOAD_HCI_MEMORY_EXCEEDED : 0;
-    evt_status(c, CMD_SYNC_BIG, (uint8_t)status);
-    if (!status) {
-        big_take(c, b, numbers, n, ISO_BIS_IN);
-        b->handle = handle;
-        b->listens = b->waits = true;
-        b->sync = (uint8_t)sync;
-        b->timeout = timeout;
+    if (in->bad || rd_left(in) || handle > 0xef || encrypted > 1 || mse > 31 || !order ||
+        timeout < 10 || timeout > 0x4000) {
+        return WOAD_HCI_INVALID_PARAMETERS;
     }
+    if (big_of(c, handle) || big_pending(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!sync_of(c, sync)) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (encrypted) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    if (!b || n > GROUP_MOST || !streams_there(c, n)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    evt_status(c, CMD_SYNC_BIG, 0);
+    big_take(c, b, numbers, n, ISO_BIS_IN);
+    b->handle = handle;
+    b->listens = b->waits = true;
+    b->sync = (uint8_t)sync;
+    b->timeout = timeout;
     return CMD_ANSWERED;
 }
 
@@ -378,23 +595,40 @@ static int cmd_buffers_2(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* handle u16, direction u8 (0 from the host, 1 to it), path u8, codec 5, delay u24, length u8, …
- * 7.8.109 */
-static int cmd_path(ctl *c, struct rd *in, struct wr *ret)
+/* Whether there may be paths: of a central's CIS from its configuration on, of a peripheral's from
+ * its LE Accept CIS Request on, of a BIS while there is one.  7.8.109 */
+static int path_status(const struct iso *s)
 {
-    uint16_t handle = rd_le16(in);
-    uint8_t direction = rd_u8(in), path = rd_u8(in);
-    struct iso *s = iso_of(c, handle);
-    wr_le16(ret, handle);
-    if (in->bad || direction > 1) {
-        return WOAD_HCI_INVALID_PARAMETERS;
-    }
-    if (!s || !s->on) {
+    if (!s || (s->kind != ISO_CIS && !s->on)) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
+    bool early = s->kind == ISO_CIS && !s->central && !s->agreed && !s->on;
+    return early ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+}
+
+/* handle u16, direction u8 (0 from the host, 1 to it), path u8 (0: HCI, others are the vendor's and
+ * would have to be configured), codec 5, delay u24 in us, length u8, configuration.  7.8.109 */
+static int cmd_path(ctl *c, struct rd *in, struct wr *ret)
+{
+    enum { TRANSPARENT = 3, DELAY_MOST_US = 4000000, NO_PATH = 0xff };
+    uint16_t handle = rd_le16(in);
+    uint8_t direction = rd_u8(in), path = rd_u8(in), coding = rd_u8(in);
+    struct iso *s = iso_of(c, handle);
+    rd_le32(in);
+    uint32_t delay = rd_le24(in);
+    uint8_t len = rd_u8(in);
+    wr_le16(ret, handle);
+    if (in->bad || rd_left(in) != len || direction > 1 || path == NO_PATH ||
+        delay > DELAY_MOST_US || (coding == TRANSPARENT && len)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = path_status(s);
+    if (status) {
+        return status;
+    }
     bool there = direction ? s->bn_rx : s->bn_tx, set = direction ? s->path_out : s->path_in;
-    if (path != 0 || !there || set) {
-        return path ? WOAD_HCI_UNSUPPORTED : WOAD_HCI_COMMAND_DISALLOWED;
+    if (path || !there || set) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
     }
     *(direction ? &s->path_out : &s->path_in) = true;
     return 0;
@@ -410,8 +644,9 @@ static int cmd_no_path(ctl *c, struct rd *in, struct wr *ret)
     if (!directions || directions > 3) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!s || !s->on) {
-        return WOAD_HCI_UNKNOWN_CONNECTION;
+    int status = path_status(s);
+    if (status) {
+        return status;
     }
     if (((directions & 1) && !s->path_in) || ((directions & 2) && !s->path_out)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
@@ -431,24 +666,27 @@ static int cmd_tx_sync(ctl *c, struct rd *in, struct wr *ret)
     wr_le16(ret, (uint16_t)(there ? s->event : 0));
     wr_le32(ret, (uint32_t)(there ? s->anchor : 0));
     wr_le24(ret, 0);
-    return !there ? WOAD_HCI_UNKNOWN_CONNECTION : s->bn_tx ? 0 : WOAD_HCI_COMMAND_DISALLOWED;
+    if (!s) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    return there && s->bn_tx ? 0 : WOAD_HCI_COMMAND_DISALLOWED;
 }
 
 const struct command air_iso_commands[] = {
-    { CMD(0x08, 0x60), 41, 5, 0, cmd_buffers_2, FEATURE_ISO },
-    { CMD(0x08, 0x61), 41, 6, 2, cmd_tx_sync, FEATURE_ISO },
-    { CMD(0x08, 0x62), 41, 7, -1, cmd_set_group, FEATURE_CIS_CENTRAL },
-    { CMD(0x08, 0x64), 42, 1, -1, cmd_create_cis, FEATURE_CIS_CENTRAL },
-    { CMD(0x08, 0x65), 42, 2, 1, cmd_remove_group, FEATURE_CIS_CENTRAL },
-    { CMD(0x08, 0x66), 42, 3, 2, cmd_accept_cis, FEATURE_CIS_PERIPHERAL },
-    { CMD(0x08, 0x67), 42, 4, 3, cmd_reject_cis, FEATURE_CIS_PERIPHERAL },
-    { CMD(0x08, 0x68), 42, 5, 31, cmd_create_big, FEATURE_BROADCASTER },
-    { CMD(0x08, 0x6a), 42, 7, 2, cmd_terminate_big, FEATURE_BROADCASTER },
-    { CMD(0x08, 0x6b), 43, 0, -1, cmd_sync_big, FEATURE_RECEIVER },
-    { CMD(0x08, 0x6c), 43, 1, 1, cmd_unsync_big, FEATURE_RECEIVER },
-    { CMD(0x08, 0x6e), 43, 3, -1, cmd_path, FEATURE_ISO },
-    { CMD(0x08, 0x6f), 43, 4, 3, cmd_no_path, FEATURE_ISO },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x08, 0x60), 41, 5, 0, cmd_buffers_2, FEATURE_ISO, 0, 0 },
+    { CMD(0x08, 0x61), 41, 6, 2, cmd_tx_sync, FEATURE_ISO, 0, 0 },
+    { CMD(0x08, 0x62), 41, 7, -1, cmd_set_group, FEATURE_CIS_CENTRAL, 0, 0 },
+    { CMD(0x08, 0x64), 42, 1, -1, cmd_create_cis, FEATURE_CIS_CENTRAL, CMD_STATUS, 0 },
+    { CMD(0x08, 0x65), 42, 2, 1, cmd_remove_group, FEATURE_CIS_CENTRAL, 0, 0 },
+    { CMD(0x08, 0x66), 42, 3, 2, cmd_accept_cis, FEATURE_CIS_PERIPHERAL, CMD_STATUS, 0 },
+    { CMD(0x08, 0x67), 42, 4, 3, cmd_reject_cis, FEATURE_CIS_PERIPHERAL, 0, 0 },
+    { CMD(0x08, 0x68), 42, 5, 31, cmd_create_big, FEATURE_BROADCASTER, CMD_STATUS, 0 },
+    { CMD(0x08, 0x6a), 42, 7, 2, cmd_terminate_big, FEATURE_BROADCASTER, CMD_STATUS, 0 },
+    { CMD(0x08, 0x6b), 43, 0, -1, cmd_sync_big, FEATURE_RECEIVER, CMD_STATUS, 0 },
+    { CMD(0x08, 0x6c), 43, 1, 1, cmd_unsync_big, FEATURE_RECEIVER, 0, 0 },
+    { CMD(0x08, 0x6e), 43, 3, -1, cmd_path, FEATURE_ISO, 0, 0 },
+    { CMD(0x08, 0x6f), 43, 4, 3, cmd_no_path, FEATURE_ISO, 0, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 
 /* --- events ----------------------------------------------------------------------------------- */

@@ -2,9 +2,10 @@
  * 7.8.88 to 7.8.92, 7.7.65.14 to 7.7.65.16, 7.7.65.24 */
 #include "ll_periodic.h"
 
-enum { CMD_CREATE_SYNC = 0x2044, UNKNOWN_ADVERTISER = 0x42, CANCELLED = 0x44 };
+enum { CMD_CREATE_SYNC = 0x2044, UNKNOWN_ADVERTISER = 0x42, CANCELLED = 0x44,
+       PACKET_TOO_LONG = 0x45 };
 enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
-enum { REPORT_MAX = 247 };
+enum { REPORT_MAX = 247, SYNC_CTE_ALL = 0x17 };
 
 void periodic_reset(ctl *c)
 {
@@ -16,21 +17,35 @@ void periodic_reset(ctl *c)
 
 /* --- a train of ours -------------------------------------------------------------------------- */
 
+static bool train_fits(const struct ll_adv *a, uint16_t len, uint16_t interval)
+{
+    return chain_us(len, a->secondary ? a->secondary : PHY_1M) <= interval * 1250u;
+}
+
+/* What may have periodic advertising: extended, neither connectable nor scannable, and not
+ * anonymous. */
+static bool set_may_have_train(const struct ll_adv *a)
+{
+    return a->extended && !(a->props & (PROP_CONNECTABLE | PROP_SCANNABLE | PROP_ANONYMOUS));
+}
+
 /* handle u8, interval min u16, max u16, properties u16.  7.8.61 */
 static int cmd_params(ctl *c, struct rd *in, struct wr *ret)
 {
     struct ll_adv *a = set_of(c, rd_u8(in));
     uint16_t min = rd_le16(in), max = rd_le16(in), props = rd_le16(in);
     (void)ret;
-    if (!cmd_choose(c, true) || (a && a->train.enabled)) {
-        return WOAD_HCI_COMMAND_DISALLOWED;
-    }
     if (!a) {
         return UNKNOWN_ADVERTISER;
     }
-    if (min < 6 || min > max || (props & ~PROP_TX_POWER) || !a->extended ||
-        (a->props & (PROP_CONNECTABLE | PROP_SCANNABLE | PROP_ANONYMOUS))) {
+    if (a->train.enabled) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (min < 6 || min > max || (props & ~PROP_TX_POWER) || !set_may_have_train(a)) {
         return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (!train_fits(a, a->train.len, max)) {
+        return PACKET_TOO_LONG;
     }
     a->train.set = true;
     a->train.interval = max;
@@ -38,33 +53,45 @@ static int cmd_params(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* handle u8, operation u8, length u8, data.  7.8.62 */
+static int train_data_status(const struct train *t, uint8_t op, uint8_t len)
+{
+    bool part = op < OP_WHOLE;
+    if (!t->set || (t->enabled && part)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if ((part && (!len || (op != OP_FIRST && !t->partial))) ||
+        (op == OP_SAME && (len || !t->enabled || !t->len))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    return 0;
+}
+
+/* handle u8, operation u8, length u8, data.  What is too long is discarded with all that was there
+ * before it.  7.8.62 */
 static int cmd_data(ctl *c, struct rd *in, struct wr *ret)
 {
     struct ll_adv *a = set_of(c, rd_u8(in));
     uint8_t op = rd_u8(in), len = rd_u8(in);
     const uint8_t *data = rd_bytes(in, len);
     (void)ret;
-    if (in->bad || rd_left(in) || op > OP_SAME || (op == OP_SAME && len)) {
+    if (in->bad || rd_left(in) || op > OP_SAME || len > 252) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!a) {
-        return UNKNOWN_ADVERTISER;
+    int status = a ? train_data_status(&a->train, op, len) : UNKNOWN_ADVERTISER;
+    if (status || op == OP_SAME) {
+        return status;
     }
     struct train *t = &a->train;
-    uint16_t before = op == OP_MORE || op == OP_LAST ? t->len : 0;
-    if (!cmd_choose(c, true) || !t->set || (t->enabled && op != OP_WHOLE && op != OP_SAME)) {
-        return WOAD_HCI_COMMAND_DISALLOWED;
-    }
-    if (before + len > a->room) {
+    uint16_t before = op == OP_MORE || op == OP_LAST ? t->len : 0, all = (uint16_t)(before + len);
+    if (all > a->room || !train_fits(a, all, t->interval)) {
         t->len = 0;
-        return WOAD_HCI_MEMORY_EXCEEDED;
+        t->partial = false;
+        return all > a->room ? WOAD_HCI_MEMORY_EXCEEDED : PACKET_TOO_LONG;
     }
-    if (op != OP_SAME) {
-        memcpy(t->data + before, data, len);
-        t->len = (uint16_t)(before + len);
-        t->chain_at = NEVER;             /* of one set of data or of the other, not of both */
-    }
+    memcpy(t->data + before, data, len);
+    t->len = all;
+    t->partial = op == OP_FIRST || op == OP_MORE;
+    t->chain_at = NEVER;                 /* of one set of data or of the other, not of both */
     return 0;
 }
 
@@ -80,8 +107,11 @@ static int cmd_enable(ctl *c, struct rd *in, struct wr *ret)
     if (on > 1) {
         return on & ~3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
     }
-    if (!cmd_choose(c, true) || !a->train.set) {
+    if (on ? !a->train.set || a->train.partial || !set_may_have_train(a) : big_of_set(c, a)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (on && !train_fits(a, a->train.len, a->train.interval)) {
+        return PACKET_TOO_LONG;
     }
     a->train.enabled = on;
     train_enable(c, a);
@@ -121,21 +151,32 @@ static int cmd_create_sync(ctl *c, struct rd *in, struct wr *ret)
     uint16_t skip = rd_le16(in), timeout = rd_le16(in);
     bool by_list = options & 1;
     (void)ret;
-    int status = c->sync_wanted.on || !cmd_choose(c, true) ? WOAD_HCI_COMMAND_DISALLOWED
-               : (options & ~7) || (!by_list && (sid > 15 || who.type > 1)) || skip > 499 ||
-                 timeout < 10 || timeout > 0x4000 ? WOAD_HCI_INVALID_PARAMETERS
-               : !by_list && sync_with(c, &who, sid) ? WOAD_HCI_CONNECTION_EXISTS
-               : !sync_free(c) ? WOAD_HCI_MEMORY_EXCEEDED : 0;
-    evt_status(c, CMD_CREATE_SYNC, (uint8_t)status);
-    if (!status) {
-        c->sync_wanted.on = true;
-        c->sync_wanted.by_list = by_list;
-        c->sync_wanted.reports = !(options & 2);
-        c->sync_wanted.sid = sid;
-        c->sync_wanted.who = who;
-        c->sync_wanted.skip = skip;
-        c->sync_wanted.timeout = timeout;
+    uint8_t cte = rd_u8(in);
+    bool all_kinds = (cte & SYNC_CTE_ALL) == SYNC_CTE_ALL;
+    if (c->sync_wanted.on || all_kinds) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
     }
+    if ((options & ~7) || (!by_list && (sid > 15 || who.type > 1)) || skip > 499 || timeout < 10 ||
+        timeout > 0x4000) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if ((options & 6) == 4) {
+        return WOAD_HCI_UNSUPPORTED;     /* no duplicates: it takes the ADI, which is not here */
+    }
+    if (!by_list && sync_with(c, &who, sid)) {
+        return WOAD_HCI_CONNECTION_EXISTS;
+    }
+    if (!sync_free(c)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    evt_status(c, CMD_CREATE_SYNC, 0);
+    c->sync_wanted.on = true;
+    c->sync_wanted.by_list = by_list;
+    c->sync_wanted.reports = !(options & 2);
+    c->sync_wanted.sid = sid;
+    c->sync_wanted.who = who;
+    c->sync_wanted.skip = skip;
+    c->sync_wanted.timeout = timeout;
     return CMD_ANSWERED;
 }
 
@@ -240,18 +281,18 @@ static int cmd_receive(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_periodic_commands[] = {
-    { CMD(0x08, 0x3e), 37, 2, 7, cmd_params, FEATURE_PERIODIC },
-    { CMD(0x08, 0x3f), 37, 3, -1, cmd_data, FEATURE_PERIODIC },
-    { CMD(0x08, 0x40), 37, 4, 2, cmd_enable, FEATURE_PERIODIC },
-    { CMD(0x08, 0x44), 38, 0, 14, cmd_create_sync, FEATURE_PERIODIC },
-    { CMD(0x08, 0x45), 38, 1, 0, cmd_cancel_sync, FEATURE_PERIODIC },
-    { CMD(0x08, 0x46), 38, 2, 2, cmd_terminate_sync, FEATURE_PERIODIC },
-    { CMD(0x08, 0x47), 38, 3, 8, cmd_list_add, FEATURE_PERIODIC },
-    { CMD(0x08, 0x48), 38, 4, 8, cmd_list_remove, FEATURE_PERIODIC },
-    { CMD(0x08, 0x49), 38, 5, 0, cmd_list_clear, FEATURE_PERIODIC },
-    { CMD(0x08, 0x4a), 38, 6, 0, cmd_list_size, FEATURE_PERIODIC },
-    { CMD(0x08, 0x59), 40, 5, 3, cmd_receive, FEATURE_PERIODIC },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x08, 0x3e), 37, 2, 7, cmd_params, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x3f), 37, 3, -1, cmd_data, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x40), 37, 4, 2, cmd_enable, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x44), 38, 0, 14, cmd_create_sync, FEATURE_PERIODIC, CMD_EXTENDED | CMD_STATUS, 0 },
+    { CMD(0x08, 0x45), 38, 1, 0, cmd_cancel_sync, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x46), 38, 2, 2, cmd_terminate_sync, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x47), 38, 3, 8, cmd_list_add, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x48), 38, 4, 8, cmd_list_remove, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x49), 38, 5, 0, cmd_list_clear, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x4a), 38, 6, 0, cmd_list_size, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x59), 40, 5, 3, cmd_receive, FEATURE_PERIODIC, CMD_EXTENDED, VERSION_5_1 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 
 /* --- events ----------------------------------------------------------------------------------- */

@@ -127,7 +127,7 @@ enum { ADV_FILTER_SCAN = 1, ADV_FILTER_CONNECT = 2 };
 
 /* Periodic advertising of a set. */
 struct train {
-    bool set, enabled, on;               /* set: it has parameters */
+    bool set, enabled, on, partial;      /* set: it has parameters; partial: not all its data */
     uint8_t *data, channel, chm[5];
     uint16_t interval, props, len, sent, counter;
     uint32_t aa, crc_init;
@@ -167,7 +167,7 @@ struct ll_adv {
     uint16_t data_len, rsp_len, room;
     /* extended commands */
     uint8_t handle, sid, primary, secondary, random[6];
-    bool random_set;
+    bool random_set, partial_data, partial_rsp;            /* partial: the last part is missing */
     uint16_t props, did;
     bool power_asked;                    /* its host wants no more than `power` */
     int8_t power;
@@ -220,6 +220,7 @@ struct sdu { uint16_t want, len, packets; uint8_t data[ISO_SDU]; };
 struct iso {
     uint8_t kind;
     bool central, asked, agreed, on, established, ending, path_in, path_out;
+    bool requested, fixed;               /* its LL_CIS_REQ is out; its group's streams are used */
     uint8_t group, id, link;             /* id: of the CIS, number of the BIS */
     uint8_t tx_phy, rx_phy, nse, bn_tx, bn_rx, chm[5], tries;
     uint16_t max_sdu_tx, max_sdu_rx, interval;             /* interval: 1.25 ms */
@@ -497,6 +498,7 @@ void privacy_own(const ctl *c, uint8_t own_type, const struct address *peer, str
 bool privacy_is_own(const ctl *c, uint8_t own_type, const struct address *target);
 void privacy_target(ctl *c, uint8_t own_type, const struct address *peer, struct address *target);
 void privacy_due(ctl *c);
+bool privacy_has_local(const ctl *c, const struct address *peer);
 /* hci_crypto.c */
 void p256_due(ctl *c);
 void p256_reset(ctl *c);
@@ -504,6 +506,7 @@ void privacy_reset(ctl *c);
 /* ll_accept.c */
 bool address_is(const struct address *a, const struct address *b);
 bool accept_has(const ctl *c, const struct address *a);
+bool accept_has_anonymous(const ctl *c);
 /* ll_conn.c */
 enum { LINK_TRIES = 6 };                 /* events without a packet: not established.  4.5 */
 struct link *link_free(ctl *c, uint8_t *i);
@@ -581,9 +584,11 @@ void iso_catch_up(ctl *c);
 void iso_reset(ctl *c);
 void cis_link_gone(ctl *c, uint8_t i, uint8_t reason);
 void cis_terminate(ctl *c, struct iso *s, uint8_t reason);
+void cis_cancel(ctl *c, struct iso *s, uint8_t reason);
 void cis_terminated(ctl *c, uint8_t i);
 struct iso *iso_of(ctl *c, uint16_t handle);
 uint64_t big_next(const ctl *c);
+bool big_of_set(const ctl *c, const struct ll_adv *a);
 void big_due(ctl *c);
 void big_terminate(ctl *c, struct big *b, uint8_t reason);
 size_t big_acad(const ctl *c, const struct ll_adv *a, uint64_t at, uint8_t acad[2 + BIG_INFO]);
@@ -595,7 +600,8 @@ void evt_put_2(ctl *c, uint8_t code, const struct wr *params);
 void evt_le(ctl *c, uint8_t sub, const struct wr *params);
 void evt_complete(ctl *c, uint16_t opcode, uint8_t status, const struct wr *ret);
 void evt_status(ctl *c, uint16_t opcode, uint8_t status);
-void evt_overflow(ctl *c);
+enum { OVERFLOW_ACL = 1, OVERFLOW_ISO = 2 };
+void evt_overflow(ctl *c, uint8_t link_type);
 void evt_completed(ctl *c, uint16_t handle, uint16_t count);
 void evt_connected(ctl *c, uint8_t status, uint8_t i);
 void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason);
@@ -613,13 +619,19 @@ struct command {
     /* Writes the return parameters; the result is the status, or CMD_ANSWERED. */
     int (*run)(ctl *c, struct rd *in, struct wr *ret);
     uint8_t needs;                       /* a feature; 0: none */
+    uint8_t how;                         /* CMD_LEGACY … */
+    uint8_t since;                       /* the first version that has it; 0: 4.0 */
 };
+/* LEGACY, EXTENDED: of one of the two families that do not mix (3.1.1).  STATUS: answered by
+ * Command Status.  SECRET: needs encryption, which is feature 0. */
+enum { CMD_LEGACY = 1, CMD_EXTENDED = 2, CMD_STATUS = 4, CMD_SECRET = 8 };
+enum { VERSION_4_0 = 6, VERSION_4_1, VERSION_4_2, VERSION_5_0, VERSION_5_1, VERSION_5_2,
+       VERSION_5_3, VERSION_5_4 };       /* Assigned Numbers, 2.1 */
 extern const struct command air_conn_commands[], air_crypto_commands[], air_accept_commands[],
     air_ext_commands[],
     air_privacy_commands[], air_periodic_commands[],
     air_past_commands[], air_power_commands[], air_subrate_commands[],
     air_iso_commands[], air_data_commands[];
-bool cmd_choose(ctl *c, bool extended);
 enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
        FEATURE_PERIPHERAL = 3, FEATURE_PING = 4, FEATURE_LENGTH = 5, FEATURE_PRIVACY = 6,
        FEATURE_2M = 8, FEATURE_CODED = 11, FEATURE_EXT_ADV = 12, FEATURE_PERIODIC = 13,
@@ -629,9 +641,19 @@ enum { FEATURE_ENCRYPTION = 0, FEATURE_PARAM_REQ = 1, FEATURE_REJECT_EXT = 2,
        FEATURE_CIS_HOST = 32, FEATURE_POWER = 33, FEATURE_POWER_CHANGE = 34,
        FEATURE_PATH_LOSS = 35, FEATURE_SUBRATE = 37, FEATURE_SUBRATE_HOST = 38 };
 uint8_t phys_there(const ctl *c);
-bool own_type_ok(const ctl *c, uint8_t type);
+int own_type_status(const ctl *c, uint8_t type);
+int scan_filter_status(const ctl *c, uint8_t filter);
+/* What a host says of the peer that it wants to connect to, and of itself. */
+struct create { uint8_t filter, peer_type, own; struct address peer; };
+int create_status(ctl *c, const struct create *p);
+bool params_from_host(struct rd *in, struct params *p);
+bool own_address_there(const ctl *c, uint8_t type, const uint8_t random[6],
+                       const struct address *peer);
+bool address_none(const uint8_t address[6]);
 uint64_t ctl_features(const ctl *c);
 uint8_t ctl_version(const ctl *c);
+uint64_t version_features(uint8_t version);
+uint64_t version_le_events(uint8_t version);
 uint8_t ctl_sca(const ctl *c);
 uint32_t clock_widening(const ctl *c, uint8_t peer_sca, uint64_t us);
 void cmd_reset(ctl *c);

@@ -1,6 +1,8 @@
 /* The filter accept list.  Vol 6, Part B, 4.3; Vol 4, Part E, 7.8.14 to 7.8.17 */
 #include "ll.h"
 
+enum { ANONYMOUS = 0xff };               /* the address is ignored */
+
 bool address_is(const struct address *a, const struct address *b)
 {
     return (a->type & 1) == (b->type & 1) && memcmp(a->octet, b->octet, 6) == 0;
@@ -9,10 +11,24 @@ bool address_is(const struct address *a, const struct address *b)
 static uint8_t accept_find(const ctl *c, const struct address *a)
 {
     uint8_t n = 0;
-    while (n < c->accepts && !address_is(&c->accept[n], a)) {
+    bool named = a->type != ANONYMOUS;
+    while (n < c->accepts && (named ? c->accept[n].type == ANONYMOUS ||
+                                      !address_is(&c->accept[n], a)
+                                    : c->accept[n].type != ANONYMOUS)) {
         n++;
     }
     return n;
+}
+
+bool accept_has_anonymous(const ctl *c)
+{
+    return accept_find(c, &(struct address){ .type = ANONYMOUS }) < c->accepts;
+}
+
+/* 0xff, who advertises without an address, is of 5.0. */
+static bool accept_type_good(const ctl *c, uint8_t type)
+{
+    return type <= 1 || (type == ANONYMOUS && ctl_version(c) >= VERSION_5_0);
 }
 
 bool accept_has(const ctl *c, const struct address *a)
@@ -59,7 +75,7 @@ static int cmd_accept_add(ctl *c, struct rd *in, struct wr *ret)
     if (accept_in_use(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (a.type > 1) {
+    if (!accept_type_good(c, a.type)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if (accept_has(c, &a)) {
@@ -89,9 +105,9 @@ static int cmd_accept_remove(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_accept_commands[] = {
-    { CMD(0x08, 0x0f), 26, 6, 0, cmd_accept_size, 0 },
-    { CMD(0x08, 0x10), 26, 7, 0, cmd_accept_clear, 0 },
-    { CMD(0x08, 0x11), 27, 0, 7, cmd_accept_add, 0 },
-    { CMD(0x08, 0x12), 27, 1, 7, cmd_accept_remove, 0 },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x08, 0x0f), 26, 6, 0, cmd_accept_size, 0, 0, 0 },
+    { CMD(0x08, 0x10), 26, 7, 0, cmd_accept_clear, 0, 0, 0 },
+    { CMD(0x08, 0x11), 27, 0, 7, cmd_accept_add, 0, 0, 0 },
+    { CMD(0x08, 0x12), 27, 1, 7, cmd_accept_remove, 0, 0, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

@@ -46,7 +46,7 @@ void adv_enable(ctl *c, struct ll_adv *a, bool on)
     }
     a->on = on;
     a->aux_at = NEVER;
-    a->events = 0;
+    a->events = on ? 0 : a->events;      /* how many there were is told at the end */
     a->next = c->air->now + 625;
     a->until = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH ? a->next + DIRECT_LASTS_US
                                                                 : NEVER;

@@ -4,7 +4,7 @@
 #include "ll_iso.h"
 
 enum { NESN = 0x04, SN = 0x08, CLOSE = 0x10, NPI = 0x40 };
-enum { TRIES = 6, MIC = 4, FIRST_OFFSET_US = 2500 };
+enum { CANCELLED = 0x44, TRIES = 6, MIC = 4, FIRST_OFFSET_US = 2500 };
 
 /* --- coming to be ----------------------------------------------------------------------------- */
 
@@ -14,6 +14,18 @@ static struct iso *cis_wanted(ctl *c, uint8_t link)
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
         if (s->kind == ISO_CIS && s->central && s->asked && s->link == link) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* The one of a connection whose LL_CIS_REQ is out. */
+static struct iso *cis_requested(ctl *c, uint8_t link)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && s->requested && s->link == link) {
             return s;
         }
     }
@@ -53,6 +65,7 @@ static void cis_begin(ctl *c, uint8_t i)
         control_done(c, i, P_CIS);
         return;
     }
+    s->requested = true;
     wr_u8(&pdu, LL_CIS_REQ);
     wr_u8(&pdu, s->group);
     wr_u8(&pdu, s->id);
@@ -78,9 +91,12 @@ static void cis_begin(ctl *c, uint8_t i)
 
 static void cis_refused(ctl *c, uint8_t i, uint8_t error)
 {
-    struct iso *s = cis_wanted(c, i);
+    struct iso *s = cis_requested(c, i);
+    bool asked = s && s->asked;          /* else its host has called it off */
     if (s) {
-        s->asked = false;
+        s->asked = s->requested = false;
+    }
+    if (asked) {
         evt_cis_established(c, s, error);
     }
     if (cis_wanted(c, i)) {
@@ -195,11 +211,17 @@ static uint64_t cis_place(const ctl *c, const struct iso *s, uint64_t after)
 void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    struct iso *s = cis_wanted(c, i);
+    struct iso *s = cis_requested(c, i);
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     (void)in;
     if (l->local != P_CIS || !s) {
+        return;
+    }
+    s->requested = false;
+    if (!s->asked) {                     /* its host has called it off */
+        control_reject(l, LL_CIS_RSP, CANCELLED);
+        control_done(c, i, P_CIS);
         return;
     }
     uint64_t step = l->interval * 1250u;
@@ -265,7 +287,7 @@ void cis_lost(ctl *c, struct iso *s, uint8_t reason)
 {
     bool told = s->established, asked = s->asked || s->on;
     iso_stop(c, s);
-    s->asked = s->agreed = s->ending = false;
+    s->asked = s->agreed = s->ending = s->requested = false;
     if (!s->central) {
         s->kind = ISO_NONE;
     }
@@ -298,11 +320,35 @@ void cis_terminate(ctl *c, struct iso *s, uint8_t reason)
     link_wake(c, s->link);
 }
 
+/* The host of a central calls off what is not there yet: the peer hears of it when it answers, or
+ * as of a stream that ends.  5.1.15; Vol 4, Part E, 7.1.6 */
+void cis_cancel(ctl *c, struct iso *s, uint8_t reason)
+{
+    if (s->on) {
+        cis_terminate(c, s, reason);
+        return;
+    }
+    s->asked = false;
+    evt_cis_established(c, s, CANCELLED);
+}
+
+/* The central has called it off after our LL_CIS_RSP. */
+void cis_called_off(ctl *c, uint8_t i, uint8_t error)
+{
+    struct iso *s = cis_agreed(c, i);
+    if (s) {
+        s->agreed = s->asked = false;
+        s->kind = ISO_NONE;
+        evt_cis_established(c, s, error);
+    }
+}
+
 void cis_terminated(ctl *c, uint8_t i)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         if (c->iso[n].kind == ISO_CIS && c->iso[n].link == i && c->iso[n].ending) {
-            cis_lost(c, &c->iso[n], WOAD_HCI_LOCAL_HOST_TERMINATED);
+            cis_lost(c, &c->iso[n], c->iso[n].established ? WOAD_HCI_LOCAL_HOST_TERMINATED
+                                                           : CANCELLED);
             return;
         }
     }

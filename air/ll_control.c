@@ -185,6 +185,8 @@ static void control_refused(ctl *c, uint8_t i, uint8_t opcode, uint8_t error)
         control_done(c, i, kind);
     } else if (opcode == LL_CONNECTION_PARAM_RSP || opcode == LL_PHY_RSP) {
         l->remote = P_NONE;
+    } else if (opcode == LL_CIS_RSP) {
+        cis_called_off(c, i, error);
     }
 }
 

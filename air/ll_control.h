@@ -66,6 +66,7 @@ void heard_subrate_ind(ctl *c, uint8_t i, struct rd *in);
 /* ll_cis.c */
 void heard_cis_req(ctl *c, uint8_t i, struct rd *in);
 void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in);
+void cis_called_off(ctl *c, uint8_t i, uint8_t error);
 void heard_cis_ind(ctl *c, uint8_t i, struct rd *in);
 void heard_cis_terminate(ctl *c, uint8_t i, struct rd *in);
 /* ll_past.c */

@@ -19,15 +19,15 @@ int data_from_host(ctl *c, struct rd *in)
 {
     uint16_t head = rd_le16(in), len = rd_le16(in);
     uint8_t i, b = buffer_free(c);
-    if (in->bad || len != rd_left(in) || len > c->cfg.acl_len || (head >> 14)) {
-        return -74;
+    if (in->bad || len != rd_left(in) || (head >> 14) || (head >> 12 & 3) > 1) {
+        return -74;                      /* 10b and 11b are not for a host to send on LE-U */
     }
     struct link *l = link_by_handle(c, head & 0xfff, &i);
     if (!l) {
         return 0;                        /* it has just ended: the host will have been told */
     }
-    if (b == NONE) {
-        evt_overflow(c);                 /* the host has no such credit: it is lost */
+    if (b == NONE || len > c->cfg.acl_len) {
+        evt_overflow(c, OVERFLOW_ACL);   /* the host has no such credit, or no such buffer */
         return 0;
     }
     if (len == 0) {
@@ -211,10 +211,10 @@ static int cmd_host_done(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_data_commands[] = {
-    { CMD(0x03, 0x31), 10, 5, 1, cmd_host_flow, 0 },
-    { CMD(0x03, 0x33), 10, 6, 7, cmd_host_buffers, 0 },
-    { CMD(0x03, 0x35), 10, 7, -1, cmd_host_done, 0 },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x03, 0x31), 10, 5, 1, cmd_host_flow, 0, 0, 0 },
+    { CMD(0x03, 0x33), 10, 6, 7, cmd_host_buffers, 0, 0, 0 },
+    { CMD(0x03, 0x35), 10, 7, -1, cmd_host_done, 0, 0, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 
 /* --- to the host ------------------------------------------------------------------------------ */

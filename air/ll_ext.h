@@ -40,6 +40,7 @@ void ext_connected(ctl *c, struct ll_adv *a);
 void ext_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end);
 /* hci_ext.c */
 struct ll_adv *set_of(ctl *c, uint8_t handle);
+uint32_t chain_us(uint16_t len, uint8_t phy);
 void evt_set_terminated(ctl *c, const struct ll_adv *a, uint8_t status, uint8_t i);
 void evt_scan_request(ctl *c, const struct ll_adv *a, const struct address *peer);
 void evt_ext_report(ctl *c, uint16_t type, const struct ext *e, const uint8_t *data, size_t len,

@@ -98,7 +98,7 @@ static void ext_ask(ctl *c, const struct ext *e, const struct address *who, uint
 static bool ext_for_us(const ctl *c, const struct ext *e)
 {
     return (!e->has_target || privacy_is_own(c, c->scan.own_type, &e->target)) &&
-           (!c->scan.by_list || !e->has_adv || accept_has(c, &e->adv));
+           (!c->scan.by_list || (e->has_adv ? accept_has(c, &e->adv) : accept_has_anonymous(c)));
 }
 
 /* For AUX_CONNECT_REQ and AUX_CONNECT_RSP, before the next turn of anything. */

@@ -38,7 +38,10 @@ void iso_stop(ctl *c, struct iso *s)
     s->sdus = 0;
     s->sub = s->tx_done = s->rx_done = 0;
     s->sending = s->sent = false;
-    s->filling = s->on = s->established = s->path_in = s->path_out = false;
+    s->filling = s->on = s->established = false;
+    if (s->kind != ISO_CIS || !s->central) {               /* a central's configuration stays */
+        s->path_in = s->path_out = false;
+    }
     s->at = s->lost_at = NEVER;
     c->isos = (uint8_t)(c->isos - was);
 }
@@ -163,11 +166,19 @@ int iso_from_host(ctl *c, struct rd *in)
     uint16_t head = rd_le16(in), len = rd_le16(in) & 0x3fff;
     uint8_t part = head >> 12 & 3;
     struct iso *s = iso_of(c, head & 0xfff);
-    if (in->bad || len != rd_left(in) || len > ISO_PACKET) {
+    if (in->bad || len != rd_left(in)) {
         return -74;
     }
-    if (!s || !s->on || !s->path_in) {
-        return 0;                        /* it has just ended, or the host has nowhere to put it */
+    if (!s || !s->on) {
+        return 0;                        /* it has just ended */
+    }
+    if (len > ISO_PACKET) {
+        evt_overflow(c, OVERFLOW_ISO);
+        return 0;
+    }
+    if (!s->path_in) {
+        evt_completed(c, iso_handle(c, s), 1);             /* nobody takes it: dropped, done with */
+        return 0;
     }
     bool first = part == FIRST || part == WHOLE, ends = part == WHOLE || part == LAST;
     uint16_t want = 0, have = 0;
@@ -180,7 +191,11 @@ int iso_from_host(ctl *c, struct rd *in)
         have = s->sdu[s->sdus - 1].len;
     }
     size_t all = have + rd_left(in);
-    if (in->bad || first == s->filling || (first && s->sdus == ISO_SDUS) || want > s->max_sdu_tx ||
+    if (first && s->sdus == ISO_SDUS && !s->filling) {
+        evt_overflow(c, OVERFLOW_ISO);   /* the host has no such credit: it is lost */
+        return 0;
+    }
+    if (in->bad || first == s->filling || want > s->max_sdu_tx ||
         (ends ? all != want : all > want)) {
         return -74;
     }

@@ -3,7 +3,8 @@
 #include "ll_control.h"
 #include "ll_periodic.h"
 
-enum { NO_SYNC = 0, SILENT = 1, REPORTS = 2, UNKNOWN_ADVERTISER = 0x42 };
+enum { NO_SYNC = 0, SILENT = 1, REPORTS = 2, NO_DUPLICATES = 3, UNKNOWN_ADVERTISER = 0x42,
+       PAST_CTE_ALL = 0x17 };
 
 /* Where the train is, counted from the anchor of a connection event that is not further away from
  * it than one interval. */
@@ -122,15 +123,21 @@ static int cmd_transfer_own(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* mode u8, skip u16, timeout u16 in 10 ms, CTE u8 */
+/* mode u8, skip u16, timeout u16 in 10 ms, CTE u8.  Mode 3, without duplicates, takes the ADI of
+ * periodic advertising, which is not here. */
 static int past_read(struct rd *in, struct past *p)
 {
     p->mode = rd_u8(in);
     p->skip = rd_le16(in);
     p->timeout = rd_le16(in);
-    rd_u8(in);
-    return p->mode > 3 || p->skip > 499 || p->timeout < 10 || p->timeout > 0x4000
-               ? WOAD_HCI_INVALID_PARAMETERS : 0;
+    bool all_kinds = (rd_u8(in) & PAST_CTE_ALL) == PAST_CTE_ALL;
+    if (p->mode > 3 || p->skip > 499 || p->timeout < 10 || p->timeout > 0x4000) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (p->mode == NO_DUPLICATES) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    return all_kinds ? WOAD_HCI_COMMAND_DISALLOWED : 0;
 }
 
 /* 7.8.91 */
@@ -160,9 +167,9 @@ static int cmd_past_default(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_past_commands[] = {
-    { CMD(0x08, 0x5a), 40, 6, 6, cmd_transfer, FEATURE_PAST_SENDER },
-    { CMD(0x08, 0x5b), 40, 7, 5, cmd_transfer_own, FEATURE_PAST_SENDER },
-    { CMD(0x08, 0x5c), 41, 0, 8, cmd_past_params, FEATURE_PAST_RECIPIENT },
-    { CMD(0x08, 0x5d), 41, 1, 6, cmd_past_default, FEATURE_PAST_RECIPIENT },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x08, 0x5a), 40, 6, 6, cmd_transfer, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x5b), 40, 7, 5, cmd_transfer_own, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x5c), 41, 0, 8, cmd_past_params, FEATURE_PAST_RECIPIENT, CMD_EXTENDED, 0 },
+    { CMD(0x08, 0x5d), 41, 1, 6, cmd_past_default, FEATURE_PAST_RECIPIENT, CMD_EXTENDED, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

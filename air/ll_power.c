@@ -62,11 +62,15 @@ static int cmd_sca(ctl *c, struct rd *in, struct wr *ret)
     uint8_t i;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     (void)ret;
-    evt_status(c, CMD_REQUEST_SCA, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
-    if (l) {
-        l->sca_read = true;
-        control_want(c, i, P_SCA);
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
     }
+    if (l->features_known && !(l->features[FEATURE_SCA / 8] >> FEATURE_SCA % 8 & 1)) {
+        return WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    evt_status(c, CMD_REQUEST_SCA, 0);
+    l->sca_read = true;
+    control_want(c, i, P_SCA);
     return CMD_ANSWERED;
 }
 
@@ -214,6 +218,14 @@ void power_changed(ctl *c, int8_t power)
     }
 }
 
+/* 1 1M, 2 2M, 3 S=8, 4 S=2: what is not there, or is not a PHY at all. */
+static int power_phy_status(const ctl *c, uint8_t phy)
+{
+    uint8_t number = phy_number(phy);
+    bool there = phy >= PHY_1M && phy <= PHY_CODED_S2 && (phys_there(c) >> (number - 1) & 1);
+    return there ? 0 : WOAD_HCI_UNSUPPORTED;
+}
+
 /* handle u16, PHY u8 (1 1M, 2 2M, 3 S=8, 4 S=2); PHY u8, power i8, most i8.  7.8.117 */
 static int cmd_own_power(ctl *c, struct rd *in, struct wr *ret)
 {
@@ -225,7 +237,7 @@ static int cmd_own_power(ctl *c, struct rd *in, struct wr *ret)
     wr_u8(ret, phy);
     wr_u8(ret, (uint8_t)(l ? l->tx_power : 127));
     wr_u8(ret, POWER_MOST);
-    return !l ? WOAD_HCI_UNKNOWN_CONNECTION : !phy || phy > 4 ? WOAD_HCI_INVALID_PARAMETERS : 0;
+    return l ? power_phy_status(c, phy) : WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
 /* handle u16, PHY u8.  7.8.118 */
@@ -235,13 +247,19 @@ static int cmd_remote_power(ctl *c, struct rd *in, struct wr *ret)
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     uint8_t phy = rd_u8(in);
     (void)ret;
-    int status = !l ? WOAD_HCI_UNKNOWN_CONNECTION : !phy || phy > 4 ? WOAD_HCI_INVALID_PARAMETERS
-               : l->power_read ? WOAD_HCI_COMMAND_DISALLOWED : 0;
-    evt_status(c, CMD_REMOTE_POWER, (uint8_t)status);
-    if (!status) {
-        l->power_read = true;
-        control_want(c, i, P_POWER);
+    int status = l ? power_phy_status(c, phy) : WOAD_HCI_UNKNOWN_CONNECTION;
+    if (status) {
+        return status;
     }
+    if (l->power_read) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (l->features_known && !(l->features[4] >> 1 & 1)) {
+        return WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    evt_status(c, CMD_REMOTE_POWER, 0);
+    l->power_read = true;
+    control_want(c, i, P_POWER);
     return CMD_ANSWERED;
 }
 
@@ -355,12 +373,12 @@ static int cmd_loss_enable(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_power_commands[] = {
-    { CMD(0x08, 0x5f), 41, 4, 1, cmd_modify_sca, FEATURE_SCA },
-    { CMD(0x08, 0x6d), 43, 2, 2, cmd_sca, FEATURE_SCA },
-    { CMD(0x08, 0x76), 44, 3, 3, cmd_own_power, FEATURE_POWER },
-    { CMD(0x08, 0x77), 44, 4, 3, cmd_remote_power, FEATURE_POWER },
-    { CMD(0x08, 0x78), 44, 5, 8, cmd_loss_params, FEATURE_PATH_LOSS },
-    { CMD(0x08, 0x79), 44, 6, 3, cmd_loss_enable, FEATURE_PATH_LOSS },
-    { CMD(0x08, 0x7a), 44, 7, 4, cmd_power_reports, FEATURE_POWER },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x08, 0x5f), 41, 4, 1, cmd_modify_sca, FEATURE_SCA, 0, 0 },
+    { CMD(0x08, 0x6d), 43, 2, 2, cmd_sca, FEATURE_SCA, CMD_STATUS, 0 },
+    { CMD(0x08, 0x76), 44, 3, 3, cmd_own_power, FEATURE_POWER, 0, 0 },
+    { CMD(0x08, 0x77), 44, 4, 3, cmd_remote_power, FEATURE_POWER, CMD_STATUS, 0 },
+    { CMD(0x08, 0x78), 44, 5, 8, cmd_loss_params, FEATURE_PATH_LOSS, 0, 0 },
+    { CMD(0x08, 0x79), 44, 6, 3, cmd_loss_enable, FEATURE_PATH_LOSS, 0, 0 },
+    { CMD(0x08, 0x7a), 44, 7, 4, cmd_power_reports, FEATURE_POWER, 0, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

@@ -74,6 +74,12 @@ bool privacy_resolve(ctl *c, const struct address *air, struct address *who)
     return !r || !r->has_peer || r->device_mode;
 }
 
+bool privacy_has_local(const ctl *c, const struct address *peer)
+{
+    const struct resolving *r = resolving_of(c, peer);
+    return r && r->has_local;
+}
+
 /* Our address towards this peer. */
 void privacy_own(const ctl *c, uint8_t own_type, const struct address *peer, struct address *own)
 {
@@ -137,9 +143,25 @@ void privacy_reset(ctl *c)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
+/* Advertising, but not a train of it; scanning; connecting; waiting for a train.  7.8.38, 7.8.44 */
+static bool privacy_busy(const ctl *c)
+{
+    return adv_any_on(c) || c->scan.on || c->scan.connecting || c->sync_wanted.on;
+}
+
 static bool privacy_in_use(const ctl *c)
 {
-    return c->resolves && (adv_any_on(c) || c->scan.on || c->scan.connecting);
+    return c->resolves && privacy_busy(c);
+}
+
+static bool irk_there(const ctl *c, const uint8_t irk[16])
+{
+    for (uint8_t n = 0; n < c->resolvings; n++) {
+        if (c->resolving[n].has_peer && memcmp(c->resolving[n].peer_irk, irk, 16) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static struct address identity_read(struct rd *in)
@@ -160,7 +182,7 @@ static int cmd_resolving_add(ctl *c, struct rd *in, struct wr *ret)
     if (privacy_in_use(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (id.type > 1 || resolving_of(c, &id)) {
+    if (id.type > 1 || resolving_of(c, &id) || (r.has_peer && irk_there(c, r.peer_irk))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if (c->resolvings == RESOLVING_LIST) {
@@ -223,14 +245,14 @@ static int cmd_peer_rpa(ctl *c, struct rd *in, struct wr *ret)
     struct address id = identity_read(in);
     const struct resolving *r = resolving_of(c, &id);
     wr_bytes(ret, r ? r->peer_rpa : none, 6);
-    return r ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    return r && !address_none(r->peer_rpa) ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
 static int cmd_resolve(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in);
     (void)ret;
-    if (adv_any_on(c) || c->scan.on || c->scan.connecting) {
+    if (privacy_busy(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (on > 1) {
@@ -270,14 +292,14 @@ static int cmd_privacy_mode(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_privacy_commands[] = {
-    { CMD(0x08, 0x27), 34, 3, 39, cmd_resolving_add, FEATURE_PRIVACY },
-    { CMD(0x08, 0x28), 34, 4, 7, cmd_resolving_remove, FEATURE_PRIVACY },
-    { CMD(0x08, 0x29), 34, 5, 0, cmd_resolving_clear, FEATURE_PRIVACY },
-    { CMD(0x08, 0x2a), 34, 6, 0, cmd_resolving_size, FEATURE_PRIVACY },
-    { CMD(0x08, 0x2b), 34, 7, 7, cmd_peer_rpa, FEATURE_PRIVACY },
-    { CMD(0x08, 0x2c), 35, 0, 7, cmd_local_rpa, FEATURE_PRIVACY },
-    { CMD(0x08, 0x2d), 35, 1, 1, cmd_resolve, FEATURE_PRIVACY },
-    { CMD(0x08, 0x2e), 35, 2, 2, cmd_rpa_timeout, FEATURE_PRIVACY },
-    { CMD(0x08, 0x4e), 39, 2, 8, cmd_privacy_mode, FEATURE_PRIVACY },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x08, 0x27), 34, 3, 39, cmd_resolving_add, FEATURE_PRIVACY, 0, 0 },
+    { CMD(0x08, 0x28), 34, 4, 7, cmd_resolving_remove, FEATURE_PRIVACY, 0, 0 },
+    { CMD(0x08, 0x29), 34, 5, 0, cmd_resolving_clear, FEATURE_PRIVACY, 0, 0 },
+    { CMD(0x08, 0x2a), 34, 6, 0, cmd_resolving_size, FEATURE_PRIVACY, 0, 0 },
+    { CMD(0x08, 0x2b), 34, 7, 7, cmd_peer_rpa, FEATURE_PRIVACY, 0, 0 },
+    { CMD(0x08, 0x2c), 35, 0, 7, cmd_local_rpa, FEATURE_PRIVACY, 0, 0 },
+    { CMD(0x08, 0x2d), 35, 1, 1, cmd_resolve, FEATURE_PRIVACY, 0, 0 },
+    { CMD(0x08, 0x2e), 35, 2, 2, cmd_rpa_timeout, FEATURE_PRIVACY, 0, 0 },
+    { CMD(0x08, 0x4e), 39, 2, 8, cmd_privacy_mode, FEATURE_PRIVACY, 0, VERSION_5_0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

@@ -217,7 +217,10 @@ static int cmd_host_feature(ctl *c, struct rd *in, struct wr *ret)
     if (value > 1) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (bit != FEATURE_CIS_HOST && bit != FEATURE_SUBRATE_HOST) {
+    uint64_t needs = bit == FEATURE_CIS_HOST ? 3ull << FEATURE_CIS_CENTRAL
+                                             : 1ull << FEATURE_SUBRATE;
+    if ((bit != FEATURE_CIS_HOST && bit != FEATURE_SUBRATE_HOST) ||
+        (value && !(ctl_features(c) & needs))) {
         return WOAD_HCI_UNSUPPORTED;
     }
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
@@ -230,8 +233,8 @@ static int cmd_host_feature(ctl *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_subrate_commands[] = {
-    { CMD(0x08, 0x74), 44, 1, 2, cmd_host_feature, 0 },
-    { CMD(0x08, 0x7d), 46, 0, 10, cmd_default_subrate, FEATURE_SUBRATE },
-    { CMD(0x08, 0x7e), 46, 1, 12, cmd_subrate, FEATURE_SUBRATE },
-    { 0, 0, 0, 0, NULL, 0 },
+    { CMD(0x08, 0x74), 44, 1, 2, cmd_host_feature, 0, 0, VERSION_5_2 },
+    { CMD(0x08, 0x7d), 46, 0, 10, cmd_default_subrate, FEATURE_SUBRATE, 0, 0 },
+    { CMD(0x08, 0x7e), 46, 1, 12, cmd_subrate, FEATURE_SUBRATE, CMD_STATUS, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

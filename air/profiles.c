@@ -10,11 +10,36 @@
 #define OF_4_2 (OF_4_1 | BIT(FEATURE_LENGTH) | BIT(FEATURE_PRIVACY))
 #define OF_5_0 (OF_4_2 | BIT(FEATURE_2M) | BIT(FEATURE_CODED) | BIT(FEATURE_EXT_ADV) | \
                 BIT(FEATURE_CSA2))
-#define OF_5_4 (OF_5_0 | BIT(FEATURE_PERIODIC) | BIT(FEATURE_PAST_SENDER) | \
-                BIT(FEATURE_PAST_RECIPIENT) | BIT(FEATURE_SCA) | BIT(FEATURE_POWER) | \
-                BIT(FEATURE_POWER_CHANGE) | BIT(FEATURE_PATH_LOSS) | BIT(FEATURE_SUBRATE) | \
-                BIT(FEATURE_CIS_CENTRAL) | BIT(FEATURE_CIS_PERIPHERAL) | \
-                BIT(FEATURE_BROADCASTER) | BIT(FEATURE_RECEIVER))
+#define ALL_5_0 (OF_5_0 | BIT(FEATURE_PERIODIC))
+#define OF_5_1 (ALL_5_0 | BIT(FEATURE_PAST_SENDER) | BIT(FEATURE_PAST_RECIPIENT) | \
+                BIT(FEATURE_SCA))
+#define OF_5_2 (OF_5_1 | BIT(FEATURE_POWER) | BIT(FEATURE_POWER_CHANGE) | \
+                BIT(FEATURE_PATH_LOSS) | BIT(FEATURE_CIS_CENTRAL) | \
+                BIT(FEATURE_CIS_PERIPHERAL) | BIT(FEATURE_BROADCASTER) | BIT(FEATURE_RECEIVER))
+#define OF_5_3 (OF_5_2 | BIT(FEATURE_SUBRATE))
+
+/* What a version has, and how many LE events it numbers: 7.7.65. */
+static const struct { uint64_t features; uint8_t le_events; } versions[] = {
+    { OF_4_0, 5 }, { OF_4_1, 6 }, { OF_4_2, 11 }, { ALL_5_0, 20 }, { OF_5_1, 24 }, { OF_5_2, 34 },
+    { OF_5_3, 35 }, { OF_5_3, 41 },
+};
+
+static size_t version_row(uint8_t version)
+{
+    size_t n = version < VERSION_4_0 ? 0 : (size_t)(version - VERSION_4_0);
+    size_t last = sizeof versions / sizeof *versions - 1;
+    return n < last ? n : last;
+}
+
+uint64_t version_features(uint8_t version)
+{
+    return versions[version_row(version)].features;
+}
+
+uint64_t version_le_events(uint8_t version)
+{
+    return (1ull << versions[version_row(version)].le_events) - 1;
+}
 
 static const struct {
     const char *name, *what;
@@ -27,7 +52,10 @@ static const struct {
     { "4.2", "data length, eight connections", 8, 8, 6, 0, 0, 251, OF_4_2 },
     { "4.2-small", "data length, but one buffer of 69", 8, 4, 1, 0, 0, 69, OF_4_2 },
     { "5.0", "all PHYs, extended advertising", 9, 16, 8, 4, 0, 251, OF_5_0 },
-    { "5.4", "all there is here", 13, 20, 12, 8, 8, 251, OF_5_4 },
+    { "5.1", "and periodic advertising, handed over too", 10, 16, 8, 4, 0, 251, OF_5_1 },
+    { "5.2", "and isochronous streams, power control", 11, 16, 8, 4, 8, 251, OF_5_2 },
+    { "5.3", "and subrating", 12, 20, 12, 8, 8, 251, OF_5_3 },
+    { "5.4", "all there is here", 13, 20, 12, 8, 8, 251, OF_5_3 },
 };
 enum { PROFILES = sizeof profiles / sizeof *profiles };
 

@@ -119,9 +119,9 @@ static void cis_created_again_after_it_ended_inside_an_event(void **state)
     links_begin(1, 2);
     connect_to(A, B, 24, 200);
     assert_int_equal(cig(10000, 120, 120, 2, 13), 0);
+    assert_int_equal(data_path(A, 0), 0);                  /* of the configuration: it stays */
     for (unsigned round = 0; round < 6; round++) {
         cis(B);
-        assert_int_equal(data_path(A, 0), 0);
         for (unsigned n = 0; n < 20 + round; n++) {
             send_sdu(A, 0, 120);
             run_ms(10);

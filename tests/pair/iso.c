@@ -266,7 +266,7 @@ static void not_to_be(void **state)
     join(B);
     assert_int_equal(group(1, 60, 60, 2, 2), 0);
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
-    assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), WOAD_HCI_CONNECTION_EXISTS);
+    assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), WOAD_HCI_COMMAND_DISALLOWED);
     run_ms(300);
     assert_int_equal(command(B, 0x2067, "00 01 0d"), 0);
     assert_int_equal(command(B, 0x2067, "00 01 0d"), WOAD_HCI_UNKNOWN_CONNECTION);
@@ -352,7 +352,7 @@ static void refused(void **state)
     assert_int_equal(group(1, 503, 60, 2, 2), WOAD_HCI_UNSUPPORTED);
     assert_int_equal(group(1, 400, 400, 4, 2), WOAD_HCI_UNSUPPORTED);        /* longer than 10 ms */
     assert_int_equal(group(5, 10, 10, 2, 2), WOAD_HCI_MEMORY_EXCEEDED);
-    assert_int_equal(group(1, 60, 60, 8, 2), WOAD_HCI_INVALID_PARAMETERS);
+    assert_int_equal(group(1, 60, 60, 8, 2), WOAD_HCI_UNSUPPORTED);
     assert_int_equal(group(1, 60, 60, 2, 31), WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(A, 0x2062, "07 10 27 00 10 27 00 00 00 01 0a 00 0a 00 00"),
                      WOAD_HCI_UNSUPPORTED);                /* framed */
@@ -550,10 +550,8 @@ static void broadcast_refused(void **state)
                              "00 00 00 00 00 00 00 00 00 00 00 00"), 0x42);
     assert_int_equal(command(A, 0x2068, "04 05 00 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
                              "00 00 00 00 00 00 00 00 00 00 00 00"), WOAD_HCI_INVALID_PARAMETERS);
-    assert_int_equal(command(A, 0x2068, "04 05 01 10 27 00 3c 00 0a 00 01 02 00 00 01 00 00 00 00 "
-                             "00 00 00 00 00 00 00 00 00 00 00 00"), WOAD_HCI_UNSUPPORTED);
-    assert_int_equal(command(A, 0x2068, "04 05 04 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
-                             "00 00 00 00 00 00 00 00 00 00 00 00"), WOAD_HCI_MEMORY_EXCEEDED);
+    assert_int_equal(command(A, 0x2068, "04 05 01 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
+                             "00 00 00 00 00 00 00 00 00 00 00 00"), 0x42);        /* one a train */
     assert_int_equal(command(A, 0x206a, "09 15"), 0x42);
     assert_int_equal(command(A, 0x206c, "03"), WOAD_HCI_COMMAND_DISALLOWED);
     assert_int_equal(command(B, 0x206b, "02 03 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
@@ -565,6 +563,12 @@ static void broadcast_refused(void **state)
                              "00 00 64 00 01 02"), 0);
     run_ms(500);
     assert_int_equal(event(B, BIG_SYNC)[0], WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+    assert_int_equal(command(A, 0x206a, "03 16"), 0);
+    run_ms(300);
+    assert_int_equal(command(A, 0x2068, "04 05 01 10 27 00 3c 00 0a 00 01 02 00 00 01 00 00 00 00 "
+                             "00 00 00 00 00 00 00 00 00 00 00 00"), WOAD_HCI_UNSUPPORTED);
+    assert_int_equal(command(A, 0x2068, "04 05 09 10 27 00 3c 00 0a 00 00 02 00 00 00 00 00 00 00 "
+                             "00 00 00 00 00 00 00 00 00 00 00 00"), WOAD_HCI_MEMORY_EXCEEDED);
     apart();
 }
 

@@ -260,13 +260,13 @@ static void param_request_invalid(void **state)
 }
 
 /* A central without the procedure: Unsupported Remote Feature; one without the feature does not
- * begin it: Unsupported. */
+ * begin it: Command Disallowed. */
 static void param_request_unknown(void **state)
 {
     (void)state;
     joined(0, plain);
     assert_int_equal(command(PERIPHERAL, 0x2013, "40 00 20 00 30 00 00 00 c8 00 00 00 00 00"),
-                     WOAD_HCI_UNSUPPORTED);
+                     WOAD_HCI_COMMAND_DISALLOWED);
     apart();
 }
 

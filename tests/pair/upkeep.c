@@ -261,8 +261,8 @@ static void power(void **state)
         assert_non_null(event(peer, 0x3e21));
         assert_memory_equal(event(peer, 0x3e21), "\x00\x40\x00\x00\x01\xf9\x00\xe5", 8);
         assert_int_equal(command(peer, 0x2076, "40 00 01"), 0);
-        assert_int_equal(command(peer, 0x2076, "40 00 05"), WOAD_HCI_INVALID_PARAMETERS);
-        assert_int_equal(command(peer, 0x2077, "40 00 00"), WOAD_HCI_INVALID_PARAMETERS);
+        assert_int_equal(command(peer, 0x2076, "40 00 05"), WOAD_HCI_UNSUPPORTED);
+        assert_int_equal(command(peer, 0x2077, "40 00 00"), WOAD_HCI_UNSUPPORTED);
         assert_int_equal(command(peer, 0x207a, "40 00 02 00"), WOAD_HCI_INVALID_PARAMETERS);
         assert_link();
         apart();

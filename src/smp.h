@@ -151,7 +151,7 @@ struct smp_hides {
 };
 struct smp_oob {                         /* woad_out_of_band */
     void (*work)(struct woad *h);        /* in woad_poll() */
-    bool (*key_pair)(struct pairing *p); /* the one that was made for it */
+    int (*key_pair)(struct pairing *p);  /* a step: takes the one of woad_oob_make() */
     int (*check)(struct pairing *p);     /* a step */
     const uint8_t *scripts[2];           /* of the initiator, the responder */
 };
@@ -214,6 +214,7 @@ void smp_begin(struct pairing *p, const uint8_t *script);
 uint8_t smp_auth(const struct woad *h);
 void smp_told(struct conn *c, int status);
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
+bool zeros(const uint8_t *p, size_t len);                  /* of at most 16 */
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
 /* What an application's call is about; NULL, and the error it is if there is none. */
 struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err);

@@ -38,18 +38,18 @@ static void oob_work(struct woad *h)
     wipe(&made, sizeof made);
 }
 
-/* What was given out of band is of a key pair that was made then, and is good for one pairing. */
-static bool oob_key_pair(struct pairing *p)
+/* Moves the key pair and the random number into the pairing: they are good for one. */
+static int oob_key_pair(struct pairing *p)
 {
     struct oob *o = p->c->h->oob;
     if (o->state != OOB_MADE) {
-        return false;
+        return WOAD_SMP_NO_OOB;
     }
     memcpy(p->own_private, o->private_, sizeof o->private_);
     memcpy(p->public_key[p->me], o->public_, sizeof o->public_);
     memcpy(p->own->r, o->random, sizeof o->random);
     oob_forget(o);
-    return true;
+    return 0;
 }
 
 static int oob_check(struct pairing *p)
@@ -97,9 +97,13 @@ static struct pairing *oob_of(struct woad *h, uint16_t conn, int *err)
 {
     struct conn *c = conn_asked(h, conn);
     struct pairing *p = NULL;
-    *err = !h->smp || !h->oob ? WOAD_ENOTSUP : !c ? WOAD_ENOTCONN
-         : smp_under_way(c) ? WOAD_EALREADY : 0;
-    if (!*err) {
+    if (!h->smp || !h->oob) {
+        *err = WOAD_ENOTSUP;
+    } else if (!c || c->state != CONN_OPEN) {
+        *err = WOAD_ENOTCONN;            /* also while it closes: nothing would free the pairing */
+    } else if (smp_under_way(c)) {
+        *err = WOAD_EALREADY;
+    } else {
         p = smp_pairing(c);
         *err = p ? 0 : WOAD_ENOMEM;
     }
@@ -121,6 +125,9 @@ int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer)
 int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16])
 {
     int err;
+    if (h->oob && zeros(tk, 16)) {
+        return WOAD_EINVAL;              /* that is the TK of Just Works */
+    }
     struct pairing *p = oob_of(h, conn, &err);
     if (p) {
         reversed(p->own->r, tk, 16);

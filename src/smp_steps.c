@@ -54,7 +54,7 @@ static uint8_t choose_method(const struct pairing *p)
     return m == 'c' ? WOAD_METHOD_COMPARISON : WOAD_METHOD_PASSKEY;
 }
 
-/* NULL: what it takes out of band is not there. */
+/* Returns NULL if this side lacks the data that the method takes. */
 static const uint8_t *choose_script(const struct pairing *p)
 {
     const struct woad *h = p->c->h;
@@ -91,6 +91,9 @@ static void fill(struct pairing *p, uint8_t code)
     pdu[PDU_IO] = policy->io;
     pdu[PDU_OOB] = p->has_oob || p->has_tk;
     pdu[PDU_AUTH] = smp_auth(h);
+    if (p->has_tk && !p->has_oob && (code == SMP_REQUEST || p->peer->pdu[PDU_OOB])) {
+        pdu[PDU_AUTH] &= (uint8_t)~AUTH_SECURE;            /* a TK serves legacy pairing alone */
+    }
     pdu[PDU_KEY_SIZE] = 16;
     if (policy->bond && h->att_signed) {
         all |= DIST_CSRK;
@@ -176,15 +179,15 @@ static int key_pair_there(struct pairing *p)
     return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), p->public_key[p->me]));
 }
 
-/* A key pair of its own for each pairing; but what was given out of band is of one that was made
- * then, and is good for one. */
+/* Each pairing has a key pair of its own.  Where the peer says that it has our data, the pair is
+ * the one that woad_oob_make() made with them, and serves once: without it, our r would be zeros,
+ * which an attacker knows.  2.3.5.6.4 */
 static int step_key_pair(struct pairing *p)
 {
     struct woad *h = p->c->h;
     struct smp *m = h->smp;
-    const uint8_t *peer = p->peer->pdu;
-    if (peer[PDU_OOB] && h->oob && h->oob->role->key_pair(p)) {
-        return 0;
+    if (p->peer->pdu[PDU_OOB]) {
+        return h->oob->role->key_pair(p);
     }
     if (!h->cfg.crypto) {
         return key_pair_there(p);
@@ -236,9 +239,10 @@ static int step_dh(struct pairing *p)
 
 /* --- what is computed ------------------------------------------------------------------------- */
 
+/* The flag that was sent decides: data that are not there do not fit. */
 static int step_oob(struct pairing *p)
 {
-    return p->has_oob ? p->c->h->oob->role->check(p) : 0;
+    return p->own->pdu[PDU_OOB] ? p->c->h->oob->role->check(p) : 0;
 }
 
 static int step_nonce(struct pairing *p)
@@ -309,9 +313,6 @@ static int check_of(struct pairing *p, uint8_t who, uint8_t out[16])
 static int step_keys(struct pairing *p)
 {
     const struct smp_side *i = &p->side[INITIATOR], *r = &p->side[RESPONDER];
-    if (p->method == WOAD_METHOD_OOB && !p->peer->pdu[PDU_OOB]) {
-        memset(p->own->r, 0, 16);    /* the peer does not know it */
-    }
     int err = key_made(p, toolbox_f5(&p->c->h->smp->box, p->dhkey, i->random, r->random,
                                      i->address, r->address, p->mac_key, p->own->check));
     if (err != STEP_BLOCKED) {

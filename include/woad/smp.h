@@ -219,10 +219,15 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds);
  * WOAD_EV_OOB brings it; it is good for one pairing. */
 struct woad_oob { uint8_t random[16], confirm[16]; };
 int woad_oob_make(struct woad *h);
-/* What a peer has given; before the pairing begins, for the next one of that connection.
- * WOAD_ENOMEM while config.pairings are under way, or known of in this way, on others. */
+/* What a peer has given; before the pairing begins, for the next one of that connection.  A peer
+ * that says it has our data while none are made, or after they have served, gets Pairing Failed,
+ * WOAD_SMP_NO_OOB.
+ * WOAD_ENOMEM while config.pairings are under way, or known of in this way, on others;
+ * WOAD_EALREADY while a pairing is under way on this one; WOAD_ENOTCONN. */
 int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer);
-/* Legacy pairing: the temporary key that both know. */
+/* Legacy pairing: the temporary key that both know.  The pairing is a legacy one then, unless
+ * woad_oob_set() has been called too: policy.allow_legacy, or it fails with
+ * WOAD_SMP_AUTHENTICATION.  WOAD_EINVAL for 16 zeros, which are no secret; and as above. */
 int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16]);
 
 #endif

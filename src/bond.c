@@ -145,18 +145,24 @@ struct kept_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
     return k;
 }
 
-struct kept_bond *bond_fetch(const struct conn *c)
+struct kept_bond *bond_fetch(const struct conn *c, const struct woad_addr *peer)
 {
     struct woad *h = c->h;
-    struct kept_bond *k = bond_find(h, &c->peer);
+    struct kept_bond *k = bond_find(h, peer);
     if (!k && h->cfg.bonds) {
         struct woad_event ev;
-        ev.u.bond_wanted.peer = c->peer;
+        ev.u.bond_wanted.peer = *peer;
         ev.u.bond_wanted.peer.type &= 1;
         emit_of(c, WOAD_EV_BOND_WANTED, &ev);
-        k = bond_find(h, &c->peer);
+        k = bond_find(h, peer);
     }
     return k;
+}
+
+/* A bond gives way only to one that is at least as strong. */
+bool bond_stronger(const struct kept_bond *k, unsigned flags, unsigned key_size)
+{
+    return k && ((k->is.flags & ~flags) || k->is.key_size > key_size);
 }
 
 /* The link that leads to it: LINK is `older` or `alike`. */
@@ -218,21 +224,25 @@ static void bond_drop(struct woad *h, struct kept_bond *k)
     }
 }
 
-/* The one that was used last longest ago makes room.  tell: WOAD_EV_BOND, gone. */
-static void bond_make_room(struct woad *h, bool tell)
+/* The one that was used last longest ago makes room.  For a new one, for which the store is to
+ * forget another (tell: WOAD_EV_BOND), only one that is not stronger.  False: there is none. */
+static bool bond_make_room(struct woad *h, const struct bond_bits *is, bool tell)
 {
     struct woad_bond bond;
-    struct kept_bond *k, *next = bond_newest(h);
-    do {
-        k = next;
-        next = bond_older(h, k);
-    } while (next);
+    struct kept_bond *k = NULL;
+    for (struct kept_bond *one = bond_newest(h); one; one = bond_older(h, one)) {
+        k = tell && bond_stronger(one, is->flags, is->key_size) ? k : one;
+    }
+    if (!k) {
+        return false;
+    }
     bond_get(h, k, &bond);
     bond_drop(h, k);
     if (tell) {
         bond_emit(h, WOAD_NO_CONN, &bond, WOAD_BOND_GONE);
     }
     wipe(&bond, sizeof bond);
+    return true;
 }
 
 /* From inside an event others may take the room: then it is not kept. */
@@ -242,10 +252,12 @@ struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
     struct bond_bits is;
     memcpy(&is, bond, sizeof is);
     is.random = bond->peer.type;
+    bool replaced = false;
     for (unsigned places = places_of(&is), tries = 0; tries <= places; tries++) {
         struct kept_bond *k = bond_find(h, &bond->peer);
         if (k) {
             bond_drop(h, k);
+            replaced = tell;
         }
         if (bond_move(h, &s->spare, places, &s->newest)) {
             uint8_t *at = bond_alike(h, bond->peer.octet);
@@ -260,10 +272,12 @@ struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
             }
             return k;
         }
-        if (places > h->cfg.bonds || !s->newest) {
+        if (places > h->cfg.bonds || !bond_make_room(h, &is, tell)) {
             break;
         }
-        bond_make_room(h, tell);
+    }
+    if (replaced) {                      /* the peer does not have its key any more */
+        bond_emit(h, WOAD_NO_CONN, bond, WOAD_BOND_GONE);
     }
     return NULL;
 }
@@ -272,7 +286,7 @@ struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
 void bond_refresh(struct conn *c)
 {
     struct woad *h = c->h;
-    struct kept_bond *k = c->security.bonded ? bond_find(h, &c->peer) : NULL;
+    struct kept_bond *k = c->security.bonded ? bond_fetch(c, &c->peer) : NULL;
     if (k) {
         struct woad_bond now;
         gatts_keep(c, &now);

@@ -195,8 +195,7 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     c->central = role == 0;
     rd_copy(in, &c->peer, sizeof c->peer);
     c->peer_air = c->peer;
-    const struct woad_addr *own = h->own_type ? &h->hci.random_addr : &h->hci.public_addr;
-    c->own = *own;
+    c->own = h->used;                /* which may be about to change */
     if (enhanced) {
         conn_private(&c->own, in);
         conn_private(&c->peer_air, in);
@@ -389,6 +388,7 @@ static uint16_t core_command(struct woad *h, struct wr *params)
     /* Not while it may be in use: advertising and scanning pause for it.  7.8.4 */
     if (h->random_dirty && !(h->busy & ~WANTS_CONNECT) && h->state == HOST_UP) {
         h->random_dirty = false;
+        woad_own_address(h, &h->used);
         wr_bytes(params, h->hci.random_addr.octet, 6);
         return OP_LE_SET_RANDOM_ADDRESS;
     }

@@ -167,6 +167,7 @@ static void up_done(struct woad *h)
     h->own_type = up_has_public(h) ? WOAD_ADDR_PUBLIC : WOAD_ADDR_RANDOM;
     h->random_dirty = h->own_type == WOAD_ADDR_RANDOM;
     h->state = HOST_UP;
+    woad_own_address(h, &h->used);
     struct woad_event ev;
     emit_none(h, WOAD_EV_UP, &ev);
 }
@@ -213,7 +214,8 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr)
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
-    *addr = h->own_type == WOAD_ADDR_PUBLIC ? h->hci.public_addr : h->hci.random_addr;
+    const struct woad_addr *own = h->own_type ? &h->hci.random_addr : &h->hci.public_addr;
+    memcpy(addr, own, sizeof *own);
     return 0;
 }
 
@@ -230,12 +232,10 @@ int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet)
     if (h->busy & BUSY_CONNECT) {
         return WOAD_EBUSY;
     }
-    if (type == WOAD_ADDR_RANDOM) {
-        if (octet) {
-            memcpy(h->hci.random_addr.octet, octet, 6);
-        }
-        h->random_dirty = true;
+    if (type == WOAD_ADDR_RANDOM && octet) {
+        memcpy(h->hci.random_addr.octet, octet, 6);
     }
+    h->random_dirty = h->random_dirty || type == WOAD_ADDR_RANDOM || h->own_type != type;
     h->own_type = type;
     return 0;
 }

@@ -402,6 +402,7 @@ struct woad {
     void (*scan_report)(struct woad *h, struct rd *in);    /* LE Advertising Report */
     struct accept *accept;
     struct eatt *eatt;
+    struct woad_addr used;               /* own address, as the controller has it */
 };
 
 HOLD_SIZE(woad, WOAD_SIZE_HOST);

@@ -15,8 +15,11 @@ bool same(const uint8_t *a, const uint8_t *b, size_t len)
 /* A key or a random number of zeros is none: everybody knows it. */
 bool zeros(const uint8_t *p, size_t len)
 {
-    static const uint8_t none[16] = { 0 };
-    return same(p, none, len);
+    uint8_t some = 0;
+    while (len) {
+        some |= p[--len];
+    }
+    return !some;
 }
 
 /* What is the most significant octet first here is the last one on the air. */
@@ -31,6 +34,7 @@ void reversed(uint8_t *out, const uint8_t *in, size_t len)
  * of it.  What is known out of band is for one pairing. */
 void smp_forget(struct conn *c)
 {
+    c->smp->due = 0;
     if (c->smp->p) {
         wipe(c->smp->p, sizeof *c->smp->p);
         c->smp->p = NULL;
@@ -97,6 +101,27 @@ static bool is_guess(int status)
             reason == WOAD_SMP_NUMERIC_COMPARISON || reason == WOAD_SMP_PASSKEY_ENTRY);
 }
 
+void smp_timer(const struct conn *c)
+{
+    c->smp->due = deadline_in(c->h->now, SMP_TIMEOUT_MS);
+}
+
+void link_want(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
+{
+    struct smp_conn *s = c->smp;
+    s->link_size = size;
+    s->link_flags = flags & 3u;
+    s->from_bond = from_bond;
+    s->want_key = true;
+}
+
+/* An encryption whose pairing has failed has been reported already. */
+bool smp_busy(const struct conn *c)
+{
+    const struct smp_conn *s = c->smp;
+    return s->due || s->asks || (s->want_key && c->central) || (s->encrypting && !s->spoilt);
+}
+
 /* What the controller was to calculate for it. */
 static void smp_release(struct conn *c)
 {
@@ -106,7 +131,8 @@ static void smp_release(struct conn *c)
     }
 }
 
-/* It has ended badly. */
+/* A pairing, or a Security Request, has ended badly: WOAD_EV_SECURITY.  A key of the pairing's does
+ * not serve any more; encryption with a bond's key goes on, and is reported by itself. */
 void smp_over(struct conn *c, int status)
 {
     struct woad *h = c->h;
@@ -117,9 +143,11 @@ void smp_over(struct conn *c, int status)
     }
     smp_release(c);
     s->asks = false;
-    s->spoilt = smp_under_way(c) && s->encrypting;
-    c->want_ltk_reply = c->want_ltk_reply || s->want_key;  /* none */
-    s->want_encrypt = s->want_key = false;
+    if (!s->from_bond) {
+        s->spoilt = s->encrypting;
+        c->want_ltk_reply = c->want_ltk_reply || (s->want_key && !c->central);     /* none */
+        s->want_key = false;
+    }
     smp_forget(c);
     smp_told(c, status);
     if (guess) {
@@ -201,20 +229,14 @@ void smp_begin(struct pairing *p, const uint8_t *script)
 {
     p->script = script;
     p->at = p->mark = 0;
-    p->due = deadline_in(p->c->h->now, SMP_TIMEOUT_MS);
+    smp_timer(p->c);
 }
 
 /* A pairing from its beginning: only what has come out of band is there already.  NULL: too many
  * are under way. */
 struct pairing *smp_begin_anew(struct conn *c, const uint8_t *script)
 {
-    struct pairing *p = smp_under_way(c);
-    if (p) {                             /* the peer begins again, before our first answer */
-        smp_release(c);
-        p->heard = p->out = 0;
-    } else {
-        p = smp_pairing(c);
-    }
+    struct pairing *p = smp_pairing(c);
     if (p) {
         smp_begin(p, script);
     }
@@ -295,25 +317,32 @@ static const uint8_t lengths[SMP_CODES] = {                /* with the code */
 
 static const uint8_t asked[] = { AWAIT | SMP_REQUEST, STEP_CHOOSE, STEP_END };
 
-/* SMP_PAIRING_REQUEST to a peripheral with nothing under way, or that has asked for it.  3.5.1 */
+/* A Pairing Request that no pairing comes of.  It answers a Security Request of ours all the
+ * same. */
+static void smp_refuse(struct conn *c, uint8_t reason)
+{
+    if (c->smp->due || c->smp->asks) {
+        smp_fail(c, reason);
+    } else {
+        c->smp->failed = reason;
+    }
+}
+
+/* SMP_PAIRING_REQUEST to a peripheral with no pairing under way.  3.5.1 */
 static void smp_rx_request(struct conn *c, struct rd *in)
 {
     struct woad *h = c->h;
-    struct smp_conn *s = c->smp;
     if (h->smp->policy.no_pairing || !smp_able(h)) {
-        s->failed = WOAD_SMP_NOT_SUPPORTED;
+        smp_refuse(c, WOAD_SMP_NOT_SUPPORTED);
         return;
     }
-    s->asks = false;
-    if (attempts_left(c)) {
-        s->failed = WOAD_SMP_REPEATED_ATTEMPTS;
-        if (s->p) {
-            s->p->script = NULL;
-        }
+    if (attempts_wait(c)) {
+        smp_refuse(c, WOAD_SMP_REPEATED_ATTEMPTS);
         return;
     }
     struct pairing *p = smp_begin_anew(c, asked);
-    int err = p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_UNSPECIFIED;
+    int err = p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY;
+    c->smp->asks = false;
     if (err) {
         smp_fail(c, (uint8_t)err);
         return;
@@ -325,7 +354,7 @@ static void smp_rx_request(struct conn *c, struct rd *in)
 static void smp_rx_failed(struct conn *c, struct rd *in)
 {
     uint8_t reason = rd_u8(in);
-    if (smp_under_way(c) || c->smp->asks) {
+    if (c->smp->due || c->smp->asks) {
         smp_over(c, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
     }
 }
@@ -346,13 +375,13 @@ static void smp_rx(struct conn *c, struct rd *in)
         if (p) {
             smp_fail(c, WOAD_SMP_INVALID_PARAMETERS);
         } else if (code == SMP_REQUEST && !central) {
-            s->failed = WOAD_SMP_INVALID_PARAMETERS;
+            smp_refuse(c, WOAD_SMP_INVALID_PARAMETERS);
         }
         return;
     }
     if (code == SMP_FAILED) {
         smp_rx_failed(c, in);
-    } else if (code == SMP_REQUEST && !central && (!p || p->script == asked)) {
+    } else if (code == SMP_REQUEST && !central && !p) {
         smp_rx_request(c, in);
     } else if (code == SMP_SECURITY_REQUEST && central) {
         if (m->central) {
@@ -367,7 +396,7 @@ static void smp_rx(struct conn *c, struct rd *in)
             c->h->smp_keypress(p, in);
         }
     } else if (smp_expects(p, code)) {
-        p->due = deadline_in(c->h->now, SMP_TIMEOUT_MS);
+        smp_timer(c);
         int err = smp_read(p, code, in);
         if (err) {
             smp_fail(c, (uint8_t)err);
@@ -380,6 +409,32 @@ static void smp_rx(struct conn *c, struct rd *in)
 }
 
 /* --- out -------------------------------------------------------------------------------------- */
+
+/* Whether pairing anew could give the connection nothing that the policy asks for. */
+static bool smp_enough(const struct conn *c)
+{
+    const struct woad_security *now = &c->security;
+    const struct woad_security_policy *policy = &c->h->smp->policy;
+    return now->encrypted && (now->authenticated || !(policy->mitm || policy->require_mitm)) &&
+           (now->bonded || !policy->bond);
+}
+
+/* SMP_SECURITY_REQUEST: AuthReq u8.  Not while the peer must wait, nor for what is there.  3.6.7 */
+static bool smp_tx_request(struct conn *c, struct wr *out)
+{
+    if (attempts_wait(c)) {
+        return false;
+    }
+    c->smp->asks = false;
+    if (smp_enough(c)) {
+        smp_told(c, 0);
+        return false;
+    }
+    wr_u8(out, SMP_SECURITY_REQUEST);
+    wr_u8(out, smp_auth(c->h));
+    smp_timer(c);
+    return true;
+}
 
 static bool smp_tx(struct conn *c, struct wr *out)
 {
@@ -394,16 +449,13 @@ static bool smp_tx(struct conn *c, struct wr *out)
         s->failed = 0;
         return true;
     }
-    if (s->asks && !p && (p = smp_begin_anew(c, asked)) != NULL) {
-        wr_u8(out, SMP_SECURITY_REQUEST);
-        wr_u8(out, smp_auth(c->h));
-        s->asks = false;
-        return true;
+    if (s->asks) {
+        return smp_tx_request(c, out);
     }
     if (!p || !(p->presses || p->out)) {
         return false;
     }
-    p->due = deadline_in(c->h->now, SMP_TIMEOUT_MS);
+    smp_timer(c);
     if (p->presses) {
         smp_write(p, SMP_KEYPRESS, out);
         p->presses = false;
@@ -421,30 +473,27 @@ static bool smp_tx(struct conn *c, struct wr *out)
 uint32_t smp_due(struct woad *h)
 {
     const struct smp *m = h->smp;
-    uint32_t left = m->hides ? m->hides->due(h) : WOAD_FOREVER;
+    uint32_t left = least(attempts_due(h), m->hides ? m->hides->due(h) : WOAD_FOREVER);
     h->smp->may_multiply = true;
     if (h->oob) {
         h->oob->role->work(h);
     }
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
-        struct pairing *p = smp_under_way(c);
-        if (!p) {
-            continue;
-        }
-        if (deadline_left(p->due, h->now) == 0) {
-            c->smp->dead = true;
+        struct smp_conn *s = c->smp;
+        if (deadline_left(s->due, h->now) == 0) {
+            s->dead = true;
             smp_over(c, WOAD_ETIMEDOUT);
-            continue;
         }
         smp_go(c);
-        p = smp_under_way(c);
-        if (!p) {
-            continue;
+        left = least(left, deadline_left(s->due, h->now));
+        const struct pairing *p = smp_under_way(c);
+        if (p) {
+            uint8_t step = p->script[p->at];
+            bool works = h->cfg.crypto && !p->out && (step == STEP_KEY_PAIR || step == STEP_DH);
+            left = works ? 0 : least(left, deadline_left(p->wait_due, h->now));
+        } else if (s->asks) {
+            stir_conn(c);                /* it may have waited long enough */
         }
-        uint8_t step = p->script[p->at];
-        bool works = h->cfg.crypto && !p->out && (step == STEP_KEY_PAIR || step == STEP_DH);
-        left = works ? 0 : least(left, deadline_left(p->due, h->now));
-        left = least(left, deadline_left(p->wait_due, h->now));
     }
     h->smp->may_multiply = false;
     return left;
@@ -487,7 +536,7 @@ void smp_open(struct conn *c)
 void smp_close(struct conn *c)
 {
     struct smp_conn *s = c->smp;
-    bool ends = smp_under_way(c) || (s->encrypting && !s->spoilt) || s->want_encrypt || s->asks;
+    bool ends = smp_busy(c);
     memset(&c->security, 0, sizeof c->security);
     smp_release(c);
     smp_forget(c);
@@ -533,18 +582,30 @@ int woad_pair(struct woad *h, uint16_t conn)
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    struct smp_conn *s = c->smp;
-    if (s->dead) {
-        return WOAD_ETIMEDOUT;
-    }
-    if (smp_under_way(c) || s->asks || s->encrypting || s->want_encrypt) {
+    if (smp_busy(c)) {
         return WOAD_EALREADY;
     }
-    if (!c->central) {
-        s->asks = smp_pairing(c) != NULL;
-        return s->asks ? 0 : WOAD_ENOMEM;
+    if (c->central) {
+        return h->smp->central ? h->smp->central->pair(c) : WOAD_ENOTSUP;
     }
-    return h->smp->central ? h->smp->central->pair(c) : WOAD_ENOTSUP;
+    c->smp->asks = !c->smp->dead;
+    return c->smp->asks ? 0 : WOAD_ETIMEDOUT;
+}
+
+int woad_pair_refuse(struct woad *h, uint16_t conn)
+{
+    struct conn *c = conn_asked(h, conn);
+    if (!h->smp) {
+        return WOAD_ENOTSUP;
+    }
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (smp_busy(c)) {
+        return WOAD_EALREADY;
+    }
+    c->smp->failed = WOAD_SMP_NOT_SUPPORTED;
+    return 0;
 }
 
 /* The pairing under way that an application's call is about; NULL, and why there is none. */

@@ -66,7 +66,7 @@ struct pairing {
     uint8_t method, user, asked, round;
     uint8_t flags, key_size;             /* of the bond */
     uint16_t to_send, to_come;           /* PDUs with keys, a bit each */
-    uint32_t passkey, due;
+    uint32_t passkey;
     uint32_t wait_due;                   /* of a step that has one of its own */
     struct smp_side *own, *peer;
     struct smp_side side[2];
@@ -82,18 +82,24 @@ struct pairing {
     };
 };
 
-/* What a connection has beside its pairing: its link's encryption. */
+/* What a connection has beside its pairing: its link's encryption, and the Security Manager timer,
+ * which runs for a pairing, and for a Security Request that has been sent.  A Security Request
+ * takes no pairing: one that the central ignores keeps nobody else from pairing. */
 struct smp_conn {
     struct pairing *p;                   /* NULL: none */
+    uint32_t due;                        /* that timer; 0: nothing is under way.  3.4 */
     bool fetched : 1;                    /* the application has been asked for a bond */
     bool tried : 1;                      /* its key, for what the client is to believe */
-    bool dead : 1;                       /* 30 s are over: nothing more on this connection.  3.4 */
-    bool asks : 1;                       /* a Security Request is owed */
-    bool spoilt : 1;                     /* what it was for has failed: it is worth nothing */
-    uint8_t failed;                      /* Pairing Failed is owed, with this reason */
-    bool want_encrypt, want_key;         /* commands owed: Enable Encryption, LTK Request Reply */
-    bool encrypting, from_bond;          /* from_bond: its key, else that of the pairing */
-    uint8_t link_size, link_flags;
+    bool dead : 1;                       /* the timer has ended: no more PDUs on this connection */
+    bool asks : 1;                       /* a Security Request is to be sent */
+    bool spoilt : 1;                     /* the pairing whose key encrypts now has failed */
+    bool want_key : 1;                   /* to be sent: Enable Encryption, or of a peripheral Long
+                                          * Term Key Request Reply */
+    bool encrypting : 1;                 /* until Encryption Change */
+    uint8_t failed;                      /* reason of a Pairing Failed to be sent; 0: none */
+    uint8_t link_size;                   /* of the key that encrypts, or will */
+    uint8_t link_flags : 2;
+    bool from_bond : 1;                  /* it is the bond's, else the pairing's */
 };
 
 /* Bonds in the order of their use, and by a hash of their peers.  A bond has a place, and others
@@ -133,7 +139,8 @@ struct kept_bond {
     struct woad_cccd cccd[];             /* config.subscriptions; behind the last of them 0 */
 };
 
-/* Who has failed, how often in a row, and how long it is to wait.  2.3.6 */
+/* Who has failed, how often in a row (0: nobody), and until when it waits; 0: not any more.
+ * 2.3.6 */
 struct attempts { struct woad_addr peer; uint8_t failures; uint32_t until; };
 enum { ATTEMPTS = 4 };
 
@@ -211,10 +218,12 @@ void smp_fail(struct conn *c, uint8_t reason);
 void smp_over(struct conn *c, int status);
 void smp_forget(struct conn *c);
 void smp_begin(struct pairing *p, const uint8_t *script);
+void smp_timer(const struct conn *c);    /* 30 s from now */
+bool smp_busy(const struct conn *c);     /* WOAD_EV_SECURITY will follow */
 uint8_t smp_auth(const struct woad *h);
 void smp_told(struct conn *c, int status);
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
-bool zeros(const uint8_t *p, size_t len);                  /* of at most 16 */
+bool zeros(const uint8_t *p, size_t len);
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
 /* What an application's call is about; NULL, and the error it is if there is none. */
 struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err);
@@ -226,7 +235,6 @@ int smp_failed(int err);                 /* what a step returns then */
 int smp_step(struct woad *h, uint16_t who, uint8_t step);
 void smp_write(struct pairing *p, uint8_t code, struct wr *out);
 int smp_read(struct pairing *p, uint8_t code, struct rd *in);
-bool smp_weaker(const struct pairing *p, const struct woad_addr *peer);    /* than its bond */
 /* smp_keys.c */
 void key_cut(uint8_t key[16], uint8_t size);
 int keys_send(struct pairing *p);
@@ -236,8 +244,8 @@ int keys_heard(struct pairing *p, uint8_t code, struct rd *in);
 bool keys_expects(const struct pairing *p, uint8_t code);
 void keys_write(struct pairing *p, uint8_t code, struct wr *out);
 int keys_done(struct pairing *p);
-void link_paired(const struct pairing *p);                /* encryption is asked for */
-void link_bonded(struct conn *c, const struct kept_bond *k);
+/* Encryption is to begin: with the pairing's key, or the bond's. */
+void link_want(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond);
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 extern const struct conn_event smp_events[];
@@ -249,8 +257,10 @@ void bond_carve(struct woad *h);
 struct kept_bond *bond_newest(const struct woad *h);
 struct kept_bond *bond_older(const struct woad *h, const struct kept_bond *k);
 struct kept_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
-/* The same, and the application is asked for one that is not known here. */
-struct kept_bond *bond_fetch(const struct conn *c);
+/* The same; WOAD_EV_BOND_WANTED is raised for a bond that is not in memory. */
+struct kept_bond *bond_fetch(const struct conn *c, const struct woad_addr *peer);
+/* Whether a pairing that has come to `flags` and `key_size` must not take its place. */
+bool bond_stronger(const struct kept_bond *k, unsigned flags, unsigned key_size);
 /* What is behind it; NULL: nothing. */
 const struct bond_legacy *bond_legacy(const struct woad *h, const struct kept_bond *k);
 struct bond_signs *bond_signs(const struct woad *h, const struct kept_bond *k);
@@ -270,13 +280,14 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE]);
 void sign_made(struct conn *c);
 /* smp_identity.c */
-enum { RPA = 1, NRPA = 0, KIND_SHIFT = 6 };                /* the two top bits of a private one */
+enum { NRPA, RPA, STATIC = 3, KIND_SHIFT = 6 };            /* the two top bits of a random one */
 void rpa_resolve(struct woad *h, struct woad_addr *a);
 void rpa_reach(const struct woad *h, struct woad_addr *a);
 void rpa_identity(const struct woad *h, struct woad_addr *a);
 /* smp_attempts.c */
 void attempts_failed(struct woad *h, const struct woad_addr *peer);
 bool attempts_passed(struct woad *h, const struct woad_addr *peer);
+uint32_t attempts_due(struct woad *h);   /* milliseconds until somebody's wait is over */
 void attempts_emit(struct woad *h, const struct woad_addr *peer);
-uint32_t attempts_left(const struct conn *c);              /* milliseconds to wait, 0: none */
+bool attempts_wait(const struct conn *c);                  /* its peer has to wait */
 #endif

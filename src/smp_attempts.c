@@ -16,16 +16,26 @@ static struct attempts *attempts_of(const struct woad *h, const struct woad_addr
     return NULL;
 }
 
-/* With no room for another, the one with the least to wait for is forgotten. */
+/* A wait that is over is cleared: a deadline that stays comes again when the clock has wrapped. */
+uint32_t attempts_due(struct woad *h)
+{
+    uint32_t soonest = WOAD_FOREVER;
+    for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {
+        uint32_t left = deadline_left(a->until, h->now);
+        a->until = left ? a->until : 0;
+        soonest = least(soonest, left ? left : WOAD_FOREVER);
+    }
+    return soonest;
+}
+
+/* With no room for another, the one that has failed least is forgotten. */
 static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t failures)
 {
     struct attempts *a = attempts_of(h, peer);
     if (!a) {
         a = &h->smp->attempts[0];
-        for (size_t n = 0; n < ATTEMPTS && a->failures; n++) {
-            struct attempts *b = &h->smp->attempts[n];
-            bool sooner = (int32_t)(b->until - a->until) < 0;
-            a = !b->failures || sooner ? b : a;
+        for (struct attempts *b = a + 1; b < h->smp->attempts + ATTEMPTS; b++) {
+            a = b->failures < a->failures ? b : a;
         }
         a->peer = *peer;
     }
@@ -59,11 +69,10 @@ bool attempts_passed(struct woad *h, const struct woad_addr *peer)
     return a;
 }
 
-uint32_t attempts_left(const struct conn *c)
+bool attempts_wait(const struct conn *c)
 {
-    const struct woad *h = c->h;
-    const struct attempts *a = attempts_of(h, &c->peer);
-    return a ? deadline_left(a->until, h->now) : 0;
+    const struct attempts *a = attempts_of(c->h, &c->peer);
+    return a && a->until;
 }
 
 int woad_attempts_add(struct woad *h, const struct woad_addr *peer, uint8_t failures)

@@ -2,23 +2,31 @@
  * Vol 3, Part C, 10.8; Vol 6, Part B, 1.3.2.3 */
 #include "smp.h"
 
-/* hash = ah(IRK, prand); `key` and the address have the least significant octet first. */
+/* hash = ah(IRK, prand); `key` and the address have the least significant octet first.  An IRK of
+ * zeros is none: its peer has no private addresses.  Vol 3, Part H, 3.6.4 */
 static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uint8_t key[16])
 {
     uint8_t irk[16], prand[3], hash[3], its[3];
     reversed(irk, key, 16);
     reversed(prand, a->octet + 3, 3);
     reversed(its, a->octet, 3);
-    return toolbox_ah(&h->smp->box, irk, prand, hash) == 0 && same(hash, its, 3);
+    return !zeros(irk, 16) && toolbox_ah(&h->smp->box, irk, prand, hash) == 0 &&
+           same(hash, its, 3);
 }
 
-/* Whose it is; then it is the identity from here on, and this is where it can be reached. */
+/* Whose it is; then it is the identity from here on, and this is where it can be reached: a peer
+ * that is heard at its identity does not hide any more. */
 void rpa_resolve(struct woad *h, struct woad_addr *a)
 {
+    bool on_air = a->type <= WOAD_ADDR_RANDOM;
     if (h->resolves) {
         a->type &= 1;                    /* the controller's word for who it is */
     }
     if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
+        struct kept_bond *k = on_air && h->smp->newest ? bond_find(h, a) : NULL;
+        if (k) {
+            k->heard[5] = 0;
+        }
         return;
     }
     for (struct kept_bond *k = bond_newest(h); k; k = bond_older(h, k)) {

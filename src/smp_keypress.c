@@ -17,7 +17,7 @@ static void keypress_rx(struct pairing *p, struct rd *in)
     } else if (keypress_agreed(p)) {
         struct woad_event ev;
         ev.u.keypress.what = (enum woad_keypress)what;
-        p->due = deadline_in(p->c->h->now, SMP_TIMEOUT_MS);
+        smp_timer(p->c);
         emit_of(p->c, WOAD_EV_KEYPRESS, &ev);
     }
 }

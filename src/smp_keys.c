@@ -100,20 +100,29 @@ bool keys_expects(const struct pairing *p, uint8_t code)
     return p->to_come && lowest(p->to_come) == code;
 }
 
-/* An identity is a public or a static address; and not one that a stronger bond stands for: who
- * pairs now would take its place. */
+static bool is_static(const struct woad_addr *a)
+{
+    return a->octet[5] >> KIND_SHIFT == STATIC;
+}
+
+/* An identity is a public or a static address; and not one that a stronger bond stands for: the
+ * peer would take its place.  A peer that does not hide is known by the address that it uses, which
+ * is one of those, whatever it claims: by that address it comes back.  Zeros are no address. */
 static int take_identity(struct pairing *p, struct rd *in)
 {
     struct woad_addr peer;
     rd_copy(in, &peer, sizeof peer);
-    if (peer.type > 1 || (peer.type == 1 && peer.octet[5] >> 6 != 3)) {
+    if (peer.type > 1 || (peer.type == 1 && !is_static(&peer))) {
         return WOAD_SMP_INVALID_PARAMETERS;
     }
-    if (smp_weaker(p, &peer)) {
-        return WOAD_SMP_KEY_REJECTED;
-    }
-    p->bond.peer = peer;
     p->bond.has_irk = true;
+    if (p->bond.peer.type == WOAD_ADDR_RANDOM && !is_static(&p->bond.peer) &&
+        !zeros(peer.octet, sizeof peer.octet)) {
+        if (bond_stronger(bond_fetch(p->c, &peer), p->flags, p->key_size)) {
+            return WOAD_SMP_KEY_REJECTED;
+        }
+        p->bond.peer = peer;
+    }
     return 0;
 }
 
@@ -128,27 +137,31 @@ int keys_heard(struct pairing *p, uint8_t code, struct rd *in)
         key_cut(p->bond.peer_ltk, p->key_size);
     } else if (code == SMP_CENTRAL_ID) {
         p->bond.peer_ediv = get_le16(key_of(p, code, true));
-        p->bond.has_peer_ltk = true;
+        p->bond.has_peer_ltk = !zeros(p->bond.peer_ltk, 16);
     } else if (code == SMP_CSRK) {
         p->bond.has_csrk = true;
     }
     return 0;
 }
 
-/* Both have all: the bond is there before anybody hears of it. */
+/* Both have all: the bond is there before anybody hears of it.  A stronger one of the same peer may
+ * have come since the beginning. */
 int keys_done(struct pairing *p)
 {
     struct conn *c = p->c;
     struct woad *h = c->h;
+    if (bond_stronger(bond_find(h, &p->bond.peer), p->flags, p->key_size)) {
+        return WOAD_SMP_KEY_REJECTED;
+    }
     struct woad_bond bond = p->bond;
     bool bonds = p->bonds;
     if (p->secure) {
         bond.has_own_ltk = bond.has_peer_ltk = true;
     }
     struct woad_addr before = c->peer;
-    bool passed = attempts_passed(h, &before);
+    /* A method without a secret proves nothing about who has guessed.  2.3.6 */
+    bool passed = (p->flags & WOAD_BOND_AUTHENTICATED) && attempts_passed(h, &before);
     smp_forget(c);
-    c->security.bonded = bonds;
     c->peer = bond.peer;                 /* its identity, if it has told it */
     if (bonds) {
         if (h->gatts) {
@@ -158,7 +171,9 @@ int keys_done(struct pairing *p)
         if (k && c->peer_air.type == WOAD_ADDR_RANDOM) {
             memcpy(k->heard, c->peer_air.octet, sizeof k->heard);
         }
+        bonds = k || !bond_newest(h);    /* no: it gives way to those that are there */
     }
+    c->security.bonded = bonds;
     uint16_t conn = c->number;
     smp_told(c, 0);
     if (bonds) {
@@ -178,62 +193,51 @@ int keys_done(struct pairing *p)
 
 /* --- encryption ------------------------------------------------------------------------------- */
 
-static void link_want(struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
+/* Whether the peer asks for this key of legacy pairing; NULL: for one that has no numbers. */
+static bool key_is(const struct bond_legacy *l, const uint8_t rand[8], uint16_t ediv)
 {
-    struct smp_conn *s = c->smp;
-    s->link_size = size;
-    s->link_flags = flags;
-    s->from_bond = from_bond;
-    s->want_encrypt = c->central;
-    s->want_key = !c->central;
+    return l ? ediv == l->own_ediv && memcmp(rand, l->own_rand, 8) == 0 : !ediv && zeros(rand, 8);
 }
 
-/* With the key that a pairing has come to. */
-void link_paired(const struct pairing *p)
+/* With the key of the pairing that is under way, when that is ripe for it; and again while keys are
+ * exchanged: a central may refresh the encryption then, with the LTK that it has just got. */
+static bool pairing_key(struct pairing *p, const uint8_t rand[8], uint16_t ediv)
 {
-    link_want(p->c, p->key_size, p->flags, false);
-}
-
-void link_bonded(struct conn *c, const struct kept_bond *k)
-{
-    link_want(c, k->is.key_size, k->is.flags, true);
-}
-
-/* The peer wants to encrypt: with the key of the pairing that is under way, when that is ripe for
- * it; else with the bond's that these numbers name.  False: there is none. */
-static bool smp_key_for(struct conn *c, const uint8_t rand[8], uint16_t ediv)
-{
-    static const uint8_t zero[8] = { 0 };
-    bool none = !ediv && memcmp(rand, zero, 8) == 0;
-    struct pairing *p = smp_under_way(c);
-    uint8_t step = p ? p->script[p->at] : (uint8_t)STEP_END;
-    if (step == STEP_ENCRYPT && !p->out) {
-        if (none) {
-            link_paired(p);
-        }
-        return none;
-    }
-    const struct kept_bond *k = bond_fetch(c);
-    if (!k || !k->is.has_own_ltk || (p && step != (AWAIT | SMP_REQUEST))) {
+    uint8_t step = p->script[p->at];
+    bool its = key_is(NULL, rand, ediv);
+    if (step < STEP_ENCRYPT || step > STEP_LEFT || (step == STEP_ENCRYPT && p->out)) {
         return false;
     }
-    const struct bond_legacy *l = bond_legacy(c->h, k);
-    bool its = l ? ediv == l->own_ediv && memcmp(rand, l->own_rand, 8) == 0 : none;
+    if (p->bond.has_own_ltk && key_is((const void *)&p->bond.own_ediv, rand, ediv)) {
+        memcpy(p->stk, p->bond.own_ltk, sizeof p->stk);
+        its = true;
+    }
     if (its) {
-        link_bonded(c, k);
+        link_want(p->c, p->key_size, p->flags, false);
+    }
+    return its;
+}
+
+/* The peer wants to encrypt: with the pairing's key, or the bond's that these numbers name.  False:
+ * there is none. */
+bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
+{
+    struct pairing *p = smp_under_way(c);
+    if (p) {
+        return pairing_key(p, rand, ediv);
+    }
+    const struct kept_bond *k = bond_fetch(c, &c->peer);
+    bool its = k && k->is.has_own_ltk && key_is(bond_legacy(c->h, k), rand, ediv);
+    if (its) {
+        link_want(c, k->is.key_size, k->is.flags, true);
     }
     return its;
 }
 
 bool smp_has_key(const struct conn *c, bool fetch)
 {
-    const struct kept_bond *k = fetch ? bond_fetch(c) : bond_find(c->h, &c->peer);
+    const struct kept_bond *k = fetch ? bond_fetch(c, &c->peer) : bond_find(c->h, &c->peer);
     return k && (c->central ? k->is.has_peer_ltk : k->is.has_own_ltk);
-}
-
-bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
-{
-    return !c->smp->dead && smp_key_for(c, rand, ediv);
 }
 
 /* The key, the least significant octet first, from where it is kept.  False: the bond has been
@@ -269,11 +273,12 @@ uint16_t smp_command(struct woad *h, struct wr *params)
 {
     for (struct conn *c = h->conns; h->state == HOST_UP && c < conns_end(h); c++) {
         struct smp_conn *s = c->smp;
-        if (c->state != CONN_OPEN || !(s->want_encrypt || s->want_key)) {
+        bool central = c->central;
+        if (c->state != CONN_OPEN || !s->want_key ||
+            (central && s->encrypting)) {                  /* spoilt: its end is to come */
             continue;
         }
-        bool central = s->want_encrypt;
-        s->want_encrypt = s->want_key = false;
+        s->want_key = false;
         if (!link_write_key(c, central, params)) {
             continue;
         }
@@ -302,25 +307,35 @@ static void link_fell(struct conn *c)
     link_level(c);
 }
 
+/* With its key: the pairing goes on.  That may be a refresh while keys are exchanged. */
+static void link_with_pairing(struct conn *c)
+{
+    struct pairing *p = smp_under_way(c);
+    if (p && p->script[p->at] == STEP_ENCRYPT) {
+        p->at++;
+        smp_go(c);
+    }
+}
+
 /* The level is what there is now, and falls at once with it.  Encryption that begins with no key of
  * ours is not believed. */
 static void link_changed(struct conn *c, uint8_t status, bool on)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
-    struct pairing *p = smp_under_way(c);
-    bool pairing = p && p->script[p->at] == STEP_ENCRYPT, spoilt = s->spoilt;
+    bool spoilt = s->spoilt;
     if (!status && on && !s->encrypting) {
         return;
     }
     s->encrypting = s->spoilt = false;
     if (spoilt) {
         link_fell(c);                    /* it has been told, and nothing is to rest on this */
+        smp_go(c);
         return;
     }
     if (status || !on) {
         link_fell(c);
-        if (smp_under_way(c)) {
+        if (s->due) {
             smp_over(c, WOAD_SECURITY_HCI | status);
         } else {
             smp_told(c, WOAD_SECURITY_HCI | status);
@@ -333,13 +348,13 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     c->security.secure = s->link_flags & WOAD_BOND_SECURE;
     c->security.key_size = s->link_size;
     link_level(c);
-    if (pairing && c->smp->p == p) {
-        p->at++;
-        smp_go(c);
+    if (!s->from_bond) {
+        link_with_pairing(c);
         return;
     }
-    if (smp_under_way(c)) {              /* our Security Request has been answered by this */
-        smp_forget(c);
+    if (!smp_under_way(c)) {             /* this answers a Security Request of ours */
+        s->asks = false;
+        s->due = 0;
     }
     struct kept_bond *k = bond_find(h, &c->peer);
     if (k) {

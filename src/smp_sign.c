@@ -28,13 +28,13 @@ static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SI
 bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated)
 {
     struct woad *h = c->h;
-    struct kept_bond *k = bond_find(h, &c->peer);
+    struct kept_bond *k = bond_fetch(c, &c->peer);
     struct bond_signs *s = k && k->is.has_csrk ? bond_signs(h, k) : NULL;
     const uint8_t *count = pdu + len - SIGNATURE;
     uint8_t mac[SIGN_MAC];
     struct rd in = rd_of(count, SIGN_COUNT);
     uint32_t number = rd_le32(&in);
-    if (!s || number < s->signs || number == UINT32_MAX ||
+    if (!s || zeros(s->csrk, sizeof s->csrk) || number < s->signs || number == UINT32_MAX ||
         sign_mac(h, s->csrk, pdu, pdu + SIGN_HEAD, len - SIGN_HEAD - SIGNATURE, count, mac) ||
         !same(mac, count + SIGN_COUNT, SIGN_MAC)) {
         return false;
@@ -49,7 +49,7 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE])
 {
     struct woad *h = c->h;
-    const struct kept_bond *k = bond_find(h, &c->peer);
+    const struct kept_bond *k = bond_fetch(c, &c->peer);
     struct bond_signs *s = k && k->is.has_own_csrk ? bond_signs(h, k) : NULL;
     uint8_t head[SIGN_HEAD] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
     if (!s || s->own_signs == UINT32_MAX) {

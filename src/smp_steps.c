@@ -65,13 +65,6 @@ static const uint8_t *choose_script(const struct pairing *p)
     return p->method == WOAD_METHOD_OOB && !p->has_tk ? NULL : s->of[p->secure ? p->method : 0];
 }
 
-/* A bond gives way only to one that is at least as strong. */
-bool smp_weaker(const struct pairing *p, const struct woad_addr *peer)
-{
-    const struct kept_bond *k = bond_find(p->c->h, peer);
-    return k && ((k->is.flags & ~p->flags) || p->key_size < k->is.key_size);
-}
-
 /* The PDUs with the keys that both have agreed on, of one side. */
 static uint16_t keys_of(const struct pairing *p, uint8_t side)
 {
@@ -112,7 +105,8 @@ static int refusal(const struct pairing *p)
     return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
            (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
            (policy->methods && !(policy->methods >> p->method & 1)) ||
-           smp_weaker(p, &p->c->peer) ? WOAD_SMP_AUTHENTICATION : 0;
+           bond_stronger(bond_fetch(p->c, &p->c->peer), p->flags, p->key_size)
+           ? WOAD_SMP_AUTHENTICATION : 0;
 }
 
 static void address(struct smp_side *side, const struct woad_addr *a)
@@ -429,20 +423,20 @@ static int step_again(struct pairing *p)
 
 static int step_encrypt(struct pairing *p)
 {
-    if (p->c->central && !p->c->smp->encrypting && !p->c->smp->want_encrypt) {
-        link_paired(p);
+    if (p->c->central && !p->c->smp->encrypting) {
+        link_want(p->c, p->key_size, p->flags, false);
     }
     return STEP_BLOCKED;                 /* until HCI says that it has begun */
 }
 
-/* Who asks waits by itself, if it has failed before. */
+/* A central waits by itself, if its peer has failed before: attempts_due(). */
 static int step_pause(struct pairing *p)
 {
-    struct woad *h = p->c->h;
-    uint32_t ms = attempts_left(p->c);
-    p->due = deadline_in(h->now, SMP_TIMEOUT_MS + ms);
-    p->wait_due = ms ? deadline_in(h->now, ms) : 0;
-    return ms ? STEP_BLOCKED : 0;
+    if (p->c->smp->encrypting || attempts_wait(p->c)) {    /* spoilt: its end is to come */
+        smp_timer(p->c);
+        return STEP_BLOCKED;
+    }
+    return 0;
 }
 
 /* From STEP_CHOOSE on: what is before it are PDUs. */

@@ -17,7 +17,8 @@
 enum {                                   /* why a pairing failed.  Vol 3, Part H, 3.5.5 */
     WOAD_SMP_PASSKEY_ENTRY         = 0x01,
     WOAD_SMP_NO_OOB                = 0x02,
-    WOAD_SMP_AUTHENTICATION        = 0x03,             /* what is required can't be had */
+    WOAD_SMP_AUTHENTICATION        = 0x03,             /* what is required can't be had; or there is
+                                                        * a stronger bond: woad_bond_remove() */
     WOAD_SMP_CONFIRM               = 0x04,             /* a wrong passkey, or an attacker */
     WOAD_SMP_NOT_SUPPORTED         = 0x05,
     WOAD_SMP_KEY_SIZE              = 0x06,
@@ -27,8 +28,8 @@ enum {                                   /* why a pairing failed.  Vol 3, Part H
     WOAD_SMP_INVALID_PARAMETERS    = 0x0a,
     WOAD_SMP_DHKEY_CHECK           = 0x0b,
     WOAD_SMP_NUMERIC_COMPARISON    = 0x0c,
-    WOAD_SMP_BUSY                  = 0x0e,
-    WOAD_SMP_KEY_REJECTED          = 0x0f
+    WOAD_SMP_KEY_REJECTED          = 0x0f,
+    WOAD_SMP_BUSY                  = 0x10              /* config.pairings are under way */
 };
 
 enum woad_io {                           /* what the device has.  Vol 3, Part H, 2.3.2 */
@@ -63,6 +64,8 @@ struct woad_security_policy {
                                           * sends is believed, before the connection is encrypted:
                                           * it may be anybody there */
     bool no_pairing;                     /* as if this feature were not there */
+    bool app_pairs;                      /* a peripheral's Security Request that takes a pairing is
+                                          * answered by the application: WOAD_EV_SECURITY_REQUEST */
 };
 
 enum woad_passkey_action {
@@ -107,7 +110,7 @@ struct woad_bond {
     uint8_t key_size : 5;                /* 7 to 16 */
     uint8_t flags : 2;
     bool has_own_ltk : 1, has_peer_ltk : 1, has_irk : 1, has_csrk : 1, has_own_csrk : 1;
-    struct woad_addr peer;               /* its identity, or the address it had */
+    struct woad_addr peer;               /* the address it had; of a private one, its identity */
     uint8_t own_ltk[16];                 /* that we have given: for when the peer is central */
     uint8_t irk[16];                     /* the peer's */
     /* Of legacy pairing: the numbers of our key, and the peer's key with its numbers; with
@@ -129,13 +132,22 @@ struct woad_bond {
 int woad_set_security(struct woad *h, const struct woad_security_policy *policy);
 
 /* Makes the connection as secure as can be.  The central encrypts with the bond's key if there is
- * one, else pairs; a peripheral asks its central to.  WOAD_EV_SECURITY follows.
+ * one, else pairs; a peripheral asks its central to, unless the connection has all that the policy
+ * asks for.  WOAD_EV_SECURITY follows, with WOAD_ETIMEDOUT if the central does nothing for 30 s.
  * After attempts that have failed it waits before it begins: a quarter of a second, twice as long
  * each time; and a peer that does not is refused.  WOAD_ENOTCONN;
- * WOAD_EALREADY when that is under way; WOAD_ENOMEM while config.pairings of others are;
- * WOAD_ETIMEDOUT after one that took 30 s: only a new connection may pair then; WOAD_ENOTSUP
- * without the feature, crypto or random, or as a central with woad_security_peripheral. */
+ * WOAD_EALREADY when that is under way; WOAD_ENOMEM, of a central, while config.pairings of others
+ * are; WOAD_ETIMEDOUT after one that took 30 s: only a new connection may pair then, but a bond's
+ * key still serves; WOAD_ENOTSUP without the feature, crypto or random, or as a central with
+ * woad_security_peripheral. */
 int woad_pair(struct woad *h, uint16_t conn);
+
+/* WOAD_EV_SECURITY_REQUEST comes, with policy.app_pairs, where a peripheral asks for more than the
+ * connection has and no bond's key serves.  What it asks for: `mitm`, and to `bond`.  The
+ * application calls woad_pair(), from inside or later, or this, which refuses: Pairing Failed,
+ * Pairing Not Supported.  With neither the peripheral waits for 30 s, and can't pair any more on
+ * this connection.  WOAD_ENOTCONN; WOAD_EALREADY while a pairing is under way; WOAD_ENOTSUP. */
+int woad_pair_refuse(struct woad *h, uint16_t conn);
 
 /* The user's answer to WOAD_EV_PASSKEY, from inside the event or later, within 30 s: a passkey 0 to
  * 999999, or for WOAD_PASSKEY_COMPARE 1 for yes, 0 for no.  A displayed passkey may be replaced
@@ -157,7 +169,8 @@ int woad_security(const struct woad *h, uint16_t conn, struct woad_security *sec
 
 /* One that was kept.  Those that are known have config.bonds places: one of LE Secure Connections
  * takes one, one of legacy pairing takes two, and keys of signed writes take one more.  When there
- * is no room, the one that has not been used for the longest time goes.  One of the same peer is
+ * is no room, the one that has not been used for the longest time goes; for the bond of a pairing,
+ * of those that are not stronger, and it is not kept if there are none.  One of the same peer is
  * replaced.  WOAD_ENOMEM: it takes more places than there are; WOAD_EINVAL. */
 int woad_bond_add(struct woad *h, const struct woad_bond *bond);
 /* A copy of the n-th of them, the one that was used last first; WOAD_ENOENT behind the last. */

@@ -181,7 +181,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *))
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(600, 396)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(608, 404)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(192, 136)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
@@ -216,7 +216,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_EATT_BEARER WOAD_WIDTH(24, 12)
 #define WOAD_SIZE_EATT_CONN   12
 #define WOAD_SIZE_CONTROLLER_CRYPTO 408
-#define WOAD_SIZE_PAIRING     WOAD_WIDTH(400, 372)
+#define WOAD_SIZE_PAIRING     WOAD_WIDTH(392, 368)
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_BOND        52
 
@@ -275,6 +275,7 @@ enum woad_event_type {
     WOAD_EV_TX_DONE,             /* all notifications and commands queued on it have been sent */
     WOAD_EV_SECURITY,            /* security: a pairing, or an encryption, has ended or begun */
     WOAD_EV_PASSKEY,             /* passkey: the user is asked: woad_passkey() */
+    WOAD_EV_SECURITY_REQUEST,    /* security_request: of policy.app_pairs: woad_pair(), or not */
     WOAD_EV_BOND,                /* bond: keep it, or forget it: bond.why */
     WOAD_EV_BOND_WANTED,         /* bond_wanted: woad_bond_add() it from inside, if it is kept */
     WOAD_EV_ATTEMPTS,            /* attempts: to be kept, and given again after a restart */
@@ -332,6 +333,7 @@ struct woad_event {
         } conn_update;
         struct { int status; struct woad_security now; } security;        /* smp.h */
         struct { enum woad_passkey_action action; uint32_t passkey; } passkey;
+        struct { bool mitm, bond; } security_request;
         struct { const struct woad_bond *bond; enum woad_bond_why why; } bond;
         struct { struct woad_addr peer; } bond_wanted;
         struct { struct woad_addr peer; uint8_t failures; } attempts;      /* 0: none any more */

@@ -591,7 +591,7 @@ static void one_at_a_time(void **state)
 }
 
 /* Of eight bonds as many are kept as there are places; the others have been let go, and that was
- * told. */
+ * told, or were not kept at all. */
 static void assert_places(const struct woad *h)
 {
     const struct woad_bond *b;
@@ -601,8 +601,8 @@ static void assert_places(const struct woad *h)
         places += b->flags & WOAD_BOND_SECURE ? 1 : 2;
         places += b->has_csrk || b->has_own_csrk;
     }
-    assert_int_equal(side[0].bonds, 8);
-    assert_int_equal(side[0].gone + kept, 8);
+    assert_in_range(side[0].bonds, kept, 8);
+    assert_int_equal(side[0].gone + kept, side[0].bonds);
     assert_true(places <= BOND_PLACES && places + 3 > BOND_PLACES);
 }
 
@@ -657,7 +657,8 @@ static void eight_at_once(void **state)
     for (size_t k = 0; k < 8; k++) {
         struct woad_security now;
         assert_int_equal(woad_security(h->host, at[k].conn, &now), 0);
-        assert_true(now.encrypted && now.bonded);
+        assert_true(now.encrypted);      /* a weak bond finds no room among stronger ones */
+        assert_true(now.bonded || !(peers[k].secure && peers[k].auth));
         assert_int_equal(now.secure, peers[k].secure);
         assert_int_equal(now.authenticated, peers[k].auth);
     }

@@ -1,0 +1,225 @@
+/* A bond gives way only to one that is at least as strong: in memory, in the store, by eviction,
+ * and whatever has come while a pairing was under way. */
+#include "pairing.h"
+
+static const struct woad_security_policy weak = { .io = WOAD_IO_NONE, .bond = true };
+static struct woad_security_policy types, shows;
+
+static struct woad *host(int k) { return w->device[k].host; }
+
+/* Two friends with an authenticated bond.  Returns the peripheral's. */
+static struct woad_bond friends(void)
+{
+    types = policy(WOAD_IO_KEYBOARD, true, true);
+    shows = policy(WOAD_IO_DISPLAY, true, true);
+    begin(&types, &shows);
+    settle();
+    assert_int_equal(status_of(PERIPHERAL), 0);
+    assert_true(level(PERIPHERAL).authenticated);
+    return side[PERIPHERAL].bond;
+}
+
+static struct woad_bond kept;
+static unsigned wanted;
+
+static void store(struct device *d, const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_BOND_WANTED) {
+        wanted++;
+        if (memcmp(&ev->u.bond_wanted.peer, &kept.peer, sizeof kept.peer) == 0) {
+            assert_int_equal(woad_bond_add(d->host, &kept), 0);
+        }
+    }
+    on_event(d, ev);
+}
+
+/* The friend's bond is in the store alone.  Somebody with its address pairs Just Works. */
+static void bond_in_the_store(void **state)
+{
+    (void)state;
+    for (int victim = 0; victim < 2; victim++) {
+        friends();
+        kept = side[victim].bond;
+        kept.cccds = 0;
+        woad_bond_remove(host(0), NULL);
+        woad_bond_remove(host(1), NULL);
+        w->device[victim].on_event = store;
+        woad_set_security(host(1 - victim), &weak);
+        if (victim == CENTRAL) {
+            kept.has_peer_ltk = 0;       /* it has nothing to encrypt with, so it pairs */
+        }
+        rejoin(CENTRAL);
+        side[victim].bonds = wanted = 0;
+        assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
+        settle();
+        assert_int_equal(status_of(victim), WOAD_SMP_AUTHENTICATION);
+        assert_int_equal(side[victim].bonds, 0);
+        assert_true(wanted > 0);
+        world_free(w);
+    }
+}
+
+/* The same of an identity that a peer behind a private address claims. */
+static void identity_in_the_store(void **state)
+{
+    (void)state;
+    kept = friends();
+    kept.cccds = 0;
+    struct woad_addr friend = kept.peer;
+    woad_bond_remove(host(1), NULL);
+    w->device[1].on_event = store;
+    assert_int_equal(woad_disconnect(host(0), side[0].conn, 0x13), 0);
+    world_run(w, 1200000);
+    add(2, &weak);
+    side[2].random = 0x1234567;
+    uint8_t irk[16] = { 7 };
+    assert_int_equal(woad_set_irk(host(2), irk), 0);
+    assert_int_equal(woad_set_privacy(host(2), WOAD_PRIVACY_RESOLVABLE, 900), 0);
+    world_run(w, 10000);
+    again();
+    join(&w->device[2], &w->device[1]);
+    device_forget(&w->device[1]);
+    /* Its identity is another; what leaves is the friend's. */
+    uint8_t claim[17] = { 2, 0x40, 0x20, 12, 0, 8, 0, 6, 0, 9 };
+    memcpy(claim + 10, &friend, 7);
+    assert_int_equal(woad_pair(host(2), side[2].conn), 0);
+    for (int n = 0; n < 300 && !level(1).encrypted; n++) {
+        world_run(w, 1000);
+    }
+    uint8_t key[26] = { 2, 0x40, 0x20, 21, 0, 17, 0, 6, 0, 8, 1 };
+    if (woad_rx(host(1), key, sizeof key) == 0) {
+        woad_rx(host(1), claim, sizeof claim);
+    }
+    world_run(w, 1000000);
+    assert_int_equal(status_of(1), WOAD_SMP_KEY_REJECTED);
+    assert_int_equal(side[1].bonds, 1);  /* the friend's */
+    world_free(w);
+}
+
+/* Pairings from made-up addresses fill the table: the friend's bond stays, and its address is not
+ * free for a weaker pairing. */
+static void not_evicted(void **state)
+{
+    (void)state;
+    struct woad_addr friend = friends().peer;
+    assert_int_equal(woad_disconnect(host(0), side[0].conn, 0x13), 0);
+    world_run(w, 1200000);
+    struct device *a = add(2, &weak);
+    for (uint8_t n = 0; n < BOND_PLACES + 2; n++) {
+        uint8_t made_up[6] = { n, 1, 2, 3, 4, 0xc5 };
+        assert_int_equal(woad_set_own_address(a->host, WOAD_ADDR_RANDOM, made_up), 0);
+        woad_bond_remove(a->host, NULL);
+        for (int k = 0; k < 3; k++) {
+            device_forget(&w->device[k]);
+        }
+        join(a, &w->device[1]);
+        assert_int_equal(woad_pair(a->host, side[2].conn), 0);
+        assert_non_null(world_wait(w, &w->device[1], WOAD_EV_SECURITY, 10000000));
+        world_run(w, 100000);
+        assert_true(level(1).bonded);    /* among equals the oldest goes */
+        assert_int_equal(woad_disconnect(a->host, side[2].conn, 0x13), 0);
+        world_run(w, 1200000);
+    }
+    assert_true(side[1].gone > 0);
+    bool there = false;
+    for (uint16_t n = 0; bond_at(host(1), n); n++) {
+        there = there || memcmp(&bond_at(host(1), n)->peer, &friend, sizeof friend) == 0;
+    }
+    assert_true(there);
+    woad_bond_remove(host(0), NULL);
+    woad_set_security(host(0), &weak);
+    device_forget(&w->device[1]);
+    join(&w->device[0], &w->device[1]);
+    assert_int_equal(woad_pair(host(0), side[0].conn), 0);
+    world_run(w, 3000000);
+    assert_int_equal(status_of(1), WOAD_SMP_AUTHENTICATION);
+    world_free(w);
+}
+
+/* All places are a stronger bond's: the new one is not kept, the store hears nothing of it, and
+ * the connection does not say that it is bonded. */
+static void no_room_among_stronger(void **state)
+{
+    (void)state;
+    friends();
+    struct woad_bond strong = side[1].bond;
+    for (uint8_t n = 1; n < BOND_PLACES; n++) {
+        strong.peer.octet[0] = (uint8_t)(0x80 + n);
+        assert_int_equal(woad_bond_add(host(1), &strong), 0);
+    }
+    add(2, &weak);
+    device_forget(&w->device[1]);
+    side[1].bonds = 0;
+    join(&w->device[2], &w->device[1]);
+    assert_int_equal(woad_pair(host(2), side[2].conn), 0);
+    world_run(w, 3000000);
+    assert_int_equal(status_of(1), 0);
+    assert_true(level(1).encrypted);
+    assert_false(level(1).bonded);
+    assert_int_equal(side[1].bonds, 0);
+    assert_int_equal(side[1].gone, 0);
+    world_free(w);
+}
+
+/* A stronger bond of the same peer comes between the beginning of a pairing and its end. */
+static void stronger_meanwhile(void **state)
+{
+    (void)state;
+    pair_of(&weak, &weak);
+    struct woad_bond strong = { .key_size = 16, .flags = 3, .has_own_ltk = 1, .has_peer_ltk = 1,
+                                .own_ltk = { 5 }, .peer_ltk = { 5 } };
+    strong.peer = w->device[CENTRAL].addr;
+    assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
+    world_run(w, 20000);
+    assert_int_equal(woad_bond_add(host(PERIPHERAL), &strong), 0);
+    settle();
+    world_run(w, 1000000);
+    assert_int_equal(status_of(PERIPHERAL), WOAD_SMP_KEY_REJECTED);
+    assert_int_equal(side[PERIPHERAL].bonds, 0);
+    assert_false(level(PERIPHERAL).bonded);
+    assert_memory_equal(bond_at(host(PERIPHERAL), 0)->own_ltk, strong.own_ltk, 16);
+    world_free(w);
+}
+
+/* 2.3.6: who guesses, and pairs Just Works in between, waits all the same. */
+static void just_works_forgets_no_guess(void **state)
+{
+    unsigned most = 0;
+    (void)state;
+    types = policy(WOAD_IO_KEYBOARD, true, true);
+    shows = policy(WOAD_IO_DISPLAY, true, true);
+    types.bond = shows.bond = false;
+    struct woad_security_policy none = { .io = WOAD_IO_NONE };
+    pair_of(&types, &shows);
+    for (int n = 0; n < 9; n++) {
+        bool guess = n % 3 != 2;
+        woad_set_security(host(CENTRAL), guess ? &types : &none);
+        again();
+        side[CENTRAL].user = guess ? WRONG : YES;
+        assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
+        settle();
+        const struct seen *s = device_find(&w->device[PERIPHERAL], WOAD_EV_ATTEMPTS);
+        assert_true((s != NULL) == guess);
+        if (s) {
+            assert_int_equal(s->ev.u.attempts.failures, ++most);
+        }
+    }
+    woad_set_security(host(CENTRAL), &types);
+    again();                             /* the right passkey ends it */
+    assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
+    settle();
+    const struct seen *s = device_find(&w->device[PERIPHERAL], WOAD_EV_ATTEMPTS);
+    assert_non_null(s);
+    assert_int_equal(s->ev.u.attempts.failures, 0);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bond_in_the_store), cmocka_unit_test(identity_in_the_store),
+        cmocka_unit_test(not_evicted), cmocka_unit_test(no_room_among_stronger),
+        cmocka_unit_test(stronger_meanwhile), cmocka_unit_test(just_works_forgets_no_guess),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,128 @@
+/* A connection's own address is the one that was on the air, not one that is to come: it goes into
+ * c1, f5 and f6.  And whose a private address is.  Vol 3, Part H, 2.2.3, 2.2.7; Part C, 10.8 */
+#include "solo.h"
+
+#include "src/host.h"
+
+static const struct woad_feature *const features[] = { &woad_advertiser,
+    &woad_security_peripheral, NULL };
+static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+static const uint8_t irk[16] = { 1, 2, 3 }, fixed[6] = { 1, 2, 3, 4, 5, 0xc6 };
+
+enum { SET_RANDOM_ADDRESS = 0x2005, ADV_ENABLE = 0x200a };
+
+/* What is on the air: by the last command that the controller has got. */
+static void assert_on_air(uint8_t type)
+{
+    const struct woad_addr *own = &conn_of(solo.h, solo.conn[solo.conns - 1])->own;
+    const struct solo_command *last = NULL;
+    for (size_t n = 0; n < solo.commands; n++) {
+        last = solo.command[n].opcode == SET_RANDOM_ADDRESS ? &solo.command[n] : last;
+    }
+    assert_int_equal(own->type, type);
+    if (type == WOAD_ADDR_RANDOM) {
+        assert_non_null(last);
+        assert_memory_equal(own->octet, last->params, 6);
+    } else {
+        assert_int_equal(own->octet[0], 0xa1);
+    }
+}
+
+static void boot(void)
+{
+    solo_boot(solo_config(features));
+    assert_int_equal(woad_set_irk(solo.h, irk), 0);
+}
+
+/* A central connects after the private address has been renewed in the host, and before advertising
+ * has paused for it. */
+static void renewed_meanwhile(void **state)
+{
+    (void)state;
+    boot();
+    assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_RESOLVABLE, 1), 0);
+    solo_pump();
+    assert_int_equal(woad_adv_start(solo.h, &adv), 0);
+    solo_pump();
+    solo.now_ms += 1000;
+    woad_poll(solo.h, solo.now_ms);
+    SOLO_RX(4, 0x3e, 19, 1, 0, SOLO_HANDLE, 0, 1, 0, 9, 9, 9, 9, 9, 9, 24, 0, 0, 0, 100, 0, 0);
+    assert_on_air(WOAD_ADDR_RANDOM);
+    solo_pump();
+    solo_disconnected(SOLO_HANDLE, 0x13);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_on_air(WOAD_ADDR_RANDOM);
+    solo_end();
+}
+
+/* The disable of advertising is out. */
+static void renewed_while_pausing(void **state)
+{
+    (void)state;
+    boot();
+    assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_RESOLVABLE, 1), 0);
+    solo_pump();
+    assert_int_equal(woad_adv_start(solo.h, &adv), 0);
+    solo_pump();
+    solo.withheld = ADV_ENABLE;
+    solo_tick(1000);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_on_air(WOAD_ADDR_RANDOM);
+    solo_end();
+}
+
+/* Public, random, public again; each time the central comes before the change is made. */
+static void other_type_meanwhile(void **state)
+{
+    (void)state;
+    boot();
+    assert_int_equal(woad_adv_start(solo.h, &adv), 0);
+    solo_pump();
+    assert_int_equal(woad_set_own_address(solo.h, WOAD_ADDR_RANDOM, fixed), 0);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_on_air(WOAD_ADDR_PUBLIC);
+    solo_disconnected(SOLO_HANDLE, 0x13);
+    assert_int_equal(woad_adv_start(solo.h, &adv), 0);
+    solo_pump();
+    assert_int_equal(woad_set_own_address(solo.h, WOAD_ADDR_PUBLIC, NULL), 0);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_on_air(WOAD_ADDR_RANDOM);
+    solo_disconnected(SOLO_HANDLE, 0x13);
+    assert_int_equal(woad_adv_start(solo.h, &adv), 0);
+    solo_pump();
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_on_air(WOAD_ADDR_PUBLIC);
+    solo_end();
+}
+
+/* trouble#647, rmk#902: a bonded peer whose IRK is zeros has no private address: a stranger with
+ * one that is made of zeros is a stranger.  Vol 3, Part H, 3.6.4 */
+static void zeros_are_no_irk(void **state)
+{
+    struct woad_bond b = { .key_size = 16, .flags = 3, .has_own_ltk = 1, .has_irk = 1 };
+    (void)state;
+    boot();
+    memset(b.peer.octet, 9, 6);
+    assert_int_equal(woad_bond_add(solo.h, &b), 0);
+    /* AES is the identity here: the hash is prand. */
+    SOLO_RX(4, 0x3e, 19, 1, 0, SOLO_HANDLE, 0, 1, 1, 0x33, 0x22, 0x41, 0x33, 0x22, 0x41, 24, 0, 0,
+            0, 100, 0, 0);
+    assert_int_equal(solo_last(WOAD_EV_CONNECT)->u.connect.peer.octet[5], 0x41);
+    solo_pump();
+    b.irk[0] = 1;
+    solo_disconnected(SOLO_HANDLE, 0x13);
+    assert_int_equal(woad_bond_add(solo.h, &b), 0);
+    SOLO_RX(4, 0x3e, 19, 1, 0, SOLO_HANDLE, 0, 1, 1, 0x33, 0x22, 0x41, 0x33, 0x22, 0x41, 24, 0, 0,
+            0, 100, 0, 0);
+    assert_int_equal(solo_last(WOAD_EV_CONNECT)->u.connect.peer.octet[5], 9);
+    solo_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(renewed_meanwhile), cmocka_unit_test(renewed_while_pausing),
+        cmocka_unit_test(other_type_meanwhile), cmocka_unit_test(zeros_are_no_irk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

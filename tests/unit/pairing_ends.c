@@ -1,0 +1,339 @@
+/* Every woad_pair() ends with one WOAD_EV_SECURITY, no pairing stays occupied, and what waits for
+ * security ends.  Vol 3, Part H, 2.3.6, 3.4 */
+#include "solo.h"
+
+static const struct woad_feature *const peripheral[] = { &woad_gatt_server, &woad_gatt_client,
+    &woad_security_peripheral, &woad_out_of_band, NULL };
+static const struct woad_feature *const manager[] = { &woad_gatt_server, &woad_gatt_client,
+    &woad_security_manager, &woad_out_of_band, NULL };
+static const struct woad_security_policy plain = { .io = WOAD_IO_NONE, .bond = true };
+
+enum { ENABLE_ENCRYPTION = 0x2019, LTK_REPLY = 0x201a, LTK_NEGATIVE_REPLY = 0x201b };
+enum { FAILED = 5, SECURITY_REQUEST = 11, SMP = 6 };
+#define PAIRING_REQUEST 1, 3, 0, 9, 16, 1, 1
+
+static void boot(const struct woad_feature *const *features, uint8_t pairings)
+{
+    struct woad_config c = solo_config(features);
+    c.pairings = pairings;
+    solo_boot(c);
+    assert_int_equal(woad_set_security(solo.h, &plain), 0);
+}
+
+static void ltk_request(void)
+{
+    SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    solo_pump();
+}
+
+static void encryption_change(uint8_t status, uint8_t on)
+{
+    SOLO_RX(4, 8, 4, status, SOLO_HANDLE, 0, on);
+    solo_pump();
+}
+
+static void assert_told(size_t times, int status)
+{
+    assert_int_equal(solo_count(WOAD_EV_SECURITY), times);
+    assert_int_equal(solo_last(WOAD_EV_SECURITY)->u.security.status, status);
+}
+
+static uint8_t last_reason(void)
+{
+    const struct solo_frame *f = &solo.frame[solo.frames - 1];
+    assert_true(solo.frames && f->cid == SMP && f->octet[0] == FAILED);
+    return f->octet[1];
+}
+
+/* The central answers a Security Request before its time is over. */
+static void central_pairs_too_soon(void **state)
+{
+    const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
+    (void)state;
+    boot(peripheral, 0);
+    assert_int_equal(woad_attempts_add(solo.h, &peer, 3), 0);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    SOLO_SMP(PAIRING_REQUEST);
+    solo_pump();
+    assert_int_equal(last_reason(), WOAD_SMP_REPEATED_ATTEMPTS);
+    assert_told(1, WOAD_SMP_REPEATED_ATTEMPTS);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_end();
+}
+
+/* A peripheral waits before it asks, as a central does before it begins. */
+static void security_request_waits(void **state)
+{
+    const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
+    (void)state;
+    boot(peripheral, 0);
+    assert_int_equal(woad_attempts_add(solo.h, &peer, 3), 0);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    assert_int_equal(solo_frames(SMP, SECURITY_REQUEST), 0);
+    assert_int_equal(solo_tick(0), 1000);
+    assert_int_equal(solo_tick(999), 1);
+    assert_int_equal(solo_frames(SMP, SECURITY_REQUEST), 0);
+    solo_tick(1);
+    assert_int_equal(solo_frames(SMP, SECURITY_REQUEST), 1);
+    SOLO_SMP(PAIRING_REQUEST);
+    solo_pump();
+    assert_int_equal(solo_frames(SMP, 2), 1);
+    solo_end();
+}
+
+/* Pairing is forbidden after the Security Request has been sent, or the request is malformed. */
+static void pairing_request_refused(void **state)
+{
+    (void)state;
+    for (int malformed = 0; malformed < 2; malformed++) {
+        struct woad_security_policy no = plain;
+        no.no_pairing = !malformed;
+        boot(peripheral, 0);
+        solo_connected(SOLO_HANDLE, false, 9);
+        assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+        solo_pump();
+        assert_int_equal(woad_set_security(solo.h, &no), 0);
+        if (malformed) {
+            SOLO_SMP(1, 3, 0, 9, 16, 1);
+        } else {
+            SOLO_SMP(PAIRING_REQUEST);
+        }
+        solo_pump();
+        assert_told(1, malformed ? WOAD_SMP_INVALID_PARAMETERS : WOAD_SMP_NOT_SUPPORTED);
+        solo_tick(40000);
+        assert_told(1, malformed ? WOAD_SMP_INVALID_PARAMETERS : WOAD_SMP_NOT_SUPPORTED);
+        solo_end();
+    }
+}
+
+/* The central refuses to pair, and encrypts with the bond's key all the same: a read that waits for
+ * it is done. */
+static void waits_for_the_bonds_key(void **state)
+{
+    (void)state;
+    boot(peripheral, 0);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    ltk_request();
+    SOLO_SMP(FAILED, 8);
+    solo_pump();
+    assert_told(1, WOAD_SECURITY_PEER | 8);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    solo_pump();
+    encryption_change(0, 1);
+    assert_told(2, 0);
+    assert_true(solo_last(WOAD_EV_SECURITY)->u.security.now.encrypted);
+    SOLO_ATT(0x0b, 1);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+    assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, 0);
+    solo_end();
+}
+
+/* noble#142: a central ignores the Security Request.  No more PDUs of SMP; the bond's key serves.
+ * 3.4, 2.4.4 */
+static void bonds_key_serves_after_the_timeout(void **state)
+{
+    (void)state;
+    boot(peripheral, 0);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    for (int n = 0; n < 30; n++) {
+        solo_tick(1000);
+    }
+    assert_told(1, WOAD_ETIMEDOUT);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), WOAD_ETIMEDOUT);
+    ltk_request();
+    assert_int_equal(solo_commands(LTK_REPLY), 1);
+    assert_int_equal(solo_commands(LTK_NEGATIVE_REPLY), 0);
+    encryption_change(0, 1);
+    assert_told(2, 0);
+    solo_end();
+}
+
+/* The same of a central: what is over is pairing, not encryption. */
+static void central_encrypts_after_the_timeout(void **state)
+{
+    (void)state;
+    boot(manager, 0);
+    solo_connected(SOLO_HANDLE, true, 9);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    for (int n = 0; n < 31; n++) {
+        solo_tick(1000);
+    }
+    assert_told(1, WOAD_ETIMEDOUT);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), WOAD_ETIMEDOUT);
+    solo_bond(9, WOAD_BOND_SECURE);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 1);
+    encryption_change(0, 1);
+    assert_told(2, 0);
+    solo_end();
+}
+
+/* micropython-lib#791: pair() on a link that has all that is asked for. */
+static void enough_is_told_at_once(void **state)
+{
+    (void)state;
+    for (int mitm = 0; mitm < 2; mitm++) {
+        struct woad_security_policy p = plain;
+        boot(peripheral, 0);
+        p.mitm = mitm;
+        assert_int_equal(woad_set_security(solo.h, &p), 0);
+        solo_bond(9, WOAD_BOND_SECURE);
+        solo_connected(SOLO_HANDLE, false, 9);
+        solo_encrypt(SOLO_HANDLE);
+        assert_told(1, 0);
+        assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+        assert_told(1, 0);               /* not from inside the call */
+        solo_pump();
+        assert_int_equal(solo_count(WOAD_EV_SECURITY), mitm ? 1 : 2);
+        assert_int_equal(solo_frames(SMP, SECURITY_REQUEST), mitm);
+        solo_end();
+    }
+}
+
+static int in_closing;
+
+static void sets_oob(const struct woad_event *ev)
+{
+    static const struct woad_oob oob = { { 1 }, { 2 } };
+    if (ev->type == WOAD_EV_GATTC_DONE) {
+        in_closing = woad_oob_set(solo.h, solo.conn[0], &oob);
+    }
+}
+
+/* An application that calls from an event of the closing takes nothing with it. */
+static void closing_keeps_no_pairing(void **state)
+{
+    (void)state;
+    boot(manager, 1);
+    solo.on_event = sets_oob;
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    solo_pump();
+    solo_disconnected(SOLO_HANDLE, 0x13);
+    assert_int_equal(in_closing, WOAD_ENOTCONN);
+    solo_connected(SOLO_HANDLE, false, 8);
+    SOLO_SMP(PAIRING_REQUEST);
+    solo_pump();
+    assert_int_equal(solo_frames(SMP, 2), 1);
+    solo_end();
+}
+
+/* A central that ignores a Security Request keeps no other from pairing; while one pairs, another
+ * hears Busy.  3.5.5 */
+static void one_pairing_at_a_time(void **state)
+{
+    static const uint8_t request[] = { PAIRING_REQUEST };
+    (void)state;
+    boot(peripheral, 1);
+    solo_connected(0x40, false, 9);
+    solo_connected(0x41, false, 8);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    assert_int_equal(solo_frames(SMP, SECURITY_REQUEST), 1);
+    solo_l2cap(0x41, SMP, request, sizeof request);
+    solo_pump();
+    assert_int_equal(solo_frames(SMP, 2), 1);
+    solo_l2cap(0x40, SMP, request, sizeof request);
+    solo_pump();
+    assert_int_equal(last_reason(), 0x10);
+    assert_told(1, WOAD_SMP_BUSY);
+    solo_end();
+}
+
+/* A peer that failed once is not refused when the clock has gone half way round. */
+static void wait_ends_for_good(void **state)
+{
+    const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
+    (void)state;
+    boot(peripheral, 0);
+    assert_int_equal(woad_attempts_add(solo.h, &peer, 1), 0);
+    assert_int_equal(solo_tick(0), 250); /* it is reported, so nobody sleeps over it */
+    assert_int_equal(solo_tick(250), WOAD_FOREVER);
+    for (uint64_t passed = 0; passed < 1ull << 32; passed += 1u << 29) {
+        solo_forget();
+        solo.conns = 0;
+        solo_connected(SOLO_HANDLE, false, 9);
+        SOLO_SMP(PAIRING_REQUEST);
+        solo_pump();
+        assert_int_equal(solo_frames(SMP, 2), 1);
+        solo_disconnected(SOLO_HANDLE, 0x13);
+        solo_tick(1u << 29);
+    }
+    solo_end();
+}
+
+static unsigned questions;
+
+static void pairs_inside(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_SECURITY_REQUEST) {
+        questions++;
+        assert_false(ev->u.security_request.mitm);
+        assert_true(ev->u.security_request.bond);
+        if (questions == 3) {
+            assert_int_equal(woad_pair(solo.h, ev->conn), 0);
+        }
+    }
+}
+
+/* mynewt-nimble#2287: an oven sends a Security Request at once, and can't take a Pairing Request
+ * yet.  The application decides. */
+static void application_pairs(void **state)
+{
+    struct woad_security_policy p = plain;
+    (void)state;
+    boot(manager, 0);
+    p.app_pairs = true;
+    assert_int_equal(woad_set_security(solo.h, &p), 0);
+    solo.on_event = pairs_inside;
+    solo_connected(SOLO_HANDLE, true, 9);
+    SOLO_SMP(SECURITY_REQUEST, 9);
+    solo_pump();
+    assert_int_equal(questions, 1);
+    assert_int_equal(solo.frames, 0);    /* nothing is said */
+    SOLO_SMP(SECURITY_REQUEST, 9);
+    assert_int_equal(woad_pair_refuse(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    assert_int_equal(last_reason(), WOAD_SMP_NOT_SUPPORTED);
+    SOLO_SMP(SECURITY_REQUEST, 9);
+    solo_pump();
+    assert_int_equal(questions, 3);
+    assert_int_equal(solo_frames(SMP, 1), 1);
+    assert_int_equal(woad_pair_refuse(solo.h, solo.conn[0]), WOAD_EALREADY);
+    solo_disconnected(SOLO_HANDLE, 0x13);
+    assert_told(1, WOAD_ENOTCONN);
+    solo_bond(9, 0);                     /* a bond's key takes no question */
+    solo_connected(SOLO_HANDLE, true, 9);
+    SOLO_SMP(SECURITY_REQUEST, 9);
+    solo_pump();
+    assert_int_equal(questions, 3);
+    assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 1);
+    solo_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(central_pairs_too_soon), cmocka_unit_test(security_request_waits),
+        cmocka_unit_test(pairing_request_refused), cmocka_unit_test(waits_for_the_bonds_key),
+        cmocka_unit_test(bonds_key_serves_after_the_timeout),
+        cmocka_unit_test(central_encrypts_after_the_timeout),
+        cmocka_unit_test(enough_is_told_at_once), cmocka_unit_test(closing_keeps_no_pairing),
+        cmocka_unit_test(one_pairing_at_a_time), cmocka_unit_test(wait_ends_for_good),
+        cmocka_unit_test(application_pairs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -220,7 +220,10 @@ void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in)
     }
     s->requested = false;
     if (!s->asked) {                     /* its host has called it off */
-        control_reject(l, LL_CIS_RSP, CANCELLED);
+        wr_u8(&pdu, LL_REJECT_EXT_IND);
+        wr_u8(&pdu, LL_CIS_RSP);
+        wr_u8(&pdu, CANCELLED);
+        control_send(l, &pdu);
         control_done(c, i, P_CIS);
         return;
     }
@@ -285,7 +288,8 @@ const struct procedure proc_cis = { { LL_CIS_REQ, LL_CIS_REQ }, cis_begin, cis_r
 /* A central's stays configured, a peripheral's is forgotten. */
 void cis_lost(ctl *c, struct iso *s, uint8_t reason)
 {
-    bool told = s->established, asked = s->asked || s->on;
+    bool told = s->established;
+    bool waits = s->on || (s->central ? s->asked : s->agreed);        /* its host, for the event */
     iso_stop(c, s);
     s->asked = s->agreed = s->ending = s->requested = false;
     if (!s->central) {
@@ -293,7 +297,7 @@ void cis_lost(ctl *c, struct iso *s, uint8_t reason)
     }
     if (told) {
         evt_disconnected(c, iso_handle(c, s), reason);
-    } else if (asked && (s->central || reason == WOAD_HCI_FAILED_TO_ESTABLISH)) {
+    } else if (waits) {
         evt_cis_established(c, s, reason);
     }
 }

@@ -374,7 +374,7 @@ static int cmd_loss_enable(ctl *c, struct rd *in, struct wr *ret)
 
 const struct command air_power_commands[] = {
     { CMD(0x08, 0x5f), 41, 4, 1, cmd_modify_sca, FEATURE_SCA, 0, 0 },
-    { CMD(0x08, 0x6d), 43, 2, 2, cmd_sca, FEATURE_SCA, CMD_STATUS, 0 },
+    { CMD(0x08, 0x6d), 43, 2, 2, cmd_sca, FEATURE_SCA, CMD_STATUS, VERSION_5_2 },
     { CMD(0x08, 0x76), 44, 3, 3, cmd_own_power, FEATURE_POWER, 0, 0 },
     { CMD(0x08, 0x77), 44, 4, 3, cmd_remote_power, FEATURE_POWER, CMD_STATUS, 0 },
     { CMD(0x08, 0x78), 44, 5, 8, cmd_loss_params, FEATURE_PATH_LOSS, 0, 0 },

@@ -196,9 +196,8 @@ uint32_t att_due(struct woad *h)
         if (mine == 0) {
             att_timed_out(b);
             att_indicated(b, WOAD_ETIMEDOUT);
-        } else {
-            left = least(left, mine);
         }
+        left = least(left, mine);
     }
     return left;
 }

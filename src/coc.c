@@ -340,9 +340,8 @@ static uint32_t coc_due(struct woad *h)
         if (mine == 0) {
             stir_conn(k->c);
             coc_timed_out(k);
-        } else {
-            left = least(left, mine);
         }
+        left = least(left, mine);
     }
     return left;
 }

@@ -2,6 +2,7 @@
 #include "host.h"
 
 enum { GENERATIONS = 127 };              /* so that no number is 0xffff */
+enum { DISCONNECT_MS = 40000 };          /* more than any supervision timeout */
 
 /* Public numbers are index | generation << 8: a stale one finds another generation. */
 struct conn *conn_of(const struct woad *h, uint16_t number)
@@ -25,7 +26,7 @@ struct conn *conn_by_handle(const struct woad *h, uint16_t handle)
 {
     struct conn *c = h->conns;
     for (uint8_t n = h->cfg.conns; n; n--, c++) {
-        if (c->handle == handle && c->state != CONN_FREE) {
+        if (c->handle == handle && c->state > CONN_GONE) {
             return c;
         }
     }
@@ -159,12 +160,48 @@ static void conn_private(struct woad_addr *a, struct rd *in)
     }
 }
 
-static void conn_failed(struct woad *h, uint8_t status)
+static void conn_failed(struct woad *h, bool central, int status)
 {
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         if ((*f)->connect_failed) {
-            (*f)->connect_failed(h, status);
+            (*f)->connect_failed(h, central, status);
         }
+    }
+}
+
+uint16_t *conn_refused(const struct woad *h, uint16_t handle)
+{
+    for (uint16_t *at = h->refused; at < h->refused + REFUSED_MAX(h); at++) {
+        if (*at == handle) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+/* A connection there is no room for is ended, and what it has come of is over. */
+static void conn_refuse(struct woad *h, uint16_t handle, bool central)
+{
+    uint16_t *at = conn_refused(h, NO_HANDLE);
+    if (at) {
+        *at = handle;
+    }
+    if (h->state == HOST_UP) {
+        conn_failed(h, central, WOAD_ENOMEM);
+    }
+}
+
+/* The handle of a new connection is no other's any more: one that had it has ended, and the
+ * controller has not said so, or it was to be refused. */
+static void conn_handle_reused(struct woad *h, uint16_t handle)
+{
+    struct conn *c = conn_by_handle(h, handle);
+    uint16_t *refused = conn_refused(h, handle);
+    if (refused) {
+        *refused = NO_HANDLE;
+    }
+    if (c) {
+        conn_close(c, WOAD_HCI_UNKNOWN_CONNECTION);
     }
 }
 
@@ -179,16 +216,17 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     uint8_t status = rd_u8(in);
     uint16_t handle = rd_le16(in);
     uint8_t role = rd_u8(in);
-    if (status) {
-        conn_failed(h, status);
+    if (status) {                        /* Advertising Timeout: 1.28 s of directed advertising */
+        conn_failed(h, status != WOAD_HCI_ADVERTISING_TIMEOUT, status);
         return 0;
     }
-    if (handle > 0xeff || role > 1 || conn_by_handle(h, handle)) {
+    if (handle > 0xeff || role > 1) {
         return WOAD_EBADMSG;
     }
+    conn_handle_reused(h, handle);
     struct conn *c = h->state == HOST_UP ? conn_take(h) : NULL;
     if (!c) {
-        h->refuse_handle = handle;
+        conn_refuse(h, handle, role == 0);
         return 0;
     }
     c->handle = handle;
@@ -218,7 +256,15 @@ void conn_close(struct conn *c, uint8_t reason)
     ev.u.disconnect.reason = reason;
     h->hci.acl_free = (uint16_t)(h->hci.acl_free + c->in_controller);
     c->in_controller = 0;
-    c->state = CONN_CLOSING;
+    c->state = CONN_GONE;
+    wipe(c->rx, h->frame_in + 4u);       /* half a frame, of a pairing perhaps */
+    if (h->tx_of == c) {                 /* before an event, in which woad_tx() may be called */
+        wipe(h->tx, h->frame + 4u);
+        h->tx_of = NULL;
+    }
+    if (c->update_asked) {
+        conn_updated(c, WOAD_ENOTCONN);
+    }
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         if ((*f)->conn_close) {
             (*f)->conn_close(c);
@@ -226,11 +272,6 @@ void conn_close(struct conn *c, uint8_t reason)
     }
     att_close(c->bearer, WOAD_ENOTCONN);
     att_drop_queue(c, WOAD_ENOTCONN);
-    wipe(c->rx, h->frame_in + 4u);       /* half a frame, of a pairing perhaps */
-    if (h->tx_of == c) {
-        wipe(h->tx, h->frame + 4u);
-        h->tx_of = NULL;
-    }
     c->state = CONN_FREE;
     h->conns_open--;
     ev.type = WOAD_EV_DISCONNECT;
@@ -242,7 +283,7 @@ void conn_close(struct conn *c, uint8_t reason)
 void conn_close_all(struct woad *h, uint8_t reason)
 {
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
-        if (c->state != CONN_FREE) {
+        if (c->state > CONN_GONE) {
             conn_close(c, reason);
         }
     }
@@ -256,9 +297,14 @@ static void conn_rx_disconnected(struct conn *c, uint8_t status, struct rd *in)
     }
 }
 
+/* WOAD_EV_CONN_UPDATE.  What woad_conn_update() has asked for ends with it, if it has been sent. */
 void conn_updated(struct conn *c, int status)
 {
-    c->update_asked = false;
+    if (!c->want_update && !c->sig_params) {
+        c->update_asked = false;
+        c->sig_id = 0;
+        c->sig_due = c->state == CONN_OPEN ? 0 : c->sig_due;
+    }
     struct woad_event ev;
     ev.u.conn_update.status = status;
     ev.u.conn_update.interval_1250us = c->now[NOW_INTERVAL];
@@ -267,13 +313,20 @@ void conn_updated(struct conn *c, int status)
     emit_of(c, WOAD_EV_CONN_UPDATE, &ev);
 }
 
+/* What woad_conn_update() has asked for goes by L2CAP, after a way that has failed.  False: to a
+ * peripheral there is none, or `asked` is another's by now. */
+static bool conn_by_l2cap(struct conn *c)
+{
+    c->sig_params = c->update_asked && c->asked_here && !c->want_update && !c->central;
+    return c->sig_params;
+}
+
 /* HCI_LE_Connection_Update_Complete: status u8, handle u16, interval u16, latency u16,
  * supervision u16.  7.7.65.3 */
 static void conn_rx_update(struct conn *c, uint8_t status, struct rd *in)
 {
-    if (status == WOAD_HCI_UNSUPPORTED_REMOTE && !c->central && c->update_asked) {
-        c->sig_params = true;            /* a central that does not know it by the link layer */
-        return;
+    if (status == WOAD_HCI_UNSUPPORTED_REMOTE && conn_by_l2cap(c)) {
+        return;                          /* a central that does not know it by the link layer */
     }
     if (!status) {
         rd_le16s(in, c->now, NOW);
@@ -282,23 +335,30 @@ static void conn_rx_update(struct conn *c, uint8_t status, struct rd *in)
 }
 
 /* What the peer, by HCI or L2CAP, would have for parameters: interval min u16, max u16, latency
- * u16, timeout u16.  What is valid and within the application's limits is accepted. */
+ * u16, timeout u16.  What is valid and within the application's limits is accepted, and is in
+ * c->asked then, unless something else is there that waits to be sent. */
 bool conn_rx_params(struct conn *c, struct rd *in)
 {
     const struct woad_conn_limits *l = &c->h->limits;
-    const uint16_t *p = c->asked;
-    rd_le16s(in, c->asked, PARAMS);
-    return conn_params_valid(p) && p[PARAM_MIN] >= l->interval_min_1250us &&
-           (!l->interval_max_1250us || p[PARAM_MAX] <= l->interval_max_1250us) &&
-           (!l->latency_max_set || p[PARAM_LATENCY] <= l->latency_max);
+    uint16_t p[PARAMS];
+    rd_le16s(in, p, PARAMS);
+    bool ok = !(c->want_update || c->sig_params || c->want_param_reply) && conn_params_valid(p) &&
+              p[PARAM_MIN] >= l->interval_min_1250us &&
+              (!l->interval_max_1250us || p[PARAM_MAX] <= l->interval_max_1250us) &&
+              (!l->latency_max_set || p[PARAM_LATENCY] <= l->latency_max);
+    if (ok) {
+        memcpy(c->asked, p, sizeof p);
+        c->asked_here = false;
+    }
+    return ok;
 }
 
 /* HCI_LE_Remote_Connection_Parameter_Request: handle u16, and those.  7.7.65.6 */
 static void conn_rx_param_request(struct conn *c, uint8_t status, struct rd *in)
 {
     (void)status;
-    c->want_param_reply = true;
     c->refuse_params = !conn_rx_params(c, in);
+    c->want_param_reply = true;
 }
 
 /* HCI_LE_Long_Term_Key_Request: handle u16, random 8, diversifier u16.  There is no key without a
@@ -348,7 +408,7 @@ static uint16_t conn_write_refusal(const struct conn *c, struct wr *params)
 static uint16_t conn_command(struct conn *c, struct wr *params)
 {
     struct woad *h = c->h;
-    if (c->state == CONN_FREE) {
+    if (c->state <= CONN_GONE) {
         return 0;
     }
     h->hci.pending_arg = c->number;
@@ -379,11 +439,13 @@ static uint16_t core_command(struct woad *h, struct wr *params)
         bool waits = h->hci.step && h->setup_role && h->setup_role->wants(h);
         return waits ? 0 : up_command(h, params);
     }
-    if (h->refuse_handle != 0xffff) {
-        uint16_t handle = h->refuse_handle;
-        h->refuse_handle = 0xffff;
-        h->hci.pending_arg = WOAD_NO_CONN;
-        return conn_write_disconnect(handle, WOAD_HCI_REMOTE_LOW_RESOURCES, params);
+    for (uint16_t *at = h->refused; at < h->refused + REFUSED_MAX(h); at++) {
+        if (*at != NO_HANDLE) {
+            uint16_t handle = *at;
+            *at = NO_HANDLE;
+            h->hci.pending_arg = WOAD_NO_CONN;
+            return conn_write_disconnect(handle, WOAD_HCI_REMOTE_LOW_RESOURCES, params);
+        }
     }
     /* Not while it may be in use: advertising and scanning pause for it.  7.8.4 */
     if (h->random_dirty && !(h->busy & ~WANTS_CONNECT) && h->state == HOST_UP) {
@@ -413,14 +475,11 @@ static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     struct conn *c = conn_of(h, h->hci.pending_arg);
     if (opcode == OP_RESET) {
         host_down(h, 0);
-    } else if (opcode == OP_DISCONNECT && c && status) {
-        conn_close(c, status);           /* the controller does not know it: it is gone */
-    } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_asked) {
-        if (c->central) {
-            conn_updated(c, status);
-        } else {
-            c->sig_params = true;/* the controller will not: then by L2CAP */
-        }
+    } else if (opcode == OP_DISCONNECT && c && status == WOAD_HCI_UNKNOWN_CONNECTION) {
+        conn_close(c, status);           /* it is gone */
+    } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_asked &&
+               !c->want_update && !conn_by_l2cap(c)) {
+        conn_updated(c, status);
     }
 }
 
@@ -439,16 +498,28 @@ int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *i
     return 0;
 }
 
+/* Authentication Failure, Remote User, Low Resources, Power Off, Unsupported Remote Feature,
+ * Pairing With Unit Key, Unacceptable Parameters: 7.1.6 */
+static bool conn_reason_valid(uint8_t reason)
+{
+    return reason == 0x05 || (reason >= 0x13 && reason <= 0x15) || reason == 0x1a ||
+           reason == 0x29 || reason == 0x3b;
+}
+
 int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
 {
     struct conn *c = conn_asked(h, conn);
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    if (c->state == CONN_CLOSING) {
+    if (c->state != CONN_OPEN) {
         return WOAD_EALREADY;
     }
+    if (!conn_reason_valid(reason)) {
+        return WOAD_EINVAL;
+    }
     c->state = CONN_CLOSING;
+    c->sig_due = deadline_in(h->now, DISCONNECT_MS);
     c->want_disconnect = true;
     c->reason = reason;
     return 0;
@@ -469,7 +540,9 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
         return WOAD_EBUSY;
     }
     memcpy(c->asked, params, sizeof params);
-    c->update_asked = true;
+    c->refuse_params = true;             /* a request whose reply waits there: ours is the word */
+    c->asked_here = c->update_asked = true;
+    c->sig_due = deadline_in(h->now, SIG_LONG_TIMEOUT_MS);
     if (c->central || h->hci.le_features[0] >> 1 & 1) {
         c->want_update = true;
     } else {

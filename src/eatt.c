@@ -404,9 +404,8 @@ static uint32_t eatt_due(struct woad *h)
         uint32_t mine = deadline_left(eatt_of(c)->again_due, h->now);
         if (mine == 0) {
             eatt_ask(c);
-        } else {
-            left = least(left, mine);
         }
+        left = least(left, mine);
     }
     return left;
 }

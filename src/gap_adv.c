@@ -155,7 +155,7 @@ static bool adv_connectable(uint8_t kind)
 /* The controller has ended it: by a connection if status is 0.  WOAD_EV_CONNECT tells of that,
  * WOAD_EV_ADV_STOPPED of any other end, and of every woad_adv_stop().  If it has been started again
  * since, with other parameters, it stays wanted. */
-void adv_ended(struct woad *h, uint8_t status)
+void adv_ended(struct woad *h, int status)
 {
     struct adv *a = h->adv;
     bool on = (h->busy & BUSY_ADV) != 0, wanted = a->want;
@@ -168,26 +168,20 @@ void adv_ended(struct woad *h, uint8_t status)
     }
 }
 
-/* A connection as peripheral has ended connectable advertising.  Vol 6, Part B, 4.4.2.3.  Unless it
- * came of an extended set: which, LE Advertising Set Terminated tells. */
-static void adv_open(struct conn *c)
+/* A connection as peripheral has ended connectable advertising, whether there is room for it or
+ * not: Vol 6, Part B, 4.4.2.3; or its 1.28 s have: 4.4.2.4.3.  Unless it came of an extended set:
+ * which, LE Advertising Set Terminated tells. */
+static void adv_by_connection(struct woad *h, bool central, int status)
 {
-    struct woad *h = c->h;
-    if (ext_advertises(h) && h->ext_role->connectable(h)) {
-        return;
-    }
-    if (!c->central && adv_connectable(h->adv->params.kind)) {
-        adv_ended(h, 0);
+    bool of_set = ext_advertises(h) && h->ext_role->connectable(h);
+    if (!central && !of_set && adv_connectable(h->adv->params.kind)) {
+        adv_ended(h, status);
     }
 }
 
-/* LE Connection Complete, Advertising Timeout: 1.28 s of directed advertising are over.
- * Vol 6, Part B, 4.4.2.4.3 */
-static void adv_timed_out(struct woad *h, uint8_t status)
+static void adv_open(struct conn *c)
 {
-    if (status == WOAD_HCI_ADVERTISING_TIMEOUT) {
-        adv_ended(h, status);
-    }
+    adv_by_connection(c->h, c->central, 0);
 }
 
 const struct woad_feature woad_advertiser = {
@@ -196,7 +190,7 @@ const struct woad_feature woad_advertiser = {
     .command = adv_command,
     .complete = adv_complete,
     .conn_open = adv_open,
-    .connect_failed = adv_timed_out,
+    .connect_failed = adv_by_connection,
 };
 
 static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)

@@ -99,8 +99,11 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
 {
     struct central *c = h->central;
     (void)ret;
+    if (c->state <= CENTRAL_WANT) {
+        return;                          /* of the attempt before, which has ended */
+    }
     if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
-        c->due = status && c->state == CENTRAL_CANCEL ? deadline_in(h->now, TOO_LATE_MS) : 0;
+        c->due = deadline_in(h->now, TOO_LATE_MS);
     } else if (status) {
         central_fail(h, status);
     } else if (c->state == CENTRAL_WAIT_STATUS) {
@@ -108,14 +111,16 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
     }
 }
 
-/* LE Connection Complete with a status: Unknown Connection (0x02) after a cancel.  Advertising
- * Timeout is of directed advertising. */
-static void central_failed(struct woad *h, uint8_t status)
+/* LE Connection Complete with a status: Unknown Connection (0x02) after a cancel; what comes before
+ * the command of an attempt has gone out is of the one before it.  Or there was no room. */
+static void central_failed(struct woad *h, bool central, int status)
 {
-    if (status == WOAD_HCI_ADVERTISING_TIMEOUT) {
-        return;
+    uint8_t state = h->central->state;
+    bool late = state <= CENTRAL_WANT ||
+                (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
+    if (central && !late) {
+        central_fail(h, state == CENTRAL_CANCEL ? h->central->why : status);
     }
-    central_fail(h, h->central->state == CENTRAL_CANCEL ? h->central->why : status);
 }
 
 static void central_open(struct conn *c)
@@ -144,11 +149,8 @@ static uint32_t central_due(struct woad *h)
     uint32_t left = deadline_left(h->central->due, h->now);
     if (left == 0 && h->central->state == CENTRAL_CANCEL) {
         central_fail(h, h->central->why);
-        return WOAD_FOREVER;
-    }
-    if (left == 0) {
+    } else if (left == 0) {
         central_give_up(h, WOAD_ETIMEDOUT);
-        return WOAD_FOREVER;
     }
     return left;
 }

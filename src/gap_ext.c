@@ -404,14 +404,14 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     if (!rd_done(in) || handle > h->cfg.adv_sets) {
         return;
     }
-    if (handle == LEGACY_HANDLE && h->adv) {
-        adv_ended(h, status);
-    }
+    const struct conn *c = status ? NULL : conn_by_handle(h, conn & 0xfff);
     if (handle == LEGACY_HANDLE) {
+        if (h->adv) {                    /* neither: there was no room for the connection */
+            adv_ended(h, status || c ? status : WOAD_ENOMEM);
+        }
         return;
     }
     struct ext_set *s = &h->ext->sets[handle - 1];
-    const struct conn *c = status ? NULL : conn_by_handle(h, conn & 0xfff);
     if (s->on) {
         ext_turn(h, s, false);
         s->want = s->want && (s->dirty & DIRTY_PARAMS);    /* started again since: it goes on */

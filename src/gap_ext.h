@@ -42,6 +42,6 @@ static inline bool ext_connects(const struct woad *h)
 void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
                struct woad_addr *whose);
 /* gap_adv.c: the controller has ended legacy advertising by itself; status 0: by a connection. */
-void adv_ended(struct woad *h, uint8_t status);
+void adv_ended(struct woad *h, int status);
 
 #endif

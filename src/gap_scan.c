@@ -145,7 +145,6 @@ static uint32_t scan_due(struct woad *h)
     if (left == 0) {
         h->scan->due = 0;
         woad_scan_stop(h);
-        return WOAD_FOREVER;
     }
     return left;
 }

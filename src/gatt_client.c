@@ -414,9 +414,8 @@ static uint32_t gattc_due(struct woad *h)
             stir_conn(b->c);
             att_timed_out(b);
             gattc_end(b->c, p, WOAD_ETIMEDOUT);
-        } else {
-            left = least(left, mine ? mine : WOAD_FOREVER);
         }
+        left = least(left, mine || p ? mine : WOAD_FOREVER);
     }
     return left;
 }

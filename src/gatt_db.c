@@ -183,7 +183,7 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
     if (!g) {
         return WOAD_ENOTSUP;
     }
-    if (h->state == HOST_OFF) {
+    if (h->state <= HOST_FALLING) {
         return WOAD_ENODEV;
     }
     if (!db_valid(attrs, n) || !db_is_free(g, first, n)) {
@@ -203,7 +203,7 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
 
 int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first)
 {
-    uint16_t at = h->gatts && h->state != HOST_OFF ? db_place(h->gatts, n) : 0;
+    uint16_t at = h->gatts && h->state > HOST_FALLING ? db_place(h->gatts, n) : 0;
     int err = woad_gatt_add_at(h, attrs, n, at);
     if (!err && first) {
         *first = at;

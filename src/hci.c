@@ -19,7 +19,7 @@ static uint32_t hci_answer_ms(const struct woad *h)
 size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
 {
     if (h->hci.pending || !h->hci.credits || room < WOAD_TX_ROOM) {
-        return 0;
+        return 0;                        /* and h->quiet stays: what is wanted goes out then */
     }
     bool quiet = h->quiet;
     const struct woad_feature *owner = &woad_core;
@@ -49,10 +49,16 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
 static int hci_answered(struct woad *h, uint8_t credits, uint16_t opcode, uint8_t status,
                         struct rd *ret)
 {
+    bool mine = opcode != OP_NOP && opcode == h->hci.pending;
     h->hci.credits = credits;
-    if (opcode != OP_NOP && opcode == h->hci.pending) {
+    if (mine || (credits && !h->hci.pending)) {
         h->hci.pending = 0;
         h->hci.due = 0;
+    }
+    if (!credits && !h->hci.due) {       /* an event that brings one is awaited */
+        h->hci.due = deadline_in(h->now, hci_answer_ms(h));
+    }
+    if (mine) {
         h->hci.owner->complete(h, opcode, status, ret);
     }
     return 0;
@@ -127,9 +133,13 @@ static int hci_rx_conn(struct woad *h, uint8_t code, struct rd *in)
                 return WOAD_EBADMSG;
             }
             uint8_t status = e->status ? rd_u8(in) : 0;
-            struct conn *c = conn_by_handle(h, rd_le16(in));
+            uint16_t handle = rd_le16(in), *refused;
+            struct conn *c = conn_by_handle(h, handle);
             if (c) {
                 e->rx(c, status, in);
+            } else if (code == EVT_DISCONNECTION_COMPLETE && !status &&
+                       (refused = conn_refused(h, handle)) != NULL) {
+                *refused = NO_HANDLE;    /* it has gone by itself: the handle may be another's */
             }
             return 0;
         }
@@ -193,16 +203,15 @@ int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
 /* A command that went out before the time was known has all of its time before it. */
 void hci_clock_begins(struct woad *h)
 {
-    h->hci.due = h->hci.pending ? deadline_in(h->now, hci_answer_ms(h)) : 0;
+    h->hci.due = h->hci.due ? deadline_in(h->now, hci_answer_ms(h)) : 0;
 }
 
-/* A controller that does not answer is lost: zero credits for ever are the same thing. */
+/* A controller that does not answer is lost, and so is one that takes no commands any more. */
 uint32_t hci_due(struct woad *h)
 {
     uint32_t left = deadline_left(h->hci.due, h->now);
     if (left == 0) {
         host_down(h, WOAD_ETIMEDOUT);
-        return WOAD_FOREVER;
     }
     return left;
 }

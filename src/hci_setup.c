@@ -120,7 +120,6 @@ static uint32_t setup_due(struct woad *h)
     uint32_t left = deadline_left(h->setup->due, h->now);
     if (left == 0) {
         setup_next(h->setup);
-        return WOAD_FOREVER;
     }
     return left;
 }

@@ -26,7 +26,7 @@ static uint16_t watch_command(struct woad *h, struct wr *params)
     }
     h->watch->ask = false;
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
-        if (c->state != CONN_FREE) {
+        if (c->state > CONN_GONE) {
             h->hci.pending_arg = c->number;
             wr_le16(params, c->handle);
             return OP_READ_RSSI;
@@ -53,7 +53,7 @@ static uint32_t watch_due(struct woad *h)
     uint32_t ms = h->cfg.watch_ms ? h->cfg.watch_ms : WATCH_MS;
     uint32_t left = deadline_left(deadline_in(h->hci.heard, ms), h->now);
     h->watch->ask = left == 0;
-    return left ? left : WOAD_FOREVER;
+    return left;
 }
 
 const struct woad_feature woad_watch = {

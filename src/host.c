@@ -5,7 +5,7 @@ static const struct woad_feature *const no_features[] = { NULL };
 
 uint32_t deadline_in(uint32_t now, uint32_t ms)
 {
-    uint32_t at = now + ms;
+    uint32_t at = now + least(ms, INT32_MAX);              /* further ahead is in the past */
     return at ? at : 1;
 }
 
@@ -56,6 +56,7 @@ static void carve(struct woad *h)
 {
     h->conns = arena_take(h, h->cfg.conns, sizeof *h->conns);
     h->bearers = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
+    h->refused = arena_take(h, REFUSED_MAX(h), sizeof *h->refused);
     h->tx = arena_take(h, 1, (size_t)h->frame + 4);
     arena_conns(h, (size_t)h->frame_in + 4, EACH(h->conns, rx));
     arena_conns(h, h->answers, EACH(h->conns, answers.mem));
@@ -114,7 +115,6 @@ struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
         h->conns[i].bearer = &h->bearers[i];
     }
     h->mtu = config->mtu < 256 ? config->mtu : 256;
-    h->refuse_handle = 0xffff;
     return h;
 }
 
@@ -201,14 +201,14 @@ int woad_start(struct woad *h)
     h->quiet = false;
     h->hci.credits = 1;
     h->state = HOST_STARTING;
-    h->refuse_handle = 0xffff;
+    memset(h->refused, 0xff, REFUSED_MAX(h) * sizeof *h->refused);
     reset_features(h);
     return 0;
 }
 
 int woad_stop(struct woad *h)
 {
-    if (h->state == HOST_OFF) {
+    if (h->state <= HOST_FALLING) {
         return WOAD_ENODEV;
     }
     if (h->state == HOST_STOPPING) {
@@ -232,16 +232,18 @@ int woad_stop(struct woad *h)
 /* Everything ends here, once: connections with their procedures, then the instance itself. */
 void host_down(struct woad *h, int error)
 {
-    if (h->state == HOST_OFF) {
+    if (h->state <= HOST_FALLING) {
         return;
     }
-    h->state = HOST_OFF;
+    h->state = HOST_FALLING;
     h->hci.pending = 0;
+    h->hci.credits = 0;
     h->hci.due = 0;
     h->stop_due = 0;
     h->busy = 0;
     conn_close_all(h, error ? WOAD_HCI_HARDWARE_FAILURE : WOAD_HCI_LOCAL_HOST_TERMINATED);
     reset_features(h);
+    h->state = HOST_OFF;
     struct woad_event ev;
     ev.u.down.error = error;
     emit_none(h, WOAD_EV_DOWN, &ev);
@@ -257,7 +259,7 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     if (!packet || !len) {
         return WOAD_EBADMSG;
     }
-    if (h->state == HOST_OFF) {
+    if (h->state <= HOST_FALLING) {
         return 0;                        /* nobody is there */
     }
     uint8_t type = *packet++;
@@ -274,12 +276,15 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
 
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
 {
-    if (h->state == HOST_OFF || h->writing) {
+    if (h->state <= HOST_FALLING || h->writing) {
         return 0;                        /* writing: a callback asks while a packet is made */
     }
     h->writing = true;
-    size_t n = h->quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
-    n = n ? n : acl_tx(h, buf, room);
+    size_t n;
+    do {                                 /* what acl_tx() raises may call for a command */
+        n = h->quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
+        n = n ? n : acl_tx(h, buf, room);
+    } while (!n && hci_wants(h, room));
     h->writing = false;
     return n;
 }
@@ -298,11 +303,11 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
             left = least(left, (*f)->due(h));
         }
     }
-    if (h->state == HOST_OFF) {
-        return WOAD_FOREVER;
-    }
     if (deadline_left(h->stop_due, h->now) == 0) {
         host_down(h, 0);                 /* a controller that does not end its connections */
+        left = 0;
+    }
+    if (h->state == HOST_OFF) {
         return WOAD_FOREVER;
     }
     return least(left, deadline_left(h->stop_due, h->now));

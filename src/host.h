@@ -108,7 +108,9 @@ enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 };              /* RT
 
 /* --- connections ------------------------------------------------------------------------------ */
 
-enum conn_state { CONN_FREE, CONN_OPEN, CONN_CLOSING };
+/* CONN_GONE: it has ended, and its last events are being raised.  CONN_CLOSING: HCI_Disconnect has
+ * been asked for; the controller still has it. */
+enum conn_state { CONN_FREE, CONN_GONE, CONN_OPEN, CONN_CLOSING };
 
 /* The small and much used come first: they are the cheapest to reach. */
 enum { NOW_INTERVAL, NOW_LATENCY, NOW_SUPERVISION, NOW };                  /* as HCI has them */
@@ -121,6 +123,7 @@ struct conn {
     bool want_disconnect : 1, want_update : 1, want_param_reply : 1, want_ltk_reply : 1;
     bool refuse_params : 1;              /* which way want_param_reply goes */
     bool update_asked : 1;               /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
+    bool asked_here : 1;                 /* `asked` is of woad_conn_update() */
     bool mtu_exchanged : 1;              /* this side has sent an MTU request or response */
     uint8_t reason;
     bool rx_skip;
@@ -134,7 +137,7 @@ struct conn {
     uint16_t in_controller;              /* packets not yet completed */
     uint16_t queue_on;                   /* number of the bearer that still sends one of `queue` */
     uint16_t now[NOW];                   /* what it has: */
-    uint16_t asked[PARAMS];              /* by the application, or the peer */
+    uint16_t asked[PARAMS];              /* one request's at a time: see conn_rx_params() */
     /* From here on it belongs to the place, and is there before the connection and after it… */
     uint16_t number;                     /* the public one: see conn_of() */
     struct woad *h;
@@ -152,11 +155,12 @@ struct conn {
     uint32_t rx_len, tx_left;            /* octets of that one; of the one going out */
     const uint8_t *tx_tail;              /* what is left, NULL when the channel has gone: zeros */
     struct coc *tx_channel;              /* NULL: none, or it has gone */
-    uint32_t sig_due;
+    uint32_t sig_due;                    /* of an update; of HCI_Disconnect, when CONN_CLOSING */
     struct woad_addr peer;
     struct woad_addr own, peer_air;      /* as they were on the air when it began */
     bool smp_refuse;                     /* Pairing Failed is owed */
-    uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request */
+    uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request
+                                          * that waits for its answer, 0: none */
 };
 
 /* --- features --------------------------------------------------------------------------------- */
@@ -181,7 +185,8 @@ struct woad_feature {
     const struct conn_event *conn_events;
     /* LE events of the mask below that are not about one connection. */
     void (*meta)(struct woad *h, uint8_t sub, struct rd *in);
-    void (*connect_failed)(struct woad *h, uint8_t status);
+    /* An attempt of ours, or advertising, has ended without a connection. */
+    void (*connect_failed)(struct woad *h, bool central, int status);
     uint32_t (*due)(struct woad *h);
     uint32_t le_events;                  /* bits of the mask */
     uint16_t frame;                      /* the largest L2CAP payload it needs */
@@ -320,7 +325,8 @@ struct eatt;
 enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };       /* by the controller; and again then */
 enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8, BUSY_EXT_ADV = 16 };
 
-enum host_state { HOST_OFF, HOST_STARTING, HOST_UP, HOST_STOPPING };
+/* HOST_FALLING: everything is off; the events of that are being raised. */
+enum host_state { HOST_OFF, HOST_FALLING, HOST_STARTING, HOST_UP, HOST_STOPPING };
 
 struct hci {
     uint8_t credits;                     /* commands the controller takes now */
@@ -354,11 +360,12 @@ struct woad {
     uint16_t mtu;                        /* offered */
     uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
     uint16_t conns_open;                 /* how many there are */
-    uint16_t refuse_handle;              /* a connection there was no room for, 0xffff: none */
     uint16_t answers;                    /* octets of signalling that may wait, per connection */
     uint32_t now, stop_due;
     struct conn *conns;
     struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
+    uint16_t *refused;                   /* handles of connections there was no room for, to be
+                                          * disconnected: REFUSED_MAX of them, or NO_HANDLE */
     struct conn *stirred;                /* the last of those that may have something to send */
     struct smp *smp;
     const struct smp_role *smp_role;
@@ -408,6 +415,11 @@ struct woad {
 HOLD_SIZE(woad, WOAD_SIZE_HOST);
 HOLD_SIZE(conn, WOAD_SIZE_CONN);
 HOLD_SIZE(att_bearer, WOAD_SIZE_BEARER);
+
+/* As many as there can be while a command waits for its answer: the attempt, legacy advertising and
+ * each set bring one at most. */
+enum { NO_HANDLE = 0xffff };
+#define REFUSED_MAX(h) ((h)->cfg.adv_sets + 2u)
 
 static inline struct conn *conns_end(const struct woad *h) { return h->conns + h->cfg.conns; }
 static inline uint16_t conn_index(const struct conn *c) { return (uint8_t)c->number; }
@@ -471,6 +483,11 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room);
 uint32_t hci_due(struct woad *h);
 void hci_clock_begins(struct woad *h);
 bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit);
+/* Whether woad_tx() has to ask for a command: somebody may want one, and it can be sent. */
+static inline bool hci_wants(const struct woad *h, size_t room)
+{
+    return !h->quiet && !h->hci.pending && h->hci.credits && room >= WOAD_TX_ROOM;
+}
 /* hci_up.c */
 uint16_t up_command(struct woad *h, struct wr *params);
 uint16_t hci_packet_us(const struct woad *h, uint16_t octets);
@@ -484,6 +501,7 @@ struct conn *conn_asked(struct woad *h, uint16_t number);                  /* an
 struct conn *conn_by_handle(const struct woad *h, uint16_t handle);
 struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer);
 bool conn_any_free(const struct woad *h);
+uint16_t *conn_refused(const struct woad *h, uint16_t handle);             /* NULL: it is not */
 bool conn_any(const struct woad *h);
 int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced);
 void conn_close(struct conn *c, uint8_t reason);

@@ -54,20 +54,19 @@ static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
     if (!c->central || rd_left(in) != 8) {
         return false;
     }
-    /* What is asked of the controller already is not changed by it. */
-    bool ok = !c->want_update && conn_rx_params(c, in);
+    bool ok = !c->update_asked && conn_rx_params(c, in);   /* or ours is under way */
     const uint8_t result[2] = { ok ? 0 : 1, 0 };
     c->want_update = (sig_answer(c, SIG_PARAM_RSP, id, result, 2) && ok) || c->want_update;
     return true;
 }
 
 /* L2CAP_CONNECTION_PARAMETER_UPDATE_RSP: result u16: 0 accepted, then the controller's event tells
- * the rest; 1 rejected.  4.21 */
+ * the rest, if it comes within the time limit of the request; 1 rejected.  4.21 */
 static void sig_rx_param_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
     uint16_t result = rd_le16(in);
-    if (rd_done(in) && c->sig_due && id == c->sig_id) {
-        c->sig_due = 0;
+    if (rd_done(in) && id == c->sig_id) {
+        c->sig_id = 0;
         if (result) {
             conn_updated(c, 1);
         }
@@ -78,8 +77,7 @@ static void sig_rx_param_rsp(struct conn *c, uint8_t id, struct rd *in)
 static void sig_rx_reject(struct conn *c, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
-    if (c->sig_due && id == c->sig_id) {
-        c->sig_due = 0;
+    if (id == c->sig_id) {
         conn_updated(c, 1);
     } else if (h->coc_role) {
         h->coc_role->sig_rx(c, SIG_REJECT, id, in);
@@ -153,17 +151,19 @@ bool sig_tx(struct conn *c, struct wr *out)
     return h->coc_role && h->coc_role->sig_tx(c, out);
 }
 
-/* A central that does not answer has not changed anything: RTX, 6.2.1. */
+/* A central that does not answer has not changed anything: RTX, 6.2.1; nor has one that accepts and
+ * does nothing: Vol 3, Part C, 9.3.9.2.  A controller that does not end a connection is lost. */
 uint32_t conn_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
-        uint32_t mine = c->state != CONN_FREE ? deadline_left(c->sig_due, h->now) : WOAD_FOREVER;
-        if (mine == 0) {
-            c->sig_due = 0;
+        uint32_t mine = c->state > CONN_GONE ? deadline_left(c->sig_due, h->now) : WOAD_FOREVER;
+        left = least(left, mine);
+        if (mine == 0 && c->state == CONN_OPEN) {
+            c->want_update = c->sig_params = false;
             conn_updated(c, WOAD_ETIMEDOUT);
-        } else {
-            left = least(left, mine);
+        } else if (mine == 0) {
+            host_down(h, WOAD_ETIMEDOUT);
         }
     }
     return left;

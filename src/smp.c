@@ -483,6 +483,7 @@ uint32_t smp_due(struct woad *h)
         if (deadline_left(s->due, h->now) == 0) {
             s->dead = true;
             smp_over(c, WOAD_ETIMEDOUT);
+            left = 0;
         }
         smp_go(c);
         left = least(left, deadline_left(s->due, h->now));
@@ -495,6 +496,7 @@ uint32_t smp_due(struct woad *h)
             stir_conn(c);                /* it may have waited long enough */
         }
     }
+    left = h->smp->may_multiply ? left : 0;                /* its result is to be sent */
     h->smp->may_multiply = false;
     return left;
 }

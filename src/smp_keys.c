@@ -251,8 +251,8 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
         c->want_ltk_reply = !central;    /* none */
         if (central) {
             smp_told(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
-            stir_all(c->h);              /* what waited for it */
         }
+        stir_all(c->h);                  /* what waited for it; the core, which has been asked */
         return false;
     }
     wr_le16(out, c->handle);

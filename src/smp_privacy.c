@@ -71,6 +71,7 @@ static uint32_t private_due(struct woad *h)
         }
         bool soon = busy || h->address_waits;
         s->private_due = deadline_in(h->now, soon ? 1000 : s->private_ms);
+        return 0;
     }
     return deadline_left(s->private_due, h->now);
 }

@@ -69,7 +69,8 @@ int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len);
 /* Starts, or restarts with other parameters.  WOAD_EV_ADV_STARTED or WOAD_EV_ADV_FAILED follows,
  * or WOAD_EV_ADV_STOPPED if woad_adv_stop() comes before.
  * Connectable advertising ends by itself when a central connects (WOAD_EV_CONNECT),
- * WOAD_ADV_DIRECT_HIGH after 1.28 s too: WOAD_EV_ADV_STOPPED with WOAD_HCI_ADVERTISING_TIMEOUT.
+ * WOAD_ADV_DIRECT_HIGH after 1.28 s too: WOAD_EV_ADV_STOPPED with WOAD_HCI_ADVERTISING_TIMEOUT; and
+ * with WOAD_ENOMEM when a central comes and every connection is in use meanwhile.
  * WOAD_ENODEV, WOAD_EINVAL; WOAD_ENOMEM if connectable and every connection is in use. */
 int woad_adv_start(struct woad *h, const struct woad_adv_params *params);
 
@@ -161,7 +162,8 @@ struct woad_connect_params {
     uint32_t timeout_ms;                                /* 0: until woad_connect_cancel() */
 };
 
-/* WOAD_EV_CONNECT or WOAD_EV_CONNECT_FAILED follows, once.  WOAD_ENODEV, WOAD_EINVAL;
+/* WOAD_EV_CONNECT or WOAD_EV_CONNECT_FAILED follows, once; the latter with WOAD_ENOMEM if a central
+ * that has come meanwhile has the last connection.  WOAD_ENODEV, WOAD_EINVAL;
  * WOAD_EALREADY while an attempt runs; with peer NULL it is whoever of the accept list comes first
  * (the feature woad_accept_list); WOAD_EISCONN if connected to that address; WOAD_ENOMEM when
  * every connection is in use. */
@@ -187,11 +189,15 @@ struct woad_conn_info {
 int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *info);
 
 /* WOAD_EV_DISCONNECT follows.  `reason` is an HCI error code the peer will see, usually
- * WOAD_HCI_REMOTE_USER_TERMINATED.  WOAD_ENOTCONN; WOAD_EALREADY when it is already closing. */
+ * WOAD_HCI_REMOTE_USER_TERMINATED.  WOAD_ENOTCONN; WOAD_EALREADY when it is already closing;
+ * WOAD_EINVAL for a reason that HCI does not take (Vol 4, Part E, 7.1.6: 0x05, 0x13 to 0x15, 0x1a,
+ * 0x29, 0x3b).  A controller that does not end it within 40 s is lost: WOAD_EV_DOWN. */
 int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason);
 
 /* Asks for other parameters: as central by the link layer, as peripheral by L2CAP signalling.
- * WOAD_EV_CONN_UPDATE follows.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EBUSY while one is under way. */
+ * WOAD_EV_CONN_UPDATE follows, with WOAD_ETIMEDOUT if the peer accepts and does nothing for 30 s,
+ * with WOAD_ENOTCONN if the connection ends before.  A peer's request that waits for its reply is
+ * refused then.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EBUSY while one is under way. */
 int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_params *params);
 
 /* What is granted to peers that ask for other parameters; all zero, as at first: whatever is

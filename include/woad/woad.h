@@ -8,7 +8,7 @@
  *     woad_start(h);
  *     for (;;) {
  *         while ((n = woad_tx(h, packet, sizeof packet)) > 0) { ... write it ... }
- *         uint32_t ms = woad_poll(h, now_ms());
+ *         uint32_t ms = woad_poll(h, now_ms());           // 0: once more, woad_tx() first
  *         ... wait for a packet, at most ms milliseconds ...
  *         if (got one) woad_rx(h, packet, n);
  *     }
@@ -145,7 +145,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
                  procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps, \
                  att_bearers, adv_sets, pairings) \
-    (WOAD_UP(WOAD_SIZE_HOST) + \
+    (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(((adv_sets) + 2) * 2) + \
      WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
      WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
@@ -181,7 +181,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *))
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(608, 404)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(616, 408)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(192, 136)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
@@ -224,8 +224,8 @@ size_t woad_size(const struct woad_config *config);
  * config is not valid.  The instance ends when the memory does. */
 struct woad *woad_init(void *mem, size_t len, const struct woad_config *config);
 
-/* Resets the controller and brings it up: WOAD_EV_UP or WOAD_EV_DOWN follows.
- * WOAD_EALREADY when started. */
+/* Resets the controller and brings it up: WOAD_EV_UP or WOAD_EV_DOWN follows.  WOAD_EALREADY when
+ * started, and until WOAD_EV_DOWN: inside that event it may be called. */
 int woad_start(struct woad *h);
 
 /* Ends advertising, scanning and all connections, and resets the controller: WOAD_EV_DISCONNECT
@@ -247,7 +247,9 @@ enum { WOAD_TX_ROOM = 1 + 3 + 255 };
 
 /* Tells the time and acts on what is due.  now_ms may wrap.  Time limits that a call starts count
  * from the last time told, so tell it after a long wait and before such a call.  Returns the
- * milliseconds until it must be called again, WOAD_FOREVER if nothing waits. */
+ * milliseconds until it must be called again, WOAD_FOREVER if nothing waits; 0 after something was
+ * due, so that what came of it is sent, and its time limits are known, before anybody sleeps.  Time
+ * limits of 2^31 ms or more are 2^31 - 1: 24 days. */
 uint32_t woad_poll(struct woad *h, uint32_t now_ms);
 #define WOAD_FOREVER UINT32_MAX
 
@@ -313,7 +315,7 @@ struct woad_event {
     uint16_t conn;
     union {
         struct { int error; } down;
-        struct { int status; } adv, scan, accept_list;            /* HCI */
+        struct { int status; } adv, scan, accept_list;            /* HCI, or the host's */
         struct woad_link_value link;
         struct {
             struct woad_addr addr;

@@ -1,0 +1,477 @@
+/* How connections and attempts end: each once, whatever races it, and with all that they held. */
+#include "solo.h"
+
+static const struct woad_feature *const features[] = { &woad_advertiser, &woad_scanner,
+    &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_security_peripheral, &woad_extended,
+    NULL };
+
+enum { DISCONNECT = 0x0406, CREATE = 0x200d, CANCEL = 0x200e, SET_ADV_PARAMS = 0x2006,
+       UPDATE = 0x2013 };
+enum { UNKNOWN_CONNECTION = 2, DISALLOWED = 0x0c, USER = 0x13, LOW_RESOURCES = 0x14 };
+
+static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+static const struct woad_connect_params at_once = { 16, 16, 6, 6, 0, 100, 0 };
+static const struct woad_connect_params within_5s = { 16, 16, 6, 6, 0, 100, 5000 };
+static const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
+static const struct woad_addr other = { 0, { 8, 8, 8, 8, 8, 8 } };
+
+static void boot(uint8_t conns)
+{
+    struct woad_config config = solo_config(features);
+    config.conns = conns;
+    config.adv_sets = 2;
+    solo_boot(config);
+}
+
+static void answered(unsigned opcode, uint8_t status)
+{
+    SOLO_RX(4, 0x0e, 4, 1, (uint8_t)opcode, (uint8_t)(opcode >> 8), status);
+    solo.withheld = 0;
+    solo_pump();
+}
+
+static void seconds_pass(int n)
+{
+    while (n-- > 0) {
+        solo_tick(1000);
+    }
+}
+
+/* --- the controller's buffers ----------------------------------------------------------------- */
+
+static unsigned sent_late;
+
+static void send_in_event(const struct woad_event *ev)
+{
+    uint8_t packet[SOLO_FRAME];
+    if (ev->type == WOAD_EV_INDICATED) {
+        while (woad_tx(solo.h, packet, sizeof packet) > 0) {
+            sent_late++;
+        }
+    }
+}
+
+/* woad_tx() inside an event of a connection that ends with half a frame out: no fragment goes to
+ * the handle that is gone, and the only buffer is the next connection's. */
+static void buffers_come_back_from_half_a_frame(void **state)
+{
+    static const uint8_t value[100] = { 1 };
+    (void)state;
+    solo.acl_len = 27;
+    solo.acl_count = 1;
+    boot(2);
+    woad_set_mtu(solo.h, 247);
+    solo_connected(SOLO_HANDLE, false, 9);
+    SOLO_ATT(2, 247, 0);
+    solo_pump();
+    solo.no_completed = true;
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 30, value, sizeof value), 0);
+    assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], 31, value, 3), 0);
+    solo_pump();
+    solo.on_event = send_in_event;
+    sent_late = 0;
+    SOLO_RX(4, 5, 4, 0, SOLO_HANDLE, 0, 8);
+    assert_int_equal(sent_late, 0);
+    solo.on_event = NULL;
+    solo.no_completed = false;
+    solo_connected(SOLO_HANDLE + 1, false, 8);
+    solo_forget();
+    SOLO_L2CAP(SOLO_HANDLE + 1, 4, 0x0a, 3, 0);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x0b), 1);
+    solo_end();
+}
+
+/* --- handles ---------------------------------------------------------------------------------- */
+
+static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
+static const struct woad_attr db[] = {
+    WOAD_PRIMARY(&u_service),
+    { &u_value, NULL, 0, WOAD_ATTR_CHARACTERISTIC, WOAD_PROP_READ, WOAD_PERM_READ },
+    { &u_value, "secret", 6, WOAD_ATTR_VALUE, 0, WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED },
+};
+
+/* A new connection by a handle that is in use: the old one has ended, and its security with it. */
+static void new_peer_does_not_have_the_old_ones_security(void **state)
+{
+    struct woad_conn_info info;
+    (void)state;
+    boot(1);
+    woad_gatt_add(solo.h, db, 3, NULL);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, false, 9);
+    solo_encrypt(SOLO_HANDLE);
+    SOLO_ATT(0x0a, 12, 0);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x0b), 1);
+    solo_forget();
+    solo_connected(SOLO_HANDLE, false, 6);
+    assert_int_equal(solo_count(WOAD_EV_DISCONNECT), 1);
+    assert_int_equal(solo_last(WOAD_EV_DISCONNECT)->conn, solo.conn[0]);
+    assert_int_equal(woad_conn_info(solo.h, solo.conn[0], &info), WOAD_ENOTCONN);
+    assert_int_equal(woad_conn_info(solo.h, solo.conn[1], &info), 0);
+    assert_int_equal(info.peer.octet[0], 6);
+    SOLO_ATT(0x0a, 12, 0);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x0b), 0);
+    assert_int_equal(solo_frames(4, 0x01), 1);
+    solo_end();
+}
+
+/* --- woad_disconnect() ------------------------------------------------------------------------ */
+
+/* The reasons of 7.1.6, and no others. */
+static void reasons_that_hci_does_not_take(void **state)
+{
+    static const uint8_t valid[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
+    (void)state;
+    for (unsigned reason = 0; reason < 256; reason++) {
+        boot(1);
+        solo_connected(SOLO_HANDLE, false, 9);
+        bool ok = memchr(valid, (int)reason, sizeof valid) != NULL;
+        assert_int_equal(woad_disconnect(solo.h, solo.conn[0], (uint8_t)reason),
+                         ok ? 0 : WOAD_EINVAL);
+        solo_pump();
+        assert_int_equal(solo_commands(DISCONNECT), ok);
+        solo_end();
+    }
+}
+
+/* A status that is not Unknown Connection leaves the connection where it is. */
+static void refused_disconnect_is_no_end(void **state)
+{
+    (void)state;
+    for (int unknown = 0; unknown < 2; unknown++) {
+        boot(1);
+        solo_connected(SOLO_HANDLE, false, 9);
+        solo.withheld = DISCONNECT;
+        assert_int_equal(woad_disconnect(solo.h, solo.conn[0], USER), 0);
+        assert_int_equal(woad_disconnect(solo.h, solo.conn[0], USER), WOAD_EALREADY);
+        solo_pump();
+        SOLO_RX(4, 0x0f, 4, unknown ? UNKNOWN_CONNECTION : DISALLOWED, 1, 6, 4);
+        solo.withheld = 0;
+        solo_pump();
+        assert_int_equal(solo_count(WOAD_EV_DISCONNECT), unknown);
+        solo_disconnected(SOLO_HANDLE, 0x16);
+        assert_int_equal(solo_count(WOAD_EV_DISCONNECT), 1);
+        solo_end();
+    }
+}
+
+/* A controller that never says that it has ended is lost; 32 s of supervision are not too long. */
+static void disconnect_has_a_time_limit(void **state)
+{
+    (void)state;
+    boot(1);
+    solo_connected(SOLO_HANDLE, false, 9);
+    woad_disconnect(solo.h, solo.conn[0], USER);
+    seconds_pass(39);
+    assert_int_equal(solo_count(WOAD_EV_DOWN), 0);
+    seconds_pass(2);
+    assert_int_equal(solo_count(WOAD_EV_DISCONNECT), 1);
+    assert_int_equal(solo_last(WOAD_EV_DOWN)->u.down.error, WOAD_ETIMEDOUT);
+    solo_end();
+}
+
+/* --- no room for a connection ----------------------------------------------------------------- */
+
+static void attempt_refused_for_want_of_room_is_told(void **state)
+{
+    (void)state;
+    boot(1);
+    woad_adv_start(solo.h, &adv);
+    woad_connect(solo.h, &other, &at_once);
+    solo_pump();
+    solo_connected(SOLO_HANDLE, false, 9);
+    solo_connected(SOLO_HANDLE + 1, true, 8);
+    assert_int_equal(solo_count(WOAD_EV_CONNECT_FAILED), 1);
+    assert_int_equal(solo_last(WOAD_EV_CONNECT_FAILED)->u.connect_failed.status, WOAD_ENOMEM);
+    assert_int_equal(solo_commands(DISCONNECT), 1);
+    solo_disconnected(SOLO_HANDLE, USER);
+    solo_disconnected(SOLO_HANDLE + 1, 0x16);
+    assert_int_equal(woad_connect(solo.h, &other, &at_once), 0);
+    solo_end();
+}
+
+static void advertising_refused_for_want_of_room_is_told(void **state)
+{
+    (void)state;
+    for (int extended = 0; extended < 2; extended++) {
+        solo.supported_commands[36] = extended ? 4 : 0;
+        boot(1);
+        woad_adv_start(solo.h, &adv);
+        woad_connect(solo.h, &other, &at_once);
+        solo_pump();
+        solo_connected(SOLO_HANDLE + 1, true, 8);
+        solo_connected(SOLO_HANDLE, false, 9);
+        if (extended) {                  /* LE Advertising Set Terminated */
+            SOLO_RX(4, 0x3e, 6, 0x12, 0, 0, SOLO_HANDLE, 0, 0);
+        }
+        assert_false(woad_adv_running(solo.h));
+        assert_int_equal(solo_count(WOAD_EV_ADV_STOPPED), 1);
+        assert_int_equal(solo_last(WOAD_EV_ADV_STOPPED)->u.adv.status, WOAD_ENOMEM);
+        assert_int_equal(solo_commands(DISCONNECT), 1);
+        solo_end();
+    }
+}
+
+/* With a connectable set, too, only Set Terminated says whose the connection would have been. */
+static void legacy_advertising_beside_a_set(void **state)
+{
+    static const struct woad_ext_adv_params set = { .connectable = true, .interval_625us = 32,
+        .tx_power_dbm = WOAD_TX_POWER_ANY };
+    (void)state;
+    solo.supported_commands[36] = 4;
+    boot(1);
+    woad_adv_start(solo.h, &adv);
+    woad_ext_adv_start(solo.h, 0, &set);
+    woad_connect(solo.h, &other, &at_once);
+    solo_pump();
+    solo_connected(SOLO_HANDLE + 1, true, 8);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(solo_count(WOAD_EV_ADV_STOPPED), 0);
+    SOLO_RX(4, 0x3e, 6, 0x12, 0, 0, SOLO_HANDLE, 0, 0);
+    assert_int_equal(solo_count(WOAD_EV_ADV_STOPPED), 1);
+    assert_int_equal(solo_count(WOAD_EV_EXT_ADV_ENDED), 0);
+    solo_end();
+}
+
+/* As many as can come while a command waits for its answer are all disconnected. */
+static void each_refused_connection_is_disconnected(void **state)
+{
+    (void)state;
+    boot(1);
+    solo.withheld = SET_ADV_PARAMS;
+    woad_adv_start(solo.h, &adv);
+    solo_pump();
+    for (uint16_t n = 0; n < 5; n++) {
+        solo_connected((uint16_t)(SOLO_HANDLE + n), n == 3, 9);
+    }
+    answered(SET_ADV_PARAMS, 0);
+    assert_int_equal(solo_commands(DISCONNECT), 4);
+    for (size_t n = 0, m = 0; n < solo.commands; n++) {
+        if (solo.command[n].opcode == DISCONNECT) {
+            assert_int_equal(solo.command[n].params[0], SOLO_HANDLE + 1 + m++);
+            assert_int_equal(solo.command[n].params[2], LOW_RESOURCES);
+        }
+    }
+    solo_end();
+}
+
+/* A refused one that has gone by itself, whose handle is an accepted one's meanwhile. */
+static void accepted_connection_is_not_disconnected_for_a_refused_one(void **state)
+{
+    (void)state;
+    for (int said = 0; said < 2; said++) {
+        boot(1);
+        solo.withheld = SET_ADV_PARAMS;
+        woad_adv_start(solo.h, &adv);
+        solo_pump();
+        solo_connected(SOLO_HANDLE, false, 9);
+        solo_connected(SOLO_HANDLE + 1, false, 8);
+        if (said) {
+            solo_disconnected(SOLO_HANDLE + 1, USER);
+        }
+        solo_disconnected(SOLO_HANDLE, USER);
+        solo_connected(SOLO_HANDLE + 1, false, 7);
+        answered(SET_ADV_PARAMS, 0);
+        assert_int_equal(solo_commands(DISCONNECT), 0);
+        solo_end();
+    }
+}
+
+/* --- attempts --------------------------------------------------------------------------------- */
+
+static void connect_to_other(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_CONNECT && solo.conns == 1) {
+        assert_int_equal(woad_connect(solo.h, &other, &within_5s), 0);
+    }
+}
+
+/* The answer to a cancel that was too late leaves the next attempt its time limit. */
+static void answer_to_an_old_cancel(void **state)
+{
+    (void)state;
+    boot(2);
+    solo.on_event = connect_to_other;
+    woad_connect(solo.h, &peer, &within_5s);
+    solo_pump();
+    solo.withheld = CANCEL;
+    woad_connect_cancel(solo.h);
+    solo_pump();
+    solo_connected(SOLO_HANDLE, true, 9);
+    answered(CANCEL, DISALLOWED);
+    seconds_pass(20);
+    assert_int_equal(solo_count(WOAD_EV_CONNECT_FAILED), 1);
+    assert_int_equal(solo_last(WOAD_EV_CONNECT_FAILED)->u.connect_failed.status, WOAD_ETIMEDOUT);
+    solo_end();
+}
+
+/* A cancel that is accepted, and of which nothing more is heard. */
+static void cancel_has_a_time_limit(void **state)
+{
+    (void)state;
+    boot(2);
+    woad_connect(solo.h, &peer, &at_once);
+    solo_pump();
+    woad_connect_cancel(solo.h);
+    solo_pump();
+    seconds_pass(3);
+    assert_int_equal(solo_count(WOAD_EV_CONNECT_FAILED), 1);
+    /* What comes of it after all is not of the attempt that has begun since. */
+    solo.withheld = CREATE;
+    assert_int_equal(woad_connect(solo.h, &other, &at_once), 0);
+    SOLO_RX(4, 0x3e, 19, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    solo_pump();
+    SOLO_RX(4, 0x3e, 19, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    assert_int_equal(solo_count(WOAD_EV_CONNECT_FAILED), 1);
+    SOLO_RX(4, 0x0f, 4, 0, 1, 0x0d, 0x20);
+    solo_connected(SOLO_HANDLE, true, 8);
+    assert_int_equal(solo_count(WOAD_EV_CONNECT), 1);
+    solo_end();
+}
+
+/* A time limit of 2^31 ms or more does not end at once. */
+static void very_long_time_limits(void **state)
+{
+    struct woad_connect_params p = at_once;
+    const struct woad_scan_params scan = { 16, 16, .duration_ms = 0x80000000u };
+    (void)state;
+    boot(2);
+    p.timeout_ms = 0xffffffff;
+    woad_connect(solo.h, &peer, &p);
+    seconds_pass(2);
+    assert_int_equal(solo_count(WOAD_EV_CONNECT_FAILED), 0);
+    woad_connect_cancel(solo.h);
+    seconds_pass(3);
+    woad_scan_start(solo.h, &scan);
+    seconds_pass(2);
+    assert_int_equal(solo_count(WOAD_EV_SCAN_DONE), 0);
+    solo_end();
+}
+
+/* --- going down ------------------------------------------------------------------------------- */
+
+static int started_meanwhile, stopped_meanwhile;
+
+static void start_in_event(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_GATTC_DONE || ev->type == WOAD_EV_DISCONNECT) {
+        started_meanwhile = woad_start(solo.h);
+        stopped_meanwhile = woad_stop(solo.h);
+    }
+}
+
+/* woad_start() in an event that goes before WOAD_EV_DOWN: not yet; in that one, it begins. */
+static void start_waits_for_down(void **state)
+{
+    (void)state;
+    boot(2);
+    solo_connected(SOLO_HANDLE, false, 9);
+    woad_gattc_read(solo.h, solo.conn[0], 3);
+    solo.on_event = start_in_event;
+    woad_fail(solo.h, 0);
+    assert_int_equal(started_meanwhile, WOAD_EALREADY);
+    assert_int_equal(stopped_meanwhile, WOAD_ENODEV);
+    assert_int_equal(solo_count(WOAD_EV_DISCONNECT), 1);
+    assert_int_equal(solo_count(WOAD_EV_DOWN), 1);
+    assert_int_equal(woad_start(solo.h), 0);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_UP), 1);
+    solo_end();
+}
+
+/* No command credit for longer than a command may take: the controller is lost; it does not help to
+ * say so again and again. */
+static void no_credit_for_ever(void **state)
+{
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        boot(1);
+        solo.withheld = SET_ADV_PARAMS;
+        woad_adv_start(solo.h, &adv);
+        solo_pump();
+        SOLO_RX(4, 0x0e, 4, 0, 6, 0x20, 0);
+        for (int n = 0; n < 30; n++) {
+            solo_tick(100);
+            if (again) {
+                SOLO_RX(4, 0x0e, 3, 0, 0, 0);
+            }
+        }
+        assert_int_equal(solo_count(WOAD_EV_DOWN), 1);
+        assert_int_equal(solo_last(WOAD_EV_DOWN)->u.down.error, WOAD_ETIMEDOUT);
+        solo_end();
+    }
+}
+
+/* One that comes in time is as good as any. */
+static void credit_that_comes_late(void **state)
+{
+    (void)state;
+    boot(1);
+    solo.withheld = SET_ADV_PARAMS;
+    woad_adv_start(solo.h, &adv);
+    solo_pump();
+    SOLO_RX(4, 0x0e, 4, 0, 6, 0x20, 0);
+    solo_tick(1900);
+    assert_int_equal(solo_count(WOAD_EV_ADV_STARTED), 0);
+    SOLO_RX(4, 0x0e, 3, 1, 0, 0);
+    seconds_pass(10);
+    assert_int_equal(solo_count(WOAD_EV_DOWN), 0);
+    assert_int_equal(solo_count(WOAD_EV_ADV_STARTED), 1);
+    solo_end();
+}
+
+/* A central refuses by the link layer with 0x1a (zephyrproject-rtos/zephyr#11140), after it has
+ * asked for parameters of its own: those do not go out by L2CAP as ours. */
+static void fallback_has_our_parameters_or_none(void **state)
+{
+    static const struct woad_connect_params ours = { 16, 16, 24, 40, 0, 256, 0 };
+    (void)state;
+    for (int asked = 0; asked < 2; asked++) {
+        solo.le_features[0] = 2;         /* Connection Parameters Request */
+        boot(1);
+        solo_connected(SOLO_HANDLE, false, 9);
+        assert_int_equal(woad_conn_update(solo.h, solo.conn[0], &ours), 0);
+        solo_pump();
+        assert_int_equal(solo_commands(UPDATE), 1);
+        if (asked) {
+            SOLO_RX(4, 0x3e, 11, 6, SOLO_HANDLE, 0, 0x20, 0, 0x30, 0, 0, 0, 0, 1);
+            solo_pump();
+            assert_int_equal(solo_commands(0x2020), 1);
+        }
+        SOLO_RX(4, 0x3e, 10, 3, 0x1a, SOLO_HANDLE, 0, 6, 0, 0, 0, 100, 0);
+        solo_pump();
+        assert_int_equal(solo_frames(5, 0x12), !asked);
+        assert_int_equal(solo_count(WOAD_EV_CONN_UPDATE), asked);
+        if (!asked) {
+            assert_int_equal(solo.frame[solo.frames - 1].octet[4], 24);
+        }
+        solo_end();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(buffers_come_back_from_half_a_frame),
+        cmocka_unit_test(new_peer_does_not_have_the_old_ones_security),
+        cmocka_unit_test(reasons_that_hci_does_not_take),
+        cmocka_unit_test(refused_disconnect_is_no_end),
+        cmocka_unit_test(disconnect_has_a_time_limit),
+        cmocka_unit_test(attempt_refused_for_want_of_room_is_told),
+        cmocka_unit_test(advertising_refused_for_want_of_room_is_told),
+        cmocka_unit_test(legacy_advertising_beside_a_set),
+        cmocka_unit_test(each_refused_connection_is_disconnected),
+        cmocka_unit_test(accepted_connection_is_not_disconnected_for_a_refused_one),
+        cmocka_unit_test(answer_to_an_old_cancel),
+        cmocka_unit_test(cancel_has_a_time_limit),
+        cmocka_unit_test(very_long_time_limits),
+        cmocka_unit_test(start_waits_for_down),
+        cmocka_unit_test(no_credit_for_ever),
+        cmocka_unit_test(credit_that_comes_late),
+        cmocka_unit_test(fallback_has_our_parameters_or_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

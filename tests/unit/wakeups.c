@@ -1,0 +1,115 @@
+/* After any 0 from woad_tx() nothing is left to do that the host does not tell of by itself, and
+ * woad_poll() knows the time of it.  The host is driven as woad.h says. */
+#include "solo.h"
+
+static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
+    &woad_security_manager, &woad_central, &woad_pipelining, &woad_link, NULL };
+
+enum { ENABLE_ENCRYPTION = 0x2019, LTK_NEGATIVE_REPLY = 0x201b, CREATE_CANCEL = 0x200e,
+       READ_RSSI = 0x1405 };
+
+/* A request to a bonded peer begins the encryption from inside woad_tx(). */
+static void encryption_begun_inside_tx_is_sent(void **state)
+{
+    (void)state;
+    solo_boot(solo_config(features));
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, true, 9);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    solo_pump();
+    assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 1);
+    solo_end();
+}
+
+/* Nor does it spin while a command has no answer, or there is no room for one. */
+static void command_that_has_to_wait_ends_tx(void **state)
+{
+    uint8_t small[100];
+    (void)state;
+    solo_boot(solo_config(features));
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, true, 9);
+    solo.withheld = READ_RSSI;
+    woad_link_read(solo.h, solo.conn[0], WOAD_LINK_RSSI);
+    solo_pump();
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    solo_pump();
+    assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 0);
+    SOLO_RX(4, 0x0e, 7, 1, 5, 0x14, 0, 0x40, 0, 0);
+    assert_int_equal(woad_tx(solo.h, small, sizeof small), 0);
+    solo_pump();
+    assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 1);
+    solo_end();
+}
+
+/* The key has gone between the controller's question and the answer.  Vol 4, Part E, 7.8.26 */
+static void negative_reply_is_sent(void **state)
+{
+    (void)state;
+    solo_boot(solo_config(features));
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, false, 9);
+    SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    assert_int_equal(woad_bond_remove(solo.h, NULL), 0);
+    solo_pump();
+    assert_int_equal(solo_commands(LTK_NEGATIVE_REPLY), 1);
+    solo_end();
+}
+
+/* A program that sends until there is nothing and sleeps as long as woad_poll() says: woad.h. */
+static void sleeper_until(uint32_t ms)
+{
+    uint32_t wait = 0;
+    for (uint32_t end = solo.now_ms + ms; solo.now_ms < end;) {
+        solo_pump();
+        wait = woad_poll(solo.h, solo.now_ms);
+        uint32_t left = end - solo.now_ms;
+        solo.now_ms += wait < left ? wait : left;
+    }
+}
+
+/* A time limit whose end calls for a command: the command goes out, and has a time limit itself. */
+static void time_limits_follow_each_other(void **state)
+{
+    static const struct woad_connect_params p = { 16, 16, 6, 6, 0, 100, 5000 };
+    const struct woad_addr peer = { 0, { 8, 8, 8, 8, 8, 8 } };
+    (void)state;
+    solo_boot(solo_config(features));
+    assert_int_equal(woad_connect(solo.h, &peer, &p), 0);
+    solo.withheld = CREATE_CANCEL;
+    sleeper_until(5001);
+    assert_int_equal(solo_commands(CREATE_CANCEL), 1);
+    sleeper_until(2001);
+    assert_int_equal(solo_count(WOAD_EV_DOWN), 1);
+    assert_int_equal(solo_last(WOAD_EV_CONNECT_FAILED)->u.connect_failed.status, WOAD_ECANCELED);
+    solo_end();
+}
+
+/* A pairing whose multiplications are done by woad_poll(), until it has a time limit alone. */
+static void result_of_a_multiplication_is_sent(void **state)
+{
+    (void)state;
+    solo_boot(solo_config(features));
+    solo_connected(SOLO_HANDLE, false, 9);
+    SOLO_SMP(1, 3, 0, 8, 16, 1, 1);      /* Pairing Request: Secure Connections */
+    sleeper_until(10);
+    assert_int_equal(solo_frames(6, 2), 1);
+    uint8_t key[65] = { 12, 9 };
+    solo_l2cap(SOLO_HANDLE, 6, key, sizeof key);
+    sleeper_until(10);
+    assert_int_equal(solo_frames(6, 12), 1);               /* our key */
+    assert_int_equal(solo_frames(6, 3), 1);                /* and the confirm value */
+    solo_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(encryption_begun_inside_tx_is_sent),
+        cmocka_unit_test(command_that_has_to_wait_ends_tx),
+        cmocka_unit_test(negative_reply_is_sent),
+        cmocka_unit_test(time_limits_follow_each_other),
+        cmocka_unit_test(result_of_a_multiplication_is_sent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

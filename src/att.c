@@ -36,7 +36,7 @@ static void att_indicated(struct att_bearer *b, int status)
     struct woad_event ev;
     ev.u.done.handle = b->indicated;
     ev.u.done.status = status;
-    bool ours = b->indicated == HANDLE_SERVICE_CHANGED;
+    bool ours = b->indicated == HANDLE_SERVICE_CHANGED && h->gatts;
     b->indicated = 0;
     b->indicate_due = 0;
     if (ours && !status && h->gatt_bonds) {
@@ -54,13 +54,51 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
     b->indicate_due = deadline_in(h->now, ATT_TIMEOUT_MS);
 }
 
+/* A peer whose two exchanges came to different values may go by the larger one: what has room is
+ * taken, bluez/bluez#2224. */
+static bool att_offered(const struct att_bearer *b, size_t len)
+{
+    return b->c->mtu_exchanged && len <= b->c->h->mtu;
+}
+
+/* A request where there is no server: it is answered all the same, or the peer would end the
+ * connection after 30 s.  ATT_MTU is what both roles share.  3.4.1.1, 3.4.2 */
+static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in)
+{
+    struct conn *c = b->c;
+    if (op & (1 | ATT_OP_COMMAND) || !att_is_fixed(b)) {
+        return;
+    }
+    c->att_refuse = (uint8_t)(op + 1);
+    if (op == ATT_MTU_REQ && rd_left(in) == 2) {
+        c->att_refuse = ATT_OP_COMMAND;  /* no request has this bit: it is granted */
+        att_set_mtu(c, get_le16(in->p));
+    }
+}
+
+/* ATT_ERROR_RSP: request u8, handle u16, error u8.  ATT_EXCHANGE_MTU_RSP: server's MTU u16. */
+static bool att_tx_refused(struct conn *c, struct wr *out)
+{
+    uint8_t refuse = c->att_refuse;
+    uint8_t pdu[5] = { ATT_ERROR_RSP, (uint8_t)(refuse - 1), 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
+    size_t len = sizeof pdu;
+    c->att_refuse = 0;
+    if (refuse == ATT_OP_COMMAND) {
+        pdu[0] = ATT_MTU_RSP;
+        put_le16(pdu + 1, c->h->mtu);
+        len = 3;
+    }
+    wr_bytes(out, pdu, len);
+    return true;
+}
+
 /* Requests, commands and confirmations are even: they go to a server.  Responses, notifications
  * and indications are odd: they go to a client.  3.4.8 */
 void att_rx(struct att_bearer *b, struct rd *in)
 {
     struct woad *h = b->c->h;
     size_t len = rd_left(in);
-    if (!len || len > b->mtu) {
+    if (!len || (len > b->mtu && !att_offered(b, len))) {
         return;                          /* longer than ATT_MTU: not a PDU of this bearer */
     }
     uint8_t op = *in->p++;
@@ -71,7 +109,33 @@ void att_rx(struct att_bearer *b, struct rd *in)
         }
     } else if (role) {
         role->rx(b, op, in);
+    } else {
+        att_rx_refused(b, op, in);
     }
+}
+
+/* Of the queue what is no notification: whether it may be sent.  Only a notification's and an
+ * indication's value may be cut: another PDU that has become longer than any MTU is dropped, and a
+ * command that was for an encrypted connection when there is none. */
+static bool att_tx_other(struct att_bearer *b, uint8_t *pdu)
+{
+    struct conn *c = b->c;
+    if (pdu[0] == ATT_INDICATE) {
+        if (b->indicated) {
+            return false;
+        }
+        att_indication_sent(b, get_le16(pdu + 1));
+        return true;
+    }
+    bool secret = pdu[0] == ATT_SECRET_CMD;
+    if (fifo_len(pdu) > b->mtu || (secret && !c->security.encrypted)) {
+        fifo_drop(&c->queue);
+        stir_conn(c);
+        att_unsent(c);
+        return false;
+    }
+    pdu[0] = (uint8_t)(pdu[0] - secret);
+    return true;
 }
 
 /* The first of the queue, unless it is an indication and one is unconfirmed on this bearer, or it
@@ -80,16 +144,13 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
 {
     struct conn *c = b->c;
     struct fifo *q = &c->queue;
-    const uint8_t *pdu = fifo_first(q);
+    uint8_t *pdu = fifo_first(q);
     uint16_t len = pdu ? fifo_len(pdu) : 0;
     if (!pdu || c->queue_on || (len > b->mtu && b->mtu < att_most(c))) {
         return false;
     }
-    if (pdu[0] == ATT_INDICATE) {
-        if (b->indicated) {
-            return false;
-        }
-        att_indication_sent(b, get_le16(pdu + 1));
+    if (pdu[0] != ATT_NOTIFY && !att_tx_other(b, pdu)) {
+        return false;
     }
     wr_copy(out, pdu, len < b->mtu ? len : b->mtu);
     fifo_drop(q);
@@ -104,6 +165,7 @@ bool att_tx(struct att_bearer *b, struct wr *out)
 {
     const struct woad *h = b->c->h;
     return (h->att_server && h->att_server->tx(b, out)) ||
+           (b->c->att_refuse && att_is_fixed(b) && att_tx_refused(b->c, out)) ||
            (h->att_client && h->att_client->tx(b, out));
 }
 
@@ -122,6 +184,16 @@ void att_completed(struct conn *c)
     if (c->queue_owed && fifo_empty(&c->queue) && !c->queue_on) {
         c->queue_owed = false;
         emit_plain(c, WOAD_EV_TX_DONE);
+    }
+}
+
+/* Something was taken out of the queue without being sent: who waits for room, or for the queue to
+ * be empty, may have nothing else to wait for. */
+void att_unsent(struct conn *c)
+{
+    att_room(c);
+    if (!c->in_controller && !c->tx_left) {
+        att_completed(c);
     }
 }
 
@@ -147,11 +219,11 @@ uint8_t *att_queue_open(struct conn *c, size_t len)
     return att_queue_put(c, len);
 }
 
-/* Queues { op u8, handle u16, value }, the value cut at the MTU. */
+/* Queues { op u8, handle u16, value }, the value cut at the MTU and at 512 octets. */
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
               size_t len)
 {
-    size_t most = att_most(c) - 3u;
+    size_t most = att_value_most(c);
     len = len < most ? len : most;
     uint8_t *pdu = att_queue_put(c, 3 + len);
     if (!pdu) {
@@ -171,6 +243,7 @@ void att_set_mtu(struct conn *c, uint16_t peer)
     uint16_t mtu = peer < h->mtu ? peer : h->mtu;
     c->bearer->mtu = mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu;
     c->mtu_exchanged = true;
+    stir_conn(c);                        /* a response goes before what is sent in the event */
     struct woad_event ev;
     ev.u.mtu.mtu = c->bearer->mtu;
     emit_of(c, WOAD_EV_MTU, &ev);
@@ -220,8 +293,9 @@ void att_close(struct att_bearer *b, int status)
 void att_drop_queue(struct conn *c, int status)
 {
     struct fifo *q = &c->queue;
-    for (const uint8_t *pdu; (pdu = fifo_first(q)) != NULL; fifo_drop(q)) {
+    for (const uint8_t *pdu; (pdu = fifo_first(q)) != NULL;) {
         c->bearer->indicated = pdu[0] == ATT_INDICATE ? get_le16(pdu + 1) : 0;
+        fifo_drop(q);
         att_indicated(c->bearer, status);
     }
 }

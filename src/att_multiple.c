@@ -1,9 +1,10 @@
 /* Read Multiple and Read Multiple Variable: several values in one answer.  Vol 3, Part F, 3.4.4.7,
  * 3.4.4.11
  *
- * Every handle is checked before any value is asked for.  The handles that are still to be read
- * stand where prepared writes would go next; those of a request that came by a channel with credits
- * stay there, where its PDU lies until it is answered.  The answer grows in s->rsp. */
+ * Every handle is checked before any value is asked for, and again when its turn comes.  The
+ * handles that are still to be read stand where prepared writes would go next; those of a request
+ * that came by a channel with credits stay there, where its PDU lies until it is answered.  The
+ * answer grows in s->rsp. */
 #include "gatt_server.h"
 
 struct multiple {
@@ -31,6 +32,12 @@ static void multiple_put(struct gatts_bearer *s, struct wr *out, const uint8_t *
     wr_cut(out, value, len);
 }
 
+/* As it is now.  The application is asked again only for what may be another attribute. */
+static int multiple_allowed(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
+{
+    return b->server->changed ? perm_read(b, handle, a) : perm_may_read(b, a);
+}
+
 /* Goes on until the application must be asked, or all is there.  The answer so far is kept in
  * m->len. */
 static int multiple_next(struct att_bearer *b, struct wr *out)
@@ -42,9 +49,10 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
         uint16_t handle = get_le16(m->list + s->next++ * 2u);
         const struct woad_attr *a = db_at(h->gatts, handle);
         struct gatts_value v;
+        int err = a ? multiple_allowed(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
         s->handle = handle;
-        if (!a) {
-            return WOAD_ATT_INVALID_HANDLE;                /* it has gone since */
+        if (err) {
+            return err;
         }
         if (!gatts_value(b->c, handle, a, &v)) {
             m->len = (uint16_t)wr_len(out);
@@ -76,7 +84,7 @@ static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
     while (rd_left(&each)) {
         s->handle = rd_le16(&each);
         const struct woad_attr *a = db_at(h->gatts, s->handle);
-        int err = a ? perm_read(b->c, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
+        int err = a ? perm_read(b, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
         if (err) {
             return err;
         }
@@ -101,11 +109,15 @@ static int att_rx_several(struct att_bearer *b, uint8_t op, struct rd *in, struc
     return att_is_multiple(op) ? att_rx_multiple(b, in, out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
 }
 
-/* The application has given one of the values: at once, and the loop goes on, or later. */
+/* The application has given one of the values: at once, and the loop goes on, or later.  What is
+ * there already may be longer than the MTU of now: our own exchange can have made it smaller. */
 static int multiple_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
     struct multiple *m = multiple_of(b);
+    if (!err && m->len > (size_t)(out->end - out->base)) {
+        err = WOAD_ATT_UNLIKELY;
+    }
     if (!err) {
         out->p = out->base + m->len;
         multiple_put(s, out, value->p, rd_left(value));
@@ -114,7 +126,8 @@ static int multiple_answered(struct att_bearer *b, int err, struct rd *value, st
     return s->stepping ? ATT_LATER : err ? err : multiple_next(b, out);
 }
 
-static const struct att_more more = { .rx = att_rx_several, .answered = multiple_answered };
+static const struct att_more more = { .rx = att_rx_several, .answered = multiple_answered,
+                                      .changed = parts_changed };
 
 static void read_multiple_carve(struct woad *h)
 {

@@ -123,12 +123,21 @@ static int execute_parts(struct att_bearer *b)
     return 0;
 }
 
+/* Nothing is prepared any more.  A value that was kept lay behind it, at a place that only the old
+ * length tells. */
+static void parts_end(struct gatts_parts *g)
+{
+    g->executes = false;
+    g->len = 0;
+    g->kept = 0;
+}
+
 static int att_execute_next(struct att_bearer *b)
 {
-    struct gatts_parts *g = parts_of(b);
     int err = execute_parts(b);
-    g->executes = err == ATT_LATER;
-    g->len = g->executes ? g->len : 0;
+    if (err != ATT_LATER) {
+        parts_end(parts_of(b));
+    }
     return err;
 }
 
@@ -147,7 +156,7 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
     }
     int err = flags ? parts_check(s, g) : 0;
     if (!flags || err) {
-        g->len = 0;
+        parts_end(g);
         return err;
     }
     s->next = 0;
@@ -165,7 +174,7 @@ static void long_keep(struct att_bearer *b, const uint8_t *value, size_t len)
     const struct gatts_bearer *s = b->server;
     struct gatts_parts *g = parts_of(b);
     g->kept = 0;
-    if (len - s->offset >= b->mtu - 1u && !att_listing(b) &&
+    if (!s->changed && len - s->offset >= b->mtu - 1u && !att_listing(b) &&
         RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
         memcpy(g->mem + g->len, value, len);
         g->kept = s->handle;
@@ -179,12 +188,24 @@ static int long_read(struct att_bearer *b, struct wr *out)
 {
     const struct gatts_bearer *s = b->server;
     struct gatts_parts *g = parts_of(b);
-    if (g->kept != s->handle || !deadline_left(g->kept_due, b->c->h->now)) {
+    if (g->kept != s->handle) {
         return ATT_LATER;
     }
     bool last = g->kept_len < s->offset + b->mtu - 1u;
     g->kept = last ? 0 : s->handle;
     return att_part(g->mem + g->len, g->kept_len, s->offset, out);
+}
+
+/* Forgets what has been kept for long enough: a client that pauses is given a new value. */
+static uint32_t long_due(struct woad *h)
+{
+    uint32_t left = WOAD_FOREVER;
+    for (struct gatts_parts *g = h->parts; g < h->parts + h->cfg.conns; g++) {
+        uint32_t mine = g->kept ? deadline_left(g->kept_due, h->now) : WOAD_FOREVER;
+        g->kept = mine ? g->kept : 0;
+        left = mine ? least(left, mine) : left;
+    }
+    return left;
 }
 
 /* --- the feature ------------------------------------------------------------------------------ */
@@ -206,21 +227,19 @@ static int execute_answered(struct att_bearer *b, int err, struct rd *value, str
     if (!err) {
         return att_execute_next(b);
     }
-    parts_of(b)->len = 0;
-    parts_of(b)->executes = false;
+    parts_end(parts_of(b));
     return err;
 }
 
 static void execute_close(struct att_bearer *b)
 {
-    if (b->server->op == ATT_EXECUTE_REQ) {
-        parts_of(b)->executes = false;
-        parts_of(b)->len = 0;
+    if (b->server->waiting && b->server->op == ATT_EXECUTE_REQ) {
+        parts_end(parts_of(b));
     }
 }
 
 static const struct att_more more = { att_rx_prepared, execute_answered, execute_close, long_keep,
-                                      long_read };
+                                      long_read, parts_changed };
 
 static void long_values_carve(struct woad *h)
 {
@@ -230,4 +249,4 @@ static void long_values_carve(struct woad *h)
     h->att_long = &more;
 }
 
-const struct woad_feature woad_long_values = { .carve = long_values_carve };
+const struct woad_feature woad_long_values = { .carve = long_values_carve, .due = long_due };

@@ -10,7 +10,23 @@ static bool att_range_ok(struct gatts_bearer *s, uint16_t start, uint16_t end)
     return start && start <= end;
 }
 
-/* ATT_EXCHANGE_MTU_REQ: client's MTU u16; on the fixed channel alone.  3.4.2.1; Part G, 5.3.1 */
+/* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
+static __attribute__((noinline)) void att_server_done(struct gatts_bearer *s, int err,
+                                                      struct wr *out)
+{
+    s->waiting = false;
+    if (err) {
+        *out = wr_of(out->base, (size_t)(out->end - out->base));
+        wr_u8(out, ATT_ERROR_RSP);
+        wr_u8(out, s->op);
+        wr_le16(out, s->handle);
+        wr_u8(out, (uint8_t)err);
+    }
+    s->rsp_len = (uint16_t)wr_len(out);
+}
+
+/* ATT_EXCHANGE_MTU_REQ: client's MTU u16; on the fixed channel alone.  The new MTU holds for what
+ * is sent after the response.  3.4.2.1, 3.4.2.2; Part G, 5.3.1 */
 static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct woad *h = b->c->h;
@@ -22,8 +38,9 @@ static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     wr_le16(out, h->mtu);
+    att_server_done(b->server, 0, out);  /* before the event, in which the application may send */
     att_set_mtu(b->c, peer);
-    return 0;
+    return ATT_LATER;
 }
 
 /* ATT_FIND_INFORMATION_REQ: start u16, end u16.  Answer: format u8 (1: 16 bits, 2: 128 bits),
@@ -63,7 +80,7 @@ static bool att_value_is(struct att_bearer *b, uint16_t handle, const struct woa
 {
     struct gatts_value mine;
     struct conn *c = b->c;
-    return perm_read(c, handle, a) == 0 && gatts_value(c, handle, a, &mine) &&
+    return perm_read(b, handle, a) == 0 && gatts_value(c, handle, a, &mine) &&
            mine.len == len && (len == 0 || memcmp(mine.octets, value, len) == 0);
 }
 
@@ -140,7 +157,7 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
          handle = db_find(g, handle + 1u, end, &type)) {
         const struct woad_attr *a = db_at(g, handle);
         struct gatts_value v;
-        int err = perm_read(b->c, handle, a);
+        int err = perm_read(b, handle, a);
         if (!err && !gatts_value(b->c, handle, a, &v)) {
             err = ATT_LATER;
         }
@@ -185,7 +202,7 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     const struct att_more *more = offset ? h->att_long : NULL;
     const struct woad_attr *a = db_at(h->gatts, handle);
     struct gatts_value v;
-    int err = a ? perm_read(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_read(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
     s->handle = handle;
     s->offset = offset;
     if (err) {
@@ -318,20 +335,6 @@ static int (*const requests[])(struct att_bearer *, struct rd *, struct wr *) = 
 };
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
-/* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
-static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
-{
-    s->waiting = false;
-    if (err) {
-        *out = wr_of(out->base, (size_t)(out->end - out->base));
-        wr_u8(out, ATT_ERROR_RSP);
-        wr_u8(out, s->op);
-        wr_le16(out, s->handle);
-        wr_u8(out, (uint8_t)err);
-    }
-    s->rsp_len = (uint16_t)wr_len(out);
-}
-
 /* Every response begins with its request plus one.  The bearer is open. */
 IN_PLACE struct wr att_server_response(struct att_bearer *b)
 {
@@ -353,7 +356,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    if (att_is_fixed(b) && s->op && (!(op & ATT_OP_COMMAND) || s->followed)) {
+    if (att_is_fixed(b) && s->busy && (!(op & ATT_OP_COMMAND) || s->followed)) {
         if (h->att_pipeline) {
             h->att_pipeline->put(b, op, in);
         }
@@ -368,6 +371,9 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
         return;
     }
     s->op = op;
+    s->busy = true;
+    s->level = 0;
+    s->changed = s->stepping = false;
     s->handle = 0;
     int err;
     struct wr out = att_server_response(b);
@@ -382,15 +388,33 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     }
 }
 
+/* An answer leaves: since it was made the connection may have lost the security that the values in
+ * it take, and our own MTU exchange may have made the MTU smaller. */
+static void att_server_recheck(struct att_bearer *b)
+{
+    struct gatts_bearer *s = b->server;
+    int err = conn_lacks(b->c, s->level);
+    if (!err && s->rsp_len > b->mtu) {
+        err = WOAD_ATT_UNLIKELY;
+    }
+    if (err) {
+        struct wr out = wr_of(s->rsp, b->mtu);
+        att_server_done(s, err, &out);
+    }
+}
+
 static bool att_server_tx(struct att_bearer *b, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
     if (!s->rsp_len) {
         return att_is_fixed(b) && gatts_tx_changed(b->c, out);
     }
+    if (s->level || s->rsp_len > b->mtu) {
+        att_server_recheck(b);
+    }
     wr_copy(out, s->rsp, s->rsp_len);
     s->rsp_len = 0;
-    s->op = 0;
+    s->busy = false;
     if (s->followed) {
         b->c->h->att_pipeline->next(b);
     }
@@ -413,18 +437,17 @@ static void att_server_close(struct att_bearer *b)
     if (b->c->h->att_long) {
         b->c->h->att_long->close(b);
     }
-    s->waiting = false;
-    s->op = 0;
+    s->waiting = s->busy = false;
 }
 
 static bool att_server_busy(const struct att_bearer *b)
 {
-    return b->server->op != 0;
+    return b->server->busy;
 }
 
 const struct att_role att_server_role = {
     .rx = att_server_rx, .tx = att_server_tx, .open = att_server_open, .close = att_server_close,
-    .busy = att_server_busy, .fell = perm_fell,
+    .busy = att_server_busy,
 };
 
 /* The application's answer, shaped for the request it is for. */
@@ -433,6 +456,7 @@ static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value,
     struct gatts_bearer *s = b->server;
     struct wr out = att_server_response(b);
     stir_conn(b->c);
+    len = len < WOAD_ATT_VALUE_MAX ? len : (size_t)WOAD_ATT_VALUE_MAX;
     s->waiting = false;
     s->step_err = (uint8_t)err;
     if (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ) {

@@ -91,4 +91,4 @@ static void gatts_told(struct conn *c)
     }
 }
 
-const struct gatt_bonds gatt_bonds = { gatts_know, gatts_recheck, gatts_told };
+const struct gatt_bonds gatt_bonds = { gatts_know, gatts_recheck, gatts_told, perm_fell };

@@ -51,6 +51,18 @@ void parts_carve(struct woad *h)
     arena_each(h, h->cfg.conns, h->cfg.prepare_queue, EACH(h->parts, mem));
 }
 
+/* The database has changed: a handle that is kept, or waits, may be another attribute's. */
+void parts_changed(struct conn *c)
+{
+    struct woad *h = c->h;
+    h->parts[conn_index(c)].kept = 0;
+    for (struct att_bearer *b = h->bearers; b < att_bearers_end(h); b++) {
+        if (b->c == c) {
+            b->server->changed = true;
+        }
+    }
+}
+
 static void gatts_reset(struct woad *h)
 {
     struct gatts *g = h->gatts;
@@ -200,16 +212,25 @@ void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
  * Vol 3, Part G, 7.1 */
 void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
 {
+    const struct att_more *more = h->att_long ? h->att_long : h->att_multiple;
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
         struct gatts_conn *s = c->server;
         if (c->state == CONN_FREE) {
             continue;
         }
+        bool any = false;
         for (size_t n = 0; n < h->cfg.subscriptions; n++) {
             bool gone = s->cccds[n].handle >= first && s->cccds[n].handle <= last;
             s->cccds[n].handle = gone ? 0 : s->cccds[n].handle;
+            any = any || gone;
+        }
+        if (more) {
+            more->changed(c);
         }
         gatts_owe_changed(c, first, last);
+        if (any && h->smp_role) {
+            h->smp_role->keep(c);        /* or they would be there again when it is back */
+        }
     }
 }
 

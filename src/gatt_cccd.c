@@ -48,7 +48,8 @@ void cccd_emit(struct conn *c, const struct woad_cccd *set)
     }
 }
 
-/* Bits that the characteristic can do, and no others. */
+/* Bits that the characteristic can do, and no others.  Of a value of fixed length, octets that are
+ * not written stay as they are.  Vol 3, Part F, 3.4.5.1 */
 int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
 {
     struct woad *h = c->h;
@@ -56,14 +57,17 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
     uint8_t props = decl ? db_at(h->gatts, decl)->props : 0;
     unsigned allowed = (props & WOAD_PROP_NOTIFY ? CCCD_NOTIFY : 0u) |
                        (props & WOAD_PROP_INDICATE ? CCCD_INDICATE : 0u);
-    uint16_t v = rd_le16(value);
-    if (!rd_done(value)) {
+    uint16_t before = cccd_value(c, handle);
+    uint8_t octets[2] = { (uint8_t)before, (uint8_t)(before >> 8) };
+    size_t len = rd_left(value);
+    if (len > sizeof octets) {
         return WOAD_ATT_INVALID_VALUE_LENGTH;
     }
+    rd_copy(value, octets, len);
+    uint16_t v = get_le16(octets);
     if (v & ~allowed) {
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
-    uint16_t before = cccd_value(c, handle);
     if (!cccd_put(c, handle, v)) {
         return WOAD_ATT_INSUFFICIENT_RESOURCES;
     }

@@ -6,18 +6,18 @@
 enum { NEEDS_SECURITY = WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHENTICATED |
                         WOAD_PERM_SECURE | WOAD_PERM_KEY_16 };
 
-/* What is missing: the application's word comes last, so that it is never asked for a peer that may
- * be anybody. */
-static int perm_level(const struct conn *c, const struct woad_attr *a, bool encrypted,
-                      bool authenticated)
+/* WOAD_COC_…: what an attribute takes.  The permissions' bits stand in the same order; `shift` is
+ * where those of the access in question begin. */
+enum { READ_SHIFT = 2, WRITE_SHIFT = 4, BOTH_SHIFT = 4 };
+
+static unsigned perm_level(const struct woad_attr *a, unsigned shift)
 {
-    return conn_lacks(c, (encrypted ? WOAD_COC_ENCRYPTED : 0u) |
-                            (authenticated ? WOAD_COC_AUTHENTICATED : 0u) |
-                            (a->perm & WOAD_PERM_SECURE ? WOAD_COC_SECURE : 0u) |
-                            (a->perm & WOAD_PERM_KEY_16 ? WOAD_COC_KEY_16 : 0u));
+    return (a->perm >> shift & (WOAD_COC_ENCRYPTED | WOAD_COC_AUTHENTICATED)) |
+           (a->perm >> BOTH_SHIFT & (WOAD_COC_SECURE | WOAD_COC_KEY_16));
 }
 
-/* WOAD_EV_AUTHORIZE.  From inside it the application may have taken the attribute away. */
+/* WOAD_EV_AUTHORIZE, asked last, so that no user is asked about a peer that may be anybody.  From
+ * inside the event the application may remove the attribute. */
 static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a,
                     bool write)
 {
@@ -38,20 +38,30 @@ static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a,
 /* What must be there for a value to be sent to a client: what it takes to read it. */
 static int perm_send(const struct conn *c, const struct woad_attr *a)
 {
-    return perm_level(c, a, a->perm & WOAD_PERM_READ_ENCRYPTED,
-                      a->perm & WOAD_PERM_READ_AUTHENTICATED);
+    return conn_lacks(c, perm_level(a, READ_SHIFT));
 }
 
-int perm_read(struct conn *c, uint16_t handle, const struct woad_attr *a)
+/* The bearer notes what its answer takes: the level is looked at again when the answer leaves. */
+int perm_may_read(struct att_bearer *b, const struct woad_attr *a)
 {
     if (!(a->perm & WOAD_PERM_READ)) {
         return WOAD_ATT_READ_NOT_PERMITTED;
     }
-    if (!(a->perm & (NEEDS_SECURITY | WOAD_PERM_READ_AUTHORIZED))) {
+    if (!(a->perm & NEEDS_SECURITY)) {
         return 0;
     }
-    int err = perm_send(c, a);
-    return err ? err : perm_ask(c, handle, a, false);
+    unsigned level = perm_level(a, READ_SHIFT);
+    int err = conn_lacks(b->c, level);
+    if (!err) {
+        b->server->level |= level & 15u;
+    }
+    return err;
+}
+
+int perm_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
+{
+    int err = perm_may_read(b, a);
+    return err ? err : perm_ask(b->c, handle, a, false);
 }
 
 /* Who may not have a value may not ask for it to be sent. */
@@ -61,8 +71,7 @@ int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
     if (!(a->perm & WOAD_PERM_WRITE)) {
         return WOAD_ATT_WRITE_NOT_PERMITTED;
     }
-    int err = perm_level(c, a, a->perm & WOAD_PERM_WRITE_ENCRYPTED,
-                         a->perm & WOAD_PERM_WRITE_AUTHENTICATED);
+    int err = conn_lacks(c, perm_level(a, WRITE_SHIFT));
     err = err ? err : perm_ask(c, handle, a, true);
     uint16_t decl = !err && a->kind == WOAD_ATTR_CCCD ? db_characteristic_of(h->gatts, handle) : 0;
     const struct woad_attr *value = decl ? db_at(h->gatts, (uint16_t)(decl + 1)) : NULL;
@@ -70,7 +79,8 @@ int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
         return err;
     }
     err = perm_send(c, value);
-    return err ? err : perm_ask(c, (uint16_t)(decl + 1), value, false);
+    err = err ? err : perm_ask(c, (uint16_t)(decl + 1), value, false);
+    return err || db_at(h->gatts, handle) == a ? err : WOAD_ATT_INVALID_HANDLE;
 }
 
 /* A signed write: the signature is in the place of encryption, and is worth what the key is that it
@@ -91,26 +101,43 @@ bool perm_may_send(const struct conn *c, uint16_t handle)
     return !a || !(a->perm & NEEDS_SECURITY) || perm_send(c, a) == 0;
 }
 
-/* The connection has less than it had: what waits and may not be sent now is not sent.  Whoever is
- * told of it may change the queue. */
+/* Whether all values of a queued PDU may be sent to the client as the connection is now. */
+static bool perm_may_leave(const struct conn *c, const uint8_t *pdu)
+{
+    uint8_t op = pdu[0];
+    const uint8_t *end = pdu + fifo_len(pdu);
+    if (op != ATT_NOTIFY && op != ATT_INDICATE && op != ATT_MULTIPLE_NOTIFY) {
+        return true;                     /* the client's */
+    }
+    do {
+        if (!perm_may_send(c, get_le16(pdu + 1))) {
+            return false;
+        }
+        pdu += op == ATT_MULTIPLE_NOTIFY ? 4 + get_le16(pdu + 3) : fifo_len(pdu);
+    } while (pdu + 1 < end);
+    return true;
+}
+
+/* The connection's security has changed: what waits and may not be sent now is removed.  The
+ * application may change the queue in the event that says so. */
 void perm_fell(struct conn *c)
 {
     struct fifo *q = &c->queue;
     const uint8_t *pdu = fifo_first(q);
     while (pdu) {
-        uint8_t op = pdu[0];
         struct woad_event ev;
+        bool indication = pdu[0] == ATT_INDICATE;
         ev.u.done.handle = get_le16(pdu + 1);
         ev.u.done.status = WOAD_EACCES;
-        bool may = (op != ATT_NOTIFY && op != ATT_INDICATE) || perm_may_send(c, ev.u.done.handle);
-        if (may) {
+        if (perm_may_leave(c, pdu)) {
             pdu = fifo_next(q, pdu);
             continue;
         }
         fifo_remove(q, pdu);
-        if (op == ATT_INDICATE) {
+        if (indication) {
             emit_of(c, WOAD_EV_INDICATED, &ev);
         }
         pdu = fifo_first(q);
     }
+    att_unsent(c);
 }

@@ -23,6 +23,9 @@ int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void 
 int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                        size_t len)
 {
+    if (handle == HANDLE_SERVICE_CHANGED && h->gatts) {
+        return WOAD_EINVAL;              /* the host's own: its confirmation is not passed on */
+    }
     return send(conn_of(h, conn), ATT_INDICATE, handle, data, len);
 }
 
@@ -44,7 +47,7 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
     if (err) {
         return err;
     }
-    size_t most = att_most(c) - 3u;
+    size_t most = att_value_most(c);
     len = len < most ? len : most;
     struct fifo *q = &c->queue;
     const uint8_t *old = send_waiting(q, handle);
@@ -74,7 +77,7 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
     }
     for (size_t k = 0; k < n; k++) {
         len += 4u + values[k].len;
-        if (!values[k].handle || len > att_most(c)) {
+        if (!values[k].handle || values[k].len > WOAD_ATT_VALUE_MAX || len > att_most(c)) {
             return WOAD_EINVAL;
         }
         if (!perm_may_send(c, values[k].handle)) {

@@ -14,11 +14,14 @@ struct attr_table { const struct woad_attr *attrs; uint16_t n, first; };
 
 /* A request and its answer, on one bearer. */
 struct gatts_bearer {
-    uint8_t op;                          /* the request being answered, 0: none */
+    uint8_t op;                          /* the request being served, valid while `busy` */
+    bool busy;                           /* from a request's arrival until its answer has left */
     bool waiting;                        /* for woad_gatt_answer() */
-    bool stepping;                       /* one of several is being asked for, in a loop */
-    uint8_t step_err;                    /* what the application said to it */
+    uint8_t step_err;                    /* what the application said to one of several */
     bool followed;                       /* by others that came too early: att_pipeline.c */
+    uint8_t level : 4;                   /* WOAD_COC_…: what reading the values answered takes */
+    bool changed : 1;                    /* the database has, since the request came */
+    bool stepping : 1;                   /* one of several is being asked for, in a loop */
     uint16_t handle, offset;             /* of that request */
     uint16_t rsp_len;                    /* an answer waits to be sent */
     uint16_t next;                       /* of several: where the next one is */
@@ -44,6 +47,7 @@ struct gatts_parts {
     bool executes;                       /* what is prepared, and waits for the application */
 };
 void parts_carve(struct woad *h);        /* once, for whichever of the two is named */
+void parts_changed(struct conn *c);      /* the database has */
 static inline struct gatts_parts *parts_of(const struct att_bearer *b)
 {
     return &b->c->h->parts[conn_index(b->c)];
@@ -88,11 +92,12 @@ static inline bool att_is_multiple(uint8_t op)
     return op == ATT_READ_MULTIPLE_REQ || op == ATT_READ_MULTIPLE_VARIABLE_REQ;
 }
 
-/* The handles of a Read Multiple on the fixed channel lie behind what is prepared. */
+/* The handles of a Read Multiple on the fixed channel lie behind what is prepared, until all of its
+ * answer is there. */
 static inline bool att_listing(const struct att_bearer *b)
 {
     const struct gatts_bearer *s = b->c->bearer->server;
-    return att_is_multiple(s->op) && s->waiting;
+    return s->busy && att_is_multiple(s->op) && !s->rsp_len;
 }
 
 /* gatt_db.c */
@@ -127,7 +132,8 @@ bool cccd_put(struct conn *c, uint16_t handle, uint16_t value);
 void cccd_emit(struct conn *c, const struct woad_cccd *set);
 int cccd_write(struct conn *c, uint16_t handle, struct rd *value);
 /* gatt_perm.c: 0, or the ATT error that tells what is missing */
-int perm_read(struct conn *c, uint16_t handle, const struct woad_attr *a);
+int perm_may_read(struct att_bearer *b, const struct woad_attr *a);       /* nobody is asked */
+int perm_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a);
 int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a);
 bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *a,
                        bool authenticated);

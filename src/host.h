@@ -59,8 +59,9 @@ enum {                                   /* Vol 3, Part F, 3.4.8 */
     ATT_NOTIFY = 0x1b, ATT_INDICATE = 0x1d, ATT_CONFIRM = 0x1e,
     ATT_READ_MULTIPLE_VARIABLE_REQ = 0x20, ATT_READ_MULTIPLE_VARIABLE_RSP = 0x21,
     ATT_MULTIPLE_NOTIFY = 0x23,
-    ATT_WRITE_CMD = 0x52, ATT_SIGNED_WRITE_CMD = 0xd2
+    ATT_WRITE_CMD = 0x52, ATT_SECRET_CMD = 0x53, ATT_SIGNED_WRITE_CMD = 0xd2
 };
+/* ATT_SECRET_CMD: in the queue, a write command for an encrypted connection. */
 enum { SIGNATURE = 12 };                 /* counter u32, MAC 8, at a signed write's end */
 enum { ATT_OP_COMMAND = 0x40 };          /* no answer, ever */
 enum { ATT_LATER = -1 };                 /* a handler's result: the application will answer */
@@ -86,7 +87,6 @@ struct att_role {
     void (*open)(struct att_bearer *b);  /* a bearer; and it has gone */
     void (*close)(struct att_bearer *b);
     bool (*busy)(const struct att_bearer *b);              /* of a server: with a request */
-    void (*fell)(struct conn *c);        /* the security; may be NULL */
     /* Of a client: a pairing, or an encryption, has begun or ended. */
     void (*secured)(struct conn *c, int status);
 };
@@ -125,12 +125,13 @@ struct conn {
     bool update_asked : 1;               /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
     bool asked_here : 1;                 /* `asked` is of woad_conn_update() */
     bool mtu_exchanged : 1;              /* this side has sent an MTU request or response */
+    bool smp_refuse : 1;                 /* Pairing Failed is owed */
+    bool sig_params : 1;                 /* a request for parameters is to be sent by L2CAP */
     uint8_t reason;
     bool rx_skip;
     bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
     bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
     bool queue_owed;                     /* WOAD_EV_TX_DONE, when all of the queue is out */
-    bool sig_params;                     /* that is to be sent */
     bool sig_wants;                      /* a channel may owe some signalling */
     struct woad_security security;
     uint16_t handle;                     /* HCI's */
@@ -158,7 +159,7 @@ struct conn {
     uint32_t sig_due;                    /* of an update; of HCI_Disconnect, when CONN_CLOSING */
     struct woad_addr peer;
     struct woad_addr own, peer_air;      /* as they were on the air when it began */
-    bool smp_refuse;                     /* Pairing Failed is owed */
+    uint8_t att_refuse;                  /* without a server: the request to refuse, plus 1 */
     uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request
                                           * that waits for its answer, 0: none */
 };
@@ -279,6 +280,7 @@ struct gatt_bonds {
     void (*know)(struct conn *c);        /* a new one: the database as it is now */
     void (*recheck)(struct conn *c);     /* whether it knows another, and is to be told */
     void (*told)(struct conn *c);        /* it knows of the change: Service Changed has told it */
+    void (*fell)(struct conn *c);        /* its security is another: perm_fell() */
 };
 
 /* Requests that a feature of its own serves: a handler's result, REQUEST_NOT_SUPPORTED if it is not
@@ -290,6 +292,7 @@ struct att_more {
     /* Of long values: what the application has given may be read in parts; and is, or ATT_LATER. */
     void (*keep)(struct att_bearer *b, const uint8_t *value, size_t len);
     int (*read)(struct att_bearer *b, struct wr *out);
+    void (*changed)(struct conn *c);     /* the database */
 };
 struct att_pipeline {
     void (*put)(struct att_bearer *b, uint8_t op, const struct rd *in);
@@ -551,11 +554,18 @@ static inline uint16_t att_most(const struct conn *c)
 {
     return c->h->eatt_role ? att_most_of(c) : c->bearer->mtu;
 }
+/* The longest value that one PDU can have; none is longer than 512.  Vol 3, Part F, 3.2.9 */
+static inline size_t att_value_most(const struct conn *c)
+{
+    size_t most = att_most(c) - 3u;
+    return most < WOAD_ATT_VALUE_MAX ? most : (size_t)WOAD_ATT_VALUE_MAX;
+}
 void att_set_mtu(struct conn *c, uint16_t peer);
 uint8_t *att_queue_open(struct conn *c, size_t len);
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
               size_t len);
 void att_room(struct conn *c);
+void att_unsent(struct conn *c);
 void att_indication_sent(struct att_bearer *b, uint16_t handle);
 void att_completed(struct conn *c);
 uint32_t att_due(struct woad *h);

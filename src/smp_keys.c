@@ -293,8 +293,8 @@ uint16_t smp_command(struct woad *h, struct wr *params)
 static void link_level(struct conn *c)
 {
     struct woad *h = c->h;
-    if (h->att_server && h->att_server->fell) {
-        h->att_server->fell(c);
+    if (h->gatts) {
+        h->gatt_bonds->fell(c);
     }
     if (h->coc_role) {
         h->coc_role->fell(c);

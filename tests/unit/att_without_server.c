@@ -1,0 +1,85 @@
+/* A host without woad_gatt_server answers what a peer asks all the same.  Vol 3, Part F, 3.4.1.1 */
+#include "solo.h"
+
+static const struct woad_feature *const central[] = { &woad_central, &woad_gatt_client, NULL },
+                                 *const nothing[] = { NULL };
+
+/* IanHarvey/bluepy#35: a peripheral asks its central, and hangs up when 30 s have gone by. */
+static void every_request_is_answered(void **state)
+{
+    (void)state;
+    for (int client = 0; client < 2; client++) {
+        solo_boot(solo_config(client ? central : nothing));
+        solo_connected(SOLO_HANDLE, true, 9);
+        for (unsigned op = 0; op < 256; op += 2) {
+            solo_forget();
+            SOLO_ATT((uint8_t)op, 1, 0, 0xff, 0xff, 0, 0x28);
+            solo_pump();
+            bool request = !(op & 0x40) && op != 0x1e;
+            assert_int_equal(solo.frames, request);
+            if (request) {
+                const uint8_t want[] = { 0x01, (uint8_t)op, 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
+                assert_int_equal(solo.frame[0].len, sizeof want);
+                assert_memory_equal(solo.frame[0].octet, want, sizeof want);
+            }
+        }
+        assert_int_equal(solo_count(WOAD_EV_MTU), 0);
+        solo_end();
+    }
+}
+
+static void sends_at_once(const struct woad_event *ev)
+{
+    static const uint8_t value[100];
+    if (ev->type == WOAD_EV_MTU) {
+        assert_int_equal(woad_gattc_write_command(solo.h, ev->conn, 3, value, sizeof value), 0);
+        solo_pump();
+    }
+}
+
+/* Vol 3, Part F, 3.4.2: the MTU is both roles'.  It holds when the response has gone. */
+static void mtu_is_exchanged(void **state)
+{
+    (void)state;
+    solo_boot(solo_config(central));
+    solo_connected(SOLO_HANDLE, true, 9);
+    solo_forget();
+    solo.on_event = sends_at_once;
+    SOLO_ATT(0x02, 0xf7, 0);
+    solo_pump();
+    assert_int_equal(solo.frames, 2);
+    assert_memory_equal(solo.frame[0].octet, "\x03\xf7\x00", 3);
+    assert_int_equal(solo.frame[0].len, 3);
+    assert_int_equal(solo.frame[1].len, 103);
+    assert_int_equal(solo_last(WOAD_EV_MTU)->u.mtu.mtu, 247);
+    assert_int_equal(woad_gattc_exchange_mtu(solo.h, solo.conn[0]), WOAD_EALREADY);
+    solo_end();
+}
+
+/* It goes though the queue is full, and though a request of ours is out. */
+static void answers_wait_for_nothing(void **state)
+{
+    static const uint8_t value[20];
+    (void)state;
+    solo_boot(solo_config(central));
+    solo_connected(SOLO_HANDLE, true, 9);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    solo_pump();
+    solo_forget();
+    while (!woad_gattc_write_command(solo.h, solo.conn[0], 3, value, sizeof value)) {
+    }
+    SOLO_ATT(0x10, 1, 0, 0xff, 0xff, 0, 0x28);
+    solo_pump();
+    assert_int_equal(solo.frame[0].octet[0], 0x01);
+    solo_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_request_is_answered),
+        cmocka_unit_test(mtu_is_exchanged),
+        cmocka_unit_test(answers_wait_for_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

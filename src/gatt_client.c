@@ -1,6 +1,7 @@
 /* The GATT client: a queue of procedures on each connection, one request at a time on the air.
  * Vol 3, Part F, 3.3.2; Part G, 4 */
 #include "gatt_client.h"
+#include "smp.h"
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
@@ -63,28 +64,33 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     g->used--;
     memmove(over, over + 1, (size_t)(g->procs + g->used - over) * sizeof *over);
     stir_conn(c);                        /* one that has not been asked for yet */
-    struct woad_event ev;
-    ev.u.done.op = (enum woad_gattc_op)p.op;
-    ev.u.done.handle = p.start;
-    ev.u.done.status = status;
-    emit_of(c, WOAD_EV_GATTC_DONE, &ev);
+    if (p.op != GATTC_EARLY) {
+        struct woad_event ev;
+        ev.u.done.op = (enum woad_gattc_op)p.op;
+        ev.u.done.handle = p.start;
+        ev.u.done.status = status;
+        emit_of(c, WOAD_EV_GATTC_DONE, &ev);
+    }
     if (g->full) {
         g->full = false;
         emit_plain(c, WOAD_EV_TX_READY);
     }
 }
 
-/* Ends what is cancelled, as far as no answer is awaited and nothing prepared is to be taken
- * back. */
-static void gattc_drain(struct conn *c)
+static void gattc_secured(struct conn *c, int status);
+
+/* Ends what is cancelled, as far as no answer is awaited and nothing prepared is to be taken back;
+ * then does what has waited while nothing could be removed. */
+static void gattc_unlock(struct conn *c)
 {
     struct gattc_conn *g = c->client;
-    if (g->draining) {
-        return;
-    }
-    g->draining = true;
-    for (struct proc *p = g->procs; g->used && p->cancelled;) {
-        if (p->bearer && p->bearer->client->sent) {
+    g->locked = true;
+    for (struct proc *p = g->procs; p < g->procs + g->used;) {
+        if (p->op == GATTC_EARLY) {
+            p++;
+            continue;
+        }
+        if (!p->cancelled || (p->bearer && p->bearer->client->sent)) {
             break;
         }
         if (p->kind->undo && p->offset) {
@@ -95,7 +101,11 @@ static void gattc_drain(struct conn *c)
         }
         gattc_end(c, p, WOAD_ECANCELED);
     }
-    g->draining = false;
+    g->locked = false;
+    if (g->secured) {
+        g->secured = false;
+        gattc_secured(c, g->failed);
+    }
 }
 
 /* --- security --------------------------------------------------------------------------------- */
@@ -130,12 +140,46 @@ static struct proc *gattc_refused(const struct gattc_conn *g)
     return NULL;
 }
 
+/* What came early is told if the peer has proved by its bond that it is the one, and forgotten
+ * otherwise. */
+static void gattc_end_early(struct conn *c, bool proved)
+{
+    struct gattc_conn *g = c->client;
+    for (uint8_t n = 0; n < g->used;) {
+        struct proc *p = &g->procs[n];
+        const uint8_t *data = gattc_data(c, p);
+        struct woad_event ev;
+        if (p->op != GATTC_EARLY) {
+            n++;
+            continue;
+        }
+        ev.u.value.handle = p->start;
+        ev.u.value.offset = 0;
+        ev.u.value.data = data + 1;
+        ev.u.value.len = (uint16_t)(fifo_len(data) - 1);
+        g->locked = true;
+        if (proved) {
+            emit_of(c, (enum woad_event_type)p->end, &ev);
+        }
+        gattc_end(c, p, 0);
+        gattc_unlock(c);
+        n = 0;
+    }
+}
+
 static void gattc_secured(struct conn *c, int status)
 {
     struct gattc_conn *g = c->client;
     struct proc *p;
+    if (g->locked) {
+        g->secured = true;
+        g->failed = status != 0;
+        return;
+    }
     bool held = g->held && !gattc_refused(g);
     g->held = false;
+    stir_conn(c);                        /* for what has waited, a confirmation too */
+    gattc_end_early(c, c->security.encrypted && c->smp->from_bond);
     while ((p = gattc_refused(g)) != NULL) {
         int why = p->refused;
         p->refused = 0;
@@ -148,7 +192,8 @@ static void gattc_secured(struct conn *c, int status)
     }
 }
 
-/* Whether it must wait for a bonded peer's proof.  Where that can't be had, it ends. */
+/* Whether it must wait for a bonded peer's proof.  Where that can't be had, the first ends, unless
+ * the application has cancelled all of them in an event meanwhile. */
 static bool gattc_held(struct conn *c)
 {
     struct gattc_conn *g = c->client;
@@ -156,12 +201,12 @@ static bool gattc_held(struct conn *c)
         g->held = true;                  /* before anything is told of it */
         int err = client_hold(c, true);
         g->held = g->held && err == CLIENT_WAITS;
-        if (err < 0) {
+        if (err < 0 && g->used) {
             gattc_end(c, g->procs, err);
-            return true;
         }
+        return err < 0 || g->held;
     }
-    return g->held;
+    return true;
 }
 
 /* --- what comes ------------------------------------------------------------------------------- */
@@ -243,12 +288,35 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
     gattc_went(b, sent, results ? p->kind->rx(b->c, p, in) : GATTC_DONE);
 }
 
+/* A value that is not believed yet is kept where there is room for it.  An indication is confirmed
+ * once the connection is encrypted, in any case. */
+static void gattc_keep_early(struct att_bearer *b, uint8_t op, struct rd *in, bool waits)
+{
+    struct conn *c = b->c;
+    struct proc p = { .op = GATTC_EARLY, .start = rd_le16(in), .end = WOAD_EV_NOTIFIED };
+    if (in->bad || (op != ATT_NOTIFY && op != ATT_INDICATE)) {
+        return;
+    }
+    if (op == ATT_INDICATE) {
+        b->client->confirm = true;
+        p.end = WOAD_EV_INDICATION;
+    }
+    if (waits) {
+        gattc_add(c->h, c->number, &p, in->p, rd_left(in));
+    }
+}
+
+/* Whatever the application does in an event, a procedure that an answer is for stays where it is
+ * until the answer has been taken. */
 static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct conn *c = b->c;
-    if (client_hold(c, false)) {
-        return;                          /* whoever says it */
+    int hold = client_hold(c, false);
+    if (hold) {
+        gattc_keep_early(b, op, in, hold == CLIENT_WAITS);
+        return;
     }
+    c->client->locked = true;
     if (op == ATT_NOTIFY || op == ATT_INDICATE) {
         gattc_rx_value(b, op, in);
     } else if (op == ATT_MULTIPLE_NOTIFY) {
@@ -258,7 +326,7 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     } else {
         gattc_rx_answer(b, op, in);
     }
-    gattc_drain(c);
+    gattc_unlock(c);
 }
 
 /* --- what goes -------------------------------------------------------------------------------- */
@@ -294,7 +362,7 @@ static bool gattc_fits(const struct conn *c, const struct proc *p, uint16_t mtu)
 static bool gattc_may_start(const struct att_bearer *b, const struct proc *p)
 {
     struct conn *c = b->c;
-    if (p->bearer || (p->op == WOAD_GATTC_MTU && !att_is_fixed(b))) {
+    if (p->bearer || p->op == GATTC_EARLY || (p->op == WOAD_GATTC_MTU && !att_is_fixed(b))) {
         return false;
     }
     for (const struct proc *q = c->client->procs; q < p; q++) {
@@ -312,8 +380,11 @@ static struct proc *gattc_next(struct att_bearer *b)
     struct conn *c = b->c;
     struct gattc_conn *g = c->client;
     struct proc *p = gattc_on(b);
-    if (p) {
+    if (p && (p->refused || gattc_fits(c, p, b->mtu))) {
         return p->refused ? NULL : p;
+    }
+    if (p) {
+        p->bearer = NULL;                /* asked for once more, and the MTU is smaller now */
     }
     for (uint8_t n = 0; n < g->used; n++) {
         p = &g->procs[n];
@@ -335,7 +406,7 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
     struct gattc_bearer *k = b->client;
     struct conn *c = b->c;
     struct gattc_conn *g = c->client;
-    if (k->confirm) {
+    if (k->confirm && !client_hold(c, false)) {
         k->confirm = false;
         wr_u8(out, ATT_CONFIRM);
         return true;
@@ -344,11 +415,16 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
         return false;
     }
     struct proc *p = gattc_next(b);
+    if (p && p->secret && !c->security.encrypted) {
+        gattc_end(c, p, WOAD_EACCES);    /* it was queued for an encrypted connection */
+        return false;
+    }
     if (!p) {
         return false;
     }
     struct wr pdu = wr_of(out->base, least((uint32_t)wr_room(out), b->mtu));
     k->sent = p->kind->request;
+    k->mtu = b->mtu;
     wr_u8(&pdu, k->sent);
     p->kind->tx(c, p, &pdu);
     out->p = pdu.p;
@@ -454,7 +530,9 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
         g->full = true;
         return WOAD_EAGAIN;
     }
-    g->procs[g->used++] = *p;
+    struct proc *mine = &g->procs[g->used++];
+    *mine = *p;
+    mine->secret = c->security.encrypted;
     stir_conn(c);
     return 0;
 }
@@ -483,14 +561,17 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
         return WOAD_ENOTCONN;
     }
     struct gattc_conn *g = c->client;
-    if (!g->used) {
-        return WOAD_ENOENT;
+    int err = WOAD_ENOENT;
+    for (struct proc *p = g->procs; p < g->procs + g->used; p++) {
+        if (p->op != GATTC_EARLY) {
+            p->cancelled = true;
+            err = 0;
+        }
     }
-    for (uint8_t n = 0; n < g->used; n++) {
-        g->procs[n].cancelled = true;
+    if (!g->locked) {
+        gattc_unlock(c);
     }
-    gattc_drain(c);
-    return 0;
+    return err;
 }
 
 /* ATT_EXCHANGE_MTU_RSP: server's MTU u16.  Vol 3, Part F, 3.4.2.2 */

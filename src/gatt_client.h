@@ -14,6 +14,7 @@ struct proc {
     bool filtered : 1;
     bool raised : 1;                     /* it was refused, and is asked again */
     bool cancelled : 1;
+    bool secret : 1;                     /* it was queued while the connection was encrypted */
     uint8_t refused;                     /* it waits for security: what it was told */
     struct woad_uuid uuid;               /* the filter; without, of the characteristic held back */
 };
@@ -28,14 +29,16 @@ struct gattc_conn {
     struct fifo data;                    /* of the writes among them, in the same order */
     uint8_t used;
     bool full;                           /* a caller got WOAD_EAGAIN */
-    bool draining;
     bool held;                           /* all of them wait for security: the peer is bonded */
+    bool locked : 1;                     /* none is removed: an event is raised about one of them */
+    bool secured : 1, failed : 1;        /* gattc_secured() was called meanwhile; with a status */
     struct found found;
 };
 
 struct gattc_bearer {
     uint8_t sent;                        /* the request that is out, 0: none */
-    bool confirm;                        /* an indication has come */
+    bool confirm;                        /* an indication has come, and may be confirmed */
+    uint16_t mtu;                        /* ATT_MTU when `sent` went */
     uint32_t due;
 };
 HOLD_SIZE(gattc_conn, WOAD_SIZE_CLIENT_CONN);
@@ -52,6 +55,10 @@ struct gattc_kind {
     int (*error)(struct conn *c, struct proc *p, int status);
     const struct gattc_kind *undo;       /* what follows when it is cancelled half done */
 };
+
+/* An operation of its own, of which the application does not know: a notification or an indication
+ * that a bonded peer has sent before the encryption.  `start` is its handle, `end` its event. */
+enum { GATTC_EARLY = WOAD_GATTC_WRITE_RELIABLE + 1 };
 
 /* gatt_client.c */
 /* About start..end; `uuid`: those of one type alone. */

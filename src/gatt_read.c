@@ -24,17 +24,19 @@ static void read_tx(struct conn *c, struct proc *p, struct wr *out)
     }
 }
 
-/* ATT_READ_RSP, ATT_READ_BLOB_RSP: a part of the value.  A full one may have more behind it.
- * Vol 3, Part G, 4.8.1, 4.8.3 */
+/* ATT_READ_RSP, ATT_READ_BLOB_RSP: a part of the value.  A full one may have more behind it; the
+ * peer's MTU exchange may have come between the request and it, so that either MTU may be the one
+ * that it fills.  Vol 3, Part G, 4.8.1, 4.8.3; Part F, 3.4.2.2 */
 static int read_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    size_t len = rd_left(in), most = p->bearer->mtu - 1u;
+    const struct att_bearer *b = p->bearer;
+    size_t len = rd_left(in), most = least(b->client->mtu, b->mtu) - 1u;
     if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
         return WOAD_EBADMSG;
     }
     uint16_t offset = p->offset;
     p->offset = (uint16_t)(p->offset + len);
-    bool more = len == most && p->offset < WOAD_ATT_VALUE_MAX;
+    bool more = len >= most && p->offset < WOAD_ATT_VALUE_MAX;
     p->kind = &kind_read_blob;
     emit_part(c, p, p->start, offset, in->p, len);
     return more ? 0 : GATTC_DONE;
@@ -112,8 +114,9 @@ static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
  * behind it missing.  Vol 3, Part F, 3.4.4.12 */
 static int multiple_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    for (size_t at = 0; at < fifo_len(gattc_data(c, p)) && rd_left(in); at += 2) {
-        uint16_t handle = get_le16(gattc_data(c, p) + at);
+    const uint8_t *handles = gattc_data(c, p);
+    for (size_t at = 0; at < fifo_len(handles) && rd_left(in); at += 2) {
+        uint16_t handle = get_le16(handles + at);
         uint16_t len = rd_le16(in);
         if (in->bad) {
             return WOAD_EBADMSG;

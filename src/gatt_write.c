@@ -34,12 +34,12 @@ static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, ATT_EXECUTE_RSP
                                                 WOAD_GATTC_WRITE_LONG, .tx = execute_tx,
                                                 .rx = write_rx, .undo = &kind_execute };
 
-/* Parts until all is prepared.  A record of the queue begins with one octet that is not data, so
- * that an empty value is a record too. */
+/* Parts until all is prepared, each as long as the MTU was when its request went.  A record of the
+ * queue begins with one octet that is not data, so that an empty value is a record too. */
 static size_t part_len(struct conn *c, const struct proc *p)
 {
     size_t left = fifo_len(gattc_data(c, p)) - 1u - p->offset;
-    size_t most = p->bearer->mtu - 5u;
+    size_t most = p->bearer->client->mtu - 5u;
     return left < most ? left : most;
 }
 
@@ -99,7 +99,7 @@ int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void 
 {
     const struct conn *c = conn_of(h, conn);
     struct proc p = { .kind = &kind_write, .op = WOAD_GATTC_WRITE, .start = handle };
-    return write_add(h, conn, &p, data, len, c ? att_most(c) - 3u : 0);
+    return write_add(h, conn, &p, data, len, c ? att_value_most(c) : 0);
 }
 
 int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
@@ -151,11 +151,11 @@ int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, con
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    if (!handle || len > c->bearer->mtu - 3u) {
+    if (!handle || len > WOAD_ATT_VALUE_MAX || len > c->bearer->mtu - 3u) {
         return WOAD_EINVAL;
     }
     if (client_hold(c, true)) {
         return WOAD_EACCES;
     }
-    return att_queue(c, ATT_WRITE_CMD, handle, data, len);
+    return att_queue(c, c->security.encrypted ? ATT_SECRET_CMD : ATT_WRITE_CMD, handle, data, len);
 }

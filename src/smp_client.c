@@ -15,7 +15,11 @@ int client_hold(struct conn *c, bool again)
     if (!h->smp_role->has_key(c, fetch)) {
         return 0;
     }
-    int err = again || !s->tried ? h->smp_role->pair(h, c->number) : 0;
+    bool pending = smp_under_way(c) || s->asks || s->encrypting || s->want_encrypt;
+    int err = pending ? 0 : WOAD_EACCES;
+    if (again || !s->tried) {
+        err = h->smp_role->pair(h, c->number);
+    }
     s->tried = true;
     return err == 0 || err == WOAD_EALREADY ? CLIENT_WAITS : WOAD_EACCES;
 }

@@ -1,0 +1,314 @@
+/* What the application does from inside the client's events, and what changes while its requests
+ * wait: each procedure ends with one event, and nothing is sent for another. */
+#include "solo.h"
+
+static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
+    &woad_channels, &woad_enhanced_channels, &woad_eatt, &woad_security_manager, NULL };
+static const struct woad_feature *const peripheral[] = { &woad_gatt_server, &woad_gatt_client,
+                                                         &woad_security_peripheral, NULL };
+static enum woad_event_type act_on;
+static void (*act)(const struct woad_event *ev);
+static uint8_t octets[512];
+
+static void once(const struct woad_event *ev)
+{
+    if (act && ev->type == act_on) {
+        void (*now)(const struct woad_event *) = act;
+        act = NULL;
+        now(ev);
+    }
+}
+
+static void cancel(const struct woad_event *ev)
+{
+    assert_int_equal(woad_gattc_cancel(solo.h, ev->conn), 0);
+}
+
+static void add_bond_and_cancel(const struct woad_event *ev)
+{
+    solo_bond(8, WOAD_BOND_SECURE);
+    cancel(ev);
+}
+
+static void refuse_passkey(const struct woad_event *ev)
+{
+    woad_passkey(solo.h, ev->conn, WOAD_PASSKEY_COMPARE, 0);
+}
+
+static void on(enum woad_event_type type, void (*what)(const struct woad_event *ev))
+{
+    act_on = type;
+    act = what;
+    solo.on_event = once;
+}
+
+/* An SDU of one K-frame on the bearer. */
+static void eatt(const uint8_t *pdu, uint8_t n)
+{
+    uint8_t frame[300] = { n, 0 };
+    memcpy(frame + 2, pdu, n);
+    solo_l2cap(SOLO_HANDLE, 0x40, frame, n + 2u);
+}
+#define EATT(...) \
+    do { \
+        const uint8_t pdu_[] = { __VA_ARGS__ }; \
+        eatt(pdu_, sizeof pdu_); \
+    } while (0)
+
+/* An encrypted connection to a bonded central, with a bearer of Enhanced ATT that it has opened. */
+static void with_bearer(void)
+{
+    struct woad_config config = solo_config(features);
+    config.att_bearers = 1;
+    solo_boot(config);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, false, 9);
+    solo_encrypt(SOLO_HANDLE);
+    SOLO_SIG(0x17, 1, 10, 0, 0x27, 0, 64, 0, 64, 0, 99, 0, 0x50, 0);
+    solo_pump();
+    assert_int_equal(solo_last(WOAD_EV_ATT_BEARERS)->u.att_bearers.open, 1);
+    solo_forget();
+}
+
+/* The procedure whose answer is being taken stays where it is until the answer has been taken, also
+ * where one in front of it is removed. */
+static void cancel_inside_the_event_of_an_answer(void **state)
+{
+    static const uint16_t two[] = { 0x20, 0x21 };
+    (void)state;
+    with_bearer();
+    assert_int_equal(woad_gattc_services(solo.h, solo.conn[0], NULL), 0);
+    assert_int_equal(woad_gattc_services(solo.h, solo.conn[0], NULL), 0);
+    assert_int_equal(woad_gattc_read_multiple(solo.h, solo.conn[0], two, 2), 0);
+    solo_pump();
+    SOLO_ATT(0x11, 6, 1, 0, 5, 0, 0, 0x18);                /* a part: more are to be asked for */
+    on(WOAD_EV_READ, cancel);
+    EATT(0x21, 1, 0, 0xaa, 1, 0, 0xbb);
+    assert_null(act);
+    assert_int_equal(solo_count(WOAD_EV_READ), 2);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 3);
+    solo_end();
+}
+
+/* The same for each kind that tells more than one result. */
+static void cancel_inside_each_result(void **state)
+{
+    static const struct { enum woad_event_type type; uint8_t n, rsp[20]; } kinds[] = {
+        { WOAD_EV_SERVICE, 14, { 0x11, 6, 1, 0, 5, 0, 0, 0x18, 6, 0, 9, 0, 1, 0x18 } },
+        { WOAD_EV_SERVICE, 9, { 0x07, 1, 0, 5, 0, 6, 0, 9, 0 } },
+        { WOAD_EV_CHARACTERISTIC, 16, { 0x09, 7, 2, 0, 2, 3, 0, 0, 0x2a, 4, 0, 2, 5, 0, 1, 0x2a } },
+        { WOAD_EV_DESCRIPTOR, 10, { 0x05, 1, 2, 0, 3, 0x28, 3, 0, 0, 0x2a } },
+        { WOAD_EV_INCLUDED, 18,
+          { 0x09, 8, 2, 0, 9, 0, 9, 0, 0, 0x18, 3, 0, 10, 0, 10, 0, 0, 0x18 } },
+        { WOAD_EV_READ, 10, { 0x09, 4, 2, 0, 1, 1, 3, 0, 2, 2 } },
+        { WOAD_EV_READ, 7, { 0x21, 1, 0, 0xaa, 1, 0, 0xbb } },
+    };
+    static const struct woad_uuid uuid = WOAD_UUID16(0x1800);
+    static const uint16_t two[] = { 0x20, 0x21 };
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        solo_boot(solo_config(features));
+        solo_connected(SOLO_HANDLE, true, 9);
+        struct woad *h = solo.h;
+        uint16_t conn = solo.conn[0];
+        int err = k == 0 ? woad_gattc_services(h, conn, NULL)
+                : k == 1 ? woad_gattc_services(h, conn, &uuid)
+                : k == 2 ? woad_gattc_characteristics(h, conn, 1, 0xffff, NULL)
+                : k == 3 ? woad_gattc_descriptors(h, conn, 1, 0xffff)
+                : k == 4 ? woad_gattc_included(h, conn, 1, 0xffff)
+                : k == 5 ? woad_gattc_read_by_uuid(h, conn, 1, 0xffff, &uuid)
+                : woad_gattc_read_multiple(h, conn, two, 2);
+        assert_int_equal(err, 0);
+        assert_int_equal(woad_gattc_read(h, conn, 3), 0);
+        solo_pump();
+        solo_forget();
+        on(kinds[k].type, cancel);
+        solo_l2cap(SOLO_HANDLE, 4, kinds[k].rsp, kinds[k].n);
+        assert_null(act);
+        solo_pump();
+        if (solo.frames) {               /* the next part of it was not asked for */
+            fail();
+        }
+        assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 2);
+        assert_int_equal(woad_gattc_read(h, conn, 4), 0);
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0x0a), 1);
+        solo_end();
+    }
+}
+
+/* The bond that the first request needs is asked for; in that event all is cancelled, and the
+ * encryption can't begin: there is nothing to end. */
+static void cancel_when_the_bond_is_wanted(void **state)
+{
+    (void)state;
+    struct woad_config config = solo_config(peripheral);
+    config.pairings = 1;
+    solo_boot(config);
+    solo_connected(SOLO_HANDLE, false, 9);
+    solo_connected(SOLO_HANDLE + 1, false, 8);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[1], 3), 0);
+    on(WOAD_EV_BOND_WANTED, add_bond_and_cancel);
+    solo_pump();
+    assert_null(act);
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+    assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_ECANCELED);
+    assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[1]), WOAD_ENOENT);
+    solo_disconnected(SOLO_HANDLE + 1, 0x13);
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+    solo_end();
+}
+
+/* A request is refused for want of security; in the event that asks for the bond all is cancelled,
+ * and there is no place for a pairing: the next request goes. */
+static void cancel_when_security_is_to_be_raised(void **state)
+{
+    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE, .bond = true,
+                                                        .retry = true };
+    (void)state;
+    struct woad_config config = solo_config(features);
+    config.pairings = 1;
+    solo_boot(config);
+    assert_int_equal(woad_set_security(solo.h, &policy), 0);
+    solo_connected(SOLO_HANDLE, true, 9);
+    solo_connected(SOLO_HANDLE + 1, true, 8);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[1], 3), 0);
+    solo_pump();
+    on(WOAD_EV_BOND_WANTED, cancel);
+    SOLO_L2CAP(SOLO_HANDLE + 1, 4, 1, 0x0a, 3, 0, WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+    solo_forget();
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[1], 4), 0);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x0a), 1);
+    solo_end();
+}
+
+/* What is asked once more when security has been raised is as long as the MTU of then. */
+static void request_that_has_become_too_long_is_not_cut(void **state)
+{
+    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE, .bond = true,
+                                                        .retry = true };
+    (void)state;
+    solo_boot(solo_config(features));
+    assert_int_equal(woad_set_security(solo.h, &policy), 0);
+    solo_connected(SOLO_HANDLE, false, 9);
+    SOLO_ATT(0x02, 100, 0);
+    solo_pump();
+    assert_int_equal(woad_gattc_write(solo.h, solo.conn[0], 3, octets, 90), 0);
+    solo_pump();
+    SOLO_ATT(1, 0x12, 3, 0, WOAD_ATT_INSUFFICIENT_ENCRYPTION);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 0);
+    SOLO_ATT(0x02, 23, 0);
+    solo_pump();
+    solo_forget();
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_encrypt(SOLO_HANDLE);
+    assert_int_equal(solo_frames(4, 0x12), 0);
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+    assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_EINVAL);
+    solo_end();
+}
+
+/* Requests and commands that were queued for an encrypted connection do not go in the clear,
+ * whether the peer is bonded or not. */
+static void nothing_queued_for_encryption_goes_in_the_clear(void **state)
+{
+    (void)state;
+    for (int bonded = 0; bonded < 2; bonded++) {
+        solo_boot(solo_config(features));
+        solo_bond(9, WOAD_BOND_SECURE);
+        solo_connected(SOLO_HANDLE, false, 9);
+        solo_encrypt(SOLO_HANDLE);
+        if (!bonded) {
+            assert_int_equal(woad_bond_remove(solo.h, NULL), 0);
+            solo_pump();
+        }
+        solo_forget();
+        assert_int_equal(woad_gattc_write_command(solo.h, solo.conn[0], 3, "secret", 6), 0);
+        assert_int_equal(woad_gattc_write(solo.h, solo.conn[0], 3, "secret", 6), 0);
+        assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+        SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0x52) + solo_frames(4, 0x12) + solo_frames(4, 0x0a), 0);
+        assert_int_equal(solo_count(WOAD_EV_TX_DONE), 1);
+        assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), bonded ? 0 : 2);
+        if (bonded) {
+            solo_encrypt(SOLO_HANDLE);
+            assert_int_equal(solo_frames(4, 0x12), 1);     /* it has waited */
+        } else {
+            assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_EACCES);
+            assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+            solo_pump();
+            assert_int_equal(solo_frames(4, 0x0a), 1);     /* it was asked for in the clear */
+        }
+        solo_end();
+    }
+}
+
+/* A pairing, begun for the sake of a request that was refused, is ended by the user from inside a
+ * result of another procedure: that one goes on where it was, and so does what is queued. */
+static void security_fails_inside_an_event(void **state)
+{
+    static const struct woad_security_policy policy = { .io = WOAD_IO_DISPLAY_YES_NO, .bond = true,
+                                                        .mitm = true, .retry = true };
+    (void)state;
+    with_bearer();
+    assert_int_equal(woad_set_security(solo.h, &policy), 0);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    assert_int_equal(woad_gattc_services(solo.h, solo.conn[0], NULL), 0);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 5), 0);
+    solo_pump();
+    SOLO_ATT(1, 0x0a, 3, 0, WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
+    solo_pump();
+    assert_int_equal(solo_frames(6, 0x0b), 1);
+    SOLO_SMP(0x01, 1, 0, 0x0d, 16, 0, 0);
+    solo_pump();
+    uint8_t key[65] = { 0x0c, 1, 2, 3 }, nonce[17] = { 0x04, 5, 6, 7 };
+    solo_l2cap(SOLO_HANDLE, 6, key, sizeof key);
+    for (int n = 0; n < 4; n++) {
+        solo_tick(1);
+    }
+    solo_l2cap(SOLO_HANDLE, 6, nonce, sizeof nonce);
+    for (int n = 0; n < 4; n++) {
+        solo_tick(1);
+    }
+    assert_int_equal(solo_last(WOAD_EV_PASSKEY)->u.passkey.action, WOAD_PASSKEY_COMPARE);
+    solo_forget();
+    on(WOAD_EV_SERVICE, refuse_passkey);
+    EATT(0x11, 6, 1, 0, 6, 0, 0, 0x18);
+    assert_null(act);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+    assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.handle, 3);
+    assert_int_equal(solo_frames(4, 0x0a), 1);
+    for (size_t at = 0; at < solo.frames; at++) {
+        const struct solo_frame *f = &solo.frame[at];
+        if (f->cid == 4 && f->octet[0] == 0x0a) {
+            assert_int_equal(f->octet[1], 5);
+        } else if (f->cid == 0x50) {
+            assert_memory_equal(f->octet + 2, "\x10\x07\x00", 3);
+        }
+    }
+    solo_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cancel_inside_the_event_of_an_answer),
+        cmocka_unit_test(cancel_inside_each_result),
+        cmocka_unit_test(cancel_when_the_bond_is_wanted),
+        cmocka_unit_test(cancel_when_security_is_to_be_raised),
+        cmocka_unit_test(request_that_has_become_too_long_is_not_cut),
+        cmocka_unit_test(nothing_queued_for_encryption_goes_in_the_clear),
+        cmocka_unit_test(security_fails_inside_an_event),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* What a bonded peer sends before the connection is encrypted: it is not believed, and not lost.
+ * weliem/bluez_inc#117: a peripheral indicates as soon as it is connected, and waits for the
+ * confirmation. */
+#include "solo.h"
+
+static const struct woad_feature *const features[] = { &woad_central, &woad_gatt_client,
+                                                       &woad_security_manager, NULL };
+enum { LE_ENABLE_ENCRYPTION = 0x2019, KEY_MISSING = 0x06 };
+
+static void begin(uint8_t procedures)
+{
+    struct woad_config config = solo_config(features);
+    config.procedures = procedures;
+    solo_boot(config);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, true, 9);
+    solo_forget();
+}
+
+static void encrypted(uint8_t status)
+{
+    SOLO_RX(4, 8, 4, status, SOLO_HANDLE, 0, !status);
+    solo_pump();
+}
+
+static char told[8][8];
+static enum woad_event_type told_as[8];
+static unsigned tells, acts;
+
+/* The value, as it is when the application has cancelled all and asked for something new. */
+static void tell(const struct woad_event *ev)
+{
+    if (ev->type != WOAD_EV_NOTIFIED && ev->type != WOAD_EV_INDICATION) {
+        return;
+    }
+    if (acts) {
+        woad_gattc_cancel(solo.h, ev->conn);
+        woad_gattc_write(solo.h, ev->conn, 5, "other", 5);
+    }
+    assert_true(ev->u.value.len < sizeof told[0]);
+    memset(told[tells], 0, sizeof told[0]);
+    memcpy(told[tells], ev->u.value.data, ev->u.value.len);
+    told_as[tells++] = ev->type;
+}
+
+/* Nobody but the peer has anything to say: what it says begins the encryption. */
+static void indication_is_told_and_confirmed_once_encrypted(void **state)
+{
+    (void)state;
+    begin(6);
+    solo.on_event = tell;
+    tells = acts = 0;
+    SOLO_ATT(0x1d, 12, 0, 'e', 'a', 'r', 'l', 'y');
+    solo_pump();
+    assert_int_equal(solo_commands(LE_ENABLE_ENCRYPTION), 1);
+    assert_int_equal(tells, 0);
+    assert_int_equal(solo_frames(4, 0x1e), 0);
+    encrypted(0);
+    assert_int_equal(tells, 1);
+    assert_int_equal(told_as[0], WOAD_EV_INDICATION);
+    assert_string_equal(told[0], "early");
+    assert_int_equal(solo_frames(4, 0x1e), 1);
+    SOLO_ATT(0x1d, 12, 0, 'l', 'a', 't', 'e', 'r');
+    solo_pump();
+    assert_int_equal(tells, 2);
+    assert_int_equal(solo_frames(4, 0x1e), 2);
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 0);
+    assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), WOAD_ENOENT);
+    solo_end();
+}
+
+static void values_are_told_in_their_order(void **state)
+{
+    (void)state;
+    for (acts = 0; acts < 2; acts++) {
+        begin(6);
+        solo.on_event = tell;
+        tells = 0;
+        SOLO_ATT(0x1b, 12, 0, '1');
+        assert_int_equal(woad_gattc_write(solo.h, solo.conn[0], 3, "between", 7), 0);
+        SOLO_ATT(0x1d, 12, 0, '2');
+        SOLO_ATT(0x1b, 13, 0);
+        SOLO_ATT(0x1b, 14);              /* not a PDU */
+        solo_pump();
+        encrypted(0);
+        assert_int_equal(tells, 3);
+        assert_string_equal(told[0], "1");
+        assert_string_equal(told[1], "2");
+        assert_string_equal(told[2], "");
+        assert_int_equal(told_as[1], WOAD_EV_INDICATION);
+        assert_int_equal(solo_frames(4, 0x1e), 1);
+        assert_int_equal(solo_frames(4, 0x12), 1);         /* the write, or one of those instead */
+        solo_end();
+    }
+}
+
+/* Without room for the value the confirmation still goes: the connection would end after 30 s. */
+static void confirmation_goes_without_room_for_the_value(void **state)
+{
+    (void)state;
+    begin(1);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    SOLO_ATT(0x1d, 12, 0, 'x');
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1e), 0);
+    encrypted(0);
+    assert_int_equal(solo_count(WOAD_EV_INDICATION), 0);
+    assert_int_equal(solo_frames(4, 0x1e), 1);
+    assert_int_equal(solo_frames(4, 0x0a), 1);
+    solo_end();
+}
+
+/* A value takes the place of a procedure no longer than until security has been had, or not. */
+static void place_of_a_value_is_free_again(void **state)
+{
+    (void)state;
+    for (uint8_t status = 0; status <= KEY_MISSING; status = (uint8_t)(status + KEY_MISSING)) {
+        begin(1);
+        SOLO_ATT(0x1d, 12, 0, 'x');
+        solo_pump();
+        assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), WOAD_EAGAIN);
+        encrypted(status);
+        assert_int_equal(solo_count(WOAD_EV_INDICATION), !status);
+        assert_int_equal(solo_frames(4, 0x1e), !status);
+        assert_int_equal(solo_count(WOAD_EV_TX_READY), 1);
+        assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+        SOLO_ATT(0x1d, 12, 0, 'y');      /* and after a failure it takes none any more */
+        solo_disconnected(SOLO_HANDLE, 0x13);
+        assert_int_equal(solo_count(WOAD_EV_INDICATION), status ? 0 : 2);
+        assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+        solo_end();
+    }
+}
+
+static void value_ends_with_the_connection(void **state)
+{
+    (void)state;
+    begin(6);
+    SOLO_ATT(0x1d, 12, 0, 'x');
+    solo_pump();
+    solo_disconnected(SOLO_HANDLE, 0x13);
+    assert_int_equal(solo_count(WOAD_EV_INDICATION), 0);
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 0);
+    solo_connected(SOLO_HANDLE, true, 9);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[1], 3), 0);
+    solo_pump();
+    encrypted(0);
+    assert_int_equal(solo_count(WOAD_EV_INDICATION), 0);
+    assert_int_equal(solo_frames(4, 0x1e), 0);
+    solo_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(indication_is_told_and_confirmed_once_encrypted),
+        cmocka_unit_test(values_are_told_in_their_order),
+        cmocka_unit_test(confirmation_goes_without_room_for_the_value),
+        cmocka_unit_test(place_of_a_value_is_free_again),
+        cmocka_unit_test(value_ends_with_the_connection),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -15,8 +15,7 @@ int client_hold(struct conn *c, bool again)
     if (!h->smp_role->has_key(c, fetch)) {
         return 0;
     }
-    bool pending = smp_under_way(c) || s->asks || s->encrypting || s->want_encrypt;
-    int err = pending ? 0 : WOAD_EACCES;
+    int err = smp_busy(c) ? 0 : WOAD_EACCES;
     if (again || !s->tried) {
         err = h->smp_role->pair(h, c->number);
     }

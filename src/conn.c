@@ -2,6 +2,7 @@
 #include "host.h"
 
 enum { GENERATIONS = 127 };              /* so that no number is 0xffff */
+enum { ANY_HANDLE = 0xffff };
 enum { DISCONNECT_MS = 40000 };          /* more than any supervision timeout */
 
 /* Public numbers are index | generation << 8: a stale one finds another generation. */
@@ -169,23 +170,23 @@ static void conn_failed(struct woad *h, bool central, int status)
     }
 }
 
-uint16_t *conn_refused(const struct woad *h, uint16_t handle)
+/* Changes one handle of those to be refused to another.  What was there, 0: nothing. */
+static uint16_t conn_refused(struct woad *h, uint16_t from, uint16_t to)
 {
-    for (uint16_t *at = h->refused; at < h->refused + REFUSED_MAX(h); at++) {
-        if (*at == handle) {
-            return at;
+    for (uint16_t *at = h->hci.refused; at < h->hci.refused + REFUSED_MAX; at++) {
+        uint16_t was = *at;
+        if (from == ANY_HANDLE ? was : was == from) {
+            *at = to;
+            return was;
         }
     }
-    return NULL;
+    return 0;
 }
 
 /* A connection there is no room for is ended, and what it has come of is over. */
 static void conn_refuse(struct woad *h, uint16_t handle, bool central)
 {
-    uint16_t *at = conn_refused(h, NO_HANDLE);
-    if (at) {
-        *at = handle;
-    }
+    conn_refused(h, 0, (uint16_t)(handle + 1));
     if (h->state == HOST_UP) {
         conn_failed(h, central, WOAD_ENOMEM);
     }
@@ -196,10 +197,7 @@ static void conn_refuse(struct woad *h, uint16_t handle, bool central)
 static void conn_handle_reused(struct woad *h, uint16_t handle)
 {
     struct conn *c = conn_by_handle(h, handle);
-    uint16_t *refused = conn_refused(h, handle);
-    if (refused) {
-        *refused = NO_HANDLE;
-    }
+    conn_refused(h, (uint16_t)(handle + 1), 0);
     if (c) {
         conn_close(c, WOAD_HCI_UNKNOWN_CONNECTION);
     }
@@ -439,13 +437,11 @@ static uint16_t core_command(struct woad *h, struct wr *params)
         bool waits = h->hci.step && h->setup_role && h->setup_role->wants(h);
         return waits ? 0 : up_command(h, params);
     }
-    for (uint16_t *at = h->refused; at < h->refused + REFUSED_MAX(h); at++) {
-        if (*at != NO_HANDLE) {
-            uint16_t handle = *at;
-            *at = NO_HANDLE;
-            h->hci.pending_arg = WOAD_NO_CONN;
-            return conn_write_disconnect(handle, WOAD_HCI_REMOTE_LOW_RESOURCES, params);
-        }
+    uint16_t refused = conn_refused(h, ANY_HANDLE, 0);
+    if (refused) {
+        h->hci.pending_arg = WOAD_NO_CONN;
+        return conn_write_disconnect((uint16_t)(refused - 1), WOAD_HCI_REMOTE_LOW_RESOURCES,
+                                     params);
     }
     /* Not while it may be in use: advertising and scanning pause for it.  7.8.4 */
     if (h->random_dirty && !(h->busy & ~WANTS_CONNECT) && h->state == HOST_UP) {

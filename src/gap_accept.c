@@ -21,10 +21,20 @@ static void accept_carve(struct woad *h)
     }
 }
 
+static void accept_tell(struct woad *h, int status)
+{
+    struct woad_event ev;
+    ev.u.accept_list.status = status;
+    if (h->accept_dirty) {
+        h->accept_dirty = false;
+        emit_none(h, WOAD_EV_ACCEPT_LIST, &ev);
+    }
+}
+
 static void accept_reset(struct woad *h)
 {
+    accept_tell(h, WOAD_ECANCELED);
     *h->accept = (struct accept){ .peers = h->accept->peers };
-    h->accept_dirty = false;
 }
 
 /* The list may not change while it may be in use: advertising and scanning pause for it.
@@ -56,10 +66,7 @@ static void accept_complete(struct woad *h, uint16_t opcode, uint8_t status, str
     }
     l->sent = l->clearing ? 0 : (uint8_t)(l->sent + 1);
     if (status || l->sent == l->n) {
-        struct woad_event ev;
-        ev.u.accept_list.status = status;
-        h->accept_dirty = false;
-        emit_none(h, WOAD_EV_ACCEPT_LIST, &ev);
+        accept_tell(h, status);
     }
 }
 

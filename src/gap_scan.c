@@ -97,9 +97,9 @@ static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
         if (!s->want) {
             scan_end(h, 0);
         }
-    } else if (status) {
+    } else if (status && !s->dirty) {    /* dirty: it was of the scan before */
         scan_end(h, status);
-    } else if (enable) {
+    } else if (enable && !status) {
         h->busy |= BUSY_SCAN;
     } else if (!s->want) {
         scan_end(h, 0);                  /* stopped before it was enabled */

@@ -18,12 +18,15 @@ static uint32_t hci_answer_ms(const struct woad *h)
 /* HCI_Command: opcode u16, len u8, parameters.  5.4.1 */
 size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
 {
-    if (h->hci.pending || !h->hci.credits || room < WOAD_TX_ROOM) {
-        return 0;                        /* and h->quiet stays: what is wanted goes out then */
+    if (room < WOAD_TX_ROOM) {
+        return 0;
     }
     bool quiet = h->quiet;
     const struct woad_feature *owner = &woad_core;
     h->quiet = true;
+    if (h->hci.pending || !h->hci.credits) {
+        return 0;                        /* until an event, which ends the quiet */
+    }
     for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
         struct wr params = wr_of(buf + 4, 255);
         uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
@@ -49,14 +52,14 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
 static int hci_answered(struct woad *h, uint8_t credits, uint16_t opcode, uint8_t status,
                         struct rd *ret)
 {
-    bool mine = opcode != OP_NOP && opcode == h->hci.pending;
+    bool mine = opcode && opcode == h->hci.pending;
     h->hci.credits = credits;
     if (mine || (credits && !h->hci.pending)) {
         h->hci.pending = 0;
         h->hci.due = 0;
     }
     if (!credits && !h->hci.due) {       /* an event that brings one is awaited */
-        h->hci.due = deadline_in(h->now, hci_answer_ms(h));
+        h->hci.due = deadline_in(h->now, COMMAND_TIMEOUT_MS);
     }
     if (mine) {
         h->hci.owner->complete(h, opcode, status, ret);
@@ -133,13 +136,9 @@ static int hci_rx_conn(struct woad *h, uint8_t code, struct rd *in)
                 return WOAD_EBADMSG;
             }
             uint8_t status = e->status ? rd_u8(in) : 0;
-            uint16_t handle = rd_le16(in), *refused;
-            struct conn *c = conn_by_handle(h, handle);
+            struct conn *c = conn_by_handle(h, rd_le16(in));
             if (c) {
                 e->rx(c, status, in);
-            } else if (code == EVT_DISCONNECTION_COMPLETE && !status &&
-                       (refused = conn_refused(h, handle)) != NULL) {
-                *refused = NO_HANDLE;    /* it has gone by itself: the handle may be another's */
             }
             return 0;
         }

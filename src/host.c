@@ -56,7 +56,6 @@ static void carve(struct woad *h)
 {
     h->conns = arena_take(h, h->cfg.conns, sizeof *h->conns);
     h->bearers = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
-    h->refused = arena_take(h, REFUSED_MAX(h), sizeof *h->refused);
     h->tx = arena_take(h, 1, (size_t)h->frame + 4);
     arena_conns(h, (size_t)h->frame_in + 4, EACH(h->conns, rx));
     arena_conns(h, h->answers, EACH(h->conns, answers.mem));
@@ -201,7 +200,6 @@ int woad_start(struct woad *h)
     h->quiet = false;
     h->hci.credits = 1;
     h->state = HOST_STARTING;
-    memset(h->refused, 0xff, REFUSED_MAX(h) * sizeof *h->refused);
     reset_features(h);
     return 0;
 }
@@ -284,7 +282,7 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
     do {                                 /* what acl_tx() raises may call for a command */
         n = h->quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
         n = n ? n : acl_tx(h, buf, room);
-    } while (!n && hci_wants(h, room));
+    } while (!n && !h->quiet && room >= WOAD_TX_ROOM);
     h->writing = false;
     return n;
 }

@@ -329,6 +329,8 @@ enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };       /* by the controller;
 enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8, BUSY_EXT_ADV = 16 };
 
 /* HOST_FALLING: everything is off; the events of that are being raised. */
+enum { REFUSED_MAX = 4 };                /* while a command waits for its answer: an attempt, legacy
+                                          * advertising and each set bring one at most */
 enum host_state { HOST_OFF, HOST_FALLING, HOST_STARTING, HOST_UP, HOST_STOPPING };
 
 struct hci {
@@ -343,6 +345,8 @@ struct hci {
     uint8_t commands[64], features[8], le_features[8];
     struct woad_addr public_addr, random_addr;
     uint16_t acl_len, acl_total, acl_free;
+    uint16_t refused[REFUSED_MAX];       /* handles, with one added, of connections there was no
+                                          * room for, to be disconnected; 0: none */
     uint32_t heard;                      /* when something came last */
 };
 
@@ -367,8 +371,6 @@ struct woad {
     uint32_t now, stop_due;
     struct conn *conns;
     struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
-    uint16_t *refused;                   /* handles of connections there was no room for, to be
-                                          * disconnected: REFUSED_MAX of them, or NO_HANDLE */
     struct conn *stirred;                /* the last of those that may have something to send */
     struct smp *smp;
     const struct smp_role *smp_role;
@@ -418,11 +420,6 @@ struct woad {
 HOLD_SIZE(woad, WOAD_SIZE_HOST);
 HOLD_SIZE(conn, WOAD_SIZE_CONN);
 HOLD_SIZE(att_bearer, WOAD_SIZE_BEARER);
-
-/* As many as there can be while a command waits for its answer: the attempt, legacy advertising and
- * each set bring one at most. */
-enum { NO_HANDLE = 0xffff };
-#define REFUSED_MAX(h) ((h)->cfg.adv_sets + 2u)
 
 static inline struct conn *conns_end(const struct woad *h) { return h->conns + h->cfg.conns; }
 static inline uint16_t conn_index(const struct conn *c) { return (uint8_t)c->number; }
@@ -486,11 +483,6 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room);
 uint32_t hci_due(struct woad *h);
 void hci_clock_begins(struct woad *h);
 bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit);
-/* Whether woad_tx() has to ask for a command: somebody may want one, and it can be sent. */
-static inline bool hci_wants(const struct woad *h, size_t room)
-{
-    return !h->quiet && !h->hci.pending && h->hci.credits && room >= WOAD_TX_ROOM;
-}
 /* hci_up.c */
 uint16_t up_command(struct woad *h, struct wr *params);
 uint16_t hci_packet_us(const struct woad *h, uint16_t octets);
@@ -504,7 +496,6 @@ struct conn *conn_asked(struct woad *h, uint16_t number);                  /* an
 struct conn *conn_by_handle(const struct woad *h, uint16_t handle);
 struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer);
 bool conn_any_free(const struct woad *h);
-uint16_t *conn_refused(const struct woad *h, uint16_t handle);             /* NULL: it is not */
 bool conn_any(const struct woad *h);
 int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced);
 void conn_close(struct conn *c, uint8_t reason);

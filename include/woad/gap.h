@@ -213,7 +213,8 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits);
 
 /* Peers that advertising, scanning and connecting can be limited to, as their parameters say.
  * Takes the place of the list before; running advertising and scanning pause for it.
- * WOAD_EV_ACCEPT_LIST follows, with a status when the controller has less room. WOAD_ENODEV,
+ * WOAD_EV_ACCEPT_LIST follows, with a status when the controller has less room, or WOAD_ECANCELED
+ * before WOAD_EV_DOWN; for lists that replace each other before that, once.  WOAD_ENODEV,
  * WOAD_EINVAL; WOAD_ENOMEM for more than config.accept_list; WOAD_EBUSY while a connection
  * attempt runs. */
 int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n);

@@ -145,7 +145,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
                  procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps, \
                  att_bearers, adv_sets, pairings) \
-    (WOAD_UP(WOAD_SIZE_HOST) + WOAD_UP(((adv_sets) + 2) * 2) + \
+    (WOAD_UP(WOAD_SIZE_HOST) + \
      WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
      WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
@@ -181,7 +181,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *))
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(616, 408)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(616, 412)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(192, 136)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32

@@ -3,7 +3,7 @@
 
 static const struct woad_feature *const features[] = { &woad_advertiser, &woad_scanner,
     &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_security_peripheral, &woad_extended,
-    NULL };
+    &woad_accept_list, NULL };
 
 enum { DISCONNECT = 0x0406, CREATE = 0x200d, CANCEL = 0x200e, SET_ADV_PARAMS = 0x2006,
        UPDATE = 0x2013 };
@@ -20,6 +20,7 @@ static void boot(uint8_t conns)
     struct woad_config config = solo_config(features);
     config.conns = conns;
     config.adv_sets = 2;
+    config.accept_list = 2;
     solo_boot(config);
 }
 
@@ -351,6 +352,45 @@ static void very_long_time_limits(void **state)
     solo_end();
 }
 
+/* --- scans, and the accept list --------------------------------------------------------------- */
+
+/* The refusal of a scan that has been stopped does not end the one that has begun since. */
+static void refusal_of_an_old_scan(void **state)
+{
+    enum { SCAN_PARAMS = 0x200b, SCAN_ENABLE = 0x200c };
+    static const unsigned of[] = { SCAN_PARAMS, SCAN_ENABLE };
+    const struct woad_scan_params scan = { 16, 16, false, false, 0, false };
+    (void)state;
+    for (int n = 0; n < 2; n++) {
+        boot(2);
+        solo.withheld = of[n];
+        woad_scan_start(solo.h, &scan);
+        solo_pump();
+        woad_scan_stop(solo.h);
+        assert_int_equal(woad_scan_start(solo.h, &scan), 0);
+        assert_int_equal(solo_count(WOAD_EV_SCAN_DONE), 1);
+        answered(of[n], DISALLOWED);
+        assert_int_equal(solo_count(WOAD_EV_SCAN_DONE), 1);
+        assert_true(woad_scan_running(solo.h));
+        assert_int_equal(solo_commands(SCAN_ENABLE), n + 1);
+        solo_end();
+    }
+}
+
+/* An accept list that has not been set when everything ends. */
+static void accept_list_ends_with_the_host(void **state)
+{
+    (void)state;
+    boot(2);
+    solo.withheld = 0x2010;              /* LE Clear Filter Accept List */
+    assert_int_equal(woad_accept_list_set(solo.h, &peer, 1), 0);
+    solo_pump();
+    woad_fail(solo.h, 0);
+    assert_int_equal(solo_count(WOAD_EV_ACCEPT_LIST), 1);
+    assert_int_equal(solo_last(WOAD_EV_ACCEPT_LIST)->u.accept_list.status, WOAD_ECANCELED);
+    solo_end();
+}
+
 /* --- going down ------------------------------------------------------------------------------- */
 
 static int started_meanwhile, stopped_meanwhile;
@@ -468,6 +508,8 @@ int main(void)
         cmocka_unit_test(answer_to_an_old_cancel),
         cmocka_unit_test(cancel_has_a_time_limit),
         cmocka_unit_test(very_long_time_limits),
+        cmocka_unit_test(refusal_of_an_old_scan),
+        cmocka_unit_test(accept_list_ends_with_the_host),
         cmocka_unit_test(start_waits_for_down),
         cmocka_unit_test(no_credit_for_ever),
         cmocka_unit_test(credit_that_comes_late),

@@ -305,7 +305,8 @@ static int cmd_set_phy(ctl *c, struct rd *in, struct wr *ret)
 
 /* --- encryption ------------------------------------------------------------------------------- */
 
-/* handle u16, random 8, diversifier u16, key 16.  7.8.24 */
+/* handle u16, random 8, diversifier u16, key 16.  Not where a CIS is, as its key is that of the
+ * connection.  7.8.24 */
 static int cmd_encrypt_link(ctl *c, struct rd *in, struct wr *ret)
 {
     uint8_t i, ltk[16];
@@ -314,7 +315,7 @@ static int cmd_encrypt_link(ctl *c, struct rd *in, struct wr *ret)
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    if (!l->central || l->encrypting || control_has(l, P_ENCRYPT)) {
+    if (!l->central || l->encrypting || control_has(l, P_ENCRYPT) || cis_on_link(c, i)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, CMD_LE_ENABLE_ENCRYPTION, 0);

@@ -582,6 +582,7 @@ void iso_cut(ctl *c);
 void iso_heard(ctl *c, const struct flight *f);
 void iso_catch_up(ctl *c);
 void iso_reset(ctl *c);
+bool cis_on_link(const ctl *c, uint8_t i);
 void cis_link_gone(ctl *c, uint8_t i, uint8_t reason);
 void cis_terminate(ctl *c, struct iso *s, uint8_t reason);
 void cis_cancel(ctl *c, struct iso *s, uint8_t reason);

@@ -109,14 +109,26 @@ static void adv_send_directed(ctl *c, uint64_t at)
     c->radio.flight.power = adv_power(c, a);
 }
 
-/* Whether there is time for a packet and, where it invites one, for a CONNECT_IND: the initiator
- * takes the connection to be there as soon as it has sent that.  4.4.2.3 */
-static bool adv_has_time(const ctl *c, const struct ll_adv *a, uint64_t at)
+/* A connection is invited only where there is a place for it, and time to hear the CONNECT_IND
+ * that answers until `end`: the initiator takes the connection to be there as soon as it has sent
+ * it.  4.4.2.3 */
+bool adv_may_invite(ctl *c, struct ll_adv *a, uint64_t end)
+{
+    uint8_t i;
+    if (link_free(c, &i) && radio_clear(c, end, a->missed)) {
+        return true;
+    }
+    a->missed = (uint8_t)(a->missed + (a->missed < UINT8_MAX));
+    return false;
+}
+
+/* Whether this packet may be sent, at `at`. */
+static bool adv_has_time(ctl *c, struct ll_adv *a, uint64_t at)
 {
     enum { CONNECT_IND_LEN = 36, LONGEST = 39 };
     uint64_t answer = T_IFS + radio_airtime(CONNECT_IND_LEN, PHY_1M) + ANSWER_US;
     return a->extended || !adv_connectable(a) ||
-           radio_clear(c, at + radio_airtime(LONGEST, PHY_1M) + answer, a->missed);
+           adv_may_invite(c, a, at + radio_airtime(LONGEST, PHY_1M) + answer);
 }
 
 /* The next channel of this advertising event, in order 37, 38, 39; then the event is over. */
@@ -134,7 +146,6 @@ static void adv_next_channel(ctl *c, uint64_t at)
     }
     if (!adv_has_time(c, a, at)) {
         a->channel = CHANNELS;
-        a->missed = (uint8_t)(a->missed + (a->missed < UINT8_MAX));
         return;
     }
     if (a->extended) {

@@ -302,6 +302,18 @@ void cis_lost(ctl *c, struct iso *s, uint8_t reason)
     }
 }
 
+/* Whether this connection has a CIS, or one is being created. */
+bool cis_on_link(const ctl *c, uint8_t i)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->link == i && (s->asked || s->on)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The connection it belongs to is gone. */
 void cis_link_gone(ctl *c, uint8_t i, uint8_t reason)
 {

@@ -25,6 +25,7 @@ void adv_header(const ctl *c, struct wr *pdu, uint8_t type, bool tx_random, bool
                 size_t len);
 void adv_own(const ctl *c, const struct ll_adv *a, struct address *own);
 void adv_taken(ctl *c, struct ll_adv *a, uint8_t i);
+bool adv_may_invite(ctl *c, struct ll_adv *a, uint64_t end);
 bool adv_lets_connect(const ctl *c, const struct ll_adv *a, const struct address *peer);
 bool adv_lets_scan(const ctl *c, const struct ll_adv *a, const struct address *peer);
 /* ll_ext_adv.c */

@@ -226,14 +226,13 @@ static void ext_send_stage(ctl *c, struct ll_adv *a, uint64_t at)
 
 /* Whether there is time for AUX_ADV_IND and, where it invites them, for AUX_CONNECT_REQ and
  * AUX_CONNECT_RSP. */
-static bool ext_has_time(const ctl *c, const struct ll_adv *a)
+static bool ext_has_time(ctl *c, struct ll_adv *a)
 {
     enum { RSP_LEN = 16, REQ_LEN = 36 };
     uint8_t phy = ext_phy(a->secondary);
     uint32_t answers = radio_airtime(REQ_LEN, phy) + radio_airtime(RSP_LEN, phy) + 3u * T_IFS;
     return !(a->props & PROP_CONNECTABLE) ||
-           radio_clear(c, c->air->now + radio_airtime(2u + 40 + a->data_len, phy) + answers,
-                       a->missed);
+           adv_may_invite(c, a, c->air->now + radio_airtime(2u + 40 + a->data_len, phy) + answers);
 }
 
 /* The time of an auxiliary packet.  A radio that is busy misses it, and the rest of the chain. */
@@ -244,7 +243,6 @@ void ext_aux_due(ctl *c, struct ll_adv *a)
         return;
     }
     if (a->stage == AT_PRIMARY && !ext_has_time(c, a)) {
-        a->missed = (uint8_t)(a->missed + (a->missed < UINT8_MAX));
         return;
     }
     a->missed = 0;

@@ -149,7 +149,8 @@ static void ext_heard_aux(ctl *c, const struct ext *e, const struct address *air
 /* AUX_CONNECT_RSP: AdvA, TargetA: the advertiser has heard us.  2.3.3.2 */
 static void ext_heard_response(ctl *c, const struct ext *e)
 {
-    if (c->scan.joining_aux && e->has_adv && address_is(&e->adv, &c->scan.joins)) {
+    if (c->scan.joining_aux && e->has_adv && address_is(&e->adv, &c->scan.joins) &&
+        e->has_target && address_is(&e->target, &c->scan.joins_own)) {
         scan_joined_aux(c);
     }
 }

@@ -134,7 +134,7 @@ bool path_clear(const struct flight *f, const ctl *to, int8_t rssi)
     if (rssi < path_floor(to, f->phy)) {
         return false;
     }
-    for (uint8_t n = 0; n < f->hits; n++) {
+    for (uint8_t n = 0; !s->no_collisions && n < f->hits; n++) {
         if (path_rssi(&f->hit[n], to) > rssi - CAPTURE_DB) {
             return false;
         }

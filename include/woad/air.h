@@ -74,6 +74,7 @@ struct woad_air_surroundings {
     size_t interferers;
     const struct woad_air_link *link;
     size_t links;
+    bool no_collisions;                  /* packets at the same time do not spoil each other */
 };
 
 /* What becomes of a packet for one listener. */

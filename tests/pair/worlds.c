@@ -1,9 +1,10 @@
 /* No connection dies in the air without loss, distance or a command: random worlds of one to six
  * controllers, a minute of virtual time each, with whatever commands the specification allows.
+ * Packets do not collide: a collision is a loss.
  *
  *   SEEDS=n     worlds (40)
  *   FIRST=n     the first seed (1)
- *   VERBOSE=1   commands and events
+ *   VERBOSE=1   commands and events; 2: packets too
  *
  * A seed that fails is printed: FIRST=seed SEEDS=1 VERBOSE=1 runs it alone. */
 #include "cm.h"
@@ -22,7 +23,7 @@ struct device {
     int number;
     bool link[LINKS], central[LINKS], encrypted[LINKS];
     int peer[LINKS];
-    bool advertises, connects, scans, train, big, syncs, synced, big_synced, group;
+    bool advertises, wanted, connects, scans, train, big, syncs, synced, big_synced, group;
     bool stream[STREAMS], ends[STREAMS];
     unsigned credits, sdus;
 };
@@ -34,7 +35,7 @@ static struct {
     uint64_t chance, seed;
     int status;                          /* of the last command */
     unsigned lost, links, streams, syncs, bigs, refused;
-    bool verbose;
+    unsigned verbose;
 } w;
 
 static unsigned below(unsigned n)
@@ -108,6 +109,7 @@ static void on_connected(struct device *d, const uint8_t *e)
     d->encrypted[i] = false;
     d->peer[i] = e[5] - 1;
     d->advertises = d->advertises && e[3] == 0;
+    d->wanted = d->wanted && e[3] == 0;
     w.links += d->central[i];
 }
 
@@ -303,7 +305,7 @@ static void act_connect(struct device *d)
     int peer = (int)below((unsigned)w.n);
     struct pdu p = { .n = 0 };
     if (peer == d->number || joined(d, peer) || d->connects || d->scans || d->syncs ||
-        w.d[peer].connects) {
+        w.d[peer].wanted) {
         return;
     }
     put(&p, 3, 0);
@@ -314,6 +316,7 @@ static void act_connect(struct device *d)
     put_connection_params(&p);
     d->connects = send_command(d, 0x2043, &p) == 0;
     if (d->connects) {
+        w.d[peer].wanted = true;         /* a second CONNECT_IND would be lost */
         act_advertise(&w.d[peer]);
     }
 }
@@ -545,7 +548,7 @@ static void act_scan(struct device *d, bool on)
     }
     put(&p, 2, 0);
     put(&p, 1, 1);
-    put(&p, 1, below(2));
+    put(&p, 1, 0);                       /* a SCAN_REQ may meet the CONNECT_IND of another */
     put(&p, 2, 0x50);
     put(&p, 2, below(2) ? 0x50 : 0x20);
     if (on) {
@@ -659,10 +662,26 @@ static void device_add(int k)
     }
 }
 
+static void sniff(void *ctx, const struct woad_air_packet *p)
+{
+    (void)ctx;
+    if (p->kind == 0 && (p->pdu[0] & 15) != 5) {
+        return;                          /* advertising, but not CONNECT_IND */
+    }
+    print_message("%.6f  packet %08x kind %u channel %u phy %u:", (double)p->start_us / 1e6,
+                  p->access_address, p->kind, p->channel, p->phy);
+    for (size_t k = 0; k < p->len && k < 16; k++) {
+        print_message(" %02x", p->pdu[k]);
+    }
+    print_message("\n");
+}
+
 static bool world(uint64_t seed)
 {
     unsigned before = w.lost;
-    struct woad_air_config config = { .seed = seed };
+    static const struct woad_air_surroundings around = { .noise_dbm = -105, .no_collisions = true };
+    struct woad_air_config config = { .seed = seed, .around = &around,
+                                      .sniff = w.verbose > 1 ? sniff : NULL };
     memset(w.d, 0, sizeof w.d);
     w.seed = seed;
     w.chance = seed * 991 + 7;

@@ -139,6 +139,16 @@ bool radio_claim(ctl *c, uint8_t owner, uint8_t index)
     return true;
 }
 
+/* For advertising, which waits for everything but scanning. */
+bool radio_claim_adv(ctl *c)
+{
+    bool scans = c->radio.owner == FOR_SCAN && !urgency(c, FOR_SCAN, 0, c->air->now);
+    if (c->radio.state != RADIO_OFF && scans) {
+        scan_break(c);
+    }
+    return c->radio.state == RADIO_OFF;
+}
+
 /* --- turns ------------------------------------------------------------------------------------ */
 
 /* The n-th place of a turn: connections, then streams, trains, syncs.  False: there are no more.

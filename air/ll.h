@@ -444,6 +444,7 @@ struct turn {                            /* of an activity: when, how often, for
     uint32_t every_us, lasts_us;
 };
 bool radio_claim(ctl *c, uint8_t owner, uint8_t index);
+bool radio_claim_adv(ctl *c);
 bool radio_clear(const ctl *c, uint64_t end, uint8_t missed);
 uint64_t turn_next(const ctl *c, uint8_t owner, uint8_t index);
 void link_turn(const ctl *c, uint8_t i, struct turn *t);

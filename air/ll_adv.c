@@ -184,9 +184,7 @@ static void adv_event(ctl *c, struct ll_adv *a)
     a->next += fast ? DIRECT_EVERY_US
                     : ctl_after(c, a->interval * 625u, &a->carry) +
                           air_random_below(c->air, ADV_DELAY_US + 1);
-    if (c->radio.state == RADIO_OFF || c->radio.owner == FOR_SCAN) {
-        radio_off(c);
-        c->scan.requested = false;
+    if (radio_claim_adv(c)) {
         c->adv_now = a;
         a->events++;
         a->channel = 36;

@@ -239,15 +239,13 @@ static bool ext_has_time(ctl *c, struct ll_adv *a)
 void ext_aux_due(ctl *c, struct ll_adv *a)
 {
     a->aux_at = NEVER;
-    if (c->radio.state != RADIO_OFF && c->radio.owner != FOR_SCAN) {
+    if (!radio_claim_adv(c)) {
         return;
     }
     if (a->stage == AT_PRIMARY && !ext_has_time(c, a)) {
         return;
     }
     a->missed = 0;
-    radio_off(c);
-    c->scan.requested = false;
     a->channel = CHANNELS;
     if (a->stage == AT_PRIMARY) {
         a->stage = AT_ADV;

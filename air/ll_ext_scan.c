@@ -43,7 +43,8 @@ void ext_scan_due(ctl *c)
     uint64_t end;
     bool hears = c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN &&
                  medium_busy(c, &end);
-    if ((c->radio.state != RADIO_OFF && c->radio.owner != FOR_SCAN) || hears) {
+    bool busy = c->radio.state != RADIO_OFF && c->radio.owner != FOR_SCAN;
+    if (busy || hears || c->scan.joining || c->scan.joining_aux) {
         ext_lost(c);
         return;
     }

@@ -15,7 +15,8 @@
 
 #include <stdio.h>
 
-enum { DEVICES = 6, LINKS = 4, STREAMS = 6, MINUTE_US = 60000000, LIMITED_RESOURCES = 0x0d };
+enum { DEVICES = 6, LINKS = 4, STREAMS = 6, MINUTE_US = 60000000 };
+enum { LIMITED_RESOURCES = 0x0d };
 
 struct device {
     struct woad_air_controller *c;
@@ -64,7 +65,8 @@ struct pdu { uint8_t b[260]; size_t n; };
 static void put(struct pdu *p, unsigned octets, uint64_t value)
 {
     for (unsigned k = 0; k < octets; k++) {
-        p->b[p->n++] = (uint8_t)(value >> (8 * k));
+        p->b[p->n++] = (uint8_t)value;
+        value >>= 8;
     }
 }
 

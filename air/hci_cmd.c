@@ -70,6 +70,7 @@ void cmd_reset(ctl *c)
     c->event_mask_2 = 0;
     c->le_mask = 0x1f;
     c->default_tx = 27;
+    c->default_tx_time = 328;
     c->default_tx_phys = c->default_rx_phys = phys_there(c);
     memset(c->channels, 0xff, 4);
     c->channels[4] = 0x1f;

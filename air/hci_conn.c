@@ -183,6 +183,7 @@ static int cmd_data_len(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     l->wanted_tx = (uint8_t)octets;
+    l->wanted_time = time;
     control_want(c, i, P_LENGTH);
     return 0;
 }
@@ -393,7 +394,7 @@ static int cmd_read_data_len(ctl *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     wr_le16(ret, c->default_tx);
-    wr_le16(ret, (uint16_t)((c->default_tx + 14) * 8));
+    wr_le16(ret, c->default_tx_time);
     return 0;
 }
 
@@ -405,16 +406,16 @@ static int cmd_write_data_len(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     c->default_tx = octets;
+    c->default_tx_time = time;
     return 0;
 }
 
 static int cmd_max_data_len(ctl *c, struct rd *in, struct wr *ret)
 {
-    (void)c;
     (void)in;
     for (int n = 0; n < 2; n++) {
         wr_le16(ret, 251);
-        wr_le16(ret, 2120);
+        wr_le16(ret, length_max_time(c));
     }
     return 0;
 }

@@ -118,7 +118,8 @@ enum { RESOLVED = 2 };                   /* of an address's type: it stands for 
 struct resolving {
     struct address id;
     uint8_t peer_irk[16], local_irk[16], peer_rpa[6], local_rpa[6];
-    bool has_peer, has_local, device_mode;
+    uint8_t target_rpa[6];               /* what directed advertising calls the peer */
+    bool has_target, has_peer, has_local, device_mode;
 };
 
 enum { ADV_KIND_IND = 0, ADV_KIND_DIRECT_HIGH = 1, ADV_KIND_SCAN = 2, ADV_KIND_NONCONN = 3,
@@ -194,6 +195,7 @@ struct ll_scan {
     uint64_t next, window_end;
     uint8_t backoff, upper, good, bad;   /* 4.4.3.2 */
     struct address asked, joins, joins_own, joins_who;     /* who: not as it is on the air */
+    struct address target;               /* of the ADV_DIRECT_IND that is heard */
     uint8_t seen_n;
     uint32_t seen[64];                   /* the duplicate filter: hashes */
     /* extended */
@@ -221,7 +223,7 @@ struct iso {
     uint8_t kind;
     bool central, asked, agreed, on, established, ending, path_in, path_out;
     bool requested, fixed;               /* its LL_CIS_REQ is out; its group's streams are used */
-    uint8_t group, id, link;             /* id: of the CIS, number of the BIS */
+    uint8_t group, id, link, reason;     /* id: of the CIS, number of the BIS; reason: `ending` */
     uint8_t tx_phy, rx_phy, nse, bn_tx, bn_rx, chm[5], tries;
     uint16_t max_sdu_tx, max_sdu_rx, interval;             /* interval: 1.25 ms */
     uint32_t sdu_interval, sub_interval, position, group_delay, sync_delay;
@@ -304,6 +306,7 @@ struct link {
     /* control procedures.  5.1 */
     struct control control[4], held;     /* held: came while encryption was being started */
     uint8_t controls;
+    uint8_t cis_ending;                  /* stream + 1 whose LL_CIS_TERMINATE_IND is out */
     uint8_t local, remote;               /* the procedure of either side that is under way */
     uint16_t wanted;                     /* bits: procedures of ours to be begun */
     uint64_t answer_by;                  /* or the link is lost */
@@ -335,7 +338,10 @@ struct link {
     uint8_t terminate;                   /* reason we tell */
     bool terminate_sent;
     uint64_t terminate_by;               /* or it is over without an acknowledgement */
-    uint8_t max_tx, max_rx, wanted_tx, features[8], version[5];
+    /* data length, 4.5.10: what both sides can do, and what fits into a packet now */
+    uint8_t max_tx, max_rx, wanted_tx, fit_tx, fit_rx;
+    uint16_t wanted_time, peer_rx_time, peer_tx_time, tx_time, rx_time;  /* us */
+    uint8_t features[8], version[5];
 };
 
 struct acl_buffer { uint8_t next; uint8_t link; bool start; uint16_t len, off; uint8_t *data; };
@@ -376,7 +382,7 @@ struct woad_air_controller {
     uint16_t host_room, host_len;
     uint8_t random[6];
     uint64_t event_mask, event_mask_2, le_mask;
-    uint16_t default_tx;                         /* suggested data length */
+    uint16_t default_tx, default_tx_time;        /* suggested data length */
     uint8_t default_tx_phys, default_rx_phys;
     struct subrate subrate;                      /* of connections to come */
     uint64_t host_features;
@@ -546,12 +552,18 @@ void data_drop(ctl *c, struct link *l);
 /* ll_control.c: procedures, in the order in which those that are wanted begin */
 enum { P_NONE, P_VERSION, P_FEATURES, P_LENGTH, P_PHY, P_UPDATE, P_PARAMS, P_CHANNELS, P_ENCRYPT,
        P_PING, P_SCA, P_POWER, P_SUBRATE, P_CIS, P_KINDS };
+bool control_room(const struct link *l);
+bool control_spare(const struct link *l);
 void control_send(struct link *l, const struct wr *pdu);
 void control_want(ctl *c, uint8_t i, uint8_t kind);
 bool control_has(const struct link *l, uint8_t kind);
 void control_heard(ctl *c, uint8_t i, struct rd *in);
 void control_terminate(ctl *c, uint8_t i, uint8_t reason);
 void control_instant(ctl *c, uint8_t i);
+/* ll_know.c */
+void length_begin_link(const ctl *c, struct link *l);
+void length_changed(ctl *c, uint8_t i);
+uint16_t length_max_time(const ctl *c);
 /* ll_update.c */
 bool params_valid(const struct params *p);
 struct params params_read(struct rd *in);

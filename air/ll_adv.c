@@ -21,7 +21,9 @@ uint64_t adv_next(const ctl *c)
     uint64_t next = NEVER;
     for (uint8_t n = 0; n < c->n_sets; n++) {
         const struct ll_adv *a = &c->sets[n];
-        uint64_t mine = !a->on ? NEVER : a->aux_at < a->next ? a->aux_at : a->next;
+        uint64_t mine = a->aux_at < a->next ? a->aux_at : a->next;
+        mine = a->until < mine ? a->until : mine;
+        mine = a->on ? mine : NEVER;
         uint64_t train = train_next(a);
         mine = train < mine ? train : mine;
         next = mine < next ? mine : next;
@@ -215,6 +217,10 @@ void adv_due(ctl *c)
         struct ll_adv *a = &c->sets[n];
         if (train_next(a) <= c->air->now) {
             train_due(c, a);
+            return;
+        }
+        if (a->on && a->until <= c->air->now) {
+            adv_is_over(c, a);
             return;
         }
         if (a->on && a->aux_at <= c->air->now) {

@@ -111,7 +111,7 @@ void heard_cis_req(ctl *c, uint8_t i, struct rd *in)
     struct iso *s = cis_find(c, i, group, id) ? NULL : iso_free(c);
     bool able = ctl_features(c) >> FEATURE_CIS_HOST & 1 && c->le_mask >> 0x19 & 1;
     if (!able || !s) {
-        control_reject(l, LL_CIS_REQ, able ? WOAD_HCI_MEMORY_EXCEEDED
+        control_reject(c, l, LL_CIS_REQ, able ? WOAD_HCI_MEMORY_EXCEEDED
                                            : WOAD_HCI_UNSUPPORTED_REMOTE);
         return;
     }
@@ -139,7 +139,7 @@ void heard_cis_req(ctl *c, uint8_t i, struct rd *in)
         s->nse > ISO_SUBEVENTS || s->bn_rx != iso_payloads(s->max_sdu_rx) ||
         s->bn_tx != iso_payloads(s->max_sdu_tx) || pdu_rx > ISO_PDU || pdu_tx > ISO_PDU ||
         (uint64_t)s->nse * s->sub_interval > s->interval * 1250u) {
-        control_reject(l, LL_CIS_REQ, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+        control_reject(c, l, LL_CIS_REQ, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
         return;
     }
     s->kind = ISO_CIS;
@@ -156,7 +156,7 @@ void cis_answer(ctl *c, struct iso *s, uint8_t error)
     struct wr pdu = wr_of(b, sizeof b);
     if (error) {
         s->kind = ISO_NONE;
-        control_reject(l, LL_CIS_REQ, error);
+        control_reject(c, l, LL_CIS_REQ, error);
     } else {
         s->agreed = true;
         wr_u8(&pdu, LL_CIS_RSP);
@@ -179,7 +179,6 @@ static void cis_start(ctl *c, struct iso *s, uint64_t from, uint32_t offset)
     s->tries = 0;
     s->carry = 0;
     s->crc_init = l->crc_init;
-    memcpy(s->chm, l->chm, sizeof s->chm);
     s->anchor = from + offset;
     s->heard_at = l->sync_at;
     s->served_at = s->anchor;
@@ -325,14 +324,27 @@ void cis_link_gone(ctl *c, uint8_t i, uint8_t reason)
     }
 }
 
-/* LL_CIS_TERMINATE_IND: group u8, stream u8, reason u8. */
+/* LL_CIS_TERMINATE_IND: group u8, stream u8, reason u8; for one stream after the other. */
+static void cis_send_terminate(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    for (uint8_t n = 0; n < c->cfg.iso && !l->cis_ending; n++) {
+        const struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->link == i && s->ending) {
+            uint8_t b[4] = { LL_CIS_TERMINATE_IND, s->group, s->id, s->reason };
+            struct wr pdu = wr_of(b, sizeof b);
+            pdu.p += sizeof b;
+            l->cis_ending = (uint8_t)(n + 1);
+            control_send(l, &pdu);
+        }
+    }
+}
+
 void cis_terminate(ctl *c, struct iso *s, uint8_t reason)
 {
-    uint8_t b[4] = { LL_CIS_TERMINATE_IND, s->group, s->id, reason };
-    struct wr pdu = wr_of(b, sizeof b);
-    pdu.p += sizeof b;
     s->ending = true;
-    control_send(&c->links[s->link], &pdu);
+    s->reason = reason;
+    cis_send_terminate(c, s->link);
     link_wake(c, s->link);
 }
 
@@ -359,15 +371,16 @@ void cis_called_off(ctl *c, uint8_t i, uint8_t error)
     }
 }
 
+/* The LL_CIS_TERMINATE_IND that is out has been acknowledged. */
 void cis_terminated(ctl *c, uint8_t i)
 {
-    for (uint8_t n = 0; n < c->cfg.iso; n++) {
-        if (c->iso[n].kind == ISO_CIS && c->iso[n].link == i && c->iso[n].ending) {
-            cis_lost(c, &c->iso[n], c->iso[n].established ? WOAD_HCI_LOCAL_HOST_TERMINATED
-                                                           : CANCELLED);
-            return;
-        }
+    struct link *l = &c->links[i];
+    struct iso *s = l->cis_ending ? &c->iso[l->cis_ending - 1] : NULL;
+    l->cis_ending = 0;
+    if (s && s->kind == ISO_CIS && s->link == i && s->ending) {
+        cis_lost(c, s, s->established ? WOAD_HCI_LOCAL_HOST_TERMINATED : CANCELLED);
     }
+    cis_send_terminate(c, i);
 }
 
 void heard_cis_terminate(ctl *c, uint8_t i, struct rd *in)
@@ -462,7 +475,8 @@ void cis_due(ctl *c, struct iso *s)
         return;
     }
     s->at = NEVER;
-    if (s->sub == 0) {
+    if (s->sub == 0) {                   /* the channels are those of the connection: 4.5.8.1 */
+        memcpy(s->chm, c->links[s->link].chm, sizeof s->chm);
         iso_event_begin(s);
     }
     if (!radio_claim(c, FOR_ISO, (uint8_t)(s - c->iso))) {

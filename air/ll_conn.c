@@ -147,6 +147,7 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
                         .max_rx = 27, .csa2 = how->csa2, .tx_phy = how->phy,
                         .rx_phy = how->phy, .answer_by = NEVER,
                         .wanted_tx = (uint8_t)c->default_tx };
+    l->wanted_time = c->default_tx_time;
     l->aa = rd_le32(&in);
     l->crc_init = rd_le24(&in);
     uint8_t win_size = rd_u8(&in);
@@ -162,6 +163,7 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
         return;
     }
     l->used = l->told = true;
+    length_begin_link(c, l);
     l->past = c->past;
     l->factor = 1;
     l->accept_subrate = c->subrate;
@@ -415,7 +417,7 @@ static bool link_exchange_fits(const ctl *c, uint8_t i, uint16_t mine, uint16_t 
 static bool link_goes_on(const ctl *c, uint8_t i)
 {
     const struct link *l = &c->links[i];
-    uint16_t theirs = l->peer_md ? (uint16_t)(l->max_rx + 4) : 0;
+    uint16_t theirs = l->peer_md ? (uint16_t)(l->fit_rx + 4) : 0;
     return (l->md || l->peer_md) && link_exchange_fits(c, i, data_next_len(c, l), theirs);
 }
 
@@ -428,6 +430,9 @@ static bool link_take_new(ctl *c, uint8_t i, uint8_t head, struct rd *in)
     struct rd payload = *in;
     size_t len = rd_left(in);
     bool sealed = l->rx_encrypted && !l->rx_pausing && len;
+    if ((head & 3) == LLID_CONTROL && !control_room(l)) {
+        return true;                     /* it comes again */
+    }
     if (sealed) {
         rd_copy(in, plain, len);
         if (!crypt_open(c, l, head, plain, len)) {

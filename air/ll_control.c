@@ -8,10 +8,25 @@
 
 enum { RESPONSE_TIMEOUT_US = 40000000 };
 
-/* A queue of four is enough: a peer that asks faster than it listens waits for its answers. */
+enum { QUEUE = sizeof ((struct link *)NULL)->control / sizeof(struct control) };
+
+/* Whether there is a place for an answer.  Without one no control PDU of the peer's is accepted. */
+bool control_room(const struct link *l)
+{
+    return l->controls < QUEUE;
+}
+
+/* Whether a PDU may be sent that is no part of a procedure under way: two places stay free, for an
+ * answer and for the end. */
+bool control_spare(const struct link *l)
+{
+    return l->controls + 2 < QUEUE;
+}
+
+/* What is sent is a procedure of ours, one answer to a PDU of the peer's, the end of the connection,
+ * or what control_spare() allows: there is always a place. */
 void control_send(struct link *l, const struct wr *pdu)
 {
-    enum { QUEUE = sizeof l->control / sizeof *l->control };
     if (pdu->bad || l->controls == QUEUE) {
         return;
     }
@@ -29,10 +44,12 @@ static void control_send_short(struct link *l, size_t len, uint8_t opcode, uint8
     control_send(l, &w);
 }
 
-/* LL_REJECT_EXT_IND: opcode u8, error u8; to who does not know it LL_REJECT_IND: error u8. */
-void control_reject(struct link *l, uint8_t opcode, uint8_t error)
+/* LL_REJECT_EXT_IND: opcode u8, error u8; where one side does not know it LL_REJECT_IND: error u8.
+ * 2.4.2.14, 2.4.2.19 */
+void control_reject(const ctl *c, struct link *l, uint8_t opcode, uint8_t error)
 {
-    if (l->features_known && !(l->features[0] >> 2 & 1)) {
+    bool mine = ctl_features(c) >> FEATURE_REJECT_EXT & 1;
+    if (!mine || (l->features_known && !(l->features[0] >> FEATURE_REJECT_EXT & 1))) {
         control_send_short(l, 2, LL_REJECT_IND, error, 0);
     } else {
         control_send_short(l, 3, LL_REJECT_EXT_IND, opcode, error);
@@ -57,8 +74,8 @@ static void control_next(ctl *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     for (uint8_t kind = 1; kind < P_KINDS && !l->local; kind++) {
-        bool waits = (at_instant(kind) && (l->instant_of || l->remote)) || l->encrypting ||
-                     l->terminate_sent;
+        bool instants = at_instant(kind) && (l->instant_of || l->remote || l->subrate_sent);
+        bool waits = instants || l->encrypting || l->terminate_sent;
         if ((l->wanted >> kind & 1) && !waits) {
             l->wanted &= (uint16_t)~(1u << kind);
             l->local = kind;
@@ -108,7 +125,7 @@ bool control_let(ctl *c, uint8_t i, uint8_t kind, uint8_t opcode)
     struct link *l = &c->links[i];
     bool ours = at_instant(l->local);
     if (l->central && (ours || l->instant_of)) {
-        control_reject(l, opcode, l->local == kind ? WOAD_HCI_PROCEDURE_COLLISION
+        control_reject(c, l, opcode, l->local == kind ? WOAD_HCI_PROCEDURE_COLLISION
                                                    : WOAD_HCI_TRANSACTION_COLLISION);
         return false;
     }
@@ -127,10 +144,16 @@ bool control_instant_ok(struct link *l, uint16_t instant)
     return true;
 }
 
-/* Six events, and as many as a lazy peripheral may miss, are enough to hear of it.  5.5 */
+/* Six events, and as many as a lazy peripheral may miss, are enough to hear of it.  While the peer
+ * may or may not have taken a new subrate, the longer silence of both counts.  5.5 */
 uint16_t control_instant_soon(const struct link *l)
 {
-    return (uint16_t)(l->count + (7u + l->latency) * l->factor);
+    uint32_t latency = l->latency, factor = l->factor;
+    if (l->subrate_sent) {
+        latency = l->new_subrate.latency > latency ? l->new_subrate.latency : latency;
+        factor = l->new_subrate.max > factor ? l->new_subrate.max : factor;
+    }
+    return (uint16_t)(l->count + (7u + latency) * factor);
 }
 
 /* It has come. */

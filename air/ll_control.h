@@ -30,7 +30,7 @@ extern const struct procedure proc_version, proc_features, proc_length, proc_pin
     proc_cis;
 
 /* ll_control.c */
-void control_reject(struct link *l, uint8_t opcode, uint8_t error);
+void control_reject(const ctl *c, struct link *l, uint8_t opcode, uint8_t error);
 void control_expect(ctl *c, uint8_t i);
 void control_done(ctl *c, uint8_t i, uint8_t kind);
 void control_release(ctl *c, uint8_t i);

@@ -77,7 +77,7 @@ uint16_t data_next_len(const ctl *c, const struct link *l)
     } else if (l->first != NONE && !l->encrypting) {
         const struct acl_buffer *b = &c->buffers[l->first];
         n = (uint16_t)(b->len - b->off);
-        n = n < l->max_tx ? n : l->max_tx;
+        n = n < l->fit_tx ? n : l->fit_tx;
     }
     return (uint16_t)(n + (n && l->tx_encrypted ? 4 : 0));
 }
@@ -110,7 +110,7 @@ void data_next(ctl *c, struct link *l)
     } else if (l->first != NONE && !l->encrypting) {
         struct acl_buffer *b = &c->buffers[l->first];
         uint16_t n = (uint16_t)(b->len - b->off);
-        n = n < l->max_tx ? n : l->max_tx;
+        n = n < l->fit_tx ? n : l->fit_tx;
         l->out[0] = b->start && !b->off ? LLID_START : LLID_CONTINUE;
         l->out_len = (uint8_t)n;
         memcpy(l->out + 2, b->data + b->off, n);

@@ -218,7 +218,7 @@ void heard_enc_req(ctl *c, uint8_t i, struct rd *in)
     uint8_t b[CONTROL_MAX], e[12];
     struct wr pdu = wr_of(b, sizeof b), w = wr_of(e, sizeof e);
     if (!c->cfg.crypto) {
-        control_reject(l, LL_ENC_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
+        control_reject(c, l, LL_ENC_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
         return;
     }
     rd_copy(in, l->rand, 8);
@@ -273,7 +273,7 @@ void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk)
         control_terminate(c, i, WOAD_HCI_KEY_MISSING);
     } else {
         encrypt_over(c, i);
-        control_reject(l, LL_ENC_REQ, WOAD_HCI_KEY_MISSING);
+        control_reject(c, l, LL_ENC_REQ, WOAD_HCI_KEY_MISSING);
     }
     link_wake(c, i);
 }

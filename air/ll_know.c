@@ -3,17 +3,24 @@
 #include "ll_control.h"
 
 enum { COMPANY_NONE = 0xffff, SUBVERSION = 1 };
-enum { MAX_OCTETS = 251, MAX_TIME = 17040, TIME_1M = 2120 };
+enum { MIN_OCTETS = 27, MAX_OCTETS = 251, MAX_TIME = 17040, TIME_1M = 2120, CODED_TIME = 2704,
+       SHORT_TIME = 328 };
 
 /* --- features --------------------------------------------------------------------------------- */
 
+/* An answer has in its first octet what both sides can do.  Bits that are of no concern to a peer
+ * are not sent.  2.4.2.9, 2.4.2.10, 4.6 */
 static void send_features(ctl *c, struct link *l, uint8_t opcode)
 {
+    enum { OWN = 1 << FEATURE_PING | 1 << FEATURE_PRIVACY | 1 << FEATURE_EXT_ADV |
+                 1 << FEATURE_PERIODIC };
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
+    uint64_t mine = ctl_features(c) & ~(uint64_t)OWN;
+    mine &= opcode == LL_FEATURE_RSP ? ~0xffull | l->features[0] : ~0ull;
     wr_u8(&pdu, opcode);
-    wr_le32(&pdu, (uint32_t)ctl_features(c));
-    wr_le32(&pdu, (uint32_t)(ctl_features(c) >> 32));
+    wr_le32(&pdu, (uint32_t)mine);
+    wr_le32(&pdu, (uint32_t)(mine >> 32));
     control_send(l, &pdu);
 }
 
@@ -120,18 +127,95 @@ const struct procedure proc_version = { { LL_VERSION_IND, LL_VERSION_IND }, vers
 
 /* --- data length ------------------------------------------------------------------------------ */
 
+uint16_t length_max_time(const ctl *c)
+{
+    return ctl_features(c) >> FEATURE_CODED & 1 ? MAX_TIME : TIME_1M;
+}
+
+/* connMaxTxTime: no more than the PHYs there are can take. */
+static uint16_t length_wanted_time(const ctl *c, const struct link *l)
+{
+    uint16_t most = length_max_time(c);
+    return l->wanted_time < most ? l->wanted_time : most;
+}
+
+/* The octets of payload, without a MIC but with time for one, that last `us`. */
+static uint8_t length_octets(uint8_t phy, uint32_t us)
+{
+    static const struct { uint16_t fixed, octet; } of[] = {
+        { 112, 8 }, { 112, 8 }, { 60, 4 }, { 976, 64 }, { 526, 16 } };
+    uint32_t fixed = of[phy].fixed, n = us > fixed ? (us - fixed) / of[phy].octet : 0;
+    return (uint8_t)(n < MIN_OCTETS ? MIN_OCTETS : n > MAX_OCTETS ? MAX_OCTETS : n);
+}
+
+/* connEffectiveMaxTxTime and its like: what one side sends and the other takes; on the coded PHY
+ * no more than an interval has beside the shortest answer, but 27 octets always.  4.5.10 */
+static uint16_t length_time(const struct link *l, uint8_t phy, uint16_t sends, uint16_t takes)
+{
+    uint32_t us = sends < takes ? sends : takes, there = l->interval * 1250u;
+    if (phy_number(phy) != PHY_CODED) {
+        return (uint16_t)us;
+    }
+    there = there > CODED_TIME + 2u * T_IFS ? there - CODED_TIME - 2u * T_IFS : 0;
+    us = us < there ? us : there;
+    return (uint16_t)(us > CODED_TIME ? us : CODED_TIME);
+}
+
+/* Returns whether the host has to hear of it. */
+static bool length_work_out(const ctl *c, struct link *l)
+{
+    uint16_t tx = length_time(l, l->tx_phy, length_wanted_time(c, l), l->peer_rx_time);
+    uint16_t rx = length_time(l, l->rx_phy, l->peer_tx_time, length_max_time(c));
+    uint8_t fit_tx = length_octets(l->tx_phy, tx), fit_rx = length_octets(l->rx_phy, rx);
+    bool changed = tx != l->tx_time || rx != l->rx_time;
+    l->tx_time = tx;
+    l->rx_time = rx;
+    l->fit_tx = fit_tx < l->max_tx ? fit_tx : l->max_tx;
+    l->fit_rx = fit_rx < l->max_rx ? fit_rx : l->max_rx;
+    return changed;
+}
+
+void length_begin_link(const ctl *c, struct link *l)
+{
+    uint16_t time = phy_number(l->tx_phy) == PHY_CODED ? CODED_TIME : SHORT_TIME;
+    l->peer_rx_time = l->peer_tx_time = time;
+    length_work_out(c, l);
+}
+
+/* LE Data Length Change: handle u16, tx octets u16, tx time u16, rx octets u16, rx time u16.
+ * Vol 4, Part E, 7.7.65.7 */
+static void length_tell(ctl *c, uint8_t i)
+{
+    const struct link *l = &c->links[i];
+    uint8_t b[16];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, link_handle(i));
+    wr_le16(&w, l->max_tx);
+    wr_le16(&w, l->tx_time);
+    wr_le16(&w, l->max_rx);
+    wr_le16(&w, l->rx_time);
+    evt_le(c, 0x07, &w);
+}
+
+/* A PHY or the interval is another one. */
+void length_changed(ctl *c, uint8_t i)
+{
+    if (length_work_out(c, &c->links[i])) {
+        length_tell(c, i);
+    }
+}
+
 /* LL_LENGTH_REQ, LL_LENGTH_RSP: rx octets u16, rx time u16, tx octets u16, tx time u16.  The
  * times are those of the coded PHY for who has it.  5.1.9 */
 static void send_length(ctl *c, struct link *l, uint8_t opcode)
 {
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
-    bool coded = ctl_features(c) >> FEATURE_CODED & 1;
     wr_u8(&pdu, opcode);
     wr_le16(&pdu, MAX_OCTETS);
-    wr_le16(&pdu, coded ? MAX_TIME : TIME_1M);
+    wr_le16(&pdu, length_max_time(c));
     wr_le16(&pdu, l->wanted_tx);
-    wr_le16(&pdu, (uint16_t)(coded ? MAX_TIME : (l->wanted_tx + 14) * 8));
+    wr_le16(&pdu, length_wanted_time(c, l));
     control_send(l, &pdu);
 }
 
@@ -140,30 +224,21 @@ static void length_begin(ctl *c, uint8_t i)
     send_length(c, &c->links[i], LL_LENGTH_REQ);
 }
 
-/* LE Data Length Change: handle u16, tx octets u16, tx time u16, rx octets u16, rx time u16.
- * Vol 4, Part E, 7.7.65.7 */
 static void length_known(ctl *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    uint16_t rx = rd_le16(in);
-    rd_le16(in);
-    uint16_t tx = rd_le16(in);
-    if (rx < 27 || tx < 27) {
+    uint16_t rx = rd_le16(in), rx_time = rd_le16(in), tx = rd_le16(in), tx_time = rd_le16(in);
+    if (rx < MIN_OCTETS || tx < MIN_OCTETS || rx_time < SHORT_TIME || tx_time < SHORT_TIME) {
         return;
     }
-    uint8_t before = l->max_tx, before_rx = l->max_rx, b[16];
+    uint8_t before = l->max_tx, before_rx = l->max_rx;
     l->max_tx = (uint8_t)(rx < l->wanted_tx ? rx : l->wanted_tx);
     l->max_rx = (uint8_t)(tx < MAX_OCTETS ? tx : MAX_OCTETS);
-    if (l->max_tx == before && l->max_rx == before_rx) {
-        return;
+    l->peer_rx_time = rx_time;
+    l->peer_tx_time = tx_time;
+    if (length_work_out(c, l) || l->max_tx != before || l->max_rx != before_rx) {
+        length_tell(c, i);
     }
-    struct wr w = wr_of(b, sizeof b);
-    wr_le16(&w, link_handle(i));
-    wr_le16(&w, l->max_tx);
-    wr_le16(&w, (uint16_t)((l->max_tx + 14) * 8));
-    wr_le16(&w, l->max_rx);
-    wr_le16(&w, (uint16_t)((l->max_rx + 14) * 8));
-    evt_le(c, 0x07, &w);
 }
 
 void heard_length_req(ctl *c, uint8_t i, struct rd *in)

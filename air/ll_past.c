@@ -90,6 +90,9 @@ static int cmd_transfer(ctl *c, struct rd *in, struct wr *ret)
     if (!past_known(l)) {
         return WOAD_HCI_UNSUPPORTED_REMOTE;
     }
+    if (!control_spare(l)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
     send_periodic_sync(c, l, data, s);
     link_wake(c, i);
     return 0;
@@ -111,6 +114,9 @@ static int cmd_transfer_own(ctl *c, struct rd *in, struct wr *ret)
     }
     if (!past_known(l)) {
         return WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    if (!control_spare(l)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
     }
     struct sync s = { .sid = a->sid, .phy = a->secondary ? a->secondary : PHY_1M,
                       .interval = a->train.interval, .counter = a->train.counter,

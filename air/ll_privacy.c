@@ -105,20 +105,25 @@ bool privacy_is_own(const ctl *c, uint8_t own_type, const struct address *target
 }
 
 /* The peer as directed advertising names it: by an address of its own making, if we have its
- * key. */
+ * key, the same until the time-out.  6.2.2 */
 void privacy_target(ctl *c, uint8_t own_type, const struct address *peer, struct address *target)
 {
-    const struct resolving *r = own_type > 1 ? resolving_of(c, peer) : NULL;
+    struct resolving *r = own_type > 1 ? resolving_of(c, peer) : NULL;
     *target = *peer;
     target->type &= 1;
     if (r && r->has_peer) {
         target->type = 1;
-        rpa_make(c, r->peer_irk, target->octet);
+        if (!r->has_target) {
+            rpa_make(c, r->peer_irk, r->target_rpa);
+            r->has_target = true;
+        }
+        memcpy(target->octet, r->target_rpa, 6);
     }
 }
 
 static void privacy_renew(ctl *c, struct resolving *r)
 {
+    r->has_target = false;
     if (r->has_local) {
         rpa_make(c, r->local_irk, r->local_rpa);
     }

@@ -288,11 +288,11 @@ static bool scan_wants(const ctl *c, const struct address *a)
 }
 
 /* ADV_DIRECT_IND: AdvA 6, TargetA 6.  It is for us, or it is nothing.  2.3.1.2 */
-static bool scan_is_target(const ctl *c, uint8_t head, struct rd *in)
+static bool scan_is_target(ctl *c, uint8_t head, struct rd *in)
 {
-    struct address target = { head >> 7 & 1, { 0 } };
-    rd_copy(in, target.octet, 6);
-    return rd_done(in) && privacy_is_own(c, c->scan.own_type, &target);
+    c->scan.target.type = head >> 7 & 1;
+    rd_copy(in, c->scan.target.octet, 6);
+    return rd_done(in) && privacy_is_own(c, c->scan.own_type, &c->scan.target);
 }
 
 /* Legacy PDUs, to a host of extended commands: type bits.  Vol 4, Part E, 7.7.65.13 */
@@ -302,7 +302,11 @@ static void scan_report_legacy(ctl *c, uint8_t type, const struct address *a, co
     static const uint8_t bits[] = { [ADV_IND] = 0x13, [ADV_DIRECT_IND] = 0x15,
                                     [ADV_NONCONN_IND] = 0x10, [SCAN_RSP] = 0x1a,
                                     [ADV_SCAN_IND] = 0x12 };
-    struct ext e = { .has_adv = true, .adv = *a };
+    bool direct = type == ADV_DIRECT_IND;
+    struct ext e = { .has_adv = true, .adv = *a, .has_target = direct, .target = c->scan.target };
+    if (!direct) {
+        memset(&e.target, 0, sizeof e.target);
+    }
     bool of_ind = type == SCAN_RSP && c->scan.asked_connectable;
     evt_ext_report(c, (uint16_t)(bits[type] | (of_ind ? 1 : 0)), &e, data, len, rssi, 0);
 }

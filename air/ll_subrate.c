@@ -133,12 +133,12 @@ void heard_subrate_req(ctl *c, uint8_t i, struct rd *in)
         .timeout = asked.timeout < mine.timeout ? asked.timeout : mine.timeout };
     s.continuation = s.max && s.continuation >= s.max ? (uint16_t)(s.max - 1) : s.continuation;
     if (l->local == P_SUBRATE || l->local == P_UPDATE || l->local == P_PARAMS || l->subrate_sent) {
-        control_reject(l, LL_SUBRATE_REQ, l->local == P_SUBRATE ? WOAD_HCI_PROCEDURE_COLLISION
+        control_reject(c, l, LL_SUBRATE_REQ, l->local == P_SUBRATE ? WOAD_HCI_PROCEDURE_COLLISION
                                                                 : WOAD_HCI_TRANSACTION_COLLISION);
     } else if (!subrate_valid(&asked)) {
-        control_reject(l, LL_SUBRATE_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
+        control_reject(c, l, LL_SUBRATE_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
     } else if (!subrate_valid(&s) || !subrate_fits(l, &s)) {
-        control_reject(l, LL_SUBRATE_REQ, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+        control_reject(c, l, LL_SUBRATE_REQ, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
     } else {
         send_subrate_ind(c, i, &s);
     }

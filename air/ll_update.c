@@ -87,6 +87,7 @@ static void update_instant(ctl *c, uint8_t i)
         l->update_asked = false;
         evt_updated(c, 0, i);
     }
+    length_changed(c, i);
 }
 
 static void update_begin(ctl *c, uint8_t i)
@@ -136,9 +137,9 @@ void heard_param_req(ctl *c, uint8_t i, struct rd *in)
     struct wr w = wr_of(b, sizeof b);
     struct params p = params_read(in);
     if (!params_valid(&p)) {
-        control_reject(l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
+        control_reject(c, l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
     } else if (!(c->le_mask >> 5 & 1)) {
-        control_reject(l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
+        control_reject(c, l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
     } else if (control_let(c, i, P_PARAMS, LL_CONNECTION_PARAM_REQ)) {
         wr_le16(&w, link_handle(i));
         params_write(&w, &p);
@@ -163,7 +164,7 @@ void params_answer(ctl *c, uint8_t i, uint8_t error)
     struct link *l = &c->links[i];
     l->remote = P_NONE;
     if (error) {
-        control_reject(l, LL_CONNECTION_PARAM_REQ, error);
+        control_reject(c, l, LL_CONNECTION_PARAM_REQ, error);
     } else if (l->central) {
         l->update_asked = true;
         send_update(c, i, &l->asked);
@@ -337,6 +338,7 @@ static void phy_instant(ctl *c, uint8_t i)
     l->tx_phy = l->new_tx_phy == PHY_CODED && l->want_coded_s2 ? PHY_CODED_S2 : l->new_tx_phy;
     l->rx_phy = l->new_rx_phy;
     phy_tell(c, i, 0);
+    length_changed(c, i);
 }
 
 const struct procedure proc_phy = { { LL_PHY_REQ, LL_PHY_RSP }, phy_begin, phy_tell,

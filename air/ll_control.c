@@ -23,8 +23,8 @@ bool control_spare(const struct link *l)
     return l->controls + 2 < QUEUE;
 }
 
-/* What is sent is a procedure of ours, one answer to a PDU of the peer's, the end of the connection,
- * or what control_spare() allows: there is always a place. */
+/* There is always a place: what is sent is a procedure of ours, one answer to a PDU of the peer's,
+ * the end of the connection, or what control_spare() allows. */
 void control_send(struct link *l, const struct wr *pdu)
 {
     if (pdu->bad || l->controls == QUEUE) {

@@ -85,7 +85,8 @@ static int send_command(struct device *d, unsigned opcode, const struct pdu *par
     woad_air_rx(d->c, b, 4 + params->n);
     drain(d);
     if (w.verbose) {
-        print_message("%.6f  %d: command %04x:", (double)woad_air_now(w.air) / 1e6, d->number, opcode);
+        print_message("%.6f  %d: command %04x:", (double)woad_air_now(w.air) / 1e6, d->number,
+                      opcode);
         for (size_t k = 0; k < params->n && k < 40; k++) {
             print_message(" %02x", params->b[k]);
         }

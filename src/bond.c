@@ -224,25 +224,25 @@ static void bond_drop(struct woad *h, struct kept_bond *k)
     }
 }
 
-/* The one that was used last longest ago makes room.  For a new one, for which the store is to
- * forget another (tell: WOAD_EV_BOND), only one that is not stronger.  False: there is none. */
-static bool bond_make_room(struct woad *h, const struct bond_bits *is, bool tell)
+/* The one that was used last longest ago makes room for another.  When the store is told (tell:
+ * WOAD_EV_BOND, gone) that is only one that is not stronger; if there is none, the store forgets
+ * what it has of the other's peer, which has a new key now.  False then. */
+static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool tell)
 {
     struct woad_bond bond;
     struct kept_bond *k = NULL;
     for (struct kept_bond *one = bond_newest(h); one; one = bond_older(h, one)) {
-        k = tell && bond_stronger(one, is->flags, is->key_size) ? k : one;
+        k = tell && bond_stronger(one, other->flags, other->key_size) ? k : one;
     }
-    if (!k) {
-        return false;
+    if (k) {
+        bond_get(h, k, &bond);
+        bond_drop(h, k);
     }
-    bond_get(h, k, &bond);
-    bond_drop(h, k);
     if (tell) {
-        bond_emit(h, WOAD_NO_CONN, &bond, WOAD_BOND_GONE);
+        bond_emit(h, WOAD_NO_CONN, k ? &bond : other, WOAD_BOND_GONE);
     }
     wipe(&bond, sizeof bond);
-    return true;
+    return k;
 }
 
 /* From inside an event others may take the room: then it is not kept. */
@@ -252,12 +252,10 @@ struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
     struct bond_bits is;
     memcpy(&is, bond, sizeof is);
     is.random = bond->peer.type;
-    bool replaced = false;
     for (unsigned places = places_of(&is), tries = 0; tries <= places; tries++) {
         struct kept_bond *k = bond_find(h, &bond->peer);
         if (k) {
             bond_drop(h, k);
-            replaced = tell;
         }
         if (bond_move(h, &s->spare, places, &s->newest)) {
             uint8_t *at = bond_alike(h, bond->peer.octet);
@@ -272,12 +270,9 @@ struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
             }
             return k;
         }
-        if (places > h->cfg.bonds || !bond_make_room(h, &is, tell)) {
+        if (places > h->cfg.bonds || !bond_make_room(h, bond, tell)) {
             break;
         }
-    }
-    if (replaced) {                      /* the peer does not have its key any more */
-        bond_emit(h, WOAD_NO_CONN, bond, WOAD_BOND_GONE);
     }
     return NULL;
 }

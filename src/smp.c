@@ -321,23 +321,19 @@ static const uint8_t asked[] = { AWAIT | SMP_REQUEST, STEP_CHOOSE, STEP_END };
  * same. */
 static void smp_refuse(struct conn *c, uint8_t reason)
 {
+    c->smp->failed = reason;
     if (c->smp->due || c->smp->asks) {
-        smp_fail(c, reason);
-    } else {
-        c->smp->failed = reason;
+        smp_over(c, reason);
     }
 }
 
 /* SMP_PAIRING_REQUEST to a peripheral with no pairing under way.  3.5.1 */
 static void smp_rx_request(struct conn *c, struct rd *in)
 {
-    struct woad *h = c->h;
-    if (h->smp->policy.no_pairing || !smp_able(h)) {
-        smp_refuse(c, WOAD_SMP_NOT_SUPPORTED);
-        return;
-    }
-    if (attempts_wait(c)) {
-        smp_refuse(c, WOAD_SMP_REPEATED_ATTEMPTS);
+    const struct woad *h = c->h;
+    bool able = !h->smp->policy.no_pairing && smp_able(h);
+    if (!able || attempts_wait(c)) {
+        smp_refuse(c, able ? WOAD_SMP_REPEATED_ATTEMPTS : WOAD_SMP_NOT_SUPPORTED);
         return;
     }
     struct pairing *p = smp_begin_anew(c, asked);
@@ -479,21 +475,19 @@ uint32_t smp_due(struct woad *h)
         h->oob->role->work(h);
     }
     for (struct conn *c = h->conns; c < conns_end(h); c++) {
-        struct smp_conn *s = c->smp;
-        if (deadline_left(s->due, h->now) == 0) {
-            s->dead = true;
+        uint32_t timer = deadline_left(c->smp->due, h->now);
+        left = least(left, timer);
+        if (!timer) {
+            c->smp->dead = true;
             smp_over(c, WOAD_ETIMEDOUT);
             left = 0;
         }
         smp_go(c);
-        left = least(left, deadline_left(s->due, h->now));
         const struct pairing *p = smp_under_way(c);
         if (p) {
             uint8_t step = p->script[p->at];
             bool works = h->cfg.crypto && !p->out && (step == STEP_KEY_PAIR || step == STEP_DH);
             left = works ? 0 : least(left, deadline_left(p->wait_due, h->now));
-        } else if (s->asks) {
-            stir_conn(c);                /* it may have waited long enough */
         }
     }
     left = h->smp->may_multiply ? left : 0;                /* its result is to be sent */

@@ -286,7 +286,7 @@ void rpa_reach(const struct woad *h, struct woad_addr *a);
 void rpa_identity(const struct woad *h, struct woad_addr *a);
 /* smp_attempts.c */
 void attempts_failed(struct woad *h, const struct woad_addr *peer);
-bool attempts_passed(struct woad *h, const struct woad_addr *peer);
+void attempts_passed(struct woad *h, const struct woad_addr *peer);        /* and it is told */
 uint32_t attempts_due(struct woad *h);   /* milliseconds until somebody's wait is over */
 void attempts_emit(struct woad *h, const struct woad_addr *peer);
 bool attempts_wait(const struct conn *c);                  /* its peer has to wait */

@@ -7,8 +7,7 @@ enum { FIRST_MS = 250, DOUBLINGS = 11 };                   /* four minutes at la
 
 static struct attempts *attempts_of(const struct woad *h, const struct woad_addr *peer)
 {
-    for (size_t n = 0; n < ATTEMPTS; n++) {
-        struct attempts *a = &h->smp->attempts[n];
+    for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {
         if (a->failures && addr_same(&a->peer, peer)) {
             return a;
         }
@@ -16,14 +15,19 @@ static struct attempts *attempts_of(const struct woad *h, const struct woad_addr
     return NULL;
 }
 
-/* A wait that is over is cleared: a deadline that stays comes again when the clock has wrapped. */
+/* A wait that is over is cleared: a deadline that stays comes again when the clock has wrapped.
+ * Security Requests may go then. */
 uint32_t attempts_due(struct woad *h)
 {
     uint32_t soonest = WOAD_FOREVER;
     for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {
         uint32_t left = deadline_left(a->until, h->now);
-        a->until = left ? a->until : 0;
-        soonest = least(soonest, left ? left : WOAD_FOREVER);
+        if (left) {
+            soonest = least(soonest, left);
+        } else {
+            a->until = 0;
+            stir_all(h);
+        }
     }
     return soonest;
 }
@@ -38,6 +42,7 @@ static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t f
             a = b->failures < a->failures ? b : a;
         }
         a->peer = *peer;
+        stir_all(h);                     /* who waited in its place waits no more */
     }
     a->failures = failures < DOUBLINGS ? failures : DOUBLINGS;
     a->until = deadline_in(h->now, (uint32_t)FIRST_MS << (a->failures - 1));
@@ -59,14 +64,13 @@ void attempts_failed(struct woad *h, const struct woad_addr *peer)
     attempts_set(h, peer, a ? (uint8_t)(a->failures + 1) : 1);
 }
 
-/* Whether that is to be told. */
-bool attempts_passed(struct woad *h, const struct woad_addr *peer)
+void attempts_passed(struct woad *h, const struct woad_addr *peer)
 {
     struct attempts *a = attempts_of(h, peer);
     if (a) {
         a->failures = 0;
+        attempts_emit(h, peer);
     }
-    return a;
 }
 
 bool attempts_wait(const struct conn *c)

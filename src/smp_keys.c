@@ -13,15 +13,6 @@ void key_cut(uint8_t key[16], uint8_t size)
 
 /* --- ours ------------------------------------------------------------------------------------- */
 
-static uint8_t lowest(uint16_t set)
-{
-    uint8_t n = 0;
-    while (!(set >> n & 1)) {
-        n++;
-    }
-    return n;
-}
-
 int keys_send(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -29,7 +20,10 @@ int keys_send(struct pairing *p)
     if (!p->to_send) {
         return 0;
     }
-    uint8_t code = lowest(p->to_send);
+    uint8_t code = SMP_LTK;
+    while (!(p->to_send >> code & 1)) {
+        code++;
+    }
     if (code == SMP_LTK) {
         err = smp_random(h, p->bond.own_ltk, 16);
         err = err ? err : smp_random(h, p->bond.own_rand, 8);
@@ -97,12 +91,13 @@ int keys_left(struct pairing *p)
 /* In this order only: 3.6.1 */
 bool keys_expects(const struct pairing *p, uint8_t code)
 {
-    return p->to_come && lowest(p->to_come) == code;
+    return (p->to_come & ((2u << code) - 1)) == 1u << code;
 }
 
-static bool is_static(const struct woad_addr *a)
+/* Public or static. */
+static bool is_identity(const struct woad_addr *a)
 {
-    return a->octet[5] >> KIND_SHIFT == STATIC;
+    return !a->type || (a->type == WOAD_ADDR_RANDOM && a->octet[5] >> KIND_SHIFT == STATIC);
 }
 
 /* An identity is a public or a static address; and not one that a stronger bond stands for: the
@@ -112,12 +107,11 @@ static int take_identity(struct pairing *p, struct rd *in)
 {
     struct woad_addr peer;
     rd_copy(in, &peer, sizeof peer);
-    if (peer.type > 1 || (peer.type == 1 && !is_static(&peer))) {
+    if (!is_identity(&peer)) {
         return WOAD_SMP_INVALID_PARAMETERS;
     }
     p->bond.has_irk = true;
-    if (p->bond.peer.type == WOAD_ADDR_RANDOM && !is_static(&p->bond.peer) &&
-        !zeros(peer.octet, sizeof peer.octet)) {
+    if (!is_identity(&p->bond.peer) && !zeros(peer.octet, sizeof peer.octet)) {
         if (bond_stronger(bond_fetch(p->c, &peer), p->flags, p->key_size)) {
             return WOAD_SMP_KEY_REJECTED;
         }
@@ -153,14 +147,14 @@ int keys_done(struct pairing *p)
     if (bond_stronger(bond_find(h, &p->bond.peer), p->flags, p->key_size)) {
         return WOAD_SMP_KEY_REJECTED;
     }
+    if (p->flags & WOAD_BOND_AUTHENTICATED) {
+        attempts_passed(h, &c->peer);    /* without a secret nothing proves who has guessed */
+    }
     struct woad_bond bond = p->bond;
     bool bonds = p->bonds;
     if (p->secure) {
         bond.has_own_ltk = bond.has_peer_ltk = true;
     }
-    struct woad_addr before = c->peer;
-    /* A method without a secret proves nothing about who has guessed.  2.3.6 */
-    bool passed = (p->flags & WOAD_BOND_AUTHENTICATED) && attempts_passed(h, &before);
     smp_forget(c);
     c->peer = bond.peer;                 /* its identity, if it has told it */
     if (bonds) {
@@ -184,54 +178,46 @@ int keys_done(struct pairing *p)
             bond_emit(h, conn, &bond, WOAD_BOND_NEW);
         }
     }
-    if (passed) {
-        attempts_emit(h, &before);
-    }
     wipe(&bond, sizeof bond);
     return 0;
 }
 
 /* --- encryption ------------------------------------------------------------------------------- */
 
-/* Whether the peer asks for this key of legacy pairing; NULL: for one that has no numbers. */
-static bool key_is(const struct bond_legacy *l, const uint8_t rand[8], uint16_t ediv)
-{
-    return l ? ediv == l->own_ediv && memcmp(rand, l->own_rand, 8) == 0 : !ediv && zeros(rand, 8);
-}
-
-/* With the key of the pairing that is under way, when that is ripe for it; and again while keys are
- * exchanged: a central may refresh the encryption then, with the LTK that it has just got. */
-static bool pairing_key(struct pairing *p, const uint8_t rand[8], uint16_t ediv)
+/* Whether the pairing's key is ripe: both have proved that they have it.  A central may refresh the
+ * encryption while keys are exchanged. */
+static bool key_ripe(const struct pairing *p)
 {
     uint8_t step = p->script[p->at];
-    bool its = key_is(NULL, rand, ediv);
-    if (step < STEP_ENCRYPT || step > STEP_LEFT || (step == STEP_ENCRYPT && p->out)) {
-        return false;
-    }
-    if (p->bond.has_own_ltk && key_is((const void *)&p->bond.own_ediv, rand, ediv)) {
-        memcpy(p->stk, p->bond.own_ltk, sizeof p->stk);
-        its = true;
-    }
-    if (its) {
-        link_want(p->c, p->key_size, p->flags, false);
-    }
-    return its;
+    return step >= STEP_ENCRYPT && step <= STEP_LEFT && !(step == STEP_ENCRYPT && p->out);
 }
 
-/* The peer wants to encrypt: with the pairing's key, or the bond's that these numbers name.  False:
- * there is none. */
+/* The peer wants to encrypt: with the key of the pairing that is under way, or with the LTK that it
+ * has just got of it; else with the bond's that these numbers name.  False: there is none. */
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
     struct pairing *p = smp_under_way(c);
-    if (p) {
-        return pairing_key(p, rand, ediv);
+    const struct kept_bond *k = p ? NULL : bond_fetch(c, &c->peer);
+    const struct bond_legacy *l = NULL;
+    if (p ? !key_ripe(p) : !k || !k->is.has_own_ltk) {
+        return false;
     }
-    const struct kept_bond *k = bond_fetch(c, &c->peer);
-    bool its = k && k->is.has_own_ltk && key_is(bond_legacy(c->h, k), rand, ediv);
-    if (its) {
+    if (k) {
+        l = bond_legacy(c->h, k);
+    } else if (p->bond.has_own_ltk) {
+        l = (const void *)&p->bond.own_ediv;
+    }
+    bool numbered = l && ediv == l->own_ediv && same(rand, l->own_rand, 8);
+    if (!numbered && ((k && l) || ediv || !zeros(rand, 8))) {
+        return false;
+    }
+    if (k) {
         link_want(c, k->is.key_size, k->is.flags, true);
+        return true;
     }
-    return its;
+    memcpy(p->stk, p->bond.own_ltk, numbered ? sizeof p->stk : 0);
+    link_want(c, p->key_size, p->flags, false);
+    return true;
 }
 
 bool smp_has_key(const struct conn *c, bool fetch)

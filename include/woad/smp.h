@@ -101,7 +101,7 @@ enum { WOAD_BOND_SECURE = 1, WOAD_BOND_AUTHENTICATED = 2 };
 enum woad_bond_why {
     WOAD_BOND_NEW,                       /* keep it; one of the same peer is replaced */
     WOAD_BOND_CHANGED,                   /* its keys are as they were, something else is not */
-    WOAD_BOND_GONE                       /* forget it: there is no room for it any more */
+    WOAD_BOND_GONE                       /* forget it, if it is there: there is no room for it */
 };
 
 /* All that is kept of a peer.  Keys have the least significant octet first, as on the air. */

@@ -157,7 +157,9 @@ static void no_room_among_stronger(void **state)
     assert_true(level(1).encrypted);
     assert_false(level(1).bonded);
     assert_int_equal(side[1].bonds, 0);
-    assert_int_equal(side[1].gone, 0);
+    assert_int_equal(side[1].gone, 1);   /* what there was of that peer: nothing */
+    assert_memory_equal(&side[1].bond.peer, &w->device[2].addr, 7);
+    assert_null(bond_at(host(1), BOND_PLACES));
     world_free(w);
 }
 

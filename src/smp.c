@@ -406,24 +406,27 @@ static void smp_rx(struct conn *c, struct rd *in)
 
 /* --- out -------------------------------------------------------------------------------------- */
 
-/* Whether pairing anew could give the connection nothing that the policy asks for. */
+/* Returns whether the connection has all that the policy asks for: pairing anew gives nothing. */
 static bool smp_enough(const struct conn *c)
 {
     const struct woad_security *now = &c->security;
     const struct woad_security_policy *policy = &c->h->smp->policy;
-    return now->encrypted && (now->authenticated || !(policy->mitm || policy->require_mitm)) &&
-           (now->bonded || !policy->bond);
+    return now->key_size >= smp_key_size_min(policy) && (now->bonded || !policy->bond) &&
+           (now->secure || policy->allow_legacy || policy->prefer_legacy) &&
+           (now->authenticated || !(policy->mitm || policy->require_mitm));
 }
 
-/* SMP_SECURITY_REQUEST: AuthReq u8.  Not while the peer must wait, nor for what is there.  3.6.7 */
+/* SMP_SECURITY_REQUEST: AuthReq u8.  Not while the peer must wait, nor for what is there; after
+ * the time-out of SMP only what is there counts.  3.4, 3.6.7 */
 static bool smp_tx_request(struct conn *c, struct wr *out)
 {
-    if (attempts_wait(c)) {
+    bool enough = smp_enough(c);
+    if (!enough && attempts_wait(c)) {
         return false;
     }
     c->smp->asks = false;
-    if (smp_enough(c)) {
-        smp_told(c, 0);
+    if (enough || c->smp->dead) {
+        smp_told(c, enough ? 0 : WOAD_ETIMEDOUT);
         return false;
     }
     wr_u8(out, SMP_SECURITY_REQUEST);
@@ -436,10 +439,7 @@ static bool smp_tx(struct conn *c, struct wr *out)
 {
     struct smp_conn *s = c->smp;
     struct pairing *p = smp_under_way(c);
-    if (s->dead) {
-        return false;
-    }
-    if (s->failed) {
+    if (s->failed && !s->dead) {
         wr_u8(out, SMP_FAILED);
         wr_u8(out, s->failed);
         s->failed = 0;
@@ -448,7 +448,7 @@ static bool smp_tx(struct conn *c, struct wr *out)
     if (s->asks) {
         return smp_tx_request(c, out);
     }
-    if (!p || !(p->presses || p->out)) {
+    if (s->dead || !p || !(p->presses || p->out)) {
         return false;
     }
     smp_timer(c);
@@ -584,7 +584,7 @@ int woad_pair(struct woad *h, uint16_t conn)
     if (c->central) {
         return h->smp->central ? h->smp->central->pair(c) : WOAD_ENOTSUP;
     }
-    c->smp->asks = !c->smp->dead;
+    c->smp->asks = !c->smp->dead || smp_enough(c);
     return c->smp->asks ? 0 : WOAD_ETIMEDOUT;
 }
 

@@ -199,6 +199,11 @@ static inline uint8_t pairings(const struct woad *h)
     return h->cfg.pairings ? h->cfg.pairings : h->cfg.conns;
 }
 
+static inline uint8_t smp_key_size_min(const struct woad_security_policy *policy)
+{
+    return policy->key_size_min ? policy->key_size_min : 16;
+}
+
 /* smp.c */
 void smp_carve(struct woad *h);          /* and the rest of what the feature does */
 void smp_reset(struct woad *h);

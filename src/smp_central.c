@@ -23,6 +23,9 @@ static int central_pair(struct conn *c)
         link_want(c, k->is.key_size, k->is.flags, true);
         return 0;
     }
+    if (c->h->smp->policy.no_pairing) {
+        return WOAD_ENOTSUP;
+    }
     if (c->smp->dead) {
         return WOAD_ETIMEDOUT;
     }
@@ -42,18 +45,22 @@ static void central_emit_request(const struct conn *c, uint8_t auth)
     emit_of(c, WOAD_EV_SECURITY_REQUEST, &ev);
 }
 
-/* SMP_SECURITY_REQUEST: AuthReq u8.  On a link that is not encrypted a bond's key is tried first,
- * whatever is asked for: a peer that is not the bonded one does not have it.  On an encrypted one
- * the key is refreshed if it is good enough.  2.4.6, Figure 2.7; 3.6.7 */
+/* Returns whether the bond's key answers a Security Request.  On a link that is not encrypted it is
+ * tried first, whatever is asked for: a peer that is not the bonded one does not have it.  On an
+ * encrypted link it must give no less than the link has, and than the peer asks for. */
+static bool bond_answers(const struct conn *c, const struct kept_bond *k, uint8_t auth)
+{
+    bool needs_mitm = c->security.authenticated || (auth & AUTH_MITM);
+    return k && k->is.has_peer_ltk &&
+           (!c->security.encrypted || !needs_mitm || (k->is.flags & WOAD_BOND_AUTHENTICATED));
+}
+
+/* SMP_SECURITY_REQUEST: AuthReq u8.  Encrypts, or refreshes the encryption, with the bond's key, or
+ * else pairs; where pairing is not possible, answers Pairing Not Supported.
+ * 2.4.6, Figure 2.7; 3.6.7 */
 static void central_asked(struct conn *c, uint8_t auth)
 {
-    struct woad *h = c->h;
-    const struct woad_security *now = &c->security;
-    bool lacks = now->encrypted && !now->authenticated && (auth & AUTH_MITM);
-    if (h->smp->policy.no_pairing) {
-        c->smp->failed = WOAD_SMP_NOT_SUPPORTED;
-        return;
-    }
+    const struct woad_security_policy *policy = &c->h->smp->policy;
     if (smp_busy(c)) {
         return;
     }
@@ -61,11 +68,11 @@ static void central_asked(struct conn *c, uint8_t auth)
     if (smp_busy(c)) {
         return;                          /* the application has begun in that event */
     }
-    if (k && k->is.has_peer_ltk && !lacks) {
+    if (bond_answers(c, k, auth)) {
         link_want(c, k->is.key_size, k->is.flags, true);
-    } else if (h->smp->policy.app_pairs) {
+    } else if (policy->app_pairs && !policy->no_pairing) {
         central_emit_request(c, auth);
-    } else if (woad_pair(h, c->number) < 0) {
+    } else if (woad_pair(c->h, c->number) < 0) {
         c->smp->failed = WOAD_SMP_NOT_SUPPORTED;
     }
 }

@@ -309,7 +309,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
-    bool spoilt = s->spoilt;
+    bool spoilt = s->spoilt, resumed = c->security.bonded;
     if (!status && on && !s->encrypting) {
         return;
     }
@@ -348,7 +348,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     }
     smp_told(c, 0);
     k = bond_find(h, &c->peer);          /* unless it was removed just now */
-    if (k && h->gatts) {
+    if (k && h->gatts && !resumed) {     /* a refresh of the key changes nothing */
         gatts_resume(c, k->is.client_features, k->database, k->cccd);
     }
 }

@@ -99,7 +99,7 @@ static void fill(struct pairing *p, uint8_t code)
 static int refusal(const struct pairing *p)
 {
     const struct woad_security_policy *policy = &p->c->h->smp->policy;
-    if (p->key_size < (policy->key_size_min ? policy->key_size_min : 16)) {
+    if (p->key_size < smp_key_size_min(policy)) {
         return WOAD_SMP_KEY_SIZE;
     }
     return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||

@@ -63,7 +63,8 @@ struct woad_security_policy {
     bool trust_unencrypted;              /* a client's requests go to a bonded peer, and what it
                                           * sends is believed, before the connection is encrypted:
                                           * it may be anybody there */
-    bool no_pairing;                     /* as if this feature were not there */
+    bool no_pairing;                     /* no pairing, whichever side begins: Pairing Not
+                                          * Supported.  A bond's key still serves */
     bool app_pairs;                      /* a peripheral's Security Request that takes a pairing is
                                           * answered by the application: WOAD_EV_SECURITY_REQUEST */
 };
@@ -138,8 +139,8 @@ int woad_set_security(struct woad *h, const struct woad_security_policy *policy)
  * each time; and a peer that does not is refused.  WOAD_ENOTCONN;
  * WOAD_EALREADY when that is under way; WOAD_ENOMEM, of a central, while config.pairings of others
  * are; WOAD_ETIMEDOUT after one that took 30 s: only a new connection may pair then, but a bond's
- * key still serves; WOAD_ENOTSUP without the feature, crypto or random, or as a central with
- * woad_security_peripheral. */
+ * key still serves; WOAD_ENOTSUP without the feature, crypto or random, as a central with
+ * woad_security_peripheral, or as one with policy.no_pairing where no bond's key serves. */
 int woad_pair(struct woad *h, uint16_t conn);
 
 /* WOAD_EV_SECURITY_REQUEST comes, with policy.app_pairs, where a peripheral asks for more than the

@@ -408,7 +408,7 @@ static void forgets_and_pairs_again(void **state)
     world_free(w);
 }
 
-/* jgromes/ble-reticulum#38: the same identity again while its old link still lives. */
+/* torlando-tech/ble-reticulum#38: the same identity again while its old link still lives. */
 static void same_identity_twice(void **state)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };

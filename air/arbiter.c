@@ -212,3 +212,51 @@ bool radio_clear(const ctl *c, uint64_t end, uint8_t missed)
     }
     return true;
 }
+
+static uint32_t common_divisor(uint32_t a, uint32_t b)
+{
+    while (b) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* The shortest time that is ever left between `mine`, which begins at `at`, and other turns. */
+static uint64_t turn_distance(const ctl *c, const struct turn *mine, uint64_t at)
+{
+    uint64_t least = NEVER;
+    struct turn t;
+    for (unsigned n = 0; turn_read(c, n, &t); n++) {
+        if (t.owner == FOR_NOBODY || turn_is(&t, mine->owner, mine->index)) {
+            continue;
+        }
+        uint32_t step = common_divisor(t.every_us, mine->every_us);
+        uint64_t after = at >= t.phase ? (at - t.phase) % step
+                                       : (step - (t.phase - at) % step) % step;
+        uint64_t behind = after > t.lasts_us ? after - t.lasts_us : 0;
+        uint64_t before = step - after > mine->lasts_us ? step - after - mine->lasts_us : 0;
+        uint64_t apart = behind < before ? behind : before;
+        least = apart < least ? apart : least;
+    }
+    return least;
+}
+
+/* Where a new activity that may begin at `mine->phase` does so: after how many steps of 1.25 ms, of
+ * `steps`.  The first that leaves enough time to all other turns, or else the one that leaves the
+ * most.  4.5.3, 5.1.1 */
+uint16_t turn_place(const ctl *c, const struct turn *mine, unsigned steps)
+{
+    enum { ENOUGH_US = 3750 };
+    uint64_t most = 0;
+    uint16_t best = 0;
+    for (unsigned n = 0; n < steps && most < ENOUGH_US; n++) {
+        uint64_t apart = turn_distance(c, mine, mine->phase + n * 1250u);
+        if (apart > most) {
+            most = apart;
+            best = (uint16_t)n;
+        }
+    }
+    return best;
+}

@@ -487,7 +487,7 @@ static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
     info.crc_base = (uint16_t)air_random(c->air);
     memcpy(info.chm, c->channels, sizeof info.chm);
     b->info = info;
-    b->anchor = c->air->now + 5000;
+    b->anchor = big_place(c, &info);
     big_begin(c, b);
     evt_big(c, b, 0);
     return CMD_ANSWERED;

@@ -312,6 +312,8 @@ struct link {
     uint64_t answer_by;                  /* or the link is lost */
     uint8_t instant_of;                  /* what changes at `instant` */
     uint16_t instant, new_interval, new_latency, new_supervision;
+    uint16_t new_offset;                 /* of the transmit window, 1.25 ms */
+    uint8_t new_window;
     uint8_t new_chm[5], new_tx_phy, new_rx_phy;
     struct params want, asked;           /* what our host wants, what the peer asks for */
     uint8_t want_tx_phys, want_rx_phys;
@@ -446,13 +448,14 @@ void radio_run(ctl *c);
 /* arbiter.c */
 struct turn {                            /* of an activity: when, how often, for how long */
     uint8_t owner, index;
-    uint64_t at;
+    uint64_t at, phase;                  /* phase: an anchor, past or to come */
     uint32_t every_us, lasts_us;
 };
 bool radio_claim(ctl *c, uint8_t owner, uint8_t index);
 bool radio_claim_adv(ctl *c);
 bool radio_clear(const ctl *c, uint64_t end, uint8_t missed);
 uint64_t turn_next(const ctl *c, uint8_t owner, uint8_t index);
+uint16_t turn_place(const ctl *c, const struct turn *mine, unsigned steps);
 void link_turn(const ctl *c, uint8_t i, struct turn *t);
 void iso_turn(const ctl *c, uint8_t n, struct turn *t);
 void train_turn(const ctl *c, uint8_t n, struct turn *t);
@@ -596,6 +599,7 @@ void iso_heard(ctl *c, const struct flight *f);
 void iso_catch_up(ctl *c);
 void iso_reset(ctl *c);
 bool cis_on_link(const ctl *c, uint8_t i);
+bool cis_begins(const ctl *c, uint8_t i);
 void cis_link_gone(ctl *c, uint8_t i, uint8_t reason);
 void cis_terminate(ctl *c, struct iso *s, uint8_t reason);
 void cis_cancel(ctl *c, struct iso *s, uint8_t reason);

@@ -46,6 +46,16 @@ static struct iso *bis_of(ctl *c, const struct big *b, uint8_t k)
     return &c->iso[b->stream[k]];
 }
 
+/* The anchor of a new group's first event. */
+uint64_t big_place(const ctl *c, const struct big_info *info)
+{
+    enum { SOON_US = 5000 };
+    struct turn mine = { .owner = FOR_NOBODY, .phase = c->air->now + SOON_US,
+                         .every_us = info->interval * 1250u,
+                         .lasts_us = info->num * info->spacing };
+    return mine.phase + turn_place(c, &mine, info->interval) * 1250u;
+}
+
 /* Its streams begin with the group's first event. */
 void big_begin(ctl *c, struct big *b)
 {

@@ -202,7 +202,11 @@ static uint64_t cis_place(const ctl *c, const struct iso *s, uint64_t after)
             return at;
         }
     }
-    return after + s->position;
+    struct turn mine = { .owner = FOR_NOBODY, .phase = after, .every_us = s->interval * 1250u,
+                         .lasts_us = s->group_delay };
+    unsigned steps = c->links[s->link].interval < s->interval ? c->links[s->link].interval
+                                                              : s->interval;
+    return after + turn_place(c, &mine, steps) * 1250u + s->position;
 }
 
 /* LL_CIS_IND: access address u32, offset u24, delay of the group u24, of the stream u24, event
@@ -307,6 +311,20 @@ bool cis_on_link(const ctl *c, uint8_t i)
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         const struct iso *s = &c->iso[n];
         if (s->kind == ISO_CIS && s->link == i && (s->asked || s->on)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether one is being created, or has not begun: where it begins is counted from anchors of its
+ * connection, which must not move meanwhile. */
+bool cis_begins(const ctl *c, uint8_t i)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        bool begins = s->asked || s->agreed || (s->on && !s->established);
+        if (s->kind == ISO_CIS && s->link == i && begins) {
             return true;
         }
     }

@@ -238,7 +238,7 @@ void link_turn(const ctl *c, uint8_t i, struct turn *t)
 {
     const struct link *l = &c->links[i];
     if (l->used) {
-        *t = (struct turn){ FOR_CONN, i, l->anchor, l->interval * l->factor * 1250u,
+        *t = (struct turn){ FOR_CONN, i, l->anchor, l->ref_anchor, l->interval * l->factor * 1250u,
                             radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS };
     }
 }
@@ -328,6 +328,21 @@ static void link_send(ctl *c, uint8_t i, uint64_t at, bool brief)
     c->radio.link = i;
 }
 
+/* An instant.  With new parameters the transmit window begins WinOffset after the old anchor: then
+ * the event is later.  5.1.1 */
+static bool link_moves(ctl *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    bool updates = l->instant_of == P_UPDATE;
+    uint32_t offset = updates ? l->new_offset * 1250u : 0;
+    l->window = updates && !l->central ? l->new_window * 1250u : l->window;
+    control_instant(c, i);               /* the next update may begin */
+    if (offset) {
+        link_aim(c, l, offset);
+    }
+    return offset;
+}
+
 /* An anchor.  Where another activity keeps the radio this event is missed. */
 static void link_event(ctl *c, uint8_t i)
 {
@@ -337,7 +352,9 @@ static void link_event(ctl *c, uint8_t i)
     l->ref_count = l->count;
     l->heard = l->ended = l->peer_md = false;
     if (l->instant_of && (int16_t)((uint16_t)l->count - l->instant) >= 0) {
-        control_instant(c, i);
+        if (link_moves(c, i)) {
+            return;
+        }
     }
     l->anchor = NEVER;
     if (!radio_claim(c, FOR_CONN, i)) {

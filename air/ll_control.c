@@ -75,7 +75,8 @@ static void control_next(ctl *c, uint8_t i)
     struct link *l = &c->links[i];
     for (uint8_t kind = 1; kind < P_KINDS && !l->local; kind++) {
         bool instants = at_instant(kind) && (l->instant_of || l->remote || l->subrate_sent);
-        bool waits = instants || l->encrypting || l->terminate_sent;
+        bool waits = instants || (kind == P_CIS && l->instant_of) || l->encrypting ||
+                     l->terminate_sent;
         if ((l->wanted >> kind & 1) && !waits) {
             l->wanted &= (uint16_t)~(1u << kind);
             l->local = kind;

@@ -52,7 +52,7 @@ void iso_turn(const ctl *c, uint8_t n, struct turn *t)
     const struct iso *s = &c->iso[n];
     unsigned bn = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
     if (s->on) {
-        *t = (struct turn){ FOR_ISO, n, s->at, s->interval * 1250u,
+        *t = (struct turn){ FOR_ISO, n, s->at, s->anchor, s->interval * 1250u,
                             (bn ? bn : 1) * s->sub_interval };
     }
 }

@@ -38,6 +38,7 @@ void bis_quiet(ctl *c, struct iso *s);
 void bis_heard(ctl *c, struct iso *s, const struct flight *f);
 struct big *big_of(ctl *c, uint8_t handle);
 struct big *big_free(ctl *c);
+uint64_t big_place(const ctl *c, const struct big_info *info);
 void big_begin(ctl *c, struct big *b);
 void big_end(ctl *c, struct big *b);
 /* hci_iso.c */

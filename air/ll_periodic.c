@@ -126,8 +126,8 @@ void train_turn(const ctl *c, uint8_t n, struct turn *t)
 {
     const struct train *train = &c->sets[n].train;
     if (train->on) {
-        *t = (struct turn){ FOR_TRAIN, n, train_next(&c->sets[n]), train->interval * 1250u,
-                            train_airtime(&c->sets[n]) };
+        *t = (struct turn){ FOR_TRAIN, n, train_next(&c->sets[n]), train->next,
+                            train->interval * 1250u, train_airtime(&c->sets[n]) };
     }
 }
 

@@ -156,35 +156,13 @@ static void scan_ask(ctl *c, const struct address *a, const struct address *who,
     radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
 }
 
-/* How near an anchor at `at` would come to those of the connections there are. */
-static uint64_t join_distance(const ctl *c, uint64_t at)
+/* Whole steps of 1.25 ms until the first anchor. */
+static uint16_t join_offset(const ctl *c, uint64_t end)
 {
-    uint64_t least = NEVER;
-    for (uint8_t i = 0; i < c->cfg.conns; i++) {
-        const struct link *l = &c->links[i];
-        if (l->used) {
-            uint64_t step = l->interval * 1250u;
-            uint64_t apart = (at > l->ref_anchor ? at - l->ref_anchor : l->ref_anchor - at) % step;
-            apart = apart < step - apart ? apart : step - apart;
-            least = apart < least ? apart : least;
-        }
-    }
-    return least;
-}
-
-/* Whole steps of 1.25 ms until the first anchor, so that it is as far from the others as can be. */
-static uint16_t join_offset(ctl *c, uint64_t end)
-{
-    uint16_t best = 0;
-    uint64_t far = 0;
-    for (uint16_t offset = 0; offset < c->scan.conn_min; offset++) {
-        uint64_t apart = join_distance(c, end + WINDOW_DELAY_US + offset * 1250u);
-        if (apart > far) {
-            far = apart;
-            best = offset;
-        }
-    }
-    return best;
+    struct turn mine = { .owner = FOR_NOBODY, .phase = end + WINDOW_DELAY_US,
+                         .every_us = c->scan.conn_min * 1250u };
+    mine.lasts_us = 2 * radio_airtime(2, PHY_1M) + T_IFS;
+    return turn_place(c, &mine, c->scan.conn_min);
 }
 
 /* An access address for data: neither the advertising one nor near it, no long runs of a bit.

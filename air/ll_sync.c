@@ -194,7 +194,7 @@ void sync_turn(const ctl *c, uint8_t n, struct turn *t)
 {
     const struct sync *s = &c->sync[n];
     if (s->used) {
-        *t = (struct turn){ FOR_SYNC, n, s->at < s->chain_at ? s->at : s->chain_at,
+        *t = (struct turn){ FOR_SYNC, n, s->at < s->chain_at ? s->at : s->chain_at, s->ref,
                             s->interval * 1250u, radio_airtime(255, s->phy) };
     }
 }

@@ -40,9 +40,15 @@ static void send_update(ctl *c, uint8_t i, const struct params *p)
     l->new_interval = p->min;
     l->new_latency = p->latency;
     l->new_supervision = p->timeout;
+    uint64_t events = (uint16_t)(l->instant - (uint16_t)l->ref_count);
+    struct turn mine = { .owner = FOR_CONN, .index = i, .every_us = l->new_interval * 1250u };
+    mine.phase = l->ref_anchor + events * l->interval * 1250u;
+    mine.lasts_us = radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS;
+    l->new_offset = cis_begins(c, i) ? 0 : turn_place(c, &mine, l->new_interval);
+    l->new_window = 1;
     wr_u8(&pdu, LL_CONNECTION_UPDATE_IND);
-    wr_u8(&pdu, 1);
-    wr_le16(&pdu, 0);
+    wr_u8(&pdu, l->new_window);
+    wr_le16(&pdu, l->new_offset);
     wr_le16(&pdu, l->new_interval);
     wr_le16(&pdu, l->new_latency);
     wr_le16(&pdu, l->new_supervision);
@@ -53,12 +59,13 @@ static void send_update(ctl *c, uint8_t i, const struct params *p)
 void heard_update_ind(ctl *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    rd_u8(in);
-    rd_le16(in);
+    uint8_t window = rd_u8(in);
+    uint16_t offset = rd_le16(in);
     uint16_t interval = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
     uint16_t instant = rd_le16(in);
     struct params p = { interval, interval, latency, timeout };
-    if (!params_valid(&p) || !control_instant_ok(l, instant)) {
+    if (!params_valid(&p) || !window || window > 8 || window >= interval || offset > interval ||
+        !control_instant_ok(l, instant)) {
         return;
     }
     if (l->local == P_PARAMS) {
@@ -69,6 +76,8 @@ void heard_update_ind(ctl *c, uint8_t i, struct rd *in)
                       timeout != l->supervision;
     l->instant_of = P_UPDATE;
     l->instant = instant;
+    l->new_window = window;
+    l->new_offset = offset;
     l->new_interval = interval;
     l->new_latency = latency;
     l->new_supervision = timeout;

@@ -1,5 +1,5 @@
 /* Connections: the table, and the HCI commands and events that open, change and end them. */
-#include "host.h"
+#include "gap_central.h"
 
 enum { GENERATIONS = 127 };              /* so that no number is 0xffff */
 enum { ANY_HANDLE = 0xffff };
@@ -118,6 +118,14 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
     return 0;
 }
 
+void conn_tell_open(const struct conn *c)
+{
+    struct woad_event ev;
+    ev.u.connect.peer = c->peer;
+    ev.u.connect.central = c->central;
+    emit_of(c, WOAD_EV_CONNECT, &ev);
+}
+
 static void conn_opened(struct conn *c)
 {
     att_open(c->bearer, c, ATT_MTU_DEFAULT);
@@ -126,10 +134,9 @@ static void conn_opened(struct conn *c)
             (*f)->conn_open(c);
         }
     }
-    struct woad_event ev;
-    ev.u.connect.peer = c->peer;
-    ev.u.connect.central = c->central;
-    emit_of(c, WOAD_EV_CONNECT, &ev);
+    if (!c->unproved) {
+        conn_tell_open(c);
+    }
 }
 
 /* A new connection takes a free place; buffers and generation stay with the place. */
@@ -275,6 +282,10 @@ void conn_close(struct conn *c, uint8_t reason)
     ev.type = WOAD_EV_DISCONNECT;
     ev.conn = c->number;
     c->number = (uint16_t)((c->number + 0x100) % (GENERATIONS << 8));
+    if (c->unproved) {
+        h->reconnect->lost(h, reason);   /* the application has never had it */
+        return;
+    }
     emit(h, &ev);
 }
 

@@ -1,6 +1,6 @@
 /* The accept list: peers whose advertisements, scan requests or connections alone are taken.
  * Vol 4, Part E, 7.8.14 to 7.8.17 */
-#include "host.h"
+#include "gap_central.h"
 
 struct accept {
     bool dirty;                          /* the controller's list is another one */
@@ -68,6 +68,11 @@ static void accept_complete(struct woad *h, uint16_t opcode, uint8_t status, str
     if (status || l->sent == l->n) {
         accept_tell(h, status);
     }
+}
+
+const struct woad_addr *accept_peer(const struct woad *h, uint8_t n)
+{
+    return h->accept && n < h->accept->n ? &h->accept->peers[n] : NULL;
 }
 
 const struct woad_feature woad_accept_list = {

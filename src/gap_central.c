@@ -1,25 +1,7 @@
 /* Connecting to a peripheral: one attempt at a time.  Vol 4, Part E, 7.8.12, 7.8.13 */
-#include "gap_ext.h"
-
-enum central_state {
-    CENTRAL_IDLE,
-    CENTRAL_WANT,                        /* the command has not been sent */
-    CENTRAL_WAIT_STATUS,                 /* sent; the controller has not said it began */
-    CENTRAL_CONNECTING,
-    CENTRAL_CANCEL,                      /* the cancel command is to be sent, or has been */
-};
+#include "gap_central.h"
 
 enum { TOO_LATE_MS = 1000 };
-
-struct central {
-    uint8_t state;
-    bool cancel_sent;
-    bool any;                            /* of the accept list */
-    int why;                             /* WOAD_ECANCELED or WOAD_ETIMEDOUT */
-    uint32_t due;
-    struct woad_addr peer;
-    struct woad_connect_params params;
-};
 
 HOLD_SIZE(central, WOAD_SIZE_CENTRAL);
 
@@ -28,16 +10,22 @@ static void central_carve(struct woad *h)
     h->central = arena_take(h, 1, sizeof *h->central);
 }
 
-static void central_end(struct woad *h)
+void central_end(struct woad *h)
 {
+    if (h->reconnect) {
+        h->reconnect->stop(h, false);
+    }
     h->central->state = CENTRAL_IDLE;
     h->central->due = 0;
     h->busy &= (uint8_t)~(BUSY_CONNECT | WANTS_CONNECT);
 }
 
-static void central_fail(struct woad *h, int status)
+void central_fail(struct woad *h, int status)
 {
     struct woad_event ev;
+    if (h->reconnect && h->reconnect->again(h)) {
+        return;
+    }
     ev.u.connect_failed.peer = h->central->peer;
     ev.u.connect_failed.status = status;
     if (h->central->state != CENTRAL_IDLE) {
@@ -56,17 +44,18 @@ static void central_reset(struct woad *h)
 static uint16_t central_write_create(struct woad *h, struct wr *params)
 {
     const struct woad_connect_params *p = &h->central->params;
-    struct woad_addr peer = h->central->peer;
+    bool found = h->central->found, any = h->central->any && !found;
+    struct woad_addr peer = found ? h->central->target : h->central->peer;
     uint16_t asked[PARAMS];
-    if (h->smp_role) {
+    if (h->smp_role && !found) {
         h->smp_role->reach(h, &peer);
     }
     if (ext_connects(h)) {
-        return h->ext_role->create(h, &peer, h->central->any, p, params);
+        return h->ext_role->create(h, &peer, any, p, params);
     }
     wr_le16(params, p->scan_interval_625us);
     wr_le16(params, p->scan_window_625us);
-    wr_u8(params, h->central->any);
+    wr_u8(params, any);
     wr_bytes(params, &peer, sizeof peer);
     wr_u8(params, h->own_type);
     conn_params_of(p, asked);
@@ -81,7 +70,8 @@ static uint16_t central_command(struct woad *h, struct wr *params)
         return 0;
     }
     /* The scan that ran before, if any, is turned off first. */
-    if (c->state == CENTRAL_WANT && !host_pauses(h) && !(h->busy & BUSY_SCAN)) {
+    if (c->state == CENTRAL_WANT && !host_pauses(h) && !(h->busy & BUSY_SCAN) &&
+        !(h->reconnect && h->reconnect->seeks(h))) {
         c->state = CENTRAL_WAIT_STATUS;
         h->busy = (uint8_t)((h->busy & ~WANTS_CONNECT) | BUSY_CONNECT);
         return central_write_create(h, params);
@@ -99,7 +89,7 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
 {
     struct central *c = h->central;
     (void)ret;
-    if (c->state <= CENTRAL_WANT) {
+    if (c->state <= CENTRAL_WANT || c->state == CENTRAL_PROVING) {
         return;                          /* of the attempt before, which has ended */
     }
     if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
@@ -116,7 +106,7 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
 static void central_failed(struct woad *h, bool central, int status)
 {
     uint8_t state = h->central->state;
-    bool late = state <= CENTRAL_WANT ||
+    bool late = state <= CENTRAL_WANT || state == CENTRAL_PROVING ||
                 (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
     if (central && !late) {
         central_fail(h, state == CENTRAL_CANCEL ? h->central->why : status);
@@ -126,19 +116,22 @@ static void central_failed(struct woad *h, bool central, int status)
 static void central_open(struct conn *c)
 {
     struct woad *h = c->h;
-    if (c->central) {
+    if (c->central && !(h->reconnect && h->reconnect->holds(c))) {
         central_end(h);
     }
 }
 
-static void central_give_up(struct woad *h, int why)
+/* why: of WOAD_EV_CONNECT_FAILED. */
+void central_cancel(struct woad *h, int why)
 {
     struct central *c = h->central;
     c->due = 0;
     c->why = why;
     if (c->state == CENTRAL_WANT) {
         central_fail(h, why);
-    } else {
+    } else if (c->state == CENTRAL_PROVING) {
+        h->reconnect->stop(h, true);
+    } else if (c->state != CENTRAL_CANCEL) {
         c->state = CENTRAL_CANCEL;
         c->cancel_sent = false;
     }
@@ -150,7 +143,7 @@ static uint32_t central_due(struct woad *h)
     if (left == 0 && h->central->state == CENTRAL_CANCEL) {
         central_fail(h, h->central->why);
     } else if (left == 0) {
-        central_give_up(h, WOAD_ETIMEDOUT);
+        central_cancel(h, WOAD_ETIMEDOUT);
     }
     return left;
 }
@@ -199,7 +192,11 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
     c->params = *p;
     c->state = CENTRAL_WANT;
     c->due = p->timeout_ms ? deadline_in(h->now, p->timeout_ms) : 0;
+    c->why = 0;
     h->busy |= WANTS_CONNECT;
+    if (h->reconnect) {
+        h->reconnect->begin(h);
+    }
     return 0;
 }
 
@@ -213,9 +210,9 @@ int woad_connect_cancel(struct woad *h)
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
-    if (c->state == CENTRAL_IDLE || c->state == CENTRAL_CANCEL) {
+    if (c->state == CENTRAL_IDLE || (c->state >= CENTRAL_CANCEL && c->why)) {
         return WOAD_EALREADY;
     }
-    central_give_up(h, WOAD_ECANCELED);
+    central_cancel(h, WOAD_ECANCELED);
     return 0;
 }

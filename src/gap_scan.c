@@ -1,5 +1,5 @@
 /* Legacy scanning.  Vol 4, Part E, 7.8.10, 7.8.11 */
-#include "gap_ext.h"
+#include "gap_central.h"
 
 struct scan {
     bool want, running;            /* running: WOAD_EV_SCAN_DONE is owed */
@@ -7,6 +7,7 @@ struct scan {
     bool enabling;
     bool out, enable_out;                /* a command is out; it is the enabling one */
     uint8_t own_type;
+    bool seeks;                          /* for a peer to connect to; the application has none */
     int status;
     uint32_t due;
     struct woad_scan_params params;
@@ -71,8 +72,11 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
     if (h->state != HOST_UP) {
         return 0;
     }
-    if (s->want && (h->busy & WANTS_CONNECT)) {
+    if (s->want && !s->seeks && (h->busy & (WANTS_CONNECT | BUSY_CONNECT))) {
         woad_scan_stop(h);               /* connecting ends a scan */
+    }
+    if (h->reconnect) {
+        h->reconnect->seeks(h);          /* before central_command() or after it */
     }
     bool on = (h->busy & BUSY_SCAN) != 0;
     if (on && (!s->want || s->dirty || s->own_type != h->own_type || host_pauses(h))) {
@@ -97,6 +101,8 @@ static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
         if (!s->want) {
             scan_end(h, 0);
         }
+    } else if (status && s->seeks) {
+        h->reconnect->lost(h, status);
     } else if (status && !s->dirty) {    /* dirty: it was of the scan before */
         scan_end(h, status);
     } else if (enable && !status) {
@@ -109,11 +115,43 @@ static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
 void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
                struct woad_addr *whose)
 {
-    if (h->scan->want) {
-        if (h->smp_role) {
-            h->smp_role->resolve(h, whose);
-        }
+    if (!h->scan->want) {
+        return;
+    }
+    struct woad_addr air = *whose;
+    bool connectable = type == WOAD_EV_REPORT ? ev->u.report.kind <= 1 : ev->u.ext_report.props & 1;
+    if (h->smp_role) {
+        h->smp_role->resolve(h, whose);
+    }
+    if (!h->scan->seeks) {
         emit_none(h, type, ev);
+    } else if (connectable) {
+        h->reconnect->heard(h, &air, whose);
+    }
+}
+
+/* When the application's scan, if there is one, has ended. */
+void scan_seek(struct woad *h, const struct woad_connect_params *p)
+{
+    struct scan *s = h->scan;
+    if (s->want && !s->seeks) {
+        woad_scan_stop(h);
+    }
+    if (s->want || s->running || s->out || (h->busy & BUSY_SCAN)) {
+        return;
+    }
+    s->params = (struct woad_scan_params){ .interval_625us = p->scan_interval_625us,
+                                           .window_625us = p->scan_window_625us };
+    s->dirty = s->want = s->seeks = true;
+    h->quiet = false;
+}
+
+void scan_seek_end(struct woad *h)
+{
+    struct scan *s = h->scan;
+    if (s->seeks) {
+        s->seeks = s->want = false;
+        h->quiet = false;
     }
 }
 
@@ -177,7 +215,7 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
         p->window_625us > p->interval_625us) {
         return WOAD_EINVAL;
     }
-    if (s->want) {
+    if (s->want && !s->seeks) {
         return WOAD_EALREADY;
     }
     if (h->busy & (BUSY_CONNECT | WANTS_CONNECT)) {
@@ -199,6 +237,9 @@ int woad_scan_stop(struct woad *h)
     if (!s) {
         return WOAD_ENOTSUP;
     }
+    if (s->seeks) {
+        return 0;                        /* it is not the application's */
+    }
     bool started = (h->busy & BUSY_SCAN) || s->out;
     s->want = false;
     s->due = 0;
@@ -210,5 +251,5 @@ int woad_scan_stop(struct woad *h)
 
 bool woad_scan_running(const struct woad *h)
 {
-    return h->scan && h->scan->want;
+    return h->scan && h->scan->want && !h->scan->seeks;
 }

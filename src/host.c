@@ -1,5 +1,5 @@
 /* The instance: memory, start and stop, the entry points. */
-#include "host.h"
+#include "gap_central.h"
 
 static const struct woad_feature *const no_features[] = { NULL };
 
@@ -143,6 +143,9 @@ void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev)
 
 void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev)
 {
+    if (c->unproved) {                   /* whatever it is, it comes after WOAD_EV_CONNECT */
+        c->h->reconnect->proved(c);
+    }
     emit_at(c->h, c->number, type, ev);
 }
 

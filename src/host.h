@@ -127,6 +127,7 @@ struct conn {
     bool mtu_exchanged : 1;              /* this side has sent an MTU request or response */
     bool smp_refuse : 1;                 /* Pairing Failed is owed */
     bool sig_params : 1;                 /* a request for parameters is to be sent by L2CAP */
+    bool unproved : 1;                   /* WOAD_EV_CONNECT is held back: gap_reconnect.c */
     uint8_t reason;
     bool rx_skip;
     bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
@@ -322,6 +323,8 @@ struct adv;
 struct link;
 struct scan;
 struct central;
+struct reconnect;
+struct reconnect_role;
 struct cocs;
 struct eatt;
 
@@ -395,6 +398,8 @@ struct woad {
     struct adv *adv;
     struct scan *scan;
     struct central *central;
+    struct reconnect *reconnect_mem;
+    const struct reconnect_role *reconnect;
     struct ext *ext;
     const struct ext_role *ext_role;
     struct link *link;
@@ -498,6 +503,7 @@ struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer);
 bool conn_any_free(const struct woad *h);
 bool conn_any(const struct woad *h);
 int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced);
+void conn_tell_open(const struct conn *c);    /* WOAD_EV_CONNECT */
 void conn_close(struct conn *c, uint8_t reason);
 void conn_close_all(struct woad *h, uint8_t reason);
 bool conn_params_valid(const uint16_t p[PARAMS]);

@@ -163,14 +163,33 @@ struct woad_connect_params {
 };
 
 /* WOAD_EV_CONNECT or WOAD_EV_CONNECT_FAILED follows, once; the latter with WOAD_ENOMEM if a central
- * that has come meanwhile has the last connection.  WOAD_ENODEV, WOAD_EINVAL;
- * WOAD_EALREADY while an attempt runs; with peer NULL it is whoever of the accept list comes first
- * (the feature woad_accept_list); WOAD_EISCONN if connected to that address; WOAD_ENOMEM when
- * every connection is in use. */
+ * that has come meanwhile has the last connection.  A controller says that it is connected when it
+ * has answered an advertisement, and does not know yet whether the peer has heard it.  If
+ * not, WOAD_EV_DISCONNECT with WOAD_HCI_FAILED_TO_ESTABLISH follows within six intervals: try
+ * again.  A peripheral is told the same, and starts to advertise again as after any connection.
+ *
+ * With the feature woad_reconnection the host tries again by itself: config.connect_retries times,
+ * within timeout_ms.  WOAD_EV_CONNECT then waits until the peer has been heard or eight intervals
+ * have passed, and WOAD_EV_CONNECT_FAILED has the status of the last attempt.
+ *
+ * A bonded peer that hides behind private addresses is meant by its identity.  Where the controller
+ * resolves addresses (4.2 and later, woad_resolving_list) it finds the peer, and the accept list
+ * holds for it.  Where it does not, an attempt goes to the address that was heard last, by a scan
+ * or a connection, and fails by its time limit if the peer has another by now; the accept list does
+ * not meet it.  With woad_reconnection, woad_scanner and config.crypto the host scans in that case,
+ * resolves and connects (General Connection Establishment, Vol 3, Part C, 9.3.6), for a peer and
+ * for the accept list, with the scan interval and window of `params`; the bond is one that the host
+ * knows (woad_bond_add()).  No WOAD_EV_REPORT comes of that scan, and a scan of the application's
+ * own ends as ever when an attempt begins.
+ *
+ * WOAD_ENODEV, WOAD_EINVAL; WOAD_EALREADY while an attempt runs; with peer NULL it is whoever of
+ * the accept list comes first (the feature woad_accept_list); WOAD_EISCONN if connected to that
+ * address; WOAD_ENOMEM when every connection is in use. */
 int woad_connect(struct woad *h, const struct woad_addr *peer,
                  const struct woad_connect_params *params);
 
-/* Gives the attempt up: WOAD_EV_CONNECT_FAILED follows, or WOAD_EV_CONNECT if it was too late.
+/* Gives the attempt up: WOAD_EV_CONNECT_FAILED follows, or WOAD_EV_CONNECT if it was too late, and
+ * then perhaps WOAD_EV_DISCONNECT.
  * WOAD_ENODEV; WOAD_EALREADY when no attempt runs. */
 int woad_connect_cancel(struct woad *h);
 

@@ -219,7 +219,7 @@ int woad_set_irk(struct woad *h, const uint8_t irk[16]);
 /* From now on private addresses in the place of ours, a new one each so many seconds, 1 to 3600
  * (900 is usual); or, off, our own again.  Peers that are bonded and have given their key are told
  * of by their identity in all events, whatever address they use; woad_connect() to such an identity
- * goes where it was heard last, by a scan or a connection.
+ * finds it as gap.h says there.
  * WOAD_EINVAL, also for resolvable ones without woad_set_irk(); WOAD_ENODEV until WOAD_EV_UP;
  * WOAD_EBUSY while a connection attempt runs; WOAD_EIO without random numbers; WOAD_ENOTSUP. */
 int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds);

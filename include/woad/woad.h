@@ -71,9 +71,13 @@ extern const struct woad_feature woad_security_manager, woad_keypresses;
 extern const struct woad_feature woad_security_peripheral;
 /* Pairing with what comes by another way than the radio. */
 extern const struct woad_feature woad_out_of_band;
-/* Bonded peers behind private addresses are known to the controller: woad_connect() finds one that
- * has not been heard, and the accept list holds for them. */
+/* Bonded peers behind private addresses are known to the controller, if it is of 4.2 or later:
+ * woad_connect() finds one that has not been heard, and the accept list holds for them. */
 extern const struct woad_feature woad_resolving_list;
+/* Behind woad_central: attempts whose peer does not answer are made again, and bonded peers behind
+ * private addresses are found by a scan (woad_scanner, too) where no controller resolves them:
+ * woad_connect(). */
+extern const struct woad_feature woad_reconnection;
 /* Extended advertising: sets of it, reports of it, and connecting to it; where the controller
  * has it. All legacy advertising, scanning and connecting then goes by the same commands. */
 extern const struct woad_feature woad_extended;
@@ -128,6 +132,7 @@ struct woad_config {
                                   * per connection.  0: as `mtu` */
     uint16_t watch_ms;           /* of woad_watch; 0: 5 s */
     uint8_t adv_sets;            /* of woad_extended, beside legacy advertising */
+    uint8_t connect_retries;     /* of woad_reconnection; 0: 3 */
 };
 
 /* Octets that woad_init() needs for this config; 0 if the config is not valid. */
@@ -149,7 +154,8 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP(WOAD_SIZE_ADV) + WOAD_UP(WOAD_SIZE_SCAN) + \
      WOAD_UP(WOAD_SIZE_ACCEPT) + WOAD_UP((accept_list) * 7) + \
      WOAD_UP(WOAD_SIZE_LINK) + WOAD_UP((conns) * WOAD_SIZE_LINK_CONN) + \
-     WOAD_UP(WOAD_SIZE_CENTRAL) + WOAD_UP(WOAD_SIZE_SERVER) + WOAD_UP(WOAD_MOST(mtu, 65) + 4) + \
+     WOAD_UP(WOAD_SIZE_CENTRAL) + WOAD_UP(WOAD_SIZE_RECONNECT) + \
+     WOAD_UP(WOAD_SIZE_SERVER) + WOAD_UP(WOAD_MOST(mtu, 65) + 4) + \
      WOAD_UP((1 + (attr_tables)) * WOAD_SIZE_TABLE) + WOAD_UP((attr_index) * 2) + \
      WOAD_UP((conns) * WOAD_SIZE_CONN) + \
      WOAD_UP((conns) * WOAD_SIZE_SERVER_CONN) + WOAD_UP((conns) * WOAD_SIZE_CLIENT_CONN) + \
@@ -181,14 +187,15 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *))
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(616, 412)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(632, 420)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(192, 136)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32
 #define WOAD_SIZE_ACCEPT      WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_LINK        WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_LINK_CONN   8
-#define WOAD_SIZE_CENTRAL     36
+#define WOAD_SIZE_CENTRAL     48
+#define WOAD_SIZE_RECONNECT   12
 #define WOAD_SIZE_SERVER      WOAD_WIDTH(96, 64)
 #define WOAD_SIZE_PARTS       WOAD_WIDTH(24, 20)
 #define WOAD_SIZE_PIPELINE    WOAD_WIDTH(16, 8)

@@ -5,6 +5,7 @@
 #include <woad/woad.h>
 
 static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
+                                                  &woad_reconnection,
     &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
     &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_gatt_client_features,
     &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses,

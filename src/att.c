@@ -54,15 +54,8 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
     b->indicate_due = deadline_in(h->now, ATT_TIMEOUT_MS);
 }
 
-/* A peer whose two exchanges came to different values may go by the larger one: what has room is
- * taken, bluez/bluez#2224. */
-static bool att_offered(const struct att_bearer *b, size_t len)
-{
-    return b->c->mtu_exchanged && len <= b->c->h->mtu;
-}
-
-/* A request where there is no server: it is answered all the same, or the peer would end the
- * connection after 30 s.  ATT_MTU is what both roles share.  3.4.1.1, 3.4.2 */
+/* A request where there is no server.  It is answered all the same: a peer that waits for 30 s ends
+ * the connection.  Both roles share the ATT_MTU.  3.4.1.1, 3.4.2 */
 static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in)
 {
     struct conn *c = b->c;
@@ -76,30 +69,42 @@ static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in
     }
 }
 
-/* ATT_ERROR_RSP: request u8, handle u16, error u8.  ATT_EXCHANGE_MTU_RSP: server's MTU u16. */
-static bool att_tx_refused(struct conn *c, struct wr *out)
+/* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
+void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err)
 {
+    wr_u8(out, ATT_ERROR_RSP);
+    wr_u8(out, request);
+    wr_le16(out, handle);
+    wr_u8(out, (uint8_t)err);
+}
+
+/* ATT_EXCHANGE_MTU_RSP: server's MTU u16; or an error.  3.4.2.2 */
+static bool att_tx_refused(struct att_bearer *b, struct wr *out)
+{
+    struct conn *c = b->c;
     uint8_t refuse = c->att_refuse;
-    uint8_t pdu[5] = { ATT_ERROR_RSP, (uint8_t)(refuse - 1), 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
-    size_t len = sizeof pdu;
+    if (!refuse || !att_is_fixed(b)) {
+        return false;
+    }
     c->att_refuse = 0;
     if (refuse == ATT_OP_COMMAND) {
-        pdu[0] = ATT_MTU_RSP;
-        put_le16(pdu + 1, c->h->mtu);
-        len = 3;
+        wr_u8(out, ATT_MTU_RSP);
+        wr_le16(out, c->h->mtu);
+    } else {
+        att_wr_error(out, (uint8_t)(refuse - 1), 0, WOAD_ATT_REQUEST_NOT_SUPPORTED);
     }
-    wr_bytes(out, pdu, len);
     return true;
 }
 
 /* Requests, commands and confirmations are even: they go to a server.  Responses, notifications
- * and indications are odd: they go to a client.  3.4.8 */
+ * and indications are odd: they go to a client.  3.4.8.  A peer whose two exchanges of the MTU came
+ * to different values may go by the larger one: as much as was offered to it is taken. */
 void att_rx(struct att_bearer *b, struct rd *in)
 {
     struct woad *h = b->c->h;
     size_t len = rd_left(in);
-    if (!len || (len > b->mtu && !att_offered(b, len))) {
-        return;                          /* longer than ATT_MTU: not a PDU of this bearer */
+    if (!len || (len > b->mtu && (len > h->mtu || !b->c->mtu_exchanged))) {
+        return;                          /* not a PDU of this bearer */
     }
     uint8_t op = *in->p++;
     const struct att_role *role = op & 1 ? h->att_client : h->att_server;
@@ -114,9 +119,9 @@ void att_rx(struct att_bearer *b, struct rd *in)
     }
 }
 
-/* Of the queue what is no notification: whether it may be sent.  Only a notification's and an
- * indication's value may be cut: another PDU that has become longer than any MTU is dropped, and a
- * command that was for an encrypted connection when there is none. */
+/* Whether the first PDU of the queue, which is no notification, may be sent now.  Drops a command
+ * that was queued for an encrypted connection when there is none, and a PDU that is longer than any
+ * MTU: only the value of a notification or an indication may be cut. */
 static bool att_tx_other(struct att_bearer *b, uint8_t *pdu)
 {
     struct conn *c = b->c;
@@ -164,8 +169,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
 bool att_tx(struct att_bearer *b, struct wr *out)
 {
     const struct woad *h = b->c->h;
-    return (h->att_server && h->att_server->tx(b, out)) ||
-           (b->c->att_refuse && att_is_fixed(b) && att_tx_refused(b->c, out)) ||
+    return (h->att_server ? h->att_server->tx(b, out) : att_tx_refused(b, out)) ||
            (h->att_client && h->att_client->tx(b, out));
 }
 
@@ -187,8 +191,8 @@ void att_completed(struct conn *c)
     }
 }
 
-/* Something was taken out of the queue without being sent: who waits for room, or for the queue to
- * be empty, may have nothing else to wait for. */
+/* After something was removed from the queue without being sent: raises WOAD_EV_TX_READY and
+ * WOAD_EV_TX_DONE where no packet that is under way will do it. */
 void att_unsent(struct conn *c)
 {
     att_room(c);

@@ -1,26 +1,33 @@
 /* The attribute server: requests in, one answer each.  Vol 3, Part F, 3.4
  *
  * A handler writes the response's body into `out` and returns 0, an ATT error code, or ATT_LATER
- * when the application will answer.  Only att_server_done() builds an Error Response. */
+ * when the application will answer.  Only att_server_done() makes an Error Response of it. */
 #include "gatt_server.h"
 
-static bool att_range_ok(struct gatts_bearer *s, uint16_t start, uint16_t end)
+/* What several requests begin with: start u16, end u16, and a type of `size` octets, or as long as
+ * the PDU is. */
+enum { NO_TYPE = 0, TYPE_IS_REST = 1 };
+struct att_range { uint16_t start, end; struct woad_uuid type; };
+
+static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct att_range *r)
 {
-    s->handle = start;                   /* what an error response names */
-    return start && start <= end;
+    r->start = rd_le16(in);
+    r->end = rd_le16(in);
+    size_t len = size == TYPE_IS_REST ? rd_left(in) : size;
+    if (in->bad || (size != NO_TYPE && !uuid_read(in, len, &r->type))) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    b->server->handle = r->start;        /* what an error response names */
+    return r->start && r->start <= r->end ? 0 : WOAD_ATT_INVALID_HANDLE;
 }
 
-/* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
 static __attribute__((noinline)) void att_server_done(struct gatts_bearer *s, int err,
                                                       struct wr *out)
 {
     s->waiting = false;
     if (err) {
         *out = wr_of(out->base, (size_t)(out->end - out->base));
-        wr_u8(out, ATT_ERROR_RSP);
-        wr_u8(out, s->op);
-        wr_le16(out, s->handle);
-        wr_u8(out, (uint8_t)err);
+        att_wr_error(out, s->op, s->handle, err);
     }
     s->rsp_len = (uint16_t)wr_len(out);
 }
@@ -49,15 +56,13 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
-    uint16_t start = rd_le16(in), end = rd_le16(in);
+    struct att_range r;
     uint8_t format = 0;
-    if (!rd_done(in)) {
-        return WOAD_ATT_INVALID_PDU;
+    int err = rd_left(in) == 4 ? att_rx_range(b, in, NO_TYPE, &r) : WOAD_ATT_INVALID_PDU;
+    if (err) {
+        return err;
     }
-    if (!att_range_ok(b->server, start, end)) {
-        return WOAD_ATT_INVALID_HANDLE;
-    }
-    for (uint16_t handle = db_next(g, start); handle && handle <= end;
+    for (uint16_t handle = db_next(g, r.start); handle && handle <= r.end;
          handle = db_next(g, handle + 1u)) {
         struct woad_uuid type;
         db_type(db_at(g, handle), &type);
@@ -90,20 +95,15 @@ static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *
 {
     struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
-    uint16_t start = rd_le16(in), end = rd_le16(in);
-    struct woad_uuid type;
-    if (!uuid_read(in, 2, &type) || in->bad) {
-        return WOAD_ATT_INVALID_PDU;
+    struct att_range r;
+    int err = att_rx_range(b, in, 2, &r);
+    if (err) {
+        return err;
     }
-    size_t len = rd_left(in);
-    const uint8_t *value = rd_bytes(in, len);
-    if (!att_range_ok(b->server, start, end)) {
-        return WOAD_ATT_INVALID_HANDLE;
-    }
-    for (uint16_t handle = db_find(g, start, end, &type); handle && wr_room(out) >= 4;
-         handle = db_find(g, handle + 1u, end, &type)) {
+    for (uint16_t handle = db_find(g, r.start, r.end, &r.type); handle && wr_room(out) >= 4;
+         handle = db_find(g, handle + 1u, r.end, &r.type)) {
         const struct woad_attr *a = db_at(g, handle);
-        if (att_value_is(b, handle, a, value, len)) {
+        if (att_value_is(b, handle, a, in->p, rd_left(in))) {
             wr_le16(out, handle);
             wr_le16(out, db_is_service(a) ? db_group_end(g, handle) : handle);
         }
@@ -144,17 +144,14 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
 {
     struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
-    uint16_t start = rd_le16(in), end = rd_le16(in);
-    struct woad_uuid type;
+    struct att_range r;
     size_t each = 0;
-    if (!uuid_read(in, rd_left(in), &type) || in->bad) {
-        return WOAD_ATT_INVALID_PDU;
+    int bad = att_rx_range(b, in, TYPE_IS_REST, &r);
+    if (bad) {
+        return bad;
     }
-    if (!att_range_ok(b->server, start, end)) {
-        return WOAD_ATT_INVALID_HANDLE;
-    }
-    for (uint16_t handle = db_find(g, start, end, &type); handle;
-         handle = db_find(g, handle + 1u, end, &type)) {
+    for (uint16_t handle = db_find(g, r.start, r.end, &r.type); handle;
+         handle = db_find(g, handle + 1u, r.end, &r.type)) {
         const struct woad_attr *a = db_at(g, handle);
         struct gatts_value v;
         int err = perm_read(b, handle, a);
@@ -234,21 +231,18 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
 {
     struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
-    uint16_t start = rd_le16(in), end = rd_le16(in);
-    struct woad_uuid type;
+    struct att_range r;
     uint8_t each = 0;
-    if (!uuid_read(in, rd_left(in), &type) || in->bad) {
-        return WOAD_ATT_INVALID_PDU;
+    int err = att_rx_range(b, in, TYPE_IS_REST, &r);
+    if (err) {
+        return err;
     }
-    if (!att_range_ok(b->server, start, end)) {
-        return WOAD_ATT_INVALID_HANDLE;
-    }
-    uint16_t kind = uuid_short(&type);
+    uint16_t kind = uuid_short(&r.type);
     if (kind != UUID_PRIMARY && kind != UUID_SECONDARY) {
         return WOAD_ATT_UNSUPPORTED_GROUP_TYPE;
     }
-    for (uint16_t handle = db_find(g, start, end, &type); handle;
-         handle = db_find(g, handle + 1u, end, &type)) {
+    for (uint16_t handle = db_find(g, r.start, r.end, &r.type); handle;
+         handle = db_find(g, handle + 1u, r.end, &r.type)) {
         const struct woad_attr *a = db_at(g, handle);
         uint8_t mine = a->uuid->size == 2 ? 6 : 20;
         if (!each) {

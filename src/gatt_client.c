@@ -244,9 +244,13 @@ static void gattc_rx_error(struct att_bearer *b, struct rd *in)
     }
 }
 
-/* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7 */
-static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in)
+/* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7
+ * One that is not believed yet is kept while security is being had, where there is room for it; an
+ * indication is confirmed then in any case. */
+static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int hold)
 {
+    struct conn *c = b->c;
+    enum woad_event_type type = WOAD_EV_NOTIFIED;
     struct woad_event ev;
     ev.u.value.handle = rd_le16(in);
     ev.u.value.offset = 0;
@@ -255,8 +259,16 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in)
     if (in->bad) {
         return;
     }
-    b->client->confirm = b->client->confirm || op == ATT_INDICATE;
-    emit_of(b->c, op == ATT_INDICATE ? WOAD_EV_INDICATION : WOAD_EV_NOTIFIED, &ev);
+    if (op == ATT_INDICATE) {
+        b->client->confirm = true;
+        type = WOAD_EV_INDICATION;
+    }
+    if (!hold) {
+        emit_of(c, type, &ev);
+    } else if (hold == CLIENT_WAITS) {
+        struct proc p = { .op = GATTC_EARLY, .start = ev.u.value.handle, .end = type };
+        gattc_add(c->h, c->number, &p, ev.u.value.data, ev.u.value.len);
+    }
 }
 
 /* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more.  3.4.7.4 */
@@ -288,42 +300,20 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
     gattc_went(b, sent, results ? p->kind->rx(b->c, p, in) : GATTC_DONE);
 }
 
-/* A value that is not believed yet is kept where there is room for it.  An indication is confirmed
- * once the connection is encrypted, in any case. */
-static void gattc_keep_early(struct att_bearer *b, uint8_t op, struct rd *in, bool waits)
-{
-    struct conn *c = b->c;
-    struct proc p = { .op = GATTC_EARLY, .start = rd_le16(in), .end = WOAD_EV_NOTIFIED };
-    if (in->bad || (op != ATT_NOTIFY && op != ATT_INDICATE)) {
-        return;
-    }
-    if (op == ATT_INDICATE) {
-        b->client->confirm = true;
-        p.end = WOAD_EV_INDICATION;
-    }
-    if (waits) {
-        gattc_add(c->h, c->number, &p, in->p, rd_left(in));
-    }
-}
-
 /* Whatever the application does in an event, a procedure that an answer is for stays where it is
  * until the answer has been taken. */
 static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct conn *c = b->c;
     int hold = client_hold(c, false);
-    if (hold) {
-        gattc_keep_early(b, op, in, hold == CLIENT_WAITS);
-        return;
-    }
     c->client->locked = true;
     if (op == ATT_NOTIFY || op == ATT_INDICATE) {
-        gattc_rx_value(b, op, in);
-    } else if (op == ATT_MULTIPLE_NOTIFY) {
+        gattc_rx_value(b, op, in, hold);
+    } else if (!hold && op == ATT_MULTIPLE_NOTIFY) {
         gattc_rx_values(c, in);
-    } else if (op == ATT_ERROR_RSP) {
+    } else if (!hold && op == ATT_ERROR_RSP) {
         gattc_rx_error(b, in);
-    } else {
+    } else if (!hold) {
         gattc_rx_answer(b, op, in);
     }
     gattc_unlock(c);
@@ -352,7 +342,8 @@ static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
            !(several && (gattc_writes(p) || gattc_writes(q)));
 }
 
-static bool gattc_fits(const struct conn *c, const struct proc *p, uint16_t mtu)
+static __attribute__((noinline)) bool gattc_fits(const struct conn *c, const struct proc *p,
+                                                 uint16_t mtu)
 {
     return p->op == WOAD_GATTC_WRITE ? fifo_len(gattc_data(c, p)) + 3 <= mtu
          : p->op == WOAD_GATTC_READ_MULTIPLE || p->op == WOAD_GATTC_READ_MULTIPLE_FIXED

@@ -118,8 +118,8 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu)
     return true;
 }
 
-/* The connection's security has changed: what waits and may not be sent now is removed.  The
- * application may change the queue in the event that says so. */
+/* The connection's security has changed: removes from the queue what may not be sent now.  The
+ * application may change the queue in WOAD_EV_INDICATED. */
 void perm_fell(struct conn *c)
 {
     struct fifo *q = &c->queue;

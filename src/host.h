@@ -562,6 +562,7 @@ uint8_t *att_queue_open(struct conn *c, size_t len);
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
               size_t len);
 void att_room(struct conn *c);
+void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err);
 void att_unsent(struct conn *c);
 void att_indication_sent(struct att_bearer *b, uint16_t handle);
 void att_completed(struct conn *c);

@@ -129,8 +129,9 @@ int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uin
 int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t first);
 
 /* Takes away the array at `first`; its handles answer Invalid Handle from now on, subscriptions to
- * them end without an event.  A read or a write that waits for woad_gatt_answer() may still be
- * answered.  To replace services: remove, then add.  WOAD_ENOENT. */
+ * them end without an event, in the client's bond too (WOAD_EV_BOND).  A read or a write that waits
+ * for woad_gatt_answer() may still be answered.  To replace services: remove, then add.
+ * WOAD_ENOENT. */
 int woad_gatt_remove(struct woad *h, uint16_t first);
 
 /* Takes away all that was added. */
@@ -144,7 +145,9 @@ size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
  * or later; within 30 s, or the client gives up.  err is 0 or an ATT error code; for a read, data
  * is the whole value, from offset 0: the host cuts it to what was asked for.  One longer than an
  * answer is kept, if it has room in config.prepare_queue, so that the parts the client reads after
- * this are of the same value; without room each part is asked for.
+ * this are of the same value; without room each part is asked for.  Of a value longer than 512
+ * octets (WOAD_ATT_VALUE_MAX) the first 512 are the value.  The answer becomes an error when the
+ * connection has meanwhile lost the security that it takes to read the value.
  * WOAD_ENOTCONN; WOAD_EALREADY when nothing waits for an answer. */
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
 
@@ -172,10 +175,10 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n);
 int woad_eatt_close(struct woad *h, uint16_t conn);
 
 /* Sends a notification, whether or not the client asked for any.  At most ATT_MTU - 3 octets are
- * sent, the rest is cut off.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EACCES for a value that may not be
- * read over this connection; WOAD_EAGAIN when the connection's queue
- * is full: WOAD_EV_TX_READY follows when there is room again.  WOAD_EV_TX_DONE follows when all
- * that was queued on the connection has been sent. */
+ * sent, and never more than 512; the rest is cut off.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EACCES for
+ * a value that may not be read over this connection; WOAD_EAGAIN when the connection's queue is full:
+ * WOAD_EV_TX_READY follows when there is room again.  WOAD_EV_TX_DONE follows when all that was
+ * queued on the connection has been sent, or removed because the encryption has ended. */
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                      size_t len);
 
@@ -185,14 +188,17 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
                             size_t len);
 
 /* Two values or more in one packet, none of them cut.  WOAD_EINVAL when they are longer than an
- * ATT_MTU; WOAD_ENOTSUP for a client that has not said it understands this, in the characteristic
- * that the feature woad_gatt_client_features adds. */
+ * ATT_MTU, or one is longer than 512 octets; WOAD_ENOTSUP for a client that has not said it
+ * understands this, in the characteristic that the feature woad_gatt_client_features adds.  The
+ * packet is dropped when the ATT_MTU becomes too small for it before it is sent, or when the
+ * connection loses the security that one of the values takes. */
 struct woad_gatt_value { uint16_t handle, len; const void *data; };
 int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_gatt_value *values,
                               size_t n);
 
 /* A notification that the client confirms; one at a time is on the way, more wait in the queue.
- * WOAD_EV_INDICATED follows for each. */
+ * WOAD_EV_INDICATED follows for each.  WOAD_EINVAL, too, for handle 8, Service Changed, where the
+ * server has it: the host indicates that itself. */
 int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                        size_t len);
 
@@ -210,7 +216,14 @@ uint16_t woad_mtu(const struct woad *h);
 
 /* Every call below queues a procedure on the connection; they run one after the other, in order.
  * Each ends with exactly one WOAD_EV_GATTC_DONE.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EAGAIN when the
- * queue is full: WOAD_EV_TX_READY follows when there is room again. */
+ * queue is full: WOAD_EV_TX_READY follows when there is room again.
+ *
+ * A procedure that was queued on an encrypted connection is not carried out on one that is not: it
+ * waits for the encryption where the peer is bonded, and ends with WOAD_EACCES elsewhere.
+ *
+ * Notifications and indications that a bonded peer sends before the encryption are kept, as long as
+ * the queue has room for them, and told when the bond's key has proved who has sent them; such an
+ * indication is confirmed then.  They are forgotten when the encryption fails. */
 
 enum woad_gattc_op {                     /* which procedure an event belongs to */
     WOAD_GATTC_MTU,
@@ -271,7 +284,7 @@ int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t
 /* The whole value, however long: WOAD_EV_READ for each part. */
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle);
 
-/* One Write Request; WOAD_EINVAL when longer than ATT_MTU - 3.  The data are copied. */
+/* One Write Request; WOAD_EINVAL when longer than ATT_MTU - 3, or 512.  The data are copied. */
 int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len);
 
 /* Up to 512 octets, prepared in parts and executed; the data are copied.  `reliable`: every echo is
@@ -287,8 +300,10 @@ int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const 
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len);
 
-/* Write Command: no answer, no event.  WOAD_EINVAL when longer than ATT_MTU - 3; WOAD_EACCES to a
- * bonded peer as long as the connection is not encrypted, which it begins to be then. */
+/* Write Command: no answer, no event.  WOAD_EINVAL when longer than ATT_MTU - 3, or 512;
+ * WOAD_EACCES to a bonded peer as long as the connection is not encrypted, which it begins to be
+ * then.  One that waits in the queue is dropped when the encryption that it was queued under ends,
+ * or the ATT_MTU becomes too small for it. */
 int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                              size_t len);
 

@@ -176,9 +176,9 @@ int woad_eatt_close(struct woad *h, uint16_t conn);
 
 /* Sends a notification, whether or not the client asked for any.  At most ATT_MTU - 3 octets are
  * sent, and never more than 512; the rest is cut off.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EACCES for
- * a value that may not be read over this connection; WOAD_EAGAIN when the connection's queue is full:
- * WOAD_EV_TX_READY follows when there is room again.  WOAD_EV_TX_DONE follows when all that was
- * queued on the connection has been sent, or removed because the encryption has ended. */
+ * a value that may not be read over this connection; WOAD_EAGAIN when the connection's queue is
+ * full: WOAD_EV_TX_READY follows when there is room again.  WOAD_EV_TX_DONE follows when all that
+ * was queued on the connection has been sent, or removed because the encryption has ended. */
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                      size_t len);
 

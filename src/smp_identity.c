@@ -43,7 +43,9 @@ void rpa_reach(const struct woad *h, struct woad_addr *a)
 {
     const struct kept_bond *k = bond_find(h, a);
     if (k && k->is.has_irk && h->resolves) {
-        a->type |= 2;                    /* the controller knows it when it hears it */
+        /* The controller resolves its address.  One without LE Set Privacy Mode wants to be told
+         * that this is an identity; others may refuse that.  Vol 4, Part E, 7.8.12, 7.8.66 */
+        a->type |= hci_has_command(h, 39, 2) ? 0 : 2;
     } else if (k && k->heard[5]) {       /* RPA are the two top bits */
         a->type = WOAD_ADDR_RANDOM;
         memcpy(a->octet, k->heard, sizeof k->heard);

@@ -177,10 +177,10 @@ static uint8_t att_bearers[WORLD_MAX];   /* and Enhanced ATT, where there are so
 
 static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
 {
-    static const struct woad_feature *features[WORLD_MAX][20];
+    static const struct woad_feature *features[WORLD_MAX][24];
     struct woad_config host = world_host_config(conns);
     bool library = !(by_controller >> w->devices & 1);
-    const struct woad_feature *all[20] = { &woad_advertiser, &woad_scanner, &woad_central,
+    const struct woad_feature *all[24] = { &woad_advertiser, &woad_scanner, &woad_central,
         &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
         &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_link,
         &woad_security_manager, &woad_keypresses, &woad_out_of_band };
@@ -190,6 +190,9 @@ static inline struct device *add(uint8_t conns, const struct woad_security_polic
     }
     if (lists >> w->devices & 1) {
         all[n++] = &woad_resolving_list;
+    }
+    if (getenv("WORLD_EXTENDED")) {
+        all[n++] = &woad_extended;
     }
     if (with_channels) {
         all[n++] = &woad_channels;

@@ -159,10 +159,9 @@ static struct conn *conn_take(struct woad *h)
 /* The private address that the controller has used, if it has. */
 static void conn_private(struct woad_addr *a, struct rd *in)
 {
-    static const uint8_t zero[6] = { 0 };
     uint8_t rpa[6];
     rd_copy(in, rpa, sizeof rpa);
-    if (memcmp(rpa, zero, sizeof rpa) != 0) {
+    if (!zeros(rpa, sizeof rpa)) {
         a->type = WOAD_ADDR_RANDOM;
         memcpy(a->octet, rpa, sizeof a->octet);
     }

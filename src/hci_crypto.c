@@ -1,6 +1,7 @@
 /* Cryptography by the controller, where there is no library: LE Encrypt, LE Rand, and the P-256
- * commands.  Each answer comes later, so whoever asks asks again until it is there: a calculation
- * is done anew from its beginning, with what has come of it so far remembered.
+ * commands.  An answer of zeros is none: a pairing would fit that has no secret.
+ * Each answer comes later, so whoever asks asks again until it is there: a calculation is done anew
+ * from its beginning, with what has come of it so far remembered.
  * Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37 */
 #include "host.h"
 
@@ -22,6 +23,7 @@ struct ctl_crypto {
     uint8_t pair, dh;                    /* enum ask */
     bool p256_stale;
     bool freed;                          /* it may be another's turn */
+    bool no_random;                      /* LE Rand has failed, and nobody has been told */
     union {                              /* ours; the peer's, on its way; what comes of both */
         uint8_t public_key[64], secret[32];
     };
@@ -119,8 +121,10 @@ static int ctl_random(struct woad *h, uint8_t *out, size_t len)
 {
     struct ctl_crypto *c = h->crypto;
     h->quiet = false;
-    if (h->state != HOST_UP || c->pooled < len) {
-        return h->state == HOST_UP ? CRYPTO_LATER : WOAD_EIO;
+    if (c->pooled < len || h->state != HOST_UP) {
+        bool failed = c->no_random || h->state != HOST_UP;
+        c->no_random = false;            /* it is asked again for whoever asks next */
+        return failed ? WOAD_EIO : CRYPTO_LATER;
     }
     c->pooled = (uint8_t)(c->pooled - len);
     memcpy(out, c->pool + c->pooled, len);
@@ -239,7 +243,7 @@ static uint16_t ctl_command(struct woad *h, struct wr *params)
         put_back(params, c->public_key + 32, 32);
         return OP_LE_DHKEY;
     }
-    return c->pooled + 8 <= POOL ? OP_LE_RAND : 0;
+    return c->pooled + 8 <= POOL && !c->no_random ? OP_LE_RAND : 0;
 }
 
 /* An answer that nobody waits for any more is dropped. */
@@ -253,7 +257,8 @@ static void ctl_rx_block(struct woad *h, uint8_t status, struct rd *ret)
     }
     take_back(ret, c->memo[c->n].out, 16);
     c->memo[c->n].check = c->check;
-    c->aes = status || ret->bad ? ASK_FAILED : ASK_NOTHING;
+    bool bad = status || ret->bad || zeros(c->memo[c->n].out, 16);
+    c->aes = bad ? ASK_FAILED : ASK_NOTHING;
     c->n = (uint8_t)(c->n + (c->aes == ASK_NOTHING));
 }
 
@@ -274,7 +279,8 @@ static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     } else if (opcode == OP_LE_RAND) {
         uint8_t octets[8];
         rd_copy(ret, octets, sizeof octets);
-        bool good = !status && !ret->bad;
+        bool good = !status && !ret->bad && !zeros(octets, sizeof octets);
+        c->no_random = !good;
         memcpy(c->pool + c->pooled, octets, good ? 8 : 0);
         c->pooled = (uint8_t)(c->pooled + (good ? 8 : 0));
         wipe(octets, sizeof octets);
@@ -309,7 +315,8 @@ static void ctl_meta(struct woad *h, uint8_t sub, struct rd *in)
             all &= octets[n];
         }
         memcpy(pair ? c->public_key : c->secret, octets, pair ? 64 : 32);
-        *ask = status || in->bad || all == 0xff ? ASK_FAILED : ASK_DONE;
+        bool bad = status || in->bad || all == 0xff || zeros(octets, 32);
+        *ask = bad ? ASK_FAILED : ASK_DONE;
         wipe(octets, sizeof octets);
     }
     ctl_wake(h);

@@ -48,9 +48,8 @@ static void up_read_address(struct woad *h, struct rd *ret)
 
 static bool up_has_public(const struct woad *h)
 {
-    static const uint8_t zero[6] = { 0 };
     static const uint8_t ones[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-    return memcmp(h->hci.public_addr.octet, zero, 6) != 0 &&
+    return !zeros(h->hci.public_addr.octet, 6) &&
            memcmp(h->hci.public_addr.octet, ones, 6) != 0;
 }
 

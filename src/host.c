@@ -124,6 +124,16 @@ void wipe(void *mem, size_t len)
     }
 }
 
+/* A key, a random number, or an address of zeros is none. */
+bool zeros(const uint8_t *p, size_t len)
+{
+    uint8_t some = 0;
+    while (len) {
+        some |= p[--len];
+    }
+    return !some;
+}
+
 void emit(struct woad *h, const struct woad_event *ev)
 {
     h->cfg.event(h->cfg.ctx, h, ev);

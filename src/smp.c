@@ -12,16 +12,6 @@ bool same(const uint8_t *a, const uint8_t *b, size_t len)
     return !differ;
 }
 
-/* A key or a random number of zeros is none: everybody knows it. */
-bool zeros(const uint8_t *p, size_t len)
-{
-    uint8_t some = 0;
-    while (len) {
-        some |= p[--len];
-    }
-    return !some;
-}
-
 /* What is the most significant octet first here is the last one on the air. */
 void reversed(uint8_t *out, const uint8_t *in, size_t len)
 {

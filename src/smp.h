@@ -228,7 +228,6 @@ bool smp_busy(const struct conn *c);     /* WOAD_EV_SECURITY will follow */
 uint8_t smp_auth(const struct woad *h);
 void smp_told(struct conn *c, int status);
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
-bool zeros(const uint8_t *p, size_t len);
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
 /* What an application's call is about; NULL, and the error it is if there is none. */
 struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err);

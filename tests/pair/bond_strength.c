@@ -183,6 +183,41 @@ static void stronger_meanwhile(void **state)
     world_free(w);
 }
 
+/* Signed writes of a peer whose bond is in the store alone.  And a CSRK of zeros is none: anybody
+ * could sign. */
+static void signed_by_a_bond_in_the_store(void **state)
+{
+    static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
+    static const struct woad_attr db[] = { WOAD_PRIMARY(&u_service),
+        WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_SIGNED_WRITE,
+                            WOAD_PERM_WRITE | WOAD_PERM_WRITE_SIGNED) };
+    (void)state;
+    for (int none = 0; none < 2; none++) {
+        pair_of(&weak, &weak);
+        assert_int_equal(woad_gatt_add(host(PERIPHERAL), db, 3, NULL), 0);
+        assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
+        settle();
+        rejoin(CENTRAL);
+        kept = side[PERIPHERAL].bond;
+        kept.cccds = 0;
+        assert_true(kept.has_csrk);
+        if (none) {
+            struct woad_bond its = *bond_at(host(CENTRAL), 0);
+            memset(kept.csrk, 0, 16);
+            memset(its.own_csrk, 0, 16);
+            assert_int_equal(woad_bond_add(host(CENTRAL), &its), 0);
+        }
+        woad_bond_remove(host(PERIPHERAL), NULL);
+        w->device[PERIPHERAL].on_event = store;
+        wanted = 0;
+        assert_int_equal(woad_gattc_write_signed(host(CENTRAL), side[CENTRAL].conn, 12, "x", 1), 0);
+        world_run(w, 100000);
+        assert_int_equal(device_count(&w->device[PERIPHERAL], WOAD_EV_GATT_WRITE), !none);
+        assert_int_equal(wanted, 1);
+        world_free(w);
+    }
+}
+
 /* 2.3.6: who guesses, and pairs Just Works in between, waits all the same. */
 static void just_works_forgets_no_guess(void **state)
 {
@@ -221,7 +256,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bond_in_the_store), cmocka_unit_test(identity_in_the_store),
         cmocka_unit_test(not_evicted), cmocka_unit_test(no_room_among_stronger),
-        cmocka_unit_test(stronger_meanwhile), cmocka_unit_test(just_works_forgets_no_guess),
+        cmocka_unit_test(stronger_meanwhile), cmocka_unit_test(signed_by_a_bond_in_the_store),
+        cmocka_unit_test(just_works_forgets_no_guess),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,53 @@ static void waits_for_the_bonds_key(void **state)
     solo_end();
 }
 
+/* Encryption with the key of a pairing that has failed meanwhile is worth nothing, and nobody waits
+ * for it: the next pairing may begin. */
+static void spoilt_encryption_keeps_nobody_waiting(void **state)
+{
+    struct woad_security_policy p = { .io = WOAD_IO_NONE, .allow_legacy = true };
+    static const uint8_t random[17] = { 4 };
+    (void)state;
+    boot(peripheral, 0);
+    assert_int_equal(woad_set_security(solo.h, &p), 0);
+    solo_connected(SOLO_HANDLE, false, 9);
+    SOLO_SMP(1, 3, 0, 0, 16, 0, 0);      /* legacy, Just Works */
+    solo_pump();
+    /* AES is the identity: the confirm value is the random number, the PDUs and the addresses. */
+    uint8_t c1[17] = { 3 };
+    static const uint8_t preq[7] = { 1, 3, 0, 0, 16, 0, 0 };
+    const uint8_t *pres = solo.frame[solo.frames - 1].octet;
+    for (int n = 0; n < 7; n++) {        /* the least significant octet first, as on the air */
+        c1[3 + n] ^= preq[n];
+        c1[10 + n] ^= pres[n];
+    }
+    for (int n = 0; n < 6; n++) {
+        c1[1 + n] ^= 0xa1;               /* the responder's address, then the initiator's */
+        c1[7 + n] ^= 9;
+    }
+    solo_l2cap(SOLO_HANDLE, SMP, c1, sizeof c1);
+    solo_pump();
+    solo_l2cap(SOLO_HANDLE, SMP, random, sizeof random);
+    solo_pump();
+    ltk_request();
+    assert_int_equal(solo_commands(LTK_REPLY), 1);
+    SOLO_SMP(FAILED, 8);
+    solo_pump();
+    assert_told(1, WOAD_SECURITY_PEER | 8);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);  /* and not EALREADY for ever */
+    solo_pump();
+    encryption_change(0, 1);
+    assert_told(1, WOAD_SECURITY_PEER | 8);
+    struct woad_security now;
+    assert_int_equal(woad_security(solo.h, solo.conn[0], &now), 0);
+    assert_false(now.encrypted);
+    for (int n = 0; n < 31; n++) {
+        solo_tick(1000);
+    }
+    assert_told(2, WOAD_ETIMEDOUT);
+    solo_end();
+}
+
 /* noble#142: a central ignores the Security Request.  No more PDUs of SMP; the bond's key serves.
  * 3.4, 2.4.4 */
 static void bonds_key_serves_after_the_timeout(void **state)
@@ -329,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(central_pairs_too_soon), cmocka_unit_test(security_request_waits),
         cmocka_unit_test(pairing_request_refused), cmocka_unit_test(waits_for_the_bonds_key),
+        cmocka_unit_test(spoilt_encryption_keeps_nobody_waiting),
         cmocka_unit_test(bonds_key_serves_after_the_timeout),
         cmocka_unit_test(central_encrypts_after_the_timeout),
         cmocka_unit_test(enough_is_told_at_once), cmocka_unit_test(closing_keeps_no_pairing),

@@ -262,7 +262,7 @@ static void lookups_are_flat(void **state)
         double many = requests_take(400, asked[n].pdu, asked[n].len);
         print_message("%-34s %5.0f ns of 20 attributes, %5.0f ns of 2,000\n", asked[n].what,
                       few * 1e9, many * 1e9);
-        assert_true(many < few * 3);
+        assert_true(many < few * 10);    /* a search one by one takes 100 times as long */
     }
 }
 

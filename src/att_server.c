@@ -21,15 +21,21 @@ static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct
     return r->start && r->start <= r->end ? 0 : WOAD_ATT_INVALID_HANDLE;
 }
 
-static __attribute__((noinline)) void att_server_done(struct gatts_bearer *s, int err,
-                                                      struct wr *out)
+static __attribute__((noinline)) void att_server_failed(struct gatts_bearer *s, int err,
+                                                        struct wr *out)
+{
+    out->p = out->base;
+    out->bad = false;
+    att_wr_error(out, s->op, s->handle, err);
+}
+
+IN_PLACE void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
 {
     s->waiting = false;
     if (err) {
-        *out = wr_of(out->base, (size_t)(out->end - out->base));
-        att_wr_error(out, s->op, s->handle, err);
+        att_server_failed(s, err, out);
     }
-    s->rsp_len = (uint16_t)wr_len(out);
+    s->rsp_len = (uint16_t)(out->p - out->base);
 }
 
 /* ATT_EXCHANGE_MTU_REQ: client's MTU u16; on the fixed channel alone.  The new MTU holds for what

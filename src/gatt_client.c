@@ -306,14 +306,19 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct conn *c = b->c;
     int hold = client_hold(c, false);
-    c->client->locked = true;
     if (op == ATT_NOTIFY || op == ATT_INDICATE) {
         gattc_rx_value(b, op, in, hold);
-    } else if (!hold && op == ATT_MULTIPLE_NOTIFY) {
+        return;
+    }
+    if (hold) {
+        return;
+    }
+    c->client->locked = true;
+    if (op == ATT_MULTIPLE_NOTIFY) {
         gattc_rx_values(c, in);
-    } else if (!hold && op == ATT_ERROR_RSP) {
+    } else if (op == ATT_ERROR_RSP) {
         gattc_rx_error(b, in);
-    } else if (!hold) {
+    } else {
         gattc_rx_answer(b, op, in);
     }
     gattc_unlock(c);

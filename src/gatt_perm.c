@@ -60,6 +60,10 @@ int perm_may_read(struct att_bearer *b, const struct woad_attr *a)
 
 int perm_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
 {
+    unsigned more = NEEDS_SECURITY | WOAD_PERM_READ_AUTHORIZED;
+    if ((a->perm & (WOAD_PERM_READ | more)) == WOAD_PERM_READ) {
+        return 0;                        /* as most are */
+    }
     int err = perm_may_read(b, a);
     return err ? err : perm_ask(b->c, handle, a, false);
 }

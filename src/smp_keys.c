@@ -144,7 +144,7 @@ int keys_done(struct pairing *p)
 {
     struct conn *c = p->c;
     struct woad *h = c->h;
-    if (bond_stronger(bond_find(h, &p->bond.peer), p->flags, p->key_size)) {
+    if (bond_stronger(bond_fetch(c, &p->bond.peer), p->flags, p->key_size)) {
         return WOAD_SMP_KEY_REJECTED;
     }
     if (p->flags & WOAD_BOND_AUTHENTICATED) {

@@ -62,6 +62,12 @@ static void no_pairing_but_a_bond(void **state)
             assert_int_equal(err, bonded ? WOAD_EALREADY : WOAD_ENOTSUP);
             solo_pump();
             assert_int_equal(solo_frames(SMP, PAIRING_REQUEST), 0);
+            if (bonded) {                /* and it is refreshed */
+                encryption_change(1);
+                asked_for(BOND | SECURE);
+                assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 1);
+                assert_int_equal(solo_frames(SMP, FAILED), 0);
+            }
             solo_end();
         }
     }

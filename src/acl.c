@@ -171,7 +171,7 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
 
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 {
-    for (struct conn *c = h->conns; CHECK_QUIET && c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; CHECK_QUIET && c < h->conns_end; c++) {
         bool quiet = c->state == CONN_OPEN && !c->stirred_next;
         c->stirred |= quiet ? STIRRED_FIXED | STIRRED_CHANNELS : 0;
         if (quiet && acl_tx_conn(h, c, buf, room)) {

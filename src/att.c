@@ -268,7 +268,7 @@ void att_timed_out(struct att_bearer *b)
 uint32_t att_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (struct att_bearer *b = h->bearers; b < att_bearers_end(h); b++) {
+    for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         uint32_t mine = deadline_left(b->indicate_due, h->now);
         if (mine == 0) {
             att_timed_out(b);

@@ -495,7 +495,7 @@ static struct att_bearer *att_waiting(const struct conn *c, int request)
 {
     const struct woad *h = c->h;
     struct att_bearer *found = NULL;
-    for (struct att_bearer *b = h->bearers; b < att_bearers_end(h); b++) {
+    for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         bool fits = b->c == c && b->mtu && b->server->waiting &&
                     (request < 0 || att_request(b) == request);
         if (fits && (!found || (int16_t)(b->server->asked - found->server->asked) < 0)) {

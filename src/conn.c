@@ -25,8 +25,7 @@ struct conn *conn_asked(struct woad *h, uint16_t number)
 
 struct conn *conn_by_handle(const struct woad *h, uint16_t handle)
 {
-    struct conn *c = h->conns;
-    for (uint8_t n = h->cfg.conns; n; n--, c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->handle == handle && c->state > CONN_GONE) {
             return c;
         }
@@ -41,7 +40,7 @@ bool addr_same(const struct woad_addr *a, const struct woad_addr *b)
 
 struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer)
 {
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state != CONN_FREE && addr_same(&c->peer, peer)) {
             return c;
         }
@@ -51,7 +50,7 @@ struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer)
 
 static struct conn *conn_free(const struct woad *h)
 {
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state == CONN_FREE) {
             return c;
         }
@@ -290,7 +289,7 @@ void conn_close(struct conn *c, uint8_t reason)
 
 void conn_close_all(struct woad *h, uint8_t reason)
 {
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state > CONN_GONE) {
             conn_close(c, reason);
         }
@@ -460,7 +459,7 @@ static uint16_t core_command(struct woad *h, struct wr *params)
         wr_bytes(params, h->hci.random_addr.octet, 6);
         return OP_LE_SET_RANDOM_ADDRESS;
     }
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         uint16_t opcode = conn_command(c, params);
         if (opcode) {
             return opcode;

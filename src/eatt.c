@@ -209,7 +209,7 @@ static uint8_t eatt_open_now(const struct conn *c)
 {
     const struct woad *h = c->h;
     uint8_t n = 0;
-    for (const struct att_bearer *b = h->bearers + h->cfg.conns; b < att_bearers_end(h); b++) {
+    for (const struct att_bearer *b = h->bearers + h->cfg.conns; b < h->bearers_end; b++) {
         n = (uint8_t)(n + (b->mtu && b->c == c));
     }
     return n;
@@ -400,7 +400,7 @@ static void eatt_ask(struct conn *c)
 static uint32_t eatt_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         uint32_t mine = deadline_left(eatt_of(c)->again_due, h->now);
         if (mine == 0) {
             eatt_ask(c);

@@ -119,7 +119,7 @@ static uint16_t link_command(struct woad *h, struct wr *params)
         wr_bytes(params, l->channels, sizeof l->channels);
         return OP_LE_SET_HOST_CHANNELS;
     }
-    for (struct conn *c = h->conns; h->state == HOST_UP && c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; h->state == HOST_UP && c < h->conns_end; c++) {
         uint8_t want = c->state == CONN_OPEN ? link_of(c)->want : 0;
         for (uint8_t item = 0; want >> item; item++) {
             if (want >> item & 1) {

@@ -56,7 +56,7 @@ void parts_changed(struct conn *c)
 {
     struct woad *h = c->h;
     h->parts[conn_index(c)].kept = 0;
-    for (struct att_bearer *b = h->bearers; b < att_bearers_end(h); b++) {
+    for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         if (b->c == c) {
             b->server->changed = true;
         }
@@ -213,7 +213,7 @@ void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
 void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
 {
     const struct att_more *more = h->att_long ? h->att_long : h->att_multiple;
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         struct gatts_conn *s = c->server;
         if (c->state == CONN_FREE) {
             continue;

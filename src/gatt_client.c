@@ -479,7 +479,7 @@ static void gattc_close(struct conn *c)
 static uint32_t gattc_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (struct att_bearer *b = h->bearers; b < att_bearers_end(h); b++) {
+    for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         uint32_t mine = deadline_left(b->client->due, h->now);
         struct proc *p = mine ? NULL : gattc_on(b);
         if (p) {

@@ -25,7 +25,7 @@ static uint16_t watch_command(struct woad *h, struct wr *params)
         return 0;
     }
     h->watch->ask = false;
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state > CONN_GONE) {
             h->hci.pending_arg = c->number;
             wr_le16(params, c->handle);

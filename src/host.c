@@ -108,6 +108,8 @@ struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
     memset(mem, 0, need);
     struct woad *h = mem;
     lay_out(h, mem, config);
+    h->conns_end = h->conns + h->cfg.conns;
+    h->bearers_end = h->bearers + h->cfg.conns + h->cfg.att_bearers;
     for (uint16_t i = 0; i < h->cfg.conns; i++) {
         h->conns[i].h = h;
         h->conns[i].number = i;
@@ -184,7 +186,7 @@ void stir_channels(struct conn *c)
 void stir_all(struct woad *h)
 {
     h->quiet = false;
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         stir_conn(c);
     }
 }
@@ -232,7 +234,7 @@ int woad_stop(struct woad *h)
     }
     h->state = HOST_STOPPING;
     h->stop_due = deadline_in(h->now, 1000);
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state == CONN_OPEN) {
             woad_disconnect(h, c->number, WOAD_HCI_REMOTE_USER_TERMINATED);
         }

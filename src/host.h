@@ -128,12 +128,13 @@ struct conn {
     bool smp_refuse : 1;                 /* Pairing Failed is owed */
     bool sig_params : 1;                 /* a request for parameters is to be sent by L2CAP */
     bool unproved : 1;                   /* WOAD_EV_CONNECT is held back: gap_reconnect.c */
-    uint8_t reason;
     bool rx_skip;
     bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
     bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
     bool queue_owed;                     /* WOAD_EV_TX_DONE, when all of the queue is out */
     bool sig_wants;                      /* a channel may owe some signalling */
+    uint8_t sig_id;                      /* of the parameter request that waits for its answer,
+                                          * 0: none */
     struct woad_security security;
     uint16_t handle;                     /* HCI's */
     uint16_t in_controller;              /* packets not yet completed */
@@ -161,8 +162,8 @@ struct conn {
     struct woad_addr peer;
     struct woad_addr own, peer_air;      /* as they were on the air when it began */
     uint8_t att_refuse;                  /* without a server: the request to refuse, plus 1 */
-    uint8_t sig_last, sig_id;            /* identifiers: the last one; of the parameter request
-                                          * that waits for its answer, 0: none */
+    uint8_t sig_last;                    /* the last identifier */
+    uint8_t reason;                      /* of HCI_Disconnect */
 };
 
 /* --- features --------------------------------------------------------------------------------- */
@@ -372,14 +373,28 @@ struct woad {
     uint16_t conns_open;                 /* how many there are */
     uint16_t answers;                    /* octets of signalling that may wait, per connection */
     uint32_t now, stop_due;
-    struct conn *conns;
-    struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
+    struct conn *conns, *conns_end;      /* config.conns, and where they end */
+    struct att_bearer *bearers, *bearers_end;    /* config.conns, and config.att_bearers more */
     struct conn *stirred;                /* the last of those that may have something to send */
     struct smp *smp;
     const struct smp_role *smp_role;
     struct gatts *gatts;
     const struct att_role *att_server, *att_client;
-    const struct att_more *att_long, *att_multiple;
+    const struct att_more *att_long;
+    struct cocs *cocs;
+    const struct coc_role *coc_role;
+    const struct coc_enhanced *coc_enhanced;
+    const struct eatt_role *eatt_role;
+    const struct crypto_role *crypto_role;
+    struct adv *adv;
+    struct scan *scan;
+    struct central *central;
+    const struct reconnect_role *reconnect;
+    struct ext *ext;
+    const struct ext_role *ext_role;
+    struct woad_config cfg;              /* its `features` are the last that is near */
+    struct hci hci;
+    const struct att_more *att_multiple;
     const struct att_pipeline *att_pipeline;
     struct pipeline *pipelines;          /* its, one a connection */
     struct gatts_parts *parts;           /* one a connection, where a feature needs it */
@@ -389,27 +404,14 @@ struct woad {
     void (*att_signed)(struct att_bearer *b, struct rd *in);
     const struct gatt_bonds *gatt_bonds;
     void (*smp_keypress)(struct pairing *p, struct rd *in);
-    struct cocs *cocs;
-    const struct coc_role *coc_role;
-    const struct coc_enhanced *coc_enhanced;
-    const struct eatt_role *eatt_role;
     struct ctl_crypto *crypto;
-    const struct crypto_role *crypto_role;
-    struct adv *adv;
-    struct scan *scan;
-    struct central *central;
     struct reconnect *reconnect_mem;
-    const struct reconnect_role *reconnect;
-    struct ext *ext;
-    const struct ext_role *ext_role;
     struct link *link;
     struct setup *setup;
     const struct setup_role *setup_role;
     struct arena *arena;                 /* in woad_init() */
     struct conn *tx_of;                  /* whose frame goes out in fragments; NULL: nobody's */
     uint8_t *tx;                         /* that frame */
-    struct hci hci;
-    struct woad_config cfg;
     struct woad_conn_limits limits;
     struct resolve *resolve;
     struct oob *oob;
@@ -426,7 +428,6 @@ HOLD_SIZE(woad, WOAD_SIZE_HOST);
 HOLD_SIZE(conn, WOAD_SIZE_CONN);
 HOLD_SIZE(att_bearer, WOAD_SIZE_BEARER);
 
-static inline struct conn *conns_end(const struct woad *h) { return h->conns + h->cfg.conns; }
 static inline uint16_t conn_index(const struct conn *c) { return (uint8_t)c->number; }
 
 /* Bonds, or our key, are others now: the list is made anew; or it is being made. */
@@ -538,10 +539,6 @@ uint8_t sig_new_id(struct conn *c);
 bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len);
 void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs);
 /* att.c */
-static inline struct att_bearer *att_bearers_end(const struct woad *h)
-{
-    return h->bearers + h->cfg.conns + h->cfg.att_bearers;
-}
 static inline bool att_is_fixed(const struct att_bearer *b) { return b == b->c->bearer; }
 void att_rx(struct att_bearer *b, struct rd *in);
 bool att_tx(struct att_bearer *b, struct wr *out);

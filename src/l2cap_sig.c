@@ -156,7 +156,7 @@ bool sig_tx(struct conn *c, struct wr *out)
 uint32_t conn_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         uint32_t mine = c->state > CONN_GONE ? deadline_left(c->sig_due, h->now) : WOAD_FOREVER;
         left = least(left, mine);
         if (mine == 0 && c->state == CONN_OPEN) {

@@ -208,7 +208,7 @@ static void smp_wake(struct woad *h)
     if (h->smp->hides) {
         h->smp->hides->wake(h);
     }
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         smp_go(c);
     }
 }
@@ -464,7 +464,7 @@ uint32_t smp_due(struct woad *h)
     if (h->oob) {
         h->oob->role->work(h);
     }
-    for (struct conn *c = h->conns; c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
         uint32_t timer = deadline_left(c->smp->due, h->now);
         left = least(left, timer);
         if (!timer) {

@@ -257,7 +257,7 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
  * HCI_LE_Long_Term_Key_Request_Reply: handle u16, key 16.  7.8.25 */
 uint16_t smp_command(struct woad *h, struct wr *params)
 {
-    for (struct conn *c = h->conns; h->state == HOST_UP && c < conns_end(h); c++) {
+    for (struct conn *c = h->conns; h->state == HOST_UP && c < h->conns_end; c++) {
         struct smp_conn *s = c->smp;
         bool central = c->central;
         if (c->state != CONN_OPEN || !s->want_key ||

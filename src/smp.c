@@ -465,6 +465,7 @@ uint32_t smp_due(struct woad *h)
         h->oob->role->work(h);
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        smp_go(c);                       /* first: one that waits to begin has its time anew */
         uint32_t timer = deadline_left(c->smp->due, h->now);
         left = least(left, timer);
         if (!timer) {
@@ -472,7 +473,6 @@ uint32_t smp_due(struct woad *h)
             smp_over(c, WOAD_ETIMEDOUT);
             left = 0;
         }
-        smp_go(c);
         const struct pairing *p = smp_under_way(c);
         if (p) {
             uint8_t step = p->script[p->at];

@@ -371,6 +371,32 @@ static void application_pairs(void **state)
     solo_end();
 }
 
+/* A central waits out its peer's time as long as it takes: longer than the Security Manager timer,
+ * which runs only once it has begun. */
+static void central_waits_before_it_begins(void **state)
+{
+    const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
+    uint32_t passed = 0;
+    (void)state;
+    boot(manager, 0);
+    assert_int_equal(woad_attempts_add(solo.h, &peer, 9), 0);
+    solo_connected(SOLO_HANDLE, true, 9);
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    for (uint32_t next = solo_tick(0); next && passed < 64000 && next <= 64000;) {
+        passed += next;                  /* nobody calls before that */
+        next = solo_tick(next);
+    }
+    assert_int_equal(passed, 64000);
+    assert_int_equal(solo_count(WOAD_EV_SECURITY), 0);
+    assert_int_equal(solo_frames(SMP, 1), 1);
+    for (int n = 0; n < 30; n++) {
+        solo_tick(1000);
+    }
+    assert_told(1, WOAD_ETIMEDOUT);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +408,7 @@ int main(void)
         cmocka_unit_test(enough_is_told_at_once), cmocka_unit_test(closing_keeps_no_pairing),
         cmocka_unit_test(one_pairing_at_a_time), cmocka_unit_test(wait_ends_for_good),
         cmocka_unit_test(application_pairs),
+        cmocka_unit_test(central_waits_before_it_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

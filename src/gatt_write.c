@@ -30,9 +30,21 @@ static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
     wr_u8(out, p->abort ? 0 : 1);
 }
 
-static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, ATT_EXECUTE_RSP,
-                                                WOAD_GATTC_WRITE_LONG, .tx = execute_tx,
-                                                .rx = write_rx, .undo = &kind_execute };
+static const struct gattc_kind kind_prepare;
+
+/* Nothing is prepared any more: if it is asked for once more, then from the first part on. */
+static int execute_error(struct conn *c, struct proc *p, int status)
+{
+    (void)c;
+    p->offset = 0;
+    p->kind = &kind_prepare;
+    return status;
+}
+
+static const struct gattc_kind kind_execute = {
+    ATT_EXECUTE_REQ, ATT_EXECUTE_RSP, WOAD_GATTC_WRITE_LONG,
+    .tx = execute_tx, .rx = write_rx, .error = execute_error, .undo = &kind_execute
+};
 
 /* Parts until all is prepared, each as long as the MTU was when its request went.  A record of the
  * queue begins with one octet that is not data, so that an empty value is a record too. */

@@ -295,6 +295,39 @@ static void security_fails_inside_an_event(void **state)
     solo_end();
 }
 
+/* A server that looks at permissions only when it executes has forgotten what was prepared: with
+ * the security that was wanting, all of it is prepared anew.  Vol 3, Part F, 3.4.6.3 */
+static void execute_refused_for_want_of_security(void **state)
+{
+    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE, .bond = true,
+                                                        .retry = true };
+    (void)state;
+    solo_boot(solo_config(peripheral));
+    assert_int_equal(woad_set_security(solo.h, &policy), 0);
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(woad_gattc_write_long(solo.h, solo.conn[0], 7, "18 in one part, +1", 18, true),
+                     0);
+    for (size_t again = 1; again <= 2; again++) {
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0x16), again);
+        SOLO_ATT(0x17, 7, 0, 0, 0, '1', '8', ' ', 'i', 'n', ' ', 'o', 'n', 'e', ' ', 'p', 'a', 'r',
+                 't', ',', ' ', '+', '1');
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0x18), again);
+        if (again == 1) {
+            SOLO_ATT(1, 0x18, 7, 0, WOAD_ATT_INSUFFICIENT_ENCRYPTION);
+            solo_pump();
+            assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 0);
+            solo_bond(9, WOAD_BOND_SECURE);
+            solo_encrypt(SOLO_HANDLE);
+        }
+    }
+    SOLO_ATT(0x19);
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+    assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, 0);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +338,7 @@ int main(void)
         cmocka_unit_test(request_that_has_become_too_long_is_not_cut),
         cmocka_unit_test(nothing_queued_for_encryption_goes_in_the_clear),
         cmocka_unit_test(security_fails_inside_an_event),
+        cmocka_unit_test(execute_refused_for_want_of_security),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@ int client_hold(struct conn *c, bool again)
     if (!h->smp_role || h->smp->policy.trust_unencrypted || c->security.encrypted) {
         return 0;
     }
-    bool fetch = !s->fetched;
+    bool fetch = !s->fetched || s->tried;                  /* it may have left memory since */
     s->fetched = true;
     if (!h->smp_role->has_key(c, fetch)) {
         return 0;

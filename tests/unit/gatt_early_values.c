@@ -150,6 +150,39 @@ static void value_ends_with_the_connection(void **state)
     solo_end();
 }
 
+static void gives_the_bond(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_BOND_WANTED) {
+        solo_bond(ev->u.bond_wanted.peer.octet[0], WOAD_BOND_SECURE);
+    }
+}
+
+/* Its bond has given way to another's since it failed to prove that it has the key: it may be
+ * anybody as before. */
+static void nothing_is_believed_without_the_bond_in_memory(void **state)
+{
+    struct woad_config config = solo_config(features);
+    (void)state;
+    config.bonds = 1;
+    solo_boot(config);
+    solo.on_event = gives_the_bond;
+    solo_connected(SOLO_HANDLE, true, 9);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    solo_pump();
+    assert_int_equal(solo_commands(LE_ENABLE_ENCRYPTION), 1);
+    encrypted(KEY_MISSING);
+    assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_EACCES);
+    solo_connected(SOLO_HANDLE + 1, true, 8);
+    assert_int_equal(woad_pair(solo.h, solo.conn[1]), 0);
+    solo_pump();
+    SOLO_ATT(0x1b, 12, 0, 'x');
+    assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 0);
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x0a), 0);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +191,7 @@ int main(void)
         cmocka_unit_test(confirmation_goes_without_room_for_the_value),
         cmocka_unit_test(place_of_a_value_is_free_again),
         cmocka_unit_test(value_ends_with_the_connection),
+        cmocka_unit_test(nothing_is_believed_without_the_bond_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

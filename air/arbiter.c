@@ -9,8 +9,8 @@
  * measure the same time, so they agree on which connection is the more urgent one, and meet.
  *
  * An activity whose turn comes takes the radio if it is free, or if its urgency is greater than
- * that of the activity that has it.  An activity that loses the radio is planned anew by its own
- * file: it misses this turn, nothing else. */
+ * that of the activity that has it; between broadcasting and listening lots decide.  An activity
+ * that loses the radio is planned anew by its own file: it misses this turn, nothing else. */
 #include "ll_iso.h"
 #include "ll_periodic.h"
 
@@ -20,8 +20,8 @@ enum { LINK_TURNS = 8, ISO_TURNS = 16, TRAIN_TURNS = 6, SYNC_TURNS = 8 };
 /* Not established yet: 6 events without a packet are the end. */
 static uint32_t urgency_of_try(uint8_t tries)
 {
-    enum { TRIES = 6 };
-    return 1u + tries * (uint32_t)URGENT_MOST / TRIES;
+    enum { TRIES = 6, AHEAD = 2 };
+    return (tries + AHEAD) * (uint32_t)URGENT_MOST / (TRIES + AHEAD);
 }
 
 /* `turns_us`: the turns after which it is as urgent as turns alone can make it. */
@@ -124,6 +124,32 @@ static void radio_cut(ctl *c)
     }
 }
 
+static bool only_sends(const ctl *c, uint8_t owner, uint8_t index)
+{
+    return owner == FOR_TRAIN || (owner == FOR_ISO && c->iso[index].kind == ISO_BIS_OUT);
+}
+
+static bool only_listens(const ctl *c, uint8_t owner, uint8_t index)
+{
+    return owner == FOR_SYNC || (owner == FOR_ISO && c->iso[index].kind == ISO_BIS_IN);
+}
+
+/* Whether an activity takes the radio from the one that has it.  Broadcasting and listening to a
+ * broadcast draw lots, weighted by the square of the urgency: two controllers that send to each
+ * other at the same time, and know nothing of each other's urgency, would otherwise both listen, or
+ * both send, for ever. */
+static bool radio_wins(ctl *c, uint8_t owner, uint8_t index)
+{
+    uint8_t other = c->radio.owner, at = c->radio.link;
+    uint32_t mine = urgency(c, owner, index, c->air->now);
+    uint32_t theirs = urgency(c, other, at, c->air->now);
+    if ((only_sends(c, owner, index) && only_listens(c, other, at)) ||
+        (only_listens(c, owner, index) && only_sends(c, other, at))) {
+        return air_random_below(c->air, mine * mine + theirs * theirs) < mine * mine;
+    }
+    return mine > theirs;
+}
+
 /* The turn of an activity has come: whether it has the radio now.  If not, the caller plans its
  * next turn. */
 bool radio_claim(ctl *c, uint8_t owner, uint8_t index)
@@ -131,8 +157,7 @@ bool radio_claim(ctl *c, uint8_t owner, uint8_t index)
     if (c->radio.state == RADIO_OFF) {
         return true;
     }
-    uint64_t now = c->air->now;
-    if (urgency(c, owner, index, now) <= urgency(c, c->radio.owner, c->radio.link, now)) {
+    if (!radio_wins(c, owner, index)) {
         return false;
     }
     radio_cut(c);

@@ -306,6 +306,7 @@ struct link {
     /* control procedures.  5.1 */
     struct control control[4], held;     /* held: came while encryption was being started */
     uint8_t controls;
+    uint8_t rough;                       /* the more events are missed, the larger */
     uint8_t cis_ending;                  /* stream + 1 whose LL_CIS_TERMINATE_IND is out */
     uint8_t local, remote;               /* the procedure of either side that is under way */
     uint16_t wanted;                     /* bits: procedures of ours to be begun */
@@ -600,6 +601,7 @@ void iso_catch_up(ctl *c);
 void iso_reset(ctl *c);
 bool cis_on_link(const ctl *c, uint8_t i);
 bool cis_begins(const ctl *c, uint8_t i);
+void cis_supervise(ctl *c, uint8_t i);
 void cis_link_gone(ctl *c, uint8_t i, uint8_t reason);
 void cis_terminate(ctl *c, struct iso *s, uint8_t reason);
 void cis_cancel(ctl *c, struct iso *s, uint8_t reason);

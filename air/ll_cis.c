@@ -85,7 +85,7 @@ static void cis_begin(ctl *c, uint8_t i)
     wr_le16(&pdu, s->interval);
     wr_le24(&pdu, FIRST_OFFSET_US);
     wr_le24(&pdu, l->interval * 1250u);
-    wr_le16(&pdu, control_instant_soon(l));
+    wr_le16(&pdu, control_instant_soon(c, i));
     control_send(l, &pdu);
 }
 
@@ -162,7 +162,7 @@ void cis_answer(ctl *c, struct iso *s, uint8_t error)
         wr_u8(&pdu, LL_CIS_RSP);
         wr_le24(&pdu, FIRST_OFFSET_US);
         wr_le24(&pdu, l->interval * 1250u);
-        wr_le16(&pdu, control_instant_soon(l));
+        wr_le16(&pdu, control_instant_soon(c, s->link));
         control_send(l, &pdu);
     }
     link_wake(c, s->link);
@@ -231,7 +231,7 @@ void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in)
         return;
     }
     uint64_t step = l->interval * 1250u;
-    uint16_t ahead = (uint16_t)(control_instant_soon(l) - (uint16_t)l->ref_count);
+    uint16_t ahead = (uint16_t)(control_instant_soon(c, i) - (uint16_t)l->ref_count);
     uint64_t from = l->ref_anchor + ahead * step;
     uint64_t anchor = cis_place(c, s, from + FIRST_OFFSET_US);
     while (anchor - from >= step + FIRST_OFFSET_US) {
@@ -329,6 +329,17 @@ bool cis_begins(const ctl *c, uint8_t i)
         }
     }
     return false;
+}
+
+/* The supervision timeout of the connection, which is that of its streams, begins anew.  4.5.2 */
+void cis_supervise(ctl *c, uint8_t i)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->link == i && s->established) {
+            s->lost_at = c->air->now + c->links[i].supervision * 10000u;
+        }
+    }
 }
 
 /* The connection it belongs to is gone. */
@@ -488,8 +499,8 @@ static void cis_next(ctl *c, struct iso *s, bool closed)
 
 void cis_due(ctl *c, struct iso *s)
 {
-    if (s->lost_at <= c->air->now) {
-        cis_lost(c, s, WOAD_HCI_CONNECTION_TIMEOUT);
+    if (s->lost_at <= c->air->now) {     /* or the peer has ended it, and its word was lost */
+        cis_lost(c, s, s->ending ? WOAD_HCI_LOCAL_HOST_TERMINATED : WOAD_HCI_CONNECTION_TIMEOUT);
         return;
     }
     s->at = NEVER;

@@ -343,6 +343,20 @@ static bool link_moves(ctl *c, uint8_t i)
     return offset;
 }
 
+/* Another event: whether those before it were missed.  One miss weighs as much as four events that
+ * were not: see control_instant_soon(). */
+static void link_judge(struct link *l, uint64_t now)
+{
+    enum { MISS = 4, MOST = 32 };
+    uint64_t turn = (uint64_t)l->factor * l->interval * 1250u;
+    uint64_t silence = now > l->served_at ? now - l->served_at : 0;
+    if (silence > (l->latency + 1u) * turn + turn / 2) {
+        l->rough = (uint8_t)(l->rough + MISS < MOST ? l->rough + MISS : MOST);
+    } else if (l->rough) {
+        l->rough--;
+    }
+}
+
 /* An anchor.  Where another activity keeps the radio this event is missed. */
 static void link_event(ctl *c, uint8_t i)
 {
@@ -351,6 +365,7 @@ static void link_event(ctl *c, uint8_t i)
     l->ref_carry = l->carry;
     l->ref_count = l->count;
     l->heard = l->ended = l->peer_md = false;
+    link_judge(l, c->air->now);
     if (l->instant_of && (int16_t)((uint16_t)l->count - l->instant) >= 0) {
         if (link_moves(c, i)) {
             return;

@@ -145,16 +145,22 @@ bool control_instant_ok(struct link *l, uint16_t instant)
     return true;
 }
 
-/* Six events, and as many as a lazy peripheral may miss, are enough to hear of it.  While the peer
- * may or may not have taken a new subrate, the longer silence of both counts.  5.5 */
-uint16_t control_instant_soon(const struct link *l)
+/* Six events, and as many as a lazy peripheral may miss, are enough to hear of it where the radios
+ * of both have nothing else to do; where they have, events are missed.  While the peer may or may
+ * not have taken a new subrate, the longer silence of both counts.  5.5 */
+uint16_t control_instant_soon(const ctl *c, uint8_t i)
 {
+    enum { SHARED = 8 };
+    const struct link *l = &c->links[i];
     uint32_t latency = l->latency, factor = l->factor;
     if (l->subrate_sent) {
         latency = l->new_subrate.latency > latency ? l->new_subrate.latency : latency;
         factor = l->new_subrate.max > factor ? l->new_subrate.max : factor;
     }
-    return (uint16_t)(l->count + (7u + latency) * factor);
+    uint32_t silence = l->supervision * 4u / (l->interval * factor);
+    uint32_t more = l->rough + (turn_next(c, FOR_CONN, i) != NEVER ? SHARED : 0u);
+    more = more < silence ? more : silence;
+    return (uint16_t)(l->count + (7u + latency + more) * factor);
 }
 
 /* It has come. */

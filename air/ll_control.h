@@ -36,7 +36,7 @@ void control_done(ctl *c, uint8_t i, uint8_t kind);
 void control_release(ctl *c, uint8_t i);
 bool control_let(ctl *c, uint8_t i, uint8_t kind, uint8_t opcode);
 bool control_instant_ok(struct link *l, uint16_t instant);
-uint16_t control_instant_soon(const struct link *l);
+uint16_t control_instant_soon(const ctl *c, uint8_t i);
 /* ll_know.c: version, features, length, ping */
 void heard_feature_req(ctl *c, uint8_t i, struct rd *in);
 void heard_feature_rsp(ctl *c, uint8_t i, struct rd *in);

@@ -96,6 +96,7 @@ static void subrate_take(ctl *c, uint8_t i)
     l->continuation = l->new_subrate.continuation;
     l->supervision = l->new_subrate.timeout;
     l->lost_at = c->air->now + l->supervision * 10000u;
+    cis_supervise(c, i);
     l->active_until = l->ref_count + l->continuation;
     l->subrate_sent = false;
     subrate_tell(c, i, 0);

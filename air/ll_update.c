@@ -36,7 +36,7 @@ static void send_update(ctl *c, uint8_t i, const struct params *p)
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     l->instant_of = P_UPDATE;
-    l->instant = control_instant_soon(l);
+    l->instant = control_instant_soon(c, i);
     l->new_interval = p->min;
     l->new_latency = p->latency;
     l->new_supervision = p->timeout;
@@ -92,6 +92,7 @@ static void update_instant(ctl *c, uint8_t i)
     l->factor = 1;
     l->continuation = 0;
     l->lost_at = c->air->now + l->supervision * 10000u;
+    cis_supervise(c, i);
     if (l->update_asked) {
         l->update_asked = false;
         evt_updated(c, 0, i);
@@ -197,7 +198,7 @@ static void channels_begin(ctl *c, uint8_t i)
     l->answer_by = NEVER;
     memcpy(l->new_chm, c->channels, sizeof l->new_chm);
     l->instant_of = P_CHANNELS;
-    l->instant = control_instant_soon(l);
+    l->instant = control_instant_soon(c, i);
     wr_u8(&pdu, LL_CHANNEL_MAP_IND);
     wr_bytes(&pdu, l->new_chm, sizeof l->new_chm);
     wr_le16(&pdu, l->instant);
@@ -278,7 +279,7 @@ static void phy_decide(ctl *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t 
     l->new_rx_phy = rx ? rx : l->rx_phy;
     bool same = phy_number(l->new_tx_phy) == phy_number(l->tx_phy) &&
                 phy_number(l->new_rx_phy) == phy_number(l->rx_phy);
-    l->instant = control_instant_soon(l);
+    l->instant = control_instant_soon(c, i);
     wr_u8(&pdu, LL_PHY_UPDATE_IND);
     wr_u8(&pdu, (uint8_t)(phy_number(l->new_tx_phy) == phy_number(l->tx_phy)
                               ? 0 : 1 << (phy_number(l->new_tx_phy) - 1)));

@@ -152,6 +152,28 @@ static void many_streams_end_at_once(void **state)
     apart();
 }
 
+/* The supervision timeout of a stream is that of its connection, from the instant on.  One that is
+ * ended just before the connection becomes slow hears of the acknowledgement much later.  4.5.2 */
+static void stream_of_a_connection_that_becomes_slow(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 40; k++) {
+        watched(k + 1);
+        connect_to(A, B, 16, 20);
+        assert_int_equal(cig(10000, 60, 60, 2, 2), 0);
+        cis(B);
+        assert_int_equal(command(A, 0x2013, "40 00 20 03 20 03 00 00 80 0c 00 00 00 00"), 0);
+        run_us(200000 + k * 9500);
+        assert_int_equal(command(B, 0x0406, "00 01 13"), 0);
+        run_ms(4000);
+        assert_int_equal(count(B, DISCONNECTED), 1);
+        assert_int_equal(event(B, DISCONNECTED)[3], WOAD_HCI_LOCAL_HOST_TERMINATED);
+        assert_int_equal(count(A, DISCONNECTED), 1);
+        assert_int_equal(event(A, DISCONNECTED)[3], WOAD_HCI_REMOTE_USER_TERMINATED);
+        apart();
+    }
+}
+
 /* Set Info Transfer more often than there is a place for: each that is accepted is sent. */
 static void sync_transfers_that_are_accepted_are_sent(void **state)
 {
@@ -198,6 +220,7 @@ int main(void)
         cmocka_unit_test(connection_update_while_subrate_ind_is_out),
         cmocka_unit_test(channel_map_of_a_cis),
         cmocka_unit_test(many_streams_end_at_once),
+        cmocka_unit_test(stream_of_a_connection_that_becomes_slow),
         cmocka_unit_test(sync_transfers_that_are_accepted_are_sent),
         cmocka_unit_test(a_set_ends_in_time),
     };

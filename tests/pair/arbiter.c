@@ -182,6 +182,55 @@ static void sync_beside_its_big(void **state)
     }
 }
 
+/* Two controllers send a BIG each and listen to the other's, which is at the same time: neither
+ * knows of the other's urgency, and yet neither loses the other. */
+static void two_broadcasters_that_listen_to_each_other(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 12; k++) {
+        links_begin(k + 1, 2);
+        train(A, 80);
+        train(B, 96);
+        big(A, 2, 60, 2);
+        run_us(k * 1250);
+        big(B, 2, 60, 2);
+        sync_to(A, B);
+        sync_to(B, A);
+        for (int who = A; who <= B; who++) {
+            assert_int_equal(command(who, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                                     "00 00 00 00 00 64 00 02 01 02"), 0);
+        }
+        run_ms(1000);
+        for (int who = A; who <= B; who++) {
+            assert_non_null(event(who, BIG_SYNC_ESTABLISHED));
+            assert_int_equal(event(who, BIG_SYNC_ESTABLISHED)[0], 0);
+        }
+        forget();
+        nothing_lost(10000);
+        apart();
+    }
+}
+
+/* Instants come while connections and streams of both sides want the radio: the peripheral hears of
+ * each before it comes.  5.1.2 */
+static void instants_beside_other_activities(void **state)
+{
+    (void)state;
+    links_begin(5, 3);
+    connect_to(A, B, 6, 400);
+    connect_to(C, B, 6, 400);
+    connect_to(A, C, 6, 400);
+    assert_int_equal(cig(10000, 120, 120, 1, 13), 0);
+    cis(B);
+    train(B, 6);
+    for (unsigned k = 0; k < 60; k++) {
+        const char *channels = k & 2 ? "ff ff ff ff 1f" : "ff ff 00 00 00";
+        assert_int_equal(command(k & 1 ? A : C, 0x2014, channels), 0);
+        nothing_lost(700);
+    }
+    apart();
+}
+
 static void train_beside_a_connection(void **state)
 {
     (void)state;
@@ -271,6 +320,8 @@ int main(void)
         cmocka_unit_test(cis_created_again_after_it_ended_inside_an_event),
         cmocka_unit_test(big_beside_a_connection),
         cmocka_unit_test(sync_beside_its_big),
+        cmocka_unit_test(two_broadcasters_that_listen_to_each_other),
+        cmocka_unit_test(instants_beside_other_activities),
         cmocka_unit_test(train_beside_a_connection),
         cmocka_unit_test(connection_after_its_controller_hung),
         cmocka_unit_test(event_is_closed_without_md),

@@ -75,6 +75,7 @@ static void control_next(ctl *c, uint8_t i)
     struct link *l = &c->links[i];
     for (uint8_t kind = 1; kind < P_KINDS && !l->local; kind++) {
         bool instants = at_instant(kind) && (l->instant_of || l->remote || l->subrate_sent);
+        instants = instants || (kind == P_SUBRATE && l->instant_of == P_UPDATE);
         bool waits = instants || (kind == P_CIS && l->instant_of) || l->encrypting ||
                      l->terminate_sent;
         if ((l->wanted >> kind & 1) && !waits) {

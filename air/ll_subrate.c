@@ -112,7 +112,10 @@ void subrate_acked(ctl *c, uint8_t i)
 static void subrate_begin(ctl *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    if (l->central) {
+    if (l->central && !subrate_fits(l, &l->want_subrate)) {
+        subrate_tell(c, i, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+        control_done(c, i, P_SUBRATE);   /* an update has come before it */
+    } else if (l->central) {
         l->answer_by = NEVER;
         send_subrate_ind(c, i, &l->want_subrate);
     } else {
@@ -133,7 +136,8 @@ void heard_subrate_req(ctl *c, uint8_t i, struct rd *in)
                                                                : mine.continuation,
         .timeout = asked.timeout < mine.timeout ? asked.timeout : mine.timeout };
     s.continuation = s.max && s.continuation >= s.max ? (uint16_t)(s.max - 1) : s.continuation;
-    if (l->local == P_SUBRATE || l->local == P_UPDATE || l->local == P_PARAMS || l->subrate_sent) {
+    if (l->local == P_SUBRATE || l->local == P_UPDATE || l->local == P_PARAMS ||
+        l->instant_of == P_UPDATE || l->subrate_sent) {
         control_reject(c, l, LL_SUBRATE_REQ, l->local == P_SUBRATE ? WOAD_HCI_PROCEDURE_COLLISION
                                                                 : WOAD_HCI_TRANSACTION_COLLISION);
     } else if (!subrate_valid(&asked)) {

@@ -102,6 +102,27 @@ static void connection_update_while_subrate_ind_is_out(void **state)
     }
 }
 
+/* What a subrate makes of the supervision timeout depends on the interval: neither side's begins
+ * while the interval is about to change.  5.1.19, 5.3 */
+static void subrate_while_an_update_is_under_way(void **state)
+{
+    static const char *const subrate = "40 00 05 00 05 00 00 00 00 00 c8 00";
+    (void)state;
+    for (unsigned k = 0; k < 60; k++) {
+        watched(k + 1);
+        assert_int_equal(command(A, 0x207d, "01 00 05 00 00 00 00 00 c8 00"), 0);
+        connect_to(A, B, 16, 200);
+        assert_int_equal(command(A, 0x2016, "40 00"), 0);
+        run_ms(300);
+        forget();
+        assert_int_equal(command(A, 0x2013, "40 00 20 03 20 03 00 00 58 02 00 00 00 00"), 0);
+        run_us(k * 7100);
+        command(k & 1 ? A : B, 0x207e, subrate);
+        nothing_lost(14000);
+        apart();
+    }
+}
+
 /* A CIS uses the channels of its connection from the instant on.  4.5.8.1, 5.1.2 */
 static void channel_map_of_a_cis(void **state)
 {
@@ -218,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(data_length_on_the_coded_phy),
         cmocka_unit_test(connection_update_while_subrate_ind_is_out),
+        cmocka_unit_test(subrate_while_an_update_is_under_way),
         cmocka_unit_test(channel_map_of_a_cis),
         cmocka_unit_test(many_streams_end_at_once),
         cmocka_unit_test(stream_of_a_connection_that_becomes_slow),

@@ -114,7 +114,7 @@ static bool data_fit(const struct ll_adv *a, uint16_t len)
     uint8_t primary = a->primary ? a->primary : PHY_1M;
     uint8_t secondary = a->secondary ? a->secondary : PHY_1M;
     uint32_t before = 3 * (radio_airtime(2 + 7, primary) + T_IFS) + T_MAFS;
-    return !a->extended || !len || before + chain_us(len, secondary) <= a->interval * 625u;
+    return !a->extended || !len || before + chain_us(len, secondary) <= a->interval * 625ull;
 }
 
 /* What is said of a set, against what is in it already.  7.8.53 */
@@ -253,6 +253,7 @@ static int set_take_data(ctl *c, struct rd *in, bool response)
     if (op == OP_SAME) {
         return 0;
     }
+    a->aux_at = a->sent ? NEVER : a->aux_at;               /* what is on its way ends there */
     uint16_t *have = response ? &a->rsp_len : &a->data_len;
     bool *partial = response ? &a->partial_rsp : &a->partial_data;
     uint16_t before = op == OP_MORE || op == OP_LAST ? *have : 0, all = (uint16_t)(before + len);
@@ -467,9 +468,9 @@ static int cmd_scan_on(ctl *c, struct rd *in, struct wr *ret)
     c->scan.filter = on ? filter : c->scan.filter;
     scan_enable(c, on);
     c->scan.until = on && duration ? c->air->now + duration * 10000u : NEVER;
-    c->scan.period_at = on && period ? c->air->now + period * 1280000u : NEVER;
+    c->scan.period_at = on && period ? c->air->now + period * 1280000ull : NEVER;
     c->scan.duration = duration * 10000u;
-    c->scan.period = period * 1280000u;
+    c->scan.period = period * 1280000ull;
     return 0;
 }
 

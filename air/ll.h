@@ -203,7 +203,7 @@ struct ll_scan {
     uint8_t phys, phy;                   /* bits; the one that is listened to */
     struct { uint16_t interval, window; bool active; } of[2];              /* 1M, coded */
     uint64_t aux_at, until, period_at;
-    uint32_t duration, period;
+    uint64_t duration, period;
     uint8_t aux_channel, aux_phy, primary_phy;
     uint16_t aux_unit, type;
     bool following, chaining, responding, joining_aux;

@@ -43,7 +43,7 @@ bool adv_connectable(const struct ll_adv *a)
 
 void adv_enable(ctl *c, struct ll_adv *a, bool on)
 {
-    if (c->radio.owner == FOR_ADV && c->adv_now == a && !on) {
+    if (c->radio.owner == FOR_ADV && c->adv_now == a) {
         radio_off(c);
     }
     a->on = on;
@@ -184,7 +184,7 @@ static void adv_event(ctl *c, struct ll_adv *a)
     }
     bool fast = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH;
     a->next += fast ? DIRECT_EVERY_US
-                    : ctl_after(c, a->interval * 625u, &a->carry) +
+                    : ctl_after(c, a->interval * 625ull, &a->carry) +
                           air_random_below(c->air, ADV_DELAY_US + 1);
     if (radio_claim_adv(c)) {
         c->adv_now = a;

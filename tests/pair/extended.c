@@ -455,6 +455,59 @@ static void refused(void **state)
     apart();
 }
 
+/* Data that are replaced in the middle of their chain: it ends there, and says nothing of what is
+ * behind them.  The set is started again in the middle of an event: it has another. */
+static void data_replaced_in_a_chain(void **state)
+{
+    (void)state;
+    world(7);
+    assert_int_equal(command(ADV, 0x2036, "01 00 00 a0 00 01 a0 00 01 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 00 00"), 0);                  /* every 41 s */
+    assert_int_equal(set_data(ADV, 0x2037, 1, 1500, 1), 0);
+    scan(SCAN, 1, 0, 0);
+    assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
+    run_ms(7);
+    assert_int_equal(command(ADV, 0x2037, "01 03 01 03 02 01 06"), 0);
+    size_t before = 0, after = 0;
+    for (size_t k = 0; k < 37; k++) {
+        before += w.packets[k];
+    }
+    assert_true(before > 1);
+    run_ms(1000);
+    for (size_t k = 0; k < 37; k++) {
+        after += w.packets[k];
+    }
+    assert_true(after <= before + 1);
+    forget();
+    for (int us = 0; us < 3000; us += 500) {
+        assert_int_equal(command(ADV, 0x2039, "01 01 01 00 00 00"), 0);
+        woad_air_step(w.air, woad_air_now(w.air) + 625 + (uint64_t)us);
+        collect();
+    }
+    run_ms(1000);
+    assert_int_equal(whole_report(SCAN, false).len, 3);
+    apart();
+}
+
+/* Intervals and periods that are longer than 32 bits of microseconds: 1.2 and 23 hours. */
+static void hours(void **state)
+{
+    (void)state;
+    world(7);
+    assert_int_equal(command(ADV, 0x2036, "01 00 00 8c db 68 8c db 68 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 00 00"), 0);
+    assert_int_equal(command(ADV, 0x2037, "01 03 01 03 02 01 06"), 0);
+    assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
+    run_ms(2000);
+    assert_int_equal(w.packets[37], 1);
+    assert_int_equal(command(SCAN, 0x2041, "00 00 01 00 50 00 50 00"), 0);
+    assert_int_equal(command(SCAN, 0x2042, "01 00 01 00 ff ff"), 0);
+    woad_air_step(w.air, woad_air_now(w.air) + 60000000);
+    collect();
+    assert_true(woad_air_next(w.air) > 3600 * 1000000ull);
+    apart();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +517,7 @@ int main(void)
         cmocka_unit_test(limits), cmocka_unit_test(several_sets), cmocka_unit_test(duplicates),
         cmocka_unit_test(power),
         cmocka_unit_test(scan_times), cmocka_unit_test(refused),
+        cmocka_unit_test(data_replaced_in_a_chain), cmocka_unit_test(hours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,11 +218,14 @@ void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in)
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     (void)in;
-    if (l->local != P_CIS || !s) {
+    if (l->local != P_CIS) {
         return;
     }
-    s->requested = false;
-    if (!s->asked) {                     /* its host has called it off */
+    bool wanted = s && s->asked;
+    if (s) {
+        s->requested = false;
+    }
+    if (!wanted) {                       /* its host has called it off, or removed its group */
         wr_u8(&pdu, LL_REJECT_EXT_IND);
         wr_u8(&pdu, LL_CIS_RSP);
         wr_u8(&pdu, CANCELLED);
@@ -347,8 +350,11 @@ void cis_link_gone(ctl *c, uint8_t i, uint8_t reason)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
-        if (s->kind == ISO_CIS && s->link == i && (s->asked || s->on)) {
-            cis_lost(c, s, reason);
+        if (s->kind == ISO_CIS && s->link == i) {
+            s->requested = false;        /* one that was called off, too */
+            if (s->asked || s->on) {
+                cis_lost(c, s, reason);
+            }
         }
     }
 }

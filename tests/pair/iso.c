@@ -572,6 +572,54 @@ static void broadcast_refused(void **state)
     apart();
 }
 
+/* A stream that was called off before its peer answered, with its group: the connection goes on.
+ * 5.1.15 */
+static void called_off_and_removed(void **state)
+{
+    (void)state;
+    world(4, 0);
+    join(B);
+    assert_int_equal(group(2, 100, 100, 1, 1), 0);
+    assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
+    run_ms(100);
+    assert_non_null(event(B, CIS_REQUEST));
+    assert_int_equal(command(A, 0x0406, "00 01 13"), 0);
+    assert_int_equal(command(A, 0x2065, "07"), 0);
+    assert_int_equal(command(B, 0x2066, "00 01"), 0);
+    run_ms(45000);
+    assert_null(event(A, 0x05));
+    assert_null(event(B, 0x05));
+    assert_int_equal(event(A, CIS_ESTABLISHED)[0], 0x44);
+    assert_int_equal(event(B, CIS_ESTABLISHED)[0], 0x44);
+    forget();
+    streaming(100, 100, 1, 1);
+    apart();
+}
+
+/* Its connection ends instead: another stream, on the next connection, is none of its affairs. */
+static void called_off_and_disconnected(void **state)
+{
+    (void)state;
+    world(4, 0);
+    join(B);
+    assert_int_equal(group(2, 100, 100, 1, 1), 0);
+    assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
+    run_ms(100);
+    assert_int_equal(command(A, 0x0406, "00 01 13"), 0);
+    assert_int_equal(command(A, 0x0406, "40 00 13"), 0);
+    run_ms(500);
+    join(B);
+    assert_int_equal(command(A, 0x2064, "01 01 01 40 00"), 0);
+    run_ms(100);
+    assert_non_null(event(B, CIS_REQUEST));
+    assert_int_equal(command(B, 0x2066, "00 01"), 0);
+    run_ms(600);
+    assert_non_null(event(A, CIS_ESTABLISHED));
+    assert_int_equal(event(A, CIS_ESTABLISHED)[0], 0);
+    assert_memory_equal(event(A, CIS_ESTABLISHED) + 1, "\x01\x01", 2);
+    apart();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -580,6 +628,8 @@ int main(void)
         cmocka_unit_test(refused), cmocka_unit_test(broadcast),
         cmocka_unit_test(broadcast_with_loss), cmocka_unit_test(broadcast_ended),
         cmocka_unit_test(broadcast_refused),
+        cmocka_unit_test(called_off_and_removed),
+        cmocka_unit_test(called_off_and_disconnected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LATE_US = 20000, LEAVE_US = 5000000 };
+enum { LATE_US = 20000, LEAVE_US = 5000000, READS = 8 };
 
 /* One attachment: its descriptor and its controller. */
 struct seat {
@@ -208,10 +208,11 @@ static bool seat_lost(struct seat *s)
     return s->serial;
 }
 
-/* Host to controller.  False when the attachment is to end: closed, or not H4. */
+/* Host to controller.  False when the attachment is to end: closed, or not H4.  A host that writes
+ * without a pause has only its turn: there are others. */
 static bool seat_read(const struct hub *hub, struct seat *s)
 {
-    for (;;) {
+    for (unsigned reads = 0;;) {
         int n = s->held_len ? 0 : framing_next(&s->framing, &s->held);
         if (n < 0) {
             return seat_lost(s);
@@ -226,6 +227,9 @@ static bool seat_read(const struct hub *hub, struct seat *s)
             seat_snoop(hub, s, false, s->held, s->held_len);
             s->held_len = 0;
             continue;
+        }
+        if (reads++ == READS) {
+            return true;
         }
         size_t room;
         uint8_t *at = framing_space(&s->framing, &room);

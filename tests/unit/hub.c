@@ -216,6 +216,52 @@ static void a_host_that_does_not_read(void **state)
     serve_end(&s);
 }
 
+enum { FLOODS = 4 };                     /* each packet of theirs is written in one piece */
+struct flood { int fd, stop; };
+
+static void *flood(void *arg)
+{
+    const struct flood *f = arg;
+    uint8_t b[4000];
+    for (size_t i = 0; i < sizeof b; i += 5) {            /* ACL data of a connection of nobody's */
+        memcpy(b + i, "\x02\x01\x0e\x00\x00", 5);
+    }
+    while (!__atomic_load_n(&f->stop, __ATOMIC_RELAXED)) {
+        struct pollfd p = { f->fd, POLLOUT, 0 };
+        if (send(f->fd, b, sizeof b, MSG_NOSIGNAL) < 0) {
+            poll(&p, 1, 100);
+        }
+    }
+    return NULL;
+}
+
+/* A host that writes without a pause what has no answer: it has its turns, and so have others. */
+static void a_host_that_never_stops(void **state)
+{
+    static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
+    struct served s = { .script = NULL };
+    uint8_t buf[64];
+    pthread_t thread[FLOODS];
+    (void)state;
+    serve_begin(&s);
+    struct flood f = { raw(&s), 0 };
+    int good = raw(&s);
+    for (size_t i = 0; i < FLOODS; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, flood, &f), 0);
+    }
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(send(good, reset, sizeof reset, MSG_NOSIGNAL), sizeof reset);
+        assert_int_equal(answer(good, buf, sizeof buf), 7);
+    }
+    __atomic_store_n(&f.stop, 1, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < FLOODS; i++) {
+        pthread_join(thread[i], NULL);
+    }
+    close(f.fd);
+    close(good);
+    serve_end(&s);
+}
+
 /* A file says who hears whom, and what befalls them: the first advertises, the second scans. */
 static bool found_in(const char *world, bool *said)
 {
@@ -303,7 +349,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_hosts_by_socket), cmocka_unit_test(garbage_on_a_socket),
-        cmocka_unit_test(a_host_that_does_not_read), cmocka_unit_test(specs_that_are_wrong),
+        cmocka_unit_test(a_host_that_does_not_read),
+        cmocka_unit_test(a_host_that_never_stops), cmocka_unit_test(specs_that_are_wrong),
         cmocka_unit_test(a_world_by_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -576,7 +576,9 @@ void evt_scan_request(ctl *c, const struct ll_adv *a, const struct address *peer
     wr_u8(&w, a->handle);
     wr_u8(&w, peer->type);
     wr_bytes(&w, peer->octet, 6);
-    evt_le(c, 0x13, &w);
+    if (evt_room(c, 1536)) {
+        evt_le(c, 0x13, &w);
+    }
 }
 
 /* LE Extended Advertising Report, one: type u16, address type u8, address 6, primary PHY u8,

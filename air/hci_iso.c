@@ -790,5 +790,7 @@ void evt_big_info(ctl *c, uint16_t sync, const struct big_info *info)
     wr_u8(&w, info->phy);
     wr_u8(&w, 0);
     wr_u8(&w, info->encrypted);
-    evt_le(c, 0x22, &w);
+    if (evt_room(c, 1536)) {
+        evt_le(c, 0x22, &w);
+    }
 }

@@ -159,6 +159,15 @@ void iso_take(struct iso *s, uint8_t llid, struct rd *in)
 
 enum { FIRST = 0, MIDDLE = 1, WHOLE = 2, LAST = 3 };
 
+/* An SDU whose last part does not come: its path was removed, or another begins. */
+static void iso_drop_part(ctl *c, struct iso *s)
+{
+    if (s->filling) {
+        s->filling = false;
+        evt_completed(c, iso_handle(c, s), s->sdu[--s->sdus].packets);
+    }
+}
+
 /* handle u12, PB u2, TS u1; length u14; time u32 if TS, number u16, SDU length u12: in a first or
  * whole one; data. */
 int iso_from_host(ctl *c, struct rd *in)
@@ -194,6 +203,9 @@ int iso_from_host(ctl *c, struct rd *in)
     if (first && s->sdus == ISO_SDUS && !s->filling) {
         evt_overflow(c, OVERFLOW_ISO);   /* the host has no such credit: it is lost */
         return 0;
+    }
+    if (first) {
+        iso_drop_part(c, s);
     }
     if (in->bad || first == s->filling || want > s->max_sdu_tx ||
         (ends ? all != want : all > want)) {

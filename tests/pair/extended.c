@@ -508,6 +508,29 @@ static void hours(void **state)
     apart();
 }
 
+/* A host that reads nothing for minutes, of a set that tells of scan requests: there is room left
+ * for what must not be lost. */
+static void scan_requests_unread(void **state)
+{
+    (void)state;
+    world(9);
+    assert_int_equal(command(ADV, 0x2036, "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 00 01"), 0);
+    assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
+    scan(SCAN, 1, 1, 0);
+    w.n[ADV].stuck = true;
+    for (int n = 0; n < 180; n++) {
+        run_ms(1000);
+        forget();
+    }
+    static const uint8_t rand[] = { 1, 0x18, 0x20, 0 };
+    assert_int_equal(woad_air_rx(w.n[ADV].c, rand, sizeof rand), 0);
+    w.n[ADV].stuck = false;
+    collect();
+    assert_true(w.n[ADV].logged > 300);
+    apart();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +541,7 @@ int main(void)
         cmocka_unit_test(power),
         cmocka_unit_test(scan_times), cmocka_unit_test(refused),
         cmocka_unit_test(data_replaced_in_a_chain), cmocka_unit_test(hours),
+        cmocka_unit_test(scan_requests_unread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -620,6 +620,30 @@ static void called_off_and_disconnected(void **state)
     apart();
 }
 
+/* SDUs whose last part does not come: the next one is as good as any, and all that was given comes
+ * back.  Vol 4, Part E, 5.4.5 */
+static void part_of_an_sdu(void **state)
+{
+    size_t lost;
+    (void)state;
+    world(4, 0);
+    join(B);
+    streaming(100, 100, 1, 1);
+    for (unsigned n = 0; n < 6; n++) {
+        uint8_t first[59] = { 5, 0, 1, 54, 0, (uint8_t)n, 0, 100 };
+        assert_int_equal(woad_air_rx(w.n[A].c, first, sizeof first), 0);
+        if (n & 1) {
+            assert_int_equal(command(A, 0x206f, "00 01 01"), 0);           /* the path goes */
+            assert_int_equal(command(A, 0x206e, "00 01 00 00 03 00 00 00 00 00 00 00 00"), 0);
+        }
+        send(A, 0x100, n, 100);
+        run_ms(30);
+    }
+    assert_int_equal(arrived(B, 0x100 & 255, 100, &lost), 6);
+    assert_int_equal(completed(A), 12);
+    apart();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -628,7 +652,7 @@ int main(void)
         cmocka_unit_test(refused), cmocka_unit_test(broadcast),
         cmocka_unit_test(broadcast_with_loss), cmocka_unit_test(broadcast_ended),
         cmocka_unit_test(broadcast_refused),
-        cmocka_unit_test(called_off_and_removed),
+        cmocka_unit_test(called_off_and_removed), cmocka_unit_test(part_of_an_sdu),
         cmocka_unit_test(called_off_and_disconnected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,11 +78,16 @@ int keys_await(struct pairing *p)
 
 /* What has been sent is still in the controller: who would now hear that all is done, and end the
  * connection, would take the last keys with it.  Other traffic may never let up, so there is a
- * limit. */
+ * limit.  A central that refreshes the encryption already does so with the pairing's key. */
 int keys_left(struct pairing *p)
 {
     struct woad *h = p->c->h;
+    const struct smp_conn *s = p->c->smp;
     enum { LIMIT_MS = 500 };
+    if (s->want_key || s->encrypting) {
+        p->wait_due = 0;
+        return STEP_BLOCKED;
+    }
     p->wait_due = p->wait_due ? p->wait_due : deadline_in(h->now, LIMIT_MS);
     bool all = !p->c->in_controller && !p->c->tx_left;
     return all || deadline_left(p->wait_due, h->now) == 0 ? 0 : STEP_BLOCKED;
@@ -232,7 +237,7 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;
     const struct pairing *p = bonded ? NULL : smp_under_way(c);
-    const struct kept_bond *k = bonded && smp_has_key(c, false) ? bond_find(c->h, &c->peer) : NULL;
+    const struct kept_bond *k = bonded && smp_has_key(c, true) ? bond_find(c->h, &c->peer) : NULL;
     if (!p && !k) {
         c->want_ltk_reply = !central;    /* none */
         if (central) {
@@ -297,8 +302,8 @@ static void link_fell(struct conn *c)
 static void link_with_pairing(struct conn *c)
 {
     struct pairing *p = smp_under_way(c);
-    if (p && p->script[p->at] == STEP_ENCRYPT) {
-        p->at++;
+    if (p) {
+        p->at = (uint8_t)(p->at + (p->script[p->at] == STEP_ENCRYPT));
         smp_go(c);
     }
 }
@@ -342,7 +347,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
         s->asks = false;
         s->due = 0;
     }
-    struct kept_bond *k = bond_find(h, &c->peer);
+    struct kept_bond *k = bond_fetch(c, &c->peer);
     if (k) {
         bond_used(h, k);
     }

@@ -136,21 +136,19 @@ static void waits_for_the_bonds_key(void **state)
     solo_end();
 }
 
-/* Encryption with the key of a pairing that has failed meanwhile is worth nothing, and nobody waits
- * for it: the next pairing may begin. */
-static void spoilt_encryption_keeps_nobody_waiting(void **state)
+/* A central pairs by legacy Just Works, without keys to exchange, as far as its encryption. */
+static void legacy_until_encryption(bool bonds)
 {
-    struct woad_security_policy p = { .io = WOAD_IO_NONE, .allow_legacy = true };
+    struct woad_security_policy p = { .io = WOAD_IO_NONE, .bond = bonds, .allow_legacy = true };
     static const uint8_t random[17] = { 4 };
-    (void)state;
     boot(peripheral, 0);
     assert_int_equal(woad_set_security(solo.h, &p), 0);
     solo_connected(SOLO_HANDLE, false, 9);
-    SOLO_SMP(1, 3, 0, 0, 16, 0, 0);      /* legacy, Just Works */
+    const uint8_t preq[7] = { 1, 3, 0, bonds, 16, 0, 0 };
+    solo_l2cap(SOLO_HANDLE, SMP, preq, sizeof preq);
     solo_pump();
     /* AES is the identity: the confirm value is the random number, the PDUs and the addresses. */
     uint8_t c1[17] = { 3 };
-    static const uint8_t preq[7] = { 1, 3, 0, 0, 16, 0, 0 };
     const uint8_t *pres = solo.frame[solo.frames - 1].octet;
     for (int n = 0; n < 7; n++) {        /* the least significant octet first, as on the air */
         c1[3 + n] ^= preq[n];
@@ -166,6 +164,14 @@ static void spoilt_encryption_keeps_nobody_waiting(void **state)
     solo_pump();
     ltk_request();
     assert_int_equal(solo_commands(LTK_REPLY), 1);
+}
+
+/* Encryption with the key of a pairing that has failed meanwhile is worth nothing, and nobody waits
+ * for it: the next pairing may begin. */
+static void spoilt_encryption_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    legacy_until_encryption(false);
     SOLO_SMP(FAILED, 8);
     solo_pump();
     assert_told(1, WOAD_SECURITY_PEER | 8);
@@ -397,6 +403,81 @@ static void central_waits_before_it_begins(void **state)
     solo_end();
 }
 
+/* A central refreshes the encryption while the last key may still be on its way: the pairing is
+ * over when that is, whatever comes first, and the connection is bonded then. */
+static void refreshed_before_the_end(void **state)
+{
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        legacy_until_encryption(true);
+        solo.no_completed = true;
+        SOLO_ATT(0x0a, 3, 0);            /* its answer is in the controller */
+        solo_pump();
+        encryption_change(0, 1);
+        SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        if (late) {
+            solo_pump();
+        }
+        SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 1, 0);
+        for (int n = 0; n < 3; n++) {
+            solo_tick(300);
+        }
+        assert_int_equal(solo_commands(LTK_REPLY), 2);
+        assert_int_equal(solo_commands(LTK_NEGATIVE_REPLY), 0);
+        assert_int_equal(solo_tick(0) > 0, 1);
+        SOLO_RX(4, 0x30, 3, 0, SOLO_HANDLE, 0);
+        solo_tick(0);
+        assert_told(1, 0);
+        assert_int_equal(solo_count(WOAD_EV_BOND), 1);
+        struct woad_security now;
+        assert_int_equal(woad_security(solo.h, solo.conn[0], &now), 0);
+        assert_true(now.encrypted && now.bonded);
+        solo_end();
+    }
+}
+
+static void gives_the_bond(const struct woad_event *ev)
+{
+    static const struct woad_cccd subscribed = { 13, 1 };
+    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1,
+                           .own_ltk = { 7 }, .cccd = &subscribed, .cccds = 1 };
+    if (ev->type == WOAD_EV_BOND_WANTED) {
+        b.peer = ev->u.bond_wanted.peer;
+        assert_int_equal(woad_bond_add(solo.h, &b), 0);
+    }
+}
+
+/* Two bonded phones come back at once, and there is room in memory for one bond: each encrypts with
+ * its own, and has its subscriptions. */
+static void bond_gives_way_while_it_serves(void **state)
+{
+    static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
+    static const struct woad_attr served[] = { WOAD_PRIMARY(&u_service),
+        WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, WOAD_PERM_READ) };
+    struct woad_config c = solo_config(peripheral);
+    (void)state;
+    c.bonds = 1;
+    solo_boot(c);
+    solo.on_event = gives_the_bond;
+    assert_int_equal(woad_gatt_add(solo.h, served, 4, NULL), 0);
+    for (uint8_t n = 0; n < 2; n++) {
+        solo_connected(SOLO_HANDLE + n, false, (uint8_t)(8 + n));
+    }
+    for (uint8_t n = 0; n < 2; n++) {
+        SOLO_RX(4, 0x3e, 13, 5, (uint8_t)(SOLO_HANDLE + n), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    }
+    solo_pump();
+    assert_int_equal(solo_commands(LTK_REPLY), 2);
+    assert_int_equal(solo_commands(LTK_NEGATIVE_REPLY), 0);
+    for (uint8_t n = 0; n < 2; n++) {
+        SOLO_RX(4, 8, 4, 0, (uint8_t)(SOLO_HANDLE + n), 0, 1);
+        solo_pump();
+    }
+    assert_told(2, 0);
+    assert_int_equal(solo_count(WOAD_EV_SUBSCRIBE), 2);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +490,8 @@ int main(void)
         cmocka_unit_test(one_pairing_at_a_time), cmocka_unit_test(wait_ends_for_good),
         cmocka_unit_test(application_pairs),
         cmocka_unit_test(central_waits_before_it_begins),
+        cmocka_unit_test(refreshed_before_the_end),
+        cmocka_unit_test(bond_gives_way_while_it_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,9 +216,9 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     if (rd_left(in) < (enhanced ? 30u : 18u)) {
         return WOAD_EBADMSG;
     }
-    uint8_t status = rd_u8(in);
-    uint16_t handle = rd_le16(in);
-    uint8_t role = rd_u8(in);
+    const uint8_t *p = rd_bytes(in, 4);
+    uint8_t status = p[0], role = p[3];
+    uint16_t handle = get_le16(p + 1);
     if (status) {                        /* Advertising Timeout: 1.28 s of directed advertising */
         conn_failed(h, status != WOAD_HCI_ADVERTISING_TIMEOUT, status);
         return 0;
@@ -505,11 +505,7 @@ int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *i
 
 /* Authentication Failure, Remote User, Low Resources, Power Off, Unsupported Remote Feature,
  * Pairing With Unit Key, Unacceptable Parameters: 7.1.6 */
-static bool conn_reason_valid(uint8_t reason)
-{
-    return reason == 0x05 || (reason >= 0x13 && reason <= 0x15) || reason == 0x1a ||
-           reason == 0x29 || reason == 0x3b;
-}
+static const uint8_t disconnect_reasons[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
 
 int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
 {
@@ -520,7 +516,7 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
     if (c->state != CONN_OPEN) {
         return WOAD_EALREADY;
     }
-    if (!conn_reason_valid(reason)) {
+    if (!memchr(disconnect_reasons, reason, sizeof disconnect_reasons)) {
         return WOAD_EINVAL;
     }
     c->state = CONN_CLOSING;

@@ -22,9 +22,10 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
         return 0;
     }
     bool quiet = h->quiet;
+    struct hci *hci = &h->hci;
     const struct woad_feature *owner = &woad_core;
     h->quiet = true;
-    if (h->hci.pending || !h->hci.credits) {
+    if (hci->pending || !hci->credits) {
         return 0;                        /* until an event, which ends the quiet */
     }
     for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
@@ -39,30 +40,32 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
             wr_u8(&head, H4_COMMAND);
             wr_le16(&head, opcode);
             wr_u8(&head, (uint8_t)wr_len(&params));
-            h->hci.pending = opcode;
-            h->hci.owner = owner;
-            h->hci.due = deadline_in(h->now, hci_answer_ms(h));
+            hci->pending = opcode;
+            hci->owner = owner;
+            hci->due = deadline_in(h->now, hci_answer_ms(h));
             return 4 + wr_len(&params);
         }
     }
     return 0;
 }
 
-/* An answer to `opcode`.  One that nobody waits for (late, repeated, NOP) only brings credit. */
-static int hci_answered(struct woad *h, uint8_t credits, uint16_t opcode, uint8_t status,
-                        struct rd *ret)
+/* An answer; `p`: credits u8, opcode u16.  One that nobody waits for (late, repeated, NOP) only
+ * brings credit. */
+static int hci_answered(struct woad *h, const uint8_t *p, uint8_t status, struct rd *ret)
 {
-    bool mine = opcode && opcode == h->hci.pending;
-    h->hci.credits = credits;
-    if (mine || (credits && !h->hci.pending)) {
-        h->hci.pending = 0;
-        h->hci.due = 0;
+    struct hci *hci = &h->hci;
+    uint16_t opcode = get_le16(p + 1);
+    bool mine = opcode && opcode == hci->pending;
+    hci->credits = p[0];
+    if (mine || (p[0] && !hci->pending)) {
+        hci->pending = 0;
+        hci->due = 0;
     }
-    if (!credits && !h->hci.due) {       /* an event that brings one is awaited */
-        h->hci.due = deadline_in(h->now, COMMAND_TIMEOUT_MS);
+    if (!p[0] && !hci->due) {            /* an event that brings one is awaited */
+        hci->due = deadline_in(h->now, COMMAND_TIMEOUT_MS);
     }
     if (mine) {
-        h->hci.owner->complete(h, opcode, status, ret);
+        hci->owner->complete(h, opcode, status, ret);
     }
     return 0;
 }
@@ -74,16 +77,15 @@ static int hci_rx_complete(struct woad *h, struct rd *in)
     if (!p) {
         return WOAD_EBADMSG;
     }
-    uint16_t opcode = get_le16(p + 1);
     uint8_t status = rd_left(in) ? rd_u8(in) : (uint8_t)WOAD_HCI_UNSPECIFIED;
-    return hci_answered(h, p[0], opcode, status, in);
+    return hci_answered(h, p, status, in);
 }
 
 /* HCI_Command_Status: status u8, credits u8, opcode u16.  7.7.15 */
 static int hci_rx_status(struct woad *h, struct rd *in)
 {
     const uint8_t *p = rd_bytes(in, 4);
-    return p && rd_done(in) ? hci_answered(h, p[1], get_le16(p + 2), p[0], in) : WOAD_EBADMSG;
+    return p && rd_done(in) ? hci_answered(h, p + 1, p[0], in) : WOAD_EBADMSG;
 }
 
 /* HCI_Number_Of_Completed_Packets: n u8, n times { handle u16, count u16 }.  7.7.19

@@ -130,11 +130,12 @@ static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
     return true;
 }
 
-static struct proc *gattc_refused(const struct gattc_conn *g)
+/* Returns the first that came early, or that was refused; NULL: there is none. */
+static struct proc *gattc_waits(const struct gattc_conn *g, bool early)
 {
-    for (uint8_t n = 0; n < g->used; n++) {
-        if (g->procs[n].refused) {
-            return &g->procs[n];
+    for (struct proc *p = g->procs; p < g->procs + g->used; p++) {
+        if (early ? p->op == GATTC_EARLY : p->refused != 0) {
+            return p;
         }
     }
     return NULL;
@@ -142,29 +143,20 @@ static struct proc *gattc_refused(const struct gattc_conn *g)
 
 /* What came early is told if the peer has proved by its bond that it is the one, and forgotten
  * otherwise. */
-static void gattc_end_early(struct conn *c, bool proved)
+static void gattc_end_early(struct conn *c, struct proc *p, bool proved)
 {
-    struct gattc_conn *g = c->client;
-    for (uint8_t n = 0; n < g->used;) {
-        struct proc *p = &g->procs[n];
-        const uint8_t *data = gattc_data(c, p);
-        struct woad_event ev;
-        if (p->op != GATTC_EARLY) {
-            n++;
-            continue;
-        }
-        ev.u.value.handle = p->start;
-        ev.u.value.offset = 0;
-        ev.u.value.data = data + 1;
-        ev.u.value.len = (uint16_t)(fifo_len(data) - 1);
-        g->locked = true;
-        if (proved) {
-            emit_of(c, (enum woad_event_type)p->end, &ev);
-        }
-        gattc_end(c, p, 0);
-        gattc_unlock(c);
-        n = 0;
+    const uint8_t *data = gattc_data(c, p);
+    struct woad_event ev;
+    ev.u.value.handle = p->start;
+    ev.u.value.offset = 0;
+    ev.u.value.data = data + 1;
+    ev.u.value.len = (uint16_t)(fifo_len(data) - 1);
+    c->client->locked = true;
+    if (proved) {
+        emit_of(c, (enum woad_event_type)p->end, &ev);
     }
+    gattc_end(c, p, 0);
+    gattc_unlock(c);
 }
 
 static void gattc_secured(struct conn *c, int status)
@@ -176,11 +168,14 @@ static void gattc_secured(struct conn *c, int status)
         g->failed = status != 0;
         return;
     }
-    bool held = g->held && !gattc_refused(g);
+    bool held = g->held && !gattc_waits(g, false);
+    bool proved = c->security.encrypted && c->smp->from_bond;
     g->held = false;
     stir_conn(c);                        /* for what has waited, a confirmation too */
-    gattc_end_early(c, c->security.encrypted && c->smp->from_bond);
-    while ((p = gattc_refused(g)) != NULL) {
+    while ((p = gattc_waits(g, true)) != NULL) {
+        gattc_end_early(c, p, proved);
+    }
+    while ((p = gattc_waits(g, false)) != NULL) {
         int why = p->refused;
         p->refused = 0;
         if (status) {

@@ -95,7 +95,8 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     } else if (n) {                      /* some controllers send PB_START_TO_CONTROLLER */
         acl_start(c, p + 4, n);
     }
-    stir_conn(c);
+    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;         /* as stir_conn() */
+    stir_queue(c);
     return 0;
 }
 

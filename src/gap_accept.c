@@ -84,13 +84,10 @@ const struct woad_feature woad_accept_list = {
 
 int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n)
 {
-    h->quiet = false;
     struct accept *l = h->accept;
-    if (!l) {
-        return WOAD_ENOTSUP;
-    }
-    if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+    int err = feature_asked(h, l);
+    if (err) {
+        return err;
     }
     for (size_t k = 0; k < n; k++) {
         if (peers[k].type > WOAD_ADDR_RANDOM_IDENTITY) {

@@ -84,12 +84,13 @@ static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
 /* Directed advertising has no data; a scan response takes a kind that is scannable.  What a kind
  * does not have is sent when a kind with it is started: a controller refuses it for an advertising
  * set.  Vol 4, Part E, 7.8.54, 7.8.55 */
-static bool adv_has_part(const struct adv *a, int part)
-{
-    enum { WITH_DATA = 1 << WOAD_ADV_IND | 1 << WOAD_ADV_SCAN_IND | 1 << WOAD_ADV_NONCONN_IND,
-           WITH_RSP = 1 << WOAD_ADV_IND | 1 << WOAD_ADV_SCAN_IND };
-    return (part == RSP ? WITH_RSP : WITH_DATA) >> a->params.kind & 1;
-}
+static const uint8_t parts_of[] = {
+    [WOAD_ADV_IND] = 1 << DATA | 1 << RSP,
+    [WOAD_ADV_DIRECT_HIGH] = 0,
+    [WOAD_ADV_SCAN_IND] = 1 << DATA | 1 << RSP,
+    [WOAD_ADV_NONCONN_IND] = 1 << DATA,
+    [WOAD_ADV_DIRECT_LOW] = 0,
+};
 
 /* Parameters and addresses may only change while advertising is off; data at any time. */
 static uint16_t adv_command(struct woad *h, struct wr *params)
@@ -113,11 +114,11 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     if (opcode) {
         return opcode;
     }
-    for (int part = DATA; part < PARTS; part++) {
-        if ((a->dirty >> part & 1) && adv_has_part(a, part)) {
-            a->dirty &= (uint8_t)~(1u << part);
-            return adv_write_data(h, part, params);
-        }
+    unsigned dirty = a->dirty & parts_of[a->params.kind];
+    if (dirty) {
+        int part = dirty & 1 << DATA ? DATA : RSP;
+        a->dirty &= (uint8_t)~(1u << part);
+        return adv_write_data(h, part, params);
     }
     return on ? 0 : adv_write_enable(h, true, params);
 }
@@ -159,12 +160,12 @@ void adv_ended(struct woad *h, int status)
 {
     struct adv *a = h->adv;
     bool on = (h->busy & BUSY_ADV) != 0, wanted = a->want;
+    h->busy &= (uint8_t)~BUSY_ADV;
     if (on || a->enable_out) {
-        h->busy &= (uint8_t)~BUSY_ADV;
         a->want = wanted && (a->dirty & DIRTY_PARAMS);
-        if (on && !(status ? a->want : wanted)) {
-            adv_emit(h, WOAD_EV_ADV_STOPPED, status);
-        }
+    }
+    if (on && !(status ? a->want : wanted)) {
+        adv_emit(h, WOAD_EV_ADV_STOPPED, status);
     }
 }
 
@@ -195,12 +196,9 @@ const struct woad_feature woad_advertiser = {
 
 static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
 {
-    h->quiet = false;
-    if (!h->adv) {
-        return WOAD_ENOTSUP;
-    }
-    if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+    int err = feature_asked(h, h->adv);
+    if (err) {
+        return err;
     }
     if (len > WOAD_ADV_DATA_MAX || (len && !data)) {
         return WOAD_EINVAL;
@@ -225,12 +223,9 @@ int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len)
 
 int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
 {
-    h->quiet = false;
-    if (!h->adv) {
-        return WOAD_ENOTSUP;
-    }
-    if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+    int err = feature_asked(h, h->adv);
+    if (err) {
+        return err;
     }
     if (p->kind > WOAD_ADV_DIRECT_LOW || p->interval_625us < 0x20 || p->interval_625us > 0x4000 ||
         p->channels > 7 || p->accept > WOAD_ADV_ACCEPT_BOTH || (p->accept && !h->accept) ||

@@ -89,7 +89,7 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
 {
     struct central *c = h->central;
     (void)ret;
-    if (c->state <= CENTRAL_WANT || c->state == CENTRAL_PROVING) {
+    if (c->state <= CENTRAL_WANT) {
         return;                          /* of the attempt before, which has ended */
     }
     if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
@@ -106,7 +106,7 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
 static void central_failed(struct woad *h, bool central, int status)
 {
     uint8_t state = h->central->state;
-    bool late = state <= CENTRAL_WANT || state == CENTRAL_PROVING ||
+    bool late = state <= CENTRAL_WANT ||
                 (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
     if (central && !late) {
         central_fail(h, state == CENTRAL_CANCEL ? h->central->why : status);
@@ -161,16 +161,13 @@ const struct woad_feature woad_central = {
 int woad_connect(struct woad *h, const struct woad_addr *peer,
                  const struct woad_connect_params *p)
 {
-    h->quiet = false;
     static const struct woad_addr nobody = { 0 };
     uint16_t params[PARAMS];
     conn_params_of(p, params);
     struct central *c = h->central;
-    if (!c) {
-        return WOAD_ENOTSUP;
-    }
-    if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+    int err = feature_asked(h, c);
+    if (err) {
+        return err;
     }
     if ((peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) || (!peer && !h->accept) ||
         p->scan_interval_625us < 4 || p->scan_interval_625us > 0x4000 || p->scan_window_625us < 4 ||
@@ -202,15 +199,12 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
 
 int woad_connect_cancel(struct woad *h)
 {
-    h->quiet = false;
     struct central *c = h->central;
-    if (!c) {
-        return WOAD_ENOTSUP;
+    int err = feature_asked(h, c);
+    if (err) {
+        return err;
     }
-    if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
-    }
-    if (c->state == CENTRAL_IDLE || (c->state >= CENTRAL_CANCEL && c->why)) {
+    if (c->state == CENTRAL_IDLE || c->why) {
         return WOAD_EALREADY;
     }
     central_cancel(h, WOAD_ECANCELED);

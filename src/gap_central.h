@@ -6,11 +6,11 @@
 
 enum central_state {
     CENTRAL_IDLE,
-    CENTRAL_WANT,                        /* the command has not been sent */
+    CENTRAL_PROVING,                     /* connected; the peer has not been heard yet */
+    CENTRAL_WANT,                        /* the command has not been sent; behind it, it has */
     CENTRAL_WAIT_STATUS,                 /* sent; the controller has not said it began */
     CENTRAL_CONNECTING,
-    CENTRAL_CANCEL,                      /* the cancel command is to be sent, or has been */
-    CENTRAL_PROVING                      /* connected; the peer has not been heard yet */
+    CENTRAL_CANCEL                       /* the cancel command is to be sent, or has been */
 };
 
 struct central {
@@ -29,8 +29,9 @@ struct central {
 struct reconnect_role {
     void (*begin)(struct woad *h);       /* woad_connect() */
     bool (*seeks)(struct woad *h);       /* before the command: it scans for the peer first */
-    /* An advertisement: its address on the air, and that resolved. */
-    void (*heard)(struct woad *h, const struct woad_addr *air, const struct woad_addr *whose);
+    /* An advertisement: the event of a scan, and the address in it, as on the air. */
+    void (*heard)(struct woad *h, enum woad_event_type type, const struct woad_event *ev,
+                  const struct woad_addr *air);
     bool (*holds)(struct conn *c);       /* WOAD_EV_CONNECT until the peer is heard */
     void (*proved)(const struct conn *c);
     void (*lost)(struct woad *h, uint8_t status);          /* before that; or it can't scan */

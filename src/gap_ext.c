@@ -498,21 +498,21 @@ const struct woad_feature woad_extended = {
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-static int set_of(const struct woad *h, uint8_t set, struct ext_set **s)
+static int set_of(struct woad *h, uint8_t set, struct ext_set **s)
 {
-    if (!h->ext) {
-        return WOAD_ENOTSUP;
+    int err = feature_asked(h, h->ext);
+    if (err) {
+        return err;
     }
-    if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+    if (set >= h->cfg.adv_sets) {
+        return WOAD_EINVAL;
     }
-    *s = set < h->cfg.adv_sets ? &h->ext->sets[set] : NULL;
-    return !*s ? WOAD_EINVAL : !ext_can_advertise(h) ? WOAD_ENOTSUP : 0;
+    *s = &h->ext->sets[set];
+    return ext_can_advertise(h) ? 0 : WOAD_ENOTSUP;
 }
 
 static int set_give(struct woad *h, uint8_t set, bool response, const uint8_t *data, size_t len)
 {
-    h->quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
     if (err || len > WOAD_EXT_DATA_MAX || (len && !data)) {
@@ -537,7 +537,6 @@ int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *d
 
 int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *p)
 {
-    h->quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
     if (err) {
@@ -565,7 +564,6 @@ int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_pa
 
 int woad_ext_adv_stop(struct woad *h, uint8_t set)
 {
-    h->quiet = false;
     struct ext_set *s;
     int err = set_of(h, set, &s);
     bool enable_out = h->hci.pending == OP_LE_SET_EXT_ADV_ENABLE &&
@@ -580,26 +578,33 @@ int woad_ext_adv_stop(struct woad *h, uint8_t set)
     return 0;
 }
 
-static int ext_set_phys(uint8_t phys, uint8_t allowed, uint8_t *to)
+static int ext_check_phys(struct woad *h, uint8_t phys, uint8_t allowed, bool can)
 {
-    if (!phys || (phys & ~allowed)) {
-        return WOAD_EINVAL;
+    int err = feature_asked(h, h->ext);
+    if (!err && !can && phys != WOAD_PHYS_1M) {
+        err = WOAD_ENOTSUP;
     }
-    *to = phys;
-    return 0;
+    if (!err && (!phys || (phys & ~allowed))) {
+        err = WOAD_EINVAL;
+    }
+    return err;
 }
 
 int woad_set_scan_phys(struct woad *h, uint8_t phys)
 {
-    return !h->ext ? WOAD_ENOTSUP : h->state != HOST_UP ? WOAD_ENODEV
-         : !ext_can_scan(h) && phys != WOAD_PHYS_1M ? WOAD_ENOTSUP
-         : ext_set_phys(phys, WOAD_PHYS_1M | WOAD_PHYS_CODED, &h->ext->scan_phys);
+    int err = ext_check_phys(h, phys, WOAD_PHYS_1M | WOAD_PHYS_CODED, ext_can_scan(h));
+    if (!err) {
+        h->ext->scan_phys = phys;
+    }
+    return err;
 }
 
 int woad_set_connect_phys(struct woad *h, uint8_t phys)
 {
-    return !h->ext ? WOAD_ENOTSUP : h->state != HOST_UP ? WOAD_ENODEV
-         : !ext_can_connect(h) && phys != WOAD_PHYS_1M ? WOAD_ENOTSUP
-         : ext_set_phys(phys, WOAD_PHYS_1M | WOAD_PHYS_2M | WOAD_PHYS_CODED,
-                        &h->ext->connect_phys);
+    int err = ext_check_phys(h, phys, WOAD_PHYS_1M | WOAD_PHYS_2M | WOAD_PHYS_CODED,
+                             ext_can_connect(h));
+    if (!err) {
+        h->ext->connect_phys = phys;
+    }
+    return err;
 }

@@ -292,13 +292,10 @@ int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx
 int woad_set_channels(struct woad *h, const uint8_t channels[5])
 {
     unsigned n = 0;
-    if (!h->link) {
-        return WOAD_ENOTSUP;
+    int err = feature_asked(h, h->link);
+    if (err) {
+        return err;
     }
-    if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
-    }
-    h->quiet = false;
     for (unsigned k = 0; k < 40; k++) {
         n += (unsigned)channels[k / 8] >> (k % 8) & 1u;
     }

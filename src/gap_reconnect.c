@@ -70,15 +70,20 @@ static bool reconnect_seeks(struct woad *h)
     return true;
 }
 
-static void reconnect_heard(struct woad *h, const struct woad_addr *air,
-                            const struct woad_addr *whose)
+static void reconnect_heard(struct woad *h, enum woad_event_type type, const struct woad_event *ev,
+                            const struct woad_addr *air)
 {
     struct central *c = h->central;
+    bool connectable = type == WOAD_EV_REPORT ? ev->u.report.kind <= 1 : ev->u.ext_report.props & 1;
+    struct woad_addr whose = *air;
+    if (h->smp_role) {
+        h->smp_role->resolve(h, &whose);
+    }
     const struct woad_addr *peer = c->any ? accept_peer(h, 0) : &c->peer;
-    for (uint8_t n = 1; c->any && peer && !addr_same(peer, whose); n++) {
+    for (uint8_t n = 1; c->any && peer && !addr_same(peer, &whose); n++) {
         peer = accept_peer(h, n);
     }
-    if (peer && addr_same(peer, whose)) {
+    if (connectable && peer && addr_same(peer, &whose)) {
         c->found = true;
         c->target = *air;
         h->reconnect_mem->due = deadline_in(h->now, FOUND_MS);

@@ -118,16 +118,14 @@ void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
     if (!h->scan->want) {
         return;
     }
-    struct woad_addr air = *whose;
-    bool connectable = type == WOAD_EV_REPORT ? ev->u.report.kind <= 1 : ev->u.ext_report.props & 1;
+    if (h->scan->seeks) {
+        h->reconnect->heard(h, type, ev, whose);
+        return;
+    }
     if (h->smp_role) {
         h->smp_role->resolve(h, whose);
     }
-    if (!h->scan->seeks) {
-        emit_none(h, type, ev);
-    } else if (connectable) {
-        h->reconnect->heard(h, &air, whose);
-    }
+    emit_none(h, type, ev);
 }
 
 /* When the application's scan, if there is one, has ended. */
@@ -203,13 +201,10 @@ const struct woad_feature woad_scanner = {
 
 int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
 {
-    h->quiet = false;
     struct scan *s = h->scan;
-    if (!s) {
-        return WOAD_ENOTSUP;
-    }
-    if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+    int err = feature_asked(h, s);
+    if (err) {
+        return err;
     }
     if (p->interval_625us < 4 || p->interval_625us > 0x4000 || p->window_625us < 4 ||
         p->window_625us > p->interval_625us) {

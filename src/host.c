@@ -177,6 +177,12 @@ void stir_anew(struct conn *c)
     h->stirred = c;
 }
 
+void stir_conn(struct conn *c)
+{
+    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;
+    stir_queue(c);
+}
+
 void stir_channels(struct conn *c)
 {
     c->stirred |= STIRRED_CHANNELS;
@@ -240,6 +246,15 @@ int woad_stop(struct woad *h)
         }
     }
     return 0;
+}
+
+int feature_asked(struct woad *h, const void *memory)
+{
+    h->quiet = false;
+    if (!memory) {
+        return WOAD_ENOTSUP;
+    }
+    return h->state == HOST_UP ? 0 : WOAD_ENODEV;
 }
 
 /* Everything ends here, once: connections with their procedures, then the instance itself. */

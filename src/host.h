@@ -120,14 +120,16 @@ struct conn {
     uint8_t stirred;                     /* STIRRED_…: what may have something beside its queue */
     bool stirred_again;                  /* since it was asked */
     bool central;
-    bool want_disconnect : 1, want_update : 1, want_param_reply : 1, want_ltk_reply : 1;
+    bool want_disconnect : 1, want_param_reply : 1;
     bool refuse_params : 1;              /* which way want_param_reply goes */
-    bool update_asked : 1;               /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
     bool asked_here : 1;                 /* `asked` is of woad_conn_update() */
-    bool mtu_exchanged : 1;              /* this side has sent an MTU request or response */
     bool smp_refuse : 1;                 /* Pairing Failed is owed */
-    bool sig_params : 1;                 /* a request for parameters is to be sent by L2CAP */
     bool unproved : 1;                   /* WOAD_EV_CONNECT is held back: gap_reconnect.c */
+    /* Octets, since they are set in many places: a bit takes two instructions more. */
+    bool want_update, want_ltk_reply;
+    bool sig_params;                     /* a request for parameters is to be sent by L2CAP */
+    bool update_asked;                   /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
+    bool mtu_exchanged;                  /* this side has sent an MTU request or response */
     bool rx_skip;
     bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
     bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
@@ -461,11 +463,7 @@ IN_PLACE void stir_queue(struct conn *c)
         stir_anew(c);
     }
 }
-IN_PLACE void stir_conn(struct conn *c)
-{
-    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;
-    stir_queue(c);
-}
+void stir_conn(struct conn *c);
 void stir_channels(struct conn *c);      /* with credits */
 void stir_all(struct woad *h);           /* features, too, for commands */
 #ifdef WOAD_CHECK_QUIET
@@ -484,6 +482,9 @@ void emit_plain(const struct conn *c, enum woad_event_type type);          /* wi
 void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev);
 void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev);
 void host_down(struct woad *h, int error);
+/* For what the application asks of the feature that this is the memory of, if it is named: 0, or
+ * the error.  All features are asked for commands. */
+int feature_asked(struct woad *h, const void *memory);
 /* hci.c */
 int hci_rx_event(struct woad *h, const uint8_t *p, size_t n);
 size_t hci_tx(struct woad *h, uint8_t *buf, size_t room);

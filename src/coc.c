@@ -40,19 +40,29 @@ struct coc *coc_for(struct woad *h, uint16_t conn, uint16_t cid)
     return k;
 }
 
+/* The place of a PSM that is listened to, of 0 a free one; NULL: there is none. */
+static struct woad_coc_params *coc_psm(const struct woad *h, uint16_t psm)
+{
+    struct woad_coc_params *p = h->cocs->psms;
+    for (uint8_t n = h->cfg.psms; n; n--, p++) {
+        if (p->psm == psm) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
 bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
 {
     if (psm == PSM_EATT && h->eatt_role) {
         *p = h->eatt_role->params(h);
         return true;
     }
-    for (uint8_t n = 0; n < h->cfg.psms; n++) {
-        if (psm && h->cocs->psms[n].psm == psm) {
-            *p = h->cocs->psms[n];
-            return true;
-        }
+    const struct woad_coc_params *mine = psm ? coc_psm(h, psm) : NULL;
+    if (mine) {
+        *p = *mine;
     }
-    return false;
+    return mine != NULL;
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -334,8 +344,8 @@ static void coc_secured(struct conn *c, int status)
 static uint32_t coc_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    for (uint16_t n = 0; n < h->cfg.channels + h->cfg.att_bearers; n++) {
-        struct coc *k = &h->cocs->channels[n];
+    struct coc *k = h->cocs->channels;
+    for (size_t n = (size_t)h->cfg.channels + h->cfg.att_bearers; n; n--, k++) {
         uint32_t mine = k->state != COC_FREE ? deadline_left(k->due, h->now) : WOAD_FOREVER;
         if (mine == 0) {
             stir_conn(k->c);
@@ -394,11 +404,9 @@ static bool params_valid(const struct woad_coc_params *p, bool enhanced)
 
 int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
 {
-    if (!h->cocs) {
-        return WOAD_ENOTSUP;
-    }
-    if (h->state != HOST_UP) {
-        return WOAD_ENODEV;
+    int err = feature_asked(h, h->cocs);
+    if (err) {
+        return err;
     }
     if (!params_valid(params, false)) {
         return WOAD_EINVAL;
@@ -407,24 +415,25 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
     if (coc_listener(h, params->psm, &now)) {
         return WOAD_EALREADY;
     }
-    for (uint8_t n = 0; n < h->cfg.psms; n++) {
-        if (RESERVE(!h->cocs->psms[n].psm)) {
-            h->cocs->psms[n] = *params;
-            return 0;
-        }
+    struct woad_coc_params *place = coc_psm(h, 0);
+    if (!RESERVE(place != NULL)) {
+        return WOAD_ENOMEM;
     }
-    return WOAD_ENOMEM;
+    *place = *params;
+    return 0;
 }
 
 int woad_coc_stop_listening(struct woad *h, uint16_t psm)
 {
-    for (uint8_t n = 0; h->cocs && n < h->cfg.psms; n++) {
-        if (psm && h->cocs->psms[n].psm == psm) {
-            h->cocs->psms[n].psm = 0;
-            return 0;
-        }
+    if (!h->cocs) {
+        return WOAD_ENOTSUP;
     }
-    return h->cocs ? WOAD_ENOENT : WOAD_ENOTSUP;
+    struct woad_coc_params *place = psm ? coc_psm(h, psm) : NULL;
+    if (!place) {
+        return WOAD_ENOENT;
+    }
+    place->psm = 0;
+    return 0;
 }
 
 int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_t rx_size)

@@ -21,9 +21,8 @@ void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
 uint16_t att_most_of(const struct conn *c)
 {
     const struct woad *h = c->h;
-    uint16_t most = c->bearer->mtu;
-    for (size_t n = h->cfg.att_bearers; n; n--) {
-        const struct att_bearer *b = &h->bearers[h->cfg.conns + n - 1];
+    uint16_t most = 0;
+    for (const struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         most = b->c == c && b->mtu > most ? b->mtu : most;
     }
     return most;

@@ -215,10 +215,12 @@ static uint16_t ext_create(struct woad *h, const struct woad_addr *peer, bool an
     return OP_LE_EXT_CREATE_CONNECTION;
 }
 
+static struct ext_set *sets_end(const struct woad *h) { return h->ext->sets + h->cfg.adv_sets; }
+
 static bool ext_connectable(const struct woad *h)
 {
-    for (uint8_t n = 0; n < h->cfg.adv_sets; n++) {
-        if (h->ext->sets[n].on && h->ext->sets[n].params.connectable) {
+    for (const struct ext_set *s = h->ext->sets; s < sets_end(h); s++) {
+        if (s->on && s->params.connectable) {
             return true;
         }
     }
@@ -237,8 +239,8 @@ static void ext_reset(struct woad *h)
     memset(h->ext->address, 0, 6);
     h->ext->scan_phys = h->ext->connect_phys = WOAD_PHYS_1M;
     h->ext->props = NO_SET;
-    for (uint8_t n = 0; n < h->cfg.adv_sets; n++) {
-        h->ext->sets[n] = (struct ext_set){ .props = NO_SET };
+    for (struct ext_set *s = h->ext->sets; s < sets_end(h); s++) {
+        *s = (struct ext_set){ .props = NO_SET };
     }
 }
 
@@ -266,8 +268,8 @@ static void ext_turn(struct woad *h, struct ext_set *s, bool on)
 {
     s->on = on;
     h->busy &= (uint8_t)~BUSY_EXT_ADV;
-    for (uint8_t n = 0; n < h->cfg.adv_sets; n++) {
-        h->busy |= h->ext->sets[n].on ? BUSY_EXT_ADV : 0;
+    for (s = h->ext->sets; s < sets_end(h); s++) {
+        h->busy |= s->on ? BUSY_EXT_ADV : 0;
     }
 }
 

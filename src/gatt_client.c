@@ -377,8 +377,7 @@ static struct proc *gattc_next(struct att_bearer *b)
     if (p) {
         p->bearer = NULL;                /* asked for once more, and the MTU is smaller now */
     }
-    for (uint8_t n = 0; n < g->used; n++) {
-        p = &g->procs[n];
+    for (p = g->procs; p < g->procs + g->used; p++) {
         if (gattc_may_start(b, p)) {
             p->bearer = b;
             return p;

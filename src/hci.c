@@ -56,12 +56,13 @@ static int hci_answered(struct woad *h, const uint8_t *p, uint8_t status, struct
     struct hci *hci = &h->hci;
     uint16_t opcode = get_le16(p + 1);
     bool mine = opcode && opcode == hci->pending;
-    hci->credits = p[0];
-    if (mine || (p[0] && !hci->pending)) {
+    uint8_t credits = p[0];
+    hci->credits = credits;
+    if (mine || (credits && !hci->pending)) {
         hci->pending = 0;
         hci->due = 0;
     }
-    if (!p[0] && !hci->due) {            /* an event that brings one is awaited */
+    if (!credits && !hci->due) {         /* an event that brings one is awaited */
         hci->due = deadline_in(h->now, COMMAND_TIMEOUT_MS);
     }
     if (mine) {

@@ -9,7 +9,7 @@
 
 static const struct woad_uuid battery = WOAD_UUID16(0x180f), level = WOAD_UUID16(0x2a19);
 static const struct woad_feature *const features[] = { &woad_scanner, &woad_central,
-                                                       &woad_gatt_client, NULL };
+    &woad_reconnection, &woad_gatt_client, NULL };
 
 struct app { uint16_t value; int left; bool found, done; };
 

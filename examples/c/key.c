@@ -12,7 +12,7 @@
 
 static const struct woad_uuid lock = WOAD_UUID16(0xfff0), bolt = WOAD_UUID16(0xfff1);
 static const struct woad_feature *const features[] = { &woad_scanner, &woad_central,
-    &woad_gatt_client, &woad_security_manager, NULL };
+    &woad_reconnection, &woad_gatt_client, &woad_security_manager, NULL };
 
 struct app { struct woad_bond_file *bonds; uint16_t conn; bool found, asked, done; };
 

@@ -19,6 +19,7 @@ bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint
     if (len) {
         memcpy(p + SIG_HDR, data, len);
     }
+    stir_conn(c);                        /* an event that follows may pull packets */
     return true;
 }
 

@@ -59,6 +59,7 @@ struct world *world_new(uint64_t seed, uint16_t loss_per_mille)
     struct woad_air_config cfg = { .seed = seed, .loss_per_mille = loss_per_mille };
     w->air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &cfg);
     CHECK(w->air);
+    w->honest = getenv("WORLD_HONEST") != NULL;
     return w;
 }
 
@@ -68,6 +69,7 @@ void world_free(struct world *w)
         woad_air_detach(w->device[i].ctl);
         free(w->device[i].memory[0]);
         free(w->device[i].memory[1]);
+        free(w->device[i].seen);
         free(w->device[i].log);
     }
     free(w->air);
@@ -124,9 +126,9 @@ static void pump_one(struct device *d)
     }
 }
 
-static bool pump(struct device *d)
+bool device_tx(struct device *d)
 {
-    uint8_t packet[(int)WOAD_TX_ROOM + (int)WOAD_AIR_PACKET];
+    uint8_t packet[WOAD_TX_ROOM];
     size_t n;
     bool any = false;
     while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
@@ -139,13 +141,32 @@ static bool pump(struct device *d)
         CHECK(d->mute || woad_air_rx(d->ctl, packet, n) == 0 || d->lied_to);
         any = true;
     }
-    while ((n = woad_air_tx(d->ctl, packet, sizeof packet)) > 0) {
-        d->hash = hash_packet(d->hash, packet, n);
-        snoop(d, true, packet, n);
-        pump_one(d);
-        if (!d->deaf) {
-            CHECK(woad_rx(d->host, packet, n) == 0 || d->lied_to);
-        }
+    return any;
+}
+
+bool device_rx(struct device *d)
+{
+    uint8_t packet[WOAD_AIR_PACKET];
+    size_t n = woad_air_tx(d->ctl, packet, sizeof packet);
+    if (!n) {
+        return false;
+    }
+    d->hash = hash_packet(d->hash, packet, n);
+    snoop(d, true, packet, n);
+    pump_one(d);
+    if (d->on_heard) {
+        d->on_heard(d, packet, n);
+    }
+    if (!d->deaf) {
+        CHECK(woad_rx(d->host, packet, n) == 0 || d->lied_to);
+    }
+    return true;
+}
+
+static bool pump(struct device *d)
+{
+    bool any = device_tx(d);
+    while (device_rx(d)) {
         any = true;
     }
     return any;
@@ -153,6 +174,10 @@ static bool pump(struct device *d)
 
 void world_pump(struct world *w)
 {
+    if (w->honest) {
+        honest_run(w, 0);
+        return;
+    }
     for (bool any = true; any;) {
         any = false;
         for (size_t i = 0; i < w->devices; i++) {
@@ -174,6 +199,10 @@ static uint64_t world_next(struct world *w, uint64_t end)
 
 void world_run(struct world *w, uint64_t us)
 {
+    if (w->honest) {
+        honest_run(w, us);
+        return;
+    }
     uint64_t end = woad_air_now(w->air) + us;
     world_pump(w);
     while (woad_air_now(w->air) < end) {
@@ -216,6 +245,9 @@ void device_forget(struct device *d)
 const struct seen *world_wait(struct world *w, struct device *d, enum woad_event_type type,
                               uint64_t us)
 {
+    if (w->honest) {
+        return honest_wait(w, d, type, us);
+    }
     uint64_t end = woad_air_now(w->air) + us;
     const struct seen *s;
     while (!(s = device_find(d, type)) && woad_air_now(w->air) < end) {
@@ -241,7 +273,8 @@ struct device *world_add_config(struct world *w, struct woad_config host,
     d->host = woad_init(d->memory[0], host_size, &host);
     d->ctl = woad_air_attach(w->air, d->memory[1], ctl_size, &controller);
     d->log = calloc(WORLD_LOG, sizeof *d->log);
-    CHECK(d->host && d->ctl && d->log);
+    d->seen = calloc(1, host_size);
+    CHECK(d->host && d->ctl && d->log && d->seen);
     w->devices++;
     CHECK(woad_start(d->host) == 0);
     world_pump(w);

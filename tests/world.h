@@ -38,8 +38,12 @@ struct device {
     void (*on_event)(struct device *d, const struct woad_event *ev);
     /* Of what its host says, before the controller hears it. */
     void (*on_packet)(struct device *d, const uint8_t *packet, size_t n);
+    /* Of what its controller says, before the host hears it. */
+    void (*on_heard)(struct device *d, const uint8_t *packet, size_t n);
     void *memory[2];                     /* of the host, of the controller */
     size_t memory_len[2];
+    void *seen;                          /* honest.c: the host's memory when it was last driven */
+    uint64_t due_us;                     /* when woad_poll() must be called again */
     FILE *snoop;                         /* a log of its HCI, if not NULL */
     bool snoop_keys;
 };
@@ -48,6 +52,7 @@ struct world {
     struct woad_air *air;
     struct device device[WORLD_MAX];
     size_t devices;
+    bool honest;                         /* WORLD_HONEST is set: driven by honest.c */
 };
 
 struct world *world_new(uint64_t seed, uint16_t loss_per_mille);
@@ -60,6 +65,13 @@ struct woad_config world_host_config(uint8_t conns);
 struct woad_air_controller_config world_controller_config(struct world *w, uint8_t conns);
 void world_run(struct world *w, uint64_t us);
 void world_pump(struct world *w);
+/* All that the host has to send now; one packet of the controller's.  False: there was none. */
+bool device_tx(struct device *d);
+bool device_rx(struct device *d);
+/* honest.c: as world_run(), but a host is called only when woad.h says that it must be. */
+void honest_run(struct world *w, uint64_t us);
+const struct seen *honest_wait(struct world *w, const struct device *d, enum woad_event_type type,
+                               uint64_t us);
 /* Runs until `d` has logged an event of this type (from the `from`-th on), at most `us`. */
 const struct seen *world_wait(struct world *w, struct device *d, enum woad_event_type type,
                               uint64_t us);

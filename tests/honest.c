@@ -1,0 +1,126 @@
+/* A world whose hosts are driven exactly as include/woad/woad.h says, and no further: after each
+ * packet and each call woad_tx() until it returns 0, once; then woad_poll(), and the host sleeps
+ * until the time that woad_poll() returned, or until its controller has a packet. */
+#include "world.h"
+
+#include "honest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A host that has slept so long is told the time before it gets the packet that woke it. */
+enum { LONG_WAIT_MS = 1, ROUNDS = 10000 };
+
+static uint32_t honest_now(const struct device *d)
+{
+    return (uint32_t)(woad_air_now(d->world->air) / 1000);
+}
+
+/* Tells the time.  True if something was due. */
+static bool honest_poll(struct device *d)
+{
+    uint64_t now_ms = woad_air_now(d->world->air) / 1000;
+    bool worked;
+    uint32_t left = honest_told(d->host, d->seen, d->memory_len[0], (uint32_t)now_ms, &worked);
+    d->due_us = left == WOAD_FOREVER ? UINT64_MAX : (now_ms + left) * 1000;
+    return worked;
+}
+
+/* What follows a packet, a call, or the end of a sleep. */
+static void honest_settle(struct device *d)
+{
+    unsigned rounds = 0;
+    bool more = true;
+    device_tx(d);
+    while (more && honest_poll(d)) {
+        bool sent = device_tx(d);
+        more = sent || d->due_us <= woad_air_now(d->world->air);
+        CHECK(++rounds < ROUNDS);
+    }
+    memcpy(d->seen, d->host, d->memory_len[0]);
+}
+
+/* All packets that the controllers have. */
+static void honest_deliver(struct world *w)
+{
+    for (bool any = true; any;) {
+        any = false;
+        for (size_t n = 0; n < w->devices; n++) {
+            struct device *d = &w->device[n];
+            if (honest_now(d) - d->host->now >= LONG_WAIT_MS && honest_poll(d)) {
+                honest_settle(d);
+            }
+            if (device_rx(d)) {
+                honest_settle(d);
+                any = true;
+            }
+        }
+    }
+}
+
+static void honest_begin(struct world *w)
+{
+    for (size_t n = 0; n < w->devices; n++) {
+        struct device *d = &w->device[n];
+        if (memcmp(d->seen, d->host, d->memory_len[0]) != 0) {
+            honest_settle(d);            /* the test has called it meanwhile */
+        }
+    }
+    honest_deliver(w);
+}
+
+static uint64_t honest_next(const struct world *w, uint64_t end)
+{
+    uint64_t next = woad_air_next(w->air), now = woad_air_now(w->air);
+    for (size_t n = 0; n < w->devices; n++) {
+        next = w->device[n].due_us < next ? w->device[n].due_us : next;
+    }
+    next = next < end ? next : end;
+    return next > now ? next : now + 1;
+}
+
+/* The clock goes on to `end`. */
+static void honest_pass(struct world *w, uint64_t end)
+{
+    while (woad_air_now(w->air) < end) {
+        woad_air_step(w->air, honest_next(w, end));
+        for (size_t n = 0; n < w->devices; n++) {
+            if (w->device[n].due_us <= woad_air_now(w->air)) {
+                honest_settle(&w->device[n]);
+            }
+        }
+        honest_deliver(w);
+    }
+}
+
+/* The test may call a host next: they all know the time. */
+static void honest_end(struct world *w)
+{
+    for (size_t n = 0; n < w->devices; n++) {
+        if (honest_poll(&w->device[n])) {
+            honest_settle(&w->device[n]);
+        }
+    }
+    honest_deliver(w);
+}
+
+void honest_run(struct world *w, uint64_t us)
+{
+    uint64_t end = woad_air_now(w->air) + us;
+    honest_begin(w);
+    honest_pass(w, end);
+    honest_end(w);
+}
+
+const struct seen *honest_wait(struct world *w, const struct device *d, enum woad_event_type type,
+                               uint64_t us)
+{
+    uint64_t end = woad_air_now(w->air) + us;
+    const struct seen *s;
+    honest_begin(w);
+    while (!(s = device_find(d, type)) && woad_air_now(w->air) < end) {
+        honest_pass(w, woad_air_now(w->air) + 100);
+    }
+    honest_end(w);
+    return s;
+}

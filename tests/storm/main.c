@@ -1,0 +1,264 @@
+/* Runs episodes from seeds, each seed until it has made so many calls; makes one that fails short
+ * and prints it.
+ *
+ *     test-storm [solo|duo] [--seed N] [--seeds N] [--calls N]
+ *     test-storm KIND --episode HEX [--keep 3,17,20] [--verbose]
+ *
+ * The environment: STORM_SEEDS, STORM_CALLS. */
+#include "storm.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EPISODE_S = 60, SHRINK_S = 10 };  /* longer than this is a hang; time to make it short */
+
+/* What a child tells, also if it dies. */
+static struct told {
+    uint64_t episode, hash;
+    unsigned long calls, events;
+    bool failed;
+    char why[300];
+} *told;
+
+static const struct kind *kind;
+static struct step steps[STEPS];
+static bool keep[STEPS];
+static size_t n_steps;
+
+static void draw_steps(uint64_t episode)
+{
+    unsigned sum = 0;
+    chance_seed(episode * 0x632be59bd9b4e019ull + 1);
+    for (unsigned n = 0; n < STEP_KINDS; n++) {
+        sum += kind->weight[n];
+    }
+    n_steps = 100 + any(one_in(4) ? STEPS - 100 : 600);
+    for (size_t at = 0; at < n_steps; at++) {
+        unsigned pick = any(sum), n = 0;
+        while (pick >= kind->weight[n]) {
+            pick -= kind->weight[n++];
+        }
+        steps[at].kind = (uint8_t)n;
+        steps[at].actor = (uint8_t)any(ACTORS);
+        steps[at].seed = (uint64_t)any(0xffffffffu) << 32 | any(0xffffffffu);
+    }
+}
+
+/* 0, or 1 when something did not hold: storm.why. */
+static int play(uint64_t episode)
+{
+    static const char *const names[] = { "call", "inside the next event", "peer", "controller",
+                                         "time" };
+    storm.calm = false;
+    storm.hash = 14695981039346656037ull;
+    int failed = setjmp(storm.over);
+    if (!failed) {
+        kind->begin(episode);
+        for (size_t at = 0; at < n_steps; at++) {
+            if (keep[at]) {
+                say("%zu: %s\n", at, names[steps[at].kind]);
+                chance_seed(steps[at].seed);
+                kind->step(&steps[at]);
+            }
+        }
+        say("end\n");
+        chance_seed(episode);
+        kind->end();
+    }
+    kind->clean();
+    return failed;
+}
+
+static void too_long(int signal_)
+{
+    static const char why[] = "main.c: an episode does not end";
+    (void)signal_;
+    memcpy(told->why, why, sizeof why);
+    _exit(1);
+}
+
+/* One episode of the steps that are kept, in a child.  True: it fails, told->why. */
+static bool fails(uint64_t episode)
+{
+    memset(told, 0, sizeof *told);
+    strcpy(told->why, "crash");
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        if (!storm.verbose && !freopen("/dev/null", "w", stderr)) {
+            _exit(2);
+        }
+        signal(SIGALRM, too_long);
+        alarm(EPISODE_S);
+        told->failed = play(episode) != 0;
+        told->hash = storm.hash;
+        memcpy(told->why, storm.why, sizeof told->why);
+        _exit(told->failed);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    return status != 0;
+}
+
+/* Steps are left out, in halves, quarters, …, as long as the same does not hold. */
+static void shrink(uint64_t episode)
+{
+    static bool was[STEPS];
+    char why[sizeof told->why];
+    strcpy(why, told->why);
+    time_t stop = time(NULL) + SHRINK_S;
+    size_t same = strcspn(why, " ");
+    for (size_t part = (n_steps + 1) / 2; part; part /= 2) {
+        for (size_t from = 0; from < n_steps && time(NULL) < stop; from += part) {
+            size_t end = from + part < n_steps ? from + part : n_steps;
+            bool any_kept = memchr(keep + from, true, end - from) != NULL;
+            memcpy(was, keep, sizeof was);
+            memset(keep + from, false, end - from);
+            if (any_kept && (!fails(episode) || strncmp(told->why, why, same) != 0)) {
+                memcpy(keep, was, sizeof was);
+            }
+        }
+    }
+}
+
+static void report(uint64_t episode, uint64_t seed, unsigned long calls)
+{
+    char first[sizeof told->why];
+    strcpy(first, told->why);
+    memset(keep, true, sizeof keep);
+    if (!fails(episode)) {
+        printf("seed %llu, after %lu calls: %s: episode %llx fails only in its place\n",
+               (unsigned long long)seed, calls, first, (unsigned long long)episode);
+        return;
+    }
+    printf("seed %llu, after %lu calls: %s\n", (unsigned long long)seed, calls, told->why);
+    shrink(episode);
+    printf("  again: test-storm %s --episode %llx --verbose --keep ", kind->name,
+           (unsigned long long)episode);
+    for (size_t at = 0, n = 0; at < n_steps; at++) {
+        if (keep[at]) {
+            printf("%s%zu", n++ ? "," : "", at);
+        }
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+/* In a child: episodes of one seed until there are so many calls.  Each tenth twice: the same
+ * packets. */
+static void run_seed(uint64_t seed, unsigned long calls)
+{
+    signal(SIGALRM, too_long);
+    memset(keep, true, sizeof keep);
+    for (uint64_t n = 0; storm.calls < calls; n++) {
+        uint64_t episode = told->episode = seed << 24 | n;
+        told->calls = storm.calls;
+        draw_steps(episode);
+        alarm(EPISODE_S);
+        if (play(episode)) {
+            memcpy(told->why, storm.why, sizeof told->why);
+            _exit(1);
+        }
+        uint64_t hash = storm.hash;
+        if (n % 10 == 0 && (play(episode) || storm.hash != hash)) {
+            strcpy(told->why, "main.c: the same seed gives other packets");
+            _exit(1);
+        }
+    }
+    told->calls = storm.calls;
+    told->events = storm.events;
+    _exit(0);
+}
+
+static bool seed_fails(uint64_t seed, unsigned long calls, unsigned long totals[2])
+{
+    memset(told, 0, sizeof *told);
+    strcpy(told->why, "crash");
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        run_seed(seed, calls);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    totals[0] += told->calls;
+    totals[1] += told->events;
+    if (!status) {
+        return false;
+    }
+    unsigned long at = told->calls;
+    uint64_t episode = told->episode;
+    if (strstr(told->why, "other packets")) {
+        printf("seed %llu: episode %llx: %s\n", (unsigned long long)seed,
+               (unsigned long long)episode, told->why);
+        return true;
+    }
+    draw_steps(episode);
+    report(episode, seed, at);
+    return true;
+}
+
+static unsigned long setting(const char *name, unsigned long usual)
+{
+    const char *value = getenv(name);
+    return value ? strtoul(value, NULL, 10) : usual;
+}
+
+static void keep_only(char *list)
+{
+    memset(keep, false, sizeof keep);
+    for (char *at = strtok(list, ","); at; at = strtok(NULL, ",")) {
+        size_t n = strtoul(at, NULL, 10);
+        if (n < STEPS) {
+            keep[n] = true;
+        }
+    }
+}
+
+static int replay(uint64_t episode)
+{
+    draw_steps(episode);
+    bool failed = fails(episode);
+    printf("episode %llx of %s, %zu steps: %s\n", (unsigned long long)episode, kind->name, n_steps,
+           failed ? told->why : "all holds");
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long seeds = setting("STORM_SEEDS", 4), calls = setting("STORM_CALLS", 20000);
+    unsigned long from = 1, failed = 0, totals[2] = { 0, 0 };
+    uint64_t episode = 0;
+    kind = argc > 1 && strcmp(argv[1], "duo") == 0 ? &duo_kind : &solo_kind;
+    told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    memset(keep, true, sizeof keep);
+    for (int n = 1; n < argc; n++) {
+        char *value = n + 1 < argc ? argv[n + 1] : NULL;
+        if (strcmp(argv[n], "--verbose") == 0) {
+            storm.verbose = true;
+        } else if (value && strcmp(argv[n], "--seed") == 0) {
+            from = strtoul(value, NULL, 10);
+            seeds = 1;
+        } else if (value && strcmp(argv[n], "--seeds") == 0) {
+            seeds = strtoul(value, NULL, 10);
+        } else if (value && strcmp(argv[n], "--calls") == 0) {
+            calls = strtoul(value, NULL, 10);
+        } else if (value && strcmp(argv[n], "--episode") == 0) {
+            episode = strtoull(value, NULL, 16);
+        } else if (value && strcmp(argv[n], "--keep") == 0) {
+            keep_only(value);
+        }
+    }
+    if (episode) {
+        return replay(episode);
+    }
+    for (unsigned long seed = from; seed < from + seeds && failed < 20; seed++) {
+        failed += seed_fails(seed, calls, totals);
+    }
+    printf("%s: %lu seeds, %lu calls, %lu events: %lu failed\n", kind->name, seeds, totals[0],
+           totals[1], failed);
+    return failed != 0;
+}

@@ -1,0 +1,83 @@
+/* What a store keeps of bonds, and what security was proved by. */
+#include "storm.h"
+
+struct woad_bond *store_bond(struct actor *a, const struct woad_addr *peer)
+{
+    for (size_t n = 0; n < a->bonds; n++) {
+        if (memcmp(a->bond[n].peer.octet, peer->octet, 6) == 0 &&
+            (a->bond[n].peer.type & 1) == (peer->type & 1)) {
+            return &a->bond[n];
+        }
+    }
+    return NULL;
+}
+
+void store_keep(struct actor *a, const struct woad_bond *b)
+{
+    struct woad_bond *kept = store_bond(a, &b->peer);
+    if (!kept) {
+        kept = &a->bond[a->bonds < BONDS ? a->bonds++ : any(BONDS)];
+    }
+    *kept = *b;
+    kept->cccd = NULL;
+    kept->cccds = 0;
+    for (struct link *l = a->link; l < a->link + LINKS; l++) {
+        bool its = l->open && memcmp(l->peer.octet, b->peer.octet, 6) == 0;
+        l->proven = l->proven || (its && (b->flags & WOAD_BOND_AUTHENTICATED));
+    }
+}
+
+void store_drop(struct actor *a, const struct woad_addr *peer)
+{
+    struct woad_bond *b = peer ? store_bond(a, peer) : NULL;
+    if (!peer) {
+        a->bonds = 0;
+    } else if (b) {
+        *b = a->bond[--a->bonds];
+    }
+}
+
+/* The store is asked for bonds as it likes: it always gives them. */
+void store_event(struct actor *a, const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_BOND_WANTED) {
+        const struct woad_bond *b = store_bond(a, &ev->u.bond_wanted.peer);
+        struct woad_bond copy;
+        if (b) {
+            copy = *b;
+            woad_bond_add(a->h, &copy);
+        }
+        return;
+    }
+    const struct woad_bond *b = ev->u.bond.bond;
+    const struct woad_bond *kept = store_bond(a, &b->peer);
+    say("    bond of %02x, why %d, flags %u\n", b->peer.octet[0], ev->u.bond.why, b->flags);
+    if (ev->u.bond.why == WOAD_BOND_GONE) {
+        a->gone_flags |= b->flags;       /* until the next packet */
+        return;                          /* a store may keep it all the same */
+    }
+    if (ev->u.bond.why == WOAD_BOND_NEW) {
+        MUST(!kept || !(kept->flags & ~b->flags), "host %u: a bond is replaced by a weaker one",
+             a->number);
+        MUST(!(a->gone_flags & ~b->flags), "host %u: a bond gives way to a weaker one", a->number);
+    }
+    store_keep(a, b);
+}
+
+/* Authenticated is only what somebody has looked at or typed, or has brought by another way; or
+ * what a bond says that was. */
+void security_event(struct actor *a, struct link *l, const struct woad_event *ev)
+{
+    const struct woad_security *now = &ev->u.security.now;
+    say("    status %d, encrypted %d, authenticated %d, secure %d, bonded %d\n",
+        ev->u.security.status, now->encrypted, now->authenticated, now->secure, now->bonded);
+    l->pairing = false;
+    l->action = 0;
+    MUST(!now->authenticated || now->encrypted, "authenticated without encryption");
+    if (storm.encrypted && ev->u.security.status == 0) {
+        MUST(now->encrypted == storm.encrypted(a, l->conn),
+             "host %u: encrypted is not what the controller says", a->number);
+    }
+    MUST(!now->authenticated || l->proven || storm.proven(l),
+         "host %u: authenticated, and nobody has seen or brought anything", a->number);
+}

@@ -1,0 +1,80 @@
+/* L2CAP channels, and who has their buffers. */
+#include "storm.h"
+
+struct channel *channel_of(struct actor *a, uint16_t conn, uint16_t cid)
+{
+    for (struct channel *k = a->channel; k < a->channel + CHANNELS; k++) {
+        if (k->state && k->conn == conn && k->cid == cid) {
+            return k;
+        }
+    }
+    return NULL;
+}
+
+/* In the place of one that was asked about, and of which nothing was heard since. */
+struct channel *channel_new(struct actor *a, uint16_t conn, uint16_t cid)
+{
+    struct channel *k = channel_of(a, conn, cid);
+    if (k) {
+        MUST(k->state == CHANNEL_ASKED && !k->into, "channel %02x is there twice", cid);
+        channel_free(k);
+    }
+    for (k = a->channel; k < a->channel + CHANNELS; k++) {
+        if (!k->state) {
+            k->conn = conn;
+            k->cid = cid;
+            return k;
+        }
+    }
+    FAIL("more channels than there can be");
+}
+
+void channel_free(struct channel *k)
+{
+    free(k->rx);
+    free(k->tx);
+    free(k->into);
+    memset(k, 0, sizeof *k);
+}
+
+static void data_event(struct channel *k, const struct woad_event *ev)
+{
+    switch (ev->type) {
+    case WOAD_EV_COC_RECEIVED:
+        MUST(k->into && k->into == ev->u.coc_data.data, "a buffer is given back that is not ours");
+        free(k->into);
+        k->into = NULL;
+        break;
+    case WOAD_EV_COC_SENT:
+        MUST(k->tx && k->tx == ev->u.coc_data.data, "an SDU is given back that is not ours");
+        free(k->tx);
+        k->tx = NULL;
+        break;
+    default: break;
+    }
+}
+
+void coc_event(struct actor *a, const struct woad_event *ev)
+{
+    bool of_data = ev->type == WOAD_EV_COC_DATA || ev->type == WOAD_EV_COC_RECEIVED ||
+                   ev->type == WOAD_EV_COC_SENT;
+    uint16_t cid = of_data ? ev->u.coc_data.cid : ev->u.coc.cid;
+    if (ev->type == WOAD_EV_COC_REQUEST) {
+        struct channel *asked = channel_new(a, ev->conn, cid);
+        asked->state = CHANNEL_ASKED;
+        return;
+    }
+    struct channel *k = channel_of(a, ev->conn, cid);
+    MUST(k, "%s of channel %02x, which is not there", event_name(ev->type), cid);
+    if (of_data) {
+        MUST(k->state == CHANNEL_OPEN, "%s of a channel that is not open", event_name(ev->type));
+        data_event(k, ev);
+    } else if (ev->type == WOAD_EV_COC_OPEN) {
+        MUST(k->state == CHANNEL_WAITING, "a channel opens that was not waited for");
+        k->state = CHANNEL_OPEN;
+    } else if (ev->type == WOAD_EV_COC_CLOSED) {
+        MUST(k->state != CHANNEL_ASKED || !k->into,
+             "a channel that was never accepted has a buffer");
+        channel_free(k);
+    }
+}

@@ -321,6 +321,7 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     }
     const struct kept_bond *k = bond_keep(h, &mine, false);
     wipe(&mine, sizeof mine);
+    stir_all(h);                         /* what is asked of its peer has to wait now */
     return k ? 0 : WOAD_ENOMEM;
 }
 
@@ -350,5 +351,6 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         bond_drop(h, k);
         k = peer ? NULL : bond_newest(h);
     }
+    stir_all(h);                         /* what waited for it need not any more */
     return 0;
 }

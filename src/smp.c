@@ -556,6 +556,7 @@ int woad_set_security(struct woad *h, const struct woad_security_policy *p)
         return WOAD_EINVAL;
     }
     h->smp->policy = *p;
+    stir_all(h);                         /* what waits may not have to any more */
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* Runs episodes from seeds, each seed until it has made so many calls; makes one that fails short
  * and prints it.
  *
- *     test-storm [solo|duo] [--seed N] [--seeds N] [--calls N]
+ *     test-storm [solo|duo] [--seed N] [--seeds N] [--calls N] [--whole]
  *     test-storm KIND --episode HEX [--keep 3,17,20] [--verbose]
  *
  * The environment: STORM_SEEDS, STORM_CALLS. */
@@ -25,7 +25,7 @@ static struct told {
 
 static const struct kind *kind;
 static struct step steps[STEPS];
-static bool keep[STEPS];
+static bool keep[STEPS], whole;          /* whole: a failing episode is not made short */
 static size_t n_steps;
 
 static void draw_steps(uint64_t episode)
@@ -135,10 +135,12 @@ static void report(uint64_t episode, uint64_t seed, unsigned long calls)
         return;
     }
     printf("seed %llu, after %lu calls: %s\n", (unsigned long long)seed, calls, told->why);
-    shrink(episode);
+    if (!whole) {
+        shrink(episode);
+    }
     printf("  again: test-storm %s --episode %llx --verbose --keep ", kind->name,
            (unsigned long long)episode);
-    for (size_t at = 0, n = 0; at < n_steps; at++) {
+    for (size_t at = 0, n = 0; at < n_steps && !whole; at++) {
         if (keep[at]) {
             printf("%s%zu", n++ ? "," : "", at);
         }
@@ -239,6 +241,8 @@ int main(int argc, char **argv)
         char *value = n + 1 < argc ? argv[n + 1] : NULL;
         if (strcmp(argv[n], "--verbose") == 0) {
             storm.verbose = true;
+        } else if (strcmp(argv[n], "--whole") == 0) {
+            whole = true;
         } else if (value && strcmp(argv[n], "--seed") == 0) {
             from = strtoul(value, NULL, 10);
             seeds = 1;

@@ -56,6 +56,43 @@ static void negative_reply_is_sent(void **state)
     solo_end();
 }
 
+/* A bonded peer that has not proved who it is indicates, and does not encrypt: its value waits for
+ * the bond's key, and so does the confirmation. */
+static void confirmation_waits(void)
+{
+    solo_boot(solo_config(features));
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, false, 9);
+    SOLO_ATT(0x1d, 0x20, 0, 7);
+    solo_pump();
+    SOLO_SMP(0x05, 0x05);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1e), 0);
+}
+
+/* Once the program changes what it waits for, it is sent, though nothing else happens. */
+static void confirmation_goes_with_the_bond(void **state)
+{
+    (void)state;
+    confirmation_waits();
+    assert_int_equal(woad_bond_remove(solo.h, NULL), 0);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1e), 1);
+    solo_end();
+}
+
+static void confirmation_goes_by_the_policy(void **state)
+{
+    static const struct woad_security_policy trusts = { .io = WOAD_IO_NONE,
+                                                        .trust_unencrypted = true };
+    (void)state;
+    confirmation_waits();
+    assert_int_equal(woad_set_security(solo.h, &trusts), 0);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1e), 1);
+    solo_end();
+}
+
 /* A program that sends until there is nothing and sleeps as long as woad_poll() says: woad.h. */
 static void sleeper_until(uint32_t ms)
 {
@@ -108,6 +145,8 @@ int main(void)
         cmocka_unit_test(encryption_begun_inside_tx_is_sent),
         cmocka_unit_test(command_that_has_to_wait_ends_tx),
         cmocka_unit_test(negative_reply_is_sent),
+        cmocka_unit_test(confirmation_goes_with_the_bond),
+        cmocka_unit_test(confirmation_goes_by_the_policy),
         cmocka_unit_test(time_limits_follow_each_other),
         cmocka_unit_test(result_of_a_multiplication_is_sent),
     };

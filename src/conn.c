@@ -505,7 +505,15 @@ int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *i
 
 /* Authentication Failure, Remote User, Low Resources, Power Off, Unsupported Remote Feature,
  * Pairing With Unit Key, Unacceptable Parameters: 7.1.6 */
-static const uint8_t disconnect_reasons[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
+static bool disconnect_takes(uint8_t reason)
+{
+    static const uint8_t reasons[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
+    size_t n = 0;
+    while (n < sizeof reasons && reasons[n] != reason) {
+        n++;
+    }
+    return n < sizeof reasons;
+}
 
 int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
 {
@@ -516,7 +524,7 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
     if (c->state != CONN_OPEN) {
         return WOAD_EALREADY;
     }
-    if (!memchr(disconnect_reasons, reason, sizeof disconnect_reasons)) {
+    if (!disconnect_takes(reason)) {
         return WOAD_EINVAL;
     }
     c->state = CONN_CLOSING;

@@ -63,14 +63,19 @@ struct world *world_new(uint64_t seed, uint16_t loss_per_mille)
     return w;
 }
 
+void device_free(struct device *d)
+{
+    free(d->memory[0]);
+    free(d->memory[1]);
+    free(d->seen);
+    free(d->log);
+}
+
 void world_free(struct world *w)
 {
     for (size_t i = 0; i < w->devices; i++) {
         woad_air_detach(w->device[i].ctl);
-        free(w->device[i].memory[0]);
-        free(w->device[i].memory[1]);
-        free(w->device[i].seen);
-        free(w->device[i].log);
+        device_free(&w->device[i]);
     }
     free(w->air);
     free(w);

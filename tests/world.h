@@ -57,6 +57,8 @@ struct world {
 
 struct world *world_new(uint64_t seed, uint16_t loss_per_mille);
 void world_free(struct world *w);
+/* The memory of one that is off the air already. */
+void device_free(struct device *d);
 /* conns: of host and controller.  Brought up when it returns. */
 struct device *world_add(struct world *w, uint8_t conns);
 struct device *world_add_config(struct world *w, struct woad_config host,

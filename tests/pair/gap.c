@@ -174,9 +174,7 @@ static void supervision_timeout(void **state)
     w->devices = 0;                      /* p is off the air already */
     woad_air_detach(c->ctl);
     for (int i = 0; i < 2; i++) {
-        free(w->device[i].memory[0]);
-        free(w->device[i].memory[1]);
-        free(w->device[i].log);
+        device_free(&w->device[i]);
     }
     world_free(w);
 }

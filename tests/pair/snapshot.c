@@ -111,9 +111,7 @@ static void world_put_back(void **state)
         w->devices = DEVICES;
         put_back(w, &before, DEVICES);
         woad_air_detach(late.ctl);       /* it is off already: nothing happens */
-        free(late.memory[0]);
-        free(late.memory[1]);
-        free(late.log);
+        device_free(&late);
         /* The first once more. */
         go_on(w, 100, seed);
         assert_int_equal(woad_air_now(w->air), end);

@@ -261,7 +261,7 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int 
     if (!hold) {
         emit_of(c, type, &ev);
     } else if (hold == CLIENT_WAITS) {
-        struct proc p = { .op = GATTC_EARLY, .start = ev.u.value.handle, .end = type };
+        struct proc p = { .op = GATTC_EARLY, .start = ev.u.value.handle, .end = (uint16_t)type };
         gattc_add(c->h, c->number, &p, ev.u.value.data, ev.u.value.len);
     }
 }

@@ -225,7 +225,8 @@ int script_load(struct script *s, const char *path, char why[SCRIPT_WHY])
         snprintf(why, SCRIPT_WHY, "%s: %s", path, strerror(errno));
         return -1;
     }
-    *s = (struct script){ .around = { -105, s->wall, 0, s->interferer, 0, s->link, 0 } };
+    *s = (struct script){ .around = { .noise_dbm = -105, .wall = s->wall,
+                                      .interferer = s->interferer, .link = s->link } };
     for (unsigned n = 1; fgets(line, sizeof line, f); n++) {
         bool cut = !strchr(line, '\n') && strlen(line) == sizeof line - 1;
         const char *wrong = cut ? "shorter: 510 octets at most" : parse_line(s, line);

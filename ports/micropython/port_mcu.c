@@ -39,8 +39,7 @@ const struct woad_crypto *const ble_port_crypto = NULL;
 int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len) = NULL;
 
 const struct woad_feature *const ble_port_features[] = {
-    &woad_advertiser, &woad_scanner, &woad_central, &woad_reconnection, &woad_gatt_server,
-    &woad_long_values,
+    &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_long_values,
     &woad_read_multiple, &woad_signed_writes, &woad_pipelining, &woad_type_index,
     &woad_gatt_client, &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses,
     &woad_out_of_band, &woad_resolving_list, &woad_channels, &woad_enhanced_channels,

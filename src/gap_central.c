@@ -125,13 +125,16 @@ static void central_open(struct conn *c)
 void central_cancel(struct woad *h, int why)
 {
     struct central *c = h->central;
-    c->due = 0;
     c->why = why;
+    if (c->state == CENTRAL_CANCEL) {
+        return;                          /* the time limit of the cancel goes on */
+    }
+    c->due = 0;
     if (c->state == CENTRAL_WANT) {
         central_fail(h, why);
     } else if (c->state == CENTRAL_PROVING) {
         h->reconnect->stop(h, true);
-    } else if (c->state != CENTRAL_CANCEL) {
+    } else {
         c->state = CENTRAL_CANCEL;
         c->cancel_sent = false;
     }

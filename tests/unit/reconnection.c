@@ -255,6 +255,25 @@ static void given_up_while_it_scans(void **state)
     }
 }
 
+/* What was heard is given up, and then all of it, while no Connection Complete comes. */
+static void given_up_twice(void **state)
+{
+    (void)state;
+    boot(0);
+    hidden();
+    assert_int_equal(woad_connect(solo.h, &peer, &params), 0);
+    solo_pump();
+    advertises(0, 7);
+    assert_int_equal(solo_commands(CREATE), 1);
+    solo_tick(4000);
+    assert_int_equal(solo_commands(CANCEL), 1);
+    assert_int_equal(woad_connect_cancel(solo.h), 0);
+    solo_tick(1000);
+    ends_once(WOAD_EV_CONNECT_FAILED);
+    assert_int_equal(solo_last(WOAD_EV_CONNECT_FAILED)->u.connect_failed.status, WOAD_ECANCELED);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_peripheral_is_told_at_once),
         cmocka_unit_test(found_by_a_scan),
         cmocka_unit_test(given_up_while_it_scans),
+        cmocka_unit_test(given_up_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

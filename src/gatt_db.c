@@ -56,15 +56,19 @@ bool db_is_service(const struct woad_attr *a)
 
 void db_type(const struct woad_attr *a, struct woad_uuid *type)
 {
-    static const struct woad_uuid of_kind[] = {
-        [WOAD_ATTR_PRIMARY] = WOAD_UUID16(UUID_PRIMARY),
-        [WOAD_ATTR_SECONDARY] = WOAD_UUID16(UUID_SECONDARY),
-        [WOAD_ATTR_INCLUDE] = WOAD_UUID16(UUID_INCLUDE),
-        [WOAD_ATTR_CHARACTERISTIC] = WOAD_UUID16(UUID_CHARACTERISTIC),
-        [WOAD_ATTR_CCCD] = WOAD_UUID16(UUID_CCCD),
+    static const uint16_t of_kind[] = {
+        [WOAD_ATTR_PRIMARY] = UUID_PRIMARY,
+        [WOAD_ATTR_SECONDARY] = UUID_SECONDARY,
+        [WOAD_ATTR_INCLUDE] = UUID_INCLUDE,
+        [WOAD_ATTR_CHARACTERISTIC] = UUID_CHARACTERISTIC,
+        [WOAD_ATTR_CCCD] = UUID_CCCD,
     };
-    *type = a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR ? *a->uuid
-                                                                          : of_kind[a->kind];
+    if (a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR) {
+        *type = *a->uuid;
+    } else {
+        type->size = 2;
+        put_le16(type->le, of_kind[a->kind]);
+    }
 }
 
 bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type)

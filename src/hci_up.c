@@ -4,8 +4,9 @@
 
 struct up_step {
     uint16_t opcode;
-    bool needed;                                           /* failure means no Bluetooth */
-    bool (*when)(const struct woad *h);
+    uint8_t octet, bit : 3;              /* of Supported_Commands; octet 0: it is sent anyway */
+    bool needed : 1;                     /* failure means no Bluetooth */
+    bool for_buffers : 1;                /* not sent when the controller's buffers are known */
     void (*write)(struct woad *h, struct wr *params);
     void (*read)(struct woad *h, struct rd *ret);
 };
@@ -14,43 +15,43 @@ struct up_step {
  * LMP subversion u16.  7.4.1 */
 static void up_read_version(struct woad *h, struct rd *ret)
 {
-    h->hci.version = rd_u8(ret);
+    h->controller.version = rd_u8(ret);
     rd_le16(ret);
     rd_u8(ret);
-    h->hci.company = rd_le16(ret);
-    h->hci.subversion = rd_le16(ret);
+    h->controller.company = rd_le16(ret);
+    h->controller.subversion = rd_le16(ret);
 }
 
 /* HCI_Read_Local_Supported_Commands: 64 octets of bits.  7.4.2 */
 static void up_read_commands(struct woad *h, struct rd *ret)
 {
-    rd_copy(ret, h->hci.commands, sizeof h->hci.commands);
+    rd_copy(ret, h->controller.commands, sizeof h->controller.commands);
 }
 
 /* HCI_Read_Local_Supported_Features: 8 octets of bits.  7.4.3 */
 static void up_read_features(struct woad *h, struct rd *ret)
 {
-    rd_copy(ret, h->hci.features, sizeof h->hci.features);
+    rd_copy(ret, h->controller.features, sizeof h->controller.features);
 }
 
 /* HCI_LE_Read_Local_Supported_Features: 8 octets of bits.  7.8.3 */
 static void up_read_le_features(struct woad *h, struct rd *ret)
 {
-    rd_copy(ret, h->hci.le_features, sizeof h->hci.le_features);
+    rd_copy(ret, h->controller.le_features, sizeof h->controller.le_features);
 }
 
 /* HCI_Read_BD_ADDR: 6 octets; all zero or all one where a part has none.  7.4.6 */
 static void up_read_address(struct woad *h, struct rd *ret)
 {
-    h->hci.public_addr.type = WOAD_ADDR_PUBLIC;
-    rd_copy(ret, h->hci.public_addr.octet, 6);
+    h->controller.public_addr.type = WOAD_ADDR_PUBLIC;
+    rd_copy(ret, h->controller.public_addr.octet, 6);
 }
 
 static bool up_has_public(const struct woad *h)
 {
     static const uint8_t ones[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-    return !zeros(h->hci.public_addr.octet, 6) &&
-           memcmp(h->hci.public_addr.octet, ones, 6) != 0;
+    return !zeros(h->controller.public_addr.octet, 6) &&
+           memcmp(h->controller.public_addr.octet, ones, 6) != 0;
 }
 
 /* HCI_Set_Event_Mask: bits of the events that features read: Disconnection Complete, Encryption
@@ -67,7 +68,7 @@ static void up_write_mask(struct woad *h, struct wr *params)
 static void up_write_le_mask(struct woad *h, struct wr *params)
 {
     uint32_t mask = 0x1f;
-    if (h->hci.le_features[0] >> 1 & 1) {                  /* Connection Parameters Request */
+    if (h->controller.le_features[0] >> 1 & 1) {                  /* Connection Parameters Request */
         mask |= 0x20;
     }
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
@@ -114,7 +115,7 @@ static void up_write_host_support(struct woad *h, struct wr *params)
  * Vol 6, Part B, 4.5.10 */
 uint16_t hci_packet_us(const struct woad *h, uint16_t octets)
 {
-    bool coded = h->hci.le_features[1] >> 3 & 1;
+    bool coded = h->controller.le_features[1] >> 3 & 1;
     return (uint16_t)(coded ? octets * 64 + 976 : octets * 8 + 112);
 }
 
@@ -128,31 +129,26 @@ static void up_write_data_len(struct woad *h, struct wr *params)
 /* HCI_LE_Rand: 8 octets: our static random address.  7.8.23; Vol 6, Part B, 1.3.2.1 */
 static void up_read_random(struct woad *h, struct rd *ret)
 {
-    h->hci.random_addr.type = WOAD_ADDR_RANDOM;
-    rd_copy(ret, h->hci.random_addr.octet, 6);
-    h->hci.random_addr.octet[5] |= 0xc0;
+    h->controller.random_addr.type = WOAD_ADDR_RANDOM;
+    rd_copy(ret, h->controller.random_addr.octet, 6);
+    h->controller.random_addr.octet[5] |= 0xc0;
 }
 
-static bool when_v2(const struct woad *h) { return hci_has_command(h, 41, 5); }
-static bool when_no_buffers(const struct woad *h) { return !h->hci.acl_total; }
-static bool when_classic(const struct woad *h) { return hci_has_command(h, 24, 6); }
-static bool when_data_len(const struct woad *h) { return hci_has_command(h, 34, 0); }
-
 static const struct up_step up_steps[] = {
-    { OP_RESET, true, NULL, NULL, NULL },
-    { OP_READ_LOCAL_VERSION, false, NULL, NULL, up_read_version },
-    { OP_READ_LOCAL_COMMANDS, false, NULL, NULL, up_read_commands },
-    { OP_READ_LOCAL_FEATURES, false, NULL, NULL, up_read_features },
-    { OP_LE_READ_FEATURES, true, NULL, NULL, up_read_le_features },
-    { OP_READ_BD_ADDR, false, NULL, NULL, up_read_address },
-    { OP_SET_EVENT_MASK, true, NULL, up_write_mask, NULL },
-    { OP_WRITE_LE_HOST_SUPPORT, false, when_classic, up_write_host_support, NULL },
-    { OP_LE_SET_EVENT_MASK, true, NULL, up_write_le_mask, NULL },
-    { OP_LE_READ_BUFFER_SIZE_V2, false, when_v2, NULL, up_read_le_buffers },
-    { OP_LE_READ_BUFFER_SIZE, false, when_no_buffers, NULL, up_read_le_buffers },
-    { OP_READ_BUFFER_SIZE, false, when_no_buffers, NULL, up_read_buffers },
-    { OP_LE_WRITE_DEFAULT_DATA_LEN, false, when_data_len, up_write_data_len, NULL },
-    { OP_LE_RAND, true, NULL, NULL, up_read_random },
+    { OP_RESET, .needed = true },
+    { OP_READ_LOCAL_VERSION, .read = up_read_version },
+    { OP_READ_LOCAL_COMMANDS, .read = up_read_commands },
+    { OP_READ_LOCAL_FEATURES, .read = up_read_features },
+    { OP_LE_READ_FEATURES, .needed = true, .read = up_read_le_features },
+    { OP_READ_BD_ADDR, .read = up_read_address },
+    { OP_SET_EVENT_MASK, .needed = true, .write = up_write_mask },
+    { OP_WRITE_LE_HOST_SUPPORT, 24, 6, .write = up_write_host_support },
+    { OP_LE_SET_EVENT_MASK, .needed = true, .write = up_write_le_mask },
+    { OP_LE_READ_BUFFER_SIZE_V2, 41, 5, .read = up_read_le_buffers },
+    { OP_LE_READ_BUFFER_SIZE, .for_buffers = true, .read = up_read_le_buffers },
+    { OP_READ_BUFFER_SIZE, .for_buffers = true, .read = up_read_buffers },
+    { OP_LE_WRITE_DEFAULT_DATA_LEN, 34, 0, .write = up_write_data_len },
+    { OP_LE_RAND, .needed = true, .read = up_read_random },
 };
 enum { UP_STEPS = sizeof up_steps / sizeof *up_steps };
 
@@ -171,10 +167,15 @@ static void up_done(struct woad *h)
     emit_none(h, WOAD_EV_UP, &ev);
 }
 
+static bool up_sends(const struct woad *h, const struct up_step *s)
+{
+    return (!s->octet || hci_has_command(h, s->octet, s->bit)) &&
+           !(s->for_buffers && h->hci.acl_total);
+}
+
 static void up_skip(struct woad *h)
 {
-    while (h->hci.step < UP_STEPS && up_steps[h->hci.step].when &&
-           !up_steps[h->hci.step].when(h)) {
+    while (h->hci.step < UP_STEPS && !up_sends(h, &up_steps[h->hci.step])) {
         h->hci.step++;
     }
     if (h->hci.step == UP_STEPS) {
@@ -213,7 +214,7 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr)
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
-    const struct woad_addr *own = h->own_type ? &h->hci.random_addr : &h->hci.public_addr;
+    const struct woad_addr *own = h->own_type ? &h->controller.random_addr : &h->controller.public_addr;
     memcpy(addr, own, sizeof *own);
     return 0;
 }
@@ -232,7 +233,7 @@ int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet)
         return WOAD_EBUSY;
     }
     if (type == WOAD_ADDR_RANDOM && octet) {
-        memcpy(h->hci.random_addr.octet, octet, 6);
+        memcpy(h->controller.random_addr.octet, octet, 6);
     }
     h->random_dirty = h->random_dirty || type == WOAD_ADDR_RANDOM || h->own_type != type;
     h->own_type = type;

@@ -5,20 +5,63 @@
 #include "gatt_server.h"
 
 /* What several requests begin with: start u16, end u16, and a type of `size` octets, or as long as
- * the PDU is. */
+ * the PDU is.  `start` moves on behind each attribute that is found. */
 enum { NO_TYPE = 0, TYPE_IS_REST = 1 };
-struct att_range { uint16_t start, end; struct woad_uuid type; };
+struct att_range { uint32_t start; uint16_t end; struct woad_uuid type; };
 
 static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct att_range *r)
 {
-    r->start = rd_le16(in);
+    uint16_t start = rd_le16(in);
+    r->start = start;
     r->end = rd_le16(in);
+    r->type.size = 0;
     size_t len = size == TYPE_IS_REST ? rd_left(in) : size;
     if (in->bad || (size != NO_TYPE && !uuid_read(in, len, &r->type))) {
         return WOAD_ATT_INVALID_PDU;
     }
-    b->server->handle = r->start;        /* what an error response names */
-    return r->start && r->start <= r->end ? 0 : WOAD_ATT_INVALID_HANDLE;
+    b->server->handle = start;           /* what an error response names */
+    return start && start <= r->end ? 0 : WOAD_ATT_INVALID_HANDLE;
+}
+
+/* The next attribute in the range, of its type if there is one; 0: no more. */
+static uint16_t att_next_in(const struct att_bearer *b, struct att_range *r)
+{
+    struct gatts *g = b->c->h->gatts;
+    uint16_t handle = r->type.size ? db_find(g, r->start, r->end, &r->type)
+                                   : db_next(g, r->start);
+    r->start = handle + 1u;
+    return handle <= r->end ? handle : 0;
+}
+
+/* Several responses are lists of elements that are alike: `head`, their length or format, stands
+ * before the first.  Returns whether one of `size` octets may follow. */
+static bool att_list_takes(struct wr *out, size_t head, size_t size)
+{
+    if (wr_len(out) == 1) {
+        wr_u8(out, (uint8_t)head);
+    }
+    return out->base[1] == head && wr_room(out) >= size;
+}
+
+/* Of a list, or of one value: 0, or that nothing was found. */
+static int att_list_end(const struct wr *out)
+{
+    return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+}
+
+/* { handle u16, value }, the first cut at what there is room for.  3.4.4.2 */
+static bool att_list_value(struct wr *out, uint16_t handle, const uint8_t *value, size_t len)
+{
+    if (wr_len(out) == 1) {
+        size_t most = least((uint32_t)wr_room(out) - 3, 253);
+        len = len < most ? len : most;
+    }
+    bool takes = att_list_takes(out, len + 2, len + 2);
+    if (takes) {
+        wr_le16(out, handle);
+        wr_bytes(out, value, len);
+    }
+    return takes;
 }
 
 static __attribute__((noinline)) void att_server_failed(struct gatts_bearer *s, int err,
@@ -60,30 +103,24 @@ static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
  * { handle u16, type } each.  3.4.3.1 */
 static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    struct woad *h = b->c->h;
-    struct gatts *g = h->gatts;
+    struct gatts *g = b->c->h->gatts;
     struct att_range r;
-    uint8_t format = 0;
+    uint16_t handle;
     int err = rd_left(in) == 4 ? att_rx_range(b, in, NO_TYPE, &r) : WOAD_ATT_INVALID_PDU;
     if (err) {
         return err;
     }
-    for (uint16_t handle = db_next(g, r.start); handle && handle <= r.end;
-         handle = db_next(g, handle + 1u)) {
+    while ((handle = att_next_in(b, &r)) != 0) {
         struct woad_uuid type;
         db_type(db_at(g, handle), &type);
-        uint8_t mine = type.size == 2 ? 1 : 2;
-        if (!format) {
-            format = mine;
-            wr_u8(out, format);
-        }
-        if (mine != format || wr_room(out) < (mine == 1 ? 4u : 18u)) {
+        bool is_short = type.size == 2;
+        if (!att_list_takes(out, is_short ? 1 : 2, is_short ? 4 : 18)) {
             break;
         }
         wr_le16(out, handle);
         uuid_write(out, &type);
     }
-    return format ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+    return att_list_end(out);
 }
 
 static bool att_value_is(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
@@ -99,22 +136,21 @@ static bool att_value_is(struct att_bearer *b, uint16_t handle, const struct woa
  * its group u16 } each.  3.4.3.3 */
 static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    struct woad *h = b->c->h;
-    struct gatts *g = h->gatts;
+    struct gatts *g = b->c->h->gatts;
     struct att_range r;
+    uint16_t handle;
     int err = att_rx_range(b, in, 2, &r);
     if (err) {
         return err;
     }
-    for (uint16_t handle = db_find(g, r.start, r.end, &r.type); handle && wr_room(out) >= 4;
-         handle = db_find(g, handle + 1u, r.end, &r.type)) {
+    while (wr_room(out) >= 4 && (handle = att_next_in(b, &r)) != 0) {
         const struct woad_attr *a = db_at(g, handle);
         if (att_value_is(b, handle, a, in->p, rd_left(in))) {
             wr_le16(out, handle);
             wr_le16(out, db_is_service(a) ? db_group_end(g, handle) : handle);
         }
     }
-    return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+    return att_list_end(out);
 }
 
 /* Asks the application for a value.  The answer comes by woad_gatt_answer(). */
@@ -148,43 +184,28 @@ void att_put_question(struct att_bearer *b, enum woad_event_type type, struct wo
  * value } each, as many of the first's length as fit.  3.4.4.1 */
 static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    struct woad *h = b->c->h;
-    struct gatts *g = h->gatts;
     struct att_range r;
-    size_t each = 0;
-    int bad = att_rx_range(b, in, TYPE_IS_REST, &r);
-    if (bad) {
-        return bad;
+    uint16_t handle;
+    int err = att_rx_range(b, in, TYPE_IS_REST, &r);
+    if (err) {
+        return err;
     }
-    for (uint16_t handle = db_find(g, r.start, r.end, &r.type); handle;
-         handle = db_find(g, handle + 1u, r.end, &r.type)) {
-        const struct woad_attr *a = db_at(g, handle);
+    while ((handle = att_next_in(b, &r)) != 0) {
+        const struct woad_attr *a = db_at(b->c->h->gatts, handle);
         struct gatts_value v;
-        int err = perm_read(b, handle, a);
+        err = perm_read(b, handle, a);
         if (!err && !gatts_value(b->c, handle, a, &v)) {
             err = ATT_LATER;
         }
-        if (err && each) {
-            break;
-        }
-        if (err == ATT_LATER) {
-            return att_ask(b, handle, 0);
-        }
-        if (err) {
+        if (err && wr_len(out) == 1) {
             b->server->handle = handle;
-            return err;
+            return err == ATT_LATER ? att_ask(b, handle, 0) : err;
         }
-        if (!each) {
-            each = v.len < wr_room(out) - 3 ? v.len : wr_room(out) - 3;
-            each = each < 253 ? each : 253;
-            wr_u8(out, (uint8_t)(each + 2));
-        } else if (v.len != each || wr_room(out) < each + 2) {
+        if (err || !att_list_value(out, handle, v.octets, v.len)) {
             break;
         }
-        wr_le16(out, handle);
-        wr_bytes(out, v.octets, each);
     }
-    return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+    return att_list_end(out);
 }
 
 int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
@@ -235,10 +256,9 @@ static int att_rx_read_blob(struct att_bearer *b, struct rd *in, struct wr *out)
  * end u16, UUID } each.  Groups are services.  3.4.4.9; Vol 3, Part G, 2.5.3 */
 static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    struct woad *h = b->c->h;
-    struct gatts *g = h->gatts;
+    struct gatts *g = b->c->h->gatts;
     struct att_range r;
-    uint8_t each = 0;
+    uint16_t handle;
     int err = att_rx_range(b, in, TYPE_IS_REST, &r);
     if (err) {
         return err;
@@ -247,22 +267,17 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
     if (kind != UUID_PRIMARY && kind != UUID_SECONDARY) {
         return WOAD_ATT_UNSUPPORTED_GROUP_TYPE;
     }
-    for (uint16_t handle = db_find(g, r.start, r.end, &r.type); handle;
-         handle = db_find(g, handle + 1u, r.end, &r.type)) {
+    while ((handle = att_next_in(b, &r)) != 0) {
         const struct woad_attr *a = db_at(g, handle);
-        uint8_t mine = a->uuid->size == 2 ? 6 : 20;
-        if (!each) {
-            each = mine;
-            wr_u8(out, each);
-        }
-        if (mine != each || wr_room(out) < each) {
+        size_t size = a->uuid->size == 2 ? 6 : 20;
+        if (!att_list_takes(out, size, size)) {
             break;
         }
         wr_le16(out, handle);
         wr_le16(out, db_group_end(g, handle));
         uuid_write(out, a->uuid);
     }
-    return each ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+    return att_list_end(out);
 }
 
 /* Gives a write to whom it belongs: the host for a CCCD, else the application. */
@@ -465,11 +480,7 @@ static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value,
             b->c->h->att_long->keep(b, value, len);
         }
     } else if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
-        size_t most = wr_room(&out) - 3 < 253 ? wr_room(&out) - 3 : 253;
-        len = len < most ? len : most;
-        wr_u8(&out, (uint8_t)(len + 2));
-        wr_le16(&out, s->handle);
-        wr_bytes(&out, value, len);
+        att_list_value(&out, s->handle, value, len);
     } else if (s->op != ATT_WRITE_REQ) {
         const struct att_more *more = att_more(b->c->h, s->op);
         struct rd in = rd_of(len ? value : out.p, len);

@@ -99,15 +99,15 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     if (h->state != HOST_UP) {
         return 0;
     }
-    bool on = (h->busy & BUSY_ADV) != 0;
-    if (on && (!a->want || (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type ||
-               host_pauses(h))) {
+    bool on = (h->busy & BUSY_ADV) != 0, rests = !a->want || host_pauses(h);
+    bool anew = (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type;
+    if (on && (rests || anew)) {
         return adv_write_enable(h, false, params);
     }
-    if (!a->want || host_pauses(h)) {
+    if (rests) {
         return 0;
     }
-    if ((a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type) {
+    if (anew) {
         return adv_write_params(h, params);
     }
     uint16_t opcode = !on && ext_advertises(h) ? h->ext_role->adv_address(h, params) : 0;

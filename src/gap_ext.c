@@ -113,10 +113,10 @@ static uint16_t legacy_params(struct woad *h, const struct woad_adv_params *p, u
 /* HCI_LE_Set_Advertising_Set_Random_Address: handle u8, address 6.  7.8.52 */
 static uint16_t ext_write_address(struct woad *h, uint8_t handle, uint8_t has[6], struct wr *out)
 {
-    if (h->own_type != WOAD_ADDR_RANDOM || memcmp(has, h->hci.random_addr.octet, 6) == 0) {
+    if (h->own_type != WOAD_ADDR_RANDOM || memcmp(has, h->controller.random_addr.octet, 6) == 0) {
         return 0;
     }
-    memcpy(has, h->hci.random_addr.octet, 6);
+    memcpy(has, h->controller.random_addr.octet, 6);
     wr_u8(out, handle);
     wr_bytes(out, has, 6);
     return OP_LE_SET_ADV_SET_ADDRESS;
@@ -309,24 +309,24 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
 }
 
 /* Parameters, addresses and what takes more than one command change only while it is off. */
-static bool set_must_stop(const struct woad *h, const struct ext_set *s)
+static bool set_is_long(const struct ext_set *s)
 {
     uint16_t len = s->params.scannable ? s->rsp_len : s->data_len;
-    bool long_data = set_part_dirty(s) && len > FRAGMENT;
-    return !s->want || (s->dirty & DIRTY_PARAMS) || long_data || s->own_type != h->own_type ||
-           host_pauses(h);
+    return set_part_dirty(s) && len > FRAGMENT;
 }
 
 static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, struct wr *out)
 {
-    if (s->on && set_must_stop(h, s)) {
+    bool rests = !s->want || host_pauses(h);
+    bool anew = (s->dirty & DIRTY_PARAMS) || s->own_type != h->own_type;
+    if (s->on && (rests || anew || set_is_long(s))) {
         s->enabling = false;
         return ext_write_enable(handle, false, 0, 0, out);
     }
-    if (!s->want || host_pauses(h)) {
+    if (rests) {
         return 0;
     }
-    if ((s->dirty & DIRTY_PARAMS) || s->own_type != h->own_type) {
+    if (anew) {
         uint8_t props = set_props(&s->params);
         uint16_t removal = ext_write_removal(handle, &s->props, props, &s->dirty, out);
         if (removal) {

@@ -78,15 +78,15 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
     if (h->reconnect) {
         h->reconnect->seeks(h);          /* before central_command() or after it */
     }
-    bool on = (h->busy & BUSY_SCAN) != 0;
-    if (on && (!s->want || s->dirty || s->own_type != h->own_type || host_pauses(h))) {
+    bool on = (h->busy & BUSY_SCAN) != 0, rests = !s->want || host_pauses(h);
+    bool anew = s->dirty || s->own_type != h->own_type;
+    if (on && (rests || anew)) {
         return scan_write_enable(h, false, params);
     }
-    if (!s->want || on || host_pauses(h)) {
+    if (rests || on) {
         return 0;
     }
-    return s->dirty || s->own_type != h->own_type ? scan_write_params(h, params)
-                                                  : scan_write_enable(h, true, params);
+    return anew ? scan_write_params(h, params) : scan_write_enable(h, true, params);
 }
 
 static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)

@@ -178,7 +178,7 @@ static void conn_failed(struct woad *h, bool central, int status)
 /* Changes one handle of those to be refused to another.  What was there, 0: nothing. */
 static uint16_t conn_refused(struct woad *h, uint16_t from, uint16_t to)
 {
-    for (uint16_t *at = h->hci.refused; at < h->hci.refused + REFUSED_MAX; at++) {
+    for (uint16_t *at = h->controller.refused; at < h->controller.refused + REFUSED_MAX; at++) {
         uint16_t was = *at;
         if (from == ANY_HANDLE ? was : was == from) {
             *at = to;
@@ -456,7 +456,7 @@ static uint16_t core_command(struct woad *h, struct wr *params)
     if (h->random_dirty && !(h->busy & ~WANTS_CONNECT) && h->state == HOST_UP) {
         h->random_dirty = false;
         woad_own_address(h, &h->used);
-        wr_bytes(params, h->hci.random_addr.octet, 6);
+        wr_bytes(params, h->controller.random_addr.octet, 6);
         return OP_LE_SET_RANDOM_ADDRESS;
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
@@ -552,7 +552,7 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
     c->refuse_params = true;             /* a request whose reply waits there: ours is the word */
     c->asked_here = c->update_asked = true;
     c->sig_due = deadline_in(h->now, SIG_LONG_TIMEOUT_MS);
-    if (c->central || h->hci.le_features[0] >> 1 & 1) {
+    if (c->central || h->controller.le_features[0] >> 1 & 1) {
         c->want_update = true;
     } else {
         c->sig_params = true;    /* by L2CAP: Vol 3, Part A, 4.20 */

@@ -6,7 +6,7 @@ enum { COMMAND_TIMEOUT_MS = 2000 };
 /* Whether the controller says it has a command: Supported_Commands of 6.27. */
 bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit)
 {
-    return (h->hci.commands[octet] >> bit & 1) != 0;
+    return (h->controller.commands[octet] >> bit & 1) != 0;
 }
 
 static uint32_t hci_answer_ms(const struct woad *h)

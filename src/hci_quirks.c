@@ -38,7 +38,7 @@ HOLD_SIZE(quirks_own, WOAD_SIZE_QUIRKS);
 
 static void quirk_apply(struct woad *h, const struct woad_quirk *q)
 {
-    struct hci *c = &h->hci;
+    struct controller *c = &h->controller;
     if (q->company != c->company || c->subversion < q->subversion_first ||
         c->subversion > q->subversion_last) {
         return;

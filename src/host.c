@@ -203,6 +203,13 @@ void resolve_changed(struct woad *h)
     h->quiet = false;
 }
 
+/* The resolving list waits for a connection attempt, which may take for ever. */
+bool host_pauses(const struct woad *h)
+{
+    return h->random_dirty || h->address_waits || h->accept_dirty ||
+           (resolve_waits(h) && !(h->busy & BUSY_CONNECT));
+}
+
 static void reset_features(struct woad *h)
 {
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
@@ -217,9 +224,9 @@ int woad_start(struct woad *h)
     if (h->state != HOST_OFF) {
         return WOAD_EALREADY;
     }
-    memset(&h->hci, 0, sizeof h->hci);
+    memset(&h->controller, 0, sizeof h->controller);
+    h->hci = (struct hci){ .credits = 1 };
     h->quiet = false;
-    h->hci.credits = 1;
     h->state = HOST_STARTING;
     reset_features(h);
     return 0;
@@ -292,7 +299,7 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     }
     uint8_t type = *packet++;
     len--;
-    h->hci.heard = h->now;
+    h->controller.heard = h->now;
     if (type == H4_ACL) {
         return acl_rx(h, packet, len);
     }

@@ -339,18 +339,22 @@ enum { REFUSED_MAX = 4 };                /* while a command waits for its answer
                                           * advertising and each set bring one at most */
 enum host_state { HOST_OFF, HOST_FALLING, HOST_STARTING, HOST_UP, HOST_STOPPING };
 
+/* The command that is out, and the controller's buffers. */
 struct hci {
     uint8_t credits;                     /* commands the controller takes now */
+    uint8_t step;                        /* of the bring-up table */
     uint16_t pending;                    /* the command awaiting its answer, 0: none */
     uint16_t pending_arg;                /* whatever its sender wants to know then */
-    const struct woad_feature *owner;
+    uint16_t acl_len, acl_total, acl_free;
     uint32_t due;
-    uint8_t step;                        /* of the bring-up table */
+    const struct woad_feature *owner;
+};
+
+struct controller {
     uint8_t version;
     uint16_t company, subversion;        /* who made it */
     uint8_t commands[64], features[8], le_features[8];
     struct woad_addr public_addr, random_addr;
-    uint16_t acl_len, acl_total, acl_free;
     uint16_t refused[REFUSED_MAX];       /* handles, with one added, of connections there was no
                                           * room for, to be disconnected; 0: none */
     uint32_t heard;                      /* when something came last */
@@ -370,13 +374,13 @@ struct woad {
     bool writing;                        /* woad_tx() is at work */
     bool clocked;                        /* woad_poll() has told the time */
     bool client_features;                /* woad_gatt_client_features is named */
+    struct hci hci;
     uint16_t mtu;                        /* offered */
     uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
     uint16_t conns_open;                 /* how many there are */
     uint16_t answers;                    /* octets of signalling that may wait, per connection */
-    uint32_t now, stop_due;
+    uint32_t now;
     struct conn *conns, *conns_end;      /* config.conns, and where they end */
-    struct att_bearer *bearers, *bearers_end;    /* config.conns, and config.att_bearers more */
     struct conn *stirred;                /* the last of those that may have something to send */
     struct smp *smp;
     const struct smp_role *smp_role;
@@ -385,7 +389,6 @@ struct woad {
     const struct att_more *att_long;
     struct cocs *cocs;
     const struct coc_role *coc_role;
-    const struct coc_enhanced *coc_enhanced;
     const struct eatt_role *eatt_role;
     const struct crypto_role *crypto_role;
     struct adv *adv;
@@ -395,7 +398,10 @@ struct woad {
     struct ext *ext;
     const struct ext_role *ext_role;
     struct woad_config cfg;              /* its `features` are the last that is near */
-    struct hci hci;
+    struct att_bearer *bearers, *bearers_end;    /* config.conns, and config.att_bearers more */
+    const struct coc_enhanced *coc_enhanced;
+    uint32_t stop_due;
+    struct controller controller;
     const struct att_more *att_multiple;
     const struct att_pipeline *att_pipeline;
     struct pipeline *pipelines;          /* its, one a connection */
@@ -439,16 +445,11 @@ void resolve_changed(struct woad *h);
 /* There is something to be done about it, and the controller can. */
 static inline bool resolve_waits(const struct woad *h)
 {
-    return h->resolve_dirty && (h->hci.commands[34] >> 3 & 1);
+    return h->resolve_dirty && (h->controller.commands[34] >> 3 & 1);
 }
 
-/* Something changes in the controller for which advertising and scanning must pause.  The resolving
- * list waits for a connection attempt, which may take for ever. */
-static inline bool host_pauses(const struct woad *h)
-{
-    return h->random_dirty || h->address_waits || h->accept_dirty ||
-           (resolve_waits(h) && !(h->busy & BUSY_CONNECT));
-}
+/* Something changes in the controller for which advertising and scanning must pause. */
+bool host_pauses(const struct woad *h);
 
 /* woad_tx() asks only those who may have something to say, and who had nothing is not asked again
  * until he is stirred: by a packet, a call, a deadline.  So whatever changes what somebody sends

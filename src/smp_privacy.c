@@ -44,7 +44,7 @@ static int private_renew(struct woad *h)
     s->making = false;
     h->address_waits = err && h->address_waits ? ADDRESS_FAILED : 0;
     if (!err) {
-        h->hci.random_addr = s->next;
+        h->controller.random_addr = s->next;
         h->own_type = WOAD_ADDR_RANDOM;
         h->random_dirty = true;
     }
@@ -97,7 +97,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     }
     if (!s->privacy && mode) {
         woad_own_address(h, &s->identity);
-        s->fixed = h->hci.random_addr;
+        s->fixed = h->controller.random_addr;
     }
     uint8_t was = s->privacy;
     s->hides = &hides;
@@ -115,7 +115,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
         return err;
     }
     if (was) {
-        h->hci.random_addr = s->fixed;
+        h->controller.random_addr = s->fixed;
     }
     return was ? woad_set_own_address(h, s->identity.type, NULL) : 0;
 }

@@ -64,21 +64,14 @@ static bool att_list_value(struct wr *out, uint16_t handle, const uint8_t *value
     return takes;
 }
 
-static __attribute__((noinline)) void att_server_failed(struct gatts_bearer *s, int err,
-                                                        struct wr *out)
+static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
 {
-    out->p = out->base;
-    out->bad = false;
-    att_wr_error(out, s->op, s->handle, err);
-}
-
-IN_PLACE void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
-{
-    s->waiting = false;
     if (err) {
-        att_server_failed(s, err, out);
+        out->p = out->base;
+        out->bad = false;
+        att_wr_error(out, s->op, s->handle, err);
     }
-    s->rsp_len = (uint16_t)(out->p - out->base);
+    s->rsp_len = (uint16_t)wr_len(out);
 }
 
 /* ATT_EXCHANGE_MTU_REQ: client's MTU u16; on the fixed channel alone.  The new MTU holds for what
@@ -398,24 +391,20 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
         const struct att_more *more = att_more(h, op);
         err = more ? more->rx(b, op, in, &out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
-    if (err != ATT_LATER) {
+    if (!err) {
+        s->rsp_len = (uint16_t)wr_len(&out);
+    } else if (err != ATT_LATER) {
         att_server_done(s, err, &out);
     }
 }
 
 /* An answer leaves: since it was made the connection may have lost the security that the values in
  * it take, and our own MTU exchange may have made the MTU smaller. */
-static void att_server_recheck(struct att_bearer *b)
+static int att_server_recheck(const struct att_bearer *b)
 {
-    struct gatts_bearer *s = b->server;
+    const struct gatts_bearer *s = b->server;
     int err = conn_lacks(b->c, s->level);
-    if (!err && s->rsp_len > b->mtu) {
-        err = WOAD_ATT_UNLIKELY;
-    }
-    if (err) {
-        struct wr out = wr_of(s->rsp, b->mtu);
-        att_server_done(s, err, &out);
-    }
+    return err || s->rsp_len <= b->mtu ? err : WOAD_ATT_UNLIKELY;
 }
 
 static bool att_server_tx(struct att_bearer *b, struct wr *out)
@@ -424,10 +413,12 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
     if (!s->rsp_len) {
         return att_is_fixed(b) && gatts_tx_changed(b->c, out);
     }
-    if (s->level || s->rsp_len > b->mtu) {
-        att_server_recheck(b);
+    int err = s->level || s->rsp_len > b->mtu ? att_server_recheck(b) : 0;
+    if (err) {
+        att_wr_error(out, s->op, s->handle, err);
+    } else {
+        wr_copy(out, s->rsp, s->rsp_len);
     }
-    wr_copy(out, s->rsp, s->rsp_len);
     s->rsp_len = 0;
     s->busy = false;
     if (s->followed) {

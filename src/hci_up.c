@@ -68,7 +68,7 @@ static void up_write_mask(struct woad *h, struct wr *params)
 static void up_write_le_mask(struct woad *h, struct wr *params)
 {
     uint32_t mask = 0x1f;
-    if (h->controller.le_features[0] >> 1 & 1) {                  /* Connection Parameters Request */
+    if (h->controller.le_features[0] >> 1 & 1) {           /* Connection Parameters Request */
         mask |= 0x20;
     }
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
@@ -214,7 +214,8 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr)
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
-    const struct woad_addr *own = h->own_type ? &h->controller.random_addr : &h->controller.public_addr;
+    const struct controller *its = &h->controller;
+    const struct woad_addr *own = h->own_type ? &its->random_addr : &its->public_addr;
     memcpy(addr, own, sizeof *own);
     return 0;
 }

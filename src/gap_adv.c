@@ -137,10 +137,11 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
         }
     } else if (status) {
+        bool wanted = a->want, replaced = wanted && (a->dirty & DIRTY_PARAMS);
         a->dirty |= DIRTY_PARTS;
-        if (a->want && !(a->dirty & DIRTY_PARAMS)) {
+        if ((wanted || enable) && !replaced) {
             a->want = false;
-            adv_emit(h, WOAD_EV_ADV_FAILED, status);
+            adv_emit(h, wanted ? WOAD_EV_ADV_FAILED : WOAD_EV_ADV_STOPPED, status);
         }
     } else if (enable) {
         h->busy |= BUSY_ADV;

@@ -199,9 +199,9 @@ const struct woad_feature woad_scanner = {
     .due = scan_due,
 };
 
-int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
+static int scan_check(struct woad *h, const struct woad_scan_params *p)
 {
-    struct scan *s = h->scan;
+    const struct scan *s = h->scan;
     int err = feature_asked(h, s);
     if (err) {
         return err;
@@ -213,11 +213,19 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
     if (s->want && !s->seeks) {
         return WOAD_EALREADY;
     }
-    if (h->busy & (BUSY_CONNECT | WANTS_CONNECT)) {
-        return WOAD_EBUSY;
+    return h->busy & (BUSY_CONNECT | WANTS_CONNECT) ? WOAD_EBUSY : 0;
+}
+
+int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
+{
+    struct scan *s = h->scan;
+    int err = scan_check(h, p);
+    if (!err && s->running) {
+        scan_end(h, 0);                  /* the last one, in whose event another may begin */
+        err = s->running ? WOAD_EALREADY : scan_check(h, p);
     }
-    if (s->running) {
-        scan_end(h, 0);                  /* the last one's end had not been told */
+    if (err) {
+        return err;
     }
     s->params = *p;
     s->dirty = s->want = s->running = true;

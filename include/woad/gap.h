@@ -67,7 +67,8 @@ int woad_adv_set_data(struct woad *h, const uint8_t *data, size_t len);
 int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len);
 
 /* Starts, or restarts with other parameters.  WOAD_EV_ADV_STARTED or WOAD_EV_ADV_FAILED follows,
- * or WOAD_EV_ADV_STOPPED if woad_adv_stop() comes before.
+ * or WOAD_EV_ADV_STOPPED if woad_adv_stop() comes before (or a connection, and the controller then
+ * says that it has refused).
  * Connectable advertising ends by itself when a central connects (WOAD_EV_CONNECT),
  * WOAD_ADV_DIRECT_HIGH after 1.28 s too: WOAD_EV_ADV_STOPPED with WOAD_HCI_ADVERTISING_TIMEOUT; and
  * with WOAD_ENOMEM when a central comes and every connection is in use meanwhile.

@@ -66,8 +66,8 @@ static void buffers_come_back_from_half_a_frame(void **state)
     SOLO_ATT(2, 247, 0);
     solo_pump();
     solo.no_completed = true;
-    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 30, value, sizeof value), 0);
-    assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], 31, value, 3), 0);
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 3, value, sizeof value), 0);
+    assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], 5, value, 3), 0);
     solo_pump();
     solo.on_event = send_in_event;
     sent_late = 0;
@@ -492,6 +492,66 @@ static void fallback_has_our_parameters_or_none(void **state)
     }
 }
 
+/* --- starts inside an end --------------------------------------------------------------------- */
+
+static const struct woad_scan_params scan = { .interval_625us = 16, .window_625us = 16 };
+static int started_inside;
+
+static void scans_again(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_SCAN_DONE && started_inside == 1) {
+        started_inside = woad_scan_start(solo.h, &scan);
+    }
+}
+
+/* A start while the last one's end has not been told tells it; from inside that event the
+ * application starts one itself.  One of both starts is refused, and each scan ends once. */
+static void one_scan_of_two_starts(void **state)
+{
+    (void)state;
+    boot(2);
+    solo.on_event = scans_again;
+    assert_int_equal(woad_scan_start(solo.h, &scan), 0);
+    solo_pump();
+    started_inside = 1;
+    woad_scan_stop(solo.h);
+    int after = woad_scan_start(solo.h, &scan);
+    assert_int_equal(started_inside, 0);
+    assert_int_equal(after, WOAD_EALREADY);
+    assert_int_equal(solo_count(WOAD_EV_SCAN_DONE), 1);
+    solo_pump();
+    assert_true(woad_scan_running(solo.h));
+    woad_scan_stop(solo.h);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_SCAN_DONE), 2);
+    solo_end();
+}
+
+/* Advertising is stopped, or a connection ends it, while the command is out that turns it on; and
+ * then the controller says that it has refused that. */
+static void advertising_refused_after_its_end(void **state)
+{
+    enum { ENABLE = 0x200a };
+    (void)state;
+    for (int stopped = 0; stopped < 2; stopped++) {
+        boot(2);
+        solo.withheld = ENABLE;
+        assert_int_equal(woad_adv_start(solo.h, &adv), 0);
+        solo_pump();
+        if (stopped) {
+            woad_adv_stop(solo.h);
+        } else {
+            solo_connected(SOLO_HANDLE, false, 9);
+        }
+        answered(ENABLE, LOW_RESOURCES);
+        seconds_pass(2);
+        assert_int_equal(solo_count(WOAD_EV_ADV_STOPPED), 1);
+        assert_int_equal(solo_count(WOAD_EV_ADV_STARTED) + solo_count(WOAD_EV_ADV_FAILED), 0);
+        assert_false(woad_adv_running(solo.h));
+        solo_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +574,8 @@ int main(void)
         cmocka_unit_test(no_credit_for_ever),
         cmocka_unit_test(credit_that_comes_late),
         cmocka_unit_test(fallback_has_our_parameters_or_none),
+        cmocka_unit_test(one_scan_of_two_starts),
+        cmocka_unit_test(advertising_refused_after_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

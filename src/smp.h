@@ -185,6 +185,7 @@ struct smp {
     uint32_t calculations;
     struct woad_addr identity, fixed;    /* ours, and our static random one, while we hide */
     uint32_t private_ms, private_due;
+    uint8_t private_failed;              /* tries to make one, in a row */
     bool may_multiply;                   /* woad_poll() is running, and has not done one yet */
 };
 

@@ -2,6 +2,8 @@
  * Vol 3, Part C, 10.7; Vol 6, Part B, 1.3.2 */
 #include "smp.h"
 
+enum { PRIVATE_TRIES = 5 };              /* a second apart */
+
 /* Neither all bits of the random part 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
 static int private_draw(struct woad *h, struct woad_addr *a)
 {
@@ -43,7 +45,11 @@ static int private_renew(struct woad *h)
     }
     s->making = false;
     h->address_waits = err && h->address_waits ? ADDRESS_FAILED : 0;
+    if (h->address_waits) {
+        s->private_due = deadline_in(h->now, 1000);
+    }
     if (!err) {
+        s->private_failed = 0;
         h->controller.random_addr = s->next;
         h->own_type = WOAD_ADDR_RANDOM;
         h->random_dirty = true;
@@ -59,12 +65,20 @@ static void private_wake(struct woad *h)
     }
 }
 
-/* Not in the middle of a connection attempt, and not while the host is down. */
+/* Not in the middle of a connection attempt, and not while the host is down.  What waits for an
+ * address must not wait for ever: a controller that does not make one is of no use. */
 static uint32_t private_due(struct woad *h)
 {
     struct smp *s = h->smp;
+    if (h->state != HOST_UP) {
+        return WOAD_FOREVER;
+    }
     private_wake(h);
-    if (deadline_left(s->private_due, h->now) == 0 && h->state == HOST_UP) {
+    if (deadline_left(s->private_due, h->now) == 0) {
+        if (h->address_waits == ADDRESS_FAILED && ++s->private_failed == PRIVATE_TRIES) {
+            host_down(h, WOAD_EIO);
+            return 0;
+        }
         bool busy = h->busy & (BUSY_CONNECT | WANTS_CONNECT);
         if (!busy) {
             private_renew(h);

@@ -2,10 +2,10 @@
  * kept, and LE Rand is not asked for ever.  Vol 4, Part E, 7.8.22, 7.8.23, 7.7.65.8, 7.7.65.9 */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_gatt_server,
+static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
     &woad_security_peripheral, &woad_controller_crypto, NULL };
 
-enum { LE_ENCRYPT = 0x2017, LE_RAND = 0x2018, READ_P256 = 0x2025, SMP = 6, FAILED = 5 };
+enum { RESET = 0x0c03, LE_ENCRYPT = 0x2017, LE_RAND = 0x2018, READ_P256 = 0x2025, SMP = 6, FAILED = 5 };
 
 static void boot(unsigned withheld)
 {
@@ -110,11 +110,45 @@ static void answers_zeros(void **state)
     }
 }
 
+/* The controller makes no random number for a private address: what waits for one ends, and the
+ * next is a second later.  While the instance stops, nothing is due at once. */
+static void no_private_address(void **state)
+{
+    static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+    (void)state;
+    boot(LE_RAND);
+    asks_again();
+    assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_NON_RESOLVABLE, 900), 0);
+    assert_int_equal(woad_adv_start(solo.h, &adv), 0);
+    for (int n = 0; n < 10; n++) {
+        gives(0, 0);
+        solo_tick(1000);
+    }
+    assert_int_equal(solo_count(WOAD_EV_ADV_STARTED), 0);
+    assert_int_equal(solo_count(WOAD_EV_DOWN), 1);
+    assert_int_equal(solo_last(WOAD_EV_DOWN)->u.down.error, WOAD_EIO);
+    solo_end();
+
+    boot(LE_RAND);
+    asks_again();
+    for (int n = 0; n < 4; n++) {
+        gives(0, 7);
+    }
+    solo.withheld = RESET;
+    assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_NON_RESOLVABLE, 1), 0);
+    assert_int_equal(solo_count(WOAD_EV_DOWN), 0);
+    woad_stop(solo.h);
+    assert_int_equal(solo_count(WOAD_EV_DOWN), 0);
+    solo_tick(1500);
+    assert_true(solo_tick(0) > 0);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_random_numbers), cmocka_unit_test(pairing_without_random_numbers),
-        cmocka_unit_test(answers_zeros),
+        cmocka_unit_test(answers_zeros), cmocka_unit_test(no_private_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

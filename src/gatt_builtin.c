@@ -227,6 +227,9 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
         if (more) {
             more->changed(c);
         }
+        if (h->gatt_bonds && c->state == CONN_OPEN) {
+            h->gatt_bonds->fell(c);      /* what is queued of them has no permissions any more */
+        }
         gatts_owe_changed(c, first, last);
         if (any && h->smp_role) {
             h->smp_role->keep(c);        /* or they would be there again when it is back */

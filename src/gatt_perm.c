@@ -98,11 +98,15 @@ bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *
            perm_ask(c, handle, a, true) == 0;
 }
 
-bool perm_may_send(const struct conn *c, uint16_t handle)
+/* 0, or why the value of a handle may not be sent. */
+int perm_may_send(const struct conn *c, uint16_t handle)
 {
     const struct woad *h = c->h;
     const struct woad_attr *a = h->gatts ? db_at(h->gatts, handle) : NULL;
-    return !a || !(a->perm & NEEDS_SECURITY) || perm_send(c, a) == 0;
+    if (!a) {
+        return h->gatts ? WOAD_EINVAL : 0;
+    }
+    return (a->perm & NEEDS_SECURITY) && perm_send(c, a) ? WOAD_EACCES : 0;
 }
 
 /* Whether all values of a queued PDU may be sent to the client as the connection is now. */
@@ -114,7 +118,7 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu)
         return true;                     /* the client's */
     }
     do {
-        if (!perm_may_send(c, get_le16(pdu + 1))) {
+        if (perm_may_send(c, get_le16(pdu + 1))) {
             return false;
         }
         pdu += op == ATT_MULTIPLE_NOTIFY ? 4 + get_le16(pdu + 3) : fifo_len(pdu);
@@ -122,7 +126,7 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu)
     return true;
 }
 
-/* The connection's security has changed: removes from the queue what may not be sent now.  The
+/* The connection's security has changed, or the database: removes from the queue what may not be sent now.  The
  * application may change the queue in WOAD_EV_INDICATED. */
 void perm_fell(struct conn *c)
 {

@@ -6,7 +6,7 @@ IN_PLACE int send_check(const struct conn *c, uint16_t handle)
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    return !handle ? WOAD_EINVAL : perm_may_send(c, handle) ? 0 : WOAD_EACCES;
+    return handle ? perm_may_send(c, handle) : WOAD_EINVAL;
 }
 
 IN_PLACE int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
@@ -77,11 +77,12 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
     }
     for (size_t k = 0; k < n; k++) {
         len += 4u + values[k].len;
-        if (!values[k].handle || values[k].len > WOAD_ATT_VALUE_MAX || len > att_most(c)) {
+        if (values[k].len > WOAD_ATT_VALUE_MAX || len > att_most(c)) {
             return WOAD_EINVAL;
         }
-        if (!perm_may_send(c, values[k].handle)) {
-            return WOAD_EACCES;
+        err = perm_may_send(c, values[k].handle);
+        if (err) {
+            return err;
         }
     }
     uint8_t *pdu = att_queue_open(c, len);

@@ -137,7 +137,7 @@ int perm_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a);
 int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a);
 bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *a,
                        bool authenticated);
-bool perm_may_send(const struct conn *c, uint16_t handle);
+int perm_may_send(const struct conn *c, uint16_t handle);
 void perm_fell(struct conn *c);
 /* att_server.c */
 void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in);

@@ -130,7 +130,8 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
 
 /* Takes away the array at `first`; its handles answer Invalid Handle from now on, subscriptions to
  * them end without an event, in the client's bond too (WOAD_EV_BOND).  A read or a write that waits
- * for woad_gatt_answer() may still be answered.  To replace services: remove, then add.
+ * for woad_gatt_answer() may still be answered.  What is queued of their values may not be sent any
+ * more: WOAD_EV_INDICATED with WOAD_EACCES for an indication.  To replace services: remove, then add.
  * WOAD_ENOENT. */
 int woad_gatt_remove(struct woad *h, uint16_t first);
 
@@ -175,10 +176,11 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n);
 int woad_eatt_close(struct woad *h, uint16_t conn);
 
 /* Sends a notification, whether or not the client asked for any.  At most ATT_MTU - 3 octets are
- * sent, and never more than 512; the rest is cut off.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EACCES for
- * a value that may not be read over this connection; WOAD_EAGAIN when the connection's queue is
- * full: WOAD_EV_TX_READY follows when there is room again.  WOAD_EV_TX_DONE follows when all that
- * was queued on the connection has been sent, or removed because the encryption has ended. */
+ * sent, and never more than 512; the rest is cut off.  WOAD_ENOTCONN; WOAD_EINVAL for a handle that
+ * the server, where there is one, does not have; WOAD_EACCES for a value that may not be read over
+ * this connection; WOAD_EAGAIN when the connection's queue is full: WOAD_EV_TX_READY follows when
+ * there is room again.  WOAD_EV_TX_DONE follows when all that was queued on the connection has been
+ * sent, or removed because the encryption has ended or the attribute is gone. */
 int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                      size_t len);
 

@@ -240,6 +240,34 @@ static void queued_values_do_not_leave_in_the_clear(void **state)
     solo_end();
 }
 
+/* The attribute is removed, another stands at its handle, and then encryption ends: what is queued
+ * was of the one that was there. */
+static void queued_values_of_a_removed_attribute(void **state)
+{
+    static const struct woad_attr open[] = { WOAD_PRIMARY(&service),
+        WOAD_CHARACTERISTIC(&type, WOAD_PROP_NOTIFY, WOAD_PERM_READ),
+        WOAD_CHARACTERISTIC(&type, WOAD_PROP_NOTIFY, WOAD_PERM_READ),
+        WOAD_CHARACTERISTIC(&type, WOAD_PROP_NOTIFY, WOAD_PERM_READ) };
+    (void)state;
+    for (int replaced = 0; replaced < 2; replaced++) {
+        serve(true);
+        assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], SECRET, "secret", 6), 0);
+        assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], SECRET, "secret", 6), 0);
+        assert_int_equal(woad_gatt_remove(solo.h, SERVICE), 0);
+        if (replaced) {
+            assert_int_equal(woad_gatt_add_at(solo.h, open, sizeof open / sizeof *open, SERVICE),
+                             0);
+        }
+        encryption_ends();
+        solo_pump();
+        assert_false(left("secret"));
+        assert_int_equal(solo_count(WOAD_EV_INDICATED), 1);
+        assert_int_equal(solo_last(WOAD_EV_INDICATED)->u.done.status, WOAD_EACCES);
+        assert_int_equal(solo_count(WOAD_EV_TX_DONE), 1);
+        solo_end();
+    }
+}
+
 /* All that was in the queue is removed: who waits for room, and for its end, is told. */
 static void removed_from_the_queue_is_room(void **state)
 {
@@ -477,6 +505,7 @@ int main(void)
         cmocka_unit_test(value_answered_too_late_does_not_leave),
         cmocka_unit_test(constant_value_does_not_leave_in_the_clear),
         cmocka_unit_test(queued_values_do_not_leave_in_the_clear),
+        cmocka_unit_test(queued_values_of_a_removed_attribute),
         cmocka_unit_test(removed_from_the_queue_is_room),
         cmocka_unit_test(request_in_the_clear_stays_in_the_clear),
         cmocka_unit_test(several_are_checked_when_their_turn_comes),

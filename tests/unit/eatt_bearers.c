@@ -125,8 +125,8 @@ static void long_notification_with_few_credits(void **state)
     (void)state;
     boot(1, false);
     peer_opens(PEER_CID, 247, 64, 1);
-    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 40, octets, 200), 0);
-    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 41, octets, 3), 0);
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 3, octets, 200), 0);
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 5, octets, 3), 0);
     solo_forget();
     solo_pump();
     for (size_t n = 0; n < 3; n++) {     /* one for each frame that comes */
@@ -149,7 +149,7 @@ static void the_bearer_with_credits_sends_it(void **state)
     peer_opens(PEER_CID, 247, 64, 1);
     SOLO_SIG(ENHANCED_REQ, 2, 10, 0, 0x27, 0, 247, 0, 64, 0, 9, 0, SECOND, 0);
     solo_pump();
-    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 40, octets, 200), 0);
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 3, octets, 200), 0);
     solo_forget();
     solo_pump();
     assert_int_equal(octets_on(PEER_CID), 0);

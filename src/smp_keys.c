@@ -175,7 +175,7 @@ int keys_done(struct pairing *p)
     c->security.bonded = bonds;
     uint16_t conn = c->number;
     smp_told(c, 0);
-    if (bonds) {
+    if (c->security.bonded) {            /* it has not been removed in the event */
         const struct kept_bond *kept = bond_find(h, &bond.peer);
         if (kept) {
             bond_tell(h, conn, kept, WOAD_BOND_NEW);

@@ -436,6 +436,34 @@ static void refreshed_before_the_end(void **state)
     }
 }
 
+static void wants_no_bond(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_SECURITY) {
+        woad_bond_remove(solo.h, NULL);
+    }
+}
+
+/* An application that removes the bond in the event of the pairing, for it is not what it wants,
+ * does not hear of it afterwards: its store would give it back. */
+static void bond_removed_in_the_pairings_event(void **state)
+{
+    struct woad_bond b;
+    (void)state;
+    legacy_until_encryption(true);
+    solo.on_event = wants_no_bond;
+    encryption_change(0, 1);
+    for (int n = 0; n < 3; n++) {
+        solo_tick(300);
+    }
+    assert_told(1, 0);
+    assert_int_equal(solo_count(WOAD_EV_BOND), 0);
+    assert_int_equal(woad_bond_at(solo.h, 0, &b), WOAD_ENOENT);
+    struct woad_security now;
+    assert_int_equal(woad_security(solo.h, solo.conn[0], &now), 0);
+    assert_true(now.encrypted && !now.bonded);
+    solo_end();
+}
+
 static void gives_the_bond(const struct woad_event *ev)
 {
     static const struct woad_cccd subscribed = { 13, 1 };
@@ -491,6 +519,7 @@ int main(void)
         cmocka_unit_test(application_pairs),
         cmocka_unit_test(central_waits_before_it_begins),
         cmocka_unit_test(refreshed_before_the_end),
+        cmocka_unit_test(bond_removed_in_the_pairings_event),
         cmocka_unit_test(bond_gives_way_while_it_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,9 +43,6 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     struct gattc_conn *g = c->client;
     struct proc p = *over;
     bool sent = p.bearer && p.bearer->client->sent;
-    if (p.op == WOAD_GATTC_CHARACTERISTICS) {
-        gattc_emit_found(c, &p, p.end);
-    }
     if (gattc_has_data(&p)) {
         const uint8_t *data = gattc_data(c, over);
         if (data == fifo_first(&g->data)) {
@@ -64,6 +61,9 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     g->used--;
     memmove(over, over + 1, (size_t)(g->procs + g->used - over) * sizeof *over);
     stir_conn(c);                        /* one that has not been asked for yet */
+    if (p.op == WOAD_GATTC_CHARACTERISTICS) {
+        gattc_emit_found(c, &p, p.end);
+    }
     if (p.op != GATTC_EARLY) {
         struct woad_event ev;
         ev.u.done.op = (enum woad_gattc_op)p.op;

@@ -328,11 +328,37 @@ static void execute_refused_for_want_of_security(void **state)
     solo_end();
 }
 
+/* The last characteristic is told when the procedure ends, whatever ends it; from inside that event
+ * the application cancels. */
+static void cancel_inside_the_last_characteristic(void **state)
+{
+    (void)state;
+    for (int by_time = 0; by_time < 2; by_time++) {
+        solo_boot(solo_config(features));
+        solo_connected(SOLO_HANDLE, false, 9);
+        assert_int_equal(woad_gattc_characteristics(solo.h, solo.conn[0], 1, 0xffff, NULL), 0);
+        assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+        solo_pump();
+        SOLO_ATT(9, 7, 2, 0, 2, 3, 0, 0x37, 0x2a);
+        solo_pump();
+        on(WOAD_EV_CHARACTERISTIC, cancel);
+        if (by_time) {
+            solo_tick(31000);
+        } else {
+            solo_disconnected(SOLO_HANDLE, 8);
+        }
+        assert_int_equal(solo_count(WOAD_EV_CHARACTERISTIC), 1);
+        assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 2);
+        solo_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancel_inside_the_event_of_an_answer),
         cmocka_unit_test(cancel_inside_each_result),
+        cmocka_unit_test(cancel_inside_the_last_characteristic),
         cmocka_unit_test(cancel_when_the_bond_is_wanted),
         cmocka_unit_test(cancel_when_security_is_to_be_raised),
         cmocka_unit_test(request_that_has_become_too_long_is_not_cut),

@@ -186,11 +186,18 @@ static void done(struct link *l, const struct woad_event *ev)
     l->procedures[op]--;
 }
 
+/* A number is of one question at a time: what it was of before is not waited for any more. */
 static void asked(struct link *l, uint8_t request, uint16_t handle)
 {
+    for (size_t n = 0; n < sizeof l->asked / sizeof *l->asked; n++) {
+        if (l->request[n] == request) {
+            l->asked[n] = handle;
+        }
+    }
     memmove(l->request + 1, l->request, sizeof l->request - sizeof *l->request);
     memmove(l->asked + 1, l->asked, sizeof l->asked - sizeof *l->asked);
     l->request[0] = request;
+    say("    handle %u, request %u\n", handle, request);
     l->asked[0] = handle;
     l->questions++;
 }
@@ -256,6 +263,7 @@ static void host_event(struct actor *a, const struct woad_event *ev)
     case WOAD_EV_DOWN: went_down(a); break;
     case WOAD_EV_ADV_STARTED:
     case WOAD_EV_ADV_FAILED: a->adv = false; break;
+    case WOAD_EV_ADV_STOPPED: a->adv = a->adv && !ev->u.adv.status; break;
     case WOAD_EV_SCAN_DONE:
         MUST(a->scans, "WOAD_EV_SCAN_DONE of a scan that has ended");
         a->scans--;

@@ -185,3 +185,13 @@ void peer_step(void)
         say_request, say_request, say_request, say_sdu, say_security };
     says[any(sizeof says / sizeof *says)](k);
 }
+
+/* Credits for each channel that there may be. */
+void peer_calm(void)
+{
+    for (unsigned k = 0; k < SOLO_LINKS; k++) {
+        for (uint8_t scid = 0x50; scid < 0x58 && controller_link(k); scid++) {
+            PEER_SAYS(k, 5, 0x16, 1, 4, 0, scid, 0, 40, 0);
+        }
+    }
+}

@@ -198,6 +198,7 @@ static void solo_calm(unsigned seconds)
 {
     for (unsigned n = 0; n < seconds; n++) {
         controller_calm();
+        peer_calm();
         solo_pass(1000);
     }
     controller_calm();

@@ -209,6 +209,7 @@ enum { SOLO_LINKS = 3, SOLO_HANDLE = 0x40 };
 /* peer.c, answer.c */
 void peer_reset(unsigned k);
 void peer_step(void);
+void peer_calm(void);                    /* takes what the host still has to send */
 void peer_hear(unsigned k, uint16_t cid, const uint8_t *p, size_t n);      /* a frame of the host */
 void peer_say(unsigned k, uint16_t cid, const uint8_t *p, size_t n);
 size_t peer_att_answer(uint8_t *p, uint8_t op);

@@ -126,8 +126,8 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu)
     return true;
 }
 
-/* The connection's security has changed, or the database: removes from the queue what may not be sent now.  The
- * application may change the queue in WOAD_EV_INDICATED. */
+/* The connection's security has changed, or the database: removes from the queue what may not be
+ * sent now.  The application may change the queue in WOAD_EV_INDICATED. */
 void perm_fell(struct conn *c)
 {
     struct fifo *q = &c->queue;

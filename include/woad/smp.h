@@ -176,8 +176,8 @@ int woad_security(const struct woad *h, uint16_t conn, struct woad_security *sec
 int woad_bond_add(struct woad *h, const struct woad_bond *bond);
 /* A copy of the n-th of them, the one that was used last first; WOAD_ENOENT behind the last. */
 int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond);
-/* Forgets one; all, with NULL.  Connections stay as they are, with no bond.  Inside WOAD_EV_SECURITY
- * of a pairing it means the new one too: no WOAD_EV_BOND follows.  WOAD_ENOENT. */
+/* Forgets one; all, with NULL.  Connections stay as they are, with no bond.  Inside
+ * WOAD_EV_SECURITY of a pairing it means the new one too: no WOAD_EV_BOND follows.  WOAD_ENOENT. */
 int woad_bond_remove(struct woad *h, const struct woad_addr *peer);
 
 /* Where bonds are kept: four functions, for a flash, a file, a database.  Hand every event to
@@ -221,7 +221,8 @@ int woad_set_irk(struct woad *h, const uint8_t irk[16]);
  * (900 is usual); or, off, our own again.  Peers that are bonded and have given their key are told
  * of by their identity in all events, whatever address they use; woad_connect() to such an identity
  * finds it as gap.h says there.  While the controller calculates one, nothing is advertised and
- * nobody sought; one that can't do it in five tries, a second apart, is lost: WOAD_EV_DOWN, WOAD_EIO.
+ * nobody sought; a controller that can't in five tries, a second apart, is lost: WOAD_EV_DOWN with
+ * WOAD_EIO.
  * WOAD_EINVAL, also for resolvable ones without woad_set_irk(); WOAD_ENODEV until WOAD_EV_UP;
  * WOAD_EBUSY while a connection attempt runs; WOAD_EIO without random numbers; WOAD_ENOTSUP. */
 int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds);

@@ -5,7 +5,8 @@
 static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
     &woad_security_peripheral, &woad_controller_crypto, NULL };
 
-enum { RESET = 0x0c03, LE_ENCRYPT = 0x2017, LE_RAND = 0x2018, READ_P256 = 0x2025, SMP = 6, FAILED = 5 };
+enum { RESET = 0x0c03, LE_ENCRYPT = 0x2017, LE_RAND = 0x2018, READ_P256 = 0x2025 };
+enum { SMP = 6, FAILED = 5 };
 
 static void boot(unsigned withheld)
 {

@@ -1,15 +1,18 @@
 /* Bonds in a file: the whole of it is written anew beside the old one, which it then replaces, so
- * that at every moment there is one or the other. */
+ * that at every moment there is one or the other.  The lock is on the file that has the name: the
+ * new one is locked before it is renamed. */
 #define _GNU_SOURCE
 #include <woad/port.h>
 #include <woad/woad.h>
 
+#include "open.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +22,8 @@ static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 2 };
 struct waiting { struct woad_addr peer; uint8_t failures; };
 
 struct woad_bond_file {
-    char *path, *beside, *folder;
+    char *path, *beside, *folder;        /* absolute, without symbolic links */
+    int fd;                              /* locked as long as it is open */
     int error;
     uint8_t irk[16];                     /* ours */
     size_t n, n_waiting;
@@ -215,6 +219,87 @@ static int file_read(struct woad_bond_file *f, const uint8_t *octets, size_t len
 
 /* --- the file --------------------------------------------------------------------------------- */
 
+/* Whether a name leads to the file that is open. */
+static bool is_at(const char *path, int fd)
+{
+    struct stat named, opened;
+    return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+/* One program at a time.  Where the file system knows no locks, none is taken. */
+static int file_lock(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
+}
+
+/* A regular file, and this user's. */
+static int file_check(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return -EBADMSG;
+    }
+    return st.st_uid != geteuid() ? -EACCES : 0;
+}
+
+/* Removes a file that a program has left over when it died while it wrote: it is locked no more. */
+static bool remove_left_over(const char *path)
+{
+    uint8_t head[sizeof magic];
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool dead = fd >= 0 && file_check(fd) == 0 && file_lock(fd) == 0;
+    ssize_t n = dead ? read(fd, head, sizeof head) : -1;
+    bool removed = n >= 0 && memcmp(head, magic, (size_t)n) == 0 && is_at(path, fd) &&
+                   unlink(path) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return removed;
+}
+
+/* A new file, locked.  -EEXIST: the name is another's, perhaps since a moment ago. */
+static int file_make(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 || (fd = above_stdio(fd)) < 0) {
+        return -errno;
+    }
+    if (file_lock(fd) < 0 || !is_at(path, fd)) {
+        close(fd);
+        return -EEXIST;
+    }
+    return fd;
+}
+
+/* Makes the file beside: PATH.new, or PATH.new1 to PATH.new9 where a file of that name is there
+ * that is something else.  Only what an earlier run has left over is taken away. */
+static int beside_open(struct woad_bond_file *f)
+{
+    char *digit = f->beside + strlen(f->path) + strlen(".new");
+    int fd = -EEXIST;
+    for (int n = 0; n < 10 && fd == -EEXIST; n++) {
+        digit[0] = '\0';
+        if (n) {
+            digit[0] = (char)('0' + n);
+        }
+        fd = file_make(f->beside);
+        if (fd == -EEXIST && remove_left_over(f->beside)) {
+            fd = file_make(f->beside);
+        }
+    }
+    if (fd >= 0 && fchmod(fd, 0600) < 0) {
+        int err = -errno;
+        close(fd);
+        unlink(f->beside);
+        return err;
+    }
+    return fd;
+}
+
 static int read_all(int fd, uint8_t **octets, size_t *len)
 {
     struct stat st;
@@ -226,24 +311,25 @@ static int read_all(int fd, uint8_t **octets, size_t *len)
         return -EBADMSG;
     }
     *octets = malloc((size_t)st.st_size + 1);
-    ssize_t n = 1;
-    for (*len = 0; *octets && n > 0 && *len < (size_t)st.st_size; *len += n > 0 ? (size_t)n : 0) {
-        n = read(fd, *octets + *len, (size_t)st.st_size - *len);
+    for (*len = 0; *octets && *len < (size_t)st.st_size;) {
+        ssize_t n = read(fd, *octets + *len, (size_t)st.st_size - *len);
+        if (n == 0) {
+            break;
+        }
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        *len += n > 0 ? (size_t)n : 0;
     }
-    return !*octets ? -ENOMEM : n < 0 ? -errno : 0;
+    return *octets ? 0 : -ENOMEM;
 }
 
 static int file_load(struct woad_bond_file *f)
 {
     uint8_t *octets = NULL;
     size_t len = 0;
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno != ENOENT ? -errno : woad_port_random(NULL, f->irk, sizeof f->irk) ? -EIO : 0;
-    }
-    int err = read_all(fd, &octets, &len);
+    int err = read_all(f->fd, &octets, &len);
     err = err ? err : file_read(f, octets, len);
-    close(fd);
     if (octets) {
         explicit_bzero(octets, len);
     }
@@ -274,57 +360,146 @@ static void folder_sync(const char *folder)
     }
 }
 
-static int file_save(const struct woad_bond_file *f)
+/* The file beside gets the name.  It replaces the file that this program has read and locked, never
+ * one that was put there meanwhile. */
+static int beside_rename(const struct woad_bond_file *f)
+{
+    struct stat st;
+    if (f->fd >= 0 && lstat(f->path, &st) == 0 && !is_at(f->path, f->fd)) {
+        return -ESTALE;
+    }
+    if (f->fd < 0 && link(f->beside, f->path) == 0) {
+        unlink(f->beside);
+        return 0;
+    }
+    if (f->fd < 0 && errno == EEXIST) {
+        return -EEXIST;
+    }
+    return rename(f->beside, f->path) < 0 ? -errno : 0;    /* also where there are no hard links */
+}
+
+static int file_save(struct woad_bond_file *f)
 {
     size_t len = file_len(f);
     uint8_t *octets = malloc(len);
-    int fd = octets ? open(f->beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+    int fd = octets ? beside_open(f) : -ENOMEM;
     if (fd < 0) {
-        int why = octets ? -errno : -ENOMEM;
         free(octets);
-        return why;
+        return fd;
     }
     file_write(f, octets);
     int err = write_all(fd, octets, len);
     explicit_bzero(octets, len);
     free(octets);
-    close(fd);
-    if (!err && rename(f->beside, f->path) < 0) {
-        err = -errno;
-    }
+    err = err ? err : beside_rename(f);
     if (err) {
         unlink(f->beside);
-    } else {
-        folder_sync(f->folder);
+        close(fd);
+        return err;
     }
-    return err;
+    folder_sync(f->folder);
+    if (f->fd >= 0) {
+        close(f->fd);                    /* the old one, which has no name any more */
+    }
+    f->fd = fd;
+    return 0;
 }
 
-/* --- calls ------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------- */
 
-static char *joined(const char *a, const char *b)
+static char *joined(const char *a, const char *b, const char *c)
 {
-    size_t len = strlen(a) + strlen(b) + 1;
+    size_t len = strlen(a) + strlen(b) + strlen(c) + 1;
     char *s = malloc(len);
     if (s) {
-        memcpy(s, a, strlen(a));
-        memcpy(s + strlen(a), b, strlen(b) + 1);
+        snprintf(s, len, "%s%s%s", a, b, c);
     }
     return s;
 }
 
+/* Where the name leads: a symbolic link stays one, and chdir() changes nothing.  A file that is not
+ * there has only its folder's place. */
+static int find_path(struct woad_bond_file *f, const char *path)
+{
+    struct stat st;
+    f->path = realpath(path, NULL);
+    int err = f->path ? 0 : -errno;
+    if (err && (err != -ENOENT || lstat(path, &st) == 0)) {
+        return err;
+    }
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (!f->path) {
+        char *named = joined(path, ".", "");   /* room for "." behind the folder */
+        if (named) {
+            strcpy(named + (name - path), ".");
+        }
+        char *folder = named && *name ? realpath(named, NULL) : NULL;
+        f->path = folder ? joined(folder, "/", name) : NULL;
+        free(named);
+        free(folder);
+        if (!folder) {
+            return err;
+        }
+    }
+    f->beside = f->path ? joined(f->path, ".new", "1") : NULL;
+    f->folder = f->path ? joined(f->path, "", "") : NULL;
+    if (!f->beside || !f->folder) {
+        return -ENOMEM;
+    }
+    strrchr(f->folder, '/')[1] = '\0';
+    return 0;
+}
+
+/* The file that has the name now, locked; -ENOENT: there is none. */
+static int file_open(struct woad_bond_file *f)
+{
+    for (;;) {
+        int fd = open(f->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0) {
+            return -errno;
+        }
+        fd = above_stdio(fd);
+        int err = fd < 0 ? fd : file_check(fd);
+        err = err ? err : file_lock(fd);
+        if (!err && is_at(f->path, fd)) {
+            f->fd = fd;
+            return fchmod(fd, 0600) < 0 ? -errno : 0;
+        }
+        close(fd);
+        if (err) {
+            return err;
+        }
+    }
+}
+
+/* Loads it, and looks whether it could be written; or makes it. */
+static int file_begin(struct woad_bond_file *f)
+{
+    int err = file_open(f);
+    if (err == -ENOENT) {
+        err = woad_port_random(NULL, f->irk, sizeof f->irk) ? -EIO : file_save(f);
+        return err == -EEXIST ? -EBUSY : err;
+    }
+    err = err ? err : file_load(f);
+    int fd = err ? err : beside_open(f);
+    if (fd >= 0) {
+        unlink(f->beside);
+        close(fd);
+    }
+    return fd < 0 ? fd : 0;
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
 struct woad_bond_file *woad_bond_file_open(const char *path, int *error)
 {
     struct woad_bond_file *f = calloc(1, sizeof *f);
-    char *copy = joined(path, "");
-    *error = f && copy ? 0 : -ENOMEM;
-    if (!*error) {
-        f->path = joined(path, "");
-        f->beside = joined(path, ".new");
-        f->folder = joined(dirname(copy), "");
-        *error = f->path && f->beside && f->folder ? file_load(f) : -ENOMEM;
+    *error = -ENOMEM;
+    if (f) {
+        f->fd = -1;
+        *error = find_path(f, path);
+        *error = *error ? *error : file_begin(f);
     }
-    free(copy);
     if (*error) {
         woad_bond_file_close(f);
         return NULL;
@@ -332,11 +507,21 @@ struct woad_bond_file *woad_bond_file_open(const char *path, int *error)
     return f;
 }
 
+bool woad_bond_file_is(const struct woad_bond_file *f, const char *path)
+{
+    struct stat named, opened;
+    return stat(path, &named) == 0 && fstat(f->fd, &opened) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
 void woad_bond_file_close(struct woad_bond_file *f)
 {
     if (f) {
         for (size_t n = 0; n < f->n; n++) {
             free((void *)f->bond[n].cccd);
+        }
+        if (f->fd >= 0) {
+            close(f->fd);
         }
         free(f->path);
         free(f->beside);

@@ -23,6 +23,19 @@ int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
     return error ? -error : -EIO;
 }
 
+int above_stdio(int fd)
+{
+    if (fd < 0) {
+        return -errno;
+    }
+    if (fd > 2) {
+        return fd;
+    }
+    int above = fcntl(fd, F_DUPFD_CLOEXEC, 3), err = errno;
+    close(fd);
+    return above < 0 ? -err : above;
+}
+
 bool spec_takes(char *spec, const char *word)
 {
     char *comma = strrchr(spec, ',');

@@ -40,6 +40,9 @@ int listen_spec(const char *spec, struct way *way, bool *listens, char name[LIST
 
 int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The descriptor, above 2: what a program prints must not go to a controller, or into a file, that
+ * was opened when 0, 1 or 2 was closed.  A negative errno, and it is closed. */
+int above_stdio(int fd);
 /* The last of "a,b" taken off if it is `word`. */
 bool spec_takes(char *spec, const char *word);
 

@@ -67,14 +67,19 @@ int woad_port_random(void *ctx, uint8_t *out, size_t len);
  * every event: at WOAD_EV_UP the host gets all that is in it, and it takes what WOAD_EV_BOND
  * brings.  Whatever happens while it writes, the file is the old one or the new one.
  *
- * open: a file that is not there is one without bonds.  NULL with a negative errno: -EBADMSG for
- * one that is something else, or damaged; it is left as it is.
+ * open: makes the file (mode 0600) if it is not there.  A symbolic link is followed once, now, and
+ * a relative path is this moment's.  The file is locked until it is closed.  NULL with a negative
+ * errno: -EBUSY: a program, this one too, has it open; -EBADMSG: it is something else, or damaged;
+ * -EACCES: it is another user's; or what prevents that it is written.  It is left as it is then.
+ * is: whether a path leads to the file that is open.
  * remove: the bond of a peer, or all with NULL; the host's are its own: woad_bond_remove().
- * error: of the last time it was written, 0 or a negative errno; the next time all is written. */
+ * error: of the last time it was written, 0 or a negative errno (-ENOSPC: the disk is full;
+ * -ESTALE: another file was put in its place, and is left there); the next time all is written. */
 struct woad_bond_file;
 struct woad_event;
 struct woad_addr;
 struct woad_bond_file *woad_bond_file_open(const char *path, int *error);
+bool woad_bond_file_is(const struct woad_bond_file *f, const char *path);
 void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct woad_event *ev);
 int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer);
 int woad_bond_file_error(const struct woad_bond_file *f);

@@ -59,6 +59,9 @@ static struct woad_bond_file *store;
 int ble_port_store(const char *path)
 {
     int error = 0;
+    if (store && path && woad_bond_file_is(store, path)) {
+        return 0;
+    }
     struct woad_bond_file *f = path ? woad_bond_file_open(path, &error) : NULL;
     if (!error) {
         woad_bond_file_close(store);

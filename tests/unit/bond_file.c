@@ -1,0 +1,343 @@
+#define _GNU_SOURCE
+/* The file of bonds: what it destroys and what it keeps, one program at a time, a full disk. */
+#include "cm.h"
+
+#include <woad/port.h>
+#include <woad/woad.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/woad-bonds-XXXXXX", before[1000];
+
+static int enter(void **state)
+{
+    (void)state;
+    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    return mkdtemp(folder) && getcwd(before, sizeof before) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int leave(void **state)
+{
+    char command[100];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return chdir(before) == 0 && system(command) == 0 ? 0 : -1;
+}
+
+static struct woad_bond_file *opened(const char *path)
+{
+    int error = -1;
+    struct woad_bond_file *f = woad_bond_file_open(path, &error);
+    assert_int_equal(error, 0);
+    assert_non_null(f);
+    return f;
+}
+
+static int refused(const char *path)
+{
+    int error = 0;
+    assert_null(woad_bond_file_open(path, &error));
+    assert_true(error < 0);
+    return -error;
+}
+
+/* A bond comes, with a key that is found in the file.  Returns what the file says of it. */
+static int bonded(struct woad_bond_file *f, uint8_t peer)
+{
+    struct woad_bond b = { .peer = { 1, { peer, 0, 0, 0, 0, 0xc0 } }, .key_size = 16,
+                           .has_own_ltk = true };
+    memset(b.own_ltk, 0xa5, sizeof b.own_ltk);
+    struct woad_event ev = { .type = WOAD_EV_BOND };
+    ev.u.bond.bond = &b;
+    ev.u.bond.why = WOAD_BOND_NEW;
+    woad_bond_file_event(f, NULL, &ev);
+    return woad_bond_file_error(f);
+}
+
+static void put_file(const char *path, const char *text, mode_t mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(fchmod(fd, mode), 0);
+    close(fd);
+}
+
+static bool holds(const char *path, const char *text)
+{
+    char got[100] = "";
+    int fd = open(path, O_RDONLY);
+    ssize_t n = fd < 0 ? -1 : read(fd, got, sizeof got - 1);
+    close(fd);
+    return n == (ssize_t)strlen(text) && strcmp(got, text) == 0;
+}
+
+static struct stat about(const char *path)
+{
+    struct stat st;
+    assert_int_equal(lstat(path, &st), 0);
+    return st;
+}
+
+/* Of each bond, once more, and the number is left. */
+static size_t bonds_in(const char *path)
+{
+    struct woad_bond_file *f = opened(path);
+    size_t n = 0;
+    for (int peer = 0; peer < 256; peer++) {
+        const struct woad_addr a = { 1, { (uint8_t)peer, 0, 0, 0, 0, 0xc0 } };
+        n += woad_bond_file_remove(f, &a) == 0;
+    }
+    woad_bond_file_close(f);
+    return n;
+}
+
+static void a_file_of_keys_is_made_at_once_and_for_its_user_alone(void **state)
+{
+    (void)state;
+    mode_t mask = umask(0);
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(about("bonds").st_mode, S_IFREG | 0600);
+    assert_int_equal(bonded(f, 1), 0);
+    assert_int_equal(about("bonds").st_mode, S_IFREG | 0600);
+    woad_bond_file_close(f);
+    assert_int_equal(chmod("bonds", 0666), 0);
+    f = opened("bonds");
+    assert_int_equal(about("bonds").st_mode, S_IFREG | 0600);
+    woad_bond_file_close(f);
+    umask(mask);
+    assert_int_equal(bonds_in("bonds"), 1);
+}
+
+static void a_file_beside_that_is_anothers_stays_and_gets_no_key(void **state)
+{
+    (void)state;
+    put_file("bonds.new", "notes", 0666);
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(bonded(f, 1), 0);
+    assert_true(holds("bonds.new", "notes"));
+    assert_int_equal(about("bonds").st_mode, S_IFREG | 0600);
+    woad_bond_file_close(f);
+    assert_int_equal(bonds_in("bonds"), 1);
+}
+
+static void a_link_beside_is_not_followed(void **state)
+{
+    (void)state;
+    put_file("victim", "precious", 0644);
+    assert_int_equal(symlink("victim", "bonds.new"), 0);
+    assert_int_equal(symlink("nothing", "bonds.new1"), 0);
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(bonded(f, 1), 0);
+    woad_bond_file_close(f);
+    assert_true(holds("victim", "precious"));
+    assert_int_equal(access("nothing", F_OK), -1);
+    assert_true(S_ISREG(about("bonds").st_mode));
+    assert_int_equal(bonds_in("bonds"), 1);
+}
+
+static void what_an_earlier_run_left_beside_is_taken_away(void **state)
+{
+    (void)state;
+    put_file("bonds.new", "WOADBOND\2 and half of it", 0600);
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(bonded(f, 1), 0);
+    woad_bond_file_close(f);
+    assert_int_equal(access("bonds.new", F_OK), -1);
+    assert_int_equal(access("bonds.new1", F_OK), -1);
+}
+
+static void a_second_program_is_refused_until_the_first_has_closed(void **state)
+{
+    (void)state;
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(refused("bonds"), EBUSY);
+    assert_int_equal(bonded(f, 1), 0);   /* the lock goes over to the new file */
+    assert_int_equal(refused("bonds"), EBUSY);
+    assert_int_equal(symlink("bonds", "other"), 0);
+    assert_int_equal(refused("other"), EBUSY);
+    assert_true(woad_bond_file_is(f, "other"));
+    assert_false(woad_bond_file_is(f, "nothing"));
+    pid_t child = fork();
+    if (!child) {
+        int error;
+        _exit(woad_bond_file_open("bonds", &error) ? 0 : -error);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), EBUSY);
+    assert_int_equal(bonded(f, 2), 0);
+    woad_bond_file_close(f);
+    assert_int_equal(bonds_in("bonds"), 2);
+}
+
+/* Writers that open, keep a bond each and close: none is lost. */
+static void many_programs_one_after_the_other(void **state)
+{
+    enum { PROGRAMS = 4, EACH = 10 };
+    pid_t child[PROGRAMS];
+    (void)state;
+    for (int p = 0; p < PROGRAMS; p++) {
+        child[p] = fork();
+        for (int n = 0; !child[p] && n < EACH;) {
+            int error;
+            struct woad_bond_file *f = woad_bond_file_open("bonds", &error);
+            if (f) {
+                if (bonded(f, (uint8_t)(p * EACH + n++))) {
+                    _exit(1);
+                }
+                woad_bond_file_close(f);
+            } else if (error != -EBUSY) {
+                _exit(2);
+            }
+            usleep(1000);
+        }
+        if (!child[p]) {
+            _exit(0);
+        }
+    }
+    for (int p = 0; p < PROGRAMS; p++) {
+        int status;
+        assert_int_equal(waitpid(child[p], &status, 0), child[p]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(bonds_in("bonds"), PROGRAMS * EACH);
+}
+
+static void a_symbolic_link_stays_one(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("store", 0700), 0);
+    woad_bond_file_close(opened("store/real"));
+    assert_int_equal(symlink("store/real", "bonds"), 0);
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(bonded(f, 1), 0);
+    woad_bond_file_close(f);
+    assert_true(S_ISLNK(about("bonds").st_mode));
+    assert_int_equal(bonds_in("store/real"), 1);
+    assert_int_equal(symlink("store/none", "dangling"), 0);
+    assert_int_equal(refused("dangling"), ENOENT);
+}
+
+static void a_relative_path_stays_where_it_was(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("other", 0700), 0);
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(chdir("other"), 0);
+    assert_int_equal(bonded(f, 1), 0);
+    woad_bond_file_close(f);
+    assert_int_equal(access("bonds", F_OK), -1);
+    assert_int_equal(chdir(".."), 0);
+    assert_int_equal(bonds_in("bonds"), 1);
+}
+
+static void another_file_put_in_its_place_stays(void **state)
+{
+    (void)state;
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(bonded(f, 1), 0);
+    put_file("backup", "from the backup", 0600);
+    assert_int_equal(rename("backup", "bonds"), 0);
+    assert_int_equal(bonded(f, 2), -ESTALE);
+    assert_true(holds("bonds", "from the backup"));
+    assert_int_equal(unlink("bonds"), 0);
+    assert_int_equal(bonded(f, 3), 0);   /* all of it is written again */
+    woad_bond_file_close(f);
+    assert_int_equal(bonds_in("bonds"), 3);
+}
+
+/* A limit of file sizes is as good as a disk that is full. */
+static void a_full_disk_is_told_and_the_old_file_stays(void **state)
+{
+    struct rlimit all, few;
+    (void)state;
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(bonded(f, 1), 0);
+    getrlimit(RLIMIT_FSIZE, &all);
+    few = all;
+    few.rlim_cur = 200;
+    void (*was)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    int full = bonded(f, 2);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    signal(SIGXFSZ, was);
+    assert_int_equal(full, -EFBIG);
+    assert_int_equal(access("bonds.new", F_OK), -1);
+    assert_int_equal(refused("bonds"), EBUSY);
+    assert_int_equal(bonded(f, 3), 0);
+    woad_bond_file_close(f);
+    assert_int_equal(bonds_in("bonds"), 3);
+}
+
+static void a_name_that_can_not_be_written_is_refused_at_once(void **state)
+{
+    char longest[256];
+    (void)state;
+    memset(longest, 'x', 253);
+    longest[253] = '\0';
+    static const struct { const char *path; int error; } wrong[] = {
+        { "", ENOENT }, { "nowhere/bonds", ENOENT }, { "folder/", EISDIR }, { "new/", ENOENT },
+        { "fifo", EBADMSG }, { "/dev/null", EBADMSG }, { "/dev/full", EBADMSG },
+        { "empty", EBADMSG }, { "text", EBADMSG }, { "text/bonds", ENOTDIR },
+    };
+    assert_int_equal(mkdir("folder", 0700), 0);
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    put_file("empty", "", 0600);
+    put_file("text", "text", 0600);
+    for (size_t n = 0; n < sizeof wrong / sizeof *wrong; n++) {
+        assert_int_equal(refused(wrong[n].path), wrong[n].error);
+    }
+    assert_int_equal(refused(longest), ENAMETOOLONG);
+    assert_true(holds("text", "text"));
+    if (geteuid() == 0) {                /* whom nothing else stops */
+        woad_bond_file_close(opened("anothers"));
+        assert_int_equal(chown("anothers", 65534, 65534), 0);
+        assert_int_equal(refused("anothers"), EACCES);
+    }
+}
+
+/* With 0, 1 and 2 closed, what is printed does not go into the file. */
+static void what_is_printed_does_not_go_into_the_file(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (!child) {
+        int error;
+        close(0), close(1), close(2);
+        struct woad_bond_file *f = woad_bond_file_open("bonds", &error);
+        bool free_still = fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(2, F_GETFD) < 0;
+        _exit(f && bonded(f, 1) == 0 && free_still && fcntl(0, F_GETFD) < 0 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(bonds_in("bonds"), 1);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_file_of_keys_is_made_at_once_and_for_its_user_alone),
+        CASE(a_file_beside_that_is_anothers_stays_and_gets_no_key),
+        CASE(a_link_beside_is_not_followed),
+        CASE(what_an_earlier_run_left_beside_is_taken_away),
+        CASE(a_second_program_is_refused_until_the_first_has_closed),
+        CASE(many_programs_one_after_the_other),
+        CASE(a_symbolic_link_stays_one),
+        CASE(a_relative_path_stays_where_it_was),
+        CASE(another_file_put_in_its_place_stays),
+        CASE(a_full_disk_is_told_and_the_old_file_stays),
+        CASE(a_name_that_can_not_be_written_is_refused_at_once),
+        CASE(what_is_printed_does_not_go_into_the_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -9,13 +9,13 @@
  * measure the same time, so they agree on which connection is the more urgent one, and meet.
  *
  * An activity whose turn comes takes the radio if it is free, or if its urgency is greater than
- * that of the activity that has it; between broadcasting and listening lots decide.  An activity
+ * that of the activity that has it; where one of the two is a broadcast, lots decide.  An activity
  * that loses the radio is planned anew by its own file: it misses this turn, nothing else. */
 #include "ll_iso.h"
 #include "ll_periodic.h"
 
 enum { URGENT_MOST = 1024, URGENT_TURNS = 512, URGENT_HELD = 640, URGENT_CLOSING = 2048 };
-enum { LINK_TURNS = 8, ISO_TURNS = 16, TRAIN_TURNS = 6, SYNC_TURNS = 8 };
+enum { LINK_TURNS = 8, ISO_TURNS = 16, TRAIN_TURNS = 6, SYNC_TURNS = 8, LOT_TURNS = 8 };
 
 /* Not established yet: 6 events without a packet are the end. */
 static uint32_t urgency_of_try(uint8_t tries)
@@ -42,12 +42,14 @@ static uint64_t idle_since(uint64_t served_at, uint64_t at)
 static uint32_t link_urgency(const struct link *l, uint64_t at)
 {
     uint64_t turn = l->interval * 1250u;
-    uint64_t limit = l->established ? l->supervision * 10000u : LINK_TRIES * turn;
+    bool young = !l->established || l->count < LINK_TRIES;           /* to one of both sides */
+    uint64_t limit = young ? LINK_TRIES * turn : link_supervision(l);
     if (l->closing) {
         return URGENT_CLOSING;
     }
     /* The peer must hear of an instant before it comes. */
-    uint32_t more = l->instant_of && (l->controls || l->unacked) ? URGENT_TURNS / 2 : 0;
+    bool changes = l->instant_of || l->subrate_sent;
+    uint32_t more = changes && (l->controls || l->unacked) ? URGENT_TURNS / 2 : 0;
     return more + urgency_of(idle_since(l->served_at, at), LINK_TURNS * turn, limit);
 }
 
@@ -124,43 +126,112 @@ static void radio_cut(ctl *c)
     }
 }
 
-static bool only_sends(const ctl *c, uint8_t owner, uint8_t index)
+/* --- lots ------------------------------------------------------------------------------------- */
+
+static bool broadcasts(const ctl *c, uint8_t owner, uint8_t index)
 {
-    return owner == FOR_TRAIN || (owner == FOR_ISO && c->iso[index].kind == ISO_BIS_OUT);
+    return owner == FOR_TRAIN || owner == FOR_SYNC ||
+           (owner == FOR_ISO && c->iso[index].kind != ISO_CIS);
 }
 
-static bool only_listens(const ctl *c, uint8_t owner, uint8_t index)
+static bool has_turns(uint8_t owner)
 {
-    return owner == FOR_SYNC || (owner == FOR_ISO && c->iso[index].kind == ISO_BIS_IN);
+    return owner == FOR_CONN || owner == FOR_ISO || owner == FOR_TRAIN || owner == FOR_SYNC;
 }
 
-/* Whether an activity takes the radio from the one that has it.  Broadcasting and listening to a
- * broadcast draw lots, weighted by the square of the urgency: two controllers that send to each
- * other at the same time, and know nothing of each other's urgency, would otherwise both listen, or
- * both send, for ever. */
-static bool radio_wins(ctl *c, uint8_t owner, uint8_t index)
+/* How much a lot weighs: as much at the side that sends as at the side that listens, as long as
+ * what is sent is heard.  So the timeout of the listener counts only when it is about to end. */
+static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t at)
 {
-    uint8_t other = c->radio.owner, at = c->radio.link;
-    uint32_t mine = urgency(c, owner, index, c->air->now);
-    uint32_t theirs = urgency(c, other, at, c->air->now);
-    if ((only_sends(c, owner, index) && only_listens(c, other, at)) ||
-        (only_listens(c, owner, index) && only_sends(c, other, at))) {
-        return air_random_below(c->air, mine * mine + theirs * theirs) < mine * mine;
+    uint64_t limit = 0;
+    if (owner == FOR_TRAIN) {
+        const struct train *t = &c->sets[index].train;
+        return urgency_of(idle_since(t->sent_at, at), LOT_TURNS * t->interval * 1250u, 0);
     }
-    return mine > theirs;
+    if (owner == FOR_SYNC) {
+        const struct sync *y = &c->sync[index];
+        limit = y->established ? y->timeout * 10000u : 0;
+        return urgency_of(idle_since(y->heard_at, at), LOT_TURNS * y->interval * 1250u, limit);
+    }
+    if (owner == FOR_ISO && c->iso[index].kind != ISO_CIS) {
+        const struct big *b = &c->big[c->iso[index].group];
+        limit = b->listens && b->established ? b->timeout * 10000u : 0;
+        uint64_t turns = LOT_TURNS * b->info.interval * 1250u;
+        return urgency_of(idle_since(b->served_at, at), turns, limit);
+    }
+    return urgency(c, owner, index, at);
+}
+
+/* Its turn, in terms that both sides know. */
+static struct lot lot_of(const ctl *c, uint8_t owner, uint8_t index)
+{
+    const struct train *t;
+    const struct iso *s;
+    switch (owner) {
+    case FOR_CONN:
+        return (struct lot){ c->links[index].aa, (uint16_t)c->links[index].count };
+    case FOR_ISO:
+        s = &c->iso[index];
+        return (struct lot){ s->kind == ISO_CIS ? s->aa : c->big[s->group].info.seed,
+                             (uint16_t)s->event };
+    case FOR_TRAIN:
+        t = &c->sets[index].train;
+        return (struct lot){ t->aa, (uint16_t)(t->counter - 1) };
+    default:
+        return (struct lot){ c->sync[index].aa, c->sync[index].counter };
+    }
+}
+
+/* The number that is drawn for two turns, from 0 to 65,535: the same for whoever knows of both. */
+static uint32_t lot_draw(struct lot a, struct lot b)
+{
+    struct lot low = a.aa < b.aa ? a : b, high = a.aa < b.aa ? b : a;
+    uint64_t x = ((uint64_t)low.aa << 32 | high.aa) + low.turn * 0x9e3779b97f4a7c15ull;
+    x ^= x >> 31;
+    x *= 0xbf58476d1ce4e5b9ull;
+    x ^= x >> 29;
+    x *= 0x94d049bb133111ebull;
+    return (uint32_t)(x >> 48);
+}
+
+/* Whether a turn takes the radio from the one that has it.  The sender of a broadcast does not know
+ * how urgent it is to a listener.  So where one of the two is a broadcast, sent or listened to,
+ * lots are drawn, by the squares of the weights; and controllers that know of both turns draw the
+ * same lot.  They would otherwise both send, or both listen, or one would send what the other does
+ * not listen to. */
+static bool lot_wins(const ctl *c, uint8_t owner, uint8_t index)
+{
+    uint64_t mine = lot_weight(c, owner, index, c->air->now);
+    uint64_t theirs = lot_weight(c, c->radio.owner, c->radio.link, c->air->now);
+    struct lot lot = lot_of(c, owner, index);
+    bool low = lot.aa < c->lot.aa;
+    uint64_t first = low ? mine : theirs, second = low ? theirs : mine;
+    bool wins = lot_draw(lot, c->lot) * (first * first + second * second) >> 16 < first * first;
+    return wins == low;
+}
+
+static bool radio_wins(const ctl *c, uint8_t owner, uint8_t index)
+{
+    uint8_t other = c->radio.owner;
+    bool lots = broadcasts(c, owner, index) || broadcasts(c, other, c->radio.link);
+    if (lots && has_turns(other)) {
+        return lot_wins(c, owner, index);
+    }
+    uint64_t now = c->air->now;
+    return urgency(c, owner, index, now) > urgency(c, other, c->radio.link, now);
 }
 
 /* The turn of an activity has come: whether it has the radio now.  If not, the caller plans its
  * next turn. */
 bool radio_claim(ctl *c, uint8_t owner, uint8_t index)
 {
-    if (c->radio.state == RADIO_OFF) {
-        return true;
+    if (c->radio.state != RADIO_OFF) {
+        if (!radio_wins(c, owner, index)) {
+            return false;
+        }
+        radio_cut(c);
     }
-    if (!radio_wins(c, owner, index)) {
-        return false;
-    }
-    radio_cut(c);
+    c->lot = lot_of(c, owner, index);
     return true;
 }
 

@@ -250,7 +250,7 @@ struct big {
     uint8_t handle, set, sync, sca, tries, reason, streams, stream[GROUP_MOST];
     uint16_t timeout, instant;
     struct big_info info;
-    uint64_t anchor, event, heard_at, control_at, lost_at;
+    uint64_t anchor, event, heard_at, served_at, control_at, lost_at;
     uint32_t widening, window;
     int32_t carry;
 };
@@ -349,6 +349,9 @@ struct link {
 
 struct acl_buffer { uint8_t next; uint8_t link; bool start; uint16_t len, off; uint8_t *data; };
 
+/* A turn of an activity: see arbiter.c. */
+struct lot { uint32_t aa; uint16_t turn; };
+
 struct woad_air_controller {
     struct woad_air *air;
     ctl *heap_child, *heap_next, *heap_prev;     /* pairing heap by `due` */
@@ -403,6 +406,7 @@ struct woad_air_controller {
     uint64_t p256_at;
     uint8_t p256_peer[64];
     uint16_t rf_path[2];
+    struct lot lot;                      /* of the activity that has the radio */
     bool leaving, hung;
     uint8_t worse_clock;                 /* it is told to be so many classes worse than it is */
 };
@@ -541,6 +545,7 @@ void link_catch_up(ctl *c);
 void link_due(ctl *c);
 void link_sent(ctl *c);
 void link_quiet(ctl *c);
+uint32_t link_supervision(const struct link *l);
 void link_heard(ctl *c, const struct flight *f, int8_t rssi);
 bool link_time_for(const ctl *c, uint8_t i, uint64_t end);
 /* ll_data.c */

@@ -61,6 +61,7 @@ void big_begin(ctl *c, struct big *b)
 {
     const struct big_info *info = &b->info;
     b->on = true;
+    b->served_at = c->air->now;
     for (uint8_t k = 0; k < b->streams; k++) {
         struct iso *s = bis_of(c, b, k);
         s->on = true;
@@ -372,7 +373,7 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
     s->anchor = f->start - s->sub * s->sub_interval;
     uint64_t at = s->anchor - (s->id - 1u) * b->info.spacing;
     b->anchor = at + (b->event - s->event) * (b->info.interval * 1250u);
-    b->heard_at = s->served_at = f->start;
+    b->heard_at = b->served_at = s->served_at = f->start;
     b->carry = 0;
     b->window = 0;
     b->lost_at = c->air->now + b->timeout * 10000u;

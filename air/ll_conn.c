@@ -271,9 +271,21 @@ static void link_over(ctl *c, uint8_t i)
         link_close(c, i, l->closing);
         return;
     }
-    bool sleeps = !l->central && l->established && l->heard && !data_waiting(l) &&
+    bool answered = l->heard && l->served_at > l->ref_anchor;
+    bool sleeps = !l->central && l->established && answered && !data_waiting(l) &&
                   !l->instant_of && l->count + 1 > l->active_until;
     link_plan(c, l, subrate_ahead(l) + (sleeps ? l->latency * l->factor : 0u));
+}
+
+/* Without a packet the connection is lost after this.  While the peer may or may not have taken a
+ * new subrate, the longer of both timeouts counts.  4.5.2, 5.1.19 */
+uint32_t link_supervision(const struct link *l)
+{
+    uint16_t timeout = l->supervision;
+    if (l->subrate_sent && l->new_subrate.timeout > timeout) {
+        timeout = l->new_subrate.timeout;
+    }
+    return timeout * 10000u;
 }
 
 /* There is something to say: a sleeping peripheral wakes for the next event it can reach. */
@@ -493,7 +505,7 @@ static bool link_take(ctl *c, uint8_t i, uint8_t head, struct rd *in)
     l->established = true;
     l->heard = true;
     l->peer_md = head >> 4 & 1;
-    l->lost_at = c->air->now + l->supervision * 10000u;
+    l->lost_at = c->air->now + link_supervision(l);
     if (l->unacked && nesn != l->sn) {
         l->sn ^= 1;
         l->unacked = false;

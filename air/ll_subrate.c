@@ -77,7 +77,9 @@ static void send_subrate_ind(ctl *c, uint8_t i, const struct subrate *s)
     struct wr pdu = wr_of(b, sizeof b);
     l->new_subrate = *s;
     l->new_base = l->ref_count + 1;
+    l->lost_at -= link_supervision(l);
     l->subrate_sent = true;
+    l->lost_at += link_supervision(l);
     wr_u8(&pdu, LL_SUBRATE_IND);
     wr_le16(&pdu, s->max);
     wr_le16(&pdu, (uint16_t)l->new_base);

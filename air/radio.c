@@ -99,7 +99,7 @@ static void radio_sent(ctl *c)
 static void radio_quiet(ctl *c)
 {
     uint64_t end;
-    if (medium_busy(c, &end) && end > c->air->now) {
+    if (medium_busy(c, &end) && end >= c->air->now) {
         c->radio.at = end + 1;           /* it has begun in time: hear it out */
         return;
     }

@@ -1,0 +1,167 @@
+/* What a turn that is missed, or cut in its middle, may not do: connections, syncs and BIGs of
+ * controllers that share their radios live on. */
+#include "links.h"
+
+enum { A = 0, B = 1, C = 2 };
+
+static struct {
+    unsigned sent, answered;
+    bool drop_ack, dropped;              /* the acknowledgement of LL_SUBRATE_IND */
+    bool subrate;
+} seen;
+
+static void sniff_turns(void *ctx, const struct woad_air_packet *p)
+{
+    (void)ctx;
+    seen.sent += p->kind == 2;
+    seen.answered += p->kind == 3;
+    seen.subrate = seen.subrate || (p->kind == 2 && (p->pdu[0] & 3) == 3 && p->pdu[2] == 0x27);
+}
+
+static bool meddle_turns(void *ctx, const struct woad_air_packet *p,
+                         const struct woad_air_controller *to, uint8_t *pdu,
+                         struct woad_air_fate *fate)
+{
+    (void)ctx;
+    (void)to;
+    (void)pdu;
+    (void)fate;
+    bool drop = seen.drop_ack && seen.subrate && p->kind == 3 && !seen.dropped;
+    seen.dropped = seen.dropped || drop;
+    return !drop;
+}
+
+/* Controllers that are watched; their clocks are off by +-`ppm`. */
+static void turns_begin(uint64_t seed, int n, int ppm)
+{
+    struct woad_air_config air = { .seed = seed, .sniff = sniff_turns, .meddle = meddle_turns,
+                                   .around = &w.around };
+    nodes_begin(seed);
+    free(w.air);
+    memset(&seen, 0, sizeof seen);
+    w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
+    for (int k = 0; k < n; k++) {
+        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
+            .conns = 4, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 3, .iso = 8,
+            .drift_ppm = (int16_t)(k & 1 ? -ppm : ppm), .crypto = &woad_mbedtls };
+        node_add(k, &cfg);
+        assert_int_equal(command(k, 0x2074, "26 01"), 0);
+    }
+}
+
+/* LL/CON/PER: a packet that began in time is heard also where it ends in the microsecond in which
+ * listening would.  4.2.4 */
+static void packet_that_ends_with_its_window(void **state)
+{
+    (void)state;
+    for (unsigned interval = 930; interval < 990; interval++) {
+        turns_begin(interval, 2, -40);
+        connect_to(B, A, interval, 1000);
+        run_ms(4 * interval);
+        assert_in_range(seen.sent, 3, 10);
+        assert_in_range(seen.answered, seen.sent - 1, seen.sent);
+        apart();
+    }
+}
+
+/* LL_SUBRATE_IND has been heard, but not its acknowledgement: the peripheral sleeps longer than the
+ * supervision timeout that still counts for the central.  5.1.19 */
+static void acknowledgement_of_a_subrate_is_lost(void **state)
+{
+    (void)state;
+    turns_begin(1, 2, 0);
+    connect_to(A, B, 84, 38);
+    assert_int_equal(command(A, 0x2016, "40 00"), 0);
+    run_ms(500);
+    seen.drop_ack = true;
+    assert_int_equal(command(A, 0x207e, "40 00 04 00 04 00 01 00 00 00 c3 02"), 0);
+    nothing_lost(3000);
+    assert_true(seen.dropped);
+    apart();
+}
+
+/* LL/CON/PER: a peripheral whose first answers are cut by its own broadcast does not sleep: the
+ * central has not heard of it.  4.5.1 */
+static void peripheral_that_has_not_answered_is_awake(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 60; k++) {
+        turns_begin(k + 1, 2, 0);
+        train(B, 80);
+        run_us(50000);
+        big(B, 2, 60, 2);
+        run_us(k * 333);
+        advertise(B);
+        assert_int_equal(command(A, 0x2043, "00 00 00 02 02 03 04 05 06 01 10 00 10 00 28 00 28 00 "
+                                 "04 00 9c 02 00 00 00 00"), 0);
+        for (unsigned n = 0; n < 40 && !event(A, CONNECTED); n++) {
+            run_ms(10);
+        }
+        assert_non_null(event(A, CONNECTED));
+        nothing_lost(600);
+        apart();
+    }
+}
+
+static void sync_to_big(int who)
+{
+    assert_int_equal(command(who, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                             "00 00 00 64 00 02 01 02"), 0);
+}
+
+static void big_is_heard(int who)
+{
+    assert_non_null(event(who, BIG_SYNC_ESTABLISHED));
+    assert_int_equal(event(who, BIG_SYNC_ESTABLISHED)[0], 0);
+}
+
+/* Two trains that are sent at the same time by controllers that listen to each other: six events
+ * without a packet would be the end.  4.4.3.4 */
+static void two_trains_at_the_same_time(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 60; k++) {
+        links_begin(k + 1, 2);
+        train(A, 8);
+        train(B, 8);
+        sync_to(A, B);
+        sync_to(B, A);
+        nothing_lost(1500);
+        apart();
+    }
+}
+
+/* A listener is the central of a connection with the broadcaster, whose anchors lie on the BIG's:
+ * they agree on whose turn it is. */
+static void big_on_the_anchors_of_a_connection(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 60; k++) {
+        links_begin(k + 1, 2);
+        train(B, 80);
+        run_us(50000);
+        assert_int_equal(command(B, 0x2068, "03 05 02 20 4e 00 3c 00 14 00 01 02 00 00 00 00 00 00 "
+                                 "00 00 00 00 00 00 00 00 00 00 00 00 00"), 0);
+        run_us(k * 333);
+        connect_to(A, B, 16, 100);
+        sync_to(A, B);
+        sync_to_big(A);
+        run_ms(700);
+        big_is_heard(A);
+        forget();
+        nothing_lost(1500);
+        apart();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packet_that_ends_with_its_window),
+        cmocka_unit_test(acknowledgement_of_a_subrate_is_lost),
+        cmocka_unit_test(peripheral_that_has_not_answered_is_awake),
+        cmocka_unit_test(two_trains_at_the_same_time),
+        cmocka_unit_test(big_on_the_anchors_of_a_connection),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -226,14 +226,15 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     if (handle > 0xeff || role > 1) {
         return WOAD_EBADMSG;
     }
+    bool central = role == 0;
     conn_handle_reused(h, handle);
     struct conn *c = h->state == HOST_UP ? conn_take(h) : NULL;
     if (!c) {
-        conn_refuse(h, handle, role == 0);
+        conn_refuse(h, handle, central);
         return 0;
     }
     c->handle = handle;
-    c->central = role == 0;
+    c->central = central;
     rd_copy(in, &c->peer, sizeof c->peer);
     c->peer_air = c->peer;
     c->own = h->used;                /* which may be about to change */

@@ -36,10 +36,9 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
                 __builtin_trap();
             }
             h->quiet = false;
-            struct wr head = wr_of(buf, 4);
-            wr_u8(&head, H4_COMMAND);
-            wr_le16(&head, opcode);
-            wr_u8(&head, (uint8_t)wr_len(&params));
+            buf[0] = H4_COMMAND;
+            put_le16(buf + 1, opcode);
+            buf[3] = (uint8_t)wr_len(&params);
             hci->pending = opcode;
             hci->owner = owner;
             hci->due = deadline_in(h->now, hci_answer_ms(h));

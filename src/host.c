@@ -338,14 +338,11 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
             left = least(left, (*f)->due(h));
         }
     }
-    if (deadline_left(h->stop_due, h->now) == 0) {
+    uint32_t stop = deadline_left(h->stop_due, h->now);
+    if (stop == 0) {
         host_down(h, 0);                 /* a controller that does not end its connections */
-        left = 0;
     }
-    if (h->state == HOST_OFF) {
-        return WOAD_FOREVER;
-    }
-    return least(left, deadline_left(h->stop_due, h->now));
+    return h->state == HOST_OFF ? WOAD_FOREVER : least(left, stop);
 }
 
 int woad_set_mtu(struct woad *h, uint16_t mtu)

@@ -16,13 +16,15 @@ const uint8_t *gattc_data(const struct conn *c, const struct proc *p)
     return data;
 }
 
+static bool gattc_any(const struct gattc_conn *g) { return g->end != g->procs; }
+
 /* The procedure that runs on a bearer. */
 static struct proc *gattc_on(const struct att_bearer *b)
 {
     struct gattc_conn *g = b->c->client;
-    for (uint8_t n = 0; n < g->used; n++) {
-        if (g->procs[n].bearer == b) {
-            return &g->procs[n];
+    for (struct proc *p = g->procs; p < g->end; p++) {
+        if (p->bearer == b) {
+            return p;
         }
     }
     return NULL;
@@ -44,12 +46,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     struct proc p = *over;
     bool sent = p.bearer && p.bearer->client->sent;
     if (gattc_has_data(&p)) {
-        const uint8_t *data = gattc_data(c, over);
-        if (data == fifo_first(&g->data)) {
-            fifo_drop(&g->data);         /* nothing moves */
-        } else {
-            fifo_remove(&g->data, data);
-        }
+        fifo_remove(&g->data, gattc_data(c, over));
     }
     if (p.cancelled) {
         status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;
@@ -58,8 +55,8 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     if (p.bearer) {
         gattc_answered(p.bearer);
     }
-    g->used--;
-    memmove(over, over + 1, (size_t)(g->procs + g->used - over) * sizeof *over);
+    g->end--;
+    memmove(over, over + 1, (size_t)(g->end - over) * sizeof *over);
     stir_conn(c);                        /* one that has not been asked for yet */
     if (p.op == WOAD_GATTC_CHARACTERISTICS) {
         gattc_emit_found(c, &p, p.end);
@@ -85,7 +82,7 @@ static void gattc_unlock(struct conn *c)
 {
     struct gattc_conn *g = c->client;
     g->locked = true;
-    for (struct proc *p = g->procs; p < g->procs + g->used;) {
+    for (struct proc *p = g->procs; p < g->end;) {
         if (p->op == GATTC_EARLY) {
             p++;
             continue;
@@ -133,7 +130,7 @@ static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
 /* Returns the first that came early, or that was refused; NULL: there is none. */
 static struct proc *gattc_waits(const struct gattc_conn *g, bool early)
 {
-    for (struct proc *p = g->procs; p < g->procs + g->used; p++) {
+    for (struct proc *p = g->procs; p < g->end; p++) {
         if (early ? p->op == GATTC_EARLY : p->refused != 0) {
             return p;
         }
@@ -141,19 +138,26 @@ static struct proc *gattc_waits(const struct gattc_conn *g, bool early)
     return NULL;
 }
 
+static void gattc_emit_value(struct conn *c, enum woad_event_type type, uint16_t handle,
+                             const uint8_t *value, size_t len)
+{
+    struct woad_event ev;
+    ev.u.value.handle = handle;
+    ev.u.value.offset = 0;
+    ev.u.value.data = value;
+    ev.u.value.len = (uint16_t)len;
+    emit_of(c, type, &ev);
+}
+
 /* What came early is told if the peer has proved by its bond that it is the one, and forgotten
  * otherwise. */
 static void gattc_end_early(struct conn *c, struct proc *p, bool proved)
 {
     const uint8_t *data = gattc_data(c, p);
-    struct woad_event ev;
-    ev.u.value.handle = p->start;
-    ev.u.value.offset = 0;
-    ev.u.value.data = data + 1;
-    ev.u.value.len = (uint16_t)(fifo_len(data) - 1);
     c->client->locked = true;
     if (proved) {
-        emit_of(c, (enum woad_event_type)p->end, &ev);
+        gattc_emit_value(c, (enum woad_event_type)p->end, p->start, data + 1,
+                         fifo_len(data) - 1u);
     }
     gattc_end(c, p, 0);
     gattc_unlock(c);
@@ -182,7 +186,7 @@ static void gattc_secured(struct conn *c, int status)
             gattc_end(c, p, why);
         }
     }
-    if (held && status && g->used) {
+    if (held && status && gattc_any(g)) {
         gattc_end(c, g->procs, WOAD_EACCES);
     }
 }
@@ -196,7 +200,7 @@ static bool gattc_held(struct conn *c)
         g->held = true;                  /* before anything is told of it */
         int err = client_hold(c, true);
         g->held = g->held && err == CLIENT_WAITS;
-        if (err < 0 && g->used) {
+        if (err < 0 && gattc_any(g)) {
             gattc_end(c, g->procs, err);
         }
         return err < 0 || g->held;
@@ -246,11 +250,8 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int 
 {
     struct conn *c = b->c;
     enum woad_event_type type = WOAD_EV_NOTIFIED;
-    struct woad_event ev;
-    ev.u.value.handle = rd_le16(in);
-    ev.u.value.offset = 0;
-    ev.u.value.data = in->p;
-    ev.u.value.len = (uint16_t)rd_left(in);
+    uint16_t handle = rd_le16(in);
+    size_t len = rd_left(in);
     if (in->bad) {
         return;
     }
@@ -259,10 +260,10 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int 
         type = WOAD_EV_INDICATION;
     }
     if (!hold) {
-        emit_of(c, type, &ev);
+        gattc_emit_value(c, type, handle, in->p, len);
     } else if (hold == CLIENT_WAITS) {
-        struct proc p = { .op = GATTC_EARLY, .start = ev.u.value.handle, .end = (uint16_t)type };
-        gattc_add(c->h, c->number, &p, ev.u.value.data, ev.u.value.len);
+        struct proc p = { .op = GATTC_EARLY, .start = handle, .end = (uint16_t)type };
+        gattc_add(c->h, c->number, &p, in->p, len);
     }
 }
 
@@ -275,12 +276,7 @@ static void gattc_rx_values(struct conn *c, struct rd *in)
         if (in->bad) {
             return;
         }
-        struct woad_event ev;
-        ev.u.value.handle = handle;
-        ev.u.value.offset = 0;
-        ev.u.value.data = value;
-        ev.u.value.len = len;
-        emit_of(c, WOAD_EV_NOTIFIED, &ev);
+        gattc_emit_value(c, WOAD_EV_NOTIFIED, handle, value, len);
     }
 }
 
@@ -321,33 +317,43 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 
 /* --- what goes -------------------------------------------------------------------------------- */
 
-static bool gattc_writes(const struct proc *p) { return p->op >= WOAD_GATTC_WRITE; }
-
-/* Those of which only one can run: their results say nothing of which it was, or the server has
- * one queue for them. */
-static bool gattc_alone(const struct proc *p)
-{
-    return p->op < WOAD_GATTC_READ || p->op == WOAD_GATTC_READ_BY_UUID ||
-           p->op >= WOAD_GATTC_WRITE_LONG;
-}
+/* What procedures are like.  ALONE: only one of them can run, for their results say nothing of which
+ * it was, or the server has one queue for them.  SEVERAL: it is about several attributes. */
+enum { ALONE = 1, SEVERAL = 2, WRITES = 4 };
+static const uint8_t traits[] = {
+    [WOAD_GATTC_MTU] = ALONE,
+    [WOAD_GATTC_SERVICES] = ALONE,
+    [WOAD_GATTC_SECONDARY_SERVICES] = ALONE,
+    [WOAD_GATTC_CHARACTERISTICS] = ALONE,
+    [WOAD_GATTC_DESCRIPTORS] = ALONE,
+    [WOAD_GATTC_INCLUDED] = ALONE,
+    [WOAD_GATTC_READ] = 0,
+    [WOAD_GATTC_READ_BY_UUID] = ALONE,
+    [WOAD_GATTC_READ_MULTIPLE] = SEVERAL,
+    [WOAD_GATTC_READ_MULTIPLE_FIXED] = SEVERAL,
+    [WOAD_GATTC_WRITE] = WRITES,
+    [WOAD_GATTC_WRITE_LONG] = ALONE | WRITES,
+    [WOAD_GATTC_WRITE_RELIABLE] = ALONE | WRITES,
+    [GATTC_EARLY] = ALONE | WRITES,
+};
 
 /* Whether `p` may overtake `q`, which was asked for before: what is about one attribute stays in
  * order. */
 static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
 {
-    bool several = p->op == WOAD_GATTC_READ_MULTIPLE || q->op == WOAD_GATTC_READ_MULTIPLE ||
-                   p->op == WOAD_GATTC_READ_MULTIPLE_FIXED ||
-                   q->op == WOAD_GATTC_READ_MULTIPLE_FIXED;
-    return !(gattc_alone(p) && gattc_alone(q)) && p->start != q->start &&
-           !(several && (gattc_writes(p) || gattc_writes(q)));
+    unsigned mine = traits[p->op], its = traits[q->op], either = mine | its;
+    return !(mine & its & ALONE) && p->start != q->start &&
+           (either & (SEVERAL | WRITES)) != (SEVERAL | WRITES);
 }
 
 static __attribute__((noinline)) bool gattc_fits(const struct conn *c, const struct proc *p,
                                                  uint16_t mtu)
 {
-    return p->op == WOAD_GATTC_WRITE ? fifo_len(gattc_data(c, p)) + 3 <= mtu
-         : p->op == WOAD_GATTC_READ_MULTIPLE || p->op == WOAD_GATTC_READ_MULTIPLE_FIXED
-         ? fifo_len(gattc_data(c, p)) + 1 <= mtu : true;
+    bool several = traits[p->op] & SEVERAL;
+    if (!several && p->op != WOAD_GATTC_WRITE) {
+        return true;
+    }
+    return fifo_len(gattc_data(c, p)) + (several ? 1 : 3) <= mtu;
 }
 
 static bool gattc_may_start(const struct att_bearer *b, const struct proc *p)
@@ -377,7 +383,7 @@ static struct proc *gattc_next(struct att_bearer *b)
     if (p) {
         p->bearer = NULL;                /* asked for once more, and the MTU is smaller now */
     }
-    for (p = g->procs; p < g->procs + g->used; p++) {
+    for (p = g->procs; p < g->end; p++) {
         if (gattc_may_start(b, p)) {
             p->bearer = b;
             return p;
@@ -401,7 +407,7 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
         wr_u8(out, ATT_CONFIRM);
         return true;
     }
-    if (k->sent || !g->used || gattc_held(c) || !g->used) {
+    if (k->sent || !gattc_any(g) || gattc_held(c) || !gattc_any(g)) {
         return false;
     }
     struct proc *p = gattc_next(b);
@@ -432,7 +438,7 @@ static void gattc_open_bearer(struct att_bearer *b)
 static void gattc_close_bearer(struct att_bearer *b)
 {
     struct proc *p = gattc_on(b);
-    bool again = p && !gattc_writes(p) && !p->cancelled;
+    bool again = p && !(traits[p->op] & WRITES) && !p->cancelled;
     if (again) {
         p->bearer = NULL;
         gattc_answered(b);
@@ -459,13 +465,13 @@ static void gattc_carve(struct woad *h)
 static void gattc_open(struct conn *c)
 {
     struct gattc_conn *g = c->client;
-    *g = (struct gattc_conn){ .procs = g->procs, .data = g->data };
+    *g = (struct gattc_conn){ .procs = g->procs, .end = g->procs, .data = g->data };
     fifo_begin(&g->data, c->h->cfg.request_queue);
 }
 
 static void gattc_close(struct conn *c)
 {
-    while (c->client->used) {
+    while (gattc_any(c->client)) {
         gattc_end(c, c->client->procs, WOAD_ENOTCONN);
     }
 }
@@ -507,7 +513,7 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
         return WOAD_ENOTCONN;
     }
     struct gattc_conn *g = c->client;
-    bool has_room = RESERVE(g->used < h->cfg.procedures);
+    bool has_room = RESERVE(g->end < g->procs + h->cfg.procedures);
     if (has_room && gattc_has_data(p)) {
         size_t pad = p->op > WOAD_GATTC_WRITE ? 1 : 0;     /* gatt_write.c */
         uint8_t *copy = fifo_put(&g->data, pad + data_len);
@@ -520,7 +526,7 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
         g->full = true;
         return WOAD_EAGAIN;
     }
-    struct proc *mine = &g->procs[g->used++];
+    struct proc *mine = g->end++;
     *mine = *p;
     mine->secret = c->security.encrypted;
     stir_conn(c);
@@ -552,7 +558,7 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
     }
     struct gattc_conn *g = c->client;
     int err = WOAD_ENOENT;
-    for (struct proc *p = g->procs; p < g->procs + g->used; p++) {
+    for (struct proc *p = g->procs; p < g->end; p++) {
         if (p->op != GATTC_EARLY) {
             p->cancelled = true;
             err = 0;

@@ -26,10 +26,10 @@ struct found { uint16_t declaration, value; uint8_t props; };
  * start as `value`. */
 struct gattc_conn {
     struct proc *procs;                  /* config.procedures of them, in order */
+    struct proc *end;                    /* of those that are in use */
     struct fifo data;                    /* of the writes among them, in the same order */
-    uint8_t used;
-    bool full;                           /* a caller got WOAD_EAGAIN */
     bool held;                           /* all of them wait for security: the peer is bonded */
+    bool full : 1;                       /* a caller got WOAD_EAGAIN */
     bool locked : 1;                     /* none is removed: an event is raised about one of them */
     bool secured : 1, failed : 1;        /* gattc_secured() was called meanwhile; with a status */
     struct found found;

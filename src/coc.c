@@ -383,14 +383,15 @@ static void coc_reset(struct woad *h)
     }
 }
 
+static const struct woad_needs coc_needs = { .frame = COC_LEAST, .signals = true };
+
 const struct woad_feature woad_channels = {
     .carve = coc_carve,
     .reset = coc_reset,
     .conn_open = coc_conn_open,
     .conn_close = coc_conn_close,
     .due = coc_due,
-    .frame = COC_LEAST,
-    .signals = true,
+    .needs = &coc_needs,
 };
 
 /* --- what the application calls --------------------------------------------------------------- */

@@ -404,9 +404,11 @@ static void enhanced_carve(struct woad *h)
     h->coc_enhanced = h->coc_role ? &coc_enhanced : NULL;
 }
 
+static const struct woad_needs enhanced_needs = { .frame = COC_LEAST_ENHANCED };
+
 const struct woad_feature woad_enhanced_channels = {
     .carve = enhanced_carve,
-    .frame = COC_LEAST_ENHANCED,
+    .needs = &enhanced_needs,
 };
 
 /* Why our own limits for this one can't be these; 0 when they can. */

@@ -489,13 +489,17 @@ static void ext_meta(struct woad *h, uint8_t sub, struct rd *in)
     }
 }
 
+static const struct woad_needs ext_needs = {
+    .meta = ext_meta,
+    .le_events = 1u << (LE_EXT_REPORT - 1) | 1u << (LE_ADV_SET_TERMINATED - 1),
+};
+
 const struct woad_feature woad_extended = {
     .carve = ext_carve,
     .reset = ext_reset,
     .command = ext_command,
     .complete = ext_complete,
-    .meta = ext_meta,
-    .le_events = 1u << (LE_EXT_REPORT - 1) | 1u << (LE_ADV_SET_TERMINATED - 1),
+    .needs = &ext_needs,
 };
 
 /* --- calls ------------------------------------------------------------------------------------ */

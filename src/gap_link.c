@@ -216,6 +216,11 @@ static const struct conn_event link_events[] = {
     { 0 }
 };
 
+static const struct woad_needs link_needs = {
+    .le_events = 1u << (LE_REMOTE_FEATURES - 1) | 1u << (LE_DATA_LENGTH_CHANGE - 1) |
+                 1u << (LE_PHY_UPDATE - 1),
+};
+
 const struct woad_feature woad_link = {
     .carve = link_carve,
     .reset = link_reset,
@@ -224,8 +229,7 @@ const struct woad_feature woad_link = {
     .conn_open = link_open,
     .conn_close = link_close,
     .conn_events = link_events,
-    .le_events = 1u << (LE_REMOTE_FEATURES - 1) | 1u << (LE_DATA_LENGTH_CHANGE - 1) |
-                 1u << (LE_PHY_UPDATE - 1),
+    .needs = &link_needs,
 };
 
 /* --- calls ------------------------------------------------------------------------------------ */

@@ -89,7 +89,11 @@ static void resolve_complete(struct woad *h, uint16_t opcode, uint8_t status, st
     }
 }
 
+static const struct woad_needs resolve_needs = {
+    .le_events = 1u << (LE_ENHANCED_CONNECTION_COMPLETE - 1),
+};
+
 const struct woad_feature woad_resolving_list = {
     .carve = resolve_carve, .reset = resolve_reset, .command = resolve_command,
-    .complete = resolve_complete, .le_events = 1u << (LE_ENHANCED_CONNECTION_COMPLETE - 1),
+    .complete = resolve_complete, .needs = &resolve_needs,
 };

@@ -156,9 +156,10 @@ static int hci_rx_le(struct woad *h, struct rd *in)
         return conn_rx_complete(h, in, sub == LE_ENHANCED_CONNECTION_COMPLETE);
     }
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        const struct woad_needs *needs = (*f)->needs;
         struct rd copy = *in;
-        if ((*f)->meta) {
-            (*f)->meta(h, sub, &copy);
+        if (needs && needs->meta) {
+            needs->meta(h, sub, &copy);
         }
     }
     return in->bad ? WOAD_EBADMSG : hci_rx_conn(h, LE | sub, in);

@@ -338,8 +338,12 @@ static void ctl_reset(struct woad *h)
     h->crypto->owner = h->crypto->p256_owner = CRYPTO_NOBODY;
 }
 
+static const struct woad_needs ctl_needs = {
+    .meta = ctl_meta,
+    .le_events = 1u << (LE_P256_COMPLETE - 1) | 1u << (LE_DHKEY_COMPLETE - 1),
+};
+
 const struct woad_feature woad_controller_crypto = {
     .carve = ctl_carve, .reset = ctl_reset, .command = ctl_command, .complete = ctl_complete,
-    .due = ctl_due,
-    .meta = ctl_meta, .le_events = 1u << (LE_P256_COMPLETE - 1) | 1u << (LE_DHKEY_COMPLETE - 1),
+    .due = ctl_due, .needs = &ctl_needs,
 };

@@ -72,7 +72,7 @@ static void up_write_le_mask(struct woad *h, struct wr *params)
         mask |= 0x20;
     }
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
-        mask |= (*f)->le_events;
+        mask |= (*f)->needs ? (*f)->needs->le_events : 0;
     }
     wr_le32(params, mask);
     wr_le32(params, 0);

@@ -76,8 +76,11 @@ static void take_config(struct woad *h, const struct woad_config *config)
     h->frame = config->mtu;
     uint32_t channels = 0;
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
-        h->frame = (*f)->frame > h->frame ? (*f)->frame : h->frame;
-        channels += (*f)->signals ? (uint32_t)config->channels + config->att_bearers : 0;
+        const struct woad_needs *needs = (*f)->needs;
+        if (needs) {
+            h->frame = needs->frame > h->frame ? needs->frame : h->frame;
+            channels += needs->signals ? (uint32_t)config->channels + config->att_bearers : 0;
+        }
     }
     h->answers = (uint16_t)WOAD_SIZE_ANSWERS(channels);
     h->frame_in = config->mps > h->frame ? config->mps : h->frame;

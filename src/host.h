@@ -179,6 +179,15 @@ struct conn_event {
     void (*rx)(struct conn *c, uint8_t status, struct rd *in);
 };
 
+/* What only some features have. */
+struct woad_needs {
+    uint32_t le_events;                  /* bits of the mask */
+    /* LE events of that mask that are not about one connection. */
+    void (*meta)(struct woad *h, uint8_t sub, struct rd *in);
+    uint16_t frame;                      /* the largest L2CAP payload it needs */
+    bool signals;                        /* for config.channels and att_bearers */
+};
+
 struct woad_feature {
     void (*carve)(struct woad *h);
     void (*reset)(struct woad *h);                         /* the controller is new */
@@ -188,14 +197,10 @@ struct woad_feature {
     void (*conn_open)(struct conn *c);
     void (*conn_close)(struct conn *c);
     const struct conn_event *conn_events;
-    /* LE events of the mask below that are not about one connection. */
-    void (*meta)(struct woad *h, uint8_t sub, struct rd *in);
     /* An attempt of ours, or advertising, has ended without a connection. */
     void (*connect_failed)(struct woad *h, bool central, int status);
     uint32_t (*due)(struct woad *h);
-    uint32_t le_events;                  /* bits of the mask */
-    uint16_t frame;                      /* the largest L2CAP payload it needs */
-    bool signals;                        /* for config.channels and att_bearers */
+    const struct woad_needs *needs;      /* NULL: none of that */
 };
 
 extern const struct woad_feature woad_core;                /* bring-up and connections */

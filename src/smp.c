@@ -540,6 +540,8 @@ void smp_reset(struct woad *h)
     h->smp->private_due = 0;
 }
 
+const struct woad_needs smp_needs = { .frame = SMP_FRAME };
+
 const struct woad_feature woad_security_peripheral = {
     .carve = smp_carve, SMP_FEATURE
 };

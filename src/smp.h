@@ -234,7 +234,8 @@ void reversed(uint8_t *out, const uint8_t *in, size_t len);
 struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err);
 #define SMP_FEATURE .reset = smp_reset, .command = smp_command, .complete = smp_complete, \
     .conn_open = smp_open, .conn_close = smp_close, .conn_events = smp_events, .due = smp_due, \
-    .frame = SMP_FRAME
+    .needs = &smp_needs
+extern const struct woad_needs smp_needs;
 /* smp_steps.c */
 int smp_failed(int err);                 /* what a step returns then */
 int smp_step(struct woad *h, uint16_t who, uint8_t step);

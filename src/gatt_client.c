@@ -547,6 +547,15 @@ int gattc_ask(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
     return gattc_add(h, conn, &p, NULL, 0);
 }
 
+int gattc_behind(struct proc *p, uint16_t last)
+{
+    if (last >= p->end) {
+        return GATTC_DONE;
+    }
+    p->start = (uint16_t)(last + 1);
+    return 0;
+}
+
 int woad_gattc_cancel(struct woad *h, uint16_t conn)
 {
     if (!h->att_client) {

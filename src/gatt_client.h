@@ -72,6 +72,8 @@ static inline bool gattc_has_data(const struct proc *p)
 }
 /* What the caller gave with it: fifo_len() of octets. */
 const uint8_t *gattc_data(const struct conn *c, const struct proc *p);
+/* What an answer comes to whose last handle is `last`: on behind it, or done. */
+int gattc_behind(struct proc *p, uint16_t last);
 void gattc_emit_found(struct conn *c, const struct proc *p, uint16_t end);
 
 #endif

@@ -4,16 +4,6 @@
  * WOAD_EBADMSG, so that no server can make a client ask for ever. */
 #include "gatt_client.h"
 
-/* Goes on behind `last`, or ends there. */
-static int discover_next(struct proc *p, uint16_t last)
-{
-    if (last >= p->end) {
-        return GATTC_DONE;
-    }
-    p->start = (uint16_t)(last + 1);
-    return 0;
-}
-
 /* No more of them: that is the normal end. */
 static int discover_error(struct conn *c, struct proc *p, int status)
 {
@@ -64,7 +54,7 @@ static int services_all_rx(struct conn *c, struct proc *p, struct rd *in)
         last = end;
         emit_service(c, start, end, &uuid);
     }
-    return discover_next(p, last);
+    return gattc_behind(p, last);
 }
 
 static const struct gattc_kind kind_services = {
@@ -93,7 +83,7 @@ static int services_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
         last = end;
         emit_service(c, start, end, &p->uuid);
     }
-    return discover_next(p, last);
+    return gattc_behind(p, last);
 }
 
 static const struct gattc_kind kind_services_uuid = {
@@ -161,7 +151,7 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
         last = declaration;
         emit_included(c, declaration, start, end, &uuid);
     }
-    return discover_next(p, last);
+    return gattc_behind(p, last);
 }
 
 static void included_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
@@ -178,7 +168,7 @@ static int included_found(struct conn *c, struct proc *p, const struct woad_uuid
     p->offset = 0;
     p->kind = &kind_included;
     emit_included(c, f.declaration, f.value, end, uuid);
-    return discover_next(p, f.declaration);
+    return gattc_behind(p, f.declaration);
 }
 
 /* ATT_READ_RSP: the UUID of the included service. */
@@ -260,7 +250,7 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
             c->client->found = f;
         }
     }
-    return discover_next(p, last);
+    return gattc_behind(p, last);
 }
 
 static const struct gattc_kind kind_characteristics = {
@@ -294,7 +284,7 @@ static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
         ev.u.descriptor.handle = handle;
         emit_of(c, WOAD_EV_DESCRIPTOR, &ev);
     }
-    return discover_next(p, last);
+    return gattc_behind(p, last);
 }
 
 static const struct gattc_kind kind_descriptors = {

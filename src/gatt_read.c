@@ -86,11 +86,7 @@ static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
         p->offset = 1;
         emit_part(c, p, handle, 0, value, each - 2u);
     }
-    if (last == p->end) {
-        return GATTC_DONE;
-    }
-    p->start = (uint16_t)(last + 1);
-    return 0;
+    return gattc_behind(p, last);
 }
 
 static int by_uuid_error(struct conn *c, struct proc *p, int status)

@@ -308,13 +308,14 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
     return opcode;
 }
 
-/* Parameters, addresses and what takes more than one command change only while it is off. */
+/* Its next part takes more than one command. */
 static bool set_is_long(const struct ext_set *s)
 {
     uint16_t len = s->params.scannable ? s->rsp_len : s->data_len;
     return set_part_dirty(s) && len > FRAGMENT;
 }
 
+/* Parameters, addresses and what takes more than one command change only while it is off. */
 static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, struct wr *out)
 {
     bool rests = !s->want || host_pauses(h);

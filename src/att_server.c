@@ -79,8 +79,7 @@ static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
 static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct woad *h = b->c->h;
-    uint16_t peer = rd_le16(in);
-    if (!rd_done(in)) {
+    if (rd_left(in) != 2) {
         return WOAD_ATT_INVALID_PDU;
     }
     if (!att_is_fixed(b)) {
@@ -88,7 +87,7 @@ static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
     }
     wr_le16(out, h->mtu);
     att_server_done(b->server, 0, out);  /* before the event, in which the application may send */
-    att_set_mtu(b->c, peer);
+    att_set_mtu(b->c, get_le16(in->p));
     return ATT_LATER;
 }
 
@@ -241,8 +240,8 @@ static int att_rx_read(struct att_bearer *b, struct rd *in, struct wr *out)
 /* ATT_READ_BLOB_REQ: handle u16, offset u16.  3.4.4.5 */
 static int att_rx_read_blob(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    uint16_t handle = rd_le16(in), offset = rd_le16(in);
-    return rd_done(in) ? att_read(b, handle, offset, out) : WOAD_ATT_INVALID_PDU;
+    return rd_left(in) == 4 ? att_read(b, get_le16(in->p), get_le16(in->p + 2), out)
+                            : WOAD_ATT_INVALID_PDU;
 }
 
 /* ATT_READ_BY_GROUP_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { start u16,

@@ -401,13 +401,12 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
 /* LE Advertising Set Terminated: status u8, set u8, connection u16, events u8.  7.7.65.18 */
 static void ext_rx_terminated(struct woad *h, struct rd *in)
 {
-    uint8_t status = rd_u8(in), handle = rd_u8(in);
-    uint16_t conn = rd_le16(in);
-    rd_u8(in);
-    if (!rd_done(in) || handle > h->cfg.adv_sets) {
+    const uint8_t *p = rd_bytes(in, 5);
+    if (!p || !rd_done(in) || p[1] > h->cfg.adv_sets) {
         return;
     }
-    const struct conn *c = status ? NULL : conn_by_handle(h, conn & 0xfff);
+    uint8_t status = p[0], handle = p[1];
+    const struct conn *c = status ? NULL : conn_by_handle(h, get_le16(p + 2) & 0xfff);
     if (handle == LEGACY_HANDLE) {
         if (h->adv) {                    /* neither: there was no room for the connection */
             adv_ended(h, status || c ? status : WOAD_ENOMEM);
@@ -441,6 +440,23 @@ static int ext_legacy_kind(uint16_t type)
     return -1;
 }
 
+/* Its fields: see below. */
+static void ext_report(const uint8_t *p, const uint8_t *data, struct woad_ext_report *r)
+{
+    r->props = get_le16(p);
+    memcpy(&r->addr, p + 2, sizeof r->addr);
+    r->primary_phy = p[9];
+    r->secondary_phy = p[10];
+    r->sid = p[11];
+    r->tx_power_dbm = (int8_t)p[12];
+    r->rssi = (int8_t)p[13];
+    r->periodic_1250us = get_le16(p + 14);
+    r->len = p[23];
+    r->data = data;
+    r->more = (r->props >> EVENT_STATUS & 3) == 1;
+    r->truncated = (r->props >> EVENT_STATUS & 3) == 2;
+}
+
 /* LE Extended Advertising Report: n u8, n times { type u16, address type u8, address 6, primary PHY
  * u8, secondary PHY u8, SID u8, power i8, RSSI i8, periodic interval u16, direct address type u8,
  * address 6, length u8, data }.  7.7.65.13 */
@@ -448,34 +464,22 @@ static void ext_rx_report(struct woad *h, struct rd *in)
 {
     for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
         struct woad_event ev;
-        struct woad_ext_report r = { .props = rd_le16(in) };
-        rd_copy(in, &r.addr, sizeof r.addr);
-        r.primary_phy = rd_u8(in);
-        r.secondary_phy = rd_u8(in);
-        r.sid = rd_u8(in);
-        r.tx_power_dbm = (int8_t)rd_u8(in);
-        r.rssi = (int8_t)rd_u8(in);
-        r.periodic_1250us = rd_le16(in);
-        rd_u8(in);
-        rd_bytes(in, 6);
-        r.len = rd_u8(in);
-        r.data = rd_bytes(in, r.len);
-        r.more = (r.props >> EVENT_STATUS & 3) == 1;
-        r.truncated = (r.props >> EVENT_STATUS & 3) == 2;
-        int kind = r.props & EVENT_LEGACY ? ext_legacy_kind(r.props & 0x1f) : 0;
-        if (in->bad || kind < 0 || ((r.props & EVENT_LEGACY) && r.len > WOAD_ADV_DATA_MAX)) {
+        const uint8_t *p = rd_bytes(in, 24);
+        const uint8_t *data = p ? rd_bytes(in, p[23]) : NULL;
+        int kind = p && p[0] & EVENT_LEGACY ? ext_legacy_kind(p[0] & 0x1f) : 0;
+        if (!data || kind < 0 || ((p[0] & EVENT_LEGACY) && p[23] > WOAD_ADV_DATA_MAX)) {
             in->bad = true;
             return;
         }
-        if (r.props & EVENT_LEGACY) {
-            ev.u.report.addr = r.addr;
+        if (p[0] & EVENT_LEGACY) {
+            memcpy(&ev.u.report.addr, p + 2, sizeof ev.u.report.addr);
             ev.u.report.kind = (uint8_t)kind;
-            ev.u.report.rssi = r.rssi;
-            ev.u.report.data = r.data;
-            ev.u.report.len = r.len;
+            ev.u.report.rssi = (int8_t)p[13];
+            ev.u.report.data = data;
+            ev.u.report.len = p[23];
             scan_tell(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
         } else {
-            ev.u.ext_report = r;
+            ext_report(p, data, &ev.u.ext_report);
             scan_tell(h, WOAD_EV_EXT_REPORT, &ev, &ev.u.ext_report.addr);
         }
     }

@@ -229,13 +229,12 @@ static void gattc_went(struct att_bearer *b, uint8_t sent, int status)
  * that says there is none is none. */
 static void gattc_rx_error(struct att_bearer *b, struct rd *in)
 {
-    uint8_t sent = b->client->sent, request = rd_u8(in);
-    rd_le16(in);
-    int status = rd_u8(in);
+    uint8_t sent = b->client->sent;
     struct proc *p = gattc_on(b);
-    if (!rd_done(in) || !sent || request != sent || !p) {
+    if (rd_left(in) != 4 || !sent || in->p[0] != sent || !p) {
         return;
     }
+    int status = in->p[3];
     status = status == WOAD_ATT_OK ? WOAD_EBADMSG
            : p->kind->error ? p->kind->error(b->c, p, status) : status;
     if (!gattc_raise(b, p, status)) {
@@ -588,12 +587,11 @@ static void mtu_tx(struct conn *c, struct proc *p, struct wr *out)
 
 static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    uint16_t peer = rd_le16(in);
     (void)p;
-    if (!rd_done(in)) {
+    if (rd_left(in) != 2) {
         return WOAD_EBADMSG;
     }
-    att_set_mtu(c, peer);
+    att_set_mtu(c, get_le16(in->p));
     return GATTC_DONE;
 }
 

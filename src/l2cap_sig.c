@@ -65,10 +65,9 @@ static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
  * the rest, if it comes within the time limit of the request; 1 rejected.  4.21 */
 static void sig_rx_param_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
-    uint16_t result = rd_le16(in);
-    if (rd_done(in) && id == c->sig_id) {
+    if (rd_left(in) == 2 && id == c->sig_id) {
         c->sig_id = 0;
-        if (result) {
+        if (get_le16(in->p)) {
             conn_updated(c, 1);
         }
     }

@@ -75,9 +75,6 @@ static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 {
     uint16_t psm = rd_le16(in), asked[COC_VALUES];
     rd_le16s(in, asked, COC_VALUES);
-    if (!rd_done(in)) {
-        return false;
-    }
     struct woad_coc_params p;
     uint8_t result = coc_refusal(c, psm, &p);
     if (psm == PSM_EATT && c->h->eatt_role) {
@@ -105,11 +102,7 @@ static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
  * same.  4.6, 4.7 */
 static bool coc_rx_disc_req(struct conn *c, uint8_t id, struct rd *in)
 {
-    const uint8_t *same = in->p;
-    uint16_t ours = rd_le16(in), theirs = rd_le16(in);
-    if (!rd_done(in)) {
-        return false;
-    }
+    uint16_t ours = get_le16(in->p), theirs = get_le16(in->p + 2);
     struct coc *k = coc_by_cid(c, ours);
     if (!k || k->state < COC_OPEN || k->state == COC_ENDING) {
         sig_reject_cid(c, id, ours, theirs);
@@ -118,7 +111,7 @@ static bool coc_rx_disc_req(struct conn *c, uint8_t id, struct rd *in)
     if (k->peer[COC_CID] != theirs) {
         return true;                     /* dropped without a word: 4.6 */
     }
-    sig_answer(c, SIG_DISCONNECT_RSP, id, same, 4);
+    sig_answer(c, SIG_DISCONNECT_RSP, id, in->p, 4);
     coc_closed(k, k->status);
     return true;
 }
@@ -127,11 +120,10 @@ static bool coc_rx_disc_req(struct conn *c, uint8_t id, struct rd *in)
  * one, it is nothing. */
 static bool coc_rx_credits(struct conn *c, uint8_t id, struct rd *in)
 {
-    uint16_t cid = rd_le16(in), credits = rd_le16(in);
-    struct coc *k = coc_by_peer_cid(c, cid);
+    struct coc *k = coc_by_peer_cid(c, get_le16(in->p));
     (void)id;
-    if (rd_done(in) && k && k->state == COC_OPEN) {
-        coc_credits(k, credits);
+    if (k && k->state == COC_OPEN) {
+        coc_credits(k, get_le16(in->p + 2));
     }
     return true;
 }
@@ -163,7 +155,7 @@ static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
     uint16_t given[COC_VALUES];
     rd_le16s(in, given, COC_VALUES);
     uint16_t result = rd_le16(in);
-    if (!rd_done(in) || !k || k->enhanced) {
+    if (!k || k->enhanced) {
         return true;                     /* an answer to nothing, or none */
     }
     if (result) {
@@ -179,8 +171,7 @@ static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
 static bool coc_rx_disc_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
     struct coc *k = coc_awaiting(c, COC_WAIT_CLOSED, id);
-    uint16_t theirs = rd_le16(in), ours = rd_le16(in);
-    if (rd_done(in) && k && k->own[COC_CID] == ours && k->peer[COC_CID] == theirs) {
+    if (k && k->own[COC_CID] == get_le16(in->p + 2) && k->peer[COC_CID] == get_le16(in->p)) {
         coc_closed(k, k->status);
     }
     return true;
@@ -223,9 +214,20 @@ void coc_timed_out(struct coc *k)
     }
 }
 
+/* Of those that have one length alone.  An answer with another is none, a request with another is
+ * not understood. */
+static const uint8_t coc_lengths[] = {
+    [SIG_CREDIT_CONN_REQ] = 10, [SIG_CREDIT_CONN_RSP] = 10,
+    [SIG_DISCONNECT_REQ] = 4, [SIG_DISCONNECT_RSP] = 4, [SIG_CREDITS] = 4,
+};
+
 bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
+    uint8_t len = code < sizeof coc_lengths ? coc_lengths[code] : 0;
+    if (len && rd_left(in) != len) {
+        return false;
+    }
     switch (code) {
     case SIG_CREDIT_CONN_REQ:
         return coc_rx_conn_req(c, id, in);

@@ -316,8 +316,8 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 
 /* --- what goes -------------------------------------------------------------------------------- */
 
-/* What procedures are like.  ALONE: only one of them can run, for their results say nothing of which
- * it was, or the server has one queue for them.  SEVERAL: it is about several attributes. */
+/* What procedures are like.  ALONE: only one of them can run, for their results say nothing of
+ * which it was, or the server has one queue for them.  SEVERAL: it is about several attributes. */
 enum { ALONE = 1, SEVERAL = 2, WRITES = 4 };
 static const uint8_t traits[] = {
     [WOAD_GATTC_MTU] = ALONE,

@@ -307,13 +307,29 @@ static const uint8_t lengths[SMP_CODES] = {                /* with the code */
 
 static const uint8_t asked[] = { AWAIT | SMP_REQUEST, STEP_CHOOSE, STEP_END };
 
+/* Ends a pairing, or a Security Request of ours, if there is one. */
+static void smp_over_any(struct conn *c, int status)
+{
+    if (c->smp->due || c->smp->asks) {
+        smp_over(c, status);
+    }
+}
+
 /* A Pairing Request that no pairing comes of.  It answers a Security Request of ours all the
  * same. */
 static void smp_refuse(struct conn *c, uint8_t reason)
 {
     c->smp->failed = reason;
-    if (c->smp->due || c->smp->asks) {
-        smp_over(c, reason);
+    smp_over_any(c, reason);
+}
+
+/* A PDU has been read: the pairing goes on, or ends with an error. */
+static void smp_heard(struct conn *c, int err)
+{
+    if (err) {
+        smp_fail(c, (uint8_t)err);
+    } else {
+        smp_go(c);
     }
 }
 
@@ -326,23 +342,16 @@ static void smp_rx_request(struct conn *c, struct rd *in)
         smp_refuse(c, able ? WOAD_SMP_REPEATED_ATTEMPTS : WOAD_SMP_NOT_SUPPORTED);
         return;
     }
-    struct pairing *p = smp_begin_anew(c, asked);
-    int err = p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY;
     c->smp->asks = false;
-    if (err) {
-        smp_fail(c, (uint8_t)err);
-        return;
-    }
-    smp_go(c);
+    struct pairing *p = smp_begin_anew(c, asked);
+    smp_heard(c, p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY);
 }
 
 /* SMP_PAIRING_FAILED: reason u8.  3.5.5 */
 static void smp_rx_failed(struct conn *c, struct rd *in)
 {
     uint8_t reason = rd_u8(in);
-    if (c->smp->due || c->smp->asks) {
-        smp_over(c, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
-    }
+    smp_over_any(c, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
 }
 
 /* A PDU of the channel: code u8, parameters.  Reserved codes are ignored; what has no place ends
@@ -383,12 +392,7 @@ static void smp_rx(struct conn *c, struct rd *in)
         }
     } else if (smp_expects(p, code)) {
         smp_timer(c);
-        int err = smp_read(p, code, in);
-        if (err) {
-            smp_fail(c, (uint8_t)err);
-            return;
-        }
-        smp_go(c);
+        smp_heard(c, smp_read(p, code, in));
     } else {
         smp_fail(c, WOAD_SMP_UNSPECIFIED);
     }

@@ -248,6 +248,7 @@ int keys_await(struct pairing *p);
 int keys_left(struct pairing *p);
 int keys_heard(struct pairing *p, uint8_t code, struct rd *in);
 bool keys_expects(const struct pairing *p, uint8_t code);
+bool keys_weaker(const struct pairing *p, const struct woad_addr *peer);
 void keys_write(struct pairing *p, uint8_t code, struct wr *out);
 int keys_done(struct pairing *p);
 /* Encryption is to begin: with the pairing's key, or the bond's. */

@@ -99,6 +99,12 @@ bool keys_expects(const struct pairing *p, uint8_t code)
     return (p->to_come & ((2u << code) - 1)) == 1u << code;
 }
 
+/* Whether what the pairing has come to must not take the place of this peer's bond. */
+bool keys_weaker(const struct pairing *p, const struct woad_addr *peer)
+{
+    return bond_stronger(bond_fetch(p->c, peer), p->flags, p->key_size);
+}
+
 /* Public or static. */
 static bool is_identity(const struct woad_addr *a)
 {
@@ -117,7 +123,7 @@ static int take_identity(struct pairing *p, struct rd *in)
     }
     p->bond.has_irk = true;
     if (!is_identity(&p->bond.peer) && !zeros(peer.octet, sizeof peer.octet)) {
-        if (bond_stronger(bond_fetch(p->c, &peer), p->flags, p->key_size)) {
+        if (keys_weaker(p, &peer)) {
             return WOAD_SMP_KEY_REJECTED;
         }
         p->bond.peer = peer;
@@ -149,7 +155,7 @@ int keys_done(struct pairing *p)
 {
     struct conn *c = p->c;
     struct woad *h = c->h;
-    if (bond_stronger(bond_fetch(c, &p->bond.peer), p->flags, p->key_size)) {
+    if (keys_weaker(p, &p->bond.peer)) {
         return WOAD_SMP_KEY_REJECTED;
     }
     if (p->flags & WOAD_BOND_AUTHENTICATED) {

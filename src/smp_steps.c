@@ -105,7 +105,7 @@ static int refusal(const struct pairing *p)
     return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
            (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
            (policy->methods && !(policy->methods >> p->method & 1)) ||
-           bond_stronger(bond_fetch(p->c, &p->c->peer), p->flags, p->key_size)
+           keys_weaker(p, &p->c->peer)
            ? WOAD_SMP_AUTHENTICATION : 0;
 }
 

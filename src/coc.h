@@ -21,6 +21,7 @@ enum coc_change { CHANGE_NONE, CHANGE_WANTED, CHANGE_SENT };
 /* Credits: that side gives them, and the other may send so many frames. */
 enum { COC_CID, COC_MTU, COC_MPS, COC_CREDITS, COC_VALUES };
 
+/* As in struct conn: the small come first. */
 struct coc {
     uint8_t state;
     uint8_t id;                          /* identifier of the request that made it, or ends it */
@@ -32,28 +33,27 @@ struct coc {
     bool give_up;                        /* it is to be closed as soon as it is open */
     bool told;                           /* the application has had its last event: it is kept
                                           * until an answer has been sent, or may come late */
+    bool sending, last;                  /* an SDU; the frame on its way ends it */
     bool begun;                          /* the first frame of the SDU has been sent */
     bool reading;                        /* the length of the first SDU has been read */
     bool filling;
     uint8_t result;                      /* of the decision */
     uint8_t rest;                        /* why places of the same request have no channel */
+    uint16_t own[COC_VALUES], peer[COC_VALUES];            /* as requests and answers have them */
+    uint16_t sdu_len;                    /* of the SDU that is being sent */
+    uint16_t rx_left;                    /* of the SDU that is coming */
+    uint16_t read_left;                  /* of the SDU that is being read */
+    uint16_t psm;
+    uint16_t new_mtu, new_mps;           /* of the reconfiguration */
     struct conn *c;
     struct coc *next;                    /* of the connection's, NULL: none */
-    uint16_t psm;
-    uint16_t own[COC_VALUES], peer[COC_VALUES];            /* as requests and answers have them */
-    uint16_t new_mtu, new_mps;           /* of the reconfiguration */
     int status;                          /* that it will end with */
     uint32_t due;
-    /* The SDU that is being sent; NULL with sdu_len 0 and `sending`: an empty one. */
-    const uint8_t *sdu;
+    const uint8_t *sdu;                  /* NULL with sdu_len 0 and `sending`: an empty one */
     uint32_t sdu_off;
-    uint16_t sdu_len;
-    bool sending, last;                  /* last: the frame on its way ends it */
     /* What has come: a ring of { length u16, octets } of each SDU. */
     uint8_t *ring;
     uint32_t size, head, used, sdus;     /* sdus: lengths in it */
-    uint16_t rx_left;                    /* of the SDU that is coming */
-    uint16_t read_left;                  /* of the SDU that is being read */
     uint8_t *into;                       /* woad_coc_receive() */
     uint32_t into_size, into_len;
 };

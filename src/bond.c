@@ -219,7 +219,8 @@ static void bond_drop(struct woad *h, struct kept_bond *k)
     unsigned places = places_of(&k->is);
     bond_to(h, k, &h->smp->spare);
     for (; places; places--) {
-        wipe(k, offsetof(struct kept_bond, older));
+        k->is = (struct bond_bits){ 0 };
+        wipe(k->all, sizeof k->all);
         k = bond_place(h, k->older);
     }
 }

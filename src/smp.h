@@ -125,6 +125,9 @@ struct bond_signs {
 struct kept_bond {
     uint32_t database : 24;
     struct bond_bits is;
+    uint8_t older;                       /* the next in the order; of free ones, the next */
+    uint8_t alike, first;                /* the next of the same hash; the first whose hash is the
+                                          * number of this place */
     union {
         struct {
             uint8_t peer[6], ltk[16], irk[16];             /* so they lie there, too */
@@ -132,10 +135,8 @@ struct kept_bond {
         };
         struct bond_legacy legacy;
         struct bond_signs signed_;
+        uint8_t all[44];
     };
-    uint8_t older;                       /* the next in the order; of free ones, the next */
-    uint8_t alike, first;                /* the next of the same hash; the first whose hash is the
-                                          * number of this place */
     struct woad_cccd cccd[];             /* config.subscriptions; behind the last of them 0 */
 };
 
@@ -172,21 +173,22 @@ struct smp {
     const struct smp_central *central;
     const struct smp_hides *hides;
     struct woad_security_policy policy;
+    bool may_multiply;                   /* woad_poll() is running, and has not done one yet */
+    uint8_t newest, spare;               /* of the places of bonds */
+    uint8_t privacy;
+    bool has_irk;
+    bool making;                         /* our next private address is `next` */
+    uint8_t private_failed;              /* tries to make one, in a row */
     struct toolbox box;
     struct pairing *pairings;            /* config.pairings of them */
     uint8_t *bonds;                      /* config.bonds places */
-    uint8_t newest, spare;
     struct attempts attempts[ATTEMPTS];
-    uint8_t irk[16], privacy;
-    bool has_irk;
-    bool making;                         /* our next private address is this: */
+    uint8_t irk[16];
     struct woad_addr next;
     uint16_t who;                        /* calculates now, for the controller */
     uint32_t calculations;
     struct woad_addr identity, fixed;    /* ours, and our static random one, while we hide */
     uint32_t private_ms, private_due;
-    uint8_t private_failed;              /* tries to make one, in a row */
-    bool may_multiply;                   /* woad_poll() is running, and has not done one yet */
 };
 
 HOLD_SIZE(smp_conn, WOAD_SIZE_SECURITY_CONN);

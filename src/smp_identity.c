@@ -6,12 +6,11 @@
  * zeros is none: its peer has no private addresses.  Vol 3, Part H, 3.6.4 */
 static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uint8_t key[16])
 {
-    uint8_t irk[16], prand[3], hash[3], its[3];
+    uint8_t irk[16], rpa[6], hash[3];    /* rpa: prand 3, hash 3 */
     reversed(irk, key, 16);
-    reversed(prand, a->octet + 3, 3);
-    reversed(its, a->octet, 3);
-    return !zeros(irk, 16) && toolbox_ah(&h->smp->box, irk, prand, hash) == 0 &&
-           same(hash, its, 3);
+    reversed(rpa, a->octet, 6);
+    return !zeros(irk, 16) && toolbox_ah(&h->smp->box, irk, rpa, hash) == 0 &&
+           same(hash, rpa + 3, 3);
 }
 
 /* Whose it is; then it is the identity from here on, and this is where it can be reached: a peer

@@ -87,12 +87,12 @@ IN_PLACE void fifo_drop(struct fifo *f)
     fifo_begins(f, f->head + 2u + get_le16(f->mem + f->head));
 }
 
-/* Takes out any of them, the first without moving others.  Then there is room for one as long as
- * it, and as what was free behind the last together. */
+/* Takes out any of them.  Then there is room for one as long as it, and as what was free behind the
+ * last together. */
 inline void fifo_remove(struct fifo *f, const uint8_t *p)
 {
     size_t at = (size_t)(p - 2 - f->mem), n = 2u + fifo_len(p), head = f->head;
-    if (at == head || (f->end && at > head)) {
+    if (f->end && at >= head) {
         memmove(f->mem + head + n, f->mem + head, at - head);
         fifo_begins(f, head + n);
         return;

@@ -45,7 +45,7 @@ static uint16_t central_write_create(struct woad *h, struct wr *params)
 {
     const struct woad_connect_params *p = &h->central->params;
     bool found = h->central->found, any = h->central->any && !found;
-    struct woad_addr peer = found ? h->central->target : h->central->peer;
+    struct woad_addr peer = *(found ? &h->central->target : &h->central->peer);
     uint16_t asked[PARAMS];
     if (h->smp_role && !found) {
         h->smp_role->reach(h, &peer);

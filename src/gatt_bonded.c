@@ -31,13 +31,13 @@ static uint32_t hash_database(const struct conn *c)
         }
         hash = hash_more(hash, octets, wr_len(&out));
     }
-    return hash >> 8 ? hash >> 8 : 1;    /* a bond has 24 bits of it, 0: not known */
+    return hash >> 8 ? hash >> 8 : 1;    /* 24 bits, as a bond has; 0: not known */
 }
 
 /* A new client will look at the database as it is now. */
 static void gatts_know(struct conn *c)
 {
-    c->server->knows = hash_database(c);
+    c->server->knows = hash_database(c) & 0xffffff;
 }
 
 /* If it knows another one, and wants to be told. */
@@ -62,7 +62,7 @@ void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
             cccd_put(c, cccds[n].handle, cccds[n].value);
         }
     }
-    s->knows = database ? database : s->knows;
+    s->knows = (database ? database : s->knows) & 0xffffff;
     gatts_recheck(c);
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         cccd_emit(c, &s->cccds[n]);

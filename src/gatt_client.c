@@ -46,7 +46,12 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     struct proc p = *over;
     bool sent = p.bearer && p.bearer->client->sent;
     if (gattc_has_data(&p)) {
-        fifo_remove(&g->data, gattc_data(c, over));
+        const uint8_t *data = gattc_data(c, over);
+        if (data == fifo_first(&g->data)) {
+            fifo_drop(&g->data);         /* nothing moves */
+        } else {
+            fifo_remove(&g->data, data);
+        }
     }
     if (p.cancelled) {
         status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;

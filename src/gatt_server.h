@@ -31,10 +31,10 @@ struct gatts_bearer {
 
 /* What the server keeps for a client, whatever bearers it uses. */
 struct gatts_conn {
+    uint32_t knows : 24;                 /* the database that the client knows: gatt_bonded.c */
     uint8_t client_features;
-    struct woad_cccd *cccds;             /* config.subscriptions; handle 0: free */
     uint16_t changed_first, changed_last;                  /* Service Changed is owed */
-    uint32_t knows;                      /* the database that the client knows: gatt_bonded.c */
+    struct woad_cccd *cccds;             /* config.subscriptions; handle 0: free */
 };
 
 /* What a client has prepared, and behind it what a request of several, or a value read in parts,

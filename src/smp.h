@@ -88,18 +88,18 @@ struct pairing {
 struct smp_conn {
     struct pairing *p;                   /* NULL: none */
     uint32_t due;                        /* that timer; 0: nothing is under way.  3.4 */
-    bool fetched : 1;                    /* the application has been asked for a bond */
-    bool tried : 1;                      /* its key, for what the client is to believe */
-    bool dead : 1;                       /* the timer has ended: no more PDUs on this connection */
-    bool asks : 1;                       /* a Security Request is to be sent */
-    bool spoilt : 1;                     /* the pairing whose key encrypts now has failed */
-    bool want_key : 1;                   /* to be sent: Enable Encryption, or of a peripheral Long
+    bool dead;                           /* the timer has ended: no more PDUs on this connection */
+    bool asks;                           /* a Security Request is to be sent */
+    bool spoilt;                         /* the pairing whose key encrypts now has failed */
+    bool want_key;                       /* to be sent: Enable Encryption, or of a peripheral Long
                                           * Term Key Request Reply */
-    bool encrypting : 1;                 /* until Encryption Change */
+    bool encrypting;                     /* until Encryption Change */
     uint8_t failed;                      /* reason of a Pairing Failed to be sent; 0: none */
     uint8_t link_size;                   /* of the key that encrypts, or will */
     uint8_t link_flags : 2;
     bool from_bond : 1;                  /* it is the bond's, else the pairing's */
+    bool fetched : 1;                    /* the application has been asked for a bond */
+    bool tried : 1;                      /* its key, for what the client is to believe */
 };
 
 /* Bonds in the order of their use, and by a hash of their peers.  A bond has a place, and others

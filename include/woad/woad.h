@@ -201,7 +201,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_PIPELINE    WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_MULTIPLE    WOAD_WIDTH(16, 8)
 #define WOAD_SIZE_TABLE       WOAD_WIDTH(16, 8)
-#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(24, 16)
+#define WOAD_SIZE_SERVER_CONN WOAD_WIDTH(16, 12)
 #define WOAD_SIZE_CLIENT_CONN WOAD_WIDTH(40, 28)
 #define WOAD_SIZE_PROCEDURE   WOAD_WIDTH(48, 36)
 #define WOAD_SIZE_SECURITY    WOAD_WIDTH(176, 152)
@@ -224,7 +224,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_EATT_CONN   12
 #define WOAD_SIZE_CONTROLLER_CRYPTO 408
 #define WOAD_SIZE_PAIRING     WOAD_WIDTH(392, 368)
-#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(16, 12)
+#define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(24, 16)
 #define WOAD_SIZE_BOND        52
 
 /* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the

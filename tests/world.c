@@ -112,7 +112,11 @@ struct woad_air_controller_config world_controller_config(struct world *w, uint8
 static void snoop(const struct device *d, bool received, const uint8_t *packet, size_t n)
 {
     if (d->snoop) {
-        btsnoop_put(d->snoop, woad_air_now(d->world->air), received, packet, n, d->snoop_keys);
+        uint8_t record[BTSNOOP_RECORD];
+        size_t len = btsnoop_record(record, woad_air_now(d->world->air), received, packet, n,
+                                    d->snoop_keys);
+        fwrite(record, 1, len, d->snoop);
+        fflush(d->snoop);
     }
 }
 

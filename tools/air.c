@@ -10,18 +10,48 @@
 #include "../transport/script.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PLACES = 16 };
 
+/* The pipe can be read after a signal: one that comes just before the radio waits ends the wait. */
 static volatile int stop;
-static void on_stop(int n) { (void)n; stop = 1; }
+static int stop_pipe[2];
+
+static void on_stop(int n)
+{
+    int err = errno;
+    (void)n;
+    stop = 1;
+    (void)!write(stop_pipe[1], "", 1);
+    errno = err;
+}
+
 static void log_line(const char *line) { printf("%s\n", line); fflush(stdout); }
+static void warn_line(const char *line) { fprintf(stderr, "woad air: %s\n", line); }
+
+static int catch_signals(void)
+{
+    struct sigaction sa = { .sa_handler = on_stop }, was;
+    if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+        fprintf(stderr, "woad air: %s\n", strerror(errno));
+        return 1;
+    }
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    if (sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler != SIG_IGN) {
+        sigaction(SIGHUP, &sa, NULL);    /* not under nohup */
+    }
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
 
 static int help(void)
 {
@@ -36,8 +66,10 @@ static int help(void)
            "  --profile P what the controllers are: --profile list tells\n"
            "  --world F   walls, noise, links, and controllers that fail: docs/air.md\n"
            "  --speed X   of the air's time, 0.01 to 100 times the wall clock's\n"
-           "  --pcap F    a capture of all packets on the air; Wireshark opens it\n"
-           "  --btsnoop D a log of what each controller and its host say, D/1.btsnoop …\n"
+           "  --pcap F    a capture of all packets on the air; Wireshark opens it; an earlier\n"
+           "              capture of the air is written over, anything else stays\n"
+           "  --btsnoop D a log of what each controller and its host say, D/1.btsnoop …; D is\n"
+           "              made, and logs that are there go on\n"
            "  --keys      keys in the logs, and in the capture what is encrypted as it was before\n"
            "  --quiet     no line when hosts come and go\n");
     return 0;
@@ -91,6 +123,21 @@ static int world(const char *path, struct hub_options *o)
     return -1;
 }
 
+static int folder(const char *path)
+{
+    struct stat st;
+    int err = mkdir(path, 0777) < 0 && errno != EEXIST ? errno : 0;
+    if (!err && stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        err = ENOTDIR;
+    } else if (!err && access(path, W_OK | X_OK) < 0) {
+        err = errno;
+    }
+    if (err) {
+        fprintf(stderr, "woad air: %s: %s\n", path, strerror(err));
+    }
+    return err ? -1 : 0;
+}
+
 /* 0; 1: help is wanted; -1, and why has been said. */
 static int option(int c, const char *text, struct hub_options *o)
 {
@@ -120,11 +167,7 @@ static int option(int c, const char *text, struct hub_options *o)
         return profile(text, o);
     case 'b':
         o->btsnoop = text;
-        if (access(text, W_OK | X_OK) == 0) {
-            return 0;
-        }
-        fprintf(stderr, "woad air: %s: %s\n", text, strerror(errno));
-        return -1;
+        return folder(text);
     case 'S':
         return speed(text, o);
     case 'w':
@@ -176,10 +219,32 @@ static int serve(const char *spec, struct hub_options *o, struct way *listens, s
     return 0;
 }
 
+/* Serves all the places until a signal comes. */
+static int run(int places, char **place, struct hub_options *o, struct way *listens,
+               struct way *others)
+{
+    int what = catch_signals();
+    for (int i = 0; i < places && !what; i++) {
+        what = serve(place[i], o, listens, others);
+    }
+    o->wake = stop_pipe[0];
+    int err = what ? 0 : hub_run(o, &stop);
+    if (err == -EEXIST) {
+        fprintf(stderr, "woad air: %s is something else than a capture; it stays\n", o->pcap);
+    } else if (err) {
+        fprintf(stderr, "woad air: %s: %s\n", o->pcap ? o->pcap : "the air", strerror(-err));
+    }
+    for (size_t i = 0; i < o->listens; i++) {
+        listen_close(&listens[i]);
+    }
+    return what ? what : err != 0;
+}
+
 int tool_air(int argc, char **argv)
 {
     struct way listens[PLACES], others[PLACES];
-    struct hub_options o = { .listen = listens, .attached = others, .seed = 1, .log = log_line };
+    struct hub_options o = { .listen = listens, .attached = others, .seed = 1, .log = log_line,
+                             .warn = warn_line };
     int what = options(argc, argv, &o);
     if (what) {
         return what > 0 ? help() : 2;
@@ -188,24 +253,5 @@ int tool_air(int argc, char **argv)
         fprintf(stderr, "woad air: nowhere to serve; say unix:/path, tcp:port, pty or vhci\n");
         return 2;
     }
-    for (int i = optind; i < argc; i++) {
-        if ((what = serve(argv[i], &o, listens, others)) != 0) {
-            return what;
-        }
-    }
-    struct sigaction sa = { .sa_handler = on_stop };
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    int err = hub_run(&o, &stop);
-    if (err) {
-        fprintf(stderr, "woad air: %s: %s\n", o.pcap ? o.pcap : "the air", strerror(-err));
-    }
-    for (int i = optind; i < argc; i++) {
-        if (strncmp(argv[i], "unix:", 5) == 0) {
-            argv[i][strcspn(argv[i], ",")] = '\0';
-            unlink(argv[i] + 5);
-        }
-    }
-    return err ? 1 : 0;
+    return run(argc - optind, argv + optind, &o, listens, others);
 }

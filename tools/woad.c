@@ -1,8 +1,12 @@
 /* The program `woad`: a table of sub-commands, each in a file of its own. */
+#define _GNU_SOURCE
 #include "woad_tool.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -23,8 +27,21 @@ static int usage(FILE *to, int status)
     return status;
 }
 
+/* What is opened must not become standard output: a daemon may have closed it. */
+static bool standard_files(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd < 3) {
+        fd = dup(fd);
+    }
+    return fd >= 0 && close(fd) == 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (!standard_files()) {
+        return 1;
+    }
     if (argc < 2) {
         return usage(stderr, 2);
     }

@@ -1,6 +1,17 @@
+#define _GNU_SOURCE
 #include "btsnoop.h"
+#include "open.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <unistd.h>
+
+enum { HEAD = 24, LOCK_TRIES = 100, LOCK_MS = 10 };
 
 /* Big-endian, as the format has it. */
 static void put32(uint8_t *p, uint32_t v)
@@ -11,16 +22,48 @@ static void put32(uint8_t *p, uint32_t v)
     p[3] = (uint8_t)v;
 }
 
-FILE *btsnoop_open(const char *path)
+/* Only while it is looked at: who makes a log writes its header before another writes a record. */
+static bool log_lock(int fd)
+{
+    int tries = 0;
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && tries < LOCK_TRIES) {
+        poll(NULL, 0, LOCK_MS);
+        tries++;
+    }
+    return tries < LOCK_TRIES;
+}
+
+/* A log that is there goes on; into a new one, a pipe or a terminal goes a header. */
+static int log_begin(int fd)
 {
     static const uint8_t header[16] = { 'b', 't', 's', 'n', 'o', 'o', 'p', 0, 0, 0, 0, 1, 0, 0,
                                         0x03, 0xea };       /* version 1, H4 */
-    FILE *f = fopen(path, "wb");
-    if (f) {
-        fwrite(header, 1, sizeof header, f);
-        fflush(f);
+    uint8_t there[sizeof header];
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return -errno;
     }
-    return f;
+    if (S_ISREG(st.st_mode) && st.st_size > 0) {
+        return pread(fd, there, sizeof there, 0) == sizeof there &&
+               memcmp(there, header, sizeof header) == 0 ? 0 : -EBADMSG;
+    }
+    return write(fd, header, sizeof header) == sizeof header ? 0 : -errno;
+}
+
+int btsnoop_open(const char *path, bool keys)
+{
+    mode_t mode = keys ? 0600 : 0666;
+    int flags = O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = above_stdio(open(path, flags, mode));
+    if (fd < 0) {
+        return fd;
+    }
+    int err = log_lock(fd) ? log_begin(fd) : -EBUSY;
+    flock(fd, LOCK_UN);
+    if (err) {
+        close(fd);
+    }
+    return err ? err : fd;
 }
 
 uint64_t btsnoop_now(void)
@@ -88,24 +131,48 @@ static size_t find_secret(const uint8_t *packet, size_t len, size_t *n)
     return at;
 }
 
-void btsnoop_put(FILE *f, uint64_t us, bool received, const uint8_t *packet, size_t len, bool keys)
+size_t btsnoop_record(uint8_t r[BTSNOOP_RECORD], uint64_t us, bool received, const uint8_t *packet,
+                      size_t len, bool keys)
 {
-    static const uint8_t zero[32] = { 0 };
-    uint8_t r[24];
     size_t n = 0, at = keys ? 0 : find_secret(packet, len, &n);
+    size_t kept = len < BTSNOOP_RECORD - HEAD ? len : BTSNOOP_RECORD - HEAD;
     us += 0x00dcddb30f2f8000ull;         /* since the year 0, in the format's own counting */
     bool command_or_event = packet[0] == 1 || packet[0] == 4;
     put32(r, (uint32_t)len);
-    put32(r + 4, (uint32_t)len);
+    put32(r + 4, (uint32_t)kept);
     put32(r + 8, (received ? 1u : 0) | (command_or_event ? 2u : 0));
     put32(r + 12, 0);
     put32(r + 16, (uint32_t)(us >> 32));
     put32(r + 20, (uint32_t)us);
-    fwrite(r, 1, sizeof r, f);
-    fwrite(packet, 1, at ? at : len, f);
+    memcpy(r + HEAD, packet, kept);
     if (at) {
-        fwrite(zero, 1, n, f);
-        fwrite(packet + at + n, 1, len - at - n, f);
+        memset(r + HEAD + at, 0, n);
     }
-    fflush(f);
+    return HEAD + kept;
+}
+
+/* A record in one piece, at the end: it stays whole beside those of other programs.  What did not
+ * fit is taken back, unless another has written behind it. */
+static int log_write(int log, const uint8_t *record, size_t len)
+{
+    struct stat st;
+    ssize_t n;
+    do {
+        n = write(log, record, len);
+    } while (n < 0 && errno == EINTR);
+    if (n == (ssize_t)len) {
+        return 0;
+    }
+    int err = n < 0 ? -errno : -ENOSPC;
+    off_t end = n > 0 ? lseek(log, 0, SEEK_CUR) : -1;
+    if (end >= n && fstat(log, &st) == 0 && st.st_size == end && ftruncate(log, end - n) < 0) {
+        return -errno;
+    }
+    return err;
+}
+
+int btsnoop_put(int log, uint64_t us, bool received, const uint8_t *packet, size_t len, bool keys)
+{
+    uint8_t record[BTSNOOP_RECORD];
+    return log_write(log, record, btsnoop_record(record, us, received, packet, len, keys));
 }

@@ -73,6 +73,11 @@ int framing_next(struct framing *f, const uint8_t **packet)
     return len ? (int)len : f->h5.link == H5_FAILED ? -1 : 0;
 }
 
+bool framing_failed(const struct framing *f)
+{
+    return f->three_wire && f->h5.link == H5_FAILED;
+}
+
 bool framing_ready(const struct framing *f)
 {
     return f->three_wire ? h5_ready(&f->h5) : f->out_off == f->out_len;

@@ -15,11 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LATE_US = 20000, LEAVE_US = 5000000, READS = 8 };
+enum { LATE_US = 20000, LEAVE_US = 5000000, READS = 8, ACCEPTS = 16 };
+enum { HOUR_S = 3600, SECOND_US = 1000000, ALONE_US = 5000000, NO_ROOM_US = 10000 };
 
 /* One attachment: its descriptor and its controller. */
 struct seat {
@@ -34,7 +37,7 @@ struct seat {
     const uint8_t *held;
     size_t held_len;
     unsigned number;
-    FILE *snoop;
+    int log;                             /* -1: none */
 };
 
 struct hub {
@@ -43,9 +46,11 @@ struct hub {
     struct seat *seats;
     unsigned numbers;
     uint64_t base;                       /* wall clock at the air's time 0 */
+    uint64_t accept_at;                  /* wall clock: no host is accepted before */
     struct pollfd *fds;
     size_t fds_room;
     FILE *pcap;
+    int err;                             /* of the first capture or log that could not be written */
 };
 
 static uint64_t wall_us(void)
@@ -59,7 +64,9 @@ static void hub_sniff(void *ctx, const struct woad_air_packet *p)
 {
     struct hub *hub = ctx;
     uint8_t record[WOAD_AIR_PCAP_RECORD];
-    fwrite(record, 1, woad_air_pcap(p, hub->o->keys, record, sizeof record), hub->pcap);
+    if (hub->pcap) {
+        fwrite(record, 1, woad_air_pcap(p, hub->o->keys, record, sizeof record), hub->pcap);
+    }
 }
 
 /* The air's time that it should be by now. */
@@ -73,6 +80,17 @@ static uint64_t hub_now(const struct hub *hub)
 static void hub_slip(struct hub *hub, uint64_t us)
 {
     hub->base += hub->o->speed > 0 ? (uint64_t)((double)us / hub->o->speed) : us;
+}
+
+/* What can't be written is told at once; hosts are served all the same. */
+static void hub_fails(struct hub *hub, const char *what, int err)
+{
+    char line[256];
+    hub->err = hub->err ? hub->err : err;
+    if (hub->o->warn) {
+        snprintf(line, sizeof line, "%.200s: %s", what, strerror(-err));
+        hub->o->warn(line);
+    }
 }
 
 static void hub_say(struct hub *hub, const char *what, const struct seat *s)
@@ -104,29 +122,39 @@ static void hub_ends(struct hub *hub)
 }
 
 /* DIR/N.btsnoop.  Its times are the air's, as the capture's are. */
-static FILE *seat_log(const struct hub *hub, unsigned number)
+static int seat_log(struct hub *hub, unsigned number)
 {
     char path[4096];
     if (!hub->o->btsnoop) {
-        return NULL;
+        return -1;
     }
-    snprintf(path, sizeof path, "%s/%u.btsnoop", hub->o->btsnoop, number);
-    return btsnoop_open(path);
+    int n = snprintf(path, sizeof path, "%s/%u.btsnoop", hub->o->btsnoop, number);
+    int log = n < (int)sizeof path ? btsnoop_open(path, hub->o->keys) : -ENAMETOOLONG;
+    if (log < 0) {
+        hub_fails(hub, path, log);
+    }
+    return log;
 }
 
-static void seat_snoop(const struct hub *hub, const struct seat *s, bool received,
-                       const uint8_t *packet, size_t len)
+static void seat_snoop(struct hub *hub, struct seat *s, bool received, const uint8_t *packet,
+                       size_t len)
 {
-    if (s->snoop) {
-        btsnoop_put(s->snoop, woad_air_now(hub->air), received, packet, len, hub->o->keys);
+    if (s->log < 0) {
+        return;
+    }
+    int err = btsnoop_put(s->log, woad_air_now(hub->air), received, packet, len, hub->o->keys);
+    if (err) {
+        hub_fails(hub, hub->o->btsnoop, err);
+        close(s->log);
+        s->log = -1;
     }
 }
 
 static void seat_free(struct seat *s)
 {
     woad_air_detach(s->ctl);
-    if (s->snoop) {
-        fclose(s->snoop);
+    if (s->log >= 0) {
+        close(s->log);
     }
     framing_free(&s->framing);
     free(s->memory);
@@ -164,7 +192,7 @@ static bool seat_add(struct hub *hub, const struct way *way, int fd, bool socket
     s->socket = socket;
     s->number = n;
     s->memory = memory;
-    s->snoop = seat_log(hub, n);
+    s->log = seat_log(hub, n);
     s->ctl = woad_air_attach(hub->air, memory, size, &cfg);
     s->next = hub->seats;
     hub->seats = s;
@@ -177,6 +205,7 @@ static bool seat_add(struct hub *hub, const struct way *way, int fd, bool socket
 static void seat_leave(struct hub *hub, struct seat *s)
 {
     close(s->fd);
+    hub->accept_at = 0;
     s->fd = -1;
     s->gone_at = woad_air_now(hub->air);
     woad_air_leave(s->ctl);
@@ -202,16 +231,22 @@ static void hub_sweep(struct hub *hub)
  * begins anew so does the link. */
 static bool seat_lost(struct seat *s)
 {
+    s->held_len = 0;
+    s->hungry = false;
     if (s->serial) {
         framing_resync(&s->framing, true);
     }
     return s->serial;
 }
 
-/* Host to controller.  False when the attachment is to end: closed, or not H4.  A host that writes
- * without a pause has only its turn: there are others. */
-static bool seat_read(const struct hub *hub, struct seat *s)
+/* Host to controller.  False when the attachment is to end: closed, not H4, or an H5 host that does
+ * not acknowledge, whatever waits for it.  A host that writes without a pause has only its turn:
+ * there are others. */
+static bool seat_read(struct hub *hub, struct seat *s)
 {
+    if (s->held_len && framing_failed(&s->framing)) {
+        return seat_lost(s);
+    }
     for (unsigned reads = 0;;) {
         int n = s->held_len ? 0 : framing_next(&s->framing, &s->held);
         if (n < 0) {
@@ -242,7 +277,7 @@ static bool seat_read(const struct hub *hub, struct seat *s)
 }
 
 /* Controller to host.  What the host does not take stays in the controller's queue. */
-static bool seat_write(const struct hub *hub, struct seat *s)
+static bool seat_write(struct hub *hub, struct seat *s)
 {
     for (;;) {
         uint8_t packet[WOAD_AIR_PACKET];
@@ -315,7 +350,7 @@ static void hub_time(struct hub *hub)
 
 static size_t hub_fds(struct hub *hub)
 {
-    size_t n = hub->o->listens;
+    size_t n = hub->o->listens + 1;
     for (struct seat *s = hub->seats; s; s = s->next) {
         n++;
     }
@@ -329,53 +364,124 @@ static size_t hub_fds(struct hub *hub)
     }
     n = 0;
     for (size_t i = 0; i < hub->o->listens; i++) {
-        hub->fds[n++] = (struct pollfd){ hub->o->listen[i].fd, POLLIN, 0 };
+        int fd = hub->accept_at > wall_us() ? -1 : hub->o->listen[i].fd;
+        hub->fds[n++] = (struct pollfd){ fd, POLLIN, 0 };
     }
     for (struct seat *s = hub->seats; s; s = s->next) {
         short what = (short)((s->hungry ? 0 : POLLIN) |
                              (s->framing.out_off < s->framing.out_len ? POLLOUT : 0));
         hub->fds[n++] = (struct pollfd){ s->fd, what, 0 };
     }
+    if (hub->o->wake > 0) {
+        hub->fds[n++] = (struct pollfd){ hub->o->wake, POLLIN, 0 };
+    }
     return n;
 }
 
+/* Where there is no descriptor or no memory the host waits at the socket, which stays readable: it
+ * is left alone until another host goes, or for a second. */
 static void hub_accept(struct hub *hub, const struct way *listener)
 {
-    int fd;
-    while ((fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+    for (int n = 0; n < ACCEPTS; n++) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            bool nobody = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+            hub->accept_at = nobody ? hub->accept_at : wall_us() + SECOND_US;
+            return;
+        }
         if (!seat_add(hub, listener, fd, true)) {
             close(fd);
         }
     }
 }
 
-static void hub_wait(struct hub *hub)
+static uint64_t sooner(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* Until something is to be done although no host says anything. */
+static uint64_t hub_idle_us(struct hub *hub)
 {
-    uint64_t next = hub_next(hub), now = hub_now(hub);
-    struct timespec ts = { 3600, 0 };
-    uint64_t us = next == UINT64_MAX ? 3600000000u : next > now ? next - now : 0;
+    uint64_t next = hub_next(hub), now = hub_now(hub), wall = wall_us();
+    uint64_t us = HOUR_S * (uint64_t)SECOND_US;
+    if (next != UINT64_MAX) {
+        us = next > now ? next - now : 0;
+    }
     if (hub->o->speed > 0) {
         us = (uint64_t)((double)us / hub->o->speed);
     }
-    uint64_t lines_us = hub_lines_due(hub) * 1000ull;
-    us = lines_us < us ? lines_us : us;
-    ts.tv_sec = (time_t)(us / 1000000);
-    ts.tv_nsec = (long)(us % 1000000) * 1000;
+    us = sooner(us, hub_lines_due(hub) * 1000ull);
+    if (hub->accept_at > wall) {
+        us = sooner(us, hub->accept_at - wall);
+    }
+    /* Who has the user's lock may come, or die. */
+    return hub->o->leave_when_empty && !hub->seats ? sooner(us, SECOND_US) : us;
+}
+
+/* Nothing is read of a host whose packet waits: that it is gone is all there is to know then. */
+static bool seat_event(struct hub *hub, struct seat *s, short what)
+{
+    return s->hungry && (what & (POLLHUP | POLLERR | POLLNVAL)) ? false : seat_read(hub, s);
+}
+
+static void hub_wait(struct hub *hub)
+{
+    uint64_t us = hub_idle_us(hub);
     size_t n = hub_fds(hub);
+    us = n ? us : sooner(us, NO_ROOM_US);
+    struct timespec ts = { (time_t)(us / SECOND_US), (long)(us % SECOND_US) * 1000 };
     if (ppoll(hub->fds, (nfds_t)n, &ts, NULL) <= 0) {
         return;
     }
     hub_time(hub);                       /* what they say now happens now */
     size_t i = hub->o->listens;
     for (struct seat *s = hub->seats; s && i < n; s = s->next, i++) {
-        if (s->fd >= 0 && s->fd == hub->fds[i].fd && hub->fds[i].revents && !seat_read(hub, s)) {
+        short what = hub->fds[i].revents;
+        if (s->fd >= 0 && s->fd == hub->fds[i].fd && what && !seat_event(hub, s, what)) {
             seat_leave(hub, s);
         }
     }
     for (i = 0; i < hub->o->listens; i++) {
-        if (hub->fds[i].revents) {
+        if (hub->fds[i].fd >= 0 && hub->fds[i].revents) {
             hub_accept(hub, &hub->o->listen[i]);
         }
+    }
+}
+
+/* Opened without emptying it: only what is empty, or a capture of the air that no other program
+ * writes, is written over. */
+static int capture_open(const struct hub_options *o, const uint8_t *header)
+{
+    uint8_t there[WOAD_AIR_PCAP_HEADER];
+    struct stat st;
+    if (stat(o->pcap, &st) == 0 && !S_ISREG(st.st_mode)) {
+        int pipe = open(o->pcap, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+        return pipe < 0 ? -errno : pipe;
+    }
+    int fd = open(o->pcap, O_RDWR | O_CREAT | O_NOCTTY | O_CLOEXEC, o->keys ? 0600 : 0666);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    int err = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
+    if (!err && st.st_size > 0) {
+        bool capture = pread(fd, there, sizeof there, 0) == (ssize_t)sizeof there &&
+                       memcmp(there, header, sizeof there) == 0;
+        err = capture ? 0 : -EEXIST;
+    }
+    if (!err && ftruncate(fd, 0) < 0) {
+        err = -errno;
+    }
+    if (err) {
+        close(fd);
+    }
+    return err ? err : fd;
+}
+
+/* Who looks meanwhile sees what has been. */
+static void hub_flush(struct hub *hub)
+{
+    if (hub->pcap && (ferror(hub->pcap) || fflush(hub->pcap) != 0)) {
+        hub_fails(hub, hub->o->pcap, errno ? -errno : -EIO);
+        fclose(hub->pcap);
+        hub->pcap = NULL;
     }
 }
 
@@ -385,16 +491,17 @@ static int hub_capture(struct hub *hub, struct woad_air_config *cfg)
     if (!hub->o->pcap) {
         return 0;
     }
-    hub->pcap = fopen(hub->o->pcap, "wb");
-    if (!hub->pcap) {
-        return -errno;
-    }
     woad_air_pcap_header(header);
+    int fd = capture_open(hub->o, header);
+    hub->pcap = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (!hub->pcap) {
+        return fd < 0 ? fd : -ENOMEM;
+    }
     fwrite(header, 1, sizeof header, hub->pcap);
-    fflush(hub->pcap);
+    hub_flush(hub);
     cfg->sniff = hub_sniff;
     cfg->ctx = hub;
-    return 0;
+    return hub->err;
 }
 
 static bool hub_meddle(void *ctx, const struct woad_air_packet *packet,
@@ -403,6 +510,34 @@ static bool hub_meddle(void *ctx, const struct woad_air_packet *packet,
 {
     const struct hub *hub = ctx;
     return script_meddle(hub->o->script, packet, to, pdu, fate);
+}
+
+static void hub_end(struct hub *hub)
+{
+    for (struct seat *s = hub->seats; s; s = s->next) {
+        if (s->fd >= 0) {
+            close(s->fd);
+            s->fd = -1;
+        }
+        s->gone_at = 0;
+    }
+    while (hub->seats) {
+        struct seat *s = hub->seats;
+        hub->seats = s->next;
+        seat_free(s);
+    }
+    hub_flush(hub);
+    if (hub->pcap) {
+        fclose(hub->pcap);
+    }
+    free(hub->fds);
+}
+
+/* The last host has gone, or none has come for some seconds. */
+static bool hub_over(const struct hub *hub, bool used, uint64_t begun)
+{
+    return hub->o->leave_when_empty && !hub->seats && (used || wall_us() > begun + ALONE_US) &&
+           hub->o->may_end(hub->o->ctx);
 }
 
 int hub_run(const struct hub_options *o, const volatile int *stop)
@@ -421,10 +556,12 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     }
     hub.air = err ? NULL : woad_air_init(memory, woad_air_size(), &cfg);
     if (!hub.air) {
+        hub_end(&hub);
         free(memory);
         return err ? err : -EINVAL;
     }
     hub.base = wall_us();
+    uint64_t begun = hub.base;
     for (size_t i = 0; i < o->attaches; i++) {
         seat_add(&hub, &o->attached[i], o->attached[i].fd, false);
     }
@@ -433,30 +570,13 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
         hub_move(&hub);
         hub_sweep(&hub);
         used = used || hub.seats;
-        if (o->leave_when_empty && used && !hub.seats && o->may_end(o->ctx)) {
+        if (hub_over(&hub, used, begun)) {
             break;
         }
-        if (hub.pcap) {
-            fflush(hub.pcap);            /* who looks meanwhile sees what has been */
-        }
+        hub_flush(&hub);
         hub_wait(&hub);
     }
-    for (struct seat *s = hub.seats; s; s = s->next) {
-        if (s->fd >= 0) {
-            close(s->fd);
-            s->fd = -1;
-        }
-        s->gone_at = 0;
-    }
-    while (hub.seats) {
-        struct seat *s = hub.seats;
-        hub.seats = s->next;
-        seat_free(s);
-    }
-    if (hub.pcap) {
-        fclose(hub.pcap);
-    }
-    free(hub.fds);
+    hub_end(&hub);
     free(memory);
-    return 0;
+    return hub.err;
 }

@@ -21,14 +21,17 @@ struct hub_options {
     const char *pcap;                    /* a capture of the air, NULL: none */
     const char *btsnoop;                 /* a directory for logs of HCI, NULL: none */
     bool keys;                           /* in which encrypted packets are written as they were */
-    bool leave_when_empty;               /* end when the last attachment has gone */
+    bool leave_when_empty;               /* end when the last attachment has gone, or none came */
     /* Asked before it ends: false when somebody is about to come. */
     bool (*may_end)(void *ctx);
     void (*log)(const char *line);       /* may be NULL */
+    void (*warn)(const char *line);      /* a capture or a log ends; may be NULL */
     void *ctx;
+    int wake;                            /* can be read when *stop is not zero; 0: there is none */
 };
 
-/* Serves until it may end, or *stop becomes non-zero.  0, or a negative errno. */
+/* Serves until it may end, or *stop becomes non-zero.  0, or a negative errno: of what could not be
+ * written, too, at the end. */
 int hub_run(const struct hub_options *options, const volatile int *stop);
 
 #endif

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "open.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,11 +19,13 @@ int open_user_channel(const char *spec, struct way *way, char why[WOAD_PORT_WHY]
     enum { FAMILY_BLUETOOTH = 31, PROTO_HCI = 1, CHANNEL_USER = 1 };
     struct { uint16_t family, device, channel; } a = { FAMILY_BLUETOOTH, 0, CHANNEL_USER };
     char *end;
-    a.device = (uint16_t)strtoul(spec + 3, &end, 10);
-    if (end == spec + 3 || *end) {
+    unsigned long n = strtoul(spec + 3, &end, 10);
+    a.device = (uint16_t)n;
+    if (!isdigit((unsigned char)spec[3]) || *end || n > 0xfffe) {     /* 0xffff: none */
         return open_fail(why, EINVAL, "%.60s: say hci0, hci1, …", spec);
     }
-    int fd = socket(FAMILY_BLUETOOTH, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, PROTO_HCI);
+    int fd = above_stdio(socket(FAMILY_BLUETOOTH, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                                PROTO_HCI));
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0) {
         int err = errno;
         if (fd >= 0) {
@@ -45,8 +48,9 @@ int make_vhci(struct way *way, char name[LISTEN_NAME], char why[WOAD_PORT_WHY])
 {
     static const uint8_t create[] = { 0xff, 0 };
     uint8_t answer[4] = { 0 };
-    int fd = open("/dev/vhci", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int fd = above_stdio(open("/dev/vhci", O_RDWR | O_NONBLOCK | O_CLOEXEC));
     struct pollfd p = { fd, POLLIN, 0 };
+    errno = fd < 0 ? -fd : ETIMEDOUT;
     if (fd < 0 || write(fd, create, sizeof create) != sizeof create || poll(&p, 1, 2000) != 1 ||
         read(fd, answer, sizeof answer) != sizeof answer || answer[0] != 0xff) {
         int err = errno;

@@ -1,18 +1,23 @@
 #define _GNU_SOURCE
 #include "open.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { CONNECT_MS = 5000, AGAIN_MS = 10, SPEC_MAX = 320 };
 
 int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
 {
@@ -57,10 +62,36 @@ const char *spec_takes_value(char *spec, const char *word)
     return comma + 2 + n;
 }
 
-static int nonblocking(int fd)
+static int new_socket(int family, int protocol)
 {
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    return fd;
+    return above_stdio(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+}
+
+/* The end of a connect() that waits; the queue of a unix socket that is full is asked again. */
+static int connect_step(int fd, const struct sockaddr *a, socklen_t len, int err, int ms)
+{
+    struct pollfd p = { fd, POLLOUT, 0 };
+    socklen_t n = sizeof err;
+    if (err == EAGAIN) {
+        poll(NULL, 0, AGAIN_MS);
+        return connect(fd, a, len) < 0 ? errno : 0;
+    }
+    if (poll(&p, 1, ms) > 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0) {
+        err = errno;
+    }
+    return err;
+}
+
+/* Returns within CONNECT_MS: who listens may hang.  0 or a negative errno. */
+static int connect_within(int fd, const struct sockaddr *a, socklen_t len)
+{
+    uint32_t start = woad_port_now_ms(), passed = 0;
+    int err = connect(fd, a, len) < 0 ? errno : 0;
+    while ((err == EAGAIN || err == EINPROGRESS || err == EINTR) && passed < CONNECT_MS) {
+        err = connect_step(fd, a, len, err, (int)(CONNECT_MS - passed));
+        passed = woad_port_now_ms() - start;
+    }
+    return err == EAGAIN || err == EINPROGRESS || err == EINTR ? -ETIMEDOUT : -err;
 }
 
 static int unix_address(const char *path, struct sockaddr_un *a, char why[WOAD_PORT_WHY])
@@ -73,6 +104,16 @@ static int unix_address(const char *path, struct sockaddr_un *a, char why[WOAD_P
     return 0;
 }
 
+static int unix_connect(const struct sockaddr_un *a)
+{
+    int fd = new_socket(AF_UNIX, 0);
+    int err = fd < 0 ? fd : connect_within(fd, (const struct sockaddr *)a, sizeof *a);
+    if (fd >= 0 && err) {
+        close(fd);
+    }
+    return err ? err : fd;
+}
+
 static int open_unix(const char *path, char why[WOAD_PORT_WHY])
 {
     struct sockaddr_un a;
@@ -80,30 +121,52 @@ static int open_unix(const char *path, char why[WOAD_PORT_WHY])
     if (err) {
         return err;
     }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
-        err = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return open_fail(why, err == ENOENT || err == ECONNREFUSED ? ENODEV : err,
-                         "unix:%.90s: %s; is `woad air` running there?", path, strerror(err));
+    int fd = unix_connect(&a);
+    if (fd >= 0) {
+        return fd;
     }
-    return nonblocking(fd);
+    return open_fail(why, fd == -ENOENT || fd == -ECONNREFUSED ? ENODEV : -fd,
+                     "unix:%.90s: %s; is `woad air` running there?", path, strerror(-fd));
 }
 
-/* "host:port" or "port". */
+/* A number from 0 to 65535, or a service's name. */
+static bool is_port(const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    return *text && (*end || (isdigit((unsigned char)*text) && n <= 65535));
+}
+
+/* "host:port", "[host]:port" or "port".  `spec` is changed. */
+static bool split(char *spec, const char **host, const char **port)
+{
+    char *colon = strrchr(spec, ':'), *bracket = *spec == '[' ? strchr(spec, ']') : NULL;
+    *host = "127.0.0.1";
+    *port = spec;
+    if (bracket) {
+        *bracket = '\0';
+        *host = spec + 1;
+        *port = bracket[1] == ':' ? bracket + 2 : "";
+    } else if (colon) {
+        *colon = '\0';
+        *host = spec;
+        *port = colon + 1;
+    }
+    return is_port(*port);
+}
+
 static int resolve(const char *spec, bool passive, struct addrinfo **list,
                    char why[WOAD_PORT_WHY])
 {
-    char host[128] = "127.0.0.1";
-    const char *colon = strrchr(spec, ':'), *port = colon ? colon + 1 : spec;
-    if (colon && (size_t)(colon - spec) < sizeof host) {
-        memcpy(host, spec, (size_t)(colon - spec));
-        host[colon - spec] = '\0';
+    char copy[SPEC_MAX];
+    const char *host, *port;
+    snprintf(copy, sizeof copy, "%s", spec);
+    if (!split(copy, &host, &port)) {
+        return open_fail(why, EINVAL, "tcp:%.60s: say tcp:host:port, with a port up to 65535; an "
+                         "address of IPv6 in brackets", spec);
     }
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0 };
-    int err = *port ? getaddrinfo(host, port, &hints, list) : EAI_NONAME;
+    int err = getaddrinfo(host, port, &hints, list);
     return err ? open_fail(why, EINVAL, "tcp:%.60s: %s", spec, gai_strerror(err)) : 0;
 }
 
@@ -118,19 +181,19 @@ static int open_tcp(const char *spec, char why[WOAD_PORT_WHY])
         return err;
     }
     for (a = list; a && fd < 0; a = a->ai_next) {
-        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) < 0) {
-            err = errno;
+        fd = new_socket(a->ai_family, a->ai_protocol);
+        err = fd < 0 ? fd : connect_within(fd, a->ai_addr, a->ai_addrlen);
+        if (fd >= 0 && err) {
             close(fd);
             fd = -1;
         }
     }
     freeaddrinfo(list);
     if (fd < 0) {
-        return open_fail(why, err, "tcp:%.60s: %s", spec, strerror(err));
+        return open_fail(why, -err, "tcp:%.60s: %s", spec, strerror(-err));
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return nonblocking(fd);
+    return fd;
 }
 
 static int open_found(char *spec, struct way *way, char why[WOAD_PORT_WHY])
@@ -158,7 +221,7 @@ static int open_found(char *spec, struct way *way, char why[WOAD_PORT_WHY])
 
 int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
 {
-    char found[256];
+    char found[SPEC_MAX];
     *way = (struct way){ .fd = -1 };
     if (strlen(spec) >= sizeof found) {
         return open_fail(why, EINVAL, "%.60s…: too long a name", spec);
@@ -183,38 +246,77 @@ void way_close(struct way *way)
     way->fd = -1;
 }
 
-static int listen_unix(const char *path, char why[WOAD_PORT_WHY])
+/* Removes a socket of this user's that nobody serves any more, and nothing else. */
+static int remove_dead_socket(const struct sockaddr_un *a, char why[WOAD_PORT_WHY])
 {
-    struct sockaddr_un a;
-    int err = unix_address(path, &a, why);
-    if (err) {
-        return err;
+    struct stat st;
+    const char *path = a->sun_path;
+    if (lstat(path, &st) < 0) {
+        return errno == ENOENT ? 0 : open_fail(why, errno, "unix:%.90s: %s", path, strerror(errno));
     }
-    int probe = open_unix(path, why);
+    if (!S_ISSOCK(st.st_mode)) {
+        return open_fail(why, EEXIST, "unix:%.90s is there and is no socket; it stays", path);
+    }
+    int probe = unix_connect(a);
     if (probe >= 0) {
         close(probe);
         return open_fail(why, EADDRINUSE, "unix:%.90s: somebody serves it already", path);
     }
-    unlink(path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 64) < 0) {
+    if (probe != -ECONNREFUSED) {
+        return open_fail(why, -probe, "unix:%.90s: %s; it stays", path, strerror(-probe));
+    }
+    if (st.st_uid != geteuid()) {
+        return open_fail(why, EACCES, "unix:%.90s is another user's socket; it stays", path);
+    }
+    return unlink(path) < 0 && errno != ENOENT
+               ? open_fail(why, errno, "unix:%.90s: %s", path, strerror(errno)) : 0;
+}
+
+static int listen_unix(const char *path, struct way *way, char why[WOAD_PORT_WHY])
+{
+    struct sockaddr_un a;
+    struct stat st;
+    int err = unix_address(path, &a, why);
+    err = err ? err : remove_dead_socket(&a, why);
+    if (err) {
+        return err;
+    }
+    int fd = new_socket(AF_UNIX, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || lstat(path, &st) < 0 ||
+        listen(fd, 64) < 0) {
         err = errno;
         if (fd >= 0) {
             close(fd);
         }
         return open_fail(why, err, "unix:%.90s: %s", path, strerror(err));
     }
-    return nonblocking(fd);
+    way->fd = fd;
+    strcpy(way->path, path);
+    way->dev = st.st_dev;
+    way->ino = st.st_ino;
+    return 0;
 }
 
-static int listen_tcp(const char *spec, char why[WOAD_PORT_WHY])
+/* As long as it is open its inode's number is no other's. */
+void listen_close(struct way *way)
+{
+    struct stat st;
+    if (way->path[0] && lstat(way->path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+        st.st_dev == way->dev && st.st_ino == way->ino) {
+        unlink(way->path);
+    }
+    way->path[0] = '\0';
+    way_close(way);
+}
+
+static int listen_tcp(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
 {
     struct addrinfo *list;
     int err = resolve(spec, true, &list, why), one = 1;
     if (err) {
         return err;
     }
-    int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = new_socket(list->ai_family, 0);
     if (fd >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     }
@@ -223,24 +325,45 @@ static int listen_tcp(const char *spec, char why[WOAD_PORT_WHY])
         if (fd >= 0) {
             close(fd);
         }
-        fd = open_fail(why, err, "tcp:%.60s: %s", spec, strerror(err));
+        err = open_fail(why, err, "tcp:%.60s: %s", spec, strerror(err));
     }
     freeaddrinfo(list);
-    return fd < 0 ? fd : nonblocking(fd);
+    way->fd = err ? -1 : fd;
+    return err;
+}
+
+/* Behind the last colon of the name: the port that port 0 has become. */
+static void name_port(int fd, char name[LISTEN_NAME])
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    char *at = strrchr(name, ':') + 1, port[32];
+    if (strtoul(at, NULL, 10) == 0 && getsockname(fd, (struct sockaddr *)&a, &len) == 0 &&
+        getnameinfo((struct sockaddr *)&a, len, NULL, 0, port, sizeof port, NI_NUMERICSERV) == 0) {
+        snprintf(at, (size_t)(name + LISTEN_NAME - at), "%s", port);
+    }
 }
 
 int listen_spec(const char *spec, struct way *way, bool *listens, char name[LISTEN_NAME],
                 char why[WOAD_PORT_WHY])
 {
-    char found[160] = "";
+    char found[SPEC_MAX];
     *way = (struct way){ .fd = -1 };
-    strncat(found, spec, sizeof found - 1);
+    if (strlen(spec) >= sizeof found) {
+        return open_fail(why, EINVAL, "%.60s…: too long a name", spec);
+    }
+    strcpy(found, spec);
     way->three_wire = spec_takes(found, "h5");
     *listens = strncmp(found, "unix:", 5) == 0 || strncmp(found, "tcp:", 4) == 0;
+    snprintf(name, LISTEN_NAME, "%.280s", found);
     if (*listens) {
-        snprintf(name, LISTEN_NAME, "%.70s", spec);
-        way->fd = found[0] == 'u' ? listen_unix(found + 5, why) : listen_tcp(found + 4, why);
-        return way->fd < 0 ? way->fd : 0;
+        bool tcp = found[0] == 't';
+        int err = tcp ? listen_tcp(found + 4, way, why) : listen_unix(found + 5, way, why);
+        if (!err && tcp) {
+            name_port(way->fd, name);
+        }
+        strcat(name, way->three_wire ? ",h5" : "");
+        return err;
     }
     if (strcmp(found, "pty") == 0) {
         return make_pty(way, name, why);

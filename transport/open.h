@@ -3,6 +3,7 @@
 #define WOAD_OPEN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <woad/port.h>
@@ -17,6 +18,9 @@ struct way {
     uint32_t first, to;                  /* baud: at the beginning; after that, 0: the same */
     const struct way_ops *ops;           /* NULL: read() and write() */
     void *usb;
+    char path[108];                      /* of a unix socket that is listened to; "": none */
+    dev_t dev;                           /* what has that name: it and no other is removed */
+    ino_t ino;
 };
 
 /* As read() and write() on a way that moves packets. */
@@ -26,7 +30,7 @@ struct way_ops {
     void (*close)(void *usb);
 };
 
-/* 0, or a negative errno with a sentence in `why`. */
+/* 0, or a negative errno with a sentence in `why`; -ENODEV: there is nobody at a unix socket. */
 int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY]);
 /* This user's simulated radio, started if need be. */
 int open_user_air(struct way *way, char why[WOAD_PORT_WHY]);
@@ -34,9 +38,11 @@ void way_close(struct way *way);
 
 /* "unix:/path", "tcp:[host:]port", to be listened to; or "pty" or "vhci", made now, of which *name
  * is what the other side calls it.  *way is for accept() if `listens`. */
-enum { LISTEN_NAME = 80 };
+enum { LISTEN_NAME = 300 };
 int listen_spec(const char *spec, struct way *way, bool *listens, char name[LISTEN_NAME],
                 char why[WOAD_PORT_WHY]);
+/* Removes the name of a socket, unless it is another's by now, and closes. */
+void listen_close(struct way *way);
 
 int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

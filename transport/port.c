@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,18 +22,29 @@ struct woad_port {
     bool socket;
     struct framing framing;
     struct patch patch;
-    FILE *snoop;
-    bool snoops_keys;                    /* keys as they are */
+    int log;                             /* -1: none */
+    bool logs_keys;                      /* keys as they are */
 };
 
 static void port_free(struct woad_port *p)
 {
-    if (p->snoop) {
-        fclose(p->snoop);
+    if (p->log >= 0) {
+        close(p->log);
     }
     patch_close(&p->patch);
     way_close(&p->way);
     free(p);
+}
+
+static int port_log(struct woad_port *p, const char *path, char why[WOAD_PORT_WHY])
+{
+    p->log = btsnoop_open(path, p->logs_keys);
+    if (p->log == -EBADMSG) {
+        return open_fail(why, EBADMSG, "WOAD_BTSNOOP=%.100s is no such log, and is left as it is",
+                         path);
+    }
+    return p->log >= 0 ? 0 : open_fail(why, -p->log, "WOAD_BTSNOOP=%.100s: %s", path,
+                                       strerror(-p->log));
 }
 
 struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY])
@@ -46,11 +58,11 @@ struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_POR
         *error = open_fail(why, ENOMEM, "no memory");
         return NULL;
     }
-    p->way.fd = -1;
-    p->snoops_keys = keys && *keys;
+    p->way.fd = p->log = -1;
+    p->logs_keys = keys && *keys;
     *error = spec ? open_spec(spec, &p->way, why) : open_user_air(&p->way, why);
-    if (*error == 0 && log && *log && !(p->snoop = btsnoop_open(log))) {
-        *error = open_fail(why, errno, "WOAD_BTSNOOP=%.100s: %s", log, strerror(errno));
+    if (*error == 0 && log && *log) {
+        *error = port_log(p, log, why);
     }
     if (*error == 0 && p->way.patch[0]) {
         *error = patch_open(&p->patch, &p->way, why);
@@ -103,10 +115,18 @@ static int port_fill(struct woad_port *p)
     return n < 0 && errno == EAGAIN ? 0 : n < 0 && errno != ECONNRESET ? -errno : -EIO;
 }
 
-static void port_snoop(const struct woad_port *p, bool received, const uint8_t *packet, size_t len)
+/* A log that can't be written ends, and the program goes on; who asked for it by the environment is
+ * told where all can see it. */
+static void port_snoop(struct woad_port *p, bool received, const uint8_t *packet, size_t len)
 {
-    if (p->snoop) {
-        btsnoop_put(p->snoop, btsnoop_now(), received, packet, len, p->snoops_keys);
+    if (p->log < 0) {
+        return;
+    }
+    int err = btsnoop_put(p->log, btsnoop_now(), received, packet, len, p->logs_keys);
+    if (err) {
+        fprintf(stderr, "woad: WOAD_BTSNOOP: %s: the log ends here\n", strerror(-err));
+        close(p->log);
+        p->log = -1;
     }
 }
 

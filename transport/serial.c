@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "open.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,24 +26,36 @@ static speed_t baud(unsigned long rate)
     return B0;
 }
 
-/* What stands behind the name, in any order. */
-static bool serial_options(char *spec, struct way *way)
+/* B0: not one of those, or not a number. */
+static speed_t baud_text(const char *text, uint32_t *rate)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    *rate = (uint32_t)n;
+    return *end || !isdigit((unsigned char)*text) ? B0 : baud(n);
+}
+
+/* What stands behind the name, in any order; what is left is the name.  False: a value that is of
+ * no use. */
+static bool serial_options(char *spec, struct way *way, bool *even)
 {
     const char *value;
-    bool even = false, more = true;
-    while (more) {
-        more = true;
+    bool good = true, more = true;
+    while (good && more) {
         if (spec_takes(spec, "even")) {
-            even = true;
+            *even = true;
+        } else if (spec_takes(spec, "h5")) {
+            way->three_wire = true;
         } else if ((value = spec_takes_value(spec, "to")) != NULL) {
-            way->to = (uint32_t)strtoul(value, NULL, 10);
+            good = baud_text(value, &way->to) != B0;
         } else if ((value = spec_takes_value(spec, "bcm")) != NULL) {
+            good = *value && strlen(value) < sizeof way->patch;
             snprintf(way->patch, sizeof way->patch, "%s", value);
         } else {
             more = false;
         }
     }
-    return even;
+    return good;
 }
 
 int serial_speed(int fd, uint32_t rate)
@@ -61,20 +74,19 @@ int serial_speed(int fd, uint32_t rate)
  * protocol wants them: H5 does without.  `spec` is changed. */
 int open_serial(char *spec, struct way *way, char why[WOAD_PORT_WHY])
 {
-    bool even = serial_options(spec, way), pty = strncmp(spec, "/dev/pts/", 9) == 0;
-    bool flow = !pty && !way->three_wire;
+    bool even = false, good = serial_options(spec, way, &even);
+    bool flow = strncmp(spec, "/dev/pts/", 9) != 0 && !way->three_wire;
     char *at = strrchr(spec, '@');
     char path[128];
     size_t n = at ? (size_t)(at - spec) : strlen(spec);
-    way->first = at ? (uint32_t)strtoul(at + 1, NULL, 10) : 115200;
-    speed_t speed = baud(way->first);
-    if (!n || n >= sizeof path || speed == B0 || (way->to && baud(way->to) == B0)) {
+    speed_t speed = baud_text(at ? at + 1 : "115200", &way->first);
+    if (!good || !n || n >= sizeof path || speed == B0) {
         return open_fail(why, EINVAL, "uart:%.60s: say uart:/dev/ttyX@115200, and behind it "
                          "what it needs of ,h5 ,even ,bcm=FILE ,to=BAUD", spec);
     }
     memcpy(path, spec, n);
     path[n] = '\0';
-    int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    int fd = above_stdio(open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
     struct termios t;
     if (fd < 0 || tcgetattr(fd, &t) < 0) {
         int err = errno;
@@ -99,7 +111,7 @@ int open_serial(char *spec, struct way *way, char why[WOAD_PORT_WHY])
 int make_pty(struct way *way, char name[LISTEN_NAME], char why[WOAD_PORT_WHY])
 {
     struct termios t;
-    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    int fd = above_stdio(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
     /* The other end is held open, too: a line has no hang-up, which would end every wait. */
     if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || tcgetattr(fd, &t) < 0 ||
         open(ptsname(fd), O_RDWR | O_NOCTTY | O_CLOEXEC) < 0) {

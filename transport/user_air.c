@@ -20,27 +20,76 @@
 #include <time.h>
 #include <unistd.h>
 
-struct user_air { char dir[64], socket[80], lock[80]; int lock_fd; struct way listen; };
+enum { NAMES = 10, LOCK_MS = 5000, LOCK_STEP_MS = 10 };
 
-/* /tmp/woad-UID, ours and closed to others; XDG's place for such things where there is one. */
-static int user_air_place(struct user_air *u, char why[WOAD_PORT_WHY])
+struct user_air { char dir[98], socket[108], lock[108]; int lock_fd; struct way listen; };
+
+/* This user's and closed to others, as it is or made now. */
+static bool user_air_owns(const char *dir)
+{
+    struct stat st;
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
+        return false;
+    }
+    return lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+           !(st.st_mode & 077);
+}
+
+/* XDG's place for such things, if it is one: an absolute path, this user's and nobody else's to
+ * write in.  Another's environment may have come along (su, sudo -E). */
+static const char *user_air_run(void)
 {
     const char *run = getenv("XDG_RUNTIME_DIR");
     struct stat st;
-    if (run && *run && strlen(run) < 40 && access(run, W_OK) == 0) {
+    bool good = run && *run == '/' && strlen(run) < sizeof ((struct user_air *)0)->dir - 10 &&
+                stat(run, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+                !(st.st_mode & 022);
+    return good ? run : NULL;
+}
+
+/* There, or in /tmp by the first name that nobody else has taken: all programs of this user find
+ * the same. */
+static int user_air_place(struct user_air *u, char why[WOAD_PORT_WHY])
+{
+    const char *run = user_air_run();
+    bool found = false;
+    if (run) {
         snprintf(u->dir, sizeof u->dir, "%s/woad", run);
-    } else {
-        snprintf(u->dir, sizeof u->dir, "/tmp/woad-%u", (unsigned)getuid());
+        found = user_air_owns(u->dir);
     }
-    if (mkdir(u->dir, 0700) < 0 && errno != EEXIST) {
-        return open_fail(why, errno, "%s: %s", u->dir, strerror(errno));
+    for (unsigned n = 0; n < NAMES && !found; n++) {
+        size_t len = (size_t)snprintf(u->dir, sizeof u->dir, "/tmp/woad-%u", (unsigned)geteuid());
+        if (n) {
+            snprintf(u->dir + len, sizeof u->dir - len, "-%u", n);
+        }
+        found = user_air_owns(u->dir);
     }
-    if (lstat(u->dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != getuid() ||
-        (st.st_mode & 077)) {
-        return open_fail(why, EACCES, "%s is not a folder of yours alone", u->dir);
+    if (!found) {
+        return open_fail(why, EACCES, "/tmp/woad-%u, and with -1 to -9 behind it, can't be "
+                         "made or are not folders of yours alone", (unsigned)geteuid());
     }
     snprintf(u->socket, sizeof u->socket, "%s/air", u->dir);
     snprintf(u->lock, sizeof u->lock, "%s/lock", u->dir);
+    return 0;
+}
+
+/* Who holds the lock connects, or is stopped: then this ends, too. */
+static int user_air_lock(struct user_air *u, char why[WOAD_PORT_WHY])
+{
+    u->lock_fd = above_stdio(open(u->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (u->lock_fd < 0) {
+        return open_fail(why, -u->lock_fd, "%s: %s", u->lock, strerror(-u->lock_fd));
+    }
+    uint32_t start = woad_port_now_ms();
+    while (flock(u->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        int err = errno == EWOULDBLOCK || errno == EINTR ? 0 : errno;
+        if (err || woad_port_now_ms() - start > LOCK_MS) {
+            close(u->lock_fd);
+            return open_fail(why, err ? err : ETIMEDOUT, "%s: %s", u->lock,
+                             err ? strerror(err) : "a program has held it for five seconds");
+        }
+        poll(NULL, 0, LOCK_STEP_MS);
+    }
     return 0;
 }
 
@@ -55,31 +104,37 @@ static bool user_air_may_end(void *ctx)
         flock(u->lock_fd, LOCK_UN);
         return false;
     }
-    unlink(u->socket);
+    listen_close(&u->listen);
     return true;
 }
 
-/* The radio's own process: nobody's child, no terminal, only its two descriptors. */
+/* The radio's own process: nobody's child, no terminal, only its socket and what it needs of those
+ * that every program has.  Whichever of 0 to 2 its parent had closed: its socket is above. */
 static void user_air_serve(struct user_air *u)
 {
     const volatile int never = 0;
     struct timespec ts;
-    int null = open("/dev/null", O_RDWR);
     setsid();
     if (fork() != 0) {
         _exit(0);
     }
-    for (int fd = 0; fd < 3; fd++) {
-        dup2(null, fd);
+    if (u->listen.fd != 3) {
+        dup2(u->listen.fd, 3);
+        u->listen.fd = 3;
     }
-    long most = sysconf(_SC_OPEN_MAX);
-    for (int fd = 3; fd < (most < 4096 ? most : 4096); fd++) {
-        if (fd != u->listen.fd) {
-            close(fd);
+    closefrom(4);
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < 3; fd++) {
+        if (fd != null) {
+            dup2(null, fd);
         }
     }
-    if (chdir("/") < 0) {
+    u->lock_fd = open(u->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (null < 0 || u->lock_fd < 0 || chdir("/") < 0) {
         _exit(1);
+    }
+    if (null > 3) {
+        close(null);
     }
     sigset_t none;
     sigemptyset(&none);
@@ -87,7 +142,6 @@ static void user_air_serve(struct user_air *u)
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
-    u->lock_fd = open(u->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     clock_gettime(CLOCK_MONOTONIC, &ts);
     struct hub_options o = { .listen = &u->listen, .listens = 1, .leave_when_empty = true,
                              .seed = (uint64_t)ts.tv_nsec ^ (uint64_t)getpid() << 32,
@@ -96,38 +150,45 @@ static void user_air_serve(struct user_air *u)
     _exit(0);
 }
 
-int open_user_air(struct way *way, char why[WOAD_PORT_WHY])
+/* Of a program that holds the lock. */
+static int user_air_start(struct user_air *u, char why[WOAD_PORT_WHY])
 {
-    struct user_air u;
-    char spec[96], name[LISTEN_NAME];
+    char spec[120], name[LISTEN_NAME];
     bool listens;
-    int err = user_air_place(&u, why);
+    snprintf(spec, sizeof spec, "unix:%s", u->socket);
+    int err = listen_spec(spec, &u->listen, &listens, name, why);
     if (err) {
         return err;
     }
-    u.lock_fd = open(u.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (u.lock_fd < 0 || flock(u.lock_fd, LOCK_EX) < 0) {
-        return open_fail(why, errno, "%s: %s", u.lock, strerror(errno));
+    pid_t child = fork();
+    if (child == 0) {
+        user_air_serve(u);
+    }
+    if (child < 0) {
+        err = open_fail(why, errno, "the simulated radio: %s", strerror(errno));
+        listen_close(&u->listen);
+        return err;
+    }
+    close(u->listen.fd);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+    }
+    return 0;
+}
+
+int open_user_air(struct way *way, char why[WOAD_PORT_WHY])
+{
+    struct user_air u;
+    char spec[120];
+    int err = user_air_place(&u, why);
+    err = err ? err : user_air_lock(&u, why);
+    if (err) {
+        return err;
     }
     snprintf(spec, sizeof spec, "unix:%s", u.socket);
     err = open_spec(spec, way, why);
-    if (err) {
-        err = listen_spec(spec, &u.listen, &listens, name, why);
-        if (err) {
-            close(u.lock_fd);
-            return err;
-        }
-        pid_t child = fork();
-        if (child == 0) {
-            user_air_serve(&u);
-        }
-        close(u.listen.fd);
-        if (child < 0) {
-            close(u.lock_fd);
-            return open_fail(why, errno, "the simulated radio: %s", strerror(errno));
-        }
-        waitpid(child, NULL, 0);
-        err = open_spec(spec, way, why);
+    if (err == -ENODEV) {                /* other errors say nothing of who is there */
+        err = user_air_start(&u, why);
+        err = err ? err : open_spec(spec, way, why);
     }
     close(u.lock_fd);
     return err;

@@ -1751,8 +1751,7 @@ def test_btsnoop():
 
 
 def test_btsnoop_of_each_controller():
-    where = os.path.join(scratch, "logs")
-    os.mkdir(where)
+    where = os.path.join(scratch, "logs")           # which it makes
     spec = "unix:" + os.path.join(scratch, "logged.sock")
     p = subprocess.Popen([air, "air", spec, "--quiet", "--btsnoop", where], stdout=subprocess.PIPE)
     p.stdout.readline()
@@ -1765,8 +1764,10 @@ def test_btsnoop_of_each_controller():
         r = subprocess.run(["tshark", "-r", log], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         text = r.stdout.decode()
         assert what in text and "Command Complete" in text and "Malformed" not in text, text
-    r = subprocess.run([air, "air", "pty", "--btsnoop", "/nowhere"], stderr=subprocess.PIPE, timeout=10)
-    assert r.returncode == 2 and b"/nowhere: No such file" in r.stderr, r
+    r = subprocess.run([air, "air", "pty", "--btsnoop", "/nowhere/x"], stderr=subprocess.PIPE, timeout=10)
+    assert r.returncode == 2 and b"/nowhere/x: No such file" in r.stderr, r
+    r = subprocess.run([air, "air", "pty", "--btsnoop", air], stderr=subprocess.PIPE, timeout=10)
+    assert r.returncode == 2 and b"woad: Not a directory" in r.stderr, r
 
 
 def test_extended_advertising():

@@ -1,0 +1,301 @@
+#define _GNU_SOURCE
+/* What the hub waits for: it neither spins nor sleeps on when a host, a descriptor or a signal
+ * makes it so. */
+#include "cm.h"
+
+#include <woad/port.h>
+
+#include "transport/hub.h"
+#include "transport/open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+struct served {
+    pthread_t thread;
+    struct way way;
+    struct hub_options o;
+    int stop, wake[2], result;
+    char spec[90];
+};
+
+static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
+
+static void *serve(void *arg)
+{
+    struct served *s = arg;
+    s->result = hub_run(&s->o, &s->stop);
+    return NULL;
+}
+
+static void listen_begin(struct served *s, const char *options)
+{
+    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
+    bool listens;
+    memset(s, 0, sizeof *s);
+    snprintf(s->spec, sizeof s->spec, "unix:/tmp/woad-waits-%d%s", (int)getpid(), options);
+    assert_int_equal(listen_spec(s->spec, &s->way, &listens, name, why), 0);
+    assert_int_equal(pipe(s->wake), 0);
+    s->o = (struct hub_options){ .listen = &s->way, .listens = 1, .seed = 5, .wake = s->wake[0] };
+}
+
+static void serve_begin(struct served *s)
+{
+    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+/* It ends within two seconds. */
+static void serve_join(struct served *s)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    at.tv_sec += 2;
+    assert_int_equal(pthread_timedjoin_np(s->thread, NULL, &at), 0);
+    listen_close(&s->way);
+    close(s->wake[0]);
+    close(s->wake[1]);
+}
+
+static void serve_end(struct served *s)
+{
+    s->stop = 1;
+    assert_int_equal(write(s->wake[1], "", 1), 1);
+    serve_join(s);
+}
+
+static void pause_ms(int ms) { poll(NULL, 0, ms); }
+
+/* Milliseconds of a core that it takes while nothing is to be done. */
+static long spent(const struct served *s, int ms)
+{
+    clockid_t clock;
+    struct timespec a, b;
+    assert_int_equal(pthread_getcpuclockid(s->thread, &clock), 0);
+    clock_gettime(clock, &a);
+    pause_ms(ms);
+    clock_gettime(clock, &b);
+    return (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000;
+}
+
+static int raw(const struct served *s)
+{
+    char why[WOAD_PORT_WHY];
+    struct way way;
+    int fd = open_spec(s->spec, &way, why) ? -1 : way.fd;
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static bool answers(int fd, int ms)
+{
+    uint8_t buf[64];
+    struct pollfd p = { fd, POLLIN, 0 };
+    return send(fd, reset, sizeof reset, MSG_NOSIGNAL) == sizeof reset && poll(&p, 1, ms) == 1 &&
+           read(fd, buf, sizeof buf) == 7;
+}
+
+/* The flag is set and nothing comes any more: as a signal just before the wait. */
+static void an_end_is_never_slept_through(void **state)
+{
+    (void)state;
+    for (int n = 0; n < 50; n++) {
+        struct served s;
+        listen_begin(&s, "");
+        serve_begin(&s);
+        int host = raw(&s);
+        assert_true(answers(host, 2000));
+        serve_end(&s);
+        assert_int_equal(s.result, 0);
+        close(host);
+    }
+}
+
+/* More hosts than descriptors: those without one wait, at no cost, and come when another goes. */
+static void without_descriptors_it_does_not_spin(void **state)
+{
+    enum { HOSTS = 12, SEATS = 5 };
+    struct served s;
+    int host[HOSTS];
+    struct rlimit all, few;
+    (void)state;
+    listen_begin(&s, "");
+    for (int n = 0; n < HOSTS; n++) {
+        host[n] = raw(&s);
+    }
+    getrlimit(RLIMIT_NOFILE, &all);
+    few = all;
+    few.rlim_cur = (rlim_t)(host[HOSTS - 1] + 1 + SEATS);
+    setrlimit(RLIMIT_NOFILE, &few);
+    serve_begin(&s);
+    bool first = answers(host[0], 2000), last = answers(host[SEATS - 1], 2000);
+    bool none = answers(host[SEATS], 200);
+    long ms = spent(&s, 600);
+    close(host[0]);
+    struct pollfd p = { host[SEATS], POLLIN, 0 };
+    bool then = poll(&p, 1, 700) == 1;   /* its reset was sent before */
+    setrlimit(RLIMIT_NOFILE, &all);
+    for (int n = 1; n < HOSTS; n++) {
+        close(host[n]);
+    }
+    serve_end(&s);
+    assert_true(first && last && !none && then);
+    assert_true(ms < 60);
+}
+
+/* A descriptor that can't be accepted from. */
+static void a_listener_that_is_none_does_not_spin(void **state)
+{
+    struct served s;
+    (void)state;
+    listen_begin(&s, "");
+    int good = dup(s.way.fd), null = open("/dev/null", O_RDWR);
+    assert_true(dup2(null, s.way.fd) >= 0);
+    serve_begin(&s);
+    assert_true(spent(&s, 500) < 50);
+    assert_true(dup2(good, s.way.fd) >= 0);
+    close(good);
+    close(null);
+    serve_end(&s);
+}
+
+/* A frame of H5, in which the check of a configuration wants an escape. */
+static size_t frame(uint8_t *to, uint8_t type, bool reliable, uint8_t seq, const void *p, size_t n)
+{
+    uint8_t *at = to, plain[16] = { (uint8_t)(seq | reliable << 7), (uint8_t)(type | n << 4) };
+    plain[3] = (uint8_t)~(plain[0] + plain[1]);
+    memcpy(plain + 4, p, n);
+    *at++ = 0xc0;
+    for (size_t k = 0; k < 4 + n; k++) {
+        if (plain[k] == 0xc0) {
+            *at++ = 0xdb;
+        }
+        *at++ = plain[k] == 0xc0 ? 0xdc : plain[k];
+    }
+    *at++ = 0xc0;
+    return (size_t)(at - to);
+}
+
+static void put_frame(int fd, uint8_t type, bool reliable, uint8_t seq, const void *p, size_t n)
+{
+    uint8_t f[64];
+    size_t len = frame(f, type, reliable, seq, p, n);
+    (void)!send(fd, f, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* It asks until a packet waits in the hub, and acknowledges nothing: after its tries the link has
+ * failed, and the host goes. */
+static void an_h5_host_that_never_acknowledges_is_left(void **state)
+{
+    struct served s;
+    uint8_t junk[4096];
+    (void)state;
+    listen_begin(&s, ",h5");
+    serve_begin(&s);
+    int host = raw(&s);
+    static const char *const link[] = { "\x01\x7e", "\x02\x7d", "\x03\xfc\x04", "\x04\x7b\x04" };
+    for (size_t n = 0; n < 4; n++) {
+        put_frame(host, 15, false, 0, link[n], strlen(link[n]));
+        pause_ms(20);
+    }
+    for (unsigned n = 0; n < 4000; n++) {
+        put_frame(host, 1, true, n & 7, "\x02\x10\x00", 3);
+        (void)!recv(host, junk, sizeof junk, MSG_DONTWAIT);
+        if (n % 50 == 0) {
+            pause_ms(1);
+        }
+    }
+    struct pollfd p = { host, 0, 0 };
+    for (int n = 0; n < 90 && !p.revents; n++) {           /* 20 times 250 ms, and some */
+        pause_ms(100);
+        (void)!recv(host, junk, sizeof junk, MSG_DONTWAIT);
+        poll(&p, 1, 0);
+    }
+    assert_true(p.revents & POLLHUP);
+    assert_true(spent(&s, 500) < 50);
+    int other = raw(&s);
+    close(other);
+    close(host);
+    serve_end(&s);
+}
+
+static bool may_end(void *ctx)
+{
+    int *refusals = ctx;
+    return (*refusals)-- <= 0;
+}
+
+/* This user's radio: whoever started it was killed before it came.  And the lock that was held when
+ * the last one went is let go by somebody who never comes. */
+static void a_radio_that_nobody_comes_to_ends(void **state)
+{
+    struct served s;
+    int refusals = 1;
+    (void)state;
+    listen_begin(&s, "");
+    s.o.leave_when_empty = true;
+    s.o.may_end = may_end;
+    s.o.ctx = &refusals;
+    serve_begin(&s);
+    pause_ms(6000);
+    serve_join(&s);
+    refusals = 2;
+    listen_begin(&s, "");
+    s.o.leave_when_empty = true;
+    s.o.may_end = may_end;
+    s.o.ctx = &refusals;
+    serve_begin(&s);
+    int host = raw(&s);
+    assert_true(answers(host, 2000));
+    close(host);
+    pause_ms(1500);
+    serve_join(&s);
+}
+
+/* A host that connects, over and over, as fast as it can, does not keep the hub from its end. */
+static void *crowd(void *arg)
+{
+    const struct served *s = arg;
+    while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
+        char why[WOAD_PORT_WHY];
+        struct way way;
+        if (open_spec(s->spec, &way, why) == 0) {
+            way_close(&way);
+        }
+    }
+    return NULL;
+}
+
+static void a_crowd_does_not_keep_it_from_its_end(void **state)
+{
+    struct served s;
+    pthread_t thread;
+    (void)state;
+    listen_begin(&s, "");
+    serve_begin(&s);
+    assert_int_equal(pthread_create(&thread, NULL, crowd, &s), 0);
+    pause_ms(200);
+    __atomic_store_n(&s.stop, 1, __ATOMIC_RELAXED);
+    assert_int_equal(write(s.wake[1], "", 1), 1);
+    serve_join(&s);
+    pthread_join(thread, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_end_is_never_slept_through),
+        cmocka_unit_test(without_descriptors_it_does_not_spin),
+        cmocka_unit_test(a_listener_that_is_none_does_not_spin),
+        cmocka_unit_test(an_h5_host_that_never_acknowledges_is_left),
+        cmocka_unit_test(a_radio_that_nobody_comes_to_ends),
+        cmocka_unit_test(a_crowd_does_not_keep_it_from_its_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -130,25 +130,6 @@ static void port_snoop(struct woad_port *p, bool received, const uint8_t *packet
     }
 }
 
-int woad_port_read(struct woad_port *p, const uint8_t **packet)
-{
-    for (;;) {
-        int n = framing_next(&p->framing, packet);
-        if (n < 0) {
-            framing_resync(&p->framing, false);
-            return p->way.three_wire ? -EIO : -EBADMSG;
-        }
-        if (n > 0) {
-            port_snoop(p, true, *packet, (size_t)n);
-            return n;
-        }
-        int got = port_fill(p);
-        if (got <= 0) {
-            return got;
-        }
-    }
-}
-
 static ssize_t port_send(struct woad_port *p, const uint8_t *data, size_t len)
 {
     ssize_t n;
@@ -174,6 +155,35 @@ static int port_flush(struct woad_port *p)
     return 0;
 }
 
+/* Of H5: what its time brings, and its answers, for a program that only reads and writes, too. */
+static int port_drive(struct woad_port *p)
+{
+    if (!p->way.three_wire) {
+        return 0;
+    }
+    framing_due(&p->framing, woad_port_now_ms());
+    return port_flush(p);
+}
+
+int woad_port_read(struct woad_port *p, const uint8_t **packet)
+{
+    for (;;) {
+        int n = framing_next(&p->framing, packet);
+        if (n < 0) {
+            framing_resync(&p->framing, false);
+            return p->way.three_wire ? -EIO : -EBADMSG;
+        }
+        if (n > 0) {
+            port_snoop(p, true, *packet, (size_t)n);
+            return n;
+        }
+        int got = port_fill(p);
+        if (got <= 0) {
+            return got < 0 ? got : port_drive(p);
+        }
+    }
+}
+
 /* On a line that may have been in the middle of something, a reset is where all begins anew: what
  * comes before its answer is not believed. */
 static bool port_begins(const struct woad_port *p, const uint8_t *packet, size_t len)
@@ -183,8 +193,9 @@ static bool port_begins(const struct woad_port *p, const uint8_t *packet, size_t
 
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
 {
-    if (len > H4_PACKET_MAX || !framing_ready(&p->framing)) {
-        return -EBUSY;
+    int err = len > H4_PACKET_MAX ? -EINVAL : port_drive(p);
+    if (err || !framing_ready(&p->framing)) {
+        return err ? err : -EBUSY;
     }
     if (port_begins(p, packet, len)) {
         framing_resync(&p->framing, false);

@@ -358,8 +358,8 @@ int open_usb(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
     if (!u) {
         return open_fail(why, ENOMEM, "no memory");
     }
-    u->epoll = epoll_create1(EPOLL_CLOEXEC);
-    u->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    u->epoll = above_stdio(epoll_create1(EPOLL_CLOEXEC));
+    u->timer = above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     int err = usb_begin(u, spec);
     if (err) {
         usb_close(u);

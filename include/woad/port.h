@@ -51,7 +51,9 @@ bool woad_port_blocked(const struct woad_port *p);
  * H4 (-EBADMSG). */
 int woad_port_read(struct woad_port *p, const uint8_t **packet);
 
-/* Sends, or keeps until it can be sent; 0 or a negative errno.  Ask woad_port_blocked() first. */
+/* Sends, or keeps until it can be sent; 0 or a negative errno.  -EBUSY: there is no room for it.
+ * Without ",h5" that is so while woad_port_blocked(); with it until the link is made, and while
+ * four packets are not acknowledged: woad_port_read(), at least every 100 ms, brings that on. */
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len);
 
 /* Moves what there is to move both ways and lets time pass, without waiting.  When the controller

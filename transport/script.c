@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LINES_MAX = 10000 };
 static const char *const whats[WHATS] = { "all", "advertising", "data", "control" };
 
 /* What follows a verb: controllers, then numbers (those in brackets may be left out). */
@@ -185,6 +186,16 @@ static const char *parse(struct script_action *a, const char *name, char **at)
     return enough && sensible(a) ? NULL : verbs[k].usage;
 }
 
+/* What happens to a controller needs one: there is none at the beginning.  A clock is what it is
+ * from the beginning.  Returns how the line should be if it would do nothing. */
+static const char *when(const struct script_action *a, bool timed)
+{
+    if (a->verb >= HANG && a->verb <= INJECT && !a->at_us) {
+        return "at SECONDS … (more than 0: nobody is there before)";
+    }
+    return a->verb == DRIFT && timed ? "drift N PPM, without `at`: from the beginning" : NULL;
+}
+
 static const char *parse_line(struct script *s, char *line)
 {
     struct script_action a = { .at_us = 0 };
@@ -194,7 +205,8 @@ static const char *parse_line(struct script *s, char *line)
     if (!name) {
         return NULL;
     }
-    if (strcmp(name, "at") == 0) {
+    bool timed = strcmp(name, "at") == 0;
+    if (timed) {
         double seconds;
         if (!number(word(&at), &seconds) || seconds < 0) {
             return "at SECONDS …";
@@ -203,6 +215,7 @@ static const char *parse_line(struct script *s, char *line)
         name = word(&at);
     }
     const char *wrong = parse(&a, name ? name : "", &at);
+    wrong = wrong ? wrong : when(&a, timed);
     if (wrong) {
         return wrong;
     }
@@ -217,9 +230,25 @@ static const char *parse_line(struct script *s, char *line)
     return NULL;
 }
 
+/* One line, without its end.  1; 0: there are no more; -1: it is too long, or no text. */
+static int read_line(FILE *f, char *line, size_t room)
+{
+    size_t len = 0;
+    int c;
+    while ((c = getc(f)) != EOF && c != '\n') {
+        if (!c || len == room - 1) {
+            return -1;
+        }
+        line[len++] = (char)c;
+    }
+    line[len] = '\0';
+    return c != EOF || len > 0;
+}
+
 int script_load(struct script *s, const char *path, char why[SCRIPT_WHY])
 {
     char line[512];
+    const char *wrong = NULL;
     FILE *f = fopen(path, "r");
     if (!f) {
         snprintf(why, SCRIPT_WHY, "%s: %s", path, strerror(errno));
@@ -227,16 +256,22 @@ int script_load(struct script *s, const char *path, char why[SCRIPT_WHY])
     }
     *s = (struct script){ .around = { .noise_dbm = -105, .wall = s->wall,
                                       .interferer = s->interferer, .link = s->link } };
-    for (unsigned n = 1; fgets(line, sizeof line, f); n++) {
-        bool cut = !strchr(line, '\n') && strlen(line) == sizeof line - 1;
-        const char *wrong = cut ? "shorter: 510 octets at most" : parse_line(s, line);
-        if (wrong) {
-            snprintf(why, SCRIPT_WHY, "%s:%u: it should be: %s", path, n, wrong);
-            fclose(f);
-            return -1;
-        }
+    int more = 1;
+    unsigned n = 0;
+    while (!wrong && (more = read_line(f, line, sizeof line)) != 0) {
+        n++;
+        wrong = more < 0 ? "a line of text: 511 octets at most" : parse_line(s, line);
+        wrong = !wrong && n == LINES_MAX ? "a file of fewer lines" : wrong;
+    }
+    if (wrong) {
+        snprintf(why, SCRIPT_WHY, "%s:%u: it should be: %s", path, n, wrong);
+    } else if (ferror(f)) {
+        wrong = "a file";
+        snprintf(why, SCRIPT_WHY, "%s: %s", path, strerror(errno));
     }
     fclose(f);
-    script_run(s, 0);
-    return 0;
+    if (!wrong) {
+        script_run(s, 0);
+    }
+    return wrong ? -1 : 0;
 }

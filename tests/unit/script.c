@@ -69,7 +69,10 @@ static void wrong_lines(void **state)
         "interferer 1 9e6 0 0", "inject 1", "inject 1 64", "inject 1 0x1000 1", "inject 1 1.5 12",
         "inject 1 64 0 1 2 3 4 5 6 7 8 9 a b c d e f 0 1 2 3 4 5 6 7 8 9 a b", "drop 1 2",
         "drop 1 2 some", "drop 1 2 all -1", "drop 1 2 all 1.5", "drop 1 2 all 1 1 1",
-        "delay 1 2 all", "delay * * data 1 2 3 4", "repeat 1 0 all 9", "corrupt 1 all" };
+        "delay 1 2 all", "delay * * data 1 2 3 4", "repeat 1 0 all 9", "corrupt 1 all",
+        /* They would do nothing: nobody is there yet. */
+        "hang 1", "resume 1", "crash 1", "say 1 04", "inject 1 64 12", "at 0 hang 1",
+        "at 0 crash 1", "at 0 say 1 04", "at 0 inject 1 64 12", "at 1 drift 1 5" };
     char text[160];
     (void)state;
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
@@ -84,6 +87,26 @@ static void wrong_lines(void **state)
         strcat(many, "noise -90\n");
     }
     assert_int_equal(load(many), -1);
+}
+
+/* What is no file of lines ends, and says so. */
+static void what_is_no_world(void **state)
+{
+    static char endless[11000];
+    (void)state;
+    assert_int_equal(script_load(&s, "/", why), -1);
+    assert_non_null(strstr(why, "/: Is a directory"));
+    assert_int_equal(script_load(&s, "/dev/zero", why), -1);
+    assert_non_null(strstr(why, "/dev/zero:1: it should be: a line of text"));
+    memset(endless, '\n', sizeof endless - 1);
+    assert_int_equal(load(endless), -1);
+    assert_non_null(strstr(why, "fewer lines"));
+    memset(endless, ' ', 512);
+    assert_int_equal(load(endless), -1);
+    endless[511] = '\n';
+    strcpy(endless + 512, "noise -91");
+    assert_int_equal(load(endless), 0);
+    assert_int_equal(s.around.noise_dbm, -91);
 }
 
 /* --- on an air -------------------------------------------------------------------------------- */
@@ -200,7 +223,8 @@ static void rules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines),
-                                        cmocka_unit_test(wrong_lines), cmocka_unit_test(rules),
+                                        cmocka_unit_test(wrong_lines),
+                                        cmocka_unit_test(what_is_no_world), cmocka_unit_test(rules),
                                         cmocka_unit_test(it_happens) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -210,12 +210,12 @@ static int serve(const char *spec, struct hub_options *o, struct way *listens, s
     }
     if (listening) {
         listens[o->listens++] = way;
-        printf("serving %s\n", name);
+        fprintf(stderr, "serving %s\n", name);
     } else {
         others[o->attaches++] = way;
-        printf("%s\n", name);
+        printf("%s\n", name);           /* of use to who reads it */
+        fflush(stdout);
     }
-    fflush(stdout);
     return 0;
 }
 

@@ -4,24 +4,107 @@
 #include <woad/port.h>
 #include <woad/woad.h>
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct scan_tool { bool up, done; int down; };
+enum { DAY_S = 86400 };
 
-static void show(const struct woad_event *ev)
-{
-    const uint8_t *a = ev->u.report.addr.octet, *name;
+struct scan_tool {
+    bool up, done;
+    int down;
+    unsigned long seen;
+    /* Extended advertising comes in pieces. */
+    struct woad_addr from;
+    uint8_t data[WOAD_EXT_DATA_MAX];
     size_t len;
-    name = woad_ad_find(ev->u.report.data, ev->u.report.len, 0x09, &len);
-    printf("%02X:%02X:%02X:%02X:%02X:%02X %s  %4d dBm  ", a[5], a[4], a[3], a[2], a[1], a[0],
-           ev->u.report.addr.type & 1 ? "random" : "public", ev->u.report.rssi);
-    for (size_t i = 0; name && i < len; i++) {
-        putchar(name[i] >= 0x20 && name[i] != 0x7f ? name[i] : '?');
+};
+
+/* One character of UTF-8, and its length; 0: it is none. */
+static size_t utf8(const uint8_t *s, size_t len, uint32_t *c)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t n = 1;
+    while (n < 4 && s[0] >= 0x80 && (s[0] << n & 0x80)) {
+        n++;
     }
+    if (n > len || (s[0] >= 0x80 && (s[0] & 0xc0) == 0x80) || s[0] >= 0xf8) {
+        return 0;
+    }
+    *c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
+    for (size_t k = 1; k < n; k++) {
+        if ((s[k] & 0xc0) != 0x80) {
+            return 0;
+        }
+        *c = *c << 6 | (s[k] & 0x3f);
+    }
+    return *c >= least[n] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff) ? n : 0;
+}
+
+/* What a terminal does not obey, and what does not turn the rest of the line around. */
+static bool shows(uint32_t c)
+{
+    bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
+    bool format = c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
+                  (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+    return !control && !format;
+}
+
+static void show_name(const uint8_t *data, size_t data_len)
+{
+    size_t len, n;
+    const uint8_t *name = woad_ad_find(data, data_len, 0x09, &len);
+    if (!name) {
+        name = woad_ad_find(data, data_len, 0x08, &len);
+    }
+    for (size_t at = 0; name && at < len; at += n ? n : 1) {
+        uint32_t c = 0;
+        n = utf8(name + at, len - at, &c);
+        if (n && shows(c)) {
+            fwrite(name + at, 1, n, stdout);
+        } else {
+            putchar('?');
+        }
+    }
+}
+
+static void show_address(const struct woad_addr *addr, int rssi)
+{
+    const uint8_t *a = addr->octet;
+    if (addr->type == 0xff) {
+        printf("%-17s %-6s", "anonymous", "");
+    } else {
+        printf("%02X:%02X:%02X:%02X:%02X:%02X %s", a[5], a[4], a[3], a[2], a[1], a[0],
+               addr->type & 1 ? "random" : "public");
+    }
+    printf("  %4d dBm  ", rssi);
+}
+
+static void show_end(struct scan_tool *t)
+{
+    t->seen++;
     putchar('\n');
     fflush(stdout);
+}
+
+static void show_extended(struct scan_tool *t, const struct woad_ext_report *r)
+{
+    bool goes_on = t->len && memcmp(&t->from, &r->addr, sizeof r->addr) == 0;
+    size_t at = goes_on ? t->len : 0, room = sizeof t->data - at;
+    size_t n = r->len < room ? r->len : room;
+    memcpy(t->data + at, r->data, n);
+    t->from = r->addr;
+    t->len = at + n;
+    if (r->more && !r->truncated) {
+        return;
+    }
+    show_address(&r->addr, r->rssi);
+    show_name(t->data, t->len);
+    printf("  extended, set %u, %u octets", r->sid, (unsigned)t->len);
+    t->len = 0;
+    show_end(t);
 }
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -34,7 +117,12 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         t->up = true;
         break;
     case WOAD_EV_REPORT:
-        show(ev);
+        show_address(&ev->u.report.addr, ev->u.report.rssi);
+        show_name(ev->u.report.data, ev->u.report.len);
+        show_end(t);
+        break;
+    case WOAD_EV_EXT_REPORT:
+        show_extended(t, &ev->u.ext_report);
         break;
     case WOAD_EV_DOWN:
         t->down = ev->u.down.error;
@@ -45,41 +133,63 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
+/* A whole number, from 1 to a day; 0: it is not. */
+static unsigned long seconds_of(const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    return isdigit((unsigned char)*text) && !*end && n <= DAY_S ? n : 0;
+}
+
+static int scan(struct scan_tool *t, struct woad_port *port, struct woad *h, unsigned long seconds)
+{
+    const char *name = getenv("WOAD_HCI");
+    uint32_t start = woad_port_now_ms();
+    fprintf(stderr, "woad scan: %s, %lu s\n", name ? name : "this user's simulated radio", seconds);
+    woad_start(h);
+    while (!t->done && woad_port_now_ms() - start < (uint32_t)seconds * 1000u) {
+        woad_port_step(port, h, 100);
+    }
+    if (t->done) {
+        fprintf(stderr, "woad scan: the controller failed (%d: %s)\n", t->down, strerror(-t->down));
+        return 1;
+    }
+    woad_stop(h);
+    while (!t->done && woad_port_step(port, h, 100) == 0) {
+    }
+    if (!t->seen) {
+        fprintf(stderr, "woad scan: nobody advertises there\n");
+    }
+    return t->down ? 1 : 0;
+}
+
 int tool_scan(int argc, char **argv)
 {
-    static const struct woad_feature *const features[] = { &woad_scanner, NULL };
-    struct scan_tool tool = { false, false, 0 };
+    static const struct woad_feature *const features[] = { &woad_scanner, &woad_extended, NULL };
+    static struct scan_tool tool;
     struct woad_config cfg = { .features = features, .event = on_event, .ctx = &tool, .conns = 1,
                                .procedures = 1, .mtu = 23, .tx_queue = 32, .request_queue = 32 };
     char why[WOAD_PORT_WHY];
-    int error, seconds = argc > 1 ? atoi(argv[1]) : 5;
-    if (argc > 2 || seconds < 1) {
-        printf("usage: woad scan [SECONDS]\n\n"
-               "Shows each device and each kind of its packets once.\n"
-               "The controller is WOAD_HCI's, or this user's simulated radio.\n");
-        return argc > 1 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+    int error;
+    unsigned long seconds = argc > 1 ? seconds_of(argv[1]) : 5;
+    if (argc > 2 || !seconds) {
+        bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
+        fprintf(help ? stdout : stderr, "usage: woad scan [SECONDS]\n\n"
+                "Shows each device and each kind of its packets once, for 5 s, or up to a day.\n"
+                "The controller is WOAD_HCI's, or this user's simulated radio.\n");
+        return help ? 0 : 2;
     }
-    struct woad_port *port = woad_port_open(NULL, &error, why);
     size_t size = woad_size(&cfg);
     void *memory = malloc(size);
     struct woad *h = woad_init(memory, size, &cfg);
-    if (!port || !h) {
-        fprintf(stderr, "woad scan: %s\n", port ? "no memory" : why);
-        return 1;
-    }
-    uint32_t start = woad_port_now_ms();
-    woad_start(h);
-    while (!tool.done && woad_port_now_ms() - start < (uint32_t)seconds * 1000u) {
-        woad_port_step(port, h, 100);
-    }
-    if (tool.done) {
-        fprintf(stderr, "woad scan: the controller failed (%d)\n", tool.down);
+    struct woad_port *port = h ? woad_port_open(NULL, &error, why) : NULL;
+    int status = 1;
+    if (port) {
+        status = scan(&tool, port, h, seconds);
     } else {
-        woad_stop(h);
-        while (!tool.done && woad_port_step(port, h, 100) == 0) {
-        }
+        fprintf(stderr, "woad scan: %s\n", h ? why : "no memory");
     }
     woad_port_close(port);
     free(memory);
-    return tool.down ? 1 : 0;
+    return status;
 }

@@ -7,11 +7,12 @@
 #include <woad/port.h>
 #include <woad/woad.h>
 
-static const struct woad_uuid battery = WOAD_UUID16(0x180f), level = WOAD_UUID16(0x2a19);
+static const struct woad_uuid battery = WOAD_UUID16(0x180f), level = WOAD_UUID16(0x2a19),
+                              cccd = WOAD_UUID16(0x2902);
 static const struct woad_feature *const features[] = { &woad_scanner, &woad_central,
     &woad_reconnection, &woad_gatt_client, NULL };
 
-struct app { uint16_t value; int left; bool found, done; };
+struct app { int left; bool found, done; };
 
 static void on_report(struct app *app, struct woad *h, const struct woad_event *ev)
 {
@@ -46,10 +47,13 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         woad_gattc_characteristics(h, ev->conn, ev->u.service.start, ev->u.service.end, &level);
         break;
     case WOAD_EV_CHARACTERISTIC:
-        app->value = ev->u.characteristic.value;
-        woad_gattc_read(h, ev->conn, app->value);
-        /* The CCCD stands behind the value. */
-        woad_gattc_write(h, ev->conn, (uint16_t)(app->value + 1), "\1\0", 2);
+        woad_gattc_read(h, ev->conn, ev->u.characteristic.value);
+        woad_gattc_descriptors(h, ev->conn, ev->u.characteristic.value, ev->u.characteristic.end);
+        break;
+    case WOAD_EV_DESCRIPTOR:
+        if (woad_uuid_equal(&ev->u.descriptor.uuid, &cccd)) {
+            woad_gattc_write(h, ev->conn, ev->u.descriptor.handle, "\1\0", 2);
+        }
         break;
     case WOAD_EV_READ:
     case WOAD_EV_NOTIFIED:
@@ -74,6 +78,10 @@ int main(void)
     struct woad_config config = { .features = features, .event = on_event, .ctx = &app,
         .conns = 1, .procedures = 4, .mtu = 64, .tx_queue = 128, .request_queue = 128 };
     struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
+    if (!h) {
+        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
+        return 1;
+    }
     char why[WOAD_PORT_WHY];
     int error;
     struct woad_port *port = woad_port_open(NULL, &error, why);

@@ -27,6 +27,16 @@ static void on_report(struct app *app, struct woad *h, const struct woad_event *
     }
 }
 
+/* Negative: the host's, as errno has them; else ATT's (woad/gatt.h). */
+static void show_end(int status)
+{
+    if (status < 0) {
+        printf("not opened: %s (%d)\n", strerror(-status), status);
+    } else {
+        printf(status ? "not opened: 0x%02x\n" : "opened\n", (unsigned)status);
+    }
+}
+
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     static const struct woad_security_policy policy = { .io = WOAD_IO_KEYBOARD, .bond = true,
@@ -57,8 +67,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         break;
     case WOAD_EV_GATTC_DONE:
         if (ev->u.done.op == WOAD_GATTC_WRITE) {
-            printf(ev->u.done.status ? "not opened: 0x%x\n" : "opened\n",
-                   (unsigned)ev->u.done.status);
+            show_end(ev->u.done.status);
             woad_disconnect(h, ev->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
         }
         break;
@@ -87,10 +96,14 @@ int main(int argc, char **argv)
     unsigned number;
     app.bonds = woad_bond_file_open(path, &error);
     if (!app.bonds) {
-        fprintf(stderr, "%s: error %d\n", path, -error);
+        fprintf(stderr, "%s: %s\n", path, strerror(-error));
         return 1;
     }
     struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
+    if (!h) {
+        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
+        return 1;
+    }
     struct woad_port *port = woad_port_open(NULL, &error, why);
     if (!port) {
         fprintf(stderr, "%s\n", why);

@@ -2,6 +2,7 @@
  * in a file.  Ends when the first central has come and gone.  examples/c/key.c opens it. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <woad/crypto.h>
 #include <woad/port.h>
@@ -35,6 +36,20 @@ static void begin(struct woad *h)
     printf("shut\n");
 }
 
+/* Negative: the host's, as errno has them; else what the pairing ended with (woad/smp.h). */
+static void show_security(int status)
+{
+    if (status == 0) {
+        printf("it is one who may\n");
+    } else if (status == WOAD_ENOTCONN) {
+        printf("not paired: the other side has gone (%d)\n", status);
+    } else if (status < 0) {
+        printf("not paired: %s (%d)\n", strerror(-status), status);
+    } else {
+        printf("not paired: 0x%02x\n", (unsigned)status);
+    }
+}
+
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct app *app = ctx;
@@ -47,8 +62,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         printf("to open it, type %06u\n", ev->u.passkey.passkey);
         break;
     case WOAD_EV_SECURITY:
-        printf(ev->u.security.status ? "not paired: 0x%x\n" : "it is one who may\n",
-               (unsigned)ev->u.security.status);
+        show_security(ev->u.security.status);
         break;
     case WOAD_EV_GATT_READ:
         woad_gatt_answer(h, ev->conn, 0, &app->open, 1);
@@ -84,10 +98,14 @@ int main(int argc, char **argv)
     int error;
     app.bonds = woad_bond_file_open(path, &error);
     if (!app.bonds) {
-        fprintf(stderr, "%s: error %d\n", path, -error);
+        fprintf(stderr, "%s: %s\n", path, strerror(-error));
         return 1;
     }
     struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
+    if (!h) {
+        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
+        return 1;
+    }
     struct woad_port *port = woad_port_open(NULL, &error, why);
     if (!port) {
         fprintf(stderr, "%s\n", why);

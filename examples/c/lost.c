@@ -66,6 +66,8 @@ static void device(struct device *d, struct woad_air *air, uint8_t number)
     d->size = woad_size(&host);
     d->before = malloc(d->size);
     d->host = woad_init(malloc(d->size), d->size, &host);
+    if (!d->host)
+        exit(fprintf(stderr, "this config is not valid\n"));
     d->ctl = woad_air_attach(air, malloc(woad_air_controller_size(&c)),
                              woad_air_controller_size(&c), &c);
     woad_start(d->host);

@@ -27,6 +27,10 @@ int main(void)
     struct woad_config config = { .features = features, .event = on_event, .ctx = &done,
         .conns = 1, .procedures = 1, .mtu = 23, .tx_queue = 32, .request_queue = 32 };
     struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
+    if (!h) {
+        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
+        return 1;
+    }
     char why[WOAD_PORT_WHY];
     int error;
     struct woad_port *port = woad_port_open(NULL, &error, why);

@@ -64,6 +64,10 @@ int main(void)
         .conns = 1, .attr_tables = 1, .subscriptions = 2, .procedures = 1, .mtu = 64,
         .tx_queue = 128, .request_queue = 128 };
     struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
+    if (!h) {
+        fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
+        return 1;
+    }
     char why[WOAD_PORT_WHY];
     int error;
     struct woad_port *port = woad_port_open(NULL, &error, why);

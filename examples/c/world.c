@@ -51,6 +51,8 @@ static void device(struct device *d, struct woad_air *air, uint8_t number)
         .x_mm = number * 3000, .queue = 4096 };
     woad_air_profile("5.0", &c);
     d->host = woad_init(malloc(woad_size(&host)), woad_size(&host), &host);
+    if (!d->host)
+        exit(fprintf(stderr, "this config is not valid\n"));
     d->ctl = woad_air_attach(air, malloc(woad_air_controller_size(&c)),
                              woad_air_controller_size(&c), &c);
     woad_start(d->host);

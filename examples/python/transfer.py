@@ -31,7 +31,8 @@ def wait(*wanted):
             if event in wanted:
                 return event, data
             if event in (2, 8, 24):             # the link or the channel is gone
-                sys.exit("the other side has gone")
+                print("the other side has gone")
+                sys.exit(1)
         time.sleep_ms(1)
 
 
@@ -137,7 +138,8 @@ def receive(path):
 
 
 if len(sys.argv) != 3 or sys.argv[1] not in ("send", "receive"):
-    sys.exit("usage: transfer.py send|receive FILE")
+    print("usage: transfer.py send|receive FILE")
+    sys.exit(2)
 ble.active(True)
 ble.irq(on_event)
 try:

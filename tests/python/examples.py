@@ -20,7 +20,8 @@ def transfer(mib):
         with open(path, "wb") as f:
             for _ in range(mib):
                 f.write(os.urandom(1 << 20))
-        air = subprocess.Popen([os.path.join(build, "woad"), "air", "--quiet", spec], stdout=subprocess.PIPE, text=True)
+        air = subprocess.Popen([os.path.join(build, "woad"), "air", "--quiet", spec], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)
         assert "serving" in air.stdout.readline()
         program = [os.path.join(build, "micropython"), os.path.join(root, "examples", "python", "transfer.py")]
         env = dict(os.environ, WOAD_HCI=spec)
@@ -35,6 +36,12 @@ def transfer(mib):
             assert all("%3d %%  %d of %d octets" % (n, d, mib << 20) in said for n, d in ((100, mib << 20),)) and said.count("%") > 50, said
         assert hashlib.sha256(open(copy, "rb").read()).hexdigest() == digest
         return re.findall(r"\[#+\] 100 % .*/s", sent.stdout)[-1]
+
+
+def build_c(program):
+    """As the README says."""
+    return (["cc", "-std=c99", "-no-pie", "-I", os.path.join(root, "include"), "-o", program, program + ".c"]
+            + [os.path.join(build, "lib%s.a" % lib) for lib in ("woad-posix", "woad", "woad-air")] + ["-lmbedcrypto", "-lusb-1.0"])
 
 
 def ok(name):
@@ -82,16 +89,32 @@ def main():
     os.makedirs(at, exist_ok=True)
     open(os.path.join(at, "program.py"), "w").write(python)
     open(os.path.join(at, "program.c"), "w").write(c_code)
-    subprocess.run(
-        ["cc", "-std=c99", "-no-pie", "-I", os.path.join(root, "include"), "-o", os.path.join(at, "program"), os.path.join(at, "program.c")]
-        + [os.path.join(build, "lib%s.a" % lib) for lib in ("woad-posix", "woad", "woad-air")] + ["-lmbedcrypto", "-lusb-1.0"], check=True,
-    )
+    subprocess.run(build_c(os.path.join(at, "program")), check=True)
     p = subprocess.Popen([os.path.join(build, "micropython"), os.path.join(at, "program.py")], stdout=subprocess.PIPE)
     c = subprocess.run([os.path.join(at, "program")], stdout=subprocess.PIPE, timeout=30)
     p.terminate()
     p.wait(10)
     assert c.returncode == 0 and b"dBm" in c.stdout, c.stdout
     ok("the README's programs see each other")
+    # As somebody does who wants more: the queues are too small for it then, and that is said.
+    larger = c_code.replace(".mtu = 23", ".mtu = 247")
+    assert larger != c_code
+    open(os.path.join(at, "larger.c"), "w").write(larger)
+    subprocess.run(build_c(os.path.join(at, "larger")), check=True)
+    c = subprocess.run([os.path.join(at, "larger")], stderr=subprocess.PIPE, timeout=30)
+    assert c.returncode == 1 and b"not valid" in c.stderr, c
+    for name in ("peripheral", "central", "lock", "key", "observer", "world", "lost"):
+        code = open(os.path.join(root, "examples", "c", name + ".c")).read()
+        larger = re.sub(r"\.mtu = \d+", ".mtu = 247", code)
+        assert larger != code, name
+        open(os.path.join(at, name + ".c"), "w").write(larger)
+        subprocess.run(build_c(os.path.join(at, name)), check=True)
+        c = subprocess.run([os.path.join(at, name)], cwd=at, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=30)
+        assert c.returncode > 0 and b"not valid" in c.stderr, (name, c)
+    ok("a config that is not valid is told")
+    r = subprocess.run([os.path.join(build, "micropython"), os.path.join(root, "examples", "python", "transfer.py")], stdout=subprocess.PIPE)
+    assert r.returncode == 2 and b"usage: transfer.py send|receive FILE" in r.stdout, r
+    ok("transfer.py says how it is used")
     o = subprocess.run([os.path.join(examples, "observer")], stdout=subprocess.PIPE, timeout=30)
     assert o.returncode == 0
     ok("observer")

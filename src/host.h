@@ -37,7 +37,10 @@ void *arena_take(struct woad *h, size_t n, size_t size);
 void *arena_each(struct woad *h, size_t n, size_t size, void *to, unsigned where);
 void *arena_conns(struct woad *h, size_t size, void *to, unsigned where);  /* one a connection */
 #define EACH(to, field) \
-    (to), (unsigned)(sizeof *(to) << 8 | offsetof(__typeof__(*(to)), field))
+    (to), (unsigned)(sizeof *(to) << 8 | OFFSET(__typeof__(*(to)), field))
+/* Of a field within the first 256 octets; one that is not is no array, and no program. */
+#define OFFSET(type, field) \
+    (offsetof(type, field) + 0 * sizeof(char[offsetof(type, field) < 256 ? 1 : -1]))
 
 struct gatts;
 

@@ -145,8 +145,8 @@ size_t woad_size(const struct woad_config *config);
  *         uint64_t align;
  *     } mem;
  *
- * The arguments are the config's, in this order.  The structs' sizes are those on machines with
- * pointers of 64 and of 32 bits; the sources hold them to it. */
+ * The arguments are fields of the config, in the order of the macro's.  The structs' sizes are
+ * those on machines with pointers of 64 and of 32 bits; the sources hold them to it. */
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
                  procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps, \
                  att_bearers, adv_sets, pairings) \

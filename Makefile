@@ -33,7 +33,7 @@ check: build
 	@scripts/check
 
 build: deps
-	@scripts/build
+	@scripts/build $(MAKECMDGOALS)
 
 micropython: deps
 	@scripts/micropython

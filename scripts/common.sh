@@ -16,6 +16,14 @@ mirror() {
         grep -E '/debian/?$' | head -n 1)
     echo "${uri:-http://deb.debian.org/debian}"
 }
+# Of MicroPython, as Debian packages it, and who signs that.
+version=1.25.0+ds-1
+debian_keyring() {
+    for k in /usr/share/keyrings/debian-archive-keyring.gpg \
+        /usr/share/keyrings/debian-archive-keyring.pgp; do
+        if [ -e "$k" ]; then echo "$k"; return; fi
+    done
+}
 jobs=$(nproc 2>/dev/null || echo 2)
 # Runs a long command: its output to a log, a dot a second to the terminal, its end on failure.
 quietly() {

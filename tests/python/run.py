@@ -120,7 +120,7 @@ programs = []
 
 
 def hub(spec, *options):
-    p = subprocess.Popen([air, "air", spec, *options], stdout=subprocess.PIPE)
+    p = subprocess.Popen([air, "air", spec, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     atexit.register(p.kill)
     p.stdout.readline()
     return p
@@ -1239,10 +1239,12 @@ def test_the_radio_ends_with_its_last_user():
 
 def test_the_demo_and_ctrl_c():
     """Ctrl-C in the middle of the demo leaves no process behind."""
-    for after in (0.1, 1.5):
+    for sign in (b"Two MicroPython programs", b"bpm"):
         p = subprocess.Popen([os.path.join(root, "scripts", "demo")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              start_new_session=True)
-        time.sleep(after)
+        for line in p.stdout:
+            if sign in line:
+                break
         os.killpg(p.pid, signal.SIGINT)
         p.communicate(timeout=10)
         assert p.returncode == 130, p.returncode
@@ -1753,7 +1755,7 @@ def test_btsnoop():
 def test_btsnoop_of_each_controller():
     where = os.path.join(scratch, "logs")           # which it makes
     spec = "unix:" + os.path.join(scratch, "logged.sock")
-    p = subprocess.Popen([air, "air", spec, "--quiet", "--btsnoop", where], stdout=subprocess.PIPE)
+    p = subprocess.Popen([air, "air", spec, "--quiet", "--btsnoop", where], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     p.stdout.readline()
     Program("up(); ble.gap_scan(50); wait(6)", {"WOAD_HCI": spec}).end()
     Program("up(); ble.gap_advertise(50000)", {"WOAD_HCI": spec}).end()
@@ -1869,7 +1871,12 @@ def test_the_tool():
 
 def main(tests, words):
     tests = [(n, f) for n, f in tests.items() if n.startswith("test_")]
+    nothing = [w for w in words if not any(w in n for n, _ in tests)]
     tests = [(n, f) for n, f in tests if not words or any(w in n for w in words)]
+    if nothing:
+        print("there is no test with %s in its name" % " or ".join(repr(w) for w in nothing))
+        shutil.rmtree(scratch, ignore_errors=True)
+        return 2
     failed = 0
     for name, f in tests:
         start = time.time()

@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""`woad` and the scripts from outside, without MicroPython.
+
+tools.py [NAME…]: those tests whose names contain one of the words.
+"""
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+woad = os.path.join(root, "build", "woad")
+scratch = tempfile.mkdtemp(prefix="woad-tools-")
+RESET = b"\x01\x03\x0c\x00"
+
+
+def hub(spec, *options):
+    p = subprocess.Popen([woad, "air", spec, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    line = p.stderr.readline()
+    assert line.startswith(b"serving "), line
+    return p
+
+
+def ended(p, code=0, timeout=3):
+    p.wait(timeout)
+    text = p.stderr.read()
+    assert p.returncode == code, (p.returncode, text)
+    return text
+
+
+class Host:
+    """Speaks HCI by itself."""
+
+    def __init__(self, path):
+        self.s = socket.socket(socket.AF_UNIX)
+        self.s.settimeout(3)
+        self.s.connect(path)
+        self.command(0x0c03)
+
+    def command(self, opcode, params=b""):
+        self.s.sendall(b"\x01" + opcode.to_bytes(2, "little") + bytes((len(params),)) + params)
+        got = b""
+        while not (len(got) > 6 and got[0] == 4 and got[1] == 0x0e):
+            got += self.s.recv(1)
+        self.s.recv(got[2] + 3 - len(got)) if got[2] + 3 > len(got) else b""
+        assert got[6] == 0, (hex(opcode), got)
+
+    def advertise(self, data):
+        self.command(0x2005, b"\x01\x02\x03\x04\x05\xc0")
+        self.command(0x2006, b"\xa0\x00\xa0\x00\x03\x01\x00" + bytes(6) + b"\x07\x00")
+        self.command(0x2008, bytes((len(data),)) + data.ljust(31, b"\0"))
+        self.command(0x200a, b"\x01")
+
+    def advertise_extended(self, data):
+        self.command(0x2036, b"\x00\x00\x00\xa0\x00\x00\xa0\x00\x00\x07\x01\x00" + bytes(6) + b"\x00\x7f\x01\x00\x01\x05\x00")
+        self.command(0x2035, b"\x00\x09\x02\x03\x04\x05\xc0")
+        for at in range(0, len(data), 250):
+            first, last = at == 0, at + 250 >= len(data)
+            part = data[at:at + 250]
+            self.command(0x2037, bytes((0, (3 if last else 1) if first else (2 if last else 0), 1, len(part))) + part)
+        self.command(0x2039, b"\x01\x01\x00\x00\x00\x00")
+
+
+def name_of(octets):
+    return bytes((len(octets) + 1, 9)) + octets
+
+
+def scan(spec, seconds="1"):
+    return subprocess.run([woad, "scan", seconds], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20,
+                          env=dict(os.environ, WOAD_HCI=spec))
+
+
+def test_serving_is_said_beside_the_names():
+    """What a script reads, the names of lines, stands on standard output alone."""
+    path = os.path.join(scratch, "s")
+    p = subprocess.Popen([woad, "air", "unix:" + path, "pty", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.stderr.readline() == b"serving unix:%s\n" % path.encode()
+    assert p.stdout.readline().startswith(b"pty:/dev/pts/")
+    p.terminate()
+    assert p.stdout.read() == b"" and ended(p) == b""
+    assert not os.path.exists(path)
+
+
+def test_a_signal_is_never_slept_through():
+    """SIGTERM just as the hub has answered and is about to wait."""
+    path = os.path.join(scratch, "s")
+    for n in range(40):
+        p = hub("unix:" + path)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+            s.sendall(RESET)
+            s.recv(64)
+            p.send_signal((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)[n % 3])
+            ended(p)
+        assert not os.path.exists(path)
+
+
+def test_it_removes_nothing_of_others():
+    """A file in its place; a path with a comma; another's socket by the same name."""
+    notes = os.path.join(scratch, "notes.txt")
+    with open(notes, "w") as f:
+        f.write("precious")
+    r = subprocess.run([woad, "air", "unix:" + notes], stderr=subprocess.PIPE, timeout=5)
+    assert r.returncode == 1 and b"is no socket" in r.stderr, r
+    p = hub("unix:" + notes + ",b")
+    p.terminate()
+    ended(p)
+    assert open(notes).read() == "precious" and not os.path.exists(notes + ",b")
+    path = os.path.join(scratch, "s")
+    a = hub("unix:" + path)
+    os.unlink(path)
+    b = hub("unix:" + path)
+    a.terminate()
+    ended(a)
+    assert stat.S_ISSOCK(os.stat(path).st_mode)
+    b.terminate()
+    ended(b)
+    assert not os.path.exists(path)
+    r = subprocess.run([woad, "air", "unix:" + path, "--pcap", notes], stderr=subprocess.PIPE, timeout=5)
+    assert r.returncode == 1 and b"something else than a capture" in r.stderr, r
+    assert open(notes).read() == "precious" and not os.path.exists(path)
+
+
+def test_a_capture_that_can_not_be_written():
+    path = os.path.join(scratch, "s")
+    r = subprocess.run([woad, "air", "unix:" + path, "--pcap", "/dev/full"], stderr=subprocess.PIPE, timeout=5)
+    assert r.returncode == 1 and b"/dev/full: No space left" in r.stderr, r
+
+
+def test_without_standard_files():
+    """Started with 0, 1 and 2 closed, what it prints goes to no host."""
+    path = os.path.join(scratch, "s")
+    p = subprocess.Popen(["sh", "-c", 'exec "$0" air "unix:$1" <&- >&- 2>&-', woad, path])
+    for _ in range(300):
+        if os.path.exists(path):
+            break
+        time.sleep(0.01)
+    h = Host(path)
+    h.advertise(name_of(b"x"))
+    p.terminate()
+    assert p.wait(3) == 0
+
+
+def test_scan_shows_what_there_is():
+    """Legacy and extended advertising, which radio it was; and that nobody was there."""
+    path = os.path.join(scratch, "s")
+    spec = "unix:" + path
+    p = hub(spec)
+    r = scan(spec)
+    assert r.returncode == 0 and r.stdout == b"" and b"nobody advertises there" in r.stderr and spec.encode() in r.stderr, r
+    legacy, extended = Host(path), Host(path)
+    legacy.advertise(name_of(b"old"))
+    extended.advertise_extended(name_of(b"new") + b"\xff\xff" * 1 + bytes(254) + name_of(b"not this"))
+    r = scan(spec)
+    lines = r.stdout.decode().splitlines()
+    assert r.returncode == 0 and b"nobody" not in r.stderr, r
+    assert any("C0:05:04:03:02:01 random" in x and x.endswith("old") for x in lines), r
+    assert any("C0:05:04:03:02:09 random" in x and x.endswith("new  extended, set 5, 271 octets") for x in lines), r
+    p.terminate()
+    ended(p)
+
+
+def test_a_strangers_name_does_not_reach_the_terminal():
+    """Controls of one and of two octets, what turns a line around, what is no UTF-8."""
+    path = os.path.join(scratch, "s")
+    spec = "unix:" + path
+    p = hub(spec)
+    h = Host(path)
+    for name, shown in ((b"\x1b[2Jx", "?[2Jx"), (b"a\x9bb", "a?b"), ("a\u009b1mb".encode(), "a?1mb"), ("\u009d0;b".encode(), "?0;b"),
+                        ("a\u202eb\u2066c".encode(), "a?b?c"), (b"\xc0\x9b\xff\xe2\x80", "?????"), (b"\xed\xa0\x80", "???"),
+                        ("Köln \u96ea \U0001f409".encode(), "Köln \u96ea \U0001f409"), (b"a\nb\x7f", "a?b?")):
+        h.command(0x200a, b"\x00")
+        h.advertise(name_of(name))
+        r = scan(spec)
+        line = r.stdout.decode().splitlines()
+        assert len(line) == 1 and line[0].endswith(" dBm  " + shown), (name, r)
+    p.terminate()
+    ended(p)
+
+
+def test_seconds():
+    for text in ("0", "-1", "x", "5x", "86401", "4294968", "99999999999999999999", ""):
+        r = subprocess.run([woad, "scan", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=5)
+        assert r.returncode == 2 and b"usage" in r.stderr, (text, r)
+
+
+def test_worlds_that_are_none():
+    for world, why in (("/", b"directory"), ("/dev/zero", b"a line of text"), ("/nowhere/x", b"No such file")):
+        r = subprocess.run([woad, "air", "unix:" + scratch + "/s", "--world", world], stderr=subprocess.PIPE, timeout=5)
+        assert r.returncode == 2 and why in r.stderr, r
+
+
+def test_what_other_systems_call_packages():
+    """scripts/deps where nothing is there, on systems whose packages have other names."""
+    for name, known, clang, wanted, not_wanted in (
+        ("debian12", "libclang-rt-14-dev", 14, "libclang-rt-14-dev", "riscv "),
+        ("debian13", "libclang-rt-19-dev qemu-system-riscv", 19, "libclang-rt-19-dev qemu-system-riscv", "qemu-system-misc"),
+        ("ubuntu22", "libclang-common-14-dev", 14, "libclang-common-14-dev", "libclang-rt-14-dev"),
+    ):
+        at = os.path.join(scratch, name)
+        os.mkdir(at)
+        for tool in ("sh", "dirname", "cut", "sed", "head", "cat", "grep", "nproc", "env"):
+            os.symlink(shutil.which(tool), os.path.join(at, tool))
+        for tool, text in (
+            ("id", "echo 1000"), ("sudo", 'exec "$@"'), ("apt-get", 'echo "$@" >>%s/log' % at),
+            ("apt-cache", "case $1 in depends) echo '  Depends: clang-%d' ;; show) case ' %s ' in *\" $2 \"*) ;; *) exit 100 ;; esac ;; esac" % (clang, known)),
+        ):
+            with open(os.path.join(at, tool), "w") as f:
+                f.write("#!%s/sh\n%s\n" % (at, text))
+            os.chmod(os.path.join(at, tool), 0o755)
+        r = subprocess.run([os.path.join(at, "sh"), os.path.join(root, "scripts", "deps"), "test"], env={"PATH": at, "HOME": at},
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+        assert r.returncode == 0, r
+        said = open(os.path.join(at, "log")).read().splitlines()
+        assert said[0] == "update -qq" and "install" in said[1] and " clang " in said[1], said
+        assert all(" %s" % w in said[1] for w in wanted.split()) and not_wanted not in said[1] + " ", said
+
+
+def test_what_is_there_is_not_installed():
+    """All that this machine has, for these tests have run on it: apt-get is not called."""
+    at = os.path.join(scratch, "there")
+    os.mkdir(at)
+    with open(os.path.join(at, "apt-get"), "w") as f:
+        f.write("#!/bin/sh\necho called >%s/log\nexit 1\n" % at)
+    os.chmod(os.path.join(at, "apt-get"), 0o755)
+    r = subprocess.run([os.path.join(root, "scripts", "deps"), "build"], env=dict(os.environ, PATH=at + ":" + os.environ["PATH"]),
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+    assert r.returncode == 0 and r.stdout == b"" and not os.path.exists(os.path.join(at, "log")), r
+
+
+def test_a_word_that_names_no_test_is_an_error():
+    """Also here."""
+    for program in ("tools.py", "run.py"):
+        r = subprocess.run([sys.executable, os.path.join(root, "tests", "python", program), "no_such_test"], stdout=subprocess.PIPE, timeout=20)
+        assert r.returncode == 2 and b"no_such_test" in r.stdout, r
+
+
+def main(tests, words):
+    tests = [(n, f) for n, f in tests.items() if n.startswith("test_")]
+    nothing = [w for w in words if not any(w in n for n, _ in tests)]
+    tests = [(n, f) for n, f in tests if not words or any(w in n for w in words)]
+    if nothing:
+        print("there is no test with %s in its name" % " or ".join(repr(w) for w in nothing))
+        return 2
+    failed = 0
+    for name, f in tests:
+        start = time.time()
+        try:
+            f()
+            print("ok   %-50s %5.1f s" % (name, time.time() - start), flush=True)
+        except Exception as e:
+            failed += 1
+            print("FAIL %s: %s: %s" % (name, type(e).__name__, e), flush=True)
+    shutil.rmtree(scratch, ignore_errors=True)
+    print("%d passed, %d failed" % (len(tests) - failed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals(), sys.argv[1:]))

@@ -33,10 +33,9 @@ static void gatts_carve(struct woad *h)
 {
     struct gatts *g = arena_take(h, 1, sizeof *g);
     struct attr_table *tables = arena_take(h, 1u + h->cfg.attr_tables, sizeof *tables);
-    size_t n = (size_t)h->cfg.conns + h->cfg.att_bearers;
     struct gatts_conn *conns = arena_conns(h, sizeof *conns, EACH(h->conns, server));
-    struct gatts_bearer *bearers = arena_each(h, n, sizeof *bearers, EACH(h->bearers, server));
-    arena_each(h, n, h->cfg.mtu, EACH(bearers, rsp));
+    struct gatts_bearer *bearers = arena_bearers(h, sizeof *bearers, EACH(h->bearers, server));
+    arena_bearers(h, h->cfg.mtu, EACH(bearers, rsp));
     arena_conns(h, h->cfg.subscriptions * sizeof *conns->cccds, EACH(conns, cccds));
     if (g) {
         g->tables = tables;
@@ -77,9 +76,7 @@ static void gatts_open(struct conn *c)
 {
     struct woad *h = c->h;
     struct gatts_conn *s = c->server;
-    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
-        s->cccds[n].handle = 0;
-    }
+    memset(s->cccds, 0, h->cfg.subscriptions * sizeof *s->cccds);
     *s = (struct gatts_conn){ .cccds = s->cccds };
     if (h->parts) {
         struct gatts_parts *parts = &h->parts[conn_index(c)];

@@ -459,8 +459,7 @@ static const struct att_role gattc_role = {
 static void gattc_carve(struct woad *h)
 {
     struct gattc_conn *conns = arena_conns(h, sizeof *conns, EACH(h->conns, client));
-    arena_each(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof(struct gattc_bearer),
-               EACH(h->bearers, client));
+    arena_bearers(h, sizeof(struct gattc_bearer), EACH(h->bearers, client));
     arena_conns(h, h->cfg.procedures * sizeof *conns->procs, EACH(conns, procs));
     arena_conns(h, h->cfg.request_queue, EACH(conns, data.mem));
     h->att_client = &gattc_role;

@@ -45,6 +45,11 @@ void *arena_conns(struct woad *h, size_t size, void *to, unsigned where)
     return arena_each(h, h->cfg.conns, size, to, where);
 }
 
+void *arena_bearers(struct woad *h, size_t size, void *to, unsigned where)
+{
+    return arena_each(h, (size_t)h->cfg.conns + h->cfg.att_bearers, size, to, where);
+}
+
 static bool config_valid(const struct woad_config *c)
 {
     return c && c->event && c->conns && c->mtu >= ATT_MTU_DEFAULT && c->mtu <= 527 &&

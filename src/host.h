@@ -36,6 +36,7 @@ void *arena_take(struct woad *h, size_t n, size_t size);
  * Which structs and which pointer: EACH(structs, field). */
 void *arena_each(struct woad *h, size_t n, size_t size, void *to, unsigned where);
 void *arena_conns(struct woad *h, size_t size, void *to, unsigned where);  /* one a connection */
+void *arena_bearers(struct woad *h, size_t size, void *to, unsigned where);        /* of ATT */
 #define EACH(to, field) \
     (to), (unsigned)(sizeof *(to) << 8 | OFFSET(__typeof__(*(to)), field))
 /* Of a field within the first 256 octets; one that is not is no array, and no program. */
@@ -150,13 +151,13 @@ struct conn {
     uint16_t number;                     /* the public one: see conn_of() */
     struct woad *h;
     struct conn *stirred_next;           /* in a ring of those; NULL: it is not among them */
+    struct fifo queue;                   /* ATT: notifications, indications, write commands */
     /* What each layer has of it: their arrays' elements. */
     struct att_bearer *bearer;           /* the fixed channel */
     struct gatts_conn *server;
     struct gattc_conn *client;
     struct smp_conn *smp;
     struct coc_conn *cocs;
-    struct fifo queue;                   /* ATT: notifications, indications, write commands */
     struct fifo answers;                 /* of signalling */
     uint8_t *rx;                         /* the L2CAP frame that comes in */
     /* …and to here. */

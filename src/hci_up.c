@@ -7,8 +7,11 @@ struct up_step {
     uint8_t octet, bit : 3;              /* of Supported_Commands; octet 0: it is sent anyway */
     bool needed : 1;                     /* failure means no Bluetooth */
     bool for_buffers : 1;                /* not sent when the controller's buffers are known */
-    void (*write)(struct woad *h, struct wr *params);
-    void (*read)(struct woad *h, struct rd *ret);
+    bool reads : 1;                      /* what it returns; else it has parameters, or neither */
+    union {
+        void (*write)(struct woad *h, struct wr *params);
+        void (*read)(struct woad *h, struct rd *ret);
+    };
 };
 
 /* HCI_Read_Local_Version_Information: HCI version u8, subversion u16, LMP version u8, company u16,
@@ -136,19 +139,19 @@ static void up_read_random(struct woad *h, struct rd *ret)
 
 static const struct up_step up_steps[] = {
     { OP_RESET, .needed = true },
-    { OP_READ_LOCAL_VERSION, .read = up_read_version },
-    { OP_READ_LOCAL_COMMANDS, .read = up_read_commands },
-    { OP_READ_LOCAL_FEATURES, .read = up_read_features },
-    { OP_LE_READ_FEATURES, .needed = true, .read = up_read_le_features },
-    { OP_READ_BD_ADDR, .read = up_read_address },
+    { OP_READ_LOCAL_VERSION, .reads = true, .read = up_read_version },
+    { OP_READ_LOCAL_COMMANDS, .reads = true, .read = up_read_commands },
+    { OP_READ_LOCAL_FEATURES, .reads = true, .read = up_read_features },
+    { OP_LE_READ_FEATURES, .needed = true, .reads = true, .read = up_read_le_features },
+    { OP_READ_BD_ADDR, .reads = true, .read = up_read_address },
     { OP_SET_EVENT_MASK, .needed = true, .write = up_write_mask },
     { OP_WRITE_LE_HOST_SUPPORT, 24, 6, .write = up_write_host_support },
     { OP_LE_SET_EVENT_MASK, .needed = true, .write = up_write_le_mask },
-    { OP_LE_READ_BUFFER_SIZE_V2, 41, 5, .read = up_read_le_buffers },
-    { OP_LE_READ_BUFFER_SIZE, .for_buffers = true, .read = up_read_le_buffers },
-    { OP_READ_BUFFER_SIZE, .for_buffers = true, .read = up_read_buffers },
+    { OP_LE_READ_BUFFER_SIZE_V2, 41, 5, .reads = true, .read = up_read_le_buffers },
+    { OP_LE_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = up_read_le_buffers },
+    { OP_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = up_read_buffers },
     { OP_LE_WRITE_DEFAULT_DATA_LEN, 34, 0, .write = up_write_data_len },
-    { OP_LE_RAND, .needed = true, .read = up_read_random },
+    { OP_LE_RAND, .needed = true, .reads = true, .read = up_read_random },
 };
 enum { UP_STEPS = sizeof up_steps / sizeof *up_steps };
 
@@ -186,7 +189,7 @@ static void up_skip(struct woad *h)
 uint16_t up_command(struct woad *h, struct wr *params)
 {
     const struct up_step *s = &up_steps[h->hci.step];
-    if (s->write) {
+    if (!s->reads && s->write) {
         s->write(h, params);
     }
     return s->opcode;
@@ -195,7 +198,7 @@ uint16_t up_command(struct woad *h, struct wr *params)
 void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     const struct up_step *s = &up_steps[h->hci.step];
-    if (status == 0 && s->read) {
+    if (status == 0 && s->reads) {
         s->read(h, ret);
     }
     if (s->needed && (status || ret->bad)) {

@@ -47,9 +47,6 @@ int perm_may_read(struct att_bearer *b, const struct woad_attr *a)
     if (!(a->perm & WOAD_PERM_READ)) {
         return WOAD_ATT_READ_NOT_PERMITTED;
     }
-    if (!(a->perm & NEEDS_SECURITY)) {
-        return 0;
-    }
     unsigned level = perm_level(a, READ_SHIFT);
     int err = conn_lacks(b->c, level);
     if (!err) {

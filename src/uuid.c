@@ -7,12 +7,14 @@ static const uint8_t base_uuid[16] = { 0xfb, 0x34, 0x9b, 0x5f, 0x80, 0x00, 0x00,
 
 static void uuid_widen(const struct woad_uuid *u, uint8_t le[16])
 {
+    uint8_t *at = le + 12;
+    size_t len = u->size <= 4 ? u->size : 4;
     if (u->size == 16) {
-        memcpy(le, u->le, 16);
-        return;
+        at = le;
+        len = 16;
     }
     memcpy(le, base_uuid, 16);
-    memcpy(le + 12, u->le, u->size <= 4 ? u->size : 4);
+    memcpy(at, u->le, len);
 }
 
 bool woad_uuid_equal(const struct woad_uuid *a, const struct woad_uuid *b)
@@ -29,12 +31,10 @@ bool woad_uuid_equal(const struct woad_uuid *a, const struct woad_uuid *b)
 uint16_t uuid_short(const struct woad_uuid *u)
 {
     uint8_t le[16];
-    if (u->size == 2) {
-        return (uint16_t)(u->le[0] | u->le[1] << 8);
-    }
+    struct woad_uuid two = { .size = 2 };
     uuid_widen(u, le);
-    bool short_form = memcmp(le, base_uuid, 12) == 0 && !le[14] && !le[15];
-    return (uint16_t)(short_form ? le[12] | le[13] << 8 : 0);
+    memcpy(two.le, le + 12, 2);
+    return woad_uuid_equal(u, &two) ? get_le16(two.le) : 0;
 }
 
 bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid)

@@ -468,7 +468,8 @@ static void gattc_carve(struct woad *h)
 static void gattc_open(struct conn *c)
 {
     struct gattc_conn *g = c->client;
-    *g = (struct gattc_conn){ .procs = g->procs, .end = g->procs, .data = g->data };
+    memset(&g->held, 0, sizeof *g - offsetof(struct gattc_conn, held));
+    g->end = g->procs;
     fifo_begin(&g->data, c->h->cfg.request_queue);
 }
 

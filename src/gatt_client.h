@@ -28,6 +28,7 @@ struct gattc_conn {
     struct proc *procs;                  /* config.procedures of them, in order */
     struct proc *end;                    /* of those that are in use */
     struct fifo data;                    /* of the writes among them, in the same order */
+    /* From here on it is of this connection, and not of its place. */
     bool held;                           /* all of them wait for security: the peer is bonded */
     bool full : 1;                       /* a caller got WOAD_EAGAIN */
     bool locked : 1;                     /* none is removed: an event is raised about one of them */

@@ -58,7 +58,7 @@ static struct conn *conn_free(const struct woad *h)
     return NULL;
 }
 
-bool conn_any_free(const struct woad *h) { return conn_free(h) != NULL; }
+bool conn_any_free(const struct woad *h) { return h->conns_open < h->cfg.conns; }
 
 bool conn_any(const struct woad *h)
 {

@@ -73,13 +73,14 @@ static int hex_digit(char c)
 int woad_uuid_parse(struct woad_uuid *uuid, const char *text)
 {
     uint8_t nibble[32];
-    size_t n = 0;
+    size_t n = 0, dashes = 0;
     if (text[0] == '0' && (text[1] | 0x20) == 'x') {
         text += 2;
     }
-    for (; *text; text++) {
-        int digit = hex_digit(*text);
-        if (*text == '-') {
+    for (size_t at = 0; text[at]; at++) {
+        int digit = hex_digit(text[at]);
+        if (text[at] == '-' && (at == 8 || at == 13 || at == 18 || at == 23)) {
+            dashes++;
             continue;
         }
         if (digit < 0 || n == sizeof nibble) {
@@ -87,7 +88,7 @@ int woad_uuid_parse(struct woad_uuid *uuid, const char *text)
         }
         nibble[n++] = (uint8_t)digit;
     }
-    if (n != 4 && n != 8 && n != 32) {
+    if ((n != 4 && n != 8 && n != 32) || (dashes && (dashes != 4 || n != 32))) {
         return WOAD_EINVAL;
     }
     memset(uuid, 0, sizeof *uuid);

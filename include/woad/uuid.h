@@ -18,8 +18,8 @@ struct woad_uuid {
  * 128-bit form on the Bluetooth base UUID. */
 bool woad_uuid_equal(const struct woad_uuid *a, const struct woad_uuid *b);
 
-/* Parses "180d", "0x180d", "0000180d" or the 36-character form.  Returns 0, or WOAD_EINVAL with
- * *uuid unchanged. */
+/* Parses "180d", "0x180d", "0000180d" or the 36-character form, that with all its dashes or none.
+ * Returns 0, or WOAD_EINVAL with *uuid unchanged. */
 int woad_uuid_parse(struct woad_uuid *uuid, const char *text);
 
 /* Writes "180d", "0000180d" or the 36-character form and a NUL.  Returns the length. */

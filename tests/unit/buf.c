@@ -135,10 +135,16 @@ static void uuid_text(void **state)
     assert_true(woad_uuid_equal(&u, &v));
     assert_int_equal(woad_uuid_parse(&v, "6e400001-b5a3-f393-e0a9-e50e24dcca9e"), 0);
     assert_false(woad_uuid_equal(&u, &v));
+    assert_int_equal(woad_uuid_parse(&u, "6e400001b5a3f393e0a9e50e24dcca9e"), 0);
+    assert_true(woad_uuid_equal(&u, &v));
     assert_int_equal(woad_uuid_format(&v, text), 36);
     assert_string_equal(text, "6e400001-b5a3-f393-e0a9-e50e24dcca9e");
     const char *const bad[] = { "", "18", "180", "180dd", "xyzw", "180d180", "0x",
-                                "6e400001-b5a3-f393-e0a9-e50e24dcca9e0" };
+                                "6e400001-b5a3-f393-e0a9-e50e24dcca9e0", "1-80d", "-180d", "180d-",
+                                "0000-180d", "00001-80d", "-6e400001b5a3f393e0a9e50e24dcca9e",
+                                "6e400001--b5a3f393-e0a9-e50e24dcca9e",
+                                "6e400001-b5a3-f393-e0a9e50e24dcca9e",
+                                "6e40000-1b5a3-f393-e0a9-e50e24dcca9e", "00001800-" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         u = v;
         assert_int_equal(woad_uuid_parse(&u, bad[i]), WOAD_EINVAL);

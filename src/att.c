@@ -58,12 +58,12 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
 static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in)
 {
     struct conn *c = b->c;
-    if (op & (1 | ATT_OP_COMMAND) || !att_is_fixed(b)) {
+    if (att_is_for_client(op) || (op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
         return;
     }
-    c->att_refuse = (uint8_t)(op + 1);
+    c->att_refuse = op | ATT_OP_COMMAND; /* no request has this bit */
     if (op == ATT_MTU_REQ && rd_left(in) == 2) {
-        c->att_refuse = ATT_OP_COMMAND;  /* no request has this bit: it is granted */
+        c->att_refuse = op;              /* it is granted */
         att_set_mtu(c, get_le16(in->p));
     }
 }
@@ -86,17 +86,25 @@ static bool att_tx_refused(struct att_bearer *b, struct wr *out)
         return false;
     }
     c->att_refuse = 0;
-    if (refuse == ATT_OP_COMMAND) {
+    if (refuse == ATT_MTU_REQ) {
         wr_u8(out, ATT_MTU_RSP);
         wr_le16(out, c->h->mtu);
     } else {
-        att_wr_error(out, (uint8_t)(refuse - 1), 0, WOAD_ATT_REQUEST_NOT_SUPPORTED);
+        att_wr_error(out, refuse & (uint8_t)~ATT_OP_COMMAND, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED);
     }
     return true;
 }
 
-/* Requests, commands and confirmations are even: they go to a server.  Responses, notifications
- * and indications are odd: they go to a client.  3.4.8.  A peer whose two exchanges of the MTU came
+/* Responses, notifications and indications go to a client: they are odd.  All else goes to a server,
+ * an unknown PDU too: one without the Command Flag is a request, and is refused.  3.3, 3.4.8 */
+bool att_is_for_client(uint8_t op)
+{
+    /* A bit for 0x01, 0x03, ... */
+    const uint32_t known = 1u << 17 | 1u << 16 | 0x7bffu;
+    return (op & 1) && op < 2 * 18 && (known >> (op >> 1) & 1);
+}
+
+/* A peer whose two exchanges of the MTU came
  * to different values may go by the larger one: as much as was offered to it is taken. */
 void att_rx(struct att_bearer *b, struct rd *in)
 {
@@ -106,7 +114,7 @@ void att_rx(struct att_bearer *b, struct rd *in)
         return;                          /* not a PDU of this bearer */
     }
     uint8_t op = *in->p++;
-    const struct att_role *role = op & 1 ? h->att_client : h->att_server;
+    const struct att_role *role = att_is_for_client(op) ? h->att_client : h->att_server;
     if (op == ATT_CONFIRM) {
         if (rd_done(in)) {
             att_indicated(b, 0);

@@ -63,7 +63,7 @@ static struct woad_coc_params eatt_params(const struct woad *h)
 static bool eatt_busy(const struct att_bearer *b)
 {
     const struct woad *h = b->c->h;
-    return h->att_server && h->att_server->busy(b);
+    return !h->att_server || h->att_server->busy(b);
 }
 
 static void reverse(uint8_t *p, size_t n)
@@ -100,7 +100,28 @@ static void eatt_drop_first(struct coc *k)
 static bool eatt_is_request(const struct rd *pdu)
 {
     uint8_t op = pdu->p < pdu->end ? *pdu->p : ATT_CONFIRM;
-    return !(op & 1) && !(op & ATT_OP_COMMAND) && op != ATT_CONFIRM;
+    return !att_is_for_client(op) && !(op & ATT_OP_COMMAND) && op != ATT_CONFIRM;
+}
+
+static bool eatt_has_whole(const struct coc *k)
+{
+    return k->sdus > 1 || (k->sdus && !k->rx_left);
+}
+
+/* A request where there is no server stays in the channel until its refusal may go.  3.4.1.1 */
+static bool eatt_tx_refused(struct coc *k, struct wr *out)
+{
+    if (k->c->h->att_server || k->filling || !eatt_has_whole(k)) {
+        return false;
+    }
+    struct rd in = eatt_first(k);
+    if (!eatt_is_request(&in)) {
+        return false;
+    }
+    att_wr_error(out, *in.p, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED);
+    eatt_drop_first(k);
+    coc_wants(k);
+    return true;
 }
 
 /* Whole PDUs, one at a time, though the application pulls packets from inside an event that points
@@ -116,7 +137,7 @@ static void eatt_read(struct coc *k)
         return;
     }
     k->filling = true;
-    while (b->mtu && (k->sdus > 1 || (k->sdus && !k->rx_left))) {
+    while (b->mtu && eatt_has_whole(k)) {
         struct rd in = eatt_first(k);
         bool request = eatt_is_request(&in);
         if (request && eatt_busy(b)) {
@@ -183,7 +204,7 @@ static bool eatt_fill(struct coc *k)
     if (!k->peer[COC_CREDITS] || k->state != COC_OPEN || !b->mtu) {
         return false;
     }
-    if (!att_tx(b, &out)) {
+    if (!eatt_tx_refused(k, &out) && !att_tx(b, &out)) {
         if (!eatt_queue_fits(k) || !att_tx_queue(b, &out)) {
             return false;
         }

@@ -167,7 +167,7 @@ struct conn {
     uint32_t sig_due;                    /* of an update; of HCI_Disconnect, when CONN_CLOSING */
     struct woad_addr peer;
     struct woad_addr own, peer_air;      /* as they were on the air when it began */
-    uint8_t att_refuse;                  /* without a server: the request to refuse, plus 1 */
+    uint8_t att_refuse;                  /* without a server: the request, with a bit if refused */
     uint8_t sig_last;                    /* the last identifier */
     uint8_t reason;                      /* of HCI_Disconnect */
 };
@@ -551,6 +551,7 @@ bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint
 void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs);
 /* att.c */
 static inline bool att_is_fixed(const struct att_bearer *b) { return b == b->c->bearer; }
+bool att_is_for_client(uint8_t op);
 void att_rx(struct att_bearer *b, struct rd *in);
 bool att_tx(struct att_bearer *b, struct wr *out);
 bool att_tx_queue(struct att_bearer *b, struct wr *out);

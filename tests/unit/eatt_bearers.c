@@ -57,6 +57,17 @@ static size_t octets_on(uint16_t cid)
     return n;
 }
 
+/* The last of them. */
+static const struct solo_frame *frame_on(uint16_t cid)
+{
+    const struct solo_frame *last = NULL;
+    for (size_t at = 0; at < solo.frames; at++) {
+        last = solo.frame[at].cid == cid ? &solo.frame[at] : last;
+    }
+    assert_non_null(last);
+    return last;
+}
+
 /* Vol 3, Part F, 3.3.2: the peer's request waits for the application, which waits for the answer to
  * a request of its own on the same bearer. */
 static void answer_comes_while_a_request_waits(void **state)
@@ -256,9 +267,40 @@ static void closed_while_it_is_asked_for(void **state)
     }
 }
 
+/* A host without a server: each request is refused, behind what was asked before; what is for the
+ * client comes.  Vol 3, Part F, 3.4.1.1 */
+static void requests_where_there_is_no_server(void **state)
+{
+    static const struct woad_feature *const client[] = { &woad_gatt_client, &woad_channels,
+        &woad_enhanced_channels, &woad_eatt, &woad_security_peripheral, NULL };
+    struct woad_config config = solo_config(client);
+    (void)state;
+    config.att_bearers = 1;
+    solo_boot(config);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, false, 9);
+    solo_encrypt(SOLO_HANDLE);
+    peer_opens(PEER_CID, 64, 64, 1);
+    solo_forget();
+    PDU(OUR_CID, 0x0a, 3, 0);
+    PDU(OUR_CID, 0xbf);
+    PDU(OUR_CID, 0x1b, 7, 0, 1);
+    const uint8_t first_error[] = { 5, 0, 0x01, 0x0a, 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
+    assert_int_equal(solo_frames(PEER_CID, 5), 1);         /* there is one credit */
+    assert_memory_equal(frame_on(PEER_CID)->octet, first_error, sizeof first_error);
+    SOLO_SIG(CREDITS, 9, 4, 0, PEER_CID, 0, 5, 0);
+    solo_pump();
+    const uint8_t second_error[] = { 5, 0, 0x01, 0xbf, 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
+    assert_int_equal(solo_frames(PEER_CID, 5), 2);
+    assert_memory_equal(frame_on(PEER_CID)->octet, second_error, sizeof second_error);
+    assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 1);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_where_there_is_no_server),
         cmocka_unit_test(answer_comes_while_a_request_waits),
         cmocka_unit_test(handles_stay_while_others_come),
         cmocka_unit_test(confirmation_comes_while_a_request_waits),

@@ -196,6 +196,14 @@ static int long_read(struct att_bearer *b, struct wr *out)
     return att_part(g->mem + g->len, g->kept_len, s->offset, out);
 }
 
+void woad_gatt_changed(struct woad *h, uint16_t handle)
+{
+    for (size_t n = 0; h->parts && n < h->cfg.conns; n++) {
+        struct gatts_parts *g = &h->parts[n];
+        g->kept = g->kept == handle ? 0 : g->kept;
+    }
+}
+
 /* Forgets what has been kept for long enough: a client that pauses is given a new value. */
 static uint32_t long_due(struct woad *h)
 {

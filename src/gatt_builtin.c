@@ -157,12 +157,12 @@ bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *
 }
 
 /* Client Supported Features: bits, of which the first octet has all there are.  A bit that is set
- * stays set.  Vol 3, Part G, 7.2 */
+ * stays set; those that have no meaning yet are not kept.  Vol 3, Part G, 7.2 */
 static int client_features_write(struct conn *c, struct rd *in)
 {
     struct woad *h = c->h;
     struct gatts_conn *s = c->server;
-    uint8_t bits = rd_u8(in);
+    uint8_t bits = rd_u8(in) & CLIENT_FEATURES;
     if (in->bad) {
         return WOAD_ATT_INVALID_VALUE_LENGTH;
     }

@@ -7,7 +7,8 @@
 enum { UUID_PRIMARY = 0x2800, UUID_SECONDARY = 0x2801, UUID_INCLUDE = 0x2802,
        UUID_CHARACTERISTIC = 0x2803, UUID_CCCD = 0x2902 };
 enum { CCCD_NOTIFY = 1, CCCD_INDICATE = 2 };
-enum { FEATURE_MULTIPLE_NOTIFY = 4 };    /* Client Supported Features.  Vol 3, Part G, 7.2 */
+/* Client Supported Features: robust caching 1, Enhanced ATT 2.  Vol 3, Part G, 7.2 */
+enum { FEATURE_MULTIPLE_NOTIFY = 4, CLIENT_FEATURES = 7 };
 enum { HANDLE_CLIENT_FEATURES = 11 };
 
 struct attr_table { const struct woad_attr *attrs; uint16_t n, first; };

@@ -268,6 +268,34 @@ static void queued_values_of_a_removed_attribute(void **state)
     }
 }
 
+/* A value changes while a client reads it in parts: the application says so, is asked for the next
+ * part, and refuses it.  Another's parts stay. */
+static void value_that_changes_while_it_is_read(void **state)
+{
+    (void)state;
+    for (int changed = 0; changed < 3; changed++) {
+        serve(true);
+        SOLO_ATT(0x0a, VALUE, 0);
+        assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, octets, 100), 0);
+        solo_pump();
+        if (changed) {
+            woad_gatt_changed(solo.h, changed == 1 ? VALUE : VALUE + 1);
+        }
+        solo_forget();
+        SOLO_ATT(0x0c, VALUE, 0, 22, 0);
+        assert_int_equal(solo_count(WOAD_EV_GATT_READ), changed == 1);
+        if (changed == 1) {
+            assert_int_equal(solo_last(WOAD_EV_GATT_READ)->u.gatt_read.offset, 22);
+            assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0x80, NULL, 0), 0);
+            refused(0x0c, 0x80);
+        }
+        solo_end();
+    }
+    solo_boot(solo_config((const struct woad_feature *const[]){ &woad_gatt_client, NULL }));
+    woad_gatt_changed(solo.h, VALUE);    /* there is no server */
+    solo_end();
+}
+
 /* All that was in the queue is removed: who waits for room, and for its end, is told. */
 static void removed_from_the_queue_is_room(void **state)
 {
@@ -445,7 +473,7 @@ static void every_opcode_in_every_state(void **state)
     (void)state;
     for (unsigned op = 0; op < 256; op++) {
         for (int when = 0; when < 4; when++) {
-            bool request = !(op & 1) && !(op & 0x40) && op != 0x1e;
+            bool request = solo_is_request(op);
             serve(when & 1);
             if (when > 1) {
                 SOLO_ATT(0x0a, VALUE, 0);
@@ -506,6 +534,7 @@ int main(void)
         cmocka_unit_test(constant_value_does_not_leave_in_the_clear),
         cmocka_unit_test(queued_values_do_not_leave_in_the_clear),
         cmocka_unit_test(queued_values_of_a_removed_attribute),
+        cmocka_unit_test(value_that_changes_while_it_is_read),
         cmocka_unit_test(removed_from_the_queue_is_room),
         cmocka_unit_test(request_in_the_clear_stays_in_the_clear),
         cmocka_unit_test(several_are_checked_when_their_turn_comes),

@@ -95,8 +95,8 @@ static bool att_tx_refused(struct att_bearer *b, struct wr *out)
     return true;
 }
 
-/* Responses, notifications and indications go to a client: they are odd.  All else goes to a server,
- * an unknown PDU too: one without the Command Flag is a request, and is refused.  3.3, 3.4.8 */
+/* Responses, notifications and indications go to a client: they are odd.  All else goes to a
+ * server, an unknown PDU too: one without the Command Flag is a request.  3.3, 3.4.8 */
 bool att_is_for_client(uint8_t op)
 {
     /* A bit for 0x01, 0x03, ... */

@@ -135,8 +135,8 @@ static inline void solo_forget(void)
     solo.events = solo.commands = solo.frames = 0;
 }
 
-/* Whether a server answers an opcode: an unknown one, too, without the Command Flag.  Vol 3, Part F,
- * 3.3, 3.4.8 */
+/* Whether a server answers an opcode: an unknown one, too, without the Command Flag.
+ * Vol 3, Part F, 3.3, 3.4.8 */
 static inline bool solo_is_request(unsigned op)
 {
     bool for_client = (op & 1) && op < 0x24 && op != 0x15 && op != 0x1f;

@@ -152,9 +152,9 @@ size_t woad_gatt_name(const struct woad *h, const uint8_t **name);
  * WOAD_ENOTCONN; WOAD_EALREADY when nothing waits for an answer. */
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len);
 
-/* The value of a handle is another one now.  What the host has kept of it for clients that read it in
- * parts is forgotten: for the next part the application is asked, with its offset, and may answer
- * with an error, such as the 0x80 of the services that define Value Changed During Read Long. */
+/* The value of a handle is another one now.  What the host has kept of it for clients that read it
+ * in parts is forgotten: for the next part the application is asked, with its offset, and may
+ * answer with an error, such as the 0x80 of services with a Value Changed During Read Long. */
 void woad_gatt_changed(struct woad *h, uint16_t handle);
 
 /* A client with several bearers (Enhanced ATT) may ask several things at once.  woad_gatt_answer()

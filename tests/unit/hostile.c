@@ -431,7 +431,8 @@ static void att_opcode_sweep(void **state)
                     assert_true(b.last[4] == op + 1 || (b.last[4] == 1 && b.last[5] == op));
                     assert_true(b.last_len - 4 <= 23);
                 }
-                if (request && (op > 0x20 || (op & 1) || op == 0 || op == 0x14 || op == 0x1a || op == 0x1c)) {
+                if (request && (op > 0x20 || (op & 1) || op == 0 || op == 0x14 ||
+                                op == 0x1a || op == 0x1c)) {
                     assert_int_equal(b.last[8], WOAD_ATT_REQUEST_NOT_SUPPORTED);
                 }
                 if (op != 0x02 && op != 0x03) {

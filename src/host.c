@@ -332,14 +332,19 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
     return n;
 }
 
-uint32_t woad_poll(struct woad *h, uint32_t now_ms)
+void woad_clock(struct woad *h, uint32_t now_ms)
 {
     h->now = now_ms;
-    h->quiet = false;
     if (!h->clocked) {
         h->clocked = true;
         hci_clock_begins(h);
     }
+}
+
+uint32_t woad_poll(struct woad *h, uint32_t now_ms)
+{
+    woad_clock(h, now_ms);
+    h->quiet = false;
     uint32_t left = least(hci_due(h), least(conn_due(h), att_due(h)));
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         if ((*f)->due) {

@@ -252,8 +252,13 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len);
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room);
 enum { WOAD_TX_ROOM = 1 + 3 + 255 };
 
-/* Tells the time and acts on what is due.  now_ms may wrap.  Time limits that a call starts count
- * from the last time told, so tell it after a long wait and before such a call.  Returns the
+/* Tells the time, and no more: nothing ends by it.  Time limits that a call starts count from the
+ * last time told, so tell it after a long wait and before such a call.  A program that may have
+ * been stopped for a while tells it so, hands in what has come meanwhile, and then calls
+ * woad_poll(): an answer that was there in time is in time. */
+void woad_clock(struct woad *h, uint32_t now_ms);
+
+/* Tells the time and acts on what is due.  now_ms may wrap.  Returns the
  * milliseconds until it must be called again, WOAD_FOREVER if nothing waits; 0 after something was
  * due, so that what came of it is sent, and its time limits are known, before anybody sleeps.  Time
  * limits of 2^31 ms or more are 2^31 - 1: 24 days. */

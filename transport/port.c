@@ -24,7 +24,14 @@ struct woad_port {
     struct patch patch;
     int log;                             /* -1: none */
     bool logs_keys;                      /* keys as they are */
+    bool behind;                         /* more has come than one pump moves: */
+    uint32_t behind_since;
 };
+
+/* One pump moves so many packets, or for so long, at most: a controller may never stop talking, and
+ * a program's handler may be slow.  As long as more has come, time stands still for the host, but
+ * no longer than BEHIND_MS. */
+enum { PUMP_PACKETS = 64, PUMP_MS = 10, BEHIND_MS = 1000 };
 
 static void port_free(struct woad_port *p)
 {
@@ -233,22 +240,45 @@ static uint32_t port_due(struct woad_port *p, struct woad *h)
     return wait < line ? wait : line;
 }
 
-/* Our answers go out before the next packet is looked at, so that order is kept. */
-int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
+/* Our answers go out before the next packet is looked at, so that order is kept.  True: more may
+ * have come. */
+static bool port_take(struct woad_port *p, struct woad *h, int *err)
 {
     const uint8_t *packet;
-    *wait_ms = port_due(p, h);
-    int n, err = woad_port_flush(p, h);
-    while (!err && (n = woad_port_read(p, &packet)) != 0) {
-        if (n < 0) {
-            err = n;
-            break;
-        }
+    uint32_t start = woad_port_now_ms();
+    int n = 1, left = PUMP_PACKETS;
+    *err = woad_port_flush(p, h);
+    while (!*err && left && (n = woad_port_read(p, &packet)) > 0) {
         woad_rx(h, packet, (size_t)n);
-        err = woad_port_flush(p, h);
+        *err = woad_port_flush(p, h);
+        left = woad_port_now_ms() - start < PUMP_MS ? left - 1 : 0;
     }
-    *wait_ms = port_due(p, h);
-    err = err ? err : woad_port_flush(p, h);
+    *err = n < 0 ? n : *err;
+    return n > 0 && !*err;
+}
+
+/* Whether the host is to hear how late it is: not before it has heard what came until then. */
+static bool port_on_time(struct woad_port *p, bool more)
+{
+    uint32_t now = woad_port_now_ms();
+    if (more && !p->behind) {
+        p->behind_since = now;
+    }
+    p->behind = more;
+    return !more || now - p->behind_since >= BEHIND_MS;
+}
+
+int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
+{
+    int err;
+    woad_clock(h, woad_port_now_ms());
+    bool more = port_take(p, h, &err);
+    *wait_ms = 0;
+    if (port_on_time(p, more)) {
+        *wait_ms = port_due(p, h);
+        err = err ? err : woad_port_flush(p, h);
+    }
+    *wait_ms = more ? 0 : *wait_ms;
     if (err) {
         woad_fail(h, err);
     }

@@ -56,9 +56,11 @@ int woad_port_read(struct woad_port *p, const uint8_t **packet);
  * four packets are not acknowledged: woad_port_read(), at least every 100 ms, brings that on. */
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len);
 
-/* Moves what there is to move both ways and lets time pass, without waiting.  When the controller
- * is gone it calls woad_fail() and returns the negative errno.  *wait_ms gets the milliseconds
- * until it must be called again although nothing came (WOAD_FOREVER: none). */
+/* Moves what there is to move both ways and lets time pass, without waiting: what has come is read
+ * before time is told, so that a program that was stopped does not take the controller for dead.
+ * It moves a bounded number of packets; if there are more, *wait_ms is 0.  When the controller is
+ * gone it calls woad_fail() and returns the negative errno.  *wait_ms gets the milliseconds until
+ * it must be called again although nothing came (WOAD_FOREVER: none). */
 int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms);
 
 /* Only the sending half of it, for a program that is inside the event callback. */

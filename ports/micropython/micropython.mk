@@ -5,7 +5,7 @@ WOAD_DIR := $(abspath $(USERMOD_DIR)/../..)
 WOAD_MP_DIR := $(WOAD_DIR)/./ports/micropython
 
 SRC_USERMOD_C += $(addprefix $(WOAD_MP_DIR)/, \
-    mod_bluetooth.c ble.c ble_event.c ble_ext.c ble_gap.c ble_link.c ble_l2cap.c ble_pair.c ble_gattc.c ble_gatts.c ble_uuid.c ble_value.c)
+    mod_bluetooth.c ble.c ble_call.c ble_queue.c ble_event.c ble_ext.c ble_gap.c ble_link.c ble_l2cap.c ble_pair.c ble_gattc.c ble_gatts.c ble_uuid.c ble_value.c)
 SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/src/*.c)
 
 # Boards.  Their own HCI driver is MicroPython's; where that comes with another stack it is built for
@@ -30,14 +30,17 @@ endif
 
 # The unix port: a way to a controller, and the simulated radio inside.
 ifeq ($(notdir $(CURDIR)),unix)
-SRC_USERMOD_C += $(WOAD_MP_DIR)/port_unix.c
+SRC_USERMOD_C += $(WOAD_MP_DIR)/port_unix.c $(WOAD_MP_DIR)/unix_calls.c
+$(BUILD)/extmod/modselect.o: CFLAGS += -include $(WOAD_MP_DIR)/unix_select.h
+WOAD_COMMA := ,
+WOAD_WRAPPED := mp_hal_delay_ms usleep select read recv recvfrom accept write send sendto connect
 # USB where there is libusb.
 WOAD_USB := $(shell pkg-config --exists libusb-1.0 && echo usb)
 SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/air/*.c)
 SRC_USERMOD_LIB_C += $(filter-out $(WOAD_DIR)/transport/usb$(if $(WOAD_USB),_none,).c, \
     $(wildcard $(WOAD_DIR)/transport/*.c))
 SRC_USERMOD_LIB_C += $(WOAD_DIR)/crypto/mbedtls.c
-LDFLAGS_USERMOD += -lmbedcrypto $(if $(WOAD_USB),-lusb-1.0) -Wl,--wrap=poll -Wl,--wrap=mp_hal_delay_ms
+LDFLAGS_USERMOD += -lmbedcrypto $(if $(WOAD_USB),-lusb-1.0) $(addprefix -Wl$(WOAD_COMMA)--wrap=,$(WOAD_WRAPPED))
 endif
 
 CFLAGS_USERMOD += -I$(WOAD_DIR)/include -include $(WOAD_MP_DIR)/hooks.h

@@ -5,6 +5,7 @@
  * handler that does nothing, makes MicroPython look at its scheduler and go back to waiting. */
 #define _GNU_SOURCE
 #include "ble.h"
+#include "unix_calls.h"
 
 #include <woad/crypto.h>
 #include <woad/port.h>
@@ -29,13 +30,6 @@ static struct {
     mp_sched_node_t node;
     uint32_t next;                       /* what was armed last */
 } io;
-
-/* The linker has MicroPython's calls of these come here, see micropython.mk. */
-int __real_poll(struct pollfd *fds, nfds_t n, int ms);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int ms);
-void __real_mp_hal_delay_ms(mp_uint_t ms);
-void __wrap_mp_hal_delay_ms(mp_uint_t ms);
-enum { IDLE_POLL_MS = 10, IDLE_DELAY_MS = 20 };
 
 const struct woad_crypto *const ble_port_crypto = &woad_mbedtls;
 const struct woad_feature *const ble_port_features[] = {
@@ -84,30 +78,8 @@ bool ble_port_store_remove(const struct woad_addr *peer)
     return store && woad_bond_file_remove(store, peer) == 0;
 }
 
-static bool watched(void) { return io.port && pthread_equal(pthread_self(), io.main); }
-
-/* asyncio asks objects that are no descriptors, its ThreadSafeFlag among them, every millisecond.
- * While the thread below is there to interrupt, less often will do: idle programs sleep. */
-int __wrap_poll(struct pollfd *fds, nfds_t n, int ms)
-{
-    return __real_poll(fds, n, ms == 1 && watched() ? IDLE_POLL_MS : ms);
-}
-
-/* time.sleep_ms() looks at the scheduler 2,000 times a second; here, when something is in it. */
-void __wrap_mp_hal_delay_ms(mp_uint_t ms)
-{
-    mp_uint_t start = mp_hal_ticks_ms(), gone;
-    if (!watched()) {
-        __real_mp_hal_delay_ms(ms);
-        return;
-    }
-    mp_event_handle_nowait();
-    while ((gone = mp_hal_ticks_ms() - start) < ms) {
-        mp_uint_t left = ms - gone;
-        __real_poll(NULL, 0, (int)(left < IDLE_DELAY_MS ? left : IDLE_DELAY_MS));
-        mp_event_handle_nowait();
-    }
-}
+bool ble_port_interrupts(void) { return io.port && pthread_equal(pthread_self(), io.main); }
+int ble_port_descriptor(void) { return io.port ? woad_port_fd(io.port) : -1; }
 
 /* Something was put in the scheduler: by another thread, while the main one may sleep. */
 void woad_mp_scheduled(void)
@@ -129,7 +101,7 @@ static void run_node(mp_sched_node_t *node)
 static void thread_sleep(int fd, short events, int ms)
 {
     struct pollfd fds[2] = { { io.wake, POLLIN, 0 }, { fd, events, 0 } };
-    __real_poll(fds, fd < 0 ? 1 : 2, ms);
+    poll(fds, fd < 0 ? 1 : 2, ms);
     if (fds[0].revents) {
         uint64_t n;
         (void)!read(io.wake, &n, sizeof n);
@@ -173,7 +145,7 @@ static void *thread_main(void *arg)
             { woad_port_fd(io.port), (short)(POLLIN | (atomic_load(&io.blocked) ? POLLOUT : 0)),
               0 },
         };
-        int n = ms ? __real_poll(fds, 2, ms) : 0;
+        int n = ms ? poll(fds, 2, ms) : 0;
         if (n > 0 && fds[0].revents) {
             uint64_t count;
             (void)!read(io.wake, &count, sizeof count);
@@ -251,12 +223,14 @@ int ble_port_pump(struct woad *h)
 
 int ble_port_flush(struct woad *h) { return io.port ? woad_port_flush(io.port, h) : 0; }
 
-void ble_port_clock(struct woad *h) { woad_poll(h, woad_port_now_ms()); }
+bool ble_port_more(void) { return io.port && !io.next; }
+
+void ble_port_clock(struct woad *h) { woad_clock(h, woad_port_now_ms()); }
 
 void ble_port_wait(uint32_t ms)
 {
     struct pollfd fd = { io.port ? woad_port_fd(io.port) : -1, POLLIN, 0 };
-    __real_poll(&fd, 1, (int)(ms < io.next ? ms : io.next));
+    poll(&fd, 1, (int)(ms < io.next ? ms : io.next));
 }
 
 void ble_port_schedule(void) { mp_sched_schedule_node(&io.node, run_node); }
@@ -268,7 +242,8 @@ void ble_port_arm(void)
         return;
     }
     ble_obj_t *o = ble_object();
-    uint32_t wait = o && o->queue ? 0 : io.next;           /* something waits for the program */
+    bool waits = o && !ble_queue_empty(o);                 /* something, for the program */
+    uint32_t wait = waits ? 0 : io.next;
     uint32_t deadline = woad_port_now_ms() + wait;
     bool timed = wait != WOAD_FOREVER, blocked = woad_port_blocked(io.port);
     bool same = atomic_load(&io.armed) && timed == atomic_load(&io.timed) &&

@@ -1,0 +1,222 @@
+/* The unix port's waiting calls, while a radio is on.
+ *
+ * Each packet that comes interrupts the main thread with a signal, so that MicroPython's scheduler
+ * runs.  A call that MicroPython then makes again would begin its whole time anew (a socket with a
+ * time limit), go on as if the time that a handler took had not passed (time.sleep), or have ended
+ * too early (time.sleep_us).  The linker has MicroPython's calls of these come here, see
+ * micropython.mk: each keeps its deadline, and runs the scheduler itself. */
+#define _GNU_SOURCE
+#include "ble.h"
+#include "unix_calls.h"
+
+#undef poll
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { IDLE_MS = 10, UNSERVED_US = 2000 };
+
+static int64_t now_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* Until then, or a signal: the result of ppoll(). */
+static int wait_until(struct pollfd *fd, int64_t deadline)
+{
+    int64_t left = deadline - now_us();
+    left = left > 0 ? left : 0;
+    struct timespec ts = { left / 1000000, left % 1000000 * 1000 };
+    return ppoll(fd, fd ? 1 : 0, &ts, NULL);
+}
+
+static void sleep_until(int64_t deadline)
+{
+    mp_handle_pending(true);
+    while (now_us() < deadline) {
+        wait_until(NULL, deadline);
+        mp_handle_pending(true);
+    }
+}
+
+/* asyncio asks objects that are no descriptors, its ThreadSafeFlag among them, every millisecond.
+ * While there is somebody to interrupt it, less often will do, so that idle programs sleep; but not
+ * beyond the time that the program wants to wait. */
+int woad_mp_poll(struct pollfd *fds, nfds_t n, int ms, unsigned long limit, unsigned long gone)
+{
+    unsigned long left = limit > gone ? limit - gone : 0;
+    if (ms == 1 && ble_port_interrupts()) {
+        ms = left < IDLE_MS ? (int)left : IDLE_MS;
+    }
+    return poll(fds, n, ms);
+}
+
+/* time.sleep_ms() looks at the scheduler 2,000 times a second; here, when something is in it. */
+void __real_mp_hal_delay_ms(mp_uint_t ms);
+void __wrap_mp_hal_delay_ms(mp_uint_t ms);
+void __wrap_mp_hal_delay_ms(mp_uint_t ms)
+{
+    if (!ble_port_interrupts()) {
+        __real_mp_hal_delay_ms(ms);
+        return;
+    }
+    sleep_until(now_us() + (int64_t)ms * 1000);
+}
+
+/* time.sleep_us().  A short one is not for handlers. */
+int __real_usleep(useconds_t us);
+int __wrap_usleep(useconds_t us);
+int __wrap_usleep(useconds_t us)
+{
+    int64_t deadline = now_us() + us;
+    if (!ble_port_interrupts()) {
+        return __real_usleep(us);
+    }
+    if (us > UNSERVED_US) {
+        sleep_until(deadline);
+    }
+    while (now_us() < deadline) {
+        wait_until(NULL, deadline);
+    }
+    return 0;
+}
+
+/* time.sleep(): no descriptors. */
+int __real_select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *tv);
+int __wrap_select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *tv);
+int __wrap_select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *tv)
+{
+    if (n || !tv || tv->tv_sec < 0 || tv->tv_usec < 0 || !ble_port_interrupts()) {
+        return __real_select(n, r, w, e, tv);
+    }
+    sleep_until(now_us() + (int64_t)tv->tv_sec * 1000000 + tv->tv_usec);
+    *tv = (struct timeval){ 0, 0 };
+    return 0;
+}
+
+/* --- sockets with a time limit ---------------------------------------------------------------- */
+
+/* The limit of a socket that waits; 0: it does not, or for ever. */
+static int64_t limit_us(int fd, int option, int flags)
+{
+    struct timeval tv;
+    socklen_t len = sizeof tv;
+    if (!ble_port_interrupts() || (flags & MSG_DONTWAIT) || fd == ble_port_descriptor() ||
+        getsockopt(fd, SOL_SOCKET, option, &tv, &len) || (fcntl(fd, F_GETFL) & O_NONBLOCK)) {
+        return 0;
+    }
+    return (int64_t)tv.tv_sec * 1000000 + tv.tv_usec;
+}
+
+/* Until there is something to do.  False: the time is over, and errno says so. */
+static bool ready(int fd, short events, int64_t deadline)
+{
+    struct pollfd p = { fd, events, 0 };
+    int n;
+    while ((n = wait_until(&p, deadline)) <= 0) {
+        if (n < 0 && errno != EINTR) {
+            return true;                 /* the call itself will say */
+        }
+        if (n == 0) {
+            errno = EAGAIN;
+            return false;
+        }
+        mp_handle_pending(true);
+    }
+    return true;
+}
+
+static bool may_read(int fd, int flags)
+{
+    int64_t limit = limit_us(fd, SO_RCVTIMEO, flags);
+    return !limit || ready(fd, POLLIN, now_us() + limit);
+}
+
+static bool may_write(int fd, int flags)
+{
+    int64_t limit = limit_us(fd, SO_SNDTIMEO, flags);
+    return !limit || ready(fd, POLLOUT, now_us() + limit);
+}
+
+ssize_t __real_read(int fd, void *buf, size_t len);
+ssize_t __wrap_read(int fd, void *buf, size_t len);
+ssize_t __wrap_read(int fd, void *buf, size_t len)
+{
+    return may_read(fd, 0) ? __real_read(fd, buf, len) : -1;
+}
+
+ssize_t __real_recv(int fd, void *buf, size_t len, int flags);
+ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags);
+ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags)
+{
+    return may_read(fd, flags) ? __real_recv(fd, buf, len, flags) : -1;
+}
+
+ssize_t __real_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *from,
+                        socklen_t *size);
+ssize_t __wrap_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *from,
+                        socklen_t *size);
+ssize_t __wrap_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *from,
+                        socklen_t *size)
+{
+    return may_read(fd, flags) ? __real_recvfrom(fd, buf, len, flags, from, size) : -1;
+}
+
+int __real_accept(int fd, struct sockaddr *from, socklen_t *size);
+int __wrap_accept(int fd, struct sockaddr *from, socklen_t *size);
+int __wrap_accept(int fd, struct sockaddr *from, socklen_t *size)
+{
+    return may_read(fd, 0) ? __real_accept(fd, from, size) : -1;
+}
+
+ssize_t __real_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_write(int fd, const void *buf, size_t len);
+ssize_t __wrap_write(int fd, const void *buf, size_t len)
+{
+    return may_write(fd, 0) ? __real_write(fd, buf, len) : -1;
+}
+
+ssize_t __real_send(int fd, const void *buf, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags)
+{
+    return may_write(fd, flags) ? __real_send(fd, buf, len, flags) : -1;
+}
+
+ssize_t __real_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
+                      socklen_t size);
+ssize_t __wrap_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
+                      socklen_t size);
+ssize_t __wrap_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *to,
+                      socklen_t size)
+{
+    return may_write(fd, flags) ? __real_sendto(fd, buf, len, flags, to, size) : -1;
+}
+
+/* One that a signal has interrupted goes on by itself: it is waited for, not begun again.  Without
+ * a limit MicroPython calls it again. */
+int __real_connect(int fd, const struct sockaddr *to, socklen_t size);
+int __wrap_connect(int fd, const struct sockaddr *to, socklen_t size);
+int __wrap_connect(int fd, const struct sockaddr *to, socklen_t size)
+{
+    int64_t limit = limit_us(fd, SO_SNDTIMEO, 0), deadline = now_us() + limit;
+    int r = __real_connect(fd, to, size), error = 0;
+    socklen_t len = sizeof error;
+    if (!limit || r == 0 || errno != EINTR) {
+        return r;
+    }
+    mp_handle_pending(true);
+    if (!ready(fd, POLLOUT, deadline)) {
+        errno = EINPROGRESS;             /* as a connect() whose time is over */
+        return -1;
+    }
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    errno = error;
+    return error ? -1 : 0;
+}

@@ -1,0 +1,12 @@
+/* Included before MicroPython's extmod/modselect.c: its poll() knows how long the program wants to
+ * wait.  See unix_calls.c. */
+#ifndef WOAD_MP_UNIX_SELECT_H
+#define WOAD_MP_UNIX_SELECT_H
+
+#include <poll.h>
+
+int woad_mp_poll(struct pollfd *fds, nfds_t n, int ms, unsigned long limit, unsigned long gone);
+
+#define poll(fds, n, ms) woad_mp_poll(fds, n, ms, timeout, mp_hal_ticks_ms() - start_ticks)
+
+#endif

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""The module and time: slow handlers, controllers that never stop talking, programs that are stopped, and calls that wait while packets come.
+
+handlers.py [NAME…]: those tests whose names contain one of the words.  Limits are for a busy machine.
+"""
+import os
+import signal
+import sys
+import time
+
+from memory import Between, reports
+from run import CLIENT, SERVER, Program, hub, main, pair, scratch
+
+NEIGHBOUR = "up(); ble.gap_advertise(20000, b'x'); print('READY'); sys.stdin.readline()"
+# Events that come all the time, and what a call takes meanwhile.
+SCANNING = """
+    n = 0
+    def handler(event, data):
+        global n
+        n += 1
+    up()
+    ble.irq(handler)
+    ble.gap_scan(0, 30000, 30000)
+    while n < 5:
+        time.sleep_ms(10)
+    def took(f, *a):
+        start = time.ticks_ms()
+        try:
+            r = f(*a)
+        except OSError as e:
+            r = e.errno
+        return r, time.ticks_diff(time.ticks_ms(), start)
+"""
+
+
+def flooded(name, code, packets, seconds=30):
+    path = os.path.join(scratch, name + ".sock")
+    h = hub("unix:" + path)
+    b = Between(path, name + ".between")
+    p = Program(code, {"WOAD_HCI": b.spec})
+    p.line("FLOOD")
+    b.floods(packets, seconds)
+    p.end(60)
+    h.terminate()
+    h.wait()
+
+
+def test_a_handler_slower_than_the_air():
+    """time.sleep() and sleep_ms() end, and so does the program, while the handler takes longer than packets need to come."""
+    flooded("slow", """
+    n = 0
+    def handler(event, data):
+        global n
+        if event == 5:
+            n += 1
+            time.sleep_ms(8)
+    up()
+    ble.irq(handler)
+    ble.gap_scan(0, 30000, 30000)
+    print("FLOOD")
+    while n < 3:
+        time.sleep_ms(10)
+    for f, t in ((time.sleep, 1), (time.sleep_ms, 1000), (time.sleep_us, 1000000)):
+        start = time.ticks_ms()
+        f(t)
+        gone = time.ticks_diff(time.ticks_ms(), start)
+        assert 990 <= gone < 5000, (f, gone)
+    assert n > 30, n
+    ble.gap_scan(None)
+    """, reports(50))
+
+
+def test_a_controller_that_never_stops_talking():
+    """The program has its turn, and its radio goes on: Ctrl-C, and active(False), too."""
+    flooded("talks", """
+    up()
+    print("FLOOD")
+    start = time.ticks_ms()
+    time.sleep(1)
+    loops = 0
+    while time.ticks_diff(time.ticks_ms(), start) < 2000:
+        loops += 1
+    assert time.ticks_diff(time.ticks_ms(), start) < 8000
+    assert loops > 10
+    ble.gap_advertise(100000, b"x")
+    ble.active(False)
+    """, bytes((4, 0xff, 1, 0)) * 1000, 20)
+
+
+def test_a_program_that_was_stopped():
+    """SIGSTOP, SIGCONT in the middle of a method: the controller's answer, which came meanwhile, is read before time is told."""
+    p = Program("""
+    up()
+    print("BEGUN")
+    end = time.ticks_add(time.ticks_ms(), 9000)
+    while time.ticks_diff(end, time.ticks_ms()) > 0:
+        ble.gap_advertise(100000, b"x")
+    assert ble.active()
+    print("WELL")
+    """)
+    p.line("BEGUN")
+    for k in range(3):
+        time.sleep(0.05 + 0.011 * k)
+        p.p.send_signal(signal.SIGSTOP)
+        time.sleep(2.5)
+        p.p.send_signal(signal.SIGCONT)
+    p.end(40)
+    p.line("WELL")
+
+
+def test_time_limits_of_sockets():
+    """A time limit is one limit, however many packets of the radio come meanwhile."""
+    s = Program(NEIGHBOUR)
+    s.line("READY")
+    Program(SCANNING + """
+    import socket
+    at = socket.getaddrinfo("127.0.0.1", 0)[0][-1]
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    u.bind(at)
+    l = socket.socket()
+    l.bind(at)
+    l.listen(1)
+    for f, a in ((u.recv, (10,)), (u.recvfrom, (10,)), (u.read, (10,)), (l.accept, ())):
+        for sock in (u, l):
+            sock.settimeout(1)
+        before = n
+        r, gone = took(f, *a)
+        assert r in (11, 110) and 990 <= gone < 4000, (f, r, gone)
+        assert n > before, "no event came meanwhile"
+    u.settimeout(None)
+    u.setblocking(False)
+    assert took(u.recv, 10)[0] == 11
+    """).end(40)
+    s.say("")
+    s.end()
+
+
+def test_sleep_us():
+    """time.sleep_us() lasts as long as it was asked to; events come during a long one."""
+    s = Program(NEIGHBOUR)
+    s.line("READY")
+    Program(SCANNING + """
+    for us in (300000, 1000, 50):
+        before = n
+        start = time.ticks_us()
+        time.sleep_us(us)
+        gone = time.ticks_diff(time.ticks_us(), start)
+        assert us <= gone < us + 2000000, (us, gone)
+        assert us < 300000 or n > before
+    """).end(40)
+    s.say("")
+    s.end()
+
+
+def test_asyncio_steps():
+    """Tasks that sleep 4 to 17 ms do, with an object in the loop that is no descriptor."""
+    Program("""
+    import asyncio
+    up()
+    flag = asyncio.ThreadSafeFlag()
+    async def waits():
+        await flag.wait()
+    async def steps():
+        task = asyncio.create_task(waits())
+        await asyncio.sleep_ms(0)
+        for ms in (4, 9, 12, 15, 17):
+            gone = []
+            for n in range(20):
+                start = time.ticks_us()
+                await asyncio.sleep_ms(ms)
+                gone.append(time.ticks_diff(time.ticks_us(), start))
+            assert ms * 1000 - 1000 <= min(gone) < ms * 1000 + 2500, (ms, sorted(gone))
+        flag.set()
+        await task
+    asyncio.run(steps())
+    """).end(60)
+
+
+def test_other_threads():
+    """A method called in another thread says so; nothing else happens."""
+    Program("""
+    import _thread
+    up()
+    ((h,),) = ble.gatts_register_services(((U, ((C, 0x1a),)),))
+    said = []
+    def other():
+        for f in (lambda: ble.gap_advertise(100000, b"x"), lambda: ble.gap_advertise(None), lambda: ble.gatts_write(h, b"x"),
+                  lambda: ble.gatts_read(h), lambda: ble.active(False), lambda: ble.config("mac"), lambda: ble.config(gap_name="x"),
+                  lambda: ble.gap_scan(None), lambda: ble.l2cap_send(0, 64, b"x")):
+            try:
+                f()
+                said.append("nothing")
+            except RuntimeError as e:
+                said.append("main thread" in str(e))
+        said.append(None)
+    _thread.start_new_thread(other, ())
+    while None not in said:
+        time.sleep_ms(10)
+    assert said == [True] * 9 + [None], said
+    ble.gap_advertise(100000, b"x")
+    assert ble.gatts_read(h) == b""
+    ble.active(False)
+    """).end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals(), sys.argv[1:]))

@@ -1,6 +1,9 @@
 /* BLE(): the one object, its life, active, config and irq. */
 #include "ble.h"
 
+#include "py/mpthread.h"
+#include "py/unicode.h"
+
 MP_REGISTER_ROOT_POINTER(void *woad_ble);
 
 struct ble_state ble = { .name = "MPY WOAD", .name_len = 8, .rxbuf = 128 };
@@ -29,19 +32,41 @@ void ble_raise(int err)
     }
 }
 
+/* It may name a path of any octets. */
+static mp_obj_t why_text(void)
+{
+    bool text = utf8_check((const byte *)ble.why, strlen(ble.why));
+    for (char *c = ble.why; *c && !text; c++) {
+        *c = *c & 0x80 ? '?' : *c;
+    }
+    return mp_obj_new_str(ble.why, strlen(ble.why));
+}
+
+/* The host has one thread: the one whose scheduler delivers events. */
+#if MICROPY_PY_THREAD
+static void *this_thread(void) { return mp_thread_get_state(); }
+#else
+static void *this_thread(void) { return NULL; }
+#endif
+
+void ble_check_thread(void)
+{
+    if (this_thread() != ble.thread) {
+        mp_raise_msg(&mp_type_RuntimeError,
+                     MP_ERROR_TEXT("bluetooth is for the main thread: micropython.schedule()"));
+    }
+}
+
 struct woad *ble_active(void)
 {
+    ble_check_thread();
     if (!ble.host && ble.why[0]) {
-        ble_raise_with(MP_ENODEV, mp_obj_new_str(ble.why, strlen(ble.why)));
+        ble_raise_with(MP_ENODEV, why_text());
     }
     if (!ble.host || ble.ending) {
         mp_raise_OSError(MP_ENODEV);
     }
-    if (!ble.in_host) {
-        ble_hold();
-        ble_port_clock(ble.host);        /* what begins now is timed from now */
-        ble_release();
-    }
+    ble_port_clock(ble.host);            /* what begins now is timed from now */
     return ble.host;
 }
 
@@ -69,17 +94,30 @@ void ble_flush(void)
     }
 }
 
+/* Time that is waited.  A program that was stopped meanwhile, by a debugger or a signal, has not
+ * waited: what came then has not been read yet. */
+struct patience { mp_uint_t last, gone; };
+
+static bool patient(struct patience *p, mp_uint_t limit)
+{
+    enum { LONGEST_STEP = 100 };
+    mp_uint_t now = mp_hal_ticks_ms(), step = now - p->last;
+    p->last = now;
+    p->gone += step < LONGEST_STEP ? step : LONGEST_STEP;
+    return p->gone < limit;
+}
+
 void ble_wait(const bool *done)
 {
-    mp_uint_t start = mp_hal_ticks_ms();
+    struct patience p = { mp_hal_ticks_ms(), 0 };
     if (ble.in_host) {
         ble_flush();
         return;
     }
     ble_hold();
     ble_pump();
-    while (!*done && !ble.down && ble.host && ble_port_is_open() &&
-           mp_hal_ticks_ms() - start < BLE_WAIT_MS) {
+    while (!*done && !ble.down && !ble.ending && ble.host && ble_port_is_open() &&
+           patient(&p, BLE_WAIT_MS)) {
         ble_port_wait(20);
         ble_pump();
     }
@@ -87,6 +125,9 @@ void ble_wait(const bool *done)
     ble_port_arm();
     if (ble.down) {
         ble_port_schedule();             /* nobody else will: the port is gone */
+    }
+    if (ble.ending && !ble.starting) {
+        mp_raise_OSError(MP_ENODEV);
     }
     if (!*done || ble.down) {
         bool silent = ble.down ? ble.down == WOAD_ETIMEDOUT : ble_port_is_open();
@@ -96,10 +137,10 @@ void ble_wait(const bool *done)
 
 int ble_random(uint8_t *out, size_t len)
 {
-    mp_uint_t start = mp_hal_ticks_ms();
+    struct patience p = { mp_hal_ticks_ms(), 0 };
     int err;
     while ((err = woad_random(ble.host, out, len)) == WOAD_EAGAIN && ble_port_is_open() &&
-           !ble.in_host && mp_hal_ticks_ms() - start < BLE_WAIT_MS) {
+           !ble.in_host && patient(&p, BLE_WAIT_MS)) {
         ble_hold();
         ble_port_wait(20);
         ble_pump();
@@ -108,13 +149,32 @@ int ble_random(uint8_t *out, size_t len)
     return err;
 }
 
+/* A handler that takes longer than packets need to come: what the controller answers would lie
+ * behind ever more scan results.  So from time to time all that has come is read while events are
+ * held back: of reports those are kept for which there is room, and the others are counted. */
+static void ble_keep_up(mp_uint_t before)
+{
+    enum { SLOW_MS = 10, TOLERATED_MS = 500, PUMPS = 256 };
+    mp_uint_t now = mp_hal_ticks_ms();
+    if (!ble_port_more() || now - before < SLOW_MS) {
+        ble.slow_since = now;
+    } else if (now - ble.slow_since >= TOLERATED_MS) {
+        ble_hold();
+        for (int n = 0; n < PUMPS && ble.host && ble_port_more(); n++) {
+            ble_pump();
+        }
+        ble_release();
+        ble.slow_since = mp_hal_ticks_ms();
+    }
+}
+
 /* In the scheduler: what waits for the program, then what has come. */
 void ble_run(void)
 {
     ble_deliver_queued();
-    ble.in_host = true;
+    mp_uint_t before = mp_hal_ticks_ms();
     ble_pump();
-    ble.in_host = false;
+    ble_keep_up(before);
     if (ble.host && ble.down && !ble.ending && ble_wants(IRQ_RADIO_LOST)) {
         mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(-ble.down) };
         ble_invoke(IRQ_RADIO_LOST, 1, items);
@@ -144,7 +204,9 @@ static mp_obj_t ble_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_
         ble_obj_t *o = m_new0(ble_obj_t, 1);
         o->base.type = &ble_type;
         o->handler = mp_const_none;
-        o->queue_end = &o->queue;
+        if (!ble_frames_new(o) || !ble_queue_new(o)) {
+            mp_raise_OSError(MP_ENOMEM);
+        }
         MP_STATE_VM(woad_ble) = o;
     }
     return MP_OBJ_FROM_PTR(ble_object());
@@ -154,13 +216,33 @@ static void ble_forget(void)
 {
     ble_obj_t *o = ble_object();
     if (o) {
-        ble_forget_events(o);
+        ble_queue_forget(o);
         o->groups = NULL;
         o->updates = NULL;
-        memset(o->read, 0, sizeof o->read);
     }
     memset(ble.conns, 0xff, sizeof ble.conns);
     ble.scanning = false;
+}
+
+/* The handler of GET_SECRET may end what begins here. */
+static void ble_begin(void)
+{
+    nlr_buf_t nlr;
+    ble.starting = true;
+    if (nlr_push(&nlr) == 0) {
+        ble_wait(&ble.up);
+        ble_load_bonds();
+        nlr_pop();
+        ble.starting = false;
+        if (ble.ending) {
+            ble_stop(true);
+        }
+    } else {
+        ble.starting = false;
+        ble_stop(false);
+        ble.why[0] = '\0';
+        nlr_jump(nlr.ret_val);
+    }
 }
 
 static void ble_start(void)
@@ -177,14 +259,14 @@ static void ble_start(void)
     ble.why[0] = '\0';
     int err = ble_port_open(ble.why, sizeof ble.why);
     if (err < 0) {
-        mp_obj_t why = mp_obj_new_str(ble.why, strlen(ble.why));
+        mp_obj_t why = why_text();
         ble.why[0] = '\0';
         ble_raise_with(-err, why);
     }
     size_t size = woad_size(&cfg);
     void *memory = ble_port_memory(size);
     ble_forget();
-    ble.up = ble.ending = ble.in_host = false;
+    ble.up = ble.ending = false;
     ble.down = 0;
     ble.holding = 0;
     ble.dropped = 0;
@@ -198,16 +280,7 @@ static void ble_start(void)
     woad_start(ble.host);
     ble_apply_pairing();
     woad_gatt_set_name(ble.host, ble.name, ble.name_len);
-    nlr_buf_t nlr;
-    if (nlr_push(&nlr) == 0) {
-        ble_wait(&ble.up);
-        ble_load_bonds();
-        nlr_pop();
-    } else {
-        ble_stop(false);
-        ble.why[0] = '\0';
-        nlr_jump(nlr.ret_val);
-    }
+    ble_begin();
 }
 
 /* politely: peers are told, so that they see it at once.  No events reach the program. */
@@ -217,16 +290,15 @@ void ble_stop(bool politely)
     if (!host) {
         return;
     }
-    if (ble.in_host) {
-        ble.ending = true;
+    ble.ending = true;                   /* from now on the program hears of nothing */
+    if (ble.in_host || ble.starting) {
         return;
     }
-    ble.ending = false;
     if (politely && ble_port_is_open() && !ble.down) {
-        mp_uint_t start = mp_hal_ticks_ms();
+        struct patience p = { mp_hal_ticks_ms(), 0 };
         ble_hold();
         woad_stop(host);
-        for (ble_pump(); ble.up && ble_port_is_open() && mp_hal_ticks_ms() - start < 1200;) {
+        for (ble_pump(); ble.up && ble_port_is_open() && patient(&p, 1200);) {
             ble_port_wait(20);
             ble_pump();
         }
@@ -234,9 +306,10 @@ void ble_stop(bool politely)
     }
     ble_port_close();
     ble.host = NULL;
-    ble.up = false;
+    ble.up = ble.ending = false;
     ble_forget_channels();
     ble_forget_ext();
+    ble_forget_gathered();
     ble_port_memory_free(host);
     if (politely) {
         ble_forget();
@@ -249,20 +322,23 @@ void woad_mp_begin(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
     ble.events = 0;
+    ble.thread = this_thread();
 }
 
 void woad_mp_end(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
-    ble.in_host = false;                 /* whatever was under way is cut off */
-    ble.holding = 0;
+    ble.in_host = ble.holding = 0;       /* whatever was under way is cut off */
+    ble.starting = false;
     ble_stop(true);
     ble.why[0] = '\0';
 }
 
 static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
 {
-    if (n_args == 2 && mp_obj_is_true(args[1])) {
+    bool on = n_args == 2 && mp_obj_is_true(args[1]);
+    ble_check_thread();
+    if (on) {
         if (ble.ending) {
             mp_raise_OSError(MP_EBUSY);  /* what active(False) began ends when the handler does */
         }
@@ -312,20 +388,19 @@ static mp_obj_t config_events(void)
     return mp_obj_new_tuple(n, items);
 }
 
-static void config_set_events(mp_obj_t value, bool apply)
+static mp_int_t config_events_of(mp_obj_t value)
 {
     mp_obj_iter_buf_t buf;
     mp_obj_t it = mp_getiter(value, &buf), o;
-    uint32_t bits = 0;
+    mp_int_t bits = 0;
     while ((o = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
         mp_int_t n = mp_obj_get_int(o);
         if (n < IRQ_FIRST_MORE || n >= IRQ_END_MORE) {
             mp_raise_OSError(MP_EINVAL);
         }
-        bits |= 1u << (n - IRQ_FIRST_MORE);
+        bits |= 1 << (n - IRQ_FIRST_MORE);
     }
-    ble.events = apply ? bits : ble.events;
-    ble_apply_pairing();
+    return bits;
 }
 
 static mp_obj_t config_get(mp_obj_t key)
@@ -348,145 +423,197 @@ static mp_obj_t config_get(mp_obj_t key)
     }
 }
 
-static void config_name(mp_obj_t value, bool apply)
+static mp_int_t config_in(mp_obj_t value, mp_int_t least, mp_int_t most)
+{
+    mp_int_t n = mp_obj_get_int(value);
+    if (n < least || n > most) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    return n;
+}
+
+static void config_check_name(mp_obj_t value)
 {
     mp_buffer_info_t buf;
     mp_get_buffer_raise(value, &buf, MP_BUFFER_READ);
     if (buf.len > sizeof ble.name) {
         mp_raise_OSError(MP_EINVAL);
     }
-    if (apply) {
-        memcpy(ble.name, buf.buf, buf.len);
-        ble.name_len = (uint8_t)buf.len;
-        if (ble.host) {
-            woad_gatt_set_name(ble.host, ble.name, ble.name_len);
-        }
-    }
 }
 
-static void config_rxbuf(mp_obj_t value, bool apply)
+static mp_int_t config_rxbuf(mp_obj_t value)
 {
     mp_int_t n = mp_obj_get_int(value);
     if (n < 16 || n > 0xffff) {
         mp_raise_ValueError(NULL);
     }
-    ble.rxbuf = apply ? (uint16_t)n : ble.rxbuf;
+    return n;
 }
 
-static void config_mtu(mp_obj_t value, bool apply)
+/* Bits of PHYs: 1 1M, 2 2M, 4 coded. */
+static mp_int_t config_phys(mp_obj_t value, bool scan)
 {
-    mp_int_t n = mp_obj_get_int(value);
-    struct woad *h = ble_active();
-    if (n < 23 || n > BLE_MTU_MAX) {
+    mp_int_t n = config_in(value, 1, 7);
+    if (scan && (n & 2)) {
         mp_raise_OSError(MP_EINVAL);
     }
-    if (apply) {
-        ble_raise(woad_set_mtu(h, (uint16_t)n));
+    return n;
+}
+
+/* The value as a number, where it is one.  Each is converted once: that may run the program. */
+static mp_int_t config_convert(qstr key, mp_obj_t value)
+{
+    switch (key) {
+        case MP_QSTR_gap_name:
+            config_check_name(value);
+            return 0;
+        case MP_QSTR_rxbuf:
+            return config_rxbuf(value);
+        case MP_QSTR_mtu:
+            return config_in(value, 23, BLE_MTU_MAX);
+        case MP_QSTR_addr_mode:
+            return config_in(value, 0, 3);
+        case MP_QSTR_events:
+            return config_events_of(value);
+        case MP_QSTR_scan_phys:
+        case MP_QSTR_connect_phys:
+            return config_phys(value, key == MP_QSTR_scan_phys);
+        case MP_QSTR_bond_store:
+            (void)(value == mp_const_none ? NULL : mp_obj_str_get_str(value));
+            return 0;
+        case MP_QSTR_io:
+            return config_in(value, 0, WOAD_IO_KEYBOARD_DISPLAY);
+        case MP_QSTR_bond:
+        case MP_QSTR_mitm:
+        case MP_QSTR_le_secure:
+            return mp_obj_is_true(value);
+        default:
+            mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
     }
 }
 
-static void config_addr_mode(mp_obj_t value, bool apply)
+static void config_set_name(mp_obj_t value)
 {
-    mp_int_t n = mp_obj_get_int(value);
-    struct woad *h = ble_active();
-    enum { RPA_MODE = 2, NRPA_MODE = 3, RENEWED_S = 300 };
-    if (n < 0 || n > 3) {
-        mp_raise_OSError(MP_EINVAL);
+    mp_buffer_info_t buf;
+    mp_get_buffer_raise(value, &buf, MP_BUFFER_READ);
+    ble.name_len = (uint8_t)(buf.len < sizeof ble.name ? buf.len : sizeof ble.name);
+    memcpy(ble.name, buf.buf, ble.name_len);
+    if (ble.host) {
+        woad_gatt_set_name(ble.host, ble.name, ble.name_len);
     }
-    if (apply && n >= RPA_MODE) {
+}
+
+static void config_set_addr_mode(mp_int_t n)
+{
+    enum { RPA_MODE = 2, RENEWED_S = 300 };
+    struct woad *h = ble_active();
+    if (n >= RPA_MODE) {
         ble_raise(woad_set_privacy(h, n == RPA_MODE ? WOAD_PRIVACY_RESOLVABLE
                                                     : WOAD_PRIVACY_NON_RESOLVABLE, RENEWED_S));
-    } else if (apply) {
+    } else {
         ble_raise(woad_set_privacy(h, WOAD_PRIVACY_OFF, 0));
         ble_raise(woad_set_own_address(h, (uint8_t)n, NULL));
     }
     ble_flush();
 }
 
-static void config_pairing(qstr key, mp_obj_t value, bool apply)
+static void config_set_pairing(qstr key, mp_int_t n)
 {
-    bool on = mp_obj_is_true(value);
-    mp_int_t io = key == MP_QSTR_io ? mp_obj_get_int(value) : 0;
-    if (io < 0 || io > WOAD_IO_KEYBOARD_DISPLAY) {
-        mp_raise_OSError(MP_EINVAL);
-    }
-    if (!apply) {
-        return;
-    }
-    if (key == MP_QSTR_bond) {
-        ble_pairing.bond = on;
-    } else if (key == MP_QSTR_mitm) {
-        ble_pairing.mitm = on;
-    } else if (key == MP_QSTR_io) {
-        ble_pairing.io = (uint8_t)io;
-    } else {
-        ble_pairing.secure = on;
+    switch (key) {
+        case MP_QSTR_bond:
+            ble_pairing.bond = n != 0;
+            break;
+        case MP_QSTR_mitm:
+            ble_pairing.mitm = n != 0;
+            break;
+        case MP_QSTR_io:
+            ble_pairing.io = (uint8_t)n;
+            break;
+        default:
+            ble_pairing.secure = n != 0;
+            break;
     }
     ble_apply_pairing();
 }
 
-/* Bits of PHYs: 1 1M, 2 2M, 4 coded. */
-static void config_phys(qstr key, mp_obj_t value, bool apply)
-{
-    mp_int_t n = mp_obj_get_int(value);
-    bool scan = key == MP_QSTR_scan_phys;
-    struct woad *h = ble_active();
-    if (n < 1 || n > 7 || (scan && (n & 2))) {
-        mp_raise_OSError(MP_EINVAL);
-    }
-    if (apply) {
-        ble_raise(scan ? woad_set_scan_phys(h, (uint8_t)n) : woad_set_connect_phys(h, (uint8_t)n));
-    }
-}
-
 /* A file's name, or None.  What is in it is known at once. */
-static void config_store(mp_obj_t value, bool apply)
+static void config_set_store(mp_obj_t value)
 {
     const char *path = value == mp_const_none ? NULL : mp_obj_str_get_str(value);
     struct woad_event up = { .type = WOAD_EV_UP, .conn = WOAD_NO_CONN };
-    int err = apply ? ble_port_store(path) : 0;
+    int err = ble_port_store(path);
     if (err) {
         ble_raise_with(-err, value);
     }
-    if (apply && ble.host && ble.up) {
+    if (ble.host && ble.up) {
         ble_port_store_event(ble.host, &up);
     }
 }
 
-/* First with apply false for all keys, then true: an error in one leaves all as they were. */
-static void config_set(mp_obj_t key, mp_obj_t value, bool apply)
+static bool config_needs_active(qstr key)
 {
-    switch (mp_obj_str_get_qstr(key)) {
+    return key == MP_QSTR_mtu || key == MP_QSTR_addr_mode || key == MP_QSTR_scan_phys ||
+           key == MP_QSTR_connect_phys;
+}
+
+static void config_apply(qstr key, mp_obj_t value, mp_int_t n)
+{
+    switch (key) {
         case MP_QSTR_gap_name:
-            config_name(value, apply);
+            config_set_name(value);
             break;
         case MP_QSTR_rxbuf:
-            config_rxbuf(value, apply);
+            ble.rxbuf = (uint16_t)n;
             break;
         case MP_QSTR_mtu:
-            config_mtu(value, apply);
+            ble_raise(woad_set_mtu(ble_active(), (uint16_t)n));
             break;
         case MP_QSTR_addr_mode:
-            config_addr_mode(value, apply);
+            config_set_addr_mode(n);
             break;
         case MP_QSTR_events:
-            config_set_events(value, apply);
+            ble.events = (uint32_t)n;
+            ble_apply_pairing();
             break;
         case MP_QSTR_scan_phys:
+            ble_raise(woad_set_scan_phys(ble_active(), (uint8_t)n));
+            break;
         case MP_QSTR_connect_phys:
-            config_phys(mp_obj_str_get_qstr(key), value, apply);
+            ble_raise(woad_set_connect_phys(ble_active(), (uint8_t)n));
             break;
         case MP_QSTR_bond_store:
-            config_store(value, apply);
-            break;
-        case MP_QSTR_bond:
-        case MP_QSTR_mitm:
-        case MP_QSTR_io:
-        case MP_QSTR_le_secure:
-            config_pairing(mp_obj_str_get_qstr(key), value, apply);
+            config_set_store(value);
             break;
         default:
-            mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
+            config_set_pairing(key, n);
+            break;
+    }
+}
+
+/* All are converted before any is applied: an error in one leaves all as they were. */
+static void config_set(const mp_map_t *kw)
+{
+    enum { MOST = 16 };                  /* more than there are names */
+    mp_int_t number[MOST];
+    bool needs = false;
+    size_t n = 0;
+    for (size_t i = 0; i < kw->alloc; i++) {
+        if (mp_map_slot_is_filled(kw, i)) {
+            qstr key = mp_obj_str_get_qstr(kw->table[i].key);
+            mp_int_t converted = config_convert(key, kw->table[i].value);
+            number[n < MOST ? n : 0] = converted;
+            needs = needs || config_needs_active(key);
+            n++;
+        }
+    }
+    if (needs) {
+        ble_active();
+    }
+    n = 0;
+    for (size_t i = 0; i < kw->alloc; i++) {
+        if (mp_map_slot_is_filled(kw, i)) {
+            config_apply(mp_obj_str_get_qstr(kw->table[i].key), kw->table[i].value, number[n++]);
+        }
     }
 }
 
@@ -501,13 +628,8 @@ static mp_obj_t ble_method_config(size_t n_args, const mp_obj_t *args, mp_map_t 
     if (n_args != 1) {
         mp_raise_TypeError(MP_ERROR_TEXT("can't specify pos and kw args"));
     }
-    for (int apply = 0; apply < 2; apply++) {
-        for (size_t i = 0; i < kw->alloc; i++) {
-            if (mp_map_slot_is_filled(kw, i)) {
-                config_set(kw->table[i].key, kw->table[i].value, apply);
-            }
-        }
-    }
+    ble_check_thread();
+    config_set(kw);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_KW(ble_config_obj, 1, ble_method_config);
@@ -518,7 +640,9 @@ static mp_obj_t ble_method_irq(mp_obj_t self, mp_obj_t handler)
     if (handler != mp_const_none && !mp_obj_is_callable(handler)) {
         mp_raise_ValueError(MP_ERROR_TEXT("invalid handler"));
     }
-    ble_object()->handler = handler;
+    ble_obj_t *o = ble_object();
+    o->handler = handler;
+    o->refuses = o->lost_handler = false;
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(ble_irq_obj, ble_method_irq);

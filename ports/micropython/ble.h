@@ -9,7 +9,10 @@
  *   ble_l2cap.c       L2CAP channels
  *   ble_pair.c        pairing, and the secrets that programs keep
  *   ble_event.c       the host's events to Python's
+ *   ble_call.c        the handler called: what it is given, what it answers
+ *   ble_queue.c       events that have to wait
  *   port_unix.c       PCs: the way to a controller, and waking the interpreter
+ *   unix_calls.c      MicroPython's waiting calls, which that interrupts
  *   port_mcu.c        boards: the same, over one of
  *   hci_mpbthci.c     MicroPython's own HCI drivers: extmod/mpbthci.h
  *   hci_cyw43.c       the CYW43 of a Pico W
@@ -84,7 +87,8 @@ enum { BLE_ADV_SETS = 2, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
 #ifdef UNIX
 enum { BLE_CONNS = 16, BLE_BONDS = 16, BLE_CHANNELS = 64, BLE_PSMS = 16, BLE_TABLES = 16,
        BLE_SUBSCRIPTIONS = 64, BLE_PROCEDURES = 16, BLE_ACCEPT = 16, BLE_INDEX = 1024,
-       BLE_QUEUE = 1088, BLE_REQUESTS = 4096, BLE_PREPARED = 1024, BLE_PIPELINE = 512 };
+       BLE_QUEUE = 1088, BLE_REQUESTS = 4096, BLE_PREPARED = 1024, BLE_PIPELINE = 512,
+       BLE_WAITING = 16384 };
 #else
 #ifndef WOAD_CONNS
 #define WOAD_CONNS 4
@@ -97,7 +101,8 @@ enum { BLE_CONNS = 16, BLE_BONDS = 16, BLE_CHANNELS = 64, BLE_PSMS = 16, BLE_TAB
 #endif
 enum { BLE_CONNS = WOAD_CONNS, BLE_BONDS = WOAD_BONDS, BLE_CHANNELS = WOAD_CHANNELS, BLE_PSMS = 4,
        BLE_TABLES = 8, BLE_SUBSCRIPTIONS = 16, BLE_PROCEDURES = 8, BLE_ACCEPT = 8, BLE_INDEX = 0,
-       BLE_QUEUE = 1088, BLE_REQUESTS = 1088, BLE_PREPARED = 1024, BLE_PIPELINE = 64 };
+       BLE_QUEUE = 1088, BLE_REQUESTS = 1088, BLE_PREPARED = 1024, BLE_PIPELINE = 64,
+       BLE_WAITING = 2048 };
 #endif
 enum { BLE_BOND_PLACES = 2 * BLE_BONDS };                  /* so many of legacy pairing, too */
 
@@ -115,11 +120,42 @@ struct ble_value {
     bool append;
 };
 
-/* An event that could not be delivered when it came. */
-struct ble_queued {
-    struct ble_queued *next;
+/* What the handler is given: objects made once, whose content changes with the next event.  One
+ * frame for each call of the handler that has not returned; none is ever freed, so that an object
+ * which the program keeps is never a dangling pointer.  They are parts of one block: the collector
+ * finds it by the root pointer. */
+enum { FRAME_ITEMS = 9, FRAME_FEW = 3, FRAME_SHORT = 8, FRAME_NESTED = 280, FRAMES = 3 };
+struct ble_frame {
+    struct ble_frame *next;
+    mp_obj_array_t brief, data;          /* memoryviews of the octets below */
+    ble_uuid_obj_t uuid;
+    struct { mp_obj_base_t base; size_t len; mp_obj_t items[FRAME_ITEMS]; } tuple;
+    struct { mp_obj_base_t base; size_t len; mp_obj_t items[FRAME_FEW]; } few;
+    size_t room;
+    uint8_t octets[];                    /* FRAME_SHORT of `brief`, `room` of `data` */
+};
+
+/* Events that have to wait: records in one block, one after the other, and behind those, when it is
+ * full, a list. */
+struct ble_record {
+    struct ble_record *next;             /* in the list */
+    size_t size;                         /* data included; 0: the block goes on at its start */
     struct woad_event ev;
     uint8_t data[];
+};
+struct ble_queue {
+    uint8_t *block;
+    size_t in, out, used;
+    struct ble_record *list, **list_end;
+    bool delivering;                     /* the first is in use */
+};
+
+/* What the handler has said: `given` and `number`, if it was asked. */
+enum ble_asked { BLE_ASKED, BLE_NOBODY, BLE_FAILED };      /* NOBODY: the program has no handler */
+struct ble_answer {
+    enum ble_asked how;
+    mp_obj_t given;
+    mp_int_t number;                     /* 0: none; of what is to be true or false: 1 or 0 */
 };
 
 /* A notification to a subscriber that did not fit: sent, with the value of then, when there is
@@ -142,12 +178,16 @@ struct ble_group {
 typedef struct {
     mp_obj_base_t base;
     mp_obj_t handler;
+    bool refuses;                        /* the handler has refused something */
+    bool lost_handler;                   /* it was taken out by an exception */
+    struct ble_frame *frames, **frame;   /* `frame`: where the one for the next event is */
+    struct ble_queue queue;
     struct ble_group *groups;
-    struct ble_queued *queue, **queue_end;
     struct ble_update *updates;
-    uint8_t *read[BLE_CONNS];            /* what gattc_read has gathered */
-    uint16_t read_len[BLE_CONNS];
 } ble_obj_t;
+
+/* What gattc_read has gathered, on each connection. */
+struct ble_gathered { uint8_t *octets; uint16_t len; bool lost; };
 
 /* What outlives a soft reset, or must be found without the heap. */
 struct ble_state {
@@ -156,13 +196,17 @@ struct ble_state {
     int adv_status, accept_status, down;
     uint32_t events;                     /* bit n: event 64 + n is wanted */
     unsigned holding;                    /* events are queued, not delivered */
-    bool in_host;                        /* the handler was called out of the host */
-    bool ending;                         /* active(False) from there: done when it returns */
+    unsigned in_host;                    /* so many events of the host have not returned */
+    bool starting;                       /* active(True) is under way */
+    bool ending;                         /* active(False) in one of both: done when it returns */
     uint16_t conns[BLE_CONNS];           /* WOAD_NO_CONN: free */
     struct ble_channel *channels;
+    struct ble_gathered gathered[BLE_CONNS];
     uint8_t *ext_data[BLE_ADV_SETS][2];  /* of extended advertising, and its scan response */
     uint32_t dropped;
+    mp_uint_t slow_since;
     uint16_t rxbuf;
+    void *thread;                        /* the main one */
     bool oob_made;
     int oob_status;
     struct woad_oob oob;
@@ -180,7 +224,10 @@ ble_obj_t *ble_object(void);             /* NULL before BLE() */
 /* ble.c */
 void ble_raise(int err);                 /* WOAD_E…; returns for 0 */
 void ble_raise_with(int number, mp_obj_t detail) __attribute__((noreturn));
-struct woad *ble_active(void);           /* raises ENODEV */
+/* Raises ENODEV.  Arguments are converted before it: an object's __int__ or __bool__ can end the
+ * radio, and what was looked up before it is gone then. */
+struct woad *ble_active(void);
+void ble_check_thread(void);             /* raises RuntimeError in any but the main one */
 /* Sends what there is to send. */
 void ble_flush(void);
 /* Waits until *done, events held back meanwhile; raises ETIMEDOUT.  In a handler that was called
@@ -194,13 +241,32 @@ int ble_random(uint8_t *out, size_t len);
 bool ble_wants(unsigned event);
 /* ble_link.c */
 void ble_addr_of(mp_obj_t o, struct woad_addr *addr);
+size_t ble_items(mp_obj_t o, mp_obj_t *copy, size_t room); /* how many there are */
+/* ble_call.c.  Objects for the next call of the handler; nothing is allocated. */
+mp_obj_t ble_bytes(const uint8_t *data, size_t len);
+mp_obj_t ble_brief(const uint8_t *data, size_t len);       /* besides; FRAME_SHORT at most */
+mp_obj_t ble_addr(const struct woad_addr *a);              /* the same, most significant first */
+mp_obj_t ble_event_uuid(const struct woad_uuid *uuid);
+mp_obj_t ble_few(size_t n, const mp_obj_t *items);         /* a tuple in the tuple */
+bool ble_frames_new(ble_obj_t *o);
+void ble_invoke(unsigned event, size_t n, const mp_obj_t *items);
+struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items);
+/* 0, or with what to refuse: what could not be asked is refused, with `otherwise`. */
+mp_int_t ble_refused(const struct ble_answer *a, mp_int_t otherwise);
+void ble_show(mp_obj_t exception);       /* on the console; raises nothing */
+/* ble_queue.c */
+bool ble_queue_new(ble_obj_t *o);
+bool ble_queue_empty(const ble_obj_t *o);
+bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev);             /* false: no room */
+struct ble_record *ble_queue_first(ble_obj_t *o);
+void ble_queue_drop(ble_obj_t *o);       /* the first */
+void ble_queue_forget(ble_obj_t *o);
 /* ble_event.c */
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev);
 void ble_deliver_queued(void);
-mp_obj_t ble_invoke(unsigned event, size_t n, const mp_obj_t *items);
-void ble_forget_events(ble_obj_t *o);
-bool ble_read_allowed(uint16_t conn, uint16_t handle, int *err);
-mp_obj_t ble_bytes(const uint8_t *data, size_t len);       /* a memoryview of a copy */
+void ble_forget_gathered(void);          /* the host is gone */
+/* An ATT error, or 0. */
+int ble_read_refused(uint16_t conn, uint16_t handle);
 /* ble_l2cap.c */
 void ble_note_coc(const struct woad_event *ev);
 void ble_on_coc(const struct woad_event *ev);
@@ -244,7 +310,8 @@ bool ble_port_store_remove(const struct woad_addr *peer);  /* NULL: all */
 int ble_port_open(char *why, size_t room);                 /* negative errno */
 void ble_port_close(void);
 bool ble_port_is_open(void);
-int ble_port_pump(struct woad *h);
+int ble_port_pump(struct woad *h);       /* a bounded number of packets, events included */
+bool ble_port_more(void);                /* there were more */
 int ble_port_flush(struct woad *h);
 void ble_port_clock(struct woad *h);                       /* tells the host the time */
 void ble_port_wait(uint32_t ms);

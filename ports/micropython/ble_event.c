@@ -1,50 +1,9 @@
 /* The host's events, as Python sees them. */
 #include "ble.h"
 
-/* --- calling the program ---------------------------------------------------------------------- */
-
-/* An exception in the handler is shown, and the handler taken out. */
-mp_obj_t ble_invoke(unsigned event, size_t n, const mp_obj_t *items)
-{
-    ble_obj_t *o = ble_object();
-    mp_obj_t result = mp_const_none;
-    nlr_buf_t nlr;
-    if (!o || o->handler == mp_const_none || ble.ending) {
-        return mp_const_none;
-    }
-    if (nlr_push(&nlr) == 0) {
-        mp_obj_t data = mp_obj_new_tuple(n, items);
-        result = mp_call_function_2(o->handler, MP_OBJ_NEW_SMALL_INT(event), data);
-        nlr_pop();
-    } else {
-        mp_printf(MICROPY_ERROR_PRINTER, "Unhandled exception in IRQ callback handler\n");
-        mp_obj_print_exception(MICROPY_ERROR_PRINTER, MP_OBJ_FROM_PTR(nlr.ret_val));
-        o->handler = mp_const_none;
-        result = mp_const_none;
-    }
-    return result;
-}
-
 static mp_obj_t event_int(int n) { return MP_OBJ_NEW_SMALL_INT(n); }
 
-/* A copy in the heap: a program that keeps it does no harm. */
-mp_obj_t ble_bytes(const uint8_t *data, size_t len)
-{
-    uint8_t *copy = m_new(uint8_t, len ? len : 1);
-    if (len) {
-        memcpy(copy, data, len);
-    }
-    return mp_obj_new_memoryview('B', len, copy);
-}
-
-static mp_obj_t event_addr(const struct woad_addr *a)
-{
-    uint8_t big[6];
-    for (int i = 0; i < 6; i++) {
-        big[i] = a->octet[5 - i];
-    }
-    return ble_bytes(big, 6);
-}
+enum { NO_MEMORY = 6 };
 
 /* Statuses keep the numbers programs know: 0x100 + ATT, 7 not connected, 10 bad data, 13 timeout,
  * 29 given up. */
@@ -62,7 +21,7 @@ static int event_status(int status)
         case WOAD_ECANCELED:
             return 29;
         default:
-            return status > 0 ? 0x100 + status : 6;
+            return status > 0 ? 0x100 + status : NO_MEMORY;
     }
 }
 
@@ -71,7 +30,7 @@ static int event_status(int status)
 static void on_connect(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.connect.peer.type),
-                         event_addr(&ev->u.connect.peer) };
+                         ble_addr(&ev->u.connect.peer) };
     ble_invoke(ev->u.connect.central ? IRQ_PERIPHERAL_CONNECT : IRQ_CENTRAL_CONNECT, 3, items);
 }
 
@@ -82,7 +41,7 @@ static void on_disconnect(const struct woad_event *ev)
         ble_invoke(IRQ_DISCONNECT_REASON, 2, why);
     }
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.disconnect.peer.type),
-                         event_addr(&ev->u.disconnect.peer) };
+                         ble_addr(&ev->u.disconnect.peer) };
     ble_invoke(ev->u.disconnect.central ? IRQ_PERIPHERAL_DISCONNECT : IRQ_CENTRAL_DISCONNECT, 3,
                items);
 }
@@ -93,11 +52,11 @@ static void on_connect_failed(const struct woad_event *ev)
     if (ble_wants(IRQ_CONNECT_FAILED)) {
         const struct woad_addr *peer = &ev->u.connect_failed.peer;
         int status = ev->u.connect_failed.status;
-        mp_obj_t why[] = { event_int(peer->type), event_addr(peer),
+        mp_obj_t why[] = { event_int(peer->type), ble_addr(peer),
                            event_int(status > 0 ? 0x200 + status : event_status(status)) };
         ble_invoke(IRQ_CONNECT_FAILED, 3, why);
     }
-    mp_obj_t items[] = { event_int(WOAD_NO_CONN), event_int(nobody.type), event_addr(&nobody) };
+    mp_obj_t items[] = { event_int(WOAD_NO_CONN), event_int(nobody.type), ble_addr(&nobody) };
     ble_invoke(IRQ_PERIPHERAL_DISCONNECT, 3, items);
 }
 
@@ -120,25 +79,25 @@ static void on_link(const struct woad_event *ev)
     }
     switch (v->item) {
         case WOAD_LINK_CHANNELS:
-            value = ble_bytes(v->channels, sizeof v->channels);
+            value = ble_brief(v->channels, sizeof v->channels);
             break;
         case WOAD_LINK_FEATURES:
-            value = ble_bytes(v->features, sizeof v->features);
+            value = ble_brief(v->features, sizeof v->features);
             break;
         case WOAD_LINK_PHY:
             two[0] = event_int(v->tx_phy);
             two[1] = event_int(v->rx_phy);
-            value = mp_obj_new_tuple(2, two);
+            value = ble_few(2, two);
             break;
         case WOAD_LINK_DATA_LENGTH:
             two[0] = event_int(v->tx_octets);
             two[1] = event_int(v->rx_octets);
-            value = mp_obj_new_tuple(2, two);
+            value = ble_few(2, two);
             break;
         case WOAD_LINK_VERSION: {
             mp_obj_t three[] = { event_int(v->version), event_int(v->company),
                                  event_int(v->subversion) };
-            value = mp_obj_new_tuple(3, three);
+            value = ble_few(3, three);
             break;
         }
         default:
@@ -174,7 +133,7 @@ static void on_included(const struct woad_event *ev)
     const struct woad_uuid *uuid = &ev->u.included.uuid;
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.included.declaration),
                          event_int(ev->u.included.start), event_int(ev->u.included.end),
-                         uuid->size ? ble_uuid_new(uuid) : mp_const_none };
+                         uuid->size ? ble_event_uuid(uuid) : mp_const_none };
     ble_invoke(IRQ_GATTC_INCLUDED_RESULT, 5, items);
 }
 
@@ -183,7 +142,7 @@ static void on_report(const struct woad_event *ev)
     if (!ble.scanning) {
         return;
     }
-    mp_obj_t items[] = { event_int(ev->u.report.addr.type), event_addr(&ev->u.report.addr),
+    mp_obj_t items[] = { event_int(ev->u.report.addr.type), ble_addr(&ev->u.report.addr),
                          event_int(ev->u.report.kind), event_int(ev->u.report.rssi),
                          ble_bytes(ev->u.report.data, ev->u.report.len) };
     ble_invoke(IRQ_SCAN_RESULT, 5, items);
@@ -205,34 +164,31 @@ static void on_mtu(const struct woad_event *ev)
 }
 
 /* What the handler gives: nothing, or anything that is no number, allows it. */
-bool ble_read_allowed(uint16_t conn, uint16_t handle, int *err)
+int ble_read_refused(uint16_t conn, uint16_t handle)
 {
     mp_obj_t items[] = { event_int(conn), event_int(handle) };
-    mp_obj_t answer = ble_invoke(IRQ_GATTS_READ_REQUEST, 2, items);
-    mp_int_t code = 0;
-    if (answer != mp_const_none && !mp_obj_get_int_maybe(answer, &code)) {
-        code = 0;
-    }
-    *err = (int)(code & 0xff);
-    return code == 0;
+    const struct ble_answer a = ble_ask(IRQ_GATTS_READ_REQUEST, 2, items);
+    return (int)(ble_refused(&a, WOAD_ATT_INSUFFICIENT_RESOURCES) & 0xff);
 }
 
 /* One question for each read: the parts of a long value that follow the first need none. */
 static void on_gatt_read(const struct woad_event *ev)
 {
     uint16_t handle = ev->u.gatt_read.handle;
+    uint8_t request = ev->u.gatt_read.request;
     int err = 0;
     if (ble_value_at(handle) && !ev->u.gatt_read.offset) {
-        ble_read_allowed(ev->conn, handle, &err);
+        err = ble_read_refused(ev->conn, handle);
     }
     struct ble_value *v = ble_value_at(handle);
     if (!ble.host) {
         return;
     }
     if (err || !v) {
-        woad_gatt_answer(ble.host, ev->conn, (uint8_t)(err ? err : WOAD_ATT_UNLIKELY), NULL, 0);
+        woad_gatt_answer_to(ble.host, ev->conn, request, (uint8_t)(err ? err : WOAD_ATT_UNLIKELY),
+                            NULL, 0);
     } else {
-        woad_gatt_answer(ble.host, ev->conn, 0, v->data, v->len);
+        woad_gatt_answer_to(ble.host, ev->conn, request, 0, v->data, v->len);
     }
 }
 
@@ -247,7 +203,7 @@ static void on_gatt_write(const struct woad_event *ev)
         ble_invoke(IRQ_GATTS_WRITE, 2, items);
     }
     if (ev->u.gatt_write.need_answer && ble.host) {
-        woad_gatt_answer(ble.host, ev->conn, (uint8_t)err, NULL, 0);
+        woad_gatt_answer_to(ble.host, ev->conn, ev->u.gatt_write.request, (uint8_t)err, NULL, 0);
     }
 }
 
@@ -261,7 +217,7 @@ static void on_indicated(const struct woad_event *ev)
 static void on_service(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.service.start),
-                         event_int(ev->u.service.end), ble_uuid_new(&ev->u.service.uuid) };
+                         event_int(ev->u.service.end), ble_event_uuid(&ev->u.service.uuid) };
     ble_invoke(IRQ_GATTC_SERVICE_RESULT, 4, items);
 }
 
@@ -270,15 +226,28 @@ static void on_characteristic(const struct woad_event *ev)
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.characteristic.end),
                          event_int(ev->u.characteristic.value),
                          event_int(ev->u.characteristic.props),
-                         ble_uuid_new(&ev->u.characteristic.uuid) };
+                         ble_event_uuid(&ev->u.characteristic.uuid) };
     ble_invoke(IRQ_GATTC_CHARACTERISTIC_RESULT, 5, items);
 }
 
 static void on_descriptor(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.descriptor.handle),
-                         ble_uuid_new(&ev->u.descriptor.uuid) };
+                         ble_event_uuid(&ev->u.descriptor.uuid) };
     ble_invoke(IRQ_GATTC_DESCRIPTOR_RESULT, 3, items);
+}
+
+static struct ble_gathered *gathered_on(uint16_t conn)
+{
+    return &ble.gathered[(conn & 0xff) % BLE_CONNS];
+}
+
+void ble_forget_gathered(void)
+{
+    for (size_t i = 0; i < BLE_CONNS; i++) {
+        ble_port_free(ble.gathered[i].octets);
+        ble.gathered[i] = (struct ble_gathered){ NULL, 0, false };
+    }
 }
 
 /* Of several values each is told by itself, as it comes. */
@@ -289,39 +258,40 @@ static void on_read_one(const struct woad_event *ev)
     ble_invoke(IRQ_GATTC_READ_RESULT, 3, items);
 }
 
-/* Parts are gathered: the program gets the whole value. */
+/* Parts are gathered: the program gets the whole value.  What they are gathered in stays, for the
+ * next one that the connection reads. */
 static void on_read(const struct woad_event *ev)
 {
     if (ev->u.value.op != WOAD_GATTC_READ) {
         on_read_one(ev);
         return;
     }
-    ble_obj_t *o = ble_object();
-    size_t place = (ev->conn & 0xff) % BLE_CONNS, end = ev->u.value.offset + ev->u.value.len;
-    if (!ev->u.value.offset) {
-        o->read[place] = NULL;
-        o->read_len[place] = 0;
+    struct ble_gathered *g = gathered_on(ev->conn);
+    size_t at = ev->u.value.offset, len = ev->u.value.len;
+    if (!g->octets) {
+        g->octets = ble_port_alloc(WOAD_ATT_VALUE_MAX);
+        g->lost = !g->octets;
     }
-    o->read[place] = m_renew(uint8_t, o->read[place], o->read_len[place], end ? end : 1);
-    if (ev->u.value.len) {
-        memcpy(o->read[place] + ev->u.value.offset, ev->u.value.data, ev->u.value.len);
+    if (g->octets && len && at + len <= WOAD_ATT_VALUE_MAX) {
+        memcpy(g->octets + at, ev->u.value.data, len);
+        g->len = (uint16_t)(at + len);
     }
-    o->read_len[place] = (uint16_t)end;
 }
 
 static void on_read_done(const struct woad_event *ev)
 {
-    ble_obj_t *o = ble_object();
-    size_t place = (ev->conn & 0xff) % BLE_CONNS;
-    mp_obj_t done[] = { event_int(ev->conn), event_int(ev->u.done.handle),
-                        event_int(event_status(ev->u.done.status)) };
-    if (!ev->u.done.status) {
-        mp_obj_t items[] = { done[0], done[1], ble_bytes(o->read[place], o->read_len[place]) };
-        o->read[place] = NULL;
-        o->read_len[place] = 0;
+    struct ble_gathered *g = gathered_on(ev->conn);
+    int status = ev->u.done.status || !g->lost ? event_status(ev->u.done.status) : NO_MEMORY;
+    mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.done.handle), mp_const_none };
+    size_t len = g->len;
+    g->len = 0;
+    g->lost = false;
+    if (!status) {
+        items[2] = ble_bytes(g->octets, len);
         ble_invoke(IRQ_GATTC_READ_RESULT, 3, items);
     }
-    ble_invoke(IRQ_GATTC_READ_DONE, 3, done);
+    items[2] = event_int(status);
+    ble_invoke(IRQ_GATTC_READ_DONE, 3, items);
 }
 
 static void on_gattc_done(const struct woad_event *ev)
@@ -402,8 +372,7 @@ static void (*const handlers[])(const struct woad_event *) = {
     [WOAD_EV_GATTC_DONE] = on_gattc_done,
 };
 
-/* Making the event's objects may fail for want of memory: the program is told on the console, and
- * the loss is counted. */
+/* Nothing in there raises; if it does, not through the host. */
 static void event_deliver(const struct woad_event *ev)
 {
     nlr_buf_t nlr;
@@ -412,75 +381,45 @@ static void event_deliver(const struct woad_event *ev)
         nlr_pop();
     } else {
         ble.dropped++;
-        mp_obj_print_exception(MICROPY_ERROR_PRINTER, MP_OBJ_FROM_PTR(nlr.ret_val));
+        ble_show(MP_OBJ_FROM_PTR(nlr.ret_val));
     }
 }
 
-/* --- events that must wait -------------------------------------------------------------------- */
-
-static const uint8_t **event_data(struct woad_event *ev, size_t *len)
-{
-    switch (ev->type) {
-        case WOAD_EV_REPORT:
-            *len = ev->u.report.len;
-            return &ev->u.report.data;
-        case WOAD_EV_EXT_REPORT:
-            *len = ev->u.ext_report.len;
-            return &ev->u.ext_report.data;
-        case WOAD_EV_GATT_WRITE:
-            *len = ev->u.gatt_write.len;
-            return &ev->u.gatt_write.data;
-        case WOAD_EV_READ:
-        case WOAD_EV_NOTIFIED:
-        case WOAD_EV_INDICATION:
-            *len = ev->u.value.len;
-            return &ev->u.value.data;
-        case WOAD_EV_BOND:
-            *len = sizeof *ev->u.bond.bond;
-            return (const uint8_t **)&ev->u.bond.bond;
-        default:
-            *len = 0;
-            return NULL;
-    }
-}
-
-static void event_queue(ble_obj_t *o, const struct woad_event *ev)
-{
-    struct woad_event copy = *ev;
-    size_t len;
-    const uint8_t **data = event_data(&copy, &len);
-    struct ble_queued *q = m_malloc_maybe(sizeof *q + len);
-    if (!q) {
-        ble.dropped++;
-        return;
-    }
-    if (len) {
-        memcpy(q->data, *data, len);
-        *data = q->data;
-    }
-    q->ev = copy;
-    q->next = NULL;
-    *o->queue_end = q;
-    o->queue_end = &q->next;
-}
-
+/* The record stays where it is until the handler has returned. */
 void ble_deliver_queued(void)
 {
     ble_obj_t *o = ble_object();
-    while (o && o->queue && !ble.holding) {
-        struct ble_queued *q = o->queue;
-        o->queue = q->next;
-        if (!o->queue) {
-            o->queue_end = &o->queue;
-        }
-        event_deliver(&q->ev);
+    struct ble_record *r;
+    while (o && !ble.holding && !o->queue.delivering && (r = ble_queue_first(o))) {
+        o->queue.delivering = true;
+        event_deliver(&r->ev);
+        o->queue.delivering = false;
+        ble_queue_drop(o);
     }
 }
 
-void ble_forget_events(ble_obj_t *o)
+/* There is no memory to keep it until the program can hear of it.  Who waits for an answer gets one
+ * at once: what could not be asked is refused. */
+static void event_lost(struct woad *h, const struct woad_event *ev)
 {
-    o->queue = NULL;
-    o->queue_end = &o->queue;
+    ble.dropped++;
+    switch (ev->type) {
+        case WOAD_EV_GATT_READ:
+            woad_gatt_answer_to(h, ev->conn, ev->u.gatt_read.request,
+                                WOAD_ATT_INSUFFICIENT_RESOURCES, NULL, 0);
+            break;
+        case WOAD_EV_GATT_WRITE:
+            if (ev->u.gatt_write.need_answer) {
+                woad_gatt_answer_to(h, ev->conn, ev->u.gatt_write.request,
+                                    WOAD_ATT_INSUFFICIENT_RESOURCES, NULL, 0);
+            }
+            break;
+        case WOAD_EV_COC_REQUEST:
+            woad_coc_refuse(h, ev->conn, ev->u.coc.cid, WOAD_COC_NO_RESOURCES);
+            break;
+        default:
+            break;
+    }
 }
 
 /* --- from the host ---------------------------------------------------------------------------- */
@@ -533,13 +472,19 @@ static void note(const struct woad_event *ev)
             ble.oob_status = ev->u.oob.status;
             ble.oob = *ev->u.oob.oob;
             break;
-        case WOAD_EV_AUTHORIZE:          /* nobody asks the program, and so it does not refuse */
+        case WOAD_EV_AUTHORIZE:          /* a program that is not asked does not refuse */
             *ev->u.authorize.allowed = !ble_wants(IRQ_GATTS_AUTHORIZE);
             break;
         default:
             ble_note_coc(ev);
             break;
     }
+}
+
+/* The host goes on with the answer that there is when its call returns: asked now, or too late. */
+static bool is_urgent(const struct woad_event *ev)
+{
+    return ev->type == WOAD_EV_AUTHORIZE || ev->type == WOAD_EV_BOND_WANTED;
 }
 
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -551,12 +496,16 @@ void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     if (!o || ev->type >= MP_ARRAY_SIZE(handlers) || !handlers[ev->type]) {
         return;
     }
-    bool now = ev->type == WOAD_EV_AUTHORIZE;              /* or not at all */
-    if (ble.holding || (o->queue && !now)) {
-        if (!now) {
-            event_queue(o, ev);
+    if (!is_urgent(ev) && (ble.holding || !ble_queue_empty(o))) {
+        if (!ble_queue_put(o, ev)) {
+            event_lost(h, ev);
         }
-    } else {
-        event_deliver(ev);
+        return;
+    }
+    ble.in_host++;
+    event_deliver(ev);
+    ble.in_host--;
+    if (ble.ending && !ble.in_host) {
+        ble_port_schedule();             /* whoever called the host goes on first */
     }
 }

@@ -138,14 +138,10 @@ void ble_on_ext_adv(const struct woad_event *ev)
 void ble_on_ext_report(const struct woad_event *ev)
 {
     const struct woad_ext_report *r = &ev->u.ext_report;
-    uint8_t big[6];
     if (!ble.scanning || !ble_wants(IRQ_EXT_SCAN_RESULT)) {
         return;
     }
-    for (int k = 0; k < 6; k++) {
-        big[k] = r->addr.octet[5 - k];
-    }
-    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(r->addr.type), ble_bytes(big, 6),
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(r->addr.type), ble_addr(&r->addr),
                          MP_OBJ_NEW_SMALL_INT(r->props & 0x0f), MP_OBJ_NEW_SMALL_INT(r->rssi),
                          MP_OBJ_NEW_SMALL_INT(r->primary_phy),
                          MP_OBJ_NEW_SMALL_INT(r->secondary_phy), MP_OBJ_NEW_SMALL_INT(r->sid),

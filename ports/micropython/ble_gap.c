@@ -1,10 +1,11 @@
 /* Advertising, scanning, connecting: arguments converted, nothing decided. */
 #include "ble.h"
 
+/* In each method: numbers first, which may run the program; then buffers; ble_active() last. */
 enum { INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, PEER, CHANNELS, ACCEPT };
 
-/* The kind, whom it is for, and how often.  Raises for what makes no sense. */
-static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t interval)
+/* The kind, whom it is for, and how often.  `ok`: it makes sense. */
+static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t interval, bool *ok)
 {
     bool connectable = mp_obj_is_true(args[CONNECTABLE].u_obj);
     struct woad_adv_params params = {
@@ -17,10 +18,8 @@ static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t 
         params.kind = interval ? WOAD_ADV_DIRECT_LOW : WOAD_ADV_DIRECT_HIGH;
         interval = interval ? interval : 20000;
     }
-    if (args[CHANNELS].u_int < 1 || args[CHANNELS].u_int > 7 || args[ACCEPT].u_int < 0 ||
-        args[ACCEPT].u_int > 3 || interval < 0x20 * 625 || interval >= (0x4000 + 1) * 625) {
-        mp_raise_OSError(MP_EINVAL);
-    }
+    *ok = args[CHANNELS].u_int >= 1 && args[CHANNELS].u_int <= 7 && args[ACCEPT].u_int >= 0 &&
+          args[ACCEPT].u_int <= 3 && interval >= 0x20 * 625 && interval < (0x4000 + 1) * 625;
     params.interval_625us = (uint16_t)(interval / 625);
     return params;
 }
@@ -42,6 +41,7 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
     mp_arg_parse_all(n_args - 1, pos + 1, kw, MP_ARRAY_SIZE(allowed), allowed, args);
 
     if (args[INTERVAL].u_obj == mp_const_none) {
+        ble_check_thread();
         if (ble.host && woad_adv_running(ble.host)) {
             ble.adv_settled = false;
             woad_adv_stop(ble.host);
@@ -49,7 +49,9 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
         }
         return mp_const_none;
     }
-    mp_int_t interval = mp_obj_get_int(args[INTERVAL].u_obj);
+    bool ok;
+    struct woad_adv_params params =
+        gap_adv_params(args, mp_obj_get_int(args[INTERVAL].u_obj), &ok);
     mp_buffer_info_t buf[2] = { 0 };
     const mp_obj_t given[2] = { args[DATA].u_obj, args[RESPONSE].u_obj };
     for (int i = 0; i < 2; i++) {
@@ -58,8 +60,7 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
         }
     }
     struct woad *h = ble_active();
-    struct woad_adv_params params = gap_adv_params(args, interval);
-    if (buf[0].len > WOAD_ADV_DATA_MAX || buf[1].len > WOAD_ADV_DATA_MAX) {
+    if (!ok || buf[0].len > WOAD_ADV_DATA_MAX || buf[1].len > WOAD_ADV_DATA_MAX) {
         mp_raise_OSError(MP_EINVAL);
     }
     ble_raise(woad_adv_start(h, &params));

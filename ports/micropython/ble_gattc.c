@@ -63,9 +63,9 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_obj, gattc_read);
 static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), handle = (uint16_t)mp_obj_get_int(args[2]);
+    mp_int_t mode = n_args == 5 ? mp_obj_get_int(args[4]) : 0;
     mp_buffer_info_t buf;
     mp_get_buffer_raise(args[3], &buf, MP_BUFFER_READ);
-    mp_int_t mode = n_args == 5 ? mp_obj_get_int(args[4]) : 0;
     struct woad *h = ble_active();
     struct woad_conn_info info;
     if (mode < 0 || mode > 4) {
@@ -130,12 +130,12 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_read_uuid_obj, 5, 5, gattc_read_uu
 
 static mp_obj_t gattc_read_multiple(mp_obj_t self, mp_obj_t conn, mp_obj_t handles)
 {
-    uint16_t number = (uint16_t)mp_obj_get_int(conn), list[33];
-    size_t len;
-    mp_obj_t *items;
+    enum { MOST = 33 };
+    uint16_t number = (uint16_t)mp_obj_get_int(conn), list[MOST];
+    mp_obj_t items[MOST];
     (void)self;
-    mp_obj_get_array(handles, &len, &items);
-    for (size_t n = 0; n < len && n < MP_ARRAY_SIZE(list); n++) {
+    size_t len = ble_items(handles, items, MOST);
+    for (size_t n = 0; n < len && n < MOST; n++) {
         list[n] = (uint16_t)mp_obj_get_int(items[n]);
     }
     return gattc_done(woad_gattc_read_multiple(ble_active(), number, list, len));

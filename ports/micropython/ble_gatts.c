@@ -7,16 +7,21 @@ enum { FLAG_READ_ENC = 0x0200, FLAG_READ_AUTH = 0x0400, FLAG_WRITE_ENC = 0x1000,
 
 /* --- registering ------------------------------------------------------------------------------ */
 
-/* Walks a definition.  The first walk, with attrs NULL, counts and checks; the second fills. */
+/* Walks a definition.  The first walk, with attrs NULL, counts and checks; the second fills.  Both
+ * run the program, where it has made its own kinds of lists and numbers: what the second finds is
+ * held to the count of the first, and what has been taken from a list is copied. */
 struct build {
     struct woad_attr *attrs;
     struct woad_uuid *uuids;
-    size_t n;
+    size_t n, room;
 };
 
 static void build_put(struct build *b, const struct woad_uuid *uuid, struct woad_attr a)
 {
     if (b->attrs) {
+        if (b->n >= b->room) {
+            mp_raise_ValueError(MP_ERROR_TEXT("definition has changed"));
+        }
         if (uuid) {
             b->uuids[b->n] = *uuid;
             a.uuid = &b->uuids[b->n];
@@ -43,13 +48,13 @@ static uint16_t build_perm(unsigned flags, bool secured)
     return (uint16_t)perm;
 }
 
-static const struct woad_uuid *build_uuid(mp_obj_t o, mp_rom_error_text_t error)
+static struct woad_uuid build_uuid(mp_obj_t o, mp_rom_error_text_t error)
 {
     const struct woad_uuid *uuid = ble_uuid_of(o);
     if (!uuid) {
         mp_raise_ValueError(error);
     }
-    return uuid;
+    return *uuid;
 }
 
 static bool is_cccd(const struct woad_uuid *uuid)
@@ -76,16 +81,16 @@ static void build_descriptor(struct build *b, mp_obj_t o, bool subscribable, mp_
 {
     mp_obj_t *items;
     mp_obj_get_array_fixed_n(o, 2, &items);
-    const struct woad_uuid *uuid =
+    const struct woad_uuid uuid =
         build_uuid(items[0], MP_ERROR_TEXT("invalid descriptor UUID"));
     unsigned flags = (unsigned)mp_obj_get_int(items[1]);
     if (handles != MP_OBJ_NULL) {
         mp_obj_list_append(handles, MP_OBJ_NEW_SMALL_INT(base + b->n));
     }
-    if (subscribable && is_cccd(uuid)) {
+    if (subscribable && is_cccd(&uuid)) {
         build_put(b, NULL, (struct woad_attr) WOAD_CCCD);
     } else {
-        build_put(b, uuid, (struct woad_attr) WOAD_DESCRIPTOR(NULL, build_perm(flags, false)));
+        build_put(b, &uuid, (struct woad_attr) WOAD_DESCRIPTOR(NULL, build_perm(flags, false)));
     }
 }
 
@@ -107,13 +112,12 @@ static bool build_has_cccd(mp_obj_t descriptors)
 /* (UUID, flags) or (UUID, flags, descriptors): declaration, value, [CCCD], descriptors. */
 static void build_characteristic(struct build *b, mp_obj_t o, mp_obj_t handles, size_t base)
 {
-    mp_obj_t *items;
-    size_t len;
-    mp_obj_get_array(o, &len, &items);
+    mp_obj_t items[3];
+    size_t len = ble_items(o, items, MP_ARRAY_SIZE(items));
     if (len < 2 || len > 3) {
         mp_raise_ValueError(MP_ERROR_TEXT("invalid characteristic tuple"));
     }
-    const struct woad_uuid *uuid =
+    const struct woad_uuid uuid =
         build_uuid(items[0], MP_ERROR_TEXT("invalid characteristic UUID"));
     mp_obj_t descriptors = len == 3 ? items[2] : mp_const_empty_tuple;
     mp_obj_iter_buf_t buf;
@@ -129,10 +133,10 @@ static void build_characteristic(struct build *b, mp_obj_t o, mp_obj_t handles, 
         implied = build_subscribable(flags) && !build_has_cccd(descriptors);
         mp_obj_list_append(handles, MP_OBJ_NEW_SMALL_INT(base + b->n + 1));
     }
-    build_put(b, uuid, (struct woad_attr) { .kind = WOAD_ATTR_CHARACTERISTIC,
-                                            .props = (uint8_t)flags, .perm = WOAD_PERM_READ });
-    build_put(b, uuid, (struct woad_attr) { .kind = WOAD_ATTR_VALUE,
-                                            .perm = build_perm(flags, true) });
+    build_put(b, &uuid, (struct woad_attr) { .kind = WOAD_ATTR_CHARACTERISTIC,
+                                             .props = (uint8_t)flags, .perm = WOAD_PERM_READ });
+    build_put(b, &uuid, (struct woad_attr) { .kind = WOAD_ATTR_VALUE,
+                                             .perm = build_perm(flags, true) });
     if (implied) {
         build_put(b, NULL, (struct woad_attr) WOAD_CCCD);
     }
@@ -150,12 +154,13 @@ static mp_obj_t build_service(struct build *b, mp_obj_t o, size_t base)
 {
     mp_obj_t *items, c;
     mp_obj_get_array_fixed_n(o, 2, &items);
-    const struct woad_uuid *uuid = build_uuid(items[0], MP_ERROR_TEXT("invalid service UUID"));
+    const struct woad_uuid uuid = build_uuid(items[0], MP_ERROR_TEXT("invalid service UUID"));
+    mp_obj_t characteristics = items[1];
     mp_obj_t handles = b->attrs ? mp_obj_new_list(0, NULL) : MP_OBJ_NULL;
     mp_obj_iter_buf_t buf;
     size_t n;
-    mp_obj_t it = build_iter(items[1], &buf, &n);
-    build_put(b, uuid, (struct woad_attr) WOAD_PRIMARY(NULL));
+    mp_obj_t it = build_iter(characteristics, &buf, &n);
+    build_put(b, &uuid, (struct woad_attr) WOAD_PRIMARY(NULL));
     while ((c = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
         build_characteristic(b, c, handles, base);
     }
@@ -217,7 +222,7 @@ static struct ble_group *gatts_new_group(mp_obj_t services, size_t n, uint16_t f
                                          mp_obj_t *handles)
 {
     struct build b = { .attrs = m_new0(struct woad_attr, n + 1),
-                       .uuids = m_new0(struct woad_uuid, n + 1) };
+                       .uuids = m_new0(struct woad_uuid, n + 1), .room = n };
     *handles = build_all(&b, services, first);
     struct ble_group *g = m_new0(struct ble_group, 1);
     *g = (struct ble_group) { NULL, b.attrs, b.uuids, gatts_new_values(&b), first,
@@ -232,15 +237,16 @@ static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
     mp_obj_t handles;
     (void)self;
     build_all(&count, services, FIRST);
-    struct woad *h = ble_active();
+    ble_active();
     if (count.n > 0xffff - FIRST) {
         mp_raise_OSError(MP_EINVAL);
     }
+    struct ble_group *g = gatts_new_group(services, count.n, FIRST, &handles);
+    struct woad *h = ble_active();
     if (gatts_busy(h)) {
         mp_raise_OSError(MP_EBUSY);
     }
     ble_obj_t *o = ble_object();
-    struct ble_group *g = gatts_new_group(services, count.n, FIRST, &handles);
     ble_raise(woad_gatt_clear(h));
     int err = g->n ? woad_gatt_add_at(h, g->attrs, g->n, FIRST) : 0;
     for (struct ble_group *old = o->groups; err && old; old = old->next) {
@@ -260,13 +266,17 @@ static mp_obj_t gatts_add_services(mp_obj_t self, mp_obj_t services)
     mp_obj_t handles;
     (void)self;
     build_all(&count, services, 0);
-    struct woad *h = ble_active();
+    ble_active();
     ble_obj_t *o = ble_object();
     uint16_t first = gatts_free_handle(o);
     if (!count.n || !first || count.n > 0xffffu - first) {
         mp_raise_OSError(MP_EINVAL);
     }
     struct ble_group *g = gatts_new_group(services, count.n, first, &handles);
+    struct woad *h = ble_active();
+    if (gatts_free_handle(o) != first) {
+        mp_raise_OSError(MP_EBUSY);      /* the definition itself has registered another */
+    }
     ble_raise(woad_gatt_add_at(h, g->attrs, g->n, first));
     g->next = o->groups;
     o->groups = g;
@@ -300,7 +310,9 @@ MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_remove_services_obj, gatts_remove_services);
 static mp_obj_t gatts_read(mp_obj_t self, mp_obj_t handle)
 {
     (void)self;
-    struct ble_value *v = ble_value_at((uint16_t)mp_obj_get_int(handle));
+    uint16_t at = (uint16_t)mp_obj_get_int(handle);
+    ble_check_thread();
+    struct ble_value *v = ble_value_at(at);
     if (!v || !ble.host) {
         return mp_const_empty_bytes;
     }
@@ -324,10 +336,10 @@ static struct ble_value *gatts_value(mp_int_t handle)
 
 static mp_obj_t gatts_write(size_t n_args, const mp_obj_t *args)
 {
-    mp_buffer_info_t buf;
-    mp_get_buffer_raise(args[2], &buf, MP_BUFFER_READ);
     bool update = n_args > 3 && mp_obj_is_true(args[3]);
     mp_int_t handle = mp_obj_get_int(args[1]);
+    mp_buffer_info_t buf;
+    mp_get_buffer_raise(args[2], &buf, MP_BUFFER_READ);
     struct ble_value *v = gatts_value(handle);
     if (buf.len > 0xffff) {
         mp_raise_OSError(MP_EINVAL);
@@ -356,13 +368,13 @@ static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
     struct woad_conn_info info;
     ble_raise(woad_conn_info(h, conn, &info));
     if (own) {
-        int err = 0;
-        struct ble_value *v = gatts_value(handle);
-        if (!ble_read_allowed(WOAD_NO_CONN, handle, &err)) {
+        gatts_value(handle);
+        int err = ble_read_refused(WOAD_NO_CONN, handle);
+        if (err) {
             ble_raise_with(MP_EINVAL, MP_OBJ_NEW_SMALL_INT(0x100 + err));
         }
         h = ble_active();                /* the handler may have done anything */
-        v = gatts_value(handle);
+        const struct ble_value *v = gatts_value(handle);
         buf.buf = v->data;
         buf.len = v->len;
     }

@@ -75,14 +75,14 @@ static struct woad_coc_params params_of(mp_obj_t psm_in, mp_obj_t mtu_in)
 /* l2cap_listen(psm, mtu), or (psm, None): no more. */
 static mp_obj_t ble_l2cap_listen(mp_obj_t self, mp_obj_t psm, mp_obj_t mtu)
 {
-    struct woad *h = ble_active();
     (void)self;
     if (mtu == mp_const_none) {
         mp_int_t n = mp_obj_get_int(psm);
+        struct woad *h = ble_active();
         ble_raise(n < 0 || n > 0xffff ? WOAD_EINVAL : woad_coc_stop_listening(h, (uint16_t)n));
     } else {
         const struct woad_coc_params p = params_of(psm, mtu);
-        ble_raise(woad_coc_listen(h, &p));
+        ble_raise(woad_coc_listen(ble_active(), &p));
     }
     return mp_const_none;
 }
@@ -91,9 +91,9 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_l2cap_listen_obj, ble_l2cap_listen);
 /* l2cap_connect(conn_handle, psm, mtu) -> cid */
 static mp_obj_t ble_l2cap_connect(size_t n_args, const mp_obj_t *args)
 {
-    struct woad *h = ble_active();
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid;
     const struct woad_coc_params p = params_of(args[2], args[3]);
+    struct woad *h = ble_active();
     struct ble_channel *k = channel_new(conn, p.mtu);
     (void)n_args;
     if (!k) {
@@ -111,10 +111,10 @@ static mp_obj_t ble_l2cap_connect(size_t n_args, const mp_obj_t *args)
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_connect_obj, 4, 4, ble_l2cap_connect);
 
 /* One that is open, or EINVAL. */
-static struct ble_channel *channel_of(mp_obj_t conn, mp_obj_t cid)
+static struct ble_channel *channel_open(uint16_t conn, uint16_t cid)
 {
-    struct ble_channel *k = channel_find((uint16_t)mp_obj_get_int(conn),
-                                         (uint16_t)mp_obj_get_int(cid));
+    ble_active();
+    struct ble_channel *k = channel_find(conn, cid);
     if (!k || !k->open) {
         mp_raise_OSError(MP_EINVAL);
     }
@@ -123,9 +123,9 @@ static struct ble_channel *channel_of(mp_obj_t conn, mp_obj_t cid)
 
 static mp_obj_t ble_l2cap_disconnect(mp_obj_t self, mp_obj_t conn, mp_obj_t cid)
 {
+    uint16_t number = (uint16_t)mp_obj_get_int(conn), channel = (uint16_t)mp_obj_get_int(cid);
     struct woad *h = ble_active();
-    const struct ble_channel *k = channel_find((uint16_t)mp_obj_get_int(conn),
-                                               (uint16_t)mp_obj_get_int(cid));
+    const struct ble_channel *k = channel_find(number, channel);
     (void)self;
     ble_raise(k ? woad_coc_disconnect(h, k->conn, k->cid) : WOAD_EINVAL);
     ble_flush();
@@ -137,13 +137,14 @@ MP_DEFINE_CONST_FUN_OBJ_3(ble_l2cap_disconnect_obj, ble_l2cap_disconnect);
  * and the controller have room, and L2CAP_SEND_READY tells it.  EBUSY until then. */
 static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
 {
-    struct woad *h = ble_active();
-    struct ble_channel *k = channel_of(args[1], args[2]);
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid = (uint16_t)mp_obj_get_int(args[2]);
     struct woad_coc_info info;
     mp_buffer_info_t buf;
     (void)n_args;
     mp_get_buffer_raise(args[3], &buf, MP_BUFFER_READ);
-    ble_raise(woad_coc_info(h, k->conn, k->cid, &info));
+    struct ble_channel *k = channel_open(conn, cid);
+    struct woad *h = ble.host;
+    ble_raise(woad_coc_info(h, conn, cid, &info));
     if (buf.len > info.peer_mtu) {
         mp_raise_OSError(MP_EINVAL);
     }
@@ -162,9 +163,8 @@ static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
     if (buf.len) {
         memcpy(k->tx, buf.buf, buf.len);
     }
-    ble_raise(woad_coc_send(h, k->conn, k->cid, k->tx, buf.len));
+    ble_raise(woad_coc_send(h, conn, cid, k->tx, buf.len));
     k->sending = true;
-    uint16_t conn = k->conn, cid = k->cid;
     ble_flush();
     k = channel_find(conn, cid);         /* unless the controller was gone */
     if (k) {
@@ -177,17 +177,17 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_send_obj, 4, 4, ble_l2cap_send);
 /* l2cap_recvinto(conn_handle, cid, buf): octets of all SDUs that are there; of None: how many. */
 static mp_obj_t ble_l2cap_recvinto(size_t n_args, const mp_obj_t *args)
 {
-    struct woad *h = ble_active();
-    const struct ble_channel *k = channel_of(args[1], args[2]);
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid = (uint16_t)mp_obj_get_int(args[2]);
     mp_buffer_info_t buf;
     size_t len = 0;
     (void)n_args;
+    channel_open(conn, cid);
     if (args[3] == mp_const_none) {
-        return mp_obj_new_int(woad_coc_pending(h, k->conn, k->cid));
+        return mp_obj_new_int(woad_coc_pending(ble.host, conn, cid));
     }
     mp_get_buffer_raise(args[3], &buf, MP_BUFFER_WRITE);
     for (bool end = true; end && len < buf.len;) {
-        int n = woad_coc_read(h, k->conn, k->cid, (uint8_t *)buf.buf + len, buf.len - len, &end);
+        int n = woad_coc_read(ble.host, conn, cid, (uint8_t *)buf.buf + len, buf.len - len, &end);
         ble_raise(n < 0 ? n : 0);
         len += (size_t)n;
     }
@@ -241,11 +241,8 @@ static void on_coc_request(const struct woad_event *ev)
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc.cid),
                          MP_OBJ_NEW_SMALL_INT(ev->u.coc.psm), MP_OBJ_NEW_SMALL_INT(ev->u.coc.mtu),
                          MP_OBJ_NEW_SMALL_INT(ev->u.coc.peer_mtu) };
-    mp_obj_t answer = ble_invoke(IRQ_L2CAP_ACCEPT, 5, items);
-    mp_int_t no = 0;
-    if (answer != mp_const_none && !mp_obj_get_int_maybe(answer, &no)) {
-        no = 0;
-    }
+    const struct ble_answer a = ble_ask(IRQ_L2CAP_ACCEPT, 5, items);
+    mp_int_t no = ble_refused(&a, -WOAD_COC_NO_RESOURCES);
     if (!ble.host) {
         return;
     }
@@ -257,7 +254,8 @@ static void on_coc_request(const struct woad_event *ev)
         }
     } else {
         woad_coc_refuse(ble.host, ev->conn, ev->u.coc.cid,
-                        no ? WOAD_COC_INSUFFICIENT_AUTHORIZATION : WOAD_COC_NO_RESOURCES);
+                        no && a.how == BLE_ASKED ? WOAD_COC_INSUFFICIENT_AUTHORIZATION
+                                                 : WOAD_COC_NO_RESOURCES);
     }
     ble_flush();
 }

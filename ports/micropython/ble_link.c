@@ -15,23 +15,33 @@ static void link_addr(mp_obj_t o, uint8_t type, struct woad_addr *addr)
     }
 }
 
+/* Copied: converting one of them may run the program, which may change the list. */
+size_t ble_items(mp_obj_t o, mp_obj_t *copy, size_t room)
+{
+    size_t n;
+    mp_obj_t *items;
+    mp_obj_get_array(o, &n, &items);
+    memcpy(copy, items, (n < room ? n : room) * sizeof *copy);
+    return n;
+}
+
 /* (addr_type, addr) */
 void ble_addr_of(mp_obj_t o, struct woad_addr *addr)
 {
-    mp_obj_t *items;
+    mp_obj_t *items, copy[2];
     mp_obj_get_array_fixed_n(o, 2, &items);
-    mp_int_t type = mp_obj_get_int(items[0]);
-    link_addr(items[1], (uint8_t)(type < 0 || type > 255 ? 255 : type), addr);
+    memcpy(copy, items, sizeof copy);
+    mp_int_t type = mp_obj_get_int(copy[0]);
+    link_addr(copy[1], (uint8_t)(type < 0 || type > 255 ? 255 : type), addr);
 }
 
 static mp_obj_t gap_accept_list(mp_obj_t self, mp_obj_t peers)
 {
     enum { MOST = 16 };
     struct woad_addr list[MOST];
-    size_t n;
-    mp_obj_t *items;
+    mp_obj_t items[MOST];
     (void)self;
-    mp_obj_get_array(peers, &n, &items);
+    size_t n = ble_items(peers, items, MOST);
     for (size_t i = 0; i < n && i < MOST; i++) {
         ble_addr_of(items[i], &list[i]);
     }

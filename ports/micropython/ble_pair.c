@@ -25,8 +25,8 @@ void ble_apply_pairing(void)
 static mp_obj_t gap_pair(mp_obj_t self, mp_obj_t conn)
 {
     (void)self;
-    struct woad *h = ble_active();
-    ble_raise(woad_pair(h, (uint16_t)mp_obj_get_int(conn)));
+    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    ble_raise(woad_pair(ble_active(), number));
     ble_flush();
     ble_port_schedule();                 /* it may have to wait, and nothing else comes meanwhile */
     return mp_const_none;
@@ -36,16 +36,16 @@ MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_pair_obj, gap_pair);
 static mp_obj_t gap_passkey(size_t n_args, const mp_obj_t *args)
 {
     (void)n_args;
-    struct woad *h = ble_active();
+    uint16_t conn = (uint16_t)mp_obj_get_int(args[1]);
     mp_int_t action = mp_obj_get_int(args[2]), passkey = mp_obj_get_int(args[3]);
+    struct woad *h = ble_active();
     if (passkey < 0 || passkey > 999999) {
         mp_raise_OSError(MP_EINVAL);
     }
     if (action == WOAD_PASSKEY_COMPARE) {
         passkey = passkey != 0;
     }
-    ble_raise(woad_passkey(h, (uint16_t)mp_obj_get_int(args[1]),
-                           (enum woad_passkey_action)(action & 0xff), (uint32_t)passkey));
+    ble_raise(woad_passkey(h, conn, (enum woad_passkey_action)(action & 0xff), (uint32_t)passkey));
     ble_flush();
     return mp_const_none;
 }
@@ -91,9 +91,9 @@ static void secret_value(const struct woad_bond *b, bool ours, uint8_t v[SECRET_
 static bool secret_set(unsigned type, const uint8_t *key, size_t key_len, const uint8_t *value,
                        size_t len)
 {
-    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(type), ble_bytes(key, key_len),
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(type), ble_brief(key, key_len),
                          value ? ble_bytes(value, len) : mp_const_none };
-    return mp_obj_is_true(ble_invoke(IRQ_SET_SECRET, 3, items));
+    return ble_ask(IRQ_SET_SECRET, 3, items).number != 0;
 }
 
 /* What the program gives into `value`, at most `room` octets; 0: nothing, or too much. */
@@ -101,8 +101,8 @@ static size_t secret_read(unsigned type, unsigned index, const uint8_t *key, siz
                           uint8_t *value, size_t room)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(type), MP_OBJ_NEW_SMALL_INT(index),
-                         key ? ble_bytes(key, key_len) : mp_const_none };
-    mp_obj_t got = ble_invoke(IRQ_GET_SECRET, 3, items);
+                         key ? ble_brief(key, key_len) : mp_const_none };
+    mp_obj_t got = ble_ask(IRQ_GET_SECRET, 3, items).given;
     mp_buffer_info_t buf;
     if (got == mp_const_none || !mp_get_buffer(got, &buf, MP_BUFFER_READ) || buf.len > room) {
         return 0;
@@ -285,23 +285,23 @@ static bool bond_now(const struct woad_addr *peer, struct woad_bond *b)
 
 void ble_on_bond(const struct woad_event *ev)
 {
-    const struct woad_bond *b = ev->u.bond.bond;
-    struct woad_bond now;
+    struct woad_bond bond = *ev->u.bond.bond, now;         /* the handler may do anything */
     enum woad_bond_why why = ev->u.bond.why;
     uint8_t key[KEY_LEN], v[SECRET_LEN], more[MORE_MAX];
-    secret_key(&b->peer, key);
+    secret_key(&bond.peer, key);
     for (unsigned type = SECRET_OUR; type <= SECRET_PEER && why != WOAD_BOND_CHANGED; type++) {
-        secret_value(b, type == SECRET_OUR, v);
+        secret_value(&bond, type == SECRET_OUR, v);
         secret_set(type, key, sizeof key, why == WOAD_BOND_GONE ? NULL : v, sizeof v);
     }
     memset(v, 0, sizeof v);
-    if (why == WOAD_BOND_GONE && more_has(b)) {
+    if (why == WOAD_BOND_GONE && more_has(&bond)) {
         secret_set(SECRET_MORE, key, sizeof key, NULL, 0);
-    } else if (why == WOAD_BOND_CHANGED && bond_now(&b->peer, &now)) {
+    } else if (why == WOAD_BOND_CHANGED && bond_now(&bond.peer, &now)) {
         size_t len = more_value(&now, more);
         memset(&now, 0, sizeof now);
         secret_set(SECRET_MORE, key, sizeof key, more, len);
     }
+    memset(&bond, 0, sizeof bond);
 }
 
 void ble_on_bond_wanted(const struct woad_event *ev)
@@ -318,7 +318,7 @@ void ble_on_authorize(const struct woad_event *ev)
                          MP_OBJ_NEW_SMALL_INT(ev->u.authorize.handle),
                          mp_obj_new_bool(ev->u.authorize.write) };
     if (ble_wants(IRQ_GATTS_AUTHORIZE)) {
-        *ev->u.authorize.allowed = mp_obj_is_true(ble_invoke(IRQ_GATTS_AUTHORIZE, 3, items));
+        *ev->u.authorize.allowed = ble_ask(IRQ_GATTS_AUTHORIZE, 3, items).number != 0;
     }
 }
 
@@ -334,11 +334,13 @@ void ble_on_keypress(const struct woad_event *ev)
 /* One peer's bond, or all: (addr_type, addr), or nothing. */
 static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
 {
-    struct woad *h = ble_active();
     struct woad_bond b;
     struct woad_addr peer;
     if (n_args > 1) {
         ble_addr_of(args[1], &peer);
+    }
+    struct woad *h = ble_active();
+    if (n_args > 1) {
         uint8_t key[KEY_LEN];
         secret_key(&peer, key);
         bool more = bond_now(&peer, &b) && more_has(&b);
@@ -377,9 +379,9 @@ static void exactly(mp_obj_t o, uint8_t *out, size_t len)
 /* () -> (random, confirm): ours; (conn, random, confirm): the peer's; (conn, tk): legacy. */
 static mp_obj_t gap_oob(size_t n_args, const mp_obj_t *args)
 {
-    struct woad *h = ble_active();
     struct woad_oob oob;
     uint16_t conn = n_args > 1 ? (uint16_t)mp_obj_get_int(args[1]) : WOAD_NO_CONN;
+    struct woad *h = ble_active();
     if (n_args == 2) {
         mp_raise_OSError(MP_EINVAL);
     }
@@ -413,8 +415,8 @@ static mp_obj_t gap_keypress(mp_obj_t self, mp_obj_t conn, mp_obj_t what)
 {
     (void)self;
     mp_int_t key = mp_obj_get_int(what);
-    ble_raise(woad_keypress(ble_active(), (uint16_t)mp_obj_get_int(conn),
-                            (enum woad_keypress)(key & 0xff)));
+    uint16_t number = (uint16_t)mp_obj_get_int(conn);
+    ble_raise(woad_keypress(ble_active(), number, (enum woad_keypress)(key & 0xff)));
     ble_flush();
     return mp_const_none;
 }

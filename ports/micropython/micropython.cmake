@@ -9,6 +9,8 @@ file(GLOB WOAD_HOST CONFIGURE_DEPENDS ${WOAD_DIR}/src/*.c)
 target_sources(usermod_woad INTERFACE
     ${WOAD_MP_DIR}/mod_bluetooth.c
     ${WOAD_MP_DIR}/ble.c
+    ${WOAD_MP_DIR}/ble_call.c
+    ${WOAD_MP_DIR}/ble_queue.c
     ${WOAD_MP_DIR}/ble_event.c
     ${WOAD_MP_DIR}/ble_ext.c
     ${WOAD_MP_DIR}/ble_gap.c

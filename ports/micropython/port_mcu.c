@@ -15,7 +15,12 @@ static struct {
     struct h4 h4;
     uint8_t in[520];
     uint32_t next;                       /* milliseconds until the host's next deadline */
+    bool behind;                         /* more has come than one pump moves: */
+    uint32_t behind_since;
 } io;
+
+/* As on a PC: transport/port.c says why. */
+enum { PUMP_READS = 8, PUMP_MS = 10, BEHIND_MS = 1000 };
 
 static union {
     uint8_t octets[WOAD_MEM(BLE_CONNS, BLE_MTU_MAX, BLE_QUEUE, BLE_REQUESTS, BLE_PREPARED,
@@ -98,6 +103,7 @@ int ble_port_open(char *why, size_t room)
     h4_init(&io.h4, io.in, sizeof io.in);
     h4_resync(&io.h4, false);            /* the host's first command is a reset */
     io.open = true;
+    io.behind = false;
     return 0;
 }
 
@@ -137,33 +143,59 @@ static int mcu_take(struct woad *h)
     return err;
 }
 
-int ble_port_pump(struct woad *h)
+/* What has come, as much as one pump moves.  True: there may be more. */
+static bool mcu_read(struct woad *h, int *err)
 {
-    int got = 1, err;
-    if (!io.open) {
-        return 0;
-    }
-    io.next = woad_poll(h, mp_hal_ticks_ms());
-    err = ble_port_flush(h);
-    while (!err && got > 0) {
+    mp_uint_t start = mp_hal_ticks_ms();
+    int got = 1, left = PUMP_READS;
+    while (!*err && left && got > 0) {
         size_t room;
         uint8_t *at = h4_space(&io.h4, &room);
         got = ble_hci_read(at, room);
         if (got > 0) {
             h4_added(&io.h4, (size_t)got);
-            err = mcu_take(h);
+            *err = mcu_take(h);
         }
+        left = mp_hal_ticks_ms() - start < PUMP_MS ? left - 1 : 0;
     }
-    err = err ? err : got < 0 ? got : 0;
-    io.next = woad_poll(h, mp_hal_ticks_ms());
-    err = err ? err : ble_port_flush(h);
+    *err = got < 0 ? got : *err;
+    return got > 0 && !*err;
+}
+
+/* Whether the host is to hear how late it is: not before it has heard what came until then. */
+static bool mcu_on_time(bool more)
+{
+    uint32_t now = mp_hal_ticks_ms();
+    if (more && !io.behind) {
+        io.behind_since = now;
+    }
+    io.behind = more;
+    return !more || now - io.behind_since >= BEHIND_MS;
+}
+
+int ble_port_pump(struct woad *h)
+{
+    if (!io.open) {
+        return 0;
+    }
+    woad_clock(h, mp_hal_ticks_ms());
+    int err = ble_port_flush(h);
+    bool more = mcu_read(h, &err);
+    io.next = 0;
+    if (mcu_on_time(more)) {
+        io.next = woad_poll(h, mp_hal_ticks_ms());
+        err = err ? err : ble_port_flush(h);
+    }
+    io.next = more ? 0 : io.next;
     if (err) {
         woad_fail(h, err);
     }
     return err;
 }
 
-void ble_port_clock(struct woad *h) { woad_poll(h, mp_hal_ticks_ms()); }
+bool ble_port_more(void) { return io.open && !io.next; }
+
+void ble_port_clock(struct woad *h) { woad_clock(h, mp_hal_ticks_ms()); }
 
 /* Not by the scheduler: what is in it waits until the method that waits has ended. */
 void ble_port_wait(uint32_t ms)
@@ -180,9 +212,10 @@ void ble_port_arm(void)
     if (!io.open) {
         return;
     }
-    if (o && o->queue) {
+    if (o && !ble_queue_empty(o)) {
         ble_hci_run_now();
-    } else {
-        ble_hci_run_in_ms(io.next < BLE_HCI_POLL_MS ? io.next : BLE_HCI_POLL_MS);
+    } else {                             /* not at once: the program has its turn, too */
+        uint32_t ms = io.next < BLE_HCI_POLL_MS ? io.next : BLE_HCI_POLL_MS;
+        ble_hci_run_in_ms(ms ? ms : 1);
     }
 }

@@ -1,0 +1,172 @@
+/* Events that come while a method waits: they are delivered when it has ended.  A block of memory
+ * that is there from the beginning, and when it is full what there is of other memory. */
+#include "ble.h"
+
+enum { ALIGN = 8, RECORD = sizeof(struct ble_record) };
+
+bool ble_queue_new(ble_obj_t *o)
+{
+    o->queue.block = m_malloc_maybe(BLE_WAITING);
+    o->queue.list_end = &o->queue.list;
+    return o->queue.block != NULL;
+}
+
+bool ble_queue_empty(const ble_obj_t *o) { return !o->queue.used && !o->queue.list; }
+
+static struct ble_record *record_at(const struct ble_queue *q, size_t at)
+{
+    return (struct ble_record *)(void *)(q->block + at);
+}
+
+/* Where `size` octets are free at a stretch; NULL: nowhere. */
+static struct ble_record *block_room(struct ble_queue *q, size_t size)
+{
+    if (!q->used) {
+        q->in = q->out = 0;
+    }
+    size_t end = q->in < q->out || (q->used && q->in == q->out) ? q->out : BLE_WAITING;
+    if (end - q->in < size && end == BLE_WAITING && q->used && q->out >= size) {
+        if (end - q->in >= RECORD) {
+            record_at(q, q->in)->size = 0;                 /* on at the start */
+        }
+        q->used += end - q->in;
+        q->in = 0;
+        end = q->out;
+    }
+    if (end - q->in < size) {
+        return NULL;
+    }
+    struct ble_record *r = record_at(q, q->in);
+    q->in += size;
+    q->used += size;
+    return r;
+}
+
+/* Where reports may not lie: the rest is for what a program must not lose. */
+static bool is_report(const struct woad_event *ev)
+{
+    return ev->type == WOAD_EV_REPORT || ev->type == WOAD_EV_EXT_REPORT;
+}
+
+static struct ble_record *queue_room(struct ble_queue *q, const struct woad_event *ev, size_t size)
+{
+    bool report = is_report(ev);
+    if (report && (q->list || q->used > BLE_WAITING / 2)) {
+        return NULL;
+    }
+    struct ble_record *r = q->list ? NULL : block_room(q, size);
+    if (!r && !report && (r = ble_port_alloc(size))) {
+        r->next = NULL;
+        *q->list_end = r;
+        q->list_end = &r->next;
+    }
+    return r;
+}
+
+static const uint8_t **event_data(struct woad_event *ev, size_t *len)
+{
+    switch (ev->type) {
+        case WOAD_EV_REPORT:
+            *len = ev->u.report.len;
+            return &ev->u.report.data;
+        case WOAD_EV_EXT_REPORT:
+            *len = ev->u.ext_report.len;
+            return &ev->u.ext_report.data;
+        case WOAD_EV_GATT_WRITE:
+            *len = ev->u.gatt_write.len;
+            return &ev->u.gatt_write.data;
+        case WOAD_EV_READ:
+        case WOAD_EV_NOTIFIED:
+        case WOAD_EV_INDICATION:
+            *len = ev->u.value.len;
+            return &ev->u.value.data;
+        case WOAD_EV_BOND:
+            *len = sizeof *ev->u.bond.bond;
+            return (const uint8_t **)&ev->u.bond.bond;
+        default:
+            *len = 0;
+            return NULL;
+    }
+}
+
+bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev)
+{
+    struct woad_event copy = *ev;
+    size_t len;
+    const uint8_t **data = event_data(&copy, &len);
+    size_t size = (RECORD + len + ALIGN - 1) / ALIGN * ALIGN;
+    struct ble_record *r = queue_room(&o->queue, ev, size);
+    if (!r) {
+        return false;
+    }
+    if (len) {
+        memcpy(r->data, *data, len);
+        *data = r->data;
+    }
+    r->size = size;
+    r->ev = copy;
+    return true;
+}
+
+/* NULL: none waits. */
+struct ble_record *ble_queue_first(ble_obj_t *o)
+{
+    struct ble_queue *q = &o->queue;
+    if (q->used && (BLE_WAITING - q->out < RECORD || !record_at(q, q->out)->size)) {
+        q->used -= BLE_WAITING - q->out;
+        q->out = 0;
+    }
+    return q->used ? record_at(q, q->out) : q->list;
+}
+
+/* Keys may lie in it. */
+static void record_wipe(struct ble_record *r)
+{
+    if (r->ev.type == WOAD_EV_BOND) {
+        memset(r->data, 0, r->size - RECORD);
+    }
+}
+
+void ble_queue_drop(ble_obj_t *o)
+{
+    struct ble_queue *q = &o->queue;
+    struct ble_record *r = ble_queue_first(o);
+    if (!r) {
+        return;
+    }
+    record_wipe(r);
+    if (q->used) {
+        q->used -= r->size;
+        q->out += r->size;
+        return;
+    }
+    q->list = r->next;
+    q->list_end = q->list ? q->list_end : &q->list;
+    ble_port_free(r);
+}
+
+/* All but the one that is being delivered: its caller still reads it. */
+void ble_queue_forget(ble_obj_t *o)
+{
+    struct ble_queue *q = &o->queue;
+    struct ble_record *r = q->delivering ? ble_queue_first(o) : NULL;
+    struct ble_record *list = q->list;
+    if (r && q->used) {
+        q->used = r->size;
+        q->in = q->out + r->size;
+    } else {
+        q->used = 0;
+    }
+    q->list = r && r == list ? r : NULL;
+    list = r && r == list ? r->next : list;
+    q->list_end = q->list ? &q->list->next : &q->list;
+    if (q->list) {
+        q->list->next = NULL;
+    }
+    while (list) {
+        struct ble_record *next = list->next;
+        record_wipe(list);
+        ble_port_free(list);
+        list = next;
+    }
+}

@@ -21,7 +21,7 @@
 
 enum { PLACES = 16 };
 
-/* The pipe can be read after a signal: one that comes just before the radio waits ends the wait. */
+/* The handler writes to the pipe, which hub_run() polls: a signal before its wait ends the wait. */
 static volatile int stop;
 static int stop_pipe[2];
 
@@ -213,7 +213,7 @@ static int serve(const char *spec, struct hub_options *o, struct way *listens, s
         fprintf(stderr, "serving %s\n", name);
     } else {
         others[o->attaches++] = way;
-        printf("%s\n", name);           /* of use to who reads it */
+        printf("%s\n", name);           /* scripts read this name */
         fflush(stdout);
     }
     return 0;

@@ -16,7 +16,7 @@ struct scan_tool {
     bool up, done;
     int down;
     unsigned long seen;
-    /* Extended advertising comes in pieces. */
+    /* The fragments of extended advertising data, from one address. */
     struct woad_addr from;
     uint8_t data[WOAD_EXT_DATA_MAX];
     size_t len;
@@ -158,7 +158,7 @@ static int scan(struct scan_tool *t, struct woad_port *port, struct woad *h, uns
     while (!t->done && woad_port_step(port, h, 100) == 0) {
     }
     if (!t->seen) {
-        fprintf(stderr, "woad scan: nobody advertises there\n");
+        fprintf(stderr, "woad scan: no device advertises there\n");
     }
     return t->down ? 1 : 0;
 }

@@ -22,7 +22,7 @@ static void put32(uint8_t *p, uint32_t v)
     p[3] = (uint8_t)v;
 }
 
-/* Only while it is looked at: who makes a log writes its header before another writes a record. */
+/* Locks the log while its header is read or written: no other program appends a record then. */
 static bool log_lock(int fd)
 {
     int tries = 0;

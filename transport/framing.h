@@ -30,7 +30,8 @@ void framing_added(struct framing *f, size_t n);
  * any more: what came is no H4; H5's peer has begun anew or is silent. */
 int framing_next(struct framing *f, const uint8_t **packet);
 
-/* Whether it is H5's peer that has begun anew or is silent, whatever has come before. */
+/* Whether the H5 link has failed (the peer restarted it, or never acknowledged), although octets
+ * received before may still hold packets. */
 bool framing_failed(const struct framing *f);
 
 /* Whether a packet can be given; it is copied. */

@@ -82,7 +82,8 @@ static void hub_slip(struct hub *hub, uint64_t us)
     hub->base += hub->o->speed > 0 ? (uint64_t)((double)us / hub->o->speed) : us;
 }
 
-/* What can't be written is told at once; hosts are served all the same. */
+/* A write to a capture or a log failed: a warning at once, and hub_run()'s result.  Hosts are still
+ * served. */
 static void hub_fails(struct hub *hub, const char *what, int err)
 {
     char line[256];
@@ -385,8 +386,8 @@ static void hub_accept(struct hub *hub, const struct way *listener)
     for (int n = 0; n < ACCEPTS; n++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
-            bool nobody = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
-            hub->accept_at = nobody ? hub->accept_at : wall_us() + SECOND_US;
+            bool transient = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+            hub->accept_at = transient ? hub->accept_at : wall_us() + SECOND_US;
             return;
         }
         if (!seat_add(hub, listener, fd, true)) {
@@ -412,11 +413,11 @@ static uint64_t hub_idle_us(struct hub *hub)
     if (hub->accept_at > wall) {
         us = sooner(us, hub->accept_at - wall);
     }
-    /* Who has the user's lock may come, or die. */
+    /* The program that holds the user's lock may connect, or may exit without a connection. */
     return hub->o->leave_when_empty && !hub->seats ? sooner(us, SECOND_US) : us;
 }
 
-/* Nothing is read of a host whose packet waits: that it is gone is all there is to know then. */
+/* poll() reports only hang-ups and errors of a host whose packet is pending. */
 static bool seat_event(struct hub *hub, struct seat *s, short what)
 {
     return s->hungry && (what & (POLLHUP | POLLERR | POLLNVAL)) ? false : seat_read(hub, s);
@@ -475,7 +476,7 @@ static int capture_open(const struct hub_options *o, const uint8_t *header)
     return err ? err : fd;
 }
 
-/* Who looks meanwhile sees what has been. */
+/* Writes the capture out, so that a reader sees all packets up to now. */
 static void hub_flush(struct hub *hub)
 {
     if (hub->pcap && (ferror(hub->pcap) || fflush(hub->pcap) != 0)) {
@@ -533,7 +534,7 @@ static void hub_end(struct hub *hub)
     free(hub->fds);
 }
 
-/* The last host has gone, or none has come for some seconds. */
+/* The last host has disconnected, or none has connected for ALONE_US. */
 static bool hub_over(const struct hub *hub, bool used, uint64_t begun)
 {
     return hub->o->leave_when_empty && !hub->seats && (used || wall_us() > begun + ALONE_US) &&

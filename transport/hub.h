@@ -21,7 +21,7 @@ struct hub_options {
     const char *pcap;                    /* a capture of the air, NULL: none */
     const char *btsnoop;                 /* a directory for logs of HCI, NULL: none */
     bool keys;                           /* in which encrypted packets are written as they were */
-    bool leave_when_empty;               /* end when the last attachment has gone, or none came */
+    bool leave_when_empty;               /* end after the last attachment, or none in 5 s */
     /* Asked before it ends: false when somebody is about to come. */
     bool (*may_end)(void *ctx);
     void (*log)(const char *line);       /* may be NULL */

@@ -67,7 +67,8 @@ static int new_socket(int family, int protocol)
     return above_stdio(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
 }
 
-/* The end of a connect() that waits; the queue of a unix socket that is full is asked again. */
+/* One step of a connect() that is not complete.  The backlog of a unix socket may be full (EAGAIN):
+ * then it is tried again. */
 static int connect_step(int fd, const struct sockaddr *a, socklen_t len, int err, int ms)
 {
     struct pollfd p = { fd, POLLOUT, 0 };
@@ -82,7 +83,7 @@ static int connect_step(int fd, const struct sockaddr *a, socklen_t len, int err
     return err;
 }
 
-/* Returns within CONNECT_MS: who listens may hang.  0 or a negative errno. */
+/* connect() with a limit of CONNECT_MS, because the listener may hang.  0 or a negative errno. */
 static int connect_within(int fd, const struct sockaddr *a, socklen_t len)
 {
     uint32_t start = woad_port_now_ms(), passed = 0;
@@ -246,7 +247,7 @@ void way_close(struct way *way)
     way->fd = -1;
 }
 
-/* Removes a socket of this user's that nobody serves any more, and nothing else. */
+/* Removes a socket that refuses connections and belongs to this user, and nothing else. */
 static int remove_dead_socket(const struct sockaddr_un *a, char why[WOAD_PORT_WHY])
 {
     struct stat st;

@@ -30,7 +30,8 @@ struct way_ops {
     void (*close)(void *usb);
 };
 
-/* 0, or a negative errno with a sentence in `why`; -ENODEV: there is nobody at a unix socket. */
+/* 0, or a negative errno with a sentence in `why`; -ENODEV: no program
+ * listens at a unix socket. */
 int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY]);
 /* This user's simulated radio, started if need be. */
 int open_user_air(struct way *way, char why[WOAD_PORT_WHY]);

@@ -122,8 +122,8 @@ static int port_fill(struct woad_port *p)
     return n < 0 && errno == EAGAIN ? 0 : n < 0 && errno != ECONNRESET ? -errno : -EIO;
 }
 
-/* A log that can't be written ends, and the program goes on; who asked for it by the environment is
- * told where all can see it. */
+/* After a failed write the log is closed and the port goes on.  The environment asked for the log,
+ * so the message goes to standard error. */
 static void port_snoop(struct woad_port *p, bool received, const uint8_t *packet, size_t len)
 {
     if (p->log < 0) {

@@ -191,7 +191,7 @@ static const char *parse(struct script_action *a, const char *name, char **at)
 static const char *when(const struct script_action *a, bool timed)
 {
     if (a->verb >= HANG && a->verb <= INJECT && !a->at_us) {
-        return "at SECONDS … (more than 0: nobody is there before)";
+        return "at SECONDS … (more than 0: there is no controller before)";
     }
     return a->verb == DRIFT && timed ? "drift N PPM, without `at`: from the beginning" : NULL;
 }

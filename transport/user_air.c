@@ -35,8 +35,8 @@ static bool user_air_owns(const char *dir)
            !(st.st_mode & 077);
 }
 
-/* XDG's place for such things, if it is one: an absolute path, this user's and nobody else's to
- * write in.  Another's environment may have come along (su, sudo -E). */
+/* XDG_RUNTIME_DIR, if it is absolute, belongs to this user and is writable by no other.  With su or
+ * sudo -E it is the folder of another user. */
 static const char *user_air_run(void)
 {
     const char *run = getenv("XDG_RUNTIME_DIR");
@@ -47,8 +47,8 @@ static const char *user_air_run(void)
     return good ? run : NULL;
 }
 
-/* There, or in /tmp by the first name that nobody else has taken: all programs of this user find
- * the same. */
+/* In XDG_RUNTIME_DIR, or in /tmp by the first name that no other user has created: all programs of
+ * this user find the same folder. */
 static int user_air_place(struct user_air *u, char why[WOAD_PORT_WHY])
 {
     const char *run = user_air_run();
@@ -73,7 +73,7 @@ static int user_air_place(struct user_air *u, char why[WOAD_PORT_WHY])
     return 0;
 }
 
-/* Who holds the lock connects, or is stopped: then this ends, too. */
+/* The limit is for a lock whose owner is stopped while it connects. */
 static int user_air_lock(struct user_air *u, char why[WOAD_PORT_WHY])
 {
     u->lock_fd = above_stdio(open(u->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -108,8 +108,8 @@ static bool user_air_may_end(void *ctx)
     return true;
 }
 
-/* The radio's own process: nobody's child, no terminal, only its socket and what it needs of those
- * that every program has.  Whichever of 0 to 2 its parent had closed: its socket is above. */
+/* The radio's own process: a session of its own, /dev/null as 0 to 2, its socket as 3, and no other
+ * descriptor of the program that starts it. */
 static void user_air_serve(struct user_air *u)
 {
     const volatile int never = 0;
@@ -186,7 +186,7 @@ int open_user_air(struct way *way, char why[WOAD_PORT_WHY])
     }
     snprintf(spec, sizeof spec, "unix:%s", u.socket);
     err = open_spec(spec, way, why);
-    if (err == -ENODEV) {                /* other errors say nothing of who is there */
+    if (err == -ENODEV) {                /* other errors do not prove that it does not run */
         err = user_air_start(&u, why);
         err = err ? err : open_spec(spec, way, why);
     }

@@ -24,14 +24,14 @@ enum { WOAD_PORT_WHY = 200 };
  *
  * With NULL it takes the environment's WOAD_HCI, and where that is not set the simulated radio of
  * this user, which is started if it does not run and ends with the last that uses it.  It is
- * in XDG_RUNTIME_DIR, if that is an absolute path, this user's and nobody else's to write in,
- * or in /tmp.
+ * in XDG_RUNTIME_DIR, if that is absolute, belongs to this user and is writable by no other, or in
+ * /tmp.
  * With WOAD_BTSNOOP=file set, every packet is added to that log, which other programs may write
  * too, with zeros in the place of keys unless WOAD_BTSNOOP_KEYS is set to something.  A file that
  * is something else is left as it is (-EBADMSG).  When it can't be written any more, a line on
  * standard error says so, and the port goes on without it.
  *
- * Nobody is waited for longer than five seconds.  The descriptor is above 2.
+ * Connecting takes at most five seconds.  The descriptor is above 2.
  *
  * NULL on failure; *error is then a negative errno and `why` a sentence for people. */
 struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY]);

@@ -152,13 +152,13 @@ def test_scan_shows_what_there_is():
     spec = "unix:" + path
     p = hub(spec)
     r = scan(spec)
-    assert r.returncode == 0 and r.stdout == b"" and b"nobody advertises there" in r.stderr and spec.encode() in r.stderr, r
+    assert r.returncode == 0 and r.stdout == b"" and b"no device advertises there" in r.stderr and spec.encode() in r.stderr, r
     legacy, extended = Host(path), Host(path)
     legacy.advertise(name_of(b"old"))
     extended.advertise_extended(name_of(b"new") + b"\xff\xff" * 1 + bytes(254) + name_of(b"not this"))
     r = scan(spec)
     lines = r.stdout.decode().splitlines()
-    assert r.returncode == 0 and b"nobody" not in r.stderr, r
+    assert r.returncode == 0 and b"no device" not in r.stderr, r
     assert any("C0:05:04:03:02:01 random" in x and x.endswith("old") for x in lines), r
     assert any("C0:05:04:03:02:09 random" in x and x.endswith("new  extended, set 5, 271 octets") for x in lines), r
     p.terminate()

@@ -54,6 +54,9 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     struct app *app = ctx;
     woad_bond_file_event(app->bonds, h, ev);
+    if (ev->type == WOAD_EV_BOND && woad_bond_file_error(app->bonds)) {
+        fprintf(stderr, "not kept: %s\n", strerror(-woad_bond_file_error(app->bonds)));
+    }
     switch (ev->type) {
     case WOAD_EV_UP:
         begin(h);

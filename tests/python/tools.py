@@ -233,6 +233,33 @@ def test_what_is_there_is_not_installed():
     assert r.returncode == 0 and r.stdout == b"" and not os.path.exists(os.path.join(at, "log")), r
 
 
+def test_a_demo_builds_no_tests():
+    """What scripts/build asks cmake for."""
+    at = os.path.join(scratch, "cmake")
+    os.mkdir(at)
+    shutil.copytree(os.path.join(root, "scripts"), os.path.join(at, "scripts"))
+    with open(os.path.join(at, "cmake"), "w") as f:
+        f.write("#!/bin/sh\necho \"$@\" >>%s/log\n" % at)
+    os.chmod(os.path.join(at, "cmake"), 0o755)
+    for goals, restricted in (("demo", True), ("test", False), ("demo test", False), ("", False)):
+        subprocess.run([os.path.join(at, "scripts", "build"), *goals.split()], env=dict(os.environ, PATH=at + ":" + os.environ["PATH"]),
+                       check=True, timeout=20)
+        last = open(os.path.join(at, "log")).read().splitlines()[-1]
+        assert last.startswith("--build ") and last.endswith(" --target programs") == restricted, (goals, last)
+
+
+def test_a_field_too_far_for_its_macro_does_not_compile():
+    """EACH() of src/host.h has an octet for the offset of the pointer in its struct."""
+    program = os.path.join(scratch, "far.c")
+    with open(program, "w") as f:
+        f.write('#include "src/host.h"\nstruct far { uint8_t pad[SIZE]; void *mem; };\nvoid f(struct woad *h, struct far *all);\n'
+                "void f(struct woad *h, struct far *all) { arena_each(h, 1, 1, EACH(all, mem)); }\n")
+    for size, well in ((248, True), (256, False)):
+        r = subprocess.run(["cc", "-std=c99", "-fsyntax-only", "-Iinclude", "-I.", "-DSIZE=%d" % size, program], cwd=root,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert (r.returncode == 0) == well, r
+
+
 def test_a_word_that_names_no_test_is_an_error():
     """Also here."""
     for program in ("tools.py", "run.py"):

@@ -189,17 +189,12 @@ static void put_frame(int fd, uint8_t type, bool reliable, uint8_t seq, const vo
     (void)!send(fd, f, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* It asks until a packet waits in the hub, and acknowledges nothing: after its tries the link has
- * failed, and the host goes. */
-static void an_h5_host_that_never_acknowledges_is_left(void **state)
+/* Brings a link up, and sends commands until one is pending in the hub; acknowledges nothing. */
+static int host_of_h5(const struct served *s)
 {
-    struct served s;
-    uint8_t junk[4096];
-    (void)state;
-    listen_begin(&s, ",h5");
-    serve_begin(&s);
-    int host = raw(&s);
     static const char *const link[] = { "\x01\x7e", "\x02\x7d", "\x03\xfc\x04", "\x04\x7b\x04" };
+    uint8_t junk[4096];
+    int host = raw(s);
     for (size_t n = 0; n < 4; n++) {
         put_frame(host, 15, false, 0, link[n], strlen(link[n]));
         pause_ms(20);
@@ -211,6 +206,18 @@ static void an_h5_host_that_never_acknowledges_is_left(void **state)
             pause_ms(1);
         }
     }
+    return host;
+}
+
+/* After its tries the link has failed, and the host is disconnected. */
+static void an_h5_host_that_never_acknowledges_is_left(void **state)
+{
+    struct served s;
+    uint8_t junk[4096];
+    (void)state;
+    listen_begin(&s, ",h5");
+    serve_begin(&s);
+    int host = host_of_h5(&s);
     struct pollfd p = { host, 0, 0 };
     for (int n = 0; n < 90 && !p.revents; n++) {           /* 20 times 250 ms, and some */
         pause_ms(100);
@@ -223,6 +230,22 @@ static void an_h5_host_that_never_acknowledges_is_left(void **state)
     close(other);
     close(host);
     serve_end(&s);
+}
+
+/* Its packet is pending and nothing is to be written to it: the hang-up is all that poll() says. */
+static void a_host_that_hangs_up_while_its_packet_is_pending(void **state)
+{
+    struct served s;
+    long ms = 0;
+    (void)state;
+    listen_begin(&s, ",h5");
+    serve_begin(&s);
+    for (int n = 0; n < 5; n++) {
+        close(host_of_h5(&s));
+        ms += spent(&s, 200);
+    }
+    serve_end(&s);
+    assert_true(ms < 100);
 }
 
 /* A program of its own loop: no more than the calls that read and write. */
@@ -318,6 +341,7 @@ int main(void)
         cmocka_unit_test(without_descriptors_it_does_not_spin),
         cmocka_unit_test(a_listener_that_is_none_does_not_spin),
         cmocka_unit_test(an_h5_host_that_never_acknowledges_is_left),
+        cmocka_unit_test(a_host_that_hangs_up_while_its_packet_is_pending),
         cmocka_unit_test(an_h5_port_by_reading_and_writing_alone),
         cmocka_unit_test(a_radio_that_nobody_comes_to_ends),
         cmocka_unit_test(a_crowd_does_not_keep_it_from_its_end),

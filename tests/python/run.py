@@ -1838,7 +1838,7 @@ def test_extended_advertising():
 
 def test_pty_and_tcp():
     """The same program over a pty and over TCP."""
-    p = subprocess.Popen([air, "air", "pty", "tcp:127.0.0.1:0", "--quiet"], stdout=subprocess.PIPE)
+    p = subprocess.Popen([air, "air", "pty", "tcp:127.0.0.1:0", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     spec = p.stdout.readline().decode().strip()
     Program("up(); ble.gap_scan(50); wait(6)", {"WOAD_HCI": spec}).end()
     p.terminate()
@@ -1863,7 +1863,7 @@ def test_the_tool():
     assert r.returncode == 1 and b"names no controller" in r.stderr, r
     s = Program("up(); ble.gap_advertise(50000, b'\\x05\\x09Woad'); print('READY'); sys.stdin.readline()")
     s.line("READY")
-    r = subprocess.run([air, "scan", "1"], stdout=subprocess.PIPE, timeout=10)
+    r = subprocess.run([air, "scan", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
     assert r.returncode == 0 and b"Woad" in r.stdout and b"dBm" in r.stdout, r
     s.say("")
     s.end()

@@ -347,6 +347,7 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         bool its = !peer || memcmp(&c->peer, peer, sizeof *peer) == 0;
         c->security.bonded = c->security.bonded && !its;
+        c->smp->tried = c->smp->tried && !its;
     }
     struct kept_bond *k = peer ? bond_find(h, peer) : bond_newest(h);
     if (peer && !k) {

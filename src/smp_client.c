@@ -2,7 +2,8 @@
 #include "smp.h"
 
 /* BLESA: who answers in the clear where there is a bond may be anybody.  A bond's key is tried
- * when the client has something to ask, and nothing is asked, or believed, until it serves. */
+ * when the client has something to ask, and nothing is asked, or believed, until it serves.  Where
+ * it has been tried there was a bond, though others may have taken its place in memory since. */
 int client_hold(struct conn *c, bool again)
 {
     struct woad *h = c->h;
@@ -10,9 +11,9 @@ int client_hold(struct conn *c, bool again)
     if (!h->smp_role || h->smp->policy.trust_unencrypted || c->security.encrypted) {
         return 0;
     }
-    bool fetch = !s->fetched || s->tried;                  /* it may have left memory since */
+    bool fetch = !s->fetched;
     s->fetched = true;
-    if (!h->smp_role->has_key(c, fetch)) {
+    if (!s->tried && !h->smp_role->has_key(c, fetch)) {
         return 0;
     }
     int err = smp_busy(c) ? 0 : WOAD_EACCES;

@@ -183,6 +183,45 @@ static void nothing_is_believed_without_the_bond_in_memory(void **state)
     solo_end();
 }
 
+static unsigned asked;
+
+static void gives_each_bond(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_BOND_WANTED) {
+        assert_true(++asked < 20);
+    }
+    gives_the_bond(ev);
+}
+
+/* Two peers, room for the bond of one: each takes the other's place when it is asked for, and that
+ * comes to an end. */
+static void two_bonds_in_one_place(void **state)
+{
+    struct woad_config config = solo_config(features);
+    (void)state;
+    config.bonds = 1;
+    solo_boot(config);
+    solo.on_event = gives_each_bond;
+    asked = 0;
+    for (uint16_t n = 0; n < 2; n++) {
+        solo_connected((uint16_t)(SOLO_HANDLE + n), true, (uint8_t)(8 + n));
+        SOLO_L2CAP((uint16_t)(SOLO_HANDLE + n), 4, 0x1d, 12, 0, 'x');
+        solo_pump();
+        SOLO_RX(4, 8, 4, KEY_MISSING, (uint8_t)(SOLO_HANDLE + n), 0, 0);
+        solo_pump();
+    }
+    for (uint16_t n = 0; n < 2; n++) {
+        SOLO_L2CAP((uint16_t)(SOLO_HANDLE + n), 4, 0x1d, 12, 0, 'y');
+        solo_pump();
+    }
+    assert_int_equal(solo_count(WOAD_EV_INDICATION), 0);
+    assert_int_equal(solo_frames(4, 0x1e), 0);
+    assert_int_equal(woad_bond_remove(solo.h, NULL), 0);   /* then there is none to wait for */
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1e), 2);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +231,7 @@ int main(void)
         cmocka_unit_test(place_of_a_value_is_free_again),
         cmocka_unit_test(value_ends_with_the_connection),
         cmocka_unit_test(nothing_is_believed_without_the_bond_in_memory),
+        cmocka_unit_test(two_bonds_in_one_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -286,7 +286,7 @@ def test_names():
     """What can't be opened, and why."""
     for spec, errno, why in (("uart:/nowhere@115200", 2, "/nowhere"), ("uart:@9600", 22, "say uart"), ("uart:/dev/null@7", 22, "say uart"),
                              ("uart:/dev/null@115200,h5", 25, "/dev/null"), ("hci99", 97, "hci99"), ("hcix", 22, "say hci0"),
-                             ("usb:ffff:ffff", 19, "no such controller"), ("tcp:1", 22, "say tcp:host:port"), ("hci0,h5", None, ""), ("x" * 300, 22, "too long")):
+                             ("usb:ffff:ffff", 19, "no such controller"), ("tcp:1", 22, "say tcp:host:port"), ("hci0,h5", None, ""), ("x" * 400, 22, "too long")):
         Program("""
             try:
                 ble.active(True)

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { OPEN_TRIES = 100 };
 enum { MOST = 255, WAITING = 16, HEAD = 9 + 16 + 2 + 2, RECORD = 125, TAIL = 4 };
 static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 2 };
 
@@ -291,11 +292,8 @@ static int beside_open(struct woad_bond_file *f)
             fd = file_make(f->beside);
         }
     }
-    if (fd >= 0 && fchmod(fd, 0600) < 0) {
-        int err = -errno;
-        close(fd);
-        unlink(f->beside);
-        return err;
+    if (fd >= 0) {
+        (void)!fchmod(fd, 0600);         /* where there are modes */
     }
     return fd;
 }
@@ -453,7 +451,7 @@ static int find_path(struct woad_bond_file *f, const char *path)
 /* The file that has the name now, locked; -ENOENT: there is none. */
 static int file_open(struct woad_bond_file *f)
 {
-    for (;;) {
+    for (int tries = 0; tries < OPEN_TRIES; tries++) {
         int fd = open(f->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0) {
             return -errno;
@@ -463,13 +461,15 @@ static int file_open(struct woad_bond_file *f)
         err = err ? err : file_lock(fd);
         if (!err && is_at(f->path, fd)) {
             f->fd = fd;
-            return fchmod(fd, 0600) < 0 ? -errno : 0;
+            (void)!fchmod(fd, 0600);     /* where there are modes */
+            return 0;
         }
         close(fd);
         if (err) {
             return err;
         }
     }
+    return -EBUSY;                       /* it is replaced again and again */
 }
 
 /* Loads it, and looks whether it could be written; or makes it. */

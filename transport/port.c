@@ -201,8 +201,11 @@ static bool port_begins(const struct woad_port *p, const uint8_t *packet, size_t
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
 {
     int err = len > H4_PACKET_MAX ? -EINVAL : port_drive(p);
-    if (err || !framing_ready(&p->framing)) {
-        return err ? err : -EBUSY;
+    if (err) {
+        return err;
+    }
+    if (!framing_ready(&p->framing)) {
+        return framing_failed(&p->framing) ? -EIO : -EBUSY;
     }
     if (port_begins(p, packet, len)) {
         framing_resync(&p->framing, false);

@@ -720,6 +720,10 @@ def write_matrix(p, rounds):
 
 def main():
     image, rounds, words = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1, sys.argv[3:]
+    nothing = [w for w in words if not any(w in name for name, _ in cases())]
+    if nothing:
+        print("there is no case with %s in its name" % " or ".join(repr(w) for w in nothing))
+        return 2
     os.makedirs(os.path.join(build, "peers"), exist_ok=True)
     p = Peers(image)
     print("Linux %s, BlueZ %s" % (p.m.kernel, p.bluez), flush=True)

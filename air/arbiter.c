@@ -39,18 +39,24 @@ static uint64_t idle_since(uint64_t served_at, uint64_t at)
     return at > served_at ? at - served_at : 0;
 }
 
-static uint32_t link_urgency(const struct link *l, uint64_t at)
+/* As much at both sides. */
+static uint32_t link_idle(const struct link *l, uint64_t at)
 {
     uint64_t turn = l->interval * 1250u;
     bool young = !l->established || l->count < LINK_TRIES;           /* to one of both sides */
     uint64_t limit = young ? LINK_TRIES * turn : link_supervision(l);
+    return urgency_of(idle_since(l->served_at, at), LINK_TURNS * turn, limit);
+}
+
+static uint32_t link_urgency(const struct link *l, uint64_t at)
+{
     if (l->closing) {
         return URGENT_CLOSING;
     }
     /* The peer must hear of an instant before it comes. */
     bool changes = l->instant_of || l->subrate_sent;
     uint32_t more = changes && (l->controls || l->unacked) ? URGENT_TURNS / 2 : 0;
-    return more + urgency_of(idle_since(l->served_at, at), LINK_TURNS * turn, limit);
+    return more + link_idle(l, at);
 }
 
 static uint32_t iso_urgency(const ctl *c, const struct iso *s, uint64_t at)
@@ -140,74 +146,78 @@ static bool has_turns(uint8_t owner)
 }
 
 /* How much a lot weighs: as much at the side that sends as at the side that listens, as long as
- * what is sent is heard.  So the timeout of the listener counts only when it is about to end. */
+ * what is sent is heard.  So the timeout of a listener, of which the sender does not know, does not
+ * count. */
 static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t at)
 {
-    uint64_t limit = 0;
+    const struct iso *s = &c->iso[index];
+    uint64_t served = 0, turn = 0;
+    if (owner == FOR_CONN) {
+        return link_idle(&c->links[index], at);
+    }
     if (owner == FOR_TRAIN) {
-        const struct train *t = &c->sets[index].train;
-        return urgency_of(idle_since(t->sent_at, at), LOT_TURNS * t->interval * 1250u, 0);
+        served = c->sets[index].train.sent_at;
+        turn = c->sets[index].train.interval * 1250u;
+    } else if (owner == FOR_SYNC) {
+        served = c->sync[index].heard_at;
+        turn = c->sync[index].interval * 1250u;
+    } else if (s->kind == ISO_CIS) {
+        return iso_urgency(c, s, at);
+    } else {
+        served = s->served_at;
+        turn = s->interval * 1250u;
     }
-    if (owner == FOR_SYNC) {
-        const struct sync *y = &c->sync[index];
-        limit = y->established ? y->timeout * 10000u : 0;
-        return urgency_of(idle_since(y->heard_at, at), LOT_TURNS * y->interval * 1250u, limit);
-    }
-    if (owner == FOR_ISO && c->iso[index].kind != ISO_CIS) {
-        const struct big *b = &c->big[c->iso[index].group];
-        limit = b->listens && b->established ? b->timeout * 10000u : 0;
-        uint64_t turns = LOT_TURNS * b->info.interval * 1250u;
-        return urgency_of(idle_since(b->served_at, at), turns, limit);
-    }
-    return urgency(c, owner, index, at);
+    return urgency_of(idle_since(served, at), LOT_TURNS * turn, 0);
 }
 
 /* Its turn, in terms that both sides know. */
 static struct lot lot_of(const ctl *c, uint8_t owner, uint8_t index)
 {
-    const struct train *t;
-    const struct iso *s;
-    switch (owner) {
-    case FOR_CONN:
-        return (struct lot){ c->links[index].aa, (uint16_t)c->links[index].count };
-    case FOR_ISO:
-        s = &c->iso[index];
-        return (struct lot){ s->kind == ISO_CIS ? s->aa : c->big[s->group].info.seed,
-                             (uint16_t)s->event };
-    case FOR_TRAIN:
-        t = &c->sets[index].train;
-        return (struct lot){ t->aa, (uint16_t)(t->counter - 1) };
-    default:
-        return (struct lot){ c->sync[index].aa, c->sync[index].counter };
+    const struct link *l = &c->links[index];
+    const struct iso *s = &c->iso[index];
+    if (owner == FOR_CONN) {
+        return (struct lot){ l->aa, l->interval, (uint16_t)l->count };
     }
+    if (owner == FOR_ISO) {
+        uint32_t aa = s->kind == ISO_CIS ? s->aa : c->big[s->group].info.seed;
+        return (struct lot){ aa, s->interval, (uint16_t)s->event };
+    }
+    if (owner == FOR_TRAIN) {
+        const struct train *t = &c->sets[index].train;
+        return (struct lot){ t->aa, t->interval, (uint16_t)(t->counter - 1) };
+    }
+    const struct sync *y = &c->sync[index];
+    return (struct lot){ y->aa, y->interval, y->counter };
 }
 
-/* The number that is drawn for two turns, from 0 to 65,535: the same for whoever knows of both. */
+/* The number that is drawn for two turns, from 0 to 65,535: the same for whoever knows of both.
+ * From turn to turn it steps by the golden section, so that neither loses often in succession. */
 static uint32_t lot_draw(struct lot a, struct lot b)
 {
-    struct lot low = a.aa < b.aa ? a : b, high = a.aa < b.aa ? b : a;
-    uint64_t x = ((uint64_t)low.aa << 32 | high.aa) + low.turn * 0x9e3779b97f4a7c15ull;
-    x ^= x >> 31;
-    x *= 0xbf58476d1ce4e5b9ull;
-    x ^= x >> 29;
-    x *= 0x94d049bb133111ebull;
-    return (uint32_t)(x >> 48);
+    enum { GOLDEN = 40503 };
+    uint32_t x = (a.aa ^ b.aa) * 0x9e3779b1u;
+    bool slower = a.every != b.every ? a.every > b.every : a.aa < b.aa;
+    return ((x >> 16) + (slower ? a : b).turn * (uint32_t)GOLDEN) & 0xffff;
 }
 
 /* Whether a turn takes the radio from the one that has it.  The sender of a broadcast does not know
  * how urgent it is to a listener.  So where one of the two is a broadcast, sent or listened to,
- * lots are drawn, by the squares of the weights; and controllers that know of both turns draw the
- * same lot.  They would otherwise both send, or both listen, or one would send what the other does
- * not listen to. */
+ * lots are drawn, by the fourth powers of the weights; and controllers that know of both turns draw
+ * the same lot.  They would otherwise both send, or both listen, or one would send what the other
+ * does not listen to.  What is about to be lost needs no luck. */
 static bool lot_wins(const ctl *c, uint8_t owner, uint8_t index)
 {
     uint64_t mine = lot_weight(c, owner, index, c->air->now);
     uint64_t theirs = lot_weight(c, c->radio.owner, c->radio.link, c->air->now);
+    if (mine > URGENT_HELD || theirs > URGENT_HELD) {
+        return mine > theirs;
+    }
     struct lot lot = lot_of(c, owner, index);
     bool low = lot.aa < c->lot.aa;
     uint64_t first = low ? mine : theirs, second = low ? theirs : mine;
-    bool wins = lot_draw(lot, c->lot) * (first * first + second * second) >> 16 < first * first;
-    return wins == low;
+    first *= first * first * first;
+    second *= second * second * second;
+    return (lot_draw(lot, c->lot) * (first + second) >> 16 < first) == low;
 }
 
 static bool radio_wins(const ctl *c, uint8_t owner, uint8_t index)

@@ -10,6 +10,7 @@
  *   ll_adv.c ll_scan.c ll_accept.c ll_privacy.c           without connections
  *   ll_ext_adv.c ll_ext_scan.c                            the same with extended PDUs
  *   ll_periodic.c ll_sync.c ll_past.c                     periodic advertising
+ *   ll_channels.c                                         new channel maps of what is broadcast
  *   ll_conn.c ll_data.c                                   connections
  *   ll_control.c ll_know.c ll_update.c ll_encrypt.c ll_power.c ll_subrate.c
  *                                                         what their two sides agree on
@@ -126,6 +127,9 @@ enum { ADV_KIND_IND = 0, ADV_KIND_DIRECT_HIGH = 1, ADV_KIND_SCAN = 2, ADV_KIND_N
        ADV_KIND_DIRECT_LOW = 4 };        /* as HCI numbers them: Vol 4, Part E, 7.8.5 */
 enum { ADV_FILTER_SCAN = 1, ADV_FILTER_CONNECT = 2 };
 
+/* A channel map that is to come: see ll_channels.c. */
+struct remap { bool pending; uint8_t chm[5]; uint16_t instant; };
+
 /* Periodic advertising of a set. */
 struct train {
     bool set, enabled, on, partial;      /* set: it has parameters; partial: not all its data */
@@ -134,6 +138,7 @@ struct train {
     uint32_t aa, crc_init;
     uint64_t next, chain_at;
     uint64_t sent_at;                    /* the end of the last AUX_SYNC_IND */
+    struct remap remap;
     int32_t carry;
 };
 
@@ -150,6 +155,7 @@ struct sync {
     uint64_t chain_at;
     uint8_t chain_channel;
     uint16_t chain_unit;
+    struct remap remap;
     uint8_t past_link;                   /* it came by that connection */
     uint16_t past_data;
 };
@@ -248,9 +254,11 @@ struct big_info {
 struct big {
     bool used, on, listens, waits, established, terminating, hears_control;
     uint8_t handle, set, sync, sca, tries, reason, streams, stream[GROUP_MOST];
+    uint8_t cssn;                        /* of the control PDU that is sent, or was heard */
     uint16_t timeout, instant;
+    struct remap remap;
     struct big_info info;
-    uint64_t anchor, event, heard_at, served_at, control_at, lost_at;
+    uint64_t anchor, event, heard_at, control_at, lost_at;
     uint32_t widening, window;
     int32_t carry;
 };
@@ -350,7 +358,7 @@ struct link {
 struct acl_buffer { uint8_t next; uint8_t link; bool start; uint16_t len, off; uint8_t *data; };
 
 /* A turn of an activity: see arbiter.c. */
-struct lot { uint32_t aa; uint16_t turn; };
+struct lot { uint32_t aa; uint16_t every, turn; };
 
 struct woad_air_controller {
     struct woad_air *air;

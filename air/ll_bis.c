@@ -1,9 +1,11 @@
 /* Broadcast isochronous streams: groups of them that we send, and that we listen to. Vol 6, Part
  * B, 2.1.2, 2.6.2, 2.6.3, 4.4.5.2, 4.4.6; BIGInfo: Vol 6, Part B, 4.4.5.2, Part C 1.2 */
+#include "ll_channels.h"
 #include "ll_iso.h"
 #include "ll_periodic.h"
 
-enum { CSTF = 0x20, BIG_TERMINATE_IND = 1, TRIES = 6, UNIT = 30, FAR_UNIT = 300, OFFSETS = 16384 };
+enum { CSTF = 0x20, NO_CSSN = 8, BIG_CHANNEL_MAP_IND = 0, BIG_TERMINATE_IND = 1 };
+enum { TRIES = 6, UNIT = 30, FAR_UNIT = 300, OFFSETS = 16384 };
 
 /* Each stream's access address, and that of the group's control: the seed, with the number's own
  * pattern in its upper half.  2.1.2 */
@@ -61,7 +63,7 @@ void big_begin(ctl *c, struct big *b)
 {
     const struct big_info *info = &b->info;
     b->on = true;
-    b->served_at = c->air->now;
+    b->cssn = b->listens ? NO_CSSN : 0;
     for (uint8_t k = 0; k < b->streams; k++) {
         struct iso *s = bis_of(c, b, k);
         s->on = true;
@@ -201,6 +203,7 @@ size_t big_acad(const ctl *c, const struct ll_adv *a, uint64_t at, uint8_t acad[
                 info.event++;
             }
             info.offset = (uint32_t)(next - at);
+            memcpy(info.chm, remap_at(&b->remap, info.chm, (uint16_t)info.event), sizeof info.chm);
             acad[0] = 1 + BIG_INFO;
             acad[1] = 0x2c;
             big_info_write(&info, acad + 2);
@@ -250,8 +253,13 @@ void big_offer(ctl *c, const struct sync *train, struct rd acad, uint64_t start)
         evt_big_info(c, (uint16_t)(train - c->sync), &info);
         for (uint8_t n = 0; n < BIGS; n++) {
             struct big *b = &c->big[n];
-            if (b->used && b->waits && b->sync == train - c->sync && !encrypted) {
+            if (!b->used || b->sync != train - c->sync || encrypted) {
+                continue;
+            }
+            if (b->waits) {
                 big_join(c, b, &info, train, start);
+            } else if (b->on && b->listens && !b->remap.pending) {
+                memcpy(b->info.chm, info.chm, sizeof info.chm);      /* it may have missed one */
             }
         }
         return;
@@ -259,6 +267,18 @@ void big_offer(ctl *c, const struct sync *train, struct rd acad, uint64_t start)
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
+
+/* The next event of a group begins: with another channel map, or with a control PDU that tells of
+ * one. */
+static void big_remap(ctl *c, struct big *b)
+{
+    remap_settle(&b->remap, b->info.chm, (uint16_t)b->event);
+    if (!b->listens && !b->terminating &&
+        remap_begin(c, &b->remap, b->info.chm, (uint16_t)b->event)) {
+        b->cssn = (b->cssn + 1) & 7;
+        b->control_at = b->anchor + b->info.num * b->info.spacing;
+    }
+}
 
 static void bis_plan(ctl *c, struct iso *s)
 {
@@ -269,7 +289,9 @@ static void bis_plan(ctl *c, struct iso *s)
         b->event = s->event;
         b->anchor += ctl_after(c, s->interval * 1250u, &b->carry);
         b->widening = b->listens ? clock_widening(c, b->sca, b->anchor - b->heard_at) : 0;
+        big_remap(c, b);
     }
+    memcpy(s->chm, remap_at(&b->remap, b->info.chm, (uint16_t)s->event), sizeof s->chm);
     s->anchor = b->anchor + (s->id - 1u) * b->info.spacing;
     s->at = s->anchor - b->widening;
 }
@@ -300,7 +322,8 @@ static void bis_send(ctl *c, struct iso *s)
     const uint8_t *data = NULL;
     size_t len = 0;
     uint8_t llid = s->sending ? iso_payload(s, s->sub % s->bn_tx, &data, &len) : ISO_START;
-    wr_u8(&pdu, (uint8_t)(llid | (b->terminating ? CSTF : 0)));
+    bool control = b->terminating || b->remap.pending;
+    wr_u8(&pdu, (uint8_t)(llid | b->cssn << 2 | (control ? CSTF : 0)));
     wr_u8(&pdu, (uint8_t)len);
     wr_bytes(&pdu, data, len);
     radio_send(c, FOR_ISO, c->air->now, iso_channel(s, s->sub), s->aa, s->tx_phy, &pdu);
@@ -342,13 +365,21 @@ void bis_quiet(ctl *c, struct iso *s)
     bis_next(c, s);
 }
 
-static void big_heard_control(ctl *c, struct big *b, struct rd *in)
+/* BIG_CHANNEL_MAP_IND: channels 5, instant u16.  BIG_TERMINATE_IND: reason u8, instant u16.
+ * 2.6.3 */
+static void big_heard_control(struct big *b, uint8_t head, struct rd *in)
 {
-    (void)c;
-    if (rd_u8(in) == BIG_TERMINATE_IND) {
+    uint8_t opcode = rd_u8(in), chm[5];
+    b->cssn = head >> 2 & 7;
+    if (opcode == BIG_TERMINATE_IND) {
         b->reason = rd_u8(in);
         b->instant = rd_le16(in);
         b->terminating = !in->bad;
+    } else if (opcode == BIG_CHANNEL_MAP_IND) {
+        rd_copy(in, chm, sizeof chm);
+        b->remap.instant = rd_le16(in);
+        memcpy(b->remap.chm, chm, sizeof chm);
+        b->remap.pending = !in->bad && channels_valid(chm);
     }
 }
 
@@ -367,13 +398,13 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
         return;
     }
     if (control) {
-        big_heard_control(c, b, &in);
+        big_heard_control(b, head, &in);
         return;
     }
     s->anchor = f->start - s->sub * s->sub_interval;
     uint64_t at = s->anchor - (s->id - 1u) * b->info.spacing;
     b->anchor = at + (b->event - s->event) * (b->info.interval * 1250u);
-    b->heard_at = b->served_at = s->served_at = f->start;
+    b->heard_at = s->served_at = f->start;
     b->carry = 0;
     b->window = 0;
     b->lost_at = c->air->now + b->timeout * 10000u;
@@ -381,7 +412,7 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
         b->established = true;
         evt_big(c, b, 0);
     }
-    if ((head & CSTF) && !b->terminating) {
+    if ((head & CSTF) && (head >> 2 & 7) != b->cssn) {
         b->control_at = at + b->info.num * b->info.spacing - 2;
     }
     if (s->sub % s->bn_rx == s->rx_done) {
@@ -390,13 +421,14 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
     bis_next(c, s);
 }
 
-/* --- control: the end of a group -------------------------------------------------------------- */
+/* --- control: the end of a group, and its channel map ----------------------------------------- */
 
 void big_terminate(ctl *c, struct big *b, uint8_t reason)
 {
     (void)c;
     b->terminating = true;
     b->reason = reason;
+    b->cssn = (b->cssn + 1) & 7;
     b->instant = (uint16_t)(b->event + TRIES);
     b->control_at = b->anchor + b->info.num * b->info.spacing;
 }
@@ -417,13 +449,31 @@ uint64_t big_next(const ctl *c)
     return next;
 }
 
-/* BIG_TERMINATE_IND: reason u8, instant u16. */
+static void big_control_write(struct wr *pdu, const struct big *b)
+{
+    wr_u8(pdu, (uint8_t)(ISO_CONTROL | b->cssn << 2 | CSTF));
+    if (b->terminating) {
+        wr_u8(pdu, 4);
+        wr_u8(pdu, BIG_TERMINATE_IND);
+        wr_u8(pdu, b->reason);
+        wr_le16(pdu, b->instant);
+    } else {
+        wr_u8(pdu, 8);
+        wr_u8(pdu, BIG_CHANNEL_MAP_IND);
+        wr_bytes(pdu, b->remap.chm, sizeof b->remap.chm);
+        wr_le16(pdu, b->remap.instant);
+    }
+}
+
 static void big_control(ctl *c, struct big *b)
 {
     uint32_t aa = bis_access_address(b->info.seed, 0);
     uint8_t channel = csa2_channel(aa, (uint16_t)b->event, b->info.chm);
     uint64_t now = c->air->now;
     b->control_at = NEVER;
+    if (!b->listens && !b->terminating && !b->remap.pending) {
+        return;                          /* the instant has come */
+    }
     if (!radio_claim(c, FOR_ISO, b->stream[0])) {
         b->control_at = b->listens ? NEVER : now + b->info.interval * 1250u;
         return;
@@ -433,11 +483,7 @@ static void big_control(ctl *c, struct big *b)
         b->hears_control = true;
     } else {
         struct wr pdu = radio_pdu(c);
-        wr_u8(&pdu, ISO_CONTROL | CSTF);
-        wr_u8(&pdu, 4);
-        wr_u8(&pdu, BIG_TERMINATE_IND);
-        wr_u8(&pdu, b->reason);
-        wr_le16(&pdu, b->instant);
+        big_control_write(&pdu, b);
         radio_send(c, FOR_ISO, now, channel, aa, b->info.phy, &pdu);
         c->radio.flight.crc_init = (uint32_t)b->info.crc_base << 8;
         c->radio.flight.kind = KIND_BIS;

@@ -256,7 +256,7 @@ void iso_sent(ctl *c)
     if (s->kind == ISO_CIS) {
         cis_sent(c, s);
     } else {
-        s->served_at = c->big[s->group].served_at = c->air->now;
+        s->served_at = c->air->now;
     }
 }
 

@@ -1,5 +1,6 @@
 /* Telling a peer of a train of periodic advertising, so that it need not scan for it: the periodic
  * advertising sync transfer.  Vol 6, Part B, 2.4.2.27, 5.1.13; Vol 4, Part E, 7.8.89 to 7.8.92 */
+#include "ll_channels.h"
 #include "ll_control.h"
 #include "ll_periodic.h"
 
@@ -21,17 +22,23 @@ static void send_periodic_sync(ctl *c, struct link *l, uint16_t data, const stru
 {
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
-    uint16_t ahead = past_event(l, s->ref);
+    uint64_t step = s->interval * 1250u, next = s->ref;
+    uint64_t skipped = next > c->air->now ? (next - c->air->now) / step : 0;
+    next -= skipped * step;              /* its next event, whether it is listened to or not */
+    uint16_t ahead = past_event(l, next);
     uint64_t from = l->ref_anchor + ahead * (l->interval * 1250u);
-    struct sync_info info = { .interval = s->interval, .counter = s->counter, .sca = s->sca,
-                              .aa = s->aa, .crc_init = s->crc_init };
-    memcpy(info.chm, s->chm, sizeof info.chm);
-    uint64_t next = s->ref;
+    struct sync_info info = { .interval = s->interval, .sca = s->sca, .aa = s->aa,
+                              .crc_init = s->crc_init };
+    info.counter = (uint16_t)(s->counter - skipped);
     while (next <= from) {
-        next += s->interval * 1250u;
+        next += step;
         info.counter++;
     }
+    unsigned wait = remap_wait(&s->remap, info.counter);
+    next += wait * step;
+    info.counter = (uint16_t)(info.counter + wait);
     info.offset = (uint32_t)(next - from);
+    memcpy(info.chm, remap_at(&s->remap, s->chm, info.counter), sizeof info.chm);
     wr_u8(&pdu, LL_PERIODIC_SYNC_IND);
     wr_le16(&pdu, data);
     sync_info_write(&pdu, &info);
@@ -121,7 +128,7 @@ static int cmd_transfer_own(ctl *c, struct rd *in, struct wr *ret)
     struct sync s = { .sid = a->sid, .phy = a->secondary ? a->secondary : PHY_1M,
                       .interval = a->train.interval, .counter = a->train.counter,
                       .aa = a->train.aa, .crc_init = a->train.crc_init, .ref = a->train.next,
-                      .sca = ctl_sca(c) };
+                      .sca = ctl_sca(c), .remap = a->train.remap };
     memcpy(s.chm, a->train.chm, sizeof s.chm);
     adv_own(c, a, &s.who);
     send_periodic_sync(c, l, data, &s);

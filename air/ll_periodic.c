@@ -1,5 +1,6 @@
 /* Periodic advertising: a train of AUX_SYNC_IND at a fixed interval, each perhaps with a chain.
  * It goes on when the set's other advertising has ended.  Vol 6, Part B, 4.4.2.12 */
+#include "ll_channels.h"
 #include "ll_periodic.h"
 
 enum { UNIT = 30, FAR_UNIT = 300, OFFSETS = 8192, ADJUST_US = 2457600 };
@@ -50,7 +51,10 @@ struct sync_info train_info(const ctl *c, const struct ll_adv *a, uint64_t from,
         next += t->interval * 1250u;
         s.counter++;
     }
-    memcpy(s.chm, t->chm, sizeof s.chm);
+    unsigned wait = remap_wait(&t->remap, s.counter);
+    next += wait * (t->interval * 1250u);
+    s.counter = (uint16_t)(s.counter + wait);
+    memcpy(s.chm, remap_at(&t->remap, t->chm, s.counter), sizeof s.chm);
     s.offset = next - from < 2 * (uint32_t)ADJUST_US ? (uint32_t)(next - from) : 0;
     return s;
 }
@@ -75,6 +79,7 @@ void train_enable(ctl *c, struct ll_adv *a)
         t->aa = ll_access_address(c);
         t->crc_init = air_random(c->air) & 0xffffff;
         memcpy(t->chm, c->channels, sizeof t->chm);
+        t->remap.pending = false;
     }
 }
 
@@ -94,8 +99,9 @@ static void train_send(ctl *c, struct ll_adv *a)
     struct wr pdu = radio_pdu(c);
     uint8_t channel = t->channel, phy = a->secondary ? a->secondary : PHY_1M;
     uint64_t now = c->air->now;
-    uint8_t acad[2 + BIG_INFO];
-    e.acad = rd_of(acad, t->sent ? 0 : big_acad(c, a, now, acad));
+    uint8_t acad[REMAP_ACAD + 2 + BIG_INFO];
+    size_t len = t->sent ? 0 : remap_write(&t->remap, acad);
+    e.acad = rd_of(acad, t->sent ? 0 : len + big_acad(c, a, now, acad + len));
     e.data = rd_of(a->train.data + t->sent, (size_t)(t->len - t->sent));
     size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + 7) % 37));
     if (e.has_aux) {
@@ -139,6 +145,8 @@ void train_due(ctl *c, struct ll_adv *a)
     t->chain_at = NEVER;
     if (!chain) {
         t->sent = 0;
+        remap_settle(&t->remap, t->chm, t->counter);
+        remap_begin(c, &t->remap, t->chm, t->counter);
         t->channel = csa2_channel(t->aa, t->counter++, t->chm);
         t->next += ctl_after(c, t->interval * 1250u, &t->carry);
     }

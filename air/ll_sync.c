@@ -1,5 +1,6 @@
 /* Synchronised to periodic advertising of others: listening for each AUX_SYNC_IND where it should
  * be, and for its chain.  Vol 6, Part B, 4.4.3.4, 4.4.5 */
+#include "ll_channels.h"
 #include "ll_periodic.h"
 
 enum { TRIES = 6 };                      /* events without a packet: it has not been established */
@@ -49,6 +50,7 @@ static void sync_aim(const ctl *c, struct sync *s)
 static void sync_plan(const ctl *c, struct sync *s, uint32_t events)
 {
     s->counter = (uint16_t)(s->counter + events);
+    remap_settle(&s->remap, s->chm, s->counter);
     s->ref += ctl_after(c, (uint64_t)events * s->interval * 1250u, &s->carry);
     sync_aim(c, s);
 }
@@ -255,6 +257,7 @@ void sync_heard(ctl *c, const struct flight *f, int8_t rssi)
         return;
     }
     if (!s->chaining) {
+        remap_read(&s->remap, e.acad, s->counter);
         sync_heard_first(c, s, f->start);
     }
     if (!s->chaining) {

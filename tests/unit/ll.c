@@ -1,7 +1,7 @@
 /* The link layer's arithmetic, against the sample data of the Core specification, Vol 6, Part C. */
 #include "cm.h"
 
-#include "../../air/ll.h"
+#include "../../air/ll_iso.h"
 
 /* Part C, 3.1, 3.2: channel selection algorithm 2. */
 static void csa2_samples(void **state)
@@ -16,6 +16,24 @@ static void csa2_samples(void **state)
     assert_int_equal(csa2_channel(ADV_AA, 6, nine), 23);
     assert_int_equal(csa2_channel(ADV_AA, 7, nine), 9);
     assert_int_equal(csa2_channel(ADV_AA, 8, nine), 34);
+}
+
+/* Part C, 3.1, 3.2: the channels of the subevents of an isochronous event. */
+static void subevent_samples(void **state)
+{
+    static const uint8_t all[5] = { 0xff, 0xff, 0xff, 0xff, 0x1f };
+    static const uint8_t nine[5] = { 0x00, 0x06, 0xe0, 0x00, 0x1e };
+    static const uint8_t samples[7][5] = { { 0, 25, 1, 16, 36 }, { 1, 20, 36, 12, 34 },
+        { 2, 6, 18, 32, 21 }, { 3, 21, 4, 22, 8 }, { 6, 23, 35, 21, 36 }, { 7, 9, 22, 36, 33 },
+        { 8, 34, 9, 33, 10 } };
+    (void)state;
+    for (size_t k = 0; k < 7; k++) {
+        struct iso s = { .aa = ADV_AA, .event = samples[k][0] };
+        memcpy(s.chm, k < 4 ? all : nine, sizeof s.chm);
+        for (uint8_t sub = 0; sub < 4; sub++) {
+            assert_int_equal(iso_channel(&s, sub), samples[k][sub + 1]);
+        }
+    }
 }
 
 /* Part C, 1: the session key, and the first packet each way. */
@@ -92,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(csa2_samples),
+        cmocka_unit_test(subevent_samples),
         cmocka_unit_test(encryption_samples),
         cmocka_unit_test(encryption_lengths),
         cmocka_unit_test(airtimes),

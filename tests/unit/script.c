@@ -12,17 +12,19 @@
 static struct script s;
 static char why[SCRIPT_WHY];
 
-static int load(const char *text)
+static int load_octets(const char *text, size_t len)
 {
     char path[] = "/tmp/woad-script-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(write(fd, text, len), len);
     close(fd);
     int err = script_load(&s, path, why);
     unlink(path);
     return err;
 }
+
+static int load(const char *text) { return load_octets(text, strlen(text)); }
 
 static void good_lines(void **state)
 {
@@ -98,6 +100,8 @@ static void what_is_no_world(void **state)
     assert_non_null(strstr(why, "/: Is a directory"));
     assert_int_equal(script_load(&s, "/dev/zero", why), -1);
     assert_non_null(strstr(why, "/dev/zero:1: it should be: a line of text"));
+    assert_int_equal(load_octets("noise -90\0 and more", 19), -1);
+    assert_non_null(strstr(why, ":1: it should be: a line of text"));
     memset(endless, '\n', sizeof endless - 1);
     assert_int_equal(load(endless), -1);
     assert_non_null(strstr(why, "fewer lines"));

@@ -153,7 +153,10 @@ struct kept_bond *bond_fetch(const struct conn *c, const struct woad_addr *peer)
         struct woad_event ev;
         ev.u.bond_wanted.peer = *peer;
         ev.u.bond_wanted.peer.type &= 1;
+        uint16_t before = h->smp->fetching;
+        h->smp->fetching = (uint16_t)(conn_index(c) + 1u);
         emit_of(c, WOAD_EV_BOND_WANTED, &ev);
+        h->smp->fetching = before;
         k = bond_find(h, peer);
     }
     return k;
@@ -307,6 +310,19 @@ void bond_tell(struct woad *h, uint16_t conn, const struct kept_bond *k, enum wo
     wipe(&bond, sizeof bond);
 }
 
+/* What waits for a bond, or for there to be none, is looked at again: on connections to its peer,
+ * or on all.  Not on the one that is asking for it: two whose bonds have room for one would ask in
+ * turn for ever. */
+static void bond_stir(struct woad *h, const struct woad_addr *peer)
+{
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        if ((!peer || addr_same(&c->peer, peer)) && conn_index(c) + 1 != h->smp->fetching) {
+            h->quiet = false;
+            stir_conn(c);
+        }
+    }
+}
+
 int woad_bond_add(struct woad *h, const struct woad_bond *bond)
 {
     if (!h->smp) {
@@ -322,7 +338,7 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     }
     const struct kept_bond *k = bond_keep(h, &mine, false);
     wipe(&mine, sizeof mine);
-    stir_all(h);                         /* what is asked of its peer has to wait now */
+    bond_stir(h, &bond->peer);
     return k ? 0 : WOAD_ENOMEM;
 }
 
@@ -357,6 +373,6 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         bond_drop(h, k);
         k = peer ? NULL : bond_newest(h);
     }
-    stir_all(h);                         /* what waited for it need not any more */
+    bond_stir(h, peer);
     return 0;
 }

@@ -215,12 +215,13 @@ int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uin
     return err;
 }
 
-static void db_drop(struct woad *h, size_t at)
+static void db_drop(struct woad *h, size_t at, size_t n)
 {
     struct gatts *g = h->gatts;
-    uint16_t first = g->tables[at].first, last = (uint16_t)(first + g->tables[at].n - 1);
-    g->n_tables--;
-    memmove(&g->tables[at], &g->tables[at + 1], (g->n_tables - at) * sizeof *g->tables);
+    const struct attr_table *end = &g->tables[at + n];
+    uint16_t first = g->tables[at].first, last = (uint16_t)(end[-1].first + end[-1].n - 1);
+    g->n_tables = (uint8_t)(g->n_tables - n);
+    memmove(&g->tables[at], end, (g->n_tables - at) * sizeof *g->tables);
     db_changed(h);
     gatts_changed(h, first, last);
 }
@@ -235,7 +236,7 @@ int woad_gatt_remove(struct woad *h, uint16_t first)
     if (!at || at >= g->n_tables || g->tables[at].first != first) {
         return WOAD_ENOENT;
     }
-    db_drop(h, at);
+    db_drop(h, at, 1);
     return 0;
 }
 
@@ -244,8 +245,9 @@ int woad_gatt_clear(struct woad *h)
     if (!h->gatts) {
         return WOAD_ENOTSUP;
     }
-    while (h->gatts->n_tables > 1) {
-        db_drop(h, (size_t)h->gatts->n_tables - 1);
+    size_t n = h->gatts->n_tables;
+    if (n > 1) {
+        db_drop(h, 1, n - 1);            /* all at once: in an event there may be new ones */
     }
     return 0;
 }

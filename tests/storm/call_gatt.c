@@ -16,11 +16,11 @@ const struct woad_attr storm_db[] = { WOAD_PRIMARY(&service),
                              WOAD_PERM_READ_AUTHENTICATED | WOAD_PERM_WRITE_AUTHORIZED) };
 
 /* The value of a handle as the application has it: a protected one shows what it is. */
+const char *const value_patterns[] = { "openopen", "SECRET-E", "SECRET-A" };
 void fill_value(uint8_t *to, uint16_t handle)
 {
-    static const char *const patterns[] = { "openopen", "SECRET-E", "SECRET-A" };
     uint16_t at = storm.me->service ? (uint16_t)(handle - storm.me->service) : 0;
-    const char *pattern = patterns[at == 7 ? 1 : at == 10 ? 2 : 0];
+    const char *pattern = value_patterns[at == 7 ? 1 : at == 10 ? 2 : 0];
     for (size_t n = 0; n < VALUE_MAX; n++) {
         to[n] = (uint8_t)pattern[n & 7];
     }
@@ -240,22 +240,30 @@ static void call_answer(void)
     }
 }
 
+/* On its way to WOAD_EV_DOWN. */
+static bool storm_falls(void)
+{
+    struct woad_addr addr;
+    return woad_own_address(storm.me->h, &addr) != 0;
+}
+
 static void call_database(void)
 {
     struct actor *a = storm.me;
-    if (a->service && one_in(3)) {
-        uint16_t at = a->service;
-        if (result(woad_gatt_remove(a->h, at), "E", "woad_gatt_remove(%u)", at) == 0) {
-            a->service = 0;
-        }
+    uint16_t at = a->service;
+    unsigned removals = a->removals;
+    if (at && one_in(3)) {
+        a->service = 0;                  /* it is gone when its events come */
+        a->removals++;
+        result(woad_gatt_remove(a->h, at), storm_falls() ? "E" : "", "woad_gatt_remove(%u)", at);
     } else if (one_in(8)) {
-        if (result(woad_gatt_clear(a->h), "D", "woad_gatt_clear()") == 0) {
-            a->service = 0;
-        }
+        a->service = 0;
+        a->removals++;
+        result(woad_gatt_clear(a->h), "", "woad_gatt_clear()");
     } else if (!a->service) {
         uint16_t first = 0;
         if (result(woad_gatt_add(a->h, storm_db, STORM_DB, &first), "DIM",
-                   "woad_gatt_add()") == 0) {
+                   "woad_gatt_add()") == 0 && a->removals == removals) {
             a->service = first;
         }
     }

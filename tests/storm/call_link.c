@@ -243,7 +243,7 @@ static void call_bond(void)
     struct woad_bond b = { .key_size = 16, .has_own_ltk = 1,
                            .has_peer_ltk = 1, .has_irk = one_in(2), .has_csrk = one_in(2),
                            .has_own_csrk = one_in(2), .peer = some_peer() };
-    b.flags = any(4) & 3u;
+    b.flags = any(4) & 3u;              /* a key of its own for each level */
     b.peer.type &= 1;
     if (one_in(2)) {
         bool all = one_in(3);
@@ -253,7 +253,7 @@ static void call_bond(void)
         }
         return;
     }
-    memset(b.own_ltk, (int)any(4), 16);
+    memset(b.own_ltk, b.flags, 16);
     memcpy(b.peer_ltk, b.own_ltk, 16);
     memset(b.irk, (int)any(3), 16);
     if (result(woad_bond_add(storm.me->h, &b), "MIS", "woad_bond_add(%02x, %u)", b.peer.octet[0],

@@ -12,8 +12,14 @@ static struct controller_link {
 } links[SOLO_LINKS];
 static struct { uint8_t octet[900]; size_t n; } frame[SOLO_LINKS];
 static bool connecting, advertising, extended[4], calm_now;
+static bool credit_due, silent;          /* no credit for commands; it never comes */
 static unsigned buffers;
 static uint8_t buffer_len;
+
+unsigned controller_links(void)
+{
+    return (unsigned)links[0].live + links[1].live + links[2].live;
+}
 
 bool controller_link(unsigned k) { return k < SOLO_LINKS && links[k].live; }
 bool controller_encrypted(unsigned k) { return controller_link(k) && links[k].encrypted; }
@@ -33,16 +39,23 @@ void controller_reset(void)
         peer_reset(k);
     }
     later_in = later_out = 0;
-    connecting = advertising = calm_now = false;
+    connecting = advertising = calm_now = credit_due = silent = false;
     buffers = 1 + any(8);
     buffer_len = one_in(2) ? 27 : 251;
 }
 
+/* Now and then an answer brings no credit for the next command; that comes later, or never. */
 static void put(const uint8_t *p, size_t n)
 {
     if (later_in - later_out < LATER) {
-        later[later_in % LATER].n = n;
-        memcpy(later[later_in++ % LATER].octet, p, n);
+        uint8_t *octet = later[later_in % LATER].octet;
+        later[later_in++ % LATER].n = n;
+        memcpy(octet, p, n);
+        if ((p[1] == 0x0e || p[1] == 0x0f) && p[2] > 3 && !calm_now && one_in(80)) {
+            octet[p[1] == 0x0e ? 3 : 4] = 0;
+            credit_due = true;
+            silent = one_in(100);
+        }
     }
 }
 #define PUT(...) \
@@ -106,8 +119,11 @@ static void complete(const uint8_t *p, unsigned opcode)
     case 0x2002: e[2] = 7; e[7] = buffer_len; e[9] = (uint8_t)buffers; break;
     case 0x1009: e[2] = 10; memset(e + 7, 0xa1, 6); break;
     case 0x2003:
-    case 0x2018:
     case 0x1003: e[2] = 12; break;
+    case 0x2018:
+        e[2] = 12;
+        storm_random(NULL, e + 7, calm_now || !one_in(20) ? 8 : 0);
+        break;
     case 0x1002:
         e[2] = 68;
         e[7 + 34] = 0x0e;
@@ -160,7 +176,7 @@ static void command(const uint8_t *p)
     if (opcode == 0x0c03) {
         memset(links, 0, sizeof links);
         memset(extended, 0, sizeof extended);
-        connecting = advertising = false;
+        connecting = advertising = credit_due = silent = false;
         later_in = later_out = 0;
     }
     if (by_status(p, opcode) || by_curve(p, opcode)) {
@@ -174,8 +190,11 @@ static void command(const uint8_t *p)
         connecting = false;
         return;
     }
+    if (opcode == 0x200a || opcode == 0x2039) {
+        advertising = advertising && p[4];           /* off, also when it is refused */
+    }
     if (opcode != 0x0c03 && !calm_now && one_in(60)) {
-        PUT(4, 0x0e, 4, 1, p[1], p[2], (uint8_t)(1 + any(40)));
+        PUT(4, 0x0e, 4, 1, p[1], p[2], (uint8_t)(3 + any(40)));      /* 2: no such connection */
         return;
     }
     if (opcode == 0x200a) {
@@ -237,6 +256,11 @@ static void complete_packets(unsigned k, unsigned n)
 
 static bool say_one(void)
 {
+    if (later_in == later_out && credit_due && !silent) {
+        credit_due = false;
+        SOLO_GIVE(4, 0x0e, 3, 1, 0, 0);
+        return true;
+    }
     if (later_in == later_out) {
         return false;
     }
@@ -246,6 +270,11 @@ static bool say_one(void)
     unsigned k = octet[4] - (unsigned)SOLO_HANDLE;
     if (octet[1] == 8 && k < SOLO_LINKS && octet[3] == 0) {
         links[k].encrypted = octet[6];
+    } else if (octet[1] == 0x3e && octet[3] == 1 && octet[4] == 0) {
+        k = octet[5] - (unsigned)SOLO_HANDLE;              /* perhaps of a link that it had */
+        links[k].owed = 0;
+        frame[k].n = 0;
+        links[k].encrypted = false;
     } else if (octet[1] == 5 && k < SOLO_LINKS) {
         links[k].owed = 0;
         links[k].encrypted = false;
@@ -259,12 +288,13 @@ static void link_step(unsigned k)
 {
     struct controller_link *l = &links[k];
     uint8_t handle = (uint8_t)(SOLO_HANDLE + k), x = (uint8_t)(7 + k);
-    if (!l->live && (connecting || advertising || one_in(20)) && one_in(4)) {
+    bool again = l->live && (connecting || advertising) && one_in(100);
+    if (again || (!l->live && (connecting || advertising || one_in(20)) && one_in(4))) {
         uint8_t role = connecting && (!advertising || one_in(2)) ? 0 : 1;
         if (!connecting && !advertising) {
             return;
         }
-        *l = (struct controller_link){ .live = true };
+        *l = again ? *l : (struct controller_link){ .live = true };
         connecting = connecting && role;
         advertising = advertising && !role;
         peer_reset(k);
@@ -295,8 +325,15 @@ void controller_step(void)
     link_step(k);
 }
 
+/* Peers do what they have to: they give credits, once, so that nothing but the host itself wakes
+ * it. */
 void controller_calm(void)
 {
+    for (unsigned k = 0; k < SOLO_LINKS && !calm_now; k++) {
+        if (links[k].live) {
+            peer_calm(k);
+        }
+    }
     calm_now = true;
     for (unsigned n = 0; n < 4000; n++) {
         bool more = say_one();

@@ -91,10 +91,20 @@ static void duo_event(struct device *d, const struct woad_event *ev)
     storm_event(a, a->h, ev);
 }
 
+static void say_packet(const struct actor *a, char way, const uint8_t *p, size_t n)
+{
+    say("  %u%c", a->number, way);
+    for (size_t at = 0; at < n && at < 40; at++) {
+        say(" %02x", p[at]);
+    }
+    say("\n");
+}
+
 /* What goes to the controller, and what comes from it. */
 static void duo_packet(struct device *d, const uint8_t *p, size_t n)
 {
     struct actor *a = actor_of(d);
+    say_packet(a, '<', p, n);
     hash_octets(p, n);
     if (p[0] == 2) {
         model_acl(a, known[a->number].encrypted[p[1] & 63], p, n);
@@ -108,6 +118,7 @@ static void duo_packet(struct device *d, const uint8_t *p, size_t n)
 static void duo_heard(struct device *d, const uint8_t *p, size_t n)
 {
     bool *encrypted = known[actor_of(d)->number].encrypted;
+    say_packet(actor_of(d), '>', p, n);
     if (n > 6 && p[0] == 4 && p[1] == 8 && p[3] == 0) {
         encrypted[p[4] & 63] = p[6] != 0;
     } else if (n > 5 && p[0] == 4 && p[1] == 5) {
@@ -213,6 +224,15 @@ static void duo_step(const struct step *s)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
+static unsigned open_channels(const struct actor *a, const struct link *l)
+{
+    unsigned n = 0;
+    for (const struct channel *k = a->channel; k < a->channel + CHANNELS; k++) {
+        n += k->state == CHANNEL_OPEN && k->conn == l->conn;
+    }
+    return n;
+}
+
 static void same_level(const struct link *l, const struct actor *a)
 {
     struct actor *b = NULL;
@@ -222,6 +242,8 @@ static void same_level(const struct link *l, const struct actor *a)
     if (!o || woad_security(a->h, l->conn, &here) || woad_security(b->h, o->conn, &there)) {
         return;
     }
+    MUST(open_channels(a, l) == open_channels(b, o), "%u channels here, %u there",
+         open_channels(a, l), open_channels(b, o));
     MUST(here.encrypted == there.encrypted, "one side is encrypted, the other is not");
     MUST(here.key_size == there.key_size, "key sizes differ: %u, %u", here.key_size,
          there.key_size);

@@ -1,7 +1,7 @@
 /* Runs episodes from seeds, each seed until it has made so many calls; makes one that fails short
  * and prints it.
  *
- *     test-storm [solo|duo] [--seed N] [--seeds N] [--calls N] [--whole]
+ *     test-storm [solo|duo] [--seed N] [--seeds N] [--calls N] [--whole|--first]
  *     test-storm KIND --episode HEX [--keep 3,17,20] [--verbose]
  *
  * The environment: STORM_SEEDS, STORM_CALLS. */
@@ -26,7 +26,8 @@ static struct told {
 
 static const struct kind *kind;
 static struct step steps[STEPS];
-static bool keep[STEPS], whole;          /* whole: a failing episode is not made short */
+static bool keep[STEPS];
+static bool whole, one;                  /* a failing episode is not made short; it is the last */
 static size_t n_steps;
 
 static void draw_steps(uint64_t episode)
@@ -250,6 +251,8 @@ int main(int argc, char **argv)
             storm.verbose = true;
         } else if (strcmp(argv[n], "--whole") == 0) {
             whole = true;
+        } else if (strcmp(argv[n], "--first") == 0) {
+            whole = one = true;
         } else if (value && strcmp(argv[n], "--seed") == 0) {
             from = strtoul(value, NULL, 10);
             seeds = 1;
@@ -266,7 +269,7 @@ int main(int argc, char **argv)
     if (episode) {
         return replay(episode);
     }
-    for (unsigned long seed = from; seed < from + seeds && failed < 20; seed++) {
+    for (unsigned long seed = from; seed < from + seeds && failed < (one ? 1 : 20); seed++) {
         failed += seed_fails(seed, calls, totals);
     }
     printf("%s: %lu seeds, %lu calls, %lu events: %lu failed\n", kind->name, seeds, totals[0],

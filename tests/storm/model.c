@@ -206,7 +206,11 @@ static void link_event(struct actor *a, struct link *l, const struct woad_event 
 {
     switch (ev->type) {
     case WOAD_EV_DISCONNECT: disconnected(a, l); break;
-    case WOAD_EV_CONN_UPDATE: l->update = false; break;
+    case WOAD_EV_CONN_UPDATE:
+        say("    status %d, interval %u, latency %u\n", ev->u.conn_update.status,
+            ev->u.conn_update.interval_1250us, ev->u.conn_update.latency);
+        l->update = false;
+        break;
     case WOAD_EV_LINK:
         if (l->reads[ev->u.link.item]) {
             l->reads[ev->u.link.item]--;
@@ -235,6 +239,9 @@ static void link_event(struct actor *a, struct link *l, const struct woad_event 
     case WOAD_EV_GATTC_DONE: done(l, ev); break;
     case WOAD_EV_READ:
         MUST(l->procedures[ev->u.value.op], "WOAD_EV_READ of a procedure that has ended");
+        if (ev->u.value.op == WOAD_GATTC_READ) {
+            model_value(ev->u.value.data, ev->u.value.len);
+        }
         break;
     default: break;
     }
@@ -350,9 +357,35 @@ static bool holds(const uint8_t *p, size_t n, const char *what)
     return false;
 }
 
+/* How many octets are as in a value, from the one at `turn`. */
+static size_t alike(const uint8_t *p, size_t n, const char *pattern, unsigned turn)
+{
+    size_t at = 0;
+    while (at < n && p[at] == (uint8_t)pattern[(turn + at) & 7]) {
+        at++;
+    }
+    return at;
+}
+
+void model_value(const uint8_t *p, size_t n)
+{
+    bool some = false;
+    for (unsigned turn = 0; turn < 24; turn++) {
+        const char *pattern = value_patterns[turn / 8];
+        if (alike(p, n, pattern, turn & 7) == n) {
+            return;
+        }
+        for (size_t at = 0; at + 5 <= n; at++) {
+            some = some || alike(p + at, 5, pattern, turn & 7) == 5;
+        }
+    }
+    MUST(!some, "octets that are not of the value: %02x %02x %02x %02x ..", p[0], p[1], p[2], p[3]);
+}
+
 void model_acl(const struct actor *a, bool encrypted, const uint8_t *packet, size_t len)
 {
     bool first = (packet[2] >> 4 & 3) != 1;
     MUST(encrypted || !first || !holds(packet, len, "SECRET-"),
-         "host %u: a protected value is sent in the clear", a->number);
+         "host %u: a protected value is sent in the clear: handle %02x, channel %02x, ATT %02x",
+         a->number, packet[1], packet[7], packet[9]);
 }

@@ -45,7 +45,8 @@ void store_event(struct actor *a, const struct woad_event *ev)
         struct woad_bond copy;
         if (b) {
             copy = *b;
-            woad_bond_add(a->h, &copy);
+            int err = woad_bond_add(a->h, &copy);
+            say("    woad_bond_add(%02x, %u) = %d\n", copy.peer.octet[0], copy.flags, err);
         }
         return;
     }
@@ -78,6 +79,7 @@ void security_event(struct actor *a, struct link *l, const struct woad_event *ev
         MUST(now->encrypted == storm.encrypted(a, l->conn),
              "host %u: encrypted is not what the controller says", a->number);
     }
-    MUST(!now->authenticated || l->proven || storm.proven(l),
+    l->proven = l->proven || (now->authenticated && storm.proven(l));
+    MUST(!now->authenticated || l->proven,
          "host %u: authenticated, and nobody has seen or brought anything", a->number);
 }

@@ -40,6 +40,9 @@ void peer_hear(unsigned k, uint16_t cid, const uint8_t *f, size_t n)
     if (cid == 5) {
         hear_signalling(p, f, n);
     } else if (cid == 4 && n) {
+        if (f[0] == 0x0b || f[0] == 0x0d) {
+            model_value(f + 1, n - 1);
+        }
         p->att = !(f[0] & 1) || f[0] == 0x1d ? f[0] : p->att;
     } else if (cid >= 0x40 && n > 2) {
         p->eatt[cid & 7] = f[2];
@@ -75,6 +78,13 @@ void peer_say(unsigned k, uint16_t cid, const uint8_t *body, size_t n)
         const uint8_t body_[] = { __VA_ARGS__ }; \
         peer_say(k, cid, body_, sizeof body_); \
     } while (0)
+
+void peer_calm(unsigned k)
+{
+    for (uint8_t scid = 0x50; scid < 0x58; scid++) {
+        PEER_SAYS(k, 5, 0x16, 1, 4, 0, scid, 0, 200, 0);
+    }
+}
 
 static uint8_t some_scid(void) { return (uint8_t)(0x50 + any(8)); }
 
@@ -184,14 +194,4 @@ void peer_step(void)
     static void (*const says[])(unsigned) = { say_att, say_att, say_att, say_att, say_att,
         say_request, say_request, say_request, say_sdu, say_security };
     says[any(sizeof says / sizeof *says)](k);
-}
-
-/* Credits for each channel that there may be. */
-void peer_calm(void)
-{
-    for (unsigned k = 0; k < SOLO_LINKS; k++) {
-        for (uint8_t scid = 0x50; scid < 0x58 && controller_link(k); scid++) {
-            PEER_SAYS(k, 5, 0x16, 1, 4, 0, scid, 0, 40, 0);
-        }
-    }
 }

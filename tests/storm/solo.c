@@ -198,7 +198,6 @@ static void solo_calm(unsigned seconds)
 {
     for (unsigned n = 0; n < seconds; n++) {
         controller_calm();
-        peer_calm();
         solo_pass(1000);
     }
     controller_calm();
@@ -211,6 +210,12 @@ static void solo_end(void)
     solo_calm(130);
     model_ended(a);
     if (a->up) {
+        unsigned open = 0;
+        for (struct link *l = a->link; l < a->link + LINKS; l++) {
+            open += l->open;
+        }
+        MUST(open == controller_links(), "%u connections, and %u links of the controller's", open,
+             controller_links());
         MUST(woad_connect_cancel(a->h) == (a->attempt ? 0 : WOAD_EALREADY),
              "an attempt runs that nobody waits for, or none that somebody waits for");
         MUST(woad_scan_stop(a->h) == 0, "a scan can't be stopped");

@@ -83,6 +83,7 @@ struct actor {
     struct woad_oob made;                /* what woad_oob_make() has made, good for one pairing */
     bool has_made;
     uint16_t service;                    /* handle of what woad_gatt_add() added; 0: none */
+    unsigned removals;                   /* of services */
     unsigned armed;
     uint64_t armed_seed[ARMED];
     unsigned depth;
@@ -125,6 +126,8 @@ struct link *link_of(struct actor *a, uint16_t conn);      /* open, or NULL */
 const char *event_name(enum woad_event_type type);
 /* A host's ACL packet: no protected value on a connection that is not encrypted. */
 void model_acl(const struct actor *a, bool encrypted, const uint8_t *packet, size_t len);
+/* What is of a value of the application's is of one value, and nothing but that. */
+void model_value(const uint8_t *p, size_t n);
 void hash_octets(const uint8_t *p, size_t n);
 
 /* model_coc.c */
@@ -156,6 +159,7 @@ struct call { const char *name; unsigned weight; void (*run)(void); };
 extern const struct call gatt_calls[], link_calls[], coc_calls[];
 extern const struct woad_attr storm_db[];
 enum { STORM_DB = 12 };
+extern const char *const value_patterns[3];
 void fill_value(uint8_t *value, uint16_t handle);          /* VALUE_MAX octets */
 void random_policy(void);
 
@@ -201,6 +205,7 @@ void controller_step(void);
 void controller_calm(void);              /* says all that it has to say */
 void controller_drop_all(void);          /* all links fall */
 bool controller_link(unsigned k);
+unsigned controller_links(void);
 bool controller_encrypted(unsigned k);
 unsigned controller_credits(void);       /* packets of the host's that are not completed */
 void controller_capacity(void);          /* all of the host's places are there again */
@@ -209,7 +214,7 @@ enum { SOLO_LINKS = 3, SOLO_HANDLE = 0x40 };
 /* peer.c, answer.c */
 void peer_reset(unsigned k);
 void peer_step(void);
-void peer_calm(void);                    /* takes what the host still has to send */
+void peer_calm(unsigned k);
 void peer_hear(unsigned k, uint16_t cid, const uint8_t *p, size_t n);      /* a frame of the host */
 void peer_say(unsigned k, uint16_t cid, const uint8_t *p, size_t n);
 size_t peer_att_answer(uint8_t *p, uint8_t op);

@@ -176,7 +176,7 @@ int keys_done(struct pairing *p)
         if (k && c->peer_air.type == WOAD_ADDR_RANDOM) {
             memcpy(k->heard, c->peer_air.octet, sizeof k->heard);
         }
-        bonds = k || !h->cfg.bonds;      /* no: it gives way to others, or has no room ever */
+        bonds = k || !bond_newest(h);    /* no: it gives way to those that are there */
     }
     c->security.bonded = bonds;
     uint16_t conn = c->number;

@@ -144,7 +144,8 @@ static void duo_add(unsigned number)
     struct woad_config c = { .features = features[number], .conns = 2, .attr_tables = 3,
         .subscriptions = 3, .procedures = 5, .mtu = 247, .tx_queue = 400, .request_queue = 900,
         .prepare_queue = 600, .pipeline_queue = 128, .attr_index = 40, .channels = 4, .psms = 3,
-        .bonds = 2, .att_bearers = 3, .mps = 100, .accept_list = 4, .pairings = (uint8_t)any(3),
+        .bonds = (uint8_t)(3 + any(2)), .att_bearers = 3, .mps = 100, .accept_list = 4,
+        .pairings = (uint8_t)any(3),
         .crypto = &storm_crypto, .random = storm_random };
     struct woad_air_controller_config controller = world_controller_config(world, 2);
     controller.acl_count = (uint8_t)(1 + any(4));

@@ -361,9 +361,10 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         return WOAD_ENOTSUP;
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        bool its = !peer || memcmp(&c->peer, peer, sizeof *peer) == 0;
-        c->security.bonded = c->security.bonded && !its;
-        c->smp->tried = c->smp->tried && !its;
+        if (!peer || memcmp(&c->peer, peer, sizeof *peer) == 0) {
+            c->security.bonded = false;
+            c->smp->tried = false;
+        }
     }
     struct kept_bond *k = peer ? bond_find(h, peer) : bond_newest(h);
     if (peer && !k) {

@@ -57,11 +57,13 @@ static int hci_answered(struct woad *h, const uint8_t *p, uint8_t status, struct
     bool mine = opcode && opcode == hci->pending;
     uint8_t credits = p[0];
     hci->credits = credits;
-    if (mine || (credits && !hci->pending)) {
+    if (mine) {
         hci->pending = 0;
         hci->due = 0;
     }
-    if (!credits && !hci->due) {         /* an event that brings one is awaited */
+    if (!hci->pending && credits) {
+        hci->due = 0;
+    } else if (!hci->due) {              /* an event that brings one is awaited */
         hci->due = deadline_in(h->now, COMMAND_TIMEOUT_MS);
     }
     if (mine) {

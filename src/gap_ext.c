@@ -39,9 +39,18 @@ HOLD_SIZE(ext_set, WOAD_SIZE_EXT_SET);
 
 /* Octet and bit of Supported_Commands: LE Set Extended Advertising Parameters, LE Set Extended Scan
  * Parameters, LE Extended Create Connection.  6.27 */
-static bool ext_can_advertise(const struct woad *h) { return hci_has_command(h, 36, 2); }
-static bool ext_can_scan(const struct woad *h) { return hci_has_command(h, 37, 5); }
-static bool ext_can_connect(const struct woad *h) { return hci_has_command(h, 37, 7); }
+static const struct { uint8_t extends, octet, bit; } extended[] = {
+    { EXT_ADVERTISES, 36, 2 }, { EXT_SCANS, 37, 5 }, { EXT_CONNECTS, 37, 7 },
+};
+
+static void ext_up(struct woad *h)
+{
+    for (size_t n = 0; n < sizeof extended / sizeof *extended; n++) {
+        if (hci_has_command(h, extended[n].octet, extended[n].bit)) {
+            h->controller.extends |= extended[n].extends;
+        }
+    }
+}
 
 static void ext_wr_le24(struct wr *out, uint32_t v)
 {
@@ -228,8 +237,8 @@ static bool ext_connectable(const struct woad *h)
 }
 
 static const struct ext_role ext_role = {
-    ext_can_advertise, ext_can_scan, ext_can_connect, ext_connectable, legacy_params,
-    legacy_address, legacy_data, legacy_enable, ext_scan_params, ext_scan_enable, ext_create,
+    ext_up, ext_connectable, legacy_params, legacy_address, legacy_data, legacy_enable,
+    ext_scan_params, ext_scan_enable, ext_create,
 };
 
 /* --- sets ------------------------------------------------------------------------------------- */
@@ -519,7 +528,7 @@ static int set_of(struct woad *h, uint8_t set, struct ext_set **s)
         return WOAD_EINVAL;
     }
     *s = &h->ext->sets[set];
-    return ext_can_advertise(h) ? 0 : WOAD_ENOTSUP;
+    return ext_advertises(h) ? 0 : WOAD_ENOTSUP;
 }
 
 static int set_give(struct woad *h, uint8_t set, bool response, const uint8_t *data, size_t len)
@@ -603,7 +612,7 @@ static int ext_check_phys(struct woad *h, uint8_t phys, uint8_t allowed, bool ca
 
 int woad_set_scan_phys(struct woad *h, uint8_t phys)
 {
-    int err = ext_check_phys(h, phys, WOAD_PHYS_1M | WOAD_PHYS_CODED, ext_can_scan(h));
+    int err = ext_check_phys(h, phys, WOAD_PHYS_1M | WOAD_PHYS_CODED, ext_scans(h));
     if (!err) {
         h->ext->scan_phys = phys;
     }
@@ -613,7 +622,7 @@ int woad_set_scan_phys(struct woad *h, uint8_t phys)
 int woad_set_connect_phys(struct woad *h, uint8_t phys)
 {
     int err = ext_check_phys(h, phys, WOAD_PHYS_1M | WOAD_PHYS_2M | WOAD_PHYS_CODED,
-                             ext_can_connect(h));
+                             ext_connects(h));
     if (!err) {
         h->ext->connect_phys = phys;
     }

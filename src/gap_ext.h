@@ -5,11 +5,13 @@
 
 #include "host.h"
 
+/* h->controller.extends, when it is up: the controller has the commands, and woad_extended is
+ * named. */
+enum { EXT_ADVERTISES = 1, EXT_SCANS = 2, EXT_CONNECTS = 4 };
+
 /* Extended commands in the place of legacy ones; each returns its opcode. */
 struct ext_role {
-    bool (*advertises)(const struct woad *h);              /* the controller has them */
-    bool (*scans)(const struct woad *h);
-    bool (*connects)(const struct woad *h);
+    void (*up)(struct woad *h);          /* what the controller can is known */
     bool (*connectable)(const struct woad *h);             /* a set of ours is, now */
     /* Or the removal of a set with other properties: everything in `dirty` is to follow then. */
     uint16_t (*adv_params)(struct woad *h, const struct woad_adv_params *p, uint8_t *dirty,
@@ -25,17 +27,17 @@ struct ext_role {
 
 static inline bool ext_advertises(const struct woad *h)
 {
-    return h->ext_role && h->ext_role->advertises(h);
+    return h->controller.extends & EXT_ADVERTISES;
 }
 
 static inline bool ext_scans(const struct woad *h)
 {
-    return h->ext_role && h->ext_role->scans(h);
+    return h->controller.extends & EXT_SCANS;
 }
 
 static inline bool ext_connects(const struct woad *h)
 {
-    return h->ext_role && h->ext_role->connects(h);
+    return h->controller.extends & EXT_CONNECTS;
 }
 
 /* gap_scan.c: a report, if somebody scans. */

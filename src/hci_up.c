@@ -1,6 +1,6 @@
 /* Bringing a controller up, as a table of steps.  A command that the controller does not know is
  * normal unless the step says otherwise: anything from 4.0 on must come up. */
-#include "host.h"
+#include "gap_ext.h"
 
 struct up_step {
     uint16_t opcode;
@@ -165,6 +165,9 @@ static void up_done(struct woad *h)
     h->own_type = up_has_public(h) ? WOAD_ADDR_PUBLIC : WOAD_ADDR_RANDOM;
     h->random_dirty = h->own_type == WOAD_ADDR_RANDOM;
     h->state = HOST_UP;
+    if (h->ext_role) {
+        h->ext_role->up(h);
+    }
     woad_own_address(h, &h->used);
     struct woad_event ev;
     emit_none(h, WOAD_EV_UP, &ev);

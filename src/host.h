@@ -361,6 +361,7 @@ struct hci {
 
 struct controller {
     uint8_t version;
+    uint8_t extends;                     /* EXT_…: what goes by extended commands */
     uint16_t company, subversion;        /* who made it */
     uint8_t commands[64], features[8], le_features[8];
     struct woad_addr public_addr, random_addr;

@@ -50,7 +50,7 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
 {
     struct woad *h = b->c->h;
     b->indicated = handle;
-    b->indicate_due = deadline_in(h->now, ATT_TIMEOUT_MS);
+    b->indicate_due = deadline_in(h, ATT_TIMEOUT_MS);
 }
 
 /* A request where there is no server.  It is answered all the same: a peer that waits for 30 s ends
@@ -276,7 +276,7 @@ uint32_t att_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        uint32_t mine = deadline_left(b->indicate_due, h->now);
+        uint32_t mine = deadline_left(h, b->indicate_due);
         if (mine == 0) {
             att_timed_out(b);
             att_indicated(b, WOAD_ETIMEDOUT);

@@ -179,7 +179,7 @@ static void long_keep(struct att_bearer *b, const uint8_t *value, size_t len)
         memcpy(g->mem + g->len, value, len);
         g->kept = s->handle;
         g->kept_len = (uint16_t)len;
-        g->kept_due = deadline_in(h->now, ATT_TIMEOUT_MS);
+        g->kept_due = deadline_in(h, ATT_TIMEOUT_MS);
     }
 }
 
@@ -209,7 +209,7 @@ static uint32_t long_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct gatts_parts *g = h->parts; g < h->parts + h->cfg.conns; g++) {
-        uint32_t mine = g->kept ? deadline_left(g->kept_due, h->now) : WOAD_FOREVER;
+        uint32_t mine = g->kept ? deadline_left(h, g->kept_due) : WOAD_FOREVER;
         g->kept = mine ? g->kept : 0;
         left = mine ? least(left, mine) : left;
     }

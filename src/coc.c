@@ -203,7 +203,7 @@ void coc_asked(struct coc *k)
 {
     struct woad *h = k->c->h;
     k->state = COC_WAIT_DECISION;
-    k->due = deadline_in(h->now, COC_DECISION_MS);
+    k->due = deadline_in(h, COC_DECISION_MS);
     coc_emit(k, WOAD_EV_COC_REQUEST, 0);
 }
 
@@ -248,7 +248,7 @@ void coc_late(struct coc *k, int status)
     }
     k->state = COC_WAIT_ANSWER;
     k->give_up = true;
-    k->due = deadline_in(k->c->h->now, SIG_TIMEOUT_MS);
+    k->due = deadline_in(k->c->h, SIG_TIMEOUT_MS);
 }
 
 /* The peer gets no channel; the application has had, or needs, no event more. */
@@ -346,7 +346,7 @@ static uint32_t coc_due(struct woad *h)
     uint32_t left = WOAD_FOREVER;
     struct coc *k = h->cocs->channels;
     for (size_t n = (size_t)h->cfg.channels + h->cfg.att_bearers; n; n--, k++) {
-        uint32_t mine = k->state != COC_FREE ? deadline_left(k->due, h->now) : WOAD_FOREVER;
+        uint32_t mine = k->state != COC_FREE ? deadline_left(h, k->due) : WOAD_FOREVER;
         if (mine == 0) {
             stir_conn(k->c);
             coc_timed_out(k);

@@ -204,7 +204,7 @@ static void enhanced_ask(struct coc *first, struct wr *out)
         if (k->state == COC_WANTS && k->enhanced && k->id == id) {
             k->place = (uint8_t)n;
             k->state = COC_WAIT_ANSWER;
-            k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
+            k->due = deadline_in(h, SIG_TIMEOUT_MS);
             cids[n++] = k->own[COC_CID];
         }
     }
@@ -243,7 +243,7 @@ static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
          k = k->next) {
         if (k->state == COC_WAIT_ANSWER && k->id == id && k->result < PENDING_MAX) {
             k->result++;
-            k->due = deadline_in(h->now, SIG_LONG_TIMEOUT_MS);
+            k->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
         }
     }
     while (k && (k = coc_awaiting(c, COC_WAIT_ANSWER, id)) != NULL) {
@@ -359,7 +359,7 @@ static void enhanced_reconfigure(struct coc *first, struct wr *out)
     while (n < WOAD_COC_AT_ONCE &&
            (k = reconfigure_next(first->c, CHANGE_WANTED, id)) != NULL) {
         k->change = CHANGE_SENT;
-        k->due = k->state == COC_OPEN ? deadline_in(h->now, SIG_TIMEOUT_MS) : k->due;
+        k->due = k->state == COC_OPEN ? deadline_in(h, SIG_TIMEOUT_MS) : k->due;
         cids[n++] = k->own[COC_CID];
     }
     sig_head(out, SIG_RECONFIGURE_REQ, id, (uint16_t)(4 + 2 * n));

@@ -278,7 +278,7 @@ static void coc_tx_conn_req(struct coc *k, struct wr *out)
     wr_le16(out, k->psm);
     wr_le16s(out, k->own, COC_VALUES);
     k->state = COC_WAIT_ANSWER;
-    k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
+    k->due = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
 static bool coc_tx_decided(struct coc *k, struct wr *out)
@@ -310,7 +310,7 @@ static void coc_tx_disc_req(struct coc *k, struct wr *out)
     wr_le16(out, k->peer[COC_CID]);
     wr_le16(out, k->own[COC_CID]);
     k->state = COC_WAIT_CLOSED;
-    k->due = deadline_in(h->now, SIG_TIMEOUT_MS);
+    k->due = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
 static bool coc_tx_credits(struct coc *k, struct wr *out)

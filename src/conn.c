@@ -529,7 +529,7 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
         return WOAD_EINVAL;
     }
     c->state = CONN_CLOSING;
-    c->sig_due = deadline_in(h->now, DISCONNECT_MS);
+    c->sig_due = deadline_in(h, DISCONNECT_MS);
     c->want_disconnect = true;
     c->reason = reason;
     return 0;
@@ -552,7 +552,7 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
     memcpy(c->asked, params, sizeof params);
     c->refuse_params = true;             /* a request whose reply waits there: ours is the word */
     c->asked_here = c->update_asked = true;
-    c->sig_due = deadline_in(h->now, SIG_LONG_TIMEOUT_MS);
+    c->sig_due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
     if (c->central || h->controller.le_features[0] >> 1 & 1) {
         c->want_update = true;
     } else {

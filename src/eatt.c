@@ -264,7 +264,7 @@ static void eatt_again(struct conn *c)
     struct eatt_conn *e = eatt_of(c);
     uint32_t ms = 2u * (c->now[NOW_LATENCY] + 1u) * c->now[NOW_INTERVAL] * 5 / 4;
     ms = ms > EATT_DELAY_MS ? ms : EATT_DELAY_MS;
-    e->again_due = deadline_in(c->h->now, c->central ? 1 : ms + 1);
+    e->again_due = deadline_in(c->h, c->central ? 1 : ms + 1);
     e->tries++;
 }
 
@@ -422,7 +422,7 @@ static uint32_t eatt_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        uint32_t mine = deadline_left(eatt_of(c)->again_due, h->now);
+        uint32_t mine = deadline_left(h, eatt_of(c)->again_due);
         if (mine == 0) {
             eatt_ask(c);
         }

@@ -93,7 +93,7 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
         return;                          /* of the attempt before, which has ended */
     }
     if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
-        c->due = deadline_in(h->now, TOO_LATE_MS);
+        c->due = deadline_in(h, TOO_LATE_MS);
     } else if (status) {
         central_fail(h, status);
     } else if (c->state == CENTRAL_WAIT_STATUS) {
@@ -142,7 +142,7 @@ void central_cancel(struct woad *h, int why)
 
 static uint32_t central_due(struct woad *h)
 {
-    uint32_t left = deadline_left(h->central->due, h->now);
+    uint32_t left = deadline_left(h, h->central->due);
     if (left == 0 && h->central->state == CENTRAL_CANCEL) {
         central_fail(h, h->central->why);
     } else if (left == 0) {
@@ -191,7 +191,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
     c->any = !peer;
     c->params = *p;
     c->state = CENTRAL_WANT;
-    c->due = p->timeout_ms ? deadline_in(h->now, p->timeout_ms) : 0;
+    c->due = p->timeout_ms ? deadline_in(h, p->timeout_ms) : 0;
     c->why = 0;
     h->busy |= WANTS_CONNECT;
     if (h->reconnect) {

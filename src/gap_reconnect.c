@@ -86,7 +86,7 @@ static void reconnect_heard(struct woad *h, enum woad_event_type type, const str
     if (connectable && peer && addr_same(peer, &whose)) {
         c->found = true;
         c->target = *air;
-        h->reconnect_mem->due = deadline_in(h->now, FOUND_MS);
+        h->reconnect_mem->due = deadline_in(h, FOUND_MS);
         scan_seek_end(h);
     }
 }
@@ -105,7 +105,7 @@ static bool reconnect_holds(struct conn *conn)
     c->why = 0;
     conn->unproved = true;
     h->reconnect_mem->conn = conn->number;
-    h->reconnect_mem->due = deadline_in(h->now, events + PROVING_MS);
+    h->reconnect_mem->due = deadline_in(h, events + PROVING_MS);
     h->busy = (uint8_t)((h->busy & ~BUSY_CONNECT) | WANTS_CONNECT);
     return true;
 }
@@ -122,7 +122,7 @@ static void reconnect_lost(struct woad *h, uint8_t status)
 {
     struct central *c = h->central;
     if (status == WOAD_HCI_FAILED_TO_ESTABLISH && c->retries && !c->why && h->state == HOST_UP &&
-        deadline_left(h->reconnect_mem->until, h->now)) {
+        deadline_left(h, h->reconnect_mem->until)) {
         c->retries--;
         reconnect_anew(h);
         return;
@@ -155,7 +155,7 @@ static uint32_t reconnect_due(struct woad *h)
 {
     struct reconnect *r = h->reconnect_mem;
     struct central *c = h->central;
-    uint32_t left = r ? deadline_left(r->due, h->now) : WOAD_FOREVER;
+    uint32_t left = r ? deadline_left(h, r->due) : WOAD_FOREVER;
     if (left) {
         return left;
     }

@@ -177,7 +177,7 @@ static void scan_report(struct woad *h, struct rd *in)
 
 static uint32_t scan_due(struct woad *h)
 {
-    uint32_t left = deadline_left(h->scan->due, h->now);
+    uint32_t left = deadline_left(h, h->scan->due);
     if (left == 0) {
         h->scan->due = 0;
         woad_scan_stop(h);
@@ -229,7 +229,7 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
     }
     s->params = *p;
     s->dirty = s->want = s->running = true;
-    s->due = p->duration_ms ? deadline_in(h->now, p->duration_ms) : 0;
+    s->due = p->duration_ms ? deadline_in(h, p->duration_ms) : 0;
     return 0;
 }
 

@@ -428,7 +428,7 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
     wr_u8(&pdu, k->sent);
     p->kind->tx(c, p, &pdu);
     out->p = pdu.p;
-    k->due = deadline_in(h->now, ATT_TIMEOUT_MS);
+    k->due = deadline_in(h, ATT_TIMEOUT_MS);
     return true;
 }
 
@@ -484,7 +484,7 @@ static uint32_t gattc_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        uint32_t mine = deadline_left(b->client->due, h->now);
+        uint32_t mine = deadline_left(h, b->client->due);
         struct proc *p = mine ? NULL : gattc_on(b);
         if (p) {
             stir_conn(b->c);

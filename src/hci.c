@@ -41,7 +41,7 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
             buf[3] = (uint8_t)wr_len(&params);
             hci->pending = opcode;
             hci->owner = owner;
-            hci->due = deadline_in(h->now, hci_answer_ms(h));
+            hci->due = deadline_in(h, hci_answer_ms(h));
             return 4 + wr_len(&params);
         }
     }
@@ -64,7 +64,7 @@ static int hci_answered(struct woad *h, const uint8_t *p, uint8_t status, struct
     if (!hci->pending && credits) {
         hci->due = 0;
     } else if (!hci->due) {              /* an event that brings one is awaited */
-        hci->due = deadline_in(h->now, COMMAND_TIMEOUT_MS);
+        hci->due = deadline_in(h, COMMAND_TIMEOUT_MS);
     }
     if (mine) {
         hci->owner->complete(h, opcode, status, ret);
@@ -207,13 +207,13 @@ int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
 /* A command that went out before the time was known has all of its time before it. */
 void hci_clock_begins(struct woad *h)
 {
-    h->hci.due = h->hci.due ? deadline_in(h->now, hci_answer_ms(h)) : 0;
+    h->hci.due = h->hci.due ? deadline_in(h, hci_answer_ms(h)) : 0;
 }
 
 /* A controller that does not answer is lost, and so is one that takes no commands any more. */
 uint32_t hci_due(struct woad *h)
 {
-    uint32_t left = deadline_left(h->hci.due, h->now);
+    uint32_t left = deadline_left(h, h->hci.due);
     if (left == 0) {
         host_down(h, WOAD_ETIMEDOUT);
     }

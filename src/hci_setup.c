@@ -80,7 +80,7 @@ static uint16_t setup_command(struct woad *h, struct wr *params)
     while (s->at < s->what->n) {
         const struct woad_step *step = &s->what->steps[s->at];
         if (step->kind == WOAD_STEP_WAIT) {
-            s->due = s->due ? s->due : deadline_in(h->now, step->value);
+            s->due = s->due ? s->due : deadline_in(h, step->value);
             return 0;
         }
         if (step->kind == WOAD_STEP_SPEED) {
@@ -117,7 +117,7 @@ static void setup_complete(struct woad *h, uint16_t opcode, uint8_t status, stru
 
 static uint32_t setup_due(struct woad *h)
 {
-    uint32_t left = deadline_left(h->setup->due, h->now);
+    uint32_t left = deadline_left(h, h->setup->due);
     if (left == 0) {
         setup_next(h->setup);
     }

@@ -51,7 +51,7 @@ static uint32_t watch_due(struct woad *h)
         return WOAD_FOREVER;
     }
     uint32_t ms = h->cfg.watch_ms ? h->cfg.watch_ms : WATCH_MS;
-    uint32_t left = deadline_left(deadline_in(h->controller.heard, ms), h->now);
+    uint32_t at = h->controller.heard + ms, left = deadline_left(h, at ? at : 1);
     h->watch->ask = left == 0;
     return left;
 }

@@ -3,18 +3,18 @@
 
 static const struct woad_feature *const no_features[] = { NULL };
 
-uint32_t deadline_in(uint32_t now, uint32_t ms)
+uint32_t deadline_in(const struct woad *h, uint32_t ms)
 {
-    uint32_t at = now + least(ms, INT32_MAX);              /* further ahead is in the past */
+    uint32_t at = h->now + least(ms, INT32_MAX);           /* further ahead is in the past */
     return at ? at : 1;
 }
 
-uint32_t deadline_left(uint32_t at, uint32_t now)
+uint32_t deadline_left(const struct woad *h, uint32_t at)
 {
     if (!at) {
         return WOAD_FOREVER;
     }
-    int32_t left = (int32_t)(at - now);
+    int32_t left = (int32_t)(at - h->now);
     return left > 0 ? (uint32_t)left : 0;
 }
 
@@ -254,7 +254,7 @@ int woad_stop(struct woad *h)
         return 0;
     }
     h->state = HOST_STOPPING;
-    h->stop_due = deadline_in(h->now, 1000);
+    h->stop_due = deadline_in(h, 1000);
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state == CONN_OPEN) {
             woad_disconnect(h, c->number, WOAD_HCI_REMOTE_USER_TERMINATED);
@@ -351,7 +351,7 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
             left = least(left, (*f)->due(h));
         }
     }
-    uint32_t stop = deadline_left(h->stop_due, h->now);
+    uint32_t stop = deadline_left(h, h->stop_due);
     if (stop == 0) {
         host_down(h, 0);                 /* a controller that does not end its connections */
     }

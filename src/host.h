@@ -17,9 +17,9 @@
 /* --- time ------------------------------------------------------------------------------------- */
 
 /* A deadline is a field; 0 means none.  Milliseconds, wrapping. */
-uint32_t deadline_in(uint32_t now, uint32_t ms);
+uint32_t deadline_in(const struct woad *h, uint32_t ms);
 /* Milliseconds left, 0 when due, WOAD_FOREVER when there is no deadline. */
-uint32_t deadline_left(uint32_t at, uint32_t now);
+uint32_t deadline_left(const struct woad *h, uint32_t at);
 
 static inline uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 

@@ -132,7 +132,7 @@ static void sig_tx_params(struct conn *c, struct wr *out)
     wr_le16(out, 8);
     wr_le16s(out, c->asked, PARAMS);
     c->sig_params = false;
-    c->sig_due = deadline_in(h->now, SIG_TIMEOUT_MS);
+    c->sig_due = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
 bool sig_tx(struct conn *c, struct wr *out)
@@ -157,7 +157,7 @@ uint32_t conn_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        uint32_t mine = c->state > CONN_GONE ? deadline_left(c->sig_due, h->now) : WOAD_FOREVER;
+        uint32_t mine = c->state > CONN_GONE ? deadline_left(h, c->sig_due) : WOAD_FOREVER;
         left = least(left, mine);
         if (mine == 0 && c->state == CONN_OPEN) {
             c->want_update = c->sig_params = false;

@@ -93,7 +93,7 @@ static bool is_guess(int status)
 
 void smp_timer(const struct conn *c)
 {
-    c->smp->due = deadline_in(c->h->now, SMP_TIMEOUT_MS);
+    c->smp->due = deadline_in(c->h, SMP_TIMEOUT_MS);
 }
 
 void link_want(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
@@ -470,7 +470,7 @@ uint32_t smp_due(struct woad *h)
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         smp_go(c);                       /* first: one that waits to begin has its time anew */
-        uint32_t timer = deadline_left(c->smp->due, h->now);
+        uint32_t timer = deadline_left(h, c->smp->due);
         left = least(left, timer);
         if (!timer) {
             c->smp->dead = true;
@@ -481,7 +481,7 @@ uint32_t smp_due(struct woad *h)
         if (p) {
             uint8_t step = p->script[p->at];
             bool works = h->cfg.crypto && !p->out && (step == STEP_KEY_PAIR || step == STEP_DH);
-            left = works ? 0 : least(left, deadline_left(p->wait_due, h->now));
+            left = works ? 0 : least(left, deadline_left(h, p->wait_due));
         }
     }
     left = h->smp->may_multiply ? left : 0;                /* its result is to be sent */

@@ -21,7 +21,7 @@ uint32_t attempts_due(struct woad *h)
 {
     uint32_t soonest = WOAD_FOREVER;
     for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {
-        uint32_t left = deadline_left(a->until, h->now);
+        uint32_t left = deadline_left(h, a->until);
         if (left) {
             soonest = least(soonest, left);
         } else {
@@ -45,7 +45,7 @@ static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t f
         stir_all(h);                     /* who waited in its place waits no more */
     }
     a->failures = failures < DOUBLINGS ? failures : DOUBLINGS;
-    a->until = deadline_in(h->now, (uint32_t)FIRST_MS << (a->failures - 1));
+    a->until = deadline_in(h, (uint32_t)FIRST_MS << (a->failures - 1));
 }
 
 void attempts_emit(struct woad *h, const struct woad_addr *peer)

@@ -88,9 +88,9 @@ int keys_left(struct pairing *p)
         p->wait_due = 0;
         return STEP_BLOCKED;
     }
-    p->wait_due = p->wait_due ? p->wait_due : deadline_in(h->now, LIMIT_MS);
+    p->wait_due = p->wait_due ? p->wait_due : deadline_in(h, LIMIT_MS);
     bool all = !p->c->in_controller && !p->c->tx_left;
-    return all || deadline_left(p->wait_due, h->now) == 0 ? 0 : STEP_BLOCKED;
+    return all || deadline_left(h, p->wait_due) == 0 ? 0 : STEP_BLOCKED;
 }
 
 /* In this order only: 3.6.1 */

@@ -46,7 +46,7 @@ static int private_renew(struct woad *h)
     s->making = false;
     h->address_waits = err && h->address_waits ? ADDRESS_FAILED : 0;
     if (h->address_waits) {
-        s->private_due = deadline_in(h->now, 1000);
+        s->private_due = deadline_in(h, 1000);
     }
     if (!err) {
         s->private_failed = 0;
@@ -74,7 +74,7 @@ static uint32_t private_due(struct woad *h)
         return WOAD_FOREVER;
     }
     private_wake(h);
-    if (deadline_left(s->private_due, h->now) == 0) {
+    if (deadline_left(h, s->private_due) == 0) {
         if (h->address_waits == ADDRESS_FAILED && ++s->private_failed == PRIVATE_TRIES) {
             host_down(h, WOAD_EIO);
             return 0;
@@ -84,10 +84,10 @@ static uint32_t private_due(struct woad *h)
             private_renew(h);
         }
         bool soon = busy || h->address_waits;
-        s->private_due = deadline_in(h->now, soon ? 1000 : s->private_ms);
+        s->private_due = deadline_in(h, soon ? 1000 : s->private_ms);
         return 0;
     }
-    return deadline_left(s->private_due, h->now);
+    return deadline_left(h, s->private_due);
 }
 
 static const struct smp_hides hides = { private_due, private_wake };
@@ -119,7 +119,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     s->making = false;
     s->privacy = (uint8_t)mode;
     s->private_ms = seconds * 1000u;
-    s->private_due = mode ? deadline_in(h->now, s->private_ms) : 0;
+    s->private_due = mode ? deadline_in(h, s->private_ms) : 0;
     int err = mode ? private_renew(h) : 0;
     if (err) {                           /* as it was */
         s->privacy = was;

@@ -129,8 +129,10 @@ static void coc_abandon(struct coc *k)
         c->tx_channel = NULL;
         c->tx_tail = NULL;
     }
-    c->cocs->senders = (uint16_t)(c->cocs->senders - (k->sending ? 1 : 0));
-    k->sending = false;
+    if (k->sending) {
+        k->sending = false;
+        c->cocs->senders--;
+    }
 }
 
 /* Frees it, without a word. */
@@ -146,7 +148,9 @@ void coc_drop(struct coc *k)
     *at = k->next;
     if (cc->turn == k) {
         cc->turn = k->next;
-        c->channels_turn = c->channels_turn && k->next;
+        if (!k->next) {
+            c->channels_turn = false;
+        }
     }
     k->state = COC_FREE;
 }
@@ -306,7 +310,9 @@ static void coc_fell(struct conn *c)
                     conn_lacks(c, k->security);
         if (ends) {
             bool asked = k->state == COC_WAIT_DECISION;
-            c->tx_tail = c->tx_channel == k ? NULL : c->tx_tail;           /* not in clear */
+            if (c->tx_channel == k) {
+                c->tx_tail = NULL;       /* not in clear */
+            }
             k->last = false;             /* and so it was not sent */
             coc_end(k, WOAD_EACCES);
             if (asked) {

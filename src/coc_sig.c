@@ -261,8 +261,8 @@ static int coc_hold(struct coc **k)
     int err = client_hold(c, true);
     *k = coc_by_cid(c, cid);
     *k = *k && (*k)->state == COC_WANTS ? *k : NULL;
-    if (*k) {
-        (*k)->held = (*k)->held && err == CLIENT_WAITS;
+    if (*k && err != CLIENT_WAITS) {
+        (*k)->held = false;
     }
     return err;
 }

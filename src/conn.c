@@ -311,7 +311,9 @@ void conn_updated(struct conn *c, int status)
     if (!c->want_update && !c->sig_params) {
         c->update_asked = false;
         c->sig_id = 0;
-        c->sig_due = c->state == CONN_OPEN ? 0 : c->sig_due;
+        if (c->state == CONN_OPEN) {
+            c->sig_due = 0;
+        }
     }
     struct woad_event ev;
     ev.u.conn_update.status = status;

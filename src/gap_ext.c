@@ -425,7 +425,9 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     struct ext_set *s = &h->ext->sets[handle - 1];
     if (s->on) {
         ext_turn(h, s, false);
-        s->want = s->want && (s->dirty & DIRTY_PARAMS);    /* started again since: it goes on */
+        if (!(s->dirty & DIRTY_PARAMS)) {
+            s->want = false;             /* it has not been started again since */
+        }
         if (c || !s->want) {
             ext_emit(h, WOAD_EV_EXT_ADV_ENDED, (uint8_t)(handle - 1), status,
                      c ? c->number : WOAD_NO_CONN);

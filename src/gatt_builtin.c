@@ -218,8 +218,10 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
         bool any = false;
         for (size_t n = 0; n < h->cfg.subscriptions; n++) {
             bool gone = s->cccds[n].handle >= first && s->cccds[n].handle <= last;
-            s->cccds[n].handle = gone ? 0 : s->cccds[n].handle;
-            any = any || gone;
+            if (gone) {
+                s->cccds[n].handle = 0;
+                any = true;
+            }
         }
         if (more) {
             more->changed(c);

@@ -55,7 +55,9 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     }
     if (p.cancelled) {
         status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;
-        c->mtu_exchanged = c->mtu_exchanged && (p.op != WOAD_GATTC_MTU || sent);
+        if (p.op == WOAD_GATTC_MTU && !sent) {
+            c->mtu_exchanged = false;
+        }
     }
     if (p.bearer) {
         gattc_answered(p.bearer);

@@ -57,7 +57,9 @@ static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
     }
     bool ok = !c->update_asked && conn_rx_params(c, in);   /* or ours is under way */
     const uint8_t result[2] = { ok ? 0 : 1, 0 };
-    c->want_update = (sig_answer(c, SIG_PARAM_RSP, id, result, 2) && ok) || c->want_update;
+    if (sig_answer(c, SIG_PARAM_RSP, id, result, 2) && ok) {
+        c->want_update = true;
+    }
     return true;
 }
 

@@ -135,7 +135,9 @@ void smp_over(struct conn *c, int status)
     s->asks = false;
     if (!s->from_bond) {
         s->spoilt = s->encrypting;
-        c->want_ltk_reply = c->want_ltk_reply || (s->want_key && !c->central);     /* none */
+        if (s->want_key && !c->central) {
+            c->want_ltk_reply = true;    /* none */
+        }
         s->want_key = false;
     }
     smp_forget(c);
@@ -385,7 +387,9 @@ static void smp_rx(struct conn *c, struct rd *in)
             s->failed = WOAD_SMP_NOT_SUPPORTED;
         }
     } else if (!p) {
-        s->failed = code == SMP_REQUEST ? WOAD_SMP_UNKNOWN_COMMAND : s->failed;
+        if (code == SMP_REQUEST) {
+            s->failed = WOAD_SMP_UNKNOWN_COMMAND;
+        }
     } else if (code == SMP_KEYPRESS && p->method == WOAD_METHOD_PASSKEY) {
         if (c->h->smp_keypress) {
             c->h->smp_keypress(p, in);

@@ -23,7 +23,9 @@ uint16_t att_most_of(const struct conn *c)
     const struct woad *h = c->h;
     uint16_t most = 0;
     for (const struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        most = b->c == c && b->mtu > most ? b->mtu : most;
+        if (b->c == c && b->mtu > most) {
+            most = b->mtu;
+        }
     }
     return most;
 }

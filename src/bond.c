@@ -236,7 +236,9 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool t
     struct woad_bond bond;
     struct kept_bond *k = NULL;
     for (struct kept_bond *one = bond_newest(h); one; one = bond_older(h, one)) {
-        k = tell && bond_stronger(one, other->flags, other->key_size) ? k : one;
+        if (!tell || !bond_stronger(one, other->flags, other->key_size)) {
+            k = one;
+        }
     }
     if (k) {
         bond_get(h, k, &bond);

@@ -76,7 +76,9 @@ static struct coc *coc_free(const struct woad *h, bool of_att)
         if (k->state == COC_FREE) {
             return k;
         }
-        late = k->told && k->state == COC_WAIT_ANSWER ? k : late;
+        if (k->told && k->state == COC_WAIT_ANSWER) {
+            late = k;
+        }
     }
     if (late) {
         coc_drop(late);

@@ -200,8 +200,12 @@ void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
     stir_conn(c);
     struct gatts_conn *s = c->server;
     if (cccd_value(c, HANDLE_SERVICE_CHANGED + 1) & CCCD_INDICATE) {
-        s->changed_first = s->changed_first && s->changed_first < first ? s->changed_first : first;
-        s->changed_last = s->changed_last > last ? s->changed_last : last;
+        if (!s->changed_first || first < s->changed_first) {
+            s->changed_first = first;
+        }
+        if (last > s->changed_last) {
+            s->changed_last = last;
+        }
     }
 }
 

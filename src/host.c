@@ -83,7 +83,9 @@ static void take_config(struct woad *h, const struct woad_config *config)
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         const struct woad_needs *needs = (*f)->needs;
         if (needs) {
-            h->frame = needs->frame > h->frame ? needs->frame : h->frame;
+            if (needs->frame > h->frame) {
+                h->frame = needs->frame;
+            }
             channels += needs->signals ? (uint32_t)config->channels + config->att_bearers : 0;
         }
     }

@@ -39,7 +39,9 @@ static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t f
     if (!a) {
         a = &h->smp->attempts[0];
         for (struct attempts *b = a + 1; b < h->smp->attempts + ATTEMPTS; b++) {
-            a = b->failures < a->failures ? b : a;
+            if (b->failures < a->failures) {
+                a = b;
+            }
         }
         a->peer = *peer;
         stir_all(h);                     /* who waited in its place waits no more */

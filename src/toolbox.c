@@ -31,10 +31,12 @@ void toolbox_mac_begin(struct toolbox_mac *m, const struct toolbox *t, const uin
 /* A block is enciphered when it is known not to be the last. */
 static void cmac_octet(struct toolbox_mac *m, uint8_t octet)
 {
-    if (m->n == 16 && !m->err) {
-        m->err = m->box->aes(m->box->ctx, m->key, m->x, m->x);
+    if (m->n == 16) {
+        if (!m->err) {
+            m->err = m->box->aes(m->box->ctx, m->key, m->x, m->x);
+        }
+        m->n = 0;
     }
-    m->n = m->n == 16 ? 0 : m->n;
     m->x[m->n++] ^= octet;
 }
 

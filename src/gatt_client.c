@@ -424,12 +424,11 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
     if (!p) {
         return false;
     }
-    struct wr pdu = wr_of(out->base, least((uint32_t)wr_room(out), b->mtu));
     k->sent = p->kind->request;
     k->mtu = b->mtu;
-    wr_u8(&pdu, k->sent);
-    p->kind->tx(c, p, &pdu);
-    out->p = pdu.p;
+    out->end = out->base + least((uint32_t)wr_room(out), b->mtu);
+    wr_u8(out, k->sent);
+    p->kind->tx(c, p, out);
     k->due = deadline_in(h, ATT_TIMEOUT_MS);
     return true;
 }

@@ -60,7 +60,7 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
 static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in)
 {
     struct conn *c = b->c;
-    if (att_is_for_client(op) || (op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
+    if ((op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
         return;
     }
     c->att_refuse = op | ATT_OP_COMMAND; /* no request has this bit */
@@ -97,17 +97,8 @@ static bool att_tx_refused(struct att_bearer *b, struct wr *out)
     return true;
 }
 
-/* Responses, notifications and indications go to a client: they are odd.  All else goes to a
- * server, an unknown PDU too: one without the Command Flag is a request.  3.3, 3.4.8 */
-bool att_is_for_client(uint8_t op)
-{
-    /* A bit for 0x01, 0x03, ... */
-    const uint32_t known = 1u << 17 | 1u << 16 | 0x7bffu;
-    return (op & 1) && op < 2 * 18 && (known >> (op >> 1) & 1);
-}
-
-/* A peer whose two exchanges of the MTU came
- * to different values may go by the larger one: as much as was offered to it is taken. */
+/* A peer whose two exchanges of the MTU came to different values may go by the larger one: as much
+ * as was offered to it is taken. */
 void att_rx(struct att_bearer *b, struct rd *in)
 {
     struct woad *h = b->c->h;
@@ -116,14 +107,15 @@ void att_rx(struct att_bearer *b, struct rd *in)
         return;                          /* not a PDU of this bearer */
     }
     uint8_t op = *in->p++;
-    const struct att_role *role = att_is_for_client(op) ? h->att_client : h->att_server;
+    bool for_client = att_is_for_client(op);
+    const struct att_role *role = for_client ? h->att_client : h->att_server;
     if (op == ATT_CONFIRM) {
         if (rd_done(in)) {
             att_indicated(b, 0);
         }
     } else if (role) {
         role->rx(b, op, in);
-    } else {
+    } else if (!for_client) {
         att_rx_refused(b, op, in);
     }
 }

@@ -205,9 +205,7 @@ int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
     if (offset > len) {
         return WOAD_ATT_INVALID_OFFSET;
     }
-    size_t n = len - offset;
-    n = n < wr_room(out) ? n : wr_room(out);
-    wr_copy(out, n ? value + offset : NULL, n);
+    wr_copy_cut(out, len ? value + offset : NULL, len - offset);
     return 0;
 }
 

@@ -129,6 +129,18 @@ IN_PLACE void wr_copy(struct wr *w, const void *src, size_t n)
     }
 }
 
+/* wr_cut(), in place. */
+IN_PLACE void wr_copy_cut(struct wr *w, const void *src, size_t n)
+{
+    uint8_t *p = w->p;
+    size_t room = (size_t)(w->end - p);
+    n = n < room ? n : room;
+    w->p = p + n;
+    if (n) {
+        memcpy(p, src, n);
+    }
+}
+
 inline void wr_bytes(struct wr *w, const void *src, size_t n)
 {
     if (n > wr_room(w)) {

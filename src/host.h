@@ -551,8 +551,16 @@ uint8_t sig_new_id(struct conn *c);
 bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len);
 void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs);
 /* att.c */
+/* Responses, notifications and indications go to a client: they are odd.  All else goes to a
+ * server, an unknown PDU too: one without the Command Flag is a request.  Vol 3, Part F, 3.3,
+ * 3.4.8 */
+static inline bool att_is_for_client(uint8_t op)
+{
+    /* A bit for 0x01, 0x03, ... */
+    const uint32_t known = 1u << 17 | 1u << 16 | 0x7bffu;
+    return (op & 1) && op < 2 * 18 && (known >> (op >> 1) & 1);
+}
 static inline bool att_is_fixed(const struct att_bearer *b) { return b == b->c->bearer; }
-bool att_is_for_client(uint8_t op);
 void att_rx(struct att_bearer *b, struct rd *in);
 bool att_tx(struct att_bearer *b, struct wr *out);
 bool att_tx_queue(struct att_bearer *b, struct wr *out);

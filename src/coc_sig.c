@@ -214,31 +214,23 @@ void coc_timed_out(struct coc *k)
     }
 }
 
-/* Of those that have one length alone.  An answer with another is none, a request with another is
- * not understood. */
-static const uint8_t coc_lengths[] = {
-    [SIG_CREDIT_CONN_REQ] = 10, [SIG_CREDIT_CONN_RSP] = 10,
-    [SIG_DISCONNECT_REQ] = 4, [SIG_DISCONNECT_RSP] = 4, [SIG_CREDITS] = 4,
-};
-
+/* Most have one length alone.  An answer with another is none, a request with another is not
+ * understood. */
 bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
-    uint8_t len = code < sizeof coc_lengths ? coc_lengths[code] : 0;
-    if (len && rd_left(in) != len) {
-        return false;
-    }
+    size_t len = rd_left(in);
     switch (code) {
     case SIG_CREDIT_CONN_REQ:
-        return coc_rx_conn_req(c, id, in);
+        return len == 10 && coc_rx_conn_req(c, id, in);
     case SIG_CREDIT_CONN_RSP:
-        return coc_rx_conn_rsp(c, id, in);
+        return len == 10 && coc_rx_conn_rsp(c, id, in);
     case SIG_DISCONNECT_REQ:
-        return coc_rx_disc_req(c, id, in);
+        return len == 4 && coc_rx_disc_req(c, id, in);
     case SIG_DISCONNECT_RSP:
-        return coc_rx_disc_rsp(c, id, in);
+        return len == 4 && coc_rx_disc_rsp(c, id, in);
     case SIG_CREDITS:
-        return coc_rx_credits(c, id, in);
+        return len == 4 && coc_rx_credits(c, id, in);
     case SIG_REJECT:
         return coc_rx_reject(c, id, in);
     default:

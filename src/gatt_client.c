@@ -97,9 +97,8 @@ static void gattc_unlock(struct conn *c)
         if (!p->cancelled || (p->bearer && p->bearer->client->sent)) {
             break;
         }
-        if (p->kind->undo && p->offset) {
-            p->abort = WOAD_ECANCELED;
-            p->kind = p->kind->undo;
+        if (p->op >= WOAD_GATTC_WRITE_LONG && p->offset) {
+            p->kind->error(c, p, WOAD_ECANCELED);
             stir_conn(c);
             break;
         }

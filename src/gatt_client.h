@@ -47,14 +47,14 @@ HOLD_SIZE(gattc_bearer, WOAD_SIZE_CLIENT_BEARER);
 HOLD_SIZE(proc, WOAD_SIZE_PROCEDURE);
 
 /* What a procedure sends and how it takes the answer.  rx and error return 0 to go on, GATTC_DONE,
- * or the status it ended with; without `error` that is the error's code. */
+ * or the status it ended with; without `error` that is the error's code.  `error` of a long write
+ * gets WOAD_ECANCELED, too, when it is cancelled half done: it takes back what is prepared. */
 enum { GATTC_DONE = 1 << 16 };
 struct gattc_kind {
     uint8_t request, response, op;       /* op: of the procedure that begins with it */
     void (*tx)(struct conn *c, struct proc *p, struct wr *out);
     int (*rx)(struct conn *c, struct proc *p, struct rd *in);
     int (*error)(struct conn *c, struct proc *p, int status);
-    const struct gattc_kind *undo;       /* what follows when it is cancelled half done */
 };
 
 /* An operation of its own, of which the application does not know: a notification or an indication

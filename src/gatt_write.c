@@ -32,10 +32,15 @@ static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
 
 static const struct gattc_kind kind_prepare;
 
-/* Nothing is prepared any more: if it is asked for once more, then from the first part on. */
+/* Nothing is prepared any more: if it is asked for once more, then from the first part on.  Unless
+ * it has been cancelled, and not sent. */
 static int execute_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
+    if (status == WOAD_ECANCELED) {
+        p->abort = WOAD_ECANCELED;
+        return 0;
+    }
     p->offset = 0;
     p->kind = &kind_prepare;
     return status;
@@ -43,7 +48,7 @@ static int execute_error(struct conn *c, struct proc *p, int status)
 
 static const struct gattc_kind kind_execute = {
     ATT_EXECUTE_REQ, ATT_EXECUTE_RSP, WOAD_GATTC_WRITE_LONG,
-    .tx = execute_tx, .rx = write_rx, .error = execute_error, .undo = &kind_execute
+    .tx = execute_tx, .rx = write_rx, .error = execute_error
 };
 
 /* Parts until all is prepared, each as long as the MTU was when its request went.  A record of the
@@ -94,7 +99,7 @@ static int prepare_error(struct conn *c, struct proc *p, int status)
 static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, ATT_PREPARE_RSP,
                                                 WOAD_GATTC_WRITE_LONG,
                                                 .tx = prepare_tx, .rx = prepare_rx,
-                                                .error = prepare_error, .undo = &kind_execute };
+                                                .error = prepare_error };
 
 /* --- what the application calls --------------------------------------------------------------- */
 

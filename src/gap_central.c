@@ -164,7 +164,6 @@ const struct woad_feature woad_central = {
 int woad_connect(struct woad *h, const struct woad_addr *peer,
                  const struct woad_connect_params *p)
 {
-    static const struct woad_addr nobody = { 0 };
     uint16_t params[PARAMS];
     conn_params_of(p, params);
     struct central *c = h->central;
@@ -187,7 +186,10 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
     if (!conn_any_free(h)) {
         return WOAD_ENOMEM;
     }
-    c->peer = peer ? *peer : nobody;
+    memset(&c->peer, 0, sizeof c->peer);
+    if (peer) {
+        c->peer = *peer;
+    }
     c->any = !peer;
     c->params = *p;
     c->state = CENTRAL_WANT;

@@ -58,7 +58,6 @@ void keys_write(struct pairing *p, uint8_t code, struct wr *out)
 {
     struct woad *h = p->c->h;
     p->to_send &= (uint16_t)~(1u << code);
-    wr_u8(out, code);
     if (code == SMP_IDENTITY) {
         struct woad_addr own;
         rpa_identity(h, &own);

@@ -479,26 +479,24 @@ static uint8_t *value_of(struct smp_side *side, uint8_t code)
 void smp_write(struct pairing *p, uint8_t code, struct wr *out)
 {
     struct smp_side *own = p->own;
+    wr_u8(out, code);
     switch (code) {
     case SMP_REQUEST:
         fill(p, SMP_REQUEST);
         /* fall through */
     case SMP_RESPONSE:
-        wr_bytes(out, own->pdu, 7);
+        wr_bytes(out, own->pdu + 1, 6);
         return;
     case SMP_KEYPRESS:
-        wr_u8(out, code);
         wr_u8(out, p->keypress);
         return;
     case SMP_PUBLIC_KEY:
-        wr_u8(out, code);
         pdu_put(out, p->public_key[p->me], 32);
         pdu_put(out, p->public_key[p->me] + 32, 32);
         return;
     case SMP_CONFIRM:
     case SMP_RANDOM:
     case SMP_CHECK:
-        wr_u8(out, code);
         pdu_put(out, value_of(own, code), 16);
         return;
     default:

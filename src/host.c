@@ -120,10 +120,12 @@ struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
     lay_out(h, mem, config);
     h->conns_end = h->conns + h->cfg.conns;
     h->bearers_end = h->bearers + h->cfg.conns + h->cfg.att_bearers;
-    for (uint16_t i = 0; i < h->cfg.conns; i++) {
-        h->conns[i].h = h;
-        h->conns[i].number = i;
-        h->conns[i].bearer = &h->bearers[i];
+    struct att_bearer *b = h->bearers;
+    uint16_t number = 0;
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        c->h = h;
+        c->number = number++;
+        c->bearer = b++;
     }
     h->mtu = config->mtu < 256 ? config->mtu : 256;
     return h;

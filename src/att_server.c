@@ -213,7 +213,6 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    const struct att_more *more = offset ? h->att_long : NULL;
     const struct woad_attr *a = db_at(h->gatts, handle);
     struct gatts_value v;
     int err = a ? perm_read(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
@@ -225,7 +224,7 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     if (gatts_value(b->c, handle, a, &v)) {
         return att_part(v.octets, v.len, offset, out);
     }
-    err = more ? more->read(b, out) : ATT_LATER;
+    err = offset && h->att_long ? h->att_long->read(b, out) : ATT_LATER;
     return err == ATT_LATER ? att_ask(b, handle, offset) : err;
 }
 

@@ -151,7 +151,7 @@ struct kept_bond *bond_fetch(const struct conn *c, const struct woad_addr *peer)
     struct kept_bond *k = bond_find(h, peer);
     if (!k && h->cfg.bonds) {
         struct woad_event ev;
-        ev.u.bond_wanted.peer = *peer;
+        addr_copy(&ev.u.bond_wanted.peer, peer);
         ev.u.bond_wanted.peer.type &= 1;
         uint16_t before = h->smp->fetching;
         h->smp->fetching = (uint16_t)(conn_index(c) + 1u);

@@ -120,7 +120,7 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
 void conn_tell_open(const struct conn *c)
 {
     struct woad_event ev;
-    ev.u.connect.peer = c->peer;
+    addr_copy(&ev.u.connect.peer, &c->peer);
     ev.u.connect.central = c->central;
     emit_of(c, WOAD_EV_CONNECT, &ev);
 }
@@ -236,8 +236,8 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     c->handle = handle;
     c->central = central;
     rd_copy(in, &c->peer, sizeof c->peer);
-    c->peer_air = c->peer;
-    c->own = h->used;                /* which may be about to change */
+    addr_copy(&c->peer_air, &c->peer);
+    addr_copy(&c->own, &h->used);        /* which may be about to change */
     if (enhanced) {
         conn_private(&c->own, in);
         conn_private(&c->peer_air, in);
@@ -255,7 +255,7 @@ void conn_close(struct conn *c, uint8_t reason)
 {
     struct woad *h = c->h;
     struct woad_event ev;
-    ev.u.disconnect.peer = c->peer;
+    addr_copy(&ev.u.disconnect.peer, &c->peer);
     ev.u.disconnect.central = c->central;
     ev.u.disconnect.reason = reason;
     h->hci.acl_free = (uint16_t)(h->hci.acl_free + c->in_controller);

@@ -26,7 +26,7 @@ void central_fail(struct woad *h, int status)
     if (h->reconnect && h->reconnect->again(h)) {
         return;
     }
-    ev.u.connect_failed.peer = h->central->peer;
+    addr_copy(&ev.u.connect_failed.peer, &h->central->peer);
     ev.u.connect_failed.status = status;
     if (h->central->state != CENTRAL_IDLE) {
         central_end(h);
@@ -188,7 +188,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
     }
     memset(&c->peer, 0, sizeof c->peer);
     if (peer) {
-        c->peer = *peer;
+        addr_copy(&c->peer, peer);
     }
     c->any = !peer;
     c->params = *p;

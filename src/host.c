@@ -148,6 +148,11 @@ bool zeros(const uint8_t *p, size_t len)
     return !some;
 }
 
+void addr_copy(struct woad_addr *to, const struct woad_addr *from)
+{
+    memcpy(to, from, sizeof *to);
+}
+
 void emit(struct woad *h, const struct woad_event *ev)
 {
     h->cfg.event(h->cfg.ctx, h, ev);

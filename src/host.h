@@ -486,6 +486,7 @@ enum { CHECK_QUIET = false };
 /* host.c */
 void wipe(void *mem, size_t len);        /* that the compiler may not leave out */
 bool zeros(const uint8_t *p, size_t len);
+void addr_copy(struct woad_addr *to, const struct woad_addr *from);        /* seven odd octets */
 void emit(struct woad *h, const struct woad_event *ev);
 /* Of a connection; by its number; of none.  They fill in what every event has. */
 void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev);

@@ -43,7 +43,7 @@ static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t f
                 a = b;
             }
         }
-        a->peer = *peer;
+        addr_copy(&a->peer, peer);
         stir_all(h);                     /* who waited in its place waits no more */
     }
     a->failures = failures < DOUBLINGS ? failures : DOUBLINGS;
@@ -54,7 +54,7 @@ void attempts_emit(struct woad *h, const struct woad_addr *peer)
 {
     const struct attempts *a = attempts_of(h, peer);
     struct woad_event ev;
-    ev.u.attempts.peer = *peer;
+    addr_copy(&ev.u.attempts.peer, peer);
     ev.u.attempts.failures = a ? a->failures : 0;
     ev.u.attempts.peer.type &= 1;
     emit_none(h, WOAD_EV_ATTEMPTS, &ev);

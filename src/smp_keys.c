@@ -125,7 +125,7 @@ static int take_identity(struct pairing *p, struct rd *in)
         if (keys_weaker(p, &peer)) {
             return WOAD_SMP_KEY_REJECTED;
         }
-        p->bond.peer = peer;
+        addr_copy(&p->bond.peer, &peer);
     }
     return 0;
 }
@@ -166,7 +166,7 @@ int keys_done(struct pairing *p)
         bond.has_own_ltk = bond.has_peer_ltk = true;
     }
     smp_forget(c);
-    c->peer = bond.peer;                 /* its identity, if it has told it */
+    addr_copy(&c->peer, &bond.peer);     /* its identity, if it has told it */
     if (bonds) {
         if (h->gatts) {
             gatts_keep(c, &bond);

@@ -283,7 +283,7 @@ static int key_made(struct pairing *p, int err)
     struct woad_bond *bond = &p->bond;
     if (!err) {
         memset(bond, 0, sizeof *bond);
-        bond->peer = p->c->peer;
+        addr_copy(&bond->peer, &p->c->peer);
         bond->peer.type &= 1;
         bond->flags = p->flags & 3u;
         bond->key_size = p->key_size & 31u;

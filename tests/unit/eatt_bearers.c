@@ -267,6 +267,20 @@ static void closed_while_it_is_asked_for(void **state)
     }
 }
 
+/* GATT/SR/GAC/BI-01-C: a bearer's MTU is that of its channel.  Vol 3, Part F, 3.4.2.1 */
+static void no_exchange_of_the_mtu(void **state)
+{
+    const uint8_t refused[] = { 5, 0, 0x01, 0x02, 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
+    (void)state;
+    boot(1, false);
+    peer_opens(PEER_CID, 64, 64, 9);
+    solo_forget();
+    PDU(OUR_CID, 0x02, 64, 0);
+    assert_memory_equal(frame_on(PEER_CID)->octet, refused, sizeof refused);
+    assert_int_equal(solo_count(WOAD_EV_MTU), 0);
+    solo_end();
+}
+
 /* A host without a server: each request is refused, behind what was asked before; what is for the
  * client comes.  Vol 3, Part F, 3.4.1.1 */
 static void requests_where_there_is_no_server(void **state)
@@ -301,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_where_there_is_no_server),
+        cmocka_unit_test(no_exchange_of_the_mtu),
         cmocka_unit_test(answer_comes_while_a_request_waits),
         cmocka_unit_test(handles_stay_while_others_come),
         cmocka_unit_test(confirmation_comes_while_a_request_waits),

@@ -328,6 +328,24 @@ static void execute_refused_for_want_of_security(void **state)
     solo_end();
 }
 
+/* GATT/CL/GAI/BI-01-C: a server that does not wait for the confirmation of its indication: both are
+ * told, and there is a confirmation.  Vol 3, Part F, 3.4.7.2 */
+static void two_indications_at_once(void **state)
+{
+    (void)state;
+    solo_boot(solo_config(features));
+    solo_connected(SOLO_HANDLE, false, 9);
+    SOLO_ATT(0x1d, 7, 0, 'a');
+    SOLO_ATT(0x1d, 8, 0, 'b');
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_INDICATION), 2);
+    assert_int_equal(solo_frames(4, 0x1e), 1);
+    SOLO_ATT(0x1d, 9, 0, 'c');
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1e), 2);
+    solo_end();
+}
+
 /* The last characteristic is told when the procedure ends, whatever ends it; from inside that event
  * the application cancels. */
 static void cancel_inside_the_last_characteristic(void **state)
@@ -359,6 +377,7 @@ int main(void)
         cmocka_unit_test(cancel_inside_the_event_of_an_answer),
         cmocka_unit_test(cancel_inside_each_result),
         cmocka_unit_test(cancel_inside_the_last_characteristic),
+        cmocka_unit_test(two_indications_at_once),
         cmocka_unit_test(cancel_when_the_bond_is_wanted),
         cmocka_unit_test(cancel_when_security_is_to_be_raised),
         cmocka_unit_test(request_that_has_become_too_long_is_not_cut),

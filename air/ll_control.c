@@ -45,11 +45,14 @@ static void control_send_short(struct link *l, size_t len, uint8_t opcode, uint8
 }
 
 /* LL_REJECT_EXT_IND: opcode u8, error u8; where one side does not know it LL_REJECT_IND: error u8.
- * 2.4.2.14, 2.4.2.19 */
+ * Encryption alone is refused also between devices that are not known to know it.  2.4.2.14,
+ * 2.4.2.19, 5.1.3.1 */
 void control_reject(const ctl *c, struct link *l, uint8_t opcode, uint8_t error)
 {
     bool mine = ctl_features(c) >> FEATURE_REJECT_EXT & 1;
-    if (!mine || (l->features_known && !(l->features[0] >> FEATURE_REJECT_EXT & 1))) {
+    bool theirs = l->features_known ? l->features[0] >> FEATURE_REJECT_EXT & 1
+                                    : opcode != LL_ENC_REQ;
+    if (!mine || !theirs) {
         control_send_short(l, 2, LL_REJECT_IND, error, 0);
     } else {
         control_send_short(l, 3, LL_REJECT_EXT_IND, opcode, error);

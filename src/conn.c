@@ -16,6 +16,14 @@ struct conn *conn_of(const struct woad *h, uint16_t number)
     return c->state != CONN_FREE && c->number == number ? c : NULL;
 }
 
+void woad_conn_forget(struct woad *h, uint16_t conn)
+{
+    uint8_t i = (uint8_t)conn;
+    if (i < h->cfg.conns && h->conns[i].state == CONN_FREE) {
+        h->conns[i].number = i;
+    }
+}
+
 /* For what the application asks of a connection. */
 struct conn *conn_asked(struct woad *h, uint16_t number)
 {

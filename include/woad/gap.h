@@ -208,6 +208,10 @@ struct woad_conn_info {
 
 int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *info);
 
+/* The application has heard that this connection is over, and means no other by its number: the
+ * next one in its place may have the number of the first, index and no generation. */
+void woad_conn_forget(struct woad *h, uint16_t conn);
+
 /* WOAD_EV_DISCONNECT follows.  `reason` is an HCI error code the peer will see, usually
  * WOAD_HCI_REMOTE_USER_TERMINATED.  WOAD_ENOTCONN; WOAD_EALREADY when it is already closing;
  * WOAD_EINVAL for a reason that HCI does not take (Vol 4, Part E, 7.1.6: 0x05, 0x13 to 0x15, 0x1a,

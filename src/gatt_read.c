@@ -32,7 +32,7 @@ static int read_rx(struct conn *c, struct proc *p, struct rd *in)
     const struct att_bearer *b = p->bearer;
     size_t len = rd_left(in), most = least(b->client->mtu, b->mtu) - 1u;
     if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
-        return WOAD_EBADMSG;
+        len = (size_t)WOAD_ATT_VALUE_MAX - p->offset;      /* a value has no more */
     }
     uint16_t offset = p->offset;
     p->offset = (uint16_t)(p->offset + len);
@@ -56,6 +56,16 @@ static const struct gattc_kind kind_read_blob = {
     .tx = read_tx, .rx = read_rx, .error = read_blob_error
 };
 
+/* One answer, whatever is behind it. */
+static int read_part_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    size_t len = rd_left(in);
+    emit_part(c, p, p->start, 0, rd_bytes(in, len), len);
+    return GATTC_DONE;
+}
+
+static const struct gattc_kind kind_read_part = { ATT_READ_REQ, ATT_READ_RSP, WOAD_GATTC_READ,
+                                                  .tx = read_tx, .rx = read_part_rx };
 static const struct gattc_kind kind_read = { ATT_READ_REQ, ATT_READ_RSP, WOAD_GATTC_READ,
                                              .tx = read_tx, .rx = read_rx };
 
@@ -141,6 +151,11 @@ static const struct gattc_kind kind_read_multiple_fixed = {
     ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_RSP, WOAD_GATTC_READ_MULTIPLE_FIXED,
     .tx = multiple_tx, .rx = multiple_fixed_rx
 };
+
+int woad_gattc_read_once(struct woad *h, uint16_t conn, uint16_t handle)
+{
+    return gattc_ask(h, conn, &kind_read_part, handle, 0xffff, NULL);
+}
 
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle)
 {

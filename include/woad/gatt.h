@@ -288,8 +288,12 @@ int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *hand
 int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
                                    size_t n);
 
-/* The whole value, however long: WOAD_EV_READ for each part. */
+/* The whole value, however long: WOAD_EV_READ for each part.  Of one that a server has made longer
+ * than 512 octets, those. */
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle);
+
+/* One request: as much of the value as its answer has, in one WOAD_EV_READ. */
+int woad_gattc_read_once(struct woad *h, uint16_t conn, uint16_t handle);
 
 /* One Write Request; WOAD_EINVAL when longer than ATT_MTU - 3, or 512.  The data are copied. */
 int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len);

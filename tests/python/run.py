@@ -275,6 +275,7 @@ def test_values():
     assert [e for e in events if e[0] not in (1, 3, 4, 21)] == [], events
     assert ble.config("dropped") == 0
     """, CLIENT + """
+    ble.config(long_reads=True)
     def write(data, mode=1):
         ble.gattc_write(conn, 12, data, mode)
         if mode:
@@ -349,6 +350,7 @@ def test_read_request():
     wait(2, 10000)
     assert n == 5, n
     """, CLIENT + """
+    ble.config(long_reads=True)
     got = []
     for i in range(5):
         ble.gattc_read(conn, 12)

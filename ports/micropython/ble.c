@@ -175,6 +175,7 @@ void ble_run(void)
     mp_uint_t before = mp_hal_ticks_ms();
     ble_pump();
     ble_keep_up(before);
+    ble_channels_run();
     if (ble.host && ble.down && !ble.ending && ble_wants(IRQ_RADIO_LOST)) {
         mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(-ble.down) };
         ble_invoke(IRQ_RADIO_LOST, 1, items);
@@ -322,6 +323,7 @@ void woad_mp_begin(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
     ble.events = 0;
+    ble.long_reads = false;
     ble.thread = this_thread();
 }
 
@@ -486,6 +488,7 @@ static mp_int_t config_convert(qstr key, mp_obj_t value)
         case MP_QSTR_bond:
         case MP_QSTR_mitm:
         case MP_QSTR_le_secure:
+        case MP_QSTR_long_reads:
             return mp_obj_is_true(value);
         default:
             mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
@@ -536,7 +539,20 @@ static void config_set_pairing(qstr key, mp_int_t n)
     ble_apply_pairing();
 }
 
-/* A file's name, or None.  What is in it is known at once. */
+/* The bonds that there are, in the file that has been named just now. */
+static void store_bonds(void)
+{
+    struct woad_bond bond;
+    struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
+    ev.u.bond.bond = &bond;
+    ev.u.bond.why = WOAD_BOND_NEW;
+    for (uint16_t n = 0; woad_bond_at(ble.host, n, &bond) == 0; n++) {
+        ble_port_store_event(ble.host, &ev);
+    }
+    memset(&bond, 0, sizeof bond);
+}
+
+/* A file's name, or None.  What is in it is known at once, and what is known is in it. */
 static void config_set_store(mp_obj_t value)
 {
     const char *path = value == mp_const_none ? NULL : mp_obj_str_get_str(value);
@@ -547,6 +563,11 @@ static void config_set_store(mp_obj_t value)
     }
     if (ble.host && ble.up) {
         ble_port_store_event(ble.host, &up);
+        store_bonds();
+        err = ble_port_store_error();
+    }
+    if (err) {
+        ble_raise_with(-err, value);
     }
 }
 
@@ -583,6 +604,9 @@ static void config_apply(qstr key, mp_obj_t value, mp_int_t n)
             break;
         case MP_QSTR_bond_store:
             config_set_store(value);
+            break;
+        case MP_QSTR_long_reads:
+            ble.long_reads = n != 0;
             break;
         default:
             config_set_pairing(key, n);

@@ -207,6 +207,7 @@ struct ble_state {
     mp_uint_t slow_since;
     uint16_t rxbuf;
     void *thread;                        /* the main one */
+    bool long_reads;                     /* gattc_read gives the whole value */
     bool oob_made;
     int oob_status;
     struct woad_oob oob;
@@ -263,6 +264,7 @@ void ble_queue_drop(ble_obj_t *o);       /* the first */
 void ble_queue_forget(ble_obj_t *o);
 /* ble_event.c */
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev);
+void ble_pass_on(const struct woad_event *ev);             /* to the handler, now or later */
 void ble_deliver_queued(void);
 void ble_forget_gathered(void);          /* the host is gone */
 /* An ATT error, or 0. */
@@ -271,6 +273,9 @@ int ble_read_refused(uint16_t conn, uint16_t handle);
 void ble_note_coc(const struct woad_event *ev);
 void ble_on_coc(const struct woad_event *ev);
 void ble_forget_channels(void);          /* the host is gone */
+void ble_channels_over(uint16_t conn);
+uint32_t ble_channels_due(void);
+void ble_channels_run(void);
 /* ble_ext.c */
 void ble_forget_ext(void);               /* the host is gone */
 void ble_on_ext_adv(const struct woad_event *ev);
@@ -290,6 +295,7 @@ void ble_value_set(struct ble_value *v, const void *data, size_t len);
 int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, size_t len);
 void ble_value_update(uint16_t handle);
 void ble_update_retry(void);
+void ble_update_forget(uint16_t conn);
 /* ble_uuid.c */
 mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
 const struct woad_uuid *ble_uuid_of(mp_obj_t o);           /* NULL: not one */
@@ -305,6 +311,7 @@ extern int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len);  /* th
 /* Bonds kept in a file; NULL: no longer.  0 or a negative errno. */
 int ble_port_store(const char *path);
 bool ble_port_stores(void);
+int ble_port_store_error(void);          /* of the last time it was written */
 void ble_port_store_event(struct woad *h, const struct woad_event *ev);
 bool ble_port_store_remove(const struct woad_addr *peer);  /* NULL: all */
 int ble_port_open(char *why, size_t room);                 /* negative errno */

@@ -258,8 +258,8 @@ static void on_read_one(const struct woad_event *ev)
     ble_invoke(IRQ_GATTC_READ_RESULT, 3, items);
 }
 
-/* Parts are gathered: the program gets the whole value.  What they are gathered in stays, for the
- * next one that the connection reads. */
+/* Parts are gathered: the program gets the value in one piece.  What they are gathered in stays, for
+ * the next one that the connection reads. */
 static void on_read(const struct woad_event *ev)
 {
     if (ev->u.value.op != WOAD_GATTC_READ) {
@@ -372,16 +372,30 @@ static void (*const handlers[])(const struct woad_event *) = {
     [WOAD_EV_GATTC_DONE] = on_gattc_done,
 };
 
+/* The program has heard that it is over: the next connection may have the same handle, and nothing
+ * that waits for the old one is for it. */
+static void conn_over(uint16_t conn)
+{
+    ble_update_forget(conn);
+    if (ble.host) {
+        woad_conn_forget(ble.host, conn);
+    }
+}
+
 /* Nothing in there raises; if it does, not through the host. */
 static void event_deliver(const struct woad_event *ev)
 {
     nlr_buf_t nlr;
+    uint16_t over = ev->type == WOAD_EV_DISCONNECT ? ev->conn : WOAD_NO_CONN;
     if (nlr_push(&nlr) == 0) {
         handlers[ev->type](ev);
         nlr_pop();
     } else {
         ble.dropped++;
         ble_show(MP_OBJ_FROM_PTR(nlr.ret_val));
+    }
+    if (over != WOAD_NO_CONN) {
+        conn_over(over);
     }
 }
 
@@ -463,6 +477,7 @@ static void note(const struct woad_event *ev)
             break;
         case WOAD_EV_DISCONNECT:
             note_conn(ev);
+            ble_note_coc(ev);
             break;
         case WOAD_EV_TX_READY:
             ble_update_retry();
@@ -489,16 +504,21 @@ static bool is_urgent(const struct woad_event *ev)
 
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
-    ble_obj_t *o = ble_object();
     (void)ctx;
     note(ev);
     ble_port_store_event(h, ev);
+    ble_pass_on(ev);
+}
+
+void ble_pass_on(const struct woad_event *ev)
+{
+    ble_obj_t *o = ble_object();
     if (!o || ev->type >= MP_ARRAY_SIZE(handlers) || !handlers[ev->type]) {
         return;
     }
     if (!is_urgent(ev) && (ble.holding || !ble_queue_empty(o))) {
         if (!ble_queue_put(o, ev)) {
-            event_lost(h, ev);
+            event_lost(ble.host, ev);
         }
         return;
     }

@@ -4,6 +4,17 @@
 /* In each method: numbers first, which may run the program; then buffers; ble_active() last. */
 enum { INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, PEER, CHANNELS, ACCEPT };
 
+/* Less than one unit of 625 us is none, which means what a stack finds good: programs that count in
+ * milliseconds say 100. */
+static mp_int_t gap_adv_interval(mp_int_t us, bool connectable)
+{
+    enum { UNIT = 625, CONNECTABLE = 30000, OTHER = 100000 };
+    if (us / UNIT) {
+        return us;
+    }
+    return connectable ? CONNECTABLE : OTHER;
+}
+
 /* The kind, whom it is for, and how often.  `ok`: it makes sense. */
 static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t interval, bool *ok)
 {
@@ -16,8 +27,8 @@ static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t 
     if (args[PEER].u_obj != mp_const_none) {
         ble_addr_of(args[PEER].u_obj, &params.peer);
         params.kind = interval ? WOAD_ADV_DIRECT_LOW : WOAD_ADV_DIRECT_HIGH;
-        interval = interval ? interval : 20000;
     }
+    interval = gap_adv_interval(interval, connectable);
     *ok = args[CHANNELS].u_int >= 1 && args[CHANNELS].u_int <= 7 && args[ACCEPT].u_int >= 0 &&
           args[ACCEPT].u_int <= 3 && interval >= 0x20 * 625 && interval < (0x4000 + 1) * 625;
     params.interval_625us = (uint16_t)(interval / 625);
@@ -119,12 +130,12 @@ static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
         .interval_625us = gap_scan_units(interval),
         .window_625us = gap_scan_units(window),
         .active = n_args > 4 && mp_obj_is_true(args[4]),
-        .duration_ms = (uint32_t)duration,
+        .duration_ms = (uint32_t)(duration > 0 ? duration : 0),
         .filter_duplicates = more[DUPLICATES].u_bool,
         .accept_list = more[LISTED].u_bool,
     };
     struct woad *h = ble_active();
-    if (duration < 0 || duration > INT32_MAX) {
+    if (duration > INT32_MAX) {
         mp_raise_OSError(MP_EINVAL);
     }
     ble_raise(woad_scan_start(h, &params));
@@ -143,17 +154,23 @@ static mp_int_t gap_arg(size_t n_args, const mp_obj_t *args, size_t i, mp_int_t 
 static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, const mp_obj_t *args)
 {
     mp_int_t timeout = gap_arg(n_args, args, 0, 2000);
+    enum { MIN = 24, MAX = 40 };         /* 30 to 50 ms */
     mp_int_t min = gap_arg(n_args, args, 1, 0) / 1250, max = gap_arg(n_args, args, 2, 0) / 1250;
     struct woad *h = ble_active();
     if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 ||
         timeout > INT32_MAX) {
         mp_raise_OSError(MP_EINVAL);
     }
+    if (!min) {                          /* one alone moves the other with it */
+        min = max && max < MIN ? max : MIN;
+    }
+    if (!max) {
+        max = min > MAX ? min : MAX;
+    }
     struct woad_connect_params params = {
         /* All the time; 60 ms on a channel, for who advertises while it changes is not heard. */
         .scan_interval_625us = 96, .scan_window_625us = 96,
-        .interval_min_1250us = (uint16_t)(min ? min : 24),
-        .interval_max_1250us = (uint16_t)(max ? max : 40),
+        .interval_min_1250us = (uint16_t)min, .interval_max_1250us = (uint16_t)max,
         .supervision_10ms = 256, .timeout_ms = timeout ? (uint32_t)timeout : 30000,
     };
     ble_raise(woad_connect(h, peer, &params));
@@ -200,7 +217,7 @@ static mp_obj_t gap_disconnect(mp_obj_t self, mp_obj_t conn)
     if (err == WOAD_ENOTCONN) {
         return mp_const_false;
     }
-    ble_raise(err);
+    ble_raise(err == WOAD_EALREADY ? 0 : err);             /* it is ending: that was the wish */
     ble_flush();
     return mp_const_true;
 }

@@ -55,11 +55,13 @@ static mp_obj_t gattc_read(mp_obj_t self, mp_obj_t conn, mp_obj_t handle)
 {
     (void)self;
     uint16_t number = (uint16_t)mp_obj_get_int(conn), at = (uint16_t)mp_obj_get_int(handle);
-    return gattc_done(woad_gattc_read(ble_active(), number, at));
+    struct woad *h = ble_active();
+    return gattc_done(ble.long_reads ? woad_gattc_read(h, number, at)
+                                     : woad_gattc_read_once(h, number, at));
 }
 MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_obj, gattc_read);
 
-/* mode 0 without, 1 with response: cut at the MTU.  2 long, 3 reliable, 4 signed: whole. */
+/* mode 0 without, 1 with response: cut at the MTU, and counted.  2 long, 3 reliable, 4 signed. */
 static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), handle = (uint16_t)mp_obj_get_int(args[2]);
@@ -74,6 +76,7 @@ static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
     ble_raise(woad_conn_info(h, conn, &info));
     if (mode < 2 && buf.len > info.mtu - 3u) {
         buf.len = info.mtu - 3u;
+        ble.dropped++;
     }
     if (mode == 4) {
         return gattc_done(woad_gattc_write_signed(h, conn, handle, buf.buf, buf.len));

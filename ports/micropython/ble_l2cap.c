@@ -5,13 +5,20 @@
 
 enum { L2CAP_MTU_LEAST = 32, L2CAP_MPS = 247, L2CAP_AHEAD = 8 };
 
-/* An SDU is the host's until it is sent; `rx` until the channel is closed. */
+/* An SDU is the host's until it is sent; `rx` until the channel is closed.  What the peer sent
+ * before it closed stays for the program to read, and the event waits for that: LINGER_MS after the
+ * last time it read. */
+enum { LINGER_MS = 5000 };
 struct ble_channel {
     struct ble_channel *next;
     uint16_t conn, cid;
     bool open, sending, stalled, ready;
-    uint8_t *rx, *tx;
-    size_t tx_room;
+    bool ended, waits;                   /* closed; its event waits */
+    uint8_t *rx, *tx, *left;
+    size_t tx_room, left_len, left_at;
+    uint32_t whole;                      /* octets of SDUs that have come whole */
+    mp_uint_t since;
+    struct woad_event end;
 };
 
 static struct ble_channel *channel_find(uint16_t conn, uint16_t cid)
@@ -32,7 +39,86 @@ static void channel_free(struct ble_channel *k)
     *at = k->next;
     ble_port_free(k->rx);
     ble_port_free(k->tx);
+    ble_port_free(k->left);
     ble_port_free(k);
+}
+
+/* What the host has for a channel that is closed just now, as far as its SDUs are whole. */
+static void channel_keep(struct ble_channel *k, const struct woad_event *ev)
+{
+    size_t at = 0, len = k->open ? k->whole : 0;
+    k->ended = true;
+    k->end = *ev;
+    k->left = len ? ble_port_alloc(len) : NULL;
+    ble.dropped += len && !k->left;
+    while (k->left && at < len) {
+        int n = woad_coc_read(ble.host, k->conn, k->cid, k->left + at, len - at, NULL);
+        if (n <= 0) {
+            break;
+        }
+        at += (size_t)n;
+    }
+    k->left_len = at;
+}
+
+static bool channel_unread(const struct ble_channel *k) { return k->left_at < k->left_len; }
+
+/* Nobody reads the rest.  The event that waits for it comes now. */
+static void channel_over(struct ble_channel *k)
+{
+    k->left_at = k->left_len;
+    if (k->waits) {
+        const struct woad_event end = k->end;
+        k->waits = false;
+        ble_pass_on(&end);
+    }
+}
+
+/* Those of a connection, which is over. */
+void ble_channels_over(uint16_t conn)
+{
+    for (struct ble_channel *k = ble.channels, *next; k; k = next) {
+        next = k->next;
+        if (k->ended && k->conn == conn) {
+            channel_over(k);
+        }
+    }
+}
+
+/* Milliseconds until the program has not read for too long; in the scheduler, what follows. */
+uint32_t ble_channels_due(void)
+{
+    uint32_t least = WOAD_FOREVER;
+    for (const struct ble_channel *k = ble.channels; k; k = k->next) {
+        mp_uint_t gone = mp_hal_ticks_ms() - k->since;
+        uint32_t left = gone < LINGER_MS ? LINGER_MS - (uint32_t)gone : 0;
+        if (k->waits && left < least) {
+            least = left;
+        }
+    }
+    return least;
+}
+
+void ble_channels_run(void)
+{
+    struct ble_channel *k = ble.channels;
+    while (k) {
+        if (k->waits && mp_hal_ticks_ms() - k->since >= LINGER_MS) {
+            channel_over(k);             /* the list may be another now */
+            k = ble.channels;
+        } else {
+            k = k->next;
+        }
+    }
+}
+
+/* A new channel has the CID of one that lingers. */
+static void channel_supersede(uint16_t conn, uint16_t cid)
+{
+    struct ble_channel *k = channel_find(conn, cid);
+    if (k && k->ended) {
+        channel_over(k);
+    }
 }
 
 void ble_forget_channels(void)
@@ -104,6 +190,7 @@ static mp_obj_t ble_l2cap_connect(size_t n_args, const mp_obj_t *args)
         channel_free(k);
         ble_raise(err);
     }
+    channel_supersede(conn, cid);
     k->cid = cid;
     ble_flush();
     return MP_OBJ_NEW_SMALL_INT(cid);
@@ -115,7 +202,7 @@ static struct ble_channel *channel_open(uint16_t conn, uint16_t cid)
 {
     ble_active();
     struct ble_channel *k = channel_find(conn, cid);
-    if (!k || !k->open) {
+    if (!k || !k->open || k->ended) {
         mp_raise_OSError(MP_EINVAL);
     }
     return k;
@@ -125,8 +212,13 @@ static mp_obj_t ble_l2cap_disconnect(mp_obj_t self, mp_obj_t conn, mp_obj_t cid)
 {
     uint16_t number = (uint16_t)mp_obj_get_int(conn), channel = (uint16_t)mp_obj_get_int(cid);
     struct woad *h = ble_active();
-    const struct ble_channel *k = channel_find(number, channel);
+    struct ble_channel *k = channel_find(number, channel);
     (void)self;
+    if (k && k->ended) {
+        channel_over(k);
+        ble_flush();
+        return mp_const_none;
+    }
     ble_raise(k ? woad_coc_disconnect(h, k->conn, k->cid) : WOAD_EINVAL);
     ble_flush();
     return mp_const_none;
@@ -174,22 +266,58 @@ static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_send_obj, 4, 4, ble_l2cap_send);
 
+/* Of a channel that is closed: the rest. */
+static size_t channel_read_rest(struct ble_channel *k, uint8_t *to, size_t room)
+{
+    size_t n = k->left_len - k->left_at;
+    n = n < room ? n : room;
+    if (n) {
+        memcpy(to, k->left + k->left_at, n);
+    }
+    k->left_at += n;
+    k->since = mp_hal_ticks_ms();
+    if (k->waits && !channel_unread(k)) {
+        k->waits = !ble_queue_put(ble_object(), &k->end);  /* not in here: when this has returned */
+    }
+    return n;
+}
+
+/* Whole SDUs, or of the first as much as there is room for. */
+static size_t channel_read(struct ble_channel *k, uint8_t *to, size_t room)
+{
+    size_t len = 0;
+    room = room < k->whole ? room : k->whole;
+    for (bool end = true; end && len < room;) {
+        int n = woad_coc_read(ble.host, k->conn, k->cid, to + len, room - len, &end);
+        if (n < 0) {
+            break;
+        }
+        len += (size_t)n;
+    }
+    k->whole -= (uint32_t)len;
+    return len;
+}
+
 /* l2cap_recvinto(conn_handle, cid, buf): octets of all SDUs that are there; of None: how many. */
 static mp_obj_t ble_l2cap_recvinto(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid = (uint16_t)mp_obj_get_int(args[2]);
     mp_buffer_info_t buf;
-    size_t len = 0;
+    size_t len;
     (void)n_args;
-    channel_open(conn, cid);
+    ble_active();
+    struct ble_channel *k = channel_find(conn, cid);
+    if (!k || !k->open) {
+        mp_raise_OSError(MP_EINVAL);
+    }
     if (args[3] == mp_const_none) {
-        return mp_obj_new_int(woad_coc_pending(ble.host, conn, cid));
+        return mp_obj_new_int_from_uint(k->ended ? k->left_len - k->left_at : k->whole);
     }
     mp_get_buffer_raise(args[3], &buf, MP_BUFFER_WRITE);
-    for (bool end = true; end && len < buf.len;) {
-        int n = woad_coc_read(ble.host, conn, cid, (uint8_t *)buf.buf + len, buf.len - len, &end);
-        ble_raise(n < 0 ? n : 0);
-        len += (size_t)n;
+    if (k->ended) {
+        len = channel_read_rest(k, buf.buf, buf.len);
+    } else {
+        len = channel_read(k, buf.buf, buf.len);
     }
     ble_flush();
     return mp_obj_new_int_from_uint(len);
@@ -217,11 +345,23 @@ void ble_note_coc(const struct woad_event *ev)
                 k->stalled = false;
             }
             break;
+        case WOAD_EV_COC_DATA:
+            k = channel_find(ev->conn, ev->u.coc_data.cid);
+            if (k) {
+                k->whole = ev->u.coc_data.len;
+            }
+            break;
+        case WOAD_EV_COC_REQUEST:
+            channel_supersede(ev->conn, ev->u.coc.cid);
+            break;
         case WOAD_EV_COC_CLOSED:
             k = channel_find(ev->conn, ev->u.coc.cid);
-            if (k) {
-                channel_free(k);
+            if (k && !k->ended) {
+                channel_keep(k, ev);
             }
+            break;
+        case WOAD_EV_DISCONNECT:
+            ble_channels_over(ev->conn);
             break;
         default:
             break;
@@ -292,6 +432,27 @@ static int coc_status(int status)
     }
 }
 
+/* When all has been read, or nothing was left. */
+static void on_coc_closed(const struct woad_event *ev)
+{
+    struct ble_channel *k = channel_find(ev->conn, ev->u.coc.cid);
+    while (k && !k->ended) {             /* one that lingers may have a younger one before it */
+        k = k->next;
+        while (k && (k->conn != ev->conn || k->cid != ev->u.coc.cid)) {
+            k = k->next;
+        }
+    }
+    if (k && channel_unread(k)) {
+        k->waits = true;
+        k->since = mp_hal_ticks_ms();
+        return;
+    }
+    if (k) {
+        channel_free(k);
+    }
+    coc_invoke(IRQ_L2CAP_DISCONNECT, ev, coc_status(ev->u.coc.status));
+}
+
 static void on_coc_open(const struct woad_event *ev)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc.cid),
@@ -313,7 +474,7 @@ void ble_on_coc(const struct woad_event *ev)
             on_coc_open(ev);
             break;
         case WOAD_EV_COC_CLOSED:
-            coc_invoke(IRQ_L2CAP_DISCONNECT, ev, coc_status(ev->u.coc.status));
+            on_coc_closed(ev);
             break;
         case WOAD_EV_COC_DATA:
             ble_invoke(IRQ_L2CAP_RECV, 2, items);

@@ -51,6 +51,7 @@ static bool value_send(uint16_t conn, uint16_t handle)
     } else if (wants & 2) {
         err = woad_gatt_indicate(ble.host, conn, handle, v->data, v->len);
     }
+    ble.dropped += err == WOAD_EACCES;
     return err != WOAD_EAGAIN;
 }
 
@@ -69,6 +70,19 @@ void ble_value_update(uint16_t handle)
         if (!*end) {
             *end = m_new0(struct ble_update, 1);
             **end = (struct ble_update) { NULL, ble.conns[i], handle };
+        }
+    }
+}
+
+void ble_update_forget(uint16_t conn)
+{
+    ble_obj_t *o = ble_object();
+    struct ble_update **at = o ? &o->updates : NULL;
+    while (at && *at) {
+        if ((*at)->conn == conn) {
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
         }
     }
 }

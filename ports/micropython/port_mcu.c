@@ -89,6 +89,7 @@ void ble_port_free(void *mem)
 /* Bonds are the program's to keep, by _IRQ_GET_SECRET and _IRQ_SET_SECRET. */
 int ble_port_store(const char *path) { return path ? -MP_EOPNOTSUPP : 0; }
 bool ble_port_stores(void) { return false; }
+int ble_port_store_error(void) { return 0; }
 void ble_port_store_event(struct woad *h, const struct woad_event *ev) { (void)h; (void)ev; }
 bool ble_port_store_remove(const struct woad_addr *peer) { (void)peer; return false; }
 
@@ -215,7 +216,7 @@ void ble_port_arm(void)
     if (o && !ble_queue_empty(o)) {
         ble_hci_run_now();
     } else {                             /* not at once: the program has its turn, too */
-        uint32_t ms = io.next < BLE_HCI_POLL_MS ? io.next : BLE_HCI_POLL_MS;
+        uint32_t ms = io.next < BLE_HCI_POLL_MS ? io.next : BLE_HCI_POLL_MS;   /* often enough */
         ble_hci_run_in_ms(ms ? ms : 1);
     }
 }

@@ -65,6 +65,7 @@ int ble_port_store(const char *path)
 }
 
 bool ble_port_stores(void) { return store != NULL; }
+int ble_port_store_error(void) { return store ? woad_bond_file_error(store) : 0; }
 
 void ble_port_store_event(struct woad *h, const struct woad_event *ev)
 {
@@ -243,7 +244,8 @@ void ble_port_arm(void)
     }
     ble_obj_t *o = ble_object();
     bool waits = o && !ble_queue_empty(o);                 /* something, for the program */
-    uint32_t wait = waits ? 0 : io.next;
+    uint32_t due = ble_channels_due(), wait = waits ? 0 : io.next;
+    wait = wait < due ? wait : due;
     uint32_t deadline = woad_port_now_ms() + wait;
     bool timed = wait != WOAD_FOREVER, blocked = woad_port_blocked(io.port);
     bool same = atomic_load(&io.armed) && timed == atomic_load(&io.timed) &&

@@ -1,0 +1,318 @@
+#!/usr/bin/env python3
+"""What published programs do, which other stacks let them: odd arguments, handle 0, sends that a peer may not have, a peer that is quick to close.
+
+elsewhere.py [NAME…]: those tests whose names contain one of the words.
+"""
+import os
+import sys
+
+from run import CLIENT, SERVER, Program, main, pair, scratch
+
+# Call, what ours gives (an errno, or what it returns), what others give, why ours does.
+ODD = (
+    ("gap_advertise(0)", None, "default interval", "the same: a quotient of 0 is no interval"),
+    ("gap_advertise(100)", None, "default interval", "the same: very many published programs"),
+    ("gap_advertise(624)", None, "default interval", "the same"),
+    ("gap_advertise(-1)", None, "default interval", "the same"),
+    ("gap_advertise(625)", 22, "the controller's error", "an interval that the specification has not: an errno"),
+    ("gap_advertise(19999)", 22, "the controller's error", "the same, as an errno"),
+    ("gap_advertise(20000)", None, "runs", "the same"),
+    ("gap_advertise(10240000)", None, "runs", "the same"),
+    ("gap_advertise(10240624)", None, "runs", "the same: the quotient counts"),
+    ("gap_advertise(10240625)", 22, "the controller's error", "the same, as an errno"),
+    ("gap_advertise(100, connectable=False)", None, "default interval", "the same"),
+    ("gap_advertise(100000, b'x' * 32)", 22, "-18", "an errno instead of the controller's code"),
+    ("gap_advertise(None)", None, "stops", "the same, running or not"),
+    ("gap_scan(-1)", None, "for ever", "the same"),
+    ("gap_scan(None)", None, "stops", "the same"),
+    ("gap_scan(1 << 31)", 22, "undefined", "no such time"),
+    ("gap_scan(0, 0, 0)", None, "clamped", "the same"),
+    ("gap_scan(None)", None, "stops", "the same"),
+    ("gap_scan(0, 30000, 40000)", 22, "22", "the same"),
+    ("gap_connect(4, b'123456')", 22, "22", "the same"),
+    ("gap_connect(0, b'123456', -1)", 22, "undefined", "no such time"),
+    ("gap_connect(0, b'123456', 10, 60000)", None, "the controller's error", "one interval alone moves the other with it"),
+    ("gap_connect(None)", None, "ends the attempt", "the same"),
+    ("gap_connect(0, b'123456', 10, None, 20000)", None, "the controller's error", "one interval alone moves the other with it"),
+    ("gap_connect(None)", None, "ends the attempt", "the same"),
+    ("gap_connect(0, b'123456', 10, 31000, 32000)", None, "runs", "the same"),
+    ("gap_connect(None)", None, "ends the attempt", "the same"),
+    ("gap_connect(0, b'123456', 10, 50000, 40000)", 22, "the controller's error", "the least is more than the most"),
+    ("gap_disconnect(0)", False, "False", "the same"),
+    ("gap_disconnect(-1)", False, "False", "the same"),
+    ("gap_disconnect(65535)", False, "False", "the same"),
+    ("gatts_read(9999)", b"", "b''", "the same"),
+    ("gatts_write(9999, b'')", 22, "22", "the same"),
+    ("gatts_write(h, b'')", 0, "0", "the same"),
+    ("gatts_write(h, 'text')", 4, "4", "the same"),
+    ("gatts_set_buffer(h, -1)", 22, "undefined", "no such size"),
+    ("gatts_set_buffer(h, 65536)", 22, "undefined", "no such size"),
+    ("gatts_set_buffer(h, 0)", None, "None", "the same"),
+    ("gatts_notify(0, h)", 107, "107", "the same"),
+    ("gatts_indicate(0, h)", 107, "107", "the same"),
+    ("gattc_read(0, 1)", 107, "107", "the same"),
+    ("gattc_write(0, 1, b'x', 5)", 22, "22", "the same"),
+    ("gap_pair(0)", 107, "107", "the same"),
+    ("gap_passkey(0, 2, 1000000)", 22, "22", "the same"),
+    ("l2cap_listen(22, 1)", None, "an MTU of 32", "the same: clamped"),
+    ("l2cap_listen(-1, 100)", 22, "undefined", "no such PSM"),
+    ("l2cap_connect(0, 22, 100)", 107, "107", "the same"),
+    ("l2cap_send(0, 64, b'')", 22, "22", "the same"),
+    ("l2cap_recvinto(0, 64, None)", 22, "22", "the same"),
+    ("config(mtu=22)", 22, "22", "the same"),
+    ("config(mtu=528)", 22, "22", "the same"),
+    ("config(addr_mode=4)", 22, "ignored", "a mode that is not there is an error"),
+    ("config(io=5)", 22, "taken", "a capability that is not there is an error"),
+)
+
+
+def test_odd_arguments():
+    """A table: the call, what ours gives, what others give, why."""
+    Program("""
+    up()
+    ((h,),) = ble.gatts_register_services(((U, ((C, 0x1a),)),))
+    for call, wanted, others, why in %r:
+        try:
+            got = eval("ble." + call)
+            assert type(wanted) is not int or wanted < 5, (call, got)
+        except OSError as e:
+            got = e.errno
+        assert got == wanted, (call, got, wanted)
+    """ % (ODD,)).end(60)
+
+
+def test_a_send_that_the_peer_may_not_have():
+    """A characteristic that needs encryption, on a link without: nothing is sent or raised, it is counted, and an indication ends."""
+    s, c = pair("""
+    up()
+    ((a, b),) = ble.gatts_register_services(((U, ((C, 0x2 | 0x10 | 0x20 | 0x200), (UUID(0x2a38), 0x12))),))
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn, _, _ = wait(1)
+    time.sleep_ms(200)
+    assert ble.gatts_notify(conn, a, b"secret") is None
+    assert ble.gatts_notify(conn, a) is None
+    assert ble.gatts_notify_latest(conn, a, b"secret") is None
+    assert ble.config("dropped") == 3
+    assert ble.gatts_indicate(conn, a, b"secret") is None
+    assert wait(20) == (conn, a, 0x105)
+    ble.gatts_write(a, b"secret", True)
+    ble.gatts_notify(conn, b, b"open")
+    wait(2, 20000)
+    """, CLIENT + """
+    assert wait(18)[1:] == (15, b"open"), events
+    assert not [e for e in events if e[0] in (18, 19)]
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_handle_0_again():
+    """The first connection is 0, and so is the next when the program has heard that the first is over; two at once are not."""
+    s = Program(SERVER + """
+    for n in range(3):
+        assert wait(1, 20000)[0] == 0
+        ble.gatts_notify(0, char, b"%d" % n)
+        assert wait(2, 20000)[0] == 0
+        raises(107, ble.gatts_notify, 0, char, b"gone")
+        ble.gap_advertise(20000)
+    """)
+    s.line("READY")
+    c = Program("""
+    up()
+    who = peer()
+    for n in range(3):
+        ble.gap_connect(0, who)
+        assert wait(7)[0] == 0
+        assert wait(18) == (0, 12, b"%d" % n)
+        assert ble.gap_disconnect(0) is True
+        assert ble.gap_disconnect(0) is True        # while it ends
+        assert wait(8)[0] == 0
+        assert ble.gap_disconnect(0) is False
+        raises(107, ble.gattc_read, 0, 12)
+    """)
+    c.say(s.line("MAC"))
+    c.end()
+    s.end()
+
+
+def test_what_waits_for_a_connection_ends_with_it():
+    """A send_update that had no room is not for the next connection of the same handle."""
+    s = Program(SERVER + """
+    wait(1)
+    wait(3)
+    for i in range(200):
+        ble.gatts_write(char, b"old %d" % i, True)
+    ble.gap_disconnect(0)
+    wait(2, 20000)
+    ble.gap_advertise(20000)
+    assert wait(1, 20000)[0] == 0
+    wait(3)
+    while not [e for e in events if e[0] == 2]:
+        try:
+            ble.gatts_notify_latest(0, char, b"new")
+        except OSError:
+            pass                                    # it is over, or full
+        time.sleep_ms(5)
+    """)
+    s.line("READY")
+    c = Program("""
+    up()
+    who = peer()
+    for n in range(2):
+        ble.gap_connect(0, who)
+        conn, _, _ = wait(7)
+        if n == 0:
+            ble.gattc_write(conn, 13, b"\\1\\0", 1)
+            wait(17)
+        events.clear()
+        ble.gattc_write(conn, 12, b"go", 1)
+        if n == 0:
+            wait(8, 10000)
+        else:
+            time.sleep_ms(500)
+            assert not [e for e in events if e[0] == 18 and e[1][2][:3] == b"old"], events
+            ble.gap_disconnect(conn)
+            wait(8)
+    """)
+    c.say(s.line("MAC"))
+    c.end(30)
+    s.end(30)
+
+
+def test_reads_of_one_answer():
+    """gattc_read gives what fits one answer, and the whole value after config(long_reads=True); a write that is cut is counted."""
+    s, c = pair(SERVER + """
+    ble.gatts_write(char, bytes(range(200)) * 3)
+    wait(2, 20000)
+    """, CLIENT + """
+    def read():
+        ble.gattc_read(conn, 12)
+        r = wait(15)
+        assert wait(16) == (conn, 12, 0) and r[:2] == (conn, 12)
+        return r[2]
+    whole = bytes(range(200)) * 3
+    assert read() == whole[:22]
+    ble.config(long_reads=True)
+    assert read() == whole[:512]
+    ble.config(long_reads=False)
+    assert read() == whole[:22]
+    ble.gattc_exchange_mtu(conn)
+    wait(21)
+    assert read() == whole[:255]
+    assert ble.config("dropped") == 0
+    ble.gattc_write(conn, 12, bytes(300), 1)
+    assert wait(17)[2] == 0
+    ble.gattc_write(conn, 12, bytes(300))
+    ble.gattc_write(conn, 12, bytes(253))
+    assert ble.config("dropped") == 2, ble.config("dropped")
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_channel_data_outlives_the_channel():
+    """The peer sends and closes at once: what it sent is read, whole SDUs, and then the channel ends."""
+    s = Program("""
+    up()
+    ble.l2cap_listen(22, 200)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn, cid, psm, _, _ = wait(23, 20000)
+    for n in range(5):
+        wait(25)
+    time.sleep_ms(500)
+    buf = bytearray(150)
+    for n in range(5):
+        assert not [e for e in events if e[0] == 24], events
+        assert ble.l2cap_recvinto(conn, cid, None) == 150 * (5 - n)
+        assert ble.l2cap_recvinto(conn, cid, buf) == 150
+        assert buf == bytes((n,)) * 150
+    assert wait(24) == (conn, cid, 22, 0)
+    raises(22, ble.l2cap_recvinto, conn, cid, buf)
+    wait(23, 20000)
+    wait(25)
+    assert wait(2, 20000)
+    assert [e[0] for e in events if e[0] in (24, 2)] == [24], events
+    print("WELL")
+    """)
+    s.line("READY")
+    c = Program(CLIENT + """
+    time.sleep_ms(100)
+    def channel():
+        ble.l2cap_connect(conn, 22, 200)
+        return wait(23)[1]
+    cid = channel()
+    for n in range(5):
+        if not ble.l2cap_send(conn, cid, bytes((n,)) * 150):
+            wait(26)
+    ble.l2cap_disconnect(conn, cid)
+    assert wait(24) == (conn, cid, 22, 0)
+    time.sleep_ms(1500)
+    cid = channel()
+    ble.l2cap_send(conn, cid, b"unread")
+    ble.l2cap_disconnect(conn, cid)
+    wait(24)
+    time.sleep_ms(300)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    c.say(s.line("MAC"))
+    c.end(30)
+    s.line("WELL", 30)
+    s.end()
+
+
+def test_channel_gives_whole_sdus():
+    """Polled without a pause: an SDU or nothing."""
+    s, c = pair("""
+    up()
+    ble.l2cap_listen(22, 2000)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn, cid, psm, _, _ = wait(23, 20000)
+    buf = bytearray(2000)
+    n = 0
+    end = time.ticks_add(time.ticks_ms(), 20000)
+    while n < 10 and time.ticks_diff(end, time.ticks_ms()) > 0:
+        ready = ble.l2cap_recvinto(conn, cid, None)
+        got = ble.l2cap_recvinto(conn, cid, buf)
+        assert ready % 2000 == 0 and got in (0, 2000), (ready, got)
+        n += got == 2000
+    assert n == 10, n
+    wait(2, 20000)
+    """, CLIENT + """
+    time.sleep_ms(100)
+    ble.l2cap_connect(conn, 22, 2000)
+    cid = wait(23)[1]
+    for n in range(10):
+        if not ble.l2cap_send(conn, cid, bytes((n,)) * 2000):
+            wait(26)
+    time.sleep_ms(500)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end(40)
+
+
+def test_bonds_that_were_there_are_kept():
+    """A store that is named after the pairing has the bond at the next start."""
+    late = os.path.join(scratch, "late.bonds")
+    s, c = pair("    ble.config(bond=True)" + SERVER + "    wait(2, 20000)", "    ble.config(bond=True)" + CLIENT + """
+    ble.gap_pair(conn)
+    assert wait(28)[1:] == (1, 0, 1, 16)
+    ble.config(bond_store=%r)
+    bonds = ble.gap_bonds()
+    assert len(bonds) == 1
+    ble.active(False)
+    ble.active(True)
+    assert ble.gap_bonds() == bonds
+    raises(2, lambda: ble.config(bond_store="/nowhere/file"))
+    """ % late)
+    s.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals(), sys.argv[1:]))

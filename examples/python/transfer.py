@@ -18,9 +18,11 @@ events = []
 
 
 def on_event(event, data):
-    if event == 5:                              # SCAN_RESULT: its buffers are copies already
-        data = (data[0], bytes(data[1]), bytes(data[4]))
+    if event == 5:                              # SCAN_RESULT
+        data = (data[0], data[1], data[4])
     if event in (1, 2, 5, 7, 8, 22, 23, 24, 25, 26):
+        # What is in `data` changes with the next event.
+        data = tuple(bytes(x) if isinstance(x, memoryview) else x for x in data)
         events.append((event, data))
 
 

@@ -258,8 +258,8 @@ static void on_read_one(const struct woad_event *ev)
     ble_invoke(IRQ_GATTC_READ_RESULT, 3, items);
 }
 
-/* Parts are gathered: the program gets the value in one piece.  What they are gathered in stays, for
- * the next one that the connection reads. */
+/* Parts are gathered: the program gets the value in one piece.  What they are gathered in stays,
+ * for the next one that the connection reads. */
 static void on_read(const struct woad_event *ev)
 {
     if (ev->u.value.op != WOAD_GATTC_READ) {

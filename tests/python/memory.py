@@ -14,12 +14,13 @@ import time
 from run import CLIENT, SERVER, Program, hub, main, pair, scratch
 
 EVENTS = int(os.environ.get("EVENTS", "20000"))
+SLOW = int(os.environ.get("SLOW", "1"))    # an interpreter that is so much slower
 COLLECTS = """
     import gc
     def collects():
         gc.collect()
-        return [bytes(b"\\xee" * 71) for _ in range(1000)]
-"""
+        return [bytes(b"\\xee" * 71) for _ in range(%d)]
+""" % (1000 // SLOW)
 
 
 class Between:
@@ -457,16 +458,12 @@ def test_an_event_costs_no_heap():
     micropython.heap_unlock()
     n = 0
     hoard = []
-    try:
-        while True:
-            hoard.append(bytearray(64))
-    except MemoryError:
-        pass
-    try:
-        while True:
-            hoard.append(bytearray(1))
-    except MemoryError:
-        pass
+    for size in (16384, 1024, 64, 1):
+        try:
+            while True:
+                hoard.append(bytearray(size))
+        except MemoryError:
+            pass
     print("FULL")
     while n < 100:
         time.sleep_ms(10)
@@ -580,7 +577,7 @@ def test_a_refusal_stays_a_refusal():
         micropython.heap_unlock()
     def full():
         hoard = []
-        for size in (64, 1):
+        for size in (16384, 1024, 64, 1):
             try:
                 while True:
                     hoard.append(bytearray(size))

@@ -153,10 +153,7 @@ struct kept_bond *bond_fetch(const struct conn *c, const struct woad_addr *peer)
         struct woad_event ev;
         addr_copy(&ev.u.bond_wanted.peer, peer);
         ev.u.bond_wanted.peer.type &= 1;
-        uint16_t before = h->smp->fetching;
-        h->smp->fetching = (uint16_t)(conn_index(c) + 1u);
         emit_of(c, WOAD_EV_BOND_WANTED, &ev);
-        h->smp->fetching = before;
         k = bond_find(h, peer);
     }
     return k;
@@ -312,19 +309,6 @@ void bond_tell(struct woad *h, uint16_t conn, const struct kept_bond *k, enum wo
     wipe(&bond, sizeof bond);
 }
 
-/* What waits for a bond, or for there to be none, is looked at again: on connections to its peer,
- * or on all.  Not on the one that is asking for it: two whose bonds have room for one would ask in
- * turn for ever. */
-static void bond_stir(struct woad *h, const struct woad_addr *peer)
-{
-    for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        if ((!peer || addr_same(&c->peer, peer)) && conn_index(c) + 1 != h->smp->fetching) {
-            h->quiet = false;
-            stir_conn(c);
-        }
-    }
-}
-
 int woad_bond_add(struct woad *h, const struct woad_bond *bond)
 {
     if (!h->smp) {
@@ -340,7 +324,7 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     }
     const struct kept_bond *k = bond_keep(h, &mine, false);
     wipe(&mine, sizeof mine);
-    bond_stir(h, &bond->peer);
+    stir_all(h);                         /* what is asked of its peer has to wait now */
     return k ? 0 : WOAD_ENOMEM;
 }
 
@@ -363,7 +347,7 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         return WOAD_ENOTSUP;
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        if (!peer || memcmp(&c->peer, peer, sizeof *peer) == 0) {
+        if (!peer || addr_same(&c->peer, peer)) {
             c->security.bonded = false;
             c->smp->tried = false;
         }
@@ -376,6 +360,6 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         bond_drop(h, k);
         k = peer ? NULL : bond_newest(h);
     }
-    bond_stir(h, peer);
+    stir_all(h);                         /* what waited for it need not any more */
     return 0;
 }

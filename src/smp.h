@@ -179,7 +179,6 @@ struct smp {
     bool has_irk;
     bool making;                         /* our next private address is `next` */
     uint8_t private_failed;              /* tries to make one, in a row */
-    uint16_t fetching;                   /* 1 + the connection whose bond is asked for now */
     struct toolbox box;
     struct pairing *pairings;            /* config.pairings of them */
     uint8_t *bonds;                      /* config.bonds places */

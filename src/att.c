@@ -90,7 +90,7 @@ static bool att_tx_refused(struct att_bearer *b, struct wr *out)
     c->att_refuse = 0;
     if (refuse == ATT_MTU_REQ) {
         wr_u8(out, ATT_MTU_RSP);
-        wr_le16(out, c->h->mtu);
+        wr_le16(out, att_offer(c));
     } else {
         att_wr_error(out, refuse & (uint8_t)~ATT_OP_COMMAND, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED);
     }
@@ -242,10 +242,18 @@ int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
     return 0;
 }
 
+/* Where both sides ask at once, the answer says what the request has said, whatever the program
+ * offers since: both exchanges come to the same.  3.4.2.2 */
+uint16_t att_offer(const struct conn *c)
+{
+    const struct att_role *client = c->h->att_client;
+    uint16_t out = client ? client->offered(c->bearer) : 0;
+    return out ? out : c->h->mtu;
+}
+
 void att_set_mtu(struct conn *c, uint16_t peer)
 {
-    struct woad *h = c->h;
-    uint16_t mtu = peer < h->mtu ? peer : h->mtu;
+    uint16_t own = att_offer(c), mtu = peer < own ? peer : own;
     c->bearer->mtu = mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu;
     c->mtu_exchanged = true;
     stir_conn(c);                        /* a response goes before what is sent in the event */

@@ -78,14 +78,13 @@ static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
  * is sent after the response.  3.4.2.1, 3.4.2.2; Part G, 5.3.1 */
 static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
 {
-    struct woad *h = b->c->h;
     if (rd_left(in) != 2) {
         return WOAD_ATT_INVALID_PDU;
     }
     if (!att_is_fixed(b)) {
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
-    wr_le16(out, h->mtu);
+    wr_le16(out, att_offer(b->c));
     att_server_done(b->server, 0, out);  /* before the event, in which the application may send */
     att_set_mtu(b->c, get_le16(in->p));
     return ATT_LATER;

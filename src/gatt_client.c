@@ -451,9 +451,14 @@ static void gattc_close_bearer(struct att_bearer *b)
     }
 }
 
+static uint16_t gattc_offered(const struct att_bearer *b)
+{
+    return b->client->sent == ATT_MTU_REQ ? b->client->mtu : 0;
+}
+
 static const struct att_role gattc_role = {
     .rx = gattc_rx, .tx = gattc_tx, .open = gattc_open_bearer, .close = gattc_close_bearer,
-    .secured = gattc_secured,
+    .secured = gattc_secured, .offered = gattc_offered,
 };
 
 static void gattc_carve(struct woad *h)
@@ -586,8 +591,10 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
 /* ATT_EXCHANGE_MTU_RSP: server's MTU u16.  Vol 3, Part F, 3.4.2.2 */
 static void mtu_tx(struct conn *c, struct proc *p, struct wr *out)
 {
+    struct gattc_bearer *k = c->bearer->client;
     (void)p;
-    wr_le16(out, c->h->mtu);
+    k->mtu = c->h->mtu;                  /* kept: see gattc_offered() */
+    wr_le16(out, k->mtu);
 }
 
 static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)

@@ -93,6 +93,8 @@ struct att_role {
     bool (*busy)(const struct att_bearer *b);              /* of a server: with a request */
     /* Of a client: a pairing, or an encryption, has begun or ended. */
     void (*secured)(struct conn *c, int status);
+    /* Of a client: the ATT_MTU in a request of ours that is out; 0: none is. */
+    uint16_t (*offered)(const struct att_bearer *b);
 };
 
 /* --- signalling ------------------------------------------------------------------------------- */
@@ -577,6 +579,7 @@ static inline size_t att_value_most(const struct conn *c)
     size_t most = att_most(c) - 3u;
     return most < WOAD_ATT_VALUE_MAX ? most : (size_t)WOAD_ATT_VALUE_MAX;
 }
+uint16_t att_offer(const struct conn *c);                  /* our ATT_MTU in an exchange */
 void att_set_mtu(struct conn *c, uint16_t peer);
 uint8_t *att_queue_open(struct conn *c, size_t len);
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,

@@ -193,6 +193,31 @@ static void address_due_while_the_host_stops(void **state)
     solo_end();
 }
 
+/* --- ATT_MTU ---------------------------------------------------------------------------------- */
+
+/* Both ask at once, and the program offers another ATT_MTU in between: the answer says what the
+ * request has said, so that both exchanges come to the same.  Vol 3, Part F, 3.4.2.2 */
+static void mtu_of_exchanges_that_cross(void **state)
+{
+    struct woad_conn_info info;
+    (void)state;
+    solo_boot(solo_config(features));
+    solo_connected(SOLO_HANDLE, false, 9);
+    assert_int_equal(woad_set_mtu(solo.h, 100), 0);
+    assert_int_equal(woad_gattc_exchange_mtu(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    assert_int_equal(woad_set_mtu(solo.h, 60), 0);
+    SOLO_ATT(0x02, 200, 0);
+    solo_pump();
+    assert_int_equal(solo.frame[solo.frames - 1].octet[0], 0x03);
+    assert_int_equal(solo.frame[solo.frames - 1].octet[1], 100);
+    SOLO_ATT(0x03, 200, 0);
+    solo_pump();
+    assert_int_equal(woad_conn_info(solo.h, solo.conn[0], &info), 0);
+    assert_int_equal(info.mtu, 100);
+    solo_end();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -202,6 +227,7 @@ int main(void)
         cmocka_unit_test(service_added_while_all_are_removed),
         cmocka_unit_test(bonds_of_two_with_room_for_one),
         cmocka_unit_test(address_due_while_the_host_stops),
+        cmocka_unit_test(mtu_of_exchanges_that_cross),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

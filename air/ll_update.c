@@ -103,6 +103,7 @@ static void update_instant(ctl *c, uint8_t i)
 static void update_begin(ctl *c, uint8_t i)
 {
     c->links[i].answer_by = NEVER;       /* there is no answer, only an instant */
+    c->links[i].update_asked = true;     /* anew: the peer's update may have ended since */
     send_update(c, i, &c->links[i].want);
 }
 
@@ -164,6 +165,7 @@ void heard_param_rsp(ctl *c, uint8_t i, struct rd *in)
     struct params p = params_read(in);
     if (l->local == P_PARAMS && params_valid(&p)) {
         control_done(c, i, P_PARAMS);
+        l->update_asked = true;
         send_update(c, i, &p);
     }
 }

@@ -22,10 +22,11 @@ static inline uint32_t honest_told(struct woad *h, void *seen, size_t len, uint3
     before->now = h->now;
     before->clocked = h->clocked;
     *worked = memcmp(before, h, len) != 0;
-    if (!*worked) {
-        h->quiet = quiet;
+    if (*worked) {
+        memcpy(before, h, len);
+    } else {
+        h->quiet = before->quiet = quiet;
     }
-    memcpy(before, h, len);
     return left;
 }
 

@@ -187,7 +187,8 @@ static void passkey_of_zeros(void **state)
 
 /* InfiniTimeOrg/InfiniTime#2295, zephyrproject-rtos/zephyr#49927: a phone bonds by comparison,
  * forgets, and is back behind another private address with Just Works: by its identity it is known,
- * and the stronger bond stays. */
+ * and the stronger bond stays.  A central is told of the refusal of a key only if it has not ended by
+ * then: its own keys were the last of the pairing, and nothing answers them. */
 static void forgets_a_stronger_bond(void **state)
 {
     struct woad_security_policy strong = policy(WOAD_IO_DISPLAY_YES_NO, true, true);
@@ -217,16 +218,19 @@ static void forgets_a_stronger_bond(void **state)
         world_run(w, 700000);
         int why = known ? WOAD_SMP_AUTHENTICATION : WOAD_SMP_KEY_REJECTED;
         assert_int_equal(status_of(PERIPHERAL), why);
-        assert_int_equal(status_of(CENTRAL), WOAD_SECURITY_PEER | why);
+        assert_true(status_of(CENTRAL) == (int)(WOAD_SECURITY_PEER | why) ||
+                    (!known && status_of(CENTRAL) == 0));
         const struct woad_bond *b = bond_at(host(PERIPHERAL), 0);
         assert_non_null(b);
         assert_true(b->flags & WOAD_BOND_AUTHENTICATED);
         assert_memory_equal(&b->peer, &phone, sizeof phone);
     }
-    woad_bond_remove(host(PERIPHERAL), NULL);              /* the user lets it in again */
+    woad_bond_remove(host(PERIPHERAL), NULL);              /* the users let each other in again */
+    woad_bond_remove(host(CENTRAL), NULL);
     rejoin(CENTRAL);
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
     settle();
+    world_run(w, 700000);
     assert_int_equal(status_of(PERIPHERAL), 0);
     world_free(w);
 }

@@ -33,9 +33,11 @@ static bool has_address(unsigned number, const struct woad_addr *a)
     return false;
 }
 
-/* The other end of a connection: of the host with the peer's address, in the other role. */
-static struct link *other_end(const struct link *l, struct actor **whose)
+/* The other end of a connection: of the host with the peer's address, in the other role.  *others:
+ * how many there may be, as two hosts that hide can have two connections. */
+static struct link *other_end(const struct link *l, struct actor **whose, unsigned *others)
 {
+    struct link *end = NULL;
     unsigned number = (unsigned)((const char *)l - (const char *)storm.actor) /
                       (unsigned)sizeof *storm.actor;
     for (unsigned n = 0; n < ACTORS; n++) {
@@ -43,14 +45,13 @@ static struct link *other_end(const struct link *l, struct actor **whose)
         for (unsigned k = 0; k < LINKS && n != number && has_address(n, &l->peer); k++) {
             struct link *o = &a->link[k];
             if (o->open && o->central != l->central && has_address(number, &o->peer)) {
-                if (whose) {
-                    *whose = a;
-                }
-                return o;
+                *whose = a;
+                *others += 1;
+                end = o;
             }
         }
     }
-    return NULL;
+    return end;
 }
 
 static struct woad_addr duo_peer(void)
@@ -65,20 +66,25 @@ static struct woad_addr duo_peer(void)
 
 static uint32_t duo_passkey(const struct link *l)
 {
-    const struct link *o = other_end(l, NULL);
+    struct actor *a = NULL;
+    unsigned others = 0;
+    const struct link *o = other_end(l, &a, &others);
     return o ? o->shown : 0;
 }
 
 static const struct woad_oob *duo_oob(const struct link *l)
 {
     struct actor *a = NULL;
-    const struct link *o = other_end(l, &a);
+    unsigned others = 0;
+    const struct link *o = other_end(l, &a, &others);
     return o && a && a->has_made ? &a->made : NULL;
 }
 
 static bool duo_proven(const struct link *l)
 {
-    const struct link *o = other_end(l, NULL);
+    struct actor *a = NULL;
+    unsigned others = 0;
+    const struct link *o = other_end(l, &a, &others);
     return o && (o->proven || (o->tk && o->tk == l->tk));
 }
 
@@ -237,10 +243,11 @@ static unsigned open_channels(const struct actor *a, const struct link *l)
 static void same_level(const struct link *l, const struct actor *a)
 {
     struct actor *b = NULL;
-    const struct link *o = other_end(l, &b);
+    unsigned others = 0;
+    const struct link *o = other_end(l, &b, &others);
     struct woad_security here, there;
     struct woad_conn_info its, ours;
-    if (!o || woad_security(a->h, l->conn, &here) || woad_security(b->h, o->conn, &there)) {
+    if (others != 1 || woad_security(a->h, l->conn, &here) || woad_security(b->h, o->conn, &there)) {
         return;
     }
     MUST(open_channels(a, l) == open_channels(b, o), "%u channels here, %u there",

@@ -187,8 +187,8 @@ static void passkey_of_zeros(void **state)
 
 /* InfiniTimeOrg/InfiniTime#2295, zephyrproject-rtos/zephyr#49927: a phone bonds by comparison,
  * forgets, and is back behind another private address with Just Works: by its identity it is known,
- * and the stronger bond stays.  A central is told of the refusal of a key only if it has not ended by
- * then: its own keys were the last of the pairing, and nothing answers them. */
+ * and the stronger bond stays.  A central is told of the refusal of a key only if it has not ended
+ * by then: its own keys were the last of the pairing, and nothing answers them. */
 static void forgets_a_stronger_bond(void **state)
 {
     struct woad_security_policy strong = policy(WOAD_IO_DISPLAY_YES_NO, true, true);

@@ -16,6 +16,8 @@ static bool credit_due, silent;          /* no credit for commands; it never com
 static unsigned buffers;
 static uint8_t buffer_len;
 
+bool controller_connects(void) { return connecting; }
+
 unsigned controller_links(void)
 {
     return (unsigned)links[0].live + links[1].live + links[2].live;

@@ -214,6 +214,7 @@ static void solo_end(void)
         for (struct link *l = a->link; l < a->link + LINKS; l++) {
             open += l->open;
         }
+        MUST(!a->attempt || controller_connects(), "an attempt waits, and nothing is under way");
         MUST(open == controller_links(), "%u connections, and %u links of the controller's", open,
              controller_links());
         MUST(woad_connect_cancel(a->h) == (a->attempt ? 0 : WOAD_EALREADY),

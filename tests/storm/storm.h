@@ -206,6 +206,7 @@ void controller_calm(void);              /* says all that it has to say */
 void controller_drop_all(void);          /* all links fall */
 bool controller_link(unsigned k);
 unsigned controller_links(void);
+bool controller_connects(void);
 bool controller_encrypted(unsigned k);
 unsigned controller_credits(void);       /* packets of the host's that are not completed */
 void controller_capacity(void);          /* all of the host's places are there again */

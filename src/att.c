@@ -253,8 +253,8 @@ uint16_t att_offer(const struct conn *c)
 
 void att_set_mtu(struct conn *c, uint16_t peer)
 {
-    uint16_t own = att_offer(c), mtu = peer < own ? peer : own;
-    c->bearer->mtu = mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu;
+    uint32_t mtu = least(att_offer(c), peer);
+    c->bearer->mtu = (uint16_t)(mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu);
     c->mtu_exchanged = true;
     stir_conn(c);                        /* a response goes before what is sent in the event */
     struct woad_event ev;

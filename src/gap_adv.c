@@ -137,9 +137,9 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
         }
     } else if (status) {
-        bool wanted = a->want, replaced = wanted && (a->dirty & DIRTY_PARAMS);
+        bool wanted = a->want;
         a->dirty |= DIRTY_PARTS;
-        if ((wanted || enable) && !replaced) {
+        if (wanted ? !(a->dirty & DIRTY_PARAMS) : enable) {
             a->want = false;
             adv_emit(h, wanted ? WOAD_EV_ADV_FAILED : WOAD_EV_ADV_STOPPED, status);
         }

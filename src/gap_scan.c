@@ -199,9 +199,12 @@ const struct woad_feature woad_scanner = {
     .due = scan_due,
 };
 
-static int scan_check(struct woad *h, const struct woad_scan_params *p)
+int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
 {
-    const struct scan *s = h->scan;
+    struct scan *s = h->scan;
+    if (s && s->running && !s->want) {
+        scan_end(h, 0);                  /* the last one, in whose event another may begin */
+    }
     int err = feature_asked(h, s);
     if (err) {
         return err;
@@ -210,22 +213,11 @@ static int scan_check(struct woad *h, const struct woad_scan_params *p)
         p->window_625us > p->interval_625us) {
         return WOAD_EINVAL;
     }
-    if (s->want && !s->seeks) {
+    if (s->running) {
         return WOAD_EALREADY;
     }
-    return h->busy & (BUSY_CONNECT | WANTS_CONNECT) ? WOAD_EBUSY : 0;
-}
-
-int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
-{
-    struct scan *s = h->scan;
-    int err = scan_check(h, p);
-    if (!err && s->running) {
-        scan_end(h, 0);                  /* the last one, in whose event another may begin */
-        err = s->running ? WOAD_EALREADY : scan_check(h, p);
-    }
-    if (err) {
-        return err;
+    if (h->busy & (BUSY_CONNECT | WANTS_CONNECT)) {
+        return WOAD_EBUSY;
     }
     s->params = *p;
     s->dirty = s->want = s->running = true;

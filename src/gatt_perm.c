@@ -99,9 +99,12 @@ bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *
 int perm_may_send(const struct conn *c, uint16_t handle)
 {
     const struct woad *h = c->h;
-    const struct woad_attr *a = h->gatts ? db_at(h->gatts, handle) : NULL;
+    if (!h->gatts) {
+        return 0;                        /* what it sends is the application's business */
+    }
+    const struct woad_attr *a = db_at(h->gatts, handle);
     if (!a) {
-        return h->gatts ? WOAD_EINVAL : 0;
+        return WOAD_EINVAL;
     }
     return (a->perm & NEEDS_SECURITY) && perm_send(c, a) ? WOAD_EACCES : 0;
 }

@@ -19,8 +19,10 @@ struct conn *conn_of(const struct woad *h, uint16_t number)
 void woad_conn_forget(struct woad *h, uint16_t conn)
 {
     uint8_t i = (uint8_t)conn;
-    if (i < h->cfg.conns && h->conns[i].state == CONN_FREE) {
-        h->conns[i].number = i;
+    struct conn *c = i < h->cfg.conns ? &h->conns[i] : NULL;
+    /* A command that is out may be about the one that was: its answer must not find the next. */
+    if (c && c->state == CONN_FREE && !(h->hci.pending && (uint8_t)h->hci.pending_arg == i)) {
+        c->number = i;
     }
 }
 

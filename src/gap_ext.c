@@ -372,11 +372,11 @@ static uint16_t ext_command(struct woad *h, struct wr *out)
 }
 
 /* A command for a set that has been started again since is of no account, nor is a removal. */
-static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t status)
+static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t status, bool enable)
 {
     s->dirty |= DIRTY_DATA | DIRTY_RSP;
     s->at = 0;
-    if (!s->want || (s->dirty & DIRTY_PARAMS)) {
+    if (s->want ? (s->dirty & DIRTY_PARAMS) != 0 : !enable) {
         return;
     }
     s->want = false;
@@ -398,7 +398,7 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
             ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, s->status, WOAD_NO_CONN);
         }
     } else if (status) {
-        set_failed(h, s, n, status);
+        set_failed(h, s, n, status, opcode == OP_LE_SET_EXT_ADV_ENABLE);
     } else if (opcode == OP_LE_SET_EXT_ADV_ENABLE) {
         ext_turn(h, s, true);
         ext_emit(h, WOAD_EV_EXT_ADV_STARTED, n, 0, WOAD_NO_CONN);

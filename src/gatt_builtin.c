@@ -230,8 +230,8 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
         if (more) {
             more->changed(c);
         }
-        if (h->gatt_bonds && c->state == CONN_OPEN) {
-            h->gatt_bonds->fell(c);      /* what is queued of them has no permissions any more */
+        if (c->state == CONN_OPEN) {
+            perm_fell(c, first, last);   /* what is queued was of those that were there */
         }
         gatts_owe_changed(c, first, last);
         if (any && h->smp_role) {

@@ -109,8 +109,9 @@ int perm_may_send(const struct conn *c, uint16_t handle)
     return (a->perm & NEEDS_SECURITY) && perm_send(c, a) ? WOAD_EACCES : 0;
 }
 
-/* Whether all values of a queued PDU may be sent to the client as the connection is now. */
-static bool perm_may_leave(const struct conn *c, const uint8_t *pdu)
+/* Whether all values of a queued PDU may be sent to the client as the connection is now; or, with
+ * `first`, whether none is of these handles. */
+static bool perm_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t first, uint16_t last)
 {
     uint8_t op = pdu[0];
     const uint8_t *end = pdu + fifo_len(pdu);
@@ -118,7 +119,8 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu)
         return true;                     /* the client's */
     }
     do {
-        if (perm_may_send(c, get_le16(pdu + 1))) {
+        uint16_t handle = get_le16(pdu + 1);
+        if (first ? handle >= first && handle <= last : perm_may_send(c, handle) != 0) {
             return false;
         }
         pdu += op == ATT_MULTIPLE_NOTIFY ? 4 + get_le16(pdu + 3) : fifo_len(pdu);
@@ -126,26 +128,31 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu)
     return true;
 }
 
-/* The connection's security has changed, or the database: removes from the queue what may not be
- * sent now.  The application may change the queue in WOAD_EV_INDICATED. */
-void perm_fell(struct conn *c)
+/* Removes from the queue what may not be sent as the connection's security is now; or, with
+ * `first`, what is of handles that are others now.  The application may change the queue in
+ * WOAD_EV_INDICATED. */
+void perm_fell(struct conn *c, uint16_t first, uint16_t last)
 {
     struct fifo *q = &c->queue;
+    bool any = false;
     const uint8_t *pdu = fifo_first(q);
     while (pdu) {
         struct woad_event ev;
         bool indication = pdu[0] == ATT_INDICATE;
         ev.u.done.handle = get_le16(pdu + 1);
         ev.u.done.status = WOAD_EACCES;
-        if (perm_may_leave(c, pdu)) {
+        if (perm_may_leave(c, pdu, first, last)) {
             pdu = fifo_next(q, pdu);
             continue;
         }
         fifo_remove(q, pdu);
+        any = true;
         if (indication) {
             emit_of(c, WOAD_EV_INDICATED, &ev);
         }
         pdu = fifo_first(q);
     }
-    att_unsent(c);
+    if (any) {
+        att_unsent(c);
+    }
 }

@@ -59,7 +59,7 @@ static const struct gattc_kind kind_read_blob = {
 /* One answer, whatever is behind it. */
 static int read_part_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    size_t len = rd_left(in);
+    size_t len = least((uint32_t)rd_left(in), WOAD_ATT_VALUE_MAX);
     emit_part(c, p, p->start, 0, rd_bytes(in, len), len);
     return GATTC_DONE;
 }

@@ -139,7 +139,7 @@ int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a);
 bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *a,
                        bool authenticated);
 int perm_may_send(const struct conn *c, uint16_t handle);
-void perm_fell(struct conn *c);
+void perm_fell(struct conn *c, uint16_t first, uint16_t last);
 /* att_server.c */
 void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in);
 int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out);

@@ -295,7 +295,8 @@ struct gatt_bonds {
     void (*know)(struct conn *c);        /* a new one: the database as it is now */
     void (*recheck)(struct conn *c);     /* whether it knows another, and is to be told */
     void (*told)(struct conn *c);        /* it knows of the change: Service Changed has told it */
-    void (*fell)(struct conn *c);        /* its security is another: perm_fell() */
+    /* Its security is another: perm_fell(). */
+    void (*fell)(struct conn *c, uint16_t first, uint16_t last);
 };
 
 /* Requests that a feature of its own serves: a handler's result, REQUEST_NOT_SUPPORTED if it is not

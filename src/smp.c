@@ -545,6 +545,7 @@ void smp_reset(struct woad *h)
     h->smp->privacy = 0;
     h->address_waits = 0;
     h->smp->making = false;
+    h->smp->private_failed = 0;
     h->smp->private_due = 0;
 }
 

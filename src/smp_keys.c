@@ -290,7 +290,7 @@ static void link_level(struct conn *c)
 {
     struct woad *h = c->h;
     if (h->gatts) {
-        h->gatt_bonds->fell(c);
+        h->gatt_bonds->fell(c, 0, 0);
     }
     if (h->coc_role) {
         h->coc_role->fell(c);

@@ -46,6 +46,7 @@ static int private_renew(struct woad *h)
     s->making = false;
     h->address_waits = err && h->address_waits ? ADDRESS_FAILED : 0;
     if (h->address_waits) {
+        s->private_failed++;
         s->private_due = deadline_in(h, 1000);
     }
     if (!err) {
@@ -75,11 +76,12 @@ static uint32_t private_due(struct woad *h)
     }
     private_wake(h);
     if (deadline_left(h, s->private_due) == 0) {
-        if (h->address_waits == ADDRESS_FAILED && ++s->private_failed == PRIVATE_TRIES) {
+        if (s->private_failed >= PRIVATE_TRIES) {
             host_down(h, WOAD_EIO);
             return 0;
         }
-        bool busy = h->busy & (BUSY_CONNECT | WANTS_CONNECT);
+        /* An attempt that waits for the address uses none. */
+        bool busy = h->busy & (h->address_waits ? BUSY_CONNECT : BUSY_CONNECT | WANTS_CONNECT);
         if (!busy) {
             private_renew(h);
         }
@@ -117,6 +119,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     s->hides = &hides;
     h->address_waits = 0;
     s->making = false;
+    s->private_failed = 0;
     s->privacy = (uint8_t)mode;
     s->private_ms = seconds * 1000u;
     s->private_due = mode ? deadline_in(h, s->private_ms) : 0;

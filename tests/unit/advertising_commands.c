@@ -314,9 +314,28 @@ static void set_refused_data_end_it_once(void **state)
     solo_end();
 }
 
+/* A set is stopped while the command is out that turns it on, which is then refused. */
+static void set_stopped_and_refused(void **state)
+{
+    static const struct woad_ext_adv_params p = { .interval_625us = 160, .tx_power_dbm = 127 };
+    (void)state;
+    boot(true);
+    solo.withheld = SET_EXT_ENABLE;
+    assert_int_equal(woad_ext_adv_start(solo.h, 1, &p), 0);
+    solo_pump();
+    assert_int_equal(woad_ext_adv_stop(solo.h, 1), 0);
+    SOLO_RX(4, 0x0e, 4, 1, 0x39, 0x20, 0x0d);
+    solo.withheld = 0;
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_EXT_ADV_STARTED), 0);
+    assert_int_equal(solo_count(WOAD_EV_EXT_ADV_ENDED), 1);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(set_stopped_and_refused),
         cmocka_unit_test(each_kind_after_each),
         cmocka_unit_test(data_wait_for_a_kind_that_has_them),
         cmocka_unit_test(extended_set_changes_what_it_has),

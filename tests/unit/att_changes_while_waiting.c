@@ -268,6 +268,64 @@ static void queued_values_of_a_removed_attribute(void **state)
     }
 }
 
+/* The same without a security manager; and what is queued of other handles stays, and nobody is
+ * told of room that there is not. */
+static void queued_values_when_the_database_changes(void **state)
+{
+    static const struct woad_feature *const plain[] = { &woad_gatt_server, NULL };
+    uint16_t first;
+    (void)state;
+    for (int removed = 0; removed < 2; removed++) {
+        solo_boot(solo_config(plain));
+        assert_int_equal(woad_gatt_add_at(solo.h, database, 3, SERVICE), 0);
+        solo_connected(SOLO_HANDLE, false, 9);
+        assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], VALUE, "open", 4), 0);
+        while (!woad_gatt_notify(solo.h, solo.conn[0], VALUE, octets, 20)) {
+        }
+        if (removed) {
+            assert_int_equal(woad_gatt_remove(solo.h, SERVICE), 0);
+        } else {
+            assert_int_equal(woad_gatt_add(solo.h, database, 1, &first), 0);
+        }
+        assert_int_equal(solo_count(WOAD_EV_INDICATED), removed);
+        assert_int_equal(solo_count(WOAD_EV_TX_READY), removed);
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0x1d), !removed);
+        solo_end();
+    }
+}
+
+static void adds_a_service(const struct woad_event *ev)
+{
+    uint16_t first;
+    if (ev->type == WOAD_EV_GATT_WRITE) {
+        assert_int_equal(woad_gatt_add(solo.h, database, 1, &first), 0);
+        assert_int_equal(woad_gatt_answer(solo.h, ev->conn, 0, NULL, 0), 0);
+    }
+}
+
+/* A request that came in the clear is served as if the connection were so; a service added in its
+ * event takes nothing out of the queue. */
+static void service_added_while_a_clear_request_is_served(void **state)
+{
+    static const struct woad_attr written[] = { WOAD_PRIMARY(&service),
+        WOAD_CHARACTERISTIC(&other, WOAD_PROP_WRITE, WOAD_PERM_WRITE) };
+    uint16_t at;
+    (void)state;
+    serve(false);
+    assert_int_equal(woad_gatt_add(solo.h, written, 3, &at), 0);
+    SOLO_ATT(0x0a, VALUE, 0);
+    SOLO_ATT(0x12, (uint8_t)(at + 2), 0, 7);
+    solo_pump();
+    solo_encrypt(SOLO_HANDLE);
+    assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], SECRET, "secret", 6), 0);
+    solo.on_event = adds_a_service;
+    assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
+    solo_pump();
+    assert_true(left("secret"));
+    solo_end();
+}
+
 /* A value changes while a client reads it in parts: the application says so, is asked for the next
  * part, and refuses it.  Another's parts stay. */
 static void value_that_changes_while_it_is_read(void **state)
@@ -535,6 +593,8 @@ int main(void)
         cmocka_unit_test(queued_values_do_not_leave_in_the_clear),
         cmocka_unit_test(queued_values_of_a_removed_attribute),
         cmocka_unit_test(value_that_changes_while_it_is_read),
+        cmocka_unit_test(queued_values_when_the_database_changes),
+        cmocka_unit_test(service_added_while_a_clear_request_is_served),
         cmocka_unit_test(removed_from_the_queue_is_room),
         cmocka_unit_test(request_in_the_clear_stays_in_the_clear),
         cmocka_unit_test(several_are_checked_when_their_turn_comes),

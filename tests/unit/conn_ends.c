@@ -527,6 +527,32 @@ static void one_scan_of_two_starts(void **state)
     solo_end();
 }
 
+static void forgets(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_DISCONNECT) {
+        woad_conn_forget(solo.h, ev->conn);
+    }
+}
+
+/* The answer to a command about a connection that the application has forgotten is not about the
+ * next one. */
+static void late_answer_is_not_for_the_next_connection(void **state)
+{
+    (void)state;
+    boot(1);
+    solo.on_event = forgets;
+    solo_connected(SOLO_HANDLE, false, 9);
+    solo.withheld = DISCONNECT;
+    assert_int_equal(woad_disconnect(solo.h, solo.conn[0], USER), 0);
+    solo_pump();
+    solo_disconnected(SOLO_HANDLE, USER);
+    solo_connected(SOLO_HANDLE + 1, false, 8);
+    SOLO_RX(4, 0x0f, 4, UNKNOWN_CONNECTION, 1, 0x06, 0x04);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_DISCONNECT), 1);
+    solo_end();
+}
+
 /* Advertising is stopped, or a connection ends it, while the command is out that turns it on; and
  * then the controller says that it has refused that. */
 static void advertising_refused_after_its_end(void **state)
@@ -576,6 +602,7 @@ int main(void)
         cmocka_unit_test(fallback_has_our_parameters_or_none),
         cmocka_unit_test(one_scan_of_two_starts),
         cmocka_unit_test(advertising_refused_after_its_end),
+        cmocka_unit_test(late_answer_is_not_for_the_next_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,8 @@
  * kept, and LE Rand is not asked for ever.  Vol 4, Part E, 7.8.22, 7.8.23, 7.7.65.8, 7.7.65.9 */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
+static const struct woad_feature *const features[] = {
+    &woad_advertiser, &woad_central, &woad_gatt_server,
     &woad_security_peripheral, &woad_controller_crypto, NULL };
 
 enum { RESET = 0x0c03, LE_ENCRYPT = 0x2017, LE_RAND = 0x2018, READ_P256 = 0x2025 };
@@ -145,11 +146,45 @@ static void no_private_address(void **state)
     solo_end();
 }
 
+/* One failure: it is asked for again after a second, though a connection is wanted; and the five
+ * tries are those of one life of the instance. */
+static void private_address_after_a_failure(void **state)
+{
+    static const struct woad_connect_params params = { 16, 16, 24, 24, 0, 100, 0 };
+    static const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
+    (void)state;
+    boot(LE_RAND);
+    for (int life = 0; life < 2; life++) {
+        asks_again();
+        assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_NON_RESOLVABLE, 900), 0);
+        assert_int_equal(woad_connect(solo.h, &peer, &params), 0);
+        for (int n = 0; n < 4; n++) {
+            gives(0, 0);
+            solo_tick(1000);
+        }
+        assert_int_equal(solo_count(WOAD_EV_DOWN), 0);
+        if (!life) {
+            gives(0, 0);
+            solo_tick(1000);
+            assert_int_equal(solo_count(WOAD_EV_DOWN), 1);
+            solo.withheld = 0;
+            solo_forget();
+            assert_int_equal(woad_start(solo.h), 0);
+            solo_pump();
+            solo.withheld = LE_RAND;
+        }
+    }
+    gives(0, 7);
+    assert_int_equal(solo_commands(0x200d), 1);            /* LE Create Connection */
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_random_numbers), cmocka_unit_test(pairing_without_random_numbers),
         cmocka_unit_test(answers_zeros), cmocka_unit_test(no_private_address),
+        cmocka_unit_test(private_address_after_a_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

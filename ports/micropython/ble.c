@@ -322,6 +322,7 @@ void ble_stop(bool politely)
 void woad_mp_begin(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
+    ble_port_begin();
     ble.events = 0;
     ble.long_reads = false;
     ble.thread = this_thread();
@@ -625,7 +626,10 @@ static void config_set(const mp_map_t *kw)
         if (mp_map_slot_is_filled(kw, i)) {
             qstr key = mp_obj_str_get_qstr(kw->table[i].key);
             mp_int_t converted = config_convert(key, kw->table[i].value);
-            number[n < MOST ? n : 0] = converted;
+            if (n == MOST) {             /* the same more than once */
+                mp_raise_TypeError(NULL);
+            }
+            number[n] = converted;
             needs = needs || config_needs_active(key);
             n++;
         }

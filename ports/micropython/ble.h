@@ -301,6 +301,7 @@ mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
 const struct woad_uuid *ble_uuid_of(mp_obj_t o);           /* NULL: not one */
 /* port */
 extern const struct woad_feature *const ble_port_features[];               /* of the host */
+void ble_port_begin(void);               /* the heap is new: nothing is in it */
 void ble_port_prepare(struct woad *h);   /* before it is started */
 void *ble_port_memory(size_t len);       /* for the host, and back; NULL: none */
 void ble_port_memory_free(void *mem);

@@ -399,12 +399,16 @@ static void event_deliver(const struct woad_event *ev)
     }
 }
 
-/* The record stays where it is until the handler has returned. */
+/* The record stays where it is until the handler has returned.  Handlers that are slower than what
+ * comes leave time to the program: the rest is for the next turn. */
 void ble_deliver_queued(void)
 {
+    enum { TURN_MS = 10 };
     ble_obj_t *o = ble_object();
     struct ble_record *r;
-    while (o && !ble.holding && !o->queue.delivering && (r = ble_queue_first(o))) {
+    mp_uint_t began = mp_hal_ticks_ms();
+    while (o && !ble.holding && !o->queue.delivering && mp_hal_ticks_ms() - began < TURN_MS &&
+           (r = ble_queue_first(o))) {
         o->queue.delivering = true;
         event_deliver(&r->ev);
         o->queue.delivering = false;

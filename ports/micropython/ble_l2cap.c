@@ -49,7 +49,8 @@ static void channel_keep(struct ble_channel *k, const struct woad_event *ev)
     size_t at = 0, len = k->open ? k->whole : 0;
     k->ended = true;
     k->end = *ev;
-    k->left = len ? ble_port_alloc(len) : NULL;
+    /* At a soft reset nobody reads it any more, and the heap is not to be touched. */
+    k->left = len && ble_object() ? ble_port_alloc(len) : NULL;
     ble.dropped += len && !k->left;
     while (k->left && at < len) {
         int n = woad_coc_read(ble.host, k->conn, k->cid, k->left + at, len - at, NULL);
@@ -77,11 +78,14 @@ static void channel_over(struct ble_channel *k)
 /* Those of a connection, which is over. */
 void ble_channels_over(uint16_t conn)
 {
-    for (struct ble_channel *k = ble.channels, *next; k; k = next) {
-        next = k->next;
+    struct ble_channel *k = ble.channels;
+    while (k) {
+        struct ble_channel *next = k->next;
+        bool waits = k->ended && k->conn == conn && k->waits;
         if (k->ended && k->conn == conn) {
             channel_over(k);
         }
+        k = waits ? ble.channels : next; /* after a handler the list may be another */
     }
 }
 

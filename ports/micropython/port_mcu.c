@@ -50,6 +50,8 @@ const struct woad_feature *const ble_port_features[] = {
     &woad_out_of_band, &woad_resolving_list, &woad_channels, &woad_enhanced_channels,
     &woad_controller_crypto, &woad_watch, &woad_quirks, &woad_extended, NULL };
 
+void ble_port_begin(void) { MP_STATE_VM(woad_kept) = NULL; }
+
 /* A maker's steps are the HCI driver's. */
 void ble_port_prepare(struct woad *h) { (void)h; }
 
@@ -198,11 +200,12 @@ bool ble_port_more(void) { return io.open && !io.next; }
 
 void ble_port_clock(struct woad *h) { woad_clock(h, mp_hal_ticks_ms()); }
 
-/* Not by the scheduler: what is in it waits until the method that waits has ended. */
+/* Not by the scheduler: what is in it waits until the method that waits has ended.  From 155 us on
+ * some boards (ESP32) run it in a delay. */
 void ble_port_wait(uint32_t ms)
 {
     (void)ms;
-    mp_hal_delay_us(200);
+    mp_hal_delay_us(100);
 }
 
 void ble_port_schedule(void) { ble_hci_run_now(); }

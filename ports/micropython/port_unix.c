@@ -39,6 +39,7 @@ const struct woad_feature *const ble_port_features[] = {
     &woad_out_of_band, &woad_resolving_list, &woad_channels, &woad_enhanced_channels, &woad_setup,
     &woad_quirks, &woad_watch, &woad_extended, NULL };
 
+void ble_port_begin(void) {}
 void ble_port_prepare(struct woad *h) { woad_set_setup(h, woad_port_setup(io.port)); }
 
 void *ble_port_memory(size_t len) { return malloc(len); }

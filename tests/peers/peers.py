@@ -265,7 +265,7 @@ print("GREEN", 0)
 ble.gap_connect(kind, WHO, 20000)
 conn = wait(7, 20000)[0]
 print("GREEN", 1)
-ble.config(mtu=300)
+ble.config(mtu=300, long_reads=True)
 ble.gattc_exchange_mtu(conn)
 assert wait(21)[1] == 300
 print("GREEN", 2)

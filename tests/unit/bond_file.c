@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 /* The file of bonds: what it destroys and what it keeps, one program at a time, a full disk. */
-#include "cm.h"
+#include "folder.h"
 
 #include <woad/port.h>
 #include <woad/woad.h>
@@ -13,23 +13,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char folder[] = "/tmp/woad-bonds-XXXXXX", before[1000];
-
-static int enter(void **state)
-{
-    (void)state;
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return mkdtemp(folder) && getcwd(before, sizeof before) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-    char command[100];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return chdir(before) == 0 && system(command) == 0 ? 0 : -1;
-}
 
 static struct woad_bond_file *opened(const char *path)
 {

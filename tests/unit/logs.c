@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 /* Logs and captures: what is in a file stays, and what can't be written is told. */
-#include "cm.h"
+#include "folder.h"
 
 #include <woad/port.h>
 
@@ -22,23 +22,6 @@
 
 enum { FILE_HEAD = 16, RECORD_HEAD = 24 };
 static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
-static char folder[] = "/tmp/woad-logs-XXXXXX", before[1000];
-
-static int enter(void **state)
-{
-    (void)state;
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return mkdtemp(folder) && getcwd(before, sizeof before) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-    char command[100];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return chdir(before) == 0 && system(command) == 0 ? 0 : -1;
-}
-
 static void put_file(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);

@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 /* Names of sockets and lines: what listening and leaving remove, and names that are odd. */
-#include "cm.h"
+#include "folder.h"
 
 #include <woad/port.h>
 
@@ -17,23 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/woad-socks-XXXXXX", before[1000], why[WOAD_PORT_WHY];
+static char why[WOAD_PORT_WHY];
 static char name[LISTEN_NAME];
-
-static int enter(void **state)
-{
-    (void)state;
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    return mkdtemp(folder) && getcwd(before, sizeof before) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-    char command[100];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return chdir(before) == 0 && system(command) == 0 ? 0 : -1;
-}
 
 static int served(const char *spec, struct way *way)
 {

@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 /* This user's radio: where it is, who starts it, what it leaves behind. */
-#include "cm.h"
+#include "folder.h"
 
 #include <woad/port.h>
 
@@ -14,26 +14,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char folder[] = "/tmp/woad-users-XXXXXX", run[80], before[1000];
+static char run[80];
 
-static int enter(void **state)
+static int enter_with_radio(void **state)
 {
-    (void)state;
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
     unsetenv("WOAD_HCI");
-    if (!mkdtemp(folder) || !getcwd(before, sizeof before) || chdir(folder) < 0) {
+    if (enter(state) < 0) {
         return -1;
     }
     snprintf(run, sizeof run, "%s/run", folder);
     return mkdir(run, 0700) == 0 ? setenv("XDG_RUNTIME_DIR", run, 1) : -1;
-}
-
-static int leave(void **state)
-{
-    char command[100];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return chdir(before) == 0 && system(command) == 0 ? 0 : -1;
 }
 
 /* 0: a controller answers. */
@@ -238,7 +228,7 @@ static void a_lock_that_is_never_let_go(void **state)
     assert_true(radio_ended());
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, enter_with_radio, leave)
 
 int main(void)
 {

@@ -1,0 +1,31 @@
+/* A test in a folder of its own, which is the current one meanwhile and goes with what is in it. */
+#ifndef WOAD_TESTS_FOLDER_H
+#define WOAD_TESTS_FOLDER_H
+
+#include "cm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* mkdtemp() writes over the six at the end. */
+#define FOLDER_NAME "/tmp/woad-test-XXXXXX"
+static char folder[sizeof FOLDER_NAME], before[1000];
+
+static inline int enter(void **state)
+{
+    (void)state;
+    strcpy(folder, FOLDER_NAME);
+    return mkdtemp(folder) && getcwd(before, sizeof before) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static inline int leave(void **state)
+{
+    char command[100];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return chdir(before) == 0 && system(command) == 0 ? 0 : -1;
+}
+
+#endif

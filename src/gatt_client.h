@@ -16,7 +16,8 @@ struct proc {
     bool cancelled : 1;
     bool secret : 1;                     /* it was queued while the connection was encrypted */
     uint8_t refused;                     /* it waits for security: what it was told */
-    struct woad_uuid uuid;               /* the filter; without, of the characteristic held back */
+    struct woad_uuid uuid;               /* the filter; without, of the characteristic held back,
+                                          * or included services whose UUIDs come to be read */
 };
 
 /* A characteristic that is held back: its end is not known until the next declaration is. */

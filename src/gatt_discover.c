@@ -125,6 +125,25 @@ static void emit_included(struct conn *c, uint16_t declaration, uint16_t start,
     emit_of(c, WOAD_EV_INCLUDED, &ev);
 }
 
+/* Of several services without a UUID the first is the one whose UUID is read now, and p->uuid keeps
+ * those behind it, as many as an answer to an ATT_MTU of 23 has. */
+enum { INCLUDED_SIZE = 6, INCLUDED_KEPT = 2 * INCLUDED_SIZE };
+
+static int included_take(struct conn *c, struct proc *p, struct rd *in)
+{
+    uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
+    size_t more = rd_left(in) < INCLUDED_KEPT ? rd_left(in) : INCLUDED_KEPT;
+    if (declaration < p->start || declaration > p->end || !start || end < start) {
+        return WOAD_EBADMSG;
+    }
+    c->client->found = (struct found){ declaration, start, 0 };
+    p->offset = end;
+    p->kind = &kind_included_uuid;
+    p->uuid.size = (uint8_t)more;
+    memmove(p->uuid.le, in->p, more);
+    return 0;
+}
+
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, start u16, end u16, [UUID u16] }
  * each.  A UUID of 128 bits is not in it: it is read from the service's own declaration, one
  * service after the other.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
@@ -132,21 +151,18 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
     uint16_t last = 0;
-    if ((each != 6 && each != 8) || !rd_left(in) || rd_left(in) % each) {
+    if ((each != INCLUDED_SIZE && each != 8) || !rd_left(in) || rd_left(in) % each) {
         return WOAD_EBADMSG;
+    }
+    if (each == INCLUDED_SIZE) {
+        return included_take(c, p, in);
     }
     while (rd_left(in)) {
         struct woad_uuid uuid = { 0 };
         uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
-        if ((each == 8 && !uuid_read(in, 2, &uuid)) || declaration < p->start ||
+        if (!uuid_read(in, 2, &uuid) || declaration < p->start ||
             declaration <= last || declaration > p->end || !start || end < start) {
             return WOAD_EBADMSG;
-        }
-        if (each == 6) {
-            c->client->found = (struct found){ declaration, start, 0 };
-            p->offset = end;
-            p->kind = &kind_included_uuid;
-            return 0;
         }
         last = declaration;
         emit_included(c, declaration, start, end, &uuid);
@@ -168,7 +184,9 @@ static int included_found(struct conn *c, struct proc *p, const struct woad_uuid
     p->offset = 0;
     p->kind = &kind_included;
     emit_included(c, f.declaration, f.value, end, uuid);
-    return gattc_behind(p, f.declaration);
+    int behind = gattc_behind(p, f.declaration);
+    struct rd kept = rd_of(p->uuid.le, p->uuid.size);
+    return rd_left(&kept) ? included_take(c, p, &kept) : behind;
 }
 
 /* ATT_READ_RSP: the UUID of the included service. */

@@ -120,27 +120,57 @@ void att_rx(struct att_bearer *b, struct rd *in)
     }
 }
 
-/* Whether the first PDU of the queue, which is no notification, may be sent now.  Drops a command
- * that was queued for an encrypted connection when there is none, and a PDU that is longer than any
- * MTU: only the value of a notification or an indication may be cut. */
+/* A caller was told to wait. */
+void att_room(struct conn *c)
+{
+    if (c->queue_full) {
+        c->queue_full = false;
+        emit_plain(c, WOAD_EV_TX_READY);
+    }
+}
+
+/* All that was queued has left, and the controller is done with it. */
+void att_completed(struct conn *c)
+{
+    if (c->queue_owed && fifo_empty(&c->queue) && !c->queue_on) {
+        c->queue_owed = false;
+        emit_plain(c, WOAD_EV_TX_DONE);
+    }
+}
+
+/* Drops the first of the queue, which is not sent: raises WOAD_EV_TX_READY, and WOAD_EV_TX_DONE
+ * where no packet that is under way will do it. */
+static void att_drop_first(struct conn *c)
+{
+    fifo_drop(&c->queue);
+    stir_conn(c);
+    att_room(c);
+    if (!c->in_controller && !c->tx_left) {
+        att_completed(c);
+    }
+}
+
+/* Whether the first PDU of the queue, which is no notification, may be sent now.  Drops a value
+ * that was withdrawn, a command that was queued for an encrypted connection when there is none, and
+ * a PDU that is longer than any MTU: only the value of a notification or an indication may be
+ * cut. */
 static bool att_tx_other(struct att_bearer *b, uint8_t *pdu)
 {
     struct conn *c = b->c;
-    if (pdu[0] == ATT_INDICATE) {
+    uint8_t op = pdu[0];
+    if (op == ATT_INDICATE) {
         if (b->indicated) {
             return false;
         }
         att_indication_sent(b, get_le16(pdu + 1));
         return true;
     }
-    bool secret = pdu[0] == ATT_SECRET_CMD;
-    if (fifo_len(pdu) > b->mtu || (secret && !c->security.encrypted)) {
-        fifo_drop(&c->queue);
-        stir_conn(c);
-        att_unsent(c);
+    bool secret = op == ATT_SECRET_CMD;
+    if (op == ATT_WITHDRAWN || fifo_len(pdu) > b->mtu || (secret && !c->security.encrypted)) {
+        att_drop_first(c);
         return false;
     }
-    pdu[0] = (uint8_t)(pdu[0] - secret);
+    pdu[0] = (uint8_t)(op - secret);
     return true;
 }
 
@@ -172,34 +202,6 @@ bool att_tx(struct att_bearer *b, struct wr *out)
     const struct woad *h = b->c->h;
     return (h->att_server ? h->att_server->tx(b, out) : att_tx_refused(b, out)) ||
            (h->att_client && h->att_client->tx(b, out));
-}
-
-/* A caller was told to wait. */
-void att_room(struct conn *c)
-{
-    if (c->queue_full) {
-        c->queue_full = false;
-        emit_plain(c, WOAD_EV_TX_READY);
-    }
-}
-
-/* All that was queued has left, and the controller is done with it. */
-void att_completed(struct conn *c)
-{
-    if (c->queue_owed && fifo_empty(&c->queue) && !c->queue_on) {
-        c->queue_owed = false;
-        emit_plain(c, WOAD_EV_TX_DONE);
-    }
-}
-
-/* After something was removed from the queue without being sent: raises WOAD_EV_TX_READY and
- * WOAD_EV_TX_DONE where no packet that is under way will do it. */
-void att_unsent(struct conn *c)
-{
-    att_room(c);
-    if (!c->in_controller && !c->tx_left) {
-        att_completed(c);
-    }
 }
 
 IN_PLACE uint8_t *att_queue_put(struct conn *c, size_t len)

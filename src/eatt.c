@@ -3,6 +3,7 @@
  * Bearer config.conns + e is channel config.channels + e; nobody but this file sees these channels.
  * A request stays in its channel until the bearer is done with the request before it. */
 #include "coc.h"
+#include "gatt_server.h"
 
 struct eatt_bearer {
     uint8_t *ring;                       /* two PDUs with their lengths */
@@ -382,7 +383,7 @@ static void eatt_carve(struct woad *h)
         h->eatt = t;
     }
     h->eatt_role = h->coc_enhanced ? &eatt_role : NULL;
-    h->client_features = true;
+    h->client_features = h->eatt_role ? &gatts_features_eatt : &gatts_features;
 }
 
 static void eatt_conn_open(struct conn *c)

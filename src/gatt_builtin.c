@@ -3,31 +3,14 @@
 #include "gatt_server.h"
 
 enum { HANDLE_NAME = 3 };
-enum { SERVER_EATT = 1 };                /* Server Supported Features.  Vol 3, Part G, 7.4 */
 
-static const struct woad_uuid uuid_gap = WOAD_UUID16(0x1800), uuid_gatt = WOAD_UUID16(0x1801),
-                              uuid_name = WOAD_UUID16(0x2a00),
-                              uuid_appearance = WOAD_UUID16(0x2a01),
-                              uuid_changed = WOAD_UUID16(0x2a05),
-                              uuid_client_features = WOAD_UUID16(0x2b29),
-                              uuid_server_features = WOAD_UUID16(0x2b3a);
-static const uint8_t appearance[2] = { 0, 0 }, server_features[1] = { SERVER_EATT };
+const struct woad_uuid uuid_gap = WOAD_UUID16(0x1800), uuid_gatt = WOAD_UUID16(0x1801),
+                       uuid_name = WOAD_UUID16(0x2a00), uuid_appearance = WOAD_UUID16(0x2a01),
+                       uuid_changed = WOAD_UUID16(0x2a05);
+const uint8_t appearance[2] = { 0, 0 };
 
-/* The first nine are there always, two more with woad_gatt_client_features, and with woad_eatt
- * the last two. */
-static const struct woad_attr builtin[] = {
-    WOAD_PRIMARY(&uuid_gap),
-    WOAD_CHARACTERISTIC(&uuid_name, WOAD_PROP_READ, WOAD_PERM_READ),
-    WOAD_CHARACTERISTIC_CONST(&uuid_appearance, appearance, sizeof appearance),
-    WOAD_PRIMARY(&uuid_gatt),
-    WOAD_CHARACTERISTIC(&uuid_changed, WOAD_PROP_INDICATE, 0),
-    WOAD_CCCD,
-    WOAD_CHARACTERISTIC(&uuid_client_features, WOAD_PROP_READ | WOAD_PROP_WRITE,
-                        WOAD_PERM_READ | WOAD_PERM_WRITE),
-    WOAD_CHARACTERISTIC_CONST(&uuid_server_features, server_features, sizeof server_features),
-};
-enum { BUILTIN = 9, BUILTIN_WITH_FEATURES = 11,
-       BUILTIN_WITH_EATT = sizeof builtin / sizeof *builtin };
+static const struct woad_attr builtin[] = { BUILTIN_ATTRS };
+static const struct attr_table builtin_table = { builtin, BUILTIN, 1 };
 
 static void gatts_carve(struct woad *h)
 {
@@ -65,9 +48,7 @@ void parts_changed(struct conn *c)
 static void gatts_reset(struct woad *h)
 {
     struct gatts *g = h->gatts;
-    uint16_t n = h->eatt_role ? BUILTIN_WITH_EATT
-               : h->client_features ? BUILTIN_WITH_FEATURES : BUILTIN;
-    g->tables[0] = (struct attr_table){ builtin, n, 1 };
+    g->tables[0] = h->client_features ? h->client_features->table : builtin_table;
     g->n_tables = 1;
     db_changed(h);
 }
@@ -92,13 +73,6 @@ const struct woad_feature woad_gatt_server = {
     .reset = gatts_reset,
     .conn_open = gatts_open,
 };
-
-static void client_features_carve(struct woad *h)
-{
-    h->client_features = true;
-}
-
-const struct woad_feature woad_gatt_client_features = { .carve = client_features_carve };
 
 /* Include declaration: start u16, end u16, and the UUID if it has 16 bits.  Vol 3, Part G, 3.2 */
 static void value_include(const struct woad_include *include, struct wr *out)
@@ -156,26 +130,6 @@ bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *
     return true;
 }
 
-/* Client Supported Features: bits, of which the first octet has all there are.  A bit that is set
- * stays set; those that have no meaning yet are not kept.  Vol 3, Part G, 7.2 */
-static int client_features_write(struct conn *c, struct rd *in)
-{
-    struct woad *h = c->h;
-    struct gatts_conn *s = c->server;
-    uint8_t bits = rd_u8(in) & CLIENT_FEATURES;
-    if (in->bad) {
-        return WOAD_ATT_INVALID_VALUE_LENGTH;
-    }
-    if (s->client_features & ~bits) {
-        return WOAD_ATT_VALUE_NOT_ALLOWED;
-    }
-    s->client_features = bits;
-    if (h->smp_role) {
-        h->smp_role->keep(c);
-    }
-    return 0;
-}
-
 /* A write to what the host keeps; ATT_LATER when it is the application's. */
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
                 uint16_t offset, struct rd *in)
@@ -188,8 +142,7 @@ int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
     if (offset) {
         return WOAD_ATT_INVALID_OFFSET;
     }
-    return features ? client_features_write(c, in)
-                    : cccd_write(c, handle, in);
+    return features ? h->client_features->write(c, in) : cccd_write(c, handle, in);
 }
 
 /* --- Service Changed -------------------------------------------------------------------------- */
@@ -230,9 +183,7 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
         if (more) {
             more->changed(c);
         }
-        if (c->state == CONN_OPEN) {
-            perm_fell(c, first, last);   /* what is queued was of those that were there */
-        }
+        perm_fell(c, first, last);       /* what is queued was of those that were there */
         gatts_owe_changed(c, first, last);
         if (any && h->smp_role) {
             h->smp_role->keep(c);        /* or they would be there again when it is back */

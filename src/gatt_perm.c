@@ -116,7 +116,7 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t fi
     uint8_t op = pdu[0];
     const uint8_t *end = pdu + fifo_len(pdu);
     if (op != ATT_NOTIFY && op != ATT_INDICATE && op != ATT_MULTIPLE_NOTIFY) {
-        return true;                     /* the client's */
+        return true;                     /* the client's, or withdrawn already */
     }
     do {
         uint16_t handle = get_le16(pdu + 1);
@@ -128,31 +128,26 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t fi
     return true;
 }
 
-/* Removes from the queue what may not be sent as the connection's security is now; or, with
- * `first`, what is of handles that are others now.  The application may change the queue in
- * WOAD_EV_INDICATED. */
+/* Withdraws from the queue what may not be sent as the connection's security is now; or, with
+ * `first`, what is of handles that are others now.  att_tx_queue() drops it when its turn comes.
+ * The application may change the queue in WOAD_EV_INDICATED. */
 void perm_fell(struct conn *c, uint16_t first, uint16_t last)
 {
-    struct fifo *q = &c->queue;
-    bool any = false;
-    const uint8_t *pdu = fifo_first(q);
+    const struct fifo *q = &c->queue;
+    uint8_t *pdu = fifo_first(q);
     while (pdu) {
-        struct woad_event ev;
-        bool indication = pdu[0] == ATT_INDICATE;
-        ev.u.done.handle = get_le16(pdu + 1);
-        ev.u.done.status = WOAD_EACCES;
+        uint8_t op = pdu[0];
         if (perm_may_leave(c, pdu, first, last)) {
             pdu = fifo_next(q, pdu);
             continue;
         }
-        fifo_remove(q, pdu);
-        any = true;
-        if (indication) {
+        pdu[0] = ATT_WITHDRAWN;
+        if (op == ATT_INDICATE) {
+            struct woad_event ev;
+            ev.u.done.handle = get_le16(pdu + 1);
+            ev.u.done.status = WOAD_EACCES;
             emit_of(c, WOAD_EV_INDICATED, &ev);
         }
         pdu = fifo_first(q);
-    }
-    if (any) {
-        att_unsent(c);
     }
 }

@@ -13,6 +13,26 @@ enum { HANDLE_CLIENT_FEATURES = 11 };
 
 struct attr_table { const struct woad_attr *attrs; uint16_t n, first; };
 
+/* What each server begins with: Generic Access, and Generic Attribute, which goes on behind it
+ * where a feature adds to it. */
+enum { BUILTIN = 9 };
+extern const struct woad_uuid uuid_gap, uuid_gatt, uuid_name, uuid_appearance, uuid_changed;
+extern const uint8_t appearance[2];
+#define BUILTIN_ATTRS \
+    WOAD_PRIMARY(&uuid_gap), \
+    WOAD_CHARACTERISTIC(&uuid_name, WOAD_PROP_READ, WOAD_PERM_READ), \
+    WOAD_CHARACTERISTIC_CONST(&uuid_appearance, appearance, sizeof appearance), \
+    WOAD_PRIMARY(&uuid_gatt), \
+    WOAD_CHARACTERISTIC(&uuid_changed, WOAD_PROP_INDICATE, 0), \
+    WOAD_CCCD
+
+/* Of a server with Client Supported Features: its own attributes; a write to that value. */
+struct gatts_features {
+    struct attr_table table;
+    int (*write)(struct conn *c, struct rd *in);
+};
+extern const struct gatts_features gatts_features, gatts_features_eatt;
+
 /* A request and its answer, on one bearer. */
 struct gatts_bearer {
     uint8_t op;                          /* the request being served, valid while `busy` */

@@ -44,10 +44,12 @@ void *arena_bearers(struct woad *h, size_t size, void *to, unsigned where);     
     (offsetof(type, field) + 0 * sizeof(char[offsetof(type, field) < 256 ? 1 : -1]))
 
 struct gatts;
+struct gatts_features;
 
 /* --- ATT: bearers ----------------------------------------------------------------------------- */
 
 enum {                                   /* Vol 3, Part F, 3.4.8 */
+    ATT_WITHDRAWN = 0,
     ATT_ERROR_RSP = 0x01,
     ATT_MTU_REQ = 0x02, ATT_MTU_RSP = 0x03,
     ATT_FIND_INFO_REQ = 0x04, ATT_FIND_INFO_RSP = 0x05,
@@ -65,7 +67,8 @@ enum {                                   /* Vol 3, Part F, 3.4.8 */
     ATT_MULTIPLE_NOTIFY = 0x23,
     ATT_WRITE_CMD = 0x52, ATT_SECRET_CMD = 0x53, ATT_SIGNED_WRITE_CMD = 0xd2
 };
-/* ATT_SECRET_CMD: in the queue, a write command for an encrypted connection. */
+/* In the queue: ATT_SECRET_CMD, a write command for an encrypted connection; ATT_WITHDRAWN, a value
+ * that may not be sent any more. */
 enum { SIGNATURE = 12 };                 /* counter u32, MAC 8, at a signed write's end */
 enum { ATT_OP_COMMAND = 0x40 };          /* no answer, ever */
 enum { ATT_LATER = -1 };                 /* a handler's result: the application will answer */
@@ -386,7 +389,6 @@ struct woad {
     bool resolves;                       /* it knows bonded peers by their keys */
     bool writing;                        /* woad_tx() is at work */
     bool clocked;                        /* woad_poll() has told the time */
-    bool client_features;                /* woad_gatt_client_features is named */
     struct hci hci;
     uint16_t mtu;                        /* offered */
     uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
@@ -424,6 +426,7 @@ struct woad {
     uint16_t *by_type;                   /* its memory */
     void (*att_signed)(struct att_bearer *b, struct rd *in);
     const struct gatt_bonds *gatt_bonds;
+    const struct gatts_features *client_features;          /* NULL: it has none */
     void (*smp_keypress)(struct pairing *p, struct rd *in);
     struct ctl_crypto *crypto;
     struct reconnect *reconnect_mem;
@@ -587,7 +590,6 @@ int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
               size_t len);
 void att_room(struct conn *c);
 void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err);
-void att_unsent(struct conn *c);
 void att_indication_sent(struct att_bearer *b, uint16_t handle);
 void att_completed(struct conn *c);
 uint32_t att_due(struct woad *h);

@@ -288,8 +288,9 @@ static void queued_values_when_the_database_changes(void **state)
             assert_int_equal(woad_gatt_add(solo.h, database, 1, &first), 0);
         }
         assert_int_equal(solo_count(WOAD_EV_INDICATED), removed);
-        assert_int_equal(solo_count(WOAD_EV_TX_READY), removed);
+        assert_int_equal(solo_count(WOAD_EV_TX_READY), 0);
         solo_pump();
+        assert_int_equal(solo_count(WOAD_EV_TX_READY), 1);
         assert_int_equal(solo_frames(4, 0x1d), !removed);
         solo_end();
     }
@@ -376,6 +377,39 @@ static void removed_from_the_queue_is_room(void **state)
         assert_int_equal(solo_count(WOAD_EV_TX_DONE), 1);
         solo_end();
     }
+}
+
+static void removes_a_service(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_TX_READY) {
+        assert_int_equal(woad_gatt_remove(solo.h, SERVICE), 0);
+    }
+}
+
+/* The first value makes room as it is written into its packet; in that event what is queued behind
+ * it is withdrawn.  WOAD_EV_TX_DONE is still to come when the packet has left. */
+static void queue_is_done_when_its_last_packet_has_left(void **state)
+{
+    (void)state;
+    serve(true);
+    SOLO_ATT(0x02, 247, 0);
+    solo_pump();
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], VALUE, "first", 5), 0);
+    while (!woad_gatt_notify(solo.h, solo.conn[0], VALUE, "later", 5)) {
+    }
+    solo_forget();
+    solo.on_event = removes_a_service;
+    solo.no_completed = true;
+    uint8_t packet[SOLO_FRAME];
+    assert_int_equal(woad_tx(solo.h, packet, sizeof packet), 5 + 4 + 3 + 5);
+    assert_int_equal(solo_count(WOAD_EV_TX_READY), 1);
+    assert_int_equal(solo_count(WOAD_EV_TX_DONE), 0);
+    solo_pump();
+    assert_int_equal(solo.frames, 0);
+    assert_int_equal(solo_count(WOAD_EV_TX_DONE), 0);
+    SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 1, 0);
+    assert_int_equal(solo_count(WOAD_EV_TX_DONE), 1);
+    solo_end();
 }
 
 /* A write that came in the clear, and has waited behind another request until the connection was
@@ -596,6 +630,7 @@ int main(void)
         cmocka_unit_test(queued_values_when_the_database_changes),
         cmocka_unit_test(service_added_while_a_clear_request_is_served),
         cmocka_unit_test(removed_from_the_queue_is_room),
+        cmocka_unit_test(queue_is_done_when_its_last_packet_has_left),
         cmocka_unit_test(request_in_the_clear_stays_in_the_clear),
         cmocka_unit_test(several_are_checked_when_their_turn_comes),
         cmocka_unit_test(handles_of_several_stay_what_they_were),

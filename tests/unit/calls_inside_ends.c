@@ -4,8 +4,7 @@
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_scanner, &woad_security_manager, NULL };
-static const struct woad_scan_params scan = { 16, 16, true, true, 0, false };
+    &woad_security_manager, NULL };
 static enum woad_event_type act_on;
 static void (*act)(const struct woad_event *ev);
 
@@ -23,59 +22,6 @@ static void on(enum woad_event_type type, void (*what)(const struct woad_event *
     act_on = type;
     act = what;
     solo.on_event = once;
-}
-
-/* A scan is stopped and another started, while the controller has not answered. */
-static void start_scan(const struct woad_event *ev)
-{
-    (void)ev;
-    assert_int_equal(woad_scan_start(solo.h, &scan), 0);
-}
-
-static void scan_started_inside_the_end_of_the_last(void **state)
-{
-    (void)state;
-    solo_boot(solo_config(features));
-    start_scan(NULL);
-    solo_pump();
-    assert_int_equal(woad_scan_stop(solo.h), 0);
-    on(WOAD_EV_SCAN_DONE, start_scan);
-    assert_int_equal(woad_scan_start(solo.h, &scan), WOAD_EALREADY);
-    solo_pump();
-    assert_int_equal(solo_count(WOAD_EV_SCAN_DONE), 1);
-    assert_true(woad_scan_running(solo.h));
-    assert_int_equal(woad_scan_stop(solo.h), 0);
-    solo_pump();
-    assert_int_equal(solo_count(WOAD_EV_SCAN_DONE), 2);
-    solo_end();
-}
-
-static void cancel(const struct woad_event *ev)
-{
-    assert_int_equal(woad_gattc_cancel(solo.h, ev->conn), 0);
-}
-
-/* The last characteristic is told when its procedure ends, here with the connection, and before the
- * next request has left. */
-static void cancel_inside_the_last_characteristic(void **state)
-{
-    (void)state;
-    solo.acl_len = 27;
-    solo.acl_count = 1;
-    solo.no_completed = true;
-    solo_boot(solo_config(features));
-    solo_connected(SOLO_HANDLE, false, 9);
-    assert_int_equal(woad_gattc_characteristics(solo.h, solo.conn[0], 1, 0xffff, NULL), 0);
-    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
-    solo_pump();
-    SOLO_ATT(0x09, 7, 2, 0, 2, 3, 0, 0x37, 0x2a);
-    solo_pump();
-    on(WOAD_EV_CHARACTERISTIC, cancel);
-    solo_disconnected(SOLO_HANDLE, 8);
-    assert_int_equal(solo_count(WOAD_EV_CHARACTERISTIC), 1);
-    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 2);
-    assert_int_equal(solo_count(WOAD_EV_DISCONNECT), 1);
-    solo_end();
 }
 
 /* --- attributes that go ----------------------------------------------------------------------- */
@@ -105,23 +51,6 @@ static void indications_wait(void)
     assert_int_equal(solo_frames(4, 0x1d), 1);
 }
 
-/* What it took to have the value is known as long as the attribute is there. */
-static void value_of_a_removed_attribute(void **state)
-{
-    (void)state;
-    indications_wait();
-    assert_int_equal(woad_gatt_remove(solo.h, first), 0);
-    assert_int_equal(solo_count(WOAD_EV_INDICATED), 1);
-    assert_int_equal(solo_last(WOAD_EV_INDICATED)->u.done.status, WOAD_EACCES);
-    assert_int_equal(woad_gatt_add_at(solo.h, plain, 4, first), 0);
-    SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);
-    SOLO_ATT(0x1e);
-    solo_pump();
-    assert_int_equal(solo_count(WOAD_EV_INDICATED), 2);
-    assert_int_equal(solo_frames(4, 0x1d), 1);
-    solo_end();
-}
-
 static void add_plain(const struct woad_event *ev)
 {
     (void)ev;
@@ -141,36 +70,7 @@ static void service_added_while_all_are_removed(void **state)
     solo_end();
 }
 
-/* --- bonds and addresses ---------------------------------------------------------------------- */
-
-static void give_bond(const struct woad_event *ev)
-{
-    if (ev->type == WOAD_EV_BOND_WANTED) {
-        assert_true(solo.events < SOLO_LOG / 2);
-        solo_bond(ev->u.bond_wanted.peer.octet[0], WOAD_BOND_SECURE);
-    }
-}
-
-/* Two peers have indicated and have to prove who they are, there is room for the bond of one, and a
- * store gives whichever is wanted: woad_tx() ends all the same. */
-static void bonds_of_two_with_room_for_one(void **state)
-{
-    struct woad_config config = solo_config(features);
-    (void)state;
-    config.bonds = 1;
-    solo_boot(config);
-    solo.on_event = give_bond;
-    solo_connected(SOLO_HANDLE, false, 8);
-    solo_connected(SOLO_HANDLE + 1, false, 9);
-    for (size_t n = 0; n < 2; n++) {
-        assert_int_equal(woad_gattc_read(solo.h, solo.conn[n], 3), 0);
-        SOLO_L2CAP((uint16_t)(SOLO_HANDLE + n), 4, 0x1d, 0x20, 0, 7);
-    }
-    solo_pump();
-    solo_tick(10);
-    assert_true(solo_count(WOAD_EV_BOND_WANTED) >= 2);
-    solo_end();
-}
+/* --- addresses -------------------------------------------------------------------------------- */
 
 /* The address would be renewed while the connections are being ended: woad_poll() knows when the
  * host ends, and does not ask to be called again at once until then. */
@@ -221,11 +121,7 @@ static void mtu_of_exchanges_that_cross(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scan_started_inside_the_end_of_the_last),
-        cmocka_unit_test(cancel_inside_the_last_characteristic),
-        cmocka_unit_test(value_of_a_removed_attribute),
         cmocka_unit_test(service_added_while_all_are_removed),
-        cmocka_unit_test(bonds_of_two_with_room_for_one),
         cmocka_unit_test(address_due_while_the_host_stops),
         cmocka_unit_test(mtu_of_exchanges_that_cross),
     };

@@ -248,7 +248,8 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool t
     return k;
 }
 
-/* From inside an event others may take the room: then it is not kept. */
+/* From inside an event others may take the room, or a stronger bond of this peer may have been
+ * given: then it is not kept. */
 struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
 {
     struct smp *s = h->smp;
@@ -257,6 +258,9 @@ struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
     is.random = bond->peer.type;
     for (unsigned places = places_of(&is), tries = 0; tries <= places; tries++) {
         struct kept_bond *k = bond_find(h, &bond->peer);
+        if (tries && bond_stronger(k, bond->flags, bond->key_size)) {
+            break;
+        }
         if (k) {
             bond_drop(h, k);
         }

@@ -194,6 +194,40 @@ static void stronger_meanwhile(void **state)
     comes_meanwhile(false);
 }
 
+/* A weak bond makes room for another; the application is told of that, and gives one of the same
+ * peer that is stronger: it stays, in the store too. */
+static void gives_inside_gone(struct device *d, const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_BOND && ev->u.bond.why == WOAD_BOND_GONE) {
+        d->on_event = on_event;
+        assert_int_equal(woad_bond_add(d->host, &kept), 0);
+    }
+    on_event(d, ev);
+}
+
+static void stronger_inside_gone(void **state)
+{
+    (void)state;
+    pair_of(&weak, &weak);
+    kept = (struct woad_bond){ .key_size = 16, .own_ltk = { 5 }, .has_own_ltk = 1 };
+    for (uint8_t n = 0; n < BOND_PLACES; n++) {
+        kept.peer.octet[0] = (uint8_t)(0x80 + n);
+        assert_int_equal(woad_bond_add(host(PERIPHERAL), &kept), 0);
+    }
+    kept.flags = WOAD_BOND_SECURE | WOAD_BOND_AUTHENTICATED;
+    kept.peer = w->device[CENTRAL].addr;
+    w->device[PERIPHERAL].on_event = gives_inside_gone;
+    assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
+    settle();
+    assert_int_equal(status_of(PERIPHERAL), 0);
+    assert_true(level(PERIPHERAL).encrypted);
+    assert_false(level(PERIPHERAL).bonded);
+    assert_int_equal(side[PERIPHERAL].bonds, 0);
+    assert_memory_equal(&bond_at(host(PERIPHERAL), 0)->peer, &kept.peer, sizeof kept.peer);
+    assert_memory_equal(bond_at(host(PERIPHERAL), 0)->own_ltk, kept.own_ltk, 16);
+    world_free(w);
+}
+
 /* Signed writes of a peer whose bond is in the store alone.  And a CSRK of zeros is none: anybody
  * could sign. */
 static void signed_by_a_bond_in_the_store(void **state)
@@ -267,7 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bond_in_the_store), cmocka_unit_test(identity_in_the_store),
         cmocka_unit_test(not_evicted), cmocka_unit_test(no_room_among_stronger),
-        cmocka_unit_test(stronger_meanwhile), cmocka_unit_test(signed_by_a_bond_in_the_store),
+        cmocka_unit_test(stronger_meanwhile), cmocka_unit_test(stronger_inside_gone),
+        cmocka_unit_test(signed_by_a_bond_in_the_store),
         cmocka_unit_test(just_works_forgets_no_guess),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,3 +70,12 @@ int woad_set_irk(struct woad *h, const uint8_t irk[16])
     resolve_changed(h);
     return 0;
 }
+
+int woad_irk(const struct woad *h, uint8_t irk[16])
+{
+    if (!h->smp) {
+        return WOAD_ENOTSUP;
+    }
+    memcpy(irk, h->smp->irk, 16);
+    return h->smp->has_irk ? 0 : WOAD_ENOENT;
+}

@@ -247,14 +247,15 @@ static int file_check(int fd)
     return st.st_uid != geteuid() ? -EACCES : 0;
 }
 
-/* Removes a file that a program has left over when it died while it wrote: it is locked no more. */
+/* Removes a file that a program has left over when it died while it wrote: it is locked no more.
+ * An empty one could be anybody's. */
 static bool remove_left_over(const char *path)
 {
     uint8_t head[sizeof magic];
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     bool dead = fd >= 0 && file_check(fd) == 0 && file_lock(fd) == 0;
     ssize_t n = dead ? read(fd, head, sizeof head) : -1;
-    bool removed = n >= 0 && memcmp(head, magic, (size_t)n) == 0 && is_at(path, fd) &&
+    bool removed = n > 0 && memcmp(head, magic, (size_t)n) == 0 && is_at(path, fd) &&
                    unlink(path) == 0;
     if (fd >= 0) {
         close(fd);
@@ -266,8 +267,13 @@ static bool remove_left_over(const char *path)
 static int file_make(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0 || (fd = above_stdio(fd)) < 0) {
+    if (fd < 0) {
         return -errno;
+    }
+    fd = above_stdio(fd);
+    if (fd < 0) {                        /* no descriptor is left */
+        unlink(path);
+        return fd;
     }
     if (file_lock(fd) < 0 || !is_at(path, fd)) {
         close(fd);
@@ -383,7 +389,7 @@ static int file_save(struct woad_bond_file *f)
     int fd = octets ? beside_open(f) : -ENOMEM;
     if (fd < 0) {
         free(octets);
-        return fd;
+        return fd == -ENOENT ? -ESTALE : fd;               /* the folder is gone */
     }
     file_write(f, octets);
     int err = write_all(fd, octets, len);
@@ -638,11 +644,19 @@ int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer
             drop(f, f->n - 1);
         }
     }
-    if (f->n == before) {
+    if (f->n == before && !f->error) {
         return WOAD_ENOENT;
     }
-    f->error = file_save(f);
+    f->error = file_save(f);             /* again, if it failed: the file may have the bond */
     return f->error;
+}
+
+void woad_bond_file_adopt_irk(struct woad_bond_file *f, const uint8_t irk[16])
+{
+    if (!f->n && memcmp(f->irk, irk, sizeof f->irk) != 0) {
+        memcpy(f->irk, irk, sizeof f->irk);
+        f->error = file_save(f);
+    }
 }
 
 int woad_bond_file_error(const struct woad_bond_file *f)

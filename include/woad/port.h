@@ -82,9 +82,13 @@ int woad_port_random(void *ctx, uint8_t *out, size_t len);
  * errno: -EBUSY: a program, this one too, has it open; -EBADMSG: it is something else, or damaged;
  * -EACCES: it is another user's; or what prevents that it is written.  It is left as it is then.
  * is: whether a path leads to the file that is open.
- * remove: the bond of a peer, or all with NULL; the host's are its own: woad_bond_remove().
+ * remove: the bond of a peer, or all with NULL; the host's are its own: woad_bond_remove().  0;
+ * WOAD_ENOENT: there is none; or why the file could not be written: it still has the bond then.
+ * adopt_irk: a host's IRK (woad_irk()) takes the place of the file's, if the file has no bonds: for
+ * a file that is opened when there are bonds already.
  * error: of the last time it was written, 0 or a negative errno (-ENOSPC: the disk is full;
- * -ESTALE: another file was put in its place, and is left there); the next time all is written. */
+ * -ESTALE: its folder is gone, or another file was put in its place, and is left there); the next
+ * time all is written. */
 struct woad_bond_file;
 struct woad_event;
 struct woad_addr;
@@ -92,6 +96,7 @@ struct woad_bond_file *woad_bond_file_open(const char *path, int *error);
 bool woad_bond_file_is(const struct woad_bond_file *f, const char *path);
 void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct woad_event *ev);
 int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer);
+void woad_bond_file_adopt_irk(struct woad_bond_file *f, const uint8_t irk[16]);
 int woad_bond_file_error(const struct woad_bond_file *f);
 void woad_bond_file_close(struct woad_bond_file *f);
 

@@ -216,6 +216,8 @@ enum woad_privacy { WOAD_PRIVACY_OFF, WOAD_PRIVACY_RESOLVABLE, WOAD_PRIVACY_NON_
 /* The key by which bonded peers know us again: 16 octets that nobody can guess, the same for ever.
  * They get it, and our identity, when they bond.  WOAD_ENOTSUP without the feature. */
 int woad_set_irk(struct woad *h, const uint8_t irk[16]);
+/* A copy of it, for a store that is opened later.  WOAD_ENOENT: none has been set; WOAD_ENOTSUP. */
+int woad_irk(const struct woad *h, uint8_t irk[16]);
 
 /* From now on private addresses in the place of ours, a new one each so many seconds, 1 to 3600
  * (900 is usual); or, off, our own again.  Peers that are bonded and have given their key are told

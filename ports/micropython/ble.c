@@ -72,8 +72,19 @@ struct woad *ble_active(void)
 
 /* --- moving packets --------------------------------------------------------------------------- */
 
-void ble_hold(void) { ble.holding++; }
-void ble_release(void) { ble.holding--; }
+/* While packets move for a method, nothing else may enter the host: events are queued, and the
+ * scheduler waits.  Drivers of UARTs (rp2, mimxrt, renesas-ra) and delays (esp32) poll it. */
+void ble_hold(void)
+{
+    ble.holding++;
+    mp_sched_lock();
+}
+
+void ble_release(void)
+{
+    mp_sched_unlock();
+    ble.holding--;
+}
 
 /* A failing controller is noticed here, and told by the host's events. */
 static void ble_pump(void)
@@ -90,7 +101,7 @@ void ble_flush(void)
         ble_hold();
         (void)ble_port_flush(ble.host);
         ble_release();
-        ble_port_arm();
+        ble_port_arm(0);
     }
 }
 
@@ -122,7 +133,7 @@ void ble_wait(const bool *done)
         ble_pump();
     }
     ble_release();
-    ble_port_arm();
+    ble_port_arm(0);
     if (ble.down) {
         ble_port_schedule();             /* nobody else will: the port is gone */
     }
@@ -168,9 +179,33 @@ static void ble_keep_up(mp_uint_t before)
     }
 }
 
+/* MicroPython's scheduler goes on as long as a function is scheduled while another runs, and a
+ * controller or a method of a handler may have this one scheduled at any time.  So after a long
+ * turn the program has PAUSE_MS. */
+static bool run_pauses(void)
+{
+    enum { PAUSE_MS = 2 };
+    return ble.ran_long && mp_hal_ticks_ms() - ble.ran < PAUSE_MS;
+}
+
+static void run_ends(mp_uint_t began)
+{
+    enum { LONG_MS = 10 };
+    ble.ran = mp_hal_ticks_ms();
+    ble.ran_long = ble.ran - began >= LONG_MS;
+    ble.running = false;
+    ble_port_arm(1);
+}
+
 /* In the scheduler: what waits for the program, then what has come. */
 void ble_run(void)
 {
+    mp_uint_t began = mp_hal_ticks_ms();
+    if (ble.running || run_pauses()) {
+        ble_port_arm(1);
+        return;
+    }
+    ble.running = true;
     ble_deliver_queued();
     mp_uint_t before = mp_hal_ticks_ms();
     ble_pump();
@@ -189,7 +224,7 @@ void ble_run(void)
         ble_stop(ble.ending);
     }
     ble_deliver_queued();
-    ble_port_arm();
+    run_ends(began);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -269,8 +304,8 @@ static void ble_start(void)
     ble_forget();
     ble.up = ble.ending = false;
     ble.down = 0;
-    ble.holding = 0;
     ble.dropped = 0;
+    ble.starts++;
     ble.host = woad_init(memory, size, &cfg);
     if (!ble.host) {
         ble_port_memory_free(memory);
@@ -332,7 +367,7 @@ void woad_mp_end(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
     ble.in_host = ble.holding = 0;       /* whatever was under way is cut off */
-    ble.starting = false;
+    ble.starting = ble.running = false;
     ble_stop(true);
     ble.why[0] = '\0';
 }
@@ -421,6 +456,8 @@ static mp_obj_t config_get(mp_obj_t key)
             return mp_obj_new_int_from_uint(ble.dropped);
         case MP_QSTR_events:
             return config_events();
+        case MP_QSTR_bond_error:
+            return MP_OBJ_NEW_SMALL_INT(-ble_port_store_error());
         default:
             mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
     }
@@ -540,14 +577,19 @@ static void config_set_pairing(qstr key, mp_int_t n)
     ble_apply_pairing();
 }
 
-/* The bonds that there are, in the file that has been named just now. */
+/* The host's bonds go into the file that has been named just now, the one used last at its front.
+ * Bonded peers resolve our address by the IRK that the host has: a file without bonds takes it. */
 static void store_bonds(void)
 {
     struct woad_bond bond;
     struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
+    uint16_t bonds = 0;
     ev.u.bond.bond = &bond;
     ev.u.bond.why = WOAD_BOND_NEW;
-    for (uint16_t n = 0; woad_bond_at(ble.host, n, &bond) == 0; n++) {
+    while (woad_bond_at(ble.host, bonds, &bond) == 0) {
+        bonds++;
+    }
+    while (bonds && woad_bond_at(ble.host, --bonds, &bond) == 0) {
         ble_port_store_event(ble.host, &ev);
     }
     memset(&bond, 0, sizeof bond);
@@ -558,11 +600,16 @@ static void config_set_store(mp_obj_t value)
 {
     const char *path = value == mp_const_none ? NULL : mp_obj_str_get_str(value);
     struct woad_event up = { .type = WOAD_EV_UP, .conn = WOAD_NO_CONN };
+    uint8_t irk[16];
     int err = ble_port_store(path);
     if (err) {
         ble_raise_with(-err, value);
     }
     if (ble.host && ble.up) {
+        if (woad_irk(ble.host, irk) == 0) {
+            ble_port_store_irk(irk);
+        }
+        memset(irk, 0, sizeof irk);
         ble_port_store_event(ble.host, &up);
         store_bonds();
         err = ble_port_store_error();

@@ -197,6 +197,7 @@ struct ble_state {
     uint32_t events;                     /* bit n: event 64 + n is wanted */
     unsigned holding;                    /* events are queued, not delivered */
     unsigned in_host;                    /* so many events of the host have not returned */
+    unsigned starts;                     /* counts them: ble_same() */
     bool starting;                       /* active(True) is under way */
     bool ending;                         /* active(False) in one of both: done when it returns */
     uint16_t conns[BLE_CONNS];           /* WOAD_NO_CONN: free */
@@ -205,6 +206,8 @@ struct ble_state {
     uint8_t *ext_data[BLE_ADV_SETS][2];  /* of extended advertising, and its scan response */
     uint32_t dropped;
     mp_uint_t slow_since;
+    mp_uint_t ran;                       /* when ble_run() returned last */
+    bool running, ran_long;
     uint16_t rxbuf;
     void *thread;                        /* the main one */
     bool long_reads;                     /* gattc_read gives the whole value */
@@ -234,8 +237,10 @@ void ble_flush(void);
 /* Waits until *done, events held back meanwhile; raises ETIMEDOUT.  In a handler that was called
  * out of the host there is no waiting: the host can't be entered again. */
 void ble_wait(const bool *done);
-void ble_hold(void);
+void ble_hold(void);                     /* events and the scheduler wait; counted */
 void ble_release(void);
+/* Whether the radio is still on that was when ble.starts was `starts`. */
+bool ble_same(unsigned starts);
 void ble_stop(bool politely);
 /* Octets for a key; waits for the controller's, if they are its own.  0 or WOAD_E…. */
 int ble_random(uint8_t *out, size_t len);
@@ -272,6 +277,7 @@ int ble_read_refused(uint16_t conn, uint16_t handle);
 /* ble_l2cap.c */
 void ble_note_coc(const struct woad_event *ev);
 void ble_on_coc(const struct woad_event *ev);
+void ble_lost_coc(const struct woad_event *ev);
 void ble_forget_channels(void);          /* the host is gone */
 void ble_channels_over(uint16_t conn);
 uint32_t ble_channels_due(void);
@@ -314,7 +320,9 @@ int ble_port_store(const char *path);
 bool ble_port_stores(void);
 int ble_port_store_error(void);          /* of the last time it was written */
 void ble_port_store_event(struct woad *h, const struct woad_event *ev);
-bool ble_port_store_remove(const struct woad_addr *peer);  /* NULL: all */
+void ble_port_store_irk(const uint8_t irk[16]);            /* for a file without bonds */
+/* NULL: all.  0; WOAD_ENOENT: there is none, or no file; or why it is still in the file. */
+int ble_port_store_remove(const struct woad_addr *peer);
 int ble_port_open(char *why, size_t room);                 /* negative errno */
 void ble_port_close(void);
 bool ble_port_is_open(void);
@@ -323,8 +331,10 @@ bool ble_port_more(void);                /* there were more */
 int ble_port_flush(struct woad *h);
 void ble_port_clock(struct woad *h);                       /* tells the host the time */
 void ble_port_wait(uint32_t ms);
-void ble_port_arm(void);
-void ble_port_schedule(void);            /* has the scheduler run ble_run() */
+/* Has the scheduler run ble_run() when packets come or the host's next deadline is, not before
+ * `least_ms` have passed.  Nothing happens inside ble_run(), which does it at its end. */
+void ble_port_arm(uint32_t least_ms);
+void ble_port_schedule(void);            /* at once */
 void ble_run(void);                      /* in the scheduler: packets, events */
 
 MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj);

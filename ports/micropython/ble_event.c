@@ -34,11 +34,18 @@ static void on_connect(const struct woad_event *ev)
     ble_invoke(ev->u.connect.central ? IRQ_PERIPHERAL_CONNECT : IRQ_CENTRAL_CONNECT, 3, items);
 }
 
+/* The handler of the first of two events may end the radio: no other event follows then. */
+bool ble_same(unsigned starts) { return ble.host && ble.starts == starts && !ble.ending; }
+
 static void on_disconnect(const struct woad_event *ev)
 {
+    unsigned starts = ble.starts;
     if (ble_wants(IRQ_DISCONNECT_REASON)) {
         mp_obj_t why[] = { event_int(ev->conn), event_int(ev->u.disconnect.reason) };
         ble_invoke(IRQ_DISCONNECT_REASON, 2, why);
+    }
+    if (!ble_same(starts)) {
+        return;
     }
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.disconnect.peer.type),
                          ble_addr(&ev->u.disconnect.peer) };
@@ -49,12 +56,16 @@ static void on_disconnect(const struct woad_event *ev)
 static void on_connect_failed(const struct woad_event *ev)
 {
     static const struct woad_addr nobody = { 0xff, { 0 } };
+    unsigned starts = ble.starts;
     if (ble_wants(IRQ_CONNECT_FAILED)) {
         const struct woad_addr *peer = &ev->u.connect_failed.peer;
         int status = ev->u.connect_failed.status;
         mp_obj_t why[] = { event_int(peer->type), ble_addr(peer),
                            event_int(status > 0 ? 0x200 + status : event_status(status)) };
         ble_invoke(IRQ_CONNECT_FAILED, 3, why);
+    }
+    if (!ble_same(starts)) {
+        return;
     }
     mp_obj_t items[] = { event_int(WOAD_NO_CONN), event_int(nobody.type), ble_addr(&nobody) };
     ble_invoke(IRQ_PERIPHERAL_DISCONNECT, 3, items);
@@ -250,6 +261,15 @@ void ble_forget_gathered(void)
     }
 }
 
+/* Some of what was found or read had no room: the procedure does not end with status 0. */
+static int gathered_status(uint16_t conn, int status)
+{
+    struct ble_gathered *g = gathered_on(conn);
+    int told = status || !g->lost ? event_status(status) : NO_MEMORY;
+    g->lost = false;
+    return told;
+}
+
 /* Of several values each is told by itself, as it comes. */
 static void on_read_one(const struct woad_event *ev)
 {
@@ -281,14 +301,17 @@ static void on_read(const struct woad_event *ev)
 static void on_read_done(const struct woad_event *ev)
 {
     struct ble_gathered *g = gathered_on(ev->conn);
-    int status = ev->u.done.status || !g->lost ? event_status(ev->u.done.status) : NO_MEMORY;
+    int status = gathered_status(ev->conn, ev->u.done.status);
+    unsigned starts = ble.starts;
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.done.handle), mp_const_none };
     size_t len = g->len;
     g->len = 0;
-    g->lost = false;
     if (!status) {
         items[2] = ble_bytes(g->octets, len);
         ble_invoke(IRQ_GATTC_READ_RESULT, 3, items);
+    }
+    if (!ble_same(starts)) {
+        return;
     }
     items[2] = event_int(status);
     ble_invoke(IRQ_GATTC_READ_DONE, 3, items);
@@ -301,13 +324,15 @@ static void on_gattc_done(const struct woad_event *ev)
                                    [WOAD_GATTC_INCLUDED] = IRQ_GATTC_INCLUDED_DONE,
                                    [WOAD_GATTC_CHARACTERISTICS] = IRQ_GATTC_CHARACTERISTIC_DONE,
                                    [WOAD_GATTC_DESCRIPTORS] = IRQ_GATTC_DESCRIPTOR_DONE };
-    mp_obj_t items[] = { event_int(ev->conn), event_int(event_status(ev->u.done.status)) };
+    if (ev->u.done.op == WOAD_GATTC_READ) {
+        on_read_done(ev);
+        return;
+    }
+    mp_obj_t items[] = { event_int(ev->conn),
+                         event_int(gathered_status(ev->conn, ev->u.done.status)) };
     switch (ev->u.done.op) {
         case WOAD_GATTC_MTU:
             break;                       /* MTU_EXCHANGED has told it */
-        case WOAD_GATTC_READ:
-            on_read_done(ev);
-            break;
         case WOAD_GATTC_READ_BY_UUID:
         case WOAD_GATTC_READ_MULTIPLE: {
             mp_obj_t done[] = { items[0], event_int(ev->u.done.handle), items[1] };
@@ -416,8 +441,9 @@ void ble_deliver_queued(void)
     }
 }
 
-/* There is no memory to keep it until the program can hear of it.  Who waits for an answer gets one
- * at once: what could not be asked is refused. */
+/* There is no memory to keep the event until the program can hear of it.  A request is refused at
+ * once, a procedure ends with NO_MEMORY, and what belongs to a connection or a channel that is over
+ * is free. */
 static void event_lost(struct woad *h, const struct woad_event *ev)
 {
     ble.dropped++;
@@ -434,6 +460,19 @@ static void event_lost(struct woad *h, const struct woad_event *ev)
             break;
         case WOAD_EV_COC_REQUEST:
             woad_coc_refuse(h, ev->conn, ev->u.coc.cid, WOAD_COC_NO_RESOURCES);
+            break;
+        case WOAD_EV_COC_CLOSED:
+            ble_lost_coc(ev);
+            break;
+        case WOAD_EV_DISCONNECT:
+            conn_over(ev->conn);
+            break;
+        case WOAD_EV_READ:
+        case WOAD_EV_SERVICE:
+        case WOAD_EV_INCLUDED:
+        case WOAD_EV_CHARACTERISTIC:
+        case WOAD_EV_DESCRIPTOR:
+            gathered_on(ev->conn)->lost = true;
             break;
         default:
             break;

@@ -1,17 +1,22 @@
 /* Extended advertising: sets of it, and reports of it.  docs/module.md */
 #include "ble.h"
 
-/* What a set advertises: a copy, NULL for nothing. */
-static uint8_t *ext_copy(const mp_buffer_info_t *buf)
+/* What a set advertises: copies, NULL for nothing.  Both or ENOMEM. */
+static void ext_copy(const mp_buffer_info_t buf[2], uint8_t *copy[2])
 {
-    uint8_t *copy = buf->len ? ble_port_alloc(buf->len) : NULL;
-    if (buf->len && !copy) {
+    bool failed = false;
+    for (int k = 0; k < 2; k++) {
+        copy[k] = buf[k].len ? ble_port_alloc(buf[k].len) : NULL;
+        if (copy[k]) {
+            memcpy(copy[k], buf[k].buf, buf[k].len);
+        }
+        failed = failed || (buf[k].len && !copy[k]);
+    }
+    if (failed) {
+        ble_port_free(copy[0]);
+        ble_port_free(copy[1]);
         mp_raise_OSError(MP_ENOMEM);
     }
-    if (copy) {
-        memcpy(copy, buf->buf, buf->len);
-    }
-    return copy;
 }
 
 /* It lives until it is replaced. */
@@ -60,7 +65,7 @@ static struct woad_ext_adv_params ext_params(const mp_arg_val_t *args)
         .secondary_phy = (uint8_t)ext_int(args[SECONDARY].u_obj, 1, 3),
         .sid = (uint8_t)ext_int(args[SID].u_obj, 0, 15),
         .tx_power_dbm = (int8_t)ext_int(args[POWER].u_obj, -127, 127),
-        .duration_10ms = (uint16_t)(ext_int(args[DURATION].u_obj, 0, 655350) / 10),
+        .duration_10ms = (uint16_t)((ext_int(args[DURATION].u_obj, 0, 655350) + 9) / 10),
         .events_max = (uint8_t)ext_int(args[EVENTS].u_obj, 0, 255),
     };
 }
@@ -104,8 +109,8 @@ static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *
         }
     }
     struct woad *h = ble_active();
-    uint8_t *copy[2] = { ext_copy(&buf[0]), NULL };
-    copy[1] = ext_copy(&buf[1]);
+    uint8_t *copy[2];
+    ext_copy(buf, copy);
     int err = woad_ext_adv_start(h, set, &p);
     for (int k = 0; k < 2; k++) {
         if (err) {

@@ -7,8 +7,9 @@ enum { L2CAP_MTU_LEAST = 32, L2CAP_MPS = 247, L2CAP_AHEAD = 8 };
 
 /* An SDU is the host's until it is sent; `rx` until the channel is closed.  What the peer sent
  * before it closed stays for the program to read, and the event waits for that: LINGER_MS after the
- * last time it read. */
-enum { LINGER_MS = 5000 };
+ * last time it read.  Time is counted in steps of at most STEP_MS: a program that is stopped by a
+ * debugger or a signal does not read, and the time does not count. */
+enum { LINGER_MS = 5000, LINGER_STEP_MS = 100 };
 struct ble_channel {
     struct ble_channel *next;
     uint16_t conn, cid;
@@ -17,9 +18,10 @@ struct ble_channel {
     uint8_t *rx, *tx, *left;
     size_t tx_room, left_len, left_at;
     uint32_t whole;                      /* octets of SDUs that have come whole */
-    mp_uint_t since;
+    mp_uint_t lingers_ms;                /* so long it still waits */
     struct woad_event end;
 };
+static mp_uint_t lingers_since;          /* lingers_ms of all channels is of that moment */
 
 static struct ble_channel *channel_find(uint16_t conn, uint16_t cid)
 {
@@ -89,13 +91,13 @@ void ble_channels_over(uint16_t conn)
     }
 }
 
-/* Milliseconds until the program has not read for too long; in the scheduler, what follows. */
+/* Milliseconds until ble_channels_run() has to be called. */
 uint32_t ble_channels_due(void)
 {
     uint32_t least = WOAD_FOREVER;
     for (const struct ble_channel *k = ble.channels; k; k = k->next) {
-        mp_uint_t gone = mp_hal_ticks_ms() - k->since;
-        uint32_t left = gone < LINGER_MS ? LINGER_MS - (uint32_t)gone : 0;
+        uint32_t left = (uint32_t)k->lingers_ms;
+        left = left < LINGER_STEP_MS ? left : LINGER_STEP_MS;
         if (k->waits && left < least) {
             least = left;
         }
@@ -103,11 +105,23 @@ uint32_t ble_channels_due(void)
     return least;
 }
 
+static void channels_pass_time(void)
+{
+    mp_uint_t now = mp_hal_ticks_ms(), step = now - lingers_since;
+    lingers_since = now;
+    step = step < LINGER_STEP_MS ? step : LINGER_STEP_MS;
+    for (struct ble_channel *k = ble.channels; k; k = k->next) {
+        k->lingers_ms -= step < k->lingers_ms ? step : k->lingers_ms;
+    }
+}
+
+/* In the scheduler: ends those that the program has not read for too long. */
 void ble_channels_run(void)
 {
     struct ble_channel *k = ble.channels;
+    channels_pass_time();
     while (k) {
-        if (k->waits && mp_hal_ticks_ms() - k->since >= LINGER_MS) {
+        if (k->waits && !k->lingers_ms) {
             channel_over(k);             /* the list may be another now */
             k = ble.channels;
         } else {
@@ -279,7 +293,7 @@ static size_t channel_read_rest(struct ble_channel *k, uint8_t *to, size_t room)
         memcpy(to, k->left + k->left_at, n);
     }
     k->left_at += n;
-    k->since = mp_hal_ticks_ms();
+    k->lingers_ms = LINGER_MS;
     if (k->waits && !channel_unread(k)) {
         k->waits = !ble_queue_put(ble_object(), &k->end);  /* not in here: when this has returned */
     }
@@ -436,19 +450,32 @@ static int coc_status(int status)
     }
 }
 
+/* The one of the event that it is closed: one that lingers may have a younger one before it. */
+static struct ble_channel *channel_ended(const struct woad_event *ev)
+{
+    struct ble_channel *k = ble.channels;
+    while (k && (!k->ended || k->conn != ev->conn || k->cid != ev->u.coc.cid)) {
+        k = k->next;
+    }
+    return k;
+}
+
+/* There was no room for the event. */
+void ble_lost_coc(const struct woad_event *ev)
+{
+    struct ble_channel *k = channel_ended(ev);
+    if (k) {
+        channel_free(k);
+    }
+}
+
 /* When all has been read, or nothing was left. */
 static void on_coc_closed(const struct woad_event *ev)
 {
-    struct ble_channel *k = channel_find(ev->conn, ev->u.coc.cid);
-    while (k && !k->ended) {             /* one that lingers may have a younger one before it */
-        k = k->next;
-        while (k && (k->conn != ev->conn || k->cid != ev->u.coc.cid)) {
-            k = k->next;
-        }
-    }
+    struct ble_channel *k = channel_ended(ev);
     if (k && channel_unread(k)) {
         k->waits = true;
-        k->since = mp_hal_ticks_ms();
+        k->lingers_ms = LINGER_MS;
         return;
     }
     if (k) {

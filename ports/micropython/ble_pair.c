@@ -254,9 +254,13 @@ void ble_on_security(const struct woad_event *ev)
 {
     const struct woad_security *now = &ev->u.security.now;
     int status = ev->u.security.status;
+    unsigned starts = ble.starts;
     if (status && ble_wants(IRQ_PAIR_FAILED)) {
         mp_obj_t why[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(status) };
         ble_invoke(IRQ_PAIR_FAILED, 2, why);
+    }
+    if (!ble_same(starts)) {
+        return;
     }
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(now->encrypted),
                          MP_OBJ_NEW_SMALL_INT(now->authenticated),
@@ -331,6 +335,12 @@ void ble_on_keypress(const struct woad_event *ev)
 
 /* --- beyond upstream -------------------------------------------------------------------------- */
 
+/* The host knows the bond no more, but the file still has it. */
+static void store_raise(int err)
+{
+    ble_raise(err == WOAD_ENOENT ? 0 : err);
+}
+
 /* One peer's bond, or all: (addr_type, addr), or nothing. */
 static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
 {
@@ -350,11 +360,12 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
         if (more) {
             secret_set(SECRET_MORE, key, sizeof key, NULL, 0);
         }
-        bool stored = ble_port_store_remove(&peer);
-        ble_raise(ours || peers || stored ? 0 : err);
+        int stored = ble_port_store_remove(&peer);
+        store_raise(stored);
+        ble_raise(ours || peers || !stored ? 0 : err);
         return mp_const_none;
     }
-    ble_port_store_remove(NULL);
+    int stored = ble_port_store_remove(NULL);
     while (ble.host && woad_bond_at(ble.host, 0, &b) == 0) {
         struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
         ev.u.bond.bond = &b;
@@ -362,6 +373,7 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
         woad_bond_remove(ble.host, &b.peer);
         ble_on_bond(&ev);
     }
+    store_raise(stored);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj, 1, 2, gap_unpair);

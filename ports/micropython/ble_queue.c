@@ -112,11 +112,16 @@ bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev)
 struct ble_record *ble_queue_first(ble_obj_t *o)
 {
     struct ble_queue *q = &o->queue;
+    return q->used ? record_at(q, q->out) : q->list;
+}
+
+/* `out` is always where a record is, so that the block's end is never taken for one. */
+static void block_wrap(struct ble_queue *q)
+{
     if (q->used && (BLE_WAITING - q->out < RECORD || !record_at(q, q->out)->size)) {
         q->used -= BLE_WAITING - q->out;
         q->out = 0;
     }
-    return q->used ? record_at(q, q->out) : q->list;
 }
 
 /* Keys may lie in it. */
@@ -138,6 +143,7 @@ void ble_queue_drop(ble_obj_t *o)
     if (q->used) {
         q->used -= r->size;
         q->out += r->size;
+        block_wrap(q);
         return;
     }
     q->list = r->next;

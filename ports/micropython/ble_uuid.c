@@ -96,13 +96,17 @@ static void uuid_print(const mp_print_t *print, mp_obj_t self, mp_print_kind_t k
     mp_printf(print, uuid->size == 16 ? "UUID('%s')" : "UUID(0x%s)", text);
 }
 
+/* A copy: a memoryview keeps the pointer, and the collector follows only pointers to the start of a
+ * block. */
 static mp_int_t uuid_get_buffer(mp_obj_t self, mp_buffer_info_t *buf, mp_uint_t flags)
 {
-    ble_uuid_obj_t *o = MP_OBJ_TO_PTR(self);
+    const struct woad_uuid *uuid = ble_uuid_of(self);
     if (flags != MP_BUFFER_READ) {
         return 1;
     }
-    *buf = (mp_buffer_info_t) { .buf = o->uuid.le, .len = o->uuid.size, .typecode = 'B' };
+    uint8_t *copy = m_new(uint8_t, uuid->size);
+    memcpy(copy, uuid->le, uuid->size);
+    *buf = (mp_buffer_info_t) { .buf = copy, .len = uuid->size, .typecode = 'B' };
     return 0;
 }
 

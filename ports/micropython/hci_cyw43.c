@@ -16,9 +16,18 @@ enum { HEADER = 3, ROOM = 4 + 1024 };
 static uint8_t in[ROOM] __attribute__((aligned(4))), out[ROOM] __attribute__((aligned(4)));
 static size_t in_len, in_taken;
 
+static void hci_timer_init(void)
+{
+    static bool done;
+    if (!done) {
+        done = true;
+        mp_bluetooth_hci_init();
+    }
+}
+
 int ble_hci_open(void)
 {
-    mp_bluetooth_hci_init();
+    hci_timer_init();
     in_len = in_taken = 0;
     return cyw43_bluetooth_hci_init() ? -MP_EIO : 0;
 }
@@ -45,8 +54,8 @@ int ble_hci_read(uint8_t *to, size_t room)
     return (int)n;
 }
 
-/* The length does not count the type octet. */
-int ble_hci_write(const uint8_t *packet, size_t len)
+/* The length does not count the type octet.  The driver waits for the chip before it writes. */
+int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
 {
     if (len + HEADER > sizeof out) {
         return -MP_EINVAL;
@@ -55,7 +64,9 @@ int ble_hci_write(const uint8_t *packet, size_t len)
     out[1] = (uint8_t)((len - 1) >> 8);
     out[2] = 0;
     memcpy(out + HEADER, packet, len);
-    return cyw43_bluetooth_hci_write(out, len + HEADER) ? -MP_EIO : 0;
+    int err = cyw43_bluetooth_hci_write(out, len + HEADER) ? -MP_EIO : 0;
+    *sent = len;
+    return err;
 }
 
 void ble_hci_run_now(void) { mp_bluetooth_hci_poll_now(); }

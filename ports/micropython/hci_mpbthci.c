@@ -16,9 +16,18 @@
 #define MICROPY_PY_BLUETOOTH_HCI_READ_MODE MICROPY_PY_BLUETOOTH_HCI_READ_MODE_BYTE
 #endif
 
+static void hci_timer_init(void)
+{
+    static bool done;
+    if (!done) {
+        done = true;
+        mp_bluetooth_hci_init();
+    }
+}
+
 int ble_hci_open(void)
 {
-    mp_bluetooth_hci_init();
+    hci_timer_init();
     int err = mp_bluetooth_hci_uart_init(MICROPY_HW_BLE_UART_ID, MICROPY_HW_BLE_UART_BAUDRATE);
     if (!err) {
         err = mp_bluetooth_hci_controller_init();
@@ -35,12 +44,6 @@ void ble_hci_close(void)
     mp_bluetooth_hci_uart_deinit();
 }
 
-int ble_hci_write(const uint8_t *packet, size_t len)
-{
-    mp_bluetooth_hci_controller_wakeup();
-    return mp_bluetooth_hci_uart_write(packet, len) < 0 ? -MP_EIO : 0;
-}
-
 void ble_hci_run_now(void) { mp_bluetooth_hci_poll_now(); }
 void ble_hci_run_in_ms(uint32_t ms) { mp_bluetooth_hci_poll_in_ms(ms); }
 
@@ -48,6 +51,19 @@ void ble_hci_run_in_ms(uint32_t ms) { mp_bluetooth_hci_poll_in_ms(ms); }
 void mp_bluetooth_hci_poll(void) { ble_run(); }
 
 #if MICROPY_PY_BLUETOOTH_HCI_READ_MODE == MICROPY_PY_BLUETOOTH_HCI_READ_MODE_BYTE
+
+/* Octet by octet: UART drivers wait for room before they take one, so it is known what has left. */
+int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
+{
+    int n = 1;
+    if (!*sent) {
+        mp_bluetooth_hci_controller_wakeup();
+    }
+    while (*sent < len && (n = mp_bluetooth_hci_uart_write(packet + *sent, 1)) >= 0) {
+        ++*sent;
+    }
+    return n < 0 ? -MP_EIO : 0;
+}
 
 int ble_hci_read(uint8_t *to, size_t room)
 {
@@ -63,6 +79,15 @@ int ble_hci_read(uint8_t *to, size_t room)
 }
 
 #else
+
+/* Packets between two processors: each in one call. */
+int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
+{
+    mp_bluetooth_hci_controller_wakeup();
+    int n = mp_bluetooth_hci_uart_write(packet, len);
+    *sent = len;
+    return n < 0 ? -MP_EIO : 0;
+}
 
 /* A driver that calls back with each octet of all packets there are: an STM32WB's mailbox. */
 static struct { uint8_t octet[2048]; size_t n, read; } taken;

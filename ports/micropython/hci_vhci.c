@@ -94,7 +94,7 @@ int ble_hci_read(uint8_t *to, size_t room)
 }
 
 /* The controller takes a packet whenever it says that it can; that is soon. */
-int ble_hci_write(const uint8_t *packet, size_t len)
+int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
 {
     for (int ms = 0; !esp_vhci_host_check_send_available(); ms++) {
         if (ms == 1000) {
@@ -103,5 +103,6 @@ int ble_hci_write(const uint8_t *packet, size_t len)
         vTaskDelay(pdMS_TO_TICKS(1) ? pdMS_TO_TICKS(1) : 1);
     }
     esp_vhci_host_send_packet((uint8_t *)packet, (uint16_t)len);
+    *sent = len;
     return 0;
 }

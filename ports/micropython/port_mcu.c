@@ -93,7 +93,71 @@ int ble_port_store(const char *path) { return path ? -MP_EOPNOTSUPP : 0; }
 bool ble_port_stores(void) { return false; }
 int ble_port_store_error(void) { return 0; }
 void ble_port_store_event(struct woad *h, const struct woad_event *ev) { (void)h; (void)ev; }
-bool ble_port_store_remove(const struct woad_addr *peer) { (void)peer; return false; }
+void ble_port_store_irk(const uint8_t irk[16]) { (void)irk; }
+int ble_port_store_remove(const struct woad_addr *peer) { (void)peer; return WOAD_ENOENT; }
+
+/* A call of the driver, and what it gave. */
+struct mcu_call {
+    enum { CALL_CLOSE, CALL_READ, CALL_WRITE, CALL_WAIT } what;
+    uint8_t *to;
+    const uint8_t *packet;
+    size_t len, sent;
+    int result;
+};
+
+static void mcu_call(struct mcu_call *c)
+{
+    switch (c->what) {
+        case CALL_CLOSE:
+            ble_hci_close();
+            break;
+        case CALL_READ:
+            c->result = ble_hci_read(c->to, c->len);
+            break;
+        case CALL_WRITE:
+            c->result = ble_hci_write(c->packet, c->len, &c->sent);
+            break;
+        default:
+            mp_hal_delay_us(100);
+            break;
+    }
+}
+
+/* False: it has raised what is in *raised. */
+static bool mcu_called(struct mcu_call *c, mp_obj_t *raised)
+{
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        mcu_call(c);
+        nlr_pop();
+        return true;
+    }
+    *raised = MP_OBJ_FROM_PTR(nlr.ret_val);
+    return false;
+}
+
+/* No exception leaves through the host, nor ends in the middle of a packet: the call is made again,
+ * and the exception is pending afterwards. */
+static int mcu_guard(struct mcu_call *c)
+{
+    enum { TRIES = 100 };
+    mp_obj_t raised = MP_OBJ_NULL;
+    bool done = false;
+    c->result = -MP_EIO;
+    for (int tries = 0; !done && tries < TRIES; tries++) {
+        done = mcu_called(c, &raised);
+    }
+    if (raised != MP_OBJ_NULL) {
+        mp_sched_exception(raised);
+    }
+    return c->result;
+}
+
+static int mcu_write(const uint8_t *packet, size_t len)
+{
+    struct mcu_call c = { .what = CALL_WRITE, .packet = packet, .len = len };
+    return mcu_guard(&c);
+}
 
 int ble_port_open(char *why, size_t room)
 {
@@ -113,8 +177,9 @@ int ble_port_open(char *why, size_t room)
 void ble_port_close(void)
 {
     if (io.open) {
+        struct mcu_call c = { .what = CALL_CLOSE };
         io.open = false;
-        ble_hci_close();
+        mcu_guard(&c);
     }
 }
 
@@ -126,7 +191,7 @@ int ble_port_flush(struct woad *h)
     size_t n;
     int err = 0;
     while (io.open && !err && (n = woad_tx(h, packet, sizeof packet)) > 0) {
-        err = ble_hci_write(packet, n);
+        err = mcu_write(packet, n);
     }
     return err;
 }
@@ -154,7 +219,8 @@ static bool mcu_read(struct woad *h, int *err)
     while (!*err && left && got > 0) {
         size_t room;
         uint8_t *at = h4_space(&io.h4, &room);
-        got = ble_hci_read(at, room);
+        struct mcu_call c = { .what = CALL_READ, .to = at, .len = room };
+        got = mcu_guard(&c);
         if (got > 0) {
             h4_added(&io.h4, (size_t)got);
             *err = mcu_take(h);
@@ -204,22 +270,26 @@ void ble_port_clock(struct woad *h) { woad_clock(h, mp_hal_ticks_ms()); }
  * some boards (ESP32) run it in a delay. */
 void ble_port_wait(uint32_t ms)
 {
+    struct mcu_call c = { .what = CALL_WAIT };
     (void)ms;
-    mp_hal_delay_us(100);
+    mcu_guard(&c);
 }
 
 void ble_port_schedule(void) { ble_hci_run_now(); }
 
-void ble_port_arm(void)
+void ble_port_arm(uint32_t least_ms)
 {
     ble_obj_t *o = ble_object();
-    if (!io.open) {
+    bool waits = o && !ble_queue_empty(o);                 /* something, for the program */
+    if (!io.open || ble.running) {
         return;
     }
-    if (o && !ble_queue_empty(o)) {
+    if (waits && !least_ms) {
         ble_hci_run_now();
     } else {                             /* not at once: the program has its turn, too */
         uint32_t ms = io.next < BLE_HCI_POLL_MS ? io.next : BLE_HCI_POLL_MS;   /* often enough */
-        ble_hci_run_in_ms(ms ? ms : 1);
+        uint32_t due = ble_channels_due();
+        ms = ms < due ? ms : due;
+        ble_hci_run_in_ms(ms && !waits ? ms : 1);
     }
 }

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -68,16 +69,29 @@ int ble_port_store(const char *path)
 bool ble_port_stores(void) { return store != NULL; }
 int ble_port_store_error(void) { return store ? woad_bond_file_error(store) : 0; }
 
+/* The first of several failures is shown: the program may not look at config("bond_error"). */
 void ble_port_store_event(struct woad *h, const struct woad_event *ev)
 {
+    int before = ble_port_store_error();
     if (store) {
         woad_bond_file_event(store, h, ev);
     }
+    int error = ble_port_store_error();
+    if (error && !before) {
+        fprintf(stderr, "woad: bond_store: %s: bonds are not kept\n", strerror(-error));
+    }
 }
 
-bool ble_port_store_remove(const struct woad_addr *peer)
+void ble_port_store_irk(const uint8_t irk[16])
 {
-    return store && woad_bond_file_remove(store, peer) == 0;
+    if (store) {
+        woad_bond_file_adopt_irk(store, irk);
+    }
+}
+
+int ble_port_store_remove(const struct woad_addr *peer)
+{
+    return store ? woad_bond_file_remove(store, peer) : WOAD_ENOENT;
 }
 
 bool ble_port_interrupts(void) { return io.port && pthread_equal(pthread_self(), io.main); }
@@ -193,6 +207,9 @@ int ble_port_open(char *why, size_t room)
     err = io.wake < 0 ? -errno : thread_start();
     if (err) {
         sigaction(SIGURG, &io.before, NULL);
+        if (io.wake >= 0) {
+            close(io.wake);
+        }
         woad_port_close(io.port);
         io.port = NULL;
     }
@@ -238,15 +255,16 @@ void ble_port_wait(uint32_t ms)
 void ble_port_schedule(void) { mp_sched_schedule_node(&io.node, run_node); }
 
 /* After any pumping: the thread waits for what comes next. */
-void ble_port_arm(void)
+void ble_port_arm(uint32_t least_ms)
 {
-    if (!io.port) {
+    if (!io.port || ble.running) {
         return;
     }
     ble_obj_t *o = ble_object();
     bool waits = o && !ble_queue_empty(o);                 /* something, for the program */
     uint32_t due = ble_channels_due(), wait = waits ? 0 : io.next;
     wait = wait < due ? wait : due;
+    wait = wait > least_ms ? wait : least_ms;
     uint32_t deadline = woad_port_now_ms() + wait;
     bool timed = wait != WOAD_FOREVER, blocked = woad_port_blocked(io.port);
     bool same = atomic_load(&io.armed) && timed == atomic_load(&io.timed) &&

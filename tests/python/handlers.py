@@ -70,6 +70,37 @@ def test_a_handler_slower_than_the_air():
     """, reports(50))
 
 
+def test_a_sleep_ends_while_the_handler_works():
+    """A handler of 10 ms that calls a method which waits, as fast as reports come: the program has its turn between two of them."""
+    for more, limit in (("ble.gap_advertise(100000, b'x')", 2500), ("pass", 2000)):
+        neighbours = [Program(NEIGHBOUR) for _ in range(6)]
+        for s in neighbours:
+            s.line("READY")
+        Program("""
+    n = 0
+    def handler(event, data):
+        global n
+        if event == 5:
+            n += 1
+            time.sleep_ms(10)
+            %s
+    up()
+    ble.irq(handler)
+    ble.gap_scan(0, 30000, 30000)
+    while n < 3:
+        time.sleep_ms(10)
+    for k in range(3):
+        start = time.ticks_ms()
+        time.sleep_ms(1000)
+        gone = time.ticks_diff(time.ticks_ms(), start)
+        assert 990 <= gone < %d, gone
+    ble.gap_scan(None)
+    """ % (more, limit)).end(40)
+        for s in neighbours:
+            s.say("")
+            s.end()
+
+
 def test_a_controller_that_never_stops_talking():
     """The program has its turn, and its radio goes on: Ctrl-C, and active(False), too."""
     flooded("talks", """
@@ -106,6 +137,50 @@ def test_a_program_that_was_stopped():
         p.p.send_signal(signal.SIGCONT)
     p.end(40)
     p.line("WELL")
+
+
+def test_what_was_sent_before_a_stop():
+    """A program that was stopped for longer than unread data of a closed channel stays has not waited: it reads them."""
+    s = Program("""
+    up()
+    ble.l2cap_listen(22, 200)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn, cid, psm, _, _ = wait(23, 20000)
+    wait(25)
+    print("COME")
+    peer()
+    time.sleep_ms(500)
+    assert not [e for e in events if e[0] == 24], events
+    buf = bytearray(200)
+    assert ble.l2cap_recvinto(conn, cid, buf) == 100
+    assert wait(24)[:2] == (conn, cid)
+    """)
+    s.line("READY")
+    c = Program(CLIENT + """
+    time.sleep_ms(100)
+    ble.l2cap_connect(conn, 22, 200)
+    cid = wait(23)[1]
+    if not ble.l2cap_send(conn, cid, bytes(100)):
+        wait(26)
+    peer()
+    ble.l2cap_disconnect(conn, cid)
+    wait(24)
+    time.sleep_ms(200)
+    print("CLOSED")
+    peer()
+    """)
+    c.say(s.line("MAC"))
+    s.line("COME")
+    c.say("")
+    c.line("CLOSED")
+    s.p.send_signal(signal.SIGSTOP)
+    time.sleep(6)
+    s.p.send_signal(signal.SIGCONT)
+    s.say("")
+    s.end()
+    c.say("")
+    c.end()
 
 
 def test_time_limits_of_sockets():

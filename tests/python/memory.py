@@ -496,6 +496,126 @@ def test_an_event_costs_no_heap():
     h.wait()
 
 
+def test_a_handler_of_a_closed_channel_ends_others():
+    """Two channels with unread data, and their connection, are over: the handler of the first ends the second."""
+    s, c = pair("""
+    import gc
+    chans = []
+    def handler(event, data):
+        irq(event, data)
+        if event == 23:
+            chans.append(data[:2])
+        if event == 24 and chans:
+            other = [c for c in chans if c[1] != data[1]]
+            chans.clear()
+            ble.l2cap_disconnect(*other[0])
+            gc.collect()
+            bytearray(3000)
+    up()
+    ble.irq(handler)
+    ble.l2cap_listen(0x80, 512)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    wait(2, 20000)
+    assert len([e for e in events if e[0] == 24]) == 2 and not chans, events
+    ble.gap_advertise(20000, b"x")
+    """, CLIENT + """
+    cids = []
+    for n in range(2):
+        time.sleep_ms(100)
+        ble.l2cap_connect(conn, 0x80, 512)
+        cids.append(wait(23)[1])
+    for cid in cids:
+        if not ble.l2cap_send(conn, cid, bytes(100)):
+            wait(26)
+    time.sleep_ms(200)
+    for cid in cids:
+        ble.l2cap_disconnect(conn, cid)
+        wait(24)
+    time.sleep_ms(300)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_options_given_many_times():
+    """A keyword comes as often as a mapping says; more of them than there are names are an error, and nothing is set."""
+    Program("""
+    class Many:
+        def keys(self):
+            return ["rxbuf"] * n
+        def __getitem__(self, key):
+            return 200
+    for n, well in ((16, True), (17, False), (40, False), (4000, False)):
+        ble.config(rxbuf=100)
+        try:
+            ble.config(**Many())
+            assert well, n
+        except TypeError:
+            assert not well, n
+        assert ble.config("rxbuf") == (200 if well else 100), n
+    """).end()
+
+
+def test_octets_of_a_uuid_are_kept():
+    """A memoryview of a UUID that nobody else has keeps its octets."""
+    Program(COLLECTS + """
+    views = [(n, memoryview(UUID(n))) for n in range(0x1800, 0x1820)]
+    junk = collects()
+    for n, v in views:
+        assert bytes(v) == n.to_bytes(2, "little"), (n, bytes(v))
+    """).end(60)
+
+
+def test_no_second_event_after_the_end():
+    """The handler of the first of two events ends the radio, when both have waited for a method: the second does not come."""
+    for first, second, act in ((64, 2, "peer"), (15, 16, "read")):
+        s = Program("""
+    up()
+    ((char,),) = ble.gatts_register_services(((U, ((C, 0x3a),)),))
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn, _, _ = wait(1, 20000)
+    peer()
+    ble.gap_disconnect(conn)
+    """)
+        s.line("READY")
+        c = Program("""
+    ended = False
+    def handler(event, data):
+        global ended
+        irq(event, data)
+        if event == %d:
+            ended = True
+            ble.active(False)
+    ble.config(events=(64,))
+    up()
+    ble.irq(handler)
+    ble.gap_connect(0, peer())
+    conn, _, _ = wait(7)
+    print("THERE")
+    if %r:
+        ble.gattc_read(conn, 12)
+    while not ended:
+        try:
+            ble.gap_advertise(100000, b"x")
+        except OSError as e:
+            assert ended and e.errno == 19
+    time.sleep_ms(100)
+    assert not [e for e in events if e[0] == %d], events
+    assert ble.active(True)
+    """ % (first, act == "read", 8 if second == 2 else second))
+        c.say(s.line("MAC"))
+        c.line("THERE")
+        if act == "peer":
+            s.say("")
+        c.end()
+        if act != "peer":
+            s.say("")
+        s.end()
+
+
 def test_what_is_kept_never_dangles():
     """Objects of an event that are kept, events inside a handler: what the outer handler was given stays as it was until it returns."""
     s = Program("up(); ble.gap_advertise(20000, b'outer', resp_data=b'inner'); print('READY'); sys.stdin.readline()")

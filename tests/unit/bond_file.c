@@ -304,6 +304,54 @@ static void what_is_printed_does_not_go_into_the_file(void **state)
     assert_int_equal(bonds_in("bonds"), 1);
 }
 
+/* An empty file could be a user's: it stays, also when bonds come. */
+static void an_empty_file_beside_stays(void **state)
+{
+    (void)state;
+    put_file("bonds.new", "", 0644);
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(bonded(f, 1), 0);
+    woad_bond_file_close(f);
+    assert_int_equal(about("bonds.new").st_mode, S_IFREG | 0644);
+    assert_int_equal(bonds_in("bonds"), 1);
+}
+
+/* Descriptor 0 is free, and none above 2: the open fails, and leaves no file. */
+static void without_a_descriptor_no_file_is_left(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        int error = 0;
+        while (dup(1) >= 0) {
+        }
+        close(0);
+        bool none = !woad_bond_file_open("bonds", &error) && error == -EMFILE;
+        _exit(none && access("bonds", F_OK) < 0 && access("bonds.new", F_OK) < 0 ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* A folder that is gone is told as such, not as a bond that is not there; a later call writes. */
+static void a_bond_that_is_still_in_the_file_is_told(void **state)
+{
+    const struct woad_addr one = { 1, { 1, 0, 0, 0, 0, 0xc0 } };
+    (void)state;
+    assert_int_equal(mkdir("here", 0700), 0);
+    struct woad_bond_file *f = opened("here/bonds");
+    assert_int_equal(bonded(f, 1), 0);
+    assert_int_equal(rename("here", "there"), 0);
+    assert_int_equal(woad_bond_file_remove(f, &one), -ESTALE);
+    assert_int_equal(woad_bond_file_remove(f, &one), -ESTALE);
+    assert_int_equal(rename("there", "here"), 0);
+    assert_int_equal(woad_bond_file_remove(f, &one), 0);
+    assert_int_equal(woad_bond_file_remove(f, &one), WOAD_ENOENT);
+    woad_bond_file_close(f);
+    assert_int_equal(bonds_in("here/bonds"), 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
@@ -321,6 +369,9 @@ int main(void)
         CASE(a_full_disk_is_told_and_the_old_file_stays),
         CASE(a_name_that_can_not_be_written_is_refused_at_once),
         CASE(what_is_printed_does_not_go_into_the_file),
+        CASE(an_empty_file_beside_stays),
+        CASE(without_a_descriptor_no_file_is_left),
+        CASE(a_bond_that_is_still_in_the_file_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

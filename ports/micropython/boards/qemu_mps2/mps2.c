@@ -140,8 +140,13 @@ mp_uint_t mp_hal_ticks_us(void)
 mp_uint_t mp_hal_ticks_cpu(void) { return mp_hal_ticks_us(); }
 uint64_t mp_hal_time_ns(void) { return (uint64_t)mp_hal_ticks_ms() * 1000000; }
 
+/* A long one handles pending events, as an esp32's does. */
 void mp_hal_delay_us(mp_uint_t us)
 {
+    enum { LONG_US = 155 };
+    if (us > LONG_US) {
+        mp_event_handle_nowait();
+    }
     for (mp_uint_t start = mp_hal_ticks_us(); mp_hal_ticks_us() - start < us;) {
     }
 }
@@ -178,7 +183,14 @@ uintptr_t __wrap_mp_hal_stdio_poll(uintptr_t flags)
 
 /* --- extmod/mpbthci.h ------------------------------------------------------------------------- */
 
-void mp_bluetooth_hci_init(void) { mps2_begin(); }
+/* Other ports have a soft timer here, which must not be in the list of timers. */
+void mp_bluetooth_hci_init(void)
+{
+    mps2_begin();
+    if (poll_timed) {
+        mp_raise_msg(&mp_type_RuntimeError, MP_ERROR_TEXT("the HCI timer is in use"));
+    }
+}
 
 int mp_bluetooth_hci_uart_init(uint32_t port, uint32_t baudrate)
 {
@@ -192,7 +204,6 @@ int mp_bluetooth_hci_uart_init(uint32_t port, uint32_t baudrate)
 int mp_bluetooth_hci_uart_deinit(void)
 {
     HCI->ctrl = 0;
-    poll_timed = false;
     return 0;
 }
 
@@ -205,9 +216,12 @@ int mp_bluetooth_hci_uart_set_baudrate(uint32_t baudrate)
 int mp_bluetooth_hci_uart_any(void) { return hci_in.in != hci_in.out; }
 int mp_bluetooth_hci_uart_readchar(void) { return ring_get(&hci_in); }
 
+/* Pending events are handled before each octet, as drivers of other ports do when their buffer is
+ * full: scheduled functions run, and Ctrl-C raises. */
 int mp_bluetooth_hci_uart_write(const uint8_t *buf, size_t len)
 {
     while (len--) {
+        mp_event_handle_nowait();
         while (HCI->state & TX_FULL) {
         }
         HCI->data = *buf++;

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Bonds in a file, as a program sees them: what is kept and in which order, and what it hears when they can't be written.
+
+stores.py [NAME…]: those tests whose names contain one of the words.
+"""
+import os
+import sys
+
+from run import CLIENT, SERVER, Program, main, pair, scratch
+
+BONDS = """
+    ble.config(bond=True, le_secure=True)
+    def names():
+        return [b[1][5] for b in ble.gap_bonds()]
+"""
+
+
+def folder(name):
+    path = os.path.join(scratch, name)
+    os.mkdir(path)
+    return path
+
+
+def bonded(code, env=None):
+    """A program with a bond of one peer, and that peer."""
+    s, c = pair(BONDS + SERVER + "    wait(28, 20000)\n    wait(2, 20000)\n" + code, BONDS + CLIENT + """
+    ble.gap_pair(conn)
+    assert wait(28)[1:] == (1, 0, 1, 16)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """, env)
+    return s
+
+
+def test_unpair_says_what_is_still_in_the_file():
+    """The folder is gone: gap_unpair() raises, again when it is called again, and the bond is out of the file when the folder is back."""
+    for how in ("peer", ""):
+        at = folder("unpair" + how)
+        bonded("""
+    import os
+    ble.config(bond_store=AT + "/bonds")
+    peer = ble.gap_bonds()[0][:2]
+    assert ble.config("bond_error") == 0
+    os.rename(AT, AT + "2")
+    for n in range(2):
+        raises(116, ble.gap_unpair, %s)
+        assert ble.gap_bonds() == ()
+        assert ble.config("bond_error") == 116
+    os.rename(AT + "2", AT)
+    ble.gap_unpair(%s)
+    assert ble.config("bond_error") == 0
+    %s
+    ble.active(False)
+    ble.active(True)
+    assert ble.gap_bonds() == ()
+    """.replace("AT", repr(at)) % (how, how, "raises(2, ble.gap_unpair, peer)" if how else "")).end(30)
+
+
+def test_a_bond_that_is_not_kept_is_told():
+    """A pairing when the file can't be written: a line on standard error, once, and config("bond_error"), until a write succeeds."""
+    at = folder("told")
+    program = BONDS.replace("le_secure=True", "le_secure=True, bond_store=%r" % (at + "/bonds")) + SERVER + """
+    import os
+    os.rename(AT, AT + "2")
+    for n in range(2):
+        wait(28, 20000)
+        wait(2, 20000)
+        assert ble.config("bond_error") == 116
+        ble.gap_advertise(20000)
+        print("AGAIN")
+    os.rename(AT + "2", AT)
+    wait(28, 20000)
+    wait(2, 20000)
+    assert ble.config("bond_error") == 0
+    """.replace("AT", repr(at))
+    s = Program(program)
+    s.line("READY")
+    for n in range(3):
+        c = Program(BONDS + CLIENT + """
+    ble.gap_pair(conn)
+    assert wait(28)[1:] == (1, 0, 1, 16)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+        c.say(s.line("MAC"))
+        c.end()
+    lines = s.end()
+    assert len([x for x in lines if "bond_store: " in x]) == 1, lines
+    Program(BONDS.replace("le_secure=True", "le_secure=True, bond_store=%r" % (at + "/bonds")) + """
+    ble.active(True)
+    assert len(ble.gap_bonds()) == 3, ble.gap_bonds()
+    """).end()
+
+
+def test_the_order_of_bonds_is_kept():
+    """Bonds that there are when a file is named stand in it as they stood: the one used last first."""
+    at = folder("order")
+    s = Program(BONDS + SERVER + """
+    for n in range(3):
+        wait(28, 20000)
+        wait(2, 20000)
+        ble.gap_advertise(20000)
+    before = ble.gap_bonds()
+    assert len(before) == 3
+    ble.config(bond_store=%r)
+    assert ble.gap_bonds() == before
+    ble.active(False)
+    ble.active(True)
+    assert ble.gap_bonds() == before, (before, ble.gap_bonds())
+    """ % (at + "/bonds"))
+    s.line("READY")
+    for n in range(3):
+        c = Program(BONDS + CLIENT + """
+    ble.gap_pair(conn)
+    assert wait(28)[1:] == (1, 0, 1, 16)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+        c.say(s.line("MAC"))
+        c.end()
+    s.end()
+
+
+def test_a_new_file_takes_our_key():
+    """With a private address, a bonded peer resolves it before a file is named, and after the next start, which has the file's key."""
+    at = folder("irk")
+    s = Program(BONDS + """
+    up()
+    ble.config(addr_mode=2)
+    print("READY")
+    ble.gap_advertise(20000, b"bond")
+    wait(28, 20000)
+    wait(2, 20000)
+    ble.config(bond_store=%r)
+    ble.active(False)
+    ble.active(True)
+    ble.config(addr_mode=2)
+    assert len(ble.gap_bonds()) == 1
+    ble.gap_advertise(20000, b"again")
+    peer()
+    """ % (at + "/bonds"))
+    s.line("READY")
+    c = Program(BONDS + """
+    up()
+    def seen(data):
+        ble.gap_scan(0, 30000, 30000)
+        while True:
+            got = wait(5, 10000)
+            if got[4] == data:
+                ble.gap_scan(None)
+                wait(6)
+                return got[:2]
+    ble.gap_connect(*seen(b"bond"))
+    conn, _, _ = wait(7)
+    ble.gap_pair(conn)
+    assert wait(28)[1:] == (1, 0, 1, 16)
+    identity = ble.gap_bonds()[0][:2]
+    ble.gap_disconnect(conn)
+    wait(8)
+    events.clear()
+    again = seen(b"again")
+    assert again[1] == identity[1], (again, identity)
+    """)
+    c.end(40)
+    s.say("")
+    s.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals(), sys.argv[1:]))

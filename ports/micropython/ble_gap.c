@@ -154,7 +154,8 @@ static mp_int_t gap_arg(size_t n_args, const mp_obj_t *args, size_t i, mp_int_t 
 static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, const mp_obj_t *args)
 {
     mp_int_t timeout = gap_arg(n_args, args, 0, 2000);
-    enum { MIN = 24, MAX = 40 };         /* 30 to 50 ms */
+    /* 50 ms: upstream allows 30 to 50, most controllers take the most, and programs rely on it. */
+    enum { INTERVAL = 40 };
     mp_int_t min = gap_arg(n_args, args, 1, 0) / 1250, max = gap_arg(n_args, args, 2, 0) / 1250;
     struct woad *h = ble_active();
     if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 ||
@@ -162,10 +163,10 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
         mp_raise_OSError(MP_EINVAL);
     }
     if (!min) {                          /* one alone moves the other with it */
-        min = max && max < MIN ? max : MIN;
+        min = max && max < INTERVAL ? max : INTERVAL;
     }
     if (!max) {
-        max = min > MAX ? min : MAX;
+        max = min > INTERVAL ? min : INTERVAL;
     }
     struct woad_connect_params params = {
         /* All the time; 60 ms on a channel, for who advertises while it changes is not heard. */

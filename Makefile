@@ -15,7 +15,7 @@ help:
 	@echo "make size    flash and RAM of those, and of each configuration; build/size.json"
 	@echo "make fuzz    fuzzers, a minute each (SECONDS_EACH=… for more)"
 	@echo "make test-cross   the transcripts on a 32-bit and a big-endian machine, by qemu"
-	@echo "make test-peers   against Linux with BlueZ, in QEMU: three rounds, build/peers/matrix.md"
+	@echo "make test-peers   against Linux with BlueZ, in QEMU, and hosts in JavaScript: three rounds"
 	@echo "make bench   instructions for an operation, the radio, the air; build/bench.json"
 	@echo "make soak    what takes too long for make test: about an hour"
 	@echo "make clean   takes build/ away"
@@ -55,6 +55,7 @@ test-cross: deps
 
 test-peers: build micropython deps
 	@scripts/test-peers
+	@scripts/test-hosts
 
 soak: build micropython baremetal firmware
 	@scripts/soak

@@ -175,15 +175,8 @@ ble.gatts_write(secret, b"for your eyes only")
 ble.gap_advertise(100000, b"\\x02\\x01\\x06\\x11\\x07" + bytes(SERVICE), resp_data=b"\\x09\\x09WoadPeer")
 print("READY")
 """
-
-
-def mac(text):
-    return ":".join(text[i:i + 2] for i in range(0, 12, 2)).upper()
-
-
-def gatt_linux_central(p):
-    p.start()
-    s = p.program("LONG_VALUE = %r\nSECRET_FLAGS = 0x202\n" % LONG_VALUE + SERVER + """
+# What it does then, for a central that goes through GATT; and what a central does at such a server called NAME.
+SERVE_GATT = """
 conn = wait(1, 60000)[0]
 while not any(e[0] == 2 for e in events):
     if not any(e[0] == 3 for e in events):
@@ -197,59 +190,8 @@ while not any(e[0] == 2 for e in events):
     if value == b"indicate":
         ble.gatts_indicate(conn, told, b"an indication")
         print("INDICATED", wait(20))
-""")
-    address = mac(s.line("MAC"))
-    s.line("READY")
-    path, _ = p.find(lambda d: d["Address"] == address and d.get("Name") == "WoadPeer" and SERVICE in d.get("UUIDs", []))
-    p.passed(LINUX, GATT[0])
-    p.connect(path)
-    p.passed(LINUX, GATT[1])
-    c = p.characteristics(path)
-    assert c[SHORT][1]["MTU"] == 256, c[SHORT]
-    p.passed(LINUX, GATT[2])
-    flags = {u: sorted(c[u][1]["Flags"]) for u in (SHORT, LONG, NOTIFY, INDICATE)}
-    assert flags == {SHORT: ["read", "write", "write-without-response"], LONG: ["read", "write"], NOTIFY: ["notify", "read"], INDICATE: ["indicate", "read"]}, flags
-    descriptors = {(o["org.bluez.GattDescriptor1"]["UUID"], o["org.bluez.GattDescriptor1"]["Characteristic"]): q for q, o in p.objects().items()
-                   if q.startswith(path) and "org.bluez.GattDescriptor1" in o}
-    description = descriptors["00002901-0000-1000-8000-00805f9b34fb", c[SHORT][0]]
-    assert ("00002902-0000-1000-8000-00805f9b34fb", c[NOTIFY][0]) in descriptors
-    p.passed(LINUX, GATT[3])
-    assert p.read(c[SHORT][0]) == b"short"
-    p.passed(LINUX, GATT[4])
-    p.write(c[SHORT][0], b"request")
-    s.line("WROTE request 7")
-    p.passed(LINUX, GATT[5])
-    p.write(c[SHORT][0], b"command", "command")
-    s.line("WROTE command 7")
-    p.passed(LINUX, GATT[6])
-    assert p.read(c[LONG][0]) == LONG_VALUE
-    p.passed(LINUX, GATT[7])
-    p.write(c[LONG][0], OTHER_VALUE)
-    s.line("WROTE long %d %d" % (len(OTHER_VALUE), sum(OTHER_VALUE)))
-    assert p.read(c[LONG][0]) == OTHER_VALUE
-    p.passed(LINUX, GATT[8])
-    assert p.read(description, "Descriptor") == b"a short value"
-    p.passed(LINUX, GATT[9])
-    for uuid, what, value, row in ((NOTIFY, b"notify", b"a notification", 10), (INDICATE, b"indicate", b"an indication", 11)):
-        p.call(c[uuid][0], "org.bluez.GattCharacteristic1", "StartNotify")
-        p.write(c[SHORT][0], what)
-        p.m.event("changed", path=c[uuid][0], props={"Value": value.hex()})
-        if row == 11:
-            assert s.line("INDICATED").endswith(", 0)"), s.lines
-        p.passed(LINUX, GATT[row])
-    p.disconnect(path)
-    s.end()
-    p.passed(LINUX, GATT[12])
-
-
-def gatt_woad_central(p):
-    p.start()
-    p.serve("/gatt%d" % p.m.count, [[SERVICE, [[SHORT, ["read", "write", "write-without-response"], b"short".hex(), [[UUID % 0x77, ["read"], b"a short value".hex()]]],
-                                               [LONG, ["read", "write"], LONG_VALUE.hex(), []], [NOTIFY, ["read", "notify"], b"".hex(), []],
-                                               [INDICATE, ["read", "indicate"], b"".hex(), []]]]])
-    app = "/gatt%d" % (p.m.count - 2)
-    p.advertise(Type="'peripheral'", ServiceUUIDs="['%s']" % SERVICE, LocalName="'LinuxPeer'")
-    c = p.program("LONG_VALUE = %r\nOTHER_VALUE = %r\n" % (LONG_VALUE, OTHER_VALUE) + """
+"""
+VISIT_GATT = """
 up()
 WHO = peer()
 ble.gap_scan(0, 30000, 30000, True)
@@ -257,7 +199,7 @@ heard = {}
 while not (heard.get("uuid") and heard.get("name")):
     kind, who, adv, rssi, data = wait(5, 20000)
     if who == WHO:
-        heard["name"] = heard.get("name") or b"LinuxPeer" in data
+        heard["name"] = heard.get("name") or NAME in data
         heard["uuid"] = heard.get("uuid") or bytes(SERVICE) in data
 ble.gap_scan(None)
 wait(6)
@@ -332,7 +274,69 @@ sys.stdin.readline()
 ble.gap_disconnect(conn)
 wait(8)
 print("GREEN", 12)
-""")
+"""
+
+
+
+def mac(text):
+    return ":".join(text[i:i + 2] for i in range(0, 12, 2)).upper()
+
+
+def gatt_linux_central(p):
+    p.start()
+    s = p.program("LONG_VALUE = %r\nSECRET_FLAGS = 0x202\n" % LONG_VALUE + SERVER + SERVE_GATT)
+    address = mac(s.line("MAC"))
+    s.line("READY")
+    path, _ = p.find(lambda d: d["Address"] == address and d.get("Name") == "WoadPeer" and SERVICE in d.get("UUIDs", []))
+    p.passed(LINUX, GATT[0])
+    p.connect(path)
+    p.passed(LINUX, GATT[1])
+    c = p.characteristics(path)
+    assert c[SHORT][1]["MTU"] == 256, c[SHORT]
+    p.passed(LINUX, GATT[2])
+    flags = {u: sorted(c[u][1]["Flags"]) for u in (SHORT, LONG, NOTIFY, INDICATE)}
+    assert flags == {SHORT: ["read", "write", "write-without-response"], LONG: ["read", "write"], NOTIFY: ["notify", "read"], INDICATE: ["indicate", "read"]}, flags
+    descriptors = {(o["org.bluez.GattDescriptor1"]["UUID"], o["org.bluez.GattDescriptor1"]["Characteristic"]): q for q, o in p.objects().items()
+                   if q.startswith(path) and "org.bluez.GattDescriptor1" in o}
+    description = descriptors["00002901-0000-1000-8000-00805f9b34fb", c[SHORT][0]]
+    assert ("00002902-0000-1000-8000-00805f9b34fb", c[NOTIFY][0]) in descriptors
+    p.passed(LINUX, GATT[3])
+    assert p.read(c[SHORT][0]) == b"short"
+    p.passed(LINUX, GATT[4])
+    p.write(c[SHORT][0], b"request")
+    s.line("WROTE request 7")
+    p.passed(LINUX, GATT[5])
+    p.write(c[SHORT][0], b"command", "command")
+    s.line("WROTE command 7")
+    p.passed(LINUX, GATT[6])
+    assert p.read(c[LONG][0]) == LONG_VALUE
+    p.passed(LINUX, GATT[7])
+    p.write(c[LONG][0], OTHER_VALUE)
+    s.line("WROTE long %d %d" % (len(OTHER_VALUE), sum(OTHER_VALUE)))
+    assert p.read(c[LONG][0]) == OTHER_VALUE
+    p.passed(LINUX, GATT[8])
+    assert p.read(description, "Descriptor") == b"a short value"
+    p.passed(LINUX, GATT[9])
+    for uuid, what, value, row in ((NOTIFY, b"notify", b"a notification", 10), (INDICATE, b"indicate", b"an indication", 11)):
+        p.call(c[uuid][0], "org.bluez.GattCharacteristic1", "StartNotify")
+        p.write(c[SHORT][0], what)
+        p.m.event("changed", path=c[uuid][0], props={"Value": value.hex()})
+        if row == 11:
+            assert s.line("INDICATED").endswith(", 0)"), s.lines
+        p.passed(LINUX, GATT[row])
+    p.disconnect(path)
+    s.end()
+    p.passed(LINUX, GATT[12])
+
+
+def gatt_woad_central(p):
+    p.start()
+    p.serve("/gatt%d" % p.m.count, [[SERVICE, [[SHORT, ["read", "write", "write-without-response"], b"short".hex(), [[UUID % 0x77, ["read"], b"a short value".hex()]]],
+                                               [LONG, ["read", "write"], LONG_VALUE.hex(), []], [NOTIFY, ["read", "notify"], b"".hex(), []],
+                                               [INDICATE, ["read", "indicate"], b"".hex(), []]]]])
+    app = "/gatt%d" % (p.m.count - 2)
+    p.advertise(Type="'peripheral'", ServiceUUIDs="['%s']" % SERVICE, LocalName="'LinuxPeer'")
+    c = p.program("LONG_VALUE = %r\nOTHER_VALUE = %r\nNAME = b'LinuxPeer'\n" % (LONG_VALUE, OTHER_VALUE) + VISIT_GATT)
     c.say(p.address())
     for n in range(13):
         if n == 6:

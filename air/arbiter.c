@@ -8,6 +8,9 @@
  * activity and in its supervision timeout; the larger of both counts.  Both sides of a connection
  * measure the same time, so they agree on which connection is the more urgent one, and meet.
  *
+ * A connection with few events left before its supervision timeout is above all else, above a
+ * connectable advertising event, too; of two the one that has fewer left is.
+ *
  * An activity whose turn comes takes the radio if it is free, or if its urgency is greater than
  * that of the activity that has it; where one of the two is a broadcast, lots decide.  An activity
  * that loses the radio is planned anew by its own file: it misses this turn, nothing else. */
@@ -17,11 +20,18 @@
 enum { URGENT_MOST = 1024, URGENT_TURNS = 512, URGENT_HELD = 640, URGENT_CLOSING = 2048 };
 enum { LINK_TURNS = 8, ISO_TURNS = 16, TRAIN_TURNS = 6, SYNC_TURNS = 8, LOT_TURNS = 8 };
 
+/* What is added to the urgency of an activity that has `left` turns before it is lost. */
+static uint32_t urgency_of_last(uint32_t left)
+{
+    return left < LAST_TURNS ? (LAST_TURNS + 1 - left) * URGENT_MOST : 0;
+}
+
 /* Not established yet: 6 events without a packet are the end. */
 static uint32_t urgency_of_try(uint8_t tries)
 {
     enum { TRIES = 6, AHEAD = 2 };
-    return (tries + AHEAD) * (uint32_t)URGENT_MOST / (TRIES + AHEAD);
+    uint32_t urgent = (tries + AHEAD) * (uint32_t)URGENT_MOST / (TRIES + AHEAD);
+    return urgent + urgency_of_last(TRIES - (uint32_t)tries);
 }
 
 /* `turns_us`: the turns after which it is as urgent as turns alone can make it. */
@@ -45,7 +55,8 @@ static uint32_t link_idle(const struct link *l, uint64_t at)
     uint64_t turn = l->interval * 1250u;
     bool young = !l->established || l->count < LINK_TRIES;           /* to one of both sides */
     uint64_t limit = young ? LINK_TRIES * turn : link_supervision(l);
-    return urgency_of(idle_since(l->served_at, at), LINK_TURNS * turn, limit);
+    return urgency_of(idle_since(l->served_at, at), LINK_TURNS * turn, limit) +
+           urgency_of_last(link_chances(l, at));
 }
 
 static uint32_t link_urgency(const struct link *l, uint64_t at)

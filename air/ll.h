@@ -294,6 +294,7 @@ struct link {
     uint32_t ref_count;                  /* the last one attended, and when it was */
     uint64_t ref_anchor, anchor, lost_at;
     uint64_t served_at;                  /* the end of the last exchange: see arbiter.c */
+    uint64_t known_at;                   /* since when both sides may count their timeouts */
     int32_t ref_carry, carry;            /* what is below a microsecond of them */
     uint64_t sync_at;                    /* when the peer's clock was last heard */
     uint32_t widening;                   /* what both clocks may be off by since.  4.2.4 */
@@ -532,6 +533,7 @@ bool accept_has(const ctl *c, const struct address *a);
 bool accept_has_anonymous(const ctl *c);
 /* ll_conn.c */
 enum { LINK_TRIES = 6 };                 /* events without a packet: not established.  4.5 */
+enum { LAST_TURNS = 4 };                 /* with fewer turns left an activity is above others */
 struct link *link_free(ctl *c, uint8_t *i);
 bool link_with(const ctl *c, const struct address *peer);
 struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i);
@@ -554,6 +556,7 @@ void link_due(ctl *c);
 void link_sent(ctl *c);
 void link_quiet(ctl *c);
 uint32_t link_supervision(const struct link *l);
+uint32_t link_chances(const struct link *l, uint64_t at);
 void link_heard(ctl *c, const struct flight *f, int8_t rssi);
 bool link_time_for(const ctl *c, uint8_t i, uint64_t end);
 /* ll_data.c */

@@ -176,7 +176,7 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
     l->ref_anchor = l->anchor + l->widening;
     l->ref_carry = l->carry;
     l->window = win_size * 1250u;
-    l->served_at = l->anchor;
+    l->served_at = l->known_at = l->anchor;
     l->lost_at = l->anchor + LINK_TRIES * l->interval * 1250u;
     evt_connected(c, 0, i);
     evt_channel_selection(c, i);
@@ -272,9 +272,12 @@ static void link_over(ctl *c, uint8_t i)
         return;
     }
     bool answered = l->heard && l->served_at > l->ref_anchor;
+    uint32_t ahead = subrate_ahead(l), lazy = ahead + l->latency * l->factor;
+    uint64_t wakes = l->ref_anchor + (uint64_t)lazy * l->interval * 1250u;
     bool sleeps = !l->central && l->established && answered && !data_waiting(l) &&
-                  !l->instant_of && l->count + 1 > l->active_until;
-    link_plan(c, l, subrate_ahead(l) + (sleeps ? l->latency * l->factor : 0u));
+                  !l->instant_of && l->count + 1 > l->active_until &&
+                  link_chances(l, wakes) >= LAST_TURNS;
+    link_plan(c, l, sleeps ? lazy : ahead);
 }
 
 /* Without a packet the connection is lost after this.  While the peer may or may not have taken a
@@ -286,6 +289,17 @@ uint32_t link_supervision(const struct link *l)
         timeout = l->new_subrate.timeout;
     }
     return timeout * 10000u;
+}
+
+/* How many events are left before this connection is lost, from one at `at`.  A peripheral does not
+ * know whether its last packet was heard, but the one before it: it counts from that.  4.5.2 */
+uint32_t link_chances(const struct link *l, uint64_t at)
+{
+    bool young = !l->established || l->count < LINK_TRIES;
+    uint64_t turn = l->interval * l->factor * 1250u;
+    uint64_t end = l->known_at + (young ? LINK_TRIES * turn : link_supervision(l));
+    uint64_t left = end > at ? (end - at) / turn : 0;
+    return (uint32_t)(left < UINT16_MAX ? left : UINT16_MAX) + 1;
 }
 
 /* There is something to say: a sleeping peripheral wakes for the next event it can reach. */
@@ -505,6 +519,7 @@ static bool link_take(ctl *c, uint8_t i, uint8_t head, struct rd *in)
     l->established = true;
     l->heard = true;
     l->peer_md = head >> 4 & 1;
+    l->known_at = l->served_at;
     l->lost_at = c->air->now + link_supervision(l);
     if (l->unacked && nesn != l->sn) {
         l->sn ^= 1;

@@ -91,6 +91,7 @@ static void update_instant(ctl *c, uint8_t i)
     l->supervision = l->new_supervision;
     l->factor = 1;
     l->continuation = 0;
+    l->known_at = c->air->now;
     l->lost_at = c->air->now + l->supervision * 10000u;
     cis_supervise(c, i);
     if (l->update_asked) {

@@ -8,6 +8,7 @@ static struct {
     unsigned sent, answered;
     bool drop_ack, dropped;              /* the acknowledgement of LL_SUBRATE_IND */
     bool subrate;
+    unsigned drop_every;                 /* of the peripheral's packets that is lost */
 } seen;
 
 static void sniff_turns(void *ctx, const struct woad_air_packet *p)
@@ -28,6 +29,9 @@ static bool meddle_turns(void *ctx, const struct woad_air_packet *p,
     (void)fate;
     bool drop = seen.drop_ack && seen.subrate && p->kind == 3 && !seen.dropped;
     seen.dropped = seen.dropped || drop;
+    if (seen.drop_every && p->kind == 3) {
+        drop = seen.answered % seen.drop_every == 0;
+    }
     return !drop;
 }
 
@@ -103,6 +107,33 @@ static void peripheral_that_has_not_answered_is_awake(void **state)
     }
 }
 
+/* LL/CON/PER: two missed events are the end of this connection.  After an answer that the central
+ * has not heard, neither the peripheral's latency nor what else it does takes the next two: a BIG,
+ * and advertising that has given way to it four times.  4.5.1, 4.5.2 */
+static void peripheral_in_its_last_turns(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 40; k++) {
+        turns_begin(k + 1, 2, 0);
+        train(B, 80);
+        run_us(50000);
+        big(B, 2, 100, 4);
+        run_us(k * 333);
+        advertise(B);
+        assert_int_equal(command(A, 0x2043, "00 00 00 02 02 03 04 05 06 01 10 00 10 00 13 00 13 00 "
+                                 "01 00 0b 00 00 00 00 00"), 0);
+        for (unsigned n = 0; n < 40 && !event(A, CONNECTED); n++) {
+            run_ms(10);
+        }
+        assert_non_null(event(A, CONNECTED));
+        nothing_lost(300);
+        advertise(B);
+        seen.drop_every = 9;
+        nothing_lost(5000);
+        apart();
+    }
+}
+
 static void sync_to_big(int who)
 {
     assert_int_equal(command(who, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
@@ -160,6 +191,7 @@ int main(void)
         cmocka_unit_test(packet_that_ends_with_its_window),
         cmocka_unit_test(acknowledgement_of_a_subrate_is_lost),
         cmocka_unit_test(peripheral_that_has_not_answered_is_awake),
+        cmocka_unit_test(peripheral_in_its_last_turns),
         cmocka_unit_test(two_trains_at_the_same_time),
         cmocka_unit_test(big_on_the_anchors_of_a_connection),
     };

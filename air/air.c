@@ -123,7 +123,7 @@ void air_plan(ctl *c)
 {
     uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;
     due = earlier(due, adv_next(c));
-    due = earlier(due, c->scan.on || c->scan.connecting ? earlier(c->scan.next, c->scan.aux_at)
+    due = earlier(due, scan_running(c) ? earlier(c->scan.next, c->scan.aux_at)
                                                         : NEVER);
     due = earlier(due, earlier(c->scan.until, c->scan.period_at));
     due = earlier(due, earlier(earlier(c->rpa_at, c->p256_at), sync_next(c)));

@@ -8,8 +8,8 @@
  * activity and in its supervision timeout; the larger of both counts.  Both sides of a connection
  * measure the same time, so they agree on which connection is the more urgent one, and meet.
  *
- * A connection with few events left before its supervision timeout is above all else, above a
- * connectable advertising event, too; of two the one that has fewer left is.
+ * A connection whose event is the last before its supervision timeout is above all else, and with
+ * few events left it is above a connectable advertising event.
  *
  * An activity whose turn comes takes the radio if it is free, or if its urgency is greater than
  * that of the activity that has it; where one of the two is a broadcast, lots decide.  An activity
@@ -18,20 +18,14 @@
 #include "ll_periodic.h"
 
 enum { URGENT_MOST = 1024, URGENT_TURNS = 512, URGENT_HELD = 640, URGENT_CLOSING = 2048 };
+enum { URGENT_LAST = 4096 };
 enum { LINK_TURNS = 8, ISO_TURNS = 16, TRAIN_TURNS = 6, SYNC_TURNS = 8, LOT_TURNS = 8 };
-
-/* What is added to the urgency of an activity that has `left` turns before it is lost. */
-static uint32_t urgency_of_last(uint32_t left)
-{
-    return left < LAST_TURNS ? (LAST_TURNS + 1 - left) * URGENT_MOST : 0;
-}
 
 /* Not established yet: 6 events without a packet are the end. */
 static uint32_t urgency_of_try(uint8_t tries)
 {
     enum { TRIES = 6, AHEAD = 2 };
-    uint32_t urgent = (tries + AHEAD) * (uint32_t)URGENT_MOST / (TRIES + AHEAD);
-    return urgent + urgency_of_last(TRIES - (uint32_t)tries);
+    return (tries + AHEAD) * (uint32_t)URGENT_MOST / (TRIES + AHEAD);
 }
 
 /* `turns_us`: the turns after which it is as urgent as turns alone can make it. */
@@ -53,10 +47,9 @@ static uint64_t idle_since(uint64_t served_at, uint64_t at)
 static uint32_t link_idle(const struct link *l, uint64_t at)
 {
     uint64_t turn = l->interval * 1250u;
-    bool young = !l->established || l->count < LINK_TRIES;           /* to one of both sides */
-    uint64_t limit = young ? LINK_TRIES * turn : link_supervision(l);
-    return urgency_of(idle_since(l->served_at, at), LINK_TURNS * turn, limit) +
-           urgency_of_last(link_chances(l, at));
+    uint64_t since = l->doubted ? l->known_at : l->served_at;
+    uint32_t last = link_chances(l, since, at) > 1 ? 0 : URGENT_LAST;
+    return last + urgency_of(idle_since(l->served_at, at), LINK_TURNS * turn, link_limit(l));
 }
 
 static uint32_t link_urgency(const struct link *l, uint64_t at)
@@ -158,11 +151,13 @@ static bool has_turns(uint8_t owner)
 
 /* How much a lot weighs: as much at the side that sends as at the side that listens, as long as
  * what is sent is heard.  So the timeout of a listener, of which the sender does not know, does not
- * count. */
+ * count; but six events are all that it has for the first packet. */
 static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t at)
 {
     const struct iso *s = &c->iso[index];
     uint64_t served = 0, turn = 0;
+    uint8_t tries = 0;
+    bool found = true;
     if (owner == FOR_CONN) {
         return link_idle(&c->links[index], at);
     }
@@ -172,13 +167,19 @@ static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t 
     } else if (owner == FOR_SYNC) {
         served = c->sync[index].heard_at;
         turn = c->sync[index].interval * 1250u;
+        found = c->sync[index].established;
+        tries = c->sync[index].tries;
     } else if (s->kind == ISO_CIS) {
         return iso_urgency(c, s, at);
     } else {
         served = s->served_at;
         turn = s->interval * 1250u;
+        found = s->kind != ISO_BIS_IN || c->big[s->group].established;
+        tries = c->big[s->group].tries;
     }
-    return urgency_of(idle_since(served, at), LOT_TURNS * turn, 0);
+    uint32_t weight = urgency_of(idle_since(served, at), LOT_TURNS * turn, 0);
+    uint32_t tried = found ? 0 : urgency_of_try(tries);
+    return weight > tried ? weight : tried;
 }
 
 /* Its turn, in terms that both sides know. */
@@ -215,12 +216,13 @@ static uint32_t lot_draw(struct lot a, struct lot b)
  * how urgent it is to a listener.  So where one of the two is a broadcast, sent or listened to,
  * lots are drawn, by the fourth powers of the weights; and controllers that know of both turns draw
  * the same lot.  They would otherwise both send, or both listen, or one would send what the other
- * does not listen to.  What is about to be lost needs no luck. */
+ * does not listen to.  What weighs much more than the other needs no luck. */
 static bool lot_wins(const ctl *c, uint8_t owner, uint8_t index)
 {
+    enum { FAR = 3 };
     uint64_t mine = lot_weight(c, owner, index, c->air->now);
     uint64_t theirs = lot_weight(c, c->radio.owner, c->radio.link, c->air->now);
-    if (mine > URGENT_HELD || theirs > URGENT_HELD) {
+    if (mine > URGENT_HELD || theirs > URGENT_HELD || mine > FAR * theirs || theirs > FAR * mine) {
         return mine > theirs;
     }
     struct lot lot = lot_of(c, owner, index);
@@ -231,6 +233,14 @@ static bool lot_wins(const ctl *c, uint8_t owner, uint8_t index)
     return (lot_draw(lot, c->lot) * (first + second) >> 16 < first) == low;
 }
 
+/* Whether a turn that is missed brings a connection near its end: it may miss it for another turn,
+ * and for nothing else. */
+static bool turn_needed(const ctl *c, uint8_t owner, uint8_t index, uint64_t at)
+{
+    const struct link *l = &c->links[index];
+    return owner == FOR_CONN && link_chances(l, l->known_at, at) < LAST_EVENTS;
+}
+
 static bool radio_wins(const ctl *c, uint8_t owner, uint8_t index)
 {
     uint8_t other = c->radio.owner;
@@ -239,7 +249,8 @@ static bool radio_wins(const ctl *c, uint8_t owner, uint8_t index)
         return lot_wins(c, owner, index);
     }
     uint64_t now = c->air->now;
-    return urgency(c, owner, index, now) > urgency(c, other, c->radio.link, now);
+    return (!has_turns(other) && turn_needed(c, owner, index, now)) ||
+           urgency(c, owner, index, now) > urgency(c, other, c->radio.link, now);
 }
 
 /* The turn of an activity has come: whether it has the radio now.  If not, the caller plans its
@@ -323,7 +334,8 @@ bool radio_clear(const ctl *c, uint64_t end, uint8_t missed)
         return turn_next(c, FOR_NOBODY, 0) > end;
     }
     for (unsigned n = 0; turn_read(c, n, &t); n++) {
-        if (t.at <= end && urgency(c, t.owner, t.index, t.at) >= URGENT_TURNS) {
+        bool needed = turn_needed(c, t.owner, t.index, t.at);
+        if (t.at <= end && (needed || urgency(c, t.owner, t.index, t.at) >= URGENT_TURNS)) {
             return false;
         }
     }

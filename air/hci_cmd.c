@@ -338,7 +338,7 @@ static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
     uint16_t interval = rd_le16(in), window = rd_le16(in);
     uint8_t own = rd_u8(in), filter = rd_u8(in);
     (void)ret;
-    if (c->scan.on) {
+    if (c->scan.on || c->scan.connecting) {                /* an initiator listens by them, too */
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (active > 1 || interval < 4 || interval > 0x4000 || window < 4 || window > interval) {

@@ -409,7 +409,7 @@ static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
     uint8_t own = rd_u8(in), filter = rd_u8(in), phys = rd_u8(in);
     struct ll_scan s = c->scan;
     (void)ret;
-    if (c->scan.on) {
+    if (c->scan.on || c->scan.connecting) {                /* an initiator listens by them, too */
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (in->bad || !phys) {

@@ -207,8 +207,9 @@ static int cmd_terminate_sync(ctl *c, struct rd *in, struct wr *ret)
     if (!s) {
         return UNKNOWN_ADVERTISER;
     }
+    evt_complete(c, 0x2046, 0, NULL);    /* a BIG that waits for the train ends with it */
     sync_end(c, s);
-    return 0;
+    return CMD_ANSWERED;
 }
 
 static int cmd_list_add(ctl *c, struct rd *in, struct wr *ret)

@@ -160,7 +160,7 @@ struct sync {
     uint16_t past_data;
 };
 struct past { uint8_t mode; uint16_t skip, timeout; };
-enum { SYNCS = 4, PERIODIC_LIST = 8, NO_LINK = 0xff };
+enum { SYNCS = 4, PERIODIC_LIST = 8, NO_LINK = 0xff, NO_TRAIN = 0xff };
 
 struct ll_adv {
     bool on, extended;                   /* extended: its PDUs are */
@@ -192,6 +192,7 @@ struct ll_adv {
 
 struct ll_scan {
     bool on, connecting, active, filter;
+    bool rests;                          /* `on`, and between the durations of two periods */
     bool by_list;                        /* the accept list is for who is heard */
     bool requested, asked_connectable;   /* a SCAN_REQ is out, to who can be connected to */
     bool joining;                        /* a CONNECT_IND is */
@@ -254,6 +255,7 @@ struct big_info {
 struct big {
     bool used, on, listens, waits, established, terminating, hears_control;
     uint8_t handle, set, sync, sca, tries, reason, streams, stream[GROUP_MOST];
+    uint8_t control_channel;
     uint8_t cssn;                        /* of the control PDU that is sent, or was heard */
     uint16_t timeout, instant;
     struct remap remap;
@@ -294,7 +296,8 @@ struct link {
     uint32_t ref_count;                  /* the last one attended, and when it was */
     uint64_t ref_anchor, anchor, lost_at;
     uint64_t served_at;                  /* the end of the last exchange: see arbiter.c */
-    uint64_t known_at;                   /* since when both sides may count their timeouts */
+    uint64_t known_at;                   /* the end of the last that the peer has certainly had */
+    bool doubted;                        /* it has heard us, and not the packet before */
     int32_t ref_carry, carry;            /* what is below a microsecond of them */
     uint64_t sync_at;                    /* when the peer's clock was last heard */
     uint32_t widening;                   /* what both clocks may be off by since.  4.2.4 */
@@ -486,6 +489,10 @@ void adv_sent(ctl *c);
 void adv_quiet(ctl *c);
 void adv_heard(ctl *c, struct rd pdu, uint64_t end);
 /* ll_scan.c */
+static inline bool scan_running(const ctl *c)
+{
+    return (c->scan.on && !c->scan.rests) || c->scan.connecting;
+}
 void scan_enable(ctl *c, bool on);
 void scan_due(ctl *c);
 void scan_resume(ctl *c);
@@ -533,7 +540,7 @@ bool accept_has(const ctl *c, const struct address *a);
 bool accept_has_anonymous(const ctl *c);
 /* ll_conn.c */
 enum { LINK_TRIES = 6 };                 /* events without a packet: not established.  4.5 */
-enum { LAST_TURNS = 4 };                 /* with fewer turns left an activity is above others */
+enum { LAST_EVENTS = 4 };                /* with fewer left a connection misses none of its own */
 struct link *link_free(ctl *c, uint8_t *i);
 bool link_with(const ctl *c, const struct address *peer);
 struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i);
@@ -556,7 +563,8 @@ void link_due(ctl *c);
 void link_sent(ctl *c);
 void link_quiet(ctl *c);
 uint32_t link_supervision(const struct link *l);
-uint32_t link_chances(const struct link *l, uint64_t at);
+uint64_t link_limit(const struct link *l);
+uint32_t link_chances(const struct link *l, uint64_t since, uint64_t at);
 void link_heard(ctl *c, const struct flight *f, int8_t rssi);
 bool link_time_for(const ctl *c, uint8_t i, uint64_t end);
 /* ll_data.c */
@@ -627,6 +635,8 @@ uint64_t big_next(const ctl *c);
 bool big_of_set(const ctl *c, const struct ll_adv *a);
 void big_due(ctl *c);
 void big_terminate(ctl *c, struct big *b, uint8_t reason);
+void big_catch_up(ctl *c);
+void big_train_gone(ctl *c, uint8_t sync);
 size_t big_acad(const ctl *c, const struct ll_adv *a, uint64_t at, uint8_t acad[2 + BIG_INFO]);
 void big_offer(ctl *c, const struct sync *train, struct rd acad, uint64_t start);
 /* hci_evt.c */

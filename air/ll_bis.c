@@ -268,6 +268,16 @@ void big_offer(ctl *c, const struct sync *train, struct rd acad, uint64_t start)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* A control subevent lies behind all others of the event that it belongs to, whose counter and map
+ * say its channel.  4.4.6.7 */
+static void big_plan_control(struct big *b, uint64_t anchor, uint64_t event)
+{
+    const uint8_t *chm = remap_at(&b->remap, b->info.chm, (uint16_t)event);
+    uint32_t aa = bis_access_address(b->info.seed, 0);
+    b->control_channel = csa2_channel(aa, (uint16_t)event, chm);
+    b->control_at = anchor + b->info.num * b->info.spacing;
+}
+
 /* The next event of a group begins: with another channel map, or with a control PDU that tells of
  * one. */
 static void big_remap(ctl *c, struct big *b)
@@ -276,7 +286,7 @@ static void big_remap(ctl *c, struct big *b)
     if (!b->listens && !b->terminating &&
         remap_begin(c, &b->remap, b->info.chm, (uint16_t)b->event)) {
         b->cssn = (b->cssn + 1) & 7;
-        b->control_at = b->anchor + b->info.num * b->info.spacing;
+        big_plan_control(b, b->anchor, b->event);
     }
 }
 
@@ -413,7 +423,7 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
         evt_big(c, b, 0);
     }
     if ((head & CSTF) && (head >> 2 & 7) != b->cssn) {
-        b->control_at = at + b->info.num * b->info.spacing - 2;
+        big_plan_control(b, at - 2, s->event);
     }
     if (s->sub % s->bn_rx == s->rx_done) {
         iso_take(s, head & 3, &in);
@@ -430,7 +440,7 @@ void big_terminate(ctl *c, struct big *b, uint8_t reason)
     b->reason = reason;
     b->cssn = (b->cssn + 1) & 7;
     b->instant = (uint16_t)(b->event + TRIES);
-    b->control_at = b->anchor + b->info.num * b->info.spacing;
+    big_plan_control(b, b->anchor, b->event);
 }
 
 uint64_t big_next(const ctl *c)
@@ -468,14 +478,16 @@ static void big_control_write(struct wr *pdu, const struct big *b)
 static void big_control(ctl *c, struct big *b)
 {
     uint32_t aa = bis_access_address(b->info.seed, 0);
-    uint8_t channel = csa2_channel(aa, (uint16_t)b->event, b->info.chm);
+    uint8_t channel = b->control_channel;
     uint64_t now = c->air->now;
     b->control_at = NEVER;
     if (!b->listens && !b->terminating && !b->remap.pending) {
         return;                          /* the instant has come */
     }
+    if (!b->listens) {                   /* all streams have counted this event */
+        big_plan_control(b, b->anchor, b->event);
+    }
     if (!radio_claim(c, FOR_ISO, b->stream[0])) {
-        b->control_at = b->listens ? NEVER : now + b->info.interval * 1250u;
         return;
     }
     if (b->listens) {
@@ -487,9 +499,41 @@ static void big_control(ctl *c, struct big *b)
         radio_send(c, FOR_ISO, now, channel, aa, b->info.phy, &pdu);
         c->radio.flight.crc_init = (uint32_t)b->info.crc_base << 8;
         c->radio.flight.kind = KIND_BIS;
-        b->control_at = now + b->info.interval * 1250u;
     }
     c->radio.link = b->stream[0];
+}
+
+/* After its clock has stood still: in their next events. */
+void big_catch_up(ctl *c)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        struct big *b = &c->big[n];
+        bool control = b->control_at != NEVER && !b->listens;
+        while (b->used && b->on && b->anchor <= c->air->now) {
+            b->anchor += b->info.interval * 1250u;
+            b->event++;
+        }
+        b->control_at = NEVER;
+        if (b->used && b->on && control) {
+            big_plan_control(b, b->anchor, b->event);
+        }
+    }
+}
+
+/* A sync has ended.  A group that has been found lives on without its train; one that has not can
+ * not be found any more. */
+void big_train_gone(ctl *c, uint8_t sync)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        struct big *b = &c->big[n];
+        if (b->used && b->listens && b->sync == sync) {
+            b->sync = NO_TRAIN;
+            if (b->waits) {
+                evt_big(c, b, WOAD_HCI_FAILED_TO_ESTABLISH);
+                big_end(c, b);
+            }
+        }
+    }
 }
 
 void big_due(ctl *c)

@@ -257,12 +257,15 @@ void link_catch_up(ctl *c)
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         struct link *l = &c->links[i];
         if (l->used && (l->anchor <= c->air->now || l->anchor == NEVER)) {
-            uint64_t step = l->interval * 1250u;
-            link_plan(c, l, (uint32_t)((c->air->now - l->ref_anchor) / step + 1));
+            uint64_t step = l->interval * 1250u, now = c->air->now;
+            uint64_t past = now > l->ref_anchor ? now - l->ref_anchor : 0;   /* before an anchor */
+            link_plan(c, l, (uint32_t)(past / step + 1));
         }
     }
 }
 
+/* An event is over.  A peripheral knows that the central has heard it when its packet has been
+ * acknowledged, and does not sleep into the last events that it can be sure of. */
 static void link_over(ctl *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -271,12 +274,11 @@ static void link_over(ctl *c, uint8_t i)
         link_close(c, i, l->closing);
         return;
     }
-    bool answered = l->heard && l->served_at > l->ref_anchor;
     uint32_t ahead = subrate_ahead(l), lazy = ahead + l->latency * l->factor;
     uint64_t wakes = l->ref_anchor + (uint64_t)lazy * l->interval * 1250u;
-    bool sleeps = !l->central && l->established && answered && !data_waiting(l) &&
+    bool sleeps = l->latency && !l->central && l->established && l->heard && !data_waiting(l) &&
                   !l->instant_of && l->count + 1 > l->active_until &&
-                  link_chances(l, wakes) >= LAST_TURNS;
+                  link_chances(l, l->known_at, wakes) >= LAST_EVENTS;
     link_plan(c, l, sleeps ? lazy : ahead);
 }
 
@@ -291,13 +293,20 @@ uint32_t link_supervision(const struct link *l)
     return timeout * 10000u;
 }
 
-/* How many events are left before this connection is lost, from one at `at`.  A peripheral does not
- * know whether its last packet was heard, but the one before it: it counts from that.  4.5.2 */
-uint32_t link_chances(const struct link *l, uint64_t at)
+/* How long one of both sides may be without a packet.  In the first events the connection may be
+ * established to one of them, and not to the other.  4.5.2 */
+uint64_t link_limit(const struct link *l)
 {
+    uint64_t turns = LINK_TRIES * l->interval * 1250u, timeout = link_supervision(l);
     bool young = !l->established || l->count < LINK_TRIES;
-    uint64_t turn = l->interval * l->factor * 1250u;
-    uint64_t end = l->known_at + (young ? LINK_TRIES * turn : link_supervision(l));
+    return young && turns < timeout ? turns : timeout;
+}
+
+/* How many events are left before this connection is lost, with one at `at`, if no packet has come
+ * since then. */
+uint32_t link_chances(const struct link *l, uint64_t since, uint64_t at)
+{
+    uint64_t turn = l->interval * l->factor * 1250u, end = since + link_limit(l);
     uint64_t left = end > at ? (end - at) / turn : 0;
     return (uint32_t)(left < UINT16_MAX ? left : UINT16_MAX) + 1;
 }
@@ -519,9 +528,11 @@ static bool link_take(ctl *c, uint8_t i, uint8_t head, struct rd *in)
     l->established = true;
     l->heard = true;
     l->peer_md = head >> 4 & 1;
-    l->known_at = l->served_at;
     l->lost_at = c->air->now + link_supervision(l);
-    if (l->unacked && nesn != l->sn) {
+    bool acked = l->unacked && nesn != l->sn;
+    l->known_at = l->central || acked ? l->served_at : l->known_at;
+    l->doubted = !l->central && l->unacked && !acked;
+    if (acked) {
         l->sn ^= 1;
         l->unacked = false;
         if (l->terminate_sent && l->out_opcode == 0x02) {

@@ -22,7 +22,7 @@ void ext_scan_clock(ctl *c)
     }
     scan_enable(c, false);
     c->scan.until = NEVER;
-    c->scan.period_at = period_at;
+    c->scan.on = c->scan.rests = period_at != NEVER;       /* to its host it is on */
     if (period_at == NEVER) {
         evt_le(c, 0x11, &none);
     }

@@ -291,13 +291,7 @@ void iso_heard(ctl *c, const struct flight *f)
 /* After its clock has stood still: in their next events. */
 void iso_catch_up(ctl *c)
 {
-    for (uint8_t n = 0; n < BIGS; n++) {
-        struct big *b = &c->big[n];
-        while (b->used && b->on && b->anchor <= c->air->now) {
-            b->anchor += b->info.interval * 1250u;
-            b->event++;
-        }
-    }
+    big_catch_up(c);
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
         const struct big *b = s->kind == ISO_CIS ? NULL : &c->big[s->group];

@@ -24,6 +24,7 @@ void scan_enable(ctl *c, bool on)
         radio_off(c);
     }
     c->scan.on = on;
+    c->scan.rests = false;
     c->scan.requested = false;
     c->scan.next = c->air->now;
     c->scan.window_end = c->air->now;
@@ -34,8 +35,6 @@ void scan_enable(ctl *c, bool on)
     c->scan.following = c->scan.chaining = c->scan.responding = false;
     scan_pick_phy(c, false);
 }
-
-static bool scan_running(const ctl *c) { return c->scan.on || c->scan.connecting; }
 
 /* A scan window opens, on the next channel.  4.4.3 */
 void scan_due(ctl *c)

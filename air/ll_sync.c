@@ -87,6 +87,7 @@ void sync_end(ctl *c, struct sync *s)
     }
     s->used = false;
     c->syncing--;
+    big_train_gone(c, (uint8_t)sync_handle(c, s));
 }
 
 /* After its clock has stood still. */

@@ -320,6 +320,7 @@ static const struct row rows_extended[] = {
     { "7.8.64", IDLE, 0x2041, "00 00 01 00 10 00 03 00", INVALID },
     { "7.8.64", IDLE, 0x2041, "00 00 01 00 10 00 11 00", INVALID },
     { "7.8.64", EXT_SCANNING, 0x2041, "00 00 01 00 10 00 10 00", DISALLOWED },
+    { "7.8.64", EXT_CONNECTING, 0x2041, "00 00 01 00 10 00 10 00", DISALLOWED },
     { "7.8.64", EXT_ADVERTISING, 0x2041, "00 00 01 00 10 00 10 00", OK },
     { "3.1.1", ADVERTISING, 0x2041, "00 00 01 00 10 00 10 00", DISALLOWED },
     /* LE Set Extended Scan Enable */

@@ -100,6 +100,7 @@ static const struct row rows_legacy[] = {
     { "7.8.10", IDLE, 0x200b, "00 10 00 10 00 00 04", INVALID },
     { "7.8.10", IDLE, 0x200b, "00 10 00 10 00 00", INVALID },
     { "7.8.10", SCANNING, 0x200b, "00 10 00 10 00 00 00", DISALLOWED },
+    { "7.8.10", CONNECTING, 0x200b, "00 10 00 10 00 00 00", DISALLOWED },
     { "7.8.10", ADVERTISING, 0x200b, "00 10 00 10 00 00 00", OK },
     { "3.1.1", HAS_SET("00"), 0x200b, "00 10 00 10 00 00 00", DISALLOWED },
     /* LE Set Scan Enable */

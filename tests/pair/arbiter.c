@@ -265,6 +265,29 @@ static void connection_after_its_controller_hung(void **state)
     apart();
 }
 
+/* A peripheral that hangs, for less than that, while it listens before an anchor that has not come:
+ * its next event is the one behind it. */
+static void peripheral_hung_before_an_anchor(void **state)
+{
+    (void)state;
+    nodes_begin(1);
+    for (int k = 0; k < 2; k++) {
+        struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
+            .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 2,
+            .drift_ppm = 500 };
+        node_add(k, &cfg);
+    }
+    connect_to(A, B, 3200, 3200);
+    run_ms(9000);
+    uint64_t before = w.last_anchor + 4000000 - 2000;
+    run_us(before - woad_air_now(w.air));
+    woad_air_hang(w.n[B].c, true);
+    run_us(500);
+    woad_air_hang(w.n[B].c, false);
+    nothing_lost(60000);
+    apart();
+}
+
 static struct { uint64_t end; uint8_t kind, md[2]; size_t wrong; } event_now;
 
 static void sniff_closed_events(void *ctx, const struct woad_air_packet *p)
@@ -324,6 +347,7 @@ int main(void)
         cmocka_unit_test(instants_beside_other_activities),
         cmocka_unit_test(train_beside_a_connection),
         cmocka_unit_test(connection_after_its_controller_hung),
+        cmocka_unit_test(peripheral_hung_before_an_anchor),
         cmocka_unit_test(event_is_closed_without_md),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

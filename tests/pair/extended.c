@@ -399,6 +399,29 @@ static void duplicates(void **state)
     apart();
 }
 
+/* Between the durations of two periods a scan is on: what is not allowed with one is refused, and it
+ * goes on.  Vol 4, Part E, 7.8.64 to 7.8.66 */
+static void scan_between_durations(void **state)
+{
+    (void)state;
+    world(4);
+    assert_int_equal(set_params(ADV, 1, 0, 1, 1, NULL), 0);
+    assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
+    assert_int_equal(command(SCAN, 0x2041, "00 00 01 00 50 00 50 00"), 0);
+    assert_int_equal(command(SCAN, 0x2042, "01 00 32 00 01 00"), 0);
+    run_ms(900);
+    forget();
+    run_ms(200);
+    assert_int_equal(w.n[SCAN].logged, 0);                 /* 0.5 of 1.28 s */
+    assert_int_equal(command(SCAN, 0x2041, "00 00 01 00 50 00 50 00"), 0x0c);
+    assert_int_equal(command(SCAN, 0x2005, "01 02 03 04 05 c6"), 0x0c);
+    assert_int_equal(command(SCAN, 0x2043, "00 00 00 01 02 03 04 05 06 01 10 00 10 00 10 00 10 00 "
+                             "00 00 64 00 00 00 00 00"), 0x0c);
+    run_ms(700);
+    assert_in_range(count(SCAN, 0x3e0d), 3, 6);
+    apart();
+}
+
 /* A scan of a limited time says when it is over; a periodic one begins again. */
 static void scan_times(void **state)
 {
@@ -539,6 +562,7 @@ int main(void)
         cmocka_unit_test(connecting), cmocka_unit_test(connecting_whom),
         cmocka_unit_test(limits), cmocka_unit_test(several_sets), cmocka_unit_test(duplicates),
         cmocka_unit_test(power),
+        cmocka_unit_test(scan_between_durations),
         cmocka_unit_test(scan_times), cmocka_unit_test(refused),
         cmocka_unit_test(data_replaced_in_a_chain), cmocka_unit_test(hours),
         cmocka_unit_test(scan_requests_unread),

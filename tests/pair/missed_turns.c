@@ -134,6 +134,24 @@ static void peripheral_in_its_last_turns(void **state)
     }
 }
 
+/* The supervision timeout is shorter than six intervals: it counts also in the first six events.
+ * 4.5.2 */
+static void first_events_with_a_short_timeout(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 120; k++) {
+        turns_begin(k + 1, 3, 0);
+        train(B, 80);
+        run_us(50000);
+        big(B, 2, 100, 4);
+        connect_to(C, B, 11, 100);
+        run_us(k * 333);
+        connect_to(A, B, 220, 56);
+        nothing_lost(2000);
+        apart();
+    }
+}
+
 static void sync_to_big(int who)
 {
     assert_int_equal(command(who, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
@@ -192,6 +210,7 @@ int main(void)
         cmocka_unit_test(acknowledgement_of_a_subrate_is_lost),
         cmocka_unit_test(peripheral_that_has_not_answered_is_awake),
         cmocka_unit_test(peripheral_in_its_last_turns),
+        cmocka_unit_test(first_events_with_a_short_timeout),
         cmocka_unit_test(two_trains_at_the_same_time),
         cmocka_unit_test(big_on_the_anchors_of_a_connection),
     };

@@ -399,8 +399,8 @@ static void duplicates(void **state)
     apart();
 }
 
-/* Between the durations of two periods a scan is on: what is not allowed with one is refused, and it
- * goes on.  Vol 4, Part E, 7.8.64 to 7.8.66 */
+/* Between the durations of two periods a scan is on: what is refused while one is on is refused.
+ * Vol 4, Part E, 7.8.64 to 7.8.66 */
 static void scan_between_durations(void **state)
 {
     (void)state;

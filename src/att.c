@@ -97,20 +97,20 @@ static bool att_tx_refused(struct att_bearer *b, struct wr *out)
     return true;
 }
 
-/* A peer whose two exchanges of the MTU came to different values may go by the larger one: as much
- * as was offered to it is taken. */
+/* As much is taken as was offered to the peer: of two exchanges that came to different values it
+ * may go by the larger one. */
 void att_rx(struct att_bearer *b, struct rd *in)
 {
     struct woad *h = b->c->h;
     size_t len = rd_left(in);
-    if (!len || (len > b->mtu && (len > h->mtu || !b->c->mtu_exchanged))) {
+    if (!len || (len > b->mtu && len > b->c->offered)) {
         return;                          /* not a PDU of this bearer */
     }
     uint8_t op = *in->p++;
     bool for_client = att_is_for_client(op);
     const struct att_role *role = for_client ? h->att_client : h->att_server;
     if (op == ATT_CONFIRM) {
-        if (rd_done(in)) {
+        if (len == 1) {
             att_indicated(b, 0);
         }
     } else if (role) {
@@ -150,28 +150,32 @@ static void att_drop_first(struct conn *c)
     }
 }
 
-/* Whether the first PDU of the queue, which is no notification, may be sent now.  Drops a value
- * that was withdrawn, a command that was queued for an encrypted connection when there is none, and
- * a PDU that is longer than any MTU: only the value of a notification or an indication may be
- * cut. */
-static bool att_tx_other(struct att_bearer *b, uint8_t *pdu)
+/* How much of the first PDU of the queue, which is no notification, may be sent now; 0: none of it.
+ * Drops a value that was withdrawn, a command that was queued for an encrypted connection when there
+ * is none, and a PDU that is longer than any MTU: only the value of a notification or an indication
+ * may be cut.  On an encrypted connection a signed write is a write command.
+ * Vol 3, Part G, 4.9.2 */
+static uint16_t att_tx_other(struct att_bearer *b, uint8_t *pdu, uint16_t len)
 {
     struct conn *c = b->c;
     uint8_t op = pdu[0];
+    bool encrypted = c->security.encrypted;
     if (op == ATT_INDICATE) {
         if (b->indicated) {
-            return false;
+            return 0;
         }
         att_indication_sent(b, get_le16(pdu + 1));
-        return true;
+        return len;
     }
-    bool secret = op == ATT_SECRET_CMD;
-    if (op == ATT_WITHDRAWN || fifo_len(pdu) > b->mtu || (secret && !c->security.encrypted)) {
+    if (op == ATT_WITHDRAWN || len > b->mtu || (op == ATT_SECRET_CMD && !encrypted)) {
         att_drop_first(c);
-        return false;
+        return 0;
     }
-    pdu[0] = (uint8_t)(op - secret);
-    return true;
+    bool is_signed = op == ATT_SIGNED_WRITE_CMD && encrypted;
+    if (is_signed || op == ATT_SECRET_CMD) {
+        pdu[0] = ATT_WRITE_CMD;
+    }
+    return (uint16_t)(len - (is_signed ? SIGNATURE : 0));
 }
 
 /* The first of the queue, unless it is an indication and one is unconfirmed on this bearer, or it
@@ -185,8 +189,11 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
     if (!pdu || c->queue_on || (len > b->mtu && b->mtu < att_most(c))) {
         return false;
     }
-    if (pdu[0] != ATT_NOTIFY && !att_tx_other(b, pdu)) {
-        return false;
+    if (pdu[0] != ATT_NOTIFY) {
+        len = att_tx_other(b, pdu, len);
+        if (!len) {
+            return false;
+        }
     }
     wr_copy(out, pdu, len < b->mtu ? len : b->mtu);
     fifo_drop(q);
@@ -244,20 +251,18 @@ int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
     return 0;
 }
 
-/* Where both sides ask at once, the answer says what the request has said, whatever the program
- * offers since: both exchanges come to the same.  3.4.2.2 */
-uint16_t att_offer(const struct conn *c)
+/* A device has one ATT_MTU to offer on a connection, in its request and in its response, whatever
+ * the program offers since: where both sides ask, both exchanges come to the same.  3.4.2.2 */
+uint16_t att_offer(struct conn *c)
 {
-    const struct att_role *client = c->h->att_client;
-    uint16_t out = client ? client->offered(c->bearer) : 0;
-    return out ? out : c->h->mtu;
+    c->offered = c->offered ? c->offered : c->h->mtu;
+    return c->offered;
 }
 
 void att_set_mtu(struct conn *c, uint16_t peer)
 {
     uint32_t mtu = least(att_offer(c), peer);
     c->bearer->mtu = (uint16_t)(mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu);
-    c->mtu_exchanged = true;
     stir_conn(c);                        /* a response goes before what is sent in the event */
     struct woad_event ev;
     ev.u.mtu.mtu = c->bearer->mtu;

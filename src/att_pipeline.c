@@ -32,7 +32,8 @@ static void pipeline_put(struct att_bearer *b, uint8_t op, const struct rd *in)
 }
 
 /* The answer has left: what came meanwhile has its turn, where it lies.  What came in the clear may
- * be anybody's: it is served as on a connection without security, though there is one now. */
+ * be anybody's: it is served as on a connection without security, though there is one now.  Whether
+ * there is a bond stays, and may change in an event. */
 static void pipeline_next(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
@@ -45,9 +46,10 @@ static void pipeline_next(struct att_bearer *b)
         uint8_t op = rd_u8(&in);
         s->followed = false;             /* it is not behind itself */
         if (!(head & CAME_ENCRYPTED)) {
-            *security = (struct woad_security){ 0 };
+            *security = (struct woad_security){ .bonded = now.bonded };
         }
         att_server_rx(b, op, &in);
+        now.bonded = security->bonded;
         *security = now;
         q->len = (uint16_t)(q->len - 2 - len);
         memmove(q->mem, q->mem + 2 + len, q->len);

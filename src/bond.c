@@ -288,7 +288,8 @@ struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
 void bond_refresh(struct conn *c)
 {
     struct woad *h = c->h;
-    struct kept_bond *k = c->security.bonded ? bond_fetch(c, &c->peer) : NULL;
+    bool proved = c->security.bonded && c->security.encrypted;
+    struct kept_bond *k = proved ? bond_fetch(c, &c->peer) : NULL;
     if (k) {
         struct woad_bond now;
         gatts_keep(c, &now);

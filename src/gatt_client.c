@@ -55,8 +55,8 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     }
     if (p.cancelled) {
         status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;
-        if (p.op == WOAD_GATTC_MTU && !sent) {
-            c->mtu_exchanged = false;
+        if (p.op == WOAD_GATTC_MTU && !sent && c->bearer->mtu == ATT_MTU_DEFAULT) {
+            c->offered = 0;
         }
     }
     if (p.bearer) {
@@ -97,7 +97,8 @@ static void gattc_unlock(struct conn *c)
         if (!p->cancelled || (p->bearer && p->bearer->client->sent)) {
             break;
         }
-        if (p->op >= WOAD_GATTC_WRITE_LONG && p->offset) {
+        if (p->op >= WOAD_GATTC_WRITE_LONG &&
+            (p->offset || p->kind->request == ATT_EXECUTE_REQ)) {
             p->kind->error(c, p, WOAD_ECANCELED);
             stir_conn(c);
             break;
@@ -451,14 +452,9 @@ static void gattc_close_bearer(struct att_bearer *b)
     }
 }
 
-static uint16_t gattc_offered(const struct att_bearer *b)
-{
-    return b->client->sent == ATT_MTU_REQ ? b->client->mtu : 0;
-}
-
 static const struct att_role gattc_role = {
     .rx = gattc_rx, .tx = gattc_tx, .open = gattc_open_bearer, .close = gattc_close_bearer,
-    .secured = gattc_secured, .offered = gattc_offered,
+    .secured = gattc_secured,
 };
 
 static void gattc_carve(struct woad *h)
@@ -588,15 +584,14 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
     return err;
 }
 
-/* ATT_EXCHANGE_MTU_RSP: server's MTU u16.  Vol 3, Part F, 3.4.2.2 */
+/* ATT_EXCHANGE_MTU_REQ: client's MTU u16.  Vol 3, Part F, 3.4.2.1 */
 static void mtu_tx(struct conn *c, struct proc *p, struct wr *out)
 {
-    struct gattc_bearer *k = c->bearer->client;
     (void)p;
-    k->mtu = c->h->mtu;                  /* kept: see gattc_offered() */
-    wr_le16(out, k->mtu);
+    wr_le16(out, att_offer(c));
 }
 
+/* ATT_EXCHANGE_MTU_RSP: server's MTU u16.  3.4.2.2 */
 static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     (void)p;
@@ -613,13 +608,13 @@ static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, ATT_MTU_RSP, WOAD_GATTC
 int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
 {
     struct conn *c = conn_asked(h, conn);
-    if (c && c->mtu_exchanged) {
+    if (c && c->offered) {
         return WOAD_EALREADY;
     }
     struct proc p = { .kind = &kind_mtu, .op = WOAD_GATTC_MTU };
     int err = gattc_add(h, conn, &p, NULL, 0);
     if (!err) {
-        c->mtu_exchanged = true;
+        att_offer(c);
     }
     return err;
 }

@@ -40,7 +40,7 @@ struct gattc_conn {
 struct gattc_bearer {
     uint8_t sent;                        /* the request that is out, 0: none */
     bool confirm;                        /* an indication has come, and may be confirmed */
-    uint16_t mtu;                        /* ATT_MTU when `sent` went; what it offers */
+    uint16_t mtu;                        /* ATT_MTU when `sent` went */
     uint32_t due;
 };
 HOLD_SIZE(gattc_conn, WOAD_SIZE_CLIENT_CONN);

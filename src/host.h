@@ -96,8 +96,6 @@ struct att_role {
     bool (*busy)(const struct att_bearer *b);              /* of a server: with a request */
     /* Of a client: a pairing, or an encryption, has begun or ended. */
     void (*secured)(struct conn *c, int status);
-    /* Of a client: the ATT_MTU in a request of ours that is out; 0: none is. */
-    uint16_t (*offered)(const struct att_bearer *b);
 };
 
 /* --- signalling ------------------------------------------------------------------------------- */
@@ -134,11 +132,11 @@ struct conn {
     bool asked_here : 1;                 /* `asked` is of woad_conn_update() */
     bool smp_refuse : 1;                 /* Pairing Failed is owed */
     bool unproved : 1;                   /* WOAD_EV_CONNECT is held back: gap_reconnect.c */
+    bool want_ltk_reply : 1;
     /* Octets, since they are set in many places: a bit takes two instructions more. */
-    bool want_update, want_ltk_reply;
+    bool want_update;
     bool sig_params;                     /* a request for parameters is to be sent by L2CAP */
     bool update_asked;                   /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
-    bool mtu_exchanged;                  /* this side has sent an MTU request or response */
     bool rx_skip;
     bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
     bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
@@ -150,6 +148,7 @@ struct conn {
     uint16_t handle;                     /* HCI's */
     uint16_t in_controller;              /* packets not yet completed */
     uint16_t queue_on;                   /* number of the bearer that still sends one of `queue` */
+    uint16_t offered;                    /* our ATT_MTU on the fixed channel; 0: none so far */
     uint16_t now[NOW];                   /* what it has: */
     uint16_t asked[PARAMS];              /* one request's at a time: see conn_rx_params() */
     /* From here on it belongs to the place, and is there before the connection and after it… */
@@ -583,7 +582,7 @@ static inline size_t att_value_most(const struct conn *c)
     size_t most = att_most(c) - 3u;
     return most < WOAD_ATT_VALUE_MAX ? most : (size_t)WOAD_ATT_VALUE_MAX;
 }
-uint16_t att_offer(const struct conn *c);                  /* our ATT_MTU in an exchange */
+uint16_t att_offer(struct conn *c);      /* our ATT_MTU in an exchange */
 void att_set_mtu(struct conn *c, uint16_t peer);
 uint8_t *att_queue_open(struct conn *c, size_t len);
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,

@@ -340,7 +340,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     }
     c->security.encrypted = true;
     c->security.authenticated = s->link_flags & WOAD_BOND_AUTHENTICATED;
-    c->security.bonded = s->from_bond;
+    c->security.bonded = false;
     c->security.secure = s->link_flags & WOAD_BOND_SECURE;
     c->security.key_size = s->link_size;
     link_level(c);
@@ -353,6 +353,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
         s->due = 0;
     }
     struct kept_bond *k = bond_fetch(c, &c->peer);
+    c->security.bonded = k;              /* it may have been removed since its key was given */
     if (k) {
         bond_used(h, k);
     }

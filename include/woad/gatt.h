@@ -215,7 +215,7 @@ uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t va
 
 /* --- both ------------------------------------------------------------------------------------- */
 
-/* The ATT_MTU offered from now on, but in the answer to a peer that has asked at the same time: 23
+/* The ATT_MTU offered from now on, to peers that have not been offered one on their connection: 23
  * to config.mtu.  WOAD_EINVAL. */
 int woad_set_mtu(struct woad *h, uint16_t mtu);
 uint16_t woad_mtu(const struct woad *h);

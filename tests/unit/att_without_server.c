@@ -77,12 +77,102 @@ static void answers_wait_for_nothing(void **state)
     solo_end();
 }
 
+static void offers_50(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_MTU) {
+        assert_int_equal(woad_set_mtu(solo.h, 50), 0);
+    }
+}
+
+/* Vol 3, Part F, 3.4.2.2: one ATT_MTU is offered on a connection, whatever the program offers
+ * between a request and its answer: in the event, and while both ask at once. */
+static void one_mtu_is_offered_on_a_connection(void **state)
+{
+    struct woad_conn_info info;
+    (void)state;
+    solo_boot(solo_config(central));
+    solo_connected(SOLO_HANDLE, true, 9);
+    solo_forget();
+    solo.on_event = offers_50;
+    SOLO_ATT(0x02, 247, 0);
+    solo_pump();
+    assert_memory_equal(solo.frame[0].octet, "\x03\xf7\x00", 3);
+    assert_int_equal(woad_conn_info(solo.h, solo.conn[0], &info), 0);
+    assert_int_equal(info.mtu, 247);
+    solo_end();
+
+    solo_boot(solo_config(central));
+    solo_connected(SOLO_HANDLE, true, 9);
+    assert_int_equal(woad_set_mtu(solo.h, 100), 0);
+    assert_int_equal(woad_gattc_exchange_mtu(solo.h, solo.conn[0]), 0);
+    solo_pump();
+    assert_int_equal(woad_set_mtu(solo.h, 247), 0);
+    solo_forget();
+    SOLO_ATT(0x02, 247, 0);
+    SOLO_ATT(0x03, 247, 0);
+    solo_pump();
+    assert_memory_equal(solo.frame[0].octet, "\x03\x64\x00", 3);
+    assert_int_equal(woad_conn_info(solo.h, solo.conn[0], &info), 0);
+    assert_int_equal(info.mtu, 100);
+    solo_end();
+}
+
+/* A request that was queued before the peer's, and leaves behind its answer, says the same; one that
+ * is taken back before it left does not undo the exchange. */
+static void queued_exchange_offers_what_was_answered(void **state)
+{
+    (void)state;
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        solo_boot(solo_config(central));
+        solo_connected(SOLO_HANDLE, true, 9);
+        assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+        solo_pump();
+        assert_int_equal(woad_set_mtu(solo.h, 100), 0);
+        assert_int_equal(woad_gattc_exchange_mtu(solo.h, solo.conn[0]), 0);
+        solo_forget();
+        SOLO_ATT(0x02, 200, 0);
+        assert_int_equal(woad_set_mtu(solo.h, 247), 0);
+        if (cancelled) {
+            assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), 0);
+        }
+        SOLO_ATT(0x0b, 1);
+        solo_pump();
+        assert_memory_equal(solo.frame[0].octet, "\x03\x64\x00", 3);
+        assert_int_equal(solo_frames(4, 0x02), !cancelled);
+        if (cancelled) {
+            assert_int_equal(woad_gattc_exchange_mtu(solo.h, solo.conn[0]), WOAD_EALREADY);
+        } else {
+            assert_memory_equal(solo.frame[1].octet, "\x02\x64\x00", 3);
+        }
+        solo_end();
+    }
+}
+
+/* One that is taken back before it left, and before the peer has asked, may be asked for again. */
+static void exchange_taken_back_is_none(void **state)
+{
+    (void)state;
+    solo_boot(solo_config(central));
+    solo_connected(SOLO_HANDLE, true, 9);
+    assert_int_equal(woad_gattc_exchange_mtu(solo.h, solo.conn[0]), 0);
+    assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), 0);
+    assert_int_equal(woad_set_mtu(solo.h, 60), 0);
+    assert_int_equal(woad_gattc_exchange_mtu(solo.h, solo.conn[0]), 0);
+    solo_forget();
+    solo_pump();
+    assert_memory_equal(solo.frame[0].octet, "\x02\x3c\x00", 3);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_request_is_answered),
         cmocka_unit_test(mtu_is_exchanged),
         cmocka_unit_test(answers_wait_for_nothing),
+        cmocka_unit_test(one_mtu_is_offered_on_a_connection),
+        cmocka_unit_test(queued_exchange_offers_what_was_answered),
+        cmocka_unit_test(exchange_taken_back_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

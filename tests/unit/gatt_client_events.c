@@ -371,6 +371,69 @@ static void cancel_inside_the_last_characteristic(void **state)
     }
 }
 
+/* GATT/CL/GAW/BV-05-C: a value of no octets is prepared, too: cancelled before it is executed, the
+ * server forgets it.  Vol 3, Part F, 3.4.6.3 */
+static void cancelled_long_write_of_nothing_is_taken_back(void **state)
+{
+    (void)state;
+    for (int reliable = 0; reliable < 2; reliable++) {
+        for (int early = 0; early < 2; early++) {
+            with_bearer();
+            assert_int_equal(woad_gattc_write_long(solo.h, solo.conn[0], 3, "", 0, reliable), 0);
+            solo_pump();
+            if (early) {                 /* before the answer */
+                assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), 0);
+            }
+            SOLO_ATT(0x17, 3, 0, 0, 0);
+            if (!early) {
+                assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), 0);
+            }
+            assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 0);
+            solo_pump();
+            assert_int_equal(solo.frame[solo.frames - 1].octet[0], 0x18);
+            assert_int_equal(solo.frame[solo.frames - 1].octet[1], 0);
+            SOLO_ATT(0x19);
+            solo_pump();
+            assert_int_equal(solo_frames(4, 0x18), 1);
+            assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+            assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_ECANCELED);
+            solo_end();
+        }
+    }
+}
+
+/* GATT/CL/GAW/BV-02-C: no signed write goes on an encrypted connection, where its server drops it:
+ * one that was queued before is a write command.  Vol 3, Part G, 4.9.2 */
+static void signed_write_that_leaves_encrypted_is_a_command(void **state)
+{
+    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1,
+                           .has_peer_ltk = 1, .has_own_csrk = 1, .peer.octet = { 9, 9, 9, 9, 9, 9 },
+                           .own_ltk = { 7 }, .peer_ltk = { 7 }, .own_csrk = { 5 } };
+    (void)state;
+    for (int encrypted = 0; encrypted < 2; encrypted++) {
+        solo_boot(solo_config(features));
+        assert_int_equal(woad_bond_add(solo.h, &b), 0);
+        solo_connected(SOLO_HANDLE, false, 9);
+        assert_int_equal(woad_gattc_write_signed(solo.h, solo.conn[0], 3, "value", 5), 0);
+        if (encrypted) {                 /* nothing leaves meanwhile */
+            SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+            uint8_t command[SOLO_FRAME];
+            assert_true(woad_tx(solo.h, command, sizeof command) > 0);
+            assert_int_equal(command[0], 1);
+            SOLO_RX(4, 0x0e, 6, 1, 0x1a, 0x20, 0, SOLO_HANDLE, 0);
+            SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 1);
+        }
+        solo_forget();
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0xd2), !encrypted);
+        assert_int_equal(solo_frames(4, 0x52), encrypted);
+        assert_int_equal(solo.frame[0].len, encrypted ? 3 + 5 : 3 + 5 + 12);
+        assert_memory_equal(solo.frame[0].octet + 1, "\x03\0value", 7);
+        assert_int_equal(solo_count(WOAD_EV_TX_DONE), 1);
+        solo_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +447,8 @@ int main(void)
         cmocka_unit_test(nothing_queued_for_encryption_goes_in_the_clear),
         cmocka_unit_test(security_fails_inside_an_event),
         cmocka_unit_test(execute_refused_for_want_of_security),
+        cmocka_unit_test(cancelled_long_write_of_nothing_is_taken_back),
+        cmocka_unit_test(signed_write_that_leaves_encrypted_is_a_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

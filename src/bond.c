@@ -148,21 +148,26 @@ struct kept_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
 struct kept_bond *bond_fetch(const struct conn *c, const struct woad_addr *peer)
 {
     struct woad *h = c->h;
+    struct smp *s = h->smp;
     struct kept_bond *k = bond_find(h, peer);
+    s->unheld.key_size = 0;
     if (!k && h->cfg.bonds) {
+        const struct woad_addr *before = s->wanted;
         struct woad_event ev;
+        s->wanted = peer;
         addr_copy(&ev.u.bond_wanted.peer, peer);
         ev.u.bond_wanted.peer.type &= 1;
         emit_of(c, WOAD_EV_BOND_WANTED, &ev);
+        s->wanted = before;
         k = bond_find(h, peer);
     }
     return k;
 }
 
 /* A bond gives way only to one that is at least as strong. */
-bool bond_stronger(const struct kept_bond *k, unsigned flags, unsigned key_size)
+bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size)
 {
-    return k && ((k->is.flags & ~flags) || k->is.key_size > key_size);
+    return is->key_size && ((is->flags & ~flags) || is->key_size > key_size);
 }
 
 /* The link that leads to it: LINK is `older` or `alike`. */
@@ -233,7 +238,7 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool t
     struct woad_bond bond;
     struct kept_bond *k = NULL;
     for (struct kept_bond *one = bond_newest(h); one; one = bond_older(h, one)) {
-        if (!tell || !bond_stronger(one, other->flags, other->key_size)) {
+        if (!tell || !bond_stronger(&one->is, other->flags, other->key_size)) {
             k = one;
         }
     }
@@ -258,7 +263,7 @@ struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
     is.random = bond->peer.type;
     for (unsigned places = places_of(&is), tries = 0; tries <= places; tries++) {
         struct kept_bond *k = bond_find(h, &bond->peer);
-        if (tries && bond_stronger(k, bond->flags, bond->key_size)) {
+        if (k && tries && bond_stronger(&k->is, bond->flags, bond->key_size)) {
             break;
         }
         if (k) {
@@ -329,6 +334,9 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     }
     const struct kept_bond *k = bond_keep(h, &mine, false);
     wipe(&mine, sizeof mine);
+    if (!k && h->smp->wanted && addr_same(h->smp->wanted, &bond->peer)) {
+        memcpy(&h->smp->unheld, bond, sizeof h->smp->unheld);
+    }
     stir_all(h);                         /* what is asked of its peer has to wait now */
     return k ? 0 : WOAD_ENOMEM;
 }

@@ -179,6 +179,8 @@ struct smp {
     bool has_irk;
     bool making;                         /* our next private address is `next` */
     uint8_t private_failed;              /* tries to make one, in a row */
+    struct bond_bits unheld;             /* `key_size` 0: none; of a bond that the store has, of */
+    const struct woad_addr *wanted;      /* this peer, and that takes more places than there are */
     struct toolbox box;
     struct pairing *pairings;            /* config.pairings of them */
     uint8_t *bonds;                      /* config.bonds places */
@@ -266,10 +268,11 @@ void bond_carve(struct woad *h);
 struct kept_bond *bond_newest(const struct woad *h);
 struct kept_bond *bond_older(const struct woad *h, const struct kept_bond *k);
 struct kept_bond *bond_find(const struct woad *h, const struct woad_addr *peer);
-/* The same; WOAD_EV_BOND_WANTED is raised for a bond that is not in memory. */
+/* The same; WOAD_EV_BOND_WANTED is raised for a bond that is not in memory.  NULL: smp->unheld says
+ * whether the store has one that can't be. */
 struct kept_bond *bond_fetch(const struct conn *c, const struct woad_addr *peer);
 /* Whether a pairing that has come to `flags` and `key_size` must not take its place. */
-bool bond_stronger(const struct kept_bond *k, unsigned flags, unsigned key_size);
+bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size);
 /* What is behind it; NULL: nothing. */
 const struct bond_legacy *bond_legacy(const struct woad *h, const struct kept_bond *k);
 struct bond_signs *bond_signs(const struct woad *h, const struct kept_bond *k);

@@ -101,7 +101,8 @@ bool keys_expects(const struct pairing *p, uint8_t code)
 /* Whether what the pairing has come to must not take the place of this peer's bond. */
 bool keys_weaker(const struct pairing *p, const struct woad_addr *peer)
 {
-    return bond_stronger(bond_fetch(p->c, peer), p->flags, p->key_size);
+    const struct kept_bond *k = bond_fetch(p->c, peer);
+    return bond_stronger(k ? &k->is : &p->c->h->smp->unheld, p->flags, p->key_size);
 }
 
 /* Public or static. */
@@ -233,7 +234,8 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 bool smp_has_key(const struct conn *c, bool fetch)
 {
     const struct kept_bond *k = fetch ? bond_fetch(c, &c->peer) : bond_find(c->h, &c->peer);
-    return k && (c->central ? k->is.has_peer_ltk : k->is.has_own_ltk);
+    const struct bond_bits *is = k ? &k->is : &c->h->smp->unheld;
+    return (k || fetch) && is->key_size && (c->central ? is->has_peer_ltk : is->has_own_ltk);
 }
 
 /* The key, the least significant octet first, from where it is kept.  False: the bond has been

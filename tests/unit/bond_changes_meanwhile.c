@@ -99,12 +99,128 @@ static void subscription_in_the_clear_is_not_kept(void **state)
     solo_end();
 }
 
+/* Of legacy pairing, with keys of signed writes: it takes three places, or two. */
+static void gives_a_bond_too_large(const struct woad_event *ev)
+{
+    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_AUTHENTICATED, .has_own_ltk = 1,
+                           .has_peer_ltk = 1, .own_ltk = { 7 }, .peer_ltk = { 7 } };
+    if (ev->type == WOAD_EV_BOND_WANTED) {
+        b.peer = ev->u.bond_wanted.peer;
+        assert_int_equal(woad_bond_add(solo.h, &b), WOAD_ENOMEM);
+    }
+}
+
+static void boot_with_one_place(void (*store)(const struct woad_event *ev))
+{
+    struct woad_config config = solo_config(features);
+    config.bonds = 1;
+    solo_boot(config);
+    solo.on_event = store;
+}
+
+/* A bond that takes more places than there are can't be held: a pairing that is weaker does not take
+ * its place in the store all the same. */
+static void bond_that_is_too_large_is_not_replaced_by_a_weaker_one(void **state)
+{
+    (void)state;
+    for (int in_store = 0; in_store < 2; in_store++) {
+        boot_with_one_place(in_store ? gives_a_bond_too_large : NULL);
+        solo_connected(SOLO_HANDLE, false, 9);
+        solo_forget();
+        SOLO_SMP(0x01, 3, 0, 0x09, 16, 0, 0);
+        solo_pump();
+        assert_int_equal(solo_frames(6, 0x05), in_store);
+        assert_int_equal(solo_frames(6, 0x02), !in_store);
+        solo_connected(SOLO_HANDLE + 1, false, 8);         /* of this peer there is none */
+        solo.on_event = NULL;
+        solo_forget();
+        SOLO_L2CAP(SOLO_HANDLE + 1, 6, 0x01, 3, 0, 0x09, 16, 0, 0);
+        solo_pump();
+        assert_int_equal(solo_frames(6, 0x02), 1);
+        solo_end();
+    }
+}
+
+/* Nor is its peer believed, or asked for anything, in the clear. */
+static void peer_of_a_bond_that_is_too_large_is_not_believed(void **state)
+{
+    (void)state;
+    boot_with_one_place(gives_a_bond_too_large);
+    solo_connected(SOLO_HANDLE, false, 9);
+    solo_forget();
+    assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+    SOLO_ATT(0x1b, 3, 0, 7);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x0a), 0);
+    assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 0);
+    assert_int_equal(solo_frames(6, 0x0b), 1);             /* Security Request */
+    SOLO_SMP(0x05, 5);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+    assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_EACCES);
+    solo_end();
+}
+
+static unsigned wanted;
+
+static void gives_the_bond_of_either(const struct woad_event *ev)
+{
+    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1,
+                           .has_peer_ltk = 1, .has_irk = 1, .own_ltk = { 7 }, .peer_ltk = { 7 } };
+    if (ev->type == WOAD_EV_BOND_WANTED) {
+        assert_true(++wanted < 40);
+        b.peer = ev->u.bond_wanted.peer;
+        memset(b.irk, b.peer.octet[0], sizeof b.irk);
+        assert_int_equal(woad_bond_add(solo.h, &b), 0);
+    }
+}
+
+/* Two bonded peers, a place for the bond of one, and a controller that is to know their keys: each
+ * bond takes the other's place, and that comes to an end. */
+static void bonds_of_two_in_one_place_with_a_resolving_list(void **state)
+{
+    static const struct woad_feature *const resolving[] = { &woad_gatt_server, &woad_gatt_client,
+        &woad_central, &woad_security_manager, &woad_resolving_list, NULL };
+    (void)state;
+    for (unsigned what = 0; what < 32; what++) {
+        struct woad_config config = solo_config(resolving);
+        config.bonds = 1;
+        memset(solo.supported_commands, 0xff, sizeof solo.supported_commands);
+        solo_boot(config);
+        solo.on_event = gives_the_bond_of_either;
+        wanted = 0;
+        solo_connected(SOLO_HANDLE, what & 1, 8);
+        solo_connected(SOLO_HANDLE + 1, what & 1, 9);
+        for (size_t n = 0; n < 6; n++) {
+            uint8_t handle = (uint8_t)(SOLO_HANDLE + n % 2);
+            if (what & 2) {
+                woad_gattc_read(solo.h, solo.conn[n % 2], 3);
+            }
+            if (what & 4) {
+                SOLO_L2CAP(handle, 4, 0x1d, 0x20, 0, 7);
+            }
+            if (what & 8) {
+                SOLO_RX(4, 8, 4, 6, handle, 0, 0);         /* Key Missing */
+            }
+            if (what & 16) {
+                SOLO_L2CAP(handle, 6, 0x0b, 1);
+            }
+            solo_pump();
+            solo_tick(10);
+        }
+        solo_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(removed_between_the_key_and_the_encryption),
         cmocka_unit_test(removed_while_a_request_in_the_clear_is_served),
         cmocka_unit_test(subscription_in_the_clear_is_not_kept),
+        cmocka_unit_test(bond_that_is_too_large_is_not_replaced_by_a_weaker_one),
+        cmocka_unit_test(peer_of_a_bond_that_is_too_large_is_not_believed),
+        cmocka_unit_test(bonds_of_two_in_one_place_with_a_resolving_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

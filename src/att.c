@@ -17,19 +17,6 @@ void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
     }
 }
 
-/* A value may go by any bearer on which there is room for it. */
-uint16_t att_most_of(const struct conn *c)
-{
-    const struct woad *h = c->h;
-    uint16_t most = 0;
-    for (const struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        if (b->c == c && b->mtu > most) {
-            most = b->mtu;
-        }
-    }
-    return most;
-}
-
 /* The indication that is out, if any, has ended.  Of the host's own, nobody is told. */
 static void att_indicated(struct att_bearer *b, int status)
 {
@@ -151,9 +138,9 @@ static void att_drop_first(struct conn *c)
 }
 
 /* How much of the first PDU of the queue, which is no notification, may be sent now; 0: none of it.
- * Drops a value that was withdrawn, a command that was queued for an encrypted connection when there
- * is none, and a PDU that is longer than any MTU: only the value of a notification or an indication
- * may be cut.  On an encrypted connection a signed write is a write command.
+ * Drops a value that was withdrawn, a command that was queued for an encrypted connection on one
+ * that is not, and a PDU that is longer than any MTU: only the value of a notification or an
+ * indication may be cut.  On an encrypted connection a signed write is a write command.
  * Vol 3, Part G, 4.9.2 */
 static uint16_t att_tx_other(struct att_bearer *b, uint8_t *pdu, uint16_t len)
 {

@@ -138,4 +138,5 @@ static void read_multiple_carve(struct woad *h)
     h->att_multiple = &more;
 }
 
-const struct woad_feature woad_read_multiple = { .carve = read_multiple_carve };
+const struct woad_feature woad_read_multiple = { .carve = read_multiple_carve,
+                                                 .conn_open = parts_open };

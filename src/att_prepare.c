@@ -196,11 +196,20 @@ static int long_read(struct att_bearer *b, struct wr *out)
     return att_part(g->mem + g->len, g->kept_len, s->offset, out);
 }
 
+static void long_forget(struct gatts_parts *g, uint16_t handle)
+{
+    g->kept = g->kept == handle ? 0 : g->kept;
+}
+
+static void long_wrote(struct att_bearer *b, uint16_t handle)
+{
+    long_forget(parts_of(b), handle);
+}
+
 void woad_gatt_changed(struct woad *h, uint16_t handle)
 {
     for (size_t n = 0; h->parts && n < h->cfg.conns; n++) {
-        struct gatts_parts *g = &h->parts[n];
-        g->kept = g->kept == handle ? 0 : g->kept;
+        long_forget(&h->parts[n], handle);
     }
 }
 
@@ -247,7 +256,7 @@ static void execute_close(struct att_bearer *b)
 }
 
 static const struct att_more more = { att_rx_prepared, execute_answered, execute_close, long_keep,
-                                      long_read, parts_changed };
+                                      long_read, long_wrote, parts_changed };
 
 static void long_values_carve(struct woad *h)
 {
@@ -257,4 +266,5 @@ static void long_values_carve(struct woad *h)
     h->att_long = &more;
 }
 
-const struct woad_feature woad_long_values = { .carve = long_values_carve, .due = long_due };
+const struct woad_feature woad_long_values = { .carve = long_values_carve, .due = long_due,
+                                               .conn_open = parts_open };

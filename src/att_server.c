@@ -281,8 +281,8 @@ int att_write_allowed(struct att_bearer *b, uint16_t handle,
     if (len > WOAD_ATT_VALUE_MAX) {
         return WOAD_ATT_INVALID_VALUE_LENGTH;
     }
-    if (b->c->h->att_long && parts_of(b)->kept == handle) {
-        parts_of(b)->kept = 0;
+    if (b->c->h->att_long) {
+        b->c->h->att_long->wrote(b, handle);
     }
     struct woad_event ev;
     ev.u.gatt_write.handle = handle;

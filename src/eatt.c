@@ -361,10 +361,29 @@ static void eatt_timed_out(struct att_bearer *b)
     }
 }
 
+/* A value may go by any bearer on which there is room for it. */
+static uint16_t eatt_most(const struct conn *c)
+{
+    const struct woad *h = c->h;
+    uint16_t most = 0;
+    for (const struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
+        if (b->c == c && b->mtu > most) {
+            most = b->mtu;
+        }
+    }
+    return most;
+}
+
+static int eatt_request(const struct att_bearer *b)
+{
+    const struct woad *h = b->c->h;
+    return (int)(b - h->bearers) - h->cfg.conns + 1;
+}
+
 static const struct eatt_role eatt_role = {
     .params = eatt_params, .asked = eatt_asked, .ring = eatt_ring, .fill = eatt_fill,
     .data = eatt_data,
-    .event = eatt_event, .timed_out = eatt_timed_out,
+    .event = eatt_event, .timed_out = eatt_timed_out, .most = eatt_most, .request = eatt_request,
 };
 
 /* --- the feature ------------------------------------------------------------------------------ */

@@ -33,6 +33,12 @@ void parts_carve(struct woad *h)
     arena_each(h, h->cfg.conns, h->cfg.prepare_queue, EACH(h->parts, mem));
 }
 
+void parts_open(struct conn *c)
+{
+    struct gatts_parts *parts = &c->h->parts[conn_index(c)];
+    *parts = (struct gatts_parts){ .mem = parts->mem };
+}
+
 /* The database has changed: a handle that is kept, or waits, may be another attribute's. */
 void parts_changed(struct conn *c)
 {
@@ -59,10 +65,6 @@ static void gatts_open(struct conn *c)
     struct gatts_conn *s = c->server;
     memset(s->cccds, 0, h->cfg.subscriptions * sizeof *s->cccds);
     *s = (struct gatts_conn){ .cccds = s->cccds };
-    if (h->parts) {
-        struct gatts_parts *parts = &h->parts[conn_index(c)];
-        *parts = (struct gatts_parts){ .mem = parts->mem };
-    }
     if (h->gatt_bonds) {
         h->gatt_bonds->know(c);
     }

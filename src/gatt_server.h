@@ -69,6 +69,7 @@ struct gatts_parts {
 };
 void parts_carve(struct woad *h);        /* once, for whichever of the two is named */
 void parts_changed(struct conn *c);      /* the database has */
+void parts_open(struct conn *c);
 static inline struct gatts_parts *parts_of(const struct att_bearer *b)
 {
     return &b->c->h->parts[conn_index(b->c)];
@@ -104,8 +105,7 @@ static inline struct gatts_conn *gatts_of(const struct att_bearer *b)
 /* The number by which the application answers: 0 on the fixed channel. */
 static inline int att_request(const struct att_bearer *b)
 {
-    const struct woad *h = b->c->h;
-    return att_is_fixed(b) ? 0 : (int)(b - h->bearers) - h->cfg.conns + 1;
+    return att_is_fixed(b) ? 0 : b->c->h->eatt_role->request(b);
 }
 
 static inline bool att_is_multiple(uint8_t op)

@@ -266,6 +266,8 @@ struct eatt_role {
     void (*data)(struct coc *k, enum woad_event_type type);
     void (*event)(struct coc *k, enum woad_event_type type, int status);
     void (*timed_out)(struct att_bearer *b);
+    uint16_t (*most)(const struct conn *c);                /* the largest MTU of its bearers */
+    int (*request)(const struct att_bearer *b);            /* see att_request() */
 };
 
 /* Cryptography by the controller: each of these gives CRYPTO_LATER until it is there, and then
@@ -310,6 +312,7 @@ struct att_more {
     /* Of long values: what the application has given may be read in parts; and is, or ATT_LATER. */
     void (*keep)(struct att_bearer *b, const uint8_t *value, size_t len);
     int (*read)(struct att_bearer *b, struct wr *out);
+    void (*wrote)(struct att_bearer *b, uint16_t handle);  /* the value is another one now */
     void (*changed)(struct conn *c);     /* the database */
 };
 struct att_pipeline {
@@ -571,10 +574,11 @@ void att_rx(struct att_bearer *b, struct rd *in);
 bool att_tx(struct att_bearer *b, struct wr *out);
 bool att_tx_queue(struct att_bearer *b, struct wr *out);
 void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu);
-uint16_t att_most_of(const struct conn *c);                /* the largest MTU of its bearers */
+/* The largest MTU of its bearers. */
 static inline uint16_t att_most(const struct conn *c)
 {
-    return c->h->eatt_role ? att_most_of(c) : c->bearer->mtu;
+    const struct eatt_role *role = c->h->eatt_role;
+    return role ? role->most(c) : c->bearer->mtu;
 }
 /* The longest value that one PDU can have; none is longer than 512.  Vol 3, Part F, 3.2.9 */
 static inline size_t att_value_most(const struct conn *c)

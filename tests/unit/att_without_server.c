@@ -117,8 +117,8 @@ static void one_mtu_is_offered_on_a_connection(void **state)
     solo_end();
 }
 
-/* A request that was queued before the peer's, and leaves behind its answer, says the same; one that
- * is taken back before it left does not undo the exchange. */
+/* A request that was queued before the peer's, and leaves behind its answer, says the same; one
+ * that is taken back before it left does not undo the exchange. */
 static void queued_exchange_offers_what_was_answered(void **state)
 {
     (void)state;

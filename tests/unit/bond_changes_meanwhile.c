@@ -1,5 +1,5 @@
-/* A bond that is removed, replaced or can't be held while something rests on it: `bonded` says whether
- * there is one. */
+/* A bond that is removed, replaced or can't be held while something rests on it: `bonded` says
+ * whether there is one. */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
@@ -118,8 +118,8 @@ static void boot_with_one_place(void (*store)(const struct woad_event *ev))
     solo.on_event = store;
 }
 
-/* A bond that takes more places than there are can't be held: a pairing that is weaker does not take
- * its place in the store all the same. */
+/* A bond that takes more places than there are can't be held: a pairing that is weaker does not
+ * take its place in the store all the same. */
 static void bond_that_is_too_large_is_not_replaced_by_a_weaker_one(void **state)
 {
     (void)state;

@@ -125,11 +125,11 @@ void att_completed(struct conn *c)
     }
 }
 
-/* Drops the first of the queue, which is not sent: raises WOAD_EV_TX_READY, and WOAD_EV_TX_DONE
- * where no packet that is under way will do it. */
-static void att_drop_first(struct conn *c)
+/* Drops the first of the queue, of `len` octets, which is not sent.  Raises WOAD_EV_TX_READY, and
+ * WOAD_EV_TX_DONE where no packet that is under way will do it. */
+static void att_drop_first(struct conn *c, uint16_t len)
 {
-    fifo_drop(&c->queue);
+    fifo_drop_len(&c->queue, len);
     stir_conn(c);
     att_room(c);
     if (!c->in_controller && !c->tx_left) {
@@ -142,7 +142,8 @@ static void att_drop_first(struct conn *c)
  * that is not, and a PDU that is longer than any MTU: only the value of a notification or an
  * indication may be cut.  On an encrypted connection a signed write is a write command.
  * Vol 3, Part G, 4.9.2 */
-static uint16_t att_tx_other(struct att_bearer *b, uint8_t *pdu, uint16_t len)
+static __attribute__((noinline)) uint16_t att_tx_other(struct att_bearer *b, uint8_t *pdu,
+                                                       uint16_t len)
 {
     struct conn *c = b->c;
     uint8_t op = pdu[0];
@@ -155,7 +156,7 @@ static uint16_t att_tx_other(struct att_bearer *b, uint8_t *pdu, uint16_t len)
         return len;
     }
     if (op == ATT_WITHDRAWN || len > b->mtu || (op == ATT_SECRET_CMD && !encrypted)) {
-        att_drop_first(c);
+        att_drop_first(c, len);
         return 0;
     }
     bool is_signed = op == ATT_SIGNED_WRITE_CMD && encrypted;
@@ -172,7 +173,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
     struct conn *c = b->c;
     struct fifo *q = &c->queue;
     uint8_t *pdu = fifo_first(q);
-    uint16_t len = pdu ? fifo_len(pdu) : 0;
+    uint16_t all = pdu ? fifo_len(pdu) : 0, len = all;
     if (!pdu || c->queue_on || (len > b->mtu && b->mtu < att_most(c))) {
         return false;
     }
@@ -183,7 +184,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
         }
     }
     wr_copy(out, pdu, len < b->mtu ? len : b->mtu);
-    fifo_drop(q);
+    fifo_drop_len(q, all);
     if (c->queue_full) {
         att_room(c);
     }

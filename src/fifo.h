@@ -81,10 +81,15 @@ inline void fifo_begins(struct fifo *f, size_t head)
     f->head = (uint16_t)head;
 }
 
-/* Takes the first out. */
+/* Takes the first out, which has `len` octets. */
+IN_PLACE void fifo_drop_len(struct fifo *f, size_t len)
+{
+    fifo_begins(f, f->head + 2u + len);
+}
+
 IN_PLACE void fifo_drop(struct fifo *f)
 {
-    fifo_begins(f, f->head + 2u + get_le16(f->mem + f->head));
+    fifo_drop_len(f, get_le16(f->mem + f->head));
 }
 
 /* Takes out any of them.  Then there is room for one as long as it, and as what was free behind the

@@ -249,6 +249,8 @@ static void gattc_rx_error(struct att_bearer *b, struct rd *in)
     }
 }
 
+static const struct gattc_kind kind_early = { .op = GATTC_EARLY };
+
 /* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7
  * One that is not believed yet is kept while security is being had, where there is room for it; an
  * indication is confirmed then in any case. */
@@ -268,8 +270,10 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int 
     if (!hold) {
         gattc_emit_value(c, type, handle, in->p, len);
     } else if (hold == CLIENT_WAITS) {
-        struct proc p = { .op = GATTC_EARLY, .start = handle, .end = (uint16_t)type };
-        gattc_add(c->h, c->number, &p, in->p, len);
+        struct proc *early;
+        if (!gattc_add(c->h, c->number, &kind_early, handle, in->p, len, &early)) {
+            early->end = (uint16_t)type;
+        }
     }
 }
 
@@ -506,9 +510,8 @@ const struct woad_feature woad_gatt_client = {
 
 /* --- what the application calls --------------------------------------------------------------- */
 
-/* Takes a place in the queue. */
-int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
-              size_t data_len)
+int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
+              const void *data, size_t data_len, struct proc **added)
 {
     struct conn *c = conn_of(h, conn);
     if (!h->att_client) {
@@ -518,9 +521,10 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
         return WOAD_ENOTCONN;
     }
     struct gattc_conn *g = c->client;
-    bool has_room = RESERVE(g->end < g->procs + h->cfg.procedures);
-    if (has_room && gattc_has_data(p)) {
-        size_t pad = p->op > WOAD_GATTC_WRITE ? 1 : 0;     /* gatt_write.c */
+    struct proc *p = g->end;
+    bool has_room = RESERVE(p < g->procs + h->cfg.procedures);
+    if (has_room && kind->op >= WOAD_GATTC_READ_MULTIPLE) {
+        size_t pad = kind->op > WOAD_GATTC_WRITE ? 1 : 0;  /* gatt_write.c */
         uint8_t *copy = fifo_put(&g->data, pad + data_len);
         has_room = copy != NULL;
         if (copy && data_len) {
@@ -531,9 +535,10 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
         g->full = true;
         return WOAD_EAGAIN;
     }
-    struct proc *mine = g->end++;
-    *mine = *p;
-    mine->secret = c->security.encrypted;
+    g->end++;
+    *p = (struct proc){ .kind = kind, .op = kind->op, .start = start };
+    p->secret = c->security.encrypted;
+    *added = p;
     stir_conn(c);
     return 0;
 }
@@ -541,15 +546,17 @@ int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *d
 int gattc_ask(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
               uint16_t end, const struct woad_uuid *uuid)
 {
-    struct proc p = { .kind = kind, .op = kind->op, .start = start, .end = end };
-    if (!start || start > end) {
-        return WOAD_EINVAL;
+    struct proc *p;
+    int err = start && start <= end ? gattc_add(h, conn, kind, start, NULL, 0, &p) : WOAD_EINVAL;
+    if (err) {
+        return err;
     }
+    p->end = end;
     if (uuid) {
-        p.filtered = true;
-        p.uuid = *uuid;
+        p->filtered = true;
+        p->uuid = *uuid;
     }
-    return gattc_add(h, conn, &p, NULL, 0);
+    return 0;
 }
 
 int gattc_behind(struct proc *p, uint16_t last)
@@ -611,8 +618,8 @@ int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
     if (c && c->offered) {
         return WOAD_EALREADY;
     }
-    struct proc p = { .kind = &kind_mtu, .op = WOAD_GATTC_MTU };
-    int err = gattc_add(h, conn, &p, NULL, 0);
+    struct proc *p;
+    int err = gattc_add(h, conn, &kind_mtu, 0, NULL, 0, &p);
     if (!err) {
         att_offer(c);
     }

@@ -66,8 +66,9 @@ enum { GATTC_EARLY = WOAD_GATTC_WRITE_RELIABLE + 1 };
 /* About start..end; `uuid`: those of one type alone. */
 int gattc_ask(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
               uint16_t end, const struct woad_uuid *uuid);
-int gattc_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
-              size_t data_len);
+/* Queues a procedure.  *added is the procedure: what is 0 in it so far may be filled in. */
+int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
+              const void *data, size_t data_len, struct proc **added);
 static inline bool gattc_has_data(const struct proc *p)
 {
     return p->op >= WOAD_GATTC_READ_MULTIPLE;

@@ -123,7 +123,7 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t fi
         if (first ? handle >= first && handle <= last : perm_may_send(c, handle) != 0) {
             return false;
         }
-        pdu += op == ATT_MULTIPLE_NOTIFY ? 4 + get_le16(pdu + 3) : fifo_len(pdu);
+        pdu += op == ATT_MULTIPLE_NOTIFY ? 4 + get_le16(pdu + 3) : end - pdu;
     } while (pdu + 1 < end);
     return true;
 }

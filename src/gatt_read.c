@@ -174,7 +174,7 @@ static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind 
     enum { MOST = 32 };
     uint8_t list[2 * MOST];
     const struct conn *c = conn_of(h, conn);
-    struct proc p = { .kind = kind, .op = kind->op };
+    struct proc *p;
     struct wr out = wr_of(list, sizeof list);
     if (!c) {
         return WOAD_ENOTCONN;
@@ -182,11 +182,10 @@ static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind 
     if (!handles || n < 2 || n > MOST || 1 + 2 * n > att_most(c)) {
         return WOAD_EINVAL;
     }
-    p.start = handles[0];
     for (size_t k = 0; k < n; k++) {
         wr_le16(&out, handles[k]);
     }
-    return gattc_add(h, conn, &p, list, wr_len(&out));
+    return gattc_add(h, conn, kind, handles[0], list, wr_len(&out), &p);
 }
 
 int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n)

@@ -103,28 +103,33 @@ static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, ATT_PREPARE_RSP
 
 /* --- what the application calls --------------------------------------------------------------- */
 
-static int write_add(struct woad *h, uint16_t conn, const struct proc *p, const void *data,
-                     size_t len, size_t most)
+static bool write_fits(const struct woad *h, uint16_t handle, size_t len, size_t most)
 {
-    if (!p->start || len > most || len + 3 > h->cfg.request_queue) {
-        return conn_of(h, conn) ? WOAD_EINVAL : WOAD_ENOTCONN;
-    }
-    return gattc_add(h, conn, p, data, len);
+    return handle && len <= most && len + 3 <= h->cfg.request_queue;
 }
 
 int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
 {
     const struct conn *c = conn_of(h, conn);
-    struct proc p = { .kind = &kind_write, .op = WOAD_GATTC_WRITE, .start = handle };
-    return write_add(h, conn, &p, data, len, c ? att_value_most(c) : 0);
+    struct proc *p;
+    if (c && !write_fits(h, handle, len, att_value_most(c))) {
+        return WOAD_EINVAL;
+    }
+    return gattc_add(h, conn, &kind_write, handle, data, len, &p);
 }
 
 int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                           size_t len, bool reliable)
 {
-    struct proc p = { .kind = &kind_prepare, .op = WOAD_GATTC_WRITE_LONG, .start = handle };
-    p.op = reliable ? WOAD_GATTC_WRITE_RELIABLE : WOAD_GATTC_WRITE_LONG;
-    return write_add(h, conn, &p, data, len, WOAD_ATT_VALUE_MAX);
+    struct proc *p;
+    if (conn_of(h, conn) && !write_fits(h, handle, len, WOAD_ATT_VALUE_MAX)) {
+        return WOAD_EINVAL;
+    }
+    int err = gattc_add(h, conn, &kind_prepare, handle, data, len, &p);
+    if (!err && reliable) {
+        p->op = WOAD_GATTC_WRITE_RELIABLE;
+    }
+    return err;
 }
 
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,

@@ -142,8 +142,9 @@ bool sig_tx(struct conn *c, struct wr *out)
     struct woad *h = c->h;
     const uint8_t *answer = fifo_first(&c->answers);
     if (answer) {
-        wr_bytes(out, answer, fifo_len(answer));
-        fifo_drop(&c->answers);
+        uint16_t len = fifo_len(answer);
+        wr_bytes(out, answer, len);
+        fifo_drop_len(&c->answers, len);
         return true;
     }
     if (c->sig_params) {

@@ -306,9 +306,9 @@ int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const 
 
 /* A write that is signed in the place of encryption, for a bonded peer on a connection that is not
  * encrypted; on one that is when it leaves, a Write Command.  No answer.  WOAD_EV_BOND follows:
- * the signature's number must be kept.  WOAD_EINVAL when longer than ATT_MTU - 15; WOAD_EACCES without a bond that
- * has a key for it, which a pairing gives where woad_signed_writes is named; WOAD_EIO when the
- * library fails; WOAD_EAGAIN; WOAD_ENOTSUP without the security manager. */
+ * the signature's number must be kept.  WOAD_EINVAL when longer than ATT_MTU - 15; WOAD_EACCES
+ * without a bond that has a key for it, which a pairing gives where woad_signed_writes is named;
+ * WOAD_EIO when the library fails; WOAD_EAGAIN; WOAD_ENOTSUP without the security manager. */
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len);
 

@@ -33,10 +33,12 @@ PAIRINGS = {    # name: the host's capabilities, ours, who shows the number, MIT
     "paired, legacy, Passkey typed on both sides": (2, 2, "user", True, False),
 }
 REFUSED = ["pairing with a wrong passkey fails on both sides", "pairing with numbers that differ fails on both sides"]
+REQUESTED = "paired at the peripheral's request"
 BONDED = "bonded, back after the other host's restart, Woad behind a new private address"
+SUBSCRIBED = "bonded and back, what the client had subscribed to holds"
 CHANNEL = ["L2CAP channel that Woad opens, 256 KiB there and back", "L2CAP channel that the other host opens, 256 KiB to it",
            "L2CAP channel refused"]
-ROWS = GATT + MORE + list(PAIRINGS) + REFUSED + [BONDED] + CHANNEL
+ROWS = GATT + MORE + list(PAIRINGS) + [REQUESTED] + REFUSED + [BONDED, SUBSCRIBED] + CHANNEL
 ADDRESS = "C0:11:22:33:44:55"
 radio = os.path.join(scratch, "air")
 home = os.path.join(scratch, "home")                        # ble-host keeps its bonds in the working directory
@@ -57,13 +59,6 @@ def woad(code):
 def node(code):
     path = [os.path.join(build, "hosts", "node_modules"), here]
     return Program("", {"NODE_PATH": ":".join(path), "WOAD_SOCKET": radio}, command=["node", "-e", PRELUDE + "(async () => {" + code + "})();"], cwd=home)
-
-
-def steps(program, column, rows, timeout=30):
-    """The program says STEP n when the row has passed."""
-    for n in range(len(rows)):
-        program.line("STEP %d" % n, timeout)
-        passed(column, rows[n])
 
 
 SETTINGS = "LONG_VALUE = %r\nOTHER_VALUE = %r\nSECRET_FLAGS = 0x202\n" % (LONG_VALUE, OTHER_VALUE)
@@ -305,7 +300,9 @@ def pair_ble_host_central(name):
 
 SECRETS = """
     const m = await BleHost.up(%s);
-    m.gattDb.addServices([{ uuid: SERVICE, characteristics: [{ uuid: SECRET, properties: ['read'], readPerm: '%s', value: 'for your eyes only' }] }]);
+    const note = { uuid: NOTIFY, properties: ['notify'] };
+    note.onSubscriptionChange = (conn, on, _, written) => { if (on && !written) note.notify(conn, 'as before'); };
+    m.gattDb.addServices([{ uuid: SERVICE, characteristics: [{ uuid: SECRET, properties: ['read'], readPerm: '%s', value: 'for your eyes only' }, note] }]);
     const conn = await BleHost.advertise(m, 'HostPeer');
     BleHost.users(conn);
 """
@@ -389,14 +386,43 @@ FAILED_HOST = """
 """
 
 
+def requested(column):
+    """The peripheral sends a Security Request, and the central pairs."""
+    name = "paired, Secure Connections, Just Works"
+    if column == CENTRAL:
+        w = woad(settings(name) + SERVER + "conn = wait(1, 60000)[0]\nble.gap_pair(conn)\nprint('LEVEL', wait(28, 40000)[1:])\nwait(2, 30000)\n")
+        w.line("READY")
+        h = node("""
+        const conn = await BleHost.connect(await BleHost.up(), 'WoadPeer');
+        conn.smp.on('pairingRequest', (request, answer) => { say('REQUESTED'); answer({ bondingFlags: 0 }); });
+        """ + COMPLETE + "conn.disconnect();\nawait once(conn, 'disconnect');\nprocess.exit(0);")
+    else:
+        h = node(SECRETS % ("", "encrypted") + """
+        conn.smp.on('pairingRequest', (request, answer) => { say('REQUESTED'); answer({ bondingFlags: 0 }); });
+        conn.smp.sendSecurityRequest(false, false, true, false);
+        """ + COMPLETE + "await once(conn, 'disconnect');\nprocess.exit(0);")
+        h.line("READY", 30)
+        w = woad(FIND_PEER + "conn = connect(b'HostPeer')\nprint('LEVEL', wait(28, 40000)[1:])\nble.gap_disconnect(conn)\nwait(8)\n")
+    assert w.line("LEVEL", 40) == "(1, 0, 0, 16)", w.lines
+    h.line("REQUESTED")
+    h.end(40)
+    w.end()
+    passed(column, REQUESTED)
+
+
+COMPLETE = "await once(conn.smp, 'pairingComplete');\nassert.equal(conn.smp.isEncrypted, true);\n"
+
+
 def bonded_ble_host_central():
     """Woad has a private address, and another one when the other host is back: the bond holds on both sides, and nobody pairs."""
     s = woad("IO, MITM, SECURE = 3, False, True\nLONG_VALUE = b''\nSECRET_FLAGS = 0x202\n" + SERVER.replace("up()", """
 up()
-ble.config(addr_mode=2, bond=True)""") + """
+ble.config(addr_mode=2, bond=True, events=(71,))""") + """
 wait(1, 60000)
 assert wait(28, 40000)[1:] == (1, 0, 1, 16)
+assert wait(71)[1:] == (note, 1)
 wait(2, 30000)
+events.clear()
 ble.config(addr_mode=0)
 ble.config(addr_mode=2)
 ble.gap_advertise(100000)
@@ -404,6 +430,7 @@ print("AGAIN")
 conn, kind, who = wait(1, 60000)
 assert wait(28, 20000)[1:] == (1, 0, 1, 16)
 assert (kind, who) == ble.gap_bonds()[0][:2], (kind, who, ble.gap_bonds())
+print("SUBSCRIBED", wait(71)[1:] == (note, 1))
 wait(2, 30000)
 """)
     s.line("READY")
@@ -413,6 +440,8 @@ wait(2, 30000)
     conn.smp.sendPairingRequest({});
     assert.equal((await complete)[0].bond, true);
     say('IDENTITY', conn.peerIdentityAddress, conn.peerAddress);
+    const c = await BleHost.discover(conn);
+    ok(await ask(c[NOTIFY], 'writeCCCD', true, false));
     conn.disconnect();
     await once(conn, 'disconnect');
     process.exit(0);
@@ -438,8 +467,10 @@ wait(2, 30000)
     c.end(40)
     assert c.line("IDENTITY").split()[0] == identity and c.line("IDENTITY").split()[1] != private, (first.lines, c.lines)
     assert "PAIRS AGAIN" not in c.lines, c.lines
-    s.end()
     passed(CENTRAL, BONDED)
+    assert s.line("SUBSCRIBED") == "True", s.lines
+    s.end()
+    passed(CENTRAL, SUBSCRIBED)
 
 
 def bonded_ble_host_peripheral():
@@ -459,6 +490,8 @@ ble.config(addr_mode=2, bond=True, events=(73,))
 """ + VISIT_SECRET + """
 ble.gap_pair(conn)
 assert wait(28, 20000)[1:] == (1, 0, 1, 16)
+ble.gattc_write(conn, secret + 3, b"\\1\\0", 1)            # the CCCD of the next characteristic
+assert wait(17)[2] == 0
 ble.gap_disconnect(conn)
 wait(8)
 print("LEFT")
@@ -470,6 +503,7 @@ ble.gap_pair(conn)
 assert wait(28, 20000)[1:] == (1, 0, 1, 16)
 ble.gattc_read(conn, secret)
 assert wait(15)[2] == b"for your eyes only"
+print("SUBSCRIBED", wait(18)[1:] == (secret + 2, b"as before"))
 ble.gap_disconnect(conn)
 wait(8)
 """)
@@ -485,6 +519,8 @@ wait(8)
     assert identity.replace(":", "").lower() == c.line("MAC") and again != private, (s.lines, c.lines)
     assert "PAIRS" not in s.lines, s.lines
     passed(PERIPHERAL, BONDED)
+    assert c.line("SUBSCRIBED") == "True", c.lines
+    passed(PERIPHERAL, SUBSCRIBED)
 
 
 # ---- channels ----
@@ -709,6 +745,7 @@ def cases():
     passkey = "paired, Secure Connections, Passkey that the other host shows"
     compare = "paired, Secure Connections, Numeric Comparison"
     for column, short in ((CENTRAL, "central"), (PERIPHERAL, "peripheral")):
+        yield "requested-ble-host-%s" % short, lambda column=column: requested(column)
         yield "refused-ble-host-%s-passkey" % short, lambda column=column: refused(column, REFUSED[0], passkey, 1, 4)
         yield "refused-ble-host-%s-number" % short, lambda column=column: refused(column, REFUSED[1], compare, 0, 12)
     yield "bonded-ble-host-central", bonded_ble_host_central
@@ -746,6 +783,9 @@ def main():
         print("there is no case with %s in its name" % " or ".join(repr(w) for w in nothing))
         return 2
     hub("unix:" + radio, "--pcap", os.path.join(build, "hosts", "air.pcap"))
+    if not os.path.exists(radio):
+        print("there is no radio: does another run write build/hosts/air.pcap?")
+        return 1
     failed = count = 0
     for n in range(rounds):
         for name, case in cases():

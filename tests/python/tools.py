@@ -262,9 +262,36 @@ def test_a_field_too_far_for_its_macro_does_not_compile():
 
 def test_a_word_that_names_no_test_is_an_error():
     """Also here, and where it would take minutes to find out."""
-    for program, *args in (("python/tools.py",), ("python/run.py",), ("peers/peers.py", "no_image", "1")):
+    for program, *args in (("python/tools.py",), ("python/run.py",), ("peers/peers.py", "no_image", "1"),
+                           ("hosts/hosts.py", "1"), ("programs/programs.py", "no_source", "", "1")):
         r = subprocess.run([sys.executable, os.path.join(root, "tests", program), *args, "no_such_test"], stdout=subprocess.PIPE, timeout=20)
         assert r.returncode == 2 and b"no_such_test" in r.stdout, r
+
+
+def test_hosts_that_can_not_be_had_are_an_error():
+    """Without Node.js, and without npm's registry: never a silent pass."""
+    tree, bin = os.path.join(scratch, "tree"), os.path.join(scratch, "bin")
+    for part in ("scripts", os.path.join("tests", "hosts")):
+        shutil.copytree(os.path.join(root, part), os.path.join(tree, part))
+    os.makedirs(os.path.join(tree, "build"))
+    os.symlink("/bin/true", os.path.join(tree, "build", "micropython"))
+    os.makedirs(bin)
+    for name in ("bash", "dirname", "nproc"):
+        os.symlink(shutil.which(name), os.path.join(bin, name))
+    offline = dict(os.environ, npm_config_registry="http://127.0.0.1:9", npm_config_fetch_retries="0", npm_config_cache=os.path.join(scratch, "npm"))
+    cases = [(dict(os.environ, PATH=bin), b"Debian's package nodejs")]
+    if shutil.which("npm"):
+        cases.append((offline, b"is its registry reached"))
+    for env, said in cases:
+        r = subprocess.run([os.path.join(tree, "scripts", "test-hosts"), "1"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        assert r.returncode == 1 and said in r.stdout, r
+
+
+def test_checkouts_that_are_none():
+    for name in ("MICROPYTHON_SOURCE", "AIOBLE"):
+        r = subprocess.run([os.path.join(root, "scripts", "test-programs"), "1"], env=dict(os.environ, **{name: scratch}),
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+        assert r.returncode == 1 and name.encode() + b"=" + scratch.encode() in r.stdout, r
 
 
 def main(tests, words):

@@ -151,13 +151,11 @@ static bool has_turns(uint8_t owner)
 
 /* How much a lot weighs: as much at the side that sends as at the side that listens, as long as
  * what is sent is heard.  So the timeout of a listener, of which the sender does not know, does not
- * count; but six events are all that it has for the first packet. */
+ * count. */
 static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t at)
 {
     const struct iso *s = &c->iso[index];
     uint64_t served = 0, turn = 0;
-    uint8_t tries = 0;
-    bool found = true;
     if (owner == FOR_CONN) {
         return link_idle(&c->links[index], at);
     }
@@ -167,19 +165,13 @@ static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t 
     } else if (owner == FOR_SYNC) {
         served = c->sync[index].heard_at;
         turn = c->sync[index].interval * 1250u;
-        found = c->sync[index].established;
-        tries = c->sync[index].tries;
     } else if (s->kind == ISO_CIS) {
         return iso_urgency(c, s, at);
     } else {
         served = s->served_at;
         turn = s->interval * 1250u;
-        found = s->kind != ISO_BIS_IN || c->big[s->group].established;
-        tries = c->big[s->group].tries;
     }
-    uint32_t weight = urgency_of(idle_since(served, at), LOT_TURNS * turn, 0);
-    uint32_t tried = found ? 0 : urgency_of_try(tries);
-    return weight > tried ? weight : tried;
+    return urgency_of(idle_since(served, at), LOT_TURNS * turn, 0);
 }
 
 /* Its turn, in terms that both sides know. */

@@ -1,0 +1,352 @@
+/* Hosts of three controllers do what they like with connections and streams, on a lossy air.  Each
+ * command is answered once; what is accepted ends with exactly one event, or with its connection;
+ * every buffer comes back; data arrive in order, once. */
+#include "at_random.h"
+
+enum { N = 3, LINKS = 3, STREAMS = 8, CREDITS = 6, PATIENCE_US = 45000000 };
+
+/* `mine`: no peer's procedure brings this event.  Vol 4, Part E, 7.7 */
+static const struct { uint16_t opcode, event; bool mine; } procedures[] = {
+    { 0x2016, 0x3e04, true }, { 0x041d, 0x0c, true }, { 0x2032, 0x3e0c, false },
+    { 0x2013, 0x3e03, false }, { 0x2019, 0x08, false }, { 0x206d, 0x3e1f, true },
+    { 0x2077, 0x3e21, true }, { 0x207e, 0x3e23, false },
+};
+enum { KINDS = sizeof procedures / sizeof *procedures, ENCRYPT = 4 };
+enum stream_state { NO_STREAM, CREATING, STREAMING };
+
+static struct {
+    struct { bool on, central; uint64_t since[KINDS]; unsigned sent; uint8_t next, expected; }
+        link[LINKS];
+    struct { uint8_t state; uint64_t since; } stream[STREAMS];
+    bool creates;
+} host[N];
+
+static unsigned le16(const uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
+
+/* A command from inside an event: its answer is not looked at. */
+static void reply(int who, unsigned opcode, const uint8_t *p, size_t n)
+{
+    uint8_t b[40] = { 1, (uint8_t)opcode, (uint8_t)(opcode >> 8), (uint8_t)n };
+    memcpy(b + 4, p, n);
+    assert_int_equal(woad_air_rx(w.n[who].c, b, 4 + n), 0);
+}
+
+static void on_connected(int who, const uint8_t *e)
+{
+    unsigned i = le16(e + 1) - HANDLE;
+    bool central = !e[3];
+    if (central && !host[who].creates) {
+        complain(who, "a connection that was not asked for", e[0], i);
+    }
+    host[who].creates = host[who].creates && !central;
+    if (e[0]) {
+        return;
+    }
+    if (i >= LINKS || host[who].link[i].on) {
+        complain(who, "the handle of a new connection", i, 0);
+        return;
+    }
+    memset(&host[who].link[i], 0, sizeof host[who].link[i]);
+    host[who].link[i].on = true;
+    host[who].link[i].central = central;
+}
+
+static void on_disconnected(int who, const uint8_t *e)
+{
+    unsigned i = le16(e + 1) - HANDLE, s = le16(e + 1) - 0x100;
+    if (s < STREAMS) {
+        if (host[who].stream[s].state != STREAMING) {
+            complain(who, "the end of no stream", s, e[3]);
+        }
+        host[who].stream[s].state = NO_STREAM;
+    } else if (i >= LINKS || !host[who].link[i].on) {
+        complain(who, "the end of no connection", i, e[3]);
+    } else {
+        host[who].link[i].on = false;
+    }
+}
+
+static void on_completed(int who, const uint8_t *e)
+{
+    unsigned i = le16(e + 1) - HANDLE, n = le16(e + 3);
+    if (i < LINKS && host[who].link[i].on) {
+        if (n > host[who].link[i].sent) {
+            complain(who, "more buffers back than were given", n, host[who].link[i].sent);
+            n = host[who].link[i].sent;
+        }
+        host[who].link[i].sent -= n;
+    }
+}
+
+/* LE CIS Established; LE CIS Request, which is accepted, refused, or left alone. */
+static void on_stream(int who, unsigned code, const uint8_t *e)
+{
+    if (code == 0x3e19) {
+        unsigned s = le16(e + 1) - 0x100;
+        if (s >= STREAMS || host[who].stream[s].state != CREATING) {
+            complain(who, "a stream that was not asked for", s, e[0]);
+            return;
+        }
+        host[who].stream[s].state = e[0] ? NO_STREAM : STREAMING;
+        return;
+    }
+    uint8_t p[3] = { e[2], e[3], 0x0d };
+    unsigned s = le16(e + 2) - 0x100, kind = below(8);
+    if (kind == 0) {
+        reply(who, 0x2067, p, 3);
+    } else if (s < STREAMS) {
+        host[who].stream[s].state = CREATING;
+        host[who].stream[s].since = woad_air_now(w.air);
+        reply(who, 0x2066, p, 2);
+    }
+}
+
+/* LE Long Term Key Request: the key, another key, none.  LE Remote Connection Parameter Request. */
+static void on_request(int who, unsigned code, const uint8_t *e)
+{
+    uint8_t p[18] = { e[0], e[1], 1, 2, 3 };
+    unsigned kind = below(10);
+    if (code == 0x3e05 && kind == 0) {
+        reply(who, 0x201b, p, 2);
+    } else if (code == 0x3e05) {
+        p[4] = kind == 1 ? 9 : 3;
+        reply(who, 0x201a, p, 18);
+    } else if (kind == 0) {
+        p[2] = 0x3b;
+        reply(who, 0x2021, p, 3);
+    } else {
+        memcpy(p + 2, e + 2, 8);
+        memset(p + 10, 0, 4);
+        reply(who, 0x2020, p, 14);
+    }
+}
+
+static void on_procedure(int who, unsigned code, const uint8_t *e)
+{
+    unsigned i = le16(e + 1) - HANDLE;
+    for (int k = 0; k < KINDS; k++) {
+        bool same = procedures[k].event == code || (k == ENCRYPT && code == 0x30);
+        bool peers = code == 0x3e21 && e[3] != 2;          /* its reason: not our request */
+        if (!same || peers || i >= LINKS || !host[who].link[i].on) {
+            continue;
+        }
+        if (!host[who].link[i].since[k] && procedures[k].mine) {
+            complain(who, "a procedure that was not asked for", procedures[k].opcode, i);
+        }
+        r.ended += host[who].link[i].since[k] && !e[0];
+        host[who].link[i].since[k] = 0;
+    }
+}
+
+static void on_event(int who, unsigned code, const uint8_t *e)
+{
+    switch (code) {
+    case 0x3e0a: on_connected(who, e); break;
+    case 0x05: on_disconnected(who, e); break;
+    case 0x13: on_completed(who, e); break;
+    case 0x3e05:
+    case 0x3e06: on_request(who, code, e); break;
+    case 0x3e19:
+    case 0x3e1a: on_stream(who, code, e); break;
+    default: on_procedure(who, code, e);
+    }
+}
+
+/* The first part of a frame carries its number. */
+static void on_data(int who, const uint8_t *p, size_t len)
+{
+    unsigned i = (le16(p + 1) & 0xfff) - HANDLE;
+    if (i >= LINKS || !host[who].link[i].on || (p[2] >> 4 & 3) != 2) {
+        return;
+    }
+    if (len < 10 || p[9] != host[who].link[i].expected) {
+        complain(who, "data out of order", p[9], host[who].link[i].expected);
+    }
+    host[who].link[i].expected = (uint8_t)(p[9] + 1);
+}
+
+/* --- what hosts do ---------------------------------------------------------------------------- */
+
+static void act_create(int who)
+{
+    unsigned peer = ((unsigned)who + 1 + below(N - 1)) % N, interval = 8 + below(30);
+    uint8_t p[25] = { 0x10, 0, 0x10, 0, 0, 0, (uint8_t)(peer + 1), 2, 3, 4, 5, 6, 0,
+                      (uint8_t)interval, 0, (uint8_t)interval, 0, (uint8_t)below(4), 0, 0x2c, 1 };
+    if (host[who].creates) {
+        if (!below(6)) {
+            ask(who, 0x200e, p, 0);
+        }
+        return;
+    }
+    host[who].creates = true;
+    int status = ask(who, 0x200d, p, sizeof p);
+    host[who].creates = status == 0;
+}
+
+static void act_data(int who, unsigned i)
+{
+    unsigned total = 0;
+    for (unsigned k = 0; k < LINKS; k++) {
+        total += host[who].link[k].on ? host[who].link[k].sent : 0;
+    }
+    for (unsigned n = 1 + below(3); n && total < CREDITS; n--, total++) {
+        unsigned len = 5 + below(200);
+        uint8_t b[260] = { 2, (uint8_t)(HANDLE + i), 0, (uint8_t)len, 0, (uint8_t)(len - 4), 0, 4 };
+        b[9] = host[who].link[i].next++;
+        host[who].link[i].sent++;
+        assert_int_equal(woad_air_rx(w.n[who].c, b, 5 + len), 0);
+    }
+}
+
+static size_t procedure_params(int k, uint8_t *p)
+{
+    unsigned interval = 8 + below(30), factor = 1 + below(6);
+    switch (procedures[k].opcode) {
+    case 0x2032:
+        p[3] = (uint8_t)(1 + below(7));
+        p[4] = (uint8_t)(1 + below(7));
+        return 7;
+    case 0x2013:
+        p[2] = p[4] = (uint8_t)interval;
+        p[6] = (uint8_t)below(4);
+        p[8] = 0x2c;
+        p[9] = 1;
+        return 14;
+    case 0x2019:
+        p[12] = 1;
+        p[13] = 2;
+        p[14] = 3;
+        return 28;
+    case 0x2077:
+        p[2] = 1;
+        return 3;
+    case 0x207e:
+        p[2] = 1;
+        p[4] = (uint8_t)factor;
+        p[6] = (uint8_t)below(3);
+        p[8] = (uint8_t)below(factor);
+        p[10] = 0x80;
+        p[11] = 2;
+        return 12;
+    default:
+        return 2;
+    }
+}
+
+static void act_procedure(int who, unsigned i)
+{
+    uint8_t p[40] = { (uint8_t)(HANDLE + i), 0 };
+    int k = (int)below(KINDS);
+    if (!host[who].link[i].since[k]) {
+        size_t len = procedure_params(k, p);
+        host[who].link[i].since[k] = woad_air_now(w.air);
+        if (ask(who, procedures[k].opcode, p, len)) {
+            host[who].link[i].since[k] = 0;
+        }
+    }
+}
+
+/* LE Set CIG Parameters, LE Create CIS, Disconnect. */
+static void act_stream(int who, unsigned i)
+{
+    static const uint8_t group[] = { 7, 0x10, 0x27, 0, 0x10, 0x27, 0, 0, 0, 0, 10, 0, 10, 0, 2,
+                                     1, 40, 0, 40, 0, 2, 2, 2, 2, 2, 60, 0, 0, 0, 2, 2, 1, 1 };
+    unsigned s = below(2);
+    uint8_t p[5] = { 1, (uint8_t)s, 1, (uint8_t)(HANDLE + i), 0 };
+    ask(who, 0x2062, group, sizeof group);
+    if (host[who].stream[s].state == NO_STREAM && host[who].link[i].central) {
+        host[who].stream[s].state = CREATING;
+        host[who].stream[s].since = woad_air_now(w.air);
+        if (ask(who, 0x2064, p, 5)) {
+            host[who].stream[s].state = NO_STREAM;
+        }
+    } else if (!below(3)) {
+        uint8_t end[3] = { (uint8_t)below(STREAMS), 1, 0x13 };
+        ask(who, 0x0406, end, 3);
+    }
+}
+
+static void act(int who)
+{
+    unsigned i = below(LINKS), kind = below(16);
+    uint8_t on[1] = { 1 }, end[3] = { (uint8_t)(HANDLE + i), 0, 0x13 };
+    if (kind == 0) {
+        ask(who, 0x200a, on, 1);
+    } else if (kind == 1) {
+        act_create(who);
+    } else if (!host[who].link[i].on) {
+        return;
+    } else if (kind == 2 && !below(12)) {
+        ask(who, 0x0406, end, 3);
+    } else if (kind < 6) {
+        act_data(who, i);
+    } else if (kind < 8) {
+        act_stream(who, i);
+    } else {
+        act_procedure(who, i);
+    }
+}
+
+/* --- worlds ----------------------------------------------------------------------------------- */
+
+/* `all`: nothing has been begun for a long time. */
+static void check(int who, bool all)
+{
+    uint64_t limit = all ? 0 : PATIENCE_US, now = woad_air_now(w.air);
+    for (unsigned i = 0; i < LINKS; i++) {
+        for (int k = 0; host[who].link[i].on && k < KINDS; k++) {
+            uint64_t since = host[who].link[i].since[k];
+            if (since && now - since > limit) {
+                complain(who, "a procedure that does not end", procedures[k].opcode, i);
+                host[who].link[i].since[k] = 0;
+            }
+        }
+        if (all && host[who].link[i].on && host[who].link[i].sent) {
+            complain(who, "buffers that do not come back", i, host[who].link[i].sent);
+        }
+    }
+    for (unsigned s = 0; s < STREAMS; s++) {
+        if (host[who].stream[s].state == CREATING && now - host[who].stream[s].since > limit) {
+            complain(who, "a stream that is never told of", s, 0);
+            host[who].stream[s].state = NO_STREAM;
+        }
+    }
+}
+
+static void connections(uint64_t seed)
+{
+    memset(host, 0, sizeof host);
+    r.on_event = NULL;
+    r.on_data = NULL;
+    random_world(seed, N, seed % 3 * 100);
+    for (int k = 0; k < N; k++) {
+        assert_int_equal(command(k, 0x207d, "01 00 0a 00 04 00 05 00 80 0c"), 0);
+        assert_int_equal(command(k, 0x2006, "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
+    }
+    r.on_event = on_event;
+    r.on_data = on_data;
+    for (unsigned step = 0; step < 2000; step++) {
+        act((int)below(N));
+        run_for(below(60000));
+        for (int k = 0; k < N; k++) {
+            check(k, false);
+        }
+    }
+    run_for(60000000);
+    for (int k = 0; k < N; k++) {
+        check(k, true);
+    }
+    apart();
+}
+
+static void connections_of_any_kind(void **state)
+{
+    (void)state;
+    random_worlds(4, connections);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(connections_of_any_kind) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,239 @@
+/* Two controllers broadcast, trains and BIGs that come and go; a third listens, by scanning and by
+ * what the first tells it of (PAST), and is connected with the first.  Nothing is lost on the way.
+ * Each command is answered once; each sync and BIG sync that is created is told of once; none is
+ * lost that is on the air. */
+#include "at_random.h"
+
+enum { LISTENER = 2, N = 3, SYNCED = 4, GROUPS = 2, LATE_US = 3000000, STEPS = 600 };
+enum { NOT_THERE, AWAITED, THERE };
+
+static struct { bool train, big; uint64_t train_off, big_off; } sends[2];
+static struct {
+    bool creates, scans, connected;
+    struct { bool on; unsigned of; } sync[SYNCED];
+    struct { int state; unsigned of; } group[GROUPS];
+} hears;
+
+static unsigned le16(const uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
+
+static void on_synced(unsigned handle, const uint8_t *address)
+{
+    if (handle >= SYNCED || hears.sync[handle].on) {
+        complain(LISTENER, "the handle of a new sync", handle, 0);
+        return;
+    }
+    hears.sync[handle].on = true;
+    hears.sync[handle].of = address[0] - 1u;
+    r.ended++;
+}
+
+/* A sync is lost only behind its train, or while that comes and goes. */
+static void on_sync_lost(unsigned handle)
+{
+    if (handle >= SYNCED || !hears.sync[handle].on) {
+        complain(LISTENER, "the loss of no sync", handle, 0);
+        return;
+    }
+    unsigned of = hears.sync[handle].of;
+    if (sends[of].train && woad_air_now(w.air) - sends[of].train_off > LATE_US) {
+        complain(LISTENER, "a sync is lost whose train is there", handle, of);
+    }
+    hears.sync[handle].on = false;
+}
+
+static void on_group(unsigned code, unsigned handle, unsigned status)
+{
+    bool lost = code == 0x3e1e;
+    if (handle >= GROUPS || hears.group[handle].state != (lost ? THERE : AWAITED)) {
+        complain(LISTENER, "an event of a BIG that was not asked for", code, handle);
+        return;
+    }
+    unsigned of = hears.group[handle].of;
+    bool there = sends[of].big && woad_air_now(w.air) - sends[of].big_off > LATE_US;
+    if (lost && there) {
+        complain(LISTENER, "a BIG is lost that is there", handle, status);
+    }
+    hears.group[handle].state = lost || status ? NOT_THERE : THERE;
+    r.ended += !lost && !status;
+}
+
+static void on_event(int who, unsigned code, const uint8_t *e)
+{
+    if (who != LISTENER) {
+        return;
+    }
+    switch (code) {
+    case 0x05:
+        hears.connected = false;
+        complain(who, "the connection is lost", e[3], 0);
+        break;
+    case 0x3e0a: hears.connected = !e[0]; break;
+    case 0x3e0e:
+        if (!hears.creates) {
+            complain(who, "a sync that was not asked for", e[0], 0);
+        }
+        hears.creates = false;
+        if (!e[0]) {
+            on_synced(le16(e + 1), e + 5);
+        }
+        break;
+    case 0x3e10: on_sync_lost(le16(e)); break;
+    case 0x3e18:
+        if (!e[0]) {
+            on_synced(le16(e + 5), e + 9);
+        }
+        break;
+    case 0x3e1d: on_group(code, e[1], e[0]); break;
+    case 0x3e1e: on_group(code, e[0], e[1]); break;
+    default: break;
+    }
+}
+
+/* --- what hosts do ---------------------------------------------------------------------------- */
+
+static int ask_text(int who, unsigned opcode, const char *text)
+{
+    uint8_t p[260];
+    size_t n = 0;
+    char *end;
+    for (const char *s = text; *s; s = end) {
+        p[n++] = (uint8_t)strtoul(s, &end, 16);
+        end += *end == ' ';
+    }
+    return ask(who, opcode, p, n);
+}
+
+static void act_train(unsigned of)
+{
+    uint8_t p[255] = { 5, 3, (uint8_t)below(150) };
+    unsigned kind = below(3);
+    if (kind == 0) {
+        ask((int)of, 0x203f, p, 3u + p[2]);
+    } else if (!sends[of].train) {
+        sends[of].train = ask_text((int)of, 0x2040, "01 05") == 0;
+        sends[of].train_off = woad_air_now(w.air);
+    } else if (!below(8) && ask_text((int)of, 0x2040, "00 05") == 0) {
+        sends[of].train = false;
+        sends[of].train_off = woad_air_now(w.air);
+    }
+}
+
+static void act_big(unsigned of)
+{
+    char t[160];
+    if (sends[of].train && !sends[of].big) {
+        snprintf(t, sizeof t, "00 05 %02x 10 27 00 3c 00 0a 00 %02x 02 00 00 00 00 00 00 00 00 00 "
+                 "00 00 00 00 00 00 00 00 00 00", 1 + below(2), below(3));
+        sends[of].big = ask_text((int)of, 0x2068, t) == 0;
+        sends[of].big_off = woad_air_now(w.air);
+    } else if (sends[of].big && !below(8) && ask_text((int)of, 0x206a, "00 16") == 0) {
+        sends[of].big = false;
+        sends[of].big_off = woad_air_now(w.air);
+        run_for(400000);
+    }
+}
+
+static void act_sync(unsigned of)
+{
+    char t[80];
+    unsigned handle = below(SYNCED);
+    if (hears.creates && !below(6)) {
+        ask_text(LISTENER, 0x2045, "");
+    } else if (!hears.creates) {
+        snprintf(t, sizeof t, "00 09 00 %02x 02 03 04 05 06 %02x 00 c8 00 00", of + 1, below(3));
+        hears.creates = true;
+        bool accepted = ask_text(LISTENER, 0x2044, t) == 0;
+        hears.creates = accepted && hears.creates;
+    } else if (hears.sync[handle].on && !below(3)) {
+        snprintf(t, sizeof t, "%02x 00", handle);
+        hears.sync[handle].on = false;
+        assert_int_equal(ask_text(LISTENER, 0x2046, t), 0);
+    }
+}
+
+static void act_group(void)
+{
+    char t[120];
+    unsigned handle = below(GROUPS), sync = below(SYNCED);
+    if (hears.group[handle].state != NOT_THERE && !below(3)) {
+        snprintf(t, sizeof t, "%02x", handle);
+        bool there = hears.group[handle].state == THERE;   /* else it is told of */
+        int status = ask_text(LISTENER, 0x206c, t);
+        hears.group[handle].state = !status && there ? NOT_THERE : hears.group[handle].state;
+    } else if (hears.group[handle].state == NOT_THERE && hears.sync[sync].on) {
+        snprintf(t, sizeof t, "%02x %02x 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                 "c8 00 01 01", handle, sync);
+        hears.group[handle].state = AWAITED;
+        hears.group[handle].of = hears.sync[sync].of;
+        if (ask_text(LISTENER, 0x206b, t)) {
+            hears.group[handle].state = NOT_THERE;
+        }
+    }
+}
+
+static void act(void)
+{
+    unsigned of = below(2), kind = below(12);
+    if (kind < 3) {
+        act_train(of);
+    } else if (kind < 5) {
+        act_big(of);
+    } else if (kind < 6) {
+        hears.scans = !hears.scans;
+        ask_text(LISTENER, 0x2042, hears.scans ? "01 00 00 00 00 00" : "00 00 00 00 00 00");
+    } else if (kind < 9) {
+        act_sync(of);
+    } else if (kind < 11) {
+        act_group();
+    } else if (hears.connected && sends[0].train) {
+        ask_text(0, 0x205b, "40 00 01 00 05");
+    }
+}
+
+static void trains_begin(uint64_t seed)
+{
+    char t[60];
+    random_world(seed, N, 0);
+    r.on_event = on_event;
+    ask_text(LISTENER, 0x2036, "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 "
+             "01 00 00");
+    ask_text(LISTENER, 0x2039, "01 01 01 00 00 00");
+    ask_text(0, 0x2043, "00 00 00 03 02 03 04 05 06 01 10 00 10 00 28 00 28 00 00 00 2c 01 00 00 "
+             "00 00");
+    run_for(400000);
+    assert_true(hears.connected);
+    ask_text(LISTENER, 0x205c, "40 00 02 00 00 64 00 00");
+    for (int k = 0; k < 2; k++) {
+        ask_text(k, 0x2036, "05 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 01 "
+                 "09 00");
+        snprintf(t, sizeof t, "05 %02x 00 64 00 00 00", 40 + below(60));
+        ask_text(k, 0x203e, t);
+        ask_text(k, 0x2039, "01 01 05 00 00 00");
+    }
+    ask_text(LISTENER, 0x2041, "00 00 01 00 50 00 50 00");
+}
+
+static void trains(uint64_t seed)
+{
+    memset(sends, 0, sizeof sends);
+    memset(&hears, 0, sizeof hears);
+    r.on_event = NULL;
+    trains_begin(seed);
+    for (unsigned step = 0; step < STEPS; step++) {
+        act();
+        run_for(1000 * below(200) + below(1000));
+    }
+    apart();
+}
+
+static void trains_and_groups_that_come_and_go(void **state)
+{
+    (void)state;
+    random_worlds(4, trains);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(trains_and_groups_that_come_and_go) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

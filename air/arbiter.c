@@ -174,6 +174,24 @@ static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t 
     return urgency_of(idle_since(served, at), LOT_TURNS * turn, 0);
 }
 
+/* A listener that has heard nothing yet has six events, and does not know how much the sender's
+ * lots weigh. */
+static uint32_t lot_of_try(const ctl *c, uint8_t owner, uint8_t index)
+{
+    const struct sync *y = &c->sync[index];
+    const struct iso *s = &c->iso[index];
+    if (owner == FOR_SYNC) {
+        return y->established ? 0 : urgency_of_try(y->tries);
+    }
+    bool listens = owner == FOR_ISO && s->kind == ISO_BIS_IN;
+    return listens && !c->big[s->group].established ? urgency_of_try(c->big[s->group].tries) : 0;
+}
+
+static bool sends(const ctl *c, uint8_t owner, uint8_t index)
+{
+    return owner == FOR_TRAIN || (owner == FOR_ISO && c->iso[index].kind == ISO_BIS_OUT);
+}
+
 /* Its turn, in terms that both sides know. */
 static struct lot lot_of(const ctl *c, uint8_t owner, uint8_t index)
 {
@@ -214,6 +232,12 @@ static bool lot_wins(const ctl *c, uint8_t owner, uint8_t index)
     enum { FAR = 3 };
     uint64_t mine = lot_weight(c, owner, index, c->air->now);
     uint64_t theirs = lot_weight(c, c->radio.owner, c->radio.link, c->air->now);
+    if (!sends(c, owner, index) && !sends(c, c->radio.owner, c->radio.link)) {
+        uint32_t my_try = lot_of_try(c, owner, index);
+        uint32_t their_try = lot_of_try(c, c->radio.owner, c->radio.link);
+        mine = mine > my_try ? mine : my_try;
+        theirs = theirs > their_try ? theirs : their_try;
+    }
     if (mine > URGENT_HELD || theirs > URGENT_HELD || mine > FAR * theirs || theirs > FAR * mine) {
         return mine > theirs;
     }

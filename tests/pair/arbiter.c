@@ -22,6 +22,50 @@ static void connection_update_beside_another_connection(void **state)
     }
 }
 
+static struct { unsigned asked, answered; } events;
+
+static void sniff_events(void *ctx, const struct woad_air_packet *p)
+{
+    (void)ctx;
+    events.asked += p->kind == 2;
+    events.answered += p->kind == 3;
+}
+
+/* The anchors of a connection, new or with another interval, are placed where no event of the other
+ * connection of this central is.  4.5.3, 5.1.1 */
+static void anchors_leave_time_to_each_other(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        struct woad_air_config air = { .seed = seed, .sniff = sniff_events, .around = &w.around };
+        links_begin(seed, 0);
+        free(w.air);
+        w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
+        for (int k = 0; k < 3; k++) {
+            struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
+                .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 2 };
+            node_add(k, &cfg);
+        }
+        run_us(seed * 1371);
+        connect_to(A, B, 24, 100);
+        run_us(seed * 977);
+        connect_to(A, C, 24, 100);
+        memset(&events, 0, sizeof events);
+        run_ms(3000);
+        assert_in_range(events.asked, 195, 205);
+        assert_in_range(events.answered, events.asked - 1, events.asked);
+        assert_int_equal(command(A, 0x2013, seed & 1 ? "40 00 0c 00 0c 00 00 00 64 00 00 00 00 00"
+                                                     : "41 00 0c 00 0c 00 00 00 64 00 00 00 00 00"),
+                         0);
+        run_ms(1000);
+        memset(&events, 0, sizeof events);
+        run_ms(3000);
+        assert_in_range(events.asked, 295, 305);
+        assert_in_range(events.answered, events.asked - 1, events.asked);
+        apart();
+    }
+}
+
 /* A peripheral of two centrals, whose anchors neither of them can choose for the other. */
 static void two_centrals_of_one_peripheral(void **state)
 {
@@ -335,6 +379,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connection_update_beside_another_connection),
+        cmocka_unit_test(anchors_leave_time_to_each_other),
         cmocka_unit_test(two_centrals_of_one_peripheral),
         cmocka_unit_test(second_central_at_a_multiple_of_7500_us),
         cmocka_unit_test(anchors_that_drift_across_each_other),

@@ -25,7 +25,8 @@ static void sniff_maps(void *ctx, const struct woad_air_packet *p)
 
 static void maps_begin(int n)
 {
-    struct woad_air_config air = { .seed = 1, .sniff = sniff_maps, .around = &w.around };
+    struct woad_air_config air = { .seed = 1, .sniff = sniff_maps, .meddle = meddle,
+                                   .around = &w.around };
     nodes_begin(1);
     free(w.air);
     memset(&seen, 0, sizeof seen);
@@ -104,6 +105,33 @@ static void sync_that_begins_before_an_instant(void **state)
     }
 }
 
+/* The same for one who hears nothing of the train before the instant: it is told of the event at the
+ * instant, and of the map that counts from there. */
+static void sync_that_is_told_of_the_instant(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 8; k++) {
+        maps_begin(2);
+        assert_int_equal(command(A, 0x2014, "00 00 00 ff 1f"), 0);
+        train(A, 80);
+        run_us(600000 + k * 12345);
+        assert_int_equal(command(A, 0x2014, "ff 03 00 00 00"), 0);
+        run_us(1900000);                 /* of 24 events: 2.4 s */
+        w.drop_trains = 1;
+        assert_int_equal(command(B, 0x2044, "00 09 00 01 02 03 04 05 06 00 00 64 00 00"), 0);
+        assert_int_equal(command(B, 0x2041, "00 00 01 00 50 00 50 00"), 0);
+        assert_int_equal(command(B, 0x2042, "01 00 00 00 00 00"), 0);
+        run_us(460000);
+        assert_int_equal(command(B, 0x2042, "00 00 00 00 00 00"), 0);
+        w.drop_trains = 0;
+        run_us(1500000);
+        assert_int_equal(count(B, SYNC_ESTABLISHED), 1);
+        assert_int_equal(event(B, SYNC_ESTABLISHED)[0], 0);
+        nothing_lost(2000);
+        apart();
+    }
+}
+
 /* LE Periodic Advertising Sync Transfer of a sync whose next event, because of its skip, is further
  * away than an event counter of the connection can tell.  5.1.13 */
 static void transfer_of_a_sync_that_skips_much(void **state)
@@ -134,6 +162,7 @@ int main(void)
         cmocka_unit_test(channel_map_of_a_train),
         cmocka_unit_test(channel_map_of_a_big),
         cmocka_unit_test(sync_that_begins_before_an_instant),
+        cmocka_unit_test(sync_that_is_told_of_the_instant),
         cmocka_unit_test(transfer_of_a_sync_that_skips_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

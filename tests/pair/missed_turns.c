@@ -7,8 +7,8 @@ enum { A = 0, B = 1, C = 2 };
 static struct {
     unsigned sent, answered;
     bool drop_ack, dropped;              /* the acknowledgement of LL_SUBRATE_IND */
-    bool subrate;
-    unsigned drop_every;                 /* of the peripheral's packets that is lost */
+    bool subrate, drop_streams;
+    unsigned drop_every, drop_more;      /* of the peripheral's packets is lost, and so many more */
 } seen;
 
 static void sniff_turns(void *ctx, const struct woad_air_packet *p)
@@ -29,8 +29,9 @@ static bool meddle_turns(void *ctx, const struct woad_air_packet *p,
     (void)fate;
     bool drop = seen.drop_ack && seen.subrate && p->kind == 3 && !seen.dropped;
     seen.dropped = seen.dropped || drop;
+    drop = drop || (seen.drop_streams && (p->kind == 4 || p->kind == 5));
     if (seen.drop_every && p->kind == 3) {
-        drop = seen.answered % seen.drop_every == 0;
+        drop = seen.answered % seen.drop_every <= seen.drop_more;
     }
     return !drop;
 }
@@ -134,6 +135,67 @@ static void peripheral_in_its_last_turns(void **state)
     }
 }
 
+/* LL/CON/PER: what a peripheral has sent and the central has not heard does not let it sleep: not in
+ * its first events, and not later, when the central's next packet does not acknowledge it.  4.5.1 */
+static void answers_that_are_not_heard(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 8; k++) {
+        turns_begin(k + 1, 2, 0);
+        advertise(B);
+        seen.drop_every = k < 4 ? 100 : 6;
+        seen.drop_more = 1 + k % 4;
+        seen.answered = seen.drop_every - 1;               /* the first are lost */
+        assert_int_equal(command(A, 0x2043, "00 00 00 02 02 03 04 05 06 01 10 00 10 00 0b 00 0b 00 "
+                                 "03 00 10 00 00 00 00 00"), 0);
+        for (unsigned n = 0; n < 40 && !event(A, CONNECTED); n++) {
+            run_ms(10);
+        }
+        assert_non_null(event(A, CONNECTED));
+        nothing_lost(4000);
+        apart();
+    }
+}
+
+/* An instant is so far ahead that a peripheral whose central has other activities may miss ten
+ * events before it hears of it.  5.5 */
+static void instant_behind_ten_missed_events(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 12; k++) {
+        turns_begin(k + 1, 3, 0);
+        connect_to(A, B, 8, 100);
+        connect_to(A, C, 40, 100);
+        run_us(k * 1111);
+        assert_int_equal(command(A, k & 1 ? 0x2014 : 0x2013, k & 1 ? "ff 03 00 00 00" :
+                                 "40 00 10 00 10 00 00 00 64 00 00 00 00 00"), 0);
+        woad_air_hang(w.n[B].c, true);
+        run_us(100000);
+        woad_air_hang(w.n[B].c, false);
+        nothing_lost(3000);
+        apart();
+    }
+}
+
+/* A stream is silent for longer than the old supervision timeout, but not than the one that counts
+ * since the instant of an update.  4.5.2 */
+static void stream_after_an_update(void **state)
+{
+    (void)state;
+    turns_begin(1, 2, 0);
+    assert_int_equal(command(A, 0x2074, "20 01"), 0);
+    assert_int_equal(command(B, 0x2074, "20 01"), 0);
+    connect_to(A, B, 8, 25);
+    assert_int_equal(cig(10000, 40, 40, 2, 1), 0);
+    cis(B);
+    assert_int_equal(command(A, 0x2013, "40 00 08 00 08 00 00 00 c8 00 00 00 00 00"), 0);
+    seen.drop_streams = true;
+    nothing_lost(600);
+    seen.drop_streams = false;
+    nothing_lost(2000);
+    apart();
+}
+
 /* The supervision timeout is shorter than six intervals: it counts also in the first six events.
  * 4.5.2 */
 static void first_events_with_a_short_timeout(void **state)
@@ -211,6 +273,9 @@ int main(void)
         cmocka_unit_test(peripheral_that_has_not_answered_is_awake),
         cmocka_unit_test(peripheral_in_its_last_turns),
         cmocka_unit_test(first_events_with_a_short_timeout),
+        cmocka_unit_test(answers_that_are_not_heard),
+        cmocka_unit_test(instant_behind_ten_missed_events),
+        cmocka_unit_test(stream_after_an_update),
         cmocka_unit_test(two_trains_at_the_same_time),
         cmocka_unit_test(big_on_the_anchors_of_a_connection),
     };

@@ -318,7 +318,7 @@ static void connections(uint64_t seed)
     memset(host, 0, sizeof host);
     r.on_event = NULL;
     r.on_data = NULL;
-    random_world(seed, N, seed % 3 * 100);
+    random_world(seed, N, (unsigned)(seed % 3) * 100);
     for (int k = 0; k < N; k++) {
         assert_int_equal(command(k, 0x207d, "01 00 0a 00 04 00 05 00 80 0c"), 0);
         assert_int_equal(command(k, 0x2006, "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);

@@ -42,8 +42,8 @@ static void anchors_leave_time_to_each_other(void **state)
         free(w.air);
         w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
         for (int k = 0; k < 3; k++) {
-            struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-                .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 2 };
+            struct woad_air_controller_config cfg = { .conns = 2, .acl_count = 4, .acl_len = 251,
+                .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 }, .queue = 65000, .adv_sets = 2 };
             node_add(k, &cfg);
         }
         run_us(seed * 1371);

@@ -105,8 +105,8 @@ static void sync_that_begins_before_an_instant(void **state)
     }
 }
 
-/* The same for one who hears nothing of the train before the instant: it is told of the event at the
- * instant, and of the map that counts from there. */
+/* The same where nothing of the train is heard before the instant: the sync is told of the event at
+ * the instant, and of the map that counts from there. */
 static void sync_that_is_told_of_the_instant(void **state)
 {
     (void)state;

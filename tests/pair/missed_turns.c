@@ -135,7 +135,7 @@ static void peripheral_in_its_last_turns(void **state)
     }
 }
 
-/* LL/CON/PER: what a peripheral has sent and the central has not heard does not let it sleep, in its
+/* LL/CON/PER: what a peripheral has sent and the central has not heard keeps it awake, in its
  * first events, and later, when the central's next packet does not acknowledge it.  4.5.1 */
 static void answers_that_are_not_heard(void **state)
 {

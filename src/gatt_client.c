@@ -559,6 +559,28 @@ int gattc_ask(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
     return 0;
 }
 
+void gattc_tx_range(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)c;
+    wr_le16(out, p->start);
+    wr_le16(out, p->end);
+    if (p->kind->type) {
+        wr_le16(out, p->kind->type);
+    }
+}
+
+void gattc_tx_uuid(struct conn *c, struct proc *p, struct wr *out)
+{
+    gattc_tx_range(c, p, out);
+    uuid_write(out, &p->uuid);
+}
+
+bool gattc_is_list(const struct rd *in, size_t each)
+{
+    size_t len = rd_left(in);
+    return len && len % each == 0;
+}
+
 int gattc_behind(struct proc *p, uint16_t last)
 {
     if (last >= p->end) {
@@ -609,7 +631,7 @@ static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, ATT_MTU_RSP, WOAD_GATTC_MTU,
+static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, WOAD_GATTC_MTU,
                                             .tx = mtu_tx, .rx = mtu_rx };
 
 int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)

@@ -52,7 +52,8 @@ HOLD_SIZE(proc, WOAD_SIZE_PROCEDURE);
  * gets WOAD_ECANCELED, too, when it is cancelled half done: it takes back what is prepared. */
 enum { GATTC_DONE = 1 << 16 };
 struct gattc_kind {
-    uint8_t request, response, op;       /* op: of the procedure that begins with it */
+    uint8_t request, op;                 /* op: of the procedure that begins with it */
+    uint16_t type;                       /* that gattc_tx_range() asks for */
     void (*tx)(struct conn *c, struct proc *p, struct wr *out);
     int (*rx)(struct conn *c, struct proc *p, struct rd *in);
     int (*error)(struct conn *c, struct proc *p, int status);
@@ -78,5 +79,10 @@ const uint8_t *gattc_data(const struct conn *c, const struct proc *p);
 /* What an answer comes to whose last handle is `last`: on behind it, or done. */
 int gattc_behind(struct proc *p, uint16_t last);
 void gattc_emit_found(struct conn *c, const struct proc *p, uint16_t end);
+/* What begins with start u16, end u16, and a type of 16 bits unless it is 0; behind it the UUID. */
+void gattc_tx_range(struct conn *c, struct proc *p, struct wr *out);
+void gattc_tx_uuid(struct conn *c, struct proc *p, struct wr *out);
+/* A list whose elements have `each` octets: whether there is one, and all are whole. */
+bool gattc_is_list(const struct rd *in, size_t each);
 
 #endif

@@ -12,83 +12,40 @@ static int discover_error(struct conn *c, struct proc *p, int status)
     return status == WOAD_ATT_ATTRIBUTE_NOT_FOUND ? GATTC_DONE : status;
 }
 
-static void discover_range(struct conn *c, struct proc *p, struct wr *out)
-{
-    (void)c;
-    wr_le16(out, p->start);
-    wr_le16(out, p->end);
-}
-
-static void emit_service(struct conn *c, uint16_t start, uint16_t end,
-                         const struct woad_uuid *uuid)
-{
-    struct woad_event ev;
-    ev.u.service.start = start;
-    ev.u.service.end = end;
-    ev.u.service.uuid = *uuid;
-    emit_of(c, WOAD_EV_SERVICE, &ev);
-}
-
-static void services_all_tx(struct conn *c, struct proc *p, struct wr *out)
-{
-    discover_range(c, p, out);
-    wr_le16(out, p->op == WOAD_GATTC_SERVICES ? 0x2800 : 0x2801);
-}
-
 /* ATT_READ_BY_GROUP_TYPE_RSP: length of each u8, { start u16, end u16, UUID } each.
- * Vol 3, Part F, 3.4.4.10 */
-static int services_all_rx(struct conn *c, struct proc *p, struct rd *in)
+ * ATT_FIND_BY_TYPE_VALUE_RSP: { start u16, end u16 } each, of the UUID that was asked for.
+ * Vol 3, Part F, 3.4.4.10, 3.4.3.4 */
+static int services_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    uint8_t each = rd_u8(in);
+    bool all = p->kind->request == ATT_READ_BY_GROUP_REQ;
+    uint8_t each = all ? rd_u8(in) : 4;
     uint16_t last = 0;
-    if ((each != 6 && each != 20) || !rd_left(in) || rd_left(in) % each) {
+    if ((all && each != 6 && each != 20) || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
     while (rd_left(in)) {
-        struct woad_uuid uuid;
+        struct woad_event ev;
         uint16_t start = rd_le16(in), end = rd_le16(in);
-        if (!uuid_read(in, each - 4u, &uuid) || start < p->start || start <= last ||
-            end < start || start > p->end) {
+        ev.u.service.uuid = p->uuid;
+        if ((all && !uuid_read(in, each - 4u, &ev.u.service.uuid)) || start < p->start ||
+            start <= last || end < start || start > p->end) {
             return WOAD_EBADMSG;
         }
         last = end;
-        emit_service(c, start, end, &uuid);
+        ev.u.service.start = start;
+        ev.u.service.end = end;
+        emit_of(c, WOAD_EV_SERVICE, &ev);
     }
     return gattc_behind(p, last);
 }
 
 static const struct gattc_kind kind_services = {
-    ATT_READ_BY_GROUP_REQ, ATT_READ_BY_GROUP_RSP, WOAD_GATTC_SERVICES,
-    .tx = services_all_tx, .rx = services_all_rx, .error = discover_error
+    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SERVICES, 0x2800,
+    .tx = gattc_tx_range, .rx = services_rx, .error = discover_error
 };
-
-static void services_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
-{
-    services_all_tx(c, p, out);
-    uuid_write(out, &p->uuid);
-}
-
-/* ATT_FIND_BY_TYPE_VALUE_RSP: { start u16, end u16 } each.  Vol 3, Part F, 3.4.3.4 */
-static int services_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
-{
-    uint16_t last = 0;
-    if (!rd_left(in) || rd_left(in) % 4) {
-        return WOAD_EBADMSG;
-    }
-    while (rd_left(in)) {
-        uint16_t start = rd_le16(in), end = rd_le16(in);
-        if (start < p->start || start <= last || end < start || start > p->end) {
-            return WOAD_EBADMSG;
-        }
-        last = end;
-        emit_service(c, start, end, &p->uuid);
-    }
-    return gattc_behind(p, last);
-}
-
 static const struct gattc_kind kind_services_uuid = {
-    ATT_FIND_BY_VALUE_REQ, ATT_FIND_BY_VALUE_RSP, WOAD_GATTC_SERVICES,
-    .tx = services_uuid_tx, .rx = services_uuid_rx, .error = discover_error
+    ATT_FIND_BY_VALUE_REQ, WOAD_GATTC_SERVICES, 0x2800,
+    .tx = gattc_tx_uuid, .rx = services_rx, .error = discover_error
 };
 
 int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid)
@@ -97,8 +54,8 @@ int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *u
 }
 
 static const struct gattc_kind kind_secondary_services = {
-    ATT_READ_BY_GROUP_REQ, ATT_READ_BY_GROUP_RSP, WOAD_GATTC_SECONDARY_SERVICES,
-    .tx = services_all_tx, .rx = services_all_rx, .error = discover_error
+    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SECONDARY_SERVICES, 0x2801,
+    .tx = gattc_tx_range, .rx = services_rx, .error = discover_error
 };
 
 int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
@@ -107,12 +64,6 @@ int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
 }
 
 static const struct gattc_kind kind_included, kind_included_uuid;
-
-static void included_tx(struct conn *c, struct proc *p, struct wr *out)
-{
-    discover_range(c, p, out);
-    wr_le16(out, 0x2802);
-}
 
 static void emit_included(struct conn *c, uint16_t declaration, uint16_t start,
                           uint16_t end, const struct woad_uuid *uuid)
@@ -151,7 +102,7 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
     uint16_t last = 0;
-    if ((each != INCLUDED_SIZE && each != 8) || !rd_left(in) || rd_left(in) % each) {
+    if ((each != INCLUDED_SIZE && each != 8) || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
     if (each == INCLUDED_SIZE) {
@@ -205,24 +156,18 @@ static int included_uuid_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_included_uuid = {
-    ATT_READ_REQ, ATT_READ_RSP, WOAD_GATTC_INCLUDED,
+    ATT_READ_REQ, WOAD_GATTC_INCLUDED, 0,
     .tx = included_uuid_tx, .rx = included_uuid_rx, .error = included_uuid_error
 };
 
 static const struct gattc_kind kind_included = {
-    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP, WOAD_GATTC_INCLUDED,
-    .tx = included_tx, .rx = included_rx, .error = discover_error
+    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_INCLUDED, 0x2802,
+    .tx = gattc_tx_range, .rx = included_rx, .error = discover_error
 };
 
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
 {
     return gattc_ask(h, conn, &kind_included, start, end, NULL);
-}
-
-static void characteristics_tx(struct conn *c, struct proc *p, struct wr *out)
-{
-    discover_range(c, p, out);
-    wr_le16(out, 0x2803);
 }
 
 /* The characteristic held back is complete: the next one tells where it ends. */
@@ -248,7 +193,7 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
     uint16_t last = 0;
-    if ((each != 7 && each != 21) || !rd_left(in) || rd_left(in) % each) {
+    if ((each != 7 && each != 21) || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
     while (rd_left(in)) {
@@ -272,8 +217,8 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_characteristics = {
-    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP, WOAD_GATTC_CHARACTERISTICS,
-    .tx = characteristics_tx, .rx = characteristics_rx, .error = discover_error
+    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_CHARACTERISTICS, 0x2803,
+    .tx = gattc_tx_range, .rx = characteristics_rx, .error = discover_error
 };
 
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
@@ -288,7 +233,7 @@ static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
     uint8_t format = rd_u8(in);
     size_t size = format == 1 ? 2 : 16;
     uint16_t last = 0;
-    if (format < 1 || format > 2 || !rd_left(in) || rd_left(in) % (size + 2)) {
+    if (format < 1 || format > 2 || !gattc_is_list(in, size + 2)) {
         return WOAD_EBADMSG;
     }
     while (rd_left(in)) {
@@ -306,8 +251,8 @@ static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_descriptors = {
-    ATT_FIND_INFO_REQ, ATT_FIND_INFO_RSP, WOAD_GATTC_DESCRIPTORS,
-    .tx = discover_range, .rx = descriptors_rx, .error = discover_error
+    ATT_FIND_INFO_REQ, WOAD_GATTC_DESCRIPTORS, 0,
+    .tx = gattc_tx_range, .rx = descriptors_rx, .error = discover_error
 };
 
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)

@@ -52,7 +52,7 @@ static int read_blob_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_read_blob = {
-    ATT_READ_BLOB_REQ, ATT_READ_BLOB_RSP, WOAD_GATTC_READ,
+    ATT_READ_BLOB_REQ, WOAD_GATTC_READ,
     .tx = read_tx, .rx = read_rx, .error = read_blob_error
 };
 
@@ -64,18 +64,10 @@ static int read_part_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_read_part = { ATT_READ_REQ, ATT_READ_RSP, WOAD_GATTC_READ,
+static const struct gattc_kind kind_read_part = { ATT_READ_REQ, WOAD_GATTC_READ,
                                                   .tx = read_tx, .rx = read_part_rx };
-static const struct gattc_kind kind_read = { ATT_READ_REQ, ATT_READ_RSP, WOAD_GATTC_READ,
+static const struct gattc_kind kind_read = { ATT_READ_REQ, WOAD_GATTC_READ,
                                              .tx = read_tx, .rx = read_rx };
-
-static void by_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
-{
-    (void)c;
-    wr_le16(out, p->start);
-    wr_le16(out, p->end);
-    uuid_write(out, &p->uuid);
-}
 
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { handle u16, value } each.  p->offset says that there
  * was one: then Attribute Not Found is the normal end.  Vol 3, Part F, 3.4.4.2; Part G, 4.8.2 */
@@ -83,7 +75,7 @@ static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
     uint16_t last = 0;
-    if (each < 2 || !rd_left(in) || rd_left(in) % each) {
+    if (each < 2 || !gattc_is_list(in, each)) {
         return WOAD_EBADMSG;
     }
     while (rd_left(in)) {
@@ -106,8 +98,8 @@ static int by_uuid_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_read_by_uuid = {
-    ATT_READ_BY_TYPE_REQ, ATT_READ_BY_TYPE_RSP, WOAD_GATTC_READ_BY_UUID,
-    .tx = by_uuid_tx, .rx = by_uuid_rx, .error = by_uuid_error
+    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_READ_BY_UUID,
+    .tx = gattc_tx_uuid, .rx = by_uuid_rx, .error = by_uuid_error
 };
 
 static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
@@ -143,12 +135,12 @@ static int multiple_fixed_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_read_multiple = {
-    ATT_READ_MULTIPLE_VARIABLE_REQ, ATT_READ_MULTIPLE_VARIABLE_RSP, WOAD_GATTC_READ_MULTIPLE,
+    ATT_READ_MULTIPLE_VARIABLE_REQ, WOAD_GATTC_READ_MULTIPLE,
     .tx = multiple_tx, .rx = multiple_rx
 };
 
 static const struct gattc_kind kind_read_multiple_fixed = {
-    ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_RSP, WOAD_GATTC_READ_MULTIPLE_FIXED,
+    ATT_READ_MULTIPLE_REQ, WOAD_GATTC_READ_MULTIPLE_FIXED,
     .tx = multiple_tx, .rx = multiple_fixed_rx
 };
 

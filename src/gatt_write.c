@@ -19,7 +19,7 @@ static int write_rx(struct conn *c, struct proc *p, struct rd *in)
     return p->abort ? p->abort : GATTC_DONE;
 }
 
-static const struct gattc_kind kind_write = { ATT_WRITE_REQ, ATT_WRITE_RSP, WOAD_GATTC_WRITE,
+static const struct gattc_kind kind_write = { ATT_WRITE_REQ, WOAD_GATTC_WRITE,
                                               .tx = write_tx, .rx = write_rx };
 
 /* --- in parts --------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ static int execute_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_execute = {
-    ATT_EXECUTE_REQ, ATT_EXECUTE_RSP, WOAD_GATTC_WRITE_LONG,
+    ATT_EXECUTE_REQ, WOAD_GATTC_WRITE_LONG,
     .tx = execute_tx, .rx = write_rx, .error = execute_error
 };
 
@@ -96,8 +96,7 @@ static int prepare_error(struct conn *c, struct proc *p, int status)
     return 0;
 }
 
-static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, ATT_PREPARE_RSP,
-                                                WOAD_GATTC_WRITE_LONG,
+static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, WOAD_GATTC_WRITE_LONG,
                                                 .tx = prepare_tx, .rx = prepare_rx,
                                                 .error = prepare_error };
 

@@ -133,6 +133,18 @@ static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t 
     return ACL_HDR + n;
 }
 
+/* The rest of a frame that goes out in fragments is not sent: the peer drops what it has of it when
+ * the next one begins.  Vol 3, Part A, 7.2.2 */
+void acl_abandon(struct conn *c)
+{
+    struct woad *h = c->h;
+    if (h->tx_of == c) {
+        wipe(h->tx, h->frame + 4u);
+        h->tx_of = NULL;
+        c->tx_left = 0;
+    }
+}
+
 /* Asks the layers for a frame.  One that fits a single packet is written where the packet goes,
  * without a copy; of one that does not, the fragments are taken from where its tail lies. */
 static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t room)

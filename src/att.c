@@ -119,7 +119,8 @@ void att_room(struct conn *c)
 /* All that was queued has left, and the controller is done with it. */
 void att_completed(struct conn *c)
 {
-    if (c->queue_owed && fifo_empty(&c->queue) && !c->queue_on) {
+    if (!c->in_controller && !c->tx_left && c->queue_owed && fifo_empty(&c->queue) &&
+        !c->queue_on) {
         c->queue_owed = false;
         emit_plain(c, WOAD_EV_TX_DONE);
     }
@@ -132,9 +133,7 @@ static void att_drop_first(struct conn *c, uint16_t len)
     fifo_drop_len(&c->queue, len);
     stir_conn(c);
     att_room(c);
-    if (!c->in_controller && !c->tx_left) {
-        att_completed(c);
-    }
+    att_completed(c);
 }
 
 /* How much of the first PDU of the queue, which is no notification, may be sent now; 0: none of it.

@@ -272,10 +272,7 @@ void conn_close(struct conn *c, uint8_t reason)
     c->in_controller = 0;
     c->state = CONN_GONE;
     wipe(c->rx, h->frame_in + 4u);       /* half a frame, of a pairing perhaps */
-    if (h->tx_of == c) {                 /* before an event, in which woad_tx() may be called */
-        wipe(h->tx, h->frame + 4u);
-        h->tx_of = NULL;
-    }
+    acl_abandon(c);                      /* before an event, in which woad_tx() may be called */
     if (c->update_asked) {
         conn_updated(c, WOAD_ENOTCONN);
     }

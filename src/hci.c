@@ -104,9 +104,7 @@ static int hci_rx_completed(struct woad *h, const uint8_t *p, size_t len)
             uint16_t count = (uint16_t)least(get_le16(p + 2), c->in_controller);
             c->in_controller = (uint16_t)(c->in_controller - count);
             h->hci.acl_free = (uint16_t)(h->hci.acl_free + count);
-            if (!c->in_controller && !c->tx_left) {
-                att_completed(c);
-            }
+            att_completed(c);
         }
     }
     return 0;

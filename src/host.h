@@ -518,6 +518,7 @@ void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret
 /* acl.c */
 int acl_rx(struct woad *h, const uint8_t *p, size_t n);
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room);
+void acl_abandon(struct conn *c);
 /* conn.c */
 struct conn *conn_of(const struct woad *h, uint16_t number);
 struct conn *conn_asked(struct woad *h, uint16_t number);                  /* and all stirred */

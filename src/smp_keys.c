@@ -299,10 +299,16 @@ static void link_level(struct conn *c)
     }
 }
 
+/* Of a frame that was begun under encryption nothing more is sent.  A controller should end a
+ * connection whose encryption can't be refreshed; not all do.  Vol 4, Part E, 7.8.24 */
 static void link_fell(struct conn *c)
 {
+    if (c->security.encrypted) {
+        acl_abandon(c);
+    }
     memset(&c->security, 0, sizeof c->security);
     link_level(c);
+    att_completed(c);
 }
 
 /* With its key: the pairing goes on.  That may be a refresh while keys are exchanged. */

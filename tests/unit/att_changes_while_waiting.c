@@ -412,6 +412,42 @@ static void queue_is_done_when_its_last_packet_has_left(void **state)
     solo_end();
 }
 
+/* A value goes out in fragments when the encryption ends: nothing more of it leaves, and what comes
+ * next begins anew, so that the peer drops what it has.  Vol 3, Part A, 7.2.2 */
+static void fragments_do_not_go_on_in_the_clear(void **state)
+{
+    (void)state;
+    for (int completed = 0; completed < 2; completed++) {
+        uint8_t packet[SOLO_FRAME];
+        solo.acl_len = 27;
+        solo.acl_count = 4;
+        serve(true);
+        mtu_247();
+        SOLO_ATT(0x03, 100, 0);
+        solo_pump();
+        solo_forget();
+        memset(octets, 0x5e, sizeof octets);
+        assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], SECRET, octets, 60), 0);
+        size_t n = woad_tx(solo.h, packet, sizeof packet);
+        assert_int_equal(n, 5 + 27);
+        if (completed) {                 /* nothing is left in the controller */
+            SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 1, 0);
+        }
+        encryption_ends();
+        if (!completed) {
+            SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 1, 0);
+        }
+        assert_int_equal(woad_tx(solo.h, packet, sizeof packet), 0);
+        assert_int_equal(solo_count(WOAD_EV_TX_DONE), 1);
+        assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], VALUE, "open", 4), 0);
+        n = woad_tx(solo.h, packet, sizeof packet);
+        assert_int_equal(n, 5 + 4 + 3 + 4);
+        assert_int_equal(packet[2] >> 4 & 3, 0);           /* the first of a frame */
+        memset(octets, 0, sizeof octets);
+        solo_end();
+    }
+}
+
 /* A write that came in the clear, and has waited behind another request until the connection was
  * encrypted, is one in the clear. */
 static void request_in_the_clear_stays_in_the_clear(void **state)
@@ -631,6 +667,7 @@ int main(void)
         cmocka_unit_test(service_added_while_a_clear_request_is_served),
         cmocka_unit_test(removed_from_the_queue_is_room),
         cmocka_unit_test(queue_is_done_when_its_last_packet_has_left),
+        cmocka_unit_test(fragments_do_not_go_on_in_the_clear),
         cmocka_unit_test(request_in_the_clear_stays_in_the_clear),
         cmocka_unit_test(several_are_checked_when_their_turn_comes),
         cmocka_unit_test(handles_of_several_stay_what_they_were),

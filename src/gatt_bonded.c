@@ -58,8 +58,10 @@ void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
     s->client_features |= features;
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         const struct woad_attr *a = db_at(h->gatts, cccds[n].handle);
-        if (a && a->kind == WOAD_ATTR_CCCD) {
-            cccd_put(c, cccds[n].handle, cccds[n].value);
+        uint16_t value = cccds[n].value;
+        if (a && a->kind == WOAD_ATTR_CCCD &&
+            (value <= CCCD_BITS || (value & ~CCCD_BITS) == cccd_tag(c, cccds[n].handle))) {
+            cccd_put(c, cccds[n].handle, value);
         }
     }
     s->knows = (database ? database : s->knows) & 0xffffff;

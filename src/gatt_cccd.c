@@ -17,7 +17,19 @@ static struct woad_cccd *cccd_find(const struct conn *c, uint16_t handle)
 uint16_t cccd_value(const struct conn *c, uint16_t handle)
 {
     const struct woad_cccd *slot = cccd_find(c, handle);
-    return slot ? slot->value : 0;
+    return slot ? slot->value & CCCD_BITS : 0;
+}
+
+/* What stands above the bits of a CCCD's value in the table: of which characteristic it is, since a
+ * bonded client that comes back may find another at its handles.  16-bit types differ in the first
+ * two octets, those that a vendor has made of one base there or in the last but two. */
+enum { CCCD_TAGGED = 4 };
+uint16_t cccd_tag(const struct conn *c, uint16_t handle)
+{
+    struct gatts *g = c->h->gatts;
+    const struct woad_uuid *type = db_at(g, db_characteristic_of(g, handle))->uuid;
+    unsigned octets = get_le16(type->le) ^ (type->size > 2 ? get_le16(type->le + 12) : 0u);
+    return (uint16_t)(octets << 3 | CCCD_TAGGED);
 }
 
 /* False: no room. */
@@ -31,7 +43,8 @@ bool cccd_put(struct conn *c, uint16_t handle, uint16_t value)
         return false;
     }
     if (slot) {
-        *slot = (struct woad_cccd){ value ? handle : 0, value };
+        slot->handle = value ? handle : 0;
+        slot->value = (uint16_t)(value | (value ? cccd_tag(c, handle) : 0u));
     }
     return true;
 }
@@ -43,7 +56,7 @@ void cccd_emit(struct conn *c, const struct woad_cccd *set)
     if (decl && set->handle != HANDLE_SERVICE_CHANGED + 1) {
         struct woad_event ev;
         ev.u.subscribe.value_handle = (uint16_t)(decl + 1);
-        ev.u.subscribe.cccd = set->value;
+        ev.u.subscribe.cccd = set->value & CCCD_BITS;
         emit_of(c, WOAD_EV_SUBSCRIBE, &ev);
     }
 }

@@ -6,7 +6,7 @@
 
 enum { UUID_PRIMARY = 0x2800, UUID_SECONDARY = 0x2801, UUID_INCLUDE = 0x2802,
        UUID_CHARACTERISTIC = 0x2803, UUID_CCCD = 0x2902 };
-enum { CCCD_NOTIFY = 1, CCCD_INDICATE = 2 };
+enum { CCCD_NOTIFY = 1, CCCD_INDICATE = 2, CCCD_BITS = 3 };
 /* Client Supported Features: robust caching 1, Enhanced ATT 2.  Vol 3, Part G, 7.2 */
 enum { FEATURE_MULTIPLE_NOTIFY = 4, CLIENT_FEATURES = 7 };
 enum { HANDLE_CLIENT_FEATURES = 11 };
@@ -148,6 +148,7 @@ void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
 void gatts_keep(const struct conn *c, struct woad_bond *bond);
 extern const struct gatt_bonds gatt_bonds;
 /* gatt_cccd.c */
+uint16_t cccd_tag(const struct conn *c, uint16_t handle);
 uint16_t cccd_value(const struct conn *c, uint16_t handle);
 bool cccd_put(struct conn *c, uint16_t handle, uint16_t value);
 void cccd_emit(struct conn *c, const struct woad_cccd *set);

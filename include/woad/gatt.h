@@ -86,7 +86,8 @@ struct woad_attr {
     uint16_t perm;
 };
 
-/* What a client has written into a Client Characteristic Configuration. */
+/* What a client has written into a Client Characteristic Configuration: bits 0 and 1 of `value`.
+ * In a bond the others say which characteristic it is of, 0: not known; they are kept with it. */
 struct woad_cccd { uint16_t handle, value; };
 
 /* The service that an include declaration names, by the handles it has got.  It may be in RAM, and

@@ -109,12 +109,12 @@ struct woad_air_controller_config world_controller_config(struct world *w, uint8
 }
 
 /* As it would be logged. */
-static void snoop(const struct device *d, bool received, const uint8_t *packet, size_t n)
+static void snoop(struct device *d, bool received, const uint8_t *packet, size_t n)
 {
     if (d->snoop) {
         uint8_t record[BTSNOOP_RECORD];
-        size_t len = btsnoop_record(record, woad_air_now(d->world->air), received, packet, n,
-                                    d->snoop_keys);
+        struct btsnoop_cuts *cuts = d->snoop_keys ? NULL : &d->snoop_cuts;
+        size_t len = btsnoop_record(record, cuts, woad_air_now(d->world->air), received, packet, n);
         fwrite(record, 1, len, d->snoop);
         fflush(d->snoop);
     }

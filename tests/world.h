@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+#include "transport/btsnoop.h"
+
 enum { WORLD_MAX = 64, WORLD_LOG = 512, WORLD_VALUE = 640 };
 
 /* An event as it was, with its octets. */
@@ -46,6 +48,7 @@ struct device {
     uint64_t due_us;                     /* when woad_poll() must be called again */
     FILE *snoop;                         /* a log of its HCI, if not NULL */
     bool snoop_keys;
+    struct btsnoop_cuts snoop_cuts;
 };
 
 struct world {

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +35,27 @@ static void on_stop(int n)
     errno = err;
 }
 
-static void log_line(const char *line) { printf("%s\n", line); fflush(stdout); }
-static void warn_line(const char *line) { fprintf(stderr, "woad air: %s\n", line); }
+/* A terminal or a reader that is stopped does not stop the air: the line is left out then. */
+static bool takes_a_line(int fd)
+{
+    struct pollfd p = { fd, POLLOUT, 0 };
+    return poll(&p, 1, 0) > 0;
+}
+
+static void log_line(const char *line)
+{
+    if (takes_a_line(1)) {
+        printf("%s\n", line);
+        fflush(stdout);
+    }
+}
+
+static void warn_line(const char *line)
+{
+    if (takes_a_line(2)) {
+        fprintf(stderr, "woad air: %s\n", line);
+    }
+}
 
 static int catch_signals(void)
 {
@@ -103,8 +123,9 @@ static int profile(const char *name, struct hub_options *o)
 
 static int speed(const char *text, struct hub_options *o)
 {
-    o->speed = strtod(text, NULL);
-    if (o->speed >= 0.01 && o->speed <= 100) {
+    char *end;
+    o->speed = strtod(text, &end);
+    if (end != text && !*end && o->speed >= 0.01 && o->speed <= 100) {
         return 0;
     }
     fprintf(stderr, "woad air: the speed is from 0.01 to 100\n");

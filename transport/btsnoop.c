@@ -50,20 +50,28 @@ static int log_begin(int fd)
     return write(fd, header, sizeof header) == sizeof header ? 0 : -errno;
 }
 
-int btsnoop_open(const char *path, bool keys)
+int btsnoop_open(struct btsnoop *log, const char *path, bool keys)
 {
     mode_t mode = keys ? 0600 : 0666;
     int flags = O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int fd = above_stdio(open(path, flags, mode));
-    if (fd < 0) {
-        return fd;
+    *log = (struct btsnoop){ .fd = above_stdio(open(path, flags, mode)), .keys = keys };
+    int err = log->fd < 0 ? log->fd : 0;
+    if (!err) {
+        err = log_lock(log->fd) ? log_begin(log->fd) : -EBUSY;
+        flock(log->fd, LOCK_UN);
     }
-    int err = log_lock(fd) ? log_begin(fd) : -EBUSY;
-    flock(fd, LOCK_UN);
     if (err) {
-        close(fd);
+        btsnoop_close(log);
     }
-    return err ? err : fd;
+    return err;
+}
+
+void btsnoop_close(struct btsnoop *log)
+{
+    if (log->fd >= 0) {
+        close(log->fd);
+    }
+    log->fd = -1;
 }
 
 uint64_t btsnoop_now(void)
@@ -73,15 +81,15 @@ uint64_t btsnoop_now(void)
     return (uint64_t)tv.tv_sec * 1000000u + (uint64_t)tv.tv_usec;
 }
 
-/* Where in a command's parameters, in an event's, and behind the code of an SMP PDU there is what
- * nobody else may know. */
+/* Where in a command's parameters there is what nobody else may know. */
 static const struct { uint16_t opcode; uint8_t at, len; } in_commands[] = {
     { 0x2017, 0, 32 },                   /* LE Encrypt: key, plain text */
     { 0x2019, 12, 16 },                  /* LE Enable Encryption: LTK */
     { 0x201a, 2, 16 },                   /* LE LTK Request Reply: LTK */
     { 0x2027, 7, 32 },                   /* LE Add Device To Resolving List: IRKs */
-    { 0x2068, 15, 16 }, { 0x206b, 4, 16 },                 /* broadcast codes */
+    { 0x2068, 15, 16 }, { 0x2069, 20, 16 }, { 0x206b, 4, 16 },         /* broadcast codes */
     { 0x040b, 6, 16 }, { 0x040d, 7, 16 },                  /* link key, PIN */
+    { 0x0433, 6, 32 }, { 0x0445, 6, 64 },                  /* of pairing out of band */
 };
 
 static size_t secret_in_command(const uint8_t *packet, size_t len, size_t *n)
@@ -97,7 +105,7 @@ static size_t secret_in_command(const uint8_t *packet, size_t len, size_t *n)
 }
 
 /* Command Complete of LE Encrypt and LE Rand: credits u8, opcode u16, status u8, 16 or 8.
- * LE Generate DHKey Complete: status u8, 32. */
+ * LE Generate DHKey Complete: status u8, 32.  Link Key Notification: address 6, 16. */
 static size_t secret_in_event(const uint8_t *packet, size_t len, size_t *n)
 {
     if (len > 6 && packet[1] == 0x0e && packet[5] == 0x20 &&
@@ -105,36 +113,115 @@ static size_t secret_in_event(const uint8_t *packet, size_t len, size_t *n)
         *n = 16;
         return 7;
     }
+    if (len > 1 && packet[1] == 0x18) {
+        *n = 16;
+        return 9;
+    }
     *n = 32;
     return len > 4 && packet[1] == 0x3e && packet[3] == 0x09 ? 5 : 0;
 }
 
-/* handle and flags u16, length u16, L2CAP: length u16, channel u16; SMP: code u8, key 16. */
-static size_t secret_in_data(const uint8_t *packet, size_t len, size_t *n)
+/* Zeros from octet `at` on, as far as the record goes. */
+static void wipe(uint8_t *octets, size_t len, size_t at, size_t n)
 {
-    bool starts = len > 9 && (packet[2] >> 4 & 3) != 1;
-    uint8_t code = starts && packet[7] == 6 && packet[8] == 0 ? packet[9] : 0;
-    *n = 16;
-    return code == 0x06 || code == 0x08 || code == 0x0a ? 10 : 0;
-}
-
-/* Where it begins, 0 for nowhere, and its length in *n, within the packet. */
-static size_t find_secret(const uint8_t *packet, size_t len, size_t *n)
-{
-    size_t at = packet[0] == 1 ? secret_in_command(packet, len, n)
-              : packet[0] == 4 ? secret_in_event(packet, len, n)
-              : packet[0] == 2 ? secret_in_data(packet, len, n) : 0;
-    if (!at || at >= len) {
-        return 0;
+    if (at < len) {
+        memset(octets + at, 0, n < len - at ? n : len - at);
     }
-    *n = *n < len - at ? *n : len - at;
-    return at;
 }
 
-size_t btsnoop_record(uint8_t r[BTSNOOP_RECORD], uint64_t us, bool received, const uint8_t *packet,
-                      size_t len, bool keys)
+static struct btsnoop_cut *cut_find(struct btsnoop_cuts *cuts, uint16_t handle, bool received)
 {
-    size_t n = 0, at = keys ? 0 : find_secret(packet, len, &n);
+    for (size_t k = 0; k < BTSNOOP_CUTS; k++) {
+        struct btsnoop_cut *c = &cuts->cut[k];
+        if (c->used && c->handle == handle && c->received == received) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static struct btsnoop_cut *cut_new(struct btsnoop_cuts *cuts)
+{
+    for (size_t k = 0; k < BTSNOOP_CUTS; k++) {
+        if (!cuts->cut[k].used) {
+            return &cuts->cut[k];
+        }
+    }
+    return &cuts->cut[cuts->next++ % BTSNOOP_CUTS];
+}
+
+/* L2CAP: length u16, channel u16; SMP: code u8, key 16.  Of a PDU with a key, the octets of the key
+ * among the `len` that come now. */
+static void cut_wipe(struct btsnoop_cut *c, uint8_t *octets, size_t len)
+{
+    enum { SMP_CHANNEL = 6, KEY = 16 };
+    size_t n = 0;
+    while (c->at + n < BTSNOOP_PDU_HEAD && n < len) {
+        c->head[c->at + n] = octets[n];
+        n++;
+    }
+    const uint8_t *head = c->head;
+    bool key = c->at + n >= BTSNOOP_PDU_HEAD && head[2] == SMP_CHANNEL && head[3] == 0 &&
+               (head[4] == 0x06 || head[4] == 0x08 || head[4] == 0x0a);
+    size_t end = BTSNOOP_PDU_HEAD + KEY, from = c->at + n;
+    if (key && from < end) {
+        wipe(octets, len, n, end - from);
+    }
+    c->at = (uint16_t)(c->at + len < UINT16_MAX ? c->at + len : UINT16_MAX);
+}
+
+/* Whether octets of it are still to come; its length is not known before the first two. */
+static bool cut_goes_on(const struct btsnoop_cut *c)
+{
+    return c->at < 4 || c->at < 4u + c->head[0] + ((unsigned)c->head[1] << 8);
+}
+
+/* ACL data: handle and flags u16, length u16.  A packet that continues what is not known, because
+ * there was no room, is zeros. */
+static void wipe_data(struct btsnoop_cuts *cuts, bool received, uint8_t *packet, size_t len)
+{
+    enum { HEADER = 5, CONTINUES = 1 };
+    if (len < HEADER) {
+        return;
+    }
+    uint16_t handle = (uint16_t)((packet[1] | packet[2] << 8) & 0xfff);
+    struct btsnoop_cut *c = cut_find(cuts, handle, received);
+    struct btsnoop_cut now = { .used = true, .received = received, .handle = handle };
+    if ((packet[2] >> 4 & 3) == CONTINUES) {
+        if (!c) {
+            wipe(packet, len, HEADER, len);
+            return;
+        }
+        now = *c;
+    }
+    cut_wipe(&now, packet + HEADER, len - HEADER);
+    if (c) {
+        c->used = false;
+    }
+    if (cut_goes_on(&now)) {
+        c = c ? c : cut_new(cuts);
+        *c = now;
+    }
+}
+
+static void wipe_keys(struct btsnoop_cuts *cuts, bool received, uint8_t *packet, size_t len)
+{
+    size_t n = 0, at = 0;
+    if (packet[0] == 2) {
+        wipe_data(cuts, received, packet, len);
+    } else if (packet[0] == 1) {
+        at = secret_in_command(packet, len, &n);
+    } else if (packet[0] == 4) {
+        at = secret_in_event(packet, len, &n);
+    }
+    if (at) {
+        wipe(packet, len, at, n);
+    }
+}
+
+size_t btsnoop_record(uint8_t r[BTSNOOP_RECORD], struct btsnoop_cuts *cuts, uint64_t us,
+                      bool received, const uint8_t *packet, size_t len)
+{
     size_t kept = len < BTSNOOP_RECORD - HEAD ? len : BTSNOOP_RECORD - HEAD;
     us += 0x00dcddb30f2f8000ull;         /* since the year 0, in the format's own counting */
     bool command_or_event = packet[0] == 1 || packet[0] == 4;
@@ -145,8 +232,8 @@ size_t btsnoop_record(uint8_t r[BTSNOOP_RECORD], uint64_t us, bool received, con
     put32(r + 16, (uint32_t)(us >> 32));
     put32(r + 20, (uint32_t)us);
     memcpy(r + HEAD, packet, kept);
-    if (at) {
-        memset(r + HEAD + at, 0, n);
+    if (cuts) {
+        wipe_keys(cuts, received, r + HEAD, kept);
     }
     return HEAD + kept;
 }
@@ -171,8 +258,9 @@ static int log_write(int log, const uint8_t *record, size_t len)
     return err;
 }
 
-int btsnoop_put(int log, uint64_t us, bool received, const uint8_t *packet, size_t len, bool keys)
+int btsnoop_put(struct btsnoop *log, uint64_t us, bool received, const uint8_t *packet, size_t len)
 {
     uint8_t record[BTSNOOP_RECORD];
-    return log_write(log, record, btsnoop_record(record, us, received, packet, len, keys));
+    struct btsnoop_cuts *cuts = log->keys ? NULL : &log->cuts;
+    return log_write(log->fd, record, btsnoop_record(record, cuts, us, received, packet, len));
 }

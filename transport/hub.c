@@ -7,17 +7,15 @@
 
 #include "framing.h"
 #include "btsnoop.h"
+#include "capture.h"
 #include "script.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,7 +35,8 @@ struct seat {
     const uint8_t *held;
     size_t held_len;
     unsigned number;
-    int log;                             /* -1: none */
+    uint8_t address[6];
+    struct btsnoop log;
 };
 
 struct hub {
@@ -49,7 +48,8 @@ struct hub {
     uint64_t accept_at;                  /* wall clock: no host is accepted before */
     struct pollfd *fds;
     size_t fds_room;
-    FILE *pcap;
+    struct capture pcap;
+    bool slow_reader;                    /* of the capture; told already */
     int err;                             /* of the first capture or log that could not be written */
 };
 
@@ -64,8 +64,9 @@ static void hub_sniff(void *ctx, const struct woad_air_packet *p)
 {
     struct hub *hub = ctx;
     uint8_t record[WOAD_AIR_PCAP_RECORD];
-    if (hub->pcap) {
-        fwrite(record, 1, woad_air_pcap(p, hub->o->keys, record, sizeof record), hub->pcap);
+    if (hub->pcap.fd >= 0) {
+        size_t len = woad_air_pcap(p, hub->o->keys, record, sizeof record);
+        capture_put(&hub->pcap, record, len);
     }
 }
 
@@ -89,7 +90,8 @@ static void hub_fails(struct hub *hub, const char *what, int err)
     char line[256];
     hub->err = hub->err ? hub->err : err;
     if (hub->o->warn) {
-        snprintf(line, sizeof line, "%.200s: %s", what, strerror(-err));
+        snprintf(line, sizeof line, "%.200s: %s", what,
+                 err == -EAGAIN ? "its reader is too slow: packets are missing" : strerror(-err));
         hub->o->warn(line);
     }
 }
@@ -123,67 +125,104 @@ static void hub_ends(struct hub *hub)
 }
 
 /* DIR/N.btsnoop.  Its times are the air's, as the capture's are. */
-static int seat_log(struct hub *hub, unsigned number)
+static void seat_log(struct hub *hub, struct seat *s)
 {
     char path[4096];
+    s->log.fd = -1;
     if (!hub->o->btsnoop) {
-        return -1;
+        return;
     }
-    int n = snprintf(path, sizeof path, "%s/%u.btsnoop", hub->o->btsnoop, number);
-    int log = n < (int)sizeof path ? btsnoop_open(path, hub->o->keys) : -ENAMETOOLONG;
-    if (log < 0) {
-        hub_fails(hub, path, log);
+    int n = snprintf(path, sizeof path, "%s/%u.btsnoop", hub->o->btsnoop, s->number);
+    int err = -ENAMETOOLONG;
+    if (n < (int)sizeof path) {
+        err = btsnoop_open(&s->log, path, hub->o->keys);
     }
-    return log;
+    if (err) {
+        hub_fails(hub, path, err);
+    }
 }
 
 static void seat_snoop(struct hub *hub, struct seat *s, bool received, const uint8_t *packet,
                        size_t len)
 {
-    if (s->log < 0) {
+    if (s->log.fd < 0) {
         return;
     }
-    int err = btsnoop_put(s->log, woad_air_now(hub->air), received, packet, len, hub->o->keys);
+    int err = btsnoop_put(&s->log, woad_air_now(hub->air), received, packet, len);
     if (err) {
         hub_fails(hub, hub->o->btsnoop, err);
-        close(s->log);
-        s->log = -1;
+        btsnoop_close(&s->log);
     }
 }
 
 static void seat_free(struct seat *s)
 {
     woad_air_detach(s->ctl);
-    if (s->log >= 0) {
-        close(s->log);
-    }
+    btsnoop_close(&s->log);
     framing_free(&s->framing);
     free(s->memory);
     free(s);
 }
 
-static bool seat_add(struct hub *hub, const struct way *way, int fd, bool socket)
+/* Whether a host that is there has it. */
+static bool hub_has_address(const struct hub *hub, const uint8_t address[6])
+{
+    for (const struct seat *s = hub->seats; s; s = s->next) {
+        if (s->fd >= 0 && memcmp(s->address, address, 6) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Locally administered addresses: "WOAD", the W with its group bit cleared, and a number; or for a
+ * program that has bound a name (open.h) "WOA" and 23 bits of the name: it has the same address
+ * again each time. */
+static void seat_address(const struct hub *hub, struct seat *s, const char *name, size_t len)
+{
+    enum { NAMED = 1 << 23 };
+    uint32_t low = 'D' << 16 | (s->number & 0xffff), hash = 2166136261u;
+    for (size_t k = 0; k < len; k++) {
+        hash = (hash ^ (uint8_t)name[k]) * 16777619u;
+    }
+    if (len) {
+        low = NAMED | (hash ^ hash >> 23);
+    }
+    do {
+        const uint8_t address[6] = { (uint8_t)low, (uint8_t)(low >> 8), (uint8_t)(low >> 16),
+                                     'A', 'O', 0x56 };
+        memcpy(s->address, address, sizeof address);
+        low = NAMED | (low + 1);
+    } while (len && hub_has_address(hub, s->address));
+}
+
+/* `name`: what the host has bound; `len` 0: nothing. */
+static bool seat_add(struct hub *hub, const struct way *way, int fd, bool socket, const char *name,
+                     size_t len)
 {
     struct woad_air_controller_config cfg = { .conns = 16, .acl_count = 12, .acl_len = 251,
                                               .queue = 16384, .crypto = &woad_mbedtls,
                                               .adv_sets = 4, .iso = 4 };
     unsigned n = ++hub->numbers;
+    struct seat *s = calloc(1, sizeof *s);
+    if (!s) {
+        return false;
+    }
+    s->number = n;
     if (hub->o->profile) {
         woad_air_profile(hub->o->profile, &cfg);
     }
-    /* Locally administered addresses: "WOAD", the W with its group bit cleared, and a number.  They
-     * stand side by side, 1.2 m apart. */
-    const uint8_t address[6] = { (uint8_t)n, (uint8_t)(n >> 8), 'D', 'A', 'O', 0x56 };
-    memcpy(cfg.address, address, sizeof address);
+    seat_address(hub, s, name, len);
+    memcpy(cfg.address, s->address, sizeof s->address);
+    /* They stand side by side, 1.2 m apart. */
     cfg.x_mm = (int32_t)(n % 64) * 1200;
     cfg.y_mm = (int32_t)(n / 64 % 64) * 1200;
     if (hub->o->script) {
         script_config(hub->o->script, n, &cfg);
     }
-    struct seat *s = calloc(1, sizeof *s);
     size_t size = woad_air_controller_size(&cfg);
     void *memory = malloc(size);
-    if (!s || !memory || framing_init(&s->framing, way->three_wire) < 0) {
+    if (!memory || framing_init(&s->framing, way->three_wire) < 0) {
         free(s);
         free(memory);
         return false;
@@ -191,9 +230,8 @@ static bool seat_add(struct hub *hub, const struct way *way, int fd, bool socket
     s->fd = fd;
     s->serial = way->serial;
     s->socket = socket;
-    s->number = n;
     s->memory = memory;
-    s->log = seat_log(hub, n);
+    seat_log(hub, s);
     s->ctl = woad_air_attach(hub->air, memory, size, &cfg);
     s->next = hub->seats;
     hub->seats = s;
@@ -351,7 +389,7 @@ static void hub_time(struct hub *hub)
 
 static size_t hub_fds(struct hub *hub)
 {
-    size_t n = hub->o->listens + 1;
+    size_t n = hub->o->listens + 2;
     for (struct seat *s = hub->seats; s; s = s->next) {
         n++;
     }
@@ -376,6 +414,9 @@ static size_t hub_fds(struct hub *hub)
     if (hub->o->wake > 0) {
         hub->fds[n++] = (struct pollfd){ hub->o->wake, POLLIN, 0 };
     }
+    if (capture_waits(&hub->pcap)) {
+        hub->fds[n++] = (struct pollfd){ hub->pcap.fd, POLLOUT, 0 };
+    }
     return n;
 }
 
@@ -384,13 +425,14 @@ static size_t hub_fds(struct hub *hub)
 static void hub_accept(struct hub *hub, const struct way *listener)
 {
     for (int n = 0; n < ACCEPTS; n++) {
+        char name[HOST_NAME];
         int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             bool transient = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
             hub->accept_at = transient ? hub->accept_at : wall_us() + SECOND_US;
             return;
         }
-        if (!seat_add(hub, listener, fd, true)) {
+        if (!seat_add(hub, listener, fd, true, name, host_name(fd, name))) {
             close(fd);
         }
     }
@@ -447,43 +489,19 @@ static void hub_wait(struct hub *hub)
     }
 }
 
-/* Opened without emptying it: only what is empty, or a capture of the air that no other program
- * writes, is written over. */
-static int capture_open(const struct hub_options *o, const uint8_t *header)
-{
-    uint8_t there[WOAD_AIR_PCAP_HEADER];
-    struct stat st;
-    if (stat(o->pcap, &st) == 0 && !S_ISREG(st.st_mode)) {
-        int pipe = open(o->pcap, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-        return pipe < 0 ? -errno : pipe;
-    }
-    int fd = open(o->pcap, O_RDWR | O_CREAT | O_NOCTTY | O_CLOEXEC, o->keys ? 0600 : 0666);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        return -errno;
-    }
-    int err = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
-    if (!err && st.st_size > 0) {
-        bool capture = pread(fd, there, sizeof there, 0) == (ssize_t)sizeof there &&
-                       memcmp(there, header, sizeof there) == 0;
-        err = capture ? 0 : -EEXIST;
-    }
-    if (!err && ftruncate(fd, 0) < 0) {
-        err = -errno;
-    }
-    if (err) {
-        close(fd);
-    }
-    return err ? err : fd;
-}
-
 /* Writes the capture out, so that a reader sees all packets up to now. */
 static void hub_flush(struct hub *hub)
 {
-    if (hub->pcap && (ferror(hub->pcap) || fflush(hub->pcap) != 0)) {
-        hub_fails(hub, hub->o->pcap, errno ? -errno : -EIO);
-        fclose(hub->pcap);
-        hub->pcap = NULL;
+    bool left_out = hub->pcap.left_out;
+    int err = capture_flush(&hub->pcap);
+    if (err) {
+        hub_fails(hub, hub->o->pcap, err);
+    } else if (left_out && !capture_waits(&hub->pcap)) {
+        hub->pcap.left_out = false;      /* the reader goes on */
+    } else if (left_out && !hub->slow_reader) {
+        hub_fails(hub, hub->o->pcap, -EAGAIN);
     }
+    hub->slow_reader = hub->pcap.left_out;
 }
 
 static int hub_capture(struct hub *hub, struct woad_air_config *cfg)
@@ -493,12 +511,10 @@ static int hub_capture(struct hub *hub, struct woad_air_config *cfg)
         return 0;
     }
     woad_air_pcap_header(header);
-    int fd = capture_open(hub->o, header);
-    hub->pcap = fd < 0 ? NULL : fdopen(fd, "wb");
-    if (!hub->pcap) {
-        return fd < 0 ? fd : -ENOMEM;
+    int err = capture_open(&hub->pcap, hub->o->pcap, header, sizeof header, hub->o->keys);
+    if (err) {
+        return err;
     }
-    fwrite(header, 1, sizeof header, hub->pcap);
     hub_flush(hub);
     cfg->sniff = hub_sniff;
     cfg->ctx = hub;
@@ -528,8 +544,9 @@ static void hub_end(struct hub *hub)
         seat_free(s);
     }
     hub_flush(hub);
-    if (hub->pcap) {
-        fclose(hub->pcap);
+    int err = capture_close(&hub->pcap);
+    if (err && !hub->err) {
+        hub_fails(hub, hub->o->pcap, err);
     }
     free(hub->fds);
 }
@@ -545,7 +562,7 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
 {
     struct woad_air_config cfg = { .seed = o->seed, .loss_per_mille = o->loss_per_mille };
     void *memory = malloc(woad_air_size());
-    struct hub hub = { .o = o };
+    struct hub hub = { .o = o, .pcap.fd = -1 };
     bool used = false;
     int err = hub_capture(&hub, &cfg);
     if (o->script) {
@@ -564,7 +581,7 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
     hub.base = wall_us();
     uint64_t begun = hub.base;
     for (size_t i = 0; i < o->attaches; i++) {
-        seat_add(&hub, &o->attached[i], o->attached[i].fd, false);
+        seat_add(&hub, &o->attached[i], o->attached[i].fd, false, NULL, 0);
     }
     while (!*stop) {
         hub_time(&hub);

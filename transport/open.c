@@ -9,15 +9,18 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 5000, AGAIN_MS = 10, SPEC_MAX = 320 };
+enum { CONNECT_MS = 5000, AGAIN_MS = 10, SPEC_MAX = 320, FOLDER_MS = 1000 };
+#define HOST_PREFIX "woad/"
 
 int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
 {
@@ -105,9 +108,76 @@ static int unix_address(const char *path, struct sockaddr_un *a, char why[WOAD_P
     return 0;
 }
 
-static int unix_connect(const struct sockaddr_un *a)
+/* FNV-1a, of the text and its final zero. */
+static uint64_t name_hash(const char *text)
+{
+    uint64_t hash = 14695981039346656037ull;
+    size_t len = strlen(text) + 1;
+    for (size_t k = 0; k < len; k++) {
+        hash = (hash ^ (uint8_t)text[k]) * 1099511628211ull;
+    }
+    return hash;
+}
+
+/* "woad/PROGRAM/PATH/NUMBER", the first two by their hashes.  In halves: MicroPython's printf()
+ * knows no long long. */
+static bool bind_number(int fd, uint64_t program, uint64_t path, unsigned number)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int len = snprintf(a.sun_path + 1, sizeof a.sun_path - 1, HOST_PREFIX "%08x%08x/%08x%08x/%u",
+                       (unsigned)(program >> 32), (unsigned)program, (unsigned)(path >> 32),
+                       (unsigned)path, number);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1u + (size_t)len);
+    return bind(fd, (struct sockaddr *)&a, size) == 0;
+}
+
+/* Without a name that is free the host has an address by its number. */
+static void bind_name(int fd, const char *program, const char *path)
+{
+    enum { NUMBERS = 64 };
+    static uint64_t last_program, last_path;
+    static unsigned last;
+    uint64_t hash = name_hash(program), where = name_hash(path);
+    unsigned first = hash == last_program && where == last_path ? last : 0, number = first;
+    bool bound = bind_number(fd, hash, where, first);
+    for (unsigned n = 0; !bound && n < NUMBERS; n++) {
+        number = n;
+        bound = bind_number(fd, hash, where, n);
+    }
+    last_program = hash;
+    last_path = where;
+    last = bound ? number : first;
+}
+
+size_t host_name(int fd, char name[HOST_NAME])
+{
+    struct sockaddr_un a;
+    socklen_t len = sizeof a;
+    size_t head = offsetof(struct sockaddr_un, sun_path) + 1;
+    memset(&a, 0, sizeof a);
+    if (getpeername(fd, (struct sockaddr *)&a, &len) < 0 || a.sun_family != AF_UNIX ||
+        len <= head || len - head > HOST_NAME || a.sun_path[0] ||
+        strncmp(a.sun_path + 1, HOST_PREFIX, strlen(HOST_PREFIX)) != 0) {
+        return 0;
+    }
+    const char *text = a.sun_path + 1, *end = text + len - head;
+    const char *path = memchr(text + strlen(HOST_PREFIX), '/', len - head - strlen(HOST_PREFIX));
+    const char *number = memrchr(text, '/', len - head);
+    size_t n = (size_t)((path ? path : end) - text);
+    memcpy(name, text, n);
+    if (path) {
+        memcpy(name + n, number, (size_t)(end - number));
+        n += (size_t)(end - number);
+    }
+    return n;
+}
+
+static int unix_connect(const struct sockaddr_un *a, const char *program)
 {
     int fd = new_socket(AF_UNIX, 0);
+    if (fd >= 0 && program) {
+        bind_name(fd, program, a->sun_path);
+    }
     int err = fd < 0 ? fd : connect_within(fd, (const struct sockaddr *)a, sizeof *a);
     if (fd >= 0 && err) {
         close(fd);
@@ -115,14 +185,14 @@ static int unix_connect(const struct sockaddr_un *a)
     return err ? err : fd;
 }
 
-static int open_unix(const char *path, char why[WOAD_PORT_WHY])
+static int open_unix(const char *path, const char *program, char why[WOAD_PORT_WHY])
 {
     struct sockaddr_un a;
     int err = unix_address(path, &a, why);
     if (err) {
         return err;
     }
-    int fd = unix_connect(&a);
+    int fd = unix_connect(&a, program);
     if (fd >= 0) {
         return fd;
     }
@@ -197,10 +267,10 @@ static int open_tcp(const char *spec, char why[WOAD_PORT_WHY])
     return fd;
 }
 
-static int open_found(char *spec, struct way *way, char why[WOAD_PORT_WHY])
+static int open_found(char *spec, const char *program, struct way *way, char why[WOAD_PORT_WHY])
 {
     if (strncmp(spec, "unix:", 5) == 0) {
-        way->fd = open_unix(spec + 5, why);
+        way->fd = open_unix(spec + 5, program, why);
         return way->fd < 0 ? way->fd : 0;
     }
     if (strncmp(spec, "tcp:", 4) == 0) {
@@ -222,6 +292,11 @@ static int open_found(char *spec, struct way *way, char why[WOAD_PORT_WHY])
 
 int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
 {
+    return open_named(spec, NULL, way, why);
+}
+
+int open_named(const char *spec, const char *program, struct way *way, char why[WOAD_PORT_WHY])
+{
     char found[SPEC_MAX];
     *way = (struct way){ .fd = -1 };
     if (strlen(spec) >= sizeof found) {
@@ -229,7 +304,7 @@ int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
     }
     strcpy(found, spec);
     way->three_wire = spec_takes(found, "h5");
-    int err = open_found(found, way, why);
+    int err = open_found(found, program, way, why);
     if (!err && way->three_wire && way->packets) {
         way_close(way);
         err = open_fail(why, EINVAL, "%.60s: H5 is for lines of octets", spec);
@@ -258,7 +333,7 @@ static int remove_dead_socket(const struct sockaddr_un *a, char why[WOAD_PORT_WH
     if (!S_ISSOCK(st.st_mode)) {
         return open_fail(why, EEXIST, "unix:%.90s is there and is no socket; it stays", path);
     }
-    int probe = unix_connect(a);
+    int probe = unix_connect(a, NULL);
     if (probe >= 0) {
         close(probe);
         return open_fail(why, EADDRINUSE, "unix:%.90s: somebody serves it already", path);
@@ -273,7 +348,28 @@ static int remove_dead_socket(const struct sockaddr_un *a, char why[WOAD_PORT_WH
                ? open_fail(why, errno, "unix:%.90s: %s", path, strerror(errno)) : 0;
 }
 
-static int listen_unix(const char *path, struct way *way, char why[WOAD_PORT_WHY])
+/* Two programs that replace one dead socket would both find it dead, and the second would remove
+ * the socket of the first: one at a time in a folder.  Where it can't be locked it goes without. */
+static int folder_lock(const char *path)
+{
+    char folder[SPEC_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) + 1 : 0;
+    if (slash && len < sizeof folder) {
+        memcpy(folder, path, len);
+        folder[len] = '\0';
+    }
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int tries = FOLDER_MS / AGAIN_MS;
+    while (fd >= 0 && tries && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        poll(NULL, 0, AGAIN_MS);
+        tries--;
+    }
+    return fd;
+}
+
+/* Binds in the place of a dead socket. */
+static int listen_bound(const char *path, struct way *way, char why[WOAD_PORT_WHY])
 {
     struct sockaddr_un a;
     struct stat st;
@@ -296,6 +392,16 @@ static int listen_unix(const char *path, struct way *way, char why[WOAD_PORT_WHY
     way->dev = st.st_dev;
     way->ino = st.st_ino;
     return 0;
+}
+
+static int listen_unix(const char *path, struct way *way, char why[WOAD_PORT_WHY])
+{
+    int folder = folder_lock(path);
+    int err = listen_bound(path, way, why);
+    if (folder >= 0) {
+        close(folder);
+    }
+    return err;
 }
 
 /* As long as it is open its inode's number is no other's. */

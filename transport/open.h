@@ -33,8 +33,16 @@ struct way_ops {
 /* 0, or a negative errno with a sentence in `why`; -ENODEV: no program
  * listens at a unix socket. */
 int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY]);
+/* The same for a program that is to have the same address each time it uses a simulated radio.  Its
+ * socket is bound to a name in Linux's abstract namespace before it connects: `program`, the path,
+ * and a number, for programs of the same name that use it at the same time.  A process tries its
+ * last number first.  NULL: none. */
+int open_named(const char *spec, const char *program, struct way *way, char why[WOAD_PORT_WHY]);
 /* This user's simulated radio, started if need be. */
-int open_user_air(struct way *way, char why[WOAD_PORT_WHY]);
+int open_user_air(const char *program, struct way *way, char why[WOAD_PORT_WHY]);
+/* The name that the program at the other end has bound, without the path; its length, 0: none. */
+enum { HOST_NAME = 48 };
+size_t host_name(int fd, char name[HOST_NAME]);
 void way_close(struct way *way);
 
 /* "unix:/path", "tcp:[host:]port", to be listened to; or "pty" or "vhci", made now, of which *name

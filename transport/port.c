@@ -9,6 +9,7 @@
 #include "patch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,7 @@ struct woad_port {
     bool socket;
     struct framing framing;
     struct patch patch;
-    int log;                             /* -1: none */
-    bool logs_keys;                      /* keys as they are */
+    struct btsnoop log;
     bool behind;                         /* more has come than one pump moves: */
     uint32_t behind_since;
 };
@@ -35,9 +35,7 @@ enum { PUMP_PACKETS = 64, PUMP_MS = 10, BEHIND_MS = 1000 };
 
 static void port_free(struct woad_port *p)
 {
-    if (p->log >= 0) {
-        close(p->log);
-    }
+    btsnoop_close(&p->log);
     patch_close(&p->patch);
     way_close(&p->way);
     free(p);
@@ -45,18 +43,33 @@ static void port_free(struct woad_port *p)
 
 static int port_log(struct woad_port *p, const char *path, char why[WOAD_PORT_WHY])
 {
-    p->log = btsnoop_open(path, p->logs_keys);
-    if (p->log == -EBADMSG) {
+    const char *keys = getenv("WOAD_BTSNOOP_KEYS");
+    int err = btsnoop_open(&p->log, path, keys && *keys);
+    if (err == -EBADMSG) {
         return open_fail(why, EBADMSG, "WOAD_BTSNOOP=%.100s is no such log, and is left as it is",
                          path);
     }
-    return p->log >= 0 ? 0 : open_fail(why, -p->log, "WOAD_BTSNOOP=%.100s: %s", path,
-                                       strerror(-p->log));
+    return err ? open_fail(why, -err, "WOAD_BTSNOOP=%.100s: %s", path, strerror(-err)) : 0;
+}
+
+/* The path of this program's executable; "" where the system does not say. */
+static const char *port_executable(char path[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    path[n > 0 ? n : 0] = '\0';
+    return path;
 }
 
 struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY])
 {
-    const char *log = getenv("WOAD_BTSNOOP"), *keys = getenv("WOAD_BTSNOOP_KEYS");
+    return woad_port_open_as(spec, NULL, error, why);
+}
+
+struct woad_port *woad_port_open_as(const char *spec, const char *program, int *error,
+                                    char why[WOAD_PORT_WHY])
+{
+    const char *log = getenv("WOAD_BTSNOOP"), *name = getenv("WOAD_NAME");
+    char path[PATH_MAX];
     struct woad_port *p = calloc(1, sizeof *p);
     if (!spec) {
         spec = getenv("WOAD_HCI");
@@ -65,9 +78,14 @@ struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_POR
         *error = open_fail(why, ENOMEM, "no memory");
         return NULL;
     }
-    p->way.fd = p->log = -1;
-    p->logs_keys = keys && *keys;
-    *error = spec ? open_spec(spec, &p->way, why) : open_user_air(&p->way, why);
+    p->way.fd = p->log.fd = -1;
+    if (name && *name) {
+        program = name;
+    } else if (!program) {
+        program = port_executable(path);
+    }
+    *error = spec ? open_named(spec, program, &p->way, why)
+                  : open_user_air(program, &p->way, why);
     if (*error == 0 && log && *log) {
         *error = port_log(p, log, why);
     }
@@ -126,14 +144,13 @@ static int port_fill(struct woad_port *p)
  * so the message goes to standard error. */
 static void port_snoop(struct woad_port *p, bool received, const uint8_t *packet, size_t len)
 {
-    if (p->log < 0) {
+    if (p->log.fd < 0) {
         return;
     }
-    int err = btsnoop_put(p->log, btsnoop_now(), received, packet, len, p->logs_keys);
+    int err = btsnoop_put(&p->log, btsnoop_now(), received, packet, len);
     if (err) {
         fprintf(stderr, "woad: WOAD_BTSNOOP: %s: the log ends here\n", strerror(-err));
-        close(p->log);
-        p->log = -1;
+        btsnoop_close(&p->log);
     }
 }
 

@@ -175,7 +175,7 @@ static int user_air_start(struct user_air *u, char why[WOAD_PORT_WHY])
     return 0;
 }
 
-int open_user_air(struct way *way, char why[WOAD_PORT_WHY])
+int open_user_air(const char *program, struct way *way, char why[WOAD_PORT_WHY])
 {
     struct user_air u;
     char spec[120];
@@ -185,10 +185,10 @@ int open_user_air(struct way *way, char why[WOAD_PORT_WHY])
         return err;
     }
     snprintf(spec, sizeof spec, "unix:%s", u.socket);
-    err = open_spec(spec, way, why);
+    err = open_named(spec, program, way, why);
     if (err == -ENODEV) {                /* other errors do not prove that it does not run */
         err = user_air_start(&u, why);
-        err = err ? err : open_spec(spec, way, why);
+        err = err ? err : open_named(spec, program, way, why);
     }
     close(u.lock_fd);
     return err;

@@ -11,6 +11,7 @@
 #include <woad/port.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -190,12 +191,29 @@ static int thread_start(void)
     return -err;
 }
 
+/* The script's path, or "-c": it gives the program its address on a simulated radio.  As it is when
+ * the radio is first used: the program may go to another folder. */
+static const char *program_name(void)
+{
+    static char name[PATH_MAX];
+    size_t n = 0;
+    mp_obj_t *items;
+    if (!name[0]) {
+        mp_obj_get_array(mp_sys_argv, &n, &items);
+    }
+    const char *script = n && mp_obj_is_str(items[0]) ? mp_obj_str_get_str(items[0]) : "";
+    if (!name[0] && !realpath(script, name)) {
+        snprintf(name, sizeof name, "-%s", script);
+    }
+    return name;
+}
+
 int ble_port_open(char *why, size_t room)
 {
     struct sigaction sa = { .sa_handler = on_signal };
     int err = 0;
     (void)room;
-    io.port = woad_port_open(NULL, &err, why);
+    io.port = woad_port_open_as(NULL, program_name(), &err, why);
     if (!io.port) {
         return err;
     }

@@ -62,12 +62,15 @@ C = UUID(0x2a37)
 
 
 class Program:
-    """A MicroPython process: it runs `code` after the prelude; or another `command`."""
+    """A MicroPython process: it runs `code` after the prelude; or another `command`.  It is a device of its own, whose address no
+    other has, unless `env` or the command names it."""
 
     def __init__(self, code, env=None, stdin=True, command=None, cwd=scratch):
         environ = dict(os.environ, MICROPYPATH=os.path.join(build, "micropython-src", "extmod"))
-        for name in ("WOAD_HCI", "WOAD_BTSNOOP"):
+        for name in ("WOAD_HCI", "WOAD_BTSNOOP", "WOAD_NAME"):
             environ.pop(name, None)
+        if not command and "WOAD_HCI" not in (env or {}):   # of a radio of its own the first is always the same, and the second
+            environ["WOAD_NAME"] = "test %d" % len(programs)
         environ.update(env or {})
         self.lines = []
         self.p = subprocess.Popen(

@@ -3,6 +3,7 @@
 
 tools.py [NAME…]: those tests whose names contain one of the words.
 """
+import fcntl
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import time
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 woad = os.path.join(root, "build", "woad")
 scratch = tempfile.mkdtemp(prefix="woad-tools-")
+F_SETPIPE_SZ = 1031
 RESET = b"\x01\x03\x0c\x00"
 
 
@@ -187,6 +189,39 @@ def test_seconds():
     for text in ("0", "-1", "x", "5x", "86401", "4294968", "99999999999999999999", ""):
         r = subprocess.run([woad, "scan", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=5)
         assert r.returncode == 2 and b"usage" in r.stderr, (text, r)
+
+
+def test_speeds_that_are_none():
+    for text in ("1abc", "2x", "", "x", "nan", "0", "-1", "101", "1 "):
+        r = subprocess.run([woad, "air", "unix:" + scratch + "/s", "--speed", text], stderr=subprocess.PIPE, timeout=5)
+        assert r.returncode == 2 and b"the speed is from" in r.stderr, (text, r)
+
+
+def test_a_reader_that_pauses_does_not_stop_the_air():
+    """Standard output, and the capture: pipes that are full.  What could not be written is told at the end."""
+    path, pipe = os.path.join(scratch, "s"), os.path.join(scratch, "cap")
+    os.mkfifo(pipe)
+    capture = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(capture, F_SETPIPE_SZ, 4096)
+    p = subprocess.Popen([woad, "air", "unix:" + path, "--pcap", pipe], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    fcntl.fcntl(p.stdout, F_SETPIPE_SZ, 4096)
+    assert p.stderr.readline().startswith(b"serving ")
+    for n in range(150):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(path)
+    a, b = Host(path), Host(path)
+    a.advertise(name_of(b"a"))
+    b.advertise(name_of(b"b"))
+    end = time.time() + 2
+    while time.time() < end:
+        a.command(0x0c03)                   # it answers all the time
+        a.advertise(name_of(b"a"))
+        time.sleep(0.05)
+    p.terminate()
+    assert b"its reader is too slow" in ended(p, 1)
+    assert p.stdout.read().startswith(b"controller 1 attached")
+    assert os.read(capture, 4)
+    os.close(capture)
 
 
 def test_worlds_that_are_none():

@@ -55,12 +55,12 @@ static int records(const char *path)
 
 static void log_some(const char *path, int n)
 {
-    int log = btsnoop_open(path, false);
-    assert_true(log >= 0);
+    struct btsnoop log;
+    assert_int_equal(btsnoop_open(&log, path, false), 0);
     for (int k = 0; k < n; k++) {
-        assert_int_equal(btsnoop_put(log, 0, false, reset, sizeof reset, false), 0);
+        assert_int_equal(btsnoop_put(&log, 0, false, reset, sizeof reset), 0);
     }
-    close(log);
+    btsnoop_close(&log);
 }
 
 static void a_log_goes_on(void **state)
@@ -102,13 +102,14 @@ static void programs_share_a_log(void **state)
 
 static void what_is_no_log_stays(void **state)
 {
+    struct btsnoop log;
     (void)state;
     put_file("notes", "what was to be remembered");
-    assert_int_equal(btsnoop_open("notes", false), -EBADMSG);
+    assert_int_equal(btsnoop_open(&log, "notes", false), -EBADMSG);
     assert_int_equal(size_of("notes"), 25);
-    assert_int_equal(btsnoop_open("/dev/full", false), -ENOSPC);
-    assert_int_equal(btsnoop_open("nowhere/log", false), -ENOENT);
-    assert_int_equal(btsnoop_open(".", false), -EISDIR);
+    assert_int_equal(btsnoop_open(&log, "/dev/full", false), -ENOSPC);
+    assert_int_equal(btsnoop_open(&log, "nowhere/log", false), -ENOENT);
+    assert_int_equal(btsnoop_open(&log, ".", false), -EISDIR);
 }
 
 static void keys_are_their_users_alone(void **state)
@@ -116,7 +117,9 @@ static void keys_are_their_users_alone(void **state)
     struct stat st;
     (void)state;
     mode_t mask = umask(0);
-    close(btsnoop_open("log", true));
+    struct btsnoop log;
+    assert_int_equal(btsnoop_open(&log, "log", true), 0);
+    btsnoop_close(&log);
     umask(mask);
     assert_int_equal(stat("log", &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
@@ -135,18 +138,19 @@ static void a_record_that_does_not_fit_is_told_and_taken_back(void **state)
 {
     struct rlimit all;
     (void)state;
-    int log = btsnoop_open("log", false), err = 0, n = 0;
+    struct btsnoop log;
+    int err = btsnoop_open(&log, "log", false), n = 0;
     limit(200, &all);
     while (!err && n < 100) {
-        err = btsnoop_put(log, 0, false, reset, sizeof reset, false);
+        err = btsnoop_put(&log, 0, false, reset, sizeof reset);
         n += !err;
     }
     setrlimit(RLIMIT_FSIZE, &all);
     assert_true(err < 0);
     assert_int_equal(records("log"), n);
-    assert_int_equal(btsnoop_put(log, 0, false, reset, sizeof reset, false), 0);
+    assert_int_equal(btsnoop_put(&log, 0, false, reset, sizeof reset), 0);
     assert_int_equal(records("log"), n + 1);
-    close(log);
+    btsnoop_close(&log);
 }
 
 /* A pipe that nobody reads does not stop who writes. */
@@ -154,13 +158,14 @@ static void a_pipe_that_nobody_reads(void **state)
 {
     (void)state;
     assert_int_equal(mkfifo("pipe", 0600), 0);
-    int log = btsnoop_open("pipe", false), err = 0;
-    assert_true(log >= 0);
+    struct btsnoop log;
+    int err = btsnoop_open(&log, "pipe", false);
+    assert_int_equal(err, 0);
     for (int n = 0; n < 10000 && !err; n++) {
-        err = btsnoop_put(log, 0, false, reset, sizeof reset, false);
+        err = btsnoop_put(&log, 0, false, reset, sizeof reset);
     }
     assert_int_equal(err, -EAGAIN);
-    close(log);
+    btsnoop_close(&log);
 }
 
 /* The program goes on without its log; what it is told stands on standard error. */

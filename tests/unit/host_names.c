@@ -1,0 +1,217 @@
+#define _GNU_SOURCE
+/* Names that hosts bind, and the addresses they get of a hub for them. */
+#include "folder.h"
+
+#include "transport/hub.h"
+#include "transport/open.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+static struct way way;
+static pthread_t thread;
+static int wake[2], stop;
+
+static void *serve(void *arg)
+{
+    struct hub_options o = { .listen = &way, .listens = 1, .seed = 1, .wake = wake[0] };
+    (void)arg;
+    assert_int_equal(hub_run(&o, &stop), 0);
+    return NULL;
+}
+
+static int hub_begin(void **state)
+{
+    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
+    bool listens;
+    stop = 0;
+    return enter(state) == 0 && pipe(wake) == 0 &&
+           listen_spec("unix:s", &way, &listens, name, why) == 0 &&
+           pthread_create(&thread, NULL, serve, NULL) == 0 ? 0 : -1;
+}
+
+static int hub_stop(void **state)
+{
+    stop = 1;
+    (void)!write(wake[1], "", 1);
+    pthread_join(thread, NULL);
+    listen_close(&way);
+    close(wake[0]);
+    close(wake[1]);
+    return leave(state);
+}
+
+/* HCI_Read_BD_ADDR: its answer has the address behind 7 octets. */
+static uint64_t address(int fd)
+{
+    static const uint8_t read_address[] = { 1, 0x09, 0x10, 0 };
+    uint8_t got[13];
+    uint64_t a = 0;
+    size_t len = 0;
+    assert_int_equal(send(fd, read_address, sizeof read_address, MSG_NOSIGNAL), 4);
+    while (len < sizeof got) {
+        struct pollfd p = { fd, POLLIN, 0 };
+        assert_int_equal(poll(&p, 1, 5000), 1);
+        ssize_t n = read(fd, got + len, sizeof got - len);
+        assert_true(n > 0);
+        len += (size_t)n;
+    }
+    for (size_t k = 6; k; k--) {
+        a = a << 8 | got[7 + k - 1];
+    }
+    return a;
+}
+
+static int come(const char *program)
+{
+    char why[WOAD_PORT_WHY];
+    struct way host;
+    assert_int_equal(open_named("unix:s", program, &host, why), 0);
+    return host.fd;
+}
+
+/* A host that has bound a name of its own, which need not be one of ours. */
+static int come_bound(const char *name)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX }, hub = { .sun_family = AF_UNIX };
+    size_t len = strlen(name);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    memcpy(a.sun_path + 1, name, len);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)), 0);
+    strcpy(hub.sun_path, "s");
+    assert_int_equal(connect(fd, (struct sockaddr *)&hub, sizeof hub), 0);
+    return fd;
+}
+
+static void a_name_has_one_address(void **state)
+{
+    (void)state;
+    uint64_t first[2] = { 0, 0 };
+    for (int n = 0; n < 5; n++) {
+        int a = come("one"), b = come("other");
+        uint64_t now[2] = { address(a), address(b) };
+        assert_true(now[0] != now[1]);
+        assert_int_equal(now[0] >> 24, 0x564f41);
+        assert_true(now[0] & 0x800000);
+        if (n) {
+            assert_memory_equal(now, first, sizeof now);
+        }
+        memcpy(first, now, sizeof now);
+        close(a);
+        close(b);
+    }
+}
+
+static void two_of_a_name_differ_and_come_back(void **state)
+{
+    (void)state;
+    int a = come("one"), b = come("one");
+    uint64_t first = address(a), second = address(b);
+    assert_true(first != second);
+    close(b);
+    b = come("one");
+    assert_true(address(b) == second);
+    close(a);
+    close(b);
+    a = come("one");                     /* this process has used the second last */
+    assert_true(address(a) == second);
+    b = come("one");
+    assert_true(address(b) == first);
+    close(a);
+    close(b);
+}
+
+/* In another process, which has used none yet: the first. */
+static void a_new_process_takes_the_first_that_is_free(void **state)
+{
+    (void)state;
+    int a = come("one"), status = -1;
+    uint64_t first = address(a);
+    close(a);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(address(come("one")) == first ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void others_have_an_address_by_number(void **state)
+{
+    static const char *const names[] = { "", "w", "woa", "woaf/1", "anything else" };
+    (void)state;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        int fd = come_bound(names[k]);
+        assert_true(address(fd) == 0x564f41440001 + k);
+        close(fd);
+    }
+    int fd = come(NULL);
+    assert_true(address(fd) == 0x564f41440006);
+    close(fd);
+}
+
+/* Too long for the hub's room, or just not. */
+static void names_of_any_length(void **state)
+{
+    char name[100];
+    (void)state;
+    for (size_t len = 5; len < sizeof name; len++) {
+        memset(name, 'x', sizeof name);
+        memcpy(name, "woad/", 5);
+        name[len] = '\0';
+        int fd = come_bound(name);
+        assert_true((address(fd) & 0x800000) == (len <= HOST_NAME ? 0x800000 : 0));
+        close(fd);
+    }
+}
+
+static uint32_t low_of(const char *name)
+{
+    uint32_t hash = 2166136261u;
+    for (; *name; name++) {
+        hash = (hash ^ (uint8_t)*name) * 16777619u;
+    }
+    return (hash ^ hash >> 23) & 0x7fffff;
+}
+
+/* Names whose 23 bits are the same: found by trying. */
+static void an_address_that_is_in_use_is_not_given_again(void **state)
+{
+    static uint32_t seen[1 << 23];
+    char a[30], b[30] = "";
+    (void)state;
+    memset(seen, 0, sizeof seen);
+    for (uint32_t n = 1; !b[0]; n++) {
+        snprintf(a, sizeof a, "woad/%u", n);
+        uint32_t low = low_of(a);
+        if (seen[low]) {
+            snprintf(b, sizeof b, "woad/%u", seen[low]);
+        }
+        seen[low] = n;
+    }
+    int one = come_bound(a);
+    uint64_t first = address(one);
+    int other = come_bound(b);
+    assert_true(address(other) != first);
+    close(one);
+    close(other);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, hub_begin, hub_stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_name_has_one_address), CASE(two_of_a_name_differ_and_come_back),
+        CASE(a_new_process_takes_the_first_that_is_free),
+        CASE(others_have_an_address_by_number), CASE(names_of_any_length),
+        CASE(an_address_that_is_in_use_is_not_given_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

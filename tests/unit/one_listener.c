@@ -1,0 +1,102 @@
+#define _GNU_SOURCE
+/* Programs that want to serve one name at the same moment, where a dead socket is: one serves, and
+ * hosts find it. */
+#include "folder.h"
+
+#include "transport/open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+enum { PROGRAMS = 4, ROUNDS = 60 };
+
+static void dead_socket(void)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "s" };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    unlink("s");
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    close(fd);
+}
+
+/* Waits for the end of `start`, listens, says how that went, and ends at the end of `stop`. */
+static void program(int start, int said, int stop)
+{
+    char why[WOAD_PORT_WHY], name[LISTEN_NAME], octet;
+    struct way way;
+    bool listens;
+    (void)!read(start, &octet, 1);
+    octet = listen_spec("unix:s", &way, &listens, name, why) == 0;
+    (void)!write(said, &octet, 1);
+    (void)!read(stop, &octet, 1);
+    _exit(0);
+}
+
+static void one_of_several_serves(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        int start[2], said[2], stop[2], serving = 0;
+        char why[WOAD_PORT_WHY], octet;
+        struct way host;
+        assert_true(pipe(start) == 0 && pipe(said) == 0 && pipe(stop) == 0);
+        dead_socket();
+        for (int p = 0; p < PROGRAMS; p++) {
+            if (fork() == 0) {
+                close(start[1]);
+                close(stop[1]);
+                program(start[0], said[1], stop[0]);
+            }
+        }
+        close(start[1]);
+        for (int p = 0; p < PROGRAMS; p++) {
+            assert_int_equal(read(said[0], &octet, 1), 1);
+            serving += octet;
+        }
+        assert_int_equal(serving, 1);
+        assert_int_equal(open_spec("unix:s", &host, why), 0);
+        way_close(&host);
+        close(stop[1]);
+        for (int p = 0; p < PROGRAMS; p++) {
+            assert_true(wait(NULL) > 0);
+        }
+        close(start[0]);
+        close(said[0]);
+        close(said[1]);
+        close(stop[0]);
+    }
+}
+
+/* A program that never gives the folder's lock back is not waited for for ever; nor is a folder
+ * that can't be read. */
+static void a_folder_that_can_not_be_locked(void **state)
+{
+    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
+    struct way way;
+    bool listens;
+    (void)state;
+    int fd = open(".", O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    uint32_t start = woad_port_now_ms();
+    assert_int_equal(listen_spec("unix:s", &way, &listens, name, why), 0);
+    assert_in_range(woad_port_now_ms() - start, 0, 10000);
+    listen_close(&way);
+    close(fd);
+    assert_int_equal(listen_spec("unix:nowhere/s", &way, &listens, name, why), -ENOENT);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(one_of_several_serves), CASE(a_folder_that_can_not_be_locked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

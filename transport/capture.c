@@ -1,0 +1,148 @@
+#define _GNU_SOURCE
+#include "capture.h"
+#include "open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CAPTURE_ROOM = 1 << 18, HEADER_MAX = 64, LAST_MS = 500 };
+
+/* A pipe that nobody reads yet is opened for both, which does not wait; a terminal may be one that
+ * is stopped. */
+static int special_open(const char *path)
+{
+    int flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = open(path, O_WRONLY | flags);
+    if (fd < 0 && errno == ENXIO) {
+        fd = open(path, O_RDWR | flags);
+    }
+    return above_stdio(fd);
+}
+
+/* Opened without emptying it first. */
+static int regular_open(const char *path, const uint8_t *header, size_t len, bool keys)
+{
+    uint8_t there[HEADER_MAX];
+    struct stat st;
+    int fd = above_stdio(open(path, O_RDWR | O_CREAT | O_NOCTTY | O_CLOEXEC, keys ? 0600 : 0666));
+    if (fd < 0) {
+        return fd;
+    }
+    int err = fstat(fd, &st) < 0 ? -errno : 0;
+    if (!err && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        err = -EBUSY;
+    }
+    if (!err && st.st_size > 0) {
+        bool capture = pread(fd, there, len, 0) == (ssize_t)len && memcmp(there, header, len) == 0;
+        err = capture ? 0 : -EEXIST;
+    }
+    if (!err && ftruncate(fd, 0) < 0) {
+        err = -errno;
+    }
+    if (err) {
+        close(fd);
+    }
+    return err ? err : fd;
+}
+
+static void capture_end(struct capture *c)
+{
+    if (c->fd >= 0) {
+        close(c->fd);
+    }
+    free(c->mem);
+    *c = (struct capture){ .fd = -1 };
+}
+
+int capture_open(struct capture *c, const char *path, const uint8_t *header, size_t len, bool keys)
+{
+    struct stat st;
+    bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    *c = (struct capture){ .fd = -1, .mem = malloc(CAPTURE_ROOM) };
+    int fd = -ENOMEM;
+    if (c->mem) {
+        fd = special ? special_open(path) : regular_open(path, header, len, keys);
+    }
+    if (fd < 0) {
+        capture_end(c);
+        return fd;
+    }
+    c->fd = fd;
+    capture_put(c, header, len);
+    return 0;
+}
+
+int capture_flush(struct capture *c)
+{
+    while (c->fd >= 0 && c->from < c->to) {
+        ssize_t n = write(c->fd, c->mem + c->from, c->to - c->from);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && errno == EAGAIN) {
+            return 0;
+        }
+        if (n <= 0) {
+            int err = n < 0 ? -errno : -EIO;
+            capture_end(c);
+            return err;
+        }
+        c->from += (size_t)n;
+    }
+    c->from = c->to = 0;
+    return 0;
+}
+
+/* An error is found again by the next flush. */
+static void capture_make_room(struct capture *c, size_t len)
+{
+    ssize_t n = 0;
+    if (c->to + len > CAPTURE_ROOM && c->from < c->to) {
+        n = write(c->fd, c->mem + c->from, c->to - c->from);
+    }
+    c->from += n > 0 ? (size_t)n : 0;
+    if (c->to + len > CAPTURE_ROOM) {
+        memmove(c->mem, c->mem + c->from, c->to - c->from);
+        c->to -= c->from;
+        c->from = 0;
+    }
+}
+
+void capture_put(struct capture *c, const uint8_t *record, size_t len)
+{
+    if (c->fd < 0) {
+        return;
+    }
+    capture_make_room(c, len);
+    if (c->to + len > CAPTURE_ROOM) {
+        c->left_out = true;
+        return;
+    }
+    memcpy(c->mem + c->to, record, len);
+    c->to += len;
+}
+
+bool capture_waits(const struct capture *c) { return c->fd >= 0 && c->from < c->to; }
+
+int capture_close(struct capture *c)
+{
+    uint32_t start = woad_port_now_ms(), passed = 0;
+    int err = capture_flush(c);
+    while (!err && capture_waits(c) && passed < LAST_MS) {
+        struct pollfd p = { c->fd, POLLOUT, 0 };
+        poll(&p, 1, (int)(LAST_MS - passed));
+        err = capture_flush(c);
+        passed = woad_port_now_ms() - start;
+    }
+    if (!err && capture_waits(c)) {
+        err = -EAGAIN;
+    }
+    capture_end(c);
+    return err;
+}

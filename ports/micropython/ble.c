@@ -109,12 +109,12 @@ void ble_flush(void)
  * waited: what came then has not been read yet. */
 struct patience { mp_uint_t last, gone; };
 
-static bool patient(struct patience *p, mp_uint_t limit)
+static bool ble_patient(struct patience *p, mp_uint_t limit)
 {
-    enum { LONGEST_STEP = 100 };
+    enum { BLE_LONGEST_STEP = 100 };
     mp_uint_t now = mp_hal_ticks_ms(), step = now - p->last;
     p->last = now;
-    p->gone += step < LONGEST_STEP ? step : LONGEST_STEP;
+    p->gone += step < BLE_LONGEST_STEP ? step : BLE_LONGEST_STEP;
     return p->gone < limit;
 }
 
@@ -128,7 +128,7 @@ void ble_wait(const bool *done)
     ble_hold();
     ble_pump();
     while (!*done && !ble.down && !ble.ending && ble.host && ble_port_is_open() &&
-           patient(&p, BLE_WAIT_MS)) {
+           ble_patient(&p, BLE_WAIT_MS)) {
         ble_port_wait(20);
         ble_pump();
     }
@@ -151,7 +151,7 @@ int ble_random(uint8_t *out, size_t len)
     struct patience p = { mp_hal_ticks_ms(), 0 };
     int err;
     while ((err = woad_random(ble.host, out, len)) == WOAD_EAGAIN && ble_port_is_open() &&
-           !ble.in_host && patient(&p, BLE_WAIT_MS)) {
+           !ble.in_host && ble_patient(&p, BLE_WAIT_MS)) {
         ble_hold();
         ble_port_wait(20);
         ble_pump();
@@ -165,13 +165,13 @@ int ble_random(uint8_t *out, size_t len)
  * held back: of reports those are kept for which there is room, and the others are counted. */
 static void ble_keep_up(mp_uint_t before)
 {
-    enum { SLOW_MS = 10, TOLERATED_MS = 500, PUMPS = 256 };
+    enum { BLE_SLOW_MS = 10, BLE_TOLERATED_MS = 500, BLE_PUMPS = 256 };
     mp_uint_t now = mp_hal_ticks_ms();
-    if (!ble_port_more() || now - before < SLOW_MS) {
+    if (!ble_port_more() || now - before < BLE_SLOW_MS) {
         ble.slow_since = now;
-    } else if (now - ble.slow_since >= TOLERATED_MS) {
+    } else if (now - ble.slow_since >= BLE_TOLERATED_MS) {
         ble_hold();
-        for (int n = 0; n < PUMPS && ble.host && ble_port_more(); n++) {
+        for (int n = 0; n < BLE_PUMPS && ble.host && ble_port_more(); n++) {
             ble_pump();
         }
         ble_release();
@@ -181,20 +181,26 @@ static void ble_keep_up(mp_uint_t before)
 
 /* MicroPython's scheduler goes on as long as a function is scheduled while another runs, and a
  * controller or a method of a handler may have this one scheduled at any time.  So after a long
- * turn the program has PAUSE_MS. */
+ * turn the program has BLE_PAUSE_MS. */
 static bool run_pauses(void)
 {
-    enum { PAUSE_MS = 2 };
-    return ble.ran_long && mp_hal_ticks_ms() - ble.ran < PAUSE_MS;
+    enum { BLE_PAUSE_MS = 2 };
+    return ble.ran_long && mp_hal_ticks_ms() - ble.ran < BLE_PAUSE_MS;
 }
 
 static void run_ends(mp_uint_t began)
 {
-    enum { LONG_MS = 10 };
+    enum { BLE_LONG_MS = 10 };
     ble.ran = mp_hal_ticks_ms();
-    ble.ran_long = ble.ran - began >= LONG_MS;
+    ble.ran_long = ble.ran - began >= BLE_LONG_MS;
     ble.running = false;
     ble_port_arm(1);
+}
+
+uint32_t ble_due(void)
+{
+    uint32_t channels = ble_channels_due(), connecting = ble_connecting_due();
+    return channels < connecting ? channels : connecting;
 }
 
 /* In the scheduler: what waits for the program, then what has come. */
@@ -211,6 +217,7 @@ void ble_run(void)
     ble_pump();
     ble_keep_up(before);
     ble_channels_run();
+    ble_connecting_run();
     if (ble.host && ble.down && !ble.ending && ble_wants(IRQ_RADIO_LOST)) {
         mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(-ble.down) };
         ble_invoke(IRQ_RADIO_LOST, 1, items);
@@ -257,6 +264,7 @@ static void ble_forget(void)
         o->updates = NULL;
     }
     memset(ble.conns, 0xff, sizeof ble.conns);
+    memset(ble.connecting, 0, sizeof ble.connecting);
     ble.scanning = false;
 }
 
@@ -334,7 +342,7 @@ void ble_stop(bool politely)
         struct patience p = { mp_hal_ticks_ms(), 0 };
         ble_hold();
         woad_stop(host);
-        for (ble_pump(); ble.up && ble_port_is_open() && patient(&p, 1200);) {
+        for (ble_pump(); ble.up && ble_port_is_open() && ble_patient(&p, 1200);) {
             ble_port_wait(20);
             ble_pump();
         }
@@ -546,11 +554,11 @@ static void config_set_name(mp_obj_t value)
 
 static void config_set_addr_mode(mp_int_t n)
 {
-    enum { RPA_MODE = 2, RENEWED_S = 300 };
+    enum { BLE_RPA_MODE = 2, BLE_RENEWED_S = 300 };
     struct woad *h = ble_active();
-    if (n >= RPA_MODE) {
-        ble_raise(woad_set_privacy(h, n == RPA_MODE ? WOAD_PRIVACY_RESOLVABLE
-                                                    : WOAD_PRIVACY_NON_RESOLVABLE, RENEWED_S));
+    if (n >= BLE_RPA_MODE) {
+        ble_raise(woad_set_privacy(h, n == BLE_RPA_MODE ? WOAD_PRIVACY_RESOLVABLE
+                                                    : WOAD_PRIVACY_NON_RESOLVABLE, BLE_RENEWED_S));
     } else {
         ble_raise(woad_set_privacy(h, WOAD_PRIVACY_OFF, 0));
         ble_raise(woad_set_own_address(h, (uint8_t)n, NULL));
@@ -665,15 +673,15 @@ static void config_apply(qstr key, mp_obj_t value, mp_int_t n)
 /* All are converted before any is applied: an error in one leaves all as they were. */
 static void config_set(const mp_map_t *kw)
 {
-    enum { MOST = 16 };                  /* more than there are names */
-    mp_int_t number[MOST];
+    enum { BLE_MOST = 16 };                  /* more than there are names */
+    mp_int_t number[BLE_MOST];
     bool needs = false;
     size_t n = 0;
     for (size_t i = 0; i < kw->alloc; i++) {
         if (mp_map_slot_is_filled(kw, i)) {
             qstr key = mp_obj_str_get_qstr(kw->table[i].key);
             mp_int_t converted = config_convert(key, kw->table[i].value);
-            if (n == MOST) {             /* the same more than once */
+            if (n == BLE_MOST) {             /* the same more than once */
                 mp_raise_TypeError(NULL);
             }
             number[n] = converted;

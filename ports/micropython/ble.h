@@ -9,6 +9,7 @@
  *   ble_l2cap.c       L2CAP channels
  *   ble_pair.c        pairing, and the secrets that programs keep
  *   ble_event.c       the host's events to Python's
+ *   ble_connect.c     when the central hears of a connection
  *   ble_call.c        the handler called: what it is given, what it answers
  *   ble_queue.c       events that have to wait
  *   port_unix.c       PCs: the way to a controller, and waking the interpreter
@@ -124,15 +125,16 @@ struct ble_value {
  * frame for each call of the handler that has not returned; none is ever freed, so that an object
  * which the program keeps is never a dangling pointer.  They are parts of one block: the collector
  * finds it by the root pointer. */
-enum { FRAME_ITEMS = 9, FRAME_FEW = 3, FRAME_SHORT = 8, FRAME_NESTED = 280, FRAMES = 3 };
+enum { BLE_FRAME_ITEMS = 9, BLE_FRAME_FEW = 3, BLE_FRAME_SHORT = 8, BLE_FRAME_NESTED = 280,
+       BLE_FRAMES = 3 };
 struct ble_frame {
     struct ble_frame *next;
     mp_obj_array_t brief, data;          /* memoryviews of the octets below */
     ble_uuid_obj_t uuid;
-    struct { mp_obj_base_t base; size_t len; mp_obj_t items[FRAME_ITEMS]; } tuple;
-    struct { mp_obj_base_t base; size_t len; mp_obj_t items[FRAME_FEW]; } few;
+    struct { mp_obj_base_t base; size_t len; mp_obj_t items[BLE_FRAME_ITEMS]; } tuple;
+    struct { mp_obj_base_t base; size_t len; mp_obj_t items[BLE_FRAME_FEW]; } few;
     size_t room;
-    uint8_t octets[];                    /* FRAME_SHORT of `brief`, `room` of `data` */
+    uint8_t octets[];                    /* BLE_FRAME_SHORT of `brief`, `room` of `data` */
 };
 
 /* Events that have to wait: records in one block, one after the other, and behind those, when it is
@@ -186,6 +188,9 @@ typedef struct {
     struct ble_update *updates;
 } ble_obj_t;
 
+/* A connection of the central's of which the program has not heard yet. */
+struct ble_connecting { bool waits; uint16_t conn; struct woad_addr peer; mp_uint_t since; };
+
 /* What gattc_read has gathered, on each connection. */
 struct ble_gathered { uint8_t *octets; uint16_t len; bool lost; };
 
@@ -201,6 +206,7 @@ struct ble_state {
     bool starting;                       /* active(True) is under way */
     bool ending;                         /* active(False) in one of both: done when it returns */
     uint16_t conns[BLE_CONNS];           /* WOAD_NO_CONN: free */
+    struct ble_connecting connecting[BLE_CONNS];
     struct ble_channel *channels;
     struct ble_gathered gathered[BLE_CONNS];
     uint8_t *ext_data[BLE_ADV_SETS][2];  /* of extended advertising, and its scan response */
@@ -250,7 +256,7 @@ void ble_addr_of(mp_obj_t o, struct woad_addr *addr);
 size_t ble_items(mp_obj_t o, mp_obj_t *copy, size_t room); /* how many there are */
 /* ble_call.c.  Objects for the next call of the handler; nothing is allocated. */
 mp_obj_t ble_bytes(const uint8_t *data, size_t len);
-mp_obj_t ble_brief(const uint8_t *data, size_t len);       /* besides; FRAME_SHORT at most */
+mp_obj_t ble_brief(const uint8_t *data, size_t len);       /* besides; BLE_FRAME_SHORT at most */
 mp_obj_t ble_addr(const struct woad_addr *a);              /* the same, most significant first */
 mp_obj_t ble_event_uuid(const struct woad_uuid *uuid);
 mp_obj_t ble_few(size_t n, const mp_obj_t *items);         /* a tuple in the tuple */
@@ -270,10 +276,16 @@ void ble_queue_forget(ble_obj_t *o);
 /* ble_event.c */
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev);
 void ble_pass_on(const struct woad_event *ev);             /* to the handler, now or later */
+void ble_deliver(const struct woad_event *ev);             /* the same, not held by ble_connect.c */
 void ble_deliver_queued(void);
 void ble_forget_gathered(void);          /* the host is gone */
 /* An ATT error, or 0. */
 int ble_read_refused(uint16_t conn, uint16_t handle);
+/* ble_connect.c */
+bool ble_connecting(const struct woad_event *ev);          /* true: it is not for the program now */
+bool ble_connecting_end(void);           /* all are told; false: there was none */
+uint32_t ble_connecting_due(void);       /* milliseconds until ble_connecting_run() */
+void ble_connecting_run(void);
 /* ble_l2cap.c */
 void ble_note_coc(const struct woad_event *ev);
 void ble_on_coc(const struct woad_event *ev);
@@ -336,6 +348,7 @@ void ble_port_wait(uint32_t ms);
 void ble_port_arm(uint32_t least_ms);
 void ble_port_schedule(void);            /* at once */
 void ble_run(void);                      /* in the scheduler: packets, events */
+uint32_t ble_due(void);                  /* milliseconds until it is to be run, packets or not */
 
 MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj);
 MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_scan_obj);

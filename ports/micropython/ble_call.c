@@ -9,7 +9,7 @@ static struct ble_frame *frame_init(struct ble_frame *f, size_t room)
     if (f) {
         f->next = NULL;
         mp_obj_memoryview_init(&f->brief, 'B', 0, 0, f->octets);
-        mp_obj_memoryview_init(&f->data, 'B', 0, 0, f->octets + FRAME_SHORT);
+        mp_obj_memoryview_init(&f->data, 'B', 0, 0, f->octets + BLE_FRAME_SHORT);
         f->uuid.base.type = &ble_uuid_type;
         f->uuid.uuid.size = 2;
         f->tuple.base.type = f->few.base.type = &mp_type_tuple;
@@ -19,7 +19,7 @@ static struct ble_frame *frame_init(struct ble_frame *f, size_t room)
     return f;
 }
 
-static size_t frame_size(size_t room) { return sizeof(struct ble_frame) + FRAME_SHORT + room; }
+static size_t frame_size(size_t room) { return sizeof(struct ble_frame) + BLE_FRAME_SHORT + room; }
 
 /* The outermost is for events with data of any length; what comes while the handler runs has been
  * caused by its calls, and is shorter. */
@@ -27,7 +27,7 @@ bool ble_frames_new(ble_obj_t *o)
 {
     size_t room = BLE_MTU_MAX;
     struct ble_frame **at = &o->frames;
-    for (size_t n = 0; n < FRAMES; n++, room = FRAME_NESTED) {
+    for (size_t n = 0; n < BLE_FRAMES; n++, room = BLE_FRAME_NESTED) {
         *at = frame_init(m_malloc_maybe(frame_size(room)), room);
         if (!*at) {
             return false;
@@ -43,7 +43,7 @@ static struct ble_frame *frame_next(void)
 {
     ble_obj_t *o = ble_object();
     if (o && !*o->frame) {
-        *o->frame = frame_init(m_malloc_maybe(frame_size(FRAME_NESTED)), FRAME_NESTED);
+        *o->frame = frame_init(m_malloc_maybe(frame_size(BLE_FRAME_NESTED)), BLE_FRAME_NESTED);
     }
     return o ? *o->frame : NULL;
 }
@@ -67,7 +67,7 @@ mp_obj_t ble_bytes(const uint8_t *data, size_t len)
 mp_obj_t ble_brief(const uint8_t *data, size_t len)
 {
     struct ble_frame *f = frame_next();
-    return f ? view_of(&f->brief, data, len, FRAME_SHORT) : mp_const_none;
+    return f ? view_of(&f->brief, data, len, BLE_FRAME_SHORT) : mp_const_none;
 }
 
 mp_obj_t ble_addr(const struct woad_addr *a)
@@ -129,7 +129,7 @@ static void answer_convert(unsigned event, struct ble_answer *a)
 
 /* Its answer is converted here, too: that may run the program.  An exception is shown, and the
  * handler taken out.  The scheduler waits: what is in it is not for the middle of a handler. */
-static struct ble_answer call(ble_obj_t *o, unsigned event, mp_obj_t data)
+static struct ble_answer handler_call(ble_obj_t *o, unsigned event, mp_obj_t data)
 {
     struct ble_answer a = { BLE_FAILED, mp_const_none, 0 };
     nlr_buf_t nlr;
@@ -152,7 +152,7 @@ static struct ble_answer call(ble_obj_t *o, unsigned event, mp_obj_t data)
 }
 
 /* A handler that has refused something and then was taken out by an exception is no permission. */
-static struct ble_answer nobody(const ble_obj_t *o)
+static struct ble_answer ask_nobody(const ble_obj_t *o)
 {
     bool failed = ble.ending || (o && o->lost_handler && o->refuses);
     return (struct ble_answer){ failed ? BLE_FAILED : BLE_NOBODY, mp_const_none, 0 };
@@ -162,7 +162,7 @@ struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items)
 {
     ble_obj_t *o = ble_object();
     if (!o || o->handler == mp_const_none || ble.ending) {
-        return nobody(o);
+        return ask_nobody(o);
     }
     struct ble_frame *f = frame_next(), **before = o->frame;
     if (!f) {
@@ -172,7 +172,7 @@ struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items)
     f->tuple.len = n;
     memcpy(f->tuple.items, items, n * sizeof *items);
     o->frame = &f->next;
-    struct ble_answer a = call(o, event, MP_OBJ_FROM_PTR(&f->tuple));
+    struct ble_answer a = handler_call(o, event, MP_OBJ_FROM_PTR(&f->tuple));
     o->frame = before;
     return a;
 }

@@ -3,7 +3,7 @@
 
 static mp_obj_t event_int(int n) { return MP_OBJ_NEW_SMALL_INT(n); }
 
-enum { NO_MEMORY = 6 };
+enum { BLE_NO_MEMORY = 6 };
 
 /* Statuses keep the numbers programs know: 0x100 + ATT, 7 not connected, 10 bad data, 13 timeout,
  * 29 given up. */
@@ -21,7 +21,7 @@ static int event_status(int status)
         case WOAD_ECANCELED:
             return 29;
         default:
-            return status > 0 ? 0x100 + status : NO_MEMORY;
+            return status > 0 ? 0x100 + status : BLE_NO_MEMORY;
     }
 }
 
@@ -265,7 +265,7 @@ void ble_forget_gathered(void)
 static int gathered_status(uint16_t conn, int status)
 {
     struct ble_gathered *g = gathered_on(conn);
-    int told = status || !g->lost ? event_status(status) : NO_MEMORY;
+    int told = status || !g->lost ? event_status(status) : BLE_NO_MEMORY;
     g->lost = false;
     return told;
 }
@@ -428,11 +428,11 @@ static void event_deliver(const struct woad_event *ev)
  * comes leave time to the program: the rest is for the next turn. */
 void ble_deliver_queued(void)
 {
-    enum { TURN_MS = 10 };
+    enum { BLE_TURN_MS = 10 };
     ble_obj_t *o = ble_object();
     struct ble_record *r;
     mp_uint_t began = mp_hal_ticks_ms();
-    while (o && !ble.holding && !o->queue.delivering && mp_hal_ticks_ms() - began < TURN_MS &&
+    while (o && !ble.holding && !o->queue.delivering && mp_hal_ticks_ms() - began < BLE_TURN_MS &&
            (r = ble_queue_first(o))) {
         o->queue.delivering = true;
         event_deliver(&r->ev);
@@ -442,8 +442,8 @@ void ble_deliver_queued(void)
 }
 
 /* There is no memory to keep the event until the program can hear of it.  A request is refused at
- * once, a procedure ends with NO_MEMORY, and what belongs to a connection or a channel that is over
- * is free. */
+ * once, a procedure ends with BLE_NO_MEMORY, and what belongs to a connection or a channel that is
+ * over is free. */
 static void event_lost(struct woad *h, const struct woad_event *ev)
 {
     ble.dropped++;
@@ -493,7 +493,7 @@ static void note_conn(const struct woad_event *ev)
 }
 
 /* What the module itself has to know, at once and whatever the program does. */
-static void note(const struct woad_event *ev)
+static void event_note(const struct woad_event *ev)
 {
     switch (ev->type) {
         case WOAD_EV_UP:
@@ -548,12 +548,19 @@ static bool is_urgent(const struct woad_event *ev)
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
     (void)ctx;
-    note(ev);
+    event_note(ev);
     ble_port_store_event(h, ev);
     ble_pass_on(ev);
 }
 
 void ble_pass_on(const struct woad_event *ev)
+{
+    if (!ble_connecting(ev)) {
+        ble_deliver(ev);
+    }
+}
+
+void ble_deliver(const struct woad_event *ev)
 {
     ble_obj_t *o = ble_object();
     if (!o || ev->type >= MP_ARRAY_SIZE(handlers) || !handlers[ev->type]) {

@@ -52,21 +52,24 @@ static mp_int_t ext_int(mp_obj_t o, mp_int_t least, mp_int_t most)
     return n;
 }
 
-enum { SET, INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, ANONYMOUS, PRIMARY, SECONDARY, SID,
-       POWER, DURATION, EVENTS };
+enum { BLE_EXT_SET, BLE_EXT_INTERVAL, BLE_EXT_DATA, BLE_EXT_RESPONSE, BLE_EXT_CONNECTABLE,
+       BLE_EXT_SCANNABLE, BLE_EXT_ANONYMOUS, BLE_EXT_PRIMARY, BLE_EXT_SECONDARY, BLE_EXT_SID,
+       BLE_EXT_POWER, BLE_EXT_DURATION, BLE_EXT_EVENTS };
 
 static struct woad_ext_adv_params ext_params(const mp_arg_val_t *args)
 {
     return (struct woad_ext_adv_params){
-        .interval_625us = (uint32_t)(ext_int(args[INTERVAL].u_obj, 20000, 0x3fffffff) / 625),
-        .connectable = args[CONNECTABLE].u_bool, .scannable = args[SCANNABLE].u_bool,
-        .anonymous = args[ANONYMOUS].u_bool,
-        .primary_phy = (uint8_t)ext_int(args[PRIMARY].u_obj, 1, 3),
-        .secondary_phy = (uint8_t)ext_int(args[SECONDARY].u_obj, 1, 3),
-        .sid = (uint8_t)ext_int(args[SID].u_obj, 0, 15),
-        .tx_power_dbm = (int8_t)ext_int(args[POWER].u_obj, -127, 127),
-        .duration_10ms = (uint16_t)((ext_int(args[DURATION].u_obj, 0, 655350) + 9) / 10),
-        .events_max = (uint8_t)ext_int(args[EVENTS].u_obj, 0, 255),
+        .interval_625us =
+            (uint32_t)(ext_int(args[BLE_EXT_INTERVAL].u_obj, 20000, 0x3fffffff) / 625),
+        .connectable = args[BLE_EXT_CONNECTABLE].u_bool,
+        .scannable = args[BLE_EXT_SCANNABLE].u_bool,
+        .anonymous = args[BLE_EXT_ANONYMOUS].u_bool,
+        .primary_phy = (uint8_t)ext_int(args[BLE_EXT_PRIMARY].u_obj, 1, 3),
+        .secondary_phy = (uint8_t)ext_int(args[BLE_EXT_SECONDARY].u_obj, 1, 3),
+        .sid = (uint8_t)ext_int(args[BLE_EXT_SID].u_obj, 0, 15),
+        .tx_power_dbm = (int8_t)ext_int(args[BLE_EXT_POWER].u_obj, -127, 127),
+        .duration_10ms = (uint16_t)((ext_int(args[BLE_EXT_DURATION].u_obj, 0, 655350) + 9) / 10),
+        .events_max = (uint8_t)ext_int(args[BLE_EXT_EVENTS].u_obj, 0, 255),
     };
 }
 
@@ -91,15 +94,15 @@ static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args - 1, pos + 1, kw, MP_ARRAY_SIZE(allowed), allowed, args);
-    uint8_t set = (uint8_t)ext_int(args[SET].u_obj, 0, BLE_ADV_SETS - 1);
-    if (args[INTERVAL].u_obj == mp_const_none) {
+    uint8_t set = (uint8_t)ext_int(args[BLE_EXT_SET].u_obj, 0, BLE_ADV_SETS - 1);
+    if (args[BLE_EXT_INTERVAL].u_obj == mp_const_none) {
         ble_raise(woad_ext_adv_stop(ble_active(), set));
         ble_flush();
         return mp_const_none;
     }
     struct woad_ext_adv_params p = ext_params(args);
     mp_buffer_info_t buf[2] = { 0 };
-    const mp_obj_t given[2] = { args[DATA].u_obj, args[RESPONSE].u_obj };
+    const mp_obj_t given[2] = { args[BLE_EXT_DATA].u_obj, args[BLE_EXT_RESPONSE].u_obj };
     for (int k = 0; k < 2; k++) {
         if (given[k] != mp_const_none) {
             mp_get_buffer_raise(given[k], &buf[k], MP_BUFFER_READ);

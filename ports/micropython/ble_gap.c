@@ -2,35 +2,38 @@
 #include "ble.h"
 
 /* In each method: numbers first, which may run the program; then buffers; ble_active() last. */
-enum { INTERVAL, DATA, RESPONSE, CONNECTABLE, SCANNABLE, PEER, CHANNELS, ACCEPT };
+enum { BLE_ADV_INTERVAL, BLE_ADV_DATA, BLE_ADV_RESPONSE, BLE_ADV_CONNECTABLE, BLE_ADV_SCANNABLE,
+       BLE_ADV_PEER, BLE_ADV_CHANNELS, BLE_ADV_ACCEPT };
 
 /* Less than one unit of 625 us is none, which means what a stack finds good: programs that count in
  * milliseconds say 100. */
 static mp_int_t gap_adv_interval(mp_int_t us, bool connectable)
 {
-    enum { UNIT = 625, CONNECTABLE = 30000, OTHER = 100000 };
-    if (us / UNIT) {
+    enum { BLE_ADV_UNIT = 625, BLE_ADV_FAST = 30000, BLE_ADV_SLOW = 100000 };
+    if (us / BLE_ADV_UNIT) {
         return us;
     }
-    return connectable ? CONNECTABLE : OTHER;
+    return connectable ? BLE_ADV_FAST : BLE_ADV_SLOW;
 }
 
 /* The kind, whom it is for, and how often.  `ok`: it makes sense. */
 static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t interval, bool *ok)
 {
-    bool connectable = mp_obj_is_true(args[CONNECTABLE].u_obj);
+    bool connectable = mp_obj_is_true(args[BLE_ADV_CONNECTABLE].u_obj);
     struct woad_adv_params params = {
         .kind = connectable ? WOAD_ADV_IND
-                : args[SCANNABLE].u_bool ? WOAD_ADV_SCAN_IND : WOAD_ADV_NONCONN_IND,
-        .channels = (uint8_t)args[CHANNELS].u_int, .accept = (uint8_t)args[ACCEPT].u_int,
+                : args[BLE_ADV_SCANNABLE].u_bool ? WOAD_ADV_SCAN_IND : WOAD_ADV_NONCONN_IND,
+        .channels = (uint8_t)args[BLE_ADV_CHANNELS].u_int,
+        .accept = (uint8_t)args[BLE_ADV_ACCEPT].u_int,
     };
-    if (args[PEER].u_obj != mp_const_none) {
-        ble_addr_of(args[PEER].u_obj, &params.peer);
+    if (args[BLE_ADV_PEER].u_obj != mp_const_none) {
+        ble_addr_of(args[BLE_ADV_PEER].u_obj, &params.peer);
         params.kind = interval ? WOAD_ADV_DIRECT_LOW : WOAD_ADV_DIRECT_HIGH;
     }
     interval = gap_adv_interval(interval, connectable);
-    *ok = args[CHANNELS].u_int >= 1 && args[CHANNELS].u_int <= 7 && args[ACCEPT].u_int >= 0 &&
-          args[ACCEPT].u_int <= 3 && interval >= 0x20 * 625 && interval < (0x4000 + 1) * 625;
+    mp_int_t channels = args[BLE_ADV_CHANNELS].u_int, accept = args[BLE_ADV_ACCEPT].u_int;
+    *ok = channels >= 1 && channels <= 7 && accept >= 0 && accept <= 3 &&
+          interval >= 0x20 * 625 && interval < (0x4000 + 1) * 625;
     params.interval_625us = (uint16_t)(interval / 625);
     return params;
 }
@@ -51,7 +54,7 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args - 1, pos + 1, kw, MP_ARRAY_SIZE(allowed), allowed, args);
 
-    if (args[INTERVAL].u_obj == mp_const_none) {
+    if (args[BLE_ADV_INTERVAL].u_obj == mp_const_none) {
         ble_check_thread();
         if (ble.host && woad_adv_running(ble.host)) {
             ble.adv_settled = false;
@@ -62,9 +65,9 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
     }
     bool ok;
     struct woad_adv_params params =
-        gap_adv_params(args, mp_obj_get_int(args[INTERVAL].u_obj), &ok);
+        gap_adv_params(args, mp_obj_get_int(args[BLE_ADV_INTERVAL].u_obj), &ok);
     mp_buffer_info_t buf[2] = { 0 };
-    const mp_obj_t given[2] = { args[DATA].u_obj, args[RESPONSE].u_obj };
+    const mp_obj_t given[2] = { args[BLE_ADV_DATA].u_obj, args[BLE_ADV_RESPONSE].u_obj };
     for (int i = 0; i < 2; i++) {
         if (given[i] != mp_const_none) {
             mp_get_buffer_raise(given[i], &buf[i], MP_BUFFER_READ);
@@ -110,7 +113,7 @@ static uint16_t gap_scan_units(mp_int_t us)
 
 static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
 {
-    enum { DUPLICATES, LISTED };
+    enum { BLE_SCAN_DUPLICATES, BLE_SCAN_LISTED };
     static const mp_arg_t allowed[] = {  /* beyond upstream */
         { MP_QSTR_filter_duplicates, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
         { MP_QSTR_accept_list, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
@@ -131,8 +134,8 @@ static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
         .window_625us = gap_scan_units(window),
         .active = n_args > 4 && mp_obj_is_true(args[4]),
         .duration_ms = (uint32_t)(duration > 0 ? duration : 0),
-        .filter_duplicates = more[DUPLICATES].u_bool,
-        .accept_list = more[LISTED].u_bool,
+        .filter_duplicates = more[BLE_SCAN_DUPLICATES].u_bool,
+        .accept_list = more[BLE_SCAN_LISTED].u_bool,
     };
     struct woad *h = ble_active();
     if (duration > INT32_MAX) {
@@ -155,7 +158,7 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
 {
     mp_int_t timeout = gap_arg(n_args, args, 0, 2000);
     /* 50 ms: upstream allows 30 to 50, most controllers take the most, and programs rely on it. */
-    enum { INTERVAL = 40 };
+    enum { BLE_INTERVAL = 40 };
     mp_int_t min = gap_arg(n_args, args, 1, 0) / 1250, max = gap_arg(n_args, args, 2, 0) / 1250;
     struct woad *h = ble_active();
     if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 ||
@@ -163,10 +166,10 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
         mp_raise_OSError(MP_EINVAL);
     }
     if (!min) {                          /* one alone moves the other with it */
-        min = max && max < INTERVAL ? max : INTERVAL;
+        min = max && max < BLE_INTERVAL ? max : BLE_INTERVAL;
     }
     if (!max) {
-        max = min > INTERVAL ? min : INTERVAL;
+        max = min > BLE_INTERVAL ? min : BLE_INTERVAL;
     }
     struct woad_connect_params params = {
         /* All the time; 60 ms on a channel, for who advertises while it changes is not heard. */
@@ -186,7 +189,8 @@ static mp_obj_t gap_connect(size_t n_args, const mp_obj_t *args)
         if (args[1] != mp_const_none) {
             mp_raise_TypeError(MP_ERROR_TEXT("invalid addr"));
         }
-        ble_raise(woad_connect_cancel(ble_active()));
+        int err = woad_connect_cancel(ble_active());
+        ble_raise(ble_connecting_end() ? 0 : err);         /* it was too late: event 7 */
         ble_flush();
         return mp_const_none;
     }

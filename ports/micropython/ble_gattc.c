@@ -133,12 +133,12 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_read_uuid_obj, 5, 5, gattc_read_uu
 
 static mp_obj_t gattc_read_multiple(mp_obj_t self, mp_obj_t conn, mp_obj_t handles)
 {
-    enum { MOST = 33 };
-    uint16_t number = (uint16_t)mp_obj_get_int(conn), list[MOST];
-    mp_obj_t items[MOST];
+    enum { BLE_READ_MOST = 33 };
+    uint16_t number = (uint16_t)mp_obj_get_int(conn), list[BLE_READ_MOST];
+    mp_obj_t items[BLE_READ_MOST];
     (void)self;
-    size_t len = ble_items(handles, items, MOST);
-    for (size_t n = 0; n < len && n < MOST; n++) {
+    size_t len = ble_items(handles, items, BLE_READ_MOST);
+    for (size_t n = 0; n < len && n < BLE_READ_MOST; n++) {
         list[n] = (uint16_t)mp_obj_get_int(items[n]);
     }
     return gattc_done(woad_gattc_read_multiple(ble_active(), number, list, len));

@@ -1,9 +1,9 @@
 /* The server's methods. */
 #include "ble.h"
 
-enum { FLAG_READ_ENC = 0x0200, FLAG_READ_AUTH = 0x0400, FLAG_WRITE_ENC = 0x1000,
-       FLAG_WRITE_AUTH = 0x2000, FLAG_READ_AUTHORIZED = 0x0800,
-       FLAG_WRITE_AUTHORIZED = 0x4000, DEFAULT_ROOM = 20, UUID_CCCD = 0x2902 };
+enum { BLE_FLAG_READ_ENC = 0x0200, BLE_FLAG_READ_AUTH = 0x0400, BLE_FLAG_WRITE_ENC = 0x1000,
+       BLE_FLAG_WRITE_AUTH = 0x2000, BLE_FLAG_READ_AUTHORIZED = 0x0800,
+       BLE_FLAG_WRITE_AUTHORIZED = 0x4000, BLE_DEFAULT_ROOM = 20, BLE_UUID_CCCD = 0x2902 };
 
 /* --- registering ------------------------------------------------------------------------------ */
 
@@ -37,12 +37,12 @@ static uint16_t build_perm(unsigned flags, bool secured)
     perm |= flags & WOAD_PROP_READ ? WOAD_PERM_READ : 0;
     perm |= flags & (WOAD_PROP_WRITE | WOAD_PROP_WRITE_COMMAND) ? WOAD_PERM_WRITE : 0;
     if (secured) {
-        perm |= flags & FLAG_READ_ENC ? WOAD_PERM_READ_ENCRYPTED : 0;
-        perm |= flags & FLAG_READ_AUTH ? WOAD_PERM_READ_AUTHENTICATED : 0;
-        perm |= flags & FLAG_WRITE_ENC ? WOAD_PERM_WRITE_ENCRYPTED : 0;
-        perm |= flags & FLAG_WRITE_AUTH ? WOAD_PERM_WRITE_AUTHENTICATED : 0;
-        perm |= flags & FLAG_READ_AUTHORIZED ? WOAD_PERM_READ_AUTHORIZED : 0;
-        perm |= flags & FLAG_WRITE_AUTHORIZED ? WOAD_PERM_WRITE_AUTHORIZED : 0;
+        perm |= flags & BLE_FLAG_READ_ENC ? WOAD_PERM_READ_ENCRYPTED : 0;
+        perm |= flags & BLE_FLAG_READ_AUTH ? WOAD_PERM_READ_AUTHENTICATED : 0;
+        perm |= flags & BLE_FLAG_WRITE_ENC ? WOAD_PERM_WRITE_ENCRYPTED : 0;
+        perm |= flags & BLE_FLAG_WRITE_AUTH ? WOAD_PERM_WRITE_AUTHENTICATED : 0;
+        perm |= flags & BLE_FLAG_READ_AUTHORIZED ? WOAD_PERM_READ_AUTHORIZED : 0;
+        perm |= flags & BLE_FLAG_WRITE_AUTHORIZED ? WOAD_PERM_WRITE_AUTHORIZED : 0;
         perm |= flags & WOAD_PROP_SIGNED_WRITE ? WOAD_PERM_WRITE_SIGNED : 0;
     }
     return (uint16_t)perm;
@@ -59,7 +59,7 @@ static struct woad_uuid build_uuid(mp_obj_t o, mp_rom_error_text_t error)
 
 static bool is_cccd(const struct woad_uuid *uuid)
 {
-    static const struct woad_uuid cccd = WOAD_UUID16(UUID_CCCD);
+    static const struct woad_uuid cccd = WOAD_UUID16(BLE_UUID_CCCD);
     return woad_uuid_equal(uuid, &cccd);
 }
 
@@ -199,8 +199,8 @@ static struct ble_value *gatts_new_values(const struct build *b)
     for (size_t i = 0; i < b->n; i++) {
         uint8_t kind = b->attrs[i].kind;
         if (kind == WOAD_ATTR_VALUE || kind == WOAD_ATTR_DESCRIPTOR) {
-            values[i].data = m_new0(uint8_t, DEFAULT_ROOM);
-            values[i].room = DEFAULT_ROOM;
+            values[i].data = m_new0(uint8_t, BLE_DEFAULT_ROOM);
+            values[i].room = BLE_DEFAULT_ROOM;
         }
     }
     return values;
@@ -209,8 +209,8 @@ static struct ble_value *gatts_new_values(const struct build *b)
 /* Where the next group goes: behind the last. */
 static uint16_t gatts_free_handle(const ble_obj_t *o)
 {
-    enum { FIRST = 10 };
-    uint32_t first = FIRST;
+    enum { BLE_HANDLE_FIRST = 10 };
+    uint32_t first = BLE_HANDLE_FIRST;
     for (const struct ble_group *g = o->groups; g; g = g->next) {
         first = first > (uint32_t)g->first + g->n ? first : (uint32_t)g->first + g->n;
     }
@@ -232,23 +232,23 @@ static struct ble_group *gatts_new_group(mp_obj_t services, size_t n, uint16_t f
 
 static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
 {
-    enum { FIRST = 10 };
+    enum { BLE_HANDLE_FIRST = 10 };
     struct build count = { 0 };
     mp_obj_t handles;
     (void)self;
-    build_all(&count, services, FIRST);
+    build_all(&count, services, BLE_HANDLE_FIRST);
     ble_active();
-    if (count.n > 0xffff - FIRST) {
+    if (count.n > 0xffff - BLE_HANDLE_FIRST) {
         mp_raise_OSError(MP_EINVAL);
     }
-    struct ble_group *g = gatts_new_group(services, count.n, FIRST, &handles);
+    struct ble_group *g = gatts_new_group(services, count.n, BLE_HANDLE_FIRST, &handles);
     struct woad *h = ble_active();
     if (gatts_busy(h)) {
         mp_raise_OSError(MP_EBUSY);
     }
     ble_obj_t *o = ble_object();
     ble_raise(woad_gatt_clear(h));
-    int err = g->n ? woad_gatt_add_at(h, g->attrs, g->n, FIRST) : 0;
+    int err = g->n ? woad_gatt_add_at(h, g->attrs, g->n, BLE_HANDLE_FIRST) : 0;
     for (struct ble_group *old = o->groups; err && old; old = old->next) {
         woad_gatt_add_at(h, old->attrs, old->n, old->first);               /* as it was */
     }

@@ -3,13 +3,13 @@
 #include "ble.h"
 
 
-enum { L2CAP_MTU_LEAST = 32, L2CAP_MPS = 247, L2CAP_AHEAD = 8 };
+enum { BLE_L2CAP_MTU_LEAST = 32, BLE_L2CAP_MPS = 247, BLE_L2CAP_AHEAD = 8 };
 
 /* An SDU is the host's until it is sent; `rx` until the channel is closed.  What the peer sent
- * before it closed stays for the program to read, and the event waits for that: LINGER_MS after the
- * last time it read.  Time is counted in steps of at most STEP_MS: a program that is stopped by a
- * debugger or a signal does not read, and the time does not count. */
-enum { LINGER_MS = 5000, LINGER_STEP_MS = 100 };
+ * before it closed stays for the program to read, and the event waits for that: BLE_LINGER_MS after
+ * the last time it read.  Time is counted in steps of at most LINGER_STEP_MS: a program that is
+ * stopped by a debugger or a signal does not read, and the time does not count. */
+enum { BLE_LINGER_MS = 5000, BLE_LINGER_STEP_MS = 100 };
 struct ble_channel {
     struct ble_channel *next;
     uint16_t conn, cid;
@@ -97,7 +97,7 @@ uint32_t ble_channels_due(void)
     uint32_t least = WOAD_FOREVER;
     for (const struct ble_channel *k = ble.channels; k; k = k->next) {
         uint32_t left = (uint32_t)k->lingers_ms;
-        left = left < LINGER_STEP_MS ? left : LINGER_STEP_MS;
+        left = left < BLE_LINGER_STEP_MS ? left : BLE_LINGER_STEP_MS;
         if (k->waits && left < least) {
             least = left;
         }
@@ -109,7 +109,7 @@ static void channels_pass_time(void)
 {
     mp_uint_t now = mp_hal_ticks_ms(), step = now - lingers_since;
     lingers_since = now;
-    step = step < LINGER_STEP_MS ? step : LINGER_STEP_MS;
+    step = step < BLE_LINGER_STEP_MS ? step : BLE_LINGER_STEP_MS;
     for (struct ble_channel *k = ble.channels; k; k = k->next) {
         k->lingers_ms -= step < k->lingers_ms ? step : k->lingers_ms;
     }
@@ -147,7 +147,7 @@ void ble_forget_channels(void)
 }
 
 /* A whole SDU, and some frames more, so that the peer need not stop while the program reads. */
-static size_t channel_room(uint16_t mtu) { return mtu + 2u + L2CAP_AHEAD * L2CAP_MPS; }
+static size_t channel_room(uint16_t mtu) { return mtu + 2u + BLE_L2CAP_AHEAD * BLE_L2CAP_MPS; }
 
 static struct ble_channel *channel_new(uint16_t conn, uint16_t mtu)
 {
@@ -171,9 +171,9 @@ static struct woad_coc_params params_of(mp_obj_t psm_in, mp_obj_t mtu_in)
     if (psm < 0 || psm > 0xffff) {
         mp_raise_OSError(MP_EINVAL);
     }
-    mtu = mtu < L2CAP_MTU_LEAST ? L2CAP_MTU_LEAST : mtu < 0xffff ? mtu : 0xffff;
+    mtu = mtu < BLE_L2CAP_MTU_LEAST ? BLE_L2CAP_MTU_LEAST : mtu < 0xffff ? mtu : 0xffff;
     return (struct woad_coc_params){ .psm = (uint16_t)psm, .mtu = (uint16_t)mtu,
-                                     .mps = mtu + 2 < L2CAP_MPS ? 0 : L2CAP_MPS };
+                                     .mps = mtu + 2 < BLE_L2CAP_MPS ? 0 : BLE_L2CAP_MPS };
 }
 
 /* l2cap_listen(psm, mtu), or (psm, None): no more. */
@@ -293,7 +293,7 @@ static size_t channel_read_rest(struct ble_channel *k, uint8_t *to, size_t room)
         memcpy(to, k->left + k->left_at, n);
     }
     k->left_at += n;
-    k->lingers_ms = LINGER_MS;
+    k->lingers_ms = BLE_LINGER_MS;
     if (k->waits && !channel_unread(k)) {
         k->waits = !ble_queue_put(ble_object(), &k->end);  /* not in here: when this has returned */
     }
@@ -475,7 +475,7 @@ static void on_coc_closed(const struct woad_event *ev)
     struct ble_channel *k = channel_ended(ev);
     if (k && channel_unread(k)) {
         k->waits = true;
-        k->lingers_ms = LINGER_MS;
+        k->lingers_ms = BLE_LINGER_MS;
         return;
     }
     if (k) {

@@ -37,16 +37,16 @@ void ble_addr_of(mp_obj_t o, struct woad_addr *addr)
 
 static mp_obj_t gap_accept_list(mp_obj_t self, mp_obj_t peers)
 {
-    enum { MOST = 16 };
-    struct woad_addr list[MOST];
-    mp_obj_t items[MOST];
+    enum { BLE_ACCEPT_MOST = 16 };
+    struct woad_addr list[BLE_ACCEPT_MOST];
+    mp_obj_t items[BLE_ACCEPT_MOST];
     (void)self;
-    size_t n = ble_items(peers, items, MOST);
-    for (size_t i = 0; i < n && i < MOST; i++) {
+    size_t n = ble_items(peers, items, BLE_ACCEPT_MOST);
+    for (size_t i = 0; i < n && i < BLE_ACCEPT_MOST; i++) {
         ble_addr_of(items[i], &list[i]);
     }
     struct woad *h = ble_active();
-    ble_raise(n > MOST ? WOAD_ENOMEM : woad_accept_list_set(h, list, n));
+    ble_raise(n > BLE_ACCEPT_MOST ? WOAD_ENOMEM : woad_accept_list_set(h, list, n));
     ble.accept_settled = false;
     ble.accept_status = 0;
     ble_wait(&ble.accept_settled);

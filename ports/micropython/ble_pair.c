@@ -54,21 +54,21 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_passkey_obj, 4, 4, gap_passkey);
 /* --- secrets: as NimBLE's module has them: what programs have kept still serves --------------- */
 
 /* 11 is this module's own: what else is kept of a bond. */
-enum { SECRET_OUR = 1, SECRET_PEER = 2, SECRET_IRK = 10, SECRET_MORE = 11 };
-enum { SECRET_LEN = 80, KEY_LEN = 7, MORE_HEAD = 13, MORE_CCCDS = 64,
-       MORE_MAX = MORE_HEAD + 4 * MORE_CCCDS };
+enum { BLE_SECRET_OUR = 1, BLE_SECRET_PEER = 2, BLE_SECRET_IRK = 10, BLE_SECRET_MORE = 11 };
+enum { BLE_SECRET_LEN = 80, BLE_KEY_LEN = 7, BLE_MORE_HEAD = 13, BLE_MORE_CCCDS = 64,
+       BLE_MORE_MAX = BLE_MORE_HEAD + 4 * BLE_MORE_CCCDS };
 
-static void secret_key(const struct woad_addr *peer, uint8_t key[KEY_LEN])
+static void secret_key(const struct woad_addr *peer, uint8_t key[BLE_KEY_LEN])
 {
     key[0] = peer->type & 1;
     memcpy(key + 1, peer->octet, 6);
 }
 
-static void secret_value(const struct woad_bond *b, bool ours, uint8_t v[SECRET_LEN])
+static void secret_value(const struct woad_bond *b, bool ours, uint8_t v[BLE_SECRET_LEN])
 {
     uint16_t ediv = ours ? b->own_ediv : b->peer_ediv;
     bool has = ours ? b->has_own_ltk : b->has_peer_ltk;
-    memset(v, 0, SECRET_LEN);
+    memset(v, 0, BLE_SECRET_LEN);
     secret_key(&b->peer, v);
     v[7] = b->key_size;
     v[8] = (uint8_t)ediv;
@@ -141,14 +141,14 @@ static bool more_has(const struct woad_bond *b)
 
 /* The peer's and our next number of a signed write u32, u32, client features u8, database u32,
  * { handle u16, value u16 } of each subscription. */
-static size_t more_value(const struct woad_bond *b, uint8_t v[MORE_MAX])
+static size_t more_value(const struct woad_bond *b, uint8_t v[BLE_MORE_MAX])
 {
-    size_t len = MORE_HEAD;
+    size_t len = BLE_MORE_HEAD;
     put_number(v, b->signs, 4);
     put_number(v + 4, b->own_signs, 4);
     v[8] = b->client_features;
     put_number(v + 9, b->database, 4);
-    for (size_t n = 0; n < b->cccds && len < MORE_MAX; n++) {
+    for (size_t n = 0; n < b->cccds && len < BLE_MORE_MAX; n++) {
         put_number(v + len, b->cccd[n].handle, 2);
         put_number(v + len + 2, b->cccd[n].value, 2);
         len += 4;
@@ -157,24 +157,24 @@ static size_t more_value(const struct woad_bond *b, uint8_t v[MORE_MAX])
 }
 
 static void more_from(struct woad_bond *b, const uint8_t *v, size_t len,
-                      struct woad_cccd cccd[MORE_CCCDS])
+                      struct woad_cccd cccd[BLE_MORE_CCCDS])
 {
-    if (len < MORE_HEAD || (len - MORE_HEAD) % 4) {
+    if (len < BLE_MORE_HEAD || (len - BLE_MORE_HEAD) % 4) {
         return;
     }
     b->signs = take_number(v, 4);
     b->own_signs = take_number(v + 4, 4);
     b->client_features = v[8] & 7;
     b->database = take_number(v + 9, 4);
-    b->cccds = (uint16_t)((len - MORE_HEAD) / 4);
+    b->cccds = (uint16_t)((len - BLE_MORE_HEAD) / 4);
     b->cccd = cccd;
     for (size_t n = 0; n < b->cccds; n++) {
-        cccd[n].handle = (uint16_t)take_number(v + MORE_HEAD + 4 * n, 2);
-        cccd[n].value = (uint16_t)take_number(v + MORE_HEAD + 4 * n + 2, 2);
+        cccd[n].handle = (uint16_t)take_number(v + BLE_MORE_HEAD + 4 * n, 2);
+        cccd[n].value = (uint16_t)take_number(v + BLE_MORE_HEAD + 4 * n + 2, 2);
     }
 }
 
-static void bond_from(struct woad_bond *b, const uint8_t v[SECRET_LEN], bool ours)
+static void bond_from(struct woad_bond *b, const uint8_t v[BLE_SECRET_LEN], bool ours)
 {
     b->key_size = v[7] > 16 ? 0 : v[7] & 31;               /* 0: it is refused */
     b->peer.type = v[0] & 1;
@@ -198,24 +198,24 @@ static void bond_from(struct woad_bond *b, const uint8_t v[SECRET_LEN], bool our
 }
 
 /* The bond of a peer, of both kinds; false: the program has neither. */
-static bool bond_load(const uint8_t key[KEY_LEN])
+static bool bond_load(const uint8_t key[BLE_KEY_LEN])
 {
     struct woad_bond b = { .flags = 0 };
-    uint8_t v[SECRET_LEN];
-    bool ours = secret_get(SECRET_OUR, 0, key, KEY_LEN, v, sizeof v);
+    uint8_t v[BLE_SECRET_LEN];
+    bool ours = secret_get(BLE_SECRET_OUR, 0, key, BLE_KEY_LEN, v, sizeof v);
     if (ours) {
         bond_from(&b, v, true);
     }
-    bool peers = secret_get(SECRET_PEER, 0, key, KEY_LEN, v, sizeof v);
+    bool peers = secret_get(BLE_SECRET_PEER, 0, key, BLE_KEY_LEN, v, sizeof v);
     if (peers) {
         bond_from(&b, v, false);
     }
     if (!ours && !peers) {
         return false;
     }
-    uint8_t more[MORE_MAX];
-    struct woad_cccd cccd[MORE_CCCDS];
-    more_from(&b, more, secret_read(SECRET_MORE, 0, key, KEY_LEN, more, sizeof more), cccd);
+    uint8_t more[BLE_MORE_MAX];
+    struct woad_cccd cccd[BLE_MORE_CCCDS];
+    more_from(&b, more, secret_read(BLE_SECRET_MORE, 0, key, BLE_KEY_LEN, more, sizeof more), cccd);
     return ble.host && woad_bond_add(ble.host, &b) == 0;
 }
 
@@ -225,11 +225,11 @@ static void load_irk(void)
 {
     static const uint8_t name[3] = { 'i', 'r', 'k' };
     uint8_t irk[16];
-    if (!secret_get(SECRET_IRK, 0, name, sizeof name, irk, sizeof irk)) {
+    if (!secret_get(BLE_SECRET_IRK, 0, name, sizeof name, irk, sizeof irk)) {
         if (ble_port_stores() || ble_random(irk, sizeof irk)) {
             return;
         }
-        secret_set(SECRET_IRK, name, sizeof name, irk, sizeof irk);
+        secret_set(BLE_SECRET_IRK, name, sizeof name, irk, sizeof irk);
     }
     if (ble.host) {
         woad_set_irk(ble.host, irk);
@@ -239,11 +239,12 @@ static void load_irk(void)
 /* At active(True): all that the program knows by number. */
 void ble_load_bonds(void)
 {
-    uint8_t v[SECRET_LEN];
+    uint8_t v[BLE_SECRET_LEN];
     load_irk();
-    for (unsigned n = 0; n < BLE_BONDS && secret_get(SECRET_PEER, n, NULL, 0, v, sizeof v); n++) {
-        uint8_t key[KEY_LEN];
-        memcpy(key, v, KEY_LEN);
+    for (unsigned n = 0;
+         n < BLE_BONDS && secret_get(BLE_SECRET_PEER, n, NULL, 0, v, sizeof v); n++) {
+        uint8_t key[BLE_KEY_LEN];
+        memcpy(key, v, BLE_KEY_LEN);
         bond_load(key);
     }
 }
@@ -291,26 +292,27 @@ void ble_on_bond(const struct woad_event *ev)
 {
     struct woad_bond bond = *ev->u.bond.bond, now;         /* the handler may do anything */
     enum woad_bond_why why = ev->u.bond.why;
-    uint8_t key[KEY_LEN], v[SECRET_LEN], more[MORE_MAX];
+    uint8_t key[BLE_KEY_LEN], v[BLE_SECRET_LEN], more[BLE_MORE_MAX];
     secret_key(&bond.peer, key);
-    for (unsigned type = SECRET_OUR; type <= SECRET_PEER && why != WOAD_BOND_CHANGED; type++) {
-        secret_value(&bond, type == SECRET_OUR, v);
+    for (unsigned type = BLE_SECRET_OUR;
+         type <= BLE_SECRET_PEER && why != WOAD_BOND_CHANGED; type++) {
+        secret_value(&bond, type == BLE_SECRET_OUR, v);
         secret_set(type, key, sizeof key, why == WOAD_BOND_GONE ? NULL : v, sizeof v);
     }
     memset(v, 0, sizeof v);
     if (why == WOAD_BOND_GONE && more_has(&bond)) {
-        secret_set(SECRET_MORE, key, sizeof key, NULL, 0);
+        secret_set(BLE_SECRET_MORE, key, sizeof key, NULL, 0);
     } else if (why == WOAD_BOND_CHANGED && bond_now(&bond.peer, &now)) {
         size_t len = more_value(&now, more);
         memset(&now, 0, sizeof now);
-        secret_set(SECRET_MORE, key, sizeof key, more, len);
+        secret_set(BLE_SECRET_MORE, key, sizeof key, more, len);
     }
     memset(&bond, 0, sizeof bond);
 }
 
 void ble_on_bond_wanted(const struct woad_event *ev)
 {
-    uint8_t key[KEY_LEN];
+    uint8_t key[BLE_KEY_LEN];
     secret_key(&ev->u.bond_wanted.peer, key);
     bond_load(key);
 }
@@ -351,14 +353,14 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
     }
     struct woad *h = ble_active();
     if (n_args > 1) {
-        uint8_t key[KEY_LEN];
+        uint8_t key[BLE_KEY_LEN];
         secret_key(&peer, key);
         bool more = bond_now(&peer, &b) && more_has(&b);
         int err = woad_bond_remove(h, &peer);
-        bool ours = secret_set(SECRET_OUR, key, sizeof key, NULL, 0);
-        bool peers = secret_set(SECRET_PEER, key, sizeof key, NULL, 0);
+        bool ours = secret_set(BLE_SECRET_OUR, key, sizeof key, NULL, 0);
+        bool peers = secret_set(BLE_SECRET_PEER, key, sizeof key, NULL, 0);
         if (more) {
-            secret_set(SECRET_MORE, key, sizeof key, NULL, 0);
+            secret_set(BLE_SECRET_MORE, key, sizeof key, NULL, 0);
         }
         int stored = ble_port_store_remove(&peer);
         store_raise(stored);
@@ -378,7 +380,7 @@ static mp_obj_t gap_unpair(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_unpair_obj, 1, 2, gap_unpair);
 
-static void exactly(mp_obj_t o, uint8_t *out, size_t len)
+static void buffer_exactly(mp_obj_t o, uint8_t *out, size_t len)
 {
     mp_buffer_info_t buf;
     mp_get_buffer_raise(o, &buf, MP_BUFFER_READ);
@@ -399,13 +401,13 @@ static mp_obj_t gap_oob(size_t n_args, const mp_obj_t *args)
     }
     if (n_args == 3) {
         uint8_t tk[16];
-        exactly(args[2], tk, sizeof tk);
+        buffer_exactly(args[2], tk, sizeof tk);
         ble_raise(woad_oob_set_legacy(h, conn, tk));
         return mp_const_none;
     }
     if (n_args == 4) {
-        exactly(args[2], oob.random, sizeof oob.random);
-        exactly(args[3], oob.confirm, sizeof oob.confirm);
+        buffer_exactly(args[2], oob.random, sizeof oob.random);
+        buffer_exactly(args[3], oob.confirm, sizeof oob.confirm);
         ble_raise(woad_oob_set(h, conn, &oob));
         return mp_const_none;
     }

@@ -2,7 +2,7 @@
  * that is there from the beginning, and when it is full what there is of other memory. */
 #include "ble.h"
 
-enum { ALIGN = 8, RECORD = sizeof(struct ble_record) };
+enum { BLE_ALIGN = 8, BLE_RECORD = sizeof(struct ble_record) };
 
 bool ble_queue_new(ble_obj_t *o)
 {
@@ -26,7 +26,7 @@ static struct ble_record *block_room(struct ble_queue *q, size_t size)
     }
     size_t end = q->in < q->out || (q->used && q->in == q->out) ? q->out : BLE_WAITING;
     if (end - q->in < size && end == BLE_WAITING && q->used && q->out >= size) {
-        if (end - q->in >= RECORD) {
+        if (end - q->in >= BLE_RECORD) {
             record_at(q, q->in)->size = 0;                 /* on at the start */
         }
         q->used += end - q->in;
@@ -94,7 +94,7 @@ bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev)
     struct woad_event copy = *ev;
     size_t len;
     const uint8_t **data = event_data(&copy, &len);
-    size_t size = (RECORD + len + ALIGN - 1) / ALIGN * ALIGN;
+    size_t size = (BLE_RECORD + len + BLE_ALIGN - 1) / BLE_ALIGN * BLE_ALIGN;
     struct ble_record *r = queue_room(&o->queue, ev, size);
     if (!r) {
         return false;
@@ -118,7 +118,7 @@ struct ble_record *ble_queue_first(ble_obj_t *o)
 /* `out` is always where a record is, so that the block's end is never taken for one. */
 static void block_wrap(struct ble_queue *q)
 {
-    if (q->used && (BLE_WAITING - q->out < RECORD || !record_at(q, q->out)->size)) {
+    if (q->used && (BLE_WAITING - q->out < BLE_RECORD || !record_at(q, q->out)->size)) {
         q->used -= BLE_WAITING - q->out;
         q->out = 0;
     }
@@ -128,7 +128,7 @@ static void block_wrap(struct ble_queue *q)
 static void record_wipe(struct ble_record *r)
 {
     if (r->ev.type == WOAD_EV_BOND) {
-        memset(r->data, 0, r->size - RECORD);
+        memset(r->data, 0, r->size - BLE_RECORD);
     }
 }
 

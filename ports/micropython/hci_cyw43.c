@@ -12,8 +12,9 @@ int cyw43_bluetooth_hci_write(uint8_t *buf, size_t len);
 void cyw43_bluetooth_hci_process(void);
 
 /* Length u24, type u8, packet, up to a multiple of four. */
-enum { HEADER = 3, ROOM = 4 + 1024 };
-static uint8_t in[ROOM] __attribute__((aligned(4))), out[ROOM] __attribute__((aligned(4)));
+enum { BLE_CYW43_HEADER = 3, BLE_CYW43_ROOM = 4 + 1024 };
+static uint8_t cyw43_in[BLE_CYW43_ROOM] __attribute__((aligned(4)));
+static uint8_t cyw43_out[BLE_CYW43_ROOM] __attribute__((aligned(4)));
 static size_t in_len, in_taken;
 
 static void hci_timer_init(void)
@@ -41,15 +42,15 @@ int ble_hci_read(uint8_t *to, size_t room)
 {
     if (in_taken == in_len) {
         uint32_t len = 0;
-        if (cyw43_bluetooth_hci_read(in, sizeof in, &len)) {
+        if (cyw43_bluetooth_hci_read(cyw43_in, sizeof cyw43_in, &len)) {
             return -MP_EIO;
         }
-        in_len = len > HEADER ? len : 0;
-        in_taken = in_len ? HEADER : 0;
+        in_len = len > BLE_CYW43_HEADER ? len : 0;
+        in_taken = in_len ? BLE_CYW43_HEADER : 0;
     }
     size_t n = in_len - in_taken;
     n = n < room ? n : room;
-    memcpy(to, in + in_taken, n);
+    memcpy(to, cyw43_in + in_taken, n);
     in_taken += n;
     return (int)n;
 }
@@ -57,14 +58,14 @@ int ble_hci_read(uint8_t *to, size_t room)
 /* The length does not count the type octet.  The driver waits for the chip before it writes. */
 int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
 {
-    if (len + HEADER > sizeof out) {
+    if (len + BLE_CYW43_HEADER > sizeof cyw43_out) {
         return -MP_EINVAL;
     }
-    out[0] = (uint8_t)(len - 1);
-    out[1] = (uint8_t)((len - 1) >> 8);
-    out[2] = 0;
-    memcpy(out + HEADER, packet, len);
-    int err = cyw43_bluetooth_hci_write(out, len + HEADER) ? -MP_EIO : 0;
+    cyw43_out[0] = (uint8_t)(len - 1);
+    cyw43_out[1] = (uint8_t)((len - 1) >> 8);
+    cyw43_out[2] = 0;
+    memcpy(cyw43_out + BLE_CYW43_HEADER, packet, len);
+    int err = cyw43_bluetooth_hci_write(cyw43_out, len + BLE_CYW43_HEADER) ? -MP_EIO : 0;
     *sent = len;
     return err;
 }

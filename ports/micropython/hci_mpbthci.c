@@ -90,30 +90,30 @@ int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
 }
 
 /* A driver that calls back with each octet of all packets there are: an STM32WB's mailbox. */
-static struct { uint8_t octet[2048]; size_t n, read; } taken;
+static struct { uint8_t octet[2048]; size_t n, read; } mailbox_taken;
 
-static void take(uint8_t octet)
+static void mailbox_take(uint8_t octet)
 {
-    if (taken.n < sizeof taken.octet) {
-        taken.octet[taken.n] = octet;
+    if (mailbox_taken.n < sizeof mailbox_taken.octet) {
+        mailbox_taken.octet[mailbox_taken.n] = octet;
     }
-    taken.n++;
+    mailbox_taken.n++;
 }
 
 int ble_hci_read(uint8_t *to, size_t room)
 {
-    if (taken.read == taken.n) {
-        taken.read = taken.n = 0;
-        mp_bluetooth_hci_uart_readpacket(take);
+    if (mailbox_taken.read == mailbox_taken.n) {
+        mailbox_taken.read = mailbox_taken.n = 0;
+        mp_bluetooth_hci_uart_readpacket(mailbox_take);
     }
-    if (taken.n > sizeof taken.octet) {
-        taken.read = taken.n = 0;        /* octets are lost: H4 has broken */
+    if (mailbox_taken.n > sizeof mailbox_taken.octet) {
+        mailbox_taken.read = mailbox_taken.n = 0;        /* octets are lost: H4 has broken */
         return -MP_EIO;
     }
-    size_t n = taken.n - taken.read;
+    size_t n = mailbox_taken.n - mailbox_taken.read;
     n = n < room ? n : room;
-    memcpy(to, taken.octet + taken.read, n);
-    taken.read += n;
+    memcpy(to, mailbox_taken.octet + mailbox_taken.read, n);
+    mailbox_taken.read += n;
     return (int)n;
 }
 

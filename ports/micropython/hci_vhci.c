@@ -7,11 +7,11 @@
 #include "freertos/FreeRTOS.h"
 
 /* What has come: written by the controller's task, read by MicroPython's. */
-enum { RING = 4096 };
-static struct { uint8_t mem[RING]; size_t in, out; bool lost; } ring;
-static portMUX_TYPE lock = portMUX_INITIALIZER_UNLOCKED;
-static mp_sched_node_t node;
-static esp_timer_handle_t timer;
+enum { BLE_VHCI_RING = 4096 };
+static struct { uint8_t mem[BLE_VHCI_RING]; size_t in, out; bool lost; } hci_ring;
+static portMUX_TYPE ring_lock = portMUX_INITIALIZER_UNLOCKED;
+static mp_sched_node_t run_node;
+static esp_timer_handle_t run_timer;
 
 static void run_host(mp_sched_node_t *n)
 {
@@ -19,12 +19,12 @@ static void run_host(mp_sched_node_t *n)
     ble_run();
 }
 
-void ble_hci_run_now(void) { mp_sched_schedule_node(&node, run_host); }
+void ble_hci_run_now(void) { mp_sched_schedule_node(&run_node, run_host); }
 
 void ble_hci_run_in_ms(uint32_t ms)
 {
-    esp_timer_stop(timer);
-    esp_timer_start_once(timer, (uint64_t)ms * 1000);
+    esp_timer_stop(run_timer);
+    esp_timer_start_once(run_timer, (uint64_t)ms * 1000);
 }
 
 static void on_timer(void *arg)
@@ -40,15 +40,15 @@ static void on_can_send(void)
 
 static int on_packet(uint8_t *packet, uint16_t len)
 {
-    portENTER_CRITICAL(&lock);
-    if (RING - (ring.in - ring.out) < len) {
-        ring.lost = true;
+    portENTER_CRITICAL(&ring_lock);
+    if (BLE_VHCI_RING - (hci_ring.in - hci_ring.out) < len) {
+        hci_ring.lost = true;
     } else {
         for (uint16_t k = 0; k < len; k++) {
-            ring.mem[ring.in++ % RING] = packet[k];
+            hci_ring.mem[hci_ring.in++ % BLE_VHCI_RING] = packet[k];
         }
     }
-    portEXIT_CRITICAL(&lock);
+    portEXIT_CRITICAL(&ring_lock);
     ble_hci_run_now();
     return 0;
 }
@@ -58,9 +58,9 @@ int ble_hci_open(void)
     static const esp_vhci_host_callback_t callbacks = { on_can_send, on_packet };
     const esp_timer_create_args_t args = { .callback = on_timer, .name = "ble" };
     esp_bt_controller_config_t cfg = BT_CONTROLLER_INIT_CONFIG_DEFAULT();
-    ring.in = ring.out = 0;
-    ring.lost = false;
-    if (!timer && esp_timer_create(&args, &timer) != ESP_OK) {
+    hci_ring.in = hci_ring.out = 0;
+    hci_ring.lost = false;
+    if (!run_timer && esp_timer_create(&args, &run_timer) != ESP_OK) {
         return -MP_ENOMEM;
     }
     if (esp_bt_controller_init(&cfg) != ESP_OK) {
@@ -76,7 +76,7 @@ int ble_hci_open(void)
 
 void ble_hci_close(void)
 {
-    esp_timer_stop(timer);
+    esp_timer_stop(run_timer);
     esp_bt_controller_disable();
     esp_bt_controller_deinit();
 }
@@ -84,12 +84,12 @@ void ble_hci_close(void)
 int ble_hci_read(uint8_t *to, size_t room)
 {
     int n = 0;
-    portENTER_CRITICAL(&lock);
-    while ((size_t)n < room && ring.out != ring.in) {
-        to[n++] = ring.mem[ring.out++ % RING];
+    portENTER_CRITICAL(&ring_lock);
+    while ((size_t)n < room && hci_ring.out != hci_ring.in) {
+        to[n++] = hci_ring.mem[hci_ring.out++ % BLE_VHCI_RING];
     }
-    bool lost = ring.lost;
-    portEXIT_CRITICAL(&lock);
+    bool lost = hci_ring.lost;
+    portEXIT_CRITICAL(&ring_lock);
     return lost ? -MP_EIO : n;
 }
 

@@ -10,6 +10,7 @@ target_sources(usermod_woad INTERFACE
     ${WOAD_MP_DIR}/mod_bluetooth.c
     ${WOAD_MP_DIR}/ble.c
     ${WOAD_MP_DIR}/ble_call.c
+    ${WOAD_MP_DIR}/ble_connect.c
     ${WOAD_MP_DIR}/ble_queue.c
     ${WOAD_MP_DIR}/ble_event.c
     ${WOAD_MP_DIR}/ble_ext.c

@@ -17,10 +17,10 @@ static struct {
     uint32_t next;                       /* milliseconds until the host's next deadline */
     bool behind;                         /* more has come than one pump moves: */
     uint32_t behind_since;
-} io;
+} mcu_io;
 
 /* As on a PC: transport/port.c says why. */
-enum { PUMP_READS = 8, PUMP_MS = 10, BEHIND_MS = 1000 };
+enum { BLE_PUMP_READS = 8, BLE_PUMP_MS = 10, BLE_BEHIND_MS = 1000 };
 
 static union {
     uint8_t octets[WOAD_MEM(BLE_CONNS, BLE_MTU_MAX, BLE_QUEUE, BLE_REQUESTS, BLE_PREPARED,
@@ -28,7 +28,7 @@ static union {
                             BLE_ACCEPT, BLE_BOND_PLACES, BLE_CHANNELS, BLE_PSMS, 0, 0, BLE_ADV_SETS,
                             0)];
     uint64_t align;
-} memory;
+} mcu_memory;
 
 /* What comes and goes is in MicroPython's heap, linked from a root pointer, and collected after it
  * has been taken off that list. */
@@ -57,7 +57,7 @@ void ble_port_prepare(struct woad *h) { (void)h; }
 
 void *ble_port_memory(size_t len)
 {
-    return len <= sizeof memory ? &memory : NULL;
+    return len <= sizeof mcu_memory ? &mcu_memory : NULL;
 }
 
 void ble_port_memory_free(void *mem)
@@ -98,7 +98,7 @@ int ble_port_store_remove(const struct woad_addr *peer) { (void)peer; return WOA
 
 /* A call of the driver, and what it gave. */
 struct mcu_call {
-    enum { CALL_CLOSE, CALL_READ, CALL_WRITE, CALL_WAIT } what;
+    enum { BLE_CALL_CLOSE, BLE_CALL_READ, BLE_CALL_WRITE, BLE_CALL_WAIT } what;
     uint8_t *to;
     const uint8_t *packet;
     size_t len, sent;
@@ -108,13 +108,13 @@ struct mcu_call {
 static void mcu_call(struct mcu_call *c)
 {
     switch (c->what) {
-        case CALL_CLOSE:
+        case BLE_CALL_CLOSE:
             ble_hci_close();
             break;
-        case CALL_READ:
+        case BLE_CALL_READ:
             c->result = ble_hci_read(c->to, c->len);
             break;
-        case CALL_WRITE:
+        case BLE_CALL_WRITE:
             c->result = ble_hci_write(c->packet, c->len, &c->sent);
             break;
         default:
@@ -140,11 +140,11 @@ static bool mcu_called(struct mcu_call *c, mp_obj_t *raised)
  * and the exception is pending afterwards. */
 static int mcu_guard(struct mcu_call *c)
 {
-    enum { TRIES = 100 };
+    enum { BLE_TRIES = 100 };
     mp_obj_t raised = MP_OBJ_NULL;
     bool done = false;
     c->result = -MP_EIO;
-    for (int tries = 0; !done && tries < TRIES; tries++) {
+    for (int tries = 0; !done && tries < BLE_TRIES; tries++) {
         done = mcu_called(c, &raised);
     }
     if (raised != MP_OBJ_NULL) {
@@ -155,7 +155,7 @@ static int mcu_guard(struct mcu_call *c)
 
 static int mcu_write(const uint8_t *packet, size_t len)
 {
-    struct mcu_call c = { .what = CALL_WRITE, .packet = packet, .len = len };
+    struct mcu_call c = { .what = BLE_CALL_WRITE, .packet = packet, .len = len };
     return mcu_guard(&c);
 }
 
@@ -167,30 +167,30 @@ int ble_port_open(char *why, size_t room)
         memcpy(why, text, room < sizeof text ? room : sizeof text);
         return err;
     }
-    h4_init(&io.h4, io.in, sizeof io.in);
-    h4_resync(&io.h4, false);            /* the host's first command is a reset */
-    io.open = true;
-    io.behind = false;
+    h4_init(&mcu_io.h4, mcu_io.in, sizeof mcu_io.in);
+    h4_resync(&mcu_io.h4, false);            /* the host's first command is a reset */
+    mcu_io.open = true;
+    mcu_io.behind = false;
     return 0;
 }
 
 void ble_port_close(void)
 {
-    if (io.open) {
-        struct mcu_call c = { .what = CALL_CLOSE };
-        io.open = false;
+    if (mcu_io.open) {
+        struct mcu_call c = { .what = BLE_CALL_CLOSE };
+        mcu_io.open = false;
         mcu_guard(&c);
     }
 }
 
-bool ble_port_is_open(void) { return io.open; }
+bool ble_port_is_open(void) { return mcu_io.open; }
 
 int ble_port_flush(struct woad *h)
 {
     uint8_t packet[WOAD_TX_ROOM];
     size_t n;
     int err = 0;
-    while (io.open && !err && (n = woad_tx(h, packet, sizeof packet)) > 0) {
+    while (mcu_io.open && !err && (n = woad_tx(h, packet, sizeof packet)) > 0) {
         err = mcu_write(packet, n);
     }
     return err;
@@ -201,7 +201,7 @@ static int mcu_take(struct woad *h)
 {
     const uint8_t *packet;
     int n, err = 0;
-    while (!err && (n = h4_next(&io.h4, &packet)) != 0) {
+    while (!err && (n = h4_next(&mcu_io.h4, &packet)) != 0) {
         if (n < 0) {
             return WOAD_EBADMSG;
         }
@@ -215,17 +215,17 @@ static int mcu_take(struct woad *h)
 static bool mcu_read(struct woad *h, int *err)
 {
     mp_uint_t start = mp_hal_ticks_ms();
-    int got = 1, left = PUMP_READS;
+    int got = 1, left = BLE_PUMP_READS;
     while (!*err && left && got > 0) {
         size_t room;
-        uint8_t *at = h4_space(&io.h4, &room);
-        struct mcu_call c = { .what = CALL_READ, .to = at, .len = room };
+        uint8_t *at = h4_space(&mcu_io.h4, &room);
+        struct mcu_call c = { .what = BLE_CALL_READ, .to = at, .len = room };
         got = mcu_guard(&c);
         if (got > 0) {
-            h4_added(&io.h4, (size_t)got);
+            h4_added(&mcu_io.h4, (size_t)got);
             *err = mcu_take(h);
         }
-        left = mp_hal_ticks_ms() - start < PUMP_MS ? left - 1 : 0;
+        left = mp_hal_ticks_ms() - start < BLE_PUMP_MS ? left - 1 : 0;
     }
     *err = got < 0 ? got : *err;
     return got > 0 && !*err;
@@ -235,34 +235,34 @@ static bool mcu_read(struct woad *h, int *err)
 static bool mcu_on_time(bool more)
 {
     uint32_t now = mp_hal_ticks_ms();
-    if (more && !io.behind) {
-        io.behind_since = now;
+    if (more && !mcu_io.behind) {
+        mcu_io.behind_since = now;
     }
-    io.behind = more;
-    return !more || now - io.behind_since >= BEHIND_MS;
+    mcu_io.behind = more;
+    return !more || now - mcu_io.behind_since >= BLE_BEHIND_MS;
 }
 
 int ble_port_pump(struct woad *h)
 {
-    if (!io.open) {
+    if (!mcu_io.open) {
         return 0;
     }
     woad_clock(h, mp_hal_ticks_ms());
     int err = ble_port_flush(h);
     bool more = mcu_read(h, &err);
-    io.next = 0;
+    mcu_io.next = 0;
     if (mcu_on_time(more)) {
-        io.next = woad_poll(h, mp_hal_ticks_ms());
+        mcu_io.next = woad_poll(h, mp_hal_ticks_ms());
         err = err ? err : ble_port_flush(h);
     }
-    io.next = more ? 0 : io.next;
+    mcu_io.next = more ? 0 : mcu_io.next;
     if (err) {
         woad_fail(h, err);
     }
     return err;
 }
 
-bool ble_port_more(void) { return io.open && !io.next; }
+bool ble_port_more(void) { return mcu_io.open && !mcu_io.next; }
 
 void ble_port_clock(struct woad *h) { woad_clock(h, mp_hal_ticks_ms()); }
 
@@ -270,7 +270,7 @@ void ble_port_clock(struct woad *h) { woad_clock(h, mp_hal_ticks_ms()); }
  * some boards (ESP32) run it in a delay. */
 void ble_port_wait(uint32_t ms)
 {
-    struct mcu_call c = { .what = CALL_WAIT };
+    struct mcu_call c = { .what = BLE_CALL_WAIT };
     (void)ms;
     mcu_guard(&c);
 }
@@ -281,14 +281,14 @@ void ble_port_arm(uint32_t least_ms)
 {
     ble_obj_t *o = ble_object();
     bool waits = o && !ble_queue_empty(o);                 /* something, for the program */
-    if (!io.open || ble.running) {
+    if (!mcu_io.open || ble.running) {
         return;
     }
     if (waits && !least_ms) {
         ble_hci_run_now();
     } else {                             /* not at once: the program has its turn, too */
-        uint32_t ms = io.next < BLE_HCI_POLL_MS ? io.next : BLE_HCI_POLL_MS;   /* often enough */
-        uint32_t due = ble_channels_due();
+        uint32_t ms = mcu_io.next < BLE_HCI_POLL_MS ? mcu_io.next : BLE_HCI_POLL_MS;   /* often enough */
+        uint32_t due = ble_due();
         ms = ms < due ? ms : due;
         ble_hci_run_in_ms(ms && !waits ? ms : 1);
     }

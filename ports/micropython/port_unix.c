@@ -280,7 +280,7 @@ void ble_port_arm(uint32_t least_ms)
     }
     ble_obj_t *o = ble_object();
     bool waits = o && !ble_queue_empty(o);                 /* something, for the program */
-    uint32_t due = ble_channels_due(), wait = waits ? 0 : io.next;
+    uint32_t due = ble_due(), wait = waits ? 0 : io.next;
     wait = wait < due ? wait : due;
     wait = wait > least_ms ? wait : least_ms;
     uint32_t deadline = woad_port_now_ms() + wait;

@@ -6,7 +6,8 @@ elsewhere.py [NAME…]: those tests whose names contain one of the words.
 import os
 import sys
 
-from run import CLIENT, SERVER, Program, main, pair, scratch
+from memory import Between
+from run import CLIENT, SERVER, Program, hub, main, pair, scratch
 
 # Call, what ours gives (an errno, or what it returns), what others give, why ours does.
 ODD = (
@@ -295,6 +296,113 @@ def test_channel_gives_whole_sdus():
     wait(8)
     """)
     s.end(40)
+
+
+def test_the_peripheral_has_time_to_get_ready():
+    """It listens 30 ms after its event 1; the central asks for a channel in its event 7, and gets it."""
+    for n in range(5):
+        s, c = pair("""
+    up()
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    wait(1, 20000)
+    time.sleep_ms(30)
+    ble.l2cap_listen(22, 200)
+    wait(23)
+    wait(2)
+    """, """
+    start = 0
+    def handler(event, data):
+        irq(event, data)
+        if event == 7:
+            ble.l2cap_connect(data[0], 22, 200)
+    up()
+    ble.irq(handler)
+    ble.gap_connect(0, peer())
+    conn = wait(23)[0]
+    assert [e[0] for e in events] == [7], events
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+        s.end()
+
+
+def test_the_connection_is_told_first():
+    """Whatever the peripheral does at once, event 7 comes before it is seen: a notification, the end; one event 66 for each question."""
+    s = Program(SERVER + """
+    def handler(event, data):
+        irq(event, data)
+        if event == 1:
+            if n:
+                ble.gap_disconnect(data[0])
+            else:
+                ble.gatts_notify(data[0], char, b"quick")
+    ble.irq(handler)
+    for n in range(2):
+        wait(2, 20000)
+        ble.gap_advertise(20000)
+    """)
+    s.line("READY")
+    c = Program("""
+    ble.config(events=(66,))
+    up()
+    who = peer()
+    ble.gap_connect(0, who)
+    conn = wait(18)[0]
+    assert [e[0] for e in events if e[0] != 66] == [7], events
+    assert not [e for e in events if e[0] == 66 and e[1][1] == 5], events
+    ble.gap_link(conn, 5)
+    while wait(66)[1] != 5:
+        pass
+    ble.gap_disconnect(conn)
+    wait(8)
+    events.clear()
+    ble.gap_connect(0, who)
+    wait(8)
+    assert [e[0] for e in events if e[0] != 66] == [7], events
+    """)
+    c.say(s.line("MAC"))
+    c.end()
+    s.end()
+
+
+def test_a_peer_that_does_not_say_its_features():
+    """The connection is told after a second; at once, when the program gives the attempt up."""
+    path = os.path.join(scratch, "features.sock")
+    h = hub("unix:" + path)
+    b = Between(path, "features.between")
+    b.drops = (b"\x04\x3e\x0c\x04",)       # LE Read Remote Features Complete
+    s = Program(SERVER + """
+    for n in range(2):
+        wait(2, 20000)
+        ble.gap_advertise(20000)
+    """, {"WOAD_HCI": "unix:" + path})
+    s.line("READY")
+    c = Program("""
+    up()
+    who = peer()
+    for limit in (900, 100):
+        ble.gap_connect(0, who)
+        start = time.ticks_ms()
+        if limit == 100:
+            while not ble.gap_connections():
+                time.sleep_ms(1)
+            assert not events
+            start = time.ticks_ms()
+            ble.gap_connect(None)
+        conn, _, _ = wait(7)
+        gone = time.ticks_diff(time.ticks_ms(), start)
+        assert gone > 900 if limit == 900 else gone < 500, gone
+        raises(114, ble.gap_connect, None)
+        ble.gap_disconnect(conn)
+        wait(8)
+        events.clear()
+    """, {"WOAD_HCI": b.spec})
+    c.say(s.line("MAC"))
+    c.end()
+    s.end()
+    h.terminate()
+    h.wait()
 
 
 def test_bonds_that_were_there_are_kept():

@@ -38,6 +38,46 @@ def transfer(mib):
         return re.findall(r"\[#+\] 100 % .*/s", sent.stdout)[-1]
 
 
+# A receiver that is quick: its answer comes before SEND_READY tells the sender that its last SDU has left.
+QUICK = """
+import time
+import ubluetooth
+from ubluetooth import UUID
+class BLE:
+    def __init__(self):
+        self.ble = ubluetooth.BLE()
+    def irq(self, handler):
+        self.handler = handler
+        self.ble.irq(handler)
+    def l2cap_send(self, conn, cid, data):
+        self.ble.l2cap_send(conn, cid, data)
+        if len(data) != 32:
+            return True
+        time.sleep_ms(500)
+        self.handler(26, (conn, cid, 0))
+        return False
+    def __getattr__(self, name):
+        return getattr(self.ble, name)
+"""
+
+
+def quick_answer():
+    with tempfile.TemporaryDirectory() as at:
+        spec, path, copy = "unix:%s/air" % at, at + "/file", at + "/copy"
+        open(path, "wb").write(b"some octets")
+        open(at + "/bluetooth.py", "w").write(QUICK)
+        air = subprocess.Popen([os.path.join(build, "woad"), "air", "--quiet", spec], stderr=subprocess.PIPE)
+        assert b"serving" in air.stderr.readline()
+        program = [os.path.join(build, "micropython"), os.path.join(root, "examples", "python", "transfer.py")]
+        env = dict(os.environ, WOAD_HCI=spec)
+        got = subprocess.Popen(program + ["receive", copy], stdout=subprocess.PIPE, env=env)
+        sent = subprocess.run(program + ["send", path], stdout=subprocess.PIPE, env=dict(env, MICROPYPATH=at), timeout=60)
+        got.communicate(timeout=30)
+        air.terminate()
+        air.wait(10)
+        assert sent.returncode == 0 and b"it is the same" in sent.stdout, sent.stdout
+
+
 def build_c(program):
     """As the README says."""
     return (["cc", "-std=c99", "-no-pie", "-I", os.path.join(root, "include"), "-o", program, program + ".c"]
@@ -115,6 +155,8 @@ def main():
     r = subprocess.run([os.path.join(build, "micropython"), os.path.join(root, "examples", "python", "transfer.py")], stdout=subprocess.PIPE)
     assert r.returncode == 2 and b"usage: transfer.py send|receive FILE" in r.stdout, r
     ok("transfer.py says how it is used")
+    quick_answer()
+    ok("transfer.py hears an answer that is quick")
     o = subprocess.run([os.path.join(examples, "observer")], stdout=subprocess.PIPE, timeout=30)
     assert o.returncode == 0
     ok("observer")

@@ -58,8 +58,11 @@ def test_a_handler_slower_than_the_air():
     ble.irq(handler)
     ble.gap_scan(0, 30000, 30000)
     print("FLOOD")
+    start = time.ticks_ms()
     while n < 3:
         time.sleep_ms(10)
+    gone = time.ticks_diff(time.ticks_ms(), start)
+    assert gone < 5000, gone                # it came out of its first sleep, too
     for f, t in ((time.sleep, 1), (time.sleep_ms, 1000), (time.sleep_us, 1000000)):
         start = time.ticks_ms()
         f(t)

@@ -37,6 +37,7 @@ class Between:
         self.more = queue.Queue()
         self.spec = "unix:" + self.path
         self.flood, self.flood_end = b"", 0
+        self.drops = ()                     # packets of the controller that begin so do not come
         threading.Thread(target=self.begin, daemon=True).start()
 
     def begin(self):
@@ -68,7 +69,7 @@ class Between:
                 except socket.timeout:
                     pass
                 n = self.whole(held)
-                self.program.sendall(held[:n])
+                self.program.sendall(self.passing(held[:n]))
                 held = held[n:]
                 while not self.more.empty():
                     self.program.sendall(self.more.get())
@@ -77,6 +78,18 @@ class Between:
                     self.program.sendall(self.flood)
         except OSError:
             pass                            # one of both is gone
+
+    def passing(self, packets):
+        if not self.drops:
+            return packets
+        out, at = b"", 0
+        while at < len(packets):
+            head, where, octets = self.HEADS[packets[at]]
+            end = at + head + int.from_bytes(packets[at + where:at + where + octets], "little")
+            if not packets[at:end].startswith(self.drops):
+                out += packets[at:end]
+            at = end
+        return out
 
     def whole(self, held):
         """So many octets of it are whole packets."""

@@ -188,8 +188,14 @@ typedef struct {
     struct ble_update *updates;
 } ble_obj_t;
 
-/* A connection of the central's of which the program has not heard yet. */
-struct ble_connecting { bool waits; uint16_t conn; struct woad_addr peer; mp_uint_t since; };
+/* A connection of the central's of which the program has not heard yet (`waits`), or whose peer's
+ * features have been asked for by the module (`asked`), and by the program, too (`shared`). */
+struct ble_connecting {
+    bool waits, asked, shared;
+    uint16_t conn;
+    struct woad_addr peer;
+    mp_uint_t since;
+};
 
 /* What gattc_read has gathered, on each connection. */
 struct ble_gathered { uint8_t *octets; uint16_t len; bool lost; };
@@ -284,6 +290,8 @@ int ble_read_refused(uint16_t conn, uint16_t handle);
 /* ble_connect.c */
 bool ble_connecting(const struct woad_event *ev);          /* true: it is not for the program now */
 bool ble_connecting_end(void);           /* all are told; false: there was none */
+/* Whether features are asked for already: the program gets that answer, too. */
+bool ble_connecting_share(uint16_t conn);
 uint32_t ble_connecting_due(void);       /* milliseconds until ble_connecting_run() */
 void ble_connecting_run(void);
 /* ble_l2cap.c */

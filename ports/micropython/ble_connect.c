@@ -9,7 +9,7 @@ enum { BLE_HOLD_MS = 1000 };
 static struct ble_connecting *connecting_on(uint16_t conn)
 {
     for (size_t k = 0; k < BLE_CONNS; k++) {
-        if (ble.connecting[k].waits && ble.connecting[k].conn == conn) {
+        if (ble.connecting[k].asked && ble.connecting[k].conn == conn) {
             return &ble.connecting[k];
         }
     }
@@ -18,6 +18,9 @@ static struct ble_connecting *connecting_on(uint16_t conn)
 
 static void connecting_tell(struct ble_connecting *c)
 {
+    if (!c->waits) {
+        return;
+    }
     struct woad_event ev = { .type = WOAD_EV_CONNECT, .conn = c->conn };
     ev.u.connect.peer = c->peer;
     ev.u.connect.central = true;
@@ -29,11 +32,13 @@ static void connecting_tell(struct ble_connecting *c)
 static bool connecting_begin(const struct woad_event *ev)
 {
     struct ble_connecting *c = &ble.connecting[(ev->conn & 0xff) % BLE_CONNS];
+    c->asked = false;                    /* of a connection that is over */
     if (!ev->u.connect.central || c->waits ||
         woad_link_read(ble.host, ev->conn, WOAD_LINK_FEATURES)) {
         return false;
     }
-    *c = (struct ble_connecting){ true, ev->conn, ev->u.connect.peer, mp_hal_ticks_ms() };
+    *c = (struct ble_connecting){ true, true, false, ev->conn, ev->u.connect.peer,
+                                  mp_hal_ticks_ms() };
     return true;
 }
 
@@ -47,7 +52,20 @@ bool ble_connecting(const struct woad_event *ev)
     if (c && (answer || ev->type != WOAD_EV_LINK || ble_wants(IRQ_LINK))) {
         connecting_tell(c);
     }
-    return c && answer;
+    if (c && (answer || ev->type == WOAD_EV_DISCONNECT)) {
+        c->asked = false;
+    }
+    return c && answer && !c->shared;
+}
+
+bool ble_connecting_share(uint16_t conn)
+{
+    struct ble_connecting *c = connecting_on(conn);
+    bool first = c && !c->shared;
+    if (first) {
+        c->shared = true;
+    }
+    return first;
 }
 
 bool ble_connecting_end(void)

@@ -141,6 +141,9 @@ static mp_obj_t gap_link(mp_obj_t self, mp_obj_t conn, mp_obj_t item)
     uint16_t number = (uint16_t)mp_obj_get_int(conn);
     mp_int_t what = mp_obj_get_int(item);
     struct woad *h = link_active();
+    if (what == WOAD_LINK_FEATURES && ble_connecting_share(number)) {
+        return mp_const_none;
+    }
     return link_done(what < 0 || what > 255
                      ? WOAD_EINVAL : woad_link_read(h, number, (enum woad_link_item)what));
 }

@@ -287,7 +287,8 @@ void ble_port_arm(uint32_t least_ms)
     if (waits && !least_ms) {
         ble_hci_run_now();
     } else {                             /* not at once: the program has its turn, too */
-        uint32_t ms = mcu_io.next < BLE_HCI_POLL_MS ? mcu_io.next : BLE_HCI_POLL_MS;   /* often enough */
+        /* Often enough. */
+        uint32_t ms = mcu_io.next < BLE_HCI_POLL_MS ? mcu_io.next : BLE_HCI_POLL_MS;
         uint32_t due = ble_due();
         ms = ms < due ? ms : due;
         ble_hci_run_in_ms(ms && !waits ? ms : 1);

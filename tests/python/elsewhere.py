@@ -354,6 +354,8 @@ def test_the_connection_is_told_first():
     ble.gap_link(conn, 5)
     while wait(66)[1] != 5:
         pass
+    time.sleep_ms(300)
+    assert not [e for e in events if e[0] == 66 and e[1][1] == 5], events
     ble.gap_disconnect(conn)
     wait(8)
     events.clear()

@@ -30,6 +30,7 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     }
     for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
         struct wr params = wr_of(buf + 4, 255);
+        hci->pending_arg = WOAD_NO_CONN; /* not of the command before */
         uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
         if (opcode) {
             if (CHECK_QUIET && quiet) {

@@ -526,15 +526,18 @@ def test_what_is_lost_ends():
         who = bytes.fromhex(%r)
         ble.gap_connect(0, who)
         wait(7, 20000)
-        hoard = []
-        for size in (16384, 1024, 64, 16):
+        def nothing(event, data):
+            pass
+        ble.irq(nothing)                    # which needs no memory
+        hoard = None
+        for size in (16384, 1024, 64, 16, 1024, 16):
             try:
                 while True:
-                    hoard.append(bytearray(size))
+                    hoard = (bytearray(size), hoard)
             except MemoryError:
                 pass
         print("FULL")
-        time.sleep_ms(5000)
+        time.sleep_ms(3000)
         for n in range(50):
             try:
                 ble.gap_advertise(100000)
@@ -543,6 +546,7 @@ def test_what_is_lost_ends():
                 pass
         hoard = None
         time.sleep_ms(500)
+        ble.irq(irq)
         dropped = ble.config("dropped")
         assert dropped > 10, dropped
         assert ble.gap_connections() == ()

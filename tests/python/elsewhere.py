@@ -138,6 +138,33 @@ def test_handle_0_again():
     s.end()
 
 
+def test_handle_0_for_who_advertises_in_its_handler():
+    """As very many programs do: the handler of the end calls methods whose commands are out when it returns."""
+    s = Program(SERVER + """
+    def handler(event, data):
+        irq(event, data)
+        if event == 2:
+            ble.gap_advertise(20000)
+    ble.irq(handler)
+    for n in range(4):
+        assert wait(1, 20000)[0] == 0
+        wait(2, 20000)
+    """)
+    s.line("READY")
+    c = Program("""
+    up()
+    who = peer()
+    for n in range(4):
+        ble.gap_connect(0, who)
+        conn = wait(7)[0]
+        ble.gap_disconnect(conn)
+        wait(8)
+    """)
+    c.say(s.line("MAC"))
+    c.end()
+    s.end()
+
+
 def test_what_waits_for_a_connection_ends_with_it():
     """A send_update that had no room is not for the next connection of the same handle."""
     s = Program(SERVER + """

@@ -50,6 +50,7 @@ class Uart:
                         return
                     if self.there:
                         self.there.sendall(octets)
+                        self.asked = True
                 elif octets and self.stalled is not None:
                     self.stalled += octets
                 elif octets:
@@ -58,7 +59,7 @@ class Uart:
                     self.there = None
 
     def stall(self):
-        self.stalled = b""
+        self.asked, self.stalled = False, b""
 
     def go_on(self):
         octets, self.stalled = self.stalled, None
@@ -537,7 +538,7 @@ def test_what_is_lost_ends():
             except MemoryError:
                 pass
         print("FULL")
-        time.sleep_ms(3000)
+        time.sleep_ms(4000)
         for n in range(50):
             try:
                 ble.gap_advertise(100000)
@@ -562,7 +563,10 @@ def test_what_is_lost_ends():
     uart.stall()
     s.say("")
     s.line("OVER", 30)
-    time.sleep(2.5)                         # the board is in gap_advertise() by then
+    uart.asked = False
+    while not uart.asked:                   # the board is in gap_advertise()
+        time.sleep(0.01)
+    time.sleep(0.5)
     uart.go_on()
     b.end()
     s.end()

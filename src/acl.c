@@ -215,6 +215,20 @@ static void acl_turn(struct woad *h, struct conn *c, bool stays)
     }
 }
 
+/* Somebody in the ring has been stirred since its last turn: by an event about another, or by what
+ * it has dropped. */
+static bool acl_stirred(const struct woad *h)
+{
+    const struct conn *c = h->stirred;
+    do {
+        if (c->stirred_again) {
+            return true;
+        }
+        c = c->stirred_next;
+    } while (c != h->stirred);
+    return false;
+}
+
 /* Connections in turn, each a packet, while the controller has buffers.  But a frame of which a
  * part is out, and the rest in our only buffer for it, goes on first. */
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
@@ -228,7 +242,8 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         h->hci.acl_free--;
         return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
     }
-    for (struct conn *refused = NULL; h->stirred && (c = h->stirred->stirred_next) != refused;) {
+    struct conn *refused = NULL;         /* where a round begins in which nobody sends */
+    while (h->stirred && ((c = h->stirred->stirred_next) != refused || acl_stirred(h))) {
         bool open = c->state == CONN_OPEN, may = open && acl_may_take(h, c);
         c->stirred_again = false;
         size_t len = may ? acl_tx_conn(h, c, buf, room) : 0;

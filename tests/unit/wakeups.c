@@ -139,6 +139,39 @@ static void result_of_a_multiplication_is_sent(void **state)
     solo_end();
 }
 
+/* A connection that has its share of the controller's buffers is passed over, and the next has
+ * dropped what may not be sent any more: what is behind that leaves all the same. */
+static void turn_of_one_that_has_dropped(void **state)
+{
+    static const struct woad_uuid service = WOAD_UUID16(0x180d), value = WOAD_UUID16(0x2a37);
+    static const struct woad_attr db[] = { WOAD_PRIMARY(&service),
+        WOAD_CHARACTERISTIC(&value, WOAD_PROP_NOTIFY, WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED),
+        WOAD_CHARACTERISTIC(&value, WOAD_PROP_NOTIFY, WOAD_PERM_READ) };
+    uint16_t first = 0;
+    (void)state;
+    solo.acl_len = 251;
+    solo.acl_count = 4;
+    solo_boot(solo_config(features));
+    assert_int_equal(woad_gatt_add(solo.h, db, sizeof db / sizeof *db, &first), 0);
+    solo_bond(9, WOAD_BOND_SECURE);
+    solo_connected(SOLO_HANDLE, false, 8);
+    solo_connected(SOLO_HANDLE + 1, false, 9);
+    solo_encrypt(SOLO_HANDLE + 1);
+    solo.no_completed = true;
+    uint16_t secret = (uint16_t)(first + 2), plain = (uint16_t)(first + 4);
+    for (int n = 0; n < 4; n++) {
+        assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], plain, "x", 1), 0);
+    }
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1b), 3);
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[1], secret, "y", 1), 0);
+    SOLO_RX(4, 8, 4, 0, SOLO_HANDLE + 1, 0, 0);
+    assert_int_equal(woad_gatt_notify(solo.h, solo.conn[1], plain, "z", 1), 0);
+    solo_pump();
+    assert_int_equal(solo_frames(4, 0x1b), 4);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +182,7 @@ int main(void)
         cmocka_unit_test(confirmation_goes_by_the_policy),
         cmocka_unit_test(time_limits_follow_each_other),
         cmocka_unit_test(result_of_a_multiplication_is_sent),
+        cmocka_unit_test(turn_of_one_that_has_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

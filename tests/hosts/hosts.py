@@ -20,7 +20,7 @@ from run import Program, build, hub, programs, scratch
 CENTRAL, PERIPHERAL, NOBLE = "ble-host central, Woad peripheral", "Woad central, ble-host peripheral", "noble central, Woad peripheral"
 GATT = ["found by advertising and scan response", "connected", "MTU exchanged", "services, characteristics, descriptors discovered", "value read",
         "value written with response", "value written without", "long value read", "long value written", "descriptor read", "notified", "indicated", "disconnected"]
-MORE = ["values written reliably, and cancelled", "connection parameters changed", "both reasons of a disconnection"]
+MORE = ["values written reliably", "connection parameters changed", "both reasons of a disconnection"]
 PAIRINGS = {    # name: the host's capabilities, ours, who shows the number, MITM, Secure Connections
     "paired, Secure Connections, Just Works": (3, 3, None, False, True),
     "paired, Secure Connections, Numeric Comparison": (1, 1, "both", True, True),
@@ -149,20 +149,31 @@ def gatt_ble_host_central():
     c.end()
     assert s.line("REASON") == str(0x15), s.lines
     s.end()
-    s = woad(SETTINGS + SERVER + "ble.config(events=(64,))\nconn = wait(1, 60000)[0]\nsys.stdin.readline()\nble.gap_disconnect(conn)\n" + GONE)
-    s.line("READY")
+    s = disconnects()
     c = node("""
     const conn = await BleHost.connect(await BleHost.up(), 'WoadPeer');
     say('HERE');
     say('REASON', (await once(conn, 'disconnect'))[0]);
     process.exit(0);
     """)
-    c.line("HERE", 30)
-    s.say("")
-    assert c.line("REASON", 30) == str(0x13) and s.line("REASON") == str(0x16), (c.lines, s.lines)
-    c.end()
-    s.end()
+    both_reasons(s, c)
     passed(CENTRAL, MORE[2])
+
+
+def disconnects():
+    """A Woad peripheral that ends the connection when it is asked to."""
+    s = woad(SETTINGS + SERVER + "ble.config(events=(64,))\nconn = wait(1, 60000)[0]\nsys.stdin.readline()\nble.gap_disconnect(conn)\n" + GONE)
+    s.line("READY")
+    return s
+
+
+def both_reasons(woad_side, host):
+    host.line("HERE", 30)
+    woad_side.say("")
+    reasons = host.line("REASON", 30), woad_side.line("REASON", 30)
+    assert reasons == (str(0x13), str(0x16)), reasons
+    host.end()
+    woad_side.end()
 
 
 PEER = """
@@ -211,6 +222,33 @@ def gatt_ble_host_peripheral():
     passed(PERIPHERAL, MORE[2])
     c.end()
     s.end()
+
+
+def reliable_ble_host_peripheral():
+    """Woad compares each part that the server repeats; the server writes all parts at once."""
+    s = node("""
+    const m = await BleHost.up();
+    const long = { uuid: LONG, properties: ['read', 'write', 'reliable-write'], value: LONG_VALUE,
+      onWrite: (conn, needsResponse, v, answer) => { say('WROTE', v.equals(OTHER_VALUE)); answer(0); } };
+    m.gattDb.addServices([{ uuid: SERVICE, characteristics: [long] }]);
+    await once(await BleHost.advertise(m, 'HostPeer'), 'disconnect');
+    process.exit(0);
+    """)
+    s.line("READY", 30)
+    c = woad(SETTINGS + FIND_PEER + """
+conn = connect(b"HostPeer")
+ble.gattc_discover_characteristics(conn, 1, 0xffff, LONG)
+long = wait(11)[2]
+wait(12)
+ble.gattc_write(conn, long, OTHER_VALUE, 3)
+assert wait(17, 20000)[2] == 0
+ble.gap_disconnect(conn)
+wait(8)
+""")
+    c.end(60)
+    s.end()
+    assert [x for x in s.lines if x.startswith("WROTE")] == ["WROTE true"], s.lines
+    passed(PERIPHERAL, MORE[0])
 
 
 # For a Woad central: who advertises that name.
@@ -591,8 +629,8 @@ def channel_that_woad_opens(column):
     passed(column, CHANNEL[0])
 
 
-def channel_that_the_host_opens():
-    w = woad(ADVERTISES + """
+def channel_that_the_host_opens(column):
+    server = """
 cid = wait(23, 60000)[1]
 buf = bytearray(2048)
 got = b""
@@ -605,11 +643,9 @@ assert all(v == i * 31 >> 3 & 255 for i, v in enumerate(got))
 for sent in range(0, %d, 1024):
     ble.l2cap_send(conn, cid, bytes((sent + i) * 31 >> 3 & 255 for i in range(1024))) or wait(26, 20000)
 wait(24, 20000)
-wait(2, 20000)
-""" % (FIRST, SIZE))
-    w.line("READY")
-    h = node("""
-    const conn = await BleHost.connect(await BleHost.up(), 'WoadPeer');
+wait(%d, 20000)
+""" % (FIRST, SIZE, 2 if column == CENTRAL else 8)
+    client = """
     const [refusal] = [].concat(await ask(conn.l2capCoCManager, 'connect', 0x90, false, 1500));
     assert.equal(refusal, 2);
     say('REFUSED');
@@ -627,11 +663,19 @@ wait(2, 20000)
     conn.disconnect();
     await once(conn, 'disconnect');
     process.exit(0);
-    """ % (SIZE, FIRST, SIZE))
+    """ % (SIZE, FIRST, SIZE)
+    if column == CENTRAL:
+        w = woad(ADVERTISES + server)
+        w.line("READY")
+        h = node("const conn = await BleHost.connect(await BleHost.up(), 'WoadPeer');" + client)
+    else:
+        h = node("const conn = await BleHost.advertise(await BleHost.up(), 'HostPeer');" + client)
+        h.line("READY", 30)
+        w = woad(FIND_PEER + "ble.l2cap_listen(0x80, 1500)\nconn = connect(b'HostPeer')\n" + server)
     h.line("REFUSED", 30)
     h.end(120)
     w.end()
-    passed(CENTRAL, CHANNEL[1])
+    passed(column, CHANNEL[1])
 
 
 # ---- noble ----
@@ -704,6 +748,15 @@ def gatt_noble():
     c.end()
     assert s.line("REASON") == str(0x13), s.lines
     s.end()
+    s = disconnects()
+    c = node(NOBLE_UP + """
+    const p = await find(p => p.advertisement.localName === 'WoadPeer');
+    p.once('disconnect', reason => { say('REASON', reason); process.exit(0); });
+    await p.connectAsync();
+    say('HERE');
+    """)
+    both_reasons(s, c)
+    passed(NOBLE, MORE[2])
 
 
 def pair_noble():
@@ -738,6 +791,7 @@ for n in range(2):
 def cases():
     yield "gatt-ble-host-central", gatt_ble_host_central
     yield "gatt-ble-host-peripheral", gatt_ble_host_peripheral
+    yield "reliable-ble-host-peripheral", reliable_ble_host_peripheral
     for name in PAIRINGS:
         short = name.replace("paired, ", "").replace(", ", "-").replace(" ", "-")
         yield "pair-ble-host-central-" + short, lambda name=name: pair_ble_host_central(name)
@@ -752,7 +806,8 @@ def cases():
     yield "bonded-ble-host-peripheral", bonded_ble_host_peripheral
     yield "channel-ble-host-central-woad-opens", lambda: channel_that_woad_opens(CENTRAL)
     yield "channel-ble-host-peripheral-woad-opens", lambda: channel_that_woad_opens(PERIPHERAL)
-    yield "channel-ble-host-central-opens", channel_that_the_host_opens
+    yield "channel-ble-host-central-opens", lambda: channel_that_the_host_opens(CENTRAL)
+    yield "channel-ble-host-peripheral-opens", lambda: channel_that_the_host_opens(PERIPHERAL)
     yield "gatt-noble", gatt_noble
     yield "pair-noble", pair_noble
 

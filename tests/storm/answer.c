@@ -72,6 +72,11 @@ size_t peer_att_request(uint8_t *p)
     uint8_t op = ops[any(sizeof ops)];
     unsigned handle = one_in(8) ? any(65536) : 10 + any(16);
     size_t n = 1;
+    if (one_in(16)) {                    /* Client Supported Features: all */
+        static const uint8_t features[] = { 0x12, 0x0b, 0, 7 };
+        memcpy(p, features, sizeof features);
+        return sizeof features;
+    }
     p[0] = op;
     switch (op) {
     case 0x02: return att_le16(p, n, 23 + any(200));

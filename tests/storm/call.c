@@ -101,31 +101,25 @@ const uint8_t *some_octets(void)
     return octets;
 }
 
-static unsigned weight_of(const struct call *calls)
-{
-    unsigned sum = 0;
-    for (; calls->name; calls++) {
-        sum += calls->weight;
-    }
-    return sum;
-}
-
 static const struct call *const tables[] = { gatt_calls, link_calls, coc_calls };
 
 void call_any(void)
 {
+    const struct mood *mood = &storm.mood;
     unsigned sum = 0;
-    for (unsigned n = 0; n < 3; n++) {
-        sum += weight_of(tables[n]);
+    for (unsigned t = 0; t < 3; t++) {
+        for (unsigned n = 0; tables[t][n].name; n++) {
+            sum += mood->weight[t][n];
+        }
     }
     unsigned at = any(sum);
-    for (unsigned n = 0; n < 3; n++) {
-        for (const struct call *c = tables[n]; c->name; c++) {
-            if (at < c->weight) {
-                c->run();
+    for (unsigned t = 0; t < 3; t++) {
+        for (unsigned n = 0; tables[t][n].name; n++) {
+            if (at < mood->weight[t][n]) {
+                tables[t][n].run();
                 return;
             }
-            at -= c->weight;
+            at -= mood->weight[t][n];
         }
     }
 }

@@ -47,6 +47,18 @@ static void call_advertise(void)
     }
 }
 
+/* What takes a connection waits for one. */
+void call_be_found(void)
+{
+    static const struct woad_adv_params p = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
+    struct actor *a = storm.me;
+    bool was = a->adv;
+    a->adv = true;
+    if (result(woad_adv_start(a->h, &p), "DIMS", "woad_adv_start(0)")) {
+        a->adv = was;
+    }
+}
+
 static void call_adv_stop(void)
 {
     storm.me->adv = false;               /* whether it has started is not told any more */
@@ -346,8 +358,6 @@ static void call_fail(void)
     }
 }
 
-/* The application asks what there is to send, inside an event or not: a packet of an event is
- * sent, too. */
 static void call_look(void)
 {
     struct actor *a = storm.me;

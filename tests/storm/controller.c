@@ -8,6 +8,7 @@ static struct { size_t n; uint8_t octet[OCTETS]; } later[LATER];
 static unsigned later_in, later_out;
 static struct controller_link {
     bool live, encrypted;
+    bool over;                           /* the host has been told of its end */
     unsigned owed;                       /* packets of the host's that are not completed */
 } links[SOLO_LINKS];
 static struct { uint8_t octet[900]; size_t n; } frame[SOLO_LINKS];
@@ -24,7 +25,8 @@ unsigned controller_links(void)
 }
 
 bool controller_link(unsigned k) { return k < SOLO_LINKS && links[k].live; }
-bool controller_encrypted(unsigned k) { return controller_link(k) && links[k].encrypted; }
+/* As the host has been told, also when the link has fallen since. */
+bool controller_encrypted(unsigned k) { return k < SOLO_LINKS && links[k].encrypted; }
 
 unsigned controller_credits(void)
 {
@@ -213,6 +215,7 @@ static void data(const uint8_t *p, size_t n)
 {
     unsigned k = p[1] - (unsigned)SOLO_HANDLE;
     MUST(controller_credits() < buffers, "a packet without a buffer of the controller's");
+    MUST(k >= SOLO_LINKS || !links[k].over, "a packet for a connection that has ended");
     if (!controller_link(k)) {
         return;                          /* it has gone, and the host does not know it yet */
     }
@@ -274,12 +277,14 @@ static bool say_one(void)
         links[k].encrypted = octet[6];
     } else if (octet[1] == 0x3e && octet[3] == 1 && octet[4] == 0) {
         k = octet[5] - (unsigned)SOLO_HANDLE;              /* perhaps of a link that it had */
+        links[k].over = false;
         links[k].owed = 0;
         frame[k].n = 0;
         links[k].encrypted = false;
     } else if (octet[1] == 5 && k < SOLO_LINKS) {
         links[k].owed = 0;
         links[k].encrypted = false;
+        links[k].over = true;
     }
     solo_give(octet, n);
     return true;
@@ -301,11 +306,11 @@ static void link_step(unsigned k)
         advertising = advertising && !role;
         peer_reset(k);
         PUT(4, 0x3e, 19, 1, 0, handle, 0, role, 0, x, x, x, x, x, x, 24, 0, 0, 0, 0, 1, 0);
-    } else if (l->live && one_in(300)) {
+    } else if (l->live && one_in(storm.mood.falls)) {
         put_disconnected(k, 8);
-    } else if (l->live && one_in(60)) {
+    } else if (l->live && one_in(storm.mood.encrypts)) {
         PUT(4, 8, 4, (uint8_t)(one_in(2) ? 0 : 6), handle, 0, (uint8_t)any(2));
-    } else if (l->live && one_in(60)) {
+    } else if (l->live && one_in(storm.mood.asks_key)) {
         PUT(4, 0x3e, 13, 5, handle, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     } else if (l->live && one_in(60)) {
         PUT(4, 0x3e, 11, 6, handle, 0, 6, 0, (uint8_t)(6 + any(9)), 0, 0, 0, 100, 0);
@@ -319,9 +324,11 @@ void controller_step(void)
 {
     unsigned k = any(SOLO_LINKS);
     for (unsigned n = any(4); n; n--) {
-        say_one();
+        if (one_in(storm.mood.says)) {
+            say_one();
+        }
     }
-    if (links[k].owed && one_in(2)) {
+    if (links[k].owed && one_in(storm.mood.completes)) {
         complete_packets(k, 1 + any(links[k].owed));
     }
     link_step(k);

@@ -33,18 +33,27 @@ static bool has_address(unsigned number, const struct woad_addr *a)
     return false;
 }
 
-/* The other end of a connection: of the host with the peer's address, in the other role.  *others:
- * how many there may be, as two hosts that hide can have two connections. */
+static unsigned number_of(const struct link *l)
+{
+    return (unsigned)((const char *)l - (const char *)storm.actor) /
+           (unsigned)sizeof *storm.actor;
+}
+
+/* Whether these two may be the ends of one connection: each has the other's address, in the other
+ * role.  Two hosts that hide can have two connections. */
+static bool may_be_ends(const struct link *l, const struct link *o)
+{
+    return number_of(l) != number_of(o) && o->central != l->central &&
+           has_address(number_of(o), &l->peer) && has_address(number_of(l), &o->peer);
+}
+
+/* The other end of a connection.  *others: how many there may be. */
 static struct link *other_end(const struct link *l, struct actor **whose, unsigned *others)
 {
     struct link *end = NULL;
-    unsigned number = (unsigned)((const char *)l - (const char *)storm.actor) /
-                      (unsigned)sizeof *storm.actor;
-    for (unsigned n = 0; n < ACTORS; n++) {
-        struct actor *a = &storm.actor[n];
-        for (unsigned k = 0; k < LINKS && n != number && has_address(n, &l->peer); k++) {
-            struct link *o = &a->link[k];
-            if (o->open && o->central != l->central && has_address(number, &o->peer)) {
+    for (struct actor *a = storm.actor; a < storm.actor + ACTORS; a++) {
+        for (struct link *o = a->link; o < a->link + LINKS; o++) {
+            if (o->open && may_be_ends(l, o)) {
                 *whose = a;
                 *others += 1;
                 end = o;
@@ -80,12 +89,20 @@ static const struct woad_oob *duo_oob(const struct link *l)
     return o && a && a->has_made ? &a->made : NULL;
 }
 
+/* By one that may be the other end; where none is open, by one that has closed since. */
 static bool duo_proven(const struct link *l)
 {
     struct actor *a = NULL;
     unsigned others = 0;
-    const struct link *o = other_end(l, &a, &others);
-    return o && (o->proven || (o->tk && o->tk == l->tk));
+    bool open = other_end(l, &a, &others) != NULL;
+    for (a = storm.actor; a < storm.actor + ACTORS; a++) {
+        for (struct link *o = a->link; o < a->link + LINKS; o++) {
+            if (o->open == open && may_be_ends(l, o) && (o->proven || (o->tk && o->tk == l->tk))) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* --- the world -------------------------------------------------------------------------------- */
@@ -180,6 +197,7 @@ static void duo_begin(uint64_t seed)
 {
     chance_seed(seed);
     storm.encrypted = NULL;
+    storm.send = NULL;
     storm.peer = duo_peer;
     storm.passkey = duo_passkey;
     storm.oob = duo_oob;

@@ -58,6 +58,7 @@ static int play(uint64_t episode)
     storm.hash = 14695981039346656037ull;
     int failed = setjmp(storm.over);
     if (!failed) {
+        mood_draw(episode);
         kind->begin(episode);
         for (size_t at = 0; at < n_steps; at++) {
             if (keep[at]) {

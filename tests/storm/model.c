@@ -329,6 +329,10 @@ void storm_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
     a->depth++;
     armed_run(a);
+    if (storm.send && one_in(storm.mood.sends)) {
+        say("    woad_tx()\n");
+        storm.send();
+    }
     a->depth--;
     storm.me = was;
 }
@@ -339,8 +343,14 @@ void armed_run(struct actor *a)
         return;
     }
     uint64_t saved = chance_save();
-    chance_seed(a->armed_seed[--a->armed]);
-    call_any();
+    do {
+        chance_seed(a->armed_seed[--a->armed]);
+        bool more = one_in(3);
+        call_any();
+        if (!more) {
+            break;
+        }
+    } while (a->armed);
     chance_restore(saved);
 }
 

@@ -7,6 +7,7 @@ static struct peer {
     uint8_t cid[5];                      /* channels in it */
     size_t cids;
     uint8_t att, eatt[8];                /* its last request, on the fixed bearer and on channels */
+    uint8_t greeted;                     /* what it has said of itself */
 } peers[SOLO_LINKS];
 
 void peer_reset(unsigned k)
@@ -141,6 +142,16 @@ static void say_request(unsigned k)
 static void say_att(unsigned k)
 {
     uint8_t body[300], c = (uint8_t)any(8);
+    unsigned greeted = peers[k].greeted;
+    peers[k].greeted = (uint8_t)(greeted < 2 ? greeted + 1 : greeted);
+    if (greeted == 0) {                  /* most say at once how much they take, and what */
+        PEER_SAYS(k, 4, 0x02, (uint8_t)(one_in(3) ? 23 : 250), 0);
+        return;
+    }
+    if (greeted == 1 && one_in(2)) {
+        PEER_SAYS(k, 4, 0x12, 0x0b, 0, 7);
+        return;
+    }
     bool fixed = one_in(2);
     uint8_t op = fixed ? peers[k].att : peers[k].eatt[c];
     size_t n = op && one_in(2) ? peer_att_answer(body + 2, op) : peer_att_request(body + 2);

@@ -63,6 +63,29 @@ static struct woad_config solo_config(void)
         .crypto = library ? &storm_crypto : NULL, .random = library ? storm_random : NULL };
 }
 
+/* Until woad_tx() gives 0.  True: there was something. */
+static bool solo_send(void)
+{
+    uint8_t packet[WOAD_TX_ROOM] = { 0 };
+    size_t n, packets = 0;
+    while ((n = woad_tx(solo.a->h, packet, sizeof packet)) > 0) {
+        MUST(++packets < 5000, "woad_tx() does not end");
+        hash_octets(packet, n);
+        if (packet[0] == 2) {
+            unsigned k = packet[1] - (unsigned)SOLO_HANDLE;
+            model_acl(solo.a, k < SOLO_LINKS && controller_encrypted(k), packet, n);
+        }
+        controller_take(packet, n);
+    }
+    MUST(woad_tx(solo.a->h, packet, sizeof packet) == 0, "woad_tx() has given 0, and has more");
+    return packets != 0;
+}
+
+static void solo_send_inside(void)
+{
+    solo_send();
+}
+
 static void solo_begin(uint64_t seed)
 {
     struct actor *a = &storm.actor[0];
@@ -77,6 +100,7 @@ static void solo_begin(uint64_t seed)
     model_reset(a, 0);
     storm.me = a;
     storm.encrypted = NULL;
+    storm.send = SENDS_INSIDE ? solo_send_inside : NULL;
     storm.peer = solo_peer;
     storm.passkey = solo_passkey;
     storm.oob = solo_oob;
@@ -90,22 +114,6 @@ static void solo_begin(uint64_t seed)
 }
 
 /* --- as woad.h says --------------------------------------------------------------------------- */
-
-static bool solo_send(void)
-{
-    uint8_t packet[WOAD_TX_ROOM] = { 0 };
-    size_t n, packets = 0;
-    while ((n = woad_tx(solo.a->h, packet, sizeof packet)) > 0) {
-        MUST(++packets < 5000, "woad_tx() does not end");
-        hash_octets(packet, n);
-        if (packet[0] == 2) {
-            unsigned k = packet[1] - (unsigned)SOLO_HANDLE;
-            model_acl(solo.a, k < SOLO_LINKS && controller_encrypted(k), packet, n);
-        }
-        controller_take(packet, n);
-    }
-    return packets != 0;
-}
 
 /* After each call, packet and poll. */
 void solo_settle(void)
@@ -168,7 +176,11 @@ static void solo_step(const struct step *s)
     storm.me = solo.a;
     switch (s->kind) {
     case STEP_CALL:
-        call_any();
+        if (solo.a->up && !controller_links() && one_in(4)) {
+            call_be_found();
+        } else {
+            call_any();
+        }
         solo_settle();
         break;
     case STEP_INSIDE:

@@ -7,6 +7,7 @@
  *
  *     main.c     seeds, episodes, shrinking
  *     call.c, call_gatt.c, call_link.c     the calls, with their random arguments
+ *     mood.c     what an episode does often, and what never
  *     model.c, model_coc.c     what was accepted and has not ended yet, against the events
  *     solo.c, controller.c, peer.c, answer.c     one host against a random controller and peer
  *     duo.c      hosts of this kind against each other, over the air */
@@ -89,6 +90,18 @@ struct actor {
     unsigned depth;
 };
 
+/* What happens often in an episode, and what never: where everything is equally likely, what takes
+ * three rare things does not happen.  Each number is of one_in(). */
+struct mood {
+    uint8_t weight[3][32];               /* of each call of each table */
+    unsigned completes;                  /* the controller completes packets */
+    unsigned encrypts;                   /* encryption comes or goes */
+    unsigned asks_key;                   /* the controller asks for a key */
+    unsigned falls;                      /* a link falls */
+    unsigned says;                       /* the controller's next event */
+    unsigned sends;                      /* what there is leaves from inside an event */
+};
+
 struct step { uint8_t kind, actor; uint64_t seed; };
 enum step_kind { STEP_CALL, STEP_INSIDE, STEP_PEER, STEP_CONTROLLER, STEP_TIME, STEP_KINDS };
 
@@ -96,11 +109,13 @@ struct storm {
     struct actor actor[ACTORS];
     struct actor *me;                    /* whose call it is */
     bool calm;                           /* the application does nothing any more */
+    struct mood mood;
     bool verbose;
     unsigned long calls, events;
     uint64_t hash;                       /* of all packets of the hosts */
     jmp_buf over;                        /* failed: the episode ends here */
     char why[300];
+    void (*send)(void);                  /* woad_tx(), from inside an event; NULL: not so */
     bool (*encrypted)(const struct actor *a, uint16_t conn);
     struct woad_addr (*peer)(void);      /* an address that is somebody's, or was */
     uint32_t (*passkey)(const struct link *l);             /* what the peer's user sees */
@@ -143,6 +158,9 @@ void store_drop(struct actor *a, const struct woad_addr *peer);
 void store_event(struct actor *a, const struct woad_event *ev);
 void security_event(struct actor *a, struct link *l, const struct woad_event *ev);
 
+/* mood.c */
+void mood_draw(uint64_t seed);
+
 /* call.c: one random call.  An error that the header does not name for it fails; see `may`. */
 void call_any(void);
 int result(int err, const char *may, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -162,12 +180,20 @@ enum { STORM_DB = 12 };
 extern const char *const value_patterns[3];
 void fill_value(uint8_t *value, uint16_t handle);          /* VALUE_MAX octets */
 void random_policy(void);
+void call_be_found(void);
 
 /* Runs what STEP_INSIDE has put by. */
 void armed_run(struct actor *a);
 void storm_event(void *ctx, struct woad *h, const struct woad_event *ev);
 int storm_random(void *ctx, uint8_t *out, size_t len);
 extern const struct woad_crypto storm_crypto;
+
+/* Nobody has to be stirred before an event returns, which is what WOAD_CHECK_QUIET looks at. */
+#ifdef WOAD_CHECK_QUIET
+enum { SENDS_INSIDE = false };
+#else
+enum { SENDS_INSIDE = true };
+#endif
 
 /* --- episodes --------------------------------------------------------------------------------- */
 

@@ -21,12 +21,15 @@ uint64_t adv_next(const ctl *c)
     uint64_t next = NEVER;
     for (uint8_t n = 0; n < c->n_sets; n++) {
         const struct ll_adv *a = &c->sets[n];
-        uint64_t mine = a->aux_at < a->next ? a->aux_at : a->next;
-        mine = a->until < mine ? a->until : mine;
-        mine = a->on ? mine : NEVER;
-        uint64_t train = train_next(a);
-        mine = train < mine ? train : mine;
-        next = mine < next ? mine : next;
+        if (a->on) {
+            next = a->next < next ? a->next : next;
+            next = a->aux_at < next ? a->aux_at : next;
+            next = a->until < next ? a->until : next;
+        }
+        if (a->train.on) {
+            uint64_t train = train_next(a);
+            next = train < next ? train : next;
+        }
     }
     return next;
 }

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPEN_TRIES = 100 };
+enum { OPEN_TRIES = 100, PAUSE_MS = 1000, RETRY_MS = 10000 };
 enum { MOST = 255, WAITING = 16, HEAD = 9 + 16 + 2 + 2, RECORD = 125, TAIL = 4 };
 static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 2 };
 
@@ -26,6 +26,9 @@ struct woad_bond_file {
     char *path, *beside, *folder;        /* absolute, without symbolic links */
     int fd;                              /* locked as long as it is open */
     int error;
+    bool dirty;                          /* something has changed since it was written: */
+    uint32_t tried;                      /* woad_port_now_ms() of the last time, if there was one */
+    bool has_tried;
     uint8_t irk[16];                     /* ours */
     size_t n, n_waiting;
     struct woad_bond bond[MOST];         /* the one used last first; each has a `cccd` of its own */
@@ -382,7 +385,7 @@ static int beside_rename(const struct woad_bond_file *f)
     return rename(f->beside, f->path) < 0 ? -errno : 0;    /* also where there are no hard links */
 }
 
-static int file_save(struct woad_bond_file *f)
+static int file_replace(struct woad_bond_file *f)
 {
     size_t len = file_len(f);
     uint8_t *octets = malloc(len);
@@ -407,6 +410,23 @@ static int file_save(struct woad_bond_file *f)
     }
     f->fd = fd;
     return 0;
+}
+
+static int file_save(struct woad_bond_file *f)
+{
+    int err = file_replace(f);
+    f->dirty = err != 0;
+    f->has_tried = true;
+    f->tried = woad_port_now_ms();
+    return err;
+}
+
+/* Milliseconds until a change may be written: after a pause, because a client that writes CCCDs as
+ * fast as it can would keep the program in fsync(). */
+static uint32_t file_pause(const struct woad_bond_file *f)
+{
+    uint32_t gone = woad_port_now_ms() - f->tried, pause = f->error ? RETRY_MS : PAUSE_MS;
+    return f->has_tried && gone < pause ? pause - gone : 0;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -523,6 +543,7 @@ bool woad_bond_file_is(const struct woad_bond_file *f, const char *path)
 void woad_bond_file_close(struct woad_bond_file *f)
 {
     if (f) {
+        woad_bond_file_poll(f, true);
         for (size_t n = 0; n < f->n; n++) {
             free((void *)f->bond[n].cccd);
         }
@@ -559,8 +580,20 @@ static void forget(struct woad_bond_file *f, const struct woad_addr *peer)
     }
 }
 
+/* Whether a peer's signed writes would be taken again if it were lost, or ours refused. */
+static bool signs_changed(const struct woad_bond_file *f, const struct woad_bond *b)
+{
+    for (size_t n = 0; n < f->n; n++) {
+        if (same_peer(&f->bond[n].peer, &b->peer)) {
+            return f->bond[n].signs != b->signs || f->bond[n].own_signs != b->own_signs;
+        }
+    }
+    return true;
+}
+
 static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b, enum woad_bond_why why)
 {
+    bool waits = why == WOAD_BOND_CHANGED && !signs_changed(f, b) && file_pause(f);
     struct woad_bond mine = *b;
     int err = own_cccds(&mine, b->cccd, why == WOAD_BOND_GONE ? 0 : b->cccds);
     if (err) {
@@ -576,6 +609,10 @@ static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b, enum w
         f->n++;
     }
     explicit_bzero(&mine, sizeof mine);
+    if (waits) {
+        f->dirty = true;
+        return f->error;
+    }
     return file_save(f);
 }
 
@@ -632,6 +669,15 @@ void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct
     static const struct woad_bond_store store = { store_load, store_find, store_keep,
                                                   store_attempts };
     woad_bond_store_event(&store, f, h, ev);
+    woad_bond_file_poll(f, false);
+}
+
+uint32_t woad_bond_file_poll(struct woad_bond_file *f, bool now)
+{
+    if (f->dirty && (now || !file_pause(f))) {
+        f->error = file_save(f);
+    }
+    return f->dirty ? file_pause(f) : WOAD_FOREVER;
 }
 
 int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer)

@@ -90,6 +90,10 @@ int woad_port_random(void *ctx, uint8_t *out, size_t len);
  * is: whether a path leads to the file that is open.
  * remove: the bond of a peer, or all with NULL; the host's are its own: woad_bond_remove().  0;
  * WOAD_ENOENT: there is none; or why the file could not be written: it still has the bond then.
+ * poll: what has changed of a bond (subscriptions) is written a second after the last time at the
+ * earliest, with an event or by this: milliseconds until it is to be called, WOAD_FOREVER: nothing
+ * waits.  What could not be written is tried again after ten seconds.  `now`: at once, before the
+ * program ends; closing does it too.  Keys and numbers of signed writes never wait.
  * adopt_irk: a host's IRK (woad_irk()) takes the place of the file's, if the file has no bonds: for
  * a file that is opened when there are bonds already.
  * error: of the last time it was written, 0 or a negative errno (-ENOSPC: the disk is full;
@@ -102,6 +106,7 @@ struct woad_bond_file *woad_bond_file_open(const char *path, int *error);
 bool woad_bond_file_is(const struct woad_bond_file *f, const char *path);
 void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct woad_event *ev);
 int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer);
+uint32_t woad_bond_file_poll(struct woad_bond_file *f, bool now);
 void woad_bond_file_adopt_irk(struct woad_bond_file *f, const uint8_t irk[16]);
 int woad_bond_file_error(const struct woad_bond_file *f);
 void woad_bond_file_close(struct woad_bond_file *f);

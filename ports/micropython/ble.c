@@ -200,7 +200,8 @@ static void run_ends(mp_uint_t began)
 uint32_t ble_due(void)
 {
     uint32_t channels = ble_channels_due(), connecting = ble_connecting_due();
-    return channels < connecting ? channels : connecting;
+    uint32_t due = channels < connecting ? channels : connecting, store = ble_port_store_run(false);
+    return due < store ? due : store;
 }
 
 /* In the scheduler: what waits for the program, then what has come. */

@@ -341,6 +341,7 @@ bool ble_port_stores(void);
 int ble_port_store_error(void);          /* of the last time it was written */
 void ble_port_store_event(struct woad *h, const struct woad_event *ev);
 void ble_port_store_irk(const uint8_t irk[16]);            /* for a file without bonds */
+uint32_t ble_port_store_run(bool now);   /* milliseconds until it is to be called */
 /* NULL: all.  0; WOAD_ENOENT: there is none, or no file; or why it is still in the file. */
 int ble_port_store_remove(const struct woad_addr *peer);
 int ble_port_open(char *why, size_t room);                 /* negative errno */

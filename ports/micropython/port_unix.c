@@ -71,16 +71,29 @@ bool ble_port_stores(void) { return store != NULL; }
 int ble_port_store_error(void) { return store ? woad_bond_file_error(store) : 0; }
 
 /* The first of several failures is shown: the program may not look at config("bond_error"). */
+static void store_show(int before)
+{
+    int error = ble_port_store_error();
+    if (error && !before) {
+        fprintf(stderr, "woad: bond_store: %s: bonds are not kept\n", strerror(-error));
+    }
+}
+
 void ble_port_store_event(struct woad *h, const struct woad_event *ev)
 {
     int before = ble_port_store_error();
     if (store) {
         woad_bond_file_event(store, h, ev);
     }
-    int error = ble_port_store_error();
-    if (error && !before) {
-        fprintf(stderr, "woad: bond_store: %s: bonds are not kept\n", strerror(-error));
-    }
+    store_show(before);
+}
+
+uint32_t ble_port_store_run(bool now)
+{
+    int before = ble_port_store_error();
+    uint32_t due = store ? woad_bond_file_poll(store, now) : WOAD_FOREVER;
+    store_show(before);
+    return due;
 }
 
 void ble_port_store_irk(const uint8_t irk[16])
@@ -244,6 +257,7 @@ void ble_port_close(void)
     pthread_join(io.thread, NULL);
     sigaction(SIGURG, &io.before, NULL);
     close(io.wake);
+    ble_port_store_run(true);
     woad_port_close(io.port);
     io.port = NULL;
 }

@@ -352,6 +352,51 @@ static void a_bond_that_is_still_in_the_file_is_told(void **state)
     assert_int_equal(bonds_in("here/bonds"), 0);
 }
 
+/* A change of it, which comes from what a client writes.  Which file has the name then. */
+static ino_t changed(struct woad_bond_file *f, uint16_t cccd, uint32_t signs)
+{
+    struct woad_cccd one = { 7, cccd };
+    struct woad_bond b = { .peer = { 1, { 1, 0, 0, 0, 0, 0xc0 } }, .key_size = 16, .signs = signs,
+                           .cccds = 1, .cccd = &one };
+    struct woad_event ev = { .type = WOAD_EV_BOND };
+    ev.u.bond.bond = &b;
+    ev.u.bond.why = WOAD_BOND_CHANGED;
+    woad_bond_file_event(f, NULL, &ev);
+    return about("bonds").st_ino;
+}
+
+/* A client that changes what it has subscribed to a thousand times: the file is not written as
+ * often.  Numbers of signed writes are, each time, and the last change is in the file at the end. */
+static void a_client_that_writes_without_a_pause(void **state)
+{
+    unsigned written = 0;
+    (void)state;
+    struct woad_bond_file *f = opened("bonds");
+    assert_int_equal(bonded(f, 1), 0);
+    ino_t last = about("bonds").st_ino;
+    uint32_t start = woad_port_now_ms();
+    for (unsigned n = 0; n < 1000; n++) {
+        ino_t now = changed(f, (uint16_t)(n & 3), 0);
+        written += now != last;
+        last = now;
+    }
+    assert_in_range(written, 0, (woad_port_now_ms() - start) / 1000 + 1);
+    assert_in_range(woad_bond_file_poll(f, false), 1, 1000);
+    for (unsigned n = 1; n < 5; n++) {
+        ino_t now = changed(f, 1, n);
+        assert_true(now != last);
+        last = now;
+    }
+    assert_int_equal(woad_bond_file_poll(f, false), WOAD_FOREVER);
+    assert_true(changed(f, 2, 4) == last);
+    assert_int_equal(woad_bond_file_poll(f, true), WOAD_FOREVER);
+    assert_true(about("bonds").st_ino != last);
+    last = about("bonds").st_ino;
+    assert_true(changed(f, 3, 4) == last);
+    woad_bond_file_close(f);
+    assert_true(about("bonds").st_ino != last);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
@@ -369,6 +414,7 @@ int main(void)
         CASE(a_full_disk_is_told_and_the_old_file_stays),
         CASE(a_name_that_can_not_be_written_is_refused_at_once),
         CASE(what_is_printed_does_not_go_into_the_file),
+        CASE(a_client_that_writes_without_a_pause),
         CASE(an_empty_file_beside_stays),
         CASE(without_a_descriptor_no_file_is_left),
         CASE(a_bond_that_is_still_in_the_file_is_told),

@@ -208,8 +208,8 @@ uint32_t ble_due(void)
 void ble_run(void)
 {
     mp_uint_t began = mp_hal_ticks_ms();
-    if (ble.running || run_pauses()) {
-        ble_port_arm(1);
+    if (run_pauses()) {
+        ble_port_soon();
         return;
     }
     ble.running = true;

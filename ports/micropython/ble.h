@@ -356,6 +356,7 @@ void ble_port_wait(uint32_t ms);
  * `least_ms` have passed.  Nothing happens inside ble_run(), which does it at its end. */
 void ble_port_arm(uint32_t least_ms);
 void ble_port_schedule(void);            /* at once */
+void ble_port_soon(void);                /* in a millisecond, whatever comes */
 void ble_run(void);                      /* in the scheduler: packets, events */
 uint32_t ble_due(void);                  /* milliseconds until it is to be run, packets or not */
 

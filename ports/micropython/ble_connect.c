@@ -4,7 +4,7 @@
  * get ready, before the central's asks for anything. */
 #include "ble.h"
 
-enum { BLE_HOLD_MS = 1000 };
+enum { BLE_HOLD_MS = 500 };
 
 static struct ble_connecting *connecting_on(uint16_t conn)
 {

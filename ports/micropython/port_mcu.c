@@ -278,6 +278,13 @@ void ble_port_wait(uint32_t ms)
 
 void ble_port_schedule(void) { ble_hci_run_now(); }
 
+void ble_port_soon(void)
+{
+    if (mcu_io.open) {
+        ble_hci_run_in_ms(1);
+    }
+}
+
 void ble_port_arm(uint32_t least_ms)
 {
     ble_obj_t *o = ble_object();

@@ -286,6 +286,16 @@ void ble_port_wait(uint32_t ms)
 
 void ble_port_schedule(void) { mp_sched_schedule_node(&io.node, run_node); }
 
+void ble_port_soon(void)
+{
+    if (io.port) {
+        atomic_store(&io.deadline, woad_port_now_ms() + 1);
+        atomic_store(&io.timed, true);
+        atomic_store(&io.armed, true);
+        wake_thread();
+    }
+}
+
 /* After any pumping: the thread waits for what comes next. */
 void ble_port_arm(uint32_t least_ms)
 {

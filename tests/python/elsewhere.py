@@ -396,7 +396,7 @@ def test_the_connection_is_told_first():
 
 
 def test_a_peer_that_does_not_say_its_features():
-    """The connection is told after a second; at once, when the program gives the attempt up."""
+    """The connection is told after half a second; at once, when the program gives the attempt up."""
     path = os.path.join(scratch, "features.sock")
     h = hub("unix:" + path)
     b = Between(path, "features.between")
@@ -410,7 +410,7 @@ def test_a_peer_that_does_not_say_its_features():
     c = Program("""
     up()
     who = peer()
-    for limit in (900, 100):
+    for limit in (450, 100):
         ble.gap_connect(0, who)
         start = time.ticks_ms()
         if limit == 100:
@@ -421,7 +421,7 @@ def test_a_peer_that_does_not_say_its_features():
             ble.gap_connect(None)
         conn, _, _ = wait(7)
         gone = time.ticks_diff(time.ticks_ms(), start)
-        assert gone > 900 if limit == 900 else gone < 500, gone
+        assert gone > 450 if limit == 450 else gone < 400, gone
         raises(114, ble.gap_connect, None)
         ble.gap_disconnect(conn)
         wait(8)

@@ -366,7 +366,7 @@ static ino_t changed(struct woad_bond_file *f, uint16_t cccd, uint32_t signs)
 }
 
 /* A client that changes what it has subscribed to a thousand times: the file is not written as
- * often.  Numbers of signed writes are, each time, and the last change is in the file at the end. */
+ * often.  Numbers of signed writes are, each time, and the last change is in the end, too. */
 static void a_client_that_writes_without_a_pause(void **state)
 {
     unsigned written = 0;

@@ -60,10 +60,9 @@ static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in
 /* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
 void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err)
 {
-    wr_u8(out, ATT_ERROR_RSP);
-    wr_u8(out, request);
-    wr_le16(out, handle);
-    wr_u8(out, (uint8_t)err);
+    const uint8_t pdu[] = { ATT_ERROR_RSP, request, (uint8_t)handle, (uint8_t)(handle >> 8),
+                            (uint8_t)err };
+    wr_bytes(out, pdu, sizeof pdu);
 }
 
 /* ATT_EXCHANGE_MTU_RSP: server's MTU u16; or an error.  3.4.2.2 */
@@ -94,13 +93,15 @@ void att_rx(struct att_bearer *b, struct rd *in)
         return;                          /* not a PDU of this bearer */
     }
     uint8_t op = *in->p++;
-    bool for_client = att_is_for_client(op);
-    const struct att_role *role = for_client ? h->att_client : h->att_server;
     if (op == ATT_CONFIRM) {
         if (len == 1) {
             att_indicated(b, 0);
         }
-    } else if (role) {
+        return;
+    }
+    bool for_client = att_is_for_client(op);
+    const struct att_role *role = for_client ? h->att_client : h->att_server;
+    if (role) {
         role->rx(b, op, in);
     } else if (!for_client) {
         att_rx_refused(b, op, in);

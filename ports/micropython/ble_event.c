@@ -179,18 +179,17 @@ int ble_read_refused(uint16_t conn, uint16_t handle)
 {
     mp_obj_t items[] = { event_int(conn), event_int(handle) };
     const struct ble_answer a = ble_ask(IRQ_GATTS_READ_REQUEST, 2, items);
-    return (int)(ble_refused(&a, WOAD_ATT_INSUFFICIENT_RESOURCES) & 0xff);
+    mp_int_t no = ble_refused(&a, WOAD_ATT_INSUFFICIENT_RESOURCES);
+    return no && !(no & 0xff) ? WOAD_ATT_INSUFFICIENT_RESOURCES : (int)(no & 0xff);
 }
 
-/* One question for each read: the parts of a long value that follow the first need none. */
+/* The program is asked whichever part the peer reads: the parts that follow a first one come from
+ * what the host has kept, and raise no event. */
 static void on_gatt_read(const struct woad_event *ev)
 {
     uint16_t handle = ev->u.gatt_read.handle;
     uint8_t request = ev->u.gatt_read.request;
-    int err = 0;
-    if (ble_value_at(handle) && !ev->u.gatt_read.offset) {
-        err = ble_read_refused(ev->conn, handle);
-    }
+    int err = ble_value_at(handle) ? ble_read_refused(ev->conn, handle) : 0;
     struct ble_value *v = ble_value_at(handle);
     if (!ble.host) {
         return;
@@ -290,7 +289,7 @@ static void on_read(const struct woad_event *ev)
     size_t at = ev->u.value.offset, len = ev->u.value.len;
     if (!g->octets) {
         g->octets = ble_port_alloc(WOAD_ATT_VALUE_MAX);
-        g->lost = !g->octets;
+        g->lost = g->lost || !g->octets;
     }
     if (g->octets && len && at + len <= WOAD_ATT_VALUE_MAX) {
         memcpy(g->octets + at, ev->u.value.data, len);

@@ -285,21 +285,34 @@ static mp_obj_t gatts_add_services(mp_obj_t self, mp_obj_t services)
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_add_services_obj, gatts_add_services);
 
+/* Looked for after the call of the host, in whose events the program may add and remove others. */
+static void gatts_unlink(ble_obj_t *o, const struct ble_group *gone)
+{
+    struct ble_group **g = &o->groups;
+    while (*g && *g != gone) {
+        g = &(*g)->next;
+    }
+    if (*g) {
+        *g = gone->next;
+    }
+}
+
 /* Those that were added in one call with the attribute `handle`. */
 static mp_obj_t gatts_remove_services(mp_obj_t self, mp_obj_t handle)
 {
     mp_int_t at = mp_obj_get_int(handle);
     (void)self;
     struct woad *h = ble_active();
-    struct ble_group **g = &ble_object()->groups;
-    while (*g && (at < (*g)->first || at - (*g)->first >= (*g)->n)) {
-        g = &(*g)->next;
+    ble_obj_t *o = ble_object();
+    const struct ble_group *gone = o->groups;
+    while (gone && (at < gone->first || at - gone->first >= gone->n)) {
+        gone = gone->next;
     }
-    if (!*g) {
+    if (!gone) {
         mp_raise_OSError(MP_EINVAL);
     }
-    ble_raise(woad_gatt_remove(h, (*g)->first));
-    *g = (*g)->next;
+    ble_raise(woad_gatt_remove(h, gone->first));
+    gatts_unlink(o, gone);
     ble_flush();
     return mp_const_none;
 }

@@ -38,6 +38,7 @@ class Between:
         self.spec = "unix:" + self.path
         self.flood, self.flood_end = b"", 0
         self.drops = ()                     # packets of the controller that begin so do not come
+        self.said = b""                     # by the program
         threading.Thread(target=self.begin, daemon=True).start()
 
     def begin(self):
@@ -52,6 +53,7 @@ class Between:
                 octets = self.program.recv(4096)
                 if not octets:
                     break
+                self.said += octets
                 self.controller.sendall(octets)
         except OSError:
             pass
@@ -752,6 +754,94 @@ def test_a_refusal_stays_a_refusal():
         s.end(60)
         if how != "raises":
             assert int(s.line("REFUSED")) == 30, s.lines
+
+
+def test_a_part_is_asked_for():
+    """A peer that begins with a later part of a value (Read Blob): the handler is asked, and its refusal holds.  Any number but 0 refuses."""
+    for answer, error in ((8, 8), (0x100, 0x11), (-256, 0x11), (0x105, 5)):
+        path = os.path.join(scratch, "part%d.sock" % answer)
+        h = hub("unix:" + path)
+        b = Between(path, "part%d.between" % answer)
+        s = Program("""
+    up()
+    ((char,),) = ble.gatts_register_services(((U, ((C, 0x02),)),))
+    ble.gatts_write(char, b"#the secret")
+    def handler(event, data):
+        irq(event, data)
+        return %d if event == 4 else None
+    ble.irq(handler)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn = wait(1, 20000)[0]
+    for offset in (0, 0, 1, 4):
+        assert wait(4) == (conn, char)
+        print("ASKED")
+    time.sleep_ms(300)
+    """ % answer, {"WOAD_HCI": b.spec})
+        s.line("READY")
+        c = Program(CLIENT + "    time.sleep_ms(8000)", {"WOAD_HCI": "unix:" + path})
+        c.say(s.line("MAC"))
+        time.sleep(1)
+        for att in (b"\x0a\x0c\0", b"\x0c\x0c\0\0\0", b"\x0c\x0c\0\1\0", b"\x0c\x0c\0\4\0"):
+            l2cap = bytes((len(att), 0, 4, 0)) + att
+            b.put(b"\x02" + bytes((b.handle[0], b.handle[1] | 0x20, len(l2cap), 0)) + l2cap)
+            time.sleep(0.1)
+        s.end()
+        assert b"secret" not in b.said and b.said.count(b"\x0c\0" + bytes((error,))) == 4, b.said
+        c.kill()
+        h.terminate()
+        h.wait()
+
+
+def test_services_added_where_others_are_removed():
+    """gatts_remove_services calls the handler for the indications that end with the service: what it adds is served and kept, what is gone is gone."""
+    s = Program(COLLECTS + """
+    new = None
+    def handler(event, data):
+        global new
+        irq(event, data)
+        if event == 20 and data[2] and new is None:
+            ((new,),) = ble.gatts_add_services(((UUID(0xaaaa), ((UUID(0xaaab), 2),)),))
+            ble.gatts_write(new, b"the new one")
+    up()
+    ble.config(events=(71,))
+    ble.irq(handler)
+    ((other,),) = ble.gatts_register_services(((UUID(0x181a), ((UUID(0x2a6e), 2),)),))
+    ((v,),) = ble.gatts_add_services(((UUID(0x1815), ((UUID(0x2a56), 0x22),)),))
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    print("HANDLE", v)
+    conn = wait(71, 20000)[0]
+    for n in range(3):
+        ble.gatts_indicate(conn, v, b"12345678")
+    ble.gatts_remove_services(v)
+    assert new and new != v, new
+    raises(22, ble.gatts_write, v, b"gone")
+    raises(22, ble.gatts_remove_services, v)
+    held = collects()
+    print("NEW", new)
+    wait(2, 20000)
+    ble.gatts_remove_services(new)
+    raises(22, ble.gatts_write, new, b"gone")
+    """)
+    s.line("READY")
+    c = Program(CLIENT + """
+    ble.gattc_write(conn, int(sys.stdin.readline()) + 1, b"\\2\\0", 1)
+    wait(17)
+    new = int(sys.stdin.readline())
+    ble.gattc_discover_services(conn, UUID(0xaaaa))
+    assert wait(9)[3] == UUID(0xaaaa)
+    wait(10)
+    ble.gattc_read(conn, new)
+    assert wait(15)[2] == b"the new one"
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    c.say(s.line("MAC"))
+    c.say(s.line("HANDLE"))
+    c.say(s.line("NEW"))
+    c.end(30)
+    s.end(30)
 
 
 def test_a_handler_that_refused_and_failed():

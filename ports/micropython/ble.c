@@ -266,7 +266,7 @@ static void ble_forget(void)
     }
     memset(ble.conns, 0xff, sizeof ble.conns);
     memset(ble.connecting, 0, sizeof ble.connecting);
-    ble.scanning = false;
+    ble.scans = ble.scans_stopped = 0;
 }
 
 /* The handler of GET_SECRET may end what begins here. */

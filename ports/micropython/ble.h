@@ -203,7 +203,8 @@ struct ble_gathered { uint8_t *octets; uint16_t len; bool lost; };
 /* What outlives a soft reset, or must be found without the heap. */
 struct ble_state {
     struct woad *host;                   /* NULL: inactive */
-    bool up, scanning, adv_settled, accept_settled;
+    bool up, adv_settled, accept_settled;
+    uint16_t scans, scans_stopped;       /* whose end is to come; the program knows of these */
     int adv_status, accept_status, down;
     uint32_t events;                     /* bit n: event 64 + n is wanted */
     unsigned holding;                    /* events are queued, not delivered */
@@ -284,7 +285,9 @@ void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev);
 void ble_pass_on(const struct woad_event *ev);             /* to the handler, now or later */
 void ble_deliver(const struct woad_event *ev);             /* the same, not held by ble_connect.c */
 void ble_deliver_queued(void);
+void ble_deliver_lost(void);             /* of a radio that has failed: all */
 void ble_forget_gathered(void);          /* the host is gone */
+bool ble_scan_heard(void);               /* the program hears what a scan has found */
 /* An ATT error, or 0. */
 int ble_read_refused(uint16_t conn, uint16_t handle);
 /* ble_connect.c */
@@ -309,6 +312,7 @@ void ble_on_ext_report(const struct woad_event *ev);
 /* ble_pair.c */
 void ble_apply_pairing(void);
 void ble_load_bonds(void);
+void ble_store_bonds(void);
 void ble_on_security(const struct woad_event *ev);
 void ble_on_passkey(const struct woad_event *ev);
 void ble_on_bond(const struct woad_event *ev);
@@ -345,6 +349,7 @@ uint32_t ble_port_store_run(bool now);   /* milliseconds until it is to be calle
 /* NULL: all.  0; WOAD_ENOENT: there is none, or no file; or why it is still in the file. */
 int ble_port_store_remove(const struct woad_addr *peer);
 int ble_port_open(char *why, size_t room);                 /* negative errno */
+void ble_port_lose(void);                /* no packets any more; ble_run() goes on until close */
 void ble_port_close(void);
 bool ble_port_is_open(void);
 int ble_port_pump(struct woad *h);       /* a bounded number of packets, events included */

@@ -148,9 +148,12 @@ static void on_included(const struct woad_event *ev)
     ble_invoke(IRQ_GATTC_INCLUDED_RESULT, 5, items);
 }
 
+/* Events keep their order: what comes before the end of a scan that was stopped belongs to it. */
+bool ble_scan_heard(void) { return ble.scans && !ble.scans_stopped; }
+
 static void on_report(const struct woad_event *ev)
 {
-    if (!ble.scanning) {
+    if (!ble_scan_heard()) {
         return;
     }
     mp_obj_t items[] = { event_int(ev->u.report.addr.type), ble_addr(&ev->u.report.addr),
@@ -162,8 +165,10 @@ static void on_report(const struct woad_event *ev)
 static void on_scan_done(const struct woad_event *ev)
 {
     (void)ev;
-    if (ble.scanning) {
-        ble.scanning = false;
+    bool heard = ble_scan_heard();
+    ble.scans -= ble.scans > 0;
+    ble.scans_stopped -= ble.scans_stopped > 0;
+    if (heard) {
         ble_invoke(IRQ_SCAN_DONE, 0, NULL);
     }
 }

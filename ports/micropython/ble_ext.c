@@ -146,7 +146,7 @@ void ble_on_ext_adv(const struct woad_event *ev)
 void ble_on_ext_report(const struct woad_event *ev)
 {
     const struct woad_ext_report *r = &ev->u.ext_report;
-    if (!ble.scanning || !ble_wants(IRQ_EXT_SCAN_RESULT)) {
+    if (!ble_scan_heard() || !ble_wants(IRQ_EXT_SCAN_RESULT)) {
         return;
     }
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(r->addr.type), ble_addr(&r->addr),

@@ -94,13 +94,18 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
 }
 MP_DEFINE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj, 1, gap_advertise);
 
-/* SCAN_DONE is raised before this returns. */
+/* SCAN_DONE is raised before this returns, once for each scan whose end was still to come. */
 static void gap_end_scan(void)
 {
-    if (ble.host && ble.scanning) {
-        ble.scanning = false;
-        woad_scan_stop(ble.host);
-        ble_flush();
+    unsigned ends = (unsigned)(ble.scans - ble.scans_stopped);
+    unsigned starts = ble.starts;
+    if (!ble.host || !ends) {
+        return;
+    }
+    ble.scans_stopped = ble.scans;
+    woad_scan_stop(ble.host);
+    ble_flush();
+    for (; ends && ble_same(starts); ends--) {
         ble_invoke(IRQ_SCAN_DONE, 0, NULL);
     }
 }
@@ -142,7 +147,7 @@ static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
         mp_raise_OSError(MP_EINVAL);
     }
     ble_raise(woad_scan_start(h, &params));
-    ble.scanning = true;
+    ble.scans++;
     ble_flush();
     return mp_const_none;
 }

@@ -90,7 +90,7 @@ void ble_release(void)
 static void ble_pump(void)
 {
     if (ble.host && ble_port_pump(ble.host) < 0) {
-        ble_port_close();
+        ble_port_lose();
     }
 }
 
@@ -204,6 +204,30 @@ uint32_t ble_due(void)
     return due < store ? due : store;
 }
 
+/* A radio that has failed is there until the program has heard of all that came before, and of what
+ * the failure has ended. */
+static bool run_is_over(void)
+{
+    const ble_obj_t *o = ble_object();
+    return ble.host && (ble.ending || (ble.down && (!o || ble_queue_empty(o))));
+}
+
+static void run_stops(void)
+{
+    if (!ble.ending && ble_wants(IRQ_RADIO_LOST)) {
+        mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(-ble.down) };
+        ble_invoke(IRQ_RADIO_LOST, 1, items);
+    }
+    if (ble.host && (ble.down || ble.ending)) {            /* the handler may have begun again */
+        const char *why = ble.ending ? ""
+            : ble.down == WOAD_ETIMEDOUT ? "the controller does not answer"
+            : ble.down == WOAD_EBADMSG ? "the controller sent what is not HCI"
+            : "the controller is gone";
+        strcpy(ble.why, why);
+        ble_stop(ble.ending);
+    }
+}
+
 /* In the scheduler: what waits for the program, then what has come. */
 void ble_run(void)
 {
@@ -219,19 +243,10 @@ void ble_run(void)
     ble_keep_up(before);
     ble_channels_run();
     ble_connecting_run();
-    if (ble.host && ble.down && !ble.ending && ble_wants(IRQ_RADIO_LOST)) {
-        mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(-ble.down) };
-        ble_invoke(IRQ_RADIO_LOST, 1, items);
-    }
-    if (ble.host && (ble.down || ble.ending)) {
-        const char *why = ble.ending ? ""
-            : ble.down == WOAD_ETIMEDOUT ? "the controller does not answer"
-            : ble.down == WOAD_EBADMSG ? "the controller sent what is not HCI"
-            : "the controller is gone";
-        strcpy(ble.why, why);
-        ble_stop(ble.ending);
-    }
     ble_deliver_queued();
+    if (run_is_over()) {
+        run_stops();
+    }
     run_ends(began);
 }
 
@@ -389,8 +404,9 @@ static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
         if (ble.ending) {
             mp_raise_OSError(MP_EBUSY);  /* what active(False) began ends when the handler does */
         }
+        ble_deliver_lost();              /* the scheduler may not have been here yet */
         if (ble.host && ble.down) {
-            ble_stop(false);             /* it failed, and the scheduler has not been here yet */
+            ble_stop(false);
         }
         if (!ble.host) {
             ble_start();
@@ -586,24 +602,6 @@ static void config_set_pairing(qstr key, mp_int_t n)
     ble_apply_pairing();
 }
 
-/* The host's bonds go into the file that has been named just now, the one used last at its front.
- * Bonded peers resolve our address by the IRK that the host has: a file without bonds takes it. */
-static void store_bonds(void)
-{
-    struct woad_bond bond;
-    struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
-    uint16_t bonds = 0;
-    ev.u.bond.bond = &bond;
-    ev.u.bond.why = WOAD_BOND_NEW;
-    while (woad_bond_at(ble.host, bonds, &bond) == 0) {
-        bonds++;
-    }
-    while (bonds && woad_bond_at(ble.host, --bonds, &bond) == 0) {
-        ble_port_store_event(ble.host, &ev);
-    }
-    memset(&bond, 0, sizeof bond);
-}
-
 /* A file's name, or None.  What is in it is known at once, and what is known is in it. */
 static void config_set_store(mp_obj_t value)
 {
@@ -620,7 +618,7 @@ static void config_set_store(mp_obj_t value)
         }
         memset(irk, 0, sizeof irk);
         ble_port_store_event(ble.host, &up);
-        store_bonds();
+        ble_store_bonds();
         err = ble_port_store_error();
     }
     if (err) {

@@ -445,6 +445,16 @@ void ble_deliver_queued(void)
     }
 }
 
+/* Before all begins again.  A handler that is running hears of no more. */
+void ble_deliver_lost(void)
+{
+    ble_obj_t *o = ble_object();
+    while (ble.host && ble.down && !ble.ending && !ble.in_host && !ble.holding &&
+           !o->queue.delivering && !ble_queue_empty(o)) {
+        ble_deliver_queued();
+    }
+}
+
 /* There is no memory to keep the event until the program can hear of it.  A request is refused at
  * once, a procedure ends with BLE_NO_MEMORY, and what belongs to a connection or a channel that is
  * over is free. */

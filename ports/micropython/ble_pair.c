@@ -249,6 +249,24 @@ void ble_load_bonds(void)
     }
 }
 
+/* The host's bonds go into the file that has been named just now, the one used last at its front.
+ * Bonded peers resolve our address by the IRK that the host has: a file without bonds takes it. */
+void ble_store_bonds(void)
+{
+    struct woad_bond bond;
+    struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
+    uint16_t bonds = 0;
+    ev.u.bond.bond = &bond;
+    ev.u.bond.why = WOAD_BOND_NEW;
+    while (woad_bond_at(ble.host, bonds, &bond) == 0) {
+        bonds++;
+    }
+    while (bonds && woad_bond_at(ble.host, --bonds, &bond) == 0) {
+        ble_port_store_event(ble.host, &ev);
+    }
+    memset(&bond, 0, sizeof bond);
+}
+
 /* --- events ----------------------------------------------------------------------------------- */
 
 void ble_on_security(const struct woad_event *ev)

@@ -184,6 +184,8 @@ void ble_port_close(void)
     }
 }
 
+void ble_port_lose(void) { ble_port_close(); }             /* its timer goes on */
+
 bool ble_port_is_open(void) { return mcu_io.open; }
 
 int ble_port_flush(struct woad *h)
@@ -280,7 +282,7 @@ void ble_port_schedule(void) { ble_hci_run_now(); }
 
 void ble_port_soon(void)
 {
-    if (mcu_io.open) {
+    if (mcu_io.open || ble.host) {       /* without a controller, too: events wait */
         ble_hci_run_in_ms(1);
     }
 }
@@ -289,7 +291,7 @@ void ble_port_arm(uint32_t least_ms)
 {
     ble_obj_t *o = ble_object();
     bool waits = o && !ble_queue_empty(o);                 /* something, for the program */
-    if (!mcu_io.open || ble.running) {
+    if ((!mcu_io.open && !waits) || ble.running) {
         return;
     }
     if (waits && !least_ms) {

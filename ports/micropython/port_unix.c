@@ -26,6 +26,7 @@ static struct {
     pthread_t thread, main;
     int wake;                            /* eventfd: the thread is to look again */
     atomic_bool stop, taken, armed, blocked;
+    atomic_bool lost;                    /* the controller: nothing comes, nothing can be sent */
     atomic_uint deadline;                /* of woad_port_now_ms() */
     atomic_bool timed;
     struct sigaction before;
@@ -108,8 +109,9 @@ int ble_port_store_remove(const struct woad_addr *peer)
     return store ? woad_bond_file_remove(store, peer) : WOAD_ENOENT;
 }
 
+bool ble_port_is_open(void) { return io.port && !atomic_load(&io.lost); }
 bool ble_port_interrupts(void) { return io.port && pthread_equal(pthread_self(), io.main); }
-int ble_port_descriptor(void) { return io.port ? woad_port_fd(io.port) : -1; }
+int ble_port_descriptor(void) { return ble_port_is_open() ? woad_port_fd(io.port) : -1; }
 
 /* Something was put in the scheduler: by another thread, while the main one may sleep. */
 void woad_mp_scheduled(void)
@@ -175,7 +177,7 @@ static void *thread_main(void *arg)
             { woad_port_fd(io.port), (short)(POLLIN | (atomic_load(&io.blocked) ? POLLOUT : 0)),
               0 },
         };
-        int n = ms ? poll(fds, 2, ms) : 0;
+        int n = ms ? poll(fds, atomic_load(&io.lost) ? 1 : 2, ms) : 0;
         if (n > 0 && fds[0].revents) {
             uint64_t count;
             (void)!read(io.wake, &count, sizeof count);
@@ -234,6 +236,7 @@ int ble_port_open(char *why, size_t room)
     io.main = pthread_self();
     atomic_store(&io.stop, false);
     atomic_store(&io.armed, false);
+    atomic_store(&io.lost, false);
     sigaction(SIGURG, &sa, &io.before);
     err = io.wake < 0 ? -errno : thread_start();
     if (err) {
@@ -245,6 +248,14 @@ int ble_port_open(char *why, size_t room)
         io.port = NULL;
     }
     return err;
+}
+
+/* The thread goes on, without the descriptor: what waits for the program is still to be told. */
+void ble_port_lose(void)
+{
+    atomic_store(&io.lost, true);
+    io.next = WOAD_FOREVER;
+    ble_port_arm(0);
 }
 
 void ble_port_close(void)
@@ -262,25 +273,23 @@ void ble_port_close(void)
     io.port = NULL;
 }
 
-bool ble_port_is_open(void) { return io.port != NULL; }
-
 int ble_port_pump(struct woad *h)
 {
-    if (!io.port) {
+    if (!ble_port_is_open()) {
         return 0;
     }
     return woad_port_pump(io.port, h, &io.next);
 }
 
-int ble_port_flush(struct woad *h) { return io.port ? woad_port_flush(io.port, h) : 0; }
+int ble_port_flush(struct woad *h) { return ble_port_is_open() ? woad_port_flush(io.port, h) : 0; }
 
-bool ble_port_more(void) { return io.port && !io.next; }
+bool ble_port_more(void) { return ble_port_is_open() && !io.next; }
 
 void ble_port_clock(struct woad *h) { woad_clock(h, woad_port_now_ms()); }
 
 void ble_port_wait(uint32_t ms)
 {
-    struct pollfd fd = { io.port ? woad_port_fd(io.port) : -1, POLLIN, 0 };
+    struct pollfd fd = { ble_port_descriptor(), POLLIN, 0 };
     poll(&fd, 1, (int)(ms < io.next ? ms : io.next));
 }
 
@@ -308,7 +317,7 @@ void ble_port_arm(uint32_t least_ms)
     wait = wait < due ? wait : due;
     wait = wait > least_ms ? wait : least_ms;
     uint32_t deadline = woad_port_now_ms() + wait;
-    bool timed = wait != WOAD_FOREVER, blocked = woad_port_blocked(io.port);
+    bool timed = wait != WOAD_FOREVER, blocked = ble_port_is_open() && woad_port_blocked(io.port);
     bool same = atomic_load(&io.armed) && timed == atomic_load(&io.timed) &&
                 blocked == atomic_load(&io.blocked) &&
                 (!timed || (int32_t)(deadline - atomic_load(&io.deadline)) >= 0);

@@ -121,6 +121,156 @@ def test_a_controller_that_never_stops_talking():
     """, bytes((4, 0xff, 1, 0)) * 1000, 20)
 
 
+NOTIFIES = """
+    up()
+    ((char,),) = ble.gatts_register_services(((U, ((C, 0x12),)),))
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn = wait(1, 20000)[0]
+    while not [e for e in events if e[0] == 2]:
+        try:
+            ble.gatts_notify(conn, char, b"12345678")
+        except OSError:
+            pass
+        time.sleep_ms(5)
+    """
+
+
+def test_what_waits_is_told_when_the_controller_goes():
+    """Events that a slow handler has not come to, and the disconnection behind them: all are told, and before the radio's end."""
+    for wanted in ((), (64, 72)):
+        path = os.path.join(scratch, "goes-%d" % len(wanted))
+        env = {"WOAD_HCI": "unix:" + path}
+        h = hub("unix:" + path)
+        s = Program(NOTIFIES, env)
+        s.line("READY")
+        c = Program("""
+    n, before = 0, []
+    def handler(event, data):
+        global n
+        irq(event, data)
+        if event == 18:
+            n += 1
+            time.sleep_ms(15)
+        elif event == 72:
+            before.extend(e[0] for e in events)
+    up()
+    ble.config(events=%r)
+    ble.irq(handler)
+    ble.gap_connect(0, peer())
+    wait(7)
+    time.sleep_ms(1500)
+    print("GO", n)
+    while ble.active():
+        time.sleep_ms(1)
+    start = time.ticks_ms()
+    time.sleep_ms(200)
+    assert 199 <= time.ticks_diff(time.ticks_ms(), start) < 2000
+    wait(8, 20000)
+    if 72 in %r:
+        wait(72)
+        assert 64 in before and 8 in before, before
+    raises(19, ble.active, True)
+    print("TOLD", n)
+    """ % (wanted, wanted), env)
+        c.say(s.line("MAC"))
+        n = int(c.line("GO"))
+        h.kill()
+        h.wait()
+        os.unlink(path)
+        c.end(40)
+        assert int(c.line("TOLD")) > n + 20, (n, c.lines)
+        s.kill()
+
+
+def test_every_disconnection_is_told():
+    """The controller stops and then goes while a method waits: of three connections each ends with both of its events, also for active(True) at once."""
+    for more in ("time.sleep_ms(2000)", "raises(19, ble.active, True)"):
+        path = os.path.join(scratch, "every-%d" % len(more))
+        env = {"WOAD_HCI": "unix:" + path}
+        h = hub("unix:" + path)
+        peers = [Program("up(); ble.gap_advertise(20000, b'x'); print('READY'); wait(2, 30000)", env) for _ in range(3)]
+        for s in peers:
+            s.line("READY")
+        c = Program("""
+    def handler(event, data):
+        irq(event, data)
+        if event in (64, 8):
+            time.sleep_ms(8)
+    up()
+    ble.config(events=(64,))
+    ble.irq(handler)
+    conns = []
+    for n in range(3):
+        ble.gap_connect(0, peer())
+        conns.append(wait(7)[0])
+    print("GO")
+    sys.stdin.readline()
+    raises(5, ble.gap_advertise, 100000)
+    %s
+    assert [e[0] for e in events if e[0] in (64, 8)] == [64, 8] * 3, events
+    assert sorted(e[1][0] for e in events if e[0] == 8) == conns, events
+    """ % more, env)
+        for s in peers:
+            c.say(s.line("MAC"))
+        c.line("GO", 20)
+        h.send_signal(signal.SIGSTOP)
+        c.say("")
+        time.sleep(0.5)
+        h.kill()
+        h.wait()
+        os.unlink(path)
+        c.end(40)
+        for s in peers:
+            s.kill()
+
+
+def test_each_scan_has_its_own_end():
+    """A scan that begins while the end of the one before still waits for a slow handler: its results come, and both end."""
+    neighbours = [Program(NEIGHBOUR) for _ in range(3)]
+    for s in neighbours:
+        s.line("READY")
+    Program("""
+    done, after = [], 0
+    def handler(event, data):
+        global after
+        if event == 5:
+            after += len(done)
+            time.sleep_ms(40)
+        elif event == 6:
+            done.append(time.ticks_ms())
+    up()
+    ble.irq(handler)
+    ble.gap_scan(500, 30000, 30000)
+    end = time.ticks_add(time.ticks_ms(), 600)
+    while time.ticks_diff(end, time.ticks_ms()) > 0:
+        ble.gap_advertise(100000, b"x")             # events wait meanwhile
+    assert not done
+    start = time.ticks_ms()
+    ble.gap_scan(4000, 30000, 30000)
+    while len(done) < 2 and time.ticks_diff(time.ticks_ms(), start) < 20000:
+        time.sleep_ms(10)
+    assert len(done) == 2 and after, (done, after)
+    assert time.ticks_diff(done[1], start) >= 3900, (start, done)
+    ble.gap_scan(300, 30000, 30000)
+    while True:
+        time.sleep_ms(300)
+        try:
+            ble.gap_scan(0, 30000, 30000)
+            break
+        except OSError as e:
+            assert e.errno == 114, e                # the one before is still on
+    ble.gap_scan(None)                              # tells what is still to be told, and no more
+    assert len(done) == 4, done
+    after = 0
+    time.sleep_ms(2000)
+    assert len(done) == 4 and not after, (done, after)
+    """).end(60)
+    for s in neighbours:
+        s.say("")
+        s.end()
+
+
 def test_a_program_that_was_stopped():
     """SIGSTOP, SIGCONT in the middle of a method: the controller's answer, which came meanwhile, is read before time is told."""
     p = Program("""

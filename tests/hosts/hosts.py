@@ -428,12 +428,15 @@ def requested(column):
     """The peripheral sends a Security Request, and the central pairs."""
     name = "paired, Secure Connections, Just Works"
     if column == CENTRAL:
-        w = woad(settings(name) + SERVER + "conn = wait(1, 60000)[0]\nble.gap_pair(conn)\nprint('LEVEL', wait(28, 40000)[1:])\nwait(2, 30000)\n")
+        w = woad(settings(name) + SERVER + "conn = wait(1, 60000)[0]\nsys.stdin.readline()\nble.gap_pair(conn)\nprint('LEVEL', wait(28, 40000)[1:])\nwait(2, 30000)\n")
         w.line("READY")
         h = node("""
         const conn = await BleHost.connect(await BleHost.up(), 'WoadPeer');
         conn.smp.on('pairingRequest', (request, answer) => { say('REQUESTED'); answer({ bondingFlags: 0 }); });
+        say('HERE');
         """ + COMPLETE + "conn.disconnect();\nawait once(conn, 'disconnect');\nprocess.exit(0);")
+        h.line("HERE", 30)
+        w.say("")
     else:
         h = node(SECRETS % ("", "encrypted") + """
         conn.smp.on('pairingRequest', (request, answer) => { say('REQUESTED'); answer({ bondingFlags: 0 }); });

@@ -278,6 +278,7 @@ bool ble_queue_new(ble_obj_t *o);
 bool ble_queue_empty(const ble_obj_t *o);
 bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev);             /* false: no room */
 struct ble_record *ble_queue_first(ble_obj_t *o);
+struct ble_record *ble_queue_next(ble_obj_t *o, struct ble_record *r);     /* NULL: the last */
 void ble_queue_drop(ble_obj_t *o);       /* the first */
 void ble_queue_forget(ble_obj_t *o);
 /* ble_event.c */

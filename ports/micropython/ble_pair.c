@@ -306,33 +306,64 @@ static bool bond_now(const struct woad_addr *peer, struct woad_bond *b)
     return false;
 }
 
+static void bond_gone(const uint8_t key[BLE_KEY_LEN], bool more)
+{
+    secret_set(BLE_SECRET_OUR, key, BLE_KEY_LEN, NULL, 0);
+    secret_set(BLE_SECRET_PEER, key, BLE_KEY_LEN, NULL, 0);
+    if (more) {
+        secret_set(BLE_SECRET_MORE, key, BLE_KEY_LEN, NULL, 0);
+    }
+}
+
+/* What is kept is what the host has when it is kept: the event may have waited, and the handler of
+ * the first secret may forget the bond. */
 void ble_on_bond(const struct woad_event *ev)
 {
-    struct woad_bond bond = *ev->u.bond.bond, now;         /* the handler may do anything */
+    const struct woad_addr peer = ev->u.bond.bond->peer;
     enum woad_bond_why why = ev->u.bond.why;
-    uint8_t key[BLE_KEY_LEN], v[BLE_SECRET_LEN], more[BLE_MORE_MAX];
-    secret_key(&bond.peer, key);
-    for (unsigned type = BLE_SECRET_OUR;
-         type <= BLE_SECRET_PEER && why != WOAD_BOND_CHANGED; type++) {
-        secret_value(&bond, type == BLE_SECRET_OUR, v);
-        secret_set(type, key, sizeof key, why == WOAD_BOND_GONE ? NULL : v, sizeof v);
+    struct woad_bond bond;
+    uint8_t key[BLE_KEY_LEN], v[BLE_MORE_MAX];
+    secret_key(&peer, key);
+    if (why == WOAD_BOND_GONE) {
+        bond_gone(key, more_has(ev->u.bond.bond));
+    } else if (why == WOAD_BOND_NEW) {
+        for (unsigned type = BLE_SECRET_OUR;
+             type <= BLE_SECRET_PEER && bond_now(&peer, &bond); type++) {
+            secret_value(&bond, type == BLE_SECRET_OUR, v);
+            secret_set(type, key, sizeof key, v, BLE_SECRET_LEN);
+        }
+    } else if (bond_now(&peer, &bond)) {
+        size_t len = more_value(&bond, v);
+        secret_set(BLE_SECRET_MORE, key, sizeof key, v, len);
     }
     memset(v, 0, sizeof v);
-    if (why == WOAD_BOND_GONE && more_has(&bond)) {
-        secret_set(BLE_SECRET_MORE, key, sizeof key, NULL, 0);
-    } else if (why == WOAD_BOND_CHANGED && bond_now(&bond.peer, &now)) {
-        size_t len = more_value(&now, more);
-        memset(&now, 0, sizeof now);
-        secret_set(BLE_SECRET_MORE, key, sizeof key, more, len);
-    }
     memset(&bond, 0, sizeof bond);
+}
+
+/* Whether the program is still to hear that the bond is gone: what it has of it is no bond. */
+static bool bond_going(const struct woad_addr *peer)
+{
+    uint8_t key[BLE_KEY_LEN], its[BLE_KEY_LEN];
+    bool going = false;
+    ble_obj_t *o = ble_object();
+    struct ble_record *r = o ? ble_queue_first(o) : NULL;
+    secret_key(peer, key);
+    for (; r; r = ble_queue_next(o, r)) {
+        if (r->ev.type == WOAD_EV_BOND) {
+            secret_key(&r->ev.u.bond.bond->peer, its);
+            going = memcmp(key, its, sizeof key) ? going : r->ev.u.bond.why == WOAD_BOND_GONE;
+        }
+    }
+    return going;
 }
 
 void ble_on_bond_wanted(const struct woad_event *ev)
 {
     uint8_t key[BLE_KEY_LEN];
     secret_key(&ev->u.bond_wanted.peer, key);
-    bond_load(key);
+    if (!bond_going(&ev->u.bond_wanted.peer)) {
+        bond_load(key);
+    }
 }
 
 /* The program's word; without one, no. */

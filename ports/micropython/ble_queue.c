@@ -115,6 +115,22 @@ struct ble_record *ble_queue_first(ble_obj_t *o)
     return q->used ? record_at(q, q->out) : q->list;
 }
 
+/* The one that came after it; NULL: none. */
+struct ble_record *ble_queue_next(ble_obj_t *o, struct ble_record *r)
+{
+    struct ble_queue *q = &o->queue;
+    uint8_t *at = (uint8_t *)r;
+    if (!q->used || at < q->block || at >= q->block + BLE_WAITING) {
+        return r->next;
+    }
+    size_t next = (size_t)(at - q->block) + r->size;
+    if (next == q->in) {
+        return q->list;
+    }
+    bool wraps = BLE_WAITING - next < BLE_RECORD || !record_at(q, next)->size;
+    return record_at(q, wraps ? 0 : next);
+}
+
 /* `out` is always where a record is, so that the block's end is never taken for one. */
 static void block_wrap(struct ble_queue *q)
 {

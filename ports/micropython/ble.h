@@ -287,6 +287,7 @@ void ble_pass_on(const struct woad_event *ev);             /* to the handler, no
 void ble_deliver(const struct woad_event *ev);             /* the same, not held by ble_connect.c */
 void ble_deliver_queued(void);
 void ble_deliver_lost(void);             /* of a radio that has failed: all */
+void ble_attributes_gone(ble_obj_t *o, uint16_t first, uint16_t last);     /* the handles */
 void ble_forget_gathered(void);          /* the host is gone */
 bool ble_scan_heard(void);               /* the program hears what a scan has found */
 /* An ATT error, or 0. */
@@ -327,6 +328,7 @@ int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, siz
 void ble_value_update(uint16_t handle);
 void ble_update_retry(void);
 void ble_update_forget(uint16_t conn);
+void ble_update_gone(ble_obj_t *o, uint16_t first, uint16_t last);
 /* ble_uuid.c */
 mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
 const struct woad_uuid *ble_uuid_of(mp_obj_t o);           /* NULL: not one */

@@ -134,7 +134,7 @@ static void on_subscribe(const struct woad_event *ev)
 {
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.subscribe.value_handle),
                          event_int(ev->u.subscribe.cccd) };
-    if (ble_wants(IRQ_GATTS_SUBSCRIBE)) {
+    if (ble_wants(IRQ_GATTS_SUBSCRIBE) && ev->u.subscribe.value_handle) {
         ble_invoke(IRQ_GATTS_SUBSCRIBE, 3, items);
     }
 }
@@ -194,14 +194,16 @@ static void on_gatt_read(const struct woad_event *ev)
 {
     uint16_t handle = ev->u.gatt_read.handle;
     uint8_t request = ev->u.gatt_read.request;
-    int err = ble_value_at(handle) ? ble_read_refused(ev->conn, handle) : 0;
     struct ble_value *v = ble_value_at(handle);
+    int err = v ? ble_read_refused(ev->conn, handle) : WOAD_ATT_INVALID_HANDLE;
+    if (!err && ble_value_at(handle) != v) {
+        err = WOAD_ATT_INVALID_HANDLE;   /* another attribute has the handle now */
+    }
     if (!ble.host) {
         return;
     }
-    if (err || !v) {
-        woad_gatt_answer_to(ble.host, ev->conn, request, (uint8_t)(err ? err : WOAD_ATT_UNLIKELY),
-                            NULL, 0);
+    if (err) {
+        woad_gatt_answer_to(ble.host, ev->conn, request, (uint8_t)err, NULL, 0);
     } else {
         woad_gatt_answer_to(ble.host, ev->conn, request, 0, v->data, v->len);
     }
@@ -212,7 +214,7 @@ static void on_gatt_write(const struct woad_event *ev)
     uint16_t handle = ev->u.gatt_write.handle;
     struct ble_value *v = ble_value_at(handle);
     int err = v ? ble_value_write(v, ev->u.gatt_write.offset, ev->u.gatt_write.data,
-                                  ev->u.gatt_write.len) : WOAD_ATT_UNLIKELY;
+                                  ev->u.gatt_write.len) : WOAD_ATT_INVALID_HANDLE;
     if (!err) {
         mp_obj_t items[] = { event_int(ev->conn), event_int(handle) };
         ble_invoke(IRQ_GATTS_WRITE, 2, items);
@@ -453,6 +455,34 @@ void ble_deliver_lost(void)
            !o->queue.delivering && !ble_queue_empty(o)) {
         ble_deliver_queued();
     }
+}
+
+/* Of an attribute that a client has read, written or subscribed to; NULL: of none. */
+static uint16_t *attribute_of(struct woad_event *ev)
+{
+    switch (ev->type) {
+        case WOAD_EV_GATT_READ:
+            return &ev->u.gatt_read.handle;
+        case WOAD_EV_GATT_WRITE:
+            return &ev->u.gatt_write.handle;
+        case WOAD_EV_SUBSCRIBE:
+            return &ev->u.subscribe.value_handle;
+        default:
+            return NULL;
+    }
+}
+
+/* The attributes are gone, and their handles may be others' soon: what waits for them is nobody's,
+ * a request is answered with Invalid Handle. */
+void ble_attributes_gone(ble_obj_t *o, uint16_t first, uint16_t last)
+{
+    for (struct ble_record *r = ble_queue_first(o); r; r = ble_queue_next(o, r)) {
+        uint16_t *handle = attribute_of(&r->ev);
+        if (handle && *handle >= first && *handle <= last) {
+            *handle = 0;
+        }
+    }
+    ble_update_gone(o, first, last);
 }
 
 /* There is no memory to keep the event until the program can hear of it.  A request is refused at

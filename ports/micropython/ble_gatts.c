@@ -253,8 +253,8 @@ static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
         woad_gatt_add_at(h, old->attrs, old->n, old->first);               /* as it was */
     }
     ble_raise(err);
+    ble_attributes_gone(o, BLE_HANDLE_FIRST, 0xffff);
     o->groups = g->n ? g : NULL;
-    o->updates = NULL;
     return handles;
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_register_services_obj, gatts_register_services);
@@ -311,6 +311,7 @@ static mp_obj_t gatts_remove_services(mp_obj_t self, mp_obj_t handle)
     if (!gone) {
         mp_raise_OSError(MP_EINVAL);
     }
+    ble_attributes_gone(o, gone->first, (uint16_t)(gone->first + gone->n - 1));
     ble_raise(woad_gatt_remove(h, gone->first));
     gatts_unlink(o, gone);
     ble_flush();

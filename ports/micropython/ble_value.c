@@ -87,6 +87,18 @@ void ble_update_forget(uint16_t conn)
     }
 }
 
+void ble_update_gone(ble_obj_t *o, uint16_t first, uint16_t last)
+{
+    struct ble_update **at = &o->updates;
+    while (*at) {
+        if ((*at)->handle >= first && (*at)->handle <= last) {
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+}
+
 void ble_update_retry(void)
 {
     ble_obj_t *o = ble_object();

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""What waits for the program's handler, and what the program changes meanwhile: what is told, answered or kept is as it is then.
+
+changes.py [NAME…]: those tests whose names contain one of the words.
+"""
+import sys
+
+from run import CLIENT, main, pair
+
+# os.system() stops the whole program, and a method that waits finds afterwards what has come: that waits for the handler until the
+# scheduler runs, which is not before the next jump.
+SERVER = """
+    import os
+    told = []
+    def handler(event, data):
+        if event == 3:
+            told.append((event, data[1], ble.gatts_read(data[1])))
+        if event in (4, 71):
+            told.append((event,) + tuple(data))
+        irq(event, data)
+    up()
+    ble.irq(handler)
+    ble.config(events=(71,))
+    ((first,),) = ble.gatts_register_services(((U, ((C, 0x8),)),))
+    ((old,),) = ble.gatts_add_services(((UUID(0x1815), ((UUID(0x2a56), 0x2 | 0x4 | 0x10),)),))
+    assert (first, old) == (12, 15)
+    ble.gatts_write(old, b"open")
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    wait(3, 20000)
+    told.clear()
+    os.system("sleep 1.5")
+    ble.gap_accept_list([])
+"""
+GO = CLIENT + """
+    ble.gattc_write(conn, 12, b"go", 1)
+    assert wait(17)[2] == 0
+    time.sleep_ms(200)
+    ble.gattc_write(conn, 15, b"stranger", 0)
+"""
+SECRET = "((UUID(0x1815), ((UUID(0x2a57), 0x2 | 0x200 | 0x10),)),)"
+
+
+def test_a_request_of_a_service_that_is_replaced():
+    """A read, a write and a subscription of an open value wait while one that needs encryption takes its place: Invalid Handle, and nothing
+    is written or told."""
+    for asks, event, status in (("gattc_read(conn, 15)", 16, 0x101), ("gattc_write(conn, 15, b'x', 1)", 17, 0x101),
+                                ("gattc_write(conn, 16, b'\\x01\\x00', 1)", 17, 0)):
+        s, c = pair(SERVER + """
+    ble.gatts_remove_services(old)
+    ((new,),) = ble.gatts_add_services(%s)
+    ble.gatts_write(new, b"only for friends")
+    assert new == old
+    wait(2, 20000)
+    assert told == [], told
+    assert ble.gatts_read(new) == b"only for friends", ble.gatts_read(new)
+    """ % SECRET, GO + """
+    ble.%s
+    assert wait(%d)[2] == %d, events
+    ble.gap_disconnect(conn)
+    wait(8)
+    """ % (asks, event, status))
+        s.end()
+
+
+def test_a_handler_that_replaces_what_is_read():
+    """The handler of a read replaces the service, and lets the read be: the value that has the handle now is not the answer."""
+    s, c = pair(SERVER + """
+    def replaces(event, data):
+        if event == 4:
+            ble.gatts_remove_services(old)
+            ((new,),) = ble.gatts_add_services(%s)
+            ble.gatts_write(new, b"only for friends")
+            assert new == old
+        irq(event, data)
+    ble.irq(replaces)
+    wait(4)
+    wait(2, 20000)
+    """ % SECRET, GO + """
+    ble.gattc_read(conn, 15)
+    assert wait(16)[2] == 0x101, events
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+def test_a_write_of_a_connection_that_is_over():
+    """It waits while the program registers other services: it is not theirs."""
+    s, c = pair(SERVER + """
+    assert ble.gap_connections() == ()
+    handles = ble.gatts_register_services(((U, ((C, 0x8),)),) + %s)
+    assert handles == ((12,), (15,)), handles
+    wait(2)
+    assert told == [], told
+    assert ble.gatts_read(15) == b"", ble.gatts_read(15)
+    """ % SECRET, GO + """
+    time.sleep_ms(200)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
+SECRETS = """
+    secrets = {}
+    told = []
+    def handler(event, data):
+        if event == 29:
+            kind, index, key = data
+            return secrets.get((kind, bytes(key))) if key is not None else None
+        if event == 30:
+            kind, key, value = data
+            told.append((kind, value is not None))
+            secrets[(kind, bytes(key))] = bytes(value) if value is not None else None
+            if FORGETS and kind == 1 and value is not None:
+                ble.gap_unpair()
+            return True
+        irq(event, data)
+        if event == 3:
+            end = time.ticks_add(time.ticks_ms(), 10000)
+            while LOOKS and not ble.gap_bonds() and time.ticks_diff(end, time.ticks_ms()) > 0:
+                ble.gap_accept_list([])
+            if LOOKS:
+                assert len(ble.gap_bonds()) == 1
+                ble.gap_unpair(LOOKS)
+    ble.config(bond=True, le_secure=True)
+    up()
+    ble.irq(handler)
+    ble.gatts_register_services(((U, ((C, 0x8),)),))
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    wait(1, 20000)
+    os.system("sleep 1")
+    ble.gap_accept_list([])
+    wait(2, 30000)
+    assert ble.gap_bonds() == ()
+    assert not [k for k in secrets if k[0] != 10 and secrets[k]], told
+    assert not [t for t in told if t[0] != 10 and t[1]] or FORGETS, told
+    ble.active(False)
+    ble.active(True)
+    assert ble.gap_bonds() == ()
+"""
+
+
+def test_a_bond_that_is_forgotten_is_not_kept():
+    """gap_unpair() while the secrets of the bond wait for the handler, and in the handler of the first: the program does not get its key
+    to keep."""
+    for looks, forgets in (("ble.gap_bonds()[0][:2]", False), ("None", True)):
+        code = SECRETS.replace("LOOKS)", looks + ")").replace("LOOKS", str(not forgets)).replace("FORGETS", str(forgets))
+        s, c = pair("    import os\n" + code, CLIENT + """
+    ble.config(bond=True, le_secure=True)
+    ble.gattc_write(conn, 12, b"go", 0)
+    ble.gap_pair(conn)
+    wait(28, 20000)
+    time.sleep_ms(500)
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+        s.end(40)
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals(), sys.argv[1:]))

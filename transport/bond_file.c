@@ -709,3 +709,18 @@ int woad_bond_file_error(const struct woad_bond_file *f)
 {
     return f->error;
 }
+
+static bool is_stronger(const struct woad_bond *a, const struct woad_bond *b)
+{
+    return (a->flags & ~b->flags) || a->key_size > b->key_size;
+}
+
+void woad_bond_file_take(struct woad_bond_file *f, const struct woad_bond *bond)
+{
+    for (size_t n = 0; n < f->n; n++) {
+        if (same_peer(&f->bond[n].peer, &bond->peer) && is_stronger(&f->bond[n], bond)) {
+            return;
+        }
+    }
+    f->error = bond_kept(f, bond, WOAD_BOND_NEW);
+}

@@ -96,18 +96,22 @@ int woad_port_random(void *ctx, uint8_t *out, size_t len);
  * program ends; closing does it too.  Keys and numbers of signed writes never wait.
  * adopt_irk: a host's IRK (woad_irk()) takes the place of the file's, if the file has no bonds: for
  * a file that is opened when there are bonds already.
+ * take: for the same, a bond of the host (woad_bond_at()) goes to the file's front; it takes the
+ * place of the file's of that peer, unless that one is stronger.
  * error: of the last time it was written, 0 or a negative errno (-ENOSPC: the disk is full;
  * -ESTALE: its folder is gone, or another file was put in its place, and is left there); the next
  * time all is written. */
 struct woad_bond_file;
 struct woad_event;
 struct woad_addr;
+struct woad_bond;
 struct woad_bond_file *woad_bond_file_open(const char *path, int *error);
 bool woad_bond_file_is(const struct woad_bond_file *f, const char *path);
 void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct woad_event *ev);
 int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer);
 uint32_t woad_bond_file_poll(struct woad_bond_file *f, bool now);
 void woad_bond_file_adopt_irk(struct woad_bond_file *f, const uint8_t irk[16]);
+void woad_bond_file_take(struct woad_bond_file *f, const struct woad_bond *bond);
 int woad_bond_file_error(const struct woad_bond_file *f);
 void woad_bond_file_close(struct woad_bond_file *f);
 

@@ -617,8 +617,8 @@ static void config_set_store(mp_obj_t value)
             ble_port_store_irk(irk);
         }
         memset(irk, 0, sizeof irk);
-        ble_port_store_event(ble.host, &up);
         ble_store_bonds();
+        ble_port_store_event(ble.host, &up);
         err = ble_port_store_error();
     }
     if (err) {

@@ -347,6 +347,7 @@ int ble_port_store(const char *path);
 bool ble_port_stores(void);
 int ble_port_store_error(void);          /* of the last time it was written */
 void ble_port_store_event(struct woad *h, const struct woad_event *ev);
+void ble_port_store_bond(const struct woad_bond *b);       /* unless it has a stronger one */
 void ble_port_store_irk(const uint8_t irk[16]);            /* for a file without bonds */
 uint32_t ble_port_store_run(bool now);   /* milliseconds until it is to be called */
 /* NULL: all.  0; WOAD_ENOENT: there is none, or no file; or why it is still in the file. */

@@ -254,15 +254,12 @@ void ble_load_bonds(void)
 void ble_store_bonds(void)
 {
     struct woad_bond bond;
-    struct woad_event ev = { .type = WOAD_EV_BOND, .conn = WOAD_NO_CONN };
     uint16_t bonds = 0;
-    ev.u.bond.bond = &bond;
-    ev.u.bond.why = WOAD_BOND_NEW;
     while (woad_bond_at(ble.host, bonds, &bond) == 0) {
         bonds++;
     }
     while (bonds && woad_bond_at(ble.host, --bonds, &bond) == 0) {
-        ble_port_store_event(ble.host, &ev);
+        ble_port_store_bond(&bond);
     }
     memset(&bond, 0, sizeof bond);
 }

@@ -94,6 +94,7 @@ bool ble_port_stores(void) { return false; }
 int ble_port_store_error(void) { return 0; }
 void ble_port_store_event(struct woad *h, const struct woad_event *ev) { (void)h; (void)ev; }
 uint32_t ble_port_store_run(bool now) { (void)now; return WOAD_FOREVER; }
+void ble_port_store_bond(const struct woad_bond *b) { (void)b; }
 void ble_port_store_irk(const uint8_t irk[16]) { (void)irk; }
 int ble_port_store_remove(const struct woad_addr *peer) { (void)peer; return WOAD_ENOENT; }
 

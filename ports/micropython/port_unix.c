@@ -97,6 +97,15 @@ uint32_t ble_port_store_run(bool now)
     return due;
 }
 
+void ble_port_store_bond(const struct woad_bond *b)
+{
+    int before = ble_port_store_error();
+    if (store) {
+        woad_bond_file_take(store, b);
+    }
+    store_show(before);
+}
+
 void ble_port_store_irk(const uint8_t irk[16])
 {
     if (store) {

@@ -166,5 +166,55 @@ def test_a_new_file_takes_our_key():
     s.end()
 
 
+def test_a_file_named_later_does_not_bring_old_keys_back():
+    """A file with the bond of an earlier pairing is named on an active radio: the peer's bond of now serves, and stands in the file."""
+    at = folder("older")
+    code = BONDS.replace("le_secure=True", "le_secure=True, bond_store=%r, events=(73,)" % (at + "/bonds")) + SERVER + """
+    def served():
+        assert wait(28, 20000)[1:] == (1, 0, 1, 16), events
+        wait(2, 20000)
+    served()
+    ble.active(False)
+    ble.config(bond_store=None)
+    ble.active(True)
+    assert ble.gap_bonds() == ()
+    ble.gap_advertise(20000)
+    print("AGAIN")
+    served()
+    ble.config(bond_store=%r)
+    assert len(ble.gap_bonds()) == 1
+    ble.gap_advertise(20000)
+    served()
+    ble.active(False)
+    ble.active(True)
+    assert len(ble.gap_bonds()) == 1
+    ble.gap_advertise(20000)
+    served()
+    assert not [e for e in events if e[0] == 73], events
+    """ % (at + "/bonds")
+    s, c = pair(code, BONDS.replace("le_secure=True", "le_secure=True, events=(73,)") + """
+    up()
+    at = peer()
+    for n in range(4):
+        if n == 1:
+            ble.gap_unpair()
+        for tries in range(5):
+            ble.gap_connect(0, at, 4000)
+            while not [e for e in events if e[0] in (7, 8)]:
+                time.sleep_ms(10)
+            if [e for e in events if e[0] == 7]:
+                break
+            events.clear()
+        conn = wait(7)[0]
+        ble.gap_pair(conn)
+        assert wait(28, 10000)[1:] == (1, 0, 1, 16), (n, events)
+        time.sleep_ms(200)
+        ble.gap_disconnect(conn)
+        wait(8)
+        events.clear()
+    """)
+    s.end(60)
+
+
 if __name__ == "__main__":
     sys.exit(main(globals(), sys.argv[1:]))

@@ -242,7 +242,7 @@ void ble_load_bonds(void)
     uint8_t v[BLE_SECRET_LEN];
     load_irk();
     for (unsigned n = 0;
-         n < BLE_BONDS && secret_get(BLE_SECRET_PEER, n, NULL, 0, v, sizeof v); n++) {
+         n < BLE_BOND_PLACES && secret_get(BLE_SECRET_PEER, n, NULL, 0, v, sizeof v); n++) {
         uint8_t key[BLE_KEY_LEN];
         memcpy(key, v, BLE_KEY_LEN);
         bond_load(key);

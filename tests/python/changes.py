@@ -5,7 +5,7 @@ changes.py [NAME…]: those tests whose names contain one of the words.
 """
 import sys
 
-from run import CLIENT, main, pair
+from run import CLIENT, Program, main, pair
 
 # os.system() stops the whole program, and a method that waits finds afterwards what has come: that waits for the handler until the
 # scheduler runs, which is not before the next jump.
@@ -158,6 +158,34 @@ def test_a_bond_that_is_forgotten_is_not_kept():
     wait(8)
     """)
         s.end(40)
+
+
+def test_kept_bonds_are_known_as_far_as_there_is_room():
+    """Of the bonds that a program keeps, as many are known after a start as the radio has places for: twice as many of LE Secure
+    Connections as of legacy pairing, and of 64 those that have room."""
+    for flags, kept, known in ((4, 20, 20), (4, 32, 32), (4, 64, 32), (0, 10, 10), (0, 16, 16), (0, 32, 16)):
+        Program("""
+    secrets = {}
+    for n in range(%d):
+        v = bytearray(80)
+        v[1:8] = bytes((n + 1, 2, 3, 4, 5, 6, 16))
+        v[24:40] = v[41:57] = bytes((n + 1,)) * 16
+        v[40] = v[57] = 1
+        v[74] = %d
+        secrets[(1, bytes(v[:7]))] = secrets[(2, bytes(v[:7]))] = bytes(v)
+    order = sorted(k for k in secrets if k[0] == 2)
+    def handler(event, data):
+        if event == 29:
+            kind, index, key = data
+            if key is not None:
+                return secrets.get((kind, bytes(key)))
+            return secrets[order[index]] if index < len(order) else None
+        assert event == 30 and data[0] == 10, data
+        return True
+    ble.irq(handler)
+    ble.active(True)
+    assert len(ble.gap_bonds()) == %d, len(ble.gap_bonds())
+    """ % (kept, flags, known), stdin=False).end()
 
 
 if __name__ == "__main__":

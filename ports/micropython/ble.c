@@ -162,7 +162,7 @@ int ble_random(uint8_t *out, size_t len)
 
 /* A handler that takes longer than packets need to come: what the controller answers would lie
  * behind ever more scan results.  So from time to time all that has come is read while events are
- * held back: of reports those are kept for which there is room, and the others are counted. */
+ * held back: reports without room are counted.  When others have none the rest has to wait. */
 static void ble_keep_up(mp_uint_t before)
 {
     enum { BLE_SLOW_MS = 10, BLE_TOLERATED_MS = 500, BLE_PUMPS = 256 };
@@ -171,7 +171,7 @@ static void ble_keep_up(mp_uint_t before)
         ble.slow_since = now;
     } else if (now - ble.slow_since >= BLE_TOLERATED_MS) {
         ble_hold();
-        for (int n = 0; n < BLE_PUMPS && ble.host && ble_port_more(); n++) {
+        for (int n = 0; n < BLE_PUMPS && ble.host && ble_port_more() && !ble_queue_over(); n++) {
             ble_pump();
         }
         ble_release();
@@ -239,7 +239,11 @@ void ble_run(void)
     ble.running = true;
     ble_deliver_queued();
     mp_uint_t before = mp_hal_ticks_ms();
-    ble_pump();
+    if (ble_queue_over()) {
+        ble_flush();
+    } else {
+        ble_pump();
+    }
     ble_keep_up(before);
     ble_channels_run();
     ble_connecting_run();

@@ -276,6 +276,7 @@ void ble_show(mp_obj_t exception);       /* on the console; raises nothing */
 /* ble_queue.c */
 bool ble_queue_new(ble_obj_t *o);
 bool ble_queue_empty(const ble_obj_t *o);
+bool ble_queue_over(void);               /* more waits than the block has room for */
 bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev);             /* false: no room */
 struct ble_record *ble_queue_first(ble_obj_t *o);
 struct ble_record *ble_queue_next(ble_obj_t *o, struct ble_record *r);     /* NULL: the last */

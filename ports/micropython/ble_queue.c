@@ -13,6 +13,12 @@ bool ble_queue_new(ble_obj_t *o)
 
 bool ble_queue_empty(const ble_obj_t *o) { return !o->queue.used && !o->queue.list; }
 
+bool ble_queue_over(void)
+{
+    const ble_obj_t *o = ble_object();
+    return o && o->queue.list;
+}
+
 static struct ble_record *record_at(const struct ble_queue *q, size_t at)
 {
     return (struct ble_record *)(void *)(q->block + at);

@@ -3,9 +3,11 @@
 
 changes.py [NAME…]: those tests whose names contain one of the words.
 """
+import os
 import sys
 
-from run import CLIENT, Program, main, pair
+from memory import Between
+from run import CLIENT, Program, hub, main, pair, scratch
 
 # os.system() stops the whole program, and a method that waits finds afterwards what has come: that waits for the handler until the
 # scheduler runs, which is not before the next jump.
@@ -186,6 +188,48 @@ def test_kept_bonds_are_known_as_far_as_there_is_room():
     ble.active(True)
     assert len(ble.gap_bonds()) == %d, len(ble.gap_bonds())
     """ % (kept, flags, known), stdin=False).end()
+
+
+def test_a_peer_that_is_faster_than_the_handler():
+    """Notifications as fast as they are taken, and a handler of 15 ms: they wait with the controller, and memory does not grow."""
+    path = os.path.join(scratch, "faster.sock")
+    h = hub("unix:" + path)
+    b = Between(path, "faster.between")
+    s = Program("up(); ble.gap_advertise(20000, b'x'); print('READY'); sys.stdin.readline()", {"WOAD_HCI": "unix:" + path})
+    s.line("READY")
+    c = Program(CLIENT + """
+    n = 0
+    def handler(event, data):
+        global n
+        if event == 18:
+            n += 1
+            time.sleep_ms(15)
+    def resident():
+        for line in open("/proc/self/status"):
+            if line.startswith("VmRSS"):
+                return int(line.split()[1])
+    ble.irq(handler)
+    print("FLOOD")
+    while n < 100:
+        time.sleep_ms(10)
+    before = resident()
+    for k in range(4):
+        time.sleep(1)
+    assert n > 200, n
+    assert resident() < before + 150, (before, resident())
+    assert ble.config("dropped") == 0
+    """, {"WOAD_HCI": b.spec})
+    c.say(s.line("MAC"))
+    c.line("FLOOD")
+    one = b"\x1b\x0c\x00notified"
+    one = len(one).to_bytes(2, "little") + b"\x04\x00" + one
+    handle = int.from_bytes(b.handle, "little") | 0x2000   # the first packet of a frame
+    b.floods((b"\x02" + handle.to_bytes(2, "little") + len(one).to_bytes(2, "little") + one) * 200, 30)
+    c.end(60)
+    s.say("")
+    s.end()
+    h.terminate()
+    h.wait()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@
 #include "ble.h"
 #include "unix_calls.h"
 
+#include "../../transport/open.h"
+
 #include <woad/crypto.h>
 #include <woad/port.h>
 
@@ -241,13 +243,13 @@ int ble_port_open(char *why, size_t room)
     if (!io.port) {
         return err;
     }
-    io.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    io.wake = above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     io.main = pthread_self();
     atomic_store(&io.stop, false);
     atomic_store(&io.armed, false);
     atomic_store(&io.lost, false);
     sigaction(SIGURG, &sa, &io.before);
-    err = io.wake < 0 ? -errno : thread_start();
+    err = io.wake < 0 ? io.wake : thread_start();
     if (err) {
         sigaction(SIGURG, &io.before, NULL);
         if (io.wake >= 0) {

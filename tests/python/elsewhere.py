@@ -7,7 +7,7 @@ import os
 import sys
 
 from memory import Between
-from run import CLIENT, SERVER, Program, hub, main, pair, scratch
+from run import CLIENT, PRELUDE, SERVER, Program, hub, main, micropython, pair, scratch
 
 # Call, what ours gives (an errno, or what it returns), what others give, why ours does.
 ODD = (
@@ -449,6 +449,22 @@ def test_bonds_that_were_there_are_kept():
     raises(2, lambda: ble.config(bond_store="/nowhere/file"))
     """ % late)
     s.end()
+
+
+def test_nothing_of_the_radio_is_standard_input():
+    """A program that is started without standard input, output or errors: none of the radio's descriptors has the number."""
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        said = os.path.join(scratch, "stdio")
+        code = PRELUDE + """
+import os
+ble.active(True)
+os.system("ls -l /proc/$PPID/fd >%s")
+""" % said
+        Program(None, {"CODE": code}, command=["sh", "-c", '%s -c "$CODE" %s' % (micropython, closed)], stdin=False).end()
+        with open(said) as f:
+            mine = [x.split()[-3:] for x in f if "->" in x]
+        assert any("socket" in x[2] for x in mine), mine
+        assert not [x for x in mine if x[0] in ("0", "1", "2") and ("anon_inode" in x[2] or "socket" in x[2])], (closed, mine)
 
 
 if __name__ == "__main__":

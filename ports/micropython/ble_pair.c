@@ -249,8 +249,9 @@ void ble_load_bonds(void)
     }
 }
 
-/* The host's bonds go into the file that has been named just now, the one used last at its front.
- * Bonded peers resolve our address by the IRK that the host has: a file without bonds takes it. */
+/* The host's bonds go into the file that has been named just now, the one used last at its front,
+ * before the host gets the file's: those of the same peers may be of an earlier pairing.  Bonded
+ * peers resolve our address by the IRK that the host has: a file without bonds takes it. */
 void ble_store_bonds(void)
 {
     struct woad_bond bond;

@@ -197,13 +197,6 @@ static void run_ends(mp_uint_t began)
     ble_port_arm(1);
 }
 
-uint32_t ble_due(void)
-{
-    uint32_t channels = ble_channels_due(), connecting = ble_connecting_due();
-    uint32_t due = channels < connecting ? channels : connecting, store = ble_port_store_run(false);
-    return due < store ? due : store;
-}
-
 /* A radio that has failed is there until the program has heard of all that came before, and of what
  * the failure has ended. */
 static bool run_is_over(void)

@@ -60,6 +60,9 @@ int btsnoop_open(struct btsnoop *log, const char *path, bool keys)
         err = log_lock(log->fd) ? log_begin(log->fd) : -EBUSY;
         flock(log->fd, LOCK_UN);
     }
+    if (!err && keys) {
+        err = keys_hide(log->fd);
+    }
     if (err) {
         btsnoop_close(log);
     }

@@ -42,6 +42,9 @@ static int regular_open(const char *path, const uint8_t *header, size_t len, boo
         bool capture = pread(fd, there, len, 0) == (ssize_t)len && memcmp(there, header, len) == 0;
         err = capture ? 0 : -EEXIST;
     }
+    if (!err && keys) {
+        err = keys_hide(fd);
+    }
     if (!err && ftruncate(fd, 0) < 0) {
         err = -errno;
     }

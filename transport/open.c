@@ -44,6 +44,19 @@ int above_stdio(int fd)
     return above < 0 ? -err : above;
 }
 
+/* A pipe or a terminal has a reader that was asked for. */
+int keys_hide(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    if (!S_ISREG(st.st_mode) || !(st.st_mode & 077)) {
+        return 0;
+    }
+    return fchmod(fd, 0600) < 0 ? -errno : 0;
+}
+
 bool spec_takes(char *spec, const char *word)
 {
     char *comma = strrchr(spec, ',');

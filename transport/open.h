@@ -58,6 +58,8 @@ int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
 /* The descriptor, above 2: what a program prints must not go to a controller, or into a file, that
  * was opened when 0, 1 or 2 was closed.  A negative errno, and it is closed. */
 int above_stdio(int fd);
+/* Keys are going into it, and it may have been made without: 0600, or a negative errno. */
+int keys_hide(int fd);
 /* The last of "a,b" taken off if it is `word`. */
 bool spec_takes(char *spec, const char *word);
 

@@ -5,6 +5,7 @@
 #include <woad/port.h>
 
 #include "transport/btsnoop.h"
+#include "transport/capture.h"
 #include "transport/hub.h"
 #include "transport/open.h"
 
@@ -123,6 +124,33 @@ static void keys_are_their_users_alone(void **state)
     umask(mask);
     assert_int_equal(stat("log", &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+/* A log, and a capture, that was made for all to read goes on with keys for its user alone. */
+static void keys_are_hidden_in_what_is_there(void **state)
+{
+    static const uint8_t head[8] = "captured";
+    struct btsnoop log;
+    struct capture c;
+    struct stat st;
+    (void)state;
+    mode_t mask = umask(022);
+    log_some("log", 1);
+    assert_int_equal(capture_open(&c, "capture", head, sizeof head, false), 0);
+    assert_int_equal(capture_close(&c), 0);
+    umask(mask);
+    assert_int_equal(stat("log", &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0644);
+    assert_int_equal(btsnoop_open(&log, "log", true), 0);
+    btsnoop_close(&log);
+    assert_int_equal(stat("log", &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(capture_open(&c, "capture", head, sizeof head, true), 0);
+    assert_int_equal(capture_close(&c), 0);
+    assert_int_equal(stat("capture", &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(btsnoop_open(&log, "/dev/null", true), 0);
+    btsnoop_close(&log);
 }
 
 static void limit(rlim_t octets, struct rlimit *all)
@@ -300,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_log_goes_on), CASE(programs_share_a_log), CASE(what_is_no_log_stays),
         CASE(keys_are_their_users_alone),
+        CASE(keys_are_hidden_in_what_is_there),
         CASE(a_record_that_does_not_fit_is_told_and_taken_back), CASE(a_pipe_that_nobody_reads),
         CASE(a_port_goes_on_without_its_log),
         CASE(a_capture_replaces_a_capture_and_nothing_else),

@@ -39,13 +39,13 @@ static mp_obj_t gap_passkey(size_t n_args, const mp_obj_t *args)
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]);
     mp_int_t action = mp_obj_get_int(args[2]), passkey = mp_obj_get_int(args[3]);
     struct woad *h = ble_active();
-    if (passkey < 0 || passkey > 999999) {
+    if (passkey < 0 || passkey > 999999 || action < 0 || action > 0xff) {
         mp_raise_OSError(MP_EINVAL);
     }
     if (action == WOAD_PASSKEY_COMPARE) {
         passkey = passkey != 0;
     }
-    ble_raise(woad_passkey(h, conn, (enum woad_passkey_action)(action & 0xff), (uint32_t)passkey));
+    ble_raise(woad_passkey(h, conn, (enum woad_passkey_action)action, (uint32_t)passkey));
     ble_flush();
     return mp_const_none;
 }
@@ -477,7 +477,9 @@ static mp_obj_t gap_keypress(mp_obj_t self, mp_obj_t conn, mp_obj_t what)
     (void)self;
     mp_int_t key = mp_obj_get_int(what);
     uint16_t number = (uint16_t)mp_obj_get_int(conn);
-    ble_raise(woad_keypress(ble_active(), number, (enum woad_keypress)(key & 0xff)));
+    struct woad *h = ble_active();
+    ble_raise(key < 0 || key > 0xff ? WOAD_EINVAL
+                                    : woad_keypress(h, number, (enum woad_keypress)key));
     ble_flush();
     return mp_const_none;
 }

@@ -55,6 +55,8 @@ ODD = (
     ("gattc_write(0, 1, b'x', 5)", 22, "22", "the same"),
     ("gap_pair(0)", 107, "107", "the same"),
     ("gap_passkey(0, 2, 1000000)", 22, "22", "the same"),
+    ("gap_passkey(0, 2 + 256, 1)", 22, "action 2", "an action that is not there is an error"),
+    ("gap_keypress(0, 256)", 22, "not there", "no such key"),
     ("l2cap_listen(22, 1)", None, "an MTU of 32", "the same: clamped"),
     ("l2cap_listen(-1, 100)", 22, "undefined", "no such PSM"),
     ("l2cap_connect(0, 22, 100)", 107, "107", "the same"),

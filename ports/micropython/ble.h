@@ -327,6 +327,7 @@ struct ble_value *ble_value_at(uint16_t handle);
 void ble_value_set(struct ble_value *v, const void *data, size_t len);
 int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, size_t len);
 void ble_value_update(uint16_t handle);
+void ble_not_indicated(uint16_t conn, uint16_t handle);    /* the peer lacks the security */
 void ble_update_retry(void);
 void ble_update_forget(uint16_t conn);
 void ble_update_gone(ble_obj_t *o, uint16_t first, uint16_t last);

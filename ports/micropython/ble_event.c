@@ -226,8 +226,10 @@ static void on_gatt_write(const struct woad_event *ev)
 
 static void on_indicated(const struct woad_event *ev)
 {
-    mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.done.handle),
-                         event_int(event_status(ev->u.done.status)) };
+    int status = ev->u.done.status;
+    status = status == WOAD_EACCES ? 0x100 + WOAD_ATT_INSUFFICIENT_AUTHENTICATION
+                                   : event_status(status);
+    mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.done.handle), event_int(status) };
     ble_invoke(IRQ_GATTS_INDICATE_DONE, 3, items);
 }
 

@@ -367,16 +367,6 @@ static mp_obj_t gatts_write(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_write_obj, 3, 4, gatts_write);
 
-/* An indication that is not sent ends all the same. */
-static void gatts_not_indicated(uint16_t conn, uint16_t handle, bool indicated)
-{
-    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(conn), MP_OBJ_NEW_SMALL_INT(handle),
-                         MP_OBJ_NEW_SMALL_INT(0x100 + WOAD_ATT_INSUFFICIENT_AUTHENTICATION) };
-    if (indicated) {
-        ble_invoke(IRQ_GATTS_INDICATE_DONE, 3, items);
-    }
-}
-
 /* Without data: the value, after the program has been asked, as for a read by nobody. */
 static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
                            int (*send)(struct woad *, uint16_t, uint16_t, const void *, size_t))
@@ -405,7 +395,9 @@ static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
     int err = send(h, conn, handle, buf.buf, buf.len);
     if (err == WOAD_EACCES) {            /* the peer lacks the security: not our fault */
         ble.dropped++;
-        gatts_not_indicated(conn, handle, send == woad_gatt_indicate);
+        if (send == woad_gatt_indicate) {
+            ble_not_indicated(conn, handle);
+        }
         return mp_const_none;
     }
     ble_raise(err);

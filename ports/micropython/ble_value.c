@@ -41,6 +41,18 @@ int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, siz
     return 0;
 }
 
+/* An indication that is not sent ends all the same.  The handler is not called in here. */
+void ble_not_indicated(uint16_t conn, uint16_t handle)
+{
+    struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn };
+    ev.u.done.handle = handle;
+    ev.u.done.status = WOAD_EACCES;
+    if (!ble_queue_put(ble_object(), &ev)) {
+        ble.dropped++;
+    }
+    ble_port_arm(0);
+}
+
 static bool value_send(uint16_t conn, uint16_t handle)
 {
     const struct ble_value *v = ble_value_at(handle);
@@ -51,7 +63,12 @@ static bool value_send(uint16_t conn, uint16_t handle)
     } else if (wants & 2) {
         err = woad_gatt_indicate(ble.host, conn, handle, v->data, v->len);
     }
-    ble.dropped += err == WOAD_EACCES;
+    if (err == WOAD_EACCES) {
+        ble.dropped++;
+        if (!(wants & 1)) {
+            ble_not_indicated(conn, handle);
+        }
+    }
     return err != WOAD_EAGAIN;
 }
 

@@ -111,6 +111,36 @@ def test_a_send_that_the_peer_may_not_have():
     s.end()
 
 
+def test_an_indication_that_the_peer_may_not_have():
+    """One for a peer without the security, and one that waits while its service goes: each ends, with 0x105, behind what came before."""
+    s, c = pair("""
+    up()
+    ((go, a, b),) = ble.gatts_register_services(((U, ((C, 0x8), (UUID(0x2a56), 0x2 | 0x20 | 0x200), (UUID(0x2a57), 0x22))),))
+    assert (go, a, b) == (12, 14, 17)
+    ble.gap_advertise(20000, b"x")
+    print("READY")
+    conn, _ = wait(3, 20000)
+    events.clear()
+    ble.gatts_indicate(conn, a, b"secret")
+    told = len(events)
+    assert told == 0, events                # the handler is called when the method has returned
+    assert wait(20) == (conn, a, 0x105)
+    for n in range(2):
+        ble.gatts_indicate(conn, b, b"one is on its way, the other waits")
+    ble.gatts_remove_services(go)
+    assert wait(20) == (conn, b, 0x105), events
+    wait(2, 20000)
+    """, CLIENT + """
+    ble.gattc_write(conn, 12, b"go", 1)
+    wait(19)
+    time.sleep_ms(200)
+    assert not [e for e in events if e[0] in (18, 19)]
+    ble.gap_disconnect(conn)
+    wait(8)
+    """)
+    s.end()
+
+
 def test_handle_0_again():
     """The first connection is 0, and so is the next when the program has heard that the first is over; two at once are not."""
     s = Program(SERVER + """

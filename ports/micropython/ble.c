@@ -6,7 +6,7 @@
 
 MP_REGISTER_ROOT_POINTER(void *woad_ble);
 
-struct ble_state ble = { .name = "MPY WOAD", .name_len = 8, .rxbuf = 128 };
+struct ble_state ble;
 
 ble_obj_t *ble_object(void)
 {
@@ -374,13 +374,17 @@ void ble_stop(bool politely)
 }
 
 /* Called when the interpreter begins and ends, and in between by a soft reset: the heap is not to
- * be touched, and what was in it is gone. */
+ * be touched, and what was in it is gone.  Each program begins with the same settings. */
 void woad_mp_begin(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
     ble_port_begin();
     ble.events = 0;
     ble.long_reads = false;
+    ble.rxbuf = 128;
+    ble.name_len = 8;
+    memcpy(ble.name, "MPY WOAD", ble.name_len);
+    ble_pairing = (struct ble_pairing){ .io = WOAD_IO_NONE, .secure = -1 };
     ble.thread = this_thread();
 }
 

@@ -3,7 +3,7 @@
 
 #include <woad/crypto.h>
 
-struct ble_pairing ble_pairing = { .io = WOAD_IO_NONE, .secure = -1 };
+struct ble_pairing ble_pairing;
 
 /* Programs rely on these defaults: who asks gets whatever the peer can do.  le_secure=True means
  * it: nothing else then. */

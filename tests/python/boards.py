@@ -492,6 +492,43 @@ def test_soft_reset_with_unread_data():
     h.wait()
 
 
+def test_a_program_begins_with_no_settings_of_the_last():
+    """Ctrl-D after a program that has set all there is to set: the name, rxbuf and events are as at the first start, and so is pairing."""
+    path = os.path.join(scratch, "settings-air")
+    env = {"WOAD_HCI": "unix:" + path}
+    h = hub("unix:" + path)
+    b = Console(path)
+    b.begin("""
+    ble.config(gap_name="another", rxbuf=300, events=(64, 73), long_reads=True, bond=True, mitm=True, io=4, le_secure=True)
+    """)
+    b.end()
+    b.soft_reset()
+    b.begin("""
+    assert ble.config("gap_name") == b"MPY WOAD", ble.config("gap_name")
+    assert ble.config("rxbuf") == 128
+    assert ble.config("events") == ()
+    up()
+    ble.gap_advertise(50000, b"x")
+    wait(1, 20000)
+    assert wait(28, 20000)[1:] == (1, 0, 0, 16), events
+    """)
+    mac = b.line("MAC ")
+    c = Program("""
+    ble.config(le_secure=False)
+    up()
+    ble.gap_connect(0, peer())
+    conn, _, _ = wait(7)
+    ble.gap_pair(conn)
+    assert wait(28, 20000)[1:] == (1, 0, 0, 16), events
+    """, env)
+    c.say(mac)
+    c.end(30)
+    b.end()
+    b.kill()
+    h.kill()
+    h.wait()
+
+
 def test_what_is_lost_ends():
     """With the heap full, more comes while a method waits than there is room for, and the end of the connection is lost: its handle is free."""
     path = os.path.join(scratch, "lost-air")

@@ -397,6 +397,35 @@ static void a_client_that_writes_without_a_pause(void **state)
     assert_true(about("bonds").st_ino != last);
 }
 
+/* Whether the file takes such a bond of the same peer from a host. */
+static bool takes(struct woad_bond_file *f, unsigned flags, unsigned key_size)
+{
+    const struct woad_bond b = { .peer = { 1, { 1, 0, 0, 0, 0, 0xc0 } }, .flags = flags & 3,
+                                 .key_size = key_size & 31, .has_own_ltk = true };
+    ino_t was = about("bonds").st_ino;
+    woad_bond_file_take(f, &b);
+    assert_int_equal(woad_bond_file_error(f), 0);
+    return about("bonds").st_ino != was;
+}
+
+static void a_bond_gives_way_only_to_one_as_strong(void **state)
+{
+    enum { BOTH = WOAD_BOND_AUTHENTICATED | WOAD_BOND_SECURE };
+    (void)state;
+    struct woad_bond_file *f = opened("bonds");
+    assert_true(takes(f, 0, 7));
+    assert_true(takes(f, 0, 16));
+    assert_true(takes(f, WOAD_BOND_SECURE, 16));
+    assert_false(takes(f, WOAD_BOND_SECURE, 15));
+    assert_false(takes(f, 0, 16));
+    assert_false(takes(f, WOAD_BOND_AUTHENTICATED, 16));
+    assert_true(takes(f, BOTH, 16));
+    assert_true(takes(f, BOTH, 16));
+    assert_false(takes(f, WOAD_BOND_SECURE, 16));
+    woad_bond_file_close(f);
+    assert_int_equal(bonds_in("bonds"), 1);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
@@ -418,6 +447,7 @@ int main(void)
         CASE(an_empty_file_beside_stays),
         CASE(without_a_descriptor_no_file_is_left),
         CASE(a_bond_that_is_still_in_the_file_is_told),
+        CASE(a_bond_gives_way_only_to_one_as_strong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,6 +229,10 @@ static bool acl_stirred(const struct woad *h)
     return false;
 }
 
+/* An application may ask anew in each event that says that it can't be: then woad_poll() says that
+ * woad_tx() has not asked all. */
+enum { TURNS = 1000 };
+
 /* Connections in turn, each a packet, while the controller has buffers.  But a frame of which a
  * part is out, and the rest in our only buffer for it, goes on first. */
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
@@ -243,7 +247,12 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
     }
     struct conn *refused = NULL;         /* where a round begins in which nobody sends */
+    unsigned turns = 0;
     while (h->stirred && ((c = h->stirred->stirred_next) != refused || acl_stirred(h))) {
+        if (++turns > TURNS) {
+            h->unasked = true;
+            return 0;
+        }
         bool open = c->state == CONN_OPEN, may = open && acl_may_take(h, c);
         c->stirred_again = false;
         size_t len = may ? acl_tx_conn(h, c, buf, room) : 0;

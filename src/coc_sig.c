@@ -354,9 +354,10 @@ bool coc_sig_tx(struct conn *c, struct wr *out)
         if (k && wait < 0) {
             coc_closed(k, wait);
         }
-        if (!k || wait < 0) {
-            k = c->cocs->first;          /* the list may be another */
-            continue;
+        if (!k || wait < 0) {            /* the list may be another: in the next turn */
+            c->sig_wants = true;
+            stir_channels(c);
+            return false;
         }
         if (!wait && coc_tx_owed(k, out)) {
             c->sig_wants = true;         /* there may be more */

@@ -185,6 +185,7 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
         if (more) {
             more->changed(c);
         }
+        att_server_gone(c, first, last);
         perm_fell(c, first, last);       /* what is queued was of those that were there */
         gatts_owe_changed(c, first, last);
         if (any && h->smp_role) {

@@ -6,8 +6,7 @@
 #include "host.h"
 
 enum { MEMO = 13 };                      /* blocks of the longest calculation: f5 */
-enum { POOL = 32 };                      /* random octets: a key and what goes with it, 24, and what
-                                          * has no room for 8 more */
+enum { POOL = 32 };                      /* random octets: the private key of P-256 */
 enum ask { ASK_NOTHING, ASK_WANTED, ASK_SENT, ASK_DONE, ASK_FAILED };
 
 struct ctl_crypto {
@@ -195,7 +194,7 @@ static uint32_t ctl_due(struct woad *h)
     if (freed) {
         ctl_wake(h);
     }
-    return h->crypto->freed ? 0 : WOAD_FOREVER;
+    return freed || h->crypto->freed ? 0 : WOAD_FOREVER;
 }
 
 static const struct crypto_role ctl_role = { ctl_begin, ctl_end, ctl_release, ctl_aes, ctl_random,
@@ -243,7 +242,7 @@ static uint16_t ctl_command(struct woad *h, struct wr *params)
         put_back(params, c->public_key + 32, 32);
         return OP_LE_DHKEY;
     }
-    return c->pooled + 8 <= POOL && !c->no_random ? OP_LE_RAND : 0;
+    return c->pooled < POOL && !c->no_random ? OP_LE_RAND : 0;
 }
 
 /* An answer that nobody waits for any more is dropped. */
@@ -281,8 +280,9 @@ static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
         rd_copy(ret, octets, sizeof octets);
         bool good = !status && !ret->bad && !zeros(octets, sizeof octets);
         c->no_random = !good;
-        memcpy(c->pool + c->pooled, octets, good ? 8 : 0);
-        c->pooled = (uint8_t)(c->pooled + (good ? 8 : 0));
+        uint32_t n = good ? least(sizeof octets, POOL - c->pooled) : 0;
+        memcpy(c->pool + c->pooled, octets, n);
+        c->pooled = (uint8_t)(c->pooled + n);
         wipe(octets, sizeof octets);
     } else if (status) {
         ctl_failed(c, opcode == OP_LE_READ_P256 ? &c->pair : &c->dh);

@@ -155,6 +155,7 @@ void addr_copy(struct woad_addr *to, const struct woad_addr *from)
 
 void emit(struct woad *h, const struct woad_event *ev)
 {
+    h->raised = true;
     h->cfg.event(h->cfg.ctx, h, ev);
 }
 
@@ -336,7 +337,7 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
     do {                                 /* what acl_tx() raises may call for a command */
         n = h->quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
         n = n ? n : acl_tx(h, buf, room);
-    } while (!n && !h->quiet && room >= WOAD_TX_ROOM);
+    } while (!n && !h->quiet && !h->unasked && room >= WOAD_TX_ROOM);
     h->writing = false;
     return n;
 }
@@ -354,6 +355,8 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
 {
     woad_clock(h, now_ms);
     h->quiet = false;
+    h->raised = h->unasked;
+    h->unasked = false;
     uint32_t left = least(hci_due(h), least(conn_due(h), att_due(h)));
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         if ((*f)->due) {
@@ -363,6 +366,9 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
     uint32_t stop = deadline_left(h, h->stop_due);
     if (stop == 0) {
         host_down(h, 0);                 /* a controller that does not end its connections */
+    }
+    if (h->raised && h->state != HOST_OFF) {
+        return 0;                        /* what was asked for in the event is to be sent */
     }
     return h->state == HOST_OFF ? WOAD_FOREVER : least(left, stop);
 }

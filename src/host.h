@@ -390,6 +390,8 @@ struct woad {
     uint8_t resolve_dirty;               /* nor the resolving list: see gap_resolve.c */
     bool resolves;                       /* it knows bonded peers by their keys */
     bool writing;                        /* woad_tx() is at work */
+    bool unasked;                        /* woad_tx() gave 0 before all had had their turn */
+    bool raised;                         /* an event, since woad_poll() began */
     bool clocked;                        /* woad_poll() has told the time */
     struct hci hci;
     uint16_t mtu;                        /* offered */

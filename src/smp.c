@@ -483,9 +483,7 @@ uint32_t smp_due(struct woad *h)
         }
         const struct pairing *p = smp_under_way(c);
         if (p) {
-            uint8_t step = p->script[p->at];
-            bool works = h->cfg.crypto && !p->out && (step == STEP_KEY_PAIR || step == STEP_DH);
-            left = works ? 0 : least(left, deadline_left(h, p->wait_due));
+            left = least(left, deadline_left(h, p->wait_due));
         }
     }
     left = h->smp->may_multiply ? left : 0;                /* its result is to be sent */

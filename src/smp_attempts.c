@@ -27,6 +27,7 @@ uint32_t attempts_due(struct woad *h)
         } else {
             a->until = 0;
             stir_all(h);
+            soonest = 0;                 /* they are to be sent */
         }
     }
     return soonest;

@@ -25,8 +25,11 @@ int keys_send(struct pairing *p)
         code++;
     }
     if (code == SMP_LTK) {
-        err = smp_random(h, p->bond.own_ltk, 16);
-        err = err ? err : smp_random(h, p->bond.own_rand, 8);
+        uint8_t octets[16 + 8];          /* at once: who draws twice may never have both */
+        err = smp_random(h, octets, sizeof octets);
+        memcpy(p->bond.own_ltk, octets, 16);
+        memcpy(p->bond.own_rand, octets + 16, 8);
+        wipe(octets, sizeof octets);
         key_cut(p->bond.own_ltk, p->key_size);
         p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] * 0x101);        /* Rand tells enough */
         p->bond.has_own_ltk = true;
@@ -88,7 +91,7 @@ int keys_left(struct pairing *p)
         return STEP_BLOCKED;
     }
     p->wait_due = p->wait_due ? p->wait_due : deadline_in(h, LIMIT_MS);
-    bool all = !p->c->in_controller && !p->c->tx_left;
+    bool all = !h->writing && !p->c->in_controller && !p->c->tx_left;
     return all || deadline_left(h, p->wait_due) == 0 ? 0 : STEP_BLOCKED;
 }
 

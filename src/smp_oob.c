@@ -75,7 +75,14 @@ static void oob_carve(struct woad *h)
 
 static void oob_reset(struct woad *h)
 {
+    bool wanted = h->oob->state == OOB_WANTED;
     oob_forget(h->oob);
+    if (wanted) {
+        struct woad_event ev;
+        ev.u.oob.status = WOAD_ECANCELED;
+        ev.u.oob.oob = NULL;
+        emit_none(h, WOAD_EV_OOB, &ev);
+    }
 }
 
 const struct woad_feature woad_out_of_band = { .carve = oob_carve, .reset = oob_reset };

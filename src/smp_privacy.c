@@ -117,6 +117,9 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     }
     uint8_t was = s->privacy;
     s->hides = &hides;
+    if (h->crypto_role) {
+        h->crypto_role->release(h, CRYPTO_PRIVACY);        /* of an address that was being made */
+    }
     h->address_waits = 0;
     s->making = false;
     s->private_failed = 0;

@@ -129,11 +129,11 @@ int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uin
  * is in use. */
 int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t first);
 
-/* Takes away the array at `first`; its handles answer Invalid Handle from now on, subscriptions to
- * them end without an event, in the client's bond too (WOAD_EV_BOND).  A read or a write that waits
- * for woad_gatt_answer() may still be answered.  What is queued of their values may not be sent any
- * more: WOAD_EV_INDICATED with WOAD_EACCES for an indication.  To replace services: remove, then
- * add.  WOAD_ENOENT. */
+/* Takes away the array at `first`; its handles answer Invalid Handle from now on, a read or a write
+ * that waits for woad_gatt_answer() too (which is WOAD_EALREADY then); subscriptions to them end
+ * without an event, in the client's bond too (WOAD_EV_BOND).  What is queued of their values may
+ * not be sent any more: WOAD_EV_INDICATED with WOAD_EACCES for an indication.  To replace services:
+ * remove, then add.  WOAD_ENOENT. */
 int woad_gatt_remove(struct woad *h, uint16_t first);
 
 /* Takes away all that was added. */

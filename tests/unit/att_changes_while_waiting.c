@@ -296,6 +296,34 @@ static void queued_values_when_the_database_changes(void **state)
     }
 }
 
+/* The application is asked for a value, or about one that is written, and has not answered when it
+ * replaces the service: the answer would be another attribute's. */
+static void question_about_a_removed_attribute(void **state)
+{
+    static const struct woad_attr writable[] = { WOAD_PRIMARY(&service),
+        WOAD_CHARACTERISTIC(&type, WOAD_PROP_READ, WOAD_PERM_READ),
+        WOAD_CHARACTERISTIC(&other, WOAD_PROP_WRITE, WOAD_PERM_WRITE) };
+    (void)state;
+    for (int write = 0; write < 2; write++) {
+        serve(false);
+        assert_int_equal(woad_gatt_remove(solo.h, SERVICE), 0);
+        assert_int_equal(woad_gatt_add_at(solo.h, writable, 5, SERVICE), 0);
+        solo_pump();
+        solo_forget();
+        if (write) {
+            SOLO_ATT(0x12, WRITTEN, 0, 1);
+        } else {
+            SOLO_ATT(0x0a, VALUE, 0);
+        }
+        assert_int_equal(solo_count(write ? WOAD_EV_GATT_WRITE : WOAD_EV_GATT_READ), 1);
+        assert_int_equal(woad_gatt_remove(solo.h, SERVICE), 0);
+        assert_int_equal(woad_gatt_add_at(solo.h, database, ATTRS, SERVICE), 0);
+        assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "secret", 6), WOAD_EALREADY);
+        refused(write ? 0x12 : 0x0a, WOAD_ATT_INVALID_HANDLE);
+        solo_end();
+    }
+}
+
 static void adds_a_service(const struct woad_event *ev)
 {
     uint16_t first;
@@ -490,10 +518,11 @@ static void several_are_checked_when_their_turn_comes(void **state)
     serve(true);
     assert_int_equal(woad_gatt_remove(solo.h, SERVICE), 0);
     assert_int_equal(woad_gatt_add_at(solo.h, database, 3, SERVICE), 0);
-    SOLO_ATT(0x0e, VALUE, 0, VALUE, 0);
+    assert_int_equal(woad_gatt_add_at(solo.h, database, 3, 40), 0);
+    SOLO_ATT(0x0e, VALUE, 0, 42, 0);
     solo_pump();
-    assert_int_equal(woad_gatt_remove(solo.h, SERVICE), 0);
-    assert_int_equal(woad_gatt_add_at(solo.h, one_of_secrets, 5, SERVICE - 2), 0);
+    assert_int_equal(woad_gatt_remove(solo.h, 40), 0);
+    assert_int_equal(woad_gatt_add_at(solo.h, one_of_secrets, 5, 38), 0);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
     refused(0x0e, WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
     assert_int_equal(solo_count(WOAD_EV_GATT_READ), 0);
@@ -664,6 +693,7 @@ int main(void)
         cmocka_unit_test(queued_values_of_a_removed_attribute),
         cmocka_unit_test(value_that_changes_while_it_is_read),
         cmocka_unit_test(queued_values_when_the_database_changes),
+        cmocka_unit_test(question_about_a_removed_attribute),
         cmocka_unit_test(service_added_while_a_clear_request_is_served),
         cmocka_unit_test(removed_from_the_queue_is_room),
         cmocka_unit_test(queue_is_done_when_its_last_packet_has_left),

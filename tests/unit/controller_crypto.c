@@ -1,6 +1,7 @@
 /* Cryptography by a controller that fails, or answers zeros: the pairing fails at once, nothing is
  * kept, and LE Rand is not asked for ever.  Vol 4, Part E, 7.8.22, 7.8.23, 7.7.65.8, 7.7.65.9 */
 #include "solo.h"
+#include "src/toolbox.h"
 
 static const struct woad_feature *const features[] = {
     &woad_advertiser, &woad_central, &woad_gatt_server,
@@ -179,10 +180,177 @@ static void private_address_after_a_failure(void **state)
     solo_end();
 }
 
+/* The controller answers each LE Rand, at most so many. */
+static void gives_all(unsigned most)
+{
+    while (most-- && solo_commands(LE_RAND)) {
+        solo.commands = 0;
+        gives(0, (uint8_t)(most + 1));
+    }
+}
+
+/* Whatever was drawn before, 32 octets can be had: a private key takes as many. */
+static void random_numbers_of_any_length(void **state)
+{
+    uint8_t octets[16];
+    (void)state;
+    for (size_t drawn = 1; drawn < 8; drawn++) {
+        boot(LE_RAND);
+        asks_again();
+        gives_all(20);
+        assert_int_equal(woad_random(solo.h, octets, drawn), 0);
+        solo_pump();
+        gives_all(20);
+        assert_int_equal(woad_random(solo.h, octets, 16), 0);
+        assert_int_equal(woad_random(solo.h, octets, 16), 0);
+        solo_end();
+    }
+}
+
+static int aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    (void)ctx;
+    return solo_aes(key, in, out);
+}
+
+static void says(uint8_t code, const uint8_t value[16])
+{
+    uint8_t pdu[17] = { code };
+    for (size_t n = 0; n < 16; n++) {
+        pdu[1 + n] = value[15 - n];
+    }
+    solo_l2cap(SOLO_HANDLE, SMP, pdu, sizeof pdu);
+    solo_pump();
+    gives_all(20);
+}
+
+/* Legacy pairing, Just Works, up to the Encryption Change; then LTK and Rand are sent. */
+static void pairs_by_legacy(struct woad_config c)
+{
+    static const uint8_t request[7] = { 1, WOAD_IO_NONE, 0, 1, 16, 0, 1 };
+    static const struct toolbox box = { aes, NULL };
+    uint8_t response[7], initiator[7] = { 0 }, responder[7] = { 0 }, k[16] = { 0 }, r[16] = { 5 };
+    uint8_t confirm[16];
+    solo_boot(c);
+    solo.withheld = LE_RAND;
+    assert_int_equal(woad_set_security(solo.h, &(struct woad_security_policy){
+        .io = WOAD_IO_NONE, .bond = true, .allow_legacy = true, .trust_unencrypted = true }), 0);
+    if (!c.random) {
+        asks_again();
+        gives_all(20);
+    }
+    solo_connected(SOLO_HANDLE, false, 9);
+    memset(initiator + 1, 9, 6);
+    memset(responder + 1, 0xa1, 6);
+    solo_forget();
+    solo_l2cap(SOLO_HANDLE, SMP, request, sizeof request);
+    solo_pump();
+    gives_all(20);
+    memcpy(response, solo.frame[0].octet, sizeof response);
+    toolbox_c1(&box, k, r, request, response, initiator, responder, confirm);
+    says(3, confirm);
+    says(4, r);
+    assert_int_equal(solo_frames(SMP, 4), 1);
+    SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    solo_pump();
+    gives_all(20);
+}
+
+/* No random numbers are left: the 24 octets of LTK and Rand are there after three answers. */
+static void keys_when_no_random_number_is_left(void **state)
+{
+    uint8_t octets[16];
+    struct woad_config c = solo_config(features);
+    (void)state;
+    c.random = NULL;
+    pairs_by_legacy(c);
+    while (woad_random(solo.h, octets, 8) == 0) {
+    }
+    SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 1);
+    solo_pump();
+    assert_int_equal(solo_frames(SMP, 6), 0);
+    gives_all(3);
+    assert_int_equal(solo_frames(SMP, 6), 1);
+    solo_end();
+}
+
+static int notified;
+
+static void notifies(const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_SECURITY) {
+        notified = woad_gatt_notify(solo.h, ev->conn, 3, "x", 1);
+    }
+}
+
+/* The controller has the last key when it has completed its packet, with one buffer too: then, in
+ * woad_poll(), the pairing ends, and what the application asks for in that event is to be sent. */
+static void pairing_that_ends_in_a_poll(void **state)
+{
+    (void)state;
+    for (int one = 0; one < 2; one++) {
+        solo.acl_len = 251;
+        solo.acl_count = one ? 1 : 8;
+        pairs_by_legacy(solo_config(features));
+        solo.no_completed = true;
+        solo.on_event = notifies;
+        notified = 1;
+        SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 1);
+        for (int n = 0; n < 2; n++) {
+            solo_pump();
+            woad_poll(solo.h, solo.now_ms);
+            assert_int_equal(solo_count(WOAD_EV_SECURITY), 0);
+            if (one) {
+                SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 1, 0);
+            }
+        }
+        if (!one) {
+            SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 2, 0);
+        }
+        solo_pump();
+        assert_int_equal(solo_frames(SMP, 6) + solo_frames(SMP, 7), 2);
+        assert_int_equal(woad_poll(solo.h, solo.now_ms), 0);
+        assert_int_equal(solo_count(WOAD_EV_SECURITY), 1);
+        assert_int_equal(notified, 0);
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0x1b), 1);
+        solo_end();
+    }
+}
+
+/* Privacy is turned off while the controller calculates the address: it is free for a pairing. */
+static void privacy_off_while_it_calculates(void **state)
+{
+    uint8_t irk[16] = { 7 };
+    (void)state;
+    boot(LE_RAND);
+    asks_again();
+    gives_all(20);
+    assert_int_equal(woad_set_irk(solo.h, irk), 0);
+    assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_RESOLVABLE, 900), 0);
+    assert_int_equal(woad_set_privacy(solo.h, WOAD_PRIVACY_OFF, 0), 0);
+    solo_pump();
+    gives_all(20);
+    solo_connected(SOLO_HANDLE, false, 9);
+    SOLO_SMP(1, 3, 0, 1, 16, 0, 0);      /* legacy */
+    solo_pump();
+    gives_all(20);
+    solo.withheld = LE_ENCRYPT;
+    SOLO_SMP(3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+    solo_pump();
+    assert_int_equal(solo_commands(LE_ENCRYPT), 1);
+    solo_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_random_numbers), cmocka_unit_test(pairing_without_random_numbers),
+        cmocka_unit_test(no_random_numbers),
+        cmocka_unit_test(random_numbers_of_any_length),
+        cmocka_unit_test(keys_when_no_random_number_is_left),
+        cmocka_unit_test(pairing_that_ends_in_a_poll),
+        cmocka_unit_test(privacy_off_while_it_calculates),
+        cmocka_unit_test(pairing_without_random_numbers),
         cmocka_unit_test(answers_zeros), cmocka_unit_test(no_private_address),
         cmocka_unit_test(private_address_after_a_failure),
     };

@@ -222,6 +222,36 @@ static void two_bonds_in_one_place(void **state)
     solo_end();
 }
 
+/* A bond comes while a request in the clear is out: its answer is not believed, and the procedure
+ * ends with that. */
+static void answer_that_has_become_doubtful(void **state)
+{
+    (void)state;
+    for (int error = 0; error < 2; error++) {
+        solo_boot(solo_config(features));
+        solo_connected(SOLO_HANDLE, true, 9);
+        assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+        solo_pump();
+        solo_bond(9, WOAD_BOND_SECURE);
+        if (error) {
+            SOLO_ATT(0x01, 0x0a, 3, 0, 0x0a);
+        } else {
+            SOLO_ATT(0x0b, 1, 2);
+        }
+        assert_int_equal(solo_count(WOAD_EV_READ), 0);
+        assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
+        assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_EACCES);
+        solo_pump();
+        SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 1);
+        assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
+        solo_pump();
+        assert_int_equal(solo_frames(4, 0x0a), 2);
+        SOLO_ATT(0x0b, 1, 2);
+        assert_int_equal(solo_count(WOAD_EV_READ), 1);
+        solo_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +262,7 @@ int main(void)
         cmocka_unit_test(value_ends_with_the_connection),
         cmocka_unit_test(nothing_is_believed_without_the_bond_in_memory),
         cmocka_unit_test(two_bonds_in_one_place),
+        cmocka_unit_test(answer_that_has_become_doubtful),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

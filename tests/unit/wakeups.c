@@ -3,7 +3,7 @@
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_security_manager, &woad_central, &woad_pipelining, &woad_link, NULL };
+    &woad_security_manager, &woad_central, &woad_pipelining, &woad_link, &woad_channels, NULL };
 
 enum { ENABLE_ENCRYPTION = 0x2019, LTK_NEGATIVE_REPLY = 0x201b, CREATE_CANCEL = 0x200e,
        READ_RSSI = 0x1405 };
@@ -172,6 +172,69 @@ static void turn_of_one_that_has_dropped(void **state)
     solo_end();
 }
 
+static unsigned long ends;
+static const struct woad_coc_params channel = { .psm = 0x80, .mtu = 64 };
+static uint8_t into[64];
+
+static void asks_anew(const struct woad_event *ev)
+{
+    uint16_t cid;
+    if (ev->type == WOAD_EV_GATTC_DONE) {
+        ends++;
+        woad_gattc_read(solo.h, ev->conn, 3);
+    } else if (ev->type == WOAD_EV_COC_CLOSED) {
+        ends++;
+        woad_coc_connect(solo.h, ev->conn, &channel, into, sizeof into, &cid);
+    }
+}
+
+/* A bonded central does not answer the Security Request for 30 s, then nothing can be had of it.
+ * An application that asks anew each time it is told so gets as many answers as it asks for, and
+ * time: woad_tx() ends, and woad_poll() says that there is more. */
+static void asked_anew_in_each_end(void **state)
+{
+    uint16_t cid;
+    (void)state;
+    for (int coc = 0; coc < 2; coc++) {
+        solo_boot(solo_config(features));
+        solo_bond(9, WOAD_BOND_SECURE);
+        solo_connected(SOLO_HANDLE, false, 9);
+        solo.on_event = asks_anew;
+        ends = 0;
+        int err = coc ? woad_coc_connect(solo.h, solo.conn[0], &channel, into, sizeof into, &cid)
+                      : woad_gattc_read(solo.h, solo.conn[0], 3);
+        assert_int_equal(err, 0);
+        solo_pump();
+        solo_tick(31000);
+        assert_true(ends > 10 && ends < 100000);
+        assert_int_equal(solo_tick(1000), 0);
+        solo.on_event = NULL;
+        solo_tick(10);
+        assert_true(solo_tick(10) > 0);
+        solo_end();
+    }
+}
+
+/* Who waits after a failed attempt is sent for when the wait is over. */
+static void request_after_the_wait(void **state)
+{
+    static const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
+    (void)state;
+    for (int central = 0; central < 2; central++) {
+        solo_boot(solo_config(features));
+        assert_int_equal(woad_attempts_add(solo.h, &peer, 4), 0);
+        solo_connected(SOLO_HANDLE, central, 9);
+        assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
+        solo_pump();
+        assert_int_equal(solo_frames(6, central ? 0x01 : 0x0b), 0);
+        solo.now_ms += 2000;
+        assert_int_equal(woad_poll(solo.h, solo.now_ms), 0);
+        solo_pump();
+        assert_int_equal(solo_frames(6, central ? 0x01 : 0x0b), 1);
+        solo_end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,7 +245,8 @@ int main(void)
         cmocka_unit_test(confirmation_goes_by_the_policy),
         cmocka_unit_test(time_limits_follow_each_other),
         cmocka_unit_test(result_of_a_multiplication_is_sent),
-        cmocka_unit_test(turn_of_one_that_has_dropped),
+        cmocka_unit_test(turn_of_one_that_has_dropped), cmocka_unit_test(asked_anew_in_each_end),
+        cmocka_unit_test(request_after_the_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

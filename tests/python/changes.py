@@ -161,6 +161,98 @@ def test_a_bond_that_is_forgotten_is_not_kept():
         s.end(40)
 
 
+def test_a_bond_whose_end_waits_is_not_asked_for():
+    """A bond gives way to that of another peer, and comes back before the handler has heard of it: what the program keeps is what the
+    radio knows."""
+    s = Program("""
+    import os
+    secrets, order, looks = {}, [], []
+    def handler(event, data):
+        if event == 29:
+            kind, index, key = data
+            if key is not None:
+                return secrets.get((kind, bytes(key)))
+            return secrets[order[index]] if kind == 2 and index < len(order) else None
+        if event == 30:
+            kind, key, value = data
+            secrets[(kind, bytes(key))] = bytes(value) if value is not None else None
+            return True
+        irq(event, data)
+        if event == 3 and looks:
+            first = ble.gap_bonds()
+            while ble.gap_bonds()[-1] == first[-1]:
+                ble.gap_accept_list([])     # the other one pairs
+            ble.gap_advertise(20000, b"x")
+            print("OTHER")
+            while len(ble.gap_connections()) < 2:
+                ble.gap_accept_list([])
+            end = time.ticks_add(time.ticks_ms(), 1500)
+            while time.ticks_diff(end, time.ticks_ms()) > 0:
+                ble.gap_accept_list([])
+    def begins():
+        ble.active(True)
+        ble.gatts_register_services(((U, ((C, 0x8),)),))
+        ble.gap_advertise(20000, b"x")
+    ble.config(bond=True, le_secure=True)
+    ble.irq(handler)
+    begins()
+    print("MAC", ble.config("mac")[1].hex())
+    wait(28, 20000)
+    wait(2, 20000)
+    ble.active(False)
+    for n in range(30):                     # a bond with keys of signed writes takes two of the 32 places
+        v = bytearray(80)
+        v[1:8] = bytes((n + 1, 2, 3, 4, 5, 6, 16))
+        v[24:40] = v[41:57] = bytes((n + 1,)) * 16
+        v[40] = v[57] = 1
+        v[74] = 4
+        secrets[(1, bytes(v[:7]))] = secrets[(2, bytes(v[:7]))] = bytes(v)
+        order.append((2, bytes(v[:7])))
+    order.insert(0, [k for k in secrets if k[0] == 2 and k not in order][0])
+    begins()
+    assert len(ble.gap_bonds()) == 31, ble.gap_bonds()
+    looks.append(True)
+    print("AGAIN")
+    wait(1, 20000)
+    os.system("sleep 1")
+    ble.gap_accept_list([])
+    wait(3, 20000)
+    time.sleep_ms(500)
+    known = {b[1] for b in ble.gap_bonds()}
+    kept = {bytes(reversed(k[1][1:])) for k in secrets if k[0] == 2 and secrets[k]}
+    assert known == kept, (known - kept, kept - known)
+    assert len(known) == 31, known
+    """)
+    bonds = "    ble.config(bond=True, le_secure=True, events=(73,))\n" + CLIENT
+    c = Program(bonds + """
+    ble.gap_pair(conn)
+    assert wait(28)[1] == 1
+    to = ble.gap_bonds()[0][1]
+    ble.gap_disconnect(conn)
+    wait(8)
+    peer()
+    ble.gap_connect(0, to, 10000)
+    ble.gap_pair(wait(7, 15000)[0])
+    wait(28)
+    peer()
+    """)
+    mac = s.line("MAC")
+    c.say(mac)
+    s.line("AGAIN", 20)
+    other = Program(bonds + """
+    ble.gattc_write(conn, 12, b"go", 0)
+    ble.gap_pair(conn)
+    assert wait(28)[1] == 1
+    peer()
+    """)
+    other.say(mac)
+    s.line("OTHER", 20)
+    c.say("")
+    s.end(30)
+    for p in (c, other):
+        p.kill()
+
+
 def test_kept_bonds_are_known_as_far_as_there_is_room():
     """Of the bonds that a program keeps, as many are known after a start as the radio has places for: twice as many of LE Secure
     Connections as of legacy pairing, and of 64 those that have room."""

@@ -250,7 +250,7 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
     unsigned turns = 0;
     while (h->stirred && ((c = h->stirred->stirred_next) != refused || acl_stirred(h))) {
         if (++turns > TURNS) {
-            h->unasked = true;
+            h->unasked = h->quiet = true;            /* commands wait as long */
             return 0;
         }
         bool open = c->state == CONN_OPEN, may = open && acl_may_take(h, c);

@@ -488,13 +488,12 @@ static int att_answer(struct att_bearer *b, int err, const void *value, size_t l
 
 /* What the application was asked about attributes that have gone is answered: a later answer would
  * be about those that take their handles. */
-void att_server_gone(const struct conn *c, uint16_t first, uint16_t last)
+void att_server_gone(const struct woad *h, uint16_t first, uint16_t last)
 {
-    const struct woad *h = c->h;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         const struct gatts_bearer *s = b->server;
-        if (b->c == c && b->mtu && s->waiting && s->handle >= first && s->handle <= last) {
-            att_take_answer(b, WOAD_ATT_INVALID_HANDLE, NULL, 0);
+        if (s->waiting && s->handle >= first && s->handle <= last) {
+            att_answer(b, WOAD_ATT_INVALID_HANDLE, NULL, 0);
         }
     }
 }

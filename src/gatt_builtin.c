@@ -169,6 +169,7 @@ void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
 void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
 {
     const struct att_more *more = h->att_long ? h->att_long : h->att_multiple;
+    att_server_gone(h, first, last);
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         struct gatts_conn *s = c->server;
         if (c->state == CONN_FREE) {
@@ -185,7 +186,6 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
         if (more) {
             more->changed(c);
         }
-        att_server_gone(c, first, last);
         perm_fell(c, first, last);       /* what is queued was of those that were there */
         gatts_owe_changed(c, first, last);
         if (any && h->smp_role) {

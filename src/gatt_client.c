@@ -301,19 +301,6 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
     gattc_went(b, sent, results ? p->kind->rx(b->c, p, in) : GATTC_DONE);
 }
 
-/* An answer of a peer that has to prove first who it is, which was not so when it was asked: what
- * it says is not believed, and nothing more comes. */
-static void gattc_rx_doubtful(struct att_bearer *b, uint8_t op, const struct rd *in)
-{
-    uint8_t sent = b->client->sent;
-    struct proc *p = gattc_on(b);
-    bool refused = op == ATT_ERROR_RSP && rd_left(in) == 4 && in->p[0] == sent;
-    if (sent && p && (refused || op == sent + 1)) {
-        bool prepared = p->op >= WOAD_GATTC_WRITE_LONG && p->offset;
-        gattc_went(b, sent, prepared ? p->kind->error(b->c, p, WOAD_EACCES) : WOAD_EACCES);
-    }
-}
-
 /* Whatever the application does in an event, a procedure that an answer is for stays where it is
  * until the answer has been taken. */
 static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
@@ -324,12 +311,12 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
         gattc_rx_value(b, op, in, hold);
         return;
     }
-    if (hold && op != ATT_MTU_RSP) {     /* the peer goes by its ATT_MTU from here on */
-        gattc_rx_doubtful(b, op, in);
-        return;
-    }
     c->client->locked = true;
-    if (op == ATT_MULTIPLE_NOTIFY) {
+    if (hold && op != ATT_MTU_RSP) {     /* the peer goes by its ATT_MTU from here on */
+        if (op != ATT_MULTIPLE_NOTIFY) {
+            gattc_answered(b);           /* asked again when the peer has proved who it is */
+        }
+    } else if (op == ATT_MULTIPLE_NOTIFY) {
         gattc_rx_values(c, in);
     } else if (op == ATT_ERROR_RSP) {
         gattc_rx_error(b, in);

@@ -121,7 +121,7 @@ static inline bool att_listing(const struct att_bearer *b)
     return s->busy && att_is_multiple(s->op) && !s->rsp_len;
 }
 
-void att_server_gone(const struct conn *c, uint16_t first, uint16_t last);
+void att_server_gone(const struct woad *h, uint16_t first, uint16_t last);
 /* gatt_db.c */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle);
 uint16_t db_next(struct gatts *g, uint32_t handle);

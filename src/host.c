@@ -337,7 +337,7 @@ size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
     do {                                 /* what acl_tx() raises may call for a command */
         n = h->quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
         n = n ? n : acl_tx(h, buf, room);
-    } while (!n && !h->quiet && !h->unasked && room >= WOAD_TX_ROOM);
+    } while (!n && !h->quiet && room >= WOAD_TX_ROOM);
     h->writing = false;
     return n;
 }

@@ -154,7 +154,6 @@ static bool has_turns(uint8_t owner)
  * count. */
 static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t at)
 {
-    const struct iso *s = &c->iso[index];
     uint64_t served = 0, turn = 0;
     if (owner == FOR_CONN) {
         return link_idle(&c->links[index], at);
@@ -165,9 +164,11 @@ static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t 
     } else if (owner == FOR_SYNC) {
         served = c->sync[index].heard_at;
         turn = c->sync[index].interval * 1250u;
-    } else if (s->kind == ISO_CIS) {
-        return iso_urgency(c, s, at);
     } else {
+        const struct iso *s = &c->iso[index];
+        if (s->kind == ISO_CIS) {
+            return iso_urgency(c, s, at);
+        }
         served = s->served_at;
         turn = s->interval * 1250u;
     }
@@ -178,13 +179,15 @@ static uint32_t lot_weight(const ctl *c, uint8_t owner, uint8_t index, uint64_t 
  * lots weigh. */
 static uint32_t lot_of_try(const ctl *c, uint8_t owner, uint8_t index)
 {
-    const struct sync *y = &c->sync[index];
-    const struct iso *s = &c->iso[index];
     if (owner == FOR_SYNC) {
+        const struct sync *y = &c->sync[index];
         return y->established ? 0 : urgency_of_try(y->tries);
     }
-    bool listens = owner == FOR_ISO && s->kind == ISO_BIS_IN;
-    return listens && !c->big[s->group].established ? urgency_of_try(c->big[s->group].tries) : 0;
+    if (owner != FOR_ISO || c->iso[index].kind != ISO_BIS_IN) {
+        return 0;
+    }
+    const struct big *group = &c->big[c->iso[index].group];
+    return group->established ? 0 : urgency_of_try(group->tries);
 }
 
 static bool sends(const ctl *c, uint8_t owner, uint8_t index)
@@ -195,12 +198,12 @@ static bool sends(const ctl *c, uint8_t owner, uint8_t index)
 /* Its turn, in terms that both sides know. */
 static struct lot lot_of(const ctl *c, uint8_t owner, uint8_t index)
 {
-    const struct link *l = &c->links[index];
-    const struct iso *s = &c->iso[index];
     if (owner == FOR_CONN) {
+        const struct link *l = &c->links[index];
         return (struct lot){ l->aa, l->interval, (uint16_t)l->count };
     }
     if (owner == FOR_ISO) {
+        const struct iso *s = &c->iso[index];
         uint32_t aa = s->kind == ISO_CIS ? s->aa : c->big[s->group].info.seed;
         return (struct lot){ aa, s->interval, (uint16_t)s->event };
     }
@@ -253,8 +256,11 @@ static bool lot_wins(const ctl *c, uint8_t owner, uint8_t index)
  * and for nothing else. */
 static bool turn_needed(const ctl *c, uint8_t owner, uint8_t index, uint64_t at)
 {
+    if (owner != FOR_CONN) {
+        return false;
+    }
     const struct link *l = &c->links[index];
-    return owner == FOR_CONN && link_chances(l, l->known_at, at) < LAST_EVENTS;
+    return link_chances(l, l->known_at, at) < LAST_EVENTS;
 }
 
 static bool radio_wins(const ctl *c, uint8_t owner, uint8_t index)

@@ -231,7 +231,7 @@ static bool acl_stirred(const struct woad *h)
 
 /* An application may ask anew in each event that says that it can't be: then woad_poll() says that
  * woad_tx() has not asked all. */
-enum { TURNS = 1000 };
+enum { TURNS = 255 };
 
 /* Connections in turn, each a packet, while the controller has buffers.  But a frame of which a
  * part is out, and the rest in our only buffer for it, goes on first. */
@@ -247,11 +247,11 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
     }
     struct conn *refused = NULL;         /* where a round begins in which nobody sends */
-    unsigned turns = 0;
+    unsigned turns = TURNS;
     while (h->stirred && ((c = h->stirred->stirred_next) != refused || acl_stirred(h))) {
-        if (++turns > TURNS) {
+        if (!--turns) {
             h->unasked = h->quiet = true;            /* commands wait as long */
-            return 0;
+            break;
         }
         bool open = c->state == CONN_OPEN, may = open && acl_may_take(h, c);
         c->stirred_again = false;

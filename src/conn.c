@@ -458,7 +458,6 @@ static uint16_t core_command(struct woad *h, struct wr *params)
     }
     uint16_t refused = conn_refused(h, ANY_HANDLE, 0);
     if (refused) {
-        h->hci.pending_arg = WOAD_NO_CONN;
         return conn_write_disconnect((uint16_t)(refused - 1), WOAD_HCI_REMOTE_LOW_RESOURCES,
                                      params);
     }

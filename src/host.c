@@ -367,10 +367,10 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
     if (stop == 0) {
         host_down(h, 0);                 /* a controller that does not end its connections */
     }
-    if (h->raised && h->state != HOST_OFF) {
-        return 0;                        /* what was asked for in the event is to be sent */
+    if (h->state == HOST_OFF) {
+        return WOAD_FOREVER;
     }
-    return h->state == HOST_OFF ? WOAD_FOREVER : least(left, stop);
+    return h->raised ? 0 : least(left, stop);              /* what an event asked for leaves */
 }
 
 int woad_set_mtu(struct woad *h, uint16_t mtu)

@@ -19,6 +19,7 @@ static inline uint32_t honest_told(struct woad *h, void *seen, size_t len, uint3
     uint32_t left = woad_poll(h, now_ms);
     bool quiet = before->quiet;
     before->quiet = h->quiet;
+    before->raised = h->raised;
     before->now = h->now;
     before->clocked = h->clocked;
     *worked = memcmp(before, h, len) != 0;

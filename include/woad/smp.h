@@ -172,9 +172,10 @@ int woad_security(const struct woad *h, uint16_t conn, struct woad_security *sec
  * takes one, one of legacy pairing takes two, and keys of signed writes take one more.  When there
  * is no room, the one that has not been used for the longest time goes; for the bond of a pairing,
  * of those that are not stronger, and it is not kept if there are none.  One of the same peer is
- * replaced.  WOAD_ENOMEM: it takes more places than there are; WOAD_EINVAL.  One of that kind is
- * not used, but where WOAD_EV_BOND_WANTED has asked for it no weaker pairing takes its place, and
- * its peer is not believed in the clear. */
+ * replaced.  WOAD_ENOMEM: it takes more places than there are, and what was known of that peer is
+ * forgotten, for its keys are others now; WOAD_EINVAL.  One of that kind is not used, but where
+ * WOAD_EV_BOND_WANTED has asked for it no weaker pairing takes its place, and its peer is not
+ * believed in the clear. */
 int woad_bond_add(struct woad *h, const struct woad_bond *bond);
 /* A copy of the n-th of them, the one that was used last first; WOAD_ENOENT behind the last. */
 int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond);

@@ -126,6 +126,7 @@ void solo_settle(void)
         solo.sleeps = left == WOAD_FOREVER;
         solo.due_ms = solo.now_ms + left;
         bool sent = solo_send();
+        MUST(!sent || left == 0, "woad_poll() does not say that there is something to send");
         worked = (worked && sent) || left == 0;
         MUST(++rounds < 2000, "woad_poll() asks for ever to be called again at once");
     }

@@ -12,19 +12,12 @@ static void acl_wipe(uint8_t *frame, size_t len)
     }
 }
 
-static void acl_frame(struct conn *c, const uint8_t *frame, size_t len)
-{
-    struct rd in = rd_of(frame + L2CAP_HDR, len - L2CAP_HDR);
-    l2cap_rx(c, get_le16(frame + 2), &in);
-}
-
 /* A frame that is longer than any channel of ours takes is dropped, as far as it is there: on the
  * signalling channel that is answered, a channel with credits is closed.
  * Vol 3, Part A, 4.1, 3.4.3 */
 static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
 {
     uint16_t cid = len < L2CAP_HDR ? 0 : get_le16(frame + 2);
-    c->rx_skip = true;
     if (cid == CID_SIGNALLING && len > L2CAP_HDR + 1) {
         sig_too_long(c, frame[L2CAP_HDR + 1]);
     } else if (cid >= CID_FIRST && c->h->coc_role) {
@@ -32,45 +25,48 @@ static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
     }
 }
 
-/* The first fragment of a frame: used where it lies if it is all there; one with more than the
- * frame says is dropped.  Vol 3, Part A, 7.2.1 */
+static size_t acl_most(const struct conn *c) { return c->h->frame_in + (size_t)L2CAP_HDR; }
+
+/* The first `len` octets of a frame: used where they lie if they are all of it; with more than the
+ * frame says they are dropped.  Returns whether the rest is awaited.  Vol 3, Part A, 7.2.1 */
+static bool acl_awaits(struct conn *c, const uint8_t *frame, size_t len)
+{
+    size_t most = acl_most(c);
+    size_t need = len < 2 ? most : get_le16(frame) + (size_t)L2CAP_HDR;
+    if (len < need && need <= most) {
+        return true;
+    }
+    if (len == need) {
+        struct rd in = rd_of(frame + L2CAP_HDR, len - L2CAP_HDR);
+        l2cap_rx(c, get_le16(frame + 2), &in);
+    } else if (len < need) {
+        acl_too_long(c, frame, len);
+    }
+    return false;
+}
+
 static void acl_start(struct conn *c, const uint8_t *p, size_t n)
 {
-    size_t need = n < 2 ? 0 : get_le16(p) + (size_t)L2CAP_HDR;     /* or with the next fragment */
     c->rx_len = 0;
-    c->rx_skip = need && n > need;
-    if (n == need) {
-        acl_frame(c, p, n);
-    } else if (c->rx_skip) {
-        return;
-    } else if (need > c->h->frame_in + (size_t)L2CAP_HDR) {
-        acl_too_long(c, p, n);
-    } else {
+    if (acl_awaits(c, p, n)) {
         memcpy(c->rx, p, n);
         c->rx_len = (uint32_t)n;
     }
 }
 
+/* Without a beginning there is nothing that this could continue. */
 static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
 {
-    size_t most = (size_t)c->h->frame_in + L2CAP_HDR, before = c->rx_len, len = before + n;
-    if (c->rx_skip || !before) {
-        return;                          /* nothing that this could continue */
-    }
+    size_t before = c->rx_len, len = before + n;
     c->rx_len = 0;
-    if (len > most) {
+    if (!before || len > acl_most(c)) {
         return;
     }
     memcpy(c->rx + before, p, n);
-    size_t need = get_le16(c->rx) + (size_t)L2CAP_HDR;
-    if (len == need) {
-        acl_frame(c, c->rx, len);
-        acl_wipe(c->rx, len);
-    } else if (need > most) {
-        acl_too_long(c, c->rx, len);
-        acl_wipe(c->rx, len);
-    } else if (len < need) {
+    if (acl_awaits(c, c->rx, len)) {
         c->rx_len = (uint32_t)len;
+    } else {
+        acl_wipe(c->rx, len);
     }
 }
 
@@ -182,24 +178,23 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
     return acl_tx_fragment(c, PB_START_TO_CONTROLLER, head_len, buf, room);
 }
 
+/* The controller's buffers are for all connections: one that has its share of them gets more only
+ * as long as a quarter is free.  Or else those whose packets leave slowly would have them all. */
+static bool acl_may_take(const struct woad *h, const struct conn *c)
+{
+    uint32_t total = h->hci.acl_total, open = h->conns_open, has = c->in_controller;
+    return open < 2 || !has || h->hci.acl_free > (total + 3) / 4 || (has + 1) * open <= total;
+}
+
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 {
     for (struct conn *c = h->conns; CHECK_QUIET && c < h->conns_end; c++) {
-        bool quiet = c->state == CONN_OPEN && !c->stirred_next;
+        bool quiet = c->state == CONN_OPEN && !c->stirred_next && acl_may_take(h, c);
         c->stirred |= quiet ? STIRRED_FIXED | STIRRED_CHANNELS : 0;
         if (quiet && acl_tx_conn(h, c, buf, room)) {
             __builtin_trap();
         }
     }
-}
-
-/* The controller's buffers are for all connections: one that has its share of them gets more only
- * as long as a quarter is free.  Or else those whose packets leave slowly would have them all. */
-static bool acl_may_take(const struct woad *h, const struct conn *c)
-{
-    uint16_t total = h->hci.acl_total, open = h->conns_open;
-    return open < 2 || h->hci.acl_free > (total + 3) / 4 || !c->in_controller ||
-           c->in_controller < total / open;
 }
 
 /* The first of the ring has had its turn: it is the last now, or not in it any more. */
@@ -215,55 +210,41 @@ static void acl_turn(struct woad *h, struct conn *c, bool stays)
     }
 }
 
-/* Somebody in the ring has been stirred since its last turn: by an event about another, or by what
- * it has dropped. */
-static bool acl_stirred(const struct woad *h)
-{
-    const struct conn *c = h->stirred;
-    do {
-        if (c->stirred_again) {
-            return true;
-        }
-        c = c->stirred_next;
-    } while (c != h->stirred);
-    return false;
-}
-
 /* An application may ask anew in each event that says that it can't be: then woad_poll() says that
  * woad_tx() has not asked all. */
 enum { TURNS = 255 };
 
 /* Connections in turn, each a packet, while the controller has buffers.  But a frame of which a
- * part is out, and the rest in our only buffer for it, goes on first. */
+ * part is out, and the rest in our only buffer for it, goes on first.  A connection that has its
+ * share leaves the ring until packets have been completed. */
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
 {
     if (!h->hci.acl_free || room < ACL_HDR + 27) {
         return 0;
     }
     struct conn *c = h->tx_of;
-    if (c) {
+    size_t len = c ? acl_tx_fragment(c, PB_CONTINUE, 0, buf, room) : 0;
+    for (unsigned turns = TURNS; !len && h->stirred; turns--) {
+        if (!turns) {
+            h->unasked = h->quiet = true;            /* commands wait as long */
+            return 0;
+        }
+        c = h->stirred->stirred_next;
+        c->stirred_again = false;
+        if (c->state == CONN_OPEN) {
+            if (acl_may_take(h, c)) {
+                len = acl_tx_conn(h, c, buf, room);
+            } else {
+                h->shared = true;
+            }
+        }
+        acl_turn(h, c, len || c->stirred_again);
+    }
+    if (len) {
         c->in_controller++;
         h->hci.acl_free--;
-        return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
+    } else {
+        acl_check(h, buf, room);
     }
-    struct conn *refused = NULL;         /* where a round begins in which nobody sends */
-    unsigned turns = TURNS;
-    while (h->stirred && ((c = h->stirred->stirred_next) != refused || acl_stirred(h))) {
-        if (!--turns) {
-            h->unasked = h->quiet = true;            /* commands wait as long */
-            break;
-        }
-        bool open = c->state == CONN_OPEN, may = open && acl_may_take(h, c);
-        c->stirred_again = false;
-        size_t len = may ? acl_tx_conn(h, c, buf, room) : 0;
-        acl_turn(h, c, len || (open && (!may || c->stirred_again)));
-        if (len) {
-            c->in_controller++;
-            h->hci.acl_free--;
-            return len;
-        }
-        refused = open && !may && !refused ? c : refused;
-    }
-    acl_check(h, buf, room);
-    return 0;
+    return len;
 }

@@ -108,6 +108,10 @@ static int hci_rx_completed(struct woad *h, const uint8_t *p, size_t len)
             att_completed(c);
         }
     }
+    for (struct conn *c = h->conns; h->shared && c < h->conns_end; c++) {
+        stir_queue(c);
+    }
+    h->shared = false;
     return 0;
 }
 

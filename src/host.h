@@ -137,7 +137,7 @@ struct conn {
     bool want_update;
     bool sig_params;                     /* a request for parameters is to be sent by L2CAP */
     bool update_asked;                   /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
-    bool rx_skip;
+    uint8_t att_refuse;                  /* without a server: the request, with a bit if refused */
     bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
     bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
     bool queue_owed;                     /* WOAD_EV_TX_DONE, when all of the queue is out */
@@ -171,7 +171,6 @@ struct conn {
     uint32_t sig_due;                    /* of an update; of HCI_Disconnect, when CONN_CLOSING */
     struct woad_addr peer;
     struct woad_addr own, peer_air;      /* as they were on the air when it began */
-    uint8_t att_refuse;                  /* without a server: the request, with a bit if refused */
     uint8_t sig_last;                    /* the last identifier */
     uint8_t reason;                      /* of HCI_Disconnect */
 };
@@ -393,6 +392,7 @@ struct woad {
     bool unasked;                        /* woad_tx() gave 0 before all had had their turn */
     bool raised;                         /* an event, since woad_poll() began */
     bool clocked;                        /* woad_poll() has told the time */
+    bool shared;                         /* a connection that has its share of buffers waits */
     struct hci hci;
     uint16_t mtu;                        /* offered */
     uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */

@@ -47,7 +47,7 @@ static void ext_up(struct woad *h)
 {
     for (size_t n = 0; n < sizeof extended / sizeof *extended; n++) {
         if (hci_has_command(h, extended[n].octet, extended[n].bit)) {
-            h->controller.extends |= extended[n].extends;
+            h->extends |= extended[n].extends;
         }
     }
 }
@@ -245,6 +245,7 @@ static const struct ext_role ext_role = {
 
 static void ext_reset(struct woad *h)
 {
+    h->extends = 0;
     memset(h->ext->address, 0, 6);
     h->ext->scan_phys = h->ext->connect_phys = WOAD_PHYS_1M;
     h->ext->props = NO_SET;

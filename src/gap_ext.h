@@ -5,7 +5,7 @@
 
 #include "host.h"
 
-/* h->controller.extends, when it is up: the controller has the commands, and woad_extended is
+/* h->extends, when it is up: the controller has the commands, and woad_extended is
  * named. */
 enum { EXT_ADVERTISES = 1, EXT_SCANS = 2, EXT_CONNECTS = 4 };
 
@@ -27,17 +27,17 @@ struct ext_role {
 
 static inline bool ext_advertises(const struct woad *h)
 {
-    return h->controller.extends & EXT_ADVERTISES;
+    return h->extends & EXT_ADVERTISES;
 }
 
 static inline bool ext_scans(const struct woad *h)
 {
-    return h->controller.extends & EXT_SCANS;
+    return h->extends & EXT_SCANS;
 }
 
 static inline bool ext_connects(const struct woad *h)
 {
-    return h->controller.extends & EXT_CONNECTS;
+    return h->extends & EXT_CONNECTS;
 }
 
 /* gap_scan.c: a report, if somebody scans. */

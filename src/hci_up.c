@@ -18,11 +18,12 @@ struct up_step {
  * LMP subversion u16.  7.4.1 */
 static void up_read_version(struct woad *h, struct rd *ret)
 {
-    h->controller.version = rd_u8(ret);
-    rd_le16(ret);
-    rd_u8(ret);
-    h->controller.company = rd_le16(ret);
-    h->controller.subversion = rd_le16(ret);
+    const uint8_t *p = rd_bytes(ret, 8);
+    if (p) {
+        h->controller.version = p[0];
+        h->controller.company = get_le16(p + 4);
+        h->controller.subversion = get_le16(p + 6);
+    }
 }
 
 /* HCI_Read_Local_Supported_Commands: 64 octets of bits.  7.4.2 */
@@ -52,9 +53,9 @@ static void up_read_address(struct woad *h, struct rd *ret)
 
 static bool up_has_public(const struct woad *h)
 {
-    static const uint8_t ones[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-    return !zeros(h->controller.public_addr.octet, 6) &&
-           memcmp(h->controller.public_addr.octet, ones, 6) != 0;
+    const uint8_t *octet = h->controller.public_addr.octet;
+    bool alike = memcmp(octet, octet + 1, 5) == 0;
+    return !alike || (octet[0] != 0 && octet[0] != 0xff);
 }
 
 /* HCI_Set_Event_Mask: bits of the events that features read: Disconnection Complete, Encryption

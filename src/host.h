@@ -368,7 +368,6 @@ struct hci {
 
 struct controller {
     uint8_t version;
-    uint8_t extends;                     /* EXT_…: what goes by extended commands */
     uint16_t company, subversion;        /* who made it */
     uint8_t commands[64], features[8], le_features[8];
     struct woad_addr public_addr, random_addr;
@@ -387,6 +386,7 @@ struct woad {
     uint8_t address_waits;               /* for our next private one: ADDRESS_… */
     bool accept_dirty;                   /* nor the accept list */
     uint8_t resolve_dirty;               /* nor the resolving list: see gap_resolve.c */
+    uint8_t extends;                     /* EXT_…: what goes by extended commands */
     bool resolves;                       /* it knows bonded peers by their keys */
     bool writing;                        /* woad_tx() is at work */
     bool unasked;                        /* woad_tx() gave 0 before all had had their turn */

@@ -26,8 +26,8 @@
 #include <woad/crypto.h>
 #include <woad/hci.h>
 
-#include "../src/buf.h"
-#include "../src/fifo.h"
+#include "../src/base/buf.h"
+#include "../src/base/fifo.h"
 
 typedef struct woad_air_controller ctl;  /* spelled out it would hide what the lines are about */
 

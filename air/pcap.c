@@ -1,6 +1,6 @@
 /* Captures that Wireshark opens: link type 256, Bluetooth Low Energy link layer with a
  * pseudo-header. Packets as in Vol 6, Part B, 2.1, 2.2: access address, PDU, CRC. */
-#include "../src/buf.h"
+#include "../src/base/buf.h"
 
 #include <woad/air.h>
 

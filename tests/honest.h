@@ -2,7 +2,7 @@
 #ifndef WOAD_TESTS_HONEST_H
 #define WOAD_TESTS_HONEST_H
 
-#include "src/host.h"
+#include "src/core/conn.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@ get_filename_component(WOAD_DIR ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
 set(WOAD_MP_DIR ${CMAKE_CURRENT_LIST_DIR})
 
 add_library(usermod_woad INTERFACE)
-file(GLOB WOAD_HOST CONFIGURE_DEPENDS ${WOAD_DIR}/src/*.c)
+file(GLOB WOAD_HOST CONFIGURE_DEPENDS ${WOAD_DIR}/src/*/*.c)
 target_sources(usermod_woad INTERFACE
     ${WOAD_MP_DIR}/mod_bluetooth.c
     ${WOAD_MP_DIR}/ble.c

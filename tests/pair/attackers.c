@@ -1,7 +1,7 @@
 /* Who says what is not so while others pair: forged PDUs, keys that are none, events that lie. */
 #include "pairing.h"
 
-#include "src/toolbox.h"
+#include "src/base/toolbox.h"
 
 /* An SMP PDU that the peer has not sent. */
 static void forge(int to, const uint8_t *pdu, size_t len)

@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "pairing.h"
 
-#include "src/toolbox.h"
+#include "src/base/toolbox.h"
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {

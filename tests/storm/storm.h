@@ -16,6 +16,8 @@
 
 #include "honest.h"
 
+#include <woad/crypto.h>
+
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>

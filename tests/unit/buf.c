@@ -3,8 +3,8 @@
 
 #include <woad/woad.h>
 
-#include "src/buf.h"
-#include "src/fifo.h"
+#include "src/base/buf.h"
+#include "src/base/fifo.h"
 
 static void reading_past_the_end(void **state)
 {

@@ -1,7 +1,7 @@
 /* Cryptography by a controller that fails, or answers zeros: the pairing fails at once, nothing is
  * kept, and LE Rand is not asked for ever.  Vol 4, Part E, 7.8.22, 7.8.23, 7.7.65.8, 7.7.65.9 */
 #include "solo.h"
-#include "src/toolbox.h"
+#include "src/base/toolbox.h"
 
 static const struct woad_feature *const features[] = {
     &woad_advertiser, &woad_central, &woad_gatt_server,

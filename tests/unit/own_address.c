@@ -2,7 +2,7 @@
  * c1, f5 and f6.  And whose a private address is.  Vol 3, Part H, 2.2.3, 2.2.7; Part C, 10.8 */
 #include "solo.h"
 
-#include "src/host.h"
+#include "src/core/conn.h"
 
 static const struct woad_feature *const features[] = { &woad_advertiser,
     &woad_security_peripheral, NULL };

@@ -7,8 +7,9 @@
 
 #include <woad/crypto.h>
 
-#include "src/host.h"
-#include "src/toolbox.h"
+#include "src/base/bytes.h"
+#include "src/hci/roles.h"
+#include "src/base/toolbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,316 @@
+/* The attribute protocol's bearers: which role an opcode is for, and what may be sent when.
+ * Vol 3, Part F, 3.3 */
+#include <woad/hci.h>
+
+#include "../base/bytes.h"
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "../core/ready.h"
+#include "../l2cap/l2cap.h"
+#include "att.h"
+
+void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
+{
+    struct woad *h = c->h;
+    b->c = c;
+    b->mtu = mtu;
+    b->indicated = 0;
+    b->indicate_due = 0;
+    if (h->att_server) {
+        h->att_server->open(b);
+    }
+    if (h->att_client) {
+        h->att_client->open(b);
+    }
+}
+
+/* The indication that is out, if any, has ended.  Of the host's own, nobody is told. */
+static void att_indicated(struct att_bearer *b, int status)
+{
+    struct woad *h = b->c->h;
+    struct woad_event ev;
+    ev.u.done.handle = b->indicated;
+    ev.u.done.status = status;
+    bool ours = b->indicated == HANDLE_SERVICE_CHANGED && h->gatts;
+    b->indicated = 0;
+    b->indicate_due = 0;
+    if (ours && !status && h->gatt_bonds) {
+        h->gatt_bonds->told(b->c);
+    }
+    if (ev.u.done.handle && !ours) {
+        emit_of(b->c, WOAD_EV_INDICATED, &ev);
+    }
+}
+
+void att_indication_sent(struct att_bearer *b, uint16_t handle)
+{
+    struct woad *h = b->c->h;
+    b->indicated = handle;
+    b->indicate_due = deadline_in(h, ATT_TIMEOUT_MS);
+}
+
+/* A request where there is no server.  It is answered all the same: a peer that waits for 30 s ends
+ * the connection.  Both roles share the ATT_MTU.  3.4.1.1, 3.4.2 */
+static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in)
+{
+    struct conn *c = b->c;
+    if ((op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
+        return;
+    }
+    c->att_refuse = op | ATT_OP_COMMAND; /* no request has this bit */
+    if (op == ATT_MTU_REQ && rd_left(in) == 2) {
+        c->att_refuse = op;              /* it is granted */
+        att_set_mtu(c, get_le16(in->p));
+    }
+}
+
+/* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
+void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err)
+{
+    const uint8_t pdu[] = { ATT_ERROR_RSP, request, (uint8_t)handle, (uint8_t)(handle >> 8),
+                            (uint8_t)err };
+    wr_bytes(out, pdu, sizeof pdu);
+}
+
+/* ATT_EXCHANGE_MTU_RSP: server's MTU u16; or an error.  3.4.2.2 */
+static bool att_tx_refused(struct att_bearer *b, struct wr *out)
+{
+    struct conn *c = b->c;
+    uint8_t refuse = c->att_refuse;
+    if (!refuse || !att_is_fixed(b)) {
+        return false;
+    }
+    c->att_refuse = 0;
+    if (refuse == ATT_MTU_REQ) {
+        wr_u8(out, ATT_MTU_RSP);
+        wr_le16(out, att_offer(c));
+    } else {
+        att_wr_error(out, refuse & (uint8_t)~ATT_OP_COMMAND, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED);
+    }
+    return true;
+}
+
+/* As much is taken as was offered to the peer: of two exchanges that came to different values it
+ * may go by the larger one. */
+void att_rx(struct att_bearer *b, struct rd *in)
+{
+    struct woad *h = b->c->h;
+    size_t len = rd_left(in);
+    if (!len || (len > b->mtu && len > b->c->offered)) {
+        return;                          /* not a PDU of this bearer */
+    }
+    uint8_t op = *in->p++;
+    if (op == ATT_CONFIRM) {
+        if (len == 1) {
+            att_indicated(b, 0);
+        }
+        return;
+    }
+    bool for_client = att_is_for_client(op);
+    const struct att_role *role = for_client ? h->att_client : h->att_server;
+    if (role) {
+        role->rx(b, op, in);
+    } else if (!for_client) {
+        att_rx_refused(b, op, in);
+    }
+}
+
+/* A caller was told to wait. */
+void att_room(struct conn *c)
+{
+    if (c->queue_full) {
+        c->queue_full = false;
+        emit_plain(c, WOAD_EV_TX_READY);
+    }
+}
+
+/* All that was queued has left, and the controller is done with it. */
+void att_completed(struct conn *c)
+{
+    if (!c->in_controller && !c->tx_left && c->queue_owed && fifo_empty(&c->queue) &&
+        !c->queue_on) {
+        c->queue_owed = false;
+        emit_plain(c, WOAD_EV_TX_DONE);
+    }
+}
+
+/* Drops the first of the queue, of `len` octets, which is not sent.  Raises WOAD_EV_TX_READY, and
+ * WOAD_EV_TX_DONE where no packet that is under way will do it. */
+static void att_drop_first(struct conn *c, uint16_t len)
+{
+    fifo_drop_len(&c->queue, len);
+    stir_conn(c);
+    att_room(c);
+    att_completed(c);
+}
+
+/* How much of the first PDU of the queue, which is no notification, may be sent now; 0: none of it.
+ * Drops a value that was withdrawn, a command that was queued for an encrypted connection on one
+ * that is not, and a PDU that is longer than any MTU: only the value of a notification or an
+ * indication may be cut.  On an encrypted connection a signed write is a write command.
+ * Vol 3, Part G, 4.9.2 */
+static __attribute__((noinline)) uint16_t att_tx_other(struct att_bearer *b, uint8_t *pdu,
+                                                       uint16_t len)
+{
+    struct conn *c = b->c;
+    uint8_t op = pdu[0];
+    bool encrypted = c->security.encrypted;
+    if (op == ATT_INDICATE) {
+        if (b->indicated) {
+            return 0;
+        }
+        att_indication_sent(b, get_le16(pdu + 1));
+        return len;
+    }
+    if (op == ATT_WITHDRAWN || len > b->mtu || (op == ATT_SECRET_CMD && !encrypted)) {
+        att_drop_first(c, len);
+        return 0;
+    }
+    bool is_signed = op == ATT_SIGNED_WRITE_CMD && encrypted;
+    if (is_signed || op == ATT_SECRET_CMD) {
+        pdu[0] = ATT_WRITE_CMD;
+    }
+    return (uint16_t)(len - (is_signed ? SIGNATURE : 0));
+}
+
+/* The first of the queue, unless it is an indication and one is unconfirmed on this bearer, or it
+ * is too long for this one and not for another.  3.4.7 */
+bool att_tx_queue(struct att_bearer *b, struct wr *out)
+{
+    struct conn *c = b->c;
+    struct fifo *q = &c->queue;
+    uint8_t *pdu = fifo_first(q);
+    uint16_t all = pdu ? fifo_len(pdu) : 0, len = all;
+    if (!pdu || c->queue_on || (len > b->mtu && b->mtu < att_most(c))) {
+        return false;
+    }
+    if (pdu[0] != ATT_NOTIFY) {
+        len = att_tx_other(b, pdu, len);
+        if (!len) {
+            return false;
+        }
+    }
+    wr_copy(out, pdu, len < b->mtu ? len : b->mtu);
+    fifo_drop_len(q, all);
+    if (c->queue_full) {
+        att_room(c);
+    }
+    return true;
+}
+
+/* Answers first, then our request. */
+bool att_tx(struct att_bearer *b, struct wr *out)
+{
+    const struct woad *h = b->c->h;
+    return (h->att_server ? h->att_server->tx(b, out) : att_tx_refused(b, out)) ||
+           (h->att_client && h->att_client->tx(b, out));
+}
+
+IN_PLACE uint8_t *att_queue_put(struct conn *c, size_t len)
+{
+    uint8_t *pdu = fifo_put(&c->queue, len);
+    if (!pdu) {
+        c->queue_full = true;
+        return NULL;
+    }
+    c->queue_owed = true;
+    if (c->h->eatt_role) {
+        stir_channels(c);                /* its bearers */
+    } else {
+        stir_queue(c);
+    }
+    return pdu;
+}
+
+/* Room for a PDU of `len` octets, which the caller fills; NULL when there is none. */
+uint8_t *att_queue_open(struct conn *c, size_t len)
+{
+    return att_queue_put(c, len);
+}
+
+/* Queues { op u8, handle u16, value }, the value cut at the MTU and at 512 octets. */
+int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
+              size_t len)
+{
+    size_t most = att_value_most(c);
+    len = len < most ? len : most;
+    uint8_t *pdu = att_queue_put(c, 3 + len);
+    if (!pdu) {
+        return WOAD_EAGAIN;
+    }
+    pdu[0] = op;
+    put_le16(pdu + 1, handle);
+    if (len) {
+        memcpy(pdu + 3, data, len);
+    }
+    return 0;
+}
+
+/* A device has one ATT_MTU to offer on a connection, in its request and in its response, whatever
+ * the program offers since: where both sides ask, both exchanges come to the same.  3.4.2.2 */
+uint16_t att_offer(struct conn *c)
+{
+    c->offered = c->offered ? c->offered : c->h->mtu;
+    return c->offered;
+}
+
+void att_set_mtu(struct conn *c, uint16_t peer)
+{
+    uint32_t mtu = least(att_offer(c), peer);
+    c->bearer->mtu = (uint16_t)(mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu);
+    stir_conn(c);                        /* a response goes before what is sent in the event */
+    struct woad_event ev;
+    ev.u.mtu.mtu = c->bearer->mtu;
+    emit_of(c, WOAD_EV_MTU, &ev);
+}
+
+/* After a transaction timeout nothing more may be sent on the bearer: it is closed, and with the
+ * fixed one the connection.  3.3.3 */
+void att_timed_out(struct att_bearer *b)
+{
+    struct woad *h = b->c->h;
+    if (att_is_fixed(b)) {
+        woad_disconnect(h, b->c->number, WOAD_HCI_REMOTE_USER_TERMINATED);
+    } else {
+        h->eatt_role->timed_out(b);
+    }
+}
+
+uint32_t att_due(struct woad *h)
+{
+    uint32_t left = WOAD_FOREVER;
+    for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
+        uint32_t mine = deadline_left(h, b->indicate_due);
+        if (mine == 0) {
+            att_timed_out(b);
+            att_indicated(b, WOAD_ETIMEDOUT);
+        }
+        left = least(left, mine);
+    }
+    return left;
+}
+
+/* The bearer has gone: what was under way on it ends. */
+void att_close(struct att_bearer *b, int status)
+{
+    struct woad *h = b->c->h;
+    att_indicated(b, status);
+    if (h->att_client) {
+        h->att_client->close(b);
+    }
+    if (h->att_server) {
+        h->att_server->close(b);
+    }
+    b->mtu = 0;
+}
+
+/* The connection is going: every indication that waits ends. */
+void att_drop_queue(struct conn *c, int status)
+{
+    struct fifo *q = &c->queue;
+    for (const uint8_t *pdu; (pdu = fifo_first(q)) != NULL;) {
+        c->bearer->indicated = pdu[0] == ATT_INDICATE ? get_le16(pdu + 1) : 0;
+        fifo_drop(q);
+        att_indicated(c->bearer, status);
+    }
+}

@@ -1,0 +1,118 @@
+/* UUIDs.  Vol 3, Part B, 2.5.1 */
+#include <woad/woad.h>
+
+#include "uuid.h"
+
+/* 00000000-0000-1000-8000-00805F9B34FB; the 16- and 32-bit forms stand in octets 12 to 15. */
+static const uint8_t base_uuid[16] = { 0xfb, 0x34, 0x9b, 0x5f, 0x80, 0x00, 0x00, 0x80,
+                                       0x00, 0x10, 0, 0, 0, 0, 0, 0 };
+
+static void uuid_widen(const struct woad_uuid *u, uint8_t le[16])
+{
+    uint8_t *at = le + 12;
+    size_t len = u->size <= 4 ? u->size : 4;
+    if (u->size == 16) {
+        at = le;
+        len = 16;
+    }
+    memcpy(le, base_uuid, 16);
+    memcpy(at, u->le, len);
+}
+
+bool woad_uuid_equal(const struct woad_uuid *a, const struct woad_uuid *b)
+{
+    uint8_t wide_a[16], wide_b[16];
+    if (a->size == b->size) {
+        return memcmp(a->le, b->le, a->size) == 0;
+    }
+    uuid_widen(a, wide_a);
+    uuid_widen(b, wide_b);
+    return memcmp(wide_a, wide_b, 16) == 0;
+}
+
+uint16_t uuid_short(const struct woad_uuid *u)
+{
+    uint8_t le[16];
+    struct woad_uuid two = { .size = 2 };
+    uuid_widen(u, le);
+    memcpy(two.le, le + 12, 2);
+    return woad_uuid_equal(u, &two) ? get_le16(two.le) : 0;
+}
+
+bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid)
+{
+    const uint8_t *p = size == 2 || size == 16 ? rd_bytes(in, size) : NULL;
+    if (!p) {
+        return false;
+    }
+    uuid->size = (uint8_t)size;
+    memset(uuid->le, 0, sizeof uuid->le);
+    memcpy(uuid->le, p, size);
+    return true;
+}
+
+/* ATT carries 2 or 16 octets; a 32-bit UUID goes in its 128-bit form.  Vol 3, Part F, 3.2.1 */
+void uuid_write(struct wr *out, const struct woad_uuid *uuid)
+{
+    uint8_t le[16];
+    if (uuid->size == 4) {
+        uuid_widen(uuid, le);
+        wr_bytes(out, le, 16);
+    } else {
+        wr_bytes(out, uuid->le, uuid->size);
+    }
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int woad_uuid_parse(struct woad_uuid *uuid, const char *text)
+{
+    uint8_t nibble[32];
+    size_t n = 0, dashes = 0;
+    if (text[0] == '0' && (text[1] | 0x20) == 'x') {
+        text += 2;
+    }
+    for (size_t at = 0; text[at]; at++) {
+        int digit = hex_digit(text[at]);
+        if (text[at] == '-' && (at == 8 || at == 13 || at == 18 || at == 23)) {
+            dashes++;
+            continue;
+        }
+        if (digit < 0 || n == sizeof nibble) {
+            return WOAD_EINVAL;
+        }
+        nibble[n++] = (uint8_t)digit;
+    }
+    if ((n != 4 && n != 8 && n != 32) || (dashes && (dashes != 4 || n != 32))) {
+        return WOAD_EINVAL;
+    }
+    memset(uuid, 0, sizeof *uuid);
+    uuid->size = (uint8_t)(n / 2);
+    for (size_t i = 0; i < n / 2; i++) {
+        uuid->le[n / 2 - 1 - i] = (uint8_t)(nibble[2 * i] << 4 | nibble[2 * i + 1]);
+    }
+    return 0;
+}
+
+size_t woad_uuid_format(const struct woad_uuid *uuid, char text[37])
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = 0;
+    for (size_t i = 0; i < uuid->size; i++) {
+        uint8_t v = uuid->le[uuid->size - 1 - i];
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            text[n++] = '-';
+        }
+        text[n++] = digits[v >> 4];
+        text[n++] = digits[v & 15];
+    }
+    text[n] = '\0';
+    return n;
+}

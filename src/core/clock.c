@@ -1,0 +1,19 @@
+/* Time: see clock.h. */
+#include "../base/bytes.h"
+#include "clock.h"
+#include "host.h"
+
+uint32_t deadline_in(const struct woad *h, uint32_t ms)
+{
+    uint32_t at = h->now + least(ms, INT32_MAX);           /* further ahead is in the past */
+    return at ? at : 1;
+}
+
+uint32_t deadline_left(const struct woad *h, uint32_t at)
+{
+    if (!at) {
+        return WOAD_FOREVER;
+    }
+    int32_t left = (int32_t)(at - h->now);
+    return left > 0 ? (uint32_t)left : 0;
+}

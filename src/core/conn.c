@@ -1,0 +1,102 @@
+/* Connections: how one is found, by its number, its handle, its peer; the request to end one. */
+#include "address.h"
+#include "clock.h"
+#include "ready.h"
+
+enum { DISCONNECT_MS = 40000 };          /* more than any supervision timeout */
+
+/* Public numbers are index | generation << 8: a stale one finds another generation. */
+struct conn *conn_of(const struct woad *h, uint16_t number)
+{
+    uint8_t i = (uint8_t)number;
+    if (i >= h->cfg.conns) {
+        return NULL;
+    }
+    struct conn *c = &h->conns[i];
+    return c->state != CONN_FREE && c->number == number ? c : NULL;
+}
+
+void woad_conn_forget(struct woad *h, uint16_t conn)
+{
+    uint8_t i = (uint8_t)conn;
+    struct conn *c = i < h->cfg.conns ? &h->conns[i] : NULL;
+    /* A command that is out may be about the one that was: its answer must not find the next. */
+    if (c && c->state == CONN_FREE && !(h->hci.pending && (uint8_t)h->hci.pending_arg == i)) {
+        c->number = i;
+    }
+}
+
+/* For what the application asks of a connection. */
+struct conn *conn_asked(struct woad *h, uint16_t number)
+{
+    stir_all(h);
+    return conn_of(h, number);
+}
+
+struct conn *conn_by_handle(const struct woad *h, uint16_t handle)
+{
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        if (c->handle == handle && c->state > CONN_GONE) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer)
+{
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        if (c->state != CONN_FREE && addr_same(&c->peer, peer)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+struct conn *conn_free(const struct woad *h)
+{
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        if (c->state == CONN_FREE) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+bool conn_any_free(const struct woad *h) { return h->conns_open < h->cfg.conns; }
+
+bool conn_any(const struct woad *h)
+{
+    return h->conns_open != 0;
+}
+
+/* Authentication Failure, Remote User, Low Resources, Power Off, Unsupported Remote Feature,
+ * Pairing With Unit Key, Unacceptable Parameters: 7.1.6 */
+static bool disconnect_takes(uint8_t reason)
+{
+    static const uint8_t reasons[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
+    size_t n = 0;
+    while (n < sizeof reasons && reasons[n] != reason) {
+        n++;
+    }
+    return n < sizeof reasons;
+}
+
+int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
+{
+    struct conn *c = conn_asked(h, conn);
+    if (!c) {
+        return WOAD_ENOTCONN;
+    }
+    if (c->state != CONN_OPEN) {
+        return WOAD_EALREADY;
+    }
+    if (!disconnect_takes(reason)) {
+        return WOAD_EINVAL;
+    }
+    c->state = CONN_CLOSING;
+    c->sig_due = deadline_in(h, DISCONNECT_MS);
+    c->want_disconnect = true;
+    c->reason = reason;
+    return 0;
+}

@@ -1,0 +1,45 @@
+/* Events: see event.h. */
+#include "address.h"
+#include "conn.h"
+#include "event.h"
+#include "reconnect_role.h"
+
+void emit(struct woad *h, const struct woad_event *ev)
+{
+    h->raised = true;
+    h->cfg.event(h->cfg.ctx, h, ev);
+}
+
+void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev)
+{
+    ev->type = type;
+    ev->conn = conn;
+    emit(h, ev);
+}
+
+void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev)
+{
+    emit_at(h, WOAD_NO_CONN, type, ev);
+}
+
+void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev)
+{
+    if (c->unproved) {                   /* whatever it is, it comes after WOAD_EV_CONNECT */
+        c->h->reconnect->proved(c);
+    }
+    emit_at(c->h, c->number, type, ev);
+}
+
+void emit_plain(const struct conn *c, enum woad_event_type type)
+{
+    struct woad_event ev;
+    emit_of(c, type, &ev);
+}
+
+void conn_tell_open(const struct conn *c)
+{
+    struct woad_event ev;
+    addr_copy(&ev.u.connect.peer, &c->peer);
+    ev.u.connect.central = c->central;
+    emit_of(c, WOAD_EV_CONNECT, &ev);
+}

@@ -1,0 +1,12 @@
+/* Features: see feature.h. */
+#include "feature.h"
+#include "host.h"
+
+int feature_asked(struct woad *h, const void *memory)
+{
+    h->quiet = false;
+    if (!memory) {
+        return WOAD_ENOTSUP;
+    }
+    return h->state == HOST_UP ? 0 : WOAD_ENODEV;
+}

@@ -1,0 +1,54 @@
+/* Our own address, and what else the controller must know first: see own_address.h. */
+#include "own_address.h"
+
+bool own_has_public(const struct woad *h)
+{
+    const uint8_t *octet = h->controller.public_addr.octet;
+    bool alike = memcmp(octet, octet + 1, 5) == 0;
+    return !alike || (octet[0] != 0 && octet[0] != 0xff);
+}
+
+/* The resolving list waits for a connection attempt, which may take for ever. */
+bool host_pauses(const struct woad *h)
+{
+    return h->random_dirty || h->address_waits || h->accept_dirty ||
+           (resolve_waits(h) && !(h->busy & BUSY_CONNECT));
+}
+
+void resolve_changed(struct woad *h)
+{
+    h->resolve_dirty = h->resolve ? RESOLVE_ANEW : 0;
+    h->quiet = false;
+}
+
+int woad_own_address(const struct woad *h, struct woad_addr *addr)
+{
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    const struct controller *its = &h->controller;
+    const struct woad_addr *own = h->own_type ? &its->random_addr : &its->public_addr;
+    memcpy(addr, own, sizeof *own);
+    return 0;
+}
+
+int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet)
+{
+    h->quiet = false;
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    if (type > WOAD_ADDR_RANDOM || (type == WOAD_ADDR_PUBLIC && !own_has_public(h)) ||
+        (type == WOAD_ADDR_RANDOM && octet && (octet[5] & 0xc0) != 0xc0)) {
+        return WOAD_EINVAL;
+    }
+    if (h->busy & BUSY_CONNECT) {
+        return WOAD_EBUSY;
+    }
+    if (type == WOAD_ADDR_RANDOM && octet) {
+        memcpy(h->controller.random_addr.octet, octet, 6);
+    }
+    h->random_dirty = h->random_dirty || type == WOAD_ADDR_RANDOM || h->own_type != type;
+    h->own_type = type;
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* What a connection lacks of a security level. */
+#include "conn.h"
+#include "security.h"
+
+/* In the specification's order: encryption, who the peer is, LE Secure Connections, the key's size.
+ * An unencrypted peer that has a key is told to use it.  Vol 3, Part C, 10.3.1 */
+int conn_lacks(const struct conn *c, unsigned level)
+{
+    const struct woad *h = c->h;
+    const struct woad_security *now = &c->security;
+    if (!level) {
+        return 0;
+    }
+    if (!now->encrypted) {
+        bool has_key = h->smp_role && h->smp_role->has_key(c, false);
+        return has_key ? WOAD_ATT_INSUFFICIENT_ENCRYPTION : WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+    }
+    if ((level & WOAD_COC_AUTHENTICATED && !now->authenticated) ||
+        (level & WOAD_COC_SECURE && !now->secure)) {
+        return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+    }
+    return level & WOAD_COC_KEY_16 && now->key_size < 16 ? WOAD_ATT_INSUFFICIENT_KEY_SIZE : 0;
+}

@@ -1,0 +1,112 @@
+/* The accept list: peers whose advertisements, scan requests or connections alone are taken.
+ * Vol 4, Part E, 7.8.14 to 7.8.17 */
+#include "../core/event.h"
+#include "../core/feature.h"
+#include "../hci/numbers.h"
+#include "gap_central.h"
+
+struct accept {
+    bool dirty;                          /* the controller's list is another one */
+    bool clearing;                       /* the command that is out */
+    uint8_t n, sent;
+    struct woad_addr *peers;             /* config.accept_list */
+};
+
+HOLD_SIZE(accept, WOAD_SIZE_ACCEPT);
+
+static void accept_carve(struct woad *h)
+{
+    struct accept *l = arena_take(h, 1, sizeof *l);
+    struct woad_addr *peers = arena_take(h, h->cfg.accept_list, sizeof *peers);
+    if (l) {
+        l->peers = peers;
+        h->accept = l;
+    }
+}
+
+static void accept_tell(struct woad *h, int status)
+{
+    struct woad_event ev;
+    ev.u.accept_list.status = status;
+    if (h->accept_dirty) {
+        h->accept_dirty = false;
+        emit_none(h, WOAD_EV_ACCEPT_LIST, &ev);
+    }
+}
+
+static void accept_reset(struct woad *h)
+{
+    accept_tell(h, WOAD_ECANCELED);
+    *h->accept = (struct accept){ .peers = h->accept->peers };
+}
+
+/* The list may not change while it may be in use: advertising and scanning pause for it.
+ * HCI_LE_Clear_Filter_Accept_List; HCI_LE_Add_Device_To_Filter_Accept_List: type u8, address 6. */
+static uint16_t accept_command(struct woad *h, struct wr *params)
+{
+    struct accept *l = h->accept;
+    if (!h->accept_dirty || (h->busy & ~WANTS_CONNECT) || h->state != HOST_UP) {
+        return 0;
+    }
+    if (l->dirty) {
+        l->dirty = false;
+        l->clearing = true;
+        return OP_LE_CLEAR_ACCEPT_LIST;
+    }
+    l->clearing = false;
+    wr_u8(params, l->peers[l->sent].type & 1);
+    wr_bytes(params, l->peers[l->sent].octet, 6);
+    return OP_LE_ADD_ACCEPT_LIST;
+}
+
+static void accept_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct accept *l = h->accept;
+    (void)opcode;
+    (void)ret;
+    if (l->dirty) {
+        return;                          /* another list was set meanwhile */
+    }
+    l->sent = l->clearing ? 0 : (uint8_t)(l->sent + 1);
+    if (status || l->sent == l->n) {
+        accept_tell(h, status);
+    }
+}
+
+const struct woad_addr *accept_peer(const struct woad *h, uint8_t n)
+{
+    return h->accept && n < h->accept->n ? &h->accept->peers[n] : NULL;
+}
+
+const struct woad_feature woad_accept_list = {
+    .carve = accept_carve,
+    .reset = accept_reset,
+    .command = accept_command,
+    .complete = accept_complete,
+};
+
+int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n)
+{
+    struct accept *l = h->accept;
+    int err = feature_asked(h, l);
+    if (err) {
+        return err;
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (peers[k].type > WOAD_ADDR_RANDOM_IDENTITY) {
+            return WOAD_EINVAL;
+        }
+    }
+    if (n > h->cfg.accept_list) {
+        return WOAD_ENOMEM;
+    }
+    if (h->busy & (BUSY_CONNECT | WANTS_CONNECT)) {
+        return WOAD_EBUSY;
+    }
+    for (size_t k = 0; k < n; k++) {
+        l->peers[k] = peers[k];
+    }
+    l->n = (uint8_t)n;
+    l->dirty = h->accept_dirty = true;
+    return 0;
+}

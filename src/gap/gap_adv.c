@@ -1,0 +1,267 @@
+/* Legacy advertising: what is wanted, what is, and the commands that make them one.
+ * Vol 4, Part E, 7.8.5 to 7.8.9 */
+#include "../core/conn.h"
+#include "../core/event.h"
+#include "../core/feature.h"
+#include "../core/own_address.h"
+#include "../hci/numbers.h"
+#include "gap_ext.h"
+
+enum { DATA, RSP, PARTS };
+enum { DIRTY_PARTS = (1 << PARTS) - 1, DIRTY_PARAMS = 1 << PARTS };        /* a bit of each part */
+
+struct adv {
+    bool want;
+    uint8_t dirty;                       /* what the controller does not have yet */
+    bool enabling;                       /* direction of the enable command */
+    bool enable_out;                     /* which waits for its answer */
+    uint8_t own_type;
+    struct woad_adv_params params;
+    struct { uint8_t len, octets[WOAD_ADV_DATA_MAX]; } part[2];            /* DATA, RSP */
+};
+
+HOLD_SIZE(adv, WOAD_SIZE_ADV);
+
+static void adv_carve(struct woad *h)
+{
+    h->adv = arena_take(h, 1, sizeof *h->adv);
+}
+
+static void adv_reset(struct woad *h)
+{
+    *h->adv = (struct adv){ .dirty = 0 };
+}
+
+static void adv_emit(struct woad *h, enum woad_event_type type, int status)
+{
+    struct woad_event ev;
+    ev.u.adv.status = status;
+    emit_none(h, type, &ev);
+}
+
+/* HCI_LE_Set_Advertising_Parameters: interval min u16, max u16, type u8, own type u8, peer type
+ * u8, peer 6, channels u8, filter u8.  7.8.5 */
+static uint16_t adv_write_params(struct woad *h, struct wr *params)
+{
+    struct adv *a = h->adv;
+    const struct woad_adv_params *p = &a->params;
+    a->dirty &= (uint8_t)~DIRTY_PARAMS;
+    a->own_type = h->own_type;
+    if (ext_advertises(h)) {
+        return h->ext_role->adv_params(h, p, &a->dirty, params);
+    }
+    wr_le16(params, p->interval_625us);
+    wr_le16(params, p->interval_625us);
+    wr_u8(params, p->kind);
+    wr_u8(params, h->own_type);
+    wr_u8(params, p->peer.type & 1);
+    wr_bytes(params, p->peer.octet, 6);
+    wr_u8(params, p->channels ? p->channels : 7);
+    wr_u8(params, p->accept);
+    return OP_LE_SET_ADV_PARAMS;
+}
+
+/* HCI_LE_Set_Advertising_Data, HCI_LE_Set_Scan_Response_Data: length u8, 31 octets.  7.8.7 */
+static uint16_t adv_write_data(const struct woad *h, int part, struct wr *params)
+{
+    const uint8_t *octets = h->adv->part[part].octets;
+    uint8_t len = h->adv->part[part].len;
+    if (ext_advertises(h)) {
+        return h->ext_role->adv_data(part == RSP, octets, len, params);
+    }
+    wr_u8(params, len);
+    wr_bytes(params, octets, len);
+    wr_zero(params, WOAD_ADV_DATA_MAX - (size_t)len);
+    return part == RSP ? OP_LE_SET_SCAN_RSP_DATA : OP_LE_SET_ADV_DATA;
+}
+
+static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
+{
+    h->adv->enabling = on;
+    h->adv->enable_out = true;
+    if (ext_advertises(h)) {
+        return h->ext_role->adv_enable(&h->adv->params, on, params);
+    }
+    wr_u8(params, on ? 1 : 0);
+    return OP_LE_SET_ADV_ENABLE;
+}
+
+/* Directed advertising has no data; a scan response takes a kind that is scannable.  What a kind
+ * does not have is sent when a kind with it is started: a controller refuses it for an advertising
+ * set.  Vol 4, Part E, 7.8.54, 7.8.55 */
+static const uint8_t parts_of[] = {
+    [WOAD_ADV_IND] = 1 << DATA | 1 << RSP,
+    [WOAD_ADV_DIRECT_HIGH] = 0,
+    [WOAD_ADV_SCAN_IND] = 1 << DATA | 1 << RSP,
+    [WOAD_ADV_NONCONN_IND] = 1 << DATA,
+    [WOAD_ADV_DIRECT_LOW] = 0,
+};
+
+/* Parameters and addresses may only change while advertising is off; data at any time. */
+static uint16_t adv_command(struct woad *h, struct wr *params)
+{
+    struct adv *a = h->adv;
+    if (h->state != HOST_UP) {
+        return 0;
+    }
+    bool on = (h->busy & BUSY_ADV) != 0, rests = !a->want || host_pauses(h);
+    bool anew = (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type;
+    if (on && (rests || anew)) {
+        return adv_write_enable(h, false, params);
+    }
+    if (rests) {
+        return 0;
+    }
+    if (anew) {
+        return adv_write_params(h, params);
+    }
+    uint16_t opcode = !on && ext_advertises(h) ? h->ext_role->adv_address(h, params) : 0;
+    if (opcode) {
+        return opcode;
+    }
+    unsigned dirty = a->dirty & parts_of[a->params.kind];
+    if (dirty) {
+        int part = dirty & 1 << DATA ? DATA : RSP;
+        a->dirty &= (uint8_t)~(1u << part);
+        return adv_write_data(h, part, params);
+    }
+    return on ? 0 : adv_write_enable(h, true, params);
+}
+
+/* A command for parameters that have been replaced since is of no account, nor is a removal. */
+static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct adv *a = h->adv;
+    bool enable = a->enable_out, was = (h->busy & BUSY_ADV) != 0;
+    (void)ret;
+    (void)opcode;
+    a->enable_out = false;
+    if (enable && !a->enabling) {
+        h->busy &= (uint8_t)~BUSY_ADV;   /* whatever it says: then it was off already */
+        if (was && !a->want) {
+            adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
+        }
+    } else if (status) {
+        bool wanted = a->want;
+        a->dirty |= DIRTY_PARTS;
+        if (wanted ? !(a->dirty & DIRTY_PARAMS) : enable) {
+            a->want = false;
+            adv_emit(h, wanted ? WOAD_EV_ADV_FAILED : WOAD_EV_ADV_STOPPED, status);
+        }
+    } else if (enable) {
+        h->busy |= BUSY_ADV;
+        adv_emit(h, WOAD_EV_ADV_STARTED, 0);
+    }
+}
+
+static bool adv_connectable(uint8_t kind)
+{
+    return kind == WOAD_ADV_IND || kind == WOAD_ADV_DIRECT_HIGH || kind == WOAD_ADV_DIRECT_LOW;
+}
+
+/* The controller has ended it: by a connection if status is 0.  WOAD_EV_CONNECT tells of that,
+ * WOAD_EV_ADV_STOPPED of any other end, and of every woad_adv_stop().  If it has been started again
+ * since, with other parameters, it stays wanted. */
+void adv_ended(struct woad *h, int status)
+{
+    struct adv *a = h->adv;
+    bool on = (h->busy & BUSY_ADV) != 0, wanted = a->want;
+    h->busy &= (uint8_t)~BUSY_ADV;
+    if (on || a->enable_out) {
+        a->want = wanted && (a->dirty & DIRTY_PARAMS);
+    }
+    if (on && !(status ? a->want : wanted)) {
+        adv_emit(h, WOAD_EV_ADV_STOPPED, status);
+    }
+}
+
+/* A connection as peripheral has ended connectable advertising, whether there is room for it or
+ * not: Vol 6, Part B, 4.4.2.3; or its 1.28 s have: 4.4.2.4.3.  Unless it came of an extended set:
+ * which, LE Advertising Set Terminated tells. */
+static void adv_by_connection(struct woad *h, bool central, int status)
+{
+    bool of_set = ext_advertises(h) && h->ext_role->connectable(h);
+    if (!central && !of_set && adv_connectable(h->adv->params.kind)) {
+        adv_ended(h, status);
+    }
+}
+
+static void adv_open(struct conn *c)
+{
+    adv_by_connection(c->h, c->central, 0);
+}
+
+const struct woad_feature woad_advertiser = {
+    .carve = adv_carve,
+    .reset = adv_reset,
+    .command = adv_command,
+    .complete = adv_complete,
+    .conn_open = adv_open,
+    .connect_failed = adv_by_connection,
+};
+
+static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
+{
+    int err = feature_asked(h, h->adv);
+    if (err) {
+        return err;
+    }
+    if (len > WOAD_ADV_DATA_MAX || (len && !data)) {
+        return WOAD_EINVAL;
+    }
+    if (len) {
+        memcpy(h->adv->part[part].octets, data, len);
+    }
+    h->adv->part[part].len = (uint8_t)len;
+    h->adv->dirty |= (uint8_t)(1u << part);
+    return 0;
+}
+
+int woad_adv_set_data(struct woad *h, const uint8_t *data, size_t len)
+{
+    return adv_set(h, DATA, data, len);
+}
+
+int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len)
+{
+    return adv_set(h, RSP, data, len);
+}
+
+int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
+{
+    int err = feature_asked(h, h->adv);
+    if (err) {
+        return err;
+    }
+    if (p->kind > WOAD_ADV_DIRECT_LOW || p->interval_625us < 0x20 || p->interval_625us > 0x4000 ||
+        p->channels > 7 || p->accept > WOAD_ADV_ACCEPT_BOTH || (p->accept && !h->accept) ||
+        p->peer.type > WOAD_ADDR_RANDOM_IDENTITY) {
+        return WOAD_EINVAL;
+    }
+    if (adv_connectable(p->kind) && !conn_any_free(h)) {
+        return WOAD_ENOMEM;
+    }
+    h->adv->params = *p;
+    h->adv->dirty |= DIRTY_PARAMS;
+    h->adv->want = true;
+    return 0;
+}
+
+int woad_adv_stop(struct woad *h)
+{
+    h->quiet = false;
+    if (!h->adv) {
+        return WOAD_ENOTSUP;
+    }
+    bool off = !(h->busy & BUSY_ADV) && !h->adv->enable_out, wanted = h->adv->want;
+    h->adv->want = false;
+    if (wanted && off) {
+        adv_emit(h, WOAD_EV_ADV_STOPPED, 0);               /* no command has turned it on */
+    }
+    return 0;
+}
+
+bool woad_adv_running(const struct woad *h)
+{
+    return h->adv && (h->adv->want || (h->busy & BUSY_ADV));
+}

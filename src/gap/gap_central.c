@@ -1,0 +1,227 @@
+/* Connecting to a peripheral: one attempt at a time.  Vol 4, Part E, 7.8.12, 7.8.13 */
+#include <woad/hci.h>
+
+#include "../core/address.h"
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "../core/feature.h"
+#include "../core/own_address.h"
+#include "../core/security.h"
+#include "../hci/numbers.h"
+#include "../l2cap/sig.h"
+#include "gap_central.h"
+
+enum { TOO_LATE_MS = 1000 };
+
+HOLD_SIZE(central, WOAD_SIZE_CENTRAL);
+
+static void central_carve(struct woad *h)
+{
+    h->central = arena_take(h, 1, sizeof *h->central);
+}
+
+void central_end(struct woad *h)
+{
+    if (h->reconnect) {
+        h->reconnect->stop(h, false);
+    }
+    h->central->state = CENTRAL_IDLE;
+    h->central->due = 0;
+    h->busy &= (uint8_t)~(BUSY_CONNECT | WANTS_CONNECT);
+}
+
+void central_fail(struct woad *h, int status)
+{
+    struct woad_event ev;
+    if (h->reconnect && h->reconnect->again(h)) {
+        return;
+    }
+    addr_copy(&ev.u.connect_failed.peer, &h->central->peer);
+    ev.u.connect_failed.status = status;
+    if (h->central->state != CENTRAL_IDLE) {
+        central_end(h);
+        emit_none(h, WOAD_EV_CONNECT_FAILED, &ev);
+    }
+}
+
+static void central_reset(struct woad *h)
+{
+    central_fail(h, WOAD_ECANCELED);
+}
+
+/* HCI_LE_Create_Connection: scan interval u16, window u16, filter u8, peer type u8, peer 6, own
+ * type u8, interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16. */
+static uint16_t central_write_create(struct woad *h, struct wr *params)
+{
+    const struct woad_connect_params *p = &h->central->params;
+    bool found = h->central->found, any = h->central->any && !found;
+    struct woad_addr peer = *(found ? &h->central->target : &h->central->peer);
+    uint16_t asked[PARAMS];
+    if (h->smp_role && !found) {
+        h->smp_role->reach(h, &peer);
+    }
+    if (ext_connects(h)) {
+        return h->ext_role->create(h, &peer, any, p, params);
+    }
+    wr_le16(params, p->scan_interval_625us);
+    wr_le16(params, p->scan_window_625us);
+    wr_u8(params, any);
+    wr_bytes(params, &peer, sizeof peer);
+    wr_u8(params, h->own_type);
+    conn_params_of(p, asked);
+    conn_wr_params(params, asked);
+    return OP_LE_CREATE_CONNECTION;
+}
+
+static uint16_t central_command(struct woad *h, struct wr *params)
+{
+    struct central *c = h->central;
+    if (h->state != HOST_UP) {
+        return 0;
+    }
+    /* The scan that ran before, if any, is turned off first. */
+    if (c->state == CENTRAL_WANT && !host_pauses(h) && !(h->busy & BUSY_SCAN) &&
+        !(h->reconnect && h->reconnect->seeks(h))) {
+        c->state = CENTRAL_WAIT_STATUS;
+        h->busy = (uint8_t)((h->busy & ~WANTS_CONNECT) | BUSY_CONNECT);
+        return central_write_create(h, params);
+    }
+    if (c->state == CENTRAL_CANCEL && !c->cancel_sent) {
+        c->cancel_sent = true;
+        return OP_LE_CREATE_CONNECTION_CANCEL;
+    }
+    return 0;
+}
+
+/* A cancel that fails (Command Disallowed) was too late: the Connection Complete tells how it went,
+ * before this or soon after.  Or the controller knows nothing of an attempt: it has begun anew. */
+static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct central *c = h->central;
+    (void)ret;
+    if (c->state <= CENTRAL_WANT) {
+        return;                          /* of the attempt before, which has ended */
+    }
+    if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
+        c->due = deadline_in(h, TOO_LATE_MS);
+    } else if (status) {
+        central_fail(h, status);
+    } else if (c->state == CENTRAL_WAIT_STATUS) {
+        c->state = CENTRAL_CONNECTING;
+    }
+}
+
+/* LE Connection Complete with a status: Unknown Connection (0x02) after a cancel; what comes before
+ * the command of an attempt has gone out is of the one before it.  Or there was no room. */
+static void central_failed(struct woad *h, bool central, int status)
+{
+    uint8_t state = h->central->state;
+    bool late = state <= CENTRAL_WANT ||
+                (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
+    if (central && !late) {
+        central_fail(h, state == CENTRAL_CANCEL ? h->central->why : status);
+    }
+}
+
+static void central_open(struct conn *c)
+{
+    struct woad *h = c->h;
+    if (c->central && !(h->reconnect && h->reconnect->holds(c))) {
+        central_end(h);
+    }
+}
+
+/* why: of WOAD_EV_CONNECT_FAILED. */
+void central_cancel(struct woad *h, int why)
+{
+    struct central *c = h->central;
+    c->why = why;
+    if (c->state == CENTRAL_CANCEL) {
+        return;                          /* the time limit of the cancel goes on */
+    }
+    c->due = 0;
+    if (c->state == CENTRAL_WANT) {
+        central_fail(h, why);
+    } else if (c->state == CENTRAL_PROVING) {
+        h->reconnect->stop(h, true);
+    } else {
+        c->state = CENTRAL_CANCEL;
+        c->cancel_sent = false;
+    }
+}
+
+static uint32_t central_due(struct woad *h)
+{
+    uint32_t left = deadline_left(h, h->central->due);
+    if (left == 0 && h->central->state == CENTRAL_CANCEL) {
+        central_fail(h, h->central->why);
+    } else if (left == 0) {
+        central_cancel(h, WOAD_ETIMEDOUT);
+    }
+    return left;
+}
+
+const struct woad_feature woad_central = {
+    .carve = central_carve,
+    .reset = central_reset,
+    .command = central_command,
+    .complete = central_complete,
+    .connect_failed = central_failed,
+    .conn_open = central_open,
+    .due = central_due,
+};
+
+int woad_connect(struct woad *h, const struct woad_addr *peer,
+                 const struct woad_connect_params *p)
+{
+    uint16_t params[PARAMS];
+    conn_params_of(p, params);
+    struct central *c = h->central;
+    int err = feature_asked(h, c);
+    if (err) {
+        return err;
+    }
+    if ((peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) || (!peer && !h->accept) ||
+        p->scan_interval_625us < 4 || p->scan_interval_625us > 0x4000 || p->scan_window_625us < 4 ||
+        p->scan_window_625us > p->scan_interval_625us ||
+        !conn_params_valid(params)) {
+        return WOAD_EINVAL;
+    }
+    if (c->state != CENTRAL_IDLE) {
+        return WOAD_EALREADY;
+    }
+    if (peer && conn_by_peer(h, peer)) {
+        return WOAD_EISCONN;
+    }
+    if (!conn_any_free(h)) {
+        return WOAD_ENOMEM;
+    }
+    memset(&c->peer, 0, sizeof c->peer);
+    if (peer) {
+        addr_copy(&c->peer, peer);
+    }
+    c->any = !peer;
+    c->params = *p;
+    c->state = CENTRAL_WANT;
+    c->due = p->timeout_ms ? deadline_in(h, p->timeout_ms) : 0;
+    c->why = 0;
+    h->busy |= WANTS_CONNECT;
+    if (h->reconnect) {
+        h->reconnect->begin(h);
+    }
+    return 0;
+}
+
+int woad_connect_cancel(struct woad *h)
+{
+    struct central *c = h->central;
+    int err = feature_asked(h, c);
+    if (err) {
+        return err;
+    }
+    if (c->state == CENTRAL_IDLE || c->why) {
+        return WOAD_EALREADY;
+    }
+    central_cancel(h, WOAD_ECANCELED);
+    return 0;
+}

@@ -1,0 +1,638 @@
+/* Extended advertising sets, extended scanning and connecting.  Vol 4, Part E, 7.8.52 to 7.8.66 */
+#include "../core/event.h"
+#include "../core/feature.h"
+#include "../core/own_address.h"
+#include "../hci/hci.h"
+#include "../l2cap/sig.h"
+#include "gap_ext.h"
+
+enum { DIRTY_PARAMS = 1, DIRTY_DATA = 2, DIRTY_RSP = 4 };
+enum { FRAGMENT = 251 };
+enum { OPERATION_MIDDLE, OPERATION_FIRST, OPERATION_LAST, OPERATION_ALL };
+enum {                                   /* Advertising_Event_Properties */
+    PROP_CONNECTABLE = 0x01, PROP_SCANNABLE = 0x02, PROP_DIRECTED = 0x04, PROP_HIGH_DUTY = 0x08,
+    PROP_LEGACY = 0x10, PROP_ANONYMOUS = 0x20, PROP_TX_POWER = 0x40
+};
+enum { NO_SET = 0x80 };                  /* none of the properties */
+enum { LEGACY_HANDLE = 0 };              /* of the set that legacy advertising is; ours follow */
+
+struct ext_set {
+    bool want, on;
+    bool enabling;                       /* which way the enable command that is out goes */
+    uint8_t dirty;                       /* what the controller does not have yet */
+    uint8_t own_type;
+    uint8_t address[6];                  /* the random one that it has */
+    uint8_t props;                       /* of the controller's set; NO_SET: it has none */
+    uint16_t at;                         /* octets of what is being sent that have been */
+    uint8_t status;                      /* of WOAD_EV_EXT_ADV_ENDED, once it is off */
+    struct woad_ext_adv_params params;
+    const uint8_t *data, *rsp;
+    uint16_t data_len, rsp_len;
+};
+
+struct ext {
+    uint8_t address[6];                  /* of legacy advertising's set */
+    uint8_t scan_phys, connect_phys;
+    uint8_t props;                       /* of legacy advertising's set: as in struct ext_set */
+    struct ext_set *sets;
+};
+
+HOLD_SIZE(ext, WOAD_SIZE_EXT);
+HOLD_SIZE(ext_set, WOAD_SIZE_EXT_SET);
+
+/* --- legacy advertising, scanning, connecting, by extended commands --------------------------- */
+
+/* Octet and bit of Supported_Commands: LE Set Extended Advertising Parameters, LE Set Extended Scan
+ * Parameters, LE Extended Create Connection.  6.27 */
+static const struct { uint8_t extends, octet, bit; } extended[] = {
+    { EXT_ADVERTISES, 36, 2 }, { EXT_SCANS, 37, 5 }, { EXT_CONNECTS, 37, 7 },
+};
+
+static void ext_up(struct woad *h)
+{
+    for (size_t n = 0; n < sizeof extended / sizeof *extended; n++) {
+        if (hci_has_command(h, extended[n].octet, extended[n].bit)) {
+            h->extends |= extended[n].extends;
+        }
+    }
+}
+
+static void ext_wr_le24(struct wr *out, uint32_t v)
+{
+    wr_le16(out, (uint16_t)v);
+    wr_u8(out, (uint8_t)(v >> 16));
+}
+
+/* HCI_LE_Set_Extended_Advertising_Parameters: handle u8, properties u16, interval min u24, max u24,
+ * channels u8, own type u8, peer type u8, peer 6, filter u8, power i8, primary PHY u8, secondary
+ * skip u8, secondary PHY u8, SID u8, tell of scan requests u8.  7.8.53 */
+static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
+                                 const struct woad_ext_adv_params *p, struct wr *out)
+{
+    wr_u8(out, handle);
+    wr_le16(out, props);
+    ext_wr_le24(out, p->interval_625us);
+    ext_wr_le24(out, p->interval_625us);
+    wr_u8(out, p->channels ? p->channels : 7);
+    wr_u8(out, h->own_type);
+    wr_u8(out, p->peer.type & 1);
+    wr_bytes(out, p->peer.octet, 6);
+    wr_u8(out, p->accept);
+    wr_u8(out, (uint8_t)p->tx_power_dbm);
+    wr_u8(out, p->primary_phy ? p->primary_phy : WOAD_PHY_1M);
+    wr_u8(out, 0);
+    wr_u8(out, p->secondary_phy ? p->secondary_phy : WOAD_PHY_1M);
+    wr_u8(out, p->sid);
+    wr_u8(out, 0);
+    return OP_LE_SET_EXT_ADV_PARAMS;
+}
+
+/* HCI_LE_Remove_Advertising_Set: handle u8.  A set's data outlive its parameters, and a controller
+ * refuses properties that such data are not for.  So with other properties the set is made anew.
+ * 7.8.59, 7.8.53 */
+static uint16_t ext_write_removal(uint8_t handle, uint8_t *has, uint8_t props, uint8_t *dirty,
+                                  struct wr *out)
+{
+    if (*has == NO_SET || *has == props) {
+        *has = props;
+        return 0;
+    }
+    *has = NO_SET;
+    *dirty = 0xff;
+    wr_u8(out, handle);
+    return OP_LE_REMOVE_ADV_SET;
+}
+
+static uint16_t legacy_params(struct woad *h, const struct woad_adv_params *p, uint8_t *dirty,
+                              struct wr *out)
+{
+    static const uint8_t props[] = {
+        [WOAD_ADV_IND] = PROP_LEGACY | PROP_CONNECTABLE | PROP_SCANNABLE,
+        [WOAD_ADV_DIRECT_HIGH] = PROP_LEGACY | PROP_CONNECTABLE | PROP_DIRECTED | PROP_HIGH_DUTY,
+        [WOAD_ADV_SCAN_IND] = PROP_LEGACY | PROP_SCANNABLE,
+        [WOAD_ADV_NONCONN_IND] = PROP_LEGACY,
+        [WOAD_ADV_DIRECT_LOW] = PROP_LEGACY | PROP_CONNECTABLE | PROP_DIRECTED,
+    };
+    const struct woad_ext_adv_params as = { .interval_625us = p->interval_625us,
+        .channels = p->channels, .accept = p->accept, .peer = p->peer,
+        .tx_power_dbm = WOAD_TX_POWER_ANY };
+    uint16_t removal = ext_write_removal(LEGACY_HANDLE, &h->ext->props, props[p->kind], dirty, out);
+    if (removal) {
+        return removal;
+    }
+    memset(h->ext->address, 0, 6);       /* new parameters, a new address */
+    return ext_write_params(h, LEGACY_HANDLE, props[p->kind], &as, out);
+}
+
+/* HCI_LE_Set_Advertising_Set_Random_Address: handle u8, address 6.  7.8.52 */
+static uint16_t ext_write_address(struct woad *h, uint8_t handle, uint8_t has[6], struct wr *out)
+{
+    if (h->own_type != WOAD_ADDR_RANDOM || memcmp(has, h->controller.random_addr.octet, 6) == 0) {
+        return 0;
+    }
+    memcpy(has, h->controller.random_addr.octet, 6);
+    wr_u8(out, handle);
+    wr_bytes(out, has, 6);
+    return OP_LE_SET_ADV_SET_ADDRESS;
+}
+
+static uint16_t legacy_address(struct woad *h, struct wr *out)
+{
+    return ext_write_address(h, LEGACY_HANDLE, h->ext->address, out);
+}
+
+/* HCI_LE_Set_Extended_Advertising_Data, …_Scan_Response_Data: handle u8, operation u8, may be
+ * fragmented u8, length u8, data.  7.8.54, 7.8.55 */
+static uint16_t ext_write_data(uint8_t handle, bool response, uint8_t operation,
+                               const uint8_t *data, size_t len, struct wr *out)
+{
+    wr_u8(out, handle);
+    wr_u8(out, operation);
+    wr_u8(out, 0);
+    wr_u8(out, (uint8_t)len);
+    wr_bytes(out, data, len);
+    return response ? OP_LE_SET_EXT_SCAN_RSP_DATA : OP_LE_SET_EXT_ADV_DATA;
+}
+
+static uint16_t legacy_data(bool response, const uint8_t *data, size_t len, struct wr *out)
+{
+    return ext_write_data(LEGACY_HANDLE, response, OPERATION_ALL, data, len, out);
+}
+
+/* HCI_LE_Set_Extended_Advertising_Enable: on u8, n u8, n times { handle u8, duration u16, most
+ * events u8 }.  7.8.56 */
+static uint16_t ext_write_enable(uint8_t handle, bool on, uint16_t duration_10ms, uint8_t events,
+                                 struct wr *out)
+{
+    wr_u8(out, on);
+    wr_u8(out, 1);
+    wr_u8(out, handle);
+    wr_le16(out, duration_10ms);
+    wr_u8(out, events);
+    return OP_LE_SET_EXT_ADV_ENABLE;
+}
+
+/* Directed advertising at a high duty cycle ends after 1.28 s at the latest. */
+static uint16_t legacy_enable(const struct woad_adv_params *p, bool on, struct wr *out)
+{
+    return ext_write_enable(LEGACY_HANDLE, on, p->kind == WOAD_ADV_DIRECT_HIGH ? 128 : 0, 0, out);
+}
+
+/* HCI_LE_Set_Extended_Scan_Parameters: own type u8, filter u8, PHYs u8, for each { type u8,
+ * interval u16, window u16 }.  7.8.64.  Two PHYs share the time that one would have. */
+static uint16_t ext_scan_params(struct woad *h, const struct woad_scan_params *p, struct wr *out)
+{
+    uint8_t phys = h->ext->scan_phys;
+    bool both = phys == (WOAD_PHYS_1M | WOAD_PHYS_CODED);
+    wr_u8(out, h->own_type);
+    wr_u8(out, p->accept_list);
+    wr_u8(out, phys);
+    for (int k = 0; k < (both ? 2 : 1); k++) {
+        uint16_t window = both && p->window_625us > p->interval_625us / 2
+                              ? p->interval_625us / 2 : p->window_625us;
+        wr_u8(out, p->active);
+        wr_le16(out, p->interval_625us);
+        wr_le16(out, window < 4 ? 4 : window);
+    }
+    return OP_LE_SET_EXT_SCAN_PARAMS;
+}
+
+/* HCI_LE_Set_Extended_Scan_Enable: on u8, filter duplicates u8, duration u16, period u16. 
+ * 7.8.65 */
+static uint16_t ext_scan_enable(const struct woad_scan_params *p, bool on, struct wr *out)
+{
+    wr_u8(out, on);
+    wr_u8(out, p->filter_duplicates);
+    wr_le16(out, 0);
+    wr_le16(out, 0);
+    return OP_LE_SET_EXT_SCAN_ENABLE;
+}
+
+/* HCI_LE_Extended_Create_Connection: filter u8, own type u8, peer type u8, peer 6, PHYs u8, for
+ * each { scan interval u16, window u16, interval min u16, max u16, latency u16, timeout u16, CE
+ * length min u16, max u16 }.  7.8.66 */
+static uint16_t ext_create(struct woad *h, const struct woad_addr *peer, bool any,
+                           const struct woad_connect_params *p, struct wr *out)
+{
+    uint8_t phys = h->ext->connect_phys;
+    uint16_t asked[PARAMS];
+    conn_params_of(p, asked);
+    wr_u8(out, any);
+    wr_u8(out, h->own_type);
+    wr_bytes(out, peer, sizeof *peer);
+    wr_u8(out, phys);
+    for (; phys; phys &= (uint8_t)(phys - 1)) {
+        wr_le16(out, p->scan_interval_625us);
+        wr_le16(out, p->scan_window_625us);
+        conn_wr_params(out, asked);
+    }
+    return OP_LE_EXT_CREATE_CONNECTION;
+}
+
+static struct ext_set *sets_end(const struct woad *h) { return h->ext->sets + h->cfg.adv_sets; }
+
+static bool ext_connectable(const struct woad *h)
+{
+    for (const struct ext_set *s = h->ext->sets; s < sets_end(h); s++) {
+        if (s->on && s->params.connectable) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct ext_role ext_role = {
+    ext_up, ext_connectable, legacy_params, legacy_address, legacy_data, legacy_enable,
+    ext_scan_params, ext_scan_enable, ext_create,
+};
+
+/* --- sets ------------------------------------------------------------------------------------- */
+
+static void ext_reset(struct woad *h)
+{
+    h->extends = 0;
+    memset(h->ext->address, 0, 6);
+    h->ext->scan_phys = h->ext->connect_phys = WOAD_PHYS_1M;
+    h->ext->props = NO_SET;
+    for (struct ext_set *s = h->ext->sets; s < sets_end(h); s++) {
+        *s = (struct ext_set){ .props = NO_SET };
+    }
+}
+
+static void ext_carve(struct woad *h)
+{
+    h->ext = arena_take(h, 1, sizeof *h->ext);
+    struct ext_set *sets = arena_take(h, h->cfg.adv_sets, sizeof *sets);
+    if (h->ext) {
+        h->ext->sets = sets;
+        h->ext_role = &ext_role;
+    }
+}
+
+static void ext_emit(struct woad *h, enum woad_event_type type, uint8_t set, int status,
+                     uint16_t conn)
+{
+    struct woad_event ev;
+    ev.u.ext_adv.set = set;
+    ev.u.ext_adv.status = status;
+    emit_at(h, conn, type, &ev);
+}
+
+/* As the controller has it: some set advertises, or none. */
+static void ext_turn(struct woad *h, struct ext_set *s, bool on)
+{
+    s->on = on;
+    h->busy &= (uint8_t)~BUSY_EXT_ADV;
+    for (s = h->ext->sets; s < sets_end(h); s++) {
+        h->busy |= s->on ? BUSY_EXT_ADV : 0;
+    }
+}
+
+static uint8_t set_props(const struct woad_ext_adv_params *p)
+{
+    return (uint8_t)((p->connectable ? PROP_CONNECTABLE : 0) |
+                     (p->scannable ? PROP_SCANNABLE : 0) | (p->directed ? PROP_DIRECTED : 0) |
+                     (p->anonymous ? PROP_ANONYMOUS : 0) |
+                     (p->tell_tx_power ? PROP_TX_POWER : 0));
+}
+
+/* A scannable set has a scan response and no data, any other has data alone.  What it does not have
+ * is sent when it is started as a set that does.  7.8.54, 7.8.55 */
+static bool set_part_dirty(const struct ext_set *s)
+{
+    return s->dirty & (s->params.scannable ? DIRTY_RSP : DIRTY_DATA);
+}
+
+/* The next part of its data, or of its scan response. */
+static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out)
+{
+    bool response = s->params.scannable;
+    const uint8_t *data = response ? s->rsp : s->data;
+    uint16_t len = response ? s->rsp_len : s->data_len, left = (uint16_t)(len - s->at);
+    uint16_t n = left < FRAGMENT ? left : FRAGMENT;
+    bool first = !s->at, last = n == left;
+    uint16_t opcode = ext_write_data(handle, response,
+                                     first && last ? OPERATION_ALL : first ? OPERATION_FIRST
+                                     : last ? OPERATION_LAST : OPERATION_MIDDLE,
+                                     n ? data + s->at : NULL, n, out);
+    s->at = (uint16_t)(s->at + n);
+    if (last) {
+        s->at = 0;
+        s->dirty &= (uint8_t)~(response ? DIRTY_RSP : DIRTY_DATA);
+    }
+    return opcode;
+}
+
+/* Its next part takes more than one command. */
+static bool set_is_long(const struct ext_set *s)
+{
+    uint16_t len = s->params.scannable ? s->rsp_len : s->data_len;
+    return set_part_dirty(s) && len > FRAGMENT;
+}
+
+/* Parameters, addresses and what takes more than one command change only while it is off. */
+static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, struct wr *out)
+{
+    bool rests = !s->want || host_pauses(h);
+    bool anew = (s->dirty & DIRTY_PARAMS) || s->own_type != h->own_type;
+    if (s->on && (rests || anew || set_is_long(s))) {
+        s->enabling = false;
+        return ext_write_enable(handle, false, 0, 0, out);
+    }
+    if (rests) {
+        return 0;
+    }
+    if (anew) {
+        uint8_t props = set_props(&s->params);
+        uint16_t removal = ext_write_removal(handle, &s->props, props, &s->dirty, out);
+        if (removal) {
+            return removal;
+        }
+        s->dirty &= (uint8_t)~DIRTY_PARAMS;
+        s->own_type = h->own_type;
+        memset(s->address, 0, 6);
+        return ext_write_params(h, handle, props, &s->params, out);
+    }
+    uint16_t opcode = s->on ? 0 : ext_write_address(h, handle, s->address, out);
+    if (opcode) {
+        return opcode;
+    }
+    if (set_part_dirty(s)) {
+        return set_write_data(s, handle, out);
+    }
+    s->enabling = true;
+    return s->on ? 0 : ext_write_enable(handle, true, s->params.duration_10ms,
+                                        s->params.events_max, out);
+}
+
+static uint16_t ext_command(struct woad *h, struct wr *out)
+{
+    for (uint8_t n = 0; h->state == HOST_UP && n < h->cfg.adv_sets; n++) {
+        uint16_t opcode = set_command(h, &h->ext->sets[n], (uint8_t)(n + 1), out);
+        if (opcode) {
+            h->hci.pending_arg = n;
+            return opcode;
+        }
+    }
+    return 0;
+}
+
+/* A command for a set that has been started again since is of no account, nor is a removal. */
+static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t status, bool enable)
+{
+    s->dirty |= DIRTY_DATA | DIRTY_RSP;
+    s->at = 0;
+    if (s->want ? (s->dirty & DIRTY_PARAMS) != 0 : !enable) {
+        return;
+    }
+    s->want = false;
+    s->status = status;
+    if (!s->on) {
+        ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, status, WOAD_NO_CONN);
+    }
+}
+
+static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    uint8_t n = (uint8_t)h->hci.pending_arg;
+    struct ext_set *s = &h->ext->sets[n];
+    (void)ret;
+    if (opcode == OP_LE_SET_EXT_ADV_ENABLE && !s->enabling) {
+        bool was = s->on;
+        ext_turn(h, s, false);           /* whatever it says: then it was off already */
+        if (was && !s->want) {
+            ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, s->status, WOAD_NO_CONN);
+        }
+    } else if (status) {
+        set_failed(h, s, n, status, opcode == OP_LE_SET_EXT_ADV_ENABLE);
+    } else if (opcode == OP_LE_SET_EXT_ADV_ENABLE) {
+        ext_turn(h, s, true);
+        ext_emit(h, WOAD_EV_EXT_ADV_STARTED, n, 0, WOAD_NO_CONN);
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* LE Advertising Set Terminated: status u8, set u8, connection u16, events u8.  7.7.65.18 */
+static void ext_rx_terminated(struct woad *h, struct rd *in)
+{
+    const uint8_t *p = rd_bytes(in, 5);
+    if (!p || !rd_done(in) || p[1] > h->cfg.adv_sets) {
+        return;
+    }
+    uint8_t status = p[0], handle = p[1];
+    const struct conn *c = status ? NULL : conn_by_handle(h, get_le16(p + 2) & 0xfff);
+    if (handle == LEGACY_HANDLE) {
+        if (h->adv) {                    /* neither: there was no room for the connection */
+            adv_ended(h, status || c ? status : WOAD_ENOMEM);
+        }
+        return;
+    }
+    struct ext_set *s = &h->ext->sets[handle - 1];
+    if (s->on) {
+        ext_turn(h, s, false);
+        if (!(s->dirty & DIRTY_PARAMS)) {
+            s->want = false;             /* it has not been started again since */
+        }
+        if (c || !s->want) {
+            ext_emit(h, WOAD_EV_EXT_ADV_ENDED, (uint8_t)(handle - 1), status,
+                     c ? c->number : WOAD_NO_CONN);
+        }
+    }
+}
+
+enum { EVENT_LEGACY = 0x10, EVENT_STATUS = 5 };            /* bit, shift, of the event type */
+
+/* What legacy PDUs are told as: as ever. */
+static int ext_legacy_kind(uint16_t type)
+{
+    static const struct { uint8_t type, kind; } kinds[] = {
+        { 0x13, 0 }, { 0x15, 1 }, { 0x12, 2 }, { 0x10, 3 }, { 0x1b, 4 }, { 0x1a, 4 },
+    };
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (kinds[k].type == type) {
+            return kinds[k].kind;
+        }
+    }
+    return -1;
+}
+
+/* Its fields: see below. */
+static void ext_report(const uint8_t *p, const uint8_t *data, struct woad_ext_report *r)
+{
+    r->props = get_le16(p);
+    memcpy(&r->addr, p + 2, sizeof r->addr);
+    r->primary_phy = p[9];
+    r->secondary_phy = p[10];
+    r->sid = p[11];
+    r->tx_power_dbm = (int8_t)p[12];
+    r->rssi = (int8_t)p[13];
+    r->periodic_1250us = get_le16(p + 14);
+    r->len = p[23];
+    r->data = data;
+    r->more = (r->props >> EVENT_STATUS & 3) == 1;
+    r->truncated = (r->props >> EVENT_STATUS & 3) == 2;
+}
+
+/* LE Extended Advertising Report: n u8, n times { type u16, address type u8, address 6, primary PHY
+ * u8, secondary PHY u8, SID u8, power i8, RSSI i8, periodic interval u16, direct address type u8,
+ * address 6, length u8, data }.  7.7.65.13 */
+static void ext_rx_report(struct woad *h, struct rd *in)
+{
+    for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
+        struct woad_event ev;
+        const uint8_t *p = rd_bytes(in, 24);
+        const uint8_t *data = p ? rd_bytes(in, p[23]) : NULL;
+        int kind = p && p[0] & EVENT_LEGACY ? ext_legacy_kind(p[0] & 0x1f) : 0;
+        if (!data || kind < 0 || ((p[0] & EVENT_LEGACY) && p[23] > WOAD_ADV_DATA_MAX)) {
+            in->bad = true;
+            return;
+        }
+        if (p[0] & EVENT_LEGACY) {
+            memcpy(&ev.u.report.addr, p + 2, sizeof ev.u.report.addr);
+            ev.u.report.kind = (uint8_t)kind;
+            ev.u.report.rssi = (int8_t)p[13];
+            ev.u.report.data = data;
+            ev.u.report.len = p[23];
+            scan_tell(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
+        } else {
+            ext_report(p, data, &ev.u.ext_report);
+            scan_tell(h, WOAD_EV_EXT_REPORT, &ev, &ev.u.ext_report.addr);
+        }
+    }
+}
+
+static void ext_meta(struct woad *h, uint8_t sub, struct rd *in)
+{
+    if (sub == LE_EXT_REPORT && h->scan) {
+        ext_rx_report(h, in);
+    } else if (sub == LE_ADV_SET_TERMINATED) {
+        ext_rx_terminated(h, in);
+    }
+}
+
+static const struct woad_needs ext_needs = {
+    .meta = ext_meta,
+    .le_events = 1u << (LE_EXT_REPORT - 1) | 1u << (LE_ADV_SET_TERMINATED - 1),
+};
+
+const struct woad_feature woad_extended = {
+    .carve = ext_carve,
+    .reset = ext_reset,
+    .command = ext_command,
+    .complete = ext_complete,
+    .needs = &ext_needs,
+};
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+static int set_of(struct woad *h, uint8_t set, struct ext_set **s)
+{
+    int err = feature_asked(h, h->ext);
+    if (err) {
+        return err;
+    }
+    if (set >= h->cfg.adv_sets) {
+        return WOAD_EINVAL;
+    }
+    *s = &h->ext->sets[set];
+    return ext_advertises(h) ? 0 : WOAD_ENOTSUP;
+}
+
+static int set_give(struct woad *h, uint8_t set, bool response, const uint8_t *data, size_t len)
+{
+    struct ext_set *s;
+    int err = set_of(h, set, &s);
+    if (err || len > WOAD_EXT_DATA_MAX || (len && !data)) {
+        return err ? err : WOAD_EINVAL;
+    }
+    *(response ? &s->rsp : &s->data) = data;
+    *(response ? &s->rsp_len : &s->data_len) = (uint16_t)len;
+    s->dirty |= response ? DIRTY_RSP : DIRTY_DATA;
+    s->at = 0;                           /* what was under way begins anew */
+    return 0;
+}
+
+int woad_ext_adv_set_data(struct woad *h, uint8_t set, const uint8_t *data, size_t len)
+{
+    return set_give(h, set, false, data, len);
+}
+
+int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *data, size_t len)
+{
+    return set_give(h, set, true, data, len);
+}
+
+int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *p)
+{
+    struct ext_set *s;
+    int err = set_of(h, set, &s);
+    if (err) {
+        return err;
+    }
+    if (p->interval_625us < 0x20 || p->interval_625us > 0xffffff || p->channels > 7 ||
+        p->accept > WOAD_ADV_ACCEPT_BOTH || (p->accept && !h->accept) || p->sid > 15 ||
+        (p->connectable && p->scannable) || (p->anonymous && (p->connectable || p->scannable)) ||
+        p->primary_phy > WOAD_PHY_CODED || p->primary_phy == WOAD_PHY_2M ||
+        p->secondary_phy > WOAD_PHY_CODED || p->peer.type > WOAD_ADDR_RANDOM_IDENTITY) {
+        return WOAD_EINVAL;
+    }
+    if (p->connectable && !conn_any_free(h)) {
+        return WOAD_ENOMEM;
+    }
+    s->params = *p;
+    s->dirty |= DIRTY_PARAMS;
+    s->dirty |= s->data_len ? DIRTY_DATA : 0;
+    s->dirty |= s->rsp_len ? DIRTY_RSP : 0;
+    s->at = 0;
+    s->status = 0;
+    s->want = true;
+    return 0;
+}
+
+int woad_ext_adv_stop(struct woad *h, uint8_t set)
+{
+    struct ext_set *s;
+    int err = set_of(h, set, &s);
+    bool enable_out = h->hci.pending == OP_LE_SET_EXT_ADV_ENABLE &&
+                      h->hci.owner == &woad_extended && h->hci.pending_arg == set;
+    if (err || !s->want) {
+        return err;
+    }
+    s->want = false;
+    if (!s->on && !enable_out) {
+        ext_emit(h, WOAD_EV_EXT_ADV_ENDED, set, 0, WOAD_NO_CONN);
+    }
+    return 0;
+}
+
+static int ext_check_phys(struct woad *h, uint8_t phys, uint8_t allowed, bool can)
+{
+    int err = feature_asked(h, h->ext);
+    if (!err && !can && phys != WOAD_PHYS_1M) {
+        err = WOAD_ENOTSUP;
+    }
+    if (!err && (!phys || (phys & ~allowed))) {
+        err = WOAD_EINVAL;
+    }
+    return err;
+}
+
+int woad_set_scan_phys(struct woad *h, uint8_t phys)
+{
+    int err = ext_check_phys(h, phys, WOAD_PHYS_1M | WOAD_PHYS_CODED, ext_scans(h));
+    if (!err) {
+        h->ext->scan_phys = phys;
+    }
+    return err;
+}
+
+int woad_set_connect_phys(struct woad *h, uint8_t phys)
+{
+    int err = ext_check_phys(h, phys, WOAD_PHYS_1M | WOAD_PHYS_2M | WOAD_PHYS_CODED,
+                             ext_connects(h));
+    if (!err) {
+        h->ext->connect_phys = phys;
+    }
+    return err;
+}

@@ -1,0 +1,17 @@
+/* Extended advertising, for its two files and the legacy ones, which go by its commands where the
+ * controller has them: the two kinds may not be mixed.  Vol 4, Part E, 3.1.1 */
+#ifndef WOAD_GAP_EXT_H
+#define WOAD_GAP_EXT_H
+
+#include <woad/gap.h>
+
+#include "../core/host.h"
+#include "../hci/roles.h"
+
+/* gap_scan.c: a report, if somebody scans. */
+void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
+               struct woad_addr *whose);
+/* gap_adv.c: the controller has ended legacy advertising by itself; status 0: by a connection. */
+void adv_ended(struct woad *h, int status);
+
+#endif

@@ -1,0 +1,315 @@
+/* What a link is like, and what can be asked of it: data length, PHY, RSSI, power, channels, the
+ * peer's version and features. */
+#include "../core/conn.h"
+#include "../core/event.h"
+#include "../core/feature.h"
+#include "../hci/hci.h"
+
+struct link_conn {
+    uint8_t want, asked;                 /* bits of enum woad_link_item */
+    uint8_t tx_phys, rx_phys, coded;
+    bool set_phy;                        /* rather than read it */
+    uint16_t tx_octets;
+};
+
+struct link {
+    struct link_conn *conns;
+    uint8_t item;                        /* of the command that is out */
+    bool set_channels;
+    uint8_t channels[5];
+};
+
+HOLD_SIZE(link, WOAD_SIZE_LINK);
+HOLD_SIZE(link_conn, WOAD_SIZE_LINK_CONN);
+
+static struct link_conn *link_of(const struct conn *c)
+{
+    return &c->h->link->conns[conn_index(c)];
+}
+
+#define ITEMS ((unsigned)WOAD_LINK_VERSION + 1)
+static const uint16_t opcodes[ITEMS] = {
+    [WOAD_LINK_RSSI] = OP_READ_RSSI,
+    [WOAD_LINK_TX_POWER] = OP_READ_TX_POWER,
+    [WOAD_LINK_CHANNELS] = OP_LE_READ_CHANNEL_MAP,
+    [WOAD_LINK_PHY] = OP_LE_READ_PHY,
+    [WOAD_LINK_DATA_LENGTH] = OP_LE_SET_DATA_LENGTH,
+    [WOAD_LINK_FEATURES] = OP_LE_READ_REMOTE_FEATURES,
+    [WOAD_LINK_VERSION] = OP_READ_REMOTE_VERSION,
+};
+
+static void link_carve(struct woad *h)
+{
+    h->link = arena_take(h, 1, sizeof *h->link);
+    struct link_conn *conns = arena_take(h, h->cfg.conns, sizeof *conns);
+    if (conns) {
+        h->link->conns = conns;
+    }
+}
+
+static void link_reset(struct woad *h)
+{
+    *h->link = (struct link){ .conns = h->link->conns };
+}
+
+static void link_open(struct conn *c)
+{
+    *link_of(c) = (struct link_conn){ .want = 0 };
+}
+
+static void link_emit(struct conn *c, const struct woad_link_value *value)
+{
+    struct woad_event ev;
+    ev.u.link = *value;
+    link_of(c)->asked &= (uint8_t)~(1u << value->item);
+    emit_of(c, WOAD_EV_LINK, &ev);
+}
+
+static void link_fail(struct conn *c, uint8_t item, int status)
+{
+    struct woad_link_value value = { .item = (enum woad_link_item)item, .status = status };
+    link_emit(c, &value);
+}
+
+static void link_close(struct conn *c)
+{
+    struct link_conn *l = link_of(c);
+    for (uint8_t item = 0; item < ITEMS; item++) {
+        if ((l->want | l->asked) >> item & 1) {
+            l->want &= (uint8_t)~(1u << item);
+            link_fail(c, item, WOAD_ENOTCONN);
+        }
+    }
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+/* HCI_LE_Set_PHY: handle u16, which are given u8, tx u8, rx u8, coding u16.  7.8.49
+ * HCI_LE_Set_Data_Length: handle u16, octets u16, time u16.  7.8.33
+ * HCI_Read_Transmit_Power_Level: handle u16, type u8: 0 the current one.  7.3.35
+ * The others: handle u16. */
+static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
+{
+    struct woad *h = c->h;
+    struct link_conn *l = link_of(c);
+    l->want &= (uint8_t)~(1u << item);
+    l->asked |= (uint8_t)(1u << item);
+    h->link->item = item;
+    h->hci.pending_arg = c->number;
+    wr_le16(params, c->handle);
+    if (item == WOAD_LINK_PHY && l->set_phy) {
+        l->set_phy = false;
+        wr_u8(params, (uint8_t)((l->tx_phys ? 0 : 1) | (l->rx_phys ? 0 : 2)));
+        wr_u8(params, l->tx_phys);
+        wr_u8(params, l->rx_phys);
+        wr_le16(params, l->coded);
+        return OP_LE_SET_PHY;
+    }
+    if (item == WOAD_LINK_DATA_LENGTH) {
+        wr_le16(params, l->tx_octets);
+        wr_le16(params, hci_packet_us(h, l->tx_octets));
+    } else if (item == WOAD_LINK_TX_POWER) {
+        wr_u8(params, 0);
+    }
+    return opcodes[item];
+}
+
+static uint16_t link_command(struct woad *h, struct wr *params)
+{
+    struct link *l = h->link;
+    if (h->state == HOST_UP && l->set_channels) {
+        l->set_channels = false;
+        wr_bytes(params, l->channels, sizeof l->channels);
+        return OP_LE_SET_HOST_CHANNELS;
+    }
+    for (struct conn *c = h->conns; h->state == HOST_UP && c < h->conns_end; c++) {
+        uint8_t want = c->state == CONN_OPEN ? link_of(c)->want : 0;
+        for (uint8_t item = 0; want >> item; item++) {
+            if (want >> item & 1) {
+                return link_write(c, item, params);
+            }
+        }
+    }
+    return 0;
+}
+
+/* Return parameters: handle u16, and RSSI i8 (7.5.4), level i8 (7.3.35), channels 5 (7.8.20),
+ * tx u8, rx u8 (7.8.47). */
+static void link_read(struct rd *ret, struct woad_link_value *value)
+{
+    rd_le16(ret);
+    if (value->item == WOAD_LINK_CHANNELS) {
+        rd_copy(ret, value->channels, sizeof value->channels);
+    } else if (value->item == WOAD_LINK_PHY) {
+        value->tx_phy = rd_u8(ret);
+        value->rx_phy = rd_u8(ret);
+    } else {
+        value->dbm = (int8_t)rd_u8(ret);
+    }
+}
+
+/* What an event will answer ends there, unless the command itself is refused.  Data length: the
+ * event comes when something changes. */
+static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct woad_link_value value = { .item = (enum woad_link_item)h->link->item };
+    struct conn *c = conn_of(h, h->hci.pending_arg);
+    if (opcode == OP_LE_SET_HOST_CHANNELS || !c) {
+        return;
+    }
+    bool event_follows = opcode == OP_LE_SET_PHY || opcode == OP_LE_READ_REMOTE_FEATURES ||
+                         opcode == OP_READ_REMOTE_VERSION;
+    if (status) {
+        link_fail(c, (uint8_t)value.item, status);
+    } else if (opcode == OP_LE_SET_DATA_LENGTH) {
+        link_of(c)->asked &= (uint8_t)~(1u << WOAD_LINK_DATA_LENGTH);
+    } else if (!event_follows) {
+        link_read(ret, &value);
+        value.status = ret->bad ? WOAD_EBADMSG : 0;
+        link_emit(c, &value);
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* HCI_Read_Remote_Version_Information_Complete: status u8, handle u16, version u8, company u16,
+ * subversion u16.  7.7.12 */
+static void link_rx_version(struct conn *c, uint8_t status, struct rd *in)
+{
+    struct woad_link_value value = { .item = WOAD_LINK_VERSION, .status = status };
+    value.version = rd_u8(in);
+    value.company = rd_le16(in);
+    value.subversion = rd_le16(in);
+    link_emit(c, &value);
+}
+
+/* HCI_LE_Data_Length_Change: handle u16, tx octets u16, time u16, rx octets u16, time u16.
+ * 7.7.65.7 */
+static void link_rx_length(struct conn *c, uint8_t status, struct rd *in)
+{
+    struct woad_link_value value = { .item = WOAD_LINK_DATA_LENGTH, .status = status };
+    value.tx_octets = rd_le16(in);
+    rd_le16(in);
+    value.rx_octets = rd_le16(in);
+    link_emit(c, &value);
+}
+
+/* HCI_LE_Read_Remote_Features_Complete: status u8, handle u16, features 8.  7.7.65.4 */
+static void link_rx_features(struct conn *c, uint8_t status, struct rd *in)
+{
+    struct woad_link_value value = { .item = WOAD_LINK_FEATURES, .status = status };
+    rd_copy(in, value.features, sizeof value.features);
+    link_emit(c, &value);
+}
+
+/* HCI_LE_PHY_Update_Complete: status u8, handle u16, tx u8, rx u8.  7.7.65.12 */
+static void link_rx_phy(struct conn *c, uint8_t status, struct rd *in)
+{
+    struct woad_link_value value = { .item = WOAD_LINK_PHY, .status = status };
+    value.tx_phy = rd_u8(in);
+    value.rx_phy = rd_u8(in);
+    link_emit(c, &value);
+}
+
+static const struct conn_event link_events[] = {
+    { EVT_REMOTE_VERSION, STATUS, 8, link_rx_version },
+    { LE | LE_DATA_LENGTH_CHANGE, NO_STATUS, 10, link_rx_length },
+    { LE | LE_REMOTE_FEATURES, STATUS, 11, link_rx_features },
+    { LE | LE_PHY_UPDATE, STATUS, 5, link_rx_phy },
+    { 0 }
+};
+
+static const struct woad_needs link_needs = {
+    .le_events = 1u << (LE_REMOTE_FEATURES - 1) | 1u << (LE_DATA_LENGTH_CHANGE - 1) |
+                 1u << (LE_PHY_UPDATE - 1),
+};
+
+const struct woad_feature woad_link = {
+    .carve = link_carve,
+    .reset = link_reset,
+    .command = link_command,
+    .complete = link_complete,
+    .conn_open = link_open,
+    .conn_close = link_close,
+    .conn_events = link_events,
+    .needs = &link_needs,
+};
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+static int link_ask(struct woad *h, uint16_t conn, enum woad_link_item item, struct link_conn **c)
+{
+    const struct conn *k = conn_asked(h, conn);
+    if (!h->link) {
+        return WOAD_ENOTSUP;
+    }
+    if (!k || k->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    *c = link_of(k);
+    return ((*c)->want | (*c)->asked) >> item & 1 ? WOAD_EBUSY : 0;
+}
+
+int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item)
+{
+    struct link_conn *c;
+    if ((unsigned)item >= ITEMS || item == WOAD_LINK_DATA_LENGTH) {
+        return WOAD_EINVAL;
+    }
+    int err = link_ask(h, conn, item, &c);
+    if (!err) {
+        c->want |= (uint8_t)(1u << item);
+    }
+    return err;
+}
+
+int woad_link_set_data_length(struct woad *h, uint16_t conn, uint16_t tx_octets)
+{
+    struct link_conn *c;
+    if (tx_octets < 27 || tx_octets > 251) {
+        return WOAD_EINVAL;
+    }
+    int err = link_ask(h, conn, WOAD_LINK_DATA_LENGTH, &c);
+    if (!err) {
+        c->tx_octets = tx_octets;
+        c->want |= 1u << WOAD_LINK_DATA_LENGTH;
+    }
+    return err;
+}
+
+int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx_phys,
+                      enum woad_coding coding)
+{
+    struct link_conn *c;
+    if (tx_phys > 7 || rx_phys > 7 || coding > WOAD_CODING_S8) {
+        return WOAD_EINVAL;
+    }
+    int err = link_ask(h, conn, WOAD_LINK_PHY, &c);
+    if (!err) {
+        c->tx_phys = tx_phys;
+        c->rx_phys = rx_phys;
+        c->coded = (uint8_t)coding;
+        c->set_phy = true;
+        c->want |= 1u << WOAD_LINK_PHY;
+    }
+    return err;
+}
+
+/* Bits 37 to 39 are no data channels, and two at least must be left.  7.8.19 */
+int woad_set_channels(struct woad *h, const uint8_t channels[5])
+{
+    unsigned n = 0;
+    int err = feature_asked(h, h->link);
+    if (err) {
+        return err;
+    }
+    for (unsigned k = 0; k < 40; k++) {
+        n += (unsigned)channels[k / 8] >> (k % 8) & 1u;
+    }
+    if (channels[4] & 0xe0 || n < 2) {
+        return WOAD_EINVAL;
+    }
+    memcpy(h->link->channels, channels, sizeof h->link->channels);
+    h->link->set_channels = true;
+    return 0;
+}

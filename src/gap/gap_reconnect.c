@@ -1,0 +1,194 @@
+/* Connections that last: an attempt whose peer does not answer is made again, and a peer that hides
+ * is looked for by a scan where the controller does not resolve its address.
+ * Vol 3, Part C, 9.3.6, 10.8.2.3; Vol 6, Part B, 4.5.2 */
+#include <woad/hci.h>
+
+#include "../core/address.h"
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "../core/own_address.h"
+#include "../smp/smp.h"
+#include "gap_central.h"
+
+enum { RETRIES = 3 };                    /* without config.connect_retries */
+enum { FOUND_MS = 4000 };                /* for a connection to what was heard: it may hide anew */
+enum { PROVING_EVENTS = 8, PROVING_MS = 50 };              /* 6 events, a window, and HCI */
+
+struct reconnect {
+    uint16_t conn;                       /* that is being proved */
+    uint32_t due;                        /* of that, or of what was found */
+    uint32_t until;                      /* the end of the attempt, 0: none */
+};
+
+HOLD_SIZE(reconnect, WOAD_SIZE_RECONNECT);
+
+static bool peer_hides(const struct woad *h, const struct woad_addr *peer)
+{
+    const struct kept_bond *k = h->smp ? bond_find(h, peer) : NULL;
+    return k && k->is.has_irk;
+}
+
+/* The controller can't know the peer, or one of the accept list, by an address of this moment. */
+static bool attempt_hides(const struct woad *h)
+{
+    const struct woad_addr *peer;
+    if (!h->central->any) {
+        return peer_hides(h, &h->central->peer);
+    }
+    for (uint8_t n = 0; (peer = accept_peer(h, n)) != NULL; n++) {
+        if (peer_hides(h, peer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void reconnect_begin(struct woad *h)
+{
+    struct central *c = h->central;
+    c->retries = h->cfg.connect_retries ? h->cfg.connect_retries : RETRIES;
+    c->found = false;
+    h->reconnect_mem->due = 0;
+    h->reconnect_mem->until = c->due;
+}
+
+/* The attempt goes on from its beginning, within the time it has. */
+static void reconnect_anew(struct woad *h)
+{
+    struct central *c = h->central;
+    c->state = CENTRAL_WANT;
+    c->found = false;
+    c->why = 0;
+    c->due = h->reconnect_mem->until;
+    h->reconnect_mem->due = 0;
+    h->busy = (uint8_t)((h->busy & ~BUSY_CONNECT) | WANTS_CONNECT);
+    h->quiet = false;
+}
+
+static bool reconnect_seeks(struct woad *h)
+{
+    struct central *c = h->central;
+    if (c->state != CENTRAL_WANT || host_pauses(h) || c->found || !h->scan || h->resolves ||
+        !attempt_hides(h)) {
+        return false;
+    }
+    scan_seek(h, &c->params);
+    return true;
+}
+
+static void reconnect_heard(struct woad *h, enum woad_event_type type, const struct woad_event *ev,
+                            const struct woad_addr *air)
+{
+    struct central *c = h->central;
+    bool connectable = type == WOAD_EV_REPORT ? ev->u.report.kind <= 1 : ev->u.ext_report.props & 1;
+    struct woad_addr whose = *air;
+    if (h->smp_role) {
+        h->smp_role->resolve(h, &whose);
+    }
+    const struct woad_addr *peer = c->any ? accept_peer(h, 0) : &c->peer;
+    for (uint8_t n = 1; c->any && peer && !addr_same(peer, &whose); n++) {
+        peer = accept_peer(h, n);
+    }
+    if (connectable && peer && addr_same(peer, &whose)) {
+        c->found = true;
+        c->target = *air;
+        h->reconnect_mem->due = deadline_in(h, FOUND_MS);
+        scan_seek_end(h);
+    }
+}
+
+static bool reconnect_holds(struct conn *conn)
+{
+    struct woad *h = conn->h;
+    struct central *c = h->central;
+    uint32_t events = conn->now[NOW_INTERVAL] * 5u / 4 * PROVING_EVENTS;
+    if ((c->state != CENTRAL_WAIT_STATUS && c->state != CENTRAL_CONNECTING) ||
+        conn->state != CONN_OPEN) {
+        return false;
+    }
+    c->state = CENTRAL_PROVING;
+    c->due = 0;
+    c->why = 0;
+    conn->unproved = true;
+    h->reconnect_mem->conn = conn->number;
+    h->reconnect_mem->due = deadline_in(h, events + PROVING_MS);
+    h->busy = (uint8_t)((h->busy & ~BUSY_CONNECT) | WANTS_CONNECT);
+    return true;
+}
+
+/* Something has come from the peer, or its time is over and the controller has not given it up. */
+static void reconnect_proved(const struct conn *conn)
+{
+    conn->h->conns[conn_index(conn)].unproved = false;
+    central_end(conn->h);
+    conn_tell_open(conn);
+}
+
+static void reconnect_lost(struct woad *h, uint8_t status)
+{
+    struct central *c = h->central;
+    if (status == WOAD_HCI_FAILED_TO_ESTABLISH && c->retries && !c->why && h->state == HOST_UP &&
+        deadline_left(h, h->reconnect_mem->until)) {
+        c->retries--;
+        reconnect_anew(h);
+        return;
+    }
+    central_fail(h, c->why ? c->why : status);
+}
+
+static void reconnect_stop(struct woad *h, bool cancels)
+{
+    if (h->scan) {
+        scan_seek_end(h);
+    }
+    h->reconnect_mem->due = 0;
+    if (cancels) {
+        woad_disconnect(h, h->reconnect_mem->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
+    }
+}
+
+/* The controller has given the found address up, as it was told. */
+static bool reconnect_again(struct woad *h)
+{
+    if (h->central->state != CENTRAL_CANCEL || h->central->why || h->state != HOST_UP) {
+        return false;
+    }
+    reconnect_anew(h);
+    return true;
+}
+
+static uint32_t reconnect_due(struct woad *h)
+{
+    struct reconnect *r = h->reconnect_mem;
+    struct central *c = h->central;
+    uint32_t left = r ? deadline_left(h, r->due) : WOAD_FOREVER;
+    if (left) {
+        return left;
+    }
+    r->due = 0;
+    if (c->state == CENTRAL_PROVING) {
+        const struct conn *conn = conn_of(h, r->conn);
+        if (conn && conn->unproved) {
+            reconnect_proved(conn);
+        }
+    } else if (c->found && (c->state == CENTRAL_WAIT_STATUS || c->state == CENTRAL_CONNECTING)) {
+        central_cancel(h, 0);
+    } else if (c->found && c->state == CENTRAL_WANT) {
+        c->found = false;
+    }
+    return 0;
+}
+
+static const struct reconnect_role reconnect_role = {
+    .begin = reconnect_begin, .seeks = reconnect_seeks, .heard = reconnect_heard,
+    .holds = reconnect_holds, .proved = reconnect_proved, .lost = reconnect_lost,
+    .stop = reconnect_stop, .again = reconnect_again,
+};
+
+static void reconnect_carve(struct woad *h)
+{
+    h->reconnect_mem = arena_take(h, 1, sizeof *h->reconnect_mem);
+    h->reconnect = h->central ? &reconnect_role : NULL;
+}
+
+const struct woad_feature woad_reconnection = { .carve = reconnect_carve, .due = reconnect_due };

@@ -1,0 +1,101 @@
+/* The controller's resolving list: it knows bonded peers by their keys, so that a connection can be
+ * made to one that has not been heard yet, and the accept list holds for those that hide.
+ * Vol 4, Part E, 7.8.38 to 7.8.44, 7.8.77; Vol 6, Part B, 6 */
+#include "../core/own_address.h"
+#include "../hci/hci.h"
+#include "../smp/smp.h"
+
+enum resolve_step { RESOLVE_CLEAR, RESOLVE_ADD, RESOLVE_MODE, RESOLVE_ENABLE };
+
+struct resolve { uint8_t step; uint16_t at; };
+
+HOLD_SIZE(resolve, WOAD_SIZE_RESOLVE);
+
+static void resolve_carve(struct woad *h)
+{
+    h->resolve = arena_take(h, 1, sizeof *h->resolve);
+}
+
+static void resolve_reset(struct woad *h)
+{
+    h->resolves = false;
+    h->resolve_dirty = h->smp && h->smp->newest ? RESOLVE_ANEW : 0;
+}
+
+/* The next bond that has a key, from this one on; NULL: no more. */
+static const struct kept_bond *resolve_next(struct woad *h)
+{
+    const struct kept_bond *k = h->smp ? bond_newest(h) : NULL;
+    uint16_t n = 0;
+    for (; k && (n < h->resolve->at || !k->is.has_irk); n++) {
+        k = bond_older(h, k);
+    }
+    h->resolve->at = n;
+    return k;
+}
+
+/* The list may not change while it may be in use.  HCI_LE_Clear_Resolving_List.
+ * HCI_LE_Add_Device_To_Resolving_List: type u8, identity 6, its IRK 16, our IRK 16.
+ * HCI_LE_Set_Privacy_Mode: type u8, identity 6, 1: it may use its identity too.
+ * HCI_LE_Set_Address_Resolution_Enable: on u8. */
+static uint16_t resolve_command(struct woad *h, struct wr *params)
+{
+    struct resolve *r = h->resolve;
+    if (!resolve_waits(h) || (h->busy & ~WANTS_CONNECT) || h->state != HOST_UP) {
+        return 0;
+    }
+    if (h->resolve_dirty == RESOLVE_ANEW) {
+        h->resolve_dirty = RESOLVE_GOES_ON;
+        r->step = RESOLVE_CLEAR;
+    }
+    const struct kept_bond *k = resolve_next(h);
+    if (r->step != RESOLVE_CLEAR && !k) {
+        r->step = RESOLVE_ENABLE;
+        wr_u8(params, 1);
+        return OP_LE_SET_RESOLUTION;
+    }
+    if (r->step == RESOLVE_CLEAR) {
+        r->at = 0;
+        return OP_LE_CLEAR_RESOLVING;
+    }
+    wr_u8(params, k->is.random);
+    wr_bytes(params, k->peer, 6);
+    if (r->step == RESOLVE_MODE) {
+        wr_u8(params, 1);
+        return OP_LE_SET_PRIVACY_MODE;
+    }
+    wr_bytes(params, k->irk, 16);
+    if (h->smp->has_irk) {
+        wr_bytes(params, h->smp->irk, 16);
+    } else {
+        wr_zero(params, 16);
+    }
+    return OP_LE_ADD_RESOLVING;
+}
+
+/* One that there is no room for is resolved by the host, as without this. */
+static void resolve_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct resolve *r = h->resolve;
+    (void)ret;
+    if (opcode == OP_LE_SET_RESOLUTION) {
+        h->resolves = !status;
+        h->resolve_dirty = h->resolve_dirty == RESOLVE_ANEW ? RESOLVE_ANEW : 0;
+    } else if (r->step == RESOLVE_CLEAR) {
+        r->step = opcode == OP_LE_CLEAR_RESOLVING ? RESOLVE_ADD : RESOLVE_CLEAR;
+    } else if (opcode == OP_LE_ADD_RESOLVING && !status && hci_has_command(h, 39, 2)) {
+        r->step = RESOLVE_MODE;
+    } else {
+        r->step = RESOLVE_ADD;
+        r->at++;
+    }
+}
+
+static const struct woad_needs resolve_needs = {
+    .le_events = 1u << (LE_ENHANCED_CONNECTION_COMPLETE - 1),
+};
+
+const struct woad_feature woad_resolving_list = {
+    .carve = resolve_carve, .reset = resolve_reset, .command = resolve_command,
+    .complete = resolve_complete, .needs = &resolve_needs,
+};

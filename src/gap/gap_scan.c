@@ -1,0 +1,256 @@
+/* Legacy scanning.  Vol 4, Part E, 7.8.10, 7.8.11 */
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "../core/feature.h"
+#include "../core/own_address.h"
+#include "../core/security.h"
+#include "../hci/numbers.h"
+#include "gap_central.h"
+
+struct scan {
+    bool want, running;            /* running: WOAD_EV_SCAN_DONE is owed */
+    bool dirty;                          /* parameters are not in the controller yet */
+    bool enabling;
+    bool out, enable_out;                /* a command is out; it is the enabling one */
+    uint8_t own_type;
+    bool seeks;                          /* for a peer to connect to; the application has none */
+    int status;
+    uint32_t due;
+    struct woad_scan_params params;
+};
+
+HOLD_SIZE(scan, WOAD_SIZE_SCAN);
+
+static void scan_end(struct woad *h, int status)
+{
+    struct scan *s = h->scan;
+    s->want = false;
+    s->due = 0;
+    if (s->running) {
+        s->running = false;
+        struct woad_event ev;
+        ev.u.scan.status = status;
+        emit_none(h, WOAD_EV_SCAN_DONE, &ev);
+    }
+}
+
+static void scan_reset(struct woad *h)
+{
+    scan_end(h, WOAD_ECANCELED);
+    *h->scan = (struct scan){ .want = false };
+}
+
+/* HCI_LE_Set_Scan_Parameters: type u8, interval u16, window u16, own type u8, filter u8.  7.8.10 */
+static uint16_t scan_write_params(struct woad *h, struct wr *params)
+{
+    struct scan *s = h->scan;
+    s->dirty = false;
+    s->own_type = h->own_type;
+    s->out = true;
+    if (ext_scans(h)) {
+        return h->ext_role->scan_params(h, &s->params, params);
+    }
+    wr_u8(params, s->params.active);
+    wr_le16(params, s->params.interval_625us);
+    wr_le16(params, s->params.window_625us);
+    wr_u8(params, h->own_type);
+    wr_u8(params, s->params.accept_list);
+    return OP_LE_SET_SCAN_PARAMS;
+}
+
+/* HCI_LE_Set_Scan_Enable: on u8, filter duplicates u8.  7.8.11 */
+static uint16_t scan_write_enable(struct woad *h, bool on, struct wr *params)
+{
+    struct scan *s = h->scan;
+    s->enabling = on;
+    s->out = s->enable_out = true;
+    if (ext_scans(h)) {
+        return h->ext_role->scan_enable(&s->params, on, params);
+    }
+    wr_u8(params, on);
+    wr_u8(params, s->params.filter_duplicates);
+    return OP_LE_SET_SCAN_ENABLE;
+}
+
+static uint16_t scan_command(struct woad *h, struct wr *params)
+{
+    struct scan *s = h->scan;
+    if (h->state != HOST_UP) {
+        return 0;
+    }
+    if (s->want && !s->seeks && (h->busy & (WANTS_CONNECT | BUSY_CONNECT))) {
+        woad_scan_stop(h);               /* connecting ends a scan */
+    }
+    if (h->reconnect) {
+        h->reconnect->seeks(h);          /* before central_command() or after it */
+    }
+    bool on = (h->busy & BUSY_SCAN) != 0, rests = !s->want || host_pauses(h);
+    bool anew = s->dirty || s->own_type != h->own_type;
+    if (on && (rests || anew)) {
+        return scan_write_enable(h, false, params);
+    }
+    if (rests || on) {
+        return 0;
+    }
+    return anew ? scan_write_params(h, params) : scan_write_enable(h, true, params);
+}
+
+static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct scan *s = h->scan;
+    bool enable = s->enable_out;
+    (void)ret;
+    (void)opcode;
+    s->out = s->enable_out = false;
+    if (enable && !s->enabling) {
+        h->busy &= (uint8_t)~BUSY_SCAN;
+        if (!s->want) {
+            scan_end(h, 0);
+        }
+    } else if (status && s->seeks) {
+        h->reconnect->lost(h, status);
+    } else if (status && !s->dirty) {    /* dirty: it was of the scan before */
+        scan_end(h, status);
+    } else if (enable && !status) {
+        h->busy |= BUSY_SCAN;
+    } else if (!s->want) {
+        scan_end(h, 0);                  /* stopped before it was enabled */
+    }
+}
+
+void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
+               struct woad_addr *whose)
+{
+    if (!h->scan->want) {
+        return;
+    }
+    if (h->scan->seeks) {
+        h->reconnect->heard(h, type, ev, whose);
+        return;
+    }
+    if (h->smp_role) {
+        h->smp_role->resolve(h, whose);
+    }
+    emit_none(h, type, ev);
+}
+
+/* When the application's scan, if there is one, has ended. */
+void scan_seek(struct woad *h, const struct woad_connect_params *p)
+{
+    struct scan *s = h->scan;
+    if (s->want && !s->seeks) {
+        woad_scan_stop(h);
+    }
+    if (s->want || s->running || s->out || (h->busy & BUSY_SCAN)) {
+        return;
+    }
+    s->params = (struct woad_scan_params){ .interval_625us = p->scan_interval_625us,
+                                           .window_625us = p->scan_window_625us };
+    s->dirty = s->want = s->seeks = true;
+    h->quiet = false;
+}
+
+void scan_seek_end(struct woad *h)
+{
+    struct scan *s = h->scan;
+    if (s->seeks) {
+        s->seeks = s->want = false;
+        h->quiet = false;
+    }
+}
+
+/* HCI_LE_Advertising_Report: n u8, then for each: type u8, address type u8, address 6, length
+ * u8, data, RSSI i8.  With n over 1 the specification would have the fields in arrays;
+ * controllers send the structures one after the other, and nearly always n is 1.  7.7.65.2 */
+static void scan_report(struct woad *h, struct rd *in)
+{
+    for (uint8_t n = rd_u8(in); n; n--) {
+        struct woad_event ev;
+        const uint8_t *p = rd_bytes(in, 9);
+        const uint8_t *data = p ? rd_bytes(in, p[8] + 1u) : NULL;
+        if (!data || p[8] > WOAD_ADV_DATA_MAX || p[0] > 4) {
+            in->bad = true;
+            return;
+        }
+        ev.u.report.kind = p[0];
+        memcpy(&ev.u.report.addr, p + 1, sizeof ev.u.report.addr);
+        ev.u.report.data = data;
+        ev.u.report.len = p[8];
+        ev.u.report.rssi = (int8_t)data[p[8]];
+        scan_tell(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
+    }
+}
+
+static uint32_t scan_due(struct woad *h)
+{
+    uint32_t left = deadline_left(h, h->scan->due);
+    if (left == 0) {
+        h->scan->due = 0;
+        woad_scan_stop(h);
+    }
+    return left;
+}
+
+static void scan_carve(struct woad *h)
+{
+    h->scan = arena_take(h, 1, sizeof *h->scan);
+    h->scan_report = scan_report;
+}
+
+const struct woad_feature woad_scanner = {
+    .carve = scan_carve,
+    .reset = scan_reset,
+    .command = scan_command,
+    .complete = scan_complete,
+    .due = scan_due,
+};
+
+int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
+{
+    struct scan *s = h->scan;
+    if (s && s->running && !s->want) {
+        scan_end(h, 0);                  /* the last one, in whose event another may begin */
+    }
+    int err = feature_asked(h, s);
+    if (err) {
+        return err;
+    }
+    if (p->interval_625us < 4 || p->interval_625us > 0x4000 || p->window_625us < 4 ||
+        p->window_625us > p->interval_625us) {
+        return WOAD_EINVAL;
+    }
+    if (s->running) {
+        return WOAD_EALREADY;
+    }
+    if (h->busy & (BUSY_CONNECT | WANTS_CONNECT)) {
+        return WOAD_EBUSY;
+    }
+    s->params = *p;
+    s->dirty = s->want = s->running = true;
+    s->due = p->duration_ms ? deadline_in(h, p->duration_ms) : 0;
+    return 0;
+}
+
+int woad_scan_stop(struct woad *h)
+{
+    h->quiet = false;
+    struct scan *s = h->scan;
+    if (!s) {
+        return WOAD_ENOTSUP;
+    }
+    if (s->seeks) {
+        return 0;                        /* it is not the application's */
+    }
+    bool started = (h->busy & BUSY_SCAN) || s->out;
+    s->want = false;
+    s->due = 0;
+    if (!started) {
+        scan_end(h, 0);                  /* no command had gone out for it */
+    }
+    return 0;
+}
+
+bool woad_scan_running(const struct woad *h)
+{
+    return h->scan && h->scan->want && !h->scan->seeks;
+}

@@ -1,0 +1,656 @@
+/* The GATT client: a queue of procedures on each connection, one request at a time on the air.
+ * Vol 3, Part F, 3.3.2; Part G, 4 */
+#include "../base/bytes.h"
+#include "../base/uuid.h"
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "../core/feature.h"
+#include "../core/ready.h"
+#include "../core/security.h"
+#include "gatt_client.h"
+
+/* --- the queue -------------------------------------------------------------------------------- */
+
+/* Those that have data have them in the same order. */
+const uint8_t *gattc_data(const struct conn *c, const struct proc *p)
+{
+    const struct gattc_conn *g = c->client;
+    const uint8_t *data = fifo_first(&g->data);
+    for (const struct proc *q = g->procs; q < p; q++) {
+        data = gattc_has_data(q) ? fifo_next(&g->data, data) : data;
+    }
+    return data;
+}
+
+static bool gattc_any(const struct gattc_conn *g) { return g->end != g->procs; }
+
+/* The procedure that runs on a bearer. */
+static struct proc *gattc_on(const struct att_bearer *b)
+{
+    struct gattc_conn *g = b->c->client;
+    for (struct proc *p = g->procs; p < g->end; p++) {
+        if (p->bearer == b) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* --- their ends ------------------------------------------------------------------------------- */
+
+/* The answer has been taken: the next request of the same procedure may go. */
+static void gattc_answered(struct att_bearer *b)
+{
+    b->client->sent = 0;
+    b->client->due = 0;
+}
+
+/* A procedure is over: the next may go, then its caller hears of it. */
+static void gattc_end(struct conn *c, struct proc *over, int status)
+{
+    struct gattc_conn *g = c->client;
+    struct proc p = *over;
+    bool sent = p.bearer && p.bearer->client->sent;
+    if (gattc_has_data(&p)) {
+        const uint8_t *data = gattc_data(c, over);
+        if (data == fifo_first(&g->data)) {
+            fifo_drop(&g->data);         /* nothing moves */
+        } else {
+            fifo_remove(&g->data, data);
+        }
+    }
+    if (p.cancelled) {
+        status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;
+        if (p.op == WOAD_GATTC_MTU && !sent && c->bearer->mtu == ATT_MTU_DEFAULT) {
+            c->offered = 0;
+        }
+    }
+    if (p.bearer) {
+        gattc_answered(p.bearer);
+    }
+    g->end--;
+    memmove(over, over + 1, (size_t)(g->end - over) * sizeof *over);
+    stir_conn(c);                        /* one that has not been asked for yet */
+    if (p.op == WOAD_GATTC_CHARACTERISTICS) {
+        gattc_emit_found(c, &p, p.end);
+    }
+    if (p.op != GATTC_EARLY) {
+        struct woad_event ev;
+        ev.u.done.op = (enum woad_gattc_op)p.op;
+        ev.u.done.handle = p.start;
+        ev.u.done.status = status;
+        emit_of(c, WOAD_EV_GATTC_DONE, &ev);
+    }
+    if (g->full) {
+        g->full = false;
+        emit_plain(c, WOAD_EV_TX_READY);
+    }
+}
+
+static void gattc_secured(struct conn *c, int status);
+
+/* Ends what is cancelled, as far as no answer is awaited and nothing prepared is to be taken back;
+ * then does what has waited while nothing could be removed. */
+static void gattc_unlock(struct conn *c)
+{
+    struct gattc_conn *g = c->client;
+    g->locked = true;
+    for (struct proc *p = g->procs; p < g->end;) {
+        if (p->op == GATTC_EARLY) {
+            p++;
+            continue;
+        }
+        if (!p->cancelled || (p->bearer && p->bearer->client->sent)) {
+            break;
+        }
+        if (p->op >= WOAD_GATTC_WRITE_LONG &&
+            (p->offset || p->kind->request == ATT_EXECUTE_REQ)) {
+            p->kind->error(c, p, WOAD_ECANCELED);
+            stir_conn(c);
+            break;
+        }
+        gattc_end(c, p, WOAD_ECANCELED);
+    }
+    g->locked = false;
+    if (g->secured) {
+        g->secured = false;
+        gattc_secured(c, g->failed);
+    }
+}
+
+/* --- security --------------------------------------------------------------------------------- */
+
+/* Security that was wanting may be had: then the same is asked once more, when it is there. */
+static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
+{
+    if (p->raised || p->cancelled || p->abort ||
+        (status != WOAD_ATT_INSUFFICIENT_AUTHENTICATION &&
+         status != WOAD_ATT_INSUFFICIENT_KEY_SIZE && status != WOAD_ATT_INSUFFICIENT_ENCRYPTION)) {
+        return false;
+    }
+    uint8_t sent = b->client->sent;
+    p->raised = true;
+    gattc_answered(b);
+    p->refused = (uint8_t)status;        /* before anything is told of it */
+    if (!client_raise(b->c)) {
+        p->refused = 0;
+        b->client->sent = sent;
+        return false;
+    }
+    return true;
+}
+
+/* Returns the first that came early, or that was refused; NULL: there is none. */
+static struct proc *gattc_waits(const struct gattc_conn *g, bool early)
+{
+    for (struct proc *p = g->procs; p < g->end; p++) {
+        if (early ? p->op == GATTC_EARLY : p->refused != 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static void gattc_emit_value(struct conn *c, enum woad_event_type type, uint16_t handle,
+                             const uint8_t *value, size_t len)
+{
+    struct woad_event ev;
+    ev.u.value.handle = handle;
+    ev.u.value.offset = 0;
+    ev.u.value.data = value;
+    ev.u.value.len = (uint16_t)len;
+    emit_of(c, type, &ev);
+}
+
+/* What came early is told if the peer has proved by its bond that it is the one, and forgotten
+ * otherwise. */
+static void gattc_end_early(struct conn *c, struct proc *p, bool proved)
+{
+    const uint8_t *data = gattc_data(c, p);
+    c->client->locked = true;
+    if (proved) {
+        gattc_emit_value(c, (enum woad_event_type)p->end, p->start, data + 1,
+                         fifo_len(data) - 1u);
+    }
+    gattc_end(c, p, 0);
+    gattc_unlock(c);
+}
+
+static void gattc_secured(struct conn *c, int status)
+{
+    struct gattc_conn *g = c->client;
+    struct proc *p;
+    if (g->locked) {
+        g->secured = true;
+        g->failed = status != 0;
+        return;
+    }
+    bool held = g->held && !gattc_waits(g, false);
+    bool proved = client_proved(c);
+    g->held = false;
+    stir_conn(c);                        /* for what has waited, a confirmation too */
+    while ((p = gattc_waits(g, true)) != NULL) {
+        gattc_end_early(c, p, proved);
+    }
+    while ((p = gattc_waits(g, false)) != NULL) {
+        int why = p->refused;
+        p->refused = 0;
+        if (status) {
+            gattc_end(c, p, why);
+        }
+    }
+    if (held && status && gattc_any(g)) {
+        gattc_end(c, g->procs, WOAD_EACCES);
+    }
+}
+
+/* Whether it must wait for a bonded peer's proof.  Where that can't be had, the first ends, unless
+ * the application has cancelled all of them in an event meanwhile. */
+static bool gattc_held(struct conn *c)
+{
+    struct gattc_conn *g = c->client;
+    if (!g->held) {
+        g->held = true;                  /* before anything is told of it */
+        int err = client_hold(c, true);
+        g->held = g->held && err == CLIENT_WAITS;
+        if (err < 0 && gattc_any(g)) {
+            gattc_end(c, g->procs, err);
+        }
+        return err < 0 || g->held;
+    }
+    return true;
+}
+
+/* --- what comes ------------------------------------------------------------------------------- */
+
+/* How it went, as its kind says: on with the same procedure, or it ends.  The application may have
+ * ended it in an event. */
+static void gattc_went(struct att_bearer *b, uint8_t sent, int status)
+{
+    struct proc *p = gattc_on(b);
+    if (!p || b->client->sent != sent) {
+        return;
+    }
+    if (status) {
+        gattc_end(b->c, p, status == GATTC_DONE ? 0 : status);
+    } else {
+        gattc_answered(b);
+    }
+}
+
+/* ATT_ERROR_RSP: request u8, handle u16, error u8.  For some procedures it is the normal end; one
+ * that says there is none is none. */
+static void gattc_rx_error(struct att_bearer *b, struct rd *in)
+{
+    uint8_t sent = b->client->sent;
+    struct proc *p = gattc_on(b);
+    if (rd_left(in) != 4 || !sent || in->p[0] != sent || !p) {
+        return;
+    }
+    int status = in->p[3];
+    status = status == WOAD_ATT_OK ? WOAD_EBADMSG
+           : p->kind->error ? p->kind->error(b->c, p, status) : status;
+    if (!gattc_raise(b, p, status)) {
+        gattc_went(b, sent, status);
+    }
+}
+
+static const struct gattc_kind kind_early = { .op = GATTC_EARLY };
+
+/* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7
+ * One that is not believed yet is kept while security is being had, where there is room for it; an
+ * indication is confirmed then in any case. */
+static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int hold)
+{
+    struct conn *c = b->c;
+    enum woad_event_type type = WOAD_EV_NOTIFIED;
+    uint16_t handle = rd_le16(in);
+    size_t len = rd_left(in);
+    if (in->bad) {
+        return;
+    }
+    if (op == ATT_INDICATE) {
+        b->client->confirm = true;
+        type = WOAD_EV_INDICATION;
+    }
+    if (!hold) {
+        gattc_emit_value(c, type, handle, in->p, len);
+    } else if (hold == CLIENT_WAITS) {
+        struct proc *early;
+        if (!gattc_add(c->h, c->number, &kind_early, handle, in->p, len, &early)) {
+            early->end = (uint16_t)type;
+        }
+    }
+}
+
+/* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more.  3.4.7.4 */
+static void gattc_rx_values(struct conn *c, struct rd *in)
+{
+    while (rd_left(in)) {
+        uint16_t handle = rd_le16(in), len = rd_le16(in);
+        const uint8_t *value = rd_bytes(in, len);
+        if (in->bad) {
+            return;
+        }
+        gattc_emit_value(c, WOAD_EV_NOTIFIED, handle, value, len);
+    }
+}
+
+static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
+{
+    uint8_t sent = b->client->sent;
+    struct proc *p = gattc_on(b);
+    if (!sent || op != sent + 1 || !p) {
+        return;                          /* an answer to nothing */
+    }
+    bool results = !p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
+    gattc_went(b, sent, results ? p->kind->rx(b->c, p, in) : GATTC_DONE);
+}
+
+/* Whatever the application does in an event, a procedure that an answer is for stays where it is
+ * until the answer has been taken. */
+static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
+{
+    struct conn *c = b->c;
+    int hold = client_hold(c, false);
+    if (op == ATT_NOTIFY || op == ATT_INDICATE) {
+        gattc_rx_value(b, op, in, hold);
+        return;
+    }
+    c->client->locked = true;
+    if (hold && op != ATT_MTU_RSP) {     /* the peer goes by its ATT_MTU from here on */
+        if (op != ATT_MULTIPLE_NOTIFY) {
+            gattc_answered(b);           /* asked again when the peer has proved who it is */
+        }
+    } else if (op == ATT_MULTIPLE_NOTIFY) {
+        gattc_rx_values(c, in);
+    } else if (op == ATT_ERROR_RSP) {
+        gattc_rx_error(b, in);
+    } else {
+        gattc_rx_answer(b, op, in);
+    }
+    gattc_unlock(c);
+}
+
+/* --- what goes -------------------------------------------------------------------------------- */
+
+/* What procedures are like.  ALONE: only one of them can run, for their results say nothing of
+ * which it was, or the server has one queue for them.  SEVERAL: it is about several attributes. */
+enum { ALONE = 1, SEVERAL = 2, WRITES = 4 };
+static const uint8_t traits[] = {
+    [WOAD_GATTC_MTU] = ALONE,
+    [WOAD_GATTC_SERVICES] = ALONE,
+    [WOAD_GATTC_SECONDARY_SERVICES] = ALONE,
+    [WOAD_GATTC_CHARACTERISTICS] = ALONE,
+    [WOAD_GATTC_DESCRIPTORS] = ALONE,
+    [WOAD_GATTC_INCLUDED] = ALONE,
+    [WOAD_GATTC_READ] = 0,
+    [WOAD_GATTC_READ_BY_UUID] = ALONE,
+    [WOAD_GATTC_READ_MULTIPLE] = SEVERAL,
+    [WOAD_GATTC_READ_MULTIPLE_FIXED] = SEVERAL,
+    [WOAD_GATTC_WRITE] = WRITES,
+    [WOAD_GATTC_WRITE_LONG] = ALONE | WRITES,
+    [WOAD_GATTC_WRITE_RELIABLE] = ALONE | WRITES,
+    [GATTC_EARLY] = ALONE | WRITES,
+};
+
+/* Whether `p` may overtake `q`, which was asked for before: what is about one attribute stays in
+ * order. */
+static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
+{
+    unsigned mine = traits[p->op], its = traits[q->op], either = mine | its;
+    return !(mine & its & ALONE) && p->start != q->start &&
+           (either & (SEVERAL | WRITES)) != (SEVERAL | WRITES);
+}
+
+static __attribute__((noinline)) bool gattc_fits(const struct conn *c, const struct proc *p,
+                                                 uint16_t mtu)
+{
+    bool several = traits[p->op] & SEVERAL;
+    if (!several && p->op != WOAD_GATTC_WRITE) {
+        return true;
+    }
+    return fifo_len(gattc_data(c, p)) + (several ? 1 : 3) <= mtu;
+}
+
+static bool gattc_may_start(const struct att_bearer *b, const struct proc *p)
+{
+    struct conn *c = b->c;
+    if (p->bearer || p->op == GATTC_EARLY || (p->op == WOAD_GATTC_MTU && !att_is_fixed(b))) {
+        return false;
+    }
+    for (const struct proc *q = c->client->procs; q < p; q++) {
+        if (!gattc_may_overtake(p, q)) {
+            return false;
+        }
+    }
+    return gattc_fits(c, p, b->mtu);
+}
+
+/* The procedure whose request goes next on this bearer: the one that runs there, or the first that
+ * may. */
+static struct proc *gattc_next(struct att_bearer *b)
+{
+    struct conn *c = b->c;
+    struct gattc_conn *g = c->client;
+    struct proc *p = gattc_on(b);
+    if (p && (p->refused || gattc_fits(c, p, b->mtu))) {
+        return p->refused ? NULL : p;
+    }
+    if (p) {
+        p->bearer = NULL;                /* asked for once more, and the MTU is smaller now */
+    }
+    for (p = g->procs; p < g->end; p++) {
+        if (gattc_may_start(b, p)) {
+            p->bearer = b;
+            return p;
+        }
+        if (!p->bearer && !gattc_fits(c, p, att_most(c))) {
+            gattc_end(c, p, WOAD_EINVAL);                  /* the bearer for it has gone */
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static bool gattc_tx(struct att_bearer *b, struct wr *out)
+{
+    struct woad *h = b->c->h;
+    struct gattc_bearer *k = b->client;
+    struct conn *c = b->c;
+    struct gattc_conn *g = c->client;
+    if (k->confirm && !client_hold(c, false)) {
+        k->confirm = false;
+        wr_u8(out, ATT_CONFIRM);
+        return true;
+    }
+    if (k->sent || !gattc_any(g) || gattc_held(c) || !gattc_any(g)) {
+        return false;
+    }
+    struct proc *p = gattc_next(b);
+    if (p && p->secret && !c->security.encrypted) {
+        gattc_end(c, p, WOAD_EACCES);    /* it was queued for an encrypted connection */
+        return false;
+    }
+    if (!p) {
+        return false;
+    }
+    k->sent = p->kind->request;
+    k->mtu = b->mtu;
+    out->end = out->base + least((uint32_t)wr_room(out), b->mtu);
+    wr_u8(out, k->sent);
+    p->kind->tx(c, p, out);
+    k->due = deadline_in(h, ATT_TIMEOUT_MS);
+    return true;
+}
+
+static void gattc_open_bearer(struct att_bearer *b)
+{
+    *b->client = (struct gattc_bearer){ 0 };
+}
+
+/* A bearer has gone: what reads goes on by another one; of what writes it is not known whether it
+ * was done. */
+static void gattc_close_bearer(struct att_bearer *b)
+{
+    struct proc *p = gattc_on(b);
+    bool again = p && !(traits[p->op] & WRITES) && !p->cancelled;
+    if (again) {
+        p->bearer = NULL;
+        gattc_answered(b);
+    } else if (p) {
+        gattc_end(b->c, p, WOAD_ENOTCONN);
+    }
+}
+
+static const struct att_role gattc_role = {
+    .rx = gattc_rx, .tx = gattc_tx, .open = gattc_open_bearer, .close = gattc_close_bearer,
+    .secured = gattc_secured,
+};
+
+static void gattc_carve(struct woad *h)
+{
+    struct gattc_conn *conns = arena_conns(h, sizeof *conns, EACH(h->conns, client));
+    arena_bearers(h, sizeof(struct gattc_bearer), EACH(h->bearers, client));
+    arena_conns(h, h->cfg.procedures * sizeof *conns->procs, EACH(conns, procs));
+    arena_conns(h, h->cfg.request_queue, EACH(conns, data.mem));
+    h->att_client = &gattc_role;
+}
+
+static void gattc_open(struct conn *c)
+{
+    struct gattc_conn *g = c->client;
+    memset(&g->held, 0, sizeof *g - offsetof(struct gattc_conn, held));
+    g->end = g->procs;
+    fifo_begin(&g->data, c->h->cfg.request_queue);
+}
+
+static void gattc_close(struct conn *c)
+{
+    while (gattc_any(c->client)) {
+        gattc_end(c, c->client->procs, WOAD_ENOTCONN);
+    }
+}
+
+static uint32_t gattc_due(struct woad *h)
+{
+    uint32_t left = WOAD_FOREVER;
+    for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
+        uint32_t mine = deadline_left(h, b->client->due);
+        struct proc *p = mine ? NULL : gattc_on(b);
+        if (p) {
+            stir_conn(b->c);
+            att_timed_out(b);
+            gattc_end(b->c, p, WOAD_ETIMEDOUT);
+        }
+        left = least(left, mine || p ? mine : WOAD_FOREVER);
+    }
+    return left;
+}
+
+const struct woad_feature woad_gatt_client = {
+    .carve = gattc_carve,
+    .conn_open = gattc_open,
+    .conn_close = gattc_close,
+    .due = gattc_due,
+};
+
+/* --- what the application calls --------------------------------------------------------------- */
+
+int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
+              const void *data, size_t data_len, struct proc **added)
+{
+    struct conn *c = conn_of(h, conn);
+    if (!h->att_client) {
+        return WOAD_ENOTSUP;
+    }
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    struct gattc_conn *g = c->client;
+    struct proc *p = g->end;
+    bool has_room = RESERVE(p < g->procs + h->cfg.procedures);
+    if (has_room && kind->op >= WOAD_GATTC_READ_MULTIPLE) {
+        size_t pad = kind->op > WOAD_GATTC_WRITE ? 1 : 0;  /* gatt_write.c */
+        uint8_t *copy = fifo_put(&g->data, pad + data_len);
+        has_room = copy != NULL;
+        if (copy && data_len) {
+            memcpy(copy + pad, data, data_len);
+        }
+    }
+    if (!has_room) {
+        g->full = true;
+        return WOAD_EAGAIN;
+    }
+    g->end++;
+    *p = (struct proc){ .kind = kind, .op = kind->op, .start = start };
+    p->secret = c->security.encrypted;
+    *added = p;
+    stir_conn(c);
+    return 0;
+}
+
+int gattc_ask(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
+              uint16_t end, const struct woad_uuid *uuid)
+{
+    struct proc *p;
+    int err = start && start <= end ? gattc_add(h, conn, kind, start, NULL, 0, &p) : WOAD_EINVAL;
+    if (err) {
+        return err;
+    }
+    p->end = end;
+    if (uuid) {
+        p->filtered = true;
+        p->uuid = *uuid;
+    }
+    return 0;
+}
+
+void gattc_tx_range(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)c;
+    wr_le16(out, p->start);
+    wr_le16(out, p->end);
+    if (p->kind->type) {
+        wr_le16(out, p->kind->type);
+    }
+}
+
+void gattc_tx_uuid(struct conn *c, struct proc *p, struct wr *out)
+{
+    gattc_tx_range(c, p, out);
+    uuid_write(out, &p->uuid);
+}
+
+bool gattc_is_list(const struct rd *in, size_t each)
+{
+    size_t len = rd_left(in);
+    return len && len % each == 0;
+}
+
+int gattc_behind(struct proc *p, uint16_t last)
+{
+    if (last >= p->end) {
+        return GATTC_DONE;
+    }
+    p->start = (uint16_t)(last + 1);
+    return 0;
+}
+
+int woad_gattc_cancel(struct woad *h, uint16_t conn)
+{
+    if (!h->att_client) {
+        return WOAD_ENOTSUP;
+    }
+    struct conn *c = conn_asked(h, conn);
+    if (!c) {
+        return WOAD_ENOTCONN;
+    }
+    struct gattc_conn *g = c->client;
+    int err = WOAD_ENOENT;
+    for (struct proc *p = g->procs; p < g->end; p++) {
+        if (p->op != GATTC_EARLY) {
+            p->cancelled = true;
+            err = 0;
+        }
+    }
+    if (!g->locked) {
+        gattc_unlock(c);
+    }
+    return err;
+}
+
+/* ATT_EXCHANGE_MTU_REQ: client's MTU u16.  Vol 3, Part F, 3.4.2.1 */
+static void mtu_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)p;
+    wr_le16(out, att_offer(c));
+}
+
+/* ATT_EXCHANGE_MTU_RSP: server's MTU u16.  3.4.2.2 */
+static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    (void)p;
+    if (rd_left(in) != 2) {
+        return WOAD_EBADMSG;
+    }
+    att_set_mtu(c, get_le16(in->p));
+    return GATTC_DONE;
+}
+
+static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, WOAD_GATTC_MTU,
+                                            .tx = mtu_tx, .rx = mtu_rx };
+
+int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
+{
+    struct conn *c = conn_asked(h, conn);
+    if (c && c->offered) {
+        return WOAD_EALREADY;
+    }
+    struct proc *p;
+    int err = gattc_add(h, conn, &kind_mtu, 0, NULL, 0, &p);
+    if (!err) {
+        att_offer(c);
+    }
+    return err;
+}

@@ -1,0 +1,263 @@
+/* Discovery: services, characteristics, descriptors.  Vol 3, Part G, 4.4 to 4.7
+ *
+ * A server that answers with handles out of order or out of range ends the procedure with
+ * WOAD_EBADMSG, so that no server can make a client ask for ever. */
+#include "../base/uuid.h"
+#include "../core/event.h"
+#include "gatt_client.h"
+
+/* No more of them: that is the normal end. */
+static int discover_error(struct conn *c, struct proc *p, int status)
+{
+    (void)c;
+    (void)p;
+    return status == WOAD_ATT_ATTRIBUTE_NOT_FOUND ? GATTC_DONE : status;
+}
+
+/* ATT_READ_BY_GROUP_TYPE_RSP: length of each u8, { start u16, end u16, UUID } each.
+ * ATT_FIND_BY_TYPE_VALUE_RSP: { start u16, end u16 } each, of the UUID that was asked for.
+ * Vol 3, Part F, 3.4.4.10, 3.4.3.4 */
+static int services_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    bool all = p->kind->request == ATT_READ_BY_GROUP_REQ;
+    uint8_t each = all ? rd_u8(in) : 4;
+    uint16_t last = 0;
+    if ((all && each != 6 && each != 20) || !gattc_is_list(in, each)) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        struct woad_event ev;
+        uint16_t start = rd_le16(in), end = rd_le16(in);
+        ev.u.service.uuid = p->uuid;
+        if ((all && !uuid_read(in, each - 4u, &ev.u.service.uuid)) || start < p->start ||
+            start <= last || end < start || start > p->end) {
+            return WOAD_EBADMSG;
+        }
+        last = end;
+        ev.u.service.start = start;
+        ev.u.service.end = end;
+        emit_of(c, WOAD_EV_SERVICE, &ev);
+    }
+    return gattc_behind(p, last);
+}
+
+static const struct gattc_kind kind_services = {
+    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SERVICES, 0x2800,
+    .tx = gattc_tx_range, .rx = services_rx, .error = discover_error
+};
+static const struct gattc_kind kind_services_uuid = {
+    ATT_FIND_BY_VALUE_REQ, WOAD_GATTC_SERVICES, 0x2800,
+    .tx = gattc_tx_uuid, .rx = services_rx, .error = discover_error
+};
+
+int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid)
+{
+    return gattc_ask(h, conn, uuid ? &kind_services_uuid : &kind_services, 1, 0xffff, uuid);
+}
+
+static const struct gattc_kind kind_secondary_services = {
+    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SECONDARY_SERVICES, 0x2801,
+    .tx = gattc_tx_range, .rx = services_rx, .error = discover_error
+};
+
+int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
+{
+    return gattc_ask(h, conn, &kind_secondary_services, 1, 0xffff, NULL);
+}
+
+static const struct gattc_kind kind_included, kind_included_uuid;
+
+static void emit_included(struct conn *c, uint16_t declaration, uint16_t start,
+                          uint16_t end, const struct woad_uuid *uuid)
+{
+    struct woad_event ev;
+    ev.u.included.declaration = declaration;
+    ev.u.included.start = start;
+    ev.u.included.end = end;
+    ev.u.included.uuid = *uuid;
+    emit_of(c, WOAD_EV_INCLUDED, &ev);
+}
+
+/* Of several services without a UUID the first is the one whose UUID is read now, and p->uuid keeps
+ * those behind it, as many as an answer to an ATT_MTU of 23 has. */
+enum { INCLUDED_SIZE = 6, INCLUDED_KEPT = 2 * INCLUDED_SIZE };
+
+static int included_take(struct conn *c, struct proc *p, struct rd *in)
+{
+    uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
+    size_t more = rd_left(in) < INCLUDED_KEPT ? rd_left(in) : INCLUDED_KEPT;
+    if (declaration < p->start || declaration > p->end || !start || end < start) {
+        return WOAD_EBADMSG;
+    }
+    c->client->found = (struct found){ declaration, start, 0 };
+    p->offset = end;
+    p->kind = &kind_included_uuid;
+    p->uuid.size = (uint8_t)more;
+    memmove(p->uuid.le, in->p, more);
+    return 0;
+}
+
+/* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, start u16, end u16, [UUID u16] }
+ * each.  A UUID of 128 bits is not in it: it is read from the service's own declaration, one
+ * service after the other.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
+static int included_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    uint8_t each = rd_u8(in);
+    uint16_t last = 0;
+    if ((each != INCLUDED_SIZE && each != 8) || !gattc_is_list(in, each)) {
+        return WOAD_EBADMSG;
+    }
+    if (each == INCLUDED_SIZE) {
+        return included_take(c, p, in);
+    }
+    while (rd_left(in)) {
+        struct woad_uuid uuid = { 0 };
+        uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
+        if (!uuid_read(in, 2, &uuid) || declaration < p->start ||
+            declaration <= last || declaration > p->end || !start || end < start) {
+            return WOAD_EBADMSG;
+        }
+        last = declaration;
+        emit_included(c, declaration, start, end, &uuid);
+    }
+    return gattc_behind(p, last);
+}
+
+static void included_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)p;
+    wr_le16(out, c->client->found.value);
+}
+
+static int included_found(struct conn *c, struct proc *p, const struct woad_uuid *uuid)
+{
+    struct found f = c->client->found;
+    uint16_t end = p->offset;
+    c->client->found.declaration = 0;
+    p->offset = 0;
+    p->kind = &kind_included;
+    emit_included(c, f.declaration, f.value, end, uuid);
+    int behind = gattc_behind(p, f.declaration);
+    struct rd kept = rd_of(p->uuid.le, p->uuid.size);
+    return rd_left(&kept) ? included_take(c, p, &kept) : behind;
+}
+
+/* ATT_READ_RSP: the UUID of the included service. */
+static int included_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    struct woad_uuid uuid = { 0 };
+    size_t len = rd_left(in);
+    return uuid_read(in, len, &uuid) ? included_found(c, p, &uuid) : WOAD_EBADMSG;
+}
+
+/* The declaration can't be read: told without a UUID. */
+static int included_uuid_error(struct conn *c, struct proc *p, int status)
+{
+    static const struct woad_uuid none = { 0 };
+    return p->cancelled ? status : included_found(c, p, &none);
+}
+
+static const struct gattc_kind kind_included_uuid = {
+    ATT_READ_REQ, WOAD_GATTC_INCLUDED, 0,
+    .tx = included_uuid_tx, .rx = included_uuid_rx, .error = included_uuid_error
+};
+
+static const struct gattc_kind kind_included = {
+    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_INCLUDED, 0x2802,
+    .tx = gattc_tx_range, .rx = included_rx, .error = discover_error
+};
+
+int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
+{
+    return gattc_ask(h, conn, &kind_included, start, end, NULL);
+}
+
+/* The characteristic held back is complete: the next one tells where it ends. */
+void gattc_emit_found(struct conn *c, const struct proc *p, uint16_t end)
+{
+    struct found f = c->client->found;
+    c->client->found.declaration = 0;
+    if (!f.declaration) {
+        return;
+    }
+    struct woad_event ev;
+    ev.u.characteristic.declaration = f.declaration;
+    ev.u.characteristic.value = f.value;
+    ev.u.characteristic.end = end;
+    ev.u.characteristic.props = f.props;
+    ev.u.characteristic.uuid = p->uuid;
+    emit_of(c, WOAD_EV_CHARACTERISTIC, &ev);
+}
+
+/* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, properties u8, value handle u16,
+ * UUID } each.  Vol 3, Part F, 3.4.4.2; Part G, 4.6.1 */
+static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    uint8_t each = rd_u8(in);
+    uint16_t last = 0;
+    if ((each != 7 && each != 21) || !gattc_is_list(in, each)) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        struct found f;
+        struct woad_uuid uuid;
+        f.declaration = rd_le16(in);
+        f.props = rd_u8(in);
+        f.value = rd_le16(in);
+        if (!uuid_read(in, each - 5u, &uuid) || f.declaration < p->start ||
+            f.declaration <= last || f.declaration > p->end || f.value <= f.declaration) {
+            return WOAD_EBADMSG;
+        }
+        last = f.declaration;
+        gattc_emit_found(c, p, (uint16_t)(f.declaration - 1));
+        if (!p->filtered || woad_uuid_equal(&uuid, &p->uuid)) {
+            p->uuid = uuid;
+            c->client->found = f;
+        }
+    }
+    return gattc_behind(p, last);
+}
+
+static const struct gattc_kind kind_characteristics = {
+    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_CHARACTERISTICS, 0x2803,
+    .tx = gattc_tx_range, .rx = characteristics_rx, .error = discover_error
+};
+
+int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
+                               const struct woad_uuid *uuid)
+{
+    return gattc_ask(h, conn, &kind_characteristics, start, end, uuid);
+}
+
+/* ATT_FIND_INFORMATION_RSP: format u8, { handle u16, type } each.  Vol 3, Part F, 3.4.3.2 */
+static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    uint8_t format = rd_u8(in);
+    size_t size = format == 1 ? 2 : 16;
+    uint16_t last = 0;
+    if (format < 1 || format > 2 || !gattc_is_list(in, size + 2)) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        struct woad_event ev;
+        uint16_t handle = rd_le16(in);
+        if (!uuid_read(in, size, &ev.u.descriptor.uuid) || handle < p->start || handle <= last ||
+            handle > p->end) {
+            return WOAD_EBADMSG;
+        }
+        last = handle;
+        ev.u.descriptor.handle = handle;
+        emit_of(c, WOAD_EV_DESCRIPTOR, &ev);
+    }
+    return gattc_behind(p, last);
+}
+
+static const struct gattc_kind kind_descriptors = {
+    ATT_FIND_INFO_REQ, WOAD_GATTC_DESCRIPTORS, 0,
+    .tx = gattc_tx_range, .rx = descriptors_rx, .error = discover_error
+};
+
+int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
+{
+    return gattc_ask(h, conn, &kind_descriptors, start, end, NULL);
+}

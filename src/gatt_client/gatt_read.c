@@ -1,0 +1,194 @@
+/* Reading: one value whole, those of a UUID, several at once.  Vol 3, Part G, 4.8 */
+#include "../base/bytes.h"
+#include "../core/event.h"
+#include "gatt_client.h"
+
+static void emit_part(struct conn *c, const struct proc *p, uint16_t handle,
+                      uint16_t offset, const uint8_t *data, size_t len)
+{
+    struct woad_event ev;
+    ev.u.value.handle = handle;
+    ev.u.value.offset = offset;
+    ev.u.value.data = data;
+    ev.u.value.len = (uint16_t)len;
+    ev.u.value.op = (enum woad_gattc_op)p->op;
+    emit_of(c, WOAD_EV_READ, &ev);
+}
+
+static const struct gattc_kind kind_read_blob;
+
+static void read_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)c;
+    wr_le16(out, p->start);
+    if (p->offset) {
+        wr_le16(out, p->offset);
+    }
+}
+
+/* ATT_READ_RSP, ATT_READ_BLOB_RSP: a part of the value.  A full one may have more behind it; the
+ * peer's MTU exchange may have come between the request and it, so that either MTU may be the one
+ * that it fills.  Vol 3, Part G, 4.8.1, 4.8.3; Part F, 3.4.2.2 */
+static int read_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    const struct att_bearer *b = p->bearer;
+    size_t len = rd_left(in), most = least(b->client->mtu, b->mtu) - 1u;
+    if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
+        len = (size_t)WOAD_ATT_VALUE_MAX - p->offset;      /* a value has no more */
+    }
+    uint16_t offset = p->offset;
+    p->offset = (uint16_t)(p->offset + len);
+    bool more = len >= most && p->offset < WOAD_ATT_VALUE_MAX;
+    p->kind = &kind_read_blob;
+    emit_part(c, p, p->start, offset, in->p, len);
+    return more ? 0 : GATTC_DONE;
+}
+
+/* It had just the length of a full answer. */
+static int read_blob_error(struct conn *c, struct proc *p, int status)
+{
+    (void)c;
+    (void)p;
+    return status == WOAD_ATT_ATTRIBUTE_NOT_LONG || status == WOAD_ATT_INVALID_OFFSET ? GATTC_DONE
+                                                                                      : status;
+}
+
+static const struct gattc_kind kind_read_blob = {
+    ATT_READ_BLOB_REQ, WOAD_GATTC_READ,
+    .tx = read_tx, .rx = read_rx, .error = read_blob_error
+};
+
+/* One answer, whatever is behind it. */
+static int read_part_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    size_t len = least((uint32_t)rd_left(in), WOAD_ATT_VALUE_MAX);
+    emit_part(c, p, p->start, 0, rd_bytes(in, len), len);
+    return GATTC_DONE;
+}
+
+static const struct gattc_kind kind_read_part = { ATT_READ_REQ, WOAD_GATTC_READ,
+                                                  .tx = read_tx, .rx = read_part_rx };
+static const struct gattc_kind kind_read = { ATT_READ_REQ, WOAD_GATTC_READ,
+                                             .tx = read_tx, .rx = read_rx };
+
+/* ATT_READ_BY_TYPE_RSP: length of each u8, { handle u16, value } each.  p->offset says that there
+ * was one: then Attribute Not Found is the normal end.  Vol 3, Part F, 3.4.4.2; Part G, 4.8.2 */
+static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    uint8_t each = rd_u8(in);
+    uint16_t last = 0;
+    if (each < 2 || !gattc_is_list(in, each)) {
+        return WOAD_EBADMSG;
+    }
+    while (rd_left(in)) {
+        uint16_t handle = rd_le16(in);
+        const uint8_t *value = rd_bytes(in, each - 2u);
+        if (handle < p->start || handle <= last || handle > p->end) {
+            return WOAD_EBADMSG;
+        }
+        last = handle;
+        p->offset = 1;
+        emit_part(c, p, handle, 0, value, each - 2u);
+    }
+    return gattc_behind(p, last);
+}
+
+static int by_uuid_error(struct conn *c, struct proc *p, int status)
+{
+    (void)c;
+    return p->offset && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND ? GATTC_DONE : status;
+}
+
+static const struct gattc_kind kind_read_by_uuid = {
+    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_READ_BY_UUID,
+    .tx = gattc_tx_uuid, .rx = by_uuid_rx, .error = by_uuid_error
+};
+
+static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    const uint8_t *data = gattc_data(c, p);
+    wr_bytes(out, data, fifo_len(data));
+}
+
+/* ATT_READ_MULTIPLE_VARIABLE_RSP: { length u16, value } each; the last may be cut, and those
+ * behind it missing.  Vol 3, Part F, 3.4.4.12 */
+static int multiple_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    const uint8_t *handles = gattc_data(c, p);
+    for (size_t at = 0; at < fifo_len(handles) && rd_left(in); at += 2) {
+        uint16_t handle = get_le16(handles + at);
+        uint16_t len = rd_le16(in);
+        if (in->bad) {
+            return WOAD_EBADMSG;
+        }
+        size_t n = len < rd_left(in) ? len : rd_left(in);
+        emit_part(c, p, handle, 0, rd_bytes(in, n), n);
+    }
+    return rd_left(in) ? WOAD_EBADMSG : GATTC_DONE;
+}
+
+/* ATT_READ_MULTIPLE_RSP: the values one behind the other, which only who knows their lengths can
+ * tell apart.  Vol 3, Part F, 3.4.4.8 */
+static int multiple_fixed_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    size_t len = rd_left(in);
+    emit_part(c, p, p->start, 0, rd_bytes(in, len), len);
+    return GATTC_DONE;
+}
+
+static const struct gattc_kind kind_read_multiple = {
+    ATT_READ_MULTIPLE_VARIABLE_REQ, WOAD_GATTC_READ_MULTIPLE,
+    .tx = multiple_tx, .rx = multiple_rx
+};
+
+static const struct gattc_kind kind_read_multiple_fixed = {
+    ATT_READ_MULTIPLE_REQ, WOAD_GATTC_READ_MULTIPLE_FIXED,
+    .tx = multiple_tx, .rx = multiple_fixed_rx
+};
+
+int woad_gattc_read_once(struct woad *h, uint16_t conn, uint16_t handle)
+{
+    return gattc_ask(h, conn, &kind_read_part, handle, 0xffff, NULL);
+}
+
+int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle)
+{
+    return gattc_ask(h, conn, &kind_read, handle, 0xffff, NULL);
+}
+
+int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
+                            const struct woad_uuid *uuid)
+{
+    return uuid ? gattc_ask(h, conn, &kind_read_by_uuid, start, end, uuid) : WOAD_EINVAL;
+}
+
+static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind *kind,
+                         const uint16_t *handles, size_t n)
+{
+    enum { MOST = 32 };
+    uint8_t list[2 * MOST];
+    const struct conn *c = conn_of(h, conn);
+    struct proc *p;
+    struct wr out = wr_of(list, sizeof list);
+    if (!c) {
+        return WOAD_ENOTCONN;
+    }
+    if (!handles || n < 2 || n > MOST || 1 + 2 * n > att_most(c)) {
+        return WOAD_EINVAL;
+    }
+    for (size_t k = 0; k < n; k++) {
+        wr_le16(&out, handles[k]);
+    }
+    return gattc_add(h, conn, kind, handles[0], list, wr_len(&out), &p);
+}
+
+int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n)
+{
+    return read_multiple(h, conn, &kind_read_multiple, handles, n);
+}
+
+int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
+                                   size_t n)
+{
+    return read_multiple(h, conn, &kind_read_multiple_fixed, handles, n);
+}

@@ -1,0 +1,148 @@
+/* Writing: one value whole, in parts, signed, without an answer.  Vol 3, Part G, 4.9 */
+#include "../core/security.h"
+#include "gatt_client.h"
+
+static void write_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    wr_le16(out, p->start);
+    const uint8_t *data = gattc_data(c, p);
+    wr_bytes(out, data, fifo_len(data));
+}
+
+/* ATT_WRITE_RSP, ATT_EXECUTE_WRITE_RSP: nothing.  Vol 3, Part F, 3.4.5.2, 3.4.6.4 */
+static int write_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    (void)c;
+    if (!rd_done(in)) {
+        return WOAD_EBADMSG;
+    }
+    return p->abort ? p->abort : GATTC_DONE;
+}
+
+static const struct gattc_kind kind_write = { ATT_WRITE_REQ, WOAD_GATTC_WRITE,
+                                              .tx = write_tx, .rx = write_rx };
+
+/* --- in parts --------------------------------------------------------------------------------- */
+
+static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    (void)c;
+    wr_u8(out, p->abort ? 0 : 1);
+}
+
+static const struct gattc_kind kind_prepare;
+
+/* Nothing is prepared any more: if it is asked for once more, then from the first part on.  Unless
+ * it has been cancelled, and not sent. */
+static int execute_error(struct conn *c, struct proc *p, int status)
+{
+    (void)c;
+    if (status == WOAD_ECANCELED) {
+        p->abort = WOAD_ECANCELED;
+        return 0;
+    }
+    p->offset = 0;
+    p->kind = &kind_prepare;
+    return status;
+}
+
+static const struct gattc_kind kind_execute = {
+    ATT_EXECUTE_REQ, WOAD_GATTC_WRITE_LONG,
+    .tx = execute_tx, .rx = write_rx, .error = execute_error
+};
+
+/* Parts until all is prepared, each as long as the MTU was when its request went.  A record of the
+ * queue begins with one octet that is not data, so that an empty value is a record too. */
+static size_t part_len(struct conn *c, const struct proc *p)
+{
+    size_t left = fifo_len(gattc_data(c, p)) - 1u - p->offset;
+    size_t most = p->bearer->client->mtu - 5u;
+    return left < most ? left : most;
+}
+
+static void prepare_tx(struct conn *c, struct proc *p, struct wr *out)
+{
+    wr_le16(out, p->start);
+    wr_le16(out, p->offset);
+    wr_bytes(out, gattc_data(c, p) + 1 + p->offset, part_len(c, p));
+}
+
+/* ATT_PREPARE_WRITE_RSP: the request again.  A reliable write compares it; Vol 3, Part G, 4.9.5 */
+static int prepare_rx(struct conn *c, struct proc *p, struct rd *in)
+{
+    const uint8_t *part = gattc_data(c, p) + 1 + p->offset;
+    size_t len = part_len(c, p);
+    bool same = rd_le16(in) == p->start;
+    same = rd_le16(in) == p->offset && same && rd_left(in) == len && !memcmp(in->p, part, len);
+    if (!same && p->op == WOAD_GATTC_WRITE_RELIABLE) {
+        p->abort = WOAD_EBADMSG;
+    }
+    p->offset = (uint16_t)(p->offset + len);
+    if (p->abort || p->offset >= fifo_len(gattc_data(c, p)) - 1u) {
+        p->kind = &kind_execute;
+    }
+    return 0;
+}
+
+/* What was prepared must be taken back. */
+static int prepare_error(struct conn *c, struct proc *p, int status)
+{
+    (void)c;
+    if (!p->offset) {
+        return status;
+    }
+    p->abort = (int16_t)status;
+    p->kind = &kind_execute;
+    return 0;
+}
+
+static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, WOAD_GATTC_WRITE_LONG,
+                                                .tx = prepare_tx, .rx = prepare_rx,
+                                                .error = prepare_error };
+
+/* --- what the application calls --------------------------------------------------------------- */
+
+static bool write_fits(const struct woad *h, uint16_t handle, size_t len, size_t most)
+{
+    return handle && len <= most && len + 3 <= h->cfg.request_queue;
+}
+
+int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
+{
+    const struct conn *c = conn_of(h, conn);
+    struct proc *p;
+    if (c && !write_fits(h, handle, len, att_value_most(c))) {
+        return WOAD_EINVAL;
+    }
+    return gattc_add(h, conn, &kind_write, handle, data, len, &p);
+}
+
+int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                          size_t len, bool reliable)
+{
+    struct proc *p;
+    if (conn_of(h, conn) && !write_fits(h, handle, len, WOAD_ATT_VALUE_MAX)) {
+        return WOAD_EINVAL;
+    }
+    int err = gattc_add(h, conn, &kind_prepare, handle, data, len, &p);
+    if (!err && reliable) {
+        p->op = WOAD_GATTC_WRITE_RELIABLE;
+    }
+    return err;
+}
+
+int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                             size_t len)
+{
+    struct conn *c = conn_of(h, conn);
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (!handle || len > WOAD_ATT_VALUE_MAX || len > c->bearer->mtu - 3u) {
+        return WOAD_EINVAL;
+    }
+    if (client_hold(c, true)) {
+        return WOAD_EACCES;
+    }
+    return att_queue(c, c->security.encrypted ? ATT_SECRET_CMD : ATT_WRITE_CMD, handle, data, len);
+}

@@ -1,0 +1,143 @@
+/* Read Multiple and Read Multiple Variable: several values in one answer.  Vol 3, Part F, 3.4.4.7,
+ * 3.4.4.11
+ *
+ * Every handle is checked before any value is asked for, and again when its turn comes.  The
+ * handles that are still to be read stand where prepared writes would go next; those of a request
+ * that came by a channel with credits stay there, where its PDU lies until it is answered.  The
+ * answer grows in s->rsp. */
+#include "../core/feature.h"
+#include "gatt_server.h"
+
+struct multiple {
+    const uint8_t *list;                 /* the handles */
+    uint16_t n, len;                     /* how many; octets of the answer so far */
+};
+HOLD_SIZE(multiple, WOAD_SIZE_MULTIPLE);
+
+static struct multiple *multiple_of(const struct att_bearer *b)
+{
+    return &b->c->h->multiples[b - b->c->h->bearers];
+}
+
+/* The variable form has { length u16, value } each, the length that of the whole value even where
+ * the value is cut; when not even the length fits, nothing more does. */
+static void multiple_put(struct gatts_bearer *s, struct wr *out, const uint8_t *value, size_t len)
+{
+    if (s->op == ATT_READ_MULTIPLE_VARIABLE_REQ) {
+        if (wr_room(out) < 2) {
+            *out = (struct wr){ out->base, out->p, out->p, out->bad };     /* full */
+            return;
+        }
+        wr_le16(out, (uint16_t)len);
+    }
+    wr_cut(out, value, len);
+}
+
+/* As it is now.  The application is asked again only for what may be another attribute. */
+static int multiple_allowed(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
+{
+    return b->server->changed ? perm_read(b, handle, a) : perm_may_read(b, a);
+}
+
+/* Goes on until the application must be asked, or all is there.  The answer so far is kept in
+ * m->len. */
+static int multiple_next(struct att_bearer *b, struct wr *out)
+{
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
+    struct multiple *m = multiple_of(b);
+    while (s->next < m->n) {
+        uint16_t handle = get_le16(m->list + s->next++ * 2u);
+        const struct woad_attr *a = db_at(h->gatts, handle);
+        struct gatts_value v;
+        int err = a ? multiple_allowed(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
+        s->handle = handle;
+        if (err) {
+            return err;
+        }
+        if (!gatts_value(b->c, handle, a, &v)) {
+            m->len = (uint16_t)wr_len(out);
+            s->stepping = true;
+            att_ask(b, handle, 0);
+            s->stepping = false;
+            if (s->waiting || s->step_err) {
+                return s->waiting ? ATT_LATER : s->step_err;
+            }
+            out->p = out->base + m->len;
+            continue;
+        }
+        multiple_put(s, out, v.octets, v.len);
+    }
+    return 0;
+}
+
+/* ATT_READ_MULTIPLE_REQ, ATT_READ_MULTIPLE_VARIABLE_REQ: handle u16, two or more of them. */
+static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
+    struct multiple *m = multiple_of(b);
+    size_t len = rd_left(in);
+    struct rd each = *in;
+    if (len < 4 || len % 2) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    while (rd_left(&each)) {
+        s->handle = rd_le16(&each);
+        const struct woad_attr *a = db_at(h->gatts, s->handle);
+        int err = a ? perm_read(b, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
+        if (err) {
+            return err;
+        }
+    }
+    m->list = in->p;
+    if (att_is_fixed(b)) {
+        struct gatts_parts *g = parts_of(b);
+        g->kept = 0;                     /* it lay where the handles go */
+        if (!RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
+            return WOAD_ATT_INSUFFICIENT_RESOURCES;
+        }
+        m->list = g->mem + g->len;
+        rd_copy(in, g->mem + g->len, len);
+    }
+    s->next = 0;
+    m->n = (uint16_t)(len / 2);
+    return multiple_next(b, out);
+}
+
+static int att_rx_several(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out)
+{
+    return att_is_multiple(op) ? att_rx_multiple(b, in, out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
+}
+
+/* The application has given one of the values: at once, and the loop goes on, or later.  What is
+ * there already may be longer than the MTU of now: our own exchange can have made it smaller. */
+static int multiple_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
+{
+    struct gatts_bearer *s = b->server;
+    struct multiple *m = multiple_of(b);
+    if (!err && m->len > (size_t)(out->end - out->base)) {
+        err = WOAD_ATT_UNLIKELY;
+    }
+    if (!err) {
+        out->p = out->base + m->len;
+        multiple_put(s, out, value->p, rd_left(value));
+        m->len = (uint16_t)wr_len(out);
+    }
+    return s->stepping ? ATT_LATER : err ? err : multiple_next(b, out);
+}
+
+static const struct att_more more = { .rx = att_rx_several, .answered = multiple_answered,
+                                      .changed = parts_changed };
+
+static void read_multiple_carve(struct woad *h)
+{
+    h->multiples = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->multiples);
+    if (!h->att_long) {
+        parts_carve(h);
+    }
+    h->att_multiple = &more;
+}
+
+const struct woad_feature woad_read_multiple = { .carve = read_multiple_carve,
+                                                 .conn_open = parts_open };

@@ -1,0 +1,78 @@
+/* Requests that come before the one before them has been answered wait in a queue, on fixed
+ * channels.  Vol 3, Part F, 3.3.2 */
+#include "../core/feature.h"
+#include "gatt_server.h"
+
+struct pipeline {
+    uint8_t *mem;                        /* config.pipeline_queue octets: { len u16, PDU } each;
+                                          * CAME_ENCRYPTED is a bit of `len` */
+    uint16_t len;
+};
+HOLD_SIZE(pipeline, WOAD_SIZE_PIPELINE);
+enum { CAME_ENCRYPTED = 0x8000 };
+
+static struct pipeline *pipeline_of(const struct att_bearer *b)
+{
+    return &b->c->h->pipelines[conn_index(b->c)];
+}
+
+/* What there is no room for is dropped. */
+static void pipeline_put(struct att_bearer *b, uint8_t op, const struct rd *in)
+{
+    const struct woad *h = b->c->h;
+    struct pipeline *q = pipeline_of(b);
+    size_t len = rd_left(in);
+    struct wr out = wr_of(q->mem + q->len, (size_t)(h->cfg.pipeline_queue - q->len));
+    if (RESERVE(wr_room(&out) >= 3 + len)) {
+        wr_le16(&out, (uint16_t)((1 + len) | (b->c->security.encrypted ? CAME_ENCRYPTED : 0u)));
+        wr_u8(&out, op);
+        wr_bytes(&out, in->p, len);
+        q->len = (uint16_t)(q->len + wr_len(&out));
+        b->server->followed = true;
+    }
+}
+
+/* The answer has left: what came meanwhile has its turn, where it lies.  What came in the clear may
+ * be anybody's: it is served as on a connection without security, though there is one now.  Whether
+ * there is a bond stays, and may change in an event. */
+static void pipeline_next(struct att_bearer *b)
+{
+    struct gatts_bearer *s = b->server;
+    struct pipeline *q = pipeline_of(b);
+    struct woad_security *security = &b->c->security, now = *security;
+    while (q->len && !s->busy) {
+        struct rd in = rd_of(q->mem, q->len);
+        uint16_t head = rd_le16(&in), len = head & (CAME_ENCRYPTED - 1);
+        in.end = in.p + len;
+        uint8_t op = rd_u8(&in);
+        s->followed = false;             /* it is not behind itself */
+        if (!(head & CAME_ENCRYPTED)) {
+            *security = (struct woad_security){ .bonded = now.bonded };
+        }
+        att_server_rx(b, op, &in);
+        now.bonded = security->bonded;
+        *security = now;
+        q->len = (uint16_t)(q->len - 2 - len);
+        memmove(q->mem, q->mem + 2 + len, q->len);
+        s->followed = q->len != 0;
+    }
+}
+
+static void pipeline_open(struct att_bearer *b)
+{
+    if (att_is_fixed(b)) {
+        pipeline_of(b)->len = 0;
+    }
+}
+
+static const struct att_pipeline role = { pipeline_put, pipeline_next, pipeline_open };
+
+static void pipeline_carve(struct woad *h)
+{
+    struct pipeline *all = arena_take(h, h->cfg.conns, sizeof *all);
+    arena_each(h, h->cfg.conns, h->cfg.pipeline_queue, EACH(all, mem));
+    h->pipelines = all;
+    h->att_pipeline = &role;
+}
+
+const struct woad_feature woad_pipelining = { .carve = pipeline_carve };

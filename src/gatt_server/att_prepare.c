@@ -1,0 +1,273 @@
+/* Long values.  Prepared writes: parts are kept until Execute, then written in order.
+ * Vol 3, Part F, 3.4.6
+ *
+ * Kept as { handle u16, offset u16, len u16, data }; a part that continues the one before it is
+ * joined to it, so that a long value written in order becomes one write. */
+#include "../base/bytes.h"
+#include "../core/clock.h"
+#include "../core/feature.h"
+#include "gatt_server.h"
+
+enum { PART_HDR = 6 };
+
+static bool part_keep(struct att_bearer *b, uint16_t handle, uint16_t offset,
+                      const uint8_t *data, size_t len)
+{
+    struct woad *h = b->c->h;
+    struct gatts_parts *s = parts_of(b);
+    uint8_t *last = s->mem + s->last;
+    bool joins = s->len && get_le16(last) == handle &&
+                 get_le16(last + 2) + (uint32_t)get_le16(last + 4) == offset;
+    struct wr out = wr_of(s->mem + s->len,
+                          (size_t)(h->cfg.prepare_queue - s->len));
+    if (!RESERVE(wr_room(&out) >= len + (joins ? 0 : PART_HDR))) {
+        return false;
+    }
+    if (joins) {
+        put_le16(last + 4, (uint16_t)(get_le16(last + 4) + len));
+    } else {
+        s->last = s->len;
+        wr_le16(&out, handle);
+        wr_le16(&out, offset);
+        wr_le16(&out, (uint16_t)len);
+    }
+    wr_bytes(&out, data, len);
+    s->len = (uint16_t)(s->len + wr_len(&out));
+    return true;
+}
+
+/* ATT_PREPARE_WRITE_REQ: handle u16, offset u16, part.  The answer is the same again.  3.4.6.1 */
+static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
+    struct gatts_parts *g = parts_of(b);
+    uint16_t handle = rd_le16(in), offset = rd_le16(in);
+    if (in->bad) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    if (!h->cfg.prepare_queue) {
+        return WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    }
+    s->handle = handle;
+    g->kept = 0;                         /* it lay where this goes */
+    size_t len = rd_left(in);
+    const uint8_t *part = rd_bytes(in, len);
+    const struct woad_attr *a = db_at(h->gatts, handle);
+    int err = a ? perm_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    if (err) {
+        return err;
+    }
+    /* Not while another bearer is at what lies there. */
+    if (g->executes || att_listing(b) || !part_keep(b, handle, offset, part, len)) {
+        return WOAD_ATT_PREPARE_QUEUE_FULL;
+    }
+    wr_le16(out, handle);
+    wr_le16(out, offset);
+    wr_bytes(out, part, len);
+    return 0;
+}
+
+/* A value ends at 512 octets, wherever it begins.  Known before anything is written. */
+static int parts_check(struct gatts_bearer *s, const struct gatts_parts *g)
+{
+    for (size_t at = 0; at < g->len;) {
+        const uint8_t *part = g->mem + at;
+        uint16_t offset = get_le16(part + 2), len = get_le16(part + 4);
+        if ((uint32_t)offset + len > WOAD_ATT_VALUE_MAX) {
+            s->handle = get_le16(part);
+            return offset > WOAD_ATT_VALUE_MAX ? WOAD_ATT_INVALID_OFFSET
+                                               : WOAD_ATT_INVALID_VALUE_LENGTH;
+        }
+        at += (size_t)PART_HDR + len;
+    }
+    return 0;
+}
+
+/* Writes the next part; 0 when all are written. */
+static int execute_parts(struct att_bearer *b)
+{
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
+    struct gatts_parts *g = parts_of(b);
+    struct conn *c = b->c;
+    while (s->next < g->len) {
+        const uint8_t *part = g->mem + s->next;
+        uint16_t handle = get_le16(part), offset = get_le16(part + 2), len = get_le16(part + 4);
+        s->next = (uint16_t)(s->next + PART_HDR + len);
+        s->handle = handle;
+        struct rd value = rd_of(part + PART_HDR, len);
+        const struct woad_attr *a = db_at(h->gatts, handle);
+        int err = a ? perm_write(c, handle, a) : WOAD_ATT_INVALID_HANDLE;  /* as it is now */
+        err = err ? err : gatts_write(c, handle, a, offset, &value);
+        if (!err) {
+            continue;
+        }
+        if (err != ATT_LATER) {
+            return err;
+        }
+        s->stepping = true;
+        struct woad_event ev;
+        ev.u.gatt_write.handle = handle;
+        ev.u.gatt_write.offset = offset;
+        ev.u.gatt_write.data = value.p;
+        ev.u.gatt_write.len = len;
+        ev.u.gatt_write.need_answer = true;
+        ev.u.gatt_write.request = (uint8_t)att_request(b);
+        att_put_question(b, WOAD_EV_GATT_WRITE, &ev);
+        s->stepping = false;
+        if (s->waiting) {
+            return ATT_LATER;
+        }
+        if (s->step_err) {
+            return s->step_err;
+        }
+    }
+    return 0;
+}
+
+/* Nothing is prepared any more.  A value that was kept lay behind it, at a place that only the old
+ * length tells. */
+static void parts_end(struct gatts_parts *g)
+{
+    g->executes = false;
+    g->len = 0;
+    g->kept = 0;
+}
+
+static int att_execute_next(struct att_bearer *b)
+{
+    int err = execute_parts(b);
+    if (err != ATT_LATER) {
+        parts_end(parts_of(b));
+    }
+    return err;
+}
+
+/* ATT_EXECUTE_WRITE_REQ: flags u8: 0 cancel, 1 write.  3.4.6.3 */
+static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    struct gatts_bearer *s = b->server;
+    struct gatts_parts *g = parts_of(b);
+    uint8_t flags = rd_u8(in);
+    (void)out;
+    if (!rd_done(in) || flags > 1) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    if (g->executes) {
+        return WOAD_ATT_PREPARE_QUEUE_FULL;                /* another bearer is at it */
+    }
+    int err = flags ? parts_check(s, g) : 0;
+    if (!flags || err) {
+        parts_end(g);
+        return err;
+    }
+    s->next = 0;
+    g->executes = true;
+    return att_execute_next(b);
+}
+
+/* --- values read in parts --------------------------------------------------------------------- */
+
+/* A value that the application gave, when it is longer than one answer, is kept, so that all parts
+ * are of one value: behind the prepared writes, as long as nothing else needs the place. */
+static void long_keep(struct att_bearer *b, const uint8_t *value, size_t len)
+{
+    struct woad *h = b->c->h;
+    const struct gatts_bearer *s = b->server;
+    struct gatts_parts *g = parts_of(b);
+    g->kept = 0;
+    if (!s->changed && len - s->offset >= b->mtu - 1u && !att_listing(b) &&
+        RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
+        memcpy(g->mem + g->len, value, len);
+        g->kept = s->handle;
+        g->kept_len = (uint16_t)len;
+        g->kept_due = deadline_in(h, ATT_TIMEOUT_MS);
+    }
+}
+
+/* The next part of it: see att_read(). */
+static int long_read(struct att_bearer *b, struct wr *out)
+{
+    const struct gatts_bearer *s = b->server;
+    struct gatts_parts *g = parts_of(b);
+    if (g->kept != s->handle) {
+        return ATT_LATER;
+    }
+    bool last = g->kept_len < s->offset + b->mtu - 1u;
+    g->kept = last ? 0 : s->handle;
+    return att_part(g->mem + g->len, g->kept_len, s->offset, out);
+}
+
+static void long_forget(struct gatts_parts *g, uint16_t handle)
+{
+    g->kept = g->kept == handle ? 0 : g->kept;
+}
+
+static void long_wrote(struct att_bearer *b, uint16_t handle)
+{
+    long_forget(parts_of(b), handle);
+}
+
+void woad_gatt_changed(struct woad *h, uint16_t handle)
+{
+    for (size_t n = 0; h->parts && n < h->cfg.conns; n++) {
+        long_forget(&h->parts[n], handle);
+    }
+}
+
+/* Forgets what has been kept for long enough: a client that pauses is given a new value. */
+static uint32_t long_due(struct woad *h)
+{
+    uint32_t left = WOAD_FOREVER;
+    for (struct gatts_parts *g = h->parts; g < h->parts + h->cfg.conns; g++) {
+        uint32_t mine = g->kept ? deadline_left(h, g->kept_due) : WOAD_FOREVER;
+        g->kept = mine ? g->kept : 0;
+        left = mine ? least(left, mine) : left;
+    }
+    return left;
+}
+
+/* --- the feature ------------------------------------------------------------------------------ */
+
+static int att_rx_prepared(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out)
+{
+    return op == ATT_PREPARE_REQ ? att_rx_prepare(b, in, out)
+         : op == ATT_EXECUTE_REQ ? att_rx_execute(b, in, out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
+}
+
+/* The application has said what has become of one part: the next, or that was all. */
+static int execute_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
+{
+    (void)value;
+    (void)out;
+    if (b->server->stepping) {
+        return ATT_LATER;                /* the loop that asks takes it from here */
+    }
+    if (!err) {
+        return att_execute_next(b);
+    }
+    parts_end(parts_of(b));
+    return err;
+}
+
+static void execute_close(struct att_bearer *b)
+{
+    if (b->server->waiting && b->server->op == ATT_EXECUTE_REQ) {
+        parts_end(parts_of(b));
+    }
+}
+
+static const struct att_more more = { att_rx_prepared, execute_answered, execute_close, long_keep,
+                                      long_read, long_wrote, parts_changed };
+
+static void long_values_carve(struct woad *h)
+{
+    if (!h->att_multiple) {
+        parts_carve(h);
+    }
+    h->att_long = &more;
+}
+
+const struct woad_feature woad_long_values = { .carve = long_values_carve, .due = long_due,
+                                               .conn_open = parts_open };

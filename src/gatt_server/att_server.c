@@ -1,0 +1,541 @@
+/* The attribute server: requests in, one answer each.  Vol 3, Part F, 3.4
+ *
+ * A handler writes the response's body into `out` and returns 0, an ATT error code, or ATT_LATER
+ * when the application will answer.  Only att_server_done() makes an Error Response of it. */
+#include "../base/bytes.h"
+#include "../base/uuid.h"
+#include "../core/event.h"
+#include "../core/ready.h"
+#include "../core/security.h"
+#include "gatt_server.h"
+
+/* What several requests begin with: start u16, end u16, and a type of `size` octets, or as long as
+ * the PDU is.  `start` moves on behind each attribute that is found. */
+enum { NO_TYPE = 0, TYPE_IS_REST = 1 };
+struct att_range { uint32_t start; uint16_t end; struct woad_uuid type; };
+
+static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct att_range *r)
+{
+    uint16_t start = rd_le16(in);
+    r->start = start;
+    r->end = rd_le16(in);
+    r->type.size = 0;
+    size_t len = size == TYPE_IS_REST ? rd_left(in) : size;
+    if (in->bad || (size != NO_TYPE && !uuid_read(in, len, &r->type))) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    b->server->handle = start;           /* what an error response names */
+    return start && start <= r->end ? 0 : WOAD_ATT_INVALID_HANDLE;
+}
+
+/* The next attribute in the range, of its type if there is one; 0: no more. */
+static uint16_t att_next_in(const struct att_bearer *b, struct att_range *r)
+{
+    struct gatts *g = b->c->h->gatts;
+    uint16_t handle = r->type.size ? db_find(g, r->start, r->end, &r->type)
+                                   : db_next(g, r->start);
+    r->start = handle + 1u;
+    return handle <= r->end ? handle : 0;
+}
+
+/* Several responses are lists of elements that are alike: `head`, their length or format, stands
+ * before the first.  Returns whether one of `size` octets may follow. */
+static bool att_list_takes(struct wr *out, size_t head, size_t size)
+{
+    if (wr_len(out) == 1) {
+        wr_u8(out, (uint8_t)head);
+    }
+    return out->base[1] == head && wr_room(out) >= size;
+}
+
+/* Of a list, or of one value: 0, or that nothing was found. */
+static int att_list_end(const struct wr *out)
+{
+    return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
+}
+
+/* { handle u16, value }, the first cut at what there is room for.  3.4.4.2 */
+static bool att_list_value(struct wr *out, uint16_t handle, const uint8_t *value, size_t len)
+{
+    if (wr_len(out) == 1) {
+        size_t most = least((uint32_t)wr_room(out) - 3, 253);
+        len = len < most ? len : most;
+    }
+    bool takes = att_list_takes(out, len + 2, len + 2);
+    if (takes) {
+        wr_le16(out, handle);
+        wr_bytes(out, value, len);
+    }
+    return takes;
+}
+
+static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
+{
+    if (err) {
+        out->p = out->base;
+        out->bad = false;
+        att_wr_error(out, s->op, s->handle, err);
+    }
+    s->rsp_len = (uint16_t)wr_len(out);
+}
+
+/* ATT_EXCHANGE_MTU_REQ: client's MTU u16; on the fixed channel alone.  The new MTU holds for what
+ * is sent after the response.  3.4.2.1, 3.4.2.2; Part G, 5.3.1 */
+static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    if (rd_left(in) != 2) {
+        return WOAD_ATT_INVALID_PDU;
+    }
+    if (!att_is_fixed(b)) {
+        return WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    }
+    wr_le16(out, att_offer(b->c));
+    att_server_done(b->server, 0, out);  /* before the event, in which the application may send */
+    att_set_mtu(b->c, get_le16(in->p));
+    return ATT_LATER;
+}
+
+/* ATT_FIND_INFORMATION_REQ: start u16, end u16.  Answer: format u8 (1: 16 bits, 2: 128 bits),
+ * { handle u16, type } each.  3.4.3.1 */
+static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    struct gatts *g = b->c->h->gatts;
+    struct att_range r;
+    uint16_t handle;
+    int err = rd_left(in) == 4 ? att_rx_range(b, in, NO_TYPE, &r) : WOAD_ATT_INVALID_PDU;
+    if (err) {
+        return err;
+    }
+    while ((handle = att_next_in(b, &r)) != 0) {
+        struct woad_uuid type;
+        db_type(db_at(g, handle), &type);
+        bool is_short = type.size == 2;
+        if (!att_list_takes(out, is_short ? 1 : 2, is_short ? 4 : 18)) {
+            break;
+        }
+        wr_le16(out, handle);
+        uuid_write(out, &type);
+    }
+    return att_list_end(out);
+}
+
+static bool att_value_is(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
+                         const uint8_t *value, size_t len)
+{
+    struct gatts_value mine;
+    struct conn *c = b->c;
+    return perm_read(b, handle, a) == 0 && gatts_value(c, handle, a, &mine) &&
+           mine.len == len && (len == 0 || memcmp(mine.octets, value, len) == 0);
+}
+
+/* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, value.  Answer: { handle u16, end of
+ * its group u16 } each.  3.4.3.3 */
+static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    struct gatts *g = b->c->h->gatts;
+    struct att_range r;
+    uint16_t handle;
+    int err = att_rx_range(b, in, 2, &r);
+    if (err) {
+        return err;
+    }
+    while (wr_room(out) >= 4 && (handle = att_next_in(b, &r)) != 0) {
+        const struct woad_attr *a = db_at(g, handle);
+        if (att_value_is(b, handle, a, in->p, rd_left(in))) {
+            wr_le16(out, handle);
+            wr_le16(out, db_is_service(a) ? db_group_end(g, handle) : handle);
+        }
+    }
+    return att_list_end(out);
+}
+
+/* Asks the application for a value.  The answer comes by woad_gatt_answer(). */
+int att_ask(struct att_bearer *b, uint16_t handle, uint16_t offset)
+{
+    struct gatts_bearer *s = b->server;
+    s->handle = handle;
+    s->offset = offset;
+    struct woad_event ev;
+    ev.u.gatt_read.handle = handle;
+    ev.u.gatt_read.offset = offset;
+    ev.u.gatt_read.request = (uint8_t)att_request(b);
+    att_put_question(b, WOAD_EV_GATT_READ, &ev);
+    return ATT_LATER;
+}
+
+/* The application is asked; from inside the event, an answer without a number is to this. */
+void att_put_question(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev)
+{
+    struct woad *h = b->c->h;
+    struct gatts *g = h->gatts;
+    struct att_bearer *before = g->asking;
+    b->server->waiting = true;
+    b->server->asked = g->questions++;
+    g->asking = b;
+    emit_of(b->c, type, ev);
+    g->asking = before;
+}
+
+/* ATT_READ_BY_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { handle u16,
+ * value } each, as many of the first's length as fit.  3.4.4.1 */
+static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    struct att_range r;
+    uint16_t handle;
+    int err = att_rx_range(b, in, TYPE_IS_REST, &r);
+    if (err) {
+        return err;
+    }
+    while ((handle = att_next_in(b, &r)) != 0) {
+        const struct woad_attr *a = db_at(b->c->h->gatts, handle);
+        struct gatts_value v;
+        err = perm_read(b, handle, a);
+        if (!err && !gatts_value(b->c, handle, a, &v)) {
+            err = ATT_LATER;
+        }
+        if (err && wr_len(out) == 1) {
+            b->server->handle = handle;
+            return err == ATT_LATER ? att_ask(b, handle, 0) : err;
+        }
+        if (err || !att_list_value(out, handle, v.octets, v.len)) {
+            break;
+        }
+    }
+    return att_list_end(out);
+}
+
+int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
+{
+    if (offset > len) {
+        return WOAD_ATT_INVALID_OFFSET;
+    }
+    wr_copy_cut(out, len ? value + offset : NULL, len - offset);
+    return 0;
+}
+
+static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, struct wr *out)
+{
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
+    const struct woad_attr *a = db_at(h->gatts, handle);
+    struct gatts_value v;
+    int err = a ? perm_read(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    s->handle = handle;
+    s->offset = offset;
+    if (err) {
+        return err;
+    }
+    if (gatts_value(b->c, handle, a, &v)) {
+        return att_part(v.octets, v.len, offset, out);
+    }
+    err = offset && h->att_long ? h->att_long->read(b, out) : ATT_LATER;
+    return err == ATT_LATER ? att_ask(b, handle, offset) : err;
+}
+
+/* ATT_READ_REQ: handle u16.  3.4.4.3 */
+static int att_rx_read(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    return rd_left(in) == 2 ? att_read(b, get_le16(in->p), 0, out) : WOAD_ATT_INVALID_PDU;
+}
+
+/* ATT_READ_BLOB_REQ: handle u16, offset u16.  3.4.4.5 */
+static int att_rx_read_blob(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    return rd_left(in) == 4 ? att_read(b, get_le16(in->p), get_le16(in->p + 2), out)
+                            : WOAD_ATT_INVALID_PDU;
+}
+
+/* ATT_READ_BY_GROUP_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { start u16,
+ * end u16, UUID } each.  Groups are services.  3.4.4.9; Vol 3, Part G, 2.5.3 */
+static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    struct gatts *g = b->c->h->gatts;
+    struct att_range r;
+    uint16_t handle;
+    int err = att_rx_range(b, in, TYPE_IS_REST, &r);
+    if (err) {
+        return err;
+    }
+    uint16_t kind = uuid_short(&r.type);
+    if (kind != UUID_PRIMARY && kind != UUID_SECONDARY) {
+        return WOAD_ATT_UNSUPPORTED_GROUP_TYPE;
+    }
+    while ((handle = att_next_in(b, &r)) != 0) {
+        const struct woad_attr *a = db_at(g, handle);
+        size_t size = a->uuid->size == 2 ? 6 : 20;
+        if (!att_list_takes(out, size, size)) {
+            break;
+        }
+        wr_le16(out, handle);
+        wr_le16(out, db_group_end(g, handle));
+        uuid_write(out, a->uuid);
+    }
+    return att_list_end(out);
+}
+
+/* Gives a write to whom it belongs: the host for a CCCD, else the application. */
+int att_write_allowed(struct att_bearer *b, uint16_t handle,
+                             const struct woad_attr *a, struct rd *in, bool need_answer)
+{
+    struct gatts_bearer *s = b->server;
+    int err = gatts_write(b->c, handle, a, 0, in);
+    if (err != ATT_LATER) {
+        return err;
+    }
+    size_t len = rd_left(in);
+    if (len > WOAD_ATT_VALUE_MAX) {
+        return WOAD_ATT_INVALID_VALUE_LENGTH;
+    }
+    if (b->c->h->att_long) {
+        b->c->h->att_long->wrote(b, handle);
+    }
+    struct woad_event ev;
+    ev.u.gatt_write.handle = handle;
+    ev.u.gatt_write.offset = 0;
+    ev.u.gatt_write.data = in->p;
+    ev.u.gatt_write.len = (uint16_t)len;
+    ev.u.gatt_write.need_answer = need_answer;
+    ev.u.gatt_write.request = (uint8_t)att_request(b);
+    if (need_answer) {
+        s->offset = 0;
+        att_put_question(b, WOAD_EV_GATT_WRITE, &ev);
+    } else {
+        emit_of(b->c, WOAD_EV_GATT_WRITE, &ev);
+    }
+    return ATT_LATER;
+}
+
+static int att_write(struct att_bearer *b, uint16_t handle, struct rd *in, bool need_answer)
+{
+    struct woad *h = b->c->h;
+    const struct woad_attr *a = db_at(h->gatts, handle);
+    int err = a ? perm_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    return err ? err : att_write_allowed(b, handle, a, in, need_answer);
+}
+
+/* ATT_WRITE_REQ: handle u16, value.  3.4.5.1 */
+static int att_rx_write(struct att_bearer *b, struct rd *in, struct wr *out)
+{
+    uint16_t handle = rd_le16(in);
+    (void)out;
+    b->server->handle = handle;
+    return in->bad ? WOAD_ATT_INVALID_PDU : att_write(b, handle, in, true);
+}
+
+/* ATT_WRITE_CMD: handle u16, value.  No answer whatever happens.  3.4.5.3 */
+static void att_rx_write_command(struct att_bearer *b, struct rd *in)
+{
+    uint16_t handle = rd_le16(in);
+    if (!in->bad) {
+        att_write(b, handle, in, false);
+    }
+}
+
+static int (*const requests[])(struct att_bearer *, struct rd *, struct wr *) = {
+    [ATT_MTU_REQ >> 1] = att_rx_mtu,
+    [ATT_FIND_INFO_REQ >> 1] = att_rx_find_info,
+    [ATT_FIND_BY_VALUE_REQ >> 1] = att_rx_find_by_value,
+    [ATT_READ_BY_TYPE_REQ >> 1] = att_rx_read_by_type,
+    [ATT_READ_REQ >> 1] = att_rx_read,
+    [ATT_READ_BLOB_REQ >> 1] = att_rx_read_blob,
+    [ATT_READ_BY_GROUP_REQ >> 1] = att_rx_read_by_group,
+    [ATT_WRITE_REQ >> 1] = att_rx_write,
+};
+enum { REQUESTS = sizeof requests / sizeof *requests };
+
+/* Every response begins with its request plus one.  The bearer is open. */
+IN_PLACE struct wr att_server_response(struct att_bearer *b)
+{
+    struct gatts_bearer *s = b->server;
+    uint8_t *rsp = s->rsp;
+    *rsp = (uint8_t)(s->op + 1);
+    return (struct wr){ rsp, rsp + 1, rsp + b->mtu, false };
+}
+
+static const struct att_more *att_more(const struct woad *h, uint8_t op)
+{
+    return att_is_multiple(op) ? h->att_multiple
+         : op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_long : NULL;
+}
+
+/* A client should wait for an answer before it asks again (3.3.2).  What it asks meanwhile is
+ * dropped, unless there is a queue for it; where a channel has credits, it stays in the channel. */
+void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
+{
+    struct woad *h = b->c->h;
+    struct gatts_bearer *s = b->server;
+    if (att_is_fixed(b) && s->busy && (!(op & ATT_OP_COMMAND) || s->followed)) {
+        if (h->att_pipeline) {
+            h->att_pipeline->put(b, op, in);
+        }
+        return;
+    }
+    if (op & ATT_OP_COMMAND) {
+        if (op == ATT_WRITE_CMD) {
+            att_rx_write_command(b, in);
+        } else if (op == ATT_SIGNED_WRITE_CMD && h->att_signed) {
+            h->att_signed(b, in);
+        }
+        return;
+    }
+    s->op = op;
+    s->busy = true;
+    s->level = 0;
+    s->changed = s->stepping = false;
+    s->handle = 0;
+    int err;
+    struct wr out = att_server_response(b);
+    if (op >> 1 < REQUESTS && requests[op >> 1]) {
+        err = requests[op >> 1](b, in, &out);
+    } else {
+        const struct att_more *more = att_more(h, op);
+        err = more ? more->rx(b, op, in, &out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    }
+    if (!err) {
+        s->rsp_len = (uint16_t)wr_len(&out);
+    } else if (err != ATT_LATER) {
+        att_server_done(s, err, &out);
+    }
+}
+
+/* An answer leaves: since it was made the connection may have lost the security that the values in
+ * it take, and our own MTU exchange may have made the MTU smaller. */
+static int att_server_recheck(const struct att_bearer *b)
+{
+    const struct gatts_bearer *s = b->server;
+    int err = conn_lacks(b->c, s->level);
+    return err || s->rsp_len <= b->mtu ? err : WOAD_ATT_UNLIKELY;
+}
+
+static bool att_server_tx(struct att_bearer *b, struct wr *out)
+{
+    struct gatts_bearer *s = b->server;
+    if (!s->rsp_len) {
+        return att_is_fixed(b) && gatts_tx_changed(b->c, out);
+    }
+    int err = s->level || s->rsp_len > b->mtu ? att_server_recheck(b) : 0;
+    if (err) {
+        att_wr_error(out, s->op, s->handle, err);
+    } else {
+        wr_copy(out, s->rsp, s->rsp_len);
+    }
+    s->rsp_len = 0;
+    s->busy = false;
+    if (s->followed) {
+        b->c->h->att_pipeline->next(b);
+    }
+    return true;
+}
+
+static void att_server_open(struct att_bearer *b)
+{
+    struct gatts_bearer *s = b->server;
+    *s = (struct gatts_bearer){ .rsp = s->rsp };
+    if (b->c->h->att_pipeline) {
+        b->c->h->att_pipeline->open(b);
+    }
+}
+
+/* What was asked on it nobody waits for any more. */
+static void att_server_close(struct att_bearer *b)
+{
+    struct gatts_bearer *s = b->server;
+    if (b->c->h->att_long) {
+        b->c->h->att_long->close(b);
+    }
+    s->waiting = s->busy = false;
+}
+
+static bool att_server_busy(const struct att_bearer *b)
+{
+    return b->server->busy;
+}
+
+const struct att_role att_server_role = {
+    .rx = att_server_rx, .tx = att_server_tx, .open = att_server_open, .close = att_server_close,
+    .busy = att_server_busy,
+};
+
+/* The application's answer, shaped for the request it is for. */
+static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value, size_t len)
+{
+    struct gatts_bearer *s = b->server;
+    struct wr out = att_server_response(b);
+    stir_conn(b->c);
+    len = len < WOAD_ATT_VALUE_MAX ? len : (size_t)WOAD_ATT_VALUE_MAX;
+    s->waiting = false;
+    s->step_err = (uint8_t)err;
+    if (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ) {
+        err = err ? err : att_part(value, len, s->offset, &out);
+        if (!err && b->c->h->att_long) {
+            b->c->h->att_long->keep(b, value, len);
+        }
+    } else if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
+        att_list_value(&out, s->handle, value, len);
+    } else if (s->op != ATT_WRITE_REQ) {
+        const struct att_more *more = att_more(b->c->h, s->op);
+        struct rd in = rd_of(len ? value : out.p, len);
+        err = more ? more->answered(b, err, &in, &out) : err;
+    }
+    if (err != ATT_LATER) {
+        att_server_done(s, err, &out);
+    }
+}
+
+static int att_answer(struct att_bearer *b, int err, const void *value, size_t len)
+{
+    if (!b) {
+        return WOAD_EALREADY;
+    }
+    att_take_answer(b, err, value, len);
+    return 0;
+}
+
+/* What the application was asked about attributes that have gone is answered: a later answer would
+ * be about those that take their handles. */
+void att_server_gone(const struct woad *h, uint16_t first, uint16_t last)
+{
+    for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
+        const struct gatts_bearer *s = b->server;
+        if (s->waiting && s->handle >= first && s->handle <= last) {
+            att_answer(b, WOAD_ATT_INVALID_HANDLE, NULL, 0);
+        }
+    }
+}
+
+/* The bearer of the connection whose question waits: the one of this number, or of all the first;
+ * NULL: none. */
+static struct att_bearer *att_waiting(const struct conn *c, int request)
+{
+    const struct woad *h = c->h;
+    struct att_bearer *found = NULL;
+    for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
+        bool fits = b->c == c && b->mtu && b->server->waiting &&
+                    (request < 0 || att_request(b) == request);
+        if (fits && (!found || (int16_t)(b->server->asked - found->server->asked) < 0)) {
+            found = b;
+        }
+    }
+    return found;
+}
+
+int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t err,
+                        const void *data, size_t len)
+{
+    const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
+    if (!c) {
+        return WOAD_ENOTCONN;
+    }
+    return att_answer(att_waiting(c, request), err, data, len);
+}
+
+int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len)
+{
+    const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
+    if (!c) {
+        return WOAD_ENOTCONN;
+    }
+    struct att_bearer *b = h->gatts->asking;
+    b = b && b->c == c && b->server->waiting ? b : att_waiting(c, -1);
+    return att_answer(b, err, data, len);
+}

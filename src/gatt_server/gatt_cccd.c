@@ -1,0 +1,121 @@
+/* Client Characteristic Configuration: what each client has asked for.  A small table for each
+ * connection of those that differ from 0.  Vol 3, Part G, 3.3.3.3 */
+#include "../core/event.h"
+#include "../core/security.h"
+#include "gatt_server.h"
+
+static struct woad_cccd *cccd_find(const struct conn *c, uint16_t handle)
+{
+    const struct woad *h = c->h;
+    struct gatts_conn *s = c->server;
+    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
+        if (s->cccds[n].handle == handle) {
+            return &s->cccds[n];
+        }
+    }
+    return NULL;
+}
+
+uint16_t cccd_value(const struct conn *c, uint16_t handle)
+{
+    const struct woad_cccd *slot = cccd_find(c, handle);
+    return slot ? slot->value & CCCD_BITS : 0;
+}
+
+/* What stands above the bits of a CCCD's value in the table: of which characteristic it is, since a
+ * bonded client that comes back may find another at its handles.  16-bit types differ in the first
+ * two octets, those that a vendor has made of one base there or in the last but two. */
+enum { CCCD_TAGGED = 4 };
+uint16_t cccd_tag(const struct conn *c, uint16_t handle)
+{
+    struct gatts *g = c->h->gatts;
+    const struct woad_uuid *type = db_at(g, db_characteristic_of(g, handle))->uuid;
+    unsigned octets = get_le16(type->le) ^ (type->size > 2 ? get_le16(type->le + 12) : 0u);
+    return (uint16_t)(octets << 3 | CCCD_TAGGED);
+}
+
+/* False: no room. */
+bool cccd_put(struct conn *c, uint16_t handle, uint16_t value)
+{
+    struct woad_cccd *slot = cccd_find(c, handle);
+    if (!slot && value) {
+        slot = cccd_find(c, 0);
+    }
+    if (!RESERVE(slot || !value)) {
+        return false;
+    }
+    if (slot) {
+        slot->handle = value ? handle : 0;
+        slot->value = (uint16_t)(value | (value ? cccd_tag(c, handle) : 0u));
+    }
+    return true;
+}
+
+/* WOAD_EV_SUBSCRIBE; Service Changed is the host's own. */
+void cccd_emit(struct conn *c, const struct woad_cccd *set)
+{
+    uint16_t decl = set->handle ? db_characteristic_of(c->h->gatts, set->handle) : 0;
+    if (decl && set->handle != HANDLE_SERVICE_CHANGED + 1) {
+        struct woad_event ev;
+        ev.u.subscribe.value_handle = (uint16_t)(decl + 1);
+        ev.u.subscribe.cccd = set->value & CCCD_BITS;
+        emit_of(c, WOAD_EV_SUBSCRIBE, &ev);
+    }
+}
+
+/* Bits that the characteristic can do, and no others.  Of a value of fixed length, octets that are
+ * not written stay as they are.  Vol 3, Part F, 3.4.5.1 */
+int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
+{
+    struct woad *h = c->h;
+    uint16_t decl = db_characteristic_of(h->gatts, handle);
+    uint8_t props = decl ? db_at(h->gatts, decl)->props : 0;
+    unsigned allowed = (props & WOAD_PROP_NOTIFY ? CCCD_NOTIFY : 0u) |
+                       (props & WOAD_PROP_INDICATE ? CCCD_INDICATE : 0u);
+    uint16_t before = cccd_value(c, handle);
+    uint8_t octets[2] = { (uint8_t)before, (uint8_t)(before >> 8) };
+    size_t len = rd_left(value);
+    if (len > sizeof octets) {
+        return WOAD_ATT_INVALID_VALUE_LENGTH;
+    }
+    rd_copy(value, octets, len);
+    uint16_t v = get_le16(octets);
+    if (v & ~allowed) {
+        return WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    }
+    if (!cccd_put(c, handle, v)) {
+        return WOAD_ATT_INSUFFICIENT_RESOURCES;
+    }
+    if (handle == HANDLE_SERVICE_CHANGED + 1 && v && h->gatt_bonds) {
+        h->gatt_bonds->recheck(c);
+    }
+    if (v != before && h->smp_role) {
+        h->smp_role->keep(c);
+    }
+    if (v != before) {
+        cccd_emit(c, &(struct woad_cccd){ handle, v });
+    }
+    return 0;
+}
+
+/* The CCCD of a value is among the descriptors behind it. */
+static uint16_t cccd_of(struct gatts *g, uint16_t value_handle)
+{
+    for (uint32_t handle = value_handle + 1u; handle <= 0xffff; handle++) {
+        const struct woad_attr *a = db_at(g, (uint16_t)handle);
+        if (!a || a->kind <= WOAD_ATTR_VALUE) {
+            break;
+        }
+        if (a->kind == WOAD_ATTR_CCCD) {
+            return (uint16_t)handle;
+        }
+    }
+    return 0;
+}
+
+uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle)
+{
+    const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
+    uint16_t handle = c ? cccd_of(h->gatts, value_handle) : 0;
+    return handle ? cccd_value(c, handle) : 0;
+}

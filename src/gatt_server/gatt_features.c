@@ -1,0 +1,55 @@
+/* Client Supported Features, and with Enhanced ATT Server Supported Features: characteristics that
+ * Generic Attribute has where a feature needs them.  Vol 3, Part G, 7.2, 7.4 */
+#include "../core/feature.h"
+#include "../core/security.h"
+#include "gatt_server.h"
+
+enum { SERVER_EATT = 1 };
+
+static const struct woad_uuid uuid_client_features = WOAD_UUID16(0x2b29),
+                              uuid_server_features = WOAD_UUID16(0x2b3a);
+static const uint8_t server_features[1] = { SERVER_EATT };
+
+static const struct woad_attr builtin_with_features[] = {
+    BUILTIN_ATTRS,
+    WOAD_CHARACTERISTIC(&uuid_client_features, WOAD_PROP_READ | WOAD_PROP_WRITE,
+                        WOAD_PERM_READ | WOAD_PERM_WRITE),
+    WOAD_CHARACTERISTIC_CONST(&uuid_server_features, server_features, sizeof server_features),
+};
+enum { WITH_EATT = sizeof builtin_with_features / sizeof *builtin_with_features };
+
+/* Bits, of which the first octet has all there are.  A bit that is set stays set; those that have
+ * no meaning yet are not kept.  7.2 */
+static int client_features_write(struct conn *c, struct rd *in)
+{
+    struct woad *h = c->h;
+    struct gatts_conn *s = c->server;
+    uint8_t bits = rd_u8(in) & CLIENT_FEATURES;
+    if (in->bad) {
+        return WOAD_ATT_INVALID_VALUE_LENGTH;
+    }
+    if (s->client_features & ~bits) {
+        return WOAD_ATT_VALUE_NOT_ALLOWED;
+    }
+    s->client_features = bits;
+    if (h->smp_role) {
+        h->smp_role->keep(c);
+    }
+    return 0;
+}
+
+const struct gatts_features gatts_features = {
+    { builtin_with_features, BUILTIN + 2, 1 }, client_features_write
+};
+const struct gatts_features gatts_features_eatt = {
+    { builtin_with_features, WITH_EATT, 1 }, client_features_write
+};
+
+static void client_features_carve(struct woad *h)
+{
+    if (!h->client_features) {           /* woad_eatt may have set those with more */
+        h->client_features = &gatts_features;
+    }
+}
+
+const struct woad_feature woad_gatt_client_features = { .carve = client_features_carve };

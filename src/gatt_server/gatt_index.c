@@ -1,0 +1,83 @@
+/* The index of types: in a large database an attribute is found by its type without a search. */
+#include "../base/uuid.h"
+#include "../core/feature.h"
+#include "gatt_server.h"
+
+/* The 16-bit form where there is one; equal UUIDs have equal keys. */
+static uint16_t type_key(const struct woad_uuid *uuid)
+{
+    uint16_t key = uuid_short(uuid);
+    for (size_t n = 0; !uuid_short(uuid) && n < uuid->size; n++) {
+        key = (uint16_t)(key * 31u + uuid->le[n]);
+    }
+    return key;
+}
+
+static uint16_t key_at(struct gatts *g, uint16_t handle)
+{
+    struct woad_uuid type;
+    db_type(db_at(g, handle), &type);
+    return type_key(&type);
+}
+
+/* The place of the first entry that is not before (key, handle). */
+static uint16_t index_place(struct gatts *g, uint16_t key, uint32_t handle)
+{
+    uint16_t low = 0, high = g->indexed;
+    while (low < high) {
+        uint16_t mid = (uint16_t)((low + high) / 2), mid_key = key_at(g, g->by_type[mid]);
+        if (mid_key < key || (mid_key == key && g->by_type[mid] < handle)) {
+            low = (uint16_t)(mid + 1);
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+/* Every attribute is in the index, or none is. */
+static void index_make(struct woad *h)
+{
+    struct gatts *g = h->gatts;
+    uint32_t all = 0;
+    for (size_t t = 0; t < g->n_tables; t++) {
+        all += g->tables[t].n;
+    }
+    if (all > h->cfg.attr_index) {
+        return;
+    }
+    g->index = h->type_index;
+    g->by_type = h->by_type;
+    for (uint16_t handle = db_next(g, 1); handle; handle = db_next(g, handle + 1u)) {
+        uint16_t at = index_place(g, key_at(g, handle), handle);
+        memmove(g->by_type + at + 1, g->by_type + at, (g->indexed - at) * sizeof *g->by_type);
+        g->by_type[at] = handle;
+        g->indexed++;
+    }
+}
+
+static uint16_t index_find(struct gatts *g, uint32_t start, uint16_t end,
+                           const struct woad_uuid *type)
+{
+    uint16_t key = type_key(type);
+    for (uint16_t at = index_place(g, key, start); at < g->indexed; at++) {
+        uint16_t handle = g->by_type[at];
+        if (handle > end || key_at(g, handle) != key) {
+            return 0;
+        }
+        if (db_type_is(db_at(g, handle), type)) {
+            return handle;
+        }
+    }
+    return 0;
+}
+
+static const struct type_index type_index = { index_make, index_find };
+
+static void index_carve(struct woad *h)
+{
+    h->by_type = arena_take(h, h->cfg.attr_index, sizeof *h->by_type);
+    h->type_index = &type_index;
+}
+
+const struct woad_feature woad_type_index = { .carve = index_carve };

@@ -1,0 +1,206 @@
+/* HCI: commands out, one at a time; events in.  Vol 4, Part E */
+#include <woad/hci.h>
+
+#include "../core/clock.h"
+#include "../core/feature.h"
+#include "../core/ready.h"
+#include "hci.h"
+#include "roles.h"
+
+enum { COMMAND_TIMEOUT_MS = 2000 };
+
+/* Whether the controller says it has a command: Supported_Commands of 6.27. */
+bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit)
+{
+    return (h->controller.commands[octet] >> bit & 1) != 0;
+}
+
+static uint32_t hci_answer_ms(const struct woad *h)
+{
+    uint16_t ms = h->setup_role && h->state == HOST_STARTING ? h->setup_role->answer_ms(h) : 0;
+    return ms ? ms : COMMAND_TIMEOUT_MS;
+}
+
+/* HCI_Command: opcode u16, len u8, parameters.  5.4.1 */
+size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
+{
+    if (room < WOAD_TX_ROOM) {
+        return 0;
+    }
+    bool quiet = h->quiet;
+    struct hci *hci = &h->hci;
+    const struct woad_feature *owner = &woad_core;
+    h->quiet = true;
+    if (hci->pending || !hci->credits) {
+        return 0;                        /* until an event, which ends the quiet */
+    }
+    for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
+        struct wr params = wr_of(buf + 4, 255);
+        hci->pending_arg = WOAD_NO_CONN; /* not of the command before */
+        uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
+        if (opcode) {
+            if (CHECK_QUIET && quiet) {
+                __builtin_trap();
+            }
+            h->quiet = false;
+            buf[0] = H4_COMMAND;
+            put_le16(buf + 1, opcode);
+            buf[3] = (uint8_t)wr_len(&params);
+            hci->pending = opcode;
+            hci->owner = owner;
+            hci->due = deadline_in(h, hci_answer_ms(h));
+            return 4 + wr_len(&params);
+        }
+    }
+    return 0;
+}
+
+/* An answer; `p`: credits u8, opcode u16.  One that nobody waits for (late, repeated, NOP) only
+ * brings credit. */
+static int hci_answered(struct woad *h, const uint8_t *p, uint8_t status, struct rd *ret)
+{
+    struct hci *hci = &h->hci;
+    uint16_t opcode = get_le16(p + 1);
+    bool mine = opcode && opcode == hci->pending;
+    uint8_t credits = p[0];
+    hci->credits = credits;
+    if (mine) {
+        hci->pending = 0;
+        hci->due = 0;
+    }
+    if (!hci->pending && credits) {
+        hci->due = 0;
+    } else if (!hci->due) {              /* an event that brings one is awaited */
+        hci->due = deadline_in(h, COMMAND_TIMEOUT_MS);
+    }
+    if (mine) {
+        hci->owner->complete(h, opcode, status, ret);
+    }
+    return 0;
+}
+
+/* HCI_Command_Complete: credits u8, opcode u16, return parameters: status u8, ….  7.7.14 */
+static int hci_rx_complete(struct woad *h, struct rd *in)
+{
+    const uint8_t *p = rd_bytes(in, 3);
+    if (!p) {
+        return WOAD_EBADMSG;
+    }
+    uint8_t status = rd_left(in) ? rd_u8(in) : (uint8_t)WOAD_HCI_UNSPECIFIED;
+    return hci_answered(h, p, status, in);
+}
+
+/* HCI_Command_Status: status u8, credits u8, opcode u16.  7.7.15 */
+static int hci_rx_status(struct woad *h, struct rd *in)
+{
+    const uint8_t *p = rd_bytes(in, 4);
+    return p && rd_done(in) ? hci_answered(h, p + 1, p[0], in) : WOAD_EBADMSG;
+}
+
+/* HCI_LE_Advertising_Report: the feature that scans reads it.  7.7.65.2 */
+static int hci_rx_report(struct woad *h, struct rd *in)
+{
+    if (h->scan_report) {
+        h->scan_report(h, in);
+    }
+    return in->bad ? WOAD_EBADMSG : 0;
+}
+
+static const struct conn_event *conn_event_in(const struct conn_event *e, uint8_t code)
+{
+    while (e && e->code && e->code != code) {
+        e++;
+    }
+    return e && e->code ? e : NULL;
+}
+
+/* It goes to the first that has it in its table: the core, or a feature. */
+static int hci_rx_conn(struct woad *h, uint8_t code, struct rd *in)
+{
+    const struct woad_feature *feature = &woad_core;
+    for (const struct woad_feature *const *f = h->cfg.features; feature; feature = *f++) {
+        const struct conn_event *e = conn_event_in(feature->conn_events, code);
+        if (e) {
+            if (rd_left(in) != e->len) {
+                return WOAD_EBADMSG;
+            }
+            uint8_t status = e->status ? rd_u8(in) : 0;
+            struct conn *c = conn_by_handle(h, rd_le16(in));
+            if (c) {
+                e->rx(c, status, in);
+            }
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* HCI_LE_Meta: subevent u8, its parameters.  7.7.65 */
+static int hci_rx_le(struct woad *h, struct rd *in)
+{
+    uint8_t sub = rd_u8(in);
+    if (sub == LE_CONNECTION_COMPLETE || sub == LE_ENHANCED_CONNECTION_COMPLETE) {
+        return conn_rx_complete(h, in, sub == LE_ENHANCED_CONNECTION_COMPLETE);
+    }
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        const struct woad_needs *needs = (*f)->needs;
+        struct rd copy = *in;
+        if (needs && needs->meta) {
+            needs->meta(h, sub, &copy);
+        }
+    }
+    return in->bad ? WOAD_EBADMSG : hci_rx_conn(h, LE | sub, in);
+}
+
+static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
+{
+    switch (code) {
+    case EVT_COMMAND_COMPLETE:
+        return hci_rx_complete(h, in);
+    case EVT_COMMAND_STATUS:
+        return hci_rx_status(h, in);
+    case EVT_LE_META:
+        return hci_rx_le(h, in);
+    case EVT_HARDWARE_ERROR:
+        host_down(h, WOAD_EIO);
+        return 0;
+    default:
+        return code < LE ? hci_rx_conn(h, code, in) : 0;
+    }
+}
+
+/* HCI_Event: code u8, len u8, parameters.  5.4.4 */
+int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
+{
+    if (n < 2 || p[1] != n - 2) {
+        return WOAD_EBADMSG;
+    }
+    uint8_t code = p[0];
+    if (code == EVT_COMPLETED_PACKETS) {
+        return acl_rx_completed(h, p + 2, n - 2);
+    }
+    struct rd in = rd_of(p + 2, n - 2);
+    if (code == EVT_LE_META && n > 2 && p[2] == LE_ADVERTISING_REPORT) {
+        in.p++;
+        return hci_rx_report(h, &in);
+    }
+    int err = hci_rx_code(h, code, &in);
+    stir_all(h);                         /* behind it: whatever it has changed */
+    return err;
+}
+
+/* A command that went out before the time was known has all of its time before it. */
+void hci_clock_begins(struct woad *h)
+{
+    h->hci.due = h->hci.due ? deadline_in(h, hci_answer_ms(h)) : 0;
+}
+
+/* A controller that does not answer is lost, and so is one that takes no commands any more. */
+uint32_t hci_due(struct woad *h)
+{
+    uint32_t left = deadline_left(h, h->hci.due);
+    if (left == 0) {
+        host_down(h, WOAD_ETIMEDOUT);
+    }
+    return left;
+}

@@ -1,0 +1,95 @@
+/* What controllers say of themselves that is not so: a table, and the program's own. */
+#include "../core/conn.h"
+#include "../core/feature.h"
+
+/* Vol 4, Part E, 6.27: octet and bits of Supported_Commands.  Companies by their assigned
+ * numbers. */
+enum { BROADCOM = 0x000f, ACTIONS = 0x03e0, ANY = 0xffff };
+
+/* The address that parts have before somebody gives them one of their own: it is every part's.
+ * Least significant octet first. */
+static const uint8_t bcm20702a0[6] = { 0x00, 0xa0, 0x02, 0x70, 0x20, 0x00 };
+static const uint8_t bcm20702a1[6] = { 0x00, 0x00, 0xa0, 0x02, 0x70, 0x20 };
+static const uint8_t bcm2076b1[6] = { 0x79, 0x56, 0x00, 0xa0, 0x76, 0x20 };
+static const uint8_t bcm43430a0[6] = { 0xac, 0x1f, 0x12, 0xa0, 0x43, 0x43 };
+static const uint8_t bcm43430a1[6] = { 0xac, 0x1f, 0x12, 0xa1, 0x43, 0x43 };
+static const uint8_t bcm4324b3[6] = { 0x00, 0x00, 0x00, 0xb3, 0x24, 0x43 };
+static const uint8_t bcm4330b1[6] = { 0x00, 0x00, 0x00, 0xb1, 0x30, 0x43 };
+static const uint8_t bcm4334b0[6] = { 0x00, 0x00, 0x00, 0xb0, 0x34, 0x43 };
+static const uint8_t bcm4345c5[6] = { 0xac, 0x1f, 0x00, 0xc5, 0x45, 0x43 };
+static const uint8_t bcm43341b[6] = { 0xac, 0x1f, 0x00, 0x1b, 0x34, 0x43 };
+
+static const struct woad_quirk quirks[] = {
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm20702a0 },
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm20702a1 },
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm2076b1 },
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm43430a0 },
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm43430a1 },
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm4324b3 },
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm4330b1 },
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm4334b0 },
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm4345c5 },
+    { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm43341b },
+    /* Names LE Extended Create Connection, and answers it with an error. */
+    { ACTIONS, 0, ANY, WOAD_QUIRK_NO_COMMANDS, 37, 0x80, NULL },
+};
+
+struct quirks_own { const struct woad_quirk *table; size_t n; };
+HOLD_SIZE(quirks_own, WOAD_SIZE_QUIRKS);
+
+static void quirk_apply(struct woad *h, const struct woad_quirk *q)
+{
+    struct controller *c = &h->controller;
+    if (q->company != c->company || c->subversion < q->subversion_first ||
+        c->subversion > q->subversion_last) {
+        return;
+    }
+    switch (q->kind) {
+    case WOAD_QUIRK_ADDRESS:
+        if (memcmp(c->public_addr.octet, q->address, 6) == 0) {
+            memset(c->public_addr.octet, 0, 6);            /* none */
+        }
+        break;
+    case WOAD_QUIRK_NO_COMMANDS:
+        c->commands[q->octet % sizeof c->commands] &= (uint8_t)~q->bits;
+        break;
+    case WOAD_QUIRK_HAS_COMMANDS:
+        c->commands[q->octet % sizeof c->commands] |= q->bits;
+        break;
+    case WOAD_QUIRK_NO_LE_FEATURES:
+        c->le_features[q->octet % sizeof c->le_features] &= (uint8_t)~q->bits;
+        break;
+    default:
+        break;
+    }
+}
+
+static void quirks_apply(struct woad *h)
+{
+    for (size_t k = 0; k < sizeof quirks / sizeof *quirks; k++) {
+        quirk_apply(h, &quirks[k]);
+    }
+    for (size_t k = 0; k < h->quirks->n; k++) {
+        quirk_apply(h, &h->quirks->table[k]);
+    }
+}
+
+static void quirks_carve(struct woad *h)
+{
+    h->quirks = arena_take(h, 1, sizeof *h->quirks);
+    if (h->quirks) {
+        h->quirks_apply = quirks_apply;
+    }
+}
+
+const struct woad_feature woad_quirks = { .carve = quirks_carve };
+
+int woad_set_quirks(struct woad *h, const struct woad_quirk *table, size_t n)
+{
+    if (!h->quirks) {
+        return WOAD_ENOTSUP;
+    }
+    h->quirks->table = table;
+    h->quirks->n = n;
+    return 0;
+}

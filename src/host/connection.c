@@ -1,0 +1,377 @@
+/* A connection's life: the HCI commands and events that open, change and end it.  It is the core's
+ * row in the table of features. */
+#include <woad/hci.h>
+
+#include "../att/att.h"
+#include "../base/bytes.h"
+#include "../core/address.h"
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "../core/feature.h"
+#include "../core/reconnect_role.h"
+#include "../core/security.h"
+#include "../hci/hci.h"
+#include "../hci/roles.h"
+#include "../l2cap/l2cap.h"
+#include "../l2cap/sig.h"
+
+enum { GENERATIONS = 127 };              /* so that no number is 0xffff */
+enum { ANY_HANDLE = 0xffff };
+
+static void conn_opened(struct conn *c)
+{
+    att_open(c->bearer, c, ATT_MTU_DEFAULT);
+    for (const struct woad_feature *const *f = c->h->cfg.features; *f; f++) {
+        if ((*f)->conn_open) {
+            (*f)->conn_open(c);
+        }
+    }
+    if (!c->unproved) {
+        conn_tell_open(c);
+    }
+}
+
+/* A new connection takes a free place; buffers and generation stay with the place. */
+static struct conn *conn_take(struct woad *h)
+{
+    struct conn *c = conn_free(h);
+    if (!RESERVE(c != NULL)) {
+        return NULL;
+    }
+    memset(c, 0, offsetof(struct conn, number));
+    memset(&c->rx_len, 0, sizeof *c - offsetof(struct conn, rx_len));
+    c->state = CONN_OPEN;
+    c->reason = WOAD_HCI_REMOTE_USER_TERMINATED;
+    fifo_begin(&c->queue, h->cfg.tx_queue);
+    fifo_begin(&c->answers, h->answers);
+    h->conns_open++;
+    return c;
+}
+
+/* The private address that the controller has used, if it has. */
+static void conn_private(struct woad_addr *a, struct rd *in)
+{
+    uint8_t rpa[6];
+    rd_copy(in, rpa, sizeof rpa);
+    if (!zeros(rpa, sizeof rpa)) {
+        a->type = WOAD_ADDR_RANDOM;
+        memcpy(a->octet, rpa, sizeof a->octet);
+    }
+}
+
+static void conn_failed(struct woad *h, bool central, int status)
+{
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->connect_failed) {
+            (*f)->connect_failed(h, central, status);
+        }
+    }
+}
+
+/* Changes one handle of those to be refused to another.  What was there, 0: nothing. */
+static uint16_t conn_refused(struct woad *h, uint16_t from, uint16_t to)
+{
+    for (uint16_t *at = h->controller.refused; at < h->controller.refused + REFUSED_MAX; at++) {
+        uint16_t was = *at;
+        if (from == ANY_HANDLE ? was : was == from) {
+            *at = to;
+            return was;
+        }
+    }
+    return 0;
+}
+
+/* A connection there is no room for is ended, and what it has come of is over. */
+static void conn_refuse(struct woad *h, uint16_t handle, bool central)
+{
+    conn_refused(h, 0, (uint16_t)(handle + 1));
+    if (h->state == HOST_UP) {
+        conn_failed(h, central, WOAD_ENOMEM);
+    }
+}
+
+/* The handle of a new connection is no other's any more: one that had it has ended, and the
+ * controller has not said so, or it was to be refused. */
+static void conn_handle_reused(struct woad *h, uint16_t handle)
+{
+    struct conn *c = conn_by_handle(h, handle);
+    conn_refused(h, (uint16_t)(handle + 1), 0);
+    if (c) {
+        conn_close(c, WOAD_HCI_UNKNOWN_CONNECTION);
+    }
+}
+
+/* HCI_LE_[Enhanced_]Connection_Complete: status u8, handle u16, role u8, peer type u8, address 6,
+ * [local RPA 6, peer RPA 6,] interval u16, latency u16, supervision u16, accuracy u8.
+ * 7.7.65.1, 7.7.65.10 */
+int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
+{
+    if (rd_left(in) < (enhanced ? 30u : 18u)) {
+        return WOAD_EBADMSG;
+    }
+    const uint8_t *p = rd_bytes(in, 4);
+    uint8_t status = p[0], role = p[3];
+    uint16_t handle = get_le16(p + 1);
+    if (status) {                        /* Advertising Timeout: 1.28 s of directed advertising */
+        conn_failed(h, status != WOAD_HCI_ADVERTISING_TIMEOUT, status);
+        return 0;
+    }
+    if (handle > 0xeff || role > 1) {
+        return WOAD_EBADMSG;
+    }
+    bool central = role == 0;
+    conn_handle_reused(h, handle);
+    struct conn *c = h->state == HOST_UP ? conn_take(h) : NULL;
+    if (!c) {
+        conn_refuse(h, handle, central);
+        return 0;
+    }
+    c->handle = handle;
+    c->central = central;
+    rd_copy(in, &c->peer, sizeof c->peer);
+    addr_copy(&c->peer_air, &c->peer);
+    addr_copy(&c->own, &h->used);        /* which may be about to change */
+    if (enhanced) {
+        conn_private(&c->own, in);
+        conn_private(&c->peer_air, in);
+    }
+    rd_le16s(in, c->now, NOW);
+    if (h->smp_role) {
+        h->smp_role->resolve(h, &c->peer);
+    }
+    conn_opened(c);
+    return 0;
+}
+
+/* The end of a connection, whoever asked for it: credits come back, every procedure ends. */
+void conn_close(struct conn *c, uint8_t reason)
+{
+    struct woad *h = c->h;
+    struct woad_event ev;
+    addr_copy(&ev.u.disconnect.peer, &c->peer);
+    ev.u.disconnect.central = c->central;
+    ev.u.disconnect.reason = reason;
+    h->hci.acl_free = (uint16_t)(h->hci.acl_free + c->in_controller);
+    c->in_controller = 0;
+    c->state = CONN_GONE;
+    wipe(c->rx, h->frame_in + 4u);       /* half a frame, of a pairing perhaps */
+    acl_abandon(c);                      /* before an event, in which woad_tx() may be called */
+    if (c->update_asked) {
+        conn_updated(c, WOAD_ENOTCONN);
+    }
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->conn_close) {
+            (*f)->conn_close(c);
+        }
+    }
+    att_close(c->bearer, WOAD_ENOTCONN);
+    att_drop_queue(c, WOAD_ENOTCONN);
+    c->state = CONN_FREE;
+    h->conns_open--;
+    ev.type = WOAD_EV_DISCONNECT;
+    ev.conn = c->number;
+    c->number = (uint16_t)((c->number + 0x100) % (GENERATIONS << 8));
+    if (c->unproved) {
+        h->reconnect->lost(h, reason);   /* the application has never had it */
+        return;
+    }
+    emit(h, &ev);
+}
+
+void conn_close_all(struct woad *h, uint8_t reason)
+{
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        if (c->state > CONN_GONE) {
+            conn_close(c, reason);
+        }
+    }
+}
+
+/* HCI_Disconnection_Complete: status u8, handle u16, reason u8.  7.7.5 */
+static void conn_rx_disconnected(struct conn *c, uint8_t status, struct rd *in)
+{
+    if (!status) {
+        conn_close(c, rd_u8(in));
+    }
+}
+
+/* What woad_conn_update() has asked for goes by L2CAP, after a way that has failed.  False: to a
+ * peripheral there is none, or `asked` is another's by now. */
+static bool conn_by_l2cap(struct conn *c)
+{
+    c->sig_params = c->update_asked && c->asked_here && !c->want_update && !c->central;
+    return c->sig_params;
+}
+
+/* HCI_LE_Connection_Update_Complete: status u8, handle u16, interval u16, latency u16,
+ * supervision u16.  7.7.65.3 */
+static void conn_rx_update(struct conn *c, uint8_t status, struct rd *in)
+{
+    if (status == WOAD_HCI_UNSUPPORTED_REMOTE && conn_by_l2cap(c)) {
+        return;                          /* a central that does not know it by the link layer */
+    }
+    if (!status) {
+        rd_le16s(in, c->now, NOW);
+    }
+    conn_updated(c, status);
+}
+
+/* HCI_LE_Remote_Connection_Parameter_Request: handle u16, and those.  7.7.65.6 */
+static void conn_rx_param_request(struct conn *c, uint8_t status, struct rd *in)
+{
+    (void)status;
+    c->refuse_params = !conn_rx_params(c, in);
+    c->want_param_reply = true;
+}
+
+/* HCI_LE_Long_Term_Key_Request: handle u16, random 8, diversifier u16.  There is no key without a
+ * security manager.  7.7.65.5 */
+static void conn_rx_ltk_request(struct conn *c, uint8_t status, struct rd *in)
+{
+    const struct smp_role *role = c->h->smp_role;
+    const uint8_t *rand = rd_bytes(in, 8);
+    (void)status;
+    c->want_ltk_reply = !role || !role->key_request(c, rand, rd_le16(in));
+}
+
+static const struct conn_event conn_events[] = {
+    { EVT_DISCONNECTION_COMPLETE, STATUS, 4, conn_rx_disconnected },
+    { LE | LE_CONNECTION_UPDATE, STATUS, 9, conn_rx_update },
+    { LE | LE_CONN_PARAM_REQUEST, NO_STATUS, 10, conn_rx_param_request },
+    { LE | LE_LTK_REQUEST, NO_STATUS, 12, conn_rx_ltk_request },
+    { 0 }
+};
+
+/* HCI_Disconnect: handle u16, reason u8.  7.1.6 */
+static uint16_t conn_write_disconnect(uint16_t handle, uint8_t reason, struct wr *params)
+{
+    wr_le16(params, handle);
+    wr_u8(params, reason);
+    return OP_DISCONNECT;
+}
+
+/* HCI_LE_Remote_Connection_Parameter_Request_Reply, HCI_LE_Connection_Update: handle u16,
+ * interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16.
+ * 7.8.31, 7.8.18 */
+static uint16_t conn_write_params(const struct conn *c, uint16_t opcode, struct wr *params)
+{
+    wr_le16(params, c->handle);
+    conn_wr_params(params, c->asked);
+    return opcode;
+}
+
+/* HCI_LE_Remote_Connection_Parameter_Request_Negative_Reply: handle u16, reason u8.  7.8.32 */
+static uint16_t conn_write_refusal(const struct conn *c, struct wr *params)
+{
+    wr_le16(params, c->handle);
+    wr_u8(params, WOAD_HCI_UNACCEPTABLE_PARAMETERS);
+    return OP_LE_CONN_PARAM_NEGATIVE;
+}
+
+static uint16_t conn_command(struct conn *c, struct wr *params)
+{
+    struct woad *h = c->h;
+    if (c->state <= CONN_GONE) {
+        return 0;
+    }
+    h->hci.pending_arg = c->number;
+    if (c->want_disconnect) {
+        c->want_disconnect = false;
+        return conn_write_disconnect(c->handle, c->reason, params);
+    }
+    if (c->want_ltk_reply) {
+        c->want_ltk_reply = false;
+        wr_le16(params, c->handle);
+        return OP_LE_LTK_NEGATIVE_REPLY;
+    }
+    if (c->want_param_reply) {
+        c->want_param_reply = false;
+        return c->refuse_params ? conn_write_refusal(c, params)
+                                : conn_write_params(c, OP_LE_CONN_PARAM_REPLY, params);
+    }
+    if (c->want_update) {
+        c->want_update = false;
+        return conn_write_params(c, OP_LE_CONNECTION_UPDATE, params);
+    }
+    return 0;
+}
+
+static uint16_t core_command(struct woad *h, struct wr *params)
+{
+    if (h->state == HOST_STARTING) {
+        bool waits = h->hci.step && h->setup_role && h->setup_role->wants(h);
+        return waits ? 0 : up_command(h, params);
+    }
+    uint16_t refused = conn_refused(h, ANY_HANDLE, 0);
+    if (refused) {
+        return conn_write_disconnect((uint16_t)(refused - 1), WOAD_HCI_REMOTE_LOW_RESOURCES,
+                                     params);
+    }
+    /* Not while it may be in use: advertising and scanning pause for it.  7.8.4 */
+    if (h->random_dirty && !(h->busy & ~WANTS_CONNECT) && h->state == HOST_UP) {
+        h->random_dirty = false;
+        woad_own_address(h, &h->used);
+        wr_bytes(params, h->controller.random_addr.octet, 6);
+        return OP_LE_SET_RANDOM_ADDRESS;
+    }
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        uint16_t opcode = conn_command(c, params);
+        if (opcode) {
+            return opcode;
+        }
+    }
+    if (h->state == HOST_STOPPING && !conn_any(h)) {
+        return OP_RESET;
+    }
+    return 0;
+}
+
+static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    if (h->state == HOST_STARTING) {
+        up_complete(h, opcode, status, ret);
+        return;
+    }
+    struct conn *c = conn_of(h, h->hci.pending_arg);
+    if (opcode == OP_RESET) {
+        host_down(h, 0);
+    } else if (opcode == OP_DISCONNECT && c && status == WOAD_HCI_UNKNOWN_CONNECTION) {
+        conn_close(c, status);           /* it is gone */
+    } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_asked &&
+               !c->want_update && !conn_by_l2cap(c)) {
+        conn_updated(c, status);
+    }
+}
+
+const struct woad_feature woad_core = { .command = core_command, .complete = core_complete,
+                                        .conn_events = conn_events };
+
+/* A central that does not answer has not changed anything: RTX, 6.2.1; nor has one that accepts and
+ * does nothing: Vol 3, Part C, 9.3.9.2.  A controller that does not end a connection is lost. */
+uint32_t conn_due(struct woad *h)
+{
+    uint32_t left = WOAD_FOREVER;
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        uint32_t mine = c->state > CONN_GONE ? deadline_left(h, c->sig_due) : WOAD_FOREVER;
+        left = least(left, mine);
+        if (mine == 0 && c->state == CONN_OPEN) {
+            c->want_update = c->sig_params = false;
+            conn_updated(c, WOAD_ETIMEDOUT);
+        } else if (mine == 0) {
+            host_down(h, WOAD_ETIMEDOUT);
+        }
+    }
+    return left;
+}
+
+int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *info)
+{
+    const struct conn *c = conn_of(h, conn);
+    if (!c) {
+        return WOAD_ENOTCONN;
+    }
+    *info = (struct woad_conn_info){ c->peer, c->central, c->now[NOW_INTERVAL],
+                                     c->now[NOW_LATENCY], c->now[NOW_SUPERVISION],
+                                     c->bearer->mtu };
+    return 0;
+}

@@ -1,0 +1,244 @@
+/* The instance: memory, start and stop, the entry points. */
+#include <woad/hci.h>
+
+#include "../att/att.h"
+#include "../base/bytes.h"
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "../core/feature.h"
+#include "../core/ready.h"
+#include "../hci/hci.h"
+#include "../l2cap/l2cap.h"
+
+static const struct woad_feature *const no_features[] = { NULL };
+
+static bool config_valid(const struct woad_config *c)
+{
+    return c && c->event && c->conns && c->mtu >= ATT_MTU_DEFAULT && c->mtu <= 527 &&
+           c->tx_queue >= c->mtu + 2 && c->request_queue >= c->mtu + 2 && c->procedures &&
+           c->mps <= 65533 && (!c->att_bearers || c->mtu >= 64);
+}
+
+static void carve(struct woad *h)
+{
+    h->conns = arena_take(h, h->cfg.conns, sizeof *h->conns);
+    h->bearers = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
+    h->tx = arena_take(h, 1, (size_t)h->frame + 4);
+    arena_conns(h, (size_t)h->frame_in + 4, EACH(h->conns, rx));
+    arena_conns(h, h->answers, EACH(h->conns, answers.mem));
+    arena_conns(h, h->cfg.tx_queue, EACH(h->conns, queue.mem));
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->carve) {
+            (*f)->carve(h);
+        }
+    }
+}
+
+static void take_config(struct woad *h, const struct woad_config *config)
+{
+    h->cfg = *config;
+    if (!h->cfg.features) {
+        h->cfg.features = no_features;
+    }
+    h->frame = config->mtu;
+    uint32_t channels = 0;
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        const struct woad_needs *needs = (*f)->needs;
+        if (needs) {
+            if (needs->frame > h->frame) {
+                h->frame = needs->frame;
+            }
+            channels += needs->signals ? (uint32_t)config->channels + config->att_bearers : 0;
+        }
+    }
+    h->answers = (uint16_t)WOAD_SIZE_ANSWERS(channels);
+    h->frame_in = config->mps > h->frame ? config->mps : h->frame;
+}
+
+static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *config)
+{
+    struct arena a = { mem, sizeof *h };
+    h->arena = &a;
+    take_config(h, config);
+    carve(h);
+    h->arena = NULL;
+    return WOAD_UP(a.len);
+}
+
+size_t woad_size(const struct woad_config *config)
+{
+    struct woad h = { 0 };
+    return config_valid(config) ? lay_out(&h, NULL, config) : 0;
+}
+
+struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
+{
+    size_t need = woad_size(config);
+    if (!mem || !need || len < need) {
+        return NULL;
+    }
+    memset(mem, 0, need);
+    struct woad *h = mem;
+    lay_out(h, mem, config);
+    h->conns_end = h->conns + h->cfg.conns;
+    h->bearers_end = h->bearers + h->cfg.conns + h->cfg.att_bearers;
+    struct att_bearer *b = h->bearers;
+    uint16_t number = 0;
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        c->h = h;
+        c->number = number++;
+        c->bearer = b++;
+    }
+    h->mtu = config->mtu < 256 ? config->mtu : 256;
+    return h;
+}
+
+static void reset_features(struct woad *h)
+{
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->reset) {
+            (*f)->reset(h);
+        }
+    }
+}
+
+int woad_start(struct woad *h)
+{
+    if (h->state != HOST_OFF) {
+        return WOAD_EALREADY;
+    }
+    memset(&h->controller, 0, sizeof h->controller);
+    h->hci = (struct hci){ .credits = 1 };
+    h->quiet = false;
+    h->state = HOST_STARTING;
+    reset_features(h);
+    return 0;
+}
+
+int woad_stop(struct woad *h)
+{
+    if (h->state <= HOST_FALLING) {
+        return WOAD_ENODEV;
+    }
+    if (h->state == HOST_STOPPING) {
+        return 0;
+    }
+    h->quiet = false;
+    if (h->state == HOST_STARTING) {
+        host_down(h, 0);
+        return 0;
+    }
+    h->state = HOST_STOPPING;
+    h->stop_due = deadline_in(h, 1000);
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        if (c->state == CONN_OPEN) {
+            woad_disconnect(h, c->number, WOAD_HCI_REMOTE_USER_TERMINATED);
+        }
+    }
+    return 0;
+}
+
+/* Everything ends here, once: connections with their procedures, then the instance itself. */
+void host_down(struct woad *h, int error)
+{
+    if (h->state <= HOST_FALLING) {
+        return;
+    }
+    h->state = HOST_FALLING;
+    h->hci.pending = 0;
+    h->hci.credits = 0;
+    h->hci.due = 0;
+    h->stop_due = 0;
+    h->busy = 0;
+    conn_close_all(h, error ? WOAD_HCI_HARDWARE_FAILURE : WOAD_HCI_LOCAL_HOST_TERMINATED);
+    reset_features(h);
+    h->state = HOST_OFF;
+    struct woad_event ev;
+    ev.u.down.error = error;
+    emit_none(h, WOAD_EV_DOWN, &ev);
+}
+
+void woad_fail(struct woad *h, int error)
+{
+    host_down(h, error ? error : WOAD_EIO);
+}
+
+int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
+{
+    if (!packet || !len) {
+        return WOAD_EBADMSG;
+    }
+    if (h->state <= HOST_FALLING) {
+        return 0;                        /* nobody is there */
+    }
+    uint8_t type = *packet++;
+    len--;
+    h->controller.heard = h->now;
+    if (type == H4_ACL) {
+        return acl_rx(h, packet, len);
+    }
+    if (type == H4_EVENT) {
+        return hci_rx_event(h, packet, len);
+    }
+    return type == H4_SCO || type == H4_ISO ? 0 : WOAD_EBADMSG;
+}
+
+size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
+{
+    if (h->state <= HOST_FALLING || h->writing) {
+        return 0;                        /* writing: a callback asks while a packet is made */
+    }
+    h->writing = true;
+    size_t n;
+    do {                                 /* what acl_tx() raises may call for a command */
+        n = h->quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
+        n = n ? n : acl_tx(h, buf, room);
+    } while (!n && !h->quiet && room >= WOAD_TX_ROOM);
+    h->writing = false;
+    return n;
+}
+
+void woad_clock(struct woad *h, uint32_t now_ms)
+{
+    h->now = now_ms;
+    if (!h->clocked) {
+        h->clocked = true;
+        hci_clock_begins(h);
+    }
+}
+
+uint32_t woad_poll(struct woad *h, uint32_t now_ms)
+{
+    woad_clock(h, now_ms);
+    h->quiet = false;
+    h->raised = h->unasked;
+    h->unasked = false;
+    uint32_t left = least(hci_due(h), least(conn_due(h), att_due(h)));
+    for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
+        if ((*f)->due) {
+            left = least(left, (*f)->due(h));
+        }
+    }
+    uint32_t stop = deadline_left(h, h->stop_due);
+    if (stop == 0) {
+        host_down(h, 0);                 /* a controller that does not end its connections */
+    }
+    if (h->state == HOST_OFF) {
+        return WOAD_FOREVER;
+    }
+    return h->raised ? 0 : least(left, stop);              /* what an event asked for leaves */
+}
+
+int woad_set_mtu(struct woad *h, uint16_t mtu)
+{
+    if (mtu < ATT_MTU_DEFAULT || mtu > h->cfg.mtu) {
+        return WOAD_EINVAL;
+    }
+    h->mtu = mtu;
+    return 0;
+}
+
+uint16_t woad_mtu(const struct woad *h)
+{
+    return h->mtu;
+}

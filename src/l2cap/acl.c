@@ -1,0 +1,279 @@
+/* ACL data: fragments in and out, and the controller's buffers.  Vol 4, Part E, 5.4.2 */
+#include "../base/bytes.h"
+#include "../core/ready.h"
+#include "../hci/hci.h"
+#include "coc_role.h"
+#include "l2cap.h"
+#include "sig.h"
+
+enum { ACL_HDR = 5, L2CAP_HDR = 4 };     /* with the H4 type octet; len u16, cid u16 */
+enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
+
+/* Nothing of a pairing stays behind in a buffer of ours. */
+static void acl_wipe(uint8_t *frame, size_t len)
+{
+    if (get_le16(frame + 2) == CID_SMP) {
+        wipe(frame, len);
+    }
+}
+
+/* A frame that is longer than any channel of ours takes is dropped, as far as it is there: on the
+ * signalling channel that is answered, a channel with credits is closed.
+ * Vol 3, Part A, 4.1, 3.4.3 */
+static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
+{
+    uint16_t cid = len < L2CAP_HDR ? 0 : get_le16(frame + 2);
+    if (cid == CID_SIGNALLING && len > L2CAP_HDR + 1) {
+        sig_too_long(c, frame[L2CAP_HDR + 1]);
+    } else if (cid >= CID_FIRST && c->h->coc_role) {
+        c->h->coc_role->too_long(c, cid);
+    }
+}
+
+static size_t acl_most(const struct conn *c) { return c->h->frame_in + (size_t)L2CAP_HDR; }
+
+/* The first `len` octets of a frame: used where they lie if they are all of it; with more than the
+ * frame says they are dropped.  Returns whether the rest is awaited.  Vol 3, Part A, 7.2.1 */
+static bool acl_awaits(struct conn *c, const uint8_t *frame, size_t len)
+{
+    size_t most = acl_most(c);
+    size_t need = len < 2 ? most : get_le16(frame) + (size_t)L2CAP_HDR;
+    if (len < need && need <= most) {
+        return true;
+    }
+    if (len == need) {
+        struct rd in = rd_of(frame + L2CAP_HDR, len - L2CAP_HDR);
+        l2cap_rx(c, get_le16(frame + 2), &in);
+    } else if (len < need) {
+        acl_too_long(c, frame, len);
+    }
+    return false;
+}
+
+static void acl_start(struct conn *c, const uint8_t *p, size_t n)
+{
+    c->rx_len = 0;
+    if (acl_awaits(c, p, n)) {
+        memcpy(c->rx, p, n);
+        c->rx_len = (uint32_t)n;
+    }
+}
+
+/* Without a beginning there is nothing that this could continue. */
+static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
+{
+    size_t before = c->rx_len, len = before + n;
+    c->rx_len = 0;
+    if (!before || len > acl_most(c)) {
+        return;
+    }
+    memcpy(c->rx + before, p, n);
+    if (acl_awaits(c, c->rx, len)) {
+        c->rx_len = (uint32_t)len;
+    } else {
+        acl_wipe(c->rx, len);
+    }
+}
+
+/* handle u12, pb u2, bc u2, len u16, fragment.  5.4.2 */
+int acl_rx(struct woad *h, const uint8_t *p, size_t n)
+{
+    if (n < 4 || get_le16(p + 2) != n - 4) {
+        return WOAD_EBADMSG;
+    }
+    uint16_t head = get_le16(p);
+    unsigned pb = head >> 12 & 3;
+    struct conn *c = conn_by_handle(h, head & 0xfff);
+    if (!c) {
+        return 0;                        /* late, for a connection that is gone */
+    }
+    if (pb > PB_START) {
+        return WOAD_EBADMSG;
+    }
+    n -= 4;
+    if (n && pb == PB_CONTINUE) {
+        acl_continue(c, p + 4, n);
+    } else if (n) {                      /* some controllers send PB_START_TO_CONTROLLER */
+        acl_start(c, p + 4, n);
+    }
+    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;         /* as stir_conn() */
+    stir_queue(c);
+    return 0;
+}
+
+/* HCI_Number_Of_Completed_Packets: n u8, n times { handle u16, count u16 }.  7.7.19
+ * A count beyond what was sent is the controller's error and brings no credit. */
+int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
+{
+    if (!len || len != 1 + *p * 4u) {
+        return WOAD_EBADMSG;
+    }
+    uint8_t n = *p++;
+    for (; n; n--, p += 4) {
+        struct conn *c = conn_by_handle(h, get_le16(p) & 0xfff);
+        if (c) {
+            uint16_t count = (uint16_t)least(get_le16(p + 2), c->in_controller);
+            c->in_controller = (uint16_t)(c->in_controller - count);
+            h->hci.acl_free = (uint16_t)(h->hci.acl_free + count);
+            att_completed(c);
+        }
+    }
+    for (struct conn *c = h->conns; h->shared && c < h->conns_end; c++) {
+        stir_queue(c);
+    }
+    h->shared = false;
+    return 0;
+}
+
+static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
+{
+    buf[0] = H4_ACL;
+    put_le16(buf + 1, (uint16_t)(handle | pb << 12));
+    put_le16(buf + 3, (uint16_t)len);
+}
+
+/* A fragment: `head` octets of it are there already, the rest of it is the next of c->tx_tail. */
+static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t *buf, size_t room)
+{
+    struct woad *h = c->h;
+    size_t n = head + c->tx_left;
+    n = n < h->hci.acl_len ? n : h->hci.acl_len;
+    n = n < room - ACL_HDR ? n : room - ACL_HDR;
+    size_t of_tail = n - head;
+    acl_head(buf, c->handle, pb, n);
+    if (c->tx_tail) {
+        memcpy(buf + ACL_HDR + head, c->tx_tail, of_tail);
+        c->tx_tail += of_tail;
+    } else {
+        memset(buf + ACL_HDR + head, 0, of_tail);          /* its channel has gone: nobody's */
+    }
+    c->tx_left -= (uint32_t)of_tail;
+    if (!c->tx_left && h->tx_of == c) {
+        acl_wipe(h->tx, (size_t)(c->tx_tail - h->tx));
+        h->tx_of = NULL;
+    }
+    if (!c->tx_left && c->tx_channel) {
+        h->coc_role->sent(c);
+    }
+    return ACL_HDR + n;
+}
+
+/* The rest of a frame that goes out in fragments is not sent: the peer drops what it has of it when
+ * the next one begins.  Vol 3, Part A, 7.2.2 */
+void acl_abandon(struct conn *c)
+{
+    struct woad *h = c->h;
+    if (h->tx_of == c) {
+        wipe(h->tx, h->frame + 4u);
+        h->tx_of = NULL;
+        c->tx_left = 0;
+    }
+}
+
+/* Asks the layers for a frame.  One that fits a single packet is written where the packet goes,
+ * without a copy; of one that does not, the fragments are taken from where its tail lies. */
+static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t room)
+{
+    if (c->tx_left) {
+        return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
+    }
+    size_t most = h->frame + (size_t)L2CAP_HDR;
+    bool direct = ACL_HDR + most <= room && most <= h->hci.acl_len;
+    uint8_t *frame = direct ? buf + ACL_HDR : h->tx;
+    struct wr body = wr_of(frame + L2CAP_HDR, h->frame);
+    struct rd tail = { NULL, NULL, false };
+    uint16_t cid = l2cap_tx(c, &body, &tail);
+    if (!cid) {
+        return 0;
+    }
+    size_t head_len = (size_t)(body.p - frame), len = head_len + rd_left(&tail);
+    put_le16(frame, (uint16_t)(len - L2CAP_HDR));
+    put_le16(frame + 2, cid);
+    if (direct && !c->tx_channel) {
+        acl_head(buf, c->handle, PB_START_TO_CONTROLLER, len);
+        return ACL_HDR + len;
+    }
+    if (!c->tx_channel) {
+        h->tx_of = c;
+        c->tx_tail = frame;
+        c->tx_left = (uint32_t)len;
+        return acl_tx_fragment(c, PB_START_TO_CONTROLLER, 0, buf, room);
+    }
+    if (!direct) {
+        memcpy(buf + ACL_HDR, frame, head_len);
+    }
+    c->tx_tail = tail.p;
+    c->tx_left = (uint32_t)(len - head_len);
+    return acl_tx_fragment(c, PB_START_TO_CONTROLLER, head_len, buf, room);
+}
+
+/* The controller's buffers are for all connections: one that has its share of them gets more only
+ * as long as a quarter is free.  Or else those whose packets leave slowly would have them all. */
+static bool acl_may_take(const struct woad *h, const struct conn *c)
+{
+    uint32_t total = h->hci.acl_total, open = h->conns_open, has = c->in_controller;
+    return open < 2 || !has || h->hci.acl_free > (total + 3) / 4 || (has + 1) * open <= total;
+}
+
+static void acl_check(struct woad *h, uint8_t *buf, size_t room)
+{
+    for (struct conn *c = h->conns; CHECK_QUIET && c < h->conns_end; c++) {
+        bool quiet = c->state == CONN_OPEN && !c->stirred_next && acl_may_take(h, c);
+        c->stirred |= quiet ? STIRRED_FIXED | STIRRED_CHANNELS : 0;
+        if (quiet && acl_tx_conn(h, c, buf, room)) {
+            __builtin_trap();
+        }
+    }
+}
+
+/* The first of the ring has had its turn: it is the last now, or not in it any more. */
+static void acl_turn(struct woad *h, struct conn *c, bool stays)
+{
+    struct conn *last = h->stirred;
+    if (stays) {
+        h->stirred = c;
+    } else {
+        last->stirred_next = c->stirred_next;
+        h->stirred = c == last ? NULL : last;
+        c->stirred_next = NULL;
+    }
+}
+
+/* An application may ask anew in each event that says that it can't be: then woad_poll() says that
+ * woad_tx() has not asked all. */
+enum { TURNS = 255 };
+
+/* Connections in turn, each a packet, while the controller has buffers.  But a frame of which a
+ * part is out, and the rest in our only buffer for it, goes on first.  A connection that has its
+ * share leaves the ring until packets have been completed. */
+size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
+{
+    if (!h->hci.acl_free || room < ACL_HDR + 27) {
+        return 0;
+    }
+    struct conn *c = h->tx_of;
+    size_t len = c ? acl_tx_fragment(c, PB_CONTINUE, 0, buf, room) : 0;
+    for (unsigned turns = TURNS; !len && h->stirred; turns--) {
+        if (!turns) {
+            h->unasked = h->quiet = true;            /* commands wait as long */
+            return 0;
+        }
+        c = h->stirred->stirred_next;
+        c->stirred_again = false;
+        if (c->state == CONN_OPEN) {
+            if (acl_may_take(h, c)) {
+                len = acl_tx_conn(h, c, buf, room);
+            } else {
+                h->shared = true;
+            }
+        }
+        acl_turn(h, c, len || c->stirred_again);
+    }
+    if (len) {
+        c->in_controller++;
+        h->hci.acl_free--;
+    } else {
+        acl_check(h, buf, room);
+    }
+    return len;
+}

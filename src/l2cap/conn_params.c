@@ -1,0 +1,100 @@
+/* Connection parameters: a change that the application or the peer asks for, by HCI or L2CAP.
+ * Vol 4, Part E, 7.8.18; Vol 3, Part A, 4.20 */
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "sig.h"
+
+/* Vol 4, Part E, 7.8.12: the supervision timeout must outlast two intervals with latency. */
+bool conn_params_valid(const uint16_t p[PARAMS])
+{
+    uint16_t max = p[PARAM_MAX], latency = p[PARAM_LATENCY], supervision = p[PARAM_SUPERVISION];
+    return p[PARAM_MIN] >= 6 && max <= 3200 && p[PARAM_MIN] <= max && latency <= 499 &&
+           supervision >= 10 && supervision <= 3200 && supervision * 4u > (1u + latency) * max;
+}
+
+void conn_params_of(const struct woad_connect_params *p, uint16_t params[PARAMS])
+{
+    params[PARAM_MIN] = p->interval_min_1250us;
+    params[PARAM_MAX] = p->interval_max_1250us;
+    params[PARAM_LATENCY] = p->latency;
+    params[PARAM_SUPERVISION] = p->supervision_10ms;
+}
+
+/* Interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16. */
+void conn_wr_params(struct wr *out, const uint16_t p[PARAMS])
+{
+    wr_le16s(out, p, PARAMS);
+    wr_le32(out, 0);
+}
+
+int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
+{
+    if (limits->interval_max_1250us && limits->interval_min_1250us > limits->interval_max_1250us) {
+        return WOAD_EINVAL;
+    }
+    h->limits = *limits;
+    return 0;
+}
+
+/* WOAD_EV_CONN_UPDATE.  What woad_conn_update() has asked for ends with it, if it has been sent. */
+void conn_updated(struct conn *c, int status)
+{
+    if (!c->want_update && !c->sig_params) {
+        c->update_asked = false;
+        c->sig_id = 0;
+        if (c->state == CONN_OPEN) {
+            c->sig_due = 0;
+        }
+    }
+    struct woad_event ev;
+    ev.u.conn_update.status = status;
+    ev.u.conn_update.interval_1250us = c->now[NOW_INTERVAL];
+    ev.u.conn_update.latency = c->now[NOW_LATENCY];
+    ev.u.conn_update.supervision_10ms = c->now[NOW_SUPERVISION];
+    emit_of(c, WOAD_EV_CONN_UPDATE, &ev);
+}
+
+/* What the peer, by HCI or L2CAP, would have for parameters: interval min u16, max u16, latency
+ * u16, timeout u16.  What is valid and within the application's limits is accepted, and is in
+ * c->asked then, unless something else is there that waits to be sent. */
+bool conn_rx_params(struct conn *c, struct rd *in)
+{
+    const struct woad_conn_limits *l = &c->h->limits;
+    uint16_t p[PARAMS];
+    rd_le16s(in, p, PARAMS);
+    bool ok = !(c->want_update || c->sig_params || c->want_param_reply) && conn_params_valid(p) &&
+              p[PARAM_MIN] >= l->interval_min_1250us &&
+              (!l->interval_max_1250us || p[PARAM_MAX] <= l->interval_max_1250us) &&
+              (!l->latency_max_set || p[PARAM_LATENCY] <= l->latency_max);
+    if (ok) {
+        memcpy(c->asked, p, sizeof p);
+        c->asked_here = false;
+    }
+    return ok;
+}
+
+int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_params *p)
+{
+    struct conn *c = conn_asked(h, conn);
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    uint16_t params[PARAMS];
+    conn_params_of(p, params);
+    if (!conn_params_valid(params)) {
+        return WOAD_EINVAL;
+    }
+    if (c->update_asked) {
+        return WOAD_EBUSY;
+    }
+    memcpy(c->asked, params, sizeof params);
+    c->refuse_params = true;             /* a request whose reply waits there: ours is the word */
+    c->asked_here = c->update_asked = true;
+    c->sig_due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
+    if (c->central || h->controller.le_features[0] >> 1 & 1) {
+        c->want_update = true;
+    } else {
+        c->sig_params = true;    /* by L2CAP: Vol 3, Part A, 4.20 */
+    }
+    return 0;
+}

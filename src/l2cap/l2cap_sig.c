@@ -1,0 +1,158 @@
+/* The LE signalling channel: connection parameters, channels with credits; everything else is
+ * rejected.  A frame holds one command: code u8, identifier u8, len u16, data.
+ * Vol 3, Part A, 4 */
+#include "../core/clock.h"
+#include "../core/ready.h"
+#include "coc_role.h"
+#include "sig.h"
+
+enum { SIG_MTU = 23 };
+
+/* Answers wait in a queue.  A command whose answer has no room there gets none, and its sender
+ * waits for it in vain (RTX, 6.2.1): it has sent many and reads nothing. */
+bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len)
+{
+    uint8_t *p = fifo_put(&c->answers, SIG_HDR + (size_t)len);
+    if (!p) {
+        return false;
+    }
+    p[0] = code;
+    p[1] = id;
+    put_le16(p + 2, len);
+    if (len) {
+        memcpy(p + SIG_HDR, data, len);
+    }
+    stir_conn(c);                        /* an event that follows may pull packets */
+    return true;
+}
+
+void sig_too_long(struct conn *c, uint8_t id)
+{
+    static const uint8_t reason[4] = { SIG_MTU_EXCEEDED, 0, SIG_MTU, 0 };
+    if (id) {
+        sig_answer(c, SIG_REJECT, id, reason, sizeof reason);
+    }
+}
+
+/* L2CAP_COMMAND_REJECT_RSP: reason u16, data.  4.1 */
+void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs)
+{
+    uint8_t reason[6];
+    put_le16(reason, SIG_INVALID_CID);
+    put_le16(reason + 2, ours);
+    put_le16(reason + 4, theirs);
+    sig_answer(c, SIG_REJECT, id, reason, sizeof reason);
+}
+
+uint8_t sig_new_id(struct conn *c)
+{
+    c->sig_last = (uint8_t)(c->sig_last % 255 + 1);
+    return c->sig_last;
+}
+
+/* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ: interval min u16, max u16, latency u16, timeout u16, to a
+ * central.  What is valid, and within the application's limits, is accepted and asked of the
+ * controller.  4.20 */
+static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
+{
+    if (!c->central || rd_left(in) != 8) {
+        return false;
+    }
+    bool ok = !c->update_asked && conn_rx_params(c, in);   /* or ours is under way */
+    const uint8_t result[2] = { ok ? 0 : 1, 0 };
+    if (sig_answer(c, SIG_PARAM_RSP, id, result, 2) && ok) {
+        c->want_update = true;
+    }
+    return true;
+}
+
+/* L2CAP_CONNECTION_PARAMETER_UPDATE_RSP: result u16: 0 accepted, then the controller's event tells
+ * the rest, if it comes within the time limit of the request; 1 rejected.  4.21 */
+static void sig_rx_param_rsp(struct conn *c, uint8_t id, struct rd *in)
+{
+    if (rd_left(in) == 2 && id == c->sig_id) {
+        c->sig_id = 0;
+        if (get_le16(in->p)) {
+            conn_updated(c, 1);
+        }
+    }
+}
+
+/* L2CAP_COMMAND_REJECT_RSP to a request of ours. */
+static void sig_rx_reject(struct conn *c, uint8_t id, struct rd *in)
+{
+    struct woad *h = c->h;
+    if (id == c->sig_id) {
+        conn_updated(c, 1);
+    } else if (h->coc_role) {
+        h->coc_role->sig_rx(c, SIG_REJECT, id, in);
+    }
+}
+
+static bool sig_is_answer(uint8_t code)
+{
+    return code == SIG_DISCONNECT_RSP || code == SIG_CREDIT_CONN_RSP || code == SIG_CREDITS ||
+           code == SIG_ENHANCED_CONN_RSP || code == SIG_RECONFIGURE_RSP;
+}
+
+/* A request; false when it is not understood. */
+static bool sig_rx_other(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
+{
+    struct woad *h = c->h;
+    if (code == SIG_PARAM_REQ) {
+        return sig_rx_param_req(c, id, in);
+    }
+    return h->coc_role && h->coc_role->sig_rx(c, code, id, in);
+}
+
+void sig_rx(struct conn *c, struct rd *in)
+{
+    const uint8_t *head = rd_bytes(in, SIG_HDR);
+    if (!head || !head[1]) {
+        return;                          /* 4: identifier 0 is never valid */
+    }
+    uint8_t code = head[0], id = head[1];
+    if (rd_left(in) > SIG_MTU - SIG_HDR) {
+        sig_too_long(c, id);
+        return;
+    }
+    bool whole = get_le16(head + 2) == rd_left(in);        /* LE: exactly one command a frame.  4 */
+    if (code == SIG_PARAM_RSP) {
+        sig_rx_param_rsp(c, id, in);
+    } else if (code == SIG_REJECT) {
+        sig_rx_reject(c, id, in);
+    } else if (!(whole && sig_rx_other(c, code, id, in)) && !sig_is_answer(code)) {
+        static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
+        sig_answer(c, SIG_REJECT, id, reason, sizeof reason);
+    }
+}
+
+/* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ.  4.20 */
+static void sig_tx_params(struct conn *c, struct wr *out)
+{
+    struct woad *h = c->h;
+    c->sig_id = sig_new_id(c);
+    wr_u8(out, SIG_PARAM_REQ);
+    wr_u8(out, c->sig_id);
+    wr_le16(out, 8);
+    wr_le16s(out, c->asked, PARAMS);
+    c->sig_params = false;
+    c->sig_due = deadline_in(h, SIG_TIMEOUT_MS);
+}
+
+bool sig_tx(struct conn *c, struct wr *out)
+{
+    struct woad *h = c->h;
+    const uint8_t *answer = fifo_first(&c->answers);
+    if (answer) {
+        uint16_t len = fifo_len(answer);
+        wr_bytes(out, answer, len);
+        fifo_drop_len(&c->answers, len);
+        return true;
+    }
+    if (c->sig_params) {
+        sig_tx_params(c, out);
+        return true;
+    }
+    return h->coc_role && h->coc_role->sig_tx(c, out);
+}

@@ -1,0 +1,36 @@
+/* Signed writes of a client.  Vol 3, Part F, 3.4.5.4 */
+#include "smp.h"
+
+int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
+                            size_t len)
+{
+    struct conn *c = conn_of(h, conn);
+    uint8_t signature[SIGNATURE];
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (!h->smp_role) {
+        return WOAD_ENOTSUP;
+    }
+    if (c->security.encrypted) {
+        return woad_gattc_write_command(h, conn, handle, data, len);
+    }
+    if (!handle || len + 3u + SIGNATURE > c->bearer->mtu) {
+        return WOAD_EINVAL;
+    }
+    if (!fifo_has_room(&c->queue, len + 3 + SIGNATURE)) {
+        c->queue_full = true;
+        return WOAD_EAGAIN;              /* before a number is used up */
+    }
+    int err = sign_make(c, handle, data, len, signature);
+    uint8_t *pdu = err ? NULL : att_queue_open(c, 3 + len + SIGNATURE);
+    if (pdu) {
+        struct wr out = wr_of(pdu, 3 + len + SIGNATURE);
+        wr_u8(&out, ATT_SIGNED_WRITE_CMD);
+        wr_le16(&out, handle);
+        wr_bytes(&out, data, len);
+        wr_bytes(&out, signature, sizeof signature);
+        sign_made(c);
+    }
+    return pdu || err ? err : WOAD_EAGAIN;
+}

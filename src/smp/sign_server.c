@@ -1,0 +1,31 @@
+/* Signed writes to the server.  Vol 3, Part F, 3.4.5.4 */
+#include "../gatt_server/gatt_server.h"
+#include "smp.h"
+
+/* ATT_SIGNED_WRITE_CMD: handle u16, value, counter u32, MAC 8.  It is for connections that are not
+ * encrypted; one that is not genuine, or came before, is dropped without a word.  3.4.5.4;
+ * Vol 3, Part C, 10.4; Part H, 2.4.5 */
+static void att_rx_signed_write(struct att_bearer *b, struct rd *in)
+{
+    const uint8_t *pdu = in->p - 1;      /* all of it is signed */
+    size_t len = rd_left(in) + 1;
+    uint16_t handle = rd_le16(in);
+    bool authenticated = false;
+    struct conn *c = b->c;
+    if (in->bad || rd_left(in) < SIGNATURE || c->security.encrypted || !c->smp ||
+        !sign_verify(c, pdu, len, &authenticated)) {
+        return;
+    }
+    const struct woad_attr *a = db_at(c->h->gatts, handle);
+    in->end -= SIGNATURE;
+    if (a && perm_write_signed(b->c, handle, a, authenticated)) {
+        att_write_allowed(b, handle, a, in, false);
+    }
+}
+
+static void signed_writes_carve(struct woad *h)
+{
+    h->att_signed = att_rx_signed_write;
+}
+
+const struct woad_feature woad_signed_writes = { .carve = signed_writes_carve };

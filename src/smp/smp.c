@@ -1,0 +1,634 @@
+/* Pairing: the scripts, what comes and goes, time.  Vol 3, Part H, 2.3, 3 */
+#include <woad/crypto.h>
+
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "../core/ready.h"
+#include "../gatt_server/gatt_server.h"
+#include "../hci/roles.h"
+#include "smp.h"
+
+/* Everything of a pairing is forgotten; what the link is encrypted with is not, nor what is to come
+ * of it.  What is known out of band is for one pairing. */
+void smp_forget(struct conn *c)
+{
+    c->smp->due = 0;
+    if (c->smp->p) {
+        wipe(c->smp->p, sizeof *c->smp->p);
+        c->smp->p = NULL;
+    }
+}
+
+struct pairing *smp_under_way(const struct conn *c)
+{
+    struct pairing *p = c->smp->p;
+    return p && p->script ? p : NULL;
+}
+
+struct pairing *smp_pairing(struct conn *c)
+{
+    struct pairing *p = c->h->smp->pairings, *end = p + pairings(c->h);
+    if (c->smp->p) {
+        return c->smp->p;
+    }
+    while (p < end && p->c) {
+        p++;
+    }
+    if (p == end) {
+        return NULL;
+    }
+    p->c = c;
+    p->me = c->central ? INITIATOR : RESPONDER;
+    p->own = &p->side[p->me];
+    p->peer = &p->side[!p->me];
+    c->smp->p = p;
+    return p;
+}
+
+/* WOAD_EV_SECURITY: what the connection has now. */
+void smp_told(struct conn *c, int status)
+{
+    struct woad *h = c->h;
+    struct woad_event ev;
+    ev.u.security.status = status;
+    ev.u.security.now = c->security;
+    emit_of(c, WOAD_EV_SECURITY, &ev);
+    if (h->att_client) {
+        h->att_client->secured(c, status);
+    }
+    if (h->coc_role) {
+        h->coc_role->secured(c, status);
+    }
+}
+
+/* AuthReq: what is asked of both sides, by the policy.  3.5.1, 3.6.7 */
+uint8_t smp_auth(const struct woad *h)
+{
+    const struct woad_security_policy *p = &h->smp->policy;
+    return (uint8_t)((p->bond ? AUTH_BOND : 0) | (p->mitm ? AUTH_MITM : 0) |
+                     (p->prefer_legacy || !smp_has_p256(h) ? 0 : AUTH_SECURE) |
+                     (p->keypress && h->smp_keypress ? AUTH_KEYPRESS : 0));
+}
+
+/* What tells that somebody is guessing, on either side. */
+static bool is_guess(int status)
+{
+    int reason = status & 0xff;
+    return status > 0 && status < WOAD_SECURITY_HCI &&
+           (reason == WOAD_SMP_CONFIRM || reason == WOAD_SMP_DHKEY_CHECK ||
+            reason == WOAD_SMP_NUMERIC_COMPARISON || reason == WOAD_SMP_PASSKEY_ENTRY);
+}
+
+void smp_timer(const struct conn *c)
+{
+    c->smp->due = deadline_in(c->h, SMP_TIMEOUT_MS);
+}
+
+void link_want(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
+{
+    struct smp_conn *s = c->smp;
+    s->link_size = size;
+    s->link_flags = flags & 3u;
+    s->from_bond = from_bond;
+    s->want_key = true;
+}
+
+/* An encryption whose pairing has failed has been reported already. */
+bool smp_busy(const struct conn *c)
+{
+    const struct smp_conn *s = c->smp;
+    return s->due || s->asks || (s->want_key && c->central) || (s->encrypting && !s->spoilt);
+}
+
+/* What the controller was to calculate for it. */
+static void smp_release(struct conn *c)
+{
+    const struct crypto_role *role = c->h->crypto_role;
+    if (role) {
+        role->release(c->h, conn_index(c));
+    }
+}
+
+/* A pairing, or a Security Request, has ended badly: WOAD_EV_SECURITY.  A key of the pairing's does
+ * not serve any more; encryption with a bond's key goes on, and is reported by itself. */
+void smp_over(struct conn *c, int status)
+{
+    struct woad *h = c->h;
+    struct smp_conn *s = c->smp;
+    bool guess = is_guess(status);
+    if (guess) {
+        attempts_failed(h, &c->peer);
+    }
+    smp_release(c);
+    s->asks = false;
+    if (!s->from_bond) {
+        s->spoilt = s->encrypting;
+        if (s->want_key && !c->central) {
+            c->want_ltk_reply = true;    /* none */
+        }
+        s->want_key = false;
+    }
+    smp_forget(c);
+    smp_told(c, status);
+    if (guess) {
+        attempts_emit(h, &c->peer);
+    }
+}
+
+/* And by us: the peer is told why. */
+void smp_fail(struct conn *c, uint8_t reason)
+{
+    c->smp->failed = reason;
+    smp_over(c, reason);
+}
+
+/* --- who calculates --------------------------------------------------------------------------- */
+
+bool smp_able(const struct woad *h)
+{
+    return h->crypto_role || (h->cfg.crypto && h->cfg.random);
+}
+
+bool smp_has_p256(const struct woad *h)
+{
+    return h->cfg.crypto || h->crypto_role->has_p256(h);
+}
+
+/* 0, CRYPTO_LATER, or negative. */
+int smp_random(struct woad *h, void *out, size_t len)
+{
+    if (h->cfg.random) {
+        return h->cfg.random(h->cfg.ctx, out, len) < 0 ? WOAD_EIO : 0;
+    }
+    return h->crypto_role ? h->crypto_role->random(h, out, len) : WOAD_EIO;
+}
+
+int woad_random(struct woad *h, uint8_t *out, size_t len)
+{
+    if (!h->cfg.random && len > 16) {
+        return WOAD_EINVAL;
+    }
+    int err = smp_random(h, out, len);
+    return err == CRYPTO_LATER ? WOAD_EAGAIN : err;
+}
+
+/* What calculates, and may have to wait for the controller: then it is STEP_BLOCKED, and is called
+ * again. */
+int smp_calculate(struct woad *h, uint16_t who,
+                  int (*what)(struct woad *h, uint16_t who, uint8_t arg), uint8_t arg)
+{
+    struct smp *m = h->smp;
+    uint16_t before = m->who;
+    uint32_t mine = ++m->calculations;
+    if (h->cfg.crypto || !h->crypto_role) {
+        return what(h, who, arg);
+    }
+    m->who = who;
+    h->crypto_role->begin(h, who);
+    int result = what(h, who, arg);
+    m->who = before;
+    if (result != STEP_BLOCKED && m->calculations == mine) {       /* no other since */
+        h->crypto_role->end(h, who);
+    }
+    return result;
+}
+
+static void smp_wake(struct woad *h)
+{
+    if (h->smp->hides) {
+        h->smp->hides->wake(h);
+    }
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        smp_go(c);
+    }
+}
+
+/* --- the scripts ------------------------------------------------------------------------------ */
+
+void smp_begin(struct pairing *p, const uint8_t *script)
+{
+    p->script = script;
+    p->at = p->mark = 0;
+    smp_timer(p->c);
+}
+
+/* A pairing from its beginning: only what has come out of band is there already.  NULL: too many
+ * are under way. */
+struct pairing *smp_begin_anew(struct conn *c, const uint8_t *script)
+{
+    struct pairing *p = smp_pairing(c);
+    if (p) {
+        smp_begin(p, script);
+    }
+    return p;
+}
+
+static int smp_one(struct pairing *p, uint8_t step)
+{
+    if (step & SEND) {
+        p->out = (uint8_t)(step & ~SEND);
+        p->at++;                         /* it goes on when it has been sent */
+        return STEP_BLOCKED;
+    }
+    if (step & AWAIT) {
+        if (p->heard != (step & ~AWAIT)) {
+            return STEP_BLOCKED;
+        }
+        p->heard = 0;
+        return 0;
+    }
+    return smp_calculate(p->c->h, conn_index(p->c), smp_step, step);
+}
+
+/* As far as it goes.  A step may end it, and then another may have begun. */
+void smp_go(struct conn *c)
+{
+    struct pairing *p;
+    if (smp_under_way(c)) {
+        stir_conn(c);
+    }
+    while ((p = smp_under_way(c)) != NULL && !p->out) {
+        const uint8_t *script = p->script;
+        uint8_t at = p->at;
+        int result = smp_one(p, script[at]);
+        if (result == STEP_BLOCKED) {
+            return;
+        }
+        if (result > 0) {
+            smp_fail(c, (uint8_t)result);
+            return;
+        }
+        if (c->smp->p == p && p->script == script && p->at == at) {
+            p->at++;
+        }
+    }
+}
+
+/* Whether the script has a place for this PDU now: it awaits it, or will before it sends anything
+ * that the peer would have to have first, or encrypts: keys that come in the clear are
+ * anybody's. */
+static bool smp_expects(const struct pairing *p, uint8_t code)
+{
+    if (p->heard || p->out) {
+        return false;
+    }
+    for (const uint8_t *step = p->script + p->at; *step != STEP_END && !(*step & SEND); step++) {
+        if (*step == STEP_ENCRYPT) {
+            return false;
+        }
+        if (*step == STEP_AWAIT_KEYS) {
+            return keys_expects(p, code);
+        }
+        if (*step & AWAIT) {
+            return *step == (AWAIT | code);
+        }
+    }
+    return false;
+}
+
+/* --- in --------------------------------------------------------------------------------------- */
+
+static const uint8_t lengths[SMP_CODES] = {                /* with the code */
+    [SMP_REQUEST] = 7, [SMP_RESPONSE] = 7, [SMP_CONFIRM] = 17, [SMP_RANDOM] = 17,
+    [SMP_FAILED] = 2, [SMP_LTK] = 17, [SMP_CENTRAL_ID] = 11, [SMP_IRK] = 17,
+    [SMP_IDENTITY] = 8, [SMP_CSRK] = 17, [SMP_SECURITY_REQUEST] = 2, [SMP_PUBLIC_KEY] = 65,
+    [SMP_CHECK] = 17, [SMP_KEYPRESS] = 2,
+};
+
+static const uint8_t asked[] = { AWAIT | SMP_REQUEST, STEP_CHOOSE, STEP_END };
+
+/* Ends a pairing, or a Security Request of ours, if there is one. */
+static void smp_over_any(struct conn *c, int status)
+{
+    if (c->smp->due || c->smp->asks) {
+        smp_over(c, status);
+    }
+}
+
+/* A Pairing Request that no pairing comes of.  It answers a Security Request of ours all the
+ * same. */
+static void smp_refuse(struct conn *c, uint8_t reason)
+{
+    c->smp->failed = reason;
+    smp_over_any(c, reason);
+}
+
+/* A PDU has been read: the pairing goes on, or ends with an error. */
+static void smp_heard(struct conn *c, int err)
+{
+    if (err) {
+        smp_fail(c, (uint8_t)err);
+    } else {
+        smp_go(c);
+    }
+}
+
+/* SMP_PAIRING_REQUEST to a peripheral with no pairing under way.  3.5.1 */
+static void smp_rx_request(struct conn *c, struct rd *in)
+{
+    const struct woad *h = c->h;
+    bool able = !h->smp->policy.no_pairing && smp_able(h);
+    if (!able || attempts_wait(c)) {
+        smp_refuse(c, able ? WOAD_SMP_REPEATED_ATTEMPTS : WOAD_SMP_NOT_SUPPORTED);
+        return;
+    }
+    c->smp->asks = false;
+    struct pairing *p = smp_begin_anew(c, asked);
+    smp_heard(c, p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY);
+}
+
+/* SMP_PAIRING_FAILED: reason u8.  3.5.5 */
+static void smp_rx_failed(struct conn *c, struct rd *in)
+{
+    uint8_t reason = rd_u8(in);
+    smp_over_any(c, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
+}
+
+/* A PDU of the channel: code u8, parameters.  Reserved codes are ignored; what has no place ends
+ * the pairing.  3.3 */
+static void smp_rx(struct conn *c, struct rd *in)
+{
+    const struct smp *m = c->h->smp;
+    struct smp_conn *s = c->smp;
+    struct pairing *p = smp_under_way(c);
+    uint8_t code = rd_u8(in);
+    if (in->bad || !code || code >= SMP_CODES || s->dead) {
+        return;
+    }
+    bool central = c->central;
+    if (rd_left(in) + 1 != lengths[code]) {
+        if (p) {
+            smp_fail(c, WOAD_SMP_INVALID_PARAMETERS);
+        } else if (code == SMP_REQUEST && !central) {
+            smp_refuse(c, WOAD_SMP_INVALID_PARAMETERS);
+        }
+        return;
+    }
+    if (code == SMP_FAILED) {
+        smp_rx_failed(c, in);
+    } else if (code == SMP_REQUEST && !central && !p) {
+        smp_rx_request(c, in);
+    } else if (code == SMP_SECURITY_REQUEST && central) {
+        if (m->central) {
+            m->central->asked(c, rd_u8(in));
+        } else {
+            s->failed = WOAD_SMP_NOT_SUPPORTED;
+        }
+    } else if (!p) {
+        if (code == SMP_REQUEST) {
+            s->failed = WOAD_SMP_UNKNOWN_COMMAND;
+        }
+    } else if (code == SMP_KEYPRESS && p->method == WOAD_METHOD_PASSKEY) {
+        if (c->h->smp_keypress) {
+            c->h->smp_keypress(p, in);
+        }
+    } else if (smp_expects(p, code)) {
+        smp_timer(c);
+        smp_heard(c, smp_read(p, code, in));
+    } else {
+        smp_fail(c, WOAD_SMP_UNSPECIFIED);
+    }
+}
+
+/* --- out -------------------------------------------------------------------------------------- */
+
+/* Returns whether the connection has all that the policy asks for: pairing anew gives nothing. */
+static bool smp_enough(const struct conn *c)
+{
+    const struct woad_security *now = &c->security;
+    const struct woad_security_policy *policy = &c->h->smp->policy;
+    return now->key_size >= smp_key_size_min(policy) && (now->bonded || !policy->bond) &&
+           (now->secure || policy->allow_legacy || policy->prefer_legacy) &&
+           (now->authenticated || !(policy->mitm || policy->require_mitm));
+}
+
+/* SMP_SECURITY_REQUEST: AuthReq u8.  Not while the peer must wait, nor for what is there; after
+ * the time-out of SMP only what is there counts.  3.4, 3.6.7 */
+static bool smp_tx_request(struct conn *c, struct wr *out)
+{
+    bool enough = smp_enough(c);
+    if (!enough && attempts_wait(c)) {
+        return false;
+    }
+    c->smp->asks = false;
+    if (enough || c->smp->dead) {
+        smp_told(c, enough ? 0 : WOAD_ETIMEDOUT);
+        return false;
+    }
+    wr_u8(out, SMP_SECURITY_REQUEST);
+    wr_u8(out, smp_auth(c->h));
+    smp_timer(c);
+    return true;
+}
+
+static bool smp_tx(struct conn *c, struct wr *out)
+{
+    struct smp_conn *s = c->smp;
+    struct pairing *p = smp_under_way(c);
+    if (s->failed && !s->dead) {
+        wr_u8(out, SMP_FAILED);
+        wr_u8(out, s->failed);
+        s->failed = 0;
+        return true;
+    }
+    if (s->asks) {
+        return smp_tx_request(c, out);
+    }
+    if (s->dead || !p || !(p->presses || p->out)) {
+        return false;
+    }
+    smp_timer(c);
+    if (p->presses) {
+        smp_write(p, SMP_KEYPRESS, out);
+        p->presses = false;
+        return true;
+    }
+    smp_write(p, p->out, out);
+    p->out = 0;
+    smp_go(c);
+    return true;
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+/* A multiplication on the curve at a time, here and never in woad_rx(). */
+uint32_t smp_due(struct woad *h)
+{
+    const struct smp *m = h->smp;
+    uint32_t left = least(attempts_due(h), m->hides ? m->hides->due(h) : WOAD_FOREVER);
+    h->smp->may_multiply = true;
+    if (h->oob) {
+        h->oob->role->work(h);
+    }
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        smp_go(c);                       /* first: one that waits to begin has its time anew */
+        uint32_t timer = deadline_left(h, c->smp->due);
+        left = least(left, timer);
+        if (!timer) {
+            c->smp->dead = true;
+            smp_over(c, WOAD_ETIMEDOUT);
+            left = 0;
+        }
+        const struct pairing *p = smp_under_way(c);
+        if (p) {
+            left = least(left, deadline_left(h, p->wait_due));
+        }
+    }
+    left = h->smp->may_multiply ? left : 0;                /* its result is to be sent */
+    h->smp->may_multiply = false;
+    return left;
+}
+
+/* --- the feature ------------------------------------------------------------------------------ */
+
+static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key,
+                                     rpa_resolve, rpa_reach, bond_refresh, woad_pair, smp_wake };
+
+static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
+{
+    struct woad *h = ctx;
+    return h->cfg.crypto ? h->cfg.crypto->aes128(key, in, out)
+         : h->crypto_role ? h->crypto_role->aes(h, h->smp->who, key, in, out) : -1;
+}
+
+void smp_carve(struct woad *h)
+{
+    struct smp *s = arena_take(h, 1, sizeof *s);
+    struct pairing *all = arena_take(h, pairings(h), sizeof *all);
+    arena_conns(h, sizeof(struct smp_conn), EACH(h->conns, smp));
+    if (s) {
+        s->pairings = all;
+        s->box = (struct toolbox){ box_aes, h };
+        s->policy.io = WOAD_IO_NONE;
+        s->who = CRYPTO_NOBODY;
+        h->smp = s;
+        h->smp_role = &role;
+        h->gatt_bonds = &gatt_bonds;
+    }
+    bond_carve(h);
+}
+
+void smp_open(struct conn *c)
+{
+    wipe(c->smp, sizeof *c->smp);
+}
+
+void smp_close(struct conn *c)
+{
+    struct smp_conn *s = c->smp;
+    bool ends = smp_busy(c);
+    memset(&c->security, 0, sizeof c->security);
+    smp_release(c);
+    smp_forget(c);
+    wipe(s, sizeof *s);
+    if (ends) {
+        smp_told(c, WOAD_ENOTCONN);
+    }
+}
+
+void smp_reset(struct woad *h)
+{
+    h->smp->privacy = 0;
+    h->address_waits = 0;
+    h->smp->making = false;
+    h->smp->private_failed = 0;
+    h->smp->private_due = 0;
+}
+
+const struct woad_needs smp_needs = { .frame = SMP_FRAME };
+
+const struct woad_feature woad_security_peripheral = {
+    .carve = smp_carve, SMP_FEATURE
+};
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+int woad_set_security(struct woad *h, const struct woad_security_policy *p)
+{
+    if (!h->smp) {
+        return WOAD_ENOTSUP;
+    }
+    if (p->io > WOAD_IO_KEYBOARD_DISPLAY ||
+        (p->key_size_min && (p->key_size_min < 7 || p->key_size_min > 16))) {
+        return WOAD_EINVAL;
+    }
+    h->smp->policy = *p;
+    stir_all(h);                         /* what waits may not have to any more */
+    return 0;
+}
+
+int woad_pair(struct woad *h, uint16_t conn)
+{
+    struct conn *c = conn_asked(h, conn);
+    if (!h->smp || !smp_able(h)) {
+        return WOAD_ENOTSUP;
+    }
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (smp_busy(c)) {
+        return WOAD_EALREADY;
+    }
+    if (c->central) {
+        return h->smp->central ? h->smp->central->pair(c) : WOAD_ENOTSUP;
+    }
+    c->smp->asks = !c->smp->dead || smp_enough(c);
+    return c->smp->asks ? 0 : WOAD_ETIMEDOUT;
+}
+
+int woad_pair_refuse(struct woad *h, uint16_t conn)
+{
+    struct conn *c = conn_asked(h, conn);
+    if (!h->smp) {
+        return WOAD_ENOTSUP;
+    }
+    if (!c || c->state != CONN_OPEN) {
+        return WOAD_ENOTCONN;
+    }
+    if (smp_busy(c)) {
+        return WOAD_EALREADY;
+    }
+    c->smp->failed = WOAD_SMP_NOT_SUPPORTED;
+    return 0;
+}
+
+/* The pairing under way that an application's call is about; NULL, and why there is none. */
+struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err)
+{
+    struct conn *c = conn_asked(h, conn);
+    *err = !h->smp ? WOAD_ENOTSUP : !c ? WOAD_ENOTCONN : WOAD_ENOENT;
+    return h->smp && c ? smp_under_way(c) : NULL;
+}
+
+int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action, uint32_t passkey)
+{
+    int err;
+    struct pairing *p = smp_asked(h, conn, &err);
+    if (!p || p->user == USER_NONE) {
+        return err;
+    }
+    if (passkey > 999999 || action != p->asked) {
+        return WOAD_EINVAL;
+    }
+    if (p->user == USER_ANSWERED) {
+        return WOAD_EALREADY;
+    }
+    if (action == WOAD_PASSKEY_COMPARE && !passkey) {
+        smp_fail(p->c, WOAD_SMP_NUMERIC_COMPARISON);
+        return 0;
+    }
+    p->passkey = action == WOAD_PASSKEY_COMPARE ? p->passkey : passkey;
+    p->user = USER_ANSWERED;
+    smp_go(p->c);
+    return 0;
+}
+
+int woad_security(const struct woad *h, uint16_t conn, struct woad_security *security)
+{
+    const struct conn *c = conn_of(h, conn);
+    if (!c) {
+        return WOAD_ENOTCONN;
+    }
+    *security = c->security;
+    return 0;
+}

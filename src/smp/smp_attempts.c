@@ -1,0 +1,98 @@
+/* Repeated attempts: whoever has failed waits, twice as long each time, from one connection to the
+ * next; and, where it is kept, from one start of the program to the next.
+ * Vol 3, Part H, 2.3.6 */
+#include "../core/address.h"
+#include "../core/clock.h"
+#include "../core/event.h"
+#include "../core/ready.h"
+#include "smp.h"
+
+enum { FIRST_MS = 250, DOUBLINGS = 11 };                   /* four minutes at last */
+
+static struct attempts *attempts_of(const struct woad *h, const struct woad_addr *peer)
+{
+    for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {
+        if (a->failures && addr_same(&a->peer, peer)) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+/* A wait that is over is cleared: a deadline that stays comes again when the clock has wrapped.
+ * Security Requests may go then. */
+uint32_t attempts_due(struct woad *h)
+{
+    uint32_t soonest = WOAD_FOREVER;
+    for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {
+        uint32_t left = deadline_left(h, a->until);
+        if (left) {
+            soonest = least(soonest, left);
+        } else {
+            a->until = 0;
+            stir_all(h);
+            soonest = 0;                 /* they are to be sent */
+        }
+    }
+    return soonest;
+}
+
+/* With no room for another, the one that has failed least is forgotten. */
+static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t failures)
+{
+    struct attempts *a = attempts_of(h, peer);
+    if (!a) {
+        a = &h->smp->attempts[0];
+        for (struct attempts *b = a + 1; b < h->smp->attempts + ATTEMPTS; b++) {
+            if (b->failures < a->failures) {
+                a = b;
+            }
+        }
+        addr_copy(&a->peer, peer);
+        stir_all(h);                     /* who waited in its place waits no more */
+    }
+    a->failures = failures < DOUBLINGS ? failures : DOUBLINGS;
+    a->until = deadline_in(h, (uint32_t)FIRST_MS << (a->failures - 1));
+}
+
+void attempts_emit(struct woad *h, const struct woad_addr *peer)
+{
+    const struct attempts *a = attempts_of(h, peer);
+    struct woad_event ev;
+    addr_copy(&ev.u.attempts.peer, peer);
+    ev.u.attempts.failures = a ? a->failures : 0;
+    ev.u.attempts.peer.type &= 1;
+    emit_none(h, WOAD_EV_ATTEMPTS, &ev);
+}
+
+void attempts_failed(struct woad *h, const struct woad_addr *peer)
+{
+    const struct attempts *a = attempts_of(h, peer);
+    attempts_set(h, peer, a ? (uint8_t)(a->failures + 1) : 1);
+}
+
+void attempts_passed(struct woad *h, const struct woad_addr *peer)
+{
+    struct attempts *a = attempts_of(h, peer);
+    if (a) {
+        a->failures = 0;
+        attempts_emit(h, peer);
+    }
+}
+
+bool attempts_wait(const struct conn *c)
+{
+    const struct attempts *a = attempts_of(c->h, &c->peer);
+    return a && a->until;
+}
+
+int woad_attempts_add(struct woad *h, const struct woad_addr *peer, uint8_t failures)
+{
+    if (!h->smp) {
+        return WOAD_ENOTSUP;
+    }
+    if (failures) {
+        attempts_set(h, peer, failures);
+    }
+    return 0;
+}

@@ -1,0 +1,95 @@
+/* The Security Manager of a device that may be a central: who begins a pairing, or encrypts.
+ * Vol 3, Part H, 2.3, 3 */
+#include "../core/event.h"
+#include "smp.h"
+
+static const uint8_t compare[] = { KEYS_CENTRAL, STEP_NONCE, AWAIT | SMP_CONFIRM,
+    SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_USER,
+    SECURE_END_CENTRAL };
+static const uint8_t passkey[] = { KEYS_CENTRAL, STEP_ASK, STEP_USER, STEP_MARK,
+    STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM,
+    AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_AGAIN, SECURE_END_CENTRAL };
+static const uint8_t legacy[] = { STEP_ASK, STEP_USER, STEP_NONCE, STEP_CONFIRM,
+    SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM, AWAIT | SMP_RANDOM,
+    STEP_CHECK_CONFIRM, STEP_STK, STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT,
+    STEP_DONE, STEP_END };
+static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_RESPONSE,
+    STEP_CHOOSE, STEP_END };
+
+/* With the bond's key, if there is one, else by a pairing.  A key needs no SMP. */
+static int central_pair(struct conn *c)
+{
+    const struct kept_bond *k = bond_fetch(c, &c->peer);
+    if (k && k->is.has_peer_ltk && !c->security.encrypted) {
+        link_want(c, k->is.key_size, k->is.flags, true);
+        return 0;
+    }
+    if (c->h->smp->policy.no_pairing) {
+        return WOAD_ENOTSUP;
+    }
+    if (c->smp->dead) {
+        return WOAD_ETIMEDOUT;
+    }
+    if (!smp_begin_anew(c, request)) {
+        return WOAD_ENOMEM;
+    }
+    smp_go(c);
+    return 0;
+}
+
+/* WOAD_EV_SECURITY_REQUEST: the application pairs, or not. */
+static void central_emit_request(const struct conn *c, uint8_t auth)
+{
+    struct woad_event ev;
+    ev.u.security_request.mitm = auth & AUTH_MITM;
+    ev.u.security_request.bond = auth & AUTH_BOND;
+    emit_of(c, WOAD_EV_SECURITY_REQUEST, &ev);
+}
+
+/* Returns whether the bond's key answers a Security Request.  On a link that is not encrypted it is
+ * tried first, whatever is asked for: a peer that is not the bonded one does not have it.  On an
+ * encrypted link it must give no less than the link has, and than the peer asks for. */
+static bool bond_answers(const struct conn *c, const struct kept_bond *k, uint8_t auth)
+{
+    bool needs_mitm = c->security.authenticated || (auth & AUTH_MITM);
+    return k && k->is.has_peer_ltk &&
+           (!c->security.encrypted || !needs_mitm || (k->is.flags & WOAD_BOND_AUTHENTICATED));
+}
+
+/* SMP_SECURITY_REQUEST: AuthReq u8.  Encrypts, or refreshes the encryption, with the bond's key, or
+ * else pairs; where pairing is not possible, answers Pairing Not Supported.
+ * 2.4.6, Figure 2.7; 3.6.7 */
+static void central_asked(struct conn *c, uint8_t auth)
+{
+    const struct woad_security_policy *policy = &c->h->smp->policy;
+    if (smp_busy(c)) {
+        return;
+    }
+    const struct kept_bond *k = bond_fetch(c, &c->peer);
+    if (smp_busy(c)) {
+        return;                          /* the application has begun in that event */
+    }
+    if (bond_answers(c, k, auth)) {
+        link_want(c, k->is.key_size, k->is.flags, true);
+    } else if (policy->app_pairs && !policy->no_pairing) {
+        central_emit_request(c, auth);
+    } else if (woad_pair(c->h, c->number) < 0) {
+        c->smp->failed = WOAD_SMP_NOT_SUPPORTED;
+    }
+}
+
+static const struct smp_central central = {
+    { { legacy, [WOAD_METHOD_JUST_WORKS] = compare, [WOAD_METHOD_PASSKEY] = passkey,
+        [WOAD_METHOD_COMPARISON] = compare } },
+    central_pair, central_asked,
+};
+
+static void manager_carve(struct woad *h)
+{
+    smp_carve(h);
+    if (h->smp) {
+        h->smp->central = &central;
+    }
+}
+
+const struct woad_feature woad_security_manager = { .carve = manager_carve, SMP_FEATURE };

@@ -1,0 +1,53 @@
+/* Keypress notifications: what the user does who types a passkey.  Vol 3, Part H, 3.5.8 */
+#include "../core/event.h"
+#include "smp.h"
+
+static bool keypress_agreed(const struct pairing *p)
+{
+    return p && p->method == WOAD_METHOD_PASSKEY &&
+           (p->side[0].pdu[PDU_AUTH] & p->side[1].pdu[PDU_AUTH] & AUTH_KEYPRESS);
+}
+
+/* SMP_KEYPRESS_NOTIFICATION: type u8.  The user has time anew; where that was not agreed on it
+ * means nothing.  3.5.8 */
+static void keypress_rx(struct pairing *p, struct rd *in)
+{
+    uint8_t what = rd_u8(in);
+    if (what > WOAD_KEYPRESS_COMPLETED) {
+        smp_fail(p->c, WOAD_SMP_INVALID_PARAMETERS);
+    } else if (keypress_agreed(p)) {
+        struct woad_event ev;
+        ev.u.keypress.what = (enum woad_keypress)what;
+        smp_timer(p->c);
+        emit_of(p->c, WOAD_EV_KEYPRESS, &ev);
+    }
+}
+
+static void keypress_carve(struct woad *h)
+{
+    h->smp_keypress = keypress_rx;
+}
+
+const struct woad_feature woad_keypresses = { .carve = keypress_carve };
+
+int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what)
+{
+    int err;
+    struct pairing *p = smp_asked(h, conn, &err);
+    if (err != WOAD_ENOENT) {
+        return err;
+    }
+    if (what > WOAD_KEYPRESS_COMPLETED) {
+        return WOAD_EINVAL;
+    }
+    if (!h->smp_keypress || !keypress_agreed(p) || p->asked != WOAD_PASSKEY_INPUT ||
+        p->user != USER_ASKED) {
+        return WOAD_ENOENT;
+    }
+    if (p->presses) {
+        return WOAD_EAGAIN;
+    }
+    p->presses = true;
+    p->keypress = (uint8_t)what;
+    return 0;
+}

@@ -1,0 +1,412 @@
+/* What follows a pairing: encryption, and the keys that are exchanged under it.
+ * Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25 */
+#include <woad/hci.h>
+
+#include "../core/address.h"
+#include "../core/clock.h"
+#include "../core/ready.h"
+#include "../gatt_server/gatt_server.h"
+#include "../hci/numbers.h"
+#include "../l2cap/l2cap.h"
+#include "smp.h"
+
+/* Keys shorter than 16 octets: the more significant ones, which come last, are zero.  2.3.4 */
+void key_cut(uint8_t key[16], uint8_t size)
+{
+    memset(key + size, 0, (size_t)(16 - size));
+}
+
+#define KEY_AT(field) offsetof(struct woad_bond, field)
+
+/* --- ours ------------------------------------------------------------------------------------- */
+
+int keys_send(struct pairing *p)
+{
+    struct woad *h = p->c->h;
+    int err = 0;
+    if (!p->to_send) {
+        return 0;
+    }
+    uint8_t code = SMP_LTK;
+    while (!(p->to_send >> code & 1)) {
+        code++;
+    }
+    if (code == SMP_LTK) {
+        uint8_t octets[16 + 8];          /* at once: who draws twice may never have both */
+        err = smp_random(h, octets, sizeof octets);
+        memcpy(p->bond.own_ltk, octets, 16);
+        memcpy(p->bond.own_rand, octets + 16, 8);
+        wipe(octets, sizeof octets);
+        key_cut(p->bond.own_ltk, p->key_size);
+        p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] * 0x101);        /* Rand tells enough */
+        p->bond.has_own_ltk = true;
+    } else if (code == SMP_CSRK) {
+        err = smp_random(h, p->bond.own_csrk, 16);
+        p->bond.has_own_csrk = true;
+    }
+    p->out = err ? 0 : code;
+    return err ? smp_failed(err) : STEP_BLOCKED;           /* until it has been sent */
+}
+
+/* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
+ * SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
+ * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.2 to 3.6.6.  Where they are in a bond, ours and the
+ * peer's. */
+static const struct { uint8_t at[2], len; } keys[] = {
+    [SMP_LTK - SMP_LTK] = { { KEY_AT(own_ltk), KEY_AT(peer_ltk) }, 16 },
+    [SMP_CENTRAL_ID - SMP_LTK] = { { KEY_AT(own_ediv), KEY_AT(peer_ediv) }, 2 + 8 },
+    [SMP_IRK - SMP_LTK] = { { 0, KEY_AT(irk) }, 16 },
+    [SMP_CSRK - SMP_LTK] = { { KEY_AT(own_csrk), KEY_AT(csrk) }, 16 },
+};
+
+static uint8_t *key_of(struct pairing *p, uint8_t code, bool peers)
+{
+    return (uint8_t *)&p->bond + keys[code - SMP_LTK].at[peers];
+}
+
+void keys_write(struct pairing *p, uint8_t code, struct wr *out)
+{
+    struct woad *h = p->c->h;
+    p->to_send &= (uint16_t)~(1u << code);
+    if (code == SMP_IDENTITY) {
+        struct woad_addr own;
+        rpa_identity(h, &own);
+        wr_bytes(out, &own, sizeof own);
+    } else {
+        wr_bytes(out, code == SMP_IRK ? h->smp->irk : key_of(p, code, false),
+                 keys[code - SMP_LTK].len);
+    }
+}
+
+/* --- the peer's ------------------------------------------------------------------------------- */
+
+int keys_await(struct pairing *p)
+{
+    return p->to_come ? STEP_BLOCKED : 0;
+}
+
+/* What has been sent is still in the controller: who would now hear that all is done, and end the
+ * connection, would take the last keys with it.  Other traffic may never let up, so there is a
+ * limit.  A central that refreshes the encryption already does so with the pairing's key. */
+int keys_left(struct pairing *p)
+{
+    struct woad *h = p->c->h;
+    const struct smp_conn *s = p->c->smp;
+    enum { LIMIT_MS = 500 };
+    if (s->want_key || s->encrypting) {
+        p->wait_due = 0;
+        return STEP_BLOCKED;
+    }
+    p->wait_due = p->wait_due ? p->wait_due : deadline_in(h, LIMIT_MS);
+    bool all = !h->writing && !p->c->in_controller && !p->c->tx_left;
+    return all || deadline_left(h, p->wait_due) == 0 ? 0 : STEP_BLOCKED;
+}
+
+/* In this order only: 3.6.1 */
+bool keys_expects(const struct pairing *p, uint8_t code)
+{
+    return (p->to_come & ((2u << code) - 1)) == 1u << code;
+}
+
+/* Whether what the pairing has come to must not take the place of this peer's bond. */
+bool keys_weaker(const struct pairing *p, const struct woad_addr *peer)
+{
+    const struct kept_bond *k = bond_fetch(p->c, peer);
+    return bond_stronger(k ? &k->is : &p->c->h->smp->unheld, p->flags, p->key_size);
+}
+
+/* Public or static. */
+static bool is_identity(const struct woad_addr *a)
+{
+    return !a->type || (a->type == WOAD_ADDR_RANDOM && a->octet[5] >> KIND_SHIFT == STATIC);
+}
+
+/* An identity is a public or a static address; and not one that a stronger bond stands for: the
+ * peer would take its place.  A peer that does not hide is known by the address that it uses, which
+ * is one of those, whatever it claims: by that address it comes back.  Zeros are no address. */
+static int take_identity(struct pairing *p, struct rd *in)
+{
+    struct woad_addr peer;
+    rd_copy(in, &peer, sizeof peer);
+    if (!is_identity(&peer)) {
+        return WOAD_SMP_INVALID_PARAMETERS;
+    }
+    p->bond.has_irk = true;
+    if (!is_identity(&p->bond.peer) && !zeros(peer.octet, sizeof peer.octet)) {
+        if (keys_weaker(p, &peer)) {
+            return WOAD_SMP_KEY_REJECTED;
+        }
+        addr_copy(&p->bond.peer, &peer);
+    }
+    return 0;
+}
+
+int keys_heard(struct pairing *p, uint8_t code, struct rd *in)
+{
+    p->to_come &= (uint16_t)~(1u << code);
+    if (code == SMP_IDENTITY) {
+        return take_identity(p, in);
+    }
+    rd_copy(in, key_of(p, code, true), keys[code - SMP_LTK].len);
+    if (code == SMP_LTK) {
+        key_cut(p->bond.peer_ltk, p->key_size);
+    } else if (code == SMP_CENTRAL_ID) {
+        p->bond.peer_ediv = get_le16(key_of(p, code, true));
+        p->bond.has_peer_ltk = !zeros(p->bond.peer_ltk, 16);
+    } else if (code == SMP_CSRK) {
+        p->bond.has_csrk = true;
+    }
+    return 0;
+}
+
+/* Both have all: the bond is there before anybody hears of it.  A stronger one of the same peer may
+ * have come since the beginning. */
+int keys_done(struct pairing *p)
+{
+    struct conn *c = p->c;
+    struct woad *h = c->h;
+    if (keys_weaker(p, &p->bond.peer)) {
+        return WOAD_SMP_KEY_REJECTED;
+    }
+    if (p->flags & WOAD_BOND_AUTHENTICATED) {
+        attempts_passed(h, &c->peer);    /* without a secret nothing proves who has guessed */
+    }
+    struct woad_bond bond = p->bond;
+    bool bonds = p->bonds;
+    if (p->secure) {
+        bond.has_own_ltk = bond.has_peer_ltk = true;
+    }
+    smp_forget(c);
+    addr_copy(&c->peer, &bond.peer);     /* its identity, if it has told it */
+    if (bonds) {
+        if (h->gatts) {
+            gatts_keep(c, &bond);
+        }
+        struct kept_bond *k = bond_keep(h, &bond, true);
+        if (k && c->peer_air.type == WOAD_ADDR_RANDOM) {
+            memcpy(k->heard, c->peer_air.octet, sizeof k->heard);
+        }
+        bonds = k || !bond_newest(h);    /* no: it gives way to those that are there */
+    }
+    c->security.bonded = bonds;
+    uint16_t conn = c->number;
+    smp_told(c, 0);
+    if (c->security.bonded) {            /* it has not been removed in the event */
+        const struct kept_bond *kept = bond_find(h, &bond.peer);
+        if (kept) {
+            bond_tell(h, conn, kept, WOAD_BOND_NEW);
+        } else {
+            bond_emit(h, conn, &bond, WOAD_BOND_NEW);
+        }
+    }
+    wipe(&bond, sizeof bond);
+    return 0;
+}
+
+/* --- encryption ------------------------------------------------------------------------------- */
+
+/* Whether the pairing's key is ripe: both have proved that they have it.  A central may refresh the
+ * encryption while keys are exchanged. */
+static bool key_ripe(const struct pairing *p)
+{
+    uint8_t step = p->script[p->at];
+    return step >= STEP_ENCRYPT && step <= STEP_LEFT && !(step == STEP_ENCRYPT && p->out);
+}
+
+/* The peer wants to encrypt: with the key of the pairing that is under way, or with the LTK that it
+ * has just got of it; else with the bond's that these numbers name.  False: there is none. */
+bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
+{
+    struct pairing *p = smp_under_way(c);
+    const struct kept_bond *k = p ? NULL : bond_fetch(c, &c->peer);
+    const struct bond_legacy *l = NULL;
+    if (p ? !key_ripe(p) : !k || !k->is.has_own_ltk) {
+        return false;
+    }
+    if (k) {
+        l = bond_legacy(c->h, k);
+    } else if (p->bond.has_own_ltk) {
+        l = (const void *)&p->bond.own_ediv;
+    }
+    bool numbered = l && ediv == l->own_ediv && same(rand, l->own_rand, 8);
+    if (!numbered && ((k && l) || ediv || !zeros(rand, 8))) {
+        return false;
+    }
+    if (k) {
+        link_want(c, k->is.key_size, k->is.flags, true);
+        return true;
+    }
+    memcpy(p->stk, p->bond.own_ltk, numbered ? sizeof p->stk : 0);
+    link_want(c, p->key_size, p->flags, false);
+    return true;
+}
+
+bool smp_has_key(const struct conn *c, bool fetch)
+{
+    const struct kept_bond *k = fetch ? bond_fetch(c, &c->peer) : bond_find(c->h, &c->peer);
+    const struct bond_bits *is = k ? &k->is : &c->h->smp->unheld;
+    return (k || fetch) && is->key_size && (c->central ? is->has_peer_ltk : is->has_own_ltk);
+}
+
+/* The key, the least significant octet first, from where it is kept.  False: the bond has been
+ * forgotten since. */
+static bool link_write_key(struct conn *c, bool central, struct wr *out)
+{
+    bool bonded = c->smp->from_bond;
+    const struct pairing *p = bonded ? NULL : smp_under_way(c);
+    const struct kept_bond *k = bonded && smp_has_key(c, true) ? bond_find(c->h, &c->peer) : NULL;
+    if (!p && !k) {
+        c->want_ltk_reply = !central;    /* none */
+        if (central) {
+            smp_told(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
+        }
+        stir_all(c->h);                  /* what waited for it; the core, which has been asked */
+        return false;
+    }
+    wr_le16(out, c->handle);
+    const struct bond_legacy *l = k && central ? bond_legacy(c->h, k) : NULL;
+    if (l) {
+        wr_bytes(out, l->peer_rand, 8);
+        wr_le16(out, l->peer_ediv);
+    } else if (central) {
+        wr_zero(out, 10);
+    }
+    wr_bytes(out, l ? l->peer_ltk : k ? k->ltk : p->secure ? p->bond.own_ltk : p->stk, 16);
+    return true;
+}
+
+/* HCI_LE_Enable_Encryption: handle u16, random 8, diversifier u16, key 16.  7.8.24
+ * HCI_LE_Long_Term_Key_Request_Reply: handle u16, key 16.  7.8.25 */
+uint16_t smp_command(struct woad *h, struct wr *params)
+{
+    for (struct conn *c = h->conns; h->state == HOST_UP && c < h->conns_end; c++) {
+        struct smp_conn *s = c->smp;
+        bool central = c->central;
+        if (c->state != CONN_OPEN || !s->want_key ||
+            (central && s->encrypting)) {                  /* spoilt: its end is to come */
+            continue;
+        }
+        s->want_key = false;
+        if (!link_write_key(c, central, params)) {
+            continue;
+        }
+        h->hci.pending_arg = c->number;
+        s->encrypting = true;
+        return central ? OP_LE_ENABLE_ENCRYPTION : OP_LE_LTK_REPLY;
+    }
+    return 0;
+}
+
+/* The level is another one: what needs more and waits to be sent is not sent. */
+static void link_level(struct conn *c)
+{
+    struct woad *h = c->h;
+    if (h->gatts) {
+        h->gatt_bonds->fell(c, 0, 0);
+    }
+    if (h->coc_role) {
+        h->coc_role->fell(c);
+    }
+}
+
+/* Of a frame that was begun under encryption nothing more is sent.  A controller should end a
+ * connection whose encryption can't be refreshed; not all do.  Vol 4, Part E, 7.8.24 */
+static void link_fell(struct conn *c)
+{
+    if (c->security.encrypted) {
+        acl_abandon(c);
+    }
+    memset(&c->security, 0, sizeof c->security);
+    link_level(c);
+    att_completed(c);
+}
+
+/* With its key: the pairing goes on.  That may be a refresh while keys are exchanged. */
+static void link_with_pairing(struct conn *c)
+{
+    struct pairing *p = smp_under_way(c);
+    if (p) {
+        p->at = (uint8_t)(p->at + (p->script[p->at] == STEP_ENCRYPT));
+        smp_go(c);
+    }
+}
+
+/* The level is what there is now, and falls at once with it.  Encryption that begins with no key of
+ * ours is not believed. */
+static void link_changed(struct conn *c, uint8_t status, bool on)
+{
+    struct woad *h = c->h;
+    struct smp_conn *s = c->smp;
+    bool spoilt = s->spoilt, resumed = c->security.bonded;
+    if (!status && on && !s->encrypting) {
+        return;
+    }
+    s->encrypting = s->spoilt = false;
+    if (spoilt) {
+        link_fell(c);                    /* it has been told, and nothing is to rest on this */
+        smp_go(c);
+        return;
+    }
+    if (status || !on) {
+        link_fell(c);
+        if (s->due) {
+            smp_over(c, WOAD_SECURITY_HCI | status);
+        } else {
+            smp_told(c, WOAD_SECURITY_HCI | status);
+        }
+        return;
+    }
+    c->security.encrypted = true;
+    c->security.authenticated = s->link_flags & WOAD_BOND_AUTHENTICATED;
+    c->security.bonded = false;
+    c->security.secure = s->link_flags & WOAD_BOND_SECURE;
+    c->security.key_size = s->link_size;
+    link_level(c);
+    if (!s->from_bond) {
+        link_with_pairing(c);
+        return;
+    }
+    if (!smp_under_way(c)) {             /* this answers a Security Request of ours */
+        s->asks = false;
+        s->due = 0;
+    }
+    struct kept_bond *k = bond_fetch(c, &c->peer);
+    c->security.bonded = k;              /* it may have been removed since its key was given */
+    if (k) {
+        bond_used(h, k);
+    }
+    smp_told(c, 0);
+    k = bond_find(h, &c->peer);          /* unless it was removed just now */
+    if (k && h->gatts && !resumed) {     /* a refresh of the key changes nothing */
+        gatts_resume(c, k->is.client_features, k->database, k->cccd);
+    }
+}
+
+void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+{
+    struct conn *c = conn_of(h, h->hci.pending_arg);
+    (void)opcode;                        /* Enable Encryption, or Long Term Key Request Reply */
+    (void)ret;
+    if (status && c) {
+        link_changed(c, status, false);
+    }
+}
+
+/* HCI_Encryption_Change: status u8, handle u16, on u8.  7.7.8 */
+static void link_rx_change(struct conn *c, uint8_t status, struct rd *in)
+{
+    link_changed(c, status, rd_u8(in) == 1);
+}
+
+/* HCI_Encryption_Key_Refresh_Complete: status u8, handle u16.  7.7.39 */
+static void link_rx_refresh(struct conn *c, uint8_t status, struct rd *in)
+{
+    (void)in;
+    link_changed(c, status, true);
+}
+
+const struct conn_event smp_events[] = {
+    { EVT_ENCRYPTION_CHANGE, STATUS, 4, link_rx_change },
+    { EVT_KEY_REFRESH, STATUS, 3, link_rx_refresh },
+    { 0 }
+};

@@ -1,0 +1,147 @@
+/* Pairing with what comes by another way than the radio.  Vol 3, Part H, 2.3.5.6.4 */
+#include <woad/crypto.h>
+
+#include "../core/event.h"
+#include "smp.h"
+
+static const uint8_t oob_central[] = { KEYS_CENTRAL, STEP_OOB, STEP_NONCE, SEND | SMP_RANDOM,
+    AWAIT | SMP_RANDOM, SECURE_END_CENTRAL };
+static const uint8_t oob_peripheral[] = { KEYS_PERIPHERAL, STEP_OOB, AWAIT | SMP_RANDOM,
+    STEP_NONCE, SEND | SMP_RANDOM, SECURE_END_PERIPHERAL };
+
+static void oob_forget(struct oob *o)
+{
+    wipe(o->private_, sizeof o->private_);
+    wipe(o->random, sizeof o->random);
+    o->state = OOB_NONE;
+}
+
+/* In woad_poll(): a key pair, a random number, and the confirm value of both. */
+static void oob_work(struct woad *h)
+{
+    struct oob *o = h->oob;
+    struct smp *m = h->smp;
+    struct woad_oob made;
+    uint8_t confirm[16];
+    if (o->state != OOB_WANTED || !m->may_multiply) {
+        return;
+    }
+    m->may_multiply = false;
+    bool ok = h->cfg.random(h->cfg.ctx, o->private_, 32) >= 0 &&
+              h->cfg.random(h->cfg.ctx, o->random, 16) >= 0 &&
+              h->cfg.crypto->p256_public(o->private_, o->public_) >= 0 &&
+              !toolbox_f4(&m->box, o->public_, o->public_, o->random, 0, confirm);
+    o->state = ok ? OOB_MADE : OOB_NONE;
+    reversed(made.random, o->random, 16);
+    reversed(made.confirm, confirm, 16);
+    struct woad_event ev;
+    ev.u.oob.status = ok ? 0 : WOAD_EIO;
+    ev.u.oob.oob = &made;
+    emit_none(h, WOAD_EV_OOB, &ev);
+    wipe(&made, sizeof made);
+}
+
+/* Moves the key pair and the random number into the pairing: they are good for one. */
+static int oob_key_pair(struct pairing *p)
+{
+    struct oob *o = p->c->h->oob;
+    if (o->state != OOB_MADE) {
+        return WOAD_SMP_NO_OOB;
+    }
+    memcpy(p->own_private, o->private_, sizeof o->private_);
+    memcpy(p->public_key[p->me], o->public_, sizeof o->public_);
+    memcpy(p->own->r, o->random, sizeof o->random);
+    oob_forget(o);
+    return 0;
+}
+
+static int oob_check(struct pairing *p)
+{
+    struct woad *h = p->c->h;
+    uint8_t confirm[16];
+    const struct smp_side *peer = p->peer;
+    const uint8_t *key = p->public_key[!p->me];
+    int err = toolbox_f4(&h->smp->box, key, key, peer->r, 0, confirm);
+    return err ? smp_failed(err) : same(confirm, peer->confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
+}
+
+static const struct smp_oob oob_role = { oob_work, oob_key_pair, oob_check,
+                                         { oob_central, oob_peripheral } };
+
+static void oob_carve(struct woad *h)
+{
+    h->oob = arena_take(h, 1, sizeof *h->oob);
+    if (h->oob) {
+        h->oob->role = &oob_role;
+    }
+}
+
+static void oob_reset(struct woad *h)
+{
+    bool wanted = h->oob->state == OOB_WANTED;
+    oob_forget(h->oob);
+    if (wanted) {
+        struct woad_event ev;
+        ev.u.oob.status = WOAD_ECANCELED;
+        ev.u.oob.oob = NULL;
+        emit_none(h, WOAD_EV_OOB, &ev);
+    }
+}
+
+const struct woad_feature woad_out_of_band = { .carve = oob_carve, .reset = oob_reset };
+
+int woad_oob_make(struct woad *h)
+{
+    h->quiet = false;
+    if (!h->smp || !h->oob || !h->cfg.crypto || !h->cfg.random) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    h->oob->state = OOB_WANTED;
+    return 0;
+}
+
+static struct pairing *oob_of(struct woad *h, uint16_t conn, int *err)
+{
+    struct conn *c = conn_asked(h, conn);
+    struct pairing *p = NULL;
+    if (!h->smp || !h->oob) {
+        *err = WOAD_ENOTSUP;
+    } else if (!c || c->state != CONN_OPEN) {
+        *err = WOAD_ENOTCONN;            /* also while it closes: nothing would free the pairing */
+    } else if (smp_under_way(c)) {
+        *err = WOAD_EALREADY;
+    } else {
+        p = smp_pairing(c);
+        *err = p ? 0 : WOAD_ENOMEM;
+    }
+    return p;
+}
+
+int woad_oob_set(struct woad *h, uint16_t conn, const struct woad_oob *peer)
+{
+    int err;
+    struct pairing *p = oob_of(h, conn, &err);
+    if (p) {
+        reversed(p->peer->r, peer->random, 16);
+        reversed(p->peer->confirm, peer->confirm, 16);
+        p->has_oob = true;
+    }
+    return err;
+}
+
+int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16])
+{
+    int err;
+    if (h->oob && zeros(tk, 16)) {
+        return WOAD_EINVAL;              /* that is the TK of Just Works */
+    }
+    struct pairing *p = oob_of(h, conn, &err);
+    if (p) {
+        reversed(p->own->r, tk, 16);
+        p->has_tk = true;
+    }
+    return err;
+}

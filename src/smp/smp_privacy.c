@@ -1,0 +1,143 @@
+/* Our private addresses, made anew from time to time; linked where woad_set_privacy() is called.
+ * Vol 3, Part C, 10.7; Vol 6, Part B, 1.3.2 */
+#include "../core/clock.h"
+#include "../hci/roles.h"
+#include "smp.h"
+
+enum { PRIVATE_TRIES = 5 };              /* a second apart */
+
+/* Neither all bits of the random part 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
+static int private_draw(struct woad *h, struct woad_addr *a)
+{
+    const struct smp *s = h->smp;
+    int err = smp_random(h, a->octet, 6);
+    a->type = WOAD_ADDR_RANDOM;
+    a->octet[4] = (uint8_t)(a->octet[4] == 0 || a->octet[4] == 0xff ? 0x55 : a->octet[4]);
+    a->octet[5] = (uint8_t)((a->octet[5] & 0x3f) |
+                            (s->privacy == WOAD_PRIVACY_RESOLVABLE ? RPA : NRPA) << KIND_SHIFT);
+    return err;
+}
+
+/* STEP_BLOCKED while the controller calculates. */
+static int private_make(struct woad *h, uint16_t who, uint8_t arg)
+{
+    struct smp *s = h->smp;
+    uint8_t irk[16], prand[3], hash[3];
+    (void)who;
+    (void)arg;
+    int err = s->making ? 0 : private_draw(h, &s->next);
+    s->making = !err;
+    if (!err && s->privacy == WOAD_PRIVACY_RESOLVABLE) {
+        reversed(irk, s->irk, 16);
+        reversed(prand, s->next.octet + 3, 3);
+        err = toolbox_ah(&s->box, irk, prand, hash);
+        reversed(s->next.octet, hash, err ? 0 : 3);
+        wipe(irk, sizeof irk);
+    }
+    return err == CRYPTO_LATER ? STEP_BLOCKED : err ? WOAD_EIO : 0;
+}
+
+static int private_renew(struct woad *h)
+{
+    struct smp *s = h->smp;
+    int err = smp_calculate(h, CRYPTO_PRIVACY, private_make, 0);
+    if (err == STEP_BLOCKED) {
+        h->address_waits = ADDRESS_CALCULATED;
+        return 0;
+    }
+    s->making = false;
+    h->address_waits = err && h->address_waits ? ADDRESS_FAILED : 0;
+    if (h->address_waits) {
+        s->private_failed++;
+        s->private_due = deadline_in(h, 1000);
+    }
+    if (!err) {
+        s->private_failed = 0;
+        h->controller.random_addr = s->next;
+        h->own_type = WOAD_ADDR_RANDOM;
+        h->random_dirty = true;
+    }
+    return err;
+}
+
+/* What the controller was to calculate for it has come. */
+static void private_wake(struct woad *h)
+{
+    if (h->address_waits == ADDRESS_CALCULATED && !(h->busy & BUSY_CONNECT)) {
+        private_renew(h);
+    }
+}
+
+/* Not in the middle of a connection attempt, and not while the host is down.  What waits for an
+ * address must not wait for ever: a controller that does not make one is of no use. */
+static uint32_t private_due(struct woad *h)
+{
+    struct smp *s = h->smp;
+    if (h->state != HOST_UP) {
+        return WOAD_FOREVER;
+    }
+    private_wake(h);
+    if (deadline_left(h, s->private_due) == 0) {
+        if (s->private_failed >= PRIVATE_TRIES) {
+            host_down(h, WOAD_EIO);
+            return 0;
+        }
+        /* An attempt that waits for the address uses none. */
+        bool busy = h->busy & (h->address_waits ? BUSY_CONNECT : BUSY_CONNECT | WANTS_CONNECT);
+        if (!busy) {
+            private_renew(h);
+        }
+        bool soon = busy || h->address_waits;
+        s->private_due = deadline_in(h, soon ? 1000 : s->private_ms);
+        return 0;
+    }
+    return deadline_left(h, s->private_due);
+}
+
+static const struct smp_hides hides = { private_due, private_wake };
+
+int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
+{
+    h->quiet = false;
+    struct smp *s = h->smp;
+    if (!s || !smp_able(h)) {
+        return WOAD_ENOTSUP;
+    }
+    if (h->state != HOST_UP) {
+        return WOAD_ENODEV;
+    }
+    if (mode > WOAD_PRIVACY_NON_RESOLVABLE || (mode && !seconds) || seconds > 3600 ||
+        (mode == WOAD_PRIVACY_RESOLVABLE && !s->has_irk)) {
+        return WOAD_EINVAL;
+    }
+    if (h->busy & BUSY_CONNECT) {
+        return WOAD_EBUSY;
+    }
+    if (!s->privacy && mode) {
+        woad_own_address(h, &s->identity);
+        s->fixed = h->controller.random_addr;
+    }
+    uint8_t was = s->privacy;
+    s->hides = &hides;
+    if (h->crypto_role) {
+        h->crypto_role->release(h, CRYPTO_PRIVACY);        /* of an address that was being made */
+    }
+    h->address_waits = 0;
+    s->making = false;
+    s->private_failed = 0;
+    s->privacy = (uint8_t)mode;
+    s->private_ms = seconds * 1000u;
+    s->private_due = mode ? deadline_in(h, s->private_ms) : 0;
+    int err = mode ? private_renew(h) : 0;
+    if (err) {                           /* as it was */
+        s->privacy = was;
+        s->private_due = was ? s->private_due : 0;
+    }
+    if (mode) {
+        return err;
+    }
+    if (was) {
+        h->controller.random_addr = s->fixed;
+    }
+    return was ? woad_set_own_address(h, s->identity.type, NULL) : 0;
+}

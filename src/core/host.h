@@ -108,7 +108,6 @@ struct woad {
     const struct smp_role *smp_role;
     struct gatts *gatts;
     const struct att_role *att_server, *att_client;
-    const struct att_more *att_long;
     struct cocs *cocs;
     const struct coc_role *coc_role;
     const struct eatt_role *eatt_role;
@@ -117,10 +116,12 @@ struct woad {
     struct scan *scan;
     struct central *central;
     const struct reconnect_role *reconnect;
-    struct ext *ext;
     const struct ext_role *ext_role;
+    struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
     struct woad_config cfg;              /* its `features` are the last that is near */
-    struct att_bearer *bearers, *bearers_end;    /* config.conns, and config.att_bearers more */
+    struct ext *ext;
+    const struct att_more *att_long;
+    struct att_bearer *bearers_end;
     const struct coc_enhanced *coc_enhanced;
     uint32_t stop_due;
     struct controller controller;

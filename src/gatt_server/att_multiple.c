@@ -127,8 +127,7 @@ static int multiple_answered(struct att_bearer *b, int err, struct rd *value, st
     return s->stepping ? ATT_LATER : err ? err : multiple_next(b, out);
 }
 
-static const struct att_more more = { .rx = att_rx_several, .answered = multiple_answered,
-                                      .changed = parts_changed };
+static const struct att_more more = { .rx = att_rx_several, .answered = multiple_answered };
 
 static void read_multiple_carve(struct woad *h)
 {

@@ -259,7 +259,7 @@ static void execute_close(struct att_bearer *b)
 }
 
 static const struct att_more more = { att_rx_prepared, execute_answered, execute_close, long_keep,
-                                      long_read, long_wrote, parts_changed };
+                                      long_read, long_wrote };
 
 static void long_values_carve(struct woad *h)
 {

@@ -491,12 +491,14 @@ static int att_answer(struct att_bearer *b, int err, const void *value, size_t l
     return 0;
 }
 
-/* What the application was asked about attributes that have gone is answered: a later answer would
- * be about those that take their handles. */
-void att_server_gone(const struct woad *h, uint16_t first, uint16_t last)
+/* The database has changed: a request that is being served notes it.  What the application was
+ * asked about attributes that have gone is answered: a later answer would be about those that take
+ * their handles. */
+void att_server_changed(const struct woad *h, uint16_t first, uint16_t last)
 {
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        const struct gatts_bearer *s = b->server;
+        struct gatts_bearer *s = b->server;
+        s->changed = true;
         if (s->waiting && s->handle >= first && s->handle <= last) {
             att_answer(b, WOAD_ATT_INVALID_HANDLE, NULL, 0);
         }

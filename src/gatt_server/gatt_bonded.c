@@ -58,12 +58,12 @@ void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
     struct woad *h = c->h;
     struct gatts_conn *s = c->server;
     s->client_features |= features;
-    for (size_t n = 0; n < h->cfg.subscriptions; n++) {
-        const struct woad_attr *a = db_at(h->gatts, cccds[n].handle);
-        uint16_t value = cccds[n].value;
+    for (const struct woad_cccd *its = cccds; its < cccds + h->cfg.subscriptions; its++) {
+        uint16_t handle = its->handle, value = its->value;
+        const struct woad_attr *a = db_at(h->gatts, handle);
         if (a && a->kind == WOAD_ATTR_CCCD &&
-            (value <= CCCD_BITS || (value & ~CCCD_BITS) == cccd_tag(c, cccds[n].handle))) {
-            cccd_put(c, cccds[n].handle, value);
+            (value <= CCCD_BITS || (value & ~CCCD_BITS) == cccd_tag(c, handle))) {
+            cccd_put(c, handle, value);
         }
     }
     s->knows = (database ? database : s->knows) & 0xffffff;

@@ -43,18 +43,6 @@ void parts_open(struct conn *c)
     *parts = (struct gatts_parts){ .mem = parts->mem };
 }
 
-/* The database has changed: a handle that is kept, or waits, may be another attribute's. */
-void parts_changed(struct conn *c)
-{
-    struct woad *h = c->h;
-    h->parts[conn_index(c)].kept = 0;
-    for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        if (b->c == c) {
-            b->server->changed = true;
-        }
-    }
-}
-
 static void gatts_reset(struct woad *h)
 {
     struct gatts *g = h->gatts;
@@ -172,23 +160,21 @@ void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
  * Vol 3, Part G, 7.1 */
 void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
 {
-    const struct att_more *more = h->att_long ? h->att_long : h->att_multiple;
-    att_server_gone(h, first, last);
+    att_server_changed(h, first, last);
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         struct gatts_conn *s = c->server;
         if (c->state == CONN_FREE) {
             continue;
         }
         bool any = false;
-        for (size_t n = 0; n < h->cfg.subscriptions; n++) {
-            bool gone = s->cccds[n].handle >= first && s->cccds[n].handle <= last;
-            if (gone) {
-                s->cccds[n].handle = 0;
+        for (struct woad_cccd *its = s->cccds; its < s->cccds + h->cfg.subscriptions; its++) {
+            if (its->handle >= first && its->handle <= last) {
+                its->handle = 0;
                 any = true;
             }
         }
-        if (more) {
-            more->changed(c);
+        if (h->parts) {
+            h->parts[conn_index(c)].kept = 0;              /* its handle may be another's */
         }
         perm_fell(c, first, last);       /* what is queued was of those that were there */
         gatts_owe_changed(c, first, last);

@@ -67,7 +67,6 @@ struct gatts_parts {
     bool executes;                       /* what is prepared, and waits for the application */
 };
 void parts_carve(struct woad *h);        /* once, for whichever of the two is named */
-void parts_changed(struct conn *c);      /* the database has */
 void parts_open(struct conn *c);
 static inline struct gatts_parts *parts_of(const struct att_bearer *b)
 {
@@ -85,7 +84,6 @@ struct att_more {
     void (*keep)(struct att_bearer *b, const uint8_t *value, size_t len);
     int (*read)(struct att_bearer *b, struct wr *out);
     void (*wrote)(struct att_bearer *b, uint16_t handle);  /* the value is another one now */
-    void (*changed)(struct conn *c);     /* the database */
 };
 struct att_pipeline {
     void (*put)(struct att_bearer *b, uint8_t op, const struct rd *in);
@@ -143,7 +141,7 @@ static inline bool att_listing(const struct att_bearer *b)
     return s->busy && att_is_multiple(s->op) && !s->rsp_len;
 }
 
-void att_server_gone(const struct woad *h, uint16_t first, uint16_t last);
+void att_server_changed(const struct woad *h, uint16_t first, uint16_t last);
 /* gatt_db.c */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle);
 uint16_t db_next(struct gatts *g, uint32_t handle);

@@ -27,22 +27,19 @@ static const struct smp_scripts scripts = { { legacy_peripheral,
 
 /* --- which method ----------------------------------------------------------------------------- */
 
-/* By the initiator's IO, then the responder's: J Just Works, i the initiator displays and the
- * responder types, r the other way, b both type; c compare with LE Secure Connections, C and R
- * then too, else i and r.  2.3.5.1, Table 2.8 */
-static const char methods[5][6] = {
-    [WOAD_IO_DISPLAY] = "JJiJi", [WOAD_IO_DISPLAY_YES_NO] = "JciJC",
-    [WOAD_IO_KEYBOARD] = "rrbJr", [WOAD_IO_NONE] = "JJJJJ",
-    [WOAD_IO_KEYBOARD_DISPLAY] = "rRiJC",
+/* Of legacy pairing and of LE Secure Connections, a row of five for each of the initiator's IO, by
+ * the responder's: J Just Works, i the initiator displays and the responder types, r the other
+ * way, b both type, c compare.  2.3.5.1, Table 2.8 */
+enum { IOS = 5 };
+static const char methods[2][IOS * IOS + 1] = {
+    "JJiJi" "JJiJi" "rrbJr" "JJJJJ" "rriJi",
+    "JJiJi" "JciJc" "rrbJr" "JJJJJ" "rciJc",
 };
 
 static char method_letter(const struct pairing *p)
 {
-    char m = methods[p->side[INITIATOR].pdu[PDU_IO]][p->side[RESPONDER].pdu[PDU_IO]];
-    if (m == 'c' || m == 'C' || m == 'R') {
-        m = p->secure ? 'c' : m == 'c' ? 'J' : m == 'C' ? 'i' : 'r';
-    }
-    return m;
+    unsigned initiator = p->side[INITIATOR].pdu[PDU_IO];
+    return methods[p->secure][initiator * IOS + p->side[RESPONDER].pdu[PDU_IO]];
 }
 
 static uint8_t choose_method(const struct pairing *p)

@@ -163,7 +163,7 @@ size_t woad_size(const struct woad_config *config);
      WOAD_UP(WOAD_SIZE_CONTROLLER_CRYPTO) + \
      WOAD_UP(WOAD_SIZE_RESOLVE) + WOAD_UP(WOAD_SIZE_WATCH) + WOAD_UP(WOAD_SIZE_SETUP) + \
      WOAD_UP(WOAD_SIZE_QUIRKS) + WOAD_UP(WOAD_SIZE_EXT) + \
-     WOAD_UP((adv_sets) * WOAD_SIZE_EXT_SET) + \
+     WOAD_UP((adv_sets) * WOAD_SIZE_EXT_SET) + WOAD_UP(((adv_sets) + 2) * 2) + \
      WOAD_UP((conns) * WOAD_SIZE_SECURITY_CONN) + \
      WOAD_UP(((pairings) ? (pairings) : (conns)) * WOAD_SIZE_PAIRING) + \
      WOAD_UP((bonds) * (WOAD_SIZE_BOND + (subscriptions) * 4)) + \
@@ -187,7 +187,7 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_UP(n) (((n) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *))
 #define WOAD_MOST(a, b) ((a) > (b) ? (a) : (b))
 #define WOAD_WIDTH(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
-#define WOAD_SIZE_HOST        WOAD_WIDTH(656, 432)
+#define WOAD_SIZE_HOST        WOAD_WIDTH(656, 428)
 #define WOAD_SIZE_CONN        WOAD_WIDTH(192, 140)
 #define WOAD_SIZE_ADV         84
 #define WOAD_SIZE_SCAN        32

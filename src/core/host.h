@@ -54,8 +54,6 @@ enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };       /* by the controller;
 enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8, BUSY_EXT_ADV = 16 };
 
 /* HOST_FALLING: everything is off; the events of that are being raised. */
-enum { REFUSED_MAX = 4 };                /* while a command waits for its answer: an attempt, legacy
-                                          * advertising and each set bring one at most */
 enum host_state { HOST_OFF, HOST_FALLING, HOST_STARTING, HOST_UP, HOST_STOPPING };
 
 /* The command that is out, and the controller's buffers. */
@@ -74,8 +72,6 @@ struct controller {
     uint16_t company, subversion;        /* who made it */
     uint8_t commands[64], features[8], le_features[8];
     struct woad_addr public_addr, random_addr;
-    uint16_t refused[REFUSED_MAX];       /* handles, with one added, of connections there was no
-                                          * room for, to be disconnected; 0: none */
     uint32_t heard;                      /* when something came last */
 };
 
@@ -96,6 +92,7 @@ struct woad {
     bool raised;                         /* an event, since woad_poll() began */
     bool clocked;                        /* woad_poll() has told the time */
     bool shared;                         /* a connection that has its share of buffers waits */
+    uint8_t refusals;                    /* handles in `refused` */
     struct hci hci;
     uint16_t mtu;                        /* offered */
     uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
@@ -144,6 +141,8 @@ struct woad {
     struct arena *arena;                 /* in woad_init() */
     struct conn *tx_of;                  /* whose frame goes out in fragments; NULL: nobody's */
     uint8_t *tx;                         /* that frame */
+    uint16_t *refused;                   /* handles of connections there was no room for, to be
+                                          * disconnected: refused_max() at most */
     struct woad_conn_limits limits;
     struct resolve *resolve;
     struct oob *oob;
@@ -157,6 +156,9 @@ struct woad {
 };
 
 HOLD_SIZE(woad, WOAD_SIZE_HOST);
+
+/* While a command waits for its answer an attempt, legacy advertising and each set bring one. */
+static inline unsigned refused_max(const struct woad *h) { return h->cfg.adv_sets + 2u; }
 
 /* host/host.c: everything ends, once: connections with their procedures, then the instance;
  * WOAD_EV_DOWN says with which error. */

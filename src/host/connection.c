@@ -16,7 +16,6 @@
 #include "../l2cap/sig.h"
 
 enum { GENERATIONS = 127 };              /* so that no number is 0xffff */
-enum { ANY_HANDLE = 0xffff };
 
 static void conn_opened(struct conn *c)
 {
@@ -68,23 +67,12 @@ static void conn_failed(struct woad *h, bool central, int status)
     }
 }
 
-/* Changes one handle of those to be refused to another.  What was there, 0: nothing. */
-static uint16_t conn_refused(struct woad *h, uint16_t from, uint16_t to)
-{
-    for (uint16_t *at = h->controller.refused; at < h->controller.refused + REFUSED_MAX; at++) {
-        uint16_t was = *at;
-        if (from == ANY_HANDLE ? was : was == from) {
-            *at = to;
-            return was;
-        }
-    }
-    return 0;
-}
-
 /* A connection there is no room for is ended, and what it has come of is over. */
 static void conn_refuse(struct woad *h, uint16_t handle, bool central)
 {
-    conn_refused(h, 0, (uint16_t)(handle + 1));
+    if (h->refusals < refused_max(h)) {
+        h->refused[h->refusals++] = handle;
+    }
     if (h->state == HOST_UP) {
         conn_failed(h, central, WOAD_ENOMEM);
     }
@@ -95,7 +83,11 @@ static void conn_refuse(struct woad *h, uint16_t handle, bool central)
 static void conn_handle_reused(struct woad *h, uint16_t handle)
 {
     struct conn *c = conn_by_handle(h, handle);
-    conn_refused(h, (uint16_t)(handle + 1), 0);
+    for (unsigned n = h->refusals; n--;) {
+        if (h->refused[n] == handle) {
+            h->refused[n] = h->refused[--h->refusals];
+        }
+    }
     if (c) {
         conn_close(c, WOAD_HCI_UNKNOWN_CONNECTION);
     }
@@ -302,10 +294,9 @@ static uint16_t core_command(struct woad *h, struct wr *params)
         bool waits = h->hci.step && h->setup_role && h->setup_role->wants(h);
         return waits ? 0 : up_command(h, params);
     }
-    uint16_t refused = conn_refused(h, ANY_HANDLE, 0);
-    if (refused) {
-        return conn_write_disconnect((uint16_t)(refused - 1), WOAD_HCI_REMOTE_LOW_RESOURCES,
-                                     params);
+    if (h->refusals) {
+        return conn_write_disconnect(h->refused[--h->refusals],
+                                     WOAD_HCI_REMOTE_LOW_RESOURCES, params);
     }
     /* Not while it may be in use: advertising and scanning pause for it.  7.8.4 */
     if (h->random_dirty && !(h->busy & ~WANTS_CONNECT) && h->state == HOST_UP) {

@@ -24,6 +24,7 @@ static void carve(struct woad *h)
     h->conns = arena_take(h, h->cfg.conns, sizeof *h->conns);
     h->bearers = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
     h->tx = arena_take(h, 1, (size_t)h->frame + 4);
+    h->refused = arena_take(h, refused_max(h), sizeof *h->refused);
     arena_conns(h, (size_t)h->frame_in + 4, EACH(h->conns, rx));
     arena_conns(h, h->answers, EACH(h->conns, answers.mem));
     arena_conns(h, h->cfg.tx_queue, EACH(h->conns, queue.mem));
@@ -110,6 +111,7 @@ int woad_start(struct woad *h)
     memset(&h->controller, 0, sizeof h->controller);
     h->hci = (struct hci){ .credits = 1 };
     h->quiet = false;
+    h->refusals = 0;
     h->state = HOST_STARTING;
     reset_features(h);
     return 0;

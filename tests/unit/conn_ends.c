@@ -237,25 +237,59 @@ static void legacy_advertising_beside_a_set(void **state)
     solo_end();
 }
 
-/* As many as can come while a command waits for its answer are all disconnected. */
+/* HCI_Disconnect for a handle, for want of room. */
+static size_t refused(uint16_t handle)
+{
+    size_t n = 0;
+    for (size_t at = 0; at < solo.commands; at++) {
+        const struct solo_command *command = &solo.command[at];
+        n += command->opcode == DISCONNECT && command->params[0] == handle &&
+             command->params[2] == LOW_RESOURCES;
+    }
+    return n;
+}
+
+/* As many as can come while a command waits for its answer are all disconnected: of legacy
+ * advertising, of an attempt, of each advertising set. */
 static void each_refused_connection_is_disconnected(void **state)
+{
+    (void)state;
+    for (uint8_t sets = 0; sets < 64; sets += 9) {
+        struct woad_config config = solo_config(features);
+        config.conns = 1;
+        config.adv_sets = sets;
+        solo_boot(config);
+        solo.withheld = SET_ADV_PARAMS;
+        woad_adv_start(solo.h, &adv);
+        solo_pump();
+        for (uint16_t n = 0; n < sets + 3; n++) {
+            solo_connected((uint16_t)(SOLO_HANDLE + n), n == 1, 9);
+        }
+        answered(SET_ADV_PARAMS, 0);
+        assert_int_equal(solo_commands(DISCONNECT), sets + 2);
+        for (uint16_t n = 1; n < sets + 3; n++) {
+            assert_int_equal(refused((uint16_t)(SOLO_HANDLE + n)), 1);
+        }
+        solo_end();
+    }
+}
+
+/* What was to be refused is not, of the controller that is started next. */
+static void refused_connections_end_with_the_controller(void **state)
 {
     (void)state;
     boot(1);
     solo.withheld = SET_ADV_PARAMS;
     woad_adv_start(solo.h, &adv);
     solo_pump();
-    for (uint16_t n = 0; n < 5; n++) {
-        solo_connected((uint16_t)(SOLO_HANDLE + n), n == 3, 9);
-    }
-    answered(SET_ADV_PARAMS, 0);
-    assert_int_equal(solo_commands(DISCONNECT), 4);
-    for (size_t n = 0, m = 0; n < solo.commands; n++) {
-        if (solo.command[n].opcode == DISCONNECT) {
-            assert_int_equal(solo.command[n].params[0], SOLO_HANDLE + 1 + m++);
-            assert_int_equal(solo.command[n].params[2], LOW_RESOURCES);
-        }
-    }
+    solo_connected(SOLO_HANDLE, false, 9);
+    solo_connected(SOLO_HANDLE + 1, true, 8);
+    woad_fail(solo.h, 0);
+    solo.withheld = 0;
+    assert_int_equal(woad_start(solo.h), 0);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_UP), 1);
+    assert_int_equal(solo_commands(DISCONNECT), 0);
     solo_end();
 }
 
@@ -590,6 +624,7 @@ int main(void)
         cmocka_unit_test(advertising_refused_for_want_of_room_is_told),
         cmocka_unit_test(legacy_advertising_beside_a_set),
         cmocka_unit_test(each_refused_connection_is_disconnected),
+        cmocka_unit_test(refused_connections_end_with_the_controller),
         cmocka_unit_test(accepted_connection_is_not_disconnected_for_a_refused_one),
         cmocka_unit_test(answer_to_an_old_cancel),
         cmocka_unit_test(cancel_has_a_time_limit),

@@ -1,6 +1,6 @@
 # The front door.  `make demo` and `make test` install what is missing, build, and run.
 .DEFAULT_GOAL := help
-.PHONY: help bench demo test quick check build micropython baremetal firmware size deps clean install fuzz soak \
+.PHONY: help bench demo test quick check format build micropython baremetal firmware size deps clean install fuzz soak \
     test-cross test-peers
 
 help:
@@ -8,6 +8,7 @@ help:
 	@echo "make test    every test"
 	@echo "make quick   the C tests only"
 	@echo "make check   the project's own rules"
+	@echo "make format  every C file as .clang-format says (clang-format 14)"
 	@echo "make build   build/woad and the libraries"
 	@echo "make micropython   build/micropython: the unix port with this module"
 	@echo "make baremetal     build/baremetal: a lock for Cortex-M0+, M3, M4 and RISC-V"
@@ -31,6 +32,9 @@ quick: build
 
 check: build
 	@scripts/check
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 build: deps
 	@scripts/build $(MAKECMDGOALS)

@@ -1,5 +1,5 @@
 /* The world: its clock, its chance, and the controllers in order of what they do next. */
-#include "ll.h"
+#include "hci.h"
 
 /* --- chance: xorshift64*, one stream for the whole world -------------------------------------- */
 
@@ -104,7 +104,7 @@ uint8_t ctl_sca(const ctl *c)
     uint16_t ppm = (uint16_t)(c->cfg.drift_ppm < 0 ? -c->cfg.drift_ppm : c->cfg.drift_ppm);
     uint8_t class = 7;
     while (class && sca_ppm[class] < ppm) {
-        class--;
+        class --;
     }
     return (uint8_t)(class > c->worse_clock ? class - c->worse_clock : 0);
 }
@@ -116,15 +116,17 @@ uint32_t clock_widening(const ctl *c, uint8_t peer_sca, uint64_t us)
     return (uint32_t)((us * ppm + 999999) / 1000000) + 16;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 /* Puts a controller where its next deadline belongs.  To be called after anything changed it. */
 void air_plan(ctl *c)
 {
     uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;
     due = earlier(due, adv_next(c));
-    due = earlier(due, scan_running(c) ? earlier(c->scan.next, c->scan.aux_at)
-                                                        : NEVER);
+    due = earlier(due, scan_running(c) ? earlier(c->scan.next, c->scan.aux_at) : NEVER);
     due = earlier(due, earlier(c->scan.until, c->scan.period_at));
     due = earlier(due, earlier(earlier(c->rpa_at, c->p256_at), sync_next(c)));
     due = c->cfg.iso ? earlier(due, earlier(iso_next(c), big_next(c))) : due;
@@ -231,7 +233,10 @@ struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_
 
 /* --- controllers ------------------------------------------------------------------------------ */
 
-static size_t aligned(size_t n) { return (n + 15) / 16 * 16; }
+static size_t aligned(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
 
 static bool config_valid(const struct woad_air_controller_config *c)
 {
@@ -367,7 +372,7 @@ void woad_air_detach(struct woad_air_controller *c)
 {
     struct woad_air *air = c->air;
     if (!air) {
-        return;                          /* it came after what the world was put back to */
+        return; /* it came after what the world was put back to */
     }
     radio_off(c);
     ready_remove(c);
@@ -426,7 +431,7 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
     } else if (type == ISO) {
         result = iso_from_host(c, &in);
     } else if (type == 3) {
-        result = 0;                      /* SCO: there is nobody it could be for */
+        result = 0; /* SCO: there is nobody it could be for */
     }
     if (c->radio.state == RADIO_OFF) {
         scan_resume(c);

@@ -101,20 +101,13 @@ static uint32_t train_urgency(const struct train *t, uint64_t at)
 static uint32_t urgency(const ctl *c, uint8_t owner, uint8_t index, uint64_t at)
 {
     switch (owner) {
-    case FOR_CONN:
-        return link_urgency(&c->links[index], at);
-    case FOR_ISO:
-        return iso_urgency(c, &c->iso[index], at);
-    case FOR_SYNC:
-        return sync_urgency(&c->sync[index], at);
-    case FOR_TRAIN:
-        return train_urgency(&c->sets[index].train, at);
-    case FOR_ADV:
-        return adv_connectable(c->adv_now) ? URGENT_HELD : 0;
-    case FOR_SCAN:
-        return c->scan.joining || c->scan.joining_aux ? URGENT_HELD : 0;
-    default:
-        return 0;
+    case FOR_CONN: return link_urgency(&c->links[index], at);
+    case FOR_ISO: return iso_urgency(c, &c->iso[index], at);
+    case FOR_SYNC: return sync_urgency(&c->sync[index], at);
+    case FOR_TRAIN: return train_urgency(&c->sets[index].train, at);
+    case FOR_ADV: return adv_connectable(c->adv_now) ? URGENT_HELD : 0;
+    case FOR_SCAN: return c->scan.joining || c->scan.joining_aux ? URGENT_HELD : 0;
+    default: return 0;
     }
 }
 
@@ -377,21 +370,21 @@ static uint32_t common_divisor(uint32_t a, uint32_t b)
 /* The shortest time that is ever left between `mine`, which begins at `at`, and other turns. */
 static uint64_t turn_distance(const ctl *c, const struct turn *mine, uint64_t at)
 {
-    uint64_t least = NEVER;
+    uint64_t min_u32 = NEVER;
     struct turn t;
     for (unsigned n = 0; turn_read(c, n, &t); n++) {
         if (t.owner == FOR_NOBODY || turn_is(&t, mine->owner, mine->index)) {
             continue;
         }
         uint32_t step = common_divisor(t.every_us, mine->every_us);
-        uint64_t after = at >= t.phase ? (at - t.phase) % step
-                                       : (step - (t.phase - at) % step) % step;
+        uint64_t after =
+            at >= t.phase ? (at - t.phase) % step : (step - (t.phase - at) % step) % step;
         uint64_t behind = after > t.lasts_us ? after - t.lasts_us : 0;
         uint64_t before = step - after > mine->lasts_us ? step - after - mine->lasts_us : 0;
         uint64_t apart = behind < before ? behind : before;
-        least = apart < least ? apart : least;
+        min_u32 = apart < min_u32 ? apart : min_u32;
     }
-    return least;
+    return min_u32;
 }
 
 /* Where a new activity that may begin at `mine->phase` does so: after how many steps of 1.25 ms, of

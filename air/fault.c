@@ -1,5 +1,5 @@
 /* Controllers that fail, and that say what no controller would. */
-#include "ll.h"
+#include "hci.h"
 
 void woad_air_hang(ctl *c, bool hangs)
 {
@@ -26,7 +26,7 @@ void woad_air_crash(ctl *c)
     air_plan(c);
 }
 
-int woad_air_say(ctl *c, const uint8_t *packet, size_t len)
+int woad_air_send_event(ctl *c, const uint8_t *packet, size_t len)
 {
     if (!len || len > WOAD_AIR_PACKET) {
         return -22;
@@ -59,9 +59,12 @@ int woad_air_inject(ctl *c, uint16_t handle, const uint8_t *pdu, size_t len)
     return l->controls > before ? 0 : -11;
 }
 
-int8_t woad_air_power(const ctl *c) { return c->cfg.tx_power_dbm; }
+int8_t woad_air_power(const ctl *c)
+{
+    return c->cfg.tx_power_dbm;
+}
 
-void woad_air_place(ctl *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm)
+void woad_air_move(ctl *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm)
 {
     c->cfg.x_mm = x_mm;
     c->cfg.y_mm = y_mm;

@@ -1,10 +1,10 @@
 /* Commands from the host: a table.  A command that is not in it is unknown, and the mask that
  * Read Local Supported Commands gives is made from it.  Vol 4, Part E, 7; bits: 6.27 */
-#include "ll.h"
+#include "hci.h"
 
 enum { CMD_LE_CREATE = 0x200d };
 
-static const struct command *cmd_table(size_t t);          /* NULL behind the last */
+static const struct command *cmd_table(size_t t); /* NULL behind the last */
 
 void ctl_addr(const ctl *c, uint8_t type, struct address *a)
 {
@@ -50,9 +50,13 @@ void cmd_reset(ctl *c)
 {
     radio_off(c);
     for (uint8_t n = 0; n < c->n_sets; n++) {
-        c->sets[n] = (struct ll_adv){ .data = c->sets[n].data, .rsp = c->sets[n].rsp,
-                                      .room = c->sets[n].room, .interval = 0x0800, .channels = 7,
-                                      .aux_at = NEVER, .train = { .data = c->sets[n].train.data } };
+        c->sets[n] = (struct ll_adv){ .data = c->sets[n].data,
+                                      .rsp = c->sets[n].rsp,
+                                      .room = c->sets[n].room,
+                                      .interval = 0x0800,
+                                      .channels = 7,
+                                      .aux_at = NEVER,
+                                      .train = { .data = c->sets[n].train.data } };
     }
     c->adv_now = c->sets;
     c->extended = c->commands_chosen = false;
@@ -76,7 +80,7 @@ void cmd_reset(ctl *c)
     c->channels[4] = 0x1f;
     c->accepts = 0;
     c->host_flow = false;
-    c->host_len = 251;                   /* until the host says otherwise */
+    c->host_len = 251; /* until the host says otherwise */
     c->host_room = 0x7fff;
     c->host_features = 0;
     c->worse_clock = 0;
@@ -254,8 +258,8 @@ static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
     if (c->sets->on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    bool interval_ok = kind == ADV_KIND_DIRECT_HIGH ||
-                       (min >= adv_least(c, kind) && max <= 0x4000 && min <= max);
+    bool interval_ok =
+        kind == ADV_KIND_DIRECT_HIGH || (min >= adv_least(c, kind) && max <= 0x4000 && min <= max);
     if (!interval_ok || kind > ADV_KIND_DIRECT_LOW || peer.type > 1 || filter > 3 ||
         !(channels & 7) || channels > 7) {
         return WOAD_HCI_INVALID_PARAMETERS;
@@ -338,7 +342,7 @@ static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
     uint16_t interval = rd_le16(in), window = rd_le16(in);
     uint8_t own = rd_u8(in), filter = rd_u8(in);
     (void)ret;
-    if (c->scan.on || c->scan.connecting) {                /* an initiator listens by them, too */
+    if (c->scan.on || c->scan.connecting) { /* an initiator listens by them, too */
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (active > 1 || interval < 4 || interval > 0x4000 || window < 4 || window > interval) {
@@ -414,8 +418,8 @@ static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
     bool good = params_from_host(in, &p);
     int status = create_status(c, &how);
     (void)ret;
-    if (status != WOAD_HCI_COMMAND_DISALLOWED && (!good || interval < 4 || interval > 0x4000 ||
-                                                  window < 4 || window > interval)) {
+    if (status != WOAD_HCI_COMMAND_DISALLOWED &&
+        (!good || interval < 4 || interval > 0x4000 || window < 4 || window > interval)) {
         status = WOAD_HCI_INVALID_PARAMETERS;
     }
     evt_status(c, CMD_LE_CREATE, (uint8_t)status);
@@ -526,13 +530,19 @@ static const struct command commands[] = {
 
 static const struct command *cmd_table(size_t t)
 {
-    static const struct command *const tables[] = { commands, air_conn_commands,
-                                                    air_crypto_commands, air_accept_commands,
+    static const struct command *const tables[] = { commands,
+                                                    air_conn_commands,
+                                                    air_crypto_commands,
+                                                    air_accept_commands,
                                                     air_ext_commands,
-                                                    air_privacy_commands, air_periodic_commands,
-                                                    air_past_commands, air_power_commands,
-                                                    air_subrate_commands, air_iso_commands,
-                                                    air_data_commands, NULL };
+                                                    air_privacy_commands,
+                                                    air_periodic_commands,
+                                                    air_past_commands,
+                                                    air_power_commands,
+                                                    air_subrate_commands,
+                                                    air_iso_commands,
+                                                    air_data_commands,
+                                                    NULL };
     return tables[t];
 }
 

@@ -1,17 +1,22 @@
 /* Commands about connections: their end, their parameters, what they are like.
  * Vol 4, Part E, 7.1, 7.5, 7.8 */
-#include "ll.h"
+#include "hci.h"
 
-enum { CMD_DISCONNECT = 0x0406, CMD_READ_REMOTE_VERSION = 0x041d, CMD_LE_UPDATE = 0x2013,
-       CMD_LE_READ_REMOTE_FEATURES = 0x2016, CMD_LE_ENABLE_ENCRYPTION = 0x2019,
-       CMD_LE_SET_PHY = 0x2032 };
+enum {
+    CMD_DISCONNECT = 0x0406,
+    CMD_READ_REMOTE_VERSION = 0x041d,
+    CMD_LE_UPDATE = 0x2013,
+    CMD_LE_READ_REMOTE_FEATURES = 0x2016,
+    CMD_LE_ENABLE_ENCRYPTION = 0x2019,
+    CMD_LE_SET_PHY = 0x2032
+};
 
 /* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */
 bool params_from_host(struct rd *in, struct params *p)
 {
     *p = params_read(in);
-    uint16_t least = rd_le16(in), most = rd_le16(in);
-    return !in->bad && params_valid(p) && least <= most;
+    uint16_t min_u32 = rd_le16(in), most = rd_le16(in);
+    return !in->bad && params_valid(p) && min_u32 <= most;
 }
 
 /* Of a CIS: one that is being created ends before it is there, which LE CIS Established tells. */
@@ -76,8 +81,10 @@ static int cmd_remote_features(ctl *c, struct rd *in, struct wr *ret)
     (void)ret;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     bool may = l && (l->central || (ctl_features(c) >> FEATURE_PERIPHERAL & 1));
-    evt_status(c, CMD_LE_READ_REMOTE_FEATURES, may ? 0 : l ? WOAD_HCI_COMMAND_DISALLOWED
-                                                           : WOAD_HCI_UNKNOWN_CONNECTION);
+    evt_status(c, CMD_LE_READ_REMOTE_FEATURES,
+               may ? 0
+               : l ? WOAD_HCI_COMMAND_DISALLOWED
+                   : WOAD_HCI_UNKNOWN_CONNECTION);
     if (may) {
         control_want(c, i, P_FEATURES);
     }

@@ -1,9 +1,15 @@
 /* Cryptography for the host: LE Encrypt, LE Rand, and the P-256 commands, where the controller was
  * given a library.  Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37, 7.8.93 */
-#include "ll.h"
+#include "hci.h"
 
-enum { CMD_READ_P256 = 0x2025, CMD_DHKEY = 0x2026, CMD_DHKEY_V2 = 0x205e,
-       EVT_P256 = 0x08, EVT_DHKEY = 0x09, P256_US = 25000 };
+enum {
+    CMD_READ_P256 = 0x2025,
+    CMD_DHKEY = 0x2026,
+    CMD_DHKEY_V2 = 0x205e,
+    EVT_P256 = 0x08,
+    EVT_DHKEY = 0x09,
+    P256_US = 25000
+};
 
 /* key 16, plain 16; encrypted 16.  7.8.22 */
 static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)
@@ -99,10 +105,12 @@ static int dhkey(ctl *c, struct rd *in, uint16_t opcode, bool debug)
 /* LE Generate DHKey Complete: status u8, DHKey 32, all ones for a key that is none.  7.7.65.9 */
 static void dhkey_made(ctl *c)
 {
-    static const uint8_t debug_key[32] = {                 /* Vol 3, Part H, 2.3.5.6.1 */
-        0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38, 0x74, 0xc9, 0xb3,
-        0xe3, 0xd2, 0x10, 0x3f, 0x50, 0x4a, 0xff, 0x60, 0x7b, 0xeb, 0x40,
-        0xb7, 0x99, 0x58, 0x99, 0xb8, 0xa6, 0xcd, 0x3c, 0x1a, 0xbd };
+    static const uint8_t debug_key[32] = { /* Vol 3, Part H, 2.3.5.6.1 */
+                                           0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38,
+                                           0x74, 0xc9, 0xb3, 0xe3, 0xd2, 0x10, 0x3f, 0x50,
+                                           0x4a, 0xff, 0x60, 0x7b, 0xeb, 0x40, 0xb7, 0x99,
+                                           0x58, 0x99, 0xb8, 0xa6, 0xcd, 0x3c, 0x1a, 0xbd
+    };
     uint8_t key[32], event[33];
     struct wr w = wr_of(event, sizeof event);
     int err = c->cfg.crypto->p256_dh(c->p256_debug ? debug_key : c->p256, c->p256_peer, key);

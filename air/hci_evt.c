@@ -1,5 +1,6 @@
 /* Events for the host.  Vol 4, Part E, 7.7 */
-#include "ll.h"
+#include "hci.h"
+#include "ll_iso.h"
 
 enum { H4_EVENT = 4, EVT_LE_META = 0x3e, REPORT_ROOM = 1536 };
 
@@ -29,8 +30,8 @@ static void evt_write(ctl *c, uint8_t code, const uint8_t *sub, const struct wr 
 
 void evt_put(ctl *c, uint8_t code, const struct wr *params)
 {
-    bool masked = code != 0x0e && code != 0x0f && code != 0x13 &&
-                  !(c->event_mask >> (code - 1) & 1);
+    bool masked =
+        code != 0x0e && code != 0x0f && code != 0x13 && !(c->event_mask >> (code - 1) & 1);
     if (!masked) {
         evt_write(c, code, NULL, params);
     }
@@ -120,7 +121,7 @@ void evt_connected(ctl *c, uint8_t status, uint8_t i)
     wr_le16(&w, l->interval);
     wr_le16(&w, l->latency);
     wr_le16(&w, l->supervision);
-    wr_u8(&w, l->central ? 0 : l->peer_sca);               /* the central's, for a peripheral */
+    wr_u8(&w, l->central ? 0 : l->peer_sca); /* the central's, for a peripheral */
     evt_le(c, enhanced ? 0x0a : 0x01, &w);
 }
 
@@ -173,5 +174,111 @@ void evt_report(ctl *c, uint8_t kind, const struct address *a, const uint8_t *da
     wr_u8(&w, (uint8_t)rssi);
     if (evt_room(c, REPORT_ROOM)) {
         evt_le(c, 0x02, &w);
+    }
+}
+
+/* --- isochronous streams --------------------------------------------------------------------- */
+
+/* LE CIS Established: status u8, handle u16, delay of the group u24, of the stream u24, latencies
+ * u24 u24, PHYs u8 u8, subevents u8, payloads u8 u8, flush timeouts u8 u8, largest PDUs u16 u16,
+ * interval u16; central to peripheral first. */
+void evt_cis_established(ctl *c, const struct iso *s, uint8_t status)
+{
+    uint8_t b[32];
+    struct wr w = wr_of(b, sizeof b);
+    bool out = s->central;
+    wr_u8(&w, status);
+    wr_le16(&w, iso_handle(c, s));
+    wr_le24(&w, s->group_delay);
+    wr_le24(&w, s->sync_delay);
+    wr_le24(&w, s->group_delay);
+    wr_le24(&w, s->group_delay);
+    wr_u8(&w, phy_number(out ? s->tx_phy : s->rx_phy));
+    wr_u8(&w, phy_number(out ? s->rx_phy : s->tx_phy));
+    wr_u8(&w, s->nse);
+    wr_u8(&w, out ? s->bn_tx : s->bn_rx);
+    wr_u8(&w, out ? s->bn_rx : s->bn_tx);
+    wr_u8(&w, 1);
+    wr_u8(&w, 1);
+    wr_le16(&w, (out ? s->bn_tx : s->bn_rx) ? ISO_PDU : 0);
+    wr_le16(&w, (out ? s->bn_rx : s->bn_tx) ? ISO_PDU : 0);
+    wr_le16(&w, s->interval);
+    evt_le(c, 0x19, &w);
+}
+
+/* LE CIS Request: connection u16, stream u16, group u8, its number u8. */
+void evt_cis_request(ctl *c, const struct iso *s)
+{
+    uint8_t b[6];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, link_handle(s->link));
+    wr_le16(&w, iso_handle(c, s));
+    wr_u8(&w, s->group);
+    wr_u8(&w, s->id);
+    evt_le(c, 0x1a, &w);
+}
+
+/* LE Create BIG Complete: status u8, group u8, delay u24, latency u24, PHY u8, subevents u8,
+ * payloads u8, PTO u8, IRC u8, largest PDU u16, interval u16, number u8, handles u16. LE BIG
+ * Sync Established: the same without the delay and the PHY. */
+void evt_big(ctl *c, const struct big *b, uint8_t status)
+{
+    uint8_t e[24 + 2 * GROUP_MAX];
+    struct wr w = wr_of(e, sizeof e);
+    uint32_t delay = b->info.num * b->info.spacing;
+    wr_u8(&w, status);
+    wr_u8(&w, b->handle);
+    if (!b->listens) {
+        wr_le24(&w, delay);
+    }
+    wr_le24(&w, delay);
+    if (!b->listens) {
+        wr_u8(&w, b->info.phy);
+    }
+    wr_u8(&w, b->info.nse);
+    wr_u8(&w, b->info.bn);
+    wr_u8(&w, 0);
+    wr_u8(&w, b->info.irc);
+    wr_le16(&w, ISO_PDU);
+    wr_le16(&w, b->info.interval);
+    wr_u8(&w, status ? 0 : b->streams);
+    for (uint8_t k = 0; !status && k < b->streams; k++) {
+        wr_le16(&w, (uint16_t)(ISO_HANDLE + b->stream[k]));
+    }
+    evt_le(c, b->listens ? 0x1d : 0x1b, &w);
+}
+
+/* LE Terminate BIG Complete, LE BIG Sync Lost: group u8, reason u8. */
+void evt_big_ended(ctl *c, const struct big *b, uint8_t reason)
+{
+    uint8_t e[2];
+    struct wr w = wr_of(e, sizeof e);
+    wr_u8(&w, b->handle);
+    wr_u8(&w, reason);
+    evt_le(c, b->listens ? 0x1e : 0x1c, &w);
+}
+
+/* LE BIGInfo Advertising Report: sync u16, number u8, subevents u8, interval u16, payloads u8,
+ * PTO u8, IRC u8, largest PDU u16, SDU interval u24, largest SDU u16, PHY u8, framed u8,
+ * encrypted u8. */
+void evt_big_info(ctl *c, uint16_t sync, const struct big_info *info)
+{
+    uint8_t b[24];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, sync);
+    wr_u8(&w, info->num);
+    wr_u8(&w, info->nse);
+    wr_le16(&w, info->interval);
+    wr_u8(&w, info->bn);
+    wr_u8(&w, 0);
+    wr_u8(&w, info->irc);
+    wr_le16(&w, ISO_PDU);
+    wr_le24(&w, info->sdu_interval);
+    wr_le16(&w, info->max_sdu);
+    wr_u8(&w, info->phy);
+    wr_u8(&w, 0);
+    wr_u8(&w, info->encrypted);
+    if (evt_room(c, 1536)) {
+        evt_le(c, 0x22, &w);
     }
 }

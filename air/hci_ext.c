@@ -1,11 +1,12 @@
 /* Commands and events of extended advertising, scanning and connecting.
  * Vol 4, Part E, 7.8.52 to 7.8.66, 7.7.65.13, 7.7.65.18, 7.7.65.19 */
+#include "hci.h"
 #include "ll_ext.h"
 
 enum { CMD_EXT_CREATE = 0x2043 };
 enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
 enum { UNKNOWN_ADVERTISER = 0x42, PACKET_TOO_LONG = 0x45, CONNECTABLE_MAX = 245 };
-enum { NO_PREFERENCE = 127 };            /* power */
+enum { NO_PREFERENCE = 127 }; /* power */
 
 struct ll_adv *set_of(ctl *c, uint8_t handle)
 {
@@ -31,7 +32,10 @@ static struct ll_adv *set_new(ctl *c, uint8_t handle)
 
 static void set_free(struct ll_adv *a)
 {
-    *a = (struct ll_adv){ .data = a->data, .rsp = a->rsp, .room = a->room, .aux_at = NEVER,
+    *a = (struct ll_adv){ .data = a->data,
+                          .rsp = a->rsp,
+                          .room = a->room,
+                          .aux_at = NEVER,
                           .train = { .data = a->train.data } };
 }
 
@@ -56,18 +60,12 @@ static int cmd_set_random(ctl *c, struct rd *in, struct wr *ret)
 static uint8_t legacy_kind(uint16_t props)
 {
     switch (props) {
-    case 0x13:
-        return ADV_KIND_IND;
-    case 0x15:
-        return ADV_KIND_DIRECT_LOW;
-    case 0x1d:
-        return ADV_KIND_DIRECT_HIGH;
-    case 0x12:
-        return ADV_KIND_SCAN;
-    case 0x10:
-        return ADV_KIND_NONCONN;
-    default:
-        return 0xff;
+    case 0x13: return ADV_KIND_IND;
+    case 0x15: return ADV_KIND_DIRECT_LOW;
+    case 0x1d: return ADV_KIND_DIRECT_HIGH;
+    case 0x12: return ADV_KIND_SCAN;
+    case 0x10: return ADV_KIND_NONCONN;
+    default: return 0xff;
     }
 }
 
@@ -253,7 +251,7 @@ static int set_take_data(ctl *c, struct rd *in, bool response)
     if (op == OP_SAME) {
         return 0;
     }
-    a->aux_at = a->sent ? NEVER : a->aux_at;               /* what is on its way ends there */
+    a->aux_at = a->sent ? NEVER : a->aux_at; /* what is on its way ends there */
     uint16_t *have = response ? &a->rsp_len : &a->data_len;
     bool *partial = response ? &a->partial_rsp : &a->partial_data;
     uint16_t before = op == OP_MORE || op == OP_LAST ? *have : 0, all = (uint16_t)(before + len);
@@ -285,7 +283,7 @@ static int set_may_begin(ctl *c, const struct ll_adv *a, uint16_t duration)
 {
     uint8_t i;
     bool fast = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH;
-    if ((fast && (!duration || duration > 128)) ||         /* 1.28 s */
+    if ((fast && (!duration || duration > 128)) || /* 1.28 s */
         !own_address_there(c, a->own_type, a->random, &a->peer)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
@@ -295,7 +293,7 @@ static int set_may_begin(ctl *c, const struct ll_adv *a, uint16_t duration)
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (a->extended && (a->props & PROP_CONNECTABLE) && a->data_len > CONNECTABLE_MAX) {
-        return WOAD_HCI_INVALID_PARAMETERS;                /* it has no chain */
+        return WOAD_HCI_INVALID_PARAMETERS; /* it has no chain */
     }
     return data_fit(a, a->data_len) && data_fit(a, a->rsp_len) ? 0 : PACKET_TOO_LONG;
 }
@@ -409,7 +407,7 @@ static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
     uint8_t own = rd_u8(in), filter = rd_u8(in), phys = rd_u8(in);
     struct ll_scan s = c->scan;
     (void)ret;
-    if (c->scan.on || c->scan.connecting) {                /* an initiator listens by them, too */
+    if (c->scan.on || c->scan.connecting) { /* an initiator listens by them, too */
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (in->bad || !phys) {
@@ -454,9 +452,8 @@ static int cmd_scan_on(ctl *c, struct rd *in, struct wr *ret)
     uint16_t duration = rd_le16(in), period = rd_le16(in);
     (void)ret;
     period = duration ? period : 0;
-    bool often = filter == 2 && !period;                   /* once in each period: of which? */
-    if (on > 1 || (on && (filter > 2 || often ||
-                          (period && duration * 10u >= period * 1280u)))) {
+    bool often = filter == 2 && !period; /* once in each period: of which? */
+    if (on > 1 || (on && (filter > 2 || often || (period && duration * 10u >= period * 1280u)))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if (on && (c->scan.connecting || !c->scan.phys)) {
@@ -591,7 +588,7 @@ void evt_ext_report(ctl *c, uint16_t type, const struct ext *e, const uint8_t *d
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, 1);
     wr_le16(&w, type);
-    wr_u8(&w, e->has_adv ? e->adv.type : 0xff);            /* 0xff: anonymous */
+    wr_u8(&w, e->has_adv ? e->adv.type : 0xff); /* 0xff: anonymous */
     wr_bytes(&w, e->adv.octet, 6);
     wr_u8(&w, secondary ? phy_number(c->scan.primary_phy) : PHY_1M);
     wr_u8(&w, secondary);

@@ -1,12 +1,18 @@
 /* Commands and events of isochronous streams.  Vol 4, Part E, 7.8.2, 7.8.96 to 7.8.110,
  * 7.7.65.25 to 7.7.65.29, 7.7.65.34 */
+#include "hci.h"
 #include "ll_iso.h"
 #include "ll_periodic.h"
 
-enum { CMD_CREATE_CIS = 0x2064, CMD_ACCEPT_CIS = 0x2066, CMD_CREATE_BIG = 0x2068,
-       CMD_TERMINATE_BIG = 0x206a, CMD_SYNC_BIG = 0x206b };
+enum {
+    CMD_CREATE_CIS = 0x2064,
+    CMD_ACCEPT_CIS = 0x2066,
+    CMD_CREATE_BIG = 0x2068,
+    CMD_TERMINATE_BIG = 0x206a,
+    CMD_SYNC_BIG = 0x206b
+};
 enum { UNKNOWN_ADVERTISER = 0x42, CANCELLED = 0x44 };
-enum { ISO_INTERVAL_LEAST_US = 5000, LATENCY_LEAST = 5, LATENCY_MOST = 0xfa0 };          /* ms */
+enum { ISO_INTERVAL_LEAST_US = 5000, LATENCY_LEAST = 5, LATENCY_MOST = 0xfa0 }; /* ms */
 
 /* The PHY that is best of a set. */
 static uint8_t phy_of(uint8_t set)
@@ -123,9 +129,9 @@ static int group_place(struct iso *s, uint8_t n, uint32_t event_us)
     uint32_t all = 0, at = 0;
     for (uint8_t k = 0; k < n; k++) {
         uint32_t share = event_us / n / s[k].sub_interval;
-        uint8_t least = s[k].bn_tx > s[k].bn_rx ? s[k].bn_tx : s[k].bn_rx;
+        uint8_t min_u32 = s[k].bn_tx > s[k].bn_rx ? s[k].bn_tx : s[k].bn_rx;
         s[k].nse = s[k].nse > share ? (uint8_t)share : s[k].nse;
-        if (!s[k].nse || s[k].nse < least) {
+        if (!s[k].nse || s[k].nse < min_u32) {
             return WOAD_HCI_UNSUPPORTED;
         }
         all += s[k].nse * s[k].sub_interval;
@@ -141,12 +147,15 @@ static int group_place(struct iso *s, uint8_t n, uint32_t event_us)
 
 /* What a command makes of a group: the streams that it has, as they are or as they shall be, and
  * new ones behind them. */
-struct group { struct iso s[GROUP_MOST]; uint8_t n, order[GROUP_MOST], named; };
+struct group {
+    struct iso s[GROUP_MAX];
+    uint8_t n, order[GROUP_MAX], named;
+};
 
 static void group_read(const ctl *c, uint8_t group, struct group *g)
 {
     memset(g, 0, sizeof *g);
-    for (uint8_t k = 0; k < c->cfg.iso && g->n < GROUP_MOST; k++) {
+    for (uint8_t k = 0; k < c->cfg.iso && g->n < GROUP_MAX; k++) {
         const struct iso *o = &c->iso[k];
         if (o->kind == ISO_CIS && o->central && o->group == group) {
             g->s[g->n++] = *o;
@@ -154,14 +163,14 @@ static void group_read(const ctl *c, uint8_t group, struct group *g)
     }
 }
 
-/* Which of them a stream of this id is: a new one where there is none.  GROUP_MOST: no more fit. */
+/* Which of them a stream of this id is: a new one where there is none.  GROUP_MAX: no more fit. */
 static uint8_t group_slot(struct group *g, uint8_t id)
 {
     uint8_t k = 0;
     while (k < g->n && g->s[k].id != id) {
         k++;
     }
-    g->n = (uint8_t)(k == g->n && k < GROUP_MOST ? g->n + 1 : g->n);
+    g->n = (uint8_t)(k == g->n && k < GROUP_MAX ? g->n + 1 : g->n);
     return k;
 }
 
@@ -170,12 +179,12 @@ static int group_take(const ctl *c, struct rd *in, struct group *g, uint8_t n)
     for (uint8_t k = 0; k < n; k++) {
         struct rd id = *in;
         uint8_t slot = group_slot(g, rd_u8(&id));
-        for (uint8_t m = 0; m < k && m < GROUP_MOST; m++) {
-            if (g->order[m] == slot && slot < GROUP_MOST) {
-                return WOAD_HCI_INVALID_PARAMETERS;        /* the same stream twice */
+        for (uint8_t m = 0; m < k && m < GROUP_MAX; m++) {
+            if (g->order[m] == slot && slot < GROUP_MAX) {
+                return WOAD_HCI_INVALID_PARAMETERS; /* the same stream twice */
             }
         }
-        if (slot == GROUP_MOST) {
+        if (slot == GROUP_MAX) {
             return WOAD_HCI_MEMORY_EXCEEDED;
         }
         int status = stream_read(c, in, &g->s[slot]);
@@ -190,7 +199,7 @@ static int group_take(const ctl *c, struct rd *in, struct group *g, uint8_t n)
 /* The streams as they shall be, into their places. */
 static int group_keep(ctl *c, uint8_t group, struct group *g, uint32_t interval, struct wr *ret)
 {
-    uint16_t handle[GROUP_MOST];
+    uint16_t handle[GROUP_MAX];
     uint8_t there = 0;
     for (uint8_t k = 0; k < c->cfg.iso; k++) {
         there = (uint8_t)(there + (c->iso[k].kind == ISO_NONE));
@@ -456,10 +465,9 @@ static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
     struct big *b = big_free(c);
     (void)ret;
     info.phy = phy_of(phys);
-    if (handle > 0xef || !n || n > 31 || info.sdu_interval < 0xff ||
-        info.sdu_interval > 0xfffff || !info.max_sdu || info.max_sdu > 0xfff ||
-        latency < LATENCY_LEAST || latency > LATENCY_MOST || again > 30 || packing > 1 ||
-        framed > 1 || encrypted > 1) {
+    if (handle > 0xef || !n || n > 31 || info.sdu_interval < 0xff || info.sdu_interval > 0xfffff ||
+        !info.max_sdu || info.max_sdu > 0xfff || latency < LATENCY_LEAST ||
+        latency > LATENCY_MOST || again > 30 || packing > 1 || framed > 1 || encrypted > 1) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if (big_of(c, handle)) {
@@ -476,7 +484,7 @@ static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
         info.sdu_interval < ISO_INTERVAL_LEAST_US || !big_schedule(&info, again)) {
         return WOAD_HCI_UNSUPPORTED;
     }
-    if (!b || n > GROUP_MOST || !streams_there(c, n)) {
+    if (!b || n > GROUP_MAX || !streams_there(c, n)) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
     evt_status(c, CMD_CREATE_BIG, 0);
@@ -552,7 +560,7 @@ static int cmd_sync_big(ctl *c, struct rd *in, struct wr *ret)
     if (encrypted) {
         return WOAD_HCI_UNSUPPORTED;
     }
-    if (!b || n > GROUP_MOST || !streams_there(c, n)) {
+    if (!b || n > GROUP_MAX || !streams_there(c, n)) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
     evt_status(c, CMD_SYNC_BIG, 0);
@@ -688,109 +696,3 @@ const struct command air_iso_commands[] = {
     { CMD(0x08, 0x6f), 43, 4, 3, cmd_no_path, FEATURE_ISO, 0, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
-
-/* --- events ----------------------------------------------------------------------------------- */
-
-/* LE CIS Established: status u8, handle u16, delay of the group u24, of the stream u24, latencies
- * u24 u24, PHYs u8 u8, subevents u8, payloads u8 u8, flush timeouts u8 u8, largest PDUs u16 u16,
- * interval u16; central to peripheral first. */
-void evt_cis_established(ctl *c, const struct iso *s, uint8_t status)
-{
-    uint8_t b[32];
-    struct wr w = wr_of(b, sizeof b);
-    bool out = s->central;
-    wr_u8(&w, status);
-    wr_le16(&w, iso_handle(c, s));
-    wr_le24(&w, s->group_delay);
-    wr_le24(&w, s->sync_delay);
-    wr_le24(&w, s->group_delay);
-    wr_le24(&w, s->group_delay);
-    wr_u8(&w, phy_number(out ? s->tx_phy : s->rx_phy));
-    wr_u8(&w, phy_number(out ? s->rx_phy : s->tx_phy));
-    wr_u8(&w, s->nse);
-    wr_u8(&w, out ? s->bn_tx : s->bn_rx);
-    wr_u8(&w, out ? s->bn_rx : s->bn_tx);
-    wr_u8(&w, 1);
-    wr_u8(&w, 1);
-    wr_le16(&w, (out ? s->bn_tx : s->bn_rx) ? ISO_PDU : 0);
-    wr_le16(&w, (out ? s->bn_rx : s->bn_tx) ? ISO_PDU : 0);
-    wr_le16(&w, s->interval);
-    evt_le(c, 0x19, &w);
-}
-
-/* LE CIS Request: connection u16, stream u16, group u8, its number u8. */
-void evt_cis_request(ctl *c, const struct iso *s)
-{
-    uint8_t b[6];
-    struct wr w = wr_of(b, sizeof b);
-    wr_le16(&w, link_handle(s->link));
-    wr_le16(&w, iso_handle(c, s));
-    wr_u8(&w, s->group);
-    wr_u8(&w, s->id);
-    evt_le(c, 0x1a, &w);
-}
-
-/* LE Create BIG Complete: status u8, group u8, delay u24, latency u24, PHY u8, subevents u8,
- * payloads u8, PTO u8, IRC u8, largest PDU u16, interval u16, number u8, handles u16. LE BIG
- * Sync Established: the same without the delay and the PHY. */
-void evt_big(ctl *c, const struct big *b, uint8_t status)
-{
-    uint8_t e[24 + 2 * GROUP_MOST];
-    struct wr w = wr_of(e, sizeof e);
-    uint32_t delay = b->info.num * b->info.spacing;
-    wr_u8(&w, status);
-    wr_u8(&w, b->handle);
-    if (!b->listens) {
-        wr_le24(&w, delay);
-    }
-    wr_le24(&w, delay);
-    if (!b->listens) {
-        wr_u8(&w, b->info.phy);
-    }
-    wr_u8(&w, b->info.nse);
-    wr_u8(&w, b->info.bn);
-    wr_u8(&w, 0);
-    wr_u8(&w, b->info.irc);
-    wr_le16(&w, ISO_PDU);
-    wr_le16(&w, b->info.interval);
-    wr_u8(&w, status ? 0 : b->streams);
-    for (uint8_t k = 0; !status && k < b->streams; k++) {
-        wr_le16(&w, (uint16_t)(ISO_HANDLE + b->stream[k]));
-    }
-    evt_le(c, b->listens ? 0x1d : 0x1b, &w);
-}
-
-/* LE Terminate BIG Complete, LE BIG Sync Lost: group u8, reason u8. */
-void evt_big_ended(ctl *c, const struct big *b, uint8_t reason)
-{
-    uint8_t e[2];
-    struct wr w = wr_of(e, sizeof e);
-    wr_u8(&w, b->handle);
-    wr_u8(&w, reason);
-    evt_le(c, b->listens ? 0x1e : 0x1c, &w);
-}
-
-/* LE BIGInfo Advertising Report: sync u16, number u8, subevents u8, interval u16, payloads u8,
- * PTO u8, IRC u8, largest PDU u16, SDU interval u24, largest SDU u16, PHY u8, framed u8,
- * encrypted u8. */
-void evt_big_info(ctl *c, uint16_t sync, const struct big_info *info)
-{
-    uint8_t b[24];
-    struct wr w = wr_of(b, sizeof b);
-    wr_le16(&w, sync);
-    wr_u8(&w, info->num);
-    wr_u8(&w, info->nse);
-    wr_le16(&w, info->interval);
-    wr_u8(&w, info->bn);
-    wr_u8(&w, 0);
-    wr_u8(&w, info->irc);
-    wr_le16(&w, ISO_PDU);
-    wr_le24(&w, info->sdu_interval);
-    wr_le16(&w, info->max_sdu);
-    wr_u8(&w, info->phy);
-    wr_u8(&w, 0);
-    wr_u8(&w, info->encrypted);
-    if (evt_room(c, 1536)) {
-        evt_le(c, 0x22, &w);
-    }
-}

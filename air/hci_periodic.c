@@ -1,9 +1,14 @@
 /* Commands and events of periodic advertising.  Vol 4, Part E, 7.8.61 to 7.8.63, 7.8.67 to 7.8.73,
  * 7.8.88 to 7.8.92, 7.7.65.14 to 7.7.65.16, 7.7.65.24 */
+#include "hci.h"
 #include "ll_periodic.h"
 
-enum { CMD_CREATE_SYNC = 0x2044, UNKNOWN_ADVERTISER = 0x42, CANCELLED = 0x44,
-       PACKET_TOO_LONG = 0x45 };
+enum {
+    CMD_CREATE_SYNC = 0x2044,
+    UNKNOWN_ADVERTISER = 0x42,
+    CANCELLED = 0x44,
+    PACKET_TOO_LONG = 0x45
+};
 enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
 enum { REPORT_MAX = 247, SYNC_CTE_ALL = 0x17 };
 
@@ -91,7 +96,7 @@ static int cmd_data(ctl *c, struct rd *in, struct wr *ret)
     memcpy(t->data + before, data, len);
     t->len = all;
     t->partial = op == OP_FIRST || op == OP_MORE;
-    t->chain_at = NEVER;                 /* of one set of data or of the other, not of both */
+    t->chain_at = NEVER; /* of one set of data or of the other, not of both */
     return 0;
 }
 
@@ -123,8 +128,8 @@ static int cmd_enable(ctl *c, struct rd *in, struct wr *ret)
 static uint8_t list_find(const ctl *c, const struct address *who, uint8_t sid)
 {
     uint8_t n = 0;
-    while (n < c->periodics && (c->periodic_list[n].sid != sid ||
-                                !address_is(&c->periodic_list[n].who, who))) {
+    while (n < c->periodics &&
+           (c->periodic_list[n].sid != sid || !address_is(&c->periodic_list[n].who, who))) {
         n++;
     }
     return n;
@@ -161,7 +166,7 @@ static int cmd_create_sync(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if ((options & 6) == 4) {
-        return WOAD_HCI_UNSUPPORTED;     /* no duplicates: it takes the ADI, which is not here */
+        return WOAD_HCI_UNSUPPORTED; /* no duplicates: it takes the ADI, which is not here */
     }
     if (!by_list && sync_with(c, &who, sid)) {
         return WOAD_HCI_CONNECTION_EXISTS;
@@ -207,7 +212,7 @@ static int cmd_terminate_sync(ctl *c, struct rd *in, struct wr *ret)
     if (!s) {
         return UNKNOWN_ADVERTISER;
     }
-    evt_complete(c, 0x2046, 0, NULL);    /* a BIG that waits for the train ends with it */
+    evt_complete(c, 0x2046, 0, NULL); /* a BIG that waits for the train ends with it */
     sync_end(c, s);
     return CMD_ANSWERED;
 }
@@ -347,7 +352,7 @@ void evt_periodic_report(ctl *c, const struct sync *s, const struct ext *e, stru
         wr_le16(&w, sync_handle(c, s));
         wr_u8(&w, e->has_power ? (uint8_t)e->power : 127);
         wr_u8(&w, (uint8_t)rssi);
-        wr_u8(&w, 0xff);                 /* no constant tone */
+        wr_u8(&w, 0xff); /* no constant tone */
         wr_u8(&w, rd_left(&data) ? 1 : status);
         wr_u8(&w, (uint8_t)n);
         wr_bytes(&w, p, n);

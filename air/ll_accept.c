@@ -1,7 +1,7 @@
 /* The filter accept list.  Vol 6, Part B, 4.3; Vol 4, Part E, 7.8.14 to 7.8.17 */
-#include "ll.h"
+#include "hci.h"
 
-enum { ANONYMOUS = 0xff };               /* the address is ignored */
+enum { ANONYMOUS = 0xff }; /* the address is ignored */
 
 bool address_is(const struct address *a, const struct address *b)
 {
@@ -12,9 +12,9 @@ static uint8_t accept_find(const ctl *c, const struct address *a)
 {
     uint8_t n = 0;
     bool named = a->type != ANONYMOUS;
-    while (n < c->accepts && (named ? c->accept[n].type == ANONYMOUS ||
-                                      !address_is(&c->accept[n], a)
-                                    : c->accept[n].type != ANONYMOUS)) {
+    while (n < c->accepts &&
+           (named ? c->accept[n].type == ANONYMOUS || !address_is(&c->accept[n], a)
+                  : c->accept[n].type != ANONYMOUS)) {
         n++;
     }
     return n;

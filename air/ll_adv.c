@@ -1,10 +1,11 @@
 /* The advertising state, legacy PDUs: whole events on 37, 38, 39.  Vol 6, Part B, 2.3, 4.4.2
  * A set that uses extended PDUs goes on in ll_ext_adv.c. */
+#include "hci.h"
 #include "ll_ext.h"
 
 /* How long an answer may take to begin: T_IFS, 2 us of clock, and its preamble and address. */
 enum { ANSWER_US = T_IFS + 2 + 40, CHANNEL_GAP_US = 60, ADV_DELAY_US = 10000 };
-enum { DIRECT_EVERY_US = 3750, DIRECT_LASTS_US = 1280000 };                /* 4.4.2.4.3 */
+enum { DIRECT_EVERY_US = 3750, DIRECT_LASTS_US = 1280000 }; /* 4.4.2.4.3 */
 
 bool adv_any_on(const ctl *c)
 {
@@ -51,10 +52,9 @@ void adv_enable(ctl *c, struct ll_adv *a, bool on)
     }
     a->on = on;
     a->aux_at = NEVER;
-    a->events = on ? 0 : a->events;      /* how many there were is told at the end */
+    a->events = on ? 0 : a->events; /* how many there were is told at the end */
     a->next = c->air->now + 625;
-    a->until = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH ? a->next + DIRECT_LASTS_US
-                                                                : NEVER;
+    a->until = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH ? a->next + DIRECT_LASTS_US : NEVER;
     train_enable(c, a);
 }
 
@@ -139,7 +139,8 @@ static bool adv_has_time(ctl *c, struct ll_adv *a, uint64_t at)
 /* The next channel of this advertising event, in order 37, 38, 39; then the event is over. */
 static void adv_next_channel(ctl *c, uint64_t at)
 {
-    static const uint8_t type[] = { [ADV_KIND_IND] = ADV_IND, [ADV_KIND_SCAN] = ADV_SCAN_IND,
+    static const uint8_t type[] = { [ADV_KIND_IND] = ADV_IND,
+                                    [ADV_KIND_SCAN] = ADV_SCAN_IND,
                                     [ADV_KIND_NONCONN] = ADV_NONCONN_IND };
     struct ll_adv *a = c->adv_now;
     do {

@@ -1,5 +1,6 @@
 /* Broadcast isochronous streams: groups of them that we send, and that we listen to. Vol 6, Part
  * B, 2.1.2, 2.6.2, 2.6.3, 4.4.5.2, 4.4.6; BIGInfo: Vol 6, Part B, 4.4.5.2, Part C 1.2 */
+#include "hci.h"
 #include "ll_channels.h"
 #include "ll_iso.h"
 #include "ll_periodic.h"
@@ -41,7 +42,10 @@ struct big *big_free(ctl *c)
     return NULL;
 }
 
-static struct big *bis_group(ctl *c, const struct iso *s) { return &c->big[s->group]; }
+static struct big *bis_group(ctl *c, const struct iso *s)
+{
+    return &c->big[s->group];
+}
 
 static struct iso *bis_of(ctl *c, const struct big *b, uint8_t k)
 {
@@ -52,7 +56,8 @@ static struct iso *bis_of(ctl *c, const struct big *b, uint8_t k)
 uint64_t big_place(const ctl *c, const struct big_info *info)
 {
     enum { SOON_US = 5000 };
-    struct turn mine = { .owner = FOR_NOBODY, .phase = c->air->now + SOON_US,
+    struct turn mine = { .owner = FOR_NOBODY,
+                         .phase = c->air->now + SOON_US,
                          .every_us = info->interval * 1250u,
                          .lasts_us = info->num * info->spacing };
     return mine.phase + turn_place(c, &mine, info->interval) * 1250u;
@@ -259,7 +264,7 @@ void big_offer(ctl *c, const struct sync *train, struct rd acad, uint64_t start)
             if (b->waits) {
                 big_join(c, b, &info, train, start);
             } else if (b->on && b->listens && !b->remap.pending) {
-                memcpy(b->info.chm, info.chm, sizeof info.chm);      /* it may have missed one */
+                memcpy(b->info.chm, info.chm, sizeof info.chm); /* it may have missed one */
             }
         }
         return;
@@ -295,7 +300,7 @@ static void bis_plan(ctl *c, struct iso *s)
     struct big *b = bis_group(c, s);
     iso_event_end(c, s);
     s->sub = 0;
-    if (s->event > b->event) {           /* the first of them to have ended it */
+    if (s->event > b->event) { /* the first of them to have ended it */
         b->event = s->event;
         b->anchor += ctl_after(c, s->interval * 1250u, &b->carry);
         b->widening = b->listens ? clock_widening(c, b->sca, b->anchor - b->heard_at) : 0;
@@ -452,7 +457,8 @@ uint64_t big_next(const ctl *c)
             next = b->control_at < next ? b->control_at : next;
             next = b->lost_at < next ? b->lost_at : next;
             uint64_t ends = b->terminating && (int16_t)((uint16_t)b->event - b->instant) >= 0
-                                ? c->air->now : NEVER;
+                                ? c->air->now
+                                : NEVER;
             next = ends < next ? ends : next;
         }
     }
@@ -482,9 +488,9 @@ static void big_control(ctl *c, struct big *b)
     uint64_t now = c->air->now;
     b->control_at = NEVER;
     if (!b->listens && !b->terminating && !b->remap.pending) {
-        return;                          /* the instant has come */
+        return; /* the instant has come */
     }
-    if (!b->listens) {                   /* all streams have counted this event */
+    if (!b->listens) { /* all streams have counted this event */
         big_plan_control(b, b->anchor, b->event);
     }
     if (!radio_claim(c, FOR_ISO, b->stream[0])) {
@@ -540,8 +546,8 @@ void big_due(ctl *c)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
         struct big *b = &c->big[n];
-        bool over = b->used && b->on && b->terminating &&
-                    (int16_t)((uint16_t)b->event - b->instant) >= 0;
+        bool over =
+            b->used && b->on && b->terminating && (int16_t)((uint16_t)b->event - b->instant) >= 0;
         if (over || (b->used && b->lost_at <= c->air->now)) {
             evt_big_ended(c, b, over ? b->reason : WOAD_HCI_CONNECTION_TIMEOUT);
             big_end(c, b);

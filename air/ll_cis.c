@@ -1,5 +1,6 @@
 /* Connected isochronous streams: how they come to be, and their events.
  * Vol 6, Part B, 2.4.2.29 to 2.4.2.32, 2.6, 4.5.13, 5.1.15, 5.1.16 */
+#include "hci.h"
 #include "ll_control.h"
 #include "ll_iso.h"
 
@@ -92,7 +93,7 @@ static void cis_begin(ctl *c, uint8_t i)
 static void cis_refused(ctl *c, uint8_t i, uint8_t error)
 {
     struct iso *s = cis_requested(c, i);
-    bool asked = s && s->asked;          /* else its host has called it off */
+    bool asked = s && s->asked; /* else its host has called it off */
     if (s) {
         s->asked = s->requested = false;
     }
@@ -111,8 +112,8 @@ void heard_cis_req(ctl *c, uint8_t i, struct rd *in)
     struct iso *s = cis_find(c, i, group, id) ? NULL : iso_free(c);
     bool able = ctl_features(c) >> FEATURE_CIS_HOST & 1 && c->le_mask >> 0x19 & 1;
     if (!able || !s) {
-        control_reject(c, l, LL_CIS_REQ, able ? WOAD_HCI_MEMORY_EXCEEDED
-                                           : WOAD_HCI_UNSUPPORTED_REMOTE);
+        control_reject(c, l, LL_CIS_REQ,
+                       able ? WOAD_HCI_MEMORY_EXCEEDED : WOAD_HCI_UNSUPPORTED_REMOTE);
         return;
     }
     s->group = group;
@@ -202,10 +203,12 @@ static uint64_t cis_place(const ctl *c, const struct iso *s, uint64_t after)
             return at;
         }
     }
-    struct turn mine = { .owner = FOR_NOBODY, .phase = after, .every_us = s->interval * 1250u,
+    struct turn mine = { .owner = FOR_NOBODY,
+                         .phase = after,
+                         .every_us = s->interval * 1250u,
                          .lasts_us = s->group_delay };
-    unsigned steps = c->links[s->link].interval < s->interval ? c->links[s->link].interval
-                                                              : s->interval;
+    unsigned steps =
+        c->links[s->link].interval < s->interval ? c->links[s->link].interval : s->interval;
     return after + turn_place(c, &mine, steps) * 1250u + s->position;
 }
 
@@ -225,7 +228,7 @@ void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in)
     if (s) {
         s->requested = false;
     }
-    if (!wanted) {                       /* its host has called it off, or removed its group */
+    if (!wanted) { /* its host has called it off, or removed its group */
         wr_u8(&pdu, LL_REJECT_EXT_IND);
         wr_u8(&pdu, LL_CIS_RSP);
         wr_u8(&pdu, CANCELLED);
@@ -280,7 +283,7 @@ void heard_cis_ind(ctl *c, uint8_t i, struct rd *in)
     s->sync_delay = delay;
     uint64_t from = l->ref_anchor + (uint64_t)((int64_t)ahead * l->interval * 1250);
     if (from + offset <= c->air->now) {
-        s->kind = ISO_NONE;              /* too late: it was never there */
+        s->kind = ISO_NONE; /* too late: it was never there */
         evt_cis_established(c, s, WOAD_HCI_FAILED_TO_ESTABLISH);
         return;
     }
@@ -295,7 +298,7 @@ const struct procedure proc_cis = { { LL_CIS_REQ, LL_CIS_REQ }, cis_begin, cis_r
 void cis_lost(ctl *c, struct iso *s, uint8_t reason)
 {
     bool told = s->established;
-    bool waits = s->on || (s->central ? s->asked : s->agreed);        /* its host, for the event */
+    bool waits = s->on || (s->central ? s->asked : s->agreed); /* its host, for the event */
     iso_stop(c, s);
     s->asked = s->agreed = s->ending = s->requested = false;
     if (!s->central) {
@@ -351,7 +354,7 @@ void cis_link_gone(ctl *c, uint8_t i, uint8_t reason)
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
         if (s->kind == ISO_CIS && s->link == i) {
-            s->requested = false;        /* one that was called off, too */
+            s->requested = false; /* one that was called off, too */
             if (s->asked || s->on) {
                 cis_lost(c, s, reason);
             }
@@ -498,19 +501,19 @@ static void cis_next(ctl *c, struct iso *s, bool closed)
     }
     s->sub = 0;
     s->anchor += ctl_after(c, s->interval * 1250u, &s->carry);
-    s->widening = s->central ? 0 : clock_widening(c, c->links[s->link].peer_sca,
-                                                  s->anchor - s->heard_at);
+    s->widening =
+        s->central ? 0 : clock_widening(c, c->links[s->link].peer_sca, s->anchor - s->heard_at);
     s->at = s->anchor - s->widening;
 }
 
 void cis_due(ctl *c, struct iso *s)
 {
-    if (s->lost_at <= c->air->now) {     /* or the peer has ended it, and its word was lost */
+    if (s->lost_at <= c->air->now) { /* or the peer has ended it, and its word was lost */
         cis_lost(c, s, s->ending ? WOAD_HCI_LOCAL_HOST_TERMINATED : WOAD_HCI_CONNECTION_TIMEOUT);
         return;
     }
     s->at = NEVER;
-    if (s->sub == 0) {                   /* the channels are those of the connection: 4.5.8.1 */
+    if (s->sub == 0) { /* the channels are those of the connection: 4.5.8.1 */
         memcpy(s->chm, c->links[s->link].chm, sizeof s->chm);
         iso_event_begin(s);
     }

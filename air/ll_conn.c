@@ -1,6 +1,6 @@
 /* The connection state: anchors, events, acknowledgement, supervision.
  * Vol 6, Part B, 4.5 */
-#include "ll.h"
+#include "hci.h"
 
 enum { HEAR_US = 40 };
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3 };
@@ -28,7 +28,10 @@ bool link_with(const ctl *c, const struct address *peer)
     return false;
 }
 
-uint16_t link_handle(uint8_t i) { return (uint16_t)(HANDLE_BASE + i); }
+uint16_t link_handle(uint8_t i)
+{
+    return (uint16_t)(HANDLE_BASE + i);
+}
 
 struct link *link_by_handle(ctl *c, uint16_t handle, uint8_t *i)
 {
@@ -109,10 +112,9 @@ static bool link_params_valid(const struct link *l, uint8_t win_size, uint16_t w
     for (unsigned k = 0; k < 37; k++) {
         channels += l->chm[k / 8] >> (k % 8) & 1;
     }
-    return l->interval >= 6 && l->interval <= 3200 && l->latency <= 499 &&
-           l->supervision >= 10 && l->supervision <= 3200 &&
-           l->supervision * 4u > (1u + l->latency) * l->interval && l->hop >= 5 &&
-           l->hop <= 16 && channels >= 2 && win_size >= 1 && win_size <= 8 &&
+    return l->interval >= 6 && l->interval <= 3200 && l->latency <= 499 && l->supervision >= 10 &&
+           l->supervision <= 3200 && l->supervision * 4u > (1u + l->latency) * l->interval &&
+           l->hop >= 5 && l->hop <= 16 && channels >= 2 && win_size >= 1 && win_size <= 8 &&
            win_size < l->interval && win_offset <= l->interval;
 }
 
@@ -142,10 +144,18 @@ void link_begin(ctl *c, uint8_t i, const struct join *how, struct rd in, uint64_
 {
     bool central = how->central;
     struct link *l = &c->links[i];
-    *l = (struct link){ .central = central, .peer = how->peer, .peer_air = how->peer_air,
-                        .own_air = how->own_air, .first = 0xff, .last = 0xff, .max_tx = 27,
-                        .max_rx = 27, .csa2 = how->csa2, .tx_phy = how->phy,
-                        .rx_phy = how->phy, .answer_by = NEVER,
+    *l = (struct link){ .central = central,
+                        .peer = how->peer,
+                        .peer_air = how->peer_air,
+                        .own_air = how->own_air,
+                        .first = 0xff,
+                        .last = 0xff,
+                        .max_tx = 27,
+                        .max_rx = 27,
+                        .csa2 = how->csa2,
+                        .tx_phy = how->phy,
+                        .rx_phy = how->phy,
+                        .answer_by = NEVER,
                         .wanted_tx = (uint8_t)c->default_tx };
     l->wanted_time = c->default_tx_time;
     l->aa = rd_le32(&in);
@@ -238,7 +248,11 @@ void link_turn(const ctl *c, uint8_t i, struct turn *t)
 {
     const struct link *l = &c->links[i];
     if (l->used) {
-        *t = (struct turn){ FOR_CONN, i, l->anchor, l->ref_anchor, l->interval * l->factor * 1250u,
+        *t = (struct turn){ FOR_CONN,
+                            i,
+                            l->anchor,
+                            l->ref_anchor,
+                            l->interval * l->factor * 1250u,
                             radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS };
     }
 }
@@ -258,7 +272,7 @@ void link_catch_up(ctl *c)
         struct link *l = &c->links[i];
         if (l->used && (l->anchor <= c->air->now || l->anchor == NEVER)) {
             uint64_t step = l->interval * 1250u, now = c->air->now;
-            uint64_t past = now > l->ref_anchor ? now - l->ref_anchor : 0;   /* before an anchor */
+            uint64_t past = now > l->ref_anchor ? now - l->ref_anchor : 0; /* before an anchor */
             link_plan(c, l, (uint32_t)(past / step + 1));
         }
     }
@@ -371,7 +385,7 @@ static bool link_moves(ctl *c, uint8_t i)
     bool updates = l->instant_of == P_UPDATE;
     uint32_t offset = updates ? l->new_offset * 1250u : 0;
     l->window = updates && !l->central ? l->new_window * 1250u : l->window;
-    control_instant(c, i);               /* the next update may begin */
+    control_instant(c, i); /* the next update may begin */
     if (offset) {
         link_aim(c, l, offset);
     }
@@ -425,10 +439,12 @@ void link_due(ctl *c)
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         struct link *l = &c->links[i];
         if (l->used && l->lost_at <= c->air->now) {
-            uint8_t reason = l->established ? WOAD_HCI_CONNECTION_TIMEOUT
-                                            : WOAD_HCI_FAILED_TO_ESTABLISH;
-            link_close(c, i, l->closing ? l->closing
-                             : l->terminate_sent ? WOAD_HCI_LOCAL_HOST_TERMINATED : reason);
+            uint8_t reason =
+                l->established ? WOAD_HCI_CONNECTION_TIMEOUT : WOAD_HCI_FAILED_TO_ESTABLISH;
+            link_close(c, i,
+                       l->closing          ? l->closing
+                       : l->terminate_sent ? WOAD_HCI_LOCAL_HOST_TERMINATED
+                                           : reason);
             return;
         }
         if (l->used && l->terminate_by <= c->air->now) {
@@ -456,7 +472,7 @@ void link_sent(ctl *c)
     struct link *l = &c->links[i];
     l->served_at = l->central ? l->served_at : c->air->now;
     if (l->closing) {
-        link_over(c, i);                 /* the acknowledgement of LL_TERMINATE_IND is out */
+        link_over(c, i); /* the acknowledgement of LL_TERMINATE_IND is out */
     } else if (l->central || !l->ended) {
         radio_listen(c, FOR_CONN, c->radio.channel, l->aa, l->rx_phy,
                      c->air->now + T_IFS + 2 + HEAR_US);
@@ -475,8 +491,9 @@ void link_quiet(ctl *c)
 static bool link_exchange_fits(const ctl *c, uint8_t i, uint16_t mine, uint16_t theirs)
 {
     const struct link *l = &c->links[i];
-    return link_time_for(c, i, c->air->now + 2u * T_IFS + radio_airtime(2u + mine, l->tx_phy) +
-                               radio_airtime(2u + theirs, l->rx_phy));
+    return link_time_for(c, i,
+                         c->air->now + 2u * T_IFS + radio_airtime(2u + mine, l->tx_phy) +
+                             radio_airtime(2u + theirs, l->rx_phy));
 }
 
 /* Whether the event goes on after the peripheral's packet: one side or both have set MD in their
@@ -498,7 +515,7 @@ static bool link_take_new(ctl *c, uint8_t i, uint8_t head, struct rd *in)
     size_t len = rd_left(in);
     bool sealed = l->rx_encrypted && !l->rx_pausing && len;
     if ((head & 3) == LLID_CONTROL && !control_room(l)) {
-        return true;                     /* it comes again */
+        return true; /* it comes again */
     }
     if (sealed) {
         rd_copy(in, plain, len);
@@ -555,7 +572,7 @@ static void link_answer(ctl *c, uint8_t i, uint64_t at, bool first)
     bool brief = len && !first && end + T_IFS >= l->ref_anchor + l->interval * 1250u;
     bool fits = link_exchange_fits(c, i, len, 0);
     if (brief && l->unacked) {
-        link_over(c, i);                 /* it can't be sent again now, and nothing else can */
+        link_over(c, i); /* it can't be sent again now, and nothing else can */
     } else {
         link_send(c, i, at, brief);
         l->ended = !fits || !(l->md || l->peer_md);
@@ -570,7 +587,7 @@ void link_heard(ctl *c, const struct flight *f, int8_t rssi)
     uint8_t head = rd_u8(&in), len = rd_u8(&in);
     radio_off(c);
     if (in.bad || len != rd_left(&in)) {
-        link_over(c, i);                 /* a bad CRC, in life */
+        link_over(c, i); /* a bad CRC, in life */
         return;
     }
     l->rssi = rssi;
@@ -578,7 +595,7 @@ void link_heard(ctl *c, const struct flight *f, int8_t rssi)
     loss_heard(c, i);
     l->served_at = l->central ? f->end : l->served_at;
     if (!l->central && !l->heard) {
-        l->ref_anchor = l->sync_at = f->start;             /* the central's packet began there */
+        l->ref_anchor = l->sync_at = f->start; /* the central's packet began there */
         l->ref_carry = 0;
         l->window = 0;
     }
@@ -589,7 +606,7 @@ void link_heard(ctl *c, const struct flight *f, int8_t rssi)
         link_answer(c, i, f->end + T_IFS, f->start == l->ref_anchor);
     } else if (link_goes_on(c, i)) {
         link_send(c, i, f->end + T_IFS, l->closing);
-    } else if (l->closing) {             /* LL_TERMINATE_IND is acknowledged in the next event */
+    } else if (l->closing) { /* LL_TERMINATE_IND is acknowledged in the next event */
         link_plan(c, l, subrate_ahead(l));
     } else {
         link_over(c, i);

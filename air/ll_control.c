@@ -4,11 +4,12 @@
  * Each side has one procedure of its own at a time.  Those that end at an instant (parameters,
  * channels, PHYs) exclude each other on both sides: the central's goes on, the peripheral's is
  * refused.  Every answer must come within 40 s. */
+#include "hci.h"
 #include "ll_control.h"
 
 enum { RESPONSE_TIMEOUT_US = 40000000 };
 
-enum { QUEUE = sizeof ((struct link *)NULL)->control / sizeof(struct control) };
+enum { QUEUE = sizeof((struct link *)NULL)->control / sizeof(struct control) };
 
 /* Whether there is a place for an answer.  Without one no control PDU of the peer's is accepted. */
 bool control_room(const struct link *l)
@@ -50,8 +51,8 @@ static void control_send_short(struct link *l, size_t len, uint8_t opcode, uint8
 void control_reject(const ctl *c, struct link *l, uint8_t opcode, uint8_t error)
 {
     bool mine = ctl_features(c) >> FEATURE_REJECT_EXT & 1;
-    bool theirs = l->features_known ? l->features[0] >> FEATURE_REJECT_EXT & 1
-                                    : opcode != LL_ENC_REQ;
+    bool theirs =
+        l->features_known ? l->features[0] >> FEATURE_REJECT_EXT & 1 : opcode != LL_ENC_REQ;
     if (!mine || !theirs) {
         control_send_short(l, 2, LL_REJECT_IND, error, 0);
     } else {
@@ -60,10 +61,10 @@ void control_reject(const ctl *c, struct link *l, uint8_t opcode, uint8_t error)
 }
 
 static const struct procedure *const procedures[P_KINDS] = {
-    [P_VERSION] = &proc_version, [P_FEATURES] = &proc_features, [P_LENGTH] = &proc_length,
-    [P_PHY] = &proc_phy, [P_UPDATE] = &proc_update, [P_PARAMS] = &proc_params,
-    [P_CHANNELS] = &proc_channels, [P_ENCRYPT] = &proc_encrypt, [P_PING] = &proc_ping,
-    [P_SCA] = &proc_sca, [P_POWER] = &proc_power, [P_SUBRATE] = &proc_subrate,
+    [P_VERSION] = &proc_version,   [P_FEATURES] = &proc_features, [P_LENGTH] = &proc_length,
+    [P_PHY] = &proc_phy,           [P_UPDATE] = &proc_update,     [P_PARAMS] = &proc_params,
+    [P_CHANNELS] = &proc_channels, [P_ENCRYPT] = &proc_encrypt,   [P_PING] = &proc_ping,
+    [P_SCA] = &proc_sca,           [P_POWER] = &proc_power,       [P_SUBRATE] = &proc_subrate,
     [P_CIS] = &proc_cis,
 };
 
@@ -79,10 +80,10 @@ static void control_next(ctl *c, uint8_t i)
     for (uint8_t kind = 1; kind < P_KINDS && !l->local; kind++) {
         bool instants = at_instant(kind) && (l->instant_of || l->remote || l->subrate_sent);
         instants = instants || (kind == P_SUBRATE && l->instant_of == P_UPDATE);
-        bool waits = instants || (kind == P_CIS && l->instant_of) || l->encrypting ||
-                     l->terminate_sent;
+        bool waits =
+            instants || (kind == P_CIS && l->instant_of) || l->encrypting || l->terminate_sent;
         if ((l->wanted >> kind & 1) && !waits) {
-            l->wanted &= (uint16_t)~(1u << kind);
+            l->wanted &= (uint16_t) ~(1u << kind);
             l->local = kind;
             control_expect(c, i);
             procedures[kind]->begin(c, i);
@@ -130,8 +131,9 @@ bool control_let(ctl *c, uint8_t i, uint8_t kind, uint8_t opcode)
     struct link *l = &c->links[i];
     bool ours = at_instant(l->local);
     if (l->central && (ours || l->instant_of)) {
-        control_reject(c, l, opcode, l->local == kind ? WOAD_HCI_PROCEDURE_COLLISION
-                                                   : WOAD_HCI_TRANSACTION_COLLISION);
+        control_reject(
+            c, l, opcode,
+            l->local == kind ? WOAD_HCI_PROCEDURE_COLLISION : WOAD_HCI_TRANSACTION_COLLISION);
         return false;
     }
     l->remote = kind;
@@ -198,7 +200,7 @@ void control_terminate(ctl *c, uint8_t i, uint8_t reason)
     l->terminate_sent = true;
     l->terminate_by = c->air->now + l->supervision * 10000u;
     if (control_queued(l, LL_START_ENC_REQ)) {
-        l->rx_encrypted = false;         /* the peer will never know that it could encrypt */
+        l->rx_encrypted = false; /* the peer will never know that it could encrypt */
     }
     l->controls = 0;
     control_send_short(l, 2, LL_TERMINATE_IND, reason, 0);
@@ -225,10 +227,10 @@ static void control_refused(ctl *c, uint8_t i, uint8_t opcode, uint8_t error)
 }
 
 static const struct {
-    uint8_t opcode, len;                 /* with its opcode */
+    uint8_t opcode, len; /* with its opcode */
     bool from_central, from_peripheral;
     void (*heard)(ctl *c, uint8_t i, struct rd *in);
-    uint8_t needs;                       /* a feature, else it is unknown here; 0: none */
+    uint8_t needs; /* a feature, else it is unknown here; 0: none */
 } pdus[] = {
     { LL_CONNECTION_UPDATE_IND, 12, true, false, heard_update_ind, 0 },
     { LL_CHANNEL_MAP_IND, 8, true, false, heard_channel_map_ind, 0 },
@@ -271,8 +273,8 @@ static bool control_belongs(const struct link *l, uint8_t opcode)
 {
     return !l->guarded || opcode == LL_TERMINATE_IND || opcode == LL_REJECT_IND ||
            opcode == LL_REJECT_EXT_IND || opcode == LL_ENC_REQ || opcode == LL_ENC_RSP ||
-           opcode == LL_START_ENC_REQ || opcode == LL_START_ENC_RSP ||
-           opcode == LL_PAUSE_ENC_REQ || opcode == LL_PAUSE_ENC_RSP;
+           opcode == LL_START_ENC_REQ || opcode == LL_START_ENC_RSP || opcode == LL_PAUSE_ENC_REQ ||
+           opcode == LL_PAUSE_ENC_RSP;
 }
 
 /* What the peer asked before it knew that encryption begins is answered when that is over: it
@@ -335,18 +337,13 @@ void control_heard(ctl *c, uint8_t i, struct rd *in)
         a = rd_u8(in);
         l->closing = a ? a : WOAD_HCI_REMOTE_USER_TERMINATED;
         break;
-    case LL_UNKNOWN_RSP:
-        control_refused(c, i, rd_u8(in), WOAD_HCI_UNSUPPORTED_REMOTE);
-        break;
-    case LL_REJECT_IND:
-        control_refused(c, i, 0, rd_u8(in));
-        break;
+    case LL_UNKNOWN_RSP: control_refused(c, i, rd_u8(in), WOAD_HCI_UNSUPPORTED_REMOTE); break;
+    case LL_REJECT_IND: control_refused(c, i, 0, rd_u8(in)); break;
     case LL_REJECT_EXT_IND:
         a = rd_u8(in);
         b = rd_u8(in);
         control_refused(c, i, a, b);
         break;
-    default:
-        control_dispatch(c, i, opcode, in);
+    default: control_dispatch(c, i, opcode, in);
     }
 }

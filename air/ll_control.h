@@ -4,25 +4,50 @@
 
 #include "ll.h"
 
-enum {                                   /* Vol 6, Part B, 2.4.2 */
-    LL_CONNECTION_UPDATE_IND = 0x00, LL_CHANNEL_MAP_IND = 0x01, LL_TERMINATE_IND = 0x02,
-    LL_ENC_REQ = 0x03, LL_ENC_RSP = 0x04, LL_START_ENC_REQ = 0x05, LL_START_ENC_RSP = 0x06,
-    LL_UNKNOWN_RSP = 0x07, LL_FEATURE_REQ = 0x08, LL_FEATURE_RSP = 0x09, LL_PAUSE_ENC_REQ = 0x0a,
-    LL_PAUSE_ENC_RSP = 0x0b, LL_VERSION_IND = 0x0c, LL_REJECT_IND = 0x0d,
-    LL_PERIPHERAL_FEATURE_REQ = 0x0e, LL_CONNECTION_PARAM_REQ = 0x0f,
-    LL_CONNECTION_PARAM_RSP = 0x10, LL_REJECT_EXT_IND = 0x11, LL_PING_REQ = 0x12,
-    LL_PING_RSP = 0x13, LL_LENGTH_REQ = 0x14, LL_LENGTH_RSP = 0x15, LL_PHY_REQ = 0x16,
-    LL_PHY_RSP = 0x17, LL_PHY_UPDATE_IND = 0x18, LL_PERIODIC_SYNC_IND = 0x1c,
-    LL_CLOCK_ACCURACY_REQ = 0x1d, LL_CLOCK_ACCURACY_RSP = 0x1e, LL_POWER_CONTROL_REQ = 0x23,
-    LL_POWER_CONTROL_RSP = 0x24, LL_POWER_CHANGE_IND = 0x25, LL_SUBRATE_REQ = 0x26,
-    LL_SUBRATE_IND = 0x27, LL_CIS_REQ = 0x1f, LL_CIS_RSP = 0x20, LL_CIS_IND = 0x21,
-    LL_CIS_TERMINATE_IND = 0x22
+enum { /* Vol 6, Part B, 2.4.2 */
+       LL_CONNECTION_UPDATE_IND = 0x00,
+       LL_CHANNEL_MAP_IND = 0x01,
+       LL_TERMINATE_IND = 0x02,
+       LL_ENC_REQ = 0x03,
+       LL_ENC_RSP = 0x04,
+       LL_START_ENC_REQ = 0x05,
+       LL_START_ENC_RSP = 0x06,
+       LL_UNKNOWN_RSP = 0x07,
+       LL_FEATURE_REQ = 0x08,
+       LL_FEATURE_RSP = 0x09,
+       LL_PAUSE_ENC_REQ = 0x0a,
+       LL_PAUSE_ENC_RSP = 0x0b,
+       LL_VERSION_IND = 0x0c,
+       LL_REJECT_IND = 0x0d,
+       LL_PERIPHERAL_FEATURE_REQ = 0x0e,
+       LL_CONNECTION_PARAM_REQ = 0x0f,
+       LL_CONNECTION_PARAM_RSP = 0x10,
+       LL_REJECT_EXT_IND = 0x11,
+       LL_PING_REQ = 0x12,
+       LL_PING_RSP = 0x13,
+       LL_LENGTH_REQ = 0x14,
+       LL_LENGTH_RSP = 0x15,
+       LL_PHY_REQ = 0x16,
+       LL_PHY_RSP = 0x17,
+       LL_PHY_UPDATE_IND = 0x18,
+       LL_PERIODIC_SYNC_IND = 0x1c,
+       LL_CLOCK_ACCURACY_REQ = 0x1d,
+       LL_CLOCK_ACCURACY_RSP = 0x1e,
+       LL_POWER_CONTROL_REQ = 0x23,
+       LL_POWER_CONTROL_RSP = 0x24,
+       LL_POWER_CHANGE_IND = 0x25,
+       LL_SUBRATE_REQ = 0x26,
+       LL_SUBRATE_IND = 0x27,
+       LL_CIS_REQ = 0x1f,
+       LL_CIS_RSP = 0x20,
+       LL_CIS_IND = 0x21,
+       LL_CIS_TERMINATE_IND = 0x22
 };
 
 struct procedure {
-    uint8_t request[2];                  /* PDUs of ours that a refusal may name */
+    uint8_t request[2]; /* PDUs of ours that a refusal may name */
     void (*begin)(ctl *c, uint8_t i);
-    void (*refused)(ctl *c, uint8_t i, uint8_t error);     /* NULL: nobody is to be told */
+    void (*refused)(ctl *c, uint8_t i, uint8_t error); /* NULL: nobody is to be told */
     void (*instant)(ctl *c, uint8_t i);
 };
 extern const struct procedure proc_version, proc_features, proc_length, proc_ping, proc_phy,

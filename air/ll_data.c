@@ -1,6 +1,6 @@
 /* Data between the hosts: fragments out of the host's buffers, and in to its queue.
  * Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1 */
-#include "ll.h"
+#include "hci.h"
 
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3, NONE = 0xff, MAX_PDU = 251 };
 
@@ -20,14 +20,14 @@ int data_from_host(ctl *c, struct rd *in)
     uint16_t head = rd_le16(in), len = rd_le16(in);
     uint8_t i, b = buffer_free(c);
     if (in->bad || len != rd_left(in) || (head >> 14) || (head >> 12 & 3) > 1) {
-        return -74;                      /* 10b and 11b are not for a host to send on LE-U */
+        return -74; /* 10b and 11b are not for a host to send on LE-U */
     }
     struct link *l = link_by_handle(c, head & 0xfff, &i);
     if (!l) {
-        return 0;                        /* it has just ended: the host will have been told */
+        return 0; /* it has just ended: the host will have been told */
     }
     if (b == NONE || len > c->cfg.acl_len) {
-        evt_overflow(c, OVERFLOW_ACL);   /* the host has no such credit, or no such buffer */
+        evt_overflow(c, OVERFLOW_ACL); /* the host has no such credit, or no such buffer */
         return 0;
     }
     if (len == 0) {
@@ -60,9 +60,9 @@ bool data_waiting(const struct link *l)
 /* MD: whether there is something behind what is in l->out.  4.5.6 */
 bool data_more(const ctl *c, const struct link *l)
 {
-    bool last = l->out_data && l->out_last;                /* of the first buffer */
-    return l->controls || (l->first != NONE && !l->encrypting &&
-                           (!last || c->buffers[l->first].next != NONE));
+    bool last = l->out_data && l->out_last; /* of the first buffer */
+    return l->controls ||
+           (l->first != NONE && !l->encrypting && (!last || c->buffers[l->first].next != NONE));
 }
 
 /* Octets of what goes next, with its MIC. */
@@ -138,9 +138,9 @@ void data_acked(ctl *c, struct link *l, uint8_t i)
     }
     l->out_len = 0;
     l->out_data = false;
-    if (l->out_opcode == 0x27) {         /* LL_SUBRATE_IND */
+    if (l->out_opcode == 0x27) { /* LL_SUBRATE_IND */
         subrate_acked(c, i);
-    } else if (l->out_opcode == 0x22) {  /* LL_CIS_TERMINATE_IND */
+    } else if (l->out_opcode == 0x22) { /* LL_CIS_TERMINATE_IND */
         cis_terminated(c, i);
     }
 }
@@ -201,7 +201,7 @@ static int cmd_host_done(ctl *c, struct rd *in, struct wr *ret)
     for (uint8_t k = 0; k < n; k++) {
         struct link *l = link_by_handle(c, rd_le16(in), &i);
         uint16_t packets = rd_le16(in);
-        if (l) {                         /* of one that has ended they have come back already */
+        if (l) { /* of one that has ended they have come back already */
             packets = packets < l->with_host ? packets : l->with_host;
             l->with_host = (uint16_t)(l->with_host - packets);
             c->host_room = (uint16_t)(c->host_room + packets);

@@ -1,5 +1,6 @@
 /* Encryption: starting it, pausing it for a new key, and the packets.
  * Vol 6, Part B, 5.1.3; Part E */
+#include "hci.h"
 #include "ll_control.h"
 
 enum { MIC = 4 };
@@ -97,14 +98,13 @@ bool crypt_open_with(const ctl *c, const struct cipher *k, uint8_t head, uint8_t
     return !wrong;
 }
 
-static void link_cipher(const struct link *l, uint64_t counter, bool from_central,
-                        struct cipher *k)
+static void link_cipher(const struct link *l, uint64_t counter, bool from_central, struct cipher *k)
 {
     memcpy(k->key, l->session_key, 16);
     memcpy(k->iv, l->iv, 8);
     k->counter = counter;
     k->from_central = from_central;
-    k->head_mask = 0xe3;                 /* all but SN, NESN and MD */
+    k->head_mask = 0xe3; /* all but SN, NESN and MD */
 }
 
 void crypt_seal(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
@@ -135,7 +135,10 @@ static void encrypt_over(ctl *c, uint8_t i)
     }
 }
 
-static uint8_t random_octet(ctl *c) { return (uint8_t)(air_random(c->air) >> 8); }
+static uint8_t random_octet(ctl *c)
+{
+    return (uint8_t)(air_random(c->air) >> 8);
+}
 
 /* Session key: e(LTK, SKD), the peripheral's half of SKD the more significant one.  5.1.3.1 */
 static void key_derive(ctl *c, struct link *l)
@@ -261,7 +264,7 @@ void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk)
     struct link *l = &c->links[i];
     l->key_asked = false;
     if (l->terminate_sent) {
-        return;                          /* too late for it to begin */
+        return; /* too late for it to begin */
     }
     if (ltk) {
         reversed(l->ltk, ltk);
@@ -315,7 +318,7 @@ void heard_pause_enc_req(ctl *c, uint8_t i, struct rd *in)
     (void)in;
     if (l->tx_encrypted) {
         l->encrypting = l->guarded = true;
-        l->rx_pausing = true;            /* the central's answer comes in the clear */
+        l->rx_pausing = true; /* the central's answer comes in the clear */
         control_expect(c, i);
         send_opcode(l, LL_PAUSE_ENC_RSP);
     }
@@ -372,5 +375,6 @@ void payload_due(ctl *c, uint8_t i)
     }
 }
 
-const struct procedure proc_encrypt = { { LL_ENC_REQ, LL_PAUSE_ENC_REQ }, encrypt_begin,
-                                        encrypt_refused, NULL };
+const struct procedure proc_encrypt = {
+    { LL_ENC_REQ, LL_PAUSE_ENC_REQ }, encrypt_begin, encrypt_refused, NULL
+};

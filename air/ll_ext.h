@@ -4,13 +4,27 @@
 
 #include "ll.h"
 
-enum { ADV_IND = 0, ADV_DIRECT_IND = 1, ADV_NONCONN_IND = 2, SCAN_REQ = 3, SCAN_RSP = 4,
-       CONNECT_IND = 5, ADV_SCAN_IND = 6, ADV_EXT = 7, AUX_CONNECT_RSP = 8 };
-enum {                                   /* Vol 4, Part E, 7.8.53 */
-    PROP_CONNECTABLE = 0x01, PROP_SCANNABLE = 0x02, PROP_DIRECTED = 0x04, PROP_HIGH_DUTY = 0x08,
-    PROP_LEGACY = 0x10, PROP_ANONYMOUS = 0x20, PROP_TX_POWER = 0x40
+enum {
+    ADV_IND = 0,
+    ADV_DIRECT_IND = 1,
+    ADV_NONCONN_IND = 2,
+    SCAN_REQ = 3,
+    SCAN_RSP = 4,
+    CONNECT_IND = 5,
+    ADV_SCAN_IND = 6,
+    ADV_EXT = 7,
+    AUX_CONNECT_RSP = 8
 };
-enum { T_MAFS = 300 };                   /* between a PDU and the one its AuxPtr names.  4.2.2 */
+enum { /* Vol 4, Part E, 7.8.53 */
+       PROP_CONNECTABLE = 0x01,
+       PROP_SCANNABLE = 0x02,
+       PROP_DIRECTED = 0x04,
+       PROP_HIGH_DUTY = 0x08,
+       PROP_LEGACY = 0x10,
+       PROP_ANONYMOUS = 0x20,
+       PROP_TX_POWER = 0x40
+};
+enum { T_MAFS = 300 }; /* between a PDU and the one its AuxPtr names.  4.2.2 */
 
 bool ext_read(struct rd *pdu, struct ext *e);
 /* Writes header and payload; returns how much of the data went in. */

@@ -4,12 +4,19 @@
 #include "ll_periodic.h"
 
 enum { ANSWER_US = T_IFS + 2 + 40, PAYLOAD_MAX = 255 };
-enum { AT_PRIMARY, AT_ADV, AT_RESPONSE, AT_CONNECT };      /* what a->stage says is on its way */
+enum { AT_PRIMARY, AT_ADV, AT_RESPONSE, AT_CONNECT }; /* what a->stage says is on its way */
 
 /* --- the payload ------------------------------------------------------------------------------ */
 
-enum { HAS_ADV = 0x01, HAS_TARGET = 0x02, HAS_CTE = 0x04, HAS_ADI = 0x08, HAS_AUX = 0x10,
-       HAS_SYNC = 0x20, HAS_POWER = 0x40 };
+enum {
+    HAS_ADV = 0x01,
+    HAS_TARGET = 0x02,
+    HAS_CTE = 0x04,
+    HAS_ADI = 0x08,
+    HAS_AUX = 0x10,
+    HAS_SYNC = 0x20,
+    HAS_POWER = 0x40
+};
 
 /* Extended header length u6, AdvMode u2; flags u8; AdvA 6, TargetA 6, CTEInfo u8, ADI u16 (DID
  * 12, SID 4), AuxPtr 3 (channel 6, CA 1, units 1, offset 13, PHY 3), SyncInfo 18, TxPower i8,
@@ -113,12 +120,18 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
 
 /* --- an event --------------------------------------------------------------------------------- */
 
-static uint8_t ext_phy(uint8_t phy) { return phy ? phy : PHY_1M; }
+static uint8_t ext_phy(uint8_t phy)
+{
+    return phy ? phy : PHY_1M;
+}
 
 static void ext_common(const ctl *c, const struct ll_adv *a, struct ext *e)
 {
-    *e = (struct ext){ .mode = a->props & (PROP_CONNECTABLE | PROP_SCANNABLE), .has_adi = true,
-                       .did = a->did, .sid = a->sid, .data = rd_of(a->data, 0),
+    *e = (struct ext){ .mode = a->props & (PROP_CONNECTABLE | PROP_SCANNABLE),
+                       .has_adi = true,
+                       .did = a->did,
+                       .sid = a->sid,
+                       .data = rd_of(a->data, 0),
                        .acad = rd_of(a->data, 0) };
     (void)c;
 }
@@ -172,7 +185,7 @@ size_t ext_write_part(ctl *c, struct ext *e, uint8_t phy, uint8_t next_channel)
     if (n == rd_left(&e->data)) {
         return n;
     }
-    e->has_aux = true;                   /* not all: again, with a pointer to the rest */
+    e->has_aux = true; /* not all: again, with a pointer to the rest */
     e->aux_channel = next_channel;
     e->aux_phy = phy_number(phy);
     probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
@@ -221,7 +234,10 @@ static void ext_send_stage(ctl *c, struct ll_adv *a, uint64_t at)
     bool response = a->stage == AT_RESPONSE;
     bool empty = !response && (a->props & PROP_SCANNABLE);
     ext_send_data(c, a, response ? a->rsp : a->data,
-                  response ? a->rsp_len : empty ? 0 : a->data_len, at);
+                  response ? a->rsp_len
+                  : empty  ? 0
+                           : a->data_len,
+                  at);
 }
 
 /* Whether there is time for AUX_ADV_IND and, where it invites them, for AUX_CONNECT_REQ and
@@ -279,8 +295,11 @@ void ext_send_response(ctl *c, struct ll_adv *a, uint64_t at)
 void ext_accept(ctl *c, struct ll_adv *a, uint8_t i, const struct address *peer, struct rd data,
                 uint64_t end)
 {
-    struct ext e = { .has_adv = true, .has_target = true, .target = *peer,
-                     .data = rd_of(a->data, 0), .acad = rd_of(a->data, 0) };
+    struct ext e = { .has_adv = true,
+                     .has_target = true,
+                     .target = *peer,
+                     .data = rd_of(a->data, 0),
+                     .acad = rd_of(a->data, 0) };
     struct wr pdu = radio_pdu(c);
     adv_own(c, a, &e.adv);
     ext_write(&pdu, AUX_CONNECT_RSP, &e);
@@ -296,7 +315,7 @@ void ext_accept(ctl *c, struct ll_adv *a, uint8_t i, const struct address *peer,
 
 void ext_connected(ctl *c, struct ll_adv *a)
 {
-    struct join how = { false, true, ext_phy(a->secondary), a->joined, a->joined_air,
+    struct join how = { false,        true, ext_phy(a->secondary), a->joined, a->joined_air,
                         { 0, { 0 } }, true };
     adv_own(c, a, &how.own_air);
     link_begin(c, a->joins, &how, rd_of(a->join, sizeof a->join), a->join_end);

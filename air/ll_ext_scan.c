@@ -1,11 +1,12 @@
 /* Following extended advertising: from ADV_EXT_IND to the packet it names, and on along the
  * chain; asking for a scan response; connecting.  Vol 6, Part B, 4.4.3, 4.4.4 */
+#include "hci.h"
 #include "ll_ext.h"
 
 enum { ANSWER_US = T_IFS + 2 + 40, HEAR_US = 40 };
 enum { TYPE_CONNECTABLE = 1, TYPE_SCANNABLE = 2, TYPE_DIRECTED = 4, TYPE_RESPONSE = 8 };
 enum { STATUS_SHIFT = 5, STATUS_MORE = 1, STATUS_CUT = 2 };
-enum { REPORT_MAX = 229 };               /* octets in one event: Vol 4, Part E, 7.7.65.13 */
+enum { REPORT_MAX = 229 }; /* octets in one event: Vol 4, Part E, 7.7.65.13 */
 
 /* A scan of limited duration is over; or a period of one begins.  LE Scan Timeout.
  * Vol 4, Part E, 7.8.65, 7.7.65.17 */
@@ -22,7 +23,7 @@ void ext_scan_clock(ctl *c)
     }
     scan_enable(c, false);
     c->scan.until = NEVER;
-    c->scan.on = c->scan.rests = period_at != NEVER;       /* to its host it is on */
+    c->scan.on = c->scan.rests = period_at != NEVER; /* to its host it is on */
     if (period_at == NEVER) {
         evt_le(c, 0x11, &none);
     }
@@ -41,8 +42,7 @@ void ext_scan_due(ctl *c)
 {
     c->scan.aux_at = NEVER;
     uint64_t end;
-    bool hears = c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN &&
-                 medium_busy(c, &end);
+    bool hears = c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN && medium_busy(c, &end);
     bool busy = c->radio.state != RADIO_OFF && c->radio.owner != FOR_SCAN;
     if (busy || hears || c->scan.joining || c->scan.joining_aux) {
         ext_lost(c);
@@ -107,8 +107,8 @@ static bool ext_has_room(const ctl *c, uint64_t end)
 {
     enum { RSP_LEN = 16, REQ_LEN = 36 };
     uint8_t phy = c->radio.phy;
-    return turn_next(c, FOR_NOBODY, 0) > end + radio_airtime(REQ_LEN, phy) + 2u * T_IFS +
-                                             radio_airtime(RSP_LEN, phy) + ANSWER_US;
+    return turn_next(c, FOR_NOBODY, 0) >
+           end + radio_airtime(REQ_LEN, phy) + 2u * T_IFS + radio_airtime(RSP_LEN, phy) + ANSWER_US;
 }
 
 /* AUX_ADV_IND, or what comes of its chain.  `air`: its AdvA before it was resolved. */
@@ -119,9 +119,9 @@ static void ext_heard_aux(ctl *c, const struct ext *e, const struct address *air
     uint8_t i;
     if (first) {
         c->scan_first = *e;
-        c->scan.type = (uint16_t)((e->mode & 1 ? TYPE_CONNECTABLE : 0) |
-                                  (e->mode & 2 ? TYPE_SCANNABLE : 0) |
-                                  (e->has_target ? TYPE_DIRECTED : 0));
+        c->scan.type =
+            (uint16_t)((e->mode & 1 ? TYPE_CONNECTABLE : 0) | (e->mode & 2 ? TYPE_SCANNABLE : 0) |
+                       (e->has_target ? TYPE_DIRECTED : 0));
         bool wanted = c->scan.by_list ? e->has_adv && accept_has(c, &e->adv)
                                       : e->has_adv && address_is(&e->adv, &c->scan.peer);
         if (c->scan.connecting && (e->mode & 1) && wanted && ext_for_us(c, e) &&
@@ -150,8 +150,8 @@ static void ext_heard_aux(ctl *c, const struct ext *e, const struct address *air
 /* AUX_CONNECT_RSP: AdvA, TargetA: the advertiser has heard us.  2.3.3.2 */
 static void ext_heard_response(ctl *c, const struct ext *e)
 {
-    if (c->scan.joining_aux && e->has_adv && address_is(&e->adv, &c->scan.joins) &&
-        e->has_target && address_is(&e->target, &c->scan.joins_own)) {
+    if (c->scan.joining_aux && e->has_adv && address_is(&e->adv, &c->scan.joins) && e->has_target &&
+        address_is(&e->target, &c->scan.joins_own)) {
         scan_joined_aux(c);
     }
 }

@@ -1,5 +1,6 @@
 /* SDUs of isochronous streams: from the host, in payloads, and to the host.
  * Vol 4, Part E, 5.4.5; Vol 6, Part G */
+#include "hci.h"
 #include "ll_iso.h"
 
 struct iso *iso_free(ctl *c)
@@ -39,7 +40,7 @@ void iso_stop(ctl *c, struct iso *s)
     s->sub = s->tx_done = s->rx_done = 0;
     s->sending = s->sent = false;
     s->filling = s->on = s->established = false;
-    if (s->kind != ISO_CIS || !s->central) {               /* a central's configuration stays */
+    if (s->kind != ISO_CIS || !s->central) { /* a central's configuration stays */
         s->path_in = s->path_out = false;
     }
     s->at = s->lost_at = NEVER;
@@ -52,8 +53,9 @@ void iso_turn(const ctl *c, uint8_t n, struct turn *t)
     const struct iso *s = &c->iso[n];
     unsigned bn = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
     if (s->on) {
-        *t = (struct turn){ FOR_ISO, n, s->at, s->anchor, s->interval * 1250u,
-                            (bn ? bn : 1) * s->sub_interval };
+        *t = (struct turn){
+            FOR_ISO, n, s->at, s->anchor, s->interval * 1250u, (bn ? bn : 1) * s->sub_interval
+        };
     }
 }
 
@@ -102,7 +104,7 @@ static void sdu_to_host(ctl *c, const struct iso *s, bool good)
     struct wr w = wr_of(head, sizeof head);
     uint16_t len = good ? s->rx_len : 0;
     wr_u8(&w, 5);
-    wr_le16(&w, (uint16_t)(iso_handle(c, s) | 2u << 12 | 1u << 14));     /* whole, with a time */
+    wr_le16(&w, (uint16_t)(iso_handle(c, s) | 2u << 12 | 1u << 14)); /* whole, with a time */
     wr_le16(&w, (uint16_t)(8 + len));
     wr_le32(&w, (uint32_t)(s->anchor + s->sync_delay));
     wr_le16(&w, (uint16_t)s->event);
@@ -179,14 +181,14 @@ int iso_from_host(ctl *c, struct rd *in)
         return -74;
     }
     if (!s || !s->on) {
-        return 0;                        /* it has just ended */
+        return 0; /* it has just ended */
     }
     if (len > ISO_PACKET) {
         evt_overflow(c, OVERFLOW_ISO);
         return 0;
     }
     if (!s->path_in) {
-        evt_completed(c, iso_handle(c, s), 1);             /* nobody takes it: dropped, done with */
+        evt_completed(c, iso_handle(c, s), 1); /* nobody takes it: dropped, done with */
         return 0;
     }
     bool first = part == FIRST || part == WHOLE, ends = part == WHOLE || part == LAST;
@@ -201,7 +203,7 @@ int iso_from_host(ctl *c, struct rd *in)
     }
     size_t all = have + rd_left(in);
     if (first && s->sdus == ISO_SDUS && !s->filling) {
-        evt_overflow(c, OVERFLOW_ISO);   /* the host has no such credit: it is lost */
+        evt_overflow(c, OVERFLOW_ISO); /* the host has no such credit: it is lost */
         return 0;
     }
     if (first) {

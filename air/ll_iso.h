@@ -9,7 +9,7 @@
 #include "ll.h"
 
 enum { ISO_HANDLE = 0x100, ISO_PDU = 251, ISO_SUBEVENTS = 31, ISO_HEAR_US = 40, T_MSS = 150 };
-enum { ISO_END = 0, ISO_START = 1, ISO_CONTROL = 3 };      /* LLID; END: or a whole one */
+enum { ISO_END = 0, ISO_START = 1, ISO_CONTROL = 3 }; /* LLID; END: or a whole one */
 
 /* ll_iso.c */
 struct iso *iso_free(ctl *c);

@@ -1,10 +1,17 @@
 /* What the two sides tell each other of themselves: versions, features, data lengths; and pings.
  * Vol 6, Part B, 5.1.4, 5.1.5, 5.1.8, 5.1.9 */
+#include "hci.h"
 #include "ll_control.h"
 
 enum { COMPANY_NONE = 0xffff, SUBVERSION = 1 };
-enum { MIN_OCTETS = 27, MAX_OCTETS = 251, MAX_TIME = 17040, TIME_1M = 2120, CODED_TIME = 2704,
-       SHORT_TIME = 328 };
+enum {
+    MIN_OCTETS = 27,
+    MAX_OCTETS = 251,
+    MAX_TIME = 17040,
+    TIME_1M = 2120,
+    CODED_TIME = 2704,
+    SHORT_TIME = 328
+};
 
 /* --- features --------------------------------------------------------------------------------- */
 
@@ -12,8 +19,10 @@ enum { MIN_OCTETS = 27, MAX_OCTETS = 251, MAX_TIME = 17040, TIME_1M = 2120, CODE
  * are not sent.  2.4.2.9, 2.4.2.10, 4.6 */
 static void send_features(ctl *c, struct link *l, uint8_t opcode)
 {
-    enum { OWN = 1 << FEATURE_PING | 1 << FEATURE_PRIVACY | 1 << FEATURE_EXT_ADV |
-                 1 << FEATURE_PERIODIC };
+    enum {
+        OWN =
+            1 << FEATURE_PING | 1 << FEATURE_PRIVACY | 1 << FEATURE_EXT_ADV | 1 << FEATURE_PERIODIC
+    };
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     uint64_t mine = ctl_features(c) & ~(uint64_t)OWN;
@@ -64,8 +73,9 @@ void heard_feature_rsp(ctl *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_features = { { LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ },
-                                         features_begin, features_tell, NULL };
+const struct procedure proc_features = {
+    { LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ }, features_begin, features_tell, NULL
+};
 
 /* --- version ---------------------------------------------------------------------------------- */
 
@@ -103,7 +113,7 @@ static void version_begin(ctl *c, uint8_t i)
         version_tell(c, i, 0);
         control_done(c, i, P_VERSION);
     } else if (c->links[i].version_sent) {
-        version_tell(c, i, WOAD_HCI_UNSUPPORTED_REMOTE);   /* it has been asked, and did not know */
+        version_tell(c, i, WOAD_HCI_UNSUPPORTED_REMOTE); /* it has been asked, and did not know */
         control_done(c, i, P_VERSION);
     } else {
         send_version(c, &c->links[i]);
@@ -122,8 +132,9 @@ void heard_version_ind(ctl *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_version = { { LL_VERSION_IND, LL_VERSION_IND }, version_begin,
-                                        version_tell, NULL };
+const struct procedure proc_version = {
+    { LL_VERSION_IND, LL_VERSION_IND }, version_begin, version_tell, NULL
+};
 
 /* --- data length ------------------------------------------------------------------------------ */
 
@@ -142,8 +153,9 @@ static uint16_t length_wanted_time(const ctl *c, const struct link *l)
 /* The octets of payload, without a MIC but with time for one, that last `us`. */
 static uint8_t length_octets(uint8_t phy, uint32_t us)
 {
-    static const struct { uint16_t fixed, octet; } of[] = {
-        { 112, 8 }, { 112, 8 }, { 60, 4 }, { 976, 64 }, { 526, 16 } };
+    static const struct {
+        uint16_t fixed, octet;
+    } of[] = { { 112, 8 }, { 112, 8 }, { 60, 4 }, { 976, 64 }, { 526, 16 } };
     uint32_t fixed = of[phy].fixed, n = us > fixed ? (us - fixed) / of[phy].octet : 0;
     return (uint8_t)(n < MIN_OCTETS ? MIN_OCTETS : n > MAX_OCTETS ? MAX_OCTETS : n);
 }
@@ -255,8 +267,7 @@ void heard_length_rsp(ctl *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_length = { { LL_LENGTH_REQ, LL_LENGTH_REQ }, length_begin, NULL,
-                                       NULL };
+const struct procedure proc_length = { { LL_LENGTH_REQ, LL_LENGTH_REQ }, length_begin, NULL, NULL };
 
 /* --- ping ------------------------------------------------------------------------------------- */
 

@@ -1,11 +1,18 @@
 /* Telling a peer of a train of periodic advertising, so that it need not scan for it: the periodic
  * advertising sync transfer.  Vol 6, Part B, 2.4.2.27, 5.1.13; Vol 4, Part E, 7.8.89 to 7.8.92 */
+#include "hci.h"
 #include "ll_channels.h"
 #include "ll_control.h"
 #include "ll_periodic.h"
 
-enum { NO_SYNC = 0, SILENT = 1, REPORTS = 2, NO_DUPLICATES = 3, UNKNOWN_ADVERTISER = 0x42,
-       PAST_CTE_ALL = 0x17 };
+enum {
+    NO_SYNC = 0,
+    SILENT = 1,
+    REPORTS = 2,
+    NO_DUPLICATES = 3,
+    UNKNOWN_ADVERTISER = 0x42,
+    PAST_CTE_ALL = 0x17
+};
 
 /* Where the train is, counted from the anchor of a connection event that is not further away from
  * it than one interval. */
@@ -24,11 +31,12 @@ static void send_periodic_sync(ctl *c, struct link *l, uint16_t data, const stru
     struct wr pdu = wr_of(b, sizeof b);
     uint64_t step = s->interval * 1250u, next = s->ref;
     uint64_t skipped = next > c->air->now ? (next - c->air->now) / step : 0;
-    next -= skipped * step;              /* its next event, whether it is listened to or not */
+    next -= skipped * step; /* its next event, whether it is listened to or not */
     uint16_t ahead = past_event(l, next);
     uint64_t from = l->ref_anchor + ahead * (l->interval * 1250u);
-    struct sync_info info = { .interval = s->interval, .sca = s->sca, .aa = s->aa,
-                              .crc_init = s->crc_init };
+    struct sync_info info = {
+        .interval = s->interval, .sca = s->sca, .aa = s->aa, .crc_init = s->crc_init
+    };
     info.counter = (uint16_t)(s->counter - skipped);
     while (next <= from) {
         next += step;
@@ -67,8 +75,12 @@ void heard_periodic_sync_ind(ctl *c, uint8_t i, struct rd *in)
         !privacy_resolve(c, &air, &who) || sync_with(c, &who, which & 15)) {
         return;
     }
-    *s = (struct sync){ .sid = which & 15, .who = who, .skip = l->past.skip,
-                        .timeout = l->past.timeout, .past_link = i, .past_data = data,
+    *s = (struct sync){ .sid = which & 15,
+                        .who = who,
+                        .skip = l->past.skip,
+                        .timeout = l->past.timeout,
+                        .past_link = i,
+                        .past_data = data,
                         .phy = phy == 4 ? PHY_CODED : phy,
                         .reports = l->past.mode >= REPORTS };
     info.sca = which >> 5 < info.sca ? which >> 5 : info.sca;
@@ -125,10 +137,15 @@ static int cmd_transfer_own(ctl *c, struct rd *in, struct wr *ret)
     if (!control_spare(l)) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
-    struct sync s = { .sid = a->sid, .phy = a->secondary ? a->secondary : PHY_1M,
-                      .interval = a->train.interval, .counter = a->train.counter,
-                      .aa = a->train.aa, .crc_init = a->train.crc_init, .ref = a->train.next,
-                      .sca = ctl_sca(c), .remap = a->train.remap };
+    struct sync s = { .sid = a->sid,
+                      .phy = a->secondary ? a->secondary : PHY_1M,
+                      .interval = a->train.interval,
+                      .counter = a->train.counter,
+                      .aa = a->train.aa,
+                      .crc_init = a->train.crc_init,
+                      .ref = a->train.next,
+                      .sca = ctl_sca(c),
+                      .remap = a->train.remap };
     memcpy(s.chm, a->train.chm, sizeof s.chm);
     adv_own(c, a, &s.who);
     send_periodic_sync(c, l, data, &s);

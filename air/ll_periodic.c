@@ -1,5 +1,6 @@
 /* Periodic advertising: a train of AUX_SYNC_IND at a fixed interval, each perhaps with a chain.
  * It goes on when the set's other advertising has ended.  Vol 6, Part B, 4.4.2.12 */
+#include "hci.h"
 #include "ll_channels.h"
 #include "ll_periodic.h"
 
@@ -41,13 +42,16 @@ struct sync_info sync_info_read(struct rd *in)
 
 /* The next event that is `least` away from `from` or more.  One that is too far away to be told of
  * has offset 0. */
-struct sync_info train_info(const ctl *c, const struct ll_adv *a, uint64_t from, uint32_t least)
+struct sync_info train_info(const ctl *c, const struct ll_adv *a, uint64_t from, uint32_t min_u32)
 {
     const struct train *t = &a->train;
     uint64_t next = t->next;
-    struct sync_info s = { .interval = t->interval, .aa = t->aa, .crc_init = t->crc_init,
-                           .counter = t->counter, .sca = ctl_sca(c) };
-    while (next < from + least) {
+    struct sync_info s = { .interval = t->interval,
+                           .aa = t->aa,
+                           .crc_init = t->crc_init,
+                           .counter = t->counter,
+                           .sca = ctl_sca(c) };
+    while (next < from + min_u32) {
         next += t->interval * 1250u;
         s.counter++;
     }
@@ -132,8 +136,12 @@ void train_turn(const ctl *c, uint8_t n, struct turn *t)
 {
     const struct train *train = &c->sets[n].train;
     if (train->on) {
-        *t = (struct turn){ FOR_TRAIN, n, train_next(&c->sets[n]), train->next,
-                            train->interval * 1250u, train_airtime(&c->sets[n]) };
+        *t = (struct turn){ FOR_TRAIN,
+                            n,
+                            train_next(&c->sets[n]),
+                            train->next,
+                            train->interval * 1250u,
+                            train_airtime(&c->sets[n]) };
     }
 }
 

@@ -8,7 +8,7 @@
 enum { PERIODIC_HEAR_US = 40 };
 
 /* The train's next event, as it is told: counted from a packet that begins at `from`. */
-struct sync_info train_info(const ctl *c, const struct ll_adv *a, uint64_t from, uint32_t least);
+struct sync_info train_info(const ctl *c, const struct ll_adv *a, uint64_t from, uint32_t min_u32);
 void sync_info_write(struct wr *out, const struct sync_info *s);
 struct sync_info sync_info_read(struct rd *in);
 

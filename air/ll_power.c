@@ -1,6 +1,7 @@
 /* What two sides tell each other of their transmit powers and clocks: power control, path loss,
  * sleep clock accuracy.  Vol 6, Part B, 5.1.14, 5.1.17, 5.1.18; Vol 4, Part E, 7.8.108, 7.8.116 to
  * 7.8.121, 7.7.65.30 to 7.7.65.32 */
+#include "hci.h"
 #include "ll_control.h"
 
 enum { CMD_REQUEST_SCA = 0x206d, CMD_REMOTE_POWER = 0x2077 };
@@ -54,8 +55,9 @@ void heard_sca_rsp(ctl *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_sca = { { LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_REQ }, sca_begin,
-                                    sca_tell, NULL };
+const struct procedure proc_sca = {
+    { LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_REQ }, sca_begin, sca_tell, NULL
+};
 
 static int cmd_sca(ctl *c, struct rd *in, struct wr *ret)
 {
@@ -103,7 +105,10 @@ static uint8_t power_flags(int power)
                      (power >= POWER_MOST ? AT_MAXIMUM : 0));
 }
 
-static uint8_t phy_bit(const struct link *l) { return (uint8_t)(1u << (l->tx_phy - 1)); }
+static uint8_t phy_bit(const struct link *l)
+{
+    return (uint8_t)(1u << (l->tx_phy - 1));
+}
 
 /* LL_POWER_CONTROL_REQ: PHY u8, change that is asked for i8, our own power i8. */
 static void power_begin(ctl *c, uint8_t i)
@@ -191,8 +196,9 @@ void heard_power_change(ctl *c, uint8_t i, struct rd *in)
     }
 }
 
-const struct procedure proc_power = { { LL_POWER_CONTROL_REQ, LL_POWER_CONTROL_REQ }, power_begin,
-                                      power_refused, NULL };
+const struct procedure proc_power = {
+    { LL_POWER_CONTROL_REQ, LL_POWER_CONTROL_REQ }, power_begin, power_refused, NULL
+};
 
 /* The controller has another power from now on: peers are told. */
 void power_changed(ctl *c, int8_t power)
@@ -277,7 +283,7 @@ static int cmd_power_reports(ctl *c, struct rd *in, struct wr *ret)
     l->tells_local = local;
     l->tells_remote = remote;
     if (remote) {
-        control_want(c, i, P_POWER);     /* the peer learns that it is to tell, we what there is */
+        control_want(c, i, P_POWER); /* the peer learns that it is to tell, we what there is */
     }
     return 0;
 }
@@ -308,8 +314,8 @@ void loss_heard(ctl *c, uint8_t i)
     uint8_t zone = p->zone;
     if (zone == HIGH ? loss < p->high - p->high_hyst : loss > p->high + p->high_hyst) {
         zone = loss > p->high ? HIGH : loss < p->low ? LOW : MIDDLE;
-    } else if (zone == LOW ? loss > p->low + p->low_hyst : zone == MIDDLE &&
-                                                               loss < p->low - p->low_hyst) {
+    } else if (zone == LOW ? loss > p->low + p->low_hyst
+                           : zone == MIDDLE && loss < p->low - p->low_hyst) {
         zone = loss > p->low ? MIDDLE : LOW;
     }
     if (!p->known) {
@@ -367,7 +373,7 @@ static int cmd_loss_enable(ctl *c, struct rd *in, struct wr *ret)
     l->loss.known = false;
     l->loss.events = 0;
     if (on) {
-        control_want(c, i, P_POWER);     /* what is lost of it needs to know what was sent */
+        control_want(c, i, P_POWER); /* what is lost of it needs to know what was sent */
     }
     return 0;
 }

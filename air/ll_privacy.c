@@ -1,6 +1,6 @@
 /* Privacy: resolvable private addresses, made and resolved by the controller.
  * Vol 6, Part B, 1.3.2.2, 1.3.2.3, 6; Vol 4, Part E, 7.8.38 to 7.8.45, 7.8.77 */
-#include "ll.h"
+#include "hci.h"
 
 static bool irk_read(struct rd *in, uint8_t irk[16])
 {

@@ -1,15 +1,17 @@
 /* The scanning and the initiating state, legacy PDUs.  Vol 6, Part B, 4.4.3, 4.4.4 */
+#include "hci.h"
 #include "ll_ext.h"
 
 enum { ANSWER_US = T_IFS + 2 + 40 };
-enum { WINDOW_DELAY_US = 1250 };         /* transmitWindowDelay, 4.5.3 */
+enum { WINDOW_DELAY_US = 1250 }; /* transmitWindowDelay, 4.5.3 */
 
 /* Where both primary PHYs are listened to, they have windows in turn. */
 static void scan_pick_phy(ctl *c, bool other)
 {
     bool both = (c->scan.phys & 5) == 5;
-    c->scan.phy = both ? (other && c->scan.phy == PHY_1M ? PHY_CODED : PHY_1M)
-                       : c->scan.phys & 4 ? PHY_CODED : PHY_1M;
+    c->scan.phy = both               ? (other && c->scan.phy == PHY_1M ? PHY_CODED : PHY_1M)
+                  : c->scan.phys & 4 ? PHY_CODED
+                                     : PHY_1M;
     if (c->scan.extended) {
         uint8_t n = c->scan.phy == PHY_CODED;
         c->scan.interval = c->scan.of[n].interval;
@@ -42,8 +44,8 @@ void scan_due(ctl *c)
     if (!scan_running(c)) {
         return;
     }
-    c->scan.channel = (uint8_t)(c->scan.channel >= 37 && c->scan.channel < 39
-                                    ? c->scan.channel + 1 : 37);
+    c->scan.channel =
+        (uint8_t)(c->scan.channel >= 37 && c->scan.channel < 39 ? c->scan.channel + 1 : 37);
     if (c->scan.channel == 37) {
         scan_pick_phy(c, true);
     }
@@ -52,7 +54,7 @@ void scan_due(ctl *c)
     bool awaits = c->scan.following || c->scan.joining_aux || c->scan.requested;
     if (c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN && !awaits) {
         uint64_t end;
-        if (!medium_busy(c, &end)) {     /* a packet that has begun is heard to its end */
+        if (!medium_busy(c, &end)) { /* a packet that has begun is heard to its end */
             radio_off(c);
         }
     }
@@ -80,15 +82,17 @@ void scan_break(ctl *c)
 void scan_sent(ctl *c)
 {
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
-    if (c->scan.joining_aux) {           /* AUX_CONNECT_REQ is out: is it heard? */
+    if (c->scan.joining_aux) { /* AUX_CONNECT_REQ is out: is it heard? */
         c->scan.join_end = c->air->now;
         radio_listen(c, FOR_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
     } else if (c->scan.joining) {
-        c->scan.joining = false;         /* the CONNECT_IND is out: the connection exists */
+        c->scan.joining = false; /* the CONNECT_IND is out: the connection exists */
         c->scan.connecting = false;
         struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
-        struct join how = { true, c->radio.flight.pdu[0] & CH_SEL, PHY_1M, c->scan.joins_who,
-                            c->scan.joins, c->scan.joins_own, false };
+        struct join how = { true,          c->radio.flight.pdu[0] & CH_SEL,
+                            PHY_1M,        c->scan.joins_who,
+                            c->scan.joins, c->scan.joins_own,
+                            false };
         link_begin(c, c->scan.link, &how, ll, c->air->now);
     } else if (c->scan.requested) {
         radio_listen(c, FOR_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
@@ -99,8 +103,9 @@ void scan_sent(ctl *c)
 void scan_joined_aux(ctl *c)
 {
     struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
-    struct join how = { true, true, c->radio.phy, c->scan.joins_who, c->scan.joins,
-                        c->scan.joins_own, true };
+    struct join how = {
+        true, true, c->radio.phy, c->scan.joins_who, c->scan.joins, c->scan.joins_own, true
+    };
     c->scan.joining_aux = c->scan.connecting = false;
     radio_off(c);
     link_begin(c, c->scan.link, &how, ll, c->scan.join_end);
@@ -130,7 +135,7 @@ static void scan_answered(ctl *c)
 /* The window, or the wait for an answer, is over. */
 void scan_quiet(ctl *c)
 {
-    c->scan.joining_aux = false;         /* nobody has heard it: on with the search */
+    c->scan.joining_aux = false; /* nobody has heard it: on with the search */
     if (c->scan.following) {
         ext_lost(c);
     }
@@ -158,7 +163,8 @@ static void scan_ask(ctl *c, const struct address *a, const struct address *who,
 /* Whole steps of 1.25 ms until the first anchor. */
 static uint16_t join_offset(const ctl *c, uint64_t end)
 {
-    struct turn mine = { .owner = FOR_NOBODY, .phase = end + WINDOW_DELAY_US,
+    struct turn mine = { .owner = FOR_NOBODY,
+                         .phase = end + WINDOW_DELAY_US,
                          .every_us = c->scan.conn_min * 1250u };
     mine.lasts_us = 2 * radio_airtime(2, PHY_1M) + T_IFS;
     return turn_place(c, &mine, c->scan.conn_min);
@@ -276,8 +282,10 @@ static bool scan_is_target(ctl *c, uint8_t head, struct rd *in)
 static void scan_report_legacy(ctl *c, uint8_t type, const struct address *a, const uint8_t *data,
                                size_t len, int8_t rssi)
 {
-    static const uint8_t bits[] = { [ADV_IND] = 0x13, [ADV_DIRECT_IND] = 0x15,
-                                    [ADV_NONCONN_IND] = 0x10, [SCAN_RSP] = 0x1a,
+    static const uint8_t bits[] = { [ADV_IND] = 0x13,
+                                    [ADV_DIRECT_IND] = 0x15,
+                                    [ADV_NONCONN_IND] = 0x10,
+                                    [SCAN_RSP] = 0x1a,
                                     [ADV_SCAN_IND] = 0x12 };
     bool direct = type == ADV_DIRECT_IND;
     struct ext e = { .has_adv = true, .adv = *a, .has_target = direct, .target = c->scan.target };
@@ -297,13 +305,16 @@ static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct addre
     if (!privacy_resolve(c, air, &who)) {
         return;
     }
-    static const uint8_t kind[] = { [ADV_IND] = 0, [ADV_DIRECT_IND] = 1, [ADV_NONCONN_IND] = 3,
-                                    [SCAN_RSP] = 4, [ADV_SCAN_IND] = 2 };
+    static const uint8_t kind[] = { [ADV_IND] = 0,
+                                    [ADV_DIRECT_IND] = 1,
+                                    [ADV_NONCONN_IND] = 3,
+                                    [SCAN_RSP] = 4,
+                                    [ADV_SCAN_IND] = 2 };
     uint8_t i;
-    bool room = turn_next(c, FOR_NOBODY, 0) > end + T_IFS + 600;         /* for an answer */
+    bool room = turn_next(c, FOR_NOBODY, 0) > end + T_IFS + 600; /* for an answer */
     bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
-    if (c->scan.connecting && connectable && scan_wants(c, a) && room &&
-        !link_with(c, a) && link_free(c, &i)) {
+    if (c->scan.connecting && connectable && scan_wants(c, a) && room && !link_with(c, a) &&
+        link_free(c, &i)) {
         c->scan.link = i;
         scan_join(c, air, a, ch_sel && ctl_features(c) >> FEATURE_CSA2 & 1, end);
         return;

@@ -1,5 +1,6 @@
 /* Connection subrating: of the events of a connection only every n-th is used, and those that
  * follow one with data.  Vol 6, Part B, 4.5.1, 5.1.19; Vol 4, Part E, 7.8.115, 7.8.123, 7.8.124 */
+#include "hci.h"
 #include "ll_control.h"
 
 enum { CMD_SUBRATE = 0x207e, MOST_EVENTS = 500 };
@@ -116,7 +117,7 @@ static void subrate_begin(ctl *c, uint8_t i)
     struct link *l = &c->links[i];
     if (l->central && !subrate_fits(l, &l->want_subrate)) {
         subrate_tell(c, i, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
-        control_done(c, i, P_SUBRATE);   /* an update has come before it */
+        control_done(c, i, P_SUBRATE); /* an update has come before it */
     } else if (l->central) {
         l->answer_by = NEVER;
         send_subrate_ind(c, i, &l->want_subrate);
@@ -130,18 +131,18 @@ void heard_subrate_req(ctl *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     struct subrate asked = subrate_read(in), mine = l->accept_subrate;
-    struct subrate s = {
-        .min = asked.min > mine.min ? asked.min : mine.min,
-        .max = asked.max < mine.max ? asked.max : mine.max,
-        .latency = asked.latency < mine.latency ? asked.latency : mine.latency,
-        .continuation = asked.continuation > mine.continuation ? asked.continuation
-                                                               : mine.continuation,
-        .timeout = asked.timeout < mine.timeout ? asked.timeout : mine.timeout };
+    struct subrate s = { .min = asked.min > mine.min ? asked.min : mine.min,
+                         .max = asked.max < mine.max ? asked.max : mine.max,
+                         .latency = asked.latency < mine.latency ? asked.latency : mine.latency,
+                         .continuation = asked.continuation > mine.continuation ? asked.continuation
+                                                                                : mine.continuation,
+                         .timeout = asked.timeout < mine.timeout ? asked.timeout : mine.timeout };
     s.continuation = s.max && s.continuation >= s.max ? (uint16_t)(s.max - 1) : s.continuation;
     if (l->local == P_SUBRATE || l->local == P_UPDATE || l->local == P_PARAMS ||
         l->instant_of == P_UPDATE || l->subrate_sent) {
-        control_reject(c, l, LL_SUBRATE_REQ, l->local == P_SUBRATE ? WOAD_HCI_PROCEDURE_COLLISION
-                                                                : WOAD_HCI_TRANSACTION_COLLISION);
+        control_reject(
+            c, l, LL_SUBRATE_REQ,
+            l->local == P_SUBRATE ? WOAD_HCI_PROCEDURE_COLLISION : WOAD_HCI_TRANSACTION_COLLISION);
     } else if (!subrate_valid(&asked)) {
         control_reject(c, l, LL_SUBRATE_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
     } else if (!subrate_valid(&s) || !subrate_fits(l, &s)) {
@@ -169,8 +170,9 @@ void heard_subrate_ind(ctl *c, uint8_t i, struct rd *in)
     control_done(c, i, P_SUBRATE);
 }
 
-const struct procedure proc_subrate = { { LL_SUBRATE_REQ, LL_SUBRATE_REQ }, subrate_begin,
-                                        subrate_tell, NULL };
+const struct procedure proc_subrate = {
+    { LL_SUBRATE_REQ, LL_SUBRATE_REQ }, subrate_begin, subrate_tell, NULL
+};
 
 /* A supervision timeout is longer than two of the longest silences. */
 bool subrate_fits(const struct link *l, const struct subrate *s)
@@ -203,10 +205,11 @@ static int cmd_subrate(ctl *c, struct rd *in, struct wr *ret)
     (void)ret;
     bool known = l && (l->central ? l->features_known && (l->features[4] >> 6 & 1)
                                   : !l->features_known || (l->features[4] >> 5 & 1));
-    int status = !l ? WOAD_HCI_UNKNOWN_CONNECTION
-               : !subrate_valid(&s) || !subrate_fits(l, &s) ? WOAD_HCI_INVALID_PARAMETERS
-               : control_has(l, P_SUBRATE) || l->subrate_sent ? WOAD_HCI_COMMAND_DISALLOWED
-               : !known ? WOAD_HCI_UNSUPPORTED_REMOTE : 0;
+    int status = !l                                             ? WOAD_HCI_UNKNOWN_CONNECTION
+                 : !subrate_valid(&s) || !subrate_fits(l, &s)   ? WOAD_HCI_INVALID_PARAMETERS
+                 : control_has(l, P_SUBRATE) || l->subrate_sent ? WOAD_HCI_COMMAND_DISALLOWED
+                 : !known                                       ? WOAD_HCI_UNSUPPORTED_REMOTE
+                                                                : 0;
     evt_status(c, CMD_SUBRATE, (uint8_t)status);
     if (!status) {
         l->want_subrate = s;
@@ -224,8 +227,8 @@ static int cmd_host_feature(ctl *c, struct rd *in, struct wr *ret)
     if (value > 1) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    uint64_t needs = bit == FEATURE_CIS_HOST ? 3ull << FEATURE_CIS_CENTRAL
-                                             : 1ull << FEATURE_SUBRATE;
+    uint64_t needs =
+        bit == FEATURE_CIS_HOST ? 3ull << FEATURE_CIS_CENTRAL : 1ull << FEATURE_SUBRATE;
     if ((bit != FEATURE_CIS_HOST && bit != FEATURE_SUBRATE_HOST) ||
         (value && !(ctl_features(c) & needs))) {
         return WOAD_HCI_UNSUPPORTED;

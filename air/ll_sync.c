@@ -1,9 +1,10 @@
 /* Synchronised to periodic advertising of others: listening for each AUX_SYNC_IND where it should
  * be, and for its chain.  Vol 6, Part B, 4.4.3.4, 4.4.5 */
+#include "hci.h"
 #include "ll_channels.h"
 #include "ll_periodic.h"
 
-enum { TRIES = 6 };                      /* events without a packet: it has not been established */
+enum { TRIES = 6 }; /* events without a packet: it has not been established */
 enum { WHOLE = 0, MORE = 1, CUT = 2 };
 
 struct sync *sync_free(ctl *c)
@@ -23,8 +24,8 @@ uint16_t sync_handle(const ctl *c, const struct sync *s)
 
 struct sync *sync_of(ctl *c, uint16_t handle)
 {
-    return handle < SYNCS && c->sync[handle].used && c->sync[handle].established
-               ? &c->sync[handle] : NULL;
+    return handle < SYNCS && c->sync[handle].used && c->sync[handle].established ? &c->sync[handle]
+                                                                                 : NULL;
 }
 
 struct sync *sync_with(ctl *c, const struct address *who, uint8_t sid)
@@ -109,22 +110,26 @@ void sync_offer(ctl *c, const struct ext *e, uint64_t start)
     struct sync *s;
     for (uint8_t n = 0; n < SYNCS; n++) {
         if (c->sync[n].used && c->sync[n].asked && !c->sync[n].established) {
-            return;                      /* one is on its way */
+            return; /* one is on its way */
         }
     }
     if (!c->sync_wanted.on || !e->has_sync || !e->sync.offset || !e->has_adv || !e->has_adi ||
         e->sync.interval < 6) {
         return;
     }
-    bool wanted = c->sync_wanted.by_list ? periodic_list_has(c, &e->adv, e->sid)
-                                         : e->sid == c->sync_wanted.sid &&
-                                               address_is(&e->adv, &c->sync_wanted.who);
+    bool wanted = c->sync_wanted.by_list
+                      ? periodic_list_has(c, &e->adv, e->sid)
+                      : e->sid == c->sync_wanted.sid && address_is(&e->adv, &c->sync_wanted.who);
     if (!wanted || sync_with(c, &e->adv, e->sid) || (s = sync_free(c)) == NULL) {
         return;
     }
-    *s = (struct sync){ .sid = e->sid, .who = e->adv, .skip = c->sync_wanted.skip,
-                        .timeout = c->sync_wanted.timeout, .phy = c->radio.phy,
-                        .reports = c->sync_wanted.reports, .asked = true };
+    *s = (struct sync){ .sid = e->sid,
+                        .who = e->adv,
+                        .skip = c->sync_wanted.skip,
+                        .timeout = c->sync_wanted.timeout,
+                        .phy = c->radio.phy,
+                        .reports = c->sync_wanted.reports,
+                        .asked = true };
     sync_begin(c, s, &e->sync, start);
 }
 
@@ -180,7 +185,7 @@ static void sync_listen(ctl *c, struct sync *s)
         return;
     }
     if (!chain) {
-        s->at = NEVER;                   /* planned anew when it is over */
+        s->at = NEVER; /* planned anew when it is over */
         if (s->chaining) {
             sync_cut(c, s);
         }
@@ -197,8 +202,12 @@ void sync_turn(const ctl *c, uint8_t n, struct turn *t)
 {
     const struct sync *s = &c->sync[n];
     if (s->used) {
-        *t = (struct turn){ FOR_SYNC, n, s->at < s->chain_at ? s->at : s->chain_at, s->ref,
-                            s->interval * 1250u, radio_airtime(255, s->phy) };
+        *t = (struct turn){ FOR_SYNC,
+                            n,
+                            s->at < s->chain_at ? s->at : s->chain_at,
+                            s->ref,
+                            s->interval * 1250u,
+                            radio_airtime(255, s->phy) };
     }
 }
 
@@ -254,7 +263,7 @@ void sync_heard(ctl *c, const struct flight *f, int8_t rssi)
     struct ext e;
     radio_off(c);
     if (f->len < 2 || (f->pdu[0] & 15) != ADV_EXT || !ext_read(&pdu, &e)) {
-        sync_quiet(c);                   /* not for us, or a bad CRC in life */
+        sync_quiet(c); /* not for us, or a bad CRC in life */
         return;
     }
     if (!s->chaining) {

@@ -1,5 +1,6 @@
 /* What changes at an instant: connection parameters, channels, PHYs.
  * Vol 6, Part B, 5.1.1, 5.1.2, 5.1.7, 5.1.10 */
+#include "hci.h"
 #include "ll_control.h"
 
 bool params_valid(const struct params *p)
@@ -69,7 +70,7 @@ void heard_update_ind(ctl *c, uint8_t i, struct rd *in)
         return;
     }
     if (l->local == P_PARAMS) {
-        control_done(c, i, P_PARAMS);    /* the answer to our request */
+        control_done(c, i, P_PARAMS); /* the answer to our request */
         l->update_asked = true;
     }
     l->update_asked = l->update_asked || interval != l->interval || latency != l->latency ||
@@ -103,13 +104,14 @@ static void update_instant(ctl *c, uint8_t i)
 
 static void update_begin(ctl *c, uint8_t i)
 {
-    c->links[i].answer_by = NEVER;       /* there is no answer, only an instant */
-    c->links[i].update_asked = true;     /* anew: the peer's update may have ended since */
+    c->links[i].answer_by = NEVER;   /* there is no answer, only an instant */
+    c->links[i].update_asked = true; /* anew: the peer's update may have ended since */
     send_update(c, i, &c->links[i].want);
 }
 
-const struct procedure proc_update = { { LL_CONNECTION_UPDATE_IND, LL_CONNECTION_UPDATE_IND },
-                                       update_begin, NULL, update_instant };
+const struct procedure proc_update = {
+    { LL_CONNECTION_UPDATE_IND, LL_CONNECTION_UPDATE_IND }, update_begin, NULL, update_instant
+};
 
 /* LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_RSP: interval min u16, max u16, latency u16,
  * timeout u16, preferred periodicity u8, reference event u16, six offsets u16 (0xffff: none).
@@ -187,8 +189,9 @@ void params_answer(ctl *c, uint8_t i, uint8_t error)
     link_wake(c, i);
 }
 
-const struct procedure proc_params = { { LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_REQ },
-                                       params_begin, params_refused, NULL };
+const struct procedure proc_params = {
+    { LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_REQ }, params_begin, params_refused, NULL
+};
 
 /* --- channels --------------------------------------------------------------------------------- */
 
@@ -230,8 +233,9 @@ static void channels_instant(ctl *c, uint8_t i)
     memcpy(c->links[i].chm, c->links[i].new_chm, sizeof c->links[i].chm);
 }
 
-const struct procedure proc_channels = { { LL_CHANNEL_MAP_IND, LL_CHANNEL_MAP_IND },
-                                         channels_begin, NULL, channels_instant };
+const struct procedure proc_channels = {
+    { LL_CHANNEL_MAP_IND, LL_CHANNEL_MAP_IND }, channels_begin, NULL, channels_instant
+};
 
 /* --- PHYs ------------------------------------------------------------------------------------- */
 
@@ -285,9 +289,11 @@ static void phy_decide(ctl *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t 
     l->instant = control_instant_soon(c, i);
     wr_u8(&pdu, LL_PHY_UPDATE_IND);
     wr_u8(&pdu, (uint8_t)(phy_number(l->new_tx_phy) == phy_number(l->tx_phy)
-                              ? 0 : 1 << (phy_number(l->new_tx_phy) - 1)));
+                              ? 0
+                              : 1 << (phy_number(l->new_tx_phy) - 1)));
     wr_u8(&pdu, (uint8_t)(phy_number(l->new_rx_phy) == phy_number(l->rx_phy)
-                              ? 0 : 1 << (phy_number(l->new_rx_phy) - 1)));
+                              ? 0
+                              : 1 << (phy_number(l->new_rx_phy) - 1)));
     wr_le16(&pdu, same ? 0 : l->instant);
     control_send(l, &pdu);
     if (!same) {
@@ -354,5 +360,4 @@ static void phy_instant(ctl *c, uint8_t i)
     length_changed(c, i);
 }
 
-const struct procedure proc_phy = { { LL_PHY_REQ, LL_PHY_RSP }, phy_begin, phy_tell,
-                                    phy_instant };
+const struct procedure proc_phy = { { LL_PHY_REQ, LL_PHY_RSP }, phy_begin, phy_tell, phy_instant };

@@ -63,31 +63,22 @@ static void flight_remove(struct woad_air *air, struct flight *gone)
 static struct woad_air_packet packet_of(const struct flight *f)
 {
     return (struct woad_air_packet){
-        f->start, f->channel, f->aa, f->phy, f->pdu, f->len, f->power, f->kind,
-        f->crc_init, f->plain_len ? f->plain : NULL, f->plain_len, f->from };
+        f->start,     f->channel, f->aa,   f->phy,      f->pdu,
+        f->len,       f->power,   f->kind, f->crc_init, f->plain_len ? f->plain : NULL,
+        f->plain_len, f->from
+    };
 }
 
 static void medium_hand(ctl *to, const struct flight *f, int8_t rssi)
 {
     struct rd pdu = rd_of(f->pdu, f->len);
     switch (to->radio.owner) {
-    case FOR_ADV:
-        adv_heard(to, pdu, f->end);
-        break;
-    case FOR_SCAN:
-        scan_heard(to, pdu, rssi, f->start, f->end);
-        break;
-    case FOR_CONN:
-        link_heard(to, f, rssi);
-        break;
-    case FOR_SYNC:
-        sync_heard(to, f, rssi);
-        break;
-    case FOR_ISO:
-        iso_heard(to, f);
-        break;
-    default:
-        break;
+    case FOR_ADV: adv_heard(to, pdu, f->end); break;
+    case FOR_SCAN: scan_heard(to, pdu, rssi, f->start, f->end); break;
+    case FOR_CONN: link_heard(to, f, rssi); break;
+    case FOR_SYNC: sync_heard(to, f, rssi); break;
+    case FOR_ISO: iso_heard(to, f); break;
+    default: break;
     }
     if (to->radio.state == RADIO_OFF) {
         scan_resume(to);
@@ -155,12 +146,12 @@ void medium_forget(struct woad_air *air, const ctl *gone)
 static void medium_deliver(ctl *to, const struct flight *f, int8_t rssi)
 {
     struct woad_air *air = to->air;
-    struct woad_air_fate fate = { path_delay(f->from, to), 0 };
+    struct woad_air_delivery fate = { path_delay(f->from, to), 0 };
     struct flight copy;
-    if (air->cfg.meddle) {
+    if (air->cfg.intercept) {
         struct woad_air_packet p = packet_of(f);
         copy = *f;
-        if (!air->cfg.meddle(air->cfg.ctx, &p, to, copy.pdu, &fate)) {
+        if (!air->cfg.intercept(air->cfg.ctx, &p, to, copy.pdu, &fate)) {
             return;
         }
         f = &copy;
@@ -181,7 +172,7 @@ void medium_end(ctl *c)
 {
     struct woad_air *air = c->air;
     struct flight *f = &c->radio.flight;
-    struct place from = f->place;        /* what it was when it began: f may be used again */
+    struct place from = f->place; /* what it was when it began: f may be used again */
     flight_remove(air, f);
     if (air->cfg.sniff) {
         struct woad_air_packet p = packet_of(f);

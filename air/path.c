@@ -41,7 +41,8 @@ static bool wall_between(const struct woad_air_wall *w, int32_t x, int32_t y, co
 {
     int64_t tx = to->cfg.x_mm, ty = to->cfg.y_mm;
     return side(w->x1_mm, w->y1_mm, w->x2_mm, w->y2_mm, x, y) *
-                   side(w->x1_mm, w->y1_mm, w->x2_mm, w->y2_mm, tx, ty) < 0 &&
+                   side(w->x1_mm, w->y1_mm, w->x2_mm, w->y2_mm, tx, ty) <
+               0 &&
            side(x, y, tx, ty, w->x1_mm, w->y1_mm) * side(x, y, tx, ty, w->x2_mm, w->y2_mm) <= 0;
 }
 
@@ -60,7 +61,7 @@ static int32_t path_power(const ctl *to, int32_t x, int32_t y, int32_t power)
 {
     uint64_t mm2 = apart_mm2(x, y, to->cfg.x_mm, to->cfg.y_mm);
     if (mm2 < 100 * 100) {
-        mm2 = 100 * 100;                 /* antennas are never nearer than 10 cm */
+        mm2 = 100 * 100; /* antennas are never nearer than 10 cm */
     }
     return power - LOSS_AT_1_M_DB - decibels(mm2) - path_walls(to, x, y);
 }

@@ -6,15 +6,21 @@
 
 enum { LINKTYPE_BLE_LL_WITH_PHDR = 256, RECORD_HEADER = 16, PSEUDO_HEADER = 10 };
 enum {
-    DEWHITENED = 0x0001, SIGNAL_VALID = 0x0002, DECRYPTED = 0x0008, REFERENCE_AA = 0x0010,
-    CRC_CHECKED = 0x0400, CRC_VALID = 0x0800, MIC_CHECKED = 0x1000, MIC_VALID = 0x2000
+    DEWHITENED = 0x0001,
+    SIGNAL_VALID = 0x0002,
+    DECRYPTED = 0x0008,
+    REFERENCE_AA = 0x0010,
+    CRC_CHECKED = 0x0400,
+    CRC_VALID = 0x0800,
+    MIC_CHECKED = 0x1000,
+    MIC_VALID = 0x2000
 };
 enum { KIND_SHIFT = 7, PHY_SHIFT = 14 };
 
 void woad_air_pcap_header(uint8_t header[WOAD_AIR_PCAP_HEADER])
 {
     struct wr out = wr_of(header, WOAD_AIR_PCAP_HEADER);
-    wr_le32(&out, 0xa1b2c3d4);           /* microseconds */
+    wr_le32(&out, 0xa1b2c3d4); /* microseconds */
     wr_le16(&out, 2);
     wr_le16(&out, 4);
     wr_zero(&out, 8);
@@ -25,8 +31,11 @@ void woad_air_pcap_header(uint8_t header[WOAD_AIR_PCAP_HEADER])
 /* In steps of 2 MHz from 2402 MHz.  Vol 6, Part B, 1.4.1 */
 static uint8_t rf_channel(uint8_t channel)
 {
-    return (uint8_t)(channel == 37 ? 0 : channel == 38 ? 12 : channel == 39 ? 39
-                     : channel < 11 ? channel + 1 : channel + 2);
+    return (uint8_t)(channel == 37   ? 0
+                     : channel == 38 ? 12
+                     : channel == 39 ? 39
+                     : channel < 11  ? channel + 1
+                                     : channel + 2);
 }
 
 /* x^24 + x^10 + x^9 + x^6 + x^4 + x^3 + x + 1, least significant bit first.  3.1.1 */
@@ -62,13 +71,13 @@ size_t woad_air_pcap(const struct woad_air_packet *p, bool keys, uint8_t *record
     wr_le32(&out, whole);
     wr_u8(&out, rf_channel(p->channel));
     wr_u8(&out, (uint8_t)p->power_dbm);
-    wr_u8(&out, 0x80);                   /* no noise is known */
+    wr_u8(&out, 0x80); /* no noise is known */
     wr_u8(&out, 0);
     wr_le32(&out, p->access_address);
     wr_le16(&out, (uint16_t)flags);
     wr_le32(&out, p->access_address);
     if (coded) {
-        wr_u8(&out, p->phy == 4);        /* coding indicator: S=8, S=2 */
+        wr_u8(&out, p->phy == 4); /* coding indicator: S=8, S=2 */
     }
     wr_bytes(&out, pdu, len);
     wr_le24(&out, crc24(p->crc_init, pdu, len));

@@ -1,27 +1,30 @@
 /* Controllers as they are sold: what they can do, as data.  The version is HCI's number: Assigned
  * Numbers, as in Vol 4, Part E, 7.4.1. */
-#include "ll.h"
+#include "hci.h"
 
 #define BIT(n) (1ull << (n))
 #define OF_4_0 BIT(FEATURE_ENCRYPTION)
-#define OF_4_1 (OF_4_0 | BIT(FEATURE_PARAM_REQ) | BIT(FEATURE_REJECT_EXT) | \
-                BIT(FEATURE_PERIPHERAL) | \
-                BIT(FEATURE_PING))
+#define OF_4_1 \
+    (OF_4_0 | BIT(FEATURE_PARAM_REQ) | BIT(FEATURE_REJECT_EXT) | BIT(FEATURE_PERIPHERAL) | \
+     BIT(FEATURE_PING))
 #define OF_4_2 (OF_4_1 | BIT(FEATURE_LENGTH) | BIT(FEATURE_PRIVACY))
-#define OF_5_0 (OF_4_2 | BIT(FEATURE_2M) | BIT(FEATURE_CODED) | BIT(FEATURE_EXT_ADV) | \
-                BIT(FEATURE_CSA2))
+#define OF_5_0 \
+    (OF_4_2 | BIT(FEATURE_2M) | BIT(FEATURE_CODED) | BIT(FEATURE_EXT_ADV) | BIT(FEATURE_CSA2))
 #define ALL_5_0 (OF_5_0 | BIT(FEATURE_PERIODIC))
-#define OF_5_1 (ALL_5_0 | BIT(FEATURE_PAST_SENDER) | BIT(FEATURE_PAST_RECIPIENT) | \
-                BIT(FEATURE_SCA))
-#define OF_5_2 (OF_5_1 | BIT(FEATURE_POWER) | BIT(FEATURE_POWER_CHANGE) | \
-                BIT(FEATURE_PATH_LOSS) | BIT(FEATURE_CIS_CENTRAL) | \
-                BIT(FEATURE_CIS_PERIPHERAL) | BIT(FEATURE_BROADCASTER) | BIT(FEATURE_RECEIVER))
+#define OF_5_1 (ALL_5_0 | BIT(FEATURE_PAST_SENDER) | BIT(FEATURE_PAST_RECIPIENT) | BIT(FEATURE_SCA))
+#define OF_5_2 \
+    (OF_5_1 | BIT(FEATURE_POWER) | BIT(FEATURE_POWER_CHANGE) | BIT(FEATURE_PATH_LOSS) | \
+     BIT(FEATURE_CIS_CENTRAL) | BIT(FEATURE_CIS_PERIPHERAL) | BIT(FEATURE_BROADCASTER) | \
+     BIT(FEATURE_RECEIVER))
 #define OF_5_3 (OF_5_2 | BIT(FEATURE_SUBRATE))
 
 /* What a version has, and how many LE events it numbers: 7.7.65. */
-static const struct { uint64_t features; uint8_t le_events; } versions[] = {
-    { OF_4_0, 5 }, { OF_4_1, 6 }, { OF_4_2, 11 }, { ALL_5_0, 20 }, { OF_5_1, 24 }, { OF_5_2, 34 },
-    { OF_5_3, 35 }, { OF_5_3, 41 },
+static const struct {
+    uint64_t features;
+    uint8_t le_events;
+} versions[] = {
+    { OF_4_0, 5 },  { OF_4_1, 6 },  { OF_4_2, 11 }, { ALL_5_0, 20 },
+    { OF_5_1, 24 }, { OF_5_2, 34 }, { OF_5_3, 35 }, { OF_5_3, 41 },
 };
 
 static size_t version_row(uint8_t version)

@@ -7,14 +7,10 @@
 uint32_t radio_airtime(size_t pdu_len, uint8_t phy)
 {
     switch (phy) {
-    case PHY_2M:
-        return (uint32_t)(4 * (2 + 4 + pdu_len + 3));
-    case PHY_CODED:
-        return (uint32_t)(80 + 256 + 16 + 24 + 64 * (pdu_len + 3) + 24);
-    case PHY_CODED_S2:
-        return (uint32_t)(80 + 256 + 16 + 24 + 16 * (pdu_len + 3) + 6);
-    default:
-        return (uint32_t)(8 * (1 + 4 + pdu_len + 3));
+    case PHY_2M: return (uint32_t)(4 * (2 + 4 + pdu_len + 3));
+    case PHY_CODED: return (uint32_t)(80 + 256 + 16 + 24 + 64 * (pdu_len + 3) + 24);
+    case PHY_CODED_S2: return (uint32_t)(80 + 256 + 16 + 24 + 16 * (pdu_len + 3) + 6);
+    default: return (uint32_t)(8 * (1 + 4 + pdu_len + 3));
     }
 }
 
@@ -46,8 +42,7 @@ void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa
     c->radio.at = at;
 }
 
-void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t phy,
-                  uint64_t until)
+void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t phy, uint64_t until)
 {
     radio_off(c);
     c->radio.owner = owner;
@@ -100,7 +95,7 @@ static void radio_quiet(ctl *c)
 {
     uint64_t end;
     if (medium_busy(c, &end) && end >= c->air->now) {
-        c->radio.at = end + 1;           /* it has begun in time: hear it out */
+        c->radio.at = end + 1; /* it has begun in time: hear it out */
         return;
     }
     uint8_t owner = c->radio.owner;
@@ -127,13 +122,8 @@ void radio_run(ctl *c)
         c->radio.at = c->radio.flight.end;
         medium_begin(c);
         break;
-    case RADIO_TX:
-        radio_sent(c);
-        break;
-    case RADIO_RX:
-        radio_quiet(c);
-        break;
-    default:
-        break;
+    case RADIO_TX: radio_sent(c); break;
+    case RADIO_RX: radio_quiet(c); break;
+    default: break;
     }
 }

@@ -2,8 +2,13 @@
  * them are to each other and to what is constant, so to put them back where they were is enough. */
 #include "ll.h"
 
-struct head { size_t len; };
-struct kept { ctl *c; size_t len; };
+struct head {
+    size_t len;
+};
+struct kept {
+    ctl *c;
+    size_t len;
+};
 
 size_t woad_air_snapshot_size(const struct woad_air *air)
 {
@@ -52,11 +57,11 @@ int woad_air_restore(struct woad_air *air, const void *mem, size_t len)
     }
     const uint8_t *at = take(mem, &head, sizeof head);
     if (head.len < sizeof head + sizeof *air || len < head.len) {
-        return -22;                      /* nothing has been changed yet */
+        return -22; /* nothing has been changed yet */
     }
     for (ctl *c = air->all, *next; c; c = next) {
         next = c->all_next;
-        c->air = NULL;                   /* it is on no air, if it is not put back */
+        c->air = NULL; /* it is on no air, if it is not put back */
     }
     at = take(at, air, sizeof *air);
     for (const ctl *c = air->all; c; c = c->all_next) {

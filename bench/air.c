@@ -27,11 +27,19 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
-static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
-    &woad_gatt_server, &woad_gatt_client, NULL };
-static const struct woad_config host = { .features = all, .event = on_event, .conns = 1,
-    .attr_tables = 1, .subscriptions = 1, .procedures = 1, .mtu = 64, .tx_queue = 512,
-    .request_queue = 66 };
+static const struct woad_feature *const all[] = {
+    &woad_feature_advertiser,  &woad_feature_scanner,     &woad_feature_central,
+    &woad_feature_gatt_server, &woad_feature_gatt_client, NULL
+};
+static const struct woad_config host = { .features = all,
+                                         .event = on_event,
+                                         .conns = 1,
+                                         .attr_tables = 1,
+                                         .subscriptions = 1,
+                                         .procedures = 1,
+                                         .mtu = 64,
+                                         .tx_queue = 512,
+                                         .request_queue = 66 };
 
 /* Two devices, notifications as fast as the link takes them. */
 static void two(double *x_realtime, double *ll_pdu_per_s)
@@ -48,8 +56,8 @@ static void two(double *x_realtime, double *ll_pdu_per_s)
     }
     double took = cpu() - began;
     printf("two devices streaming: %lu notifications/s of the air, %.0f x real time, "
-           "%.0f LL PDU/s of CPU\n", (w.d[1].got - before) / SECONDS, SECONDS / took,
-           (double)(w.pdus - pdus) / took);
+           "%.0f LL PDU/s of CPU\n",
+           (w.d[1].got - before) / SECONDS, SECONDS / took, (double)(w.pdus - pdus) / took);
     *x_realtime = SECONDS / took;
     *ll_pdu_per_s = (double)(w.pdus - pdus) / took;
 }
@@ -103,9 +111,11 @@ static double many(size_t devices, unsigned seconds)
     for (size_t k = 0; k < devices; k++) {
         got += w.d[k].got;
     }
-    printf("%zu devices, %zu of %zu connections: %.2f x real time, %.0f LL PDU/s of the air, %.0f of "
-           "CPU; %lu reports and notifications\n", devices, joined, links, seconds / took,
-           (double)(w.pdus - pdus) / seconds, (double)(w.pdus - pdus) / took, got);
+    printf(
+        "%zu devices, %zu of %zu connections: %.2f x real time, %.0f LL PDU/s of the air, %.0f of "
+        "CPU; %lu reports and notifications\n",
+        devices, joined, links, seconds / took, (double)(w.pdus - pdus) / seconds,
+        (double)(w.pdus - pdus) / took, got);
     return seconds / took;
 }
 
@@ -116,16 +126,18 @@ int main(int argc, char **argv)
     two(&two_x, &pdus);
     double some_x[3] = { many(20, 60), many(100, 20), many(1000, 10) };
     many_x = many(10000, 4);
-    size_t each = woad_size(&host) + woad_air_controller_size(&(struct woad_air_controller_config){
-        .conns = 1, .acl_count = 12, .acl_len = 251, .queue = 4096 });
+    size_t each =
+        woad_size(&host) + woad_air_controller_size(&(struct woad_air_controller_config){
+                               .conns = 1, .acl_count = 12, .acl_len = 251, .queue = 4096 });
     printf("a device: %zu octets, of host and controller\n", each);
     FILE *f = argc > 1 ? fopen(argv[1], "w") : NULL;
     if (f) {
-        fprintf(f, "{\"ll_pdu_per_s\": %.0f, \"two_devices_x_realtime\": %.0f, "
+        fprintf(f,
+                "{\"ll_pdu_per_s\": %.0f, \"two_devices_x_realtime\": %.0f, "
                 "\"devices_20_x_realtime\": %.0f, \"devices_100_x_realtime\": %.0f, "
                 "\"devices_1000_x_realtime\": %.0f, \"devices_10000_x_realtime\": %.2f, "
-                "\"octets_a_device\": %zu}\n", pdus, two_x, some_x[0], some_x[1], some_x[2], many_x,
-                each);
+                "\"octets_a_device\": %zu}\n",
+                pdus, two_x, some_x[0], some_x[1], some_x[2], many_x, each);
         fclose(f);
     }
     return 0;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct woad_crypto nothing = { 0 };          /* is calculated here */
+static const struct woad_crypto nothing = { 0 }; /* is calculated here */
 
 static struct woad *h;
 static unsigned answers;
@@ -32,9 +32,9 @@ static void answer_all(void)
     uint8_t c[WOAD_TX_ROOM];
     while (woad_tx(h, c, sizeof c)) {
         uint8_t done[80] = { 4, 0x0e, 68, 1, c[1], c[2], 0 };
-        done[7] = 251;                   /* of LE Read Buffer Size */
+        done[7] = 251; /* of LE Read Buffer Size */
         done[9] = 8;
-        answers += c[1] == 0x1a && c[2] == 0x20;           /* LE Long Term Key Request Reply */
+        answers += c[1] == 0x1a && c[2] == 0x20; /* LE Long Term Key Request Reply */
         woad_rx(h, done, 71);
     }
 }
@@ -48,21 +48,31 @@ __attribute__((noinline)) void measured(const uint8_t *event, size_t len)
 
 int main(int argc, char **argv)
 {
-    static const struct woad_feature *const with[] = { &woad_advertiser, &woad_security_manager,
-                                                       NULL };
+    static const struct woad_feature *const with[] = { &woad_feature_advertiser,
+                                                       &woad_feature_security_manager, NULL };
     unsigned bonds = argc > 1 ? (unsigned)atoi(argv[1]) : 1;
-    struct woad_config config = { .features = with, .event = on_event, .conns = 1, .mtu = 23,
-        .procedures = 1, .tx_queue = 64, .request_queue = 64, .bonds = (uint8_t)bonds,
-        .crypto = &nothing, .random = draw };
-    uint8_t connected[] = { 4, 0x3e, 19, 1, 0, 1, 0, 1, 0, 1, 2, 3, 4, 5, 6, 24, 0, 0, 0, 100, 0,
-                            0 };
+    struct woad_config config = { .features = with,
+                                  .event = on_event,
+                                  .conns = 1,
+                                  .mtu = 23,
+                                  .procedures = 1,
+                                  .tx_queue = 64,
+                                  .request_queue = 64,
+                                  .bonds = (uint8_t)bonds,
+                                  .crypto = &nothing,
+                                  .random = draw };
+    uint8_t connected[] = {
+        4, 0x3e, 19, 1, 0, 1, 0, 1, 0, 1, 2, 3, 4, 5, 6, 24, 0, 0, 0, 100, 0, 0
+    };
     static const uint8_t key_request[16] = { 4, 0x3e, 13, 5, 1 };
     h = woad_init(calloc(1, woad_size(&config)), woad_size(&config), &config);
     woad_start(h);
     answer_all();
     for (unsigned n = 0; n < bonds; n++) {
         struct woad_bond bond = { .peer = { 0, { 1, 2, 3, 4, 5, (uint8_t)(6 + n) } },
-                                  .flags = WOAD_BOND_SECURE, .key_size = 16, .has_own_ltk = true };
+                                  .flags = WOAD_BOND_SECURE,
+                                  .key_size = 16,
+                                  .has_own_ltk = true };
         woad_bond_add(h, &bond);
     }
     woad_rx(h, connected, sizeof connected);

@@ -29,11 +29,13 @@ static struct {
     bool as_fast_as_can_be;
 } w;
 
-static uint16_t w_loss;                  /* of packets, per mille */
-static const struct woad_crypto *w_crypto;                 /* of the controllers */
+static uint16_t w_loss;                    /* of packets, per mille */
+static const struct woad_crypto *w_crypto; /* of the controllers */
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
-static const struct woad_attr db[] = { WOAD_PRIMARY(&u_service),
-    WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_NOTIFY | WOAD_PROP_WRITE, WOAD_PERM_WRITE) };
+static const struct woad_attr db[] = {
+    WOAD_PRIMARY(&u_service),
+    WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_NOTIFY | WOAD_PROP_WRITE, WOAD_PERM_WRITE)
+};
 enum { VALUE = 12 };
 
 static inline void sniff(void *ctx, const struct woad_air_packet *p)
@@ -90,8 +92,15 @@ static inline void world(size_t devices, int32_t apart_mm, const struct woad_con
         struct woad_config host = *config;
         host.ctx = d;
         struct woad_air_controller_config c = { .address = { (uint8_t)k, (uint8_t)(k >> 8), 1, 2, 3,
-            4 }, .x_mm = (int32_t)(k % side) * apart_mm, .y_mm = (int32_t)(k / side) * apart_mm,
-            .conns = 1, .acl_count = 12, .acl_len = 251, .queue = 4096, .crypto = w_crypto, .user = d };
+                                                             4 },
+                                                .x_mm = (int32_t)(k % side) * apart_mm,
+                                                .y_mm = (int32_t)(k / side) * apart_mm,
+                                                .conns = 1,
+                                                .acl_count = 12,
+                                                .acl_len = 251,
+                                                .queue = 4096,
+                                                .crypto = w_crypto,
+                                                .user = d };
         d->host = woad_init(malloc(woad_size(&host)), woad_size(&host), &host);
         d->ctl = woad_air_attach(w.air, malloc(woad_air_controller_size(&c)),
                                  woad_air_controller_size(&c), &c);
@@ -122,7 +131,10 @@ static inline void run_us(uint64_t us)
     }
 }
 
-static inline double cpu(void) { return (double)clock() / CLOCKS_PER_SEC; }
+static inline double cpu(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
 
 static inline void join(struct device *p, struct device *c, uint16_t interval)
 {

@@ -1,10 +1,11 @@
-/* How long it takes from advertising to the first notification, in virtual time: of a stranger, that
- * pairs, looks for the value and subscribes to it; and when it is back, bonded: `first FILE`. */
+/* How long it takes from advertising to the first notification, in virtual time: of a stranger,
+ * that pairs, looks for the value and subscribes to it; and when it is back, bonded: `first FILE`.
+ */
 #include "devices.h"
 
 #include <woad/crypto.h>
 
-enum { INTERVAL = 24, TIMES = 20, STEP_US = 1000 };        /* 30 ms; each began at another moment */
+enum { INTERVAL = 24, TIMES = 20, STEP_US = 1000 }; /* 30 ms; each began at another moment */
 
 static struct {
     uint64_t began, connected, secured, discovered, notified;
@@ -39,11 +40,8 @@ static void central(struct woad *h, const struct woad_event *ev)
         t.discovered = now;
         woad_gattc_write(h, ev->conn, ev->u.descriptor.handle, "\1", 2);
         break;
-    case WOAD_EV_NOTIFIED:
-        t.notified = t.notified ? t.notified : now;
-        break;
-    default:
-        break;
+    case WOAD_EV_NOTIFIED: t.notified = t.notified ? t.notified : now; break;
+    default: break;
     }
 }
 
@@ -74,19 +72,29 @@ static bool once(bool bonded)
 
 int main(int argc, char **argv)
 {
-    static const struct woad_feature *const with[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_security_manager,
-        &woad_controller_crypto, NULL };
-    static const struct woad_config host = { .features = with, .event = on_event, .conns = 1,
-        .attr_tables = 1, .subscriptions = 1, .procedures = 4, .mtu = 247, .tx_queue = 512,
-        .request_queue = 512, .bonds = 1 };
+    static const struct woad_feature *const with[] = {
+        &woad_feature_advertiser,        &woad_feature_scanner,
+        &woad_feature_central,           &woad_feature_gatt_server,
+        &woad_feature_gatt_client,       &woad_feature_security_manager,
+        &woad_feature_controller_crypto, NULL
+    };
+    static const struct woad_config host = { .features = with,
+                                             .event = on_event,
+                                             .conns = 1,
+                                             .attr_tables = 1,
+                                             .subscriptions = 1,
+                                             .procedures = 4,
+                                             .mtu = 247,
+                                             .tx_queue = 512,
+                                             .request_queue = 512,
+                                             .bonds = 1 };
     static const struct woad_security_policy policy = { .io = WOAD_IO_NONE, .bond = true };
     double ms[2][4] = { { 0 } };
     w_crypto = &woad_mbedtls;
     for (unsigned k = 0; k < TIMES; k++) {
         world(2, 1000, &host);
         for (size_t n = 0; n < 2; n++) {
-            woad_set_security(w.d[n].host, &policy);
+            woad_set_security_policy(w.d[n].host, &policy);
         }
         run_us(100000 + k * 997);
         for (int bonded = 0; bonded < 2; bonded++) {
@@ -112,7 +120,8 @@ int main(int argc, char **argv)
            discovery);
     FILE *f = argc > 1 ? fopen(argv[1], "w") : NULL;
     if (f) {
-        fprintf(f, "{\"interval_ms\": %g, \"first_ms\": {\"connected\": %.0f, \"paired\": %.0f, "
+        fprintf(f,
+                "{\"interval_ms\": %g, \"first_ms\": {\"connected\": %.0f, \"paired\": %.0f, "
                 "\"discovered\": %.0f, \"notified\": %.0f}, \"bonded_ms\": {\"connected\": %.0f, "
                 "\"encrypted\": %.0f, \"notified\": %.0f}, \"discovery_intervals\": %.1f}\n",
                 INTERVAL * 1.25, ms[0][0], ms[0][1], ms[0][2], ms[0][3], ms[1][0], ms[1][1],

@@ -4,16 +4,25 @@
 
 #include <string.h>
 
-enum { MTU = 247, ACL = 251, MPS = 247, ATTRS = 1000, FIRST = 10, HANDLE = 0x40, PSM = 0x80,
-       PEER_CID = 0x70, LONG = 65000 };
+enum {
+    MTU = 247,
+    ACL = 251,
+    MPS = 247,
+    ATTRS = 1000,
+    FIRST = 10,
+    HANDLE = 0x40,
+    PSM = 0x80,
+    PEER_CID = 0x70,
+    LONG = 65000
+};
 
 static struct {
     struct woad *h;
     unsigned conns;
-    uint16_t conn, handle, cid;          /* the oldest connection */
-    uint16_t credits;                    /* that the host has granted */
-    unsigned unacked;                    /* data packets that the controller has */
-    unsigned events, packets;            /* what the operations have led to */
+    uint16_t conn, handle, cid; /* the oldest connection */
+    uint16_t credits;           /* that the host has granted */
+    unsigned unacked;           /* data packets that the controller has */
+    unsigned events, packets;   /* what the operations have led to */
     uint8_t tx[300];
     uint8_t rx[8 * MPS];
     uint8_t sdu[LONG], in[LONG];
@@ -31,40 +40,36 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_GATT_WRITE:
     case WOAD_EV_REPORT:
     case WOAD_EV_COC_SENT:
-    case WOAD_EV_COC_RECEIVED:
-        b.events++;
-        break;
+    case WOAD_EV_COC_RECEIVED: b.events++; break;
     case WOAD_EV_GATT_READ:
         b.events++;
         woad_gatt_answer(h, ev->conn, 0, value, sizeof value);
         break;
-    case WOAD_EV_CONNECT:
-        b.conn = b.conns++ ? b.conn : ev->conn;
-        break;
+    case WOAD_EV_CONNECT: b.conn = b.conns++ ? b.conn : ev->conn; break;
     case WOAD_EV_COC_REQUEST:
         b.cid = ev->u.coc.cid;
         woad_coc_accept(h, ev->conn, b.cid, b.rx, sizeof b.rx);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
-/* --- the controller, and the peer --------------------------------------------------------------- */
+/* --- the controller, and the peer ---------------------------------------------------------------
+ */
 
 static void answer(uint16_t opcode)
 {
     uint8_t e[7 + 64] = { 4, 0x0e, 4, 1, (uint8_t)opcode, (uint8_t)(opcode >> 8), 0 };
     size_t n = 7;
-    if (opcode == 0x1009) {              /* Read BD_ADDR */
+    if (opcode == 0x1009) { /* Read BD_ADDR */
         memcpy(e + n, "\x01\x02\x03\x04\x05\x06", 6);
         n += 6;
-    } else if (opcode == 0x2002) {       /* LE Read Buffer Size */
+    } else if (opcode == 0x2002) { /* LE Read Buffer Size */
         e[n++] = ACL;
         e[n++] = 0;
         e[n++] = 255;
     } else {
-        n += 64;                         /* nothing that is optional */
+        n += 64; /* nothing that is optional */
     }
     e[2] = (uint8_t)(n - 3);
     woad_rx(b.h, e, n);
@@ -84,7 +89,7 @@ static _Bool take(void)
         answer((uint16_t)(b.tx[1] | b.tx[2] << 8));
     } else if (n) {
         sent(n);
-        if (b.tx[7] == 5 && b.tx[9] == 0x16) {             /* L2CAP_FLOW_CONTROL_CREDIT_IND */
+        if (b.tx[7] == 5 && b.tx[9] == 0x16) { /* L2CAP_FLOW_CONTROL_CREDIT_IND */
             b.credits = (uint16_t)(b.credits + (b.tx[15] | b.tx[16] << 8));
         }
     }
@@ -127,9 +132,10 @@ static void heard(uint16_t cid, const uint8_t *octets, size_t len)
     heard_frame(cid, len);
 }
 
-/* --- the operations ----------------------------------------------------------------------------- */
+/* --- the operations -----------------------------------------------------------------------------
+ */
 
-static void nothing(void) { }
+static void nothing(void) {}
 
 static void notify(size_t len)
 {
@@ -137,8 +143,14 @@ static void notify(size_t len)
     sent(woad_tx(b.h, b.tx, sizeof b.tx));
 }
 
-static void notify20(void) { notify(20); }
-static void notify244(void) { notify(244); }
+static void notify20(void)
+{
+    notify(20);
+}
+static void notify244(void)
+{
+    notify(244);
+}
 
 static void write_cmd20(void)
 {
@@ -160,8 +172,8 @@ static void read_req(void)
 
 static void adv_report31(void)
 {
-    static const uint8_t e[3 + 12 + 31] = { 4, 0x3e, 12 + 31, 2, 1, 0, 0, 1, 2, 3, 4, 5, 6, 31,
-                                            30, 0xff };
+    static const uint8_t e[3 + 12 + 31] = { 4, 0x3e, 12 + 31, 2, 1, 0,  0,  1,
+                                            2, 3,    4,       5, 6, 31, 30, 0xff };
     woad_rx(b.h, e, sizeof e);
 }
 
@@ -184,8 +196,14 @@ static void coc_tx(size_t len)
     }
 }
 
-static void coc1k_tx(void) { coc_tx(1024); }
-static void coc65k_tx(void) { coc_tx(LONG); }
+static void coc1k_tx(void)
+{
+    coc_tx(1024);
+}
+static void coc65k_tx(void)
+{
+    coc_tx(LONG);
+}
 
 static void coc_rx(size_t len)
 {
@@ -208,16 +226,22 @@ static void coc_rx(size_t len)
     }
 }
 
-static void coc1k_rx(void) { coc_rx(1024); }
-static void coc65k_rx(void) { coc_rx(LONG); }
+static void coc1k_rx(void)
+{
+    coc_rx(1024);
+}
+static void coc65k_rx(void)
+{
+    coc_rx(LONG);
+}
 
 /* Of a channel's SDU: MPS octets a packet, two of them its length; and when receiving, credits. */
 const struct op ops[] = {
-    { "nothing", 100, nothing, 0, 0 }, { "notify20", 100, notify20, 0, 1 },
-    { "notify244", 100, notify244, 0, 1 }, { "write_cmd20", 200, write_cmd20, 1, 0 },
-    { "read_req", 200, read_req, 1, 1 }, { "adv_report31", 200, adv_report31, 1, 0 },
+    { "nothing", 100, nothing, 0, 0 },       { "notify20", 100, notify20, 0, 1 },
+    { "notify244", 100, notify244, 0, 1 },   { "write_cmd20", 200, write_cmd20, 1, 0 },
+    { "read_req", 200, read_req, 1, 1 },     { "adv_report31", 200, adv_report31, 1, 0 },
     { "notified20", 200, notified20, 1, 0 }, { "coc1k_tx", 200, coc1k_tx, 1, 5 },
-    { "coc1k_rx", 200, coc1k_rx, 1, 1 }, { "coc65k_tx", 4, coc65k_tx, 1, 264 },
+    { "coc1k_rx", 200, coc1k_rx, 1, 1 },     { "coc65k_tx", 4, coc65k_tx, 1, 264 },
     { "coc65k_rx", 4, coc65k_rx, 1, 1 },
 };
 const size_t n_ops = sizeof ops / sizeof *ops;
@@ -241,23 +265,25 @@ __attribute__((noinline)) void measured(const struct op *op)
 
 _Bool ops_right(const struct op *op)
 {
-    return b.events == op->n * op->events &&
-           (op->packets == 1 && op->once != notify20 && op->once != notify244 && op->once != read_req
-                ? b.packets > 0 : b.packets == op->n * op->packets);
+    return b.events == op->n * op->events && (op->packets == 1 && op->once != notify20 &&
+                                                      op->once != notify244 && op->once != read_req
+                                                  ? b.packets > 0
+                                                  : b.packets == op->n * op->packets);
 }
 
-/* --- before ------------------------------------------------------------------------------------- */
+/* --- before -------------------------------------------------------------------------------------
+ */
 
 static void open_channel(void)
 {
     static const struct woad_coc_params params = { .psm = PSM, .mtu = 65535, .mps = MPS };
-    static const uint8_t request[] = { 0x14, 1, 10, 0, PSM, 0, PEER_CID, 0, 0xff, 0xff, MPS, 0,
-                                       0xff, 0xff };
+    static const uint8_t request[] = { 0x14, 1,    10,   0,   PSM, 0,    PEER_CID,
+                                       0,    0xff, 0xff, MPS, 0,   0xff, 0xff };
     woad_coc_listen(b.h, &params);
     heard(5, request, sizeof request);
     while (woad_tx(b.h, b.tx, sizeof b.tx)) {
         b.unacked++;
-        if (b.tx[9] == 0x15) {           /* …_CONNECTION_RSP: cid, mtu, mps, credits */
+        if (b.tx[9] == 0x15) { /* …_CONNECTION_RSP: cid, mtu, mps, credits */
             b.credits = (uint16_t)(b.tx[19] | b.tx[20] << 8);
         }
     }
@@ -266,16 +292,32 @@ static void open_channel(void)
 
 _Bool ops_prepare(void *mem, size_t size, unsigned conns, unsigned attrs)
 {
-    static const struct woad_feature *const features[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_channels, NULL };
+    static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                           &woad_feature_scanner,
+                                                           &woad_feature_central,
+                                                           &woad_feature_gatt_server,
+                                                           &woad_feature_gatt_client,
+                                                           &woad_feature_l2cap_channels,
+                                                           NULL };
     static const struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     static const uint8_t mtu[] = { 2, MTU, 0 };
     const struct woad_attr group[] = { WOAD_PRIMARY(&u_service),
-        WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_NOTIFY | WOAD_PROP_READ |
-                                 WOAD_PROP_WRITE_COMMAND, WOAD_PERM_READ | WOAD_PERM_WRITE) };
-    struct woad_config config = { .features = features, .event = on_event,
-        .conns = (uint8_t)conns, .attr_tables = 1, .subscriptions = 2, .procedures = 1,
-        .mtu = MTU, .tx_queue = 512, .request_queue = 256, .channels = 1, .psms = 1, .mps = MPS };
+                                       WOAD_CHARACTERISTIC_CCCD(&u_value,
+                                                                WOAD_PROP_NOTIFY | WOAD_PROP_READ |
+                                                                    WOAD_PROP_WRITE_COMMAND,
+                                                                WOAD_PERM_READ | WOAD_PERM_WRITE) };
+    struct woad_config config = { .features = features,
+                                  .event = on_event,
+                                  .conns = (uint8_t)conns,
+                                  .attr_tables = 1,
+                                  .subscriptions = 2,
+                                  .procedures = 1,
+                                  .mtu = MTU,
+                                  .tx_queue = 512,
+                                  .request_queue = 256,
+                                  .l2cap_channels = 1,
+                                  .psms = 1,
+                                  .mps = MPS };
     for (unsigned n = 0; n < attrs; n++) {
         db[n] = group[n % 4];
     }

@@ -7,9 +7,9 @@
 
 struct op {
     const char *name;
-    unsigned n;                          /* so many in one batch, which the controller has room for */
+    unsigned n; /* so many in one batch, which the controller has room for */
     void (*once)(void);
-    unsigned events, packets;            /* that each leads to: to the application; data, to the controller */
+    unsigned events, packets; /* that each leads to: to the application; data, to the controller */
 };
 extern const struct op ops[];
 extern const size_t n_ops;

@@ -1,6 +1,7 @@
 /* The operations on a Cortex-M4 in QEMU, started with `-icount shift=0`: every instruction takes a
- * nanosecond of the machine's time, by which SysTick counts at 25 MHz; so a tick is 40 of them.  And
- * how much of the stack each makes use of, the application's callback and the bench's part included. */
+ * nanosecond of the machine's time, by which SysTick counts at 25 MHz; so a tick is 40 of them. And
+ * how much of the stack each makes use of, the application's callback and the bench's part
+ * included. */
 #include "number.h"
 #include "ops.h"
 
@@ -8,7 +9,7 @@ enum { PER_TICK = 40, MEM = 8192, STACK = 4096, NEAR = 128 };
 enum { PAINT = 0xa5a5a5a5 };
 #define SYSTICK_CTRL (*(volatile uint32_t *)0xe000e010)
 #define SYSTICK_LOAD (*(volatile uint32_t *)0xe000e014)
-#define SYSTICK_NOW  (*(volatile uint32_t *)0xe000e018)
+#define SYSTICK_NOW (*(volatile uint32_t *)0xe000e018)
 
 static uint64_t mem[MEM / sizeof(uint64_t)];
 
@@ -30,7 +31,7 @@ void run(void)
     SYSTICK_CTRL = 0;
     SYSTICK_LOAD = 0xffffff;
     SYSTICK_NOW = 0;
-    SYSTICK_CTRL = 5;                    /* the processor's clock, no interrupt */
+    SYSTICK_CTRL = 5; /* the processor's clock, no interrupt */
     _Bool well = ops_prepare(mem, sizeof mem, 1, 20);
     for (size_t n = 0; well && n < n_ops; n++) {
         ops_between();

@@ -1,5 +1,6 @@
-/* `ops NAME [CONNECTIONS [ATTRIBUTES]]`: a batch of that operation between two of nothing, for callgrind,
- * which counts what happens in measured().  Without a name: the names, and how many are in a batch. */
+/* `ops NAME [CONNECTIONS [ATTRIBUTES]]`: a batch of that operation between two of nothing, for
+ * callgrind, which counts what happens in measured().  Without a name: the names, and how many are
+ * in a batch. */
 #include "ops.h"
 
 #include <stdio.h>

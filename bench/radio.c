@@ -1,12 +1,16 @@
-/* What of the radio's time two hosts make use of, in virtual time: `radio FILE`, the figures as JSON in it.
- * The limit is that of whole packets of 251 octets, each with its answer and two T_IFS, in every
- * connection event; connections that are not encrypted.  Vol 6, Part B, 2.1, 2.2, 4.1.1 */
+/* What of the radio's time two hosts make use of, in virtual time: `radio FILE`, the figures as
+ * JSON in it. The limit is that of whole packets of 251 octets, each with its answer and two T_IFS,
+ * in every connection event; connections that are not encrypted.  Vol 6, Part B, 2.1, 2.2, 4.1.1 */
 #include "devices.h"
 
 enum { PSM = 0x80, MPS = 247, SDU = 65535, SECONDS = 60 };
 
-struct phy { const char *name; uint8_t phys, coding; };
-static const struct phy phys[] = { { "1M", WOAD_PHYS_1M, 0 }, { "2M", WOAD_PHYS_2M, 0 },
+struct phy {
+    const char *name;
+    uint8_t phys, coding;
+};
+static const struct phy phys[] = { { "1M", WOAD_PHYS_1M, 0 },
+                                   { "2M", WOAD_PHYS_2M, 0 },
                                    { "S8", WOAD_PHYS_CODED, WOAD_CODING_S8 } };
 
 static struct {
@@ -14,7 +18,7 @@ static struct {
     uint16_t cid;
     uint64_t octets;
     uint64_t written_at, latency, writes;
-    uint8_t rx[8 * MPS], tx[SDU], in[10 * MPS];            /* in: so that what has come is known */
+    uint8_t rx[8 * MPS], tx[SDU], in[10 * MPS]; /* in: so that what has come is known */
 } r;
 
 static void send(struct device *d)
@@ -32,9 +36,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     struct device *d = ctx;
     keep(d, ev);
     switch (ev->type) {
-    case WOAD_EV_CONNECT:
-        d->streams = !ev->u.connect.central;
-        break;
+    case WOAD_EV_CONNECT: d->streams = !ev->u.connect.central; break;
     case WOAD_EV_COC_REQUEST:
         r.cid = ev->u.coc.cid;
         woad_coc_accept(h, ev->conn, r.cid, r.rx, sizeof r.rx);
@@ -49,15 +51,9 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         woad_coc_receive(h, ev->conn, ev->u.coc_data.cid, r.in, sizeof r.in);
         break;
     case WOAD_EV_COC_SENT:
-    case WOAD_EV_TX_READY:
-        send(d);
-        break;
-    case WOAD_EV_NOTIFIED:
-        r.octets += ev->u.value.len;
-        break;
-    case WOAD_EV_GATT_WRITE:
-        woad_gatt_answer(h, ev->conn, 0, NULL, 0);
-        break;
+    case WOAD_EV_TX_READY: send(d); break;
+    case WOAD_EV_NOTIFIED: r.octets += ev->u.value.len; break;
+    case WOAD_EV_GATT_WRITE: woad_gatt_answer(h, ev->conn, 0, NULL, 0); break;
     case WOAD_EV_GATTC_DONE:
         if (ev->u.done.op != WOAD_GATTC_WRITE) {
             break;
@@ -65,20 +61,16 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         r.latency += woad_air_now(w.air) - r.written_at;
         r.writes++;
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
 static double air_us(const struct phy *p, unsigned octets)
 {
     switch (p->phys) {
-    case WOAD_PHYS_1M:
-        return 8.0 * (1 + 4 + 2 + octets + 3);
-    case WOAD_PHYS_2M:
-        return 4.0 * (2 + 4 + 2 + octets + 3);
-    default:
-        return 80 + 256 + 16 + 24 + 64.0 * (2 + octets + 3) + 24;
+    case WOAD_PHYS_1M: return 8.0 * (1 + 4 + 2 + octets + 3);
+    case WOAD_PHYS_2M: return 4.0 * (2 + 4 + 2 + octets + 3);
+    default: return 80 + 256 + 16 + 24 + 64.0 * (2 + octets + 3) + 24;
     }
 }
 
@@ -94,11 +86,24 @@ static double limit(const struct phy *p, uint16_t interval, double each)
 
 static bool connected(const struct phy *p, uint16_t interval)
 {
-    static const struct woad_feature *const with[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_link, &woad_channels, NULL };
-    static const struct woad_config host = { .features = with, .event = on_event, .conns = 1,
-        .attr_tables = 1, .subscriptions = 1, .procedures = 2, .mtu = 247, .tx_queue = 2048,
-        .request_queue = 512, .channels = 1, .psms = 1, .mps = MPS };
+    static const struct woad_feature *const with[] = {
+        &woad_feature_advertiser,     &woad_feature_scanner,
+        &woad_feature_central,        &woad_feature_gatt_server,
+        &woad_feature_gatt_client,    &woad_feature_link_control,
+        &woad_feature_l2cap_channels, NULL
+    };
+    static const struct woad_config host = { .features = with,
+                                             .event = on_event,
+                                             .conns = 1,
+                                             .attr_tables = 1,
+                                             .subscriptions = 1,
+                                             .procedures = 2,
+                                             .mtu = 247,
+                                             .tx_queue = 2048,
+                                             .request_queue = 512,
+                                             .l2cap_channels = 1,
+                                             .psms = 1,
+                                             .mps = MPS };
     memset(&r, 0, sizeof r);
     world(2, 1000, &host);
     w.d[0].conn = w.d[1].conn = WOAD_NO_CONN;
@@ -122,7 +127,7 @@ static bool connected(const struct phy *p, uint16_t interval)
 static void open_channel(void)
 {
     static const struct woad_coc_params params = { .psm = PSM, .mtu = SDU, .mps = MPS };
-    static uint8_t rx[512 * MPS];          /* a packet of credits for every 256 frames */
+    static uint8_t rx[512 * MPS]; /* a packet of credits for every 256 frames */
     uint16_t cid;
     woad_coc_listen(w.d[0].host, &params);
     woad_coc_connect(w.d[1].host, w.d[1].conn, &params, rx, sizeof rx, &cid);
@@ -200,8 +205,8 @@ int main(int argc, char **argv)
                     fprintf(f, "\"%s-%gms-%s\": %.4f, ", phys[p].name, intervals[n] * 1.25,
                             channel ? "coc" : "notify", is / most);
                 } else {
-                    fprintf(f, "\"%s-%gms-%s-octets\": %.0f, ", phys[p].name,
-                            intervals[n] * 1.25, channel ? "coc" : "notify", is);
+                    fprintf(f, "\"%s-%gms-%s-octets\": %.0f, ", phys[p].name, intervals[n] * 1.25,
+                            channel ? "coc" : "notify", is);
                 }
             }
         }

@@ -12,7 +12,7 @@ static int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
     if (!err) {
         err = mbedtls_aes_crypt_ecb(&aes, MBEDTLS_AES_ENCRYPT, in, out);
     }
-    mbedtls_aes_free(&aes);              /* wipes the key schedule */
+    mbedtls_aes_free(&aes); /* wipes the key schedule */
     return err ? -1 : 0;
 }
 
@@ -28,7 +28,12 @@ static int blinding(void *ctx, unsigned char *out, size_t len)
     return 0;
 }
 
-struct p256 { mbedtls_ecp_group group; mbedtls_mpi d, z; mbedtls_ecp_point point; uint32_t blind; };
+struct p256 {
+    mbedtls_ecp_group group;
+    mbedtls_mpi d, z;
+    mbedtls_ecp_point point;
+    uint32_t blind;
+};
 
 static int p256_begin(struct p256 *p, const uint8_t private_key[32])
 {
@@ -47,7 +52,7 @@ static void p256_end(struct p256 *p)
 {
     mbedtls_ecp_point_free(&p->point);
     mbedtls_mpi_free(&p->z);
-    mbedtls_mpi_free(&p->d);             /* wipes it */
+    mbedtls_mpi_free(&p->d); /* wipes it */
     mbedtls_ecp_group_free(&p->group);
 }
 
@@ -61,9 +66,9 @@ static int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
     size_t len;
     int err = p256_begin(&p, private_key);
     err = err ? err : mbedtls_ecp_mul(&p.group, &p.point, &p.d, &p.group.G, blinding, &p.blind);
-    err = err ? err : mbedtls_ecp_point_write_binary(&p.group, &p.point,
-                                                     MBEDTLS_ECP_PF_UNCOMPRESSED, &len, octets,
-                                                     sizeof octets);
+    err = err ? err
+              : mbedtls_ecp_point_write_binary(&p.group, &p.point, MBEDTLS_ECP_PF_UNCOMPRESSED,
+                                               &len, octets, sizeof octets);
     for (size_t n = 0; !err && n < 64; n++) {
         public_key[n] = octets[1 + n];
     }
@@ -71,8 +76,7 @@ static int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
     return err ? -1 : 0;
 }
 
-static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64],
-                   uint8_t secret[32])
+static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64], uint8_t secret[32])
 {
     struct p256 p;
     uint8_t octets[POINT] = { 4 };
@@ -84,9 +88,9 @@ static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64],
     err = err ? err : mbedtls_ecp_check_pubkey(&p.group, &p.point);
     err = err ? err : mbedtls_ecp_mul(&p.group, &p.point, &p.d, &p.point, blinding, &p.blind);
     size_t len;
-    err = err ? err : mbedtls_ecp_point_write_binary(&p.group, &p.point,
-                                                     MBEDTLS_ECP_PF_UNCOMPRESSED, &len, octets,
-                                                     sizeof octets);
+    err = err ? err
+              : mbedtls_ecp_point_write_binary(&p.group, &p.point, MBEDTLS_ECP_PF_UNCOMPRESSED,
+                                               &len, octets, sizeof octets);
     for (size_t n = 0; !err && n < 32; n++) {
         secret[n] = octets[1 + n];
     }

@@ -15,7 +15,7 @@ static psa_key_id_t key_of(psa_key_type_t type, size_t bits, psa_key_usage_t usa
     psa_set_key_bits(&attributes, bits);
     psa_set_key_usage_flags(&attributes, usage);
     psa_set_key_algorithm(&attributes, algorithm);
-    if (psa_crypto_init() != PSA_SUCCESS ||                /* more than once does no harm */
+    if (psa_crypto_init() != PSA_SUCCESS || /* more than once does no harm */
         psa_import_key(&attributes, octets, len, &key) != PSA_SUCCESS) {
         return 0;
     }
@@ -26,13 +26,13 @@ static int psa_aes128(const uint8_t key[16], const uint8_t in[16], uint8_t out[1
 {
     uint8_t block[16];
     size_t len = 0;
-    psa_key_id_t id = key_of(PSA_KEY_TYPE_AES, 128, PSA_KEY_USAGE_ENCRYPT, PSA_ALG_ECB_NO_PADDING,
-                             key, 16);
+    psa_key_id_t id =
+        key_of(PSA_KEY_TYPE_AES, 128, PSA_KEY_USAGE_ENCRYPT, PSA_ALG_ECB_NO_PADDING, key, 16);
     if (!id) {
         return -1;
     }
-    psa_status_t status = psa_cipher_encrypt(id, PSA_ALG_ECB_NO_PADDING, in, 16, block,
-                                             sizeof block, &len);
+    psa_status_t status =
+        psa_cipher_encrypt(id, PSA_ALG_ECB_NO_PADDING, in, 16, block, sizeof block, &len);
     psa_destroy_key(id);
     if (status != PSA_SUCCESS || len != 16) {
         return -1;
@@ -78,8 +78,8 @@ static int psa_p256_dh(const uint8_t private_key[32], const uint8_t public_key[6
         return -1;
     }
     memcpy(octets + 1, public_key, 64);
-    psa_status_t status = psa_raw_key_agreement(PSA_ALG_ECDH, id, octets, sizeof octets, secret, 32,
-                                                &len);
+    psa_status_t status =
+        psa_raw_key_agreement(PSA_ALG_ECDH, id, octets, sizeof octets, secret, 32, &len);
     psa_destroy_key(id);
     return status == PSA_SUCCESS && len == 32 ? 0 : -1;
 }

@@ -11,8 +11,8 @@
 
 static struct {
     uint64_t chance, seed;
-    unsigned complaints, commands, accepted, ended;        /* ended: procedures, by success */
-    void (*on_event)(int who, unsigned code, const uint8_t *e);        /* LE: 0x3e00 + subevent */
+    unsigned complaints, commands, accepted, ended;             /* ended: procedures, by success */
+    void (*on_event)(int who, unsigned code, const uint8_t *e); /* LE: 0x3e00 + subevent */
     void (*on_data)(int who, const uint8_t *packet, size_t len);
 } r;
 
@@ -101,7 +101,8 @@ static inline void run_for(uint64_t us)
 static inline void random_world(uint64_t seed, int n, unsigned loss_per_mille)
 {
     memset(&w, 0, sizeof w);
-    struct woad_air_config air = { .seed = seed, .loss_per_mille = (uint16_t)loss_per_mille,
+    struct woad_air_config air = { .seed = seed,
+                                   .loss_per_mille = (uint16_t)loss_per_mille,
                                    .around = &w.around };
     w.around.noise_dbm = -105;
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
@@ -109,9 +110,15 @@ static inline void random_world(uint64_t seed, int n, unsigned loss_per_mille)
     r.chance = seed * 77777 + 5;
     for (int k = 0; k < n; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 3, .acl_count = 6, .acl_len = 251, .queue = 65000,
-            .adv_sets = 4, .iso = 8, .crypto = &woad_mbedtls,
-            .drift_ppm = (int16_t)(k * 30 - 30) };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 3,
+                                                  .acl_count = 6,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 4,
+                                                  .iso = 8,
+                                                  .crypto = &woad_mbedtls,
+                                                  .drift_ppm = (int16_t)(k * 30 - 30) };
         node_add(k, &cfg);
         assert_int_equal(command(k, 0x2001, "ff ff ff ff 1f 00 00 00"), 0);
         assert_int_equal(command(k, 0x2074, "20 01"), 0);
@@ -128,7 +135,8 @@ static inline void random_worlds(unsigned usual, void (*world)(uint64_t seed))
         world(first + k);
     }
     print_message("%u worlds: %u commands, %u of them accepted; %u procedures succeeded; %u "
-                  "complaints\n", n, r.commands, r.accepted, r.ended, r.complaints);
+                  "complaints\n",
+                  n, r.commands, r.accepted, r.ended, r.complaints);
     assert_int_equal(r.complaints, 0);
 }
 

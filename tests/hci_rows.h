@@ -15,13 +15,25 @@ struct row {
     const char *params;
     int status;
 };
-enum { DISCARDS = 0x100 };               /* with a status: data that were there are thrown away */
+enum { DISCARDS = 0x100 }; /* with a status: data that were there are thrown away */
 
-enum { OK = 0x00, NO_CONNECTION = 0x02, MEMORY = 0x07, LIMIT = 0x09, EXISTS = 0x0b,
-       DISALLOWED = 0x0c, UNSUPPORTED = 0x11, INVALID = 0x12, NO_REMOTE = 0x1a, NO_SET = 0x42,
-       REACHED = 0x43, TOO_LONG = 0x45, UNKNOWN = 0x01 };
+enum {
+    OK = 0x00,
+    NO_CONNECTION = 0x02,
+    MEMORY = 0x07,
+    LIMIT = 0x09,
+    EXISTS = 0x0b,
+    DISALLOWED = 0x0c,
+    UNSUPPORTED = 0x11,
+    INVALID = 0x12,
+    NO_REMOTE = 0x1a,
+    NO_SET = 0x42,
+    REACHED = 0x43,
+    TOO_LONG = 0x45,
+    UNKNOWN = 0x01
+};
 
-#define A6 " 02 02 03 04 05 06"          /* B's address, where a type is before it */
+#define A6 " 02 02 03 04 05 06" /* B's address, where a type is before it */
 #define RANDOM_ADDRESS "2005 01 02 03 04 05 c6;"
 
 /* --- states of legacy commands ---------------------------------------------------------------- */
@@ -37,17 +49,19 @@ enum { OK = 0x00, NO_CONNECTION = 0x02, MEMORY = 0x07, LIMIT = 0x09, EXISTS = 0x
 #define SCAN_BY_LIST "200b 00 10 00 10 00 00 01;200c 01 00;"
 #define CREATE_ALL(si, sw, filter, type, own, min, max, late, timeout, ce) \
     si " " sw " " filter " " type A6 " " own " " min " " max " " late " " timeout " " ce
-#define CREATE CREATE_ALL("10 00", "10 00", "00", "00", "00", "08 00", "08 00", "00 00", "64 00", \
-                          "00 00 00 00")
+#define CREATE \
+    CREATE_ALL("10 00", "10 00", "00", "00", "00", "08 00", "08 00", "00 00", "64 00", \
+               "00 00 00 00")
 #define CONNECTING "200d " CREATE ";"
-#define CONNECT_BY_LIST "200d " CREATE_ALL("10 00", "10 00", "01", "00", "00", "08 00", "08 00", \
-                                           "00 00", "64 00", "00 00 00 00") ";"
+#define CONNECT_BY_LIST \
+    "200d " CREATE_ALL("10 00", "10 00", "01", "00", "00", "08 00", "08 00", "00 00", "64 00", \
+                       "00 00 00 00") ";"
 #define B_CREATE \
     "B 200d 10 00 10 00 00 00 01 02 03 04 05 06 00 08 00 08 00 00 00 64 00 00 00 00 00;"
 #define B_ADVERTISES "B 2006 20 00 20 00 00 00 00 00 00 00 00 00 00 07 00;B 200a 01;"
 #define CENTRAL_ B_ADVERTISES CONNECTING "wait 200;"
 #define PERIPHERAL_ ADVERTISING B_CREATE "wait 200;"
-#define KNOWN "2016 40 00;wait 100;"     /* the features of the peer */
+#define KNOWN "2016 40 00;wait 100;" /* the features of the peer */
 #define LTK "01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10"
 #define ENCRYPT "2019 40 00 00*10 " LTK ";"
 #define ENCRYPTED ENCRYPT "wait 100;B 201a 40 00 " LTK ";wait 200;"
@@ -62,10 +76,11 @@ enum { OK = 0x00, NO_CONNECTION = 0x02, MEMORY = 0x07, LIMIT = 0x09, EXISTS = 0x
 
 #define SET_ALL(handle, props, min, max, channels, own, type, filter, power, first, second, sid, \
                 tell) \
-    handle " " props " 00 " min " " max " " channels " " own " " type A6 " " filter " " power " " \
-    first " 00 " second " " sid " " tell
-#define SET(handle, props) SET_ALL(handle, props, "a0 00 00", "a0 00 00", "07", "00", "00", "00", \
-                                   "7f", "01", "01", "03", "00")
+    handle " " props " 00 " min " " max " " channels " " own " " type A6 " " filter " " power \
+           " " first " 00 " second " " sid " " tell
+#define SET(handle, props) \
+    SET_ALL(handle, props, "a0 00 00", "a0 00 00", "07", "00", "00", "00", "7f", "01", "01", "03", \
+            "00")
 #define SET_OWN(handle, props, own) \
     SET_ALL(handle, props, "a0 00 00", "a0 00 00", "07", own, "00", "00", "7f", "01", "01", "03", \
             "00")
@@ -82,13 +97,15 @@ enum { OK = 0x00, NO_CONNECTION = 0x02, MEMORY = 0x07, LIMIT = 0x09, EXISTS = 0x
 #define TRAIN HAS_TRAIN "2040 01 01;" START
 #define CREATE_SYNC "00 03 00" A6 " 00 00 64 00 00"
 #define SYNCING "2044 " CREATE_SYNC ";"
-#define B_TRAIN "B 2036 " SET("01", "00") ";B 203e 01 10 00 10 00 00 00;B 2040 01 01;" \
-    "B 2039 01 01 01 00 00 00;"
+#define B_TRAIN \
+    "B 2036 " SET("01", "00") ";B 203e 01 10 00 10 00 00 00;B 2040 01 01;" \
+                              "B 2039 01 01 01 00 00 00;"
 #define SYNCED B_TRAIN SYNCING EXT_SCANNING "wait 500;2042 00 00 00 00 00 00;"
 #define EXT_CENTRAL \
     "B 2036 " SET("01", "13") ";B 2039 01 01 01 00 00 00;" EXT_CONNECTING "wait 300;"
-#define EXT_PERIPHERAL "2036 " SET("01", "13") ";" START \
-    "B 2043 00 00 00 01 02 03 04 05 06 01 " PHY_CREATE ";wait 300;"
+#define EXT_PERIPHERAL \
+    "2036 " SET("01", "13") ";" START "B 2043 00 00 00 01 02 03 04 05 06 01 " PHY_CREATE \
+                            ";wait 300;"
 
 /* --- states of isochronous streams ------------------------------------------------------------ */
 
@@ -108,8 +125,8 @@ enum { OK = 0x00, NO_CONNECTION = 0x02, MEMORY = 0x07, LIMIT = 0x09, EXISTS = 0x
 #define CIS_IN CIS_AGREED "wait 600;"
 #define PATH(handle, direction) handle " " direction " 00 03 00 00 00 00 00 00 00 00"
 #define BIG_ALL(id, set, n, interval, sdu, late, again, phy, packing, framing, encrypted) \
-    id " " set " " n " " interval " " sdu " " late " " again " " phy " " packing " " framing " " \
-    encrypted " 00*16"
+    id " " set " " n " " interval " " sdu " " late " " again " " phy " " packing " " framing \
+       " " encrypted " 00*16"
 #define BIG(id, set) \
     BIG_ALL(id, set, "01", "10 27 00", "3c 00", "0a 00", "01", "02", "00", "00", "00")
 #define BIG_UP TRAIN "2068 " BIG("03", "01") ";"

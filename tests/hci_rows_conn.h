@@ -97,8 +97,7 @@ static const struct row rows_conn[] = {
     { "7.3.94", CENTRAL_, 0x0c7c, "40 00 00 00", INVALID },
     { "7.3.94", IDLE, 0x0c7c, "40 00 10 00", NO_CONNECTION },
     { "7.3.94", CENTRAL_ "2013 40 00 90 01 90 01 00 00 80 0c 00 00 00 00;wait 3000;", 0x0c7c,
-      "40 00 31 00",
-      INVALID },
+      "40 00 31 00", INVALID },
     /* The answer to the peer's parameters */
     { "7.8.31", ASKED_FOR_PARAMS, 0x2020, UPDATE, OK },
     { "7.8.31", ASKED_FOR_PARAMS, 0x2020, "40 00 05 00 10 00 00 00 64 00 00 00 00 00", INVALID },
@@ -261,8 +260,8 @@ static const struct row rows_periodic[] = {
     { "7.8.62", TRAIN "203f 01 03 01 00;", 0x203f, "01 04 01 00", INVALID },
     { "7.8.62", TRAIN, 0x203f, "01 03 01 00", OK },
     { "7.8.62", TRAIN, 0x203f, "01 01 01 00", DISALLOWED },
-    { "7.8.62", HAS_TRAIN "203f 01 01 fa 00*250;" MORE_TRAIN MORE_TRAIN MORE_TRAIN MORE_TRAIN
-      MORE_TRAIN,
+    { "7.8.62",
+      HAS_TRAIN "203f 01 01 fa 00*250;" MORE_TRAIN MORE_TRAIN MORE_TRAIN MORE_TRAIN MORE_TRAIN,
       0x203f, "01 02 fa 00*250", MEMORY | DISCARDS },
     { "7.8.62", HAS_SET("00") "203e 01 06 00 06 00 00 00;203f 01 01 fa 00*250;", 0x203f,
       "01 02 fa 00*250", OK },
@@ -324,9 +323,9 @@ static const struct row rows_periodic[] = {
     { "7.8.70", "2047 00" A6 " 03;", 0x2047, "00" A6 " 03", INVALID },
     { "7.8.70", "2047 00" A6 " 03;", 0x2047, "00" A6 " 04", OK },
     { "7.8.70", SYNCING, 0x2047, "00" A6 " 03", DISALLOWED },
-    { "7.8.70", FULL("01") FULL("02") FULL("03") FULL("04") FULL("05") FULL("06") FULL("07")
-      FULL("08"), 0x2047,
-      "00" A6 " 03", MEMORY },
+    { "7.8.70",
+      FULL("01") FULL("02") FULL("03") FULL("04") FULL("05") FULL("06") FULL("07") FULL("08"),
+      0x2047, "00" A6 " 03", MEMORY },
     { "3.1.1", ADVERTISING, 0x2047, "00" A6 " 03", DISALLOWED },
     { "7.8.71", "2047 00" A6 " 03;", 0x2048, "00" A6 " 03", OK },
     { "7.8.71", "2047 00" A6 " 03;", 0x2048, "00" A6 " 04", NO_SET },

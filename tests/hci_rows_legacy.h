@@ -44,8 +44,8 @@ static const struct row rows_legacy[] = {
     { "7.8.5", SCANNING, 0x2006, P("20 00", "20 00", "00", "00", "00", "07", "00"), OK },
     { "7.8.5", CONNECTING, 0x2006, P("20 00", "20 00", "00", "00", "00", "07", "00"), OK },
     { "7.8.5", PERIPHERAL_, 0x2006, P("20 00", "20 00", "00", "00", "00", "07", "00"), OK },
-    { "3.1.1", EXT_SCANNING, 0x2006, P("20 00", "20 00", "00", "00", "00", "07", "00"), DISALLOWED
-      },
+    { "3.1.1", EXT_SCANNING, 0x2006, P("20 00", "20 00", "00", "00", "00", "07", "00"),
+      DISALLOWED },
     /* LE Read Advertising Physical Channel Tx Power */
     { "7.8.6", IDLE, 0x2007, "", OK },
     { "7.8.6", ADVERTISING, 0x2007, "", OK },
@@ -202,10 +202,11 @@ static const struct row rows_legacy[] = {
     { "7.8.16", CONNECT_BY_LIST, 0x2011, "00" A6, DISALLOWED },
     { "7.8.16", CONNECTING, 0x2011, "00" A6, OK },
 #define TELLS(n) "2011 00 " n " 00 00 00 00 01;"
-    { "7.8.16", TELLS("00") TELLS("01") TELLS("02") TELLS("03") TELLS("04") TELLS("05") TELLS("06")
-      TELLS("07") TELLS("08") TELLS("09") TELLS("0a") TELLS("0b") TELLS("0c") TELLS("0d")
-      TELLS("0e")
-      TELLS("0f"), 0x2011, "00" A6, MEMORY },
+    { "7.8.16",
+      TELLS("00") TELLS("01") TELLS("02") TELLS("03") TELLS("04") TELLS("05") TELLS("06")
+          TELLS("07") TELLS("08") TELLS("09") TELLS("0a") TELLS("0b") TELLS("0c") TELLS("0d")
+              TELLS("0e") TELLS("0f"),
+      0x2011, "00" A6, MEMORY },
     { "7.8.17", "2011 00" A6 ";", 0x2012, "00" A6, OK },
     { "7.8.17", "2011 ff" A6 ";", 0x2012, "ff 00*6", OK },
     { "7.8.17", IDLE, 0x2012, "00" A6, INVALID },

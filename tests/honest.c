@@ -35,11 +35,11 @@ static bool honest_tell(struct device *d)
     if (d->due_us <= now_us) {
         return honest_poll(d);
     }
-    bool quiet = h->quiet;
+    bool quiet = h->commands_idle;
     uint32_t left = woad_poll(h, (uint32_t)now_ms);
-    h->quiet = quiet;
+    h->commands_idle = quiet;
     seen->now = h->now;
-    seen->clocked = h->clocked;
+    seen->clock_known = h->clock_known;
     d->due_us = left == WOAD_FOREVER ? UINT64_MAX : (now_ms + left) * 1000;
     return left == 0;
 }
@@ -55,7 +55,7 @@ static void honest_settle(struct device *d)
         more = sent || d->due_us <= woad_air_now(d->world->air);
         CHECK(++rounds < ROUNDS);
     }
-    if (!more) {                         /* or it is what honest_poll() has left */
+    if (!more) { /* or it is what honest_poll() has left */
         memcpy(d->seen, d->host, d->memory_len[0]);
     }
 }
@@ -83,7 +83,7 @@ static void honest_begin(struct world *w)
     for (size_t n = 0; n < w->devices; n++) {
         struct device *d = &w->device[n];
         if (memcmp(d->seen, d->host, d->memory_len[0]) != 0) {
-            honest_settle(d);            /* the test has called it meanwhile */
+            honest_settle(d); /* the test has called it meanwhile */
         }
     }
     honest_deliver(w);

@@ -17,16 +17,16 @@ static inline uint32_t honest_told(struct woad *h, void *seen, size_t len, uint3
     struct woad *before = seen;
     memcpy(before, h, len);
     uint32_t left = woad_poll(h, now_ms);
-    bool quiet = before->quiet;
-    before->quiet = h->quiet;
-    before->raised = h->raised;
+    bool quiet = before->commands_idle;
+    before->commands_idle = h->commands_idle;
+    before->event_raised = h->event_raised;
     before->now = h->now;
-    before->clocked = h->clocked;
+    before->clock_known = h->clock_known;
     *worked = memcmp(before, h, len) != 0;
     if (*worked) {
         memcpy(before, h, len);
     } else {
-        h->quiet = before->quiet = quiet;
+        h->commands_idle = before->commands_idle = quiet;
     }
     return left;
 }

@@ -8,11 +8,13 @@
 static inline void join(unsigned latency)
 {
     char text[200];
-    assert_int_equal(command(PERIPHERAL, 0x2006,
-                             "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"), 0);
+    assert_int_equal(command(PERIPHERAL, 0x2006, "20 00 20 00 00 00 00 00 00 00 00 00 00 07 00"),
+                     0);
     assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
-    snprintf(text, sizeof text, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 %02x 00 64 00 "
-             "00 00 00 00", latency);
+    snprintf(text, sizeof text,
+             "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 00 %02x 00 64 00 "
+             "00 00 00 00",
+             latency);
     assert_int_equal(command(CENTRAL, 0x200d, text), 0);
 }
 
@@ -23,8 +25,13 @@ static inline void joined_latency(uint64_t seed, uint64_t central, uint64_t peri
     nodes_begin(seed);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 8192,
-            .crypto = &woad_mbedtls, .features = k == CENTRAL ? central : peripheral };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 8192,
+                                                  .crypto = &woad_mbedtls,
+                                                  .features = k == CENTRAL ? central : peripheral };
         node_add(k, &cfg);
     }
     join(latency);
@@ -46,8 +53,12 @@ static inline void joined_knowing(const char *subrates, unsigned latency)
     nodes_begin(4);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 8192,
-            .crypto = &woad_mbedtls };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 8192,
+                                                  .crypto = &woad_mbedtls };
         node_add(k, &cfg);
         assert_int_equal(command(k, 0x2074, subrates ? "26 01" : "26 00"), 0);
     }

@@ -4,9 +4,17 @@
 
 #include "nodes.h"
 
-enum { DISCONNECTED = 0x05, CONNECTED = 0x3e0a, SYNC_ESTABLISHED = 0x3e0e, SYNC_LOST = 0x3e10,
-       CIS_ESTABLISHED = 0x3e19, CIS_REQUEST = 0x3e1a, BIG_CREATED = 0x3e1b,
-       BIG_SYNC_ESTABLISHED = 0x3e1d, BIG_SYNC_LOST = 0x3e1e };
+enum {
+    DISCONNECTED = 0x05,
+    CONNECTED = 0x3e0a,
+    SYNC_ESTABLISHED = 0x3e0e,
+    SYNC_LOST = 0x3e10,
+    CIS_ESTABLISHED = 0x3e19,
+    CIS_REQUEST = 0x3e1a,
+    BIG_CREATED = 0x3e1b,
+    BIG_SYNC_ESTABLISHED = 0x3e1d,
+    BIG_SYNC_LOST = 0x3e1e
+};
 
 /* `n` controllers of version 5.4 with isochronous streams, a metre apart. */
 static inline void links_begin(uint64_t seed, int n)
@@ -14,8 +22,14 @@ static inline void links_begin(uint64_t seed, int n)
     nodes_begin(seed);
     for (int k = 0; k < n; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 4, .acl_count = 4, .acl_len = 251, .queue = 65000,
-            .adv_sets = 3, .iso = 8, .crypto = &woad_mbedtls };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 4,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 3,
+                                                  .iso = 8,
+                                                  .crypto = &woad_mbedtls };
         node_add(k, &cfg);
         assert_int_equal(command(k, 0x2074, "20 01"), 0);
     }
@@ -34,8 +48,10 @@ static inline void run_us(uint64_t us)
 
 static inline void advertise(int who)
 {
-    assert_int_equal(command(who, 0x2036, "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 "
-                             "00 7f 01 00 01 00 00"), 0);
+    assert_int_equal(command(who, 0x2036,
+                             "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 00 00"),
+                     0);
     assert_int_equal(command(who, 0x2039, "01 01 01 00 00 00"), 0);
 }
 
@@ -44,9 +60,11 @@ static inline void connect_to(int who, int peer, unsigned interval, unsigned tim
 {
     char t[200];
     advertise(peer);
-    snprintf(t, sizeof t, "00 00 00 %02x 02 03 04 05 06 01 10 00 10 00 %02x %02x %02x %02x 00 00 "
-             "%02x %02x 00 00 00 00", peer + 1, interval & 255, interval >> 8, interval & 255,
-             interval >> 8, timeout & 255, timeout >> 8);
+    snprintf(t, sizeof t,
+             "00 00 00 %02x 02 03 04 05 06 01 10 00 10 00 %02x %02x %02x %02x 00 00 "
+             "%02x %02x 00 00 00 00",
+             peer + 1, interval & 255, interval >> 8, interval & 255, interval >> 8, timeout & 255,
+             timeout >> 8);
     assert_int_equal(command(who, 0x2043, t), 0);
     for (int n = 0; n < 40 && !event(who, CONNECTED); n++) {
         run_ms(10);
@@ -60,9 +78,11 @@ static inline void connect_to(int who, int peer, unsigned interval, unsigned tim
 static inline int cig(unsigned interval, unsigned out, unsigned back, unsigned phy, unsigned again)
 {
     char t[200];
-    snprintf(t, sizeof t, "07 %02x %02x 00 %02x %02x 00 00 00 00 0a 00 0a 00 01 01 %02x 00 %02x 00 "
-             "%02x %02x %02x %02x", interval & 255, interval >> 8, interval & 255, interval >> 8,
-             out, back, phy, phy, again, again);
+    snprintf(t, sizeof t,
+             "07 %02x %02x 00 %02x %02x 00 00 00 00 0a 00 0a 00 01 01 %02x 00 %02x 00 "
+             "%02x %02x %02x %02x",
+             interval & 255, interval >> 8, interval & 255, interval >> 8, out, back, phy, phy,
+             again, again);
     return command(0, 0x2062, t);
 }
 
@@ -100,8 +120,10 @@ static inline int send_sdu(int who, unsigned stream, unsigned len)
 static inline void train(int who, unsigned interval)
 {
     char t[700];
-    assert_int_equal(command(who, 0x2036, "05 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 "
-                             "00 7f 01 00 01 09 00"), 0);
+    assert_int_equal(command(who, 0x2036,
+                             "05 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 09 00"),
+                     0);
     snprintf(t, sizeof t, "05 %02x %02x %02x %02x 00 00", interval & 255, interval >> 8,
              interval & 255, interval >> 8);
     assert_int_equal(command(who, 0x203e, t), 0);
@@ -135,8 +157,10 @@ static inline void sync_to(int who, int peer)
 static inline void big(int who, unsigned streams, unsigned len, unsigned again)
 {
     char t[200];
-    snprintf(t, sizeof t, "03 05 %02x 10 27 00 %02x 00 0a 00 %02x 02 00 00 00 00 00 00 00 00 00 00 "
-             "00 00 00 00 00 00 00 00 00", streams, len, again);
+    snprintf(t, sizeof t,
+             "03 05 %02x 10 27 00 %02x 00 0a 00 %02x 02 00 00 00 00 00 00 00 00 00 00 "
+             "00 00 00 00 00 00 00 00 00",
+             streams, len, again);
     assert_int_equal(command(who, 0x2068, t), 0);
 }
 

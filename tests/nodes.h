@@ -13,37 +13,40 @@
 enum { LOG = 400, HANDLE = 0x40 };
 enum { CENTRAL = 0, PERIPHERAL = 1, NODES = 4 };
 
-struct event { uint16_t len; uint8_t b[WOAD_AIR_PACKET]; };
+struct event {
+    uint16_t len;
+    uint8_t b[WOAD_AIR_PACKET];
+};
 struct node {
     struct woad_air_controller *c;
     void *mem;
     struct event log[LOG];
     size_t logged;
     uint8_t address[6];
-    bool stuck;                          /* its host takes nothing */
+    bool stuck; /* its host takes nothing */
 };
 
 static struct {
     struct woad_air *air;
     struct node n[NODES];
     /* meddling */
-    uint8_t turn_opcode;                 /* a control PDU that is heard as LL_UNKNOWN_RSP */
+    uint8_t turn_opcode; /* a control PDU that is heard as LL_UNKNOWN_RSP */
     bool spoil_data;
-    struct woad_air_fate fate;
-    int drop_trains;                     /* 1: periodic advertising is lost, 2: some of it */
-    bool drop_chains;                    /* every fourth packet on a secondary channel is lost */
+    struct woad_air_delivery fate;
+    int drop_trains;  /* 1: periodic advertising is lost, 2: some of it */
+    bool drop_chains; /* every fourth packet on a secondary channel is lost */
     size_t aux_heard;
     struct woad_air_surroundings around;
     /* sniffing */
     size_t packets[41];
     uint8_t phy[41];
-    uint64_t first_anchor, last_anchor;  /* of packets from a central */
+    uint64_t first_anchor, last_anchor; /* of packets from a central */
     uint8_t clear[64];
     size_t seen_clear;
 } w;
 
 static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad_air_controller *to,
-                   uint8_t *pdu, struct woad_air_fate *fate)
+                   uint8_t *pdu, struct woad_air_delivery *fate)
 {
     (void)ctx;
     (void)to;
@@ -138,7 +141,7 @@ static inline uint8_t octet_at(size_t at, size_t len, unsigned seed)
     size_t left = len - at / 16 * 16;
     size_t here = left < 16 ? left : 16;
     if (here < 4) {
-        return 0;                        /* no room for one: zeros end the data */
+        return 0; /* no room for one: zeros end the data */
     }
     return (uint8_t)(at % 16 == 0 ? here - 1 : at % 16 < 4 ? 0xff : at * 7 + seed);
 }
@@ -224,8 +227,9 @@ static inline void node_add(int k, const struct woad_air_controller_config *cfg)
 static inline void nodes_begin(uint64_t seed)
 {
     memset(&w, 0, sizeof w);
-    struct woad_air_config air = { .seed = seed, .sniff = sniff, .meddle = meddle,
-                                   .around = &w.around };
+    struct woad_air_config air = {
+        .seed = seed, .sniff = sniff, .intercept = meddle, .around = &w.around
+    };
     w.around.noise_dbm = -105;
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
 }

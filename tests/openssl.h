@@ -2,7 +2,7 @@
 #ifndef WOAD_TESTS_OPENSSL_H
 #define WOAD_TESTS_OPENSSL_H
 
-#define OPENSSL_SUPPRESS_DEPRECATED      /* the short ways to a point and to a CMAC */
+#define OPENSSL_SUPPRESS_DEPRECATED /* the short ways to a point and to a CMAC */
 #include <woad/crypto.h>
 
 #include <openssl/cmac.h>
@@ -45,7 +45,7 @@ static inline int openssl_multiply(const uint8_t private_key[32], const uint8_t 
     int ok = !BN_is_zero(d) && BN_cmp(d, EC_GROUP_get0_order(g)) < 0;
     if (point) {
         ok = ok && BN_bin2bn(point, 32, x) && BN_bin2bn(point + 32, 32, y) &&
-             EC_POINT_set_affine_coordinates(g, p, x, y, NULL) &&          /* on the curve */
+             EC_POINT_set_affine_coordinates(g, p, x, y, NULL) && /* on the curve */
              EC_POINT_mul(g, q, NULL, p, d, NULL);
     } else {
         ok = ok && EC_POINT_mul(g, q, d, NULL, NULL, NULL);

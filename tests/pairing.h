@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { CENTRAL, PERIPHERAL };
-enum { YES, NO, LATE, SILENT, WRONG };   /* what a user does */
+enum { YES, NO, LATE, SILENT, WRONG }; /* what a user does */
 
 struct side {
     int user;
@@ -21,18 +21,24 @@ struct side {
     uint16_t conn;
     struct woad_bond bond;
     struct woad_oob oob;
-    uint64_t random;                     /* of its source; 0: it has failed */
-    uint8_t private_key[32], nonce[16];  /* the last ones it has made */
+    uint64_t random;                    /* of its source; 0: it has failed */
+    uint8_t private_key[32], nonce[16]; /* the last ones it has made */
 };
 static struct side side[WORLD_MAX];
 static struct world *w;
-static bool attacked;                    /* what users say may come too late */
-static uint32_t displayed;               /* what the user sees on the other device */
+static bool attacked;      /* what users say may come too late */
+static uint32_t displayed; /* what the user sees on the other device */
 
-static inline struct side *side_of(const struct device *d) { return &side[d - w->device]; }
+static inline struct side *side_of(const struct device *d)
+{
+    return &side[d - w->device];
+}
 
 /* What nobody is to find afterwards: random numbers and what was calculated from them. */
-static struct secret { uint8_t octet[32]; size_t len; } secrets[512];
+static struct secret {
+    uint8_t octet[32];
+    size_t len;
+} secrets[512];
 static size_t n_secrets;
 
 static inline void remember(const uint8_t *octet, size_t len)
@@ -65,7 +71,8 @@ static inline void answer(struct device *d)
 {
     struct side *s = side_of(d);
     uint32_t value = s->action == WOAD_PASSKEY_COMPARE ? s->user != NO
-                   : s->user == WRONG ? (displayed + 1) % 1000000 : displayed;
+                     : s->user == WRONG                ? (displayed + 1) % 1000000
+                                                       : displayed;
     int err = woad_passkey(d->host, s->conn, (enum woad_passkey_action)s->action, value);
     assert_true(err == 0 || (attacked && err == WOAD_ENOENT));
 }
@@ -82,12 +89,12 @@ static inline void on_event(struct device *d, const struct woad_event *ev)
         if (s->action == WOAD_PASSKEY_DISPLAY) {
             displayed = s->shown;
         } else if (s->user == YES && s->action == WOAD_PASSKEY_COMPARE) {
-            answer(d);                   /* from inside the event */
+            answer(d); /* from inside the event */
         }
     } else if (ev->type == WOAD_EV_BOND) {
-        s->bonds += ev->u.bond.why == WOAD_BOND_NEW;
-        s->gone += ev->u.bond.why == WOAD_BOND_GONE;
-        s->changed += ev->u.bond.why == WOAD_BOND_CHANGED;
+        s->bonds += ev->u.bond.change == WOAD_BOND_NEW;
+        s->gone += ev->u.bond.change == WOAD_BOND_GONE;
+        s->changed += ev->u.bond.change == WOAD_BOND_CHANGED;
         s->bond = *ev->u.bond.bond;
         for (size_t n = 0; n < s->bond.cccds; n++) {
             s->cccd[n] = s->bond.cccd[n];
@@ -102,10 +109,16 @@ static inline void on_event(struct device *d, const struct woad_event *ev)
 /* The call of the library that fails, counted down to; 0: none. */
 static unsigned fail_at;
 
-static inline bool fails(void) { return fail_at && --fail_at == 0; }
+static inline bool fails(void)
+{
+    return fail_at && --fail_at == 0;
+}
 
 /* The same numbers come again and again here, so what they give is remembered. */
-static struct { uint8_t key[97], out[64]; bool used; } memory[4096];
+static struct {
+    uint8_t key[97], out[64];
+    bool used;
+} memory[4096];
 
 static inline uint8_t *remembered(const uint8_t *a, const uint8_t *b, bool *known)
 {
@@ -165,44 +178,48 @@ static inline int aes128(const uint8_t key[16], const uint8_t in[16], uint8_t ou
 
 static const struct woad_crypto crypto = { aes128, p256_public, p256_dh };
 
-static const struct woad_security_policy any = { .io = WOAD_IO_NONE, .bond = true,
+static const struct woad_security_policy any = { .io = WOAD_IO_NONE,
+                                                 .bond = true,
                                                  .allow_legacy = true };
 
-static unsigned by_controller;           /* bits of the devices that have no library */
-static unsigned lists;                   /* and of those that give bonds to the controller */
-static bool with_channels;               /* L2CAP's */
-static uint8_t buffers;                  /* of the controllers, if not 0 */
-static uint8_t pairings;                 /* at a time, if not 0 */
-static uint8_t att_bearers[WORLD_MAX];   /* and Enhanced ATT, where there are some */
+static unsigned by_controller;         /* bits of the devices that have no library */
+static unsigned lists;                 /* and of those that give bonds to the controller */
+static bool with_channels;             /* L2CAP's */
+static uint8_t buffers;                /* of the controllers, if not 0 */
+static uint8_t pairings;               /* at a time, if not 0 */
+static uint8_t att_bearers[WORLD_MAX]; /* and Enhanced ATT, where there are some */
 
 static inline struct device *add(uint8_t conns, const struct woad_security_policy *policy)
 {
     static const struct woad_feature *features[WORLD_MAX][24];
     struct woad_config host = world_host_config(conns);
     bool library = !(by_controller >> w->devices & 1);
-    const struct woad_feature *all[24] = { &woad_advertiser, &woad_scanner, &woad_central,
-        &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
-        &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_link,
-        &woad_security_manager, &woad_keypresses, &woad_out_of_band };
+    const struct woad_feature *all[24] = {
+        &woad_feature_advertiser,    &woad_feature_scanner,      &woad_feature_central,
+        &woad_feature_gatt_server,   &woad_feature_long_values,  &woad_feature_read_multiple,
+        &woad_feature_signed_writes, &woad_feature_pipelining,   &woad_feature_type_index,
+        &woad_feature_gatt_client,   &woad_feature_link_control, &woad_feature_security_manager,
+        &woad_feature_keypresses,    &woad_feature_out_of_band
+    };
     size_t n = 14;
     if (!library) {
-        all[n++] = &woad_controller_crypto;
+        all[n++] = &woad_feature_controller_crypto;
     }
     if (lists >> w->devices & 1) {
-        all[n++] = &woad_resolving_list;
+        all[n++] = &woad_feature_resolving_list;
     }
     if (getenv("WORLD_EXTENDED")) {
-        all[n++] = &woad_extended;
+        all[n++] = &woad_feature_extended_advertising;
     }
     if (with_channels) {
-        all[n++] = &woad_channels;
-        all[n++] = &woad_enhanced_channels;
-        host.channels = 4;
+        all[n++] = &woad_feature_l2cap_channels;
+        all[n++] = &woad_feature_enhanced_channels;
+        host.l2cap_channels = 4;
         host.psms = 4;
         host.att_bearers = att_bearers[w->devices];
     }
     if (host.att_bearers) {
-        all[n++] = &woad_eatt;
+        all[n++] = &woad_feature_eatt;
         host.mtu = 247;
         host.pipeline_queue = 512;
     }
@@ -217,7 +234,7 @@ static inline struct device *add(uint8_t conns, const struct woad_security_polic
     controller.acl_count = buffers ? buffers : controller.acl_count;
     struct device *d = world_add_config(w, host, controller);
     d->on_event = on_event;
-    assert_int_equal(woad_set_security(d->host, policy), 0);
+    assert_int_equal(woad_set_security_policy(d->host, policy), 0);
     return d;
 }
 
@@ -233,7 +250,7 @@ static inline void join(struct device *central, struct device *peripheral)
 }
 
 static inline void pair_of(const struct woad_security_policy *central,
-                    const struct woad_security_policy *peripheral)
+                           const struct woad_security_policy *peripheral)
 {
     w = world_new(7, 0);
     add(2, central);
@@ -274,12 +291,12 @@ static inline int status_of(int k)
 static inline struct woad_security level(int k)
 {
     struct woad_security now;
-    assert_int_equal(woad_security(w->device[k].host, side[k].conn, &now), 0);
+    assert_int_equal(woad_conn_security(w->device[k].host, side[k].conn, &now), 0);
     return now;
 }
 
 static inline void begin(const struct woad_security_policy *central,
-                  const struct woad_security_policy *peripheral)
+                         const struct woad_security_policy *peripheral)
 {
     pair_of(central, peripheral);
     assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
@@ -317,7 +334,7 @@ static inline void again(void)
 static inline void rejoin(int central)
 {
     assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
-    world_run(w, 1200000);               /* longer than the supervision: it may be lost at that */
+    world_run(w, 1200000); /* longer than the supervision: it may be lost at that */
     again();
     join(&w->device[central], &w->device[1 - central]);
     device_forget(&w->device[0]);
@@ -330,9 +347,9 @@ static inline int asked_for(bool write, uint16_t handle)
     struct device *d = &w->device[CENTRAL];
     uint8_t one[2] = { 1, 0 };
     device_forget(d);
-    assert_int_equal(write ? woad_gattc_write(d->host, side[CENTRAL].conn, handle,
-                                              one, sizeof one)
-                           : woad_gattc_read(d->host, side[CENTRAL].conn, handle), 0);
+    assert_int_equal(write ? woad_gattc_write(d->host, side[CENTRAL].conn, handle, one, sizeof one)
+                           : woad_gattc_read(d->host, side[CENTRAL].conn, handle),
+                     0);
     const struct seen *s = world_wait(w, d, WOAD_EV_GATTC_DONE, 1000000);
     assert_non_null(s);
     return s->ev.u.done.status;

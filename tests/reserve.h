@@ -6,6 +6,6 @@
 #include <stdbool.h>
 
 bool reserve_granted(void);
-#define RESERVE(has_room) ((has_room) && reserve_granted())
+#define MAY_FAIL(has_room) ((has_room) && reserve_granted())
 
 #endif

@@ -29,22 +29,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct woad_feature *const features[] = { &woad_advertiser, &woad_scanner,
-    &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
-    &woad_pipelining, &woad_type_index,
-    &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
-static const struct woad_feature *const more_features[] = { &woad_advertiser, &woad_scanner,
-    &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
-    &woad_pipelining, &woad_type_index,
-    &woad_gatt_client, &woad_gatt_client_features, NULL };
-static const struct woad_feature *const with_channels[] = { &woad_advertiser, &woad_scanner,
-    &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
-    &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_accept_list, &woad_link,
-    &woad_channels, &woad_enhanced_channels, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                       &woad_feature_scanner,
+                                                       &woad_feature_central,
+                                                       &woad_feature_gatt_server,
+                                                       &woad_feature_long_values,
+                                                       &woad_feature_read_multiple,
+                                                       &woad_feature_signed_writes,
+                                                       &woad_feature_pipelining,
+                                                       &woad_feature_type_index,
+                                                       &woad_feature_gatt_client,
+                                                       &woad_feature_accept_list,
+                                                       &woad_feature_link_control,
+                                                       NULL };
+static const struct woad_feature *const more_features[] = {
+    &woad_feature_advertiser,    &woad_feature_scanner,         &woad_feature_central,
+    &woad_feature_gatt_server,   &woad_feature_long_values,     &woad_feature_read_multiple,
+    &woad_feature_signed_writes, &woad_feature_pipelining,      &woad_feature_type_index,
+    &woad_feature_gatt_client,   &woad_feature_client_features, NULL
+};
+static const struct woad_feature *const with_channels[] = {
+    &woad_feature_advertiser,     &woad_feature_scanner,           &woad_feature_central,
+    &woad_feature_gatt_server,    &woad_feature_long_values,       &woad_feature_read_multiple,
+    &woad_feature_signed_writes,  &woad_feature_pipelining,        &woad_feature_type_index,
+    &woad_feature_gatt_client,    &woad_feature_accept_list,       &woad_feature_link_control,
+    &woad_feature_l2cap_channels, &woad_feature_enhanced_channels, NULL
+};
 
 /* --- reservations ----------------------------------------------------------------------------- */
 
-static struct { unsigned long asked, refuse; } reservations;
+static struct {
+    unsigned long asked, refuse;
+} reservations;
 
 bool reserve_granted(void)
 {
@@ -53,13 +69,42 @@ bool reserve_granted(void)
 
 /* What an application might do in its callback: reentrancy_matrix. */
 static const char *const acts[] = {
-    "disconnect", "stop", "start", "read 000c", "long 000c 0102030405", "mtu", "services 0",
-    "gattc_cancel", "notify 000c 01", "latest 000c 02", "indicate 000c 03", "answer 00 0102",
-    "answer 08", "clear", "add 0000", "remove 000a", "advertise 0 0", "adv_stop", "scan 0",
-    "scan_stop", "connect 0", "cancel", "update", "accept 2", "link 0", "phy 1 1",
-    "coc_accept 0040 00c8", "coc_refuse 0040 0004", "coc_close 0040", "coc_send 0040 0102",
-    "coc_read 0040 0010", "coc_receive 0040 0010", "coc_connect 0080 0040", "coc_enhanced 0080 2",
-    "coc_reconfigure 0040 0100", "coc_stop 0080",
+    "disconnect",
+    "stop",
+    "start",
+    "read 000c",
+    "long 000c 0102030405",
+    "mtu",
+    "services 0",
+    "gattc_cancel",
+    "notify 000c 01",
+    "latest 000c 02",
+    "indicate 000c 03",
+    "answer 00 0102",
+    "answer 08",
+    "clear",
+    "add 0000",
+    "remove 000a",
+    "advertise 0 0",
+    "adv_stop",
+    "scan 0",
+    "scan_stop",
+    "connect 0",
+    "cancel",
+    "update",
+    "accept 2",
+    "link 0",
+    "phy 1 1",
+    "coc_accept 0040 00c8",
+    "coc_refuse 0040 0004",
+    "coc_close 0040",
+    "coc_send 0040 0102",
+    "coc_read 0040 0010",
+    "coc_receive 0040 0010",
+    "coc_connect 0080 0040",
+    "coc_enhanced 0080 2",
+    "coc_reconfigure 0040 0100",
+    "coc_stop 0080",
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 
@@ -86,7 +131,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 
 static void feed(struct run *r, const uint8_t *p, size_t n)
 {
-    uint8_t *copy = malloc(n ? n : 1);   /* so that a read past the end is seen */
+    uint8_t *copy = malloc(n ? n : 1); /* so that a read past the end is seen */
     if (n) {
         memcpy(copy, p, n);
     }
@@ -164,14 +209,31 @@ static void pull(struct run *r)
 
 /* --- a case ----------------------------------------------------------------------------------- */
 
-struct trace { char *line[LINES]; size_t lines; int number[LINES]; };
+struct trace {
+    char *line[LINES];
+    size_t lines;
+    int number[LINES];
+};
 
 static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
 {
-    struct woad_config cfg = { .features = features, .event = on_event, .ctx = r, .conns = 2,
-        .attr_tables = 3, .subscriptions = 2, .procedures = 3, .mtu = 64, .tx_queue = 80,
-        .request_queue = 256, .prepare_queue = 128, .pipeline_queue = 24, .accept_list = 4,
-        .attr_index = attr_index, .channels = 6, .psms = 2, .mps = 80 };
+    struct woad_config cfg = { .features = features,
+                               .event = on_event,
+                               .ctx = r,
+                               .conns = 2,
+                               .attr_tables = 3,
+                               .subscriptions = 2,
+                               .procedures = 3,
+                               .mtu = 64,
+                               .tx_queue = 80,
+                               .request_queue = 256,
+                               .prepare_queue = 128,
+                               .pipeline_queue = 24,
+                               .accept_list = 4,
+                               .attr_index = attr_index,
+                               .l2cap_channels = 6,
+                               .psms = 2,
+                               .mps = 80 };
     bool central = false, commands = false;
     const char *db = "";
     memset(r, 0, sizeof *r);
@@ -180,8 +242,9 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
         r->manual = r->manual || strcmp(t->line[i], "manual") == 0;
         commands = commands || strcmp(t->line[i], "commands") == 0;
         r->answers = r->answers || strcmp(t->line[i], "answers") == 0;
-        cfg.features = strcmp(t->line[i], "features") == 0 ? more_features
-                     : strcmp(t->line[i], "channels") == 0 ? with_channels : cfg.features;
+        cfg.features = strcmp(t->line[i], "features") == 0   ? more_features
+                       : strcmp(t->line[i], "channels") == 0 ? with_channels
+                                                             : cfg.features;
         db = strncmp(t->line[i], "db ", 3) == 0 ? t->line[i] + 3 : db;
     }
     r->memory = malloc(woad_size(&cfg));
@@ -195,8 +258,9 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
         return;
     }
     add_db(r->h, db);
-    const uint8_t connected[] = { 4, 0x3e, 19, 1, 0, HANDLE, 0, central ? 0 : 1, 0, 1, 2, 3, 4, 5,
-                                  6, 24, 0, 0, 0, 0, 1, 0 };
+    const uint8_t connected[] = { 4, 0x3e, 19, 1, 0, HANDLE, 0, central ? 0 : 1,
+                                  0, 1,    2,  3, 4, 5,      6, 24,
+                                  0, 0,    0,  0, 1, 0 };
     feed(r, connected, sizeof connected);
     r->events = 0;
     pull(r);
@@ -207,9 +271,11 @@ static void begin(struct run *r, const struct trace *t, uint16_t attr_index)
 
 static unsigned channel(const char *name)
 {
-    return strncmp(name, "att", 3) == 0 ? 4 : strncmp(name, "sig", 3) == 0 ? 5
-         : strncmp(name, "smp", 3) == 0 ? 6
-         : name[0] == 'c' ? (unsigned)strtoul(name + 1, NULL, 16) : 0;
+    return strncmp(name, "att", 3) == 0   ? 4
+           : strncmp(name, "sig", 3) == 0 ? 5
+           : strncmp(name, "smp", 3) == 0 ? 6
+           : name[0] == 'c'               ? (unsigned)strtoul(name + 1, NULL, 16)
+                                          : 0;
 }
 
 /* "att 0a 0c 00" as an HCI packet. */
@@ -311,17 +377,14 @@ static bool step(struct run *r, const char *line, char *why)
         pull(r);
         return true;
     }
-    case '<':
-        return said(r, line + 2, why);
-    case '!':
-        return line[1] == '-' ? !happens(r, line + 3, why) : happened(r, line + 2, why);
+    case '<': return said(r, line + 2, why);
+    case '!': return line[1] == '-' ? !happens(r, line + 3, why) : happened(r, line + 2, why);
     case '@':
         r->now += (uint32_t)strtoul(line + 2, NULL, 10);
         woad_poll(r->h, r->now);
         pull(r);
         return true;
-    default:
-        break;
+    default: break;
     }
     if (strncmp(line, "call ", 5) == 0) {
         const char *equals = strstr(line, " = ");
@@ -549,7 +612,8 @@ int main(int argc, char **argv)
     }
     free(r);
     printf("%lu spoilt packets, %lu refused reservations, %lu acts in callbacks, %lu ends "
-           "survived\n", spoilt, refused, acted, ended);
+           "survived\n",
+           spoilt, refused, acted, ended);
     printf("%u passed, %u failed\n", passed, failed);
     return failed || !passed ? 1 : 0;
 }

@@ -12,7 +12,10 @@ enum { HANDLE = 0x40 };
 
 enum { COCS = 8, COC_OCTETS = 400 };
 
-struct packet { size_t len; uint8_t b[PACKET]; };
+struct packet {
+    size_t len;
+    uint8_t b[PACKET];
+};
 
 struct run {
     struct woad *h;
@@ -24,8 +27,8 @@ struct run {
     size_t events, seen;
     uint16_t conn;
     bool manual, answers, commands;
-    size_t raised, act_at, act;          /* events so far; at which of them what is done */
-    struct packet frame;                 /* an L2CAP frame of the host, its fragments gathered */
+    size_t raised, act_at, act; /* events so far; at which of them what is done */
+    struct packet frame;        /* an L2CAP frame of the host, its fragments gathered */
     /* Of channels with credits, by the end of their CID: what they are given to receive in, and
      * what they send. */
     uint8_t coc[COCS][COC_OCTETS], coc_in[COCS][COC_OCTETS], coc_out[COCS][COC_OCTETS];
@@ -33,7 +36,11 @@ struct run {
 };
 
 /* Of a call: two numbers, then octets. */
-struct args { uint16_t a, b; const uint8_t *data; size_t n; };
+struct args {
+    uint16_t a, b;
+    const uint8_t *data;
+    size_t n;
+};
 struct verb {
     const char *name;
     int numbers;
@@ -41,7 +48,7 @@ struct verb {
 };
 
 /* run_text.c */
-size_t unhex(const char *s, uint8_t *to, size_t room);     /* SIZE_MAX: not hexadecimal */
+size_t unhex(const char *s, uint8_t *to, size_t room); /* SIZE_MAX: not hexadecimal */
 void hex(char *to, size_t room, const uint8_t *p, size_t n);
 void describe(char *to, const struct woad_event *ev);
 /* run_db.c */

@@ -47,9 +47,15 @@ static int do_answer_long(struct run *r, const struct args *x)
     return woad_gatt_answer(r->h, r->conn, (uint8_t)x->a, value, x->b < 600 ? x->b : 600);
 }
 
-static int do_add(struct run *r, const struct args *x) { return add_more(r->h, x->a); }
+static int do_add(struct run *r, const struct args *x)
+{
+    return add_more(r->h, x->a);
+}
 
-static int do_remove(struct run *r, const struct args *x) { return woad_gatt_remove(r->h, x->a); }
+static int do_remove(struct run *r, const struct args *x)
+{
+    return woad_gatt_remove(r->h, x->a);
+}
 
 static int do_clear(struct run *r, const struct args *x)
 {
@@ -202,8 +208,9 @@ static int do_scan_stop(struct run *r, const struct args *x)
 /* advertise KIND ACCEPT */
 static int do_advertise(struct run *r, const struct args *x)
 {
-    struct woad_adv_params p = { .kind = (uint8_t)x->a, .interval_625us = 32,
-                                 .accept = (uint8_t)x->b };
+    struct woad_adv_params p = { .kind = (uint8_t)x->a,
+                                 .interval_625us = 32,
+                                 .filter_policy = (uint8_t)x->b };
     if (p.kind == WOAD_ADV_DIRECT_HIGH || p.kind == WOAD_ADV_DIRECT_LOW) {
         p.peer = peer;
     }
@@ -243,7 +250,7 @@ static int do_phy(struct run *r, const struct args *x)
 
 static int do_channels(struct run *r, const struct args *x)
 {
-    return x->n == 5 ? woad_set_channels(r->h, x->data) : -9999;
+    return x->n == 5 ? woad_set_channel_map(r->h, x->data) : -9999;
 }
 
 static int do_start(struct run *r, const struct args *x)
@@ -258,17 +265,53 @@ static int do_stop(struct run *r, const struct args *x)
     return woad_stop(r->h);
 }
 
-#define VERB(name, numbers) { #name, numbers, do_##name }
+#define VERB(name, numbers) \
+    { \
+#name, numbers, do_##name \
+    }
 static const struct verb verbs[] = {
-    VERB(notify, 1), VERB(latest, 1), VERB(notify_two, 1), VERB(indicate, 1), VERB(answer, 1),
-    VERB(answer_long, 2), VERB(add, 1), VERB(remove, 1), VERB(clear, 0), VERB(subscription, 1),
-    VERB(mtu, 0), VERB(services, 1), VERB(secondary, 0), VERB(characteristics, 2),
-    VERB(characteristics_of, 2), VERB(descriptors, 2), VERB(included, 2), VERB(by_uuid, 2),
-    VERB(multiple, 1), VERB(multiple_fixed, 1), VERB(read, 1), VERB(write, 1), VERB(long, 1),
-    VERB(reliable, 1), VERB(command, 1), VERB(gattc_cancel, 0), VERB(disconnect, 0),
-    VERB(update, 0), VERB(limits, 0), VERB(connect, 1), VERB(cancel, 0), VERB(scan, 1),
-    VERB(scan_stop, 0), VERB(advertise, 2), VERB(adv_stop, 0), VERB(accept, 1), VERB(link, 1),
-    VERB(data_length, 1), VERB(phy, 2), VERB(channels, 0), VERB(start, 0), VERB(stop, 0),
+    VERB(notify, 1),
+    VERB(latest, 1),
+    VERB(notify_two, 1),
+    VERB(indicate, 1),
+    VERB(answer, 1),
+    VERB(answer_long, 2),
+    VERB(add, 1),
+    VERB(remove, 1),
+    VERB(clear, 0),
+    VERB(subscription, 1),
+    VERB(mtu, 0),
+    VERB(services, 1),
+    VERB(secondary, 0),
+    VERB(characteristics, 2),
+    VERB(characteristics_of, 2),
+    VERB(descriptors, 2),
+    VERB(included, 2),
+    VERB(by_uuid, 2),
+    VERB(multiple, 1),
+    VERB(multiple_fixed, 1),
+    VERB(read, 1),
+    VERB(write, 1),
+    VERB(long, 1),
+    VERB(reliable, 1),
+    VERB(command, 1),
+    VERB(gattc_cancel, 0),
+    VERB(disconnect, 0),
+    VERB(update, 0),
+    VERB(limits, 0),
+    VERB(connect, 1),
+    VERB(cancel, 0),
+    VERB(scan, 1),
+    VERB(scan_stop, 0),
+    VERB(advertise, 2),
+    VERB(adv_stop, 0),
+    VERB(accept, 1),
+    VERB(link, 1),
+    VERB(data_length, 1),
+    VERB(phy, 2),
+    VERB(channels, 0),
+    VERB(start, 0),
+    VERB(stop, 0),
     { NULL, 0, NULL },
 };
 

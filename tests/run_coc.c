@@ -4,16 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint8_t *place(struct run *r, uint16_t cid) { return r->coc[cid % COCS]; }
+static uint8_t *place(struct run *r, uint16_t cid)
+{
+    return r->coc[cid % COCS];
+}
 
-static size_t at_most(uint16_t n) { return n < COC_OCTETS ? n : COC_OCTETS; }
+static size_t at_most(uint16_t n)
+{
+    return n < COC_OCTETS ? n : COC_OCTETS;
+}
 
 /* Octets behind the numbers: security, by SDU, MPS. */
 static struct woad_coc_params params_of(const struct args *x)
 {
     const uint8_t *d = x->data;
-    return (struct woad_coc_params){ .psm = x->a, .mtu = x->b, .security = x->n > 0 ? d[0] : 0,
-                                     .by_sdu = x->n > 1 && d[1], .mps = x->n > 2 ? d[2] : 0 };
+    return (struct woad_coc_params){ .psm = x->a,
+                                     .mtu = x->b,
+                                     .security = x->n > 0 ? d[0] : 0,
+                                     .by_sdu = x->n > 1 && d[1],
+                                     .mps = x->n > 2 ? d[2] : 0 };
 }
 
 /* coc_listen PSM MTU */
@@ -117,10 +126,13 @@ static int do_coc_reconfigure(struct run *r, const struct args *x)
                                 x->n > 1 ? x->data[1] : 80);
 }
 
-#define VERB(name, numbers) { #name, numbers, do_##name }
+#define VERB(name, numbers) \
+    { \
+#name, numbers, do_##name \
+    }
 const struct verb coc_verbs[] = {
-    VERB(coc_listen, 2), VERB(coc_stop, 1), VERB(coc_accept, 2), VERB(coc_refuse, 2),
-    VERB(coc_connect, 2), VERB(coc_enhanced, 2), VERB(coc_close, 1), VERB(coc_send, 1),
-    VERB(coc_long, 2), VERB(coc_read, 2), VERB(coc_pending, 1), VERB(coc_receive, 2),
+    VERB(coc_listen, 2),      VERB(coc_stop, 1),     VERB(coc_accept, 2),  VERB(coc_refuse, 2),
+    VERB(coc_connect, 2),     VERB(coc_enhanced, 2), VERB(coc_close, 1),   VERB(coc_send, 1),
+    VERB(coc_long, 2),        VERB(coc_read, 2),     VERB(coc_pending, 1), VERB(coc_receive, 2),
     VERB(coc_reconfigure, 2), { NULL, 0, NULL },
 };

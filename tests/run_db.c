@@ -4,9 +4,11 @@
 #include <string.h>
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37),
-    u_const = WOAD_UUID16(0x2a38), u_desc = WOAD_UUID16(0x2901),
-    u_secret = WOAD_UUID16(0x2a39),
-    u_long = { 16, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 } };
+                              u_const = WOAD_UUID16(0x2a38), u_desc = WOAD_UUID16(0x2901),
+                              u_secret = WOAD_UUID16(0x2a39),
+                              u_long = {
+                                  16, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 }
+                              };
 static const struct woad_include include_16 = { 1, 5, &u_service }, include_128 = { 6, 9, &u_long };
 /* Handles from 10: a service with two includes, 11 and 12; a secondary service, 13. */
 static const struct woad_attr db_includes[] = {
@@ -38,25 +40,37 @@ static const struct woad_attr db_features[] = {
  * write, both, encrypted and authenticated reads, the same for writes. */
 #define PERM(perm) WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ | WOAD_PROP_WRITE, perm)
 static const struct woad_attr db_perm[] = {
-    WOAD_PRIMARY(&u_service), PERM(0), PERM(WOAD_PERM_READ), PERM(WOAD_PERM_WRITE),
-    PERM(WOAD_PERM_READ | WOAD_PERM_WRITE), PERM(WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED),
+    WOAD_PRIMARY(&u_service),
+    PERM(0),
+    PERM(WOAD_PERM_READ),
+    PERM(WOAD_PERM_WRITE),
+    PERM(WOAD_PERM_READ | WOAD_PERM_WRITE),
+    PERM(WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED),
     PERM(WOAD_PERM_READ | WOAD_PERM_READ_AUTHENTICATED),
     PERM(WOAD_PERM_WRITE | WOAD_PERM_WRITE_ENCRYPTED),
     PERM(WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED),
 };
 /* From 10: three services with a characteristic of 3, 3 and 5 constant octets of one type. */
 static const struct woad_attr db_types[] = {
-    WOAD_PRIMARY(&u_service), WOAD_CHARACTERISTIC_CONST(&u_const, "abc", 3),
+    WOAD_PRIMARY(&u_service),
+    WOAD_CHARACTERISTIC_CONST(&u_const, "abc", 3),
     WOAD_DESCRIPTOR_CONST(&u_desc, "one", 3),
-    WOAD_PRIMARY(&u_long), WOAD_CHARACTERISTIC_CONST(&u_const, "def", 3),
-    WOAD_PRIMARY(&u_service), WOAD_CHARACTERISTIC_CONST(&u_const, "ghijk", 5),
+    WOAD_PRIMARY(&u_long),
+    WOAD_CHARACTERISTIC_CONST(&u_const, "def", 3),
+    WOAD_PRIMARY(&u_service),
+    WOAD_CHARACTERISTIC_CONST(&u_const, "ghijk", 5),
     WOAD_DESCRIPTOR_CONST(&u_long, "long", 4),
 };
 
-#define DB(name) { #name, db_##name, sizeof db_##name / sizeof *db_##name }
-static const struct { const char *name; const struct woad_attr *attrs; size_t n; } dbs[] = {
-    DB(small), DB(includes), DB(features), DB(perm), DB(types)
-};
+#define DB(name) \
+    { \
+#name, db_##name, sizeof db_##name / sizeof *db_##name \
+    }
+static const struct {
+    const char *name;
+    const struct woad_attr *attrs;
+    size_t n;
+} dbs[] = { DB(small), DB(includes), DB(features), DB(perm), DB(types) };
 
 void add_db(struct woad *h, const char *name)
 {

@@ -17,28 +17,36 @@
 
 enum { SOLO_LOG = 512, SOLO_FRAME = 1100, SOLO_HANDLE = 0x40 };
 
-struct solo_command { unsigned opcode; size_t len; uint8_t params[255]; };
-struct solo_frame { uint16_t handle, cid; size_t len; uint8_t octet[SOLO_FRAME]; };
+struct solo_command {
+    unsigned opcode;
+    size_t len;
+    uint8_t params[255];
+};
+struct solo_frame {
+    uint16_t handle, cid;
+    size_t len;
+    uint8_t octet[SOLO_FRAME];
+};
 
 static struct {
     struct woad *h;
-    void *memory;                        /* of exactly woad_size() octets */
+    void *memory; /* of exactly woad_size() octets */
     uint32_t now_ms;
-    void (*on_event)(const struct woad_event *ev);         /* may be NULL */
-    unsigned withheld;                   /* opcode whose answer the test gives itself; 0: none */
-    bool no_completed;                   /* no Number of Completed Packets */
-    uint8_t acl_len, acl_count;          /* the controller's buffers; set before solo_boot() */
-    uint8_t le_features[8];              /* likewise */
-    uint8_t supported_commands[64];      /* likewise */
-    uint16_t conn[8];                    /* of WOAD_EV_CONNECT, in order */
+    void (*on_event)(const struct woad_event *ev); /* may be NULL */
+    unsigned withheld;              /* opcode whose answer the test gives itself; 0: none */
+    bool no_completed;              /* no Number of Completed Packets */
+    uint8_t acl_len, acl_count;     /* the controller's buffers; set before solo_boot() */
+    uint8_t le_features[8];         /* likewise */
+    uint8_t supported_commands[64]; /* likewise */
+    uint16_t conn[8];               /* of WOAD_EV_CONNECT, in order */
     size_t conns;
-    struct woad_event event[SOLO_LOG];   /* pointers in it are not valid any more */
+    struct woad_event event[SOLO_LOG]; /* pointers in it are not valid any more */
     size_t events;
     struct solo_command command[SOLO_LOG];
     size_t commands;
-    struct solo_frame frame[SOLO_LOG];   /* L2CAP frames of the host */
+    struct solo_frame frame[SOLO_LOG]; /* L2CAP frames of the host */
     size_t frames;
-    uint8_t part[SOLO_FRAME];            /* of the frame whose fragments are coming */
+    uint8_t part[SOLO_FRAME]; /* of the frame whose fragments are coming */
     size_t part_len;
 } solo;
 
@@ -161,9 +169,15 @@ static inline int solo_rx(const uint8_t *packet, size_t len)
 /* A whole L2CAP frame in one ACL packet. */
 static inline int solo_l2cap(uint16_t handle, uint16_t cid, const uint8_t *body, size_t len)
 {
-    uint8_t packet[SOLO_FRAME + 9] = { 2, (uint8_t)handle, (uint8_t)(handle >> 8 | 0x20),
-        (uint8_t)(len + 4), (uint8_t)((len + 4) >> 8), (uint8_t)len, (uint8_t)(len >> 8),
-        (uint8_t)cid, (uint8_t)(cid >> 8) };
+    uint8_t packet[SOLO_FRAME + 9] = { 2,
+                                       (uint8_t)handle,
+                                       (uint8_t)(handle >> 8 | 0x20),
+                                       (uint8_t)(len + 4),
+                                       (uint8_t)((len + 4) >> 8),
+                                       (uint8_t)len,
+                                       (uint8_t)(len >> 8),
+                                       (uint8_t)cid,
+                                       (uint8_t)(cid >> 8) };
     assert_true(len <= SOLO_FRAME);
     memcpy(packet + 9, body, len);
     return solo_rx(packet, len + 9);
@@ -181,8 +195,8 @@ static inline int solo_l2cap(uint16_t handle, uint16_t cid, const uint8_t *body,
  * that ends by an event of its own. */
 static inline void solo_answer(unsigned opcode)
 {
-    static const unsigned by_status[] = { 0x0406, 0x041d, 0x200d, 0x2013, 0x2016, 0x2019, 0x2032,
-                                          0x2043, 0x2025, 0x2026, 0x205e };
+    static const unsigned by_status[] = { 0x0406, 0x041d, 0x200d, 0x2013, 0x2016, 0x2019,
+                                          0x2032, 0x2043, 0x2025, 0x2026, 0x205e };
     uint8_t e[80] = { 4, 0x0e, 4, 1, (uint8_t)opcode, (uint8_t)(opcode >> 8), 0 };
     for (size_t n = 0; n < sizeof by_status / sizeof *by_status; n++) {
         if (opcode == by_status[n]) {
@@ -190,22 +204,22 @@ static inline void solo_answer(unsigned opcode)
             return;
         }
     }
-    if (opcode == 0x2002) {              /* LE Read Buffer Size */
+    if (opcode == 0x2002) { /* LE Read Buffer Size */
         e[2] = 7;
         e[7] = solo.acl_len;
         e[9] = solo.acl_count;
-    } else if (opcode == 0x1009) {       /* Read BD_ADDR */
+    } else if (opcode == 0x1009) { /* Read BD_ADDR */
         e[2] = 10;
         memset(e + 7, 0xa1, 6);
-    } else if (opcode == 0x2003) {       /* LE Read Local Supported Features */
+    } else if (opcode == 0x2003) { /* LE Read Local Supported Features */
         e[2] = 12;
         memcpy(e + 7, solo.le_features, 8);
     } else if (opcode == 0x2018 || opcode == 0x1003) {
         e[2] = 12;
-    } else if (opcode == 0x1002) {       /* Read Local Supported Commands */
+    } else if (opcode == 0x1002) { /* Read Local Supported Commands */
         e[2] = 68;
         memcpy(e + 7, solo.supported_commands, 64);
-    } else if (opcode == 0x203b) {       /* LE Read Number of Supported Advertising Sets */
+    } else if (opcode == 0x203b) { /* LE Read Number of Supported Advertising Sets */
         e[2] = 5;
         e[7] = 4;
     }
@@ -268,10 +282,21 @@ static inline uint32_t solo_tick(uint32_t ms)
 static inline struct woad_config solo_config(const struct woad_feature *const *features)
 {
     static const struct woad_crypto crypto = { solo_aes, solo_public, solo_dh };
-    return (struct woad_config){ .features = features, .conns = 2, .attr_tables = 4,
-        .subscriptions = 4, .procedures = 6, .mtu = 247, .tx_queue = 260, .request_queue = 600,
-        .prepare_queue = 1024, .pipeline_queue = 64, .channels = 4, .psms = 2, .bonds = 4,
-        .crypto = &crypto, .random = solo_random };
+    return (struct woad_config){ .features = features,
+                                 .conns = 2,
+                                 .attr_tables = 4,
+                                 .subscriptions = 4,
+                                 .procedures = 6,
+                                 .mtu = 247,
+                                 .tx_queue = 260,
+                                 .request_queue = 600,
+                                 .prepare_queue = 1024,
+                                 .pipeline_queue = 64,
+                                 .l2cap_channels = 4,
+                                 .psms = 2,
+                                 .bonds = 4,
+                                 .crypto = &crypto,
+                                 .random = solo_random };
 }
 
 /* A fresh host, up; what the test has set in `solo` for the controller stays. */
@@ -320,8 +345,9 @@ static inline void solo_disconnected(uint16_t handle, uint8_t reason)
 /* A bond of LE Secure Connections with the peer whose address is six times `octet`. */
 static inline void solo_bond(uint8_t octet, unsigned flags)
 {
-    struct woad_bond b = { .key_size = 16, .flags = flags & 3u, .has_own_ltk = 1,
-                           .has_peer_ltk = 1 };
+    struct woad_bond b = {
+        .key_size = 16, .flags = flags & 3u, .has_own_ltk = 1, .has_peer_ltk = 1
+    };
     memset(b.peer.octet, octet, 6);
     memset(b.own_ltk, 7, 16);
     memset(b.peer_ltk, 7, 16);

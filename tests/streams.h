@@ -17,16 +17,16 @@ struct end {
     struct device *d;
     struct end *other;
     uint16_t conn, cid, psm, mps, mtu;
-    uint8_t id;                          /* of what it sends */
-    int manner;                          /* how it takes what comes */
+    uint8_t id; /* of what it sends */
+    int manner; /* how it takes what comes */
     bool by_sdu, asked, open, closed, sending;
     int status;
-    unsigned sdus;                       /* that it sends in all */
-    size_t (*len)(const struct end *e, unsigned n);        /* of its n-th */
+    unsigned sdus;                                  /* that it sends in all */
+    size_t (*len)(const struct end *e, unsigned n); /* of its n-th */
     uint8_t *rx, *out, *in;
     size_t rx_size;
-    unsigned sent, got;                  /* SDUs */
-    uint64_t sent_octets, got_octets, here;                /* here: of the SDU that comes */
+    unsigned sent, got;                     /* SDUs */
+    uint64_t sent_octets, got_octets, here; /* here: of the SDU that comes */
 };
 
 static struct end ends[ENDS];
@@ -94,8 +94,8 @@ static inline void end_read(struct end *e)
     uint8_t part[700];
     for (;;) {
         bool end;
-        int n = woad_coc_read(e->d->host, e->conn, e->cid, part, 1 + e->got_octets % sizeof part,
-                              &end);
+        int n =
+            woad_coc_read(e->d->host, e->conn, e->cid, part, 1 + e->got_octets % sizeof part, &end);
         assert_true(n >= 0);
         end_got(e, part, (size_t)n, end);
         if (!n && !end) {
@@ -117,7 +117,7 @@ static inline void end_gone(struct end *e, int status)
     e->open = false;
     e->closed = true;
     e->status = status;
-    free(e->rx);                         /* whoever still writes there is found out */
+    free(e->rx); /* whoever still writes there is found out */
     free(e->out);
     free(e->in);
     e->rx = e->out = e->in = NULL;
@@ -157,7 +157,7 @@ static inline void on_stream(struct device *d, const struct woad_event *ev)
         end_receive(e);
     } else if (ev->type == WOAD_EV_COC_SENT) {
         uint8_t packet[300];
-        assert_int_equal(woad_tx(d->host, packet, sizeof packet), 0);      /* it is at work */
+        assert_int_equal(woad_tx(d->host, packet, sizeof packet), 0); /* it is at work */
         assert_ptr_equal(ev->u.coc_data.data, e->out);
         e->sending = false;
         e->sent_octets += ev->u.coc_data.len;
@@ -165,7 +165,7 @@ static inline void on_stream(struct device *d, const struct woad_event *ev)
         end_send(e);
     } else if (ev->type == WOAD_EV_COC_CLOSED) {
         if (!e->other->asked && !e->other->closed) {
-            end_gone(e->other, ev->u.coc.status);          /* nobody will ask it any more */
+            end_gone(e->other, ev->u.coc.status); /* nobody will ask it any more */
         }
         end_gone(e, ev->u.coc.status);
     }
@@ -176,9 +176,15 @@ static inline struct end *end_new(struct device *d, uint16_t conn, uint16_t psm,
 {
     assert_true(n_ends < ENDS);
     struct end *e = &ends[n_ends++];
-    *e = (struct end){ .d = d, .conn = conn, .psm = psm, .mtu = SDU_MAX, .rx_size = rx_size,
-                       .id = (uint8_t)(n_ends * 5), .rx = malloc(rx_size),
-                       .out = malloc(SDU_MAX), .in = malloc(SDU_MAX) };
+    *e = (struct end){ .d = d,
+                       .conn = conn,
+                       .psm = psm,
+                       .mtu = SDU_MAX,
+                       .rx_size = rx_size,
+                       .id = (uint8_t)(n_ends * 5),
+                       .rx = malloc(rx_size),
+                       .out = malloc(SDU_MAX),
+                       .in = malloc(SDU_MAX) };
     d->on_event = on_stream;
     return e;
 }
@@ -195,8 +201,8 @@ static inline void ends_forget(void)
 
 static inline struct woad_coc_params end_params(const struct end *e)
 {
-    return (struct woad_coc_params){ .psm = e->psm, .mtu = e->mtu, .mps = e->mps,
-                                     .by_sdu = e->by_sdu };
+    return (
+        struct woad_coc_params){ .psm = e->psm, .mtu = e->mtu, .mps = e->mps, .by_sdu = e->by_sdu };
 }
 
 /* As long as it takes: what is read late is read now and then. */
@@ -225,14 +231,19 @@ static inline bool streams_run(struct world *w, uint64_t most_us)
 static inline struct device *channels_host(struct world *w, uint8_t conns, uint16_t channels,
                                            uint16_t mps)
 {
-    static const struct woad_feature *const with[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
-        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_link,
-        &woad_channels, &woad_enhanced_channels, NULL };
+    static const struct woad_feature *const with[] = {
+        &woad_feature_advertiser,        &woad_feature_scanner,
+        &woad_feature_central,           &woad_feature_gatt_server,
+        &woad_feature_long_values,       &woad_feature_read_multiple,
+        &woad_feature_signed_writes,     &woad_feature_pipelining,
+        &woad_feature_type_index,        &woad_feature_gatt_client,
+        &woad_feature_link_control,      &woad_feature_l2cap_channels,
+        &woad_feature_enhanced_channels, NULL
+    };
     struct woad_config host = world_host_config(conns);
     host.features = with;
     host.mtu = 247;
-    host.channels = channels;
+    host.l2cap_channels = channels;
     host.psms = 8;
     host.mps = mps;
     return world_add_config(w, host, world_controller_config(w, conns));
@@ -260,7 +271,7 @@ static inline void channels_join(struct world *w, struct device *d, struct devic
             *its = theirs->ev.conn;
             return;
         }
-        world_run(w, 7000000);           /* its CONNECT_IND was lost */
+        world_run(w, 7000000); /* its CONNECT_IND was lost */
     }
     fail();
 }
@@ -268,8 +279,8 @@ static inline void channels_join(struct world *w, struct device *d, struct devic
 /* 2M, 251 octets. */
 static inline void channels_fast(struct world *w, struct device *d, uint16_t conn)
 {
-    assert_int_equal(woad_link_set_phy(d->host, conn, WOAD_PHYS_2M, WOAD_PHYS_2M,
-                                       WOAD_CODING_ANY), 0);
+    assert_int_equal(woad_link_set_phy(d->host, conn, WOAD_PHYS_2M, WOAD_PHYS_2M, WOAD_CODING_ANY),
+                     0);
     world_run(w, 1000000);
 }
 

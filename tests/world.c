@@ -24,7 +24,8 @@ static void keep(struct device *d, const struct woad_event *ev)
     } else if (ev->type == WOAD_EV_GATT_WRITE && ev->u.gatt_write.len) {
         memcpy(s->data, ev->u.gatt_write.data, ev->u.gatt_write.len);
     } else if ((ev->type == WOAD_EV_READ || ev->type == WOAD_EV_NOTIFIED ||
-                ev->type == WOAD_EV_INDICATION) && ev->u.value.len) {
+                ev->type == WOAD_EV_INDICATION) &&
+               ev->u.value.len) {
         memcpy(s->data, ev->u.value.data, ev->u.value.len);
     }
 }
@@ -40,8 +41,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     } else if (ev->type == WOAD_EV_GATT_WRITE && !d->own_answers) {
         size_t end = (size_t)ev->u.gatt_write.offset + ev->u.gatt_write.len;
         if (ev->u.gatt_write.len) {
-            memcpy(d->value + ev->u.gatt_write.offset, ev->u.gatt_write.data,
-                   ev->u.gatt_write.len);
+            memcpy(d->value + ev->u.gatt_write.offset, ev->u.gatt_write.data, ev->u.gatt_write.len);
         }
         d->value_len = end;
         if (ev->u.gatt_write.need_answer) {
@@ -83,27 +83,57 @@ void world_free(struct world *w)
 
 struct woad_config world_host_config(uint8_t conns)
 {
-    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
-        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client,
-        &woad_accept_list, &woad_link, NULL };
-    static const struct woad_feature *const extended[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
-        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client,
-        &woad_accept_list, &woad_link, &woad_extended, NULL };
+    static const struct woad_feature *const all[] = { &woad_feature_advertiser,
+                                                      &woad_feature_scanner,
+                                                      &woad_feature_central,
+                                                      &woad_feature_gatt_server,
+                                                      &woad_feature_long_values,
+                                                      &woad_feature_read_multiple,
+                                                      &woad_feature_signed_writes,
+                                                      &woad_feature_pipelining,
+                                                      &woad_feature_type_index,
+                                                      &woad_feature_gatt_client,
+                                                      &woad_feature_accept_list,
+                                                      &woad_feature_link_control,
+                                                      NULL };
+    static const struct woad_feature *const extended[] = { &woad_feature_advertiser,
+                                                           &woad_feature_scanner,
+                                                           &woad_feature_central,
+                                                           &woad_feature_gatt_server,
+                                                           &woad_feature_long_values,
+                                                           &woad_feature_read_multiple,
+                                                           &woad_feature_signed_writes,
+                                                           &woad_feature_pipelining,
+                                                           &woad_feature_type_index,
+                                                           &woad_feature_gatt_client,
+                                                           &woad_feature_accept_list,
+                                                           &woad_feature_link_control,
+                                                           &woad_feature_extended_advertising,
+                                                           NULL };
     return (struct woad_config){ .features = getenv("WORLD_EXTENDED") ? extended : all,
-                                 .conns = conns, .attr_tables = 4,
-                                 .subscriptions = 8, .procedures = 8, .mtu = 527,
-                                 .tx_queue = 2048, .accept_list = 8, .pipeline_queue = 64,
-                                 .attr_index = 2000, .request_queue = 2048, .prepare_queue = 1024 };
+                                 .conns = conns,
+                                 .attr_tables = 4,
+                                 .subscriptions = 8,
+                                 .procedures = 8,
+                                 .mtu = 527,
+                                 .tx_queue = 2048,
+                                 .accept_list = 8,
+                                 .pipeline_queue = 64,
+                                 .attr_index = 2000,
+                                 .request_queue = 2048,
+                                 .prepare_queue = 1024 };
 }
 
 struct woad_air_controller_config world_controller_config(struct world *w, uint8_t conns)
 {
     struct woad_air_controller_config c = { .address = { 0, 0, 0x44, 0x41, 0x4f, 0x02 },
-        .x_mm = (int32_t)w->devices * 1000, .conns = conns, .acl_count = 8, .acl_len = 251,
-        .queue = 8192, .crypto = &woad_mbedtls,
-        .adv_sets = getenv("WORLD_EXTENDED") ? 1 : 0 };
+                                            .x_mm = (int32_t)w->devices * 1000,
+                                            .conns = conns,
+                                            .acl_count = 8,
+                                            .acl_len = 251,
+                                            .queue = 8192,
+                                            .crypto = &woad_mbedtls,
+                                            .adv_sets = getenv("WORLD_EXTENDED") ? 1 : 0 };
     c.address[0] = (uint8_t)(w->devices + 1);
     return c;
 }
@@ -216,14 +246,14 @@ void world_run(struct world *w, uint64_t us)
     world_pump(w);
     while (woad_air_now(w->air) < end) {
         uint64_t next = world_next(w, end);
-        world_pump(w);                   /* poll may have had something to say */
+        world_pump(w); /* poll may have had something to say */
         if (next <= woad_air_now(w->air)) {
             next = woad_air_now(w->air) + 1;
         }
         woad_air_step(w->air, next);
         world_pump(w);
     }
-    world_next(w, end);                  /* tells all hosts what time it is now */
+    world_next(w, end); /* tells all hosts what time it is now */
     world_pump(w);
 }
 

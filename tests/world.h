@@ -23,30 +23,30 @@ struct device {
     struct world *world;
     struct woad *host;
     struct woad_air_controller *ctl;
-    struct seen *log;                    /* reports are not kept unless keep_reports */
+    struct seen *log; /* reports are not kept unless keep_reports */
     size_t logged;
     bool keep_reports, own_answers;
-    bool lied_to;                        /* about credits: it may send too much */
-    bool deaf;                           /* the controller's packets are thrown away */
-    bool mute;                           /* the host's are */
-    uint64_t packets, act_at;            /* both ways; before that one act() is called */
+    bool lied_to;             /* about credits: it may send too much */
+    bool deaf;                /* the controller's packets are thrown away */
+    bool mute;                /* the host's are */
+    uint64_t packets, act_at; /* both ways; before that one act() is called */
     void (*act)(struct device *d);
     uint64_t reports;
     struct woad_addr addr;
     /* What it serves: one value for every attribute that asks. */
     uint8_t value[WORLD_VALUE];
     size_t value_len;
-    uint64_t hash;                       /* of every HCI packet both ways */
+    uint64_t hash; /* of every HCI packet both ways */
     void (*on_event)(struct device *d, const struct woad_event *ev);
     /* Of what its host says, before the controller hears it. */
     void (*on_packet)(struct device *d, const uint8_t *packet, size_t n);
     /* Of what its controller says, before the host hears it. */
     void (*on_heard)(struct device *d, const uint8_t *packet, size_t n);
-    void *memory[2];                     /* of the host, of the controller */
+    void *memory[2]; /* of the host, of the controller */
     size_t memory_len[2];
-    void *seen;                          /* honest.c: the host's memory when it was last driven */
-    uint64_t due_us;                     /* when woad_poll() must be called again */
-    FILE *snoop;                         /* a log of its HCI, if not NULL */
+    void *seen;      /* honest.c: the host's memory when it was last driven */
+    uint64_t due_us; /* when woad_poll() must be called again */
+    FILE *snoop;     /* a log of its HCI, if not NULL */
     bool snoop_keys;
     struct btsnoop_cuts snoop_cuts;
 };
@@ -55,7 +55,7 @@ struct world {
     struct woad_air *air;
     struct device device[WORLD_MAX];
     size_t devices;
-    bool honest;                         /* WORLD_HONEST is set: driven by honest.c */
+    bool honest; /* WORLD_HONEST is set: driven by honest.c */
 };
 
 struct world *world_new(uint64_t seed, uint16_t loss_per_mille);

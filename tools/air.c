@@ -67,7 +67,7 @@ static int catch_signals(void)
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     if (sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler != SIG_IGN) {
-        sigaction(SIGHUP, &sa, NULL);    /* not under nohup */
+        sigaction(SIGHUP, &sa, NULL); /* not under nohup */
     }
     signal(SIGPIPE, SIG_IGN);
     return 0;
@@ -165,8 +165,7 @@ static int option(int c, const char *text, struct hub_options *o)
     unsigned long long value = 0;
     int err = 0;
     switch (c) {
-    case 'h':
-        return 1;
+    case 'h': return 1;
     case 's':
         err = number(text, UINT64_MAX, &value);
         o->seed = value;
@@ -175,39 +174,30 @@ static int option(int c, const char *text, struct hub_options *o)
         err = number(text, 1000, &value);
         o->loss_per_mille = (uint16_t)value;
         return err;
-    case 'q':
-        o->log = NULL;
-        return 0;
-    case 'p':
-        o->pcap = text;
-        return 0;
-    case 'k':
-        o->keys = true;
-        return 0;
-    case 'P':
-        return profile(text, o);
-    case 'b':
-        o->btsnoop = text;
-        return folder(text);
-    case 'S':
-        return speed(text, o);
-    case 'w':
-        return world(text, o);
-    default:
-        return -1;
+    case 'q': o->log = NULL; return 0;
+    case 'p': o->pcap = text; return 0;
+    case 'k': o->keys = true; return 0;
+    case 'P': return profile(text, o);
+    case 'b': o->btsnoop = text; return folder(text);
+    case 'S': return speed(text, o);
+    case 'w': return world(text, o);
+    default: return -1;
     }
 }
 
 static int options(int argc, char **argv, struct hub_options *o)
 {
-    static const struct option known[] = {
-        { "help", no_argument, NULL, 'h' }, { "seed", required_argument, NULL, 's' },
-        { "loss", required_argument, NULL, 'l' }, { "quiet", no_argument, NULL, 'q' },
-        { "pcap", required_argument, NULL, 'p' }, { "keys", no_argument, NULL, 'k' },
-        { "profile", required_argument, NULL, 'P' }, { "speed", required_argument, NULL, 'S' },
-        { "world", required_argument, NULL, 'w' },
-        { "btsnoop", required_argument, NULL, 'b' }, { NULL, 0, NULL, 0 }
-    };
+    static const struct option known[] = { { "help", no_argument, NULL, 'h' },
+                                           { "seed", required_argument, NULL, 's' },
+                                           { "loss", required_argument, NULL, 'l' },
+                                           { "quiet", no_argument, NULL, 'q' },
+                                           { "pcap", required_argument, NULL, 'p' },
+                                           { "keys", no_argument, NULL, 'k' },
+                                           { "profile", required_argument, NULL, 'P' },
+                                           { "speed", required_argument, NULL, 'S' },
+                                           { "world", required_argument, NULL, 'w' },
+                                           { "btsnoop", required_argument, NULL, 'b' },
+                                           { NULL, 0, NULL, 0 } };
     int c, err = 0;
     while (!err && (c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
         err = option(c, optarg, o);
@@ -216,10 +206,11 @@ static int options(int argc, char **argv, struct hub_options *o)
 }
 
 /* 0, or an exit status. */
-static int serve(const char *spec, struct hub_options *o, struct way *listens, struct way *others)
+static int serve(const char *spec, struct hub_options *o, struct hci_transport *listens,
+                 struct hci_transport *others)
 {
-    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
-    struct way way;
+    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
+    struct hci_transport way;
     bool listening;
     if (o->listens == PLACES || o->attaches == PLACES) {
         fprintf(stderr, "woad air: too many places\n");
@@ -234,15 +225,15 @@ static int serve(const char *spec, struct hub_options *o, struct way *listens, s
         fprintf(stderr, "serving %s\n", name);
     } else {
         others[o->attaches++] = way;
-        printf("%s\n", name);           /* scripts read this name */
+        printf("%s\n", name); /* scripts read this name */
         fflush(stdout);
     }
     return 0;
 }
 
 /* Serves all the places until a signal comes. */
-static int run(int places, char **place, struct hub_options *o, struct way *listens,
-               struct way *others)
+static int run(int places, char **place, struct hub_options *o, struct hci_transport *listens,
+               struct hci_transport *others)
 {
     int what = catch_signals();
     for (int i = 0; i < places && !what; i++) {
@@ -263,9 +254,10 @@ static int run(int places, char **place, struct hub_options *o, struct way *list
 
 int tool_air(int argc, char **argv)
 {
-    struct way listens[PLACES], others[PLACES];
-    struct hub_options o = { .listen = listens, .attached = others, .seed = 1, .log = log_line,
-                             .warn = warn_line };
+    struct hci_transport listens[PLACES], others[PLACES];
+    struct hub_options o = {
+        .listen = listens, .attached = others, .seed = 1, .log = log_line, .warn = warn_line
+    };
     int what = options(argc, argv, &o);
     if (what) {
         return what > 0 ? help() : 2;

@@ -25,7 +25,7 @@ struct scan_tool {
 /* One character of UTF-8, and its length; 0: it is none. */
 static size_t utf8(const uint8_t *s, size_t len, uint32_t *c)
 {
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    static const uint32_t min_u32[] = { 0, 0, 0x80, 0x800, 0x10000 };
     size_t n = 1;
     while (n < 4 && s[0] >= 0x80 && (s[0] << n & 0x80)) {
         n++;
@@ -40,7 +40,7 @@ static size_t utf8(const uint8_t *s, size_t len, uint32_t *c)
         }
         *c = *c << 6 | (s[k] & 0x3f);
     }
-    return *c >= least[n] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff) ? n : 0;
+    return *c >= min_u32[n] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff) ? n : 0;
 }
 
 /* What a terminal does not obey, and what does not turn the rest of the line around. */
@@ -121,15 +121,12 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         show_name(ev->u.report.data, ev->u.report.len);
         show_end(t);
         break;
-    case WOAD_EV_EXT_REPORT:
-        show_extended(t, &ev->u.ext_report);
-        break;
+    case WOAD_EV_EXT_REPORT: show_extended(t, &ev->u.ext_report); break;
     case WOAD_EV_DOWN:
         t->down = ev->u.down.error;
         t->done = true;
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -165,16 +162,25 @@ static int scan(struct scan_tool *t, struct woad_port *port, struct woad *h, uns
 
 int tool_scan(int argc, char **argv)
 {
-    static const struct woad_feature *const features[] = { &woad_scanner, &woad_extended, NULL };
+    static const struct woad_feature *const features[] = { &woad_feature_scanner,
+                                                           &woad_feature_extended_advertising,
+                                                           NULL };
     static struct scan_tool tool;
-    struct woad_config cfg = { .features = features, .event = on_event, .ctx = &tool, .conns = 1,
-                               .procedures = 1, .mtu = 23, .tx_queue = 32, .request_queue = 32 };
-    char why[WOAD_PORT_WHY];
+    struct woad_config cfg = { .features = features,
+                               .event = on_event,
+                               .ctx = &tool,
+                               .conns = 1,
+                               .procedures = 1,
+                               .mtu = 23,
+                               .tx_queue = 32,
+                               .request_queue = 32 };
+    char why[WOAD_PORT_MESSAGE_MAX];
     int error;
     unsigned long seconds = argc > 1 ? seconds_of(argv[1]) : 5;
     if (argc > 2 || !seconds) {
         bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
-        fprintf(help ? stdout : stderr, "usage: woad scan [SECONDS]\n\n"
+        fprintf(help ? stdout : stderr,
+                "usage: woad scan [SECONDS]\n\n"
                 "Shows each device and each kind of its packets once, for 5 s, or up to a day.\n"
                 "The controller is WOAD_HCI's, or this user's simulated radio.\n");
         return help ? 0 : 2;

@@ -20,19 +20,22 @@ enum { OPEN_TRIES = 100, PAUSE_MS = 1000, RETRY_MS = 10000 };
 enum { MOST = 255, WAITING = 16, HEAD = 9 + 16 + 2 + 2, RECORD = 125, TAIL = 4 };
 static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 2 };
 
-struct waiting { struct woad_addr peer; uint8_t failures; };
+struct waiting {
+    struct woad_addr peer;
+    uint8_t failures;
+};
 
 struct woad_bond_file {
-    char *path, *beside, *folder;        /* absolute, without symbolic links */
-    int fd;                              /* locked as long as it is open */
+    char *path, *beside, *folder; /* absolute, without symbolic links */
+    int fd;                       /* locked as long as it is open */
     int error;
-    bool dirty;                          /* something has changed since it was written: */
-    uint32_t tried;                      /* woad_port_now_ms() of the last time, if there was one */
+    bool dirty;     /* something has changed since it was written: */
+    uint32_t tried; /* woad_port_now_ms() of the last time, if there was one */
     bool has_tried;
-    uint8_t irk[16];                     /* ours */
+    uint8_t irk[16]; /* ours */
     size_t n, n_waiting;
-    struct woad_bond bond[MOST];         /* the one used last first; each has a `cccd` of its own */
-    struct waiting waiting[WAITING];     /* who has failed, the last first */
+    struct woad_bond bond[MOST];     /* the one used last first; each has a `cccd` of its own */
+    struct waiting waiting[WAITING]; /* who has failed, the last first */
 };
 
 /* --- octets ----------------------------------------------------------------------------------- */
@@ -94,7 +97,9 @@ static void put_bond(uint8_t **at, const struct woad_bond *b)
 }
 
 /* What is left to be read; what is not there is 0. */
-struct source { const uint8_t *at, *end; };
+struct source {
+    const uint8_t *at, *end;
+};
 
 static void take(struct source *in, void *dst, size_t len)
 {
@@ -155,7 +160,7 @@ static int take_bond(struct source *in, struct woad_bond *b)
     b->own_signs = take_number(in, 4);
     b->client_features = take_number(in, 1) & 7;
     b->database = take_number(in, 4);
-    struct woad_cccd cccds[256];         /* config.subscriptions is at most 255 */
+    struct woad_cccd cccds[256]; /* config.subscriptions is at most 255 */
     size_t n = take_number(in, 2);
     if (n > 255) {
         return -EBADMSG;
@@ -227,8 +232,8 @@ static int file_read(struct woad_bond_file *f, const uint8_t *octets, size_t len
 static bool is_at(const char *path, int fd)
 {
     struct stat named, opened;
-    return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 &&
-           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+    return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 && named.st_dev == opened.st_dev &&
+           named.st_ino == opened.st_ino;
 }
 
 /* One program at a time.  Where the file system knows no locks, none is taken. */
@@ -258,8 +263,8 @@ static bool remove_left_over(const char *path)
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     bool dead = fd >= 0 && file_check(fd) == 0 && file_lock(fd) == 0;
     ssize_t n = dead ? read(fd, head, sizeof head) : -1;
-    bool removed = n > 0 && memcmp(head, magic, (size_t)n) == 0 && is_at(path, fd) &&
-                   unlink(path) == 0;
+    bool removed =
+        n > 0 && memcmp(head, magic, (size_t)n) == 0 && is_at(path, fd) && unlink(path) == 0;
     if (fd >= 0) {
         close(fd);
     }
@@ -274,7 +279,7 @@ static int file_make(const char *path)
         return -errno;
     }
     fd = above_stdio(fd);
-    if (fd < 0) {                        /* no descriptor is left */
+    if (fd < 0) { /* no descriptor is left */
         unlink(path);
         return fd;
     }
@@ -302,7 +307,7 @@ static int beside_open(struct woad_bond_file *f)
         }
     }
     if (fd >= 0) {
-        (void)!fchmod(fd, 0600);         /* where there are modes */
+        (void)!fchmod(fd, 0600); /* where there are modes */
     }
     return fd;
 }
@@ -382,7 +387,7 @@ static int beside_rename(const struct woad_bond_file *f)
     if (f->fd < 0 && errno == EEXIST) {
         return -EEXIST;
     }
-    return rename(f->beside, f->path) < 0 ? -errno : 0;    /* also where there are no hard links */
+    return rename(f->beside, f->path) < 0 ? -errno : 0; /* also where there are no hard links */
 }
 
 static int file_replace(struct woad_bond_file *f)
@@ -392,7 +397,7 @@ static int file_replace(struct woad_bond_file *f)
     int fd = octets ? beside_open(f) : -ENOMEM;
     if (fd < 0) {
         free(octets);
-        return fd == -ENOENT ? -ESTALE : fd;               /* the folder is gone */
+        return fd == -ENOENT ? -ESTALE : fd; /* the folder is gone */
     }
     file_write(f, octets);
     int err = write_all(fd, octets, len);
@@ -406,7 +411,7 @@ static int file_replace(struct woad_bond_file *f)
     }
     folder_sync(f->folder);
     if (f->fd >= 0) {
-        close(f->fd);                    /* the old one, which has no name any more */
+        close(f->fd); /* the old one, which has no name any more */
     }
     f->fd = fd;
     return 0;
@@ -453,7 +458,7 @@ static int find_path(struct woad_bond_file *f, const char *path)
     }
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     if (!f->path) {
-        char *named = joined(path, ".", "");   /* room for "." behind the folder */
+        char *named = joined(path, ".", ""); /* room for "." behind the folder */
         if (named) {
             strcpy(named + (name - path), ".");
         }
@@ -487,7 +492,7 @@ static int file_open(struct woad_bond_file *f)
         err = err ? err : file_lock(fd);
         if (!err && is_at(f->path, fd)) {
             f->fd = fd;
-            (void)!fchmod(fd, 0600);     /* where there are modes */
+            (void)!fchmod(fd, 0600); /* where there are modes */
             return 0;
         }
         close(fd);
@@ -495,7 +500,7 @@ static int file_open(struct woad_bond_file *f)
             return err;
         }
     }
-    return -EBUSY;                       /* it is replaced again and again */
+    return -EBUSY; /* it is replaced again and again */
 }
 
 /* Loads it, and looks whether it could be written; or makes it. */
@@ -536,8 +541,8 @@ struct woad_bond_file *woad_bond_file_open(const char *path, int *error)
 bool woad_bond_file_is(const struct woad_bond_file *f, const char *path)
 {
     struct stat named, opened;
-    return stat(path, &named) == 0 && fstat(f->fd, &opened) == 0 &&
-           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+    return stat(path, &named) == 0 && fstat(f->fd, &opened) == 0 && named.st_dev == opened.st_dev &&
+           named.st_ino == opened.st_ino;
 }
 
 void woad_bond_file_close(struct woad_bond_file *f)
@@ -591,7 +596,7 @@ static bool signs_changed(const struct woad_bond_file *f, const struct woad_bond
     return true;
 }
 
-static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b, enum woad_bond_why why)
+static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b, enum woad_bond_change why)
 {
     bool waits = why == WOAD_BOND_CHANGED && !signs_changed(f, b) && file_pause(f);
     struct woad_bond mine = *b;
@@ -616,7 +621,7 @@ static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b, enum w
     return file_save(f);
 }
 
-static void store_keep(void *ctx, const struct woad_bond *b, enum woad_bond_why why)
+static void store_keep(void *ctx, const struct woad_bond *b, enum woad_bond_change why)
 {
     struct woad_bond_file *f = ctx;
     f->error = bond_kept(f, b, why);
@@ -693,7 +698,7 @@ int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer
     if (f->n == before && !f->error) {
         return WOAD_ENOENT;
     }
-    f->error = file_save(f);             /* again, if it failed: the file may have the bond */
+    f->error = file_save(f); /* again, if it failed: the file may have the bond */
     return f->error;
 }
 

@@ -36,8 +36,9 @@ static bool log_lock(int fd)
 /* A log that is there goes on; into a new one, a pipe or a terminal goes a header. */
 static int log_begin(int fd)
 {
-    static const uint8_t header[16] = { 'b', 't', 's', 'n', 'o', 'o', 'p', 0, 0, 0, 0, 1, 0, 0,
-                                        0x03, 0xea };       /* version 1, H4 */
+    static const uint8_t header[16] = {
+        'b', 't', 's', 'n', 'o', 'o', 'p', 0, 0, 0, 0, 1, 0, 0, 0x03, 0xea
+    }; /* version 1, H4 */
     uint8_t there[sizeof header];
     struct stat st;
     if (fstat(fd, &st) < 0) {
@@ -45,7 +46,9 @@ static int log_begin(int fd)
     }
     if (S_ISREG(st.st_mode) && st.st_size > 0) {
         return pread(fd, there, sizeof there, 0) == sizeof there &&
-               memcmp(there, header, sizeof header) == 0 ? 0 : -EBADMSG;
+                       memcmp(there, header, sizeof header) == 0
+                   ? 0
+                   : -EBADMSG;
     }
     return write(fd, header, sizeof header) == sizeof header ? 0 : -errno;
 }
@@ -85,14 +88,17 @@ uint64_t btsnoop_now(void)
 }
 
 /* Where in a command's parameters there is what nobody else may know. */
-static const struct { uint16_t opcode; uint8_t at, len; } in_commands[] = {
-    { 0x2017, 0, 32 },                   /* LE Encrypt: key, plain text */
-    { 0x2019, 12, 16 },                  /* LE Enable Encryption: LTK */
-    { 0x201a, 2, 16 },                   /* LE LTK Request Reply: LTK */
-    { 0x2027, 7, 32 },                   /* LE Add Device To Resolving List: IRKs */
-    { 0x2068, 15, 16 }, { 0x2069, 20, 16 }, { 0x206b, 4, 16 },         /* broadcast codes */
-    { 0x040b, 6, 16 }, { 0x040d, 7, 16 },                  /* link key, PIN */
-    { 0x0433, 6, 32 }, { 0x0445, 6, 64 },                  /* of pairing out of band */
+static const struct {
+    uint16_t opcode;
+    uint8_t at, len;
+} in_commands[] = {
+    { 0x2017, 0, 32 },  /* LE Encrypt: key, plain text */
+    { 0x2019, 12, 16 }, /* LE Enable Encryption: LTK */
+    { 0x201a, 2, 16 },  /* LE LTK Request Reply: LTK */
+    { 0x2027, 7, 32 },  /* LE Add Device To Resolving List: IRKs */
+    { 0x2068, 15, 16 }, { 0x2069, 20, 16 }, { 0x206b, 4, 16 }, /* broadcast codes */
+    { 0x040b, 6, 16 },  { 0x040d, 7, 16 },                     /* link key, PIN */
+    { 0x0433, 6, 32 },  { 0x0445, 6, 64 },                     /* of pairing out of band */
 };
 
 static size_t secret_in_command(const uint8_t *packet, size_t len, size_t *n)
@@ -226,7 +232,7 @@ size_t btsnoop_record(uint8_t r[BTSNOOP_RECORD], struct btsnoop_cuts *cuts, uint
                       bool received, const uint8_t *packet, size_t len)
 {
     size_t kept = len < BTSNOOP_RECORD - HEAD ? len : BTSNOOP_RECORD - HEAD;
-    us += 0x00dcddb30f2f8000ull;         /* since the year 0, in the format's own counting */
+    us += 0x00dcddb30f2f8000ull; /* since the year 0, in the format's own counting */
     bool command_or_event = packet[0] == 1 || packet[0] == 4;
     put32(r, (uint32_t)len);
     put32(r + 4, (uint32_t)kept);

@@ -15,12 +15,12 @@ struct btsnoop_cuts {
         uint16_t handle, at;
         uint8_t head[BTSNOOP_PDU_HEAD];
     } cut[BTSNOOP_CUTS];
-    unsigned next;                       /* replaced when there is no room */
+    unsigned next; /* replaced when there is no room */
 };
 
 struct btsnoop {
-    int fd;                              /* -1: none */
-    bool keys;                           /* are logged as they are */
+    int fd;    /* -1: none */
+    bool keys; /* are logged as they are */
     struct btsnoop_cuts cuts;
 };
 

@@ -131,7 +131,10 @@ void capture_put(struct capture *c, const uint8_t *record, size_t len)
     c->to += len;
 }
 
-bool capture_waits(const struct capture *c) { return c->fd >= 0 && c->from < c->to; }
+bool capture_waits(const struct capture *c)
+{
+    return c->fd >= 0 && c->from < c->to;
+}
 
 int capture_close(struct capture *c)
 {

@@ -104,7 +104,10 @@ const uint8_t *framing_out(struct framing *f, size_t *n)
     return f->out + f->out_off;
 }
 
-void framing_written(struct framing *f, size_t n) { f->out_off += n; }
+void framing_written(struct framing *f, size_t n)
+{
+    f->out_off += n;
+}
 
 uint32_t framing_due(struct framing *f, uint32_t now)
 {

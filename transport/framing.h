@@ -9,11 +9,11 @@ struct framing {
     bool three_wire;
     struct h4 h4;
     struct h5 h5;
-    uint8_t in[2 * H4_PACKET_MAX];       /* H4's; of H5 what has come and not been looked at */
+    uint8_t in[2 * H4_PACKET_MAX]; /* H4's; of H5 what has come and not been looked at */
     size_t in_len, in_taken;
     uint8_t *out;
     size_t out_room, out_len, out_off;
-    void *mem;                           /* H5's */
+    void *mem; /* H5's */
 };
 
 /* 0 or -ENOMEM. */

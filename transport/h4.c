@@ -59,8 +59,7 @@ int h4_length(const uint8_t *p, size_t n)
         header = 5;
         body = n < header ? 0 : (size_t)(p[3] | (p[4] & 0x3f) << 8);
         break;
-    default:
-        return -1;
+    default: return -1;
     }
     if (n < header) {
         return 0;

@@ -11,16 +11,29 @@ enum { RESEND_MS = 250, TRIES = 20 };
 enum { NONE = UINT32_MAX };
 
 /* Link messages: two octets, some with a third, the configuration.  Part D, 8 */
-enum { OWE_ACK, OWE_SYNC, OWE_SYNC_RSP, OWE_CONFIG, OWE_CONFIG_RSP, OWE_WAKEUP, OWE_WOKEN,
-       SLEEP, MESSAGES };
+enum {
+    OWE_ACK,
+    OWE_SYNC,
+    OWE_SYNC_RSP,
+    OWE_CONFIG,
+    OWE_CONFIG_RSP,
+    OWE_WAKEUP,
+    OWE_WOKEN,
+    SLEEP,
+    MESSAGES
+};
 static const uint8_t messages[MESSAGES][2] = {
-    [OWE_SYNC] = { 0x01, 0x7e }, [OWE_SYNC_RSP] = { 0x02, 0x7d }, [OWE_CONFIG] = { 0x03, 0xfc },
-    [OWE_CONFIG_RSP] = { 0x04, 0x7b }, [OWE_WAKEUP] = { 0x05, 0xfa }, [OWE_WOKEN] = { 0x06, 0xf9 },
+    [OWE_SYNC] = { 0x01, 0x7e },   [OWE_SYNC_RSP] = { 0x02, 0x7d },
+    [OWE_CONFIG] = { 0x03, 0xfc }, [OWE_CONFIG_RSP] = { 0x04, 0x7b },
+    [OWE_WAKEUP] = { 0x05, 0xfa }, [OWE_WOKEN] = { 0x06, 0xf9 },
     [SLEEP] = { 0x07, 0x78 },
 };
 enum { CONFIG_CHECK = 0x10, CONFIG_WINDOW = 0x07 };
 
-size_t h5_size(size_t room) { return HEADER + room + CHECK + H5_WINDOW * room; }
+size_t h5_size(size_t room)
+{
+    return HEADER + room + CHECK + H5_WINDOW * room;
+}
 
 void h5_init(struct h5 *h, void *mem, size_t room)
 {
@@ -32,7 +45,10 @@ void h5_init(struct h5 *h, void *mem, size_t room)
     }
 }
 
-static void h5_owe(struct h5 *h, unsigned what) { h->owed |= (uint8_t)(1u << what); }
+static void h5_owe(struct h5 *h, unsigned what)
+{
+    h->owed |= (uint8_t)(1u << what);
+}
 
 /* CRC-CCITT, least significant bit first, of 0xffff; its bits are sent in reverse.  Part D, 5 */
 static uint16_t h5_crc(uint16_t crc, const uint8_t *p, size_t n)
@@ -77,9 +93,11 @@ static size_t h5_write(const struct h5 *h, uint8_t *buf, uint8_t type, bool reli
     uint8_t head[HEADER] = {
         (uint8_t)((seq & 7) | (type == TYPE_LINK ? 0 : h->expected << 3) | crc << 6 |
                   reliable << 7),
-        (uint8_t)(type | (n & 15) << 4), (uint8_t)(n >> 4), 0,
+        (uint8_t)(type | (n & 15) << 4),
+        (uint8_t)(n >> 4),
+        0,
     };
-    head[3] = (uint8_t)~(head[0] + head[1] + head[2]);
+    head[3] = (uint8_t) ~(head[0] + head[1] + head[2]);
     size_t at = 0;
     buf[at++] = DELIMITER;
     h5_escape(buf, &at, head, sizeof head);
@@ -99,12 +117,15 @@ static size_t h5_write_message(struct h5 *h, uint8_t *buf, unsigned which)
     if (which == OWE_CONFIG_RSP) {
         m[2] = (uint8_t)(h->window | (h->crc ? CONFIG_CHECK : 0));
     }
-    h->owed &= (uint8_t)~(1u << which);
+    h->owed &= (uint8_t) ~(1u << which);
     return h5_write(h, buf, TYPE_LINK, false, 0, m,
                     which == OWE_CONFIG || which == OWE_CONFIG_RSP ? 3 : 2);
 }
 
-bool h5_ready(const struct h5 *h) { return h->link == H5_ACTIVE && h->count < h->window; }
+bool h5_ready(const struct h5 *h)
+{
+    return h->link == H5_ACTIVE && h->count < h->window;
+}
 
 void h5_put(struct h5 *h, const uint8_t *packet, size_t len)
 {
@@ -141,14 +162,14 @@ size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room)
         uint8_t seq = (uint8_t)(h->first + h->sent);
         const uint8_t *packet = h->kept[seq % H5_WINDOW];
         size_t len = h->kept_len[seq % H5_WINDOW];
-        h->owed &= (uint8_t)~(1u << OWE_ACK);
+        h->owed &= (uint8_t) ~(1u << OWE_ACK);
         if (!h->sent++) {
             h5_set_due(h, RESEND_MS);
         }
         return h5_write(h, buf, packet[0], true, seq, packet + 1, len - 1);
     }
     if (h->owed >> OWE_ACK & 1) {
-        h->owed &= (uint8_t)~(1u << OWE_ACK);
+        h->owed &= (uint8_t) ~(1u << OWE_ACK);
         return h5_write(h, buf, TYPE_ACK, false, 0, NULL, 0);
     }
     return 0;
@@ -191,14 +212,14 @@ static void h5_rx_link(struct h5 *h, const uint8_t *m, size_t n)
     }
     if (which == OWE_SYNC) {
         if (h->link == H5_ACTIVE) {
-            h->link = H5_FAILED;         /* the peer has begun anew.  8.4 */
+            h->link = H5_FAILED; /* the peer has begun anew.  8.4 */
         } else {
             h5_owe(h, OWE_SYNC_RSP);
         }
     } else if (which == OWE_SYNC_RSP && h->link == H5_UNINITIALIZED) {
         h->link = H5_INITIALIZED;
         h->tries = 0;
-        h->owed &= (uint8_t)~(1u << OWE_SYNC);
+        h->owed &= (uint8_t) ~(1u << OWE_SYNC);
         h5_owe(h, OWE_CONFIG);
         h5_set_due(h, RESEND_MS);
     } else if (which == OWE_CONFIG && h->link != H5_UNINITIALIZED) {
@@ -211,7 +232,7 @@ static void h5_rx_link(struct h5 *h, const uint8_t *m, size_t n)
         h->link = H5_ACTIVE;
         h->tries = 0;
         h->due = 0;
-        h->owed &= (uint8_t)~(1u << OWE_CONFIG);
+        h->owed &= (uint8_t) ~(1u << OWE_CONFIG);
     } else if (which == OWE_WAKEUP) {
         h5_owe(h, OWE_WOKEN);
     } else if (which == SLEEP || which == OWE_WOKEN) {
@@ -261,7 +282,7 @@ static bool h5_rx_frame(struct h5 *h, const uint8_t **packet, size_t *packet_len
 
 static void h5_rx_octet(struct h5 *h, uint8_t octet)
 {
-    if (h->escaped) {                    /* XON and XOFF are escaped by those who use them */
+    if (h->escaped) { /* XON and XOFF are escaped by those who use them */
         static const uint8_t plain[4] = { DELIMITER, ESCAPE, 0x11, 0x13 };
         h->escaped = false;
         h->skip = h->skip || octet < 0xdc || octet > 0xdf;
@@ -307,7 +328,7 @@ static void h5_again(struct h5 *h)
     } else if (h->link == H5_INITIALIZED) {
         h5_owe(h, OWE_CONFIG);
     } else {
-        h->sent = 0;                     /* all of them, in order */
+        h->sent = 0; /* all of them, in order */
         if (h->asleep) {
             h5_owe(h, OWE_WAKEUP);
         }

@@ -10,24 +10,24 @@
 #include <stdint.h>
 
 enum h5_link { H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE, H5_FAILED };
-enum { H5_WINDOW = 4 };                  /* packets under way, 1 to 7 */
+enum { H5_WINDOW = 4 }; /* packets under way, 1 to 7 */
 
 struct h5 {
-    uint8_t link;                        /* enum h5_link */
-    bool crc;                            /* both sides check */
-    bool asleep;                         /* the peer: it is woken before anything is sent */
-    uint8_t window;                      /* agreed */
-    uint8_t owed;                        /* link messages to be sent, and acknowledgements */
-    uint8_t expected;                    /* the sequence number that comes next */
-    uint8_t first;                       /* that of the oldest packet not acknowledged */
-    uint8_t count, sent;                 /* packets kept; of those, on their way */
+    uint8_t link;        /* enum h5_link */
+    bool crc;            /* both sides check */
+    bool asleep;         /* the peer: it is woken before anything is sent */
+    uint8_t window;      /* agreed */
+    uint8_t owed;        /* link messages to be sent, and acknowledgements */
+    uint8_t expected;    /* the sequence number that comes next */
+    uint8_t first;       /* that of the oldest packet not acknowledged */
+    uint8_t count, sent; /* packets kept; of those, on their way */
     uint8_t tries;
     uint32_t now, due;
     /* The frame that is coming: an escape was the last octet; it is of no use. */
     bool escaped, skip;
-    size_t in_len, room;                 /* room: of a packet with its type octet */
-    uint8_t *in;                         /* header, payload, check */
-    uint8_t *kept[H5_WINDOW];            /* packets with their type octet */
+    size_t in_len, room;      /* room: of a packet with its type octet */
+    uint8_t *in;              /* header, payload, check */
+    uint8_t *kept[H5_WINDOW]; /* packets with their type octet */
     size_t kept_len[H5_WINDOW];
 };
 
@@ -46,7 +46,7 @@ void h5_put(struct h5 *h, const uint8_t *packet, size_t len);
 
 /* The next octets for the line, a whole frame; 0: none now. */
 size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room);
-enum { H5_OVERHEAD = 14 };               /* buf: twice the packet and so many more */
+enum { H5_OVERHEAD = 14 }; /* buf: twice the packet and so many more */
 
 /* Time in milliseconds, wrapping; until it must be called again, UINT32_MAX: not.  The link is
  * H5_FAILED when the peer has begun anew, or does not acknowledge: h5_init() then. */

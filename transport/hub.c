@@ -25,9 +25,9 @@ enum { HOUR_S = 3600, SECOND_US = 1000000, ALONE_US = 5000000, NO_ROOM_US = 1000
 /* One attachment: its descriptor and its controller. */
 struct seat {
     struct seat *next;
-    int fd;                              /* -1: gone, its connections are ending */
+    int fd; /* -1: gone, its connections are ending */
     bool serial, socket;
-    bool hungry;                         /* a packet waits for room in the controller */
+    bool hungry; /* a packet waits for room in the controller */
     uint64_t gone_at;
     struct woad_air_controller *ctl;
     void *memory;
@@ -44,13 +44,13 @@ struct hub {
     struct woad_air *air;
     struct seat *seats;
     unsigned numbers;
-    uint64_t base;                       /* wall clock at the air's time 0 */
-    uint64_t accept_at;                  /* wall clock: no host is accepted before */
+    uint64_t base;      /* wall clock at the air's time 0 */
+    uint64_t accept_at; /* wall clock: no host is accepted before */
     struct pollfd *fds;
     size_t fds_room;
     struct capture pcap;
-    bool slow_reader;                    /* of the capture; told already */
-    int err;                             /* of the first capture or log that could not be written */
+    bool slow_reader; /* of the capture; told already */
+    int err;          /* of the first capture or log that could not be written */
 };
 
 static uint64_t wall_us(void)
@@ -189,20 +189,25 @@ static void seat_address(const struct hub *hub, struct seat *s, const char *name
         low = NAMED | (hash ^ hash >> 23);
     }
     do {
-        const uint8_t address[6] = { (uint8_t)low, (uint8_t)(low >> 8), (uint8_t)(low >> 16),
-                                     'A', 'O', 0x56 };
+        const uint8_t address[6] = {
+            (uint8_t)low, (uint8_t)(low >> 8), (uint8_t)(low >> 16), 'A', 'O', 0x56
+        };
         memcpy(s->address, address, sizeof address);
         low = NAMED | (low + 1);
     } while (len && hub_has_address(hub, s->address));
 }
 
 /* `name`: what the host has bound; `len` 0: nothing. */
-static bool seat_add(struct hub *hub, const struct way *way, int fd, bool socket, const char *name,
-                     size_t len)
+static bool seat_add(struct hub *hub, const struct hci_transport *way, int fd, bool socket,
+                     const char *name, size_t len)
 {
-    struct woad_air_controller_config cfg = { .conns = 16, .acl_count = 12, .acl_len = 251,
-                                              .queue = 16384, .crypto = &woad_mbedtls,
-                                              .adv_sets = 4, .iso = 4 };
+    struct woad_air_controller_config cfg = { .conns = 16,
+                                              .acl_count = 12,
+                                              .acl_len = 251,
+                                              .queue = 16384,
+                                              .crypto = &woad_mbedtls,
+                                              .adv_sets = 4,
+                                              .iso = 4 };
     unsigned n = ++hub->numbers;
     struct seat *s = calloc(1, sizeof *s);
     if (!s) {
@@ -345,7 +350,7 @@ static uint32_t hub_lines_due(struct hub *hub)
     for (struct seat *s = hub->seats; s; s = s->next) {
         uint32_t due = s->fd < 0 ? UINT32_MAX : framing_due(&s->framing, now);
         if (due == 0 && !seat_read(hub, s)) {
-            seat_leave(hub, s);          /* its link has failed */
+            seat_leave(hub, s); /* its link has failed */
         }
         left = due < left ? due : left;
     }
@@ -422,7 +427,7 @@ static size_t hub_fds(struct hub *hub)
 
 /* Where there is no descriptor or no memory the host waits at the socket, which stays readable: it
  * is left alone until another host goes, or for a second. */
-static void hub_accept(struct hub *hub, const struct way *listener)
+static void hub_accept(struct hub *hub, const struct hci_transport *listener)
 {
     for (int n = 0; n < ACCEPTS; n++) {
         char name[HOST_NAME];
@@ -438,7 +443,10 @@ static void hub_accept(struct hub *hub, const struct way *listener)
     }
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 /* Until something is to be done although no host says anything. */
 static uint64_t hub_idle_us(struct hub *hub)
@@ -474,7 +482,7 @@ static void hub_wait(struct hub *hub)
     if (ppoll(hub->fds, (nfds_t)n, &ts, NULL) <= 0) {
         return;
     }
-    hub_time(hub);                       /* what they say now happens now */
+    hub_time(hub); /* what they say now happens now */
     size_t i = hub->o->listens;
     for (struct seat *s = hub->seats; s && i < n; s = s->next, i++) {
         short what = hub->fds[i].revents;
@@ -497,7 +505,7 @@ static void hub_flush(struct hub *hub)
     if (err) {
         hub_fails(hub, hub->o->pcap, err);
     } else if (left_out && !capture_waits(&hub->pcap)) {
-        hub->pcap.left_out = false;      /* the reader goes on */
+        hub->pcap.left_out = false; /* the reader goes on */
     } else if (left_out && !hub->slow_reader) {
         hub_fails(hub, hub->o->pcap, -EAGAIN);
     }
@@ -523,7 +531,7 @@ static int hub_capture(struct hub *hub, struct woad_air_config *cfg)
 
 static bool hub_meddle(void *ctx, const struct woad_air_packet *packet,
                        const struct woad_air_controller *to, uint8_t *pdu,
-                       struct woad_air_fate *fate)
+                       struct woad_air_delivery *fate)
 {
     const struct hub *hub = ctx;
     return script_meddle(hub->o->script, packet, to, pdu, fate);
@@ -569,7 +577,7 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
         o->script->find = hub_find;
         o->script->ctx = &hub;
         cfg.around = &o->script->around;
-        cfg.meddle = hub_meddle;
+        cfg.intercept = hub_meddle;
         cfg.ctx = &hub;
     }
     hub.air = err ? NULL : woad_air_init(memory, woad_air_size(), &cfg);

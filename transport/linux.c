@@ -14,26 +14,29 @@
 
 /* Linux's HCI user channel: the whole adapter for us.  The kernel's headers for it are not
  * installed everywhere, so its few numbers stand here. */
-int open_user_channel(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
+int open_user_channel(const char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
 {
     enum { FAMILY_BLUETOOTH = 31, PROTO_HCI = 1, CHANNEL_USER = 1 };
-    struct { uint16_t family, device, channel; } a = { FAMILY_BLUETOOTH, 0, CHANNEL_USER };
+    struct {
+        uint16_t family, device, channel;
+    } a = { FAMILY_BLUETOOTH, 0, CHANNEL_USER };
     char *end;
     unsigned long n = strtoul(spec + 3, &end, 10);
     a.device = (uint16_t)n;
-    if (!isdigit((unsigned char)spec[3]) || *end || n > 0xfffe) {     /* 0xffff: none */
+    if (!isdigit((unsigned char)spec[3]) || *end || n > 0xfffe) { /* 0xffff: none */
         return open_fail(why, EINVAL, "%.60s: say hci0, hci1, …", spec);
     }
-    int fd = above_stdio(socket(FAMILY_BLUETOOTH, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                                PROTO_HCI));
+    int fd =
+        above_stdio(socket(FAMILY_BLUETOOTH, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, PROTO_HCI));
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0) {
         int err = errno;
         if (fd >= 0) {
             close(fd);
         }
-        const char *hint = err == EBUSY ? "; take it down first: hciconfig hci0 down, or btmgmt"
-                         : err == EPERM ? "; it needs root or CAP_NET_ADMIN"
-                         : err == EAFNOSUPPORT ? "; this kernel has no Bluetooth" : "";
+        const char *hint = err == EBUSY   ? "; take it down first: hciconfig hci0 down, or btmgmt"
+                           : err == EPERM ? "; it needs root or CAP_NET_ADMIN"
+                           : err == EAFNOSUPPORT ? "; this kernel has no Bluetooth"
+                                                 : "";
         return open_fail(why, err, "%.20s: %s%s", spec, strerror(err), hint);
     }
     way->fd = fd;
@@ -44,7 +47,7 @@ int open_user_channel(const char *spec, struct way *way, char why[WOAD_PORT_WHY]
 /* /dev/vhci: what is written comes to the kernel as from a controller, and the other way round, a
  * packet at a time.  A first one of the vendor's type asks for a controller, and is answered with
  * its number: u8 0xff, u8 0, u16. */
-int make_vhci(struct way *way, char name[LISTEN_NAME], char why[WOAD_PORT_WHY])
+int make_vhci(struct hci_transport *way, char name[LISTEN_NAME], char why[WOAD_PORT_MESSAGE_MAX])
 {
     static const uint8_t create[] = { 0xff, 0 };
     uint8_t answer[4] = { 0 };
@@ -57,8 +60,9 @@ int make_vhci(struct way *way, char name[LISTEN_NAME], char why[WOAD_PORT_WHY])
         if (fd >= 0) {
             close(fd);
         }
-        const char *hint = err == ENOENT || err == ENODEV ? "; modprobe hci_vhci first"
-                         : err == EACCES || err == EPERM ? "; it needs root" : "";
+        const char *hint = err == ENOENT || err == ENODEV  ? "; modprobe hci_vhci first"
+                           : err == EACCES || err == EPERM ? "; it needs root"
+                                                           : "";
         return open_fail(why, err, "/dev/vhci: %s%s", strerror(err), hint);
     }
     snprintf(name, LISTEN_NAME, "hci%d", answer[2] | answer[3] << 8);

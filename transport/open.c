@@ -22,11 +22,11 @@
 enum { CONNECT_MS = 5000, AGAIN_MS = 10, SPEC_MAX = 320, FOLDER_MS = 1000 };
 #define HOST_PREFIX "woad/"
 
-int open_fail(char why[WOAD_PORT_WHY], int error, const char *format, ...)
+int open_fail(char why[WOAD_PORT_MESSAGE_MAX], int error, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    vsnprintf(why, WOAD_PORT_WHY, format, ap);
+    vsnprintf(why, WOAD_PORT_MESSAGE_MAX, format, ap);
     va_end(ap);
     return error ? -error : -EIO;
 }
@@ -111,7 +111,7 @@ static int connect_within(int fd, const struct sockaddr *a, socklen_t len)
     return err == EAGAIN || err == EINPROGRESS || err == EINTR ? -ETIMEDOUT : -err;
 }
 
-static int unix_address(const char *path, struct sockaddr_un *a, char why[WOAD_PORT_WHY])
+static int unix_address(const char *path, struct sockaddr_un *a, char why[WOAD_PORT_MESSAGE_MAX])
 {
     *a = (struct sockaddr_un){ .sun_family = AF_UNIX };
     if (!*path || strlen(path) >= sizeof a->sun_path) {
@@ -198,7 +198,7 @@ static int unix_connect(const struct sockaddr_un *a, const char *program)
     return err ? err : fd;
 }
 
-static int open_unix(const char *path, const char *program, char why[WOAD_PORT_WHY])
+static int open_unix(const char *path, const char *program, char why[WOAD_PORT_MESSAGE_MAX])
 {
     struct sockaddr_un a;
     int err = unix_address(path, &a, why);
@@ -240,21 +240,23 @@ static bool split(char *spec, const char **host, const char **port)
 }
 
 static int resolve(const char *spec, bool passive, struct addrinfo **list,
-                   char why[WOAD_PORT_WHY])
+                   char why[WOAD_PORT_MESSAGE_MAX])
 {
     char copy[SPEC_MAX];
     const char *host, *port;
     snprintf(copy, sizeof copy, "%s", spec);
     if (!split(copy, &host, &port)) {
-        return open_fail(why, EINVAL, "tcp:%.60s: say tcp:host:port, with a port up to 65535; an "
-                         "address of IPv6 in brackets", spec);
+        return open_fail(why, EINVAL,
+                         "tcp:%.60s: say tcp:host:port, with a port up to 65535; an "
+                         "address of IPv6 in brackets",
+                         spec);
     }
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0 };
     int err = getaddrinfo(host, port, &hints, list);
     return err ? open_fail(why, EINVAL, "tcp:%.60s: %s", spec, gai_strerror(err)) : 0;
 }
 
-static int open_tcp(const char *spec, char why[WOAD_PORT_WHY])
+static int open_tcp(const char *spec, char why[WOAD_PORT_MESSAGE_MAX])
 {
     struct addrinfo *list, *a;
     if (!strchr(spec, ':')) {
@@ -280,7 +282,8 @@ static int open_tcp(const char *spec, char why[WOAD_PORT_WHY])
     return fd;
 }
 
-static int open_found(char *spec, const char *program, struct way *way, char why[WOAD_PORT_WHY])
+static int open_found(char *spec, const char *program, struct hci_transport *way,
+                      char why[WOAD_PORT_MESSAGE_MAX])
 {
     if (strncmp(spec, "unix:", 5) == 0) {
         way->fd = open_unix(spec + 5, program, why);
@@ -299,19 +302,22 @@ static int open_found(char *spec, const char *program, struct way *way, char why
     if (strncmp(spec, "hci", 3) == 0) {
         return open_user_channel(spec, way, why);
     }
-    return open_fail(why, EINVAL, "\"%.60s\" names no controller: say unix:/path, tcp:host:port, "
-                                  "uart:/dev/ttyX@baud, pty:/dev/pts/N, usb or hci0", spec);
+    return open_fail(why, EINVAL,
+                     "\"%.60s\" names no controller: say unix:/path, tcp:host:port, "
+                     "uart:/dev/ttyX@baud, pty:/dev/pts/N, usb or hci0",
+                     spec);
 }
 
-int open_spec(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
+int open_spec(const char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
 {
     return open_named(spec, NULL, way, why);
 }
 
-int open_named(const char *spec, const char *program, struct way *way, char why[WOAD_PORT_WHY])
+int open_named(const char *spec, const char *program, struct hci_transport *way,
+               char why[WOAD_PORT_MESSAGE_MAX])
 {
     char found[SPEC_MAX];
-    *way = (struct way){ .fd = -1 };
+    *way = (struct hci_transport){ .fd = -1 };
     if (strlen(spec) >= sizeof found) {
         return open_fail(why, EINVAL, "%.60s…: too long a name", spec);
     }
@@ -319,13 +325,13 @@ int open_named(const char *spec, const char *program, struct way *way, char why[
     way->three_wire = spec_takes(found, "h5");
     int err = open_found(found, program, way, why);
     if (!err && way->three_wire && way->packets) {
-        way_close(way);
+        transport_close(way);
         err = open_fail(why, EINVAL, "%.60s: H5 is for lines of octets", spec);
     }
     return err;
 }
 
-void way_close(struct way *way)
+void transport_close(struct hci_transport *way)
 {
     if (way->ops) {
         way->ops->close(way->usb);
@@ -336,7 +342,7 @@ void way_close(struct way *way)
 }
 
 /* Removes a socket that refuses connections and belongs to this user, and nothing else. */
-static int remove_dead_socket(const struct sockaddr_un *a, char why[WOAD_PORT_WHY])
+static int remove_dead_socket(const struct sockaddr_un *a, char why[WOAD_PORT_MESSAGE_MAX])
 {
     struct stat st;
     const char *path = a->sun_path;
@@ -358,7 +364,8 @@ static int remove_dead_socket(const struct sockaddr_un *a, char why[WOAD_PORT_WH
         return open_fail(why, EACCES, "unix:%.90s is another user's socket; it stays", path);
     }
     return unlink(path) < 0 && errno != ENOENT
-               ? open_fail(why, errno, "unix:%.90s: %s", path, strerror(errno)) : 0;
+               ? open_fail(why, errno, "unix:%.90s: %s", path, strerror(errno))
+               : 0;
 }
 
 /* Two programs that replace one dead socket would both find it dead, and the second would remove
@@ -382,7 +389,8 @@ static int folder_lock(const char *path)
 }
 
 /* Binds in the place of a dead socket. */
-static int listen_bound(const char *path, struct way *way, char why[WOAD_PORT_WHY])
+static int listen_bound(const char *path, struct hci_transport *way,
+                        char why[WOAD_PORT_MESSAGE_MAX])
 {
     struct sockaddr_un a;
     struct stat st;
@@ -407,7 +415,7 @@ static int listen_bound(const char *path, struct way *way, char why[WOAD_PORT_WH
     return 0;
 }
 
-static int listen_unix(const char *path, struct way *way, char why[WOAD_PORT_WHY])
+static int listen_unix(const char *path, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
 {
     int folder = folder_lock(path);
     int err = listen_bound(path, way, why);
@@ -418,7 +426,7 @@ static int listen_unix(const char *path, struct way *way, char why[WOAD_PORT_WHY
 }
 
 /* As long as it is open its inode's number is no other's. */
-void listen_close(struct way *way)
+void listen_close(struct hci_transport *way)
 {
     struct stat st;
     if (way->path[0] && lstat(way->path, &st) == 0 && S_ISSOCK(st.st_mode) &&
@@ -426,10 +434,10 @@ void listen_close(struct way *way)
         unlink(way->path);
     }
     way->path[0] = '\0';
-    way_close(way);
+    transport_close(way);
 }
 
-static int listen_tcp(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
+static int listen_tcp(const char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
 {
     struct addrinfo *list;
     int err = resolve(spec, true, &list, why), one = 1;
@@ -464,11 +472,11 @@ static void name_port(int fd, char name[LISTEN_NAME])
     }
 }
 
-int listen_spec(const char *spec, struct way *way, bool *listens, char name[LISTEN_NAME],
-                char why[WOAD_PORT_WHY])
+int listen_spec(const char *spec, struct hci_transport *way, bool *listens, char name[LISTEN_NAME],
+                char why[WOAD_PORT_MESSAGE_MAX])
 {
     char found[SPEC_MAX];
-    *way = (struct way){ .fd = -1 };
+    *way = (struct hci_transport){ .fd = -1 };
     if (strlen(spec) >= sizeof found) {
         return open_fail(why, EINVAL, "%.60s…: too long a name", spec);
     }

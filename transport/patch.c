@@ -28,15 +28,15 @@ static void patch_speed(void *ctx, uint32_t baud)
     serial_speed(p->fd, baud);
 }
 
-int patch_open(struct patch *p, const struct way *way, char why[WOAD_PORT_WHY])
+int patch_open(struct patch *p, const struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
 {
     p->file = fopen(way->patch, "rb");
     if (!p->file) {
         return open_fail(why, errno, "bcm=%.90s: can't be read", way->patch);
     }
     p->fd = way->fd;
-    p->setup = (struct woad_setup){ .patch = patch_next, .speed = patch_speed, .ctx = p };
-    woad_setup_broadcom(&p->setup, &p->steps, way->first, way->to);
+    p->setup = (struct woad_vendor_init){ .patch = patch_next, .speed = patch_speed, .ctx = p };
+    woad_vendor_init_broadcom(&p->setup, &p->steps, way->baud_initial, way->baud);
     return 0;
 }
 

@@ -4,13 +4,18 @@
 
 #include <stdio.h>
 
-#include <woad/setup.h>
+#include <woad/vendor.h>
 
 #include "open.h"
 
-struct patch { FILE *file; int fd; struct woad_setup setup; struct woad_broadcom steps; };
+struct patch {
+    FILE *file;
+    int fd;
+    struct woad_vendor_init setup;
+    struct woad_broadcom steps;
+};
 
-int patch_open(struct patch *p, const struct way *way, char why[WOAD_PORT_WHY]);
+int patch_open(struct patch *p, const struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX]);
 void patch_close(struct patch *p);
 
 #endif

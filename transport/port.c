@@ -19,12 +19,12 @@
 #include <unistd.h>
 
 struct woad_port {
-    struct way way;
+    struct hci_transport way;
     bool socket;
     struct framing framing;
     struct patch patch;
     struct btsnoop log;
-    bool behind;                         /* more has come than one pump moves: */
+    bool behind; /* more has come than one pump moves: */
     uint32_t behind_since;
 };
 
@@ -37,11 +37,11 @@ static void port_free(struct woad_port *p)
 {
     btsnoop_close(&p->log);
     patch_close(&p->patch);
-    way_close(&p->way);
+    transport_close(&p->way);
     free(p);
 }
 
-static int port_log(struct woad_port *p, const char *path, char why[WOAD_PORT_WHY])
+static int port_log(struct woad_port *p, const char *path, char why[WOAD_PORT_MESSAGE_MAX])
 {
     const char *keys = getenv("WOAD_BTSNOOP_KEYS");
     int err = btsnoop_open(&p->log, path, keys && *keys);
@@ -60,13 +60,13 @@ static const char *port_executable(char path[PATH_MAX])
     return path;
 }
 
-struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY])
+struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_MESSAGE_MAX])
 {
     return woad_port_open_as(spec, NULL, error, why);
 }
 
 struct woad_port *woad_port_open_as(const char *spec, const char *program, int *error,
-                                    char why[WOAD_PORT_WHY])
+                                    char why[WOAD_PORT_MESSAGE_MAX])
 {
     const char *log = getenv("WOAD_BTSNOOP"), *name = getenv("WOAD_NAME");
     char path[PATH_MAX];
@@ -84,8 +84,7 @@ struct woad_port *woad_port_open_as(const char *spec, const char *program, int *
     } else if (!program) {
         program = port_executable(path);
     }
-    *error = spec ? open_named(spec, program, &p->way, why)
-                  : open_user_air(program, &p->way, why);
+    *error = spec ? open_named(spec, program, &p->way, why) : open_user_air(program, &p->way, why);
     if (*error == 0 && log && *log) {
         *error = port_log(p, log, why);
     }
@@ -113,12 +112,15 @@ void woad_port_close(struct woad_port *p)
     }
 }
 
-const struct woad_setup *woad_port_setup(const struct woad_port *p)
+const struct woad_vendor_init *woad_port_vendor_init(const struct woad_port *p)
 {
     return p->patch.file ? &p->patch.setup : NULL;
 }
 
-int woad_port_fd(const struct woad_port *p) { return p->way.fd; }
+int woad_port_fd(const struct woad_port *p)
+{
+    return p->way.fd;
+}
 
 bool woad_port_blocked(const struct woad_port *p)
 {
@@ -158,8 +160,9 @@ static ssize_t port_send(struct woad_port *p, const uint8_t *data, size_t len)
 {
     ssize_t n;
     do {
-        n = p->way.ops ? p->way.ops->write(p->way.usb, data, len)
-          : p->socket ? send(p->way.fd, data, len, MSG_NOSIGNAL) : write(p->way.fd, data, len);
+        n = p->way.ops  ? p->way.ops->write(p->way.usb, data, len)
+            : p->socket ? send(p->way.fd, data, len, MSG_NOSIGNAL)
+                        : write(p->way.fd, data, len);
     } while (n < 0 && errno == EINTR);
     return n < 0 && errno == EAGAIN ? 0 : n < 0 ? -EIO : n;
 }

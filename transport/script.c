@@ -13,7 +13,7 @@ static const char *const whats[WHATS] = { "all", "advertising", "data", "control
 /* What follows a verb: controllers, then numbers (those in brackets may be left out). */
 static const struct {
     const char *name, *usage;
-    uint8_t controllers, least, most;
+    uint8_t controllers, min_u32, most;
 } verbs[VERBS] = {
     [NOISE] = { "noise", "noise DBM", 0, 1, 1 },
     [WALL] = { "wall", "wall X1 Y1 X2 Y2 DB", 0, 5, 5 },
@@ -130,24 +130,18 @@ static bool sensible(const struct script_action *a)
 {
     const double *v = a->v;
     switch (a->verb) {
-    case NOISE:
-        return v[0] >= -120 && v[0] <= 0;
-    case WALL:
-        return on_the_map(v, 4) && v[4] >= 0 && v[4] <= 255;
+    case NOISE: return v[0] >= -120 && v[0] <= 0;
+    case WALL: return on_the_map(v, 4) && v[4] >= 0 && v[4] <= 255;
     case INTERFERER:
         return on_the_map(v, 2) && v[2] >= -127 && v[2] <= 127 &&
                (a->values == 3 || (v[3] >= 1 && v[4] >= 0));
-    case PLACE:
-        return on_the_map(v, 2) && (a->values == 2 || (v[2] >= -127 && v[2] <= 20));
+    case PLACE: return on_the_map(v, 2) && (a->values == 2 || (v[2] >= -127 && v[2] <= 20));
     case LINK:
         return v[0] >= -200 && v[0] <= 200 && v[1] >= 0 && v[1] <= 1000 &&
                (a->values == 2 || v[2] >= 0);
-    case DRIFT:
-        return v[0] >= -500 && v[0] <= 500;
-    case INJECT:
-        return v[0] >= 0 && v[0] <= 0xeff && whole(v, 1);
-    default:
-        return whole(v, a->values);
+    case DRIFT: return v[0] >= -500 && v[0] <= 500;
+    case INJECT: return v[0] >= 0 && v[0] <= 0xeff && whole(v, 1);
+    default: return whole(v, a->values);
     }
 }
 
@@ -174,7 +168,7 @@ static const char *parse(struct script_action *a, const char *name, char **at)
         a->values = number(word(at), &a->v[0]) ? 1 : 0;
     }
     if (k == SAY || k == INJECT) {
-        bool good = sensible(a) && a->values == verbs[k].least && octets(at, a);
+        bool good = sensible(a) && a->values == verbs[k].min_u32 && octets(at, a);
         return good && (k == SAY || a->len <= 27) ? NULL : verbs[k].usage;
     }
     for (char *w = word(at); w; w = word(at)) {
@@ -182,7 +176,7 @@ static const char *parse(struct script_action *a, const char *name, char **at)
             return verbs[k].usage;
         }
     }
-    bool enough = a->values >= verbs[k].least && !(k == INTERFERER && a->values == 4);
+    bool enough = a->values >= verbs[k].min_u32 && !(k == INTERFERER && a->values == 4);
     return enough && sensible(a) ? NULL : verbs[k].usage;
 }
 
@@ -254,8 +248,10 @@ int script_load(struct script *s, const char *path, char why[SCRIPT_WHY])
         snprintf(why, SCRIPT_WHY, "%s: %s", path, strerror(errno));
         return -1;
     }
-    *s = (struct script){ .around = { .noise_dbm = -105, .wall = s->wall,
-                                      .interferer = s->interferer, .link = s->link } };
+    *s = (struct script){ .around = { .noise_dbm = -105,
+                                      .wall = s->wall,
+                                      .interferer = s->interferer,
+                                      .link = s->link } };
     int more = 1;
     unsigned n = 0;
     while (!wrong && (more = read_line(f, line, sizeof line)) != 0) {

@@ -8,14 +8,30 @@
 
 enum { SCRIPT_WHY = 160, SCRIPT_ACTIONS = 256 };
 
-enum { NOISE, WALL, INTERFERER, PLACE, LINK, DRIFT, HANG, RESUME, CRASH, SAY, INJECT,
-       DROP, CORRUPT, DELAY, REPEAT, VERBS };              /* the last four are rules */
+enum {
+    NOISE,
+    WALL,
+    INTERFERER,
+    PLACE,
+    LINK,
+    DRIFT,
+    HANG,
+    RESUME,
+    CRASH,
+    SAY,
+    INJECT,
+    DROP,
+    CORRUPT,
+    DELAY,
+    REPEAT,
+    VERBS
+}; /* the last four are rules */
 enum { ALL, ADVERTISING, DATA, CONTROL, WHATS };
 
 struct script_action {
     uint64_t at_us;
-    uint8_t verb, what;                  /* what: packets, of a rule */
-    unsigned who, whom;                  /* controllers by number, 0: any */
+    uint8_t verb, what; /* what: packets, of a rule */
+    unsigned who, whom; /* controllers by number, 0: any */
     double v[6];
     size_t values;
     uint64_t channels;
@@ -31,7 +47,7 @@ struct script_rule {
 };
 
 struct script {
-    struct script_action action[SCRIPT_ACTIONS];           /* in the order of their times */
+    struct script_action action[SCRIPT_ACTIONS]; /* in the order of their times */
     size_t actions, done;
     struct woad_air_surroundings around;
     struct woad_air_wall wall[SCRIPT_ACTIONS];
@@ -39,7 +55,7 @@ struct script {
     struct woad_air_link link[SCRIPT_ACTIONS];
     struct script_rule rule[SCRIPT_ACTIONS];
     size_t rules;
-    unsigned ends[SCRIPT_ACTIONS][2];    /* of the links, by number */
+    unsigned ends[SCRIPT_ACTIONS][2]; /* of the links, by number */
     struct woad_air_controller *(*find)(void *ctx, unsigned number);
     void *ctx;
 };
@@ -55,7 +71,8 @@ uint64_t script_next(const struct script *s);
 void script_run(struct script *s, uint64_t now_us);
 /* For woad_air_config's meddle. */
 bool script_meddle(struct script *s, const struct woad_air_packet *packet,
-                   const struct woad_air_controller *to, uint8_t *pdu, struct woad_air_fate *fate);
+                   const struct woad_air_controller *to, uint8_t *pdu,
+                   struct woad_air_delivery *fate);
 /* Who is there has changed. */
 void script_ends(struct script *s);
 

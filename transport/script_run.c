@@ -1,7 +1,10 @@
 /* What a script does: to the surroundings, to controllers, to packets. */
 #include "script.h"
 
-static int32_t mm(double metres) { return (int32_t)(metres * 1000); }
+static int32_t mm(double metres)
+{
+    return (int32_t)(metres * 1000);
+}
 
 void script_config(const struct script *s, unsigned n, struct woad_air_controller_config *config)
 {
@@ -92,7 +95,8 @@ static bool rule_hits(struct script_rule *r)
 }
 
 bool script_meddle(struct script *s, const struct woad_air_packet *p,
-                   const struct woad_air_controller *to, uint8_t *pdu, struct woad_air_fate *fate)
+                   const struct woad_air_controller *to, uint8_t *pdu,
+                   struct woad_air_delivery *fate)
 {
     bool arrives = true;
     for (size_t n = 0; n < s->rules; n++) {
@@ -115,29 +119,22 @@ static void run_surroundings(struct script *s, const struct script_action *a)
 {
     const double *v = a->v;
     switch (a->verb) {
-    case NOISE:
-        s->around.noise_dbm = (int8_t)v[0];
-        break;
+    case NOISE: s->around.noise_dbm = (int8_t)v[0]; break;
     case WALL:
-        s->wall[s->around.walls++] = (struct woad_air_wall){ mm(v[0]), mm(v[1]), mm(v[2]),
-                                                             mm(v[3]), (uint8_t)v[4] };
+        s->wall[s->around.walls++] =
+            (struct woad_air_wall){ mm(v[0]), mm(v[1]), mm(v[2]), mm(v[3]), (uint8_t)v[4] };
         break;
     case INTERFERER:
-        s->interferer[s->around.interferers++] = (struct woad_air_interferer){
-            mm(v[0]), mm(v[1]), (int8_t)v[2], a->channels, (uint32_t)v[3], (uint32_t)v[4],
-            a->at_us, 0 };
+        s->interferer[s->around.interferers++] =
+            (struct woad_air_interferer){ mm(v[0]),       mm(v[1]),       (int8_t)v[2], a->channels,
+                                          (uint32_t)v[3], (uint32_t)v[4], a->at_us,     0 };
         break;
-    case LINK:
-        run_link(s, a);
-        break;
+    case LINK: run_link(s, a); break;
     case DROP:
     case CORRUPT:
     case DELAY:
-    case REPEAT:
-        run_rule(s, a);
-        break;
-    default:
-        break;
+    case REPEAT: run_rule(s, a); break;
+    default: break;
     }
 }
 
@@ -145,24 +142,15 @@ static void run_controller(const struct script_action *a, struct woad_air_contro
 {
     switch (a->verb) {
     case PLACE:
-        woad_air_place(c, mm(a->v[0]), mm(a->v[1]),
-                       a->values > 2 ? (int8_t)a->v[2] : woad_air_power(c));
+        woad_air_move(c, mm(a->v[0]), mm(a->v[1]),
+                      a->values > 2 ? (int8_t)a->v[2] : woad_air_power(c));
         break;
     case HANG:
-    case RESUME:
-        woad_air_hang(c, a->verb == HANG);
-        break;
-    case CRASH:
-        woad_air_crash(c);
-        break;
-    case SAY:
-        woad_air_say(c, a->octets, a->len);
-        break;
-    case INJECT:
-        woad_air_inject(c, (uint16_t)a->v[0], a->octets, a->len);
-        break;
-    default:
-        break;
+    case RESUME: woad_air_hang(c, a->verb == HANG); break;
+    case CRASH: woad_air_crash(c); break;
+    case SAY: woad_air_send_event(c, a->octets, a->len); break;
+    case INJECT: woad_air_inject(c, (uint16_t)a->v[0], a->octets, a->len); break;
+    default: break;
     }
 }
 

@@ -13,9 +13,12 @@
 
 static speed_t baud(unsigned long rate)
 {
-    static const struct { unsigned long rate; speed_t speed; } known[] = {
-        { 9600, B9600 }, { 19200, B19200 }, { 38400, B38400 }, { 57600, B57600 },
-        { 115200, B115200 }, { 230400, B230400 }, { 460800, B460800 }, { 921600, B921600 },
+    static const struct {
+        unsigned long rate;
+        speed_t speed;
+    } known[] = {
+        { 9600, B9600 },       { 19200, B19200 },     { 38400, B38400 },     { 57600, B57600 },
+        { 115200, B115200 },   { 230400, B230400 },   { 460800, B460800 },   { 921600, B921600 },
         { 1000000, B1000000 }, { 2000000, B2000000 }, { 3000000, B3000000 },
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -37,7 +40,7 @@ static speed_t baud_text(const char *text, uint32_t *rate)
 
 /* What stands behind the name, in any order; what is left is the name.  False: a value that is of
  * no use. */
-static bool serial_options(char *spec, struct way *way, bool *even)
+static bool serial_options(char *spec, struct hci_transport *way, bool *even)
 {
     const char *value;
     bool good = true, more = true;
@@ -47,7 +50,7 @@ static bool serial_options(char *spec, struct way *way, bool *even)
         } else if (spec_takes(spec, "h5")) {
             way->three_wire = true;
         } else if ((value = spec_takes_value(spec, "to")) != NULL) {
-            good = baud_text(value, &way->to) != B0;
+            good = baud_text(value, &way->baud) != B0;
         } else if ((value = spec_takes_value(spec, "bcm")) != NULL) {
             good = *value && strlen(value) < sizeof way->patch;
             snprintf(way->patch, sizeof way->patch, "%s", value);
@@ -72,17 +75,19 @@ int serial_speed(int fd, uint32_t rate)
 
 /* Raw, 8 bits, no parity unless asked for, 1 stop bit; RTS/CTS where the line has them and the
  * protocol wants them: H5 does without.  `spec` is changed. */
-int open_serial(char *spec, struct way *way, char why[WOAD_PORT_WHY])
+int open_serial(char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
 {
     bool even = false, good = serial_options(spec, way, &even);
     bool flow = strncmp(spec, "/dev/pts/", 9) != 0 && !way->three_wire;
     char *at = strrchr(spec, '@');
     char path[128];
     size_t n = at ? (size_t)(at - spec) : strlen(spec);
-    speed_t speed = baud_text(at ? at + 1 : "115200", &way->first);
+    speed_t speed = baud_text(at ? at + 1 : "115200", &way->baud_initial);
     if (!good || !n || n >= sizeof path || speed == B0) {
-        return open_fail(why, EINVAL, "uart:%.60s: say uart:/dev/ttyX@115200, and behind it "
-                         "what it needs of ,h5 ,even ,bcm=FILE ,to=BAUD", spec);
+        return open_fail(why, EINVAL,
+                         "uart:%.60s: say uart:/dev/ttyX@115200, and behind it "
+                         "what it needs of ,h5 ,even ,bcm=FILE ,to=BAUD",
+                         spec);
     }
     memcpy(path, spec, n);
     path[n] = '\0';
@@ -108,7 +113,7 @@ int open_serial(char *spec, struct way *way, char why[WOAD_PORT_WHY])
     return 0;
 }
 
-int make_pty(struct way *way, char name[LISTEN_NAME], char why[WOAD_PORT_WHY])
+int make_pty(struct hci_transport *way, char name[LISTEN_NAME], char why[WOAD_PORT_MESSAGE_MAX])
 {
     struct termios t;
     int fd = above_stdio(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));

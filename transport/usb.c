@@ -14,7 +14,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { WIRELESS = 0xe0, RADIO = 1, BLUETOOTH = 1 };        /* class, subclass, protocol */
+enum { WIRELESS = 0xe0, RADIO = 1, BLUETOOTH = 1 }; /* class, subclass, protocol */
 enum { COMMAND = 1, DATA = 2, EVENT = 4 };
 enum { OUTS = 8, EVENT_MAX = 3 + 255, EVENTS = 32, PIPE = 2048, CONTROL = 8 };
 
@@ -22,7 +22,7 @@ enum { OUTS = 8, EVENT_MAX = 3 + 255, EVENTS = 32, PIPE = 2048, CONTROL = 8 };
 struct pipe {
     struct libusb_transfer *transfer;
     uint8_t buf[PIPE];
-    uint8_t packet[1 + PIPE];            /* type octet first */
+    uint8_t packet[1 + PIPE]; /* type octet first */
     size_t len;
 };
 
@@ -33,9 +33,15 @@ struct usb {
     uint8_t event_in, data_in, data_out;
     bool gone;
     struct pipe events, data;
-    struct { struct libusb_transfer *transfer; uint8_t buf[CONTROL + ORDER_PACKET]; bool busy; }
-        out[OUTS];
-    struct { uint8_t octet[EVENT_MAX]; size_t len; } event[EVENTS];
+    struct {
+        struct libusb_transfer *transfer;
+        uint8_t buf[CONTROL + ORDER_PACKET];
+        bool busy;
+    } out[OUTS];
+    struct {
+        uint8_t octet[EVENT_MAX];
+        size_t len;
+    } event[EVENTS];
     size_t event_first, event_count;
     struct usb_order order;
 };
@@ -155,7 +161,7 @@ static ssize_t usb_write(void *usb, const uint8_t *packet, size_t len)
     }
     struct libusb_transfer *t = u->out[k].transfer;
     int body = (int)len - 1;
-    if (packet[0] == COMMAND) {          /* to the device, class, request 0 */
+    if (packet[0] == COMMAND) { /* to the device, class, request 0 */
         libusb_fill_control_setup(u->out[k].buf, LIBUSB_REQUEST_TYPE_CLASS, 0, 0, 0,
                                   (uint16_t)body);
         memcpy(u->out[k].buf + CONTROL, packet + 1, (size_t)body);
@@ -243,8 +249,8 @@ static bool usb_endpoints(struct usb *u, libusb_device *dev)
     if (libusb_get_active_config_descriptor(dev, &config)) {
         return false;
     }
-    const struct libusb_interface_descriptor *i = config->bNumInterfaces
-        ? config->interface[0].altsetting : NULL;
+    const struct libusb_interface_descriptor *i =
+        config->bNumInterfaces ? config->interface[0].altsetting : NULL;
     bool ours = i && i->bInterfaceClass == WIRELESS && i->bInterfaceSubClass == RADIO &&
                 i->bInterfaceProtocol == BLUETOOTH;
     for (int k = 0; ours && k < i->bNumEndpoints; k++) {
@@ -307,8 +313,8 @@ static bool usb_listen(struct usb *u, struct pipe *p, uint8_t endpoint, uint8_t 
     if (type == EVENT) {
         libusb_fill_interrupt_transfer(p->transfer, u->dev, endpoint, p->buf, size, on_in, u, 0);
     } else {
-        libusb_fill_bulk_transfer(p->transfer, u->dev, endpoint, p->buf, PIPE / size * size,
-                                  on_in, u, 0);
+        libusb_fill_bulk_transfer(p->transfer, u->dev, endpoint, p->buf, PIPE / size * size, on_in,
+                                  u, 0);
     }
     if (libusb_submit_transfer(p->transfer) == 0) {
         return true;
@@ -348,12 +354,14 @@ static int usb_begin(struct usb *u, const char *spec)
     libusb_set_pollfd_notifiers(u->ctx, usb_add_fd, usb_remove_fd, u);
     usb_add_fd(u->timer, 1, u);
     return usb_listen(u, &u->events, u->event_in, EVENT) &&
-           usb_listen(u, &u->data, u->data_in, DATA) ? 0 : LIBUSB_ERROR_IO;
+                   usb_listen(u, &u->data, u->data_in, DATA)
+               ? 0
+               : LIBUSB_ERROR_IO;
 }
 
-int open_usb(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
+int open_usb(const char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
 {
-    static const struct way_ops ops = { usb_read, usb_write, usb_close };
+    static const struct hci_transport_ops ops = { usb_read, usb_write, usb_close };
     struct usb *u = calloc(1, sizeof *u);
     if (!u) {
         return open_fail(why, ENOMEM, "no memory");
@@ -363,14 +371,16 @@ int open_usb(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
     int err = usb_begin(u, spec);
     if (err) {
         usb_close(u);
-        return open_fail(why, err == LIBUSB_ERROR_ACCESS ? EACCES
-                            : err == LIBUSB_ERROR_NOT_FOUND ? ENODEV
-                            : err == LIBUSB_ERROR_BUSY ? EBUSY : EIO,
-                         "usb%s%.40s: %s%s", *spec ? ":" : "", spec,
-                         err == LIBUSB_ERROR_NOT_FOUND ? "no such controller"
-                                                       : libusb_strerror(err),
-                         err == LIBUSB_ERROR_ACCESS ? "; root, or a udev rule, may open it" : "");
+        return open_fail(
+            why,
+            err == LIBUSB_ERROR_ACCESS      ? EACCES
+            : err == LIBUSB_ERROR_NOT_FOUND ? ENODEV
+            : err == LIBUSB_ERROR_BUSY      ? EBUSY
+                                            : EIO,
+            "usb%s%.40s: %s%s", *spec ? ":" : "", spec,
+            err == LIBUSB_ERROR_NOT_FOUND ? "no such controller" : libusb_strerror(err),
+            err == LIBUSB_ERROR_ACCESS ? "; root, or a udev rule, may open it" : "");
     }
-    *way = (struct way){ .fd = u->epoll, .packets = true, .ops = &ops, .usb = u };
+    *way = (struct hci_transport){ .fd = u->epoll, .packets = true, .ops = &ops, .usb = u };
     return 0;
 }

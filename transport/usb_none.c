@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-int open_usb(const char *spec, struct way *way, char why[WOAD_PORT_WHY])
+int open_usb(const char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
 {
     (void)way;
     return open_fail(why, ENOTSUP, "usb:%.40s: this was built without libusb-1.0", spec);

@@ -3,11 +3,20 @@
 #include <string.h>
 
 /* Vol 4, Part E, 7.7, 7.8 */
-enum { EVENT_DISCONNECTED = 0x05, EVENT_ENCRYPTION = 0x08, EVENT_KEY_REFRESH = 0x30,
-       EVENT_LE = 0x3e, LE_CONNECTED = 0x01, LE_CONNECTED_ENHANCED = 0x0a };
+enum {
+    EVENT_DISCONNECTED = 0x05,
+    EVENT_ENCRYPTION = 0x08,
+    EVENT_KEY_REFRESH = 0x30,
+    EVENT_LE = 0x3e,
+    LE_CONNECTED = 0x01,
+    LE_CONNECTED_ENHANCED = 0x0a
+};
 enum { COMMAND = 1, RESET = 0x0c03, ENABLE_ENCRYPTION = 0x2019, LTK_REPLY = 0x201a };
 
-static uint16_t order_le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+static uint16_t order_le16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
 
 static size_t order_find(const struct usb_order *o, unsigned handle)
 {

@@ -14,9 +14,16 @@ enum { ORDER_HOLD_MS = 5, ORDER_PACKET = 1 + 4 + 1024, ORDER_QUEUE = 16, ORDER_C
 
 /* Packets have their H4 type octet. */
 struct usb_order {
-    struct { uint16_t handle; bool encrypting; } conn[ORDER_CONNS];
+    struct {
+        uint16_t handle;
+        bool encrypting;
+    } conn[ORDER_CONNS];
     size_t conns;
-    struct { uint8_t octet[ORDER_PACKET]; size_t len; uint32_t since; } held[ORDER_QUEUE];
+    struct {
+        uint8_t octet[ORDER_PACKET];
+        size_t len;
+        uint32_t since;
+    } held[ORDER_QUEUE];
     size_t first, count;
 };
 

@@ -22,7 +22,11 @@
 
 enum { NAMES = 10, LOCK_MS = 5000, LOCK_STEP_MS = 10 };
 
-struct user_air { char dir[98], socket[108], lock[108]; int lock_fd; struct way listen; };
+struct user_air {
+    char dir[98], socket[108], lock[108];
+    int lock_fd;
+    struct hci_transport listen;
+};
 
 /* This user's and closed to others, as it is or made now. */
 static bool user_air_owns(const char *dir)
@@ -41,7 +45,7 @@ static const char *user_air_run(void)
 {
     const char *run = getenv("XDG_RUNTIME_DIR");
     struct stat st;
-    bool good = run && *run == '/' && strlen(run) < sizeof ((struct user_air *)0)->dir - 10 &&
+    bool good = run && *run == '/' && strlen(run) < sizeof((struct user_air *)0)->dir - 10 &&
                 stat(run, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
                 !(st.st_mode & 022);
     return good ? run : NULL;
@@ -49,7 +53,7 @@ static const char *user_air_run(void)
 
 /* In XDG_RUNTIME_DIR, or in /tmp by the first name that no other user has created: all programs of
  * this user find the same folder. */
-static int user_air_place(struct user_air *u, char why[WOAD_PORT_WHY])
+static int user_air_place(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
 {
     const char *run = user_air_run();
     bool found = false;
@@ -65,8 +69,10 @@ static int user_air_place(struct user_air *u, char why[WOAD_PORT_WHY])
         found = user_air_owns(u->dir);
     }
     if (!found) {
-        return open_fail(why, EACCES, "/tmp/woad-%u, and with -1 to -9 behind it, can't be "
-                         "made or are not folders of yours alone", (unsigned)geteuid());
+        return open_fail(why, EACCES,
+                         "/tmp/woad-%u, and with -1 to -9 behind it, can't be "
+                         "made or are not folders of yours alone",
+                         (unsigned)geteuid());
     }
     snprintf(u->socket, sizeof u->socket, "%s/air", u->dir);
     snprintf(u->lock, sizeof u->lock, "%s/lock", u->dir);
@@ -74,7 +80,7 @@ static int user_air_place(struct user_air *u, char why[WOAD_PORT_WHY])
 }
 
 /* The limit is for a lock whose owner is stopped while it connects. */
-static int user_air_lock(struct user_air *u, char why[WOAD_PORT_WHY])
+static int user_air_lock(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
 {
     u->lock_fd = above_stdio(open(u->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (u->lock_fd < 0) {
@@ -143,15 +149,18 @@ static void user_air_serve(struct user_air *u)
     signal(SIGINT, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    struct hub_options o = { .listen = &u->listen, .listens = 1, .leave_when_empty = true,
+    struct hub_options o = { .listen = &u->listen,
+                             .listens = 1,
+                             .leave_when_empty = true,
                              .seed = (uint64_t)ts.tv_nsec ^ (uint64_t)getpid() << 32,
-                             .may_end = user_air_may_end, .ctx = u };
+                             .may_end = user_air_may_end,
+                             .ctx = u };
     hub_run(&o, &never);
     _exit(0);
 }
 
 /* Of a program that holds the lock. */
-static int user_air_start(struct user_air *u, char why[WOAD_PORT_WHY])
+static int user_air_start(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
 {
     char spec[120], name[LISTEN_NAME];
     bool listens;
@@ -175,7 +184,7 @@ static int user_air_start(struct user_air *u, char why[WOAD_PORT_WHY])
     return 0;
 }
 
-int open_user_air(const char *program, struct way *way, char why[WOAD_PORT_WHY])
+int open_user_air(const char *program, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
 {
     struct user_air u;
     char spec[120];
@@ -186,7 +195,7 @@ int open_user_air(const char *program, struct way *way, char why[WOAD_PORT_WHY])
     }
     snprintf(spec, sizeof spec, "unix:%s", u.socket);
     err = open_named(spec, program, way, why);
-    if (err == -ENODEV) {                /* other errors do not prove that it does not run */
+    if (err == -ENODEV) { /* other errors do not prove that it does not run */
         err = user_air_start(&u, why);
         err = err ? err : open_named(spec, program, way, why);
     }

@@ -3,21 +3,23 @@
 #include "board.h"
 #include "ring.h"
 
-struct uart { volatile uint32_t data, state, ctrl, intstatus, bauddiv; };
+struct uart {
+    volatile uint32_t data, state, ctrl, intstatus, bauddiv;
+};
 #define CONSOLE ((struct uart *)0x40004000)
-#define HCI     ((struct uart *)0x40005000)
-enum { TX_FULL = 1, RX_FULL = 2, TX_OVERRUN = 4, RX_OVERRUN = 8 };         /* state */
-enum { TX_ON = 1, RX_ON = 2, RX_INTERRUPT = 8 };                           /* ctrl */
+#define HCI ((struct uart *)0x40005000)
+enum { TX_FULL = 1, RX_FULL = 2, TX_OVERRUN = 4, RX_OVERRUN = 8 }; /* state */
+enum { TX_ON = 1, RX_ON = 2, RX_INTERRUPT = 8 };                   /* ctrl */
 enum { HCI_RX_IRQ = 2, CLOCK_HZ = 25000000, BAUD = 115200 };
 
 #define SYSTICK_CTRL (*(volatile uint32_t *)0xe000e010)
 #define SYSTICK_LOAD (*(volatile uint32_t *)0xe000e014)
-#define SYSTICK_NOW  (*(volatile uint32_t *)0xe000e018)
-#define NVIC_ENABLE  (*(volatile uint32_t *)0xe000e100)
+#define SYSTICK_NOW (*(volatile uint32_t *)0xe000e018)
+#define NVIC_ENABLE (*(volatile uint32_t *)0xe000e100)
 
 static struct ring in;
 static volatile uint32_t now_ms;
-static volatile uint32_t lost;           /* octets that came too fast: H4 has broken then */
+static volatile uint32_t lost; /* octets that came too fast: H4 has broken then */
 
 extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[], stack_top[];
 void reset(void);
@@ -27,9 +29,25 @@ static void on_fault(void);
 
 /* The table of vectors: the stack, then exceptions 1 to 15, then interrupts.  Armv6-M B1.5.3 */
 __attribute__((section(".vectors"), used)) static void (*const vectors[16 + 3])(void) = {
-    (void (*)(void))stack_top, reset, on_fault, on_fault, on_fault, on_fault, on_fault,
-    NULL, NULL, NULL, NULL, on_fault, on_fault, NULL, on_fault, on_tick,
-    on_fault, on_fault, on_hci,
+    (void (*)(void))stack_top,
+    reset,
+    on_fault,
+    on_fault,
+    on_fault,
+    on_fault,
+    on_fault,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    on_fault,
+    on_fault,
+    NULL,
+    on_fault,
+    on_tick,
+    on_fault,
+    on_fault,
+    on_hci,
 };
 
 void reset(void)
@@ -52,7 +70,10 @@ static void on_fault(void)
     }
 }
 
-static void on_tick(void) { now_ms = now_ms + 1; }
+static void on_tick(void)
+{
+    now_ms = now_ms + 1;
+}
 
 static void on_hci(void)
 {
@@ -74,13 +95,19 @@ void board_init(void)
     HCI->ctrl = TX_ON | RX_ON | RX_INTERRUPT;
     SYSTICK_LOAD = CLOCK_HZ / 1000 - 1;
     SYSTICK_NOW = 0;
-    SYSTICK_CTRL = 7;                    /* the processor's clock, interrupt, on */
+    SYSTICK_CTRL = 7; /* the processor's clock, interrupt, on */
     NVIC_ENABLE = 1u << HCI_RX_IRQ;
 }
 
-uint32_t board_now_ms(void) { return now_ms; }
+uint32_t board_now_ms(void)
+{
+    return now_ms;
+}
 
-size_t board_hci_read(uint8_t *to, size_t room) { return ring_get(&in, to, room); }
+size_t board_hci_read(uint8_t *to, size_t room)
+{
+    return ring_get(&in, to, room);
+}
 
 size_t board_hci_write(const uint8_t *from, size_t len)
 {

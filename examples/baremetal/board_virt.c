@@ -2,19 +2,25 @@
 #include "board.h"
 #include "ring.h"
 
-struct uart { volatile uint8_t data, ier, fcr, lcr, mcr, lsr; };
+struct uart {
+    volatile uint8_t data, ier, fcr, lcr, mcr, lsr;
+};
 #define HCI ((struct uart *)0x10000000)
-enum { RX_READY = 1, TX_EMPTY = 0x20 };                                    /* lsr */
+enum { RX_READY = 1, TX_EMPTY = 0x20 }; /* lsr */
 enum { HCI_IRQ = 10, TICKS_PER_MS = 10000 };
 
-#define MTIME     ((volatile uint32_t *)0x0200bff8)
-#define MTIMECMP  ((volatile uint32_t *)0x02004000)
-#define PLIC(at)  (*(volatile uint32_t *)(0x0c000000u + (at)))
-enum { PLIC_PRIORITY = 4 * HCI_IRQ, PLIC_ENABLE = 0x2000, PLIC_THRESHOLD = 0x200000,
-       PLIC_CLAIM = 0x200004 };
+#define MTIME ((volatile uint32_t *)0x0200bff8)
+#define MTIMECMP ((volatile uint32_t *)0x02004000)
+#define PLIC(at) (*(volatile uint32_t *)(0x0c000000u + (at)))
+enum {
+    PLIC_PRIORITY = 4 * HCI_IRQ,
+    PLIC_ENABLE = 0x2000,
+    PLIC_THRESHOLD = 0x200000,
+    PLIC_CLAIM = 0x200004
+};
 
 static struct ring in;
-static volatile uint32_t lost;           /* octets that came too fast: H4 has broken then */
+static volatile uint32_t lost; /* octets that came too fast: H4 has broken then */
 
 extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[];
 void reset(void);
@@ -55,7 +61,7 @@ static uint64_t ticks(void)
 static void tick_in_1ms(void)
 {
     uint64_t at = ticks() + TICKS_PER_MS;
-    MTIMECMP[1] = 0xffffffff;            /* no interrupt from what is half written */
+    MTIMECMP[1] = 0xffffffff; /* no interrupt from what is half written */
     MTIMECMP[0] = (uint32_t)at;
     MTIMECMP[1] = (uint32_t)(at >> 32);
 }
@@ -76,9 +82,9 @@ __attribute__((interrupt, aligned(4))) void on_trap(void)
 {
     uint32_t cause;
     __asm volatile("csrr %0, mcause" : "=r"(cause));
-    if (cause == 0x80000007) {           /* the timer */
+    if (cause == 0x80000007) { /* the timer */
         tick_in_1ms();
-    } else if (cause == 0x8000000b) {    /* a device */
+    } else if (cause == 0x8000000b) { /* a device */
         uint32_t irq = PLIC(PLIC_CLAIM);
         take_octets();
         PLIC(PLIC_CLAIM) = irq;
@@ -97,13 +103,19 @@ void board_init(void)
     PLIC(PLIC_ENABLE) = 1u << HCI_IRQ;
     PLIC(PLIC_THRESHOLD) = 0;
     tick_in_1ms();
-    __asm volatile("csrs mie, %0" ::"r"(0x880));           /* timer and devices */
+    __asm volatile("csrs mie, %0" ::"r"(0x880)); /* timer and devices */
     __asm volatile("csrsi mstatus, 8");
 }
 
-uint32_t board_now_ms(void) { return (uint32_t)(ticks() / TICKS_PER_MS); }
+uint32_t board_now_ms(void)
+{
+    return (uint32_t)(ticks() / TICKS_PER_MS);
+}
 
-size_t board_hci_read(uint8_t *to, size_t room) { return ring_get(&in, to, room); }
+size_t board_hci_read(uint8_t *to, size_t room)
+{
+    return ring_get(&in, to, room);
+}
 
 size_t board_hci_write(const uint8_t *from, size_t len)
 {
@@ -131,5 +143,7 @@ void board_print(const char *text)
     register const char *a1 __asm("a1") = text;
     __asm volatile(".option push\n.option norvc\n.balign 16\n"
                    "slli zero, zero, 0x1f\nebreak\nsrai zero, zero, 7\n.option pop"
-                   : "+r"(a0) : "r"(a1) : "memory");
+                   : "+r"(a0)
+                   : "r"(a1)
+                   : "memory");
 }

@@ -16,15 +16,21 @@ static const struct woad_attr service[] = {
     WOAD_CHARACTERISTIC(&bolt, WOAD_PROP_READ | WOAD_PROP_WRITE,
                         WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED),
 };
-static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
-    &woad_security_peripheral, &woad_controller_crypto, &woad_watch, NULL };
+static const struct woad_feature *const features[] = {
+    &woad_feature_advertiser,        &woad_feature_gatt_server, &woad_feature_security_peripheral,
+    &woad_feature_controller_crypto, &woad_feature_watchdog,    NULL
+};
 
 static union {
-    uint8_t octets[WOAD_MEM(CONNS, MTU, QUEUE, QUEUE, 0, 1, 2, 1, 0, 0, 0, BONDS, 0, 0, 0, 0, 0,
-                            0)];
+    uint8_t
+        octets[WOAD_MEM(CONNS, MTU, QUEUE, QUEUE, 0, 1, 2, 1, 0, 0, 0, BONDS, 0, 0, 0, 0, 0, 0)];
     uint64_t align;
 } mem;
-static struct { struct h4 h4; uint8_t in[260], out[WOAD_TX_ROOM]; size_t out_len, out_off; } hci;
+static struct {
+    struct h4 h4;
+    uint8_t in[260], out[WOAD_TX_ROOM];
+    size_t out_len, out_off;
+} hci;
 static uint8_t open;
 
 static void print_number(uint32_t number, uint32_t unit)
@@ -61,13 +67,14 @@ static void on_write(struct woad *h, const struct woad_event *ev)
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
-    static const struct woad_security_policy policy = { .io = WOAD_IO_DISPLAY, .bond = true,
-                                                        .mitm = true, .require_mitm = true };
+    static const struct woad_security_policy policy = {
+        .io = WOAD_IO_DISPLAY, .bond = true, .mitm = true, .require_mitm = true
+    };
     (void)ctx;
     switch (ev->type) {
     case WOAD_EV_UP:
         woad_gatt_add(h, service, sizeof service / sizeof *service, NULL);
-        woad_set_security(h, &policy);
+        woad_set_security_policy(h, &policy);
         advertise(h);
         board_print("shut\n");
         break;
@@ -79,21 +86,14 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     case WOAD_EV_SECURITY:
         board_print(ev->u.security.status ? "not paired\n" : "it is one who may\n");
         break;
-    case WOAD_EV_GATT_READ:
-        woad_gatt_answer(h, ev->conn, 0, &open, 1);
-        break;
-    case WOAD_EV_GATT_WRITE:
-        on_write(h, ev);
-        break;
+    case WOAD_EV_GATT_READ: woad_gatt_answer(h, ev->conn, 0, &open, 1); break;
+    case WOAD_EV_GATT_WRITE: on_write(h, ev); break;
     case WOAD_EV_DISCONNECT:
         board_print("gone\n");
         advertise(h);
         break;
-    case WOAD_EV_DOWN:
-        board_print("no controller\n");
-        break;
-    default:
-        break;
+    case WOAD_EV_DOWN: board_print("no controller\n"); break;
+    default: break;
     }
 }
 
@@ -119,7 +119,7 @@ static bool receive(struct woad *h)
         woad_rx(h, packet, (size_t)len);
     }
     if (len < 0) {
-        woad_fail(h, WOAD_EBADMSG);      /* octets were lost: everything begins anew */
+        woad_fail(h, WOAD_EBADMSG); /* octets were lost: everything begins anew */
     }
     return n != 0;
 }
@@ -135,14 +135,21 @@ static void begin(struct woad *h)
 
 void run(void)
 {
-    struct woad_config config = { .features = features, .event = on_event, .conns = CONNS,
-        .attr_tables = 1, .subscriptions = 2, .procedures = 1, .mtu = MTU, .tx_queue = QUEUE,
-        .request_queue = QUEUE, .bonds = BONDS };
+    struct woad_config config = { .features = features,
+                                  .event = on_event,
+                                  .conns = CONNS,
+                                  .attr_tables = 1,
+                                  .subscriptions = 2,
+                                  .procedures = 1,
+                                  .mtu = MTU,
+                                  .tx_queue = QUEUE,
+                                  .request_queue = QUEUE,
+                                  .bonds = BONDS };
     struct woad *h = woad_init(&mem, sizeof mem, &config);
     h4_init(&hci.h4, hci.in, sizeof hci.in);
     for (;;) {
         woad_poll(h, board_now_ms());
-        begin(h);                        /* if it is not running */
+        begin(h); /* if it is not running */
         bool sent = send(h), received = receive(h);
         if (!sent && !received) {
             board_sleep();

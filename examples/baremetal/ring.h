@@ -6,11 +6,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RING = 512 };                     /* a power of two */
-struct ring { uint8_t mem[RING]; volatile uint32_t in, out; };
+enum { RING = 512 }; /* a power of two */
+struct ring {
+    uint8_t mem[RING];
+    volatile uint32_t in, out;
+};
 
-static inline bool ring_full(const struct ring *r) { return r->in - r->out == RING; }
-static inline bool ring_empty(const struct ring *r) { return r->in == r->out; }
+static inline bool ring_full(const struct ring *r)
+{
+    return r->in - r->out == RING;
+}
+static inline bool ring_empty(const struct ring *r)
+{
+    return r->in == r->out;
+}
 
 static inline void ring_put(struct ring *r, uint8_t octet)
 {

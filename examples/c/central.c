@@ -9,10 +9,14 @@
 
 static const struct woad_uuid battery = WOAD_UUID16(0x180f), level = WOAD_UUID16(0x2a19),
                               cccd = WOAD_UUID16(0x2902);
-static const struct woad_feature *const features[] = { &woad_scanner, &woad_central,
-    &woad_reconnection, &woad_gatt_client, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_scanner, &woad_feature_central,
+                                                       &woad_feature_reconnection,
+                                                       &woad_feature_gatt_client, NULL };
 
-struct app { int left; bool found, done; };
+struct app {
+    int left;
+    bool found, done;
+};
 
 static void on_report(struct app *app, struct woad *h, const struct woad_event *ev)
 {
@@ -22,7 +26,7 @@ static void on_report(struct app *app, struct woad *h, const struct woad_event *
     if (!app->found && name && len == 12 && memcmp(name, "Woad battery", 12) == 0) {
         app->found = true;
         printf("found it, %d dBm\n", ev->u.report.rssi);
-        woad_connect(h, &ev->u.report.addr, &params);      /* ends the scan */
+        woad_connect(h, &ev->u.report.addr, &params); /* ends the scan */
     }
 }
 
@@ -31,18 +35,10 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     static const struct woad_scan_params scan = { 48, 48, false, false, 10000, false };
     struct app *app = ctx;
     switch (ev->type) {
-    case WOAD_EV_UP:
-        woad_scan_start(h, &scan);
-        break;
-    case WOAD_EV_REPORT:
-        on_report(app, h, ev);
-        break;
-    case WOAD_EV_SCAN_DONE:
-        app->done = !app->found;
-        break;
-    case WOAD_EV_CONNECT:
-        woad_gattc_services(h, ev->conn, &battery);
-        break;
+    case WOAD_EV_UP: woad_scan_start(h, &scan); break;
+    case WOAD_EV_REPORT: on_report(app, h, ev); break;
+    case WOAD_EV_SCAN_DONE: app->done = !app->found; break;
+    case WOAD_EV_CONNECT: woad_gattc_services(h, ev->conn, &battery); break;
     case WOAD_EV_SERVICE:
         woad_gattc_characteristics(h, ev->conn, ev->u.service.start, ev->u.service.end, &level);
         break;
@@ -64,25 +60,28 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         break;
     case WOAD_EV_CONNECT_FAILED:
     case WOAD_EV_DISCONNECT:
-    case WOAD_EV_DOWN:
-        app->done = true;
-        break;
-    default:
-        break;
+    case WOAD_EV_DOWN: app->done = true; break;
+    default: break;
     }
 }
 
 int main(void)
 {
     struct app app = { .left = 5 };
-    struct woad_config config = { .features = features, .event = on_event, .ctx = &app,
-        .conns = 1, .procedures = 4, .mtu = 64, .tx_queue = 128, .request_queue = 128 };
+    struct woad_config config = { .features = features,
+                                  .event = on_event,
+                                  .ctx = &app,
+                                  .conns = 1,
+                                  .procedures = 4,
+                                  .mtu = 64,
+                                  .tx_queue = 128,
+                                  .request_queue = 128 };
     struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
     if (!h) {
         fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
         return 1;
     }
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_MESSAGE_MAX];
     int error;
     struct woad_port *port = woad_port_open(NULL, &error, why);
     if (!port) {

@@ -11,10 +11,16 @@
 #include <woad/woad.h>
 
 static const struct woad_uuid lock = WOAD_UUID16(0xfff0), bolt = WOAD_UUID16(0xfff1);
-static const struct woad_feature *const features[] = { &woad_scanner, &woad_central,
-    &woad_reconnection, &woad_gatt_client, &woad_security_manager, NULL };
+static const struct woad_feature *const features[] = {
+    &woad_feature_scanner,     &woad_feature_central,          &woad_feature_reconnection,
+    &woad_feature_gatt_client, &woad_feature_security_manager, NULL
+};
 
-struct app { struct woad_bond_file *bonds; uint16_t conn; bool found, asked, done; };
+struct app {
+    struct woad_bond_file *bonds;
+    uint16_t conn;
+    bool found, asked, done;
+};
 
 static void on_report(struct app *app, struct woad *h, const struct woad_event *ev)
 {
@@ -23,7 +29,7 @@ static void on_report(struct app *app, struct woad *h, const struct woad_event *
     const uint8_t *name = woad_ad_find(ev->u.report.data, ev->u.report.len, 0x09, &len);
     if (!app->found && name && len == 9 && memcmp(name, "Woad lock", 9) == 0) {
         app->found = true;
-        woad_connect(h, &ev->u.report.addr, &params);      /* ends the scan */
+        woad_connect(h, &ev->u.report.addr, &params); /* ends the scan */
     }
 }
 
@@ -39,8 +45,9 @@ static void show_end(int status)
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
-    static const struct woad_security_policy policy = { .io = WOAD_IO_KEYBOARD, .bond = true,
-                                                        .mitm = true, .retry = true };
+    static const struct woad_security_policy policy = {
+        .io = WOAD_IO_KEYBOARD, .bond = true, .mitm = true, .retry = true
+    };
     static const struct woad_scan_params scan = { 48, 48, false, false, 10000, false };
     struct app *app = ctx;
     woad_bond_file_event(app->bonds, h, ev);
@@ -49,12 +56,10 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
     switch (ev->type) {
     case WOAD_EV_UP:
-        woad_set_security(h, &policy);
+        woad_set_security_policy(h, &policy);
         woad_scan_start(h, &scan);
         break;
-    case WOAD_EV_REPORT:
-        on_report(app, h, ev);
-        break;
+    case WOAD_EV_REPORT: on_report(app, h, ev); break;
     case WOAD_EV_CONNECT:
         app->conn = ev->conn;
         woad_gattc_services(h, ev->conn, &lock);
@@ -66,7 +71,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         woad_gattc_write(h, ev->conn, ev->u.characteristic.value, "\1", 1);
         break;
     case WOAD_EV_PASSKEY:
-        app->asked = true;               /* not here: reading it takes as long as people do */
+        app->asked = true; /* not here: reading it takes as long as people do */
         break;
     case WOAD_EV_GATTC_DONE:
         if (ev->u.done.op == WOAD_GATTC_WRITE) {
@@ -74,27 +79,30 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
             woad_disconnect(h, ev->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
         }
         break;
-    case WOAD_EV_SCAN_DONE:
-        app->done = !app->found;
-        break;
+    case WOAD_EV_SCAN_DONE: app->done = !app->found; break;
     case WOAD_EV_CONNECT_FAILED:
     case WOAD_EV_DISCONNECT:
-    case WOAD_EV_DOWN:
-        app->done = true;
-        break;
-    default:
-        break;
+    case WOAD_EV_DOWN: app->done = true; break;
+    default: break;
     }
 }
 
 int main(int argc, char **argv)
 {
     struct app app = { .done = false };
-    struct woad_config config = { .features = features, .event = on_event, .ctx = &app,
-        .conns = 1, .procedures = 4, .mtu = 65, .tx_queue = 128, .request_queue = 128, .bonds = 8,
-        .crypto = &woad_psa, .random = woad_port_random };
+    struct woad_config config = { .features = features,
+                                  .event = on_event,
+                                  .ctx = &app,
+                                  .conns = 1,
+                                  .procedures = 4,
+                                  .mtu = 65,
+                                  .tx_queue = 128,
+                                  .request_queue = 128,
+                                  .bonds = 8,
+                                  .crypto = &woad_psa,
+                                  .random = woad_port_random };
     const char *path = argc > 1 ? argv[1] : "key.bonds";
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_MESSAGE_MAX];
     int error;
     unsigned number;
     app.bonds = woad_bond_file_open(path, &error);

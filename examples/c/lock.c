@@ -14,23 +14,29 @@ static const struct woad_attr service[] = {
     WOAD_CHARACTERISTIC(&bolt, WOAD_PROP_READ | WOAD_PROP_WRITE,
                         WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_WRITE_AUTHENTICATED),
 };
-static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
-                                                       &woad_security_manager, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                       &woad_feature_gatt_server,
+                                                       &woad_feature_security_manager, NULL };
 
-struct app { struct woad_bond_file *bonds; uint8_t open; bool done; };
+struct app {
+    struct woad_bond_file *bonds;
+    uint8_t open;
+    bool done;
+};
 
 static void begin(struct woad *h)
 {
     static const char name[] = "Woad lock";
-    static const struct woad_security_policy policy = { .io = WOAD_IO_DISPLAY, .bond = true,
-                                                        .mitm = true, .require_mitm = true };
+    static const struct woad_security_policy policy = {
+        .io = WOAD_IO_DISPLAY, .bond = true, .mitm = true, .require_mitm = true
+    };
     struct woad_adv_params params = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
     uint8_t data[WOAD_ADV_DATA_MAX];
     size_t len = 0;
     woad_ad_add(data, &len, sizeof data, 0x01, "\x06", 1);
     woad_ad_add(data, &len, sizeof data, 0x09, name, sizeof name - 1);
     woad_gatt_add(h, service, sizeof service / sizeof *service, NULL);
-    woad_set_security(h, &policy);
+    woad_set_security_policy(h, &policy);
     woad_adv_set_data(h, data, len);
     woad_adv_start(h, &params);
     printf("shut\n");
@@ -58,18 +64,10 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         fprintf(stderr, "not kept: %s\n", strerror(-woad_bond_file_error(app->bonds)));
     }
     switch (ev->type) {
-    case WOAD_EV_UP:
-        begin(h);
-        break;
-    case WOAD_EV_PASSKEY:
-        printf("to open it, type %06u\n", ev->u.passkey.passkey);
-        break;
-    case WOAD_EV_SECURITY:
-        show_security(ev->u.security.status);
-        break;
-    case WOAD_EV_GATT_READ:
-        woad_gatt_answer(h, ev->conn, 0, &app->open, 1);
-        break;
+    case WOAD_EV_UP: begin(h); break;
+    case WOAD_EV_PASSKEY: printf("to open it, type %06u\n", ev->u.passkey.passkey); break;
+    case WOAD_EV_SECURITY: show_security(ev->u.security.status); break;
+    case WOAD_EV_GATT_READ: woad_gatt_answer(h, ev->conn, 0, &app->open, 1); break;
     case WOAD_EV_GATT_WRITE:
         if (ev->u.gatt_write.len != 1) {
             woad_gatt_answer(h, ev->conn, WOAD_ATT_INVALID_VALUE_LENGTH, NULL, 0);
@@ -80,11 +78,8 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         woad_gatt_answer(h, ev->conn, 0, NULL, 0);
         break;
     case WOAD_EV_DISCONNECT:
-    case WOAD_EV_DOWN:
-        app->done = true;
-        break;
-    default:
-        break;
+    case WOAD_EV_DOWN: app->done = true; break;
+    default: break;
     }
     fflush(stdout);
 }
@@ -92,12 +87,21 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 int main(int argc, char **argv)
 {
     struct app app = { .open = 0 };
-    struct woad_config config = { .features = features, .event = on_event, .ctx = &app,
-        .conns = 1, .attr_tables = 1, .subscriptions = 2, .procedures = 1, .mtu = 65,
-        .tx_queue = 128, .request_queue = 128, .bonds = 8, .crypto = &woad_psa,
-        .random = woad_port_random };
+    struct woad_config config = { .features = features,
+                                  .event = on_event,
+                                  .ctx = &app,
+                                  .conns = 1,
+                                  .attr_tables = 1,
+                                  .subscriptions = 2,
+                                  .procedures = 1,
+                                  .mtu = 65,
+                                  .tx_queue = 128,
+                                  .request_queue = 128,
+                                  .bonds = 8,
+                                  .crypto = &woad_psa,
+                                  .random = woad_port_random };
     const char *path = argc > 1 ? argv[1] : "lock.bonds";
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_MESSAGE_MAX];
     int error;
     app.bonds = woad_bond_file_open(path, &error);
     if (!app.bonds) {

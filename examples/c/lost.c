@@ -12,7 +12,7 @@ struct device {
     struct woad *host;
     struct woad_air_controller *ctl;
     size_t size;
-    void *before;                        /* the host as it was: it is one piece of memory */
+    void *before; /* the host as it was: it is one piece of memory */
     struct woad_addr addr;
     uint16_t conn;
     uint32_t lived_ms, connected_ms, read_ms;
@@ -20,10 +20,14 @@ struct device {
 };
 
 /* What is to be lost: the n-th packet from now on that somebody hears. */
-static struct { unsigned heard, lose; uint8_t channel, octets; } fault;
+static struct {
+    unsigned heard, lose;
+    uint8_t channel, octets;
+} fault;
 
 static bool meddle(void *ctx, const struct woad_air_packet *packet,
-                   const struct woad_air_controller *to, uint8_t *pdu, struct woad_air_fate *fate)
+                   const struct woad_air_controller *to, uint8_t *pdu,
+                   struct woad_air_delivery *fate)
 {
     (void)ctx, (void)to, (void)pdu, (void)fate;
     if (++fault.heard != fault.lose)
@@ -35,7 +39,7 @@ static bool meddle(void *ctx, const struct woad_air_packet *packet,
 
 static const struct woad_uuid service = WOAD_UUID16(0x181a), celsius = WOAD_UUID16(0x2a6e);
 static const struct woad_attr attrs[] = { WOAD_PRIMARY(&service),
-    WOAD_CHARACTERISTIC_CONST(&celsius, "\x66\x08", 2) };
+                                          WOAD_CHARACTERISTIC_CONST(&celsius, "\x66\x08", 2) };
 enum { VALUE = 12 };
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -56,12 +60,22 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 
 static void device(struct device *d, struct woad_air *air, uint8_t number)
 {
-    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_central,
-        &woad_gatt_server, &woad_gatt_client, NULL };
-    struct woad_config host = { .features = all, .event = on_event, .ctx = d, .conns = 1,
-        .attr_tables = 1, .procedures = 2, .mtu = 64, .tx_queue = 128, .request_queue = 128 };
+    static const struct woad_feature *const all[] = { &woad_feature_advertiser,
+                                                      &woad_feature_central,
+                                                      &woad_feature_gatt_server,
+                                                      &woad_feature_gatt_client, NULL };
+    struct woad_config host = { .features = all,
+                                .event = on_event,
+                                .ctx = d,
+                                .conns = 1,
+                                .attr_tables = 1,
+                                .procedures = 2,
+                                .mtu = 64,
+                                .tx_queue = 128,
+                                .request_queue = 128 };
     struct woad_air_controller_config c = { .address = { number, 0, 0, 0, 0, 2 },
-        .x_mm = number * 3000, .queue = 4096 };
+                                            .x_mm = number * 3000,
+                                            .queue = 4096 };
     woad_air_profile("5.0", &c);
     d->size = woad_size(&host);
     d->before = malloc(d->size);
@@ -96,7 +110,7 @@ int main(void)
 {
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
     static const struct woad_connect_params params = { 160, 160, 24, 24, 0, 300, 0 };
-    struct woad_air_config config = { .seed = 4, .meddle = meddle };
+    struct woad_air_config config = { .seed = 4, .intercept = meddle };
     struct woad_air *air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &config);
     struct device d[2] = { { 0 }, { 0 } };
     device(&d[0], air, 1);

@@ -5,7 +5,7 @@
 #include <woad/port.h>
 #include <woad/woad.h>
 
-static const struct woad_feature *const features[] = { &woad_scanner, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_scanner, NULL };
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 {
@@ -24,14 +24,20 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 int main(void)
 {
     bool done = false;
-    struct woad_config config = { .features = features, .event = on_event, .ctx = &done,
-        .conns = 1, .procedures = 1, .mtu = 23, .tx_queue = 32, .request_queue = 32 };
+    struct woad_config config = { .features = features,
+                                  .event = on_event,
+                                  .ctx = &done,
+                                  .conns = 1,
+                                  .procedures = 1,
+                                  .mtu = 23,
+                                  .tx_queue = 32,
+                                  .request_queue = 32 };
     struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
     if (!h) {
         fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
         return 1;
     }
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_MESSAGE_MAX];
     int error;
     struct woad_port *port = woad_port_open(NULL, &error, why);
     if (!port) {

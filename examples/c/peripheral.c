@@ -12,10 +12,14 @@ static const struct woad_attr service[] = {
     WOAD_CHARACTERISTIC(&level, WOAD_PROP_READ | WOAD_PROP_NOTIFY, WOAD_PERM_READ),
     WOAD_CCCD,
 };
-static const struct woad_feature *const features[] = { &woad_advertiser, &woad_gatt_server,
-                                                       NULL };
+static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                       &woad_feature_gatt_server, NULL };
 
-struct app { uint16_t first, conn; uint8_t percent; bool done; };
+struct app {
+    uint16_t first, conn;
+    uint8_t percent;
+    bool done;
+};
 
 static void advertise(struct woad *h)
 {
@@ -41,18 +45,13 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         app->conn = ev->conn;
         printf("a central has come\n");
         break;
-    case WOAD_EV_GATT_READ:
-        woad_gatt_answer(h, ev->conn, 0, &app->percent, 1);
-        break;
+    case WOAD_EV_GATT_READ: woad_gatt_answer(h, ev->conn, 0, &app->percent, 1); break;
     case WOAD_EV_DISCONNECT:
         printf("it has gone: reason 0x%02x\n", ev->u.disconnect.reason);
         app->done = true;
         break;
-    case WOAD_EV_DOWN:
-        app->done = true;
-        break;
-    default:
-        break;
+    case WOAD_EV_DOWN: app->done = true; break;
+    default: break;
     }
     fflush(stdout);
 }
@@ -60,15 +59,22 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 int main(void)
 {
     struct app app = { .conn = WOAD_NO_CONN, .percent = 100 };
-    struct woad_config config = { .features = features, .event = on_event, .ctx = &app,
-        .conns = 1, .attr_tables = 1, .subscriptions = 2, .procedures = 1, .mtu = 64,
-        .tx_queue = 128, .request_queue = 128 };
+    struct woad_config config = { .features = features,
+                                  .event = on_event,
+                                  .ctx = &app,
+                                  .conns = 1,
+                                  .attr_tables = 1,
+                                  .subscriptions = 2,
+                                  .procedures = 1,
+                                  .mtu = 64,
+                                  .tx_queue = 128,
+                                  .request_queue = 128 };
     struct woad *h = woad_init(malloc(woad_size(&config)), woad_size(&config), &config);
     if (!h) {
         fprintf(stderr, "no memory, or a config that is not valid: queues are at least mtu + 2\n");
         return 1;
     }
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_MESSAGE_MAX];
     int error;
     struct woad_port *port = woad_port_open(NULL, &error, why);
     if (!port) {

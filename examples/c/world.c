@@ -19,7 +19,7 @@ struct device {
 
 static const struct woad_uuid service = WOAD_UUID16(0x181a), celsius = WOAD_UUID16(0x2a6e);
 static const struct woad_attr attrs[] = { WOAD_PRIMARY(&service),
-    WOAD_CHARACTERISTIC_CONST(&celsius, "\x66\x08", 2) };
+                                          WOAD_CHARACTERISTIC_CONST(&celsius, "\x66\x08", 2) };
 enum { VALUE = 12 };
 
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -43,12 +43,22 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 
 static void device(struct device *d, struct woad_air *air, uint8_t number)
 {
-    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_central,
-        &woad_gatt_server, &woad_gatt_client, NULL };
-    struct woad_config host = { .features = all, .event = on_event, .ctx = d, .conns = 1,
-        .attr_tables = 1, .procedures = 2, .mtu = 64, .tx_queue = 128, .request_queue = 128 };
-    struct woad_air_controller_config c = { .address = { number, 0, 0, 0, 0, 2 }, .user = d,
-        .x_mm = number * 3000, .queue = 4096 };
+    static const struct woad_feature *const all[] = { &woad_feature_advertiser,
+                                                      &woad_feature_central,
+                                                      &woad_feature_gatt_server,
+                                                      &woad_feature_gatt_client, NULL };
+    struct woad_config host = { .features = all,
+                                .event = on_event,
+                                .ctx = d,
+                                .conns = 1,
+                                .attr_tables = 1,
+                                .procedures = 2,
+                                .mtu = 64,
+                                .tx_queue = 128,
+                                .request_queue = 128 };
+    struct woad_air_controller_config c = {
+        .address = { number, 0, 0, 0, 0, 2 }, .user = d, .x_mm = number * 3000, .queue = 4096
+    };
     woad_air_profile("5.0", &c);
     d->host = woad_init(malloc(woad_size(&host)), woad_size(&host), &host);
     if (!d->host)
@@ -77,7 +87,7 @@ int main(int argc, char **argv)
     static const struct woad_connect_params params = { 160, 160, 80, 80, 4, 600, 0 };
     struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 160 };
     struct woad_air_config config = { .seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1,
-        .loss_per_mille = (uint16_t)(argc > 2 ? atoi(argv[2]) : 0) };
+                                      .loss_per_mille = (uint16_t)(argc > 2 ? atoi(argv[2]) : 0) };
     struct woad_air *air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &config);
     struct device sensor = { 0 }, reader = { 0 };
     device(&sensor, air, 1);

@@ -18,17 +18,17 @@ struct woad_crypto;
 /* One packet on the air, as a sniffer with perfect ears hears it.  Valid during the call. */
 struct woad_air_packet {
     uint64_t start_us;
-    uint8_t channel;                     /* 0 to 39, as the link layer counts them */
+    uint8_t channel; /* 0 to 39, as the link layer counts them */
     uint32_t access_address;
-    uint8_t phy;                         /* 1: 1M, 2: 2M, 3: coded S=8, 4: coded S=2 */
-    const uint8_t *pdu;                  /* header, payload */
+    uint8_t phy;        /* 1: 1M, 2: 2M, 3: coded S=8, 4: coded S=2 */
+    const uint8_t *pdu; /* header, payload */
     uint16_t len;
     int8_t power_dbm;
-    uint8_t kind;                        /* 0 advertising, 1 auxiliary, 2 from a central, 3 from a
-                                          * peripheral */
+    uint8_t kind; /* 0 advertising, 1 auxiliary, 2 from a central, 3 from a
+                   * peripheral */
     uint32_t crc_init;
-    const uint8_t *plain;                /* of an encrypted one, before it was: header with the
-                                          * length there was then, payload; else NULL */
+    const uint8_t *plain; /* of an encrypted one, before it was: header with the
+                           * length there was then, payload; else NULL */
     uint16_t plain_len;
     const struct woad_air_controller *from;
 };
@@ -38,83 +38,82 @@ enum { WOAD_AIR_PCAP_HEADER = 24, WOAD_AIR_PCAP_RECORD = 320 };
 void woad_air_pcap_header(uint8_t header[WOAD_AIR_PCAP_HEADER]);
 /* Returns the record's length, at most WOAD_AIR_PCAP_RECORD.  With `keys` encrypted packets are
  * written as they were before. */
-size_t woad_air_pcap(const struct woad_air_packet *packet, bool keys, uint8_t *record,
-                     size_t room);
+size_t woad_air_pcap(const struct woad_air_packet *packet, bool keys, uint8_t *record, size_t room);
 
 /* What is around the devices: arrays that stay yours and must live as long as the air.  Between
  * steps you may change what is in them.  Without any of it: free space, noise of -105 dBm. */
 struct woad_air_wall {
     int32_t x1_mm, y1_mm, x2_mm, y2_mm;
-    uint8_t loss_db;                     /* of what crosses it */
+    uint8_t loss_db; /* of what crosses it */
 };
 
 /* Something that is no Bluetooth: a packet that is not 8 dB stronger is lost. */
 struct woad_air_interferer {
     int32_t x_mm, y_mm;
     int8_t power_dbm;
-    uint64_t channels;                   /* a bit each, 0 to 39 */
-    uint32_t every_us, on_us;            /* on for so long at the beginning of each; 0: always */
-    uint64_t from_us, until_us;          /* 0: without end */
+    uint64_t channels;          /* a bit each, 0 to 39 */
+    uint32_t every_us, on_us;   /* on for so long at the beginning of each; 0: always */
+    uint64_t from_us, until_us; /* 0: without end */
 };
 
 /* One way between two controllers; NULL: from, or to, any.  Those that apply add up. */
 struct woad_air_link {
     const struct woad_air_controller *from, *to;
     int16_t loss_db;
-    uint16_t loss_per_mille;             /* packets lost for no reason: 0 to 1000 */
-    uint32_t delay_us;                   /* later by so much: 300 m of air are one microsecond */
-    uint64_t from_us, until_us;          /* 0: without end */
+    uint16_t loss_per_mille;    /* packets lost for no reason: 0 to 1000 */
+    uint32_t delay_us;          /* later by so much: 300 m of air are one microsecond */
+    uint64_t from_us, until_us; /* 0: without end */
 };
 
 struct woad_air_surroundings {
-    int8_t noise_dbm;                    /* what 1M needs is 10 dB above, 2M 13, coded 2 and 7 */
+    int8_t noise_dbm; /* what 1M needs is 10 dB above, 2M 13, coded 2 and 7 */
     const struct woad_air_wall *wall;
     size_t walls;
     const struct woad_air_interferer *interferer;
     size_t interferers;
     const struct woad_air_link *link;
     size_t links;
-    bool no_collisions;                  /* packets at the same time do not spoil each other */
+    bool no_collisions; /* packets at the same time do not spoil each other */
 };
 
 /* What becomes of a packet for one listener. */
-struct woad_air_fate {
-    uint32_t delay_us;                   /* it is heard so much later, if it is listened for then */
-    uint32_t again_us;                   /* and so much later once more; 0: once */
+struct woad_air_delivery {
+    uint32_t delay_us; /* it is heard so much later, if it is listened for then */
+    uint32_t again_us; /* and so much later once more; 0: once */
 };
 
 struct woad_air_config {
     uint64_t seed;
-    uint16_t loss_per_mille;             /* packets lost for no reason, on every link: 0 to 1000 */
-    void (*sniff)(void *ctx, const struct woad_air_packet *packet);        /* may be NULL */
+    uint16_t loss_per_mille; /* packets lost for no reason, on every link: 0 to 1000 */
+    void (*sniff)(void *ctx, const struct woad_air_packet *packet); /* may be NULL */
     /* Faults by rule: called for each packet and each controller that would hear it.  It may
      * change the octets of `pdu`, which are for this listener alone, as an attacker would, with
      * a good CRC, and its fate; false: this one does not hear it.  NULL: nothing is meddled
      * with. */
-    bool (*meddle)(void *ctx, const struct woad_air_packet *packet,
-                   const struct woad_air_controller *to, uint8_t *pdu,
-                   struct woad_air_fate *fate);
+    bool (*intercept)(void *ctx, const struct woad_air_packet *packet,
+                      const struct woad_air_controller *to, uint8_t *pdu,
+                      struct woad_air_delivery *fate);
     void *ctx;
-    const struct woad_air_surroundings *around;            /* NULL: nothing */
+    const struct woad_air_surroundings *around; /* NULL: nothing */
 };
 
 struct woad_air_controller_config {
-    uint8_t address[6];                  /* public, least significant octet first; zero: none */
+    uint8_t address[6]; /* public, least significant octet first; zero: none */
     int32_t x_mm, y_mm;
     int8_t tx_power_dbm;
-    uint8_t conns;                       /* connections at a time: 1 to 64 */
-    uint8_t acl_count;                   /* buffers for data from the host: 1 to 64 */
-    uint16_t acl_len;                    /* octets in each: 27 to 251 */
-    uint8_t iso;                         /* isochronous streams, up to 16; 0: none */
-    uint8_t adv_sets;                    /* of extended advertising, up to 64; 0: legacy only */
-    uint16_t queue;                      /* octets of events and data for the host: 2048 or more */
-    const struct woad_crypto *crypto;    /* NULL: no encryption */
-    uint8_t hci_version;                 /* as HCI numbers them; 0: 13, which is 5.4 */
-    void *user;                          /* yours: woad_air_user() */
-    uint64_t features;                   /* LE features it has, of those there are; 0: all.
-                                          * Vol 6, Part B, 4.6 */
-    int16_t drift_ppm;                   /* its clock is so much slow: -500 to 500.  It tells its
-                                          * peers the class that this is in: 4.2.1, 4.2.2 */
+    uint8_t conns;                    /* connections at a time: 1 to 64 */
+    uint8_t acl_count;                /* buffers for data from the host: 1 to 64 */
+    uint16_t acl_len;                 /* octets in each: 27 to 251 */
+    uint8_t iso;                      /* isochronous streams, up to 16; 0: none */
+    uint8_t adv_sets;                 /* of extended advertising, up to 64; 0: legacy only */
+    uint16_t queue;                   /* octets of events and data for the host: 2048 or more */
+    const struct woad_crypto *crypto; /* NULL: no encryption */
+    uint8_t hci_version;              /* as HCI numbers them; 0: 13, which is 5.4 */
+    void *user;                       /* yours: woad_air_user() */
+    uint64_t features;                /* LE features it has, of those there are; 0: all.
+                                       * Vol 6, Part B, 4.6 */
+    int16_t drift_ppm;                /* its clock is so much slow: -500 to 500.  It tells its
+                                       * peers the class that this is in: 4.2.1, 4.2.2 */
 };
 
 /* Sets what `config` has in common with a kind of controller, "4.0" to "5.4": version, features,
@@ -172,8 +171,7 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
 /* Sends a link-layer control PDU of your making on a connection, whatever the link layer thinks
  * of it: opcode and data, 1 to 27 octets.  0; -107 without such a connection; -11 when the queue
  * is full; -22. */
-int woad_air_inject(struct woad_air_controller *c, uint16_t handle, const uint8_t *pdu,
-                    size_t len);
+int woad_air_inject(struct woad_air_controller *c, uint16_t handle, const uint8_t *pdu, size_t len);
 
 /* A controller whose firmware hangs: it takes what its host says and does nothing, until it no
  * longer hangs. */
@@ -182,11 +180,10 @@ void woad_air_hang(struct woad_air_controller *c, bool hangs);
 void woad_air_crash(struct woad_air_controller *c);
 /* Tells its host anything: an HCI packet with its H4 type octet, or what is none.  0; -11 when the
  * queue is full; -22. */
-int woad_air_say(struct woad_air_controller *c, const uint8_t *packet, size_t len);
+int woad_air_send_event(struct woad_air_controller *c, const uint8_t *packet, size_t len);
 /* Moves it, and gives it another power; and the power that it has. */
 int8_t woad_air_power(const struct woad_air_controller *c);
-void woad_air_place(struct woad_air_controller *c, int32_t x_mm, int32_t y_mm,
-                    int8_t tx_power_dbm);
+void woad_air_move(struct woad_air_controller *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm);
 
 /* A controller that has had something for its host since it was last named here, NULL when there
  * is none: so that a world of thousands need not ask them all after each step. */

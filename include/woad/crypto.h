@@ -17,8 +17,7 @@ struct woad_crypto {
      * tried then.  Takes milliseconds, on small machines hundreds; never called from woad_rx(). */
     int (*p256_public)(const uint8_t private_key[32], uint8_t public_key[64]);
     /* The X coordinate of private times public.  A point that is not on the curve fails. */
-    int (*p256_dh)(const uint8_t private_key[32], const uint8_t public_key[64],
-                   uint8_t secret[32]);
+    int (*p256_dh)(const uint8_t private_key[32], const uint8_t public_key[64], uint8_t secret[32]);
 };
 
 /* Mbed TLS by its classic interface, crypto/mbedtls.c; the PSA Crypto API, crypto/psa.c.  On PCs

@@ -10,64 +10,65 @@
 
 struct woad;
 
-enum {                                   /* ATT error codes.  Vol 3, Part F, 3.4.1.1 */
-    WOAD_ATT_OK                      = 0x00,
-    WOAD_ATT_INVALID_HANDLE          = 0x01,
-    WOAD_ATT_READ_NOT_PERMITTED      = 0x02,
-    WOAD_ATT_WRITE_NOT_PERMITTED     = 0x03,
-    WOAD_ATT_INVALID_PDU             = 0x04,
-    WOAD_ATT_INSUFFICIENT_AUTHENTICATION = 0x05,
-    WOAD_ATT_REQUEST_NOT_SUPPORTED   = 0x06,
-    WOAD_ATT_INVALID_OFFSET          = 0x07,
-    WOAD_ATT_INSUFFICIENT_AUTHORIZATION = 0x08,
-    WOAD_ATT_PREPARE_QUEUE_FULL      = 0x09,
-    WOAD_ATT_ATTRIBUTE_NOT_FOUND     = 0x0a,
-    WOAD_ATT_ATTRIBUTE_NOT_LONG      = 0x0b,
-    WOAD_ATT_INSUFFICIENT_KEY_SIZE   = 0x0c,
-    WOAD_ATT_INVALID_VALUE_LENGTH    = 0x0d,
-    WOAD_ATT_UNLIKELY                = 0x0e,
-    WOAD_ATT_INSUFFICIENT_ENCRYPTION = 0x0f,
-    WOAD_ATT_UNSUPPORTED_GROUP_TYPE  = 0x10,
-    WOAD_ATT_INSUFFICIENT_RESOURCES  = 0x11,
-    WOAD_ATT_VALUE_NOT_ALLOWED       = 0x13
+enum { /* ATT error codes.  Vol 3, Part F, 3.4.1.1 */
+       WOAD_ATT_OK = 0x00,
+       WOAD_ATT_INVALID_HANDLE = 0x01,
+       WOAD_ATT_READ_NOT_PERMITTED = 0x02,
+       WOAD_ATT_WRITE_NOT_PERMITTED = 0x03,
+       WOAD_ATT_INVALID_PDU = 0x04,
+       WOAD_ATT_INSUFFICIENT_AUTHENTICATION = 0x05,
+       WOAD_ATT_REQUEST_NOT_SUPPORTED = 0x06,
+       WOAD_ATT_INVALID_OFFSET = 0x07,
+       WOAD_ATT_INSUFFICIENT_AUTHORIZATION = 0x08,
+       WOAD_ATT_PREPARE_QUEUE_FULL = 0x09,
+       WOAD_ATT_ATTRIBUTE_NOT_FOUND = 0x0a,
+       WOAD_ATT_ATTRIBUTE_NOT_LONG = 0x0b,
+       WOAD_ATT_INSUFFICIENT_KEY_SIZE = 0x0c,
+       WOAD_ATT_INVALID_VALUE_LENGTH = 0x0d,
+       WOAD_ATT_UNLIKELY = 0x0e,
+       WOAD_ATT_INSUFFICIENT_ENCRYPTION = 0x0f,
+       WOAD_ATT_UNSUPPORTED_GROUP_TYPE = 0x10,
+       WOAD_ATT_INSUFFICIENT_RESOURCES = 0x11,
+       WOAD_ATT_VALUE_NOT_ALLOWED = 0x13
 };
 
-enum {                                   /* characteristic properties.  Vol 3, Part G, 3.3.1.1 */
-    WOAD_PROP_BROADCAST        = 0x01,
-    WOAD_PROP_READ             = 0x02,
-    WOAD_PROP_WRITE_COMMAND    = 0x04,
-    WOAD_PROP_WRITE            = 0x08,
-    WOAD_PROP_NOTIFY           = 0x10,
-    WOAD_PROP_INDICATE         = 0x20,
-    WOAD_PROP_SIGNED_WRITE     = 0x40
+enum { /* characteristic properties.  Vol 3, Part G, 3.3.1.1 */
+       WOAD_PROP_BROADCAST = 0x01,
+       WOAD_PROP_READ = 0x02,
+       WOAD_PROP_WRITE_COMMAND = 0x04,
+       WOAD_PROP_WRITE = 0x08,
+       WOAD_PROP_NOTIFY = 0x10,
+       WOAD_PROP_INDICATE = 0x20,
+       WOAD_PROP_SIGNED_WRITE = 0x40
 };
 
-enum { WOAD_ATT_VALUE_MAX = 512 };       /* octets.  Vol 3, Part F, 3.2.9 */
+enum { WOAD_ATT_VALUE_MAX = 512 }; /* octets.  Vol 3, Part F, 3.2.9 */
 
-/* --- server (feature woad_gatt_server) -------------------------------------------------------- */
+/* --- server (feature woad_feature_gatt_server)
+ * -------------------------------------------------------- */
 
 enum woad_attr_kind {
     WOAD_ATTR_PRIMARY,
     WOAD_ATTR_SECONDARY,
-    WOAD_ATTR_INCLUDE,                   /* value: a struct woad_include */
-    WOAD_ATTR_CHARACTERISTIC,            /* the declaration; its value follows at the next handle */
+    WOAD_ATTR_INCLUDE,        /* value: a struct woad_include */
+    WOAD_ATTR_CHARACTERISTIC, /* the declaration; its value follows at the next handle */
     WOAD_ATTR_VALUE,
     WOAD_ATTR_DESCRIPTOR,
-    WOAD_ATTR_CCCD                       /* kept by the host, per connection */
+    WOAD_ATTR_CCCD /* kept by the host, per connection */
 };
 
-enum {                                   /* struct woad_attr.perm */
-    WOAD_PERM_READ               = 0x01,
-    WOAD_PERM_WRITE              = 0x02,
-    WOAD_PERM_READ_ENCRYPTED     = 0x04,
-    WOAD_PERM_READ_AUTHENTICATED = 0x08,
-    WOAD_PERM_WRITE_ENCRYPTED    = 0x10,
-    WOAD_PERM_WRITE_AUTHENTICATED = 0x20,
-    WOAD_PERM_SECURE             = 0x40, /* both only with a key of LE Secure Connections */
-    WOAD_PERM_KEY_16             = 0x80, /* both only with a key of 16 octets */
-    WOAD_PERM_READ_AUTHORIZED    = 0x100,              /* the application is asked each time: */
-    WOAD_PERM_WRITE_AUTHORIZED   = 0x200,              /* WOAD_EV_AUTHORIZE */
-    WOAD_PERM_WRITE_SIGNED       = 0x400 /* a bonded peer's signed write, without encryption */
+enum { /* struct woad_attr.perm */
+       WOAD_PERM_READ = 0x01,
+       WOAD_PERM_WRITE = 0x02,
+       WOAD_PERM_READ_ENCRYPTED = 0x04,
+       WOAD_PERM_READ_AUTHENTICATED = 0x08,
+       WOAD_PERM_WRITE_ENCRYPTED = 0x10,
+       WOAD_PERM_WRITE_AUTHENTICATED = 0x20,
+       WOAD_PERM_SECURE = 0x40,            /* both only with a key of LE Secure Connections */
+       WOAD_PERM_KEY_16 = 0x80,            /* both only with a key of 16 octets */
+       WOAD_PERM_READ_AUTHORIZED = 0x100,  /* the application is asked each time: */
+       WOAD_PERM_WRITE_AUTHORIZED = 0x200, /* WOAD_EV_AUTHORIZE */
+       WOAD_PERM_WRITE_SIGNED = 0x400      /* a bonded peer's signed write, without encryption */
 };
 
 /* One attribute.  A database is made of arrays of these, in flash where they are constant; an array
@@ -81,43 +82,68 @@ struct woad_attr {
     const struct woad_uuid *uuid;
     const void *value;
     uint16_t len;
-    uint8_t kind;                        /* enum woad_attr_kind */
-    uint8_t props;                       /* of WOAD_ATTR_CHARACTERISTIC */
+    uint8_t kind;  /* enum woad_attr_kind */
+    uint8_t props; /* of WOAD_ATTR_CHARACTERISTIC */
     uint16_t perm;
 };
 
 /* What a client has written into a Client Characteristic Configuration: bits 0 and 1 of `value`.
  * In a bond the others say which characteristic it is of, 0: not known; they are kept with it. */
-struct woad_cccd { uint16_t handle, value; };
+struct woad_cccd {
+    uint16_t handle, value;
+};
 
 /* The service that an include declaration names, by the handles it has got.  It may be in RAM, and
  * be filled in when they are known. */
-struct woad_include { uint16_t start, end; const struct woad_uuid *uuid; };
+struct woad_include {
+    uint16_t start, end;
+    const struct woad_uuid *uuid;
+};
 
 #define WOAD_INCLUDE(include_) \
-    { NULL, include_, sizeof(struct woad_include), WOAD_ATTR_INCLUDE, 0, WOAD_PERM_READ }
-#define WOAD_PRIMARY(uuid_)   { uuid_, NULL, 0, WOAD_ATTR_PRIMARY, 0, WOAD_PERM_READ }
-#define WOAD_SECONDARY(uuid_) { uuid_, NULL, 0, WOAD_ATTR_SECONDARY, 0, WOAD_PERM_READ }
+    { \
+        NULL, include_, sizeof(struct woad_include), WOAD_ATTR_INCLUDE, 0, WOAD_PERM_READ \
+    }
+#define WOAD_PRIMARY(uuid_) \
+    { \
+        uuid_, NULL, 0, WOAD_ATTR_PRIMARY, 0, WOAD_PERM_READ \
+    }
+#define WOAD_SECONDARY(uuid_) \
+    { \
+        uuid_, NULL, 0, WOAD_ATTR_SECONDARY, 0, WOAD_PERM_READ \
+    }
 /* A characteristic whose value the application answers, and one with a constant value. */
 #define WOAD_CHARACTERISTIC(uuid_, props_, perm_) \
     { uuid_, NULL, 0, WOAD_ATTR_CHARACTERISTIC, props_, WOAD_PERM_READ }, \
-    { uuid_, NULL, 0, WOAD_ATTR_VALUE, 0, perm_ }
+    { \
+        uuid_, NULL, 0, WOAD_ATTR_VALUE, 0, perm_ \
+    }
 #define WOAD_CHARACTERISTIC_CONST(uuid_, value_, len_) \
     { uuid_, NULL, 0, WOAD_ATTR_CHARACTERISTIC, WOAD_PROP_READ, WOAD_PERM_READ }, \
-    { uuid_, value_, len_, WOAD_ATTR_VALUE, 0, WOAD_PERM_READ }
-#define WOAD_CCCD { NULL, NULL, 0, WOAD_ATTR_CCCD, 0, WOAD_PERM_READ | WOAD_PERM_WRITE }
+    { \
+        uuid_, value_, len_, WOAD_ATTR_VALUE, 0, WOAD_PERM_READ \
+    }
+#define WOAD_CCCD \
+    { \
+        NULL, NULL, 0, WOAD_ATTR_CCCD, 0, WOAD_PERM_READ | WOAD_PERM_WRITE \
+    }
 /* One that clients can subscribe to: declaration, value, CCCD. */
 #define WOAD_CHARACTERISTIC_CCCD(uuid_, props_, perm_) \
     WOAD_CHARACTERISTIC(uuid_, props_, perm_), WOAD_CCCD
-#define WOAD_DESCRIPTOR(uuid_, perm_) { uuid_, NULL, 0, WOAD_ATTR_DESCRIPTOR, 0, perm_ }
+#define WOAD_DESCRIPTOR(uuid_, perm_) \
+    { \
+        uuid_, NULL, 0, WOAD_ATTR_DESCRIPTOR, 0, perm_ \
+    }
 #define WOAD_DESCRIPTOR_CONST(uuid_, value_, len_) \
-    { uuid_, value_, len_, WOAD_ATTR_DESCRIPTOR, 0, WOAD_PERM_READ }
+    { \
+        uuid_, value_, len_, WOAD_ATTR_DESCRIPTOR, 0, WOAD_PERM_READ \
+    }
 
 /* Adds an array of attributes, one service or several, behind those already there (where handles
  * run out: in the first gap).  The array must live until it is taken away or the instance stops or
  * fails; then add it again, at WOAD_EV_UP.  *first, if not NULL, gets the handle of its first
  * attribute.  The Generic Access and Generic Attribute services are there already, handles 1 to 9
- * (1 to 11 with woad_gatt_client_features).
+ * (1 to 11 with woad_feature_client_features).
  *
  * At any time, with connections too: clients that have subscribed to Service Changed are told.
  * WOAD_EINVAL when it does not begin with a service, a characteristic has no value, or handles
@@ -164,7 +190,8 @@ void woad_gatt_changed(struct woad *h, uint16_t handle);
 int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t err,
                         const void *data, size_t len);
 
-/* --- Enhanced ATT (feature woad_eatt) --------------------------------------------------------- */
+/* --- Enhanced ATT (feature woad_feature_eatt)
+ * --------------------------------------------------------- */
 
 /* Asks the peer for `n` more bearers, 1 to 5, on an encrypted connection: WOAD_EV_ATT_BEARERS
  * follows for each that is opened, and one with the status if some or all are not.  Those that the
@@ -187,8 +214,7 @@ int woad_eatt_close(struct woad *h, uint16_t conn);
  * this connection; WOAD_EAGAIN when the connection's queue is full: WOAD_EV_TX_READY follows when
  * there is room again.  WOAD_EV_TX_DONE follows when all that was queued on the connection has been
  * sent, or removed because the encryption has ended or the attribute is gone. */
-int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
-                     size_t len);
+int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len);
 
 /* The same for a value of which only the latest matters: one that still waits in the queue for the
  * same handle is forgotten. */
@@ -197,10 +223,13 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
 
 /* Two values or more in one packet, none of them cut.  WOAD_EINVAL when they are longer than an
  * ATT_MTU, or one is longer than 512 octets; WOAD_ENOTSUP for a client that has not said it
- * understands this, in the characteristic that the feature woad_gatt_client_features adds.  The
+ * understands this, in the characteristic that the feature woad_feature_client_features adds.  The
  * packet is dropped when the ATT_MTU becomes too small for it before it is sent, or when the
  * connection loses the security that one of the values takes. */
-struct woad_gatt_value { uint16_t handle, len; const void *data; };
+struct woad_gatt_value {
+    uint16_t handle, len;
+    const void *data;
+};
 int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_gatt_value *values,
                               size_t n);
 
@@ -221,7 +250,8 @@ uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t va
 int woad_set_mtu(struct woad *h, uint16_t mtu);
 uint16_t woad_mtu(const struct woad *h);
 
-/* --- client (feature woad_gatt_client) -------------------------------------------------------- */
+/* --- client (feature woad_feature_gatt_client)
+ * -------------------------------------------------------- */
 
 /* Every call below queues a procedure on the connection; they run one after the other, in order.
  * Each ends with exactly one WOAD_EV_GATTC_DONE.  WOAD_ENOTCONN, WOAD_EINVAL; WOAD_EAGAIN when the
@@ -234,20 +264,20 @@ uint16_t woad_mtu(const struct woad *h);
  * the queue has room for them, and told when the bond's key has proved who has sent them; such an
  * indication is confirmed then.  They are forgotten when the encryption fails. */
 
-enum woad_gattc_op {                     /* which procedure an event belongs to */
-    WOAD_GATTC_MTU,
-    WOAD_GATTC_SERVICES,
-    WOAD_GATTC_SECONDARY_SERVICES,
-    WOAD_GATTC_CHARACTERISTICS,
-    WOAD_GATTC_DESCRIPTORS,
-    WOAD_GATTC_INCLUDED,
-    WOAD_GATTC_READ,
-    WOAD_GATTC_READ_BY_UUID,
-    WOAD_GATTC_READ_MULTIPLE,
-    WOAD_GATTC_READ_MULTIPLE_FIXED,
-    WOAD_GATTC_WRITE,
-    WOAD_GATTC_WRITE_LONG,
-    WOAD_GATTC_WRITE_RELIABLE
+enum woad_gattc_op { /* which procedure an event belongs to */
+                     WOAD_GATTC_MTU,
+                     WOAD_GATTC_SERVICES,
+                     WOAD_GATTC_SECONDARY_SERVICES,
+                     WOAD_GATTC_CHARACTERISTICS,
+                     WOAD_GATTC_DESCRIPTORS,
+                     WOAD_GATTC_INCLUDED,
+                     WOAD_GATTC_READ,
+                     WOAD_GATTC_READ_BY_UUID,
+                     WOAD_GATTC_READ_MULTIPLE,
+                     WOAD_GATTC_READ_MULTIPLE_FIXED,
+                     WOAD_GATTC_WRITE,
+                     WOAD_GATTC_WRITE_LONG,
+                     WOAD_GATTC_WRITE_RELIABLE
 };
 
 /* Ends all that is queued, each with its WOAD_EV_GATTC_DONE, status WOAD_ECANCELED.  A request
@@ -308,8 +338,9 @@ int woad_gattc_write_long(struct woad *h, uint16_t conn, uint16_t handle, const 
 /* A write that is signed in the place of encryption, for a bonded peer on a connection that is not
  * encrypted; on one that is when it leaves, a Write Command.  No answer.  WOAD_EV_BOND follows:
  * the signature's number must be kept.  WOAD_EINVAL when longer than ATT_MTU - 15; WOAD_EACCES
- * without a bond that has a key for it, which a pairing gives where woad_signed_writes is named;
- * WOAD_EIO when the library fails; WOAD_EAGAIN; WOAD_ENOTSUP without the security manager. */
+ * without a bond that has a key for it, which a pairing gives where woad_feature_signed_writes is
+ * named; WOAD_EIO when the library fails; WOAD_EAGAIN; WOAD_ENOTSUP without the security manager.
+ */
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
                             size_t len);
 

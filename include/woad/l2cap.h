@@ -1,6 +1,6 @@
 /* L2CAP channels with credits (connection-oriented channels): streams of SDUs beside GATT.
- * Vol 3, Part A, 3.4, 4.22 to 4.28, 10.1, 10.2.  Feature woad_channels; several at once, and
- * reconfiguration, with woad_enhanced_channels behind it.
+ * Vol 3, Part A, 3.4, 4.22 to 4.28, 10.1, 10.2.  Feature woad_feature_l2cap_channels; several at
+ * once, and reconfiguration, with woad_feature_enhanced_channels behind it.
  *
  * A channel is named by its connection and its channel identifier (CID), which is not used again
  * before 63 others on that connection.  One that is not there is WOAD_ENOENT, never another one.
@@ -28,44 +28,44 @@
 
 struct woad;
 
-enum {                                   /* results.  Vol 3, Part A, 4.23, 4.26 */
-    WOAD_COC_UNKNOWN_PSM                 = 0x02,
-    WOAD_COC_NO_RESOURCES                = 0x04,
-    WOAD_COC_INSUFFICIENT_AUTHENTICATION = 0x05,
-    WOAD_COC_INSUFFICIENT_AUTHORIZATION  = 0x06,
-    WOAD_COC_INSUFFICIENT_KEY_SIZE       = 0x07,
-    WOAD_COC_INSUFFICIENT_ENCRYPTION     = 0x08,
-    WOAD_COC_INVALID_CID                 = 0x09,
-    WOAD_COC_CID_IN_USE                  = 0x0a,
-    WOAD_COC_UNACCEPTABLE_PARAMETERS     = 0x0b,
-    WOAD_COC_INVALID_PARAMETERS          = 0x0c,
-    WOAD_COC_NOT_UNDERSTOOD              = 0x100 /* the peer has no such channels */
+enum { /* results.  Vol 3, Part A, 4.23, 4.26 */
+       WOAD_COC_UNKNOWN_PSM = 0x02,
+       WOAD_COC_NO_RESOURCES = 0x04,
+       WOAD_COC_INSUFFICIENT_AUTHENTICATION = 0x05,
+       WOAD_COC_INSUFFICIENT_AUTHORIZATION = 0x06,
+       WOAD_COC_INSUFFICIENT_KEY_SIZE = 0x07,
+       WOAD_COC_INSUFFICIENT_ENCRYPTION = 0x08,
+       WOAD_COC_INVALID_CID = 0x09,
+       WOAD_COC_CID_IN_USE = 0x0a,
+       WOAD_COC_UNACCEPTABLE_PARAMETERS = 0x0b,
+       WOAD_COC_INVALID_PARAMETERS = 0x0c,
+       WOAD_COC_NOT_UNDERSTOOD = 0x100 /* the peer has no such channels */
 };
 
-enum {                                   /* of a reconfiguration.  Vol 3, Part A, 4.28 */
-    WOAD_COC_MTU_REDUCED        = 0x01,
-    WOAD_COC_MPS_REDUCED        = 0x02,
-    WOAD_COC_RECONFIGURE_CID    = 0x03,
-    WOAD_COC_RECONFIGURE_OTHER  = 0x04
+enum { /* of a reconfiguration.  Vol 3, Part A, 4.28 */
+       WOAD_COC_MTU_REDUCED = 0x01,
+       WOAD_COC_MPS_REDUCED = 0x02,
+       WOAD_COC_RECONFIGURE_CID = 0x03,
+       WOAD_COC_RECONFIGURE_OTHER = 0x04
 };
 
-enum {                                   /* what a connection must have, added up */
-    WOAD_COC_ENCRYPTED     = 1,
-    WOAD_COC_AUTHENTICATED = 2,          /* no man in the middle */
-    WOAD_COC_SECURE        = 4,          /* by LE Secure Connections */
-    WOAD_COC_KEY_16        = 8           /* a key of 16 octets */
+enum { /* what a connection must have, added up */
+       WOAD_COC_ENCRYPTED = 1,
+       WOAD_COC_AUTHENTICATED = 2, /* no man in the middle */
+       WOAD_COC_SECURE = 4,        /* by LE Secure Connections */
+       WOAD_COC_KEY_16 = 8         /* a key of 16 octets */
 };
 
-enum { WOAD_COC_AT_ONCE = 5 };           /* channels of one enhanced request.  4.25 */
+enum { WOAD_COC_AT_ONCE = 5 }; /* channels of one enhanced request.  4.25 */
 
 struct woad_coc_params {
-    uint16_t psm;                        /* 0x0001 to 0x007f assigned, 0x0080 to 0x00ff free */
-    uint16_t mtu;                        /* the longest SDU we take: 23 to 65535; enhanced: 64 */
-    uint16_t mps;                        /* the longest part of one; 0: as config.mps and `rx`
-                                          * allow.  Never more than these */
-    uint8_t security;                    /* WOAD_COC_ENCRYPTED, … */
-    bool by_sdu;                         /* credits for one SDU at a time, the next ones when it is
-                                          * read; or else as many as `rx` has room for */
+    uint16_t psm;     /* 0x0001 to 0x007f assigned, 0x0080 to 0x00ff free */
+    uint16_t mtu;     /* the longest SDU we take: 23 to 65535; enhanced: 64 */
+    uint16_t mps;     /* the longest part of one; 0: as config.mps and `rx`
+                       * allow.  Never more than these */
+    uint8_t security; /* WOAD_COC_ENCRYPTED, … */
+    bool by_sdu;      /* credits for one SDU at a time, the next ones when it is
+                       * read; or else as many as `rx` has room for */
 };
 
 /* Takes requests for this PSM, on all connections, until woad_coc_stop_listening() or woad_stop():
@@ -136,7 +136,7 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
 
 struct woad_coc_info {
     uint16_t psm, mtu, peer_mtu, mps, peer_mps;
-    uint16_t credits, peer_credits;      /* ours to send with, the peer's */
+    uint16_t credits, peer_credits; /* ours to send with, the peer's */
     bool open, enhanced;
 };
 int woad_coc_info(const struct woad *h, uint16_t conn, uint16_t cid, struct woad_coc_info *info);

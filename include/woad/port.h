@@ -8,7 +8,7 @@
 
 struct woad;
 struct woad_port;
-enum { WOAD_PORT_WHY = 200 };
+enum { WOAD_PORT_MESSAGE_MAX = 200 };
 
 /* Opens a way to a controller:
  *
@@ -20,7 +20,7 @@ enum { WOAD_PORT_WHY = 200 };
  *
  * Behind a name, ",h5": the three-wire protocol in the place of H4.  Behind a serial line's, also
  * ",even": parity; ",bcm=file": a part of Broadcom's, and its patch; ",to=baud": at which it goes
- * on then.  See woad_port_setup().
+ * on then.  See woad_port_vendor_init().
  *
  * With NULL it takes the environment's WOAD_HCI, and where that is not set the simulated radio of
  * this user, which is started if it does not run and ends with the last that uses it.  It is
@@ -34,19 +34,19 @@ enum { WOAD_PORT_WHY = 200 };
  * Connecting takes at most five seconds.  The descriptor is above 2.
  *
  * NULL on failure; *error is then a negative errno and `why` a sentence for people. */
-struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_WHY]);
+struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_MESSAGE_MAX]);
 /* The same for a program of that name.  On a simulated radio behind a unix socket, that of this
  * user too, a program has the same public address each time it opens one: by the environment's
  * WOAD_NAME, else by `program`, else (NULL) by the path of its executable.  Programs of the same
  * name that run at the same time have different addresses, and a process keeps its own. */
 struct woad_port *woad_port_open_as(const char *spec, const char *program, int *error,
-                                    char why[WOAD_PORT_WHY]);
+                                    char why[WOAD_PORT_MESSAGE_MAX]);
 void woad_port_close(struct woad_port *p);
 
-/* What the controller wants before it is brought up, for woad_set_setup() before woad_start();
- * NULL: nothing.  It lives as long as the port. */
-struct woad_setup;
-const struct woad_setup *woad_port_setup(const struct woad_port *p);
+/* What the controller wants before it is brought up, for woad_set_vendor_init() before
+ * woad_start(); NULL: nothing.  It lives as long as the port. */
+struct woad_vendor_init;
+const struct woad_vendor_init *woad_port_vendor_init(const struct woad_port *p);
 
 int woad_port_fd(const struct woad_port *p);
 /* Whether something waits until the descriptor can be written. */

@@ -1,6 +1,6 @@
-/* The Security Manager: pairing, keys, bonds.  Feature woad_security_manager, or
- * woad_security_peripheral on a device that is never a central; it needs config.crypto and
- * config.random, or woad_controller_crypto: without, every pairing is refused.
+/* The Security Manager: pairing, keys, bonds.  Feature woad_feature_security_manager, or
+ * woad_feature_security_peripheral on a device that is never a central; it needs config.crypto and
+ * config.random, or woad_feature_controller_crypto: without, every pairing is refused.
  *
  * What happens to a connection is told by WOAD_EV_SECURITY: once when a pairing has ended, well or
  * badly, and once whenever an encryption with a key that was there has begun or failed.  What it
@@ -14,73 +14,78 @@
 
 #include "gap.h"
 
-enum {                                   /* why a pairing failed.  Vol 3, Part H, 3.5.5 */
-    WOAD_SMP_PASSKEY_ENTRY         = 0x01,
-    WOAD_SMP_NO_OOB                = 0x02,
-    WOAD_SMP_AUTHENTICATION        = 0x03,             /* what is required can't be had; or there is
-                                                        * a stronger bond: woad_bond_remove() */
-    WOAD_SMP_CONFIRM               = 0x04,             /* a wrong passkey, or an attacker */
-    WOAD_SMP_NOT_SUPPORTED         = 0x05,
-    WOAD_SMP_KEY_SIZE              = 0x06,
-    WOAD_SMP_UNKNOWN_COMMAND       = 0x07,
-    WOAD_SMP_UNSPECIFIED           = 0x08,
-    WOAD_SMP_REPEATED_ATTEMPTS     = 0x09,
-    WOAD_SMP_INVALID_PARAMETERS    = 0x0a,
-    WOAD_SMP_DHKEY_CHECK           = 0x0b,
-    WOAD_SMP_NUMERIC_COMPARISON    = 0x0c,
-    WOAD_SMP_KEY_REJECTED          = 0x0f,
-    WOAD_SMP_BUSY                  = 0x10              /* config.pairings are under way */
+enum { /* why a pairing failed.  Vol 3, Part H, 3.5.5 */
+       WOAD_SMP_PASSKEY_ENTRY = 0x01,
+       WOAD_SMP_NO_OOB = 0x02,
+       WOAD_SMP_AUTHENTICATION = 0x03, /* what is required can't be had; or there is
+                                        * a stronger bond: woad_bond_remove() */
+       WOAD_SMP_CONFIRM = 0x04,        /* a wrong passkey, or an attacker */
+       WOAD_SMP_NOT_SUPPORTED = 0x05,
+       WOAD_SMP_KEY_SIZE = 0x06,
+       WOAD_SMP_UNKNOWN_COMMAND = 0x07,
+       WOAD_SMP_UNSPECIFIED = 0x08,
+       WOAD_SMP_REPEATED_ATTEMPTS = 0x09,
+       WOAD_SMP_INVALID_PARAMETERS = 0x0a,
+       WOAD_SMP_DHKEY_CHECK = 0x0b,
+       WOAD_SMP_NUMERIC_COMPARISON = 0x0c,
+       WOAD_SMP_KEY_REJECTED = 0x0f,
+       WOAD_SMP_BUSY = 0x10 /* config.pairings are under way */
 };
 
-enum woad_io {                           /* what the device has.  Vol 3, Part H, 2.3.2 */
-    WOAD_IO_DISPLAY,
-    WOAD_IO_DISPLAY_YES_NO,
-    WOAD_IO_KEYBOARD,
-    WOAD_IO_NONE,
-    WOAD_IO_KEYBOARD_DISPLAY
+enum woad_io { /* what the device has.  Vol 3, Part H, 2.3.2 */
+               WOAD_IO_DISPLAY,
+               WOAD_IO_DISPLAY_YES_NO,
+               WOAD_IO_KEYBOARD,
+               WOAD_IO_NONE,
+               WOAD_IO_KEYBOARD_DISPLAY
 };
 
-enum woad_method { WOAD_METHOD_NONE, WOAD_METHOD_JUST_WORKS, WOAD_METHOD_PASSKEY,
-                   WOAD_METHOD_COMPARISON, WOAD_METHOD_OOB };
+enum woad_method {
+    WOAD_METHOD_NONE,
+    WOAD_METHOD_JUST_WORKS,
+    WOAD_METHOD_PASSKEY,
+    WOAD_METHOD_COMPARISON,
+    WOAD_METHOD_OOB
+};
 
 /* What is asked of a pairing, on every connection.  All zero but `io` is the strictest that works
  * everywhere: each weaker setting is asked for by name. */
 struct woad_security_policy {
-    uint8_t io;                          /* enum woad_io */
-    bool bond;                           /* keep the keys */
-    bool mitm;                           /* ask for a method that no one in the middle survives */
-    bool require_mitm;                   /* and refuse a pairing without */
-    bool allow_legacy;                   /* peers without LE Secure Connections, too */
-    bool prefer_legacy;                  /* for tests of such: they are not even offered */
-    bool allow_debug_key;                /* a peer whose private key everybody knows */
-    uint8_t key_size_min;                /* 7 to 16; 0: 16 */
-    bool app_passkey;                    /* the application gives the passkey that is displayed */
-    bool keypress;                       /* tell, and be told, of the keys that users press: by the
-                                          * feature woad_keypresses */
-    uint8_t methods;                     /* bits, 1 << enum woad_method: no others; 0: all */
-    bool retry;                          /* a client's request that is refused for want of
-                                          * security: pair, and ask once more */
-    bool trust_unencrypted;              /* a client's requests go to a bonded peer, and what it
-                                          * sends is believed, before the connection is encrypted:
-                                          * it may be anybody there */
-    bool no_pairing;                     /* no pairing, whichever side begins: Pairing Not
-                                          * Supported.  A bond's key still serves */
-    bool app_pairs;                      /* a peripheral's Security Request that takes a pairing is
-                                          * answered by the application: WOAD_EV_SECURITY_REQUEST */
+    uint8_t io;             /* enum woad_io */
+    bool bond;              /* keep the keys */
+    bool mitm;              /* ask for a method that no one in the middle survives */
+    bool require_mitm;      /* and refuse a pairing without */
+    bool allow_legacy;      /* peers without LE Secure Connections, too */
+    bool prefer_legacy;     /* for tests of such: they are not even offered */
+    bool allow_debug_key;   /* a peer whose private key everybody knows */
+    uint8_t key_size_min;   /* 7 to 16; 0: 16 */
+    bool app_passkey;       /* the application gives the passkey that is displayed */
+    bool keypress;          /* tell, and be told, of the keys that users press: by the
+                             * feature woad_feature_keypresses */
+    uint8_t methods;        /* bits, 1 << enum woad_method: no others; 0: all */
+    bool retry;             /* a client's request that is refused for want of
+                             * security: pair, and ask once more */
+    bool trust_unencrypted; /* a client's requests go to a bonded peer, and what it
+                             * sends is believed, before the connection is encrypted:
+                             * it may be anybody there */
+    bool no_pairing;        /* no pairing, whichever side begins: Pairing Not
+                             * Supported.  A bond's key still serves */
+    bool app_pairs;         /* a peripheral's Security Request that takes a pairing is
+                             * answered by the application: WOAD_EV_SECURITY_REQUEST */
 };
 
 enum woad_passkey_action {
-    WOAD_PASSKEY_INPUT = 2,              /* the user types what the peer displays */
-    WOAD_PASSKEY_DISPLAY = 3,            /* show it */
-    WOAD_PASSKEY_COMPARE = 4             /* do both show the same? */
+    WOAD_PASSKEY_INPUT = 2,   /* the user types what the peer displays */
+    WOAD_PASSKEY_DISPLAY = 3, /* show it */
+    WOAD_PASSKEY_COMPARE = 4  /* do both show the same? */
 };
 
-enum woad_keypress {                     /* Vol 3, Part H, 3.5.8 */
-    WOAD_KEYPRESS_STARTED,
-    WOAD_KEYPRESS_DIGIT,
-    WOAD_KEYPRESS_ERASED,
-    WOAD_KEYPRESS_CLEARED,
-    WOAD_KEYPRESS_COMPLETED
+enum woad_keypress { /* Vol 3, Part H, 3.5.8 */
+                     WOAD_KEYPRESS_STARTED,
+                     WOAD_KEYPRESS_DIGIT,
+                     WOAD_KEYPRESS_ERASED,
+                     WOAD_KEYPRESS_CLEARED,
+                     WOAD_KEYPRESS_COMPLETED
 };
 
 /* The status of WOAD_EV_SECURITY: 0; a reason of the above, that we have found, or with one of
@@ -90,47 +95,47 @@ enum { WOAD_SECURITY_PEER = 0x100, WOAD_SECURITY_HCI = 0x200 };
 /* What a connection has. */
 struct woad_security {
     bool encrypted : 1;
-    bool authenticated : 1;              /* by a method that no one in the middle survives */
+    bool authenticated : 1; /* by a method that no one in the middle survives */
     bool bonded : 1;
-    bool secure : 1;                     /* the key is of LE Secure Connections */
-    uint8_t key_size;                    /* octets; 0: not encrypted */
+    bool secure : 1;  /* the key is of LE Secure Connections */
+    uint8_t key_size; /* octets; 0: not encrypted */
 };
 
 enum { WOAD_BOND_SECURE = 1, WOAD_BOND_AUTHENTICATED = 2 };
 
 /* What WOAD_EV_BOND asks of whoever keeps bonds. */
-enum woad_bond_why {
-    WOAD_BOND_NEW,                       /* keep it; one of the same peer is replaced */
-    WOAD_BOND_CHANGED,                   /* its keys are as they were, something else is not */
-    WOAD_BOND_GONE                       /* forget it, if it is there: there is no room for it */
+enum woad_bond_change {
+    WOAD_BOND_NEW,     /* keep it; one of the same peer is replaced */
+    WOAD_BOND_CHANGED, /* its keys are as they were, something else is not */
+    WOAD_BOND_GONE     /* forget it, if it is there: there is no room for it */
 };
 
 /* All that is kept of a peer.  Keys have the least significant octet first, as on the air. */
 struct woad_bond {
-    uint8_t client_features : 3;         /* that the peer, as a client, has set in our server */
-    uint8_t key_size : 5;                /* 7 to 16 */
+    uint8_t client_features : 3; /* that the peer, as a client, has set in our server */
+    uint8_t key_size : 5;        /* 7 to 16 */
     uint8_t flags : 2;
     bool has_own_ltk : 1, has_peer_ltk : 1, has_irk : 1, has_csrk : 1, has_own_csrk : 1;
-    struct woad_addr peer;               /* the address it had; of a private one, its identity */
-    uint8_t own_ltk[16];                 /* that we have given: for when the peer is central */
-    uint8_t irk[16];                     /* the peer's */
+    struct woad_addr peer; /* the address it had; of a private one, its identity */
+    uint8_t own_ltk[16];   /* that we have given: for when the peer is central */
+    uint8_t irk[16];       /* the peer's */
     /* Of legacy pairing: the numbers of our key, and the peer's key with its numbers; with
      * WOAD_BOND_SECURE the two keys are the same, and have no numbers. */
     uint16_t own_ediv;
     uint8_t own_rand[8];
     uint16_t peer_ediv;
-    uint8_t peer_rand[8], peer_ltk[16];  /* that we have got */
+    uint8_t peer_rand[8], peer_ltk[16]; /* that we have got */
     /* Of signed writes: the next number that one may have, and the keys. */
     uint32_t signs, own_signs;
     uint8_t csrk[16], own_csrk[16];
-    uint32_t database;                   /* which the client knows, 24 bits; 0: not known */
-    uint16_t cccds;                      /* what it has subscribed to: */
-    const struct woad_cccd *cccd;        /* so many; in the host's memory, as long as the bond */
+    uint32_t database;            /* which the client knows, 24 bits; 0: not known */
+    uint16_t cccds;               /* what it has subscribed to: */
+    const struct woad_cccd *cccd; /* so many; in the host's memory, as long as the bond */
 };
 
 /* From now on; connections that are pairing go on as they began.  WOAD_EINVAL: no such io, or a
  * key size of neither 0 nor 7 to 16; WOAD_ENOTSUP without the feature. */
-int woad_set_security(struct woad *h, const struct woad_security_policy *policy);
+int woad_set_security_policy(struct woad *h, const struct woad_security_policy *policy);
 
 /* Makes the connection as secure as can be.  The central encrypts with the bond's key if there is
  * one, else pairs; a peripheral asks its central to, unless the connection has all that the policy
@@ -140,7 +145,7 @@ int woad_set_security(struct woad *h, const struct woad_security_policy *policy)
  * WOAD_EALREADY when that is under way; WOAD_ENOMEM, of a central, while config.pairings of others
  * are; WOAD_ETIMEDOUT after one that took 30 s: only a new connection may pair then, but a bond's
  * key still serves; WOAD_ENOTSUP without the feature, crypto or random, as a central with
- * woad_security_peripheral, or as one with policy.no_pairing where no bond's key serves. */
+ * woad_feature_security_peripheral, or as one with policy.no_pairing where no bond's key serves. */
 int woad_pair(struct woad *h, uint16_t conn);
 
 /* WOAD_EV_SECURITY_REQUEST comes, with policy.app_pairs, where a peripheral asks for more than the
@@ -164,7 +169,7 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
 int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what);
 
 /* WOAD_ENOTCONN. */
-int woad_security(const struct woad *h, uint16_t conn, struct woad_security *security);
+int woad_conn_security(const struct woad *h, uint16_t conn, struct woad_security *security);
 
 /* --- bonds ------------------------------------------------------------------------------------ */
 
@@ -196,7 +201,7 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer);
 struct woad_bond_store {
     void (*load)(void *ctx, struct woad *h);
     void (*find)(void *ctx, struct woad *h, const struct woad_addr *peer);
-    void (*keep)(void *ctx, const struct woad_bond *bond, enum woad_bond_why why);
+    void (*keep)(void *ctx, const struct woad_bond *bond, enum woad_bond_change why);
     void (*attempts)(void *ctx, const struct woad_addr *peer, uint8_t failures);
 };
 struct woad_event;
@@ -234,12 +239,14 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds);
 
 /* --- out of band ------------------------------------------------------------------------------ */
 
-/* Of woad_out_of_band; WOAD_ENOTSUP without.
+/* Of woad_feature_out_of_band; WOAD_ENOTSUP without.
  *
  * LE Secure Connections: a random number and a confirm value of it, least significant octet first.
  * What this device gives to a peer by another way than the radio: made by woad_oob_make(),
  * WOAD_EV_OOB brings it; it is good for one pairing. */
-struct woad_oob { uint8_t random[16], confirm[16]; };
+struct woad_oob {
+    uint8_t random[16], confirm[16];
+};
 int woad_oob_make(struct woad *h);
 /* What a peer has given; before the pairing begins, for the next one of that connection.  A peer
  * that says it has our data while none are made, or after they have served, gets Pairing Failed,

@@ -12,7 +12,13 @@ struct woad_uuid {
     uint8_t le[16];
 };
 
-#define WOAD_UUID16(v) { 2, { (uint8_t)((v) & 0xff), (uint8_t)((v) >> 8) } }
+#define WOAD_UUID16(v) \
+    { \
+        2, \
+        { \
+            (uint8_t)((v)&0xff), (uint8_t)((v) >> 8) \
+        } \
+    }
 
 /* True when both name the same UUID, whatever their sizes: a short one is shorthand for its
  * 128-bit form on the Bluetooth base UUID. */

@@ -28,7 +28,8 @@ void ble_raise(int err)
     if (err) {
         bool waits = err == WOAD_EAGAIN && ble_wants(IRQ_TX_READY);
         mp_raise_OSError(err == WOAD_EAGAIN && !waits ? MP_ENOMEM
-                         : err == WOAD_EISCONN ? MP_EIO : -err);
+                         : err == WOAD_EISCONN        ? MP_EIO
+                                                      : -err);
     }
 }
 
@@ -44,9 +45,15 @@ static mp_obj_t why_text(void)
 
 /* The host has one thread: the one whose scheduler delivers events. */
 #if MICROPY_PY_THREAD
-static void *this_thread(void) { return mp_thread_get_state(); }
+static void *this_thread(void)
+{
+    return mp_thread_get_state();
+}
 #else
-static void *this_thread(void) { return NULL; }
+static void *this_thread(void)
+{
+    return NULL;
+}
 #endif
 
 void ble_check_thread(void)
@@ -66,7 +73,7 @@ struct woad *ble_active(void)
     if (!ble.host || ble.ending) {
         mp_raise_OSError(MP_ENODEV);
     }
-    ble_port_clock(ble.host);            /* what begins now is timed from now */
+    ble_port_clock(ble.host); /* what begins now is timed from now */
     return ble.host;
 }
 
@@ -107,7 +114,9 @@ void ble_flush(void)
 
 /* Time that is waited.  A program that was stopped meanwhile, by a debugger or a signal, has not
  * waited: what came then has not been read yet. */
-struct patience { mp_uint_t last, gone; };
+struct patience {
+    mp_uint_t last, gone;
+};
 
 static bool ble_patient(struct patience *p, mp_uint_t limit)
 {
@@ -135,7 +144,7 @@ void ble_wait(const bool *done)
     ble_release();
     ble_port_arm(0);
     if (ble.down) {
-        ble_port_schedule();             /* nobody else will: the port is gone */
+        ble_port_schedule(); /* nobody else will: the port is gone */
     }
     if (ble.ending && !ble.starting) {
         mp_raise_OSError(MP_ENODEV);
@@ -211,11 +220,11 @@ static void run_stops(void)
         mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(-ble.down) };
         ble_invoke(IRQ_RADIO_LOST, 1, items);
     }
-    if (ble.host && (ble.down || ble.ending)) {            /* the handler may have begun again */
-        const char *why = ble.ending ? ""
-            : ble.down == WOAD_ETIMEDOUT ? "the controller does not answer"
-            : ble.down == WOAD_EBADMSG ? "the controller sent what is not HCI"
-            : "the controller is gone";
+    if (ble.host && (ble.down || ble.ending)) { /* the handler may have begun again */
+        const char *why = ble.ending                   ? ""
+                          : ble.down == WOAD_ETIMEDOUT ? "the controller does not answer"
+                          : ble.down == WOAD_EBADMSG   ? "the controller sent what is not HCI"
+                                                       : "the controller is gone";
         strcpy(ble.why, why);
         ble_stop(ble.ending);
     }
@@ -305,13 +314,25 @@ static void ble_begin(void)
 static void ble_start(void)
 {
     struct woad_config cfg = {
-        .features = ble_port_features, .event = ble_on_event, .conns = BLE_CONNS,
-        .attr_tables = BLE_TABLES, .attr_index = BLE_INDEX, .pipeline_queue = BLE_PIPELINE,
-        .accept_list = BLE_ACCEPT, .subscriptions = BLE_SUBSCRIPTIONS,
-        .procedures = BLE_PROCEDURES, .mtu = BLE_MTU_MAX, .tx_queue = BLE_QUEUE,
-        .request_queue = BLE_REQUESTS, .prepare_queue = BLE_PREPARED, .bonds = BLE_BOND_PLACES,
-        .channels = BLE_CHANNELS, .psms = BLE_PSMS, .adv_sets = BLE_ADV_SETS,
-        .crypto = ble_port_crypto, .random = ble_port_random,
+        .features = ble_port_features,
+        .event = ble_on_event,
+        .conns = BLE_CONNS,
+        .attr_tables = BLE_TABLES,
+        .attr_index = BLE_INDEX,
+        .pipeline_queue = BLE_PIPELINE,
+        .accept_list = BLE_ACCEPT,
+        .subscriptions = BLE_SUBSCRIPTIONS,
+        .procedures = BLE_PROCEDURES,
+        .mtu = BLE_MTU_MAX,
+        .tx_queue = BLE_QUEUE,
+        .request_queue = BLE_REQUESTS,
+        .prepare_queue = BLE_PREPARED,
+        .bonds = BLE_BOND_PLACES,
+        .l2cap_channels = BLE_CHANNELS,
+        .psms = BLE_PSMS,
+        .adv_sets = BLE_ADV_SETS,
+        .crypto = ble_port_crypto,
+        .random = ble_port_random,
     };
     ble.why[0] = '\0';
     int err = ble_port_open(ble.why, sizeof ble.why);
@@ -347,7 +368,7 @@ void ble_stop(bool politely)
     if (!host) {
         return;
     }
-    ble.ending = true;                   /* from now on the program hears of nothing */
+    ble.ending = true; /* from now on the program hears of nothing */
     if (ble.in_host || ble.starting) {
         return;
     }
@@ -391,7 +412,7 @@ void woad_mp_begin(void)
 void woad_mp_end(void)
 {
     MP_STATE_VM(woad_ble) = NULL;
-    ble.in_host = ble.holding = 0;       /* whatever was under way is cut off */
+    ble.in_host = ble.holding = 0; /* whatever was under way is cut off */
     ble.starting = ble.running = false;
     ble_stop(true);
     ble.why[0] = '\0';
@@ -403,9 +424,9 @@ static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
     ble_check_thread();
     if (on) {
         if (ble.ending) {
-            mp_raise_OSError(MP_EBUSY);  /* what active(False) began ends when the handler does */
+            mp_raise_OSError(MP_EBUSY); /* what active(False) began ends when the handler does */
         }
-        ble_deliver_lost();              /* the scheduler may not have been here yet */
+        ble_deliver_lost(); /* the scheduler may not have been here yet */
         if (ble.host && ble.down) {
             ble_stop(false);
         }
@@ -470,29 +491,21 @@ static mp_int_t config_events_of(mp_obj_t value)
 static mp_obj_t config_get(mp_obj_t key)
 {
     switch (mp_obj_str_get_qstr(key)) {
-        case MP_QSTR_gap_name:
-            return mp_obj_new_bytes(ble.name, ble.name_len);
-        case MP_QSTR_mac:
-            return config_mac();
-        case MP_QSTR_mtu:
-            return MP_OBJ_NEW_SMALL_INT(woad_mtu(ble_active()));
-        case MP_QSTR_rxbuf:
-            return MP_OBJ_NEW_SMALL_INT(ble.rxbuf);
-        case MP_QSTR_dropped:
-            return mp_obj_new_int_from_uint(ble.dropped);
-        case MP_QSTR_events:
-            return config_events();
-        case MP_QSTR_bond_error:
-            return MP_OBJ_NEW_SMALL_INT(-ble_port_store_error());
-        default:
-            mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
+    case MP_QSTR_gap_name: return mp_obj_new_bytes(ble.name, ble.name_len);
+    case MP_QSTR_mac: return config_mac();
+    case MP_QSTR_mtu: return MP_OBJ_NEW_SMALL_INT(woad_mtu(ble_active()));
+    case MP_QSTR_rxbuf: return MP_OBJ_NEW_SMALL_INT(ble.rxbuf);
+    case MP_QSTR_dropped: return mp_obj_new_int_from_uint(ble.dropped);
+    case MP_QSTR_events: return config_events();
+    case MP_QSTR_bond_error: return MP_OBJ_NEW_SMALL_INT(-ble_port_store_error());
+    default: mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
     }
 }
 
-static mp_int_t config_in(mp_obj_t value, mp_int_t least, mp_int_t most)
+static mp_int_t config_in(mp_obj_t value, mp_int_t min_u32, mp_int_t most)
 {
     mp_int_t n = mp_obj_get_int(value);
-    if (n < least || n > most) {
+    if (n < min_u32 || n > most) {
         mp_raise_OSError(MP_EINVAL);
     }
     return n;
@@ -530,32 +543,22 @@ static mp_int_t config_phys(mp_obj_t value, bool scan)
 static mp_int_t config_convert(qstr key, mp_obj_t value)
 {
     switch (key) {
-        case MP_QSTR_gap_name:
-            config_check_name(value);
-            return 0;
-        case MP_QSTR_rxbuf:
-            return config_rxbuf(value);
-        case MP_QSTR_mtu:
-            return config_in(value, 23, BLE_MTU_MAX);
-        case MP_QSTR_addr_mode:
-            return config_in(value, 0, 3);
-        case MP_QSTR_events:
-            return config_events_of(value);
-        case MP_QSTR_scan_phys:
-        case MP_QSTR_connect_phys:
-            return config_phys(value, key == MP_QSTR_scan_phys);
-        case MP_QSTR_bond_store:
-            (void)(value == mp_const_none ? NULL : mp_obj_str_get_str(value));
-            return 0;
-        case MP_QSTR_io:
-            return config_in(value, 0, WOAD_IO_KEYBOARD_DISPLAY);
-        case MP_QSTR_bond:
-        case MP_QSTR_mitm:
-        case MP_QSTR_le_secure:
-        case MP_QSTR_long_reads:
-            return mp_obj_is_true(value);
-        default:
-            mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
+    case MP_QSTR_gap_name: config_check_name(value); return 0;
+    case MP_QSTR_rxbuf: return config_rxbuf(value);
+    case MP_QSTR_mtu: return config_in(value, 23, BLE_MTU_MAX);
+    case MP_QSTR_addr_mode: return config_in(value, 0, 3);
+    case MP_QSTR_events: return config_events_of(value);
+    case MP_QSTR_scan_phys:
+    case MP_QSTR_connect_phys: return config_phys(value, key == MP_QSTR_scan_phys);
+    case MP_QSTR_bond_store:
+        (void)(value == mp_const_none ? NULL : mp_obj_str_get_str(value));
+        return 0;
+    case MP_QSTR_io: return config_in(value, 0, WOAD_IO_KEYBOARD_DISPLAY);
+    case MP_QSTR_bond:
+    case MP_QSTR_mitm:
+    case MP_QSTR_le_secure:
+    case MP_QSTR_long_reads: return mp_obj_is_true(value);
+    default: mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
     }
 }
 
@@ -575,8 +578,9 @@ static void config_set_addr_mode(mp_int_t n)
     enum { BLE_RPA_MODE = 2, BLE_RENEWED_S = 300 };
     struct woad *h = ble_active();
     if (n >= BLE_RPA_MODE) {
-        ble_raise(woad_set_privacy(h, n == BLE_RPA_MODE ? WOAD_PRIVACY_RESOLVABLE
-                                                    : WOAD_PRIVACY_NON_RESOLVABLE, BLE_RENEWED_S));
+        ble_raise(woad_set_privacy(
+            h, n == BLE_RPA_MODE ? WOAD_PRIVACY_RESOLVABLE : WOAD_PRIVACY_NON_RESOLVABLE,
+            BLE_RENEWED_S));
     } else {
         ble_raise(woad_set_privacy(h, WOAD_PRIVACY_OFF, 0));
         ble_raise(woad_set_own_address(h, (uint8_t)n, NULL));
@@ -587,18 +591,10 @@ static void config_set_addr_mode(mp_int_t n)
 static void config_set_pairing(qstr key, mp_int_t n)
 {
     switch (key) {
-        case MP_QSTR_bond:
-            ble_pairing.bond = n != 0;
-            break;
-        case MP_QSTR_mitm:
-            ble_pairing.mitm = n != 0;
-            break;
-        case MP_QSTR_io:
-            ble_pairing.io = (uint8_t)n;
-            break;
-        default:
-            ble_pairing.secure = n != 0;
-            break;
+    case MP_QSTR_bond: ble_pairing.bond = n != 0; break;
+    case MP_QSTR_mitm: ble_pairing.mitm = n != 0; break;
+    case MP_QSTR_io: ble_pairing.io = (uint8_t)n; break;
+    default: ble_pairing.secure = n != 0; break;
     }
     ble_apply_pairing();
 }
@@ -636,44 +632,26 @@ static bool config_needs_active(qstr key)
 static void config_apply(qstr key, mp_obj_t value, mp_int_t n)
 {
     switch (key) {
-        case MP_QSTR_gap_name:
-            config_set_name(value);
-            break;
-        case MP_QSTR_rxbuf:
-            ble.rxbuf = (uint16_t)n;
-            break;
-        case MP_QSTR_mtu:
-            ble_raise(woad_set_mtu(ble_active(), (uint16_t)n));
-            break;
-        case MP_QSTR_addr_mode:
-            config_set_addr_mode(n);
-            break;
-        case MP_QSTR_events:
-            ble.events = (uint32_t)n;
-            ble_apply_pairing();
-            break;
-        case MP_QSTR_scan_phys:
-            ble_raise(woad_set_scan_phys(ble_active(), (uint8_t)n));
-            break;
-        case MP_QSTR_connect_phys:
-            ble_raise(woad_set_connect_phys(ble_active(), (uint8_t)n));
-            break;
-        case MP_QSTR_bond_store:
-            config_set_store(value);
-            break;
-        case MP_QSTR_long_reads:
-            ble.long_reads = n != 0;
-            break;
-        default:
-            config_set_pairing(key, n);
-            break;
+    case MP_QSTR_gap_name: config_set_name(value); break;
+    case MP_QSTR_rxbuf: ble.rxbuf = (uint16_t)n; break;
+    case MP_QSTR_mtu: ble_raise(woad_set_mtu(ble_active(), (uint16_t)n)); break;
+    case MP_QSTR_addr_mode: config_set_addr_mode(n); break;
+    case MP_QSTR_events:
+        ble.events = (uint32_t)n;
+        ble_apply_pairing();
+        break;
+    case MP_QSTR_scan_phys: ble_raise(woad_set_scan_phys(ble_active(), (uint8_t)n)); break;
+    case MP_QSTR_connect_phys: ble_raise(woad_set_connect_phys(ble_active(), (uint8_t)n)); break;
+    case MP_QSTR_bond_store: config_set_store(value); break;
+    case MP_QSTR_long_reads: ble.long_reads = n != 0; break;
+    default: config_set_pairing(key, n); break;
     }
 }
 
 /* All are converted before any is applied: an error in one leaves all as they were. */
 static void config_set(const mp_map_t *kw)
 {
-    enum { BLE_MOST = 16 };                  /* more than there are names */
+    enum { BLE_MOST = 16 }; /* more than there are names */
     mp_int_t number[BLE_MOST];
     bool needs = false;
     size_t n = 0;
@@ -681,7 +659,7 @@ static void config_set(const mp_map_t *kw)
         if (mp_map_slot_is_filled(kw, i)) {
             qstr key = mp_obj_str_get_qstr(kw->table[i].key);
             mp_int_t converted = config_convert(key, kw->table[i].value);
-            if (n == BLE_MOST) {             /* the same more than once */
+            if (n == BLE_MOST) { /* the same more than once */
                 mp_raise_TypeError(NULL);
             }
             number[n] = converted;
@@ -740,15 +718,13 @@ static const mp_rom_map_elem_t ble_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_gap_disconnect), MP_ROM_PTR(&ble_gap_disconnect_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_pair), MP_ROM_PTR(&ble_gap_pair_obj) },
     { MP_ROM_QSTR(MP_QSTR_gap_passkey), MP_ROM_PTR(&ble_gap_passkey_obj) },
-    { MP_ROM_QSTR(MP_QSTR_gatts_register_services),
-      MP_ROM_PTR(&ble_gatts_register_services_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gatts_register_services), MP_ROM_PTR(&ble_gatts_register_services_obj) },
     { MP_ROM_QSTR(MP_QSTR_gatts_read), MP_ROM_PTR(&ble_gatts_read_obj) },
     { MP_ROM_QSTR(MP_QSTR_gatts_write), MP_ROM_PTR(&ble_gatts_write_obj) },
     { MP_ROM_QSTR(MP_QSTR_gatts_notify), MP_ROM_PTR(&ble_gatts_notify_obj) },
     { MP_ROM_QSTR(MP_QSTR_gatts_indicate), MP_ROM_PTR(&ble_gatts_indicate_obj) },
     { MP_ROM_QSTR(MP_QSTR_gatts_set_buffer), MP_ROM_PTR(&ble_gatts_set_buffer_obj) },
-    { MP_ROM_QSTR(MP_QSTR_gattc_discover_services),
-      MP_ROM_PTR(&ble_gattc_discover_services_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_discover_services), MP_ROM_PTR(&ble_gattc_discover_services_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_discover_characteristics),
       MP_ROM_PTR(&ble_gattc_discover_characteristics_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_discover_descriptors),
@@ -780,18 +756,12 @@ static const mp_rom_map_elem_t ble_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_gatts_notify_latest), MP_ROM_PTR(&ble_gatts_notify_latest_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_discover_secondary),
       MP_ROM_PTR(&ble_gattc_discover_secondary_obj) },
-    { MP_ROM_QSTR(MP_QSTR_gattc_discover_included),
-      MP_ROM_PTR(&ble_gattc_discover_included_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gattc_discover_included), MP_ROM_PTR(&ble_gattc_discover_included_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_read_uuid), MP_ROM_PTR(&ble_gattc_read_uuid_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_read_multiple), MP_ROM_PTR(&ble_gattc_read_multiple_obj) },
     { MP_ROM_QSTR(MP_QSTR_gattc_cancel), MP_ROM_PTR(&ble_gattc_cancel_obj) },
 };
 static MP_DEFINE_CONST_DICT(ble_locals, ble_locals_table);
 
-MP_DEFINE_CONST_OBJ_TYPE(
-    ble_type,
-    MP_QSTR_BLE,
-    MP_TYPE_FLAG_NONE,
-    make_new, ble_make_new,
-    locals_dict, &ble_locals
-    );
+MP_DEFINE_CONST_OBJ_TYPE(ble_type, MP_QSTR_BLE, MP_TYPE_FLAG_NONE, make_new, ble_make_new,
+                         locals_dict, &ble_locals);

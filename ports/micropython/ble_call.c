@@ -19,7 +19,10 @@ static struct ble_frame *frame_init(struct ble_frame *f, size_t room)
     return f;
 }
 
-static size_t frame_size(size_t room) { return sizeof(struct ble_frame) + BLE_FRAME_SHORT + room; }
+static size_t frame_size(size_t room)
+{
+    return sizeof(struct ble_frame) + BLE_FRAME_SHORT + room;
+}
 
 /* The outermost is for events with data of any length; what comes while the handler runs has been
  * caused by its calls, and is shorter. */

@@ -32,13 +32,14 @@ static void connecting_tell(struct ble_connecting *c)
 static bool connecting_begin(const struct woad_event *ev)
 {
     struct ble_connecting *c = &ble.connecting[(ev->conn & 0xff) % BLE_CONNS];
-    c->asked = false;                    /* of a connection that is over */
+    c->asked = false; /* of a connection that is over */
     if (!ev->u.connect.central || c->waits ||
         woad_link_read(ble.host, ev->conn, WOAD_LINK_FEATURES)) {
         return false;
     }
-    *c = (struct ble_connecting){ true, true, false, ev->conn, ev->u.connect.peer,
-                                  mp_hal_ticks_ms() };
+    *c = (struct ble_connecting){
+        true, true, false, ev->conn, ev->u.connect.peer, mp_hal_ticks_ms()
+    };
     return true;
 }
 
@@ -82,15 +83,15 @@ bool ble_connecting_end(void)
 
 uint32_t ble_connecting_due(void)
 {
-    uint32_t least = WOAD_FOREVER;
+    uint32_t min_u32 = WOAD_FOREVER;
     for (size_t k = 0; k < BLE_CONNS; k++) {
         mp_uint_t gone = mp_hal_ticks_ms() - ble.connecting[k].since;
         uint32_t left = gone < BLE_HOLD_MS ? BLE_HOLD_MS - (uint32_t)gone : 0;
-        if (ble.connecting[k].waits && left < least) {
-            least = left;
+        if (ble.connecting[k].waits && left < min_u32) {
+            min_u32 = left;
         }
     }
-    return least;
+    return min_u32;
 }
 
 void ble_connecting_run(void)

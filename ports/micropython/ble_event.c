@@ -1,7 +1,10 @@
 /* The host's events, as Python sees them. */
 #include "ble.h"
 
-static mp_obj_t event_int(int n) { return MP_OBJ_NEW_SMALL_INT(n); }
+static mp_obj_t event_int(int n)
+{
+    return MP_OBJ_NEW_SMALL_INT(n);
+}
 
 enum { BLE_NO_MEMORY = 6 };
 
@@ -10,18 +13,12 @@ enum { BLE_NO_MEMORY = 6 };
 static int event_status(int status)
 {
     switch (status) {
-        case 0:
-            return 0;
-        case WOAD_ENOTCONN:
-            return 7;
-        case WOAD_ETIMEDOUT:
-            return 13;
-        case WOAD_EBADMSG:
-            return 10;
-        case WOAD_ECANCELED:
-            return 29;
-        default:
-            return status > 0 ? 0x100 + status : BLE_NO_MEMORY;
+    case 0: return 0;
+    case WOAD_ENOTCONN: return 7;
+    case WOAD_ETIMEDOUT: return 13;
+    case WOAD_EBADMSG: return 10;
+    case WOAD_ECANCELED: return 29;
+    default: return status > 0 ? 0x100 + status : BLE_NO_MEMORY;
     }
 }
 
@@ -35,7 +32,10 @@ static void on_connect(const struct woad_event *ev)
 }
 
 /* The handler of the first of two events may end the radio: no other event follows then. */
-bool ble_same(unsigned starts) { return ble.host && ble.starts == starts && !ble.ending; }
+bool ble_same(unsigned starts)
+{
+    return ble.host && ble.starts == starts && !ble.ending;
+}
 
 static void on_disconnect(const struct woad_event *ev)
 {
@@ -89,30 +89,25 @@ static void on_link(const struct woad_event *ev)
         return;
     }
     switch (v->item) {
-        case WOAD_LINK_CHANNELS:
-            value = ble_brief(v->channels, sizeof v->channels);
-            break;
-        case WOAD_LINK_FEATURES:
-            value = ble_brief(v->features, sizeof v->features);
-            break;
-        case WOAD_LINK_PHY:
-            two[0] = event_int(v->tx_phy);
-            two[1] = event_int(v->rx_phy);
-            value = ble_few(2, two);
-            break;
-        case WOAD_LINK_DATA_LENGTH:
-            two[0] = event_int(v->tx_octets);
-            two[1] = event_int(v->rx_octets);
-            value = ble_few(2, two);
-            break;
-        case WOAD_LINK_VERSION: {
-            mp_obj_t three[] = { event_int(v->version), event_int(v->company),
-                                 event_int(v->subversion) };
-            value = ble_few(3, three);
-            break;
-        }
-        default:
-            break;
+    case WOAD_LINK_CHANNEL_MAP: value = ble_brief(v->channels, sizeof v->channels); break;
+    case WOAD_LINK_FEATURES: value = ble_brief(v->features, sizeof v->features); break;
+    case WOAD_LINK_PHY:
+        two[0] = event_int(v->tx_phy);
+        two[1] = event_int(v->rx_phy);
+        value = ble_few(2, two);
+        break;
+    case WOAD_LINK_DATA_LENGTH:
+        two[0] = event_int(v->tx_octets);
+        two[1] = event_int(v->rx_octets);
+        value = ble_few(2, two);
+        break;
+    case WOAD_LINK_VERSION: {
+        mp_obj_t three[] = { event_int(v->version), event_int(v->company),
+                             event_int(v->subversion) };
+        value = ble_few(3, three);
+        break;
+    }
+    default: break;
     }
     int status = v->status > 0 ? 0x200 + v->status : event_status(v->status);
     mp_obj_t items[] = { event_int(ev->conn), event_int(v->item), event_int(status),
@@ -149,7 +144,10 @@ static void on_included(const struct woad_event *ev)
 }
 
 /* Events keep their order: what comes before the end of a scan that was stopped belongs to it. */
-bool ble_scan_heard(void) { return ble.scans && !ble.scans_stopped; }
+bool ble_scan_heard(void)
+{
+    return ble.scans && !ble.scans_stopped;
+}
 
 static void on_report(const struct woad_event *ev)
 {
@@ -197,7 +195,7 @@ static void on_gatt_read(const struct woad_event *ev)
     struct ble_value *v = ble_value_at(handle);
     int err = v ? ble_read_refused(ev->conn, handle) : WOAD_ATT_INVALID_HANDLE;
     if (!err && ble_value_at(handle) != v) {
-        err = WOAD_ATT_INVALID_HANDLE;   /* another attribute has the handle now */
+        err = WOAD_ATT_INVALID_HANDLE; /* another attribute has the handle now */
     }
     if (!ble.host) {
         return;
@@ -213,8 +211,9 @@ static void on_gatt_write(const struct woad_event *ev)
 {
     uint16_t handle = ev->u.gatt_write.handle;
     struct ble_value *v = ble_value_at(handle);
-    int err = v ? ble_value_write(v, ev->u.gatt_write.offset, ev->u.gatt_write.data,
-                                  ev->u.gatt_write.len) : WOAD_ATT_INVALID_HANDLE;
+    int err =
+        v ? ble_value_write(v, ev->u.gatt_write.offset, ev->u.gatt_write.data, ev->u.gatt_write.len)
+          : WOAD_ATT_INVALID_HANDLE;
     if (!err) {
         mp_obj_t items[] = { event_int(ev->conn), event_int(handle) };
         ble_invoke(IRQ_GATTS_WRITE, 2, items);
@@ -227,8 +226,8 @@ static void on_gatt_write(const struct woad_event *ev)
 static void on_indicated(const struct woad_event *ev)
 {
     int status = ev->u.done.status;
-    status = status == WOAD_EACCES ? 0x100 + WOAD_ATT_INSUFFICIENT_AUTHENTICATION
-                                   : event_status(status);
+    status =
+        status == WOAD_EACCES ? 0x100 + WOAD_ATT_INSUFFICIENT_AUTHENTICATION : event_status(status);
     mp_obj_t items[] = { event_int(ev->conn), event_int(ev->u.done.handle), event_int(status) };
     ble_invoke(IRQ_GATTS_INDICATE_DONE, 3, items);
 }
@@ -339,23 +338,21 @@ static void on_gattc_done(const struct woad_event *ev)
     mp_obj_t items[] = { event_int(ev->conn),
                          event_int(gathered_status(ev->conn, ev->u.done.status)) };
     switch (ev->u.done.op) {
-        case WOAD_GATTC_MTU:
-            break;                       /* MTU_EXCHANGED has told it */
-        case WOAD_GATTC_READ_BY_UUID:
-        case WOAD_GATTC_READ_MULTIPLE: {
-            mp_obj_t done[] = { items[0], event_int(ev->u.done.handle), items[1] };
-            ble_invoke(IRQ_GATTC_READ_DONE, 3, done);
-            break;
-        }
-        case WOAD_GATTC_WRITE:
-        case WOAD_GATTC_WRITE_LONG:
-        case WOAD_GATTC_WRITE_RELIABLE: {
-            mp_obj_t done[] = { items[0], event_int(ev->u.done.handle), items[1] };
-            ble_invoke(IRQ_GATTC_WRITE_DONE, 3, done);
-            break;
-        }
-        default:
-            ble_invoke(irq[ev->u.done.op], 2, items);      /* the module begins no others */
+    case WOAD_GATTC_MTU: break; /* MTU_EXCHANGED has told it */
+    case WOAD_GATTC_READ_BY_UUID:
+    case WOAD_GATTC_READ_MULTIPLE: {
+        mp_obj_t done[] = { items[0], event_int(ev->u.done.handle), items[1] };
+        ble_invoke(IRQ_GATTC_READ_DONE, 3, done);
+        break;
+    }
+    case WOAD_GATTC_WRITE:
+    case WOAD_GATTC_WRITE_LONG:
+    case WOAD_GATTC_WRITE_RELIABLE: {
+        mp_obj_t done[] = { items[0], event_int(ev->u.done.handle), items[1] };
+        ble_invoke(IRQ_GATTC_WRITE_DONE, 3, done);
+        break;
+    }
+    default: ble_invoke(irq[ev->u.done.op], 2, items); /* the module begins no others */
     }
 }
 
@@ -463,14 +460,10 @@ void ble_deliver_lost(void)
 static uint16_t *attribute_of(struct woad_event *ev)
 {
     switch (ev->type) {
-        case WOAD_EV_GATT_READ:
-            return &ev->u.gatt_read.handle;
-        case WOAD_EV_GATT_WRITE:
-            return &ev->u.gatt_write.handle;
-        case WOAD_EV_SUBSCRIBE:
-            return &ev->u.subscribe.value_handle;
-        default:
-            return NULL;
+    case WOAD_EV_GATT_READ: return &ev->u.gatt_read.handle;
+    case WOAD_EV_GATT_WRITE: return &ev->u.gatt_write.handle;
+    case WOAD_EV_SUBSCRIBE: return &ev->u.subscribe.value_handle;
+    default: return NULL;
     }
 }
 
@@ -494,34 +487,27 @@ static void event_lost(struct woad *h, const struct woad_event *ev)
 {
     ble.dropped++;
     switch (ev->type) {
-        case WOAD_EV_GATT_READ:
-            woad_gatt_answer_to(h, ev->conn, ev->u.gatt_read.request,
+    case WOAD_EV_GATT_READ:
+        woad_gatt_answer_to(h, ev->conn, ev->u.gatt_read.request, WOAD_ATT_INSUFFICIENT_RESOURCES,
+                            NULL, 0);
+        break;
+    case WOAD_EV_GATT_WRITE:
+        if (ev->u.gatt_write.need_answer) {
+            woad_gatt_answer_to(h, ev->conn, ev->u.gatt_write.request,
                                 WOAD_ATT_INSUFFICIENT_RESOURCES, NULL, 0);
-            break;
-        case WOAD_EV_GATT_WRITE:
-            if (ev->u.gatt_write.need_answer) {
-                woad_gatt_answer_to(h, ev->conn, ev->u.gatt_write.request,
-                                    WOAD_ATT_INSUFFICIENT_RESOURCES, NULL, 0);
-            }
-            break;
-        case WOAD_EV_COC_REQUEST:
-            woad_coc_refuse(h, ev->conn, ev->u.coc.cid, WOAD_COC_NO_RESOURCES);
-            break;
-        case WOAD_EV_COC_CLOSED:
-            ble_lost_coc(ev);
-            break;
-        case WOAD_EV_DISCONNECT:
-            conn_over(ev->conn);
-            break;
-        case WOAD_EV_READ:
-        case WOAD_EV_SERVICE:
-        case WOAD_EV_INCLUDED:
-        case WOAD_EV_CHARACTERISTIC:
-        case WOAD_EV_DESCRIPTOR:
-            gathered_on(ev->conn)->lost = true;
-            break;
-        default:
-            break;
+        }
+        break;
+    case WOAD_EV_COC_REQUEST:
+        woad_coc_refuse(h, ev->conn, ev->u.coc.cid, WOAD_COC_NO_RESOURCES);
+        break;
+    case WOAD_EV_COC_CLOSED: ble_lost_coc(ev); break;
+    case WOAD_EV_DISCONNECT: conn_over(ev->conn); break;
+    case WOAD_EV_READ:
+    case WOAD_EV_SERVICE:
+    case WOAD_EV_INCLUDED:
+    case WOAD_EV_CHARACTERISTIC:
+    case WOAD_EV_DESCRIPTOR: gathered_on(ev->conn)->lost = true; break;
+    default: break;
     }
 }
 
@@ -542,46 +528,40 @@ static void note_conn(const struct woad_event *ev)
 static void event_note(const struct woad_event *ev)
 {
     switch (ev->type) {
-        case WOAD_EV_UP:
-            ble.up = true;
-            break;
-        case WOAD_EV_DOWN:
-            ble.up = false;
-            ble.down = ev->u.down.error;
-            ble.adv_settled = ble.accept_settled = true;
-            break;
-        case WOAD_EV_ADV_STARTED:
-        case WOAD_EV_ADV_FAILED:
-        case WOAD_EV_ADV_STOPPED:
-            ble.adv_settled = true;
-            ble.adv_status = ev->u.adv.status;
-            break;
-        case WOAD_EV_ACCEPT_LIST:
-            ble.accept_settled = true;
-            ble.accept_status = ev->u.accept_list.status;
-            break;
-        case WOAD_EV_CONNECT:
-            ble.adv_settled = ble.adv_settled || !woad_adv_running(ble.host);
-            note_conn(ev);
-            break;
-        case WOAD_EV_DISCONNECT:
-            note_conn(ev);
-            ble_note_coc(ev);
-            break;
-        case WOAD_EV_TX_READY:
-            ble_update_retry();
-            break;
-        case WOAD_EV_OOB:
-            ble.oob_made = true;
-            ble.oob_status = ev->u.oob.status;
-            ble.oob = *ev->u.oob.oob;
-            break;
-        case WOAD_EV_AUTHORIZE:          /* a program that is not asked does not refuse */
-            *ev->u.authorize.allowed = !ble_wants(IRQ_GATTS_AUTHORIZE);
-            break;
-        default:
-            ble_note_coc(ev);
-            break;
+    case WOAD_EV_UP: ble.up = true; break;
+    case WOAD_EV_DOWN:
+        ble.up = false;
+        ble.down = ev->u.down.error;
+        ble.adv_settled = ble.accept_settled = true;
+        break;
+    case WOAD_EV_ADV_STARTED:
+    case WOAD_EV_ADV_FAILED:
+    case WOAD_EV_ADV_STOPPED:
+        ble.adv_settled = true;
+        ble.adv_status = ev->u.adv.status;
+        break;
+    case WOAD_EV_ACCEPT_LIST:
+        ble.accept_settled = true;
+        ble.accept_status = ev->u.accept_list.status;
+        break;
+    case WOAD_EV_CONNECT:
+        ble.adv_settled = ble.adv_settled || !woad_adv_running(ble.host);
+        note_conn(ev);
+        break;
+    case WOAD_EV_DISCONNECT:
+        note_conn(ev);
+        ble_note_coc(ev);
+        break;
+    case WOAD_EV_TX_READY: ble_update_retry(); break;
+    case WOAD_EV_OOB:
+        ble.oob_made = true;
+        ble.oob_status = ev->u.oob.status;
+        ble.oob = *ev->u.oob.oob;
+        break;
+    case WOAD_EV_AUTHORIZE: /* a program that is not asked does not refuse */
+        *ev->u.authorize.allowed = !ble_wants(IRQ_GATTS_AUTHORIZE);
+        break;
+    default: ble_note_coc(ev); break;
     }
 }
 
@@ -622,6 +602,6 @@ void ble_deliver(const struct woad_event *ev)
     event_deliver(ev);
     ble.in_host--;
     if (ble.ending && !ble.in_host) {
-        ble_port_schedule();             /* whoever called the host goes on first */
+        ble_port_schedule(); /* whoever called the host goes on first */
     }
 }

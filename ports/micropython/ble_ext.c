@@ -43,18 +43,30 @@ void ble_forget_ext(void)
     }
 }
 
-static mp_int_t ext_int(mp_obj_t o, mp_int_t least, mp_int_t most)
+static mp_int_t ext_int(mp_obj_t o, mp_int_t min_u32, mp_int_t most)
 {
     mp_int_t n = mp_obj_get_int(o);
-    if (n < least || n > most) {
+    if (n < min_u32 || n > most) {
         mp_raise_OSError(MP_EINVAL);
     }
     return n;
 }
 
-enum { BLE_EXT_SET, BLE_EXT_INTERVAL, BLE_EXT_DATA, BLE_EXT_RESPONSE, BLE_EXT_CONNECTABLE,
-       BLE_EXT_SCANNABLE, BLE_EXT_ANONYMOUS, BLE_EXT_PRIMARY, BLE_EXT_SECONDARY, BLE_EXT_SID,
-       BLE_EXT_POWER, BLE_EXT_DURATION, BLE_EXT_EVENTS };
+enum {
+    BLE_EXT_SET,
+    BLE_EXT_INTERVAL,
+    BLE_EXT_DATA,
+    BLE_EXT_RESPONSE,
+    BLE_EXT_CONNECTABLE,
+    BLE_EXT_SCANNABLE,
+    BLE_EXT_ANONYMOUS,
+    BLE_EXT_PRIMARY,
+    BLE_EXT_SECONDARY,
+    BLE_EXT_SID,
+    BLE_EXT_POWER,
+    BLE_EXT_DURATION,
+    BLE_EXT_EVENTS
+};
 
 static struct woad_ext_adv_params ext_params(const mp_arg_val_t *args)
 {
@@ -85,7 +97,8 @@ static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *
         { MP_QSTR_scannable, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
         { MP_QSTR_anonymous, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
         { MP_QSTR_primary_phy, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_obj = MP_OBJ_NEW_SMALL_INT(1) } },
-        { MP_QSTR_secondary_phy, MP_ARG_OBJ | MP_ARG_KW_ONLY,
+        { MP_QSTR_secondary_phy,
+          MP_ARG_OBJ | MP_ARG_KW_ONLY,
           { .u_obj = MP_OBJ_NEW_SMALL_INT(1) } },
         { MP_QSTR_sid, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_obj = MP_OBJ_NEW_SMALL_INT(0) } },
         { MP_QSTR_tx_power, MP_ARG_OBJ | MP_ARG_KW_ONLY, { .u_obj = MP_OBJ_NEW_SMALL_INT(127) } },
@@ -149,11 +162,16 @@ void ble_on_ext_report(const struct woad_event *ev)
     if (!ble_scan_heard() || !ble_wants(IRQ_EXT_SCAN_RESULT)) {
         return;
     }
-    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(r->addr.type), ble_addr(&r->addr),
-                         MP_OBJ_NEW_SMALL_INT(r->props & 0x0f), MP_OBJ_NEW_SMALL_INT(r->rssi),
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(r->addr.type),
+                         ble_addr(&r->addr),
+                         MP_OBJ_NEW_SMALL_INT(r->props & 0x0f),
+                         MP_OBJ_NEW_SMALL_INT(r->rssi),
                          MP_OBJ_NEW_SMALL_INT(r->primary_phy),
-                         MP_OBJ_NEW_SMALL_INT(r->secondary_phy), MP_OBJ_NEW_SMALL_INT(r->sid),
-                         MP_OBJ_NEW_SMALL_INT(r->more ? 1 : r->truncated ? 2 : 0),
+                         MP_OBJ_NEW_SMALL_INT(r->secondary_phy),
+                         MP_OBJ_NEW_SMALL_INT(r->sid),
+                         MP_OBJ_NEW_SMALL_INT(r->more        ? 1
+                                              : r->truncated ? 2
+                                                             : 0),
                          ble_bytes(r->data, r->len) };
     ble_invoke(IRQ_EXT_SCAN_RESULT, 9, items);
 }

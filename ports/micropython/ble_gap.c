@@ -2,8 +2,16 @@
 #include "ble.h"
 
 /* In each method: numbers first, which may run the program; then buffers; ble_active() last. */
-enum { BLE_ADV_INTERVAL, BLE_ADV_DATA, BLE_ADV_RESPONSE, BLE_ADV_CONNECTABLE, BLE_ADV_SCANNABLE,
-       BLE_ADV_PEER, BLE_ADV_CHANNELS, BLE_ADV_ACCEPT };
+enum {
+    BLE_ADV_INTERVAL,
+    BLE_ADV_DATA,
+    BLE_ADV_RESPONSE,
+    BLE_ADV_CONNECTABLE,
+    BLE_ADV_SCANNABLE,
+    BLE_ADV_PEER,
+    BLE_ADV_CHANNELS,
+    BLE_ADV_ACCEPT
+};
 
 /* Less than one unit of 625 us is none, which means what a stack finds good: programs that count in
  * milliseconds say 100. */
@@ -21,10 +29,11 @@ static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t 
 {
     bool connectable = mp_obj_is_true(args[BLE_ADV_CONNECTABLE].u_obj);
     struct woad_adv_params params = {
-        .kind = connectable ? WOAD_ADV_IND
-                : args[BLE_ADV_SCANNABLE].u_bool ? WOAD_ADV_SCAN_IND : WOAD_ADV_NONCONN_IND,
-        .channels = (uint8_t)args[BLE_ADV_CHANNELS].u_int,
-        .accept = (uint8_t)args[BLE_ADV_ACCEPT].u_int,
+        .kind = connectable                      ? WOAD_ADV_IND
+                : args[BLE_ADV_SCANNABLE].u_bool ? WOAD_ADV_SCAN_IND
+                                                 : WOAD_ADV_NONCONN_IND,
+        .adv_channel_map = (uint8_t)args[BLE_ADV_CHANNELS].u_int,
+        .filter_policy = (uint8_t)args[BLE_ADV_ACCEPT].u_int,
     };
     if (args[BLE_ADV_PEER].u_obj != mp_const_none) {
         ble_addr_of(args[BLE_ADV_PEER].u_obj, &params.peer);
@@ -32,8 +41,8 @@ static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t 
     }
     interval = gap_adv_interval(interval, connectable);
     mp_int_t channels = args[BLE_ADV_CHANNELS].u_int, accept = args[BLE_ADV_ACCEPT].u_int;
-    *ok = channels >= 1 && channels <= 7 && accept >= 0 && accept <= 3 &&
-          interval >= 0x20 * 625 && interval < (0x4000 + 1) * 625;
+    *ok = channels >= 1 && channels <= 7 && accept >= 0 && accept <= 3 && interval >= 0x20 * 625 &&
+          interval < (0x4000 + 1) * 625;
     params.interval_625us = (uint16_t)(interval / 625);
     return params;
 }
@@ -119,7 +128,8 @@ static uint16_t gap_scan_units(mp_int_t us)
 static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
 {
     enum { BLE_SCAN_DUPLICATES, BLE_SCAN_LISTED };
-    static const mp_arg_t allowed[] = {  /* beyond upstream */
+    static const mp_arg_t allowed[] = {
+        /* beyond upstream */
         { MP_QSTR_filter_duplicates, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
         { MP_QSTR_accept_list, MP_ARG_BOOL | MP_ARG_KW_ONLY, { .u_bool = false } },
     };
@@ -166,11 +176,10 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
     enum { BLE_INTERVAL = 40 };
     mp_int_t min = gap_arg(n_args, args, 1, 0) / 1250, max = gap_arg(n_args, args, 2, 0) / 1250;
     struct woad *h = ble_active();
-    if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 ||
-        timeout > INT32_MAX) {
+    if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 || timeout > INT32_MAX) {
         mp_raise_OSError(MP_EINVAL);
     }
-    if (!min) {                          /* one alone moves the other with it */
+    if (!min) { /* one alone moves the other with it */
         min = max && max < BLE_INTERVAL ? max : BLE_INTERVAL;
     }
     if (!max) {
@@ -178,9 +187,12 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
     }
     struct woad_connect_params params = {
         /* All the time; 60 ms on a channel, for who advertises while it changes is not heard. */
-        .scan_interval_625us = 96, .scan_window_625us = 96,
-        .interval_min_1250us = (uint16_t)min, .interval_max_1250us = (uint16_t)max,
-        .supervision_10ms = 256, .timeout_ms = timeout ? (uint32_t)timeout : 30000,
+        .scan_interval_625us = 96,
+        .scan_window_625us = 96,
+        .interval_min_1250us = (uint16_t)min,
+        .interval_max_1250us = (uint16_t)max,
+        .supervision_10ms = 256,
+        .timeout_ms = timeout ? (uint32_t)timeout : 30000,
     };
     ble_raise(woad_connect(h, peer, &params));
     gap_end_scan();
@@ -195,7 +207,7 @@ static mp_obj_t gap_connect(size_t n_args, const mp_obj_t *args)
             mp_raise_TypeError(MP_ERROR_TEXT("invalid addr"));
         }
         int err = woad_connect_cancel(ble_active());
-        ble_raise(ble_connecting_end() ? 0 : err);         /* it was too late: event 7 */
+        ble_raise(ble_connecting_end() ? 0 : err); /* it was too late: event 7 */
         ble_flush();
         return mp_const_none;
     }
@@ -227,7 +239,7 @@ static mp_obj_t gap_disconnect(mp_obj_t self, mp_obj_t conn)
     if (err == WOAD_ENOTCONN) {
         return mp_const_false;
     }
-    ble_raise(err == WOAD_EALREADY ? 0 : err);             /* it is ending: that was the wish */
+    ble_raise(err == WOAD_EALREADY ? 0 : err); /* it is ending: that was the wish */
     ble_flush();
     return mp_const_true;
 }

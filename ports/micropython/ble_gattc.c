@@ -26,8 +26,7 @@ static mp_obj_t gattc_discover_services(size_t n_args, const mp_obj_t *args)
     const struct woad_uuid *uuid = gattc_filter(n_args, args, 2);
     return gattc_done(woad_gattc_services(ble_active(), conn, uuid));
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_services_obj, 2, 3,
-                                    gattc_discover_services);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_services_obj, 2, 3, gattc_discover_services);
 
 static mp_obj_t gattc_discover_characteristics(size_t n_args, const mp_obj_t *args)
 {
@@ -119,8 +118,7 @@ static mp_obj_t gattc_discover_included(size_t n_args, const mp_obj_t *args)
     }
     return gattc_done(woad_gattc_included(h, conn, start, end));
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_included_obj, 4, 4,
-                                    gattc_discover_included);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_included_obj, 4, 4, gattc_discover_included);
 
 static mp_obj_t gattc_read_uuid(size_t n_args, const mp_obj_t *args)
 {

@@ -1,9 +1,16 @@
 /* The server's methods. */
 #include "ble.h"
 
-enum { BLE_FLAG_READ_ENC = 0x0200, BLE_FLAG_READ_AUTH = 0x0400, BLE_FLAG_WRITE_ENC = 0x1000,
-       BLE_FLAG_WRITE_AUTH = 0x2000, BLE_FLAG_READ_AUTHORIZED = 0x0800,
-       BLE_FLAG_WRITE_AUTHORIZED = 0x4000, BLE_DEFAULT_ROOM = 20, BLE_UUID_CCCD = 0x2902 };
+enum {
+    BLE_FLAG_READ_ENC = 0x0200,
+    BLE_FLAG_READ_AUTH = 0x0400,
+    BLE_FLAG_WRITE_ENC = 0x1000,
+    BLE_FLAG_WRITE_AUTH = 0x2000,
+    BLE_FLAG_READ_AUTHORIZED = 0x0800,
+    BLE_FLAG_WRITE_AUTHORIZED = 0x4000,
+    BLE_DEFAULT_ROOM = 20,
+    BLE_UUID_CCCD = 0x2902
+};
 
 /* --- registering ------------------------------------------------------------------------------ */
 
@@ -81,16 +88,15 @@ static void build_descriptor(struct build *b, mp_obj_t o, bool subscribable, mp_
 {
     mp_obj_t *items;
     mp_obj_get_array_fixed_n(o, 2, &items);
-    const struct woad_uuid uuid =
-        build_uuid(items[0], MP_ERROR_TEXT("invalid descriptor UUID"));
+    const struct woad_uuid uuid = build_uuid(items[0], MP_ERROR_TEXT("invalid descriptor UUID"));
     unsigned flags = (unsigned)mp_obj_get_int(items[1]);
     if (handles != MP_OBJ_NULL) {
         mp_obj_list_append(handles, MP_OBJ_NEW_SMALL_INT(base + b->n));
     }
     if (subscribable && is_cccd(&uuid)) {
-        build_put(b, NULL, (struct woad_attr) WOAD_CCCD);
+        build_put(b, NULL, (struct woad_attr)WOAD_CCCD);
     } else {
-        build_put(b, &uuid, (struct woad_attr) WOAD_DESCRIPTOR(NULL, build_perm(flags, false)));
+        build_put(b, &uuid, (struct woad_attr)WOAD_DESCRIPTOR(NULL, build_perm(flags, false)));
     }
 }
 
@@ -133,19 +139,21 @@ static void build_characteristic(struct build *b, mp_obj_t o, mp_obj_t handles, 
         implied = build_subscribable(flags) && !build_has_cccd(descriptors);
         mp_obj_list_append(handles, MP_OBJ_NEW_SMALL_INT(base + b->n + 1));
     }
-    build_put(b, &uuid, (struct woad_attr) { .kind = WOAD_ATTR_CHARACTERISTIC,
-                                             .props = (uint8_t)flags, .perm = WOAD_PERM_READ });
-    build_put(b, &uuid, (struct woad_attr) { .kind = WOAD_ATTR_VALUE,
-                                             .perm = build_perm(flags, true) });
+    build_put(b, &uuid,
+              (struct woad_attr){ .kind = WOAD_ATTR_CHARACTERISTIC,
+                                  .props = (uint8_t)flags,
+                                  .perm = WOAD_PERM_READ });
+    build_put(b, &uuid,
+              (struct woad_attr){ .kind = WOAD_ATTR_VALUE, .perm = build_perm(flags, true) });
     if (implied) {
-        build_put(b, NULL, (struct woad_attr) WOAD_CCCD);
+        build_put(b, NULL, (struct woad_attr)WOAD_CCCD);
     }
     while ((d = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
         build_descriptor(b, d, build_subscribable(flags), handles, base);
     }
     if (!b->attrs) {
         (void)mp_obj_get_int(items[1]);
-        b->n++;                          /* room for a CCCD, whether it comes or not */
+        b->n++; /* room for a CCCD, whether it comes or not */
     }
 }
 
@@ -160,7 +168,7 @@ static mp_obj_t build_service(struct build *b, mp_obj_t o, size_t base)
     mp_obj_iter_buf_t buf;
     size_t n;
     mp_obj_t it = build_iter(characteristics, &buf, &n);
-    build_put(b, &uuid, (struct woad_attr) WOAD_PRIMARY(NULL));
+    build_put(b, &uuid, (struct woad_attr)WOAD_PRIMARY(NULL));
     while ((c = mp_iternext(it)) != MP_OBJ_STOP_ITERATION) {
         build_characteristic(b, c, handles, base);
     }
@@ -222,11 +230,11 @@ static struct ble_group *gatts_new_group(mp_obj_t services, size_t n, uint16_t f
                                          mp_obj_t *handles)
 {
     struct build b = { .attrs = m_new0(struct woad_attr, n + 1),
-                       .uuids = m_new0(struct woad_uuid, n + 1), .room = n };
+                       .uuids = m_new0(struct woad_uuid, n + 1),
+                       .room = n };
     *handles = build_all(&b, services, first);
     struct ble_group *g = m_new0(struct ble_group, 1);
-    *g = (struct ble_group) { NULL, b.attrs, b.uuids, gatts_new_values(&b), first,
-                              (uint16_t)b.n };
+    *g = (struct ble_group){ NULL, b.attrs, b.uuids, gatts_new_values(&b), first, (uint16_t)b.n };
     return g;
 }
 
@@ -250,7 +258,7 @@ static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
     ble_raise(woad_gatt_clear(h));
     int err = g->n ? woad_gatt_add_at(h, g->attrs, g->n, BLE_HANDLE_FIRST) : 0;
     for (struct ble_group *old = o->groups; err && old; old = old->next) {
-        woad_gatt_add_at(h, old->attrs, old->n, old->first);               /* as it was */
+        woad_gatt_add_at(h, old->attrs, old->n, old->first); /* as it was */
     }
     ble_raise(err);
     ble_attributes_gone(o, BLE_HANDLE_FIRST, 0xffff);
@@ -275,7 +283,7 @@ static mp_obj_t gatts_add_services(mp_obj_t self, mp_obj_t services)
     struct ble_group *g = gatts_new_group(services, count.n, first, &handles);
     struct woad *h = ble_active();
     if (gatts_free_handle(o) != first) {
-        mp_raise_OSError(MP_EBUSY);      /* the definition itself has registered another */
+        mp_raise_OSError(MP_EBUSY); /* the definition itself has registered another */
     }
     ble_raise(woad_gatt_add_at(h, g->attrs, g->n, first));
     g->next = o->groups;
@@ -387,13 +395,13 @@ static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
         if (err) {
             ble_raise_with(MP_EINVAL, MP_OBJ_NEW_SMALL_INT(0x100 + err));
         }
-        h = ble_active();                /* the handler may have done anything */
+        h = ble_active(); /* the handler may have done anything */
         const struct ble_value *v = gatts_value(handle);
         buf.buf = v->data;
         buf.len = v->len;
     }
     int err = send(h, conn, handle, buf.buf, buf.len);
-    if (err == WOAD_EACCES) {            /* the peer lacks the security: not our fault */
+    if (err == WOAD_EACCES) { /* the peer lacks the security: not our fault */
         ble.dropped++;
         if (send == woad_gatt_indicate) {
             ble_not_indicated(conn, handle);

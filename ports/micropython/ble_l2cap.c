@@ -2,7 +2,6 @@
  * heap, which may end before the channel does. */
 #include "ble.h"
 
-
 enum { BLE_L2CAP_MTU_LEAST = 32, BLE_L2CAP_MPS = 247, BLE_L2CAP_AHEAD = 8 };
 
 /* An SDU is the host's until it is sent; `rx` until the channel is closed.  What the peer sent
@@ -14,14 +13,14 @@ struct ble_channel {
     struct ble_channel *next;
     uint16_t conn, cid;
     bool open, sending, stalled, ready;
-    bool ended, waits;                   /* closed; its event waits */
+    bool ended, waits; /* closed; its event waits */
     uint8_t *rx, *tx, *left;
     size_t tx_room, left_len, left_at;
-    uint32_t whole;                      /* octets of SDUs that have come whole */
-    mp_uint_t lingers_ms;                /* so long it still waits */
+    uint32_t whole;       /* octets of SDUs that have come whole */
+    mp_uint_t lingers_ms; /* so long it still waits */
     struct woad_event end;
 };
-static mp_uint_t lingers_since;          /* lingers_ms of all channels is of that moment */
+static mp_uint_t lingers_since; /* lingers_ms of all channels is of that moment */
 
 static struct ble_channel *channel_find(uint16_t conn, uint16_t cid)
 {
@@ -64,7 +63,10 @@ static void channel_keep(struct ble_channel *k, const struct woad_event *ev)
     k->left_len = at;
 }
 
-static bool channel_unread(const struct ble_channel *k) { return k->left_at < k->left_len; }
+static bool channel_unread(const struct ble_channel *k)
+{
+    return k->left_at < k->left_len;
+}
 
 /* Nobody reads the rest.  The event that waits for it comes now. */
 static void channel_over(struct ble_channel *k)
@@ -94,15 +96,15 @@ void ble_channels_over(uint16_t conn)
 /* Milliseconds until ble_channels_run() has to be called. */
 uint32_t ble_channels_due(void)
 {
-    uint32_t least = WOAD_FOREVER;
+    uint32_t min_u32 = WOAD_FOREVER;
     for (const struct ble_channel *k = ble.channels; k; k = k->next) {
         uint32_t left = (uint32_t)k->lingers_ms;
         left = left < BLE_LINGER_STEP_MS ? left : BLE_LINGER_STEP_MS;
-        if (k->waits && left < least) {
-            least = left;
+        if (k->waits && left < min_u32) {
+            min_u32 = left;
         }
     }
-    return least;
+    return min_u32;
 }
 
 static void channels_pass_time(void)
@@ -122,7 +124,7 @@ void ble_channels_run(void)
     channels_pass_time();
     while (k) {
         if (k->waits && !k->lingers_ms) {
-            channel_over(k);             /* the list may be another now */
+            channel_over(k); /* the list may be another now */
             k = ble.channels;
         } else {
             k = k->next;
@@ -147,7 +149,10 @@ void ble_forget_channels(void)
 }
 
 /* A whole SDU, and some frames more, so that the peer need not stop while the program reads. */
-static size_t channel_room(uint16_t mtu) { return mtu + 2u + BLE_L2CAP_AHEAD * BLE_L2CAP_MPS; }
+static size_t channel_room(uint16_t mtu)
+{
+    return mtu + 2u + BLE_L2CAP_AHEAD * BLE_L2CAP_MPS;
+}
 
 static struct ble_channel *channel_new(uint16_t conn, uint16_t mtu)
 {
@@ -172,7 +177,8 @@ static struct woad_coc_params params_of(mp_obj_t psm_in, mp_obj_t mtu_in)
         mp_raise_OSError(MP_EINVAL);
     }
     mtu = mtu < BLE_L2CAP_MTU_LEAST ? BLE_L2CAP_MTU_LEAST : mtu < 0xffff ? mtu : 0xffff;
-    return (struct woad_coc_params){ .psm = (uint16_t)psm, .mtu = (uint16_t)mtu,
+    return (struct woad_coc_params){ .psm = (uint16_t)psm,
+                                     .mtu = (uint16_t)mtu,
                                      .mps = mtu + 2 < BLE_L2CAP_MPS ? 0 : BLE_L2CAP_MPS };
 }
 
@@ -276,7 +282,7 @@ static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
     ble_raise(woad_coc_send(h, conn, cid, k->tx, buf.len));
     k->sending = true;
     ble_flush();
-    k = channel_find(conn, cid);         /* unless the controller was gone */
+    k = channel_find(conn, cid); /* unless the controller was gone */
     if (k) {
         k->stalled = k->sending;
     }
@@ -295,7 +301,7 @@ static size_t channel_read_rest(struct ble_channel *k, uint8_t *to, size_t room)
     k->left_at += n;
     k->lingers_ms = BLE_LINGER_MS;
     if (k->waits && !channel_unread(k)) {
-        k->waits = !ble_queue_put(ble_object(), &k->end);  /* not in here: when this has returned */
+        k->waits = !ble_queue_put(ble_object(), &k->end); /* not in here: when this has returned */
     }
     return n;
 }
@@ -349,40 +355,35 @@ void ble_note_coc(const struct woad_event *ev)
 {
     struct ble_channel *k;
     switch (ev->type) {
-        case WOAD_EV_COC_OPEN:
-            k = channel_find(ev->conn, ev->u.coc.cid);
-            if (k) {
-                k->open = true;
-            }
-            break;
-        case WOAD_EV_COC_SENT:
-            k = channel_find(ev->conn, ev->u.coc_data.cid);
-            if (k) {
-                k->sending = false;
-                k->ready = k->ready || k->stalled;
-                k->stalled = false;
-            }
-            break;
-        case WOAD_EV_COC_DATA:
-            k = channel_find(ev->conn, ev->u.coc_data.cid);
-            if (k) {
-                k->whole = ev->u.coc_data.len;
-            }
-            break;
-        case WOAD_EV_COC_REQUEST:
-            channel_supersede(ev->conn, ev->u.coc.cid);
-            break;
-        case WOAD_EV_COC_CLOSED:
-            k = channel_find(ev->conn, ev->u.coc.cid);
-            if (k && !k->ended) {
-                channel_keep(k, ev);
-            }
-            break;
-        case WOAD_EV_DISCONNECT:
-            ble_channels_over(ev->conn);
-            break;
-        default:
-            break;
+    case WOAD_EV_COC_OPEN:
+        k = channel_find(ev->conn, ev->u.coc.cid);
+        if (k) {
+            k->open = true;
+        }
+        break;
+    case WOAD_EV_COC_SENT:
+        k = channel_find(ev->conn, ev->u.coc_data.cid);
+        if (k) {
+            k->sending = false;
+            k->ready = k->ready || k->stalled;
+            k->stalled = false;
+        }
+        break;
+    case WOAD_EV_COC_DATA:
+        k = channel_find(ev->conn, ev->u.coc_data.cid);
+        if (k) {
+            k->whole = ev->u.coc_data.len;
+        }
+        break;
+    case WOAD_EV_COC_REQUEST: channel_supersede(ev->conn, ev->u.coc.cid); break;
+    case WOAD_EV_COC_CLOSED:
+        k = channel_find(ev->conn, ev->u.coc.cid);
+        if (k && !k->ended) {
+            channel_keep(k, ev);
+        }
+        break;
+    case WOAD_EV_DISCONNECT: ble_channels_over(ev->conn); break;
+    default: break;
     }
 }
 
@@ -408,12 +409,12 @@ static void on_coc_request(const struct woad_event *ev)
     if (k) {
         k->cid = ev->u.coc.cid;
         if (woad_coc_accept(ble.host, k->conn, k->cid, k->rx, channel_room(ev->u.coc.mtu))) {
-            channel_free(k);             /* it has ended meanwhile */
+            channel_free(k); /* it has ended meanwhile */
         }
     } else {
-        woad_coc_refuse(ble.host, ev->conn, ev->u.coc.cid,
-                        no && a.how == BLE_ASKED ? WOAD_COC_INSUFFICIENT_AUTHORIZATION
-                                                 : WOAD_COC_NO_RESOURCES);
+        woad_coc_refuse(
+            ble.host, ev->conn, ev->u.coc.cid,
+            no && a.how == BLE_ASKED ? WOAD_COC_INSUFFICIENT_AUTHORIZATION : WOAD_COC_NO_RESOURCES);
     }
     ble_flush();
 }
@@ -423,30 +424,20 @@ static void on_coc_request(const struct woad_event *ev)
 static int coc_status(int status)
 {
     switch (status) {
-        case 0:
-        case WOAD_ENOTCONN:
-        case WOAD_ECANCELED:
-            return 0;
-        case WOAD_COC_UNKNOWN_PSM:
-        case WOAD_COC_NOT_UNDERSTOOD:
-            return 8;
-        case WOAD_COC_NO_RESOURCES:
-            return 6;
-        case WOAD_COC_INSUFFICIENT_AUTHENTICATION:
-            return 23;
-        case WOAD_COC_INSUFFICIENT_AUTHORIZATION:
-            return 24;
-        case WOAD_COC_INSUFFICIENT_ENCRYPTION:
-        case WOAD_EACCES:
-            return 25;
-        case WOAD_COC_INSUFFICIENT_KEY_SIZE:
-            return 26;
-        case WOAD_ETIMEDOUT:
-            return 13;
-        case WOAD_EBADMSG:
-            return 10;
-        default:
-            return 16;
+    case 0:
+    case WOAD_ENOTCONN:
+    case WOAD_ECANCELED: return 0;
+    case WOAD_COC_UNKNOWN_PSM:
+    case WOAD_COC_NOT_UNDERSTOOD: return 8;
+    case WOAD_COC_NO_RESOURCES: return 6;
+    case WOAD_COC_INSUFFICIENT_AUTHENTICATION: return 23;
+    case WOAD_COC_INSUFFICIENT_AUTHORIZATION: return 24;
+    case WOAD_COC_INSUFFICIENT_ENCRYPTION:
+    case WOAD_EACCES: return 25;
+    case WOAD_COC_INSUFFICIENT_KEY_SIZE: return 26;
+    case WOAD_ETIMEDOUT: return 13;
+    case WOAD_EBADMSG: return 10;
+    default: return 16;
     }
 }
 
@@ -498,24 +489,16 @@ void ble_on_coc(const struct woad_event *ev)
                          MP_OBJ_NEW_SMALL_INT(0) };
     struct ble_channel *k;
     switch (ev->type) {
-        case WOAD_EV_COC_REQUEST:
-            on_coc_request(ev);
-            break;
-        case WOAD_EV_COC_OPEN:
-            on_coc_open(ev);
-            break;
-        case WOAD_EV_COC_CLOSED:
-            on_coc_closed(ev);
-            break;
-        case WOAD_EV_COC_DATA:
-            ble_invoke(IRQ_L2CAP_RECV, 2, items);
-            break;
-        default:                         /* sent, and the program was told to wait for it */
-            k = channel_find(ev->conn, ev->u.coc_data.cid);
-            if (k && k->ready) {
-                k->ready = false;
-                ble_invoke(IRQ_L2CAP_SEND_READY, 3, items);
-            }
-            break;
+    case WOAD_EV_COC_REQUEST: on_coc_request(ev); break;
+    case WOAD_EV_COC_OPEN: on_coc_open(ev); break;
+    case WOAD_EV_COC_CLOSED: on_coc_closed(ev); break;
+    case WOAD_EV_COC_DATA: ble_invoke(IRQ_L2CAP_RECV, 2, items); break;
+    default: /* sent, and the program was told to wait for it */
+        k = channel_find(ev->conn, ev->u.coc_data.cid);
+        if (k && k->ready) {
+            k->ready = false;
+            ble_invoke(IRQ_L2CAP_SEND_READY, 3, items);
+        }
+        break;
     }
 }

@@ -85,8 +85,8 @@ static mp_obj_t gap_connection(mp_obj_t self, mp_obj_t conn)
     }
     mp_obj_t items[] = {
         MP_OBJ_NEW_SMALL_INT(info.peer.type), mp_obj_new_bytes(big, 6),
-        mp_obj_new_bool(info.central), MP_OBJ_NEW_SMALL_INT(info.interval_1250us * 1250),
-        MP_OBJ_NEW_SMALL_INT(info.latency), MP_OBJ_NEW_SMALL_INT(info.supervision_10ms * 10),
+        mp_obj_new_bool(info.central),        MP_OBJ_NEW_SMALL_INT(info.interval_1250us * 1250),
+        MP_OBJ_NEW_SMALL_INT(info.latency),   MP_OBJ_NEW_SMALL_INT(info.supervision_10ms * 10),
         MP_OBJ_NEW_SMALL_INT(info.mtu),
     };
     return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
@@ -144,8 +144,8 @@ static mp_obj_t gap_link(mp_obj_t self, mp_obj_t conn, mp_obj_t item)
     if (what == WOAD_LINK_FEATURES && ble_connecting_share(number)) {
         return mp_const_none;
     }
-    return link_done(what < 0 || what > 255
-                     ? WOAD_EINVAL : woad_link_read(h, number, (enum woad_link_item)what));
+    return link_done(what < 0 || what > 255 ? WOAD_EINVAL
+                                            : woad_link_read(h, number, (enum woad_link_item)what));
 }
 MP_DEFINE_CONST_FUN_OBJ_3(ble_gap_link_obj, gap_link);
 
@@ -170,6 +170,7 @@ static mp_obj_t gap_phy(size_t n_args, const mp_obj_t *args)
     struct woad *h = ble_active();
     bool ok = v[1] >= 0 && v[1] <= 7 && v[2] >= 0 && v[2] <= 7 && v[3] >= 0 && v[3] <= 2;
     return link_done(ok ? woad_link_set_phy(h, (uint16_t)v[0], (uint8_t)v[1], (uint8_t)v[2],
-                                            (enum woad_coding)v[3]) : WOAD_EINVAL);
+                                            (enum woad_coding)v[3])
+                        : WOAD_EINVAL);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_phy_obj, 4, 5, gap_phy);

@@ -11,12 +11,17 @@ void ble_apply_pairing(void)
 {
     const struct ble_pairing *p = &ble_pairing;
     struct woad_security_policy policy = {
-        .io = p->io, .bond = p->bond, .mitm = p->mitm, .app_passkey = true,
-        .allow_legacy = p->secure <= 0, .prefer_legacy = p->secure == 0,
-        .trust_unencrypted = true, .keypress = ble_wants(IRQ_KEYPRESS),
+        .io = p->io,
+        .bond = p->bond,
+        .mitm = p->mitm,
+        .app_passkey = true,
+        .allow_legacy = p->secure <= 0,
+        .prefer_legacy = p->secure == 0,
+        .trust_unencrypted = true,
+        .keypress = ble_wants(IRQ_KEYPRESS),
     };
     if (ble.host) {
-        woad_set_security(ble.host, &policy);
+        woad_set_security_policy(ble.host, &policy);
     }
 }
 
@@ -28,7 +33,7 @@ static mp_obj_t gap_pair(mp_obj_t self, mp_obj_t conn)
     uint16_t number = (uint16_t)mp_obj_get_int(conn);
     ble_raise(woad_pair(ble_active(), number));
     ble_flush();
-    ble_port_schedule();                 /* it may have to wait, and nothing else comes meanwhile */
+    ble_port_schedule(); /* it may have to wait, and nothing else comes meanwhile */
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_pair_obj, gap_pair);
@@ -55,8 +60,13 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_passkey_obj, 4, 4, gap_passkey);
 
 /* 11 is this module's own: what else is kept of a bond. */
 enum { BLE_SECRET_OUR = 1, BLE_SECRET_PEER = 2, BLE_SECRET_IRK = 10, BLE_SECRET_MORE = 11 };
-enum { BLE_SECRET_LEN = 80, BLE_KEY_LEN = 7, BLE_MORE_HEAD = 13, BLE_MORE_CCCDS = 64,
-       BLE_MORE_MAX = BLE_MORE_HEAD + 4 * BLE_MORE_CCCDS };
+enum {
+    BLE_SECRET_LEN = 80,
+    BLE_KEY_LEN = 7,
+    BLE_MORE_HEAD = 13,
+    BLE_MORE_CCCDS = 64,
+    BLE_MORE_MAX = BLE_MORE_HEAD + 4 * BLE_MORE_CCCDS
+};
 
 static void secret_key(const struct woad_addr *peer, uint8_t key[BLE_KEY_LEN])
 {
@@ -176,7 +186,7 @@ static void more_from(struct woad_bond *b, const uint8_t *v, size_t len,
 
 static void bond_from(struct woad_bond *b, const uint8_t v[BLE_SECRET_LEN], bool ours)
 {
-    b->key_size = v[7] > 16 ? 0 : v[7] & 31;               /* 0: it is refused */
+    b->key_size = v[7] > 16 ? 0 : v[7] & 31; /* 0: it is refused */
     b->peer.type = v[0] & 1;
     memcpy(b->peer.octet, v + 1, 6);
     b->flags = (v[74] & 2 ? WOAD_BOND_AUTHENTICATED : 0) | (v[74] & 4 ? WOAD_BOND_SECURE : 0);
@@ -287,8 +297,7 @@ void ble_on_security(const struct woad_event *ev)
 
 void ble_on_passkey(const struct woad_event *ev)
 {
-    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn),
-                         MP_OBJ_NEW_SMALL_INT(ev->u.passkey.action),
+    mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.passkey.action),
                          mp_obj_new_int_from_uint(ev->u.passkey.passkey) };
     ble_invoke(IRQ_PASSKEY_ACTION, 3, items);
 }
@@ -318,15 +327,15 @@ static void bond_gone(const uint8_t key[BLE_KEY_LEN], bool more)
 void ble_on_bond(const struct woad_event *ev)
 {
     const struct woad_addr peer = ev->u.bond.bond->peer;
-    enum woad_bond_why why = ev->u.bond.why;
+    enum woad_bond_change why = ev->u.bond.why;
     struct woad_bond bond;
     uint8_t key[BLE_KEY_LEN], v[BLE_MORE_MAX];
     secret_key(&peer, key);
     if (why == WOAD_BOND_GONE) {
         bond_gone(key, more_has(ev->u.bond.bond));
     } else if (why == WOAD_BOND_NEW) {
-        for (unsigned type = BLE_SECRET_OUR;
-             type <= BLE_SECRET_PEER && bond_now(&peer, &bond); type++) {
+        for (unsigned type = BLE_SECRET_OUR; type <= BLE_SECRET_PEER && bond_now(&peer, &bond);
+             type++) {
             secret_value(&bond, type == BLE_SECRET_OUR, v);
             secret_set(type, key, sizeof key, v, BLE_SECRET_LEN);
         }
@@ -459,7 +468,7 @@ static mp_obj_t gap_oob(size_t n_args, const mp_obj_t *args)
         return mp_const_none;
     }
     if (ble.in_host) {
-        mp_raise_OSError(MP_EBUSY);      /* there is no waiting in a handler */
+        mp_raise_OSError(MP_EBUSY); /* there is no waiting in a handler */
     }
     ble.oob_made = false;
     ble_raise(woad_oob_make(h));

@@ -11,7 +11,10 @@ bool ble_queue_new(ble_obj_t *o)
     return o->queue.block != NULL;
 }
 
-bool ble_queue_empty(const ble_obj_t *o) { return !o->queue.used && !o->queue.list; }
+bool ble_queue_empty(const ble_obj_t *o)
+{
+    return !o->queue.used && !o->queue.list;
+}
 
 bool ble_queue_over(void)
 {
@@ -33,7 +36,7 @@ static struct ble_record *block_room(struct ble_queue *q, size_t size)
     size_t end = q->in < q->out || (q->used && q->in == q->out) ? q->out : BLE_WAITING;
     if (end - q->in < size && end == BLE_WAITING && q->used && q->out >= size) {
         if (end - q->in >= BLE_RECORD) {
-            record_at(q, q->in)->size = 0;                 /* on at the start */
+            record_at(q, q->in)->size = 0; /* on at the start */
         }
         q->used += end - q->in;
         q->in = 0;
@@ -72,26 +75,14 @@ static struct ble_record *queue_room(struct ble_queue *q, const struct woad_even
 static const uint8_t **event_data(struct woad_event *ev, size_t *len)
 {
     switch (ev->type) {
-        case WOAD_EV_REPORT:
-            *len = ev->u.report.len;
-            return &ev->u.report.data;
-        case WOAD_EV_EXT_REPORT:
-            *len = ev->u.ext_report.len;
-            return &ev->u.ext_report.data;
-        case WOAD_EV_GATT_WRITE:
-            *len = ev->u.gatt_write.len;
-            return &ev->u.gatt_write.data;
-        case WOAD_EV_READ:
-        case WOAD_EV_NOTIFIED:
-        case WOAD_EV_INDICATION:
-            *len = ev->u.value.len;
-            return &ev->u.value.data;
-        case WOAD_EV_BOND:
-            *len = sizeof *ev->u.bond.bond;
-            return (const uint8_t **)&ev->u.bond.bond;
-        default:
-            *len = 0;
-            return NULL;
+    case WOAD_EV_REPORT: *len = ev->u.report.len; return &ev->u.report.data;
+    case WOAD_EV_EXT_REPORT: *len = ev->u.ext_report.len; return &ev->u.ext_report.data;
+    case WOAD_EV_GATT_WRITE: *len = ev->u.gatt_write.len; return &ev->u.gatt_write.data;
+    case WOAD_EV_READ:
+    case WOAD_EV_NOTIFIED:
+    case WOAD_EV_INDICATION: *len = ev->u.value.len; return &ev->u.value.data;
+    case WOAD_EV_BOND: *len = sizeof *ev->u.bond.bond; return (const uint8_t **)&ev->u.bond.bond;
+    default: *len = 0; return NULL;
     }
 }
 

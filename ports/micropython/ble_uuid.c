@@ -76,9 +76,9 @@ static mp_obj_t uuid_unary_op(mp_unary_op_t op, mp_obj_t self_in)
 static mp_obj_t uuid_binary_op(mp_binary_op_t op, mp_obj_t lhs, mp_obj_t rhs)
 {
     const struct woad_uuid *a = ble_uuid_of(lhs), *b = ble_uuid_of(rhs);
-    if (!b || (op != MP_BINARY_OP_EQUAL && op != MP_BINARY_OP_LESS &&
-               op != MP_BINARY_OP_LESS_EQUAL && op != MP_BINARY_OP_MORE &&
-               op != MP_BINARY_OP_MORE_EQUAL)) {
+    if (!b ||
+        (op != MP_BINARY_OP_EQUAL && op != MP_BINARY_OP_LESS && op != MP_BINARY_OP_LESS_EQUAL &&
+         op != MP_BINARY_OP_MORE && op != MP_BINARY_OP_MORE_EQUAL)) {
         return MP_OBJ_NULL;
     }
     if (a->size == b->size) {
@@ -106,17 +106,10 @@ static mp_int_t uuid_get_buffer(mp_obj_t self, mp_buffer_info_t *buf, mp_uint_t 
     }
     uint8_t *copy = m_new(uint8_t, uuid->size);
     memcpy(copy, uuid->le, uuid->size);
-    *buf = (mp_buffer_info_t) { .buf = copy, .len = uuid->size, .typecode = 'B' };
+    *buf = (mp_buffer_info_t){ .buf = copy, .len = uuid->size, .typecode = 'B' };
     return 0;
 }
 
-MP_DEFINE_CONST_OBJ_TYPE(
-    ble_uuid_type,
-    MP_QSTR_UUID,
-    MP_TYPE_FLAG_NONE,
-    make_new, uuid_make_new,
-    unary_op, uuid_unary_op,
-    binary_op, uuid_binary_op,
-    print, uuid_print,
-    buffer, uuid_get_buffer
-    );
+MP_DEFINE_CONST_OBJ_TYPE(ble_uuid_type, MP_QSTR_UUID, MP_TYPE_FLAG_NONE, make_new, uuid_make_new,
+                         unary_op, uuid_unary_op, binary_op, uuid_binary_op, print, uuid_print,
+                         buffer, uuid_get_buffer);

@@ -86,7 +86,7 @@ void ble_value_update(uint16_t handle)
         }
         if (!*end) {
             *end = m_new0(struct ble_update, 1);
-            **end = (struct ble_update) { NULL, ble.conns[i], handle };
+            **end = (struct ble_update){ NULL, ble.conns[i], handle };
         }
     }
 }

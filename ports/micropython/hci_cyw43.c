@@ -34,9 +34,7 @@ int ble_hci_open(void)
 }
 
 /* It stays on: Wi-Fi may be in use, and the host's next start resets it. */
-void ble_hci_close(void)
-{
-}
+void ble_hci_close(void) {}
 
 int ble_hci_read(uint8_t *to, size_t room)
 {
@@ -70,9 +68,21 @@ int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
     return err;
 }
 
-void ble_hci_run_now(void) { mp_bluetooth_hci_poll_now(); }
-void ble_hci_run_in_ms(uint32_t ms) { mp_bluetooth_hci_poll_in_ms(ms); }
+void ble_hci_run_now(void)
+{
+    mp_bluetooth_hci_poll_now();
+}
+void ble_hci_run_in_ms(uint32_t ms)
+{
+    mp_bluetooth_hci_poll_in_ms(ms);
+}
 
 /* The port's scheduler; and the driver's, when the chip has something. */
-void mp_bluetooth_hci_poll(void) { ble_run(); }
-void cyw43_bluetooth_hci_process(void) { mp_bluetooth_hci_poll_now(); }
+void mp_bluetooth_hci_poll(void)
+{
+    ble_run();
+}
+void cyw43_bluetooth_hci_process(void)
+{
+    mp_bluetooth_hci_poll_now();
+}

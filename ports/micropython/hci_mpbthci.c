@@ -44,11 +44,20 @@ void ble_hci_close(void)
     mp_bluetooth_hci_uart_deinit();
 }
 
-void ble_hci_run_now(void) { mp_bluetooth_hci_poll_now(); }
-void ble_hci_run_in_ms(uint32_t ms) { mp_bluetooth_hci_poll_in_ms(ms); }
+void ble_hci_run_now(void)
+{
+    mp_bluetooth_hci_poll_now();
+}
+void ble_hci_run_in_ms(uint32_t ms)
+{
+    mp_bluetooth_hci_poll_in_ms(ms);
+}
 
 /* The port's driver has this called by the scheduler. */
-void mp_bluetooth_hci_poll(void) { ble_run(); }
+void mp_bluetooth_hci_poll(void)
+{
+    ble_run();
+}
 
 #if MICROPY_PY_BLUETOOTH_HCI_READ_MODE == MICROPY_PY_BLUETOOTH_HCI_READ_MODE_BYTE
 
@@ -90,7 +99,10 @@ int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
 }
 
 /* A driver that calls back with each octet of all packets there are: an STM32WB's mailbox. */
-static struct { uint8_t octet[2048]; size_t n, read; } mailbox_taken;
+static struct {
+    uint8_t octet[2048];
+    size_t n, read;
+} mailbox_taken;
 
 static void mailbox_take(uint8_t octet)
 {
@@ -107,7 +119,7 @@ int ble_hci_read(uint8_t *to, size_t room)
         mp_bluetooth_hci_uart_readpacket(mailbox_take);
     }
     if (mailbox_taken.n > sizeof mailbox_taken.octet) {
-        mailbox_taken.read = mailbox_taken.n = 0;        /* octets are lost: H4 has broken */
+        mailbox_taken.read = mailbox_taken.n = 0; /* octets are lost: H4 has broken */
         return -MP_EIO;
     }
     size_t n = mailbox_taken.n - mailbox_taken.read;

@@ -8,7 +8,11 @@
 
 /* What has come: written by the controller's task, read by MicroPython's. */
 enum { BLE_VHCI_RING = 4096 };
-static struct { uint8_t mem[BLE_VHCI_RING]; size_t in, out; bool lost; } hci_ring;
+static struct {
+    uint8_t mem[BLE_VHCI_RING];
+    size_t in, out;
+    bool lost;
+} hci_ring;
 static portMUX_TYPE ring_lock = portMUX_INITIALIZER_UNLOCKED;
 static mp_sched_node_t run_node;
 static esp_timer_handle_t run_timer;
@@ -19,7 +23,10 @@ static void run_host(mp_sched_node_t *n)
     ble_run();
 }
 
-void ble_hci_run_now(void) { mp_sched_schedule_node(&run_node, run_host); }
+void ble_hci_run_now(void)
+{
+    mp_sched_schedule_node(&run_node, run_host);
+}
 
 void ble_hci_run_in_ms(uint32_t ms)
 {

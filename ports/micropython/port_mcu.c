@@ -1,7 +1,7 @@
 /* Boards: the host in static memory, and packets moved whenever the scheduler runs.
  *
- * Random numbers are the controller's (woad_controller_crypto), and so is cryptography, unless the
- * build has Mbed TLS and says so: WOAD_CRYPTO=mbedtls. */
+ * Random numbers are the controller's (woad_feature_controller_crypto), and so is cryptography,
+ * unless the build has Mbed TLS and says so: WOAD_CRYPTO=mbedtls. */
 #include "hci.h"
 
 #include "transport/h4.h"
@@ -14,8 +14,8 @@ static struct {
     bool open;
     struct h4 h4;
     uint8_t in[520];
-    uint32_t next;                       /* milliseconds until the host's next deadline */
-    bool behind;                         /* more has come than one pump moves: */
+    uint32_t next; /* milliseconds until the host's next deadline */
+    bool behind;   /* more has come than one pump moves: */
     uint32_t behind_since;
 } mcu_io;
 
@@ -23,16 +23,19 @@ static struct {
 enum { BLE_PUMP_READS = 8, BLE_PUMP_MS = 10, BLE_BEHIND_MS = 1000 };
 
 static union {
-    uint8_t octets[WOAD_MEM(BLE_CONNS, BLE_MTU_MAX, BLE_QUEUE, BLE_REQUESTS, BLE_PREPARED,
-                            BLE_TABLES, BLE_SUBSCRIPTIONS, BLE_PROCEDURES, BLE_PIPELINE, BLE_INDEX,
-                            BLE_ACCEPT, BLE_BOND_PLACES, BLE_CHANNELS, BLE_PSMS, 0, 0, BLE_ADV_SETS,
-                            0)];
+    uint8_t
+        octets[WOAD_MEM(BLE_CONNS, BLE_MTU_MAX, BLE_QUEUE, BLE_REQUESTS, BLE_PREPARED, BLE_TABLES,
+                        BLE_SUBSCRIPTIONS, BLE_PROCEDURES, BLE_PIPELINE, BLE_INDEX, BLE_ACCEPT,
+                        BLE_BOND_PLACES, BLE_CHANNELS, BLE_PSMS, 0, 0, BLE_ADV_SETS, 0)];
     uint64_t align;
 } mcu_memory;
 
 /* What comes and goes is in MicroPython's heap, linked from a root pointer, and collected after it
  * has been taken off that list. */
-struct kept { struct kept *next; uint64_t mem[]; };
+struct kept {
+    struct kept *next;
+    uint64_t mem[];
+};
 MP_REGISTER_ROOT_POINTER(struct kept *woad_kept);
 
 #ifdef WOAD_MBEDTLS
@@ -43,17 +46,40 @@ const struct woad_crypto *const ble_port_crypto = NULL;
 #endif
 int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len) = NULL;
 
-const struct woad_feature *const ble_port_features[] = {
-    &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_long_values,
-    &woad_read_multiple, &woad_signed_writes, &woad_pipelining, &woad_type_index,
-    &woad_gatt_client, &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses,
-    &woad_out_of_band, &woad_resolving_list, &woad_channels, &woad_enhanced_channels,
-    &woad_controller_crypto, &woad_watch, &woad_quirks, &woad_extended, NULL };
+const struct woad_feature *const ble_port_features[] = { &woad_feature_advertiser,
+                                                         &woad_feature_scanner,
+                                                         &woad_feature_central,
+                                                         &woad_feature_gatt_server,
+                                                         &woad_feature_long_values,
+                                                         &woad_feature_read_multiple,
+                                                         &woad_feature_signed_writes,
+                                                         &woad_feature_pipelining,
+                                                         &woad_feature_type_index,
+                                                         &woad_feature_gatt_client,
+                                                         &woad_feature_accept_list,
+                                                         &woad_feature_link_control,
+                                                         &woad_feature_security_manager,
+                                                         &woad_feature_keypresses,
+                                                         &woad_feature_out_of_band,
+                                                         &woad_feature_resolving_list,
+                                                         &woad_feature_l2cap_channels,
+                                                         &woad_feature_enhanced_channels,
+                                                         &woad_feature_controller_crypto,
+                                                         &woad_feature_watchdog,
+                                                         &woad_feature_quirks,
+                                                         &woad_feature_extended_advertising,
+                                                         NULL };
 
-void ble_port_begin(void) { MP_STATE_VM(woad_kept) = NULL; }
+void ble_port_begin(void)
+{
+    MP_STATE_VM(woad_kept) = NULL;
+}
 
 /* A maker's steps are the HCI driver's. */
-void ble_port_prepare(struct woad *h) { (void)h; }
+void ble_port_prepare(struct woad *h)
+{
+    (void)h;
+}
 
 void *ble_port_memory(size_t len)
 {
@@ -89,14 +115,41 @@ void ble_port_free(void *mem)
 }
 
 /* Bonds are the program's to keep, by _IRQ_GET_SECRET and _IRQ_SET_SECRET. */
-int ble_port_store(const char *path) { return path ? -MP_EOPNOTSUPP : 0; }
-bool ble_port_stores(void) { return false; }
-int ble_port_store_error(void) { return 0; }
-void ble_port_store_event(struct woad *h, const struct woad_event *ev) { (void)h; (void)ev; }
-uint32_t ble_port_store_run(bool now) { (void)now; return WOAD_FOREVER; }
-void ble_port_store_bond(const struct woad_bond *b) { (void)b; }
-void ble_port_store_irk(const uint8_t irk[16]) { (void)irk; }
-int ble_port_store_remove(const struct woad_addr *peer) { (void)peer; return WOAD_ENOENT; }
+int ble_port_store(const char *path)
+{
+    return path ? -MP_EOPNOTSUPP : 0;
+}
+bool ble_port_stores(void)
+{
+    return false;
+}
+int ble_port_store_error(void)
+{
+    return 0;
+}
+void ble_port_store_event(struct woad *h, const struct woad_event *ev)
+{
+    (void)h;
+    (void)ev;
+}
+uint32_t ble_port_store_run(bool now)
+{
+    (void)now;
+    return WOAD_FOREVER;
+}
+void ble_port_store_bond(const struct woad_bond *b)
+{
+    (void)b;
+}
+void ble_port_store_irk(const uint8_t irk[16])
+{
+    (void)irk;
+}
+int ble_port_store_remove(const struct woad_addr *peer)
+{
+    (void)peer;
+    return WOAD_ENOENT;
+}
 
 /* A call of the driver, and what it gave. */
 struct mcu_call {
@@ -110,18 +163,10 @@ struct mcu_call {
 static void mcu_call(struct mcu_call *c)
 {
     switch (c->what) {
-        case BLE_CALL_CLOSE:
-            ble_hci_close();
-            break;
-        case BLE_CALL_READ:
-            c->result = ble_hci_read(c->to, c->len);
-            break;
-        case BLE_CALL_WRITE:
-            c->result = ble_hci_write(c->packet, c->len, &c->sent);
-            break;
-        default:
-            mp_hal_delay_us(100);
-            break;
+    case BLE_CALL_CLOSE: ble_hci_close(); break;
+    case BLE_CALL_READ: c->result = ble_hci_read(c->to, c->len); break;
+    case BLE_CALL_WRITE: c->result = ble_hci_write(c->packet, c->len, &c->sent); break;
+    default: mp_hal_delay_us(100); break;
     }
 }
 
@@ -170,7 +215,7 @@ int ble_port_open(char *why, size_t room)
         return err;
     }
     h4_init(&mcu_io.h4, mcu_io.in, sizeof mcu_io.in);
-    h4_resync(&mcu_io.h4, false);            /* the host's first command is a reset */
+    h4_resync(&mcu_io.h4, false); /* the host's first command is a reset */
     mcu_io.open = true;
     mcu_io.behind = false;
     return 0;
@@ -185,9 +230,15 @@ void ble_port_close(void)
     }
 }
 
-void ble_port_lose(void) { ble_port_close(); }             /* its timer goes on */
+void ble_port_lose(void)
+{
+    ble_port_close();
+} /* its timer goes on */
 
-bool ble_port_is_open(void) { return mcu_io.open; }
+bool ble_port_is_open(void)
+{
+    return mcu_io.open;
+}
 
 int ble_port_flush(struct woad *h)
 {
@@ -266,9 +317,15 @@ int ble_port_pump(struct woad *h)
     return err;
 }
 
-bool ble_port_more(void) { return mcu_io.open && !mcu_io.next; }
+bool ble_port_more(void)
+{
+    return mcu_io.open && !mcu_io.next;
+}
 
-void ble_port_clock(struct woad *h) { woad_clock(h, mp_hal_ticks_ms()); }
+void ble_port_clock(struct woad *h)
+{
+    woad_clock(h, mp_hal_ticks_ms());
+}
 
 /* Not by the scheduler: what is in it waits until the method that waits has ended.  From 155 us on
  * some boards (ESP32) run it in a delay. */
@@ -279,11 +336,14 @@ void ble_port_wait(uint32_t ms)
     mcu_guard(&c);
 }
 
-void ble_port_schedule(void) { ble_hci_run_now(); }
+void ble_port_schedule(void)
+{
+    ble_hci_run_now();
+}
 
 void ble_port_soon(void)
 {
-    if (mcu_io.open || ble.host) {       /* without a controller, too: events wait */
+    if (mcu_io.open || ble.host) { /* without a controller, too: events wait */
         ble_hci_run_in_ms(1);
     }
 }
@@ -291,13 +351,13 @@ void ble_port_soon(void)
 void ble_port_arm(uint32_t least_ms)
 {
     ble_obj_t *o = ble_object();
-    bool waits = o && !ble_queue_empty(o);                 /* something, for the program */
+    bool waits = o && !ble_queue_empty(o); /* something, for the program */
     if ((!mcu_io.open && !waits) || ble.running) {
         return;
     }
     if (waits && !least_ms) {
         ble_hci_run_now();
-    } else {                             /* not at once: the program has its turn, too */
+    } else { /* not at once: the program has its turn, too */
         /* Often enough. */
         uint32_t ms = mcu_io.next < BLE_HCI_POLL_MS ? mcu_io.next : BLE_HCI_POLL_MS;
         uint32_t due = ble_due();

@@ -26,31 +26,63 @@
 static struct {
     struct woad_port *port;
     pthread_t thread, main;
-    int wake;                            /* eventfd: the thread is to look again */
+    int wake; /* eventfd: the thread is to look again */
     atomic_bool stop, taken, armed, blocked;
-    atomic_bool lost;                    /* the controller: nothing comes, nothing can be sent */
-    atomic_uint deadline;                /* of woad_port_now_ms() */
+    atomic_bool lost;     /* the controller: nothing comes, nothing can be sent */
+    atomic_uint deadline; /* of woad_port_now_ms() */
     atomic_bool timed;
     struct sigaction before;
     mp_sched_node_t node;
-    uint32_t next;                       /* what was armed last */
+    uint32_t next; /* what was armed last */
 } io;
 
 const struct woad_crypto *const ble_port_crypto = &woad_mbedtls;
-const struct woad_feature *const ble_port_features[] = {
-    &woad_advertiser, &woad_scanner, &woad_central, &woad_gatt_server, &woad_long_values,
-    &woad_read_multiple, &woad_signed_writes, &woad_pipelining, &woad_type_index,
-    &woad_gatt_client, &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses,
-    &woad_out_of_band, &woad_resolving_list, &woad_channels, &woad_enhanced_channels, &woad_setup,
-    &woad_quirks, &woad_watch, &woad_extended, NULL };
+const struct woad_feature *const ble_port_features[] = { &woad_feature_advertiser,
+                                                         &woad_feature_scanner,
+                                                         &woad_feature_central,
+                                                         &woad_feature_gatt_server,
+                                                         &woad_feature_long_values,
+                                                         &woad_feature_read_multiple,
+                                                         &woad_feature_signed_writes,
+                                                         &woad_feature_pipelining,
+                                                         &woad_feature_type_index,
+                                                         &woad_feature_gatt_client,
+                                                         &woad_feature_accept_list,
+                                                         &woad_feature_link_control,
+                                                         &woad_feature_security_manager,
+                                                         &woad_feature_keypresses,
+                                                         &woad_feature_out_of_band,
+                                                         &woad_feature_resolving_list,
+                                                         &woad_feature_l2cap_channels,
+                                                         &woad_feature_enhanced_channels,
+                                                         &woad_feature_vendor_init,
+                                                         &woad_feature_quirks,
+                                                         &woad_feature_watchdog,
+                                                         &woad_feature_extended_advertising,
+                                                         NULL };
 
 void ble_port_begin(void) {}
-void ble_port_prepare(struct woad *h) { woad_set_setup(h, woad_port_setup(io.port)); }
+void ble_port_prepare(struct woad *h)
+{
+    woad_set_vendor_init(h, woad_port_vendor_init(io.port));
+}
 
-void *ble_port_memory(size_t len) { return malloc(len); }
-void ble_port_memory_free(void *mem) { free(mem); }
-void *ble_port_alloc(size_t len) { return calloc(1, len); }
-void ble_port_free(void *mem) { free(mem); }
+void *ble_port_memory(size_t len)
+{
+    return malloc(len);
+}
+void ble_port_memory_free(void *mem)
+{
+    free(mem);
+}
+void *ble_port_alloc(size_t len)
+{
+    return calloc(1, len);
+}
+void ble_port_free(void *mem)
+{
+    free(mem);
+}
 
 int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len) = woad_port_random;
 
@@ -70,8 +102,14 @@ int ble_port_store(const char *path)
     return error;
 }
 
-bool ble_port_stores(void) { return store != NULL; }
-int ble_port_store_error(void) { return store ? woad_bond_file_error(store) : 0; }
+bool ble_port_stores(void)
+{
+    return store != NULL;
+}
+int ble_port_store_error(void)
+{
+    return store ? woad_bond_file_error(store) : 0;
+}
 
 /* The first of several failures is shown: the program may not look at config("bond_error"). */
 static void store_show(int before)
@@ -120,9 +158,18 @@ int ble_port_store_remove(const struct woad_addr *peer)
     return store ? woad_bond_file_remove(store, peer) : WOAD_ENOENT;
 }
 
-bool ble_port_is_open(void) { return io.port && !atomic_load(&io.lost); }
-bool ble_port_interrupts(void) { return io.port && pthread_equal(pthread_self(), io.main); }
-int ble_port_descriptor(void) { return ble_port_is_open() ? woad_port_fd(io.port) : -1; }
+bool ble_port_is_open(void)
+{
+    return io.port && !atomic_load(&io.lost);
+}
+bool ble_port_interrupts(void)
+{
+    return io.port && pthread_equal(pthread_self(), io.main);
+}
+int ble_port_descriptor(void)
+{
+    return ble_port_is_open() ? woad_port_fd(io.port) : -1;
+}
 
 /* Something was put in the scheduler: by another thread, while the main one may sleep. */
 void woad_mp_scheduled(void)
@@ -132,7 +179,10 @@ void woad_mp_scheduled(void)
     }
 }
 
-static void on_signal(int n) { (void)n; }
+static void on_signal(int n)
+{
+    (void)n;
+}
 
 static void run_node(mp_sched_node_t *node)
 {
@@ -159,7 +209,7 @@ static void thread_kick(void)
     atomic_store(&io.taken, false);
     while (!atomic_load(&io.stop) && !atomic_load(&io.taken)) {
         mp_sched_schedule_node(&io.node, run_node);
-        pthread_kill(io.main, SIGURG);   /* again, even if it is scheduled already */
+        pthread_kill(io.main, SIGURG); /* again, even if it is scheduled already */
         thread_sleep(-1, 0, ms);
         ms = ms < 50 ? ms * 2 : 50;
     }
@@ -192,7 +242,7 @@ static void *thread_main(void *arg)
         if (n > 0 && fds[0].revents) {
             uint64_t count;
             (void)!read(io.wake, &count, sizeof count);
-            continue;                    /* other times to wait for */
+            continue; /* other times to wait for */
         }
         atomic_store(&io.armed, false);
         thread_kick();
@@ -292,11 +342,20 @@ int ble_port_pump(struct woad *h)
     return woad_port_pump(io.port, h, &io.next);
 }
 
-int ble_port_flush(struct woad *h) { return ble_port_is_open() ? woad_port_flush(io.port, h) : 0; }
+int ble_port_flush(struct woad *h)
+{
+    return ble_port_is_open() ? woad_port_flush(io.port, h) : 0;
+}
 
-bool ble_port_more(void) { return ble_port_is_open() && !io.next; }
+bool ble_port_more(void)
+{
+    return ble_port_is_open() && !io.next;
+}
 
-void ble_port_clock(struct woad *h) { woad_clock(h, woad_port_now_ms()); }
+void ble_port_clock(struct woad *h)
+{
+    woad_clock(h, woad_port_now_ms());
+}
 
 void ble_port_wait(uint32_t ms)
 {
@@ -304,7 +363,10 @@ void ble_port_wait(uint32_t ms)
     poll(&fd, 1, (int)(ms < io.next ? ms : io.next));
 }
 
-void ble_port_schedule(void) { mp_sched_schedule_node(&io.node, run_node); }
+void ble_port_schedule(void)
+{
+    mp_sched_schedule_node(&io.node, run_node);
+}
 
 void ble_port_soon(void)
 {
@@ -323,7 +385,7 @@ void ble_port_arm(uint32_t least_ms)
         return;
     }
     ble_obj_t *o = ble_object();
-    bool waits = o && !ble_queue_empty(o);                 /* something, for the program */
+    bool waits = o && !ble_queue_empty(o); /* something, for the program */
     uint32_t due = ble_due(), wait = waits ? 0 : io.next;
     wait = wait < due ? wait : due;
     wait = wait > least_ms ? wait : least_ms;

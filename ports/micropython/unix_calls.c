@@ -121,7 +121,7 @@ static bool ready(int fd, short events, int64_t deadline)
     int n;
     while ((n = wait_until(&p, deadline)) <= 0) {
         if (n < 0 && errno != EINTR) {
-            return true;                 /* the call itself will say */
+            return true; /* the call itself will say */
         }
         if (n == 0) {
             errno = EAGAIN;
@@ -213,7 +213,7 @@ int __wrap_connect(int fd, const struct sockaddr *to, socklen_t size)
     }
     mp_handle_pending(true);
     if (!ready(fd, POLLOUT, deadline)) {
-        errno = EINPROGRESS;             /* as a connect() whose time is over */
+        errno = EINPROGRESS; /* as a connect() whose time is over */
         return -1;
     }
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);

@@ -2,7 +2,7 @@
 #ifndef WOAD_MP_UNIX_CALLS_H
 #define WOAD_MP_UNIX_CALLS_H
 
-bool ble_port_interrupts(void);          /* the calling thread, when packets come */
-int ble_port_descriptor(void);           /* of the controller; -1: none */
+bool ble_port_interrupts(void); /* the calling thread, when packets come */
+int ble_port_descriptor(void);  /* of the controller; -1: none */
 
 #endif

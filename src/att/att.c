@@ -35,7 +35,7 @@ static void att_indicated(struct att_bearer *b, int status)
     b->indicated = 0;
     b->indicate_due = 0;
     if (ours && !status && h->gatt_bonds) {
-        h->gatt_bonds->told(b->c);
+        h->gatt_bonds->service_changed_confirmed(b->c);
     }
     if (ev.u.done.handle && !ours) {
         emit_of(b->c, WOAD_EV_INDICATED, &ev);
@@ -57,9 +57,9 @@ static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in
     if ((op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
         return;
     }
-    c->att_refuse = op | ATT_OP_COMMAND; /* no request has this bit */
+    c->att_refused_op = op | ATT_OP_COMMAND; /* no request has this bit */
     if (op == ATT_MTU_REQ && rd_left(in) == 2) {
-        c->att_refuse = op;              /* it is granted */
+        c->att_refused_op = op; /* it is granted */
         att_set_mtu(c, get_le16(in->p));
     }
 }
@@ -76,11 +76,11 @@ void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err)
 static bool att_tx_refused(struct att_bearer *b, struct wr *out)
 {
     struct conn *c = b->c;
-    uint8_t refuse = c->att_refuse;
+    uint8_t refuse = c->att_refused_op;
     if (!refuse || !att_is_fixed(b)) {
         return false;
     }
-    c->att_refuse = 0;
+    c->att_refused_op = 0;
     if (refuse == ATT_MTU_REQ) {
         wr_u8(out, ATT_MTU_RSP);
         wr_le16(out, att_offer(c));
@@ -96,8 +96,8 @@ void att_rx(struct att_bearer *b, struct rd *in)
 {
     struct woad *h = b->c->h;
     size_t len = rd_left(in);
-    if (!len || (len > b->mtu && len > b->c->offered)) {
-        return;                          /* not a PDU of this bearer */
+    if (!len || (len > b->mtu && len > b->c->offered_mtu)) {
+        return; /* not a PDU of this bearer */
     }
     uint8_t op = *in->p++;
     if (op == ATT_CONFIRM) {
@@ -127,9 +127,9 @@ void att_room(struct conn *c)
 /* All that was queued has left, and the controller is done with it. */
 void att_completed(struct conn *c)
 {
-    if (!c->in_controller && !c->tx_left && c->queue_owed && fifo_empty(&c->queue) &&
-        !c->queue_on) {
-        c->queue_owed = false;
+    if (!c->packets_in_controller && !c->tx_left && c->tx_done_due && fifo_empty(&c->queue) &&
+        !c->queue_bearer) {
+        c->tx_done_due = false;
         emit_plain(c, WOAD_EV_TX_DONE);
     }
 }
@@ -139,7 +139,7 @@ void att_completed(struct conn *c)
 static void att_drop_first(struct conn *c, uint16_t len)
 {
     fifo_drop_len(&c->queue, len);
-    stir_conn(c);
+    conn_mark_ready(c);
     att_room(c);
     att_completed(c);
 }
@@ -181,7 +181,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
     struct fifo *q = &c->queue;
     uint8_t *pdu = fifo_first(q);
     uint16_t all = pdu ? fifo_len(pdu) : 0, len = all;
-    if (!pdu || c->queue_on || (len > b->mtu && b->mtu < att_most(c))) {
+    if (!pdu || c->queue_bearer || (len > b->mtu && b->mtu < att_max_mtu(c))) {
         return false;
     }
     if (pdu[0] != ATT_NOTIFY) {
@@ -206,18 +206,18 @@ bool att_tx(struct att_bearer *b, struct wr *out)
            (h->att_client && h->att_client->tx(b, out));
 }
 
-IN_PLACE uint8_t *att_queue_put(struct conn *c, size_t len)
+ALWAYS_INLINE uint8_t *att_queue_put(struct conn *c, size_t len)
 {
     uint8_t *pdu = fifo_put(&c->queue, len);
     if (!pdu) {
         c->queue_full = true;
         return NULL;
     }
-    c->queue_owed = true;
+    c->tx_done_due = true;
     if (c->h->eatt_role) {
-        stir_channels(c);                /* its bearers */
+        conn_mark_channels_ready(c); /* its bearers */
     } else {
-        stir_queue(c);
+        conn_mark_queue_ready(c);
     }
     return pdu;
 }
@@ -229,10 +229,9 @@ uint8_t *att_queue_open(struct conn *c, size_t len)
 }
 
 /* Queues { op u8, handle u16, value }, the value cut at the MTU and at 512 octets. */
-int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
-              size_t len)
+int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
 {
-    size_t most = att_value_most(c);
+    size_t most = att_max_value(c);
     len = len < most ? len : most;
     uint8_t *pdu = att_queue_put(c, 3 + len);
     if (!pdu) {
@@ -250,15 +249,15 @@ int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data,
  * the program offers since: where both sides ask, both exchanges come to the same.  3.4.2.2 */
 uint16_t att_offer(struct conn *c)
 {
-    c->offered = c->offered ? c->offered : c->h->mtu;
-    return c->offered;
+    c->offered_mtu = c->offered_mtu ? c->offered_mtu : c->h->mtu;
+    return c->offered_mtu;
 }
 
 void att_set_mtu(struct conn *c, uint16_t peer)
 {
-    uint32_t mtu = least(att_offer(c), peer);
+    uint32_t mtu = min_u32(att_offer(c), peer);
     c->bearer->mtu = (uint16_t)(mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu);
-    stir_conn(c);                        /* a response goes before what is sent in the event */
+    conn_mark_ready(c); /* a response goes before what is sent in the event */
     struct woad_event ev;
     ev.u.mtu.mtu = c->bearer->mtu;
     emit_of(c, WOAD_EV_MTU, &ev);
@@ -285,7 +284,7 @@ uint32_t att_due(struct woad *h)
             att_timed_out(b);
             att_indicated(b, WOAD_ETIMEDOUT);
         }
-        left = least(left, mine);
+        left = min_u32(left, mine);
     }
     return left;
 }

@@ -13,24 +13,27 @@
 #include "att.h"
 
 struct eatt_bearer {
-    uint8_t *ring;                       /* two PDUs with their lengths */
-    uint8_t *in, *out;                   /* a PDU each */
+    uint8_t *ring;     /* two PDUs with their lengths */
+    uint8_t *in, *out; /* a PDU each */
 };
 
 /* What we have asked a peer for. */
 struct eatt_conn {
-    uint8_t wanted;                      /* bearers that are asked for, or will be again */
+    uint8_t wanted; /* bearers that are asked for, or will be again */
     uint8_t tries;
-    bool crossed;                        /* the peer has asked meanwhile */
+    bool crossed; /* the peer has asked meanwhile */
     int status;
     uint32_t again_due;
 };
 
-struct eatt { struct eatt_bearer *bearers; struct eatt_conn *conns; };
+struct eatt {
+    struct eatt_bearer *bearers;
+    struct eatt_conn *conns;
+};
 
-HOLD_SIZE(eatt, WOAD_SIZE_EATT);
-HOLD_SIZE(eatt_bearer, WOAD_SIZE_EATT_BEARER);
-HOLD_SIZE(eatt_conn, WOAD_SIZE_EATT_CONN);
+ASSERT_SIZE(eatt, WOAD_SIZE_EATT);
+ASSERT_SIZE(eatt_bearer, WOAD_SIZE_EATT_BEARER);
+ASSERT_SIZE(eatt_conn, WOAD_SIZE_EATT_CONN);
 
 enum { EATT_TRIES = 4, EATT_DELAY_MS = 100 };
 
@@ -42,7 +45,7 @@ static struct eatt_conn *eatt_of(const struct conn *c)
 static uint16_t eatt_number(const struct coc *k)
 {
     const struct woad *h = k->c->h;
-    return (uint16_t)(k - h->cocs->channels - h->cfg.channels);
+    return (uint16_t)(k - h->cocs->channels - h->cfg.l2cap_channels);
 }
 
 static struct att_bearer *bearer_of(const struct coc *k)
@@ -51,7 +54,10 @@ static struct att_bearer *bearer_of(const struct coc *k)
     return &h->bearers[h->cfg.conns + eatt_number(k)];
 }
 
-static size_t ring_room(const struct woad *h) { return 2 * (h->cfg.mtu + 2u); }
+static size_t ring_room(const struct woad *h)
+{
+    return 2 * (h->cfg.mtu + 2u);
+}
 
 static uint8_t *eatt_ring(const struct coc *k, size_t *size)
 {
@@ -62,7 +68,7 @@ static uint8_t *eatt_ring(const struct coc *k, size_t *size)
 
 static struct woad_coc_params eatt_params(const struct woad *h)
 {
-    uint16_t mtu = h->mtu > COC_LEAST_ENHANCED ? h->mtu : (uint16_t)COC_LEAST_ENHANCED;
+    uint16_t mtu = h->mtu > COC_MTU_MIN_ENHANCED ? h->mtu : (uint16_t)COC_MTU_MIN_ENHANCED;
     return (struct woad_coc_params){ .psm = PSM_EATT, .mtu = mtu, .security = WOAD_COC_ENCRYPTED };
 }
 
@@ -99,7 +105,7 @@ static struct rd eatt_first(struct coc *k)
 static void eatt_drop_first(struct coc *k)
 {
     uint32_t n = 2u + get_le16(k->ring + k->head);
-    k->head += n;                        /* it is in one piece, so this is the end at most */
+    k->head += n; /* it is in one piece, so this is the end at most */
     k->used -= n;
     k->head = k->used && k->head < k->size ? k->head : 0;
     k->sdus--;
@@ -168,14 +174,14 @@ static void eatt_read(struct coc *k)
 
 static struct coc *eatt_channel(const struct woad *h, uint16_t e)
 {
-    return &h->cocs->channels[h->cfg.channels + e];
+    return &h->cocs->channels[h->cfg.l2cap_channels + e];
 }
 
 /* Octets of a PDU that the credits of now are enough for; 0: it is not open. */
 static uint32_t eatt_at_once(const struct coc *k)
 {
     uint32_t n = (uint32_t)k->peer[COC_CREDITS] * k->peer[COC_MPS];
-    return k->state == COC_OPEN && n > 2 ? least(n - 2, bearer_of(k)->mtu) : 0;
+    return k->state == COC_OPEN && n > 2 ? min_u32(n - 2, bearer_of(k)->mtu) : 0;
 }
 
 /* Whether the first of the queue goes here: all its frames have a credit, so that it is not in the
@@ -186,7 +192,7 @@ static bool eatt_queue_fits(const struct coc *k)
     const struct conn *c = k->c;
     const struct woad *h = c->h;
     const uint8_t *pdu = fifo_first(&c->queue);
-    uint32_t len = pdu ? least(fifo_len(pdu), bearer_of(k)->mtu) : 0;
+    uint32_t len = pdu ? min_u32(fifo_len(pdu), bearer_of(k)->mtu) : 0;
     if (eatt_at_once(k) >= len) {
         return pdu != NULL;
     }
@@ -216,7 +222,7 @@ static bool eatt_fill(struct coc *k)
         if (!eatt_queue_fits(k) || !att_tx_queue(b, &out)) {
             return false;
         }
-        k->c->queue_on = (uint16_t)(b - h->bearers);
+        k->c->queue_bearer = (uint16_t)(b - h->bearers);
     }
     coc_begin(k, e->out, wr_len(&out));
     return true;
@@ -227,8 +233,8 @@ static void eatt_data(struct coc *k, enum woad_event_type type)
     struct conn *c = k->c;
     if (type == WOAD_EV_COC_DATA) {
         eatt_read(k);
-    } else if (c->queue_on == bearer_of(k) - c->h->bearers) {
-        c->queue_on = 0;
+    } else if (c->queue_bearer == bearer_of(k) - c->h->bearers) {
+        c->queue_bearer = 0;
     }
 }
 
@@ -257,7 +263,7 @@ static bool eatt_asks(const struct conn *c)
     const struct woad *h = c->h;
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         const struct coc *k = eatt_channel(h, e);
-        if (k->c == c && k->ours && !k->told &&
+        if (k->c == c && k->ours && !k->ended &&
             (k->state == COC_WANTS || k->state == COC_WAIT_ANSWER)) {
             return true;
         }
@@ -270,7 +276,7 @@ static bool eatt_asks(const struct conn *c)
 static void eatt_again(struct conn *c)
 {
     struct eatt_conn *e = eatt_of(c);
-    uint32_t ms = 2u * (c->now[NOW_LATENCY] + 1u) * c->now[NOW_INTERVAL] * 5 / 4;
+    uint32_t ms = 2u * (c->current[CURRENT_LATENCY] + 1u) * c->current[CURRENT_INTERVAL] * 5 / 4;
     ms = ms > EATT_DELAY_MS ? ms : EATT_DELAY_MS;
     e->again_due = deadline_in(c->h, c->central ? 1 : ms + 1);
     e->tries++;
@@ -301,7 +307,7 @@ static void eatt_answered(struct conn *c)
 
 static uint16_t eatt_mtu(const struct coc *k)
 {
-    return (uint16_t)least(k->own[COC_MTU], k->peer[COC_MTU]);
+    return (uint16_t)min_u32(k->own[COC_MTU], k->peer[COC_MTU]);
 }
 
 static void eatt_opened(struct coc *k)
@@ -324,11 +330,11 @@ static void eatt_ended(struct coc *k, int status)
     struct conn *c = k->c;
     struct eatt_conn *e = eatt_of(c);
     if (b->mtu) {
-        c->queue_on = c->queue_on == b - c->h->bearers ? 0 : c->queue_on;
+        c->queue_bearer = c->queue_bearer == b - c->h->bearers ? 0 : c->queue_bearer;
         c->cocs->bearers--;
         att_close(b, WOAD_ENOTCONN);
-        if (c->state == CONN_OPEN && !c->in_controller && !c->tx_left) {
-            att_completed(c);            /* no packet follows that would tell of it */
+        if (c->state == CONN_OPEN && !c->packets_in_controller && !c->tx_left) {
+            att_completed(c); /* no packet follows that would tell of it */
         }
         eatt_tell(c, status);
         return;
@@ -369,7 +375,7 @@ static void eatt_timed_out(struct att_bearer *b)
 }
 
 /* A value may go by any bearer on which there is room for it. */
-static uint16_t eatt_most(const struct conn *c)
+static uint16_t eatt_max_mtu(const struct conn *c)
 {
     const struct woad *h = c->h;
     uint16_t most = 0;
@@ -388,22 +394,28 @@ static int eatt_request(const struct att_bearer *b)
 }
 
 static const struct eatt_role eatt_role = {
-    .params = eatt_params, .asked = eatt_asked, .ring = eatt_ring, .fill = eatt_fill,
+    .params = eatt_params,
+    .asked = eatt_asked,
+    .ring = eatt_ring,
+    .fill = eatt_fill,
     .data = eatt_data,
-    .event = eatt_event, .timed_out = eatt_timed_out, .most = eatt_most, .request = eatt_request,
+    .event = eatt_event,
+    .timed_out = eatt_timed_out,
+    .max_mtu = eatt_max_mtu,
+    .request = eatt_request,
 };
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static void eatt_carve(struct woad *h)
+static void eatt_layout(struct woad *h)
 {
-    struct eatt *t = arena_take(h, 1, sizeof *t);
+    struct eatt *t = arena_alloc(h, 1, sizeof *t);
     uint8_t n = h->cfg.att_bearers;
-    struct eatt_bearer *bearers = arena_take(h, n, sizeof *bearers);
-    struct eatt_conn *conns = arena_take(h, h->cfg.conns, sizeof *conns);
-    arena_each(h, n, ring_room(h), EACH(bearers, ring));
-    arena_each(h, n, h->cfg.mtu, EACH(bearers, in));
-    arena_each(h, n, h->cfg.mtu, EACH(bearers, out));
+    struct eatt_bearer *bearers = arena_alloc(h, n, sizeof *bearers);
+    struct eatt_conn *conns = arena_alloc(h, h->cfg.conns, sizeof *conns);
+    arena_alloc_slots(h, n, ring_room(h), ARENA_SLOT(bearers, ring));
+    arena_alloc_slots(h, n, h->cfg.mtu, ARENA_SLOT(bearers, in));
+    arena_alloc_slots(h, n, h->cfg.mtu, ARENA_SLOT(bearers, out));
     if (t) {
         *t = (struct eatt){ bearers, conns };
         h->eatt = t;
@@ -431,8 +443,8 @@ static void eatt_ask(struct conn *c)
     struct eatt_conn *e = eatt_of(c);
     const struct woad_coc_params p = eatt_params(c->h);
     uint16_t cids[WOAD_COC_AT_ONCE];
-    int err = conn_lacks(c, p.security) ? WOAD_EACCES : WOAD_ENOMEM;
-    stir_conn(c);
+    int err = conn_security_error(c, p.security) ? WOAD_EACCES : WOAD_ENOMEM;
+    conn_mark_ready(c);
     e->again_due = 0;
     e->crossed = false;
     e->status = err == WOAD_EACCES ? err : e->status;
@@ -453,13 +465,13 @@ static uint32_t eatt_due(struct woad *h)
         if (mine == 0) {
             eatt_ask(c);
         }
-        left = least(left, mine);
+        left = min_u32(left, mine);
     }
     return left;
 }
 
-const struct woad_feature woad_eatt = {
-    .carve = eatt_carve,
+const struct woad_feature woad_feature_eatt = {
+    .layout = eatt_layout,
     .conn_open = eatt_conn_open,
     .conn_close = eatt_conn_close,
     .due = eatt_due,
@@ -468,7 +480,7 @@ const struct woad_feature woad_eatt = {
 int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
 {
     uint16_t cids[WOAD_COC_AT_ONCE];
-    struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_for_call(h, conn);
     if (!h->eatt_role) {
         return WOAD_ENOTSUP;
     }
@@ -478,7 +490,7 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
     if (!n || n > WOAD_COC_AT_ONCE) {
         return WOAD_EINVAL;
     }
-    if (conn_lacks(c, WOAD_COC_ENCRYPTED)) {
+    if (conn_security_error(c, WOAD_COC_ENCRYPTED)) {
         return WOAD_EACCES;
     }
     if (eatt_of(c)->wanted) {
@@ -494,20 +506,20 @@ int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
 
 int woad_eatt_close(struct woad *h, uint16_t conn)
 {
-    struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_for_call(h, conn);
     if (!h->eatt_role) {
         return WOAD_ENOTSUP;
     }
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    eatt_of(c)->tries = EATT_TRIES;      /* what is refused is not asked for again */
+    eatt_of(c)->tries = EATT_TRIES; /* what is refused is not asked for again */
     if (eatt_of(c)->again_due) {
         eatt_give_up(c, WOAD_ECANCELED);
     }
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         struct coc *k = eatt_channel(h, e);
-        if (k->state != COC_FREE && k->state != COC_ENDING && !k->told && k->c == c) {
+        if (k->state != COC_FREE && k->state != COC_ENDING && !k->ended && k->c == c) {
             coc_end(k, bearer_of(k)->mtu ? 0 : WOAD_ECANCELED);
         }
     }

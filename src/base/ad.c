@@ -12,7 +12,7 @@ const uint8_t *woad_ad_find(const uint8_t *data, size_t len, uint8_t type, size_
     while (rd_left(&in)) {
         uint8_t n = rd_u8(&in);
         if (n == 0) {
-            break;                       /* early termination */
+            break; /* early termination */
         }
         uint8_t t = rd_u8(&in);
         const uint8_t *value = rd_bytes(&in, n - 1u);

@@ -14,11 +14,22 @@
  * Compilers do not put two stores together when they are to make small code; a struct's member is
  * one where the processor can do that. */
 #if defined __GNUC__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-struct le16 { uint16_t v; } __attribute__((packed, may_alias));
-inline uint16_t get_le16(const uint8_t *p) { return ((const struct le16 *)p)->v; }
-inline void put_le16(uint8_t *p, uint16_t v) { ((struct le16 *)p)->v = v; }
+struct le16 {
+    uint16_t v;
+} __attribute__((packed, may_alias));
+inline uint16_t get_le16(const uint8_t *p)
+{
+    return ((const struct le16 *)p)->v;
+}
+inline void put_le16(uint8_t *p, uint16_t v)
+{
+    ((struct le16 *)p)->v = v;
+}
 #else
-inline uint16_t get_le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+inline uint16_t get_le16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
 inline void put_le16(uint8_t *p, uint16_t v)
 {
     p[0] = (uint8_t)v;
@@ -28,23 +39,35 @@ inline void put_le16(uint8_t *p, uint16_t v)
 
 /* Where each packet passes: the call would be as long as what is called. */
 #ifdef __GNUC__
-#define IN_PLACE static inline __attribute__((always_inline))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #else
-#define IN_PLACE static inline
+#define ALWAYS_INLINE static inline
 #endif
 
-struct rd { const uint8_t *p, *end; bool bad; };
-struct wr { uint8_t *base, *p, *end; bool bad; };
+struct rd {
+    const uint8_t *p, *end;
+    bool bad;
+};
+struct wr {
+    uint8_t *base, *p, *end;
+    bool bad;
+};
 
 inline struct rd rd_of(const uint8_t *p, size_t n)
 {
     return (struct rd){ p, p + n, false };
 }
 
-inline size_t rd_left(const struct rd *r) { return (size_t)(r->end - r->p); }
+inline size_t rd_left(const struct rd *r)
+{
+    return (size_t)(r->end - r->p);
+}
 
 /* Exactly this PDU. */
-inline bool rd_done(const struct rd *r) { return !r->bad && r->p == r->end; }
+inline bool rd_done(const struct rd *r)
+{
+    return !r->bad && r->p == r->end;
+}
 
 inline const uint8_t *rd_bytes(struct rd *r, size_t n)
 {
@@ -112,11 +135,17 @@ inline struct wr wr_of(uint8_t *p, size_t n)
     return (struct wr){ p, p, p + n, false };
 }
 
-inline size_t wr_len(const struct wr *w) { return (size_t)(w->p - w->base); }
-inline size_t wr_room(const struct wr *w) { return (size_t)(w->end - w->p); }
+inline size_t wr_len(const struct wr *w)
+{
+    return (size_t)(w->p - w->base);
+}
+inline size_t wr_room(const struct wr *w)
+{
+    return (size_t)(w->end - w->p);
+}
 
 /* wr_bytes(), in place. */
-IN_PLACE void wr_copy(struct wr *w, const void *src, size_t n)
+ALWAYS_INLINE void wr_copy(struct wr *w, const void *src, size_t n)
 {
     uint8_t *p = w->p;
     if (n > (size_t)(w->end - p)) {
@@ -130,7 +159,7 @@ IN_PLACE void wr_copy(struct wr *w, const void *src, size_t n)
 }
 
 /* wr_cut(), in place. */
-IN_PLACE void wr_copy_cut(struct wr *w, const void *src, size_t n)
+ALWAYS_INLINE void wr_copy_cut(struct wr *w, const void *src, size_t n)
 {
     uint8_t *p = w->p;
     size_t room = (size_t)(w->end - p);

@@ -10,11 +10,14 @@
 #include "buf.h"
 
 /* Room that may not be there.  The tests make each of these fail in turn. */
-#ifndef RESERVE
-#define RESERVE(has_room) (has_room)
+#ifndef MAY_FAIL
+#define MAY_FAIL(has_room) (has_room)
 #endif
 
-struct fifo { uint8_t *mem; uint16_t size, head, tail, end; };
+struct fifo {
+    uint8_t *mem;
+    uint16_t size, head, tail, end;
+};
 
 /* An empty one; its memory stays. */
 inline void fifo_begin(struct fifo *f, uint16_t size)
@@ -23,7 +26,10 @@ inline void fifo_begin(struct fifo *f, uint16_t size)
     f->head = f->tail = f->end = 0;
 }
 
-IN_PLACE bool fifo_empty(const struct fifo *f) { return !f->tail; }
+ALWAYS_INLINE bool fifo_empty(const struct fifo *f)
+{
+    return !f->tail;
+}
 
 /* Octets that are free behind the last. */
 inline size_t fifo_behind(const struct fifo *f)
@@ -33,14 +39,14 @@ inline size_t fifo_behind(const struct fifo *f)
 
 inline bool fifo_has_room(const struct fifo *f, size_t n)
 {
-    return RESERVE(n + 2 <= fifo_behind(f) || (!f->end && n + 2 <= f->head));
+    return MAY_FAIL(n + 2 <= fifo_behind(f) || (!f->end && n + 2 <= f->head));
 }
 
 /* A record of `n` octets, which the caller fills; NULL when there is no room. */
 inline uint8_t *fifo_put(struct fifo *f, size_t n)
 {
     size_t at = f->tail, all = n + 2, head = f->head;
-    if (!RESERVE(true)) {                /* what fifo_has_room() asks is asked on the way */
+    if (!MAY_FAIL(true)) { /* what fifo_has_room() asks is asked on the way */
         return NULL;
     }
     if (all > (f->end ? head : f->size) - at) {
@@ -56,12 +62,15 @@ inline uint8_t *fifo_put(struct fifo *f, size_t n)
 }
 
 /* The octets of the first, NULL when it is empty; of the one behind, NULL when it is the last. */
-IN_PLACE uint8_t *fifo_first(const struct fifo *f)
+ALWAYS_INLINE uint8_t *fifo_first(const struct fifo *f)
 {
     return f->tail ? f->mem + f->head + 2 : NULL;
 }
 
-inline uint16_t fifo_len(const uint8_t *p) { return get_le16(p - 2); }
+inline uint16_t fifo_len(const uint8_t *p)
+{
+    return get_le16(p - 2);
+}
 
 inline uint8_t *fifo_next(const struct fifo *f, const uint8_t *p)
 {
@@ -82,12 +91,12 @@ inline void fifo_begins(struct fifo *f, size_t head)
 }
 
 /* Takes the first out, which has `len` octets. */
-IN_PLACE void fifo_drop_len(struct fifo *f, size_t len)
+ALWAYS_INLINE void fifo_drop_len(struct fifo *f, size_t len)
 {
     fifo_begins(f, f->head + 2u + len);
 }
 
-IN_PLACE void fifo_drop(struct fifo *f)
+ALWAYS_INLINE void fifo_drop(struct fifo *f)
 {
     fifo_drop_len(f, get_le16(f->mem + f->head));
 }
@@ -104,7 +113,7 @@ inline void fifo_remove(struct fifo *f, const uint8_t *p)
     }
     memmove(f->mem + at, f->mem + at + n, f->tail - at - n);
     f->tail = (uint16_t)(f->tail - n);
-    if (!f->tail && f->end) {            /* nothing is wrapped any more */
+    if (!f->tail && f->end) { /* nothing is wrapped any more */
         f->tail = f->end;
         f->end = 0;
     }

@@ -128,8 +128,8 @@ int toolbox_f4(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32]
 
 /* 2.2.7: a counter, "btle", n1, n2, a1, a2, 256 */
 int toolbox_f5(const struct toolbox *t, const uint8_t w[32], const uint8_t n1[16],
-               const uint8_t n2[16], const uint8_t a1[7], const uint8_t a2[7],
-               uint8_t mac_key[16], uint8_t ltk[16])
+               const uint8_t n2[16], const uint8_t a1[7], const uint8_t a2[7], uint8_t mac_key[16],
+               uint8_t ltk[16])
 {
     static const uint8_t salt[16] = { 0x6c, 0x88, 0x83, 0x91, 0xaa, 0xf5, 0xa5, 0x38,
                                       0x60, 0x37, 0x0b, 0xdb, 0x5a, 0x60, 0x83, 0xbe };
@@ -151,8 +151,8 @@ int toolbox_f5(const struct toolbox *t, const uint8_t w[32], const uint8_t n1[16
 }
 
 int toolbox_f6(const struct toolbox *t, const uint8_t w[16], const uint8_t n1[16],
-               const uint8_t n2[16], const uint8_t r[16], const uint8_t io[3],
-               const uint8_t a1[7], const uint8_t a2[7], uint8_t out[16])
+               const uint8_t n2[16], const uint8_t r[16], const uint8_t io[3], const uint8_t a1[7],
+               const uint8_t a2[7], uint8_t out[16])
 {
     struct toolbox_mac m;
     toolbox_mac_begin(&m, t, w);
@@ -172,8 +172,9 @@ int toolbox_g2(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32]
     mac_both(&m, u, v, 32);
     toolbox_mac_more(&m, y, 16);
     int err = toolbox_mac_end(&m, mac);
-    *number = ((uint32_t)mac[12] << 24 | (uint32_t)mac[13] << 16 | (uint32_t)mac[14] << 8 |
-               mac[15]) % 1000000;
+    *number =
+        ((uint32_t)mac[12] << 24 | (uint32_t)mac[13] << 16 | (uint32_t)mac[14] << 8 | mac[15]) %
+        1000000;
     return err;
 }
 

@@ -20,7 +20,7 @@ struct toolbox_mac {
 };
 void toolbox_mac_begin(struct toolbox_mac *m, const struct toolbox *t, const uint8_t key[16]);
 void toolbox_mac_more(struct toolbox_mac *m, const uint8_t *p, size_t len);
-void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len);   /* the last first */
+void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len); /* the last first */
 int toolbox_mac_end(struct toolbox_mac *m, uint8_t mac[16]);
 
 int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *m, size_t len,
@@ -34,11 +34,11 @@ int toolbox_s1(const struct toolbox *t, const uint8_t k[16], const uint8_t r1[16
 int toolbox_f4(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
                const uint8_t x[16], uint8_t z, uint8_t out[16]);
 int toolbox_f5(const struct toolbox *t, const uint8_t w[32], const uint8_t n1[16],
-               const uint8_t n2[16], const uint8_t a1[7], const uint8_t a2[7],
-               uint8_t mac_key[16], uint8_t ltk[16]);
+               const uint8_t n2[16], const uint8_t a1[7], const uint8_t a2[7], uint8_t mac_key[16],
+               uint8_t ltk[16]);
 int toolbox_f6(const struct toolbox *t, const uint8_t w[16], const uint8_t n1[16],
-               const uint8_t n2[16], const uint8_t r[16], const uint8_t io[3],
-               const uint8_t a1[7], const uint8_t a2[7], uint8_t out[16]);
+               const uint8_t n2[16], const uint8_t r[16], const uint8_t io[3], const uint8_t a1[7],
+               const uint8_t a2[7], uint8_t out[16]);
 /* The number to compare: 0 to 999,999. */
 int toolbox_g2(const struct toolbox *t, const uint8_t u[32], const uint8_t v[32],
                const uint8_t x[16], const uint8_t y[16], uint32_t *number);

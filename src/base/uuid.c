@@ -5,7 +5,7 @@
 
 /* 00000000-0000-1000-8000-00805F9B34FB; the 16- and 32-bit forms stand in octets 12 to 15. */
 static const uint8_t base_uuid[16] = { 0xfb, 0x34, 0x9b, 0x5f, 0x80, 0x00, 0x00, 0x80,
-                                       0x00, 0x10, 0, 0, 0, 0, 0, 0 };
+                                       0x00, 0x10, 0,    0,    0,    0,    0,    0 };
 
 static void uuid_widen(const struct woad_uuid *u, uint8_t le[16])
 {

@@ -2,9 +2,13 @@
 #include "host.h"
 
 /* The strictest alignment a struct here needs. */
-union align { void *p; uint32_t u; size_t s; };
+union align {
+    void *p;
+    uint32_t u;
+    size_t s;
+};
 
-void *arena_take(struct woad *h, size_t n, size_t size)
+void *arena_alloc(struct woad *h, size_t n, size_t size)
 {
     struct arena *a = h->arena;
     size_t at = (a->len + sizeof(union align) - 1) / sizeof(union align) * sizeof(union align);
@@ -12,9 +16,9 @@ void *arena_take(struct woad *h, size_t n, size_t size)
     return a->mem ? a->mem + at : NULL;
 }
 
-void *arena_each(struct woad *h, size_t n, size_t size, void *to, unsigned where)
+void *arena_alloc_slots(struct woad *h, size_t n, size_t size, void *to, unsigned where)
 {
-    uint8_t *all = arena_take(h, n, size), *at = to;
+    uint8_t *all = arena_alloc(h, n, size), *at = to;
     for (uint8_t *mine = all; mine && n; n--) {
         memcpy(at + (where & 0xff), &mine, sizeof mine);
         mine += size;
@@ -23,12 +27,12 @@ void *arena_each(struct woad *h, size_t n, size_t size, void *to, unsigned where
     return all;
 }
 
-void *arena_conns(struct woad *h, size_t size, void *to, unsigned where)
+void *arena_alloc_per_conn(struct woad *h, size_t size, void *to, unsigned where)
 {
-    return arena_each(h, h->cfg.conns, size, to, where);
+    return arena_alloc_slots(h, h->cfg.conns, size, to, where);
 }
 
-void *arena_bearers(struct woad *h, size_t size, void *to, unsigned where)
+void *arena_alloc_per_bearer(struct woad *h, size_t size, void *to, unsigned where)
 {
-    return arena_each(h, (size_t)h->cfg.conns + h->cfg.att_bearers, size, to, where);
+    return arena_alloc_slots(h, (size_t)h->cfg.conns + h->cfg.att_bearers, size, to, where);
 }

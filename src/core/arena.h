@@ -9,24 +9,28 @@
 
 struct woad;
 
-struct arena { uint8_t *mem; size_t len; };
+struct arena {
+    uint8_t *mem;
+    size_t len;
+};
 
 /* Memory for n structs of `size` octets, aligned for any of them. */
-void *arena_take(struct woad *h, size_t n, size_t size);
+void *arena_alloc(struct woad *h, size_t n, size_t size);
 /* `size` octets for each of n structs: the pointer in each is set to its own.  Returns the first.
- * Which structs and which pointer: EACH(structs, field). */
-void *arena_each(struct woad *h, size_t n, size_t size, void *to, unsigned where);
-void *arena_conns(struct woad *h, size_t size, void *to, unsigned where);    /* per connection */
-void *arena_bearers(struct woad *h, size_t size, void *to, unsigned where);  /* per ATT bearer */
+ * Which structs and which pointer: ARENA_SLOT(structs, field). */
+void *arena_alloc_slots(struct woad *h, size_t n, size_t size, void *to, unsigned where);
+void *arena_alloc_per_conn(struct woad *h, size_t size, void *to,
+                           unsigned where); /* per connection */
+void *arena_alloc_per_bearer(struct woad *h, size_t size, void *to,
+                             unsigned where); /* per ATT bearer */
 
 /* The structs, their size and the pointer's offset, packed in 16 bits. */
-#define EACH(to, field) \
-    (to), (unsigned)(sizeof *(to) << 8 | OFFSET(__typeof__(*(to)), field))
+#define ARENA_SLOT(to, field) (to), (unsigned)(sizeof *(to) << 8 | OFFSET(__typeof__(*(to)), field))
 /* Does not compile for a field past the first 256 octets, whose offset would not fit. */
 #define OFFSET(type, field) \
     (offsetof(type, field) + 0 * sizeof(char[offsetof(type, field) < 256 ? 1 : -1]))
 
 /* Does not compile unless the struct has its public size, which WOAD_MEM() depends on. */
-#define HOLD_SIZE(name, size) typedef char size_of_##name[sizeof(struct name) == (size) ? 1 : -1]
+#define ASSERT_SIZE(name, size) typedef char size_of_##name[sizeof(struct name) == (size) ? 1 : -1]
 
 #endif

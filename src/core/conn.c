@@ -3,7 +3,7 @@
 #include "clock.h"
 #include "ready.h"
 
-enum { DISCONNECT_MS = 40000 };          /* more than any supervision timeout */
+enum { DISCONNECT_MS = 40000 }; /* more than any supervision timeout */
 
 /* Public numbers are index | generation << 8: a stale one finds another generation. */
 struct conn *conn_of(const struct woad *h, uint16_t number)
@@ -27,9 +27,9 @@ void woad_conn_forget(struct woad *h, uint16_t conn)
 }
 
 /* For what the application asks of a connection. */
-struct conn *conn_asked(struct woad *h, uint16_t number)
+struct conn *conn_for_call(struct woad *h, uint16_t number)
 {
-    stir_all(h);
+    all_mark_ready(h);
     return conn_of(h, number);
 }
 
@@ -63,7 +63,10 @@ struct conn *conn_free(const struct woad *h)
     return NULL;
 }
 
-bool conn_any_free(const struct woad *h) { return h->conns_open < h->cfg.conns; }
+bool conn_any_free(const struct woad *h)
+{
+    return h->conns_open < h->cfg.conns;
+}
 
 bool conn_any(const struct woad *h)
 {
@@ -84,7 +87,7 @@ static bool disconnect_takes(uint8_t reason)
 
 int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
 {
-    struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_for_call(h, conn);
     if (!c) {
         return WOAD_ENOTCONN;
     }

@@ -18,72 +18,80 @@ struct coc;
 enum conn_state { CONN_FREE, CONN_GONE, CONN_OPEN, CONN_CLOSING };
 
 /* The small and much used come first: they are the cheapest to reach. */
-enum { NOW_INTERVAL, NOW_LATENCY, NOW_SUPERVISION, NOW };                  /* as HCI has them */
+enum {
+    CURRENT_INTERVAL,
+    CURRENT_LATENCY,
+    CURRENT_SUPERVISION,
+    CURRENT_PARAMS
+}; /* as HCI has them */
 enum { PARAM_MIN, PARAM_MAX, PARAM_LATENCY, PARAM_SUPERVISION, PARAMS };
 struct conn {
     uint8_t state;
-    uint8_t stirred;                     /* STIRRED_…: what may have something beside its queue */
-    bool stirred_again;                  /* since it was asked */
+    uint8_t tx_pending; /* STIRRED_…: what may have something beside its queue */
+    bool became_ready;  /* since it was asked */
     bool central;
     bool want_disconnect : 1, want_param_reply : 1;
-    bool refuse_params : 1;              /* which way want_param_reply goes */
-    bool asked_here : 1;                 /* `asked` is of woad_conn_update() */
-    bool smp_refuse : 1;                 /* Pairing Failed is owed */
-    bool unproved : 1;                   /* WOAD_EV_CONNECT is held back: gap_reconnect.c */
+    bool refuse_params : 1;       /* which way want_param_reply goes */
+    bool requested_here : 1;      /* `asked` is of woad_conn_update() */
+    bool pairing_refusal_due : 1; /* Pairing Failed is owed */
+    bool connect_held : 1;        /* WOAD_EV_CONNECT is held back: gap_reconnect.c */
     bool want_ltk_reply : 1;
     /* Octets, since they are set in many places: a bit takes two instructions more. */
     bool want_update;
-    bool sig_params;                     /* a request for parameters is to be sent by L2CAP */
-    bool update_asked;                   /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
-    uint8_t att_refuse;                  /* without a server: the request, with a bit if refused */
-    bool channels_turn;                  /* and not that of the queue: see l2cap_tx() */
-    bool queue_full;                     /* a caller got WOAD_EAGAIN: tell it when there is room */
-    bool queue_owed;                     /* WOAD_EV_TX_DONE, when all of the queue is out */
-    bool sig_wants;                      /* a channel may owe some signalling */
-    uint8_t sig_id;                      /* of the parameter request that waits for its answer,
-                                          * 0: none */
+    bool sig_params;        /* a request for parameters is to be sent by L2CAP */
+    bool update_requested;  /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
+    uint8_t att_refused_op; /* without a server: the request, with a bit if refused */
+    bool channels_turn;     /* and not that of the queue: see l2cap_tx() */
+    bool queue_full;        /* a caller got WOAD_EAGAIN: tell it when there is room */
+    bool tx_done_due;       /* WOAD_EV_TX_DONE, when all of the queue is out */
+    bool coc_sig_pending;   /* a channel may owe some signalling */
+    uint8_t sig_id;         /* of the parameter request that waits for its answer,
+                             * 0: none */
     struct woad_security security;
-    uint16_t handle;                     /* HCI's */
-    uint16_t in_controller;              /* packets not yet completed */
-    uint16_t queue_on;                   /* number of the bearer that still sends one of `queue` */
-    uint16_t offered;                    /* our ATT_MTU on the fixed channel; 0: none so far */
-    uint16_t now[NOW];                   /* what it has: */
-    uint16_t asked[PARAMS];              /* one request's at a time: see conn_rx_params() */
+    uint16_t handle;                  /* HCI's */
+    uint16_t packets_in_controller;   /* packets not yet completed */
+    uint16_t queue_bearer;            /* number of the bearer that still sends one of `queue` */
+    uint16_t offered_mtu;             /* our ATT_MTU on the fixed channel; 0: none so far */
+    uint16_t current[CURRENT_PARAMS]; /* what it has: */
+    uint16_t requested[PARAMS];       /* one request's at a time: see conn_rx_params() */
     /* From here on it belongs to the place, and is there before the connection and after it… */
-    uint16_t number;                     /* the public one: see conn_of() */
+    uint16_t number; /* the public one: see conn_of() */
     struct woad *h;
-    struct conn *stirred_next;           /* in a ring of those; NULL: it is not among them */
-    struct fifo queue;                   /* ATT: notifications, indications, write commands */
+    struct conn *ready_next; /* in a ring of those; NULL: it is not among them */
+    struct fifo queue;       /* ATT: notifications, indications, write commands */
     /* What each layer has of it: their arrays' elements. */
-    struct att_bearer *bearer;           /* the fixed channel */
+    struct att_bearer *bearer; /* the fixed channel */
     struct gatts_conn *server;
     struct gattc_conn *client;
     struct smp_conn *smp;
     struct coc_conn *cocs;
-    struct fifo answers;                 /* of signalling */
-    uint8_t *rx;                         /* the L2CAP frame that comes in */
+    struct fifo answers; /* of signalling */
+    uint8_t *rx;         /* the L2CAP frame that comes in */
     /* …and to here. */
-    uint32_t rx_len, tx_left;            /* octets of that one; of the one going out */
-    const uint8_t *tx_tail;              /* what is left, NULL when the channel has gone: zeros */
-    struct coc *tx_channel;              /* NULL: none, or it has gone */
-    uint32_t sig_due;                    /* of an update; of HCI_Disconnect, when CONN_CLOSING */
+    uint32_t rx_len, tx_left; /* octets of that one; of the one going out */
+    const uint8_t *tx_tail;   /* what is left, NULL when the channel has gone: zeros */
+    struct coc *tx_channel;   /* NULL: none, or it has gone */
+    uint32_t sig_due;         /* of an update; of HCI_Disconnect, when CONN_CLOSING */
     struct woad_addr peer;
-    struct woad_addr own, peer_air;      /* as they were on the air when it began */
-    uint8_t sig_last;                    /* the last identifier */
-    uint8_t reason;                      /* of HCI_Disconnect */
+    struct woad_addr own, peer_air; /* as they were on the air when it began */
+    uint8_t sig_last;               /* the last identifier */
+    uint8_t reason;                 /* of HCI_Disconnect */
 };
 
-HOLD_SIZE(conn, WOAD_SIZE_CONN);
+ASSERT_SIZE(conn, WOAD_SIZE_CONN);
 
-static inline uint16_t conn_index(const struct conn *c) { return (uint8_t)c->number; }
+static inline uint16_t conn_index(const struct conn *c)
+{
+    return (uint8_t)c->number;
+}
 
 /* By its public number, for the host itself: NULL when that connection has ended.  For a call of
  * the application on it, which may change what is to be sent: all connections are made ready. */
 struct conn *conn_of(const struct woad *h, uint16_t number);
-struct conn *conn_asked(struct woad *h, uint16_t number);
-struct conn *conn_by_handle(const struct woad *h, uint16_t handle);        /* HCI's */
+struct conn *conn_for_call(struct woad *h, uint16_t number);
+struct conn *conn_by_handle(const struct woad *h, uint16_t handle); /* HCI's */
 struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer);
-struct conn *conn_free(const struct woad *h);              /* NULL: all are in use */
+struct conn *conn_free(const struct woad *h); /* NULL: all are in use */
 bool conn_any_free(const struct woad *h);
 bool conn_any(const struct woad *h);
 /* Provided by the layer above, host/connection.c: it has ended; all have; its deadlines. */

@@ -6,7 +6,7 @@
 
 void emit(struct woad *h, const struct woad_event *ev)
 {
-    h->raised = true;
+    h->event_raised = true;
     h->cfg.event(h->cfg.ctx, h, ev);
 }
 
@@ -24,7 +24,7 @@ void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev)
 
 void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev)
 {
-    if (c->unproved) {                   /* whatever it is, it comes after WOAD_EV_CONNECT */
+    if (c->connect_held) { /* whatever it is, it comes after WOAD_EV_CONNECT */
         c->h->reconnect->proved(c);
     }
     emit_at(c->h, c->number, type, ev);

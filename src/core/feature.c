@@ -2,9 +2,9 @@
 #include "feature.h"
 #include "host.h"
 
-int feature_asked(struct woad *h, const void *memory)
+int feature_for_call(struct woad *h, const void *memory)
 {
-    h->quiet = false;
+    h->commands_idle = false;
     if (!memory) {
         return WOAD_ENOTSUP;
     }

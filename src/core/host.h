@@ -50,7 +50,7 @@ struct type_index;
 struct watch;
 struct woad_feature;
 
-enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };       /* by the controller; and again then */
+enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 }; /* by the controller; and again then */
 enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8, BUSY_EXT_ADV = 16 };
 
 /* HOST_FALLING: everything is off; the events of that are being raised. */
@@ -58,10 +58,10 @@ enum host_state { HOST_OFF, HOST_FALLING, HOST_STARTING, HOST_UP, HOST_STOPPING 
 
 /* The command that is out, and the controller's buffers. */
 struct hci {
-    uint8_t credits;                     /* commands the controller takes now */
-    uint8_t step;                        /* of the bring-up table */
-    uint16_t pending;                    /* the command awaiting its answer, 0: none */
-    uint16_t pending_arg;                /* whatever its sender wants to know then */
+    uint8_t credits;      /* commands the controller takes now */
+    uint8_t step;         /* of the bring-up table */
+    uint16_t pending;     /* the command awaiting its answer, 0: none */
+    uint16_t pending_arg; /* whatever its sender wants to know then */
     uint16_t acl_len, acl_total, acl_free;
     uint32_t due;
     const struct woad_feature *owner;
@@ -69,38 +69,38 @@ struct hci {
 
 struct controller {
     uint8_t version;
-    uint16_t company, subversion;        /* who made it */
+    uint16_t company, subversion; /* who made it */
     uint8_t commands[64], features[8], le_features[8];
     struct woad_addr public_addr, random_addr;
-    uint32_t heard;                      /* when something came last */
+    uint32_t heard; /* when something came last */
 };
 
 /* As in struct conn: what is used most comes first. */
 struct woad {
-    uint8_t state;                       /* enum host_state */
-    uint8_t own_type;                    /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
-    uint8_t busy;                        /* BUSY_…: what the controller is doing */
-    bool quiet;                          /* no feature wants a command */
-    bool random_dirty;                   /* the controller does not know random_addr */
-    uint8_t address_waits;               /* for our next private one: ADDRESS_… */
-    bool accept_dirty;                   /* nor the accept list */
-    uint8_t resolve_dirty;               /* nor the resolving list: see gap_resolve.c */
-    uint8_t extends;                     /* EXT_…: what goes by extended commands */
-    bool resolves;                       /* it knows bonded peers by their keys */
-    bool writing;                        /* woad_tx() is at work */
-    bool unasked;                        /* woad_tx() gave 0 before all had had their turn */
-    bool raised;                         /* an event, since woad_poll() began */
-    bool clocked;                        /* woad_poll() has told the time */
-    bool shared;                         /* a connection that has its share of buffers waits */
-    uint8_t refusals;                    /* handles in `refused` */
+    uint8_t state;           /* enum host_state */
+    uint8_t own_type;        /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
+    uint8_t busy;            /* BUSY_…: what the controller is doing */
+    bool commands_idle;      /* no feature wants a command */
+    bool random_dirty;       /* the controller does not know random_addr */
+    uint8_t address_pending; /* for our next private one: ADDRESS_… */
+    bool accept_dirty;       /* nor the accept list */
+    uint8_t resolve_dirty;   /* nor the resolving list: see gap_resolve.c */
+    uint8_t extends;         /* EXT_…: what goes by extended commands */
+    bool resolving_enabled;  /* it knows bonded peers by their keys */
+    bool in_tx;              /* woad_tx() is at work */
+    bool tx_unfinished;      /* woad_tx() gave 0 before all had had their turn */
+    bool event_raised;       /* an event, since woad_poll() began */
+    bool clock_known;        /* woad_poll() has told the time */
+    bool shared;             /* a connection that has its share of buffers waits */
+    uint8_t refusals;        /* handles in `refused` */
     struct hci hci;
-    uint16_t mtu;                        /* offered */
-    uint16_t frame, frame_in;            /* octets of the largest L2CAP payload out, in */
-    uint16_t conns_open;                 /* how many there are */
-    uint16_t answers;                    /* octets of signalling that may wait, per connection */
+    uint16_t mtu;             /* offered */
+    uint16_t frame, frame_in; /* octets of the largest L2CAP payload out, in */
+    uint16_t conns_open;      /* how many there are */
+    uint16_t answers;         /* octets of signalling that may wait, per connection */
     uint32_t now;
-    struct conn *conns, *conns_end;      /* config.conns, and where they end */
-    struct conn *stirred;                /* the last of those that may have something to send */
+    struct conn *conns, *conns_end; /* config.conns, and where they end */
+    struct conn *ready_tail;        /* the last of those that may have something to send */
     struct smp *smp;
     const struct smp_role *smp_role;
     struct gatts *gatts;
@@ -114,8 +114,8 @@ struct woad {
     struct central *central;
     const struct reconnect_role *reconnect;
     const struct ext_role *ext_role;
-    struct att_bearer *bearers;          /* config.conns, and config.att_bearers more */
-    struct woad_config cfg;              /* its `features` are the last that is near */
+    struct att_bearer *bearers; /* config.conns, and config.att_bearers more */
+    struct woad_config cfg;     /* its `features` are the last that is near */
     struct ext *ext;
     const struct att_more *att_long;
     struct att_bearer *bearers_end;
@@ -124,41 +124,44 @@ struct woad {
     struct controller controller;
     const struct att_more *att_multiple;
     const struct att_pipeline *att_pipeline;
-    struct pipeline *pipelines;          /* its, one a connection */
-    struct gatts_parts *parts;           /* one a connection, where a feature needs it */
-    struct multiple *multiples;          /* att_multiple.c: one a bearer */
+    struct pipeline *pipelines; /* its, one a connection */
+    struct gatts_parts *parts;  /* one a connection, where a feature needs it */
+    struct multiple *multiples; /* att_multiple.c: one a bearer */
     const struct type_index *type_index;
-    uint16_t *by_type;                   /* its memory */
+    uint16_t *type_handles; /* its memory */
     void (*att_signed)(struct att_bearer *b, struct rd *in);
     const struct gatt_bonds *gatt_bonds;
-    const struct gatts_features *client_features;          /* NULL: it has none */
+    const struct gatts_features *client_features; /* NULL: it has none */
     void (*smp_keypress)(struct pairing *p, struct rd *in);
     struct ctl_crypto *crypto;
     struct reconnect *reconnect_mem;
     struct link *link;
     struct setup *setup;
     const struct setup_role *setup_role;
-    struct arena *arena;                 /* in woad_init() */
-    struct conn *tx_of;                  /* whose frame goes out in fragments; NULL: nobody's */
-    uint8_t *tx;                         /* that frame */
-    uint16_t *refused;                   /* handles of connections there was no room for, to be
-                                          * disconnected: refused_max() at most */
+    struct arena *arena; /* in woad_init() */
+    struct conn *tx_of;  /* whose frame goes out in fragments; NULL: nobody's */
+    uint8_t *tx;         /* that frame */
+    uint16_t *refused;   /* handles of connections there was no room for, to be
+                          * disconnected: refused_max() at most */
     struct woad_conn_limits limits;
     struct resolve *resolve;
     struct oob *oob;
     struct watch *watch;
     struct quirks_own *quirks;
-    void (*quirks_apply)(struct woad *h);                  /* to what the controller has said */
-    void (*scan_report)(struct woad *h, struct rd *in);    /* LE Advertising Report */
+    void (*quirks_apply)(struct woad *h);               /* to what the controller has said */
+    void (*scan_report)(struct woad *h, struct rd *in); /* LE Advertising Report */
     struct accept *accept;
     struct eatt *eatt;
-    struct woad_addr used;               /* own address, as the controller has it */
+    struct woad_addr own_addr; /* own address, as the controller has it */
 };
 
-HOLD_SIZE(woad, WOAD_SIZE_HOST);
+ASSERT_SIZE(woad, WOAD_SIZE_HOST);
 
 /* While a command waits for its answer an attempt, legacy advertising and each set bring one. */
-static inline unsigned refused_max(const struct woad *h) { return h->cfg.adv_sets + 2u; }
+static inline unsigned refused_max(const struct woad *h)
+{
+    return h->cfg.adv_sets + 2u;
+}
 
 /* host/host.c: everything ends, once: connections with their procedures, then the instance;
  * WOAD_EV_DOWN says with which error. */

@@ -11,14 +11,14 @@ bool own_has_public(const struct woad *h)
 /* The resolving list waits for a connection attempt, which may take for ever. */
 bool host_pauses(const struct woad *h)
 {
-    return h->random_dirty || h->address_waits || h->accept_dirty ||
+    return h->random_dirty || h->address_pending || h->accept_dirty ||
            (resolve_waits(h) && !(h->busy & BUSY_CONNECT));
 }
 
 void resolve_changed(struct woad *h)
 {
     h->resolve_dirty = h->resolve ? RESOLVE_ANEW : 0;
-    h->quiet = false;
+    h->commands_idle = false;
 }
 
 int woad_own_address(const struct woad *h, struct woad_addr *addr)
@@ -34,7 +34,7 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr)
 
 int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet)
 {
-    h->quiet = false;
+    h->commands_idle = false;
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }

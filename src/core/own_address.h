@@ -5,7 +5,7 @@
 
 #include "host.h"
 
-bool own_has_public(const struct woad *h);                 /* its maker gave it an address */
+bool own_has_public(const struct woad *h); /* its maker gave it an address */
 bool host_pauses(const struct woad *h);
 
 /* h->resolve_dirty: the list is made anew, because bonds or our key have changed; or it is being

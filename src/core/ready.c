@@ -2,31 +2,31 @@
 #include "ready.h"
 
 /* The ring is held by its last: whose turn is next comes behind it. */
-void stir_anew(struct conn *c)
+void ready_add(struct conn *c)
 {
     struct woad *h = c->h;
-    struct conn *last = h->stirred ? h->stirred : c;
-    c->stirred_next = last->stirred_next;
-    last->stirred_next = c;
-    h->stirred = c;
+    struct conn *last = h->ready_tail ? h->ready_tail : c;
+    c->ready_next = last->ready_next;
+    last->ready_next = c;
+    h->ready_tail = c;
 }
 
-void stir_conn(struct conn *c)
+void conn_mark_ready(struct conn *c)
 {
-    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;
-    stir_queue(c);
+    c->tx_pending = TX_PENDING_FIXED | TX_PENDING_CHANNELS;
+    conn_mark_queue_ready(c);
 }
 
-void stir_channels(struct conn *c)
+void conn_mark_channels_ready(struct conn *c)
 {
-    c->stirred |= STIRRED_CHANNELS;
-    stir_queue(c);
+    c->tx_pending |= TX_PENDING_CHANNELS;
+    conn_mark_queue_ready(c);
 }
 
-void stir_all(struct woad *h)
+void all_mark_ready(struct woad *h)
 {
-    h->quiet = false;
+    h->commands_idle = false;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        stir_conn(c);
+        conn_mark_ready(c);
     }
 }

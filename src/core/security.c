@@ -4,7 +4,7 @@
 
 /* In the specification's order: encryption, who the peer is, LE Secure Connections, the key's size.
  * An unencrypted peer that has a key is told to use it.  Vol 3, Part C, 10.3.1 */
-int conn_lacks(const struct conn *c, unsigned level)
+int conn_security_error(const struct conn *c, unsigned level)
 {
     const struct woad *h = c->h;
     const struct woad_security *now = &c->security;

@@ -10,19 +10,20 @@
 struct conn;
 
 struct smp_role {
-    void (*rx)(struct conn *c, struct rd *in);             /* a PDU of its fixed channel */
+    void (*rx)(struct conn *c, struct rd *in); /* a PDU of its fixed channel */
     bool (*tx)(struct conn *c, struct wr *out);
     bool (*key_request)(struct conn *c, const uint8_t rand[8], uint16_t ediv);
-    bool (*has_key)(const struct conn *c, bool fetch);     /* fetch: may ask the application */
-    void (*resolve)(struct woad *h, struct woad_addr *a);  /* private address to identity */
-    void (*reach)(const struct woad *h, struct woad_addr *a);              /* and back */
-    void (*keep)(struct conn *c);        /* the server's state of a bonded client has changed */
-    int (*pair)(struct woad *h, uint16_t conn);            /* woad_pair() */
-    void (*wake)(struct woad *h);        /* the controller has calculated what was asked for */
+    bool (*has_key)(const struct conn *c, bool fetch);        /* fetch: may ask the application */
+    void (*to_identity)(struct woad *h, struct woad_addr *a); /* private address to identity */
+    void (*to_air_address)(const struct woad *h, struct woad_addr *a); /* and back */
+    void (*save_client_state)(
+        struct conn *c); /* the server's state of a bonded client has changed */
+    int (*pair)(struct woad *h, uint16_t conn); /* woad_pair() */
+    void (*wake)(struct woad *h); /* the controller has calculated what was asked for */
 };
 
 /* What the connection lacks of a level, WOAD_COC_… added up: 0, or the ATT error that says it. */
-int conn_lacks(const struct conn *c, unsigned level);
+int conn_security_error(const struct conn *c, unsigned level);
 
 /* smp/smp_client.c, linked with a client only.  Whether a client must wait until a bonded peer has
  * encrypted, and so proved who it is: 0: no; CLIENT_WAITS: that has begun, and

@@ -6,18 +6,18 @@
 #include "gap_central.h"
 
 struct accept {
-    bool dirty;                          /* the controller's list is another one */
-    bool clearing;                       /* the command that is out */
+    bool dirty;    /* the controller's list is another one */
+    bool clearing; /* the command that is out */
     uint8_t n, sent;
-    struct woad_addr *peers;             /* config.accept_list */
+    struct woad_addr *peers; /* config.accept_list */
 };
 
-HOLD_SIZE(accept, WOAD_SIZE_ACCEPT);
+ASSERT_SIZE(accept, WOAD_SIZE_ACCEPT);
 
-static void accept_carve(struct woad *h)
+static void accept_layout(struct woad *h)
 {
-    struct accept *l = arena_take(h, 1, sizeof *l);
-    struct woad_addr *peers = arena_take(h, h->cfg.accept_list, sizeof *peers);
+    struct accept *l = arena_alloc(h, 1, sizeof *l);
+    struct woad_addr *peers = arena_alloc(h, h->cfg.accept_list, sizeof *peers);
     if (l) {
         l->peers = peers;
         h->accept = l;
@@ -65,7 +65,7 @@ static void accept_complete(struct woad *h, uint16_t opcode, uint8_t status, str
     (void)opcode;
     (void)ret;
     if (l->dirty) {
-        return;                          /* another list was set meanwhile */
+        return; /* another list was set meanwhile */
     }
     l->sent = l->clearing ? 0 : (uint8_t)(l->sent + 1);
     if (status || l->sent == l->n) {
@@ -78,8 +78,8 @@ const struct woad_addr *accept_peer(const struct woad *h, uint8_t n)
     return h->accept && n < h->accept->n ? &h->accept->peers[n] : NULL;
 }
 
-const struct woad_feature woad_accept_list = {
-    .carve = accept_carve,
+const struct woad_feature woad_feature_accept_list = {
+    .layout = accept_layout,
     .reset = accept_reset,
     .command = accept_command,
     .complete = accept_complete,
@@ -88,7 +88,7 @@ const struct woad_feature woad_accept_list = {
 int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n)
 {
     struct accept *l = h->accept;
-    int err = feature_asked(h, l);
+    int err = feature_for_call(h, l);
     if (err) {
         return err;
     }

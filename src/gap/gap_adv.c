@@ -8,23 +8,25 @@
 #include "gap_ext.h"
 
 enum { DATA, RSP, PARTS };
-enum { DIRTY_PARTS = (1 << PARTS) - 1, DIRTY_PARAMS = 1 << PARTS };        /* a bit of each part */
+enum { DIRTY_PARTS = (1 << PARTS) - 1, DIRTY_PARAMS = 1 << PARTS }; /* a bit of each part */
 
 struct adv {
     bool want;
-    uint8_t dirty;                       /* what the controller does not have yet */
-    bool enabling;                       /* direction of the enable command */
-    bool enable_out;                     /* which waits for its answer */
+    uint8_t dirty;   /* what the controller does not have yet */
+    bool enabling;   /* direction of the enable command */
+    bool enable_out; /* which waits for its answer */
     uint8_t own_type;
     struct woad_adv_params params;
-    struct { uint8_t len, octets[WOAD_ADV_DATA_MAX]; } part[2];            /* DATA, RSP */
+    struct {
+        uint8_t len, octets[WOAD_ADV_DATA_MAX];
+    } part[2]; /* DATA, RSP */
 };
 
-HOLD_SIZE(adv, WOAD_SIZE_ADV);
+ASSERT_SIZE(adv, WOAD_SIZE_ADV);
 
-static void adv_carve(struct woad *h)
+static void adv_layout(struct woad *h)
 {
-    h->adv = arena_take(h, 1, sizeof *h->adv);
+    h->adv = arena_alloc(h, 1, sizeof *h->adv);
 }
 
 static void adv_reset(struct woad *h)
@@ -56,8 +58,8 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
     wr_u8(params, h->own_type);
     wr_u8(params, p->peer.type & 1);
     wr_bytes(params, p->peer.octet, 6);
-    wr_u8(params, p->channels ? p->channels : 7);
-    wr_u8(params, p->accept);
+    wr_u8(params, p->adv_channel_map ? p->adv_channel_map : 7);
+    wr_u8(params, p->filter_policy);
     return OP_LE_SET_ADV_PARAMS;
 }
 
@@ -122,7 +124,7 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     unsigned dirty = a->dirty & parts_of[a->params.kind];
     if (dirty) {
         int part = dirty & 1 << DATA ? DATA : RSP;
-        a->dirty &= (uint8_t)~(1u << part);
+        a->dirty &= (uint8_t) ~(1u << part);
         return adv_write_data(h, part, params);
     }
     return on ? 0 : adv_write_enable(h, true, params);
@@ -137,7 +139,7 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     (void)opcode;
     a->enable_out = false;
     if (enable && !a->enabling) {
-        h->busy &= (uint8_t)~BUSY_ADV;   /* whatever it says: then it was off already */
+        h->busy &= (uint8_t)~BUSY_ADV; /* whatever it says: then it was off already */
         if (was && !a->want) {
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
         }
@@ -191,8 +193,8 @@ static void adv_open(struct conn *c)
     adv_by_connection(c->h, c->central, 0);
 }
 
-const struct woad_feature woad_advertiser = {
-    .carve = adv_carve,
+const struct woad_feature woad_feature_advertiser = {
+    .layout = adv_layout,
     .reset = adv_reset,
     .command = adv_command,
     .complete = adv_complete,
@@ -202,7 +204,7 @@ const struct woad_feature woad_advertiser = {
 
 static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
 {
-    int err = feature_asked(h, h->adv);
+    int err = feature_for_call(h, h->adv);
     if (err) {
         return err;
     }
@@ -229,13 +231,13 @@ int woad_adv_set_scan_response(struct woad *h, const uint8_t *data, size_t len)
 
 int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
 {
-    int err = feature_asked(h, h->adv);
+    int err = feature_for_call(h, h->adv);
     if (err) {
         return err;
     }
     if (p->kind > WOAD_ADV_DIRECT_LOW || p->interval_625us < 0x20 || p->interval_625us > 0x4000 ||
-        p->channels > 7 || p->accept > WOAD_ADV_ACCEPT_BOTH || (p->accept && !h->accept) ||
-        p->peer.type > WOAD_ADDR_RANDOM_IDENTITY) {
+        p->adv_channel_map > 7 || p->filter_policy > WOAD_ADV_ACCEPT_BOTH ||
+        (p->filter_policy && !h->accept) || p->peer.type > WOAD_ADDR_RANDOM_IDENTITY) {
         return WOAD_EINVAL;
     }
     if (adv_connectable(p->kind) && !conn_any_free(h)) {
@@ -249,14 +251,14 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
 
 int woad_adv_stop(struct woad *h)
 {
-    h->quiet = false;
+    h->commands_idle = false;
     if (!h->adv) {
         return WOAD_ENOTSUP;
     }
     bool off = !(h->busy & BUSY_ADV) && !h->adv->enable_out, wanted = h->adv->want;
     h->adv->want = false;
     if (wanted && off) {
-        adv_emit(h, WOAD_EV_ADV_STOPPED, 0);               /* no command has turned it on */
+        adv_emit(h, WOAD_EV_ADV_STOPPED, 0); /* no command has turned it on */
     }
     return 0;
 }

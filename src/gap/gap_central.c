@@ -13,11 +13,11 @@
 
 enum { TOO_LATE_MS = 1000 };
 
-HOLD_SIZE(central, WOAD_SIZE_CENTRAL);
+ASSERT_SIZE(central, WOAD_SIZE_CENTRAL);
 
-static void central_carve(struct woad *h)
+static void central_layout(struct woad *h)
 {
-    h->central = arena_take(h, 1, sizeof *h->central);
+    h->central = arena_alloc(h, 1, sizeof *h->central);
 }
 
 void central_end(struct woad *h)
@@ -27,7 +27,7 @@ void central_end(struct woad *h)
     }
     h->central->state = CENTRAL_IDLE;
     h->central->due = 0;
-    h->busy &= (uint8_t)~(BUSY_CONNECT | WANTS_CONNECT);
+    h->busy &= (uint8_t) ~(BUSY_CONNECT | WANTS_CONNECT);
 }
 
 void central_fail(struct woad *h, int status)
@@ -58,7 +58,7 @@ static uint16_t central_write_create(struct woad *h, struct wr *params)
     struct woad_addr peer = *(found ? &h->central->target : &h->central->peer);
     uint16_t asked[PARAMS];
     if (h->smp_role && !found) {
-        h->smp_role->reach(h, &peer);
+        h->smp_role->to_air_address(h, &peer);
     }
     if (ext_connects(h)) {
         return h->ext_role->create(h, &peer, any, p, params);
@@ -100,7 +100,7 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
     struct central *c = h->central;
     (void)ret;
     if (c->state <= CENTRAL_WANT) {
-        return;                          /* of the attempt before, which has ended */
+        return; /* of the attempt before, which has ended */
     }
     if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
         c->due = deadline_in(h, TOO_LATE_MS);
@@ -116,8 +116,8 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
 static void central_failed(struct woad *h, bool central, int status)
 {
     uint8_t state = h->central->state;
-    bool late = state <= CENTRAL_WANT ||
-                (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
+    bool late =
+        state <= CENTRAL_WANT || (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
     if (central && !late) {
         central_fail(h, state == CENTRAL_CANCEL ? h->central->why : status);
     }
@@ -137,7 +137,7 @@ void central_cancel(struct woad *h, int why)
     struct central *c = h->central;
     c->why = why;
     if (c->state == CENTRAL_CANCEL) {
-        return;                          /* the time limit of the cancel goes on */
+        return; /* the time limit of the cancel goes on */
     }
     c->due = 0;
     if (c->state == CENTRAL_WANT) {
@@ -161,8 +161,8 @@ static uint32_t central_due(struct woad *h)
     return left;
 }
 
-const struct woad_feature woad_central = {
-    .carve = central_carve,
+const struct woad_feature woad_feature_central = {
+    .layout = central_layout,
     .reset = central_reset,
     .command = central_command,
     .complete = central_complete,
@@ -171,20 +171,18 @@ const struct woad_feature woad_central = {
     .due = central_due,
 };
 
-int woad_connect(struct woad *h, const struct woad_addr *peer,
-                 const struct woad_connect_params *p)
+int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad_connect_params *p)
 {
     uint16_t params[PARAMS];
     conn_params_of(p, params);
     struct central *c = h->central;
-    int err = feature_asked(h, c);
+    int err = feature_for_call(h, c);
     if (err) {
         return err;
     }
     if ((peer && peer->type > WOAD_ADDR_RANDOM_IDENTITY) || (!peer && !h->accept) ||
         p->scan_interval_625us < 4 || p->scan_interval_625us > 0x4000 || p->scan_window_625us < 4 ||
-        p->scan_window_625us > p->scan_interval_625us ||
-        !conn_params_valid(params)) {
+        p->scan_window_625us > p->scan_interval_625us || !conn_params_valid(params)) {
         return WOAD_EINVAL;
     }
     if (c->state != CENTRAL_IDLE) {
@@ -215,7 +213,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer,
 int woad_connect_cancel(struct woad *h)
 {
     struct central *c = h->central;
-    int err = feature_asked(h, c);
+    int err = feature_for_call(h, c);
     if (err) {
         return err;
     }

@@ -9,20 +9,20 @@
 
 enum central_state {
     CENTRAL_IDLE,
-    CENTRAL_PROVING,                     /* connected; the peer has not been heard yet */
-    CENTRAL_WANT,                        /* the command has not been sent; behind it, it has */
-    CENTRAL_WAIT_STATUS,                 /* sent; the controller has not said it began */
+    CENTRAL_PROVING,     /* connected; the peer has not been heard yet */
+    CENTRAL_WANT,        /* the command has not been sent; behind it, it has */
+    CENTRAL_WAIT_STATUS, /* sent; the controller has not said it began */
     CENTRAL_CONNECTING,
-    CENTRAL_CANCEL                       /* the cancel command is to be sent, or has been */
+    CENTRAL_CANCEL /* the cancel command is to be sent, or has been */
 };
 
 struct central {
     uint8_t state;
     bool cancel_sent;
-    bool any;                            /* of the accept list */
-    bool found;                          /* a scan has heard the peer, at `target` */
-    uint8_t retries;                     /* that are left */
-    int why;                             /* WOAD_ECANCELED or WOAD_ETIMEDOUT; 0 */
+    bool any;        /* of the accept list */
+    bool found;      /* a scan has heard the peer, at `target` */
+    uint8_t retries; /* that are left */
+    int why;         /* WOAD_ECANCELED or WOAD_ETIMEDOUT; 0 */
     uint32_t due;
     struct woad_addr peer, target;
     struct woad_connect_params params;

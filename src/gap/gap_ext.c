@@ -9,43 +9,52 @@
 enum { DIRTY_PARAMS = 1, DIRTY_DATA = 2, DIRTY_RSP = 4 };
 enum { FRAGMENT = 251 };
 enum { OPERATION_MIDDLE, OPERATION_FIRST, OPERATION_LAST, OPERATION_ALL };
-enum {                                   /* Advertising_Event_Properties */
-    PROP_CONNECTABLE = 0x01, PROP_SCANNABLE = 0x02, PROP_DIRECTED = 0x04, PROP_HIGH_DUTY = 0x08,
-    PROP_LEGACY = 0x10, PROP_ANONYMOUS = 0x20, PROP_TX_POWER = 0x40
+enum { /* Advertising_Event_Properties */
+       PROP_CONNECTABLE = 0x01,
+       PROP_SCANNABLE = 0x02,
+       PROP_DIRECTED = 0x04,
+       PROP_HIGH_DUTY = 0x08,
+       PROP_LEGACY = 0x10,
+       PROP_ANONYMOUS = 0x20,
+       PROP_TX_POWER = 0x40
 };
-enum { NO_SET = 0x80 };                  /* none of the properties */
-enum { LEGACY_HANDLE = 0 };              /* of the set that legacy advertising is; ours follow */
+enum { NO_SET = 0x80 };     /* none of the properties */
+enum { LEGACY_HANDLE = 0 }; /* of the set that legacy advertising is; ours follow */
 
 struct ext_set {
     bool want, on;
-    bool enabling;                       /* which way the enable command that is out goes */
-    uint8_t dirty;                       /* what the controller does not have yet */
+    bool enabling; /* which way the enable command that is out goes */
+    uint8_t dirty; /* what the controller does not have yet */
     uint8_t own_type;
-    uint8_t address[6];                  /* the random one that it has */
-    uint8_t props;                       /* of the controller's set; NO_SET: it has none */
-    uint16_t at;                         /* octets of what is being sent that have been */
-    uint8_t status;                      /* of WOAD_EV_EXT_ADV_ENDED, once it is off */
+    uint8_t address[6]; /* the random one that it has */
+    uint8_t props;      /* of the controller's set; NO_SET: it has none */
+    uint16_t at;        /* octets of what is being sent that have been */
+    uint8_t status;     /* of WOAD_EV_EXT_ADV_ENDED, once it is off */
     struct woad_ext_adv_params params;
     const uint8_t *data, *rsp;
     uint16_t data_len, rsp_len;
 };
 
 struct ext {
-    uint8_t address[6];                  /* of legacy advertising's set */
+    uint8_t address[6]; /* of legacy advertising's set */
     uint8_t scan_phys, connect_phys;
-    uint8_t props;                       /* of legacy advertising's set: as in struct ext_set */
+    uint8_t props; /* of legacy advertising's set: as in struct ext_set */
     struct ext_set *sets;
 };
 
-HOLD_SIZE(ext, WOAD_SIZE_EXT);
-HOLD_SIZE(ext_set, WOAD_SIZE_EXT_SET);
+ASSERT_SIZE(ext, WOAD_SIZE_EXT);
+ASSERT_SIZE(ext_set, WOAD_SIZE_EXT_SET);
 
 /* --- legacy advertising, scanning, connecting, by extended commands --------------------------- */
 
 /* Octet and bit of Supported_Commands: LE Set Extended Advertising Parameters, LE Set Extended Scan
  * Parameters, LE Extended Create Connection.  6.27 */
-static const struct { uint8_t extends, octet, bit; } extended[] = {
-    { EXT_ADVERTISES, 36, 2 }, { EXT_SCANS, 37, 5 }, { EXT_CONNECTS, 37, 7 },
+static const struct {
+    uint8_t extends, octet, bit;
+} extended[] = {
+    { EXT_ADVERTISES, 36, 2 },
+    { EXT_SCANS, 37, 5 },
+    { EXT_CONNECTS, 37, 7 },
 };
 
 static void ext_up(struct woad *h)
@@ -73,11 +82,11 @@ static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
     wr_le16(out, props);
     ext_wr_le24(out, p->interval_625us);
     ext_wr_le24(out, p->interval_625us);
-    wr_u8(out, p->channels ? p->channels : 7);
+    wr_u8(out, p->adv_channel_map ? p->adv_channel_map : 7);
     wr_u8(out, h->own_type);
     wr_u8(out, p->peer.type & 1);
     wr_bytes(out, p->peer.octet, 6);
-    wr_u8(out, p->accept);
+    wr_u8(out, p->filter_policy);
     wr_u8(out, (uint8_t)p->tx_power_dbm);
     wr_u8(out, p->primary_phy ? p->primary_phy : WOAD_PHY_1M);
     wr_u8(out, 0);
@@ -114,13 +123,15 @@ static uint16_t legacy_params(struct woad *h, const struct woad_adv_params *p, u
         [WOAD_ADV_DIRECT_LOW] = PROP_LEGACY | PROP_CONNECTABLE | PROP_DIRECTED,
     };
     const struct woad_ext_adv_params as = { .interval_625us = p->interval_625us,
-        .channels = p->channels, .accept = p->accept, .peer = p->peer,
-        .tx_power_dbm = WOAD_TX_POWER_ANY };
+                                            .adv_channel_map = p->adv_channel_map,
+                                            .filter_policy = p->filter_policy,
+                                            .peer = p->peer,
+                                            .tx_power_dbm = WOAD_TX_POWER_ANY };
     uint16_t removal = ext_write_removal(LEGACY_HANDLE, &h->ext->props, props[p->kind], dirty, out);
     if (removal) {
         return removal;
     }
-    memset(h->ext->address, 0, 6);       /* new parameters, a new address */
+    memset(h->ext->address, 0, 6); /* new parameters, a new address */
     return ext_write_params(h, LEGACY_HANDLE, props[p->kind], &as, out);
 }
 
@@ -188,8 +199,8 @@ static uint16_t ext_scan_params(struct woad *h, const struct woad_scan_params *p
     wr_u8(out, p->accept_list);
     wr_u8(out, phys);
     for (int k = 0; k < (both ? 2 : 1); k++) {
-        uint16_t window = both && p->window_625us > p->interval_625us / 2
-                              ? p->interval_625us / 2 : p->window_625us;
+        uint16_t window = both && p->window_625us > p->interval_625us / 2 ? p->interval_625us / 2
+                                                                          : p->window_625us;
         wr_u8(out, p->active);
         wr_le16(out, p->interval_625us);
         wr_le16(out, window < 4 ? 4 : window);
@@ -197,7 +208,7 @@ static uint16_t ext_scan_params(struct woad *h, const struct woad_scan_params *p
     return OP_LE_SET_EXT_SCAN_PARAMS;
 }
 
-/* HCI_LE_Set_Extended_Scan_Enable: on u8, filter duplicates u8, duration u16, period u16. 
+/* HCI_LE_Set_Extended_Scan_Enable: on u8, filter duplicates u8, duration u16, period u16.
  * 7.8.65 */
 static uint16_t ext_scan_enable(const struct woad_scan_params *p, bool on, struct wr *out)
 {
@@ -229,7 +240,10 @@ static uint16_t ext_create(struct woad *h, const struct woad_addr *peer, bool an
     return OP_LE_EXT_CREATE_CONNECTION;
 }
 
-static struct ext_set *sets_end(const struct woad *h) { return h->ext->sets + h->cfg.adv_sets; }
+static struct ext_set *sets_end(const struct woad *h)
+{
+    return h->ext->sets + h->cfg.adv_sets;
+}
 
 static bool ext_connectable(const struct woad *h)
 {
@@ -242,8 +256,8 @@ static bool ext_connectable(const struct woad *h)
 }
 
 static const struct ext_role ext_role = {
-    ext_up, ext_connectable, legacy_params, legacy_address, legacy_data, legacy_enable,
-    ext_scan_params, ext_scan_enable, ext_create,
+    ext_up,        ext_connectable, legacy_params,   legacy_address, legacy_data,
+    legacy_enable, ext_scan_params, ext_scan_enable, ext_create,
 };
 
 /* --- sets ------------------------------------------------------------------------------------- */
@@ -259,10 +273,10 @@ static void ext_reset(struct woad *h)
     }
 }
 
-static void ext_carve(struct woad *h)
+static void ext_layout(struct woad *h)
 {
-    h->ext = arena_take(h, 1, sizeof *h->ext);
-    struct ext_set *sets = arena_take(h, h->cfg.adv_sets, sizeof *sets);
+    h->ext = arena_alloc(h, 1, sizeof *h->ext);
+    struct ext_set *sets = arena_alloc(h, h->cfg.adv_sets, sizeof *sets);
     if (h->ext) {
         h->ext->sets = sets;
         h->ext_role = &ext_role;
@@ -290,10 +304,9 @@ static void ext_turn(struct woad *h, struct ext_set *s, bool on)
 
 static uint8_t set_props(const struct woad_ext_adv_params *p)
 {
-    return (uint8_t)((p->connectable ? PROP_CONNECTABLE : 0) |
-                     (p->scannable ? PROP_SCANNABLE : 0) | (p->directed ? PROP_DIRECTED : 0) |
-                     (p->anonymous ? PROP_ANONYMOUS : 0) |
-                     (p->tell_tx_power ? PROP_TX_POWER : 0));
+    return (uint8_t)((p->connectable ? PROP_CONNECTABLE : 0) | (p->scannable ? PROP_SCANNABLE : 0) |
+                     (p->directed ? PROP_DIRECTED : 0) | (p->anonymous ? PROP_ANONYMOUS : 0) |
+                     (p->include_tx_power ? PROP_TX_POWER : 0));
 }
 
 /* A scannable set has a scan response and no data, any other has data alone.  What it does not have
@@ -312,13 +325,15 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
     uint16_t n = left < FRAGMENT ? left : FRAGMENT;
     bool first = !s->at, last = n == left;
     uint16_t opcode = ext_write_data(handle, response,
-                                     first && last ? OPERATION_ALL : first ? OPERATION_FIRST
-                                     : last ? OPERATION_LAST : OPERATION_MIDDLE,
+                                     first && last ? OPERATION_ALL
+                                     : first       ? OPERATION_FIRST
+                                     : last        ? OPERATION_LAST
+                                                   : OPERATION_MIDDLE,
                                      n ? data + s->at : NULL, n, out);
     s->at = (uint16_t)(s->at + n);
     if (last) {
         s->at = 0;
-        s->dirty &= (uint8_t)~(response ? DIRTY_RSP : DIRTY_DATA);
+        s->dirty &= (uint8_t) ~(response ? DIRTY_RSP : DIRTY_DATA);
     }
     return opcode;
 }
@@ -361,8 +376,9 @@ static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, s
         return set_write_data(s, handle, out);
     }
     s->enabling = true;
-    return s->on ? 0 : ext_write_enable(handle, true, s->params.duration_10ms,
-                                        s->params.events_max, out);
+    return s->on
+               ? 0
+               : ext_write_enable(handle, true, s->params.duration_10ms, s->params.events_max, out);
 }
 
 static uint16_t ext_command(struct woad *h, struct wr *out)
@@ -399,7 +415,7 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     (void)ret;
     if (opcode == OP_LE_SET_EXT_ADV_ENABLE && !s->enabling) {
         bool was = s->on;
-        ext_turn(h, s, false);           /* whatever it says: then it was off already */
+        ext_turn(h, s, false); /* whatever it says: then it was off already */
         if (was && !s->want) {
             ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, s->status, WOAD_NO_CONN);
         }
@@ -423,7 +439,7 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     uint8_t status = p[0], handle = p[1];
     const struct conn *c = status ? NULL : conn_by_handle(h, get_le16(p + 2) & 0xfff);
     if (handle == LEGACY_HANDLE) {
-        if (h->adv) {                    /* neither: there was no room for the connection */
+        if (h->adv) { /* neither: there was no room for the connection */
             adv_ended(h, status || c ? status : WOAD_ENOMEM);
         }
         return;
@@ -432,7 +448,7 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     if (s->on) {
         ext_turn(h, s, false);
         if (!(s->dirty & DIRTY_PARAMS)) {
-            s->want = false;             /* it has not been started again since */
+            s->want = false; /* it has not been started again since */
         }
         if (c || !s->want) {
             ext_emit(h, WOAD_EV_EXT_ADV_ENDED, (uint8_t)(handle - 1), status,
@@ -441,12 +457,14 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     }
 }
 
-enum { EVENT_LEGACY = 0x10, EVENT_STATUS = 5 };            /* bit, shift, of the event type */
+enum { EVENT_LEGACY = 0x10, EVENT_STATUS = 5 }; /* bit, shift, of the event type */
 
 /* What legacy PDUs are told as: as ever. */
 static int ext_legacy_kind(uint16_t type)
 {
-    static const struct { uint8_t type, kind; } kinds[] = {
+    static const struct {
+        uint8_t type, kind;
+    } kinds[] = {
         { 0x13, 0 }, { 0x15, 1 }, { 0x12, 2 }, { 0x10, 3 }, { 0x1b, 4 }, { 0x1a, 4 },
     };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -516,8 +534,8 @@ static const struct woad_needs ext_needs = {
     .le_events = 1u << (LE_EXT_REPORT - 1) | 1u << (LE_ADV_SET_TERMINATED - 1),
 };
 
-const struct woad_feature woad_extended = {
-    .carve = ext_carve,
+const struct woad_feature woad_feature_extended_advertising = {
+    .layout = ext_layout,
     .reset = ext_reset,
     .command = ext_command,
     .complete = ext_complete,
@@ -528,7 +546,7 @@ const struct woad_feature woad_extended = {
 
 static int set_of(struct woad *h, uint8_t set, struct ext_set **s)
 {
-    int err = feature_asked(h, h->ext);
+    int err = feature_for_call(h, h->ext);
     if (err) {
         return err;
     }
@@ -549,7 +567,7 @@ static int set_give(struct woad *h, uint8_t set, bool response, const uint8_t *d
     *(response ? &s->rsp : &s->data) = data;
     *(response ? &s->rsp_len : &s->data_len) = (uint16_t)len;
     s->dirty |= response ? DIRTY_RSP : DIRTY_DATA;
-    s->at = 0;                           /* what was under way begins anew */
+    s->at = 0; /* what was under way begins anew */
     return 0;
 }
 
@@ -570,11 +588,12 @@ int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_pa
     if (err) {
         return err;
     }
-    if (p->interval_625us < 0x20 || p->interval_625us > 0xffffff || p->channels > 7 ||
-        p->accept > WOAD_ADV_ACCEPT_BOTH || (p->accept && !h->accept) || p->sid > 15 ||
-        (p->connectable && p->scannable) || (p->anonymous && (p->connectable || p->scannable)) ||
-        p->primary_phy > WOAD_PHY_CODED || p->primary_phy == WOAD_PHY_2M ||
-        p->secondary_phy > WOAD_PHY_CODED || p->peer.type > WOAD_ADDR_RANDOM_IDENTITY) {
+    if (p->interval_625us < 0x20 || p->interval_625us > 0xffffff || p->adv_channel_map > 7 ||
+        p->filter_policy > WOAD_ADV_ACCEPT_BOTH || (p->filter_policy && !h->accept) ||
+        p->sid > 15 || (p->connectable && p->scannable) ||
+        (p->anonymous && (p->connectable || p->scannable)) || p->primary_phy > WOAD_PHY_CODED ||
+        p->primary_phy == WOAD_PHY_2M || p->secondary_phy > WOAD_PHY_CODED ||
+        p->peer.type > WOAD_ADDR_RANDOM_IDENTITY) {
         return WOAD_EINVAL;
     }
     if (p->connectable && !conn_any_free(h)) {
@@ -595,7 +614,8 @@ int woad_ext_adv_stop(struct woad *h, uint8_t set)
     struct ext_set *s;
     int err = set_of(h, set, &s);
     bool enable_out = h->hci.pending == OP_LE_SET_EXT_ADV_ENABLE &&
-                      h->hci.owner == &woad_extended && h->hci.pending_arg == set;
+                      h->hci.owner == &woad_feature_extended_advertising &&
+                      h->hci.pending_arg == set;
     if (err || !s->want) {
         return err;
     }
@@ -608,7 +628,7 @@ int woad_ext_adv_stop(struct woad *h, uint8_t set)
 
 static int ext_check_phys(struct woad *h, uint8_t phys, uint8_t allowed, bool can)
 {
-    int err = feature_asked(h, h->ext);
+    int err = feature_for_call(h, h->ext);
     if (!err && !can && phys != WOAD_PHYS_1M) {
         err = WOAD_ENOTSUP;
     }
@@ -629,8 +649,8 @@ int woad_set_scan_phys(struct woad *h, uint8_t phys)
 
 int woad_set_connect_phys(struct woad *h, uint8_t phys)
 {
-    int err = ext_check_phys(h, phys, WOAD_PHYS_1M | WOAD_PHYS_2M | WOAD_PHYS_CODED,
-                             ext_connects(h));
+    int err =
+        ext_check_phys(h, phys, WOAD_PHYS_1M | WOAD_PHYS_2M | WOAD_PHYS_CODED, ext_connects(h));
     if (!err) {
         h->ext->connect_phys = phys;
     }

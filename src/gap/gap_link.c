@@ -6,21 +6,21 @@
 #include "../hci/hci.h"
 
 struct link_conn {
-    uint8_t want, asked;                 /* bits of enum woad_link_item */
+    uint8_t want, asked; /* bits of enum woad_link_item */
     uint8_t tx_phys, rx_phys, coded;
-    bool set_phy;                        /* rather than read it */
+    bool set_phy; /* rather than read it */
     uint16_t tx_octets;
 };
 
 struct link {
     struct link_conn *conns;
-    uint8_t item;                        /* of the command that is out */
+    uint8_t item; /* of the command that is out */
     bool set_channels;
     uint8_t channels[5];
 };
 
-HOLD_SIZE(link, WOAD_SIZE_LINK);
-HOLD_SIZE(link_conn, WOAD_SIZE_LINK_CONN);
+ASSERT_SIZE(link, WOAD_SIZE_LINK);
+ASSERT_SIZE(link_conn, WOAD_SIZE_LINK_CONN);
 
 static struct link_conn *link_of(const struct conn *c)
 {
@@ -31,17 +31,17 @@ static struct link_conn *link_of(const struct conn *c)
 static const uint16_t opcodes[ITEMS] = {
     [WOAD_LINK_RSSI] = OP_READ_RSSI,
     [WOAD_LINK_TX_POWER] = OP_READ_TX_POWER,
-    [WOAD_LINK_CHANNELS] = OP_LE_READ_CHANNEL_MAP,
+    [WOAD_LINK_CHANNEL_MAP] = OP_LE_READ_CHANNEL_MAP,
     [WOAD_LINK_PHY] = OP_LE_READ_PHY,
     [WOAD_LINK_DATA_LENGTH] = OP_LE_SET_DATA_LENGTH,
     [WOAD_LINK_FEATURES] = OP_LE_READ_REMOTE_FEATURES,
     [WOAD_LINK_VERSION] = OP_READ_REMOTE_VERSION,
 };
 
-static void link_carve(struct woad *h)
+static void link_layout(struct woad *h)
 {
-    h->link = arena_take(h, 1, sizeof *h->link);
-    struct link_conn *conns = arena_take(h, h->cfg.conns, sizeof *conns);
+    h->link = arena_alloc(h, 1, sizeof *h->link);
+    struct link_conn *conns = arena_alloc(h, h->cfg.conns, sizeof *conns);
     if (conns) {
         h->link->conns = conns;
     }
@@ -61,7 +61,7 @@ static void link_emit(struct conn *c, const struct woad_link_value *value)
 {
     struct woad_event ev;
     ev.u.link = *value;
-    link_of(c)->asked &= (uint8_t)~(1u << value->item);
+    link_of(c)->asked &= (uint8_t) ~(1u << value->item);
     emit_of(c, WOAD_EV_LINK, &ev);
 }
 
@@ -76,7 +76,7 @@ static void link_close(struct conn *c)
     struct link_conn *l = link_of(c);
     for (uint8_t item = 0; item < ITEMS; item++) {
         if ((l->want | l->asked) >> item & 1) {
-            l->want &= (uint8_t)~(1u << item);
+            l->want &= (uint8_t) ~(1u << item);
             link_fail(c, item, WOAD_ENOTCONN);
         }
     }
@@ -92,7 +92,7 @@ static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
 {
     struct woad *h = c->h;
     struct link_conn *l = link_of(c);
-    l->want &= (uint8_t)~(1u << item);
+    l->want &= (uint8_t) ~(1u << item);
     l->asked |= (uint8_t)(1u << item);
     h->link->item = item;
     h->hci.pending_arg = c->number;
@@ -138,8 +138,8 @@ static uint16_t link_command(struct woad *h, struct wr *params)
 static void link_read(struct rd *ret, struct woad_link_value *value)
 {
     rd_le16(ret);
-    if (value->item == WOAD_LINK_CHANNELS) {
-        rd_copy(ret, value->channels, sizeof value->channels);
+    if (value->item == WOAD_LINK_CHANNEL_MAP) {
+        rd_copy(ret, value->channel_map, sizeof value->channel_map);
     } else if (value->item == WOAD_LINK_PHY) {
         value->tx_phy = rd_u8(ret);
         value->rx_phy = rd_u8(ret);
@@ -162,7 +162,7 @@ static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     if (status) {
         link_fail(c, (uint8_t)value.item, status);
     } else if (opcode == OP_LE_SET_DATA_LENGTH) {
-        link_of(c)->asked &= (uint8_t)~(1u << WOAD_LINK_DATA_LENGTH);
+        link_of(c)->asked &= (uint8_t) ~(1u << WOAD_LINK_DATA_LENGTH);
     } else if (!event_follows) {
         link_read(ret, &value);
         value.status = ret->bad ? WOAD_EBADMSG : 0;
@@ -224,8 +224,8 @@ static const struct woad_needs link_needs = {
                  1u << (LE_PHY_UPDATE - 1),
 };
 
-const struct woad_feature woad_link = {
-    .carve = link_carve,
+const struct woad_feature woad_feature_link_control = {
+    .layout = link_layout,
     .reset = link_reset,
     .command = link_command,
     .complete = link_complete,
@@ -239,7 +239,7 @@ const struct woad_feature woad_link = {
 
 static int link_ask(struct woad *h, uint16_t conn, enum woad_link_item item, struct link_conn **c)
 {
-    const struct conn *k = conn_asked(h, conn);
+    const struct conn *k = conn_for_call(h, conn);
     if (!h->link) {
         return WOAD_ENOTSUP;
     }
@@ -296,10 +296,10 @@ int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx
 }
 
 /* Bits 37 to 39 are no data channels, and two at least must be left.  7.8.19 */
-int woad_set_channels(struct woad *h, const uint8_t channels[5])
+int woad_set_channel_map(struct woad *h, const uint8_t channels[5])
 {
     unsigned n = 0;
-    int err = feature_asked(h, h->link);
+    int err = feature_for_call(h, h->link);
     if (err) {
         return err;
     }

@@ -10,21 +10,21 @@
 #include "../smp/smp.h"
 #include "gap_central.h"
 
-enum { RETRIES = 3 };                    /* without config.connect_retries */
-enum { FOUND_MS = 4000 };                /* for a connection to what was heard: it may hide anew */
-enum { PROVING_EVENTS = 8, PROVING_MS = 50 };              /* 6 events, a window, and HCI */
+enum { RETRIES = 3 };     /* without config.connect_retries */
+enum { FOUND_MS = 4000 }; /* for a connection to what was heard: it may hide anew */
+enum { PROVING_EVENTS = 8, PROVING_MS = 50 }; /* 6 events, a window, and HCI */
 
 struct reconnect {
-    uint16_t conn;                       /* that is being proved */
-    uint32_t due;                        /* of that, or of what was found */
-    uint32_t until;                      /* the end of the attempt, 0: none */
+    uint16_t conn;  /* that is being proved */
+    uint32_t due;   /* of that, or of what was found */
+    uint32_t until; /* the end of the attempt, 0: none */
 };
 
-HOLD_SIZE(reconnect, WOAD_SIZE_RECONNECT);
+ASSERT_SIZE(reconnect, WOAD_SIZE_RECONNECT);
 
 static bool peer_hides(const struct woad *h, const struct woad_addr *peer)
 {
-    const struct kept_bond *k = h->smp ? bond_find(h, peer) : NULL;
+    const struct bond_slot *k = h->smp ? bond_find(h, peer) : NULL;
     return k && k->is.has_irk;
 }
 
@@ -62,14 +62,14 @@ static void reconnect_anew(struct woad *h)
     c->due = h->reconnect_mem->until;
     h->reconnect_mem->due = 0;
     h->busy = (uint8_t)((h->busy & ~BUSY_CONNECT) | WANTS_CONNECT);
-    h->quiet = false;
+    h->commands_idle = false;
 }
 
 static bool reconnect_seeks(struct woad *h)
 {
     struct central *c = h->central;
-    if (c->state != CENTRAL_WANT || host_pauses(h) || c->found || !h->scan || h->resolves ||
-        !attempt_hides(h)) {
+    if (c->state != CENTRAL_WANT || host_pauses(h) || c->found || !h->scan ||
+        h->resolving_enabled || !attempt_hides(h)) {
         return false;
     }
     scan_seek(h, &c->params);
@@ -83,7 +83,7 @@ static void reconnect_heard(struct woad *h, enum woad_event_type type, const str
     bool connectable = type == WOAD_EV_REPORT ? ev->u.report.kind <= 1 : ev->u.ext_report.props & 1;
     struct woad_addr whose = *air;
     if (h->smp_role) {
-        h->smp_role->resolve(h, &whose);
+        h->smp_role->to_identity(h, &whose);
     }
     const struct woad_addr *peer = c->any ? accept_peer(h, 0) : &c->peer;
     for (uint8_t n = 1; c->any && peer && !addr_same(peer, &whose); n++) {
@@ -101,7 +101,7 @@ static bool reconnect_holds(struct conn *conn)
 {
     struct woad *h = conn->h;
     struct central *c = h->central;
-    uint32_t events = conn->now[NOW_INTERVAL] * 5u / 4 * PROVING_EVENTS;
+    uint32_t events = conn->current[CURRENT_INTERVAL] * 5u / 4 * PROVING_EVENTS;
     if ((c->state != CENTRAL_WAIT_STATUS && c->state != CENTRAL_CONNECTING) ||
         conn->state != CONN_OPEN) {
         return false;
@@ -109,7 +109,7 @@ static bool reconnect_holds(struct conn *conn)
     c->state = CENTRAL_PROVING;
     c->due = 0;
     c->why = 0;
-    conn->unproved = true;
+    conn->connect_held = true;
     h->reconnect_mem->conn = conn->number;
     h->reconnect_mem->due = deadline_in(h, events + PROVING_MS);
     h->busy = (uint8_t)((h->busy & ~BUSY_CONNECT) | WANTS_CONNECT);
@@ -119,7 +119,7 @@ static bool reconnect_holds(struct conn *conn)
 /* Something has come from the peer, or its time is over and the controller has not given it up. */
 static void reconnect_proved(const struct conn *conn)
 {
-    conn->h->conns[conn_index(conn)].unproved = false;
+    conn->h->conns[conn_index(conn)].connect_held = false;
     central_end(conn->h);
     conn_tell_open(conn);
 }
@@ -168,7 +168,7 @@ static uint32_t reconnect_due(struct woad *h)
     r->due = 0;
     if (c->state == CENTRAL_PROVING) {
         const struct conn *conn = conn_of(h, r->conn);
-        if (conn && conn->unproved) {
+        if (conn && conn->connect_held) {
             reconnect_proved(conn);
         }
     } else if (c->found && (c->state == CENTRAL_WAIT_STATUS || c->state == CENTRAL_CONNECTING)) {
@@ -180,15 +180,21 @@ static uint32_t reconnect_due(struct woad *h)
 }
 
 static const struct reconnect_role reconnect_role = {
-    .begin = reconnect_begin, .seeks = reconnect_seeks, .heard = reconnect_heard,
-    .holds = reconnect_holds, .proved = reconnect_proved, .lost = reconnect_lost,
-    .stop = reconnect_stop, .again = reconnect_again,
+    .begin = reconnect_begin,
+    .seeks = reconnect_seeks,
+    .heard = reconnect_heard,
+    .holds = reconnect_holds,
+    .proved = reconnect_proved,
+    .lost = reconnect_lost,
+    .stop = reconnect_stop,
+    .again = reconnect_again,
 };
 
-static void reconnect_carve(struct woad *h)
+static void reconnect_layout(struct woad *h)
 {
-    h->reconnect_mem = arena_take(h, 1, sizeof *h->reconnect_mem);
+    h->reconnect_mem = arena_alloc(h, 1, sizeof *h->reconnect_mem);
     h->reconnect = h->central ? &reconnect_role : NULL;
 }
 
-const struct woad_feature woad_reconnection = { .carve = reconnect_carve, .due = reconnect_due };
+const struct woad_feature woad_feature_reconnection = { .layout = reconnect_layout,
+                                                        .due = reconnect_due };

@@ -7,28 +7,31 @@
 
 enum resolve_step { RESOLVE_CLEAR, RESOLVE_ADD, RESOLVE_MODE, RESOLVE_ENABLE };
 
-struct resolve { uint8_t step; uint16_t at; };
+struct resolve {
+    uint8_t step;
+    uint16_t at;
+};
 
-HOLD_SIZE(resolve, WOAD_SIZE_RESOLVE);
+ASSERT_SIZE(resolve, WOAD_SIZE_RESOLVE);
 
-static void resolve_carve(struct woad *h)
+static void resolve_layout(struct woad *h)
 {
-    h->resolve = arena_take(h, 1, sizeof *h->resolve);
+    h->resolve = arena_alloc(h, 1, sizeof *h->resolve);
 }
 
 static void resolve_reset(struct woad *h)
 {
-    h->resolves = false;
-    h->resolve_dirty = h->smp && h->smp->newest ? RESOLVE_ANEW : 0;
+    h->resolving_enabled = false;
+    h->resolve_dirty = h->smp && h->smp->lru_head ? RESOLVE_ANEW : 0;
 }
 
 /* The next bond that has a key, from this one on; NULL: no more. */
-static const struct kept_bond *resolve_next(struct woad *h)
+static const struct bond_slot *resolve_next(struct woad *h)
 {
-    const struct kept_bond *k = h->smp ? bond_newest(h) : NULL;
+    const struct bond_slot *k = h->smp ? bond_lru_first(h) : NULL;
     uint16_t n = 0;
     for (; k && (n < h->resolve->at || !k->is.has_irk); n++) {
-        k = bond_older(h, k);
+        k = bond_lru_next(h, k);
     }
     h->resolve->at = n;
     return k;
@@ -48,7 +51,7 @@ static uint16_t resolve_command(struct woad *h, struct wr *params)
         h->resolve_dirty = RESOLVE_GOES_ON;
         r->step = RESOLVE_CLEAR;
     }
-    const struct kept_bond *k = resolve_next(h);
+    const struct bond_slot *k = resolve_next(h);
     if (r->step != RESOLVE_CLEAR && !k) {
         r->step = RESOLVE_ENABLE;
         wr_u8(params, 1);
@@ -79,7 +82,7 @@ static void resolve_complete(struct woad *h, uint16_t opcode, uint8_t status, st
     struct resolve *r = h->resolve;
     (void)ret;
     if (opcode == OP_LE_SET_RESOLUTION) {
-        h->resolves = !status;
+        h->resolving_enabled = !status;
         h->resolve_dirty = h->resolve_dirty == RESOLVE_ANEW ? RESOLVE_ANEW : 0;
     } else if (r->step == RESOLVE_CLEAR) {
         r->step = opcode == OP_LE_CLEAR_RESOLVING ? RESOLVE_ADD : RESOLVE_CLEAR;
@@ -95,7 +98,10 @@ static const struct woad_needs resolve_needs = {
     .le_events = 1u << (LE_ENHANCED_CONNECTION_COMPLETE - 1),
 };
 
-const struct woad_feature woad_resolving_list = {
-    .carve = resolve_carve, .reset = resolve_reset, .command = resolve_command,
-    .complete = resolve_complete, .needs = &resolve_needs,
+const struct woad_feature woad_feature_resolving_list = {
+    .layout = resolve_layout,
+    .reset = resolve_reset,
+    .command = resolve_command,
+    .complete = resolve_complete,
+    .needs = &resolve_needs,
 };

@@ -8,18 +8,18 @@
 #include "gap_central.h"
 
 struct scan {
-    bool want, running;            /* running: WOAD_EV_SCAN_DONE is owed */
-    bool dirty;                          /* parameters are not in the controller yet */
+    bool want, running; /* running: WOAD_EV_SCAN_DONE is owed */
+    bool dirty;         /* parameters are not in the controller yet */
     bool enabling;
-    bool out, enable_out;                /* a command is out; it is the enabling one */
+    bool out, enable_out; /* a command is out; it is the enabling one */
     uint8_t own_type;
-    bool seeks;                          /* for a peer to connect to; the application has none */
+    bool seeks; /* for a peer to connect to; the application has none */
     int status;
     uint32_t due;
     struct woad_scan_params params;
 };
 
-HOLD_SIZE(scan, WOAD_SIZE_SCAN);
+ASSERT_SIZE(scan, WOAD_SIZE_SCAN);
 
 static void scan_end(struct woad *h, int status)
 {
@@ -79,10 +79,10 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
         return 0;
     }
     if (s->want && !s->seeks && (h->busy & (WANTS_CONNECT | BUSY_CONNECT))) {
-        woad_scan_stop(h);               /* connecting ends a scan */
+        woad_scan_stop(h); /* connecting ends a scan */
     }
     if (h->reconnect) {
-        h->reconnect->seeks(h);          /* before central_command() or after it */
+        h->reconnect->seeks(h); /* before central_command() or after it */
     }
     bool on = (h->busy & BUSY_SCAN) != 0, rests = !s->want || host_pauses(h);
     bool anew = s->dirty || s->own_type != h->own_type;
@@ -109,12 +109,12 @@ static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
         }
     } else if (status && s->seeks) {
         h->reconnect->lost(h, status);
-    } else if (status && !s->dirty) {    /* dirty: it was of the scan before */
+    } else if (status && !s->dirty) { /* dirty: it was of the scan before */
         scan_end(h, status);
     } else if (enable && !status) {
         h->busy |= BUSY_SCAN;
     } else if (!s->want) {
-        scan_end(h, 0);                  /* stopped before it was enabled */
+        scan_end(h, 0); /* stopped before it was enabled */
     }
 }
 
@@ -129,7 +129,7 @@ void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
         return;
     }
     if (h->smp_role) {
-        h->smp_role->resolve(h, whose);
+        h->smp_role->to_identity(h, whose);
     }
     emit_none(h, type, ev);
 }
@@ -147,7 +147,7 @@ void scan_seek(struct woad *h, const struct woad_connect_params *p)
     s->params = (struct woad_scan_params){ .interval_625us = p->scan_interval_625us,
                                            .window_625us = p->scan_window_625us };
     s->dirty = s->want = s->seeks = true;
-    h->quiet = false;
+    h->commands_idle = false;
 }
 
 void scan_seek_end(struct woad *h)
@@ -155,7 +155,7 @@ void scan_seek_end(struct woad *h)
     struct scan *s = h->scan;
     if (s->seeks) {
         s->seeks = s->want = false;
-        h->quiet = false;
+        h->commands_idle = false;
     }
 }
 
@@ -191,14 +191,14 @@ static uint32_t scan_due(struct woad *h)
     return left;
 }
 
-static void scan_carve(struct woad *h)
+static void scan_layout(struct woad *h)
 {
-    h->scan = arena_take(h, 1, sizeof *h->scan);
+    h->scan = arena_alloc(h, 1, sizeof *h->scan);
     h->scan_report = scan_report;
 }
 
-const struct woad_feature woad_scanner = {
-    .carve = scan_carve,
+const struct woad_feature woad_feature_scanner = {
+    .layout = scan_layout,
     .reset = scan_reset,
     .command = scan_command,
     .complete = scan_complete,
@@ -209,9 +209,9 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
 {
     struct scan *s = h->scan;
     if (s && s->running && !s->want) {
-        scan_end(h, 0);                  /* the last one, in whose event another may begin */
+        scan_end(h, 0); /* the last one, in whose event another may begin */
     }
-    int err = feature_asked(h, s);
+    int err = feature_for_call(h, s);
     if (err) {
         return err;
     }
@@ -233,19 +233,19 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
 
 int woad_scan_stop(struct woad *h)
 {
-    h->quiet = false;
+    h->commands_idle = false;
     struct scan *s = h->scan;
     if (!s) {
         return WOAD_ENOTSUP;
     }
     if (s->seeks) {
-        return 0;                        /* it is not the application's */
+        return 0; /* it is not the application's */
     }
     bool started = (h->busy & BUSY_SCAN) || s->out;
     s->want = false;
     s->due = 0;
     if (!started) {
-        scan_end(h, 0);                  /* no command had gone out for it */
+        scan_end(h, 0); /* no command had gone out for it */
     }
     return 0;
 }

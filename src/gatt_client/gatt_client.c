@@ -22,7 +22,10 @@ const uint8_t *gattc_data(const struct conn *c, const struct proc *p)
     return data;
 }
 
-static bool gattc_any(const struct gattc_conn *g) { return g->end != g->procs; }
+static bool gattc_any(const struct gattc_conn *g)
+{
+    return g->end != g->procs;
+}
 
 /* The procedure that runs on a bearer. */
 static struct proc *gattc_on(const struct att_bearer *b)
@@ -54,7 +57,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     if (gattc_has_data(&p)) {
         const uint8_t *data = gattc_data(c, over);
         if (data == fifo_first(&g->data)) {
-            fifo_drop(&g->data);         /* nothing moves */
+            fifo_drop(&g->data); /* nothing moves */
         } else {
             fifo_remove(&g->data, data);
         }
@@ -62,7 +65,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     if (p.cancelled) {
         status = p.op == WOAD_GATTC_MTU && sent ? status : WOAD_ECANCELED;
         if (p.op == WOAD_GATTC_MTU && !sent && c->bearer->mtu == ATT_MTU_DEFAULT) {
-            c->offered = 0;
+            c->offered_mtu = 0;
         }
     }
     if (p.bearer) {
@@ -70,7 +73,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     }
     g->end--;
     memmove(over, over + 1, (size_t)(g->end - over) * sizeof *over);
-    stir_conn(c);                        /* one that has not been asked for yet */
+    conn_mark_ready(c); /* one that has not been asked for yet */
     if (p.op == WOAD_GATTC_CHARACTERISTICS) {
         gattc_emit_found(c, &p, p.end);
     }
@@ -103,18 +106,17 @@ static void gattc_unlock(struct conn *c)
         if (!p->cancelled || (p->bearer && p->bearer->client->sent)) {
             break;
         }
-        if (p->op >= WOAD_GATTC_WRITE_LONG &&
-            (p->offset || p->kind->request == ATT_EXECUTE_REQ)) {
+        if (p->op >= WOAD_GATTC_WRITE_LONG && (p->offset || p->kind->request == ATT_EXECUTE_REQ)) {
             p->kind->error(c, p, WOAD_ECANCELED);
-            stir_conn(c);
+            conn_mark_ready(c);
             break;
         }
         gattc_end(c, p, WOAD_ECANCELED);
     }
     g->locked = false;
-    if (g->secured) {
-        g->secured = false;
-        gattc_secured(c, g->failed);
+    if (g->security_changed_meanwhile) {
+        g->security_changed_meanwhile = false;
+        gattc_secured(c, g->security_failed_meanwhile);
     }
 }
 
@@ -131,9 +133,9 @@ static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
     uint8_t sent = b->client->sent;
     p->raised = true;
     gattc_answered(b);
-    p->refused = (uint8_t)status;        /* before anything is told of it */
+    p->refused_with = (uint8_t)status; /* before anything is told of it */
     if (!client_raise(b->c)) {
-        p->refused = 0;
+        p->refused_with = 0;
         b->client->sent = sent;
         return false;
     }
@@ -144,7 +146,7 @@ static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
 static struct proc *gattc_waits(const struct gattc_conn *g, bool early)
 {
     for (struct proc *p = g->procs; p < g->end; p++) {
-        if (early ? p->op == GATTC_EARLY : p->refused != 0) {
+        if (early ? p->op == GATTC_EARLY : p->refused_with != 0) {
             return p;
         }
     }
@@ -169,8 +171,7 @@ static void gattc_end_early(struct conn *c, struct proc *p, bool proved)
     const uint8_t *data = gattc_data(c, p);
     c->client->locked = true;
     if (proved) {
-        gattc_emit_value(c, (enum woad_event_type)p->end, p->start, data + 1,
-                         fifo_len(data) - 1u);
+        gattc_emit_value(c, (enum woad_event_type)p->end, p->start, data + 1, fifo_len(data) - 1u);
     }
     gattc_end(c, p, 0);
     gattc_unlock(c);
@@ -181,20 +182,20 @@ static void gattc_secured(struct conn *c, int status)
     struct gattc_conn *g = c->client;
     struct proc *p;
     if (g->locked) {
-        g->secured = true;
-        g->failed = status != 0;
+        g->security_changed_meanwhile = true;
+        g->security_failed_meanwhile = status != 0;
         return;
     }
     bool held = g->held && !gattc_waits(g, false);
     bool proved = client_proved(c);
     g->held = false;
-    stir_conn(c);                        /* for what has waited, a confirmation too */
+    conn_mark_ready(c); /* for what has waited, a confirmation too */
     while ((p = gattc_waits(g, true)) != NULL) {
         gattc_end_early(c, p, proved);
     }
     while ((p = gattc_waits(g, false)) != NULL) {
-        int why = p->refused;
-        p->refused = 0;
+        int why = p->refused_with;
+        p->refused_with = 0;
         if (status) {
             gattc_end(c, p, why);
         }
@@ -210,7 +211,7 @@ static bool gattc_held(struct conn *c)
 {
     struct gattc_conn *g = c->client;
     if (!g->held) {
-        g->held = true;                  /* before anything is told of it */
+        g->held = true; /* before anything is told of it */
         int err = client_hold(c, true);
         g->held = g->held && err == CLIENT_WAITS;
         if (err < 0 && gattc_any(g)) {
@@ -249,7 +250,8 @@ static void gattc_rx_error(struct att_bearer *b, struct rd *in)
     }
     int status = in->p[3];
     status = status == WOAD_ATT_OK ? WOAD_EBADMSG
-           : p->kind->error ? p->kind->error(b->c, p, status) : status;
+             : p->kind->error      ? p->kind->error(b->c, p, status)
+                                   : status;
     if (!gattc_raise(b, p, status)) {
         gattc_went(b, sent, status);
     }
@@ -301,7 +303,7 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
     uint8_t sent = b->client->sent;
     struct proc *p = gattc_on(b);
     if (!sent || op != sent + 1 || !p) {
-        return;                          /* an answer to nothing */
+        return; /* an answer to nothing */
     }
     bool results = !p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
     gattc_went(b, sent, results ? p->kind->rx(b->c, p, in) : GATTC_DONE);
@@ -318,9 +320,9 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
         return;
     }
     c->client->locked = true;
-    if (hold && op != ATT_MTU_RSP) {     /* the peer goes by its ATT_MTU from here on */
+    if (hold && op != ATT_MTU_RSP) { /* the peer goes by its ATT_MTU from here on */
         if (op != ATT_MULTIPLE_NOTIFY) {
-            gattc_answered(b);           /* asked again when the peer has proved who it is */
+            gattc_answered(b); /* asked again when the peer has proved who it is */
         }
     } else if (op == ATT_MULTIPLE_NOTIFY) {
         gattc_rx_values(c, in);
@@ -394,19 +396,19 @@ static struct proc *gattc_next(struct att_bearer *b)
     struct conn *c = b->c;
     struct gattc_conn *g = c->client;
     struct proc *p = gattc_on(b);
-    if (p && (p->refused || gattc_fits(c, p, b->mtu))) {
-        return p->refused ? NULL : p;
+    if (p && (p->refused_with || gattc_fits(c, p, b->mtu))) {
+        return p->refused_with ? NULL : p;
     }
     if (p) {
-        p->bearer = NULL;                /* asked for once more, and the MTU is smaller now */
+        p->bearer = NULL; /* asked for once more, and the MTU is smaller now */
     }
     for (p = g->procs; p < g->end; p++) {
         if (gattc_may_start(b, p)) {
             p->bearer = b;
             return p;
         }
-        if (!p->bearer && !gattc_fits(c, p, att_most(c))) {
-            gattc_end(c, p, WOAD_EINVAL);                  /* the bearer for it has gone */
+        if (!p->bearer && !gattc_fits(c, p, att_max_mtu(c))) {
+            gattc_end(c, p, WOAD_EINVAL); /* the bearer for it has gone */
             return NULL;
         }
     }
@@ -428,8 +430,8 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
         return false;
     }
     struct proc *p = gattc_next(b);
-    if (p && p->secret && !c->security.encrypted) {
-        gattc_end(c, p, WOAD_EACCES);    /* it was queued for an encrypted connection */
+    if (p && p->encrypted_only && !c->security.encrypted) {
+        gattc_end(c, p, WOAD_EACCES); /* it was queued for an encrypted connection */
         return false;
     }
     if (!p) {
@@ -437,7 +439,7 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
     }
     k->sent = p->kind->request;
     k->mtu = b->mtu;
-    out->end = out->base + least((uint32_t)wr_room(out), b->mtu);
+    out->end = out->base + min_u32((uint32_t)wr_room(out), b->mtu);
     wr_u8(out, k->sent);
     p->kind->tx(c, p, out);
     k->due = deadline_in(h, ATT_TIMEOUT_MS);
@@ -464,16 +466,19 @@ static void gattc_close_bearer(struct att_bearer *b)
 }
 
 static const struct att_role gattc_role = {
-    .rx = gattc_rx, .tx = gattc_tx, .open = gattc_open_bearer, .close = gattc_close_bearer,
-    .secured = gattc_secured,
+    .rx = gattc_rx,
+    .tx = gattc_tx,
+    .open = gattc_open_bearer,
+    .close = gattc_close_bearer,
+    .security_changed = gattc_secured,
 };
 
-static void gattc_carve(struct woad *h)
+static void gattc_layout(struct woad *h)
 {
-    struct gattc_conn *conns = arena_conns(h, sizeof *conns, EACH(h->conns, client));
-    arena_bearers(h, sizeof(struct gattc_bearer), EACH(h->bearers, client));
-    arena_conns(h, h->cfg.procedures * sizeof *conns->procs, EACH(conns, procs));
-    arena_conns(h, h->cfg.request_queue, EACH(conns, data.mem));
+    struct gattc_conn *conns = arena_alloc_per_conn(h, sizeof *conns, ARENA_SLOT(h->conns, client));
+    arena_alloc_per_bearer(h, sizeof(struct gattc_bearer), ARENA_SLOT(h->bearers, client));
+    arena_alloc_per_conn(h, h->cfg.procedures * sizeof *conns->procs, ARENA_SLOT(conns, procs));
+    arena_alloc_per_conn(h, h->cfg.request_queue, ARENA_SLOT(conns, data.mem));
     h->att_client = &gattc_role;
 }
 
@@ -499,17 +504,17 @@ static uint32_t gattc_due(struct woad *h)
         uint32_t mine = deadline_left(h, b->client->due);
         struct proc *p = mine ? NULL : gattc_on(b);
         if (p) {
-            stir_conn(b->c);
+            conn_mark_ready(b->c);
             att_timed_out(b);
             gattc_end(b->c, p, WOAD_ETIMEDOUT);
         }
-        left = least(left, mine || p ? mine : WOAD_FOREVER);
+        left = min_u32(left, mine || p ? mine : WOAD_FOREVER);
     }
     return left;
 }
 
-const struct woad_feature woad_gatt_client = {
-    .carve = gattc_carve,
+const struct woad_feature woad_feature_gatt_client = {
+    .layout = gattc_layout,
     .conn_open = gattc_open,
     .conn_close = gattc_close,
     .due = gattc_due,
@@ -529,9 +534,9 @@ int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
     }
     struct gattc_conn *g = c->client;
     struct proc *p = g->end;
-    bool has_room = RESERVE(p < g->procs + h->cfg.procedures);
+    bool has_room = MAY_FAIL(p < g->procs + h->cfg.procedures);
     if (has_room && kind->op >= WOAD_GATTC_READ_MULTIPLE) {
-        size_t pad = kind->op > WOAD_GATTC_WRITE ? 1 : 0;  /* gatt_write.c */
+        size_t pad = kind->op > WOAD_GATTC_WRITE ? 1 : 0; /* gatt_write.c */
         uint8_t *copy = fifo_put(&g->data, pad + data_len);
         has_room = copy != NULL;
         if (copy && data_len) {
@@ -544,9 +549,9 @@ int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
     }
     g->end++;
     *p = (struct proc){ .kind = kind, .op = kind->op, .start = start };
-    p->secret = c->security.encrypted;
+    p->encrypted_only = c->security.encrypted;
     *added = p;
-    stir_conn(c);
+    conn_mark_ready(c);
     return 0;
 }
 
@@ -602,7 +607,7 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
     if (!h->att_client) {
         return WOAD_ENOTSUP;
     }
-    struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_for_call(h, conn);
     if (!c) {
         return WOAD_ENOTCONN;
     }
@@ -638,13 +643,13 @@ static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, WOAD_GATTC_MTU,
-                                            .tx = mtu_tx, .rx = mtu_rx };
+static const struct gattc_kind kind_mtu = { ATT_MTU_REQ, WOAD_GATTC_MTU, .tx = mtu_tx,
+                                            .rx = mtu_rx };
 
 int woad_gattc_exchange_mtu(struct woad *h, uint16_t conn)
 {
-    struct conn *c = conn_asked(h, conn);
-    if (c && c->offered) {
+    struct conn *c = conn_for_call(h, conn);
+    if (c && c->offered_mtu) {
         return WOAD_EALREADY;
     }
     struct proc *p;

@@ -5,55 +5,59 @@
 #include "../att/att.h"
 
 struct proc {
-    const struct gattc_kind *kind;       /* which request it makes next */
-    struct att_bearer *bearer;           /* on which it runs, NULL: on none yet */
-    int16_t abort;                       /* a prepared write to be taken back: its status */
-    uint16_t start, end;                 /* start: next handle to ask from, or the handle */
+    const struct gattc_kind *kind; /* which request it makes next */
+    struct att_bearer *bearer;     /* on which it runs, NULL: on none yet */
+    int16_t abort;                 /* a prepared write to be taken back: its status */
+    uint16_t start, end;           /* start: next handle to ask from, or the handle */
     uint16_t offset;
-    uint8_t op;                          /* enum woad_gattc_op */
+    uint8_t op; /* enum woad_gattc_op */
     bool filtered : 1;
-    bool raised : 1;                     /* it was refused, and is asked again */
+    bool raised : 1; /* it was refused, and is asked again */
     bool cancelled : 1;
-    bool secret : 1;                     /* it was queued while the connection was encrypted */
-    uint8_t refused;                     /* it waits for security: what it was told */
-    struct woad_uuid uuid;               /* the filter; without, of the characteristic held back,
-                                          * or included services whose UUIDs come to be read */
+    bool encrypted_only : 1; /* it was queued while the connection was encrypted */
+    uint8_t refused_with;    /* it waits for security: what it was told */
+    struct woad_uuid uuid;   /* the filter; without, of the characteristic held back,
+                              * or included services whose UUIDs come to be read */
 };
 
 /* A characteristic that is held back: its end is not known until the next declaration is. */
-struct found { uint16_t declaration, value; uint8_t props; };
+struct found {
+    uint16_t declaration, value;
+    uint8_t props;
+};
 
 /* While included services are looked for, `found` is one whose UUID is asked for: declaration, and
  * start as `value`. */
 struct gattc_conn {
-    struct proc *procs;                  /* config.procedures of them, in order */
-    struct proc *end;                    /* of those that are in use */
-    struct fifo data;                    /* of the writes among them, in the same order */
+    struct proc *procs; /* config.procedures of them, in order */
+    struct proc *end;   /* of those that are in use */
+    struct fifo data;   /* of the writes among them, in the same order */
     /* From here on it is of this connection, and not of its place. */
-    bool held;                           /* all of them wait for security: the peer is bonded */
-    bool full : 1;                       /* a caller got WOAD_EAGAIN */
-    bool locked : 1;                     /* none is removed: an event is raised about one of them */
-    bool secured : 1, failed : 1;        /* gattc_secured() was called meanwhile; with a status */
+    bool held;       /* all of them wait for security: the peer is bonded */
+    bool full : 1;   /* a caller got WOAD_EAGAIN */
+    bool locked : 1; /* none is removed: an event is raised about one of them */
+    bool security_changed_meanwhile : 1,
+        security_failed_meanwhile : 1; /* gattc_secured() was called meanwhile; with a status */
     struct found found;
 };
 
 struct gattc_bearer {
-    uint8_t sent;                        /* the request that is out, 0: none */
-    bool confirm;                        /* an indication has come, and may be confirmed */
-    uint16_t mtu;                        /* ATT_MTU when `sent` went */
+    uint8_t sent; /* the request that is out, 0: none */
+    bool confirm; /* an indication has come, and may be confirmed */
+    uint16_t mtu; /* ATT_MTU when `sent` went */
     uint32_t due;
 };
-HOLD_SIZE(gattc_conn, WOAD_SIZE_CLIENT_CONN);
-HOLD_SIZE(gattc_bearer, WOAD_SIZE_CLIENT_BEARER);
-HOLD_SIZE(proc, WOAD_SIZE_PROCEDURE);
+ASSERT_SIZE(gattc_conn, WOAD_SIZE_CLIENT_CONN);
+ASSERT_SIZE(gattc_bearer, WOAD_SIZE_CLIENT_BEARER);
+ASSERT_SIZE(proc, WOAD_SIZE_PROCEDURE);
 
 /* What a procedure sends and how it takes the answer.  rx and error return 0 to go on, GATTC_DONE,
  * or the status it ended with; without `error` that is the error's code.  `error` of a long write
  * gets WOAD_ECANCELED, too, when it is cancelled half done: it takes back what is prepared. */
 enum { GATTC_DONE = 1 << 16 };
 struct gattc_kind {
-    uint8_t request, op;                 /* op: of the procedure that begins with it */
-    uint16_t type;                       /* that gattc_tx_range() asks for */
+    uint8_t request, op; /* op: of the procedure that begins with it */
+    uint16_t type;       /* that gattc_tx_range() asks for */
     void (*tx)(struct conn *c, struct proc *p, struct wr *out);
     int (*rx)(struct conn *c, struct proc *p, struct rd *in);
     int (*error)(struct conn *c, struct proc *p, int status);

@@ -43,11 +43,11 @@ static int services_rx(struct conn *c, struct proc *p, struct rd *in)
 
 static const struct gattc_kind kind_services = {
     ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SERVICES, 0x2800,
-    .tx = gattc_tx_range, .rx = services_rx, .error = discover_error
+    .tx = gattc_tx_range,  .rx = services_rx,   .error = discover_error
 };
 static const struct gattc_kind kind_services_uuid = {
     ATT_FIND_BY_VALUE_REQ, WOAD_GATTC_SERVICES, 0x2800,
-    .tx = gattc_tx_uuid, .rx = services_rx, .error = discover_error
+    .tx = gattc_tx_uuid,   .rx = services_rx,   .error = discover_error
 };
 
 int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid)
@@ -56,8 +56,8 @@ int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *u
 }
 
 static const struct gattc_kind kind_secondary_services = {
-    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SECONDARY_SERVICES, 0x2801,
-    .tx = gattc_tx_range, .rx = services_rx, .error = discover_error
+    ATT_READ_BY_GROUP_REQ, WOAD_GATTC_SECONDARY_SERVICES, 0x2801, .tx = gattc_tx_range,
+    .rx = services_rx,     .error = discover_error
 };
 
 int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
@@ -67,8 +67,8 @@ int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
 
 static const struct gattc_kind kind_included, kind_included_uuid;
 
-static void emit_included(struct conn *c, uint16_t declaration, uint16_t start,
-                          uint16_t end, const struct woad_uuid *uuid)
+static void emit_included(struct conn *c, uint16_t declaration, uint16_t start, uint16_t end,
+                          const struct woad_uuid *uuid)
 {
     struct woad_event ev;
     ev.u.included.declaration = declaration;
@@ -113,8 +113,8 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
     while (rd_left(in)) {
         struct woad_uuid uuid = { 0 };
         uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
-        if (!uuid_read(in, 2, &uuid) || declaration < p->start ||
-            declaration <= last || declaration > p->end || !start || end < start) {
+        if (!uuid_read(in, 2, &uuid) || declaration < p->start || declaration <= last ||
+            declaration > p->end || !start || end < start) {
             return WOAD_EBADMSG;
         }
         last = declaration;
@@ -158,13 +158,13 @@ static int included_uuid_error(struct conn *c, struct proc *p, int status)
 }
 
 static const struct gattc_kind kind_included_uuid = {
-    ATT_READ_REQ, WOAD_GATTC_INCLUDED, 0,
+    ATT_READ_REQ,           WOAD_GATTC_INCLUDED,    0,
     .tx = included_uuid_tx, .rx = included_uuid_rx, .error = included_uuid_error
 };
 
 static const struct gattc_kind kind_included = {
     ATT_READ_BY_TYPE_REQ, WOAD_GATTC_INCLUDED, 0x2802,
-    .tx = gattc_tx_range, .rx = included_rx, .error = discover_error
+    .tx = gattc_tx_range, .rx = included_rx,   .error = discover_error
 };
 
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
@@ -204,8 +204,8 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
         f.declaration = rd_le16(in);
         f.props = rd_u8(in);
         f.value = rd_le16(in);
-        if (!uuid_read(in, each - 5u, &uuid) || f.declaration < p->start ||
-            f.declaration <= last || f.declaration > p->end || f.value <= f.declaration) {
+        if (!uuid_read(in, each - 5u, &uuid) || f.declaration < p->start || f.declaration <= last ||
+            f.declaration > p->end || f.value <= f.declaration) {
             return WOAD_EBADMSG;
         }
         last = f.declaration;
@@ -220,7 +220,7 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
 
 static const struct gattc_kind kind_characteristics = {
     ATT_READ_BY_TYPE_REQ, WOAD_GATTC_CHARACTERISTICS, 0x2803,
-    .tx = gattc_tx_range, .rx = characteristics_rx, .error = discover_error
+    .tx = gattc_tx_range, .rx = characteristics_rx,   .error = discover_error
 };
 
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
@@ -253,8 +253,8 @@ static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
 }
 
 static const struct gattc_kind kind_descriptors = {
-    ATT_FIND_INFO_REQ, WOAD_GATTC_DESCRIPTORS, 0,
-    .tx = gattc_tx_range, .rx = descriptors_rx, .error = discover_error
+    ATT_FIND_INFO_REQ,    WOAD_GATTC_DESCRIPTORS, 0,
+    .tx = gattc_tx_range, .rx = descriptors_rx,   .error = discover_error
 };
 
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)

@@ -3,8 +3,8 @@
 #include "../core/event.h"
 #include "gatt_client.h"
 
-static void emit_part(struct conn *c, const struct proc *p, uint16_t handle,
-                      uint16_t offset, const uint8_t *data, size_t len)
+static void emit_part(struct conn *c, const struct proc *p, uint16_t handle, uint16_t offset,
+                      const uint8_t *data, size_t len)
 {
     struct woad_event ev;
     ev.u.value.handle = handle;
@@ -32,9 +32,9 @@ static void read_tx(struct conn *c, struct proc *p, struct wr *out)
 static int read_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     const struct att_bearer *b = p->bearer;
-    size_t len = rd_left(in), most = least(b->client->mtu, b->mtu) - 1u;
+    size_t len = rd_left(in), most = min_u32(b->client->mtu, b->mtu) - 1u;
     if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
-        len = (size_t)WOAD_ATT_VALUE_MAX - p->offset;      /* a value has no more */
+        len = (size_t)WOAD_ATT_VALUE_MAX - p->offset; /* a value has no more */
     }
     uint16_t offset = p->offset;
     p->offset = (uint16_t)(p->offset + len);
@@ -53,23 +53,21 @@ static int read_blob_error(struct conn *c, struct proc *p, int status)
                                                                                       : status;
 }
 
-static const struct gattc_kind kind_read_blob = {
-    ATT_READ_BLOB_REQ, WOAD_GATTC_READ,
-    .tx = read_tx, .rx = read_rx, .error = read_blob_error
-};
+static const struct gattc_kind kind_read_blob = { ATT_READ_BLOB_REQ, WOAD_GATTC_READ, .tx = read_tx,
+                                                  .rx = read_rx, .error = read_blob_error };
 
 /* One answer, whatever is behind it. */
 static int read_part_rx(struct conn *c, struct proc *p, struct rd *in)
 {
-    size_t len = least((uint32_t)rd_left(in), WOAD_ATT_VALUE_MAX);
+    size_t len = min_u32((uint32_t)rd_left(in), WOAD_ATT_VALUE_MAX);
     emit_part(c, p, p->start, 0, rd_bytes(in, len), len);
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_read_part = { ATT_READ_REQ, WOAD_GATTC_READ,
-                                                  .tx = read_tx, .rx = read_part_rx };
-static const struct gattc_kind kind_read = { ATT_READ_REQ, WOAD_GATTC_READ,
-                                             .tx = read_tx, .rx = read_rx };
+static const struct gattc_kind kind_read_part = { ATT_READ_REQ, WOAD_GATTC_READ, .tx = read_tx,
+                                                  .rx = read_part_rx };
+static const struct gattc_kind kind_read = { ATT_READ_REQ, WOAD_GATTC_READ, .tx = read_tx,
+                                             .rx = read_rx };
 
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { handle u16, value } each.  p->offset says that there
  * was one: then Attribute Not Found is the normal end.  Vol 3, Part F, 3.4.4.2; Part G, 4.8.2 */
@@ -99,10 +97,9 @@ static int by_uuid_error(struct conn *c, struct proc *p, int status)
     return p->offset && status == WOAD_ATT_ATTRIBUTE_NOT_FOUND ? GATTC_DONE : status;
 }
 
-static const struct gattc_kind kind_read_by_uuid = {
-    ATT_READ_BY_TYPE_REQ, WOAD_GATTC_READ_BY_UUID,
-    .tx = gattc_tx_uuid, .rx = by_uuid_rx, .error = by_uuid_error
-};
+static const struct gattc_kind kind_read_by_uuid = { ATT_READ_BY_TYPE_REQ, WOAD_GATTC_READ_BY_UUID,
+                                                     .tx = gattc_tx_uuid, .rx = by_uuid_rx,
+                                                     .error = by_uuid_error };
 
 static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
 {
@@ -136,15 +133,14 @@ static int multiple_fixed_rx(struct conn *c, struct proc *p, struct rd *in)
     return GATTC_DONE;
 }
 
-static const struct gattc_kind kind_read_multiple = {
-    ATT_READ_MULTIPLE_VARIABLE_REQ, WOAD_GATTC_READ_MULTIPLE,
-    .tx = multiple_tx, .rx = multiple_rx
-};
+static const struct gattc_kind kind_read_multiple = { ATT_READ_MULTIPLE_VARIABLE_REQ,
+                                                      WOAD_GATTC_READ_MULTIPLE, .tx = multiple_tx,
+                                                      .rx = multiple_rx };
 
-static const struct gattc_kind kind_read_multiple_fixed = {
-    ATT_READ_MULTIPLE_REQ, WOAD_GATTC_READ_MULTIPLE_FIXED,
-    .tx = multiple_tx, .rx = multiple_fixed_rx
-};
+static const struct gattc_kind kind_read_multiple_fixed = { ATT_READ_MULTIPLE_REQ,
+                                                            WOAD_GATTC_READ_MULTIPLE_FIXED,
+                                                            .tx = multiple_tx,
+                                                            .rx = multiple_fixed_rx };
 
 int woad_gattc_read_once(struct woad *h, uint16_t conn, uint16_t handle)
 {
@@ -173,7 +169,7 @@ static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind 
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    if (!handles || n < 2 || n > MOST || 1 + 2 * n > att_most(c)) {
+    if (!handles || n < 2 || n > MOST || 1 + 2 * n > att_max_mtu(c)) {
         return WOAD_EINVAL;
     }
     for (size_t k = 0; k < n; k++) {
@@ -187,8 +183,7 @@ int woad_gattc_read_multiple(struct woad *h, uint16_t conn, const uint16_t *hand
     return read_multiple(h, conn, &kind_read_multiple, handles, n);
 }
 
-int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles,
-                                   size_t n)
+int woad_gattc_read_multiple_fixed(struct woad *h, uint16_t conn, const uint16_t *handles, size_t n)
 {
     return read_multiple(h, conn, &kind_read_multiple_fixed, handles, n);
 }

@@ -19,8 +19,8 @@ static int write_rx(struct conn *c, struct proc *p, struct rd *in)
     return p->abort ? p->abort : GATTC_DONE;
 }
 
-static const struct gattc_kind kind_write = { ATT_WRITE_REQ, WOAD_GATTC_WRITE,
-                                              .tx = write_tx, .rx = write_rx };
+static const struct gattc_kind kind_write = { ATT_WRITE_REQ, WOAD_GATTC_WRITE, .tx = write_tx,
+                                              .rx = write_rx };
 
 /* --- in parts --------------------------------------------------------------------------------- */
 
@@ -46,10 +46,9 @@ static int execute_error(struct conn *c, struct proc *p, int status)
     return status;
 }
 
-static const struct gattc_kind kind_execute = {
-    ATT_EXECUTE_REQ, WOAD_GATTC_WRITE_LONG,
-    .tx = execute_tx, .rx = write_rx, .error = execute_error
-};
+static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, WOAD_GATTC_WRITE_LONG,
+                                                .tx = execute_tx, .rx = write_rx,
+                                                .error = execute_error };
 
 /* Parts until all is prepared, each as long as the MTU was when its request went.  A record of the
  * queue begins with one octet that is not data, so that an empty value is a record too. */
@@ -111,7 +110,7 @@ int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void 
 {
     const struct conn *c = conn_of(h, conn);
     struct proc *p;
-    if (c && !write_fits(h, handle, len, att_value_most(c))) {
+    if (c && !write_fits(h, handle, len, att_max_value(c))) {
         return WOAD_EINVAL;
     }
     return gattc_add(h, conn, &kind_write, handle, data, len, &p);

@@ -9,10 +9,10 @@
 #include "gatt_server.h"
 
 struct multiple {
-    const uint8_t *list;                 /* the handles */
-    uint16_t n, len;                     /* how many; octets of the answer so far */
+    const uint8_t *list; /* the handles */
+    uint16_t n, len;     /* how many; octets of the answer so far */
 };
-HOLD_SIZE(multiple, WOAD_SIZE_MULTIPLE);
+ASSERT_SIZE(multiple, WOAD_SIZE_MULTIPLE);
 
 static struct multiple *multiple_of(const struct att_bearer *b)
 {
@@ -25,7 +25,7 @@ static void multiple_put(struct gatts_bearer *s, struct wr *out, const uint8_t *
 {
     if (s->op == ATT_READ_MULTIPLE_VARIABLE_REQ) {
         if (wr_room(out) < 2) {
-            *out = (struct wr){ out->base, out->p, out->p, out->bad };     /* full */
+            *out = (struct wr){ out->base, out->p, out->p, out->bad }; /* full */
             return;
         }
         wr_le16(out, (uint16_t)len);
@@ -57,11 +57,11 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
         }
         if (!gatts_value(b->c, handle, a, &v)) {
             m->len = (uint16_t)wr_len(out);
-            s->stepping = true;
+            s->in_multi_step = true;
             att_ask(b, handle, 0);
-            s->stepping = false;
-            if (s->waiting || s->step_err) {
-                return s->waiting ? ATT_LATER : s->step_err;
+            s->in_multi_step = false;
+            if (s->waiting || s->element_err) {
+                return s->waiting ? ATT_PENDING : s->element_err;
             }
             out->p = out->base + m->len;
             continue;
@@ -93,8 +93,8 @@ static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
     m->list = in->p;
     if (att_is_fixed(b)) {
         struct gatts_parts *g = parts_of(b);
-        g->kept = 0;                     /* it lay where the handles go */
-        if (!RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
+        g->long_value_handle = 0; /* it lay where the handles go */
+        if (!MAY_FAIL(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
             return WOAD_ATT_INSUFFICIENT_RESOURCES;
         }
         m->list = g->mem + g->len;
@@ -124,19 +124,19 @@ static int multiple_answered(struct att_bearer *b, int err, struct rd *value, st
         multiple_put(s, out, value->p, rd_left(value));
         m->len = (uint16_t)wr_len(out);
     }
-    return s->stepping ? ATT_LATER : err ? err : multiple_next(b, out);
+    return s->in_multi_step ? ATT_PENDING : err ? err : multiple_next(b, out);
 }
 
 static const struct att_more more = { .rx = att_rx_several, .answered = multiple_answered };
 
-static void read_multiple_carve(struct woad *h)
+static void read_multiple_layout(struct woad *h)
 {
-    h->multiples = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->multiples);
+    h->multiples = arena_alloc(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->multiples);
     if (!h->att_long) {
-        parts_carve(h);
+        parts_layout(h);
     }
     h->att_multiple = &more;
 }
 
-const struct woad_feature woad_read_multiple = { .carve = read_multiple_carve,
-                                                 .conn_open = parts_open };
+const struct woad_feature woad_feature_read_multiple = { .layout = read_multiple_layout,
+                                                         .conn_open = parts_open };

@@ -4,11 +4,11 @@
 #include "gatt_server.h"
 
 struct pipeline {
-    uint8_t *mem;                        /* config.pipeline_queue octets: { len u16, PDU } each;
-                                          * CAME_ENCRYPTED is a bit of `len` */
+    uint8_t *mem; /* config.pipeline_queue octets: { len u16, PDU } each;
+                   * CAME_ENCRYPTED is a bit of `len` */
     uint16_t len;
 };
-HOLD_SIZE(pipeline, WOAD_SIZE_PIPELINE);
+ASSERT_SIZE(pipeline, WOAD_SIZE_PIPELINE);
 enum { CAME_ENCRYPTED = 0x8000 };
 
 static struct pipeline *pipeline_of(const struct att_bearer *b)
@@ -23,12 +23,12 @@ static void pipeline_put(struct att_bearer *b, uint8_t op, const struct rd *in)
     struct pipeline *q = pipeline_of(b);
     size_t len = rd_left(in);
     struct wr out = wr_of(q->mem + q->len, (size_t)(h->cfg.pipeline_queue - q->len));
-    if (RESERVE(wr_room(&out) >= 3 + len)) {
+    if (MAY_FAIL(wr_room(&out) >= 3 + len)) {
         wr_le16(&out, (uint16_t)((1 + len) | (b->c->security.encrypted ? CAME_ENCRYPTED : 0u)));
         wr_u8(&out, op);
         wr_bytes(&out, in->p, len);
         q->len = (uint16_t)(q->len + wr_len(&out));
-        b->server->followed = true;
+        b->server->pipelined = true;
     }
 }
 
@@ -45,7 +45,7 @@ static void pipeline_next(struct att_bearer *b)
         uint16_t head = rd_le16(&in), len = head & (CAME_ENCRYPTED - 1);
         in.end = in.p + len;
         uint8_t op = rd_u8(&in);
-        s->followed = false;             /* it is not behind itself */
+        s->pipelined = false; /* it is not behind itself */
         if (!(head & CAME_ENCRYPTED)) {
             *security = (struct woad_security){ .bonded = now.bonded };
         }
@@ -54,7 +54,7 @@ static void pipeline_next(struct att_bearer *b)
         *security = now;
         q->len = (uint16_t)(q->len - 2 - len);
         memmove(q->mem, q->mem + 2 + len, q->len);
-        s->followed = q->len != 0;
+        s->pipelined = q->len != 0;
     }
 }
 
@@ -67,12 +67,12 @@ static void pipeline_open(struct att_bearer *b)
 
 static const struct att_pipeline role = { pipeline_put, pipeline_next, pipeline_open };
 
-static void pipeline_carve(struct woad *h)
+static void pipeline_layout(struct woad *h)
 {
-    struct pipeline *all = arena_take(h, h->cfg.conns, sizeof *all);
-    arena_each(h, h->cfg.conns, h->cfg.pipeline_queue, EACH(all, mem));
+    struct pipeline *all = arena_alloc(h, h->cfg.conns, sizeof *all);
+    arena_alloc_slots(h, h->cfg.conns, h->cfg.pipeline_queue, ARENA_SLOT(all, mem));
     h->pipelines = all;
     h->att_pipeline = &role;
 }
 
-const struct woad_feature woad_pipelining = { .carve = pipeline_carve };
+const struct woad_feature woad_feature_pipelining = { .layout = pipeline_layout };

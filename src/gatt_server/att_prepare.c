@@ -10,17 +10,16 @@
 
 enum { PART_HDR = 6 };
 
-static bool part_keep(struct att_bearer *b, uint16_t handle, uint16_t offset,
-                      const uint8_t *data, size_t len)
+static bool part_keep(struct att_bearer *b, uint16_t handle, uint16_t offset, const uint8_t *data,
+                      size_t len)
 {
     struct woad *h = b->c->h;
     struct gatts_parts *s = parts_of(b);
     uint8_t *last = s->mem + s->last;
     bool joins = s->len && get_le16(last) == handle &&
                  get_le16(last + 2) + (uint32_t)get_le16(last + 4) == offset;
-    struct wr out = wr_of(s->mem + s->len,
-                          (size_t)(h->cfg.prepare_queue - s->len));
-    if (!RESERVE(wr_room(&out) >= len + (joins ? 0 : PART_HDR))) {
+    struct wr out = wr_of(s->mem + s->len, (size_t)(h->cfg.prepare_queue - s->len));
+    if (!MAY_FAIL(wr_room(&out) >= len + (joins ? 0 : PART_HDR))) {
         return false;
     }
     if (joins) {
@@ -50,7 +49,7 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     s->handle = handle;
-    g->kept = 0;                         /* it lay where this goes */
+    g->long_value_handle = 0; /* it lay where this goes */
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);
     const struct woad_attr *a = db_at(h->gatts, handle);
@@ -59,7 +58,7 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
         return err;
     }
     /* Not while another bearer is at what lies there. */
-    if (g->executes || att_listing(b) || !part_keep(b, handle, offset, part, len)) {
+    if (g->executing || att_listing(b) || !part_keep(b, handle, offset, part, len)) {
         return WOAD_ATT_PREPARE_QUEUE_FULL;
     }
     wr_le16(out, handle);
@@ -98,15 +97,15 @@ static int execute_parts(struct att_bearer *b)
         s->handle = handle;
         struct rd value = rd_of(part + PART_HDR, len);
         const struct woad_attr *a = db_at(h->gatts, handle);
-        int err = a ? perm_write(c, handle, a) : WOAD_ATT_INVALID_HANDLE;  /* as it is now */
+        int err = a ? perm_write(c, handle, a) : WOAD_ATT_INVALID_HANDLE; /* as it is now */
         err = err ? err : gatts_write(c, handle, a, offset, &value);
         if (!err) {
             continue;
         }
-        if (err != ATT_LATER) {
+        if (err != ATT_PENDING) {
             return err;
         }
-        s->stepping = true;
+        s->in_multi_step = true;
         struct woad_event ev;
         ev.u.gatt_write.handle = handle;
         ev.u.gatt_write.offset = offset;
@@ -114,13 +113,13 @@ static int execute_parts(struct att_bearer *b)
         ev.u.gatt_write.len = len;
         ev.u.gatt_write.need_answer = true;
         ev.u.gatt_write.request = (uint8_t)att_request(b);
-        att_put_question(b, WOAD_EV_GATT_WRITE, &ev);
-        s->stepping = false;
+        att_ask_application(b, WOAD_EV_GATT_WRITE, &ev);
+        s->in_multi_step = false;
         if (s->waiting) {
-            return ATT_LATER;
+            return ATT_PENDING;
         }
-        if (s->step_err) {
-            return s->step_err;
+        if (s->element_err) {
+            return s->element_err;
         }
     }
     return 0;
@@ -130,15 +129,15 @@ static int execute_parts(struct att_bearer *b)
  * length tells. */
 static void parts_end(struct gatts_parts *g)
 {
-    g->executes = false;
+    g->executing = false;
     g->len = 0;
-    g->kept = 0;
+    g->long_value_handle = 0;
 }
 
 static int att_execute_next(struct att_bearer *b)
 {
     int err = execute_parts(b);
-    if (err != ATT_LATER) {
+    if (err != ATT_PENDING) {
         parts_end(parts_of(b));
     }
     return err;
@@ -154,8 +153,8 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
     if (!rd_done(in) || flags > 1) {
         return WOAD_ATT_INVALID_PDU;
     }
-    if (g->executes) {
-        return WOAD_ATT_PREPARE_QUEUE_FULL;                /* another bearer is at it */
+    if (g->executing) {
+        return WOAD_ATT_PREPARE_QUEUE_FULL; /* another bearer is at it */
     }
     int err = flags ? parts_check(s, g) : 0;
     if (!flags || err) {
@@ -163,7 +162,7 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
         return err;
     }
     s->next = 0;
-    g->executes = true;
+    g->executing = true;
     return att_execute_next(b);
 }
 
@@ -176,13 +175,13 @@ static void long_keep(struct att_bearer *b, const uint8_t *value, size_t len)
     struct woad *h = b->c->h;
     const struct gatts_bearer *s = b->server;
     struct gatts_parts *g = parts_of(b);
-    g->kept = 0;
+    g->long_value_handle = 0;
     if (!s->changed && len - s->offset >= b->mtu - 1u && !att_listing(b) &&
-        RESERVE(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
+        MAY_FAIL(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
         memcpy(g->mem + g->len, value, len);
-        g->kept = s->handle;
-        g->kept_len = (uint16_t)len;
-        g->kept_due = deadline_in(h, ATT_TIMEOUT_MS);
+        g->long_value_handle = s->handle;
+        g->long_value_len = (uint16_t)len;
+        g->long_value_due = deadline_in(h, ATT_TIMEOUT_MS);
     }
 }
 
@@ -191,17 +190,17 @@ static int long_read(struct att_bearer *b, struct wr *out)
 {
     const struct gatts_bearer *s = b->server;
     struct gatts_parts *g = parts_of(b);
-    if (g->kept != s->handle) {
-        return ATT_LATER;
+    if (g->long_value_handle != s->handle) {
+        return ATT_PENDING;
     }
-    bool last = g->kept_len < s->offset + b->mtu - 1u;
-    g->kept = last ? 0 : s->handle;
-    return att_part(g->mem + g->len, g->kept_len, s->offset, out);
+    bool last = g->long_value_len < s->offset + b->mtu - 1u;
+    g->long_value_handle = last ? 0 : s->handle;
+    return att_part(g->mem + g->len, g->long_value_len, s->offset, out);
 }
 
 static void long_forget(struct gatts_parts *g, uint16_t handle)
 {
-    g->kept = g->kept == handle ? 0 : g->kept;
+    g->long_value_handle = g->long_value_handle == handle ? 0 : g->long_value_handle;
 }
 
 static void long_wrote(struct att_bearer *b, uint16_t handle)
@@ -221,9 +220,9 @@ static uint32_t long_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct gatts_parts *g = h->parts; g < h->parts + h->cfg.conns; g++) {
-        uint32_t mine = g->kept ? deadline_left(h, g->kept_due) : WOAD_FOREVER;
-        g->kept = mine ? g->kept : 0;
-        left = mine ? least(left, mine) : left;
+        uint32_t mine = g->long_value_handle ? deadline_left(h, g->long_value_due) : WOAD_FOREVER;
+        g->long_value_handle = mine ? g->long_value_handle : 0;
+        left = mine ? min_u32(left, mine) : left;
     }
     return left;
 }
@@ -232,8 +231,9 @@ static uint32_t long_due(struct woad *h)
 
 static int att_rx_prepared(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out)
 {
-    return op == ATT_PREPARE_REQ ? att_rx_prepare(b, in, out)
-         : op == ATT_EXECUTE_REQ ? att_rx_execute(b, in, out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    return op == ATT_PREPARE_REQ   ? att_rx_prepare(b, in, out)
+           : op == ATT_EXECUTE_REQ ? att_rx_execute(b, in, out)
+                                   : WOAD_ATT_REQUEST_NOT_SUPPORTED;
 }
 
 /* The application has said what has become of one part: the next, or that was all. */
@@ -241,8 +241,8 @@ static int execute_answered(struct att_bearer *b, int err, struct rd *value, str
 {
     (void)value;
     (void)out;
-    if (b->server->stepping) {
-        return ATT_LATER;                /* the loop that asks takes it from here */
+    if (b->server->in_multi_step) {
+        return ATT_PENDING; /* the loop that asks takes it from here */
     }
     if (!err) {
         return att_execute_next(b);
@@ -258,16 +258,17 @@ static void execute_close(struct att_bearer *b)
     }
 }
 
-static const struct att_more more = { att_rx_prepared, execute_answered, execute_close, long_keep,
-                                      long_read, long_wrote };
+static const struct att_more more = { att_rx_prepared, execute_answered, execute_close,
+                                      long_keep,       long_read,        long_wrote };
 
-static void long_values_carve(struct woad *h)
+static void long_values_layout(struct woad *h)
 {
     if (!h->att_multiple) {
-        parts_carve(h);
+        parts_layout(h);
     }
     h->att_long = &more;
 }
 
-const struct woad_feature woad_long_values = { .carve = long_values_carve, .due = long_due,
-                                               .conn_open = parts_open };
+const struct woad_feature woad_feature_long_values = { .layout = long_values_layout,
+                                                       .due = long_due,
+                                                       .conn_open = parts_open };

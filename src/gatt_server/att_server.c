@@ -1,6 +1,6 @@
 /* The attribute server: requests in, one answer each.  Vol 3, Part F, 3.4
  *
- * A handler writes the response's body into `out` and returns 0, an ATT error code, or ATT_LATER
+ * A handler writes the response's body into `out` and returns 0, an ATT error code, or ATT_PENDING
  * when the application will answer.  Only att_server_done() makes an Error Response of it. */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
@@ -12,7 +12,11 @@
 /* What several requests begin with: start u16, end u16, and a type of `size` octets, or as long as
  * the PDU is.  `start` moves on behind each attribute that is found. */
 enum { NO_TYPE = 0, TYPE_IS_REST = 1 };
-struct att_range { uint32_t start; uint16_t end; struct woad_uuid type; };
+struct att_range {
+    uint32_t start;
+    uint16_t end;
+    struct woad_uuid type;
+};
 
 static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct att_range *r)
 {
@@ -24,7 +28,7 @@ static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct
     if (in->bad || (size != NO_TYPE && !uuid_read(in, len, &r->type))) {
         return WOAD_ATT_INVALID_PDU;
     }
-    b->server->handle = start;           /* what an error response names */
+    b->server->handle = start; /* what an error response names */
     return start && start <= r->end ? 0 : WOAD_ATT_INVALID_HANDLE;
 }
 
@@ -32,8 +36,7 @@ static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct
 static uint16_t att_next_in(const struct att_bearer *b, struct att_range *r)
 {
     struct gatts *g = b->c->h->gatts;
-    uint16_t handle = r->type.size ? db_find(g, r->start, r->end, &r->type)
-                                   : db_next(g, r->start);
+    uint16_t handle = r->type.size ? db_find(g, r->start, r->end, &r->type) : db_next(g, r->start);
     r->start = handle + 1u;
     return handle <= r->end ? handle : 0;
 }
@@ -58,7 +61,7 @@ static int att_list_end(const struct wr *out)
 static bool att_list_value(struct wr *out, uint16_t handle, const uint8_t *value, size_t len)
 {
     if (wr_len(out) == 1) {
-        size_t most = least((uint32_t)wr_room(out) - 3, 253);
+        size_t most = min_u32((uint32_t)wr_room(out) - 3, 253);
         len = len < most ? len : most;
     }
     bool takes = att_list_takes(out, len + 2, len + 2);
@@ -90,9 +93,9 @@ static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     wr_le16(out, att_offer(b->c));
-    att_server_done(b->server, 0, out);  /* before the event, in which the application may send */
+    att_server_done(b->server, 0, out); /* before the event, in which the application may send */
     att_set_mtu(b->c, get_le16(in->p));
-    return ATT_LATER;
+    return ATT_PENDING;
 }
 
 /* ATT_FIND_INFORMATION_REQ: start u16, end u16.  Answer: format u8 (1: 16 bits, 2: 128 bits),
@@ -124,8 +127,8 @@ static bool att_value_is(struct att_bearer *b, uint16_t handle, const struct woa
 {
     struct gatts_value mine;
     struct conn *c = b->c;
-    return perm_read(b, handle, a) == 0 && gatts_value(c, handle, a, &mine) &&
-           mine.len == len && (len == 0 || memcmp(mine.octets, value, len) == 0);
+    return perm_read(b, handle, a) == 0 && gatts_value(c, handle, a, &mine) && mine.len == len &&
+           (len == 0 || memcmp(mine.octets, value, len) == 0);
 }
 
 /* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, value.  Answer: { handle u16, end of
@@ -159,21 +162,21 @@ int att_ask(struct att_bearer *b, uint16_t handle, uint16_t offset)
     ev.u.gatt_read.handle = handle;
     ev.u.gatt_read.offset = offset;
     ev.u.gatt_read.request = (uint8_t)att_request(b);
-    att_put_question(b, WOAD_EV_GATT_READ, &ev);
-    return ATT_LATER;
+    att_ask_application(b, WOAD_EV_GATT_READ, &ev);
+    return ATT_PENDING;
 }
 
 /* The application is asked; from inside the event, an answer without a number is to this. */
-void att_put_question(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev)
+void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev)
 {
     struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
-    struct att_bearer *before = g->asking;
+    struct att_bearer *before = g->current_request;
     b->server->waiting = true;
-    b->server->asked = g->questions++;
-    g->asking = b;
+    b->server->request_serial = g->requests_raised++;
+    g->current_request = b;
     emit_of(b->c, type, ev);
-    g->asking = before;
+    g->current_request = before;
 }
 
 /* ATT_READ_BY_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { handle u16,
@@ -191,11 +194,11 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
         struct gatts_value v;
         err = perm_read(b, handle, a);
         if (!err && !gatts_value(b->c, handle, a, &v)) {
-            err = ATT_LATER;
+            err = ATT_PENDING;
         }
         if (err && wr_len(out) == 1) {
             b->server->handle = handle;
-            return err == ATT_LATER ? att_ask(b, handle, 0) : err;
+            return err == ATT_PENDING ? att_ask(b, handle, 0) : err;
         }
         if (err || !att_list_value(out, handle, v.octets, v.len)) {
             break;
@@ -228,8 +231,8 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     if (gatts_value(b->c, handle, a, &v)) {
         return att_part(v.octets, v.len, offset, out);
     }
-    err = offset && h->att_long ? h->att_long->read(b, out) : ATT_LATER;
-    return err == ATT_LATER ? att_ask(b, handle, offset) : err;
+    err = offset && h->att_long ? h->att_long->read(b, out) : ATT_PENDING;
+    return err == ATT_PENDING ? att_ask(b, handle, offset) : err;
 }
 
 /* ATT_READ_REQ: handle u16.  3.4.4.3 */
@@ -274,12 +277,12 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
 }
 
 /* Gives a write to whom it belongs: the host for a CCCD, else the application. */
-int att_write_allowed(struct att_bearer *b, uint16_t handle,
-                             const struct woad_attr *a, struct rd *in, bool need_answer)
+int att_write_allowed(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
+                      struct rd *in, bool need_answer)
 {
     struct gatts_bearer *s = b->server;
     int err = gatts_write(b->c, handle, a, 0, in);
-    if (err != ATT_LATER) {
+    if (err != ATT_PENDING) {
         return err;
     }
     size_t len = rd_left(in);
@@ -298,11 +301,11 @@ int att_write_allowed(struct att_bearer *b, uint16_t handle,
     ev.u.gatt_write.request = (uint8_t)att_request(b);
     if (need_answer) {
         s->offset = 0;
-        att_put_question(b, WOAD_EV_GATT_WRITE, &ev);
+        att_ask_application(b, WOAD_EV_GATT_WRITE, &ev);
     } else {
         emit_of(b->c, WOAD_EV_GATT_WRITE, &ev);
     }
-    return ATT_LATER;
+    return ATT_PENDING;
 }
 
 static int att_write(struct att_bearer *b, uint16_t handle, struct rd *in, bool need_answer)
@@ -344,7 +347,7 @@ static int (*const requests[])(struct att_bearer *, struct rd *, struct wr *) = 
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
 /* Every response begins with its request plus one.  The bearer is open. */
-IN_PLACE struct wr att_server_response(struct att_bearer *b)
+ALWAYS_INLINE struct wr att_server_response(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
     uint8_t *rsp = s->rsp;
@@ -354,8 +357,9 @@ IN_PLACE struct wr att_server_response(struct att_bearer *b)
 
 static const struct att_more *att_more(const struct woad *h, uint8_t op)
 {
-    return att_is_multiple(op) ? h->att_multiple
-         : op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_long : NULL;
+    return att_is_multiple(op)                              ? h->att_multiple
+           : op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_long
+                                                            : NULL;
 }
 
 /* A client should wait for an answer before it asks again (3.3.2).  What it asks meanwhile is
@@ -364,7 +368,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
-    if (att_is_fixed(b) && s->busy && (!(op & ATT_OP_COMMAND) || s->followed)) {
+    if (att_is_fixed(b) && s->busy && (!(op & ATT_OP_COMMAND) || s->pipelined)) {
         if (h->att_pipeline) {
             h->att_pipeline->put(b, op, in);
         }
@@ -381,7 +385,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     s->op = op;
     s->busy = true;
     s->level = 0;
-    s->changed = s->stepping = false;
+    s->changed = s->in_multi_step = false;
     s->handle = 0;
     int err;
     struct wr out = att_server_response(b);
@@ -393,7 +397,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     }
     if (!err) {
         s->rsp_len = (uint16_t)wr_len(&out);
-    } else if (err != ATT_LATER) {
+    } else if (err != ATT_PENDING) {
         att_server_done(s, err, &out);
     }
 }
@@ -403,7 +407,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 static int att_server_recheck(const struct att_bearer *b)
 {
     const struct gatts_bearer *s = b->server;
-    int err = conn_lacks(b->c, s->level);
+    int err = conn_security_error(b->c, s->level);
     return err || s->rsp_len <= b->mtu ? err : WOAD_ATT_UNLIKELY;
 }
 
@@ -421,7 +425,7 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
     }
     s->rsp_len = 0;
     s->busy = false;
-    if (s->followed) {
+    if (s->pipelined) {
         b->c->h->att_pipeline->next(b);
     }
     return true;
@@ -452,7 +456,10 @@ static bool att_server_busy(const struct att_bearer *b)
 }
 
 const struct att_role att_server_role = {
-    .rx = att_server_rx, .tx = att_server_tx, .open = att_server_open, .close = att_server_close,
+    .rx = att_server_rx,
+    .tx = att_server_tx,
+    .open = att_server_open,
+    .close = att_server_close,
     .busy = att_server_busy,
 };
 
@@ -461,10 +468,10 @@ static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value,
 {
     struct gatts_bearer *s = b->server;
     struct wr out = att_server_response(b);
-    stir_conn(b->c);
+    conn_mark_ready(b->c);
     len = len < WOAD_ATT_VALUE_MAX ? len : (size_t)WOAD_ATT_VALUE_MAX;
     s->waiting = false;
-    s->step_err = (uint8_t)err;
+    s->element_err = (uint8_t)err;
     if (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ) {
         err = err ? err : att_part(value, len, s->offset, &out);
         if (!err && b->c->h->att_long) {
@@ -477,7 +484,7 @@ static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value,
         struct rd in = rd_of(len ? value : out.p, len);
         err = more ? more->answered(b, err, &in, &out) : err;
     }
-    if (err != ATT_LATER) {
+    if (err != ATT_PENDING) {
         att_server_done(s, err, &out);
     }
 }
@@ -512,9 +519,10 @@ static struct att_bearer *att_waiting(const struct conn *c, int request)
     const struct woad *h = c->h;
     struct att_bearer *found = NULL;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        bool fits = b->c == c && b->mtu && b->server->waiting &&
-                    (request < 0 || att_request(b) == request);
-        if (fits && (!found || (int16_t)(b->server->asked - found->server->asked) < 0)) {
+        bool fits =
+            b->c == c && b->mtu && b->server->waiting && (request < 0 || att_request(b) == request);
+        if (fits &&
+            (!found || (int16_t)(b->server->request_serial - found->server->request_serial) < 0)) {
             found = b;
         }
     }
@@ -537,7 +545,7 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    struct att_bearer *b = h->gatts->asking;
+    struct att_bearer *b = h->gatts->current_request;
     b = b && b->c == c && b->server->waiting ? b : att_waiting(c, -1);
     return att_answer(b, err, data, len);
 }

@@ -33,20 +33,20 @@ static uint32_t hash_database(const struct conn *c)
         }
         hash = hash_more(hash, octets, wr_len(&out));
     }
-    return hash >> 8 ? hash >> 8 : 1;    /* 24 bits, as a bond has; 0: not known */
+    return hash >> 8 ? hash >> 8 : 1; /* 24 bits, as a bond has; 0: not known */
 }
 
 /* A new client will look at the database as it is now. */
 static void gatts_know(struct conn *c)
 {
-    c->server->knows = hash_database(c) & 0xffffff;
+    c->server->db_hash = hash_database(c) & 0xffffff;
 }
 
 /* If it knows another one, and wants to be told. */
 static void gatts_recheck(struct conn *c)
 {
     const struct gatts_conn *s = c->server;
-    if (s->knows && s->knows != hash_database(c)) {
+    if (s->db_hash && s->db_hash != hash_database(c)) {
         gatts_owe_changed(c, 1, 0xffff);
     }
 }
@@ -66,7 +66,7 @@ void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
             cccd_put(c, handle, value);
         }
     }
-    s->knows = (database ? database : s->knows) & 0xffffff;
+    s->db_hash = (database ? database : s->db_hash) & 0xffffff;
     gatts_recheck(c);
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         cccd_emit(c, &s->cccds[n]);
@@ -79,7 +79,7 @@ void gatts_keep(const struct conn *c, struct woad_bond *bond)
     const struct woad *h = c->h;
     const struct gatts_conn *s = c->server;
     bond->client_features = s->client_features & 7u;
-    bond->database = s->knows;
+    bond->database = s->db_hash;
     bond->cccd = s->cccds;
     bond->cccds = h->cfg.subscriptions;
 }
@@ -91,8 +91,9 @@ static void gatts_told(struct conn *c)
     struct woad *h = c->h;
     if (!c->server->changed_first) {
         gatts_know(c);
-        h->smp_role->keep(c);
+        h->smp_role->save_client_state(c);
     }
 }
 
-const struct gatt_bonds gatt_bonds = { gatts_know, gatts_recheck, gatts_told, perm_fell };
+const struct gatt_bonds gatt_bonds = { gatts_know, gatts_recheck, gatts_told,
+                                       perm_security_lowered };

@@ -16,14 +16,15 @@ const uint8_t appearance[2] = { 0, 0 };
 static const struct woad_attr builtin[] = { BUILTIN_ATTRS };
 static const struct attr_table builtin_table = { builtin, BUILTIN, 1 };
 
-static void gatts_carve(struct woad *h)
+static void gatts_layout(struct woad *h)
 {
-    struct gatts *g = arena_take(h, 1, sizeof *g);
-    struct attr_table *tables = arena_take(h, 1u + h->cfg.attr_tables, sizeof *tables);
-    struct gatts_conn *conns = arena_conns(h, sizeof *conns, EACH(h->conns, server));
-    struct gatts_bearer *bearers = arena_bearers(h, sizeof *bearers, EACH(h->bearers, server));
-    arena_bearers(h, h->cfg.mtu, EACH(bearers, rsp));
-    arena_conns(h, h->cfg.subscriptions * sizeof *conns->cccds, EACH(conns, cccds));
+    struct gatts *g = arena_alloc(h, 1, sizeof *g);
+    struct attr_table *tables = arena_alloc(h, 1u + h->cfg.attr_tables, sizeof *tables);
+    struct gatts_conn *conns = arena_alloc_per_conn(h, sizeof *conns, ARENA_SLOT(h->conns, server));
+    struct gatts_bearer *bearers =
+        arena_alloc_per_bearer(h, sizeof *bearers, ARENA_SLOT(h->bearers, server));
+    arena_alloc_per_bearer(h, h->cfg.mtu, ARENA_SLOT(bearers, rsp));
+    arena_alloc_per_conn(h, h->cfg.subscriptions * sizeof *conns->cccds, ARENA_SLOT(conns, cccds));
     if (g) {
         g->tables = tables;
         h->gatts = g;
@@ -31,10 +32,10 @@ static void gatts_carve(struct woad *h)
     h->att_server = &att_server_role;
 }
 
-void parts_carve(struct woad *h)
+void parts_layout(struct woad *h)
 {
-    h->parts = arena_take(h, h->cfg.conns, sizeof *h->parts);
-    arena_each(h, h->cfg.conns, h->cfg.prepare_queue, EACH(h->parts, mem));
+    h->parts = arena_alloc(h, h->cfg.conns, sizeof *h->parts);
+    arena_alloc_slots(h, h->cfg.conns, h->cfg.prepare_queue, ARENA_SLOT(h->parts, mem));
 }
 
 void parts_open(struct conn *c)
@@ -58,12 +59,12 @@ static void gatts_open(struct conn *c)
     memset(s->cccds, 0, h->cfg.subscriptions * sizeof *s->cccds);
     *s = (struct gatts_conn){ .cccds = s->cccds };
     if (h->gatt_bonds) {
-        h->gatt_bonds->know(c);
+        h->gatt_bonds->db_hash_note(c);
     }
 }
 
-const struct woad_feature woad_gatt_server = {
-    .carve = gatts_carve,
+const struct woad_feature woad_feature_gatt_server = {
+    .layout = gatts_layout,
     .reset = gatts_reset,
     .conn_open = gatts_open,
 };
@@ -124,14 +125,14 @@ bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *
     return true;
 }
 
-/* A write to what the host keeps; ATT_LATER when it is the application's. */
-int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
-                uint16_t offset, struct rd *in)
+/* A write to what the host keeps; ATT_PENDING when it is the application's. */
+int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
+                struct rd *in)
 {
     struct woad *h = c->h;
     bool features = handle == HANDLE_CLIENT_FEATURES && h->client_features;
     if (a->kind != WOAD_ATTR_CCCD && !features) {
-        return ATT_LATER;
+        return ATT_PENDING;
     }
     if (offset) {
         return WOAD_ATT_INVALID_OFFSET;
@@ -144,7 +145,7 @@ int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
 /* Those who asked for it are told, of all changes since the last time at once. */
 void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
 {
-    stir_conn(c);
+    conn_mark_ready(c);
     struct gatts_conn *s = c->server;
     if (cccd_value(c, HANDLE_SERVICE_CHANGED + 1) & CCCD_INDICATE) {
         if (!s->changed_first || first < s->changed_first) {
@@ -174,12 +175,12 @@ void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
             }
         }
         if (h->parts) {
-            h->parts[conn_index(c)].kept = 0;              /* its handle may be another's */
+            h->parts[conn_index(c)].long_value_handle = 0; /* its handle may be another's */
         }
-        perm_fell(c, first, last);       /* what is queued was of those that were there */
+        perm_security_lowered(c, first, last); /* what is queued was of those that were there */
         gatts_owe_changed(c, first, last);
         if (any && h->smp_role) {
-            h->smp_role->keep(c);        /* or they would be there again when it is back */
+            h->smp_role->save_client_state(c); /* or they would be there again when it is back */
         }
     }
 }

@@ -41,7 +41,7 @@ bool cccd_put(struct conn *c, uint16_t handle, uint16_t value)
     if (!slot && value) {
         slot = cccd_find(c, 0);
     }
-    if (!RESERVE(slot || !value)) {
+    if (!MAY_FAIL(slot || !value)) {
         return false;
     }
     if (slot) {
@@ -87,10 +87,10 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
         return WOAD_ATT_INSUFFICIENT_RESOURCES;
     }
     if (handle == HANDLE_SERVICE_CHANGED + 1 && v && h->gatt_bonds) {
-        h->gatt_bonds->recheck(c);
+        h->gatt_bonds->db_hash_verify(c);
     }
     if (v != before && h->smp_role) {
-        h->smp_role->keep(c);
+        h->smp_role->save_client_state(c);
     }
     if (v != before) {
         cccd_emit(c, &(struct woad_cccd){ handle, v });

@@ -57,10 +57,8 @@ bool db_is_service(const struct woad_attr *a)
 void db_type(const struct woad_attr *a, struct woad_uuid *type)
 {
     static const uint16_t of_kind[] = {
-        [WOAD_ATTR_PRIMARY] = UUID_PRIMARY,
-        [WOAD_ATTR_SECONDARY] = UUID_SECONDARY,
-        [WOAD_ATTR_INCLUDE] = UUID_INCLUDE,
-        [WOAD_ATTR_CHARACTERISTIC] = UUID_CHARACTERISTIC,
+        [WOAD_ATTR_PRIMARY] = UUID_PRIMARY, [WOAD_ATTR_SECONDARY] = UUID_SECONDARY,
+        [WOAD_ATTR_INCLUDE] = UUID_INCLUDE, [WOAD_ATTR_CHARACTERISTIC] = UUID_CHARACTERISTIC,
         [WOAD_ATTR_CCCD] = UUID_CCCD,
     };
     if (a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR) {
@@ -95,7 +93,7 @@ void db_changed(struct woad *h)
 {
     struct gatts *g = h->gatts;
     g->indexed = 0;
-    g->found_at = 0;                     /* what was found may be another now */
+    g->found_at = 0; /* what was found may be another now */
     g->found = NULL;
     if (h->type_index) {
         h->type_index->make(h);
@@ -137,11 +135,13 @@ uint16_t db_characteristic_of(struct gatts *g, uint16_t handle)
  * there; of a descriptor a characteristic. */
 enum { OF_UUID = 1, OF_VALUE = 2, IN_SERVICE = 4, IN_CHARACTERISTIC = 8, DECLARED = 16 };
 static const uint8_t needs[] = {
-    [WOAD_ATTR_PRIMARY] = OF_UUID, [WOAD_ATTR_SECONDARY] = OF_UUID,
+    [WOAD_ATTR_PRIMARY] = OF_UUID,
+    [WOAD_ATTR_SECONDARY] = OF_UUID,
     [WOAD_ATTR_INCLUDE] = OF_VALUE | IN_SERVICE,
     [WOAD_ATTR_CHARACTERISTIC] = OF_UUID | IN_SERVICE,
     [WOAD_ATTR_VALUE] = OF_UUID | DECLARED,
-    [WOAD_ATTR_DESCRIPTOR] = OF_UUID | IN_CHARACTERISTIC, [WOAD_ATTR_CCCD] = IN_CHARACTERISTIC,
+    [WOAD_ATTR_DESCRIPTOR] = OF_UUID | IN_CHARACTERISTIC,
+    [WOAD_ATTR_CCCD] = IN_CHARACTERISTIC,
 };
 
 static bool db_valid(const struct woad_attr *attrs, uint16_t n)
@@ -153,9 +153,9 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
             a->len > WOAD_ATT_VALUE_MAX || (where & DECLARED && a->kind != WOAD_ATTR_VALUE)) {
             return false;
         }
-        where = db_is_service(a) ? IN_SERVICE
-              : a->kind == WOAD_ATTR_CHARACTERISTIC ? IN_SERVICE | IN_CHARACTERISTIC | DECLARED
-              : where & ~(unsigned)DECLARED;
+        where = db_is_service(a)                      ? IN_SERVICE
+                : a->kind == WOAD_ATTR_CHARACTERISTIC ? IN_SERVICE | IN_CHARACTERISTIC | DECLARED
+                                                      : where & ~(unsigned)DECLARED;
     }
     return where && !(where & DECLARED);
 }
@@ -193,7 +193,7 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
     if (!db_valid(attrs, n) || !db_is_free(g, first, n)) {
         return WOAD_EINVAL;
     }
-    if (!RESERVE(g->n_tables <= h->cfg.attr_tables)) {
+    if (!MAY_FAIL(g->n_tables <= h->cfg.attr_tables)) {
         return WOAD_ENOMEM;
     }
     size_t at = db_table(g, first);
@@ -247,7 +247,7 @@ int woad_gatt_clear(struct woad *h)
     }
     size_t n = h->gatts->n_tables;
     if (n > 1) {
-        db_drop(h, 1, n - 1);            /* all at once: in an event there may be new ones */
+        db_drop(h, 1, n - 1); /* all at once: in an event there may be new ones */
     }
     return 0;
 }

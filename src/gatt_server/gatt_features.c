@@ -33,23 +33,21 @@ static int client_features_write(struct conn *c, struct rd *in)
     }
     s->client_features = bits;
     if (h->smp_role) {
-        h->smp_role->keep(c);
+        h->smp_role->save_client_state(c);
     }
     return 0;
 }
 
-const struct gatts_features gatts_features = {
-    { builtin_with_features, BUILTIN + 2, 1 }, client_features_write
-};
-const struct gatts_features gatts_features_eatt = {
-    { builtin_with_features, WITH_EATT, 1 }, client_features_write
-};
+const struct gatts_features gatts_features = { { builtin_with_features, BUILTIN + 2, 1 },
+                                               client_features_write };
+const struct gatts_features gatts_features_eatt = { { builtin_with_features, WITH_EATT, 1 },
+                                                    client_features_write };
 
-static void client_features_carve(struct woad *h)
+static void client_features_layout(struct woad *h)
 {
-    if (!h->client_features) {           /* woad_eatt may have set those with more */
+    if (!h->client_features) { /* woad_feature_eatt may have set those with more */
         h->client_features = &gatts_features;
     }
 }
 
-const struct woad_feature woad_gatt_client_features = { .carve = client_features_carve };
+const struct woad_feature woad_feature_client_features = { .layout = client_features_layout };

@@ -47,7 +47,7 @@ static void index_make(struct woad *h)
         return;
     }
     g->index = h->type_index;
-    g->by_type = h->by_type;
+    g->by_type = h->type_handles;
     for (uint16_t handle = db_next(g, 1); handle; handle = db_next(g, handle + 1u)) {
         uint16_t at = index_place(g, key_at(g, handle), handle);
         memmove(g->by_type + at + 1, g->by_type + at, (g->indexed - at) * sizeof *g->by_type);
@@ -74,10 +74,10 @@ static uint16_t index_find(struct gatts *g, uint32_t start, uint16_t end,
 
 static const struct type_index type_index = { index_make, index_find };
 
-static void index_carve(struct woad *h)
+static void index_layout(struct woad *h)
 {
-    h->by_type = arena_take(h, h->cfg.attr_index, sizeof *h->by_type);
+    h->type_handles = arena_alloc(h, h->cfg.attr_index, sizeof *h->type_handles);
     h->type_index = &type_index;
 }
 
-const struct woad_feature woad_type_index = { .carve = index_carve };
+const struct woad_feature woad_feature_type_index = { .layout = index_layout };

@@ -5,8 +5,10 @@
 #include "gatt_server.h"
 
 /* Some security is needed to read it. */
-enum { NEEDS_SECURITY = WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHENTICATED |
-                        WOAD_PERM_SECURE | WOAD_PERM_KEY_16 };
+enum {
+    NEEDS_SECURITY = WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHENTICATED | WOAD_PERM_SECURE |
+                     WOAD_PERM_KEY_16
+};
 
 /* WOAD_COC_…: what an attribute takes.  The permissions' bits stand in the same order; `shift` is
  * where those of the access in question begin. */
@@ -20,8 +22,7 @@ static unsigned perm_level(const struct woad_attr *a, unsigned shift)
 
 /* WOAD_EV_AUTHORIZE, asked last, so that no user is asked about a peer that may be anybody.  From
  * inside the event the application may remove the attribute. */
-static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a,
-                    bool write)
+static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a, bool write)
 {
     struct woad *h = c->h;
     if (!(a->perm & (write ? WOAD_PERM_WRITE_AUTHORIZED : WOAD_PERM_READ_AUTHORIZED))) {
@@ -34,13 +35,14 @@ static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a,
     ev.u.authorize.allowed = &allowed;
     emit_of(c, WOAD_EV_AUTHORIZE, &ev);
     return db_at(h->gatts, handle) != a ? WOAD_ATT_INVALID_HANDLE
-         : allowed ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
+           : allowed                    ? 0
+                                        : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
 }
 
 /* What must be there for a value to be sent to a client: what it takes to read it. */
 static int perm_send(const struct conn *c, const struct woad_attr *a)
 {
-    return conn_lacks(c, perm_level(a, READ_SHIFT));
+    return conn_security_error(c, perm_level(a, READ_SHIFT));
 }
 
 /* The bearer notes what its answer takes: the level is looked at again when the answer leaves. */
@@ -50,7 +52,7 @@ int perm_may_read(struct att_bearer *b, const struct woad_attr *a)
         return WOAD_ATT_READ_NOT_PERMITTED;
     }
     unsigned level = perm_level(a, READ_SHIFT);
-    int err = conn_lacks(b->c, level);
+    int err = conn_security_error(b->c, level);
     if (!err) {
         b->server->level |= level & 15u;
     }
@@ -61,7 +63,7 @@ int perm_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
 {
     unsigned more = NEEDS_SECURITY | WOAD_PERM_READ_AUTHORIZED;
     if ((a->perm & (WOAD_PERM_READ | more)) == WOAD_PERM_READ) {
-        return 0;                        /* as most are */
+        return 0; /* as most are */
     }
     int err = perm_may_read(b, a);
     return err ? err : perm_ask(b->c, handle, a, false);
@@ -74,7 +76,7 @@ int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
     if (!(a->perm & WOAD_PERM_WRITE)) {
         return WOAD_ATT_WRITE_NOT_PERMITTED;
     }
-    int err = conn_lacks(c, perm_level(a, WRITE_SHIFT));
+    int err = conn_security_error(c, perm_level(a, WRITE_SHIFT));
     err = err ? err : perm_ask(c, handle, a, true);
     uint16_t decl = !err && a->kind == WOAD_ATTR_CCCD ? db_characteristic_of(h->gatts, handle) : 0;
     const struct woad_attr *value = decl ? db_at(h->gatts, (uint16_t)(decl + 1)) : NULL;
@@ -102,7 +104,7 @@ int perm_may_send(const struct conn *c, uint16_t handle)
 {
     const struct woad *h = c->h;
     if (!h->gatts) {
-        return 0;                        /* what it sends is the application's business */
+        return 0; /* what it sends is the application's business */
     }
     const struct woad_attr *a = db_at(h->gatts, handle);
     if (!a) {
@@ -118,7 +120,7 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t fi
     uint8_t op = pdu[0];
     const uint8_t *end = pdu + fifo_len(pdu);
     if (op != ATT_NOTIFY && op != ATT_INDICATE && op != ATT_MULTIPLE_NOTIFY) {
-        return true;                     /* the client's, or withdrawn already */
+        return true; /* the client's, or withdrawn already */
     }
     do {
         uint16_t handle = get_le16(pdu + 1);
@@ -133,7 +135,7 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t fi
 /* Withdraws from the queue what may not be sent as the connection's security is now; or, with
  * `first`, what is of handles that are others now.  att_tx_queue() drops it when its turn comes.
  * The application may change the queue in WOAD_EV_INDICATED. */
-void perm_fell(struct conn *c, uint16_t first, uint16_t last)
+void perm_security_lowered(struct conn *c, uint16_t first, uint16_t last)
 {
     const struct fifo *q = &c->queue;
     uint8_t *pdu = fifo_first(q);

@@ -1,7 +1,7 @@
 /* Values to clients: notifications, indications.  Vol 3, Part F, 3.4.7 */
 #include "gatt_server.h"
 
-IN_PLACE int send_check(const struct conn *c, uint16_t handle)
+ALWAYS_INLINE int send_check(const struct conn *c, uint16_t handle)
 {
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
@@ -9,7 +9,7 @@ IN_PLACE int send_check(const struct conn *c, uint16_t handle)
     return handle ? perm_may_send(c, handle) : WOAD_EINVAL;
 }
 
-IN_PLACE int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
+ALWAYS_INLINE int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
 {
     int err = send_check(c, handle);
     return err ? err : att_queue(c, op, handle, data, len);
@@ -20,11 +20,10 @@ int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void 
     return send(conn_of(h, conn), ATT_NOTIFY, handle, data, len);
 }
 
-int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
-                       size_t len)
+int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
 {
     if (handle == HANDLE_SERVICE_CHANGED && h->gatts) {
-        return WOAD_EINVAL;              /* the host's own: its confirmation is not passed on */
+        return WOAD_EINVAL; /* the host's own: its confirmation is not passed on */
     }
     return send(conn_of(h, conn), ATT_INDICATE, handle, data, len);
 }
@@ -47,7 +46,7 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
     if (err) {
         return err;
     }
-    size_t most = att_value_most(c);
+    size_t most = att_max_value(c);
     len = len < most ? len : most;
     struct fifo *q = &c->queue;
     const uint8_t *old = send_waiting(q, handle);
@@ -77,7 +76,7 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
     }
     for (size_t k = 0; k < n; k++) {
         len += 4u + values[k].len;
-        if (values[k].len > WOAD_ATT_VALUE_MAX || len > att_most(c)) {
+        if (values[k].len > WOAD_ATT_VALUE_MAX || len > att_max_mtu(c)) {
             return WOAD_EINVAL;
         }
         err = perm_may_send(c, values[k].handle);

@@ -27,22 +27,22 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     if (room < WOAD_TX_ROOM) {
         return 0;
     }
-    bool quiet = h->quiet;
+    bool quiet = h->commands_idle;
     struct hci *hci = &h->hci;
     const struct woad_feature *owner = &woad_core;
-    h->quiet = true;
+    h->commands_idle = true;
     if (hci->pending || !hci->credits) {
-        return 0;                        /* until an event, which ends the quiet */
+        return 0; /* until an event, which ends the quiet */
     }
     for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
         struct wr params = wr_of(buf + 4, 255);
         hci->pending_arg = WOAD_NO_CONN; /* not of the command before */
         uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
         if (opcode) {
-            if (CHECK_QUIET && quiet) {
+            if (CHECK_LOST_WAKEUP && quiet) {
                 __builtin_trap();
             }
-            h->quiet = false;
+            h->commands_idle = false;
             buf[0] = H4_COMMAND;
             put_le16(buf + 1, opcode);
             buf[3] = (uint8_t)wr_len(&params);
@@ -70,7 +70,7 @@ static int hci_answered(struct woad *h, const uint8_t *p, uint8_t status, struct
     }
     if (!hci->pending && credits) {
         hci->due = 0;
-    } else if (!hci->due) {              /* an event that brings one is awaited */
+    } else if (!hci->due) { /* an event that brings one is awaited */
         hci->due = deadline_in(h, COMMAND_TIMEOUT_MS);
     }
     if (mine) {
@@ -155,17 +155,11 @@ static int hci_rx_le(struct woad *h, struct rd *in)
 static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)
 {
     switch (code) {
-    case EVT_COMMAND_COMPLETE:
-        return hci_rx_complete(h, in);
-    case EVT_COMMAND_STATUS:
-        return hci_rx_status(h, in);
-    case EVT_LE_META:
-        return hci_rx_le(h, in);
-    case EVT_HARDWARE_ERROR:
-        host_down(h, WOAD_EIO);
-        return 0;
-    default:
-        return code < LE ? hci_rx_conn(h, code, in) : 0;
+    case EVT_COMMAND_COMPLETE: return hci_rx_complete(h, in);
+    case EVT_COMMAND_STATUS: return hci_rx_status(h, in);
+    case EVT_LE_META: return hci_rx_le(h, in);
+    case EVT_HARDWARE_ERROR: host_down(h, WOAD_EIO); return 0;
+    default: return code < LE ? hci_rx_conn(h, code, in) : 0;
     }
 }
 
@@ -185,7 +179,7 @@ int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
         return hci_rx_report(h, &in);
     }
     int err = hci_rx_code(h, code, &in);
-    stir_all(h);                         /* behind it: whatever it has changed */
+    all_mark_ready(h); /* behind it: whatever it has changed */
     return err;
 }
 

@@ -12,8 +12,8 @@ uint32_t hci_due(struct woad *h);
 void hci_clock_begins(struct woad *h);
 bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit);
 /* hci_up.c */
-uint16_t up_command(struct woad *h, struct wr *params);
-void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
+uint16_t bringup_command(struct woad *h, struct wr *params);
+void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 uint16_t hci_packet_us(const struct woad *h, uint16_t octets);
 
 /* Provided by the layers above.  l2cap/acl.c: Number Of Completed Packets; host/connection.c. */

@@ -9,31 +9,34 @@
 #include "hci.h"
 #include "roles.h"
 
-enum { MEMO = 13 };                      /* blocks of the longest calculation: f5 */
-enum { POOL = 32 };                      /* random octets: the private key of P-256 */
+enum { MEMO = 13 }; /* blocks of the longest calculation: f5 */
+enum { POOL = 32 }; /* random octets: the private key of P-256 */
 enum ask { ASK_NOTHING, ASK_WANTED, ASK_SENT, ASK_DONE, ASK_FAILED };
 
 struct ctl_crypto {
-    uint16_t owner;                      /* whose calculation is remembered */
-    uint8_t at, n;                       /* its blocks: asked for this time; known */
-    uint8_t aes;                         /* enum ask */
-    bool stale;                          /* nobody waits for the block that is out */
+    uint16_t owner; /* whose calculation is remembered */
+    uint8_t at, n;  /* its blocks: asked for this time; known */
+    uint8_t aes;    /* enum ask */
+    bool stale;     /* nobody waits for the block that is out */
     uint8_t key[16], in[16];
-    uint32_t check;                      /* of both */
-    struct { uint32_t check; uint8_t out[16]; } memo[MEMO];
+    uint32_t check; /* of both */
+    struct {
+        uint32_t check;
+        uint8_t out[16];
+    } memo[MEMO];
     /* The controller has one key pair: one pairing at a time. */
     uint16_t p256_owner;
-    uint8_t pair, dh;                    /* enum ask */
+    uint8_t pair, dh; /* enum ask */
     bool p256_stale;
-    bool freed;                          /* it may be another's turn */
-    bool no_random;                      /* LE Rand has failed, and nobody has been told */
-    union {                              /* ours; the peer's, on its way; what comes of both */
+    bool freed;     /* it may be another's turn */
+    bool no_random; /* LE Rand has failed, and nobody has been told */
+    union {         /* ours; the peer's, on its way; what comes of both */
         uint8_t public_key[64], secret[32];
     };
     uint8_t pool[POOL], pooled;
 };
 
-HOLD_SIZE(ctl_crypto, WOAD_SIZE_CONTROLLER_CRYPTO);
+ASSERT_SIZE(ctl_crypto, WOAD_SIZE_CONTROLLER_CRYPTO);
 
 /* The calculation begins, from the first block. */
 static void ctl_begin(struct woad *h, uint16_t who)
@@ -90,7 +93,7 @@ static int ctl_aes(struct woad *h, uint16_t who, const uint8_t key[16], const ui
                    uint8_t out[16])
 {
     struct ctl_crypto *c = h->crypto;
-    h->quiet = false;
+    h->commands_idle = false;
     if (who == CRYPTO_NOBODY || h->state != HOST_UP) {
         return WOAD_ENOTSUP;
     }
@@ -99,7 +102,7 @@ static int ctl_aes(struct woad *h, uint16_t who, const uint8_t key[16], const ui
         c->n = c->at = 0;
     }
     if (c->owner != who) {
-        return CRYPTO_LATER;
+        return CRYPTO_PENDING;
     }
     uint32_t check = ctl_check(key, in);
     if (c->at < c->n && c->memo[c->at].check == check) {
@@ -107,9 +110,9 @@ static int ctl_aes(struct woad *h, uint16_t who, const uint8_t key[16], const ui
         return 0;
     }
     if (c->aes == ASK_SENT) {
-        return CRYPTO_LATER;
+        return CRYPTO_PENDING;
     }
-    c->n = c->at;                        /* what was known was of another calculation */
+    c->n = c->at; /* what was known was of another calculation */
     if (c->aes == ASK_FAILED || c->n == MEMO) {
         return WOAD_EIO;
     }
@@ -117,17 +120,17 @@ static int ctl_aes(struct woad *h, uint16_t who, const uint8_t key[16], const ui
     memcpy(c->in, in, 16);
     c->check = check;
     c->aes = ASK_WANTED;
-    return CRYPTO_LATER;
+    return CRYPTO_PENDING;
 }
 
 static int ctl_random(struct woad *h, uint8_t *out, size_t len)
 {
     struct ctl_crypto *c = h->crypto;
-    h->quiet = false;
+    h->commands_idle = false;
     if (c->pooled < len || h->state != HOST_UP) {
         bool failed = c->no_random || h->state != HOST_UP;
-        c->no_random = false;            /* it is asked again for whoever asks next */
-        return failed ? WOAD_EIO : CRYPTO_LATER;
+        c->no_random = false; /* it is asked again for whoever asks next */
+        return failed ? WOAD_EIO : CRYPTO_PENDING;
     }
     c->pooled = (uint8_t)(c->pooled - len);
     memcpy(out, c->pool + c->pooled, len);
@@ -145,17 +148,17 @@ static int ctl_asked(uint8_t *ask)
         return WOAD_EIO;
     }
     *ask = *ask == ASK_NOTHING ? ASK_WANTED : *ask;
-    return CRYPTO_LATER;
+    return CRYPTO_PENDING;
 }
 
 static int ctl_public(struct woad *h, uint16_t who, uint8_t public_key[64])
 {
     struct ctl_crypto *c = h->crypto;
     if (c->p256_owner != who && (c->p256_owner != CRYPTO_NOBODY || c->p256_stale)) {
-        return CRYPTO_LATER;
+        return CRYPTO_PENDING;
     }
     c->p256_owner = who;
-    h->quiet = false;
+    h->commands_idle = false;
     int err = ctl_asked(&c->pair);
     memcpy(public_key, c->public_key, err ? 0 : 64);
     return err;
@@ -170,9 +173,9 @@ static int ctl_dh(struct woad *h, uint16_t who, const uint8_t public_key[64], ui
     if (c->dh == ASK_NOTHING) {
         memcpy(c->public_key, public_key, 64);
     }
-    h->quiet = false;
+    h->commands_idle = false;
     int err = ctl_asked(&c->dh);
-    if (err != CRYPTO_LATER) {
+    if (err != CRYPTO_PENDING) {
         memcpy(secret, c->secret, err ? 0 : 32);
         ctl_release(h, who);
     }
@@ -201,8 +204,8 @@ static uint32_t ctl_due(struct woad *h)
     return freed || h->crypto->freed ? 0 : WOAD_FOREVER;
 }
 
-static const struct crypto_role ctl_role = { ctl_begin, ctl_end, ctl_release, ctl_aes, ctl_random,
-                                             ctl_public, ctl_dh, ctl_has_p256 };
+static const struct crypto_role ctl_role = { ctl_begin,  ctl_end,    ctl_release, ctl_aes,
+                                             ctl_random, ctl_public, ctl_dh,      ctl_has_p256 };
 
 /* --- commands --------------------------------------------------------------------------------- */
 
@@ -284,14 +287,14 @@ static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
         rd_copy(ret, octets, sizeof octets);
         bool good = !status && !ret->bad && !zeros(octets, sizeof octets);
         c->no_random = !good;
-        uint32_t n = good ? least(sizeof octets, POOL - c->pooled) : 0;
+        uint32_t n = good ? min_u32(sizeof octets, POOL - c->pooled) : 0;
         memcpy(c->pool + c->pooled, octets, n);
         c->pooled = (uint8_t)(c->pooled + n);
         wipe(octets, sizeof octets);
     } else if (status) {
         ctl_failed(c, opcode == OP_LE_READ_P256 ? &c->pair : &c->dh);
     } else {
-        return;                          /* it has only begun */
+        return; /* it has only begun */
     }
     ctl_wake(h);
 }
@@ -328,9 +331,9 @@ static void ctl_meta(struct woad *h, uint8_t sub, struct rd *in)
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static void ctl_carve(struct woad *h)
+static void ctl_layout(struct woad *h)
 {
-    h->crypto = arena_take(h, 1, sizeof *h->crypto);
+    h->crypto = arena_alloc(h, 1, sizeof *h->crypto);
     if (h->crypto) {
         h->crypto_role = &ctl_role;
     }
@@ -347,7 +350,11 @@ static const struct woad_needs ctl_needs = {
     .le_events = 1u << (LE_P256_COMPLETE - 1) | 1u << (LE_DHKEY_COMPLETE - 1),
 };
 
-const struct woad_feature woad_controller_crypto = {
-    .carve = ctl_carve, .reset = ctl_reset, .command = ctl_command, .complete = ctl_complete,
-    .due = ctl_due, .needs = &ctl_needs,
+const struct woad_feature woad_feature_controller_crypto = {
+    .layout = ctl_layout,
+    .reset = ctl_reset,
+    .command = ctl_command,
+    .complete = ctl_complete,
+    .due = ctl_due,
+    .needs = &ctl_needs,
 };

@@ -34,8 +34,11 @@ static const struct woad_quirk quirks[] = {
     { ACTIONS, 0, ANY, WOAD_QUIRK_NO_COMMANDS, 37, 0x80, NULL },
 };
 
-struct quirks_own { const struct woad_quirk *table; size_t n; };
-HOLD_SIZE(quirks_own, WOAD_SIZE_QUIRKS);
+struct quirks_own {
+    const struct woad_quirk *table;
+    size_t n;
+};
+ASSERT_SIZE(quirks_own, WOAD_SIZE_QUIRKS);
 
 static void quirk_apply(struct woad *h, const struct woad_quirk *q)
 {
@@ -47,20 +50,17 @@ static void quirk_apply(struct woad *h, const struct woad_quirk *q)
     switch (q->kind) {
     case WOAD_QUIRK_ADDRESS:
         if (memcmp(c->public_addr.octet, q->address, 6) == 0) {
-            memset(c->public_addr.octet, 0, 6);            /* none */
+            memset(c->public_addr.octet, 0, 6); /* none */
         }
         break;
     case WOAD_QUIRK_NO_COMMANDS:
         c->commands[q->octet % sizeof c->commands] &= (uint8_t)~q->bits;
         break;
-    case WOAD_QUIRK_HAS_COMMANDS:
-        c->commands[q->octet % sizeof c->commands] |= q->bits;
-        break;
+    case WOAD_QUIRK_HAS_COMMANDS: c->commands[q->octet % sizeof c->commands] |= q->bits; break;
     case WOAD_QUIRK_NO_LE_FEATURES:
         c->le_features[q->octet % sizeof c->le_features] &= (uint8_t)~q->bits;
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -74,15 +74,15 @@ static void quirks_apply(struct woad *h)
     }
 }
 
-static void quirks_carve(struct woad *h)
+static void quirks_layout(struct woad *h)
 {
-    h->quirks = arena_take(h, 1, sizeof *h->quirks);
+    h->quirks = arena_alloc(h, 1, sizeof *h->quirks);
     if (h->quirks) {
         h->quirks_apply = quirks_apply;
     }
 }
 
-const struct woad_feature woad_quirks = { .carve = quirks_carve };
+const struct woad_feature woad_feature_quirks = { .layout = quirks_layout };
 
 int woad_set_quirks(struct woad *h, const struct woad_quirk *table, size_t n)
 {

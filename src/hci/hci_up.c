@@ -6,12 +6,12 @@
 #include "hci.h"
 #include "roles.h"
 
-struct up_step {
+struct bringup_step {
     uint16_t opcode;
-    uint8_t octet, bit : 3;              /* of Supported_Commands; octet 0: it is sent anyway */
-    bool needed : 1;                     /* failure means no Bluetooth */
-    bool for_buffers : 1;                /* not sent when the controller's buffers are known */
-    bool reads : 1;                      /* what it returns; else it has parameters, or neither */
+    uint8_t octet, bit : 3; /* of Supported_Commands; octet 0: it is sent anyway */
+    bool needed : 1;        /* failure means no Bluetooth */
+    bool for_buffers : 1;   /* not sent when the controller's buffers are known */
+    bool reads : 1;         /* what it returns; else it has parameters, or neither */
     union {
         void (*write)(struct woad *h, struct wr *params);
         void (*read)(struct woad *h, struct rd *ret);
@@ -20,7 +20,7 @@ struct up_step {
 
 /* HCI_Read_Local_Version_Information: HCI version u8, subversion u16, LMP version u8, company u16,
  * LMP subversion u16.  7.4.1 */
-static void up_read_version(struct woad *h, struct rd *ret)
+static void bringup_read_version(struct woad *h, struct rd *ret)
 {
     const uint8_t *p = rd_bytes(ret, 8);
     if (p) {
@@ -31,25 +31,25 @@ static void up_read_version(struct woad *h, struct rd *ret)
 }
 
 /* HCI_Read_Local_Supported_Commands: 64 octets of bits.  7.4.2 */
-static void up_read_commands(struct woad *h, struct rd *ret)
+static void bringup_read_commands(struct woad *h, struct rd *ret)
 {
     rd_copy(ret, h->controller.commands, sizeof h->controller.commands);
 }
 
 /* HCI_Read_Local_Supported_Features: 8 octets of bits.  7.4.3 */
-static void up_read_features(struct woad *h, struct rd *ret)
+static void bringup_read_features(struct woad *h, struct rd *ret)
 {
     rd_copy(ret, h->controller.features, sizeof h->controller.features);
 }
 
 /* HCI_LE_Read_Local_Supported_Features: 8 octets of bits.  7.8.3 */
-static void up_read_le_features(struct woad *h, struct rd *ret)
+static void bringup_read_le_features(struct woad *h, struct rd *ret)
 {
     rd_copy(ret, h->controller.le_features, sizeof h->controller.le_features);
 }
 
 /* HCI_Read_BD_ADDR: 6 octets; all zero or all one where a part has none.  7.4.6 */
-static void up_read_address(struct woad *h, struct rd *ret)
+static void bringup_read_address(struct woad *h, struct rd *ret)
 {
     h->controller.public_addr.type = WOAD_ADDR_PUBLIC;
     rd_copy(ret, h->controller.public_addr.octet, 6);
@@ -58,7 +58,7 @@ static void up_read_address(struct woad *h, struct rd *ret)
 /* HCI_Set_Event_Mask: bits of the events that features read: Disconnection Complete, Encryption
  * Change, Read Remote Version Information Complete, Hardware Error, Data Buffer Overflow,
  * Encryption Key Refresh, LE Meta.  7.3.1 */
-static void up_write_mask(struct woad *h, struct wr *params)
+static void bringup_write_mask(struct woad *h, struct wr *params)
 {
     (void)h;
     wr_le32(params, 0x02008890);
@@ -66,10 +66,10 @@ static void up_write_mask(struct woad *h, struct wr *params)
 }
 
 /* HCI_LE_Set_Event_Mask: events 1 to 6, and those the features read.  7.8.1 */
-static void up_write_le_mask(struct woad *h, struct wr *params)
+static void bringup_write_le_mask(struct woad *h, struct wr *params)
 {
     uint32_t mask = 0x1f;
-    if (h->controller.le_features[0] >> 1 & 1) {           /* Connection Parameters Request */
+    if (h->controller.le_features[0] >> 1 & 1) { /* Connection Parameters Request */
         mask |= 0x20;
     }
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
@@ -79,7 +79,7 @@ static void up_write_le_mask(struct woad *h, struct wr *params)
     wr_le32(params, 0);
 }
 
-static void up_set_buffers(struct woad *h, uint16_t len, uint16_t count)
+static void bringup_set_buffers(struct woad *h, uint16_t len, uint16_t count)
 {
     if (len && count && !h->hci.acl_total) {
         h->hci.acl_len = len;
@@ -88,23 +88,23 @@ static void up_set_buffers(struct woad *h, uint16_t len, uint16_t count)
 }
 
 /* HCI_LE_Read_Buffer_Size: ACL length u16, count u8; v2 adds ISO.  7.8.2 */
-static void up_read_le_buffers(struct woad *h, struct rd *ret)
+static void bringup_read_le_buffers(struct woad *h, struct rd *ret)
 {
     uint16_t len = rd_le16(ret);
-    up_set_buffers(h, len, rd_u8(ret));
+    bringup_set_buffers(h, len, rd_u8(ret));
 }
 
 /* HCI_Read_Buffer_Size: ACL length u16, SCO length u8, ACL count u16, SCO count u16.  7.4.5
  * Asked when LE has no buffers of its own. */
-static void up_read_buffers(struct woad *h, struct rd *ret)
+static void bringup_read_buffers(struct woad *h, struct rd *ret)
 {
     uint16_t len = rd_le16(ret);
     rd_u8(ret);
-    up_set_buffers(h, len, rd_le16(ret));
+    bringup_set_buffers(h, len, rd_le16(ret));
 }
 
 /* HCI_Write_LE_Host_Support: on u8, unused u8.  7.3.79 */
-static void up_write_host_support(struct woad *h, struct wr *params)
+static void bringup_write_host_support(struct woad *h, struct wr *params)
 {
     (void)h;
     wr_u8(params, 1);
@@ -121,40 +121,40 @@ uint16_t hci_packet_us(const struct woad *h, uint16_t octets)
 }
 
 /* HCI_LE_Write_Suggested_Default_Data_Length: octets u16, time u16.  7.8.35 */
-static void up_write_data_len(struct woad *h, struct wr *params)
+static void bringup_write_data_len(struct woad *h, struct wr *params)
 {
     wr_le16(params, 251);
     wr_le16(params, hci_packet_us(h, 251));
 }
 
 /* HCI_LE_Rand: 8 octets: our static random address.  7.8.23; Vol 6, Part B, 1.3.2.1 */
-static void up_read_random(struct woad *h, struct rd *ret)
+static void bringup_read_random(struct woad *h, struct rd *ret)
 {
     h->controller.random_addr.type = WOAD_ADDR_RANDOM;
     rd_copy(ret, h->controller.random_addr.octet, 6);
     h->controller.random_addr.octet[5] |= 0xc0;
 }
 
-static const struct up_step up_steps[] = {
+static const struct bringup_step bringup_steps[] = {
     { OP_RESET, .needed = true },
-    { OP_READ_LOCAL_VERSION, .reads = true, .read = up_read_version },
-    { OP_READ_LOCAL_COMMANDS, .reads = true, .read = up_read_commands },
-    { OP_READ_LOCAL_FEATURES, .reads = true, .read = up_read_features },
-    { OP_LE_READ_FEATURES, .needed = true, .reads = true, .read = up_read_le_features },
-    { OP_READ_BD_ADDR, .reads = true, .read = up_read_address },
-    { OP_SET_EVENT_MASK, .needed = true, .write = up_write_mask },
-    { OP_WRITE_LE_HOST_SUPPORT, 24, 6, .write = up_write_host_support },
-    { OP_LE_SET_EVENT_MASK, .needed = true, .write = up_write_le_mask },
-    { OP_LE_READ_BUFFER_SIZE_V2, 41, 5, .reads = true, .read = up_read_le_buffers },
-    { OP_LE_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = up_read_le_buffers },
-    { OP_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = up_read_buffers },
-    { OP_LE_WRITE_DEFAULT_DATA_LEN, 34, 0, .write = up_write_data_len },
-    { OP_LE_RAND, .needed = true, .reads = true, .read = up_read_random },
+    { OP_READ_LOCAL_VERSION, .reads = true, .read = bringup_read_version },
+    { OP_READ_LOCAL_COMMANDS, .reads = true, .read = bringup_read_commands },
+    { OP_READ_LOCAL_FEATURES, .reads = true, .read = bringup_read_features },
+    { OP_LE_READ_FEATURES, .needed = true, .reads = true, .read = bringup_read_le_features },
+    { OP_READ_BD_ADDR, .reads = true, .read = bringup_read_address },
+    { OP_SET_EVENT_MASK, .needed = true, .write = bringup_write_mask },
+    { OP_WRITE_LE_HOST_SUPPORT, 24, 6, .write = bringup_write_host_support },
+    { OP_LE_SET_EVENT_MASK, .needed = true, .write = bringup_write_le_mask },
+    { OP_LE_READ_BUFFER_SIZE_V2, 41, 5, .reads = true, .read = bringup_read_le_buffers },
+    { OP_LE_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = bringup_read_le_buffers },
+    { OP_READ_BUFFER_SIZE, .for_buffers = true, .reads = true, .read = bringup_read_buffers },
+    { OP_LE_WRITE_DEFAULT_DATA_LEN, 34, 0, .write = bringup_write_data_len },
+    { OP_LE_RAND, .needed = true, .reads = true, .read = bringup_read_random },
 };
-enum { UP_STEPS = sizeof up_steps / sizeof *up_steps };
+enum { BRINGUP_STEPS = sizeof bringup_steps / sizeof *bringup_steps };
 
 /* No buffers to send in (or absurd ones) is no controller: Vol 4, Part E, 4.1.1 asks for 27. */
-static void up_done(struct woad *h)
+static void bringup_done(struct woad *h)
 {
     if (!h->hci.acl_total || h->hci.acl_len < 27) {
         host_down(h, WOAD_EIO);
@@ -166,39 +166,39 @@ static void up_done(struct woad *h)
     if (h->ext_role) {
         h->ext_role->up(h);
     }
-    woad_own_address(h, &h->used);
+    woad_own_address(h, &h->own_addr);
     struct woad_event ev;
     emit_none(h, WOAD_EV_UP, &ev);
 }
 
-static bool up_sends(const struct woad *h, const struct up_step *s)
+static bool bringup_sends(const struct woad *h, const struct bringup_step *s)
 {
     return (!s->octet || hci_has_command(h, s->octet, s->bit)) &&
            !(s->for_buffers && h->hci.acl_total);
 }
 
-static void up_skip(struct woad *h)
+static void bringup_skip(struct woad *h)
 {
-    while (h->hci.step < UP_STEPS && !up_sends(h, &up_steps[h->hci.step])) {
+    while (h->hci.step < BRINGUP_STEPS && !bringup_sends(h, &bringup_steps[h->hci.step])) {
         h->hci.step++;
     }
-    if (h->hci.step == UP_STEPS) {
-        up_done(h);
+    if (h->hci.step == BRINGUP_STEPS) {
+        bringup_done(h);
     }
 }
 
-uint16_t up_command(struct woad *h, struct wr *params)
+uint16_t bringup_command(struct woad *h, struct wr *params)
 {
-    const struct up_step *s = &up_steps[h->hci.step];
+    const struct bringup_step *s = &bringup_steps[h->hci.step];
     if (!s->reads && s->write) {
         s->write(h, params);
     }
     return s->opcode;
 }
 
-void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
-    const struct up_step *s = &up_steps[h->hci.step];
+    const struct bringup_step *s = &bringup_steps[h->hci.step];
     if (status == 0 && s->reads) {
         s->read(h, ret);
     }
@@ -207,8 +207,8 @@ void up_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret
         return;
     }
     if (opcode == OP_READ_BD_ADDR && h->quirks_apply) {
-        h->quirks_apply(h);              /* all that it says of itself is known */
+        h->quirks_apply(h); /* all that it says of itself is known */
     }
     h->hci.step++;
-    up_skip(h);
+    bringup_skip(h);
 }

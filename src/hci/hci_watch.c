@@ -9,13 +9,15 @@
 
 enum { WATCH_MS = 5000 };
 
-struct watch { bool ask; };
+struct watch {
+    bool ask;
+};
 
-HOLD_SIZE(watch, WOAD_SIZE_WATCH);
+ASSERT_SIZE(watch, WOAD_SIZE_WATCHDOG);
 
-static void watch_carve(struct woad *h)
+static void watch_layout(struct woad *h)
 {
-    h->watch = arena_take(h, 1, sizeof *h->watch);
+    h->watch = arena_alloc(h, 1, sizeof *h->watch);
 }
 
 static void watch_reset(struct woad *h)
@@ -55,14 +57,14 @@ static uint32_t watch_due(struct woad *h)
     if (h->state != HOST_UP || h->hci.pending || h->watch->ask) {
         return WOAD_FOREVER;
     }
-    uint32_t ms = h->cfg.watch_ms ? h->cfg.watch_ms : WATCH_MS;
+    uint32_t ms = h->cfg.watchdog_ms ? h->cfg.watchdog_ms : WATCH_MS;
     uint32_t at = h->controller.heard + ms, left = deadline_left(h, at ? at : 1);
     h->watch->ask = left == 0;
     return left;
 }
 
-const struct woad_feature woad_watch = {
-    .carve = watch_carve,
+const struct woad_feature woad_feature_watchdog = {
+    .layout = watch_layout,
     .reset = watch_reset,
     .command = watch_command,
     .complete = watch_complete,

@@ -15,7 +15,7 @@
 #include "../l2cap/l2cap.h"
 #include "../l2cap/sig.h"
 
-enum { GENERATIONS = 127 };              /* so that no number is 0xffff */
+enum { GENERATIONS = 127 }; /* so that no number is 0xffff */
 
 static void conn_opened(struct conn *c)
 {
@@ -25,7 +25,7 @@ static void conn_opened(struct conn *c)
             (*f)->conn_open(c);
         }
     }
-    if (!c->unproved) {
+    if (!c->connect_held) {
         conn_tell_open(c);
     }
 }
@@ -34,7 +34,7 @@ static void conn_opened(struct conn *c)
 static struct conn *conn_take(struct woad *h)
 {
     struct conn *c = conn_free(h);
-    if (!RESERVE(c != NULL)) {
+    if (!MAY_FAIL(c != NULL)) {
         return NULL;
     }
     memset(c, 0, offsetof(struct conn, number));
@@ -104,7 +104,7 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     const uint8_t *p = rd_bytes(in, 4);
     uint8_t status = p[0], role = p[3];
     uint16_t handle = get_le16(p + 1);
-    if (status) {                        /* Advertising Timeout: 1.28 s of directed advertising */
+    if (status) { /* Advertising Timeout: 1.28 s of directed advertising */
         conn_failed(h, status != WOAD_HCI_ADVERTISING_TIMEOUT, status);
         return 0;
     }
@@ -122,14 +122,14 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     c->central = central;
     rd_copy(in, &c->peer, sizeof c->peer);
     addr_copy(&c->peer_air, &c->peer);
-    addr_copy(&c->own, &h->used);        /* which may be about to change */
+    addr_copy(&c->own, &h->own_addr); /* which may be about to change */
     if (enhanced) {
         conn_private(&c->own, in);
         conn_private(&c->peer_air, in);
     }
-    rd_le16s(in, c->now, NOW);
+    rd_le16s(in, c->current, CURRENT_PARAMS);
     if (h->smp_role) {
-        h->smp_role->resolve(h, &c->peer);
+        h->smp_role->to_identity(h, &c->peer);
     }
     conn_opened(c);
     return 0;
@@ -143,12 +143,12 @@ void conn_close(struct conn *c, uint8_t reason)
     addr_copy(&ev.u.disconnect.peer, &c->peer);
     ev.u.disconnect.central = c->central;
     ev.u.disconnect.reason = reason;
-    h->hci.acl_free = (uint16_t)(h->hci.acl_free + c->in_controller);
-    c->in_controller = 0;
+    h->hci.acl_free = (uint16_t)(h->hci.acl_free + c->packets_in_controller);
+    c->packets_in_controller = 0;
     c->state = CONN_GONE;
-    wipe(c->rx, h->frame_in + 4u);       /* half a frame, of a pairing perhaps */
-    acl_abandon(c);                      /* before an event, in which woad_tx() may be called */
-    if (c->update_asked) {
+    wipe(c->rx, h->frame_in + 4u); /* half a frame, of a pairing perhaps */
+    acl_abandon(c);                /* before an event, in which woad_tx() may be called */
+    if (c->update_requested) {
         conn_updated(c, WOAD_ENOTCONN);
     }
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
@@ -163,8 +163,8 @@ void conn_close(struct conn *c, uint8_t reason)
     ev.type = WOAD_EV_DISCONNECT;
     ev.conn = c->number;
     c->number = (uint16_t)((c->number + 0x100) % (GENERATIONS << 8));
-    if (c->unproved) {
-        h->reconnect->lost(h, reason);   /* the application has never had it */
+    if (c->connect_held) {
+        h->reconnect->lost(h, reason); /* the application has never had it */
         return;
     }
     emit(h, &ev);
@@ -191,7 +191,7 @@ static void conn_rx_disconnected(struct conn *c, uint8_t status, struct rd *in)
  * peripheral there is none, or `asked` is another's by now. */
 static bool conn_by_l2cap(struct conn *c)
 {
-    c->sig_params = c->update_asked && c->asked_here && !c->want_update && !c->central;
+    c->sig_params = c->update_requested && c->requested_here && !c->want_update && !c->central;
     return c->sig_params;
 }
 
@@ -200,10 +200,10 @@ static bool conn_by_l2cap(struct conn *c)
 static void conn_rx_update(struct conn *c, uint8_t status, struct rd *in)
 {
     if (status == WOAD_HCI_UNSUPPORTED_REMOTE && conn_by_l2cap(c)) {
-        return;                          /* a central that does not know it by the link layer */
+        return; /* a central that does not know it by the link layer */
     }
     if (!status) {
-        rd_le16s(in, c->now, NOW);
+        rd_le16s(in, c->current, CURRENT_PARAMS);
     }
     conn_updated(c, status);
 }
@@ -248,7 +248,7 @@ static uint16_t conn_write_disconnect(uint16_t handle, uint8_t reason, struct wr
 static uint16_t conn_write_params(const struct conn *c, uint16_t opcode, struct wr *params)
 {
     wr_le16(params, c->handle);
-    conn_wr_params(params, c->asked);
+    conn_wr_params(params, c->requested);
     return opcode;
 }
 
@@ -292,16 +292,16 @@ static uint16_t core_command(struct woad *h, struct wr *params)
 {
     if (h->state == HOST_STARTING) {
         bool waits = h->hci.step && h->setup_role && h->setup_role->wants(h);
-        return waits ? 0 : up_command(h, params);
+        return waits ? 0 : bringup_command(h, params);
     }
     if (h->refusals) {
-        return conn_write_disconnect(h->refused[--h->refusals],
-                                     WOAD_HCI_REMOTE_LOW_RESOURCES, params);
+        return conn_write_disconnect(h->refused[--h->refusals], WOAD_HCI_REMOTE_LOW_RESOURCES,
+                                     params);
     }
     /* Not while it may be in use: advertising and scanning pause for it.  7.8.4 */
     if (h->random_dirty && !(h->busy & ~WANTS_CONNECT) && h->state == HOST_UP) {
         h->random_dirty = false;
-        woad_own_address(h, &h->used);
+        woad_own_address(h, &h->own_addr);
         wr_bytes(params, h->controller.random_addr.octet, 6);
         return OP_LE_SET_RANDOM_ADDRESS;
     }
@@ -320,21 +320,22 @@ static uint16_t core_command(struct woad *h, struct wr *params)
 static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     if (h->state == HOST_STARTING) {
-        up_complete(h, opcode, status, ret);
+        bringup_complete(h, opcode, status, ret);
         return;
     }
     struct conn *c = conn_of(h, h->hci.pending_arg);
     if (opcode == OP_RESET) {
         host_down(h, 0);
     } else if (opcode == OP_DISCONNECT && c && status == WOAD_HCI_UNKNOWN_CONNECTION) {
-        conn_close(c, status);           /* it is gone */
-    } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_asked &&
+        conn_close(c, status); /* it is gone */
+    } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_requested &&
                !c->want_update && !conn_by_l2cap(c)) {
         conn_updated(c, status);
     }
 }
 
-const struct woad_feature woad_core = { .command = core_command, .complete = core_complete,
+const struct woad_feature woad_core = { .command = core_command,
+                                        .complete = core_complete,
                                         .conn_events = conn_events };
 
 /* A central that does not answer has not changed anything: RTX, 6.2.1; nor has one that accepts and
@@ -344,7 +345,7 @@ uint32_t conn_due(struct woad *h)
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         uint32_t mine = c->state > CONN_GONE ? deadline_left(h, c->sig_due) : WOAD_FOREVER;
-        left = least(left, mine);
+        left = min_u32(left, mine);
         if (mine == 0 && c->state == CONN_OPEN) {
             c->want_update = c->sig_params = false;
             conn_updated(c, WOAD_ETIMEDOUT);
@@ -361,8 +362,11 @@ int woad_conn_info(const struct woad *h, uint16_t conn, struct woad_conn_info *i
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    *info = (struct woad_conn_info){ c->peer, c->central, c->now[NOW_INTERVAL],
-                                     c->now[NOW_LATENCY], c->now[NOW_SUPERVISION],
+    *info = (struct woad_conn_info){ c->peer,
+                                     c->central,
+                                     c->current[CURRENT_INTERVAL],
+                                     c->current[CURRENT_LATENCY],
+                                     c->current[CURRENT_SUPERVISION],
                                      c->bearer->mtu };
     return 0;
 }

@@ -19,18 +19,18 @@ static bool config_valid(const struct woad_config *c)
            c->mps <= 65533 && (!c->att_bearers || c->mtu >= 64);
 }
 
-static void carve(struct woad *h)
+static void layout(struct woad *h)
 {
-    h->conns = arena_take(h, h->cfg.conns, sizeof *h->conns);
-    h->bearers = arena_take(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
-    h->tx = arena_take(h, 1, (size_t)h->frame + 4);
-    h->refused = arena_take(h, refused_max(h), sizeof *h->refused);
-    arena_conns(h, (size_t)h->frame_in + 4, EACH(h->conns, rx));
-    arena_conns(h, h->answers, EACH(h->conns, answers.mem));
-    arena_conns(h, h->cfg.tx_queue, EACH(h->conns, queue.mem));
+    h->conns = arena_alloc(h, h->cfg.conns, sizeof *h->conns);
+    h->bearers = arena_alloc(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
+    h->tx = arena_alloc(h, 1, (size_t)h->frame + 4);
+    h->refused = arena_alloc(h, refused_max(h), sizeof *h->refused);
+    arena_alloc_per_conn(h, (size_t)h->frame_in + 4, ARENA_SLOT(h->conns, rx));
+    arena_alloc_per_conn(h, h->answers, ARENA_SLOT(h->conns, answers.mem));
+    arena_alloc_per_conn(h, h->cfg.tx_queue, ARENA_SLOT(h->conns, queue.mem));
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
-        if ((*f)->carve) {
-            (*f)->carve(h);
+        if ((*f)->layout) {
+            (*f)->layout(h);
         }
     }
 }
@@ -49,7 +49,7 @@ static void take_config(struct woad *h, const struct woad_config *config)
             if (needs->frame > h->frame) {
                 h->frame = needs->frame;
             }
-            channels += needs->signals ? (uint32_t)config->channels + config->att_bearers : 0;
+            channels += needs->signals ? (uint32_t)config->l2cap_channels + config->att_bearers : 0;
         }
     }
     h->answers = (uint16_t)WOAD_SIZE_ANSWERS(channels);
@@ -61,7 +61,7 @@ static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *co
     struct arena a = { mem, sizeof *h };
     h->arena = &a;
     take_config(h, config);
-    carve(h);
+    layout(h);
     h->arena = NULL;
     return WOAD_UP(a.len);
 }
@@ -110,7 +110,7 @@ int woad_start(struct woad *h)
     }
     memset(&h->controller, 0, sizeof h->controller);
     h->hci = (struct hci){ .credits = 1 };
-    h->quiet = false;
+    h->commands_idle = false;
     h->refusals = 0;
     h->state = HOST_STARTING;
     reset_features(h);
@@ -125,7 +125,7 @@ int woad_stop(struct woad *h)
     if (h->state == HOST_STOPPING) {
         return 0;
     }
-    h->quiet = false;
+    h->commands_idle = false;
     if (h->state == HOST_STARTING) {
         host_down(h, 0);
         return 0;
@@ -171,7 +171,7 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
         return WOAD_EBADMSG;
     }
     if (h->state <= HOST_FALLING) {
-        return 0;                        /* nobody is there */
+        return 0; /* nobody is there */
     }
     uint8_t type = *packet++;
     len--;
@@ -187,24 +187,24 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
 
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
 {
-    if (h->state <= HOST_FALLING || h->writing) {
-        return 0;                        /* writing: a callback asks while a packet is made */
+    if (h->state <= HOST_FALLING || h->in_tx) {
+        return 0; /* writing: a callback asks while a packet is made */
     }
-    h->writing = true;
+    h->in_tx = true;
     size_t n;
-    do {                                 /* what acl_tx() raises may call for a command */
-        n = h->quiet && !CHECK_QUIET ? 0 : hci_tx(h, buf, room);
+    do { /* what acl_tx() raises may call for a command */
+        n = h->commands_idle && !CHECK_LOST_WAKEUP ? 0 : hci_tx(h, buf, room);
         n = n ? n : acl_tx(h, buf, room);
-    } while (!n && !h->quiet && room >= WOAD_TX_ROOM);
-    h->writing = false;
+    } while (!n && !h->commands_idle && room >= WOAD_TX_ROOM);
+    h->in_tx = false;
     return n;
 }
 
 void woad_clock(struct woad *h, uint32_t now_ms)
 {
     h->now = now_ms;
-    if (!h->clocked) {
-        h->clocked = true;
+    if (!h->clock_known) {
+        h->clock_known = true;
         hci_clock_begins(h);
     }
 }
@@ -212,23 +212,23 @@ void woad_clock(struct woad *h, uint32_t now_ms)
 uint32_t woad_poll(struct woad *h, uint32_t now_ms)
 {
     woad_clock(h, now_ms);
-    h->quiet = false;
-    h->raised = h->unasked;
-    h->unasked = false;
-    uint32_t left = least(hci_due(h), least(conn_due(h), att_due(h)));
+    h->commands_idle = false;
+    h->event_raised = h->tx_unfinished;
+    h->tx_unfinished = false;
+    uint32_t left = min_u32(hci_due(h), min_u32(conn_due(h), att_due(h)));
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         if ((*f)->due) {
-            left = least(left, (*f)->due(h));
+            left = min_u32(left, (*f)->due(h));
         }
     }
     uint32_t stop = deadline_left(h, h->stop_due);
     if (stop == 0) {
-        host_down(h, 0);                 /* a controller that does not end its connections */
+        host_down(h, 0); /* a controller that does not end its connections */
     }
     if (h->state == HOST_OFF) {
         return WOAD_FOREVER;
     }
-    return h->raised ? 0 : least(left, stop);              /* what an event asked for leaves */
+    return h->event_raised ? 0 : min_u32(left, stop); /* what an event asked for leaves */
 }
 
 int woad_set_mtu(struct woad *h, uint16_t mtu)

@@ -6,7 +6,7 @@
 #include "l2cap.h"
 #include "sig.h"
 
-enum { ACL_HDR = 5, L2CAP_HDR = 4 };     /* with the H4 type octet; len u16, cid u16 */
+enum { ACL_HDR = 5, L2CAP_HDR = 4 }; /* with the H4 type octet; len u16, cid u16 */
 enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
 
 /* Nothing of a pairing stays behind in a buffer of ours. */
@@ -26,11 +26,14 @@ static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
     if (cid == CID_SIGNALLING && len > L2CAP_HDR + 1) {
         sig_too_long(c, frame[L2CAP_HDR + 1]);
     } else if (cid >= CID_FIRST && c->h->coc_role) {
-        c->h->coc_role->too_long(c, cid);
+        c->h->coc_role->rx_too_long(c, cid);
     }
 }
 
-static size_t acl_most(const struct conn *c) { return c->h->frame_in + (size_t)L2CAP_HDR; }
+static size_t acl_most(const struct conn *c)
+{
+    return c->h->frame_in + (size_t)L2CAP_HDR;
+}
 
 /* The first `len` octets of a frame: used where they lie if they are all of it; with more than the
  * frame says they are dropped.  Returns whether the rest is awaited.  Vol 3, Part A, 7.2.1 */
@@ -85,7 +88,7 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     unsigned pb = head >> 12 & 3;
     struct conn *c = conn_by_handle(h, head & 0xfff);
     if (!c) {
-        return 0;                        /* late, for a connection that is gone */
+        return 0; /* late, for a connection that is gone */
     }
     if (pb > PB_START) {
         return WOAD_EBADMSG;
@@ -93,11 +96,11 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     n -= 4;
     if (n && pb == PB_CONTINUE) {
         acl_continue(c, p + 4, n);
-    } else if (n) {                      /* some controllers send PB_START_TO_CONTROLLER */
+    } else if (n) { /* some controllers send PB_START_TO_CONTROLLER */
         acl_start(c, p + 4, n);
     }
-    c->stirred = STIRRED_FIXED | STIRRED_CHANNELS;         /* as stir_conn() */
-    stir_queue(c);
+    c->tx_pending = TX_PENDING_FIXED | TX_PENDING_CHANNELS; /* as conn_mark_ready() */
+    conn_mark_queue_ready(c);
     return 0;
 }
 
@@ -112,14 +115,14 @@ int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
     for (; n; n--, p += 4) {
         struct conn *c = conn_by_handle(h, get_le16(p) & 0xfff);
         if (c) {
-            uint16_t count = (uint16_t)least(get_le16(p + 2), c->in_controller);
-            c->in_controller = (uint16_t)(c->in_controller - count);
+            uint16_t count = (uint16_t)min_u32(get_le16(p + 2), c->packets_in_controller);
+            c->packets_in_controller = (uint16_t)(c->packets_in_controller - count);
             h->hci.acl_free = (uint16_t)(h->hci.acl_free + count);
             att_completed(c);
         }
     }
     for (struct conn *c = h->conns; h->shared && c < h->conns_end; c++) {
-        stir_queue(c);
+        conn_mark_queue_ready(c);
     }
     h->shared = false;
     return 0;
@@ -145,7 +148,7 @@ static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t 
         memcpy(buf + ACL_HDR + head, c->tx_tail, of_tail);
         c->tx_tail += of_tail;
     } else {
-        memset(buf + ACL_HDR + head, 0, of_tail);          /* its channel has gone: nobody's */
+        memset(buf + ACL_HDR + head, 0, of_tail); /* its channel has gone: nobody's */
     }
     c->tx_left -= (uint32_t)of_tail;
     if (!c->tx_left && h->tx_of == c) {
@@ -211,15 +214,15 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
  * as long as a quarter is free.  Or else those whose packets leave slowly would have them all. */
 static bool acl_may_take(const struct woad *h, const struct conn *c)
 {
-    uint32_t total = h->hci.acl_total, open = h->conns_open, has = c->in_controller;
+    uint32_t total = h->hci.acl_total, open = h->conns_open, has = c->packets_in_controller;
     return open < 2 || !has || h->hci.acl_free > (total + 3) / 4 || (has + 1) * open <= total;
 }
 
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 {
-    for (struct conn *c = h->conns; CHECK_QUIET && c < h->conns_end; c++) {
-        bool quiet = c->state == CONN_OPEN && !c->stirred_next && acl_may_take(h, c);
-        c->stirred |= quiet ? STIRRED_FIXED | STIRRED_CHANNELS : 0;
+    for (struct conn *c = h->conns; CHECK_LOST_WAKEUP && c < h->conns_end; c++) {
+        bool quiet = c->state == CONN_OPEN && !c->ready_next && acl_may_take(h, c);
+        c->tx_pending |= quiet ? TX_PENDING_FIXED | TX_PENDING_CHANNELS : 0;
         if (quiet && acl_tx_conn(h, c, buf, room)) {
             __builtin_trap();
         }
@@ -227,15 +230,15 @@ static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 }
 
 /* The first of the ring has had its turn: it is the last now, or not in it any more. */
-static void acl_turn(struct woad *h, struct conn *c, bool stays)
+static void ready_take_turn(struct woad *h, struct conn *c, bool stays)
 {
-    struct conn *last = h->stirred;
+    struct conn *last = h->ready_tail;
     if (stays) {
-        h->stirred = c;
+        h->ready_tail = c;
     } else {
-        last->stirred_next = c->stirred_next;
-        h->stirred = c == last ? NULL : last;
-        c->stirred_next = NULL;
+        last->ready_next = c->ready_next;
+        h->ready_tail = c == last ? NULL : last;
+        c->ready_next = NULL;
     }
 }
 
@@ -253,13 +256,13 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
     }
     struct conn *c = h->tx_of;
     size_t len = c ? acl_tx_fragment(c, PB_CONTINUE, 0, buf, room) : 0;
-    for (unsigned turns = TURNS; !len && h->stirred; turns--) {
+    for (unsigned turns = TURNS; !len && h->ready_tail; turns--) {
         if (!turns) {
-            h->unasked = h->quiet = true;            /* commands wait as long */
+            h->tx_unfinished = h->commands_idle = true; /* commands wait as long */
             return 0;
         }
-        c = h->stirred->stirred_next;
-        c->stirred_again = false;
+        c = h->ready_tail->ready_next;
+        c->became_ready = false;
         if (c->state == CONN_OPEN) {
             if (acl_may_take(h, c)) {
                 len = acl_tx_conn(h, c, buf, room);
@@ -267,10 +270,10 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
                 h->shared = true;
             }
         }
-        acl_turn(h, c, len || c->stirred_again);
+        ready_take_turn(h, c, len || c->became_ready);
     }
     if (len) {
-        c->in_controller++;
+        c->packets_in_controller++;
         h->hci.acl_free--;
     } else {
         acl_check(h, buf, room);

@@ -35,15 +35,15 @@ struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
 {
     const struct conn *c = h->cocs ? conn_of(h, conn) : NULL;
     struct coc *k = c ? coc_by_cid(c, cid) : NULL;
-    return k && !coc_of_att(k) && !k->told ? k : NULL;
+    return k && !coc_of_att(k) && !k->ended ? k : NULL;
 }
 
 /* For what the application asks of a channel. */
-struct coc *coc_for(struct woad *h, uint16_t conn, uint16_t cid)
+struct coc *coc_for_call(struct woad *h, uint16_t conn, uint16_t cid)
 {
     struct coc *k = coc_find(h, conn, cid);
     if (k) {
-        stir_channels(k->c);
+        conn_mark_channels_ready(k->c);
     }
     return k;
 }
@@ -79,12 +79,12 @@ bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
  * comes after the time limit gives way. */
 static struct coc *coc_free(const struct woad *h, bool of_att)
 {
-    struct coc *k = h->cocs->channels + (of_att ? h->cfg.channels : 0), *late = NULL;
-    for (size_t n = of_att ? h->cfg.att_bearers : h->cfg.channels; n; n--, k++) {
+    struct coc *k = h->cocs->channels + (of_att ? h->cfg.l2cap_channels : 0), *late = NULL;
+    for (size_t n = of_att ? h->cfg.att_bearers : h->cfg.l2cap_channels; n; n--, k++) {
         if (k->state == COC_FREE) {
             return k;
         }
-        if (k->told && k->state == COC_WAIT_ANSWER) {
+        if (k->ended && k->state == COC_WAIT_ANSWER) {
             late = k;
         }
     }
@@ -115,13 +115,17 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
     bool of_att = p->psm == PSM_EATT && h->eatt_role;
     struct coc *k = coc_free(h, of_att);
     uint16_t cid = k ? coc_new_cid(c) : 0;
-    if (!RESERVE(cid != 0)) {
+    if (!MAY_FAIL(cid != 0)) {
         return NULL;
     }
-    *k = (struct coc){ .state = COC_ENDING, .c = c, .of_att = of_att, .psm = p->psm,
-                       .own = { cid, p->mtu, p->mps, 0 }, .by_sdu = p->by_sdu,
+    *k = (struct coc){ .state = COC_ENDING,
+                       .c = c,
+                       .of_att = of_att,
+                       .psm = p->psm,
+                       .own = { cid, p->mtu, p->mps, 0 },
+                       .by_sdu = p->by_sdu,
                        .security = p->security,
-                       .enhanced = enhanced };             /* in use, and nothing yet */
+                       .enhanced = enhanced }; /* in use, and nothing yet */
     struct coc **at = &c->cocs->first;
     while (*at) {
         at = &(*at)->next;
@@ -167,8 +171,8 @@ void coc_drop(struct coc *k)
 
 void coc_wants(const struct coc *k)
 {
-    stir_conn(k->c);
-    k->c->sig_wants = true;
+    conn_mark_ready(k->c);
+    k->c->coc_sig_pending = true;
 }
 
 /* --- their lives ------------------------------------------------------------------------------ */
@@ -193,11 +197,11 @@ void coc_emit(struct coc *k, enum woad_event_type type, int status)
 static void coc_take(struct coc *k, void *rx, size_t rx_size)
 {
     struct woad *h = k->c->h;
-    size_t least = k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST;
+    size_t min_u32 = k->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
     size_t mps = k->own[COC_MPS] ? k->own[COC_MPS] : k->own[COC_MTU] + 2u;
     mps = mps < h->frame_in ? mps : h->frame_in;
     mps = mps < rx_size ? mps : rx_size;
-    mps = mps > least ? mps : least;
+    mps = mps > min_u32 ? mps : min_u32;
     k->own[COC_MPS] = (uint16_t)(mps < COC_MPS_MAX ? mps : COC_MPS_MAX);
     k->ring = rx;
     k->size = (uint32_t)(rx_size < COC_RING_MAX ? rx_size : COC_RING_MAX);
@@ -225,7 +229,7 @@ void coc_opened(struct coc *k)
 {
     k->state = COC_OPEN;
     k->due = 0;
-    if (k->give_up) {                    /* too late for the peer not to have it */
+    if (k->give_up) { /* too late for the peer not to have it */
         k->state = COC_WANTS_CLOSE;
         coc_wants(k);
     } else {
@@ -239,9 +243,9 @@ static void coc_tell_end(struct coc *k, int status)
     k->state = COC_ENDING;
     k->into = NULL;
     coc_abandon(k);
-    if (!k->told) {
+    if (!k->ended) {
         coc_emit(k, WOAD_EV_COC_CLOSED, status);
-        k->told = true;
+        k->ended = true;
     }
 }
 
@@ -254,7 +258,7 @@ void coc_closed(struct coc *k, int status)
 /* The peer has not answered in time.  If it grants the channel after all, that is closed again. */
 void coc_late(struct coc *k, int status)
 {
-    bool told = k->told;
+    bool told = k->ended;
     coc_tell_end(k, status);
     if (told || k->c->state != CONN_OPEN) {
         coc_drop(k);
@@ -270,7 +274,7 @@ void coc_refuse(struct coc *k, uint8_t result)
 {
     k->state = COC_DECIDED;
     k->result = result;
-    k->told = true;
+    k->ended = true;
     coc_wants(k);
 }
 
@@ -316,14 +320,14 @@ static void coc_fell(struct conn *c)
 {
     struct coc *k = c->cocs->first;
     while (k) {
-        bool ends = k->state != COC_ENDING && k->status != WOAD_EACCES && !k->told &&
-                    conn_lacks(c, k->security);
+        bool ends = k->state != COC_ENDING && k->status != WOAD_EACCES && !k->ended &&
+                    conn_security_error(c, k->security);
         if (ends) {
             bool asked = k->state == COC_WAIT_DECISION;
             if (c->tx_channel == k) {
-                c->tx_tail = NULL;       /* not in clear */
+                c->tx_tail = NULL; /* not in clear */
             }
-            k->last = false;             /* and so it was not sent */
+            k->last = false; /* and so it was not sent */
             coc_end(k, WOAD_EACCES);
             if (asked) {
                 k->result = WOAD_COC_INSUFFICIENT_ENCRYPTION;
@@ -353,7 +357,7 @@ static void coc_secured(struct conn *c, int status)
             coc_closed(k, WOAD_EACCES);
         }
     }
-    c->sig_wants = true;
+    c->coc_sig_pending = true;
 }
 
 /* A peer that does not answer: 6.2.1.  To a disconnection too: then it has none any more. */
@@ -361,30 +365,35 @@ static uint32_t coc_due(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     struct coc *k = h->cocs->channels;
-    for (size_t n = (size_t)h->cfg.channels + h->cfg.att_bearers; n; n--, k++) {
+    for (size_t n = (size_t)h->cfg.l2cap_channels + h->cfg.att_bearers; n; n--, k++) {
         uint32_t mine = k->state != COC_FREE ? deadline_left(h, k->due) : WOAD_FOREVER;
         if (mine == 0) {
-            stir_conn(k->c);
+            conn_mark_ready(k->c);
             coc_timed_out(k);
         }
-        left = least(left, mine);
+        left = min_u32(left, mine);
     }
     return left;
 }
 
 static const struct coc_role coc_role = {
-    .rx = coc_rx, .too_long = coc_too_long, .tx = coc_tx, .sent = coc_sent,
-    .sig_rx = coc_sig_rx, .sig_tx = coc_sig_tx,
-    .secured = coc_secured, .fell = coc_fell,
+    .rx = coc_rx,
+    .rx_too_long = coc_too_long,
+    .tx = coc_tx,
+    .sent = coc_sent,
+    .sig_rx = coc_sig_rx,
+    .sig_tx = coc_sig_tx,
+    .security_changed = coc_secured,
+    .security_lowered = coc_fell,
 };
 
-static void coc_carve(struct woad *h)
+static void coc_layout(struct woad *h)
 {
-    struct cocs *t = arena_take(h, 1, sizeof *t);
-    struct coc *channels = arena_take(h, (size_t)h->cfg.channels + h->cfg.att_bearers,
-                                      sizeof *channels);
-    struct woad_coc_params *psms = arena_take(h, h->cfg.psms, sizeof *psms);
-    arena_conns(h, sizeof(struct coc_conn), EACH(h->conns, cocs));
+    struct cocs *t = arena_alloc(h, 1, sizeof *t);
+    struct coc *channels =
+        arena_alloc(h, (size_t)h->cfg.l2cap_channels + h->cfg.att_bearers, sizeof *channels);
+    struct woad_coc_params *psms = arena_alloc(h, h->cfg.psms, sizeof *psms);
+    arena_alloc_per_conn(h, sizeof(struct coc_conn), ARENA_SLOT(h->conns, cocs));
     if (t) {
         *t = (struct cocs){ channels, psms };
         h->cocs = t;
@@ -399,10 +408,10 @@ static void coc_reset(struct woad *h)
     }
 }
 
-static const struct woad_needs coc_needs = { .frame = COC_LEAST, .signals = true };
+static const struct woad_needs coc_needs = { .frame = COC_MTU_MIN, .signals = true };
 
-const struct woad_feature woad_channels = {
-    .carve = coc_carve,
+const struct woad_feature woad_feature_l2cap_channels = {
+    .layout = coc_layout,
     .reset = coc_reset,
     .conn_open = coc_conn_open,
     .conn_close = coc_conn_close,
@@ -414,14 +423,14 @@ const struct woad_feature woad_channels = {
 
 static bool params_valid(const struct woad_coc_params *p, bool enhanced)
 {
-    uint16_t least = enhanced ? COC_LEAST_ENHANCED : COC_LEAST;
-    return p->psm && p->psm <= 0xff && p->mtu >= least && p->security < 16 &&
-           (!p->mps || (p->mps >= least && p->mps <= COC_MPS_MAX));
+    uint16_t min_u32 = enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
+    return p->psm && p->psm <= 0xff && p->mtu >= min_u32 && p->security < 16 &&
+           (!p->mps || (p->mps >= min_u32 && p->mps <= COC_MPS_MAX));
 }
 
 int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
 {
-    int err = feature_asked(h, h->cocs);
+    int err = feature_for_call(h, h->cocs);
     if (err) {
         return err;
     }
@@ -433,7 +442,7 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
         return WOAD_EALREADY;
     }
     struct woad_coc_params *place = coc_psm(h, 0);
-    if (!RESERVE(place != NULL)) {
+    if (!MAY_FAIL(place != NULL)) {
         return WOAD_ENOMEM;
     }
     *place = *params;
@@ -455,11 +464,11 @@ int woad_coc_stop_listening(struct woad *h, uint16_t psm)
 
 int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_t rx_size)
 {
-    struct coc *k = coc_for(h, conn, cid);
+    struct coc *k = coc_for_call(h, conn, cid);
     if (!k || k->state != COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
-    if (!rx || rx_size < (k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST)) {
+    if (!rx || rx_size < (k->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN)) {
         return WOAD_EINVAL;
     }
     coc_accept(k, rx, rx_size);
@@ -468,7 +477,7 @@ int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_
 
 int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
 {
-    struct coc *k = coc_for(h, conn, cid);
+    struct coc *k = coc_for_call(h, conn, cid);
     if (!k || k->state != COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
@@ -480,8 +489,8 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
 }
 
 /* All of them or none.  `rx` NULL: bearers of ATT, which have memory. */
-int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[],
-                size_t rx_size, size_t n, uint16_t cids[], bool enhanced)
+int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[], size_t rx_size,
+                size_t n, uint16_t cids[], bool enhanced)
 {
     struct woad *h = c->h;
     struct coc *made[WOAD_COC_AT_ONCE];
@@ -510,7 +519,7 @@ int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[
 static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *p,
                            size_t rx_size, bool enhanced)
 {
-    const struct conn *c = conn_asked(h, conn);
+    const struct conn *c = conn_for_call(h, conn);
     if (!h->cocs || (enhanced && !h->coc_enhanced)) {
         return WOAD_ENOTSUP;
     }
@@ -518,10 +527,10 @@ static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_
         return WOAD_ENOTCONN;
     }
     if (!params_valid(p, enhanced) || (p->psm == PSM_EATT && h->eatt_role) ||
-        rx_size < (enhanced ? COC_LEAST_ENHANCED : COC_LEAST)) {
+        rx_size < (enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN)) {
         return WOAD_EINVAL;
     }
-    return conn_lacks(c, p->security) ? WOAD_EACCES : 0;
+    return conn_security_error(c, p->security) ? WOAD_EACCES : 0;
 }
 
 int woad_coc_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *params, void *rx,
@@ -546,7 +555,7 @@ int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_c
 
 int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)
 {
-    struct coc *k = coc_for(h, conn, cid);
+    struct coc *k = coc_for_call(h, conn, cid);
     if (!k) {
         return WOAD_ENOENT;
     }
@@ -564,9 +573,10 @@ int woad_coc_info(const struct woad *h, uint16_t conn, uint16_t cid, struct woad
     if (!k) {
         return WOAD_ENOENT;
     }
-    *info = (struct woad_coc_info){ k->psm, k->own[COC_MTU], k->peer[COC_MTU], k->own[COC_MPS],
-                                    k->peer[COC_MPS],
-                                    k->peer[COC_CREDITS], k->own[COC_CREDITS], k->state == COC_OPEN,
-                                    k->enhanced };
+    *info = (struct woad_coc_info){
+        k->psm,           k->own[COC_MTU],      k->peer[COC_MTU],    k->own[COC_MPS],
+        k->peer[COC_MPS], k->peer[COC_CREDITS], k->own[COC_CREDITS], k->state == COC_OPEN,
+        k->enhanced
+    };
     return 0;
 }

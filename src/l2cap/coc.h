@@ -7,14 +7,14 @@
 
 enum coc_state {
     COC_FREE,
-    COC_WANTS,                           /* a request of ours is to be sent */
-    COC_WAIT_ANSWER,                     /* it has been */
-    COC_WAIT_DECISION,                   /* of the application, about the peer's */
-    COC_DECIDED,                         /* the answer is to be sent, when all of a request are */
+    COC_WANTS,         /* a request of ours is to be sent */
+    COC_WAIT_ANSWER,   /* it has been */
+    COC_WAIT_DECISION, /* of the application, about the peer's */
+    COC_DECIDED,       /* the answer is to be sent, when all of a request are */
     COC_OPEN,
-    COC_WANTS_CLOSE,                     /* a disconnection request is to be sent */
-    COC_WAIT_CLOSED,                     /* it has been */
-    COC_ENDING                           /* its last event is being told */
+    COC_WANTS_CLOSE, /* a disconnection request is to be sent */
+    COC_WAIT_CLOSED, /* it has been */
+    COC_ENDING       /* its last event is being told */
 };
 
 enum coc_change { CHANGE_NONE, CHANGE_WANTED, CHANGE_SENT };
@@ -25,79 +25,82 @@ enum { COC_CID, COC_MTU, COC_MPS, COC_CREDITS, COC_VALUES };
 /* As in struct conn: the small come first. */
 struct coc {
     uint8_t state;
-    uint8_t id;                          /* identifier of the request that made it, or ends it */
-    uint8_t place, places;               /* in an enhanced request: which of how many */
-    uint8_t change, change_id;           /* a reconfiguration of ours */
+    uint8_t id;                /* identifier of the request that made it, or ends it */
+    uint8_t place, places;     /* in an enhanced request: which of how many */
+    uint8_t change, change_id; /* a reconfiguration of ours */
     bool enhanced, ours, by_sdu, of_att;
-    bool held;                           /* until a bonded peer has proved who it is */
-    uint8_t security;                    /* WOAD_COC_…: what it takes */
-    bool give_up;                        /* it is to be closed as soon as it is open */
-    bool told;                           /* the application has had its last event: it is kept
-                                          * until an answer has been sent, or may come late */
-    bool sending, last;                  /* an SDU; the frame on its way ends it */
-    bool begun;                          /* the first frame of the SDU has been sent */
-    bool reading;                        /* the length of the first SDU has been read */
+    bool held;          /* until a bonded peer has proved who it is */
+    uint8_t security;   /* WOAD_COC_…: what it takes */
+    bool give_up;       /* it is to be closed as soon as it is open */
+    bool ended;         /* the application has had its last event: it is kept
+                         * until an answer has been sent, or may come late */
+    bool sending, last; /* an SDU; the frame on its way ends it */
+    bool begun;         /* the first frame of the SDU has been sent */
+    bool reading;       /* the length of the first SDU has been read */
     bool filling;
-    uint8_t result;                      /* of the decision */
-    uint8_t rest;                        /* why places of the same request have no channel */
-    uint16_t own[COC_VALUES], peer[COC_VALUES];            /* as requests and answers have them */
-    uint16_t sdu_len;                    /* of the SDU that is being sent */
-    uint16_t rx_left;                    /* of the SDU that is coming */
-    uint16_t read_left;                  /* of the SDU that is being read */
+    uint8_t result;                             /* of the decision */
+    uint8_t rest;                               /* why places of the same request have no channel */
+    uint16_t own[COC_VALUES], peer[COC_VALUES]; /* as requests and answers have them */
+    uint16_t sdu_len;                           /* of the SDU that is being sent */
+    uint16_t rx_left;                           /* of the SDU that is coming */
+    uint16_t read_left;                         /* of the SDU that is being read */
     uint16_t psm;
-    uint16_t new_mtu, new_mps;           /* of the reconfiguration */
+    uint16_t new_mtu, new_mps; /* of the reconfiguration */
     struct conn *c;
-    struct coc *next;                    /* of the connection's, NULL: none */
-    int status;                          /* that it will end with */
+    struct coc *next; /* of the connection's, NULL: none */
+    int status;       /* that it will end with */
     uint32_t due;
-    const uint8_t *sdu;                  /* NULL with sdu_len 0 and `sending`: an empty one */
+    const uint8_t *sdu; /* NULL with sdu_len 0 and `sending`: an empty one */
     uint32_t sdu_off;
     /* What has come: a ring of { length u16, octets } of each SDU. */
     uint8_t *ring;
-    uint32_t size, head, used, sdus;     /* sdus: lengths in it */
-    uint8_t *into;                       /* woad_coc_receive() */
+    uint32_t size, head, used, sdus; /* sdus: lengths in it */
+    uint8_t *into;                   /* woad_coc_receive() */
     uint32_t into_size, into_len;
 };
 
 struct coc_conn {
-    struct coc *first;                   /* its channels */
-    struct coc *turn;                    /* who may send next, NULL: the first */
-    uint16_t senders;                    /* that have something to send */
-    uint8_t bearers;                     /* of ATT: they are asked */
-    uint8_t last_cid;                    /* - CID_FIRST */
+    struct coc *first; /* its channels */
+    struct coc *turn;  /* who may send next, NULL: the first */
+    uint16_t senders;  /* that have something to send */
+    uint8_t bearers;   /* of ATT: they are asked */
+    uint8_t last_cid;  /* - CID_FIRST */
 };
 
 struct cocs {
     struct coc *channels;
-    struct woad_coc_params *psms;        /* psm 0: free */
+    struct woad_coc_params *psms; /* psm 0: free */
 };
 
-HOLD_SIZE(coc, WOAD_SIZE_CHANNEL);
-HOLD_SIZE(coc_conn, WOAD_SIZE_CHANNEL_CONN);
-HOLD_SIZE(cocs, WOAD_SIZE_CHANNELS);
-HOLD_SIZE(woad_coc_params, 8);
+ASSERT_SIZE(coc, WOAD_SIZE_CHANNEL);
+ASSERT_SIZE(coc_conn, WOAD_SIZE_CHANNEL_CONN);
+ASSERT_SIZE(cocs, WOAD_SIZE_CHANNELS);
+ASSERT_SIZE(woad_coc_params, 8);
 
-enum { COC_LEAST = 23, COC_LEAST_ENHANCED = 64, COC_MPS_MAX = 65533 };
+enum { COC_MTU_MIN = 23, COC_MTU_MIN_ENHANCED = 64, COC_MPS_MAX = 65533 };
 enum { COC_RING_MAX = 0x3fffffff };
 /* The application decides within this, so that the answer arrives before the peer's RTX of 30 s
  * has run out.  6.2.1 */
 enum { COC_DECISION_MS = 25000 };
-enum { PENDING_MAX = 5 };                /* times that a peer may put its answer off: ERTX, 6.2.2 */
+enum { PENDING_MAX = 5 }; /* times that a peer may put its answer off: ERTX, 6.2.2 */
 
 enum { PSM_EATT = 0x27 };
 
 /* One that is a bearer of ATT, of which the application knows nothing. */
-static inline bool coc_of_att(const struct coc *k) { return k->of_att; }
+static inline bool coc_of_att(const struct coc *k)
+{
+    return k->of_att;
+}
 
 /* coc.c */
 struct coc *coc_by_cid(const struct conn *c, uint16_t cid);
 struct coc *coc_by_peer_cid(const struct conn *c, uint16_t cid);
 struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid);
-struct coc *coc_for(struct woad *h, uint16_t conn, uint16_t cid);          /* and stirred */
+struct coc *coc_for_call(struct woad *h, uint16_t conn, uint16_t cid); /* and stirred */
 bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p);
 void coc_accept(struct coc *k, void *rx, size_t rx_size);
-int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[],
-                size_t rx_size, size_t n, uint16_t cids[], bool enhanced);
+int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[], size_t rx_size,
+                size_t n, uint16_t cids[], bool enhanced);
 void coc_end(struct coc *k, int status);
 struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanced);
 void coc_drop(struct coc *k);

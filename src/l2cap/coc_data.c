@@ -23,19 +23,19 @@ uint16_t coc_grant(const struct coc *k)
     uint16_t each = k->change && k->new_mps > k->own[COC_MPS] ? k->new_mps : k->own[COC_MPS];
     uint32_t fit = (k->size - k->used) / each, all = k->size / each;
     if (k->by_sdu) {
-        bool idle = !k->used && !k->rx_left;               /* all that has come is read */
+        bool idle = !k->used && !k->rx_left; /* all that has come is read */
         if (!idle && (k->own[COC_CREDITS] || !k->rx_left)) {
             return 0;
         }
         all = (k->own[COC_MTU] + 2u + k->own[COC_MPS] - 1) / k->own[COC_MPS];
-        fit = least(fit, all);
+        fit = min_u32(fit, all);
     }
-    fit = least(fit, UINT16_MAX);
+    fit = min_u32(fit, UINT16_MAX);
     if (fit <= k->own[COC_CREDITS]) {
         return 0;
     }
     uint32_t more = fit - k->own[COC_CREDITS];
-    bool soon = k->by_sdu || !k->own[COC_CREDITS] || more >= (least(all, UINT16_MAX) + 1) / 2;
+    bool soon = k->by_sdu || !k->own[COC_CREDITS] || more >= (min_u32(all, UINT16_MAX) + 1) / 2;
     return (uint16_t)(soon ? more : 0);
 }
 
@@ -76,7 +76,7 @@ size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end)
         k->reading = true;
         k->sdus--;
     }
-    size_t n = k->sdus ? k->read_left : least(k->read_left, k->used);
+    size_t n = k->sdus ? k->read_left : min_u32(k->read_left, k->used);
     n = n < room ? n : room;
     ring_take(k, p, n);
     k->read_left = (uint16_t)(k->read_left - n);
@@ -85,10 +85,13 @@ size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end)
     return n;
 }
 
-static uint32_t coc_readable(const struct coc *k) { return k->used - 2 * k->sdus; }
+static uint32_t coc_readable(const struct coc *k)
+{
+    return k->used - 2 * k->sdus;
+}
 
-static void coc_emit_data(struct coc *k, enum woad_event_type type,
-                          const void *data, uint32_t len, bool end)
+static void coc_emit_data(struct coc *k, enum woad_event_type type, const void *data, uint32_t len,
+                          bool end)
 {
     struct woad *h = k->c->h;
     if (coc_of_att(k)) {
@@ -112,8 +115,8 @@ static void coc_fill(struct coc *k)
     k->filling = true;
     while (k->into) {
         bool end;
-        k->into_len += (uint32_t)coc_take_read(k, k->into + k->into_len,
-                                               k->into_size - k->into_len, &end);
+        k->into_len +=
+            (uint32_t)coc_take_read(k, k->into + k->into_len, k->into_size - k->into_len, &end);
         if (!end && k->into_len < k->into_size) {
             break;
         }
@@ -148,7 +151,7 @@ static bool coc_rx_length(struct coc *k, struct rd *in)
 /* A part of an SDU: past the ring if nothing is in front of it, as far as there is room. */
 static void coc_rx_part(struct coc *k, const uint8_t *p, size_t n)
 {
-    size_t straight = k->into && !k->used ? least((uint32_t)n, k->into_size - k->into_len) : 0;
+    size_t straight = k->into && !k->used ? min_u32((uint32_t)n, k->into_size - k->into_len) : 0;
     k->rx_left = (uint16_t)(k->rx_left - n);
     if (straight) {
         memcpy(k->into + k->into_len, p, straight);
@@ -176,14 +179,14 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
     coc_rx_part(k, in->p, rd_left(in));
     k->own[COC_CREDITS]--;
     if (k->used || !k->rx_left || k->into_len == k->into_size) {
-        coc_fill(k);                     /* not in the middle of what goes straight there */
+        coc_fill(k); /* not in the middle of what goes straight there */
     }
     if (!k->into && (k->sdus || k->reading) &&
         (!k->rx_left || (!k->own[COC_CREDITS] && !coc_grant(k)))) {
         coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
     }
-    if (!c->sig_wants && !coc_has_plenty(k) && coc_grant(k)) {
-        c->sig_wants = true;             /* a packet has come: the connection will be asked */
+    if (!c->coc_sig_pending && !coc_has_plenty(k) && coc_grant(k)) {
+        c->coc_sig_pending = true; /* a packet has come: the connection will be asked */
     }
 }
 
@@ -197,7 +200,7 @@ void coc_too_long(struct conn *c, uint16_t cid)
 
 int woad_coc_read(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room, bool *end)
 {
-    struct coc *k = coc_for(h, conn, cid);
+    struct coc *k = coc_for_call(h, conn, cid);
     bool ended;
     if (!k) {
         return WOAD_ENOENT;
@@ -221,7 +224,7 @@ int32_t woad_coc_pending(const struct woad *h, uint16_t conn, uint16_t cid)
 
 int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room)
 {
-    struct coc *k = coc_for(h, conn, cid);
+    struct coc *k = coc_for_call(h, conn, cid);
     if (!k || k->state == COC_ENDING || k->state == COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
@@ -253,7 +256,7 @@ void coc_begin(struct coc *k, const void *data, size_t len)
 
 int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data, size_t len)
 {
-    struct coc *k = coc_for(h, conn, cid);
+    struct coc *k = coc_for_call(h, conn, cid);
     if (!k) {
         return WOAD_ENOENT;
     }
@@ -263,7 +266,7 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
     if (len > k->peer[COC_MTU] || (len && !data)) {
         return WOAD_EINVAL;
     }
-    if (!RESERVE(!k->sending)) {
+    if (!MAY_FAIL(!k->sending)) {
         return WOAD_EAGAIN;
     }
     coc_begin(k, data, len);
@@ -294,7 +297,7 @@ void coc_sent(struct conn *c)
 static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
 {
     size_t room = k->peer[COC_MPS], left = (size_t)(k->sdu_len - k->sdu_off);
-    const uint8_t *part = left ? k->sdu + k->sdu_off : k->sdu;     /* NULL, of an empty one */
+    const uint8_t *part = left ? k->sdu + k->sdu_off : k->sdu; /* NULL, of an empty one */
     if (!k->begun) {
         wr_le16(body, k->sdu_len);
         room -= 2;
@@ -327,7 +330,7 @@ uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
         }
         if (k->sending && !k->last && k->peer[COC_CREDITS] && k->state == COC_OPEN) {
             uint16_t cid = k->peer[COC_CID];
-            cc->turn = k->next;          /* before what the application is told changes it */
+            cc->turn = k->next; /* before what the application is told changes it */
             c->channels_turn = k->next != NULL;
             coc_tx_part(k, body, tail);
             return cid;

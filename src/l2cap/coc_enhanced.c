@@ -33,11 +33,14 @@ static void enhanced_refuse(struct conn *c, uint8_t id, uint8_t result, size_t p
     sig_answer(c, SIG_ENHANCED_CONN_RSP, id, rsp + SIG_HDR, (uint16_t)len);
 }
 
-struct asked { uint16_t mtu, mps, credits, cids[WOAD_COC_AT_ONCE]; uint8_t id, places; };
+struct asked {
+    uint16_t mtu, mps, credits, cids[WOAD_COC_AT_ONCE];
+    uint8_t id, places;
+};
 
 /* A channel for each place that can have one; what the others are told in the end. */
-static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p,
-                             const struct asked *a, struct coc *made[])
+static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p, const struct asked *a,
+                             struct coc *made[])
 {
     uint8_t result = 0;
     for (uint8_t n = 0; n < a->places; n++) {
@@ -55,7 +58,7 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p,
         k->peer[COC_MTU] = a->mtu;
         k->peer[COC_MPS] = a->mps;
         k->peer[COC_CREDITS] = a->credits;
-        k->state = COC_WAIT_DECISION;    /* so that none of them is answered without the rest */
+        k->state = COC_WAIT_DECISION; /* so that none of them is answered without the rest */
     }
     for (uint8_t n = 0; n < a->places; n++) {
         if (made[n]) {
@@ -86,8 +89,8 @@ static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
         a.cids[n] = rd_le16(in);
     }
     uint8_t result = coc_refusal(c, psm, &p);
-    if (!result && (a.mtu < COC_LEAST_ENHANCED || a.mps < COC_LEAST_ENHANCED ||
-                    a.mps > COC_MPS_MAX || !a.credits || p.mtu < COC_LEAST_ENHANCED)) {
+    if (!result && (a.mtu < COC_MTU_MIN_ENHANCED || a.mps < COC_MTU_MIN_ENHANCED ||
+                    a.mps > COC_MPS_MAX || !a.credits || p.mtu < COC_MTU_MIN_ENHANCED)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
     }
     if (result) {
@@ -133,7 +136,7 @@ static bool enhanced_decided(const struct coc *first, struct coc *made[])
 /* The limits of the answer hold for each of them: the least that one of them has. */
 static const struct coc *enhanced_level(struct coc *made[])
 {
-    struct coc *least = NULL;
+    struct coc *min_u32 = NULL;
     uint16_t mps = UINT16_MAX, credits = UINT16_MAX;
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (made[n] && !made[n]->result && made[n]->own[COC_MPS] < mps) {
@@ -151,10 +154,10 @@ static const struct coc *enhanced_level(struct coc *made[])
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (made[n] && !made[n]->result) {
             made[n]->own[COC_CREDITS] = credits;
-            least = made[n];
+            min_u32 = made[n];
         }
     }
-    return least;
+    return min_u32;
 }
 
 /* L2CAP_CREDIT_BASED_CONNECTION_RSP, when all is decided.  4.26 */
@@ -183,11 +186,11 @@ static bool enhanced_answer(struct coc *first, struct wr *out)
         if (made[n] && made[n]->result) {
             coc_drop(made[n]);
         } else if (made[n]) {
-            made[n]->state = COC_OPEN;   /* all of them, before anything is told */
+            made[n]->state = COC_OPEN; /* all of them, before anything is told */
         }
     }
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
-        if (cids[n] && made[n]->state == COC_OPEN) {       /* not closed in one of these events */
+        if (cids[n] && made[n]->state == COC_OPEN) { /* not closed in one of these events */
             coc_opened(made[n]);
         }
     }
@@ -237,13 +240,12 @@ static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
     struct coc *k = coc_awaiting(c, COC_WAIT_ANSWER, id);
     uint16_t cids[WOAD_COC_AT_ONCE] = { 0 };
     if (in->bad || !k || !k->enhanced) {
-        return true;                     /* an answer to nothing, or none */
+        return true; /* an answer to nothing, or none */
     }
     for (size_t n = 0; n < WOAD_COC_AT_ONCE && rd_left(in) >= 2; n++) {
         cids[n] = rd_le16(in);
     }
-    for (; k && result >= ALL_PENDING && result <= ALL_PENDING_AUTHORIZATION;
-         k = k->next) {
+    for (; k && result >= ALL_PENDING && result <= ALL_PENDING_AUTHORIZATION; k = k->next) {
         if (k->state == COC_WAIT_ANSWER && k->id == id && k->result < PENDING_MAX) {
             k->result++;
             k->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
@@ -272,8 +274,9 @@ static uint16_t reconfigure_wrong(const struct coc *k, uint16_t mtu, uint16_t mp
     if (!k || k->state != COC_OPEN || !k->enhanced) {
         return WOAD_COC_RECONFIGURE_CID;
     }
-    return mtu < k->peer[COC_MTU] ? WOAD_COC_MTU_REDUCED
-         : mps < k->peer[COC_MPS] && n > 1 ? WOAD_COC_MPS_REDUCED : 0;
+    return mtu < k->peer[COC_MTU]            ? WOAD_COC_MTU_REDUCED
+           : mps < k->peer[COC_MPS] && n > 1 ? WOAD_COC_MPS_REDUCED
+                                             : 0;
 }
 
 /* L2CAP_CREDIT_BASED_RECONFIGURE_REQ: MTU u16, MPS u16, { CID u16, which is the sender's }, one to
@@ -290,7 +293,8 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
         uint16_t cid = rd_le16(&cids);
         result = reconfigure_wrong(cid ? coc_by_peer_cid(c, cid) : NULL, mtu, mps, n);
     }
-    if (!result && (mtu < COC_LEAST_ENHANCED || mps < COC_LEAST_ENHANCED || mps > COC_MPS_MAX)) {
+    if (!result &&
+        (mtu < COC_MTU_MIN_ENHANCED || mps < COC_MTU_MIN_ENHANCED || mps > COC_MPS_MAX)) {
         result = WOAD_COC_RECONFIGURE_OTHER;
     }
     const uint8_t rsp[2] = { (uint8_t)result, 0 };
@@ -299,7 +303,7 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
     }
     while (!result && rd_left(in)) {
         struct coc *k = coc_by_peer_cid(c, rd_le16(in));
-        if (k) {                         /* still, whatever was done in the events before */
+        if (k) { /* still, whatever was done in the events before */
             k->peer[COC_MTU] = mtu;
             k->peer[COC_MPS] = mps;
             coc_emit(k, WOAD_EV_COC_CHANGED, 0);
@@ -308,8 +312,7 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
     return true;
 }
 
-static struct coc *reconfigure_next(const struct conn *c, enum coc_change change,
-                                    uint8_t id)
+static struct coc *reconfigure_next(const struct conn *c, enum coc_change change, uint8_t id)
 {
     struct coc *k = c->cocs->first;
     while (k && !(k->change == change && k->change_id == id)) {
@@ -359,8 +362,7 @@ static void enhanced_reconfigure(struct coc *first, struct wr *out)
     size_t n = 0;
     uint8_t id = first->change_id;
     struct coc *k;
-    while (n < WOAD_COC_AT_ONCE &&
-           (k = reconfigure_next(first->c, CHANGE_WANTED, id)) != NULL) {
+    while (n < WOAD_COC_AT_ONCE && (k = reconfigure_next(first->c, CHANGE_WANTED, id)) != NULL) {
         k->change = CHANGE_SENT;
         k->due = k->state == COC_OPEN ? deadline_in(h, SIG_TIMEOUT_MS) : k->due;
         cids[n++] = k->own[COC_CID];
@@ -376,12 +378,9 @@ static void enhanced_reconfigure(struct coc *first, struct wr *out)
 static bool enhanced_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
     switch (code) {
-    case SIG_ENHANCED_CONN_REQ:
-        return enhanced_rx_conn_req(c, id, in);
-    case SIG_ENHANCED_CONN_RSP:
-        return enhanced_rx_conn_rsp(c, id, in);
-    case SIG_RECONFIGURE_REQ:
-        return enhanced_rx_reconfigure(c, id, in);
+    case SIG_ENHANCED_CONN_REQ: return enhanced_rx_conn_req(c, id, in);
+    case SIG_ENHANCED_CONN_RSP: return enhanced_rx_conn_rsp(c, id, in);
+    case SIG_RECONFIGURE_REQ: return enhanced_rx_reconfigure(c, id, in);
     case SIG_RECONFIGURE_RSP: {
         uint16_t result = rd_le16(in);
         if (rd_done(in)) {
@@ -389,34 +388,33 @@ static bool enhanced_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
         }
         return true;
     }
-    case SIG_REJECT:
-        reconfigure_answered(c, id, WOAD_COC_NOT_UNDERSTOOD);
-        return true;
-    default:
-        return false;
+    case SIG_REJECT: reconfigure_answered(c, id, WOAD_COC_NOT_UNDERSTOOD); return true;
+    default: return false;
     }
 }
 
 static const struct coc_enhanced coc_enhanced = {
-    .rx = enhanced_rx, .ask = enhanced_ask, .answer = enhanced_answer,
-    .reconfigure = enhanced_reconfigure, .timed_out = enhanced_timed_out,
+    .rx = enhanced_rx,
+    .ask = enhanced_ask,
+    .answer = enhanced_answer,
+    .reconfigure = enhanced_reconfigure,
+    .timed_out = enhanced_timed_out,
 };
 
-static void enhanced_carve(struct woad *h)
+static void enhanced_layout(struct woad *h)
 {
     h->coc_enhanced = h->coc_role ? &coc_enhanced : NULL;
 }
 
-static const struct woad_needs enhanced_needs = { .frame = COC_LEAST_ENHANCED };
+static const struct woad_needs enhanced_needs = { .frame = COC_MTU_MIN_ENHANCED };
 
-const struct woad_feature woad_enhanced_channels = {
-    .carve = enhanced_carve,
+const struct woad_feature woad_feature_enhanced_channels = {
+    .layout = enhanced_layout,
     .needs = &enhanced_needs,
 };
 
 /* Why our own limits for this one can't be these; 0 when they can. */
-static int reconfigure_refused(const struct coc *k, uint16_t mtu,
-                               uint16_t mps, size_t n)
+static int reconfigure_refused(const struct coc *k, uint16_t mtu, uint16_t mps, size_t n)
 {
     if (!k || k->state != COC_OPEN) {
         return WOAD_ENOENT;
@@ -438,11 +436,11 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
     if (!h->coc_enhanced) {
         return WOAD_ENOTSUP;
     }
-    struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_for_call(h, conn);
     if (!c) {
         return WOAD_ENOENT;
     }
-    if (!n || n > WOAD_COC_AT_ONCE || mps < COC_LEAST_ENHANCED || mps > COC_MPS_MAX) {
+    if (!n || n > WOAD_COC_AT_ONCE || mps < COC_MTU_MIN_ENHANCED || mps > COC_MPS_MAX) {
         return WOAD_EINVAL;
     }
     for (size_t m = 0; m < n; m++) {
@@ -453,7 +451,7 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
     }
     uint8_t id = coc_new_id(c);
     for (size_t m = 0; m < n; m++) {
-        struct coc *k = coc_for(h, conn, cids[m]);
+        struct coc *k = coc_for_call(h, conn, cids[m]);
         k->change = CHANGE_WANTED;
         k->change_id = id;
         k->new_mtu = mtu;

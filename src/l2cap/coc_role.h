@@ -14,22 +14,22 @@ struct conn;
 struct coc;
 struct coc_role {
     void (*rx)(struct conn *c, uint16_t cid, struct rd *in);
-    void (*too_long)(struct conn *c, uint16_t cid);        /* a frame for it */
+    void (*rx_too_long)(struct conn *c, uint16_t cid); /* a frame for it */
     /* The next frame of the channels that have not had their turn: its CID, 0 when there is none.
      * Of its body the first octets are written, the rest is `tail`. */
     uint16_t (*tx)(struct conn *c, struct wr *body, struct rd *tail);
-    void (*sent)(struct conn *c);        /* all of that frame has been copied */
+    void (*sent)(struct conn *c); /* all of that frame has been copied */
     bool (*sig_rx)(struct conn *c, uint8_t code, uint8_t id, struct rd *in);
     bool (*sig_tx)(struct conn *c, struct wr *out);
-    void (*secured)(struct conn *c, int status);
-    void (*fell)(struct conn *c);        /* the security */
+    void (*security_changed)(struct conn *c, int status);
+    void (*security_lowered)(struct conn *c); /* the security */
 };
 
 /* Enhanced ones: their requests, and what they send. */
 struct coc_enhanced {
     bool (*rx)(struct conn *c, uint8_t code, uint8_t id, struct rd *in);
     void (*ask)(struct coc *k, struct wr *out);
-    bool (*answer)(struct coc *k, struct wr *out);         /* false: not yet */
+    bool (*answer)(struct coc *k, struct wr *out); /* false: not yet */
     void (*reconfigure)(struct coc *k, struct wr *out);
     void (*timed_out)(struct coc *k);
 };
@@ -37,14 +37,14 @@ struct coc_enhanced {
 /* Bearers over channels, for ATT and for the channels. */
 struct eatt_role {
     struct woad_coc_params (*params)(const struct woad *h);
-    void (*asked)(struct conn *c);       /* the peer has, whatever it gets */
+    void (*asked)(struct conn *c); /* the peer has, whatever it gets */
     uint8_t *(*ring)(const struct coc *k, size_t *size);
-    bool (*fill)(struct coc *k);         /* with what is to be sent next */
+    bool (*fill)(struct coc *k); /* with what is to be sent next */
     void (*data)(struct coc *k, enum woad_event_type type);
     void (*event)(struct coc *k, enum woad_event_type type, int status);
     void (*timed_out)(struct att_bearer *b);
-    uint16_t (*most)(const struct conn *c);                /* the largest MTU of its bearers */
-    int (*request)(const struct att_bearer *b);            /* see att_request() */
+    uint16_t (*max_mtu)(const struct conn *c);  /* the largest MTU of its bearers */
+    int (*request)(const struct att_bearer *b); /* see att_request() */
 };
 
 #endif

@@ -51,17 +51,13 @@ uint8_t coc_new_id(struct conn *c)
 uint8_t coc_refusal(const struct conn *c, uint16_t psm, struct woad_coc_params *p)
 {
     const struct woad *h = c->h;
-    switch (coc_listener(h, psm, p) ? conn_lacks(c, p->security) : WOAD_ATT_INVALID_HANDLE) {
-    case 0:
-        return 0;
-    case WOAD_ATT_INVALID_HANDLE:
-        return WOAD_COC_UNKNOWN_PSM;
-    case WOAD_ATT_INSUFFICIENT_ENCRYPTION:
-        return WOAD_COC_INSUFFICIENT_ENCRYPTION;
-    case WOAD_ATT_INSUFFICIENT_KEY_SIZE:
-        return WOAD_COC_INSUFFICIENT_KEY_SIZE;
-    default:
-        return WOAD_COC_INSUFFICIENT_AUTHENTICATION;
+    switch (coc_listener(h, psm, p) ? conn_security_error(c, p->security)
+                                    : WOAD_ATT_INVALID_HANDLE) {
+    case 0: return 0;
+    case WOAD_ATT_INVALID_HANDLE: return WOAD_COC_UNKNOWN_PSM;
+    case WOAD_ATT_INSUFFICIENT_ENCRYPTION: return WOAD_COC_INSUFFICIENT_ENCRYPTION;
+    case WOAD_ATT_INSUFFICIENT_KEY_SIZE: return WOAD_COC_INSUFFICIENT_KEY_SIZE;
+    default: return WOAD_COC_INSUFFICIENT_AUTHENTICATION;
     }
 }
 
@@ -83,9 +79,9 @@ static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
     struct woad_coc_params p;
     uint8_t result = coc_refusal(c, psm, &p);
     if (psm == PSM_EATT && c->h->eatt_role) {
-        result = WOAD_COC_UNKNOWN_PSM;   /* bearers are enhanced channels.  Part G, 5.3 */
+        result = WOAD_COC_UNKNOWN_PSM; /* bearers are enhanced channels.  Part G, 5.3 */
     }
-    if (!result && (asked[COC_MTU] < COC_LEAST || asked[COC_MPS] < COC_LEAST ||
+    if (!result && (asked[COC_MTU] < COC_MTU_MIN || asked[COC_MPS] < COC_MTU_MIN ||
                     asked[COC_MPS] > COC_MPS_MAX)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
     }
@@ -114,7 +110,7 @@ static bool coc_rx_disc_req(struct conn *c, uint8_t id, struct rd *in)
         return true;
     }
     if (k->peer[COC_CID] != theirs) {
-        return true;                     /* dropped without a word: 4.6 */
+        return true; /* dropped without a word: 4.6 */
     }
     sig_answer(c, SIG_DISCONNECT_RSP, id, in->p, 4);
     coc_closed(k, k->status);
@@ -139,13 +135,14 @@ static bool coc_rx_credits(struct conn *c, uint8_t id, struct rd *in)
  * again; if not even the identifier can, there is nothing to close. */
 void coc_granted(struct coc *k, uint16_t cid)
 {
-    uint16_t least = k->enhanced ? COC_LEAST_ENHANCED : COC_LEAST;
+    uint16_t min_u32 = k->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
     if (coc_cid_wrong(k->c, cid)) {
         coc_closed(k, WOAD_EBADMSG);
         return;
     }
     k->peer[COC_CID] = cid;
-    if (k->peer[COC_MTU] < least || k->peer[COC_MPS] < least || k->peer[COC_MPS] > COC_MPS_MAX) {
+    if (k->peer[COC_MTU] < min_u32 || k->peer[COC_MPS] < min_u32 ||
+        k->peer[COC_MPS] > COC_MPS_MAX) {
         coc_fail(k, WOAD_EBADMSG);
         return;
     }
@@ -161,7 +158,7 @@ static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
     rd_le16s(in, given, COC_VALUES);
     uint16_t result = rd_le16(in);
     if (!k || k->enhanced) {
-        return true;                     /* an answer to nothing, or none */
+        return true; /* an answer to nothing, or none */
     }
     if (result) {
         coc_closed(k, k->give_up ? k->status : result);
@@ -226,20 +223,13 @@ bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
     struct woad *h = c->h;
     size_t len = rd_left(in);
     switch (code) {
-    case SIG_CREDIT_CONN_REQ:
-        return len == 10 && coc_rx_conn_req(c, id, in);
-    case SIG_CREDIT_CONN_RSP:
-        return len == 10 && coc_rx_conn_rsp(c, id, in);
-    case SIG_DISCONNECT_REQ:
-        return len == 4 && coc_rx_disc_req(c, id, in);
-    case SIG_DISCONNECT_RSP:
-        return len == 4 && coc_rx_disc_rsp(c, id, in);
-    case SIG_CREDITS:
-        return len == 4 && coc_rx_credits(c, id, in);
-    case SIG_REJECT:
-        return coc_rx_reject(c, id, in);
-    default:
-        return h->coc_enhanced && h->coc_enhanced->rx(c, code, id, in);
+    case SIG_CREDIT_CONN_REQ: return len == 10 && coc_rx_conn_req(c, id, in);
+    case SIG_CREDIT_CONN_RSP: return len == 10 && coc_rx_conn_rsp(c, id, in);
+    case SIG_DISCONNECT_REQ: return len == 4 && coc_rx_disc_req(c, id, in);
+    case SIG_DISCONNECT_RSP: return len == 4 && coc_rx_disc_rsp(c, id, in);
+    case SIG_CREDITS: return len == 4 && coc_rx_credits(c, id, in);
+    case SIG_REJECT: return coc_rx_reject(c, id, in);
+    default: return h->coc_enhanced && h->coc_enhanced->rx(c, code, id, in);
     }
 }
 
@@ -254,7 +244,7 @@ static int coc_hold(struct coc **k)
     if ((*k)->held) {
         return CLIENT_WAITS;
     }
-    (*k)->held = true;                   /* before anything is told of it */
+    (*k)->held = true; /* before anything is told of it */
     int err = client_hold(c, true);
     *k = coc_by_cid(c, cid);
     *k = *k && (*k)->state == COC_WANTS ? *k : NULL;
@@ -328,44 +318,38 @@ static bool coc_tx_owed(struct coc *k, struct wr *out)
 {
     struct woad *h = k->c->h;
     switch (k->state) {
-    case COC_WANTS:
-        coc_tx_conn_req(k, out);
-        return true;
-    case COC_DECIDED:
-        return coc_tx_decided(k, out);
-    case COC_WANTS_CLOSE:
-        coc_tx_disc_req(k, out);
-        return true;
+    case COC_WANTS: coc_tx_conn_req(k, out); return true;
+    case COC_DECIDED: return coc_tx_decided(k, out);
+    case COC_WANTS_CLOSE: coc_tx_disc_req(k, out); return true;
     case COC_OPEN:
         if (k->change == CHANGE_WANTED) {
             h->coc_enhanced->reconfigure(k, out);
             return true;
         }
         return coc_tx_credits(k, out);
-    default:
-        return false;
+    default: return false;
     }
 }
 
 bool coc_sig_tx(struct conn *c, struct wr *out)
 {
-    if (!c->sig_wants) {
+    if (!c->coc_sig_pending) {
         return false;
     }
-    c->sig_wants = false;
+    c->coc_sig_pending = false;
     struct coc *k = c->cocs->first;
     while (k) {
         int wait = k->state == COC_WANTS ? coc_hold(&k) : 0;
         if (k && wait < 0) {
             coc_closed(k, wait);
         }
-        if (!k || wait < 0) {            /* the list may be another: in the next turn */
-            c->sig_wants = true;
-            stir_channels(c);
+        if (!k || wait < 0) { /* the list may be another: in the next turn */
+            c->coc_sig_pending = true;
+            conn_mark_channels_ready(c);
             return false;
         }
         if (!wait && coc_tx_owed(k, out)) {
-            c->sig_wants = true;         /* there may be more */
+            c->coc_sig_pending = true; /* there may be more */
             return true;
         }
         k = k->next;

@@ -40,7 +40,7 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
 void conn_updated(struct conn *c, int status)
 {
     if (!c->want_update && !c->sig_params) {
-        c->update_asked = false;
+        c->update_requested = false;
         c->sig_id = 0;
         if (c->state == CONN_OPEN) {
             c->sig_due = 0;
@@ -48,9 +48,9 @@ void conn_updated(struct conn *c, int status)
     }
     struct woad_event ev;
     ev.u.conn_update.status = status;
-    ev.u.conn_update.interval_1250us = c->now[NOW_INTERVAL];
-    ev.u.conn_update.latency = c->now[NOW_LATENCY];
-    ev.u.conn_update.supervision_10ms = c->now[NOW_SUPERVISION];
+    ev.u.conn_update.interval_1250us = c->current[CURRENT_INTERVAL];
+    ev.u.conn_update.latency = c->current[CURRENT_LATENCY];
+    ev.u.conn_update.supervision_10ms = c->current[CURRENT_SUPERVISION];
     emit_of(c, WOAD_EV_CONN_UPDATE, &ev);
 }
 
@@ -67,15 +67,15 @@ bool conn_rx_params(struct conn *c, struct rd *in)
               (!l->interval_max_1250us || p[PARAM_MAX] <= l->interval_max_1250us) &&
               (!l->latency_max_set || p[PARAM_LATENCY] <= l->latency_max);
     if (ok) {
-        memcpy(c->asked, p, sizeof p);
-        c->asked_here = false;
+        memcpy(c->requested, p, sizeof p);
+        c->requested_here = false;
     }
     return ok;
 }
 
 int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_params *p)
 {
-    struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_for_call(h, conn);
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
@@ -84,17 +84,17 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
     if (!conn_params_valid(params)) {
         return WOAD_EINVAL;
     }
-    if (c->update_asked) {
+    if (c->update_requested) {
         return WOAD_EBUSY;
     }
-    memcpy(c->asked, params, sizeof params);
-    c->refuse_params = true;             /* a request whose reply waits there: ours is the word */
-    c->asked_here = c->update_asked = true;
+    memcpy(c->requested, params, sizeof params);
+    c->refuse_params = true; /* a request whose reply waits there: ours is the word */
+    c->requested_here = c->update_requested = true;
     c->sig_due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
     if (c->central || h->controller.le_features[0] >> 1 & 1) {
         c->want_update = true;
     } else {
-        c->sig_params = true;    /* by L2CAP: Vol 3, Part A, 4.20 */
+        c->sig_params = true; /* by L2CAP: Vol 3, Part A, 4.20 */
     }
     return 0;
 }

@@ -19,7 +19,7 @@ static void security_rx(struct conn *c, struct rd *in)
     }
     uint8_t code = rd_u8(in);
     if (!in->bad && code == (c->central ? SMP_SECURITY_REQUEST : SMP_PAIRING_REQUEST)) {
-        c->smp_refuse = 1;
+        c->pairing_refusal_due = 1;
     }
 }
 
@@ -29,10 +29,10 @@ static bool security_tx(struct conn *c, struct wr *out)
     if (h->smp_role) {
         return h->smp_role->tx(c, out);
     }
-    if (!c->smp_refuse) {
+    if (!c->pairing_refusal_due) {
         return false;
     }
-    c->smp_refuse = 0;
+    c->pairing_refusal_due = 0;
     wr_u8(out, SMP_PAIRING_FAILED);
     wr_u8(out, SMP_NOT_SUPPORTED);
     return true;
@@ -50,7 +50,7 @@ void l2cap_rx(struct conn *c, uint16_t cid, struct rd *in)
         att_rx(c->bearer, in);
         return;
     }
-    h->quiet = false;
+    h->commands_idle = false;
     if (cid == CID_SIGNALLING) {
         sig_rx(c, in);
     } else if (cid == CID_SMP) {
@@ -63,17 +63,18 @@ void l2cap_rx(struct conn *c, uint16_t cid, struct rd *in)
 uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
     struct woad *h = c->h;
-    uint8_t stirred = c->stirred;
+    uint8_t stirred = c->tx_pending;
     if (!stirred) {
         return att_tx_queue(c->bearer, body) ? CID_ATT : 0;
     }
-    c->stirred = 0;                      /* a callback may stir them again */
-    if (stirred & STIRRED_FIXED) {
+    c->tx_pending = 0; /* a callback may stir them again */
+    if (stirred & TX_PENDING_FIXED) {
         uint16_t cid = sig_owes(c) && sig_tx(c, body) ? CID_SIGNALLING
-                     : security_tx(c, body) ? CID_SMP
-                     : att_tx(c->bearer, body) ? CID_ATT : 0;
+                       : security_tx(c, body)         ? CID_SMP
+                       : att_tx(c->bearer, body)      ? CID_ATT
+                                                      : 0;
         if (cid) {
-            c->stirred |= stirred;
+            c->tx_pending |= stirred;
             return cid;
         }
     }
@@ -84,12 +85,12 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
             c->channels_turn = true;
             cid = att_tx_queue(c->bearer, body) ? CID_ATT : 0;
         } else {
-            bool any = stirred & STIRRED_CHANNELS && h->coc_role;
+            bool any = stirred & TX_PENDING_CHANNELS && h->coc_role;
             cid = any ? h->coc_role->tx(c, body, tail) : 0;
             c->channels_turn = c->channels_turn && cid;
         }
         if (cid) {
-            c->stirred |= stirred & STIRRED_CHANNELS;
+            c->tx_pending |= stirred & TX_PENDING_CHANNELS;
             return cid;
         }
     }

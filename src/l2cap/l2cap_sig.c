@@ -22,7 +22,7 @@ bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint
     if (len) {
         memcpy(p + SIG_HDR, data, len);
     }
-    stir_conn(c);                        /* an event that follows may pull packets */
+    conn_mark_ready(c); /* an event that follows may pull packets */
     return true;
 }
 
@@ -58,7 +58,7 @@ static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
     if (!c->central || rd_left(in) != 8) {
         return false;
     }
-    bool ok = !c->update_asked && conn_rx_params(c, in);   /* or ours is under way */
+    bool ok = !c->update_requested && conn_rx_params(c, in); /* or ours is under way */
     const uint8_t result[2] = { ok ? 0 : 1, 0 };
     if (sig_answer(c, SIG_PARAM_RSP, id, result, 2) && ok) {
         c->want_update = true;
@@ -109,14 +109,14 @@ void sig_rx(struct conn *c, struct rd *in)
 {
     const uint8_t *head = rd_bytes(in, SIG_HDR);
     if (!head || !head[1]) {
-        return;                          /* 4: identifier 0 is never valid */
+        return; /* 4: identifier 0 is never valid */
     }
     uint8_t code = head[0], id = head[1];
     if (rd_left(in) > SIG_MTU - SIG_HDR) {
         sig_too_long(c, id);
         return;
     }
-    bool whole = get_le16(head + 2) == rd_left(in);        /* LE: exactly one command a frame.  4 */
+    bool whole = get_le16(head + 2) == rd_left(in); /* LE: exactly one command a frame.  4 */
     if (code == SIG_PARAM_RSP) {
         sig_rx_param_rsp(c, id, in);
     } else if (code == SIG_REJECT) {
@@ -135,7 +135,7 @@ static void sig_tx_params(struct conn *c, struct wr *out)
     wr_u8(out, SIG_PARAM_REQ);
     wr_u8(out, c->sig_id);
     wr_le16(out, 8);
-    wr_le16s(out, c->asked, PARAMS);
+    wr_le16s(out, c->requested, PARAMS);
     c->sig_params = false;
     c->sig_due = deadline_in(h, SIG_TIMEOUT_MS);
 }

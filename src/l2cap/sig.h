@@ -5,25 +5,30 @@
 
 #include "../core/conn.h"
 
-enum {                                   /* Vol 3, Part A, 4 */
-    SIG_REJECT = 0x01,
-    SIG_DISCONNECT_REQ = 0x06, SIG_DISCONNECT_RSP = 0x07,
-    SIG_PARAM_REQ = 0x12, SIG_PARAM_RSP = 0x13,
-    SIG_CREDIT_CONN_REQ = 0x14, SIG_CREDIT_CONN_RSP = 0x15,
-    SIG_CREDITS = 0x16,
-    SIG_ENHANCED_CONN_REQ = 0x17, SIG_ENHANCED_CONN_RSP = 0x18,
-    SIG_RECONFIGURE_REQ = 0x19, SIG_RECONFIGURE_RSP = 0x1a
+enum { /* Vol 3, Part A, 4 */
+       SIG_REJECT = 0x01,
+       SIG_DISCONNECT_REQ = 0x06,
+       SIG_DISCONNECT_RSP = 0x07,
+       SIG_PARAM_REQ = 0x12,
+       SIG_PARAM_RSP = 0x13,
+       SIG_CREDIT_CONN_REQ = 0x14,
+       SIG_CREDIT_CONN_RSP = 0x15,
+       SIG_CREDITS = 0x16,
+       SIG_ENHANCED_CONN_REQ = 0x17,
+       SIG_ENHANCED_CONN_RSP = 0x18,
+       SIG_RECONFIGURE_REQ = 0x19,
+       SIG_RECONFIGURE_RSP = 0x1a
 };
 enum { SIG_HDR = 4 };
 enum { SIG_NOT_UNDERSTOOD = 0, SIG_MTU_EXCEEDED = 1, SIG_INVALID_CID = 2 };
-enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 };              /* RTX, ERTX.  6.2 */
+enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 }; /* RTX, ERTX.  6.2 */
 
 /* l2cap_sig.c */
 void sig_rx(struct conn *c, struct rd *in);
 bool sig_tx(struct conn *c, struct wr *out);
-IN_PLACE bool sig_owes(const struct conn *c)
+ALWAYS_INLINE bool sig_owes(const struct conn *c)
 {
-    return c->sig_wants || c->sig_params || !fifo_empty(&c->answers);
+    return c->coc_sig_pending || c->sig_params || !fifo_empty(&c->answers);
 }
 void sig_too_long(struct conn *c, uint8_t id);
 uint8_t sig_new_id(struct conn *c);
@@ -33,9 +38,9 @@ void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs);
 /* conn_params.c.  Parameters as HCI and L2CAP have them. */
 bool conn_params_valid(const uint16_t p[PARAMS]);
 void conn_params_of(const struct woad_connect_params *p, uint16_t params[PARAMS]);
-void conn_wr_params(struct wr *out, const uint16_t p[PARAMS]);     /* as HCI's commands end */
+void conn_wr_params(struct wr *out, const uint16_t p[PARAMS]); /* as HCI's commands end */
 /* What the peer would have for parameters; whether they are accepted. */
 bool conn_rx_params(struct conn *c, struct rd *in);
-void conn_updated(struct conn *c, int status);             /* WOAD_EV_CONN_UPDATE */
+void conn_updated(struct conn *c, int status); /* WOAD_EV_CONN_UPDATE */
 
 #endif

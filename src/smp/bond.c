@@ -8,34 +8,37 @@
 
 static size_t bond_size(const struct woad *h)
 {
-    return sizeof(struct kept_bond) + h->cfg.subscriptions * sizeof(struct woad_cccd);
+    return sizeof(struct bond_slot) + h->cfg.subscriptions * sizeof(struct woad_cccd);
 }
 
-static struct kept_bond *bond_place(const struct woad *h, uint8_t place)
+static struct bond_slot *bond_place(const struct woad *h, uint8_t place)
 {
-    return place ? (struct kept_bond *)(h->smp->bonds + (place - 1u) * bond_size(h)) : NULL;
+    return place ? (struct bond_slot *)(h->smp->bonds + (place - 1u) * bond_size(h)) : NULL;
 }
 
-void bond_carve(struct woad *h)
+void bond_layout(struct woad *h)
 {
-    uint8_t *mem = arena_take(h, h->cfg.bonds, bond_size(h));
+    uint8_t *mem = arena_alloc(h, h->cfg.bonds, bond_size(h));
     if (mem) {
         h->smp->bonds = mem;
-        h->smp->spare = h->cfg.bonds;
+        h->smp->free_head = h->cfg.bonds;
         for (uint8_t n = h->cfg.bonds; n; n--) {
             bond_place(h, n)->older = n - 1;
         }
     }
 }
 
-struct kept_bond *bond_newest(const struct woad *h) { return bond_place(h, h->smp->newest); }
+struct bond_slot *bond_lru_first(const struct woad *h)
+{
+    return bond_place(h, h->smp->lru_head);
+}
 
-struct kept_bond *bond_older(const struct woad *h, const struct kept_bond *k)
+struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *k)
 {
     do {
         k = bond_place(h, k->older);
     } while (k && !k->is.key_size);
-    return (struct kept_bond *)k;
+    return (struct bond_slot *)k;
 }
 
 /* --- what a place has ------------------------------------------------------------------------- */
@@ -54,18 +57,18 @@ static unsigned places_of(const struct bond_bits *is)
     return 1 + more / 2 + more % 2;
 }
 
-const struct bond_legacy *bond_legacy(const struct woad *h, const struct kept_bond *k)
+const struct bond_legacy *bond_legacy(const struct woad *h, const struct bond_slot *k)
 {
     return more_of(&k->is) & IS_LEGACY ? &bond_place(h, k->older)->legacy : NULL;
 }
 
-struct bond_signs *bond_signs(const struct woad *h, const struct kept_bond *k)
+struct bond_signs *bond_signs(const struct woad *h, const struct bond_slot *k)
 {
-    const struct kept_bond *last = bond_legacy(h, k) ? bond_place(h, k->older) : k;
+    const struct bond_slot *last = bond_legacy(h, k) ? bond_place(h, k->older) : k;
     return more_of(&k->is) & IS_SIGNED ? &bond_place(h, last->older)->signed_ : NULL;
 }
 
-void bond_peer(const struct kept_bond *k, struct woad_addr *peer)
+void bond_peer(const struct bond_slot *k, struct woad_addr *peer)
 {
     peer->type = k->is.random;
     memcpy(peer->octet, k->peer, sizeof k->peer);
@@ -73,18 +76,22 @@ void bond_peer(const struct kept_bond *k, struct woad_addr *peer)
 
 /* The fields of a bond that its places have, as they lie there. */
 #define FIELD(name) offsetof(struct woad_bond, name)
-static const struct { uint8_t at, len; } parts[] = {
+static const struct {
+    uint8_t at, len;
+} parts[] = {
     { FIELD(peer.octet), 6 + 16 + 16 },
     { FIELD(own_ediv), sizeof(struct bond_legacy) },
     { FIELD(signs), sizeof(struct bond_signs) },
 };
-typedef char parts_lie_so[
-    FIELD(irk) + 16 == FIELD(peer.octet) + 6 + 16 + 16 &&
-    FIELD(peer_ltk) + 16 == FIELD(own_ediv) + sizeof(struct bond_legacy) &&
-    FIELD(own_csrk) + 16 == FIELD(signs) + sizeof(struct bond_signs) ? 1 : -1];
+typedef char
+    parts_lie_so[FIELD(irk) + 16 == FIELD(peer.octet) + 6 + 16 + 16 &&
+                         FIELD(peer_ltk) + 16 == FIELD(own_ediv) + sizeof(struct bond_legacy) &&
+                         FIELD(own_csrk) + 16 == FIELD(signs) + sizeof(struct bond_signs)
+                     ? 1
+                     : -1];
 
 /* Out of its places, or into them. */
-static void bond_copy(const struct woad *h, struct kept_bond *k, struct woad_bond *bond, bool out)
+static void bond_copy(const struct woad *h, struct bond_slot *k, struct woad_bond *bond, bool out)
 {
     unsigned has = more_of(&k->is) << 1 | 1;
     for (size_t n = 0; n < sizeof parts / sizeof *parts; n++) {
@@ -96,13 +103,13 @@ static void bond_copy(const struct woad *h, struct kept_bond *k, struct woad_bon
     }
 }
 
-void bond_get(const struct woad *h, const struct kept_bond *k, struct woad_bond *bond)
+void bond_get(const struct woad *h, const struct bond_slot *k, struct woad_bond *bond)
 {
     memset(bond, 0, sizeof *bond);
     memcpy(bond, &k->is, sizeof k->is);
     bond->peer.type = k->is.random;
-    memcpy(bond->peer_ltk, k->ltk, sizeof k->ltk);         /* unless there is another */
-    bond_copy(h, (struct kept_bond *)k, bond, true);
+    memcpy(bond->peer_ltk, k->ltk, sizeof k->ltk); /* unless there is another */
+    bond_copy(h, (struct bond_slot *)k, bond, true);
     bond->database = k->database;
     bond->cccd = k->cccd;
     uint16_t n = 0;
@@ -113,7 +120,7 @@ void bond_get(const struct woad *h, const struct kept_bond *k, struct woad_bond 
 }
 
 /* What the server knows of the peer. */
-static void bond_put_client(struct woad *h, struct kept_bond *k, const struct woad_bond *bond)
+static void bond_put_client(struct woad *h, struct bond_slot *k, const struct woad_bond *bond)
 {
     struct woad_cccd *to = k->cccd, *end = to + h->cfg.subscriptions;
     for (size_t n = 0; n < bond->cccds && to < end; n++) {
@@ -140,21 +147,21 @@ static uint8_t *bond_alike(const struct woad *h, const uint8_t peer[6])
     return &bond_place(h, (uint8_t)(hash % h->cfg.bonds + 1))->first;
 }
 
-struct kept_bond *bond_find(const struct woad *h, const struct woad_addr *peer)
+struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer)
 {
-    struct kept_bond *k = h->cfg.bonds ? bond_place(h, *bond_alike(h, peer->octet)) : NULL;
+    struct bond_slot *k = h->cfg.bonds ? bond_place(h, *bond_alike(h, peer->octet)) : NULL;
     while (k && (k->is.random != peer->type || memcmp(k->peer, peer->octet, sizeof k->peer))) {
         k = bond_place(h, k->alike);
     }
     return k;
 }
 
-struct kept_bond *bond_fetch(const struct conn *c, const struct woad_addr *peer)
+struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
 {
     struct woad *h = c->h;
     struct smp *s = h->smp;
-    struct kept_bond *k = bond_find(h, peer);
-    s->unheld.key_size = 0;
+    struct bond_slot *k = bond_find(h, peer);
+    s->stored_only.key_size = 0;
     if (!k && h->cfg.bonds) {
         const struct woad_addr *before = s->wanted;
         struct woad_event ev;
@@ -175,9 +182,9 @@ bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size
 }
 
 /* The link that leads to it: LINK is `older` or `alike`. */
-static uint8_t *bond_link(const struct woad *h, uint8_t *at, const struct kept_bond *k, size_t link)
+static uint8_t *bond_link(const struct woad *h, uint8_t *at, const struct bond_slot *k, size_t link)
 {
-    struct kept_bond *its;
+    struct bond_slot *its;
     while ((its = bond_place(h, *at)) != k) {
         at = (uint8_t *)its + link;
     }
@@ -189,7 +196,7 @@ static uint8_t *bond_link(const struct woad *h, uint8_t *at, const struct kept_b
 static bool bond_move(struct woad *h, uint8_t *from, unsigned places, uint8_t *to)
 {
     uint8_t first = *from;
-    struct kept_bond *last = bond_place(h, first);
+    struct bond_slot *last = bond_place(h, first);
     while (last && --places) {
         last = bond_place(h, last->older);
     }
@@ -202,31 +209,31 @@ static bool bond_move(struct woad *h, uint8_t *from, unsigned places, uint8_t *t
 }
 
 /* Those of this bond, in the order of use. */
-static void bond_to(struct woad *h, struct kept_bond *k, uint8_t *to)
+static void bond_to(struct woad *h, struct bond_slot *k, uint8_t *to)
 {
-    uint8_t *from = bond_link(h, &h->smp->newest, k, offsetof(struct kept_bond, older));
+    uint8_t *from = bond_link(h, &h->smp->lru_head, k, offsetof(struct bond_slot, older));
     bond_move(h, from, places_of(&k->is), to);
 }
 
-void bond_used(struct woad *h, struct kept_bond *k)
+void bond_used(struct woad *h, struct bond_slot *k)
 {
-    bond_to(h, k, &h->smp->newest);
+    bond_to(h, k, &h->smp->lru_head);
     if (h->resolve_dirty) {
-        resolve_changed(h);              /* they are in another order now */
+        resolve_changed(h); /* they are in another order now */
     }
 }
 
 /* --- coming and going ------------------------------------------------------------------------- */
 
 /* Forgets it, and its places are free. */
-static void bond_drop(struct woad *h, struct kept_bond *k)
+static void bond_drop(struct woad *h, struct bond_slot *k)
 {
-    *bond_link(h, bond_alike(h, k->peer), k, offsetof(struct kept_bond, alike)) = k->alike;
+    *bond_link(h, bond_alike(h, k->peer), k, offsetof(struct bond_slot, alike)) = k->alike;
     if (k->is.has_irk) {
         resolve_changed(h);
     }
     unsigned places = places_of(&k->is);
-    bond_to(h, k, &h->smp->spare);
+    bond_to(h, k, &h->smp->free_head);
     for (; places; places--) {
         k->is = (struct bond_bits){ 0 };
         wipe(k->all, sizeof k->all);
@@ -240,8 +247,8 @@ static void bond_drop(struct woad *h, struct kept_bond *k)
 static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool tell)
 {
     struct woad_bond bond;
-    struct kept_bond *k = NULL;
-    for (struct kept_bond *one = bond_newest(h); one; one = bond_older(h, one)) {
+    struct bond_slot *k = NULL;
+    for (struct bond_slot *one = bond_lru_first(h); one; one = bond_lru_next(h, one)) {
         if (!tell || !bond_stronger(&one->is, other->flags, other->key_size)) {
             k = one;
         }
@@ -259,28 +266,28 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool t
 
 /* From inside an event others may take the room, or a stronger bond of this peer may have been
  * given: then it is not kept. */
-struct kept_bond *bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
+struct bond_slot *bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
 {
     struct smp *s = h->smp;
     struct bond_bits is;
     memcpy(&is, bond, sizeof is);
     is.random = bond->peer.type;
     for (unsigned places = places_of(&is), tries = 0; tries <= places; tries++) {
-        struct kept_bond *k = bond_find(h, &bond->peer);
+        struct bond_slot *k = bond_find(h, &bond->peer);
         if (k && tries && bond_stronger(&k->is, bond->flags, bond->key_size)) {
             break;
         }
         if (k) {
             bond_drop(h, k);
         }
-        if (bond_move(h, &s->spare, places, &s->newest)) {
+        if (bond_move(h, &s->free_head, places, &s->lru_head)) {
             uint8_t *at = bond_alike(h, bond->peer.octet);
-            k = bond_newest(h);
+            k = bond_lru_first(h);
             k->is = is;
             bond_copy(h, k, (struct woad_bond *)bond, false);
             bond_put_client(h, k, bond);
             k->alike = *at;
-            *at = s->newest;
+            *at = s->lru_head;
             if (is.has_irk) {
                 resolve_changed(h);
             }
@@ -298,7 +305,7 @@ void bond_refresh(struct conn *c)
 {
     struct woad *h = c->h;
     bool proved = c->security.bonded && c->security.encrypted;
-    struct kept_bond *k = proved ? bond_fetch(c, &c->peer) : NULL;
+    struct bond_slot *k = proved ? bond_fetch(c, &c->peer) : NULL;
     if (k) {
         struct woad_bond now;
         gatts_keep(c, &now);
@@ -307,15 +314,16 @@ void bond_refresh(struct conn *c)
     }
 }
 
-void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond, enum woad_bond_why why)
+void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond,
+               enum woad_bond_change why)
 {
     struct woad_event ev;
     ev.u.bond.bond = bond;
-    ev.u.bond.why = why;
+    ev.u.bond.change = why;
     emit_at(h, conn, WOAD_EV_BOND, &ev);
 }
 
-void bond_tell(struct woad *h, uint16_t conn, const struct kept_bond *k, enum woad_bond_why why)
+void bond_tell(struct woad *h, uint16_t conn, const struct bond_slot *k, enum woad_bond_change why)
 {
     struct woad_bond bond;
     bond_get(h, k, &bond);
@@ -334,22 +342,22 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     }
     struct woad_bond mine = *bond;
     if ((mine.flags & WOAD_BOND_SECURE) && !mine.has_own_ltk) {
-        memcpy(mine.own_ltk, mine.peer_ltk, sizeof mine.own_ltk);          /* one and the same */
+        memcpy(mine.own_ltk, mine.peer_ltk, sizeof mine.own_ltk); /* one and the same */
     }
-    const struct kept_bond *k = bond_keep(h, &mine, false);
+    const struct bond_slot *k = bond_keep(h, &mine, false);
     wipe(&mine, sizeof mine);
     if (!k && h->smp->wanted && addr_same(h->smp->wanted, &bond->peer)) {
-        memcpy(&h->smp->unheld, bond, sizeof h->smp->unheld);
+        memcpy(&h->smp->stored_only, bond, sizeof h->smp->stored_only);
     }
-    stir_all(h);                         /* what is asked of its peer has to wait now */
+    all_mark_ready(h); /* what is asked of its peer has to wait now */
     return k ? 0 : WOAD_ENOMEM;
 }
 
 int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond)
 {
-    const struct kept_bond *k = h->smp ? bond_newest(h) : NULL;
+    const struct bond_slot *k = h->smp ? bond_lru_first(h) : NULL;
     for (; k && n; n--) {
-        k = bond_older(h, k);
+        k = bond_lru_next(h, k);
     }
     if (!k) {
         return WOAD_ENOENT;
@@ -369,14 +377,14 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
             c->smp->tried = false;
         }
     }
-    struct kept_bond *k = peer ? bond_find(h, peer) : bond_newest(h);
+    struct bond_slot *k = peer ? bond_find(h, peer) : bond_lru_first(h);
     if (peer && !k) {
         return WOAD_ENOENT;
     }
     while (k) {
         bond_drop(h, k);
-        k = peer ? NULL : bond_newest(h);
+        k = peer ? NULL : bond_lru_first(h);
     }
-    stir_all(h);                         /* what waited for it need not any more */
+    all_mark_ready(h); /* what waited for it need not any more */
     return 0;
 }

@@ -20,7 +20,7 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
     }
     if (!fifo_has_room(&c->queue, len + 3 + SIGNATURE)) {
         c->queue_full = true;
-        return WOAD_EAGAIN;              /* before a number is used up */
+        return WOAD_EAGAIN; /* before a number is used up */
     }
     int err = sign_make(c, handle, data, len, signature);
     uint8_t *pdu = err ? NULL : att_queue_open(c, 3 + len + SIGNATURE);

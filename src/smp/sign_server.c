@@ -7,7 +7,7 @@
  * Vol 3, Part C, 10.4; Part H, 2.4.5 */
 static void att_rx_signed_write(struct att_bearer *b, struct rd *in)
 {
-    const uint8_t *pdu = in->p - 1;      /* all of it is signed */
+    const uint8_t *pdu = in->p - 1; /* all of it is signed */
     size_t len = rd_left(in) + 1;
     uint16_t handle = rd_le16(in);
     bool authenticated = false;
@@ -23,9 +23,9 @@ static void att_rx_signed_write(struct att_bearer *b, struct rd *in)
     }
 }
 
-static void signed_writes_carve(struct woad *h)
+static void signed_writes_layout(struct woad *h)
 {
     h->att_signed = att_rx_signed_write;
 }
 
-const struct woad_feature woad_signed_writes = { .carve = signed_writes_carve };
+const struct woad_feature woad_feature_signed_writes = { .layout = signed_writes_layout };

@@ -22,7 +22,7 @@ void smp_forget(struct conn *c)
 struct pairing *smp_under_way(const struct conn *c)
 {
     struct pairing *p = c->smp->p;
-    return p && p->script ? p : NULL;
+    return p && p->steps ? p : NULL;
 }
 
 struct pairing *smp_pairing(struct conn *c)
@@ -46,7 +46,7 @@ struct pairing *smp_pairing(struct conn *c)
 }
 
 /* WOAD_EV_SECURITY: what the connection has now. */
-void smp_told(struct conn *c, int status)
+void smp_emit_security(struct conn *c, int status)
 {
     struct woad *h = c->h;
     struct woad_event ev;
@@ -54,10 +54,10 @@ void smp_told(struct conn *c, int status)
     ev.u.security.now = c->security;
     emit_of(c, WOAD_EV_SECURITY, &ev);
     if (h->att_client) {
-        h->att_client->secured(c, status);
+        h->att_client->security_changed(c, status);
     }
     if (h->coc_role) {
-        h->coc_role->secured(c, status);
+        h->coc_role->security_changed(c, status);
     }
 }
 
@@ -97,7 +97,8 @@ void link_want(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond
 bool smp_busy(const struct conn *c)
 {
     const struct smp_conn *s = c->smp;
-    return s->due || s->asks || (s->want_key && c->central) || (s->encrypting && !s->spoilt);
+    return s->due || s->security_request_due || (s->want_key && c->central) ||
+           (s->encrypting && !s->discard_encryption);
 }
 
 /* What the controller was to calculate for it. */
@@ -111,7 +112,7 @@ static void smp_release(struct conn *c)
 
 /* A pairing, or a Security Request, has ended badly: WOAD_EV_SECURITY.  A key of the pairing's does
  * not serve any more; encryption with a bond's key goes on, and is reported by itself. */
-void smp_over(struct conn *c, int status)
+void smp_ended(struct conn *c, int status)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
@@ -120,16 +121,16 @@ void smp_over(struct conn *c, int status)
         attempts_failed(h, &c->peer);
     }
     smp_release(c);
-    s->asks = false;
+    s->security_request_due = false;
     if (!s->from_bond) {
-        s->spoilt = s->encrypting;
+        s->discard_encryption = s->encrypting;
         if (s->want_key && !c->central) {
-            c->want_ltk_reply = true;    /* none */
+            c->want_ltk_reply = true; /* none */
         }
         s->want_key = false;
     }
     smp_forget(c);
-    smp_told(c, status);
+    smp_emit_security(c, status);
     if (guess) {
         attempts_emit(h, &c->peer);
     }
@@ -139,12 +140,12 @@ void smp_over(struct conn *c, int status)
 void smp_fail(struct conn *c, uint8_t reason)
 {
     c->smp->failed = reason;
-    smp_over(c, reason);
+    smp_ended(c, reason);
 }
 
 /* --- who calculates --------------------------------------------------------------------------- */
 
-bool smp_able(const struct woad *h)
+bool smp_has_crypto(const struct woad *h)
 {
     return h->crypto_role || (h->cfg.crypto && h->cfg.random);
 }
@@ -154,7 +155,7 @@ bool smp_has_p256(const struct woad *h)
     return h->cfg.crypto || h->crypto_role->has_p256(h);
 }
 
-/* 0, CRYPTO_LATER, or negative. */
+/* 0, CRYPTO_PENDING, or negative. */
 int smp_random(struct woad *h, void *out, size_t len)
 {
     if (h->cfg.random) {
@@ -169,7 +170,7 @@ int woad_random(struct woad *h, uint8_t *out, size_t len)
         return WOAD_EINVAL;
     }
     int err = smp_random(h, out, len);
-    return err == CRYPTO_LATER ? WOAD_EAGAIN : err;
+    return err == CRYPTO_PENDING ? WOAD_EAGAIN : err;
 }
 
 /* What calculates, and may have to wait for the controller: then it is STEP_BLOCKED, and is called
@@ -178,16 +179,16 @@ int smp_calculate(struct woad *h, uint16_t who,
                   int (*what)(struct woad *h, uint16_t who, uint8_t arg), uint8_t arg)
 {
     struct smp *m = h->smp;
-    uint16_t before = m->who;
+    uint16_t before = m->crypto_user;
     uint32_t mine = ++m->calculations;
     if (h->cfg.crypto || !h->crypto_role) {
         return what(h, who, arg);
     }
-    m->who = who;
+    m->crypto_user = who;
     h->crypto_role->begin(h, who);
     int result = what(h, who, arg);
-    m->who = before;
-    if (result != STEP_BLOCKED && m->calculations == mine) {       /* no other since */
+    m->crypto_user = before;
+    if (result != STEP_BLOCKED && m->calculations == mine) { /* no other since */
         h->crypto_role->end(h, who);
     }
     return result;
@@ -195,11 +196,11 @@ int smp_calculate(struct woad *h, uint16_t who,
 
 static void smp_wake(struct woad *h)
 {
-    if (h->smp->hides) {
-        h->smp->hides->wake(h);
+    if (h->smp->privacy_ops) {
+        h->smp->privacy_ops->wake(h);
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        smp_go(c);
+        smp_run(c);
     }
 }
 
@@ -207,7 +208,7 @@ static void smp_wake(struct woad *h)
 
 void smp_begin(struct pairing *p, const uint8_t *script)
 {
-    p->script = script;
+    p->steps = script;
     p->at = p->mark = 0;
     smp_timer(p->c);
 }
@@ -223,34 +224,34 @@ struct pairing *smp_begin_anew(struct conn *c, const uint8_t *script)
     return p;
 }
 
-static int smp_one(struct pairing *p, uint8_t step)
+static int smp_do_step(struct pairing *p, uint8_t step)
 {
     if (step & SEND) {
-        p->out = (uint8_t)(step & ~SEND);
-        p->at++;                         /* it goes on when it has been sent */
+        p->pdu_to_send = (uint8_t)(step & ~SEND);
+        p->at++; /* it goes on when it has been sent */
         return STEP_BLOCKED;
     }
     if (step & AWAIT) {
-        if (p->heard != (step & ~AWAIT)) {
+        if (p->received_pdu != (step & ~AWAIT)) {
             return STEP_BLOCKED;
         }
-        p->heard = 0;
+        p->received_pdu = 0;
         return 0;
     }
     return smp_calculate(p->c->h, conn_index(p->c), smp_step, step);
 }
 
 /* As far as it goes.  A step may end it, and then another may have begun. */
-void smp_go(struct conn *c)
+void smp_run(struct conn *c)
 {
     struct pairing *p;
     if (smp_under_way(c)) {
-        stir_conn(c);
+        conn_mark_ready(c);
     }
-    while ((p = smp_under_way(c)) != NULL && !p->out) {
-        const uint8_t *script = p->script;
+    while ((p = smp_under_way(c)) != NULL && !p->pdu_to_send) {
+        const uint8_t *script = p->steps;
         uint8_t at = p->at;
-        int result = smp_one(p, script[at]);
+        int result = smp_do_step(p, script[at]);
         if (result == STEP_BLOCKED) {
             return;
         }
@@ -258,7 +259,7 @@ void smp_go(struct conn *c)
             smp_fail(c, (uint8_t)result);
             return;
         }
-        if (c->smp->p == p && p->script == script && p->at == at) {
+        if (c->smp->p == p && p->steps == script && p->at == at) {
             p->at++;
         }
     }
@@ -269,10 +270,10 @@ void smp_go(struct conn *c)
  * anybody's. */
 static bool smp_expects(const struct pairing *p, uint8_t code)
 {
-    if (p->heard || p->out) {
+    if (p->received_pdu || p->pdu_to_send) {
         return false;
     }
-    for (const uint8_t *step = p->script + p->at; *step != STEP_END && !(*step & SEND); step++) {
+    for (const uint8_t *step = p->steps + p->at; *step != STEP_END && !(*step & SEND); step++) {
         if (*step == STEP_ENCRYPT) {
             return false;
         }
@@ -288,20 +289,21 @@ static bool smp_expects(const struct pairing *p, uint8_t code)
 
 /* --- in --------------------------------------------------------------------------------------- */
 
-static const uint8_t lengths[SMP_CODES] = {                /* with the code */
-    [SMP_REQUEST] = 7, [SMP_RESPONSE] = 7, [SMP_CONFIRM] = 17, [SMP_RANDOM] = 17,
-    [SMP_FAILED] = 2, [SMP_LTK] = 17, [SMP_CENTRAL_ID] = 11, [SMP_IRK] = 17,
-    [SMP_IDENTITY] = 8, [SMP_CSRK] = 17, [SMP_SECURITY_REQUEST] = 2, [SMP_PUBLIC_KEY] = 65,
-    [SMP_CHECK] = 17, [SMP_KEYPRESS] = 2,
+static const uint8_t lengths[SMP_CODES] = {
+    /* with the code */
+    [SMP_REQUEST] = 7,  [SMP_RESPONSE] = 7, [SMP_CONFIRM] = 17,         [SMP_RANDOM] = 17,
+    [SMP_FAILED] = 2,   [SMP_LTK] = 17,     [SMP_CENTRAL_ID] = 11,      [SMP_IRK] = 17,
+    [SMP_IDENTITY] = 8, [SMP_CSRK] = 17,    [SMP_SECURITY_REQUEST] = 2, [SMP_PUBLIC_KEY] = 65,
+    [SMP_CHECK] = 17,   [SMP_KEYPRESS] = 2,
 };
 
-static const uint8_t asked[] = { AWAIT | SMP_REQUEST, STEP_CHOOSE, STEP_END };
+static const uint8_t asked[] = { AWAIT | SMP_REQUEST, STEP_SELECT, STEP_END };
 
 /* Ends a pairing, or a Security Request of ours, if there is one. */
 static void smp_over_any(struct conn *c, int status)
 {
-    if (c->smp->due || c->smp->asks) {
-        smp_over(c, status);
+    if (c->smp->due || c->smp->security_request_due) {
+        smp_ended(c, status);
     }
 }
 
@@ -319,7 +321,7 @@ static void smp_heard(struct conn *c, int err)
     if (err) {
         smp_fail(c, (uint8_t)err);
     } else {
-        smp_go(c);
+        smp_run(c);
     }
 }
 
@@ -327,12 +329,12 @@ static void smp_heard(struct conn *c, int err)
 static void smp_rx_request(struct conn *c, struct rd *in)
 {
     const struct woad *h = c->h;
-    bool able = !h->smp->policy.no_pairing && smp_able(h);
+    bool able = !h->smp->policy.no_pairing && smp_has_crypto(h);
     if (!able || attempts_wait(c)) {
         smp_refuse(c, able ? WOAD_SMP_REPEATED_ATTEMPTS : WOAD_SMP_NOT_SUPPORTED);
         return;
     }
-    c->smp->asks = false;
+    c->smp->security_request_due = false;
     struct pairing *p = smp_begin_anew(c, asked);
     smp_heard(c, p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY);
 }
@@ -352,7 +354,7 @@ static void smp_rx(struct conn *c, struct rd *in)
     struct smp_conn *s = c->smp;
     struct pairing *p = smp_under_way(c);
     uint8_t code = rd_u8(in);
-    if (in->bad || !code || code >= SMP_CODES || s->dead) {
+    if (in->bad || !code || code >= SMP_CODES || s->timed_out) {
         return;
     }
     bool central = c->central;
@@ -410,9 +412,9 @@ static bool smp_tx_request(struct conn *c, struct wr *out)
     if (!enough && attempts_wait(c)) {
         return false;
     }
-    c->smp->asks = false;
-    if (enough || c->smp->dead) {
-        smp_told(c, enough ? 0 : WOAD_ETIMEDOUT);
+    c->smp->security_request_due = false;
+    if (enough || c->smp->timed_out) {
+        smp_emit_security(c, enough ? 0 : WOAD_ETIMEDOUT);
         return false;
     }
     wr_u8(out, SMP_SECURITY_REQUEST);
@@ -425,27 +427,27 @@ static bool smp_tx(struct conn *c, struct wr *out)
 {
     struct smp_conn *s = c->smp;
     struct pairing *p = smp_under_way(c);
-    if (s->failed && !s->dead) {
+    if (s->failed && !s->timed_out) {
         wr_u8(out, SMP_FAILED);
         wr_u8(out, s->failed);
         s->failed = 0;
         return true;
     }
-    if (s->asks) {
+    if (s->security_request_due) {
         return smp_tx_request(c, out);
     }
-    if (s->dead || !p || !(p->presses || p->out)) {
+    if (s->timed_out || !p || !(p->keypress_due || p->pdu_to_send)) {
         return false;
     }
     smp_timer(c);
-    if (p->presses) {
+    if (p->keypress_due) {
         smp_write(p, SMP_KEYPRESS, out);
-        p->presses = false;
+        p->keypress_due = false;
         return true;
     }
-    smp_write(p, p->out, out);
-    p->out = 0;
-    smp_go(c);
+    smp_write(p, p->pdu_to_send, out);
+    p->pdu_to_send = 0;
+    smp_run(c);
     return true;
 }
 
@@ -455,57 +457,60 @@ static bool smp_tx(struct conn *c, struct wr *out)
 uint32_t smp_due(struct woad *h)
 {
     const struct smp *m = h->smp;
-    uint32_t left = least(attempts_due(h), m->hides ? m->hides->due(h) : WOAD_FOREVER);
+    uint32_t left =
+        min_u32(attempts_due(h), m->privacy_ops ? m->privacy_ops->due(h) : WOAD_FOREVER);
     h->smp->may_multiply = true;
     if (h->oob) {
         h->oob->role->work(h);
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        smp_go(c);                       /* first: one that waits to begin has its time anew */
+        smp_run(c); /* first: one that waits to begin has its time anew */
         uint32_t timer = deadline_left(h, c->smp->due);
-        left = least(left, timer);
+        left = min_u32(left, timer);
         if (!timer) {
-            c->smp->dead = true;
-            smp_over(c, WOAD_ETIMEDOUT);
+            c->smp->timed_out = true;
+            smp_ended(c, WOAD_ETIMEDOUT);
             left = 0;
         }
         const struct pairing *p = smp_under_way(c);
         if (p) {
-            left = least(left, deadline_left(h, p->wait_due));
+            left = min_u32(left, deadline_left(h, p->wait_due));
         }
     }
-    left = h->smp->may_multiply ? left : 0;                /* its result is to be sent */
+    left = h->smp->may_multiply ? left : 0; /* its result is to be sent */
     h->smp->may_multiply = false;
     return left;
 }
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static const struct smp_role role = { smp_rx, smp_tx, smp_key_request, smp_has_key,
-                                     rpa_resolve, rpa_reach, bond_refresh, woad_pair, smp_wake };
+static const struct smp_role role = { smp_rx,       smp_tx,      smp_key_request,
+                                      smp_has_key,  rpa_resolve, rpa_reach,
+                                      bond_refresh, woad_pair,   smp_wake };
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     struct woad *h = ctx;
-    return h->cfg.crypto ? h->cfg.crypto->aes128(key, in, out)
-         : h->crypto_role ? h->crypto_role->aes(h, h->smp->who, key, in, out) : -1;
+    return h->cfg.crypto    ? h->cfg.crypto->aes128(key, in, out)
+           : h->crypto_role ? h->crypto_role->aes(h, h->smp->crypto_user, key, in, out)
+                            : -1;
 }
 
-void smp_carve(struct woad *h)
+void smp_layout(struct woad *h)
 {
-    struct smp *s = arena_take(h, 1, sizeof *s);
-    struct pairing *all = arena_take(h, pairings(h), sizeof *all);
-    arena_conns(h, sizeof(struct smp_conn), EACH(h->conns, smp));
+    struct smp *s = arena_alloc(h, 1, sizeof *s);
+    struct pairing *all = arena_alloc(h, pairings(h), sizeof *all);
+    arena_alloc_per_conn(h, sizeof(struct smp_conn), ARENA_SLOT(h->conns, smp));
     if (s) {
         s->pairings = all;
         s->box = (struct toolbox){ box_aes, h };
         s->policy.io = WOAD_IO_NONE;
-        s->who = CRYPTO_NOBODY;
+        s->crypto_user = CRYPTO_NOBODY;
         h->smp = s;
         h->smp_role = &role;
         h->gatt_bonds = &gatt_bonds;
     }
-    bond_carve(h);
+    bond_layout(h);
 }
 
 void smp_open(struct conn *c)
@@ -522,28 +527,26 @@ void smp_close(struct conn *c)
     smp_forget(c);
     wipe(s, sizeof *s);
     if (ends) {
-        smp_told(c, WOAD_ENOTCONN);
+        smp_emit_security(c, WOAD_ENOTCONN);
     }
 }
 
 void smp_reset(struct woad *h)
 {
     h->smp->privacy = 0;
-    h->address_waits = 0;
-    h->smp->making = false;
+    h->address_pending = 0;
+    h->smp->rpa_in_progress = false;
     h->smp->private_failed = 0;
     h->smp->private_due = 0;
 }
 
 const struct woad_needs smp_needs = { .frame = SMP_FRAME };
 
-const struct woad_feature woad_security_peripheral = {
-    .carve = smp_carve, SMP_FEATURE
-};
+const struct woad_feature woad_feature_security_peripheral = { .layout = smp_layout, SMP_FEATURE };
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-int woad_set_security(struct woad *h, const struct woad_security_policy *p)
+int woad_set_security_policy(struct woad *h, const struct woad_security_policy *p)
 {
     if (!h->smp) {
         return WOAD_ENOTSUP;
@@ -553,14 +556,14 @@ int woad_set_security(struct woad *h, const struct woad_security_policy *p)
         return WOAD_EINVAL;
     }
     h->smp->policy = *p;
-    stir_all(h);                         /* what waits may not have to any more */
+    all_mark_ready(h); /* what waits may not have to any more */
     return 0;
 }
 
 int woad_pair(struct woad *h, uint16_t conn)
 {
-    struct conn *c = conn_asked(h, conn);
-    if (!h->smp || !smp_able(h)) {
+    struct conn *c = conn_for_call(h, conn);
+    if (!h->smp || !smp_has_crypto(h)) {
         return WOAD_ENOTSUP;
     }
     if (!c || c->state != CONN_OPEN) {
@@ -572,13 +575,13 @@ int woad_pair(struct woad *h, uint16_t conn)
     if (c->central) {
         return h->smp->central ? h->smp->central->pair(c) : WOAD_ENOTSUP;
     }
-    c->smp->asks = !c->smp->dead || smp_enough(c);
-    return c->smp->asks ? 0 : WOAD_ETIMEDOUT;
+    c->smp->security_request_due = !c->smp->timed_out || smp_enough(c);
+    return c->smp->security_request_due ? 0 : WOAD_ETIMEDOUT;
 }
 
 int woad_pair_refuse(struct woad *h, uint16_t conn)
 {
-    struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_for_call(h, conn);
     if (!h->smp) {
         return WOAD_ENOTSUP;
     }
@@ -593,9 +596,9 @@ int woad_pair_refuse(struct woad *h, uint16_t conn)
 }
 
 /* The pairing under way that an application's call is about; NULL, and why there is none. */
-struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err)
+struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err)
 {
-    struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_for_call(h, conn);
     *err = !h->smp ? WOAD_ENOTSUP : !c ? WOAD_ENOTCONN : WOAD_ENOENT;
     return h->smp && c ? smp_under_way(c) : NULL;
 }
@@ -603,11 +606,11 @@ struct pairing *smp_asked(struct woad *h, uint16_t conn, int *err)
 int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action, uint32_t passkey)
 {
     int err;
-    struct pairing *p = smp_asked(h, conn, &err);
+    struct pairing *p = pairing_for_call(h, conn, &err);
     if (!p || p->user == USER_NONE) {
         return err;
     }
-    if (passkey > 999999 || action != p->asked) {
+    if (passkey > 999999 || action != p->passkey_action) {
         return WOAD_EINVAL;
     }
     if (p->user == USER_ANSWERED) {
@@ -619,11 +622,11 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
     }
     p->passkey = action == WOAD_PASSKEY_COMPARE ? p->passkey : passkey;
     p->user = USER_ANSWERED;
-    smp_go(p->c);
+    smp_run(p->c);
     return 0;
 }
 
-int woad_security(const struct woad *h, uint16_t conn, struct woad_security *security)
+int woad_conn_security(const struct woad *h, uint16_t conn, struct woad_security *security)
 {
     const struct conn *c = conn_of(h, conn);
     if (!c) {

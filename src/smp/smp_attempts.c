@@ -7,7 +7,7 @@
 #include "../core/ready.h"
 #include "smp.h"
 
-enum { FIRST_MS = 250, DOUBLINGS = 11 };                   /* four minutes at last */
+enum { FIRST_MS = 250, DOUBLINGS = 11 }; /* four minutes at last */
 
 static struct attempts *attempts_of(const struct woad *h, const struct woad_addr *peer)
 {
@@ -27,11 +27,11 @@ uint32_t attempts_due(struct woad *h)
     for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {
         uint32_t left = deadline_left(h, a->until);
         if (left) {
-            soonest = least(soonest, left);
+            soonest = min_u32(soonest, left);
         } else {
             a->until = 0;
-            stir_all(h);
-            soonest = 0;                 /* they are to be sent */
+            all_mark_ready(h);
+            soonest = 0; /* they are to be sent */
         }
     }
     return soonest;
@@ -49,7 +49,7 @@ static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t f
             }
         }
         addr_copy(&a->peer, peer);
-        stir_all(h);                     /* who waited in its place waits no more */
+        all_mark_ready(h); /* who waited in its place waits no more */
     }
     a->failures = failures < DOUBLINGS ? failures : DOUBLINGS;
     a->until = deadline_in(h, (uint32_t)FIRST_MS << (a->failures - 1));

@@ -3,23 +3,28 @@
 #include "../core/event.h"
 #include "smp.h"
 
-static const uint8_t compare[] = { KEYS_CENTRAL, STEP_NONCE, AWAIT | SMP_CONFIRM,
-    SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_NUMBER, STEP_USER,
-    SECURE_END_CENTRAL };
-static const uint8_t passkey[] = { KEYS_CENTRAL, STEP_ASK, STEP_USER, STEP_MARK,
-    STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM,
-    AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_AGAIN, SECURE_END_CENTRAL };
-static const uint8_t legacy[] = { STEP_ASK, STEP_USER, STEP_NONCE, STEP_CONFIRM,
-    SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM, SEND | SMP_RANDOM, AWAIT | SMP_RANDOM,
-    STEP_CHECK_CONFIRM, STEP_STK, STEP_ENCRYPT, STEP_AWAIT_KEYS, STEP_SEND_KEYS, STEP_LEFT,
-    STEP_DONE, STEP_END };
+static const uint8_t compare[] = { KEYS_CENTRAL,      STEP_NONCE,         AWAIT | SMP_CONFIRM,
+                                   SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM,
+                                   STEP_COMPARE,      STEP_USER,          SECURE_END_CENTRAL };
+static const uint8_t passkey[] = {
+    KEYS_CENTRAL,      STEP_ASK,           STEP_USER,          STEP_LOOP_BEGIN,
+    STEP_NONCE,        STEP_CONFIRM,       SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM,
+    SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, STEP_LOOP_END,
+    SECURE_END_CENTRAL
+};
+static const uint8_t legacy[] = { STEP_ASK,          STEP_USER,          STEP_NONCE,
+                                  STEP_CONFIRM,      SEND | SMP_CONFIRM, AWAIT | SMP_CONFIRM,
+                                  SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM,
+                                  STEP_STK,          STEP_ENCRYPT,       STEP_AWAIT_KEYS,
+                                  STEP_SEND_KEYS,    STEP_FLUSH,         STEP_DONE,
+                                  STEP_END };
 static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_RESPONSE,
-    STEP_CHOOSE, STEP_END };
+                                   STEP_SELECT, STEP_END };
 
 /* With the bond's key, if there is one, else by a pairing.  A key needs no SMP. */
 static int central_pair(struct conn *c)
 {
-    const struct kept_bond *k = bond_fetch(c, &c->peer);
+    const struct bond_slot *k = bond_fetch(c, &c->peer);
     if (k && k->is.has_peer_ltk && !c->security.encrypted) {
         link_want(c, k->is.key_size, k->is.flags, true);
         return 0;
@@ -27,13 +32,13 @@ static int central_pair(struct conn *c)
     if (c->h->smp->policy.no_pairing) {
         return WOAD_ENOTSUP;
     }
-    if (c->smp->dead) {
+    if (c->smp->timed_out) {
         return WOAD_ETIMEDOUT;
     }
     if (!smp_begin_anew(c, request)) {
         return WOAD_ENOMEM;
     }
-    smp_go(c);
+    smp_run(c);
     return 0;
 }
 
@@ -49,7 +54,7 @@ static void central_emit_request(const struct conn *c, uint8_t auth)
 /* Returns whether the bond's key answers a Security Request.  On a link that is not encrypted it is
  * tried first, whatever is asked for: a peer that is not the bonded one does not have it.  On an
  * encrypted link it must give no less than the link has, and than the peer asks for. */
-static bool bond_answers(const struct conn *c, const struct kept_bond *k, uint8_t auth)
+static bool bond_answers(const struct conn *c, const struct bond_slot *k, uint8_t auth)
 {
     bool needs_mitm = c->security.authenticated || (auth & AUTH_MITM);
     return k && k->is.has_peer_ltk &&
@@ -65,9 +70,9 @@ static void central_asked(struct conn *c, uint8_t auth)
     if (smp_busy(c)) {
         return;
     }
-    const struct kept_bond *k = bond_fetch(c, &c->peer);
+    const struct bond_slot *k = bond_fetch(c, &c->peer);
     if (smp_busy(c)) {
-        return;                          /* the application has begun in that event */
+        return; /* the application has begun in that event */
     }
     if (bond_answers(c, k, auth)) {
         link_want(c, k->is.key_size, k->is.flags, true);
@@ -81,15 +86,16 @@ static void central_asked(struct conn *c, uint8_t auth)
 static const struct smp_central central = {
     { { legacy, [WOAD_METHOD_JUST_WORKS] = compare, [WOAD_METHOD_PASSKEY] = passkey,
         [WOAD_METHOD_COMPARISON] = compare } },
-    central_pair, central_asked,
+    central_pair,
+    central_asked,
 };
 
-static void manager_carve(struct woad *h)
+static void manager_layout(struct woad *h)
 {
-    smp_carve(h);
+    smp_layout(h);
     if (h->smp) {
         h->smp->central = &central;
     }
 }
 
-const struct woad_feature woad_security_manager = { .carve = manager_carve, SMP_FEATURE };
+const struct woad_feature woad_feature_security_manager = { .layout = manager_layout, SMP_FEATURE };

@@ -23,31 +23,31 @@ static void keypress_rx(struct pairing *p, struct rd *in)
     }
 }
 
-static void keypress_carve(struct woad *h)
+static void keypress_layout(struct woad *h)
 {
     h->smp_keypress = keypress_rx;
 }
 
-const struct woad_feature woad_keypresses = { .carve = keypress_carve };
+const struct woad_feature woad_feature_keypresses = { .layout = keypress_layout };
 
 int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what)
 {
     int err;
-    struct pairing *p = smp_asked(h, conn, &err);
+    struct pairing *p = pairing_for_call(h, conn, &err);
     if (err != WOAD_ENOENT) {
         return err;
     }
     if (what > WOAD_KEYPRESS_COMPLETED) {
         return WOAD_EINVAL;
     }
-    if (!h->smp_keypress || !keypress_agreed(p) || p->asked != WOAD_PASSKEY_INPUT ||
+    if (!h->smp_keypress || !keypress_agreed(p) || p->passkey_action != WOAD_PASSKEY_INPUT ||
         p->user != USER_ASKED) {
         return WOAD_ENOENT;
     }
-    if (p->presses) {
+    if (p->keypress_due) {
         return WOAD_EAGAIN;
     }
-    p->presses = true;
+    p->keypress_due = true;
     p->keypress = (uint8_t)what;
     return 0;
 }

@@ -32,27 +32,29 @@ int keys_send(struct pairing *p)
         code++;
     }
     if (code == SMP_LTK) {
-        uint8_t octets[16 + 8];          /* at once: who draws twice may never have both */
+        uint8_t octets[16 + 8]; /* at once: who draws twice may never have both */
         err = smp_random(h, octets, sizeof octets);
         memcpy(p->bond.own_ltk, octets, 16);
         memcpy(p->bond.own_rand, octets + 16, 8);
         wipe(octets, sizeof octets);
         key_cut(p->bond.own_ltk, p->key_size);
-        p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] * 0x101);        /* Rand tells enough */
+        p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] * 0x101); /* Rand tells enough */
         p->bond.has_own_ltk = true;
     } else if (code == SMP_CSRK) {
         err = smp_random(h, p->bond.own_csrk, 16);
         p->bond.has_own_csrk = true;
     }
-    p->out = err ? 0 : code;
-    return err ? smp_failed(err) : STEP_BLOCKED;           /* until it has been sent */
+    p->pdu_to_send = err ? 0 : code;
+    return err ? smp_failed(err) : STEP_BLOCKED; /* until it has been sent */
 }
 
 /* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
  * SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
  * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.2 to 3.6.6.  Where they are in a bond, ours and the
  * peer's. */
-static const struct { uint8_t at[2], len; } keys[] = {
+static const struct {
+    uint8_t at[2], len;
+} keys[] = {
     [SMP_LTK - SMP_LTK] = { { KEY_AT(own_ltk), KEY_AT(peer_ltk) }, 16 },
     [SMP_CENTRAL_ID - SMP_LTK] = { { KEY_AT(own_ediv), KEY_AT(peer_ediv) }, 2 + 8 },
     [SMP_IRK - SMP_LTK] = { { 0, KEY_AT(irk) }, 16 },
@@ -67,7 +69,7 @@ static uint8_t *key_of(struct pairing *p, uint8_t code, bool peers)
 void keys_write(struct pairing *p, uint8_t code, struct wr *out)
 {
     struct woad *h = p->c->h;
-    p->to_send &= (uint16_t)~(1u << code);
+    p->to_send &= (uint16_t) ~(1u << code);
     if (code == SMP_IDENTITY) {
         struct woad_addr own;
         rpa_identity(h, &own);
@@ -98,7 +100,7 @@ int keys_left(struct pairing *p)
         return STEP_BLOCKED;
     }
     p->wait_due = p->wait_due ? p->wait_due : deadline_in(h, LIMIT_MS);
-    bool all = !h->writing && !p->c->in_controller && !p->c->tx_left;
+    bool all = !h->in_tx && !p->c->packets_in_controller && !p->c->tx_left;
     return all || deadline_left(h, p->wait_due) == 0 ? 0 : STEP_BLOCKED;
 }
 
@@ -111,8 +113,8 @@ bool keys_expects(const struct pairing *p, uint8_t code)
 /* Whether what the pairing has come to must not take the place of this peer's bond. */
 bool keys_weaker(const struct pairing *p, const struct woad_addr *peer)
 {
-    const struct kept_bond *k = bond_fetch(p->c, peer);
-    return bond_stronger(k ? &k->is : &p->c->h->smp->unheld, p->flags, p->key_size);
+    const struct bond_slot *k = bond_fetch(p->c, peer);
+    return bond_stronger(k ? &k->is : &p->c->h->smp->stored_only, p->flags, p->key_size);
 }
 
 /* Public or static. */
@@ -143,7 +145,7 @@ static int take_identity(struct pairing *p, struct rd *in)
 
 int keys_heard(struct pairing *p, uint8_t code, struct rd *in)
 {
-    p->to_come &= (uint16_t)~(1u << code);
+    p->to_come &= (uint16_t) ~(1u << code);
     if (code == SMP_IDENTITY) {
         return take_identity(p, in);
     }
@@ -169,7 +171,7 @@ int keys_done(struct pairing *p)
         return WOAD_SMP_KEY_REJECTED;
     }
     if (p->flags & WOAD_BOND_AUTHENTICATED) {
-        attempts_passed(h, &c->peer);    /* without a secret nothing proves who has guessed */
+        attempts_passed(h, &c->peer); /* without a secret nothing proves who has guessed */
     }
     struct woad_bond bond = p->bond;
     bool bonds = p->bonds;
@@ -177,22 +179,22 @@ int keys_done(struct pairing *p)
         bond.has_own_ltk = bond.has_peer_ltk = true;
     }
     smp_forget(c);
-    addr_copy(&c->peer, &bond.peer);     /* its identity, if it has told it */
+    addr_copy(&c->peer, &bond.peer); /* its identity, if it has told it */
     if (bonds) {
         if (h->gatts) {
             gatts_keep(c, &bond);
         }
-        struct kept_bond *k = bond_keep(h, &bond, true);
+        struct bond_slot *k = bond_keep(h, &bond, true);
         if (k && c->peer_air.type == WOAD_ADDR_RANDOM) {
             memcpy(k->heard, c->peer_air.octet, sizeof k->heard);
         }
-        bonds = k || !bond_newest(h);    /* no: it gives way to those that are there */
+        bonds = k || !bond_lru_first(h); /* no: it gives way to those that are there */
     }
     c->security.bonded = bonds;
     uint16_t conn = c->number;
-    smp_told(c, 0);
-    if (c->security.bonded) {            /* it has not been removed in the event */
-        const struct kept_bond *kept = bond_find(h, &bond.peer);
+    smp_emit_security(c, 0);
+    if (c->security.bonded) { /* it has not been removed in the event */
+        const struct bond_slot *kept = bond_find(h, &bond.peer);
         if (kept) {
             bond_tell(h, conn, kept, WOAD_BOND_NEW);
         } else {
@@ -209,8 +211,8 @@ int keys_done(struct pairing *p)
  * encryption while keys are exchanged. */
 static bool key_ripe(const struct pairing *p)
 {
-    uint8_t step = p->script[p->at];
-    return step >= STEP_ENCRYPT && step <= STEP_LEFT && !(step == STEP_ENCRYPT && p->out);
+    uint8_t step = p->steps[p->at];
+    return step >= STEP_ENCRYPT && step <= STEP_FLUSH && !(step == STEP_ENCRYPT && p->pdu_to_send);
 }
 
 /* The peer wants to encrypt: with the key of the pairing that is under way, or with the LTK that it
@@ -218,7 +220,7 @@ static bool key_ripe(const struct pairing *p)
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
     struct pairing *p = smp_under_way(c);
-    const struct kept_bond *k = p ? NULL : bond_fetch(c, &c->peer);
+    const struct bond_slot *k = p ? NULL : bond_fetch(c, &c->peer);
     const struct bond_legacy *l = NULL;
     if (p ? !key_ripe(p) : !k || !k->is.has_own_ltk) {
         return false;
@@ -243,8 +245,8 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 
 bool smp_has_key(const struct conn *c, bool fetch)
 {
-    const struct kept_bond *k = fetch ? bond_fetch(c, &c->peer) : bond_find(c->h, &c->peer);
-    const struct bond_bits *is = k ? &k->is : &c->h->smp->unheld;
+    const struct bond_slot *k = fetch ? bond_fetch(c, &c->peer) : bond_find(c->h, &c->peer);
+    const struct bond_bits *is = k ? &k->is : &c->h->smp->stored_only;
     return (k || fetch) && is->key_size && (c->central ? is->has_peer_ltk : is->has_own_ltk);
 }
 
@@ -254,13 +256,13 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;
     const struct pairing *p = bonded ? NULL : smp_under_way(c);
-    const struct kept_bond *k = bonded && smp_has_key(c, true) ? bond_find(c->h, &c->peer) : NULL;
+    const struct bond_slot *k = bonded && smp_has_key(c, true) ? bond_find(c->h, &c->peer) : NULL;
     if (!p && !k) {
-        c->want_ltk_reply = !central;    /* none */
+        c->want_ltk_reply = !central; /* none */
         if (central) {
-            smp_told(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
+            smp_emit_security(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
         }
-        stir_all(c->h);                  /* what waited for it; the core, which has been asked */
+        all_mark_ready(c->h); /* what waited for it; the core, which has been asked */
         return false;
     }
     wr_le16(out, c->handle);
@@ -283,7 +285,7 @@ uint16_t smp_command(struct woad *h, struct wr *params)
         struct smp_conn *s = c->smp;
         bool central = c->central;
         if (c->state != CONN_OPEN || !s->want_key ||
-            (central && s->encrypting)) {                  /* spoilt: its end is to come */
+            (central && s->encrypting)) { /* spoilt: its end is to come */
             continue;
         }
         s->want_key = false;
@@ -302,16 +304,16 @@ static void link_level(struct conn *c)
 {
     struct woad *h = c->h;
     if (h->gatts) {
-        h->gatt_bonds->fell(c, 0, 0);
+        h->gatt_bonds->security_lowered(c, 0, 0);
     }
     if (h->coc_role) {
-        h->coc_role->fell(c);
+        h->coc_role->security_lowered(c);
     }
 }
 
 /* Of a frame that was begun under encryption nothing more is sent.  A controller should end a
  * connection whose encryption can't be refreshed; not all do.  Vol 4, Part E, 7.8.24 */
-static void link_fell(struct conn *c)
+static void link_security_lowered(struct conn *c)
 {
     if (c->security.encrypted) {
         acl_abandon(c);
@@ -326,8 +328,8 @@ static void link_with_pairing(struct conn *c)
 {
     struct pairing *p = smp_under_way(c);
     if (p) {
-        p->at = (uint8_t)(p->at + (p->script[p->at] == STEP_ENCRYPT));
-        smp_go(c);
+        p->at = (uint8_t)(p->at + (p->steps[p->at] == STEP_ENCRYPT));
+        smp_run(c);
     }
 }
 
@@ -337,22 +339,22 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
-    bool spoilt = s->spoilt, resumed = c->security.bonded;
+    bool spoilt = s->discard_encryption, resumed = c->security.bonded;
     if (!status && on && !s->encrypting) {
         return;
     }
-    s->encrypting = s->spoilt = false;
+    s->encrypting = s->discard_encryption = false;
     if (spoilt) {
-        link_fell(c);                    /* it has been told, and nothing is to rest on this */
-        smp_go(c);
+        link_security_lowered(c); /* it has been told, and nothing is to rest on this */
+        smp_run(c);
         return;
     }
     if (status || !on) {
-        link_fell(c);
+        link_security_lowered(c);
         if (s->due) {
-            smp_over(c, WOAD_SECURITY_HCI | status);
+            smp_ended(c, WOAD_SECURITY_HCI | status);
         } else {
-            smp_told(c, WOAD_SECURITY_HCI | status);
+            smp_emit_security(c, WOAD_SECURITY_HCI | status);
         }
         return;
     }
@@ -366,18 +368,18 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
         link_with_pairing(c);
         return;
     }
-    if (!smp_under_way(c)) {             /* this answers a Security Request of ours */
-        s->asks = false;
+    if (!smp_under_way(c)) { /* this answers a Security Request of ours */
+        s->security_request_due = false;
         s->due = 0;
     }
-    struct kept_bond *k = bond_fetch(c, &c->peer);
-    c->security.bonded = k;              /* it may have been removed since its key was given */
+    struct bond_slot *k = bond_fetch(c, &c->peer);
+    c->security.bonded = k; /* it may have been removed since its key was given */
     if (k) {
         bond_used(h, k);
     }
-    smp_told(c, 0);
-    k = bond_find(h, &c->peer);          /* unless it was removed just now */
-    if (k && h->gatts && !resumed) {     /* a refresh of the key changes nothing */
+    smp_emit_security(c, 0);
+    k = bond_find(h, &c->peer);      /* unless it was removed just now */
+    if (k && h->gatts && !resumed) { /* a refresh of the key changes nothing */
         gatts_resume(c, k->is.client_features, k->database, k->cccd);
     }
 }
@@ -385,7 +387,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct conn *c = conn_of(h, h->hci.pending_arg);
-    (void)opcode;                        /* Enable Encryption, or Long Term Key Request Reply */
+    (void)opcode; /* Enable Encryption, or Long Term Key Request Reply */
     (void)ret;
     if (status && c) {
         link_changed(c, status, false);
@@ -405,8 +407,6 @@ static void link_rx_refresh(struct conn *c, uint8_t status, struct rd *in)
     link_changed(c, status, true);
 }
 
-const struct conn_event smp_events[] = {
-    { EVT_ENCRYPTION_CHANGE, STATUS, 4, link_rx_change },
-    { EVT_KEY_REFRESH, STATUS, 3, link_rx_refresh },
-    { 0 }
-};
+const struct conn_event smp_events[] = { { EVT_ENCRYPTION_CHANGE, STATUS, 4, link_rx_change },
+                                         { EVT_KEY_REFRESH, STATUS, 3, link_rx_refresh },
+                                         { 0 } };

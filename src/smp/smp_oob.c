@@ -4,10 +4,12 @@
 #include "../core/event.h"
 #include "smp.h"
 
-static const uint8_t oob_central[] = { KEYS_CENTRAL, STEP_OOB, STEP_NONCE, SEND | SMP_RANDOM,
-    AWAIT | SMP_RANDOM, SECURE_END_CENTRAL };
-static const uint8_t oob_peripheral[] = { KEYS_PERIPHERAL, STEP_OOB, AWAIT | SMP_RANDOM,
-    STEP_NONCE, SEND | SMP_RANDOM, SECURE_END_PERIPHERAL };
+static const uint8_t oob_central[] = { KEYS_CENTRAL,      STEP_OOB,           STEP_NONCE,
+                                       SEND | SMP_RANDOM, AWAIT | SMP_RANDOM, SECURE_END_CENTRAL };
+static const uint8_t oob_peripheral[] = {
+    KEYS_PERIPHERAL, STEP_OOB,          AWAIT | SMP_RANDOM,
+    STEP_NONCE,      SEND | SMP_RANDOM, SECURE_END_PERIPHERAL
+};
 
 static void oob_forget(struct oob *o)
 {
@@ -65,12 +67,13 @@ static int oob_check(struct pairing *p)
     return err ? smp_failed(err) : same(confirm, peer->confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
 }
 
-static const struct smp_oob oob_role = { oob_work, oob_key_pair, oob_check,
-                                         { oob_central, oob_peripheral } };
+static const struct smp_oob oob_role = {
+    oob_work, oob_key_pair, oob_check, { oob_central, oob_peripheral }
+};
 
-static void oob_carve(struct woad *h)
+static void oob_layout(struct woad *h)
 {
-    h->oob = arena_take(h, 1, sizeof *h->oob);
+    h->oob = arena_alloc(h, 1, sizeof *h->oob);
     if (h->oob) {
         h->oob->role = &oob_role;
     }
@@ -88,11 +91,11 @@ static void oob_reset(struct woad *h)
     }
 }
 
-const struct woad_feature woad_out_of_band = { .carve = oob_carve, .reset = oob_reset };
+const struct woad_feature woad_feature_out_of_band = { .layout = oob_layout, .reset = oob_reset };
 
 int woad_oob_make(struct woad *h)
 {
-    h->quiet = false;
+    h->commands_idle = false;
     if (!h->smp || !h->oob || !h->cfg.crypto || !h->cfg.random) {
         return WOAD_ENOTSUP;
     }
@@ -105,12 +108,12 @@ int woad_oob_make(struct woad *h)
 
 static struct pairing *oob_of(struct woad *h, uint16_t conn, int *err)
 {
-    struct conn *c = conn_asked(h, conn);
+    struct conn *c = conn_for_call(h, conn);
     struct pairing *p = NULL;
     if (!h->smp || !h->oob) {
         *err = WOAD_ENOTSUP;
     } else if (!c || c->state != CONN_OPEN) {
-        *err = WOAD_ENOTCONN;            /* also while it closes: nothing would free the pairing */
+        *err = WOAD_ENOTCONN; /* also while it closes: nothing would free the pairing */
     } else if (smp_under_way(c)) {
         *err = WOAD_EALREADY;
     } else {
@@ -136,7 +139,7 @@ int woad_oob_set_legacy(struct woad *h, uint16_t conn, const uint8_t tk[16])
 {
     int err;
     if (h->oob && zeros(tk, 16)) {
-        return WOAD_EINVAL;              /* that is the TK of Just Works */
+        return WOAD_EINVAL; /* that is the TK of Just Works */
     }
     struct pairing *p = oob_of(h, conn, &err);
     if (p) {

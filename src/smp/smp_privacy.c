@@ -4,7 +4,7 @@
 #include "../hci/roles.h"
 #include "smp.h"
 
-enum { PRIVATE_TRIES = 5 };              /* a second apart */
+enum { PRIVATE_TRIES = 5 }; /* a second apart */
 
 /* Neither all bits of the random part 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
 static int private_draw(struct woad *h, struct woad_addr *a)
@@ -25,16 +25,16 @@ static int private_make(struct woad *h, uint16_t who, uint8_t arg)
     uint8_t irk[16], prand[3], hash[3];
     (void)who;
     (void)arg;
-    int err = s->making ? 0 : private_draw(h, &s->next);
-    s->making = !err;
+    int err = s->rpa_in_progress ? 0 : private_draw(h, &s->next_rpa);
+    s->rpa_in_progress = !err;
     if (!err && s->privacy == WOAD_PRIVACY_RESOLVABLE) {
         reversed(irk, s->irk, 16);
-        reversed(prand, s->next.octet + 3, 3);
+        reversed(prand, s->next_rpa.octet + 3, 3);
         err = toolbox_ah(&s->box, irk, prand, hash);
-        reversed(s->next.octet, hash, err ? 0 : 3);
+        reversed(s->next_rpa.octet, hash, err ? 0 : 3);
         wipe(irk, sizeof irk);
     }
-    return err == CRYPTO_LATER ? STEP_BLOCKED : err ? WOAD_EIO : 0;
+    return err == CRYPTO_PENDING ? STEP_BLOCKED : err ? WOAD_EIO : 0;
 }
 
 static int private_renew(struct woad *h)
@@ -42,18 +42,18 @@ static int private_renew(struct woad *h)
     struct smp *s = h->smp;
     int err = smp_calculate(h, CRYPTO_PRIVACY, private_make, 0);
     if (err == STEP_BLOCKED) {
-        h->address_waits = ADDRESS_CALCULATED;
+        h->address_pending = ADDRESS_CALCULATED;
         return 0;
     }
-    s->making = false;
-    h->address_waits = err && h->address_waits ? ADDRESS_FAILED : 0;
-    if (h->address_waits) {
+    s->rpa_in_progress = false;
+    h->address_pending = err && h->address_pending ? ADDRESS_FAILED : 0;
+    if (h->address_pending) {
         s->private_failed++;
         s->private_due = deadline_in(h, 1000);
     }
     if (!err) {
         s->private_failed = 0;
-        h->controller.random_addr = s->next;
+        h->controller.random_addr = s->next_rpa;
         h->own_type = WOAD_ADDR_RANDOM;
         h->random_dirty = true;
     }
@@ -63,7 +63,7 @@ static int private_renew(struct woad *h)
 /* What the controller was to calculate for it has come. */
 static void private_wake(struct woad *h)
 {
-    if (h->address_waits == ADDRESS_CALCULATED && !(h->busy & BUSY_CONNECT)) {
+    if (h->address_pending == ADDRESS_CALCULATED && !(h->busy & BUSY_CONNECT)) {
         private_renew(h);
     }
 }
@@ -83,24 +83,24 @@ static uint32_t private_due(struct woad *h)
             return 0;
         }
         /* An attempt that waits for the address uses none. */
-        bool busy = h->busy & (h->address_waits ? BUSY_CONNECT : BUSY_CONNECT | WANTS_CONNECT);
+        bool busy = h->busy & (h->address_pending ? BUSY_CONNECT : BUSY_CONNECT | WANTS_CONNECT);
         if (!busy) {
             private_renew(h);
         }
-        bool soon = busy || h->address_waits;
+        bool soon = busy || h->address_pending;
         s->private_due = deadline_in(h, soon ? 1000 : s->private_ms);
         return 0;
     }
     return deadline_left(h, s->private_due);
 }
 
-static const struct smp_hides hides = { private_due, private_wake };
+static const struct privacy_ops hides = { private_due, private_wake };
 
 int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
 {
-    h->quiet = false;
+    h->commands_idle = false;
     struct smp *s = h->smp;
-    if (!s || !smp_able(h)) {
+    if (!s || !smp_has_crypto(h)) {
         return WOAD_ENOTSUP;
     }
     if (h->state != HOST_UP) {
@@ -115,21 +115,21 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     }
     if (!s->privacy && mode) {
         woad_own_address(h, &s->identity);
-        s->fixed = h->controller.random_addr;
+        s->static_addr = h->controller.random_addr;
     }
     uint8_t was = s->privacy;
-    s->hides = &hides;
+    s->privacy_ops = &hides;
     if (h->crypto_role) {
-        h->crypto_role->release(h, CRYPTO_PRIVACY);        /* of an address that was being made */
+        h->crypto_role->release(h, CRYPTO_PRIVACY); /* of an address that was being made */
     }
-    h->address_waits = 0;
-    s->making = false;
+    h->address_pending = 0;
+    s->rpa_in_progress = false;
     s->private_failed = 0;
     s->privacy = (uint8_t)mode;
     s->private_ms = seconds * 1000u;
     s->private_due = mode ? deadline_in(h, s->private_ms) : 0;
     int err = mode ? private_renew(h) : 0;
-    if (err) {                           /* as it was */
+    if (err) { /* as it was */
         s->privacy = was;
         s->private_due = was ? s->private_due : 0;
     }
@@ -137,7 +137,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
         return err;
     }
     if (was) {
-        h->controller.random_addr = s->fixed;
+        h->controller.random_addr = s->static_addr;
     }
     return was ? woad_set_own_address(h, s->identity.type, NULL) : 0;
 }

@@ -28,7 +28,7 @@ static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SI
 bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated)
 {
     struct woad *h = c->h;
-    struct kept_bond *k = bond_fetch(c, &c->peer);
+    struct bond_slot *k = bond_fetch(c, &c->peer);
     struct bond_signs *s = k && k->is.has_csrk ? bond_signs(h, k) : NULL;
     const uint8_t *count = pdu + len - SIGNATURE;
     uint8_t mac[SIGN_MAC];
@@ -49,7 +49,7 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE])
 {
     struct woad *h = c->h;
-    const struct kept_bond *k = bond_fetch(c, &c->peer);
+    const struct bond_slot *k = bond_fetch(c, &c->peer);
     struct bond_signs *s = k && k->is.has_own_csrk ? bond_signs(h, k) : NULL;
     uint8_t head[SIGN_HEAD] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
     if (!s || s->own_signs == UINT32_MAX) {

@@ -6,24 +6,40 @@
 #include "../hci/roles.h"
 #include "smp.h"
 
-enum { ROUNDS = 20 };                    /* of a passkey: a bit each.  2.3.5.6.3 */
+enum { ROUNDS = 20 }; /* of a passkey: a bit each.  2.3.5.6.3 */
 
 /* --- the scripts ------------------------------------------------------------------------------ */
 
-static const uint8_t compare_peripheral[] = { KEYS_PERIPHERAL, STEP_NONCE, STEP_CONFIRM,
-    SEND | SMP_CONFIRM, AWAIT | SMP_RANDOM, SEND | SMP_RANDOM, STEP_NUMBER,
-    SECURE_END_PERIPHERAL };
-static const uint8_t passkey_peripheral[] = { KEYS_PERIPHERAL, STEP_ASK, STEP_MARK,
-    AWAIT | SMP_CONFIRM, STEP_USER, STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM,
-    AWAIT | SMP_RANDOM, STEP_CHECK_CONFIRM, SEND | SMP_RANDOM, STEP_AGAIN,
-    SECURE_END_PERIPHERAL };
-static const uint8_t legacy_peripheral[] = { SEND | SMP_RESPONSE, STEP_ASK, AWAIT | SMP_CONFIRM,
-    STEP_USER, STEP_NONCE, STEP_CONFIRM, SEND | SMP_CONFIRM, AWAIT | SMP_RANDOM,
-    STEP_CHECK_CONFIRM, STEP_STK, SEND | SMP_RANDOM, STEP_ENCRYPT, STEP_SEND_KEYS,
-    STEP_AWAIT_KEYS, STEP_LEFT, STEP_DONE, STEP_END };
-static const struct smp_scripts scripts = { { legacy_peripheral,
-    [WOAD_METHOD_JUST_WORKS] = compare_peripheral, [WOAD_METHOD_PASSKEY] = passkey_peripheral,
-    [WOAD_METHOD_COMPARISON] = compare_peripheral } };
+static const uint8_t compare_peripheral[] = { KEYS_PERIPHERAL,    STEP_NONCE,
+                                              STEP_CONFIRM,       SEND | SMP_CONFIRM,
+                                              AWAIT | SMP_RANDOM, SEND | SMP_RANDOM,
+                                              STEP_COMPARE,       SECURE_END_PERIPHERAL };
+static const uint8_t passkey_peripheral[] = {
+    KEYS_PERIPHERAL,   STEP_ASK,      STEP_LOOP_BEGIN,      AWAIT | SMP_CONFIRM, STEP_USER,
+    STEP_NONCE,        STEP_CONFIRM,  SEND | SMP_CONFIRM,   AWAIT | SMP_RANDOM,  STEP_CHECK_CONFIRM,
+    SEND | SMP_RANDOM, STEP_LOOP_END, SECURE_END_PERIPHERAL
+};
+static const uint8_t legacy_peripheral[] = { SEND | SMP_RESPONSE,
+                                             STEP_ASK,
+                                             AWAIT | SMP_CONFIRM,
+                                             STEP_USER,
+                                             STEP_NONCE,
+                                             STEP_CONFIRM,
+                                             SEND | SMP_CONFIRM,
+                                             AWAIT | SMP_RANDOM,
+                                             STEP_CHECK_CONFIRM,
+                                             STEP_STK,
+                                             SEND | SMP_RANDOM,
+                                             STEP_ENCRYPT,
+                                             STEP_SEND_KEYS,
+                                             STEP_AWAIT_KEYS,
+                                             STEP_FLUSH,
+                                             STEP_DONE,
+                                             STEP_END };
+static const struct smp_step_lists scripts = {
+    { legacy_peripheral, [WOAD_METHOD_JUST_WORKS] = compare_peripheral,
+      [WOAD_METHOD_PASSKEY] = passkey_peripheral, [WOAD_METHOD_COMPARISON] = compare_peripheral }
+};
 
 /* --- which method ----------------------------------------------------------------------------- */
 
@@ -32,8 +48,16 @@ static const struct smp_scripts scripts = { { legacy_peripheral,
  * way, b both type, c compare.  2.3.5.1, Table 2.8 */
 enum { IOS = 5 };
 static const char methods[2][IOS * IOS + 1] = {
-    "JJiJi" "JJiJi" "rrbJr" "JJJJJ" "rriJi",
-    "JJiJi" "JciJc" "rrbJr" "JJJJJ" "rciJc",
+    "JJiJi"
+    "JJiJi"
+    "rrbJr"
+    "JJJJJ"
+    "rriJi",
+    "JJiJi"
+    "JciJc"
+    "rrbJr"
+    "JJJJJ"
+    "rciJc",
 };
 
 static char method_letter(const struct pairing *p)
@@ -61,9 +85,9 @@ static const uint8_t *choose_script(const struct pairing *p)
 {
     const struct woad *h = p->c->h;
     if (p->method == WOAD_METHOD_OOB && p->secure) {
-        return h->oob ? h->oob->role->scripts[p->me] : NULL;
+        return h->oob ? h->oob->role->step_lists[p->me] : NULL;
     }
-    const struct smp_scripts *s = p->me == INITIATOR ? &h->smp->central->scripts : &scripts;
+    const struct smp_step_lists *s = p->me == INITIATOR ? &h->smp->central->step_lists : &scripts;
     return p->method == WOAD_METHOD_OOB && !p->has_tk ? NULL : s->of[p->secure ? p->method : 0];
 }
 
@@ -87,14 +111,14 @@ static void fill(struct pairing *p, uint8_t code)
     pdu[PDU_OOB] = p->has_oob || p->has_tk;
     pdu[PDU_AUTH] = smp_auth(h);
     if (p->has_tk && !p->has_oob && (code == SMP_REQUEST || p->peer->pdu[PDU_OOB])) {
-        pdu[PDU_AUTH] &= (uint8_t)~AUTH_SECURE;            /* a TK serves legacy pairing alone */
+        pdu[PDU_AUTH] &= (uint8_t)~AUTH_SECURE; /* a TK serves legacy pairing alone */
     }
     pdu[PDU_KEY_SIZE] = 16;
     if (policy->bond && h->att_signed) {
         all |= DIST_CSRK;
     }
     pdu[PDU_CENTRAL] = pdu[PDU_PERIPHERAL] = all;
-    pdu[PDU_CENTRAL + p->me] &= (uint8_t)~(h->smp->has_irk ? 0 : DIST_IRK);
+    pdu[PDU_CENTRAL + p->me] &= (uint8_t) ~(h->smp->has_irk ? 0 : DIST_IRK);
 }
 
 /* What the policy, or a bond, has against it. */
@@ -105,10 +129,11 @@ static int refusal(const struct pairing *p)
         return WOAD_SMP_KEY_SIZE;
     }
     return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
-           (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
-           (policy->methods && !(policy->methods >> p->method & 1)) ||
-           keys_weaker(p, &p->c->peer)
-           ? WOAD_SMP_AUTHENTICATION : 0;
+                   (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
+                   (policy->methods && !(policy->methods >> p->method & 1)) ||
+                   keys_weaker(p, &p->c->peer)
+               ? WOAD_SMP_AUTHENTICATION
+               : 0;
 }
 
 static void address(struct smp_side *side, const struct woad_addr *a)
@@ -117,7 +142,7 @@ static void address(struct smp_side *side, const struct woad_addr *a)
     reversed(side->address + 1, a->octet, 6);
 }
 
-static int step_choose(struct pairing *p)
+static int step_select(struct pairing *p)
 {
     uint8_t *own = p->own->pdu;
     const uint8_t *peer = p->peer->pdu;
@@ -132,10 +157,10 @@ static int step_choose(struct pairing *p)
     if (p->me == RESPONDER) {
         own[PDU_OOB] = p->secure ? p->has_oob : p->has_tk;
     }
-    p->key_size = (uint8_t)least(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]);
+    p->key_size = (uint8_t)min_u32(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]);
     p->method = choose_method(p);
     if (p->secure || p->method != WOAD_METHOD_OOB) {
-        memset(p->own->r, 0, 16);        /* no TK, then */
+        memset(p->own->r, 0, 16); /* no TK, then */
     }
     p->to_send = keys_of(p, p->me);
     p->to_come = keys_of(p, !p->me);
@@ -156,7 +181,7 @@ static int step_choose(struct pairing *p)
 
 int smp_failed(int err)
 {
-    return err == CRYPTO_LATER ? STEP_BLOCKED : err ? WOAD_SMP_UNSPECIFIED : 0;
+    return err == CRYPTO_PENDING ? STEP_BLOCKED : err ? WOAD_SMP_UNSPECIFIED : 0;
 }
 
 static int fresh(struct woad *h, uint8_t *out, size_t len)
@@ -169,7 +194,7 @@ static int fresh(struct woad *h, uint8_t *out, size_t len)
 static int key_pair_there(struct pairing *p)
 {
     struct woad *h = p->c->h;
-    if (!p->c->central && p->heard != SMP_PUBLIC_KEY) {
+    if (!p->c->central && p->received_pdu != SMP_PUBLIC_KEY) {
         return STEP_BLOCKED;
     }
     return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), p->public_key[p->me]));
@@ -194,7 +219,7 @@ static int step_key_pair(struct pairing *p)
     m->may_multiply = false;
     int err = fresh(h, p->own_private, sizeof p->own_private);
     if (!err && h->cfg.crypto->p256_public(p->own_private, p->public_key[p->me]) < 0) {
-        err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;        /* one in 2^32 */
+        err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED; /* one in 2^32 */
     }
     if (!err) {
         p->round = 0;
@@ -203,10 +228,10 @@ static int step_key_pair(struct pairing *p)
 }
 
 /* The X coordinate of the key whose private half is in the specification.  2.3.5.6.1 */
-static const uint8_t debug_x[32] = {
-    0x20, 0xb0, 0x03, 0xd2, 0xf2, 0x97, 0xbe, 0x2c, 0x5e, 0x2c, 0x83, 0xa7,
-    0xe9, 0xf9, 0xa5, 0xb9, 0xef, 0xf4, 0x91, 0x11, 0xac, 0xf4, 0xfd, 0xdb,
-    0xcc, 0x03, 0x01, 0x48, 0x0e, 0x35, 0x9d, 0xe6 };
+static const uint8_t debug_x[32] = { 0x20, 0xb0, 0x03, 0xd2, 0xf2, 0x97, 0xbe, 0x2c,
+                                     0x5e, 0x2c, 0x83, 0xa7, 0xe9, 0xf9, 0xa5, 0xb9,
+                                     0xef, 0xf4, 0x91, 0x11, 0xac, 0xf4, 0xfd, 0xdb,
+                                     0xcc, 0x03, 0x01, 0x48, 0x0e, 0x35, 0x9d, 0xe6 };
 
 /* A peer that has our X has our key, whatever its Y is; a point that is not on the curve tells
  * something of our private key.  2.3.5.6.1 */
@@ -222,7 +247,7 @@ static int step_dh(struct pairing *p)
     }
     if (!h->cfg.crypto) {
         int later = h->crypto_role->p256_dh(h, conn_index(p->c), peer, p->dhkey);
-        return later == CRYPTO_LATER ? STEP_BLOCKED : later ? WOAD_SMP_DHKEY_CHECK : 0;
+        return later == CRYPTO_PENDING ? STEP_BLOCKED : later ? WOAD_SMP_DHKEY_CHECK : 0;
     }
     if (!h->smp->may_multiply) {
         return STEP_BLOCKED;
@@ -260,8 +285,8 @@ static int confirm_of(struct pairing *p, uint8_t who, uint8_t out[16])
     if (p->method == WOAD_METHOD_PASSKEY) {
         z = (uint8_t)(0x80 | (p->passkey >> p->round & 1));
     }
-    return smp_failed(toolbox_f4(box, p->public_key[who], p->public_key[!who], its->random, z,
-                                 out));
+    return smp_failed(
+        toolbox_f4(box, p->public_key[who], p->public_key[!who], its->random, z, out));
 }
 
 static int step_confirm(struct pairing *p)
@@ -306,11 +331,11 @@ static int check_of(struct pairing *p, uint8_t who, uint8_t out[16])
 }
 
 /* 2.3.5.6.5 */
-static int step_keys(struct pairing *p)
+static int step_f5(struct pairing *p)
 {
     const struct smp_side *i = &p->side[INITIATOR], *r = &p->side[RESPONDER];
-    int err = key_made(p, toolbox_f5(&p->c->h->smp->box, p->dhkey, i->random, r->random,
-                                     i->address, r->address, p->mac_key, p->own->check));
+    int err = key_made(p, toolbox_f5(&p->c->h->smp->box, p->dhkey, i->random, r->random, i->address,
+                                     r->address, p->mac_key, p->own->check));
     if (err != STEP_BLOCKED) {
         wipe(p->dhkey, sizeof p->dhkey);
     }
@@ -340,7 +365,7 @@ static int step_stk(struct pairing *p)
 
 static void ask(struct pairing *p, uint8_t action, bool answered)
 {
-    p->asked = action;
+    p->passkey_action = action;
     p->user = answered ? USER_ANSWERED : USER_ASKED;
     struct woad_event ev;
     ev.u.passkey.action = (enum woad_passkey_action)action;
@@ -348,7 +373,7 @@ static void ask(struct pairing *p, uint8_t action, bool answered)
     emit_of(p->c, WOAD_EV_PASSKEY, &ev);
 }
 
-static int step_number(struct pairing *p)
+static int step_compare(struct pairing *p)
 {
     const struct smp_side *i = &p->side[INITIATOR], *r = &p->side[RESPONDER];
     if (p->method != WOAD_METHOD_COMPARISON) {
@@ -357,7 +382,7 @@ static int step_number(struct pairing *p)
     int err = toolbox_g2(&p->c->h->smp->box, p->public_key[INITIATOR], p->public_key[RESPONDER],
                          i->random, r->random, &p->passkey);
     if (!err) {
-        p->at++;                         /* the answer may come from inside the event */
+        p->at++; /* the answer may come from inside the event */
         ask(p, WOAD_PASSKEY_COMPARE, false);
     }
     return smp_failed(err);
@@ -390,8 +415,7 @@ static int step_ask(struct pairing *p)
     }
     bool shows = m == (p->c->central ? 'i' : 'r');
     p->at++;
-    ask(p, shows ? WOAD_PASSKEY_DISPLAY : WOAD_PASSKEY_INPUT,
-        shows && !h->smp->policy.app_passkey);
+    ask(p, shows ? WOAD_PASSKEY_DISPLAY : WOAD_PASSKEY_INPUT, shows && !h->smp->policy.app_passkey);
     return 0;
 }
 
@@ -407,13 +431,13 @@ static int step_user(struct pairing *p)
     return 0;
 }
 
-static int step_mark(struct pairing *p)
+static int step_loop_begin(struct pairing *p)
 {
     p->mark = p->at;
     return 0;
 }
 
-static int step_again(struct pairing *p)
+static int step_loop_end(struct pairing *p)
 {
     if (++p->round < ROUNDS) {
         p->at = p->mark;
@@ -428,36 +452,49 @@ static int step_encrypt(struct pairing *p)
     if (p->c->central && !p->c->smp->encrypting) {
         link_want(p->c, p->key_size, p->flags, false);
     }
-    return STEP_BLOCKED;                 /* until HCI says that it has begun */
+    return STEP_BLOCKED; /* until HCI says that it has begun */
 }
 
 /* A central waits by itself, if its peer has failed before: attempts_due(). */
 static int step_pause(struct pairing *p)
 {
-    if (p->c->smp->encrypting || attempts_wait(p->c)) {    /* spoilt: its end is to come */
+    if (p->c->smp->encrypting || attempts_wait(p->c)) { /* spoilt: its end is to come */
         smp_timer(p->c);
         return STEP_BLOCKED;
     }
     return 0;
 }
 
-/* From STEP_CHOOSE on: what is before it are PDUs. */
-#define STEP(name) [STEP_##name - STEP_CHOOSE]
-static int (*const steps[STEPS - STEP_CHOOSE])(struct pairing *p) = {
-    STEP(CHOOSE) = step_choose, STEP(KEY_PAIR) = step_key_pair, STEP(DH) = step_dh,
-    STEP(OOB) = step_oob, STEP(NONCE) = step_nonce, STEP(CONFIRM) = step_confirm,
-    STEP(CHECK_CONFIRM) = step_check_confirm, STEP(NUMBER) = step_number,
-    STEP(ASK) = step_ask, STEP(USER) = step_user, STEP(MARK) = step_mark,
-    STEP(AGAIN) = step_again, STEP(KEYS) = step_keys, STEP(CHECK) = step_check,
+/* From STEP_SELECT on: what is before it are PDUs. */
+#define STEP(name) [STEP_##name - STEP_SELECT]
+static int (*const steps[STEPS - STEP_SELECT])(struct pairing *p) = {
+    STEP(SELECT) = step_select,
+    STEP(KEY_PAIR) = step_key_pair,
+    STEP(DH) = step_dh,
+    STEP(OOB) = step_oob,
+    STEP(NONCE) = step_nonce,
+    STEP(CONFIRM) = step_confirm,
+    STEP(CHECK_CONFIRM) = step_check_confirm,
+    STEP(COMPARE) = step_compare,
+    STEP(ASK) = step_ask,
+    STEP(USER) = step_user,
+    STEP(LOOP_BEGIN) = step_loop_begin,
+    STEP(LOOP_END) = step_loop_end,
+    STEP(F5) = step_f5,
+    STEP(CHECK) = step_check,
     STEP(VERIFY) = step_verify,
-    STEP(STK) = step_stk, STEP(ENCRYPT) = step_encrypt, STEP(SEND_KEYS) = keys_send,
-    STEP(AWAIT_KEYS) = keys_await, STEP(LEFT) = keys_left,
-    STEP(DONE) = keys_done, STEP(PAUSE) = step_pause,
+    STEP(STK) = step_stk,
+    STEP(ENCRYPT) = step_encrypt,
+    STEP(SEND_KEYS) = keys_send,
+    STEP(AWAIT_KEYS) = keys_await,
+    STEP(FLUSH) = keys_left,
+    STEP(DONE) = keys_done,
+    STEP(PAUSE) = step_pause,
 };
 
 int smp_step(struct woad *h, uint16_t who, uint8_t step)
 {
-    return steps[step - STEP_CHOOSE](h->conns[who].smp->p);
+    return steps[step - STEP_SELECT](h->conns[who].smp->p);
 }
 
 /* --- the PDUs --------------------------------------------------------------------------------- */
@@ -486,23 +523,16 @@ void smp_write(struct pairing *p, uint8_t code, struct wr *out)
     case SMP_REQUEST:
         fill(p, SMP_REQUEST);
         /* fall through */
-    case SMP_RESPONSE:
-        wr_bytes(out, own->pdu + 1, 6);
-        return;
-    case SMP_KEYPRESS:
-        wr_u8(out, p->keypress);
-        return;
+    case SMP_RESPONSE: wr_bytes(out, own->pdu + 1, 6); return;
+    case SMP_KEYPRESS: wr_u8(out, p->keypress); return;
     case SMP_PUBLIC_KEY:
         pdu_put(out, p->public_key[p->me], 32);
         pdu_put(out, p->public_key[p->me] + 32, 32);
         return;
     case SMP_CONFIRM:
     case SMP_RANDOM:
-    case SMP_CHECK:
-        pdu_put(out, value_of(own, code), 16);
-        return;
-    default:
-        keys_write(p, code, out);
+    case SMP_CHECK: pdu_put(out, value_of(own, code), 16); return;
+    default: keys_write(p, code, out);
     }
 }
 
@@ -524,22 +554,17 @@ static void pdu_take(struct rd *in, uint8_t *out, size_t len)
 int smp_read(struct pairing *p, uint8_t code, struct rd *in)
 {
     struct smp_side *peer = p->peer;
-    p->heard = code;
+    p->received_pdu = code;
     switch (code) {
     case SMP_REQUEST:
-    case SMP_RESPONSE:
-        return read_features(peer->pdu, code, in);
+    case SMP_RESPONSE: return read_features(peer->pdu, code, in);
     case SMP_PUBLIC_KEY:
         pdu_take(in, p->public_key[!p->me], 32);
         pdu_take(in, p->public_key[!p->me] + 32, 32);
         return 0;
     case SMP_CONFIRM:
     case SMP_RANDOM:
-    case SMP_CHECK:
-        pdu_take(in, value_of(peer, code), 16);
-        return 0;
-    default:
-        p->heard = 0;
-        return keys_heard(p, code, in);
+    case SMP_CHECK: pdu_take(in, value_of(peer, code), 16); return 0;
+    default: p->received_pdu = 0; return keys_heard(p, code, in);
     }
 }

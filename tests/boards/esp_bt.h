@@ -4,8 +4,13 @@
 typedef int esp_err_t;
 enum { ESP_OK = 0 };
 typedef enum { ESP_BT_MODE_BLE = 1 } esp_bt_mode_t;
-typedef struct { uint32_t magic; } esp_bt_controller_config_t;
-#define BT_CONTROLLER_INIT_CONFIG_DEFAULT() { 0 }
+typedef struct {
+    uint32_t magic;
+} esp_bt_controller_config_t;
+#define BT_CONTROLLER_INIT_CONFIG_DEFAULT() \
+    { \
+        0 \
+    }
 typedef struct {
     void (*notify_host_send_available)(void);
     int (*notify_host_recv)(uint8_t *data, uint16_t len);

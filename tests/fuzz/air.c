@@ -37,27 +37,30 @@ static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64], 
 static const struct woad_crypto crypto = { aes128, p256_public, p256_dh };
 
 /* Every command that the air has, and how long its parameters are; -1: it varies. */
-static const struct { uint16_t opcode; int8_t len; } commands[] = {
-    { 0x0406, 3 }, { 0x041d, 2 }, { 0x0c01, 8 }, { 0x0c03, 0 }, { 0x0c2d, 3 }, { 0x0c31, 1 },
-    { 0x0c33, 7 }, { 0x0c35, -1 }, { 0x0c63, 8 }, { 0x0c7b, 2 }, { 0x0c7c, 4 }, { 0x1001, 0 },
-    { 0x1002, 0 }, { 0x1003, 0 }, { 0x1009, 0 }, { 0x1405, 2 }, { 0x2001, 8 }, { 0x2002, 0 },
-    { 0x2003, 0 }, { 0x2005, 6 }, { 0x2006, 15 }, { 0x2007, 0 }, { 0x2008, 32 }, { 0x2009, 32 },
-    { 0x200a, 1 }, { 0x200b, 7 }, { 0x200c, 2 }, { 0x200d, 25 }, { 0x200e, 0 }, { 0x200f, 0 },
-    { 0x2010, 0 }, { 0x2011, 7 }, { 0x2012, 7 }, { 0x2013, 14 }, { 0x2014, 5 }, { 0x2015, 2 },
-    { 0x2016, 2 }, { 0x2017, 32 }, { 0x2018, 0 }, { 0x2019, 28 }, { 0x201a, 18 }, { 0x201b, 2 },
-    { 0x201c, 0 }, { 0x2020, 14 }, { 0x2021, 3 }, { 0x2022, 6 }, { 0x2023, 0 }, { 0x2024, 4 },
-    { 0x2025, 0 }, { 0x2026, 64 }, { 0x2027, 39 }, { 0x2028, 7 }, { 0x2029, 0 }, { 0x202a, 0 },
-    { 0x202b, 7 }, { 0x202c, 7 }, { 0x202d, 1 }, { 0x202e, 2 }, { 0x202f, 0 }, { 0x2030, 2 },
-    { 0x2031, 3 }, { 0x2032, 7 }, { 0x2035, 7 }, { 0x2036, 25 }, { 0x2037, -1 }, { 0x2038, -1 },
-    { 0x2039, -1 }, { 0x203a, 0 }, { 0x203b, 0 }, { 0x203c, 1 }, { 0x203d, 0 }, { 0x203e, 7 },
-    { 0x203f, -1 }, { 0x2040, 2 }, { 0x2041, -1 }, { 0x2042, 6 }, { 0x2043, -1 },
-    { 0x2044, 14 }, { 0x2045, 0 }, { 0x2046, 2 }, { 0x2047, 8 }, { 0x2048, 8 }, { 0x2049, 0 },
-    { 0x204a, 0 }, { 0x204b, 0 }, { 0x204c, 0 }, { 0x204d, 4 }, { 0x204e, 8 }, { 0x2059, 3 },
-    { 0x205a, 6 }, { 0x205b, 5 }, { 0x205c, 8 }, { 0x205d, 6 }, { 0x205e, 65 }, { 0x205f, 1 },
-    { 0x2060, 0 }, { 0x2061, 2 }, { 0x2062, -1 }, { 0x2064, -1 }, { 0x2065, 1 }, { 0x2066, 2 },
-    { 0x2067, 3 }, { 0x2068, 31 }, { 0x206a, 2 }, { 0x206b, -1 }, { 0x206c, 1 }, { 0x206d, 2 },
-    { 0x206e, -1 }, { 0x206f, 3 }, { 0x2074, 2 }, { 0x2076, 3 }, { 0x2077, 3 }, { 0x2078, 8 },
-    { 0x2079, 3 }, { 0x207a, 4 }, { 0x207d, 10 }, { 0x207e, 12 },
+static const struct {
+    uint16_t opcode;
+    int8_t len;
+} commands[] = {
+    { 0x0406, 3 },  { 0x041d, 2 },  { 0x0c01, 8 },  { 0x0c03, 0 },  { 0x0c2d, 3 },  { 0x0c31, 1 },
+    { 0x0c33, 7 },  { 0x0c35, -1 }, { 0x0c63, 8 },  { 0x0c7b, 2 },  { 0x0c7c, 4 },  { 0x1001, 0 },
+    { 0x1002, 0 },  { 0x1003, 0 },  { 0x1009, 0 },  { 0x1405, 2 },  { 0x2001, 8 },  { 0x2002, 0 },
+    { 0x2003, 0 },  { 0x2005, 6 },  { 0x2006, 15 }, { 0x2007, 0 },  { 0x2008, 32 }, { 0x2009, 32 },
+    { 0x200a, 1 },  { 0x200b, 7 },  { 0x200c, 2 },  { 0x200d, 25 }, { 0x200e, 0 },  { 0x200f, 0 },
+    { 0x2010, 0 },  { 0x2011, 7 },  { 0x2012, 7 },  { 0x2013, 14 }, { 0x2014, 5 },  { 0x2015, 2 },
+    { 0x2016, 2 },  { 0x2017, 32 }, { 0x2018, 0 },  { 0x2019, 28 }, { 0x201a, 18 }, { 0x201b, 2 },
+    { 0x201c, 0 },  { 0x2020, 14 }, { 0x2021, 3 },  { 0x2022, 6 },  { 0x2023, 0 },  { 0x2024, 4 },
+    { 0x2025, 0 },  { 0x2026, 64 }, { 0x2027, 39 }, { 0x2028, 7 },  { 0x2029, 0 },  { 0x202a, 0 },
+    { 0x202b, 7 },  { 0x202c, 7 },  { 0x202d, 1 },  { 0x202e, 2 },  { 0x202f, 0 },  { 0x2030, 2 },
+    { 0x2031, 3 },  { 0x2032, 7 },  { 0x2035, 7 },  { 0x2036, 25 }, { 0x2037, -1 }, { 0x2038, -1 },
+    { 0x2039, -1 }, { 0x203a, 0 },  { 0x203b, 0 },  { 0x203c, 1 },  { 0x203d, 0 },  { 0x203e, 7 },
+    { 0x203f, -1 }, { 0x2040, 2 },  { 0x2041, -1 }, { 0x2042, 6 },  { 0x2043, -1 }, { 0x2044, 14 },
+    { 0x2045, 0 },  { 0x2046, 2 },  { 0x2047, 8 },  { 0x2048, 8 },  { 0x2049, 0 },  { 0x204a, 0 },
+    { 0x204b, 0 },  { 0x204c, 0 },  { 0x204d, 4 },  { 0x204e, 8 },  { 0x2059, 3 },  { 0x205a, 6 },
+    { 0x205b, 5 },  { 0x205c, 8 },  { 0x205d, 6 },  { 0x205e, 65 }, { 0x205f, 1 },  { 0x2060, 0 },
+    { 0x2061, 2 },  { 0x2062, -1 }, { 0x2064, -1 }, { 0x2065, 1 },  { 0x2066, 2 },  { 0x2067, 3 },
+    { 0x2068, 31 }, { 0x206a, 2 },  { 0x206b, -1 }, { 0x206c, 1 },  { 0x206d, 2 },  { 0x206e, -1 },
+    { 0x206f, 3 },  { 0x2074, 2 },  { 0x2076, 3 },  { 0x2077, 3 },  { 0x2078, 8 },  { 0x2079, 3 },
+    { 0x207a, 4 },  { 0x207d, 10 }, { 0x207e, 12 },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands, PACKET = 4 + 80 };
 
@@ -99,10 +102,10 @@ static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t wh
                  uint8_t packet[PACKET], size_t n)
 {
     switch (what & 7) {
-    case 4:                          /* control PDUs that no link layer would send */
+    case 4: /* control PDUs that no link layer would send */
         woad_air_inject(c, 0x40, packet + 4, n < 27 ? n : 27);
         break;
-    case 5:                          /* the commands of encryption, with a handle that is there */
+    case 5: /* the commands of encryption, with a handle that is there */
         packet[0] = 1;
         packet[1] = (uint8_t)(0x19 + packet[4] % 3);
         packet[2] = 0x20;
@@ -111,7 +114,7 @@ static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t wh
         packet[5] = 0;
         woad_air_rx(c, packet, packet[3] + 4u);
         break;
-    case 6:                          /* an SDU for the first stream */
+    case 6: /* an SDU for the first stream */
         packet[1] = 5;
         packet[2] = packet[4] & 3;
         packet[3] = (uint8_t)(0x01 | (what >> 3 & 3) << 4);
@@ -120,17 +123,15 @@ static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t wh
         packet[5] = 0;
         woad_air_rx(c, packet + 1, n + 4);
         break;
-    case 0:
-        woad_air_step(air, woad_air_now(air) + packet[4] * 512u);
-        break;
-    case 1:                          /* an LE command with a right length */
+    case 0: woad_air_step(air, woad_air_now(air) + packet[4] * 512u); break;
+    case 1: /* an LE command with a right length */
         packet[0] = 1;
         packet[1] = packet[4] % 0x80;
         packet[2] = 0x20;
         packet[3] = (uint8_t)n;
         woad_air_rx(c, packet, n + 4);
         break;
-    case 2:                          /* data for the first link */
+    case 2: /* data for the first link */
         packet[1] = 2;
         packet[2] = 0x40;
         packet[3] = what & 8 ? 0x10 : 0;
@@ -139,38 +140,40 @@ static void step(struct woad_air *air, struct woad_air_controller *c, uint8_t wh
         packet[5] = 0;
         woad_air_rx(c, packet + 1, n + 5);
         break;
-    case 7:                          /* any command with a right length */
-        command(c, packet, n);
-        break;
-    default:
-        woad_air_rx(c, packet + 4, n);
+    case 7: /* any command with a right length */ command(c, packet, n); break;
+    default: woad_air_rx(c, packet + 4, n);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static const uint8_t advertise[] = { 1, 0x0a, 0x20, 1, 1 };
-    static const uint8_t connect[] = { 1, 0x0d, 0x20, 25, 16, 0, 16, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
-                                       6, 0, 6, 0, 0, 0, 100, 0, 0, 0, 0, 0 };
-    static const uint8_t le_events[] = { 1, 1, 0x0c, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                         0x3f };
+    static const uint8_t connect[] = { 1, 0x0d, 0x20, 25, 16, 0, 16, 0, 0,   0, 1, 0, 0, 0, 0,
+                                       0, 0,    6,    0,  6,  0, 0,  0, 100, 0, 0, 0, 0, 0 };
+    static const uint8_t le_events[] = { 1,    1,    0x0c, 8,    0xff, 0xff,
+                                         0xff, 0xff, 0xff, 0xff, 0xff, 0x3f };
     static const uint8_t host_feature[] = { 1, 0x74, 0x20, 2, 0x20, 1 };
     struct woad_air_config cfg = { .seed = len, .loss_per_mille = len & 1 ? 100 : 0 };
     struct woad_air *air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &cfg);
     struct woad_air_controller *c[2];
     void *memory[2];
     for (uint8_t i = 0; i < 2; i++) {
-        struct woad_air_controller_config cc = { .address = { (uint8_t)(i + 1) }, .conns = 2,
-            .acl_count = 3, .acl_len = 27, .queue = 2048,
-            .adv_sets = len & 2 ? 2 : 0, .iso = len & 4 ? 3 : 0,
-            .drift_ppm = (int16_t)(len & 8 ? 300 - 600 * i : 0),
-            .crypto = &crypto };
+        struct woad_air_controller_config cc = { .address = { (uint8_t)(i + 1) },
+                                                 .conns = 2,
+                                                 .acl_count = 3,
+                                                 .acl_len = 27,
+                                                 .queue = 2048,
+                                                 .adv_sets = len & 2 ? 2 : 0,
+                                                 .iso = len & 4 ? 3 : 0,
+                                                 .drift_ppm =
+                                                     (int16_t)(len & 8 ? 300 - 600 * i : 0),
+                                                 .crypto = &crypto };
         memory[i] = malloc(woad_air_controller_size(&cc));
         c[i] = woad_air_attach(air, memory[i], woad_air_controller_size(&cc), &cc);
         woad_air_rx(c[i], le_events, sizeof le_events);
         woad_air_rx(c[i], host_feature, sizeof host_feature);
     }
-    if (len & 16) {                      /* else as after a reset: the input chooses */
+    if (len & 16) { /* else as after a reset: the input chooses */
         woad_air_rx(c[0], advertise, sizeof advertise);
         woad_air_rx(c[1], connect, sizeof connect);
     }

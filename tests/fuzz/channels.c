@@ -10,15 +10,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static const struct woad_feature *const all[] = { &woad_gatt_server, &woad_long_values,
-    &woad_read_multiple, &woad_signed_writes, &woad_pipelining, &woad_type_index,
-    &woad_gatt_client, &woad_security_manager, &woad_keypresses, &woad_channels,
-    &woad_enhanced_channels, &woad_eatt, NULL };
+static const struct woad_feature *const all[] = { &woad_feature_gatt_server,
+                                                  &woad_feature_long_values,
+                                                  &woad_feature_read_multiple,
+                                                  &woad_feature_signed_writes,
+                                                  &woad_feature_pipelining,
+                                                  &woad_feature_type_index,
+                                                  &woad_feature_gatt_client,
+                                                  &woad_feature_security_manager,
+                                                  &woad_feature_keypresses,
+                                                  &woad_feature_l2cap_channels,
+                                                  &woad_feature_enhanced_channels,
+                                                  &woad_feature_eatt,
+                                                  NULL };
 static const struct woad_uuid u = WOAD_UUID16(0x180d);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u),
-    WOAD_CHARACTERISTIC(&u, WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY |
-                        WOAD_PROP_INDICATE, WOAD_PERM_READ | WOAD_PERM_WRITE),
+    WOAD_CHARACTERISTIC(&u,
+                        WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE,
+                        WOAD_PERM_READ | WOAD_PERM_WRITE),
     WOAD_CCCD,
 };
 
@@ -28,7 +38,7 @@ struct state {
     uint16_t conn;
     uint8_t how;
     uint32_t now;
-    uint8_t *rx[CIDS], *tx[CIDS], *in[CIDS];               /* by the CID's end */
+    uint8_t *rx[CIDS], *tx[CIDS], *in[CIDS]; /* by the CID's end */
 };
 
 static int nothing(void *ctx, uint8_t *out, size_t len)
@@ -101,7 +111,7 @@ static void answer(struct woad *h, const uint8_t *packet)
         woad_rx(h, sent, sizeof sent);
         return;
     }
-    if (packet[1] == 0x02 && packet[2] == 0x10) {          /* what it can */
+    if (packet[1] == 0x02 && packet[2] == 0x10) { /* what it can */
         done[2] = 68;
         woad_rx(h, done, 71);
         return;
@@ -174,7 +184,7 @@ static void send(struct woad *h, struct state *s, uint16_t cid, uint8_t n)
 static void receive(struct woad *h, struct state *s, uint16_t cid, uint8_t n)
 {
     uint8_t *copy = malloc(n + 1u), **at = &s->in[cid % CIDS], *before = *at;
-    *at = copy;                          /* the event may come at once */
+    *at = copy; /* the event may come at once */
     if (woad_coc_receive(h, s->conn, cid, copy, n + 1u)) {
         *at = before;
         free(copy);
@@ -185,8 +195,9 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
 {
     uint16_t cid = (uint16_t)(0x40 + p[0] / 16), cids[5] = { cid, 0x41, 0x42, 0x43, 0x44 };
     uint8_t a = n > 1 ? p[1] : 0;
-    const struct woad_coc_params params = { .psm = 0x80, .mtu = (uint16_t)(64 + a),
-                                            .by_sdu = a & 1, .mps = a & 2 ? 64 : 0 };
+    const struct woad_coc_params params = {
+        .psm = 0x80, .mtu = (uint16_t)(64 + a), .by_sdu = a & 1, .mps = a & 2 ? 64 : 0
+    };
     switch (p[0] % 16) {
     case 0: connect_one(h, s, &params); break;
     case 1: connect_some(h, s, &params, a % 6); break;
@@ -195,9 +206,7 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     case 4: send(h, s, cid, a); break;
     case 5: take(s, h, cid); break;
     case 6: receive(h, s, cid, a); break;
-    case 7:
-        woad_coc_reconfigure(h, s->conn, cids, a % 6, (uint16_t)(64 + a), 64 + (a & 15));
-        break;
+    case 7: woad_coc_reconfigure(h, s->conn, cids, a % 6, (uint16_t)(64 + a), 64 + (a & 15)); break;
     case 8: woad_eatt_open(h, s->conn, a % 6); break;
     case 9: woad_eatt_close(h, s->conn); break;
     case 10: woad_gatt_notify(h, s->conn, 16, p, n); break;
@@ -229,12 +238,15 @@ static void frame(struct woad *h, uint16_t cid, const uint8_t *p, size_t n, bool
 
 static void begin(struct woad *h, struct state *s, bool encrypted)
 {
-    static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0, 0x40, 0, 1, 0, 1, 2, 3, 4, 5, 6, 24, 0,
-                                         0, 0, 0, 1, 0 };
+    static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0,  0x40, 0, 1, 0, 1, 2,
+                                         3, 4,    5,  6, 24, 0,    0, 0, 0, 1, 0 };
     static const uint8_t wanted[] = { 4, 0x3e, 13, 5, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
     static const uint8_t on[] = { 4, 8, 4, 0, 0x40, 0, 1 };
-    static const struct woad_bond bond = { .peer = { 0, { 1, 2, 3, 4, 5, 6 } }, .key_size = 16,
-        .flags = WOAD_BOND_SECURE, .has_own_ltk = true, .has_peer_ltk = true };
+    static const struct woad_bond bond = { .peer = { 0, { 1, 2, 3, 4, 5, 6 } },
+                                           .key_size = 16,
+                                           .flags = WOAD_BOND_SECURE,
+                                           .has_own_ltk = true,
+                                           .has_peer_ltk = true };
     const struct woad_coc_params listened = { .psm = 0x80, .mtu = 200, .by_sdu = s->how & 128 };
     woad_gatt_add(h, db, sizeof db / sizeof *db, NULL);
     woad_coc_listen(h, &listened);
@@ -254,7 +266,9 @@ static void begin(struct woad *h, struct state *s, bool encrypted)
 /* A command whose lengths are right, about a PSM and channels that there may be. */
 static void likely_signal(struct woad *h, const uint8_t *p, size_t n)
 {
-    static const struct { uint8_t code, psm, numbers, cids; } kinds[] = {
+    static const struct {
+        uint8_t code, psm, numbers, cids;
+    } kinds[] = {
         { 0x14, 1, 0, 1 }, { 0x15, 0, 0, 1 }, { 0x16, 0, 0, 1 }, { 0x17, 1, 3, 1 },
         { 0x17, 1, 3, 5 }, { 0x18, 0, 4, 1 }, { 0x18, 0, 4, 5 }, { 0x19, 0, 2, 2 },
         { 0x1a, 0, 1, 0 }, { 0x06, 0, 0, 2 }, { 0x07, 0, 0, 2 }, { 0x01, 0, 1, 2 },
@@ -274,8 +288,11 @@ static void likely_signal(struct woad *h, const uint8_t *p, size_t n)
     for (unsigned m = 0; m < kinds[k].cids; m++, at += 2) {
         b[at] = (uint8_t)(0x40 + (++used < n ? p[used] % 12 : m));
     }
-    for (unsigned m = 0; b[0] < 0x17 && b[0] > 0x13 && m < (b[0] == 0x14 ? 3u : b[0] == 0x15 ? 4u
-                                                            : 1u); m++, at += 2) {
+    for (unsigned m = 0; b[0] < 0x17 && b[0] > 0x13 &&
+                         m < (b[0] == 0x14   ? 3u
+                              : b[0] == 0x15 ? 4u
+                                             : 1u);
+         m++, at += 2) {
         uint8_t v = ++used < n ? p[used] : 1;
         b[at] = v < 128 || m == 3 ? (uint8_t)(m == 3 ? v % 3 : v) : 64;
     }
@@ -286,34 +303,25 @@ static void likely_signal(struct woad *h, const uint8_t *p, size_t n)
 static void step(struct woad *h, struct state *s, const uint8_t *p, size_t n, uint8_t what)
 {
     switch (what % 8) {
-    case 0:
-        frame(h, 5, p, n, what & 8);
-        break;
-    case 1:
-        likely_signal(h, p, n);
-        break;
-    case 2:
-        frame(h, (uint16_t)(0x40 + what / 16), p, n, what & 8);
-        break;
+    case 0: frame(h, 5, p, n, what & 8); break;
+    case 1: likely_signal(h, p, n); break;
+    case 2: frame(h, (uint16_t)(0x40 + what / 16), p, n, what & 8); break;
     case 3: {
-        uint8_t sdu[66] = { (uint8_t)n, 0 };               /* whole */
+        uint8_t sdu[66] = { (uint8_t)n, 0 }; /* whole */
         memcpy(sdu + 2, p, n);
-        if (n > 2 && what & 8) {         /* about an attribute that is there */
+        if (n > 2 && what & 8) { /* about an attribute that is there */
             sdu[3] = (uint8_t)(14 + p[1] % 4);
             sdu[4] = 0;
         }
         frame(h, (uint16_t)(0x40 + what / 16), sdu, n + 2, what & 8);
         break;
     }
-    case 4:
-        frame(h, 4, p, n, what & 8);
-        break;
+    case 4: frame(h, 4, p, n, what & 8); break;
     case 5:
         s->now += p[0] * 200u;
         woad_poll(h, s->now);
         break;
-    default:
-        call(h, s, p, n);
+    default: call(h, s, p, n);
     }
 }
 
@@ -321,10 +329,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static const struct woad_crypto none = { 0 };
     struct state s = { .now = 1 };
-    struct woad_config cfg = { .features = all, .event = on_event, .ctx = &s, .conns = 1,
-        .crypto = &none, .random = nothing, .bonds = 1, .attr_tables = 1, .subscriptions = 1,
-        .procedures = 3, .mtu = 64, .tx_queue = 80, .request_queue = 128, .prepare_queue = 64,
-        .pipeline_queue = 70, .channels = 5, .psms = 1, .mps = MPS, .att_bearers = 2 };
+    struct woad_config cfg = { .features = all,
+                               .event = on_event,
+                               .ctx = &s,
+                               .conns = 1,
+                               .crypto = &none,
+                               .random = nothing,
+                               .bonds = 1,
+                               .attr_tables = 1,
+                               .subscriptions = 1,
+                               .procedures = 3,
+                               .mtu = 64,
+                               .tx_queue = 80,
+                               .request_queue = 128,
+                               .prepare_queue = 64,
+                               .pipeline_queue = 70,
+                               .l2cap_channels = 5,
+                               .psms = 1,
+                               .mps = MPS,
+                               .att_bearers = 2 };
     if (len < 3) {
         return 0;
     }
@@ -341,7 +364,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         size_t n = 1 + data[at + 1] % 64u;
         at += 2;
         n = n < len - at ? n : len - at;
-        uint8_t *copy = malloc(n);       /* exactly its octets, for the sanitizer */
+        uint8_t *copy = malloc(n); /* exactly its octets, for the sanitizer */
         memcpy(copy, data + at, n);
         step(h, &s, copy, n, what);
         free(copy);

@@ -9,17 +9,28 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
-    &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
-    &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_gatt_client_features,
-    &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses,
-    &woad_out_of_band, &woad_resolving_list,
-    &woad_extended, &woad_quirks, NULL };
-static const struct woad_feature *const no_library[] = { &woad_advertiser, &woad_central,
-    &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
-    &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_controller_crypto,
-    &woad_security_manager, &woad_keypresses, &woad_out_of_band, &woad_resolving_list, &woad_watch,
-    NULL };
+static const struct woad_feature *const all[] = {
+    &woad_feature_advertiser,      &woad_feature_scanner,
+    &woad_feature_central,         &woad_feature_gatt_server,
+    &woad_feature_long_values,     &woad_feature_read_multiple,
+    &woad_feature_signed_writes,   &woad_feature_pipelining,
+    &woad_feature_type_index,      &woad_feature_gatt_client,
+    &woad_feature_client_features, &woad_feature_accept_list,
+    &woad_feature_link_control,    &woad_feature_security_manager,
+    &woad_feature_keypresses,      &woad_feature_out_of_band,
+    &woad_feature_resolving_list,  &woad_feature_extended_advertising,
+    &woad_feature_quirks,          NULL
+};
+static const struct woad_feature *const no_library[] = {
+    &woad_feature_advertiser,       &woad_feature_central,
+    &woad_feature_gatt_server,      &woad_feature_long_values,
+    &woad_feature_read_multiple,    &woad_feature_signed_writes,
+    &woad_feature_pipelining,       &woad_feature_type_index,
+    &woad_feature_gatt_client,      &woad_feature_controller_crypto,
+    &woad_feature_security_manager, &woad_feature_keypresses,
+    &woad_feature_out_of_band,      &woad_feature_resolving_list,
+    &woad_feature_watchdog,         NULL
+};
 static const struct woad_uuid u = WOAD_UUID16(0x180d);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u),
@@ -31,7 +42,7 @@ static const struct woad_attr db[] = {
                              WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_READ_ENCRYPTED),
     WOAD_CHARACTERISTIC_CCCD(&u, WOAD_PROP_READ | WOAD_PROP_NOTIFY,
                              WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_READ_AUTHORIZED |
-                             WOAD_PERM_WRITE_AUTHORIZED | WOAD_PERM_WRITE_SIGNED),
+                                 WOAD_PERM_WRITE_AUTHORIZED | WOAD_PERM_WRITE_SIGNED),
 };
 
 /* So weak that the fuzzer can guess what a peer would have to know. */
@@ -70,7 +81,11 @@ static int octets(void *ctx, uint8_t *out, size_t len)
     return x == 0xfc ? -1 : 0;
 }
 
-struct state { uint16_t conn; uint8_t how; uint32_t now; };
+struct state {
+    uint16_t conn;
+    uint8_t how;
+    uint32_t now;
+};
 
 /* The application calls back into the host, as the input has it. */
 static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -101,11 +116,11 @@ static void drain(struct woad *h)
         if (!len) {
             break;
         }
-        if (packet[0] == 1) {            /* a command: done */
+        if (packet[0] == 1) { /* a command: done */
             uint8_t done[80] = { 4, 0x0e, 4, 1, packet[1], packet[2], 0 };
             static const uint8_t key[70] = { 4, 0x3e, 66, 8, 0, 1 };
             static const uint8_t secret[37] = { 4, 0x3e, 34, 9, 0, 1 };
-            if (packet[1] == 0x02 && packet[2] == 0x10) {  /* what it can */
+            if (packet[1] == 0x02 && packet[2] == 0x10) { /* what it can */
                 done[2] = 68;
                 done[7 + 34] = 0x2e;
                 done[7 + 39] = 4;
@@ -136,8 +151,10 @@ static void drain(struct woad *h)
 static void call_extended(struct woad *h, uint8_t what, uint16_t handle)
 {
     static const uint8_t data[600];
-    struct woad_ext_adv_params p = { .interval_625us = 32, .connectable = handle & 1,
-        .scannable = handle & 2, .tx_power_dbm = WOAD_TX_POWER_ANY };
+    struct woad_ext_adv_params p = { .interval_625us = 32,
+                                     .connectable = handle & 1,
+                                     .scannable = handle & 2,
+                                     .tx_power_dbm = WOAD_TX_POWER_ANY };
     uint8_t set = handle >> 2 & 3;
     switch (what) {
     case 49: woad_ext_adv_start(h, set, &p); break;
@@ -153,21 +170,34 @@ static void call_extended(struct woad *h, uint8_t what, uint16_t handle)
 
 static void call_security(struct woad *h, struct state *s, unsigned what, uint16_t handle)
 {
-    struct woad_security_policy policy = { .io = handle % 5, .bond = handle & 8,
-        .mitm = handle & 16, .allow_legacy = true, .prefer_legacy = handle & 32,
-        .app_passkey = handle & 64, .key_size_min = 7, .keypress = handle & 128,
-        .retry = handle & 1, .trust_unencrypted = handle & 2 };
+    struct woad_security_policy policy = { .io = handle % 5,
+                                           .bond = handle & 8,
+                                           .mitm = handle & 16,
+                                           .allow_legacy = true,
+                                           .prefer_legacy = handle & 32,
+                                           .app_passkey = handle & 64,
+                                           .key_size_min = 7,
+                                           .keypress = handle & 128,
+                                           .retry = handle & 1,
+                                           .trust_unencrypted = handle & 2 };
     static const struct woad_cccd cccds[] = { { 12, 1 }, { 0, 0 }, { 9, 2 } };
-    static const struct woad_bond bond = { .peer = { 0, { 1 } }, .key_size = 16,
-        .has_own_ltk = true, .has_peer_ltk = true, .has_irk = true, .has_csrk = true,
-        .has_own_csrk = true, .cccds = 3, .cccd = cccds, .database = 5 };
+    static const struct woad_bond bond = { .peer = { 0, { 1 } },
+                                           .key_size = 16,
+                                           .has_own_ltk = true,
+                                           .has_peer_ltk = true,
+                                           .has_irk = true,
+                                           .has_csrk = true,
+                                           .has_own_csrk = true,
+                                           .cccds = 3,
+                                           .cccd = cccds,
+                                           .database = 5 };
     static const struct woad_oob oob = { { 1 }, { 0 } };
     switch (what) {
     case 36: woad_pair(h, s->conn); break;
     case 37:
         woad_passkey(h, s->conn, (enum woad_passkey_action)(2 + handle % 3), handle / 3);
         break;
-    case 38: woad_set_security(h, &policy); break;
+    case 38: woad_set_security_policy(h, &policy); break;
     case 39: woad_oob_make(h); break;
     case 40: woad_oob_set(h, s->conn, &oob); break;
     case 41: woad_oob_set_legacy(h, s->conn, oob.random); break;
@@ -187,7 +217,8 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     static const struct woad_scan_params scan = { 16, 16, true, false, 50, false };
     static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     static const struct woad_adv_params directed = { .kind = WOAD_ADV_DIRECT_HIGH,
-        .interval_625us = 32, .accept = 3 };
+                                                     .interval_625us = 32,
+                                                     .filter_policy = 3 };
     struct woad_addr peer = { 0, { 1 } };
     uint16_t handle = n > 1 ? p[1] : 1;
     static const uint16_t handles[] = { 3, 5, 12 };
@@ -243,47 +274,57 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
 
 static void step(struct woad *h, struct state *s, const uint8_t *p, size_t n, uint8_t what)
 {
-    uint8_t b[300] = { 2, 0x40, 0x20, (uint8_t)(n + 4), 0, (uint8_t)n, 0,
-                       (uint8_t)(4 + what % 3), 0 };
+    uint8_t b[300] = {
+        2, 0x40, 0x20, (uint8_t)(n + 4), 0, (uint8_t)n, 0, (uint8_t)(4 + what % 3), 0
+    };
     switch (what % 8) {
     case 0:
     case 1:
     case 2:
-    case 3:                              /* a frame on a fixed channel */
+    case 3: /* a frame on a fixed channel */
         memcpy(b + 9, p, n);
         woad_rx(h, b, n + 9);
         break;
-    case 4:                              /* an event */
+    case 4: /* an event */
         b[0] = 4;
         b[1] = what & 8 ? 0x3e : p[0];
         b[2] = (uint8_t)(n - 1);
         memcpy(b + 3, p + 1, n - 1);
         woad_rx(h, b, n + 2);
         break;
-    case 5:                              /* anything */
-        woad_rx(h, p, n);
-        break;
+    case 5: /* anything */ woad_rx(h, p, n); break;
     case 6:
         s->now += p[0] * 200u;
         woad_poll(h, s->now);
         break;
-    default:
-        call(h, s, p, n);
+    default: call(h, s, p, n);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0, 0x40, 0, 0, 0, 1, 2, 3, 4, 5, 6, 24, 0,
-                                         0, 0, 0, 1, 0 };
+    static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0,  0x40, 0, 0, 0, 1, 2,
+                                         3, 4,    5,  6, 24, 0,    0, 0, 0, 1, 0 };
     struct state s = { 0, 0, 1 };
     bool library = len && !(data[0] & 2);
-    struct woad_config cfg = { .features = library ? all : no_library, .event = on_event, .ctx = &s,
-        .conns = 2, .crypto = library ? &crypto : NULL, .random = library ? octets : NULL,
-        .bonds = 2,
-        .attr_tables = 3, .subscriptions = 1, .procedures = 3, .mtu = 64, .tx_queue = 80,
-        .request_queue = 128, .prepare_queue = 64, .pipeline_queue = 40, .accept_list = 1,
-        .attr_index = 24, .adv_sets = 2 };
+    struct woad_config cfg = { .features = library ? all : no_library,
+                               .event = on_event,
+                               .ctx = &s,
+                               .conns = 2,
+                               .crypto = library ? &crypto : NULL,
+                               .random = library ? octets : NULL,
+                               .bonds = 2,
+                               .attr_tables = 3,
+                               .subscriptions = 1,
+                               .procedures = 3,
+                               .mtu = 64,
+                               .tx_queue = 80,
+                               .request_queue = 128,
+                               .prepare_queue = 64,
+                               .pipeline_queue = 40,
+                               .accept_list = 1,
+                               .attr_index = 24,
+                               .adv_sets = 2 };
     if (len < 2) {
         return 0;
     }
@@ -310,7 +351,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         size_t n = 1 + data[at + 1] % 64u;
         at += 2;
         n = n < len - at ? n : len - at;
-        uint8_t *copy = malloc(n);       /* exactly its octets, for the sanitizer */
+        uint8_t *copy = malloc(n); /* exactly its octets, for the sanitizer */
         memcpy(copy, data + at, n);
         step(h, &s, copy, n, what);
         free(copy);

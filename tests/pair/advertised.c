@@ -21,7 +21,7 @@ static void on_event(struct device *d, const struct woad_event *ev)
     if (ev->type != WOAD_EV_EXT_REPORT) {
         return;
     }
-    d->logged--;                         /* there are many */
+    d->logged--; /* there are many */
     if (!heard.whole && heard.len + r->len <= sizeof heard.data) {
         memcpy(heard.data + heard.len, r->data, r->len);
         heard.len += r->len;
@@ -40,10 +40,18 @@ static struct device *a, *s;
 
 static struct device *one(uint8_t sets_of_host, uint8_t sets_of_controller)
 {
-    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
-        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_extended,
-        NULL };
+    static const struct woad_feature *const all[] = { &woad_feature_advertiser,
+                                                      &woad_feature_scanner,
+                                                      &woad_feature_central,
+                                                      &woad_feature_gatt_server,
+                                                      &woad_feature_long_values,
+                                                      &woad_feature_read_multiple,
+                                                      &woad_feature_signed_writes,
+                                                      &woad_feature_pipelining,
+                                                      &woad_feature_type_index,
+                                                      &woad_feature_gatt_client,
+                                                      &woad_feature_extended_advertising,
+                                                      NULL };
     struct woad_config host = world_host_config(2);
     struct woad_air_controller_config ctl = world_controller_config(w, 2);
     host.features = all;
@@ -61,10 +69,14 @@ static void both(uint64_t seed)
     memset(&heard, 0, sizeof heard);
 }
 
-static void fresh(void) { memset(&heard, 0, sizeof heard); }
+static void fresh(void)
+{
+    memset(&heard, 0, sizeof heard);
+}
 
-static const struct woad_ext_adv_params plain = { .interval_625us = 160, .sid = 5,
-    .secondary_phy = WOAD_PHY_2M, .tx_power_dbm = WOAD_TX_POWER_ANY };
+static const struct woad_ext_adv_params plain = {
+    .interval_625us = 160, .sid = 5, .secondary_phy = WOAD_PHY_2M, .tx_power_dbm = WOAD_TX_POWER_ANY
+};
 
 /* 0 to 1,650 octets, whatever the fragments, are what is heard. */
 static void long_data(void **state)
@@ -73,7 +85,7 @@ static void long_data(void **state)
     static uint8_t data[WOAD_EXT_DATA_MAX];
     (void)state;
     for (size_t k = 0; k < sizeof data; k++) {
-        data[k] = (uint8_t)(k % 250 == 0 ? 249 : k);       /* structures of 250 octets */
+        data[k] = (uint8_t)(k % 250 == 0 ? 249 : k); /* structures of 250 octets */
     }
     both(1);
     assert_int_equal(woad_scan_start(s->host, &scan), 0);
@@ -94,7 +106,7 @@ static void long_data(void **state)
         assert_int_equal(heard.last.secondary_phy, WOAD_PHY_2M);
         assert_memory_equal(heard.last.addr.octet, a->addr.octet, 6);
         assert_int_equal(heard.last.props & 0x1f, 0);
-        if (k & 1) {                     /* now and then in between */
+        if (k & 1) { /* now and then in between */
             assert_int_equal(woad_ext_adv_stop(a->host, 1), 0);
             assert_non_null(world_wait(w, a, WOAD_EV_EXT_ADV_ENDED, 200000));
         }
@@ -107,7 +119,10 @@ static void long_data(void **state)
 static void changed_and_asked_for(void **state)
 {
     struct woad_ext_adv_params p = plain;
-    uint8_t one_[] = "\5\xff" "one.", two[] = "\5\xff" "two.";
+    uint8_t one_[] = "\5\xff"
+                     "one.",
+            two[] = "\5\xff"
+                    "two.";
     static uint8_t rest[700];
     (void)state;
     both(2);
@@ -122,7 +137,7 @@ static void changed_and_asked_for(void **state)
     fresh();
     world_run(w, 300000);
     assert_memory_equal(heard.data, two, 6);
-    assert_int_equal(device_count(a, WOAD_EV_EXT_ADV_STARTED), 1);         /* it went on */
+    assert_int_equal(device_count(a, WOAD_EV_EXT_ADV_STARTED), 1); /* it went on */
     p.scannable = true;
     woad_ext_adv_set_data(a->host, 0, NULL, 0);
     woad_ext_adv_set_scan_response(a->host, 0, rest, sizeof rest);
@@ -148,7 +163,7 @@ static void connected(void **state)
         assert_int_equal(woad_ext_adv_start(a->host, 2, &p), 0);
         woad_scan_start(s->host, &scan);
         world_run(w, 1000000);
-        assert_int_equal(heard.whole > 0, !coded);         /* on 1M nothing of the coded one */
+        assert_int_equal(heard.whole > 0, !coded); /* on 1M nothing of the coded one */
         if (coded) {
             woad_scan_stop(s->host);
             world_run(w, 10000);
@@ -251,7 +266,7 @@ static void ends(void **state)
     assert_int_equal(a->log[a->logged - 1].ev.u.ext_adv.status, WOAD_HCI_LIMIT_REACHED);
     p.events_max = 0;
     device_forget(a);
-    for (int k = 0; k < 5; k++) {        /* restarted: told each time, and no end between */
+    for (int k = 0; k < 5; k++) { /* restarted: told each time, and no end between */
         woad_ext_adv_start(a->host, 0, &p);
         world_run(w, 20000);
     }
@@ -328,12 +343,15 @@ static void refused(void **state)
     assert_int_equal(woad_set_scan_phys(a->host, WOAD_PHYS_2M), WOAD_EINVAL);
     assert_int_equal(woad_set_connect_phys(a->host, 0), WOAD_EINVAL);
     static const struct woad_ext_adv_params wrong[] = {
-        { .interval_625us = 0x1f }, { .interval_625us = 0x1000000 },
-        { .interval_625us = 32, .sid = 16 }, { .interval_625us = 32, .channels = 8 },
+        { .interval_625us = 0x1f },
+        { .interval_625us = 0x1000000 },
+        { .interval_625us = 32, .sid = 16 },
+        { .interval_625us = 32, .adv_channel_map = 8 },
         { .interval_625us = 32, .connectable = true, .scannable = true },
         { .interval_625us = 32, .connectable = true, .anonymous = true },
         { .interval_625us = 32, .primary_phy = WOAD_PHY_2M },
-        { .interval_625us = 32, .secondary_phy = 4 }, { .interval_625us = 32, .accept = 1 },
+        { .interval_625us = 32, .secondary_phy = 4 },
+        { .interval_625us = 32, .filter_policy = 1 },
     };
     for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
         assert_int_equal(woad_ext_adv_start(a->host, 0, &wrong[k]), WOAD_EINVAL);
@@ -347,10 +365,10 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(long_data), cmocka_unit_test(changed_and_asked_for),
-        cmocka_unit_test(connected), cmocka_unit_test(at_any_moment), cmocka_unit_test(ends),
-        cmocka_unit_test(all_at_once), cmocka_unit_test(one_of_both),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(long_data),   cmocka_unit_test(changed_and_asked_for),
+        cmocka_unit_test(connected),   cmocka_unit_test(at_any_moment),
+        cmocka_unit_test(ends),        cmocka_unit_test(all_at_once),
+        cmocka_unit_test(one_of_both), cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,17 @@
 #include "links.h"
 
 enum { A = 0, B = 1 };
-enum { LENGTH_CHANGE = 0x3e07, PHY_UPDATED = 0x3e0c, PARAM_REQUEST = 0x3e06,
-       SET_TERMINATED = 0x3e12 };
+enum {
+    LENGTH_CHANGE = 0x3e07,
+    PHY_UPDATED = 0x3e0c,
+    PARAM_REQUEST = 0x3e06,
+    SET_TERMINATED = 0x3e12
+};
 
-static struct { unsigned longest, past, cis, cis_bad, acl_bad; bool counts, subrate_ind; } seen;
+static struct {
+    unsigned longest, past, cis, cis_bad, acl_bad;
+    bool counts, subrate_ind;
+} seen;
 
 static void sniff_links(void *ctx, const struct woad_air_packet *p)
 {
@@ -32,23 +39,35 @@ static void watched(uint64_t seed)
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 3, .iso = 8,
-            .crypto = &woad_mbedtls };
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 3,
+                                                  .iso = 8,
+                                                  .crypto = &woad_mbedtls };
         node_add(k, &cfg);
         assert_int_equal(command(k, 0x2074, "20 01"), 0);
         assert_int_equal(command(k, 0x2074, "26 01"), 0);
     }
 }
 
-static unsigned le16_at(const uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
+static unsigned le16_at(const uint8_t *p)
+{
+    return p[0] | (unsigned)p[1] << 8;
+}
 
 /* connEffectiveMaxTxTimeCoded is 2,704 us for a host that asked for 2,120: 27 octets; one that
  * asked for 17,040 has what the interval leaves: 55 octets at 7.5 ms.  4.5.10 */
 static void data_length_on_the_coded_phy(void **state)
 {
-    static const struct { const char *length; unsigned interval, octets, us; } cases[] = {
-        { "40 00 fb 00 48 08", 80, 27, 2704 }, { "40 00 fb 00 48 08", 6, 27, 2704 },
-        { "40 00 fb 00 90 42", 80, 251, 17040 }, { "40 00 fb 00 90 42", 6, 55, 4496 } };
+    static const struct {
+        const char *length;
+        unsigned interval, octets, us;
+    } cases[] = { { "40 00 fb 00 48 08", 80, 27, 2704 },
+                  { "40 00 fb 00 48 08", 6, 27, 2704 },
+                  { "40 00 fb 00 90 42", 80, 251, 17040 },
+                  { "40 00 fb 00 90 42", 6, 55, 4496 } };
     uint8_t sdu[251] = { 247, 0, 4 };
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
@@ -153,8 +172,10 @@ static void many_streams_end_at_once(void **state)
         n += snprintf(t + n, sizeof t - (size_t)n, " %02x 0a 00 00 00 02 02 00 00", k + 1);
     }
     assert_int_equal(command(A, 0x2062, t), 0);
-    assert_int_equal(command(A, 0x2064, "06 00 01 40 00 01 01 40 00 02 01 40 00 03 01 40 00 04 01 "
-                             "40 00 05 01 40 00"), 0);
+    assert_int_equal(command(A, 0x2064,
+                             "06 00 01 40 00 01 01 40 00 02 01 40 00 03 01 40 00 04 01 "
+                             "40 00 05 01 40 00"),
+                     0);
     for (int k = 0; k < 6; k++) {
         run_ms(400);
         snprintf(t, sizeof t, "%02x 01", k);
@@ -221,9 +242,11 @@ static void a_set_ends_in_time(void **state)
 {
     (void)state;
     watched(1);
-    assert_int_equal(command(A, 0x2036, "01 13 00 00 40 00 00 40 00 07 00 00 00 00 00 00 00 00 00 "
-                             "7f 01 00 01 00 00"), 0);
-    assert_int_equal(command(A, 0x2039, "01 01 01 32 00 c8"), 0);          /* 0.5 s, 200 events */
+    assert_int_equal(command(A, 0x2036,
+                             "01 13 00 00 40 00 00 40 00 07 00 00 00 00 00 00 00 00 00 "
+                             "7f 01 00 01 00 00"),
+                     0);
+    assert_int_equal(command(A, 0x2039, "01 01 01 32 00 c8"), 0); /* 0.5 s, 200 events */
     run_ms(490);
     assert_null(event(A, SET_TERMINATED));
     run_ms(20);

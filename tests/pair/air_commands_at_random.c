@@ -10,7 +10,10 @@ enum { N = 3, STEPS = 2500 };
  *   M   two intervals, u16     W  a scan interval and window    C  parameters of a connection
  *   P   advertising properties D  up to 250 octets of data with their length
  *   R   up to 40 random octets     -  first: what ends something is given more rarely */
-static const struct { uint16_t opcode; const char *params; } acts[] = {
+static const struct {
+    uint16_t opcode;
+    const char *params;
+} acts[] = {
     { 0x2036, "<4 P I <8 <4 A <4 7f 01 00 <4 <4 <2" },
     { 0x2036, "<4 P I 07 00 A 00 7f 03 00 03 <4 00" },
     { 0x2036, "<4 13 00 I 07 00 A 00 7f 01 00 01 00 00" },
@@ -75,33 +78,38 @@ enum { ACTS = sizeof acts / sizeof *acts };
 /* What takes several commands: a train, a BIG, a sync, a BIG sync, a connection, a CIS. */
 static const char *const scripts[] = {
     "2036 00 00 00 I 07 00 A 00 7f 01 00 01 01 00;203e 00 M 00 00;2040 01 00;"
-        "2039 01 01 00 00 00 00",
+    "2039 01 01 00 00 00 00",
     "2068 00 00 01 10 27 00 28 00 0a 00 <5 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-        "00 00",
+    "00 00",
     "2042 00 00 00 00 00 00;2041 00 00 01 00 50 00 50 00;2042 01 00 00 00 00 00;"
-        "2044 00 01 A 00 00 64 00 00",
+    "2044 00 01 A 00 00 64 00 00",
     "206b 02 <2 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 64 00 01 01",
     "2036 01 13 00 I 07 00 A 00 7f 01 00 01 00 00;2039 01 01 01 00 00 00",
     "2042 00 00 00 00 00 00;2043 00 00 A 01 C",
     "2062 07 10 27 00 10 27 00 00 00 00 0a 00 0a 00 01 01 28 00 28 00 02 02 02 02;"
-        "2064 01 00 01 4<2 00",
+    "2064 01 00 01 4<2 00",
     "2066 0<8 01",
 };
 enum { SCRIPTS = sizeof scripts / sizeof *scripts };
 
 /* Accepted once, told of once. */
-static const struct { uint16_t opcode, event; } told[] = {
+static const struct {
+    uint16_t opcode, event;
+} told[] = {
     { 0x2043, 0x3e0a }, { 0x2044, 0x3e0e }, { 0x2064, 0x3e19 }, { 0x2066, 0x3e19 },
     { 0x2068, 0x3e1b }, { 0x206a, 0x3e1c }, { 0x206b, 0x3e1d },
 };
 enum { TOLD = sizeof told / sizeof *told };
 
-static struct { int pending[TOLD]; unsigned reports; } host[N];
+static struct {
+    int pending[TOLD];
+    unsigned reports;
+} host[N];
 
 static void on_event(int who, unsigned code, const uint8_t *e)
 {
     if (code == 0x3e0a && e[3]) {
-        return;                          /* as a peripheral */
+        return; /* as a peripheral */
     }
     host[who].reports += code == 0x3e0d;
     for (int k = 0; k < TOLD; k++) {
@@ -121,7 +129,10 @@ static void on_event(int who, unsigned code, const uint8_t *e)
 
 /* --- parameters ------------------------------------------------------------------------------- */
 
-struct params { uint8_t b[255]; size_t n; };
+struct params {
+    uint8_t b[255];
+    size_t n;
+};
 
 static void put(struct params *p, unsigned octets, uint32_t value)
 {
@@ -150,8 +161,8 @@ static void put_data(struct params *p)
 
 static void put_kind(struct params *p, char kind)
 {
-    static const uint8_t properties[] = { 0, 1, 2, 4, 5, 6, 0x10, 0x12, 0x13, 0x15, 0x1d, 0x20,
-                                          0x40, 0x41, 0x42 };
+    static const uint8_t properties[] = { 0,    1,    2,    4,    5,    6,    0x10, 0x12,
+                                          0x13, 0x15, 0x1d, 0x20, 0x40, 0x41, 0x42 };
     unsigned n;
     switch (kind) {
     case 'A':
@@ -230,7 +241,7 @@ static void act_any(int who)
     unsigned opcode = below(8) ? 0x2002 + below(0x8d) : others[below(14)];
     struct params p;
     put_params(&p, "R");
-    if (below(2) && p.n > 1) {           /* of a connection */
+    if (below(2) && p.n > 1) { /* of a connection */
         p.b[0] = (uint8_t)(HANDLE + below(3));
         p.b[1] = 0;
     }
@@ -309,7 +320,8 @@ static void check_hears(void)
 {
     for (int k = 0; k < N; k++) {
         ask_text(k, 0x203d, "");
-        ask_text(k, 0x2036, "09 00 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 01 "
+        ask_text(k, 0x2036,
+                 "09 00 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 01 "
                  "01 00");
         ask_text(k, 0x2037, "09 03 01 03 02 01 06");
         ask_text(k, 0x2041, "00 00 01 00 10 00 10 00");
@@ -334,7 +346,7 @@ static void check_hears(void)
 
 static void commands(uint64_t seed)
 {
-    enum { ASLEEP_US = 3600u * 1000000u - 60000000u };     /* but for new private addresses */
+    enum { ASLEEP_US = 3600u * 1000000u - 60000000u }; /* but for new private addresses */
     memset(host, 0, sizeof host);
     r.on_event = NULL;
     random_world(seed, N, 50);
@@ -351,7 +363,7 @@ static void commands(uint64_t seed)
         }
         run_for(below(60000));
     }
-    for (int k = 0; k < 2 * N; k++) {    /* a train ends after its BIG */
+    for (int k = 0; k < 2 * N; k++) { /* a train ends after its BIG */
         all_off(k % N);
         run_for(500000);
     }

@@ -6,22 +6,35 @@
 enum { N = 3, LINKS = 3, STREAMS = 8, CREDITS = 6, PATIENCE_US = 45000000 };
 
 /* `mine`: no peer's procedure brings this event.  Vol 4, Part E, 7.7 */
-static const struct { uint16_t opcode, event; bool mine; } procedures[] = {
-    { 0x2016, 0x3e04, true }, { 0x041d, 0x0c, true }, { 0x2032, 0x3e0c, false },
-    { 0x2013, 0x3e03, false }, { 0x2019, 0x08, false }, { 0x206d, 0x3e1f, true },
-    { 0x2077, 0x3e21, true }, { 0x207e, 0x3e23, false },
+static const struct {
+    uint16_t opcode, event;
+    bool mine;
+} procedures[] = {
+    { 0x2016, 0x3e04, true },  { 0x041d, 0x0c, true },    { 0x2032, 0x3e0c, false },
+    { 0x2013, 0x3e03, false }, { 0x2019, 0x08, false },   { 0x206d, 0x3e1f, true },
+    { 0x2077, 0x3e21, true },  { 0x207e, 0x3e23, false },
 };
 enum { KINDS = sizeof procedures / sizeof *procedures, ENCRYPT = 4 };
 enum stream_state { NO_STREAM, CREATING, STREAMING };
 
 static struct {
-    struct { bool on, central; uint64_t since[KINDS]; unsigned sent; uint8_t next, expected; }
-        link[LINKS];
-    struct { uint8_t state; uint64_t since; } stream[STREAMS];
+    struct {
+        bool on, central;
+        uint64_t since[KINDS];
+        unsigned sent;
+        uint8_t next, expected;
+    } link[LINKS];
+    struct {
+        uint8_t state;
+        uint64_t since;
+    } stream[STREAMS];
     bool creates;
 } host[N];
 
-static unsigned le16(const uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
+static unsigned le16(const uint8_t *p)
+{
+    return p[0] | (unsigned)p[1] << 8;
+}
 
 /* A command from inside an event: its answer is not looked at. */
 static void reply(int who, unsigned opcode, const uint8_t *p, size_t n)
@@ -126,7 +139,7 @@ static void on_procedure(int who, unsigned code, const uint8_t *e)
     unsigned i = le16(e + 1) - HANDLE;
     for (int k = 0; k < KINDS; k++) {
         bool same = procedures[k].event == code || (k == ENCRYPT && code == 0x30);
-        bool peers = code == 0x3e21 && e[3] != 2;          /* its reason: not our request */
+        bool peers = code == 0x3e21 && e[3] != 2; /* its reason: not our request */
         if (!same || peers || i >= LINKS || !host[who].link[i].on) {
             continue;
         }
@@ -170,8 +183,27 @@ static void on_data(int who, const uint8_t *p, size_t len)
 static void act_create(int who)
 {
     unsigned peer = ((unsigned)who + 1 + below(N - 1)) % N, interval = 8 + below(30);
-    uint8_t p[25] = { 0x10, 0, 0x10, 0, 0, 0, (uint8_t)(peer + 1), 2, 3, 4, 5, 6, 0,
-                      (uint8_t)interval, 0, (uint8_t)interval, 0, (uint8_t)below(4), 0, 0x2c, 1 };
+    uint8_t p[25] = { 0x10,
+                      0,
+                      0x10,
+                      0,
+                      0,
+                      0,
+                      (uint8_t)(peer + 1),
+                      2,
+                      3,
+                      4,
+                      5,
+                      6,
+                      0,
+                      (uint8_t)interval,
+                      0,
+                      (uint8_t)interval,
+                      0,
+                      (uint8_t)below(4),
+                      0,
+                      0x2c,
+                      1 };
     if (host[who].creates) {
         if (!below(6)) {
             ask(who, 0x200e, p, 0);
@@ -217,9 +249,7 @@ static size_t procedure_params(int k, uint8_t *p)
         p[13] = 2;
         p[14] = 3;
         return 28;
-    case 0x2077:
-        p[2] = 1;
-        return 3;
+    case 0x2077: p[2] = 1; return 3;
     case 0x207e:
         p[2] = 1;
         p[4] = (uint8_t)factor;
@@ -228,8 +258,7 @@ static size_t procedure_params(int k, uint8_t *p)
         p[10] = 0x80;
         p[11] = 2;
         return 12;
-    default:
-        return 2;
+    default: return 2;
     }
 }
 
@@ -249,8 +278,9 @@ static void act_procedure(int who, unsigned i)
 /* LE Set CIG Parameters, LE Create CIS, Disconnect. */
 static void act_stream(int who, unsigned i)
 {
-    static const uint8_t group[] = { 7, 0x10, 0x27, 0, 0x10, 0x27, 0, 0, 0, 0, 10, 0, 10, 0, 2,
-                                     1, 40, 0, 40, 0, 2, 2, 2, 2, 2, 60, 0, 0, 0, 2, 2, 1, 1 };
+    static const uint8_t group[] = { 7, 0x10, 0x27, 0,  0x10, 0x27, 0, 0,  0, 0, 10,
+                                     0, 10,   0,    2,  1,    40,   0, 40, 0, 2, 2,
+                                     2, 2,    2,    60, 0,    0,    0, 2,  2, 1, 1 };
     unsigned s = below(2);
     uint8_t p[5] = { 1, (uint8_t)s, 1, (uint8_t)(HANDLE + i), 0 };
     ask(who, 0x2062, group, sizeof group);

@@ -7,14 +7,26 @@
 enum { LISTENER = 2, N = 3, SYNCED = 4, GROUPS = 2, LATE_US = 3000000, STEPS = 600 };
 enum { NOT_THERE, AWAITED, THERE };
 
-static struct { bool train, big; uint64_t train_off, big_off; } sends[2];
+static struct {
+    bool train, big;
+    uint64_t train_off, big_off;
+} sends[2];
 static struct {
     bool creates, scans, connected;
-    struct { bool on; unsigned of; } sync[SYNCED];
-    struct { int state; unsigned of; } group[GROUPS];
+    struct {
+        bool on;
+        unsigned of;
+    } sync[SYNCED];
+    struct {
+        int state;
+        unsigned of;
+    } group[GROUPS];
 } hears;
 
-static unsigned le16(const uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
+static unsigned le16(const uint8_t *p)
+{
+    return p[0] | (unsigned)p[1] << 8;
+}
 
 static void on_synced(unsigned handle, const uint8_t *address)
 {
@@ -122,8 +134,10 @@ static void act_big(unsigned of)
 {
     char t[160];
     if (sends[of].train && !sends[of].big) {
-        snprintf(t, sizeof t, "00 05 %02x 10 27 00 3c 00 0a 00 %02x 02 00 00 00 00 00 00 00 00 00 "
-                 "00 00 00 00 00 00 00 00 00 00", 1 + below(2), below(3));
+        snprintf(t, sizeof t,
+                 "00 05 %02x 10 27 00 3c 00 0a 00 %02x 02 00 00 00 00 00 00 00 00 00 "
+                 "00 00 00 00 00 00 00 00 00 00",
+                 1 + below(2), below(3));
         sends[of].big = ask_text((int)of, 0x2068, t) == 0;
         sends[of].big_off = woad_air_now(w.air);
     } else if (sends[of].big && !below(8) && ask_text((int)of, 0x206a, "00 16") == 0) {
@@ -157,12 +171,14 @@ static void act_group(void)
     unsigned handle = below(GROUPS), sync = below(SYNCED);
     if (hears.group[handle].state != NOT_THERE && !below(3)) {
         snprintf(t, sizeof t, "%02x", handle);
-        bool there = hears.group[handle].state == THERE;   /* else it is told of */
+        bool there = hears.group[handle].state == THERE; /* else it is told of */
         int status = ask_text(LISTENER, 0x206c, t);
         hears.group[handle].state = !status && there ? NOT_THERE : hears.group[handle].state;
     } else if (hears.group[handle].state == NOT_THERE && hears.sync[sync].on) {
-        snprintf(t, sizeof t, "%02x %02x 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-                 "c8 00 01 01", handle, sync);
+        snprintf(t, sizeof t,
+                 "%02x %02x 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                 "c8 00 01 01",
+                 handle, sync);
         hears.group[handle].state = AWAITED;
         hears.group[handle].of = hears.sync[sync].of;
         if (ask_text(LISTENER, 0x206b, t)) {
@@ -195,16 +211,19 @@ static void trains_begin(uint64_t seed)
     char t[60];
     random_world(seed, N, 0);
     r.on_event = on_event;
-    ask_text(LISTENER, 0x2036, "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 "
+    ask_text(LISTENER, 0x2036,
+             "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 "
              "01 00 00");
     ask_text(LISTENER, 0x2039, "01 01 01 00 00 00");
-    ask_text(0, 0x2043, "00 00 00 03 02 03 04 05 06 01 10 00 10 00 28 00 28 00 00 00 2c 01 00 00 "
+    ask_text(0, 0x2043,
+             "00 00 00 03 02 03 04 05 06 01 10 00 10 00 28 00 28 00 00 00 2c 01 00 00 "
              "00 00");
     run_for(400000);
     assert_true(hears.connected);
     ask_text(LISTENER, 0x205c, "40 00 02 00 00 64 00 00");
     for (int k = 0; k < 2; k++) {
-        ask_text(k, 0x2036, "05 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 01 "
+        ask_text(k, 0x2036,
+                 "05 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 7f 01 00 01 "
                  "09 00");
         snprintf(t, sizeof t, "05 %02x 00 64 00 00 00", 40 + below(60));
         ask_text(k, 0x203e, t);

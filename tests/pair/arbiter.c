@@ -14,15 +14,18 @@ static void connection_update_beside_another_connection(void **state)
         connect_to(A, B, 24, 100);
         run_us(seed * 977);
         connect_to(A, C, 24, 100);
-        assert_int_equal(command(A, 0x2013, seed & 1 ? "40 00 0c 00 0c 00 00 00 64 00 00 00 00 00"
-                                                     : "41 00 0c 00 0c 00 00 00 64 00 00 00 00 00"),
+        assert_int_equal(command(A, 0x2013,
+                                 seed & 1 ? "40 00 0c 00 0c 00 00 00 64 00 00 00 00 00"
+                                          : "41 00 0c 00 0c 00 00 00 64 00 00 00 00 00"),
                          0);
         nothing_lost(3000);
         apart();
     }
 }
 
-static struct { unsigned asked, answered; } events;
+static struct {
+    unsigned asked, answered;
+} events;
 
 static void sniff_events(void *ctx, const struct woad_air_packet *p)
 {
@@ -42,8 +45,13 @@ static void anchors_leave_time_to_each_other(void **state)
         free(w.air);
         w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
         for (int k = 0; k < 3; k++) {
-            struct woad_air_controller_config cfg = { .conns = 2, .acl_count = 4, .acl_len = 251,
-                .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 }, .queue = 65000, .adv_sets = 2 };
+            struct woad_air_controller_config cfg = { .conns = 2,
+                                                      .acl_count = 4,
+                                                      .acl_len = 251,
+                                                      .address = { (uint8_t)(k + 1), 2, 3, 4, 5,
+                                                                   6 },
+                                                      .queue = 65000,
+                                                      .adv_sets = 2 };
             node_add(k, &cfg);
         }
         run_us(seed * 1371);
@@ -54,8 +62,9 @@ static void anchors_leave_time_to_each_other(void **state)
         run_ms(3000);
         assert_in_range(events.asked, 195, 205);
         assert_in_range(events.answered, events.asked - 1, events.asked);
-        assert_int_equal(command(A, 0x2013, seed & 1 ? "40 00 0c 00 0c 00 00 00 64 00 00 00 00 00"
-                                                     : "41 00 0c 00 0c 00 00 00 64 00 00 00 00 00"),
+        assert_int_equal(command(A, 0x2013,
+                                 seed & 1 ? "40 00 0c 00 0c 00 00 00 64 00 00 00 00 00"
+                                          : "41 00 0c 00 0c 00 00 00 64 00 00 00 00 00"),
                          0);
         run_ms(1000);
         memset(&events, 0, sizeof events);
@@ -102,8 +111,14 @@ static void anchors_that_drift_across_each_other(void **state)
     nodes_begin(7);
     for (int k = 0; k < 3; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .conns = 3, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 2,
-            .drift_ppm = (int16_t)(k == B ? 0 : k == A ? 400 : -400) };
+                                                  .conns = 3,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 2,
+                                                  .drift_ppm = (int16_t)(k == B   ? 0
+                                                                         : k == A ? 400
+                                                                                  : -400) };
         node_add(k, &cfg);
     }
     connect_to(A, B, 8, 100);
@@ -118,16 +133,19 @@ static void anchors_that_drift_across_each_other(void **state)
 /* The QoS sets of the Basic Audio Profile, both directions, with and without SDUs. */
 static void cis_beside_its_own_connection(void **state)
 {
-    static const struct { unsigned interval, len, phy, again; } sets[] = {
-        { 10000, 40, 2, 13 }, { 10000, 60, 2, 13 }, { 10000, 80, 2, 13 }, { 10000, 100, 2, 13 },
-        { 10000, 120, 2, 13 }, { 10000, 120, 1, 13 }, { 7500, 30, 2, 13 }, { 7500, 60, 2, 13 },
-        { 7500, 75, 2, 13 }, { 7500, 117, 2, 13 } };
+    static const struct {
+        unsigned interval, len, phy, again;
+    } sets[] = { { 10000, 40, 2, 13 },  { 10000, 60, 2, 13 },  { 10000, 80, 2, 13 },
+                 { 10000, 100, 2, 13 }, { 10000, 120, 2, 13 }, { 10000, 120, 1, 13 },
+                 { 7500, 30, 2, 13 },   { 7500, 60, 2, 13 },   { 7500, 75, 2, 13 },
+                 { 7500, 117, 2, 13 } };
     (void)state;
     for (size_t k = 0; k < 2 * sizeof sets / sizeof *sets; k++) {
         links_begin(1, 2);
         connect_to(A, B, 24, 200);
         assert_int_equal(cig(sets[k / 2].interval, sets[k / 2].len, sets[k / 2].len,
-                             sets[k / 2].phy, sets[k / 2].again), 0);
+                             sets[k / 2].phy, sets[k / 2].again),
+                         0);
         cis(B);
         assert_int_equal(data_path(A, 0), 0);
         for (unsigned n = 0; n < 40; n++) {
@@ -163,7 +181,7 @@ static void cis_created_again_after_it_ended_inside_an_event(void **state)
     links_begin(1, 2);
     connect_to(A, B, 24, 200);
     assert_int_equal(cig(10000, 120, 120, 2, 13), 0);
-    assert_int_equal(data_path(A, 0), 0);                  /* of the configuration: it stays */
+    assert_int_equal(data_path(A, 0), 0); /* of the configuration: it stays */
     for (unsigned round = 0; round < 6; round++) {
         cis(B);
         for (unsigned n = 0; n < 20 + round; n++) {
@@ -215,8 +233,10 @@ static void sync_beside_its_big(void **state)
         run_us(k * 1777);
         big(A, 2, 60, 2);
         sync_to(B, A);
-        assert_int_equal(command(B, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-                                 "00 00 00 64 00 02 01 02"), 0);
+        assert_int_equal(command(B, 0x206b,
+                                 "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                                 "00 00 00 64 00 02 01 02"),
+                         0);
         run_ms(1000);
         assert_non_null(event(B, BIG_SYNC_ESTABLISHED));
         assert_int_equal(event(B, BIG_SYNC_ESTABLISHED)[0], 0);
@@ -241,8 +261,10 @@ static void two_broadcasters_that_listen_to_each_other(void **state)
         sync_to(A, B);
         sync_to(B, A);
         for (int who = A; who <= B; who++) {
-            assert_int_equal(command(who, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-                                     "00 00 00 00 00 64 00 02 01 02"), 0);
+            assert_int_equal(command(who, 0x206b,
+                                     "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                                     "00 00 00 00 00 64 00 02 01 02"),
+                             0);
         }
         run_ms(1000);
         for (int who = A; who <= B; who++) {
@@ -317,8 +339,12 @@ static void peripheral_hung_before_an_anchor(void **state)
     nodes_begin(1);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 2,
-            .drift_ppm = 500 };
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 2,
+                                                  .drift_ppm = 500 };
         node_add(k, &cfg);
     }
     connect_to(A, B, 3200, 3200);
@@ -332,7 +358,11 @@ static void peripheral_hung_before_an_anchor(void **state)
     apart();
 }
 
-static struct { uint64_t end; uint8_t kind, md[2]; size_t wrong; } event_now;
+static struct {
+    uint64_t end;
+    uint8_t kind, md[2];
+    size_t wrong;
+} event_now;
 
 static void sniff_closed_events(void *ctx, const struct woad_air_packet *p)
 {
@@ -357,7 +387,11 @@ static void event_is_closed_without_md(void **state)
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 2 };
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 2 };
         node_add(k, &cfg);
     }
     memset(&event_now, 0, sizeof event_now);

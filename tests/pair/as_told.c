@@ -4,7 +4,10 @@
 
 enum { A = 0, B = 1, REPORT = 0x3e0d, UPDATED = 0x3e03, PHY_UPDATED = 0x3e0c, SUBRATED = 0x3e23 };
 
-static struct { uint8_t features[2], rejected, target[6]; unsigned targets, directed; } seen;
+static struct {
+    uint8_t features[2], rejected, target[6];
+    unsigned targets, directed;
+} seen;
 
 static void sniff_told(void *ctx, const struct woad_air_packet *p)
 {
@@ -32,8 +35,13 @@ static void told_begin(void)
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000,
-            .adv_sets = 2, .crypto = &woad_mbedtls };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 2,
+                                                  .crypto = &woad_mbedtls };
         node_add(k, &cfg);
     }
 }
@@ -58,8 +66,11 @@ static void features_of_both(void **state)
  * both sides can.  5.1.3.1 */
 static void refusal_of_encryption(void **state)
 {
-    static const struct { uint64_t features; bool asks; uint8_t opcode; } cases[] = {
-        { 0, false, 0x0d }, { 0, true, 0x11 }, { 0x09, true, 0x0d } };
+    static const struct {
+        uint64_t features;
+        bool asks;
+        uint8_t opcode;
+    } cases[] = { { 0, false, 0x0d }, { 0, true, 0x11 }, { 0x09, true, 0x0d } };
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         told_begin();
@@ -71,8 +82,10 @@ static void refusal_of_encryption(void **state)
             assert_int_equal(command(A, 0x2016, "40 00"), 0);
         }
         run_ms(200);
-        assert_int_equal(command(A, 0x2019, "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 06 "
-                                 "07 08 09 0a 0b 0c 0d 0e 0f 10"), 0);
+        assert_int_equal(command(A, 0x2019,
+                                 "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 06 "
+                                 "07 08 09 0a 0b 0c 0d 0e 0f 10"),
+                         0);
         run_ms(200);
         assert_int_equal(command(B, 0x201b, "40 00"), 0);
         run_ms(200);
@@ -86,8 +99,10 @@ static void target_until_the_timeout(void **state)
 {
     (void)state;
     told_begin();
-    assert_int_equal(command(B, 0x2027, "00 01 02 03 04 05 06 01 02 03 04 05 06 07 08 09 0a 0b 0c "
-                             "0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f 20"), 0);
+    assert_int_equal(command(B, 0x2027,
+                             "00 01 02 03 04 05 06 01 02 03 04 05 06 07 08 09 0a 0b 0c "
+                             "0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f 20"),
+                     0);
     assert_int_equal(command(B, 0x202e, "05 00"), 0);
     assert_int_equal(command(B, 0x202d, "01"), 0);
     assert_int_equal(command(B, 0x2006, "20 00 20 00 04 02 00 01 02 03 04 05 06 07 00"), 0);
@@ -129,7 +144,10 @@ static int long_data(int who, unsigned len, const char *params)
     return command(who, 0x2039, "01 01 01 00 00 00");
 }
 
-struct chains { unsigned begun, whole, cut, open; bool in; };
+struct chains {
+    unsigned begun, whole, cut, open;
+    bool in;
+};
 
 static void chains_count(struct chains *c)
 {
@@ -157,8 +175,10 @@ static void chains_end(void **state)
     for (unsigned k = 0; k < 2; k++) {
         struct chains c = { 0, 0, 0, 0, false };
         told_begin();
-        assert_int_equal(long_data(B, 1000, "01 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 "
-                                   "00 7f 01 00 01 01 00"), 0);
+        assert_int_equal(long_data(B, 1000,
+                                   "01 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 "
+                                   "00 7f 01 00 01 01 00"),
+                         0);
         if (k) {
             advertise(A);
         }
@@ -183,11 +203,15 @@ static void chains_longer_than_their_interval(void **state)
     struct chains c = { 0, 0, 0, 0, false };
     (void)state;
     told_begin();
-    assert_int_equal(long_data(B, 1650, "01 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 "
-                               "7f 03 00 03 01 00"), 0x45);
+    assert_int_equal(long_data(B, 1650,
+                               "01 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 "
+                               "7f 03 00 03 01 00"),
+                     0x45);
     assert_int_equal(command(B, 0x203c, "01"), 0);
-    assert_int_equal(long_data(B, 1650, "01 00 00 40 01 00 40 01 00 07 00 00 00 00 00 00 00 00 00 "
-                               "7f 03 00 03 01 00"), 0);
+    assert_int_equal(long_data(B, 1650,
+                               "01 00 00 40 01 00 40 01 00 07 00 00 00 00 00 00 00 00 00 "
+                               "7f 03 00 03 01 00"),
+                     0);
     assert_int_equal(command(A, 0x2041, "00 00 04 00 40 01 40 01"), 0);
     assert_int_equal(command(A, 0x2042, "01 00 00 00 00 00"), 0);
     for (unsigned n = 0; n < 200; n++) {
@@ -208,7 +232,7 @@ static void supervision_to_the_event(void **state)
     for (size_t k = 0; k < 4; k++) {
         told_begin();
         connect_to(A, B, 8, timeouts[k]);
-        woad_air_place(w.n[B].c, 900000000, 0, 0);
+        woad_air_move(w.n[B].c, 900000000, 0, 0);
         run_ms(timeouts[k] * 10 - 20);
         assert_null(event(A, DISCONNECTED));
         run_ms(25);
@@ -221,8 +245,9 @@ static void supervision_to_the_event(void **state)
 /* A scanner hears the share of advertising that its window is of its interval.  4.4.3 */
 static void share_of_a_scan_window(void **state)
 {
-    static const struct { unsigned interval, window; } scans[] = { { 16, 16 }, { 160, 16 },
-                                                                   { 160, 80 } };
+    static const struct {
+        unsigned interval, window;
+    } scans[] = { { 16, 16 }, { 160, 16 }, { 160, 80 } };
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         char t[60];
@@ -247,11 +272,14 @@ static void share_of_a_scan_window(void **state)
 /* Instants on both sides of the event counter's 65,535: update, PHYs, subrate, channels. */
 static void counter_that_begins_anew(void **state)
 {
-    static const struct { unsigned opcode; const char *params; unsigned event; } acts[] = {
-        { 0x2013, "40 00 08 00 08 00 02 00 c8 00 00 00 00 00", UPDATED },
-        { 0x2032, "40 00 00 02 02 00 00", PHY_UPDATED },
-        { 0x207e, "40 00 03 00 03 00 01 00 00 00 c8 00", SUBRATED },
-        { 0x2014, "ff ff 0f 00 00", 0 } };
+    static const struct {
+        unsigned opcode;
+        const char *params;
+        unsigned event;
+    } acts[] = { { 0x2013, "40 00 08 00 08 00 02 00 c8 00 00 00 00 00", UPDATED },
+                 { 0x2032, "40 00 00 02 02 00 00", PHY_UPDATED },
+                 { 0x207e, "40 00 03 00 03 00 01 00 00 00 c8 00", SUBRATED },
+                 { 0x2014, "ff ff 0f 00 00", 0 } };
     (void)state;
     for (unsigned k = 0; k < 4; k++) {
         told_begin();

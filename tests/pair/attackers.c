@@ -20,7 +20,8 @@ static const uint8_t length_of[16] = { 1, 7, 7, 17, 17, 2, 17, 11, 17, 8, 17, 2,
 static void order_one(int to, uint8_t code, int delta, unsigned at_us, int method)
 {
     struct woad_security_policy p = policy(method == 1 || method == 3 ? WOAD_IO_KEYBOARD
-                                           : method == 2 ? WOAD_IO_DISPLAY_YES_NO : WOAD_IO_NONE,
+                                           : method == 2              ? WOAD_IO_DISPLAY_YES_NO
+                                                                      : WOAD_IO_NONE,
                                            method != 0 && method != 4, method < 3);
     uint8_t pdu[70] = { code };
     begin(&p, &p);
@@ -34,13 +35,13 @@ static void order_one(int to, uint8_t code, int delta, unsigned at_us, int metho
     settle();
     world_run(w, 300000);
     if (over && (code == 1 || code == 11)) {
-        world_free(w);                   /* another pairing has begun */
+        world_free(w); /* another pairing has begun */
         return;
     }
     int mine = status_of(to), theirs = status_of(1 - to);
     bool ignored = code == 0 || code == 15 || (code == 14 && !delta) ||
                    (code == 11 && to == CENTRAL && !delta) || over ||
-                   (to == PERIPHERAL && at_us < 8000 && code != 1);        /* not begun yet */
+                   (to == PERIPHERAL && at_us < 8000 && code != 1); /* not begun yet */
     if (!ignored && mine == 0 && theirs == 0) {
         /* It came where it had its place, and was overtaken by nothing: keys only. */
         assert_true(code >= 6 && code <= 10);
@@ -54,7 +55,7 @@ static void order_one(int to, uint8_t code, int delta, unsigned at_us, int metho
         assert_null(bond_at(w->device[to].host, 0));
         woad_bond_remove(w->device[1 - to].host, NULL);
         if (mine == WOAD_ETIMEDOUT || theirs == WOAD_ETIMEDOUT) {
-            world_free(w);               /* one was not told, and waited for 30 s */
+            world_free(w); /* one was not told, and waited for 30 s */
             return;
         }
         again();
@@ -88,9 +89,9 @@ static void order_matrix(void **state)
 /* p - y: the other point of the same X. */
 static void negate(uint8_t y[32])
 {
-    static const uint8_t p[32] = {
-        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    static const uint8_t p[32] = { 0xff, 0xff, 0xff, 0xff, 0,    0,    0,    1,    0,    0,    0,
+                                   0,    0,    0,    0,    0,    0,    0,    0,    0,    0xff, 0xff,
+                                   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
     int borrow = 0;
     for (int n = 31; n >= 0; n--) {
         int d = p[n] - y[n] - borrow;
@@ -103,9 +104,10 @@ static void negate(uint8_t y[32])
  * that are none, our own key, our own X with the other Y, the key that everybody knows. */
 static void public_keys(void **state)
 {
-    static const uint8_t debug[32] = { 0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38, 0x74, 0xc9,
-        0xb3, 0xe3, 0xd2, 0x10, 0x3f, 0x50, 0x4a, 0xff, 0x60, 0x7b, 0xeb, 0x40, 0xb7, 0x99, 0x58,
-        0x99, 0xb8, 0xa6, 0xcd, 0x3c, 0x1a, 0xbd };
+    static const uint8_t debug[32] = { 0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38,
+                                       0x74, 0xc9, 0xb3, 0xe3, 0xd2, 0x10, 0x3f, 0x50,
+                                       0x4a, 0xff, 0x60, 0x7b, 0xeb, 0x40, 0xb7, 0x99,
+                                       0x58, 0x99, 0xb8, 0xa6, 0xcd, 0x3c, 0x1a, 0xbd };
     (void)state;
     for (int to = 0; to < 2; to++) {
         for (int kind = 0; kind < 8; kind++) {
@@ -166,7 +168,8 @@ static void key_sizes(void **state)
             const struct seen *s = device_find(&w->device[to], WOAD_EV_SECURITY);
             int status = s ? s->ev.u.security.status : 0;
             int want = size < 7 || size > 16 ? WOAD_SMP_INVALID_PARAMETERS
-                     : size < 10 ? WOAD_SMP_KEY_SIZE : 0;
+                       : size < 10           ? WOAD_SMP_KEY_SIZE
+                                             : 0;
             assert_true(want ? status == want : status != WOAD_SMP_KEY_SIZE);
             assert_open();
             world_free(w);
@@ -198,7 +201,7 @@ static void reflection(void **state)
     uint8_t ia[7] = { 0 }, ra[7] = { 0 }, confirm[16], pdu[17] = { 3 }, random[17] = { 4 };
     (void)state;
     begin(&p, &p);
-    world_pump(w);                       /* the request is out; from here on the peer is ours */
+    world_pump(w); /* the request is out; from here on the peer is ours */
     side[CENTRAL].nonce[0] = 0;
     forge(CENTRAL, pres, sizeof pres);
     flip(ia + 1, w->device[CENTRAL].addr.octet, 6);
@@ -238,8 +241,8 @@ static void crypto_fails(void **state)
     attacked = true;
     for (int method = 0; method < 4; method++) {
         for (unsigned at = 1;; at++) {
-            struct woad_security_policy p = policy(method & 1 ? WOAD_IO_KEYBOARD : WOAD_IO_NONE,
-                                                   method & 1, method < 2);
+            struct woad_security_policy p =
+                policy(method & 1 ? WOAD_IO_KEYBOARD : WOAD_IO_NONE, method & 1, method < 2);
             begin(&p, &p);
             displayed = 5;
             fail_at = at;
@@ -247,7 +250,7 @@ static void crypto_fails(void **state)
             bool failed = !fail_at;
             fail_at = 0;
             if (!failed || (status_of(0) == 0 && status_of(1) == 0 && at < 3)) {
-                assert_int_equal(status_of(0), 0);         /* at first, another key was tried */
+                assert_int_equal(status_of(0), 0); /* at first, another key was tried */
                 world_free(w);
                 if (!failed) {
                     break;
@@ -271,15 +274,16 @@ static void one_method(void **state)
         for (int method = WOAD_METHOD_JUST_WORKS; method <= WOAD_METHOD_COMPARISON; method++) {
             struct woad_security_policy p[2];
             for (int k = 0; k < 2; k++) {
-                p[k] = policy(method == WOAD_METHOD_PASSKEY ? WOAD_IO_KEYBOARD
-                              : WOAD_IO_DISPLAY_YES_NO, method != WOAD_METHOD_JUST_WORKS, true);
+                p[k] = policy(
+                    method == WOAD_METHOD_PASSKEY ? WOAD_IO_KEYBOARD : WOAD_IO_DISPLAY_YES_NO,
+                    method != WOAD_METHOD_JUST_WORKS, true);
             }
             p[to].methods = 1 << WOAD_METHOD_COMPARISON;
             begin(&p[0], &p[1]);
             displayed = 8;
             settle();
-            assert_int_equal(status_of(to), method == WOAD_METHOD_COMPARISON
-                                            ? 0 : WOAD_SMP_AUTHENTICATION);
+            assert_int_equal(status_of(to),
+                             method == WOAD_METHOD_COMPARISON ? 0 : WOAD_SMP_AUTHENTICATION);
             assert_int_equal(level(to).encrypted, method == WOAD_METHOD_COMPARISON);
             world_free(w);
         }
@@ -317,7 +321,7 @@ static void identity_takeover(void **state)
         assert_int_equal(woad_disconnect(w->device[1].host, side[1].conn, 0x13), 0);
         world_run(w, 300000);
         again();
-        join(&w->device[2], &w->device[0]);                /* behind a private address */
+        join(&w->device[2], &w->device[0]); /* behind a private address */
         device_forget(&w->device[0]);
         assert_int_equal(woad_pair(w->device[2].host, side[2].conn), 0);
         for (int n = 0; n < 200 && !device_find(&w->device[0], WOAD_EV_SECURITY); n++) {
@@ -350,8 +354,8 @@ static void wrong_oob(void **state)
                 tk[to][octet % 16] ^= 0x40;
                 for (int k = 0; k < 2; k++) {
                     if (!secure) {
-                        assert_int_equal(woad_oob_set_legacy(w->device[k].host, side[k].conn,
-                                                             tk[k]), 0);
+                        assert_int_equal(
+                            woad_oob_set_legacy(w->device[k].host, side[k].conn, tk[k]), 0);
                         continue;
                     }
                     assert_int_equal(woad_oob_make(w->device[1 - k].host), 0);
@@ -364,7 +368,7 @@ static void wrong_oob(void **state)
                 assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
                 memcpy(nonce, side[to].nonce, 16);
                 settle();
-                if (secure) {            /* no random number was drawn, and so none was sent */
+                if (secure) { /* no random number was drawn, and so none was sent */
                     assert_int_equal(status_of(to), WOAD_SMP_CONFIRM);
                     assert_memory_equal(nonce, side[to].nonce, 16);
                 } else {
@@ -412,7 +416,7 @@ static void looks_inside(struct device *d, const struct woad_event *ev)
         assert_non_null(b);
         assert_true(b->has_own_ltk && b->has_peer_ltk && b->key_size == 16);
         struct woad_security now;
-        assert_int_equal(woad_security(d->host, ev->conn, &now), 0);
+        assert_int_equal(woad_conn_security(d->host, ev->conn, &now), 0);
         assert_true(now.encrypted && now.bonded);
         seen_inside++;
     }
@@ -453,7 +457,7 @@ static void key_requests(void **state)
             uint8_t ask[16] = { 4, 0x3e, 13, 5, 0x40, 0 };
             begin(&p, &p);
             if (kind == 4) {
-                world_run(w, 20000);     /* in the middle of it */
+                world_run(w, 20000); /* in the middle of it */
             } else {
                 settle();
             }
@@ -477,9 +481,11 @@ static void key_requests(void **state)
 /* S18: what HCI says of encryption is what there is. */
 static void encryption_events(void **state)
 {
-    static const struct { uint8_t event[8], len; } said[] = {
-        { { 4, 0x08, 4, 0x05, 0x40, 0, 1 }, 7 }, { { 4, 0x08, 4, 0, 0x40, 0, 0 }, 7 },
-        { { 4, 0x30, 3, 0x06, 0x40, 0 }, 6 } };
+    static const struct {
+        uint8_t event[8], len;
+    } said[] = { { { 4, 0x08, 4, 0x05, 0x40, 0, 1 }, 7 },
+                 { { 4, 0x08, 4, 0, 0x40, 0, 0 }, 7 },
+                 { { 4, 0x30, 3, 0x06, 0x40, 0 }, 6 } };
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
@@ -497,8 +503,9 @@ static void encryption_events(void **state)
 /* S8, S18: encryption that begins although nobody has given a key is not believed. */
 static void encryption_unasked(void **state)
 {
-    static const struct { uint8_t event[8], len; } said[] = {
-        { { 4, 0x08, 4, 0, 0x40, 0, 1 }, 7 }, { { 4, 0x30, 3, 0, 0x40, 0 }, 6 } };
+    static const struct {
+        uint8_t event[8], len;
+    } said[] = { { { 4, 0x08, 4, 0, 0x40, 0, 1 }, 7 }, { { 4, 0x30, 3, 0, 0x40, 0 }, 6 } };
     (void)state;
     for (size_t k = 0; k < 2; k++) {
         for (int who = 0; who < 2; who++) {
@@ -543,12 +550,12 @@ static void spoilt_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_method), cmocka_unit_test(identity_takeover),
-        cmocka_unit_test(wrong_oob), cmocka_unit_test(fresh_keys),
-        cmocka_unit_test(bond_in_event),
-        cmocka_unit_test(order_matrix), cmocka_unit_test(public_keys),
-        cmocka_unit_test(key_sizes), cmocka_unit_test(impatient), cmocka_unit_test(reflection),
-        cmocka_unit_test(crypto_fails), cmocka_unit_test(key_requests),
+        cmocka_unit_test(one_method),        cmocka_unit_test(identity_takeover),
+        cmocka_unit_test(wrong_oob),         cmocka_unit_test(fresh_keys),
+        cmocka_unit_test(bond_in_event),     cmocka_unit_test(order_matrix),
+        cmocka_unit_test(public_keys),       cmocka_unit_test(key_sizes),
+        cmocka_unit_test(impatient),         cmocka_unit_test(reflection),
+        cmocka_unit_test(crypto_fails),      cmocka_unit_test(key_requests),
         cmocka_unit_test(encryption_events), cmocka_unit_test(encryption_unasked),
         cmocka_unit_test(spoilt_again),
     };

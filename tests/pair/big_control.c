@@ -7,7 +7,7 @@ enum { A = 0, B = 1, C = 2, SENDS_BIS = 6, BIG_INTERVAL_US = 10000 };
 uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5]);
 
 static struct {
-    uint64_t first_us;                   /* the anchor of event 0 */
+    uint64_t first_us; /* the anchor of event 0 */
     uint8_t chm[5], new_chm[5];
     uint16_t instant;
     bool remaps;
@@ -31,7 +31,7 @@ static void sniff_control(void *ctx, const struct woad_air_packet *p)
     }
     seen.control++;
     seen.wrong += p->channel != csa2_channel(p->access_address, event_of, seen.chm);
-    if (p->pdu[2] == 0) {                /* BIG_CHANNEL_MAP_IND */
+    if (p->pdu[2] == 0) { /* BIG_CHANNEL_MAP_IND */
         seen.remaps = true;
         memcpy(seen.new_chm, p->pdu + 3, sizeof seen.new_chm);
         seen.instant = (uint16_t)(p->pdu[8] | p->pdu[9] << 8);
@@ -48,8 +48,14 @@ static void groups_begin(int n)
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
     for (int k = 0; k < n; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000,
-            .adv_sets = 3, .iso = 8, .crypto = &woad_mbedtls };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 3,
+                                                  .iso = 8,
+                                                  .crypto = &woad_mbedtls };
         node_add(k, &cfg);
     }
 }
@@ -57,8 +63,10 @@ static void groups_begin(int n)
 static int sync_to_big(int who, unsigned handle)
 {
     char t[120];
-    snprintf(t, sizeof t, "%02x 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-             "00 64 00 01 01", handle);
+    snprintf(t, sizeof t,
+             "%02x 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+             "00 64 00 01 01",
+             handle);
     return command(who, 0x206b, t);
 }
 

@@ -5,7 +5,10 @@
 static const struct woad_security_policy weak = { .io = WOAD_IO_NONE, .bond = true };
 static struct woad_security_policy types, shows;
 
-static struct woad *host(int k) { return w->device[k].host; }
+static struct woad *host(int k)
+{
+    return w->device[k].host;
+}
 
 /* Two friends with an authenticated bond.  Returns the peripheral's. */
 static struct woad_bond friends(void)
@@ -44,9 +47,9 @@ static void bond_in_the_store(void **state)
         woad_bond_remove(host(0), NULL);
         woad_bond_remove(host(1), NULL);
         w->device[victim].on_event = store;
-        woad_set_security(host(1 - victim), &weak);
+        woad_set_security_policy(host(1 - victim), &weak);
         if (victim == CENTRAL) {
-            kept.has_peer_ltk = 0;       /* it has nothing to encrypt with, so it pairs */
+            kept.has_peer_ltk = 0; /* it has nothing to encrypt with, so it pairs */
         }
         rejoin(CENTRAL);
         side[victim].bonds = wanted = 0;
@@ -92,7 +95,7 @@ static void identity_in_the_store(void **state)
     }
     world_run(w, 1000000);
     assert_int_equal(status_of(1), WOAD_SMP_KEY_REJECTED);
-    assert_int_equal(side[1].bonds, 1);  /* the friend's */
+    assert_int_equal(side[1].bonds, 1); /* the friend's */
     world_free(w);
 }
 
@@ -116,7 +119,7 @@ static void not_evicted(void **state)
         assert_int_equal(woad_pair(a->host, side[2].conn), 0);
         assert_non_null(world_wait(w, &w->device[1], WOAD_EV_SECURITY, 10000000));
         world_run(w, 100000);
-        assert_true(level(1).bonded);    /* among equals the oldest goes */
+        assert_true(level(1).bonded); /* among equals the oldest goes */
         assert_int_equal(woad_disconnect(a->host, side[2].conn, 0x13), 0);
         world_run(w, 1200000);
     }
@@ -127,7 +130,7 @@ static void not_evicted(void **state)
     }
     assert_true(there);
     woad_bond_remove(host(0), NULL);
-    woad_set_security(host(0), &weak);
+    woad_set_security_policy(host(0), &weak);
     device_forget(&w->device[1]);
     join(&w->device[0], &w->device[1]);
     assert_int_equal(woad_pair(host(0), side[0].conn), 0);
@@ -157,7 +160,7 @@ static void no_room_among_stronger(void **state)
     assert_true(level(1).encrypted);
     assert_false(level(1).bonded);
     assert_int_equal(side[1].bonds, 0);
-    assert_int_equal(side[1].gone, 1);   /* what there was of that peer: nothing */
+    assert_int_equal(side[1].gone, 1); /* what there was of that peer: nothing */
     assert_memory_equal(&side[1].bond.peer, &w->device[2].addr, 7);
     assert_null(bond_at(host(1), BOND_PLACES));
     world_free(w);
@@ -168,8 +171,12 @@ static void no_room_among_stronger(void **state)
 static void comes_meanwhile(bool in_memory)
 {
     pair_of(&weak, &weak);
-    struct woad_bond strong = { .key_size = 16, .flags = 3, .has_own_ltk = 1, .has_peer_ltk = 1,
-                                .own_ltk = { 5 }, .peer_ltk = { 5 } };
+    struct woad_bond strong = { .key_size = 16,
+                                .flags = 3,
+                                .has_own_ltk = 1,
+                                .has_peer_ltk = 1,
+                                .own_ltk = { 5 },
+                                .peer_ltk = { 5 } };
     strong.peer = w->device[CENTRAL].addr;
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
     world_run(w, 20000);
@@ -198,7 +205,7 @@ static void stronger_meanwhile(void **state)
  * peer that is stronger: it stays, in the store too. */
 static void gives_inside_gone(struct device *d, const struct woad_event *ev)
 {
-    if (ev->type == WOAD_EV_BOND && ev->u.bond.why == WOAD_BOND_GONE) {
+    if (ev->type == WOAD_EV_BOND && ev->u.bond.change == WOAD_BOND_GONE) {
         d->on_event = on_event;
         assert_int_equal(woad_bond_add(d->host, &kept), 0);
     }
@@ -233,9 +240,10 @@ static void stronger_inside_gone(void **state)
 static void signed_by_a_bond_in_the_store(void **state)
 {
     static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
-    static const struct woad_attr db[] = { WOAD_PRIMARY(&u_service),
-        WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_SIGNED_WRITE,
-                            WOAD_PERM_WRITE | WOAD_PERM_WRITE_SIGNED) };
+    static const struct woad_attr db[] = {
+        WOAD_PRIMARY(&u_service), WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_SIGNED_WRITE,
+                                                      WOAD_PERM_WRITE | WOAD_PERM_WRITE_SIGNED)
+    };
     (void)state;
     for (int none = 0; none < 2; none++) {
         pair_of(&weak, &weak);
@@ -275,7 +283,7 @@ static void just_works_forgets_no_guess(void **state)
     pair_of(&types, &shows);
     for (int n = 0; n < 9; n++) {
         bool guess = n % 3 != 2;
-        woad_set_security(host(CENTRAL), guess ? &types : &none);
+        woad_set_security_policy(host(CENTRAL), guess ? &types : &none);
         again();
         side[CENTRAL].user = guess ? WRONG : YES;
         assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
@@ -286,8 +294,8 @@ static void just_works_forgets_no_guess(void **state)
             assert_int_equal(s->ev.u.attempts.failures, ++most);
         }
     }
-    woad_set_security(host(CENTRAL), &types);
-    again();                             /* the right passkey ends it */
+    woad_set_security_policy(host(CENTRAL), &types);
+    again(); /* the right passkey ends it */
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
     settle();
     const struct seen *s = device_find(&w->device[PERIPHERAL], WOAD_EV_ATTEMPTS);
@@ -299,9 +307,12 @@ static void just_works_forgets_no_guess(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bond_in_the_store), cmocka_unit_test(identity_in_the_store),
-        cmocka_unit_test(not_evicted), cmocka_unit_test(no_room_among_stronger),
-        cmocka_unit_test(stronger_meanwhile), cmocka_unit_test(stronger_inside_gone),
+        cmocka_unit_test(bond_in_the_store),
+        cmocka_unit_test(identity_in_the_store),
+        cmocka_unit_test(not_evicted),
+        cmocka_unit_test(no_room_among_stronger),
+        cmocka_unit_test(stronger_meanwhile),
+        cmocka_unit_test(stronger_inside_gone),
         cmocka_unit_test(signed_by_a_bond_in_the_store),
         cmocka_unit_test(just_works_forgets_no_guess),
     };

@@ -8,21 +8,35 @@
 #include <unistd.h>
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
-#define VALUE(perm) WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, \
-                                             WOAD_PERM_READ | WOAD_PERM_WRITE | (perm))
+#define VALUE(perm) \
+    WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, \
+                             WOAD_PERM_READ | WOAD_PERM_WRITE | (perm))
 /* From 10: values at 12, 15, 18, … */
-static const struct woad_attr served[] = { WOAD_PRIMARY(&u_service), VALUE(0),
-    VALUE(WOAD_PERM_READ_ENCRYPTED), VALUE(WOAD_PERM_WRITE_SIGNED),
+static const struct woad_attr served[] = {
+    WOAD_PRIMARY(&u_service),
+    VALUE(0),
+    VALUE(WOAD_PERM_READ_ENCRYPTED),
+    VALUE(WOAD_PERM_WRITE_SIGNED),
     VALUE(WOAD_PERM_WRITE_SIGNED | WOAD_PERM_WRITE_AUTHENTICATED),
-    VALUE(WOAD_PERM_READ_AUTHORIZED), VALUE(WOAD_PERM_WRITE_AUTHORIZED),
-    VALUE(WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHORIZED) };
-enum { PLAIN = 12, ENCRYPTED = 15, SIGNED = 18, SIGNED_MITM = 21, READ_ASKS = 24, WRITE_ASKS = 27,
-       BOTH_ASK = 30, CHANGED = 8 };
+    VALUE(WOAD_PERM_READ_AUTHORIZED),
+    VALUE(WOAD_PERM_WRITE_AUTHORIZED),
+    VALUE(WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHORIZED)
+};
+enum {
+    PLAIN = 12,
+    ENCRYPTED = 15,
+    SIGNED = 18,
+    SIGNED_MITM = 21,
+    READ_ASKS = 24,
+    WRITE_ASKS = 27,
+    BOTH_ASK = 30,
+    CHANGED = 8
+};
 
 static void serve(void)
 {
-    assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, served,
-                                   sizeof served / sizeof *served, NULL), 0);
+    assert_int_equal(
+        woad_gatt_add(w->device[PERIPHERAL].host, served, sizeof served / sizeof *served, NULL), 0);
 }
 
 static void subscribe(uint16_t value, uint8_t bits)
@@ -30,8 +44,8 @@ static void subscribe(uint16_t value, uint8_t bits)
     uint8_t cccd[2] = { bits, 0 };
     struct device *d = &w->device[CENTRAL];
     device_forget(d);
-    assert_int_equal(woad_gattc_write(d->host, side[CENTRAL].conn, (uint16_t)(value + 1), cccd,
-                                      2), 0);
+    assert_int_equal(woad_gattc_write(d->host, side[CENTRAL].conn, (uint16_t)(value + 1), cccd, 2),
+                     0);
     assert_int_equal(world_wait(w, d, WOAD_EV_GATTC_DONE, 1000000)->ev.u.done.status, 0);
 }
 
@@ -74,7 +88,7 @@ static void subscriptions_kept(void **state)
         assert_int_equal(device_count(&w->device[CENTRAL], WOAD_EV_INDICATION), 0);
         subscribe(ENCRYPTED, round == 0);
     }
-    woad_bond_remove(w->device[CENTRAL].host, NULL);       /* another pairing: as it is then */
+    woad_bond_remove(w->device[CENTRAL].host, NULL); /* another pairing: as it is then */
     rejoin(CENTRAL);
     paired();
     assert_int_equal(subscribed(PLAIN), 0);
@@ -106,7 +120,7 @@ static void subscriptions_outlive(void **state)
         }
         serve();
         if (other) {
-            serve();                     /* there is more of it now */
+            serve(); /* there is more of it now */
         }
         rejoin(CENTRAL);
         paired();
@@ -125,7 +139,7 @@ static void changed_meanwhile(void **state)
     serve();
     paired();
     subscribe(CHANGED, 2);
-    world_run(w, 100000);                /* of what was added since it connected, it is told now */
+    world_run(w, 100000); /* of what was added since it connected, it is told now */
     for (int round = 0; round < 5; round++) {
         assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
         world_run(w, 500000);
@@ -138,7 +152,7 @@ static void changed_meanwhile(void **state)
         device_forget(&w->device[PERIPHERAL]);
         w->device[CENTRAL].deaf = false;
         assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
-        if (round == 1) {                /* the connection is lost before it is confirmed */
+        if (round == 1) { /* the connection is lost before it is confirmed */
             assert_non_null(world_wait(w, &w->device[PERIPHERAL], WOAD_EV_SECURITY, 1000000));
             w->device[CENTRAL].deaf = true;
             world_run(w, 60000);
@@ -195,7 +209,7 @@ static void signed_writes(void **state)
         assert_int_equal(sign(SIGNED), WOAD_EACCES);
         paired();
         device_forget(&w->device[PERIPHERAL]);
-        assert_int_equal(sign(SIGNED), 0);                 /* encrypted: a plain command */
+        assert_int_equal(sign(SIGNED), 0); /* encrypted: a plain command */
         assert_int_equal(written(), 1);
         assert_int_equal(side[CENTRAL].bond.own_signs, 0);
         for (uint32_t n = 0; n < 3; n++) {
@@ -221,8 +235,9 @@ static void signature_sample(void **state)
                                      0xd3, 0x1f, 0xcd, 0xfb, 0xeb, 0x64, 0x1b, 0x61 };
     static const uint8_t sample[] = { 0xd2, 0x12, 0x00, 0x13, 0x37, 0x01, 0x00, 0x00, 0x00,
                                       0xf1, 0x87, 0x1e, 0x93, 0x3c, 0x90, 0x0f, 0xf2 };
-    struct woad_bond bond = { .key_size = 16, .has_csrk = true, .has_own_csrk = true,
-                              .own_signs = 2 };
+    struct woad_bond bond = {
+        .key_size = 16, .has_csrk = true, .has_own_csrk = true, .own_signs = 2
+    };
     (void)state;
     pair_of(&any, &any);
     serve();
@@ -248,13 +263,15 @@ static void signature_sample(void **state)
     assert_int_equal(written(), 1);
     uint8_t longest[WOAD_ATT_VALUE_MAX] = { 0 };
     assert_int_equal(woad_gattc_write_signed(w->device[CENTRAL].host, side[CENTRAL].conn, SIGNED,
-                                             longest, 23 - 14), WOAD_EINVAL);
+                                             longest, 23 - 14),
+                     WOAD_EINVAL);
     assert_int_equal(woad_gattc_write_signed(w->device[CENTRAL].host, side[CENTRAL].conn, SIGNED,
-                                             longest, 23 - 15), 0);
+                                             longest, 23 - 15),
+                     0);
     assert_int_equal(written(), 1);
     assert_int_equal(side[CENTRAL].bond.own_signs, 4);
     world_free(w);
-    for (int encrypted = 0; encrypted < 2; encrypted++) {  /* where it has no place */
+    for (int encrypted = 0; encrypted < 2; encrypted++) { /* where it has no place */
         pair_of(&any, &any);
         serve();
         bond.has_own_ltk = bond.has_peer_ltk = true;
@@ -302,19 +319,19 @@ static void authorized(void **state)
     pair_of(&any, &any);
     serve();
     d = &w->device[PERIPHERAL];
-    for (int allowed = 0; allowed < 3; allowed++) {        /* 0: nobody is there to say it */
+    for (int allowed = 0; allowed < 3; allowed++) { /* 0: nobody is there to say it */
         int err = allowed == 2 ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
         d->on_event = allowed ? authorizes : on_event;
         yes = allowed == 2;
         asks = 0;
         assert_int_equal(asked_for(false, READ_ASKS), err);
         assert_int_equal(asked_for(true, WRITE_ASKS), err);
-        assert_int_equal(asked_for(true, READ_ASKS + 1), err);             /* its CCCD */
+        assert_int_equal(asked_for(true, READ_ASKS + 1), err); /* its CCCD */
         assert_int_equal(asks, allowed ? 3 : 0);
         assert_int_equal(asked_for(true, READ_ASKS), 0);
         assert_int_equal(asked_for(false, WRITE_ASKS), 0);
         assert_int_equal(asked_for(false, BOTH_ASK), WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
-        assert_int_equal(asks, allowed ? 3 : 0);           /* not of one who may be anybody */
+        assert_int_equal(asks, allowed ? 3 : 0); /* not of one who may be anybody */
         device_forget(d);
         heard(by_uuid, sizeof by_uuid);
         world_run(w, 50000);
@@ -327,7 +344,7 @@ static void authorized(void **state)
         assert_int_equal(device_count(d, WOAD_EV_GATT_WRITE), allowed == 2);
         heard(prepare, sizeof prepare);
         world_run(w, 50000);
-        yes = false;                     /* it is asked again when it is done */
+        yes = false; /* it is asked again when it is done */
         heard(execute, sizeof execute);
         world_run(w, 50000);
         assert_int_equal(device_count(d, WOAD_EV_GATT_WRITE), allowed == 2);
@@ -340,9 +357,11 @@ static void prepared_then_fallen(void **state)
 {
     static const uint8_t prepare[] = { 0x16, 13, 0, 0, 0, 1 }, execute[] = { 0x18, 1 };
     static const uint8_t lost[] = { 4, 0x08, 4, 0x1f, 0x40, 0, 0 };
-    static const struct woad_attr one[] = { WOAD_PRIMARY(&u_service),
+    static const struct woad_attr one[] = {
+        WOAD_PRIMARY(&u_service),
         WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_WRITE, WOAD_PERM_WRITE | WOAD_PERM_WRITE_ENCRYPTED),
-        WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_WRITE, WOAD_PERM_WRITE) };
+        WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_WRITE, WOAD_PERM_WRITE)
+    };
     (void)state;
     for (int falls = 0; falls < 2; falls++) {
         pair_of(&any, &any);
@@ -371,8 +390,10 @@ static void short_key(void **state)
         pair_of(&any, &any);
         assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, sized, 4, NULL), 0);
         for (int k = 0; k < 2; k++) {
-            struct woad_bond b = { .peer = w->device[1 - k].addr, .key_size = size & 31u,
-                                   .flags = WOAD_BOND_SECURE, .has_own_ltk = true,
+            struct woad_bond b = { .peer = w->device[1 - k].addr,
+                                   .key_size = size & 31u,
+                                   .flags = WOAD_BOND_SECURE,
+                                   .has_own_ltk = true,
                                    .has_peer_ltk = true };
             memset(b.own_ltk, 7, size);
             memset(b.peer_ltk, 7, size);
@@ -407,7 +428,8 @@ static void asked_again(void **state)
             rejoin(CENTRAL);
         }
         static const struct woad_attr strict[] = { WOAD_PRIMARY(&u_service),
-            VALUE(WOAD_PERM_READ_AUTHENTICATED | WOAD_PERM_WRITE_ENCRYPTED) };
+                                                   VALUE(WOAD_PERM_READ_AUTHENTICATED |
+                                                         WOAD_PERM_WRITE_ENCRYPTED) };
         assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, strict, 4, NULL), 0);
         device_forget(&w->device[CENTRAL]);
         uint16_t handle = kind == TOO_LITTLE ? 22 : ENCRYPTED;
@@ -423,8 +445,9 @@ static void asked_again(void **state)
         const struct seen *done = device_find(&w->device[CENTRAL], WOAD_EV_GATTC_DONE);
         int status = done->ev.u.done.status;
         assert_int_equal(done->ev.u.done.handle, handle);
-        assert_int_equal(status, kind == PAIRS || kind == BONDED ? 0 : kind == CUT ? WOAD_ECANCELED
-                                 : WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
+        assert_int_equal(status, kind == PAIRS || kind == BONDED ? 0
+                                 : kind == CUT                   ? WOAD_ECANCELED
+                                               : WOAD_ATT_INSUFFICIENT_AUTHENTICATION);
         assert_int_equal(device_count(&w->device[CENTRAL], WOAD_EV_SECURITY), kind != NOT_ASKED);
         assert_int_equal(level(CENTRAL).encrypted, kind != NOT_ASKED && kind != REFUSED);
         world_free(w);
@@ -434,8 +457,9 @@ static void asked_again(void **state)
 /* A long write, refused at its first part. */
 static void written_again(void **state)
 {
-    static const struct woad_attr strict[] = { WOAD_PRIMARY(&u_service),
-        VALUE(WOAD_PERM_READ_AUTHENTICATED | WOAD_PERM_WRITE_ENCRYPTED) };
+    static const struct woad_attr strict[] = {
+        WOAD_PRIMARY(&u_service), VALUE(WOAD_PERM_READ_AUTHENTICATED | WOAD_PERM_WRITE_ENCRYPTED)
+    };
     struct woad_security_policy p = any;
     uint8_t octets[200];
     (void)state;
@@ -443,8 +467,9 @@ static void written_again(void **state)
     pair_of(&p, &any);
     assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, strict, 4, NULL), 0);
     memset(octets, 0x5a, sizeof octets);
-    assert_int_equal(woad_gattc_write_long(w->device[CENTRAL].host, side[CENTRAL].conn,
-                                      PLAIN, octets, sizeof octets, false), 0);
+    assert_int_equal(woad_gattc_write_long(w->device[CENTRAL].host, side[CENTRAL].conn, PLAIN,
+                                           octets, sizeof octets, false),
+                     0);
     const struct seen *s = world_wait(w, &w->device[PERIPHERAL], WOAD_EV_GATT_WRITE, 3000000);
     assert_non_null(s);
     assert_int_equal(s->ev.u.gatt_write.len, sizeof octets);
@@ -469,8 +494,8 @@ static void impostor(void **state)
             p.trust_unencrypted = kind == TRUSTED;
             pair_of(&p, &p);
             struct device *mine = &w->device[client], *other = &w->device[1 - client];
-            assert_int_equal(woad_gatt_add(other->host, served, sizeof served / sizeof *served,
-                                           NULL), 0);
+            assert_int_equal(
+                woad_gatt_add(other->host, served, sizeof served / sizeof *served, NULL), 0);
             paired();
             rejoin(CENTRAL);
             if (kind != GENUINE) {
@@ -481,11 +506,11 @@ static void impostor(void **state)
             uint16_t conn = side[client].conn;
             assert_int_equal(woad_gattc_write_command(mine->host, conn, PLAIN, "x", 1),
                              kind == TRUSTED ? 0 : WOAD_EACCES);
-            if (kind != GENUINE) {       /* he speaks first */
-                assert_int_equal(woad_gatt_notify(other->host, side[1 - client].conn, PLAIN, "lie",
-                                                  3), 0);
-                assert_int_equal(woad_gatt_indicate(other->host, side[1 - client].conn, PLAIN,
-                                                    "lie", 3), 0);
+            if (kind != GENUINE) { /* he speaks first */
+                assert_int_equal(
+                    woad_gatt_notify(other->host, side[1 - client].conn, PLAIN, "lie", 3), 0);
+                assert_int_equal(
+                    woad_gatt_indicate(other->host, side[1 - client].conn, PLAIN, "lie", 3), 0);
                 world_run(w, 300000);
             }
             int refused = kind == IMPOSTOR ? WOAD_EACCES : 0;
@@ -510,7 +535,7 @@ static void impostor(void **state)
                 assert_int_equal(device_count(mine, WOAD_EV_SECURITY), 1);
             } else if (kind == IMPOSTOR) {
                 assert_int_equal(woad_gattc_write_command(mine->host, conn, PLAIN, "x", 1),
-                                 WOAD_ENOTCONN);           /* its indication was not confirmed */
+                                 WOAD_ENOTCONN); /* its indication was not confirmed */
             }
             world_free(w);
         }
@@ -545,7 +570,8 @@ static void presses(void **state)
                 world_run(w, both ? 25000000 : 100000);
             }
             assert_int_equal(woad_keypress(w->device[PERIPHERAL].host, side[PERIPHERAL].conn,
-                                           WOAD_KEYPRESS_DIGIT), WOAD_ENOENT);
+                                           WOAD_KEYPRESS_DIGIT),
+                             WOAD_ENOENT);
             assert_int_equal(device_count(&w->device[PERIPHERAL], WOAD_EV_KEYPRESS), both ? 5 : 0);
             settle();
             assert_int_equal(status_of(CENTRAL), 0);
@@ -587,7 +613,7 @@ static void attempts_outlive(void **state)
         w->device[PERIPHERAL].on_event = kept_in_file;
         uint64_t wait = run ? 250000ull << (run - 1) : 0;
         assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
-        if (run) {                       /* its host does not know that it is to wait */
+        if (run) { /* its host does not know that it is to wait */
             settle();
             assert_int_equal(status_of(CENTRAL), WOAD_SECURITY_PEER | WOAD_SMP_REPEATED_ATTEMPTS);
             world_run(w, wait);
@@ -607,12 +633,17 @@ static void attempts_outlive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(subscriptions_kept), cmocka_unit_test(subscriptions_outlive),
-        cmocka_unit_test(changed_meanwhile), cmocka_unit_test(signed_writes),
-        cmocka_unit_test(signature_sample), cmocka_unit_test(authorized),
-        cmocka_unit_test(prepared_then_fallen), cmocka_unit_test(short_key),
+        cmocka_unit_test(subscriptions_kept),
+        cmocka_unit_test(subscriptions_outlive),
+        cmocka_unit_test(changed_meanwhile),
+        cmocka_unit_test(signed_writes),
+        cmocka_unit_test(signature_sample),
+        cmocka_unit_test(authorized),
+        cmocka_unit_test(prepared_then_fallen),
+        cmocka_unit_test(short_key),
         cmocka_unit_test(asked_again),
-        cmocka_unit_test(written_again), cmocka_unit_test(impostor),
+        cmocka_unit_test(written_again),
+        cmocka_unit_test(impostor),
         cmocka_unit_test(presses),
         cmocka_unit_test(attempts_outlive),
     };

@@ -109,8 +109,10 @@ static void host_with_few_buffers(void **state)
     assert_int_equal(command(PERIPHERAL, 0x0c31, "01"), 0);
     for (int again = 0; again < 2; again++) {
         assert_int_equal(command(PERIPHERAL, 0x200a, "01"), 0);
-        assert_int_equal(command(CENTRAL, 0x200d, "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 "
-                                 "00 00 00 64 00 00 00 00 00"), 0);
+        assert_int_equal(command(CENTRAL, 0x200d,
+                                 "10 00 10 00 00 00 02 02 03 04 05 06 00 08 00 08 "
+                                 "00 00 00 64 00 00 00 00 00"),
+                         0);
         run_ms(300);
         assert_int_equal(command(CENTRAL, 0x2022, "40 00 fb 00 90 42"), 0);
         run_ms(200);
@@ -119,7 +121,7 @@ static void host_with_few_buffers(void **state)
             packet(CENTRAL, n, 100);
         }
         run_ms(500);
-        assert_int_equal(arrived(PERIPHERAL, 100), 100);   /* two of three: 64 and 36 */
+        assert_int_equal(arrived(PERIPHERAL, 100), 100); /* two of three: 64 and 36 */
         for (int k = 0; !again && k < 3; k++) {
             static const uint8_t done[] = { 1, 0x35, 0x0c, 5, 1, HANDLE, 0, 2, 0 };
             assert_int_equal(woad_air_rx(w.n[PERIPHERAL].c, done, sizeof done), 0);
@@ -132,8 +134,8 @@ static void host_with_few_buffers(void **state)
         assert_int_equal(command(CENTRAL, 0x0406, "40 00 13"), 0);
         run_ms(3000);
         assert_int_equal(event(CENTRAL, 0x05)[3], WOAD_HCI_LOCAL_HOST_TERMINATED);
-        assert_int_equal(event(PERIPHERAL, 0x05)[3], again ? WOAD_HCI_CONNECTION_TIMEOUT
-                                                           : WOAD_HCI_REMOTE_USER_TERMINATED);
+        assert_int_equal(event(PERIPHERAL, 0x05)[3],
+                         again ? WOAD_HCI_CONNECTION_TIMEOUT : WOAD_HCI_REMOTE_USER_TERMINATED);
     }
     apart();
 }

@@ -4,7 +4,10 @@
 
 enum { A = 0, B = 1, C = 2, PERIODIC_REPORT = 0x3e0f, PAST_RECEIVED = 0x3e18 };
 
-static struct { bool counts; unsigned train, train_bad, bis, bis_bad, told, control; } seen;
+static struct {
+    bool counts;
+    unsigned train, train_bad, bis, bis_bad, told, control;
+} seen;
 
 static void sniff_maps(void *ctx, const struct woad_air_packet *p)
 {
@@ -25,16 +28,22 @@ static void sniff_maps(void *ctx, const struct woad_air_packet *p)
 
 static void maps_begin(int n)
 {
-    struct woad_air_config air = { .seed = 1, .sniff = sniff_maps, .meddle = meddle,
-                                   .around = &w.around };
+    struct woad_air_config air = {
+        .seed = 1, .sniff = sniff_maps, .intercept = meddle, .around = &w.around
+    };
     nodes_begin(1);
     free(w.air);
     memset(&seen, 0, sizeof seen);
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
     for (int k = 0; k < n; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 3, .iso = 8,
-            .crypto = &woad_mbedtls };
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 3,
+                                                  .iso = 8,
+                                                  .crypto = &woad_mbedtls };
         node_add(k, &cfg);
     }
 }
@@ -68,8 +77,10 @@ static void channel_map_of_a_big(void **state)
     train(A, 80);
     big(A, 2, 60, 2);
     sync_to(B, A);
-    assert_int_equal(command(B, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-                             "00 00 00 64 00 02 01 02"), 0);
+    assert_int_equal(command(B, 0x206b,
+                             "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                             "00 00 00 64 00 02 01 02"),
+                     0);
     run_ms(1000);
     assert_int_equal(event(B, BIG_SYNC_ESTABLISHED)[0], 0);
     forget();
@@ -116,7 +127,7 @@ static void sync_that_is_told_of_the_instant(void **state)
         train(A, 80);
         run_us(600000 + k * 12345);
         assert_int_equal(command(A, 0x2014, "ff 03 00 00 00"), 0);
-        run_us(1900000);                 /* of 24 events: 2.4 s */
+        run_us(1900000); /* of 24 events: 2.4 s */
         w.drop_trains = 1;
         assert_int_equal(command(B, 0x2044, "00 09 00 01 02 03 04 05 06 00 00 64 00 00"), 0);
         assert_int_equal(command(B, 0x2041, "00 00 01 00 50 00 50 00"), 0);

@@ -9,11 +9,12 @@ static const uint16_t edges[] = { 23, 24, 246, 247, 248, 251 };
 static size_t all_lengths(const struct end *e, unsigned n)
 {
     const size_t mps = e->other->mps;
-    const size_t lengths[] = { 0, 1, mps - 3, mps - 2, mps - 1, mps, mps + 1, 2 * mps - 3,
-                               2 * mps - 2, 2 * mps - 1, 0, 0, 7 + e->id * 17u, 1 + e->id * 3u };
-    return n < sizeof lengths / sizeof *lengths ? lengths[n]
-         : n == sizeof lengths / sizeof *lengths ? SDU_MAX
-         : (e->id * 2654435761u + n * 40503u) % 3000;
+    const size_t lengths[] = { 0,   1,       mps - 3,         mps - 2,       mps - 1,
+                               mps, mps + 1, 2 * mps - 3,     2 * mps - 2,   2 * mps - 1,
+                               0,   0,       7 + e->id * 17u, 1 + e->id * 3u };
+    return n < sizeof lengths / sizeof *lengths    ? lengths[n]
+           : n == sizeof lengths / sizeof *lengths ? SDU_MAX
+                                                   : (e->id * 2654435761u + n * 40503u) % 3000;
 }
 
 static uint16_t conns[PEERS], theirs[PEERS];
@@ -36,8 +37,9 @@ static void many_begin(struct world **w, uint64_t seed, uint16_t loss)
 static void many_listen(void)
 {
     for (uint16_t j = 0; j < EACH; j++) {
-        struct end like = { .psm = (uint16_t)(0x80 + j), .mtu = SDU_MAX, .mps = edges[j % 6],
-                            .by_sdu = j % 3 == 0 };
+        struct end like = {
+            .psm = (uint16_t)(0x80 + j), .mtu = SDU_MAX, .mps = edges[j % 6], .by_sdu = j % 3 == 0
+        };
         struct woad_coc_params p = end_params(&like);
         assert_int_equal(woad_coc_listen(hub->host, &p), 0);
         for (int i = 0; i < PEERS; i++) {
@@ -70,8 +72,9 @@ static void many_open(struct world *w, unsigned sdus)
         asks->by_sdu = k % 5 == 0;
         struct woad_coc_params p = end_params(asks);
         asks->asked = true;
-        assert_int_equal(woad_coc_connect(asks->d->host, asks->conn, &p, asks->rx, asks->rx_size,
-                                          &asks->cid), 0);
+        assert_int_equal(
+            woad_coc_connect(asks->d->host, asks->conn, &p, asks->rx, asks->rx_size, &asks->cid),
+            0);
     }
     assert_int_equal(all, 36);
     world_pump(w);
@@ -98,7 +101,7 @@ static void many(void **state)
 {
     (void)state;
     many_at(0, 20);
-    many_at(10, 14);                     /* all but the longest, which takes long */
+    many_at(10, 14); /* all but the longest, which takes long */
     many_at(50, 14);
     many_at(200, 15);
 }
@@ -152,21 +155,22 @@ static void ended_in_the_middle(void **state)
         if (round % 60 == 59) {
             int i = round / 60;
             assert_int_equal(woad_disconnect((round % 120 < 60 ? hub : peer[i])->host,
-                                             round % 120 < 60 ? conns[i] : theirs[i], 0x13), 0);
+                                             round % 120 < 60 ? conns[i] : theirs[i], 0x13),
+                             0);
         }
     }
-    world_run(w, 40000000);              /* longer than any request waits */
+    world_run(w, 40000000); /* longer than any request waits */
     for (size_t n = 0; n < n_ends; n++) {
         closed += ends[n].closed;
-        bool lives = ends[n].open && woad_coc_pending(ends[n].d->host, ends[n].conn,
-                                                      ends[n].cid) >= 0;
+        bool lives =
+            ends[n].open && woad_coc_pending(ends[n].d->host, ends[n].conn, ends[n].cid) >= 0;
         assert_true(ends[n].closed || lives);
     }
     assert_true(closed > 100);
-    for (int i = 6; i < PEERS; i++) {    /* those that are left */
+    for (int i = 6; i < PEERS; i++) { /* those that are left */
         assert_int_equal(woad_disconnect(hub->host, conns[i], 0x13), 0);
     }
-    world_run(w, 10000000);              /* who has not heard it waits for the link to time out */
+    world_run(w, 10000000); /* who has not heard it waits for the link to time out */
     for (size_t n = 0; n < n_ends; n++) {
         assert_true(ends[n].closed);
     }
@@ -175,7 +179,7 @@ static void ended_in_the_middle(void **state)
     static uint8_t rx[64];
     const struct woad_coc_params p = { .psm = 0x90, .mtu = 23 };
     channels_join(w, hub, peer[0], 24, &conns[0], &theirs[0]);
-    for (int k = 0; k < 64; k++) {       /* as many as there are */
+    for (int k = 0; k < 64; k++) { /* as many as there are */
         assert_int_equal(woad_coc_connect(hub->host, conns[0], &p, rx, sizeof rx, &cids[k]), 0);
     }
     assert_int_equal(woad_coc_connect(hub->host, conns[0], &p, rx, sizeof rx, &cids[0]),
@@ -244,7 +248,7 @@ static struct world *fast_pair(uint16_t interval, unsigned channels)
         a->other = b;
         b->other = a;
         a->manner = READS;
-        b->manner = RECEIVES_PARTS;      /* so that what has come is known */
+        b->manner = RECEIVES_PARTS; /* so that what has come is known */
         a->len = b->len = longest;
         a->mps = b->mps = 247;
         a->sdus = 1000000;
@@ -274,8 +278,8 @@ static void throughput(void **state)
         uint64_t before = b->got_octets;
         world_run(w, 20000000);
         double rate = (double)(b->got_octets - before) / 20, most = limit_of(intervals[n], 247);
-        print_message("%5.2f ms: %.0f octets/s, %.2f %% of what there is\n",
-                      intervals[n] * 1.25, rate, rate / most * 100);
+        print_message("%5.2f ms: %.0f octets/s, %.2f %% of what there is\n", intervals[n] * 1.25,
+                      rate, rate / most * 100);
         assert_true(rate >= 0.97 * most);
         fast_end(w);
     }
@@ -283,7 +287,8 @@ static void throughput(void **state)
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
 static const struct woad_attr db[] = { WOAD_PRIMARY(&u_service),
-    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_NOTIFY, 0), WOAD_CCCD };
+                                       WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_NOTIFY, 0),
+                                       WOAD_CCCD };
 
 /* From now on the first notifies the second, without end. */
 static void fast_notifications(struct world *w)
@@ -309,8 +314,8 @@ static void throughput_of_notifications(void **state)
         uint64_t before = notified;
         world_run(w, 20000000);
         double rate = (double)(notified - before) / 20, most = limit_of(intervals[n], 244);
-        print_message("%5.2f ms: %.0f octets/s, %.2f %% of what there is\n",
-                      intervals[n] * 1.25, rate, rate / most * 100);
+        print_message("%5.2f ms: %.0f octets/s, %.2f %% of what there is\n", intervals[n] * 1.25,
+                      rate, rate / most * 100);
         assert_true(rate >= 0.97 * most);
         fast_end(w);
     }
@@ -352,7 +357,7 @@ static void halves(void **state)
 static void slow_and_fast(void **state)
 {
     struct world *w = world_new(3, 0);
-    static const uint16_t intervals[] = { 320, 8 };        /* 400 ms, 10 ms */
+    static const uint16_t intervals[] = { 320, 8 }; /* 400 ms, 10 ms */
     (void)state;
     n_ends = 0;
     hub = channels_host(w, 2, 8, 247);
@@ -384,17 +389,16 @@ static void slow_and_fast(void **state)
     print_message("at 400 ms %u octets/s, at 10 ms %u, of %u\n", (unsigned)(slow / 20),
                   (unsigned)(fast / 20), (unsigned)limit_of(8, 247));
     assert_true((double)fast / 20 > 0.8 * limit_of(8, 247));
-    assert_true(slow / 20 > 500);       /* its events are cut short by the other's anchors */
+    assert_true(slow / 20 > 500); /* its events are cut short by the other's anchors */
     fast_end(w);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(many),
-                                        cmocka_unit_test(ended_in_the_middle),
-                                        cmocka_unit_test(throughput),
-                                        cmocka_unit_test(throughput_of_notifications),
-                                        cmocka_unit_test(halves),
-                                        cmocka_unit_test(slow_and_fast) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many),       cmocka_unit_test(ended_in_the_middle),
+        cmocka_unit_test(throughput), cmocka_unit_test(throughput_of_notifications),
+        cmocka_unit_test(halves),     cmocka_unit_test(slow_and_fast)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

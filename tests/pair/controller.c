@@ -74,7 +74,7 @@ static void turns_away(struct device *d, const uint8_t *packet, size_t n)
     if (n > 3 && packet[0] == 1 && (packet[1] | (unsigned)packet[2] << 8) == at_command &&
         at_count && --at_count == 0) {
         assert_int_equal(woad_rx(d->host, failed, sizeof failed), 0);
-        woad_poll(d->host, (uint32_t)(woad_air_now(w->air) / 1000));       /* the other's turn */
+        woad_poll(d->host, (uint32_t)(woad_air_now(w->air) / 1000)); /* the other's turn */
     }
 }
 
@@ -126,13 +126,15 @@ static void late_answers(void **state)
 static void nothing_there(void **state)
 {
     (void)state;
-    for (int offers = 0; offers < 2; offers++) {           /* legacy pairing, too */
+    for (int offers = 0; offers < 2; offers++) { /* legacy pairing, too */
         struct woad_security_policy p = any;
         p.allow_legacy = offers;
         w = world_new(1, 0);
         by_controller = 1;
-        static const struct woad_feature *const few[] = { &woad_central, &woad_security_manager,
-            &woad_keypresses, &woad_controller_crypto, NULL };
+        static const struct woad_feature *const few[] = { &woad_feature_central,
+                                                          &woad_feature_security_manager,
+                                                          &woad_feature_keypresses,
+                                                          &woad_feature_controller_crypto, NULL };
         struct woad_config host = world_host_config(2);
         struct woad_air_controller_config bare = world_controller_config(w, 2);
         host.features = few;
@@ -142,7 +144,7 @@ static void nothing_there(void **state)
         side[0] = (struct side){ .random = 1 };
         d->on_event = on_event;
         by_controller = 0;
-        assert_int_equal(woad_set_security(d->host, &p), 0);
+        assert_int_equal(woad_set_security_policy(d->host, &p), 0);
         add(2, &any);
         join(&w->device[0], &w->device[1]);
         assert_int_equal(woad_pair(d->host, side[0].conn), 0);
@@ -168,7 +170,7 @@ static void points_that_are_none(void **state)
             for (unsigned us = 0; us < 150000; us += 5100) {
                 begin(&p, &p);
                 world_run(w, us);
-                w->device[1 - to].deaf = true;             /* from here on it is ours */
+                w->device[1 - to].deaf = true; /* from here on it is ours */
                 assert_int_equal(woad_rx(w->device[to].host, acl, sizeof acl), 0);
                 settle();
                 if (status_of(to) == WOAD_SMP_DHKEY_CHECK) {
@@ -209,7 +211,7 @@ static void found_unheard(void **state)
     struct woad_security_policy p = policy(WOAD_IO_NONE, false, true);
     struct woad_addr id[2];
     (void)state;
-    for (int kind = 0; kind < 3; kind++) {                 /* 2: and without a library */
+    for (int kind = 0; kind < 3; kind++) { /* 2: and without a library */
         lists = kind ? 3 : 0;
         by_controller = kind == 2 ? 3 : 0;
         w = world_new(5, 0);
@@ -227,7 +229,7 @@ static void found_unheard(void **state)
         assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
         for (int round = 0; round < 3; round++) {
             again();
-            world_run(w, 61000000);      /* another address by now */
+            world_run(w, 61000000); /* another address by now */
             assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
             world_run(w, 100000);
             device_forget(&w->device[0]);
@@ -248,7 +250,7 @@ static void found_unheard(void **state)
             assert_int_equal(status_of(0), 0);
             assert_true(level(0).encrypted && level(0).bonded);
             assert_int_equal(side[0].bonds, 1);
-            if (round == 1) {            /* paired anew, by the addresses that are on the air */
+            if (round == 1) { /* paired anew, by the addresses that are on the air */
                 again();
                 assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
                 settle();
@@ -377,10 +379,13 @@ static void list_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cut_off), cmocka_unit_test(held_up),
-        cmocka_unit_test(late_answers), cmocka_unit_test(nothing_there),
+        cmocka_unit_test(cut_off),
+        cmocka_unit_test(held_up),
+        cmocka_unit_test(late_answers),
+        cmocka_unit_test(nothing_there),
         cmocka_unit_test(points_that_are_none),
-        cmocka_unit_test(found_unheard), cmocka_unit_test(hides_at_once),
+        cmocka_unit_test(found_unheard),
+        cmocka_unit_test(hides_at_once),
         cmocka_unit_test(not_hidden),
         cmocka_unit_test(list_changes),
     };

@@ -8,8 +8,8 @@ struct act {
     const char *name;
     unsigned opcode;
     const char *params;
-    unsigned told;                       /* the event that ends it; 0: none */
-    uint8_t pdu[2];                      /* what the central sends first, and the peripheral */
+    unsigned told;  /* the event that ends it; 0: none */
+    uint8_t pdu[2]; /* what the central sends first, and the peripheral */
 };
 
 static const struct act acts[] = {
@@ -23,13 +23,27 @@ static const struct act acts[] = {
     { "subrate", 0x207e, "40 00 02 00 02 00 00 00 00 00 c8 00", 0x3e23, { 0, 0x26 } },
     /* of a central alone */
     { "channels", 0x2014, "ff ff ff 00 00", 0, { 0, 0 } },
-    { "encryption", 0x2019, "40 00 01 02 03 04 05 06 07 08 34 12 01 02 03 04 05 06 07 08 09 0a 0b "
-      "0c 0d 0e 0f 10", 0x08, { 0x03, 0 } },
-    { "refresh", 0x2019, "40 00 01 02 03 04 05 06 07 08 34 12 01 02 03 04 05 06 07 08 09 0a 0b "
-      "0c 0d 0e 0f 10", 0x30, { 0, 0 } },
+    { "encryption",
+      0x2019,
+      "40 00 01 02 03 04 05 06 07 08 34 12 01 02 03 04 05 06 07 08 09 0a 0b "
+      "0c 0d 0e 0f 10",
+      0x08,
+      { 0x03, 0 } },
+    { "refresh",
+      0x2019,
+      "40 00 01 02 03 04 05 06 07 08 34 12 01 02 03 04 05 06 07 08 09 0a 0b "
+      "0c 0d 0e 0f 10",
+      0x30,
+      { 0, 0 } },
 };
-enum { PARAMETERS = 4, SUBRATE = 7, EITHER = 8, ENCRYPTION = 9, REFRESH = 10,
-       ACTS = sizeof acts / sizeof *acts };
+enum {
+    PARAMETERS = 4,
+    SUBRATE = 7,
+    EITHER = 8,
+    ENCRYPTION = 9,
+    REFRESH = 10,
+    ACTS = sizeof acts / sizeof *acts
+};
 
 /* The hosts answer what they are asked. */
 static void hosts(unsigned ms)
@@ -39,7 +53,7 @@ static void hosts(unsigned ms)
         run_ms(1);
         if (count(PERIPHERAL, 0x3e05) > keys) {
             keys++;
-            command(PERIPHERAL, 0x201a, key);              /* or it is over by now */
+            command(PERIPHERAL, 0x201a, key); /* or it is over by now */
         }
         if (count(CENTRAL, 0x3e06) > params) {
             params++;
@@ -100,7 +114,8 @@ static void refused_in_every_form(void **state)
         for (int who = 0; who < 2; who++) {
             uint8_t pdu = acts[a].pdu[who];
             for (int form = 0; pdu && form < 3; form++) {
-                const char forms[3][3] = { { 0x07, (char)pdu }, { 0x0d, 0x1f },
+                const char forms[3][3] = { { 0x07, (char)pdu },
+                                           { 0x0d, 0x1f },
                                            { 0x11, (char)pdu, 0x1f } };
                 begin(0);
                 w.turn_opcode = pdu;
@@ -132,7 +147,7 @@ static void refused_in_every_form(void **state)
 /* A peer of 4.0: what it does not know is told, or does not matter. */
 static void old_peers(void **state)
 {
-    static const uint64_t first = 1;     /* encryption alone */
+    static const uint64_t first = 1; /* encryption alone */
     (void)state;
     for (size_t a = 0; a < REFRESH; a++) {
         for (int who = 0; who < 2; who++) {
@@ -171,8 +186,7 @@ static void ends(void **state)
                 }
                 hosts(later);
                 assert_int_equal(command(1 - who, 0x0406, "40 00 15"), 0);
-                assert_int_equal(command(1 - who, 0x0406, "40 00 15"),
-                                 WOAD_HCI_COMMAND_DISALLOWED);
+                assert_int_equal(command(1 - who, 0x0406, "40 00 15"), WOAD_HCI_COMMAND_DISALLOWED);
                 if (both) {
                     assert_int_equal(command(who, 0x0406, "40 00 13"), 0);
                 }
@@ -244,8 +258,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_with_each), cmocka_unit_test(refused_in_every_form),
-        cmocka_unit_test(old_peers), cmocka_unit_test(ends), cmocka_unit_test(no_key_ever),
-        cmocka_unit_test(asked_before_it_was_encrypted),
+        cmocka_unit_test(old_peers),      cmocka_unit_test(ends),
+        cmocka_unit_test(no_key_ever),    cmocka_unit_test(asked_before_it_was_encrypted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

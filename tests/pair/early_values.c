@@ -4,14 +4,17 @@
 #include "pairing.h"
 
 static const struct woad_uuid service = WOAD_UUID16(0x180d), type = WOAD_UUID16(0x2a37);
-static const struct woad_attr served[] = { WOAD_PRIMARY(&service),
-    WOAD_CHARACTERISTIC_CCCD(&type, WOAD_PROP_READ | WOAD_PROP_INDICATE, WOAD_PERM_READ) };
+static const struct woad_attr served[] = {
+    WOAD_PRIMARY(&service),
+    WOAD_CHARACTERISTIC_CCCD(&type, WOAD_PROP_READ | WOAD_PROP_INDICATE, WOAD_PERM_READ)
+};
 enum { VALUE = 12 };
 
 static void indicate(const char *value)
 {
     assert_int_equal(woad_gatt_indicate(w->device[PERIPHERAL].host, side[PERIPHERAL].conn, VALUE,
-                                        value, strlen(value)), 0);
+                                        value, strlen(value)),
+                     0);
 }
 
 static void indication_before_encryption(void **state)

@@ -1,24 +1,33 @@
 /* Enhanced ATT: several bearers between the same two, over the air.  Vol 3, Part G, 5.3, 5.4 */
 #include "pairing.h"
 
-enum { ATTRS = 12, FIRST = 14 };         /* behind the server's own */
+enum { ATTRS = 12, FIRST = 14 }; /* behind the server's own */
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
-#define VALUE(props) WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ | WOAD_PROP_WRITE | (props), \
-                                         WOAD_PERM_READ | WOAD_PERM_WRITE)
+#define VALUE(props) \
+    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ | WOAD_PROP_WRITE | (props), \
+                        WOAD_PERM_READ | WOAD_PERM_WRITE)
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u_service),
-    VALUE(0), VALUE(0), VALUE(0), VALUE(0),
-    VALUE(WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE), WOAD_CCCD,
+    VALUE(0),
+    VALUE(0),
+    VALUE(0),
+    VALUE(0),
+    VALUE(WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE),
+    WOAD_CCCD,
 };
 enum { A = FIRST + 2, B = FIRST + 4, C = FIRST + 6, D = FIRST + 8, TOLD = FIRST + 10 };
 
 static struct device *client, *server;
 
 /* What the server was asked, in order. */
-static struct { uint16_t handle; uint8_t request; bool write; } asked[64];
+static struct {
+    uint16_t handle;
+    uint8_t request;
+    bool write;
+} asked[64];
 static size_t n_asked;
-static bool slow;                        /* it answers later */
+static bool slow; /* it answers later */
 
 static void on_server(struct device *d, const struct woad_event *ev)
 {
@@ -99,11 +108,11 @@ static void at_once(void **state)
     slow = true;
     assert_int_equal(read_of(A), 0);
     assert_int_equal(read_of(B), 0);
-    assert_int_equal(read_of(A), 0);     /* behind the first: the same attribute */
+    assert_int_equal(read_of(A), 0); /* behind the first: the same attribute */
     assert_int_equal(read_of(C), 0);
     world_run(w, 300000);
     assert_int_equal(n_asked, 3);
-    assert_int_equal(read_of(3), 0);     /* the name: nobody is asked */
+    assert_int_equal(read_of(3), 0); /* the name: nobody is asked */
     world_run(w, 300000);
     assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 1);
     assert_int_equal(device_find(client, WOAD_EV_GATTC_DONE)->ev.u.done.handle, 3);
@@ -123,7 +132,7 @@ static void at_once(void **state)
     world_run(w, 300000);
     s = device_find(client, WOAD_EV_READ);
     assert_true(s && s->ev.u.value.handle == A && s->data[0] == 'a');
-    assert_int_equal(n_asked, 4);        /* now the second of A */
+    assert_int_equal(n_asked, 4); /* now the second of A */
     assert_int_equal(asked[3].handle, A);
     assert_int_equal(woad_gatt_answer(server->host, conn, 0, "b", 1), 0);
     assert_int_equal(woad_gatt_answer(server->host, conn, 0, "A", 1), 0);
@@ -152,7 +161,7 @@ static void all_kinds(void **state)
     two(5, 5);
     bearers(4);
     server->on_event = on_event;
-    server->own_answers = false;         /* the world's one value */
+    server->own_answers = false; /* the world's one value */
     memset(long_value, 0x5a, sizeof long_value);
     memcpy(server->value, long_value, sizeof long_value);
     server->value_len = sizeof long_value;
@@ -173,12 +182,12 @@ static void all_kinds(void **state)
         assert_int_equal(device_count(client, WOAD_EV_GATTC_DONE), 8);
         assert_int_equal(device_count(client, WOAD_EV_SERVICE), 3);
         assert_int_equal(device_count(client, WOAD_EV_CHARACTERISTIC), 10);
-        bool services = false;           /* have been told, all of them */
+        bool services = false; /* have been told, all of them */
         for (size_t n = 0; n < client->logged; n++) {
             const struct woad_event *ev = &client->log[n].ev;
             assert_true(ev->type != WOAD_EV_GATTC_DONE || ev->u.done.status == 0);
-            services = services || (ev->type == WOAD_EV_GATTC_DONE &&
-                                    ev->u.done.op == WOAD_GATTC_SERVICES);
+            services = services ||
+                       (ev->type == WOAD_EV_GATTC_DONE && ev->u.done.op == WOAD_GATTC_SERVICES);
             assert_true(ev->type != WOAD_EV_SERVICE || !services);
             assert_true(ev->type != WOAD_EV_CHARACTERISTIC || services);
             if (ev->type == WOAD_EV_READ && ev->u.value.handle == A) {
@@ -197,7 +206,7 @@ static void told(void **state)
     (void)state;
     two(5, 5);
     bearers(3);
-    uint8_t value[244] = { 0 };          /* the longest take two frames */
+    uint8_t value[244] = { 0 }; /* the longest take two frames */
     unsigned sent = 0, got = 0;
     for (int turn = 0; turn < 400; turn++) {
         for (;;) {
@@ -238,7 +247,7 @@ static void told_by_those_left(void **state)
 {
     static uint8_t value[244];
     (void)state;
-    buffers = 1;                         /* so that halves wait */
+    buffers = 1; /* so that halves wait */
     two(5, 5);
     bearers(3);
     for (int turn = 0; turn < 30; turn++) {
@@ -248,8 +257,8 @@ static void told_by_those_left(void **state)
             world_run(w, 1000 + (uint64_t)turn * 135);
         }
         bool by = turn % 2;
-        assert_int_equal(woad_eatt_close((by ? client : server)->host,
-                                         side[by ? CENTRAL : PERIPHERAL].conn), 0);
+        assert_int_equal(
+            woad_eatt_close((by ? client : server)->host, side[by ? CENTRAL : PERIPHERAL].conn), 0);
         world_run(w, 3000000);
         device_forget(client);
         device_forget(server);
@@ -273,8 +282,7 @@ static void closed_in_flight(void **state)
         bearers(3);
         slow = true;
         assert_int_equal(read_of(A), 0);
-        assert_int_equal(woad_gattc_write(client->host, side[CENTRAL].conn, B,
-                                          "w", 1), 0);
+        assert_int_equal(woad_gattc_write(client->host, side[CENTRAL].conn, B, "w", 1), 0);
         assert_int_equal(read_of(C), 0);
         assert_int_equal(read_of(D), 0);
         world_run(w, 300000);
@@ -286,7 +294,7 @@ static void closed_in_flight(void **state)
         assert_int_equal(open_now(server), 0);
         assert_int_equal(device_count(client, WOAD_EV_ATT_BEARERS), 3);
         assert_int_equal(device_count(server, WOAD_EV_ATT_BEARERS), 3);
-        for (int n = 0; n < 4; n++) {    /* the one that is out, then those that come again */
+        for (int n = 0; n < 4; n++) { /* the one that is out, then those that come again */
             uint8_t value = (uint8_t)asked[n_asked - 1].handle;
             int err = woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, &value, 1);
             assert_true(err == 0 || n == 3);
@@ -324,19 +332,20 @@ static void too_long_now(void **state)
     assert_int_equal(read_of(B), 0);
     world_run(w, 300000);
     assert_int_equal(n_asked, 2);
-    assert_int_equal(woad_gattc_write(client->host, side[CENTRAL].conn, C, octets,
-                                      sizeof octets), 0);
+    assert_int_equal(woad_gattc_write(client->host, side[CENTRAL].conn, C, octets, sizeof octets),
+                     0);
     assert_int_equal(read_of(D), 0);
     assert_int_equal(woad_eatt_close(client->host, side[CENTRAL].conn), 0);
     world_run(w, 300000);
-    for (int n = 0; n < 2; n++) {        /* the one that is out, and the one that is asked again */
+    for (int n = 0; n < 2; n++) { /* the one that is out, and the one that is asked again */
         assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "x", 1), 0);
         world_run(w, 300000);
     }
     const struct seen *s = NULL;
     for (size_t n = 0; n < client->logged; n++) {
-        s = client->log[n].ev.type == WOAD_EV_GATTC_DONE &&
-            client->log[n].ev.u.done.handle == C ? &client->log[n] : s;
+        s = client->log[n].ev.type == WOAD_EV_GATTC_DONE && client->log[n].ev.u.done.handle == C
+                ? &client->log[n]
+                : s;
     }
     assert_non_null(s);
     assert_int_equal(s->ev.u.done.status, WOAD_EINVAL);
@@ -405,7 +414,7 @@ static void silent(void **state)
     two(5, 5);
     bearers(2);
     slow = true;
-    assert_int_equal(read_of(3), 0);     /* keeps the fixed one busy for a moment */
+    assert_int_equal(read_of(3), 0); /* keeps the fixed one busy for a moment */
     assert_int_equal(read_of(A), 0);
     world_run(w, 300000);
     assert_int_equal(n_asked, 1);
@@ -413,8 +422,8 @@ static void silent(void **state)
     world_run(w, 31000000);
     const struct seen *s = NULL;
     for (size_t n = 0; n < client->logged; n++) {
-        bool it = client->log[n].ev.type == WOAD_EV_GATTC_DONE &&
-                  client->log[n].ev.u.done.handle == A;
+        bool it =
+            client->log[n].ev.type == WOAD_EV_GATTC_DONE && client->log[n].ev.u.done.handle == A;
         s = it ? &client->log[n] : s;
     }
     assert_non_null(s);
@@ -460,11 +469,11 @@ static void raw_bearer(void **state)
     const struct seen *s = device_find(client, WOAD_EV_COC_CLOSED);
     assert_true(s && s->ev.u.coc.status == WOAD_COC_UNKNOWN_PSM);
     device_forget(client);
-    assert_int_equal(woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1,
-                                               &raw), 0);
+    assert_int_equal(
+        woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1, &raw), 0);
     world_run(w, 300000);
     assert_non_null(device_find(client, WOAD_EV_COC_OPEN));
-    say("\x02\x64\x00", 3);             /* Exchange MTU: not here */
+    say("\x02\x64\x00", 3); /* Exchange MTU: not here */
     hears("\x01\x02\x00\x00\x06", 5);
     say("", 0);
     say("\x1e", 1);
@@ -472,16 +481,20 @@ static void raw_bearer(void **state)
     static const char a[] = { 0x0a, A, 0 }, b[] = { 0x0a, B, 0 };
     say(a, 3);
     say(b, 3);
-    assert_int_equal(n_asked, 1);        /* the other one waits in its channel */
+    assert_int_equal(n_asked, 1); /* the other one waits in its channel */
     assert_int_equal(asked[0].handle, A);
     assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "a", 1), 0);
     world_run(w, 300000);
-    hears("\x0b" "a", 2);
+    hears("\x0b"
+          "a",
+          2);
     assert_int_equal(n_asked, 2);
     assert_int_equal(asked[1].handle, B);
     assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "b", 1), 0);
     world_run(w, 300000);
-    hears("\x0b" "b", 2);
+    hears("\x0b"
+          "b",
+          2);
     assert_int_equal(woad_coc_listen(server->host, &p), WOAD_EALREADY);
     over();
 }
@@ -503,8 +516,20 @@ static void on_command(struct device *d, const struct woad_event *ev)
 
 static void comes(char op, uint16_t handle, char value)
 {
-    const uint8_t k[] = { 2, 0x40, 0x20, op == 0x0a ? 9 : 10, 0, op == 0x0a ? 5 : 6, 0, 0x40, 0,
-                          op == 0x0a ? 3 : 4, 0, (uint8_t)op, (uint8_t)handle, 0,
+    const uint8_t k[] = { 2,
+                          0x40,
+                          0x20,
+                          op == 0x0a ? 9 : 10,
+                          0,
+                          op == 0x0a ? 5 : 6,
+                          0,
+                          0x40,
+                          0,
+                          op == 0x0a ? 3 : 4,
+                          0,
+                          (uint8_t)op,
+                          (uint8_t)handle,
+                          0,
                           (uint8_t)value };
     assert_int_equal(woad_rx(server->host, k, sizeof k - (op == 0x0a)), 0);
 }
@@ -527,16 +552,16 @@ static void pulled_from_inside(void **state)
     two(0, 5);
     slow = true;
     commands = 0;
-    assert_int_equal(woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1,
-                                               &raw), 0);
+    assert_int_equal(
+        woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1, &raw), 0);
     world_run(w, 300000);
     server->on_event = on_command;
     comes(0x0a, A, 0);
     pull();
-    comes(0x52, A, 'x');                 /* does not wait for the answer */
+    comes(0x52, A, 'x'); /* does not wait for the answer */
     assert_int_equal(commands, 1);
     pull();
-    comes(0x0a, B, 0);                   /* does, and what is behind it */
+    comes(0x0a, B, 0); /* does, and what is behind it */
     comes(0x52, A, 'y');
     assert_int_equal(commands, 1);
     assert_int_equal(woad_gatt_answer(server->host, side[PERIPHERAL].conn, 0, "a", 1), 0);
@@ -558,21 +583,27 @@ static void prepared_elsewhere(void **state)
     (void)state;
     two(0, 5);
     slow = true;
-    assert_int_equal(woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1,
-                                               &raw), 0);
+    assert_int_equal(
+        woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, mem, 600, 1, &raw), 0);
     world_run(w, 300000);
     say(part, 6);
-    hears("\x17" "\x10" "\x00\x00\x00x", 6);
-    say("\x18\x01", 2);                  /* Execute: the application is asked */
+    hears("\x17"
+          "\x10"
+          "\x00\x00\x00x",
+          6);
+    say("\x18\x01", 2); /* Execute: the application is asked */
     assert_int_equal(n_asked, 1);
     uint16_t bearer = raw;
     uint8_t again[600];
     void *const more[1] = { again };
-    assert_int_equal(woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, more, 600, 1,
-                                               &raw), 0);
+    assert_int_equal(
+        woad_coc_connect_enhanced(client->host, side[CENTRAL].conn, &p, more, 600, 1, &raw), 0);
     world_run(w, 300000);
     say(other, 6);
-    hears("\x01\x16" "\x12" "\x00\x09", 5);             /* Prepare Queue Full */
+    hears("\x01\x16"
+          "\x12"
+          "\x00\x09",
+          5); /* Prepare Queue Full */
     say("\x18\x01", 2);
     hears("\x01\x18\x00\x00\x09", 5);
     raw = bearer;
@@ -585,12 +616,18 @@ static void prepared_elsewhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(at_once), cmocka_unit_test(all_kinds), cmocka_unit_test(told),
+        cmocka_unit_test(at_once),
+        cmocka_unit_test(all_kinds),
+        cmocka_unit_test(told),
         cmocka_unit_test(told_by_those_left),
-        cmocka_unit_test(closed_in_flight), cmocka_unit_test(too_long_now),
-        cmocka_unit_test(collision), cmocka_unit_test(refused),
-        cmocka_unit_test(silent), cmocka_unit_test(raw_bearer),
-        cmocka_unit_test(prepared_elsewhere), cmocka_unit_test(pulled_from_inside),
+        cmocka_unit_test(closed_in_flight),
+        cmocka_unit_test(too_long_now),
+        cmocka_unit_test(collision),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(silent),
+        cmocka_unit_test(raw_bearer),
+        cmocka_unit_test(prepared_elsewhere),
+        cmocka_unit_test(pulled_from_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

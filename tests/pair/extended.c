@@ -9,24 +9,28 @@ static void world(uint64_t seed)
     nodes_begin(seed);
     for (int k = 0; k < 3; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 16384,
-            .adv_sets = 4, .crypto = &woad_mbedtls };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 16384,
+                                                  .adv_sets = 4,
+                                                  .crypto = &woad_mbedtls };
         node_add(k, &cfg);
     }
 }
 
 /* Set `handle`, 100 ms, of these properties and PHYs, SID handle + 3. */
-static unsigned interval = 0xa0;         /* of advertising */
+static unsigned interval = 0xa0; /* of advertising */
 
 static int set_params(int who, unsigned handle, unsigned props, unsigned primary,
                       unsigned secondary, const char *peer)
 {
     char text[200];
     snprintf(text, sizeof text,
-             "%02x %02x %02x %02x 00 00 %02x 00 00 07 00 %s 00 7f %02x 00 %02x %02x 01",
-             handle, props & 255, props >> 8, interval, interval,
-             peer ? peer : "00 00 00 00 00 00 00", primary, secondary,
-             handle + 3);
+             "%02x %02x %02x %02x 00 00 %02x 00 00 07 00 %s 00 7f %02x 00 %02x %02x 01", handle,
+             props & 255, props >> 8, interval, interval, peer ? peer : "00 00 00 00 00 00 00",
+             primary, secondary, handle + 3);
     return command(who, 0x2036, text);
 }
 
@@ -123,10 +127,11 @@ static const uint8_t phys[][2] = { { 1, 1 }, { 1, 2 }, { 1, 3 }, { 3, 3 }, { 3, 
  * pair of PHYs, arrives whole. */
 static void data_lengths(void **state)
 {
-    static const size_t lengths[] = { 0, 1, 191, 229, 230, 243, 244, 245, 246, 458, 490, 1000,
-                                      1650 };
+    static const size_t lengths[] = {
+        0, 1, 191, 229, 230, 243, 244, 245, 246, 458, 490, 1000, 1650
+    };
     (void)state;
-    interval = 0xf0;                     /* 1,650 octets take 120 ms on the coded PHY */
+    interval = 0xf0; /* 1,650 octets take 120 ms on the coded PHY */
     for (size_t p = 0; p < 6; p++) {
         for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
             world(k + 1);
@@ -257,7 +262,7 @@ static void connecting(void **state)
             assert_non_null(event(ADV, 0x3e0a));
             assert_non_null(event(ADV, 0x3e12));
             assert_memory_equal(event(ADV, 0x3e12), "\x00\x01\x40\x00", 4);
-            assert_int_equal(event(SCAN, 0x3e14)[2], 1);           /* always algorithm 2 */
+            assert_int_equal(event(SCAN, 0x3e14)[2], 1); /* always algorithm 2 */
             assert_data_both_ways(ADV, SCAN);
             assert_int_equal(command(SCAN, 0x2030, "40 00"), 0);
             bool used = false;
@@ -348,8 +353,10 @@ static void several_sets(void **state)
     assert_int_equal(legacy, 1u << 0 | 1u << 3);
     /* Connected by legacy PDUs, from a host of legacy commands. */
     assert_int_equal(command(THIRD, 0x200c, "00 00"), 0);
-    assert_int_equal(command(THIRD, 0x200d, "50 00 50 00 00 00 01 02 03 04 05 06 00 10 00 10 00 00 "
-                             "00 64 00 00 00 00 00"), 0);
+    assert_int_equal(command(THIRD, 0x200d,
+                             "50 00 50 00 00 00 01 02 03 04 05 06 00 10 00 10 00 00 "
+                             "00 64 00 00 00 00 00"),
+                     0);
     run_ms(1000);
     assert_non_null(event(THIRD, 0x3e0a));
     assert_memory_equal(event(ADV, 0x3e12), "\x00\x03\x40\x00", 4);
@@ -359,15 +366,20 @@ static void several_sets(void **state)
 /* A set has the power that its host asks for: what is sent, and what it says that it is. */
 static void power(void **state)
 {
-    static const struct { const char *asked; int is; } powers[] = {
-        { "7f", 0 }, { "00", 0 }, { "ec", -20 }, { "0a", 10 }, { "14", 20 }, { "9c", -40 } };
+    static const struct {
+        const char *asked;
+        int is;
+    } powers[] = { { "7f", 0 },  { "00", 0 },  { "ec", -20 },
+                   { "0a", 10 }, { "14", 20 }, { "9c", -40 } };
     (void)state;
     for (size_t k = 0; k < sizeof powers / sizeof *powers; k++) {
         for (int legacy = 0; legacy < 2; legacy++) {
             char text[160];
             world(k);
-            snprintf(text, sizeof text, "00 %s 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 "
-                     "%s 01 00 01 03 00", legacy ? "10" : "40", powers[k].asked);
+            snprintf(text, sizeof text,
+                     "00 %s 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 "
+                     "%s 01 00 01 03 00",
+                     legacy ? "10" : "40", powers[k].asked);
             assert_int_equal(command(ADV, 0x2036, text), 0);
             assert_int_equal(set_data(ADV, 0x2037, 0, 20, 1), 0);
             assert_int_equal(enable(ADV, 0, NULL, NULL), 0);
@@ -412,11 +424,13 @@ static void scan_between_durations(void **state)
     run_ms(900);
     forget();
     run_ms(200);
-    assert_int_equal(w.n[SCAN].logged, 0);                 /* 0.5 of 1.28 s */
+    assert_int_equal(w.n[SCAN].logged, 0); /* 0.5 of 1.28 s */
     assert_int_equal(command(SCAN, 0x2041, "00 00 01 00 50 00 50 00"), 0x0c);
     assert_int_equal(command(SCAN, 0x2005, "01 02 03 04 05 c6"), 0x0c);
-    assert_int_equal(command(SCAN, 0x2043, "00 00 00 01 02 03 04 05 06 01 10 00 10 00 10 00 10 00 "
-                             "00 00 64 00 00 00 00 00"), 0x0c);
+    assert_int_equal(command(SCAN, 0x2043,
+                             "00 00 00 01 02 03 04 05 06 01 10 00 10 00 10 00 10 00 "
+                             "00 00 64 00 00 00 00 00"),
+                     0x0c);
     run_ms(700);
     assert_in_range(count(SCAN, 0x3e0d), 3, 6);
     apart();
@@ -437,7 +451,7 @@ static void scan_times(void **state)
     forget();
     assert_int_equal(command(SCAN, 0x2042, "01 01 32 00 01 00"), 0);
     run_ms(6000);
-    assert_in_range(count(SCAN, 0x3e0d), 4, 5);            /* once a period, by the filter */
+    assert_in_range(count(SCAN, 0x3e0d), 4, 5); /* once a period, by the filter */
     assert_int_equal(count(SCAN, 0x3e11), 0);
     assert_int_equal(command(SCAN, 0x2042, "00 00 00 00 00 00"), 0);
     forget();
@@ -453,14 +467,14 @@ static void refused(void **state)
     world(1);
     assert_int_equal(enable(ADV, 1, NULL, NULL), 0x42);
     assert_int_equal(set_data(ADV, 0x2037, 1, 5, 0), 0x42);
-    assert_int_equal(set_params(ADV, 1, 3, 1, 1, NULL), 0x12);     /* not both, extended */
+    assert_int_equal(set_params(ADV, 1, 3, 1, 1, NULL), 0x12); /* not both, extended */
     assert_int_equal(set_params(ADV, 1, 0x80, 1, 1, NULL), 0x12);
-    assert_int_equal(set_params(ADV, 1, 0, 2, 1, NULL), 0x11);     /* 2M is no primary PHY */
+    assert_int_equal(set_params(ADV, 1, 0, 2, 1, NULL), 0x11); /* 2M is no primary PHY */
     assert_int_equal(set_params(ADV, 1, 0, 1, 4, NULL), 0x11);
     assert_int_equal(set_params(ADV, 0xf0, 0, 1, 1, NULL), 0x12);
     assert_int_equal(set_params(ADV, 1, 1, 1, 1, NULL), 0);
     assert_int_equal(set_data(ADV, 0x2037, 1, 1650, 0), 0);
-    assert_int_equal(enable(ADV, 1, NULL, NULL), 0x12);            /* connectable: no chain */
+    assert_int_equal(enable(ADV, 1, NULL, NULL), 0x12); /* connectable: no chain */
     assert_int_equal(set_data(ADV, 0x2037, 1, 200, 0), 0);
     assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
     assert_int_equal(set_params(ADV, 1, 1, 1, 1, NULL), 0x0c);
@@ -484,8 +498,10 @@ static void data_replaced_in_a_chain(void **state)
 {
     (void)state;
     world(7);
-    assert_int_equal(command(ADV, 0x2036, "01 00 00 a0 00 01 a0 00 01 07 00 00 00 00 00 00 00 00 "
-                             "00 7f 01 00 01 00 00"), 0);                  /* every 41 s */
+    assert_int_equal(command(ADV, 0x2036,
+                             "01 00 00 a0 00 01 a0 00 01 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 00 00"),
+                     0); /* every 41 s */
     assert_int_equal(set_data(ADV, 0x2037, 1, 1500, 1), 0);
     scan(SCAN, 1, 0, 0);
     assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
@@ -517,8 +533,10 @@ static void hours(void **state)
 {
     (void)state;
     world(7);
-    assert_int_equal(command(ADV, 0x2036, "01 00 00 8c db 68 8c db 68 07 00 00 00 00 00 00 00 00 "
-                             "00 7f 01 00 01 00 00"), 0);
+    assert_int_equal(command(ADV, 0x2036,
+                             "01 00 00 8c db 68 8c db 68 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 00 00"),
+                     0);
     assert_int_equal(command(ADV, 0x2037, "01 03 01 03 02 01 06"), 0);
     assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
     run_ms(2000);
@@ -537,8 +555,10 @@ static void scan_requests_unread(void **state)
 {
     (void)state;
     world(9);
-    assert_int_equal(command(ADV, 0x2036, "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 "
-                             "00 7f 01 00 01 00 01"), 0);
+    assert_int_equal(command(ADV, 0x2036,
+                             "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 00 01"),
+                     0);
     assert_int_equal(enable(ADV, 1, NULL, NULL), 0);
     scan(SCAN, 1, 1, 0);
     w.n[ADV].stuck = true;
@@ -557,14 +577,21 @@ static void scan_requests_unread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(data_lengths), cmocka_unit_test(both_phys),
-        cmocka_unit_test(scan_responses), cmocka_unit_test(broken_chains),
-        cmocka_unit_test(connecting), cmocka_unit_test(connecting_whom),
-        cmocka_unit_test(limits), cmocka_unit_test(several_sets), cmocka_unit_test(duplicates),
+        cmocka_unit_test(data_lengths),
+        cmocka_unit_test(both_phys),
+        cmocka_unit_test(scan_responses),
+        cmocka_unit_test(broken_chains),
+        cmocka_unit_test(connecting),
+        cmocka_unit_test(connecting_whom),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(several_sets),
+        cmocka_unit_test(duplicates),
         cmocka_unit_test(power),
         cmocka_unit_test(scan_between_durations),
-        cmocka_unit_test(scan_times), cmocka_unit_test(refused),
-        cmocka_unit_test(data_replaced_in_a_chain), cmocka_unit_test(hours),
+        cmocka_unit_test(scan_times),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(data_replaced_in_a_chain),
+        cmocka_unit_test(hours),
         cmocka_unit_test(scan_requests_unread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,8 +61,7 @@ static void stop_and_start(void **state)
         world_run(w, round * 1500);
         assert_int_equal(woad_stop(c->host), 0);
         assert_non_null(world_wait(w, c, WOAD_EV_DOWN, 2000000));
-        assert_int_equal(device_count(c, WOAD_EV_CONNECT),
-                         device_count(c, WOAD_EV_DISCONNECT));
+        assert_int_equal(device_count(c, WOAD_EV_CONNECT), device_count(c, WOAD_EV_DISCONNECT));
         assert_int_equal(device_count(c, WOAD_EV_SCAN_DONE), round & 1);
         assert_int_equal(woad_start(c->host), 0);
         assert_non_null(world_wait(w, c, WOAD_EV_UP, 100000));
@@ -199,7 +198,7 @@ static void controller_hangs_and_crashes(void **state)
         struct world *w = connected(&p, &c);
         if (crash) {
             woad_air_crash(c->ctl);
-            assert_int_equal(woad_air_say(c->ctl, hardware_error, sizeof hardware_error), 0);
+            assert_int_equal(woad_air_send_event(c->ctl, hardware_error, sizeof hardware_error), 0);
         } else {
             woad_air_hang(c->ctl, true);
             woad_connect(c->host, &p->addr, &params);
@@ -228,10 +227,10 @@ static void controller_lies_about_credits(void **state)
         c->lied_to = true;
         for (unsigned n = 0; n < 300; n++) {
             if (n % 7 == 3) {
-                assert_int_equal(woad_air_say(c->ctl, lies[k], 8), 0);
+                assert_int_equal(woad_air_send_event(c->ctl, lies[k], 8), 0);
             }
             woad_gattc_write_command(c->host, 0, 3, lies, 20);
-            world_run(w, 1000);          /* the controller refuses what it has no room for */
+            world_run(w, 1000); /* the controller refuses what it has no room for */
         }
         woad_stop(c->host);
         world_run(w, 3000000);
@@ -242,8 +241,10 @@ static void controller_lies_about_credits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(controller_goes_silent), cmocka_unit_test(stop_and_start),
-        cmocka_unit_test(vc_hci_cmd_truncate_all), cmocka_unit_test(packets_that_are_nonsense),
+        cmocka_unit_test(controller_goes_silent),
+        cmocka_unit_test(stop_and_start),
+        cmocka_unit_test(vc_hci_cmd_truncate_all),
+        cmocka_unit_test(packets_that_are_nonsense),
         cmocka_unit_test(controller_hangs_and_crashes),
         cmocka_unit_test(controller_lies_about_credits),
     };

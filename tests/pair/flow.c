@@ -11,7 +11,11 @@ static void host_flow_control_without_host_buffer_size(void **state)
     nodes_begin(1);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 8192 };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 8192 };
         node_add(k, &cfg);
     }
     assert_int_equal(command(PERIPHERAL, 0x0c31, "01"), 0);

@@ -51,7 +51,7 @@ static void scan_reports(void **state)
     assert_int_equal(s->ev.u.report.len, sizeof data);
     assert_memory_equal(s->data, data, sizeof data);
     assert_memory_equal(s->ev.u.report.addr.octet, p->addr.octet, 6);
-    assert_in_range(-s->ev.u.report.rssi, 35, 45);         /* 1 m: 40 dB */
+    assert_in_range(-s->ev.u.report.rssi, 35, 45); /* 1 m: 40 dB */
 
     device_forget(c);
     scan.active = true;
@@ -171,7 +171,7 @@ static void supervision_timeout(void **state)
     assert_non_null(s);
     assert_int_equal(s->ev.u.disconnect.reason, WOAD_HCI_CONNECTION_TIMEOUT);
     assert_in_range(woad_air_now(w->air) - at, 2560000 - 31000, 2562000);
-    w->devices = 0;                      /* p is off the air already */
+    w->devices = 0; /* p is off the air already */
     woad_air_detach(c->ctl);
     for (int i = 0; i < 2; i++) {
         device_free(&w->device[i]);
@@ -194,7 +194,7 @@ static void disconnect_reasons(void **state)
         assert_non_null(world_wait(w, p, WOAD_EV_CONNECT, 100000));
         world_run(w, 1000u * (unsigned)round);
         uint16_t conn = device_find(who, WOAD_EV_CONNECT)->ev.conn;
-        assert_int_equal(conn >> 8, round);                /* a number of its own each time */
+        assert_int_equal(conn >> 8, round); /* a number of its own each time */
         assert_int_equal(woad_disconnect(who->host, conn, WOAD_HCI_REMOTE_USER_TERMINATED), 0);
         assert_int_equal(woad_disconnect(who->host, conn, 0x13), WOAD_EALREADY);
         const struct seen *s = world_wait(w, who, WOAD_EV_DISCONNECT, 3000000);
@@ -257,8 +257,9 @@ static void no_public_address(void **state)
     /* The other one changes to a random address while it advertises. */
     assert_int_equal(woad_adv_start(c->host, &fast), 0);
     world_run(w, 100000);
-    assert_int_equal(woad_set_own_address(c->host, WOAD_ADDR_RANDOM,
-                                          (const uint8_t *)"\1\2\3\4\5\6"), WOAD_EINVAL);
+    assert_int_equal(
+        woad_set_own_address(c->host, WOAD_ADDR_RANDOM, (const uint8_t *)"\1\2\3\4\5\6"),
+        WOAD_EINVAL);
     assert_int_equal(woad_set_own_address(c->host, WOAD_ADDR_RANDOM, NULL), 0);
     struct woad_scan_params scan = { 48, 48, true, false, 500, false };
     p->keep_reports = true;
@@ -273,10 +274,14 @@ static void no_public_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connect_at_any_moment), cmocka_unit_test(scan_reports),
-        cmocka_unit_test(scan_stops), cmocka_unit_test(connect_timeout_and_cancel),
-        cmocka_unit_test(all_roles_at_once), cmocka_unit_test(supervision_timeout),
-        cmocka_unit_test(disconnect_reasons), cmocka_unit_test(parameters_change),
+        cmocka_unit_test(connect_at_any_moment),
+        cmocka_unit_test(scan_reports),
+        cmocka_unit_test(scan_stops),
+        cmocka_unit_test(connect_timeout_and_cancel),
+        cmocka_unit_test(all_roles_at_once),
+        cmocka_unit_test(supervision_timeout),
+        cmocka_unit_test(disconnect_reasons),
+        cmocka_unit_test(parameters_change),
         cmocka_unit_test(no_public_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,13 +6,18 @@
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u_service),
-    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY |
-                        WOAD_PROP_INDICATE, WOAD_PERM_READ | WOAD_PERM_WRITE),
+    WOAD_CHARACTERISTIC(&u_value,
+                        WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE,
+                        WOAD_PERM_READ | WOAD_PERM_WRITE),
     WOAD_CCCD,
 };
 enum { VALUE = 12, CCCD = 13 };
 
-struct link { struct world *w; struct device *p, *c; uint16_t pc, cp; };
+struct link {
+    struct world *w;
+    struct device *p, *c;
+    uint16_t pc, cp;
+};
 
 static struct link joined(uint64_t seed, uint16_t loss, uint16_t interval)
 {
@@ -64,8 +69,7 @@ static void long_values(void **state)
         if (loss & 64) {
             assert_int_equal(woad_gattc_exchange_mtu(l.c->host, l.cp), 0);
         }
-        assert_int_equal(woad_gattc_write_long(l.c->host, l.cp, VALUE, big,
-                                          sizeof big, true), 0);
+        assert_int_equal(woad_gattc_write_long(l.c->host, l.cp, VALUE, big, sizeof big, true), 0);
         assert_int_equal(woad_gattc_read(l.c->host, l.cp, VALUE), 0);
         world_run(l.w, 20000000);
         assert_int_equal(device_count(l.c, WOAD_EV_GATTC_DONE), loss & 64 ? 3 : 2);
@@ -196,7 +200,8 @@ static void disconnect_under_traffic(void **state)
         }
         bool by_peripheral = n % 4 != 0;
         assert_int_equal(woad_disconnect(by_peripheral ? l.p->host : l.c->host,
-                                         by_peripheral ? l.pc : l.cp, 0x13), 0);
+                                         by_peripheral ? l.pc : l.cp, 0x13),
+                         0);
         for (unsigned ms = 0; ms < 100; ms++) {
             size_t events = l.p->logged + l.c->logged;
             if (events > WORLD_LOG && !device_find(l.p, WOAD_EV_DISCONNECT) &&
@@ -240,11 +245,13 @@ static void transaction_timeout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(long_values), cmocka_unit_test(notifications_with_back_pressure),
+        cmocka_unit_test(long_values),
+        cmocka_unit_test(notifications_with_back_pressure),
         cmocka_unit_test(indications_in_order),
         cmocka_unit_test(subscriptions_are_the_connections_own),
         cmocka_unit_test(disconnect_with_all_pending),
-        cmocka_unit_test(disconnect_under_traffic), cmocka_unit_test(transaction_timeout),
+        cmocka_unit_test(disconnect_under_traffic),
+        cmocka_unit_test(transaction_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

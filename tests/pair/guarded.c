@@ -12,8 +12,8 @@ static void on_channel(struct device *d, const struct woad_event *ev)
     int k = (int)(d - w->device);
     on_event(d, ev);
     if (ev->type == WOAD_EV_COC_REQUEST) {
-        assert_int_equal(woad_coc_accept(d->host, ev->conn, ev->u.coc.cid,
-                                         rx[k][places[k]++ % 8], 600), 0);
+        assert_int_equal(
+            woad_coc_accept(d->host, ev->conn, ev->u.coc.cid, rx[k][places[k]++ % 8], 600), 0);
     }
 }
 
@@ -34,9 +34,10 @@ static int asks(bool enhanced)
     void *mem[1] = { rx[0][places[0]++ % 8] };
     device_forget(d);
     device_forget(&w->device[PERIPHERAL]);
-    assert_int_equal(enhanced
-        ? woad_coc_connect_enhanced(d->host, side[CENTRAL].conn, &p, mem, 600, 1, &cid)
-        : woad_coc_connect(d->host, side[CENTRAL].conn, &p, mem[0], 600, &cid), 0);
+    assert_int_equal(
+        enhanced ? woad_coc_connect_enhanced(d->host, side[CENTRAL].conn, &p, mem, 600, 1, &cid)
+                 : woad_coc_connect(d->host, side[CENTRAL].conn, &p, mem[0], 600, &cid),
+        0);
     world_run(w, 3000000);
     const struct seen *closed = device_find(d, WOAD_EV_COC_CLOSED);
     assert_true(closed || device_find(d, WOAD_EV_COC_OPEN));
@@ -54,14 +55,16 @@ static void levels(void **state)
         for (int has = 0; has < 4; has++) {
             enum { NOTHING, WEAK, PLAIN, ALL };
             bool secure = has == ALL;
-            struct woad_security_policy p = policy(secure ? WOAD_IO_DISPLAY_YES_NO : WOAD_IO_NONE,
-                                                   secure, secure);
+            struct woad_security_policy p =
+                policy(secure ? WOAD_IO_DISPLAY_YES_NO : WOAD_IO_NONE, secure, secure);
             p.key_size_min = 7;
             pair_of(&p, &p);
             listens((uint8_t)wanted);
             for (int k = 0; k < 2 && has == WEAK; k++) {
-                struct woad_bond b = { .peer = w->device[1 - k].addr, .key_size = 10,
-                                       .has_own_ltk = true, .has_peer_ltk = true };
+                struct woad_bond b = { .peer = w->device[1 - k].addr,
+                                       .key_size = 10,
+                                       .has_own_ltk = true,
+                                       .has_peer_ltk = true };
                 memset(b.own_ltk, 7, 10);
                 memset(b.peer_ltk, 7, 10);
                 assert_int_equal(woad_bond_add(w->device[k].host, &b), 0);
@@ -73,11 +76,11 @@ static void levels(void **state)
                 assert_true(level(PERIPHERAL).encrypted);
             }
             int want = !wanted || has == ALL ? 0
-                     : has == NOTHING ? WOAD_COC_INSUFFICIENT_AUTHENTICATION
-                     : wanted & (WOAD_COC_AUTHENTICATED | WOAD_COC_SECURE)
-                     ? WOAD_COC_INSUFFICIENT_AUTHENTICATION
-                     : wanted & WOAD_COC_KEY_16 && has == WEAK ? WOAD_COC_INSUFFICIENT_KEY_SIZE
-                     : 0;
+                       : has == NOTHING      ? WOAD_COC_INSUFFICIENT_AUTHENTICATION
+                       : wanted & (WOAD_COC_AUTHENTICATED | WOAD_COC_SECURE)
+                           ? WOAD_COC_INSUFFICIENT_AUTHENTICATION
+                       : wanted & WOAD_COC_KEY_16 && has == WEAK ? WOAD_COC_INSUFFICIENT_KEY_SIZE
+                                                                 : 0;
             for (int enhanced = 0; enhanced < 2; enhanced++) {
                 assert_int_equal(asks(enhanced), want);
             }
@@ -111,7 +114,7 @@ static void held(void **state)
         } else if (kind == IMPOSTOR) {
             assert_int_equal(got, WOAD_EACCES);
             assert_null(device_find(&w->device[PERIPHERAL], WOAD_EV_COC_REQUEST));
-        } else {                         /* it has a key, and does not use it */
+        } else { /* it has a key, and does not use it */
             assert_int_equal(got, WOAD_COC_INSUFFICIENT_ENCRYPTION);
         }
         world_free(w);
@@ -137,10 +140,11 @@ static void level_falls(void **state)
         assert_non_null(open);
         memset(secret, 0x5e, sizeof secret);
         assert_int_equal(woad_coc_send(d->host, side[PERIPHERAL].conn, open->ev.u.coc.cid, secret,
-                                       sizeof secret), 0);
+                                       sizeof secret),
+                         0);
         uint8_t packet[600];
         size_t first = woad_tx(d->host, packet, sizeof packet), seen = 0, n;
-        assert_true(first > 100);        /* a part of it is on its way */
+        assert_true(first > 100); /* a part of it is on its way */
         assert_int_equal(woad_rx(d->host, lost, sizeof lost), 0);
         while ((n = woad_tx(d->host, packet, sizeof packet)) > 0) {
             for (size_t m = 9; m < n; m++) {
@@ -180,8 +184,8 @@ static void closed_in_a_frame(void **state)
     uint8_t packet[600];
     size_t first = woad_tx(d->host, packet, sizeof packet), rest = 0, seen = 0, n;
     assert_int_equal(packet[5] + packet[6] * 256, 502);
-    const uint8_t close[] = { 2, 0x40, 0x20, 12, 0, 8, 0, 5, 0, 6, 99, 4, 0, (uint8_t)ours, 0,
-                              (uint8_t)cid, 0 };
+    const uint8_t close[] = { 2, 0x40,          0x20, 12,           0, 8, 0, 5, 0, 6, 99, 4,
+                              0, (uint8_t)ours, 0,    (uint8_t)cid, 0 };
     device_forget(d);
     assert_int_equal(woad_rx(d->host, close, sizeof close), 0);
     assert_non_null(device_find(d, WOAD_EV_COC_CLOSED));
@@ -193,7 +197,7 @@ static void closed_in_a_frame(void **state)
     }
     assert_int_equal(first - 5 + rest, 506);
     assert_int_equal(seen, 0);
-    assert_int_equal(packet[9], 7);      /* the answer, behind it */
+    assert_int_equal(packet[9], 7); /* the answer, behind it */
     world_free(w);
     with_channels = false;
 }

@@ -10,7 +10,7 @@
 
 enum { A = 0, B = 1, TEXT = 1100 };
 
-static uint64_t digest;                  /* of all that has been on the air and to the hosts */
+static uint64_t digest; /* of all that has been on the air and to the hosts */
 
 static void note(const void *octets, size_t len)
 {
@@ -36,8 +36,14 @@ static void begin(const char *profile)
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 60000,
-            .adv_sets = 3, .iso = 6, .crypto = &woad_mbedtls };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 60000,
+                                                  .adv_sets = 3,
+                                                  .iso = 6,
+                                                  .crypto = &woad_mbedtls };
         assert_true(!profile || woad_air_profile(profile, &cfg));
         node_add(k, &cfg);
         command(k, 0x2001, "ff ff ff ff ff 1f 00 00");
@@ -130,14 +136,28 @@ static bool is_extended(unsigned opcode)
  * peer advertises meanwhile, so that the scanner's parameters are seen. */
 static void go_on(bool extended)
 {
-    static const struct { unsigned opcode; const char *params; } of_b[] = {
-        { 0x2006, ADV_PARAMS("20 00", "20 00", "00", "00", "00", "07", "00") }, { 0x200a, "01" },
-        { 0x2036, SET("02", "13") }, { 0x2039, "01 01 02 00 00 00" } };
-    static const struct { unsigned opcode; const char *params; } then[] = {
-        { 0x200a, "01" }, { 0x200c, "01 00" }, { 0x200d, CREATE }, { 0x2011, "00" A6 },
-        { 0x202c, "00" A6 }, { 0x2039, "01 01 01 00 00 00" }, { 0x2040, "01 01" },
-        { 0x2042, "01 00 00 00 00 00" }, { 0x2044, CREATE_SYNC }, { 0x2016, "40 00" },
-        { 0x2064, "01 00 01 40 00" }, { 0x206f, "00 01 01" } };
+    static const struct {
+        unsigned opcode;
+        const char *params;
+    } of_b[] = { { 0x2006, ADV_PARAMS("20 00", "20 00", "00", "00", "00", "07", "00") },
+                 { 0x200a, "01" },
+                 { 0x2036, SET("02", "13") },
+                 { 0x2039, "01 01 02 00 00 00" } };
+    static const struct {
+        unsigned opcode;
+        const char *params;
+    } then[] = { { 0x200a, "01" },
+                 { 0x200c, "01 00" },
+                 { 0x200d, CREATE },
+                 { 0x2011, "00" A6 },
+                 { 0x202c, "00" A6 },
+                 { 0x2039, "01 01 01 00 00 00" },
+                 { 0x2040, "01 01" },
+                 { 0x2042, "01 00 00 00 00 00" },
+                 { 0x2044, CREATE_SYNC },
+                 { 0x2016, "40 00" },
+                 { 0x2064, "01 00 01 40 00" },
+                 { 0x206f, "00 01 01" } };
     size_t n = sizeof then / sizeof *then;
     for (size_t k = 0; k < sizeof of_b / sizeof *of_b; k++) {
         send(B, of_b[k].opcode, of_b[k].params);
@@ -198,7 +218,7 @@ ROWS(iso)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(legacy), cmocka_unit_test(extended), cmocka_unit_test(conn),
+        cmocka_unit_test(legacy),   cmocka_unit_test(extended), cmocka_unit_test(conn),
         cmocka_unit_test(periodic), cmocka_unit_test(iso),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

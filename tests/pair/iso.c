@@ -4,17 +4,30 @@
 #include "nodes.h"
 
 enum { A = 0, B = 1, C = 2 };
-enum { CIS_ESTABLISHED = 0x3e19, CIS_REQUEST = 0x3e1a, BIG_CREATED = 0x3e1b, BIG_ENDED = 0x3e1c,
-       BIG_SYNC = 0x3e1d, BIG_LOST = 0x3e1e, BIG_INFO = 0x3e22 };
+enum {
+    CIS_ESTABLISHED = 0x3e19,
+    CIS_REQUEST = 0x3e1a,
+    BIG_CREATED = 0x3e1b,
+    BIG_ENDED = 0x3e1c,
+    BIG_SYNC = 0x3e1d,
+    BIG_LOST = 0x3e1e,
+    BIG_INFO = 0x3e22
+};
 
 static void world(uint64_t seed, int16_t drift)
 {
     nodes_begin(seed);
     for (int k = 0; k < 3; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000,
-            .adv_sets = 2, .iso = 4, .crypto = &woad_mbedtls,
-            .drift_ppm = (int16_t)(k ? -drift : drift) };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 2,
+                                                  .iso = 4,
+                                                  .crypto = &woad_mbedtls,
+                                                  .drift_ppm = (int16_t)(k ? -drift : drift) };
         node_add(k, &cfg);
         assert_int_equal(command(k, 0x2074, "20 01"), 0);
     }
@@ -24,11 +37,15 @@ static void world(uint64_t seed, int16_t drift)
 static void join(int peer)
 {
     char text[200];
-    assert_int_equal(command(peer, 0x2036, "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 "
-                             "00 7f 01 00 01 00 00"), 0);
+    assert_int_equal(command(peer, 0x2036,
+                             "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 00 00"),
+                     0);
     assert_int_equal(command(peer, 0x2039, "01 01 01 00 00 00"), 0);
-    snprintf(text, sizeof text, "00 00 00 %02x 02 03 04 05 06 01 10 00 10 00 10 00 10 00 00 00 64 "
-             "00 00 00 00 00", peer + 1);
+    snprintf(text, sizeof text,
+             "00 00 00 %02x 02 03 04 05 06 01 10 00 10 00 10 00 10 00 00 00 64 "
+             "00 00 00 00 00",
+             peer + 1);
     assert_int_equal(command(A, 0x2043, text), 0);
     run_ms(300);
     assert_non_null(event(A, 0x3e0a));
@@ -38,8 +55,10 @@ static void join(int peer)
 
 static void encrypt(void)
 {
-    assert_int_equal(command(A, 0x2019, "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 06 07 "
-                             "08 09 0a 0b 0c 0d 0e 0f 10"), 0);
+    assert_int_equal(command(A, 0x2019,
+                             "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 06 07 "
+                             "08 09 0a 0b 0c 0d 0e 0f 10"),
+                     0);
     run_ms(100);
     assert_int_equal(command(B, 0x201a, "40 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10"),
                      0);
@@ -76,7 +95,7 @@ static void streaming(unsigned out, unsigned back, unsigned phy, unsigned again)
         e = event(who, CIS_ESTABLISHED);
         assert_non_null(e);
         assert_int_equal(e[0], 0);
-        assert_int_equal(e[26] | e[27] << 8, 8);           /* 10 ms */
+        assert_int_equal(e[26] | e[27] << 8, 8); /* 10 ms */
         assert_int_equal(count(who, CIS_ESTABLISHED), 1);
     }
     for (int who = 0; who < 2; who++) {
@@ -89,7 +108,10 @@ static void streaming(unsigned out, unsigned back, unsigned phy, unsigned again)
     forget();
 }
 
-static uint8_t sdu_octet(unsigned n, size_t at) { return (uint8_t)(at ? n * 3 + at : n); }
+static uint8_t sdu_octet(unsigned n, size_t at)
+{
+    return (uint8_t)(at ? n * 3 + at : n);
+}
 
 /* An SDU, in as many HCI packets as it takes. */
 static void send(int who, unsigned stream, unsigned n, size_t len)
@@ -159,9 +181,10 @@ static size_t completed(int who)
  * in the clear and not: every one arrives, in its interval. */
 static void connected(void **state)
 {
-    static const struct { unsigned out, back, phy; } sorts[] = {
-        { 120, 120, 2 }, { 40, 40, 1 }, { 250, 0, 2 }, { 0, 155, 1 }, { 252, 252, 2 },
-        { 20, 20, 4 }, { 100, 100, 2 } };
+    static const struct {
+        unsigned out, back, phy;
+    } sorts[] = { { 120, 120, 2 }, { 40, 40, 1 }, { 250, 0, 2 },  { 0, 155, 1 },
+                  { 252, 252, 2 }, { 20, 20, 4 }, { 100, 100, 2 } };
     (void)state;
     for (size_t k = 0; k < sizeof sorts / sizeof *sorts; k++) {
         for (int sealed = 0; sealed < 2; sealed++) {
@@ -275,7 +298,7 @@ static void not_to_be(void **state)
     assert_int_equal(event(A, CIS_ESTABLISHED)[0], 0x0d);
     assert_null(event(B, CIS_ESTABLISHED));
     forget();
-    assert_int_equal(command(B, 0x2001, "ff ff ff f9 ff 1f 00 00"), 0);      /* no LE CIS Request */
+    assert_int_equal(command(B, 0x2001, "ff ff ff f9 ff 1f 00 00"), 0); /* no LE CIS Request */
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
     run_ms(300);
     assert_int_equal(event(A, CIS_ESTABLISHED)[0], WOAD_HCI_UNSUPPORTED_REMOTE);
@@ -320,20 +343,20 @@ static void ended(void **state)
         } else if (how == 2) {
             assert_int_equal(command(A, 0x0406, "40 00 13"), 0);
         } else {
-            woad_air_place(w.n[B].c, 900000000, 0, 0);
+            woad_air_move(w.n[B].c, 900000000, 0, 0);
         }
         run_ms(1500);
         for (int who = 0; who < 2; who++) {
             const uint8_t *e = event(who, 0x05);
             assert_non_null(e);
             assert_memory_equal(e, "\x00\x00\x01", 3);
-            assert_int_equal(e[3], how == 3 ? WOAD_HCI_CONNECTION_TIMEOUT
-                             : who == (how & 1) ? WOAD_HCI_LOCAL_HOST_TERMINATED
-                             : WOAD_HCI_REMOTE_USER_TERMINATED);
+            assert_int_equal(e[3], how == 3           ? WOAD_HCI_CONNECTION_TIMEOUT
+                                   : who == (how & 1) ? WOAD_HCI_LOCAL_HOST_TERMINATED
+                                                      : WOAD_HCI_REMOTE_USER_TERMINATED);
             assert_int_equal(count(who, 0x05), how < 2 ? 1 : 2);
         }
         assert_int_equal(completed(A), 2);
-        if (how < 2) {                   /* and once more */
+        if (how < 2) { /* and once more */
             forget();
             assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), 0);
             run_ms(300);
@@ -350,12 +373,12 @@ static void refused(void **state)
     (void)state;
     world(1, 0);
     assert_int_equal(group(1, 503, 60, 2, 2), WOAD_HCI_UNSUPPORTED);
-    assert_int_equal(group(1, 400, 400, 4, 2), WOAD_HCI_UNSUPPORTED);        /* longer than 10 ms */
+    assert_int_equal(group(1, 400, 400, 4, 2), WOAD_HCI_UNSUPPORTED); /* longer than 10 ms */
     assert_int_equal(group(5, 10, 10, 2, 2), WOAD_HCI_MEMORY_EXCEEDED);
     assert_int_equal(group(1, 60, 60, 8, 2), WOAD_HCI_UNSUPPORTED);
     assert_int_equal(group(1, 60, 60, 2, 31), WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(A, 0x2062, "07 10 27 00 10 27 00 00 00 01 0a 00 0a 00 00"),
-                     WOAD_HCI_UNSUPPORTED);                /* framed */
+                     WOAD_HCI_UNSUPPORTED); /* framed */
     assert_int_equal(command(A, 0x2062, "07 10 27 00 10 27 00 00 00 00 0a 00 0a 00 01"),
                      WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(A, 0x2064, "01 00 01 40 00"), WOAD_HCI_UNKNOWN_CONNECTION);
@@ -387,13 +410,17 @@ static void refused(void **state)
 static void broadcasting(unsigned streams, unsigned len, unsigned phy, unsigned again)
 {
     char text[200];
-    assert_int_equal(command(A, 0x2036, "05 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 "
-                             "7f 01 00 01 09 00"), 0);
+    assert_int_equal(command(A, 0x2036,
+                             "05 00 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 00 "
+                             "7f 01 00 01 09 00"),
+                     0);
     assert_int_equal(command(A, 0x203e, "05 50 00 50 00 00 00"), 0);
     assert_int_equal(command(A, 0x2040, "01 05"), 0);
     assert_int_equal(command(A, 0x2039, "01 01 05 00 00 00"), 0);
-    snprintf(text, sizeof text, "03 05 %02x 10 27 00 %02x %02x 0a 00 %02x %02x 00 00 00 00 00 00 "
-             "00 00 00 00 00 00 00 00 00 00 00 00 00", streams, len & 255, len >> 8, again, phy);
+    snprintf(text, sizeof text,
+             "03 05 %02x 10 27 00 %02x %02x 0a 00 %02x %02x 00 00 00 00 00 00 "
+             "00 00 00 00 00 00 00 00 00 00 00 00 00",
+             streams, len & 255, len >> 8, again, phy);
     assert_int_equal(command(A, 0x2068, text), 0);
     const uint8_t *e = event(A, BIG_CREATED);
     assert_non_null(e);
@@ -421,8 +448,10 @@ static void broadcasting(unsigned streams, unsigned len, unsigned phy, unsigned 
 static void listen(int who, const char *streams)
 {
     char text[200];
-    snprintf(text, sizeof text, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 64 "
-             "00 %s", streams);
+    snprintf(text, sizeof text,
+             "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 64 "
+             "00 %s",
+             streams);
     assert_int_equal(command(who, 0x206b, text), 0);
     run_ms(500);
     const uint8_t *e = event(who, BIG_SYNC);
@@ -439,16 +468,19 @@ static void listen(int who, const char *streams)
  * listens may take some of the streams. */
 static void broadcast(void **state)
 {
-    static const struct { unsigned streams, len, phy; } sorts[] = {
-        { 1, 120, 2 }, { 2, 100, 2 }, { 2, 40, 1 }, { 1, 480, 2 }, { 1, 30, 4 }, { 3, 60, 2 } };
+    static const struct {
+        unsigned streams, len, phy;
+    } sorts[] = { { 1, 120, 2 }, { 2, 100, 2 }, { 2, 40, 1 },
+                  { 1, 480, 2 }, { 1, 30, 4 },  { 3, 60, 2 } };
     (void)state;
     for (size_t k = 0; k < sizeof sorts / sizeof *sorts; k++) {
         size_t lost;
         unsigned last = sorts[k].streams - 1;
         world(k, (int16_t)(k * 40));
         broadcasting(sorts[k].streams, sorts[k].len, sorts[k].phy, 1);
-        listen(B, sorts[k].streams == 1 ? "01 01" : sorts[k].streams == 2 ? "02 01 02"
-                                                                         : "02 01 03");
+        listen(B, sorts[k].streams == 1   ? "01 01"
+                  : sorts[k].streams == 2 ? "02 01 02"
+                                          : "02 01 03");
         listen(C, sorts[k].streams == 1 ? "01 01" : "01 02");
         for (unsigned n = 0; n <= last; n++) {
             char text[60];
@@ -521,8 +553,10 @@ static void broadcast_ended(void **state)
     assert_int_equal(count(B, BIG_LOST), 1);
     assert_null(event(C, BIG_LOST));
     forget();
-    assert_int_equal(command(B, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-                             "00 00 64 00 01 01"), 0);
+    assert_int_equal(command(B, 0x206b,
+                             "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                             "00 00 64 00 01 01"),
+                     0);
     run_ms(1000);
     assert_null(event(B, BIG_SYNC));
     assert_int_equal(command(B, 0x206c, "02"), 0);
@@ -531,7 +565,7 @@ static void broadcast_ended(void **state)
     world(1, 0);
     broadcasting(1, 60, 2, 1);
     listen(B, "01 01");
-    woad_air_place(w.n[A].c, 900000000, 0, 0);
+    woad_air_move(w.n[A].c, 900000000, 0, 0);
     run_ms(950);
     assert_null(event(B, BIG_LOST));
     run_ms(200);
@@ -544,31 +578,49 @@ static void broadcast_refused(void **state)
     (void)state;
     world(1, 0);
     broadcasting(1, 60, 2, 1);
-    assert_int_equal(command(A, 0x2068, "03 05 01 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
-                             "00 00 00 00 00 00 00 00 00 00 00 00"), WOAD_HCI_COMMAND_DISALLOWED);
-    assert_int_equal(command(A, 0x2068, "04 06 01 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
-                             "00 00 00 00 00 00 00 00 00 00 00 00"), 0x42);
-    assert_int_equal(command(A, 0x2068, "04 05 00 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
-                             "00 00 00 00 00 00 00 00 00 00 00 00"), WOAD_HCI_INVALID_PARAMETERS);
-    assert_int_equal(command(A, 0x2068, "04 05 01 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
-                             "00 00 00 00 00 00 00 00 00 00 00 00"), 0x42);        /* one a train */
+    assert_int_equal(command(A, 0x2068,
+                             "03 05 01 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
+                             "00 00 00 00 00 00 00 00 00 00 00 00"),
+                     WOAD_HCI_COMMAND_DISALLOWED);
+    assert_int_equal(command(A, 0x2068,
+                             "04 06 01 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
+                             "00 00 00 00 00 00 00 00 00 00 00 00"),
+                     0x42);
+    assert_int_equal(command(A, 0x2068,
+                             "04 05 00 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
+                             "00 00 00 00 00 00 00 00 00 00 00 00"),
+                     WOAD_HCI_INVALID_PARAMETERS);
+    assert_int_equal(command(A, 0x2068,
+                             "04 05 01 10 27 00 3c 00 0a 00 01 02 00 00 00 00 00 00 00 "
+                             "00 00 00 00 00 00 00 00 00 00 00 00"),
+                     0x42); /* one a train */
     assert_int_equal(command(A, 0x206a, "09 15"), 0x42);
     assert_int_equal(command(A, 0x206c, "03"), WOAD_HCI_COMMAND_DISALLOWED);
-    assert_int_equal(command(B, 0x206b, "02 03 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-                             "00 00 64 00 01 01"), 0x42);
-    assert_int_equal(command(B, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-                             "00 00 64 00 02 02 01"), WOAD_HCI_INVALID_PARAMETERS);
+    assert_int_equal(command(B, 0x206b,
+                             "02 03 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                             "00 00 64 00 01 01"),
+                     0x42);
+    assert_int_equal(command(B, 0x206b,
+                             "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                             "00 00 64 00 02 02 01"),
+                     WOAD_HCI_INVALID_PARAMETERS);
     /* A stream that there is not. */
-    assert_int_equal(command(B, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-                             "00 00 64 00 01 02"), 0);
+    assert_int_equal(command(B, 0x206b,
+                             "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                             "00 00 64 00 01 02"),
+                     0);
     run_ms(500);
     assert_int_equal(event(B, BIG_SYNC)[0], WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
     assert_int_equal(command(A, 0x206a, "03 16"), 0);
     run_ms(300);
-    assert_int_equal(command(A, 0x2068, "04 05 01 10 27 00 3c 00 0a 00 01 02 00 00 01 00 00 00 00 "
-                             "00 00 00 00 00 00 00 00 00 00 00 00"), WOAD_HCI_UNSUPPORTED);
-    assert_int_equal(command(A, 0x2068, "04 05 09 10 27 00 3c 00 0a 00 00 02 00 00 00 00 00 00 00 "
-                             "00 00 00 00 00 00 00 00 00 00 00 00"), WOAD_HCI_MEMORY_EXCEEDED);
+    assert_int_equal(command(A, 0x2068,
+                             "04 05 01 10 27 00 3c 00 0a 00 01 02 00 00 01 00 00 00 00 "
+                             "00 00 00 00 00 00 00 00 00 00 00 00"),
+                     WOAD_HCI_UNSUPPORTED);
+    assert_int_equal(command(A, 0x2068,
+                             "04 05 09 10 27 00 3c 00 0a 00 00 02 00 00 00 00 00 00 00 "
+                             "00 00 00 00 00 00 00 00 00 00 00 00"),
+                     WOAD_HCI_MEMORY_EXCEEDED);
     apart();
 }
 
@@ -633,7 +685,7 @@ static void part_of_an_sdu(void **state)
         uint8_t first[59] = { 5, 0, 1, 54, 0, (uint8_t)n, 0, 100 };
         assert_int_equal(woad_air_rx(w.n[A].c, first, sizeof first), 0);
         if (n & 1) {
-            assert_int_equal(command(A, 0x206f, "00 01 01"), 0);           /* the path goes */
+            assert_int_equal(command(A, 0x206f, "00 01 01"), 0); /* the path goes */
             assert_int_equal(command(A, 0x206e, "00 01 00 00 03 00 00 00 00 00 00 00 00"), 0);
         }
         send(A, 0x100, n, 100);
@@ -647,12 +699,18 @@ static void part_of_an_sdu(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connected), cmocka_unit_test(connected_with_loss),
-        cmocka_unit_test(group_of_two), cmocka_unit_test(not_to_be), cmocka_unit_test(ended),
-        cmocka_unit_test(refused), cmocka_unit_test(broadcast),
-        cmocka_unit_test(broadcast_with_loss), cmocka_unit_test(broadcast_ended),
+        cmocka_unit_test(connected),
+        cmocka_unit_test(connected_with_loss),
+        cmocka_unit_test(group_of_two),
+        cmocka_unit_test(not_to_be),
+        cmocka_unit_test(ended),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(broadcast),
+        cmocka_unit_test(broadcast_with_loss),
+        cmocka_unit_test(broadcast_ended),
         cmocka_unit_test(broadcast_refused),
-        cmocka_unit_test(called_off_and_removed), cmocka_unit_test(part_of_an_sdu),
+        cmocka_unit_test(called_off_and_removed),
+        cmocka_unit_test(part_of_an_sdu),
         cmocka_unit_test(called_off_and_disconnected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,7 @@ static void expected(bool secure, const char *log, size_t len, uint8_t key[16])
     uint8_t random[2][16], address[2][7], mac_key[16], tk[16] = { 0 }, peer[64], dhkey[32];
     for (int k = 0; k < 2; k++) {
         const struct woad_addr *a = &w->device[k].addr;
-        logged(log, len, "\x11\0\6\0\4", 5, 0, k, random[k]);           /* Pairing Random */
+        logged(log, len, "\x11\0\6\0\4", 5, 0, k, random[k]); /* Pairing Random */
         address[k][0] = a->type;
         for (size_t n = 0; n < 6; n++) {
             address[k][1 + n] = a->octet[5 - n];
@@ -49,20 +49,21 @@ static void expected(bool secure, const char *log, size_t len, uint8_t key[16])
     }
     assert_int_equal(woad_mbedtls.p256_public(side[1].private_key, peer), 0);
     assert_int_equal(woad_mbedtls.p256_dh(side[0].private_key, peer, dhkey), 0);
-    assert_int_equal(toolbox_f5(&box, dhkey, random[0], random[1], address[0], address[1], mac_key,
-                                key), 0);
+    assert_int_equal(
+        toolbox_f5(&box, dhkey, random[0], random[1], address[0], address[1], mac_key, key), 0);
 }
 
 static void of_the_specification(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 3; kind++) {                 /* legacy, with a passkey; secure */
+    for (int kind = 0; kind < 3; kind++) { /* legacy, with a passkey; secure */
         uint8_t key[16], used[16];
         char *log;
         size_t len;
         struct woad_security_policy p[2] = {
             policy(kind == 1 ? WOAD_IO_DISPLAY : WOAD_IO_NONE, kind == 1, kind == 2),
-            policy(kind == 1 ? WOAD_IO_KEYBOARD : WOAD_IO_NONE, kind == 1, kind == 2) };
+            policy(kind == 1 ? WOAD_IO_KEYBOARD : WOAD_IO_NONE, kind == 1, kind == 2)
+        };
         displayed = 0;
         pair_of(&p[0], &p[1]);
         w->device[0].snoop = open_memstream(&log, &len);
@@ -74,7 +75,7 @@ static void of_the_specification(void **state)
         w->device[0].snoop = NULL;
         assert_int_equal(displayed != 0, kind == 1);
         expected(kind == 2, log, len, key);
-        logged(log, len, "\1\x19\x20\x1c", 4, 12, 0, used);    /* HCI_LE_Enable_Encryption */
+        logged(log, len, "\1\x19\x20\x1c", 4, 12, 0, used); /* HCI_LE_Enable_Encryption */
         assert_memory_equal(used, key, 16);
         for (int k = 0; k < 2 && kind == 2; k++) {
             const struct woad_bond *b = bond_at(w->device[k].host, 0);

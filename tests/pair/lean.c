@@ -13,14 +13,16 @@ static struct device *lean(const struct woad_feature *const *features, uint8_t b
     side[w->devices] = (struct side){ .random = 77 + w->devices };
     struct device *d = world_add_config(w, host, world_controller_config(w, 1));
     d->on_event = on_event;
-    assert_int_equal(woad_set_security(d->host, policy), 0);
+    assert_int_equal(woad_set_security_policy(d->host, policy), 0);
     return d;
 }
 
-static const struct woad_feature *const as_peripheral[] = { &woad_advertiser, &woad_central,
-    &woad_security_peripheral, NULL };
-static const struct woad_feature *const as_both[] = { &woad_advertiser, &woad_central,
-    &woad_security_manager, NULL };
+static const struct woad_feature *const as_peripheral[] = {
+    &woad_feature_advertiser, &woad_feature_central, &woad_feature_security_peripheral, NULL
+};
+static const struct woad_feature *const as_both[] = { &woad_feature_advertiser,
+                                                      &woad_feature_central,
+                                                      &woad_feature_security_manager, NULL };
 
 static void met(const struct woad_feature *const *central, const struct woad_feature *const *other,
                 uint8_t bonds, const struct woad_security_policy *p)
@@ -155,7 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peripheral_alone), cmocka_unit_test(no_central),
-        cmocka_unit_test(no_out_of_band), cmocka_unit_test(no_room),
+        cmocka_unit_test(no_out_of_band),   cmocka_unit_test(no_room),
         cmocka_unit_test(used_last_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,8 @@ static void directed_times_out(void **state)
 {
     struct world *w = world_new(3, 0);
     struct device *p = world_add(w, 1);
-    struct woad_adv_params adv = { .kind = WOAD_ADV_DIRECT_HIGH, .interval_625us = 32,
+    struct woad_adv_params adv = { .kind = WOAD_ADV_DIRECT_HIGH,
+                                   .interval_625us = 32,
                                    .peer = { 0, { 1, 2, 3, 4, 5, 6 } } };
     (void)state;
     for (int n = 0; n < 2; n++) {
@@ -105,7 +106,7 @@ static void accept_list_of_an_advertiser(void **state)
     struct woad_scan_params scan = { 48, 48, true, false, 500, false };
     const uint8_t rsp[] = { 2, 9, 'x' };
     (void)state;
-    adv.accept = WOAD_ADV_ACCEPT_BOTH;
+    adv.filter_policy = WOAD_ADV_ACCEPT_BOTH;
     woad_adv_set_scan_response(p->host, rsp, sizeof rsp);
     assert_int_equal(woad_accept_list_set(p->host, &friend->addr, 1), 0);
     assert_int_equal(woad_adv_start(p->host, &adv), 0);
@@ -167,7 +168,7 @@ static void what_a_link_is_like(void **state)
     assert_int_equal(woad_link_read(c->host, cp, WOAD_LINK_RSSI), 0);
     assert_int_equal(woad_link_read(c->host, cp, WOAD_LINK_RSSI), WOAD_EBUSY);
     world_run(w, 10000);
-    assert_in_range(-event_of(c, WOAD_EV_LINK)->u.link.dbm, 35, 45);       /* 1 m */
+    assert_in_range(-event_of(c, WOAD_EV_LINK)->u.link.dbm, 35, 45); /* 1 m */
     device_forget(c);
     assert_int_equal(woad_link_read(c->host, cp, WOAD_LINK_TX_POWER), 0);
     world_run(w, 10000);
@@ -179,7 +180,7 @@ static void what_a_link_is_like(void **state)
     assert_int_equal(event_of(c, WOAD_EV_LINK)->u.link.version, 13);
     assert_int_equal(event_of(p, WOAD_EV_LINK)->u.link.item, WOAD_LINK_FEATURES);
     assert_int_equal(event_of(p, WOAD_EV_LINK)->u.link.status, 0);
-    assert_true(event_of(p, WOAD_EV_LINK)->u.link.features[0] & 1 << 5);   /* data length */
+    assert_true(event_of(p, WOAD_EV_LINK)->u.link.features[0] & 1 << 5); /* data length */
     world_free(w);
 }
 
@@ -215,7 +216,7 @@ static void channels(void **state)
     uint16_t cp = event_of(c, WOAD_EV_CONNECT)->conn;
     world_run(w, 2000000);
     assert_true(used_channels & 0xffff);
-    assert_int_equal(woad_set_channels(c->host, good), 0);
+    assert_int_equal(woad_set_channel_map(c->host, good), 0);
     world_run(w, 300000);
     used_channels = 0;
     assert_int_equal(woad_gattc_read(c->host, cp, 3), 0);
@@ -225,9 +226,9 @@ static void channels(void **state)
     assert_int_equal(event_of(c, WOAD_EV_GATTC_DONE)->u.done.status, 0);
     uint16_t pc = event_of(p, WOAD_EV_CONNECT)->conn;
     device_forget(p);
-    assert_int_equal(woad_link_read(p->host, pc, WOAD_LINK_CHANNELS), 0);
+    assert_int_equal(woad_link_read(p->host, pc, WOAD_LINK_CHANNEL_MAP), 0);
     world_run(w, 10000);
-    assert_memory_equal(event_of(p, WOAD_EV_LINK)->u.link.channels, good, 5);
+    assert_memory_equal(event_of(p, WOAD_EV_LINK)->u.link.channel_map, good, 5);
     assert_null(device_find(p, WOAD_EV_DISCONNECT));
     /* A connection made later has the map from its beginning. */
     assert_int_equal(woad_disconnect(c->host, cp, 0x13), 0);
@@ -250,8 +251,8 @@ static void phy_that_is_not_there(void **state)
     uint16_t pc, cp;
     struct world *w = joined(&p, &c, &pc, &cp);
     (void)state;
-    assert_int_equal(woad_link_set_phy(c->host, cp, WOAD_PHYS_CODED, WOAD_PHYS_CODED,
-                                       WOAD_CODING_S8), 0);
+    assert_int_equal(
+        woad_link_set_phy(c->host, cp, WOAD_PHYS_CODED, WOAD_PHYS_CODED, WOAD_CODING_S8), 0);
     assert_int_equal(woad_gattc_read(c->host, cp, 3), 0);
     world_run(w, 300000);
     assert_int_equal(event_of(c, WOAD_EV_LINK)->u.link.item, WOAD_LINK_PHY);

@@ -6,9 +6,9 @@ enum { A = 0, B = 1, C = 2 };
 
 static struct {
     unsigned sent, answered;
-    bool drop_ack, dropped;              /* the acknowledgement of LL_SUBRATE_IND */
+    bool drop_ack, dropped; /* the acknowledgement of LL_SUBRATE_IND */
     bool subrate, drop_streams;
-    unsigned drop_every, drop_more;      /* of the peripheral's packets is lost, and so many more */
+    unsigned drop_every, drop_more; /* of the peripheral's packets is lost, and so many more */
 } seen;
 
 static void sniff_turns(void *ctx, const struct woad_air_packet *p)
@@ -21,7 +21,7 @@ static void sniff_turns(void *ctx, const struct woad_air_packet *p)
 
 static bool meddle_turns(void *ctx, const struct woad_air_packet *p,
                          const struct woad_air_controller *to, uint8_t *pdu,
-                         struct woad_air_fate *fate)
+                         struct woad_air_delivery *fate)
 {
     (void)ctx;
     (void)to;
@@ -39,16 +39,23 @@ static bool meddle_turns(void *ctx, const struct woad_air_packet *p,
 /* Controllers that are watched; their clocks are off by +-`ppm`. */
 static void turns_begin(uint64_t seed, int n, int ppm)
 {
-    struct woad_air_config air = { .seed = seed, .sniff = sniff_turns, .meddle = meddle_turns,
-                                   .around = &w.around };
+    struct woad_air_config air = {
+        .seed = seed, .sniff = sniff_turns, .intercept = meddle_turns, .around = &w.around
+    };
     nodes_begin(seed);
     free(w.air);
     memset(&seen, 0, sizeof seen);
     w.air = woad_air_init(malloc(woad_air_size()), woad_air_size(), &air);
     for (int k = 0; k < n; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .conns = 4, .acl_count = 4, .acl_len = 251, .queue = 65000, .adv_sets = 3, .iso = 8,
-            .drift_ppm = (int16_t)(k & 1 ? -ppm : ppm), .crypto = &woad_mbedtls };
+                                                  .conns = 4,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 3,
+                                                  .iso = 8,
+                                                  .drift_ppm = (int16_t)(k & 1 ? -ppm : ppm),
+                                                  .crypto = &woad_mbedtls };
         node_add(k, &cfg);
         assert_int_equal(command(k, 0x2074, "26 01"), 0);
     }
@@ -97,8 +104,10 @@ static void peripheral_that_has_not_answered_is_awake(void **state)
         big(B, 2, 60, 2);
         run_us(k * 333);
         advertise(B);
-        assert_int_equal(command(A, 0x2043, "00 00 00 02 02 03 04 05 06 01 10 00 10 00 28 00 28 00 "
-                                 "04 00 9c 02 00 00 00 00"), 0);
+        assert_int_equal(command(A, 0x2043,
+                                 "00 00 00 02 02 03 04 05 06 01 10 00 10 00 28 00 28 00 "
+                                 "04 00 9c 02 00 00 00 00"),
+                         0);
         for (unsigned n = 0; n < 40 && !event(A, CONNECTED); n++) {
             run_ms(10);
         }
@@ -121,8 +130,10 @@ static void peripheral_in_its_last_turns(void **state)
         big(B, 2, 100, 4);
         run_us(k * 333);
         advertise(B);
-        assert_int_equal(command(A, 0x2043, "00 00 00 02 02 03 04 05 06 01 10 00 10 00 13 00 13 00 "
-                                 "01 00 0b 00 00 00 00 00"), 0);
+        assert_int_equal(command(A, 0x2043,
+                                 "00 00 00 02 02 03 04 05 06 01 10 00 10 00 13 00 13 00 "
+                                 "01 00 0b 00 00 00 00 00"),
+                         0);
         for (unsigned n = 0; n < 40 && !event(A, CONNECTED); n++) {
             run_ms(10);
         }
@@ -145,9 +156,11 @@ static void answers_that_are_not_heard(void **state)
         advertise(B);
         seen.drop_every = k < 4 ? 100 : 6;
         seen.drop_more = 1 + k % 4;
-        seen.answered = seen.drop_every - 1;               /* the first are lost */
-        assert_int_equal(command(A, 0x2043, "00 00 00 02 02 03 04 05 06 01 10 00 10 00 0b 00 0b 00 "
-                                 "03 00 10 00 00 00 00 00"), 0);
+        seen.answered = seen.drop_every - 1; /* the first are lost */
+        assert_int_equal(command(A, 0x2043,
+                                 "00 00 00 02 02 03 04 05 06 01 10 00 10 00 0b 00 0b 00 "
+                                 "03 00 10 00 00 00 00 00"),
+                         0);
         for (unsigned n = 0; n < 40 && !event(A, CONNECTED); n++) {
             run_ms(10);
         }
@@ -167,8 +180,10 @@ static void instant_behind_ten_missed_events(void **state)
         connect_to(A, B, 8, 100);
         connect_to(A, C, 40, 100);
         run_us(k * 1111);
-        assert_int_equal(command(A, k & 1 ? 0x2014 : 0x2013, k & 1 ? "ff 03 00 00 00" :
-                                 "40 00 10 00 10 00 00 00 64 00 00 00 00 00"), 0);
+        assert_int_equal(
+            command(A, k & 1 ? 0x2014 : 0x2013,
+                    k & 1 ? "ff 03 00 00 00" : "40 00 10 00 10 00 00 00 64 00 00 00 00 00"),
+            0);
         woad_air_hang(w.n[B].c, true);
         run_us(100000);
         woad_air_hang(w.n[B].c, false);
@@ -216,8 +231,10 @@ static void first_events_with_a_short_timeout(void **state)
 
 static void sync_to_big(int who)
 {
-    assert_int_equal(command(who, 0x206b, "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
-                             "00 00 00 64 00 02 01 02"), 0);
+    assert_int_equal(command(who, 0x206b,
+                             "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+                             "00 00 00 64 00 02 01 02"),
+                     0);
 }
 
 static void big_is_heard(int who)
@@ -251,8 +268,10 @@ static void big_on_the_anchors_of_a_connection(void **state)
         links_begin(k + 1, 2);
         train(B, 80);
         run_us(50000);
-        assert_int_equal(command(B, 0x2068, "03 05 02 20 4e 00 3c 00 14 00 01 02 00 00 00 00 00 00 "
-                                 "00 00 00 00 00 00 00 00 00 00 00 00 00"), 0);
+        assert_int_equal(command(B, 0x2068,
+                                 "03 05 02 20 4e 00 3c 00 14 00 01 02 00 00 00 00 00 00 "
+                                 "00 00 00 00 00 00 00 00 00 00 00 00 00"),
+                         0);
         run_us(k * 333);
         connect_to(A, B, 16, 100);
         sync_to(A, B);

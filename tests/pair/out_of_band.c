@@ -3,11 +3,15 @@
 #include "pairing.h"
 
 static const uint8_t tk[16] = { 0x55, 9, 8, 7 }, other_tk[16] = { 1 };
-static const struct woad_security_policy strict = { .io = WOAD_IO_NONE, .bond = true,
-                                                    .mitm = true, .require_mitm = true };
+static const struct woad_security_policy strict = {
+    .io = WOAD_IO_NONE, .bond = true, .mitm = true, .require_mitm = true
+};
 static const struct woad_security_policy lax = { .io = WOAD_IO_NONE, .bond = true };
 
-static struct woad *host(int k) { return w->device[k].host; }
+static struct woad *host(int k)
+{
+    return w->device[k].host;
+}
 
 static void make(int k)
 {
@@ -65,10 +69,9 @@ static void tk_is_no_proof_of_secure_data(void **state)
     pair_of(&lax, &strict);
     assert_int_equal(woad_oob_set_legacy(host(CENTRAL), side[CENTRAL].conn, other_tk), 0);
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
-    assert_refused(PERIPHERAL, WOAD_SMP_AUTHENTICATION);   /* it asks for legacy pairing */
+    assert_refused(PERIPHERAL, WOAD_SMP_AUTHENTICATION); /* it asks for legacy pairing */
     world_free(w);
 }
-
 
 /* They serve one pairing: an attacker may use them up, and has nothing of it. */
 static void data_used_up(void **state)
@@ -110,8 +113,8 @@ static void data_claimed_twice(void **state)
     world_run(w, 3000000);
     flag = -1;
     struct woad_security now[2];
-    assert_int_equal(woad_security(host(1), first, &now[0]), 0);
-    assert_int_equal(woad_security(host(1), side[1].conn, &now[1]), 0);
+    assert_int_equal(woad_conn_security(host(1), first, &now[0]), 0);
+    assert_int_equal(woad_conn_security(host(1), side[1].conn, &now[1]), 0);
     assert_true(now[0].authenticated);
     assert_false(now[1].encrypted || now[1].authenticated);
     world_free(w);
@@ -198,7 +201,7 @@ static void bond_is_not_taken_over(void **state)
     settle();
     struct woad_bond before = side[PERIPHERAL].bond;
     woad_bond_remove(host(CENTRAL), NULL);
-    woad_set_security(host(CENTRAL), &lax);
+    woad_set_security_policy(host(CENTRAL), &lax);
     rejoin(CENTRAL);
     side[PERIPHERAL].bonds = 0;
     flag = 1;
@@ -215,11 +218,15 @@ static void bond_is_not_taken_over(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(data_never_made), cmocka_unit_test(tk_is_no_proof_of_secure_data),
+        cmocka_unit_test(data_never_made),
+        cmocka_unit_test(tk_is_no_proof_of_secure_data),
         cmocka_unit_test(data_used_up),
-        cmocka_unit_test(data_claimed_twice), cmocka_unit_test(tk_and_secure_peer),
-        cmocka_unit_test(answer_says_secure), cmocka_unit_test(tk_of_both),
-        cmocka_unit_test(zeros_are_no_tk), cmocka_unit_test(bond_is_not_taken_over),
+        cmocka_unit_test(data_claimed_twice),
+        cmocka_unit_test(tk_and_secure_peer),
+        cmocka_unit_test(answer_says_secure),
+        cmocka_unit_test(tk_of_both),
+        cmocka_unit_test(zeros_are_no_tk),
+        cmocka_unit_test(bond_is_not_taken_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,9 +10,16 @@ static void world(uint64_t seed, int16_t drift_a, int16_t drift_b)
     nodes_begin(seed);
     for (int k = 0; k < 3; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000,
-            .adv_sets = 2, .crypto = &woad_mbedtls,
-            .drift_ppm = k == ADV ? drift_a : k == SYNC ? drift_b : 0 };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 2,
+                                                  .crypto = &woad_mbedtls,
+                                                  .drift_ppm = k == ADV    ? drift_a
+                                                               : k == SYNC ? drift_b
+                                                                           : 0 };
         node_add(k, &cfg);
     }
 }
@@ -47,8 +54,9 @@ static void train(unsigned phy, unsigned interval, size_t len)
 static void scan(int who, bool on, unsigned phy)
 {
     if (on) {
-        assert_int_equal(command(who, 0x2041, phy == 3 ? "00 00 04 00 50 00 50 00"
-                                                       : "00 00 01 00 50 00 50 00"), 0);
+        assert_int_equal(
+            command(who, 0x2041, phy == 3 ? "00 00 04 00 50 00 50 00" : "00 00 01 00 50 00 50 00"),
+            0);
     }
     assert_int_equal(command(who, 0x2042, on ? "01 00 00 00 00 00" : "00 00 00 00 00 00"), 0);
 }
@@ -80,7 +88,7 @@ static void synchronised(unsigned phy, unsigned interval, size_t len, unsigned s
     assert_int_equal(e[11], phy);
     assert_int_equal(e[12] | e[13] << 8, interval);
     scan(SYNC, false, phy);
-    assert_int_equal(command(ADV, 0x2039, "00 01 05 00 00 00"), 0);          /* the train goes on */
+    assert_int_equal(command(ADV, 0x2039, "00 01 05 00 00 00"), 0); /* the train goes on */
     forget();
 }
 
@@ -89,7 +97,7 @@ static size_t wholes(int who, size_t len, size_t *cut)
 {
     uint8_t all[1700];
     size_t have = 0, n = 0;
-    bool skip = true;                    /* what had begun before */
+    bool skip = true; /* what had begun before */
     *cut = 0;
     for (size_t k = 0; k < w.n[who].logged; k++) {
         const uint8_t *b = w.n[who].log[k].b;
@@ -117,19 +125,22 @@ static size_t wholes(int who, size_t len, size_t *cut)
 /* LL/DDI/ADV/BV-26-C …, LL/DDI/SCN/BV-28-C …: every PHY, no data to all there may be. */
 static void periodic(void **state)
 {
-    static const struct { unsigned interval; size_t len; } trains[] = {
-        { 24, 0 }, { 24, 10 }, { 6, 10 }, { 80, 245 }, { 80, 252 }, { 400, 700 }, { 800, 1650 } };
+    static const struct {
+        unsigned interval;
+        size_t len;
+    } trains[] = { { 24, 0 },   { 24, 10 },   { 6, 10 },    { 80, 245 },
+                   { 80, 252 }, { 400, 700 }, { 800, 1650 } };
     (void)state;
     for (unsigned phy = 1; phy <= 3; phy++) {
         for (size_t k = 0; k < sizeof trains / sizeof *trains; k++) {
             size_t cut;
             world(k, 0, 0);
             synchronised(phy, trains[k].interval, trains[k].len, 0, 1000);
-            run_ms(trains[k].interval * 125 / 10);         /* ten of them */
+            run_ms(trains[k].interval * 125 / 10); /* ten of them */
             size_t n = wholes(SYNC, trains[k].len, &cut);
             assert_in_range(n, 8, 10);
             assert_int_equal(cut, 0);
-            assert_int_equal((int8_t)event(SYNC, REPORT)[2], 0);             /* its power */
+            assert_int_equal((int8_t)event(SYNC, REPORT)[2], 0); /* its power */
             assert_int_equal((int8_t)event(SYNC, REPORT)[3], -40);
             apart();
         }
@@ -202,7 +213,7 @@ static void not_established(void **state)
     assert_non_null(event(SYNC, ESTABLISHED));
     assert_int_equal(event(SYNC, ESTABLISHED)[0], WOAD_HCI_FAILED_TO_ESTABLISH);
     assert_int_equal(count(SYNC, ESTABLISHED), 1);
-    assert_int_equal(create(SYNC, 0, 0, 100), 0);          /* and again, with better luck */
+    assert_int_equal(create(SYNC, 0, 0, 100), 0); /* and again, with better luck */
     w.drop_trains = 0;
     forget();
     run_ms(1000);
@@ -245,7 +256,7 @@ static void by_list(void **state)
     assert_int_equal(command(SYNC, 0x2047, "00 01 02 03 04 05 06 09"), WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(SYNC, 0x2048, "00 09 02 03 04 05 06 09"), 0);
     assert_int_equal(command(SYNC, 0x2048, "00 09 02 03 04 05 06 09"), 0x42);
-    assert_int_equal(create(SYNC, 3, 0, 100), 0);          /* without reports at first */
+    assert_int_equal(create(SYNC, 3, 0, 100), 0); /* without reports at first */
     run_ms(500);
     assert_non_null(event(SYNC, ESTABLISHED));
     assert_int_equal(event(SYNC, ESTABLISHED)[0], 0);
@@ -263,8 +274,10 @@ static void refused(void **state)
     assert_int_equal(command(ADV, 0x203e, "05 18 00 18 00 00 00"), 0x42);
     assert_int_equal(command(ADV, 0x203f, "05 03 00"), 0x42);
     assert_int_equal(command(ADV, 0x2040, "01 05"), 0x42);
-    assert_int_equal(command(ADV, 0x2036, "05 01 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 "
-                             "00 7f 01 00 01 09 00"), 0);  /* connectable */
+    assert_int_equal(command(ADV, 0x2036,
+                             "05 01 00 a0 00 00 a0 00 00 07 00 00 00 00 00 00 00 00 "
+                             "00 7f 01 00 01 09 00"),
+                     0); /* connectable */
     assert_int_equal(command(ADV, 0x203e, "05 18 00 18 00 00 00"), WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(ADV, 0x2040, "01 05"), WOAD_HCI_COMMAND_DISALLOWED);
     train(1, 24, 10);
@@ -299,12 +312,15 @@ static void drift(void **state)
 static void join(int central, int peripheral, unsigned interval)
 {
     char text[200];
-    assert_int_equal(command(peripheral, 0x2036, "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 "
-                             "00 00 00 7f 01 00 01 00 00"), 0);
+    assert_int_equal(command(peripheral, 0x2036,
+                             "01 13 00 20 00 00 20 00 00 07 00 00 00 00 00 00 "
+                             "00 00 00 7f 01 00 01 00 00"),
+                     0);
     assert_int_equal(command(peripheral, 0x2039, "01 01 01 00 00 00"), 0);
-    snprintf(text, sizeof text, "00 00 00 %02x 02 03 04 05 06 01 10 00 10 00 %02x %02x %02x %02x "
-             "00 00 80 0c 00 00 00 00", peripheral + 1, interval & 255, interval >> 8,
-             interval & 255, interval >> 8);
+    snprintf(text, sizeof text,
+             "00 00 00 %02x 02 03 04 05 06 01 10 00 10 00 %02x %02x %02x %02x "
+             "00 00 80 0c 00 00 00 00",
+             peripheral + 1, interval & 255, interval >> 8, interval & 255, interval >> 8);
     assert_int_equal(command(central, 0x2043, text), 0);
     run_ms(200 + interval * 5);
     assert_non_null(event(central, 0x3e0a));
@@ -315,8 +331,9 @@ static void join(int central, int peripheral, unsigned interval)
  * somebody else sends; whatever the intervals. */
 static void transfer(void **state)
 {
-    static const struct { unsigned connection, interval, phy; } sorts[] = {
-        { 6, 24, 1 }, { 80, 24, 2 }, { 800, 80, 1 }, { 40, 800, 3 }, { 24, 8000, 1 } };
+    static const struct {
+        unsigned connection, interval, phy;
+    } sorts[] = { { 6, 24, 1 }, { 80, 24, 2 }, { 800, 80, 1 }, { 40, 800, 3 }, { 24, 8000, 1 } };
     (void)state;
     for (size_t k = 0; k < sizeof sorts / sizeof *sorts; k++) {
         for (int kind = 0; kind < 3; kind++) {
@@ -333,7 +350,7 @@ static void transfer(void **state)
             unsigned opcode = kind == 2 ? 0x205a : 0x205b;
             assert_int_equal(command(teller, opcode, tell), 0);
             run_ms(3000 + sorts[k].interval * 2);
-            assert_null(event(THIRD, PAST));               /* it does not want to know */
+            assert_null(event(THIRD, PAST)); /* it does not want to know */
             assert_int_equal(command(THIRD, 0x205c, "40 00 02 00 00 00 10 00"), 0);
             assert_int_equal(command(teller, opcode, tell), 0);
             run_ms(3000 + sorts[k].interval * 5);
@@ -398,13 +415,20 @@ static void with_a_connection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(periodic), cmocka_unit_test(some_skipped), cmocka_unit_test(lost),
-        cmocka_unit_test(not_established), cmocka_unit_test(chains_cut), cmocka_unit_test(by_list),
-        cmocka_unit_test(refused), cmocka_unit_test(drift), cmocka_unit_test(transfer),
-        cmocka_unit_test(transfer_fails), cmocka_unit_test(with_a_connection),
+        cmocka_unit_test(periodic),
+        cmocka_unit_test(some_skipped),
+        cmocka_unit_test(lost),
+        cmocka_unit_test(not_established),
+        cmocka_unit_test(chains_cut),
+        cmocka_unit_test(by_list),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(drift),
+        cmocka_unit_test(transfer),
+        cmocka_unit_test(transfer_fails),
+        cmocka_unit_test(with_a_connection),
     };
     if (getenv("PCAP")) {
-        cmocka_set_skip_filter("*drift*");                 /* its microseconds are not ours */
+        cmocka_set_skip_filter("*drift*"); /* its microseconds are not ours */
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,8 +2,14 @@
  * (owner/repo#N).  Each has always worked. */
 #include "pairing.h"
 
-static struct device *dev(int k) { return &w->device[k]; }
-static struct woad *host(int k) { return w->device[k].host; }
+static struct device *dev(int k)
+{
+    return &w->device[k];
+}
+static struct woad *host(int k)
+{
+    return w->device[k].host;
+}
 
 static void forget_all(void)
 {
@@ -205,13 +211,13 @@ static void forgets_a_stronger_bond(void **state)
     world_run(w, 700000);
     assert_true(level(PERIPHERAL).authenticated && level(PERIPHERAL).bonded);
     woad_bond_remove(host(CENTRAL), NULL);
-    for (int known = 1; known >= 0; known--) {             /* by its key; by what it tells */
+    for (int known = 1; known >= 0; known--) { /* by its key; by what it tells */
         uint8_t irk[16];
         memset(irk, known ? 0x31 : 0x99, sizeof irk);
         woad_set_irk(host(CENTRAL), irk);
         assert_int_equal(woad_set_privacy(host(CENTRAL), WOAD_PRIVACY_RESOLVABLE, 60), 0);
-        woad_set_security(host(CENTRAL), &weak);
-        woad_set_security(host(PERIPHERAL), &weak);
+        woad_set_security_policy(host(CENTRAL), &weak);
+        woad_set_security_policy(host(PERIPHERAL), &weak);
         rejoin(CENTRAL);
         assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
         settle();
@@ -225,7 +231,7 @@ static void forgets_a_stronger_bond(void **state)
         assert_true(b->flags & WOAD_BOND_AUTHENTICATED);
         assert_memory_equal(&b->peer, &phone, sizeof phone);
     }
-    woad_bond_remove(host(PERIPHERAL), NULL);              /* the users let each other in again */
+    woad_bond_remove(host(PERIPHERAL), NULL); /* the users let each other in again */
     woad_bond_remove(host(CENTRAL), NULL);
     rejoin(CENTRAL);
     assert_int_equal(woad_pair(host(CENTRAL), side[CENTRAL].conn), 0);
@@ -239,9 +245,15 @@ static void forgets_a_stronger_bond(void **state)
 
 static struct device *add_extended(void)
 {
-    static const struct woad_feature *const features[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_link, &woad_extended,
-        &woad_security_manager, NULL };
+    static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                           &woad_feature_scanner,
+                                                           &woad_feature_central,
+                                                           &woad_feature_gatt_server,
+                                                           &woad_feature_gatt_client,
+                                                           &woad_feature_link_control,
+                                                           &woad_feature_extended_advertising,
+                                                           &woad_feature_security_manager,
+                                                           NULL };
     struct woad_config c = world_host_config(2);
     struct woad_air_controller_config controller = world_controller_config(w, 2);
     c.features = features;
@@ -253,7 +265,7 @@ static struct device *add_extended(void)
     side[w->devices] = (struct side){ .random = 77 + w->devices };
     struct device *d = world_add_config(w, c, controller);
     d->on_event = on_event;
-    assert_int_equal(woad_set_security(d->host, &any), 0);
+    assert_int_equal(woad_set_security_policy(d->host, &any), 0);
     return d;
 }
 
@@ -282,7 +294,8 @@ static struct woad_addr on_the_air(void)
  * air, each time another one, and pairs. */
 static void extended_set_that_hides(void **state)
 {
-    static const struct woad_ext_adv_params params = { .connectable = true, .interval_625us = 64,
+    static const struct woad_ext_adv_params params = { .connectable = true,
+                                                       .interval_625us = 64,
                                                        .tx_power_dbm = 127 };
     static const struct woad_connect_params connect = { 16, 16, 24, 24, 0, 100, 2000 };
     static const uint8_t data[] = { 2, 1, 6 };
@@ -327,7 +340,12 @@ static void extended_set_that_hides(void **state)
  * what is behind it is not looked at.  Vol 3, Part C, 11.  Lengths that go too far end it too. */
 static void advertising_data_with_zeros(void **state)
 {
-    static const struct { uint8_t octet[12]; size_t len; const char *name; bool flags; } data[] = {
+    static const struct {
+        uint8_t octet[12];
+        size_t len;
+        const char *name;
+        bool flags;
+    } data[] = {
         { { 2, 1, 6, 3, 2, 0xa2, 1, 0, 0, 0, 0 }, 11, NULL, true },
         { { 2, 1, 6, 0, 0, 5, 9, 'n', 'a', 'm', 'e' }, 11, NULL, true },
         { { 1, 9, 5, 9, 'n', 'a', 'm', 'e' }, 8, "", false },
@@ -352,10 +370,13 @@ static void advertising_data_with_zeros(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gone_after_connect_ind), cmocka_unit_test(parameters_by_l2cap_alone),
+        cmocka_unit_test(gone_after_connect_ind),
+        cmocka_unit_test(parameters_by_l2cap_alone),
         cmocka_unit_test(parameters_by_l2cap_after_1a),
-        cmocka_unit_test(parameters_refused_then_taken), cmocka_unit_test(passkey_of_zeros),
-        cmocka_unit_test(forgets_a_stronger_bond), cmocka_unit_test(extended_set_that_hides),
+        cmocka_unit_test(parameters_refused_then_taken),
+        cmocka_unit_test(passkey_of_zeros),
+        cmocka_unit_test(forgets_a_stronger_bond),
+        cmocka_unit_test(extended_set_that_hides),
         cmocka_unit_test(advertising_data_with_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

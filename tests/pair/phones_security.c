@@ -10,8 +10,14 @@ static const struct woad_attr served[] = {
 };
 enum { PLAIN = 12, ENCRYPTED = 15 };
 
-static struct device *dev(int k) { return &w->device[k]; }
-static struct woad *host(int k) { return w->device[k].host; }
+static struct device *dev(int k)
+{
+    return &w->device[k];
+}
+static struct woad *host(int k)
+{
+    return w->device[k].host;
+}
 
 static void world_of(size_t devices)
 {
@@ -130,8 +136,8 @@ static void asked_on_an_encrypted_link(void **state)
         uint8_t request[] = { 0x0b, (uint8_t)(mitm ? 0x0d : 0x09) };
         world_of(2);
         struct woad_security_policy p = policy(WOAD_IO_DISPLAY_YES_NO, false, true);
-        woad_set_security(host(0), &p);
-        woad_set_security(host(1), &p);
+        woad_set_security_policy(host(0), &p);
+        woad_set_security_policy(host(1), &p);
         join(dev(0), dev(1));
         pair_now();
         forget_all();
@@ -139,8 +145,8 @@ static void asked_on_an_encrypted_link(void **state)
         world_run(w, 1000);
         assert_int_equal(status_of(PERIPHERAL), 0);
         p.mitm = mitm;
-        woad_set_security(host(0), &p);
-        woad_set_security(host(1), &p);
+        woad_set_security_policy(host(0), &p);
+        woad_set_security_policy(host(1), &p);
         again();
         unsigned before = side[0].bonds;
         says(PERIPHERAL, request, sizeof request);
@@ -253,7 +259,7 @@ static void another_identity_than_its_address(void **state)
             forget_all();
             join(dev(0), dev(1));
             pair_now();
-            assert_int_equal(side[0].bonds, 1);            /* the key has served */
+            assert_int_equal(side[0].bonds, 1); /* the key has served */
             assert_int_equal(side[1].bonds, 1);
             world_free(w);
         }
@@ -284,12 +290,12 @@ static void refreshes_between_the_keys(void **state)
     static const uint8_t done[] = { 4, 0x0e, 6, 1, 0x1a, 0x20, 0, 0x40, 0 };
     static const uint8_t refreshed[] = { 4, 0x30, 3, 0, 0x40, 0 };
     (void)state;
-    for (int kind = 0; kind < 3; kind++) {                 /* secure; STK; LTK */
+    for (int kind = 0; kind < 3; kind++) { /* secure; STK; LTK */
         uint8_t ask[16] = { 4, 0x3e, 13, 5, 0x40, 0 };
         struct woad_security_policy p = policy(WOAD_IO_NONE, false, kind == 0);
         world_of(2);
-        woad_set_security(host(0), &p);
-        woad_set_security(host(1), &p);
+        woad_set_security_policy(host(0), &p);
+        woad_set_security_policy(host(1), &p);
         dev(PERIPHERAL)->on_packet = watches;
         keys_told = keys_given = 0;
         join(dev(0), dev(1));
@@ -305,7 +311,7 @@ static void refreshes_between_the_keys(void **state)
             memcpy(ask + 6, told_numbers + 2, 8);
             memcpy(ask + 14, told_numbers, 2);
         }
-        dev(PERIPHERAL)->mute = true;    /* the test is its controller for a moment */
+        dev(PERIPHERAL)->mute = true; /* the test is its controller for a moment */
         assert_int_equal(woad_rx(host(PERIPHERAL), ask, sizeof ask), 0);
         world_pump(w);
         dev(PERIPHERAL)->mute = false;
@@ -353,7 +359,7 @@ static void one_side_does_not_bond(void **state)
         world_of(2);
         for (int k = 0; k < 2; k++) {
             p.bond = k != (n & 1);
-            woad_set_security(host(k), &p);
+            woad_set_security_policy(host(k), &p);
         }
         join(dev(0), dev(1));
         forget_all();
@@ -423,7 +429,7 @@ static void same_identity_twice(void **state)
     pair_now();
     assert_int_equal(woad_gattc_write(host(0), side[0].conn, PLAIN + 1, on, 2), 0);
     world_run(w, 300000);
-    memset(irk, 0x50, sizeof irk);       /* device 2 is device 0, started anew */
+    memset(irk, 0x50, sizeof irk); /* device 2 is device 0, started anew */
     assert_int_equal(woad_set_irk(host(2), irk), 0);
     assert_int_equal(woad_bond_at(host(0), 0, &b), 0);
     assert_int_equal(woad_bond_add(host(2), &b), 0);
@@ -450,7 +456,8 @@ static void odd_pairing_requests(void **state)
     static const uint8_t requests[][7] = {
         { 1, 4, 0, 0x2d, 16, 0x0f, 0x0f }, { 1, 4, 0, 0x0d, 16, 0x0b, 0x0b },
         { 1, 3, 0, 0x01, 16, 0x00, 0x01 }, { 1, 4, 0, 0xc5, 16, 0xff, 0xff },
-        { 1, 4, 0, 0x05, 16, 0x02, 0x02 }, { 1, 5, 0, 0x01, 16, 1, 1 } };
+        { 1, 4, 0, 0x05, 16, 0x02, 0x02 }, { 1, 5, 0, 0x01, 16, 1, 1 }
+    };
     (void)state;
     for (size_t k = 0; k < 6; k++) {
         world_of(2);
@@ -505,13 +512,13 @@ static void upgrades_on_the_link(void **state)
     (void)state;
     struct woad_security_policy p = policy(WOAD_IO_DISPLAY_YES_NO, false, true);
     world_of(2);
-    woad_set_security(host(0), &p);
-    woad_set_security(host(1), &p);
+    woad_set_security_policy(host(0), &p);
+    woad_set_security_policy(host(1), &p);
     join(dev(0), dev(1));
     pair_now();
     assert_false(level(1).authenticated);
     p.mitm = true;
-    woad_set_security(host(0), &p);
+    woad_set_security_policy(host(0), &p);
     again();
     pair_now();
     assert_true(level(1).authenticated);
@@ -530,7 +537,7 @@ static void two_phones(void **state)
     (void)state;
     world_of(3);
     for (int k = 0; k < 3; k++) {
-        woad_set_security(host(k), &p);
+        woad_set_security_policy(host(k), &p);
     }
     for (int round = 0; round < 2; round++) {
         for (int k = 0; k < 3; k += 2) {
@@ -582,8 +589,8 @@ static void slow_link(void **state)
         struct woad_security_policy types = policy(WOAD_IO_KEYBOARD, true, secure);
         struct woad_security_policy shows = policy(WOAD_IO_DISPLAY, true, secure);
         world_of(2);
-        woad_set_security(host(0), &types);
-        woad_set_security(host(1), &shows);
+        woad_set_security_policy(host(0), &types);
+        woad_set_security_policy(host(1), &shows);
         assert_int_equal(woad_adv_start(host(1), &adv), 0);
         assert_int_equal(woad_connect(host(0), &dev(1)->addr, &slow), 0);
         assert_non_null(world_wait(w, dev(0), WOAD_EV_CONNECT, 5000000));
@@ -602,15 +609,23 @@ static void slow_link(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(security_request_ignored), cmocka_unit_test(asked_on_an_encrypted_link),
-        cmocka_unit_test(hides_no_more), cmocka_unit_test(zeros_for_an_identity),
+        cmocka_unit_test(security_request_ignored),
+        cmocka_unit_test(asked_on_an_encrypted_link),
+        cmocka_unit_test(hides_no_more),
+        cmocka_unit_test(zeros_for_an_identity),
         cmocka_unit_test(another_identity_than_its_address),
         cmocka_unit_test(refreshes_between_the_keys),
-        cmocka_unit_test(hides_otherwise_later), cmocka_unit_test(one_side_does_not_bond),
-        cmocka_unit_test(stale_key_twice), cmocka_unit_test(forgets_and_pairs_again),
-        cmocka_unit_test(same_identity_twice), cmocka_unit_test(odd_pairing_requests),
-        cmocka_unit_test(requests_in_the_middle), cmocka_unit_test(upgrades_on_the_link),
-        cmocka_unit_test(two_phones), cmocka_unit_test(all_at_once), cmocka_unit_test(slow_link),
+        cmocka_unit_test(hides_otherwise_later),
+        cmocka_unit_test(one_side_does_not_bond),
+        cmocka_unit_test(stale_key_twice),
+        cmocka_unit_test(forgets_and_pairs_again),
+        cmocka_unit_test(same_identity_twice),
+        cmocka_unit_test(odd_pairing_requests),
+        cmocka_unit_test(requests_in_the_middle),
+        cmocka_unit_test(upgrades_on_the_link),
+        cmocka_unit_test(two_phones),
+        cmocka_unit_test(all_at_once),
+        cmocka_unit_test(slow_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

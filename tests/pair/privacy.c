@@ -14,8 +14,13 @@ static void world(uint64_t seed)
     nodes_begin(seed);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * 1000, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 16384,
-            .adv_sets = 2, .crypto = &woad_mbedtls };
+                                                  .x_mm = k * 1000,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 16384,
+                                                  .adv_sets = 2,
+                                                  .crypto = &woad_mbedtls };
         node_add(k, &cfg);
     }
 }
@@ -32,8 +37,8 @@ static void advertise(bool extended, unsigned own)
 {
     char text[200];
     if (extended) {
-        snprintf(text, sizeof text,
-                 "00 01 00 a0 00 00 a0 00 00 07 %02x %s 00 7f 01 00 02 01 00", own, id_scan);
+        snprintf(text, sizeof text, "00 01 00 a0 00 00 a0 00 00 07 %02x %s 00 7f 01 00 02 01 00",
+                 own, id_scan);
         assert_int_equal(command(ADV, 0x2036, text), 0);
         assert_int_equal(command(ADV, 0x2039, "01 01 00 00 00 00"), 0);
     } else {
@@ -137,11 +142,15 @@ static void connecting(void **state)
             assert_int_equal(command(SCAN, 0x202d, "01"), 0);
             advertise(extended, 2);
             if (extended) {
-                snprintf(text, sizeof text, "00 02 %s 01 50 00 50 00 10 00 10 00 00 00 64 00 00 00 "
-                         "00 00", id_adv);
+                snprintf(text, sizeof text,
+                         "00 02 %s 01 50 00 50 00 10 00 10 00 00 00 64 00 00 00 "
+                         "00 00",
+                         id_adv);
             } else {
-                snprintf(text, sizeof text, "50 00 50 00 00 %s 02 10 00 10 00 00 00 64 00 00 00 00 "
-                         "00", id_adv);
+                snprintf(text, sizeof text,
+                         "50 00 50 00 00 %s 02 10 00 10 00 00 00 64 00 00 00 00 "
+                         "00",
+                         id_adv);
             }
             assert_int_equal(command(SCAN, extended ? 0x2043 : 0x200d, text), 0);
             run_ms(1000);
@@ -152,7 +161,7 @@ static void connecting(void **state)
             assert_memory_equal(p + 4, "\x02\x02\x02\x03\x04\x05\x06", 7);
             assert_int_equal(c[16] & 0xc0, 0x40);
             assert_int_equal(c[22] & 0xc0, 0x40);
-            assert_memory_equal(c + 11, p + 17, 6);        /* his local is my peer's, and so on */
+            assert_memory_equal(c + 11, p + 17, 6); /* his local is my peer's, and so on */
             assert_memory_equal(c + 17, p + 11, 6);
             assert_int_equal(command(SCAN, 0x202b, id_adv), 0);
             size_t len;
@@ -234,7 +243,7 @@ static void refused(void **state)
         assert_int_equal(know(ADV, id, irk, irk_adv), 0);
         assert_int_equal(know(ADV, id, irk, irk_adv), 0x12);
         snprintf(id, sizeof id, "00 %02x 02 03 04 05 c6", n);
-        assert_int_equal(know(ADV, id, irk, irk_adv), 0x12);         /* its key */
+        assert_int_equal(know(ADV, id, irk, irk_adv), 0x12); /* its key */
     }
     assert_int_equal(know(ADV, id_scan, irk_scan, irk_adv), 0x07);
     assert_int_equal(command(ADV, 0x2028, id_scan), 0x02);
@@ -256,8 +265,8 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resolving), cmocka_unit_test(changing), cmocka_unit_test(connecting),
-        cmocka_unit_test(modes), cmocka_unit_test(accept_list), cmocka_unit_test(directed),
+        cmocka_unit_test(resolving), cmocka_unit_test(changing),    cmocka_unit_test(connecting),
+        cmocka_unit_test(modes),     cmocka_unit_test(accept_list), cmocka_unit_test(directed),
         cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,8 +4,17 @@
 #include "joined.h"
 
 #define BIT(n) (1ull << (n))
-enum { F_ENC = 0, F_PARAM = 1, F_REJECT = 2, F_PERIPHERAL = 3, F_PING = 4, F_LENGTH = 5, F_2M = 8,
-       F_CODED = 11, F_CSA2 = 14 };
+enum {
+    F_ENC = 0,
+    F_PARAM = 1,
+    F_REJECT = 2,
+    F_PERIPHERAL = 3,
+    F_PING = 4,
+    F_LENGTH = 5,
+    F_2M = 8,
+    F_CODED = 11,
+    F_CSA2 = 14
+};
 static const uint64_t plain = BIT(F_REJECT) | BIT(F_PERIPHERAL) | BIT(F_PING);
 
 /* --- features, version ------------------------------------------------------------------------ */
@@ -21,7 +30,7 @@ static void features(void **state)
         const uint8_t *e = event(who, 0x3e04);
         assert_non_null(e);
         assert_int_equal(e[0], 0);
-        uint8_t both = (uint8_t)(plain & ~BIT(F_PING));    /* LE Ping is masked to a peer: 4.6 */
+        uint8_t both = (uint8_t)(plain & ~BIT(F_PING)); /* LE Ping is masked to a peer: 4.6 */
         assert_int_equal(e[3], who == CENTRAL ? both : e[3]);
         assert_int_equal(count(who, 0x3e04), 1);
         assert_link();
@@ -58,16 +67,19 @@ static void no_answer(void **state)
         const char *params;
         uint8_t request;
         int who;
-    } asked[] = {
-        { 0x2016, "40 00", 0x08, CENTRAL }, { 0x2016, "40 00", 0x0e, PERIPHERAL },
-        { 0x041d, "40 00", 0x0c, CENTRAL }, { 0x041d, "40 00", 0x0c, PERIPHERAL },
-        { 0x2032, "40 00 00 02 02 00 00", 0x16, CENTRAL },
-        { 0x2032, "40 00 00 02 02 00 00", 0x16, PERIPHERAL },
-        { 0x2022, "40 00 40 00 00 10", 0x14, CENTRAL },
-        { 0x2022, "40 00 40 00 00 10", 0x14, PERIPHERAL },
-        { 0x2013, "40 00 10 00 10 00 00 00 64 00 00 00 00 00", 0x0f, PERIPHERAL },
-        { 0x2019, "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e "
-          "0f 10", 0x03, CENTRAL } };
+    } asked[] = { { 0x2016, "40 00", 0x08, CENTRAL },
+                  { 0x2016, "40 00", 0x0e, PERIPHERAL },
+                  { 0x041d, "40 00", 0x0c, CENTRAL },
+                  { 0x041d, "40 00", 0x0c, PERIPHERAL },
+                  { 0x2032, "40 00 00 02 02 00 00", 0x16, CENTRAL },
+                  { 0x2032, "40 00 00 02 02 00 00", 0x16, PERIPHERAL },
+                  { 0x2022, "40 00 40 00 00 10", 0x14, CENTRAL },
+                  { 0x2022, "40 00 40 00 00 10", 0x14, PERIPHERAL },
+                  { 0x2013, "40 00 10 00 10 00 00 00 64 00 00 00 00 00", 0x0f, PERIPHERAL },
+                  { 0x2019,
+                    "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e "
+                    "0f 10",
+                    0x03, CENTRAL } };
     (void)state;
     for (size_t k = 0; k < sizeof asked / sizeof *asked; k++) {
         joined(0, 0);
@@ -96,7 +108,7 @@ static void malformed_pdus(void **state)
     (void)state;
     for (unsigned opcode = 0; opcode < 256; opcode++) {
         if (opcode == 0x02 || opcode == 0x0d || opcode == 0x11 || opcode == 0x07) {
-            continue;                    /* terminate, rejects: nothing is under way */
+            continue; /* terminate, rejects: nothing is under way */
         }
         for (size_t len = 1; len <= 27; len += 13) {
             for (int who = 0; who < 2; who++) {
@@ -120,10 +132,14 @@ static void malformed_pdus(void **state)
  * different too; packets are on it from the instant on, and both are told. */
 static void phy(void **state)
 {
-    static const struct { const char *params; uint8_t tx, rx; } wishes[] = {
-        { "40 00 00 02 02 00 00", 2, 2 }, { "40 00 00 04 04 00 00", 3, 3 },
-        { "40 00 00 02 01 00 00", 2, 1 }, { "40 00 00 04 02 01 00", 3, 2 },
-        { "40 00 03 00 00 00 00", 2, 2 } };
+    static const struct {
+        const char *params;
+        uint8_t tx, rx;
+    } wishes[] = { { "40 00 00 02 02 00 00", 2, 2 },
+                   { "40 00 00 04 04 00 00", 3, 3 },
+                   { "40 00 00 02 01 00 00", 2, 1 },
+                   { "40 00 00 04 02 01 00", 3, 2 },
+                   { "40 00 03 00 00 00 00", 2, 2 } };
     (void)state;
     for (size_t k = 0; k < sizeof wishes / sizeof *wishes; k++) {
         for (int who = 0; who < 2; who++) {
@@ -167,17 +183,19 @@ static void phy_refused(void **state)
     apart();
     joined(plain | BIT(F_2M), plain);
     assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 04 04 00 00"), WOAD_HCI_UNSUPPORTED);
-    assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 00 02 00 00"),
-                     WOAD_HCI_INVALID_PARAMETERS);
+    assert_int_equal(command(CENTRAL, 0x2032, "40 00 00 00 02 00 00"), WOAD_HCI_INVALID_PARAMETERS);
     apart();
 }
 
 /* An instant that is past: 0x28. */
 static void instant_passed(void **state)
 {
-    static const struct { const char *pdu; size_t len; } late[] = {
-        { "\x18\x02\x02\x00\x00", 5 }, { "\x01\xff\xff\xff\xff\x1f\x00\x00", 8 },
-        { "\x00\x01\x00\x00\x10\x00\x00\x00\x64\x00\x00\x00", 12 } };
+    static const struct {
+        const char *pdu;
+        size_t len;
+    } late[] = { { "\x18\x02\x02\x00\x00", 5 },
+                 { "\x01\xff\xff\xff\xff\x1f\x00\x00", 8 },
+                 { "\x00\x01\x00\x00\x10\x00\x00\x00\x64\x00\x00\x00", 12 } };
     (void)state;
     for (size_t k = 0; k < sizeof late / sizeof *late; k++) {
         joined(0, 0);
@@ -229,8 +247,8 @@ static void param_request(void **state)
                                 10);
         }
         if (answer == 0) {
-            assert_int_equal(command(CENTRAL, 0x2020,
-                                     "40 00 20 00 30 00 00 00 c8 00 00 00 00 00"), 0);
+            assert_int_equal(command(CENTRAL, 0x2020, "40 00 20 00 30 00 00 00 c8 00 00 00 00 00"),
+                             0);
         } else if (answer == 1) {
             assert_int_equal(command(CENTRAL, 0x2021, "40 00 3b"), 0);
         }
@@ -287,11 +305,13 @@ static void collisions(void **state)
         if (which == 4) {
             assert_int_equal(command(CENTRAL, 0x2014, "ff ff 00 00 00"), 0);
         } else {
-            assert_int_equal(central_phy ? command(CENTRAL, 0x2032, phy_wish)
-                                         : command(CENTRAL, 0x2013, params), 0);
+            assert_int_equal(
+                central_phy ? command(CENTRAL, 0x2032, phy_wish) : command(CENTRAL, 0x2013, params),
+                0);
         }
         assert_int_equal(peripheral_phy ? command(PERIPHERAL, 0x2032, phy_wish)
-                                        : command(PERIPHERAL, 0x2013, params), 0);
+                                        : command(PERIPHERAL, 0x2013, params),
+                         0);
         run_ms(1000);
         assert_int_equal(count(CENTRAL, 0x05) + count(PERIPHERAL, 0x05), 0);
         if (which < 4) {
@@ -302,8 +322,9 @@ static void collisions(void **state)
         const uint8_t *p = event(PERIPHERAL, peripheral_phy ? 0x3e0c : 0x3e03);
         assert_non_null(p);
         /* New parameters from the central are, to who had asked for some, the answer. */
-        assert_int_equal(p[0], which == 0 ? WOAD_HCI_PROCEDURE_COLLISION
-                             : which == 3 ? 0 : WOAD_HCI_TRANSACTION_COLLISION);
+        assert_int_equal(p[0], which == 0   ? WOAD_HCI_PROCEDURE_COLLISION
+                               : which == 3 ? 0
+                                            : WOAD_HCI_TRANSACTION_COLLISION);
         assert_int_equal(count(PERIPHERAL, peripheral_phy && !central_phy ? 0x3e0c : 0x3e03),
                          which == 0 || which == 2 ? which / 2 : 1);
         assert_link();
@@ -341,7 +362,7 @@ static void encryption(void **state)
         joined(0, 0);
         assert_int_equal(command(CENTRAL, 0x2032, phys[k]), 0);
         run_ms(300);
-        data(PERIPHERAL, secret, sizeof secret);           /* may be queued as it begins */
+        data(PERIPHERAL, secret, sizeof secret); /* may be queued as it begins */
         encrypt_ask();
         data(CENTRAL, secret, sizeof secret);
         run_ms(100);
@@ -520,23 +541,36 @@ static void aes_command(void **state)
 {
     (void)state;
     joined(0, 0);
-    assert_int_equal(command(CENTRAL, 0x2017, "0f 0e 0d 0c 0b 0a 09 08 07 06 05 04 03 02 01 00 "
-                             "ff ee dd cc bb aa 99 88 77 66 55 44 33 22 11 00"), 0);
+    assert_int_equal(command(CENTRAL, 0x2017,
+                             "0f 0e 0d 0c 0b 0a 09 08 07 06 05 04 03 02 01 00 "
+                             "ff ee dd cc bb aa 99 88 77 66 55 44 33 22 11 00"),
+                     0);
     apart();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(features), cmocka_unit_test(version), cmocka_unit_test(no_answer),
-        cmocka_unit_test(malformed_pdus), cmocka_unit_test(phy), cmocka_unit_test(phy_refused),
-        cmocka_unit_test(instant_passed), cmocka_unit_test(update),
-        cmocka_unit_test(param_request), cmocka_unit_test(param_request_invalid),
-        cmocka_unit_test(param_request_unknown), cmocka_unit_test(collisions),
-        cmocka_unit_test(encryption), cmocka_unit_test(encryption_refresh),
-        cmocka_unit_test(encryption_without_a_key), cmocka_unit_test(encryption_wrong_key),
-        cmocka_unit_test(encryption_spoilt), cmocka_unit_test(encryption_interrupted),
-        cmocka_unit_test(encryption_and_a_question), cmocka_unit_test(encryption_meanwhile),
+        cmocka_unit_test(features),
+        cmocka_unit_test(version),
+        cmocka_unit_test(no_answer),
+        cmocka_unit_test(malformed_pdus),
+        cmocka_unit_test(phy),
+        cmocka_unit_test(phy_refused),
+        cmocka_unit_test(instant_passed),
+        cmocka_unit_test(update),
+        cmocka_unit_test(param_request),
+        cmocka_unit_test(param_request_invalid),
+        cmocka_unit_test(param_request_unknown),
+        cmocka_unit_test(collisions),
+        cmocka_unit_test(encryption),
+        cmocka_unit_test(encryption_refresh),
+        cmocka_unit_test(encryption_without_a_key),
+        cmocka_unit_test(encryption_wrong_key),
+        cmocka_unit_test(encryption_spoilt),
+        cmocka_unit_test(encryption_interrupted),
+        cmocka_unit_test(encryption_and_a_question),
+        cmocka_unit_test(encryption_meanwhile),
         cmocka_unit_test(aes_command),
     };
     if (getenv("PCAP")) {

@@ -32,7 +32,8 @@ static void join(struct world *w, struct device *c, struct device *p, uint16_t *
         woad_connect(c->host, &p->addr, &params);
         world_run(w, 700000);
         s = device_find(p, WOAD_EV_CONNECT) && !device_find(p, WOAD_EV_DISCONNECT)
-                ? device_find(c, WOAD_EV_CONNECT) : NULL;
+                ? device_find(c, WOAD_EV_CONNECT)
+                : NULL;
     }
     assert_non_null(s);
     *cp = s->ev.conn;

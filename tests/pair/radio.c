@@ -5,7 +5,12 @@
 #include "world.h"
 
 enum { KEEP = 4000, AIRTIME_0 = 8 * (1 + 4 + 2 + 3) };
-struct heard { uint64_t start; uint8_t channel, type; uint16_t len; bool data; };
+struct heard {
+    uint64_t start;
+    uint8_t channel, type;
+    uint16_t len;
+    bool data;
+};
 static struct heard heard[KEEP];
 static size_t n_heard;
 
@@ -13,8 +18,8 @@ static void sniff(void *ctx, const struct woad_air_packet *p)
 {
     (void)ctx;
     if (n_heard < KEEP) {
-        heard[n_heard++] = (struct heard){ p->start_us, p->channel, p->pdu[0] & 15, p->len,
-                                           p->channel < 37 };
+        heard[n_heard++] =
+            (struct heard){ p->start_us, p->channel, p->pdu[0] & 15, p->len, p->channel < 37 };
     }
 }
 
@@ -33,7 +38,7 @@ static void advertising_events(void **state)
     struct world *w = sniffed(1);
     struct device *p = world_add(w, 1);
     struct woad_adv_params adv = { .kind = WOAD_ADV_NONCONN_IND, .interval_625us = 160 };
-    uint64_t last = 0, least = UINT64_MAX, most = 0;
+    uint64_t last = 0, min_u32 = UINT64_MAX, most = 0;
     (void)state;
     woad_adv_start(p->host, &adv);
     world_run(w, 60000000);
@@ -45,12 +50,12 @@ static void advertising_events(void **state)
         }
         if (last) {
             assert_in_range(apart, 100000, 110000);
-            least = apart < least ? apart : least;
+            min_u32 = apart < min_u32 ? apart : min_u32;
             most = apart > most ? apart : most;
         }
         last = heard[i].start;
     }
-    assert_true(least < 100500 && most > 109500);
+    assert_true(min_u32 < 100500 && most > 109500);
     world_free(w);
 }
 
@@ -80,7 +85,7 @@ static void connection_events(void **state)
             changes += heard[i].channel != heard[i - 2].channel;
         }
     }
-    assert_in_range(changes, 90, 99);    /* 99 times, and one in 37 is the same by chance */
+    assert_in_range(changes, 90, 99); /* 99 times, and one in 37 is the same by chance */
     world_free(w);
 }
 
@@ -118,7 +123,7 @@ static void the_same_seed_the_same_packets(void **state)
 static void collisions(void **state)
 {
     static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND,
-                                                .interval_625us = 32 };
+                                                 .interval_625us = 32 };
     struct world *w = world_new(5, 0);
     struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     struct device *ear = world_add(w, 1);
@@ -139,7 +144,7 @@ static void collisions(void **state)
 static void distance(void **state)
 {
     static const struct woad_adv_params fast = { .kind = WOAD_ADV_NONCONN_IND,
-                                                .interval_625us = 32 };
+                                                 .interval_625us = 32 };
     struct woad_scan_params scan = { 48, 48, false, false, 0, false };
     const int32_t metres[] = { 1, 10, 100, 2000 };
     const int rssi[] = { -40, -60, -80, 0 };
@@ -166,8 +171,10 @@ static void distance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(advertising_events), cmocka_unit_test(connection_events),
-        cmocka_unit_test(the_same_seed_the_same_packets), cmocka_unit_test(collisions),
+        cmocka_unit_test(advertising_events),
+        cmocka_unit_test(connection_events),
+        cmocka_unit_test(the_same_seed_the_same_packets),
+        cmocka_unit_test(collisions),
         cmocka_unit_test(distance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

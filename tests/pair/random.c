@@ -10,16 +10,17 @@ enum { CONNS = 4, SLOTS = 64, STEPS = 80, VALUE = 12, CCCD = 13 };
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&u_service),
-    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY |
-                        WOAD_PROP_INDICATE, WOAD_PERM_READ | WOAD_PERM_WRITE),
+    WOAD_CHARACTERISTIC(&u_value,
+                        WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE,
+                        WOAD_PERM_READ | WOAD_PERM_WRITE),
     WOAD_CCCD,
 };
 
 /* What one side of one connection has seen. */
 struct side {
-    uint16_t conn;                       /* WOAD_NO_CONN: free */
-    unsigned notified, heard;            /* notifications queued, received */
-    unsigned commands, wrote;            /* write commands queued, received */
+    uint16_t conn;            /* WOAD_NO_CONN: free */
+    unsigned notified, heard; /* notifications queued, received */
+    unsigned commands, wrote; /* write commands queued, received */
     unsigned indicated, confirmed;
 };
 
@@ -64,9 +65,7 @@ static void on_event(struct device *d, const struct woad_event *ev)
         p->side[p->sides++] = (struct side){ .conn = ev->conn };
         p->outcomes += ev->u.connect.central;
         break;
-    case WOAD_EV_CONNECT_FAILED:
-        p->outcomes++;
-        break;
+    case WOAD_EV_CONNECT_FAILED: p->outcomes++; break;
     case WOAD_EV_DISCONNECT:
         assert_non_null(s);
         assert_int_equal(s->indicated, s->confirmed);
@@ -82,17 +81,10 @@ static void on_event(struct device *d, const struct woad_event *ev)
             s->wrote++;
         }
         break;
-    case WOAD_EV_INDICATED:
-        s->confirmed++;
-        break;
-    case WOAD_EV_GATTC_DONE:
-        p->ended++;
-        break;
-    case WOAD_EV_SCAN_DONE:
-        p->scanned++;
-        break;
-    default:
-        break;
+    case WOAD_EV_INDICATED: s->confirmed++; break;
+    case WOAD_EV_GATTC_DONE: p->ended++; break;
+    case WOAD_EV_SCAN_DONE: p->scanned++; break;
+    default: break;
     }
     device_forget(d);
 }
@@ -118,15 +110,9 @@ static void act_gap(struct world *w, struct device *d, struct player *p, uint32_
     struct device *peer = &w->device[any((uint32_t)w->devices)];
     switch (what) {
     case 0:
-    case 1:
-        woad_adv_start(d->host, &adv);
-        break;
-    case 2:
-        woad_adv_stop(d->host);
-        break;
-    case 3:
-        p->scans += woad_scan_start(d->host, &scan) == 0;
-        break;
+    case 1: woad_adv_start(d->host, &adv); break;
+    case 2: woad_adv_stop(d->host); break;
+    case 3: p->scans += woad_scan_start(d->host, &scan) == 0; break;
     default:
         if (peer != d) {
             woad_adv_start(peer->host, &adv);
@@ -160,9 +146,7 @@ static void act_gatt(struct device *d, struct player *p, struct side *s, uint32_
         data[0] = (uint8_t)s->commands;
         s->commands += woad_gattc_write_command(h, s->conn, VALUE, data, len) == 0;
         return;
-    case 10:
-        s->indicated += woad_gatt_indicate(h, s->conn, VALUE, data, len) == 0;
-        return;
+    case 10: s->indicated += woad_gatt_indicate(h, s->conn, VALUE, data, len) == 0; return;
     default:
         if (any(4) == 0) {
             woad_disconnect(h, s->conn, WOAD_HCI_REMOTE_USER_TERMINATED);
@@ -245,7 +229,7 @@ static uint64_t play(uint64_t seed, unsigned *alive)
         woad_adv_stop(w->device[i].host);
         woad_connect_cancel(w->device[i].host);
     }
-    world_run(w, 25000000);              /* all that is queued goes, all that is lost is missed */
+    world_run(w, 25000000); /* all that is queued goes, all that is lost is missed */
     both_sides_agree(w, alive);
     uint64_t hash = world_hash(w);
     world_free(w);
@@ -264,7 +248,7 @@ static void both_sides_end_in_the_same_state(void **state)
             assert_true(play(seed, &twice) == hash);
         }
     }
-    assert_true(alive > n);              /* it was about something */
+    assert_true(alive > n); /* it was about something */
 }
 
 int main(void)

@@ -6,9 +6,17 @@ static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625
 
 static struct device *device(const char *profile, uint16_t seed)
 {
-    static const struct woad_feature *features[] = { &woad_advertiser, &woad_scanner,
-        &woad_accept_list, &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_link,
-        &woad_security_manager, &woad_resolving_list, &woad_reconnection, NULL };
+    static const struct woad_feature *features[] = { &woad_feature_advertiser,
+                                                     &woad_feature_scanner,
+                                                     &woad_feature_accept_list,
+                                                     &woad_feature_central,
+                                                     &woad_feature_gatt_server,
+                                                     &woad_feature_gatt_client,
+                                                     &woad_feature_link_control,
+                                                     &woad_feature_security_manager,
+                                                     &woad_feature_resolving_list,
+                                                     &woad_feature_reconnection,
+                                                     NULL };
     struct woad_config host = world_host_config(2);
     struct woad_air_controller_config c = world_controller_config(w, 1);
     host.features = features;
@@ -20,7 +28,7 @@ static struct device *device(const char *profile, uint16_t seed)
     side[w->devices] = (struct side){ .random = seed };
     struct device *d = world_add_config(w, host, c);
     d->on_event = on_event;
-    assert_int_equal(woad_set_security(d->host, &any), 0);
+    assert_int_equal(woad_set_security_policy(d->host, &any), 0);
     return d;
 }
 
@@ -29,7 +37,7 @@ static void attempt(struct device *c, struct device *p, const struct woad_addr *
                     const struct woad_addr *id)
 {
     static const struct woad_connect_params params = { 16, 16, 6, 6, 0, 100, 5000 };
-    world_run(w, 61000000);              /* another address by now */
+    world_run(w, 61000000); /* another address by now */
     assert_int_equal(woad_adv_start(p->host, &fast), 0);
     device_forget(c);
     assert_int_equal(woad_connect(c->host, peer, &params), 0);
@@ -108,8 +116,8 @@ static void each_attempt_ends_once(void **state)
         device_forget(p);
         assert_int_equal(woad_connect(lossy->host, &p->addr, &params), 0);
         world_run(w, 12000000);
-        assert_int_equal(device_count(lossy, WOAD_EV_CONNECT) +
-                         device_count(lossy, WOAD_EV_CONNECT_FAILED), 1);
+        assert_int_equal(
+            device_count(lossy, WOAD_EV_CONNECT) + device_count(lossy, WOAD_EV_CONNECT_FAILED), 1);
         for (size_t n = 0; n < lossy->logged; n++) {
             const struct woad_event *ev = &lossy->log[n].ev;
             assert_false(ev->type == WOAD_EV_DISCONNECT && ev->u.disconnect.reason == 0x3e);

@@ -28,7 +28,7 @@ static const char *found_in(const uint8_t *mem, size_t len, bool as_on_air)
     static char what[80];
     for (size_t n = 0; n < n_secrets; n++) {
         for (size_t half = 0; half < secrets[n].len; half += 16) {
-            static uint8_t there[16], back[16];            /* not on the stack */
+            static uint8_t there[16], back[16]; /* not on the stack */
             for (size_t k = 0; k < 16; k++) {
                 there[k] = secrets[n].octet[half + k];
                 back[15 - k] = there[k];
@@ -65,7 +65,10 @@ static void assert_clean(const char *path)
 /* It is not where it was. */
 static void stack_scrub(void) {}
 static void stack_take(void) {}
-static void stack_clean(const char *path) { (void)path; }
+static void stack_clean(const char *path)
+{
+    (void)path;
+}
 #else
 enum { STACK = 32 * 1024 };
 static uint8_t stack[STACK];
@@ -111,11 +114,13 @@ static void nothing_left(void **state)
     for (int secure = 0; secure < 2; secure++) {
         for (int method = 0; method < 4; method++) {
             for (int path = 0; path < PATHS; path++) {
-                for (unsigned at = 1; at < (path == CUT ? 150u : path == LIBRARY ? 60u : 2u);
+                for (unsigned at = 1; at < (path == CUT       ? 150u
+                                            : path == LIBRARY ? 60u
+                                                              : 2u);
                      at += 5) {
                     uint8_t io = method == 1 ? WOAD_IO_KEYBOARD : WOAD_IO_DISPLAY_YES_NO;
-                    struct woad_security_policy p = policy(method ? io : WOAD_IO_NONE, method != 0,
-                                                           secure);
+                    struct woad_security_policy p =
+                        policy(method ? io : WOAD_IO_NONE, method != 0, secure);
                     char name[60];
                     n_secrets = 0;
                     stack_scrub();
@@ -124,16 +129,16 @@ static void nothing_left(void **state)
                         static const uint8_t tk[16] = { 7, 7, 1, 9, 8, 5, 4, 3, 2, 11, 99, 5, 1 };
                         if (!secure) {
                             remember(tk, 16);
-                            assert_int_equal(woad_oob_set_legacy(w->device[k].host, side[k].conn,
-                                                                 tk), 0);
+                            assert_int_equal(
+                                woad_oob_set_legacy(w->device[k].host, side[k].conn, tk), 0);
                             continue;
                         }
                         assert_int_equal(woad_oob_make(w->device[1 - k].host), 0);
                         assert_non_null(world_wait(w, &w->device[1 - k], WOAD_EV_OOB, 100000));
-                        assert_int_equal(woad_oob_set(w->device[k].host, side[k].conn,
-                                                      &side[1 - k].oob), 0);
+                        assert_int_equal(
+                            woad_oob_set(w->device[k].host, side[k].conn, &side[1 - k].oob), 0);
                     }
-                    if (path == CUT || path == LIBRARY) {  /* it may not have come to that: */
+                    if (path == CUT || path == LIBRARY) { /* it may not have come to that: */
                         n_secrets -= method == 3 && secure ? n_secrets : 0; /* they are kept */
                     }
                     displayed = 834201;
@@ -142,8 +147,7 @@ static void nothing_left(void **state)
                     assert_int_equal(woad_pair(w->device[0].host, side[0].conn), 0);
                     if (path == CUT) {
                         world_run(w, at * 1000);
-                        assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13),
-                                         0);
+                        assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
                         world_run(w, 1500000);
                     } else {
                         settle();
@@ -155,7 +159,7 @@ static void nothing_left(void **state)
                              method, path, at);
                     assert_true(n_secrets > 0 || path == CUT || path == LIBRARY);
                     assert_clean(name);
-                    if (path != CUT) {   /* a key may have been in a packet */
+                    if (path != CUT) { /* a key may have been in a packet */
                         stack_clean(name);
                     }
                     world_free(w);
@@ -179,7 +183,7 @@ static void pieces(void **state)
             pdu[n] = (uint8_t)(n * 77);
         }
         secrets[0].len = 16;
-        memcpy(secrets[0].octet, first + 9, 16);           /* the code, and 15 of 16 */
+        memcpy(secrets[0].octet, first + 9, 16); /* the code, and 15 of 16 */
         n_secrets = 1;
         assert_int_equal(woad_rx(w->device[0].host, first, sizeof first), 0);
         assert_non_null(found_in(w->device[0].memory[0], w->device[0].memory_len[0], false));

@@ -7,14 +7,16 @@
 /* 2.3.5.1, Table 2.8, again as one reads it there: a row for each responder, a column for each
  * initiator: DisplayOnly, DisplayYesNo, KeyboardOnly, NoInputNoOutput, KeyboardDisplay.  What each
  * side is asked, initiator and responder: - nothing, D display, I input, C compare. */
-static const char *const secure_table[5][5] = {
-    { "--", "--", "ID", "--", "ID" }, { "--", "CC", "ID", "--", "CC" },
-    { "DI", "DI", "II", "--", "DI" }, { "--", "--", "--", "--", "--" },
-    { "DI", "CC", "ID", "--", "CC" } };
-static const char *const legacy_table[5][5] = {
-    { "--", "--", "ID", "--", "ID" }, { "--", "--", "ID", "--", "ID" },
-    { "DI", "DI", "II", "--", "DI" }, { "--", "--", "--", "--", "--" },
-    { "DI", "DI", "ID", "--", "DI" } };
+static const char *const secure_table[5][5] = { { "--", "--", "ID", "--", "ID" },
+                                                { "--", "CC", "ID", "--", "CC" },
+                                                { "DI", "DI", "II", "--", "DI" },
+                                                { "--", "--", "--", "--", "--" },
+                                                { "DI", "CC", "ID", "--", "CC" } };
+static const char *const legacy_table[5][5] = { { "--", "--", "ID", "--", "ID" },
+                                                { "--", "--", "ID", "--", "ID" },
+                                                { "DI", "DI", "II", "--", "DI" },
+                                                { "--", "--", "--", "--", "--" },
+                                                { "DI", "DI", "ID", "--", "DI" } };
 
 static void give_oob(int from, int to, bool secure)
 {
@@ -28,7 +30,9 @@ static void give_oob(int from, int to, bool secure)
     }
 }
 
-struct one { int io[2], secure, mitm[2], oob, who; };
+struct one {
+    int io[2], secure, mitm[2], oob, who;
+};
 
 static void matrix_one(const struct one *c)
 {
@@ -51,7 +55,7 @@ static void matrix_one(const struct one *c)
             give_oob(k, 1 - k, c->secure);
         }
     }
-    displayed = 123456;                  /* where both type, users agree on one */
+    displayed = 123456; /* where both type, users agree on one */
     assert_int_equal(woad_pair(w->device[c->who].host, side[c->who].conn), 0);
     settle();
     const char *asked = (c->secure ? secure_table : legacy_table)[c->io[1]][c->io[0]];
@@ -65,9 +69,10 @@ static void matrix_one(const struct one *c)
             fail_msg("io %d %d secure %d mitm %d %d oob %d who %d: %x", c->io[0], c->io[1],
                      c->secure, c->mitm[0], c->mitm[1], c->oob, c->who, (unsigned)status_of(k));
         }
-        char was = side[k].action == WOAD_PASSKEY_INPUT ? 'I'
-                 : side[k].action == WOAD_PASSKEY_DISPLAY ? 'D'
-                 : side[k].action == WOAD_PASSKEY_COMPARE ? 'C' : '-';
+        char was = side[k].action == WOAD_PASSKEY_INPUT     ? 'I'
+                   : side[k].action == WOAD_PASSKEY_DISPLAY ? 'D'
+                   : side[k].action == WOAD_PASSKEY_COMPARE ? 'C'
+                                                            : '-';
         assert_int_equal(was, asked[k]);
         assert_true(now.encrypted && now.bonded);
         assert_int_equal(now.authenticated, oob || asked[0] != '-');
@@ -222,12 +227,12 @@ static void policies(void **state)
     struct woad_security_policy bad = any;
     pair_of(&any, &any);
     bad.io = 5;
-    assert_int_equal(woad_set_security(w->device[0].host, &bad), WOAD_EINVAL);
+    assert_int_equal(woad_set_security_policy(w->device[0].host, &bad), WOAD_EINVAL);
     bad = any;
     bad.key_size_min = 6;
-    assert_int_equal(woad_set_security(w->device[0].host, &bad), WOAD_EINVAL);
+    assert_int_equal(woad_set_security_policy(w->device[0].host, &bad), WOAD_EINVAL);
     bad.key_size_min = 17;
-    assert_int_equal(woad_set_security(w->device[0].host, &bad), WOAD_EINVAL);
+    assert_int_equal(woad_set_security_policy(w->device[0].host, &bad), WOAD_EINVAL);
     world_free(w);
 }
 
@@ -299,7 +304,7 @@ static void repeated_attempts(void **state)
         settle();
         assert_int_equal(status_of(CENTRAL) == 0, n == 7);
         wait = n == 7 ? 0 : wait ? wait * 2 : 250000;
-        allowed = woad_air_now(w->air) + wait - 20000;     /* settle() looks every 10 ms */
+        allowed = woad_air_now(w->air) + wait - 20000; /* settle() looks every 10 ms */
         if (n % 3 == 1) {
             rejoin(CENTRAL);
         }
@@ -357,12 +362,12 @@ static void hidden(void **state)
         assert_true(side[k].bond.has_irk);
     }
     assert_int_equal(woad_disconnect(w->device[0].host, side[0].conn, 0x13), 0);
-    world_run(w, 500000);                /* it was heard in that connection: no scan is needed */
+    world_run(w, 500000); /* it was heard in that connection: no scan is needed */
     again();
     assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
     meet(id, 0);
     for (int round = 0; round < 2; round++) {
-        world_run(w, 61000000);          /* another address by now */
+        world_run(w, 61000000); /* another address by now */
         assert_int_equal(woad_adv_start(w->device[1].host, &adv), 0);
         for (int k = 0; k < 3; k += 2) {
             device_forget(&w->device[k]);
@@ -462,7 +467,7 @@ static void bond_kept(void **state)
         struct woad_bond before = *bond_at(w->device[PERIPHERAL].host, 0);
         rejoin(CENTRAL);
         assert_int_equal(woad_bond_remove(w->device[CENTRAL].host, NULL), 0);
-        assert_int_equal(woad_set_security(w->device[CENTRAL].host, &weak[k]), 0);
+        assert_int_equal(woad_set_security_policy(w->device[CENTRAL].host, &weak[k]), 0);
         assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
         settle();
         assert_int_equal(status_of(PERIPHERAL), WOAD_SMP_AUTHENTICATION);
@@ -474,13 +479,16 @@ static void bond_kept(void **state)
 /* --- permissions ------------------------------------------------------------------------------ */
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
-#define VALUE(perm) WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, \
-                                             WOAD_PERM_READ | WOAD_PERM_WRITE | (perm))
+#define VALUE(perm) \
+    WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, \
+                             WOAD_PERM_READ | WOAD_PERM_WRITE | (perm))
 /* From 10: values at 12, 15, 18, … */
-static const struct woad_attr protected[] = { WOAD_PRIMARY(&u_service), VALUE(0),
-    VALUE(WOAD_PERM_READ_ENCRYPTED), VALUE(WOAD_PERM_READ_AUTHENTICATED),
+static const struct woad_attr protected[] = {
+    WOAD_PRIMARY(&u_service),         VALUE(0),
+    VALUE(WOAD_PERM_READ_ENCRYPTED),  VALUE(WOAD_PERM_READ_AUTHENTICATED),
     VALUE(WOAD_PERM_WRITE_ENCRYPTED), VALUE(WOAD_PERM_WRITE_AUTHENTICATED),
-    VALUE(WOAD_PERM_SECURE), VALUE(WOAD_PERM_KEY_16) };
+    VALUE(WOAD_PERM_SECURE),          VALUE(WOAD_PERM_KEY_16)
+};
 enum { VALUES = 7, FIRST = 12 };
 
 /* GAP/SEC/SEM/…, GATT/SR/GAR/BI-04-C and their like, A12: each permission on each level: what may
@@ -488,10 +496,12 @@ enum { VALUES = 7, FIRST = 12 };
 static void permissions(void **state)
 {
     enum { OPEN, HAS_KEY, LEGACY, JUST_WORKS, LEGACY_MITM, MITM, LEVELS };
-    static const bool has[LEVELS][VALUES] = {              /* that asks for so much is to be had */
-        [OPEN] = { 1, 0, 0, 0, 0, 0, 0 }, [HAS_KEY] = { 1, 0, 0, 0, 0, 0, 0 },
-        [LEGACY] = { 1, 1, 0, 1, 0, 0, 1 }, [JUST_WORKS] = { 1, 1, 0, 1, 0, 1, 1 },
-        [LEGACY_MITM] = { 1, 1, 1, 1, 1, 0, 1 }, [MITM] = { 1, 1, 1, 1, 1, 1, 1 } };
+    static const bool has[LEVELS][VALUES] = {
+        /* that asks for so much is to be had */
+        [OPEN] = { 1, 0, 0, 0, 0, 0, 0 },        [HAS_KEY] = { 1, 0, 0, 0, 0, 0, 0 },
+        [LEGACY] = { 1, 1, 0, 1, 0, 0, 1 },      [JUST_WORKS] = { 1, 1, 0, 1, 0, 1, 1 },
+        [LEGACY_MITM] = { 1, 1, 1, 1, 1, 0, 1 }, [MITM] = { 1, 1, 1, 1, 1, 1, 1 }
+    };
     (void)state;
     for (int level_now = OPEN; level_now < LEVELS; level_now++) {
         bool mitm = level_now >= LEGACY_MITM;
@@ -500,7 +510,8 @@ static void permissions(void **state)
         p.trust_unencrypted = true;
         pair_of(&p, &p);
         assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, protected,
-                                       sizeof protected / sizeof *protected, NULL), 0);
+                                       sizeof protected / sizeof *protected, NULL),
+                         0);
         if (level_now != OPEN) {
             assert_int_equal(woad_pair(w->device[CENTRAL].host, side[CENTRAL].conn), 0);
             displayed = 3;
@@ -518,8 +529,9 @@ static void permissions(void **state)
             assert_int_equal(asked_for(false, handle), reads ? 0 : refused);
             assert_int_equal(asked_for(true, handle), writes ? 0 : refused);
             assert_int_equal(asked_for(true, (uint16_t)(handle + 1)), reads ? 0 : refused);
-            assert_int_equal(woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn,
-                                              handle, "x", 1), reads ? 0 : WOAD_EACCES);
+            assert_int_equal(
+                woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn, handle, "x", 1),
+                reads ? 0 : WOAD_EACCES);
         }
         world_free(w);
     }
@@ -533,14 +545,16 @@ static void level_falls(void **state)
     (void)state;
     begin(&p, &p);
     assert_int_equal(woad_gatt_add(w->device[PERIPHERAL].host, protected,
-                                   sizeof protected / sizeof *protected, NULL), 0);
+                                   sizeof protected / sizeof *protected, NULL),
+                     0);
     settle();
     device_forget(&w->device[CENTRAL]);
     for (int n = 0; n < 3; n++) {
-        assert_int_equal(woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn, 15,
-                                          "secret", 6), 0);
-        assert_int_equal(woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn, 12,
-                                          "open", 4), 0);
+        assert_int_equal(
+            woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn, 15, "secret", 6),
+            0);
+        assert_int_equal(
+            woad_gatt_notify(w->device[PERIPHERAL].host, side[PERIPHERAL].conn, 12, "open", 4), 0);
     }
     assert_int_equal(woad_rx(w->device[PERIPHERAL].host, lost, sizeof lost), 0);
     world_run(w, 500000);
@@ -578,13 +592,13 @@ static void one_at_a_time(void **state)
             assert_int_equal(s->ev.u.security.status, WOAD_SECURITY_PEER | WOAD_SMP_NOT_SUPPORTED);
         }
         world_run(w, 3000000);
-        assert_int_equal(woad_security(h->host, conn[1], &now), 0);
+        assert_int_equal(woad_conn_security(h->host, conn[1], &now), 0);
         assert_true(now.encrypted && now.bonded);
-        assert_int_equal(woad_security(h->host, conn[2], &now), 0);
+        assert_int_equal(woad_conn_security(h->host, conn[2], &now), 0);
         assert_false(now.encrypted);
         assert_int_equal(woad_pair(h->host, conn[2]), 0);
         world_run(w, 3000000);
-        assert_int_equal(woad_security(h->host, conn[2], &now), 0);
+        assert_int_equal(woad_conn_security(h->host, conn[2], &now), 0);
         assert_true(now.encrypted && now.bonded);
         world_free(w);
     }
@@ -609,13 +623,20 @@ static void assert_places(const struct woad *h)
 /* Eight peers, each with another method, at the same moment. */
 static void eight_at_once(void **state)
 {
-    static const struct { uint8_t io; bool secure, auth; } peers[8] = {
-        { WOAD_IO_NONE, true, false }, { WOAD_IO_KEYBOARD, true, true },
+    static const struct {
+        uint8_t io;
+        bool secure, auth;
+    } peers[8] = {
+        { WOAD_IO_NONE, true, false },          { WOAD_IO_KEYBOARD, true, true },
         { WOAD_IO_DISPLAY_YES_NO, true, true }, { WOAD_IO_DISPLAY, true, true },
-        { WOAD_IO_NONE, false, false }, { WOAD_IO_KEYBOARD, false, true },
-        { WOAD_IO_DISPLAY, false, true }, { WOAD_IO_KEYBOARD_DISPLAY, true, true } };
+        { WOAD_IO_NONE, false, false },         { WOAD_IO_KEYBOARD, false, true },
+        { WOAD_IO_DISPLAY, false, true },       { WOAD_IO_KEYBOARD_DISPLAY, true, true }
+    };
     struct woad_security_policy hub = policy(WOAD_IO_KEYBOARD_DISPLAY, true, true);
-    struct { uint16_t conn; uint32_t shown; } at[9];
+    struct {
+        uint16_t conn;
+        uint32_t shown;
+    } at[9];
     (void)state;
     w = world_new(5, 0);
     struct device *h = add(8, &hub);
@@ -632,7 +653,7 @@ static void eight_at_once(void **state)
     }
     device_forget(h);
     for (int n = 0; n < 300; n++) {
-        for (size_t e = 0; e < h->logged; e++) {           /* the hub's user */
+        for (size_t e = 0; e < h->logged; e++) { /* the hub's user */
             struct woad_event *ev = &h->log[e].ev;
             for (size_t k = 0; k < 8 && ev->type == WOAD_EV_PASSKEY; k++) {
                 if (ev->conn != at[k].conn) {
@@ -656,8 +677,8 @@ static void eight_at_once(void **state)
     }
     for (size_t k = 0; k < 8; k++) {
         struct woad_security now;
-        assert_int_equal(woad_security(h->host, at[k].conn, &now), 0);
-        assert_true(now.encrypted);      /* a weak bond finds no room among stronger ones */
+        assert_int_equal(woad_conn_security(h->host, at[k].conn, &now), 0);
+        assert_true(now.encrypted); /* a weak bond finds no room among stronger ones */
         assert_true(now.bonded || !(peers[k].secure && peers[k].auth));
         assert_int_equal(now.secure, peers[k].secure);
         assert_int_equal(now.authenticated, peers[k].auth);
@@ -679,16 +700,24 @@ static void eight_by_controller(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matrix), cmocka_unit_test(matrix_by_controller),
+        cmocka_unit_test(matrix),
+        cmocka_unit_test(matrix_by_controller),
         cmocka_unit_test(wrong_passkey),
-        cmocka_unit_test(comparison_refused), cmocka_unit_test(silence),
-        cmocka_unit_test(policies), cmocka_unit_test(no_random), cmocka_unit_test(bonded),
-        cmocka_unit_test(repeated_attempts), cmocka_unit_test(hidden),
-        cmocka_unit_test(bond_forgotten), cmocka_unit_test(forgotten_at_once),
+        cmocka_unit_test(comparison_refused),
+        cmocka_unit_test(silence),
+        cmocka_unit_test(policies),
+        cmocka_unit_test(no_random),
+        cmocka_unit_test(bonded),
+        cmocka_unit_test(repeated_attempts),
+        cmocka_unit_test(hidden),
+        cmocka_unit_test(bond_forgotten),
+        cmocka_unit_test(forgotten_at_once),
         cmocka_unit_test(bond_kept),
-        cmocka_unit_test(permissions), cmocka_unit_test(level_falls),
+        cmocka_unit_test(permissions),
+        cmocka_unit_test(level_falls),
         cmocka_unit_test(one_at_a_time),
-        cmocka_unit_test(eight_at_once), cmocka_unit_test(eight_by_controller),
+        cmocka_unit_test(eight_at_once),
+        cmocka_unit_test(eight_by_controller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

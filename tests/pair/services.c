@@ -19,7 +19,11 @@ static const struct woad_attr other[] = {
 };
 enum { CHANGED = 8, CHANGED_CCCD = 9, VALUE = 12, ADDED = 14, ADDED_VALUE = 16 };
 
-struct link { struct world *w; struct device *p, *c; uint16_t pc, cp; };
+struct link {
+    struct world *w;
+    struct device *p, *c;
+    uint16_t pc, cp;
+};
 
 static struct link joined(uint64_t seed)
 {
@@ -124,7 +128,7 @@ static void long_reads_do_not_tear(void **state)
         assert_int_equal(woad_gattc_read(l.c->host, l.cp, VALUE), 0);
         for (int k = 0; k < 40; k++) {
             world_run(l.w, 7500);
-            memset(l.p->value, l.p->value[0] + 1, sizeof l.p->value);      /* all the time */
+            memset(l.p->value, l.p->value[0] + 1, sizeof l.p->value); /* all the time */
         }
         for (size_t k = 0; k < l.c->logged; k++) {
             const struct seen *s = &l.c->log[k];
@@ -201,16 +205,28 @@ static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
 /* CPU time of so many requests to a host with `services` services of five attributes. */
 static double requests_take(uint16_t services, const uint8_t *att, size_t len)
 {
-    static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_long_values,
-        &woad_read_multiple, &woad_signed_writes, &woad_pipelining, &woad_type_index, NULL };
+    static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
+                                                           &woad_feature_long_values,
+                                                           &woad_feature_read_multiple,
+                                                           &woad_feature_signed_writes,
+                                                           &woad_feature_pipelining,
+                                                           &woad_feature_type_index,
+                                                           NULL };
     static struct woad_attr attrs[5 * 400];
-    static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0, 0x40, 0, 1, 0, 1, 2, 3, 4, 5, 6, 24, 0,
-                                         0, 0, 0, 1, 0 };
-    struct woad_config cfg = { .features = features, .event = ignore, .conns = 1, .procedures = 1,
-        .mtu = 64, .tx_queue = 128, .request_queue = 128, .attr_tables = 1, .attr_index = 2010 };
+    static const uint8_t connected[] = { 4, 0x3e, 19, 1, 0,  0x40, 0, 1, 0, 1, 2,
+                                         3, 4,    5,  6, 24, 0,    0, 0, 0, 1, 0 };
+    struct woad_config cfg = { .features = features,
+                               .event = ignore,
+                               .conns = 1,
+                               .procedures = 1,
+                               .mtu = 64,
+                               .tx_queue = 128,
+                               .request_queue = 128,
+                               .attr_tables = 1,
+                               .attr_index = 2010 };
     const struct woad_attr one[] = { WOAD_PRIMARY(&u_other),
-        WOAD_CHARACTERISTIC_CONST(&u_other, "abc", 3),
-        WOAD_CHARACTERISTIC_CONST(&u_service, "def", 3) };
+                                     WOAD_CHARACTERISTIC_CONST(&u_other, "abc", 3),
+                                     WOAD_CHARACTERISTIC_CONST(&u_service, "def", 3) };
     void *mem = malloc(woad_size(&cfg));
     struct woad *h = woad_init(mem, woad_size(&cfg), &cfg);
     uint8_t packet[64] = { 2, 0x40, 0x20, (uint8_t)(len + 4), 0, (uint8_t)len, 0, 4, 0 }, out[300];
@@ -226,11 +242,11 @@ static double requests_take(uint16_t services, const uint8_t *att, size_t len)
     for (uint16_t k = 0; k < services * 5; k++) {
         attrs[k] = one[k % 5];
     }
-    attrs[services * 5 - 1].value = "the last one";        /* its value, 12 octets */
+    attrs[services * 5 - 1].value = "the last one"; /* its value, 12 octets */
     attrs[services * 5 - 1].len = 12;
     assert_int_equal(woad_gatt_add(h, attrs, (uint16_t)(services * 5), NULL), 0);
     assert_int_equal(woad_rx(h, connected, sizeof connected), 0);
-    double least = 1e9;
+    double min_u32 = 1e9;
     for (int round = 0; round < 7; round++) {
         clock_t began = clock();
         for (int k = 0; k < 4000; k++) {
@@ -240,16 +256,20 @@ static double requests_take(uint16_t services, const uint8_t *att, size_t len)
             woad_rx(h, done, sizeof done);
         }
         double took = (double)(clock() - began) / CLOCKS_PER_SEC / 4000;
-        least = took < least ? took : least;
+        min_u32 = took < min_u32 ? took : min_u32;
     }
     free(mem);
-    return least;
+    return min_u32;
 }
 
 /* A handle, a type and a group are found among 2,000 attributes as among 20. */
 static void lookups_are_flat(void **state)
 {
-    static const struct { const char *what; uint8_t pdu[8]; size_t len; } asked[] = {
+    static const struct {
+        const char *what;
+        uint8_t pdu[8];
+        size_t len;
+    } asked[] = {
         { "Read", { 0x0a, 12, 0 }, 3 },
         { "Read By Type, not there", { 0x08, 1, 0, 0xff, 0xff, 0x37, 0x2a }, 7 },
         { "Read By Type, the device's name", { 0x08, 1, 0, 0xff, 0xff, 0, 0x2a }, 7 },
@@ -262,17 +282,15 @@ static void lookups_are_flat(void **state)
         double many = requests_take(400, asked[n].pdu, asked[n].len);
         print_message("%-34s %5.0f ns of 20 attributes, %5.0f ns of 2,000\n", asked[n].what,
                       few * 1e9, many * 1e9);
-        assert_true(many < few * 10);    /* a search one by one takes 100 times as long */
+        assert_true(many < few * 10); /* a search one by one takes 100 times as long */
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(services_come_and_go),
-        cmocka_unit_test(discovery_meanwhile),
-        cmocka_unit_test(long_reads_do_not_tear),
-        cmocka_unit_test(queued_and_latest),
+        cmocka_unit_test(services_come_and_go),   cmocka_unit_test(discovery_meanwhile),
+        cmocka_unit_test(long_reads_do_not_tear), cmocka_unit_test(queued_and_latest),
         cmocka_unit_test(lookups_are_flat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

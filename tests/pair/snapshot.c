@@ -6,8 +6,10 @@
 #include <string.h>
 
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
-static const struct woad_attr db[] = { WOAD_PRIMARY(&u_service),
-    WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_NOTIFY | WOAD_PROP_READ | WOAD_PROP_WRITE, 0) };
+static const struct woad_attr db[] = {
+    WOAD_PRIMARY(&u_service),
+    WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_NOTIFY | WOAD_PROP_READ | WOAD_PROP_WRITE, 0)
+};
 static const struct woad_adv_params fast = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
 static const struct woad_connect_params params = { 16, 16, 12, 12, 0, 256, 2000 };
 enum { DEVICES = 5, VALUE = 12 };
@@ -110,7 +112,7 @@ static void world_put_back(void **state)
         struct device late = w->device[DEVICES];
         w->devices = DEVICES;
         put_back(w, &before, DEVICES);
-        woad_air_detach(late.ctl);       /* it is off already: nothing happens */
+        woad_air_detach(late.ctl); /* it is off already: nothing happens */
         device_free(&late);
         /* The first once more. */
         go_on(w, 100, seed);

@@ -10,8 +10,14 @@ static void two(int32_t mm, int16_t drift_a, int16_t drift_b)
     nodes_begin(7);
     for (int k = 0; k < 2; k++) {
         struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-            .x_mm = k * mm, .conns = 2, .acl_count = 4, .acl_len = 251, .queue = 65000,
-            .adv_sets = 2, .crypto = &woad_mbedtls, .drift_ppm = k == A ? drift_a : drift_b };
+                                                  .x_mm = k * mm,
+                                                  .conns = 2,
+                                                  .acl_count = 4,
+                                                  .acl_len = 251,
+                                                  .queue = 65000,
+                                                  .adv_sets = 2,
+                                                  .crypto = &woad_mbedtls,
+                                                  .drift_ppm = k == A ? drift_a : drift_b };
         node_add(k, &cfg);
     }
 }
@@ -56,9 +62,11 @@ static size_t heard_in_a_second(int8_t *rssi)
 /* A wall takes what it says, both ways, from those it stands between and from nobody else. */
 static void walls(void **state)
 {
-    static const struct woad_air_wall wall[] = {
-        { 500, -1000, 500, 1000, 12 }, { 400, 300, 600, 300, 50 }, { -500, -1000, -500, 1000, 50 },
-        { 500, 1001, 500, 5000, 50 }, { 2000, -1000, 2000, 1000, 50 } };
+    static const struct woad_air_wall wall[] = { { 500, -1000, 500, 1000, 12 },
+                                                 { 400, 300, 600, 300, 50 },
+                                                 { -500, -1000, -500, 1000, 50 },
+                                                 { 500, 1001, 500, 5000, 50 },
+                                                 { 2000, -1000, 2000, 1000, 50 } };
     int8_t before, after;
     (void)state;
     two(1000, 0, 0);
@@ -69,10 +77,10 @@ static void walls(void **state)
     w.around.walls = sizeof wall / sizeof *wall;
     assert_true(heard_in_a_second(&after) > 20);
     assert_int_equal(after, before - 12);
-    woad_air_place(w.n[B].c, 300, 900, 0);                 /* on this side of it */
+    woad_air_move(w.n[B].c, 300, 900, 0); /* on this side of it */
     assert_true(heard_in_a_second(&after) > 20);
     assert_int_equal(after, before);
-    woad_air_place(w.n[B].c, 500, 400, -20);               /* its own power is nothing to it */
+    woad_air_move(w.n[B].c, 500, 400, -20); /* its own power is nothing to it */
     assert_true(heard_in_a_second(&after) > 20);
     apart();
 }
@@ -82,7 +90,7 @@ static void noise(void **state)
 {
     int8_t rssi;
     (void)state;
-    two(900000, 0, 0);                                     /* 99 dB: 4 below what 1M needs */
+    two(900000, 0, 0); /* 99 dB: 4 below what 1M needs */
     advertise(A, 3);
     scan(B);
     assert_int_equal(heard_in_a_second(&rssi), 0);
@@ -91,8 +99,10 @@ static void noise(void **state)
     assert_in_range(-rssi, 98, 100);
     apart();
     two(900000, 0, 0);
-    assert_int_equal(command(A, 0x2036, "00 00 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 "
-                             "7f 03 00 03 00 00"), 0);
+    assert_int_equal(command(A, 0x2036,
+                             "00 00 00 20 00 00 20 00 00 07 00 00 00 00 00 00 00 00 00 "
+                             "7f 03 00 03 00 00"),
+                     0);
     assert_int_equal(command(A, 0x2039, "01 01 00 00 00 00"), 0);
     assert_int_equal(command(B, 0x2041, "00 00 04 00 20 00 20 00"), 0);
     assert_int_equal(command(B, 0x2042, "01 00 00 00 00 00"), 0);
@@ -108,8 +118,9 @@ static void noise(void **state)
 /* An interferer drowns what is on its channels while it is on, and not what is 8 dB stronger. */
 static void interferers(void **state)
 {
-    struct woad_air_interferer n = { .x_mm = 1000, .y_mm = 1000, .power_dbm = 0,
-                                     .channels = 7ull << 37 };
+    struct woad_air_interferer n = {
+        .x_mm = 1000, .y_mm = 1000, .power_dbm = 0, .channels = 7ull << 37
+    };
     int8_t rssi;
     (void)state;
     two(1000, 0, 0);
@@ -158,7 +169,7 @@ static void links(void **state)
     link.from = w.n[A].c;
     link.to = w.n[B].c;
     assert_int_equal(heard_in_a_second(&worse), 0);
-    assert_true(count(A, 0x3e02) > 20);                    /* the other way */
+    assert_true(count(A, 0x3e02) > 20); /* the other way */
     link.loss_per_mille = 500;
     size_t half = heard_in_a_second(&worse);
     assert_true(half > 5 && half < 30);
@@ -223,7 +234,7 @@ static void heard_twice(void **state)
     w.fate.again_us = 700;
     size_t twice = heard_in_a_second(&rssi);
     assert_true(twice > once * 17 / 10 && twice < once * 23 / 10);
-    w.fate = (struct woad_air_fate){ 5000, 0 };
+    w.fate = (struct woad_air_delivery){ 5000, 0 };
     size_t late = heard_in_a_second(&rssi);
     assert_true(late > once / 2 && late < once * 13 / 10);
     apart();
@@ -240,10 +251,10 @@ static void drift(void **state)
         for (int b = 0; b < N; b++) {
             two(1000, ppm[a], ppm[b]);
             if ((a + b) % 2) {
-                join("20 03 20 03 00 00 64 03");           /* 1 s, 8.68 s */
+                join("20 03 20 03 00 00 64 03"); /* 1 s, 8.68 s */
                 run_ms(12000);
             } else {
-                join("50 00 50 00 09 00 64 03");           /* 100 ms, latency 9 */
+                join("50 00 50 00 09 00 64 03"); /* 100 ms, latency 9 */
             }
             run_ms(600000);
             assert_null(event(A, 0x05));
@@ -314,8 +325,8 @@ static void crash(void **state)
     two(1000, 0, 0);
     join("18 00 18 00 00 00 64 00");
     woad_air_crash(w.n[A].c);
-    assert_int_equal(woad_air_say(w.n[A].c, hardware_error, sizeof hardware_error), 0);
-    assert_int_equal(woad_air_say(w.n[A].c, hardware_error, 0), -22);
+    assert_int_equal(woad_air_send_event(w.n[A].c, hardware_error, sizeof hardware_error), 0);
+    assert_int_equal(woad_air_send_event(w.n[A].c, hardware_error, 0), -22);
     run_ms(1500);
     assert_non_null(event(A, 0x10));
     assert_int_equal(event(A, 0x10)[0], 0x42);
@@ -351,10 +362,12 @@ static void until(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(walls), cmocka_unit_test(noise), cmocka_unit_test(interferers),
-        cmocka_unit_test(links), cmocka_unit_test(delays), cmocka_unit_test(heard_twice),
-        cmocka_unit_test(drift), cmocka_unit_test(drift_of_anchors), cmocka_unit_test(hang),
-        cmocka_unit_test(crash), cmocka_unit_test(until),
+        cmocka_unit_test(walls),       cmocka_unit_test(noise),
+        cmocka_unit_test(interferers), cmocka_unit_test(links),
+        cmocka_unit_test(delays),      cmocka_unit_test(heard_twice),
+        cmocka_unit_test(drift),       cmocka_unit_test(drift_of_anchors),
+        cmocka_unit_test(hang),        cmocka_unit_test(crash),
+        cmocka_unit_test(until),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

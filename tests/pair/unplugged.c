@@ -11,8 +11,9 @@ static const struct woad_uuid service_id = WOAD_UUID16(0x1800 + 0x0d),
                               value_id = WOAD_UUID16(0x2a37);
 static const struct woad_attr service_of[] = {
     WOAD_PRIMARY(&service_id),
-    WOAD_CHARACTERISTIC(&value_id, WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY |
-                        WOAD_PROP_INDICATE, WOAD_PERM_READ | WOAD_PERM_WRITE),
+    WOAD_CHARACTERISTIC(&value_id,
+                        WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE,
+                        WOAD_PERM_READ | WOAD_PERM_WRITE),
     WOAD_CCCD,
 };
 static const struct woad_coc_params channel_of = { .psm = 0x85, .mtu = 400 };
@@ -25,7 +26,7 @@ static struct doing {
     uint8_t ring[600], sdu[300];
 } doing[2];
 static enum fault fault;
-static struct device *dev[2];            /* peripheral, central */
+static struct device *dev[2]; /* peripheral, central */
 
 static void peripheral_begins(struct device *d)
 {
@@ -53,8 +54,8 @@ static void peripheral_event(struct device *d, const struct woad_event *ev)
         woad_gatt_notify(d->host, ev->conn, 12, "note", 4);
         me->indications += woad_gatt_indicate(d->host, ev->conn, 12, "told", 4) == 0;
     } else if (ev->type == WOAD_EV_COC_REQUEST) {
-        me->channels += woad_coc_accept(d->host, ev->conn, ev->u.coc.cid, me->ring,
-                                        sizeof me->ring) == 0;
+        me->channels +=
+            woad_coc_accept(d->host, ev->conn, ev->u.coc.cid, me->ring, sizeof me->ring) == 0;
     } else if (ev->type == WOAD_EV_COC_DATA) {
         uint8_t to[600];
         woad_coc_read(d->host, ev->conn, ev->u.coc_data.cid, to, sizeof to, NULL);
@@ -81,14 +82,13 @@ static void central_goes_on(struct device *d, enum woad_gattc_op op, int status)
         me->gattc += woad_gattc_read(h, me->conn, me->value) == 0;
         break;
     case WOAD_GATTC_READ:
-        me->gattc += woad_gattc_write_long(h, me->conn, me->value, long_value,
-                                      sizeof long_value, false) == 0;
+        me->gattc += woad_gattc_write_long(h, me->conn, me->value, long_value, sizeof long_value,
+                                           false) == 0;
         break;
     case WOAD_GATTC_WRITE_LONG:
         me->gattc += woad_gattc_write(h, me->conn, (uint16_t)(me->value + 1), "\3", 2) == 0;
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -109,8 +109,8 @@ static void central_event(struct device *d, const struct woad_event *ev)
     } else if (ev->type == WOAD_EV_INDICATION) {
         me->pairings += woad_pair(h, ev->conn) == 0;
     } else if (ev->type == WOAD_EV_SECURITY && ev->u.security.status == 0) {
-        me->channels += woad_coc_connect(h, ev->conn, &channel_of, me->ring, sizeof me->ring,
-                                         &me->cid) == 0;
+        me->channels +=
+            woad_coc_connect(h, ev->conn, &channel_of, me->ring, sizeof me->ring, &me->cid) == 0;
     } else if (ev->type == WOAD_EV_COC_OPEN) {
         me->sdus += woad_coc_send(h, ev->conn, ev->u.coc.cid, me->sdu, sizeof me->sdu) == 0;
     } else if (ev->type == WOAD_EV_COC_SENT && me->conn == ev->conn) {
@@ -127,43 +127,24 @@ static void count(struct device *d, const struct woad_event *ev)
     struct doing *me = &doing[d == dev[1]];
     device_forget(d);
     switch (ev->type) {
-    case WOAD_EV_GATTC_DONE:
-        me->gattc--;
-        break;
+    case WOAD_EV_GATTC_DONE: me->gattc--; break;
     case WOAD_EV_CONNECT:
         me->connects -= ev->u.connect.central;
         me->connections++;
         break;
-    case WOAD_EV_CONNECT_FAILED:
-        me->connects--;
-        break;
-    case WOAD_EV_DISCONNECT:
-        me->connections--;
-        break;
-    case WOAD_EV_SCAN_DONE:
-        me->scans--;
-        break;
-    case WOAD_EV_INDICATED:
-        me->indications--;
-        break;
-    case WOAD_EV_SECURITY:
-        me->pairings -= d == dev[1];
-        break;
+    case WOAD_EV_CONNECT_FAILED: me->connects--; break;
+    case WOAD_EV_DISCONNECT: me->connections--; break;
+    case WOAD_EV_SCAN_DONE: me->scans--; break;
+    case WOAD_EV_INDICATED: me->indications--; break;
+    case WOAD_EV_SECURITY: me->pairings -= d == dev[1]; break;
     case WOAD_EV_COC_CLOSED:
         me->channels--;
-        me->sdus = 0;                    /* its buffer is ours again: told by that, too */
+        me->sdus = 0; /* its buffer is ours again: told by that, too */
         break;
-    case WOAD_EV_COC_SENT:
-        me->sdus--;
-        break;
-    case WOAD_EV_DOWN:
-        me->downs++;
-        break;
-    case WOAD_EV_UP:
-        me->ups++;
-        break;
-    default:
-        break;
+    case WOAD_EV_COC_SENT: me->sdus--; break;
+    case WOAD_EV_DOWN: me->downs++; break;
+    case WOAD_EV_UP: me->ups++; break;
+    default: break;
     }
     if (d == dev[1]) {
         central_event(d, ev);
@@ -197,10 +178,13 @@ static void strike(struct device *d)
 
 static void both(void)
 {
-    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
-        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client,
-        &woad_security_manager, &woad_keypresses, &woad_channels, &woad_watch, NULL };
+    static const struct woad_feature *const all[] = {
+        &woad_feature_advertiser,     &woad_feature_scanner,          &woad_feature_central,
+        &woad_feature_gatt_server,    &woad_feature_long_values,      &woad_feature_read_multiple,
+        &woad_feature_signed_writes,  &woad_feature_pipelining,       &woad_feature_type_index,
+        &woad_feature_gatt_client,    &woad_feature_security_manager, &woad_feature_keypresses,
+        &woad_feature_l2cap_channels, &woad_feature_watchdog,         NULL
+    };
     w = world_new(9, 0);
     memset(doing, 0, sizeof doing);
     for (int k = 0; k < 2; k++) {
@@ -208,14 +192,14 @@ static void both(void)
         cfg.features = all;
         cfg.crypto = &crypto;
         cfg.random = random_octets;
-        cfg.channels = 2;
+        cfg.l2cap_channels = 2;
         cfg.psms = 2;
         side[k] = (struct side){ .random = 77u + (unsigned)k };
         dev[k] = world_add_config(w, cfg, world_controller_config(w, 2));
     }
     static const struct woad_security_policy policy = { .io = WOAD_IO_NONE };
     for (int k = 0; k < 2; k++) {
-        woad_set_security(dev[k]->host, &policy);
+        woad_set_security_policy(dev[k]->host, &policy);
         memcpy(dev[k]->value, "value", 5);
         dev[k]->value_len = 5;
         dev[k]->on_event = count;
@@ -228,8 +212,9 @@ static void both(void)
 
 static bool finish(uint64_t us)
 {
-    for (uint64_t gone = 0; gone < us && !(doing[1].done && !doing[0].connections &&
-                                           !doing[1].connections); gone += 10000) {
+    for (uint64_t gone = 0;
+         gone < us && !(doing[1].done && !doing[0].connections && !doing[1].connections);
+         gone += 10000) {
         world_run(w, 10000);
     }
     return doing[1].done && !doing[0].connections && !doing[1].connections;
@@ -261,7 +246,7 @@ static void struck(int who, uint64_t at)
     assert_in_range(doing[who].downs, 0, 1);
     assert_true(doing[who].downs == 1 || fault == RESET_UNTOLD);
     if (doing[who].downs == 0) {
-        nothing_is_left(who);            /* even so */
+        nothing_is_left(who); /* even so */
         woad_fail(dev[who]->host, WOAD_EIO);
     }
     assert_int_equal(doing[who].downs, 1);

@@ -4,7 +4,7 @@
 #include "joined.h"
 
 #define BIT(n) (1ull << (n))
-static const uint64_t few = BIT(2) | BIT(3) | BIT(4);      /* reject, peripheral's features, ping */
+static const uint64_t few = BIT(2) | BIT(3) | BIT(4); /* reject, peripheral's features, ping */
 
 static size_t packets_in(uint64_t ms)
 {
@@ -128,9 +128,9 @@ static void subrate_refused(void **state)
     assert_int_equal(command(CENTRAL, 0x207e, "40 00 00 00 0a 00 00 00 00 00 c8 00"),
                      WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(CENTRAL, 0x207e, "40 00 0a 00 0a 00 00 00 0a 00 c8 00"),
-                     WOAD_HCI_INVALID_PARAMETERS);         /* continuation 10 of 10 */
+                     WOAD_HCI_INVALID_PARAMETERS); /* continuation 10 of 10 */
     assert_int_equal(command(CENTRAL, 0x207e, "40 00 c8 00 c8 00 00 00 00 00 64 00"),
-                     WOAD_HCI_INVALID_PARAMETERS);         /* 1 s for events 2 s apart */
+                     WOAD_HCI_INVALID_PARAMETERS); /* 1 s for events 2 s apart */
     assert_int_equal(command(CENTRAL, 0x207d, "01 00 f5 01 00 00 00 00 c8 00"),
                      WOAD_HCI_INVALID_PARAMETERS);
     assert_int_equal(command(CENTRAL, 0x2074, "26 00"), WOAD_HCI_COMMAND_DISALLOWED);
@@ -193,7 +193,7 @@ static void clock_changes(void **state)
     (void)state;
     for (int who = 0; who < 2; who++) {
         joined_knowing(NULL, 0);
-        for (int class = 6; class >= 0; class--) {
+        for (int class = 6; class >= 0; class --) {
             assert_int_equal(command(who, 0x205f, "01"), 0);
             run_ms(100);
             assert_null(event(who, 0x3e1f));
@@ -213,7 +213,7 @@ static void clock_changes(void **state)
         run_ms(100);
         assert_null(event(who, 0x3e1f));
         assert_link();
-        w.turn_opcode = 0x1d;            /* it is told: it waits for the answer */
+        w.turn_opcode = 0x1d; /* it is told: it waits for the answer */
         assert_int_equal(command(who, 0x205f, "01"), 0);
         run_ms(41000);
         assert_non_null(event(who, 0x05));
@@ -254,7 +254,7 @@ static void power(void **state)
         assert_int_equal(command(who, 0x207a, "40 00 00 01"), 0);
         run_ms(100);
         forget();
-        woad_air_place(w.n[peer].c, 0, 0, -7);
+        woad_air_move(w.n[peer].c, 0, 0, -7);
         run_ms(100);
         assert_non_null(event(who, 0x3e21));
         assert_memory_equal(event(who, 0x3e21), "\x00\x40\x00\x01\x01\xf9\x00\xe5", 8);
@@ -278,9 +278,11 @@ static void power(void **state)
 /* The zone is told when it is entered, with hysteresis, after so many events. */
 static void path_loss(void **state)
 {
-    static const struct { int32_t mm; int zone; } walk[] = {
-        { 1000, 0 }, { 3000, -1 }, { 6000, 1 }, { 3500, -1 }, { 9000, -1 }, { 30000, 2 },
-        { 15000, -1 }, { 6000, 1 }, { 1000, 0 } };
+    static const struct {
+        int32_t mm;
+        int zone;
+    } walk[] = { { 1000, 0 },  { 3000, -1 },  { 6000, 1 }, { 3500, -1 }, { 9000, -1 },
+                 { 30000, 2 }, { 15000, -1 }, { 6000, 1 }, { 1000, 0 } };
     (void)state;
     joined_knowing(NULL, 0);
     assert_int_equal(command(CENTRAL, 0x2079, "40 00 01"), WOAD_HCI_COMMAND_DISALLOWED);
@@ -292,7 +294,7 @@ static void path_loss(void **state)
     assert_int_equal(command(CENTRAL, 0x2079, "40 00 01"), 0);
     for (size_t k = 0; k < sizeof walk / sizeof *walk; k++) {
         forget();
-        woad_air_place(w.n[PERIPHERAL].c, walk[k].mm, 0, 0);
+        woad_air_move(w.n[PERIPHERAL].c, walk[k].mm, 0, 0);
         run_ms(200);
         assert_int_equal(count(CENTRAL, 0x3e20), walk[k].zone >= 0 ? 1 : 0);
         if (walk[k].zone >= 0) {
@@ -300,7 +302,7 @@ static void path_loss(void **state)
         }
     }
     assert_int_equal(command(CENTRAL, 0x2079, "40 00 00"), 0);
-    woad_air_place(w.n[PERIPHERAL].c, 30000, 0, 0);
+    woad_air_move(w.n[PERIPHERAL].c, 30000, 0, 0);
     forget();
     run_ms(500);
     assert_int_equal(count(CENTRAL, 0x3e20), 0);
@@ -311,9 +313,13 @@ static void path_loss(void **state)
 
 static void no_answer(void **state)
 {
-    static const struct { unsigned opcode; const char *params; uint8_t request; } asked[] = {
-        { 0x206d, "40 00", 0x1d }, { 0x2077, "40 00 01", 0x23 },
-        { 0x207e, "40 00 02 00 14 00 00 00 00 00 c8 00", 0x26 } };
+    static const struct {
+        unsigned opcode;
+        const char *params;
+        uint8_t request;
+    } asked[] = { { 0x206d, "40 00", 0x1d },
+                  { 0x2077, "40 00 01", 0x23 },
+                  { 0x207e, "40 00 02 00 14 00 00 00 00 00 c8 00", 0x26 } };
     (void)state;
     for (size_t k = 0; k < sizeof asked / sizeof *asked; k++) {
         for (int who = asked[k].request == 0x26; who < 2; who++) {
@@ -337,11 +343,15 @@ static void no_answer(void **state)
 static void encrypted(void)
 {
     joined(0, 0);
-    assert_int_equal(command(CENTRAL, 0x2019, "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 "
-                             "06 07 08 09 0a 0b 0c 0d 0e 0f 10"), 0);
+    assert_int_equal(command(CENTRAL, 0x2019,
+                             "40 00 00 00 00 00 00 00 00 00 00 00 01 02 03 04 05 "
+                             "06 07 08 09 0a 0b 0c 0d 0e 0f 10"),
+                     0);
     run_ms(100);
-    assert_int_equal(command(PERIPHERAL, 0x201a, "40 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e "
-                             "0f 10"), 0);
+    assert_int_equal(command(PERIPHERAL, 0x201a,
+                             "40 00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e "
+                             "0f 10"),
+                     0);
     for (int k = 0; k < 2; k++) {
         assert_int_equal(command(k, 0x0c63, "00 00 80 00 00 00 00 00"), 0);
     }
@@ -375,11 +385,16 @@ static void payload_timeout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(subrate_by_central), cmocka_unit_test(subrate_by_peripheral),
-        cmocka_unit_test(subrate_continuation), cmocka_unit_test(subrate_with_loss),
-        cmocka_unit_test(subrate_refused), cmocka_unit_test(clock_accuracy),
+        cmocka_unit_test(subrate_by_central),
+        cmocka_unit_test(subrate_by_peripheral),
+        cmocka_unit_test(subrate_continuation),
+        cmocka_unit_test(subrate_with_loss),
+        cmocka_unit_test(subrate_refused),
+        cmocka_unit_test(clock_accuracy),
         cmocka_unit_test(clock_changes),
-        cmocka_unit_test(power), cmocka_unit_test(path_loss), cmocka_unit_test(no_answer),
+        cmocka_unit_test(power),
+        cmocka_unit_test(path_loss),
+        cmocka_unit_test(no_answer),
         cmocka_unit_test(payload_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,7 @@ static struct {
     struct device d[DEVICES];
     int n;
     uint64_t chance, seed;
-    int status;                          /* of the last command */
+    int status; /* of the last command */
     unsigned lost, links, streams, syncs, bigs, refused;
     unsigned verbose;
 } w;
@@ -45,9 +45,9 @@ static unsigned below(unsigned n)
     return (unsigned)(w.chance >> 33) % n;
 }
 
-static unsigned between(unsigned least, unsigned most)
+static unsigned between(unsigned min_u32, unsigned most)
 {
-    return least + below(most - least + 1);
+    return min_u32 + below(most - min_u32 + 1);
 }
 
 static void lost(const struct device *d, const char *what, unsigned handle, unsigned reason)
@@ -60,7 +60,10 @@ static void lost(const struct device *d, const char *what, unsigned handle, unsi
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-struct pdu { uint8_t b[260]; size_t n; };
+struct pdu {
+    uint8_t b[260];
+    size_t n;
+};
 
 static void put(struct pdu *p, unsigned octets, uint64_t value)
 {
@@ -98,7 +101,10 @@ static int send_command(struct device *d, unsigned opcode, const struct pdu *par
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-static unsigned le16(const uint8_t *p) { return p[0] | (unsigned)p[1] << 8; }
+static unsigned le16(const uint8_t *p)
+{
+    return p[0] | (unsigned)p[1] << 8;
+}
 
 static void on_connected(struct device *d, const uint8_t *e)
 {
@@ -252,12 +258,14 @@ static void run_until(uint64_t end)
 static void put_connection_params(struct pdu *p)
 {
     unsigned kind = below(8);
-    unsigned interval = kind < 3 ? between(6, 24) : kind < 6 ? between(24, 100)
-                        : kind < 7 ? between(100, 400) : between(400, 1600);
+    unsigned interval = kind < 3   ? between(6, 24)
+                        : kind < 6 ? between(24, 100)
+                        : kind < 7 ? between(100, 400)
+                                   : between(400, 1600);
     unsigned latency = below(3) ? 0 : below(5);
-    unsigned least = (1 + latency) * interval / 4 + 1;     /* 10 ms */
-    least = least < 10 ? 10 : least;
-    unsigned timeout = below(4) ? least * 3 + below(600) : least + below(least);
+    unsigned min_u32 = (1 + latency) * interval / 4 + 1; /* 10 ms */
+    min_u32 = min_u32 < 10 ? 10 : min_u32;
+    unsigned timeout = below(4) ? min_u32 * 3 + below(600) : min_u32 + below(min_u32);
     put(p, 2, interval);
     put(p, 2, interval);
     put(p, 2, latency);
@@ -319,7 +327,7 @@ static void act_connect(struct device *d)
     put_connection_params(&p);
     d->connects = send_command(d, 0x2043, &p) == 0;
     if (d->connects) {
-        w.d[peer].wanted = true;         /* a second CONNECT_IND would be lost */
+        w.d[peer].wanted = true; /* a second CONNECT_IND would be lost */
         act_advertise(&w.d[peer]);
     }
 }
@@ -551,7 +559,7 @@ static void act_scan(struct device *d, bool on)
     }
     put(&p, 2, 0);
     put(&p, 1, 1);
-    put(&p, 1, 0);                       /* a SCAN_REQ may meet the CONNECT_IND of another */
+    put(&p, 1, 0); /* a SCAN_REQ may meet the CONNECT_IND of another */
     put(&p, 2, 0x50);
     put(&p, 2, below(2) ? 0x50 : 0x20);
     if (on) {
@@ -643,9 +651,16 @@ static void device_add(int k)
 {
     struct device *d = &w.d[k];
     struct woad_air_controller_config cfg = { .address = { (uint8_t)(k + 1), 2, 3, 4, 5, 6 },
-        .x_mm = k * 1000, .conns = LINKS, .acl_count = 4, .acl_len = 251, .queue = 65000,
-        .adv_sets = 3, .iso = STREAMS, .crypto = &woad_mbedtls, .user = d,
-        .drift_ppm = (int16_t)((int)below(101) - 50) };
+                                              .x_mm = k * 1000,
+                                              .conns = LINKS,
+                                              .acl_count = 4,
+                                              .acl_len = 251,
+                                              .queue = 65000,
+                                              .adv_sets = 3,
+                                              .iso = STREAMS,
+                                              .crypto = &woad_mbedtls,
+                                              .user = d,
+                                              .drift_ppm = (int16_t)((int)below(101) - 50) };
     struct pdu p = { .n = 0 };
     d->number = k;
     d->credits = d->sdus = 4;
@@ -669,7 +684,7 @@ static void sniff(void *ctx, const struct woad_air_packet *p)
 {
     (void)ctx;
     if (p->kind == 0 && (p->pdu[0] & 15) != 5) {
-        return;                          /* advertising, but not CONNECT_IND */
+        return; /* advertising, but not CONNECT_IND */
     }
     print_message("%.6f  packet %08x kind %u channel %u phy %u:", (double)p->start_us / 1e6,
                   p->access_address, p->kind, p->channel, p->phy);
@@ -683,7 +698,8 @@ static bool world(uint64_t seed)
 {
     unsigned before = w.lost;
     static const struct woad_air_surroundings around = { .noise_dbm = -105, .no_collisions = true };
-    struct woad_air_config config = { .seed = seed, .around = &around,
+    struct woad_air_config config = { .seed = seed,
+                                      .around = &around,
                                       .sniff = w.verbose > 1 ? sniff : NULL };
     memset(w.d, 0, sizeof w.d);
     w.seed = seed;
@@ -720,7 +736,8 @@ static void nothing_is_lost_without_a_cause(void **state)
         failed += !world(first + k);
     }
     print_message("%u worlds: %u connections, %u streams, %u syncs, %u BIGs; %u refused; %u worlds "
-                  "lost something\n", n, w.links, w.streams, w.syncs, w.bigs, w.refused, failed);
+                  "lost something\n",
+                  n, w.links, w.streams, w.syncs, w.bigs, w.refused, failed);
     assert_int_equal(failed, 0);
 }
 

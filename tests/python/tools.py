@@ -284,11 +284,11 @@ def test_a_demo_builds_no_tests():
 
 
 def test_a_field_too_far_for_its_macro_does_not_compile():
-    """EACH() of src/core/arena.h has an octet for the offset of the pointer in its struct."""
+    """ARENA_SLOT() of src/core/arena.h has an octet for the offset of the pointer in its struct."""
     program = os.path.join(scratch, "far.c")
     with open(program, "w") as f:
         f.write('#include "src/core/arena.h"\nstruct far { uint8_t pad[SIZE]; void *mem; };\nvoid f(struct woad *h, struct far *all);\n'
-                "void f(struct woad *h, struct far *all) { arena_each(h, 1, 1, EACH(all, mem)); }\n")
+                "void f(struct woad *h, struct far *all) { arena_alloc_slots(h, 1, 1, ARENA_SLOT(all, mem)); }\n")
     for size, well in ((248, True), (256, False)):
         r = subprocess.run(["cc", "-std=c99", "-fsyntax-only", "-Iinclude", "-I.", "-DSIZE=%d" % size, program], cwd=root,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -30,9 +30,7 @@ size_t peer_att_answer(uint8_t *p, uint8_t op)
         p[n++] = 1;
         n = att_le16(p, n, 1 + any(40));
         return att_le16(p, n, 0x2a00);
-    case 0x06:
-        n = att_le16(p, n, 1);
-        return att_le16(p, n, 9);
+    case 0x06: n = att_le16(p, n, 1); return att_le16(p, n, 9);
     case 0x08:
         p[n++] = (uint8_t)(7 + any(2));
         n = att_le16(p, n, 1 + any(40));
@@ -66,13 +64,13 @@ static size_t att_handles(uint8_t *p, size_t n)
 
 size_t peer_att_request(uint8_t *p)
 {
-    static const uint8_t ops[] = { 0x02, 0x04, 0x06, 0x08, 0x0a, 0x0a, 0x0c, 0x0c, 0x0e, 0x10,
-        0x12, 0x12, 0x16, 0x16, 0x18, 0x20, 0x20, 0x52, 0xd2, 0x1b, 0x1d, 0x1e, 0x1e, 0x23, 0x00,
-        0x40 };
+    static const uint8_t ops[] = { 0x02, 0x04, 0x06, 0x08, 0x0a, 0x0a, 0x0c, 0x0c, 0x0e,
+                                   0x10, 0x12, 0x12, 0x16, 0x16, 0x18, 0x20, 0x20, 0x52,
+                                   0xd2, 0x1b, 0x1d, 0x1e, 0x1e, 0x23, 0x00, 0x40 };
     uint8_t op = ops[any(sizeof ops)];
     unsigned handle = one_in(8) ? any(65536) : 10 + any(16);
     size_t n = 1;
-    if (one_in(16)) {                    /* Client Supported Features: all */
+    if (one_in(16)) { /* Client Supported Features: all */
         static const uint8_t features[] = { 0x12, 0x0b, 0, 7 };
         memcpy(p, features, sizeof features);
         return sizeof features;
@@ -103,7 +101,10 @@ size_t peer_att_request(uint8_t *p)
         n = att_le16(p, n, any(40));
         return att_any(p, n, any(18));
     case 0x18: p[n++] = (uint8_t)any(2); return n;
-    case 0x23: n = att_le16(p, n, handle); n = att_le16(p, n, 2); return att_any(p, n, 2);
+    case 0x23:
+        n = att_le16(p, n, handle);
+        n = att_le16(p, n, 2);
+        return att_any(p, n, 2);
     default: return n;
     }
 }

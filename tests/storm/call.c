@@ -3,11 +3,14 @@
 
 #include <stdarg.h>
 
-static const struct { char letter; int err; } letters[] = {
-    { 'N', WOAD_ENOTCONN }, { 'I', WOAD_EINVAL }, { 'A', WOAD_EAGAIN }, { 'D', WOAD_ENODEV },
-    { 'M', WOAD_ENOMEM }, { 'B', WOAD_EBUSY }, { 'L', WOAD_EALREADY }, { 'C', WOAD_EACCES },
-    { 'S', WOAD_ENOTSUP }, { 'E', WOAD_ENOENT }, { 'X', WOAD_EISCONN }, { 'T', WOAD_ETIMEDOUT },
-    { 'O', WOAD_EIO } };
+static const struct {
+    char letter;
+    int err;
+} letters[] = { { 'N', WOAD_ENOTCONN }, { 'I', WOAD_EINVAL },  { 'A', WOAD_EAGAIN },
+                { 'D', WOAD_ENODEV },   { 'M', WOAD_ENOMEM },  { 'B', WOAD_EBUSY },
+                { 'L', WOAD_EALREADY }, { 'C', WOAD_EACCES },  { 'S', WOAD_ENOTSUP },
+                { 'E', WOAD_ENOENT },   { 'X', WOAD_EISCONN }, { 'T', WOAD_ETIMEDOUT },
+                { 'O', WOAD_EIO } };
 
 static bool may_be(int err, const char *may)
 {
@@ -128,9 +131,11 @@ void call_any(void)
 
 static struct woad_coc_params some_params(void)
 {
-    static const struct woad_coc_params kinds[] = { { .psm = 0x80, .mtu = 100 },
+    static const struct woad_coc_params kinds[] = {
+        { .psm = 0x80, .mtu = 100 },
         { .psm = 0x81, .mtu = 200, .mps = 64, .security = WOAD_COC_ENCRYPTED, .by_sdu = true },
-        { .psm = 0x82, .mtu = 300, .mps = 30 } };
+        { .psm = 0x82, .mtu = 300, .mps = 30 }
+    };
     struct woad_coc_params p = kinds[any(3)];
     if (one_in(16)) {
         p.psm = (uint16_t)any(300);
@@ -164,7 +169,7 @@ static void call_accept(void)
         free(rx);
         return;
     }
-    if (!k) {                            /* one of several whose turn to be asked about comes yet */
+    if (!k) { /* one of several whose turn to be asked about comes yet */
         k = channel_new(storm.me, conn, cid);
     }
     MUST(!k->state || k->state == CHANNEL_ASKED, "a channel is accepted twice");
@@ -196,9 +201,8 @@ static void call_connect(void)
     for (size_t i = 0; i < n; i++) {
         rx[i] = malloc(size);
     }
-    int err = enhanced
-        ? woad_coc_connect_enhanced(storm.me->h, conn, &p, rx, size, n, cid)
-        : woad_coc_connect(storm.me->h, conn, &p, rx[0], size, cid);
+    int err = enhanced ? woad_coc_connect_enhanced(storm.me->h, conn, &p, rx, size, n, cid)
+                       : woad_coc_connect(storm.me->h, conn, &p, rx[0], size, cid);
     if (result_on(conn, err, "NSICMAB", "woad_coc_connect%s(%04x, %02x, %zu)",
                   enhanced ? "_enhanced" : "", conn, p.psm, n)) {
         made = 0;
@@ -256,7 +260,7 @@ static void call_receive(void)
     size_t room = 1 + any(299);
     uint8_t *into = malloc(room), *was = k ? k->into : NULL;
     if (k && !was) {
-        k->into = into;                  /* it may be filled from inside the call */
+        k->into = into; /* it may be filled from inside the call */
     }
     if (result_on(conn, woad_coc_receive(storm.me->h, conn, cid, into, room), "EIB",
                   "woad_coc_receive(%04x, %02x, %zu)", conn, cid, room)) {
@@ -291,7 +295,13 @@ static void call_reconfigure(void)
 }
 
 const struct call coc_calls[] = { { "listen", 3, call_listen },
-    { "stop_listening", 1, call_stop_listening }, { "accept", 6, call_accept },
-    { "refuse", 2, call_refuse }, { "connect", 4, call_connect }, { "close", 2, call_close },
-    { "send", 4, call_send }, { "receive", 3, call_receive }, { "read", 3, call_read },
-    { "reconfigure", 2, call_reconfigure }, { NULL, 0, NULL } };
+                                  { "stop_listening", 1, call_stop_listening },
+                                  { "accept", 6, call_accept },
+                                  { "refuse", 2, call_refuse },
+                                  { "connect", 4, call_connect },
+                                  { "close", 2, call_close },
+                                  { "send", 4, call_send },
+                                  { "receive", 3, call_receive },
+                                  { "read", 3, call_read },
+                                  { "reconfigure", 2, call_reconfigure },
+                                  { NULL, 0, NULL } };

@@ -7,13 +7,17 @@ static const char constant[] = "constant value of some length, longer than an AT
 /* From handle 12 (14 with Client Supported Features): what anyone may read, what takes encryption
  * (ENCRYPTED_HANDLE) and what takes authentication (AUTHENTICATED_HANDLE). */
 enum { EVERY = WOAD_PROP_READ | WOAD_PROP_WRITE | WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE };
-const struct woad_attr storm_db[] = { WOAD_PRIMARY(&service),
+const struct woad_attr storm_db[] = {
+    WOAD_PRIMARY(&service),
     WOAD_CHARACTERISTIC_CCCD(&value, EVERY, WOAD_PERM_READ | WOAD_PERM_WRITE),
     WOAD_CHARACTERISTIC_CONST(&value, constant, sizeof constant),
-    WOAD_CHARACTERISTIC_CCCD(&value, EVERY, WOAD_PERM_READ | WOAD_PERM_WRITE |
-                             WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_WRITE_ENCRYPTED),
-    WOAD_CHARACTERISTIC_CCCD(&value, EVERY, WOAD_PERM_READ | WOAD_PERM_WRITE |
-                             WOAD_PERM_READ_AUTHENTICATED | WOAD_PERM_WRITE_AUTHORIZED) };
+    WOAD_CHARACTERISTIC_CCCD(
+        &value, EVERY,
+        WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_WRITE_ENCRYPTED),
+    WOAD_CHARACTERISTIC_CCCD(&value, EVERY,
+                             WOAD_PERM_READ | WOAD_PERM_WRITE | WOAD_PERM_READ_AUTHENTICATED |
+                                 WOAD_PERM_WRITE_AUTHORIZED)
+};
 
 /* The value of a handle as the application has it: a protected one shows what it is. */
 const char *const value_patterns[] = { "openopen", "SECRET-E", "SECRET-A" };
@@ -48,7 +52,7 @@ static struct link *begins(uint16_t conn, enum woad_gattc_op op)
 {
     struct link *l = link_of(storm.me, conn);
     if (l) {
-        l->procedures[op]++;             /* it may end from inside the call */
+        l->procedures[op]++; /* it may end from inside the call */
     }
     return l;
 }
@@ -94,8 +98,7 @@ static void call_discover(void)
                   "woad_gattc_secondary_services(%04x)", conn);
         break;
     default:
-        PROCEDURE(WOAD_GATTC_READ_BY_UUID,
-                  woad_gattc_read_by_uuid(h, conn, from, 0xffff, &value),
+        PROCEDURE(WOAD_GATTC_READ_BY_UUID, woad_gattc_read_by_uuid(h, conn, from, 0xffff, &value),
                   "woad_gattc_read_by_uuid(%04x)", conn);
         break;
     }
@@ -164,9 +167,9 @@ static void call_write_command(void)
     const uint8_t *data = some_octets();
     struct link *l = link_of(storm.me, conn);
     if (one_in(3)) {
-        queued(l, result_on(conn, woad_gattc_write_signed(storm.me->h, conn, handle, data,
-                                                          len % 20), "NICAOS",
-                            "woad_gattc_write_signed(%04x, %u)", conn, handle));
+        queued(l,
+               result_on(conn, woad_gattc_write_signed(storm.me->h, conn, handle, data, len % 20),
+                         "NICAOS", "woad_gattc_write_signed(%04x, %u)", conn, handle));
     } else {
         queued(l, result_on(conn, woad_gattc_write_command(storm.me->h, conn, handle, data, len),
                             "NICA", "woad_gattc_write_command(%04x, %u, %zu)", conn, handle, len));
@@ -253,7 +256,7 @@ static void call_database(void)
     uint16_t at = a->service;
     unsigned removals = a->removals;
     if (at && one_in(3)) {
-        a->service = 0;                  /* it is gone when its events come */
+        a->service = 0; /* it is gone when its events come */
         a->removals++;
         result(woad_gatt_remove(a->h, at), storm_falls() ? "E" : "", "woad_gatt_remove(%u)", at);
     } else if (one_in(8)) {
@@ -262,8 +265,9 @@ static void call_database(void)
         result(woad_gatt_clear(a->h), "", "woad_gatt_clear()");
     } else if (!a->service) {
         uint16_t first = 0;
-        if (result(woad_gatt_add(a->h, storm_db, STORM_DB, &first), "DIM",
-                   "woad_gatt_add()") == 0 && a->removals == removals) {
+        if (result(woad_gatt_add(a->h, storm_db, STORM_DB, &first), "DIM", "woad_gatt_add()") ==
+                0 &&
+            a->removals == removals) {
             a->service = first;
         }
     }
@@ -300,11 +304,20 @@ static void call_subscription(void)
     woad_gatt_subscription(storm.me->h, some_conn(), some_handle());
 }
 
-const struct call gatt_calls[] = { { "read", 8, call_read }, { "discover", 6, call_discover },
-    { "read_multiple", 5, call_read_multiple }, { "write", 5, call_write },
-    { "write_long", 5, call_write_long }, { "exchange_mtu", 3, call_exchange_mtu },
-    { "cancel", 3, call_cancel }, { "write_command", 4, call_write_command },
-    { "notify", 6, call_notify }, { "notify_multiple", 3, call_notify_multiple },
-    { "indicate", 4, call_indicate }, { "answer", 9, call_answer },
-    { "database", 4, call_database }, { "mtu", 1, call_mtu }, { "eatt", 4, call_eatt },
-    { "subscription", 1, call_subscription }, { NULL, 0, NULL } };
+const struct call gatt_calls[] = { { "read", 8, call_read },
+                                   { "discover", 6, call_discover },
+                                   { "read_multiple", 5, call_read_multiple },
+                                   { "write", 5, call_write },
+                                   { "write_long", 5, call_write_long },
+                                   { "exchange_mtu", 3, call_exchange_mtu },
+                                   { "cancel", 3, call_cancel },
+                                   { "write_command", 4, call_write_command },
+                                   { "notify", 6, call_notify },
+                                   { "notify_multiple", 3, call_notify_multiple },
+                                   { "indicate", 4, call_indicate },
+                                   { "answer", 9, call_answer },
+                                   { "database", 4, call_database },
+                                   { "mtu", 1, call_mtu },
+                                   { "eatt", 4, call_eatt },
+                                   { "subscription", 1, call_subscription },
+                                   { NULL, 0, NULL } };

@@ -38,7 +38,8 @@ static void call_advertise(void)
     static const uint8_t kinds[] = { 0, 0, 0, 0, 1, 2, 3, 4 };
     struct woad_adv_params p = { .kind = kinds[any(8)],
                                  .interval_625us = (uint16_t)(one_in(16) ? any(70000) : 32),
-                                 .peer = some_peer(), .accept = (uint8_t)(one_in(8) ? any(4) : 0) };
+                                 .peer = some_peer(),
+                                 .filter_policy = (uint8_t)(one_in(8) ? any(4) : 0) };
     p.peer.type &= 1;
     bool was = a->adv;
     a->adv = true;
@@ -61,7 +62,7 @@ void call_be_found(void)
 
 static void call_adv_stop(void)
 {
-    storm.me->adv = false;               /* whether it has started is not told any more */
+    storm.me->adv = false; /* whether it has started is not told any more */
     result(woad_adv_stop(storm.me->h), "D", "woad_adv_stop()");
 }
 
@@ -69,8 +70,8 @@ static void call_adv_data(void)
 {
     size_t len = any(40);
     result(one_in(2) ? woad_adv_set_data(storm.me->h, some_octets(), len)
-                     : woad_adv_set_scan_response(storm.me->h, some_octets(), len), "ID",
-           "woad_adv_set_data(%zu)", len);
+                     : woad_adv_set_scan_response(storm.me->h, some_octets(), len),
+           "ID", "woad_adv_set_data(%zu)", len);
 }
 
 static void call_ext(void)
@@ -78,9 +79,12 @@ static void call_ext(void)
     static uint8_t data[700];
     struct actor *a = storm.me;
     uint8_t set = (uint8_t)any(SETS + one_in(8));
-    struct woad_ext_adv_params p = { .connectable = one_in(2), .interval_625us = 32,
-        .tx_power_dbm = WOAD_TX_POWER_ANY, .duration_10ms = (uint16_t)(one_in(3) ? any(50) : 0),
-        .scannable = one_in(8), .sid = (uint8_t)any(16) };
+    struct woad_ext_adv_params p = { .connectable = one_in(2),
+                                     .interval_625us = 32,
+                                     .tx_power_dbm = WOAD_TX_POWER_ANY,
+                                     .duration_10ms = (uint16_t)(one_in(3) ? any(50) : 0),
+                                     .scannable = one_in(8),
+                                     .sid = (uint8_t)any(16) };
     bool was = set < SETS && a->set[set];
     int err;
     switch (any(4)) {
@@ -101,8 +105,8 @@ static void call_ext(void)
         result(woad_ext_adv_stop(a->h, set), "DIS", "woad_ext_adv_stop(%u)", set);
         break;
     default:
-        result(woad_ext_adv_set_data(a->h, set, data, any(700)), "DIS",
-               "woad_ext_adv_set_data(%u)", set);
+        result(woad_ext_adv_set_data(a->h, set, data, any(700)), "DIS", "woad_ext_adv_set_data(%u)",
+               set);
         break;
     }
 }
@@ -110,8 +114,9 @@ static void call_ext(void)
 static void call_scan(void)
 {
     struct actor *a = storm.me;
-    struct woad_scan_params p = { 16, (uint16_t)(one_in(16) ? 20 : 16), one_in(2), one_in(2),
-                                  one_in(3) ? 0 : 50, one_in(8) };
+    struct woad_scan_params p = {
+        16, (uint16_t)(one_in(16) ? 20 : 16), one_in(2), one_in(2), one_in(3) ? 0 : 50, one_in(8)
+    };
     bool was = a->scans;
     if (one_in(3)) {
         result(woad_scan_stop(a->h), "D", "woad_scan_stop()");
@@ -130,7 +135,8 @@ static void call_disconnect(void)
     uint8_t reason = one_in(16) ? (uint8_t)any(256) : reasons[any(8)];
     struct link *l = link_of(storm.me, conn);
     if (result_on(conn, woad_disconnect(storm.me->h, conn, reason), "NLI",
-                  "woad_disconnect(%04x, %02x)", conn, reason) == 0 && l->open) {
+                  "woad_disconnect(%04x, %02x)", conn, reason) == 0 &&
+        l->open) {
         l->closing = true;
     }
 }
@@ -145,7 +151,8 @@ static void call_update(void)
         l->update = true;
     }
     if (result_on(conn, woad_conn_update(storm.me->h, conn, &p), "NIB", "woad_conn_update(%04x)",
-                  conn) && l) {
+                  conn) &&
+        l) {
         l->update = was;
     }
 }
@@ -168,16 +175,18 @@ static void call_link(void)
         return;
     }
     if (one_in(5)) {
-        result_on(conn, woad_link_set_phy(storm.me->h, conn, (uint8_t)any(8), (uint8_t)any(8),
-                                          WOAD_CODING_ANY), "NIBS", "woad_link_set_phy(%04x)",
-                  conn);
+        result_on(
+            conn,
+            woad_link_set_phy(storm.me->h, conn, (uint8_t)any(8), (uint8_t)any(8), WOAD_CODING_ANY),
+            "NIBS", "woad_link_set_phy(%04x)", conn);
         return;
     }
     if (l && item < ITEMS) {
         l->reads[item]++;
     }
     if (result_on(conn, woad_link_read(storm.me->h, conn, (enum woad_link_item)item), "NIBS",
-                  "woad_link_read(%04x, %u)", conn, item) && l && item < ITEMS) {
+                  "woad_link_read(%04x, %u)", conn, item) &&
+        l && item < ITEMS) {
         l->reads[item]--;
     }
 }
@@ -187,13 +196,13 @@ static void call_own_address(void)
     uint8_t octet[6];
     memset(octet, (int)(0xc1 + 2 * storm.me->number + any(2)), sizeof octet);
     result(woad_set_own_address(storm.me->h, one_in(2) ? WOAD_ADDR_PUBLIC : WOAD_ADDR_RANDOM,
-                                one_in(2) ? octet : NULL), "DIB", "woad_set_own_address()");
+                                one_in(2) ? octet : NULL),
+           "DIB", "woad_set_own_address()");
 }
 
 static void call_accept_list(void)
 {
-    struct woad_addr peers[5] = { some_peer(), some_peer(), some_peer(), some_peer(),
-                                  some_peer() };
+    struct woad_addr peers[5] = { some_peer(), some_peer(), some_peer(), some_peer(), some_peer() };
     size_t n = any(6);
     bool was = storm.me->accept_list;
     storm.me->accept_list = true;
@@ -207,11 +216,18 @@ static void call_accept_list(void)
 
 void random_policy(void)
 {
-    struct woad_security_policy p = { .io = (uint8_t)any(5), .bond = !one_in(4), .mitm = one_in(2),
-        .require_mitm = one_in(5), .allow_legacy = one_in(2), .prefer_legacy = one_in(5),
-        .key_size_min = (uint8_t)(one_in(2) ? 0 : 7 + any(10)), .retry = one_in(2),
-        .trust_unencrypted = one_in(2), .keypress = one_in(2), .app_passkey = one_in(3) };
-    result(woad_set_security(storm.me->h, &p), "IS", "woad_set_security(%u)", p.io);
+    struct woad_security_policy p = { .io = (uint8_t)any(5),
+                                      .bond = !one_in(4),
+                                      .mitm = one_in(2),
+                                      .require_mitm = one_in(5),
+                                      .allow_legacy = one_in(2),
+                                      .prefer_legacy = one_in(5),
+                                      .key_size_min = (uint8_t)(one_in(2) ? 0 : 7 + any(10)),
+                                      .retry = one_in(2),
+                                      .trust_unencrypted = one_in(2),
+                                      .keypress = one_in(2),
+                                      .app_passkey = one_in(3) };
+    result(woad_set_security_policy(storm.me->h, &p), "IS", "woad_set_security_policy(%u)", p.io);
 }
 
 static void call_pair(void)
@@ -231,8 +247,8 @@ static void call_passkey(void)
 {
     uint16_t conn = some_conn();
     struct link *l = link_of(storm.me, conn);
-    enum woad_passkey_action action = (enum woad_passkey_action)(l && l->action ? l->action
-                                                                                : 2 + any(3));
+    enum woad_passkey_action action =
+        (enum woad_passkey_action)(l && l->action ? l->action : 2 + any(3));
     uint32_t passkey = l && !one_in(6) ? storm.passkey(l) : any(2);
     if (action == WOAD_PASSKEY_COMPARE) {
         passkey = !one_in(6);
@@ -252,10 +268,14 @@ static void call_keypress(void)
 
 static void call_bond(void)
 {
-    struct woad_bond b = { .key_size = 16, .has_own_ltk = 1,
-                           .has_peer_ltk = 1, .has_irk = one_in(2), .has_csrk = one_in(2),
-                           .has_own_csrk = one_in(2), .peer = some_peer() };
-    b.flags = any(4) & 3u;              /* a key of its own for each level */
+    struct woad_bond b = { .key_size = 16,
+                           .has_own_ltk = 1,
+                           .has_peer_ltk = 1,
+                           .has_irk = one_in(2),
+                           .has_csrk = one_in(2),
+                           .has_own_csrk = one_in(2),
+                           .peer = some_peer() };
+    b.flags = any(4) & 3u; /* a key of its own for each level */
     b.peer.type &= 1;
     if (one_in(2)) {
         bool all = one_in(3);
@@ -308,7 +328,8 @@ static void call_oob(void)
     memset(&other, (int)any(256), sizeof other);
     bool good = made && !one_in(4);
     if (result_on(conn, woad_oob_set(storm.me->h, conn, good ? made : &other), "NMSIL",
-                  "woad_oob_set(%04x, %s)", conn, good ? "good" : "made up") == 0 && good) {
+                  "woad_oob_set(%04x, %s)", conn, good ? "good" : "made up") == 0 &&
+        good) {
         l->proven = true;
     }
 }
@@ -368,19 +389,36 @@ static void call_look(void)
     struct woad_addr addr;
     uint16_t conn = some_conn();
     result_on(conn, woad_conn_info(a->h, conn, &info), "N", "woad_conn_info(%04x)", conn);
-    result_on(conn, woad_security(a->h, conn, &security), "NS", "woad_security(%04x)", conn);
+    result_on(conn, woad_conn_security(a->h, conn, &security), "NS", "woad_conn_security(%04x)",
+              conn);
     result_on(conn, woad_coc_info(a->h, conn, some_cid(), &coc), "E", "woad_coc_info(%04x)", conn);
     result(woad_bond_at(a->h, (uint16_t)any(5), &bond), "ES", "woad_bond_at()");
     result(woad_own_address(a->h, &addr), "D", "woad_own_address()");
 }
 
 const struct call link_calls[] = { { "connect", 4, call_connect },
-    { "cancel", 2, call_connect_cancel }, { "advertise", 5, call_advertise },
-    { "adv_stop", 2, call_adv_stop }, { "adv_data", 1, call_adv_data }, { "ext", 2, call_ext },
-    { "scan", 3, call_scan }, { "disconnect", 1, call_disconnect }, { "update", 3, call_update },
-    { "limits", 1, call_limits }, { "link", 4, call_link }, { "own_address", 1, call_own_address },
-    { "accept_list", 1, call_accept_list }, { "policy", 2, random_policy },
-    { "pair", 6, call_pair }, { "passkey", 6, call_passkey }, { "keypress", 1, call_keypress },
-    { "bond", 3, call_bond }, { "attempts", 1, call_attempts }, { "oob", 3, call_oob },
-    { "privacy", 1, call_privacy }, { "stop", 1, call_stop }, { "start", 1, call_start },
-    { "fail", 1, call_fail }, { "look", 2, call_look }, { NULL, 0, NULL } };
+                                   { "cancel", 2, call_connect_cancel },
+                                   { "advertise", 5, call_advertise },
+                                   { "adv_stop", 2, call_adv_stop },
+                                   { "adv_data", 1, call_adv_data },
+                                   { "ext", 2, call_ext },
+                                   { "scan", 3, call_scan },
+                                   { "disconnect", 1, call_disconnect },
+                                   { "update", 3, call_update },
+                                   { "limits", 1, call_limits },
+                                   { "link", 4, call_link },
+                                   { "own_address", 1, call_own_address },
+                                   { "accept_list", 1, call_accept_list },
+                                   { "policy", 2, random_policy },
+                                   { "pair", 6, call_pair },
+                                   { "passkey", 6, call_passkey },
+                                   { "keypress", 1, call_keypress },
+                                   { "bond", 3, call_bond },
+                                   { "attempts", 1, call_attempts },
+                                   { "oob", 3, call_oob },
+                                   { "privacy", 1, call_privacy },
+                                   { "stop", 1, call_stop },
+                                   { "start", 1, call_start },
+                                   { "fail", 1, call_fail },
+                                   { "look", 2, call_look },
+                                   { NULL, 0, NULL } };

@@ -65,8 +65,7 @@ static int storm_public(const uint8_t private_key[32], uint8_t public_key[64])
     return 0;
 }
 
-static int storm_dh(const uint8_t private_key[32], const uint8_t public_key[64],
-                    uint8_t secret[32])
+static int storm_dh(const uint8_t private_key[32], const uint8_t public_key[64], uint8_t secret[32])
 {
     for (unsigned n = 0; n < 32; n++) {
         secret[n] = private_key[n] ^ public_key[n];

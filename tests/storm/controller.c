@@ -4,29 +4,44 @@
 
 enum { LATER = 256, OCTETS = 90 };
 
-static struct { size_t n; uint8_t octet[OCTETS]; } later[LATER];
+static struct {
+    size_t n;
+    uint8_t octet[OCTETS];
+} later[LATER];
 static unsigned later_in, later_out;
 static struct controller_link {
     bool live, encrypted;
-    bool over;                           /* the host has been told of its end */
-    unsigned owed;                       /* packets of the host's that are not completed */
+    bool over;     /* the host has been told of its end */
+    unsigned owed; /* packets of the host's that are not completed */
 } links[SOLO_LINKS];
-static struct { uint8_t octet[900]; size_t n; } frame[SOLO_LINKS];
+static struct {
+    uint8_t octet[900];
+    size_t n;
+} frame[SOLO_LINKS];
 static bool connecting, advertising, extended[4], calm_now;
-static bool credit_due, silent;          /* no credit for commands; it never comes */
+static bool credit_due, silent; /* no credit for commands; it never comes */
 static unsigned buffers;
 static uint8_t buffer_len;
 
-bool controller_connects(void) { return connecting; }
+bool controller_connects(void)
+{
+    return connecting;
+}
 
 unsigned controller_links(void)
 {
     return (unsigned)links[0].live + links[1].live + links[2].live;
 }
 
-bool controller_link(unsigned k) { return k < SOLO_LINKS && links[k].live; }
+bool controller_link(unsigned k)
+{
+    return k < SOLO_LINKS && links[k].live;
+}
 /* As the host has been told, also when the link has fallen since. */
-bool controller_encrypted(unsigned k) { return k < SOLO_LINKS && links[k].encrypted; }
+bool controller_encrypted(unsigned k)
+{
+    return k < SOLO_LINKS && links[k].encrypted;
+}
 
 unsigned controller_credits(void)
 {
@@ -120,8 +135,15 @@ static void complete(const uint8_t *p, unsigned opcode)
 {
     uint8_t e[OCTETS] = { 4, 0x0e, 4, 1, p[1], p[2], 0 };
     switch (opcode) {
-    case 0x2002: e[2] = 7; e[7] = buffer_len; e[9] = (uint8_t)buffers; break;
-    case 0x1009: e[2] = 10; memset(e + 7, 0xa1, 6); break;
+    case 0x2002:
+        e[2] = 7;
+        e[7] = buffer_len;
+        e[9] = (uint8_t)buffers;
+        break;
+    case 0x1009:
+        e[2] = 10;
+        memset(e + 7, 0xa1, 6);
+        break;
     case 0x2003:
     case 0x1003: e[2] = 12; break;
     case 0x2018:
@@ -135,19 +157,43 @@ static void complete(const uint8_t *p, unsigned opcode)
         e[7 + 37] = 0xa0;
         e[7 + 39] = 4;
         break;
-    case 0x203b: e[2] = 5; e[7] = 4; break;
-    case 0x2017: e[2] = 20; memset(e + 7, (int)any(256), 16); break;
-    case 0x1405: e[2] = 7; e[7] = p[4]; e[9] = 0xd0; break;
+    case 0x203b:
+        e[2] = 5;
+        e[7] = 4;
+        break;
+    case 0x2017:
+        e[2] = 20;
+        memset(e + 7, (int)any(256), 16);
+        break;
+    case 0x1405:
+        e[2] = 7;
+        e[7] = p[4];
+        e[9] = 0xd0;
+        break;
     case 0x201a:
         e[2] = 6;
         e[7] = p[4];
         break;
     case 0x201b:
     case 0x2020:
-    case 0x2021: e[2] = 6; e[7] = p[4]; break;
-    case 0x2015: e[2] = 11; e[7] = p[4]; memset(e + 9, 0xff, 5); break;
-    case 0x2030: e[2] = 8; e[7] = p[4]; e[9] = e[10] = 1; break;
-    case 0x204b: e[2] = 6; e[7] = p[4]; break;
+    case 0x2021:
+        e[2] = 6;
+        e[7] = p[4];
+        break;
+    case 0x2015:
+        e[2] = 11;
+        e[7] = p[4];
+        memset(e + 9, 0xff, 5);
+        break;
+    case 0x2030:
+        e[2] = 8;
+        e[7] = p[4];
+        e[9] = e[10] = 1;
+        break;
+    case 0x204b:
+        e[2] = 6;
+        e[7] = p[4];
+        break;
     default: break;
     }
     put(e, e[2] + 3u);
@@ -195,10 +241,10 @@ static void command(const uint8_t *p)
         return;
     }
     if (opcode == 0x200a || opcode == 0x2039) {
-        advertising = advertising && p[4];           /* off, also when it is refused */
+        advertising = advertising && p[4]; /* off, also when it is refused */
     }
     if (opcode != 0x0c03 && !calm_now && one_in(60)) {
-        PUT(4, 0x0e, 4, 1, p[1], p[2], (uint8_t)(3 + any(40)));      /* 2: no such connection */
+        PUT(4, 0x0e, 4, 1, p[1], p[2], (uint8_t)(3 + any(40))); /* 2: no such connection */
         return;
     }
     if (opcode == 0x200a) {
@@ -217,7 +263,7 @@ static void data(const uint8_t *p, size_t n)
     MUST(controller_credits() < buffers, "a packet without a buffer of the controller's");
     MUST(k >= SOLO_LINKS || !links[k].over, "a packet for a connection that has ended");
     if (!controller_link(k)) {
-        return;                          /* it has gone, and the host does not know it yet */
+        return; /* it has gone, and the host does not know it yet */
     }
     links[k].owed++;
     if ((p[2] >> 4 & 3) != 1) {
@@ -276,7 +322,7 @@ static bool say_one(void)
     if (octet[1] == 8 && k < SOLO_LINKS && octet[3] == 0) {
         links[k].encrypted = octet[6];
     } else if (octet[1] == 0x3e && octet[3] == 1 && octet[4] == 0) {
-        k = octet[5] - (unsigned)SOLO_HANDLE;              /* perhaps of a link that it had */
+        k = octet[5] - (unsigned)SOLO_HANDLE; /* perhaps of a link that it had */
         links[k].over = false;
         links[k].owed = 0;
         frame[k].n = 0;
@@ -384,8 +430,8 @@ static void open_some(struct actor *a, unsigned conns)
         controller_calm();
         links[k] = (struct controller_link){ .live = true };
         peer_reset(k);
-        PUT(4, 0x3e, 19, 1, 0, (uint8_t)(SOLO_HANDLE + k), 0, 1, 0, x, x, x, x, x, x, 24, 0, 0,
-            0, 0, 1, 0);
+        PUT(4, 0x3e, 19, 1, 0, (uint8_t)(SOLO_HANDLE + k), 0, 1, 0, x, x, x, x, x, x, 24, 0, 0, 0,
+            0, 1, 0);
         controller_calm();
     }
     for (unsigned n = 0; n < LINKS; n++) {
@@ -399,7 +445,7 @@ static void channels_free(struct actor *a, uint16_t conn)
     static const struct woad_coc_params p = { .psm = 0x80, .mtu = 100 };
     uint16_t cid;
     unsigned n = 0;
-    for (; n <= a->config.channels; n++) {
+    for (; n <= a->config.l2cap_channels; n++) {
         uint8_t *rx = malloc(100);
         if (woad_coc_connect(a->h, conn, &p, rx, 100, &cid)) {
             free(rx);
@@ -409,7 +455,8 @@ static void channels_free(struct actor *a, uint16_t conn)
         k->state = CHANNEL_WAITING;
         k->rx = rx;
     }
-    MUST(n == a->config.channels, "a place of a channel is lost: %u of %u", n, a->config.channels);
+    MUST(n == a->config.l2cap_channels, "a place of a channel is lost: %u of %u", n,
+         a->config.l2cap_channels);
 }
 
 /* Out-of-band data take a place of a pairing. */

@@ -15,7 +15,11 @@ static struct actor *actor_of(const struct device *d)
 /* The addresses that a host has had, its public one first; and which of its links are encrypted, as
  * its controller has said. */
 enum { KNOWN = 64 };
-static struct { uint8_t octet[KNOWN][6]; size_t n; bool encrypted[64]; } known[ACTORS];
+static struct {
+    uint8_t octet[KNOWN][6];
+    size_t n;
+    bool encrypted[64];
+} known[ACTORS];
 
 static void know(unsigned number, const uint8_t octet[6])
 {
@@ -35,8 +39,7 @@ static bool has_address(unsigned number, const struct woad_addr *a)
 
 static unsigned number_of(const struct link *l)
 {
-    return (unsigned)((const char *)l - (const char *)storm.actor) /
-           (unsigned)sizeof *storm.actor;
+    return (unsigned)((const char *)l - (const char *)storm.actor) / (unsigned)sizeof *storm.actor;
 }
 
 /* Whether these two may be the ends of one connection: each has the other's address, in the other
@@ -68,7 +71,7 @@ static struct woad_addr duo_peer(void)
     const struct device *d = &world->device[any((uint32_t)world->devices)];
     struct woad_addr addr = d->addr;
     if (one_in(2) && storm.actor[d - world->device].up) {
-        woad_own_address(d->host, &addr);            /* it may be a private one now */
+        woad_own_address(d->host, &addr); /* it may be a private one now */
     }
     return addr;
 }
@@ -151,25 +154,45 @@ static void duo_heard(struct device *d, const uint8_t *p, size_t n)
 
 static void duo_add(unsigned number)
 {
-    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
-        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client,
-        &woad_gatt_client_features, &woad_link, &woad_security_manager, &woad_keypresses,
-        &woad_out_of_band, &woad_channels, &woad_enhanced_channels, &woad_eatt,
-        &woad_accept_list };
+    static const struct woad_feature *const all[] = {
+        &woad_feature_advertiser,        &woad_feature_scanner,
+        &woad_feature_central,           &woad_feature_gatt_server,
+        &woad_feature_long_values,       &woad_feature_read_multiple,
+        &woad_feature_signed_writes,     &woad_feature_pipelining,
+        &woad_feature_type_index,        &woad_feature_gatt_client,
+        &woad_feature_client_features,   &woad_feature_link_control,
+        &woad_feature_security_manager,  &woad_feature_keypresses,
+        &woad_feature_out_of_band,       &woad_feature_l2cap_channels,
+        &woad_feature_enhanced_channels, &woad_feature_eatt,
+        &woad_feature_accept_list
+    };
     struct actor *a = &storm.actor[number];
     size_t n = sizeof all / sizeof *all;
     memcpy(features[number], all, sizeof all);
     if (one_in(4)) {
-        features[number][n++] = &woad_resolving_list;
+        features[number][n++] = &woad_feature_resolving_list;
     }
     features[number][n] = NULL;
-    struct woad_config c = { .features = features[number], .conns = 2, .attr_tables = 3,
-        .subscriptions = 3, .procedures = 5, .mtu = 247, .tx_queue = 400, .request_queue = 900,
-        .prepare_queue = 600, .pipeline_queue = 128, .attr_index = 40, .channels = 4, .psms = 3,
-        .bonds = (uint8_t)(3 + any(2)), .att_bearers = 3, .mps = 100, .accept_list = 4,
-        .pairings = (uint8_t)any(3),
-        .crypto = &storm_crypto, .random = storm_random };
+    struct woad_config c = { .features = features[number],
+                             .conns = 2,
+                             .attr_tables = 3,
+                             .subscriptions = 3,
+                             .procedures = 5,
+                             .mtu = 247,
+                             .tx_queue = 400,
+                             .request_queue = 900,
+                             .prepare_queue = 600,
+                             .pipeline_queue = 128,
+                             .attr_index = 40,
+                             .l2cap_channels = 4,
+                             .psms = 3,
+                             .bonds = (uint8_t)(3 + any(2)),
+                             .att_bearers = 3,
+                             .mps = 100,
+                             .accept_list = 4,
+                             .pairings = (uint8_t)any(3),
+                             .crypto = &storm_crypto,
+                             .random = storm_random };
     struct woad_air_controller_config controller = world_controller_config(world, 2);
     controller.acl_count = (uint8_t)(1 + any(4));
     controller.acl_len = (uint8_t)(one_in(2) ? 27 : 251);
@@ -265,8 +288,8 @@ static void same_level(const struct link *l, const struct actor *a)
     const struct link *o = other_end(l, &b, &others);
     struct woad_security here, there;
     struct woad_conn_info its, ours;
-    if (others != 1 || woad_security(a->h, l->conn, &here) ||
-        woad_security(b->h, o->conn, &there)) {
+    if (others != 1 || woad_conn_security(a->h, l->conn, &here) ||
+        woad_conn_security(b->h, o->conn, &there)) {
         return;
     }
     MUST(open_channels(a, l) == open_channels(b, o), "%u channels here, %u there",
@@ -289,8 +312,8 @@ static void duo_end(void)
         struct actor *a = &storm.actor[n];
         if (a->up) {
             int err = woad_connect_cancel(a->h);
-            MUST(a->down_due || (err == 0) == a->attempt,
-                 "woad_connect_cancel() = %d, attempt %d", err, a->attempt);
+            MUST(a->down_due || (err == 0) == a->attempt, "woad_connect_cancel() = %d, attempt %d",
+                 err, a->attempt);
             woad_scan_stop(a->h);
             woad_adv_stop(a->h);
         }
@@ -330,6 +353,8 @@ static void duo_clean(void)
     world = NULL;
 }
 
-const struct kind duo_kind = { "duo", duo_begin, duo_step, duo_end, duo_clean,
-                               { [STEP_CALL] = 12, [STEP_INSIDE] = 5, [STEP_CONTROLLER] = 1,
-                                 [STEP_TIME] = 3 } };
+const struct kind duo_kind = {
+    "duo",     duo_begin,
+    duo_step,  duo_end,
+    duo_clean, { [STEP_CALL] = 12, [STEP_INSIDE] = 5, [STEP_CONTROLLER] = 1, [STEP_TIME] = 3 }
+};

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EPISODE_S = 30, SHRINK_S = 10 };  /* longer than this is a hang; time to make it short */
+enum { EPISODE_S = 30, SHRINK_S = 10 }; /* longer than this is a hang; time to make it short */
 
 /* What a child tells, also if it dies. */
 static struct told {
@@ -22,12 +22,12 @@ static struct told {
     unsigned long calls, events;
     bool failed;
     char why[300];
-} *told;
+} * told;
 
 static const struct kind *kind;
 static struct step steps[STEPS];
 static bool keep[STEPS];
-static bool whole, one;                  /* a failing episode is not made short; it is the last */
+static bool whole, one; /* a failing episode is not made short; it is the last */
 static size_t n_steps;
 
 static void draw_steps(uint64_t episode)

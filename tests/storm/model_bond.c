@@ -52,13 +52,13 @@ void store_event(struct actor *a, const struct woad_event *ev)
     }
     const struct woad_bond *b = ev->u.bond.bond;
     const struct woad_bond *kept = store_bond(a, &b->peer);
-    say("    bond of %02x, why %d, flags %u\n", b->peer.octet[0], ev->u.bond.why, b->flags);
-    if (ev->u.bond.why == WOAD_BOND_GONE) {
-        a->gone_flags |= kept ? kept->flags : 0;           /* until the next packet; not of one that
-                                                            * was made just now, and has no room */
-        return;                          /* a store may keep it all the same */
+    say("    bond of %02x, why %d, flags %u\n", b->peer.octet[0], ev->u.bond.change, b->flags);
+    if (ev->u.bond.change == WOAD_BOND_GONE) {
+        a->gone_flags |= kept ? kept->flags : 0; /* until the next packet; not of one that
+                                                  * was made just now, and has no room */
+        return;                                  /* a store may keep it all the same */
     }
-    if (ev->u.bond.why == WOAD_BOND_NEW) {
+    if (ev->u.bond.change == WOAD_BOND_NEW) {
         MUST(!kept || !(kept->flags & ~b->flags), "host %u: a bond is replaced by a weaker one",
              a->number);
         MUST(!(a->gone_flags & ~b->flags), "host %u: a bond gives way to a weaker one", a->number);

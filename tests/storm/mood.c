@@ -14,7 +14,7 @@ static void draw_calls(bool usual)
             storm.mood.weight[t][n] = (uint8_t)(tables[t][n].weight * (usual ? 1 : factor));
         }
     }
-    storm.mood.weight[1][0] |= 1;        /* a call there is */
+    storm.mood.weight[1][0] |= 1; /* a call there is */
 }
 
 void mood_draw(uint64_t seed)

@@ -3,11 +3,11 @@
 #include "storm.h"
 
 static struct peer {
-    uint8_t code, id;                    /* of the host's last signalling request */
-    uint8_t cid[5];                      /* channels in it */
+    uint8_t code, id; /* of the host's last signalling request */
+    uint8_t cid[5];   /* channels in it */
     size_t cids;
-    uint8_t att, eatt[8];                /* its last request, on the fixed bearer and on channels */
-    uint8_t greeted;                     /* what it has said of itself */
+    uint8_t att, eatt[8]; /* its last request, on the fixed bearer and on channels */
+    uint8_t greeted;      /* what it has said of itself */
 } peers[SOLO_LINKS];
 
 void peer_reset(unsigned k)
@@ -87,7 +87,10 @@ void peer_calm(unsigned k)
     }
 }
 
-static uint8_t some_scid(void) { return (uint8_t)(0x50 + any(8)); }
+static uint8_t some_scid(void)
+{
+    return (uint8_t)(0x50 + any(8));
+}
 
 /* An answer to the host's last request. */
 static void say_response(unsigned k)
@@ -100,8 +103,9 @@ static void say_response(unsigned k)
         PEER_SAYS(k, 5, 0x15, id, 10, 0, some_scid(), 0, 64, 0, 64, 0, (uint8_t)any(9), 0, result,
                   0);
     } else if (p->code == 0x17) {
-        uint8_t body[22] = { 0x18, id, (uint8_t)(8 + 2 * p->cids), 0, 64, 0, 64, 0,
-                             (uint8_t)any(9), 0, result, 0 };
+        uint8_t body[22] = {
+            0x18, id, (uint8_t)(8 + 2 * p->cids), 0, 64, 0, 64, 0, (uint8_t)any(9), 0, result, 0
+        };
         for (size_t n = 0; n < p->cids; n++) {
             body[12 + 2 * n] = one_in(6) ? 0 : some_scid();
         }
@@ -144,7 +148,7 @@ static void say_att(unsigned k)
     uint8_t body[300], c = (uint8_t)any(8);
     unsigned greeted = peers[k].greeted;
     peers[k].greeted = (uint8_t)(greeted < 2 ? greeted + 1 : greeted);
-    if (greeted == 0) {                  /* most say at once how much they take, and what */
+    if (greeted == 0) { /* most say at once how much they take, and what */
         PEER_SAYS(k, 4, 0x02, (uint8_t)(one_in(3) ? 23 : 250), 0);
         return;
     }
@@ -181,9 +185,9 @@ static void say_security(unsigned k)
     memset(body, (int)any(4), sizeof body);
     body[0] = code;
     if (code == 1 || code == 2) {
-        const uint8_t features[] = { (uint8_t)any(5), (uint8_t)any(2), (uint8_t)any(32),
-                                     (uint8_t)(one_in(3) ? 7 + any(10) : 16), (uint8_t)any(8),
-                                     (uint8_t)any(8) };
+        const uint8_t features[] = { (uint8_t)any(5),  (uint8_t)any(2),
+                                     (uint8_t)any(32), (uint8_t)(one_in(3) ? 7 + any(10) : 16),
+                                     (uint8_t)any(8),  (uint8_t)any(8) };
         memcpy(body + 1, features, sizeof features);
     } else if (code == 5) {
         body[1] = (uint8_t)(1 + any(15));
@@ -202,7 +206,8 @@ void peer_step(void)
     if (!controller_link(k)) {
         return;
     }
-    static void (*const says[])(unsigned) = { say_att, say_att, say_att, say_att, say_att,
-        say_request, say_request, say_request, say_sdu, say_security };
+    static void (*const says[])(unsigned) = { say_att, say_att,     say_att,     say_att,
+                                              say_att, say_request, say_request, say_request,
+                                              say_sdu, say_security };
     says[any(sizeof says / sizeof *says)](k);
 }

@@ -4,13 +4,16 @@
 
 struct solo solo;
 
-static const struct woad_feature *const every_feature[] = { &woad_advertiser, &woad_scanner,
-    &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
-    &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_gatt_client_features, &woad_link,
-    &woad_security_manager, &woad_keypresses, &woad_out_of_band, &woad_channels,
-    &woad_enhanced_channels, &woad_eatt, &woad_accept_list, &woad_resolving_list, NULL };
+static const struct woad_feature *const every_feature[] = {
+    &woad_feature_advertiser,       &woad_feature_scanner,           &woad_feature_central,
+    &woad_feature_gatt_server,      &woad_feature_long_values,       &woad_feature_read_multiple,
+    &woad_feature_signed_writes,    &woad_feature_pipelining,        &woad_feature_type_index,
+    &woad_feature_gatt_client,      &woad_feature_client_features,   &woad_feature_link_control,
+    &woad_feature_security_manager, &woad_feature_keypresses,        &woad_feature_out_of_band,
+    &woad_feature_l2cap_channels,   &woad_feature_enhanced_channels, &woad_feature_eatt,
+    &woad_feature_accept_list,      &woad_feature_resolving_list,    NULL
+};
 static const struct woad_feature *some_features[24];
-
 
 static struct woad_addr solo_peer(void)
 {
@@ -44,23 +47,38 @@ static struct woad_config solo_config(void)
     }
     bool library = !one_in(4);
     if (!library) {
-        some_features[n++] = &woad_controller_crypto;
+        some_features[n++] = &woad_feature_controller_crypto;
     }
     if (one_in(3)) {
-        some_features[n++] = &woad_extended;
+        some_features[n++] = &woad_feature_extended_advertising;
     }
     if (one_in(4)) {
-        some_features[n++] = &woad_watch;
+        some_features[n++] = &woad_feature_watchdog;
     }
     some_features[n] = NULL;
-    return (struct woad_config){ .features = some_features, .event = storm_event,
-        .ctx = &storm.actor[0], .conns = (uint8_t)(1 + any(SOLO_LINKS)), .attr_tables = 3,
-        .subscriptions = 3, .procedures = (uint8_t)(1 + any(5)), .mtu = 247,
-        .tx_queue = (uint16_t)(250 + any(200)), .request_queue = 700,
-        .prepare_queue = (uint16_t)any(600), .pipeline_queue = (uint16_t)(64 * any(3)),
-        .attr_index = 40, .channels = 4, .psms = 3, .bonds = 4, .att_bearers = 3,
-        .pairings = (uint8_t)any(3), .accept_list = 4, .mps = 100, .adv_sets = SETS,
-        .crypto = library ? &storm_crypto : NULL, .random = library ? storm_random : NULL };
+    return (struct woad_config){ .features = some_features,
+                                 .event = storm_event,
+                                 .ctx = &storm.actor[0],
+                                 .conns = (uint8_t)(1 + any(SOLO_LINKS)),
+                                 .attr_tables = 3,
+                                 .subscriptions = 3,
+                                 .procedures = (uint8_t)(1 + any(5)),
+                                 .mtu = 247,
+                                 .tx_queue = (uint16_t)(250 + any(200)),
+                                 .request_queue = 700,
+                                 .prepare_queue = (uint16_t)any(600),
+                                 .pipeline_queue = (uint16_t)(64 * any(3)),
+                                 .attr_index = 40,
+                                 .l2cap_channels = 4,
+                                 .psms = 3,
+                                 .bonds = 4,
+                                 .att_bearers = 3,
+                                 .pairings = (uint8_t)any(3),
+                                 .accept_list = 4,
+                                 .mps = 100,
+                                 .adv_sets = SETS,
+                                 .crypto = library ? &storm_crypto : NULL,
+                                 .random = library ? storm_random : NULL };
 }
 
 /* Until woad_tx() gives 0.  True: there was something. */
@@ -261,6 +279,13 @@ static void solo_clean(void)
     solo.memory = solo.seen = NULL;
 }
 
-const struct kind solo_kind = { "solo", solo_begin, solo_step, solo_end, solo_clean,
-                                { [STEP_CALL] = 6, [STEP_INSIDE] = 4, [STEP_PEER] = 12,
-                                  [STEP_CONTROLLER] = 12, [STEP_TIME] = 3 } };
+const struct kind solo_kind = { "solo",
+                                solo_begin,
+                                solo_step,
+                                solo_end,
+                                solo_clean,
+                                { [STEP_CALL] = 6,
+                                  [STEP_INSIDE] = 4,
+                                  [STEP_PEER] = 12,
+                                  [STEP_CONTROLLER] = 12,
+                                  [STEP_TIME] = 3 } };

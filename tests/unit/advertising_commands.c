@@ -2,14 +2,19 @@
  * controller has not answered. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_advertiser, &woad_extended,
-                                                       &woad_link, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                       &woad_feature_extended_advertising,
+                                                       &woad_feature_link_control, NULL };
 
 enum {
-    SET_ADV_ENABLE = 0x200a, SET_EXT_PARAMS = 0x2036, SET_EXT_DATA = 0x2037,
-    SET_EXT_RSP = 0x2038, SET_EXT_ENABLE = 0x2039, REMOVE_SET = 0x203c
+    SET_ADV_ENABLE = 0x200a,
+    SET_EXT_PARAMS = 0x2036,
+    SET_EXT_DATA = 0x2037,
+    SET_EXT_RSP = 0x2038,
+    SET_EXT_ENABLE = 0x2039,
+    REMOVE_SET = 0x203c
 };
-enum { HAS_EXTENDED = 4 };               /* octet 36: LE Set Extended Advertising Parameters */
+enum { HAS_EXTENDED = 4 }; /* octet 36: LE Set Extended Advertising Parameters */
 enum { CONNECTABLE = 1, SCANNABLE = 2, DIRECTED = 4, LEGACY = 0x10 };
 enum { INVALID_PARAMETERS = 0x12, UNKNOWN_SET = 0x42, DISALLOWED = 0x0c, TIMED_OUT = 0x3c };
 
@@ -17,7 +22,10 @@ enum { INVALID_PARAMETERS = 0x12, UNKNOWN_SET = 0x42, DISALLOWED = 0x0c, TIMED_O
  * properties, at each command. */
 static void set_rules_kept(void)
 {
-    struct { bool there, data, rsp; unsigned props; } sets[4] = { 0 };
+    struct {
+        bool there, data, rsp;
+        unsigned props;
+    } sets[4] = { 0 };
     for (size_t at = 0; at < solo.commands; at++) {
         const uint8_t *p = solo.command[at].params;
         unsigned op = solo.command[at].opcode;
@@ -65,7 +73,8 @@ static void each_kind_after_each(void **state)
     (void)state;
     for (uint8_t first = WOAD_ADV_IND; first <= WOAD_ADV_DIRECT_LOW; first++) {
         for (uint8_t then = WOAD_ADV_IND; then <= WOAD_ADV_DIRECT_LOW; then++) {
-            struct woad_adv_params p = { .kind = first, .interval_625us = 160,
+            struct woad_adv_params p = { .kind = first,
+                                         .interval_625us = 160,
                                          .peer = { 0, { 9, 9, 9, 9, 9, 9 } } };
             boot(true);
             woad_adv_set_data(solo.h, flags, sizeof flags);
@@ -163,7 +172,8 @@ static void data_refused_are_sent_again(void **state)
 
 static const struct woad_adv_params one = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
 static const struct woad_adv_params other = { .kind = WOAD_ADV_IND, .interval_625us = 320 };
-static const struct woad_adv_params high = { .kind = WOAD_ADV_DIRECT_HIGH, .interval_625us = 32,
+static const struct woad_adv_params high = { .kind = WOAD_ADV_DIRECT_HIGH,
+                                             .interval_625us = 32,
                                              .peer = { 0, { 9 } } };
 
 /* Advertising by `first` runs; `then` is called for, and the disable command has no answer yet. */
@@ -275,8 +285,10 @@ static void stop_before_it_runs_is_told(void **state)
 /* A set that is started again while its duration is over. */
 static void set_start_survives_its_duration(void **state)
 {
-    static const struct woad_ext_adv_params p = { .connectable = true, .interval_625us = 32,
-        .tx_power_dbm = WOAD_TX_POWER_ANY, .duration_10ms = 100 };
+    static const struct woad_ext_adv_params p = { .connectable = true,
+                                                  .interval_625us = 32,
+                                                  .tx_power_dbm = WOAD_TX_POWER_ANY,
+                                                  .duration_10ms = 100 };
     (void)state;
     boot(true);
     woad_ext_adv_start(solo.h, 0, &p);
@@ -298,7 +310,7 @@ static void set_start_survives_its_duration(void **state)
 static void set_refused_data_end_it_once(void **state)
 {
     static const struct woad_ext_adv_params p = { .interval_625us = 32,
-        .tx_power_dbm = WOAD_TX_POWER_ANY };
+                                                  .tx_power_dbm = WOAD_TX_POWER_ANY };
     (void)state;
     boot(true);
     woad_ext_adv_start(solo.h, 0, &p);

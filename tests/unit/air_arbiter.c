@@ -16,9 +16,18 @@ static ctl c;
 static struct link connection(uint16_t interval, uint16_t supervision, uint64_t idle_ms)
 {
     uint64_t at = NOW_US - idle_ms * MS;
-    return (struct link){ .used = true, .established = true, .central = true, .interval = interval,
-                          .supervision = supervision, .factor = 1, .count = 1000, .served_at = at,
-                          .known_at = at, .ref_anchor = at, .aa = 0x12345678, .anchor = NEVER };
+    return (struct link){ .used = true,
+                          .established = true,
+                          .central = true,
+                          .interval = interval,
+                          .supervision = supervision,
+                          .factor = 1,
+                          .count = 1000,
+                          .served_at = at,
+                          .known_at = at,
+                          .ref_anchor = at,
+                          .aa = 0x12345678,
+                          .anchor = NEVER };
 }
 
 /* The radio is held; whether the turn of connection 1, or of an activity, takes it. */
@@ -68,14 +77,14 @@ static void last_event_before_the_timeout(void **state)
 static void first_six_events(void **state)
 {
     (void)state;
-    links[0] = connection(80, 1000, 4000);                 /* turns alone: 512 */
+    links[0] = connection(80, 1000, 4000); /* turns alone: 512 */
     links[0].supervision = 3200;
     links[1] = connection(80, 3200, 400);
     assert_false(takes(FOR_CONN, FOR_CONN, 1));
-    links[1].count = 5;                                    /* 4 of 6 */
+    links[1].count = 5; /* 4 of 6 */
     assert_true(takes(FOR_CONN, FOR_CONN, 1));
-    links[0] = connection(80, 1000, 3000);                 /* 0.5 at least by turns */
-    links[1] = connection(640, 192, 1100);                 /* 1.4 of 6 events, 0.57 of 1.92 s */
+    links[0] = connection(80, 1000, 3000); /* 0.5 at least by turns */
+    links[1] = connection(640, 192, 1100); /* 1.4 of 6 events, 0.57 of 1.92 s */
     links[1].count = 2;
     assert_true(takes(FOR_CONN, FOR_CONN, 1));
 }
@@ -148,8 +157,9 @@ static void lots(void **state)
 static void sync_that_has_heard_nothing(void **state)
 {
     (void)state;
-    c.sync[0] = (struct sync){ .used = true, .interval = 80, .aa = 0x11111111, .tries = 3,
-                               .heard_at = NOW_US - 300 * MS };
+    c.sync[0] = (struct sync){
+        .used = true, .interval = 80, .aa = 0x11111111, .tries = 3, .heard_at = NOW_US - 300 * MS
+    };
     links[1] = connection(80, 1000, 300);
     for (uint16_t k = 0; k < 1000; k++) {
         c.sync[0].counter = k;
@@ -168,8 +178,11 @@ static void sync_that_has_heard_nothing(void **state)
     c.sync[0].established = false;
     won = 0;
     for (uint16_t k = 0; k < 1000; k++) {
-        sets->train = (struct train){ .aa = 0x22222222, .interval = 80, .counter = k,
-                                      .chain_at = NEVER, .sent_at = NOW_US - 300 * MS };
+        sets->train = (struct train){ .aa = 0x22222222,
+                                      .interval = 80,
+                                      .counter = k,
+                                      .chain_at = NEVER,
+                                      .sent_at = NOW_US - 300 * MS };
         c.lot = (struct lot){ 0x11111111, 80, k };
         won += takes(FOR_SYNC, FOR_TRAIN, 0);
     }

@@ -2,8 +2,15 @@
  * and what the application does in an event.  Permissions are looked at when an octet leaves. */
 #include "solo.h"
 
-enum { SERVICE = 20, VALUE = 22, WRITTEN = 24, SECRET = 26, SECRET_TOO = 28, CONSTANT = 31,
-       SECRET_CONSTANT = 33 };
+enum {
+    SERVICE = 20,
+    VALUE = 22,
+    WRITTEN = 24,
+    SECRET = 26,
+    SECRET_TOO = 28,
+    CONSTANT = 31,
+    SECRET_CONSTANT = 33
+};
 static const struct woad_uuid service = WOAD_UUID16(0x180d), type = WOAD_UUID16(0x2a37),
                               constant_type = WOAD_UUID16(0x2a99), other = WOAD_UUID16(0x2a38);
 static uint8_t octets[512];
@@ -20,9 +27,17 @@ static const struct woad_attr database[] = {
 };
 enum { ATTRS = sizeof database / sizeof *database };
 
-static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_long_values, &woad_read_multiple, &woad_pipelining, &woad_gatt_client_features,
-    &woad_channels, &woad_enhanced_channels, &woad_eatt, &woad_security_manager, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
+                                                       &woad_feature_gatt_client,
+                                                       &woad_feature_long_values,
+                                                       &woad_feature_read_multiple,
+                                                       &woad_feature_pipelining,
+                                                       &woad_feature_client_features,
+                                                       &woad_feature_l2cap_channels,
+                                                       &woad_feature_enhanced_channels,
+                                                       &woad_feature_eatt,
+                                                       &woad_feature_security_manager,
+                                                       NULL };
 
 /* A bonded central. */
 static void serve(bool encrypted)
@@ -145,7 +160,7 @@ static void what_may_not_be_cut_is_dropped_when_the_mtu_is_smaller(void **state)
     (void)state;
     serve(true);
     mtu_247();
-    SOLO_ATT(0x12, 11, 0, 4);            /* it takes several values in one notification */
+    SOLO_ATT(0x12, 11, 0, 4); /* it takes several values in one notification */
     solo_pump();
     solo_forget();
     assert_int_equal(woad_gatt_notify_multiple(solo.h, solo.conn[0], two, 2), 0);
@@ -166,9 +181,11 @@ static void what_may_not_be_cut_is_dropped_when_the_mtu_is_smaller(void **state)
 static void value_answered_too_late_does_not_leave(void **state)
 {
     (void)state;
-    static const uint8_t asks[][7] = { { 0x0a, SECRET, 0 }, { 0x0c, SECRET, 0, 0, 0 },
-        { 0x08, SECRET, 0, SECRET, 0, 0x37, 0x2a }, { 0x0e, SECRET, 0, VALUE, 0 },
-        { 0x20, VALUE, 0, SECRET, 0 } };
+    static const uint8_t asks[][7] = { { 0x0a, SECRET, 0 },
+                                       { 0x0c, SECRET, 0, 0, 0 },
+                                       { 0x08, SECRET, 0, SECRET, 0, 0x37, 0x2a },
+                                       { 0x0e, SECRET, 0, VALUE, 0 },
+                                       { 0x20, VALUE, 0, SECRET, 0 } };
     static const size_t len[] = { 3, 5, 7, 5, 5 };
     for (size_t k = 0; k < sizeof len / sizeof *len; k++) {
         for (int answered_before = 0; answered_before < 2; answered_before++) {
@@ -207,7 +224,7 @@ static void constant_value_does_not_leave_in_the_clear(void **state)
     SOLO_ATT(0x06, 1, 0, 0xff, 0xff, 0x99, 0x2a, 's', 'e', 'c', 'r', 'e', 't');
     encryption_ends();
     refused(0x06, WOAD_ATT_INSUFFICIENT_ENCRYPTION);
-    SOLO_ATT(0x0a, CONSTANT, 0);         /* what takes none is answered all the same */
+    SOLO_ATT(0x0a, CONSTANT, 0); /* what takes none is answered all the same */
     encryption_ends();
     solo_pump();
     assert_int_equal(solo.frame[0].octet[0], 0x0b);
@@ -244,10 +261,11 @@ static void queued_values_do_not_leave_in_the_clear(void **state)
  * was of the one that was there. */
 static void queued_values_of_a_removed_attribute(void **state)
 {
-    static const struct woad_attr open[] = { WOAD_PRIMARY(&service),
+    static const struct woad_attr open[] = {
+        WOAD_PRIMARY(&service), WOAD_CHARACTERISTIC(&type, WOAD_PROP_NOTIFY, WOAD_PERM_READ),
         WOAD_CHARACTERISTIC(&type, WOAD_PROP_NOTIFY, WOAD_PERM_READ),
-        WOAD_CHARACTERISTIC(&type, WOAD_PROP_NOTIFY, WOAD_PERM_READ),
-        WOAD_CHARACTERISTIC(&type, WOAD_PROP_NOTIFY, WOAD_PERM_READ) };
+        WOAD_CHARACTERISTIC(&type, WOAD_PROP_NOTIFY, WOAD_PERM_READ)
+    };
     (void)state;
     for (int replaced = 0; replaced < 2; replaced++) {
         serve(true);
@@ -272,7 +290,7 @@ static void queued_values_of_a_removed_attribute(void **state)
  * told of room that there is not. */
 static void queued_values_when_the_database_changes(void **state)
 {
-    static const struct woad_feature *const plain[] = { &woad_gatt_server, NULL };
+    static const struct woad_feature *const plain[] = { &woad_feature_gatt_server, NULL };
     uint16_t first;
     (void)state;
     for (int removed = 0; removed < 2; removed++) {
@@ -300,9 +318,10 @@ static void queued_values_when_the_database_changes(void **state)
  * replaces the service: the answer would be another attribute's. */
 static void question_about_a_removed_attribute(void **state)
 {
-    static const struct woad_attr writable[] = { WOAD_PRIMARY(&service),
-        WOAD_CHARACTERISTIC(&type, WOAD_PROP_READ, WOAD_PERM_READ),
-        WOAD_CHARACTERISTIC(&other, WOAD_PROP_WRITE, WOAD_PERM_WRITE) };
+    static const struct woad_attr writable[] = {
+        WOAD_PRIMARY(&service), WOAD_CHARACTERISTIC(&type, WOAD_PROP_READ, WOAD_PERM_READ),
+        WOAD_CHARACTERISTIC(&other, WOAD_PROP_WRITE, WOAD_PERM_WRITE)
+    };
     (void)state;
     for (int write = 0; write < 2; write++) {
         serve(false);
@@ -337,8 +356,9 @@ static void adds_a_service(const struct woad_event *ev)
  * event takes nothing out of the queue. */
 static void service_added_while_a_clear_request_is_served(void **state)
 {
-    static const struct woad_attr written[] = { WOAD_PRIMARY(&service),
-        WOAD_CHARACTERISTIC(&other, WOAD_PROP_WRITE, WOAD_PERM_WRITE) };
+    static const struct woad_attr written[] = {
+        WOAD_PRIMARY(&service), WOAD_CHARACTERISTIC(&other, WOAD_PROP_WRITE, WOAD_PERM_WRITE)
+    };
     uint16_t at;
     (void)state;
     serve(false);
@@ -378,8 +398,8 @@ static void value_that_changes_while_it_is_read(void **state)
         }
         solo_end();
     }
-    solo_boot(solo_config((const struct woad_feature *const[]){ &woad_gatt_client, NULL }));
-    woad_gatt_changed(solo.h, VALUE);    /* there is no server */
+    solo_boot(solo_config((const struct woad_feature *const[]){ &woad_feature_gatt_client, NULL }));
+    woad_gatt_changed(solo.h, VALUE); /* there is no server */
     solo_end();
 }
 
@@ -458,7 +478,7 @@ static void fragments_do_not_go_on_in_the_clear(void **state)
         assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], SECRET, octets, 60), 0);
         size_t n = woad_tx(solo.h, packet, sizeof packet);
         assert_int_equal(n, 5 + 27);
-        if (completed) {                 /* nothing is left in the controller */
+        if (completed) { /* nothing is left in the controller */
             SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 1, 0);
         }
         encryption_ends();
@@ -470,7 +490,7 @@ static void fragments_do_not_go_on_in_the_clear(void **state)
         assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], VALUE, "open", 4), 0);
         n = woad_tx(solo.h, packet, sizeof packet);
         assert_int_equal(n, 5 + 4 + 3 + 4);
-        assert_int_equal(packet[2] >> 4 & 3, 0);           /* the first of a frame */
+        assert_int_equal(packet[2] >> 4 & 3, 0); /* the first of a frame */
         memset(octets, 0, sizeof octets);
         solo_end();
     }
@@ -486,23 +506,24 @@ static void request_in_the_clear_stays_in_the_clear(void **state)
     SOLO_ATT(0x12, WRITTEN, 0, 1);
     solo_pump();
     solo_encrypt(SOLO_HANDLE);
-    SOLO_ATT(0x12, WRITTEN, 0, 2);       /* and this one is not */
+    SOLO_ATT(0x12, WRITTEN, 0, 2); /* and this one is not */
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
     solo_pump();
     assert_int_equal(solo_frames(4, 0x0b), 1);
     assert_int_equal(solo_frames(4, 0x01), 1);
     assert_int_equal(solo_count(WOAD_EV_GATT_WRITE), 1);
     struct woad_security now;
-    assert_int_equal(woad_security(solo.h, solo.conn[0], &now), 0);
+    assert_int_equal(woad_conn_security(solo.h, solo.conn[0], &now), 0);
     assert_true(now.encrypted);
     solo_end();
 }
 
 /* --- the database ----------------------------------------------------------------------------- */
 
-static const struct woad_attr one_of_secrets[] = { WOAD_PRIMARY(&service),
-    WOAD_CHARACTERISTIC(&type, WOAD_PROP_READ, WOAD_PERM_READ),
-    WOAD_CHARACTERISTIC(&other, WOAD_PROP_READ, WOAD_PERM_READ | WOAD_PERM_READ_AUTHENTICATED) };
+static const struct woad_attr one_of_secrets[] = {
+    WOAD_PRIMARY(&service), WOAD_CHARACTERISTIC(&type, WOAD_PROP_READ, WOAD_PERM_READ),
+    WOAD_CHARACTERISTIC(&other, WOAD_PROP_READ, WOAD_PERM_READ | WOAD_PERM_READ_AUTHENTICATED)
+};
 
 /* GATT/SR/GAR/BI-29-C: the second handle is another attribute's when its turn comes. */
 static void several_are_checked_when_their_turn_comes(void **state)
@@ -576,7 +597,8 @@ static void handles_of_several_stay_what_they_were(void **state)
     solo_pump();
     assert_int_equal(solo_frames(4, 0x0f), 1);
     assert_int_equal(asked, 4);
-    assert_true(left("\x0f" "aaa"));
+    assert_true(left("\x0f"
+                     "aaa"));
     solo_end();
 }
 
@@ -604,7 +626,7 @@ static void subscription_goes_with_its_attribute(void **state)
 /* Vol 3, Part F, 3.3.2: opcode 0 is a request; the next one does not get its place. */
 static void opcode_0_is_a_request(void **state)
 {
-    static const struct woad_feature *const plain[] = { &woad_gatt_server, NULL };
+    static const struct woad_feature *const plain[] = { &woad_feature_gatt_server, NULL };
     (void)state;
     solo_boot(solo_config(plain));
     assert_int_equal(woad_gatt_add_at(solo.h, database, ATTRS, SERVICE), 0);
@@ -613,7 +635,7 @@ static void opcode_0_is_a_request(void **state)
     SOLO_ATT(0x00);
     SOLO_ATT(0x0a, VALUE, 0);
     refused(0x00, WOAD_ATT_REQUEST_NOT_SUPPORTED);
-    assert_int_equal(solo_count(WOAD_EV_GATT_READ), 0);    /* it was too early */
+    assert_int_equal(solo_count(WOAD_EV_GATT_READ), 0); /* it was too early */
     SOLO_ATT(0x0a, VALUE, 0);
     SOLO_ATT(0x00);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
@@ -661,8 +683,8 @@ static void every_opcode_in_every_state(void **state)
  * others. */
 static void indication_of_handle_8_is_the_hosts_own(void **state)
 {
-    static const struct woad_feature *const alone[] = { &woad_gatt_client,
-                                                        &woad_security_peripheral, NULL };
+    static const struct woad_feature *const alone[] = { &woad_feature_gatt_client,
+                                                        &woad_feature_security_peripheral, NULL };
     (void)state;
     serve(true);
     assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], 8, "x", 1), WOAD_EINVAL);

@@ -6,9 +6,12 @@ enum { VALUE = 22, OTHER = 24 };
 static const struct woad_uuid service = WOAD_UUID16(0x180d), type = WOAD_UUID16(0x2a37);
 static const struct woad_attr database[] = {
     WOAD_PRIMARY(&service), WOAD_CHARACTERISTIC(&type, WOAD_PROP_READ, WOAD_PERM_READ),
-    WOAD_CHARACTERISTIC(&type, WOAD_PROP_READ, WOAD_PERM_READ) };
-static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_read_multiple, &woad_gatt_client_features, &woad_security_peripheral, NULL };
+    WOAD_CHARACTERISTIC(&type, WOAD_PROP_READ, WOAD_PERM_READ)
+};
+static const struct woad_feature *const features[] = {
+    &woad_feature_gatt_server,     &woad_feature_gatt_client,         &woad_feature_read_multiple,
+    &woad_feature_client_features, &woad_feature_security_peripheral, NULL
+};
 static uint8_t octets[600];
 
 static void begin(void)
@@ -72,7 +75,7 @@ static void answers_are_cut(void **state)
     SOLO_ATT(0x0c, VALUE, 0, 0, 2);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, octets, 526), 0);
     solo_pump();
-    assert_int_equal(longest(), 1);      /* there is nothing behind 512 */
+    assert_int_equal(longest(), 1); /* there is nothing behind 512 */
     SOLO_ATT(0x20, VALUE, 0, OTHER, 0);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, octets, 526), 0);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, octets, 526), 0);

@@ -1,8 +1,10 @@
-/* A host without woad_gatt_server answers what a peer asks all the same.  Vol 3, Part F, 3.4.1.1 */
+/* A host without woad_feature_gatt_server answers what a peer asks all the same.  Vol 3, Part
+ * F, 3.4.1.1 */
 #include "solo.h"
 
-static const struct woad_feature *const central[] = { &woad_central, &woad_gatt_client, NULL },
-                                 *const nothing[] = { NULL };
+static const struct woad_feature *const central[] = { &woad_feature_central,
+                                                      &woad_feature_gatt_client, NULL },
+                                        *const nothing[] = { NULL };
 
 /* IanHarvey/bluepy#35: a peripheral asks its central, and hangs up when 30 s have gone by. */
 static void every_request_is_answered(void **state)
@@ -16,7 +18,7 @@ static void every_request_is_answered(void **state)
             SOLO_ATT((uint8_t)op, 1, 0, 0xff, 0xff, 0, 0x28);
             solo_pump();
             if (op == 0x1d) {
-                continue;                /* an indication: a client confirms it */
+                continue; /* an indication: a client confirms it */
             }
             bool request = solo_is_request(op);
             assert_int_equal(solo.frames, request);

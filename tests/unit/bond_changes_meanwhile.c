@@ -2,8 +2,10 @@
  * whether there is one. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_pipelining, &woad_security_manager, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
+                                                       &woad_feature_gatt_client,
+                                                       &woad_feature_pipelining,
+                                                       &woad_feature_security_manager, NULL };
 enum { SERVICE = 20, VALUE = 22 };
 static const struct woad_uuid service = WOAD_UUID16(0x180d), type = WOAD_UUID16(0x2a37);
 static const struct woad_attr database[] = {
@@ -16,7 +18,7 @@ enum { ATTRS = sizeof database / sizeof *database };
 static struct woad_security security(void)
 {
     struct woad_security now;
-    assert_int_equal(woad_security(solo.h, solo.conn[0], &now), 0);
+    assert_int_equal(woad_conn_security(solo.h, solo.conn[0], &now), 0);
     return now;
 }
 
@@ -69,7 +71,7 @@ static void removed_while_a_request_in_the_clear_is_served(void **state)
 {
     (void)state;
     serve();
-    SOLO_ATT(0x0a, VALUE, 0);            /* to be answered later */
+    SOLO_ATT(0x0a, VALUE, 0); /* to be answered later */
     SOLO_ATT(0x12, VALUE, 0, 7);
     solo_encrypt(SOLO_HANDLE);
     assert_true(security().bonded);
@@ -102,8 +104,12 @@ static void subscription_in_the_clear_is_not_kept(void **state)
 /* Of legacy pairing, with keys of signed writes: it takes three places, or two. */
 static void gives_a_bond_too_large(const struct woad_event *ev)
 {
-    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_AUTHENTICATED, .has_own_ltk = 1,
-                           .has_peer_ltk = 1, .own_ltk = { 7 }, .peer_ltk = { 7 } };
+    struct woad_bond b = { .key_size = 16,
+                           .flags = WOAD_BOND_AUTHENTICATED,
+                           .has_own_ltk = 1,
+                           .has_peer_ltk = 1,
+                           .own_ltk = { 7 },
+                           .peer_ltk = { 7 } };
     if (ev->type == WOAD_EV_BOND_WANTED) {
         b.peer = ev->u.bond_wanted.peer;
         assert_int_equal(woad_bond_add(solo.h, &b), WOAD_ENOMEM);
@@ -131,7 +137,7 @@ static void bond_that_is_too_large_is_not_replaced_by_a_weaker_one(void **state)
         solo_pump();
         assert_int_equal(solo_frames(6, 0x05), in_store);
         assert_int_equal(solo_frames(6, 0x02), !in_store);
-        solo_connected(SOLO_HANDLE + 1, false, 8);         /* of this peer there is none */
+        solo_connected(SOLO_HANDLE + 1, false, 8); /* of this peer there is none */
         solo.on_event = NULL;
         solo_forget();
         SOLO_L2CAP(SOLO_HANDLE + 1, 6, 0x01, 3, 0, 0x09, 16, 0, 0);
@@ -153,7 +159,7 @@ static void peer_of_a_bond_that_is_too_large_is_not_believed(void **state)
     solo_pump();
     assert_int_equal(solo_frames(4, 0x0a), 0);
     assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 0);
-    assert_int_equal(solo_frames(6, 0x0b), 1);             /* Security Request */
+    assert_int_equal(solo_frames(6, 0x0b), 1); /* Security Request */
     SOLO_SMP(0x05, 5);
     solo_pump();
     assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
@@ -165,8 +171,13 @@ static unsigned wanted;
 
 static void gives_the_bond_of_either(const struct woad_event *ev)
 {
-    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1,
-                           .has_peer_ltk = 1, .has_irk = 1, .own_ltk = { 7 }, .peer_ltk = { 7 } };
+    struct woad_bond b = { .key_size = 16,
+                           .flags = WOAD_BOND_SECURE,
+                           .has_own_ltk = 1,
+                           .has_peer_ltk = 1,
+                           .has_irk = 1,
+                           .own_ltk = { 7 },
+                           .peer_ltk = { 7 } };
     if (ev->type == WOAD_EV_BOND_WANTED) {
         assert_true(++wanted < 40);
         b.peer = ev->u.bond_wanted.peer;
@@ -179,8 +190,10 @@ static void gives_the_bond_of_either(const struct woad_event *ev)
  * bond takes the other's place, and that comes to an end. */
 static void bonds_of_two_in_one_place_with_a_resolving_list(void **state)
 {
-    static const struct woad_feature *const resolving[] = { &woad_gatt_server, &woad_gatt_client,
-        &woad_central, &woad_security_manager, &woad_resolving_list, NULL };
+    static const struct woad_feature *const resolving[] = {
+        &woad_feature_gatt_server,      &woad_feature_gatt_client,    &woad_feature_central,
+        &woad_feature_security_manager, &woad_feature_resolving_list, NULL
+    };
     (void)state;
     for (unsigned what = 0; what < 32; what++) {
         struct woad_config config = solo_config(resolving);
@@ -200,7 +213,7 @@ static void bonds_of_two_in_one_place_with_a_resolving_list(void **state)
                 SOLO_L2CAP(handle, 4, 0x1d, 0x20, 0, 7);
             }
             if (what & 8) {
-                SOLO_RX(4, 8, 4, 6, handle, 0, 0);         /* Key Missing */
+                SOLO_RX(4, 8, 4, 6, handle, 0, 0); /* Key Missing */
             }
             if (what & 16) {
                 SOLO_L2CAP(handle, 6, 0x0b, 1);

@@ -34,12 +34,13 @@ static int refused(const char *path)
 /* A bond comes, with a key that is found in the file.  Returns what the file says of it. */
 static int bonded(struct woad_bond_file *f, uint8_t peer)
 {
-    struct woad_bond b = { .peer = { 1, { peer, 0, 0, 0, 0, 0xc0 } }, .key_size = 16,
+    struct woad_bond b = { .peer = { 1, { peer, 0, 0, 0, 0, 0xc0 } },
+                           .key_size = 16,
                            .has_own_ltk = true };
     memset(b.own_ltk, 0xa5, sizeof b.own_ltk);
     struct woad_event ev = { .type = WOAD_EV_BOND };
     ev.u.bond.bond = &b;
-    ev.u.bond.why = WOAD_BOND_NEW;
+    ev.u.bond.change = WOAD_BOND_NEW;
     woad_bond_file_event(f, NULL, &ev);
     return woad_bond_file_error(f);
 }
@@ -141,7 +142,7 @@ static void a_second_program_is_refused_until_the_first_has_closed(void **state)
     (void)state;
     struct woad_bond_file *f = opened("bonds");
     assert_int_equal(refused("bonds"), EBUSY);
-    assert_int_equal(bonded(f, 1), 0);   /* the lock goes over to the new file */
+    assert_int_equal(bonded(f, 1), 0); /* the lock goes over to the new file */
     assert_int_equal(refused("bonds"), EBUSY);
     assert_int_equal(symlink("bonds", "other"), 0);
     assert_int_equal(refused("other"), EBUSY);
@@ -231,7 +232,7 @@ static void another_file_put_in_its_place_stays(void **state)
     assert_int_equal(bonded(f, 2), -ESTALE);
     assert_true(holds("bonds", "from the backup"));
     assert_int_equal(unlink("bonds"), 0);
-    assert_int_equal(bonded(f, 3), 0);   /* all of it is written again */
+    assert_int_equal(bonded(f, 3), 0); /* all of it is written again */
     woad_bond_file_close(f);
     assert_int_equal(bonds_in("bonds"), 3);
 }
@@ -265,10 +266,15 @@ static void a_name_that_can_not_be_written_is_refused_at_once(void **state)
     (void)state;
     memset(longest, 'x', 253);
     longest[253] = '\0';
-    static const struct { const char *path; int error; } wrong[] = {
-        { "", ENOENT }, { "nowhere/bonds", ENOENT }, { "folder/", EISDIR }, { "new/", ENOENT },
-        { "fifo", EBADMSG }, { "/dev/null", EBADMSG }, { "/dev/full", EBADMSG },
-        { "empty", EBADMSG }, { "text", EBADMSG }, { "text/bonds", ENOTDIR },
+    static const struct {
+        const char *path;
+        int error;
+    } wrong[] = {
+        { "", ENOENT },           { "nowhere/bonds", ENOENT },
+        { "folder/", EISDIR },    { "new/", ENOENT },
+        { "fifo", EBADMSG },      { "/dev/null", EBADMSG },
+        { "/dev/full", EBADMSG }, { "empty", EBADMSG },
+        { "text", EBADMSG },      { "text/bonds", ENOTDIR },
     };
     assert_int_equal(mkdir("folder", 0700), 0);
     assert_int_equal(mkfifo("fifo", 0600), 0);
@@ -279,7 +285,7 @@ static void a_name_that_can_not_be_written_is_refused_at_once(void **state)
     }
     assert_int_equal(refused(longest), ENAMETOOLONG);
     assert_true(holds("text", "text"));
-    if (geteuid() == 0) {                /* whom nothing else stops */
+    if (geteuid() == 0) { /* whom nothing else stops */
         woad_bond_file_close(opened("anothers"));
         assert_int_equal(chown("anothers", 65534, 65534), 0);
         assert_int_equal(refused("anothers"), EACCES);
@@ -356,11 +362,14 @@ static void a_bond_that_is_still_in_the_file_is_told(void **state)
 static ino_t changed(struct woad_bond_file *f, uint16_t cccd, uint32_t signs)
 {
     struct woad_cccd one = { 7, cccd };
-    struct woad_bond b = { .peer = { 1, { 1, 0, 0, 0, 0, 0xc0 } }, .key_size = 16, .signs = signs,
-                           .cccds = 1, .cccd = &one };
+    struct woad_bond b = { .peer = { 1, { 1, 0, 0, 0, 0, 0xc0 } },
+                           .key_size = 16,
+                           .signs = signs,
+                           .cccds = 1,
+                           .cccd = &one };
     struct woad_event ev = { .type = WOAD_EV_BOND };
     ev.u.bond.bond = &b;
-    ev.u.bond.why = WOAD_BOND_CHANGED;
+    ev.u.bond.change = WOAD_BOND_CHANGED;
     woad_bond_file_event(f, NULL, &ev);
     return about("bonds").st_ino;
 }
@@ -400,8 +409,10 @@ static void a_client_that_writes_without_a_pause(void **state)
 /* Whether the file takes such a bond of the same peer from a host. */
 static bool takes(struct woad_bond_file *f, unsigned flags, unsigned key_size)
 {
-    const struct woad_bond b = { .peer = { 1, { 1, 0, 0, 0, 0, 0xc0 } }, .flags = flags & 3,
-                                 .key_size = key_size & 31, .has_own_ltk = true };
+    const struct woad_bond b = { .peer = { 1, { 1, 0, 0, 0, 0, 0xc0 } },
+                                 .flags = flags & 3,
+                                 .key_size = key_size & 31,
+                                 .has_own_ltk = true };
     ino_t was = about("bonds").st_ino;
     woad_bond_file_take(f, &b);
     assert_int_equal(woad_bond_file_error(f), 0);

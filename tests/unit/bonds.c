@@ -25,7 +25,7 @@ static char folder[] = "/tmp/woad-bonds-XXXXXX", path[64], beside[72];
 static struct woad_bond bond_of(uint8_t peer, uint8_t seed)
 {
     struct woad_bond b;
-    memset(&b, 0, sizeof b);             /* they are compared with what is between the fields */
+    memset(&b, 0, sizeof b); /* they are compared with what is between the fields */
     b.peer = (struct woad_addr){ peer & 1, { peer, 2, 3, 4, 5, 6 } };
     b.flags = seed & 3u;
     b.key_size = 16;
@@ -78,8 +78,8 @@ static bool is_same(const struct woad_bond *a, const struct woad_bond *b)
     x.cccds = y.cccds = 0;
     return n == a->cccds && x.flags == y.flags && x.key_size == y.key_size &&
            x.client_features == y.client_features && x.has_own_ltk == y.has_own_ltk &&
-           x.has_peer_ltk == y.has_peer_ltk && x.has_irk == y.has_irk &&
-           x.has_csrk == y.has_csrk && x.has_own_csrk == y.has_own_csrk &&
+           x.has_peer_ltk == y.has_peer_ltk && x.has_irk == y.has_irk && x.has_csrk == y.has_csrk &&
+           x.has_own_csrk == y.has_own_csrk &&
            memcmp((uint8_t *)&x + at, (uint8_t *)&y + at, sizeof x - at) == 0;
 }
 
@@ -92,11 +92,17 @@ static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
 
 static struct woad_config host_config(void)
 {
-    static const struct woad_feature *const all[] = { &woad_security_manager, &woad_keypresses,
-        NULL };
-    return (struct woad_config){ .features = all, .event = ignore, .conns = 1, .procedures = 1,
-                                 .mtu = 64, .tx_queue = 128, .request_queue = 128,
-                                 .bonds = PLACES, .subscriptions = 4 };
+    static const struct woad_feature *const all[] = { &woad_feature_security_manager,
+                                                      &woad_feature_keypresses, NULL };
+    return (struct woad_config){ .features = all,
+                                 .event = ignore,
+                                 .conns = 1,
+                                 .procedures = 1,
+                                 .mtu = 64,
+                                 .tx_queue = 128,
+                                 .request_queue = 128,
+                                 .bonds = PLACES,
+                                 .subscriptions = 4 };
 }
 
 static struct woad *host_new(void)
@@ -225,7 +231,7 @@ static void damaged(void **state)
     assert_null(woad_bond_file_open(folder, &error));
     assert_true(error < 0);
     assert_null(woad_bond_file_open("/nowhere/at/all", &error));
-    assert_int_equal(error, -ENOENT);    /* nothing can be kept there: said at once */
+    assert_int_equal(error, -ENOENT); /* nothing can be kept there: said at once */
 }
 
 /* The machine stops at each octet: the process that writes is killed there.  Then there is the old
@@ -274,7 +280,7 @@ static void cut_off(void **state)
 static void known_in_order(void **state)
 {
     struct woad *h = host_new();
-    uint8_t order[40];                   /* the one used last first */
+    uint8_t order[40]; /* the one used last first */
     size_t known = 0, taken = 0, largest = 0;
     uint32_t random = 1;
     (void)state;
@@ -282,7 +288,7 @@ static void known_in_order(void **state)
         random = random * 1664525u + 1013904223u;
         uint8_t peer = (uint8_t)((random >> 8) % 40);
         struct woad_bond b = bond_of(peer, (uint8_t)(peer * 3));
-        b.peer.octet[5] = step & 1 ? peer : 200;           /* XOR: one hash, or many */
+        b.peer.octet[5] = step & 1 ? peer : 200; /* XOR: one hash, or many */
         bool kept = false;
         for (size_t n = 0; n < known; n++) {
             if (order[n] == (peer | (step & 1) << 7)) {
@@ -336,7 +342,7 @@ static void too_large(void **state)
     assert_int_equal(woad_bond_add(h, &three), WOAD_ENOMEM);
     assert_true(is_same(bond_at(h, 0), &one));
     again = three;
-    again.peer = one.peer;               /* its keys are not the ones that are there any more */
+    again.peer = one.peer; /* its keys are not the ones that are there any more */
     assert_int_equal(woad_bond_add(h, &again), WOAD_ENOMEM);
     assert_null(bond_at(h, 0));
     assert_int_equal(woad_bond_add(h, &one), 0);
@@ -378,11 +384,12 @@ static void nothing_left(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(known_in_order),
-                                        cmocka_unit_test(too_large),
-                                        cmocka_unit_test(nothing_left),
-                                        cmocka_unit_test(kept_in_order), cmocka_unit_test(too_many),
-                                        cmocka_unit_test(damaged), cmocka_unit_test(cut_off) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(known_in_order), cmocka_unit_test(too_large),
+        cmocka_unit_test(nothing_left),   cmocka_unit_test(kept_in_order),
+        cmocka_unit_test(too_many),       cmocka_unit_test(damaged),
+        cmocka_unit_test(cut_off)
+    };
     if (!mkdtemp(folder)) {
         return 1;
     }

@@ -49,7 +49,10 @@ static void writing_past_the_end(void **state)
 }
 
 /* What a queue should have: its records, the first one first. */
-struct model { uint8_t octets[64][16]; size_t len[64], n; };
+struct model {
+    uint8_t octets[64][16];
+    size_t len[64], n;
+};
 
 static void model_remove(struct model *m, size_t i)
 {
@@ -139,12 +142,24 @@ static void uuid_text(void **state)
     assert_true(woad_uuid_equal(&u, &v));
     assert_int_equal(woad_uuid_format(&v, text), 36);
     assert_string_equal(text, "6e400001-b5a3-f393-e0a9-e50e24dcca9e");
-    const char *const bad[] = { "", "18", "180", "180dd", "xyzw", "180d180", "0x",
-                                "6e400001-b5a3-f393-e0a9-e50e24dcca9e0", "1-80d", "-180d", "180d-",
-                                "0000-180d", "00001-80d", "-6e400001b5a3f393e0a9e50e24dcca9e",
+    const char *const bad[] = { "",
+                                "18",
+                                "180",
+                                "180dd",
+                                "xyzw",
+                                "180d180",
+                                "0x",
+                                "6e400001-b5a3-f393-e0a9-e50e24dcca9e0",
+                                "1-80d",
+                                "-180d",
+                                "180d-",
+                                "0000-180d",
+                                "00001-80d",
+                                "-6e400001b5a3f393e0a9e50e24dcca9e",
                                 "6e400001--b5a3f393-e0a9-e50e24dcca9e",
                                 "6e400001-b5a3-f393-e0a9e50e24dcca9e",
-                                "6e40000-1b5a3-f393-e0a9-e50e24dcca9e", "00001800-" };
+                                "6e40000-1b5a3-f393-e0a9-e50e24dcca9e",
+                                "00001800-" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         u = v;
         assert_int_equal(woad_uuid_parse(&u, bad[i]), WOAD_EINVAL);
@@ -193,9 +208,12 @@ static void ad_parse_all_255_lengths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reading_past_the_end), cmocka_unit_test(reading_all),
-        cmocka_unit_test(writing_past_the_end), cmocka_unit_test(fifo_holds),
-        cmocka_unit_test(uuid_text), cmocka_unit_test(ad_find_and_add),
+        cmocka_unit_test(reading_past_the_end),
+        cmocka_unit_test(reading_all),
+        cmocka_unit_test(writing_past_the_end),
+        cmocka_unit_test(fifo_holds),
+        cmocka_unit_test(uuid_text),
+        cmocka_unit_test(ad_find_and_add),
         cmocka_unit_test(ad_parse_all_255_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

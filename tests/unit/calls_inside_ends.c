@@ -3,8 +3,9 @@
  * gone. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_security_manager, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
+                                                       &woad_feature_gatt_client,
+                                                       &woad_feature_security_manager, NULL };
 static enum woad_event_type act_on;
 static void (*act)(const struct woad_event *ev);
 
@@ -27,11 +28,14 @@ static void on(enum woad_event_type type, void (*what)(const struct woad_event *
 /* --- attributes that go ----------------------------------------------------------------------- */
 
 static const struct woad_uuid service = WOAD_UUID16(0x180d), value = WOAD_UUID16(0x2a37);
-static const struct woad_attr secret[] = { WOAD_PRIMARY(&service),
-    WOAD_CHARACTERISTIC_CCCD(&value, WOAD_PROP_READ | WOAD_PROP_INDICATE,
-                             WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED) };
-static const struct woad_attr plain[] = { WOAD_PRIMARY(&service),
-    WOAD_CHARACTERISTIC_CCCD(&value, WOAD_PROP_READ | WOAD_PROP_INDICATE, WOAD_PERM_READ) };
+static const struct woad_attr secret[] = {
+    WOAD_PRIMARY(&service), WOAD_CHARACTERISTIC_CCCD(&value, WOAD_PROP_READ | WOAD_PROP_INDICATE,
+                                                     WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED)
+};
+static const struct woad_attr plain[] = {
+    WOAD_PRIMARY(&service),
+    WOAD_CHARACTERISTIC_CCCD(&value, WOAD_PROP_READ | WOAD_PROP_INDICATE, WOAD_PERM_READ)
+};
 static uint16_t first;
 
 /* One indication of a value that takes encryption is out, one waits; the controller completes

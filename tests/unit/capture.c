@@ -132,8 +132,10 @@ static void a_reader_that_is_gone_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_reader_that_pauses_finds_whole_records), CASE(nobody_reads_yet),
-        CASE(a_reader_that_never_comes_back), CASE(a_reader_that_is_gone_is_told),
+        CASE(a_reader_that_pauses_finds_whole_records),
+        CASE(nobody_reads_yet),
+        CASE(a_reader_that_never_comes_back),
+        CASE(a_reader_that_is_gone_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

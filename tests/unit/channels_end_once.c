@@ -5,10 +5,12 @@
 enum { PSM = 0x80, PEER_CID = 0x50, OUR_CID = 0x40, SIG = 5, PLACES = 4 };
 enum { CONN_REQ = 0x14, CONN_RSP = 0x15, DISCONNECT_REQ = 0x06, ENHANCED_RSP = 0x18 };
 
-static const struct woad_feature *const features[] = { &woad_channels, &woad_enhanced_channels,
-                                                       &woad_security_manager, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_l2cap_channels,
+                                                       &woad_feature_enhanced_channels,
+                                                       &woad_feature_security_manager, NULL };
 static const struct woad_coc_params params = { .psm = PSM, .mtu = 100 };
-static const struct woad_coc_params encrypted = { .psm = PSM, .mtu = 100,
+static const struct woad_coc_params encrypted = { .psm = PSM,
+                                                  .mtu = 100,
                                                   .security = WOAD_COC_ENCRYPTED };
 static uint8_t ring[PLACES][100], buffer[100];
 static uint16_t cid;
@@ -17,7 +19,7 @@ static unsigned step;
 static void boot(void (*on_event)(const struct woad_event *ev))
 {
     struct woad_config config = solo_config(features);
-    config.channels = PLACES;
+    config.l2cap_channels = PLACES;
     config.conns = 2;
     solo_boot(config);
     solo.on_event = on_event;
@@ -37,7 +39,7 @@ static unsigned places(uint16_t conn)
 static void enhanced_request(uint8_t id, uint8_t n)
 {
     uint8_t req[4 + 8 + 2 * PLACES] = { 0x17, id, (uint8_t)(8 + 2 * n), 0, PSM, 0, 64, 0, 64, 0,
-                                        9, 0 };
+                                        9,    0 };
     for (uint8_t k = 0; k < n; k++) {
         req[12 + 2 * k] = (uint8_t)(PEER_CID + k);
     }
@@ -81,7 +83,7 @@ static void given_up_while_a_bond_is_wanted(void **state)
 {
     struct woad_config config = solo_config(features);
     (void)state;
-    config.channels = 1;
+    config.l2cap_channels = 1;
     solo_boot(config);
     solo.on_event = on_bond_wanted;
     step = 0;
@@ -90,7 +92,7 @@ static void given_up_while_a_bond_is_wanted(void **state)
     assert_int_equal(woad_coc_connect(solo.h, solo.conn[0], &params, ring[0], 100, &cid), 0);
     solo_forget();
     solo_pump();
-    assert_int_equal(step, 2);           /* for each connection */
+    assert_int_equal(step, 2); /* for each connection */
     assert_int_equal(solo_count(WOAD_EV_COC_CLOSED), 1);
     assert_int_equal(solo_frames(SIG, CONN_REQ), 1);
     assert_int_equal(solo.frame[0].handle, SOLO_HANDLE + 1);
@@ -104,8 +106,8 @@ static void receive_then_refuse(const struct woad_event *ev)
     if (ev->type == WOAD_EV_COC_REQUEST) {
         received = woad_coc_receive(solo.h, ev->conn, ev->u.coc.cid, buffer, sizeof buffer);
         assert_int_equal(woad_coc_refuse(solo.h, ev->conn, ev->u.coc.cid, 4), 0);
-        assert_int_equal(woad_coc_receive(solo.h, ev->conn, ev->u.coc.cid, buffer,
-                                          sizeof buffer), WOAD_ENOENT);
+        assert_int_equal(woad_coc_receive(solo.h, ev->conn, ev->u.coc.cid, buffer, sizeof buffer),
+                         WOAD_ENOENT);
     }
 }
 
@@ -157,8 +159,8 @@ static void granted_too_late(void **state)
         boot(NULL);
         solo_connected(SOLO_HANDLE, false, 9);
         if (enhanced) {
-            assert_int_equal(woad_coc_connect_enhanced(solo.h, solo.conn[0], &params, rx, 100, 1,
-                                                       &cid), 0);
+            assert_int_equal(
+                woad_coc_connect_enhanced(solo.h, solo.conn[0], &params, rx, 100, 1, &cid), 0);
         } else {
             assert_int_equal(woad_coc_connect(solo.h, solo.conn[0], &params, ring[0], 100, &cid),
                              0);
@@ -181,7 +183,7 @@ static void granted_too_late(void **state)
         assert_int_equal(solo.events, 0);
         assert_int_equal(places(solo.conn[0]), PLACES);
         solo_pump();
-        solo_tick(30000);                /* all of those that are late give way */
+        solo_tick(30000); /* all of those that are late give way */
         assert_int_equal(places(solo.conn[0]), PLACES);
         solo_disconnected(SOLO_HANDLE, 0x13);
         assert_int_equal(solo_count(WOAD_EV_COC_CLOSED), 2 * PLACES);
@@ -197,8 +199,7 @@ static void put_off_for_ever(void **state)
     (void)state;
     boot(NULL);
     solo_connected(SOLO_HANDLE, false, 9);
-    assert_int_equal(woad_coc_connect_enhanced(solo.h, solo.conn[0], &params, rx, 100, 1, &cid),
-                     0);
+    assert_int_equal(woad_coc_connect_enhanced(solo.h, solo.conn[0], &params, rx, 100, 1, &cid), 0);
     solo_pump();
     for (; minutes < 20 && !solo_count(WOAD_EV_COC_CLOSED); minutes++) {
         SOLO_SIG(ENHANCED_RSP, 1, 10, 0, 0, 0, 0, 0, 0, 0, 0x0f, 0, 0, 0);
@@ -208,7 +209,10 @@ static void put_off_for_ever(void **state)
     solo_end();
 }
 
-static void on_request_only_count(const struct woad_event *ev) { (void)ev; }
+static void on_request_only_count(const struct woad_event *ev)
+{
+    (void)ev;
+}
 
 /* The security of the connection ends while the application is to decide: it is told. */
 static void less_secure_while_it_waits(void **state)
@@ -222,7 +226,7 @@ static void less_secure_while_it_waits(void **state)
     SOLO_SIG(CONN_REQ, 1, 10, 0, PSM, 0, PEER_CID, 0, 64, 0, 64, 0, 1, 0);
     solo_pump();
     assert_int_equal(solo_count(WOAD_EV_COC_REQUEST), 1);
-    SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);                /* Encryption Change: off */
+    SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0); /* Encryption Change: off */
     solo_pump();
     assert_int_equal(solo_count(WOAD_EV_COC_CLOSED), 1);
     assert_int_equal(solo_last(WOAD_EV_COC_CLOSED)->u.coc.status, WOAD_EACCES);
@@ -275,9 +279,9 @@ static void buffer_is_not_read_after_the_end(void **state)
         memset(sdu, 0xee, 80);
         assert_int_equal(woad_coc_send(solo.h, solo.conn[0], cid, sdu, 80), 0);
         solo.no_completed = true;
-        solo_pump();                     /* three fragments, and a fourth is to go */
+        solo_pump(); /* three fragments, and a fourth is to go */
         SOLO_RX(4, 0x13, 5, 1, SOLO_HANDLE, 0, 3, 0);
-        if (security) {                  /* not in the clear; and it was not sent */
+        if (security) { /* not in the clear; and it was not sent */
             SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);
             solo.no_completed = false;
             solo_pump();
@@ -305,7 +309,7 @@ static void identifiers_wrap(void **state)
     solo_pump();
     SOLO_SIG(CONN_RSP, 1, 10, 0, PEER_CID, 0, 90, 0, 90, 0, 9, 0, 0, 0);
     assert_int_equal(woad_coc_connect(solo.h, solo.conn[0], &params, ring[1], 100, &cid), 0);
-    solo_pump();                         /* identifier 2 waits */
+    solo_pump(); /* identifier 2 waits */
     unsigned credits = 0;
     for (unsigned n = 0; n < 300 && credits < 254; n++) {
         SOLO_L2CAP(SOLO_HANDLE, OUR_CID, 1, 0, 'x');
@@ -331,8 +335,7 @@ static void reconfigured_or_not(void **state)
     (void)state;
     boot(NULL);
     solo_connected(SOLO_HANDLE, false, 9);
-    assert_int_equal(woad_coc_connect_enhanced(solo.h, solo.conn[0], &params, rx, 400, 1, &cid),
-                     0);
+    assert_int_equal(woad_coc_connect_enhanced(solo.h, solo.conn[0], &params, rx, 400, 1, &cid), 0);
     solo_pump();
     SOLO_SIG(ENHANCED_RSP, 1, 10, 0, 64, 0, 64, 0, 1, 0, 0, 0, PEER_CID, 0);
     assert_int_equal(woad_coc_reconfigure(solo.h, solo.conn[0], &cid, 1, 250, 100), 0);

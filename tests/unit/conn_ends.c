@@ -1,12 +1,23 @@
 /* How connections and attempts end: each once, whatever races it, and with all that they held. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_advertiser, &woad_scanner,
-    &woad_central, &woad_gatt_server, &woad_gatt_client, &woad_security_peripheral, &woad_extended,
-    &woad_accept_list, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                       &woad_feature_scanner,
+                                                       &woad_feature_central,
+                                                       &woad_feature_gatt_server,
+                                                       &woad_feature_gatt_client,
+                                                       &woad_feature_security_peripheral,
+                                                       &woad_feature_extended_advertising,
+                                                       &woad_feature_accept_list,
+                                                       NULL };
 
-enum { DISCONNECT = 0x0406, CREATE = 0x200d, CANCEL = 0x200e, SET_ADV_PARAMS = 0x2006,
-       UPDATE = 0x2013 };
+enum {
+    DISCONNECT = 0x0406,
+    CREATE = 0x200d,
+    CANCEL = 0x200e,
+    SET_ADV_PARAMS = 0x2006,
+    UPDATE = 0x2013
+};
 enum { UNKNOWN_CONNECTION = 2, DISALLOWED = 0x0c, USER = 0x13, LOW_RESOURCES = 0x14 };
 
 static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
@@ -205,7 +216,7 @@ static void advertising_refused_for_want_of_room_is_told(void **state)
         solo_pump();
         solo_connected(SOLO_HANDLE + 1, true, 8);
         solo_connected(SOLO_HANDLE, false, 9);
-        if (extended) {                  /* LE Advertising Set Terminated */
+        if (extended) { /* LE Advertising Set Terminated */
             SOLO_RX(4, 0x3e, 6, 0x12, 0, 0, SOLO_HANDLE, 0, 0);
         }
         assert_false(woad_adv_running(solo.h));
@@ -219,8 +230,9 @@ static void advertising_refused_for_want_of_room_is_told(void **state)
 /* With a connectable set, too, only Set Terminated says whose the connection would have been. */
 static void legacy_advertising_beside_a_set(void **state)
 {
-    static const struct woad_ext_adv_params set = { .connectable = true, .interval_625us = 32,
-        .tx_power_dbm = WOAD_TX_POWER_ANY };
+    static const struct woad_ext_adv_params set = { .connectable = true,
+                                                    .interval_625us = 32,
+                                                    .tx_power_dbm = WOAD_TX_POWER_ANY };
     (void)state;
     solo.supported_commands[36] = 4;
     boot(1);
@@ -416,7 +428,7 @@ static void accept_list_ends_with_the_host(void **state)
 {
     (void)state;
     boot(2);
-    solo.withheld = 0x2010;              /* LE Clear Filter Accept List */
+    solo.withheld = 0x2010; /* LE Clear Filter Accept List */
     assert_int_equal(woad_accept_list_set(solo.h, &peer, 1), 0);
     solo_pump();
     woad_fail(solo.h, 0);
@@ -504,7 +516,7 @@ static void fallback_has_our_parameters_or_none(void **state)
     static const struct woad_connect_params ours = { 16, 16, 24, 40, 0, 256, 0 };
     (void)state;
     for (int asked = 0; asked < 2; asked++) {
-        solo.le_features[0] = 2;         /* Connection Parameters Request */
+        solo.le_features[0] = 2; /* Connection Parameters Request */
         boot(1);
         solo_connected(SOLO_HANDLE, false, 9);
         assert_int_equal(woad_conn_update(solo.h, solo.conn[0], &ours), 0);

@@ -2,7 +2,7 @@
  * behaviour is given when it asks for it. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_gatt_client, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_gatt_client, NULL };
 
 /* Each connection in a place has another number, until the application means none of the old. */
 static void number_begins_anew(void **state)
@@ -11,7 +11,7 @@ static void number_begins_anew(void **state)
     solo_boot(solo_config(features));
     solo_connected(SOLO_HANDLE, false, 9);
     assert_int_equal(solo.conn[0], 0);
-    woad_conn_forget(solo.h, 0);         /* one that lasts keeps its number */
+    woad_conn_forget(solo.h, 0); /* one that lasts keeps its number */
     assert_int_equal(woad_gattc_read(solo.h, 0, 3), 0);
     solo_disconnected(SOLO_HANDLE, 0x13);
     solo_connected(SOLO_HANDLE, false, 9);
@@ -19,7 +19,7 @@ static void number_begins_anew(void **state)
     assert_int_equal(woad_gattc_read(solo.h, 0, 3), WOAD_ENOTCONN);
     solo_disconnected(SOLO_HANDLE, 0x13);
     woad_conn_forget(solo.h, 0x100);
-    woad_conn_forget(solo.h, 99);        /* none */
+    woad_conn_forget(solo.h, 99); /* none */
     assert_int_equal(woad_gattc_read(solo.h, 0, 3), WOAD_ENOTCONN);
     solo_connected(SOLO_HANDLE, false, 9);
     assert_int_equal(solo.conn[2], 0);
@@ -37,8 +37,8 @@ static void read_once_is_one_request(void **state)
         solo_boot(solo_config(features));
         solo_connected(SOLO_HANDLE, true, 9);
         uint16_t conn = solo.conn[0];
-        assert_int_equal(once ? woad_gattc_read_once(solo.h, conn, 3)
-                              : woad_gattc_read(solo.h, conn, 3), 0);
+        assert_int_equal(
+            once ? woad_gattc_read_once(solo.h, conn, 3) : woad_gattc_read(solo.h, conn, 3), 0);
         solo_pump();
         assert_int_equal(solo_frames(4, 0x0a), 1);
         solo_l2cap(SOLO_HANDLE, 4, full, sizeof full);

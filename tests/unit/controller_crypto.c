@@ -4,23 +4,25 @@
 #include "src/base/toolbox.h"
 
 static const struct woad_feature *const features[] = {
-    &woad_advertiser, &woad_central, &woad_gatt_server,
-    &woad_security_peripheral, &woad_controller_crypto, NULL };
+    &woad_feature_advertiser,          &woad_feature_central,           &woad_feature_gatt_server,
+    &woad_feature_security_peripheral, &woad_feature_controller_crypto, NULL
+};
 
 enum { RESET = 0x0c03, LE_ENCRYPT = 0x2017, LE_RAND = 0x2018, READ_P256 = 0x2025 };
 enum { SMP = 6, FAILED = 5 };
 
 static void boot(unsigned withheld)
 {
-    static const struct woad_security_policy p = { .io = WOAD_IO_NONE, .bond = true,
+    static const struct woad_security_policy p = { .io = WOAD_IO_NONE,
+                                                   .bond = true,
                                                    .allow_legacy = true };
     struct woad_config c = solo_config(features);
     c.crypto = NULL;
     c.random = NULL;
-    solo.supported_commands[34] = 6;     /* P-256 */
+    solo.supported_commands[34] = 6; /* P-256 */
     solo_boot(c);
     solo.withheld = withheld;
-    assert_int_equal(woad_set_security(solo.h, &p), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, &p), 0);
 }
 
 /* The controller of solo.h gives zeros: the first who asks is told, and it is asked again. */
@@ -66,7 +68,7 @@ static void pairing_without_random_numbers(void **state)
     (void)state;
     boot(LE_RAND);
     solo_connected(SOLO_HANDLE, false, 9);
-    SOLO_SMP(1, 3, 0, 1, 16, 0, 0);      /* legacy */
+    SOLO_SMP(1, 3, 0, 1, 16, 0, 0); /* legacy */
     solo_pump();
     SOLO_SMP(3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
     solo_pump();
@@ -176,7 +178,7 @@ static void private_address_after_a_failure(void **state)
         }
     }
     gives(0, 7);
-    assert_int_equal(solo_commands(0x200d), 1);            /* LE Create Connection */
+    assert_int_equal(solo_commands(0x200d), 1); /* LE Create Connection */
     solo_end();
 }
 
@@ -233,8 +235,12 @@ static void pairs_by_legacy(struct woad_config c)
     uint8_t confirm[16];
     solo_boot(c);
     solo.withheld = LE_RAND;
-    assert_int_equal(woad_set_security(solo.h, &(struct woad_security_policy){
-        .io = WOAD_IO_NONE, .bond = true, .allow_legacy = true, .trust_unencrypted = true }), 0);
+    assert_int_equal(woad_set_security_policy(
+                         solo.h, &(struct woad_security_policy){ .io = WOAD_IO_NONE,
+                                                                 .bond = true,
+                                                                 .allow_legacy = true,
+                                                                 .trust_unencrypted = true }),
+                     0);
     if (!c.random) {
         asks_again();
         gives_all(20);
@@ -332,7 +338,7 @@ static void privacy_off_while_it_calculates(void **state)
     solo_pump();
     gives_all(20);
     solo_connected(SOLO_HANDLE, false, 9);
-    SOLO_SMP(1, 3, 0, 1, 16, 0, 0);      /* legacy */
+    SOLO_SMP(1, 3, 0, 1, 16, 0, 0); /* legacy */
     solo_pump();
     gives_all(20);
     solo.withheld = LE_ENCRYPT;
@@ -351,7 +357,8 @@ int main(void)
         cmocka_unit_test(pairing_that_ends_in_a_poll),
         cmocka_unit_test(privacy_off_while_it_calculates),
         cmocka_unit_test(pairing_without_random_numbers),
-        cmocka_unit_test(answers_zeros), cmocka_unit_test(no_private_address),
+        cmocka_unit_test(answers_zeros),
+        cmocka_unit_test(no_private_address),
         cmocka_unit_test(private_address_after_a_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

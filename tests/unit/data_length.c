@@ -1,7 +1,7 @@
 /* The time of the longest packet that the host asks for: of the slowest PHY that there is. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_link, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_link_control, NULL };
 
 enum { DEFAULT_LENGTH = 0x2024, SET_LENGTH = 0x2022 };
 

@@ -5,9 +5,12 @@
 enum { SIG = 5, OUR_CID = 0x40, PEER_CID = 0x50, SECOND = 0x51 };
 enum { ENHANCED_REQ = 0x17, ENHANCED_RSP = 0x18, CREDITS = 0x16 };
 
-static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_read_multiple, &woad_channels, &woad_enhanced_channels, &woad_eatt,
-    &woad_security_manager, NULL };
+static const struct woad_feature *const features[] = {
+    &woad_feature_gatt_server,       &woad_feature_gatt_client,
+    &woad_feature_read_multiple,     &woad_feature_l2cap_channels,
+    &woad_feature_enhanced_channels, &woad_feature_eatt,
+    &woad_feature_security_manager,  NULL
+};
 static const struct woad_uuid service = WOAD_UUID16(0x180d), value = WOAD_UUID16(0x2a37);
 static const struct woad_attr db[] = {
     WOAD_PRIMARY(&service),
@@ -83,7 +86,7 @@ static void answer_comes_while_a_request_waits(void **state)
     PDU(OUR_CID, 0x0b, 7);
     assert_int_equal(solo_count(WOAD_EV_READ), 1);
     assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
-    PDU(OUR_CID, 0x1b, 0x30, 0, 1);                        /* nor does a notification wait */
+    PDU(OUR_CID, 0x1b, 0x30, 0, 1); /* nor does a notification wait */
     assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 1);
     assert_int_equal(woad_gatt_answer(solo.h, solo.conn[0], 0, "x", 1), 0);
     solo_forget();
@@ -102,7 +105,7 @@ static void handles_stay_while_others_come(void **state)
     uint8_t a = (uint8_t)(first + 2), b = (uint8_t)(first + 4);
     PDU(OUR_CID, 0x0e, a, 0, b, 0);
     assert_int_equal(solo_last(WOAD_EV_GATT_READ)->u.gatt_read.handle, a);
-    for (int n = 0; n < 60; n++) {       /* the ring goes round */
+    for (int n = 0; n < 60; n++) { /* the ring goes round */
         PDU(OUR_CID, 0x1b, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1);
     }
     assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 60);
@@ -120,7 +123,7 @@ static void confirmation_comes_while_a_request_waits(void **state)
     boot(1, false);
     peer_opens(PEER_CID, 64, 64, 9);
     assert_int_equal(woad_gatt_indicate(solo.h, solo.conn[0], (uint16_t)(first + 2), octets, 60),
-                     0);                 /* longer than the fixed bearer's MTU */
+                     0); /* longer than the fixed bearer's MTU */
     solo_pump();
     PDU(OUR_CID, 0x0a, (uint8_t)(first + 4), 0);
     PDU(OUR_CID, 0x1e);
@@ -140,13 +143,13 @@ static void long_notification_with_few_credits(void **state)
     assert_int_equal(woad_gatt_notify(solo.h, solo.conn[0], 5, octets, 3), 0);
     solo_forget();
     solo_pump();
-    for (size_t n = 0; n < 3; n++) {     /* one for each frame that comes */
+    for (size_t n = 0; n < 3; n++) { /* one for each frame that comes */
         assert_int_equal(octets_on(PEER_CID), 64 * (n + 1));
         SOLO_SIG(CREDITS, 9, 4, 0, PEER_CID, 0, 1, 0);
         solo_pump();
     }
     assert_int_equal(octets_on(PEER_CID), 2 + 203);
-    assert_int_equal(octets_on(4), 6);   /* and the one behind it */
+    assert_int_equal(octets_on(4), 6); /* and the one behind it */
     assert_int_equal(solo_count(WOAD_EV_TX_DONE), 1);
     solo_end();
 }
@@ -205,7 +208,7 @@ static void crossed(void)
     boot(1, false);
     assert_int_equal(woad_eatt_open(solo.h, solo.conn[0], 1), 0);
     solo_pump();
-    peer_opens(PEER_CID, 64, 64, 9);     /* refused: the only place is ours */
+    peer_opens(PEER_CID, 64, 64, 9); /* refused: the only place is ours */
     SOLO_SIG(ENHANCED_RSP, 1, 10, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0);
     solo_pump();
     assert_int_equal(solo_count(WOAD_EV_ATT_BEARERS), 0);
@@ -219,7 +222,7 @@ static void asked_for_again(void **state)
     for (int how = 0; how < 4; how++) {
         crossed();
         if (how == 0) {
-            SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);        /* Encryption Change: off */
+            SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0); /* Encryption Change: off */
             solo_tick(1000);
         } else if (how == 1) {
             assert_int_equal(woad_eatt_close(solo.h, solo.conn[0]), 0);
@@ -285,8 +288,11 @@ static void no_exchange_of_the_mtu(void **state)
  * client comes.  Vol 3, Part F, 3.4.1.1 */
 static void requests_where_there_is_no_server(void **state)
 {
-    static const struct woad_feature *const client[] = { &woad_gatt_client, &woad_channels,
-        &woad_enhanced_channels, &woad_eatt, &woad_security_peripheral, NULL };
+    static const struct woad_feature *const client[] = {
+        &woad_feature_gatt_client,         &woad_feature_l2cap_channels,
+        &woad_feature_enhanced_channels,   &woad_feature_eatt,
+        &woad_feature_security_peripheral, NULL
+    };
     struct woad_config config = solo_config(client);
     (void)state;
     config.att_bearers = 1;
@@ -300,7 +306,7 @@ static void requests_where_there_is_no_server(void **state)
     PDU(OUR_CID, 0xbf);
     PDU(OUR_CID, 0x1b, 7, 0, 1);
     const uint8_t first_error[] = { 5, 0, 0x01, 0x0a, 0, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED };
-    assert_int_equal(solo_frames(PEER_CID, 5), 1);         /* there is one credit */
+    assert_int_equal(solo_frames(PEER_CID, 5), 1); /* there is one credit */
     assert_memory_equal(frame_on(PEER_CID)->octet, first_error, sizeof first_error);
     SOLO_SIG(CREDITS, 9, 4, 0, PEER_CID, 0, 5, 0);
     solo_pump();

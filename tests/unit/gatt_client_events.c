@@ -2,10 +2,16 @@
  * wait: each procedure ends with one event, and nothing is sent for another. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_channels, &woad_enhanced_channels, &woad_eatt, &woad_security_manager, NULL };
-static const struct woad_feature *const peripheral[] = { &woad_gatt_server, &woad_gatt_client,
-                                                         &woad_security_peripheral, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
+                                                       &woad_feature_gatt_client,
+                                                       &woad_feature_l2cap_channels,
+                                                       &woad_feature_enhanced_channels,
+                                                       &woad_feature_eatt,
+                                                       &woad_feature_security_manager,
+                                                       NULL };
+static const struct woad_feature *const peripheral[] = { &woad_feature_gatt_server,
+                                                         &woad_feature_gatt_client,
+                                                         &woad_feature_security_peripheral, NULL };
 static enum woad_event_type act_on;
 static void (*act)(const struct woad_event *ev);
 static uint8_t octets[512];
@@ -81,7 +87,7 @@ static void cancel_inside_the_event_of_an_answer(void **state)
     assert_int_equal(woad_gattc_services(solo.h, solo.conn[0], NULL), 0);
     assert_int_equal(woad_gattc_read_multiple(solo.h, solo.conn[0], two, 2), 0);
     solo_pump();
-    SOLO_ATT(0x11, 6, 1, 0, 5, 0, 0, 0x18);                /* a part: more are to be asked for */
+    SOLO_ATT(0x11, 6, 1, 0, 5, 0, 0, 0x18); /* a part: more are to be asked for */
     on(WOAD_EV_READ, cancel);
     EATT(0x21, 1, 0, 0xaa, 1, 0, 0xbb);
     assert_null(act);
@@ -94,12 +100,16 @@ static void cancel_inside_the_event_of_an_answer(void **state)
 /* The same for each kind that tells more than one result. */
 static void cancel_inside_each_result(void **state)
 {
-    static const struct { enum woad_event_type type; uint8_t n, rsp[20]; } kinds[] = {
+    static const struct {
+        enum woad_event_type type;
+        uint8_t n, rsp[20];
+    } kinds[] = {
         { WOAD_EV_SERVICE, 14, { 0x11, 6, 1, 0, 5, 0, 0, 0x18, 6, 0, 9, 0, 1, 0x18 } },
         { WOAD_EV_SERVICE, 9, { 0x07, 1, 0, 5, 0, 6, 0, 9, 0 } },
         { WOAD_EV_CHARACTERISTIC, 16, { 0x09, 7, 2, 0, 2, 3, 0, 0, 0x2a, 4, 0, 2, 5, 0, 1, 0x2a } },
         { WOAD_EV_DESCRIPTOR, 10, { 0x05, 1, 2, 0, 3, 0x28, 3, 0, 0, 0x2a } },
-        { WOAD_EV_INCLUDED, 18,
+        { WOAD_EV_INCLUDED,
+          18,
           { 0x09, 8, 2, 0, 9, 0, 9, 0, 0, 0x18, 3, 0, 10, 0, 10, 0, 0, 0x18 } },
         { WOAD_EV_READ, 10, { 0x09, 4, 2, 0, 1, 1, 3, 0, 2, 2 } },
         { WOAD_EV_READ, 7, { 0x21, 1, 0, 0xaa, 1, 0, 0xbb } },
@@ -112,13 +122,13 @@ static void cancel_inside_each_result(void **state)
         solo_connected(SOLO_HANDLE, true, 9);
         struct woad *h = solo.h;
         uint16_t conn = solo.conn[0];
-        int err = k == 0 ? woad_gattc_services(h, conn, NULL)
-                : k == 1 ? woad_gattc_services(h, conn, &uuid)
-                : k == 2 ? woad_gattc_characteristics(h, conn, 1, 0xffff, NULL)
-                : k == 3 ? woad_gattc_descriptors(h, conn, 1, 0xffff)
-                : k == 4 ? woad_gattc_included(h, conn, 1, 0xffff)
-                : k == 5 ? woad_gattc_read_by_uuid(h, conn, 1, 0xffff, &uuid)
-                : woad_gattc_read_multiple(h, conn, two, 2);
+        int err = k == 0   ? woad_gattc_services(h, conn, NULL)
+                  : k == 1 ? woad_gattc_services(h, conn, &uuid)
+                  : k == 2 ? woad_gattc_characteristics(h, conn, 1, 0xffff, NULL)
+                  : k == 3 ? woad_gattc_descriptors(h, conn, 1, 0xffff)
+                  : k == 4 ? woad_gattc_included(h, conn, 1, 0xffff)
+                  : k == 5 ? woad_gattc_read_by_uuid(h, conn, 1, 0xffff, &uuid)
+                           : woad_gattc_read_multiple(h, conn, two, 2);
         assert_int_equal(err, 0);
         assert_int_equal(woad_gattc_read(h, conn, 3), 0);
         solo_pump();
@@ -127,7 +137,7 @@ static void cancel_inside_each_result(void **state)
         solo_l2cap(SOLO_HANDLE, 4, kinds[k].rsp, kinds[k].n);
         assert_null(act);
         solo_pump();
-        if (solo.frames) {               /* the next part of it was not asked for */
+        if (solo.frames) { /* the next part of it was not asked for */
             fail();
         }
         assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 2);
@@ -161,13 +171,14 @@ static void cancel_when_the_bond_is_wanted(void **state)
  * and there is no place for a pairing: the next request goes. */
 static void cancel_when_security_is_to_be_raised(void **state)
 {
-    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE, .bond = true,
+    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
+                                                        .bond = true,
                                                         .retry = true };
     (void)state;
     struct woad_config config = solo_config(features);
     config.pairings = 1;
     solo_boot(config);
-    assert_int_equal(woad_set_security(solo.h, &policy), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, &policy), 0);
     solo_connected(SOLO_HANDLE, true, 9);
     solo_connected(SOLO_HANDLE + 1, true, 8);
     assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
@@ -188,11 +199,12 @@ static void cancel_when_security_is_to_be_raised(void **state)
 /* What is asked once more when security has been raised is as long as the MTU of then. */
 static void request_that_has_become_too_long_is_not_cut(void **state)
 {
-    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE, .bond = true,
+    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
+                                                        .bond = true,
                                                         .retry = true };
     (void)state;
     solo_boot(solo_config(features));
-    assert_int_equal(woad_set_security(solo.h, &policy), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, &policy), 0);
     solo_connected(SOLO_HANDLE, false, 9);
     SOLO_ATT(0x02, 100, 0);
     solo_pump();
@@ -237,12 +249,12 @@ static void nothing_queued_for_encryption_goes_in_the_clear(void **state)
         assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), bonded ? 0 : 2);
         if (bonded) {
             solo_encrypt(SOLO_HANDLE);
-            assert_int_equal(solo_frames(4, 0x12), 1);     /* it has waited */
+            assert_int_equal(solo_frames(4, 0x12), 1); /* it has waited */
         } else {
             assert_int_equal(solo_last(WOAD_EV_GATTC_DONE)->u.done.status, WOAD_EACCES);
             assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
             solo_pump();
-            assert_int_equal(solo_frames(4, 0x0a), 1);     /* it was asked for in the clear */
+            assert_int_equal(solo_frames(4, 0x0a), 1); /* it was asked for in the clear */
         }
         solo_end();
     }
@@ -252,11 +264,12 @@ static void nothing_queued_for_encryption_goes_in_the_clear(void **state)
  * result of another procedure: that one goes on where it was, and so does what is queued. */
 static void security_fails_inside_an_event(void **state)
 {
-    static const struct woad_security_policy policy = { .io = WOAD_IO_DISPLAY_YES_NO, .bond = true,
-                                                        .mitm = true, .retry = true };
+    static const struct woad_security_policy policy = {
+        .io = WOAD_IO_DISPLAY_YES_NO, .bond = true, .mitm = true, .retry = true
+    };
     (void)state;
     with_bearer();
-    assert_int_equal(woad_set_security(solo.h, &policy), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, &policy), 0);
     assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
     assert_int_equal(woad_gattc_services(solo.h, solo.conn[0], NULL), 0);
     assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 5), 0);
@@ -299,11 +312,12 @@ static void security_fails_inside_an_event(void **state)
  * the security that was wanting, all of it is prepared anew.  Vol 3, Part F, 3.4.6.3 */
 static void execute_refused_for_want_of_security(void **state)
 {
-    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE, .bond = true,
+    static const struct woad_security_policy policy = { .io = WOAD_IO_NONE,
+                                                        .bond = true,
                                                         .retry = true };
     (void)state;
     solo_boot(solo_config(peripheral));
-    assert_int_equal(woad_set_security(solo.h, &policy), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, &policy), 0);
     solo_connected(SOLO_HANDLE, false, 9);
     assert_int_equal(woad_gattc_write_long(solo.h, solo.conn[0], 7, "18 in one part, +1", 18, true),
                      0);
@@ -381,7 +395,7 @@ static void cancelled_long_write_of_nothing_is_taken_back(void **state)
             with_bearer();
             assert_int_equal(woad_gattc_write_long(solo.h, solo.conn[0], 3, "", 0, reliable), 0);
             solo_pump();
-            if (early) {                 /* before the answer */
+            if (early) { /* before the answer */
                 assert_int_equal(woad_gattc_cancel(solo.h, solo.conn[0]), 0);
             }
             SOLO_ATT(0x17, 3, 0, 0, 0);
@@ -406,16 +420,22 @@ static void cancelled_long_write_of_nothing_is_taken_back(void **state)
  * one that was queued before is a write command.  Vol 3, Part G, 4.9.2 */
 static void signed_write_that_leaves_encrypted_is_a_command(void **state)
 {
-    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1,
-                           .has_peer_ltk = 1, .has_own_csrk = 1, .peer.octet = { 9, 9, 9, 9, 9, 9 },
-                           .own_ltk = { 7 }, .peer_ltk = { 7 }, .own_csrk = { 5 } };
+    struct woad_bond b = { .key_size = 16,
+                           .flags = WOAD_BOND_SECURE,
+                           .has_own_ltk = 1,
+                           .has_peer_ltk = 1,
+                           .has_own_csrk = 1,
+                           .peer.octet = { 9, 9, 9, 9, 9, 9 },
+                           .own_ltk = { 7 },
+                           .peer_ltk = { 7 },
+                           .own_csrk = { 5 } };
     (void)state;
     for (int encrypted = 0; encrypted < 2; encrypted++) {
         solo_boot(solo_config(features));
         assert_int_equal(woad_bond_add(solo.h, &b), 0);
         solo_connected(SOLO_HANDLE, false, 9);
         assert_int_equal(woad_gattc_write_signed(solo.h, solo.conn[0], 3, "value", 5), 0);
-        if (encrypted) {                 /* nothing leaves meanwhile */
+        if (encrypted) { /* nothing leaves meanwhile */
             SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
             uint8_t command[SOLO_FRAME];
             assert_true(woad_tx(solo.h, command, sizeof command) > 0);

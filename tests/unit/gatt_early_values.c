@@ -3,8 +3,9 @@
  * confirmation. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_central, &woad_gatt_client,
-                                                       &woad_security_manager, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_central,
+                                                       &woad_feature_gatt_client,
+                                                       &woad_feature_security_manager, NULL };
 enum { LE_ENABLE_ENCRYPTION = 0x2019, KEY_MISSING = 0x06 };
 
 static void begin(uint8_t procedures)
@@ -80,7 +81,7 @@ static void values_are_told_in_their_order(void **state)
         assert_int_equal(woad_gattc_write(solo.h, solo.conn[0], 3, "between", 7), 0);
         SOLO_ATT(0x1d, 12, 0, '2');
         SOLO_ATT(0x1b, 13, 0);
-        SOLO_ATT(0x1b, 14);              /* not a PDU */
+        SOLO_ATT(0x1b, 14); /* not a PDU */
         solo_pump();
         encrypted(0);
         assert_int_equal(tells, 3);
@@ -89,7 +90,7 @@ static void values_are_told_in_their_order(void **state)
         assert_string_equal(told[2], "");
         assert_int_equal(told_as[1], WOAD_EV_INDICATION);
         assert_int_equal(solo_frames(4, 0x1e), 1);
-        assert_int_equal(solo_frames(4, 0x12), 1);         /* the write, or one of those instead */
+        assert_int_equal(solo_frames(4, 0x12), 1); /* the write, or one of those instead */
         solo_end();
     }
 }
@@ -124,7 +125,7 @@ static void place_of_a_value_is_free_again(void **state)
         assert_int_equal(solo_frames(4, 0x1e), !status);
         assert_int_equal(solo_count(WOAD_EV_TX_READY), 1);
         assert_int_equal(woad_gattc_read(solo.h, solo.conn[0], 3), 0);
-        SOLO_ATT(0x1d, 12, 0, 'y');      /* and after a failure it takes none any more */
+        SOLO_ATT(0x1d, 12, 0, 'y'); /* and after a failure it takes none any more */
         solo_disconnected(SOLO_HANDLE, 0x13);
         assert_int_equal(solo_count(WOAD_EV_INDICATION), status ? 0 : 2);
         assert_int_equal(solo_count(WOAD_EV_GATTC_DONE), 1);
@@ -216,7 +217,7 @@ static void two_bonds_in_one_place(void **state)
     }
     assert_int_equal(solo_count(WOAD_EV_INDICATION), 0);
     assert_int_equal(solo_frames(4, 0x1e), 0);
-    assert_int_equal(woad_bond_remove(solo.h, NULL), 0);   /* then there is none to wait for */
+    assert_int_equal(woad_bond_remove(solo.h, NULL), 0); /* then there is none to wait for */
     solo_pump();
     assert_int_equal(solo_frames(4, 0x1e), 2);
     solo_end();

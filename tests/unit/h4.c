@@ -4,12 +4,12 @@
 #include "transport/h4.h"
 
 static const uint8_t stream[] = {
-    4, 0x0e, 4, 1, 3, 0x0c, 0,           /* an event */
-    2, 0x40, 0x20, 3, 0, 1, 2, 3,        /* ACL data */
-    4, 0x13, 0,                          /* an event without parameters */
-    1, 3, 0x0c, 0,                       /* a command */
-    3, 1, 0, 1, 9,                       /* SCO */
-    5, 1, 0, 2, 0, 8, 8,                 /* ISO */
+    4, 0x0e, 4,    1, 3, 0x0c, 0,    /* an event */
+    2, 0x40, 0x20, 3, 0, 1,    2, 3, /* ACL data */
+    4, 0x13, 0,                      /* an event without parameters */
+    1, 3,    0x0c, 0,                /* a command */
+    3, 1,    0,    1, 9,             /* SCO */
+    5, 1,    0,    2, 0, 8,    8,    /* ISO */
 };
 static const int lengths[] = { 7, 8, 3, 4, 5, 7 };
 
@@ -90,7 +90,7 @@ static void h4_event_longer_than_buf(void **state)
     const uint8_t long_acl[] = { 2, 0x40, 0x20, 0xff, 0xff };
     add(h, long_acl, sizeof long_acl);
     assert_int_equal(h4_next(h, &p), -1);
-    assert_int_equal(h4_next(h, &p), -1);                  /* and so it stays */
+    assert_int_equal(h4_next(h, &p), -1); /* and so it stays */
 }
 
 /* In a buffer of one packet's size, with every length there is around it. */
@@ -124,9 +124,12 @@ static void h4_in_little_room(void **state)
 static void h4_after_garbage(void **state)
 {
     static const uint8_t garbage[][12] = {
-        { 4, 0x0e, 4, 1, 3, 4, 0x0e, 4, 1, 3, 0x0b, 4 }, { 4, 4, 4, 0x0e, 0x0e, 4, 1, 4, 0x0e, 4 },
-        { 0xff, 0xc0, 0, 0, 0, 0, 0, 9, 9, 9, 0x7e, 0x55 }, { 2, 0x40, 0x20, 0xff, 0xff, 1, 2 },
-        { 4, 0x0e, 5, 1, 3, 0x0c, 0, 4, 0x3e, 0xff, 1, 4 }, { 4, 0x0e, 4, 0, 4, 0x0e, 4, 0 },
+        { 4, 0x0e, 4, 1, 3, 4, 0x0e, 4, 1, 3, 0x0b, 4 },
+        { 4, 4, 4, 0x0e, 0x0e, 4, 1, 4, 0x0e, 4 },
+        { 0xff, 0xc0, 0, 0, 0, 0, 0, 9, 9, 9, 0x7e, 0x55 },
+        { 2, 0x40, 0x20, 0xff, 0xff, 1, 2 },
+        { 4, 0x0e, 5, 1, 3, 0x0c, 0, 4, 0x3e, 0xff, 1, 4 },
+        { 4, 0x0e, 4, 0, 4, 0x0e, 4, 0 },
     };
     (void)state;
     for (size_t g = 0; g < sizeof garbage / sizeof *garbage; g++) {
@@ -178,9 +181,9 @@ static void h4_at_the_controller(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(h4_in_all_splits), cmocka_unit_test(h4_fuzz_resync),
+        cmocka_unit_test(h4_in_all_splits),         cmocka_unit_test(h4_fuzz_resync),
         cmocka_unit_test(h4_event_longer_than_buf), cmocka_unit_test(h4_in_little_room),
-        cmocka_unit_test(h4_after_garbage), cmocka_unit_test(h4_at_the_controller),
+        cmocka_unit_test(h4_after_garbage),         cmocka_unit_test(h4_at_the_controller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,11 +8,16 @@ enum { ROOM = 300, LINE = 2 * ROOM + H5_OVERHEAD };
 struct end {
     struct h5 h5;
     uint8_t *mem;
-    unsigned given, got;                 /* packets: their number is in them */
+    unsigned given, got; /* packets: their number is in them */
     size_t acks;
 };
 
-static struct { struct end a, b; uint32_t now; uint64_t random; unsigned loss, spoil; } line;
+static struct {
+    struct end a, b;
+    uint32_t now;
+    uint64_t random;
+    unsigned loss, spoil;
+} line;
 
 static unsigned chance(unsigned of)
 {
@@ -73,7 +78,7 @@ static void carry(struct end *from, struct end *to)
             }
             came[m++] = line.spoil && chance(1000) < line.spoil ? (uint8_t)chance(256) : buf[k];
         }
-        for (size_t at = 0; at < m;) {   /* in pieces */
+        for (size_t at = 0; at < m;) { /* in pieces */
             const uint8_t *packet;
             size_t len, piece = 1 + chance((unsigned)(m - at));
             at += h5_rx(&to->h5, came + at, piece, &packet, &len);
@@ -106,12 +111,13 @@ static void give(struct end *e, unsigned most)
 /* Both become active; packets go both ways, each once, in order, whatever the line does to them. */
 static void over_good_and_bad_lines(void **state)
 {
-    static const struct { unsigned loss, spoil; } lines[] = { { 0, 0 }, { 1, 0 }, { 0, 1 },
-                                                              { 1, 1 } };
+    static const struct {
+        unsigned loss, spoil;
+    } lines[] = { { 0, 0 }, { 1, 0 }, { 0, 1 }, { 1, 1 } };
     (void)state;
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
         line_begin(k + 1);
-        line.now = 0xffffff00u;          /* time wraps on the way */
+        line.now = 0xffffff00u; /* time wraps on the way */
         line.loss = lines[k].loss;
         line.spoil = lines[k].spoil;
         for (unsigned ms = 0; ms < 4000000 && (line.a.got < 400 || line.b.got < 400); ms += 10) {
@@ -158,8 +164,8 @@ static void establishment(void **state)
     assert_true(says(&line.a, sync, sizeof sync));
     assert_true(says(&line.a, NULL, 0));
     line.now += 250;
-    assert_true(says(&line.a, sync, sizeof sync));         /* and again, while nobody answers */
-    frame(&line.a, config_bare, sizeof config_bare);       /* too early: no answer */
+    assert_true(says(&line.a, sync, sizeof sync));   /* and again, while nobody answers */
+    frame(&line.a, config_bare, sizeof config_bare); /* too early: no answer */
     assert_true(says(&line.a, NULL, 0));
     frame(&line.a, sync, sizeof sync);
     assert_true(says(&line.a, sync_rsp, sizeof sync_rsp));
@@ -168,7 +174,7 @@ static void establishment(void **state)
     assert_false(h5_ready(&line.a.h5));
     frame(&line.a, config_rsp_bare, sizeof config_rsp_bare);
     assert_int_equal(line.a.h5.link, H5_ACTIVE);
-    assert_int_equal(line.a.h5.window, 1);                 /* of whom says nothing */
+    assert_int_equal(line.a.h5.window, 1); /* of whom says nothing */
     assert_false(line.a.h5.crc);
     assert_true(h5_ready(&line.a.h5));
     assert_int_equal(h5_due(&line.a.h5, line.now), UINT32_MAX);
@@ -244,7 +250,7 @@ static void sleeping(void **state)
     assert_true(says(&line.a, woken, sizeof woken));
     frame(&line.a, sleep, sizeof sleep);
     for (; line.now < 10000; line.now++) {
-        assert_true(says(&line.a, NULL, 0));               /* there is nothing to say */
+        assert_true(says(&line.a, NULL, 0)); /* there is nothing to say */
     }
     assert_int_equal(line.a.h5.link, H5_ACTIVE);
     h5_put(&line.a.h5, packet, sizeof packet);
@@ -267,7 +273,7 @@ static void wrong_lengths(void **state)
         for (unsigned check = 0; check < 2; check++) {
             const uint8_t head[4] = { (uint8_t)(check << 6), (uint8_t)(4 | (n & 15) << 4),
                                       (uint8_t)(n >> 4),
-                                      (uint8_t)~((check << 6) + (4 | (n & 15) << 4) + (n >> 4)) };
+                                      (uint8_t) ~((check << 6) + (4 | (n & 15) << 4) + (n >> 4)) };
             for (int off = -2; off <= 2; off++) {
                 uint8_t frame_of[4400] = { 0xc0 };
                 size_t at = 1, body = n + 2 * check + (unsigned)(off + 2), len;
@@ -283,7 +289,7 @@ static void wrong_lengths(void **state)
                 if (body < 2) {
                     continue;
                 }
-                at += body - 2;          /* of zeros */
+                at += body - 2; /* of zeros */
                 frame_of[at++] = 0xc0;
                 line_begin(1);
                 line.a.h5.link = H5_ACTIVE;
@@ -329,9 +335,12 @@ static void one_octet_spoilt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(over_good_and_bad_lines), cmocka_unit_test(establishment),
-        cmocka_unit_test(again_and_again), cmocka_unit_test(begun_anew),
-        cmocka_unit_test(sleeping), cmocka_unit_test(wrong_lengths),
+        cmocka_unit_test(over_good_and_bad_lines),
+        cmocka_unit_test(establishment),
+        cmocka_unit_test(again_and_again),
+        cmocka_unit_test(begun_anew),
+        cmocka_unit_test(sleeping),
+        cmocka_unit_test(wrong_lengths),
         cmocka_unit_test(one_octet_spoilt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-static struct way way;
+static struct hci_transport way;
 static pthread_t thread;
 static int wake[2], stop;
 
@@ -27,12 +27,14 @@ static void *serve(void *arg)
 
 static int hub_begin(void **state)
 {
-    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
+    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
     bool listens;
     stop = 0;
     return enter(state) == 0 && pipe(wake) == 0 &&
-           listen_spec("unix:s", &way, &listens, name, why) == 0 &&
-           pthread_create(&thread, NULL, serve, NULL) == 0 ? 0 : -1;
+                   listen_spec("unix:s", &way, &listens, name, why) == 0 &&
+                   pthread_create(&thread, NULL, serve, NULL) == 0
+               ? 0
+               : -1;
 }
 
 static int hub_stop(void **state)
@@ -69,8 +71,8 @@ static uint64_t address(int fd)
 
 static int come(const char *program)
 {
-    char why[WOAD_PORT_WHY];
-    struct way host;
+    char why[WOAD_PORT_MESSAGE_MAX];
+    struct hci_transport host;
     assert_int_equal(open_named("unix:s", program, &host, why), 0);
     return host.fd;
 }
@@ -83,7 +85,8 @@ static int come_bound(const char *name)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     memcpy(a.sun_path + 1, name, len);
     assert_int_equal(bind(fd, (struct sockaddr *)&a,
-                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)), 0);
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)),
+                     0);
     strcpy(hub.sun_path, "s");
     assert_int_equal(connect(fd, (struct sockaddr *)&hub, sizeof hub), 0);
     return fd;
@@ -119,7 +122,7 @@ static void two_of_a_name_differ_and_come_back(void **state)
     assert_true(address(b) == second);
     close(a);
     close(b);
-    a = come("one");                     /* this process has used the second last */
+    a = come("one"); /* this process has used the second last */
     assert_true(address(a) == second);
     b = come("one");
     assert_true(address(b) == first);
@@ -208,9 +211,11 @@ static void an_address_that_is_in_use_is_not_given_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_name_has_one_address), CASE(two_of_a_name_differ_and_come_back),
+        CASE(a_name_has_one_address),
+        CASE(two_of_a_name_differ_and_come_back),
         CASE(a_new_process_takes_the_first_that_is_free),
-        CASE(others_have_an_address_by_number), CASE(names_of_any_length),
+        CASE(others_have_an_address_by_number),
+        CASE(names_of_any_length),
         CASE(an_address_that_is_in_use_is_not_given_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

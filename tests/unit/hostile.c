@@ -1,185 +1,6 @@
 /* Hostile controllers and peers, by generation: every length, every opcode, every shape.  Each
  * test is named after what it must survive. */
-#include "cm.h"
-
-#include <woad/hci.h>
-#include <woad/woad.h>
-
-#include <stdio.h>
-
-enum { HANDLE = 0x40, MTU = 64 };
-
-static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
-static const struct woad_attr db[] = {
-    WOAD_PRIMARY(&u_service),
-    WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, WOAD_PERM_READ),
-    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ, WOAD_PERM_READ),
-    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ, WOAD_PERM_READ),
-    WOAD_CHARACTERISTIC(&u_value, WOAD_PROP_READ, WOAD_PERM_READ),
-};
-enum { VALUE = 12, VALUE_2 = 15 };       /* 12, 15, 17, 19 */
-
-static struct bench {
-    struct woad *h;
-    void *mem;
-    uint32_t now;
-    bool up, auto_answer;
-    size_t downs, done;
-    int status, down;
-    uint16_t conn;
-    uint8_t answer_len;
-    unsigned outstanding, most_outstanding;
-    bool hold;                           /* packets are not completed */
-    uint8_t last[600];                   /* the last frame of the host, from its L2CAP header */
-    size_t last_len, frames, commands;
-    uint8_t command[300];
-} b;
-
-static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
-{
-    uint8_t value[255];
-    (void)ctx;
-    if (ev->type == WOAD_EV_UP) {
-        b.up = true;
-    } else if (ev->type == WOAD_EV_DOWN) {
-        b.downs++;
-        b.down = ev->u.down.error;
-    } else if (ev->type == WOAD_EV_CONNECT) {
-        b.conn = ev->conn;
-    } else if (ev->type == WOAD_EV_GATT_READ && b.auto_answer) {
-        memset(value, ev->u.gatt_read.handle, sizeof value);
-        woad_gatt_answer(h, ev->conn, 0, value, b.answer_len);
-    } else if (ev->type == WOAD_EV_GATTC_DONE) {
-        b.done++;
-        b.status = ev->u.done.status;
-    }
-}
-
-static void feed(const uint8_t *p, size_t n)
-{
-    uint8_t *copy = malloc(n ? n : 1);
-    memcpy(copy, p, n);
-    woad_rx(b.h, copy, n);
-    free(copy);
-}
-
-/* Return parameters of a controller that says yes, by opcode. */
-static size_t good_answer(const uint8_t *cmd, uint8_t *e)
-{
-    unsigned opcode = cmd[1] | (unsigned)cmd[2] << 8;
-    size_t n = opcode == 0x1002 ? 65 : opcode == 0x2002 ? 4 : opcode == 0x1001 ? 9
-             : opcode == 0x2003 || opcode == 0x1003 || opcode == 0x2018 ? 9
-             : opcode == 0x1009 ? 7 : 1;
-    memset(e, 0, 80);
-    e[0] = 4;
-    e[1] = 0x0e;
-    e[2] = (uint8_t)(3 + n);
-    e[3] = 1;
-    e[4] = cmd[1];
-    e[5] = cmd[2];
-    if (opcode == 0x2002) {
-        e[7] = 251;
-        e[9] = 8;
-    } else if (opcode == 0x1009 || opcode == 0x2018) {
-        memset(e + 7, 0xa1, 6);
-    }
-    return 6 + n;
-}
-
-static void pull(void)
-{
-    uint8_t p[700], e[80];
-    size_t n;
-    while ((n = woad_tx(b.h, p, sizeof p)) > 0) {
-        if (p[0] == 1) {
-            b.commands++;
-            memcpy(b.command, p, n < sizeof b.command ? n : sizeof b.command);
-            if (!b.hold) {
-                feed(e, good_answer(p, e));
-            }
-            continue;
-        }
-        const uint8_t done[] = { 4, 0x13, 5, 1, p[1], (uint8_t)(p[2] & 15), 1, 0 };
-        assert_int_equal(p[2] & 0x30, 0);                  /* no fragments: buffers are large */
-        b.last_len = n - 5;
-        memcpy(b.last, p + 5, b.last_len);
-        b.frames++;
-        b.outstanding++;
-        b.most_outstanding = b.outstanding > b.most_outstanding ? b.outstanding
-                                                                : b.most_outstanding;
-        if (!b.hold) {
-            b.outstanding--;
-            feed(done, sizeof done);
-        }
-    }
-}
-
-static void frame(uint16_t cid, const uint8_t *body, size_t n)
-{
-    uint8_t p[700] = { 2, HANDLE, 0x20, (uint8_t)(n + 4), (uint8_t)((n + 4) >> 8), (uint8_t)n,
-                       (uint8_t)(n >> 8), (uint8_t)cid, (uint8_t)(cid >> 8) };
-    memcpy(p + 9, body, n);
-    feed(p, n + 9);
-}
-
-static void connect(uint16_t handle, uint8_t role)
-{
-    const uint8_t e[] = { 4, 0x3e, 19, 1, 0, (uint8_t)handle, (uint8_t)(handle >> 8), role, 0, 1,
-                          2, 3, 4, 5, 6, 24, 0, 0, 0, 0, 1, 0 };
-    feed(e, sizeof e);
-}
-
-static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
-    &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
-    &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_accept_list, &woad_link, NULL };
-
-static const struct woad_feature *const bare[] = { &woad_advertiser, &woad_gatt_server, NULL };
-static const struct woad_feature *const *named = all;
-
-static void power(void)
-{
-    struct woad_config cfg = { .features = named, .event = on_event, .conns = 2, .attr_tables = 1,
-        .subscriptions = 2, .procedures = 4, .mtu = MTU, .tx_queue = 600, .request_queue = 600,
-        .prepare_queue = 128, .pipeline_queue = 64, .accept_list = 2 };
-    memset(&b, 0, sizeof b);
-    b.mem = malloc(woad_size(&cfg));
-    b.h = woad_init(b.mem, woad_size(&cfg), &cfg);
-    b.now = 1;
-    b.auto_answer = true;
-    woad_poll(b.h, b.now);
-    assert_int_equal(woad_start(b.h), 0);
-}
-
-static void open_bench(uint8_t role)
-{
-    power();
-    pull();
-    assert_true(b.up);
-    assert_int_equal(woad_gatt_add(b.h, db, sizeof db / sizeof *db, NULL), 0);
-    connect(HANDLE, role);
-    pull();
-    b.frames = b.commands = 0;
-}
-
-static void close_bench(void)
-{
-    woad_fail(b.h, WOAD_EIO);
-    free(b.mem);
-}
-
-/* Still of use: a read of the appearance is answered. */
-static void assert_alive(void)
-{
-    static const uint8_t read[] = { 0x0a, 5, 0 };
-    woad_poll(b.h, b.now);
-    pull();
-    frame(4, read, sizeof read);
-    pull();
-    assert_int_equal(b.last_len, 4 + 3);
-    assert_memory_equal(b.last + 4, "\x0b\x00\x00", 3);
-}
-
-/* --- HCI -------------------------------------------------------------------------------------- */
+#include "hostile.h"
 
 /* Every answer of the bring-up cut at every octet, or with an error of one octet: it comes up,
  * or it goes down once and comes up the next time; it never hangs. */
@@ -235,7 +56,7 @@ static void hci_evt_index_range(void **state)
                         e[3] = (uint8_t)sub;
                     }
                     if (code == 0x10 || code == 0x0e || code == 0x0f) {
-                        continue;        /* hardware error, and answers: tested elsewhere */
+                        continue; /* hardware error, and answers: tested elsewhere */
                     }
                     feed(e, 3 + len);
                     pull();
@@ -321,10 +142,10 @@ static void ecfc_cid_list_0_to_30(void **state)
             assert_true(is_reject((uint8_t)(octets + 1)));
             if (4 + octets <= 23) {
                 assert_int_equal(b.last_len, 4 + 6);
-                assert_memory_equal(b.last + 6, "\x02\x00\x00\x00", 4);   /* not understood */
+                assert_memory_equal(b.last + 6, "\x02\x00\x00\x00", 4); /* not understood */
             } else {
                 assert_int_equal(b.last_len, 4 + 8);
-                assert_memory_equal(b.last + 6, "\x04\x00\x01\x00\x17\x00", 6);   /* MTU 23 */
+                assert_memory_equal(b.last + 6, "\x04\x00\x01\x00\x17\x00", 6); /* MTU 23 */
             }
         }
     }
@@ -392,7 +213,7 @@ static void l2_never_disconnect_fixed(void **state)
             if (n & 1) {
                 p[2] = (uint8_t)(p[2] % 20);
                 p[3] = 0;
-                p[4] = (uint8_t)(4 + n / 2 % 3);           /* the fixed channels */
+                p[4] = (uint8_t)(4 + n / 2 % 3); /* the fixed channels */
                 p[5] = 0;
                 p[6] = p[4];
                 p[7] = 0;
@@ -423,16 +244,16 @@ static void att_opcode_sweep(void **state)
                 open_bench(1);
                 frame(4, p, len);
                 pull();
-                bool odd = (op & 1) && op < 0x24 && op != 0x15 && op != 0x1f;      /* a client's */
+                bool odd = (op & 1) && op < 0x24 && op != 0x15 && op != 0x1f; /* a client's */
                 bool request = !odd && !(op & 0x40) && op != 0x1e && len <= 23;
-                bool confirm = op == 0x1d && len >= 3 && len <= 23;        /* an indication */
+                bool confirm = op == 0x1d && len >= 3 && len <= 23; /* an indication */
                 assert_int_equal(b.frames, request || confirm ? 1 : 0);
                 if (request) {
                     assert_true(b.last[4] == op + 1 || (b.last[4] == 1 && b.last[5] == op));
                     assert_true(b.last_len - 4 <= 23);
                 }
-                if (request && (op > 0x20 || (op & 1) || op == 0 || op == 0x14 ||
-                                op == 0x1a || op == 0x1c)) {
+                if (request &&
+                    (op > 0x20 || (op & 1) || op == 0 || op == 0x14 || op == 0x1a || op == 0x1c)) {
                     assert_int_equal(b.last[8], WOAD_ATT_REQUEST_NOT_SUPPORTED);
                 }
                 if (op != 0x02 && op != 0x03) {
@@ -538,18 +359,19 @@ static bool procedure(int n)
     struct woad *h = b.h;
     uint16_t c = b.conn;
     int err[] = { n == 0 ? woad_gattc_exchange_mtu(h, c) : 1,
-        n == 1 ? woad_gattc_services(h, c, NULL) : 1,
-        n == 2 ? woad_gattc_services(h, c, &u_service) : 1,
-        n == 3 ? woad_gattc_characteristics(h, c, 1, 0xffff, NULL) : 1,
-        n == 4 ? woad_gattc_descriptors(h, c, 1, 0xffff) : 1,
-        n == 5 ? woad_gattc_included(h, c, 1, 0xffff) : 1, n == 6 ? woad_gattc_read(h, c, 3) : 1,
-        n == 7 ? woad_gattc_read_by_uuid(h, c, 1, 0xffff, &u_value) : 1,
-        n == 8 ? woad_gattc_read_multiple(h, c, two, 2) : 1,
-        n == 9 ? woad_gattc_read_multiple_fixed(h, c, two, 2) : 1,
-        n == 10 ? woad_gattc_write(h, c, 3, big, 5) : 1,
-        n == 11 ? woad_gattc_write_long(h, c, 3, big, 40, false) : 1,
-        n == 12 ? woad_gattc_write_long(h, c, 3, big, 40, true) : 1,
-        n == 13 ? woad_gattc_secondary_services(h, c) : 1 };
+                  n == 1 ? woad_gattc_services(h, c, NULL) : 1,
+                  n == 2 ? woad_gattc_services(h, c, &u_service) : 1,
+                  n == 3 ? woad_gattc_characteristics(h, c, 1, 0xffff, NULL) : 1,
+                  n == 4 ? woad_gattc_descriptors(h, c, 1, 0xffff) : 1,
+                  n == 5 ? woad_gattc_included(h, c, 1, 0xffff) : 1,
+                  n == 6 ? woad_gattc_read(h, c, 3) : 1,
+                  n == 7 ? woad_gattc_read_by_uuid(h, c, 1, 0xffff, &u_value) : 1,
+                  n == 8 ? woad_gattc_read_multiple(h, c, two, 2) : 1,
+                  n == 9 ? woad_gattc_read_multiple_fixed(h, c, two, 2) : 1,
+                  n == 10 ? woad_gattc_write(h, c, 3, big, 5) : 1,
+                  n == 11 ? woad_gattc_write_long(h, c, 3, big, 40, false) : 1,
+                  n == 12 ? woad_gattc_write_long(h, c, 3, big, 40, true) : 1,
+                  n == 13 ? woad_gattc_secondary_services(h, c) : 1 };
     if (n >= (int)(sizeof err / sizeof *err)) {
         return false;
     }
@@ -571,7 +393,11 @@ static void gattc_rsp_truncate_all(void **state)
                 more = procedure(n);
                 for (int asked = 0; more && !b.done && asked < 600; asked++) {
                     uint8_t p[23];
-                    memset(p, fill == 0 ? 0 : fill == 1 ? 0xff : fill == 2 ? 6 : asked + 1,
+                    memset(p,
+                           fill == 0   ? 0
+                           : fill == 1 ? 0xff
+                           : fill == 2 ? 6
+                                       : asked + 1,
                            sizeof p);
                     p[0] = (uint8_t)(b.last[4] + 1);
                     if (fill == 3 && len > 1) {
@@ -593,10 +419,13 @@ static void gattc_rsp_truncate_all(void **state)
  * zero, end before they begin; the same list for ever.  The procedure ends, and soon. */
 static void gattc_disc_malicious_server(void **state)
 {
-    static const uint8_t shapes[][4] = {  /* first handle, step, end - handle, of the second */
-        { 1, 0, 0, 0 }, { 1, 1, 0, 0 }, { 1, 0xff, 0, 0 }, { 9, 0xfe, 0, 0 }, { 0, 0, 0, 0 },
-        { 0, 1, 5, 0 }, { 5, 0, 0xff, 0 }, { 5, 1, 0xff, 0 }, { 1, 1, 3, 0 }, { 1, 2, 1, 0 },
-        { 0xff, 0, 0, 0xff }, { 0xff, 0, 0xff, 0xff }, { 0xfe, 1, 0, 0xff }, { 1, 4, 3, 0 } };
+    static const uint8_t shapes[][4] = {
+        /* first handle, step, end - handle, of the second */
+        { 1, 0, 0, 0 },       { 1, 1, 0, 0 }, { 1, 0xff, 0, 0 },    { 9, 0xfe, 0, 0 },
+        { 0, 0, 0, 0 },       { 0, 1, 5, 0 }, { 5, 0, 0xff, 0 },    { 5, 1, 0xff, 0 },
+        { 1, 1, 3, 0 },       { 1, 2, 1, 0 }, { 0xff, 0, 0, 0xff }, { 0xff, 0, 0xff, 0xff },
+        { 0xfe, 1, 0, 0xff }, { 1, 4, 3, 0 }
+    };
     static const int kinds[] = { 1, 2, 3, 4, 5, 7, 13 };
     unsigned long lists = 0;
     (void)state;
@@ -636,8 +465,8 @@ static void gattc_disc_malicious_server(void **state)
 /* Two CCCDs, one before the value, one outside of everything: they are descriptors like others. */
 static void gattc_duplicate_cccd(void **state)
 {
-    static const uint8_t first[] = { 0x05, 1, 1, 0, 0x02, 0x29, 2, 0, 0x02, 0x29, 3, 0, 0x37, 0x2a,
-                                     4, 0, 0x02, 0x29, 5, 0, 0x02, 0x29 };
+    static const uint8_t first[] = { 0x05, 1,    1,    0, 0x02, 0x29, 2,    0, 0x02, 0x29, 3,
+                                     0,    0x37, 0x2a, 4, 0,    0x02, 0x29, 5, 0,    0x02, 0x29 };
     static const uint8_t end[] = { 0x01, 0x04, 6, 0, 0x0a };
     (void)state;
     open_bench(0);
@@ -697,8 +526,15 @@ static void restart(void *ctx, struct woad *h, const struct woad_event *ev)
 static void hci_hardware_error_restart(void **state)
 {
     static const uint8_t broken[] = { 4, 0x10, 1, 0x42 };
-    struct woad_config cfg = { .features = all, .event = restart, .conns = 2, .attr_tables = 1,
-        .subscriptions = 2, .procedures = 4, .mtu = MTU, .tx_queue = 600, .request_queue = 600 };
+    struct woad_config cfg = { .features = all,
+                               .event = restart,
+                               .conns = 2,
+                               .attr_tables = 1,
+                               .subscriptions = 2,
+                               .procedures = 4,
+                               .mtu = MTU,
+                               .tx_queue = 600,
+                               .request_queue = 600 };
     (void)state;
     for (int silent = 0; silent < 2; silent++) {
         memset(&b, 0, sizeof b);
@@ -715,7 +551,7 @@ static void hci_hardware_error_restart(void **state)
         b.up = false;
         if (silent) {
             b.hold = true;
-            woad_disconnect(b.h, b.conn, 0x13);            /* a command that is not answered */
+            woad_disconnect(b.h, b.conn, 0x13); /* a command that is not answered */
             pull();
             woad_poll(b.h, 2002);
             b.hold = false;

@@ -21,7 +21,7 @@
 
 struct served {
     pthread_t thread;
-    struct way way;
+    struct hci_transport way;
     int stop;
     char path[80], spec[90];
     struct script *script;
@@ -37,7 +37,7 @@ static void *serve(void *arg)
 
 static void serve_begin(struct served *s)
 {
-    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
+    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
     bool listens;
     snprintf(s->path, sizeof s->path, "/tmp/woad-test-%d", (int)getpid());
     snprintf(s->spec, sizeof s->spec, "unix:%s", s->path);
@@ -49,13 +49,13 @@ static void serve_begin(struct served *s)
 
 static void serve_end(struct served *s)
 {
-    char why[WOAD_PORT_WHY];
-    struct way way;
+    char why[WOAD_PORT_MESSAGE_MAX];
+    struct hci_transport way;
     s->stop = 1;
-    open_spec(s->spec, &way, why);       /* wakes it */
+    open_spec(s->spec, &way, why); /* wakes it */
     pthread_join(s->thread, NULL);
-    way_close(&way);
-    way_close(&s->way);
+    transport_close(&way);
+    transport_close(&s->way);
     unlink(s->path);
 }
 
@@ -88,11 +88,25 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 
 static struct woad *host_new(struct program *p)
 {
-    static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner,
-        &woad_central, &woad_gatt_server, &woad_long_values, &woad_read_multiple,
-        &woad_signed_writes, &woad_pipelining, &woad_type_index, &woad_gatt_client, NULL };
-    struct woad_config c = { .features = all, .event = on_event, .ctx = p, .conns = 1,
-                             .procedures = 1, .mtu = 64, .tx_queue = 128, .request_queue = 128 };
+    static const struct woad_feature *const all[] = { &woad_feature_advertiser,
+                                                      &woad_feature_scanner,
+                                                      &woad_feature_central,
+                                                      &woad_feature_gatt_server,
+                                                      &woad_feature_long_values,
+                                                      &woad_feature_read_multiple,
+                                                      &woad_feature_signed_writes,
+                                                      &woad_feature_pipelining,
+                                                      &woad_feature_type_index,
+                                                      &woad_feature_gatt_client,
+                                                      NULL };
+    struct woad_config c = { .features = all,
+                             .event = on_event,
+                             .ctx = p,
+                             .conns = 1,
+                             .procedures = 1,
+                             .mtu = 64,
+                             .tx_queue = 128,
+                             .request_queue = 128 };
     memset(p, 0, sizeof *p);
     return woad_init(malloc(woad_size(&c)), woad_size(&c), &c);
 }
@@ -103,7 +117,7 @@ static void two_hosts_by_socket(void **state)
     struct program p[2];
     struct woad *h[2];
     struct woad_port *port[2];
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_MESSAGE_MAX];
     int error;
     (void)state;
     serve_begin(&s);
@@ -152,8 +166,8 @@ static void two_hosts_by_socket(void **state)
 
 static int raw(const struct served *s)
 {
-    char why[WOAD_PORT_WHY];
-    struct way way;
+    char why[WOAD_PORT_MESSAGE_MAX];
+    struct hci_transport way;
     int fd = open_spec(s->spec, &way, why) ? -1 : way.fd;
     assert_true(fd >= 0);
     return fd;
@@ -216,14 +230,16 @@ static void a_host_that_does_not_read(void **state)
     serve_end(&s);
 }
 
-enum { FLOODS = 4 };                     /* each packet of theirs is written in one piece */
-struct flood { int fd, stop; };
+enum { FLOODS = 4 }; /* each packet of theirs is written in one piece */
+struct flood {
+    int fd, stop;
+};
 
 static void *flood(void *arg)
 {
     const struct flood *f = arg;
     uint8_t b[4000];
-    for (size_t i = 0; i < sizeof b; i += 5) {            /* ACL data of a connection of nobody's */
+    for (size_t i = 0; i < sizeof b; i += 5) { /* ACL data of a connection of nobody's */
         memcpy(b + i, "\x02\x01\x0e\x00\x00", 5);
     }
     while (!__atomic_load_n(&f->stop, __ATOMIC_RELAXED)) {
@@ -266,7 +282,7 @@ static void a_host_that_never_stops(void **state)
 static bool found_in(const char *world, bool *said)
 {
     static struct script script;
-    char path[] = "/tmp/woad-world-XXXXXX", wrong[SCRIPT_WHY], why[WOAD_PORT_WHY];
+    char path[] = "/tmp/woad-world-XXXXXX", wrong[SCRIPT_WHY], why[WOAD_PORT_MESSAGE_MAX];
     struct served s = { .script = &script };
     struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     struct woad_scan_params scan = { 48, 48, false, false, 0, false };
@@ -326,18 +342,31 @@ static void a_world_by_a_file(void **state)
 
 static void specs_that_are_wrong(void **state)
 {
-    static const struct { const char *spec; int error; } wrong[] = {
-        { "", EINVAL }, { "x", EINVAL }, { "unix:", EINVAL },
-        { "unix:/nowhere/at/all", ENODEV }, { "tcp:", EINVAL }, { "tcp:1", EINVAL },
-        { "tcp:127.0.0.1:1", ECONNREFUSED }, { "uart:", EINVAL }, { "uart:/dev/null@1", EINVAL },
-        { "uart:/dev/null@115200", ENOTTY }, { "uart:/dev/nothing@115200", ENOENT },
-        { "hci", EINVAL }, { "hcix", EINVAL }, { "pty:/dev/null", ENOTTY },
+    static const struct {
+        const char *spec;
+        int error;
+    } wrong[] = {
+        { "", EINVAL },
+        { "x", EINVAL },
+        { "unix:", EINVAL },
+        { "unix:/nowhere/at/all", ENODEV },
+        { "tcp:", EINVAL },
+        { "tcp:1", EINVAL },
+        { "tcp:127.0.0.1:1", ECONNREFUSED },
+        { "uart:", EINVAL },
+        { "uart:/dev/null@1", EINVAL },
+        { "uart:/dev/null@115200", ENOTTY },
+        { "uart:/dev/nothing@115200", ENOENT },
+        { "hci", EINVAL },
+        { "hcix", EINVAL },
+        { "pty:/dev/null", ENOTTY },
         { "unix:0123456789012345678901234567890123456789012345678901234567890123456789012345678901"
-          "2345678901234567890123456789", EINVAL },
+          "2345678901234567890123456789",
+          EINVAL },
     };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        char why[WOAD_PORT_WHY] = "";
+        char why[WOAD_PORT_MESSAGE_MAX] = "";
         int error = 0;
         assert_null(woad_port_open(wrong[i].spec, &error, why));
         assert_int_equal(error, -wrong[i].error);
@@ -348,10 +377,9 @@ static void specs_that_are_wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_hosts_by_socket), cmocka_unit_test(garbage_on_a_socket),
-        cmocka_unit_test(a_host_that_does_not_read),
-        cmocka_unit_test(a_host_that_never_stops), cmocka_unit_test(specs_that_are_wrong),
-        cmocka_unit_test(a_world_by_a_file),
+        cmocka_unit_test(two_hosts_by_socket),       cmocka_unit_test(garbage_on_a_socket),
+        cmocka_unit_test(a_host_that_does_not_read), cmocka_unit_test(a_host_that_never_stops),
+        cmocka_unit_test(specs_that_are_wrong),      cmocka_unit_test(a_world_by_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

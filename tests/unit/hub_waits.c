@@ -20,7 +20,7 @@
 
 struct served {
     pthread_t thread;
-    struct way way;
+    struct hci_transport way;
     struct hub_options o;
     int stop, wake[2], result;
     char spec[90];
@@ -37,7 +37,7 @@ static void *serve(void *arg)
 
 static void listen_begin(struct served *s, const char *options)
 {
-    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
+    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
     bool listens;
     memset(s, 0, sizeof *s);
     snprintf(s->spec, sizeof s->spec, "unix:/tmp/woad-waits-%d%s", (int)getpid(), options);
@@ -70,7 +70,10 @@ static void serve_end(struct served *s)
     serve_join(s);
 }
 
-static void pause_ms(int ms) { poll(NULL, 0, ms); }
+static void pause_ms(int ms)
+{
+    poll(NULL, 0, ms);
+}
 
 /* Milliseconds of a core that it takes while nothing is to be done. */
 static long spent(const struct served *s, int ms)
@@ -86,8 +89,8 @@ static long spent(const struct served *s, int ms)
 
 static int raw(const struct served *s)
 {
-    char why[WOAD_PORT_WHY];
-    struct way way;
+    char why[WOAD_PORT_MESSAGE_MAX];
+    struct hci_transport way;
     int fd = open_spec(s->spec, &way, why) ? -1 : way.fd;
     assert_true(fd >= 0);
     return fd;
@@ -136,10 +139,10 @@ static void without_descriptors_it_does_not_spin(void **state)
     serve_begin(&s);
     bool first = answers(host[0], 2000), last = answers(host[SEATS - 1], 2000);
     bool none = answers(host[SEATS], 200);
-    long ms = spent(&s, 850);            /* it has just tried again, a second later */
+    long ms = spent(&s, 850); /* it has just tried again, a second later */
     close(host[0]);
     struct pollfd p = { host[SEATS], POLLIN, 0 };
-    bool then = poll(&p, 1, 500) == 1;   /* its reset was sent before */
+    bool then = poll(&p, 1, 500) == 1; /* its reset was sent before */
     setrlimit(RLIMIT_NOFILE, &all);
     for (int n = 1; n < HOSTS; n++) {
         close(host[n]);
@@ -169,7 +172,7 @@ static void a_listener_that_is_none_does_not_spin(void **state)
 static size_t frame(uint8_t *to, uint8_t type, bool reliable, uint8_t seq, const void *p, size_t n)
 {
     uint8_t *at = to, plain[16] = { (uint8_t)(seq | reliable << 7), (uint8_t)(type | n << 4) };
-    plain[3] = (uint8_t)~(plain[0] + plain[1]);
+    plain[3] = (uint8_t) ~(plain[0] + plain[1]);
     memcpy(plain + 4, p, n);
     *at++ = 0xc0;
     for (size_t k = 0; k < 4 + n; k++) {
@@ -219,7 +222,7 @@ static void an_h5_host_that_never_acknowledges_is_left(void **state)
     serve_begin(&s);
     int host = host_of_h5(&s);
     struct pollfd p = { host, 0, 0 };
-    for (int n = 0; n < 90 && !p.revents; n++) {           /* 20 times 250 ms, and some */
+    for (int n = 0; n < 90 && !p.revents; n++) { /* 20 times 250 ms, and some */
         pause_ms(100);
         (void)!recv(host, junk, sizeof junk, MSG_DONTWAIT);
         poll(&p, 1, 0);
@@ -252,7 +255,7 @@ static void a_host_that_hangs_up_while_its_packet_is_pending(void **state)
 static void an_h5_port_by_reading_and_writing_alone(void **state)
 {
     struct served s;
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_MESSAGE_MAX];
     const uint8_t *packet;
     int error, sent = -EBUSY, n = 0;
     (void)state;
@@ -310,10 +313,10 @@ static void *crowd(void *arg)
 {
     const struct served *s = arg;
     while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
-        char why[WOAD_PORT_WHY];
-        struct way way;
+        char why[WOAD_PORT_MESSAGE_MAX];
+        struct hci_transport way;
         if (open_spec(s->spec, &way, why) == 0) {
-            way_close(&way);
+            transport_close(&way);
         }
     }
     return NULL;

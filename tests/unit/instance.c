@@ -4,14 +4,33 @@
 #include <woad/hci.h>
 #include <woad/woad.h>
 
-static const struct woad_feature *const all[] = { &woad_advertiser, &woad_scanner, &woad_central,
-                                                  &woad_reconnection,
-    &woad_gatt_server, &woad_long_values, &woad_read_multiple, &woad_signed_writes,
-    &woad_pipelining, &woad_type_index, &woad_gatt_client, &woad_gatt_client_features,
-    &woad_accept_list, &woad_link, &woad_security_manager, &woad_keypresses,
-    &woad_out_of_band, &woad_resolving_list,
-    &woad_controller_crypto, &woad_watch, &woad_setup, &woad_quirks, &woad_extended, &woad_channels,
-    &woad_enhanced_channels, &woad_eatt, NULL };
+static const struct woad_feature *const all[] = { &woad_feature_advertiser,
+                                                  &woad_feature_scanner,
+                                                  &woad_feature_central,
+                                                  &woad_feature_reconnection,
+                                                  &woad_feature_gatt_server,
+                                                  &woad_feature_long_values,
+                                                  &woad_feature_read_multiple,
+                                                  &woad_feature_signed_writes,
+                                                  &woad_feature_pipelining,
+                                                  &woad_feature_type_index,
+                                                  &woad_feature_gatt_client,
+                                                  &woad_feature_client_features,
+                                                  &woad_feature_accept_list,
+                                                  &woad_feature_link_control,
+                                                  &woad_feature_security_manager,
+                                                  &woad_feature_keypresses,
+                                                  &woad_feature_out_of_band,
+                                                  &woad_feature_resolving_list,
+                                                  &woad_feature_controller_crypto,
+                                                  &woad_feature_watchdog,
+                                                  &woad_feature_vendor_init,
+                                                  &woad_feature_quirks,
+                                                  &woad_feature_extended_advertising,
+                                                  &woad_feature_l2cap_channels,
+                                                  &woad_feature_enhanced_channels,
+                                                  &woad_feature_eatt,
+                                                  NULL };
 static const struct woad_feature *const none[] = { NULL };
 
 static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
@@ -23,9 +42,16 @@ static void ignore(void *ctx, struct woad *h, const struct woad_event *ev)
 
 static struct woad_config config(void)
 {
-    return (struct woad_config){ .features = all, .event = ignore, .conns = 2, .attr_tables = 1,
-        .subscriptions = 2, .procedures = 2, .mtu = 64, .tx_queue = 128, .request_queue = 128,
-        .prepare_queue = 64 };
+    return (struct woad_config){ .features = all,
+                                 .event = ignore,
+                                 .conns = 2,
+                                 .attr_tables = 1,
+                                 .subscriptions = 2,
+                                 .procedures = 2,
+                                 .mtu = 64,
+                                 .tx_queue = 128,
+                                 .request_queue = 128,
+                                 .prepare_queue = 64 };
 }
 
 static void configs_that_are_refused(void **state)
@@ -80,15 +106,28 @@ static void exactly_its_memory(void **state)
 #define HOLDS(conns_, mtu_, tx, request, prepare, tables, subs, procs, pipe, index, list, bonds_, \
               chans, psms_, mps_, eatt, sets, pair) \
     do { \
-        struct woad_config c = { .features = all, .event = ignore, .conns = conns_, .mtu = mtu_, \
-            .tx_queue = tx, .request_queue = request, .prepare_queue = prepare, \
-            .attr_tables = tables, .subscriptions = subs, .procedures = procs, \
-            .pipeline_queue = pipe, .attr_index = index, \
-            .accept_list = list, .bonds = bonds_, .channels = chans, .psms = psms_, .mps = mps_, \
-            .att_bearers = eatt, .adv_sets = sets, .pairings = pair }; \
-        static uint8_t mem[WOAD_MEM(conns_, mtu_, tx, request, prepare, tables, subs, procs, \
-                                    pipe, index, list, bonds_, chans, psms_, mps_, eatt, sets, \
-                                    pair)]; \
+        struct woad_config c = { .features = all, \
+                                 .event = ignore, \
+                                 .conns = conns_, \
+                                 .mtu = mtu_, \
+                                 .tx_queue = tx, \
+                                 .request_queue = request, \
+                                 .prepare_queue = prepare, \
+                                 .attr_tables = tables, \
+                                 .subscriptions = subs, \
+                                 .procedures = procs, \
+                                 .pipeline_queue = pipe, \
+                                 .attr_index = index, \
+                                 .accept_list = list, \
+                                 .bonds = bonds_, \
+                                 .l2cap_channels = chans, \
+                                 .psms = psms_, \
+                                 .mps = mps_, \
+                                 .att_bearers = eatt, \
+                                 .adv_sets = sets, \
+                                 .pairings = pair }; \
+        static uint8_t mem[WOAD_MEM(conns_, mtu_, tx, request, prepare, tables, subs, procs, pipe, \
+                                    index, list, bonds_, chans, psms_, mps_, eatt, sets, pair)]; \
         assert_int_equal(woad_size(&c), sizeof mem); \
     } while (0)
 
@@ -119,7 +158,7 @@ static void api_bad_handle_all(void **state)
     static const uint16_t list[] = { 1, 2 };
     static const uint8_t channels[5] = { 0xff };
     assert_int_equal(woad_accept_list_set(h, &addr, 1), WOAD_ENODEV);
-    assert_int_equal(woad_set_channels(h, channels), WOAD_ENODEV);
+    assert_int_equal(woad_set_channel_map(h, channels), WOAD_ENODEV);
     assert_int_equal(woad_gatt_add(h, NULL, 0, NULL), WOAD_ENODEV);
     assert_int_equal(woad_adv_start(h, &adv), WOAD_ENODEV);
     assert_int_equal(woad_adv_set_data(h, NULL, 0), WOAD_ENODEV);
@@ -197,10 +236,10 @@ static void databases_that_are_refused(void **state)
                                              WOAD_CCCD };
     static const struct woad_attr no_service[] = { WOAD_CHARACTERISTIC(&u, 2, 1) };
     static const struct woad_attr no_value[] = { WOAD_PRIMARY(&u),
-        { &u, NULL, 0, WOAD_ATTR_CHARACTERISTIC, 2, 1 } };
+                                                 { &u, NULL, 0, WOAD_ATTR_CHARACTERISTIC, 2, 1 } };
     static const struct woad_attr lone_cccd[] = { WOAD_PRIMARY(&u), WOAD_CCCD };
     static const struct woad_attr lone_value[] = { WOAD_PRIMARY(&u),
-        { &u, NULL, 0, WOAD_ATTR_VALUE, 0, 1 } };
+                                                   { &u, NULL, 0, WOAD_ATTR_VALUE, 0, 1 } };
     static const struct woad_attr no_type[] = { WOAD_PRIMARY(NULL) };
     struct woad_config c = config();
     void *mem = malloc(woad_size(&c));
@@ -222,20 +261,17 @@ static void databases_that_are_refused(void **state)
     assert_int_equal(woad_gatt_clear(h), 0);
     assert_int_equal(woad_gatt_add(h, good, 4, &first), 0);
     assert_int_equal(first, 14);
-    assert_int_equal(woad_gatt_set_name(h, (const uint8_t *)"01234567890123456789012345678901",
-                                        32), WOAD_EINVAL);
+    assert_int_equal(woad_gatt_set_name(h, (const uint8_t *)"01234567890123456789012345678901", 32),
+                     WOAD_EINVAL);
     free(mem);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(configs_that_are_refused),
-        cmocka_unit_test(exactly_its_memory),
-        cmocka_unit_test(size_at_compile_time),
-        cmocka_unit_test(api_bad_handle_all),
-        cmocka_unit_test(features_that_are_not_there),
-        cmocka_unit_test(databases_that_are_refused),
+        cmocka_unit_test(configs_that_are_refused),    cmocka_unit_test(exactly_its_memory),
+        cmocka_unit_test(size_at_compile_time),        cmocka_unit_test(api_bad_handle_all),
+        cmocka_unit_test(features_that_are_not_there), cmocka_unit_test(databases_that_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

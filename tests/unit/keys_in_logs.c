@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum { HEAD = 24, ACL = 5, PDU = 21, KEY_AT = 5, KEY = 16 };
-static const uint8_t key[KEY] = { 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab,
-                                  0xac, 0xad, 0xae, 0xaf, 0xb0 };
+static const uint8_t key[KEY] = { 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8,
+                                  0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0xb0 };
 
 /* SMP Encryption Information and its like: length u16, channel u16, code u8, key 16. */
 static void make_pdu(uint8_t pdu[PDU], uint8_t channel, uint8_t code)
@@ -140,7 +140,10 @@ static void keys_that_are_wanted_are_logged(void **state)
 /* Commands and an event with a key, and where it is. */
 static void keys_in_commands_and_events(void **state)
 {
-    static const struct { uint8_t head[4]; size_t at, len; } rows[] = {
+    static const struct {
+        uint8_t head[4];
+        size_t at, len;
+    } rows[] = {
         { { 1, 0x17, 0x20, 32 }, 4, 32 },  { { 1, 0x19, 0x20, 28 }, 16, 16 },
         { { 1, 0x1a, 0x20, 18 }, 6, 16 },  { { 1, 0x27, 0x20, 39 }, 11, 32 },
         { { 1, 0x68, 0x20, 31 }, 19, 16 }, { { 1, 0x69, 0x20, 36 }, 24, 16 },

@@ -2,7 +2,8 @@
  * has the host act on what is due.  What came in time is in time. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_scanner, &woad_gatt_client, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_scanner,
+                                                       &woad_feature_gatt_client, NULL };
 enum { STOPPED_MS = 3600000 };
 
 /* A command's answer lay there for an hour; and one that is not there ends the controller. */
@@ -12,7 +13,7 @@ static void answer_in_time_is_in_time(void **state)
     (void)state;
     for (int there = 1; there >= 0; there--) {
         solo_boot(solo_config(features));
-        solo.withheld = 0x200b;          /* LE Set Scan Parameters */
+        solo.withheld = 0x200b; /* LE Set Scan Parameters */
         assert_int_equal(woad_scan_start(solo.h, &scan), 0);
         solo_pump();
         assert_int_equal(solo_commands(0x200b), 1);
@@ -25,7 +26,7 @@ static void answer_in_time_is_in_time(void **state)
         woad_poll(solo.h, solo.now_ms);
         solo_pump();
         assert_int_equal(solo_count(WOAD_EV_DOWN), !there);
-        assert_int_equal(solo_commands(0x200c), there);    /* it goes on: LE Set Scan Enable */
+        assert_int_equal(solo_commands(0x200c), there); /* it goes on: LE Set Scan Enable */
         solo_end();
     }
 }

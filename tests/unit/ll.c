@@ -23,9 +23,10 @@ static void subevent_samples(void **state)
 {
     static const uint8_t all[5] = { 0xff, 0xff, 0xff, 0xff, 0x1f };
     static const uint8_t nine[5] = { 0x00, 0x06, 0xe0, 0x00, 0x1e };
-    static const uint8_t samples[7][5] = { { 0, 25, 1, 16, 36 }, { 1, 20, 36, 12, 34 },
-        { 2, 6, 18, 32, 21 }, { 3, 21, 4, 22, 8 }, { 6, 23, 35, 21, 36 }, { 7, 9, 22, 36, 33 },
-        { 8, 34, 9, 33, 10 } };
+    static const uint8_t samples[7][5] = { { 0, 25, 1, 16, 36 },  { 1, 20, 36, 12, 34 },
+                                           { 2, 6, 18, 32, 21 },  { 3, 21, 4, 22, 8 },
+                                           { 6, 23, 35, 21, 36 }, { 7, 9, 22, 36, 33 },
+                                           { 8, 34, 9, 33, 10 } };
     (void)state;
     for (size_t k = 0; k < 7; k++) {
         struct iso s = { .aa = ADV_AA, .event = samples[k][0] };
@@ -39,12 +40,12 @@ static void subevent_samples(void **state)
 /* Part C, 1: the session key, and the first packet each way. */
 static void encryption_samples(void **state)
 {
-    static const uint8_t ltk[16] = { 0x4c, 0x68, 0x38, 0x41, 0x39, 0xf5, 0x74, 0xd8, 0x36, 0xbc,
-                                     0xf3, 0x4e, 0x9d, 0xfb, 0x01, 0xbf };
-    static const uint8_t skd[16] = { 0x02, 0x13, 0x24, 0x35, 0x46, 0x57, 0x68, 0x79, 0xac, 0xbd,
-                                     0xce, 0xdf, 0xe0, 0xf1, 0x02, 0x13 };
-    static const uint8_t key[16] = { 0x99, 0xad, 0x1b, 0x52, 0x26, 0xa3, 0x7e, 0x3e, 0x05, 0x8e,
-                                     0x3b, 0x8e, 0x27, 0xc2, 0xc6, 0x66 };
+    static const uint8_t ltk[16] = { 0x4c, 0x68, 0x38, 0x41, 0x39, 0xf5, 0x74, 0xd8,
+                                     0x36, 0xbc, 0xf3, 0x4e, 0x9d, 0xfb, 0x01, 0xbf };
+    static const uint8_t skd[16] = { 0x02, 0x13, 0x24, 0x35, 0x46, 0x57, 0x68, 0x79,
+                                     0xac, 0xbd, 0xce, 0xdf, 0xe0, 0xf1, 0x02, 0x13 };
+    static const uint8_t key[16] = { 0x99, 0xad, 0x1b, 0x52, 0x26, 0xa3, 0x7e, 0x3e,
+                                     0x05, 0x8e, 0x3b, 0x8e, 0x27, 0xc2, 0xc6, 0x66 };
     static const uint8_t iv[8] = { 0x24, 0xab, 0xdc, 0xba, 0xbe, 0xba, 0xaf, 0xde };
     ctl c = { .cfg = { .crypto = &woad_mbedtls } };
     struct link central = { .central = true }, peripheral = { .central = false };
@@ -68,7 +69,7 @@ static void encryption_samples(void **state)
         assert_false(crypt_open(&c, &central, 0x07, spoilt, 5));
     }
     assert_false(crypt_open(&c, &central, 0x06, memcpy((uint8_t[5]){ 0 }, packet, 5), 5));
-    assert_true(crypt_open(&c, &central, 0x1f, packet, 5));        /* SN, NESN, MD may differ */
+    assert_true(crypt_open(&c, &central, 0x1f, packet, 5)); /* SN, NESN, MD may differ */
 }
 
 /* Every length, both ways, with every counter: what is sealed opens, and nothing else does. */
@@ -109,10 +110,8 @@ static void airtimes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csa2_samples),
-        cmocka_unit_test(subevent_samples),
-        cmocka_unit_test(encryption_samples),
-        cmocka_unit_test(encryption_lengths),
+        cmocka_unit_test(csa2_samples),       cmocka_unit_test(subevent_samples),
+        cmocka_unit_test(encryption_samples), cmocka_unit_test(encryption_lengths),
         cmocka_unit_test(airtimes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,7 +84,7 @@ static void programs_share_a_log(void **state)
         for (int p = 0; p < PROGRAMS; p++) {
             if (fork() == 0) {
                 close(start[1]);
-                (void)!read(start[0], &octet, 1);          /* its end */
+                (void)!read(start[0], &octet, 1); /* its end */
                 log_some("log", EACH);
                 _exit(0);
             }
@@ -200,11 +200,11 @@ static void a_pipe_that_nobody_reads(void **state)
 static void a_port_goes_on_without_its_log(void **state)
 {
     struct rlimit all;
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_MESSAGE_MAX];
     const uint8_t *packet;
     bool listens;
     char name[LISTEN_NAME];
-    struct way way;
+    struct hci_transport way;
     int error;
     (void)state;
     assert_int_equal(listen_spec("unix:s", &way, &listens, name, why), 0);
@@ -240,9 +240,15 @@ static void a_port_goes_on_without_its_log(void **state)
 /* --- the hub's -------------------------------------------------------------------------------- */
 
 static char warned[300];
-static void warn(const char *line) { snprintf(warned, sizeof warned, "%s", line); }
+static void warn(const char *line)
+{
+    snprintf(warned, sizeof warned, "%s", line);
+}
 
-struct served { struct hub_options o; int stop, result; };
+struct served {
+    struct hub_options o;
+    int stop, result;
+};
 
 static void *serve(void *arg)
 {
@@ -254,16 +260,20 @@ static void *serve(void *arg)
 /* A host comes, resets and goes.  Returns what the hub does. */
 static int an_hour(const char *pcap, const char *logs)
 {
-    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
+    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
     uint8_t buf[64];
-    struct way way, host;
+    struct hci_transport way, host;
     pthread_t thread;
     bool listens;
     int wake[2];
     assert_int_equal(listen_spec("unix:s", &way, &listens, name, why), 0);
     assert_int_equal(pipe(wake), 0);
-    struct served s = { .o = { .listen = &way, .listens = 1, .pcap = pcap, .btsnoop = logs,
-                               .warn = warn, .wake = wake[0] } };
+    struct served s = { .o = { .listen = &way,
+                               .listens = 1,
+                               .pcap = pcap,
+                               .btsnoop = logs,
+                               .warn = warn,
+                               .wake = wake[0] } };
     warned[0] = '\0';
     assert_int_equal(pthread_create(&thread, NULL, serve, &s), 0);
     assert_int_equal(open_spec("unix:s", &host, why), 0);
@@ -274,7 +284,7 @@ static int an_hour(const char *pcap, const char *logs)
     assert_int_equal(write(wake[1], "", 1), 1);
     pthread_join(thread, NULL);
     assert_true(answered || s.result < 0);
-    way_close(&host);
+    transport_close(&host);
     listen_close(&way);
     close(wake[0]);
     close(wake[1]);
@@ -326,10 +336,13 @@ static void logs_that_can_not_be_written_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_log_goes_on), CASE(programs_share_a_log), CASE(what_is_no_log_stays),
+        CASE(a_log_goes_on),
+        CASE(programs_share_a_log),
+        CASE(what_is_no_log_stays),
         CASE(keys_are_their_users_alone),
         CASE(keys_are_hidden_in_what_is_there),
-        CASE(a_record_that_does_not_fit_is_told_and_taken_back), CASE(a_pipe_that_nobody_reads),
+        CASE(a_record_that_does_not_fit_is_told_and_taken_back),
+        CASE(a_pipe_that_nobody_reads),
         CASE(a_port_goes_on_without_its_log),
         CASE(a_capture_replaces_a_capture_and_nothing_else),
         CASE(a_capture_that_can_not_be_written_is_told),

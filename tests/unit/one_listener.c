@@ -28,8 +28,8 @@ static void dead_socket(void)
 /* Waits for the end of `start`, listens, says how that went, and ends at the end of `stop`. */
 static void program(int start, int said, int stop)
 {
-    char why[WOAD_PORT_WHY], name[LISTEN_NAME], octet;
-    struct way way;
+    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME], octet;
+    struct hci_transport way;
     bool listens;
     (void)!read(start, &octet, 1);
     octet = listen_spec("unix:s", &way, &listens, name, why) == 0;
@@ -43,8 +43,8 @@ static void one_of_several_serves(void **state)
     (void)state;
     for (int round = 0; round < ROUNDS; round++) {
         int start[2], said[2], stop[2], serving = 0;
-        char why[WOAD_PORT_WHY], octet;
-        struct way host;
+        char why[WOAD_PORT_MESSAGE_MAX], octet;
+        struct hci_transport host;
         assert_true(pipe(start) == 0 && pipe(said) == 0 && pipe(stop) == 0);
         dead_socket();
         for (int p = 0; p < PROGRAMS; p++) {
@@ -61,7 +61,7 @@ static void one_of_several_serves(void **state)
         }
         assert_int_equal(serving, 1);
         assert_int_equal(open_spec("unix:s", &host, why), 0);
-        way_close(&host);
+        transport_close(&host);
         close(stop[1]);
         for (int p = 0; p < PROGRAMS; p++) {
             assert_true(wait(NULL) > 0);
@@ -77,8 +77,8 @@ static void one_of_several_serves(void **state)
  * that can't be read. */
 static void a_folder_that_can_not_be_locked(void **state)
 {
-    char why[WOAD_PORT_WHY], name[LISTEN_NAME];
-    struct way way;
+    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
+    struct hci_transport way;
     bool listens;
     (void)state;
     int fd = open(".", O_RDONLY | O_DIRECTORY);
@@ -96,7 +96,8 @@ static void a_folder_that_can_not_be_locked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(one_of_several_serves), CASE(a_folder_that_can_not_be_locked),
+        CASE(one_of_several_serves),
+        CASE(a_folder_that_can_not_be_locked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

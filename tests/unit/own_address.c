@@ -4,8 +4,8 @@
 
 #include "src/core/conn.h"
 
-static const struct woad_feature *const features[] = { &woad_advertiser,
-    &woad_security_peripheral, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_advertiser,
+                                                       &woad_feature_security_peripheral, NULL };
 static const struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
 static const uint8_t irk[16] = { 1, 2, 3 }, fixed[6] = { 1, 2, 3, 4, 5, 0xc6 };
 
@@ -121,8 +121,10 @@ static void zeros_are_no_irk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(renewed_meanwhile), cmocka_unit_test(renewed_while_pausing),
-        cmocka_unit_test(other_type_meanwhile), cmocka_unit_test(zeros_are_no_irk),
+        cmocka_unit_test(renewed_meanwhile),
+        cmocka_unit_test(renewed_while_pausing),
+        cmocka_unit_test(other_type_meanwhile),
+        cmocka_unit_test(zeros_are_no_irk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,10 +2,14 @@
  * security ends.  Vol 3, Part H, 2.3.6, 3.4 */
 #include "solo.h"
 
-static const struct woad_feature *const peripheral[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_security_peripheral, &woad_out_of_band, NULL };
-static const struct woad_feature *const manager[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_security_manager, &woad_out_of_band, NULL };
+static const struct woad_feature *const peripheral[] = { &woad_feature_gatt_server,
+                                                         &woad_feature_gatt_client,
+                                                         &woad_feature_security_peripheral,
+                                                         &woad_feature_out_of_band, NULL };
+static const struct woad_feature *const manager[] = { &woad_feature_gatt_server,
+                                                      &woad_feature_gatt_client,
+                                                      &woad_feature_security_manager,
+                                                      &woad_feature_out_of_band, NULL };
 static const struct woad_security_policy plain = { .io = WOAD_IO_NONE, .bond = true };
 
 enum { ENABLE_ENCRYPTION = 0x2019, LTK_REPLY = 0x201a, LTK_NEGATIVE_REPLY = 0x201b };
@@ -17,7 +21,7 @@ static void boot(const struct woad_feature *const *features, uint8_t pairings)
     struct woad_config c = solo_config(features);
     c.pairings = pairings;
     solo_boot(c);
-    assert_int_equal(woad_set_security(solo.h, &plain), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, &plain), 0);
 }
 
 static void ltk_request(void)
@@ -96,7 +100,7 @@ static void pairing_request_refused(void **state)
         solo_connected(SOLO_HANDLE, false, 9);
         assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
         solo_pump();
-        assert_int_equal(woad_set_security(solo.h, &no), 0);
+        assert_int_equal(woad_set_security_policy(solo.h, &no), 0);
         if (malformed) {
             SOLO_SMP(1, 3, 0, 9, 16, 1);
         } else {
@@ -142,7 +146,7 @@ static void legacy_until_encryption(bool bonds)
     struct woad_security_policy p = { .io = WOAD_IO_NONE, .bond = bonds, .allow_legacy = true };
     static const uint8_t random[17] = { 4 };
     boot(peripheral, 0);
-    assert_int_equal(woad_set_security(solo.h, &p), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, &p), 0);
     solo_connected(SOLO_HANDLE, false, 9);
     const uint8_t preq[7] = { 1, 3, 0, bonds, 16, 0, 0 };
     solo_l2cap(SOLO_HANDLE, SMP, preq, sizeof preq);
@@ -150,12 +154,12 @@ static void legacy_until_encryption(bool bonds)
     /* AES is the identity: the confirm value is the random number, the PDUs and the addresses. */
     uint8_t c1[17] = { 3 };
     const uint8_t *pres = solo.frame[solo.frames - 1].octet;
-    for (int n = 0; n < 7; n++) {        /* the least significant octet first, as on the air */
+    for (int n = 0; n < 7; n++) { /* the least significant octet first, as on the air */
         c1[3 + n] ^= preq[n];
         c1[10 + n] ^= pres[n];
     }
     for (int n = 0; n < 6; n++) {
-        c1[1 + n] ^= 0xa1;               /* the responder's address, then the initiator's */
+        c1[1 + n] ^= 0xa1; /* the responder's address, then the initiator's */
         c1[7 + n] ^= 9;
     }
     solo_l2cap(SOLO_HANDLE, SMP, c1, sizeof c1);
@@ -175,12 +179,12 @@ static void spoilt_encryption_keeps_nobody_waiting(void **state)
     SOLO_SMP(FAILED, 8);
     solo_pump();
     assert_told(1, WOAD_SECURITY_PEER | 8);
-    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);  /* and not EALREADY for ever */
+    assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0); /* and not EALREADY for ever */
     solo_pump();
     encryption_change(0, 1);
     assert_told(1, WOAD_SECURITY_PEER | 8);
     struct woad_security now;
-    assert_int_equal(woad_security(solo.h, solo.conn[0], &now), 0);
+    assert_int_equal(woad_conn_security(solo.h, solo.conn[0], &now), 0);
     assert_false(now.encrypted);
     for (int n = 0; n < 31; n++) {
         solo_tick(1000);
@@ -242,13 +246,13 @@ static void enough_is_told_at_once(void **state)
         struct woad_security_policy p = plain;
         boot(peripheral, 0);
         p.mitm = mitm;
-        assert_int_equal(woad_set_security(solo.h, &p), 0);
+        assert_int_equal(woad_set_security_policy(solo.h, &p), 0);
         solo_bond(9, WOAD_BOND_SECURE);
         solo_connected(SOLO_HANDLE, false, 9);
         solo_encrypt(SOLO_HANDLE);
         assert_told(1, 0);
         assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
-        assert_told(1, 0);               /* not from inside the call */
+        assert_told(1, 0); /* not from inside the call */
         solo_pump();
         assert_int_equal(solo_count(WOAD_EV_SECURITY), mitm ? 1 : 2);
         assert_int_equal(solo_frames(SMP, SECURITY_REQUEST), mitm);
@@ -351,13 +355,13 @@ static void application_pairs(void **state)
     (void)state;
     boot(manager, 0);
     p.app_pairs = true;
-    assert_int_equal(woad_set_security(solo.h, &p), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, &p), 0);
     solo.on_event = pairs_inside;
     solo_connected(SOLO_HANDLE, true, 9);
     SOLO_SMP(SECURITY_REQUEST, 9);
     solo_pump();
     assert_int_equal(questions, 1);
-    assert_int_equal(solo.frames, 0);    /* nothing is said */
+    assert_int_equal(solo.frames, 0); /* nothing is said */
     SOLO_SMP(SECURITY_REQUEST, 9);
     assert_int_equal(woad_pair_refuse(solo.h, solo.conn[0]), 0);
     solo_pump();
@@ -369,7 +373,7 @@ static void application_pairs(void **state)
     assert_int_equal(woad_pair_refuse(solo.h, solo.conn[0]), WOAD_EALREADY);
     solo_disconnected(SOLO_HANDLE, 0x13);
     assert_told(1, WOAD_ENOTCONN);
-    solo_bond(9, 0);                     /* a bond's key takes no question */
+    solo_bond(9, 0); /* a bond's key takes no question */
     solo_connected(SOLO_HANDLE, true, 9);
     SOLO_SMP(SECURITY_REQUEST, 9);
     solo_pump();
@@ -391,7 +395,7 @@ static void central_waits_before_it_begins(void **state)
     assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
     solo_pump();
     for (uint32_t next = solo_tick(0); next && passed < 64000 && next <= 64000;) {
-        passed += next;                  /* nobody calls before that */
+        passed += next; /* nobody calls before that */
         next = solo_tick(next);
     }
     assert_int_equal(passed, 64000);
@@ -412,7 +416,7 @@ static void refreshed_before_the_end(void **state)
     for (int late = 0; late < 2; late++) {
         legacy_until_encryption(true);
         solo.no_completed = true;
-        SOLO_ATT(0x0a, 3, 0);            /* its answer is in the controller */
+        SOLO_ATT(0x0a, 3, 0); /* its answer is in the controller */
         solo_pump();
         encryption_change(0, 1);
         SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -431,7 +435,7 @@ static void refreshed_before_the_end(void **state)
         assert_told(1, 0);
         assert_int_equal(solo_count(WOAD_EV_BOND), 1);
         struct woad_security now;
-        assert_int_equal(woad_security(solo.h, solo.conn[0], &now), 0);
+        assert_int_equal(woad_conn_security(solo.h, solo.conn[0], &now), 0);
         assert_true(now.encrypted && now.bonded);
         solo_end();
     }
@@ -460,7 +464,7 @@ static void bond_removed_in_the_pairings_event(void **state)
     assert_int_equal(solo_count(WOAD_EV_BOND), 0);
     assert_int_equal(woad_bond_at(solo.h, 0, &b), WOAD_ENOENT);
     struct woad_security now;
-    assert_int_equal(woad_security(solo.h, solo.conn[0], &now), 0);
+    assert_int_equal(woad_conn_security(solo.h, solo.conn[0], &now), 0);
     assert_true(now.encrypted && !now.bonded);
     solo_end();
 }
@@ -468,8 +472,12 @@ static void bond_removed_in_the_pairings_event(void **state)
 static void gives_the_bond(const struct woad_event *ev)
 {
     static const struct woad_cccd subscribed = { 13, 1 };
-    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1,
-                           .own_ltk = { 7 }, .cccd = &subscribed, .cccds = 1 };
+    struct woad_bond b = { .key_size = 16,
+                           .flags = WOAD_BOND_SECURE,
+                           .has_own_ltk = 1,
+                           .own_ltk = { 7 },
+                           .cccd = &subscribed,
+                           .cccds = 1 };
     if (ev->type == WOAD_EV_BOND_WANTED) {
         b.peer = ev->u.bond_wanted.peer;
         assert_int_equal(woad_bond_add(solo.h, &b), 0);
@@ -481,8 +489,10 @@ static void gives_the_bond(const struct woad_event *ev)
 static void bond_gives_way_while_it_serves(void **state)
 {
     static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
-    static const struct woad_attr served[] = { WOAD_PRIMARY(&u_service),
-        WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, WOAD_PERM_READ) };
+    static const struct woad_attr served[] = {
+        WOAD_PRIMARY(&u_service),
+        WOAD_CHARACTERISTIC_CCCD(&u_value, WOAD_PROP_READ | WOAD_PROP_NOTIFY, WOAD_PERM_READ)
+    };
     struct woad_config c = solo_config(peripheral);
     (void)state;
     c.bonds = 1;
@@ -510,13 +520,17 @@ static void bond_gives_way_while_it_serves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(central_pairs_too_soon), cmocka_unit_test(security_request_waits),
-        cmocka_unit_test(pairing_request_refused), cmocka_unit_test(waits_for_the_bonds_key),
+        cmocka_unit_test(central_pairs_too_soon),
+        cmocka_unit_test(security_request_waits),
+        cmocka_unit_test(pairing_request_refused),
+        cmocka_unit_test(waits_for_the_bonds_key),
         cmocka_unit_test(spoilt_encryption_keeps_nobody_waiting),
         cmocka_unit_test(bonds_key_serves_after_the_timeout),
         cmocka_unit_test(central_encrypts_after_the_timeout),
-        cmocka_unit_test(enough_is_told_at_once), cmocka_unit_test(closing_keeps_no_pairing),
-        cmocka_unit_test(one_pairing_at_a_time), cmocka_unit_test(wait_ends_for_good),
+        cmocka_unit_test(enough_is_told_at_once),
+        cmocka_unit_test(closing_keeps_no_pairing),
+        cmocka_unit_test(one_pairing_at_a_time),
+        cmocka_unit_test(wait_ends_for_good),
         cmocka_unit_test(application_pairs),
         cmocka_unit_test(central_waits_before_it_begins),
         cmocka_unit_test(refreshed_before_the_end),

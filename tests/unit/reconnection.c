@@ -2,11 +2,22 @@
  * WOAD_EV_CONNECT_FAILED; however often the peer does not answer, and wherever it hides. */
 #include "solo.h"
 
-enum { CREATE = 0x200d, CANCEL = 0x200e, SCAN_PARAMS = 0x200b, SCAN_ENABLE = 0x200c,
-       DISCONNECT = 0x0406, NOT_ESTABLISHED = 0x3e };
+enum {
+    CREATE = 0x200d,
+    CANCEL = 0x200e,
+    SCAN_PARAMS = 0x200b,
+    SCAN_ENABLE = 0x200c,
+    DISCONNECT = 0x0406,
+    NOT_ESTABLISHED = 0x3e
+};
 
-static const struct woad_feature *const features[] = { &woad_scanner, &woad_accept_list,
-    &woad_central, &woad_gatt_client, &woad_security_manager, &woad_reconnection, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_scanner,
+                                                       &woad_feature_accept_list,
+                                                       &woad_feature_central,
+                                                       &woad_feature_gatt_client,
+                                                       &woad_feature_security_manager,
+                                                       &woad_feature_reconnection,
+                                                       NULL };
 static const struct woad_addr peer = { 0, { 9, 9, 9, 9, 9, 9 } };
 static struct woad_connect_params params = { 16, 16, 24, 24, 0, 100, 0 };
 
@@ -47,7 +58,7 @@ static void made_again(void **state)
         assert_int_equal(solo.events, 0);
     }
     solo_connected(SOLO_HANDLE, true, 9);
-    SOLO_ATT(0x1b, 3, 0, 7);             /* it is heard */
+    SOLO_ATT(0x1b, 3, 0, 7); /* it is heard */
     ends_once(WOAD_EV_CONNECT);
     assert_int_equal(solo.event[0].type, WOAD_EV_CONNECT);
     assert_int_equal(solo_count(WOAD_EV_NOTIFIED), 1);
@@ -152,8 +163,9 @@ static void a_peripheral_is_told_at_once(void **state)
  * octets of the padded prand, which the address has as its upper half. */
 static void hidden(void)
 {
-    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1,
-                           .has_peer_ltk = 1, .has_irk = 1 };
+    struct woad_bond b = {
+        .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1, .has_peer_ltk = 1, .has_irk = 1
+    };
     b.peer = peer;
     memset(b.irk, 5, 16);
     assert_int_equal(woad_bond_add(solo.h, &b), 0);
@@ -201,7 +213,7 @@ static void found_by_a_scan(void **state)
         assert_false(woad_scan_running(solo.h));
         assert_int_equal(woad_scan_start(solo.h, &scan), WOAD_EBUSY);
         assert_int_equal(woad_scan_stop(solo.h), 0);
-        advertises(3, 7);                /* not connectable */
+        advertises(3, 7); /* not connectable */
         assert_int_equal(solo_commands(CREATE), 0);
         advertises(0, 7);
         scanning(false);
@@ -210,7 +222,7 @@ static void found_by_a_scan(void **state)
         static const uint8_t to[] = { 0, 1, 7, 1, 0x40, 7, 1, 0x40 };
         assert_memory_equal(c->params + 4, to, sizeof to);
         assert_int_equal(solo_count(WOAD_EV_REPORT), 0);
-        solo_tick(4000);                 /* it hides anew before it is connected to */
+        solo_tick(4000); /* it hides anew before it is connected to */
         assert_int_equal(solo_commands(CANCEL), 1);
         SOLO_RX(4, 0x3e, 19, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
         solo_pump();
@@ -240,7 +252,7 @@ static void given_up_while_it_scans(void **state)
             assert_int_equal(woad_connect_cancel(solo.h), 0);
         } else if (how == 1) {
             solo_tick(1000);
-        } else if (how == 2) {           /* the controller refuses to scan */
+        } else if (how == 2) { /* the controller refuses to scan */
             SOLO_RX(4, 0x0e, 4, 1, 0x0c, 0x20, 0x0c);
         } else {
             woad_fail(solo.h, WOAD_EIO);

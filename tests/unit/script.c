@@ -24,7 +24,10 @@ static int load_octets(const char *text, size_t len)
     return err;
 }
 
-static int load(const char *text) { return load_octets(text, strlen(text)); }
+static int load(const char *text)
+{
+    return load_octets(text, strlen(text));
+}
 
 static void good_lines(void **state)
 {
@@ -32,7 +35,8 @@ static void good_lines(void **state)
     assert_int_equal(load("# a flat\n\nnoise -98\nwall 0 0 5.5 0 12 # brick\nwall 1 1 1 2 3\n"
                           "interferer 37-39,0 3 2 10\nat 1.5 interferer 5 0 0 -5 2000 500\n"
                           "place 2 7 8.25 -4\ndrift 2 -20\nat 3 link 1 * 30 100\n"
-                          "link * 2 0 0 7\nat 2 hang 1\nat 2 say 1 04 10 1 42\n"), 0);
+                          "link * 2 0 0 7\nat 2 hang 1\nat 2 say 1 04 10 1 42\n"),
+                     0);
     assert_int_equal(s.around.noise_dbm, -98);
     assert_int_equal(s.around.walls, 2);
     assert_int_equal(s.wall[0].x2_mm, 5500);
@@ -63,18 +67,18 @@ static void wrong_lines(void **state)
         "frobnicate", "at", "at x wall 0 0 1 1 1", "at -1 noise -90", "at 3", "noise", "noise 7",
         "noise -90 1", "wall 1 2 3 4", "wall 1 2 3 4 5 6", "wall 1 2 3 4 256", "wall a b c d e",
         "interferer 40 0 0 0", "interferer 3-1 0 0 0", "interferer x 0 0 0",
-        "interferer 1, 0 0 9 9",
-        "interferer 1 0 0 0 100", "interferer 1 0 0", "place 0 1 1", "place 1 1", "place 1 1 1 99",
-        "place * 1 1", "link 1 2", "link 1 2 0 1001", "link 1 0 0", "link 1 2 0 0 -1",
-        "drift 1 501", "drift 1", "hang", "hang *", "hang 1 2", "say 1", "say 1 100", "say 1 zz",
-        "crash 99999", "wall nan 0 0 0 1", "wall 2000001 0 0 0 1", "place 1 -9e6 0",
-        "interferer 1 9e6 0 0", "inject 1", "inject 1 64", "inject 1 0x1000 1", "inject 1 1.5 12",
-        "inject 1 64 0 1 2 3 4 5 6 7 8 9 a b c d e f 0 1 2 3 4 5 6 7 8 9 a b", "drop 1 2",
-        "drop 1 2 some", "drop 1 2 all -1", "drop 1 2 all 1.5", "drop 1 2 all 1 1 1",
+        "interferer 1, 0 0 9 9", "interferer 1 0 0 0 100", "interferer 1 0 0", "place 0 1 1",
+        "place 1 1", "place 1 1 1 99", "place * 1 1", "link 1 2", "link 1 2 0 1001", "link 1 0 0",
+        "link 1 2 0 0 -1", "drift 1 501", "drift 1", "hang", "hang *", "hang 1 2", "say 1",
+        "say 1 100", "say 1 zz", "crash 99999", "wall nan 0 0 0 1", "wall 2000001 0 0 0 1",
+        "place 1 -9e6 0", "interferer 1 9e6 0 0", "inject 1", "inject 1 64", "inject 1 0x1000 1",
+        "inject 1 1.5 12", "inject 1 64 0 1 2 3 4 5 6 7 8 9 a b c d e f 0 1 2 3 4 5 6 7 8 9 a b",
+        "drop 1 2", "drop 1 2 some", "drop 1 2 all -1", "drop 1 2 all 1.5", "drop 1 2 all 1 1 1",
         "delay 1 2 all", "delay * * data 1 2 3 4", "repeat 1 0 all 9", "corrupt 1 all",
         /* They would do nothing: nobody is there yet. */
         "hang 1", "resume 1", "crash 1", "say 1 04", "inject 1 64 12", "at 0 hang 1",
-        "at 0 crash 1", "at 0 say 1 04", "at 0 inject 1 64 12", "at 1 drift 1 5" };
+        "at 0 crash 1", "at 0 say 1 04", "at 0 inject 1 64 12", "at 1 drift 1 5"
+    };
     char text[160];
     (void)state;
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
@@ -150,13 +154,17 @@ static void it_happens(void **state)
     void *mem[2], *memory = malloc(woad_air_size());
     (void)state;
     assert_int_equal(load("link 1 2 0 1000\nat 2 link 1 2 0 0\nat 4 hang 1\nat 6 resume 1\n"
-                          "at 8 crash 1\n"), 0);
+                          "at 8 crash 1\n"),
+                     0);
     struct woad_air_config cfg = { .seed = 1, .around = &s.around };
     struct woad_air *air = woad_air_init(memory, woad_air_size(), &cfg);
     s.find = find;
     for (unsigned n = 0; n < 2; n++) {
         struct woad_air_controller_config c = { .address = { 1, 2, 3, 4, 5, (uint8_t)n },
-            .conns = 1, .acl_count = 1, .acl_len = 27, .queue = 60000 };
+                                                .conns = 1,
+                                                .acl_count = 1,
+                                                .acl_len = 27,
+                                                .queue = 60000 };
         script_config(&s, n + 1, &c);
         mem[n] = malloc(woad_air_controller_size(&c));
         ctl[n] = woad_air_attach(air, mem[n], woad_air_controller_size(&c), &c);
@@ -167,11 +175,11 @@ static void it_happens(void **state)
     rx(ctl[0], "\1\x0a\x20\1\1", 5);
     rx(ctl[1], "\1\x0b\x20\7\0\x10\0\x10\0\0\0", 11);
     rx(ctl[1], "\1\x0c\x20\2\1\0", 6);
-    assert_int_equal(reports(air, 2), 0);                  /* lost */
+    assert_int_equal(reports(air, 2), 0); /* lost */
     assert_true(reports(air, 2) > 40);
-    assert_true(reports(air, 2) <= 1);                     /* hangs */
+    assert_true(reports(air, 2) <= 1); /* hangs */
     assert_true(reports(air, 2) > 40);
-    assert_true(reports(air, 2) <= 1);                     /* crashed */
+    assert_true(reports(air, 2) <= 1); /* crashed */
     for (int n = 0; n < 2; n++) {
         woad_air_detach(ctl[n]);
         free(mem[n]);
@@ -188,14 +196,22 @@ static void rules(void **state)
         { .access_address = 0x8e89bed6, .pdu = adv, .len = sizeof adv, .from = a },
         { .access_address = 1, .pdu = data, .len = sizeof data, .from = a },
         { .access_address = 1, .pdu = control, .len = sizeof control, .from = a },
-        { .access_address = 1, .pdu = empty, .len = sizeof empty, .from = a } };
-    static const struct { const char *line; unsigned kinds, dropped, changed, late, again; } t[] = {
-        { "drop * * all", 15, 30, 0, 0, 0 }, { "drop * * all 3", 15, 10, 0, 0, 0 },
-        { "drop * * data 3 4", 2, 4, 0, 0, 0 }, { "drop 1 2 control", 4, 30, 0, 0, 0 },
-        { "drop 2 1 all", 15, 0, 0, 0, 0 }, { "drop * 1 all", 15, 0, 0, 0, 0 },
-        { "drop 1 * advertising 30", 1, 1, 0, 0, 0 }, { "corrupt * * all 2", 7, 0, 15, 0, 0 },
+        { .access_address = 1, .pdu = empty, .len = sizeof empty, .from = a }
+    };
+    static const struct {
+        const char *line;
+        unsigned kinds, dropped, changed, late, again;
+    } t[] = {
+        { "drop * * all", 15, 30, 0, 0, 0 },
+        { "drop * * all 3", 15, 10, 0, 0, 0 },
+        { "drop * * data 3 4", 2, 4, 0, 0, 0 },
+        { "drop 1 2 control", 4, 30, 0, 0, 0 },
+        { "drop 2 1 all", 15, 0, 0, 0, 0 },
+        { "drop * 1 all", 15, 0, 0, 0, 0 },
+        { "drop 1 * advertising 30", 1, 1, 0, 0, 0 },
+        { "corrupt * * all 2", 7, 0, 15, 0, 0 },
         { "delay 1 * data 50 10 2", 2, 0, 0, 100, 0 },
-        { "repeat 1 * data 9", 2, 0, 0, 0, 270 }, 
+        { "repeat 1 * data 9", 2, 0, 0, 0, 270 },
         { "drop * * all\ndrop * * all 0", 15, 0, 0, 0, 0 },
     };
     (void)state;
@@ -207,7 +223,7 @@ static void rules(void **state)
             assert_int_equal(load(t[k].line), 0);
             s.find = find;
             for (unsigned n = 0; n < 30; n++) {
-                struct woad_air_fate fate = { 0, 0 };
+                struct woad_air_delivery fate = { 0, 0 };
                 uint8_t copy[20];
                 memcpy(copy, p[kind].pdu, p[kind].len);
                 dropped += !script_meddle(&s, &p[kind], b, copy, &fate);
@@ -226,8 +242,7 @@ static void rules(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines),
-                                        cmocka_unit_test(wrong_lines),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines), cmocka_unit_test(wrong_lines),
                                         cmocka_unit_test(what_is_no_world), cmocka_unit_test(rules),
                                         cmocka_unit_test(it_happens) };
     return cmocka_run_group_tests(tests, NULL, NULL);

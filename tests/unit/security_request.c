@@ -2,8 +2,8 @@
  * Vol 3, Part H, 2.4.6, Figure 2.7, 3.6.7 */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_security_manager,
-                                                       NULL };
+static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
+                                                       &woad_feature_security_manager, NULL };
 static const struct woad_security_policy plain = { .io = WOAD_IO_NONE, .bond = true };
 static const struct woad_uuid u_service = WOAD_UUID16(0x180d), u_value = WOAD_UUID16(0x2a37);
 static const struct woad_attr served[] = {
@@ -18,7 +18,7 @@ enum { BOND = 1, MITM = 4, SECURE = 8 };
 static void boot(const struct woad_security_policy *policy)
 {
     solo_boot(solo_config(features));
-    assert_int_equal(woad_set_security(solo.h, policy), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, policy), 0);
 }
 
 static void encryption_change(uint8_t on)
@@ -62,7 +62,7 @@ static void no_pairing_but_a_bond(void **state)
             assert_int_equal(err, bonded ? WOAD_EALREADY : WOAD_ENOTSUP);
             solo_pump();
             assert_int_equal(solo_frames(SMP, PAIRING_REQUEST), 0);
-            if (bonded) {                /* and it is refreshed */
+            if (bonded) { /* and it is refreshed */
                 encryption_change(1);
                 asked_for(BOND | SECURE);
                 assert_int_equal(solo_commands(ENABLE_ENCRYPTION), 1);
@@ -104,7 +104,7 @@ static void key_is_what_counts(void **state)
         assert_int_equal(woad_pair(solo.h, solo.conn[0]), 0);
         solo_pump();
         encryption_change(1);
-        bool pairs = n == 2;             /* MITM, and a key without */
+        bool pairs = n == 2; /* MITM, and a key without */
         asked_for(n & 2 ? BOND | MITM : BOND);
         assert_int_equal(solo_commands(ENABLE_ENCRYPTION), !pairs);
         assert_int_equal(solo_frames(SMP, PAIRING_REQUEST), pairs);
@@ -118,7 +118,8 @@ static void enough_is_the_whole_policy(void **state)
     (void)state;
     for (int n = 0; n < 6; n++) {
         struct woad_security_policy p = plain;
-        struct woad_bond b = { .key_size = n < 3 ? 7 : 16, .has_own_ltk = 1,
+        struct woad_bond b = { .key_size = n < 3 ? 7 : 16,
+                               .has_own_ltk = 1,
                                .flags = n < 3 ? WOAD_BOND_SECURE : 0u };
         bool enough = n % 3 != 0;
         p.key_size_min = (uint8_t)(n == 1 ? 7 : n == 2 ? 7 : 0);
@@ -162,7 +163,7 @@ static void enough_after_the_timeout(void **state)
             SOLO_RX(4, 8, 4, 0, SOLO_HANDLE, 0, 0);
         }
         solo_pump();
-        assert_int_equal(solo_count(WOAD_EV_SECURITY), falls ? 2 : 1);     /* that it fell, too */
+        assert_int_equal(solo_count(WOAD_EV_SECURITY), falls ? 2 : 1); /* that it fell, too */
         assert_int_equal(solo_last(WOAD_EV_SECURITY)->u.security.status,
                          falls ? WOAD_ETIMEDOUT : 0);
         assert_int_equal(solo.frames, 0);
@@ -209,8 +210,9 @@ static void refusal_does_not_wait(void **state)
 static void refresh_resumes_nothing(void **state)
 {
     const struct woad_cccd cccd = { CCCD, 1 };
-    struct woad_bond b = { .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1,
-                           .cccds = 1, .cccd = &cccd };
+    struct woad_bond b = {
+        .key_size = 16, .flags = WOAD_BOND_SECURE, .has_own_ltk = 1, .cccds = 1, .cccd = &cccd
+    };
     (void)state;
     boot(&plain);
     assert_int_equal(woad_gatt_add(solo.h, served, sizeof served / sizeof *served, NULL), 0);
@@ -225,7 +227,7 @@ static void refresh_resumes_nothing(void **state)
     assert_int_equal(solo_count(WOAD_EV_SECURITY), 2);
     assert_int_equal(solo_count(WOAD_EV_SUBSCRIBE), 1);
     assert_int_equal(woad_gatt_subscription(solo.h, solo.conn[0], CCCD - 1), 1);
-    encryption_change(0);                /* what has fallen begins anew */
+    encryption_change(0); /* what has fallen begins anew */
     solo_encrypt(SOLO_HANDLE);
     assert_int_equal(solo_count(WOAD_EV_SUBSCRIBE), 2);
     solo_end();
@@ -234,10 +236,10 @@ static void refresh_resumes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_pairing_but_a_bond), cmocka_unit_test(refresh_lowers_nothing),
-        cmocka_unit_test(key_is_what_counts), cmocka_unit_test(enough_is_the_whole_policy),
+        cmocka_unit_test(no_pairing_but_a_bond),    cmocka_unit_test(refresh_lowers_nothing),
+        cmocka_unit_test(key_is_what_counts),       cmocka_unit_test(enough_is_the_whole_policy),
         cmocka_unit_test(enough_after_the_timeout), cmocka_unit_test(enough_does_not_wait),
-        cmocka_unit_test(refusal_does_not_wait), cmocka_unit_test(refresh_resumes_nothing),
+        cmocka_unit_test(refusal_does_not_wait),    cmocka_unit_test(refresh_resumes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,10 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char why[WOAD_PORT_WHY];
+static char why[WOAD_PORT_MESSAGE_MAX];
 static char name[LISTEN_NAME];
 
-static int served(const char *spec, struct way *way)
+static int served(const char *spec, struct hci_transport *way)
 {
     bool listens = false;
     int err = listen_spec(spec, way, &listens, name, why);
@@ -31,10 +31,10 @@ static int served(const char *spec, struct way *way)
 /* 0, or a negative errno: somebody is there. */
 static int visited(const char *spec)
 {
-    struct way way;
+    struct hci_transport way;
     int err = open_spec(spec, &way, why);
     if (!err) {
-        way_close(&way);
+        transport_close(&way);
     }
     return err;
 }
@@ -54,7 +54,7 @@ static void put_file(const char *path)
 
 static void what_is_no_socket_stays(void **state)
 {
-    struct way way;
+    struct hci_transport way;
     struct stat st;
     (void)state;
     put_file("notes.txt");
@@ -70,7 +70,7 @@ static void what_is_no_socket_stays(void **state)
 
 static void a_socket_that_is_served_is_not_taken(void **state)
 {
-    struct way first, second;
+    struct hci_transport first, second;
     (void)state;
     assert_int_equal(served("unix:s", &first), 0);
     assert_int_equal(served("unix:s", &second), -EADDRINUSE);
@@ -82,7 +82,7 @@ static void a_socket_that_is_served_is_not_taken(void **state)
 /* Whom nobody can reach for want of a descriptor is not dead. */
 static void without_a_descriptor_nothing_is_removed(void **state)
 {
-    struct way first, second;
+    struct hci_transport first, second;
     struct rlimit all, none;
     (void)state;
     assert_int_equal(served("unix:s", &first), 0);
@@ -100,10 +100,10 @@ static void without_a_descriptor_nothing_is_removed(void **state)
 
 static void a_dead_socket_is_replaced_if_it_is_ours(void **state)
 {
-    struct way way;
+    struct hci_transport way;
     (void)state;
     assert_int_equal(served("unix:s", &way), 0);
-    way_close(&way);                     /* as one that was killed */
+    transport_close(&way); /* as one that was killed */
     assert_true(is_there("s"));
     if (geteuid() == 0) {
         assert_int_equal(chown("s", 65534, 65534), 0);
@@ -117,7 +117,7 @@ static void a_dead_socket_is_replaced_if_it_is_ours(void **state)
 /* Ours was removed, another serves by that name now: it is left alone at our end. */
 static void the_socket_of_another_stays_at_the_end(void **state)
 {
-    struct way first, second;
+    struct hci_transport first, second;
     (void)state;
     assert_int_equal(served("unix:s", &first), 0);
     assert_int_equal(unlink("s"), 0);
@@ -132,7 +132,7 @@ static void the_socket_of_another_stays_at_the_end(void **state)
 
 static void a_comma_is_part_of_a_path(void **state)
 {
-    struct way way;
+    struct hci_transport way;
     (void)state;
     put_file("a");
     assert_int_equal(served("unix:a,b", &way), 0);
@@ -154,7 +154,7 @@ static void who_does_not_accept_is_not_waited_for_for_ever(void **state)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "s" };
     int fd = socket(AF_UNIX, SOCK_STREAM, 0), full[8];
-    struct way way;
+    struct hci_transport way;
     (void)state;
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     assert_int_equal(listen(fd, 0), 0);
@@ -174,11 +174,21 @@ static void who_does_not_accept_is_not_waited_for_for_ever(void **state)
 static void a_port_is_a_number_up_to_65535(void **state)
 {
     static const char *const wrong[] = {
-        "tcp:70000", "tcp:99999999999", "tcp:65536", "tcp:+80", "tcp: 80", "tcp:-1", "tcp:",
-        "tcp:127.0.0.1:70000", "tcp:127.0.0.1:", "tcp:[::1]", "tcp:[::1]:70000", "tcp:[::1",
+        "tcp:70000",
+        "tcp:99999999999",
+        "tcp:65536",
+        "tcp:+80",
+        "tcp: 80",
+        "tcp:-1",
+        "tcp:",
+        "tcp:127.0.0.1:70000",
+        "tcp:127.0.0.1:",
+        "tcp:[::1]",
+        "tcp:[::1]:70000",
+        "tcp:[::1",
         "tcp:x",
     };
-    struct way way;
+    struct hci_transport way;
     (void)state;
     for (size_t n = 0; n < sizeof wrong / sizeof *wrong; n++) {
         assert_int_equal(served(wrong[n], &way), -EINVAL);
@@ -189,7 +199,7 @@ static void a_port_is_a_number_up_to_65535(void **state)
 /* The name says which port it has become. */
 static void any_port_and_ipv6(void **state)
 {
-    struct way way;
+    struct hci_transport way;
     (void)state;
     assert_int_equal(served("tcp:0", &way), 0);
     assert_true(strtoul(name + 4, NULL, 10) > 0);
@@ -197,7 +207,7 @@ static void any_port_and_ipv6(void **state)
     snprintf(spec, sizeof spec, "tcp:127.0.0.1:%s", name + 4);
     assert_int_equal(visited(spec), 0);
     listen_close(&way);
-    if (served("tcp:[::1]:0", &way) == 0) {                /* where there is IPv6 */
+    if (served("tcp:[::1]:0", &way) == 0) { /* where there is IPv6 */
         assert_int_equal(strncmp(name, "tcp:[::1]:", 10), 0);
         assert_int_equal(visited(name), 0);
         listen_close(&way);
@@ -207,7 +217,7 @@ static void any_port_and_ipv6(void **state)
 /* A long name is not cut to another's, nor left out. */
 static void a_long_host_is_not_this_machine(void **state)
 {
-    struct way way, other;
+    struct hci_transport way, other;
     char spec[700], port[20];
     (void)state;
     assert_int_equal(served("tcp:127.0.0.1:0", &way), 0);
@@ -225,28 +235,41 @@ static void a_long_host_is_not_this_machine(void **state)
 /* Options of a line stand in any order, and one that can't be meant is refused. */
 static void options_in_any_order(void **state)
 {
-    static const struct { const char *options; bool h5; uint32_t to; int error; } with[] = {
-        { "", false, 0, 0 }, { ",h5", true, 0, 0 }, { ",even,h5", true, 0, 0 },
-        { ",h5,even", true, 0, 0 }, { ",to=921600,h5,bcm=x", true, 921600, 0 },
-        { "@115200,h5,to=921600", true, 921600, 0 }, { "@115200,odd", false, 0, EINVAL },
-        { "@115200x", false, 0, EINVAL }, { "@", false, 0, EINVAL }, { ",to=", false, 0, EINVAL },
-        { ",to=921600x", false, 0, EINVAL }, { ",to=4295888896", false, 0, EINVAL },
+    static const struct {
+        const char *options;
+        bool h5;
+        uint32_t to;
+        int error;
+    } with[] = {
+        { "", false, 0, 0 },
+        { ",h5", true, 0, 0 },
+        { ",even,h5", true, 0, 0 },
+        { ",h5,even", true, 0, 0 },
+        { ",to=921600,h5,bcm=x", true, 921600, 0 },
+        { "@115200,h5,to=921600", true, 921600, 0 },
+        { "@115200,odd", false, 0, EINVAL },
+        { "@115200x", false, 0, EINVAL },
+        { "@", false, 0, EINVAL },
+        { ",to=", false, 0, EINVAL },
+        { ",to=921600x", false, 0, EINVAL },
+        { ",to=4295888896", false, 0, EINVAL },
         { ",bcm=", false, 0, EINVAL },
         { ",bcm=01234567890123456789012345678901234567890123456789012345678901234567890123456789"
-          "0123456789012345", false, 0, EINVAL },
+          "0123456789012345",
+          false, 0, EINVAL },
     };
     int pty = posix_openpt(O_RDWR | O_NOCTTY);
     char spec[300];
     (void)state;
     assert_true(pty >= 0 && grantpt(pty) == 0 && unlockpt(pty) == 0);
     for (size_t n = 0; n < sizeof with / sizeof *with; n++) {
-        struct way way;
+        struct hci_transport way;
         snprintf(spec, sizeof spec, "uart:%s%s", ptsname(pty), with[n].options);
         assert_int_equal(open_spec(spec, &way, why), -with[n].error);
         if (!with[n].error) {
             assert_int_equal(way.three_wire, with[n].h5);
-            assert_int_equal(way.to, with[n].to);
-            way_close(&way);
+            assert_int_equal(way.baud, with[n].to);
+            transport_close(&way);
         }
     }
     assert_int_equal(visited("hci65536"), -EINVAL);
@@ -257,12 +280,12 @@ static void options_in_any_order(void **state)
 /* With 0, 1 and 2 closed, what a program prints does not reach a controller. */
 static void what_is_printed_does_not_go_to_a_controller(void **state)
 {
-    struct way way;
+    struct hci_transport way;
     (void)state;
     assert_int_equal(served("unix:s", &way), 0);
     pid_t child = fork();
     if (!child) {
-        struct way to, other;
+        struct hci_transport to, other;
         close(0), close(1), close(2);
         bool above = open_spec("unix:s", &to, why) == 0 && to.fd > 2;
         above = above && served("unix:t", &other) == 0 && other.fd > 2;
@@ -279,13 +302,17 @@ static void what_is_printed_does_not_go_to_a_controller(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_is_no_socket_stays), CASE(a_socket_that_is_served_is_not_taken),
+        CASE(what_is_no_socket_stays),
+        CASE(a_socket_that_is_served_is_not_taken),
         CASE(without_a_descriptor_nothing_is_removed),
         CASE(a_dead_socket_is_replaced_if_it_is_ours),
-        CASE(the_socket_of_another_stays_at_the_end), CASE(a_comma_is_part_of_a_path),
+        CASE(the_socket_of_another_stays_at_the_end),
+        CASE(a_comma_is_part_of_a_path),
         CASE(who_does_not_accept_is_not_waited_for_for_ever),
-        CASE(a_port_is_a_number_up_to_65535), CASE(any_port_and_ipv6),
-        CASE(a_long_host_is_not_this_machine), CASE(options_in_any_order),
+        CASE(a_port_is_a_number_up_to_65535),
+        CASE(any_port_and_ipv6),
+        CASE(a_long_host_is_not_this_machine),
+        CASE(options_in_any_order),
         CASE(what_is_printed_does_not_go_to_a_controller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,14 +3,31 @@
  * Vol 3, Part H, 3 */
 #include "pairing.h"
 
-enum { REQUEST = 1, RESPONSE, CONFIRM, RANDOM, FAILED, LTK, CENTRAL_ID, IRK, IDENTITY, CSRK, ASKS,
-       PUBLIC_KEY, CHECK, KEYPRESS, ENCRYPTION = 0x80 };
+enum {
+    REQUEST = 1,
+    RESPONSE,
+    CONFIRM,
+    RANDOM,
+    FAILED,
+    LTK,
+    CENTRAL_ID,
+    IRK,
+    IDENTITY,
+    CSRK,
+    ASKS,
+    PUBLIC_KEY,
+    CHECK,
+    KEYPRESS,
+    ENCRYPTION = 0x80
+};
 static const uint8_t length_of[] = { 1, 7, 7, 17, 17, 2, 17, 11, 17, 8, 17, 2, 65, 17, 2 };
 enum { CODES = sizeof length_of };
 
 /* --- the wire --------------------------------------------------------------------------------- */
 
-struct packet { uint8_t to, len, octet[66]; };             /* a PDU; or `ENCRYPTION` */
+struct packet {
+    uint8_t to, len, octet[66];
+}; /* a PDU; or `ENCRYPTION` */
 struct end {
     struct woad *h;
     uint64_t memory[1200], seed;
@@ -23,9 +40,9 @@ static struct end end[2];
 static struct packet wire[8];
 static size_t waiting;
 static uint8_t key_asked[16];
-static bool unasked;                     /* by the central */
+static bool unasked; /* by the central */
 static uint32_t now_ms;
-static unsigned given, refused;          /* long term keys, by the peripheral */
+static unsigned given, refused; /* long term keys, by the peripheral */
 
 static int draw(void *ctx, uint8_t *out, size_t len)
 {
@@ -74,12 +91,12 @@ static void command(int who, const uint8_t *c)
     uint16_t opcode = (uint16_t)(c[0] | c[1] << 8);
     uint8_t done[80] = { 0x0e, 68, 1, c[0], c[1], 0 };
     static const uint8_t encryption = ENCRYPTION;
-    if (opcode == 0x2002) {              /* LE Read Buffer Size */
+    if (opcode == 0x2002) { /* LE Read Buffer Size */
         done[6] = 251;
         done[8] = 8;
     } else if (opcode == 0x1009) {
         memset(done + 6, 0x11 * (who + 1), 6);
-    } else if (opcode == 0x2019) {       /* LE Enable Encryption */
+    } else if (opcode == 0x2019) { /* LE Enable Encryption */
         uint8_t status[] = { 0x0f, 4, 0, 1, c[0], c[1] }, ask[15] = { 0x3e, 13, 5, 1, 0 };
         memcpy(ask + 5, c + 5, 10);
         memcpy(key_asked, c + 15, 16);
@@ -93,7 +110,7 @@ static void command(int who, const uint8_t *c)
         }
         assert_memory_equal(key_asked, c + 5, 16);
         put_on_wire(CENTRAL, &encryption, 1);
-    } else if (opcode == 0x201b) {       /* there is no key */
+    } else if (opcode == 0x201b) { /* there is no key */
         static const uint8_t missing[] = { 0x08, 4, 0x06, 1, 0, 0 };
         refused++;
         if (!unasked) {
@@ -154,7 +171,12 @@ static void deliver(void)
 
 /* --- the flows -------------------------------------------------------------------------------- */
 
-struct flow { const char *name; bool secure; int method; bool peripheral_asks; };
+struct flow {
+    const char *name;
+    bool secure;
+    int method;
+    bool peripheral_asks;
+};
 static const struct flow flows[] = {
     { "secure, just works", true, WOAD_METHOD_JUST_WORKS, false },
     { "secure, comparison", true, WOAD_METHOD_COMPARISON, true },
@@ -165,24 +187,35 @@ static const struct flow flows[] = {
 
 static void host_up(int who, const struct flow *f)
 {
-    static const struct woad_feature *const few[] = { &woad_central, &woad_advertiser,
-        &woad_security_manager, &woad_keypresses, NULL };
+    static const struct woad_feature *const few[] = { &woad_feature_central,
+                                                      &woad_feature_advertiser,
+                                                      &woad_feature_security_manager,
+                                                      &woad_feature_keypresses, NULL };
     struct end *e = &end[who];
-    struct woad_config c = { .features = few, .event = told, .ctx = e, .conns = 1, .mtu = 65,
-                             .procedures = 1, .tx_queue = 128, .request_queue = 128, .bonds = 3,
-                             .crypto = &crypto, .random = draw };
+    struct woad_config c = { .features = few,
+                             .event = told,
+                             .ctx = e,
+                             .conns = 1,
+                             .mtu = 65,
+                             .procedures = 1,
+                             .tx_queue = 128,
+                             .request_queue = 128,
+                             .bonds = 3,
+                             .crypto = &crypto,
+                             .random = draw };
     uint8_t irk[16] = { (uint8_t)(who + 1) };
-    struct woad_security_policy p = policy(f->method == WOAD_METHOD_PASSKEY ? WOAD_IO_KEYBOARD
-        : WOAD_IO_DISPLAY_YES_NO, f->method != WOAD_METHOD_JUST_WORKS, f->secure);
-    uint8_t connected[] = { 0x3e, 19, 1, 0, 1, 0, (uint8_t)who, 0, 0, 0, 0, 0, 0, 0,
-                            24, 0, 0, 0, 100, 0, 0 };
+    struct woad_security_policy p =
+        policy(f->method == WOAD_METHOD_PASSKEY ? WOAD_IO_KEYBOARD : WOAD_IO_DISPLAY_YES_NO,
+               f->method != WOAD_METHOD_JUST_WORKS, f->secure);
+    uint8_t connected[] = { 0x3e, 19, 1,  0, 1, 0, (uint8_t)who, 0, 0, 0, 0, 0,
+                            0,    0,  24, 0, 0, 0, 100,          0, 0 };
     *e = (struct end){ .seed = (uint64_t)who + 5 };
     memset(connected + 8, 0x11 * (2 - who), 6);
     assert_true(woad_size(&c) <= sizeof e->memory);
     e->h = woad_init(e->memory, sizeof e->memory, &c);
     assert_int_equal(woad_start(e->h), 0);
     assert_int_equal(woad_set_irk(e->h, irk), 0);
-    assert_int_equal(woad_set_security(e->h, &p), 0);
+    assert_int_equal(woad_set_security_policy(e->h, &p), 0);
     uint8_t b[WOAD_TX_ROOM];
     while (woad_tx(e->h, b, sizeof b)) {
         command(who, b + 1);
@@ -225,23 +258,19 @@ static size_t sequence(const struct flow *f, struct packet all[200])
 
 /* --- what is to be answered ------------------------------------------------------------------- */
 
-enum { NOTHING, NEXT = 0x100, ENDS = 0x200 };              /* or a reason: Pairing Failed */
+enum { NOTHING, NEXT = 0x100, ENDS = 0x200 }; /* or a reason: Pairing Failed */
 
 /* What it is worth where it has its place, with numbers that are not the right ones. */
 static int in_place(const struct flow *f, int to, uint8_t code)
 {
     switch (code) {
-    case PUBLIC_KEY:
-        return WOAD_SMP_DHKEY_CHECK;     /* 2.3.5.6.1: not a point of the curve */
-    case RANDOM:                         /* 2.3.5.6.2: the initiator alone has something to check */
-        return f->secure && f->method != WOAD_METHOD_PASSKEY && to == PERIPHERAL
-               ? NEXT : WOAD_SMP_CONFIRM;
-    case CHECK:
-        return WOAD_SMP_DHKEY_CHECK;     /* 2.3.5.6.5 */
-    case CONFIRM:
-        return NEXT;
-    default:
-        return NEXT;                     /* features, keys: there is nothing to compare */
+    case PUBLIC_KEY: return WOAD_SMP_DHKEY_CHECK; /* 2.3.5.6.1: not a point of the curve */
+    case RANDOM: /* 2.3.5.6.2: the initiator alone has something to check */
+        return f->secure && f->method != WOAD_METHOD_PASSKEY && to == PERIPHERAL ? NEXT
+                                                                                 : WOAD_SMP_CONFIRM;
+    case CHECK: return WOAD_SMP_DHKEY_CHECK; /* 2.3.5.6.5 */
+    case CONFIRM: return NEXT;
+    default: return NEXT; /* features, keys: there is nothing to compare */
     }
 }
 
@@ -251,7 +280,7 @@ static int answer_to(const struct flow *f, int to, bool pairs, bool method, uint
                      uint8_t code, int delta)
 {
     if (code == 0 || code >= CODES) {
-        return NOTHING;                  /* 3.3: reserved */
+        return NOTHING; /* 3.3: reserved */
     }
     if (delta) {
         return pairs || (code == REQUEST && to == PERIPHERAL) ? WOAD_SMP_INVALID_PARAMETERS
@@ -261,13 +290,13 @@ static int answer_to(const struct flow *f, int to, bool pairs, bool method, uint
         return pairs ? ENDS : NOTHING;
     }
     if (code == ASKS && to == CENTRAL) {
-        return pairs ? NOTHING : NEXT;   /* 2.4.6, Figure 2.7: also to be encrypted anew */
+        return pairs ? NOTHING : NEXT; /* 2.4.6, Figure 2.7: also to be encrypted anew */
     }
     if (!pairs) {
         return code != REQUEST ? NOTHING : to == PERIPHERAL ? NEXT : WOAD_SMP_UNKNOWN_COMMAND;
     }
     if (code == KEYPRESS && method && f->method == WOAD_METHOD_PASSKEY) {
-        return NOTHING;                  /* 3.5.8: it changes nothing */
+        return NOTHING; /* 3.5.8: it changes nothing */
     }
     return code == awaited ? in_place(f, to, code) : WOAD_SMP_UNSPECIFIED;
 }
@@ -287,7 +316,13 @@ static void make(uint8_t pdu[70], uint8_t code)
     }
 }
 
-struct at { const struct flow *f; bool started; size_t delivered; uint8_t awaited; bool method; };
+struct at {
+    const struct flow *f;
+    bool started;
+    size_t delivered;
+    uint8_t awaited;
+    bool method;
+};
 
 static void one(const struct at *at, int to, uint8_t code, int delta)
 {
@@ -298,7 +333,7 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
     pairs = pairs && !(to == CENTRAL && at->f->peripheral_asks && at->delivered == 0);
     bool was = end[to].ended;
     int want = answer_to(at->f, to, pairs, at->method, at->awaited, code, delta);
-    want = asked && code == FAILED && !delta ? ENDS : want;                /* it is over */
+    want = asked && code == FAILED && !delta ? ENDS : want; /* it is over */
     waiting = 0;
     make(pdu, code);
     hand_over(to, pdu, (size_t)((code < CODES ? length_of[code] : 9) + delta));
@@ -309,7 +344,7 @@ static void one(const struct at *at, int to, uint8_t code, int delta)
         fail_msg("%s, %s, after %zu: opcode %x %+d is answered %x, not %x", at->f->name,
                  to == CENTRAL ? "central" : "peripheral", at->delivered, code, delta, got, want);
     }
-    if (failed && (pairs || asked)) {    /* it is told, and nothing is kept */
+    if (failed && (pairs || asked)) { /* it is told, and nothing is kept */
         assert_true(end[to].ended && end[to].status == got && end[to].bonds == 0);
     } else if (want == ENDS) {
         assert_int_equal(end[to].status, WOAD_SECURITY_PEER | pdu[1]);
@@ -336,8 +371,8 @@ static void every_state(void **state)
                     uint8_t its = to == CENTRAL ? RESPONSE : REQUEST;
                     s.method = s.method || (all[m].to == to && all[m].octet[0] == its);
                 }
-                while (s.started && n < total && (all[n].to != to ||
-                                                  all[n].octet[0] == ENCRYPTION)) {
+                while (s.started && n < total &&
+                       (all[n].to != to || all[n].octet[0] == ENCRYPTION)) {
                     sealed = sealed || all[n].octet[0] == ENCRYPTION;
                     n++;
                 }
@@ -386,8 +421,7 @@ static void key_requests(void **state)
                 }
                 bool done = end[PERIPHERAL].ended;
                 bool zero = numbers == 0 || (numbers == 2 && b && f->secure);
-                bool its = done ? (f->secure ? zero : numbers == 2)
-                                : at >= ripe && numbers == 0;
+                bool its = done ? (f->secure ? zero : numbers == 2) : at >= ripe && numbers == 0;
                 given = refused = 0;
                 unasked = true;
                 say(PERIPHERAL, ask, sizeof ask);
@@ -429,10 +463,17 @@ static void key_of_before(void **state)
 /* An identity is a public or a static random address.  3.6.5 */
 static void identities(void **state)
 {
-    static const struct { uint8_t type, top; int answer; } some[] = {
-        { 0, 0x00, 0 }, { 0, 0x40, 0 }, { 1, 0xc0, 0 }, { 1, 0x40, WOAD_SMP_INVALID_PARAMETERS },
-        { 1, 0x00, WOAD_SMP_INVALID_PARAMETERS }, { 1, 0x80, WOAD_SMP_INVALID_PARAMETERS },
-        { 2, 0xc0, WOAD_SMP_INVALID_PARAMETERS }, { 255, 0, WOAD_SMP_INVALID_PARAMETERS } };
+    static const struct {
+        uint8_t type, top;
+        int answer;
+    } some[] = { { 0, 0x00, 0 },
+                 { 0, 0x40, 0 },
+                 { 1, 0xc0, 0 },
+                 { 1, 0x40, WOAD_SMP_INVALID_PARAMETERS },
+                 { 1, 0x00, WOAD_SMP_INVALID_PARAMETERS },
+                 { 1, 0x80, WOAD_SMP_INVALID_PARAMETERS },
+                 { 2, 0xc0, WOAD_SMP_INVALID_PARAMETERS },
+                 { 255, 0, WOAD_SMP_INVALID_PARAMETERS } };
     static struct packet all[200];
     (void)state;
     size_t total = sequence(&flows[0], all);
@@ -476,7 +517,7 @@ static void nothing_out_of_band(void **state)
     assert_true(end[PERIPHERAL].ended);
     assert_int_equal(end[PERIPHERAL].status, WOAD_SMP_NO_OOB);
     waiting = 0;
-    end[PERIPHERAL].ended = false;       /* and the next one may pair */
+    end[PERIPHERAL].ended = false; /* and the next one may pair */
     assert_int_equal(woad_pair(end[CENTRAL].h, end[CENTRAL].conn), 0);
     pump_wire();
     while (waiting) {
@@ -487,10 +528,10 @@ static void nothing_out_of_band(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_state),
-                                        cmocka_unit_test(nothing_out_of_band),
-                                        cmocka_unit_test(key_requests),
-                                        cmocka_unit_test(key_of_before),
-                                        cmocka_unit_test(identities), cmocka_unit_test(no_ctkd) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_state),  cmocka_unit_test(nothing_out_of_band),
+        cmocka_unit_test(key_requests), cmocka_unit_test(key_of_before),
+        cmocka_unit_test(identities),   cmocka_unit_test(no_ctkd)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

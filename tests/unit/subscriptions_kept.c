@@ -2,16 +2,25 @@
  * Vol 3, Part G, 3.3.3.3 */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_gatt_server,
-    &woad_security_peripheral, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_gatt_server,
+                                                       &woad_feature_security_peripheral, NULL };
 enum { SERVICE = 20, VALUE = 22, CCCD = 23 };
 static const struct woad_uuid service = WOAD_UUID16(0x180d), rate = WOAD_UUID16(0x2a37),
                               battery = WOAD_UUID16(0x2a19);
-#define VENDOR(octet) { 16, { 0x9e, 0xca, 0xdc, 0x24, 0x0e, 0xe5, 0xa9, 0xe0, 0x93, 0xf3, 0xa3, \
-                              0xb5, octet, 0, 0x40, 0x6e } }
+#define VENDOR(octet) \
+    { \
+        16, \
+        { \
+            0x9e, 0xca, 0xdc, 0x24, 0x0e, 0xe5, 0xa9, 0xe0, 0x93, 0xf3, 0xa3, 0xb5, octet, 0, \
+                0x40, 0x6e \
+        } \
+    }
 static const struct woad_uuid vendor_2 = VENDOR(2), vendor_3 = VENDOR(3);
-#define TABLE(type) { WOAD_PRIMARY(&service), \
-    WOAD_CHARACTERISTIC_CCCD(&type, WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE, WOAD_PERM_READ) }
+#define TABLE(type) \
+    { \
+        WOAD_PRIMARY(&service), \
+            WOAD_CHARACTERISTIC_CCCD(&type, WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE, WOAD_PERM_READ) \
+    }
 static const struct woad_attr of_rate[] = TABLE(rate), of_battery[] = TABLE(battery),
                               of_vendor_2[] = TABLE(vendor_2), of_vendor_3[] = TABLE(vendor_3);
 enum { ATTRS = sizeof of_rate / sizeof *of_rate };
@@ -65,8 +74,10 @@ static unsigned subscribed(void)
 /* The service is replaced while the client is away. */
 static void another_characteristic_at_its_handles(void **state)
 {
-    static const struct { const struct woad_attr *was, *is; } cases[] = {
-        { of_rate, of_rate }, { of_rate, of_battery }, { of_rate, of_vendor_2 },
+    static const struct {
+        const struct woad_attr *was, *is;
+    } cases[] = {
+        { of_rate, of_rate },         { of_rate, of_battery },      { of_rate, of_vendor_2 },
         { of_vendor_2, of_vendor_3 }, { of_vendor_3, of_vendor_3 },
     };
     (void)state;

@@ -32,8 +32,9 @@ enum { ME = 0 };
 
 static void controller_begin(void)
 {
-    static const struct woad_feature *const few[] = { &woad_security_manager, &woad_keypresses,
-                                                      &woad_controller_crypto, NULL };
+    static const struct woad_feature *const few[] = { &woad_feature_security_manager,
+                                                      &woad_feature_keypresses,
+                                                      &woad_feature_controller_crypto, NULL };
     w = world_new(3, 0);
     struct woad_config c = world_host_config(2);
     c.features = few;
@@ -45,7 +46,7 @@ static int controller_aes(const uint8_t key[16], const uint8_t in[16], uint8_t o
     struct woad *h = w->device[0].host;
     int err;
     h->crypto_role->begin(h, ME);
-    while ((err = h->crypto_role->aes(h, ME, key, in, out)) == CRYPTO_LATER) {
+    while ((err = h->crypto_role->aes(h, ME, key, in, out)) == CRYPTO_PENDING) {
         world_pump(w);
         h->crypto_role->begin(h, ME);
     }
@@ -80,16 +81,22 @@ static const uint8_t *hex(const char *text)
 
 static void cmac(void **state)
 {
-    static const struct { size_t len; const char *mac; } sets[] = {
-        { 0, "bb1d6929e95937287fa37d129b756746" }, { 16, "070a16b46b4d4144f79bdd9dd04a287c" },
-        { 40, "dfa66747de9ae63030ca32611497c827" }, { 64, "51f0bebf7e3b9d92fc49741779363cfe" } };
+    static const struct {
+        size_t len;
+        const char *mac;
+    } sets[] = { { 0, "bb1d6929e95937287fa37d129b756746" },
+                 { 16, "070a16b46b4d4144f79bdd9dd04a287c" },
+                 { 40, "dfa66747de9ae63030ca32611497c827" },
+                 { 64, "51f0bebf7e3b9d92fc49741779363cfe" } };
     uint8_t mac[16];
     (void)state;
     for (size_t k = 0; k < 4; k++) {
-        assert_int_equal(toolbox_cmac(&box, hex("2b7e151628aed2a6abf7158809cf4f3c"),
-            hex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
-                "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710"),
-            sets[k].len, mac), 0);
+        assert_int_equal(
+            toolbox_cmac(&box, hex("2b7e151628aed2a6abf7158809cf4f3c"),
+                         hex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
+                             "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710"),
+                         sets[k].len, mac),
+            0);
         assert_memory_equal(mac, hex(sets[k].mac), 16);
     }
 }
@@ -100,12 +107,14 @@ static void legacy(void **state)
     (void)state;
     const uint8_t *zero = hex("00000000000000000000000000000000");
     /* The PDUs as they are sent. */
-    assert_int_equal(toolbox_c1(&box, zero, hex("5783d52156ad6f0e6388274ec6702ee0"),
-                                hex("01010000100707"), hex("02030000080005"),
-                                hex("01a1a2a3a4a5a6"), hex("00b1b2b3b4b5b6"), out), 0);
+    assert_int_equal(
+        toolbox_c1(&box, zero, hex("5783d52156ad6f0e6388274ec6702ee0"), hex("01010000100707"),
+                   hex("02030000080005"), hex("01a1a2a3a4a5a6"), hex("00b1b2b3b4b5b6"), out),
+        0);
     assert_memory_equal(out, hex("1e1e3fef878988ead2a74dc5bef13b86"), 16);
     assert_int_equal(toolbox_s1(&box, zero, hex("000f0e0d0c0b0a091122334455667788"),
-                                hex("010203040506070899aabbccddeeff00"), out), 0);
+                                hex("010203040506070899aabbccddeeff00"), out),
+                     0);
     assert_memory_equal(out, hex("9a1fe1f0e8b0f49b5b4216ae796da062"), 16);
 }
 
@@ -119,9 +128,10 @@ static void secure_connections(void **state)
     assert_int_equal(toolbox_f5(&box, hex(W), hex(N1), hex(N2), hex(A1), hex(A2), mac, out), 0);
     assert_memory_equal(out, hex("6986791169d7cd23980522b594750a38"), 16);
     assert_memory_equal(mac, hex("2965f176a1084a02fd3f6a20ce636e20"), 16);
-    assert_int_equal(toolbox_f6(&box, mac, hex(N1), hex(N2),
-                                hex("12a3343bb453bb5408da42d20c2d0fc8"), hex("010102"), hex(A1),
-                                hex(A2), out), 0);
+    assert_int_equal(
+        toolbox_f6(&box, mac, hex(N1), hex(N2), hex("12a3343bb453bb5408da42d20c2d0fc8"),
+                   hex("010102"), hex(A1), hex(A2), out),
+        0);
     assert_memory_equal(out, hex("e3c473989cd0e8c5d26c0b09da958f61"), 16);
     assert_int_equal(toolbox_g2(&box, hex(U), hex(V), hex(N1), hex(N2), &number), 0);
     assert_int_equal(number, 0x2f9ed5ba % 1000000);
@@ -155,8 +165,8 @@ static void database_hash(void **state)
         n += *octets != ' ';
     }
     text[n] = 0;
-    assert_int_equal(toolbox_cmac(&box, hex("00000000000000000000000000000000"), hex(text), n / 2,
-                                  out), 0);
+    assert_int_equal(
+        toolbox_cmac(&box, hex("00000000000000000000000000000000"), hex(text), n / 2, out), 0);
     assert_memory_equal(out, hex("f1ca2d48ecf58bac8a8830bbb9fba990"), 16);
 }
 
@@ -182,18 +192,20 @@ static void signing(void **state)
 /* The data sets of Vol 2, Part G, 7.1.2.1; and what is no key. */
 static void p256(void **state)
 {
-    static const struct { const char *a[3], *b[3], *secret; } sets[] = {
-        { { "3f49f6d4a3c55f3874c9b3e3d2103f504aff607beb40b7995899b8a6cd3c1abd", U,
-            "dc809c49652aeb6d63329abf5a52155c766345c28fed3024741c8ed01589d28b" },
-          { V, "1ea1f0f01faf1d9609592284f19e4c0047b58afd8615a69f559077b22faaa190",
-            "4c55f33e429dad377356703a9ab85160472d1130e28e36765f89aff915b1214a" }, W },
-        { { "06a516693c9aa31a6084545d0c5db641b48572b97203ddffb7ac73f7d0457663",
-            "2c31a47b5779809ef44cb5eaaf5c3e43d5f8faad4a8794cb987e9b03745c78dd",
-            "919512183898dfbecd52e2408e43871fd021109117bd3ed4eaf8437743715d4f" },
-          { "529aa0670d72cd6497502ed473502b037e8803b5c60829a5a3caa219505530ba",
-            "f465e43ff23d3f1b9dc7dfc04da8758184dbc966204796eccf0d6cf5e16500cc",
-            "0201d048bcbbd899eeefc424164e33c201c2b010ca6b4d43a8a155cad8ecb279" },
-          "ab85843a2f6d883f62e5684b38e307335fe6e1945ecd19604105c6f23221eb69" } };
+    static const struct {
+        const char *a[3], *b[3], *secret;
+    } sets[] = { { { "3f49f6d4a3c55f3874c9b3e3d2103f504aff607beb40b7995899b8a6cd3c1abd", U,
+                     "dc809c49652aeb6d63329abf5a52155c766345c28fed3024741c8ed01589d28b" },
+                   { V, "1ea1f0f01faf1d9609592284f19e4c0047b58afd8615a69f559077b22faaa190",
+                     "4c55f33e429dad377356703a9ab85160472d1130e28e36765f89aff915b1214a" },
+                   W },
+                 { { "06a516693c9aa31a6084545d0c5db641b48572b97203ddffb7ac73f7d0457663",
+                     "2c31a47b5779809ef44cb5eaaf5c3e43d5f8faad4a8794cb987e9b03745c78dd",
+                     "919512183898dfbecd52e2408e43871fd021109117bd3ed4eaf8437743715d4f" },
+                   { "529aa0670d72cd6497502ed473502b037e8803b5c60829a5a3caa219505530ba",
+                     "f465e43ff23d3f1b9dc7dfc04da8758184dbc966204796eccf0d6cf5e16500cc",
+                     "0201d048bcbbd899eeefc424164e33c201c2b010ca6b4d43a8a155cad8ecb279" },
+                   "ab85843a2f6d883f62e5684b38e307335fe6e1945ecd19604105c6f23221eb69" } };
     uint8_t pa[64], pb[64], secret[32], zero[64] = { 0 };
     (void)state;
     for (size_t k = 0; k < sizeof sets / sizeof *sets; k++) {
@@ -219,7 +231,7 @@ static void p256(void **state)
         assert_true(now->p256_dh(own, pb, secret) < 0);
         pb[n] ^= 1;
     }
-    memset(pb + 32, 0, 32);              /* CVE-2018-5383 */
+    memset(pb + 32, 0, 32); /* CVE-2018-5383 */
     assert_true(now->p256_dh(own, pb, secret) < 0);
 }
 
@@ -284,12 +296,12 @@ static void controller_p256(void **state)
     struct woad *h = w->device[0].host;
     assert_int_equal(openssl.p256_public(private_key, theirs), 0);
     for (int good = 1; good >= 0; good--) {
-        while ((err = h->crypto_role->p256_public(h, ME, own)) == CRYPTO_LATER) {
+        while ((err = h->crypto_role->p256_public(h, ME, own)) == CRYPTO_PENDING) {
             world_run(w, 1000);
         }
         assert_int_equal(err, 0);
         theirs[63] ^= !good;
-        while ((err = h->crypto_role->p256_dh(h, ME, theirs, secret)) == CRYPTO_LATER) {
+        while ((err = h->crypto_role->p256_dh(h, ME, theirs, secret)) == CRYPTO_PENDING) {
             world_run(w, 1000);
         }
         assert_int_equal(err != 0, !good);
@@ -310,14 +322,14 @@ static void controller_late(void **state)
     controller_begin();
     world_run(w, 10000);
     struct woad *h = w->device[0].host;
-    assert_int_equal(h->crypto_role->aes(h, 0, key, in, out), CRYPTO_LATER);
-    assert_int_equal(h->crypto_role->aes(h, 1, key, other, out), CRYPTO_LATER);
+    assert_int_equal(h->crypto_role->aes(h, 0, key, in, out), CRYPTO_PENDING);
+    assert_int_equal(h->crypto_role->aes(h, 1, key, other, out), CRYPTO_PENDING);
     assert_int_equal(woad_tx(h, command, sizeof command), 4 + 32);
     h->crypto_role->release(h, 0);
-    assert_int_equal(h->crypto_role->aes(h, 1, key, other, out), CRYPTO_LATER);
+    assert_int_equal(h->crypto_role->aes(h, 1, key, other, out), CRYPTO_PENDING);
     woad_poll(h, (uint32_t)(woad_air_now(w->air) / 1000));
-    assert_int_equal(woad_rx(h, done, sizeof done), 0);    /* of the first: zeros */
-    while (h->crypto_role->aes(h, 1, key, other, out) == CRYPTO_LATER) {
+    assert_int_equal(woad_rx(h, done, sizeof done), 0); /* of the first: zeros */
+    while (h->crypto_role->aes(h, 1, key, other, out) == CRYPTO_PENDING) {
         world_pump(w);
         h->crypto_role->begin(h, 1);
     }
@@ -328,10 +340,13 @@ static void controller_late(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(cmac), cmocka_unit_test(legacy),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(cmac),
+                                        cmocka_unit_test(legacy),
                                         cmocka_unit_test(secure_connections),
-                                        cmocka_unit_test(keys), cmocka_unit_test(database_hash),
-                                        cmocka_unit_test(signing), cmocka_unit_test(p256) };
+                                        cmocka_unit_test(keys),
+                                        cmocka_unit_test(database_hash),
+                                        cmocka_unit_test(signing),
+                                        cmocka_unit_test(p256) };
     const struct CMUnitTest all[] = { cmocka_unit_test(agreement),
                                       cmocka_unit_test(controller_p256),
                                       cmocka_unit_test(controller_late) };
@@ -340,10 +355,10 @@ int main(void)
         now = backends[k];
         failed += cmocka_run_group_tests(tests, NULL, NULL);
     }
-    now = &controller;                   /* all but the last: its private keys are its own */
+    now = &controller; /* all but the last: its private keys are its own */
     controller_begin();
-    failed += _cmocka_run_group_tests("controller", tests, sizeof tests / sizeof *tests - 1, NULL,
-                                      NULL);
+    failed +=
+        _cmocka_run_group_tests("controller", tests, sizeof tests / sizeof *tests - 1, NULL, NULL);
     world_free(w);
     return failed + cmocka_run_group_tests(all, NULL, NULL);
 }

@@ -39,7 +39,7 @@ static void data_before_the_connection(void **state)
     order_event(o, disconnected, sizeof disconnected);
     assert_true(order_data(o, data, sizeof data, 103));
     assert_int_equal(next(o, 103), 0);
-    assert_int_equal(next(o, 103 + ORDER_HOLD_MS), sizeof data);           /* nobody's */
+    assert_int_equal(next(o, 103 + ORDER_HOLD_MS), sizeof data); /* nobody's */
     free(o);
 }
 
@@ -47,16 +47,20 @@ static void data_before_the_connection(void **state)
  * when it is encrypted anew. */
 static void data_before_the_encryption(void **state)
 {
-    static const struct { const uint8_t *command; size_t len; const uint8_t *event; size_t n; }
-        ways[] = { { enable, sizeof enable, encrypted, sizeof encrypted },
-                   { reply, sizeof reply, encrypted, sizeof encrypted },
-                   { enable, sizeof enable, refreshed, sizeof refreshed } };
+    static const struct {
+        const uint8_t *command;
+        size_t len;
+        const uint8_t *event;
+        size_t n;
+    } ways[] = { { enable, sizeof enable, encrypted, sizeof encrypted },
+                 { reply, sizeof reply, encrypted, sizeof encrypted },
+                 { enable, sizeof enable, refreshed, sizeof refreshed } };
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         struct usb_order *o = calloc(1, sizeof *o);
         order_event(o, connected, sizeof connected);
         order_sent(o, ways[k].command, ways[k].len);
-        assert_true(order_data(o, data, sizeof data, 0xfffffffe));         /* time wraps */
+        assert_true(order_data(o, data, sizeof data, 0xfffffffe)); /* time wraps */
         assert_int_equal(next(o, 1), 0);
         order_event(o, ways[k].event, ways[k].n);
         assert_int_equal(next(o, 1), sizeof data);
@@ -116,8 +120,10 @@ static void truncated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(data_before_the_connection), cmocka_unit_test(data_before_the_encryption),
-        cmocka_unit_test(the_queue), cmocka_unit_test(truncated),
+        cmocka_unit_test(data_before_the_connection),
+        cmocka_unit_test(data_before_the_encryption),
+        cmocka_unit_test(the_queue),
+        cmocka_unit_test(truncated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

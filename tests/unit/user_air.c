@@ -30,7 +30,7 @@ static int enter_with_radio(void **state)
 static int visit(struct woad_port **kept)
 {
     static const uint8_t reset[] = { 1, 3, 0x0c, 0 };
-    char why[WOAD_PORT_WHY];
+    char why[WOAD_PORT_MESSAGE_MAX];
     const uint8_t *packet;
     int error = 0, n = 0;
     struct woad_port *port = woad_port_open(NULL, &error, why);
@@ -104,7 +104,7 @@ static int with_a_high_descriptor(void)
     int err = visit(&port);
     close(5000);
     fcntl(p[0], F_SETFL, O_NONBLOCK);
-    bool held = read(p[0], &octet, 1) != 0;                /* or its end */
+    bool held = read(p[0], &octet, 1) != 0; /* or its end */
     woad_port_close(port);
     return err ? -err : held;
 }
@@ -129,7 +129,7 @@ static int with_one_descriptor(void)
     struct rlimit few;
     close(next);
     getrlimit(RLIMIT_NOFILE, &few);
-    few.rlim_cur = (rlim_t)next + 1;     /* for the lock */
+    few.rlim_cur = (rlim_t)next + 1; /* for the lock */
     setrlimit(RLIMIT_NOFILE, &few);
     return -visit(NULL);
 }
@@ -162,7 +162,7 @@ static void a_runtime_folder_of_another_is_none(void **state)
     assert_int_equal(visit(NULL), 0);
     assert_false(is_there("run/woad"));
     assert_int_equal(chmod(run, 0700), 0);
-    if (geteuid() == 0) {                /* as by su, or sudo -E */
+    if (geteuid() == 0) { /* as by su, or sudo -E */
         assert_int_equal(chown(run, 65534, 65534), 0);
         assert_int_equal(visit(NULL), 0);
         assert_false(is_there("run/woad"));
@@ -184,7 +184,7 @@ static void a_long_runtime_folder(void **state)
     }
 }
 
-enum { OTHER = 64123 };                  /* a user who is nobody's */
+enum { OTHER = 64123 }; /* a user who is nobody's */
 
 static int as_another(void)
 {
@@ -204,7 +204,7 @@ static void a_name_that_is_taken_is_not_the_only_one(void **state)
     snprintf(next, sizeof next, "%s-1", taken);
     char command[200];
     snprintf(command, sizeof command, "rm -rf %s %s", taken, next);
-    assert_int_equal(system(command), 0);                  /* of a run that was killed */
+    assert_int_equal(system(command), 0); /* of a run that was killed */
     assert_int_equal(mkdir(taken, 0700), 0);
     int err = in_child(as_another);
     bool found = lstat(next, &st) == 0 && st.st_uid == OTHER && (st.st_mode & 0777) == 0700;
@@ -236,8 +236,10 @@ int main(void)
         CASE(a_program_without_standard_files_starts_it),
         CASE(it_keeps_no_descriptor_of_who_starts_it),
         CASE(a_program_that_can_not_connect_leaves_it_alone),
-        CASE(a_relative_runtime_folder_is_none), CASE(a_runtime_folder_of_another_is_none),
-        CASE(a_long_runtime_folder), CASE(a_name_that_is_taken_is_not_the_only_one),
+        CASE(a_relative_runtime_folder_is_none),
+        CASE(a_runtime_folder_of_another_is_none),
+        CASE(a_long_runtime_folder),
+        CASE(a_name_that_is_taken_is_not_the_only_one),
         CASE(a_lock_that_is_never_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,11 +2,19 @@
  * woad_poll() knows the time of it.  The host is driven as woad.h says. */
 #include "solo.h"
 
-static const struct woad_feature *const features[] = { &woad_gatt_server, &woad_gatt_client,
-    &woad_security_manager, &woad_central, &woad_pipelining, &woad_link, &woad_channels, NULL };
+static const struct woad_feature *const features[] = {
+    &woad_feature_gatt_server,      &woad_feature_gatt_client,
+    &woad_feature_security_manager, &woad_feature_central,
+    &woad_feature_pipelining,       &woad_feature_link_control,
+    &woad_feature_l2cap_channels,   NULL
+};
 
-enum { ENABLE_ENCRYPTION = 0x2019, LTK_NEGATIVE_REPLY = 0x201b, CREATE_CANCEL = 0x200e,
-       READ_RSSI = 0x1405 };
+enum {
+    ENABLE_ENCRYPTION = 0x2019,
+    LTK_NEGATIVE_REPLY = 0x201b,
+    CREATE_CANCEL = 0x200e,
+    READ_RSSI = 0x1405
+};
 
 /* A request to a bonded peer begins the encryption from inside woad_tx(). */
 static void encryption_begun_inside_tx_is_sent(void **state)
@@ -87,7 +95,7 @@ static void confirmation_goes_by_the_policy(void **state)
                                                         .trust_unencrypted = true };
     (void)state;
     confirmation_waits();
-    assert_int_equal(woad_set_security(solo.h, &trusts), 0);
+    assert_int_equal(woad_set_security_policy(solo.h, &trusts), 0);
     solo_pump();
     assert_int_equal(solo_frames(4, 0x1e), 1);
     solo_end();
@@ -128,14 +136,14 @@ static void result_of_a_multiplication_is_sent(void **state)
     (void)state;
     solo_boot(solo_config(features));
     solo_connected(SOLO_HANDLE, false, 9);
-    SOLO_SMP(1, 3, 0, 8, 16, 1, 1);      /* Pairing Request: Secure Connections */
+    SOLO_SMP(1, 3, 0, 8, 16, 1, 1); /* Pairing Request: Secure Connections */
     sleeper_until(10);
     assert_int_equal(solo_frames(6, 2), 1);
     uint8_t key[65] = { 12, 9 };
     solo_l2cap(SOLO_HANDLE, 6, key, sizeof key);
     sleeper_until(10);
-    assert_int_equal(solo_frames(6, 12), 1);               /* our key */
-    assert_int_equal(solo_frames(6, 3), 1);                /* and the confirm value */
+    assert_int_equal(solo_frames(6, 12), 1); /* our key */
+    assert_int_equal(solo_frames(6, 3), 1);  /* and the confirm value */
     solo_end();
 }
 
@@ -144,9 +152,11 @@ static void result_of_a_multiplication_is_sent(void **state)
 static void turn_of_one_that_has_dropped(void **state)
 {
     static const struct woad_uuid service = WOAD_UUID16(0x180d), value = WOAD_UUID16(0x2a37);
-    static const struct woad_attr db[] = { WOAD_PRIMARY(&service),
+    static const struct woad_attr db[] = {
+        WOAD_PRIMARY(&service),
         WOAD_CHARACTERISTIC(&value, WOAD_PROP_NOTIFY, WOAD_PERM_READ | WOAD_PERM_READ_ENCRYPTED),
-        WOAD_CHARACTERISTIC(&value, WOAD_PROP_NOTIFY, WOAD_PERM_READ) };
+        WOAD_CHARACTERISTIC(&value, WOAD_PROP_NOTIFY, WOAD_PERM_READ)
+    };
     uint16_t first = 0;
     (void)state;
     solo.acl_len = 251;
@@ -245,7 +255,8 @@ int main(void)
         cmocka_unit_test(confirmation_goes_by_the_policy),
         cmocka_unit_test(time_limits_follow_each_other),
         cmocka_unit_test(result_of_a_multiplication_is_sent),
-        cmocka_unit_test(turn_of_one_that_has_dropped), cmocka_unit_test(asked_anew_in_each_end),
+        cmocka_unit_test(turn_of_one_that_has_dropped),
+        cmocka_unit_test(asked_anew_in_each_end),
         cmocka_unit_test(request_after_the_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,9 +5,15 @@
 
 #include <string.h>
 
-int mp_bluetooth_init(void) { return MP_ENODEV; }
-void mp_bluetooth_deinit(void) { }
-bool mp_bluetooth_is_active(void) { return false; }
+int mp_bluetooth_init(void)
+{
+    return MP_ENODEV;
+}
+void mp_bluetooth_deinit(void) {}
+bool mp_bluetooth_is_active(void)
+{
+    return false;
+}
 void mp_bluetooth_get_current_address(uint8_t *addr_type, uint8_t *addr)
 {
     (void)addr_type;
@@ -29,9 +35,9 @@ int mp_bluetooth_gap_set_device_name(const uint8_t *buf, size_t len)
     (void)buf;
     return len > 31 ? MP_EINVAL : 0;
 }
-int mp_bluetooth_gap_advertise_start(bool connectable, int32_t interval_us,
-                                     const uint8_t *adv_data, size_t adv_data_len,
-                                     const uint8_t *sr_data, size_t sr_data_len)
+int mp_bluetooth_gap_advertise_start(bool connectable, int32_t interval_us, const uint8_t *adv_data,
+                                     size_t adv_data_len, const uint8_t *sr_data,
+                                     size_t sr_data_len)
 {
     (void)connectable;
     (void)interval_us;
@@ -41,16 +47,18 @@ int mp_bluetooth_gap_advertise_start(bool connectable, int32_t interval_us,
     (void)sr_data_len;
     return MP_ENODEV;
 }
-void mp_bluetooth_gap_advertise_stop(void) { }
+void mp_bluetooth_gap_advertise_stop(void) {}
 int mp_bluetooth_gatts_register_service_begin(bool append)
 {
     (void)append;
     return 0;
 }
 int mp_bluetooth_gatts_register_service(mp_obj_bluetooth_uuid_t *service_uuid,
-    mp_obj_bluetooth_uuid_t **characteristic_uuids, uint16_t *characteristic_flags,
-    mp_obj_bluetooth_uuid_t **descriptor_uuids, uint16_t *descriptor_flags,
-    uint8_t *num_descriptors, uint16_t *handles, size_t num_characteristics)
+                                        mp_obj_bluetooth_uuid_t **characteristic_uuids,
+                                        uint16_t *characteristic_flags,
+                                        mp_obj_bluetooth_uuid_t **descriptor_uuids,
+                                        uint16_t *descriptor_flags, uint8_t *num_descriptors,
+                                        uint16_t *handles, size_t num_characteristics)
 {
     (void)service_uuid;
     (void)characteristic_uuids;
@@ -62,7 +70,10 @@ int mp_bluetooth_gatts_register_service(mp_obj_bluetooth_uuid_t *service_uuid,
     (void)num_characteristics;
     return 0;
 }
-int mp_bluetooth_gatts_register_service_end(void) { return MP_ENODEV; }
+int mp_bluetooth_gatts_register_service_end(void)
+{
+    return MP_ENODEV;
+}
 int mp_bluetooth_gatts_read(uint16_t value_handle, const uint8_t **value, size_t *value_len)
 {
     (void)value_handle;
@@ -119,9 +130,12 @@ int mp_bluetooth_gap_scan_start(int32_t duration_ms, int32_t interval_us, int32_
     (void)active_scan;
     return MP_ENODEV;
 }
-int mp_bluetooth_gap_scan_stop(void) { return MP_ENODEV; }
-int mp_bluetooth_gap_peripheral_connect(uint8_t addr_type, const uint8_t *addr,
-    int32_t duration_ms, int32_t min_conn_interval_us, int32_t max_conn_interval_us)
+int mp_bluetooth_gap_scan_stop(void)
+{
+    return MP_ENODEV;
+}
+int mp_bluetooth_gap_peripheral_connect(uint8_t addr_type, const uint8_t *addr, int32_t duration_ms,
+                                        int32_t min_conn_interval_us, int32_t max_conn_interval_us)
 {
     (void)addr_type;
     (void)addr;
@@ -130,7 +144,10 @@ int mp_bluetooth_gap_peripheral_connect(uint8_t addr_type, const uint8_t *addr,
     (void)max_conn_interval_us;
     return MP_ENODEV;
 }
-int mp_bluetooth_gap_peripheral_connect_cancel(void) { return MP_ENODEV; }
+int mp_bluetooth_gap_peripheral_connect_cancel(void)
+{
+    return MP_ENODEV;
+}
 int mp_bluetooth_gattc_discover_primary_services(uint16_t conn_handle,
                                                  const mp_obj_bluetooth_uuid_t *uuid)
 {
@@ -139,7 +156,8 @@ int mp_bluetooth_gattc_discover_primary_services(uint16_t conn_handle,
     return MP_ENODEV;
 }
 int mp_bluetooth_gattc_discover_characteristics(uint16_t conn_handle, uint16_t start_handle,
-    uint16_t end_handle, const mp_obj_bluetooth_uuid_t *uuid)
+                                                uint16_t end_handle,
+                                                const mp_obj_bluetooth_uuid_t *uuid)
 {
     (void)conn_handle;
     (void)start_handle;

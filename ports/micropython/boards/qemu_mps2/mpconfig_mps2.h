@@ -10,7 +10,7 @@
 
 /* The module's own way to the second UART: mps2.c. */
 #define MICROPY_HW_BLE_UART_ID (1)
-#define BLE_HCI_POLL_MS (1000)           /* its interrupt runs the scheduler */
+#define BLE_HCI_POLL_MS (1000) /* its interrupt runs the scheduler */
 
 #define MICROPY_BEGIN_ATOMIC_SECTION() mps2_irq_off()
 #define MICROPY_END_ATOMIC_SECTION(state) mps2_irq_restore(state)
@@ -18,11 +18,11 @@
 static inline unsigned mps2_irq_off(void)
 {
     unsigned primask;
-    __asm volatile ("mrs %0, primask\n cpsid i" : "=r" (primask) :: "memory");
+    __asm volatile("mrs %0, primask\n cpsid i" : "=r"(primask)::"memory");
     return primask;
 }
 
 static inline void mps2_irq_restore(unsigned primask)
 {
-    __asm volatile ("msr primask, %0" :: "r" (primask) : "memory");
+    __asm volatile("msr primask, %0" ::"r"(primask) : "memory");
 }

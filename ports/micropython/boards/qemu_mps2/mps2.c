@@ -6,25 +6,30 @@
 #include "extmod/mpbthci.h"
 #include "mpbthciport.h"
 
-struct uart { volatile uint32_t data, state, ctrl, intstatus, bauddiv; };
+struct uart {
+    volatile uint32_t data, state, ctrl, intstatus, bauddiv;
+};
 #define CONSOLE ((struct uart *)0x40004000)
-#define HCI     ((struct uart *)0x40005000)
-enum { TX_FULL = 1, RX_FULL = 2 };       /* state */
-enum { TX_ON = 1, RX_ON = 2, RX_INTERRUPT = 8 };           /* ctrl */
+#define HCI ((struct uart *)0x40005000)
+enum { TX_FULL = 1, RX_FULL = 2 };               /* state */
+enum { TX_ON = 1, RX_ON = 2, RX_INTERRUPT = 8 }; /* ctrl */
 enum { CONSOLE_IRQ = 0, HCI_IRQ = 2, CLOCK_HZ = 25000000, BAUD = 115200 };
 
 #define SYSTICK_CTRL (*(volatile uint32_t *)0xe000e010)
 #define SYSTICK_LOAD (*(volatile uint32_t *)0xe000e014)
-#define SYSTICK_NOW  (*(volatile uint32_t *)0xe000e018)
-#define NVIC_ENABLE  (*(volatile uint32_t *)0xe000e100)
-#define SCB_VTOR     (*(volatile uint32_t *)0xe000ed08)
+#define SYSTICK_NOW (*(volatile uint32_t *)0xe000e018)
+#define NVIC_ENABLE (*(volatile uint32_t *)0xe000e100)
+#define SCB_VTOR (*(volatile uint32_t *)0xe000ed08)
 
 /* Written in the interrupt, read outside. */
-struct ring { uint8_t mem[1024]; volatile uint32_t in, out; };
+struct ring {
+    uint8_t mem[1024];
+    volatile uint32_t in, out;
+};
 static struct ring console_in, hci_in;
 
 static volatile uint32_t now_ms;
-static uint32_t poll_at;                 /* when the scheduler is to run the host */
+static uint32_t poll_at; /* when the scheduler is to run the host */
 static volatile bool poll_timed;
 static bool begun;
 static mp_sched_node_t node;
@@ -55,7 +60,10 @@ static void run_host(mp_sched_node_t *n)
     mp_bluetooth_hci_poll();
 }
 
-void mp_bluetooth_hci_poll_now(void) { mp_sched_schedule_node(&node, run_host); }
+void mp_bluetooth_hci_poll_now(void)
+{
+    mp_sched_schedule_node(&node, run_host);
+}
 
 void mp_bluetooth_hci_poll_in_ms(uint32_t ms)
 {
@@ -114,7 +122,7 @@ void mps2_begin(void)
     SYSTICK_NOW = 0;
     SYSTICK_CTRL = 7;
     CONSOLE->ctrl = TX_ON | RX_ON | RX_INTERRUPT;
-    on_console();                        /* what came before the interrupt was on */
+    on_console(); /* what came before the interrupt was on */
     NVIC_ENABLE = 1u << CONSOLE_IRQ | 1u << HCI_IRQ;
 }
 
@@ -137,8 +145,14 @@ mp_uint_t mp_hal_ticks_us(void)
     return ms * 1000 + (CLOCK_HZ / 1000 - 1 - left) / (CLOCK_HZ / 1000000);
 }
 
-mp_uint_t mp_hal_ticks_cpu(void) { return mp_hal_ticks_us(); }
-uint64_t mp_hal_time_ns(void) { return (uint64_t)mp_hal_ticks_ms() * 1000000; }
+mp_uint_t mp_hal_ticks_cpu(void)
+{
+    return mp_hal_ticks_us();
+}
+uint64_t mp_hal_time_ns(void)
+{
+    return (uint64_t)mp_hal_ticks_ms() * 1000000;
+}
 
 /* A long one handles pending events, as an esp32's does. */
 void mp_hal_delay_us(mp_uint_t us)
@@ -213,8 +227,14 @@ int mp_bluetooth_hci_uart_set_baudrate(uint32_t baudrate)
     return 0;
 }
 
-int mp_bluetooth_hci_uart_any(void) { return hci_in.in != hci_in.out; }
-int mp_bluetooth_hci_uart_readchar(void) { return ring_get(&hci_in); }
+int mp_bluetooth_hci_uart_any(void)
+{
+    return hci_in.in != hci_in.out;
+}
+int mp_bluetooth_hci_uart_readchar(void)
+{
+    return ring_get(&hci_in);
+}
 
 /* Pending events are handled before each octet, as drivers of other ports do when their buffer is
  * full: scheduled functions run, and Ctrl-C raises. */
@@ -229,8 +249,23 @@ int mp_bluetooth_hci_uart_write(const uint8_t *buf, size_t len)
     return 0;
 }
 
-int mp_bluetooth_hci_controller_init(void) { return 0; }
-int mp_bluetooth_hci_controller_deinit(void) { return 0; }
-int mp_bluetooth_hci_controller_sleep_maybe(void) { return 0; }
-bool mp_bluetooth_hci_controller_woken(void) { return true; }
-int mp_bluetooth_hci_controller_wakeup(void) { return 0; }
+int mp_bluetooth_hci_controller_init(void)
+{
+    return 0;
+}
+int mp_bluetooth_hci_controller_deinit(void)
+{
+    return 0;
+}
+int mp_bluetooth_hci_controller_sleep_maybe(void)
+{
+    return 0;
+}
+bool mp_bluetooth_hci_controller_woken(void)
+{
+    return true;
+}
+int mp_bluetooth_hci_controller_wakeup(void)
+{
+    return 0;
+}

@@ -1,18 +1,18 @@
-/* The steps of a maker's, by vendor-specific commands: setup.h.  Vol 4, Part E, 5.4.1 */
+/* The steps of a maker's, by vendor-specific commands: vendor.h.  Vol 4, Part E, 5.4.1 */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "hci.h"
 #include "roles.h"
 
 struct setup {
-    const struct woad_setup *what;
-    uint16_t at;                         /* the step */
-    bool done;                           /* of this start */
-    bool begun;                          /* the patch's first record is out */
-    uint32_t due;                        /* of a wait */
+    const struct woad_vendor_init *what;
+    uint16_t at;  /* the step */
+    bool done;    /* of this start */
+    bool begun;   /* the patch's first record is out */
+    uint32_t due; /* of a wait */
 };
 
-HOLD_SIZE(setup, WOAD_SIZE_SETUP);
+ASSERT_SIZE(setup, WOAD_SIZE_VENDOR_INIT);
 
 static bool setup_wants(const struct woad *h)
 {
@@ -26,9 +26,9 @@ static uint16_t setup_answer_ms(const struct woad *h)
 
 static const struct setup_role setup_role = { setup_wants, setup_answer_ms };
 
-static void setup_carve(struct woad *h)
+static void setup_layout(struct woad *h)
 {
-    h->setup = arena_take(h, 1, sizeof *h->setup);
+    h->setup = arena_alloc(h, 1, sizeof *h->setup);
     if (h->setup) {
         h->setup_role = &setup_role;
     }
@@ -100,14 +100,14 @@ static uint16_t setup_command(struct woad *h, struct wr *params)
     }
     s->done = true;
     h->hci.step = 0;
-    return up_command(h, params);
+    return bringup_command(h, params);
 }
 
 static void setup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct setup *s = h->setup;
     if (s->done) {
-        up_complete(h, opcode, status, ret);               /* of the reset at the end */
+        bringup_complete(h, opcode, status, ret); /* of the reset at the end */
         return;
     }
     const struct woad_step *step = &s->what->steps[s->at];
@@ -127,15 +127,15 @@ static uint32_t setup_due(struct woad *h)
     return left;
 }
 
-const struct woad_feature woad_setup = {
-    .carve = setup_carve,
+const struct woad_feature woad_feature_vendor_init = {
+    .layout = setup_layout,
     .reset = setup_reset,
     .command = setup_command,
     .complete = setup_complete,
     .due = setup_due,
 };
 
-int woad_set_setup(struct woad *h, const struct woad_setup *setup)
+int woad_set_vendor_init(struct woad *h, const struct woad_vendor_init *setup)
 {
     if (!h->setup || h->state != HOST_OFF) {
         return h->setup ? WOAD_EBUSY : WOAD_ENOTSUP;
@@ -146,8 +146,8 @@ int woad_set_setup(struct woad *h, const struct woad_setup *setup)
 
 /* Download_Minidriver; the patch: Write_RAM …, Launch_RAM, after which the part begins anew, at its
  * first speed; Update_UART_Baud_Rate: 0 u16, baud u32.  The maker's commands. */
-void woad_setup_broadcom(struct woad_setup *setup, struct woad_broadcom *b, uint32_t first,
-                         uint32_t baud)
+void woad_vendor_init_broadcom(struct woad_vendor_init *setup, struct woad_broadcom *b,
+                               uint32_t first, uint32_t baud)
 {
     enum { DOWNLOAD_MINIDRIVER = 0xfc2e, UPDATE_BAUD_RATE = 0xfc18 };
     struct woad_step steps[WOAD_BROADCOM_STEPS] = {

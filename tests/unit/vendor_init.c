@@ -5,13 +5,14 @@
 #include <woad/hci.h>
 #include <woad/woad.h>
 
-static const struct woad_feature *const features[] = { &woad_setup, &woad_quirks, NULL };
+static const struct woad_feature *const features[] = { &woad_feature_vendor_init,
+                                                       &woad_feature_quirks, NULL };
 
 static struct {
     uint64_t mem[2048];
     struct woad *h;
-    uint16_t said[64];                   /* opcodes */
-    size_t n, fail_at, silent_at;        /* the command that fails, that is not answered */
+    uint16_t said[64];            /* opcodes */
+    size_t n, fail_at, silent_at; /* the command that fails, that is not answered */
     uint32_t now, speed, speeds, spoke_at[64];
     int up, down, down_error;
     uint8_t address[6], company, mask41;
@@ -32,8 +33,13 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
 
 static void begin(void)
 {
-    static const struct woad_config config = { .features = features, .event = on_event, .conns = 1,
-        .procedures = 1, .mtu = 23, .tx_queue = 32, .request_queue = 32 };
+    static const struct woad_config config = { .features = features,
+                                               .event = on_event,
+                                               .conns = 1,
+                                               .procedures = 1,
+                                               .mtu = 23,
+                                               .tx_queue = 32,
+                                               .request_queue = 32 };
     memset(&t, 0, sizeof t);
     memset(t.address, 0xa1, 6);
     t.fail_at = t.silent_at = 1000;
@@ -99,19 +105,19 @@ static void speed(void *ctx, uint32_t baud)
     t.speeds++;
 }
 
-static const uint16_t expected[] = { 0x0c03, 0xfc2e, 0xfc4c, 0xfc4c, 0xfc4c, 0xfc4e, 0x0c03, 0xfc18,
-                                     0x0c03, 0x1001 };
+static const uint16_t expected[] = { 0x0c03, 0xfc2e, 0xfc4c, 0xfc4c, 0xfc4c,
+                                     0xfc4e, 0x0c03, 0xfc18, 0x0c03, 0x1001 };
 enum { EXPECTED = sizeof expected / sizeof *expected };
 
 /* In order, with the waits; then the ordinary bring-up; and the same at the next start. */
 static void broadcom(void **state)
 {
-    struct woad_setup setup = { .patch = patch, .speed = speed };
+    struct woad_vendor_init setup = { .patch = patch, .speed = speed };
     struct woad_broadcom steps;
     (void)state;
-    woad_setup_broadcom(&setup, &steps, 115200, 3000000);
+    woad_vendor_init_broadcom(&setup, &steps, 115200, 3000000);
     begin();
-    assert_int_equal(woad_set_setup(t.h, &setup), 0);
+    assert_int_equal(woad_set_vendor_init(t.h, &setup), 0);
     for (int round = 0; round < 2; round++) {
         t.n = 0;
         t.up = t.down = 0;
@@ -127,9 +133,9 @@ static void broadcom(void **state)
         assert_int_equal(t.speeds, 2 * (round + 1));
         woad_fail(t.h, WOAD_EIO);
     }
-    begin();                             /* at the first speed, to the end */
-    woad_setup_broadcom(&setup, &steps, 115200, 0);
-    woad_set_setup(t.h, &setup);
+    begin(); /* at the first speed, to the end */
+    woad_vendor_init_broadcom(&setup, &steps, 115200, 0);
+    woad_set_vendor_init(t.h, &setup);
     woad_start(t.h);
     run(2000);
     assert_int_equal(t.up, 1);
@@ -141,13 +147,13 @@ static void broadcom(void **state)
 /* Every command of it fails; every one is not answered, with the usual time and another. */
 static void every_step_goes_wrong(void **state)
 {
-    struct woad_setup setup = { .patch = patch, .speed = speed };
+    struct woad_vendor_init setup = { .patch = patch, .speed = speed };
     struct woad_broadcom steps;
     (void)state;
-    woad_setup_broadcom(&setup, &steps, 115200, 921600);
+    woad_vendor_init_broadcom(&setup, &steps, 115200, 921600);
     for (size_t at = 0; at < EXPECTED - 1; at++) {
         begin();
-        woad_set_setup(t.h, &setup);
+        woad_set_vendor_init(t.h, &setup);
         t.fail_at = at;
         woad_start(t.h);
         run(5000);
@@ -157,7 +163,7 @@ static void every_step_goes_wrong(void **state)
         for (uint16_t ms = 0; ms <= 7000; ms = (uint16_t)(ms + 7000)) {
             begin();
             setup.answer_ms = ms;
-            woad_set_setup(t.h, &setup);
+            woad_set_vendor_init(t.h, &setup);
             t.silent_at = at;
             woad_start(t.h);
             run(20000);
@@ -174,25 +180,24 @@ static void steps(void **state)
 {
     static const uint8_t three[] = { 1, 2, 3 };
     static const struct woad_step list[] = {
-        { .kind = WOAD_STEP_COMMAND, .may_fail = true, .opcode = 0xfc01, .params = three,
-          .len = 3 },
+        { WOAD_STEP_COMMAND, .may_fail = true, .opcode = 0xfc01, .params = three, .len = 3 },
         { .kind = WOAD_STEP_WAIT, .value = 7 },
         { .kind = WOAD_STEP_SPEED, .value = 9600 },
         { .kind = WOAD_STEP_PATCH },
     };
-    struct woad_setup setup = { .steps = list, .n = 4, .patch = patch };
+    struct woad_vendor_init setup = { .steps = list, .n = 4, .patch = patch };
     (void)state;
     begin();
     t.fail_at = 1;
-    woad_set_setup(t.h, &setup);
+    woad_set_vendor_init(t.h, &setup);
     woad_start(t.h);
     run(1000);
     assert_int_equal(t.up, 1);
     assert_int_equal(t.said[1], 0xfc01);
     for (int error = WOAD_ENOENT; error < 10; error += 7) {
         begin();
-        t.patch_error = error;           /* or a length that is not the record's */
-        woad_set_setup(t.h, &setup);
+        t.patch_error = error; /* or a length that is not the record's */
+        woad_set_vendor_init(t.h, &setup);
         woad_start(t.h);
         run(1000);
         assert_int_equal(t.down, 1);
@@ -200,19 +205,19 @@ static void steps(void **state)
     }
     begin();
     setup.patch = NULL;
-    woad_set_setup(t.h, &setup);
+    woad_set_vendor_init(t.h, &setup);
     woad_start(t.h);
     run(1000);
     assert_int_equal(t.down_error, WOAD_EINVAL);
-    setup.n = 0;                         /* none at all: two resets */
+    setup.n = 0; /* none at all: two resets */
     begin();
-    woad_set_setup(t.h, &setup);
+    woad_set_vendor_init(t.h, &setup);
     woad_start(t.h);
     run(1000);
     assert_int_equal(t.up, 1);
     assert_int_equal(t.said[1], 0x0c03);
     woad_fail(t.h, 0);
-    woad_set_setup(t.h, NULL);
+    woad_set_vendor_init(t.h, NULL);
     t.n = 0;
     t.up = t.down = 0;
     woad_start(t.h);
@@ -221,10 +226,10 @@ static void steps(void **state)
     /* Stopped while it waits. */
     begin();
     setup.n = 2;
-    woad_set_setup(t.h, &setup);
+    woad_set_vendor_init(t.h, &setup);
     woad_start(t.h);
     run(3);
-    assert_int_equal(woad_set_setup(t.h, NULL), WOAD_EBUSY);
+    assert_int_equal(woad_set_vendor_init(t.h, NULL), WOAD_EBUSY);
     assert_int_equal(woad_stop(t.h), 0);
     assert_int_equal(t.down, 1);
     assert_int_equal(t.down_error, 0);
@@ -268,7 +273,7 @@ static void quirks(void **state)
             assert_int_equal(woad_set_quirks(t.h, table, 2), 0);
             memcpy(t.address, mine, 6);
             assert_int_equal(own().type, WOAD_ADDR_RANDOM);
-            bool asked = false;          /* LE Read Buffer Size v2 */
+            bool asked = false; /* LE Read Buffer Size v2 */
             for (size_t k = 0; k < t.n; k++) {
                 asked = asked || t.said[k] == 0x2060;
             }
@@ -280,8 +285,10 @@ static void quirks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(broadcom), cmocka_unit_test(every_step_goes_wrong),
-        cmocka_unit_test(steps), cmocka_unit_test(quirks),
+        cmocka_unit_test(broadcom),
+        cmocka_unit_test(every_step_goes_wrong),
+        cmocka_unit_test(steps),
+        cmocka_unit_test(quirks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,104 @@
+/* The host interface of a controller: Vol 4, Part E.  Commands in tables, events out; what several
+ * commands ask of the controller. */
+#ifndef WOAD_AIR_HCI_H
+#define WOAD_AIR_HCI_H
+
+#include "ll.h"
+
+/* hci_evt.c */
+bool evt_room(const ctl *c, size_t n);
+void evt_put(ctl *c, uint8_t code, const struct wr *params);
+void evt_put_2(ctl *c, uint8_t code, const struct wr *params);
+void evt_le(ctl *c, uint8_t sub, const struct wr *params);
+void evt_complete(ctl *c, uint16_t opcode, uint8_t status, const struct wr *ret);
+void evt_status(ctl *c, uint16_t opcode, uint8_t status);
+enum { OVERFLOW_ACL = 1, OVERFLOW_ISO = 2 };
+void evt_overflow(ctl *c, uint8_t link_type);
+void evt_completed(ctl *c, uint16_t handle, uint16_t count);
+void evt_connected(ctl *c, uint8_t status, uint8_t i);
+void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason);
+void evt_channel_selection(ctl *c, uint8_t i);
+void evt_updated(ctl *c, uint8_t status, uint8_t i);
+void evt_report(ctl *c, uint8_t kind, const struct address *a, const uint8_t *data, size_t len,
+                int8_t rssi);
+/* hci_cmd.c hci_conn.c ll_accept.c: tables of commands, each ends with run NULL */
+#define CMD(ogf, ocf) ((uint16_t)((ogf) << 10 | (ocf)))
+enum { CMD_ANSWERED = -1 };
+struct command {
+    uint16_t opcode;
+    uint8_t octet, bit; /* in Supported_Commands */
+    int16_t len;        /* of the parameters; -1: it varies */
+    /* Writes the return parameters; the result is the status, or CMD_ANSWERED. */
+    int (*run)(ctl *c, struct rd *in, struct wr *ret);
+    uint8_t needs; /* a feature; 0: none */
+    uint8_t how;   /* CMD_LEGACY … */
+    uint8_t since; /* the first version that has it; 0: 4.0 */
+};
+/* LEGACY, EXTENDED: of one of the two families that do not mix (3.1.1).  STATUS: answered by
+ * Command Status.  SECRET: needs encryption, which is feature 0. */
+enum { CMD_LEGACY = 1, CMD_EXTENDED = 2, CMD_STATUS = 4, CMD_SECRET = 8 };
+enum {
+    VERSION_4_0 = 6,
+    VERSION_4_1,
+    VERSION_4_2,
+    VERSION_5_0,
+    VERSION_5_1,
+    VERSION_5_2,
+    VERSION_5_3,
+    VERSION_5_4
+}; /* Assigned Numbers, 2.1 */
+extern const struct command air_conn_commands[], air_crypto_commands[], air_accept_commands[],
+    air_ext_commands[], air_privacy_commands[], air_periodic_commands[], air_past_commands[],
+    air_power_commands[], air_subrate_commands[], air_iso_commands[], air_data_commands[];
+enum {
+    FEATURE_ENCRYPTION = 0,
+    FEATURE_PARAM_REQ = 1,
+    FEATURE_REJECT_EXT = 2,
+    FEATURE_PERIPHERAL = 3,
+    FEATURE_PING = 4,
+    FEATURE_LENGTH = 5,
+    FEATURE_PRIVACY = 6,
+    FEATURE_2M = 8,
+    FEATURE_CODED = 11,
+    FEATURE_EXT_ADV = 12,
+    FEATURE_PERIODIC = 13,
+    FEATURE_CSA2 = 14,
+    FEATURE_PAST_SENDER = 24,
+    FEATURE_PAST_RECIPIENT = 25,
+    FEATURE_SCA = 26,
+    FEATURE_CIS_CENTRAL = 28,
+    FEATURE_CIS_PERIPHERAL = 29,
+    FEATURE_ISO = FEATURE_CIS_PERIPHERAL,
+    FEATURE_BROADCASTER = 30,
+    FEATURE_RECEIVER = 31,
+    FEATURE_CIS_HOST = 32,
+    FEATURE_POWER = 33,
+    FEATURE_POWER_CHANGE = 34,
+    FEATURE_PATH_LOSS = 35,
+    FEATURE_SUBRATE = 37,
+    FEATURE_SUBRATE_HOST = 38
+};
+uint8_t phys_there(const ctl *c);
+int own_type_status(const ctl *c, uint8_t type);
+int scan_filter_status(const ctl *c, uint8_t filter);
+/* What a host says of the peer that it wants to connect to, and of itself. */
+struct create {
+    uint8_t filter, peer_type, own;
+    struct address peer;
+};
+int create_status(ctl *c, const struct create *p);
+bool params_from_host(struct rd *in, struct params *p);
+bool own_address_there(const ctl *c, uint8_t type, const uint8_t random[6],
+                       const struct address *peer);
+bool address_none(const uint8_t address[6]);
+uint64_t ctl_features(const ctl *c);
+uint8_t ctl_version(const ctl *c);
+uint64_t version_features(uint8_t version);
+uint64_t version_le_events(uint8_t version);
+uint8_t ctl_sca(const ctl *c);
+uint32_t clock_widening(const ctl *c, uint8_t peer_sca, uint64_t us);
+void cmd_reset(ctl *c);
+int cmd_rx(ctl *c, struct rd *in);
+void ctl_addr(const ctl *c, uint8_t type, struct address *a);
+
+#endif

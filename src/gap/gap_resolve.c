@@ -9,7 +9,7 @@ enum resolve_step { RESOLVE_CLEAR, RESOLVE_ADD, RESOLVE_MODE, RESOLVE_ENABLE };
 
 struct resolve {
     uint8_t step;
-    uint16_t at;
+    uint16_t at;                         /* how many identity keys the controller has */
 };
 
 ASSERT_SIZE(resolve, WOAD_SIZE_RESOLVE);
@@ -25,15 +25,16 @@ static void resolve_reset(struct woad *h)
     h->resolve_dirty = h->smp && h->smp->lru_head ? RESOLVE_ANEW : 0;
 }
 
-/* The next bond that has a key, from this one on; NULL: no more. */
-static const struct bond_slot *resolve_next(struct woad *h)
+/* The next bond with an identity key; NULL: no more.  Only those are counted: whenever one of them
+ * comes or goes the list is made anew, and bonds without a key come and go meanwhile. */
+static const struct bond_slot *resolve_next(const struct woad *h)
 {
     const struct bond_slot *k = h->smp ? bond_lru_first(h) : NULL;
-    uint16_t n = 0;
-    for (; k && (n < h->resolve->at || !k->is.has_irk); n++) {
+    uint16_t done = h->resolve->at;
+    while (k && (!k->is.has_irk || done)) {
+        done = (uint16_t)(done - k->is.has_irk);
         k = bond_lru_next(h, k);
     }
-    h->resolve->at = n;
     return k;
 }
 

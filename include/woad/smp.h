@@ -96,9 +96,10 @@ enum { WOAD_SECURITY_PEER = 0x100, WOAD_SECURITY_HCI = 0x200 };
 struct woad_security {
     bool encrypted : 1;
     bool authenticated : 1; /* by a method that no one in the middle survives */
-    bool bonded : 1;
-    bool secure : 1;  /* the key is of LE Secure Connections */
-    uint8_t key_size; /* octets; 0: not encrypted */
+    bool bonded : 1;        /* its key is a bond's, or has become one, that has not been forgotten
+                             * since: removed, or WOAD_BOND_GONE */
+    bool secure : 1;        /* the key is of LE Secure Connections */
+    uint8_t key_size;       /* octets; 0: not encrypted */
 };
 
 enum { WOAD_BOND_SECURE = 1, WOAD_BOND_AUTHENTICATED = 2 };
@@ -184,8 +185,9 @@ int woad_conn_security(const struct woad *h, uint16_t conn, struct woad_security
 int woad_bond_add(struct woad *h, const struct woad_bond *bond);
 /* A copy of the n-th of them, the one that was used last first; WOAD_ENOENT behind the last. */
 int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond);
-/* Forgets one; all, with NULL.  Connections stay as they are, with no bond.  Inside
- * WOAD_EV_SECURITY of a pairing it means the new one too: no WOAD_EV_BOND follows.  WOAD_ENOENT. */
+/* Forgets one; all, with NULL.  Connections stay as they are, with no bond: also where one of the
+ * same peer is added then, until its key encrypts.  Inside WOAD_EV_SECURITY of a pairing it means
+ * the new one too: no WOAD_EV_BOND follows.  WOAD_ENOENT. */
 int woad_bond_remove(struct woad *h, const struct woad_addr *peer);
 
 /* Where bonds are kept: four functions, for a flash, a file, a database.  Hand every event to

@@ -9,7 +9,7 @@ enum resolve_step { RESOLVE_CLEAR, RESOLVE_ADD, RESOLVE_MODE, RESOLVE_ENABLE };
 
 struct resolve {
     uint8_t step;
-    uint16_t at;                         /* how many identity keys the controller has */
+    uint16_t at; /* how many identity keys the controller has */
 };
 
 ASSERT_SIZE(resolve, WOAD_SIZE_RESOLVE);

@@ -241,6 +241,18 @@ static void bond_drop(struct woad *h, struct bond_slot *k)
     }
 }
 
+/* The bond of this peer, of all with NULL, is forgotten: connections to it have none.  With `held`
+ * a client that has tried its key goes on to believe nothing in the clear. */
+static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool held)
+{
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        if (!peer || addr_same(&c->peer, peer)) {
+            c->security.bonded = false;
+            c->smp->tried = held && c->smp->tried;
+        }
+    }
+}
+
 /* The one that was used last longest ago makes room for another.  When the store is told (tell:
  * WOAD_EV_BOND, gone) that is only one that is not stronger; if there is none, the store forgets
  * what it has of the other's peer, which has a new key now.  False then. */
@@ -258,7 +270,9 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool t
         bond_drop(h, k);
     }
     if (tell) {
-        bond_emit(h, WOAD_NO_CONN, k ? &bond : other, WOAD_BOND_GONE);
+        other = k ? &bond : other;
+        bond_unbind(h, &other->peer, true);
+        bond_emit(h, WOAD_NO_CONN, other, WOAD_BOND_GONE);
     }
     wipe(&bond, sizeof bond);
     return k;
@@ -371,12 +385,7 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
     if (!h->smp) {
         return WOAD_ENOTSUP;
     }
-    for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        if (!peer || addr_same(&c->peer, peer)) {
-            c->security.bonded = false;
-            c->smp->tried = false;
-        }
-    }
+    bond_unbind(h, peer, false);
     struct bond_slot *k = peer ? bond_find(h, peer) : bond_lru_first(h);
     if (peer && !k) {
         return WOAD_ENOENT;

@@ -166,6 +166,45 @@ static void no_room_among_stronger(void **state)
     world_free(w);
 }
 
+static struct woad_addr gone;
+
+static void notes_gone(struct device *d, const struct woad_event *ev)
+{
+    if (ev->type == WOAD_EV_BOND && ev->u.bond.change == WOAD_BOND_GONE) {
+        gone = ev->u.bond.bond->peer;
+    }
+    on_event(d, ev);
+}
+
+/* The bond of a peer that is connected makes room for another's: its connection has none then. */
+static void bond_of_a_connected_peer_makes_room(void **state)
+{
+    struct woad_security now;
+    (void)state;
+    begin(&weak, &weak);
+    settle();
+    assert_true(level(1).bonded);
+    uint16_t conn = side[1].conn;
+    struct woad_bond its = side[1].bond, other = its;
+    other.has_csrk = other.has_own_csrk = false;
+    for (uint8_t n = its.has_csrk ? 2 : 1; n < BOND_PLACES; n++) {
+        other.peer.octet[0] = (uint8_t)(0x80 + n);
+        assert_int_equal(woad_bond_add(host(1), &other), 0);
+    }
+    add(2, &weak);
+    device_forget(&w->device[1]);
+    join(&w->device[2], &w->device[1]);
+    w->device[1].on_event = notes_gone;
+    assert_int_equal(woad_pair(host(2), side[2].conn), 0);
+    world_run(w, 3000000);
+    assert_memory_equal(&gone, &its.peer, sizeof gone);
+    assert_true(level(1).bonded);
+    assert_int_equal(woad_conn_security(host(1), conn, &now), 0);
+    assert_true(now.encrypted);
+    assert_false(now.bonded);
+    world_free(w);
+}
+
 /* A stronger bond of the same peer comes between the beginning of a pairing and its end, and may
  * have had to leave the memory for the store. */
 static void comes_meanwhile(bool in_memory)
@@ -311,6 +350,7 @@ int main(void)
         cmocka_unit_test(identity_in_the_store),
         cmocka_unit_test(not_evicted),
         cmocka_unit_test(no_room_among_stronger),
+        cmocka_unit_test(bond_of_a_connected_peer_makes_room),
         cmocka_unit_test(stronger_meanwhile),
         cmocka_unit_test(stronger_inside_gone),
         cmocka_unit_test(signed_by_a_bond_in_the_store),

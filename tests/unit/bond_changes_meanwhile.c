@@ -54,6 +54,34 @@ static void removed_between_the_key_and_the_encryption(void **state)
     }
 }
 
+/* A bond that is removed and given again may have another key than the one that encrypts: the
+ * connection has it from when its own key does. */
+static void added_again_from_the_next_encryption_on(void **state)
+{
+    (void)state;
+    serve();
+    solo_encrypt(SOLO_HANDLE);
+    assert_true(security().bonded);
+    assert_int_equal(woad_bond_remove(solo.h, NULL), 0);
+    solo_bond(9, WOAD_BOND_SECURE);
+    assert_false(security().bonded);
+    solo_forget();
+    SOLO_ATT(0x12, VALUE + 1, 0, 1, 0);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_SUBSCRIBE), 1);
+    assert_int_equal(solo_count(WOAD_EV_BOND), 0);
+    SOLO_RX(4, 0x3e, 13, 5, SOLO_HANDLE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    solo_pump();
+    SOLO_RX(4, 0x30, 3, 0, SOLO_HANDLE, 0); /* Encryption Key Refresh Complete */
+    solo_pump();
+    assert_true(security().bonded);
+    SOLO_ATT(0x12, VALUE + 1, 0, 0, 0);
+    solo_pump();
+    assert_int_equal(solo_count(WOAD_EV_BOND), 1);
+    assert_int_equal(solo_last(WOAD_EV_BOND)->u.bond.change, WOAD_BOND_CHANGED);
+    solo_end();
+}
+
 static struct woad_security inside;
 
 static void removes(const struct woad_event *ev)
@@ -229,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(removed_between_the_key_and_the_encryption),
+        cmocka_unit_test(added_again_from_the_next_encryption_on),
         cmocka_unit_test(removed_while_a_request_in_the_clear_is_served),
         cmocka_unit_test(subscription_in_the_clear_is_not_kept),
         cmocka_unit_test(bond_that_is_too_large_is_not_replaced_by_a_weaker_one),

@@ -1,5 +1,5 @@
-/* Bonds come and go while the controller's resolving list is made: in the end it has each peer whose
- * identity key is known, once, and no other.  Vol 4, Part E, 7.8.38, 7.8.40, 7.8.77 */
+/* Bonds come and go while the controller's resolving list is made: in the end it has each peer
+ * whose identity key is known, once, and no other.  Vol 4, Part E, 7.8.38, 7.8.40, 7.8.77 */
 #include "solo.h"
 
 static const struct woad_feature *const features[] = { &woad_feature_advertiser,
@@ -11,12 +11,19 @@ enum { CLEAR = 0x2029, ADD = 0x2027, MODE = 0x204e, ENABLE = 0x202d };
 enum { PEERS = 10 };
 
 /* What the controller has; by the octet that a peer's address is made of. */
-static struct { unsigned added[PEERS], modes[PEERS], enabled; } list;
+static struct {
+    unsigned added[PEERS], modes[PEERS], enabled;
+} list;
 
 static void add(uint8_t octet, bool irk)
 {
-    struct woad_bond b = { .key_size = 16, .has_own_ltk = 1, .has_peer_ltk = 1, .has_irk = irk,
-                           .flags = WOAD_BOND_SECURE, .own_ltk = { 7 }, .peer_ltk = { 7 } };
+    struct woad_bond b = { .key_size = 16,
+                           .has_own_ltk = 1,
+                           .has_peer_ltk = 1,
+                           .has_irk = irk,
+                           .flags = WOAD_BOND_SECURE,
+                           .own_ltk = { 7 },
+                           .peer_ltk = { 7 } };
     memset(b.peer.octet, octet, 6);
     memset(b.irk, irk ? octet : 0, sizeof b.irk);
     assert_int_equal(woad_bond_add(solo.h, &b), 0);
@@ -86,9 +93,18 @@ static void changed_at_each_command(void (*change)(void), unsigned peers)
     }
 }
 
-static void drop_the_last_without(void) { drop(2); }
-static void drop_the_first_without(void) { drop(5); }
-static void add_one_without(void) { add(6, false); }
+static void drop_the_last_without(void)
+{
+    drop(2);
+}
+static void drop_the_first_without(void)
+{
+    drop(5);
+}
+static void add_one_without(void)
+{
+    add(6, false);
+}
 
 static void bond_without_a_key_comes_or_goes_meanwhile(void **state)
 {
@@ -98,9 +114,18 @@ static void bond_without_a_key_comes_or_goes_meanwhile(void **state)
     changed_at_each_command(add_one_without, 1 << 1 | 1 << 3 | 1 << 4);
 }
 
-static void drop_one_with(void) { drop(3); }
-static void add_one_with(void) { add(6, true); }
-static void lose_a_key(void) { add(4, false); }
+static void drop_one_with(void)
+{
+    drop(3);
+}
+static void add_one_with(void)
+{
+    add(6, true);
+}
+static void lose_a_key(void)
+{
+    add(4, false);
+}
 
 static void bond_with_a_key_comes_or_goes_meanwhile(void **state)
 {

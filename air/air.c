@@ -20,18 +20,18 @@ uint32_t air_random_below(struct woad_air *air, uint32_t n)
 
 /* --- order: a pairing heap, its links in the controllers -------------------------------------- */
 
-static bool sooner(const ctl *a, const ctl *b)
+static bool is_earlier(const controller *a, const controller *b)
 {
-    return a->due != b->due ? a->due < b->due : a->id < b->id;
+    return a->deadline != b->deadline ? a->deadline < b->deadline : a->id < b->id;
 }
 
-static ctl *heap_meld(ctl *a, ctl *b)
+static controller *heap_meld(controller *a, controller *b)
 {
     if (!a || !b) {
         return a ? a : b;
     }
-    if (sooner(b, a)) {
-        ctl *t = a;
+    if (is_earlier(b, a)) {
+        controller *t = a;
         a = b;
         b = t;
     }
@@ -45,11 +45,11 @@ static ctl *heap_meld(ctl *a, ctl *b)
 }
 
 /* Melds a list of siblings in pairs, then the pairs from the right. */
-static ctl *heap_pairs(ctl *list)
+static controller *heap_merge_pairs(controller *list)
 {
-    ctl *done = NULL, *root = NULL;
+    controller *done = NULL, *root = NULL;
     while (list) {
-        ctl *a = list, *b = a->heap_next;
+        controller *a = list, *b = a->heap_next;
         list = b ? b->heap_next : NULL;
         a->heap_next = a->heap_prev = NULL;
         if (b) {
@@ -60,7 +60,7 @@ static ctl *heap_pairs(ctl *list)
         done = a;
     }
     while (done) {
-        ctl *next = done->heap_next;
+        controller *next = done->heap_next;
         done->heap_next = NULL;
         root = heap_meld(root, done);
         done = next;
@@ -68,9 +68,9 @@ static ctl *heap_pairs(ctl *list)
     return root;
 }
 
-static void heap_remove(struct woad_air *air, ctl *c)
+static void heap_remove(struct woad_air *air, controller *c)
 {
-    ctl *below = heap_pairs(c->heap_child);
+    controller *below = heap_merge_pairs(c->heap_child);
     if (air->heap == c) {
         air->heap = below;
     } else {
@@ -89,7 +89,7 @@ static void heap_remove(struct woad_air *air, ctl *c)
 
 /* What `us` by this controller's clock are on the air.  What is below a microsecond is carried to
  * the next time. */
-uint64_t ctl_after(const ctl *c, uint64_t us, int32_t *carry)
+uint64_t controller_us_to_air(const controller *c, uint64_t us, int32_t *carry)
 {
     int64_t parts = (int64_t)us * c->cfg.drift_ppm + *carry, whole = parts / 1000000;
     *carry = (int32_t)(parts - whole * 1000000);
@@ -99,20 +99,20 @@ uint64_t ctl_after(const ctl *c, uint64_t us, int32_t *carry)
 static const uint16_t sca_ppm[8] = { 500, 250, 150, 100, 75, 50, 30, 20 };
 
 /* The class of its clock: at least as bad as it is.  Vol 6, Part B, 2.3.3.1 */
-uint8_t ctl_sca(const ctl *c)
+uint8_t controller_sca(const controller *c)
 {
     uint16_t ppm = (uint16_t)(c->cfg.drift_ppm < 0 ? -c->cfg.drift_ppm : c->cfg.drift_ppm);
     uint8_t class = 7;
     while (class && sca_ppm[class] < ppm) {
         class --;
     }
-    return (uint8_t)(class > c->worse_clock ? class - c->worse_clock : 0);
+    return (uint8_t)(class > c->sca_worsened ? class - c->sca_worsened : 0);
 }
 
 /* How far two clocks may be apart after `us`, and 16 us of jitter.  4.2.4 */
-uint32_t clock_widening(const ctl *c, uint8_t peer_sca, uint64_t us)
+uint32_t clock_widening(const controller *c, uint8_t peer_sca, uint64_t us)
 {
-    uint32_t ppm = (uint32_t)sca_ppm[ctl_sca(c)] + sca_ppm[peer_sca & 7];
+    uint32_t ppm = (uint32_t)sca_ppm[controller_sca(c)] + sca_ppm[peer_sca & 7];
     return (uint32_t)((us * ppm + 999999) / 1000000) + 16;
 }
 
@@ -122,7 +122,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /* Puts a controller where its next deadline belongs.  To be called after anything changed it. */
-void air_plan(ctl *c)
+void controller_schedule(controller *c)
 {
     uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;
     due = earlier(due, adv_next(c));
@@ -131,11 +131,11 @@ void air_plan(ctl *c)
     due = earlier(due, earlier(earlier(c->rpa_at, c->p256_at), sync_next(c)));
     due = c->cfg.iso ? earlier(due, earlier(iso_next(c), big_next(c))) : due;
     due = c->hung ? NEVER : earlier(due, link_next(c));
-    if (due == c->due) {
+    if (due == c->deadline) {
         return;
     }
     heap_remove(c->air, c);
-    c->due = due;
+    c->deadline = due;
     c->air->heap = heap_meld(c->air->heap, c);
 }
 
@@ -168,40 +168,40 @@ uint64_t woad_air_now(const struct woad_air *air)
 
 uint64_t woad_air_next(const struct woad_air *air)
 {
-    return earlier(air->heap ? air->heap->due : NEVER, medium_next(air));
+    return earlier(air->heap ? air->heap->deadline : NEVER, medium_next(air));
 }
 
 /* The radio first: what it hears may change what is due. */
-static void ctl_run(ctl *c)
+static void controller_run(controller *c)
 {
     uint64_t now = c->air->now;
     if (c->radio.state != RADIO_OFF && c->radio.at <= now) {
         radio_run(c);
     } else if (c->cfg.iso && iso_next(c) <= now) {
-        iso_due(c);
+        iso_on_timer(c);
     } else if (c->cfg.iso && big_next(c) <= now) {
-        big_due(c);
+        big_on_timer(c);
     } else if (link_next(c) <= now) {
-        link_due(c);
+        link_on_timer(c);
     } else if (adv_next(c) <= now) {
-        adv_due(c);
+        adv_on_timer(c);
     } else if (sync_next(c) <= now) {
-        sync_due(c);
+        sync_on_timer(c);
     } else if (c->rpa_at <= now) {
-        privacy_due(c);
+        privacy_on_timer(c);
     } else if (c->p256_at <= now) {
-        p256_due(c);
+        p256_on_timer(c);
     } else if (earlier(c->scan.until, c->scan.period_at) <= now) {
-        ext_scan_clock(c);
+        ext_scan_on_duration_timer(c);
     } else if (c->scan.aux_at <= now) {
-        ext_scan_due(c);
+        ext_scan_on_aux_timer(c);
     } else {
-        scan_due(c);
+        scan_on_timer(c);
     }
     if (c->radio.state == RADIO_OFF) {
         scan_resume(c);
     }
-    air_plan(c);
+    controller_schedule(c);
 }
 
 void woad_air_step(struct woad_air *air, uint64_t until_us)
@@ -210,9 +210,9 @@ void woad_air_step(struct woad_air *air, uint64_t until_us)
     while ((next = woad_air_next(air)) <= until_us && next != NEVER) {
         air->now = next > air->now ? next : air->now;
         if (medium_next(air) <= air->now) {
-            medium_due(air);
+            medium_on_timer(air);
         } else {
-            ctl_run(air->heap);
+            controller_run(air->heap);
         }
     }
     if (until_us != NEVER && until_us > air->now) {
@@ -247,7 +247,7 @@ static bool config_valid(const struct woad_air_controller_config *c)
 
 /* Legacy advertising is one set, of 31 octets. */
 enum { ADV_DATA = 31, EXT_DATA = 1650 };
-static size_t sets_of(const struct woad_air_controller_config *c)
+static size_t n_sets_of(const struct woad_air_controller_config *c)
 {
     return c->adv_sets ? c->adv_sets : 1;
 }
@@ -263,16 +263,16 @@ static size_t set_size(const struct woad_air_controller_config *c)
     return sizeof(struct ll_adv) + (c->adv_sets ? 3u : 2u) * adv_room(c);
 }
 
-static void carve_sets(ctl *c, uint8_t *at)
+static void layout_sets(controller *c, uint8_t *at)
 {
-    c->n_sets = (uint8_t)sets_of(&c->cfg);
+    c->n_sets = (uint8_t)n_sets_of(&c->cfg);
     c->sets = (struct ll_adv *)(void *)at;
     at += c->n_sets * sizeof *c->sets;
     for (uint8_t n = 0; n < c->n_sets; n++) {
         c->sets[n].room = adv_room(&c->cfg);
         c->sets[n].data = at + n * (set_size(&c->cfg) - sizeof *c->sets);
         c->sets[n].rsp = c->sets[n].data + adv_room(&c->cfg);
-        c->sets[n].train.data = c->cfg.adv_sets ? c->sets[n].rsp + adv_room(&c->cfg) : NULL;
+        c->sets[n].periodic.data = c->cfg.adv_sets ? c->sets[n].rsp + adv_room(&c->cfg) : NULL;
     }
 }
 
@@ -281,8 +281,8 @@ size_t woad_air_controller_size(const struct woad_air_controller_config *c)
     if (!config_valid(c)) {
         return 0;
     }
-    return aligned(sizeof(ctl)) + aligned(c->conns * sizeof(struct link)) +
-           aligned(sets_of(c) * set_size(c)) + aligned(c->iso * sizeof(struct iso)) +
+    return aligned(sizeof(controller)) + aligned(c->conns * sizeof(struct link)) +
+           aligned(n_sets_of(c) * set_size(c)) + aligned(c->iso * sizeof(struct iso)) +
            aligned(c->acl_count * (sizeof(struct acl_buffer) + c->acl_len)) + aligned(c->queue);
 }
 
@@ -294,14 +294,14 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
         return NULL;
     }
     memset(mem, 0, need);
-    ctl *c = mem;
+    controller *c = mem;
     uint8_t *at = (uint8_t *)mem + aligned(sizeof *c);
     c->air = air;
     c->cfg = *config;
     c->links = (struct link *)(void *)at;
     at += aligned(config->conns * sizeof(struct link));
-    carve_sets(c, at);
-    at += aligned(sets_of(config) * set_size(config));
+    layout_sets(c, at);
+    at += aligned(n_sets_of(config) * set_size(config));
     c->iso = (struct iso *)(void *)at;
     at += aligned(config->iso * sizeof(struct iso));
     c->buffers = (struct acl_buffer *)(void *)at;
@@ -310,10 +310,10 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
         c->buffers[i].data = data + i * config->acl_len;
     }
     at += aligned(config->acl_count * (sizeof(struct acl_buffer) + config->acl_len));
-    c->out.mem = at;
-    fifo_begin(&c->out, config->queue);
+    c->host_queue.mem = at;
+    fifo_begin(&c->host_queue, config->queue);
     c->id = air->next_id++;
-    c->due = NEVER;
+    c->deadline = NEVER;
     c->all_next = air->all;
     if (air->all) {
         air->all->all_prev = c;
@@ -326,7 +326,7 @@ struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, siz
 
 /* --- those that have something for their hosts, in order -------------------------------------- */
 
-void air_tell(ctl *c)
+void controller_ready(controller *c)
 {
     struct woad_air *air = c->air;
     if (c->ready) {
@@ -343,7 +343,7 @@ void air_tell(ctl *c)
     air->ready_last = c;
 }
 
-static void ready_remove(ctl *c)
+static void ready_remove(controller *c)
 {
     struct woad_air *air = c->air;
     if (!c->ready) {
@@ -356,7 +356,7 @@ static void ready_remove(ctl *c)
 
 struct woad_air_controller *woad_air_ready(struct woad_air *air)
 {
-    ctl *c = air->ready;
+    controller *c = air->ready;
     if (c) {
         ready_remove(c);
     }
@@ -392,7 +392,7 @@ void woad_air_leave(struct woad_air_controller *c)
 {
     c->leaving = true;
     for (uint8_t n = 0; n < c->n_sets; n++) {
-        c->sets[n].train.enabled = false;
+        c->sets[n].periodic.enabled = false;
         adv_enable(c, &c->sets[n], false);
     }
     scan_enable(c, false);
@@ -402,7 +402,7 @@ void woad_air_leave(struct woad_air_controller *c)
             control_terminate(c, i, WOAD_HCI_REMOTE_POWER_OFF);
         }
     }
-    air_plan(c);
+    controller_schedule(c);
 }
 
 bool woad_air_idle(const struct woad_air_controller *c)
@@ -436,18 +436,18 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
     if (c->radio.state == RADIO_OFF) {
         scan_resume(c);
     }
-    air_plan(c);
+    controller_schedule(c);
     return result;
 }
 
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room)
 {
-    const uint8_t *packet = fifo_first(&c->out);
+    const uint8_t *packet = fifo_first(&c->host_queue);
     size_t len = packet ? fifo_len(packet) : 0;
     if (!len || len > room || c->hung) {
         return 0;
     }
     memcpy(buf, packet, len);
-    fifo_drop(&c->out);
+    fifo_drop(&c->host_queue);
     return len;
 }

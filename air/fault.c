@@ -1,7 +1,7 @@
 /* Controllers that fail, and that say what no controller would. */
 #include "hci.h"
 
-void woad_air_hang(ctl *c, bool hangs)
+void woad_air_hang(controller *c, bool hangs)
 {
     if (hangs == c->hung) {
         return;
@@ -16,31 +16,31 @@ void woad_air_hang(ctl *c, bool hangs)
         c->scan.next = c->scan.window_end = c->air->now;
         c->scan.aux_at = NEVER;
     }
-    air_plan(c);
+    controller_schedule(c);
 }
 
-void woad_air_crash(ctl *c)
+void woad_air_crash(controller *c)
 {
     c->hung = false;
     cmd_reset(c);
-    air_plan(c);
+    controller_schedule(c);
 }
 
-int woad_air_send_event(ctl *c, const uint8_t *packet, size_t len)
+int woad_air_send_event(controller *c, const uint8_t *packet, size_t len)
 {
     if (!len || len > WOAD_AIR_PACKET) {
         return -22;
     }
-    uint8_t *p = fifo_put(&c->out, len);
+    uint8_t *p = fifo_put(&c->host_queue, len);
     if (!p) {
         return -11;
     }
     memcpy(p, packet, len);
-    air_tell(c);
+    controller_ready(c);
     return 0;
 }
 
-int woad_air_inject(ctl *c, uint16_t handle, const uint8_t *pdu, size_t len)
+int woad_air_inject(controller *c, uint16_t handle, const uint8_t *pdu, size_t len)
 {
     uint8_t i, b[CONTROL_MAX];
     struct link *l = link_by_handle(c, handle, &i);
@@ -52,23 +52,23 @@ int woad_air_inject(ctl *c, uint16_t handle, const uint8_t *pdu, size_t len)
     if (!len || w.bad) {
         return -22;
     }
-    uint8_t before = l->controls;
+    uint8_t before = l->n_controls;
     control_send(l, &w);
     link_wake(c, i);
-    air_plan(c);
-    return l->controls > before ? 0 : -11;
+    controller_schedule(c);
+    return l->n_controls > before ? 0 : -11;
 }
 
-int8_t woad_air_power(const ctl *c)
+int8_t woad_air_power(const controller *c)
 {
     return c->cfg.tx_power_dbm;
 }
 
-void woad_air_move(ctl *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm)
+void woad_air_move(controller *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm)
 {
     c->cfg.x_mm = x_mm;
     c->cfg.y_mm = y_mm;
     c->cfg.tx_power_dbm = tx_power_dbm;
     power_changed(c, tx_power_dbm);
-    air_plan(c);
+    controller_schedule(c);
 }

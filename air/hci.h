@@ -6,21 +6,21 @@
 #include "ll.h"
 
 /* hci_evt.c */
-bool evt_room(const ctl *c, size_t n);
-void evt_put(ctl *c, uint8_t code, const struct wr *params);
-void evt_put_2(ctl *c, uint8_t code, const struct wr *params);
-void evt_le(ctl *c, uint8_t sub, const struct wr *params);
-void evt_complete(ctl *c, uint16_t opcode, uint8_t status, const struct wr *ret);
-void evt_status(ctl *c, uint16_t opcode, uint8_t status);
+bool evt_room(const controller *c, size_t n);
+void evt_put(controller *c, uint8_t code, const struct wr *params);
+void evt_put_2(controller *c, uint8_t code, const struct wr *params);
+void evt_le(controller *c, uint8_t sub, const struct wr *params);
+void evt_complete(controller *c, uint16_t opcode, uint8_t status, const struct wr *ret);
+void evt_status(controller *c, uint16_t opcode, uint8_t status);
 enum { OVERFLOW_ACL = 1, OVERFLOW_ISO = 2 };
-void evt_overflow(ctl *c, uint8_t link_type);
-void evt_completed(ctl *c, uint16_t handle, uint16_t count);
-void evt_connected(ctl *c, uint8_t status, uint8_t i);
-void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason);
-void evt_channel_selection(ctl *c, uint8_t i);
-void evt_updated(ctl *c, uint8_t status, uint8_t i);
-void evt_report(ctl *c, uint8_t kind, const struct address *a, const uint8_t *data, size_t len,
-                int8_t rssi);
+void evt_overflow(controller *c, uint8_t link_type);
+void evt_completed(controller *c, uint16_t handle, uint16_t count);
+void evt_connected(controller *c, uint8_t status, uint8_t i);
+void evt_disconnected(controller *c, uint16_t handle, uint8_t reason);
+void evt_channel_selection(controller *c, uint8_t i);
+void evt_updated(controller *c, uint8_t status, uint8_t i);
+void evt_report(controller *c, uint8_t kind, const struct address *a, const uint8_t *data,
+                size_t len, int8_t rssi);
 /* hci_cmd.c hci_conn.c ll_accept.c: tables of commands, each ends with run NULL */
 #define CMD(ogf, ocf) ((uint16_t)((ogf) << 10 | (ocf)))
 enum { CMD_ANSWERED = -1 };
@@ -29,10 +29,10 @@ struct command {
     uint8_t octet, bit; /* in Supported_Commands */
     int16_t len;        /* of the parameters; -1: it varies */
     /* Writes the return parameters; the result is the status, or CMD_ANSWERED. */
-    int (*run)(ctl *c, struct rd *in, struct wr *ret);
-    uint8_t needs; /* a feature; 0: none */
-    uint8_t how;   /* CMD_LEGACY … */
-    uint8_t since; /* the first version that has it; 0: 4.0 */
+    int (*run)(controller *c, struct rd *in, struct wr *ret);
+    uint8_t feature; /* a feature; 0: none */
+    uint8_t flags;   /* CMD_LEGACY … */
+    uint8_t since;   /* the first version that has it; 0: 4.0 */
 };
 /* LEGACY, EXTENDED: of one of the two families that do not mix (3.1.1).  STATUS: answered by
  * Command Status.  SECRET: needs encryption, which is feature 0. */
@@ -78,27 +78,27 @@ enum {
     FEATURE_SUBRATE = 37,
     FEATURE_SUBRATE_HOST = 38
 };
-uint8_t phys_there(const ctl *c);
-int own_type_status(const ctl *c, uint8_t type);
-int scan_filter_status(const ctl *c, uint8_t filter);
+uint8_t phys_supported(const controller *c);
+int own_type_check(const controller *c, uint8_t type);
+int scan_filter_status(const controller *c, uint8_t filter);
 /* What a host says of the peer that it wants to connect to, and of itself. */
-struct create {
-    uint8_t filter, peer_type, own;
+struct conn_command {
+    uint8_t filter, peer_type, own_type;
     struct address peer;
 };
-int create_status(ctl *c, const struct create *p);
+int conn_command_check(controller *c, const struct conn_command *p);
 bool params_from_host(struct rd *in, struct params *p);
-bool own_address_there(const ctl *c, uint8_t type, const uint8_t random[6],
-                       const struct address *peer);
-bool address_none(const uint8_t address[6]);
-uint64_t ctl_features(const ctl *c);
-uint8_t ctl_version(const ctl *c);
+bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
+                     const struct address *peer);
+bool address_is_zero(const uint8_t address[6]);
+uint64_t controller_features(const controller *c);
+uint8_t controller_version(const controller *c);
 uint64_t version_features(uint8_t version);
 uint64_t version_le_events(uint8_t version);
-uint8_t ctl_sca(const ctl *c);
-uint32_t clock_widening(const ctl *c, uint8_t peer_sca, uint64_t us);
-void cmd_reset(ctl *c);
-int cmd_rx(ctl *c, struct rd *in);
-void ctl_addr(const ctl *c, uint8_t type, struct address *a);
+uint8_t controller_sca(const controller *c);
+uint32_t clock_widening(const controller *c, uint8_t peer_sca, uint64_t us);
+void cmd_reset(controller *c);
+int cmd_rx(controller *c, struct rd *in);
+void controller_address(const controller *c, uint8_t type, struct address *a);
 
 #endif

@@ -6,13 +6,13 @@ enum { CMD_LE_CREATE = 0x200d };
 
 static const struct command *cmd_table(size_t t); /* NULL behind the last */
 
-void ctl_addr(const ctl *c, uint8_t type, struct address *a)
+void controller_address(const controller *c, uint8_t type, struct address *a)
 {
     a->type = type & 1;
     memcpy(a->octet, a->type ? c->random : c->cfg.address, 6);
 }
 
-bool address_none(const uint8_t address[6])
+bool address_is_zero(const uint8_t address[6])
 {
     static const uint8_t none[6] = { 0 };
     return memcmp(address, none, 6) == 0;
@@ -20,7 +20,7 @@ bool address_none(const uint8_t address[6])
 
 /* What this link layer can do, of that what this controller and its version do.
  * Vol 6, Part B, 4.6 */
-uint64_t ctl_features(const ctl *c)
+uint64_t controller_features(const controller *c)
 {
 #define HAS(feature) (1ull << FEATURE_##feature)
     uint64_t mine = HAS(PARAM_REQ) | HAS(REJECT_EXT) | HAS(PERIPHERAL) | HAS(PING) | HAS(LENGTH) |
@@ -36,17 +36,17 @@ uint64_t ctl_features(const ctl *c)
         mine |= HAS(ENCRYPTION) | HAS(PRIVACY);
     }
 #undef HAS
-    mine &= version_features(ctl_version(c));
+    mine &= version_features(controller_version(c));
     return (c->cfg.features ? mine & c->cfg.features : mine) | c->host_features;
 }
 
-uint8_t ctl_version(const ctl *c)
+uint8_t controller_version(const controller *c)
 {
     return c->cfg.hci_version ? c->cfg.hci_version : VERSION_5_4;
 }
 
 /* Everything as after power-on: connections are gone without a word to anybody.  7.3.2 */
-void cmd_reset(ctl *c)
+void cmd_reset(controller *c)
 {
     radio_off(c);
     for (uint8_t n = 0; n < c->n_sets; n++) {
@@ -54,12 +54,12 @@ void cmd_reset(ctl *c)
                                       .rsp = c->sets[n].rsp,
                                       .room = c->sets[n].room,
                                       .interval = 0x0800,
-                                      .channels = 7,
+                                      .channel_bits = 7,
                                       .aux_at = NEVER,
-                                      .train = { .data = c->sets[n].train.data } };
+                                      .periodic = { .data = c->sets[n].periodic.data } };
     }
     c->adv_now = c->sets;
-    c->extended = c->commands_chosen = false;
+    c->extended_commands = c->commands_chosen = false;
     memset(&c->scan, 0, sizeof c->scan);
     memset(c->links, 0, c->cfg.conns * sizeof *c->links);
     for (uint8_t b = 0; b < c->cfg.acl_count; b++) {
@@ -75,24 +75,24 @@ void cmd_reset(ctl *c)
     c->le_mask = 0x1f;
     c->default_tx = 27;
     c->default_tx_time = 328;
-    c->default_tx_phys = c->default_rx_phys = phys_there(c);
-    memset(c->channels, 0xff, 4);
-    c->channels[4] = 0x1f;
-    c->accepts = 0;
+    c->default_tx_phys = c->default_rx_phys = phys_supported(c);
+    memset(c->channel_map, 0xff, 4);
+    c->channel_map[4] = 0x1f;
+    c->n_accept_list = 0;
     c->host_flow = false;
-    c->host_len = 251; /* until the host says otherwise */
-    c->host_room = 0x7fff;
+    c->host_acl_len = 251; /* until the host says otherwise */
+    c->host_credits = 0x7fff;
     c->host_features = 0;
-    c->worse_clock = 0;
+    c->sca_worsened = 0;
     subrate_defaults(&c->subrate);
     privacy_reset(c);
     p256_reset(c);
     periodic_reset(c);
     iso_reset(c);
-    fifo_begin(&c->out, c->out.size);
+    fifo_begin(&c->host_queue, c->host_queue.size);
 }
 
-static int cmd_run_reset(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_run_reset(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     (void)ret;
@@ -106,14 +106,14 @@ static uint64_t rd_le64(struct rd *in)
     return low | (uint64_t)rd_le32(in) << 32;
 }
 
-static int cmd_event_mask(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_event_mask(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     c->event_mask = rd_le64(in);
     return 0;
 }
 
-static int cmd_event_mask_2(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_event_mask_2(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     c->event_mask_2 = rd_le64(in);
@@ -121,38 +121,38 @@ static int cmd_event_mask_2(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* Bits of events that this version does not know are reserved: they are ignored.  7.8.1 */
-static int cmd_le_event_mask(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_le_event_mask(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    c->le_mask = rd_le64(in) & version_le_events(ctl_version(c));
+    c->le_mask = rd_le64(in) & version_le_events(controller_version(c));
     return 0;
 }
 
-static int cmd_version(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_version(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
-    wr_u8(ret, ctl_version(c));
+    wr_u8(ret, controller_version(c));
     wr_le16(ret, 1);
-    wr_u8(ret, ctl_version(c));
+    wr_u8(ret, controller_version(c));
     wr_le16(ret, 0xffff);
     wr_le16(ret, 1);
     return 0;
 }
 
-static bool cmd_there(const ctl *c, const struct command *k)
+static bool cmd_supported(const controller *c, const struct command *k)
 {
-    uint64_t features = ctl_features(c);
-    return (!k->needs || (features >> k->needs & 1)) && k->since <= ctl_version(c) &&
-           (!(k->how & CMD_SECRET) || (features >> FEATURE_ENCRYPTION & 1));
+    uint64_t features = controller_features(c);
+    return (!k->feature || (features >> k->feature & 1)) && k->since <= controller_version(c) &&
+           (!(k->flags & CMD_SECRET) || (features >> FEATURE_ENCRYPTION & 1));
 }
 
-static int cmd_commands(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_commands(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t mask[64] = { 0 };
     (void)in;
     for (size_t t = 0; cmd_table(t); t++) {
         for (const struct command *k = cmd_table(t); k->run; k++) {
-            mask[k->octet] |= (uint8_t)(cmd_there(c, k) ? 1 << k->bit : 0);
+            mask[k->octet] |= (uint8_t)(cmd_supported(c, k) ? 1 << k->bit : 0);
         }
     }
     wr_bytes(ret, mask, sizeof mask);
@@ -160,7 +160,7 @@ static int cmd_commands(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* LE, and no BR/EDR: octet 4 bits 6 and 5.  Vol 2, Part C, 3.3 */
-static int cmd_features(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_features(controller *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t features[8] = { 0, 0, 0, 0, 0x60, 0, 0, 0 };
     (void)c;
@@ -169,22 +169,22 @@ static int cmd_features(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_le_features(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_le_features(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
-    wr_le32(ret, (uint32_t)ctl_features(c));
-    wr_le32(ret, (uint32_t)(ctl_features(c) >> 32));
+    wr_le32(ret, (uint32_t)controller_features(c));
+    wr_le32(ret, (uint32_t)(controller_features(c) >> 32));
     return 0;
 }
 
-static int cmd_address(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_address(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     wr_bytes(ret, c->cfg.address, 6);
     return 0;
 }
 
-static int cmd_le_buffers(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_le_buffers(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     wr_le16(ret, c->cfg.acl_len);
@@ -193,10 +193,10 @@ static int cmd_le_buffers(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* Advertising by extended commands has addresses of its own.  7.8.4 */
-static int cmd_random_address(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_random_address(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    if ((!c->extended && adv_any_on(c)) || c->scan.on || c->scan.connecting) {
+    if ((!c->extended_commands && adv_any_on(c)) || c->scan.on || c->scan.connecting) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     rd_copy(in, c->random, 6);
@@ -204,50 +204,50 @@ static int cmd_random_address(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* 2 and 3, resolvable private addresses, are of 4.2 and the feature LL Privacy. */
-int own_type_status(const ctl *c, uint8_t type)
+int own_type_check(const controller *c, uint8_t type)
 {
-    if (type > 3 || (type > 1 && ctl_version(c) < VERSION_4_2)) {
+    if (type > 3 || (type > 1 && controller_version(c) < VERSION_4_2)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    bool able = type <= 1 || (ctl_features(c) >> FEATURE_PRIVACY & 1);
+    bool able = type <= 1 || (controller_features(c) >> FEATURE_PRIVACY & 1);
     return able ? 0 : WOAD_HCI_UNSUPPORTED;
 }
 
 /* Whether there is an address of this type towards `peer` (NULL: towards anybody): one that the
  * resolving list has a key for, else the random or the public one. */
-bool own_address_there(const ctl *c, uint8_t type, const uint8_t random[6],
-                       const struct address *peer)
+bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
+                     const struct address *peer)
 {
     if (type > 1 && peer && privacy_has_local(c, peer)) {
         return true;
     }
-    return !address_none(type & 1 ? random : c->cfg.address);
+    return !address_is_zero(type & 1 ? random : c->cfg.address);
 }
 
 /* Legacy and extended commands do not mix until a reset.  3.1.1 */
-static bool cmd_choose(ctl *c, const struct command *k)
+static bool cmd_choose(controller *c, const struct command *k)
 {
-    if (!(k->how & (CMD_LEGACY | CMD_EXTENDED))) {
+    if (!(k->flags & (CMD_LEGACY | CMD_EXTENDED))) {
         return true;
     }
-    bool extended = k->how & CMD_EXTENDED;
+    bool extended = k->flags & CMD_EXTENDED;
     if (!c->commands_chosen) {
         c->commands_chosen = true;
-        c->extended = extended;
+        c->extended_commands = extended;
     }
-    return c->extended == extended;
+    return c->extended_commands == extended;
 }
 
 /* Interval of what cannot be connected to: 100 ms or more before 5.0.  7.8.5 */
-static uint16_t adv_least(const ctl *c, uint8_t kind)
+static uint16_t adv_min_interval(const controller *c, uint8_t kind)
 {
     bool slow = kind == ADV_KIND_SCAN || kind == ADV_KIND_NONCONN;
-    return slow && ctl_version(c) < VERSION_5_0 ? 0xa0 : 0x20;
+    return slow && controller_version(c) < VERSION_5_0 ? 0xa0 : 0x20;
 }
 
 /* interval min u16, max u16, kind u8, own type u8, peer type u8, peer 6, channels u8, filter u8.
  * 7.8.5 */
-static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_adv_params(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     uint16_t min = rd_le16(in), max = rd_le16(in);
@@ -258,13 +258,13 @@ static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
     if (c->sets->on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    bool interval_ok =
-        kind == ADV_KIND_DIRECT_HIGH || (min >= adv_least(c, kind) && max <= 0x4000 && min <= max);
+    bool interval_ok = kind == ADV_KIND_DIRECT_HIGH ||
+                       (min >= adv_min_interval(c, kind) && max <= 0x4000 && min <= max);
     if (!interval_ok || kind > ADV_KIND_DIRECT_LOW || peer.type > 1 || filter > 3 ||
         !(channels & 7) || channels > 7) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    int status = own_type_status(c, own);
+    int status = own_type_check(c, own);
     if (status) {
         return status;
     }
@@ -273,11 +273,11 @@ static int cmd_adv_params(ctl *c, struct rd *in, struct wr *ret)
     c->sets->filter = filter;
     c->sets->kind = kind;
     c->sets->own_type = own;
-    c->sets->channels = channels;
+    c->sets->channel_bits = channels;
     return 0;
 }
 
-static int cmd_adv_power(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_adv_power(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     wr_u8(ret, (uint8_t)adv_power(c, c->sets));
@@ -295,25 +295,25 @@ static int cmd_take_data(struct rd *in, uint8_t *to, uint16_t *to_len)
     return 0;
 }
 
-static int cmd_adv_data(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_adv_data(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     return cmd_take_data(in, c->sets->data, &c->sets->data_len);
 }
 
-static int cmd_scan_rsp(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_scan_rsp(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     return cmd_take_data(in, c->sets->rsp, &c->sets->rsp_len);
 }
 
 /* on u8.  7.8.9 */
-static int cmd_adv_enable(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_adv_enable(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), i;
     const struct ll_adv *a = c->sets;
     (void)ret;
-    if (on > 1 || (on && !own_address_there(c, a->own_type, c->random, &a->peer))) {
+    if (on > 1 || (on && !has_own_address(c, a->own_type, c->random, &a->peer))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if (on && adv_connectable(a) && !link_free(c, &i)) {
@@ -327,16 +327,16 @@ static int cmd_adv_enable(ctl *c, struct rd *in, struct wr *ret)
 
 /* Filter policies 2 and 3 are of 4.2, and of the feature Extended Scanner Filter Policies, which is
  * not there. */
-int scan_filter_status(const ctl *c, uint8_t filter)
+int scan_filter_status(const controller *c, uint8_t filter)
 {
-    if (filter > 3 || (filter > 1 && ctl_version(c) < VERSION_4_2)) {
+    if (filter > 3 || (filter > 1 && controller_version(c) < VERSION_4_2)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     return filter > 1 ? WOAD_HCI_UNSUPPORTED : 0;
 }
 
 /* active u8, interval u16, window u16, own type u8, filter u8.  7.8.10 */
-static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_scan_params(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t active = rd_u8(in);
     uint16_t interval = rd_le16(in), window = rd_le16(in);
@@ -348,7 +348,7 @@ static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
     if (active > 1 || interval < 4 || interval > 0x4000 || window < 4 || window > interval) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    int status = own_type_status(c, own);
+    int status = own_type_check(c, own);
     status = status ? status : scan_filter_status(c, filter);
     if (status) {
         return status;
@@ -357,14 +357,14 @@ static int cmd_scan_params(ctl *c, struct rd *in, struct wr *ret)
     c->scan.interval = interval;
     c->scan.window = window;
     c->scan.own_type = own;
-    c->scan.by_list = filter;
+    c->scan.use_accept_list = filter;
     c->scan.extended = false;
     c->scan.phys = 1;
     return 0;
 }
 
 /* on u8, filter duplicates u8: ignored when it goes off.  7.8.11 */
-static int cmd_scan_enable(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_scan_enable(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), filter = rd_u8(in);
     (void)ret;
@@ -374,28 +374,28 @@ static int cmd_scan_enable(ctl *c, struct rd *in, struct wr *ret)
     if (on && c->scan.connecting) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (on && !own_address_there(c, c->scan.own_type, c->random, NULL)) {
+    if (on && !has_own_address(c, c->scan.own_type, c->random, NULL)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    c->scan.filter = on ? filter : c->scan.filter;
+    c->scan.filter_duplicates = on ? filter : c->scan.filter_duplicates;
     scan_enable(c, on);
     return 0;
 }
 
 /* The parameters that both ways to connect have in common.  A peer whose filter is the accept list
  * is not named, and neither is the key for an address of ours. */
-int create_status(ctl *c, const struct create *p)
+int conn_command_check(controller *c, const struct conn_command *p)
 {
     uint8_t i;
-    int own = own_type_status(c, p->own);
-    bool id = ctl_version(c) >= VERSION_4_2 && !c->extended;
+    int own = own_type_check(c, p->own_type);
+    bool id = controller_version(c) >= VERSION_4_2 && !c->extended_commands;
     if (c->scan.connecting || c->scan.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (p->filter > 1 || (!p->filter && p->peer_type > (id ? 3 : 1))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (own || !own_address_there(c, p->own, c->random, p->filter ? NULL : &p->peer)) {
+    if (own || !has_own_address(c, p->own_type, c->random, p->filter ? NULL : &p->peer)) {
         return own ? own : WOAD_HCI_INVALID_PARAMETERS;
     }
     if (!link_free(c, &i)) {
@@ -406,17 +406,17 @@ int create_status(ctl *c, const struct create *p)
 
 /* Scan interval u16, window u16, filter u8, peer type u8, peer 6, own type u8, interval min u16,
  * max u16, latency u16, timeout u16, CE length min u16, max u16.  7.8.12 */
-static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_create(controller *c, struct rd *in, struct wr *ret)
 {
     uint16_t interval = rd_le16(in), window = rd_le16(in);
-    struct create how = { .filter = rd_u8(in) };
+    struct conn_command how = { .filter = rd_u8(in) };
     how.peer_type = rd_u8(in);
     how.peer.type = how.peer_type & 1;
     rd_copy(in, how.peer.octet, 6);
-    how.own = rd_u8(in);
+    how.own_type = rd_u8(in);
     struct params p = { 0, 0, 0, 0 };
     bool good = params_from_host(in, &p);
-    int status = create_status(c, &how);
+    int status = conn_command_check(c, &how);
     (void)ret;
     if (status != WOAD_HCI_COMMAND_DISALLOWED &&
         (!good || interval < 4 || interval > 0x4000 || window < 4 || window > interval)) {
@@ -426,12 +426,12 @@ static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
     if (!status) {
         scan_enable(c, false);
         c->scan.connecting = true;
-        c->scan.joining = false;
+        c->scan.connect_ind_out = false;
         c->scan.interval = interval;
         c->scan.window = window;
-        c->scan.own_type = how.own;
+        c->scan.own_type = how.own_type;
         c->scan.peer = how.peer;
-        c->scan.by_list = how.filter;
+        c->scan.use_accept_list = how.filter;
         c->scan.extended = false;
         c->scan.phys = 1;
         c->scan.conn_min = p.min;
@@ -441,15 +441,15 @@ static int cmd_create(ctl *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-static int cmd_cancel(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_cancel(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     (void)ret;
-    if (!c->scan.connecting || c->scan.joining || c->scan.joining_aux) {
+    if (!c->scan.connecting || c->scan.connect_ind_out || c->scan.connect_req_out) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     c->scan.connecting = false;
-    if (c->radio.owner == FOR_SCAN) {
+    if (c->radio.owner == ACTIVITY_SCAN) {
         radio_off(c);
     }
     evt_complete(c, 0x200e, 0, NULL);
@@ -458,17 +458,17 @@ static int cmd_cancel(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* least i8, most i8.  7.8.74 */
-static int cmd_powers(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_powers(controller *c, struct rd *in, struct wr *ret)
 {
     (void)c;
     (void)in;
-    wr_u8(ret, (uint8_t)POWER_LEAST);
-    wr_u8(ret, POWER_MOST);
+    wr_u8(ret, (uint8_t)POWER_MIN);
+    wr_u8(ret, POWER_MAX);
     return 0;
 }
 
 /* What the antenna's path adds, in tenths of a dB: i16, i16.  Nothing here.  7.8.75 */
-static int cmd_rf_path(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_rf_path(controller *c, struct rd *in, struct wr *ret)
 {
     wr_le16(ret, c->rf_path[0]);
     wr_le16(ret, c->rf_path[1]);
@@ -477,7 +477,7 @@ static int cmd_rf_path(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* 7.8.76 */
-static int cmd_set_rf_path(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_set_rf_path(controller *c, struct rd *in, struct wr *ret)
 {
     int16_t tx = (int16_t)rd_le16(in), rx = (int16_t)rd_le16(in);
     (void)ret;
@@ -491,9 +491,9 @@ static int cmd_set_rf_path(ctl *c, struct rd *in, struct wr *ret)
 
 /* What may go on together: everything, advertising of each kind included, but scanning while
  * connecting (bits 22, 23).  Bits from 29 on are of 4.1.  7.8.27 */
-static int cmd_states(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_states(controller *c, struct rd *in, struct wr *ret)
 {
-    bool old = ctl_version(c) < VERSION_4_1;
+    bool old = controller_version(c) < VERSION_4_1;
     (void)in;
     wr_le32(ret, old ? 0x1f3fffff : 0xff3fffff);
     wr_le32(ret, old ? 0 : 0x000003ff);
@@ -560,7 +560,7 @@ static const struct command *cmd_find(uint16_t opcode)
 
 /* opcode u16, len u8, parameters.  5.4.1.  Those answered by Command Status send it themselves, or
  * return what it is to say. */
-int cmd_rx(ctl *c, struct rd *in)
+int cmd_rx(controller *c, struct rd *in)
 {
     uint16_t opcode = rd_le16(in);
     uint8_t len = rd_u8(in), b[128];
@@ -569,7 +569,7 @@ int cmd_rx(ctl *c, struct rd *in)
         return -74;
     }
     const struct command *k = cmd_find(opcode);
-    if (!k || !cmd_there(c, k)) {
+    if (!k || !cmd_supported(c, k)) {
         evt_status(c, opcode, WOAD_HCI_UNKNOWN_COMMAND);
         return 0;
     }
@@ -578,7 +578,7 @@ int cmd_rx(ctl *c, struct rd *in)
     if (whole) {
         status = cmd_choose(c, k) ? k->run(c, in, &ret) : WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (status != CMD_ANSWERED && (k->how & CMD_STATUS)) {
+    if (status != CMD_ANSWERED && (k->flags & CMD_STATUS)) {
         evt_status(c, opcode, (uint8_t)status);
     } else if (status != CMD_ANSWERED) {
         evt_complete(c, opcode, (uint8_t)status, &ret);

@@ -15,14 +15,14 @@ enum {
 bool params_from_host(struct rd *in, struct params *p)
 {
     *p = params_read(in);
-    uint16_t min_u32 = rd_le16(in), most = rd_le16(in);
-    return !in->bad && params_valid(p) && min_u32 <= most;
+    uint16_t ce_min = rd_le16(in), ce_max = rd_le16(in);
+    return !in->bad && params_valid(p) && ce_min <= ce_max;
 }
 
 /* Of a CIS: one that is being created ends before it is there, which LE CIS Established tells. */
-static int cis_disconnect(ctl *c, struct iso *s, uint8_t reason)
+static int cis_disconnect(controller *c, struct iso *s, uint8_t reason)
 {
-    if (s->ending || (s->central ? !s->asked && !s->on : !s->established)) {
+    if (s->terminating || (s->central ? !s->creating && !s->on : !s->established)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, CMD_DISCONNECT, 0);
@@ -35,7 +35,7 @@ static int cis_disconnect(ctl *c, struct iso *s, uint8_t reason)
 }
 
 /* handle u16, reason u8.  7.1.6 */
-static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_disconnect(controller *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t reasons[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
     uint8_t i;
@@ -43,7 +43,7 @@ static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
     uint8_t reason = rd_u8(in);
     (void)ret;
     struct link *l = link_by_handle(c, handle, &i);
-    struct iso *s = l ? NULL : iso_of(c, handle);
+    struct iso *s = l ? NULL : iso_by_handle(c, handle);
     if (s && s->kind == ISO_CIS && memchr(reasons, reason, sizeof reasons)) {
         return cis_disconnect(c, s, reason);
     }
@@ -53,7 +53,7 @@ static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
     int status = l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
     if (l && !memchr(reasons, reason, sizeof reasons)) {
         status = WOAD_HCI_INVALID_PARAMETERS;
-    } else if (l && l->terminate_sent) {
+    } else if (l && l->terminating) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, CMD_DISCONNECT, (uint8_t)status);
@@ -63,36 +63,36 @@ static int cmd_disconnect(ctl *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-static int cmd_remote_version(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_remote_version(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     (void)ret;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     evt_status(c, CMD_READ_REMOTE_VERSION, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
     if (l) {
-        control_want(c, i, P_VERSION);
+        control_request(c, i, P_VERSION);
     }
     return CMD_ANSWERED;
 }
 
-static int cmd_remote_features(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_remote_features(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     (void)ret;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
-    bool may = l && (l->central || (ctl_features(c) >> FEATURE_PERIPHERAL & 1));
+    bool may = l && (l->central || (controller_features(c) >> FEATURE_PERIPHERAL & 1));
     evt_status(c, CMD_LE_READ_REMOTE_FEATURES,
                may ? 0
                : l ? WOAD_HCI_COMMAND_DISALLOWED
                    : WOAD_HCI_UNKNOWN_CONNECTION);
     if (may) {
-        control_want(c, i, P_FEATURES);
+        control_request(c, i, P_FEATURES);
     }
     return CMD_ANSWERED;
 }
 
 /* handle u16, the parameters.  A peripheral asks its central, which is of 4.1.  7.8.18 */
-static int cmd_update(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_update(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
@@ -104,24 +104,24 @@ static int cmd_update(ctl *c, struct rd *in, struct wr *ret)
         status = WOAD_HCI_UNKNOWN_CONNECTION;
     } else if (!good) {
         status = WOAD_HCI_INVALID_PARAMETERS;
-    } else if (!l->central && !(ctl_features(c) >> FEATURE_PARAM_REQ & 1)) {
+    } else if (!l->central && !(controller_features(c) >> FEATURE_PARAM_REQ & 1)) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     } else if (!l->central && l->features_known && !(l->features[0] >> FEATURE_PARAM_REQ & 1)) {
         status = WOAD_HCI_UNSUPPORTED_REMOTE;
-    } else if (control_has(l, l->central ? P_UPDATE : P_PARAMS)) {
+    } else if (control_pending(l, l->central ? P_UPDATE : P_PARAMS)) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, CMD_LE_UPDATE, (uint8_t)status);
     if (!status) {
-        l->update_asked = true;
-        l->want = p;
-        control_want(c, i, l->central ? P_UPDATE : P_PARAMS);
+        l->update_event_due = true;
+        l->host_params = p;
+        control_request(c, i, l->central ? P_UPDATE : P_PARAMS);
     }
     return CMD_ANSWERED;
 }
 
 /* handle u16; RSSI i8: of the last packet heard.  7.5.4 */
-static int cmd_rssi(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_rssi(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -132,7 +132,7 @@ static int cmd_rssi(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16, type u8: 0 current, 1 maximum; level i8.  7.3.35 */
-static int cmd_power(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_power(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -144,7 +144,7 @@ static int cmd_power(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16; channels 5.  7.8.20 */
-static int cmd_channel_map(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_channel_map(controller *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t none[5] = { 0 };
     uint8_t i;
@@ -156,7 +156,7 @@ static int cmd_channel_map(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* channels 5: those that are not bad.  Connections of ours go on without the others.  7.8.19 */
-static int cmd_host_channels(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_host_channels(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t chm[5], n = 0;
     (void)ret;
@@ -167,17 +167,17 @@ static int cmd_host_channels(ctl *c, struct rd *in, struct wr *ret)
     if (n < 2 || chm[4] & 0xe0) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    memcpy(c->channels, chm, sizeof chm);
+    memcpy(c->channel_map, chm, sizeof chm);
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         if (c->links[i].used && c->links[i].central) {
-            control_want(c, i, P_CHANNELS);
+            control_request(c, i, P_CHANNELS);
         }
     }
     return 0;
 }
 
 /* handle u16, octets u16, time u16.  7.8.33 */
-static int cmd_data_len(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_data_len(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in), octets = rd_le16(in), time = rd_le16(in);
@@ -189,15 +189,15 @@ static int cmd_data_len(ctl *c, struct rd *in, struct wr *ret)
     if (octets < 27 || octets > 251 || time < 328 || time > 17040) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    l->wanted_tx = (uint8_t)octets;
-    l->wanted_time = time;
-    control_want(c, i, P_LENGTH);
+    l->host_max_tx = (uint8_t)octets;
+    l->host_max_tx_time = time;
+    control_request(c, i, P_LENGTH);
     return 0;
 }
 
 /* handle u16, interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16.
  * 7.8.31 */
-static int cmd_param_reply(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_param_reply(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -208,19 +208,19 @@ static int cmd_param_reply(ctl *c, struct rd *in, struct wr *ret)
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    if (l->remote != P_PARAMS) {
+    if (l->remote_procedure != P_PARAMS) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (!good) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    l->asked = p;
+    l->peer_params = p;
     params_answer(c, i, 0);
     return 0;
 }
 
 /* handle u16, reason u8.  7.8.32 */
-static int cmd_param_refuse(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_param_refuse(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -230,7 +230,7 @@ static int cmd_param_refuse(ctl *c, struct rd *in, struct wr *ret)
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    if (l->remote != P_PARAMS) {
+    if (l->remote_procedure != P_PARAMS) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     params_answer(c, i, reason ? reason : WOAD_HCI_UNACCEPTABLE_PARAMETERS);
@@ -240,7 +240,7 @@ static int cmd_param_refuse(ctl *c, struct rd *in, struct wr *ret)
 /* --- PHYs ------------------------------------------------------------------------------------- */
 
 /* handle u16; tx u8, rx u8.  7.8.47 */
-static int cmd_read_phy(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_read_phy(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -251,17 +251,17 @@ static int cmd_read_phy(ctl *c, struct rd *in, struct wr *ret)
     return l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
-uint8_t phys_there(const ctl *c)
+uint8_t phys_supported(const controller *c)
 {
-    return (uint8_t)(1 | (ctl_features(c) >> FEATURE_2M & 1) << 1 |
-                     (ctl_features(c) >> FEATURE_CODED & 1) << 2);
+    return (uint8_t)(1 | (controller_features(c) >> FEATURE_2M & 1) << 1 |
+                     (controller_features(c) >> FEATURE_CODED & 1) << 2);
 }
 
 /* Which are given u8, tx u8, rx u8: a direction that is not given may have any.  A negative status
  * where a set is empty. */
-static int phys_read(const ctl *c, struct rd *in, uint8_t *tx, uint8_t *rx)
+static int phys_read(const controller *c, struct rd *in, uint8_t *tx, uint8_t *rx)
 {
-    uint8_t any = rd_u8(in), there = phys_there(c);
+    uint8_t any = rd_u8(in), there = phys_supported(c);
     *tx = rd_u8(in);
     *rx = rd_u8(in);
     *tx = any & 1 ? there : *tx;
@@ -273,7 +273,7 @@ static int phys_read(const ctl *c, struct rd *in, uint8_t *tx, uint8_t *rx)
 }
 
 /* 7.8.48 */
-static int cmd_default_phy(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_default_phy(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t tx, rx;
     (void)ret;
@@ -286,7 +286,7 @@ static int cmd_default_phy(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16, the sets, coding u16: 1 S=2 preferred.  7.8.49 */
-static int cmd_set_phy(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_set_phy(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i, tx, rx;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
@@ -297,16 +297,16 @@ static int cmd_set_phy(ctl *c, struct rd *in, struct wr *ret)
     if (!status && (coding & 3) == 3) {
         status = WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!status && l->phy_asked) {
+    if (!status && l->phy_event_due) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, CMD_LE_SET_PHY, (uint8_t)status);
     if (!status) {
-        l->phy_asked = true;
-        l->want_tx_phys = tx;
-        l->want_rx_phys = rx;
-        l->want_coded_s2 = (coding & 3) == 1;
-        control_want(c, i, P_PHY);
+        l->phy_event_due = true;
+        l->host_tx_phys = tx;
+        l->host_rx_phys = rx;
+        l->host_coded_s2 = (coding & 3) == 1;
+        control_request(c, i, P_PHY);
     }
     return CMD_ANSWERED;
 }
@@ -315,7 +315,7 @@ static int cmd_set_phy(ctl *c, struct rd *in, struct wr *ret)
 
 /* handle u16, random 8, diversifier u16, key 16.  Not where a CIS is, as its key is that of the
  * connection.  7.8.24 */
-static int cmd_encrypt_link(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_encrypt_link(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i, ltk[16];
     struct link *l = link_by_handle(c, rd_le16(in), &i);
@@ -323,7 +323,7 @@ static int cmd_encrypt_link(ctl *c, struct rd *in, struct wr *ret)
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    if (!l->central || l->encrypting || control_has(l, P_ENCRYPT) || cis_on_link(c, i)) {
+    if (!l->central || l->encrypting || control_pending(l, P_ENCRYPT) || cis_on_link(c, i)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, CMD_LE_ENABLE_ENCRYPTION, 0);
@@ -333,19 +333,19 @@ static int cmd_encrypt_link(ctl *c, struct rd *in, struct wr *ret)
     for (size_t n = 0; n < 16; n++) {
         l->ltk[n] = ltk[15 - n];
     }
-    control_want(c, i, P_ENCRYPT);
+    control_request(c, i, P_ENCRYPT);
     return CMD_ANSWERED;
 }
 
 /* handle u16, key 16.  7.8.25 */
-static int cmd_ltk(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_ltk(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i, ltk[16];
     uint16_t handle = rd_le16(in);
     struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
     rd_copy(in, ltk, 16);
-    if (!l || !l->key_asked) {
+    if (!l || !l->ltk_requested) {
         return l ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
     }
     encrypt_key(c, i, ltk);
@@ -353,13 +353,13 @@ static int cmd_ltk(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16.  7.8.26 */
-static int cmd_no_ltk(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_no_ltk(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
     struct link *l = link_by_handle(c, handle, &i);
     wr_le16(ret, handle);
-    if (!l || !l->key_asked) {
+    if (!l || !l->ltk_requested) {
         return l ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
     }
     encrypt_key(c, i, NULL);
@@ -367,7 +367,7 @@ static int cmd_no_ltk(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16; timeout u16 in 10 ms.  7.3.93 */
-static int cmd_read_payload_timeout(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_read_payload_timeout(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -378,7 +378,7 @@ static int cmd_read_payload_timeout(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16, timeout u16.  7.3.94 */
-static int cmd_write_payload_timeout(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_write_payload_timeout(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in), timeout = rd_le16(in);
@@ -392,12 +392,12 @@ static int cmd_write_payload_timeout(ctl *c, struct rd *in, struct wr *ret)
     }
     l->payload_timeout = timeout;
     if (l->rx_encrypted) {
-        payload_heard(c, l);
+        payload_timeout_restart(c, l);
     }
     return 0;
 }
 
-static int cmd_read_data_len(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_read_data_len(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     wr_le16(ret, c->default_tx);
@@ -405,7 +405,7 @@ static int cmd_read_data_len(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_write_data_len(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_write_data_len(controller *c, struct rd *in, struct wr *ret)
 {
     uint16_t octets = rd_le16(in), time = rd_le16(in);
     (void)ret;
@@ -417,7 +417,7 @@ static int cmd_write_data_len(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_max_data_len(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_max_data_len(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     for (int n = 0; n < 2; n++) {

@@ -12,7 +12,7 @@ enum {
 };
 
 /* key 16, plain 16; encrypted 16.  7.8.22 */
-static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_aes(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t key[16], block[16], out[16];
     for (size_t n = 16; n; n--) {
@@ -29,7 +29,7 @@ static int cmd_aes(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* 8 octets.  7.8.23 */
-static int cmd_rand(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_rand(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     wr_le32(ret, air_random(c->air));
@@ -52,7 +52,7 @@ static void take_back(struct rd *in, uint8_t *p, size_t len)
 }
 
 /* One at a time, and it takes its time. */
-static int begin(ctl *c, uint16_t opcode, uint8_t event)
+static int begin(controller *c, uint16_t opcode, uint8_t event)
 {
     evt_status(c, opcode, 0);
     c->p256_event = event;
@@ -61,7 +61,7 @@ static int begin(ctl *c, uint16_t opcode, uint8_t event)
 }
 
 /* 7.8.36 */
-static int cmd_read_p256(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_read_p256(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     (void)ret;
@@ -73,7 +73,7 @@ static int cmd_read_p256(ctl *c, struct rd *in, struct wr *ret)
 
 /* A new pair, whose private half stays here.  LE Read Local P-256 Public Key Complete: status u8,
  * X 32, Y 32.  7.7.65.8 */
-static void p256_made(ctl *c)
+static void p256_made(controller *c)
 {
     uint8_t key[64] = { 0 }, event[65];
     struct wr w = wr_of(event, sizeof event);
@@ -91,7 +91,7 @@ static void p256_made(ctl *c)
     evt_le(c, EVT_P256, &w);
 }
 
-static int dhkey(ctl *c, struct rd *in, uint16_t opcode, bool debug)
+static int dhkey(controller *c, struct rd *in, uint16_t opcode, bool debug)
 {
     if (c->p256_event || (!debug && !c->has_p256)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
@@ -103,7 +103,7 @@ static int dhkey(ctl *c, struct rd *in, uint16_t opcode, bool debug)
 }
 
 /* LE Generate DHKey Complete: status u8, DHKey 32, all ones for a key that is none.  7.7.65.9 */
-static void dhkey_made(ctl *c)
+static void dhkey_made(controller *c)
 {
     static const uint8_t debug_key[32] = { /* Vol 3, Part H, 2.3.5.6.1 */
                                            0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38,
@@ -120,7 +120,7 @@ static void dhkey_made(ctl *c)
     evt_le(c, EVT_DHKEY, &w);
 }
 
-void p256_due(ctl *c)
+void p256_on_timer(controller *c)
 {
     uint8_t event = c->p256_event;
     c->p256_event = 0;
@@ -132,7 +132,7 @@ void p256_due(ctl *c)
     }
 }
 
-void p256_reset(ctl *c)
+void p256_reset(controller *c)
 {
     c->p256_at = NEVER;
     c->p256_event = 0;
@@ -140,14 +140,14 @@ void p256_reset(ctl *c)
 }
 
 /* X 32, Y 32.  7.8.37 */
-static int cmd_dhkey(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_dhkey(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     return dhkey(c, in, CMD_DHKEY, false);
 }
 
 /* X 32, Y 32, key type u8: 0 the one that was read, 1 the debug key.  7.8.37 */
-static int cmd_dhkey_v2(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_dhkey_v2(controller *c, struct rd *in, struct wr *ret)
 {
     struct rd type = *in;
     rd_bytes(&type, 64);

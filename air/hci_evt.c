@@ -4,17 +4,17 @@
 
 enum { H4_EVENT = 4, EVT_LE_META = 0x3e, REPORT_ROOM = 1536 };
 
-bool evt_room(const ctl *c, size_t n)
+bool evt_room(const controller *c, size_t n)
 {
-    return fifo_has_room(&c->out, n);
+    return fifo_has_room(&c->host_queue, n);
 }
 
 /* Every packet keeps room for those behind it that must not be lost: reports and data are refused
  * long before the queue is full. */
-static void evt_write(ctl *c, uint8_t code, const uint8_t *sub, const struct wr *params)
+static void evt_write(controller *c, uint8_t code, const uint8_t *sub, const struct wr *params)
 {
     size_t len = wr_len(params) + (sub ? 1 : 0);
-    uint8_t *packet = fifo_put(&c->out, 3 + len);
+    uint8_t *packet = fifo_put(&c->host_queue, 3 + len);
     if (packet) {
         struct wr out = wr_of(packet, 3 + len);
         wr_u8(&out, H4_EVENT);
@@ -24,11 +24,11 @@ static void evt_write(ctl *c, uint8_t code, const uint8_t *sub, const struct wr 
             wr_u8(&out, *sub);
         }
         wr_bytes(&out, params->base, wr_len(params));
-        air_tell(c);
+        controller_ready(c);
     }
 }
 
-void evt_put(ctl *c, uint8_t code, const struct wr *params)
+void evt_put(controller *c, uint8_t code, const struct wr *params)
 {
     bool masked =
         code != 0x0e && code != 0x0f && code != 0x13 && !(c->event_mask >> (code - 1) & 1);
@@ -38,7 +38,7 @@ void evt_put(ctl *c, uint8_t code, const struct wr *params)
 }
 
 /* Those of the second mask. */
-void evt_put_2(ctl *c, uint8_t code, const struct wr *params)
+void evt_put_2(controller *c, uint8_t code, const struct wr *params)
 {
     if (c->event_mask_2 >> (code - 0x40) & 1) {
         evt_write(c, code, NULL, params);
@@ -46,14 +46,14 @@ void evt_put_2(ctl *c, uint8_t code, const struct wr *params)
 }
 
 /* LE Meta: subevent u8, parameters.  7.7.65; masked by 7.8.1 */
-void evt_le(ctl *c, uint8_t sub, const struct wr *params)
+void evt_le(controller *c, uint8_t sub, const struct wr *params)
 {
     if (c->event_mask >> (EVT_LE_META - 1) & 1 && c->le_mask >> (sub - 1) & 1) {
         evt_write(c, EVT_LE_META, &sub, params);
     }
 }
 
-void evt_complete(ctl *c, uint16_t opcode, uint8_t status, const struct wr *ret)
+void evt_complete(controller *c, uint16_t opcode, uint8_t status, const struct wr *ret)
 {
     uint8_t b[255];
     struct wr w = wr_of(b, sizeof b);
@@ -66,7 +66,7 @@ void evt_complete(ctl *c, uint16_t opcode, uint8_t status, const struct wr *ret)
     evt_put(c, 0x0e, &w);
 }
 
-void evt_status(ctl *c, uint16_t opcode, uint8_t status)
+void evt_status(controller *c, uint16_t opcode, uint8_t status)
 {
     uint8_t b[4];
     struct wr w = wr_of(b, sizeof b);
@@ -77,13 +77,13 @@ void evt_status(ctl *c, uint16_t opcode, uint8_t status)
 }
 
 /* Data Buffer Overflow: link type u8: 1 ACL, 2 ISO.  7.7.26 */
-void evt_overflow(ctl *c, uint8_t link_type)
+void evt_overflow(controller *c, uint8_t link_type)
 {
     struct wr w = { &link_type, &link_type + 1, &link_type + 1, false };
     evt_put(c, 0x1a, &w);
 }
 
-void evt_completed(ctl *c, uint16_t handle, uint16_t count)
+void evt_completed(controller *c, uint16_t handle, uint16_t count)
 {
     uint8_t b[5];
     struct wr w = wr_of(b, sizeof b);
@@ -102,7 +102,7 @@ static void evt_rpa(struct wr *w, const struct address *a)
 }
 
 /* LE [Enhanced] Connection Complete, by the mask.  7.7.65.1, 7.7.65.10 */
-void evt_connected(ctl *c, uint8_t status, uint8_t i)
+void evt_connected(controller *c, uint8_t status, uint8_t i)
 {
     static const struct link none = { .central = true };
     const struct link *l = status ? &none : &c->links[i];
@@ -125,7 +125,7 @@ void evt_connected(ctl *c, uint8_t status, uint8_t i)
     evt_le(c, enhanced ? 0x0a : 0x01, &w);
 }
 
-void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason)
+void evt_disconnected(controller *c, uint16_t handle, uint8_t reason)
 {
     uint8_t b[4];
     struct wr w = wr_of(b, sizeof b);
@@ -136,7 +136,7 @@ void evt_disconnected(ctl *c, uint16_t handle, uint8_t reason)
 }
 
 /* LE Channel Selection Algorithm: handle u16, 0 or 1 u8: number 1 or 2.  7.7.65.20 */
-void evt_channel_selection(ctl *c, uint8_t i)
+void evt_channel_selection(controller *c, uint8_t i)
 {
     uint8_t b[4];
     struct wr w = wr_of(b, sizeof b);
@@ -145,7 +145,7 @@ void evt_channel_selection(ctl *c, uint8_t i)
     evt_le(c, 0x14, &w);
 }
 
-void evt_updated(ctl *c, uint8_t status, uint8_t i)
+void evt_updated(controller *c, uint8_t status, uint8_t i)
 {
     const struct link *l = &c->links[i];
     uint8_t b[16];
@@ -160,8 +160,8 @@ void evt_updated(ctl *c, uint8_t status, uint8_t i)
 
 /* LE Advertising Report: one each.  When the host does not keep up they are what is dropped.
  * 7.7.65.2 */
-void evt_report(ctl *c, uint8_t kind, const struct address *a, const uint8_t *data, size_t len,
-                int8_t rssi)
+void evt_report(controller *c, uint8_t kind, const struct address *a, const uint8_t *data,
+                size_t len, int8_t rssi)
 {
     uint8_t b[64];
     struct wr w = wr_of(b, sizeof b);
@@ -182,7 +182,7 @@ void evt_report(ctl *c, uint8_t kind, const struct address *a, const uint8_t *da
 /* LE CIS Established: status u8, handle u16, delay of the group u24, of the stream u24, latencies
  * u24 u24, PHYs u8 u8, subevents u8, payloads u8 u8, flush timeouts u8 u8, largest PDUs u16 u16,
  * interval u16; central to peripheral first. */
-void evt_cis_established(ctl *c, const struct iso *s, uint8_t status)
+void evt_cis_established(controller *c, const struct iso *s, uint8_t status)
 {
     uint8_t b[32];
     struct wr w = wr_of(b, sizeof b);
@@ -207,7 +207,7 @@ void evt_cis_established(ctl *c, const struct iso *s, uint8_t status)
 }
 
 /* LE CIS Request: connection u16, stream u16, group u8, its number u8. */
-void evt_cis_request(ctl *c, const struct iso *s)
+void evt_cis_request(controller *c, const struct iso *s)
 {
     uint8_t b[6];
     struct wr w = wr_of(b, sizeof b);
@@ -221,18 +221,18 @@ void evt_cis_request(ctl *c, const struct iso *s)
 /* LE Create BIG Complete: status u8, group u8, delay u24, latency u24, PHY u8, subevents u8,
  * payloads u8, PTO u8, IRC u8, largest PDU u16, interval u16, number u8, handles u16. LE BIG
  * Sync Established: the same without the delay and the PHY. */
-void evt_big(ctl *c, const struct big *b, uint8_t status)
+void evt_big(controller *c, const struct big *b, uint8_t status)
 {
     uint8_t e[24 + 2 * GROUP_MAX];
     struct wr w = wr_of(e, sizeof e);
     uint32_t delay = b->info.num * b->info.spacing;
     wr_u8(&w, status);
     wr_u8(&w, b->handle);
-    if (!b->listens) {
+    if (!b->is_receiver) {
         wr_le24(&w, delay);
     }
     wr_le24(&w, delay);
-    if (!b->listens) {
+    if (!b->is_receiver) {
         wr_u8(&w, b->info.phy);
     }
     wr_u8(&w, b->info.nse);
@@ -241,27 +241,27 @@ void evt_big(ctl *c, const struct big *b, uint8_t status)
     wr_u8(&w, b->info.irc);
     wr_le16(&w, ISO_PDU);
     wr_le16(&w, b->info.interval);
-    wr_u8(&w, status ? 0 : b->streams);
-    for (uint8_t k = 0; !status && k < b->streams; k++) {
+    wr_u8(&w, status ? 0 : b->n_streams);
+    for (uint8_t k = 0; !status && k < b->n_streams; k++) {
         wr_le16(&w, (uint16_t)(ISO_HANDLE + b->stream[k]));
     }
-    evt_le(c, b->listens ? 0x1d : 0x1b, &w);
+    evt_le(c, b->is_receiver ? 0x1d : 0x1b, &w);
 }
 
 /* LE Terminate BIG Complete, LE BIG Sync Lost: group u8, reason u8. */
-void evt_big_ended(ctl *c, const struct big *b, uint8_t reason)
+void evt_big_ended(controller *c, const struct big *b, uint8_t reason)
 {
     uint8_t e[2];
     struct wr w = wr_of(e, sizeof e);
     wr_u8(&w, b->handle);
     wr_u8(&w, reason);
-    evt_le(c, b->listens ? 0x1e : 0x1c, &w);
+    evt_le(c, b->is_receiver ? 0x1e : 0x1c, &w);
 }
 
 /* LE BIGInfo Advertising Report: sync u16, number u8, subevents u8, interval u16, payloads u8,
  * PTO u8, IRC u8, largest PDU u16, SDU interval u24, largest SDU u16, PHY u8, framed u8,
  * encrypted u8. */
-void evt_big_info(ctl *c, uint16_t sync, const struct big_info *info)
+void evt_big_info(controller *c, uint16_t sync, const struct big_info *info)
 {
     uint8_t b[24];
     struct wr w = wr_of(b, sizeof b);

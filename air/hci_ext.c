@@ -8,7 +8,7 @@ enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
 enum { UNKNOWN_ADVERTISER = 0x42, PACKET_TOO_LONG = 0x45, CONNECTABLE_MAX = 245 };
 enum { NO_PREFERENCE = 127 }; /* power */
 
-struct ll_adv *set_of(ctl *c, uint8_t handle)
+struct ll_adv *set_by_handle(controller *c, uint8_t handle)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
         if (c->sets[n].used && c->sets[n].handle == handle) {
@@ -18,7 +18,7 @@ struct ll_adv *set_of(ctl *c, uint8_t handle)
     return NULL;
 }
 
-static struct ll_adv *set_new(ctl *c, uint8_t handle)
+static struct ll_adv *set_allocate(controller *c, uint8_t handle)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
         if (!c->sets[n].used) {
@@ -36,13 +36,13 @@ static void set_free(struct ll_adv *a)
                           .rsp = a->rsp,
                           .room = a->room,
                           .aux_at = NEVER,
-                          .train = { .data = a->train.data } };
+                          .periodic = { .data = a->periodic.data } };
 }
 
 /* handle u8, address 6.  7.8.52 */
-static int cmd_set_random(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_set_random(controller *c, struct rd *in, struct wr *ret)
 {
-    struct ll_adv *a = set_of(c, rd_u8(in));
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
     (void)ret;
     if (!a) {
         return UNKNOWN_ADVERTISER;
@@ -69,9 +69,9 @@ static uint8_t legacy_kind(uint16_t props)
     }
 }
 
-static bool phy_there(const ctl *c, uint8_t phy)
+static bool phy_supported(const controller *c, uint8_t phy)
 {
-    return phy >= PHY_1M && phy <= PHY_CODED && (phys_there(c) >> (phy - 1) & 1);
+    return phy >= PHY_1M && phy <= PHY_CODED && (phys_supported(c) >> (phy - 1) & 1);
 }
 
 /* Which events have advertising data: legacy ones that are not directed, extended ones that are not
@@ -118,15 +118,15 @@ static bool data_fit(const struct ll_adv *a, uint16_t len)
 /* What is said of a set, against what is in it already.  7.8.53 */
 static int params_fit(const struct ll_adv *a, const struct ll_adv *wish)
 {
-    enum { NOT_WITH_TRAIN = PROP_CONNECTABLE | PROP_SCANNABLE | PROP_LEGACY | PROP_ANONYMOUS };
+    enum { NOT_WITH_PERIODIC = PROP_CONNECTABLE | PROP_SCANNABLE | PROP_LEGACY | PROP_ANONYMOUS };
     bool legacy = wish->props & PROP_LEGACY;
     if ((!props_have_data(wish->props) && a->data_len) ||
         (!(wish->props & PROP_SCANNABLE) && a->rsp_len) ||
         (legacy && (a->data_len > 31 || a->rsp_len > 31)) ||
-        (a->train.enabled && (wish->props & NOT_WITH_TRAIN))) {
+        (a->periodic.enabled && (wish->props & NOT_WITH_PERIODIC))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (a->train.enabled && wish->secondary != a->secondary) {
+    if (a->periodic.enabled && wish->secondary != a->secondary) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     return data_fit(wish, a->data_len) && data_fit(wish, a->rsp_len) ? 0 : PACKET_TOO_LONG;
@@ -134,12 +134,12 @@ static int params_fit(const struct ll_adv *a, const struct ll_adv *wish)
 
 /* properties u16, interval min u24, max u24, channels u8, own type u8, peer type u8, peer 6, filter
  * u8, power i8, primary PHY u8, skip u8, secondary PHY u8, SID u8, tell requests u8 */
-static int params_of_set(const ctl *c, struct rd *in, struct ll_adv *a)
+static int params_of_set(const controller *c, struct rd *in, struct ll_adv *a)
 {
     a->props = rd_le16(in);
     uint32_t min = rd_le24(in);
     a->interval = rd_le24(in);
-    a->channels = rd_u8(in);
+    a->channel_bits = rd_u8(in);
     a->own_type = rd_u8(in);
     a->peer.type = rd_u8(in);
     rd_copy(in, a->peer.octet, 6);
@@ -153,29 +153,29 @@ static int params_of_set(const ctl *c, struct rd *in, struct ll_adv *a)
     bool legacy = a->props & PROP_LEGACY;
     a->extended = !legacy;
     a->kind = legacy ? legacy_kind(a->props) : ADV_KIND_NONCONN;
-    a->tells_requests = tells;
-    a->power_asked = power != NO_PREFERENCE;
+    a->report_scan_requests = tells;
+    a->power_limited = power != NO_PREFERENCE;
     a->power = power;
     bool timed = !(props_good(a->props) && a->kind == ADV_KIND_DIRECT_HIGH);
     if (!props_good(a->props) || (timed && (min < 0x20 || min > a->interval)) ||
-        !(a->channels & 7) || a->channels > 7 || a->peer.type > 1 || a->filter > 3 ||
-        (a->power_asked && (power > POWER_MOST || power == INT8_MIN)) || tells > 1 ||
+        !(a->channel_bits & 7) || a->channel_bits > 7 || a->peer.type > 1 || a->filter > 3 ||
+        (a->power_limited && (power > POWER_MAX || power == INT8_MIN)) || tells > 1 ||
         (legacy && a->primary != PHY_1M) || (!legacy && a->sid > 15)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (a->primary == PHY_2M || !phy_there(c, a->primary) ||
-        (!legacy && !phy_there(c, a->secondary))) {
+    if (a->primary == PHY_2M || !phy_supported(c, a->primary) ||
+        (!legacy && !phy_supported(c, a->secondary))) {
         return WOAD_HCI_UNSUPPORTED;
     }
     a->secondary = legacy ? PHY_1M : a->secondary;
-    return own_type_status(c, a->own_type);
+    return own_type_check(c, a->own_type);
 }
 
 /* handle u8, then as above.  Returns the power i8.  7.8.53 */
-static int cmd_set_params(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_set_params(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t handle = rd_u8(in);
-    struct ll_adv *a = set_of(c, handle), wish = { .handle = handle };
+    struct ll_adv *a = set_by_handle(c, handle), wish = { .handle = handle };
     int status = params_of_set(c, in, &wish);
     wr_u8(ret, (uint8_t)adv_power(c, &wish));
     if (a && a->on) {
@@ -188,7 +188,7 @@ static int cmd_set_params(ctl *c, struct rd *in, struct wr *ret)
     if (status) {
         return status;
     }
-    a = a ? a : set_new(c, handle);
+    a = a ? a : set_allocate(c, handle);
     if (!a) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
@@ -196,15 +196,15 @@ static int cmd_set_params(ctl *c, struct rd *in, struct wr *ret)
     a->extended = wish.extended;
     a->kind = wish.kind;
     a->interval = wish.interval;
-    a->channels = wish.channels;
+    a->channel_bits = wish.channel_bits;
     a->own_type = wish.own_type;
     a->peer = wish.peer;
     a->filter = wish.filter;
     a->primary = wish.primary;
     a->secondary = wish.secondary;
     a->sid = wish.sid;
-    a->tells_requests = wish.tells_requests;
-    a->power_asked = wish.power_asked;
+    a->report_scan_requests = wish.report_scan_requests;
+    a->power_limited = wish.power_limited;
     a->power = wish.power;
     return 0;
 }
@@ -234,9 +234,9 @@ static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_
 
 /* handle u8, operation u8, fragment preference u8, length u8, data.  7.8.54, 7.8.55: what is too
  * long is discarded with all that was there before it. */
-static int set_take_data(ctl *c, struct rd *in, bool response)
+static int set_take_data(controller *c, struct rd *in, bool response)
 {
-    struct ll_adv *a = set_of(c, rd_u8(in));
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
     uint8_t op = rd_u8(in), fragments = rd_u8(in), len = rd_u8(in);
     const uint8_t *data = rd_bytes(in, len);
     if (in->bad || rd_left(in) || op > OP_SAME || (response && op == OP_SAME) || fragments > 1 ||
@@ -251,7 +251,7 @@ static int set_take_data(ctl *c, struct rd *in, bool response)
     if (op == OP_SAME) {
         return 0;
     }
-    a->aux_at = a->sent ? NEVER : a->aux_at; /* what is on its way ends there */
+    a->aux_at = a->sent_len ? NEVER : a->aux_at; /* what is on its way ends there */
     uint16_t *have = response ? &a->rsp_len : &a->data_len;
     bool *partial = response ? &a->partial_rsp : &a->partial_data;
     uint16_t before = op == OP_MORE || op == OP_LAST ? *have : 0, all = (uint16_t)(before + len);
@@ -267,24 +267,24 @@ static int set_take_data(ctl *c, struct rd *in, bool response)
     return 0;
 }
 
-static int cmd_set_data(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_set_data(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     return set_take_data(c, in, false);
 }
 
-static int cmd_set_response(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_set_response(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
     return set_take_data(c, in, true);
 }
 
-static int set_may_begin(ctl *c, const struct ll_adv *a, uint16_t duration)
+static int set_may_begin(controller *c, const struct ll_adv *a, uint16_t duration)
 {
     uint8_t i;
     bool fast = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH;
     if ((fast && (!duration || duration > 128)) || /* 1.28 s */
-        !own_address_there(c, a->own_type, a->random, &a->peer)) {
+        !has_own_address(c, a->own_type, a->random, &a->peer)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if (a->partial_data || a->partial_rsp ||
@@ -299,7 +299,7 @@ static int set_may_begin(ctl *c, const struct ll_adv *a, uint16_t duration)
 }
 
 /* handle u8, duration u16, most events u8, so many times: none twice, each there, each able. */
-static int sets_status(ctl *c, struct rd in, uint8_t n, bool on)
+static int sets_status(controller *c, struct rd in, uint8_t n, bool on)
 {
     struct rd first = in;
     for (uint8_t k = 0; k < n; k++) {
@@ -314,7 +314,7 @@ static int sets_status(ctl *c, struct rd in, uint8_t n, bool on)
         }
     }
     for (uint8_t k = 0; k < n; k++) {
-        const struct ll_adv *a = set_of(c, rd_u8(&first));
+        const struct ll_adv *a = set_by_handle(c, rd_u8(&first));
         uint16_t duration = rd_le16(&first);
         rd_u8(&first);
         int status = on && a ? set_may_begin(c, a, duration) : 0;
@@ -327,7 +327,7 @@ static int sets_status(ctl *c, struct rd in, uint8_t n, bool on)
 
 /* on u8, number u8, { handle u8, duration u16 in 10 ms, most events u8 } each; off with none: all.
  * All are looked at before any is begun.  7.8.56 */
-static int cmd_set_enable(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_set_enable(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), n = rd_u8(in);
     (void)ret;
@@ -342,7 +342,7 @@ static int cmd_set_enable(ctl *c, struct rd *in, struct wr *ret)
         adv_enable(c, &c->sets[k], false);
     }
     for (uint8_t k = 0; k < n; k++) {
-        struct ll_adv *a = set_of(c, rd_u8(in));
+        struct ll_adv *a = set_by_handle(c, rd_u8(in));
         uint16_t duration = rd_le16(in);
         uint8_t most = rd_u8(in);
         if (on || a->on) {
@@ -354,41 +354,41 @@ static int cmd_set_enable(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_max_data(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_max_data(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     wr_le16(ret, c->sets->room);
     return 0;
 }
 
-static int cmd_number(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_number(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     wr_u8(ret, c->n_sets);
     return 0;
 }
 
-static int cmd_remove(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_remove(controller *c, struct rd *in, struct wr *ret)
 {
-    struct ll_adv *a = set_of(c, rd_u8(in));
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
     (void)ret;
     if (!a) {
         return UNKNOWN_ADVERTISER;
     }
-    if (a->on || a->train.enabled) {
+    if (a->on || a->periodic.enabled) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     set_free(a);
     return 0;
 }
 
-static int cmd_clear(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_clear(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     (void)ret;
     bool on = adv_any_on(c);
     for (uint8_t n = 0; n < c->n_sets; n++) {
-        on = on || c->sets[n].train.enabled;
+        on = on || c->sets[n].periodic.enabled;
     }
     if (on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
@@ -402,7 +402,7 @@ static int cmd_clear(ctl *c, struct rd *in, struct wr *ret)
 /* --- scanning --------------------------------------------------------------------------------- */
 
 /* own type u8, filter u8, PHYs u8, then for each: active u8, interval u16, window u16.  7.8.64 */
-static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_ext_scan_params(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t own = rd_u8(in), filter = rd_u8(in), phys = rd_u8(in);
     struct ll_scan s = c->scan;
@@ -413,17 +413,17 @@ static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
     if (in->bad || !phys) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (phys & ~(phys_there(c) & 5)) {
+    if (phys & ~(phys_supported(c) & 5)) {
         return WOAD_HCI_UNSUPPORTED;
     }
     for (uint8_t n = 0; n < 2; n++) {
         if (phys >> (2 * n) & 1) {
             uint8_t active = rd_u8(in);
-            s.of[n].interval = rd_le16(in);
-            s.of[n].window = rd_le16(in);
-            s.of[n].active = active;
-            if (active > 1 || s.of[n].interval < 4 || s.of[n].window < 4 ||
-                s.of[n].window > s.of[n].interval) {
+            s.per_phy[n].interval = rd_le16(in);
+            s.per_phy[n].window = rd_le16(in);
+            s.per_phy[n].active = active;
+            if (active > 1 || s.per_phy[n].interval < 4 || s.per_phy[n].window < 4 ||
+                s.per_phy[n].window > s.per_phy[n].interval) {
                 return WOAD_HCI_INVALID_PARAMETERS;
             }
         }
@@ -431,13 +431,13 @@ static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
     if (!rd_done(in)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    int status = own_type_status(c, own);
+    int status = own_type_check(c, own);
     status = status ? status : scan_filter_status(c, filter);
     if (status) {
         return status;
     }
     s.own_type = own;
-    s.by_list = filter;
+    s.use_accept_list = filter;
     s.phys = phys;
     s.extended = true;
     c->scan = s;
@@ -446,7 +446,7 @@ static int cmd_ext_scan_params(ctl *c, struct rd *in, struct wr *ret)
 
 /* on u8, filter duplicates u8, duration u16 in 10 ms, period u16 in 1.28 s; no period without a
  * duration; all but the first are ignored when it goes off.  7.8.65 */
-static int cmd_scan_on(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), filter = rd_u8(in);
     uint16_t duration = rd_le16(in), period = rd_le16(in);
@@ -459,10 +459,10 @@ static int cmd_scan_on(ctl *c, struct rd *in, struct wr *ret)
     if (on && (c->scan.connecting || !c->scan.phys)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (on && !own_address_there(c, c->scan.own_type, c->random, NULL)) {
+    if (on && !has_own_address(c, c->scan.own_type, c->random, NULL)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    c->scan.filter = on ? filter : c->scan.filter;
+    c->scan.filter_duplicates = on ? filter : c->scan.filter_duplicates;
     scan_enable(c, on);
     c->scan.until = on && duration ? c->air->now + duration * 10000u : NEVER;
     c->scan.period_at = on && period ? c->air->now + period * 1280000ull : NEVER;
@@ -488,8 +488,8 @@ static bool create_phys(struct rd *in, uint8_t phys, struct ll_scan *s)
             return false;
         }
         if (n != 1) {
-            s->of[n / 2].interval = interval;
-            s->of[n / 2].window = window;
+            s->per_phy[n / 2].interval = interval;
+            s->per_phy[n / 2].window = window;
             s->conn_min = p.min;
             s->latency = p.latency;
             s->supervision = p.timeout;
@@ -499,21 +499,21 @@ static bool create_phys(struct rd *in, uint8_t phys, struct ll_scan *s)
 }
 
 /* filter u8, own type u8, peer type u8, peer 6, PHYs u8, then as above.  7.8.66 */
-static int cmd_ext_create(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_ext_create(controller *c, struct rd *in, struct wr *ret)
 {
-    struct create how = { .filter = rd_u8(in) };
-    how.own = rd_u8(in);
+    struct conn_command how = { .filter = rd_u8(in) };
+    how.own_type = rd_u8(in);
     how.peer_type = rd_u8(in);
     struct ll_scan s = c->scan;
     (void)ret;
     how.peer.type = how.peer_type & 1;
     rd_copy(in, how.peer.octet, 6);
     uint8_t phys = rd_u8(in);
-    int status = create_status(c, &how);
+    int status = conn_command_check(c, &how);
     if (status == WOAD_HCI_COMMAND_DISALLOWED) {
         return status;
     }
-    if (phys & ~phys_there(c)) {
+    if (phys & ~phys_supported(c)) {
         return WOAD_HCI_UNSUPPORTED;
     }
     if (!(phys & 5) || !create_phys(in, phys, &s)) {
@@ -523,15 +523,15 @@ static int cmd_ext_create(ctl *c, struct rd *in, struct wr *ret)
         return status;
     }
     evt_status(c, CMD_EXT_CREATE, 0);
-    s.own_type = how.own;
+    s.own_type = how.own_type;
     s.peer = how.peer;
-    s.by_list = how.filter;
+    s.use_accept_list = how.filter;
     s.phys = phys & 5;
     s.extended = true;
     c->scan = s;
     scan_enable(c, false);
     c->scan.connecting = true;
-    c->scan.joining = c->scan.joining_aux = false;
+    c->scan.connect_ind_out = c->scan.connect_req_out = false;
     return CMD_ANSWERED;
 }
 
@@ -554,7 +554,7 @@ const struct command air_ext_commands[] = {
 /* --- events ----------------------------------------------------------------------------------- */
 
 /* LE Advertising Set Terminated: status u8, set u8, handle u16, events u8.  7.7.65.18 */
-void evt_set_terminated(ctl *c, const struct ll_adv *a, uint8_t status, uint8_t i)
+void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, uint8_t i)
 {
     uint8_t b[8];
     struct wr w = wr_of(b, sizeof b);
@@ -566,7 +566,7 @@ void evt_set_terminated(ctl *c, const struct ll_adv *a, uint8_t status, uint8_t 
 }
 
 /* LE Scan Request Received: set u8, type u8, address 6.  7.7.65.19 */
-void evt_scan_request(ctl *c, const struct ll_adv *a, const struct address *peer)
+void evt_scan_request(controller *c, const struct ll_adv *a, const struct address *peer)
 {
     uint8_t b[8];
     struct wr w = wr_of(b, sizeof b);
@@ -581,8 +581,8 @@ void evt_scan_request(ctl *c, const struct ll_adv *a, const struct address *peer
 /* LE Extended Advertising Report, one: type u16, address type u8, address 6, primary PHY u8,
  * secondary u8, SID u8, power i8, RSSI i8, periodic interval u16, direct type u8, address 6,
  * length u8, data. 7.7.65.13 */
-void evt_ext_report(ctl *c, uint16_t type, const struct ext *e, const uint8_t *data, size_t len,
-                    int8_t rssi, uint8_t secondary)
+void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uint8_t *data,
+                    size_t len, int8_t rssi, uint8_t secondary)
 {
     uint8_t b[255];
     struct wr w = wr_of(b, sizeof b);

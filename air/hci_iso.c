@@ -12,7 +12,7 @@ enum {
     CMD_SYNC_BIG = 0x206b
 };
 enum { UNKNOWN_ADVERTISER = 0x42, CANCELLED = 0x44 };
-enum { ISO_INTERVAL_LEAST_US = 5000, LATENCY_LEAST = 5, LATENCY_MOST = 0xfa0 }; /* ms */
+enum { ISO_INTERVAL_MIN_US = 5000, LATENCY_MIN = 5, LATENCY_MAX = 0xfa0 }; /* ms */
 
 /* The PHY that is best of a set. */
 static uint8_t phy_of(uint8_t set)
@@ -24,17 +24,17 @@ static uint8_t phy_of(uint8_t set)
 }
 
 /* One at least, and none that is not there. */
-static int phys_status(const ctl *c, uint8_t set)
+static int phys_status(const controller *c, uint8_t set)
 {
     if (!set) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    return set & ~phys_there(c) ? WOAD_HCI_UNSUPPORTED : 0;
+    return set & ~phys_supported(c) ? WOAD_HCI_UNSUPPORTED : 0;
 }
 
 /* --- connected: the central's side ------------------------------------------------------------ */
 
-static struct iso *cis_configured(ctl *c, uint8_t group, uint8_t id)
+static struct iso *cis_configured(controller *c, uint8_t group, uint8_t id)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
@@ -45,11 +45,11 @@ static struct iso *cis_configured(ctl *c, uint8_t group, uint8_t id)
     return NULL;
 }
 
-static bool group_active(const ctl *c, uint8_t group)
+static bool group_active(const controller *c, uint8_t group)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         const struct iso *s = &c->iso[n];
-        if (s->kind == ISO_CIS && s->central && s->group == group && (s->asked || s->on)) {
+        if (s->kind == ISO_CIS && s->central && s->group == group && (s->creating || s->on)) {
             return true;
         }
     }
@@ -57,26 +57,27 @@ static bool group_active(const ctl *c, uint8_t group)
 }
 
 /* It is configurable until one of its streams is created, and not again after it.  7.8.97 */
-static bool group_fixed(const ctl *c, uint8_t group)
+static bool group_locked(const controller *c, uint8_t group)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         const struct iso *s = &c->iso[n];
-        if (s->kind == ISO_CIS && s->central && s->group == group && s->fixed) {
+        if (s->kind == ISO_CIS && s->central && s->group == group && s->config_locked) {
             return true;
         }
     }
     return false;
 }
 
-static void group_fix(ctl *c, uint8_t group)
+static void group_lock(controller *c, uint8_t group)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
-        s->fixed = s->fixed || (s->kind == ISO_CIS && s->central && s->group == group);
+        s->config_locked =
+            s->config_locked || (s->kind == ISO_CIS && s->central && s->group == group);
     }
 }
 
-static void group_clear(ctl *c, uint8_t group)
+static void group_clear(controller *c, uint8_t group)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
@@ -87,7 +88,7 @@ static void group_clear(ctl *c, uint8_t group)
 }
 
 /* id u8, largest SDUs u16 u16, PHYs u8 u8, retransmissions u8 u8 */
-static int stream_read(const ctl *c, struct rd *in, struct iso *s)
+static int stream_read(const controller *c, struct rd *in, struct iso *s)
 {
     s->id = rd_u8(in);
     s->max_sdu_tx = rd_le16(in);
@@ -124,14 +125,14 @@ static int stream_read(const ctl *c, struct rd *in, struct iso *s)
 }
 
 /* They follow each other; where the time is short, with fewer subevents. */
-static int group_place(struct iso *s, uint8_t n, uint32_t event_us)
+static int group_schedule(struct iso *s, uint8_t n, uint32_t event_us)
 {
     uint32_t all = 0, at = 0;
     for (uint8_t k = 0; k < n; k++) {
         uint32_t share = event_us / n / s[k].sub_interval;
-        uint8_t min_u32 = s[k].bn_tx > s[k].bn_rx ? s[k].bn_tx : s[k].bn_rx;
+        uint8_t needed = s[k].bn_tx > s[k].bn_rx ? s[k].bn_tx : s[k].bn_rx;
         s[k].nse = s[k].nse > share ? (uint8_t)share : s[k].nse;
-        if (!s[k].nse || s[k].nse < min_u32) {
+        if (!s[k].nse || s[k].nse < needed) {
             return WOAD_HCI_UNSUPPORTED;
         }
         all += s[k].nse * s[k].sub_interval;
@@ -152,7 +153,7 @@ struct group {
     uint8_t n, order[GROUP_MAX], named;
 };
 
-static void group_read(const ctl *c, uint8_t group, struct group *g)
+static void group_read(const controller *c, uint8_t group, struct group *g)
 {
     memset(g, 0, sizeof *g);
     for (uint8_t k = 0; k < c->cfg.iso && g->n < GROUP_MAX; k++) {
@@ -174,7 +175,7 @@ static uint8_t group_slot(struct group *g, uint8_t id)
     return k;
 }
 
-static int group_take(const ctl *c, struct rd *in, struct group *g, uint8_t n)
+static int group_take(const controller *c, struct rd *in, struct group *g, uint8_t n)
 {
     for (uint8_t k = 0; k < n; k++) {
         struct rd id = *in;
@@ -197,7 +198,8 @@ static int group_take(const ctl *c, struct rd *in, struct group *g, uint8_t n)
 }
 
 /* The streams as they shall be, into their places. */
-static int group_keep(ctl *c, uint8_t group, struct group *g, uint32_t interval, struct wr *ret)
+static int group_store(controller *c, uint8_t group, struct group *g, uint32_t interval,
+                       struct wr *ret)
 {
     uint16_t handle[GROUP_MAX];
     uint8_t there = 0;
@@ -232,7 +234,7 @@ static int group_keep(ctl *c, uint8_t group, struct group *g, uint32_t interval,
 /* group u8, SDU intervals u24 u24 in us, clock u8, packing u8, framed u8, latencies u16 u16, number
  * u8, streams, which are added to those that there are, or are changed.  Returns group u8, number
  * u8, handles u16.  7.8.97 */
-static int cmd_set_group(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_set_group(controller *c, struct rd *in, struct wr *ret)
 {
     struct group g;
     uint8_t group = rd_u8(in);
@@ -242,12 +244,12 @@ static int cmd_set_group(ctl *c, struct rd *in, struct wr *ret)
     uint8_t n = rd_u8(in);
     wr_u8(ret, group);
     if (in->bad || group > 0xef || interval < 0xff || interval > 0xfffff || other < 0xff ||
-        other > 0xfffff || sca > 7 || packing > 1 || framed > 1 || latency < LATENCY_LEAST ||
-        latency > LATENCY_MOST || back < LATENCY_LEAST || back > LATENCY_MOST || n > 31 ||
+        other > 0xfffff || sca > 7 || packing > 1 || framed > 1 || latency < LATENCY_MIN ||
+        latency > LATENCY_MAX || back < LATENCY_MIN || back > LATENCY_MAX || n > 31 ||
         rd_left(in) != n * 9u) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (group_fixed(c, group)) {
+    if (group_locked(c, group)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     group_read(c, group, &g);
@@ -255,15 +257,15 @@ static int cmd_set_group(ctl *c, struct rd *in, struct wr *ret)
     if (status) {
         return status;
     }
-    if (framed || interval != other || interval % 1250 || interval < ISO_INTERVAL_LEAST_US) {
+    if (framed || interval != other || interval % 1250 || interval < ISO_INTERVAL_MIN_US) {
         return WOAD_HCI_UNSUPPORTED;
     }
-    status = group_place(g.s, g.n, interval);
-    return status ? status : group_keep(c, group, &g, interval, ret);
+    status = group_schedule(g.s, g.n, interval);
+    return status ? status : group_store(c, group, &g, interval, ret);
 }
 
 /* group u8.  7.8.100 */
-static int cmd_remove_group(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_remove_group(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t group = rd_u8(in);
     bool there = false;
@@ -279,10 +281,10 @@ static int cmd_remove_group(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* One of the pairs: stream u16, connection u16. */
-static int pair_status(ctl *c, struct rd *in)
+static int pair_status(controller *c, struct rd *in)
 {
     uint8_t i;
-    const struct iso *s = iso_of(c, rd_le16(in));
+    const struct iso *s = iso_by_handle(c, rd_le16(in));
     const struct link *l = link_by_handle(c, rd_le16(in), &i);
     if (!s || s->kind != ISO_CIS || !l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
@@ -297,19 +299,19 @@ static int pair_status(ctl *c, struct rd *in)
 }
 
 /* A stream that Create CIS has asked for and that LE CIS Established has not told of. */
-static bool cis_pending(const ctl *c)
+static bool cis_pending(const controller *c)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         const struct iso *s = &c->iso[n];
-        if (s->kind == ISO_CIS && s->central && !s->ending &&
-            (s->asked || (s->on && !s->established))) {
+        if (s->kind == ISO_CIS && s->central && !s->terminating &&
+            (s->creating || (s->on && !s->established))) {
             return true;
         }
     }
     return false;
 }
 
-static int pairs_status(ctl *c, struct rd in, uint8_t n)
+static int pairs_status(controller *c, struct rd in, uint8_t n)
 {
     struct rd first = in;
     for (uint8_t k = 0; k < n; k++) {
@@ -333,14 +335,14 @@ static int pairs_status(ctl *c, struct rd in, uint8_t n)
 }
 
 /* number u8, then pairs.  All are looked at before any is begun.  7.8.99 */
-static int cmd_create_cis(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_create_cis(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t n = rd_u8(in), i;
     (void)ret;
     if (!n || n > 31 || rd_left(in) != n * 4u) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!(ctl_features(c) >> FEATURE_CIS_HOST & 1) || cis_pending(c)) {
+    if (!(controller_features(c) >> FEATURE_CIS_HOST & 1) || cis_pending(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     int status = pairs_status(c, *in, n);
@@ -349,10 +351,10 @@ static int cmd_create_cis(ctl *c, struct rd *in, struct wr *ret)
     }
     evt_status(c, CMD_CREATE_CIS, 0);
     for (uint8_t k = 0; k < n; k++) {
-        struct iso *s = iso_of(c, rd_le16(in));
+        struct iso *s = iso_by_handle(c, rd_le16(in));
         link_by_handle(c, rd_le16(in), &i);
-        group_fix(c, s->group);
-        cis_want(c, s, i);
+        group_lock(c, s->group);
+        cis_create(c, s, i);
     }
     return CMD_ANSWERED;
 }
@@ -360,19 +362,19 @@ static int cmd_create_cis(ctl *c, struct rd *in, struct wr *ret)
 /* --- connected: the peripheral's side --------------------------------------------------------- */
 
 /* One that this host has been asked for and has not answered yet. */
-static int answer_status(ctl *c, const struct iso *s)
+static int answer_status(controller *c, const struct iso *s)
 {
     (void)c;
     if (!s || s->kind != ISO_CIS) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    return s->central || !s->asked || s->agreed ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+    return s->central || !s->creating || s->accepted ? WOAD_HCI_COMMAND_DISALLOWED : 0;
 }
 
 /* handle u16.  7.8.101 */
-static int cmd_accept_cis(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_accept_cis(controller *c, struct rd *in, struct wr *ret)
 {
-    struct iso *s = iso_of(c, rd_le16(in));
+    struct iso *s = iso_by_handle(c, rd_le16(in));
     int status = answer_status(c, s);
     (void)ret;
     if (status) {
@@ -384,11 +386,11 @@ static int cmd_accept_cis(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16, reason u8.  7.8.102 */
-static int cmd_reject_cis(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_reject_cis(controller *c, struct rd *in, struct wr *ret)
 {
     uint16_t handle = rd_le16(in);
     uint8_t reason = rd_u8(in);
-    struct iso *s = iso_of(c, handle);
+    struct iso *s = iso_by_handle(c, handle);
     int status = answer_status(c, s);
     wr_le16(ret, handle);
     if (!status) {
@@ -399,7 +401,7 @@ static int cmd_reject_cis(ctl *c, struct rd *in, struct wr *ret)
 
 /* --- broadcast -------------------------------------------------------------------------------- */
 
-static bool streams_there(ctl *c, uint8_t n)
+static bool streams_there(controller *c, uint8_t n)
 {
     uint8_t there = 0;
     for (uint8_t k = 0; k < c->cfg.iso; k++) {
@@ -408,10 +410,11 @@ static bool streams_there(ctl *c, uint8_t n)
     return there >= n;
 }
 
-static void big_take(ctl *c, struct big *b, const uint8_t *numbers, uint8_t n, uint8_t kind)
+static void big_allocate(controller *c, struct big *b, const uint8_t *numbers, uint8_t n,
+                         uint8_t kind)
 {
     b->used = true;
-    b->streams = n;
+    b->n_streams = n;
     for (uint8_t k = 0; k < n; k++) {
         struct iso *s = iso_free(c);
         s->kind = kind;
@@ -421,11 +424,11 @@ static void big_take(ctl *c, struct big *b, const uint8_t *numbers, uint8_t n, u
     }
 }
 
-bool big_of_set(const ctl *c, const struct ll_adv *a)
+bool set_has_big(const controller *c, const struct ll_adv *a)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
         const struct big *b = &c->big[n];
-        if (b->used && !b->listens && b->set == a - c->sets) {
+        if (b->used && !b->is_receiver && b->adv_set == a - c->sets) {
             return true;
         }
     }
@@ -452,10 +455,10 @@ static bool big_schedule(struct big_info *info, uint8_t again)
 
 /* group u8, set u8, streams u8, SDU interval u24, largest SDU u16, latency u16, retransmissions
  * u8, PHY u8, packing u8, framed u8, encrypted u8, code 16.  7.8.103 */
-static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_create_big(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t handle = rd_u8(in);
-    struct ll_adv *a = set_of(c, rd_u8(in));
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
     uint8_t n = rd_u8(in);
     struct big_info info = { .num = n, .sdu_interval = rd_le24(in) };
     info.max_sdu = rd_le16(in);
@@ -466,14 +469,14 @@ static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
     (void)ret;
     info.phy = phy_of(phys);
     if (handle > 0xef || !n || n > 31 || info.sdu_interval < 0xff || info.sdu_interval > 0xfffff ||
-        !info.max_sdu || info.max_sdu > 0xfff || latency < LATENCY_LEAST ||
-        latency > LATENCY_MOST || again > 30 || packing > 1 || framed > 1 || encrypted > 1) {
+        !info.max_sdu || info.max_sdu > 0xfff || latency < LATENCY_MIN || latency > LATENCY_MAX ||
+        again > 30 || packing > 1 || framed > 1 || encrypted > 1) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (big_of(c, handle)) {
+    if (big_by_handle(c, handle)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (!a || !a->train.on || big_of_set(c, a)) {
+    if (!a || !a->periodic.sending || set_has_big(c, a)) {
         return UNKNOWN_ADVERTISER;
     }
     int status = phys_status(c, phys);
@@ -481,19 +484,19 @@ static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
         return status;
     }
     if (framed || encrypted || info.sdu_interval % 1250 || info.max_sdu > ISO_SDU ||
-        info.sdu_interval < ISO_INTERVAL_LEAST_US || !big_schedule(&info, again)) {
+        info.sdu_interval < ISO_INTERVAL_MIN_US || !big_schedule(&info, again)) {
         return WOAD_HCI_UNSUPPORTED;
     }
     if (!b || n > GROUP_MAX || !streams_there(c, n)) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
     evt_status(c, CMD_CREATE_BIG, 0);
-    big_take(c, b, NULL, n, ISO_BIS_OUT);
+    big_allocate(c, b, NULL, n, ISO_BIS_OUT);
     b->handle = handle;
-    b->set = (uint8_t)(a - c->sets);
+    b->adv_set = (uint8_t)(a - c->sets);
     info.seed = ll_access_address(c);
     info.crc_base = (uint16_t)air_random(c->air);
-    memcpy(info.chm, c->channels, sizeof info.chm);
+    memcpy(info.chm, c->channel_map, sizeof info.chm);
     b->info = info;
     b->anchor = big_place(c, &info);
     big_begin(c, b);
@@ -502,15 +505,15 @@ static int cmd_create_big(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* group u8, reason u8.  7.8.105 */
-static int cmd_terminate_big(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_terminate_big(controller *c, struct rd *in, struct wr *ret)
 {
-    struct big *b = big_of(c, rd_u8(in));
+    struct big *b = big_by_handle(c, rd_u8(in));
     uint8_t reason = rd_u8(in);
     (void)ret;
     if (!b) {
         return UNKNOWN_ADVERTISER;
     }
-    if (b->listens || b->terminating) {
+    if (b->is_receiver || b->terminating) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     evt_status(c, CMD_TERMINATE_BIG, 0);
@@ -519,10 +522,10 @@ static int cmd_terminate_big(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* A group that is being synchronised to: one at a time. */
-static bool big_pending(const ctl *c)
+static bool big_pending(const controller *c)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
-        if (c->big[n].used && c->big[n].listens && !c->big[n].established) {
+        if (c->big[n].used && c->big[n].is_receiver && !c->big[n].established) {
             return true;
         }
     }
@@ -531,7 +534,7 @@ static bool big_pending(const ctl *c)
 
 /* group u8, sync u16, encrypted u8, code 16, subevents u8, timeout u16 in 10 ms, number u8,
  * streams u8 each.  7.8.106 */
-static int cmd_sync_big(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_sync_big(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t handle = rd_u8(in);
     uint16_t sync = rd_le16(in);
@@ -551,10 +554,10 @@ static int cmd_sync_big(ctl *c, struct rd *in, struct wr *ret)
         timeout < 10 || timeout > 0x4000) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (big_of(c, handle) || big_pending(c)) {
+    if (big_by_handle(c, handle) || big_pending(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (!sync_of(c, sync)) {
+    if (!sync_by_handle(c, sync)) {
         return UNKNOWN_ADVERTISER;
     }
     if (encrypted) {
@@ -564,21 +567,21 @@ static int cmd_sync_big(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
     evt_status(c, CMD_SYNC_BIG, 0);
-    big_take(c, b, numbers, n, ISO_BIS_IN);
+    big_allocate(c, b, numbers, n, ISO_BIS_IN);
     b->handle = handle;
-    b->listens = b->waits = true;
+    b->is_receiver = b->awaits_info = true;
     b->sync = (uint8_t)sync;
     b->timeout = timeout;
     return CMD_ANSWERED;
 }
 
 /* group u8.  One that is only waited for is called off.  7.8.107 */
-static int cmd_unsync_big(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_unsync_big(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t handle = rd_u8(in);
-    struct big *b = big_of(c, handle);
+    struct big *b = big_by_handle(c, handle);
     wr_u8(ret, handle);
-    if (!b || !b->listens) {
+    if (!b || !b->is_receiver) {
         return b ? WOAD_HCI_COMMAND_DISALLOWED : UNKNOWN_ADVERTISER;
     }
     bool pending = !b->established;
@@ -593,7 +596,7 @@ static int cmd_unsync_big(ctl *c, struct rd *in, struct wr *ret)
 /* --- data ------------------------------------------------------------------------------------- */
 
 /* ACL length u16, number u8; ISO length u16, number u8.  7.8.2 */
-static int cmd_buffers_2(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_buffers_2(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     wr_le16(ret, c->cfg.acl_len);
@@ -610,24 +613,24 @@ static int path_status(const struct iso *s)
     if (!s || (s->kind != ISO_CIS && !s->on)) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    bool early = s->kind == ISO_CIS && !s->central && !s->agreed && !s->on;
+    bool early = s->kind == ISO_CIS && !s->central && !s->accepted && !s->on;
     return early ? WOAD_HCI_COMMAND_DISALLOWED : 0;
 }
 
 /* handle u16, direction u8 (0 from the host, 1 to it), path u8 (0: HCI, others are the vendor's and
  * would have to be configured), codec 5, delay u24 in us, length u8, configuration.  7.8.109 */
-static int cmd_path(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_path(controller *c, struct rd *in, struct wr *ret)
 {
-    enum { TRANSPARENT = 3, DELAY_MOST_US = 4000000, NO_PATH = 0xff };
+    enum { TRANSPARENT = 3, DELAY_MAX_US = 4000000, NO_PATH = 0xff };
     uint16_t handle = rd_le16(in);
     uint8_t direction = rd_u8(in), path = rd_u8(in), coding = rd_u8(in);
-    struct iso *s = iso_of(c, handle);
+    struct iso *s = iso_by_handle(c, handle);
     rd_le32(in);
     uint32_t delay = rd_le24(in);
     uint8_t len = rd_u8(in);
     wr_le16(ret, handle);
-    if (in->bad || rd_left(in) != len || direction > 1 || path == NO_PATH ||
-        delay > DELAY_MOST_US || (coding == TRANSPARENT && len)) {
+    if (in->bad || rd_left(in) != len || direction > 1 || path == NO_PATH || delay > DELAY_MAX_US ||
+        (coding == TRANSPARENT && len)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     int status = path_status(s);
@@ -643,11 +646,11 @@ static int cmd_path(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16, directions u8: bits.  7.8.110 */
-static int cmd_no_path(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_no_path(controller *c, struct rd *in, struct wr *ret)
 {
     uint16_t handle = rd_le16(in);
     uint8_t directions = rd_u8(in);
-    struct iso *s = iso_of(c, handle);
+    struct iso *s = iso_by_handle(c, handle);
     wr_le16(ret, handle);
     if (!directions || directions > 3) {
         return WOAD_HCI_INVALID_PARAMETERS;
@@ -665,10 +668,10 @@ static int cmd_no_path(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16; number u16, time u32, offset u24: of the SDU that went last.  7.8.96 */
-static int cmd_tx_sync(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_tx_sync(controller *c, struct rd *in, struct wr *ret)
 {
     uint16_t handle = rd_le16(in);
-    const struct iso *s = iso_of(c, handle);
+    const struct iso *s = iso_by_handle(c, handle);
     bool there = s && s->on;
     wr_le16(ret, handle);
     wr_le16(ret, (uint16_t)(there ? s->event : 0));

@@ -12,59 +12,59 @@ enum {
 enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
 enum { REPORT_MAX = 247, SYNC_CTE_ALL = 0x17 };
 
-void periodic_reset(ctl *c)
+void periodic_reset(controller *c)
 {
     memset(c->sync, 0, sizeof c->sync);
-    memset(&c->sync_wanted, 0, sizeof c->sync_wanted);
-    c->syncing = c->periodics = 0;
+    memset(&c->sync_create, 0, sizeof c->sync_create);
+    c->n_syncs = c->n_periodic_list = 0;
     c->past = (struct past){ 0 };
 }
 
 /* --- a train of ours -------------------------------------------------------------------------- */
 
-static bool train_fits(const struct ll_adv *a, uint16_t len, uint16_t interval)
+static bool periodic_adv_fits(const struct ll_adv *a, uint16_t len, uint16_t interval)
 {
     return chain_us(len, a->secondary ? a->secondary : PHY_1M) <= interval * 1250u;
 }
 
 /* What may have periodic advertising: extended, neither connectable nor scannable, and not
  * anonymous. */
-static bool set_may_have_train(const struct ll_adv *a)
+static bool set_may_be_periodic(const struct ll_adv *a)
 {
     return a->extended && !(a->props & (PROP_CONNECTABLE | PROP_SCANNABLE | PROP_ANONYMOUS));
 }
 
 /* handle u8, interval min u16, max u16, properties u16.  7.8.61 */
-static int cmd_params(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_params(controller *c, struct rd *in, struct wr *ret)
 {
-    struct ll_adv *a = set_of(c, rd_u8(in));
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
     uint16_t min = rd_le16(in), max = rd_le16(in), props = rd_le16(in);
     (void)ret;
     if (!a) {
         return UNKNOWN_ADVERTISER;
     }
-    if (a->train.enabled) {
+    if (a->periodic.enabled) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (min < 6 || min > max || (props & ~PROP_TX_POWER) || !set_may_have_train(a)) {
+    if (min < 6 || min > max || (props & ~PROP_TX_POWER) || !set_may_be_periodic(a)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!train_fits(a, a->train.len, max)) {
+    if (!periodic_adv_fits(a, a->periodic.len, max)) {
         return PACKET_TOO_LONG;
     }
-    a->train.set = true;
-    a->train.interval = max;
-    a->train.props = props;
+    a->periodic.configured = true;
+    a->periodic.interval = max;
+    a->periodic.props = props;
     return 0;
 }
 
-static int train_data_status(const struct train *t, uint8_t op, uint8_t len)
+static int periodic_data_status(const struct periodic_adv *t, uint8_t op, uint8_t len)
 {
     bool part = op < OP_WHOLE;
-    if (!t->set || (t->enabled && part)) {
+    if (!t->configured || (t->enabled && part)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if ((part && (!len || (op != OP_FIRST && !t->partial))) ||
+    if ((part && (!len || (op != OP_FIRST && !t->data_partial))) ||
         (op == OP_SAME && (len || !t->enabled || !t->len))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
@@ -73,38 +73,38 @@ static int train_data_status(const struct train *t, uint8_t op, uint8_t len)
 
 /* handle u8, operation u8, length u8, data.  What is too long is discarded with all that was there
  * before it.  7.8.62 */
-static int cmd_data(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_data(controller *c, struct rd *in, struct wr *ret)
 {
-    struct ll_adv *a = set_of(c, rd_u8(in));
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
     uint8_t op = rd_u8(in), len = rd_u8(in);
     const uint8_t *data = rd_bytes(in, len);
     (void)ret;
     if (in->bad || rd_left(in) || op > OP_SAME || len > 252) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    int status = a ? train_data_status(&a->train, op, len) : UNKNOWN_ADVERTISER;
+    int status = a ? periodic_data_status(&a->periodic, op, len) : UNKNOWN_ADVERTISER;
     if (status || op == OP_SAME) {
         return status;
     }
-    struct train *t = &a->train;
+    struct periodic_adv *t = &a->periodic;
     uint16_t before = op == OP_MORE || op == OP_LAST ? t->len : 0, all = (uint16_t)(before + len);
-    if (all > a->room || !train_fits(a, all, t->interval)) {
+    if (all > a->room || !periodic_adv_fits(a, all, t->interval)) {
         t->len = 0;
-        t->partial = false;
+        t->data_partial = false;
         return all > a->room ? WOAD_HCI_MEMORY_EXCEEDED : PACKET_TOO_LONG;
     }
     memcpy(t->data + before, data, len);
     t->len = all;
-    t->partial = op == OP_FIRST || op == OP_MORE;
+    t->data_partial = op == OP_FIRST || op == OP_MORE;
     t->chain_at = NEVER; /* of one set of data or of the other, not of both */
     return 0;
 }
 
 /* on u8 (bit 1, with ADI: not here), handle u8.  7.8.63 */
-static int cmd_enable(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_enable(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in);
-    struct ll_adv *a = set_of(c, rd_u8(in));
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
     (void)ret;
     if (!a) {
         return UNKNOWN_ADVERTISER;
@@ -112,32 +112,33 @@ static int cmd_enable(ctl *c, struct rd *in, struct wr *ret)
     if (on > 1) {
         return on & ~3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
     }
-    if (on ? !a->train.set || a->train.partial || !set_may_have_train(a) : big_of_set(c, a)) {
+    if (on ? !a->periodic.configured || a->periodic.data_partial || !set_may_be_periodic(a)
+           : set_has_big(c, a)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (on && !train_fits(a, a->train.len, a->train.interval)) {
+    if (on && !periodic_adv_fits(a, a->periodic.len, a->periodic.interval)) {
         return PACKET_TOO_LONG;
     }
-    a->train.enabled = on;
-    train_enable(c, a);
+    a->periodic.enabled = on;
+    periodic_adv_enable(c, a);
     return 0;
 }
 
 /* --- trains of others ------------------------------------------------------------------------- */
 
-static uint8_t list_find(const ctl *c, const struct address *who, uint8_t sid)
+static uint8_t list_find(const controller *c, const struct address *who, uint8_t sid)
 {
     uint8_t n = 0;
-    while (n < c->periodics &&
-           (c->periodic_list[n].sid != sid || !address_is(&c->periodic_list[n].who, who))) {
+    while (n < c->n_periodic_list && (c->periodic_list[n].sid != sid ||
+                                      !address_equal(&c->periodic_list[n].advertiser, who))) {
         n++;
     }
     return n;
 }
 
-bool periodic_list_has(const ctl *c, const struct address *who, uint8_t sid)
+bool periodic_list_has(const controller *c, const struct address *who, uint8_t sid)
 {
-    return list_find(c, who, sid) < c->periodics;
+    return list_find(c, who, sid) < c->n_periodic_list;
 }
 
 static struct address address_read(struct rd *in)
@@ -149,7 +150,7 @@ static struct address address_read(struct rd *in)
 
 /* options u8 (by the list, no reports at first, no duplicates), SID u8, type u8, address 6, skip
  * u16, timeout u16 in 10 ms, CTE u8.  7.8.67 */
-static int cmd_create_sync(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_create_sync(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t options = rd_u8(in), sid = rd_u8(in);
     struct address who = address_read(in);
@@ -158,7 +159,7 @@ static int cmd_create_sync(ctl *c, struct rd *in, struct wr *ret)
     (void)ret;
     uint8_t cte = rd_u8(in);
     bool all_kinds = (cte & SYNC_CTE_ALL) == SYNC_CTE_ALL;
-    if (c->sync_wanted.on || all_kinds) {
+    if (c->sync_create.on || all_kinds) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if ((options & ~7) || (!by_list && (sid > 15 || who.type > 1)) || skip > 499 || timeout < 10 ||
@@ -175,39 +176,39 @@ static int cmd_create_sync(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
     evt_status(c, CMD_CREATE_SYNC, 0);
-    c->sync_wanted.on = true;
-    c->sync_wanted.by_list = by_list;
-    c->sync_wanted.reports = !(options & 2);
-    c->sync_wanted.sid = sid;
-    c->sync_wanted.who = who;
-    c->sync_wanted.skip = skip;
-    c->sync_wanted.timeout = timeout;
+    c->sync_create.on = true;
+    c->sync_create.use_list = by_list;
+    c->sync_create.reporting = !(options & 2);
+    c->sync_create.sid = sid;
+    c->sync_create.advertiser = who;
+    c->sync_create.skip = skip;
+    c->sync_create.timeout = timeout;
     return CMD_ANSWERED;
 }
 
-static int cmd_cancel_sync(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_cancel_sync(controller *c, struct rd *in, struct wr *ret)
 {
     struct sync none = { .sid = 0 };
     (void)in;
     (void)ret;
-    if (!c->sync_wanted.on) {
+    if (!c->sync_create.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    c->sync_wanted.on = false;
+    c->sync_create.on = false;
     for (uint8_t n = 0; n < SYNCS; n++) {
-        if (c->sync[n].used && c->sync[n].asked && !c->sync[n].established) {
+        if (c->sync[n].used && c->sync[n].by_host && !c->sync[n].established) {
             sync_end(c, &c->sync[n]);
         }
     }
     evt_complete(c, 0x2045, 0, NULL);
-    none.asked = true;
+    none.by_host = true;
     evt_sync_established(c, &none, CANCELLED);
     return CMD_ANSWERED;
 }
 
-static int cmd_terminate_sync(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_terminate_sync(controller *c, struct rd *in, struct wr *ret)
 {
-    struct sync *s = sync_of(c, rd_le16(in));
+    struct sync *s = sync_by_handle(c, rd_le16(in));
     (void)ret;
     if (!s) {
         return UNKNOWN_ADVERTISER;
@@ -217,52 +218,52 @@ static int cmd_terminate_sync(ctl *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-static int cmd_list_add(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_list_add(controller *c, struct rd *in, struct wr *ret)
 {
     struct address who = address_read(in);
     uint8_t sid = rd_u8(in);
     (void)ret;
-    if (c->sync_wanted.on) {
+    if (c->sync_create.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (who.type > 1 || sid > 15 || periodic_list_has(c, &who, sid)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (c->periodics == PERIODIC_LIST) {
+    if (c->n_periodic_list == PERIODIC_LIST) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
-    c->periodic_list[c->periodics].who = who;
-    c->periodic_list[c->periodics++].sid = sid;
+    c->periodic_list[c->n_periodic_list].advertiser = who;
+    c->periodic_list[c->n_periodic_list++].sid = sid;
     return 0;
 }
 
-static int cmd_list_remove(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_list_remove(controller *c, struct rd *in, struct wr *ret)
 {
     struct address who = address_read(in);
     uint8_t at = list_find(c, &who, rd_u8(in));
     (void)ret;
-    if (c->sync_wanted.on) {
+    if (c->sync_create.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (at == c->periodics) {
+    if (at == c->n_periodic_list) {
         return UNKNOWN_ADVERTISER;
     }
-    c->periodic_list[at] = c->periodic_list[--c->periodics];
+    c->periodic_list[at] = c->periodic_list[--c->n_periodic_list];
     return 0;
 }
 
-static int cmd_list_clear(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_list_clear(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     (void)ret;
-    if (c->sync_wanted.on) {
+    if (c->sync_create.on) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    c->periodics = 0;
+    c->n_periodic_list = 0;
     return 0;
 }
 
-static int cmd_list_size(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_list_size(controller *c, struct rd *in, struct wr *ret)
 {
     (void)c;
     (void)in;
@@ -271,9 +272,9 @@ static int cmd_list_size(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* handle u16, on u8.  7.8.88 */
-static int cmd_receive(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_receive(controller *c, struct rd *in, struct wr *ret)
 {
-    struct sync *s = sync_of(c, rd_le16(in));
+    struct sync *s = sync_by_handle(c, rd_le16(in));
     uint8_t on = rd_u8(in);
     (void)ret;
     if (!s) {
@@ -282,7 +283,7 @@ static int cmd_receive(ctl *c, struct rd *in, struct wr *ret)
     if (on > 1) {
         return on & ~3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
     }
-    s->reports = on;
+    s->reporting = on;
     return 0;
 }
 
@@ -307,8 +308,8 @@ const struct command air_periodic_commands[] = {
 static void wr_sync(struct wr *w, const struct sync *s)
 {
     wr_u8(w, s->sid);
-    wr_u8(w, s->who.type);
-    wr_bytes(w, s->who.octet, 6);
+    wr_u8(w, s->advertiser.type);
+    wr_bytes(w, s->advertiser.octet, 6);
     wr_u8(w, phy_number(s->phy));
     wr_le16(w, s->interval);
     wr_u8(w, s->sca);
@@ -317,21 +318,21 @@ static void wr_sync(struct wr *w, const struct sync *s)
 /* LE Periodic Advertising Sync Established: status u8, handle u16, then as above.  7.7.65.14
  * LE Periodic Advertising Sync Transfer Received, if a peer told us of it: status u8, connection
  * u16, its data u16, handle u16, then as above.  7.7.65.24 */
-void evt_sync_established(ctl *c, const struct sync *s, uint8_t status)
+void evt_sync_established(controller *c, const struct sync *s, uint8_t status)
 {
     uint8_t b[32];
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, status);
-    if (!s->asked) {
-        wr_le16(&w, link_handle(s->past_link));
+    if (!s->by_host) {
+        wr_le16(&w, link_handle(s->past_conn));
         wr_le16(&w, s->past_data);
     }
     wr_le16(&w, status ? 0 : sync_handle(c, s));
     wr_sync(&w, s);
-    evt_le(c, s->asked ? 0x0e : 0x18, &w);
+    evt_le(c, s->by_host ? 0x0e : 0x18, &w);
 }
 
-void evt_sync_lost(ctl *c, const struct sync *s)
+void evt_sync_lost(controller *c, const struct sync *s)
 {
     uint8_t b[2];
     struct wr w = wr_of(b, sizeof b);
@@ -341,7 +342,7 @@ void evt_sync_lost(ctl *c, const struct sync *s)
 
 /* LE Periodic Advertising Report: handle u16, power i8, RSSI i8, CTE u8, status u8, length u8,
  * data.  7.7.65.15 */
-void evt_periodic_report(ctl *c, const struct sync *s, const struct ext *e, struct rd data,
+void evt_periodic_report(controller *c, const struct sync *s, const struct ext *e, struct rd data,
                          uint8_t status, int8_t rssi)
 {
     do {
@@ -356,7 +357,7 @@ void evt_periodic_report(ctl *c, const struct sync *s, const struct ext *e, stru
         wr_u8(&w, rd_left(&data) ? 1 : status);
         wr_u8(&w, (uint8_t)n);
         wr_bytes(&w, p, n);
-        if (s->reports && evt_room(c, 1536)) {
+        if (s->reporting && evt_room(c, 1536)) {
             evt_le(c, 0x0f, &w);
         }
     } while (rd_left(&data));

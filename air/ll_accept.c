@@ -3,51 +3,51 @@
 
 enum { ANONYMOUS = 0xff }; /* the address is ignored */
 
-bool address_is(const struct address *a, const struct address *b)
+bool address_equal(const struct address *a, const struct address *b)
 {
     return (a->type & 1) == (b->type & 1) && memcmp(a->octet, b->octet, 6) == 0;
 }
 
-static uint8_t accept_find(const ctl *c, const struct address *a)
+static uint8_t accept_find(const controller *c, const struct address *a)
 {
     uint8_t n = 0;
     bool named = a->type != ANONYMOUS;
-    while (n < c->accepts &&
-           (named ? c->accept[n].type == ANONYMOUS || !address_is(&c->accept[n], a)
-                  : c->accept[n].type != ANONYMOUS)) {
+    while (n < c->n_accept_list &&
+           (named ? c->accept_list[n].type == ANONYMOUS || !address_equal(&c->accept_list[n], a)
+                  : c->accept_list[n].type != ANONYMOUS)) {
         n++;
     }
     return n;
 }
 
-bool accept_has_anonymous(const ctl *c)
+bool accept_has_anonymous(const controller *c)
 {
-    return accept_find(c, &(struct address){ .type = ANONYMOUS }) < c->accepts;
+    return accept_find(c, &(struct address){ .type = ANONYMOUS }) < c->n_accept_list;
 }
 
 /* 0xff, who advertises without an address, is of 5.0. */
-static bool accept_type_good(const ctl *c, uint8_t type)
+static bool accept_type_good(const controller *c, uint8_t type)
 {
-    return type <= 1 || (type == ANONYMOUS && ctl_version(c) >= VERSION_5_0);
+    return type <= 1 || (type == ANONYMOUS && controller_version(c) >= VERSION_5_0);
 }
 
-bool accept_has(const ctl *c, const struct address *a)
+bool accept_has(const controller *c, const struct address *a)
 {
-    return accept_find(c, a) < c->accepts;
+    return accept_find(c, a) < c->n_accept_list;
 }
 
 /* It may not change while it is looked at. */
-static bool accept_in_use(const ctl *c)
+static bool accept_in_use(const controller *c)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
         if (c->sets[n].on && c->sets[n].filter) {
             return true;
         }
     }
-    return (c->scan.on || c->scan.connecting) && c->scan.by_list;
+    return (c->scan.on || c->scan.connecting) && c->scan.use_accept_list;
 }
 
-static int cmd_accept_size(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_accept_size(controller *c, struct rd *in, struct wr *ret)
 {
     (void)c;
     (void)in;
@@ -55,19 +55,19 @@ static int cmd_accept_size(ctl *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-static int cmd_accept_clear(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_accept_clear(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     (void)ret;
     if (accept_in_use(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    c->accepts = 0;
+    c->n_accept_list = 0;
     return 0;
 }
 
 /* type u8, address 6 */
-static int cmd_accept_add(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_accept_add(controller *c, struct rd *in, struct wr *ret)
 {
     struct address a = { rd_u8(in), { 0 } };
     (void)ret;
@@ -81,14 +81,14 @@ static int cmd_accept_add(ctl *c, struct rd *in, struct wr *ret)
     if (accept_has(c, &a)) {
         return 0;
     }
-    if (c->accepts == ACCEPT_LIST) {
+    if (c->n_accept_list == ACCEPT_LIST) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
-    c->accept[c->accepts++] = a;
+    c->accept_list[c->n_accept_list++] = a;
     return 0;
 }
 
-static int cmd_accept_remove(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_accept_remove(controller *c, struct rd *in, struct wr *ret)
 {
     struct address a = { rd_u8(in), { 0 } };
     (void)ret;
@@ -97,10 +97,10 @@ static int cmd_accept_remove(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     uint8_t at = accept_find(c, &a);
-    if (at == c->accepts) {
+    if (at == c->n_accept_list) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    c->accept[at] = c->accept[--c->accepts];
+    c->accept_list[at] = c->accept_list[--c->n_accept_list];
     return 0;
 }
 

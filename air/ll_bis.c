@@ -20,7 +20,7 @@ static uint32_t bis_access_address(uint32_t seed, uint8_t number)
     return seed ^ w << 16;
 }
 
-struct big *big_of(ctl *c, uint8_t handle)
+struct big *big_by_handle(controller *c, uint8_t handle)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
         if (c->big[n].used && c->big[n].handle == handle) {
@@ -30,7 +30,7 @@ struct big *big_of(ctl *c, uint8_t handle)
     return NULL;
 }
 
-struct big *big_free(ctl *c)
+struct big *big_free(controller *c)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
         if (!c->big[n].used) {
@@ -42,39 +42,39 @@ struct big *big_free(ctl *c)
     return NULL;
 }
 
-static struct big *bis_group(ctl *c, const struct iso *s)
+static struct big *bis_group(controller *c, const struct iso *s)
 {
     return &c->big[s->group];
 }
 
-static struct iso *bis_of(ctl *c, const struct big *b, uint8_t k)
+static struct iso *bis_of(controller *c, const struct big *b, uint8_t k)
 {
     return &c->iso[b->stream[k]];
 }
 
 /* The anchor of a new group's first event. */
-uint64_t big_place(const ctl *c, const struct big_info *info)
+uint64_t big_place(const controller *c, const struct big_info *info)
 {
     enum { SOON_US = 5000 };
-    struct turn mine = { .owner = FOR_NOBODY,
+    struct turn mine = { .owner = ACTIVITY_NONE,
                          .phase = c->air->now + SOON_US,
-                         .every_us = info->interval * 1250u,
-                         .lasts_us = info->num * info->spacing };
+                         .interval_us = info->interval * 1250u,
+                         .duration_us = info->num * info->spacing };
     return mine.phase + turn_place(c, &mine, info->interval) * 1250u;
 }
 
 /* Its streams begin with the group's first event. */
-void big_begin(ctl *c, struct big *b)
+void big_begin(controller *c, struct big *b)
 {
     const struct big_info *info = &b->info;
     b->on = true;
-    b->cssn = b->listens ? NO_CSSN : 0;
-    for (uint8_t k = 0; k < b->streams; k++) {
+    b->cssn = b->is_receiver ? NO_CSSN : 0;
+    for (uint8_t k = 0; k < b->n_streams; k++) {
         struct iso *s = bis_of(c, b, k);
         s->on = true;
         s->nse = info->nse;
-        s->bn_tx = b->listens ? 0 : info->bn;
-        s->bn_rx = b->listens ? info->bn : 0;
+        s->bn_tx = b->is_receiver ? 0 : info->bn;
+        s->bn_rx = b->is_receiver ? info->bn : 0;
         s->max_sdu_tx = s->max_sdu_rx = info->max_sdu;
         s->interval = info->interval;
         s->sub_interval = info->sub_interval;
@@ -86,14 +86,14 @@ void big_begin(ctl *c, struct big *b)
         s->event = b->event;
         s->anchor = b->anchor + (s->id - 1u) * info->spacing;
         s->at = s->anchor - b->widening;
-        s->served_at = c->air->now;
-        c->isos++;
+        s->last_exchange_at = c->air->now;
+        c->n_isos_on++;
     }
 }
 
-void big_end(ctl *c, struct big *b)
+void big_end(controller *c, struct big *b)
 {
-    for (uint8_t k = 0; k < b->streams; k++) {
+    for (uint8_t k = 0; k < b->n_streams; k++) {
         struct iso *s = bis_of(c, b, k);
         iso_stop(c, s);
         s->kind = ISO_NONE;
@@ -195,11 +195,12 @@ static bool big_info_read(struct big_info *i, const uint8_t *p)
 }
 
 /* For the additional controller data of a packet that begins at `at`: length u8, type 0x2c. */
-size_t big_acad(const ctl *c, const struct ll_adv *a, uint64_t at, uint8_t acad[2 + BIG_INFO])
+size_t big_acad(const controller *c, const struct ll_adv *a, uint64_t at,
+                uint8_t acad[2 + BIG_INFO])
 {
     for (uint8_t n = 0; n < BIGS; n++) {
         const struct big *b = &c->big[n];
-        if (b->used && b->on && !b->listens && &c->sets[b->set] == a) {
+        if (b->used && b->on && !b->is_receiver && &c->sets[b->adv_set] == a) {
             struct big_info info = b->info;
             uint64_t next = b->anchor;
             info.event = b->event;
@@ -219,10 +220,10 @@ size_t big_acad(const ctl *c, const struct ll_adv *a, uint64_t at, uint8_t acad[
 }
 
 /* A group that the host waits for: here is where it is. */
-static void big_join(ctl *c, struct big *b, const struct big_info *info, const struct sync *train,
-                     uint64_t start)
+static void big_sync_to(controller *c, struct big *b, const struct big_info *info,
+                        const struct sync *sync, uint64_t start)
 {
-    for (uint8_t k = 0; k < b->streams; k++) {
+    for (uint8_t k = 0; k < b->n_streams; k++) {
         if (bis_of(c, b, k)->id > info->num) {
             evt_big(c, b, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
             big_end(c, b);
@@ -230,18 +231,18 @@ static void big_join(ctl *c, struct big *b, const struct big_info *info, const s
         }
     }
     b->info = *info;
-    b->sca = train->sca;
-    b->waits = false;
+    b->sca = sync->sca;
+    b->awaits_info = false;
     b->event = info->event;
     b->anchor = start + info->offset;
     b->window = info->unit;
-    b->heard_at = start;
+    b->last_rx_at = start;
     b->widening = clock_widening(c, b->sca, info->offset);
     big_begin(c, b);
 }
 
 /* What a train of periodic advertising carries besides its data. */
-void big_offer(ctl *c, const struct sync *train, struct rd acad, uint64_t start)
+void big_on_acad(controller *c, const struct sync *sync, struct rd acad, uint64_t start)
 {
     while (rd_left(&acad) >= 2) {
         uint8_t len = rd_u8(&acad), type = rd_u8(&acad);
@@ -255,15 +256,15 @@ void big_offer(ctl *c, const struct sync *train, struct rd acad, uint64_t start)
             return;
         }
         info.encrypted = encrypted;
-        evt_big_info(c, (uint16_t)(train - c->sync), &info);
+        evt_big_info(c, (uint16_t)(sync - c->sync), &info);
         for (uint8_t n = 0; n < BIGS; n++) {
             struct big *b = &c->big[n];
-            if (!b->used || b->sync != train - c->sync || encrypted) {
+            if (!b->used || b->sync != sync - c->sync || encrypted) {
                 continue;
             }
-            if (b->waits) {
-                big_join(c, b, &info, train, start);
-            } else if (b->on && b->listens && !b->remap.pending) {
+            if (b->awaits_info) {
+                big_sync_to(c, b, &info, sync, start);
+            } else if (b->on && b->is_receiver && !b->remap.pending) {
                 memcpy(b->info.chm, info.chm, sizeof info.chm); /* it may have missed one */
             }
         }
@@ -285,25 +286,25 @@ static void big_plan_control(struct big *b, uint64_t anchor, uint64_t event)
 
 /* The next event of a group begins: with another channel map, or with a control PDU that tells of
  * one. */
-static void big_remap(ctl *c, struct big *b)
+static void big_remap(controller *c, struct big *b)
 {
     remap_settle(&b->remap, b->info.chm, (uint16_t)b->event);
-    if (!b->listens && !b->terminating &&
+    if (!b->is_receiver && !b->terminating &&
         remap_begin(c, &b->remap, b->info.chm, (uint16_t)b->event)) {
         b->cssn = (b->cssn + 1) & 7;
         big_plan_control(b, b->anchor, b->event);
     }
 }
 
-static void bis_plan(ctl *c, struct iso *s)
+static void bis_plan(controller *c, struct iso *s)
 {
     struct big *b = bis_group(c, s);
     iso_event_end(c, s);
-    s->sub = 0;
+    s->subevent = 0;
     if (s->event > b->event) { /* the first of them to have ended it */
         b->event = s->event;
-        b->anchor += ctl_after(c, s->interval * 1250u, &b->carry);
-        b->widening = b->listens ? clock_widening(c, b->sca, b->anchor - b->heard_at) : 0;
+        b->anchor += controller_us_to_air(c, s->interval * 1250u, &b->carry);
+        b->widening = b->is_receiver ? clock_widening(c, b->sca, b->anchor - b->last_rx_at) : 0;
         big_remap(c, b);
     }
     memcpy(s->chm, remap_at(&b->remap, b->info.chm, (uint16_t)s->event), sizeof s->chm);
@@ -312,16 +313,16 @@ static void bis_plan(ctl *c, struct iso *s)
 }
 
 /* The next subevent, or the next event. */
-static void bis_next(ctl *c, struct iso *s)
+static void bis_next(controller *c, struct iso *s)
 {
     struct big *b = bis_group(c, s);
-    bool whole = b->listens && s->rx_done == s->bn_rx;
-    s->sub++;
-    if (s->sub < s->nse && !whole) {
-        s->at = s->anchor + s->sub * s->sub_interval - (b->listens ? 2 : 0);
+    bool whole = b->is_receiver && s->rx_done == s->bn_rx;
+    s->subevent++;
+    if (s->subevent < s->nse && !whole) {
+        s->at = s->anchor + s->subevent * s->sub_interval - (b->is_receiver ? 2 : 0);
         return;
     }
-    if (b->listens && !b->established && s == bis_of(c, b, 0) && ++b->tries == TRIES) {
+    if (b->is_receiver && !b->established && s == bis_of(c, b, 0) && ++b->tries == TRIES) {
         evt_big(c, b, WOAD_HCI_FAILED_TO_ESTABLISH);
         big_end(c, b);
         return;
@@ -330,33 +331,33 @@ static void bis_next(ctl *c, struct iso *s)
 }
 
 /* LLID u2, CSSN u3, CSTF u1; length u8; payload. */
-static void bis_send(ctl *c, struct iso *s)
+static void bis_send(controller *c, struct iso *s)
 {
     const struct big *b = bis_group(c, s);
     struct wr pdu = radio_pdu(c);
     const uint8_t *data = NULL;
     size_t len = 0;
-    uint8_t llid = s->sending ? iso_payload(s, s->sub % s->bn_tx, &data, &len) : ISO_START;
+    uint8_t llid = s->sending ? iso_payload(s, s->subevent % s->bn_tx, &data, &len) : ISO_START;
     bool control = b->terminating || b->remap.pending;
     wr_u8(&pdu, (uint8_t)(llid | b->cssn << 2 | (control ? CSTF : 0)));
     wr_u8(&pdu, (uint8_t)len);
     wr_bytes(&pdu, data, len);
-    radio_send(c, FOR_ISO, c->air->now, iso_channel(s, s->sub), s->aa, s->tx_phy, &pdu);
-    c->radio.flight.crc_init = s->crc_init;
-    c->radio.flight.kind = KIND_BIS;
-    c->radio.link = (uint8_t)(s - c->iso);
+    radio_send(c, ACTIVITY_ISO, c->air->now, iso_channel(s, s->subevent), s->aa, s->tx_phy, &pdu);
+    c->radio.packet.crc_init = s->crc_init;
+    c->radio.packet.kind = KIND_BIS;
+    c->radio.index = (uint8_t)(s - c->iso);
 }
 
-void bis_due(ctl *c, struct iso *s)
+void bis_on_timer(controller *c, struct iso *s)
 {
     struct big *b = bis_group(c, s);
-    uint64_t start = s->anchor + s->sub * s->sub_interval;
+    uint64_t start = s->anchor + s->subevent * s->sub_interval;
     s->at = NEVER;
-    if (s->sub == 0) {
+    if (s->subevent == 0) {
         iso_event_begin(s);
     }
-    bool busy = !radio_claim(c, FOR_ISO, (uint8_t)(s - c->iso));
-    if (!b->listens) {
+    bool busy = !radio_claim(c, ACTIVITY_ISO, (uint8_t)(s - c->iso));
+    if (!b->is_receiver) {
         if (!busy) {
             bis_send(c, s);
         }
@@ -364,17 +365,17 @@ void bis_due(ctl *c, struct iso *s)
     } else if (busy) {
         bis_next(c, s);
     } else {
-        radio_listen(c, FOR_ISO, iso_channel(s, s->sub), s->aa, s->rx_phy,
-                     start + (s->sub ? 2 : b->widening) + b->window + ISO_HEAR_US);
-        c->radio.link = (uint8_t)(s - c->iso);
+        radio_listen(c, ACTIVITY_ISO, iso_channel(s, s->subevent), s->aa, s->rx_phy,
+                     start + (s->subevent ? 2 : b->widening) + b->window + ISO_HEAR_US);
+        c->radio.index = (uint8_t)(s - c->iso);
     }
 }
 
-void bis_quiet(ctl *c, struct iso *s)
+void bis_on_rx_timeout(controller *c, struct iso *s)
 {
     struct big *b = bis_group(c, s);
-    if (b->hears_control) {
-        b->hears_control = false;
+    if (b->rx_control) {
+        b->rx_control = false;
         return;
     }
     bis_next(c, s);
@@ -382,7 +383,7 @@ void bis_quiet(ctl *c, struct iso *s)
 
 /* BIG_CHANNEL_MAP_IND: channels 5, instant u16.  BIG_TERMINATE_IND: reason u8, instant u16.
  * 2.6.3 */
-static void big_heard_control(struct big *b, uint8_t head, struct rd *in)
+static void big_on_rx_control(struct big *b, uint8_t head, struct rd *in)
 {
     uint8_t opcode = rd_u8(in), chm[5];
     b->cssn = head >> 2 & 7;
@@ -398,14 +399,14 @@ static void big_heard_control(struct big *b, uint8_t head, struct rd *in)
     }
 }
 
-void bis_heard(ctl *c, struct iso *s, const struct flight *f)
+void bis_on_rx(controller *c, struct iso *s, const struct air_packet *f)
 {
     struct big *b = bis_group(c, s);
     struct rd in = rd_of(f->pdu, f->len);
     uint8_t head = rd_u8(&in), len = rd_u8(&in);
-    bool control = b->hears_control;
+    bool control = b->rx_control;
     radio_off(c);
-    b->hears_control = false;
+    b->rx_control = false;
     if (in.bad || len != rd_left(&in)) {
         if (!control) {
             bis_next(c, s);
@@ -413,13 +414,13 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
         return;
     }
     if (control) {
-        big_heard_control(b, head, &in);
+        big_on_rx_control(b, head, &in);
         return;
     }
-    s->anchor = f->start - s->sub * s->sub_interval;
+    s->anchor = f->start - s->subevent * s->sub_interval;
     uint64_t at = s->anchor - (s->id - 1u) * b->info.spacing;
     b->anchor = at + (b->event - s->event) * (b->info.interval * 1250u);
-    b->heard_at = s->served_at = f->start;
+    b->last_rx_at = s->last_exchange_at = f->start;
     b->carry = 0;
     b->window = 0;
     b->lost_at = c->air->now + b->timeout * 10000u;
@@ -430,7 +431,7 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
     if ((head & CSTF) && (head >> 2 & 7) != b->cssn) {
         big_plan_control(b, at - 2, s->event);
     }
-    if (s->sub % s->bn_rx == s->rx_done) {
+    if (s->subevent % s->bn_rx == s->rx_done) {
         iso_take(s, head & 3, &in);
     }
     bis_next(c, s);
@@ -438,7 +439,7 @@ void bis_heard(ctl *c, struct iso *s, const struct flight *f)
 
 /* --- control: the end of a group, and its channel map ----------------------------------------- */
 
-void big_terminate(ctl *c, struct big *b, uint8_t reason)
+void big_terminate(controller *c, struct big *b, uint8_t reason)
 {
     (void)c;
     b->terminating = true;
@@ -448,7 +449,7 @@ void big_terminate(ctl *c, struct big *b, uint8_t reason)
     big_plan_control(b, b->anchor, b->event);
 }
 
-uint64_t big_next(const ctl *c)
+uint64_t big_next(const controller *c)
 {
     uint64_t next = NEVER;
     for (uint8_t n = 0; n < BIGS; n++) {
@@ -481,40 +482,40 @@ static void big_control_write(struct wr *pdu, const struct big *b)
     }
 }
 
-static void big_control(ctl *c, struct big *b)
+static void big_control(controller *c, struct big *b)
 {
     uint32_t aa = bis_access_address(b->info.seed, 0);
     uint8_t channel = b->control_channel;
     uint64_t now = c->air->now;
     b->control_at = NEVER;
-    if (!b->listens && !b->terminating && !b->remap.pending) {
+    if (!b->is_receiver && !b->terminating && !b->remap.pending) {
         return; /* the instant has come */
     }
-    if (!b->listens) { /* all streams have counted this event */
+    if (!b->is_receiver) { /* all streams have counted this event */
         big_plan_control(b, b->anchor, b->event);
     }
-    if (!radio_claim(c, FOR_ISO, b->stream[0])) {
+    if (!radio_claim(c, ACTIVITY_ISO, b->stream[0])) {
         return;
     }
-    if (b->listens) {
-        radio_listen(c, FOR_ISO, channel, aa, b->info.phy, now + 4 + ISO_HEAR_US);
-        b->hears_control = true;
+    if (b->is_receiver) {
+        radio_listen(c, ACTIVITY_ISO, channel, aa, b->info.phy, now + 4 + ISO_HEAR_US);
+        b->rx_control = true;
     } else {
         struct wr pdu = radio_pdu(c);
         big_control_write(&pdu, b);
-        radio_send(c, FOR_ISO, now, channel, aa, b->info.phy, &pdu);
-        c->radio.flight.crc_init = (uint32_t)b->info.crc_base << 8;
-        c->radio.flight.kind = KIND_BIS;
+        radio_send(c, ACTIVITY_ISO, now, channel, aa, b->info.phy, &pdu);
+        c->radio.packet.crc_init = (uint32_t)b->info.crc_base << 8;
+        c->radio.packet.kind = KIND_BIS;
     }
-    c->radio.link = b->stream[0];
+    c->radio.index = b->stream[0];
 }
 
 /* After its clock has stood still: in their next events. */
-void big_catch_up(ctl *c)
+void big_catch_up(controller *c)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
         struct big *b = &c->big[n];
-        bool control = b->control_at != NEVER && !b->listens;
+        bool control = b->control_at != NEVER && !b->is_receiver;
         while (b->used && b->on && b->anchor <= c->air->now) {
             b->anchor += b->info.interval * 1250u;
             b->event++;
@@ -528,13 +529,13 @@ void big_catch_up(ctl *c)
 
 /* A sync has ended.  A group that has been found lives on without its train; one that has not can
  * not be found any more. */
-void big_train_gone(ctl *c, uint8_t sync)
+void big_on_sync_end(controller *c, uint8_t sync)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
         struct big *b = &c->big[n];
-        if (b->used && b->listens && b->sync == sync) {
-            b->sync = NO_TRAIN;
-            if (b->waits) {
+        if (b->used && b->is_receiver && b->sync == sync) {
+            b->sync = NO_SYNC_HANDLE;
+            if (b->awaits_info) {
                 evt_big(c, b, WOAD_HCI_FAILED_TO_ESTABLISH);
                 big_end(c, b);
             }
@@ -542,7 +543,7 @@ void big_train_gone(ctl *c, uint8_t sync)
     }
 }
 
-void big_due(ctl *c)
+void big_on_timer(controller *c)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
         struct big *b = &c->big[n];

@@ -40,12 +40,12 @@ unsigned remap_wait(const struct remap *r, uint16_t event)
 
 /* The host has classified other channels as bad than the map has.  The instant is further away than
  * the six events that it must be: a listener may have other turns.  True: a new map is told of. */
-bool remap_begin(const ctl *c, struct remap *r, const uint8_t chm[5], uint16_t event)
+bool remap_begin(const controller *c, struct remap *r, const uint8_t chm[5], uint16_t event)
 {
-    if (r->pending || memcmp(chm, c->channels, sizeof r->chm) == 0) {
+    if (r->pending || memcmp(chm, c->channel_map, sizeof r->chm) == 0) {
         return false;
     }
-    memcpy(r->chm, c->channels, sizeof r->chm);
+    memcpy(r->chm, c->channel_map, sizeof r->chm);
     r->instant = (uint16_t)(event + AHEAD);
     r->pending = true;
     return true;

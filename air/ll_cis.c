@@ -10,11 +10,11 @@ enum { CANCELLED = 0x44, TRIES = 6, MIC = 4, FIRST_OFFSET_US = 2500 };
 /* --- coming to be ----------------------------------------------------------------------------- */
 
 /* The next of this connection that the host has asked for. */
-static struct iso *cis_wanted(ctl *c, uint8_t link)
+static struct iso *cis_next_to_create(controller *c, uint8_t link)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
-        if (s->kind == ISO_CIS && s->central && s->asked && s->link == link) {
+        if (s->kind == ISO_CIS && s->central && s->creating && s->link == link) {
             return s;
         }
     }
@@ -22,22 +22,22 @@ static struct iso *cis_wanted(ctl *c, uint8_t link)
 }
 
 /* The one of a connection whose LL_CIS_REQ is out. */
-static struct iso *cis_requested(ctl *c, uint8_t link)
+static struct iso *cis_with_req_out(controller *c, uint8_t link)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
-        if (s->kind == ISO_CIS && s->central && s->requested && s->link == link) {
+        if (s->kind == ISO_CIS && s->central && s->cis_req_out && s->link == link) {
             return s;
         }
     }
     return NULL;
 }
 
-static struct iso *cis_find(ctl *c, uint8_t link, uint8_t group, uint8_t id)
+static struct iso *cis_find(controller *c, uint8_t link, uint8_t group, uint8_t id)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
-        bool here = s->asked || s->on;
+        bool here = s->creating || s->on;
         if (s->kind == ISO_CIS && here && s->link == link && s->group == group && s->id == id) {
             return s;
         }
@@ -45,28 +45,28 @@ static struct iso *cis_find(ctl *c, uint8_t link, uint8_t group, uint8_t id)
     return NULL;
 }
 
-void cis_want(ctl *c, struct iso *s, uint8_t link)
+void cis_create(controller *c, struct iso *s, uint8_t link)
 {
     s->link = link;
-    s->asked = true;
-    control_want(c, link, P_CIS);
+    s->creating = true;
+    control_request(c, link, P_CIS);
 }
 
 /* LL_CIS_REQ: group u8, stream u8, PHYs u8 u8, largest SDUs u12 u12 (framed: bit 15 of the first),
  * SDU intervals u20 u20 in us, largest PDUs u16 u16, subevents u8, their interval u24, payloads u4
  * u4, flush timeouts u8 u8, interval u16, offset least u24, most u24, event u16; central to
  * peripheral first. */
-static void cis_begin(ctl *c, uint8_t i)
+static void cis_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    struct iso *s = cis_wanted(c, i);
+    struct iso *s = cis_next_to_create(c, i);
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     if (!s) {
         control_done(c, i, P_CIS);
         return;
     }
-    s->requested = true;
+    s->cis_req_out = true;
     wr_u8(&pdu, LL_CIS_REQ);
     wr_u8(&pdu, s->group);
     wr_u8(&pdu, s->id);
@@ -86,31 +86,31 @@ static void cis_begin(ctl *c, uint8_t i)
     wr_le16(&pdu, s->interval);
     wr_le24(&pdu, FIRST_OFFSET_US);
     wr_le24(&pdu, l->interval * 1250u);
-    wr_le16(&pdu, control_instant_soon(c, i));
+    wr_le16(&pdu, control_choose_instant(c, i));
     control_send(l, &pdu);
 }
 
-static void cis_refused(ctl *c, uint8_t i, uint8_t error)
+static void cis_refused(controller *c, uint8_t i, uint8_t error)
 {
-    struct iso *s = cis_requested(c, i);
-    bool asked = s && s->asked; /* else its host has called it off */
+    struct iso *s = cis_with_req_out(c, i);
+    bool asked = s && s->creating; /* else its host has called it off */
     if (s) {
-        s->asked = s->requested = false;
+        s->creating = s->cis_req_out = false;
     }
     if (asked) {
         evt_cis_established(c, s, error);
     }
-    if (cis_wanted(c, i)) {
-        control_want(c, i, P_CIS);
+    if (cis_next_to_create(c, i)) {
+        control_request(c, i, P_CIS);
     }
 }
 
-void heard_cis_req(ctl *c, uint8_t i, struct rd *in)
+void rx_cis_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t group = rd_u8(in), id = rd_u8(in), to = rd_u8(in), from = rd_u8(in);
     struct iso *s = cis_find(c, i, group, id) ? NULL : iso_free(c);
-    bool able = ctl_features(c) >> FEATURE_CIS_HOST & 1 && c->le_mask >> 0x19 & 1;
+    bool able = controller_features(c) >> FEATURE_CIS_HOST & 1 && c->le_mask >> 0x19 & 1;
     if (!able || !s) {
         control_reject(c, l, LL_CIS_REQ,
                        able ? WOAD_HCI_MEMORY_EXCEEDED : WOAD_HCI_UNSUPPORTED_REMOTE);
@@ -144,13 +144,13 @@ void heard_cis_req(ctl *c, uint8_t i, struct rd *in)
         return;
     }
     s->kind = ISO_CIS;
-    s->asked = true;
+    s->creating = true;
     evt_cis_request(c, s);
 }
 
 /* The peripheral's host has decided; error 0: it agrees.  LL_CIS_RSP: offset least u24, most u24,
  * event u16. */
-void cis_answer(ctl *c, struct iso *s, uint8_t error)
+void cis_answer(controller *c, struct iso *s, uint8_t error)
 {
     struct link *l = &c->links[s->link];
     uint8_t b[CONTROL_MAX];
@@ -159,21 +159,21 @@ void cis_answer(ctl *c, struct iso *s, uint8_t error)
         s->kind = ISO_NONE;
         control_reject(c, l, LL_CIS_REQ, error);
     } else {
-        s->agreed = true;
+        s->accepted = true;
         wr_u8(&pdu, LL_CIS_RSP);
         wr_le24(&pdu, FIRST_OFFSET_US);
         wr_le24(&pdu, l->interval * 1250u);
-        wr_le16(&pdu, control_instant_soon(c, s->link));
+        wr_le16(&pdu, control_choose_instant(c, s->link));
         control_send(l, &pdu);
     }
     link_wake(c, s->link);
 }
 
 /* Both sides: it goes on from its first anchor. */
-static void cis_start(ctl *c, struct iso *s, uint64_t from, uint32_t offset)
+static void cis_start(controller *c, struct iso *s, uint64_t from, uint32_t offset)
 {
     const struct link *l = &c->links[s->link];
-    s->asked = s->agreed = false;
+    s->creating = s->accepted = false;
     s->on = true;
     s->established = false;
     s->event = 0;
@@ -181,17 +181,17 @@ static void cis_start(ctl *c, struct iso *s, uint64_t from, uint32_t offset)
     s->carry = 0;
     s->crc_init = l->crc_init;
     s->anchor = from + offset;
-    s->heard_at = l->sync_at;
-    s->served_at = s->anchor;
-    s->widening = s->central ? 0 : clock_widening(c, l->peer_sca, s->anchor - s->heard_at);
+    s->last_rx_at = l->last_rx_at;
+    s->last_exchange_at = s->anchor;
+    s->widening = s->central ? 0 : clock_widening(c, l->peer_sca, s->anchor - s->last_rx_at);
     s->at = s->anchor - s->widening;
     s->lost_at = NEVER;
-    c->isos++;
+    c->n_isos_on++;
 }
 
 /* A group's streams follow each other; its first one's first anchor is what the others count from.
  * Returns where this one's is, at `after` or later. */
-static uint64_t cis_place(const ctl *c, const struct iso *s, uint64_t after)
+static uint64_t cis_place(const controller *c, const struct iso *s, uint64_t after)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         const struct iso *o = &c->iso[n];
@@ -203,10 +203,10 @@ static uint64_t cis_place(const ctl *c, const struct iso *s, uint64_t after)
             return at;
         }
     }
-    struct turn mine = { .owner = FOR_NOBODY,
+    struct turn mine = { .owner = ACTIVITY_NONE,
                          .phase = after,
-                         .every_us = s->interval * 1250u,
-                         .lasts_us = s->group_delay };
+                         .interval_us = s->interval * 1250u,
+                         .duration_us = s->group_delay };
     unsigned steps =
         c->links[s->link].interval < s->interval ? c->links[s->link].interval : s->interval;
     return after + turn_place(c, &mine, steps) * 1250u + s->position;
@@ -214,19 +214,19 @@ static uint64_t cis_place(const ctl *c, const struct iso *s, uint64_t after)
 
 /* LL_CIS_IND: access address u32, offset u24, delay of the group u24, of the stream u24, event
  * u16. */
-void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_cis_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    struct iso *s = cis_requested(c, i);
+    struct iso *s = cis_with_req_out(c, i);
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     (void)in;
-    if (l->local != P_CIS) {
+    if (l->local_procedure != P_CIS) {
         return;
     }
-    bool wanted = s && s->asked;
+    bool wanted = s && s->creating;
     if (s) {
-        s->requested = false;
+        s->cis_req_out = false;
     }
     if (!wanted) { /* its host has called it off, or removed its group */
         wr_u8(&pdu, LL_REJECT_EXT_IND);
@@ -237,7 +237,7 @@ void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in)
         return;
     }
     uint64_t step = l->interval * 1250u;
-    uint16_t ahead = (uint16_t)(control_instant_soon(c, i) - (uint16_t)l->ref_count);
+    uint16_t ahead = (uint16_t)(control_choose_instant(c, i) - (uint16_t)l->ref_event);
     uint64_t from = l->ref_anchor + ahead * step;
     uint64_t anchor = cis_place(c, s, from + FIRST_OFFSET_US);
     while (anchor - from >= step + FIRST_OFFSET_US) {
@@ -250,31 +250,31 @@ void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in)
     wr_le24(&pdu, (uint32_t)(anchor - from));
     wr_le24(&pdu, s->group_delay);
     wr_le24(&pdu, s->sync_delay);
-    wr_le16(&pdu, (uint16_t)(l->ref_count + ahead));
+    wr_le16(&pdu, (uint16_t)(l->ref_event + ahead));
     control_send(l, &pdu);
     cis_start(c, s, from, (uint32_t)(anchor - from));
     control_done(c, i, P_CIS);
-    if (cis_wanted(c, i)) {
-        control_want(c, i, P_CIS);
+    if (cis_next_to_create(c, i)) {
+        control_request(c, i, P_CIS);
     }
 }
 
-static struct iso *cis_agreed(ctl *c, uint8_t link)
+static struct iso *cis_accepted(controller *c, uint8_t link)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
-        if (c->iso[n].kind == ISO_CIS && c->iso[n].agreed && c->iso[n].link == link) {
+        if (c->iso[n].kind == ISO_CIS && c->iso[n].accepted && c->iso[n].link == link) {
             return &c->iso[n];
         }
     }
     return NULL;
 }
 
-void heard_cis_ind(ctl *c, uint8_t i, struct rd *in)
+void rx_cis_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    struct iso *s = cis_agreed(c, i);
+    struct iso *s = cis_accepted(c, i);
     uint32_t aa = rd_le32(in), offset = rd_le24(in), group = rd_le24(in), delay = rd_le24(in);
-    int16_t ahead = (int16_t)(uint16_t)(rd_le16(in) - (uint16_t)l->ref_count);
+    int16_t ahead = (int16_t)(uint16_t)(rd_le16(in) - (uint16_t)l->ref_event);
     if (!s) {
         return;
     }
@@ -295,16 +295,16 @@ const struct procedure proc_cis = { { LL_CIS_REQ, LL_CIS_REQ }, cis_begin, cis_r
 /* --- ending ----------------------------------------------------------------------------------- */
 
 /* A central's stays configured, a peripheral's is forgotten. */
-void cis_lost(ctl *c, struct iso *s, uint8_t reason)
+void cis_lost(controller *c, struct iso *s, uint8_t reason)
 {
-    bool told = s->established;
-    bool waits = s->on || (s->central ? s->asked : s->agreed); /* its host, for the event */
+    bool established = s->established;
+    bool waits = s->on || (s->central ? s->creating : s->accepted); /* its host, for the event */
     iso_stop(c, s);
-    s->asked = s->agreed = s->ending = s->requested = false;
+    s->creating = s->accepted = s->terminating = s->cis_req_out = false;
     if (!s->central) {
         s->kind = ISO_NONE;
     }
-    if (told) {
+    if (established) {
         evt_disconnected(c, iso_handle(c, s), reason);
     } else if (waits) {
         evt_cis_established(c, s, reason);
@@ -312,11 +312,11 @@ void cis_lost(ctl *c, struct iso *s, uint8_t reason)
 }
 
 /* Whether this connection has a CIS, or one is being created. */
-bool cis_on_link(const ctl *c, uint8_t i)
+bool cis_on_link(const controller *c, uint8_t i)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         const struct iso *s = &c->iso[n];
-        if (s->kind == ISO_CIS && s->link == i && (s->asked || s->on)) {
+        if (s->kind == ISO_CIS && s->link == i && (s->creating || s->on)) {
             return true;
         }
     }
@@ -325,11 +325,11 @@ bool cis_on_link(const ctl *c, uint8_t i)
 
 /* Whether one is being created, or has not begun: where it begins is counted from anchors of its
  * connection, which must not move meanwhile. */
-bool cis_begins(const ctl *c, uint8_t i)
+bool cis_being_created(const controller *c, uint8_t i)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         const struct iso *s = &c->iso[n];
-        bool begins = s->asked || s->agreed || (s->on && !s->established);
+        bool begins = s->creating || s->accepted || (s->on && !s->established);
         if (s->kind == ISO_CIS && s->link == i && begins) {
             return true;
         }
@@ -338,7 +338,7 @@ bool cis_begins(const ctl *c, uint8_t i)
 }
 
 /* The supervision timeout of the connection, which is that of its streams, begins anew.  4.5.2 */
-void cis_supervise(ctl *c, uint8_t i)
+void cis_supervise(controller *c, uint8_t i)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
@@ -349,13 +349,13 @@ void cis_supervise(ctl *c, uint8_t i)
 }
 
 /* The connection it belongs to is gone. */
-void cis_link_gone(ctl *c, uint8_t i, uint8_t reason)
+void cis_on_link_closed(controller *c, uint8_t i, uint8_t reason)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
         if (s->kind == ISO_CIS && s->link == i) {
-            s->requested = false; /* one that was called off, too */
-            if (s->asked || s->on) {
+            s->cis_req_out = false; /* one that was called off, too */
+            if (s->creating || s->on) {
                 cis_lost(c, s, reason);
             }
         }
@@ -363,24 +363,24 @@ void cis_link_gone(ctl *c, uint8_t i, uint8_t reason)
 }
 
 /* LL_CIS_TERMINATE_IND: group u8, stream u8, reason u8; for one stream after the other. */
-static void cis_send_terminate(ctl *c, uint8_t i)
+static void cis_send_terminate(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    for (uint8_t n = 0; n < c->cfg.iso && !l->cis_ending; n++) {
+    for (uint8_t n = 0; n < c->cfg.iso && !l->cis_terminating; n++) {
         const struct iso *s = &c->iso[n];
-        if (s->kind == ISO_CIS && s->link == i && s->ending) {
+        if (s->kind == ISO_CIS && s->link == i && s->terminating) {
             uint8_t b[4] = { LL_CIS_TERMINATE_IND, s->group, s->id, s->reason };
             struct wr pdu = wr_of(b, sizeof b);
             pdu.p += sizeof b;
-            l->cis_ending = (uint8_t)(n + 1);
+            l->cis_terminating = (uint8_t)(n + 1);
             control_send(l, &pdu);
         }
     }
 }
 
-void cis_terminate(ctl *c, struct iso *s, uint8_t reason)
+void cis_terminate(controller *c, struct iso *s, uint8_t reason)
 {
-    s->ending = true;
+    s->terminating = true;
     s->reason = reason;
     cis_send_terminate(c, s->link);
     link_wake(c, s->link);
@@ -388,40 +388,40 @@ void cis_terminate(ctl *c, struct iso *s, uint8_t reason)
 
 /* The host of a central calls off what is not there yet: the peer hears of it when it answers, or
  * as of a stream that ends.  5.1.15; Vol 4, Part E, 7.1.6 */
-void cis_cancel(ctl *c, struct iso *s, uint8_t reason)
+void cis_cancel(controller *c, struct iso *s, uint8_t reason)
 {
     if (s->on) {
         cis_terminate(c, s, reason);
         return;
     }
-    s->asked = false;
+    s->creating = false;
     evt_cis_established(c, s, CANCELLED);
 }
 
 /* The central has called it off after our LL_CIS_RSP. */
-void cis_called_off(ctl *c, uint8_t i, uint8_t error)
+void cis_on_cancelled(controller *c, uint8_t i, uint8_t error)
 {
-    struct iso *s = cis_agreed(c, i);
+    struct iso *s = cis_accepted(c, i);
     if (s) {
-        s->agreed = s->asked = false;
+        s->accepted = s->creating = false;
         s->kind = ISO_NONE;
         evt_cis_established(c, s, error);
     }
 }
 
 /* The LL_CIS_TERMINATE_IND that is out has been acknowledged. */
-void cis_terminated(ctl *c, uint8_t i)
+void cis_on_terminate_acked(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    struct iso *s = l->cis_ending ? &c->iso[l->cis_ending - 1] : NULL;
-    l->cis_ending = 0;
-    if (s && s->kind == ISO_CIS && s->link == i && s->ending) {
+    struct iso *s = l->cis_terminating ? &c->iso[l->cis_terminating - 1] : NULL;
+    l->cis_terminating = 0;
+    if (s && s->kind == ISO_CIS && s->link == i && s->terminating) {
         cis_lost(c, s, s->established ? WOAD_HCI_LOCAL_HOST_TERMINATED : CANCELLED);
     }
     cis_send_terminate(c, i);
 }
 
-void heard_cis_terminate(ctl *c, uint8_t i, struct rd *in)
+void rx_cis_terminate(controller *c, uint8_t i, struct rd *in)
 {
     uint8_t group = rd_u8(in), id = rd_u8(in), reason = rd_u8(in);
     struct iso *s = cis_find(c, i, group, id);
@@ -434,7 +434,7 @@ void heard_cis_terminate(ctl *c, uint8_t i, struct rd *in)
 
 /* The session key, and the connection's IV with the access address in its first half.
  * Vol 6, Part E, 2.1 */
-static void cis_cipher(const ctl *c, const struct iso *s, bool from_central, uint64_t number,
+static void cis_cipher(const controller *c, const struct iso *s, bool from_central, uint64_t number,
                        struct cipher *k)
 {
     const struct link *l = &c->links[s->link];
@@ -445,7 +445,7 @@ static void cis_cipher(const ctl *c, const struct iso *s, bool from_central, uin
     }
     k->counter = number;
     k->from_central = from_central;
-    k->head_mask = 0xa3;
+    k->header_mask = 0xa3;
 }
 
 static bool cis_more(const struct iso *s)
@@ -455,7 +455,7 @@ static bool cis_more(const struct iso *s)
 
 /* LLID u2, NESN, SN, CIE, NPI; length u8; payload.  SN and NESN are the lowest bits of the numbers
  * of payloads, so that both sides are together again after a flush. */
-static void cis_send(ctl *c, struct iso *s, uint64_t at)
+static void cis_send(controller *c, struct iso *s, uint64_t at)
 {
     struct wr pdu = radio_pdu(c);
     const uint8_t *data = NULL;
@@ -472,26 +472,26 @@ static void cis_send(ctl *c, struct iso *s, uint64_t at)
     if (seals) {
         struct cipher k;
         wr_zero(&pdu, MIC);
-        memcpy(c->radio.flight.plain, c->radio.flight.pdu, 2 + len);
-        c->radio.flight.plain[1] = (uint8_t)len;
+        memcpy(c->radio.packet.plain, c->radio.packet.pdu, 2 + len);
+        c->radio.packet.plain[1] = (uint8_t)len;
         cis_cipher(c, s, s->central, sends, &k);
-        crypt_seal_with(c, &k, head, c->radio.flight.pdu + 2, len);
+        crypt_seal_with(c, &k, head, c->radio.packet.pdu + 2, len);
     }
-    s->sent = !null;
-    radio_send(c, FOR_ISO, at, iso_channel(s, s->sub), s->aa, s->tx_phy, &pdu);
-    c->radio.flight.plain_len = (uint16_t)(seals ? 2 + len : 0);
-    c->radio.flight.crc_init = s->crc_init;
-    c->radio.flight.kind = s->central ? KIND_CIS_CENTRAL : KIND_CIS_PERIPHERAL;
-    c->radio.flight.power = c->links[s->link].tx_power;
-    c->radio.link = (uint8_t)(s - c->iso);
+    s->payload_unacked = !null;
+    radio_send(c, ACTIVITY_ISO, at, iso_channel(s, s->subevent), s->aa, s->tx_phy, &pdu);
+    c->radio.packet.plain_len = (uint16_t)(seals ? 2 + len : 0);
+    c->radio.packet.crc_init = s->crc_init;
+    c->radio.packet.kind = s->central ? KIND_CIS_CENTRAL : KIND_CIS_PERIPHERAL;
+    c->radio.packet.power = c->links[s->link].tx_power;
+    c->radio.index = (uint8_t)(s - c->iso);
 }
 
 /* The subevent is over: another one, or the event is. */
-static void cis_next(ctl *c, struct iso *s, bool closed)
+static void cis_next(controller *c, struct iso *s, bool closed)
 {
-    s->sub++;
-    if (s->sub < s->nse && !closed) {
-        s->at = s->anchor + s->sub * s->sub_interval - (s->central ? 0 : 2);
+    s->subevent++;
+    if (s->subevent < s->nse && !closed) {
+        s->at = s->anchor + s->subevent * s->sub_interval - (s->central ? 0 : 2);
         return;
     }
     iso_event_end(c, s);
@@ -499,25 +499,26 @@ static void cis_next(ctl *c, struct iso *s, bool closed)
         cis_lost(c, s, WOAD_HCI_FAILED_TO_ESTABLISH);
         return;
     }
-    s->sub = 0;
-    s->anchor += ctl_after(c, s->interval * 1250u, &s->carry);
+    s->subevent = 0;
+    s->anchor += controller_us_to_air(c, s->interval * 1250u, &s->carry);
     s->widening =
-        s->central ? 0 : clock_widening(c, c->links[s->link].peer_sca, s->anchor - s->heard_at);
+        s->central ? 0 : clock_widening(c, c->links[s->link].peer_sca, s->anchor - s->last_rx_at);
     s->at = s->anchor - s->widening;
 }
 
-void cis_due(ctl *c, struct iso *s)
+void cis_on_timer(controller *c, struct iso *s)
 {
     if (s->lost_at <= c->air->now) { /* or the peer has ended it, and its word was lost */
-        cis_lost(c, s, s->ending ? WOAD_HCI_LOCAL_HOST_TERMINATED : WOAD_HCI_CONNECTION_TIMEOUT);
+        cis_lost(c, s,
+                 s->terminating ? WOAD_HCI_LOCAL_HOST_TERMINATED : WOAD_HCI_CONNECTION_TIMEOUT);
         return;
     }
     s->at = NEVER;
-    if (s->sub == 0) { /* the channels are those of the connection: 4.5.8.1 */
+    if (s->subevent == 0) { /* the channels are those of the connection: 4.5.8.1 */
         memcpy(s->chm, c->links[s->link].chm, sizeof s->chm);
         iso_event_begin(s);
     }
-    if (!radio_claim(c, FOR_ISO, (uint8_t)(s - c->iso))) {
+    if (!radio_claim(c, ACTIVITY_ISO, (uint8_t)(s - c->iso))) {
         cis_next(c, s, false);
         return;
     }
@@ -525,31 +526,31 @@ void cis_due(ctl *c, struct iso *s)
         cis_send(c, s, c->air->now);
         return;
     }
-    uint64_t start = s->anchor + s->sub * s->sub_interval;
-    radio_listen(c, FOR_ISO, iso_channel(s, s->sub), s->aa, s->rx_phy,
-                 start + (s->sub ? 2 : s->widening) + ISO_HEAR_US);
-    c->radio.link = (uint8_t)(s - c->iso);
+    uint64_t start = s->anchor + s->subevent * s->sub_interval;
+    radio_listen(c, ACTIVITY_ISO, iso_channel(s, s->subevent), s->aa, s->rx_phy,
+                 start + (s->subevent ? 2 : s->widening) + ISO_HEAR_US);
+    c->radio.index = (uint8_t)(s - c->iso);
 }
 
-void cis_sent(ctl *c, struct iso *s)
+void cis_on_tx_done(controller *c, struct iso *s)
 {
     if (s->central) {
-        radio_listen(c, FOR_ISO, c->radio.channel, s->aa, s->rx_phy,
+        radio_listen(c, ACTIVITY_ISO, c->radio.channel, s->aa, s->rx_phy,
                      c->air->now + T_IFS + 2 + ISO_HEAR_US);
-        c->radio.link = (uint8_t)(s - c->iso);
+        c->radio.index = (uint8_t)(s - c->iso);
     } else {
-        s->served_at = c->air->now;
+        s->last_exchange_at = c->air->now;
         cis_next(c, s, !cis_more(s));
     }
 }
 
-void cis_quiet(ctl *c, struct iso *s)
+void cis_on_rx_timeout(controller *c, struct iso *s)
 {
     cis_next(c, s, false);
 }
 
 /* A payload, if it is the one that is next.  False: a wrong MIC ends the connection. */
-static bool cis_take(ctl *c, struct iso *s, uint8_t head, struct rd *in)
+static bool cis_take(controller *c, struct iso *s, uint8_t head, struct rd *in)
 {
     uint64_t expects = s->event * s->bn_rx + s->rx_done;
     uint8_t plain[255];
@@ -572,7 +573,7 @@ static bool cis_take(ctl *c, struct iso *s, uint8_t head, struct rd *in)
     return true;
 }
 
-void cis_heard(ctl *c, struct iso *s, const struct flight *f)
+void cis_on_rx(controller *c, struct iso *s, const struct air_packet *f)
 {
     struct rd in = rd_of(f->pdu, f->len);
     uint8_t head = rd_u8(&in), len = rd_u8(&in);
@@ -583,20 +584,20 @@ void cis_heard(ctl *c, struct iso *s, const struct flight *f)
         return;
     }
     if (!s->central) {
-        s->anchor = f->start - s->sub * s->sub_interval;
-        s->heard_at = f->start;
+        s->anchor = f->start - s->subevent * s->sub_interval;
+        s->last_rx_at = f->start;
         s->carry = 0;
     } else {
-        s->served_at = f->end;
+        s->last_exchange_at = f->end;
     }
     s->lost_at = c->air->now + c->links[s->link].supervision * 10000u;
     if (!s->established) {
         s->established = true;
         evt_cis_established(c, s, 0);
     }
-    if (s->sent && (head >> 2 & 1) != (sends & 1)) {
+    if (s->payload_unacked && (head >> 2 & 1) != (sends & 1)) {
         s->tx_done++;
-        s->sent = false;
+        s->payload_unacked = false;
     }
     if (!cis_take(c, s, head, &in)) {
         return;

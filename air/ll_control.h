@@ -46,62 +46,62 @@ enum { /* Vol 6, Part B, 2.4.2 */
 
 struct procedure {
     uint8_t request[2]; /* PDUs of ours that a refusal may name */
-    void (*begin)(ctl *c, uint8_t i);
-    void (*refused)(ctl *c, uint8_t i, uint8_t error); /* NULL: nobody is to be told */
-    void (*instant)(ctl *c, uint8_t i);
+    void (*begin)(controller *c, uint8_t i);
+    void (*on_refused)(controller *c, uint8_t i, uint8_t error); /* NULL: nobody is to be told */
+    void (*on_instant)(controller *c, uint8_t i);
 };
 extern const struct procedure proc_version, proc_features, proc_length, proc_ping, proc_phy,
     proc_update, proc_params, proc_channels, proc_encrypt, proc_sca, proc_power, proc_subrate,
     proc_cis;
 
 /* ll_control.c */
-void control_reject(const ctl *c, struct link *l, uint8_t opcode, uint8_t error);
-void control_expect(ctl *c, uint8_t i);
-void control_done(ctl *c, uint8_t i, uint8_t kind);
-void control_release(ctl *c, uint8_t i);
-bool control_let(ctl *c, uint8_t i, uint8_t kind, uint8_t opcode);
-bool control_instant_ok(struct link *l, uint16_t instant);
-uint16_t control_instant_soon(const ctl *c, uint8_t i);
-/* ll_know.c: version, features, length, ping */
-void heard_feature_req(ctl *c, uint8_t i, struct rd *in);
-void heard_feature_rsp(ctl *c, uint8_t i, struct rd *in);
-void heard_version_ind(ctl *c, uint8_t i, struct rd *in);
-void heard_ping_req(ctl *c, uint8_t i, struct rd *in);
-void heard_ping_rsp(ctl *c, uint8_t i, struct rd *in);
-void heard_length_req(ctl *c, uint8_t i, struct rd *in);
-void heard_length_rsp(ctl *c, uint8_t i, struct rd *in);
+void control_reject(const controller *c, struct link *l, uint8_t opcode, uint8_t error);
+void control_start_timeout(controller *c, uint8_t i);
+void control_done(controller *c, uint8_t i, uint8_t kind);
+void control_release(controller *c, uint8_t i);
+bool control_accept_remote(controller *c, uint8_t i, uint8_t kind, uint8_t opcode);
+bool control_check_instant(struct link *l, uint16_t instant);
+uint16_t control_choose_instant(const controller *c, uint8_t i);
+/* ll_info.c: version, features, length, ping */
+void rx_feature_req(controller *c, uint8_t i, struct rd *in);
+void rx_feature_rsp(controller *c, uint8_t i, struct rd *in);
+void rx_version_ind(controller *c, uint8_t i, struct rd *in);
+void rx_ping_req(controller *c, uint8_t i, struct rd *in);
+void rx_ping_rsp(controller *c, uint8_t i, struct rd *in);
+void rx_length_req(controller *c, uint8_t i, struct rd *in);
+void rx_length_rsp(controller *c, uint8_t i, struct rd *in);
 /* ll_update.c: parameters, channels, PHYs */
-void heard_update_ind(ctl *c, uint8_t i, struct rd *in);
-void heard_channel_map_ind(ctl *c, uint8_t i, struct rd *in);
-void heard_param_req(ctl *c, uint8_t i, struct rd *in);
-void heard_param_rsp(ctl *c, uint8_t i, struct rd *in);
-void heard_phy_req(ctl *c, uint8_t i, struct rd *in);
-void heard_phy_rsp(ctl *c, uint8_t i, struct rd *in);
-void heard_phy_update_ind(ctl *c, uint8_t i, struct rd *in);
+void rx_update_ind(controller *c, uint8_t i, struct rd *in);
+void rx_channel_map_ind(controller *c, uint8_t i, struct rd *in);
+void rx_param_req(controller *c, uint8_t i, struct rd *in);
+void rx_param_rsp(controller *c, uint8_t i, struct rd *in);
+void rx_phy_req(controller *c, uint8_t i, struct rd *in);
+void rx_phy_rsp(controller *c, uint8_t i, struct rd *in);
+void rx_phy_update_ind(controller *c, uint8_t i, struct rd *in);
 /* ll_power.c */
-void heard_sca_req(ctl *c, uint8_t i, struct rd *in);
-void heard_sca_rsp(ctl *c, uint8_t i, struct rd *in);
-void heard_power_req(ctl *c, uint8_t i, struct rd *in);
-void heard_power_rsp(ctl *c, uint8_t i, struct rd *in);
-void heard_power_change(ctl *c, uint8_t i, struct rd *in);
+void rx_sca_req(controller *c, uint8_t i, struct rd *in);
+void rx_sca_rsp(controller *c, uint8_t i, struct rd *in);
+void rx_power_req(controller *c, uint8_t i, struct rd *in);
+void rx_power_rsp(controller *c, uint8_t i, struct rd *in);
+void rx_power_change(controller *c, uint8_t i, struct rd *in);
 /* ll_subrate.c */
 bool subrate_fits(const struct link *l, const struct subrate *s);
-void heard_subrate_req(ctl *c, uint8_t i, struct rd *in);
-void heard_subrate_ind(ctl *c, uint8_t i, struct rd *in);
+void rx_subrate_req(controller *c, uint8_t i, struct rd *in);
+void rx_subrate_ind(controller *c, uint8_t i, struct rd *in);
 /* ll_cis.c */
-void heard_cis_req(ctl *c, uint8_t i, struct rd *in);
-void heard_cis_rsp(ctl *c, uint8_t i, struct rd *in);
-void cis_called_off(ctl *c, uint8_t i, uint8_t error);
-void heard_cis_ind(ctl *c, uint8_t i, struct rd *in);
-void heard_cis_terminate(ctl *c, uint8_t i, struct rd *in);
+void rx_cis_req(controller *c, uint8_t i, struct rd *in);
+void rx_cis_rsp(controller *c, uint8_t i, struct rd *in);
+void cis_on_cancelled(controller *c, uint8_t i, uint8_t error);
+void rx_cis_ind(controller *c, uint8_t i, struct rd *in);
+void rx_cis_terminate(controller *c, uint8_t i, struct rd *in);
 /* ll_past.c */
-void heard_periodic_sync_ind(ctl *c, uint8_t i, struct rd *in);
+void rx_periodic_sync_ind(controller *c, uint8_t i, struct rd *in);
 /* ll_encrypt.c */
-void heard_enc_req(ctl *c, uint8_t i, struct rd *in);
-void heard_enc_rsp(ctl *c, uint8_t i, struct rd *in);
-void heard_start_enc_req(ctl *c, uint8_t i, struct rd *in);
-void heard_start_enc_rsp(ctl *c, uint8_t i, struct rd *in);
-void heard_pause_enc_req(ctl *c, uint8_t i, struct rd *in);
-void heard_pause_enc_rsp(ctl *c, uint8_t i, struct rd *in);
+void rx_enc_req(controller *c, uint8_t i, struct rd *in);
+void rx_enc_rsp(controller *c, uint8_t i, struct rd *in);
+void rx_start_enc_req(controller *c, uint8_t i, struct rd *in);
+void rx_start_enc_rsp(controller *c, uint8_t i, struct rd *in);
+void rx_pause_enc_req(controller *c, uint8_t i, struct rd *in);
+void rx_pause_enc_rsp(controller *c, uint8_t i, struct rd *in);
 
 #endif

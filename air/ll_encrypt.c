@@ -26,14 +26,14 @@ static void crypt_nonce(const struct cipher *k, uint8_t nonce[13])
 
 /* The MIC over the header, of which some bits may change on the way, and the payload.  Part E,
  * 2.2 */
-static void crypt_mic(const ctl *c, const struct cipher *k, const uint8_t nonce[13], uint8_t head,
-                      const uint8_t *plain, size_t len, uint8_t x[16])
+static void crypt_mic(const controller *c, const struct cipher *k, const uint8_t nonce[13],
+                      uint8_t head, const uint8_t *plain, size_t len, uint8_t x[16])
 {
     uint8_t block[16] = { 0x49 };
     memcpy(block + 1, nonce, 13);
     block[15] = (uint8_t)len;
     c->cfg.crypto->aes128(k->key, block, x);
-    const uint8_t aad[3] = { 0, 1, head & k->head_mask };
+    const uint8_t aad[3] = { 0, 1, head & k->header_mask };
     for (size_t n = 0; n < sizeof aad; n++) {
         x[n] ^= aad[n];
     }
@@ -46,7 +46,7 @@ static void crypt_mic(const ctl *c, const struct cipher *k, const uint8_t nonce[
     }
 }
 
-static void crypt_stream(const ctl *c, const struct cipher *k, const uint8_t nonce[13],
+static void crypt_stream(const controller *c, const struct cipher *k, const uint8_t nonce[13],
                          uint16_t number, uint8_t out[16])
 {
     uint8_t block[16] = { 0x01 };
@@ -56,8 +56,8 @@ static void crypt_stream(const ctl *c, const struct cipher *k, const uint8_t non
     c->cfg.crypto->aes128(k->key, block, out);
 }
 
-static void crypt_xor(const ctl *c, const struct cipher *k, const uint8_t nonce[13], uint8_t *data,
-                      size_t len)
+static void crypt_xor(const controller *c, const struct cipher *k, const uint8_t nonce[13],
+                      uint8_t *data, size_t len)
 {
     uint8_t key[16];
     for (size_t at = 0; at < len; at += 16) {
@@ -69,7 +69,8 @@ static void crypt_xor(const ctl *c, const struct cipher *k, const uint8_t nonce[
 }
 
 /* `data` has room for the MIC behind it. */
-void crypt_seal_with(const ctl *c, const struct cipher *k, uint8_t head, uint8_t *data, size_t len)
+void crypt_seal_with(const controller *c, const struct cipher *k, uint8_t head, uint8_t *data,
+                     size_t len)
 {
     uint8_t nonce[13], mic[16], key[16];
     crypt_nonce(k, nonce);
@@ -82,7 +83,8 @@ void crypt_seal_with(const ctl *c, const struct cipher *k, uint8_t head, uint8_t
 }
 
 /* len with the MIC.  False when the MIC is wrong. */
-bool crypt_open_with(const ctl *c, const struct cipher *k, uint8_t head, uint8_t *data, size_t len)
+bool crypt_open_with(const controller *c, const struct cipher *k, uint8_t head, uint8_t *data,
+                     size_t len)
 {
     uint8_t nonce[13], mic[16], key[16], wrong = 0;
     if (len <= MIC) {
@@ -104,17 +106,17 @@ static void link_cipher(const struct link *l, uint64_t counter, bool from_centra
     memcpy(k->iv, l->iv, 8);
     k->counter = counter;
     k->from_central = from_central;
-    k->head_mask = 0xe3; /* all but SN, NESN and MD */
+    k->header_mask = 0xe3; /* all but SN, NESN and MD */
 }
 
-void crypt_seal(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+void crypt_seal(controller *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
 {
     struct cipher k;
     link_cipher(l, l->tx_counter++, l->central, &k);
     crypt_seal_with(c, &k, head, data, len);
 }
 
-bool crypt_open(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+bool crypt_open(controller *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
 {
     struct cipher k;
     link_cipher(l, l->rx_counter, !l->central, &k);
@@ -124,24 +126,24 @@ bool crypt_open(ctl *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
 /* --- the key ---------------------------------------------------------------------------------- */
 
 /* It is over: a question of ours that it has held up may be answered again. */
-static void encrypt_over(ctl *c, uint8_t i)
+static void encrypt_over(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    l->encrypting = l->guarded = false;
-    if (l->local && l->local != P_ENCRYPT) {
-        control_expect(c, i);
+    l->encrypting = l->encryption_pdus_only = false;
+    if (l->local_procedure && l->local_procedure != P_ENCRYPT) {
+        control_start_timeout(c, i);
     } else {
-        l->answer_by = NEVER;
+        l->response_by = NEVER;
     }
 }
 
-static uint8_t random_octet(ctl *c)
+static uint8_t random_octet(controller *c)
 {
     return (uint8_t)(air_random(c->air) >> 8);
 }
 
 /* Session key: e(LTK, SKD), the peripheral's half of SKD the more significant one.  5.1.3.1 */
-static void key_derive(ctl *c, struct link *l)
+static void key_derive(controller *c, struct link *l)
 {
     uint8_t skd[16];
     reversed(skd, l->skd);
@@ -151,7 +153,7 @@ static void key_derive(ctl *c, struct link *l)
 
 /* Encryption Change: status u8, handle u16, on u8; or, for a new key, Encryption Key Refresh
  * Complete: status u8, handle u16.  Vol 4, Part E, 7.7.8, 7.7.39 */
-static void encrypt_tell(ctl *c, uint8_t i, uint8_t status)
+static void encrypt_notify(controller *c, uint8_t i, uint8_t status)
 {
     struct link *l = &c->links[i];
     uint8_t b[4];
@@ -178,7 +180,7 @@ static void send_opcode(struct link *l, uint8_t opcode)
 /* --- starting --------------------------------------------------------------------------------- */
 
 /* LL_ENC_REQ: random 8, diversifier u16, SKD of the central 8, IV of the central 4. */
-static void send_enc_req(ctl *c, uint8_t i)
+static void send_enc_req(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     uint8_t b[CONTROL_MAX];
@@ -196,7 +198,7 @@ static void send_enc_req(ctl *c, uint8_t i)
 }
 
 /* On an encrypted link it is paused first: 5.1.3.2. */
-static void encrypt_begin(ctl *c, uint8_t i)
+static void encrypt_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     l->encrypting = true;
@@ -207,15 +209,15 @@ static void encrypt_begin(ctl *c, uint8_t i)
     }
 }
 
-static void encrypt_refused(ctl *c, uint8_t i, uint8_t error)
+static void encrypt_refused(controller *c, uint8_t i, uint8_t error)
 {
-    encrypt_tell(c, i, error);
+    encrypt_notify(c, i, error);
     control_release(c, i);
 }
 
 /* LL_ENC_RSP: SKD of the peripheral 8, IV of the peripheral 4.  Then the host is asked for the
  * key. LE Long Term Key Request: handle u16, random 8, diversifier u16.  Vol 4, Part E, 7.7.65.5 */
-void heard_enc_req(ctl *c, uint8_t i, struct rd *in)
+void rx_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t b[CONTROL_MAX], e[12];
@@ -232,8 +234,8 @@ void heard_enc_req(ctl *c, uint8_t i, struct rd *in)
         l->skd[8 + n] = random_octet(c);
         l->iv[4 + n % 4] = random_octet(c);
     }
-    l->encrypting = l->guarded = true;
-    control_expect(c, i);
+    l->encrypting = l->encryption_pdus_only = true;
+    control_start_timeout(c, i);
     wr_u8(&pdu, LL_ENC_RSP);
     wr_bytes(&pdu, l->skd + 8, 8);
     wr_bytes(&pdu, l->iv + 4, 4);
@@ -241,36 +243,36 @@ void heard_enc_req(ctl *c, uint8_t i, struct rd *in)
     wr_le16(&w, link_handle(i));
     wr_bytes(&w, l->rand, 8);
     wr_le16(&w, l->ediv);
-    l->key_asked = true;
+    l->ltk_requested = true;
     evt_le(c, 0x05, &w);
 }
 
-void heard_enc_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    if (l->local == P_ENCRYPT) {
+    if (l->local_procedure == P_ENCRYPT) {
         rd_copy(in, l->skd + 8, 8);
         rd_copy(in, l->iv + 4, 4);
         key_derive(c, l);
-        l->guarded = true;
-        control_expect(c, i);
+        l->encryption_pdus_only = true;
+        control_start_timeout(c, i);
     }
 }
 
 /* The host's answer to the question for the key; NULL: it has none.  Then a link that was
  * encrypted before ends.  5.1.3.1 */
-void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk)
+void encrypt_key(controller *c, uint8_t i, const uint8_t *ltk)
 {
     struct link *l = &c->links[i];
-    l->key_asked = false;
-    if (l->terminate_sent) {
+    l->ltk_requested = false;
+    if (l->terminating) {
         return; /* too late for it to begin */
     }
     if (ltk) {
         reversed(l->ltk, ltk);
         key_derive(c, l);
         l->rx_encrypted = true;
-        control_expect(c, i);
+        control_start_timeout(c, i);
         send_opcode(l, LL_START_ENC_REQ);
     } else if (l->was_encrypted) {
         control_terminate(c, i, WOAD_HCI_KEY_MISSING);
@@ -281,19 +283,19 @@ void encrypt_key(ctl *c, uint8_t i, const uint8_t *ltk)
     link_wake(c, i);
 }
 
-void heard_start_enc_req(ctl *c, uint8_t i, struct rd *in)
+void rx_start_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
-    if (l->local == P_ENCRYPT) {
+    if (l->local_procedure == P_ENCRYPT) {
         l->tx_encrypted = l->rx_encrypted = true;
-        control_expect(c, i);
+        control_start_timeout(c, i);
         send_opcode(l, LL_START_ENC_RSP);
     }
 }
 
 /* The first encrypted packet each way: it says that the keys are the same. */
-void heard_start_enc_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_start_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
@@ -304,29 +306,29 @@ void heard_start_enc_rsp(ctl *c, uint8_t i, struct rd *in)
         l->tx_encrypted = true;
         send_opcode(l, LL_START_ENC_RSP);
     }
-    encrypt_tell(c, i, 0);
-    payload_heard(c, l);
+    encrypt_notify(c, i, 0);
+    payload_timeout_restart(c, l);
     control_done(c, i, P_ENCRYPT);
     control_release(c, i);
 }
 
 /* --- pausing, for a new key ------------------------------------------------------------------- */
 
-void heard_pause_enc_req(ctl *c, uint8_t i, struct rd *in)
+void rx_pause_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
     if (l->tx_encrypted) {
-        l->encrypting = l->guarded = true;
+        l->encrypting = l->encryption_pdus_only = true;
         l->rx_pausing = true; /* the central's answer comes in the clear */
-        control_expect(c, i);
+        control_start_timeout(c, i);
         send_opcode(l, LL_PAUSE_ENC_RSP);
     }
 }
 
 /* From the peripheral, encrypted: the central goes on in the clear.  From the central, in the
  * clear: so does the peripheral. */
-void heard_pause_enc_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_pause_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     (void)in;
@@ -335,7 +337,7 @@ void heard_pause_enc_rsp(ctl *c, uint8_t i, struct rd *in)
     }
     l->tx_encrypted = l->rx_encrypted = l->rx_pausing = false;
     if (l->central) {
-        control_expect(c, i);
+        control_start_timeout(c, i);
         send_opcode(l, LL_PAUSE_ENC_RSP);
         send_enc_req(c, i);
     }
@@ -344,34 +346,34 @@ void heard_pause_enc_rsp(ctl *c, uint8_t i, struct rd *in)
 /* --- the authenticated payload timeout -------------------------------------------------------- */
 
 /* Something with a good MIC has come; and is to come again in that time.  5.4 */
-void payload_heard(ctl *c, struct link *l)
+void payload_timeout_restart(controller *c, struct link *l)
 {
     uint64_t all = l->payload_timeout * 10000u;
-    uint64_t before = 4u * (l->latency + 1u) * l->factor * (l->interval * 1250ull);
-    l->payload_by = c->air->now + all;
-    l->ping_at = l->payload_by - (before < all / 2 ? before : all / 2);
+    uint64_t before = 4u * (l->latency + 1u) * l->subrate_factor * (l->interval * 1250ull);
+    l->auth_payload_by = c->air->now + all;
+    l->ping_at = l->auth_payload_by - (before < all / 2 ? before : all / 2);
 }
 
 /* Time to ask for a sign of life; or it has not come: Authenticated Payload Timeout Expired: handle
  * u16.  Vol 4, Part E, 7.7.75 */
-void payload_due(ctl *c, uint8_t i)
+void payload_on_timer(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     uint8_t b[2];
     struct wr w = wr_of(b, sizeof b);
-    if (l->ping_at <= c->air->now && l->ping_at < l->payload_by) {
+    if (l->ping_at <= c->air->now && l->ping_at < l->auth_payload_by) {
         l->ping_at = NEVER;
-        if (l->tx_encrypted && ctl_features(c) >> FEATURE_PING & 1) {
-            control_want(c, i, P_PING);
+        if (l->tx_encrypted && controller_features(c) >> FEATURE_PING & 1) {
+            control_request(c, i, P_PING);
         }
         return;
     }
     wr_le16(&w, link_handle(i));
-    payload_heard(c, l);
+    payload_timeout_restart(c, l);
     if (l->rx_encrypted) {
         evt_put_2(c, 0x57, &w);
     } else {
-        l->payload_by = l->ping_at = NEVER;
+        l->auth_payload_by = l->ping_at = NEVER;
     }
 }
 

@@ -32,33 +32,34 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e);
 
 /* As much of the data as fits into one packet; e->data is what does, and e->has_aux and its
  * fields say where the rest will be. */
-size_t ext_write_part(ctl *c, struct ext *e, uint8_t phy, uint8_t next_channel);
+size_t ext_write_part(controller *c, struct ext *e, uint8_t phy, uint8_t next_channel);
 
 /* ll_adv.c */
-void adv_header(const ctl *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
+void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
                 size_t len);
-void adv_own(const ctl *c, const struct ll_adv *a, struct address *own);
-void adv_taken(ctl *c, struct ll_adv *a, uint8_t i);
-bool adv_may_invite(ctl *c, struct ll_adv *a, uint64_t end);
-bool adv_lets_connect(const ctl *c, const struct ll_adv *a, const struct address *peer);
-bool adv_lets_scan(const ctl *c, const struct ll_adv *a, const struct address *peer);
+void adv_own(const controller *c, const struct ll_adv *a, struct address *own);
+void adv_connected(controller *c, struct ll_adv *a, uint8_t i);
+bool adv_may_be_connected(controller *c, struct ll_adv *a, uint64_t end);
+bool adv_accepts_connection(const controller *c, const struct ll_adv *a,
+                            const struct address *peer);
+bool adv_accepts_scan_req(const controller *c, const struct ll_adv *a, const struct address *peer);
 /* ll_ext_adv.c */
-void ext_begin(ctl *c, struct ll_adv *a);
-void ext_send_primary(ctl *c, struct ll_adv *a, uint64_t at);
-void ext_aux_due(ctl *c, struct ll_adv *a);
-void ext_sent(ctl *c, struct ll_adv *a);
-void ext_send_response(ctl *c, struct ll_adv *a, uint64_t at);
-void ext_accept(ctl *c, struct ll_adv *a, uint8_t i, const struct address *peer, struct rd data,
-                uint64_t end);
-void ext_connected(ctl *c, struct ll_adv *a);
+void ext_adv_begin(controller *c, struct ll_adv *a);
+void ext_adv_send_primary(controller *c, struct ll_adv *a, uint64_t at);
+void ext_adv_on_timer(controller *c, struct ll_adv *a);
+void ext_adv_on_tx_done(controller *c, struct ll_adv *a);
+void ext_adv_send_scan_rsp(controller *c, struct ll_adv *a, uint64_t at);
+void ext_adv_send_connect_rsp(controller *c, struct ll_adv *a, uint8_t i,
+                              const struct address *peer, struct rd data, uint64_t end);
+void ext_adv_connected(controller *c, struct ll_adv *a);
 /* ll_ext_scan.c */
-void ext_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end);
+void ext_scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end);
 /* hci_ext.c */
-struct ll_adv *set_of(ctl *c, uint8_t handle);
+struct ll_adv *set_by_handle(controller *c, uint8_t handle);
 uint32_t chain_us(uint16_t len, uint8_t phy);
-void evt_set_terminated(ctl *c, const struct ll_adv *a, uint8_t status, uint8_t i);
-void evt_scan_request(ctl *c, const struct ll_adv *a, const struct address *peer);
-void evt_ext_report(ctl *c, uint16_t type, const struct ext *e, const uint8_t *data, size_t len,
-                    int8_t rssi, uint8_t secondary);
+void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, uint8_t i);
+void evt_scan_request(controller *c, const struct ll_adv *a, const struct address *peer);
+void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uint8_t *data,
+                    size_t len, int8_t rssi, uint8_t secondary);
 
 #endif

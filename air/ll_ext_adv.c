@@ -125,7 +125,7 @@ static uint8_t ext_phy(uint8_t phy)
     return phy ? phy : PHY_1M;
 }
 
-static void ext_common(const ctl *c, const struct ll_adv *a, struct ext *e)
+static void ext_adv_common(const controller *c, const struct ll_adv *a, struct ext *e)
 {
     *e = (struct ext){ .mode = a->props & (PROP_CONNECTABLE | PROP_SCANNABLE),
                        .has_adi = true,
@@ -136,35 +136,36 @@ static void ext_common(const ctl *c, const struct ll_adv *a, struct ext *e)
     (void)c;
 }
 
-static uint8_t ext_channel(ctl *c, struct ll_adv *a)
+static uint8_t ext_adv_channel(controller *c, struct ll_adv *a)
 {
-    return csa2_channel(ADV_AA, (uint16_t)(a->events * 3u + c->id), c->channels);
+    return csa2_channel(ADV_AA, (uint16_t)(a->events * 3u + c->id), c->channel_map);
 }
 
 /* Where the auxiliary packet will be: behind the last of the primary ones. */
-void ext_begin(ctl *c, struct ll_adv *a)
+void ext_adv_begin(controller *c, struct ll_adv *a)
 {
     uint32_t each = radio_airtime(2 + 7, ext_phy(a->primary)) + T_IFS;
-    unsigned primaries = (a->channels & 1u) + (a->channels >> 1 & 1u) + (a->channels >> 2 & 1u);
-    a->aux_channel = ext_channel(c, a);
+    unsigned primaries =
+        (a->channel_bits & 1u) + (a->channel_bits >> 1 & 1u) + (a->channel_bits >> 2 & 1u);
+    a->aux_channel = ext_adv_channel(c, a);
     a->aux_at = c->air->now + primaries * each + T_MAFS;
-    a->sent = 0;
+    a->sent_len = 0;
     a->stage = AT_PRIMARY;
 }
 
 /* ADV_EXT_IND: ADI, AuxPtr.  2.3.1.5 */
-void ext_send_primary(ctl *c, struct ll_adv *a, uint64_t at)
+void ext_adv_send_primary(controller *c, struct ll_adv *a, uint64_t at)
 {
     struct ext e;
     struct wr pdu = radio_pdu(c);
-    ext_common(c, a, &e);
+    ext_adv_common(c, a, &e);
     e.has_aux = true;
     e.aux_channel = a->aux_channel;
     e.aux_phy = ext_phy(a->secondary);
     e.aux_offset = (uint32_t)(a->aux_at - at);
     ext_write(&pdu, ADV_EXT, &e);
-    radio_send(c, FOR_ADV, at, a->channel, ADV_AA, ext_phy(a->primary), &pdu);
-    c->radio.flight.power = adv_power(c, a);
+    radio_send(c, ACTIVITY_ADV, at, a->channel, ADV_AA, ext_phy(a->primary), &pdu);
+    c->radio.packet.power = adv_power(c, a);
 }
 
 /* A chain is cut between two structures of the data where there is such a place, so that each
@@ -178,9 +179,9 @@ static size_t ad_boundary(const uint8_t *data, size_t len, size_t most)
     return at ? at : most;
 }
 
-size_t ext_write_part(ctl *c, struct ext *e, uint8_t phy, uint8_t next_channel)
+size_t ext_write_part(controller *c, struct ext *e, uint8_t phy, uint8_t next_channel)
 {
-    struct wr probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
+    struct wr probe = wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
     size_t n = ext_write(&probe, ADV_EXT, e);
     if (n == rd_left(&e->data)) {
         return n;
@@ -188,10 +189,10 @@ size_t ext_write_part(ctl *c, struct ext *e, uint8_t phy, uint8_t next_channel)
     e->has_aux = true; /* not all: again, with a pointer to the rest */
     e->aux_channel = next_channel;
     e->aux_phy = phy_number(phy);
-    probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
+    probe = wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
     n = ad_boundary(e->data.p, rd_left(&e->data), ext_write(&probe, ADV_EXT, e));
     e->data = rd_of(e->data.p, n);
-    probe = wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
+    probe = wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
     ext_write(&probe, ADV_EXT, e);
     e->aux_offset = radio_airtime(wr_len(&probe), phy) + T_MAFS;
     return n;
@@ -199,66 +200,68 @@ size_t ext_write_part(ctl *c, struct ext *e, uint8_t phy, uint8_t next_channel)
 
 /* AUX_ADV_IND: AdvA, TargetA, ADI, SyncInfo, TxPower, data; AUX_SCAN_RSP: AdvA, ADI, data;
  * AUX_CHAIN_IND: ADI, data.  Each names the next if there is more.  2.3.1.6, 2.3.2.3, 2.3.1.8 */
-static void ext_send_data(ctl *c, struct ll_adv *a, const uint8_t *data, uint16_t len, uint64_t at)
+static void ext_adv_send_data(controller *c, struct ll_adv *a, const uint8_t *data, uint16_t len,
+                              uint64_t at)
 {
     struct ext e;
     struct wr pdu = radio_pdu(c);
     uint8_t phy = ext_phy(a->secondary);
-    bool first = a->sent == 0;
-    ext_common(c, a, &e);
+    bool first = a->sent_len == 0;
+    ext_adv_common(c, a, &e);
     e.mode = a->stage == AT_ADV && first ? e.mode : 0;
     e.has_adv = first && !(a->props & PROP_ANONYMOUS);
     adv_own(c, a, &e.adv);
     e.has_target = first && a->stage == AT_ADV && (a->props & PROP_DIRECTED);
     privacy_target(c, a->own_type, &a->peer, &e.target);
     e.has_power = first && (a->props & PROP_TX_POWER);
-    e.has_sync = first && a->stage == AT_ADV && a->train.on;
-    e.sync = e.has_sync ? train_info(c, a, at, 3000) : e.sync;
+    e.has_sync = first && a->stage == AT_ADV && a->periodic.sending;
+    e.sync = e.has_sync ? periodic_adv_sync_info(c, a, at, 3000) : e.sync;
     e.power = adv_power(c, a);
-    e.data = rd_of(data + a->sent, (size_t)(len - a->sent));
-    size_t n = ext_write_part(c, &e, phy, ext_channel(c, a));
+    e.data = rd_of(data + a->sent_len, (size_t)(len - a->sent_len));
+    size_t n = ext_write_part(c, &e, phy, ext_adv_channel(c, a));
     if (e.has_aux) {
         a->aux_at = at + e.aux_offset;
         a->next_channel = e.aux_channel;
     }
     ext_write(&pdu, ADV_EXT, &e);
-    a->sent = (uint16_t)(a->sent + n);
-    radio_send(c, FOR_ADV, at, a->aux_channel, ADV_AA, phy, &pdu);
-    c->radio.flight.power = adv_power(c, a);
-    c->radio.flight.kind = KIND_AUX;
+    a->sent_len = (uint16_t)(a->sent_len + n);
+    radio_send(c, ACTIVITY_ADV, at, a->aux_channel, ADV_AA, phy, &pdu);
+    c->radio.packet.power = adv_power(c, a);
+    c->radio.packet.kind = KIND_AUX;
     c->adv_now = a;
 }
 
-static void ext_send_stage(ctl *c, struct ll_adv *a, uint64_t at)
+static void ext_adv_send_stage(controller *c, struct ll_adv *a, uint64_t at)
 {
     bool response = a->stage == AT_RESPONSE;
     bool empty = !response && (a->props & PROP_SCANNABLE);
-    ext_send_data(c, a, response ? a->rsp : a->data,
-                  response ? a->rsp_len
-                  : empty  ? 0
-                           : a->data_len,
-                  at);
+    ext_adv_send_data(c, a, response ? a->rsp : a->data,
+                      response ? a->rsp_len
+                      : empty  ? 0
+                               : a->data_len,
+                      at);
 }
 
 /* Whether there is time for AUX_ADV_IND and, where it invites them, for AUX_CONNECT_REQ and
  * AUX_CONNECT_RSP. */
-static bool ext_has_time(ctl *c, struct ll_adv *a)
+static bool ext_adv_has_time(controller *c, struct ll_adv *a)
 {
     enum { RSP_LEN = 16, REQ_LEN = 36 };
     uint8_t phy = ext_phy(a->secondary);
     uint32_t answers = radio_airtime(REQ_LEN, phy) + radio_airtime(RSP_LEN, phy) + 3u * T_IFS;
     return !(a->props & PROP_CONNECTABLE) ||
-           adv_may_invite(c, a, c->air->now + radio_airtime(2u + 40 + a->data_len, phy) + answers);
+           adv_may_be_connected(c, a,
+                                c->air->now + radio_airtime(2u + 40 + a->data_len, phy) + answers);
 }
 
 /* The time of an auxiliary packet.  A radio that is busy misses it, and the rest of the chain. */
-void ext_aux_due(ctl *c, struct ll_adv *a)
+void ext_adv_on_timer(controller *c, struct ll_adv *a)
 {
     a->aux_at = NEVER;
     if (!radio_claim_adv(c)) {
         return;
     }
-    if (a->stage == AT_PRIMARY && !ext_has_time(c, a)) {
+    if (a->stage == AT_PRIMARY && !ext_adv_has_time(c, a)) {
         return;
     }
     a->missed = 0;
@@ -268,32 +271,32 @@ void ext_aux_due(ctl *c, struct ll_adv *a)
     } else {
         a->aux_channel = a->next_channel;
     }
-    ext_send_stage(c, a, c->air->now);
+    ext_adv_send_stage(c, a, c->air->now);
 }
 
 /* Behind the last packet there may be an answer. */
-void ext_sent(ctl *c, struct ll_adv *a)
+void ext_adv_on_tx_done(controller *c, struct ll_adv *a)
 {
     bool asks = a->stage == AT_ADV && (a->props & (PROP_CONNECTABLE | PROP_SCANNABLE));
     if (a->stage == AT_CONNECT) {
-        ext_connected(c, a);
+        ext_adv_connected(c, a);
     } else if (a->aux_at == NEVER && asks) {
-        radio_listen(c, FOR_ADV, a->aux_channel, ADV_AA, ext_phy(a->secondary),
+        radio_listen(c, ACTIVITY_ADV, a->aux_channel, ADV_AA, ext_phy(a->secondary),
                      c->air->now + ANSWER_US);
     }
 }
 
 /* AUX_SCAN_RSP.  2.3.2.3 */
-void ext_send_response(ctl *c, struct ll_adv *a, uint64_t at)
+void ext_adv_send_scan_rsp(controller *c, struct ll_adv *a, uint64_t at)
 {
     a->stage = AT_RESPONSE;
-    a->sent = 0;
-    ext_send_stage(c, a, at);
+    a->sent_len = 0;
+    ext_adv_send_stage(c, a, at);
 }
 
 /* AUX_CONNECT_RSP: AdvA, TargetA.  The connection is there when it has been sent.  2.3.3.2 */
-void ext_accept(ctl *c, struct ll_adv *a, uint8_t i, const struct address *peer, struct rd data,
-                uint64_t end)
+void ext_adv_send_connect_rsp(controller *c, struct ll_adv *a, uint8_t i,
+                              const struct address *peer, struct rd data, uint64_t end)
 {
     struct ext e = { .has_adv = true,
                      .has_target = true,
@@ -304,20 +307,22 @@ void ext_accept(ctl *c, struct ll_adv *a, uint8_t i, const struct address *peer,
     adv_own(c, a, &e.adv);
     ext_write(&pdu, AUX_CONNECT_RSP, &e);
     a->stage = AT_CONNECT;
-    a->joins = i;
-    a->join_end = end;
-    rd_copy(&data, a->join, sizeof a->join);
-    a->joined_air = *peer;
-    radio_send(c, FOR_ADV, end + T_IFS, a->aux_channel, ADV_AA, ext_phy(a->secondary), &pdu);
-    c->radio.flight.power = adv_power(c, a);
-    c->radio.flight.kind = KIND_AUX;
+    a->conn_index = i;
+    a->conn_request_end = end;
+    rd_copy(&data, a->conn_lldata, sizeof a->conn_lldata);
+    a->conn_peer_air = *peer;
+    radio_send(c, ACTIVITY_ADV, end + T_IFS, a->aux_channel, ADV_AA, ext_phy(a->secondary), &pdu);
+    c->radio.packet.power = adv_power(c, a);
+    c->radio.packet.kind = KIND_AUX;
 }
 
-void ext_connected(ctl *c, struct ll_adv *a)
+void ext_adv_connected(controller *c, struct ll_adv *a)
 {
-    struct join how = { false,        true, ext_phy(a->secondary), a->joined, a->joined_air,
-                        { 0, { 0 } }, true };
+    struct conn_request how = {
+        false, true, ext_phy(a->secondary), a->conn_peer, a->conn_peer_air, { 0, { 0 } }, true
+    };
     adv_own(c, a, &how.own_air);
-    link_begin(c, a->joins, &how, rd_of(a->join, sizeof a->join), a->join_end);
-    adv_taken(c, a, a->joins);
+    link_begin(c, a->conn_index, &how, rd_of(a->conn_lldata, sizeof a->conn_lldata),
+               a->conn_request_end);
+    adv_connected(c, a, a->conn_index);
 }

@@ -3,7 +3,7 @@
 #include "hci.h"
 #include "ll_iso.h"
 
-struct iso *iso_free(ctl *c)
+struct iso *iso_free(controller *c)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         if (c->iso[n].kind == ISO_NONE) {
@@ -15,46 +15,46 @@ struct iso *iso_free(ctl *c)
     return NULL;
 }
 
-struct iso *iso_of(ctl *c, uint16_t handle)
+struct iso *iso_by_handle(controller *c, uint16_t handle)
 {
     uint16_t n = (uint16_t)(handle - ISO_HANDLE);
     return handle >= ISO_HANDLE && n < c->cfg.iso && c->iso[n].kind != ISO_NONE ? &c->iso[n] : NULL;
 }
 
-uint16_t iso_handle(const ctl *c, const struct iso *s)
+uint16_t iso_handle(const controller *c, const struct iso *s)
 {
     return (uint16_t)(ISO_HANDLE + (s - c->iso));
 }
 
 /* It moves nothing any more; the host gets back what it had given. */
-void iso_stop(ctl *c, struct iso *s)
+void iso_stop(controller *c, struct iso *s)
 {
     bool was = s->on;
-    if (c->radio.owner == FOR_ISO && c->radio.link == s - c->iso) {
+    if (c->radio.owner == ACTIVITY_ISO && c->radio.index == s - c->iso) {
         radio_off(c);
     }
-    for (uint16_t n = 0; n < s->sdus; n++) {
+    for (uint16_t n = 0; n < s->n_sdus; n++) {
         evt_completed(c, iso_handle(c, s), s->sdu[n].packets);
     }
-    s->sdus = 0;
-    s->sub = s->tx_done = s->rx_done = 0;
-    s->sending = s->sent = false;
-    s->filling = s->on = s->established = false;
+    s->n_sdus = 0;
+    s->subevent = s->tx_done = s->rx_done = 0;
+    s->sending = s->payload_unacked = false;
+    s->sdu_partial = s->on = s->established = false;
     if (s->kind != ISO_CIS || !s->central) { /* a central's configuration stays */
         s->path_in = s->path_out = false;
     }
     s->at = s->lost_at = NEVER;
-    c->isos = (uint8_t)(c->isos - was);
+    c->n_isos_on = (uint8_t)(c->n_isos_on - was);
 }
 
 /* The packets that an event has at least: a payload each, or one where there is none. */
-void iso_turn(const ctl *c, uint8_t n, struct turn *t)
+void iso_turn(const controller *c, uint8_t n, struct turn *t)
 {
     const struct iso *s = &c->iso[n];
     unsigned bn = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
     if (s->on) {
         *t = (struct turn){
-            FOR_ISO, n, s->at, s->anchor, s->interval * 1250u, (bn ? bn : 1) * s->sub_interval
+            ACTIVITY_ISO, n, s->at, s->anchor, s->interval * 1250u, (bn ? bn : 1) * s->sub_interval
         };
     }
 }
@@ -91,14 +91,14 @@ uint8_t iso_payloads(uint16_t max_sdu)
 
 void iso_event_begin(struct iso *s)
 {
-    s->sub = 0;
+    s->subevent = 0;
     s->tx_done = s->rx_done = 0;
-    s->sending = s->sdus > (s->filling ? 1 : 0);
+    s->sending = s->n_sdus > (s->sdu_partial ? 1 : 0);
     s->rx_len = 0;
-    s->rx_bad = s->rx_end = s->sent = false;
+    s->rx_bad = s->rx_end = s->payload_unacked = false;
 }
 
-static void sdu_to_host(ctl *c, const struct iso *s, bool good)
+static void sdu_to_host(controller *c, const struct iso *s, bool good)
 {
     uint8_t head[13];
     struct wr w = wr_of(head, sizeof head);
@@ -110,20 +110,20 @@ static void sdu_to_host(ctl *c, const struct iso *s, bool good)
     wr_le16(&w, (uint16_t)s->event);
     wr_le16(&w, (uint16_t)(len | (good ? 0 : 2u << 14)));
     if (evt_room(c, 1024u + len)) {
-        uint8_t *packet = fifo_put(&c->out, sizeof head + len);
+        uint8_t *packet = fifo_put(&c->host_queue, sizeof head + len);
         memcpy(packet, head, sizeof head);
         memcpy(packet + sizeof head, s->rx, len);
-        air_tell(c);
+        controller_ready(c);
     }
 }
 
 /* What has not been sent in it is flushed; what has not been heard is lost. */
-void iso_event_end(ctl *c, struct iso *s)
+void iso_event_end(controller *c, struct iso *s)
 {
     if (s->sending) {
         evt_completed(c, iso_handle(c, s), s->sdu[0].packets);
-        s->sdus--;
-        memmove(s->sdu, s->sdu + 1, s->sdus * sizeof *s->sdu);
+        s->n_sdus--;
+        memmove(s->sdu, s->sdu + 1, s->n_sdus * sizeof *s->sdu);
         s->sending = false;
     }
     if (s->path_out && s->bn_rx) {
@@ -162,21 +162,21 @@ void iso_take(struct iso *s, uint8_t llid, struct rd *in)
 enum { FIRST = 0, MIDDLE = 1, WHOLE = 2, LAST = 3 };
 
 /* An SDU whose last part does not come: its path was removed, or another begins. */
-static void iso_drop_part(ctl *c, struct iso *s)
+static void iso_drop_part(controller *c, struct iso *s)
 {
-    if (s->filling) {
-        s->filling = false;
-        evt_completed(c, iso_handle(c, s), s->sdu[--s->sdus].packets);
+    if (s->sdu_partial) {
+        s->sdu_partial = false;
+        evt_completed(c, iso_handle(c, s), s->sdu[--s->n_sdus].packets);
     }
 }
 
 /* handle u12, PB u2, TS u1; length u14; time u32 if TS, number u16, SDU length u12: in a first or
  * whole one; data. */
-int iso_from_host(ctl *c, struct rd *in)
+int iso_from_host(controller *c, struct rd *in)
 {
     uint16_t head = rd_le16(in), len = rd_le16(in) & 0x3fff;
     uint8_t part = head >> 12 & 3;
-    struct iso *s = iso_of(c, head & 0xfff);
+    struct iso *s = iso_by_handle(c, head & 0xfff);
     if (in->bad || len != rd_left(in)) {
         return -74;
     }
@@ -197,39 +197,39 @@ int iso_from_host(ctl *c, struct rd *in)
         rd_bytes(in, head >> 14 & 1 ? 4 : 0);
         rd_le16(in);
         want = rd_le16(in) & 0xfff;
-    } else if (s->filling) {
-        want = s->sdu[s->sdus - 1].want;
-        have = s->sdu[s->sdus - 1].len;
+    } else if (s->sdu_partial) {
+        want = s->sdu[s->n_sdus - 1].total_len;
+        have = s->sdu[s->n_sdus - 1].len;
     }
     size_t all = have + rd_left(in);
-    if (first && s->sdus == ISO_SDUS && !s->filling) {
+    if (first && s->n_sdus == ISO_SDUS && !s->sdu_partial) {
         evt_overflow(c, OVERFLOW_ISO); /* the host has no such credit: it is lost */
         return 0;
     }
     if (first) {
         iso_drop_part(c, s);
     }
-    if (in->bad || first == s->filling || want > s->max_sdu_tx ||
+    if (in->bad || first == s->sdu_partial || want > s->max_sdu_tx ||
         (ends ? all != want : all > want)) {
         return -74;
     }
     if (first) {
-        s->sdu[s->sdus++] = (struct sdu){ .want = want };
+        s->sdu[s->n_sdus++] = (struct sdu){ .total_len = want };
     }
-    struct sdu *u = &s->sdu[s->sdus - 1];
+    struct sdu *u = &s->sdu[s->n_sdus - 1];
     rd_copy(in, u->data + have, all - have);
     u->len = (uint16_t)all;
     u->packets++;
-    s->filling = !ends;
+    s->sdu_partial = !ends;
     return 0;
 }
 
 /* --- in time ---------------------------------------------------------------------------------- */
 
-uint64_t iso_next(const ctl *c)
+uint64_t iso_next(const controller *c)
 {
     uint64_t next = NEVER;
-    for (uint8_t n = 0; c->isos && n < c->cfg.iso; n++) {
+    for (uint8_t n = 0; c->n_isos_on && n < c->cfg.iso; n++) {
         const struct iso *s = &c->iso[n];
         uint64_t mine = s->at < s->lost_at ? s->at : s->lost_at;
         next = s->on && mine < next ? mine : next;
@@ -237,67 +237,67 @@ uint64_t iso_next(const ctl *c)
     return next;
 }
 
-void iso_due(ctl *c)
+void iso_on_timer(controller *c)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
         if (s->on && (s->at <= c->air->now || s->lost_at <= c->air->now)) {
             if (s->kind == ISO_CIS) {
-                cis_due(c, s);
+                cis_on_timer(c, s);
             } else {
-                bis_due(c, s);
+                bis_on_timer(c, s);
             }
             return;
         }
     }
 }
 
-void iso_sent(ctl *c)
+void iso_on_tx_done(controller *c)
 {
-    struct iso *s = &c->iso[c->radio.link];
+    struct iso *s = &c->iso[c->radio.index];
     if (s->kind == ISO_CIS) {
-        cis_sent(c, s);
+        cis_on_tx_done(c, s);
     } else {
-        s->served_at = c->air->now;
+        s->last_exchange_at = c->air->now;
     }
 }
 
 /* Another activity takes the radio.  A packet of a broadcast has been counted already. */
-void iso_cut(ctl *c)
+void iso_on_preempt(controller *c)
 {
-    if (c->iso[c->radio.link].kind != ISO_BIS_OUT) {
-        iso_quiet(c);
+    if (c->iso[c->radio.index].kind != ISO_BIS_OUT) {
+        iso_on_rx_timeout(c);
     }
 }
 
-void iso_quiet(ctl *c)
+void iso_on_rx_timeout(controller *c)
 {
-    struct iso *s = &c->iso[c->radio.link];
+    struct iso *s = &c->iso[c->radio.index];
     if (s->kind == ISO_CIS) {
-        cis_quiet(c, s);
+        cis_on_rx_timeout(c, s);
     } else {
-        bis_quiet(c, s);
+        bis_on_rx_timeout(c, s);
     }
 }
 
-void iso_heard(ctl *c, const struct flight *f)
+void iso_on_rx(controller *c, const struct air_packet *f)
 {
-    struct iso *s = &c->iso[c->radio.link];
+    struct iso *s = &c->iso[c->radio.index];
     if (s->kind == ISO_CIS) {
-        cis_heard(c, s, f);
+        cis_on_rx(c, s, f);
     } else {
-        bis_heard(c, s, f);
+        bis_on_rx(c, s, f);
     }
 }
 
 /* After its clock has stood still: in their next events. */
-void iso_catch_up(ctl *c)
+void iso_catch_up(controller *c)
 {
     big_catch_up(c);
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
         const struct big *b = s->kind == ISO_CIS ? NULL : &c->big[s->group];
-        s->sub = 0;
+        s->subevent = 0;
         while (s->on && (b ? s->event < b->event : s->anchor <= c->air->now)) {
             s->anchor += s->interval * 1250u;
             s->event++;
@@ -306,7 +306,7 @@ void iso_catch_up(ctl *c)
     }
 }
 
-void iso_reset(ctl *c)
+void iso_reset(controller *c)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         c->iso[n].kind = ISO_NONE;
@@ -314,5 +314,5 @@ void iso_reset(ctl *c)
         c->iso[n].at = c->iso[n].lost_at = NEVER;
     }
     memset(c->big, 0, sizeof c->big);
-    c->isos = 0;
+    c->n_isos_on = 0;
 }

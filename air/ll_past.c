@@ -25,7 +25,7 @@ static uint16_t past_event(const struct link *l, uint64_t next)
 /* LL_PERIODIC_SYNC_IND: data u16, SyncInfo 18, event of the connection u16, last event of the train
  * u16, SID u4 address type u1 SCA u3, PHY u8, AdvA 6, event of the connection in which it was heard
  * u16. */
-static void send_periodic_sync(ctl *c, struct link *l, uint16_t data, const struct sync *s)
+static void send_periodic_sync(controller *c, struct link *l, uint16_t data, const struct sync *s)
 {
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
@@ -50,16 +50,16 @@ static void send_periodic_sync(ctl *c, struct link *l, uint16_t data, const stru
     wr_u8(&pdu, LL_PERIODIC_SYNC_IND);
     wr_le16(&pdu, data);
     sync_info_write(&pdu, &info);
-    wr_le16(&pdu, (uint16_t)(l->ref_count + ahead));
+    wr_le16(&pdu, (uint16_t)(l->ref_event + ahead));
     wr_le16(&pdu, (uint16_t)(info.counter - 1));
-    wr_u8(&pdu, (uint8_t)(s->sid | (s->who.type & 1) << 4 | ctl_sca(c) << 5));
+    wr_u8(&pdu, (uint8_t)(s->sid | (s->advertiser.type & 1) << 4 | controller_sca(c) << 5));
     wr_u8(&pdu, (uint8_t)(1u << (phy_number(s->phy) - 1)));
-    wr_bytes(&pdu, s->who.octet, 6);
-    wr_le16(&pdu, (uint16_t)l->ref_count);
+    wr_bytes(&pdu, s->advertiser.octet, 6);
+    wr_le16(&pdu, (uint16_t)l->ref_event);
     control_send(l, &pdu);
 }
 
-void heard_periodic_sync_ind(ctl *c, uint8_t i, struct rd *in)
+void rx_periodic_sync_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     struct sync *s = sync_free(c);
@@ -76,15 +76,15 @@ void heard_periodic_sync_ind(ctl *c, uint8_t i, struct rd *in)
         return;
     }
     *s = (struct sync){ .sid = which & 15,
-                        .who = who,
+                        .advertiser = who,
                         .skip = l->past.skip,
                         .timeout = l->past.timeout,
-                        .past_link = i,
+                        .past_conn = i,
                         .past_data = data,
                         .phy = phy == 4 ? PHY_CODED : phy,
-                        .reports = l->past.mode >= REPORTS };
+                        .reporting = l->past.mode >= REPORTS };
     info.sca = which >> 5 < info.sca ? which >> 5 : info.sca;
-    int16_t ahead = (int16_t)(event - (uint16_t)l->ref_count);
+    int16_t ahead = (int16_t)(event - (uint16_t)l->ref_event);
     sync_begin(c, s, &info, l->ref_anchor + (uint64_t)((int64_t)ahead * l->interval * 1250));
 }
 
@@ -96,12 +96,12 @@ static bool past_known(const struct link *l)
 }
 
 /* connection u16, data u16, sync u16.  7.8.89 */
-static int cmd_transfer(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_transfer(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in), data = rd_le16(in);
     struct link *l = link_by_handle(c, handle, &i);
-    struct sync *s = sync_of(c, rd_le16(in));
+    struct sync *s = sync_by_handle(c, rd_le16(in));
     wr_le16(ret, handle);
     if (!l || !s) {
         return l ? UNKNOWN_ADVERTISER : WOAD_HCI_UNKNOWN_CONNECTION;
@@ -109,7 +109,7 @@ static int cmd_transfer(ctl *c, struct rd *in, struct wr *ret)
     if (!past_known(l)) {
         return WOAD_HCI_UNSUPPORTED_REMOTE;
     }
-    if (!control_spare(l)) {
+    if (!control_has_spare(l)) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
     send_periodic_sync(c, l, data, s);
@@ -118,36 +118,36 @@ static int cmd_transfer(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* connection u16, data u16, set u8.  7.8.90 */
-static int cmd_transfer_own(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_transfer_own(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in), data = rd_le16(in);
     struct link *l = link_by_handle(c, handle, &i);
-    const struct ll_adv *a = set_of(c, rd_u8(in));
+    const struct ll_adv *a = set_by_handle(c, rd_u8(in));
     wr_le16(ret, handle);
     if (!l || !a) {
         return l ? UNKNOWN_ADVERTISER : WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    if (!a->train.on) {
+    if (!a->periodic.sending) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (!past_known(l)) {
         return WOAD_HCI_UNSUPPORTED_REMOTE;
     }
-    if (!control_spare(l)) {
+    if (!control_has_spare(l)) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
     struct sync s = { .sid = a->sid,
                       .phy = a->secondary ? a->secondary : PHY_1M,
-                      .interval = a->train.interval,
-                      .counter = a->train.counter,
-                      .aa = a->train.aa,
-                      .crc_init = a->train.crc_init,
-                      .ref = a->train.next,
-                      .sca = ctl_sca(c),
-                      .remap = a->train.remap };
-    memcpy(s.chm, a->train.chm, sizeof s.chm);
-    adv_own(c, a, &s.who);
+                      .interval = a->periodic.interval,
+                      .counter = a->periodic.counter,
+                      .aa = a->periodic.aa,
+                      .crc_init = a->periodic.crc_init,
+                      .ref = a->periodic.next_at,
+                      .sca = controller_sca(c),
+                      .remap = a->periodic.remap };
+    memcpy(s.chm, a->periodic.chm, sizeof s.chm);
+    adv_own(c, a, &s.advertiser);
     send_periodic_sync(c, l, data, &s);
     link_wake(c, i);
     return 0;
@@ -171,7 +171,7 @@ static int past_read(struct rd *in, struct past *p)
 }
 
 /* 7.8.91 */
-static int cmd_past_params(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_past_params(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -187,7 +187,7 @@ static int cmd_past_params(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* 7.8.92 */
-static int cmd_past_default(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_past_default(controller *c, struct rd *in, struct wr *ret)
 {
     struct past p;
     int status = past_read(in, &p);

@@ -40,18 +40,19 @@ struct sync_info sync_info_read(struct rd *in)
     return s;
 }
 
-/* The next event that is `least` away from `from` or more.  One that is too far away to be told of
+/* The next event that is `min_us` away from `from` or more.  One that is too far away to be told of
  * has offset 0. */
-struct sync_info train_info(const ctl *c, const struct ll_adv *a, uint64_t from, uint32_t min_u32)
+struct sync_info periodic_adv_sync_info(const controller *c, const struct ll_adv *a, uint64_t from,
+                                        uint32_t min_us)
 {
-    const struct train *t = &a->train;
-    uint64_t next = t->next;
+    const struct periodic_adv *t = &a->periodic;
+    uint64_t next = t->next_at;
     struct sync_info s = { .interval = t->interval,
                            .aa = t->aa,
                            .crc_init = t->crc_init,
                            .counter = t->counter,
-                           .sca = ctl_sca(c) };
-    while (next < from + min_u32) {
+                           .sca = controller_sca(c) };
+    while (next < from + min_us) {
         next += t->interval * 1250u;
         s.counter++;
     }
@@ -63,102 +64,102 @@ struct sync_info train_info(const ctl *c, const struct ll_adv *a, uint64_t from,
     return s;
 }
 
-uint64_t train_next(const struct ll_adv *a)
+uint64_t periodic_adv_next(const struct ll_adv *a)
 {
-    const struct train *t = &a->train;
-    return !t->on ? NEVER : t->chain_at < t->next ? t->chain_at : t->next;
+    const struct periodic_adv *t = &a->periodic;
+    return !t->sending ? NEVER : t->chain_at < t->next_at ? t->chain_at : t->next_at;
 }
 
 /* It runs from when both it and its set are enabled until it is disabled itself. */
-void train_enable(ctl *c, struct ll_adv *a)
+void periodic_adv_enable(controller *c, struct ll_adv *a)
 {
-    struct train *t = &a->train;
+    struct periodic_adv *t = &a->periodic;
     if (!t->enabled) {
-        t->on = false;
-    } else if (!t->on && a->on && a->extended) {
-        t->on = true;
+        t->sending = false;
+    } else if (!t->sending && a->on && a->extended) {
+        t->sending = true;
         t->chain_at = NEVER;
-        t->next = c->air->now + 1250 + air_random_below(c->air, t->interval * 1250u);
-        t->sent_at = c->air->now;
+        t->next_at = c->air->now + 1250 + air_random_below(c->air, t->interval * 1250u);
+        t->last_sent_at = c->air->now;
         t->aa = ll_access_address(c);
         t->crc_init = air_random(c->air) & 0xffffff;
-        memcpy(t->chm, c->channels, sizeof t->chm);
+        memcpy(t->chm, c->channel_map, sizeof t->chm);
         t->remap.pending = false;
     }
 }
 
 /* Of the AUX_SYNC_IND: the data, and 12 octets of header. */
-static uint32_t train_airtime(const struct ll_adv *a)
+static uint32_t periodic_adv_airtime(const struct ll_adv *a)
 {
-    size_t len = 12u + a->train.len;
+    size_t len = 12u + a->periodic.len;
     return radio_airtime(len < 255 ? len : 255, a->secondary ? a->secondary : PHY_1M);
 }
 
 /* AUX_SYNC_IND: TxPower; AUX_CHAIN_IND: nothing; both AuxPtr if there is more.  2.3.1.9 */
-static void train_send(ctl *c, struct ll_adv *a)
+static void periodic_adv_send(controller *c, struct ll_adv *a)
 {
-    struct train *t = &a->train;
-    struct ext e = { .has_power = !t->sent && (t->props & PROP_TX_POWER),
+    struct periodic_adv *t = &a->periodic;
+    struct ext e = { .has_power = !t->sent_len && (t->props & PROP_TX_POWER),
                      .power = adv_power(c, a) };
     struct wr pdu = radio_pdu(c);
     uint8_t channel = t->channel, phy = a->secondary ? a->secondary : PHY_1M;
     uint64_t now = c->air->now;
     uint8_t acad[REMAP_ACAD + 2 + BIG_INFO];
-    size_t len = t->sent ? 0 : remap_write(&t->remap, acad);
-    e.acad = rd_of(acad, t->sent ? 0 : len + big_acad(c, a, now, acad + len));
-    e.data = rd_of(a->train.data + t->sent, (size_t)(t->len - t->sent));
+    size_t len = t->sent_len ? 0 : remap_write(&t->remap, acad);
+    e.acad = rd_of(acad, t->sent_len ? 0 : len + big_acad(c, a, now, acad + len));
+    e.data = rd_of(a->periodic.data + t->sent_len, (size_t)(t->len - t->sent_len));
     size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + 7) % 37));
     if (e.has_aux) {
         t->chain_at = now + e.aux_offset;
         t->channel = e.aux_channel;
     }
     ext_write(&pdu, ADV_EXT, &e);
-    t->sent = (uint16_t)(t->sent + n);
-    radio_send(c, FOR_TRAIN, now, channel, t->aa, phy, &pdu);
-    c->radio.flight.power = adv_power(c, a);
-    c->radio.flight.crc_init = t->crc_init;
-    c->radio.flight.kind = KIND_AUX;
-    c->radio.link = (uint8_t)(a - c->sets);
+    t->sent_len = (uint16_t)(t->sent_len + n);
+    radio_send(c, ACTIVITY_PERIODIC_ADV, now, channel, t->aa, phy, &pdu);
+    c->radio.packet.power = adv_power(c, a);
+    c->radio.packet.crc_init = t->crc_init;
+    c->radio.packet.kind = KIND_AUX;
+    c->radio.index = (uint8_t)(a - c->sets);
 }
 
-void train_sent(ctl *c)
+void periodic_adv_on_tx_done(controller *c)
 {
-    c->sets[c->radio.link].train.sent_at = c->air->now;
+    c->sets[c->radio.index].periodic.last_sent_at = c->air->now;
 }
 
 /* Another activity takes the radio: the rest of the chain is not sent. */
-void train_cut(ctl *c)
+void periodic_adv_on_preempt(controller *c)
 {
-    c->sets[c->radio.link].train.chain_at = NEVER;
+    c->sets[c->radio.index].periodic.chain_at = NEVER;
 }
 
-void train_turn(const ctl *c, uint8_t n, struct turn *t)
+void periodic_adv_turn(const controller *c, uint8_t n, struct turn *t)
 {
-    const struct train *train = &c->sets[n].train;
-    if (train->on) {
-        *t = (struct turn){ FOR_TRAIN,
+    const struct periodic_adv *p = &c->sets[n].periodic;
+    if (p->sending) {
+        *t = (struct turn){ ACTIVITY_PERIODIC_ADV,
                             n,
-                            train_next(&c->sets[n]),
-                            train->next,
-                            train->interval * 1250u,
-                            train_airtime(&c->sets[n]) };
+                            periodic_adv_next(&c->sets[n]),
+                            p->next_at,
+                            p->interval * 1250u,
+                            periodic_adv_airtime(&c->sets[n]) };
     }
 }
 
 /* An event of the train, or a packet of its chain. */
-void train_due(ctl *c, struct ll_adv *a)
+void periodic_adv_on_timer(controller *c, struct ll_adv *a)
 {
-    struct train *t = &a->train;
+    struct periodic_adv *t = &a->periodic;
     bool chain = t->chain_at <= c->air->now;
     t->chain_at = NEVER;
     if (!chain) {
-        t->sent = 0;
+        t->sent_len = 0;
         remap_settle(&t->remap, t->chm, t->counter);
         remap_begin(c, &t->remap, t->chm, t->counter);
         t->channel = csa2_channel(t->aa, t->counter++, t->chm);
-        t->next += ctl_after(c, t->interval * 1250u, &t->carry);
+        t->next_at += controller_us_to_air(c, t->interval * 1250u, &t->carry);
     }
-    if (radio_claim(c, FOR_TRAIN, (uint8_t)(a - c->sets))) {
-        train_send(c, a);
+    if (radio_claim(c, ACTIVITY_PERIODIC_ADV, (uint8_t)(a - c->sets))) {
+        periodic_adv_send(c, a);
     }
 }

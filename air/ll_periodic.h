@@ -8,21 +8,22 @@
 enum { PERIODIC_HEAR_US = 40 };
 
 /* The train's next event, as it is told: counted from a packet that begins at `from`. */
-struct sync_info train_info(const ctl *c, const struct ll_adv *a, uint64_t from, uint32_t min_u32);
+struct sync_info periodic_adv_sync_info(const controller *c, const struct ll_adv *a, uint64_t from,
+                                        uint32_t min_us);
 void sync_info_write(struct wr *out, const struct sync_info *s);
 struct sync_info sync_info_read(struct rd *in);
 
 /* ll_sync.c */
-struct sync *sync_free(ctl *c);
-struct sync *sync_of(ctl *c, uint16_t handle);
-struct sync *sync_with(ctl *c, const struct address *who, uint8_t sid);
-void sync_begin(ctl *c, struct sync *s, const struct sync_info *info, uint64_t from);
-void sync_end(ctl *c, struct sync *s);
+struct sync *sync_free(controller *c);
+struct sync *sync_by_handle(controller *c, uint16_t handle);
+struct sync *sync_with(controller *c, const struct address *who, uint8_t sid);
+void sync_begin(controller *c, struct sync *s, const struct sync_info *info, uint64_t from);
+void sync_end(controller *c, struct sync *s);
 /* hci_periodic.c */
-void evt_sync_established(ctl *c, const struct sync *s, uint8_t status);
-void evt_sync_lost(ctl *c, const struct sync *s);
-void evt_periodic_report(ctl *c, const struct sync *s, const struct ext *e, struct rd data,
+void evt_sync_established(controller *c, const struct sync *s, uint8_t status);
+void evt_sync_lost(controller *c, const struct sync *s);
+void evt_periodic_report(controller *c, const struct sync *s, const struct ext *e, struct rd data,
                          uint8_t status, int8_t rssi);
-uint16_t sync_handle(const ctl *c, const struct sync *s);
+uint16_t sync_handle(const controller *c, const struct sync *s);
 
 #endif

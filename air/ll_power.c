@@ -19,19 +19,19 @@ static void send_two(struct link *l, uint8_t opcode, uint8_t value)
     control_send(l, &pdu);
 }
 
-static void sca_begin(ctl *c, uint8_t i)
+static void sca_begin(controller *c, uint8_t i)
 {
-    send_two(&c->links[i], LL_CLOCK_ACCURACY_REQ, ctl_sca(c));
+    send_two(&c->links[i], LL_CLOCK_ACCURACY_REQ, controller_sca(c));
 }
 
 /* LE Request Peer SCA Complete: status u8, handle u16, class u8. */
-static void sca_tell(ctl *c, uint8_t i, uint8_t status)
+static void sca_notify(controller *c, uint8_t i, uint8_t status)
 {
     uint8_t b[4];
-    if (!c->links[i].sca_read) {
+    if (!c->links[i].sca_event_due) {
         return;
     }
-    c->links[i].sca_read = false;
+    c->links[i].sca_event_due = false;
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
@@ -40,26 +40,26 @@ static void sca_tell(ctl *c, uint8_t i, uint8_t status)
 }
 
 /* LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_RSP: class u8. */
-void heard_sca_req(ctl *c, uint8_t i, struct rd *in)
+void rx_sca_req(controller *c, uint8_t i, struct rd *in)
 {
     c->links[i].peer_sca = rd_u8(in) & 7;
-    send_two(&c->links[i], LL_CLOCK_ACCURACY_RSP, ctl_sca(c));
+    send_two(&c->links[i], LL_CLOCK_ACCURACY_RSP, controller_sca(c));
 }
 
-void heard_sca_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_sca_rsp(controller *c, uint8_t i, struct rd *in)
 {
-    if (c->links[i].local == P_SCA) {
+    if (c->links[i].local_procedure == P_SCA) {
         c->links[i].peer_sca = rd_u8(in) & 7;
-        sca_tell(c, i, 0);
+        sca_notify(c, i, 0);
         control_done(c, i, P_SCA);
     }
 }
 
 const struct procedure proc_sca = {
-    { LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_REQ }, sca_begin, sca_tell, NULL
+    { LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_REQ }, sca_begin, sca_notify, NULL
 };
 
-static int cmd_sca(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_sca(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
@@ -71,27 +71,27 @@ static int cmd_sca(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_UNSUPPORTED_REMOTE;
     }
     evt_status(c, CMD_REQUEST_SCA, 0);
-    l->sca_read = true;
-    control_want(c, i, P_SCA);
+    l->sca_event_due = true;
+    control_request(c, i, P_SCA);
     return CMD_ANSWERED;
 }
 
 /* action u8: 0 a better clock, 1 a worse one.  Peers who understand it are told.  7.8.94 */
-static int cmd_modify_sca(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_modify_sca(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t action = rd_u8(in);
     (void)ret;
     if (action > 1) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (action ? !ctl_sca(c) : !c->worse_clock) {
+    if (action ? !controller_sca(c) : !c->sca_worsened) {
         return WOAD_HCI_LIMIT_REACHED;
     }
-    c->worse_clock = (uint8_t)(action ? c->worse_clock + 1 : c->worse_clock - 1);
+    c->sca_worsened = (uint8_t)(action ? c->sca_worsened + 1 : c->sca_worsened - 1);
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         const struct link *l = &c->links[i];
         if (l->used && l->features_known && (l->features[FEATURE_SCA / 8] >> FEATURE_SCA % 8 & 1)) {
-            control_want(c, i, P_SCA);
+            control_request(c, i, P_SCA);
         }
     }
     return 0;
@@ -101,8 +101,7 @@ static int cmd_modify_sca(ctl *c, struct rd *in, struct wr *ret)
 
 static uint8_t power_flags(int power)
 {
-    return (uint8_t)((power <= POWER_LEAST ? AT_MINIMUM : 0) |
-                     (power >= POWER_MOST ? AT_MAXIMUM : 0));
+    return (uint8_t)((power <= POWER_MIN ? AT_MINIMUM : 0) | (power >= POWER_MAX ? AT_MAXIMUM : 0));
 }
 
 static uint8_t phy_bit(const struct link *l)
@@ -111,7 +110,7 @@ static uint8_t phy_bit(const struct link *l)
 }
 
 /* LL_POWER_CONTROL_REQ: PHY u8, change that is asked for i8, our own power i8. */
-static void power_begin(ctl *c, uint8_t i)
+static void power_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     uint8_t b[4] = { LL_POWER_CONTROL_REQ, phy_bit(l), 0, (uint8_t)l->tx_power };
@@ -122,8 +121,8 @@ static void power_begin(ctl *c, uint8_t i)
 
 /* LE Transmit Power Reporting: status u8, handle u16, reason u8, PHY u8, power i8, flags u8, change
  * i8. */
-static void power_tell(ctl *c, uint8_t i, uint8_t status, uint8_t reason, int8_t power,
-                       int8_t delta)
+static void power_notify(controller *c, uint8_t i, uint8_t status, uint8_t reason, int8_t power,
+                         int8_t delta)
 {
     const struct link *l = &c->links[i];
     uint8_t b[9];
@@ -138,21 +137,21 @@ static void power_tell(ctl *c, uint8_t i, uint8_t status, uint8_t reason, int8_t
     evt_le(c, 0x21, &w);
 }
 
-static void power_refused(ctl *c, uint8_t i, uint8_t error)
+static void power_refused(controller *c, uint8_t i, uint8_t error)
 {
-    if (c->links[i].power_read) {
-        c->links[i].power_read = false;
-        power_tell(c, i, error, READ_COMPLETE, 127, 0);
+    if (c->links[i].power_event_due) {
+        c->links[i].power_event_due = false;
+        power_notify(c, i, error, READ_COMPLETE, 127, 0);
     }
 }
 
 /* LL_POWER_CONTROL_RSP: flags u8, change i8, power i8, acceptable reduction u8. */
-void heard_power_req(ctl *c, uint8_t i, struct rd *in)
+void rx_power_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     rd_u8(in);
     int before = l->tx_power, now = before + (int8_t)rd_u8(in);
-    now = now < POWER_LEAST ? POWER_LEAST : now > POWER_MOST ? POWER_MOST : now;
+    now = now < POWER_MIN ? POWER_MIN : now > POWER_MAX ? POWER_MAX : now;
     l->peer_power = (int8_t)rd_u8(in);
     l->tx_power = (int8_t)now;
     uint8_t b[5] = { LL_POWER_CONTROL_RSP, power_flags(now), (uint8_t)(now - before), (uint8_t)now,
@@ -160,39 +159,39 @@ void heard_power_req(ctl *c, uint8_t i, struct rd *in)
     struct wr pdu = wr_of(b, sizeof b);
     pdu.p += sizeof b;
     control_send(l, &pdu);
-    if (now != before && l->tells_local) {
-        power_tell(c, i, 0, LOCAL_CHANGED, l->tx_power, (int8_t)(now - before));
+    if (now != before && l->report_local_power) {
+        power_notify(c, i, 0, LOCAL_CHANGED, l->tx_power, (int8_t)(now - before));
     }
 }
 
-void heard_power_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_power_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    if (l->local != P_POWER) {
+    if (l->local_procedure != P_POWER) {
         return;
     }
     rd_u8(in);
     int8_t delta = (int8_t)rd_u8(in);
     l->peer_power = (int8_t)rd_u8(in);
-    if (l->power_read) {
-        l->power_read = false;
-        power_tell(c, i, 0, READ_COMPLETE, l->peer_power, delta);
+    if (l->power_event_due) {
+        l->power_event_due = false;
+        power_notify(c, i, 0, READ_COMPLETE, l->peer_power, delta);
     }
-    if (delta && l->tells_remote) {
-        power_tell(c, i, 0, REMOTE_CHANGED, l->peer_power, delta);
+    if (delta && l->report_remote_power) {
+        power_notify(c, i, 0, REMOTE_CHANGED, l->peer_power, delta);
     }
     control_done(c, i, P_POWER);
 }
 
 /* LL_POWER_CHANGE_IND: PHY u8, flags u8, change i8, power i8: the peer's, of its own accord. */
-void heard_power_change(ctl *c, uint8_t i, struct rd *in)
+void rx_power_change(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     rd_le16(in);
     int8_t delta = (int8_t)rd_u8(in);
     l->peer_power = (int8_t)rd_u8(in);
-    if (l->tells_remote) {
-        power_tell(c, i, 0, REMOTE_CHANGED, l->peer_power, delta);
+    if (l->report_remote_power) {
+        power_notify(c, i, 0, REMOTE_CHANGED, l->peer_power, delta);
     }
 }
 
@@ -201,7 +200,7 @@ const struct procedure proc_power = {
 };
 
 /* The controller has another power from now on: peers are told. */
-void power_changed(ctl *c, int8_t power)
+void power_changed(controller *c, int8_t power)
 {
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         struct link *l = &c->links[i];
@@ -214,8 +213,8 @@ void power_changed(ctl *c, int8_t power)
         struct wr pdu = wr_of(b, sizeof b);
         pdu.p += sizeof b;
         l->tx_power = power;
-        if (l->tells_local) {
-            power_tell(c, i, 0, LOCAL_CHANGED, power, delta);
+        if (l->report_local_power) {
+            power_notify(c, i, 0, LOCAL_CHANGED, power, delta);
         }
         if (l->features_known && (l->features[4] >> 2 & 1)) {
             control_send(l, &pdu);
@@ -225,15 +224,15 @@ void power_changed(ctl *c, int8_t power)
 }
 
 /* 1 1M, 2 2M, 3 S=8, 4 S=2: what is not there, or is not a PHY at all. */
-static int power_phy_status(const ctl *c, uint8_t phy)
+static int power_phy_status(const controller *c, uint8_t phy)
 {
     uint8_t number = phy_number(phy);
-    bool there = phy >= PHY_1M && phy <= PHY_CODED_S2 && (phys_there(c) >> (number - 1) & 1);
+    bool there = phy >= PHY_1M && phy <= PHY_CODED_S2 && (phys_supported(c) >> (number - 1) & 1);
     return there ? 0 : WOAD_HCI_UNSUPPORTED;
 }
 
 /* handle u16, PHY u8 (1 1M, 2 2M, 3 S=8, 4 S=2); PHY u8, power i8, most i8.  7.8.117 */
-static int cmd_own_power(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_own_power(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -242,12 +241,12 @@ static int cmd_own_power(ctl *c, struct rd *in, struct wr *ret)
     wr_le16(ret, handle);
     wr_u8(ret, phy);
     wr_u8(ret, (uint8_t)(l ? l->tx_power : 127));
-    wr_u8(ret, POWER_MOST);
+    wr_u8(ret, POWER_MAX);
     return l ? power_phy_status(c, phy) : WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
 /* handle u16, PHY u8.  7.8.118 */
-static int cmd_remote_power(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_remote_power(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
@@ -257,20 +256,20 @@ static int cmd_remote_power(ctl *c, struct rd *in, struct wr *ret)
     if (status) {
         return status;
     }
-    if (l->power_read) {
+    if (l->power_event_due) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (l->features_known && !(l->features[4] >> 1 & 1)) {
         return WOAD_HCI_UNSUPPORTED_REMOTE;
     }
     evt_status(c, CMD_REMOTE_POWER, 0);
-    l->power_read = true;
-    control_want(c, i, P_POWER);
+    l->power_event_due = true;
+    control_request(c, i, P_POWER);
     return CMD_ANSWERED;
 }
 
 /* handle u16, local u8, remote u8.  7.8.121 */
-static int cmd_power_reports(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_power_reports(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -280,10 +279,10 @@ static int cmd_power_reports(ctl *c, struct rd *in, struct wr *ret)
     if (!l || local > 1 || remote > 1) {
         return l ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    l->tells_local = local;
-    l->tells_remote = remote;
+    l->report_local_power = local;
+    l->report_remote_power = remote;
     if (remote) {
-        control_want(c, i, P_POWER); /* the peer learns that it is to tell, we what there is */
+        control_request(c, i, P_POWER); /* the peer learns that it is to tell, we what there is */
     }
     return 0;
 }
@@ -291,7 +290,7 @@ static int cmd_power_reports(ctl *c, struct rd *in, struct wr *ret)
 /* --- path loss -------------------------------------------------------------------------------- */
 
 /* LE Path Loss Threshold: handle u16, loss u8, zone u8. */
-static void loss_tell(ctl *c, uint8_t i, uint8_t loss, uint8_t zone)
+static void path_loss_notify(controller *c, uint8_t i, uint8_t loss, uint8_t zone)
 {
     uint8_t b[4];
     struct wr w = wr_of(b, sizeof b);
@@ -302,7 +301,7 @@ static void loss_tell(ctl *c, uint8_t i, uint8_t loss, uint8_t zone)
 }
 
 /* A zone is left when its threshold is passed by the hysteresis, for so many events.  4.5.16 */
-void loss_heard(ctl *c, uint8_t i)
+void path_loss_on_rx(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     struct path_loss *p = &l->loss;
@@ -318,20 +317,20 @@ void loss_heard(ctl *c, uint8_t i)
                            : zone == MIDDLE && loss < p->low - p->low_hyst) {
         zone = loss > p->low ? MIDDLE : LOW;
     }
-    if (!p->known) {
+    if (!p->zone_known) {
         zone = loss > p->high ? HIGH : loss < p->low ? LOW : MIDDLE;
     }
-    p->events = zone == p->zone && p->known ? 0 : (uint16_t)(p->events + 1);
-    if (p->events && (!p->known || p->events >= p->min_events)) {
-        p->known = true;
+    p->events_outside = zone == p->zone && p->zone_known ? 0 : (uint16_t)(p->events_outside + 1);
+    if (p->events_outside && (!p->zone_known || p->events_outside >= p->min_events)) {
+        p->zone_known = true;
         p->zone = zone;
-        p->events = 0;
-        loss_tell(c, i, (uint8_t)loss, zone);
+        p->events_outside = 0;
+        path_loss_notify(c, i, (uint8_t)loss, zone);
     }
 }
 
 /* handle u16, high u8, its hysteresis u8, low u8, its hysteresis u8, events u16.  7.8.119 */
-static int cmd_loss_params(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_loss_params(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -349,14 +348,14 @@ static int cmd_loss_params(ctl *c, struct rd *in, struct wr *ret)
         p.low + p.low_hyst > p.high - p.high_hyst) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    p.set = true;
+    p.configured = true;
     p.on = l->loss.on;
     l->loss = p;
     return 0;
 }
 
 /* handle u16, on u8.  7.8.120 */
-static int cmd_loss_enable(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_loss_enable(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     uint16_t handle = rd_le16(in);
@@ -366,14 +365,14 @@ static int cmd_loss_enable(ctl *c, struct rd *in, struct wr *ret)
     if (!l || on > 1) {
         return l ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    if (!l->loss.set) {
+    if (!l->loss.configured) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     l->loss.on = on;
-    l->loss.known = false;
-    l->loss.events = 0;
+    l->loss.zone_known = false;
+    l->loss.events_outside = 0;
     if (on) {
-        control_want(c, i, P_POWER); /* what is lost of it needs to know what was sent */
+        control_request(c, i, P_POWER); /* what is lost of it needs to know what was sent */
     }
     return 0;
 }

@@ -13,7 +13,7 @@ static bool irk_read(struct rd *in, uint8_t irk[16])
 }
 
 /* ah: the low 24 bits of e(IRK, prand).  Vol 3, Part H, 2.2.2 */
-static void ah(const ctl *c, const uint8_t irk[16], const uint8_t prand[3], uint8_t hash[3])
+static void ah(const controller *c, const uint8_t irk[16], const uint8_t prand[3], uint8_t hash[3])
 {
     uint8_t block[16] = { 0 };
     for (size_t n = 0; n < 3; n++) {
@@ -25,7 +25,7 @@ static void ah(const ctl *c, const uint8_t irk[16], const uint8_t prand[3], uint
     }
 }
 
-static void rpa_make(ctl *c, const uint8_t irk[16], uint8_t rpa[6])
+static void rpa_make(controller *c, const uint8_t irk[16], uint8_t rpa[6])
 {
     for (size_t n = 3; n < 6; n++) {
         rpa[n] = (uint8_t)(air_random(c->air) >> 8);
@@ -39,18 +39,18 @@ static bool rpa_is(const struct address *a)
     return a->type == 1 && (a->octet[5] & 0xc0) == 0x40;
 }
 
-static bool rpa_of(const ctl *c, const struct address *a, const uint8_t irk[16])
+static bool rpa_of(const controller *c, const struct address *a, const uint8_t irk[16])
 {
     uint8_t hash[3];
     ah(c, irk, a->octet + 3, hash);
     return memcmp(hash, a->octet, 3) == 0;
 }
 
-static struct resolving *resolving_of(const ctl *c, const struct address *identity)
+static struct resolving_entry *resolving_of(const controller *c, const struct address *identity)
 {
-    for (uint8_t n = 0; n < c->resolvings; n++) {
-        if (address_is(&c->resolving[n].id, identity)) {
-            return (struct resolving *)&c->resolving[n];
+    for (uint8_t n = 0; n < c->n_resolving_list; n++) {
+        if (address_equal(&c->resolving_list[n].identity, identity)) {
+            return (struct resolving_entry *)&c->resolving_list[n];
         }
     }
     return NULL;
@@ -58,33 +58,34 @@ static struct resolving *resolving_of(const ctl *c, const struct address *identi
 
 /* Who it is that uses this address.  False: nobody who may use it: a peer with a key that does not
  * use it, where network privacy is asked for.  6.2 */
-bool privacy_resolve(ctl *c, const struct address *air, struct address *who)
+bool privacy_resolve(controller *c, const struct address *air, struct address *who)
 {
     *who = *air;
-    for (uint8_t n = 0; c->resolves && rpa_is(air) && n < c->resolvings; n++) {
-        struct resolving *r = &c->resolving[n];
+    for (uint8_t n = 0; c->address_resolution && rpa_is(air) && n < c->n_resolving_list; n++) {
+        struct resolving_entry *r = &c->resolving_list[n];
         if (r->has_peer && rpa_of(c, air, r->peer_irk)) {
             memcpy(r->peer_rpa, air->octet, 6);
-            *who = r->id;
+            *who = r->identity;
             who->type |= RESOLVED;
             return true;
         }
     }
-    const struct resolving *r = c->resolves ? resolving_of(c, air) : NULL;
+    const struct resolving_entry *r = c->address_resolution ? resolving_of(c, air) : NULL;
     return !r || !r->has_peer || r->device_mode;
 }
 
-bool privacy_has_local(const ctl *c, const struct address *peer)
+bool privacy_has_local(const controller *c, const struct address *peer)
 {
-    const struct resolving *r = resolving_of(c, peer);
+    const struct resolving_entry *r = resolving_of(c, peer);
     return r && r->has_local;
 }
 
 /* Our address towards this peer. */
-void privacy_own(const ctl *c, uint8_t own_type, const struct address *peer, struct address *own)
+void privacy_own(const controller *c, uint8_t own_type, const struct address *peer,
+                 struct address *own)
 {
-    const struct resolving *r = own_type > 1 ? resolving_of(c, peer) : NULL;
-    ctl_addr(c, own_type & 1, own);
+    const struct resolving_entry *r = own_type > 1 ? resolving_of(c, peer) : NULL;
+    controller_address(c, own_type & 1, own);
     if (r && r->has_local) {
         own->type = 1;
         memcpy(own->octet, r->local_rpa, 6);
@@ -92,23 +93,24 @@ void privacy_own(const ctl *c, uint8_t own_type, const struct address *peer, str
 }
 
 /* Whether a packet to this address is for us. */
-bool privacy_is_own(const ctl *c, uint8_t own_type, const struct address *target)
+bool privacy_is_own(const controller *c, uint8_t own_type, const struct address *target)
 {
     struct address own;
-    ctl_addr(c, own_type & 1, &own);
-    for (uint8_t n = 0; own_type > 1 && rpa_is(target) && n < c->resolvings; n++) {
-        if (c->resolving[n].has_local && rpa_of(c, target, c->resolving[n].local_irk)) {
+    controller_address(c, own_type & 1, &own);
+    for (uint8_t n = 0; own_type > 1 && rpa_is(target) && n < c->n_resolving_list; n++) {
+        if (c->resolving_list[n].has_local && rpa_of(c, target, c->resolving_list[n].local_irk)) {
             return true;
         }
     }
-    return address_is(&own, target);
+    return address_equal(&own, target);
 }
 
 /* The peer as directed advertising names it: by an address of its own making, if we have its
  * key, the same until the time-out.  6.2.2 */
-void privacy_target(ctl *c, uint8_t own_type, const struct address *peer, struct address *target)
+void privacy_target(controller *c, uint8_t own_type, const struct address *peer,
+                    struct address *target)
 {
-    struct resolving *r = own_type > 1 ? resolving_of(c, peer) : NULL;
+    struct resolving_entry *r = own_type > 1 ? resolving_of(c, peer) : NULL;
     *target = *peer;
     target->type &= 1;
     if (r && r->has_peer) {
@@ -121,7 +123,7 @@ void privacy_target(ctl *c, uint8_t own_type, const struct address *peer, struct
     }
 }
 
-static void privacy_renew(ctl *c, struct resolving *r)
+static void privacy_renew(controller *c, struct resolving_entry *r)
 {
     r->has_target = false;
     if (r->has_local) {
@@ -130,18 +132,18 @@ static void privacy_renew(ctl *c, struct resolving *r)
 }
 
 /* All are new after the time-out.  6.1 */
-void privacy_due(ctl *c)
+void privacy_on_timer(controller *c)
 {
     c->rpa_at = c->air->now + c->rpa_timeout_s * 1000000ull;
-    for (uint8_t n = 0; n < c->resolvings; n++) {
-        privacy_renew(c, &c->resolving[n]);
+    for (uint8_t n = 0; n < c->n_resolving_list; n++) {
+        privacy_renew(c, &c->resolving_list[n]);
     }
 }
 
-void privacy_reset(ctl *c)
+void privacy_reset(controller *c)
 {
-    c->resolvings = 0;
-    c->resolves = false;
+    c->n_resolving_list = 0;
+    c->address_resolution = false;
     c->rpa_timeout_s = 900;
     c->rpa_at = NEVER;
 }
@@ -149,20 +151,20 @@ void privacy_reset(ctl *c)
 /* --- commands --------------------------------------------------------------------------------- */
 
 /* Advertising, but not a train of it; scanning; connecting; waiting for a train.  7.8.38, 7.8.44 */
-static bool privacy_busy(const ctl *c)
+static bool privacy_busy(const controller *c)
 {
-    return adv_any_on(c) || c->scan.on || c->scan.connecting || c->sync_wanted.on;
+    return adv_any_on(c) || c->scan.on || c->scan.connecting || c->sync_create.on;
 }
 
-static bool privacy_in_use(const ctl *c)
+static bool privacy_in_use(const controller *c)
 {
-    return c->resolves && privacy_busy(c);
+    return c->address_resolution && privacy_busy(c);
 }
 
-static bool irk_there(const ctl *c, const uint8_t irk[16])
+static bool irk_there(const controller *c, const uint8_t irk[16])
 {
-    for (uint8_t n = 0; n < c->resolvings; n++) {
-        if (c->resolving[n].has_peer && memcmp(c->resolving[n].peer_irk, irk, 16) == 0) {
+    for (uint8_t n = 0; n < c->n_resolving_list; n++) {
+        if (c->resolving_list[n].has_peer && memcmp(c->resolving_list[n].peer_irk, irk, 16) == 0) {
             return true;
         }
     }
@@ -177,10 +179,10 @@ static struct address identity_read(struct rd *in)
 }
 
 /* type u8, identity 6, the peer's IRK 16, ours 16.  7.8.38 */
-static int cmd_resolving_add(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_resolving_add(controller *c, struct rd *in, struct wr *ret)
 {
     struct address id = identity_read(in);
-    struct resolving r = { .id = id };
+    struct resolving_entry r = { .identity = id };
     (void)ret;
     r.has_peer = irk_read(in, r.peer_irk);
     r.has_local = irk_read(in, r.local_irk);
@@ -190,19 +192,19 @@ static int cmd_resolving_add(ctl *c, struct rd *in, struct wr *ret)
     if (id.type > 1 || resolving_of(c, &id) || (r.has_peer && irk_there(c, r.peer_irk))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (c->resolvings == RESOLVING_LIST) {
+    if (c->n_resolving_list == RESOLVING_LIST) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
     privacy_renew(c, &r);
-    c->resolving[c->resolvings++] = r;
+    c->resolving_list[c->n_resolving_list++] = r;
     c->rpa_at = c->rpa_at == NEVER ? c->air->now + c->rpa_timeout_s * 1000000ull : c->rpa_at;
     return 0;
 }
 
-static int cmd_resolving_remove(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_resolving_remove(controller *c, struct rd *in, struct wr *ret)
 {
     struct address id = identity_read(in);
-    struct resolving *r = resolving_of(c, &id);
+    struct resolving_entry *r = resolving_of(c, &id);
     (void)ret;
     if (privacy_in_use(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
@@ -210,22 +212,22 @@ static int cmd_resolving_remove(ctl *c, struct rd *in, struct wr *ret)
     if (!r) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    *r = c->resolving[--c->resolvings];
+    *r = c->resolving_list[--c->n_resolving_list];
     return 0;
 }
 
-static int cmd_resolving_clear(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_resolving_clear(controller *c, struct rd *in, struct wr *ret)
 {
     (void)in;
     (void)ret;
     if (privacy_in_use(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    c->resolvings = 0;
+    c->n_resolving_list = 0;
     return 0;
 }
 
-static int cmd_resolving_size(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_resolving_size(controller *c, struct rd *in, struct wr *ret)
 {
     (void)c;
     (void)in;
@@ -234,26 +236,26 @@ static int cmd_resolving_size(ctl *c, struct rd *in, struct wr *ret)
 }
 
 /* type u8, identity 6; our address towards it 6.  7.8.43 */
-static int cmd_local_rpa(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_local_rpa(controller *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t none[6] = { 0 };
     struct address id = identity_read(in);
-    const struct resolving *r = resolving_of(c, &id);
+    const struct resolving_entry *r = resolving_of(c, &id);
     wr_bytes(ret, r && r->has_local ? r->local_rpa : none, 6);
     return r && r->has_local ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
 /* type u8, identity 6; the address it was last heard by 6.  7.8.42 */
-static int cmd_peer_rpa(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_peer_rpa(controller *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t none[6] = { 0 };
     struct address id = identity_read(in);
-    const struct resolving *r = resolving_of(c, &id);
+    const struct resolving_entry *r = resolving_of(c, &id);
     wr_bytes(ret, r ? r->peer_rpa : none, 6);
-    return r && !address_none(r->peer_rpa) ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+    return r && !address_is_zero(r->peer_rpa) ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
-static int cmd_resolve(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_resolve(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in);
     (void)ret;
@@ -263,11 +265,11 @@ static int cmd_resolve(ctl *c, struct rd *in, struct wr *ret)
     if (on > 1) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    c->resolves = on;
+    c->address_resolution = on;
     return 0;
 }
 
-static int cmd_rpa_timeout(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_rpa_timeout(controller *c, struct rd *in, struct wr *ret)
 {
     uint16_t s = rd_le16(in);
     (void)ret;
@@ -275,16 +277,16 @@ static int cmd_rpa_timeout(ctl *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     c->rpa_timeout_s = s;
-    c->rpa_at = c->resolvings ? c->air->now + s * 1000000ull : NEVER;
+    c->rpa_at = c->n_resolving_list ? c->air->now + s * 1000000ull : NEVER;
     return 0;
 }
 
 /* type u8, identity 6, mode u8: 0 network, 1 device.  7.8.77 */
-static int cmd_privacy_mode(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_privacy_mode(controller *c, struct rd *in, struct wr *ret)
 {
     struct address id = identity_read(in);
     uint8_t mode = rd_u8(in);
-    struct resolving *r = resolving_of(c, &id);
+    struct resolving_entry *r = resolving_of(c, &id);
     (void)ret;
     if (privacy_in_use(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;

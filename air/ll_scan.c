@@ -6,7 +6,7 @@ enum { ANSWER_US = T_IFS + 2 + 40 };
 enum { WINDOW_DELAY_US = 1250 }; /* transmitWindowDelay, 4.5.3 */
 
 /* Where both primary PHYs are listened to, they have windows in turn. */
-static void scan_pick_phy(ctl *c, bool other)
+static void scan_pick_phy(controller *c, bool other)
 {
     bool both = (c->scan.phys & 5) == 5;
     c->scan.phy = both               ? (other && c->scan.phy == PHY_1M ? PHY_CODED : PHY_1M)
@@ -14,32 +14,32 @@ static void scan_pick_phy(ctl *c, bool other)
                                      : PHY_1M;
     if (c->scan.extended) {
         uint8_t n = c->scan.phy == PHY_CODED;
-        c->scan.interval = c->scan.of[n].interval;
-        c->scan.window = c->scan.of[n].window;
-        c->scan.active = c->scan.of[n].active;
+        c->scan.interval = c->scan.per_phy[n].interval;
+        c->scan.window = c->scan.per_phy[n].window;
+        c->scan.active = c->scan.per_phy[n].active;
     }
 }
 
-void scan_enable(ctl *c, bool on)
+void scan_enable(controller *c, bool on)
 {
-    if (c->radio.owner == FOR_SCAN && !on) {
+    if (c->radio.owner == ACTIVITY_SCAN && !on) {
         radio_off(c);
     }
     c->scan.on = on;
-    c->scan.rests = false;
-    c->scan.requested = false;
+    c->scan.between_periods = false;
+    c->scan.scan_req_out = false;
     c->scan.next = c->air->now;
     c->scan.window_end = c->air->now;
-    c->scan.upper = c->scan.backoff = 1;
-    c->scan.good = c->scan.bad = 0;
-    c->scan.seen_n = 0;
+    c->scan.upper_limit = c->scan.backoff = 1;
+    c->scan.successes = c->scan.failures = 0;
+    c->scan.n_seen = 0;
     c->scan.aux_at = NEVER;
-    c->scan.following = c->scan.chaining = c->scan.responding = false;
+    c->scan.listening_aux = c->scan.in_chain = c->scan.in_scan_response = false;
     scan_pick_phy(c, false);
 }
 
 /* A scan window opens, on the next channel.  4.4.3 */
-void scan_due(ctl *c)
+void scan_on_timer(controller *c)
 {
     if (!scan_running(c)) {
         return;
@@ -50,9 +50,9 @@ void scan_due(ctl *c)
         scan_pick_phy(c, true);
     }
     c->scan.window_end = c->scan.next + c->scan.window * 625u;
-    c->scan.next += ctl_after(c, c->scan.interval * 625u, &c->scan.carry);
-    bool awaits = c->scan.following || c->scan.joining_aux || c->scan.requested;
-    if (c->radio.state == RADIO_RX && c->radio.owner == FOR_SCAN && !awaits) {
+    c->scan.next += controller_us_to_air(c, c->scan.interval * 625u, &c->scan.carry);
+    bool awaits = c->scan.listening_aux || c->scan.connect_req_out || c->scan.scan_req_out;
+    if (c->radio.state == RADIO_RX && c->radio.owner == ACTIVITY_SCAN && !awaits) {
         uint64_t end;
         if (!medium_busy(c, &end)) { /* a packet that has begun is heard to its end */
             radio_off(c);
@@ -61,92 +61,97 @@ void scan_due(ctl *c)
 }
 
 /* The radio is free: back to listening, if the window is open. */
-void scan_resume(ctl *c)
+void scan_resume(controller *c)
 {
     if (scan_running(c) && c->air->now < c->scan.window_end) {
-        c->scan.requested = false;
-        radio_listen(c, FOR_SCAN, c->scan.channel, ADV_AA, c->scan.phy, c->scan.window_end);
+        c->scan.scan_req_out = false;
+        radio_listen(c, ACTIVITY_SCAN, c->scan.channel, ADV_AA, c->scan.phy, c->scan.window_end);
     }
 }
 
 /* Something else needs the radio now. */
-void scan_break(ctl *c)
+void scan_abort(controller *c)
 {
     radio_off(c);
-    c->scan.requested = c->scan.joining = c->scan.joining_aux = false;
-    if (c->scan.following) {
-        ext_lost(c);
+    c->scan.scan_req_out = c->scan.connect_ind_out = c->scan.connect_req_out = false;
+    if (c->scan.listening_aux) {
+        ext_scan_lost(c);
     }
 }
 
-void scan_sent(ctl *c)
+void scan_on_tx_done(controller *c)
 {
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
-    if (c->scan.joining_aux) { /* AUX_CONNECT_REQ is out: is it heard? */
-        c->scan.join_end = c->air->now;
-        radio_listen(c, FOR_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
-    } else if (c->scan.joining) {
-        c->scan.joining = false; /* the CONNECT_IND is out: the connection exists */
+    if (c->scan.connect_req_out) { /* AUX_CONNECT_REQ is out: is it heard? */
+        c->scan.conn_request_end = c->air->now;
+        radio_listen(c, ACTIVITY_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
+    } else if (c->scan.connect_ind_out) {
+        c->scan.connect_ind_out = false; /* the CONNECT_IND is out: the connection exists */
         c->scan.connecting = false;
-        struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
-        struct join how = { true,          c->radio.flight.pdu[0] & CH_SEL,
-                            PHY_1M,        c->scan.joins_who,
-                            c->scan.joins, c->scan.joins_own,
-                            false };
-        link_begin(c, c->scan.link, &how, ll, c->air->now);
-    } else if (c->scan.requested) {
-        radio_listen(c, FOR_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
+        struct rd ll = rd_of(c->radio.packet.pdu + 14, 22);
+        struct conn_request how = { true,
+                                    c->radio.packet.pdu[0] & CH_SEL,
+                                    PHY_1M,
+                                    c->scan.conn_peer,
+                                    c->scan.conn_peer_air,
+                                    c->scan.conn_own_air,
+                                    false };
+        link_begin(c, c->scan.conn_index, &how, ll, c->air->now);
+    } else if (c->scan.scan_req_out) {
+        radio_listen(c, ACTIVITY_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
     }
 }
 
 /* AUX_CONNECT_RSP has come: both sides count from the end of the request. */
-void scan_joined_aux(ctl *c)
+void scan_on_aux_connect_rsp(controller *c)
 {
-    struct rd ll = rd_of(c->radio.flight.pdu + 14, 22);
-    struct join how = {
-        true, true, c->radio.phy, c->scan.joins_who, c->scan.joins, c->scan.joins_own, true
+    struct rd ll = rd_of(c->radio.packet.pdu + 14, 22);
+    struct conn_request how = {
+        true, true, c->radio.phy, c->scan.conn_peer, c->scan.conn_peer_air, c->scan.conn_own_air,
+        true
     };
-    c->scan.joining_aux = c->scan.connecting = false;
+    c->scan.connect_req_out = c->scan.connecting = false;
     radio_off(c);
-    link_begin(c, c->scan.link, &how, ll, c->scan.join_end);
+    link_begin(c, c->scan.conn_index, &how, ll, c->scan.conn_request_end);
 }
 
 /* No answer to the SCAN_REQ: two of them double the back-off.  4.4.3.2 */
-static void scan_failed(ctl *c)
+static void scan_req_unanswered(controller *c)
 {
-    c->scan.good = 0;
-    if (++c->scan.bad == 2) {
-        c->scan.bad = 0;
-        c->scan.upper = c->scan.upper < 128 ? (uint8_t)(c->scan.upper * 2) : 255;
+    c->scan.successes = 0;
+    if (++c->scan.failures == 2) {
+        c->scan.failures = 0;
+        c->scan.upper_limit = c->scan.upper_limit < 128 ? (uint8_t)(c->scan.upper_limit * 2) : 255;
     }
-    c->scan.backoff = (uint8_t)(1 + air_random_below(c->air, c->scan.upper));
+    c->scan.backoff = (uint8_t)(1 + air_random_below(c->air, c->scan.upper_limit));
 }
 
-static void scan_answered(ctl *c)
+static void scan_req_answered(controller *c)
 {
-    c->scan.bad = 0;
-    if (++c->scan.good == 2) {
-        c->scan.good = 0;
-        c->scan.upper = c->scan.upper > 1 ? (uint8_t)(c->scan.upper / 2) : 1;
+    c->scan.failures = 0;
+    if (++c->scan.successes == 2) {
+        c->scan.successes = 0;
+        c->scan.upper_limit = c->scan.upper_limit > 1 ? (uint8_t)(c->scan.upper_limit / 2) : 1;
     }
-    c->scan.backoff = (uint8_t)(1 + air_random_below(c->air, c->scan.upper));
+    c->scan.backoff = (uint8_t)(1 + air_random_below(c->air, c->scan.upper_limit));
 }
 
 /* The window, or the wait for an answer, is over. */
-void scan_quiet(ctl *c)
+void scan_on_rx_timeout(controller *c)
 {
-    c->scan.joining_aux = false; /* nobody has heard it: on with the search */
-    if (c->scan.following) {
-        ext_lost(c);
+    c->scan.connect_req_out = false; /* nobody has heard it: on with the search */
+    if (c->scan.listening_aux) {
+        ext_scan_lost(c);
     }
-    if (c->scan.requested) {
-        scan_failed(c);
-        c->scan.requested = false;
+    if (c->scan.scan_req_out) {
+        scan_req_unanswered(c);
+        c->scan.scan_req_out = false;
     }
 }
 
 /* SCAN_REQ: ScanA 6, AdvA 6.  2.3.2.1 */
-static void scan_ask(ctl *c, const struct address *a, const struct address *who, uint64_t end)
+static void scan_send_scan_req(controller *c, const struct address *a, const struct address *who,
+                               uint64_t end)
 {
     struct address own;
     struct wr pdu = radio_pdu(c);
@@ -155,24 +160,24 @@ static void scan_ask(ctl *c, const struct address *a, const struct address *who,
     wr_u8(&pdu, 12);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, a->octet, 6);
-    c->scan.requested = true;
-    c->scan.asked = *a;
-    radio_send(c, FOR_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
+    c->scan.scan_req_out = true;
+    c->scan.scan_req_to = *a;
+    radio_send(c, ACTIVITY_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
 }
 
 /* Whole steps of 1.25 ms until the first anchor. */
-static uint16_t join_offset(const ctl *c, uint64_t end)
+static uint16_t scan_conn_offset(const controller *c, uint64_t end)
 {
-    struct turn mine = { .owner = FOR_NOBODY,
+    struct turn mine = { .owner = ACTIVITY_NONE,
                          .phase = end + WINDOW_DELAY_US,
-                         .every_us = c->scan.conn_min * 1250u };
-    mine.lasts_us = 2 * radio_airtime(2, PHY_1M) + T_IFS;
+                         .interval_us = c->scan.conn_min * 1250u };
+    mine.duration_us = 2 * radio_airtime(2, PHY_1M) + T_IFS;
     return turn_place(c, &mine, c->scan.conn_min);
 }
 
 /* An access address for data: neither the advertising one nor near it, no long runs of a bit.
  * 2.1.2 */
-uint32_t ll_access_address(ctl *c)
+uint32_t ll_access_address(controller *c)
 {
     for (;;) {
         uint32_t aa = air_random(c->air), runs = aa ^ aa >> 1;
@@ -195,12 +200,12 @@ uint32_t ll_access_address(ctl *c)
 /* CONNECT_IND, AUX_CONNECT_REQ: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8,
  * WinOffset u16, interval u16, latency u16, timeout u16, channel map 5, hop u5 and clock
  * accuracy u3. 2.3.3.1 */
-static void scan_send_join(ctl *c, const struct address *a, const struct address *who,
-                           unsigned ch_sel, uint64_t end)
+static void scan_send_conn_request(controller *c, const struct address *a,
+                                   const struct address *who, unsigned ch_sel, uint64_t end)
 {
     struct address own;
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
-    uint16_t offset = join_offset(c, end + radio_airtime(36, phy) + T_IFS);
+    uint16_t offset = scan_conn_offset(c, end + radio_airtime(36, phy) + T_IFS);
     struct wr pdu = radio_pdu(c);
     privacy_own(c, c->scan.own_type, who, &own);
     wr_u8(&pdu, (uint8_t)(CONNECT_IND | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0) | ch_sel));
@@ -214,64 +219,65 @@ static void scan_send_join(ctl *c, const struct address *a, const struct address
     wr_le16(&pdu, c->scan.conn_min);
     wr_le16(&pdu, c->scan.latency);
     wr_le16(&pdu, c->scan.supervision);
-    wr_bytes(&pdu, c->channels, sizeof c->channels);
-    wr_u8(&pdu, (uint8_t)((5 + air_random_below(c->air, 12)) | (unsigned)ctl_sca(c) << 5));
-    c->scan.joins = *a;
-    c->scan.joins_who = *who;
-    c->scan.joins_own = own;
-    radio_send(c, FOR_SCAN, end + T_IFS, channel, ADV_AA, phy, &pdu);
+    wr_bytes(&pdu, c->channel_map, sizeof c->channel_map);
+    wr_u8(&pdu, (uint8_t)((5 + air_random_below(c->air, 12)) | (unsigned)controller_sca(c) << 5));
+    c->scan.conn_peer_air = *a;
+    c->scan.conn_peer = *who;
+    c->scan.conn_own_air = own;
+    radio_send(c, ACTIVITY_SCAN, end + T_IFS, channel, ADV_AA, phy, &pdu);
 }
 
-static void scan_join(ctl *c, const struct address *air, const struct address *who, bool csa2,
-                      uint64_t end)
+static void scan_send_connect_ind(controller *c, const struct address *air,
+                                  const struct address *who, bool csa2, uint64_t end)
 {
-    c->scan.joining = true;
-    scan_send_join(c, air, who, csa2 ? CH_SEL : 0, end);
+    c->scan.connect_ind_out = true;
+    scan_send_conn_request(c, air, who, csa2 ? CH_SEL : 0, end);
 }
 
-void scan_join_aux(ctl *c, const struct address *air, const struct address *who, uint64_t end)
+void scan_send_aux_connect_req(controller *c, const struct address *air, const struct address *who,
+                               uint64_t end)
 {
-    c->scan.joining_aux = true;
-    scan_send_join(c, air, who, 0, end);
-    c->radio.flight.kind = KIND_AUX;
+    c->scan.connect_req_out = true;
+    scan_send_conn_request(c, air, who, 0, end);
+    c->radio.packet.kind = KIND_AUX;
 }
 
 /* The duplicate filter remembers some devices and PDU types, not their data.  4.4.3.5 */
-static bool scan_is_new(ctl *c, uint32_t what, const struct address *a)
+static bool scan_is_new(controller *c, uint32_t what, const struct address *a)
 {
     uint32_t hash = 2166136261u ^ what;
     for (unsigned n = 0; n < 6; n++) {
         hash = (hash ^ a->octet[n]) * 16777619u;
     }
-    if (!c->scan.filter) {
+    if (!c->scan.filter_duplicates) {
         return true;
     }
     enum { SEEN = sizeof c->scan.seen / sizeof *c->scan.seen };
-    for (unsigned n = 0; n < c->scan.seen_n; n++) {
+    for (unsigned n = 0; n < c->scan.n_seen; n++) {
         if (c->scan.seen[n] == hash) {
             return false;
         }
     }
-    if (c->scan.seen_n < SEEN) {
-        c->scan.seen[c->scan.seen_n++] = hash;
+    if (c->scan.n_seen < SEEN) {
+        c->scan.seen[c->scan.n_seen++] = hash;
     }
     return true;
 }
 
 /* Extended advertising tells when its data are others: by its ADI.  4.4.3.5 */
-bool scan_is_new_ext(ctl *c, const struct ext *e)
+bool scan_is_new_adi(controller *c, const struct ext *e)
 {
     return scan_is_new(c, 0x10000u | e->did | (uint32_t)e->sid << 12, &e->adv);
 }
 
 /* Whom the initiator looks for. */
-static bool scan_wants(const ctl *c, const struct address *a)
+static bool scan_is_wanted_peer(const controller *c, const struct address *a)
 {
-    return c->scan.by_list ? accept_has(c, a) : address_is(a, &c->scan.peer);
+    return c->scan.use_accept_list ? accept_has(c, a) : address_equal(a, &c->scan.peer);
 }
 
 /* ADV_DIRECT_IND: AdvA 6, TargetA 6.  It is for us, or it is nothing.  2.3.1.2 */
-static bool scan_is_target(ctl *c, uint8_t head, struct rd *in)
+static bool scan_is_target(controller *c, uint8_t head, struct rd *in)
 {
     c->scan.target.type = head >> 7 & 1;
     rd_copy(in, c->scan.target.octet, 6);
@@ -279,8 +285,8 @@ static bool scan_is_target(ctl *c, uint8_t head, struct rd *in)
 }
 
 /* Legacy PDUs, to a host of extended commands: type bits.  Vol 4, Part E, 7.7.65.13 */
-static void scan_report_legacy(ctl *c, uint8_t type, const struct address *a, const uint8_t *data,
-                               size_t len, int8_t rssi)
+static void scan_report_legacy(controller *c, uint8_t type, const struct address *a,
+                               const uint8_t *data, size_t len, int8_t rssi)
 {
     static const uint8_t bits[] = { [ADV_IND] = 0x13,
                                     [ADV_DIRECT_IND] = 0x15,
@@ -292,12 +298,12 @@ static void scan_report_legacy(ctl *c, uint8_t type, const struct address *a, co
     if (!direct) {
         memset(&e.target, 0, sizeof e.target);
     }
-    bool of_ind = type == SCAN_RSP && c->scan.asked_connectable;
+    bool of_ind = type == SCAN_RSP && c->scan.scan_req_connectable;
     evt_ext_report(c, (uint16_t)(bits[type] | (of_ind ? 1 : 0)), &e, data, len, rssi, 0);
 }
 
 /* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6, data. */
-static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct address *air,
+static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struct address *air,
                            struct rd *in, int8_t rssi, uint64_t end)
 {
     struct address who;
@@ -311,15 +317,15 @@ static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct addre
                                     [SCAN_RSP] = 4,
                                     [ADV_SCAN_IND] = 2 };
     uint8_t i;
-    bool room = turn_next(c, FOR_NOBODY, 0) > end + T_IFS + 600; /* for an answer */
+    bool room = turn_next(c, ACTIVITY_NONE, 0) > end + T_IFS + 600; /* for an answer */
     bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
-    if (c->scan.connecting && connectable && scan_wants(c, a) && room && !link_with(c, a) &&
-        link_free(c, &i)) {
-        c->scan.link = i;
-        scan_join(c, air, a, ch_sel && ctl_features(c) >> FEATURE_CSA2 & 1, end);
+    if (c->scan.connecting && connectable && scan_is_wanted_peer(c, a) && room &&
+        !link_with(c, a) && link_free(c, &i)) {
+        c->scan.conn_index = i;
+        scan_send_connect_ind(c, air, a, ch_sel && controller_features(c) >> FEATURE_CSA2 & 1, end);
         return;
     }
-    if (!c->scan.on || (c->scan.by_list && !accept_has(c, a))) {
+    if (!c->scan.on || (c->scan.use_accept_list && !accept_has(c, a))) {
         return;
     }
     size_t len = rd_left(in);
@@ -330,16 +336,16 @@ static void scan_heard_adv(ctl *c, uint8_t type, bool ch_sel, const struct addre
         evt_report(c, kind[type], a, rd_bytes(in, len), len, rssi);
     }
     bool scannable = type == ADV_IND || type == ADV_SCAN_IND;
-    c->scan.asked_connectable = scannable ? type == ADV_IND : c->scan.asked_connectable;
-    if (c->scan.active && scannable && !c->scan.requested && room && --c->scan.backoff == 0) {
-        scan_ask(c, air, a, end);
+    c->scan.scan_req_connectable = scannable ? type == ADV_IND : c->scan.scan_req_connectable;
+    if (c->scan.active && scannable && !c->scan.scan_req_out && room && --c->scan.backoff == 0) {
+        scan_send_scan_req(c, air, a, end);
     }
 }
 
-void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end)
+void scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end)
 {
     if (pdu.p < pdu.end && ((pdu.p[0] & 15) == ADV_EXT || (pdu.p[0] & 15) == AUX_CONNECT_RSP)) {
-        ext_heard(c, pdu, rssi, start, end);
+        ext_scan_on_rx(c, pdu, rssi, start, end);
         return;
     }
     if (c->radio.channel < 37) {
@@ -352,11 +358,11 @@ void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end
         return;
     }
     if (type == SCAN_RSP) {
-        if (!c->scan.requested || !address_is(&a, &c->scan.asked)) {
+        if (!c->scan.scan_req_out || !address_equal(&a, &c->scan.scan_req_to)) {
             return;
         }
-        scan_answered(c);
-        c->scan.requested = false;
+        scan_req_answered(c);
+        c->scan.scan_req_out = false;
         radio_off(c);
     } else if (type == ADV_DIRECT_IND) {
         if (!scan_is_target(c, head, &pdu)) {
@@ -365,5 +371,5 @@ void scan_heard(ctl *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end
     } else if (type != ADV_IND && type != ADV_NONCONN_IND && type != ADV_SCAN_IND) {
         return;
     }
-    scan_heard_adv(c, type, head & CH_SEL, &a, &pdu, rssi, end);
+    scan_on_rx_adv(c, type, head & CH_SEL, &a, &pdu, rssi, end);
 }

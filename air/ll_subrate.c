@@ -3,13 +3,13 @@
 #include "hci.h"
 #include "ll_control.h"
 
-enum { CMD_SUBRATE = 0x207e, MOST_EVENTS = 500 };
+enum { CMD_SUBRATE = 0x207e, EVENTS_MAX = 500 };
 
 static bool subrate_valid(const struct subrate *s)
 {
     return s->min >= 1 && s->min <= s->max && s->max <= 500 && s->latency <= 499 &&
            s->continuation <= 499 && s->timeout >= 10 && s->timeout <= 3200 &&
-           s->max * (s->latency + 1u) <= MOST_EVENTS && s->continuation < s->max;
+           s->max * (s->latency + 1u) <= EVENTS_MAX && s->continuation < s->max;
 }
 
 static struct subrate subrate_read(struct rd *in)
@@ -31,24 +31,25 @@ void subrate_defaults(struct subrate *s)
  * instant, or it is not sure that the peer knows, none is left out. */
 uint32_t subrate_ahead(const struct link *l)
 {
-    uint32_t next = l->ref_count + 1;
-    if (l->factor <= 1 || l->instant_of || l->subrate_sent || next <= l->active_until) {
+    uint32_t next = l->ref_event + 1;
+    if (l->subrate_factor <= 1 || l->instant_procedure || l->subrate_ind_out ||
+        next <= l->active_until_event) {
         return 1;
     }
-    uint32_t past = (next - l->base_event) % l->factor;
-    return 1 + (past ? l->factor - past : 0);
+    uint32_t past = (next - l->subrate_base) % l->subrate_factor;
+    return 1 + (past ? l->subrate_factor - past : 0);
 }
 
 /* LE Subrate Change: status u8, handle u16, factor u16, latency u16, continuation u16, timeout
  * u16.  7.7.65.35 */
-static void subrate_tell(ctl *c, uint8_t i, uint8_t status)
+static void subrate_notify(controller *c, uint8_t i, uint8_t status)
 {
     const struct link *l = &c->links[i];
     uint8_t b[11];
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
-    wr_le16(&w, l->factor);
+    wr_le16(&w, l->subrate_factor);
     wr_le16(&w, l->latency);
     wr_le16(&w, l->continuation);
     wr_le16(&w, l->supervision);
@@ -61,76 +62,76 @@ static void send_subrate_req(struct link *l)
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     wr_u8(&pdu, LL_SUBRATE_REQ);
-    wr_le16(&pdu, l->want_subrate.min);
-    wr_le16(&pdu, l->want_subrate.max);
-    wr_le16(&pdu, l->want_subrate.latency);
-    wr_le16(&pdu, l->want_subrate.continuation);
-    wr_le16(&pdu, l->want_subrate.timeout);
+    wr_le16(&pdu, l->host_subrate.min);
+    wr_le16(&pdu, l->host_subrate.max);
+    wr_le16(&pdu, l->host_subrate.latency);
+    wr_le16(&pdu, l->host_subrate.continuation);
+    wr_le16(&pdu, l->host_subrate.timeout);
     control_send(l, &pdu);
 }
 
 /* LL_SUBRATE_IND: factor u16, base event u16, latency u16, continuation u16, timeout u16.  The
  * central's word; it counts from when it has been acknowledged. */
-static void send_subrate_ind(ctl *c, uint8_t i, const struct subrate *s)
+static void send_subrate_ind(controller *c, uint8_t i, const struct subrate *s)
 {
     struct link *l = &c->links[i];
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     l->new_subrate = *s;
-    l->new_base = l->ref_count + 1;
+    l->new_subrate_base = l->ref_event + 1;
     l->lost_at -= link_supervision(l);
-    l->subrate_sent = true;
+    l->subrate_ind_out = true;
     l->lost_at += link_supervision(l);
     wr_u8(&pdu, LL_SUBRATE_IND);
     wr_le16(&pdu, s->max);
-    wr_le16(&pdu, (uint16_t)l->new_base);
+    wr_le16(&pdu, (uint16_t)l->new_subrate_base);
     wr_le16(&pdu, s->latency);
     wr_le16(&pdu, s->continuation);
     wr_le16(&pdu, s->timeout);
     control_send(l, &pdu);
 }
 
-static void subrate_take(ctl *c, uint8_t i)
+static void subrate_take(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    l->factor = l->new_subrate.max;
-    l->base_event = l->new_base;
+    l->subrate_factor = l->new_subrate.max;
+    l->subrate_base = l->new_subrate_base;
     l->latency = l->new_subrate.latency;
     l->continuation = l->new_subrate.continuation;
     l->supervision = l->new_subrate.timeout;
     l->lost_at = c->air->now + l->supervision * 10000u;
     cis_supervise(c, i);
-    l->active_until = l->ref_count + l->continuation;
-    l->subrate_sent = false;
-    subrate_tell(c, i, 0);
+    l->active_until_event = l->ref_event + l->continuation;
+    l->subrate_ind_out = false;
+    subrate_notify(c, i, 0);
 }
 
 /* Our LL_SUBRATE_IND has been acknowledged. */
-void subrate_acked(ctl *c, uint8_t i)
+void subrate_on_ack(controller *c, uint8_t i)
 {
     subrate_take(c, i);
     control_done(c, i, P_SUBRATE);
 }
 
-static void subrate_begin(ctl *c, uint8_t i)
+static void subrate_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    if (l->central && !subrate_fits(l, &l->want_subrate)) {
-        subrate_tell(c, i, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+    if (l->central && !subrate_fits(l, &l->host_subrate)) {
+        subrate_notify(c, i, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
         control_done(c, i, P_SUBRATE); /* an update has come before it */
     } else if (l->central) {
-        l->answer_by = NEVER;
-        send_subrate_ind(c, i, &l->want_subrate);
+        l->response_by = NEVER;
+        send_subrate_ind(c, i, &l->host_subrate);
     } else {
         send_subrate_req(l);
     }
 }
 
 /* What both like, if there is such a thing: the largest factor.  5.1.19 */
-void heard_subrate_req(ctl *c, uint8_t i, struct rd *in)
+void rx_subrate_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
-    struct subrate asked = subrate_read(in), mine = l->accept_subrate;
+    struct subrate asked = subrate_read(in), mine = l->acceptable_subrate;
     struct subrate s = { .min = asked.min > mine.min ? asked.min : mine.min,
                          .max = asked.max < mine.max ? asked.max : mine.max,
                          .latency = asked.latency < mine.latency ? asked.latency : mine.latency,
@@ -138,11 +139,11 @@ void heard_subrate_req(ctl *c, uint8_t i, struct rd *in)
                                                                                 : mine.continuation,
                          .timeout = asked.timeout < mine.timeout ? asked.timeout : mine.timeout };
     s.continuation = s.max && s.continuation >= s.max ? (uint16_t)(s.max - 1) : s.continuation;
-    if (l->local == P_SUBRATE || l->local == P_UPDATE || l->local == P_PARAMS ||
-        l->instant_of == P_UPDATE || l->subrate_sent) {
-        control_reject(
-            c, l, LL_SUBRATE_REQ,
-            l->local == P_SUBRATE ? WOAD_HCI_PROCEDURE_COLLISION : WOAD_HCI_TRANSACTION_COLLISION);
+    if (l->local_procedure == P_SUBRATE || l->local_procedure == P_UPDATE ||
+        l->local_procedure == P_PARAMS || l->instant_procedure == P_UPDATE || l->subrate_ind_out) {
+        control_reject(c, l, LL_SUBRATE_REQ,
+                       l->local_procedure == P_SUBRATE ? WOAD_HCI_PROCEDURE_COLLISION
+                                                       : WOAD_HCI_TRANSACTION_COLLISION);
     } else if (!subrate_valid(&asked)) {
         control_reject(c, l, LL_SUBRATE_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
     } else if (!subrate_valid(&s) || !subrate_fits(l, &s)) {
@@ -152,7 +153,7 @@ void heard_subrate_req(ctl *c, uint8_t i, struct rd *in)
     }
 }
 
-void heard_subrate_ind(ctl *c, uint8_t i, struct rd *in)
+void rx_subrate_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     struct subrate s = { .max = rd_le16(in) };
@@ -163,15 +164,15 @@ void heard_subrate_ind(ctl *c, uint8_t i, struct rd *in)
     s.min = s.max;
     if (subrate_valid(&s)) {
         l->new_subrate = s;
-        int16_t ahead = (int16_t)(uint16_t)(base - (uint16_t)l->count);
-        l->new_base = (uint32_t)((int64_t)l->count + ahead);
+        int16_t ahead = (int16_t)(uint16_t)(base - (uint16_t)l->event);
+        l->new_subrate_base = (uint32_t)((int64_t)l->event + ahead);
         subrate_take(c, i);
     }
     control_done(c, i, P_SUBRATE);
 }
 
 const struct procedure proc_subrate = {
-    { LL_SUBRATE_REQ, LL_SUBRATE_REQ }, subrate_begin, subrate_tell, NULL
+    { LL_SUBRATE_REQ, LL_SUBRATE_REQ }, subrate_begin, subrate_notify, NULL
 };
 
 /* A supervision timeout is longer than two of the longest silences. */
@@ -184,7 +185,7 @@ bool subrate_fits(const struct link *l, const struct subrate *s)
 
 /* factor min u16, max u16, latency u16, continuation u16, timeout u16: what a central accepts on
  * connections to come.  7.8.123 */
-static int cmd_default_subrate(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_default_subrate(controller *c, struct rd *in, struct wr *ret)
 {
     struct subrate s = subrate_read(in);
     (void)ret;
@@ -197,7 +198,7 @@ static int cmd_default_subrate(ctl *c, struct rd *in, struct wr *ret)
 
 /* handle u16, the same.  A central that does not know that its peer, and the peer's host, can do it
  * must not begin: there is no answer to LL_SUBRATE_IND.  7.8.124 */
-static int cmd_subrate(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_subrate(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
@@ -205,22 +206,22 @@ static int cmd_subrate(ctl *c, struct rd *in, struct wr *ret)
     (void)ret;
     bool known = l && (l->central ? l->features_known && (l->features[4] >> 6 & 1)
                                   : !l->features_known || (l->features[4] >> 5 & 1));
-    int status = !l                                             ? WOAD_HCI_UNKNOWN_CONNECTION
-                 : !subrate_valid(&s) || !subrate_fits(l, &s)   ? WOAD_HCI_INVALID_PARAMETERS
-                 : control_has(l, P_SUBRATE) || l->subrate_sent ? WOAD_HCI_COMMAND_DISALLOWED
-                 : !known                                       ? WOAD_HCI_UNSUPPORTED_REMOTE
-                                                                : 0;
+    int status = !l                                                    ? WOAD_HCI_UNKNOWN_CONNECTION
+                 : !subrate_valid(&s) || !subrate_fits(l, &s)          ? WOAD_HCI_INVALID_PARAMETERS
+                 : control_pending(l, P_SUBRATE) || l->subrate_ind_out ? WOAD_HCI_COMMAND_DISALLOWED
+                 : !known                                              ? WOAD_HCI_UNSUPPORTED_REMOTE
+                                                                       : 0;
     evt_status(c, CMD_SUBRATE, (uint8_t)status);
     if (!status) {
-        l->want_subrate = s;
-        l->accept_subrate = l->central ? s : l->accept_subrate;
-        control_want(c, i, P_SUBRATE);
+        l->host_subrate = s;
+        l->acceptable_subrate = l->central ? s : l->acceptable_subrate;
+        control_request(c, i, P_SUBRATE);
     }
     return CMD_ANSWERED;
 }
 
 /* bit u8, value u8: what the host can do, for the peers' eyes.  Not with connections.  7.8.115 */
-static int cmd_host_feature(ctl *c, struct rd *in, struct wr *ret)
+static int cmd_host_feature(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t bit = rd_u8(in), value = rd_u8(in);
     (void)ret;
@@ -230,7 +231,7 @@ static int cmd_host_feature(ctl *c, struct rd *in, struct wr *ret)
     uint64_t needs =
         bit == FEATURE_CIS_HOST ? 3ull << FEATURE_CIS_CENTRAL : 1ull << FEATURE_SUBRATE;
     if ((bit != FEATURE_CIS_HOST && bit != FEATURE_SUBRATE_HOST) ||
-        (value && !(ctl_features(c) & needs))) {
+        (value && !(controller_features(c) & needs))) {
         return WOAD_HCI_UNSUPPORTED;
     }
     for (uint8_t i = 0; i < c->cfg.conns; i++) {

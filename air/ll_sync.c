@@ -7,7 +7,7 @@
 enum { TRIES = 6 }; /* events without a packet: it has not been established */
 enum { WHOLE = 0, MORE = 1, CUT = 2 };
 
-struct sync *sync_free(ctl *c)
+struct sync *sync_free(controller *c)
 {
     for (uint8_t n = 0; n < SYNCS; n++) {
         if (!c->sync[n].used) {
@@ -17,22 +17,22 @@ struct sync *sync_free(ctl *c)
     return NULL;
 }
 
-uint16_t sync_handle(const ctl *c, const struct sync *s)
+uint16_t sync_handle(const controller *c, const struct sync *s)
 {
     return (uint16_t)(s - c->sync);
 }
 
-struct sync *sync_of(ctl *c, uint16_t handle)
+struct sync *sync_by_handle(controller *c, uint16_t handle)
 {
     return handle < SYNCS && c->sync[handle].used && c->sync[handle].established ? &c->sync[handle]
                                                                                  : NULL;
 }
 
-struct sync *sync_with(ctl *c, const struct address *who, uint8_t sid)
+struct sync *sync_with(controller *c, const struct address *who, uint8_t sid)
 {
     for (uint8_t n = 0; n < SYNCS; n++) {
         struct sync *s = &c->sync[n];
-        if (s->used && s->sid == sid && address_is(&s->who, who)) {
+        if (s->used && s->sid == sid && address_equal(&s->advertiser, who)) {
             return s;
         }
     }
@@ -40,103 +40,103 @@ struct sync *sync_with(ctl *c, const struct address *who, uint8_t sid)
 }
 
 /* Listening begins before the packet can, as both clocks may be off.  4.2.4 */
-static void sync_aim(const ctl *c, struct sync *s)
+static void sync_set_window(const controller *c, struct sync *s)
 {
     uint32_t most = s->interval * 625u;
-    s->widening = clock_widening(c, s->sca, s->ref - s->heard_at);
+    s->widening = clock_widening(c, s->sca, s->ref - s->last_rx_at);
     s->widening = s->widening < most ? s->widening : most;
     s->at = s->ref - s->widening;
 }
 
-static void sync_plan(const ctl *c, struct sync *s, uint32_t events)
+static void sync_plan_event(const controller *c, struct sync *s, uint32_t events)
 {
     s->counter = (uint16_t)(s->counter + events);
     remap_settle(&s->remap, s->chm, s->counter);
-    s->ref += ctl_after(c, (uint64_t)events * s->interval * 1250u, &s->carry);
-    sync_aim(c, s);
+    s->ref += controller_us_to_air(c, (uint64_t)events * s->interval * 1250u, &s->carry);
+    sync_set_window(c, s);
 }
 
 /* `from`: what the offset is counted from. */
-void sync_begin(ctl *c, struct sync *s, const struct sync_info *info, uint64_t from)
+void sync_begin(controller *c, struct sync *s, const struct sync_info *info, uint64_t from)
 {
     s->used = true;
-    s->established = s->chaining = false;
+    s->established = s->in_chain = false;
     s->interval = info->interval;
     memcpy(s->chm, info->chm, sizeof s->chm);
     s->aa = info->aa;
     s->crc_init = info->crc_init;
     s->sca = info->sca;
     s->counter = info->counter;
-    s->heard_at = from < c->air->now ? from : c->air->now;
+    s->last_rx_at = from < c->air->now ? from : c->air->now;
     s->window = info->unit;
     s->ref = from + info->offset;
     s->carry = 0;
     s->tries = 0;
     s->chain_at = NEVER;
     s->lost_at = NEVER;
-    sync_aim(c, s);
+    sync_set_window(c, s);
     while (s->at <= c->air->now) {
-        sync_plan(c, s, 1);
+        sync_plan_event(c, s, 1);
     }
-    c->syncing++;
+    c->n_syncs++;
 }
 
-void sync_end(ctl *c, struct sync *s)
+void sync_end(controller *c, struct sync *s)
 {
-    if (c->radio.owner == FOR_SYNC && c->radio.link == sync_handle(c, s)) {
+    if (c->radio.owner == ACTIVITY_SYNC && c->radio.index == sync_handle(c, s)) {
         radio_off(c);
     }
     s->used = false;
-    c->syncing--;
-    big_train_gone(c, (uint8_t)sync_handle(c, s));
+    c->n_syncs--;
+    big_on_sync_end(c, (uint8_t)sync_handle(c, s));
 }
 
 /* After its clock has stood still. */
-void sync_catch_up(ctl *c)
+void sync_catch_up(controller *c)
 {
     for (uint8_t n = 0; n < SYNCS; n++) {
         struct sync *s = &c->sync[n];
         s->chain_at = NEVER;
-        s->chaining = false;
+        s->in_chain = false;
         while (s->used && (s->ref <= c->air->now || s->at <= c->air->now || s->at == NEVER)) {
-            sync_plan(c, s, 1);
+            sync_plan_event(c, s, 1);
         }
     }
 }
 
 /* AUX_ADV_IND with SyncInfo: is it what we are to be synchronised to?  7.8.67 */
-void sync_offer(ctl *c, const struct ext *e, uint64_t start)
+void sync_consider(controller *c, const struct ext *e, uint64_t start)
 {
     struct sync *s;
     for (uint8_t n = 0; n < SYNCS; n++) {
-        if (c->sync[n].used && c->sync[n].asked && !c->sync[n].established) {
+        if (c->sync[n].used && c->sync[n].by_host && !c->sync[n].established) {
             return; /* one is on its way */
         }
     }
-    if (!c->sync_wanted.on || !e->has_sync || !e->sync.offset || !e->has_adv || !e->has_adi ||
+    if (!c->sync_create.on || !e->has_sync || !e->sync.offset || !e->has_adv || !e->has_adi ||
         e->sync.interval < 6) {
         return;
     }
-    bool wanted = c->sync_wanted.by_list
-                      ? periodic_list_has(c, &e->adv, e->sid)
-                      : e->sid == c->sync_wanted.sid && address_is(&e->adv, &c->sync_wanted.who);
+    bool wanted = c->sync_create.use_list ? periodic_list_has(c, &e->adv, e->sid)
+                                          : e->sid == c->sync_create.sid &&
+                                                address_equal(&e->adv, &c->sync_create.advertiser);
     if (!wanted || sync_with(c, &e->adv, e->sid) || (s = sync_free(c)) == NULL) {
         return;
     }
     *s = (struct sync){ .sid = e->sid,
-                        .who = e->adv,
-                        .skip = c->sync_wanted.skip,
-                        .timeout = c->sync_wanted.timeout,
+                        .advertiser = e->adv,
+                        .skip = c->sync_create.skip,
+                        .timeout = c->sync_create.timeout,
                         .phy = c->radio.phy,
-                        .reports = c->sync_wanted.reports,
-                        .asked = true };
+                        .reporting = c->sync_create.reporting,
+                        .by_host = true };
     sync_begin(c, s, &e->sync, start);
 }
 
-uint64_t sync_next(const ctl *c)
+uint64_t sync_next(const controller *c)
 {
     uint64_t next = NEVER;
-    for (uint8_t n = 0; c->syncing && n < SYNCS; n++) {
+    for (uint8_t n = 0; c->n_syncs && n < SYNCS; n++) {
         const struct sync *s = &c->sync[n];
         uint64_t mine = s->at < s->chain_at ? s->at : s->chain_at;
         mine = s->lost_at < mine ? s->lost_at : mine;
@@ -145,64 +145,64 @@ uint64_t sync_next(const ctl *c)
     return next;
 }
 
-static void sync_fail(ctl *c, struct sync *s)
+static void sync_fail(controller *c, struct sync *s)
 {
-    if (s->asked) {
-        c->sync_wanted.on = false;
+    if (s->by_host) {
+        c->sync_create.on = false;
     }
     evt_sync_established(c, s, WOAD_HCI_FAILED_TO_ESTABLISH);
     sync_end(c, s);
 }
 
-static void sync_missed(ctl *c, struct sync *s)
+static void sync_missed(controller *c, struct sync *s)
 {
     if (!s->established && ++s->tries == TRIES) {
         sync_fail(c, s);
     } else {
-        sync_plan(c, s, 1);
+        sync_plan_event(c, s, 1);
     }
 }
 
 /* The rest of a chain does not come. */
-static void sync_cut(ctl *c, struct sync *s)
+static void sync_chain_lost(controller *c, struct sync *s)
 {
     struct ext none = { .has_power = false };
-    s->chaining = false;
+    s->in_chain = false;
     s->chain_at = NEVER;
     evt_periodic_report(c, s, &none, rd_of((const uint8_t *)"", 0), CUT, 127);
 }
 
-static void sync_listen(ctl *c, struct sync *s)
+static void sync_listen(controller *c, struct sync *s)
 {
     bool chain = s->chain_at <= c->air->now;
-    bool busy = !radio_claim(c, FOR_SYNC, (uint8_t)sync_handle(c, s));
+    bool busy = !radio_claim(c, ACTIVITY_SYNC, (uint8_t)sync_handle(c, s));
     uint8_t channel = chain ? s->chain_channel : csa2_channel(s->aa, s->counter, s->chm);
     uint64_t until = chain ? s->chain_at + s->chain_unit + PERIODIC_HEAR_US
                            : s->ref + s->widening + s->window + PERIODIC_HEAR_US;
     s->chain_at = NEVER;
     if (chain && busy) {
-        sync_cut(c, s);
+        sync_chain_lost(c, s);
         return;
     }
     if (!chain) {
         s->at = NEVER; /* planned anew when it is over */
-        if (s->chaining) {
-            sync_cut(c, s);
+        if (s->in_chain) {
+            sync_chain_lost(c, s);
         }
         if (busy) {
             sync_missed(c, s);
             return;
         }
     }
-    radio_listen(c, FOR_SYNC, channel, s->aa, s->phy, until);
-    c->radio.link = (uint8_t)sync_handle(c, s);
+    radio_listen(c, ACTIVITY_SYNC, channel, s->aa, s->phy, until);
+    c->radio.index = (uint8_t)sync_handle(c, s);
 }
 
-void sync_turn(const ctl *c, uint8_t n, struct turn *t)
+void sync_turn(const controller *c, uint8_t n, struct turn *t)
 {
     const struct sync *s = &c->sync[n];
     if (s->used) {
-        *t = (struct turn){ FOR_SYNC,
+        *t = (struct turn){ ACTIVITY_SYNC,
                             n,
                             s->at < s->chain_at ? s->at : s->chain_at,
                             s->ref,
@@ -211,7 +211,7 @@ void sync_turn(const ctl *c, uint8_t n, struct turn *t)
     }
 }
 
-void sync_due(ctl *c)
+void sync_on_timer(controller *c)
 {
     for (uint8_t n = 0; n < SYNCS; n++) {
         struct sync *s = &c->sync[n];
@@ -228,52 +228,52 @@ void sync_due(ctl *c)
 }
 
 /* Nothing has come, or something more important does. */
-void sync_quiet(ctl *c)
+void sync_on_rx_timeout(controller *c)
 {
-    struct sync *s = &c->sync[c->radio.link];
-    if (s->chaining) {
-        sync_cut(c, s);
+    struct sync *s = &c->sync[c->radio.index];
+    if (s->in_chain) {
+        sync_chain_lost(c, s);
     } else {
         sync_missed(c, s);
     }
 }
 
 /* The first packet of an event: where the train really is. */
-static void sync_heard_first(ctl *c, struct sync *s, uint64_t start)
+static void sync_on_rx_first(controller *c, struct sync *s, uint64_t start)
 {
     bool first = !s->established;
-    s->ref = s->heard_at = start;
+    s->ref = s->last_rx_at = start;
     s->carry = 0;
     s->window = 0;
     s->lost_at = c->air->now + s->timeout * 10000u;
     s->established = true;
     if (first) {
-        if (s->asked) {
-            c->sync_wanted.on = false;
+        if (s->by_host) {
+            c->sync_create.on = false;
         }
         evt_sync_established(c, s, 0);
     }
-    sync_plan(c, s, s->skip + 1u);
+    sync_plan_event(c, s, s->skip + 1u);
 }
 
-void sync_heard(ctl *c, const struct flight *f, int8_t rssi)
+void sync_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
-    struct sync *s = &c->sync[c->radio.link];
+    struct sync *s = &c->sync[c->radio.index];
     struct rd pdu = rd_of(f->pdu, f->len);
     struct ext e;
     radio_off(c);
     if (f->len < 2 || (f->pdu[0] & 15) != ADV_EXT || !ext_read(&pdu, &e)) {
-        sync_quiet(c); /* not for us, or a bad CRC in life */
+        sync_on_rx_timeout(c); /* not for us, or a bad CRC in life */
         return;
     }
-    if (!s->chaining) {
+    if (!s->in_chain) {
         remap_read(&s->remap, e.acad, s->counter);
-        sync_heard_first(c, s, f->start);
+        sync_on_rx_first(c, s, f->start);
     }
-    if (!s->chaining) {
-        big_offer(c, s, e.acad, f->start);
+    if (!s->in_chain) {
+        big_on_acad(c, s, e.acad, f->start);
     }
-    s->chaining = e.has_aux;
+    s->in_chain = e.has_aux;
     if (e.has_aux) {
         s->chain_at = f->start + e.aux_offset;
         s->chain_channel = e.aux_channel;

@@ -31,21 +31,23 @@ static void params_write(struct wr *w, const struct params *p)
 
 /* LL_CONNECTION_UPDATE_IND: WinSize u8, WinOffset u16, interval u16, latency u16, timeout u16,
  * instant u16.  5.1.1 */
-static void send_update(ctl *c, uint8_t i, const struct params *p)
+static void send_update(controller *c, uint8_t i, const struct params *p)
 {
     struct link *l = &c->links[i];
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
-    l->instant_of = P_UPDATE;
-    l->instant = control_instant_soon(c, i);
+    l->instant_procedure = P_UPDATE;
+    l->instant = control_choose_instant(c, i);
     l->new_interval = p->min;
     l->new_latency = p->latency;
     l->new_supervision = p->timeout;
-    uint64_t events = (uint16_t)(l->instant - (uint16_t)l->ref_count);
-    struct turn mine = { .owner = FOR_CONN, .index = i, .every_us = l->new_interval * 1250u };
+    uint64_t events = (uint16_t)(l->instant - (uint16_t)l->ref_event);
+    struct turn mine = { .owner = ACTIVITY_CONN,
+                         .index = i,
+                         .interval_us = l->new_interval * 1250u };
     mine.phase = l->ref_anchor + events * l->interval * 1250u;
-    mine.lasts_us = radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS;
-    l->new_offset = cis_begins(c, i) ? 0 : turn_place(c, &mine, l->new_interval);
+    mine.duration_us = radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS;
+    l->new_offset = cis_being_created(c, i) ? 0 : turn_place(c, &mine, l->new_interval);
     l->new_window = 1;
     wr_u8(&pdu, LL_CONNECTION_UPDATE_IND);
     wr_u8(&pdu, l->new_window);
@@ -57,7 +59,7 @@ static void send_update(ctl *c, uint8_t i, const struct params *p)
     control_send(l, &pdu);
 }
 
-void heard_update_ind(ctl *c, uint8_t i, struct rd *in)
+void rx_update_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t window = rd_u8(in);
@@ -66,16 +68,16 @@ void heard_update_ind(ctl *c, uint8_t i, struct rd *in)
     uint16_t instant = rd_le16(in);
     struct params p = { interval, interval, latency, timeout };
     if (!params_valid(&p) || !window || window > 8 || window >= interval || offset > interval ||
-        !control_instant_ok(l, instant)) {
+        !control_check_instant(l, instant)) {
         return;
     }
-    if (l->local == P_PARAMS) {
+    if (l->local_procedure == P_PARAMS) {
         control_done(c, i, P_PARAMS); /* the answer to our request */
-        l->update_asked = true;
+        l->update_event_due = true;
     }
-    l->update_asked = l->update_asked || interval != l->interval || latency != l->latency ||
-                      timeout != l->supervision;
-    l->instant_of = P_UPDATE;
+    l->update_event_due = l->update_event_due || interval != l->interval || latency != l->latency ||
+                          timeout != l->supervision;
+    l->instant_procedure = P_UPDATE;
     l->instant = instant;
     l->new_window = window;
     l->new_offset = offset;
@@ -84,29 +86,29 @@ void heard_update_ind(ctl *c, uint8_t i, struct rd *in)
     l->new_supervision = timeout;
 }
 
-static void update_instant(ctl *c, uint8_t i)
+static void update_instant(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     l->interval = l->new_interval;
     l->latency = l->new_latency;
     l->supervision = l->new_supervision;
-    l->factor = 1;
+    l->subrate_factor = 1;
     l->continuation = 0;
-    l->known_at = c->air->now;
+    l->confirmed_at = c->air->now;
     l->lost_at = c->air->now + l->supervision * 10000u;
     cis_supervise(c, i);
-    if (l->update_asked) {
-        l->update_asked = false;
+    if (l->update_event_due) {
+        l->update_event_due = false;
         evt_updated(c, 0, i);
     }
     length_changed(c, i);
 }
 
-static void update_begin(ctl *c, uint8_t i)
+static void update_begin(controller *c, uint8_t i)
 {
-    c->links[i].answer_by = NEVER;   /* there is no answer, only an instant */
-    c->links[i].update_asked = true; /* anew: the peer's update may have ended since */
-    send_update(c, i, &c->links[i].want);
+    c->links[i].response_by = NEVER;     /* there is no answer, only an instant */
+    c->links[i].update_event_due = true; /* anew: the peer's update may have ended since */
+    send_update(c, i, &c->links[i].host_params);
 }
 
 const struct procedure proc_update = {
@@ -123,28 +125,28 @@ static void send_params(struct link *l, uint8_t opcode, const struct params *p)
     wr_u8(&pdu, opcode);
     params_write(&pdu, p);
     wr_u8(&pdu, 0);
-    wr_le16(&pdu, (uint16_t)l->count);
+    wr_le16(&pdu, (uint16_t)l->event);
     for (int n = 0; n < 6; n++) {
         wr_le16(&pdu, 0xffff);
     }
     control_send(l, &pdu);
 }
 
-static void params_begin(ctl *c, uint8_t i)
+static void params_begin(controller *c, uint8_t i)
 {
-    send_params(&c->links[i], LL_CONNECTION_PARAM_REQ, &c->links[i].want);
+    send_params(&c->links[i], LL_CONNECTION_PARAM_REQ, &c->links[i].host_params);
 }
 
-static void params_refused(ctl *c, uint8_t i, uint8_t error)
+static void params_refused(controller *c, uint8_t i, uint8_t error)
 {
-    c->links[i].update_asked = false;
+    c->links[i].update_event_due = false;
     evt_updated(c, error, i);
 }
 
 /* LE Remote Connection Parameter Request: handle u16, interval min u16, max u16, latency u16,
  * timeout u16.  A host that does not want to hear of it is one that does not know it.
  * Vol 4, Part E, 7.7.65.6 */
-void heard_param_req(ctl *c, uint8_t i, struct rd *in)
+void rx_param_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t b[16];
@@ -154,7 +156,7 @@ void heard_param_req(ctl *c, uint8_t i, struct rd *in)
         control_reject(c, l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
     } else if (!(c->le_mask >> 5 & 1)) {
         control_reject(c, l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
-    } else if (control_let(c, i, P_PARAMS, LL_CONNECTION_PARAM_REQ)) {
+    } else if (control_accept_remote(c, i, P_PARAMS, LL_CONNECTION_PARAM_REQ)) {
         wr_le16(&w, link_handle(i));
         params_write(&w, &p);
         evt_le(c, 0x06, &w);
@@ -162,29 +164,29 @@ void heard_param_req(ctl *c, uint8_t i, struct rd *in)
 }
 
 /* The peripheral's host has agreed: now the central sets it. */
-void heard_param_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_param_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     struct params p = params_read(in);
-    if (l->local == P_PARAMS && params_valid(&p)) {
+    if (l->local_procedure == P_PARAMS && params_valid(&p)) {
         control_done(c, i, P_PARAMS);
-        l->update_asked = true;
+        l->update_event_due = true;
         send_update(c, i, &p);
     }
 }
 
 /* The host's answer to the peer's request; error 0: it agrees, to l->asked. */
-void params_answer(ctl *c, uint8_t i, uint8_t error)
+void params_answer(controller *c, uint8_t i, uint8_t error)
 {
     struct link *l = &c->links[i];
-    l->remote = P_NONE;
+    l->remote_procedure = P_NONE;
     if (error) {
         control_reject(c, l, LL_CONNECTION_PARAM_REQ, error);
     } else if (l->central) {
-        l->update_asked = true;
-        send_update(c, i, &l->asked);
+        l->update_event_due = true;
+        send_update(c, i, &l->peer_params);
     } else {
-        send_params(l, LL_CONNECTION_PARAM_RSP, &l->asked);
+        send_params(l, LL_CONNECTION_PARAM_RSP, &l->peer_params);
     }
     link_wake(c, i);
 }
@@ -196,22 +198,22 @@ const struct procedure proc_params = {
 /* --- channels --------------------------------------------------------------------------------- */
 
 /* LL_CHANNEL_MAP_IND: channels 5, instant u16.  5.1.2 */
-static void channels_begin(ctl *c, uint8_t i)
+static void channels_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
-    l->answer_by = NEVER;
-    memcpy(l->new_chm, c->channels, sizeof l->new_chm);
-    l->instant_of = P_CHANNELS;
-    l->instant = control_instant_soon(c, i);
+    l->response_by = NEVER;
+    memcpy(l->new_chm, c->channel_map, sizeof l->new_chm);
+    l->instant_procedure = P_CHANNELS;
+    l->instant = control_choose_instant(c, i);
     wr_u8(&pdu, LL_CHANNEL_MAP_IND);
     wr_bytes(&pdu, l->new_chm, sizeof l->new_chm);
     wr_le16(&pdu, l->instant);
     control_send(l, &pdu);
 }
 
-void heard_channel_map_ind(ctl *c, uint8_t i, struct rd *in)
+void rx_channel_map_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t chm[5], n = 0;
@@ -221,14 +223,14 @@ void heard_channel_map_ind(ctl *c, uint8_t i, struct rd *in)
     for (unsigned k = 0; k < 37; k++) {
         n = (uint8_t)(n + (chm[k / 8] >> (k % 8) & 1));
     }
-    if (n >= 2 && control_instant_ok(l, instant)) {
+    if (n >= 2 && control_check_instant(l, instant)) {
         memcpy(l->new_chm, chm, sizeof chm);
-        l->instant_of = P_CHANNELS;
+        l->instant_procedure = P_CHANNELS;
         l->instant = instant;
     }
 }
 
-static void channels_instant(ctl *c, uint8_t i)
+static void channels_instant(controller *c, uint8_t i)
 {
     memcpy(c->links[i].chm, c->links[i].new_chm, sizeof c->links[i].chm);
 }
@@ -248,19 +250,19 @@ static void send_phys(struct link *l, uint8_t opcode, uint8_t tx, uint8_t rx)
     control_send(l, &pdu);
 }
 
-static void phy_begin(ctl *c, uint8_t i)
+static void phy_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    send_phys(l, LL_PHY_REQ, l->want_tx_phys, l->want_rx_phys);
+    send_phys(l, LL_PHY_REQ, l->host_tx_phys, l->host_rx_phys);
 }
 
 /* LE PHY Update Complete: status u8, handle u16, tx u8, rx u8.  Vol 4, Part E, 7.7.65.12 */
-static void phy_tell(ctl *c, uint8_t i, uint8_t status)
+static void phy_notify(controller *c, uint8_t i, uint8_t status)
 {
     struct link *l = &c->links[i];
     uint8_t b[8];
     struct wr w = wr_of(b, sizeof b);
-    l->phy_asked = false;
+    l->phy_event_due = false;
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
     wr_u8(&w, phy_number(l->tx_phy));
@@ -276,7 +278,7 @@ static uint8_t phy_best(uint8_t set)
 
 /* What both sides like; the central decides.  LL_PHY_UPDATE_IND: to the peripheral u8, to the
  * central u8 (sets of one, 0: as it is), instant u16. */
-static void phy_decide(ctl *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t peer_tx,
+static void phy_decide(controller *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t peer_tx,
                        uint8_t peer_rx)
 {
     struct link *l = &c->links[i];
@@ -286,7 +288,7 @@ static void phy_decide(ctl *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t 
     l->new_rx_phy = rx ? rx : l->rx_phy;
     bool same = phy_number(l->new_tx_phy) == phy_number(l->tx_phy) &&
                 phy_number(l->new_rx_phy) == phy_number(l->rx_phy);
-    l->instant = control_instant_soon(c, i);
+    l->instant = control_choose_instant(c, i);
     wr_u8(&pdu, LL_PHY_UPDATE_IND);
     wr_u8(&pdu, (uint8_t)(phy_number(l->new_tx_phy) == phy_number(l->tx_phy)
                               ? 0
@@ -297,20 +299,20 @@ static void phy_decide(ctl *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t 
     wr_le16(&pdu, same ? 0 : l->instant);
     control_send(l, &pdu);
     if (!same) {
-        l->instant_of = P_PHY;
+        l->instant_procedure = P_PHY;
         return;
     }
-    if (l->phy_asked) {
-        phy_tell(c, i, 0);
+    if (l->phy_event_due) {
+        phy_notify(c, i, 0);
     }
     control_done(c, i, P_PHY);
 }
 
-void heard_phy_req(ctl *c, uint8_t i, struct rd *in)
+void rx_phy_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t tx = rd_u8(in), rx = rd_u8(in);
-    if (!control_let(c, i, P_PHY, LL_PHY_REQ)) {
+    if (!control_accept_remote(c, i, P_PHY, LL_PHY_REQ)) {
         return;
     }
     if (l->central) {
@@ -320,44 +322,46 @@ void heard_phy_req(ctl *c, uint8_t i, struct rd *in)
     }
 }
 
-void heard_phy_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_phy_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t tx = rd_u8(in), rx = rd_u8(in);
-    if (l->local == P_PHY && !l->instant_of) {
-        l->answer_by = NEVER;
-        phy_decide(c, i, l->want_tx_phys, l->want_rx_phys, tx, rx);
+    if (l->local_procedure == P_PHY && !l->instant_procedure) {
+        l->response_by = NEVER;
+        phy_decide(c, i, l->host_tx_phys, l->host_rx_phys, tx, rx);
     }
 }
 
-void heard_phy_update_ind(ctl *c, uint8_t i, struct rd *in)
+void rx_phy_update_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint8_t rx = rd_u8(in), tx = rd_u8(in);
     uint16_t instant = rd_le16(in);
     if (!rx && !tx) {
-        if (l->phy_asked) {
-            phy_tell(c, i, 0);
+        if (l->phy_event_due) {
+            phy_notify(c, i, 0);
         }
         control_done(c, i, P_PHY);
         return;
     }
-    if (control_instant_ok(l, instant)) {
-        l->answer_by = l->local == P_PHY ? NEVER : l->answer_by;
+    if (control_check_instant(l, instant)) {
+        l->response_by = l->local_procedure == P_PHY ? NEVER : l->response_by;
         l->new_rx_phy = rx ? phy_best(rx) : l->rx_phy;
         l->new_tx_phy = tx ? phy_best(tx) : l->tx_phy;
-        l->instant_of = P_PHY;
+        l->instant_procedure = P_PHY;
         l->instant = instant;
     }
 }
 
-static void phy_instant(ctl *c, uint8_t i)
+static void phy_instant(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
-    l->tx_phy = l->new_tx_phy == PHY_CODED && l->want_coded_s2 ? PHY_CODED_S2 : l->new_tx_phy;
+    l->tx_phy = l->new_tx_phy == PHY_CODED && l->host_coded_s2 ? PHY_CODED_S2 : l->new_tx_phy;
     l->rx_phy = l->new_rx_phy;
-    phy_tell(c, i, 0);
+    phy_notify(c, i, 0);
     length_changed(c, i);
 }
 
-const struct procedure proc_phy = { { LL_PHY_REQ, LL_PHY_RSP }, phy_begin, phy_tell, phy_instant };
+const struct procedure proc_phy = {
+    { LL_PHY_REQ, LL_PHY_RSP }, phy_begin, phy_notify, phy_instant
+};

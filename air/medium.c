@@ -2,56 +2,56 @@
  * are near enough, and are not deafened by another one at the same time (path.c). */
 #include "ll.h"
 
-static uint64_t apart(const struct place *a, const struct place *b)
+static uint64_t apart(const struct emitter *a, const struct emitter *b)
 {
     int64_t dx = (int64_t)a->x_mm - b->x_mm, dy = (int64_t)a->y_mm - b->y_mm;
     return (uint64_t)(dx * dx) + (uint64_t)(dy * dy);
 }
 
-static void flight_reach(struct flight *f)
+static void packet_find_farthest(struct air_packet *f)
 {
-    f->reach = 0;
-    for (uint8_t n = 0; n < HITS; n++) {
-        uint64_t d = apart(&f->hit[n], &f->place);
-        if (d >= f->reach) {
-            f->reach = d;
+    f->farthest_mm2 = 0;
+    for (uint8_t n = 0; n < COLLISIONS_MAX; n++) {
+        uint64_t d = apart(&f->collider[n], &f->emitter);
+        if (d >= f->farthest_mm2) {
+            f->farthest_mm2 = d;
             f->farthest = n;
         }
     }
 }
 
 /* Of more than can be remembered, those nearest to the sender. */
-static void flight_hit(struct flight *f, const struct flight *by)
+static void packet_add_collision(struct air_packet *f, const struct air_packet *by)
 {
-    if (f->hits < HITS) {
-        f->hit[f->hits++] = by->place;
-    } else if (apart(&by->place, &f->place) < f->reach) {
-        f->hit[f->farthest] = by->place;
+    if (f->collisions < COLLISIONS_MAX) {
+        f->collider[f->collisions++] = by->emitter;
+    } else if (apart(&by->emitter, &f->emitter) < f->farthest_mm2) {
+        f->collider[f->farthest] = by->emitter;
     } else {
         return;
     }
-    if (f->hits == HITS) {
-        flight_reach(f);
+    if (f->collisions == COLLISIONS_MAX) {
+        packet_find_farthest(f);
     }
 }
 
-void medium_begin(ctl *c)
+void medium_begin(controller *c)
 {
-    struct flight *mine = &c->radio.flight;
+    struct air_packet *mine = &c->radio.packet;
     struct woad_air *air = c->air;
-    mine->place = (struct place){ c->cfg.x_mm, c->cfg.y_mm, mine->power, c };
-    mine->hits = 0;
-    for (struct flight *f = air->flights[mine->channel]; f; f = f->next) {
-        flight_hit(f, mine);
-        flight_hit(mine, f);
+    mine->emitter = (struct emitter){ c->cfg.x_mm, c->cfg.y_mm, mine->power, c };
+    mine->collisions = 0;
+    for (struct air_packet *f = air->packets[mine->channel]; f; f = f->next) {
+        packet_add_collision(f, mine);
+        packet_add_collision(mine, f);
     }
-    mine->next = air->flights[mine->channel];
-    air->flights[mine->channel] = mine;
+    mine->next = air->packets[mine->channel];
+    air->packets[mine->channel] = mine;
 }
 
-static void flight_remove(struct woad_air *air, struct flight *gone)
+static void packet_remove(struct woad_air *air, struct air_packet *gone)
 {
-    struct flight **at = &air->flights[gone->channel];
+    struct air_packet **at = &air->packets[gone->channel];
     while (*at && *at != gone) {
         at = &(*at)->next;
     }
@@ -60,7 +60,7 @@ static void flight_remove(struct woad_air *air, struct flight *gone)
     }
 }
 
-static struct woad_air_packet packet_of(const struct flight *f)
+static struct woad_air_packet sniffed_packet(const struct air_packet *f)
 {
     return (struct woad_air_packet){
         f->start,     f->channel, f->aa,   f->phy,      f->pdu,
@@ -69,24 +69,24 @@ static struct woad_air_packet packet_of(const struct flight *f)
     };
 }
 
-static void medium_hand(ctl *to, const struct flight *f, int8_t rssi)
+static void medium_deliver_now(controller *to, const struct air_packet *f, int8_t rssi)
 {
     struct rd pdu = rd_of(f->pdu, f->len);
     switch (to->radio.owner) {
-    case FOR_ADV: adv_heard(to, pdu, f->end); break;
-    case FOR_SCAN: scan_heard(to, pdu, rssi, f->start, f->end); break;
-    case FOR_CONN: link_heard(to, f, rssi); break;
-    case FOR_SYNC: sync_heard(to, f, rssi); break;
-    case FOR_ISO: iso_heard(to, f); break;
+    case ACTIVITY_ADV: adv_on_rx(to, pdu, f->end); break;
+    case ACTIVITY_SCAN: scan_on_rx(to, pdu, rssi, f->start, f->end); break;
+    case ACTIVITY_CONN: link_on_rx(to, f, rssi); break;
+    case ACTIVITY_SYNC: sync_on_rx(to, f, rssi); break;
+    case ACTIVITY_ISO: iso_on_rx(to, f); break;
     default: break;
     }
     if (to->radio.state == RADIO_OFF) {
         scan_resume(to);
     }
-    air_plan(to);
+    controller_schedule(to);
 }
 
-static bool medium_hears(const ctl *to, const struct flight *f)
+static bool medium_is_received(const controller *to, const struct air_packet *f)
 {
     return to->radio.state == RADIO_RX && to->radio.channel == f->channel &&
            to->radio.aa == f->aa && to->radio.since <= f->start &&
@@ -94,16 +94,17 @@ static bool medium_hears(const ctl *to, const struct flight *f)
 }
 
 /* It arrives later.  Of more than can be remembered, the others are lost. */
-static void medium_later(ctl *to, const struct flight *f, int8_t rssi, uint32_t us)
+static void medium_deliver_later(controller *to, const struct air_packet *f, int8_t rssi,
+                                 uint32_t us)
 {
     struct woad_air *air = to->air;
-    for (uint8_t n = 0; n < ECHOES; n++) {
-        struct echo *e = &air->echo[n];
+    for (uint8_t n = 0; n < DELAYED_MAX; n++) {
+        struct delayed_packet *e = &air->delayed[n];
         if (!e->to) {
-            *e = (struct echo){ to, f->end + us, rssi, *f };
-            e->flight.start += us;
-            e->flight.end += us;
-            air->echoes++;
+            *e = (struct delayed_packet){ to, f->end + us, rssi, *f };
+            e->packet.start += us;
+            e->packet.end += us;
+            air->n_delayed++;
             return;
         }
     }
@@ -112,75 +113,75 @@ static void medium_later(ctl *to, const struct flight *f, int8_t rssi, uint32_t 
 uint64_t medium_next(const struct woad_air *air)
 {
     uint64_t next = NEVER;
-    for (uint8_t n = 0; air->echoes && n < ECHOES; n++) {
-        next = air->echo[n].to && air->echo[n].at < next ? air->echo[n].at : next;
+    for (uint8_t n = 0; air->n_delayed && n < DELAYED_MAX; n++) {
+        next = air->delayed[n].to && air->delayed[n].at < next ? air->delayed[n].at : next;
     }
     return next;
 }
 
-void medium_due(struct woad_air *air)
+void medium_on_timer(struct woad_air *air)
 {
-    for (uint8_t n = 0; n < ECHOES; n++) {
-        struct echo e = air->echo[n];
+    for (uint8_t n = 0; n < DELAYED_MAX; n++) {
+        struct delayed_packet e = air->delayed[n];
         if (e.to && e.at <= air->now) {
-            air->echo[n].to = NULL;
-            air->echoes--;
-            if (medium_hears(e.to, &e.flight)) {
-                medium_hand(e.to, &e.flight, e.rssi);
+            air->delayed[n].to = NULL;
+            air->n_delayed--;
+            if (medium_is_received(e.to, &e.packet)) {
+                medium_deliver_now(e.to, &e.packet, e.rssi);
             }
         }
     }
 }
 
 /* It is gone: nothing arrives there any more. */
-void medium_forget(struct woad_air *air, const ctl *gone)
+void medium_forget(struct woad_air *air, const controller *gone)
 {
-    for (uint8_t n = 0; n < ECHOES; n++) {
-        if (air->echo[n].to == gone) {
-            air->echo[n].to = NULL;
-            air->echoes--;
+    for (uint8_t n = 0; n < DELAYED_MAX; n++) {
+        if (air->delayed[n].to == gone) {
+            air->delayed[n].to = NULL;
+            air->n_delayed--;
         }
     }
 }
 
-static void medium_deliver(ctl *to, const struct flight *f, int8_t rssi)
+static void medium_deliver(controller *to, const struct air_packet *f, int8_t rssi)
 {
     struct woad_air *air = to->air;
-    struct woad_air_delivery fate = { path_delay(f->from, to), 0 };
-    struct flight copy;
+    struct woad_air_delivery delivery = { path_delay(f->from, to), 0 };
+    struct air_packet copy;
     if (air->cfg.intercept) {
-        struct woad_air_packet p = packet_of(f);
+        struct woad_air_packet p = sniffed_packet(f);
         copy = *f;
-        if (!air->cfg.intercept(air->cfg.ctx, &p, to, copy.pdu, &fate)) {
+        if (!air->cfg.intercept(air->cfg.ctx, &p, to, copy.pdu, &delivery)) {
             return;
         }
         f = &copy;
     }
-    if (fate.again_us) {
-        medium_later(to, f, rssi, fate.delay_us + fate.again_us);
+    if (delivery.repeat_us) {
+        medium_deliver_later(to, f, rssi, delivery.delay_us + delivery.repeat_us);
     }
-    if (fate.delay_us) {
-        medium_later(to, f, rssi, fate.delay_us);
+    if (delivery.delay_us) {
+        medium_deliver_later(to, f, rssi, delivery.delay_us);
     } else {
-        medium_hand(to, f, rssi);
+        medium_deliver_now(to, f, rssi);
     }
 }
 
 /* The packet is over: those who hear it act on it now.  The list of listeners may change as they
  * do, so it is walked by what follows each before it acts. */
-void medium_end(ctl *c)
+void medium_end(controller *c)
 {
     struct woad_air *air = c->air;
-    struct flight *f = &c->radio.flight;
-    struct place from = f->place; /* what it was when it began: f may be used again */
-    flight_remove(air, f);
+    struct air_packet *f = &c->radio.packet;
+    struct emitter from = f->emitter; /* what it was when it began: f may be used again */
+    packet_remove(air, f);
     if (air->cfg.sniff) {
-        struct woad_air_packet p = packet_of(f);
+        struct woad_air_packet p = sniffed_packet(f);
         air->cfg.sniff(air->cfg.ctx, &p);
     }
-    for (ctl *to = air->listeners[f->channel], *next; to; to = next) {
+    for (controller *to = air->listeners[f->channel], *next; to; to = next) {
         next = to->radio.next;
-        if (medium_hears(to, f)) {
+        if (medium_is_received(to, f)) {
             int8_t rssi = path_rssi(&from, to);
             if (path_clear(f, to, rssi)) {
                 medium_deliver(to, f, rssi);
@@ -190,17 +191,17 @@ void medium_end(ctl *c)
 }
 
 /* Whether a packet that this radio may be hearing is on the air. */
-bool medium_busy(const ctl *c, uint64_t *end)
+bool medium_busy(const controller *c, uint64_t *end)
 {
-    for (struct flight *f = c->air->flights[c->radio.channel]; f; f = f->next) {
-        if (medium_hears(c, f)) {
+    for (struct air_packet *f = c->air->packets[c->radio.channel]; f; f = f->next) {
+        if (medium_is_received(c, f)) {
             *end = f->end + path_delay(f->from, c);
             return true;
         }
     }
-    for (uint8_t n = 0; c->air->echoes && n < ECHOES; n++) {
-        const struct echo *e = &c->air->echo[n];
-        if (e->to == c && medium_hears(c, &e->flight)) {
+    for (uint8_t n = 0; c->air->n_delayed && n < DELAYED_MAX; n++) {
+        const struct delayed_packet *e = &c->air->delayed[n];
+        if (e->to == c && medium_is_received(c, &e->packet)) {
             *end = e->at;
             return true;
         }
@@ -208,9 +209,9 @@ bool medium_busy(const ctl *c, uint64_t *end)
     return false;
 }
 
-void medium_listen(ctl *c)
+void medium_listen(controller *c)
 {
-    ctl **head = &c->air->listeners[c->radio.channel];
+    controller **head = &c->air->listeners[c->radio.channel];
     c->radio.prev = NULL;
     c->radio.next = *head;
     if (*head) {
@@ -219,7 +220,7 @@ void medium_listen(ctl *c)
     *head = c;
 }
 
-void medium_deafen(ctl *c)
+void medium_stop_listening(controller *c)
 {
     if (c->radio.prev) {
         c->radio.prev->radio.next = c->radio.next;

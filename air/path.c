@@ -37,7 +37,7 @@ static int side(int64_t ax, int64_t ay, int64_t bx, int64_t by, int64_t x, int64
     return cross > 0 ? 1 : cross < 0 ? -1 : 0;
 }
 
-static bool wall_between(const struct woad_air_wall *w, int32_t x, int32_t y, const ctl *to)
+static bool wall_between(const struct woad_air_wall *w, int32_t x, int32_t y, const controller *to)
 {
     int64_t tx = to->cfg.x_mm, ty = to->cfg.y_mm;
     return side(w->x1_mm, w->y1_mm, w->x2_mm, w->y2_mm, x, y) *
@@ -46,7 +46,7 @@ static bool wall_between(const struct woad_air_wall *w, int32_t x, int32_t y, co
            side(x, y, tx, ty, w->x1_mm, w->y1_mm) * side(x, y, tx, ty, w->x2_mm, w->y2_mm) <= 0;
 }
 
-static int32_t path_walls(const ctl *to, int32_t x, int32_t y)
+static int32_t path_walls(const controller *to, int32_t x, int32_t y)
 {
     const struct woad_air_surroundings *s = around(to->air);
     int32_t loss = 0;
@@ -57,7 +57,7 @@ static int32_t path_walls(const ctl *to, int32_t x, int32_t y)
 }
 
 /* Free space: 40 dB at 1 m, 6 dB more for each doubling; then the walls. */
-static int32_t path_power(const ctl *to, int32_t x, int32_t y, int32_t power)
+static int32_t path_power(const controller *to, int32_t x, int32_t y, int32_t power)
 {
     uint64_t mm2 = apart_mm2(x, y, to->cfg.x_mm, to->cfg.y_mm);
     if (mm2 < 100 * 100) {
@@ -66,24 +66,24 @@ static int32_t path_power(const ctl *to, int32_t x, int32_t y, int32_t power)
     return power - LOSS_AT_1_M_DB - decibels(mm2) - path_walls(to, x, y);
 }
 
-static bool link_is(const struct woad_air_link *l, const ctl *from, const ctl *to)
+static bool link_is(const struct woad_air_link *l, const controller *from, const controller *to)
 {
     uint64_t now = to->air->now;
     return (!l->from || l->from == from) && (!l->to || l->to == to) && l->from_us <= now &&
            (!l->until_us || now < l->until_us);
 }
 
-int8_t path_rssi(const struct place *from, const ctl *to)
+int8_t path_rssi(const struct emitter *from, const controller *to)
 {
     const struct woad_air_surroundings *s = around(to->air);
     int32_t dbm = path_power(to, from->x_mm, from->y_mm, from->power);
     for (size_t n = 0; n < s->links; n++) {
-        dbm -= link_is(&s->link[n], from->who, to) ? s->link[n].loss_db : 0;
+        dbm -= link_is(&s->link[n], from->sender, to) ? s->link[n].loss_db : 0;
     }
     return (int8_t)(dbm < -127 ? -127 : dbm > 20 ? 20 : dbm);
 }
 
-uint32_t path_delay(const ctl *from, const ctl *to)
+uint32_t path_delay(const controller *from, const controller *to)
 {
     const struct woad_air_surroundings *s = around(to->air);
     uint32_t us = 0;
@@ -94,7 +94,7 @@ uint32_t path_delay(const ctl *from, const ctl *to)
 }
 
 /* Lost for no reason. */
-static bool path_loses(const ctl *from, const ctl *to)
+static bool path_loses(const controller *from, const controller *to)
 {
     const struct woad_air_surroundings *s = around(to->air);
     uint32_t kept = 1000u - to->air->cfg.loss_per_mille;
@@ -108,7 +108,7 @@ static bool path_loses(const ctl *from, const ctl *to)
 }
 
 /* Whether it is on at any moment of the packet. */
-static bool interferer_on(const struct woad_air_interferer *n, const struct flight *f)
+static bool interferer_on(const struct woad_air_interferer *n, const struct air_packet *f)
 {
     if (!(n->channels >> f->channel & 1) || f->end <= n->from_us ||
         (n->until_us && f->start >= n->until_us)) {
@@ -122,21 +122,21 @@ static bool interferer_on(const struct woad_air_interferer *n, const struct flig
 }
 
 /* Signal over noise that a bit needs to be one, in dB: 1M, 2M, S=8, S=2. */
-static int32_t path_floor(const ctl *to, uint8_t phy)
+static int32_t path_floor(const controller *to, uint8_t phy)
 {
     static const int8_t needs[] = { 0, 10, 13, 2, 7 };
     return around(to->air)->noise_dbm + needs[phy <= PHY_CODED_S2 ? phy : 0];
 }
 
 /* Whether the packet can be told from all else that is on the air. */
-bool path_clear(const struct flight *f, const ctl *to, int8_t rssi)
+bool path_clear(const struct air_packet *f, const controller *to, int8_t rssi)
 {
     const struct woad_air_surroundings *s = around(to->air);
     if (rssi < path_floor(to, f->phy)) {
         return false;
     }
-    for (uint8_t n = 0; !s->no_collisions && n < f->hits; n++) {
-        if (path_rssi(&f->hit[n], to) > rssi - CAPTURE_DB) {
+    for (uint8_t n = 0; !s->no_collisions && n < f->collisions; n++) {
+        if (path_rssi(&f->collider[n], to) > rssi - CAPTURE_DB) {
             return false;
         }
     }

@@ -15,16 +15,16 @@ uint32_t radio_airtime(size_t pdu_len, uint8_t phy)
 }
 
 /* Where the next PDU is written before it is sent. */
-struct wr radio_pdu(ctl *c)
+struct wr radio_pdu(controller *c)
 {
     radio_off(c);
-    return wr_of(c->radio.flight.pdu, sizeof c->radio.flight.pdu);
+    return wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
 }
 
-void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa, uint8_t phy,
-                const struct wr *pdu)
+void radio_send(controller *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa,
+                uint8_t phy, const struct wr *pdu)
 {
-    struct flight *f = &c->radio.flight;
+    struct air_packet *f = &c->radio.packet;
     f->from = c;
     f->channel = channel;
     f->aa = aa;
@@ -42,7 +42,8 @@ void radio_send(ctl *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa
     c->radio.at = at;
 }
 
-void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t phy, uint64_t until)
+void radio_listen(controller *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t phy,
+                  uint64_t until)
 {
     radio_off(c);
     c->radio.owner = owner;
@@ -56,42 +57,42 @@ void radio_listen(ctl *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t p
 }
 
 /* Breaks off whatever it does.  A packet that is cut off is heard by nobody. */
-void radio_off(ctl *c)
+void radio_off(controller *c)
 {
     if (c->radio.state == RADIO_RX) {
-        medium_deafen(c);
+        medium_stop_listening(c);
     } else if (c->radio.state == RADIO_TX) {
-        struct flight **at = &c->air->flights[c->radio.channel];
-        while (*at && *at != &c->radio.flight) {
+        struct air_packet **at = &c->air->packets[c->radio.channel];
+        while (*at && *at != &c->radio.packet) {
             at = &(*at)->next;
         }
         if (*at) {
-            *at = c->radio.flight.next;
+            *at = c->radio.packet.next;
         }
     }
     c->radio.state = RADIO_OFF;
-    c->radio.owner = FOR_NOBODY;
+    c->radio.owner = ACTIVITY_NONE;
 }
 
-static void radio_sent(ctl *c)
+static void radio_on_tx_done(controller *c)
 {
     uint8_t owner = c->radio.owner;
     medium_end(c);
     c->radio.state = RADIO_OFF;
-    if (owner == FOR_ADV) {
-        adv_sent(c);
-    } else if (owner == FOR_SCAN) {
-        scan_sent(c);
-    } else if (owner == FOR_ISO) {
-        iso_sent(c);
-    } else if (owner == FOR_TRAIN) {
-        train_sent(c);
-    } else if (owner == FOR_CONN) {
-        link_sent(c);
+    if (owner == ACTIVITY_ADV) {
+        adv_on_tx_done(c);
+    } else if (owner == ACTIVITY_SCAN) {
+        scan_on_tx_done(c);
+    } else if (owner == ACTIVITY_ISO) {
+        iso_on_tx_done(c);
+    } else if (owner == ACTIVITY_PERIODIC_ADV) {
+        periodic_adv_on_tx_done(c);
+    } else if (owner == ACTIVITY_CONN) {
+        link_on_tx_done(c);
     }
 }
 
-static void radio_quiet(ctl *c)
+static void radio_on_rx_timeout(controller *c)
 {
     uint64_t end;
     if (medium_busy(c, &end) && end >= c->air->now) {
@@ -100,30 +101,30 @@ static void radio_quiet(ctl *c)
     }
     uint8_t owner = c->radio.owner;
     radio_off(c);
-    if (owner == FOR_ADV) {
-        adv_quiet(c);
-    } else if (owner == FOR_SCAN) {
-        scan_quiet(c);
-    } else if (owner == FOR_CONN) {
-        link_quiet(c);
-    } else if (owner == FOR_SYNC) {
-        sync_quiet(c);
-    } else if (owner == FOR_ISO) {
-        iso_quiet(c);
+    if (owner == ACTIVITY_ADV) {
+        adv_on_rx_timeout(c);
+    } else if (owner == ACTIVITY_SCAN) {
+        scan_on_rx_timeout(c);
+    } else if (owner == ACTIVITY_CONN) {
+        link_on_rx_timeout(c);
+    } else if (owner == ACTIVITY_SYNC) {
+        sync_on_rx_timeout(c);
+    } else if (owner == ACTIVITY_ISO) {
+        iso_on_rx_timeout(c);
     }
 }
 
 /* radio.at has come. */
-void radio_run(ctl *c)
+void radio_run(controller *c)
 {
     switch (c->radio.state) {
     case RADIO_WAIT:
         c->radio.state = RADIO_TX;
-        c->radio.at = c->radio.flight.end;
+        c->radio.at = c->radio.packet.end;
         medium_begin(c);
         break;
-    case RADIO_TX: radio_sent(c); break;
-    case RADIO_RX: radio_quiet(c); break;
+    case RADIO_TX: radio_on_tx_done(c); break;
+    case RADIO_RX: radio_on_rx_timeout(c); break;
     default: break;
     }
 }

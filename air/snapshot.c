@@ -6,14 +6,14 @@ struct head {
     size_t len;
 };
 struct kept {
-    ctl *c;
+    controller *c;
     size_t len;
 };
 
 size_t woad_air_snapshot_size(const struct woad_air *air)
 {
     size_t size = sizeof(struct head) + sizeof *air;
-    for (const ctl *c = air->all; c; c = c->all_next) {
+    for (const controller *c = air->all; c; c = c->all_next) {
         size += sizeof(struct kept) + woad_air_controller_size(&c->cfg);
     }
     return size;
@@ -33,7 +33,7 @@ int woad_air_snapshot(const struct woad_air *air, void *mem, size_t len)
     }
     uint8_t *at = put(mem, &head, sizeof head);
     at = put(at, air, sizeof *air);
-    for (ctl *c = air->all; c; c = c->all_next) {
+    for (controller *c = air->all; c; c = c->all_next) {
         struct kept k = { c, woad_air_controller_size(&c->cfg) };
         at = put(at, &k, sizeof k);
         at = put(at, c, k.len);
@@ -59,12 +59,12 @@ int woad_air_restore(struct woad_air *air, const void *mem, size_t len)
     if (head.len < sizeof head + sizeof *air || len < head.len) {
         return -22; /* nothing has been changed yet */
     }
-    for (ctl *c = air->all, *next; c; c = next) {
+    for (controller *c = air->all, *next; c; c = next) {
         next = c->all_next;
         c->air = NULL; /* it is on no air, if it is not put back */
     }
     at = take(at, air, sizeof *air);
-    for (const ctl *c = air->all; c; c = c->all_next) {
+    for (const controller *c = air->all; c; c = c->all_next) {
         struct kept k;
         at = take(at, &k, sizeof k);
         at = take(at, k.c, k.len);

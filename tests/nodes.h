@@ -51,7 +51,7 @@ static bool meddle(void *ctx, const struct woad_air_packet *p, const struct woad
     (void)ctx;
     (void)to;
     fate->delay_us += w.fate.delay_us;
-    fate->again_us += w.fate.again_us;
+    fate->repeat_us += w.fate.repeat_us;
     if (p->access_address != 0x8e89bed6 && p->kind == 1 && w.drop_trains) {
         return w.drop_trains == 2 && ++w.aux_heard % 5 != 0;
     }

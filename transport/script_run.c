@@ -110,7 +110,7 @@ bool script_meddle(struct script *s, const struct woad_air_packet *p,
             pdu[p->len - 1] ^= 0x80;
         }
         fate->delay_us += r->verb == DELAY ? r->us : 0;
-        fate->again_us += r->verb == REPEAT ? r->us : 0;
+        fate->repeat_us += r->verb == REPEAT ? r->us : 0;
     }
     return arrives;
 }

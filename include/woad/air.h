@@ -78,8 +78,8 @@ struct woad_air_surroundings {
 
 /* What becomes of a packet for one listener. */
 struct woad_air_delivery {
-    uint32_t delay_us; /* it is heard so much later, if it is listened for then */
-    uint32_t again_us; /* and so much later once more; 0: once */
+    uint32_t delay_us;  /* it is heard so much later, if it is listened for then */
+    uint32_t repeat_us; /* and so much later once more; 0: once */
 };
 
 struct woad_air_config {
@@ -88,11 +88,11 @@ struct woad_air_config {
     void (*sniff)(void *ctx, const struct woad_air_packet *packet); /* may be NULL */
     /* Faults by rule: called for each packet and each controller that would hear it.  It may
      * change the octets of `pdu`, which are for this listener alone, as an attacker would, with
-     * a good CRC, and its fate; false: this one does not hear it.  NULL: nothing is meddled
+     * a good CRC, and its delivery; false: this one does not hear it.  NULL: nothing is meddled
      * with. */
     bool (*intercept)(void *ctx, const struct woad_air_packet *packet,
                       const struct woad_air_controller *to, uint8_t *pdu,
-                      struct woad_air_delivery *fate);
+                      struct woad_air_delivery *delivery);
     void *ctx;
     const struct woad_air_surroundings *around; /* NULL: nothing */
 };

@@ -231,7 +231,7 @@ static void heard_twice(void **state)
     advertise(A, 3);
     scan(B);
     size_t once = heard_in_a_second(&rssi);
-    w.fate.again_us = 700;
+    w.fate.repeat_us = 700;
     size_t twice = heard_in_a_second(&rssi);
     assert_true(twice > once * 17 / 10 && twice < once * 23 / 10);
     w.fate = (struct woad_air_delivery){ 5000, 0 };

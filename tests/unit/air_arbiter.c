@@ -10,7 +10,7 @@ static struct woad_air air;
 static struct link links[2];
 static struct ll_adv sets[1];
 static struct iso isos[1];
-static ctl c;
+static controller c;
 
 /* A connection: both in 1.25 ms and 10 ms; how long ago its last exchange was. */
 static struct link connection(uint16_t interval, uint16_t supervision, uint64_t idle_ms)
@@ -21,10 +21,10 @@ static struct link connection(uint16_t interval, uint16_t supervision, uint64_t 
                           .central = true,
                           .interval = interval,
                           .supervision = supervision,
-                          .factor = 1,
-                          .count = 1000,
-                          .served_at = at,
-                          .known_at = at,
+                          .subrate_factor = 1,
+                          .event = 1000,
+                          .last_exchange_at = at,
+                          .confirmed_at = at,
                           .ref_anchor = at,
                           .aa = 0x12345678,
                           .anchor = NEVER };
@@ -35,7 +35,7 @@ static bool takes(uint8_t holder, uint8_t owner, uint8_t index)
 {
     c.radio.state = RADIO_WAIT;
     c.radio.owner = holder;
-    c.radio.link = 0;
+    c.radio.index = 0;
     return radio_claim(&c, owner, index);
 }
 
@@ -66,10 +66,10 @@ static void last_event_before_the_timeout(void **state)
     (void)state;
     links[0] = connection(80, 1000, 9000);
     links[1] = connection(320, 100, 800);
-    assert_true(takes(FOR_CONN, FOR_CONN, 1));
+    assert_true(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
     links[0] = connection(80, 1000, 9000);
     links[1] = connection(320, 160, 800);
-    assert_false(takes(FOR_CONN, FOR_CONN, 1));
+    assert_false(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
 }
 
 /* In the first six events it may be established to one side alone: six events are the end for the
@@ -80,13 +80,13 @@ static void first_six_events(void **state)
     links[0] = connection(80, 1000, 4000); /* turns alone: 512 */
     links[0].supervision = 3200;
     links[1] = connection(80, 3200, 400);
-    assert_false(takes(FOR_CONN, FOR_CONN, 1));
-    links[1].count = 5; /* 4 of 6 */
-    assert_true(takes(FOR_CONN, FOR_CONN, 1));
+    assert_false(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
+    links[1].event = 5; /* 4 of 6 */
+    assert_true(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
     links[0] = connection(80, 1000, 3000); /* 0.5 at least by turns */
     links[1] = connection(640, 192, 1100); /* 1.4 of 6 events, 0.57 of 1.92 s */
-    links[1].count = 2;
-    assert_true(takes(FOR_CONN, FOR_CONN, 1));
+    links[1].event = 2;
+    assert_true(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
 }
 
 /* A peripheral whose last packet has not been acknowledged, though it has heard the central since:
@@ -97,10 +97,10 @@ static void packet_that_was_not_acknowledged(void **state)
     links[0] = connection(80, 1000, 3000);
     links[1] = connection(80, 40, 100);
     links[1].central = false;
-    links[1].known_at = NOW_US - 350 * MS;
-    assert_false(takes(FOR_CONN, FOR_CONN, 1));
-    links[1].doubted = true;
-    assert_true(takes(FOR_CONN, FOR_CONN, 1));
+    links[1].confirmed_at = NOW_US - 350 * MS;
+    assert_false(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
+    links[1].unconfirmed = true;
+    assert_true(takes(ACTIVITY_CONN, ACTIVITY_CONN, 1));
 }
 
 /* An advertising event that invites a connection is broken off for no connection but one that has
@@ -110,9 +110,9 @@ static void advertising_event_and_a_connection(void **state)
     (void)state;
     sets->kind = ADV_KIND_IND;
     links[1] = connection(80, 60, 100);
-    assert_false(takes(FOR_ADV, FOR_CONN, 1));
+    assert_false(takes(ACTIVITY_ADV, ACTIVITY_CONN, 1));
     links[1] = connection(80, 60, 350);
-    assert_true(takes(FOR_ADV, FOR_CONN, 1));
+    assert_true(takes(ACTIVITY_ADV, ACTIVITY_CONN, 1));
     links[0].used = false;
     links[1].anchor = NOW_US + 500;
     assert_false(radio_clear(&c, NOW_US + 1000, 4));
@@ -127,17 +127,17 @@ static void advertising_event_and_a_connection(void **state)
 static unsigned lots_won(uint64_t train_ms)
 {
     unsigned won = 0;
-    sets->train = (struct train){ .aa = 0x11111111, .interval = 80, .chain_at = NEVER };
+    sets->periodic = (struct periodic_adv){ .aa = 0x11111111, .interval = 80, .chain_at = NEVER };
     isos->kind = ISO_BIS_OUT;
     isos->interval = 80;
-    isos->served_at = NOW_US - 100 * MS;
+    isos->last_exchange_at = NOW_US - 100 * MS;
     c.big->info.seed = 0x22222222;
     for (unsigned k = 0; k < 1000; k++) {
         isos->event = k;
-        sets->train.counter = (uint16_t)(2 * k);
-        sets->train.sent_at = NOW_US - train_ms * MS;
+        sets->periodic.counter = (uint16_t)(2 * k);
+        sets->periodic.last_sent_at = NOW_US - train_ms * MS;
         c.lot = (struct lot){ 0x11111111, 80, (uint16_t)(2 * k - 1) };
-        won += takes(FOR_TRAIN, FOR_ISO, 0);
+        won += takes(ACTIVITY_PERIODIC_ADV, ACTIVITY_ISO, 0);
     }
     return won;
 }
@@ -158,33 +158,33 @@ static void sync_that_has_heard_nothing(void **state)
 {
     (void)state;
     c.sync[0] = (struct sync){
-        .used = true, .interval = 80, .aa = 0x11111111, .tries = 3, .heard_at = NOW_US - 300 * MS
+        .used = true, .interval = 80, .aa = 0x11111111, .tries = 3, .last_rx_at = NOW_US - 300 * MS
     };
     links[1] = connection(80, 1000, 300);
     for (uint16_t k = 0; k < 1000; k++) {
         c.sync[0].counter = k;
         c.lot = (struct lot){ 0x11111111, 80, k };
-        assert_false(takes(FOR_SYNC, FOR_CONN, 1));
+        assert_false(takes(ACTIVITY_SYNC, ACTIVITY_CONN, 1));
     }
     c.sync[0].established = true;
     unsigned won = 0;
     for (uint16_t k = 0; k < 1000; k++) {
         links[1] = connection(80, 1000, 300);
-        links[1].count = 1000u + k;
+        links[1].event = 1000u + k;
         c.lot = (struct lot){ 0x11111111, 80, k };
-        won += takes(FOR_SYNC, FOR_CONN, 1);
+        won += takes(ACTIVITY_SYNC, ACTIVITY_CONN, 1);
     }
     assert_in_range(won, 400, 600);
     c.sync[0].established = false;
     won = 0;
     for (uint16_t k = 0; k < 1000; k++) {
-        sets->train = (struct train){ .aa = 0x22222222,
-                                      .interval = 80,
-                                      .counter = k,
-                                      .chain_at = NEVER,
-                                      .sent_at = NOW_US - 300 * MS };
+        sets->periodic = (struct periodic_adv){ .aa = 0x22222222,
+                                                .interval = 80,
+                                                .counter = k,
+                                                .chain_at = NEVER,
+                                                .last_sent_at = NOW_US - 300 * MS };
         c.lot = (struct lot){ 0x11111111, 80, k };
-        won += takes(FOR_SYNC, FOR_TRAIN, 0);
+        won += takes(ACTIVITY_SYNC, ACTIVITY_PERIODIC_ADV, 0);
     }
     assert_in_range(won, 400, 600);
 }

@@ -47,7 +47,7 @@ static void encryption_samples(void **state)
     static const uint8_t key[16] = { 0x99, 0xad, 0x1b, 0x52, 0x26, 0xa3, 0x7e, 0x3e,
                                      0x05, 0x8e, 0x3b, 0x8e, 0x27, 0xc2, 0xc6, 0x66 };
     static const uint8_t iv[8] = { 0x24, 0xab, 0xdc, 0xba, 0xbe, 0xba, 0xaf, 0xde };
-    ctl c = { .cfg = { .crypto = &woad_mbedtls } };
+    controller c = { .cfg = { .crypto = &woad_mbedtls } };
     struct link central = { .central = true }, peripheral = { .central = false };
     uint8_t packet[1 + 4] = { 0x06 };
     (void)state;
@@ -75,7 +75,7 @@ static void encryption_samples(void **state)
 /* Every length, both ways, with every counter: what is sealed opens, and nothing else does. */
 static void encryption_lengths(void **state)
 {
-    ctl c = { .cfg = { .crypto = &woad_mbedtls } };
+    controller c = { .cfg = { .crypto = &woad_mbedtls } };
     struct link a = { .central = true, .session_key = { 1, 2, 3 }, .iv = { 9 } }, b = a;
     (void)state;
     b.central = false;

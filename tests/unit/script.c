@@ -229,7 +229,7 @@ static void rules(void **state)
                 dropped += !script_meddle(&s, &p[kind], b, copy, &fate);
                 changed += memcmp(copy, p[kind].pdu, p[kind].len) != 0;
                 delay += fate.delay_us;
-                again += fate.again_us;
+                again += fate.repeat_us;
             }
             bool is = t[k].kinds >> kind & 1;
             assert_int_equal(dropped, is ? t[k].dropped : 0);

@@ -17,7 +17,7 @@ enum {
 
 /* An answer has in its first octet what both sides can do.  Bits that are of no concern to a peer
  * are not sent.  2.4.2.9, 2.4.2.10, 4.6 */
-static void send_features(ctl *c, struct link *l, uint8_t opcode)
+static void send_features(controller *c, struct link *l, uint8_t opcode)
 {
     enum {
         OWN =
@@ -25,7 +25,7 @@ static void send_features(ctl *c, struct link *l, uint8_t opcode)
     };
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
-    uint64_t mine = ctl_features(c) & ~(uint64_t)OWN;
+    uint64_t mine = controller_features(c) & ~(uint64_t)OWN;
     mine &= opcode == LL_FEATURE_RSP ? ~0xffull | l->features[0] : ~0ull;
     wr_u8(&pdu, opcode);
     wr_le32(&pdu, (uint32_t)mine);
@@ -33,14 +33,14 @@ static void send_features(ctl *c, struct link *l, uint8_t opcode)
     control_send(l, &pdu);
 }
 
-static void features_begin(ctl *c, uint8_t i)
+static void features_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     send_features(c, l, l->central ? LL_FEATURE_REQ : LL_PERIPHERAL_FEATURE_REQ);
 }
 
 /* LE Read Remote Features Complete: status u8, handle u16, features 8.  Vol 4, Part E, 7.7.65.4 */
-static void features_tell(ctl *c, uint8_t i, uint8_t status)
+static void features_notify(controller *c, uint8_t i, uint8_t status)
 {
     struct link *l = &c->links[i];
     uint8_t b[16];
@@ -51,36 +51,36 @@ static void features_tell(ctl *c, uint8_t i, uint8_t status)
     evt_le(c, 0x04, &w);
 }
 
-static void features_heard(struct link *l, struct rd *in)
+static void features_take(struct link *l, struct rd *in)
 {
     rd_copy(in, l->features, 8);
     l->features_known = true;
 }
 
 /* LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ: features 8.  The answer has those of both.  5.1.4 */
-void heard_feature_req(ctl *c, uint8_t i, struct rd *in)
+void rx_feature_req(controller *c, uint8_t i, struct rd *in)
 {
-    features_heard(&c->links[i], in);
+    features_take(&c->links[i], in);
     send_features(c, &c->links[i], LL_FEATURE_RSP);
 }
 
-void heard_feature_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_feature_rsp(controller *c, uint8_t i, struct rd *in)
 {
-    if (c->links[i].local == P_FEATURES) {
-        features_heard(&c->links[i], in);
-        features_tell(c, i, 0);
+    if (c->links[i].local_procedure == P_FEATURES) {
+        features_take(&c->links[i], in);
+        features_notify(c, i, 0);
         control_done(c, i, P_FEATURES);
     }
 }
 
 const struct procedure proc_features = {
-    { LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ }, features_begin, features_tell, NULL
+    { LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ }, features_begin, features_notify, NULL
 };
 
 /* --- version ---------------------------------------------------------------------------------- */
 
 /* LL_VERSION_IND: version u8, company u16, subversion u16; once each way.  5.1.5 */
-static void send_version(ctl *c, struct link *l)
+static void send_version(controller *c, struct link *l)
 {
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
@@ -89,7 +89,7 @@ static void send_version(ctl *c, struct link *l)
     }
     l->version_sent = true;
     wr_u8(&pdu, LL_VERSION_IND);
-    wr_u8(&pdu, ctl_version(c));
+    wr_u8(&pdu, controller_version(c));
     wr_le16(&pdu, COMPANY_NONE);
     wr_le16(&pdu, SUBVERSION);
     control_send(l, &pdu);
@@ -97,7 +97,7 @@ static void send_version(ctl *c, struct link *l)
 
 /* Read Remote Version Information Complete: status u8, handle u16, version.
  * Vol 4, Part E, 7.7.12 */
-static void version_tell(ctl *c, uint8_t i, uint8_t status)
+static void version_notify(controller *c, uint8_t i, uint8_t status)
 {
     uint8_t b[16];
     struct wr w = wr_of(b, sizeof b);
@@ -107,47 +107,47 @@ static void version_tell(ctl *c, uint8_t i, uint8_t status)
     evt_put(c, 0x0c, &w);
 }
 
-static void version_begin(ctl *c, uint8_t i)
+static void version_begin(controller *c, uint8_t i)
 {
     if (c->links[i].version_known) {
-        version_tell(c, i, 0);
+        version_notify(c, i, 0);
         control_done(c, i, P_VERSION);
     } else if (c->links[i].version_sent) {
-        version_tell(c, i, WOAD_HCI_UNSUPPORTED_REMOTE); /* it has been asked, and did not know */
+        version_notify(c, i, WOAD_HCI_UNSUPPORTED_REMOTE); /* it has been asked, and did not know */
         control_done(c, i, P_VERSION);
     } else {
         send_version(c, &c->links[i]);
     }
 }
 
-void heard_version_ind(ctl *c, uint8_t i, struct rd *in)
+void rx_version_ind(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     rd_copy(in, l->version, 5);
     l->version_known = true;
     send_version(c, l);
-    if (l->local == P_VERSION) {
-        version_tell(c, i, 0);
+    if (l->local_procedure == P_VERSION) {
+        version_notify(c, i, 0);
         control_done(c, i, P_VERSION);
     }
 }
 
 const struct procedure proc_version = {
-    { LL_VERSION_IND, LL_VERSION_IND }, version_begin, version_tell, NULL
+    { LL_VERSION_IND, LL_VERSION_IND }, version_begin, version_notify, NULL
 };
 
 /* --- data length ------------------------------------------------------------------------------ */
 
-uint16_t length_max_time(const ctl *c)
+uint16_t length_max_time(const controller *c)
 {
-    return ctl_features(c) >> FEATURE_CODED & 1 ? MAX_TIME : TIME_1M;
+    return controller_features(c) >> FEATURE_CODED & 1 ? MAX_TIME : TIME_1M;
 }
 
 /* connMaxTxTime: no more than the PHYs there are can take. */
-static uint16_t length_wanted_time(const ctl *c, const struct link *l)
+static uint16_t length_wanted_time(const controller *c, const struct link *l)
 {
     uint16_t most = length_max_time(c);
-    return l->wanted_time < most ? l->wanted_time : most;
+    return l->host_max_tx_time < most ? l->host_max_tx_time : most;
 }
 
 /* The octets of payload, without a MIC but with time for one, that last `us`. */
@@ -174,7 +174,7 @@ static uint16_t length_time(const struct link *l, uint8_t phy, uint16_t sends, u
 }
 
 /* Returns whether the host has to hear of it. */
-static bool length_work_out(const ctl *c, struct link *l)
+static bool length_recompute(const controller *c, struct link *l)
 {
     uint16_t tx = length_time(l, l->tx_phy, length_wanted_time(c, l), l->peer_rx_time);
     uint16_t rx = length_time(l, l->rx_phy, l->peer_tx_time, length_max_time(c));
@@ -182,21 +182,21 @@ static bool length_work_out(const ctl *c, struct link *l)
     bool changed = tx != l->tx_time || rx != l->rx_time;
     l->tx_time = tx;
     l->rx_time = rx;
-    l->fit_tx = fit_tx < l->max_tx ? fit_tx : l->max_tx;
-    l->fit_rx = fit_rx < l->max_rx ? fit_rx : l->max_rx;
+    l->effective_tx = fit_tx < l->max_tx ? fit_tx : l->max_tx;
+    l->effective_rx = fit_rx < l->max_rx ? fit_rx : l->max_rx;
     return changed;
 }
 
-void length_begin_link(const ctl *c, struct link *l)
+void length_begin_link(const controller *c, struct link *l)
 {
     uint16_t time = phy_number(l->tx_phy) == PHY_CODED ? CODED_TIME : SHORT_TIME;
     l->peer_rx_time = l->peer_tx_time = time;
-    length_work_out(c, l);
+    length_recompute(c, l);
 }
 
 /* LE Data Length Change: handle u16, tx octets u16, tx time u16, rx octets u16, rx time u16.
  * Vol 4, Part E, 7.7.65.7 */
-static void length_tell(ctl *c, uint8_t i)
+static void length_notify(controller *c, uint8_t i)
 {
     const struct link *l = &c->links[i];
     uint8_t b[16];
@@ -210,33 +210,33 @@ static void length_tell(ctl *c, uint8_t i)
 }
 
 /* A PHY or the interval is another one. */
-void length_changed(ctl *c, uint8_t i)
+void length_changed(controller *c, uint8_t i)
 {
-    if (length_work_out(c, &c->links[i])) {
-        length_tell(c, i);
+    if (length_recompute(c, &c->links[i])) {
+        length_notify(c, i);
     }
 }
 
 /* LL_LENGTH_REQ, LL_LENGTH_RSP: rx octets u16, rx time u16, tx octets u16, tx time u16.  The
  * times are those of the coded PHY for who has it.  5.1.9 */
-static void send_length(ctl *c, struct link *l, uint8_t opcode)
+static void send_length(controller *c, struct link *l, uint8_t opcode)
 {
     uint8_t b[CONTROL_MAX];
     struct wr pdu = wr_of(b, sizeof b);
     wr_u8(&pdu, opcode);
     wr_le16(&pdu, MAX_OCTETS);
     wr_le16(&pdu, length_max_time(c));
-    wr_le16(&pdu, l->wanted_tx);
+    wr_le16(&pdu, l->host_max_tx);
     wr_le16(&pdu, length_wanted_time(c, l));
     control_send(l, &pdu);
 }
 
-static void length_begin(ctl *c, uint8_t i)
+static void length_begin(controller *c, uint8_t i)
 {
     send_length(c, &c->links[i], LL_LENGTH_REQ);
 }
 
-static void length_known(ctl *c, uint8_t i, struct rd *in)
+static void length_take(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     uint16_t rx = rd_le16(in), rx_time = rd_le16(in), tx = rd_le16(in), tx_time = rd_le16(in);
@@ -244,25 +244,25 @@ static void length_known(ctl *c, uint8_t i, struct rd *in)
         return;
     }
     uint8_t before = l->max_tx, before_rx = l->max_rx;
-    l->max_tx = (uint8_t)(rx < l->wanted_tx ? rx : l->wanted_tx);
+    l->max_tx = (uint8_t)(rx < l->host_max_tx ? rx : l->host_max_tx);
     l->max_rx = (uint8_t)(tx < MAX_OCTETS ? tx : MAX_OCTETS);
     l->peer_rx_time = rx_time;
     l->peer_tx_time = tx_time;
-    if (length_work_out(c, l) || l->max_tx != before || l->max_rx != before_rx) {
-        length_tell(c, i);
+    if (length_recompute(c, l) || l->max_tx != before || l->max_rx != before_rx) {
+        length_notify(c, i);
     }
 }
 
-void heard_length_req(ctl *c, uint8_t i, struct rd *in)
+void rx_length_req(controller *c, uint8_t i, struct rd *in)
 {
     send_length(c, &c->links[i], LL_LENGTH_RSP);
-    length_known(c, i, in);
+    length_take(c, i, in);
 }
 
-void heard_length_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_length_rsp(controller *c, uint8_t i, struct rd *in)
 {
-    if (c->links[i].local == P_LENGTH) {
-        length_known(c, i, in);
+    if (c->links[i].local_procedure == P_LENGTH) {
+        length_take(c, i, in);
         control_done(c, i, P_LENGTH);
     }
 }
@@ -277,19 +277,19 @@ static void send_ping(struct link *l, uint8_t opcode)
     control_send(l, &pdu);
 }
 
-static void ping_begin(ctl *c, uint8_t i)
+static void ping_begin(controller *c, uint8_t i)
 {
     send_ping(&c->links[i], LL_PING_REQ);
 }
 
 /* LL_PING_REQ, LL_PING_RSP: nothing.  5.1.8 */
-void heard_ping_req(ctl *c, uint8_t i, struct rd *in)
+void rx_ping_req(controller *c, uint8_t i, struct rd *in)
 {
     (void)in;
     send_ping(&c->links[i], LL_PING_RSP);
 }
 
-void heard_ping_rsp(ctl *c, uint8_t i, struct rd *in)
+void rx_ping_rsp(controller *c, uint8_t i, struct rd *in)
 {
     (void)in;
     control_done(c, i, P_PING);

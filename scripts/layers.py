@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""The layers of src/: a table of which folder's headers each folder includes, and what circles the objects make.
+
+  scripts/layers.py
+"""
+import collections
+import glob
+import os
+import re
+import subprocess
+
+root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# From the bottom to the top: a file includes headers of its own folder and of those before it.
+LAYERS = ("base", "core", "hci", "l2cap", "att", "gatt_server", "gatt_client", "smp", "gap", "host")
+
+
+def includes():
+    """(file, its layer, the layer of a header it includes)"""
+    for path in sorted(glob.glob(os.path.join(root, "src", "*", "*.[ch]"))):
+        folder = os.path.basename(os.path.dirname(path))
+        for name in re.findall(r'^#include "([^"]+)"', open(path, encoding="utf-8").read(), flags=re.M):
+            target = os.path.normpath(os.path.join(os.path.dirname(path), name))
+            yield os.path.relpath(path, root), folder, os.path.basename(os.path.dirname(target))
+
+
+def upward():
+    return ["%s includes a header of %s" % (path, to) for path, layer, to in includes()
+            if layer not in LAYERS or to not in LAYERS or LAYERS.index(to) > LAYERS.index(layer)]
+
+
+def table():
+    """A row for each layer, from the top: how many of its files' includes are of each layer."""
+    count = collections.Counter((layer, to) for _, layer, to in includes())
+    lines = ["| | " + " | ".join(LAYERS) + " |", "|---|" + "--:|" * len(LAYERS)]
+    for layer in reversed(LAYERS):
+        lines.append("| %s | " % layer + " | ".join(str(count[layer, to] or "") for to in LAYERS) + " |")
+    return "\n".join(lines)
+
+
+def calls(lib):
+    """object -> objects whose functions it calls, by nm."""
+    out = subprocess.run(["nm", "-A", os.path.join(root, "build", lib)], stdout=subprocess.PIPE).stdout.decode()
+    defined, wanted = {}, collections.defaultdict(set)
+    for line in out.splitlines():
+        m = re.match(r"[^:]*:(\w+)\.c\.o:\s*\w*\s+([A-Za-z])\s+(\S+)", line)
+        if m:
+            (defined.__setitem__(m.group(3), m.group(1)) if m.group(2) in "TRDB" else
+             wanted[m.group(1)].add(m.group(3)) if m.group(2) == "U" else None)
+    return {o: {defined[s] for s in names if s in defined} - {o} for o, names in wanted.items()}
+
+
+def circles(lib):
+    """Objects that call each other in a circle: strongly connected ones, by Tarjan's algorithm."""
+    graph, index, low, stack, found = calls(lib), {}, {}, [], []
+
+    def visit(o):
+        index[o] = low[o] = len(index)
+        stack.append(o)
+        for to in sorted(graph.get(o, ())):
+            if to not in index:
+                visit(to)
+                low[o] = min(low[o], low[to])
+            elif to in stack:
+                low[o] = min(low[o], index[to])
+        if low[o] == index[o]:
+            circle = []
+            while not circle or circle[-1] != o:
+                circle.append(stack.pop())
+            if len(circle) > 1:
+                found.append(sorted(circle))
+
+    for o in sorted(graph):
+        if o not in index:
+            visit(o)
+    return sorted(found, key=len, reverse=True)
+
+
+if __name__ == "__main__":
+    print("Includes, row by column:\n")
+    print(table())
+    for lib in ("libwoad.a", "libwoad-air.a"):
+        print("\n%s: circles of objects: %s" % (lib, "; ".join("%d: %s" % (len(c), " ".join(c)) for c in circles(lib)) or "none"))

@@ -13,62 +13,6 @@ const struct woad_uuid uuid_gap = WOAD_UUID16(0x1800), uuid_gatt = WOAD_UUID16(0
                        uuid_changed = WOAD_UUID16(0x2a05);
 const uint8_t appearance[2] = { 0, 0 };
 
-static const struct woad_attr builtin[] = { BUILTIN_ATTRS };
-static const struct attr_table builtin_table = { builtin, BUILTIN, 1 };
-
-static void gatts_layout(struct woad *h)
-{
-    struct gatts *g = arena_alloc(h, 1, sizeof *g);
-    struct attr_table *tables = arena_alloc(h, 1u + h->cfg.attr_tables, sizeof *tables);
-    struct gatts_conn *conns = arena_alloc_per_conn(h, sizeof *conns, ARENA_SLOT(h->conns, server));
-    struct gatts_bearer *bearers =
-        arena_alloc_per_bearer(h, sizeof *bearers, ARENA_SLOT(h->bearers, server));
-    arena_alloc_per_bearer(h, h->cfg.mtu, ARENA_SLOT(bearers, rsp));
-    arena_alloc_per_conn(h, h->cfg.subscriptions * sizeof *conns->cccds, ARENA_SLOT(conns, cccds));
-    if (g) {
-        g->tables = tables;
-        h->gatts = g;
-    }
-    h->att_server = &att_server_role;
-}
-
-void parts_layout(struct woad *h)
-{
-    h->parts = arena_alloc(h, h->cfg.conns, sizeof *h->parts);
-    arena_alloc_slots(h, h->cfg.conns, h->cfg.prepare_queue, ARENA_SLOT(h->parts, mem));
-}
-
-void parts_open(struct conn *c)
-{
-    struct gatts_parts *parts = &c->h->parts[conn_index(c)];
-    *parts = (struct gatts_parts){ .mem = parts->mem };
-}
-
-static void gatts_reset(struct woad *h)
-{
-    struct gatts *g = h->gatts;
-    g->tables[0] = h->client_features ? h->client_features->table : builtin_table;
-    g->n_tables = 1;
-    db_changed(h);
-}
-
-static void gatts_open(struct conn *c)
-{
-    struct woad *h = c->h;
-    struct gatts_conn *s = c->server;
-    memset(s->cccds, 0, h->cfg.subscriptions * sizeof *s->cccds);
-    *s = (struct gatts_conn){ .cccds = s->cccds };
-    if (h->gatt_bonds) {
-        h->gatt_bonds->db_hash_note(c);
-    }
-}
-
-const struct woad_feature woad_feature_gatt_server = {
-    .layout = gatts_layout,
-    .reset = gatts_reset,
-    .conn_open = gatts_open,
-};
-
 /* Include declaration: start u16, end u16, and the UUID if it has 16 bits.  Vol 3, Part G, 3.2 */
 static void value_include(const struct woad_include *include, struct wr *out)
 {
@@ -138,67 +82,6 @@ int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint
         return WOAD_ATT_INVALID_OFFSET;
     }
     return features ? h->client_features->write(c, in) : cccd_write(c, handle, in);
-}
-
-/* --- Service Changed -------------------------------------------------------------------------- */
-
-/* Those who asked for it are told, of all changes since the last time at once. */
-void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
-{
-    conn_mark_ready(c);
-    struct gatts_conn *s = c->server;
-    if (cccd_value(c, HANDLE_SERVICE_CHANGED + 1) & CCCD_INDICATE) {
-        if (!s->changed_first || first < s->changed_first) {
-            s->changed_first = first;
-        }
-        if (last > s->changed_last) {
-            s->changed_last = last;
-        }
-    }
-}
-
-/* Handles first..last are others now.  What clients had subscribed to there is gone.
- * Vol 3, Part G, 7.1 */
-void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
-{
-    att_server_changed(h, first, last);
-    for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        struct gatts_conn *s = c->server;
-        if (c->state == CONN_FREE) {
-            continue;
-        }
-        bool any = false;
-        for (struct woad_cccd *its = s->cccds; its < s->cccds + h->cfg.subscriptions; its++) {
-            if (its->handle >= first && its->handle <= last) {
-                its->handle = 0;
-                any = true;
-            }
-        }
-        if (h->parts) {
-            h->parts[conn_index(c)].long_value_handle = 0; /* its handle may be another's */
-        }
-        perm_security_lowered(c, first, last); /* what is queued was of those that were there */
-        gatts_owe_changed(c, first, last);
-        if (any && h->smp_role) {
-            h->smp_role->save_client_state(c); /* or they would be there again when it is back */
-        }
-    }
-}
-
-/* ATT_HANDLE_VALUE_IND of Service Changed: start u16, end u16.  Its confirmation is the host's. */
-bool gatts_tx_changed(struct conn *c, struct wr *out)
-{
-    struct gatts_conn *s = c->server;
-    if (!s->changed_first || c->bearer->indicated) {
-        return false;
-    }
-    wr_u8(out, ATT_INDICATE);
-    wr_le16(out, HANDLE_SERVICE_CHANGED);
-    wr_le16(out, s->changed_first);
-    wr_le16(out, s->changed_last);
-    s->changed_first = s->changed_last = 0;
-    att_indication_sent(c->bearer, HANDLE_SERVICE_CHANGED);
-    return true;
 }
 
 /* --- the name --------------------------------------------------------------------------------- */

@@ -151,6 +151,7 @@ static inline bool att_listing(const struct att_bearer *b)
 
 void att_server_changed(const struct woad *h, uint16_t first, uint16_t last);
 /* gatt_db.c */
+size_t db_table(struct gatts *g, uint32_t handle); /* of `handle`, or the first behind it */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle);
 uint16_t db_next(struct gatts *g, uint32_t handle);
 uint16_t db_find(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type);
@@ -171,7 +172,7 @@ bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *
                  struct gatts_value *v);
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
                 struct rd *in);
-void gatts_changed(struct woad *h, uint16_t first, uint16_t last);
+/* gatt_change.c */
 void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last);
 bool gatts_tx_changed(struct conn *c, struct wr *out);
 /* gatt_bonded.c */

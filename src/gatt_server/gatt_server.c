@@ -1,0 +1,59 @@
+/* The server as a feature: its memory, the tables it starts with, a connection's state at first. */
+#include "../core/feature.h"
+#include "gatt_server.h"
+
+static const struct woad_attr builtin[] = { BUILTIN_ATTRS };
+static const struct attr_table builtin_table = { builtin, BUILTIN, 1 };
+
+static void gatts_layout(struct woad *h)
+{
+    struct gatts *g = arena_alloc(h, 1, sizeof *g);
+    struct attr_table *tables = arena_alloc(h, 1u + h->cfg.attr_tables, sizeof *tables);
+    struct gatts_conn *conns = arena_alloc_per_conn(h, sizeof *conns, ARENA_SLOT(h->conns, server));
+    struct gatts_bearer *bearers =
+        arena_alloc_per_bearer(h, sizeof *bearers, ARENA_SLOT(h->bearers, server));
+    arena_alloc_per_bearer(h, h->cfg.mtu, ARENA_SLOT(bearers, rsp));
+    arena_alloc_per_conn(h, h->cfg.subscriptions * sizeof *conns->cccds, ARENA_SLOT(conns, cccds));
+    if (g) {
+        g->tables = tables;
+        h->gatts = g;
+    }
+    h->att_server = &att_server_role;
+}
+
+void parts_layout(struct woad *h)
+{
+    h->parts = arena_alloc(h, h->cfg.conns, sizeof *h->parts);
+    arena_alloc_slots(h, h->cfg.conns, h->cfg.prepare_queue, ARENA_SLOT(h->parts, mem));
+}
+
+void parts_open(struct conn *c)
+{
+    struct gatts_parts *parts = &c->h->parts[conn_index(c)];
+    *parts = (struct gatts_parts){ .mem = parts->mem };
+}
+
+static void gatts_reset(struct woad *h)
+{
+    struct gatts *g = h->gatts;
+    g->tables[0] = h->client_features ? h->client_features->table : builtin_table;
+    g->n_tables = 1;
+    db_changed(h);
+}
+
+static void gatts_open(struct conn *c)
+{
+    struct woad *h = c->h;
+    struct gatts_conn *s = c->server;
+    memset(s->cccds, 0, h->cfg.subscriptions * sizeof *s->cccds);
+    *s = (struct gatts_conn){ .cccds = s->cccds };
+    if (h->gatt_bonds) {
+        h->gatt_bonds->db_hash_note(c);
+    }
+}
+
+const struct woad_feature woad_feature_gatt_server = {
+    .layout = gatts_layout,
+    .reset = gatts_reset,
+    .conn_open = gatts_open,
+};

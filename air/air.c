@@ -418,19 +418,18 @@ bool woad_air_idle(const struct woad_air_controller *c)
 int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len)
 {
     struct rd in = rd_of(packet, len);
-    enum { COMMAND = 1, ACL = 2, ISO = 5 };
     uint8_t type = rd_u8(&in);
     int result = -74;
     if (c->hung) {
         return 0;
     }
-    if (type == COMMAND) {
+    if (type == H4_COMMAND) {
         result = evt_room(c, 300) ? cmd_rx(c, &in) : -11;
-    } else if (type == ACL) {
+    } else if (type == H4_ACL) {
         result = data_from_host(c, &in);
-    } else if (type == ISO) {
+    } else if (type == H4_ISO) {
         result = iso_from_host(c, &in);
-    } else if (type == 3) {
+    } else if (type == H4_SCO) {
         result = 0; /* SCO: there is nobody it could be for */
     }
     if (c->radio.state == RADIO_OFF) {

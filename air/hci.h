@@ -3,6 +3,7 @@
 #ifndef WOAD_AIR_HCI_H
 #define WOAD_AIR_HCI_H
 
+#include "hci_numbers.h"
 #include "ll.h"
 
 /* hci_evt.c */
@@ -10,6 +11,7 @@ bool evt_room(const controller *c, size_t n);
 void evt_put(controller *c, uint8_t code, const struct wr *params);
 void evt_put_2(controller *c, uint8_t code, const struct wr *params);
 void evt_le(controller *c, uint8_t sub, const struct wr *params);
+bool evt_le_enabled(const controller *c, uint8_t sub);
 void evt_complete(controller *c, uint16_t opcode, uint8_t status, const struct wr *ret);
 void evt_status(controller *c, uint16_t opcode, uint8_t status);
 enum { OVERFLOW_ACL = 1, OVERFLOW_ISO = 2 };
@@ -22,8 +24,9 @@ void evt_updated(controller *c, uint8_t status, uint8_t i);
 void evt_report(controller *c, uint8_t kind, const struct address *a, const uint8_t *data,
                 size_t len, int8_t rssi);
 /* hci_cmd.c hci_conn.c ll_accept.c: tables of commands, each ends with run NULL */
-#define CMD(ogf, ocf) ((uint16_t)((ogf) << 10 | (ocf)))
 enum { CMD_ANSWERED = -1 };
+/* Statuses beyond those of woad/hci.h.  Vol 1, Part F, 1.3 */
+enum { UNKNOWN_ADVERTISER = 0x42, CANCELLED = 0x44, PACKET_TOO_LONG = 0x45 };
 struct command {
     uint16_t opcode;
     uint8_t octet, bit; /* in Supported_Commands */
@@ -92,6 +95,11 @@ bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
                      const struct address *peer);
 bool address_is_zero(const uint8_t address[6]);
 uint64_t controller_features(const controller *c);
+bool controller_has(const controller *c, uint8_t feature);
+static inline bool peer_has(const struct link *l, uint8_t feature)
+{
+    return l->features[feature / 8] >> feature % 8 & 1;
+}
 uint8_t controller_version(const controller *c);
 uint64_t version_features(uint8_t version);
 uint64_t version_le_events(uint8_t version);

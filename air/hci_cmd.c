@@ -2,8 +2,6 @@
  * Read Local Supported Commands gives is made from it.  Vol 4, Part E, 7; bits: 6.27 */
 #include "hci.h"
 
-enum { CMD_LE_CREATE = 0x200d };
-
 static const struct command *cmd_table(size_t t); /* NULL behind the last */
 
 void controller_address(const controller *c, uint8_t type, struct address *a)
@@ -38,6 +36,11 @@ uint64_t controller_features(const controller *c)
 #undef HAS
     mine &= version_features(controller_version(c));
     return (c->cfg.features ? mine & c->cfg.features : mine) | c->host_features;
+}
+
+bool controller_has(const controller *c, uint8_t feature)
+{
+    return controller_features(c) >> feature & 1;
 }
 
 uint8_t controller_version(const controller *c)
@@ -209,7 +212,7 @@ int own_type_check(const controller *c, uint8_t type)
     if (type > 3 || (type > 1 && controller_version(c) < VERSION_4_2)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    bool able = type <= 1 || (controller_features(c) >> FEATURE_PRIVACY & 1);
+    bool able = type <= 1 || controller_has(c, FEATURE_PRIVACY);
     return able ? 0 : WOAD_HCI_UNSUPPORTED;
 }
 
@@ -422,7 +425,7 @@ static int cmd_create(controller *c, struct rd *in, struct wr *ret)
         (!good || interval < 4 || interval > 0x4000 || window < 4 || window > interval)) {
         status = WOAD_HCI_INVALID_PARAMETERS;
     }
-    evt_status(c, CMD_LE_CREATE, (uint8_t)status);
+    evt_status(c, OP_LE_CREATE_CONNECTION, (uint8_t)status);
     if (!status) {
         scan_enable(c, false);
         c->scan.connecting = true;
@@ -452,7 +455,7 @@ static int cmd_cancel(controller *c, struct rd *in, struct wr *ret)
     if (c->radio.owner == ACTIVITY_SCAN) {
         radio_off(c);
     }
-    evt_complete(c, 0x200e, 0, NULL);
+    evt_complete(c, OP_LE_CREATE_CONNECTION_CANCEL, 0, NULL);
     evt_connected(c, WOAD_HCI_UNKNOWN_CONNECTION, 0);
     return CMD_ANSWERED;
 }
@@ -501,30 +504,30 @@ static int cmd_states(controller *c, struct rd *in, struct wr *ret)
 }
 
 static const struct command commands[] = {
-    { CMD(0x03, 0x01), 5, 6, 8, cmd_event_mask, 0, 0, 0 },
-    { CMD(0x03, 0x03), 5, 7, 0, cmd_run_reset, 0, 0, 0 },
-    { CMD(0x03, 0x63), 22, 2, 8, cmd_event_mask_2, 0, 0, 0 },
-    { CMD(0x04, 0x01), 14, 3, 0, cmd_version, 0, 0, 0 },
-    { CMD(0x04, 0x02), 14, 4, 0, cmd_commands, 0, 0, 0 },
-    { CMD(0x04, 0x03), 14, 5, 0, cmd_features, 0, 0, 0 },
-    { CMD(0x04, 0x09), 15, 1, 0, cmd_address, 0, 0, 0 },
-    { CMD(0x08, 0x01), 25, 0, 8, cmd_le_event_mask, 0, 0, 0 },
-    { CMD(0x08, 0x02), 25, 1, 0, cmd_le_buffers, 0, 0, 0 },
-    { CMD(0x08, 0x03), 25, 2, 0, cmd_le_features, 0, 0, 0 },
-    { CMD(0x08, 0x05), 25, 4, 6, cmd_random_address, 0, 0, 0 },
-    { CMD(0x08, 0x06), 25, 5, 15, cmd_adv_params, 0, CMD_LEGACY, 0 },
-    { CMD(0x08, 0x07), 25, 6, 0, cmd_adv_power, 0, CMD_LEGACY, 0 },
-    { CMD(0x08, 0x08), 25, 7, 32, cmd_adv_data, 0, CMD_LEGACY, 0 },
-    { CMD(0x08, 0x09), 26, 0, 32, cmd_scan_rsp, 0, CMD_LEGACY, 0 },
-    { CMD(0x08, 0x0a), 26, 1, 1, cmd_adv_enable, 0, CMD_LEGACY, 0 },
-    { CMD(0x08, 0x0b), 26, 2, 7, cmd_scan_params, 0, CMD_LEGACY, 0 },
-    { CMD(0x08, 0x0c), 26, 3, 2, cmd_scan_enable, 0, CMD_LEGACY, 0 },
-    { CMD(0x08, 0x0d), 26, 4, 25, cmd_create, 0, CMD_LEGACY | CMD_STATUS, 0 },
-    { CMD(0x08, 0x0e), 26, 5, 0, cmd_cancel, 0, 0, 0 },
-    { CMD(0x08, 0x1c), 28, 3, 0, cmd_states, 0, 0, 0 },
-    { CMD(0x08, 0x4b), 38, 7, 0, cmd_powers, 0, 0, VERSION_5_0 },
-    { CMD(0x08, 0x4c), 39, 0, 0, cmd_rf_path, 0, 0, VERSION_5_0 },
-    { CMD(0x08, 0x4d), 39, 1, 4, cmd_set_rf_path, 0, 0, VERSION_5_0 },
+    { OP_SET_EVENT_MASK, 5, 6, 8, cmd_event_mask, 0, 0, 0 },
+    { OP_RESET, 5, 7, 0, cmd_run_reset, 0, 0, 0 },
+    { OP_SET_EVENT_MASK_2, 22, 2, 8, cmd_event_mask_2, 0, 0, 0 },
+    { OP_READ_LOCAL_VERSION, 14, 3, 0, cmd_version, 0, 0, 0 },
+    { OP_READ_LOCAL_COMMANDS, 14, 4, 0, cmd_commands, 0, 0, 0 },
+    { OP_READ_LOCAL_FEATURES, 14, 5, 0, cmd_features, 0, 0, 0 },
+    { OP_READ_BD_ADDR, 15, 1, 0, cmd_address, 0, 0, 0 },
+    { OP_LE_SET_EVENT_MASK, 25, 0, 8, cmd_le_event_mask, 0, 0, 0 },
+    { OP_LE_READ_BUFFER_SIZE, 25, 1, 0, cmd_le_buffers, 0, 0, 0 },
+    { OP_LE_READ_FEATURES, 25, 2, 0, cmd_le_features, 0, 0, 0 },
+    { OP_LE_SET_RANDOM_ADDRESS, 25, 4, 6, cmd_random_address, 0, 0, 0 },
+    { OP_LE_SET_ADV_PARAMS, 25, 5, 15, cmd_adv_params, 0, CMD_LEGACY, 0 },
+    { OP_LE_READ_ADV_TX_POWER, 25, 6, 0, cmd_adv_power, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_ADV_DATA, 25, 7, 32, cmd_adv_data, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_SCAN_RSP_DATA, 26, 0, 32, cmd_scan_rsp, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_ADV_ENABLE, 26, 1, 1, cmd_adv_enable, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_SCAN_PARAMS, 26, 2, 7, cmd_scan_params, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_SCAN_ENABLE, 26, 3, 2, cmd_scan_enable, 0, CMD_LEGACY, 0 },
+    { OP_LE_CREATE_CONNECTION, 26, 4, 25, cmd_create, 0, CMD_LEGACY | CMD_STATUS, 0 },
+    { OP_LE_CREATE_CONNECTION_CANCEL, 26, 5, 0, cmd_cancel, 0, 0, 0 },
+    { OP_LE_READ_SUPPORTED_STATES, 28, 3, 0, cmd_states, 0, 0, 0 },
+    { OP_LE_READ_TX_POWER, 38, 7, 0, cmd_powers, 0, 0, VERSION_5_0 },
+    { OP_LE_READ_RF_PATH, 39, 0, 0, cmd_rf_path, 0, 0, VERSION_5_0 },
+    { OP_LE_WRITE_RF_PATH, 39, 1, 4, cmd_set_rf_path, 0, 0, VERSION_5_0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 

@@ -2,15 +2,6 @@
  * Vol 4, Part E, 7.1, 7.5, 7.8 */
 #include "hci.h"
 
-enum {
-    CMD_DISCONNECT = 0x0406,
-    CMD_READ_REMOTE_VERSION = 0x041d,
-    CMD_LE_UPDATE = 0x2013,
-    CMD_LE_READ_REMOTE_FEATURES = 0x2016,
-    CMD_LE_ENABLE_ENCRYPTION = 0x2019,
-    CMD_LE_SET_PHY = 0x2032
-};
-
 /* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */
 bool params_from_host(struct rd *in, struct params *p)
 {
@@ -25,7 +16,7 @@ static int cis_disconnect(controller *c, struct iso *s, uint8_t reason)
     if (s->terminating || (s->central ? !s->creating && !s->on : !s->established)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    evt_status(c, CMD_DISCONNECT, 0);
+    evt_status(c, OP_DISCONNECT, 0);
     if (s->established) {
         cis_terminate(c, s, reason);
     } else {
@@ -56,7 +47,7 @@ static int cmd_disconnect(controller *c, struct rd *in, struct wr *ret)
     } else if (l && l->terminating) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
-    evt_status(c, CMD_DISCONNECT, (uint8_t)status);
+    evt_status(c, OP_DISCONNECT, (uint8_t)status);
     if (!status) {
         control_terminate(c, i, reason);
     }
@@ -68,7 +59,7 @@ static int cmd_remote_version(controller *c, struct rd *in, struct wr *ret)
     uint8_t i;
     (void)ret;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
-    evt_status(c, CMD_READ_REMOTE_VERSION, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
+    evt_status(c, OP_READ_REMOTE_VERSION, l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION);
     if (l) {
         control_request(c, i, P_VERSION);
     }
@@ -80,8 +71,8 @@ static int cmd_remote_features(controller *c, struct rd *in, struct wr *ret)
     uint8_t i;
     (void)ret;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
-    bool may = l && (l->central || (controller_features(c) >> FEATURE_PERIPHERAL & 1));
-    evt_status(c, CMD_LE_READ_REMOTE_FEATURES,
+    bool may = l && (l->central || controller_has(c, FEATURE_PERIPHERAL));
+    evt_status(c, OP_LE_READ_REMOTE_FEATURES,
                may ? 0
                : l ? WOAD_HCI_COMMAND_DISALLOWED
                    : WOAD_HCI_UNKNOWN_CONNECTION);
@@ -104,14 +95,14 @@ static int cmd_update(controller *c, struct rd *in, struct wr *ret)
         status = WOAD_HCI_UNKNOWN_CONNECTION;
     } else if (!good) {
         status = WOAD_HCI_INVALID_PARAMETERS;
-    } else if (!l->central && !(controller_features(c) >> FEATURE_PARAM_REQ & 1)) {
+    } else if (!l->central && !controller_has(c, FEATURE_PARAM_REQ)) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
-    } else if (!l->central && l->features_known && !(l->features[0] >> FEATURE_PARAM_REQ & 1)) {
+    } else if (!l->central && l->features_known && !peer_has(l, FEATURE_PARAM_REQ)) {
         status = WOAD_HCI_UNSUPPORTED_REMOTE;
     } else if (control_pending(l, l->central ? P_UPDATE : P_PARAMS)) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
-    evt_status(c, CMD_LE_UPDATE, (uint8_t)status);
+    evt_status(c, OP_LE_CONNECTION_UPDATE, (uint8_t)status);
     if (!status) {
         l->update_event_due = true;
         l->host_params = p;
@@ -253,8 +244,8 @@ static int cmd_read_phy(controller *c, struct rd *in, struct wr *ret)
 
 uint8_t phys_supported(const controller *c)
 {
-    return (uint8_t)(1 | (controller_features(c) >> FEATURE_2M & 1) << 1 |
-                     (controller_features(c) >> FEATURE_CODED & 1) << 2);
+    return (uint8_t)(1 | controller_has(c, FEATURE_2M) << 1 |
+                     controller_has(c, FEATURE_CODED) << 2);
 }
 
 /* Which are given u8, tx u8, rx u8: a direction that is not given may have any.  A negative status
@@ -300,7 +291,7 @@ static int cmd_set_phy(controller *c, struct rd *in, struct wr *ret)
     if (!status && l->phy_event_due) {
         status = WOAD_HCI_COMMAND_DISALLOWED;
     }
-    evt_status(c, CMD_LE_SET_PHY, (uint8_t)status);
+    evt_status(c, OP_LE_SET_PHY, (uint8_t)status);
     if (!status) {
         l->phy_event_due = true;
         l->host_tx_phys = tx;
@@ -326,7 +317,7 @@ static int cmd_encrypt_link(controller *c, struct rd *in, struct wr *ret)
     if (!l->central || l->encrypting || control_pending(l, P_ENCRYPT) || cis_on_link(c, i)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    evt_status(c, CMD_LE_ENABLE_ENCRYPTION, 0);
+    evt_status(c, OP_LE_ENABLE_ENCRYPTION, 0);
     rd_copy(in, l->rand, 8);
     l->ediv = rd_le16(in);
     rd_copy(in, ltk, 16);
@@ -428,27 +419,27 @@ static int cmd_max_data_len(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_conn_commands[] = {
-    { CMD(0x01, 0x06), 0, 5, 3, cmd_disconnect, 0, CMD_STATUS, 0 },
-    { CMD(0x01, 0x1d), 2, 7, 2, cmd_remote_version, 0, CMD_STATUS, 0 },
-    { CMD(0x03, 0x2d), 10, 2, 3, cmd_power, 0, 0, 0 },
-    { CMD(0x03, 0x7b), 32, 4, 2, cmd_read_payload_timeout, FEATURE_PING, 0, 0 },
-    { CMD(0x03, 0x7c), 32, 5, 4, cmd_write_payload_timeout, FEATURE_PING, 0, 0 },
-    { CMD(0x05, 0x05), 15, 5, 2, cmd_rssi, 0, 0, 0 },
-    { CMD(0x08, 0x13), 27, 2, 14, cmd_update, 0, CMD_STATUS, 0 },
-    { CMD(0x08, 0x14), 27, 3, 5, cmd_host_channels, 0, 0, 0 },
-    { CMD(0x08, 0x15), 27, 4, 2, cmd_channel_map, 0, 0, 0 },
-    { CMD(0x08, 0x16), 27, 5, 2, cmd_remote_features, 0, CMD_STATUS, 0 },
-    { CMD(0x08, 0x22), 33, 6, 6, cmd_data_len, FEATURE_LENGTH, 0, 0 },
-    { CMD(0x08, 0x23), 33, 7, 0, cmd_read_data_len, FEATURE_LENGTH, 0, 0 },
-    { CMD(0x08, 0x24), 34, 0, 4, cmd_write_data_len, FEATURE_LENGTH, 0, 0 },
-    { CMD(0x08, 0x2f), 35, 3, 0, cmd_max_data_len, FEATURE_LENGTH, 0, 0 },
-    { CMD(0x08, 0x19), 28, 0, 28, cmd_encrypt_link, 0, CMD_STATUS | CMD_SECRET, 0 },
-    { CMD(0x08, 0x1a), 28, 1, 18, cmd_ltk, 0, CMD_SECRET, 0 },
-    { CMD(0x08, 0x1b), 28, 2, 2, cmd_no_ltk, 0, CMD_SECRET, 0 },
-    { CMD(0x08, 0x20), 33, 4, 14, cmd_param_reply, FEATURE_PARAM_REQ, 0, 0 },
-    { CMD(0x08, 0x21), 33, 5, 3, cmd_param_refuse, FEATURE_PARAM_REQ, 0, 0 },
-    { CMD(0x08, 0x30), 35, 4, 2, cmd_read_phy, FEATURE_2M, 0, 0 },
-    { CMD(0x08, 0x31), 35, 5, 3, cmd_default_phy, FEATURE_2M, 0, 0 },
-    { CMD(0x08, 0x32), 35, 6, 7, cmd_set_phy, FEATURE_2M, CMD_STATUS, 0 },
+    { OP_DISCONNECT, 0, 5, 3, cmd_disconnect, 0, CMD_STATUS, 0 },
+    { OP_READ_REMOTE_VERSION, 2, 7, 2, cmd_remote_version, 0, CMD_STATUS, 0 },
+    { OP_READ_TX_POWER, 10, 2, 3, cmd_power, 0, 0, 0 },
+    { OP_READ_PAYLOAD_TIMEOUT, 32, 4, 2, cmd_read_payload_timeout, FEATURE_PING, 0, 0 },
+    { OP_WRITE_PAYLOAD_TIMEOUT, 32, 5, 4, cmd_write_payload_timeout, FEATURE_PING, 0, 0 },
+    { OP_READ_RSSI, 15, 5, 2, cmd_rssi, 0, 0, 0 },
+    { OP_LE_CONNECTION_UPDATE, 27, 2, 14, cmd_update, 0, CMD_STATUS, 0 },
+    { OP_LE_SET_HOST_CHANNELS, 27, 3, 5, cmd_host_channels, 0, 0, 0 },
+    { OP_LE_READ_CHANNEL_MAP, 27, 4, 2, cmd_channel_map, 0, 0, 0 },
+    { OP_LE_READ_REMOTE_FEATURES, 27, 5, 2, cmd_remote_features, 0, CMD_STATUS, 0 },
+    { OP_LE_SET_DATA_LENGTH, 33, 6, 6, cmd_data_len, FEATURE_LENGTH, 0, 0 },
+    { OP_LE_READ_DEFAULT_DATA_LEN, 33, 7, 0, cmd_read_data_len, FEATURE_LENGTH, 0, 0 },
+    { OP_LE_WRITE_DEFAULT_DATA_LEN, 34, 0, 4, cmd_write_data_len, FEATURE_LENGTH, 0, 0 },
+    { OP_LE_READ_MAX_DATA_LEN, 35, 3, 0, cmd_max_data_len, FEATURE_LENGTH, 0, 0 },
+    { OP_LE_ENABLE_ENCRYPTION, 28, 0, 28, cmd_encrypt_link, 0, CMD_STATUS | CMD_SECRET, 0 },
+    { OP_LE_LTK_REPLY, 28, 1, 18, cmd_ltk, 0, CMD_SECRET, 0 },
+    { OP_LE_LTK_NEGATIVE_REPLY, 28, 2, 2, cmd_no_ltk, 0, CMD_SECRET, 0 },
+    { OP_LE_CONN_PARAM_REPLY, 33, 4, 14, cmd_param_reply, FEATURE_PARAM_REQ, 0, 0 },
+    { OP_LE_CONN_PARAM_NEGATIVE, 33, 5, 3, cmd_param_refuse, FEATURE_PARAM_REQ, 0, 0 },
+    { OP_LE_READ_PHY, 35, 4, 2, cmd_read_phy, FEATURE_2M, 0, 0 },
+    { OP_LE_SET_DEFAULT_PHY, 35, 5, 3, cmd_default_phy, FEATURE_2M, 0, 0 },
+    { OP_LE_SET_PHY, 35, 6, 7, cmd_set_phy, FEATURE_2M, CMD_STATUS, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

@@ -2,14 +2,7 @@
  * given a library.  Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37, 7.8.93 */
 #include "hci.h"
 
-enum {
-    CMD_READ_P256 = 0x2025,
-    CMD_DHKEY = 0x2026,
-    CMD_DHKEY_V2 = 0x205e,
-    EVT_P256 = 0x08,
-    EVT_DHKEY = 0x09,
-    P256_US = 25000
-};
+enum { P256_US = 25000 };
 
 /* key 16, plain 16; encrypted 16.  7.8.22 */
 static int cmd_aes(controller *c, struct rd *in, struct wr *ret)
@@ -68,7 +61,7 @@ static int cmd_read_p256(controller *c, struct rd *in, struct wr *ret)
     if (c->p256_event) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    return begin(c, CMD_READ_P256, EVT_P256);
+    return begin(c, OP_LE_READ_P256, LE_P256_COMPLETE);
 }
 
 /* A new pair, whose private half stays here.  LE Read Local P-256 Public Key Complete: status u8,
@@ -88,7 +81,7 @@ static void p256_made(controller *c)
     wr_u8(&w, err ? WOAD_HCI_UNSPECIFIED : 0);
     put_back(&w, key, 32);
     put_back(&w, key + 32, 32);
-    evt_le(c, EVT_P256, &w);
+    evt_le(c, LE_P256_COMPLETE, &w);
 }
 
 static int dhkey(controller *c, struct rd *in, uint16_t opcode, bool debug)
@@ -99,7 +92,7 @@ static int dhkey(controller *c, struct rd *in, uint16_t opcode, bool debug)
     take_back(in, c->p256_peer, 32);
     take_back(in, c->p256_peer + 32, 32);
     c->p256_debug = debug;
-    return begin(c, opcode, EVT_DHKEY);
+    return begin(c, opcode, LE_DHKEY_COMPLETE);
 }
 
 /* LE Generate DHKey Complete: status u8, DHKey 32, all ones for a key that is none.  7.7.65.9 */
@@ -117,7 +110,7 @@ static void dhkey_made(controller *c)
     memset(key, 0xff, err ? sizeof key : 0);
     wr_u8(&w, err ? WOAD_HCI_INVALID_PARAMETERS : 0);
     put_back(&w, key, sizeof key);
-    evt_le(c, EVT_DHKEY, &w);
+    evt_le(c, LE_DHKEY_COMPLETE, &w);
 }
 
 void p256_on_timer(controller *c)
@@ -125,7 +118,7 @@ void p256_on_timer(controller *c)
     uint8_t event = c->p256_event;
     c->p256_event = 0;
     c->p256_at = NEVER;
-    if (event == EVT_P256) {
+    if (event == LE_P256_COMPLETE) {
         p256_made(c);
     } else {
         dhkey_made(c);
@@ -143,7 +136,7 @@ void p256_reset(controller *c)
 static int cmd_dhkey(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
-    return dhkey(c, in, CMD_DHKEY, false);
+    return dhkey(c, in, OP_LE_DHKEY, false);
 }
 
 /* X 32, Y 32, key type u8: 0 the one that was read, 1 the debug key.  7.8.37 */
@@ -156,14 +149,14 @@ static int cmd_dhkey_v2(controller *c, struct rd *in, struct wr *ret)
     if (which > 1) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    return dhkey(c, in, CMD_DHKEY_V2, which);
+    return dhkey(c, in, OP_LE_DHKEY_V2, which);
 }
 
 const struct command air_crypto_commands[] = {
-    { CMD(0x08, 0x17), 27, 6, 32, cmd_aes, 0, CMD_SECRET, 0 },
-    { CMD(0x08, 0x18), 27, 7, 0, cmd_rand, 0, 0, 0 },
-    { CMD(0x08, 0x25), 34, 1, 0, cmd_read_p256, FEATURE_PRIVACY, CMD_STATUS, 0 },
-    { CMD(0x08, 0x26), 34, 2, 64, cmd_dhkey, FEATURE_PRIVACY, CMD_STATUS, 0 },
-    { CMD(0x08, 0x5e), 41, 2, 65, cmd_dhkey_v2, FEATURE_PRIVACY, CMD_STATUS, VERSION_5_1 },
+    { OP_LE_ENCRYPT, 27, 6, 32, cmd_aes, 0, CMD_SECRET, 0 },
+    { OP_LE_RAND, 27, 7, 0, cmd_rand, 0, 0, 0 },
+    { OP_LE_READ_P256, 34, 1, 0, cmd_read_p256, FEATURE_PRIVACY, CMD_STATUS, 0 },
+    { OP_LE_DHKEY, 34, 2, 64, cmd_dhkey, FEATURE_PRIVACY, CMD_STATUS, 0 },
+    { OP_LE_DHKEY_V2, 41, 2, 65, cmd_dhkey_v2, FEATURE_PRIVACY, CMD_STATUS, VERSION_5_1 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

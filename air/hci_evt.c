@@ -2,7 +2,7 @@
 #include "hci.h"
 #include "ll_iso.h"
 
-enum { H4_EVENT = 4, EVT_LE_META = 0x3e, REPORT_ROOM = 1536 };
+enum { REPORT_ROOM = 1536 };
 
 bool evt_room(const controller *c, size_t n)
 {
@@ -30,8 +30,8 @@ static void evt_write(controller *c, uint8_t code, const uint8_t *sub, const str
 
 void evt_put(controller *c, uint8_t code, const struct wr *params)
 {
-    bool masked =
-        code != 0x0e && code != 0x0f && code != 0x13 && !(c->event_mask >> (code - 1) & 1);
+    bool masked = code != EVT_COMMAND_COMPLETE && code != EVT_COMMAND_STATUS &&
+                  code != EVT_COMPLETED_PACKETS && !(c->event_mask >> (code - 1) & 1);
     if (!masked) {
         evt_write(c, code, NULL, params);
     }
@@ -45,10 +45,16 @@ void evt_put_2(controller *c, uint8_t code, const struct wr *params)
     }
 }
 
+/* Whether the host has unmasked a subevent of LE Meta.  7.8.1 */
+bool evt_le_enabled(const controller *c, uint8_t sub)
+{
+    return c->le_mask >> (sub - 1) & 1;
+}
+
 /* LE Meta: subevent u8, parameters.  7.7.65; masked by 7.8.1 */
 void evt_le(controller *c, uint8_t sub, const struct wr *params)
 {
-    if (c->event_mask >> (EVT_LE_META - 1) & 1 && c->le_mask >> (sub - 1) & 1) {
+    if (c->event_mask >> (EVT_LE_META - 1) & 1 && evt_le_enabled(c, sub)) {
         evt_write(c, EVT_LE_META, &sub, params);
     }
 }
@@ -63,7 +69,7 @@ void evt_complete(controller *c, uint16_t opcode, uint8_t status, const struct w
     if (ret) {
         wr_bytes(&w, ret->base, wr_len(ret));
     }
-    evt_put(c, 0x0e, &w);
+    evt_put(c, EVT_COMMAND_COMPLETE, &w);
 }
 
 void evt_status(controller *c, uint16_t opcode, uint8_t status)
@@ -73,14 +79,14 @@ void evt_status(controller *c, uint16_t opcode, uint8_t status)
     wr_u8(&w, status);
     wr_u8(&w, 1);
     wr_le16(&w, opcode);
-    evt_put(c, 0x0f, &w);
+    evt_put(c, EVT_COMMAND_STATUS, &w);
 }
 
 /* Data Buffer Overflow: link type u8: 1 ACL, 2 ISO.  7.7.26 */
 void evt_overflow(controller *c, uint8_t link_type)
 {
     struct wr w = { &link_type, &link_type + 1, &link_type + 1, false };
-    evt_put(c, 0x1a, &w);
+    evt_put(c, EVT_DATA_BUFFER_OVERFLOW, &w);
 }
 
 void evt_completed(controller *c, uint16_t handle, uint16_t count)
@@ -90,7 +96,7 @@ void evt_completed(controller *c, uint16_t handle, uint16_t count)
     wr_u8(&w, 1);
     wr_le16(&w, handle);
     wr_le16(&w, count);
-    evt_put(c, 0x13, &w);
+    evt_put(c, EVT_COMPLETED_PACKETS, &w);
 }
 
 /* A resolvable private address, or zeros where another was used. */
@@ -106,7 +112,7 @@ void evt_connected(controller *c, uint8_t status, uint8_t i)
 {
     static const struct link none = { .central = true };
     const struct link *l = status ? &none : &c->links[i];
-    bool enhanced = c->le_mask >> 9 & 1;
+    bool enhanced = evt_le_enabled(c, LE_ENHANCED_CONNECTION_COMPLETE);
     uint8_t b[32];
     struct wr w = wr_of(b, sizeof b);
     wr_u8(&w, status);
@@ -122,7 +128,7 @@ void evt_connected(controller *c, uint8_t status, uint8_t i)
     wr_le16(&w, l->latency);
     wr_le16(&w, l->supervision);
     wr_u8(&w, l->central ? 0 : l->peer_sca); /* the central's, for a peripheral */
-    evt_le(c, enhanced ? 0x0a : 0x01, &w);
+    evt_le(c, enhanced ? LE_ENHANCED_CONNECTION_COMPLETE : LE_CONNECTION_COMPLETE, &w);
 }
 
 void evt_disconnected(controller *c, uint16_t handle, uint8_t reason)
@@ -132,7 +138,7 @@ void evt_disconnected(controller *c, uint16_t handle, uint8_t reason)
     wr_u8(&w, 0);
     wr_le16(&w, handle);
     wr_u8(&w, reason);
-    evt_put(c, 0x05, &w);
+    evt_put(c, EVT_DISCONNECTION_COMPLETE, &w);
 }
 
 /* LE Channel Selection Algorithm: handle u16, 0 or 1 u8: number 1 or 2.  7.7.65.20 */
@@ -142,7 +148,7 @@ void evt_channel_selection(controller *c, uint8_t i)
     struct wr w = wr_of(b, sizeof b);
     wr_le16(&w, link_handle(i));
     wr_u8(&w, c->links[i].csa2);
-    evt_le(c, 0x14, &w);
+    evt_le(c, LE_CHANNEL_SELECTION, &w);
 }
 
 void evt_updated(controller *c, uint8_t status, uint8_t i)
@@ -155,7 +161,7 @@ void evt_updated(controller *c, uint8_t status, uint8_t i)
     wr_le16(&w, l->interval);
     wr_le16(&w, l->latency);
     wr_le16(&w, l->supervision);
-    evt_le(c, 0x03, &w);
+    evt_le(c, LE_CONNECTION_UPDATE, &w);
 }
 
 /* LE Advertising Report: one each.  When the host does not keep up they are what is dropped.
@@ -173,7 +179,7 @@ void evt_report(controller *c, uint8_t kind, const struct address *a, const uint
     wr_bytes(&w, data, len);
     wr_u8(&w, (uint8_t)rssi);
     if (evt_room(c, REPORT_ROOM)) {
-        evt_le(c, 0x02, &w);
+        evt_le(c, LE_ADVERTISING_REPORT, &w);
     }
 }
 
@@ -203,7 +209,7 @@ void evt_cis_established(controller *c, const struct iso *s, uint8_t status)
     wr_le16(&w, (out ? s->bn_tx : s->bn_rx) ? ISO_PDU : 0);
     wr_le16(&w, (out ? s->bn_rx : s->bn_tx) ? ISO_PDU : 0);
     wr_le16(&w, s->interval);
-    evt_le(c, 0x19, &w);
+    evt_le(c, LE_CIS_ESTABLISHED, &w);
 }
 
 /* LE CIS Request: connection u16, stream u16, group u8, its number u8. */
@@ -215,7 +221,7 @@ void evt_cis_request(controller *c, const struct iso *s)
     wr_le16(&w, iso_handle(c, s));
     wr_u8(&w, s->group);
     wr_u8(&w, s->id);
-    evt_le(c, 0x1a, &w);
+    evt_le(c, LE_CIS_REQUEST, &w);
 }
 
 /* LE Create BIG Complete: status u8, group u8, delay u24, latency u24, PHY u8, subevents u8,
@@ -245,7 +251,7 @@ void evt_big(controller *c, const struct big *b, uint8_t status)
     for (uint8_t k = 0; !status && k < b->n_streams; k++) {
         wr_le16(&w, (uint16_t)(ISO_HANDLE + b->stream[k]));
     }
-    evt_le(c, b->is_receiver ? 0x1d : 0x1b, &w);
+    evt_le(c, b->is_receiver ? LE_BIG_SYNC_ESTABLISHED : LE_CREATE_BIG_COMPLETE, &w);
 }
 
 /* LE Terminate BIG Complete, LE BIG Sync Lost: group u8, reason u8. */
@@ -255,7 +261,7 @@ void evt_big_ended(controller *c, const struct big *b, uint8_t reason)
     struct wr w = wr_of(e, sizeof e);
     wr_u8(&w, b->handle);
     wr_u8(&w, reason);
-    evt_le(c, b->is_receiver ? 0x1e : 0x1c, &w);
+    evt_le(c, b->is_receiver ? LE_BIG_SYNC_LOST : LE_TERMINATE_BIG_COMPLETE, &w);
 }
 
 /* LE BIGInfo Advertising Report: sync u16, number u8, subevents u8, interval u16, payloads u8,
@@ -279,6 +285,6 @@ void evt_big_info(controller *c, uint16_t sync, const struct big_info *info)
     wr_u8(&w, 0);
     wr_u8(&w, info->encrypted);
     if (evt_room(c, 1536)) {
-        evt_le(c, 0x22, &w);
+        evt_le(c, LE_BIG_INFO_REPORT, &w);
     }
 }

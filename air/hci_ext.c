@@ -3,10 +3,8 @@
 #include "hci.h"
 #include "ll_ext.h"
 
-enum { CMD_EXT_CREATE = 0x2043 };
-enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
-enum { UNKNOWN_ADVERTISER = 0x42, PACKET_TOO_LONG = 0x45, CONNECTABLE_MAX = 245 };
-enum { NO_PREFERENCE = 127 }; /* power */
+enum { CONNECTABLE_MAX = 245 }; /* octets of data: connectable advertising has no chain */
+enum { NO_PREFERENCE = 127 };   /* power */
 
 struct ll_adv *set_by_handle(controller *c, uint8_t handle)
 {
@@ -216,16 +214,16 @@ static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_
     if (response ? len && !(a->props & PROP_SCANNABLE) : !props_have_data(a->props)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (legacy && (op != OP_WHOLE || len > 31)) {
+    if (legacy && (op != DATA_COMPLETE || len > 31)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (op == OP_SAME && (!a->on || !a->data_len || len)) {
+    if (op == DATA_UNCHANGED && (!a->on || !a->data_len || len)) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (op < OP_WHOLE && (!len || (op != OP_FIRST && !partly && !a->on))) {
+    if (op < DATA_COMPLETE && (!len || (op != FRAGMENT_FIRST && !partly && !a->on))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (a->on && op < OP_WHOLE) {
+    if (a->on && op < DATA_COMPLETE) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     bool needed = response && a->on && a->extended && (a->props & PROP_SCANNABLE);
@@ -239,8 +237,8 @@ static int set_take_data(controller *c, struct rd *in, bool response)
     struct ll_adv *a = set_by_handle(c, rd_u8(in));
     uint8_t op = rd_u8(in), fragments = rd_u8(in), len = rd_u8(in);
     const uint8_t *data = rd_bytes(in, len);
-    if (in->bad || rd_left(in) || op > OP_SAME || (response && op == OP_SAME) || fragments > 1 ||
-        len > 251) {
+    if (in->bad || rd_left(in) || op > DATA_UNCHANGED || (response && op == DATA_UNCHANGED) ||
+        fragments > 1 || len > 251) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     int status = a ? data_status(a, response, op, len) : UNKNOWN_ADVERTISER;
@@ -248,13 +246,14 @@ static int set_take_data(controller *c, struct rd *in, bool response)
         return status;
     }
     a->did = (uint16_t)(air_random(c->air) & 0xfff);
-    if (op == OP_SAME) {
+    if (op == DATA_UNCHANGED) {
         return 0;
     }
     a->aux_at = a->sent_len ? NEVER : a->aux_at; /* what is on its way ends there */
     uint16_t *have = response ? &a->rsp_len : &a->data_len;
     bool *partial = response ? &a->partial_rsp : &a->partial_data;
-    uint16_t before = op == OP_MORE || op == OP_LAST ? *have : 0, all = (uint16_t)(before + len);
+    uint16_t before = op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST ? *have : 0,
+             all = (uint16_t)(before + len);
     bool fits = all <= a->room && (response || a->on ? data_fit(a, all) : true);
     if (!fits) {
         *have = 0;
@@ -263,7 +262,7 @@ static int set_take_data(controller *c, struct rd *in, bool response)
     }
     memcpy((response ? a->rsp : a->data) + before, data, len);
     *have = all;
-    *partial = op == OP_FIRST || op == OP_MORE;
+    *partial = op == FRAGMENT_FIRST || op == FRAGMENT_MIDDLE;
     return 0;
 }
 
@@ -522,7 +521,7 @@ static int cmd_ext_create(controller *c, struct rd *in, struct wr *ret)
     if (status) {
         return status;
     }
-    evt_status(c, CMD_EXT_CREATE, 0);
+    evt_status(c, OP_LE_EXT_CREATE_CONNECTION, 0);
     s.own_type = how.own_type;
     s.peer = how.peer;
     s.use_accept_list = how.filter;
@@ -536,18 +535,19 @@ static int cmd_ext_create(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_ext_commands[] = {
-    { CMD(0x08, 0x35), 36, 1, 7, cmd_set_random, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x36), 36, 2, 25, cmd_set_params, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x37), 36, 3, -1, cmd_set_data, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x38), 36, 4, -1, cmd_set_response, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x39), 36, 5, -1, cmd_set_enable, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x3a), 36, 6, 0, cmd_max_data, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x3b), 36, 7, 0, cmd_number, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x3c), 37, 0, 1, cmd_remove, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x3d), 37, 1, 0, cmd_clear, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x41), 37, 5, -1, cmd_ext_scan_params, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x42), 37, 6, 6, cmd_scan_on, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x43), 37, 7, -1, cmd_ext_create, FEATURE_EXT_ADV, CMD_EXTENDED | CMD_STATUS, 0 },
+    { OP_LE_SET_ADV_SET_ADDRESS, 36, 1, 7, cmd_set_random, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_ADV_PARAMS, 36, 2, 25, cmd_set_params, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_ADV_DATA, 36, 3, -1, cmd_set_data, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_SCAN_RSP_DATA, 36, 4, -1, cmd_set_response, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_ADV_ENABLE, 36, 5, -1, cmd_set_enable, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_READ_MAX_ADV_DATA_LEN, 36, 6, 0, cmd_max_data, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_READ_NUMBER_OF_ADV_SETS, 36, 7, 0, cmd_number, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_REMOVE_ADV_SET, 37, 0, 1, cmd_remove, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_CLEAR_ADV_SETS, 37, 1, 0, cmd_clear, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_SCAN_PARAMS, 37, 5, -1, cmd_ext_scan_params, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_SCAN_ENABLE, 37, 6, 6, cmd_scan_on, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_EXT_CREATE_CONNECTION, 37, 7, -1, cmd_ext_create, FEATURE_EXT_ADV,
+      CMD_EXTENDED | CMD_STATUS, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 
@@ -562,7 +562,7 @@ void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, u
     wr_u8(&w, a->handle);
     wr_le16(&w, status ? 0 : link_handle(i));
     wr_u8(&w, (uint8_t)(a->events < 255 ? a->events : 255));
-    evt_le(c, 0x12, &w);
+    evt_le(c, LE_ADV_SET_TERMINATED, &w);
 }
 
 /* LE Scan Request Received: set u8, type u8, address 6.  7.7.65.19 */
@@ -574,7 +574,7 @@ void evt_scan_request(controller *c, const struct ll_adv *a, const struct addres
     wr_u8(&w, peer->type);
     wr_bytes(&w, peer->octet, 6);
     if (evt_room(c, 1536)) {
-        evt_le(c, 0x13, &w);
+        evt_le(c, LE_SCAN_REQUEST, &w);
     }
 }
 
@@ -601,6 +601,6 @@ void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uin
     wr_u8(&w, (uint8_t)len);
     wr_bytes(&w, data, len);
     if (evt_room(c, 1536)) {
-        evt_le(c, 0x0d, &w);
+        evt_le(c, LE_EXT_REPORT, &w);
     }
 }

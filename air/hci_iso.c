@@ -4,14 +4,6 @@
 #include "ll_iso.h"
 #include "ll_periodic.h"
 
-enum {
-    CMD_CREATE_CIS = 0x2064,
-    CMD_ACCEPT_CIS = 0x2066,
-    CMD_CREATE_BIG = 0x2068,
-    CMD_TERMINATE_BIG = 0x206a,
-    CMD_SYNC_BIG = 0x206b
-};
-enum { UNKNOWN_ADVERTISER = 0x42, CANCELLED = 0x44 };
 enum { ISO_INTERVAL_MIN_US = 5000, LATENCY_MIN = 5, LATENCY_MAX = 0xfa0 }; /* ms */
 
 /* The PHY that is best of a set. */
@@ -295,7 +287,7 @@ static int pair_status(controller *c, struct rd *in)
     if (s->on) {
         return WOAD_HCI_CONNECTION_EXISTS;
     }
-    return l->features_known && !(l->features[4] & 1) ? WOAD_HCI_UNSUPPORTED_REMOTE : 0;
+    return l->features_known && !peer_has(l, FEATURE_CIS_HOST) ? WOAD_HCI_UNSUPPORTED_REMOTE : 0;
 }
 
 /* A stream that Create CIS has asked for and that LE CIS Established has not told of. */
@@ -342,14 +334,14 @@ static int cmd_create_cis(controller *c, struct rd *in, struct wr *ret)
     if (!n || n > 31 || rd_left(in) != n * 4u) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
-    if (!(controller_features(c) >> FEATURE_CIS_HOST & 1) || cis_pending(c)) {
+    if (!controller_has(c, FEATURE_CIS_HOST) || cis_pending(c)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     int status = pairs_status(c, *in, n);
     if (status) {
         return status;
     }
-    evt_status(c, CMD_CREATE_CIS, 0);
+    evt_status(c, OP_LE_CREATE_CIS, 0);
     for (uint8_t k = 0; k < n; k++) {
         struct iso *s = iso_by_handle(c, rd_le16(in));
         link_by_handle(c, rd_le16(in), &i);
@@ -380,7 +372,7 @@ static int cmd_accept_cis(controller *c, struct rd *in, struct wr *ret)
     if (status) {
         return status;
     }
-    evt_status(c, CMD_ACCEPT_CIS, 0);
+    evt_status(c, OP_LE_ACCEPT_CIS, 0);
     cis_answer(c, s, 0);
     return CMD_ANSWERED;
 }
@@ -490,7 +482,7 @@ static int cmd_create_big(controller *c, struct rd *in, struct wr *ret)
     if (!b || n > GROUP_MAX || !streams_there(c, n)) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
-    evt_status(c, CMD_CREATE_BIG, 0);
+    evt_status(c, OP_LE_CREATE_BIG, 0);
     big_allocate(c, b, NULL, n, ISO_BIS_OUT);
     b->handle = handle;
     b->adv_set = (uint8_t)(a - c->sets);
@@ -516,7 +508,7 @@ static int cmd_terminate_big(controller *c, struct rd *in, struct wr *ret)
     if (b->is_receiver || b->terminating) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    evt_status(c, CMD_TERMINATE_BIG, 0);
+    evt_status(c, OP_LE_TERMINATE_BIG, 0);
     big_terminate(c, b, reason);
     return CMD_ANSWERED;
 }
@@ -566,7 +558,7 @@ static int cmd_sync_big(controller *c, struct rd *in, struct wr *ret)
     if (!b || n > GROUP_MAX || !streams_there(c, n)) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
-    evt_status(c, CMD_SYNC_BIG, 0);
+    evt_status(c, OP_LE_BIG_CREATE_SYNC, 0);
     big_allocate(c, b, numbers, n, ISO_BIS_IN);
     b->handle = handle;
     b->is_receiver = b->awaits_info = true;
@@ -586,7 +578,7 @@ static int cmd_unsync_big(controller *c, struct rd *in, struct wr *ret)
     }
     bool pending = !b->established;
     if (pending) {
-        evt_complete(c, 0x206c, 0, ret);
+        evt_complete(c, OP_LE_BIG_TERMINATE_SYNC, 0, ret);
         evt_big(c, b, CANCELLED);
     }
     big_end(c, b);
@@ -684,18 +676,18 @@ static int cmd_tx_sync(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_iso_commands[] = {
-    { CMD(0x08, 0x60), 41, 5, 0, cmd_buffers_2, FEATURE_ISO, 0, 0 },
-    { CMD(0x08, 0x61), 41, 6, 2, cmd_tx_sync, FEATURE_ISO, 0, 0 },
-    { CMD(0x08, 0x62), 41, 7, -1, cmd_set_group, FEATURE_CIS_CENTRAL, 0, 0 },
-    { CMD(0x08, 0x64), 42, 1, -1, cmd_create_cis, FEATURE_CIS_CENTRAL, CMD_STATUS, 0 },
-    { CMD(0x08, 0x65), 42, 2, 1, cmd_remove_group, FEATURE_CIS_CENTRAL, 0, 0 },
-    { CMD(0x08, 0x66), 42, 3, 2, cmd_accept_cis, FEATURE_CIS_PERIPHERAL, CMD_STATUS, 0 },
-    { CMD(0x08, 0x67), 42, 4, 3, cmd_reject_cis, FEATURE_CIS_PERIPHERAL, 0, 0 },
-    { CMD(0x08, 0x68), 42, 5, 31, cmd_create_big, FEATURE_BROADCASTER, CMD_STATUS, 0 },
-    { CMD(0x08, 0x6a), 42, 7, 2, cmd_terminate_big, FEATURE_BROADCASTER, CMD_STATUS, 0 },
-    { CMD(0x08, 0x6b), 43, 0, -1, cmd_sync_big, FEATURE_RECEIVER, CMD_STATUS, 0 },
-    { CMD(0x08, 0x6c), 43, 1, 1, cmd_unsync_big, FEATURE_RECEIVER, 0, 0 },
-    { CMD(0x08, 0x6e), 43, 3, -1, cmd_path, FEATURE_ISO, 0, 0 },
-    { CMD(0x08, 0x6f), 43, 4, 3, cmd_no_path, FEATURE_ISO, 0, 0 },
+    { OP_LE_READ_BUFFER_SIZE_V2, 41, 5, 0, cmd_buffers_2, FEATURE_ISO, 0, 0 },
+    { OP_LE_READ_ISO_TX_SYNC, 41, 6, 2, cmd_tx_sync, FEATURE_ISO, 0, 0 },
+    { OP_LE_SET_CIG_PARAMS, 41, 7, -1, cmd_set_group, FEATURE_CIS_CENTRAL, 0, 0 },
+    { OP_LE_CREATE_CIS, 42, 1, -1, cmd_create_cis, FEATURE_CIS_CENTRAL, CMD_STATUS, 0 },
+    { OP_LE_REMOVE_CIG, 42, 2, 1, cmd_remove_group, FEATURE_CIS_CENTRAL, 0, 0 },
+    { OP_LE_ACCEPT_CIS, 42, 3, 2, cmd_accept_cis, FEATURE_CIS_PERIPHERAL, CMD_STATUS, 0 },
+    { OP_LE_REJECT_CIS, 42, 4, 3, cmd_reject_cis, FEATURE_CIS_PERIPHERAL, 0, 0 },
+    { OP_LE_CREATE_BIG, 42, 5, 31, cmd_create_big, FEATURE_BROADCASTER, CMD_STATUS, 0 },
+    { OP_LE_TERMINATE_BIG, 42, 7, 2, cmd_terminate_big, FEATURE_BROADCASTER, CMD_STATUS, 0 },
+    { OP_LE_BIG_CREATE_SYNC, 43, 0, -1, cmd_sync_big, FEATURE_RECEIVER, CMD_STATUS, 0 },
+    { OP_LE_BIG_TERMINATE_SYNC, 43, 1, 1, cmd_unsync_big, FEATURE_RECEIVER, 0, 0 },
+    { OP_LE_SETUP_ISO_PATH, 43, 3, -1, cmd_path, FEATURE_ISO, 0, 0 },
+    { OP_LE_REMOVE_ISO_PATH, 43, 4, 3, cmd_no_path, FEATURE_ISO, 0, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

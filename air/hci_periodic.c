@@ -3,13 +3,6 @@
 #include "hci.h"
 #include "ll_periodic.h"
 
-enum {
-    CMD_CREATE_SYNC = 0x2044,
-    UNKNOWN_ADVERTISER = 0x42,
-    CANCELLED = 0x44,
-    PACKET_TOO_LONG = 0x45
-};
-enum { OP_MORE = 0, OP_FIRST = 1, OP_LAST = 2, OP_WHOLE = 3, OP_SAME = 4 };
 enum { REPORT_MAX = 247, SYNC_CTE_ALL = 0x17 };
 
 void periodic_reset(controller *c)
@@ -60,12 +53,12 @@ static int cmd_params(controller *c, struct rd *in, struct wr *ret)
 
 static int periodic_data_status(const struct periodic_adv *t, uint8_t op, uint8_t len)
 {
-    bool part = op < OP_WHOLE;
+    bool part = op < DATA_COMPLETE;
     if (!t->configured || (t->enabled && part)) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if ((part && (!len || (op != OP_FIRST && !t->data_partial))) ||
-        (op == OP_SAME && (len || !t->enabled || !t->len))) {
+    if ((part && (!len || (op != FRAGMENT_FIRST && !t->data_partial))) ||
+        (op == DATA_UNCHANGED && (len || !t->enabled || !t->len))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     return 0;
@@ -79,15 +72,16 @@ static int cmd_data(controller *c, struct rd *in, struct wr *ret)
     uint8_t op = rd_u8(in), len = rd_u8(in);
     const uint8_t *data = rd_bytes(in, len);
     (void)ret;
-    if (in->bad || rd_left(in) || op > OP_SAME || len > 252) {
+    if (in->bad || rd_left(in) || op > DATA_UNCHANGED || len > 252) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     int status = a ? periodic_data_status(&a->periodic, op, len) : UNKNOWN_ADVERTISER;
-    if (status || op == OP_SAME) {
+    if (status || op == DATA_UNCHANGED) {
         return status;
     }
     struct periodic_adv *t = &a->periodic;
-    uint16_t before = op == OP_MORE || op == OP_LAST ? t->len : 0, all = (uint16_t)(before + len);
+    uint16_t before = op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST ? t->len : 0,
+             all = (uint16_t)(before + len);
     if (all > a->room || !periodic_adv_fits(a, all, t->interval)) {
         t->len = 0;
         t->data_partial = false;
@@ -95,7 +89,7 @@ static int cmd_data(controller *c, struct rd *in, struct wr *ret)
     }
     memcpy(t->data + before, data, len);
     t->len = all;
-    t->data_partial = op == OP_FIRST || op == OP_MORE;
+    t->data_partial = op == FRAGMENT_FIRST || op == FRAGMENT_MIDDLE;
     t->chain_at = NEVER; /* of one set of data or of the other, not of both */
     return 0;
 }
@@ -175,7 +169,7 @@ static int cmd_create_sync(controller *c, struct rd *in, struct wr *ret)
     if (!sync_free(c)) {
         return WOAD_HCI_MEMORY_EXCEEDED;
     }
-    evt_status(c, CMD_CREATE_SYNC, 0);
+    evt_status(c, OP_LE_CREATE_SYNC, 0);
     c->sync_create.on = true;
     c->sync_create.use_list = by_list;
     c->sync_create.reporting = !(options & 2);
@@ -200,7 +194,7 @@ static int cmd_cancel_sync(controller *c, struct rd *in, struct wr *ret)
             sync_end(c, &c->sync[n]);
         }
     }
-    evt_complete(c, 0x2045, 0, NULL);
+    evt_complete(c, OP_LE_CREATE_SYNC_CANCEL, 0, NULL);
     none.by_host = true;
     evt_sync_established(c, &none, CANCELLED);
     return CMD_ANSWERED;
@@ -213,7 +207,8 @@ static int cmd_terminate_sync(controller *c, struct rd *in, struct wr *ret)
     if (!s) {
         return UNKNOWN_ADVERTISER;
     }
-    evt_complete(c, 0x2046, 0, NULL); /* a BIG that waits for the train ends with it */
+    evt_complete(c, OP_LE_TERMINATE_SYNC, 0,
+                 NULL); /* a BIG that waits for the train ends with it */
     sync_end(c, s);
     return CMD_ANSWERED;
 }
@@ -288,17 +283,19 @@ static int cmd_receive(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_periodic_commands[] = {
-    { CMD(0x08, 0x3e), 37, 2, 7, cmd_params, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x3f), 37, 3, -1, cmd_data, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x40), 37, 4, 2, cmd_enable, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x44), 38, 0, 14, cmd_create_sync, FEATURE_PERIODIC, CMD_EXTENDED | CMD_STATUS, 0 },
-    { CMD(0x08, 0x45), 38, 1, 0, cmd_cancel_sync, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x46), 38, 2, 2, cmd_terminate_sync, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x47), 38, 3, 8, cmd_list_add, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x48), 38, 4, 8, cmd_list_remove, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x49), 38, 5, 0, cmd_list_clear, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x4a), 38, 6, 0, cmd_list_size, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x59), 40, 5, 3, cmd_receive, FEATURE_PERIODIC, CMD_EXTENDED, VERSION_5_1 },
+    { OP_LE_SET_PERIODIC_PARAMS, 37, 2, 7, cmd_params, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_SET_PERIODIC_DATA, 37, 3, -1, cmd_data, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_SET_PERIODIC_ENABLE, 37, 4, 2, cmd_enable, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_CREATE_SYNC, 38, 0, 14, cmd_create_sync, FEATURE_PERIODIC, CMD_EXTENDED | CMD_STATUS,
+      0 },
+    { OP_LE_CREATE_SYNC_CANCEL, 38, 1, 0, cmd_cancel_sync, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_TERMINATE_SYNC, 38, 2, 2, cmd_terminate_sync, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_ADD_PERIODIC_LIST, 38, 3, 8, cmd_list_add, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_REMOVE_PERIODIC_LIST, 38, 4, 8, cmd_list_remove, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_CLEAR_PERIODIC_LIST, 38, 5, 0, cmd_list_clear, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_READ_PERIODIC_LIST_SIZE, 38, 6, 0, cmd_list_size, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_SET_PERIODIC_RECEIVE, 40, 5, 3, cmd_receive, FEATURE_PERIODIC, CMD_EXTENDED,
+      VERSION_5_1 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 
@@ -329,7 +326,7 @@ void evt_sync_established(controller *c, const struct sync *s, uint8_t status)
     }
     wr_le16(&w, status ? 0 : sync_handle(c, s));
     wr_sync(&w, s);
-    evt_le(c, s->by_host ? 0x0e : 0x18, &w);
+    evt_le(c, s->by_host ? LE_SYNC_ESTABLISHED : LE_SYNC_TRANSFER_RECEIVED, &w);
 }
 
 void evt_sync_lost(controller *c, const struct sync *s)
@@ -337,7 +334,7 @@ void evt_sync_lost(controller *c, const struct sync *s)
     uint8_t b[2];
     struct wr w = wr_of(b, sizeof b);
     wr_le16(&w, sync_handle(c, s));
-    evt_le(c, 0x10, &w);
+    evt_le(c, LE_SYNC_LOST, &w);
 }
 
 /* LE Periodic Advertising Report: handle u16, power i8, RSSI i8, CTE u8, status u8, length u8,
@@ -358,7 +355,7 @@ void evt_periodic_report(controller *c, const struct sync *s, const struct ext *
         wr_u8(&w, (uint8_t)n);
         wr_bytes(&w, p, n);
         if (s->reporting && evt_room(c, 1536)) {
-            evt_le(c, 0x0f, &w);
+            evt_le(c, LE_PERIODIC_REPORT, &w);
         }
     } while (rd_left(&data));
 }

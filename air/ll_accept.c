@@ -105,9 +105,9 @@ static int cmd_accept_remove(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_accept_commands[] = {
-    { CMD(0x08, 0x0f), 26, 6, 0, cmd_accept_size, 0, 0, 0 },
-    { CMD(0x08, 0x10), 26, 7, 0, cmd_accept_clear, 0, 0, 0 },
-    { CMD(0x08, 0x11), 27, 0, 7, cmd_accept_add, 0, 0, 0 },
-    { CMD(0x08, 0x12), 27, 1, 7, cmd_accept_remove, 0, 0, 0 },
+    { OP_LE_READ_ACCEPT_LIST_SIZE, 26, 6, 0, cmd_accept_size, 0, 0, 0 },
+    { OP_LE_CLEAR_ACCEPT_LIST, 26, 7, 0, cmd_accept_clear, 0, 0, 0 },
+    { OP_LE_ADD_ACCEPT_LIST, 27, 0, 7, cmd_accept_add, 0, 0, 0 },
+    { OP_LE_REMOVE_ACCEPT_LIST, 27, 1, 7, cmd_accept_remove, 0, 0, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

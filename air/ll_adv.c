@@ -73,7 +73,7 @@ void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_rando
                 size_t len)
 {
     bool chooses = type == ADV_IND || type == ADV_DIRECT_IND;
-    unsigned ch_sel = chooses && controller_features(c) >> FEATURE_CSA2 & 1 ? CH_SEL : 0;
+    unsigned ch_sel = chooses && controller_has(c, FEATURE_CSA2) ? CH_SEL : 0;
     wr_u8(pdu, (uint8_t)(type | (tx_random ? 0x40 : 0) | (rx_random ? 0x80 : 0) | ch_sel));
     wr_u8(pdu, (uint8_t)len);
 }
@@ -318,7 +318,7 @@ void adv_on_rx(controller *c, struct rd pdu, uint64_t end)
         a->conn_peer = peer;
         ext_adv_send_connect_rsp(c, a, i, &air, pdu, end);
     } else if (connects) {
-        bool csa2 = (head & CH_SEL) && controller_features(c) >> FEATURE_CSA2 & 1;
+        bool csa2 = (head & CH_SEL) && controller_has(c, FEATURE_CSA2);
         radio_off(c);
         link_begin(c, i, &(struct conn_request){ false, csa2, PHY_1M, peer, air, own, false }, pdu,
                    end);

@@ -5,7 +5,7 @@
 #include "ll_iso.h"
 
 enum { NESN = 0x04, SN = 0x08, CLOSE = 0x10, NPI = 0x40 };
-enum { CANCELLED = 0x44, TRIES = 6, MIC = 4, FIRST_OFFSET_US = 2500 };
+enum { TRIES = 6, MIC = 4, FIRST_OFFSET_US = 2500 };
 
 /* --- coming to be ----------------------------------------------------------------------------- */
 
@@ -110,7 +110,7 @@ void rx_cis_req(controller *c, uint8_t i, struct rd *in)
     struct link *l = &c->links[i];
     uint8_t group = rd_u8(in), id = rd_u8(in), to = rd_u8(in), from = rd_u8(in);
     struct iso *s = cis_find(c, i, group, id) ? NULL : iso_free(c);
-    bool able = controller_features(c) >> FEATURE_CIS_HOST & 1 && c->le_mask >> 0x19 & 1;
+    bool able = controller_has(c, FEATURE_CIS_HOST) && evt_le_enabled(c, LE_CIS_REQUEST);
     if (!able || !s) {
         control_reject(c, l, LL_CIS_REQ,
                        able ? WOAD_HCI_MEMORY_EXCEEDED : WOAD_HCI_UNSUPPORTED_REMOTE);

@@ -1,6 +1,7 @@
 /* The connection state: anchors, events, acknowledgement, supervision.
  * Vol 6, Part B, 4.5 */
 #include "hci.h"
+#include "ll_control.h"
 
 enum { HEAR_US = 40 };
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3 };
@@ -191,7 +192,7 @@ void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct
     l->lost_at = l->anchor + LINK_TRIES * l->interval * 1250u;
     evt_connected(c, 0, i);
     evt_channel_selection(c, i);
-    if (central && c->default_tx > 27 && controller_features(c) >> FEATURE_LENGTH & 1) {
+    if (central && c->default_tx > 27 && controller_has(c, FEATURE_LENGTH)) {
         control_request(c, i, P_LENGTH);
     }
 }
@@ -554,7 +555,7 @@ static bool link_accept_packet(controller *c, uint8_t i, uint8_t head, struct rd
     if (acked) {
         l->sn ^= 1;
         l->unacked = false;
-        if (l->terminating && l->tx_opcode == 0x02) {
+        if (l->terminating && l->tx_opcode == LL_TERMINATE_IND) {
             link_close(c, i, WOAD_HCI_LOCAL_HOST_TERMINATED);
             return false;
         }

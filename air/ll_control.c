@@ -50,9 +50,8 @@ static void control_send_short(struct link *l, size_t len, uint8_t opcode, uint8
  * 2.4.2.19, 5.1.3.1 */
 void control_reject(const controller *c, struct link *l, uint8_t opcode, uint8_t error)
 {
-    bool mine = controller_features(c) >> FEATURE_REJECT_EXT & 1;
-    bool theirs =
-        l->features_known ? l->features[0] >> FEATURE_REJECT_EXT & 1 : opcode != LL_ENC_REQ;
+    bool mine = controller_has(c, FEATURE_REJECT_EXT);
+    bool theirs = l->features_known ? peer_has(l, FEATURE_REJECT_EXT) : opcode != LL_ENC_REQ;
     if (!mine || !theirs) {
         control_send_short(l, 2, LL_REJECT_IND, error, 0);
     } else {

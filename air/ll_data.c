@@ -1,6 +1,7 @@
 /* Data between the hosts: fragments out of the host's buffers, and in to its queue.
  * Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1 */
 #include "hci.h"
+#include "ll_control.h"
 
 enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3, NONE = 0xff, MAX_PDU = 251 };
 
@@ -138,9 +139,9 @@ void data_on_ack(controller *c, struct link *l, uint8_t i)
     }
     l->tx_len = 0;
     l->tx_is_data = false;
-    if (l->tx_opcode == 0x27) { /* LL_SUBRATE_IND */
+    if (l->tx_opcode == LL_SUBRATE_IND) {
         subrate_on_ack(c, i);
-    } else if (l->tx_opcode == 0x22) { /* LL_CIS_TERMINATE_IND */
+    } else if (l->tx_opcode == LL_CIS_TERMINATE_IND) {
         cis_on_terminate_acked(c, i);
     }
 }
@@ -211,9 +212,9 @@ static int cmd_host_done(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_data_commands[] = {
-    { CMD(0x03, 0x31), 10, 5, 1, cmd_host_flow, 0, 0, 0 },
-    { CMD(0x03, 0x33), 10, 6, 7, cmd_host_buffers, 0, 0, 0 },
-    { CMD(0x03, 0x35), 10, 7, -1, cmd_host_done, 0, 0, 0 },
+    { OP_SET_HOST_FLOW_CONTROL, 10, 5, 1, cmd_host_flow, 0, 0, 0 },
+    { OP_HOST_BUFFER_SIZE, 10, 6, 7, cmd_host_buffers, 0, 0, 0 },
+    { OP_HOST_COMPLETED_PACKETS, 10, 7, -1, cmd_host_done, 0, 0, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };
 
@@ -239,7 +240,7 @@ bool data_to_host(controller *c, uint8_t i, uint8_t llid, struct rd *in)
         size_t n = rd_left(in) < most ? rd_left(in) : most;
         uint8_t *p = fifo_put(&c->host_queue, 5 + n);
         struct wr w = wr_of(p, p ? 5 + n : 0);
-        wr_u8(&w, 2);
+        wr_u8(&w, H4_ACL);
         wr_le16(&w, (uint16_t)(link_handle(i) | (first ? 2u : 1u) << 12));
         wr_le16(&w, (uint16_t)n);
         wr_bytes(&w, rd_bytes(in, n), n);

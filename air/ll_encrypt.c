@@ -162,10 +162,10 @@ static void encrypt_notify(controller *c, uint8_t i, uint8_t status)
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
     if (refresh) {
-        evt_put(c, 0x30, &w);
+        evt_put(c, EVT_KEY_REFRESH, &w);
     } else {
         wr_u8(&w, status ? 0 : 1);
-        evt_put(c, 0x08, &w);
+        evt_put(c, EVT_ENCRYPTION_CHANGE, &w);
     }
     l->was_encrypted = !status;
     encrypt_over(c, i);
@@ -244,7 +244,7 @@ void rx_enc_req(controller *c, uint8_t i, struct rd *in)
     wr_bytes(&w, l->rand, 8);
     wr_le16(&w, l->ediv);
     l->ltk_requested = true;
-    evt_le(c, 0x05, &w);
+    evt_le(c, LE_LTK_REQUEST, &w);
 }
 
 void rx_enc_rsp(controller *c, uint8_t i, struct rd *in)
@@ -363,7 +363,7 @@ void payload_on_timer(controller *c, uint8_t i)
     struct wr w = wr_of(b, sizeof b);
     if (l->ping_at <= c->air->now && l->ping_at < l->auth_payload_by) {
         l->ping_at = NEVER;
-        if (l->tx_encrypted && controller_features(c) >> FEATURE_PING & 1) {
+        if (l->tx_encrypted && controller_has(c, FEATURE_PING)) {
             control_request(c, i, P_PING);
         }
         return;
@@ -371,7 +371,7 @@ void payload_on_timer(controller *c, uint8_t i)
     wr_le16(&w, link_handle(i));
     payload_timeout_restart(c, l);
     if (l->rx_encrypted) {
-        evt_put_2(c, 0x57, &w);
+        evt_put_2(c, EVT_PAYLOAD_TIMEOUT_EXPIRED, &w);
     } else {
         l->auth_payload_by = l->ping_at = NEVER;
     }

@@ -24,6 +24,13 @@ enum { /* Vol 4, Part E, 7.8.53 */
        PROP_ANONYMOUS = 0x20,
        PROP_TX_POWER = 0x40
 };
+enum { /* operations of the commands that set data.  Vol 4, Part E, 7.8.54 */
+       FRAGMENT_MIDDLE = 0,
+       FRAGMENT_FIRST = 1,
+       FRAGMENT_LAST = 2,
+       DATA_COMPLETE = 3,
+       DATA_UNCHANGED = 4
+};
 enum { T_MAFS = 300 }; /* between a PDU and the one its AuxPtr names.  4.2.2 */
 
 bool ext_read(struct rd *pdu, struct ext *e);

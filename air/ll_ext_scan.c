@@ -25,7 +25,7 @@ void ext_scan_on_duration_timer(controller *c)
     c->scan.until = NEVER;
     c->scan.on = c->scan.between_periods = period_at != NEVER; /* to its host it is on */
     if (period_at == NEVER) {
-        evt_le(c, 0x11, &none);
+        evt_le(c, LE_SCAN_TIMEOUT, &none);
     }
 }
 

@@ -48,7 +48,7 @@ static void features_notify(controller *c, uint8_t i, uint8_t status)
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
     wr_bytes(&w, l->features, 8);
-    evt_le(c, 0x04, &w);
+    evt_le(c, LE_REMOTE_FEATURES, &w);
 }
 
 static void features_take(struct link *l, struct rd *in)
@@ -104,7 +104,7 @@ static void version_notify(controller *c, uint8_t i, uint8_t status)
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
     wr_bytes(&w, c->links[i].version, 5);
-    evt_put(c, 0x0c, &w);
+    evt_put(c, EVT_REMOTE_VERSION, &w);
 }
 
 static void version_begin(controller *c, uint8_t i)
@@ -140,7 +140,7 @@ const struct procedure proc_version = {
 
 uint16_t length_max_time(const controller *c)
 {
-    return controller_features(c) >> FEATURE_CODED & 1 ? MAX_TIME : TIME_1M;
+    return controller_has(c, FEATURE_CODED) ? MAX_TIME : TIME_1M;
 }
 
 /* connMaxTxTime: no more than the PHYs there are can take. */
@@ -206,7 +206,7 @@ static void length_notify(controller *c, uint8_t i)
     wr_le16(&w, l->tx_time);
     wr_le16(&w, l->max_rx);
     wr_le16(&w, l->rx_time);
-    evt_le(c, 0x07, &w);
+    evt_le(c, LE_DATA_LENGTH_CHANGE, &w);
 }
 
 /* A PHY or the interval is another one. */

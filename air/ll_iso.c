@@ -103,7 +103,7 @@ static void sdu_to_host(controller *c, const struct iso *s, bool good)
     uint8_t head[13];
     struct wr w = wr_of(head, sizeof head);
     uint16_t len = good ? s->rx_len : 0;
-    wr_u8(&w, 5);
+    wr_u8(&w, H4_ISO);
     wr_le16(&w, (uint16_t)(iso_handle(c, s) | 2u << 12 | 1u << 14)); /* whole, with a time */
     wr_le16(&w, (uint16_t)(8 + len));
     wr_le32(&w, (uint32_t)(s->anchor + s->sync_delay));

@@ -5,14 +5,7 @@
 #include "ll_control.h"
 #include "ll_periodic.h"
 
-enum {
-    NO_SYNC = 0,
-    SILENT = 1,
-    REPORTS = 2,
-    NO_DUPLICATES = 3,
-    UNKNOWN_ADVERTISER = 0x42,
-    PAST_CTE_ALL = 0x17
-};
+enum { NO_SYNC = 0, SILENT = 1, REPORTS = 2, NO_DUPLICATES = 3, PAST_CTE_ALL = 0x17 };
 
 /* Where the train is, counted from the anchor of a connection event that is not further away from
  * it than one interval. */
@@ -92,7 +85,7 @@ void rx_periodic_sync_ind(controller *c, uint8_t i, struct rd *in)
 
 static bool past_known(const struct link *l)
 {
-    return !l->features_known || (l->features[3] >> 1 & 1);
+    return !l->features_known || peer_has(l, FEATURE_PAST_RECIPIENT);
 }
 
 /* connection u16, data u16, sync u16.  7.8.89 */
@@ -197,9 +190,10 @@ static int cmd_past_default(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_past_commands[] = {
-    { CMD(0x08, 0x5a), 40, 6, 6, cmd_transfer, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x5b), 40, 7, 5, cmd_transfer_own, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x5c), 41, 0, 8, cmd_past_params, FEATURE_PAST_RECIPIENT, CMD_EXTENDED, 0 },
-    { CMD(0x08, 0x5d), 41, 1, 6, cmd_past_default, FEATURE_PAST_RECIPIENT, CMD_EXTENDED, 0 },
+    { OP_LE_SYNC_TRANSFER, 40, 6, 6, cmd_transfer, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },
+    { OP_LE_SET_INFO_TRANSFER, 40, 7, 5, cmd_transfer_own, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },
+    { OP_LE_SET_PAST_PARAMS, 41, 0, 8, cmd_past_params, FEATURE_PAST_RECIPIENT, CMD_EXTENDED, 0 },
+    { OP_LE_SET_DEFAULT_PAST_PARAMS, 41, 1, 6, cmd_past_default, FEATURE_PAST_RECIPIENT,
+      CMD_EXTENDED, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

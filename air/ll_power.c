@@ -4,7 +4,6 @@
 #include "hci.h"
 #include "ll_control.h"
 
-enum { CMD_REQUEST_SCA = 0x206d, CMD_REMOTE_POWER = 0x2077 };
 enum { AT_MINIMUM = 1, AT_MAXIMUM = 2 };
 enum { LOCAL_CHANGED = 0, REMOTE_CHANGED = 1, READ_COMPLETE = 2 };
 enum { LOW = 0, MIDDLE = 1, HIGH = 2 };
@@ -36,7 +35,7 @@ static void sca_notify(controller *c, uint8_t i, uint8_t status)
     wr_u8(&w, status);
     wr_le16(&w, link_handle(i));
     wr_u8(&w, status ? 0 : c->links[i].peer_sca);
-    evt_le(c, 0x1f, &w);
+    evt_le(c, LE_PEER_SCA, &w);
 }
 
 /* LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_RSP: class u8. */
@@ -67,10 +66,10 @@ static int cmd_sca(controller *c, struct rd *in, struct wr *ret)
     if (!l) {
         return WOAD_HCI_UNKNOWN_CONNECTION;
     }
-    if (l->features_known && !(l->features[FEATURE_SCA / 8] >> FEATURE_SCA % 8 & 1)) {
+    if (l->features_known && !peer_has(l, FEATURE_SCA)) {
         return WOAD_HCI_UNSUPPORTED_REMOTE;
     }
-    evt_status(c, CMD_REQUEST_SCA, 0);
+    evt_status(c, OP_LE_REQUEST_PEER_SCA, 0);
     l->sca_event_due = true;
     control_request(c, i, P_SCA);
     return CMD_ANSWERED;
@@ -90,7 +89,7 @@ static int cmd_modify_sca(controller *c, struct rd *in, struct wr *ret)
     c->sca_worsened = (uint8_t)(action ? c->sca_worsened + 1 : c->sca_worsened - 1);
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         const struct link *l = &c->links[i];
-        if (l->used && l->features_known && (l->features[FEATURE_SCA / 8] >> FEATURE_SCA % 8 & 1)) {
+        if (l->used && l->features_known && peer_has(l, FEATURE_SCA)) {
             control_request(c, i, P_SCA);
         }
     }
@@ -134,7 +133,7 @@ static void power_notify(controller *c, uint8_t i, uint8_t status, uint8_t reaso
     wr_u8(&w, (uint8_t)power);
     wr_u8(&w, power_flags(power));
     wr_u8(&w, (uint8_t)delta);
-    evt_le(c, 0x21, &w);
+    evt_le(c, LE_TX_POWER_REPORT, &w);
 }
 
 static void power_refused(controller *c, uint8_t i, uint8_t error)
@@ -216,7 +215,7 @@ void power_changed(controller *c, int8_t power)
         if (l->report_local_power) {
             power_notify(c, i, 0, LOCAL_CHANGED, power, delta);
         }
-        if (l->features_known && (l->features[4] >> 2 & 1)) {
+        if (l->features_known && peer_has(l, FEATURE_POWER_CHANGE)) {
             control_send(l, &pdu);
             link_wake(c, i);
         }
@@ -259,10 +258,10 @@ static int cmd_remote_power(controller *c, struct rd *in, struct wr *ret)
     if (l->power_event_due) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
-    if (l->features_known && !(l->features[4] >> 1 & 1)) {
+    if (l->features_known && !peer_has(l, FEATURE_POWER)) {
         return WOAD_HCI_UNSUPPORTED_REMOTE;
     }
-    evt_status(c, CMD_REMOTE_POWER, 0);
+    evt_status(c, OP_LE_READ_REMOTE_TX_POWER, 0);
     l->power_event_due = true;
     control_request(c, i, P_POWER);
     return CMD_ANSWERED;
@@ -297,7 +296,7 @@ static void path_loss_notify(controller *c, uint8_t i, uint8_t loss, uint8_t zon
     wr_le16(&w, link_handle(i));
     wr_u8(&w, loss);
     wr_u8(&w, zone);
-    evt_le(c, 0x20, &w);
+    evt_le(c, LE_PATH_LOSS_THRESHOLD, &w);
 }
 
 /* A zone is left when its threshold is passed by the hysteresis, for so many events.  4.5.16 */
@@ -378,12 +377,12 @@ static int cmd_loss_enable(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_power_commands[] = {
-    { CMD(0x08, 0x5f), 41, 4, 1, cmd_modify_sca, FEATURE_SCA, 0, 0 },
-    { CMD(0x08, 0x6d), 43, 2, 2, cmd_sca, FEATURE_SCA, CMD_STATUS, VERSION_5_2 },
-    { CMD(0x08, 0x76), 44, 3, 3, cmd_own_power, FEATURE_POWER, 0, 0 },
-    { CMD(0x08, 0x77), 44, 4, 3, cmd_remote_power, FEATURE_POWER, CMD_STATUS, 0 },
-    { CMD(0x08, 0x78), 44, 5, 8, cmd_loss_params, FEATURE_PATH_LOSS, 0, 0 },
-    { CMD(0x08, 0x79), 44, 6, 3, cmd_loss_enable, FEATURE_PATH_LOSS, 0, 0 },
-    { CMD(0x08, 0x7a), 44, 7, 4, cmd_power_reports, FEATURE_POWER, 0, 0 },
+    { OP_LE_MODIFY_SCA, 41, 4, 1, cmd_modify_sca, FEATURE_SCA, 0, 0 },
+    { OP_LE_REQUEST_PEER_SCA, 43, 2, 2, cmd_sca, FEATURE_SCA, CMD_STATUS, VERSION_5_2 },
+    { OP_LE_READ_ENHANCED_TX_POWER, 44, 3, 3, cmd_own_power, FEATURE_POWER, 0, 0 },
+    { OP_LE_READ_REMOTE_TX_POWER, 44, 4, 3, cmd_remote_power, FEATURE_POWER, CMD_STATUS, 0 },
+    { OP_LE_SET_PATH_LOSS_PARAMS, 44, 5, 8, cmd_loss_params, FEATURE_PATH_LOSS, 0, 0 },
+    { OP_LE_SET_PATH_LOSS_ENABLE, 44, 6, 3, cmd_loss_enable, FEATURE_PATH_LOSS, 0, 0 },
+    { OP_LE_SET_TX_POWER_REPORTS, 44, 7, 4, cmd_power_reports, FEATURE_POWER, 0, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

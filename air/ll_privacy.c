@@ -299,14 +299,14 @@ static int cmd_privacy_mode(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_privacy_commands[] = {
-    { CMD(0x08, 0x27), 34, 3, 39, cmd_resolving_add, FEATURE_PRIVACY, 0, 0 },
-    { CMD(0x08, 0x28), 34, 4, 7, cmd_resolving_remove, FEATURE_PRIVACY, 0, 0 },
-    { CMD(0x08, 0x29), 34, 5, 0, cmd_resolving_clear, FEATURE_PRIVACY, 0, 0 },
-    { CMD(0x08, 0x2a), 34, 6, 0, cmd_resolving_size, FEATURE_PRIVACY, 0, 0 },
-    { CMD(0x08, 0x2b), 34, 7, 7, cmd_peer_rpa, FEATURE_PRIVACY, 0, 0 },
-    { CMD(0x08, 0x2c), 35, 0, 7, cmd_local_rpa, FEATURE_PRIVACY, 0, 0 },
-    { CMD(0x08, 0x2d), 35, 1, 1, cmd_resolve, FEATURE_PRIVACY, 0, 0 },
-    { CMD(0x08, 0x2e), 35, 2, 2, cmd_rpa_timeout, FEATURE_PRIVACY, 0, 0 },
-    { CMD(0x08, 0x4e), 39, 2, 8, cmd_privacy_mode, FEATURE_PRIVACY, 0, VERSION_5_0 },
+    { OP_LE_ADD_RESOLVING, 34, 3, 39, cmd_resolving_add, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_REMOVE_RESOLVING, 34, 4, 7, cmd_resolving_remove, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_CLEAR_RESOLVING, 34, 5, 0, cmd_resolving_clear, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_READ_RESOLVING_SIZE, 34, 6, 0, cmd_resolving_size, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_READ_PEER_RPA, 34, 7, 7, cmd_peer_rpa, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_READ_LOCAL_RPA, 35, 0, 7, cmd_local_rpa, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_SET_RESOLUTION, 35, 1, 1, cmd_resolve, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_SET_RPA_TIMEOUT, 35, 2, 2, cmd_rpa_timeout, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_SET_PRIVACY_MODE, 39, 2, 8, cmd_privacy_mode, FEATURE_PRIVACY, 0, VERSION_5_0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

@@ -322,7 +322,7 @@ static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struc
     if (c->scan.connecting && connectable && scan_is_wanted_peer(c, a) && room &&
         !link_with(c, a) && link_free(c, &i)) {
         c->scan.conn_index = i;
-        scan_send_connect_ind(c, air, a, ch_sel && controller_features(c) >> FEATURE_CSA2 & 1, end);
+        scan_send_connect_ind(c, air, a, ch_sel && controller_has(c, FEATURE_CSA2), end);
         return;
     }
     if (!c->scan.on || (c->scan.use_accept_list && !accept_has(c, a))) {

@@ -3,7 +3,7 @@
 #include "hci.h"
 #include "ll_control.h"
 
-enum { CMD_SUBRATE = 0x207e, EVENTS_MAX = 500 };
+enum { EVENTS_MAX = 500 };
 
 static bool subrate_valid(const struct subrate *s)
 {
@@ -53,7 +53,7 @@ static void subrate_notify(controller *c, uint8_t i, uint8_t status)
     wr_le16(&w, l->latency);
     wr_le16(&w, l->continuation);
     wr_le16(&w, l->supervision);
-    evt_le(c, 0x23, &w);
+    evt_le(c, LE_SUBRATE_CHANGE, &w);
 }
 
 /* LL_SUBRATE_REQ: factor min u16, max u16, latency u16, continuation u16, timeout u16. */
@@ -204,14 +204,14 @@ static int cmd_subrate(controller *c, struct rd *in, struct wr *ret)
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     struct subrate s = subrate_read(in);
     (void)ret;
-    bool known = l && (l->central ? l->features_known && (l->features[4] >> 6 & 1)
-                                  : !l->features_known || (l->features[4] >> 5 & 1));
+    bool known = l && (l->central ? l->features_known && peer_has(l, FEATURE_SUBRATE_HOST)
+                                  : !l->features_known || peer_has(l, FEATURE_SUBRATE));
     int status = !l                                                    ? WOAD_HCI_UNKNOWN_CONNECTION
                  : !subrate_valid(&s) || !subrate_fits(l, &s)          ? WOAD_HCI_INVALID_PARAMETERS
                  : control_pending(l, P_SUBRATE) || l->subrate_ind_out ? WOAD_HCI_COMMAND_DISALLOWED
                  : !known                                              ? WOAD_HCI_UNSUPPORTED_REMOTE
                                                                        : 0;
-    evt_status(c, CMD_SUBRATE, (uint8_t)status);
+    evt_status(c, OP_LE_SUBRATE_REQUEST, (uint8_t)status);
     if (!status) {
         l->host_subrate = s;
         l->acceptable_subrate = l->central ? s : l->acceptable_subrate;
@@ -244,8 +244,8 @@ static int cmd_host_feature(controller *c, struct rd *in, struct wr *ret)
 }
 
 const struct command air_subrate_commands[] = {
-    { CMD(0x08, 0x74), 44, 1, 2, cmd_host_feature, 0, 0, VERSION_5_2 },
-    { CMD(0x08, 0x7d), 46, 0, 10, cmd_default_subrate, FEATURE_SUBRATE, 0, 0 },
-    { CMD(0x08, 0x7e), 46, 1, 12, cmd_subrate, FEATURE_SUBRATE, CMD_STATUS, 0 },
+    { OP_LE_SET_HOST_FEATURE, 44, 1, 2, cmd_host_feature, 0, 0, VERSION_5_2 },
+    { OP_LE_SET_DEFAULT_SUBRATE, 46, 0, 10, cmd_default_subrate, FEATURE_SUBRATE, 0, 0 },
+    { OP_LE_SUBRATE_REQUEST, 46, 1, 12, cmd_subrate, FEATURE_SUBRATE, CMD_STATUS, 0 },
     { 0, 0, 0, 0, NULL, 0, 0, 0 },
 };

@@ -154,12 +154,12 @@ void rx_param_req(controller *c, uint8_t i, struct rd *in)
     struct params p = params_read(in);
     if (!params_valid(&p)) {
         control_reject(c, l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
-    } else if (!(c->le_mask >> 5 & 1)) {
+    } else if (!evt_le_enabled(c, LE_CONN_PARAM_REQUEST)) {
         control_reject(c, l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
     } else if (control_accept_remote(c, i, P_PARAMS, LL_CONNECTION_PARAM_REQ)) {
         wr_le16(&w, link_handle(i));
         params_write(&w, &p);
-        evt_le(c, 0x06, &w);
+        evt_le(c, LE_CONN_PARAM_REQUEST, &w);
     }
 }
 
@@ -267,7 +267,7 @@ static void phy_notify(controller *c, uint8_t i, uint8_t status)
     wr_le16(&w, link_handle(i));
     wr_u8(&w, phy_number(l->tx_phy));
     wr_u8(&w, phy_number(l->rx_phy));
-    evt_le(c, 0x0c, &w);
+    evt_le(c, LE_PHY_UPDATE, &w);
 }
 
 /* The fastest of a set; 0: none of them. */

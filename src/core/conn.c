@@ -53,24 +53,9 @@ struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer)
     return NULL;
 }
 
-struct conn *conn_free(const struct woad *h)
-{
-    for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        if (c->state == CONN_FREE) {
-            return c;
-        }
-    }
-    return NULL;
-}
-
 bool conn_any_free(const struct woad *h)
 {
     return h->conns_open < h->cfg.conns;
-}
-
-bool conn_any(const struct woad *h)
-{
-    return h->conns_open != 0;
 }
 
 /* Authentication Failure, Remote User, Low Resources, Power Off, Unsupported Remote Feature,

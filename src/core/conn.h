@@ -91,9 +91,7 @@ struct conn *conn_of(const struct woad *h, uint16_t number);
 struct conn *conn_for_call(struct woad *h, uint16_t number);
 struct conn *conn_by_handle(const struct woad *h, uint16_t handle); /* HCI's */
 struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer);
-struct conn *conn_free(const struct woad *h); /* NULL: all are in use */
 bool conn_any_free(const struct woad *h);
-bool conn_any(const struct woad *h);
 /* Provided by the layer above, host/connection.c: it has ended; all have; its deadlines. */
 void conn_close(struct conn *c, uint8_t reason);
 void conn_close_all(struct woad *h, uint8_t reason);

@@ -43,11 +43,6 @@ uint16_t db_next(struct gatts *g, uint32_t handle)
     return (uint16_t)(first && handle > first ? handle : first);
 }
 
-bool db_is_service(const struct woad_attr *a)
-{
-    return a->kind == WOAD_ATTR_PRIMARY || a->kind == WOAD_ATTR_SECONDARY;
-}
-
 void db_type(const struct woad_attr *a, struct woad_uuid *type)
 {
     static const uint16_t of_kind[] = {

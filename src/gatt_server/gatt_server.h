@@ -156,7 +156,10 @@ const struct woad_attr *db_at(struct gatts *g, uint16_t handle);
 uint16_t db_next(struct gatts *g, uint32_t handle);
 uint16_t db_find(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type);
 void db_type(const struct woad_attr *a, struct woad_uuid *type);
-bool db_is_service(const struct woad_attr *a);
+static inline bool db_is_service(const struct woad_attr *a)
+{
+    return a->kind == WOAD_ATTR_PRIMARY || a->kind == WOAD_ATTR_SECONDARY;
+}
 uint16_t db_group_end(struct gatts *g, uint16_t handle);
 uint16_t db_characteristic_of(struct gatts *g, uint16_t handle);
 bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type);

@@ -30,6 +30,16 @@ static void conn_opened(struct conn *c)
     }
 }
 
+static struct conn *conn_free(const struct woad *h)
+{
+    for (struct conn *c = h->conns; c < h->conns_end; c++) {
+        if (c->state == CONN_FREE) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
 /* A new connection takes a free place; buffers and generation stay with the place. */
 static struct conn *conn_take(struct woad *h)
 {
@@ -311,7 +321,7 @@ static uint16_t core_command(struct woad *h, struct wr *params)
             return opcode;
         }
     }
-    if (h->state == HOST_STOPPING && !conn_any(h)) {
+    if (h->state == HOST_STOPPING && !h->conns_open) {
         return OP_RESET;
     }
     return 0;

@@ -39,9 +39,16 @@ uint16_t coc_grant(const struct coc *k)
     return (uint16_t)(soon ? more : 0);
 }
 
+/* Where the n-th octet of the ring lies; n is at most its size. */
+static size_t ring_at(const struct coc *k, size_t n)
+{
+    size_t at = k->head + n;
+    return at < k->size ? at : at - k->size;
+}
+
 static void ring_put(struct coc *k, const uint8_t *p, size_t n)
 {
-    size_t at = (k->head + k->used) % k->size, first = k->size - at;
+    size_t at = ring_at(k, k->used), first = k->size - at;
     first = n < first ? n : first;
     if (n) {
         memcpy(k->ring + at, p, first);
@@ -59,7 +66,7 @@ static void ring_take(struct coc *k, uint8_t *p, size_t n)
         memcpy(p + first, k->ring, n - first);
     }
     k->used -= (uint32_t)n;
-    k->head = k->used ? (uint32_t)((k->head + n) % k->size) : 0;
+    k->head = k->used ? (uint32_t)ring_at(k, n) : 0;
 }
 
 /* What is there of the first SDU, as far as there is room. */

@@ -46,7 +46,10 @@ void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs)
 
 uint8_t sig_new_id(struct conn *c)
 {
-    c->sig_last = (uint8_t)(c->sig_last % 255 + 1);
+    c->sig_last++;
+    if (!c->sig_last) { /* 0 is none */
+        c->sig_last++;
+    }
     return c->sig_last;
 }
 

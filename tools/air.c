@@ -5,9 +5,9 @@
 
 #include <woad/air.h>
 
-#include "../transport/hub.h"
+#include "../hub/hub.h"
 #include "../transport/open.h"
-#include "../transport/script.h"
+#include "../hub/world_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -134,13 +134,13 @@ static int speed(const char *text, struct hub_options *o)
 
 static int world(const char *path, struct hub_options *o)
 {
-    static struct script script;
-    char why[SCRIPT_WHY];
-    o->script = &script;
-    if (script_load(&script, path, why) == 0) {
+    static struct world_file file;
+    char message[WORLD_MESSAGE_MAX];
+    o->world = &file;
+    if (world_load(&file, path, message) == 0) {
         return 0;
     }
-    fprintf(stderr, "woad air: %s\n", why);
+    fprintf(stderr, "woad air: %s\n", message);
     return -1;
 }
 
@@ -209,22 +209,22 @@ static int options(int argc, char **argv, struct hub_options *o)
 static int serve(const char *spec, struct hub_options *o, struct hci_transport *listens,
                  struct hci_transport *others)
 {
-    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
-    struct hci_transport way;
+    char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
+    struct hci_transport transport;
     bool listening;
-    if (o->listens == PLACES || o->attaches == PLACES) {
+    if (o->listeners == PLACES || o->attachments == PLACES) {
         fprintf(stderr, "woad air: too many places\n");
         return 2;
     }
-    if (listen_spec(spec, &way, &listening, name, why)) {
-        fprintf(stderr, "woad air: %s\n", why);
+    if (transport_listen(spec, &transport, &listening, name, message)) {
+        fprintf(stderr, "woad air: %s\n", message);
         return 1;
     }
     if (listening) {
-        listens[o->listens++] = way;
+        listens[o->listeners++] = transport;
         fprintf(stderr, "serving %s\n", name);
     } else {
-        others[o->attaches++] = way;
+        others[o->attachments++] = transport;
         printf("%s\n", name); /* scripts read this name */
         fflush(stdout);
     }
@@ -246,8 +246,8 @@ static int run(int places, char **place, struct hub_options *o, struct hci_trans
     } else if (err) {
         fprintf(stderr, "woad air: %s: %s\n", o->pcap ? o->pcap : "the air", strerror(-err));
     }
-    for (size_t i = 0; i < o->listens; i++) {
-        listen_close(&listens[i]);
+    for (size_t i = 0; i < o->listeners; i++) {
+        transport_unlisten(&listens[i]);
     }
     return what ? what : err != 0;
 }
@@ -256,7 +256,7 @@ int tool_air(int argc, char **argv)
 {
     struct hci_transport listens[PLACES], others[PLACES];
     struct hub_options o = {
-        .listen = listens, .attached = others, .seed = 1, .log = log_line, .warn = warn_line
+        .listener = listens, .attachment = others, .seed = 1, .log = log_line, .warn = warn_line
     };
     int what = options(argc, argv, &o);
     if (what) {

@@ -174,7 +174,7 @@ int tool_scan(int argc, char **argv)
                                .mtu = 23,
                                .tx_queue = 32,
                                .request_queue = 32 };
-    char why[WOAD_PORT_MESSAGE_MAX];
+    char message[WOAD_PORT_MESSAGE_MAX];
     int error;
     unsigned long seconds = argc > 1 ? seconds_of(argv[1]) : 5;
     if (argc > 2 || !seconds) {
@@ -188,12 +188,12 @@ int tool_scan(int argc, char **argv)
     size_t size = woad_size(&cfg);
     void *memory = malloc(size);
     struct woad *h = woad_init(memory, size, &cfg);
-    struct woad_port *port = h ? woad_port_open(NULL, &error, why) : NULL;
+    struct woad_port *port = h ? woad_port_open(NULL, &error, message) : NULL;
     int status = 1;
     if (port) {
         status = scan(&tool, port, h, seconds);
     } else {
-        fprintf(stderr, "woad scan: %s\n", h ? why : "no memory");
+        fprintf(stderr, "woad scan: %s\n", h ? message : "no memory");
     }
     woad_port_close(port);
     free(memory);

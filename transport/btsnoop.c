@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 #include "btsnoop.h"
-#include "open.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,14 +57,14 @@ int btsnoop_open(struct btsnoop *log, const char *path, bool keys)
 {
     mode_t mode = keys ? 0600 : 0666;
     int flags = O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    *log = (struct btsnoop){ .fd = above_stdio(open(path, flags, mode)), .keys = keys };
+    *log = (struct btsnoop){ .fd = fd_above_stdio(open(path, flags, mode)), .keys = keys };
     int err = log->fd < 0 ? log->fd : 0;
     if (!err) {
         err = log_lock(log->fd) ? log_begin(log->fd) : -EBUSY;
         flock(log->fd, LOCK_UN);
     }
     if (!err && keys) {
-        err = keys_hide(log->fd);
+        err = fd_make_private(log->fd);
     }
     if (err) {
         btsnoop_close(log);
@@ -141,8 +141,8 @@ static void wipe(uint8_t *octets, size_t len, size_t at, size_t n)
 static struct btsnoop_cut *cut_find(struct btsnoop_cuts *cuts, uint16_t handle, bool received)
 {
     for (size_t k = 0; k < BTSNOOP_CUTS; k++) {
-        struct btsnoop_cut *c = &cuts->cut[k];
-        if (c->used && c->handle == handle && c->received == received) {
+        struct btsnoop_cut *c = &cuts->pdu[k];
+        if (c->used && c->handle == handle && c->from_controller == received) {
             return c;
         }
     }
@@ -152,11 +152,11 @@ static struct btsnoop_cut *cut_find(struct btsnoop_cuts *cuts, uint16_t handle, 
 static struct btsnoop_cut *cut_new(struct btsnoop_cuts *cuts)
 {
     for (size_t k = 0; k < BTSNOOP_CUTS; k++) {
-        if (!cuts->cut[k].used) {
-            return &cuts->cut[k];
+        if (!cuts->pdu[k].used) {
+            return &cuts->pdu[k];
         }
     }
-    return &cuts->cut[cuts->next++ % BTSNOOP_CUTS];
+    return &cuts->pdu[cuts->next++ % BTSNOOP_CUTS];
 }
 
 /* L2CAP: length u16, channel u16; SMP: code u8, key 16.  Of a PDU with a key, the octets of the key
@@ -165,24 +165,25 @@ static void cut_wipe(struct btsnoop_cut *c, uint8_t *octets, size_t len)
 {
     enum { SMP_CHANNEL = 6, KEY = 16 };
     size_t n = 0;
-    while (c->at + n < BTSNOOP_PDU_HEAD && n < len) {
-        c->head[c->at + n] = octets[n];
+    while (c->received_len + n < BTSNOOP_PDU_HEAD && n < len) {
+        c->head[c->received_len + n] = octets[n];
         n++;
     }
     const uint8_t *head = c->head;
-    bool key = c->at + n >= BTSNOOP_PDU_HEAD && head[2] == SMP_CHANNEL && head[3] == 0 &&
+    bool key = c->received_len + n >= BTSNOOP_PDU_HEAD && head[2] == SMP_CHANNEL && head[3] == 0 &&
                (head[4] == 0x06 || head[4] == 0x08 || head[4] == 0x0a);
-    size_t end = BTSNOOP_PDU_HEAD + KEY, from = c->at + n;
+    size_t end = BTSNOOP_PDU_HEAD + KEY, from = c->received_len + n;
     if (key && from < end) {
         wipe(octets, len, n, end - from);
     }
-    c->at = (uint16_t)(c->at + len < UINT16_MAX ? c->at + len : UINT16_MAX);
+    c->received_len =
+        (uint16_t)(c->received_len + len < UINT16_MAX ? c->received_len + len : UINT16_MAX);
 }
 
 /* Whether octets of it are still to come; its length is not known before the first two. */
 static bool cut_goes_on(const struct btsnoop_cut *c)
 {
-    return c->at < 4 || c->at < 4u + c->head[0] + ((unsigned)c->head[1] << 8);
+    return c->received_len < 4 || c->received_len < 4u + c->head[0] + ((unsigned)c->head[1] << 8);
 }
 
 /* ACL data: handle and flags u16, length u16.  A packet that continues what is not known, because
@@ -195,7 +196,7 @@ static void wipe_data(struct btsnoop_cuts *cuts, bool received, uint8_t *packet,
     }
     uint16_t handle = (uint16_t)((packet[1] | packet[2] << 8) & 0xfff);
     struct btsnoop_cut *c = cut_find(cuts, handle, received);
-    struct btsnoop_cut now = { .used = true, .received = received, .handle = handle };
+    struct btsnoop_cut now = { .used = true, .from_controller = received, .handle = handle };
     if ((packet[2] >> 4 & 3) == CONTINUES) {
         if (!c) {
             wipe(packet, len, HEADER, len);

@@ -11,10 +11,10 @@
 enum { BTSNOOP_CUTS = 16, BTSNOOP_PDU_HEAD = 5 };
 struct btsnoop_cuts {
     struct btsnoop_cut {
-        bool used, received;
-        uint16_t handle, at;
+        bool used, from_controller;
+        uint16_t handle, received_len;
         uint8_t head[BTSNOOP_PDU_HEAD];
-    } cut[BTSNOOP_CUTS];
+    } pdu[BTSNOOP_CUTS];
     unsigned next; /* replaced when there is no room */
 };
 

@@ -9,14 +9,14 @@ int framing_init(struct framing *f, bool three_wire)
     *f = (struct framing){ .three_wire = three_wire };
     f->out_room = three_wire ? 2 * H4_PACKET_MAX + H5_OVERHEAD : H4_PACKET_MAX;
     f->out = malloc(f->out_room);
-    f->mem = three_wire ? malloc(h5_size(H4_PACKET_MAX)) : NULL;
-    if (!f->out || (three_wire && !f->mem)) {
+    f->h5_mem = three_wire ? malloc(h5_size(H4_PACKET_MAX)) : NULL;
+    if (!f->out || (three_wire && !f->h5_mem)) {
         framing_free(f);
         return -ENOMEM;
     }
     h4_init(&f->h4, f->in, sizeof f->in);
     if (three_wire) {
-        h5_init(&f->h5, f->mem, H4_PACKET_MAX);
+        h5_init(&f->h5, f->h5_mem, H4_PACKET_MAX);
     }
     return 0;
 }
@@ -27,16 +27,16 @@ void framing_resync(struct framing *f, bool controller)
     if (!f->three_wire) {
         h4_resync(&f->h4, controller);
     } else if (f->h5.link == H5_FAILED) {
-        h5_init(&f->h5, f->mem, H4_PACKET_MAX);
+        h5_init(&f->h5, f->h5_mem, H4_PACKET_MAX);
     }
 }
 
 void framing_free(struct framing *f)
 {
     free(f->out);
-    free(f->mem);
+    free(f->h5_mem);
     f->out = NULL;
-    f->mem = NULL;
+    f->h5_mem = NULL;
 }
 
 uint8_t *framing_space(struct framing *f, size_t *room)

@@ -13,7 +13,7 @@ struct framing {
     size_t in_len, in_taken;
     uint8_t *out;
     size_t out_room, out_len, out_off;
-    void *mem; /* H5's */
+    void *h5_mem; /* H5's */
 };
 
 /* 0 or -ENOMEM. */

@@ -16,7 +16,7 @@ static const uint8_t reset[] = { COMMAND, 0x03, 0x0c, 0 };
 
 void h4_resync(struct h4 *h, bool controller)
 {
-    h->sought = controller ? reset : reset_answer;
+    h->sync_pattern = controller ? reset : reset_answer;
 }
 
 uint8_t *h4_space(struct h4 *h, size_t *room)
@@ -70,9 +70,9 @@ int h4_length(const uint8_t *p, size_t n)
 /* Up to what is sought, or to what may become it. */
 static void h4_search(struct h4 *h)
 {
-    size_t want = h->sought == reset ? sizeof reset : sizeof reset_answer, k = 0;
+    size_t want = h->sync_pattern == reset ? sizeof reset : sizeof reset_answer, k = 0;
     while (h->taken + k < h->len && k < want) {
-        if (h->sought[k] == 0xff || h->buf[h->taken + k] == h->sought[k]) {
+        if (h->sync_pattern[k] == 0xff || h->buf[h->taken + k] == h->sync_pattern[k]) {
             k++;
         } else {
             h->taken++;
@@ -80,17 +80,17 @@ static void h4_search(struct h4 *h)
         }
     }
     if (k == want) {
-        h->sought = NULL;
+        h->sync_pattern = NULL;
     }
 }
 
 int h4_next(struct h4 *h, const uint8_t **packet)
 {
-    if (h->sought) {
+    if (h->sync_pattern) {
         h4_search(h);
     }
     size_t n = h->len - h->taken;
-    int need = n && !h->sought ? h4_length(h->buf + h->taken, n) : 0;
+    int need = n && !h->sync_pattern ? h4_length(h->buf + h->taken, n) : 0;
     if (need < 0 || (size_t)need > h->size) {
         return -1;
     }

@@ -12,7 +12,7 @@ enum { H4_PACKET_MAX = 1 + 4 + 2048 };
 struct h4 {
     uint8_t *buf;
     size_t size, len, taken;
-    const uint8_t *sought; /* where packets begin is not known: see h4_resync() */
+    const uint8_t *sync_pattern; /* where packets begin is not known: see h4_resync() */
 };
 
 /* `mem` has room for the largest packet there may be; more saves moving.  What is larger is taken

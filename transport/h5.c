@@ -38,16 +38,18 @@ size_t h5_size(size_t room)
 void h5_init(struct h5 *h, void *mem, size_t room)
 {
     uint8_t *at = mem;
-    *h = (struct h5){ .room = room, .in = at, .window = 1, .skip = true, .owed = 1u << OWE_SYNC };
+    *h = (struct h5){
+        .room = room, .in = at, .window = 1, .discard_frame = true, .replies_due = 1u << OWE_SYNC
+    };
     at += HEADER + room + CHECK;
     for (size_t k = 0; k < H5_WINDOW; k++, at += room) {
-        h->kept[k] = at;
+        h->window_packet[k] = at;
     }
 }
 
 static void h5_owe(struct h5 *h, unsigned what)
 {
-    h->owed |= (uint8_t)(1u << what);
+    h->replies_due |= (uint8_t)(1u << what);
 }
 
 /* CRC-CCITT, least significant bit first, of 0xffff; its bits are sent in reverse.  Part D, 5 */
@@ -117,23 +119,23 @@ static size_t h5_write_message(struct h5 *h, uint8_t *buf, unsigned which)
     if (which == OWE_CONFIG_RSP) {
         m[2] = (uint8_t)(h->window | (h->crc ? CONFIG_CHECK : 0));
     }
-    h->owed &= (uint8_t) ~(1u << which);
+    h->replies_due &= (uint8_t) ~(1u << which);
     return h5_write(h, buf, TYPE_LINK, false, 0, m,
                     which == OWE_CONFIG || which == OWE_CONFIG_RSP ? 3 : 2);
 }
 
 bool h5_ready(const struct h5 *h)
 {
-    return h->link == H5_ACTIVE && h->count < h->window;
+    return h->link == H5_ACTIVE && h->queued < h->window;
 }
 
 void h5_put(struct h5 *h, const uint8_t *packet, size_t len)
 {
     if (h5_ready(h) && len && len <= h->room) {
-        size_t at = (h->first + h->count) % H5_WINDOW;
-        memcpy(h->kept[at], packet, len);
-        h->kept_len[at] = len;
-        h->count++;
+        size_t at = (h->first + h->queued) % H5_WINDOW;
+        memcpy(h->window_packet[at], packet, len);
+        h->window_len[at] = len;
+        h->queued++;
         if (h->asleep) {
             h5_owe(h, OWE_WAKEUP);
         }
@@ -142,7 +144,7 @@ void h5_put(struct h5 *h, const uint8_t *packet, size_t len)
 
 static void h5_set_due(struct h5 *h, uint32_t ms)
 {
-    h->due = h->now + ms ? h->now + ms : 1;
+    h->resend_at_ms = h->now_ms + ms ? h->now_ms + ms : 1;
 }
 
 size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room)
@@ -151,25 +153,25 @@ size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room)
         return 0;
     }
     for (unsigned which = OWE_SYNC; which < MESSAGES; which++) {
-        if (h->owed >> which & 1) {
+        if (h->replies_due >> which & 1) {
             return h5_write_message(h, buf, which);
         }
     }
     if (h->link != H5_ACTIVE) {
         return 0;
     }
-    if (h->sent < h->count && !h->asleep) {
+    if (h->sent < h->queued && !h->asleep) {
         uint8_t seq = (uint8_t)(h->first + h->sent);
-        const uint8_t *packet = h->kept[seq % H5_WINDOW];
-        size_t len = h->kept_len[seq % H5_WINDOW];
-        h->owed &= (uint8_t) ~(1u << OWE_ACK);
+        const uint8_t *packet = h->window_packet[seq % H5_WINDOW];
+        size_t len = h->window_len[seq % H5_WINDOW];
+        h->replies_due &= (uint8_t) ~(1u << OWE_ACK);
         if (!h->sent++) {
             h5_set_due(h, RESEND_MS);
         }
         return h5_write(h, buf, packet[0], true, seq, packet + 1, len - 1);
     }
-    if (h->owed >> OWE_ACK & 1) {
-        h->owed &= (uint8_t) ~(1u << OWE_ACK);
+    if (h->replies_due >> OWE_ACK & 1) {
+        h->replies_due &= (uint8_t) ~(1u << OWE_ACK);
         return h5_write(h, buf, TYPE_ACK, false, 0, NULL, 0);
     }
     return 0;
@@ -183,10 +185,10 @@ static void h5_acknowledged(struct h5 *h, uint8_t ack)
     uint8_t n = (ack - h->first) & 7;
     if (n && n <= h->sent) {
         h->first = (uint8_t)(h->first + n);
-        h->count = (uint8_t)(h->count - n);
+        h->queued = (uint8_t)(h->queued - n);
         h->sent = (uint8_t)(h->sent - n);
         h->tries = 0;
-        h->due = 0;
+        h->resend_at_ms = 0;
         if (h->sent) {
             h5_set_due(h, RESEND_MS);
         }
@@ -219,7 +221,7 @@ static void h5_rx_link(struct h5 *h, const uint8_t *m, size_t n)
     } else if (which == OWE_SYNC_RSP && h->link == H5_UNINITIALIZED) {
         h->link = H5_INITIALIZED;
         h->tries = 0;
-        h->owed &= (uint8_t) ~(1u << OWE_SYNC);
+        h->replies_due &= (uint8_t) ~(1u << OWE_SYNC);
         h5_owe(h, OWE_CONFIG);
         h5_set_due(h, RESEND_MS);
     } else if (which == OWE_CONFIG && h->link != H5_UNINITIALIZED) {
@@ -231,8 +233,8 @@ static void h5_rx_link(struct h5 *h, const uint8_t *m, size_t n)
         h5_configure(h, m, n);
         h->link = H5_ACTIVE;
         h->tries = 0;
-        h->due = 0;
-        h->owed &= (uint8_t) ~(1u << OWE_CONFIG);
+        h->resend_at_ms = 0;
+        h->replies_due &= (uint8_t) ~(1u << OWE_CONFIG);
     } else if (which == OWE_WAKEUP) {
         h5_owe(h, OWE_WOKEN);
     } else if (which == SLEEP || which == OWE_WOKEN) {
@@ -285,16 +287,16 @@ static void h5_rx_octet(struct h5 *h, uint8_t octet)
     if (h->escaped) { /* XON and XOFF are escaped by those who use them */
         static const uint8_t plain[4] = { DELIMITER, ESCAPE, 0x11, 0x13 };
         h->escaped = false;
-        h->skip = h->skip || octet < 0xdc || octet > 0xdf;
+        h->discard_frame = h->discard_frame || octet < 0xdc || octet > 0xdf;
         octet = plain[octet & 3];
     } else if (octet == ESCAPE) {
         h->escaped = true;
         return;
     }
     if (h->in_len == HEADER + h->room + CHECK) {
-        h->skip = true;
+        h->discard_frame = true;
     }
-    if (!h->skip) {
+    if (!h->discard_frame) {
         h->in[h->in_len++] = octet;
     }
 }
@@ -308,9 +310,9 @@ size_t h5_rx(struct h5 *h, const uint8_t *octets, size_t n, const uint8_t **pack
             h5_rx_octet(h, octets[k]);
             continue;
         }
-        bool whole = !h->skip && !h->escaped && h->in_len;
+        bool whole = !h->discard_frame && !h->escaped && h->in_len;
         bool is_packet = whole && h5_rx_frame(h, packet, packet_len);
-        h->skip = h->escaped = false;
+        h->discard_frame = h->escaped = false;
         h->in_len = 0;
         if (is_packet) {
             return k + 1;
@@ -336,17 +338,17 @@ static void h5_again(struct h5 *h)
             h->link = H5_FAILED;
         }
     }
-    h->due = 0;
+    h->resend_at_ms = 0;
 }
 
 uint32_t h5_due(struct h5 *h, uint32_t now)
 {
-    h->now = now;
-    if (h->due && (int32_t)(h->due - now) <= 0) {
+    h->now_ms = now;
+    if (h->resend_at_ms && (int32_t)(h->resend_at_ms - now) <= 0) {
         h5_again(h);
     }
-    if (!h->due && (h->link < H5_ACTIVE || (h->link == H5_ACTIVE && h->count))) {
+    if (!h->resend_at_ms && (h->link < H5_ACTIVE || (h->link == H5_ACTIVE && h->queued))) {
         h5_set_due(h, RESEND_MS);
     }
-    return h->link == H5_FAILED ? 0 : h->due ? h->due - now : (uint32_t)NONE;
+    return h->link == H5_FAILED ? 0 : h->resend_at_ms ? h->resend_at_ms - now : (uint32_t)NONE;
 }

@@ -13,22 +13,22 @@ enum h5_link { H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE, H5_FAILED };
 enum { H5_WINDOW = 4 }; /* packets under way, 1 to 7 */
 
 struct h5 {
-    uint8_t link;        /* enum h5_link */
-    bool crc;            /* both sides check */
-    bool asleep;         /* the peer: it is woken before anything is sent */
-    uint8_t window;      /* agreed */
-    uint8_t owed;        /* link messages to be sent, and acknowledgements */
-    uint8_t expected;    /* the sequence number that comes next */
-    uint8_t first;       /* that of the oldest packet not acknowledged */
-    uint8_t count, sent; /* packets kept; of those, on their way */
+    uint8_t link;         /* enum h5_link */
+    bool crc;             /* both sides check */
+    bool asleep;          /* the peer: it is woken before anything is sent */
+    uint8_t window;       /* agreed */
+    uint8_t replies_due;  /* link messages to be sent, and acknowledgements */
+    uint8_t expected;     /* the sequence number that comes next */
+    uint8_t first;        /* that of the oldest packet not acknowledged */
+    uint8_t queued, sent; /* packets kept; of those, on their way */
     uint8_t tries;
-    uint32_t now, due;
+    uint32_t now_ms, resend_at_ms;
     /* The frame that is coming: an escape was the last octet; it is of no use. */
-    bool escaped, skip;
-    size_t in_len, room;      /* room: of a packet with its type octet */
-    uint8_t *in;              /* header, payload, check */
-    uint8_t *kept[H5_WINDOW]; /* packets with their type octet */
-    size_t kept_len[H5_WINDOW];
+    bool escaped, discard_frame;
+    size_t in_len, room;               /* room: of a packet with its type octet */
+    uint8_t *in;                       /* header, payload, check */
+    uint8_t *window_packet[H5_WINDOW]; /* packets with their type octet */
+    size_t window_len[H5_WINDOW];
 };
 
 /* Octets of memory for packets of up to `room`, type octet included. */

@@ -1,6 +1,6 @@
 /* Serial lines, and pairs of them that have no wire. */
 #define _GNU_SOURCE
-#include "open.h"
+#include "kinds.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -40,20 +40,20 @@ static speed_t baud_text(const char *text, uint32_t *rate)
 
 /* What stands behind the name, in any order; what is left is the name.  False: a value that is of
  * no use. */
-static bool serial_options(char *spec, struct hci_transport *way, bool *even)
+static bool serial_options(char *spec, struct hci_transport *transport, bool *even)
 {
     const char *value;
     bool good = true, more = true;
     while (good && more) {
-        if (spec_takes(spec, "even")) {
+        if (spec_take_word(spec, "even")) {
             *even = true;
-        } else if (spec_takes(spec, "h5")) {
-            way->three_wire = true;
-        } else if ((value = spec_takes_value(spec, "to")) != NULL) {
-            good = baud_text(value, &way->baud) != B0;
-        } else if ((value = spec_takes_value(spec, "bcm")) != NULL) {
-            good = *value && strlen(value) < sizeof way->patch;
-            snprintf(way->patch, sizeof way->patch, "%s", value);
+        } else if (spec_take_word(spec, "h5")) {
+            transport->three_wire = true;
+        } else if ((value = spec_take_value(spec, "to")) != NULL) {
+            good = baud_text(value, &transport->baud) != B0;
+        } else if ((value = spec_take_value(spec, "bcm")) != NULL) {
+            good = *value && strlen(value) < sizeof transport->patch;
+            snprintf(transport->patch, sizeof transport->patch, "%s", value);
         } else {
             more = false;
         }
@@ -61,7 +61,7 @@ static bool serial_options(char *spec, struct hci_transport *way, bool *even)
     return good;
 }
 
-int serial_speed(int fd, uint32_t rate)
+int serial_set_baud(int fd, uint32_t rate)
 {
     struct termios t;
     speed_t speed = baud(rate);
@@ -75,30 +75,30 @@ int serial_speed(int fd, uint32_t rate)
 
 /* Raw, 8 bits, no parity unless asked for, 1 stop bit; RTS/CTS where the line has them and the
  * protocol wants them: H5 does without.  `spec` is changed. */
-int open_serial(char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
+int serial_open(char *spec, struct hci_transport *transport, char message[WOAD_PORT_MESSAGE_MAX])
 {
-    bool even = false, good = serial_options(spec, way, &even);
-    bool flow = strncmp(spec, "/dev/pts/", 9) != 0 && !way->three_wire;
+    bool even = false, good = serial_options(spec, transport, &even);
+    bool flow = strncmp(spec, "/dev/pts/", 9) != 0 && !transport->three_wire;
     char *at = strrchr(spec, '@');
     char path[128];
     size_t n = at ? (size_t)(at - spec) : strlen(spec);
-    speed_t speed = baud_text(at ? at + 1 : "115200", &way->baud_initial);
+    speed_t speed = baud_text(at ? at + 1 : "115200", &transport->baud_initial);
     if (!good || !n || n >= sizeof path || speed == B0) {
-        return open_fail(why, EINVAL,
-                         "uart:%.60s: say uart:/dev/ttyX@115200, and behind it "
-                         "what it needs of ,h5 ,even ,bcm=FILE ,to=BAUD",
-                         spec);
+        return transport_fail(message, EINVAL,
+                              "uart:%.60s: say uart:/dev/ttyX@115200, and behind it "
+                              "what it needs of ,h5 ,even ,bcm=FILE ,to=BAUD",
+                              spec);
     }
     memcpy(path, spec, n);
     path[n] = '\0';
-    int fd = above_stdio(open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    int fd = fd_above_stdio(open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
     struct termios t;
     if (fd < 0 || tcgetattr(fd, &t) < 0) {
         int err = errno;
         if (fd >= 0) {
             close(fd);
         }
-        return open_fail(why, err, "%s: %s", path, strerror(err));
+        return transport_fail(message, err, "%s: %s", path, strerror(err));
     }
     cfmakeraw(&t);
     t.c_cflag |= CLOCAL | CREAD;
@@ -108,15 +108,16 @@ int open_serial(char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAG
     cfsetospeed(&t, speed);
     tcsetattr(fd, TCSANOW, &t);
     tcflush(fd, TCIOFLUSH);
-    way->fd = fd;
-    way->serial = true;
+    transport->fd = fd;
+    transport->serial = true;
     return 0;
 }
 
-int make_pty(struct hci_transport *way, char name[LISTEN_NAME], char why[WOAD_PORT_MESSAGE_MAX])
+int serial_make_pty(struct hci_transport *transport, char name[LISTEN_NAME_MAX],
+                    char message[WOAD_PORT_MESSAGE_MAX])
 {
     struct termios t;
-    int fd = above_stdio(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    int fd = fd_above_stdio(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
     /* The other end is held open, too: a line has no hang-up, which would end every wait. */
     if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || tcgetattr(fd, &t) < 0 ||
         open(ptsname(fd), O_RDWR | O_NOCTTY | O_CLOEXEC) < 0) {
@@ -124,12 +125,12 @@ int make_pty(struct hci_transport *way, char name[LISTEN_NAME], char why[WOAD_PO
         if (fd >= 0) {
             close(fd);
         }
-        return open_fail(why, err, "no pty to be had: %s", strerror(err));
+        return transport_fail(message, err, "no pty to be had: %s", strerror(err));
     }
     cfmakeraw(&t);
     tcsetattr(fd, TCSANOW, &t);
-    snprintf(name, LISTEN_NAME, "pty:%s%s", ptsname(fd), way->three_wire ? ",h5" : "");
-    way->fd = fd;
-    way->serial = true;
+    snprintf(name, LISTEN_NAME_MAX, "pty:%s%s", ptsname(fd), transport->three_wire ? ",h5" : "");
+    transport->fd = fd;
+    transport->serial = true;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* Controllers on USB, by libusb.  Vol 4, Part B: commands by control transfers, events by an
  * interrupt endpoint, data by two bulk endpoints. */
 #define _GNU_SOURCE
-#include "open.h"
+#include "kinds.h"
 #include "usb_order.h"
 
 #include <libusb-1.0/libusb.h>
@@ -359,20 +359,20 @@ static int usb_begin(struct usb *u, const char *spec)
                : LIBUSB_ERROR_IO;
 }
 
-int open_usb(const char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
+int usb_open(const char *spec, struct hci_transport *transport, char message[WOAD_PORT_MESSAGE_MAX])
 {
     static const struct hci_transport_ops ops = { usb_read, usb_write, usb_close };
     struct usb *u = calloc(1, sizeof *u);
     if (!u) {
-        return open_fail(why, ENOMEM, "no memory");
+        return transport_fail(message, ENOMEM, "no memory");
     }
-    u->epoll = above_stdio(epoll_create1(EPOLL_CLOEXEC));
-    u->timer = above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    u->epoll = fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
+    u->timer = fd_above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     int err = usb_begin(u, spec);
     if (err) {
         usb_close(u);
-        return open_fail(
-            why,
+        return transport_fail(
+            message,
             err == LIBUSB_ERROR_ACCESS      ? EACCES
             : err == LIBUSB_ERROR_NOT_FOUND ? ENODEV
             : err == LIBUSB_ERROR_BUSY      ? EBUSY
@@ -381,6 +381,6 @@ int open_usb(const char *spec, struct hci_transport *way, char why[WOAD_PORT_MES
             err == LIBUSB_ERROR_NOT_FOUND ? "no such controller" : libusb_strerror(err),
             err == LIBUSB_ERROR_ACCESS ? "; root, or a udev rule, may open it" : "");
     }
-    *way = (struct hci_transport){ .fd = u->epoll, .packets = true, .ops = &ops, .usb = u };
+    *transport = (struct hci_transport){ .fd = u->epoll, .packets = true, .ops = &ops, .usb = u };
     return 0;
 }

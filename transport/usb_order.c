@@ -78,9 +78,9 @@ bool order_data(struct usb_order *o, const uint8_t *packet, size_t len, uint32_t
         return false;
     }
     size_t at = (o->first + o->count++) % ORDER_QUEUE;
-    memcpy(o->held[at].octet, packet, len);
-    o->held[at].len = len;
-    o->held[at].since = now_ms;
+    memcpy(o->queue[at].octet, packet, len);
+    o->queue[at].len = len;
+    o->queue[at].since = now_ms;
     return true;
 }
 
@@ -89,19 +89,19 @@ uint32_t order_due(const struct usb_order *o, uint32_t now_ms)
     if (!o->count) {
         return UINT32_MAX;
     }
-    size_t k = order_find(o, order_le16(o->held[o->first].octet + 1));
-    uint32_t waited = now_ms - o->held[o->first].since;
+    size_t k = order_find(o, order_le16(o->queue[o->first].octet + 1));
+    uint32_t waited = now_ms - o->queue[o->first].since;
     bool waits = (k == o->conns || o->conn[k].encrypting) && waited < ORDER_HOLD_MS;
     return waits ? ORDER_HOLD_MS - waited : 0;
 }
 
 size_t order_next(struct usb_order *o, uint32_t now_ms, uint8_t *to, size_t room)
 {
-    size_t len = o->held[o->first].len;
+    size_t len = o->queue[o->first].len;
     if (order_due(o, now_ms) != 0 || len > room) {
         return 0;
     }
-    memcpy(to, o->held[o->first].octet, len);
+    memcpy(to, o->queue[o->first].octet, len);
     o->first = (o->first + 1) % ORDER_QUEUE;
     o->count--;
     return len;

@@ -23,7 +23,7 @@ struct usb_order {
         uint8_t octet[ORDER_PACKET];
         size_t len;
         uint32_t since;
-    } held[ORDER_QUEUE];
+    } queue[ORDER_QUEUE];
     size_t first, count;
 };
 

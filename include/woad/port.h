@@ -34,13 +34,13 @@ enum { WOAD_PORT_MESSAGE_MAX = 200 };
  * Connecting takes at most five seconds.  The descriptor is above 2.
  *
  * NULL on failure; *error is then a negative errno and `why` a sentence for people. */
-struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_MESSAGE_MAX]);
+struct woad_port *woad_port_open(const char *spec, int *error, char message[WOAD_PORT_MESSAGE_MAX]);
 /* The same for a program of that name.  On a simulated radio behind a unix socket, that of this
  * user too, a program has the same public address each time it opens one: by the environment's
  * WOAD_NAME, else by `program`, else (NULL) by the path of its executable.  Programs of the same
  * name that run at the same time have different addresses, and a process keeps its own. */
 struct woad_port *woad_port_open_as(const char *spec, const char *program, int *error,
-                                    char why[WOAD_PORT_MESSAGE_MAX]);
+                                    char message[WOAD_PORT_MESSAGE_MAX]);
 void woad_port_close(struct woad_port *p);
 
 /* What the controller wants before it is brought up, for woad_set_vendor_init() before

@@ -7,7 +7,7 @@
 #include "ble.h"
 #include "unix_calls.h"
 
-#include "../../transport/open.h"
+#include "../../transport/transport.h"
 
 #include <woad/crypto.h>
 #include <woad/port.h>
@@ -284,16 +284,16 @@ static const char *program_name(void)
     return name;
 }
 
-int ble_port_open(char *why, size_t room)
+int ble_port_open(char *message, size_t room)
 {
     struct sigaction sa = { .sa_handler = on_signal };
     int err = 0;
     (void)room;
-    io.port = woad_port_open_as(NULL, program_name(), &err, why);
+    io.port = woad_port_open_as(NULL, program_name(), &err, message);
     if (!io.port) {
         return err;
     }
-    io.wake = above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    io.wake = fd_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     io.main = pthread_self();
     atomic_store(&io.stop, false);
     atomic_store(&io.armed, false);

@@ -2,7 +2,7 @@
 /* Names that hosts bind, and the addresses they get of a hub for them. */
 #include "folder.h"
 
-#include "transport/hub.h"
+#include "hub/hub.h"
 #include "transport/open.h"
 
 #include <poll.h>
@@ -13,13 +13,13 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-static struct hci_transport way;
+static struct hci_transport transport;
 static pthread_t thread;
 static int wake[2], stop;
 
 static void *serve(void *arg)
 {
-    struct hub_options o = { .listen = &way, .listens = 1, .seed = 1, .wake = wake[0] };
+    struct hub_options o = { .listener = &transport, .listeners = 1, .seed = 1, .wake = wake[0] };
     (void)arg;
     assert_int_equal(hub_run(&o, &stop), 0);
     return NULL;
@@ -27,11 +27,11 @@ static void *serve(void *arg)
 
 static int hub_begin(void **state)
 {
-    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
+    char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
     bool listens;
     stop = 0;
     return enter(state) == 0 && pipe(wake) == 0 &&
-                   listen_spec("unix:s", &way, &listens, name, why) == 0 &&
+                   transport_listen("unix:s", &transport, &listens, name, message) == 0 &&
                    pthread_create(&thread, NULL, serve, NULL) == 0
                ? 0
                : -1;
@@ -42,7 +42,7 @@ static int hub_stop(void **state)
     stop = 1;
     (void)!write(wake[1], "", 1);
     pthread_join(thread, NULL);
-    listen_close(&way);
+    transport_unlisten(&transport);
     close(wake[0]);
     close(wake[1]);
     return leave(state);
@@ -71,9 +71,9 @@ static uint64_t address(int fd)
 
 static int come(const char *program)
 {
-    char why[WOAD_PORT_MESSAGE_MAX];
+    char message[WOAD_PORT_MESSAGE_MAX];
     struct hci_transport host;
-    assert_int_equal(open_named("unix:s", program, &host, why), 0);
+    assert_int_equal(transport_open_as("unix:s", program, &host, message), 0);
     return host.fd;
 }
 
@@ -169,7 +169,7 @@ static void names_of_any_length(void **state)
         memcpy(name, "woad/", 5);
         name[len] = '\0';
         int fd = come_bound(name);
-        assert_true((address(fd) & 0x800000) == (len <= HOST_NAME ? 0x800000 : 0));
+        assert_true((address(fd) & 0x800000) == (len <= PEER_NAME_MAX ? 0x800000 : 0));
         close(fd);
     }
 }

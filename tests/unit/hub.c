@@ -5,9 +5,9 @@
 #include <woad/port.h>
 #include <woad/woad.h>
 
-#include "transport/hub.h"
+#include "hub/hub.h"
 #include "transport/open.h"
-#include "transport/script.h"
+#include "hub/world_file.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,41 +21,43 @@
 
 struct served {
     pthread_t thread;
-    struct hci_transport way;
+    struct hci_transport transport;
     int stop;
     char path[80], spec[90];
-    struct script *script;
+    struct world_file *script;
 };
 
 static void *serve(void *arg)
 {
     struct served *s = arg;
-    struct hub_options o = { .listen = &s->way, .listens = 1, .seed = 5, .script = s->script };
+    struct hub_options o = {
+        .listener = &s->transport, .listeners = 1, .seed = 5, .world = s->script
+    };
     hub_run(&o, &s->stop);
     return NULL;
 }
 
 static void serve_begin(struct served *s)
 {
-    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
+    char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
     bool listens;
     snprintf(s->path, sizeof s->path, "/tmp/woad-test-%d", (int)getpid());
     snprintf(s->spec, sizeof s->spec, "unix:%s", s->path);
     s->stop = 0;
-    assert_int_equal(listen_spec(s->spec, &s->way, &listens, name, why), 0);
+    assert_int_equal(transport_listen(s->spec, &s->transport, &listens, name, message), 0);
     assert_true(listens);
     assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }
 
 static void serve_end(struct served *s)
 {
-    char why[WOAD_PORT_MESSAGE_MAX];
-    struct hci_transport way;
+    char message[WOAD_PORT_MESSAGE_MAX];
+    struct hci_transport transport;
     s->stop = 1;
-    open_spec(s->spec, &way, why); /* wakes it */
+    transport_open(s->spec, &transport, message); /* wakes it */
     pthread_join(s->thread, NULL);
-    transport_close(&way);
-    transport_close(&s->way);
+    transport_close(&transport);
+    transport_close(&s->transport);
     unlink(s->path);
 }
 
@@ -117,13 +119,13 @@ static void two_hosts_by_socket(void **state)
     struct program p[2];
     struct woad *h[2];
     struct woad_port *port[2];
-    char why[WOAD_PORT_MESSAGE_MAX];
+    char message[WOAD_PORT_MESSAGE_MAX];
     int error;
     (void)state;
     serve_begin(&s);
     for (int i = 0; i < 2; i++) {
         h[i] = host_new(&p[i]);
-        port[i] = woad_port_open(s.spec, &error, why);
+        port[i] = woad_port_open(s.spec, &error, message);
         assert_non_null(port[i]);
         woad_start(h[i]);
         for (int n = 0; n < 200 && !p[i].up; n++) {
@@ -166,9 +168,9 @@ static void two_hosts_by_socket(void **state)
 
 static int raw(const struct served *s)
 {
-    char why[WOAD_PORT_MESSAGE_MAX];
-    struct hci_transport way;
-    int fd = open_spec(s->spec, &way, why) ? -1 : way.fd;
+    char message[WOAD_PORT_MESSAGE_MAX];
+    struct hci_transport transport;
+    int fd = transport_open(s->spec, &transport, message) ? -1 : transport.fd;
     assert_true(fd >= 0);
     return fd;
 }
@@ -281,8 +283,9 @@ static void a_host_that_never_stops(void **state)
 /* A file says who hears whom, and what befalls them: the first advertises, the second scans. */
 static bool found_in(const char *world, bool *said)
 {
-    static struct script script;
-    char path[] = "/tmp/woad-world-XXXXXX", wrong[SCRIPT_WHY], why[WOAD_PORT_MESSAGE_MAX];
+    static struct world_file script;
+    char path[] = "/tmp/woad-world-XXXXXX", wrong[WORLD_MESSAGE_MAX],
+         message[WOAD_PORT_MESSAGE_MAX];
     struct served s = { .script = &script };
     struct woad_adv_params adv = { .kind = WOAD_ADV_IND, .interval_625us = 32 };
     struct woad_scan_params scan = { 48, 48, false, false, 0, false };
@@ -292,12 +295,12 @@ static bool found_in(const char *world, bool *said)
     int error, fd = mkstemp(path);
     assert_int_equal(write(fd, world, strlen(world)), strlen(world));
     close(fd);
-    assert_int_equal(script_load(&script, path, wrong), 0);
+    assert_int_equal(world_load(&script, path, wrong), 0);
     unlink(path);
     serve_begin(&s);
     for (int i = 0; i < 2; i++) {
         h[i] = host_new(&p[i]);
-        port[i] = woad_port_open(s.spec, &error, why);
+        port[i] = woad_port_open(s.spec, &error, message);
         assert_non_null(port[i]);
         woad_start(h[i]);
         for (int n = 0; n < 200 && !p[i].up; n++) {
@@ -330,7 +333,7 @@ static void a_world_by_a_file(void **state)
     assert_false(found_in("link 1 * 0 1000\n", &said));
     assert_false(found_in("place 2 900000 0\n", &said));
     /* A hardware error, often enough to be heard whenever the host comes. */
-    static char errors[SCRIPT_ACTIONS * 32] = "drop 1 2 all\n";
+    static char errors[WORLD_LINES_MAX * 32] = "drop 1 2 all\n";
     for (unsigned n = 1; n < 100; n++) {
         size_t used = strlen(errors);
         snprintf(errors + used, sizeof errors - used, "at %u.%u say 1 04 10 01 42\n", n / 10,
@@ -366,11 +369,11 @@ static void specs_that_are_wrong(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        char why[WOAD_PORT_MESSAGE_MAX] = "";
+        char message[WOAD_PORT_MESSAGE_MAX] = "";
         int error = 0;
-        assert_null(woad_port_open(wrong[i].spec, &error, why));
+        assert_null(woad_port_open(wrong[i].spec, &error, message));
         assert_int_equal(error, -wrong[i].error);
-        assert_true(strlen(why) > 10);
+        assert_true(strlen(message) > 10);
     }
 }
 

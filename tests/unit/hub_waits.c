@@ -5,7 +5,7 @@
 
 #include <woad/port.h>
 
-#include "transport/hub.h"
+#include "hub/hub.h"
 #include "transport/open.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 struct served {
     pthread_t thread;
-    struct hci_transport way;
+    struct hci_transport transport;
     struct hub_options o;
     int stop, wake[2], result;
     char spec[90];
@@ -37,13 +37,15 @@ static void *serve(void *arg)
 
 static void listen_begin(struct served *s, const char *options)
 {
-    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
+    char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
     bool listens;
     memset(s, 0, sizeof *s);
     snprintf(s->spec, sizeof s->spec, "unix:/tmp/woad-waits-%d%s", (int)getpid(), options);
-    assert_int_equal(listen_spec(s->spec, &s->way, &listens, name, why), 0);
+    assert_int_equal(transport_listen(s->spec, &s->transport, &listens, name, message), 0);
     assert_int_equal(pipe(s->wake), 0);
-    s->o = (struct hub_options){ .listen = &s->way, .listens = 1, .seed = 5, .wake = s->wake[0] };
+    s->o = (struct hub_options){
+        .listener = &s->transport, .listeners = 1, .seed = 5, .wake = s->wake[0]
+    };
 }
 
 static void serve_begin(struct served *s)
@@ -58,7 +60,7 @@ static void serve_join(struct served *s)
     clock_gettime(CLOCK_REALTIME, &at);
     at.tv_sec += 2;
     assert_int_equal(pthread_timedjoin_np(s->thread, NULL, &at), 0);
-    listen_close(&s->way);
+    transport_unlisten(&s->transport);
     close(s->wake[0]);
     close(s->wake[1]);
 }
@@ -89,9 +91,9 @@ static long spent(const struct served *s, int ms)
 
 static int raw(const struct served *s)
 {
-    char why[WOAD_PORT_MESSAGE_MAX];
-    struct hci_transport way;
-    int fd = open_spec(s->spec, &way, why) ? -1 : way.fd;
+    char message[WOAD_PORT_MESSAGE_MAX];
+    struct hci_transport transport;
+    int fd = transport_open(s->spec, &transport, message) ? -1 : transport.fd;
     assert_true(fd >= 0);
     return fd;
 }
@@ -158,11 +160,11 @@ static void a_listener_that_is_none_does_not_spin(void **state)
     struct served s;
     (void)state;
     listen_begin(&s, "");
-    int good = dup(s.way.fd), null = open("/dev/null", O_RDWR);
-    assert_true(dup2(null, s.way.fd) >= 0);
+    int good = dup(s.transport.fd), null = open("/dev/null", O_RDWR);
+    assert_true(dup2(null, s.transport.fd) >= 0);
     serve_begin(&s);
     assert_true(spent(&s, 500) < 50);
-    assert_true(dup2(good, s.way.fd) >= 0);
+    assert_true(dup2(good, s.transport.fd) >= 0);
     close(good);
     close(null);
     serve_end(&s);
@@ -255,13 +257,13 @@ static void a_host_that_hangs_up_while_its_packet_is_pending(void **state)
 static void an_h5_port_by_reading_and_writing_alone(void **state)
 {
     struct served s;
-    char why[WOAD_PORT_MESSAGE_MAX];
+    char message[WOAD_PORT_MESSAGE_MAX];
     const uint8_t *packet;
     int error, sent = -EBUSY, n = 0;
     (void)state;
     listen_begin(&s, ",h5");
     serve_begin(&s);
-    struct woad_port *port = woad_port_open(s.spec, &error, why);
+    struct woad_port *port = woad_port_open(s.spec, &error, message);
     assert_non_null(port);
     for (int k = 0; k < 100 && n == 0; k++) {
         sent = sent ? woad_port_write(port, reset, sizeof reset) : 0;
@@ -289,7 +291,7 @@ static void a_radio_that_nobody_comes_to_ends(void **state)
     int refusals = 1;
     (void)state;
     listen_begin(&s, "");
-    s.o.leave_when_empty = true;
+    s.o.exit_when_empty = true;
     s.o.may_end = may_end;
     s.o.ctx = &refusals;
     serve_begin(&s);
@@ -297,7 +299,7 @@ static void a_radio_that_nobody_comes_to_ends(void **state)
     serve_join(&s);
     refusals = 2;
     listen_begin(&s, "");
-    s.o.leave_when_empty = true;
+    s.o.exit_when_empty = true;
     s.o.may_end = may_end;
     s.o.ctx = &refusals;
     serve_begin(&s);
@@ -313,10 +315,10 @@ static void *crowd(void *arg)
 {
     const struct served *s = arg;
     while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
-        char why[WOAD_PORT_MESSAGE_MAX];
-        struct hci_transport way;
-        if (open_spec(s->spec, &way, why) == 0) {
-            transport_close(&way);
+        char message[WOAD_PORT_MESSAGE_MAX];
+        struct hci_transport transport;
+        if (transport_open(s->spec, &transport, message) == 0) {
+            transport_close(&transport);
         }
     }
     return NULL;

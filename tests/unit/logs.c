@@ -5,8 +5,8 @@
 #include <woad/port.h>
 
 #include "transport/btsnoop.h"
-#include "transport/capture.h"
-#include "transport/hub.h"
+#include "hub/capture.h"
+#include "hub/hub.h"
 #include "transport/open.h"
 
 #include <errno.h>
@@ -200,20 +200,20 @@ static void a_pipe_that_nobody_reads(void **state)
 static void a_port_goes_on_without_its_log(void **state)
 {
     struct rlimit all;
-    char why[WOAD_PORT_MESSAGE_MAX];
+    char message[WOAD_PORT_MESSAGE_MAX];
     const uint8_t *packet;
     bool listens;
-    char name[LISTEN_NAME];
-    struct hci_transport way;
+    char name[LISTEN_NAME_MAX];
+    struct hci_transport transport;
     int error;
     (void)state;
-    assert_int_equal(listen_spec("unix:s", &way, &listens, name, why), 0);
+    assert_int_equal(transport_listen("unix:s", &transport, &listens, name, message), 0);
     put_file("notes", "notes");
     setenv("WOAD_BTSNOOP", "notes", 1);
-    assert_null(woad_port_open("unix:s", &error, why));
+    assert_null(woad_port_open("unix:s", &error, message));
     assert_int_equal(error, -EBADMSG);
     setenv("WOAD_BTSNOOP", "log", 1);
-    struct woad_port *port = woad_port_open("unix:s", &error, why);
+    struct woad_port *port = woad_port_open("unix:s", &error, message);
     unsetenv("WOAD_BTSNOOP");
     assert_non_null(port);
     int was = dup(2), said = open("said", O_RDWR | O_CREAT, 0600);
@@ -234,7 +234,7 @@ static void a_port_goes_on_without_its_log(void **state)
     assert_int_equal(woad_port_read(port, &packet), 0);
     assert_int_equal(records("log"), 3);
     woad_port_close(port);
-    listen_close(&way);
+    transport_unlisten(&transport);
 }
 
 /* --- the hub's -------------------------------------------------------------------------------- */
@@ -260,23 +260,23 @@ static void *serve(void *arg)
 /* A host comes, resets and goes.  Returns what the hub does. */
 static int an_hour(const char *pcap, const char *logs)
 {
-    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
+    char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
     uint8_t buf[64];
-    struct hci_transport way, host;
+    struct hci_transport transport, host;
     pthread_t thread;
     bool listens;
     int wake[2];
-    assert_int_equal(listen_spec("unix:s", &way, &listens, name, why), 0);
+    assert_int_equal(transport_listen("unix:s", &transport, &listens, name, message), 0);
     assert_int_equal(pipe(wake), 0);
-    struct served s = { .o = { .listen = &way,
-                               .listens = 1,
+    struct served s = { .o = { .listener = &transport,
+                               .listeners = 1,
                                .pcap = pcap,
                                .btsnoop = logs,
                                .warn = warn,
                                .wake = wake[0] } };
     warned[0] = '\0';
     assert_int_equal(pthread_create(&thread, NULL, serve, &s), 0);
-    assert_int_equal(open_spec("unix:s", &host, why), 0);
+    assert_int_equal(transport_open("unix:s", &host, message), 0);
     assert_int_equal(send(host.fd, reset, sizeof reset, MSG_NOSIGNAL), sizeof reset);
     struct pollfd p = { host.fd, POLLIN, 0 };
     bool answered = poll(&p, 1, 500) == 1 && read(host.fd, buf, sizeof buf) == 7;
@@ -285,7 +285,7 @@ static int an_hour(const char *pcap, const char *logs)
     pthread_join(thread, NULL);
     assert_true(answered || s.result < 0);
     transport_close(&host);
-    listen_close(&way);
+    transport_unlisten(&transport);
     close(wake[0]);
     close(wake[1]);
     return s.result;

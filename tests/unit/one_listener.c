@@ -28,11 +28,11 @@ static void dead_socket(void)
 /* Waits for the end of `start`, listens, says how that went, and ends at the end of `stop`. */
 static void program(int start, int said, int stop)
 {
-    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME], octet;
-    struct hci_transport way;
+    char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX], octet;
+    struct hci_transport transport;
     bool listens;
     (void)!read(start, &octet, 1);
-    octet = listen_spec("unix:s", &way, &listens, name, why) == 0;
+    octet = transport_listen("unix:s", &transport, &listens, name, message) == 0;
     (void)!write(said, &octet, 1);
     (void)!read(stop, &octet, 1);
     _exit(0);
@@ -43,7 +43,7 @@ static void one_of_several_serves(void **state)
     (void)state;
     for (int round = 0; round < ROUNDS; round++) {
         int start[2], said[2], stop[2], serving = 0;
-        char why[WOAD_PORT_MESSAGE_MAX], octet;
+        char message[WOAD_PORT_MESSAGE_MAX], octet;
         struct hci_transport host;
         assert_true(pipe(start) == 0 && pipe(said) == 0 && pipe(stop) == 0);
         dead_socket();
@@ -60,7 +60,7 @@ static void one_of_several_serves(void **state)
             serving += octet;
         }
         assert_int_equal(serving, 1);
-        assert_int_equal(open_spec("unix:s", &host, why), 0);
+        assert_int_equal(transport_open("unix:s", &host, message), 0);
         transport_close(&host);
         close(stop[1]);
         for (int p = 0; p < PROGRAMS; p++) {
@@ -77,18 +77,19 @@ static void one_of_several_serves(void **state)
  * that can't be read. */
 static void a_folder_that_can_not_be_locked(void **state)
 {
-    char why[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME];
-    struct hci_transport way;
+    char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
+    struct hci_transport transport;
     bool listens;
     (void)state;
     int fd = open(".", O_RDONLY | O_DIRECTORY);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     uint32_t start = woad_port_now_ms();
-    assert_int_equal(listen_spec("unix:s", &way, &listens, name, why), 0);
+    assert_int_equal(transport_listen("unix:s", &transport, &listens, name, message), 0);
     assert_in_range(woad_port_now_ms() - start, 0, 10000);
-    listen_close(&way);
+    transport_unlisten(&transport);
     close(fd);
-    assert_int_equal(listen_spec("unix:nowhere/s", &way, &listens, name, why), -ENOENT);
+    assert_int_equal(transport_listen("unix:nowhere/s", &transport, &listens, name, message),
+                     -ENOENT);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, enter, leave)

@@ -17,13 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char why[WOAD_PORT_MESSAGE_MAX];
-static char name[LISTEN_NAME];
+static char message[WOAD_PORT_MESSAGE_MAX];
+static char name[LISTEN_NAME_MAX];
 
-static int served(const char *spec, struct hci_transport *way)
+static int served(const char *spec, struct hci_transport *transport)
 {
     bool listens = false;
-    int err = listen_spec(spec, way, &listens, name, why);
+    int err = transport_listen(spec, transport, &listens, name, message);
     assert_true(err || listens);
     return err;
 }
@@ -31,10 +31,10 @@ static int served(const char *spec, struct hci_transport *way)
 /* 0, or a negative errno: somebody is there. */
 static int visited(const char *spec)
 {
-    struct hci_transport way;
-    int err = open_spec(spec, &way, why);
+    struct hci_transport transport;
+    int err = transport_open(spec, &transport, message);
     if (!err) {
-        transport_close(&way);
+        transport_close(&transport);
     }
     return err;
 }
@@ -54,15 +54,15 @@ static void put_file(const char *path)
 
 static void what_is_no_socket_stays(void **state)
 {
-    struct hci_transport way;
+    struct hci_transport transport;
     struct stat st;
     (void)state;
     put_file("notes.txt");
     assert_int_equal(symlink("notes.txt", "link"), 0);
     assert_int_equal(mkdir("folder", 0700), 0);
-    assert_int_equal(served("unix:notes.txt", &way), -EEXIST);
-    assert_int_equal(served("unix:link", &way), -EEXIST);
-    assert_int_equal(served("unix:folder", &way), -EEXIST);
+    assert_int_equal(served("unix:notes.txt", &transport), -EEXIST);
+    assert_int_equal(served("unix:link", &transport), -EEXIST);
+    assert_int_equal(served("unix:folder", &transport), -EEXIST);
     assert_int_equal(lstat("notes.txt", &st), 0);
     assert_int_equal(st.st_size, 5);
     assert_true(is_there("link"));
@@ -75,7 +75,7 @@ static void a_socket_that_is_served_is_not_taken(void **state)
     assert_int_equal(served("unix:s", &first), 0);
     assert_int_equal(served("unix:s", &second), -EADDRINUSE);
     assert_int_equal(visited("unix:s"), 0);
-    listen_close(&first);
+    transport_unlisten(&first);
     assert_false(is_there("s"));
 }
 
@@ -95,23 +95,23 @@ static void without_a_descriptor_nothing_is_removed(void **state)
     assert_int_equal(tried, -EMFILE);
     assert_int_equal(listened, -EMFILE);
     assert_int_equal(visited("unix:s"), 0);
-    listen_close(&first);
+    transport_unlisten(&first);
 }
 
 static void a_dead_socket_is_replaced_if_it_is_ours(void **state)
 {
-    struct hci_transport way;
+    struct hci_transport transport;
     (void)state;
-    assert_int_equal(served("unix:s", &way), 0);
-    transport_close(&way); /* as one that was killed */
+    assert_int_equal(served("unix:s", &transport), 0);
+    transport_close(&transport); /* as one that was killed */
     assert_true(is_there("s"));
     if (geteuid() == 0) {
         assert_int_equal(chown("s", 65534, 65534), 0);
-        assert_int_equal(served("unix:s", &way), -EACCES);
+        assert_int_equal(served("unix:s", &transport), -EACCES);
         assert_int_equal(chown("s", 0, 0), 0);
     }
-    assert_int_equal(served("unix:s", &way), 0);
-    listen_close(&way);
+    assert_int_equal(served("unix:s", &transport), 0);
+    transport_unlisten(&transport);
 }
 
 /* Ours was removed, another serves by that name now: it is left alone at our end. */
@@ -122,30 +122,30 @@ static void the_socket_of_another_stays_at_the_end(void **state)
     assert_int_equal(served("unix:s", &first), 0);
     assert_int_equal(unlink("s"), 0);
     assert_int_equal(served("unix:s", &second), 0);
-    listen_close(&first);
+    transport_unlisten(&first);
     assert_int_equal(visited("unix:s"), 0);
     assert_int_equal(unlink("s"), 0);
     put_file("s");
-    listen_close(&second);
+    transport_unlisten(&second);
     assert_true(is_there("s"));
 }
 
 static void a_comma_is_part_of_a_path(void **state)
 {
-    struct hci_transport way;
+    struct hci_transport transport;
     (void)state;
     put_file("a");
-    assert_int_equal(served("unix:a,b", &way), 0);
-    assert_false(way.three_wire);
+    assert_int_equal(served("unix:a,b", &transport), 0);
+    assert_false(transport.three_wire);
     assert_string_equal(name, "unix:a,b");
     assert_int_equal(visited("unix:a,b"), 0);
-    listen_close(&way);
+    transport_unlisten(&transport);
     assert_true(is_there("a"));
     assert_false(is_there("a,b"));
-    assert_int_equal(served("unix:a,b,h5", &way), 0);
-    assert_true(way.three_wire);
+    assert_int_equal(served("unix:a,b,h5", &transport), 0);
+    assert_true(transport.three_wire);
     assert_string_equal(name, "unix:a,b,h5");
-    listen_close(&way);
+    transport_unlisten(&transport);
     assert_false(is_there("a,b"));
 }
 
@@ -154,7 +154,7 @@ static void who_does_not_accept_is_not_waited_for_for_ever(void **state)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "s" };
     int fd = socket(AF_UNIX, SOCK_STREAM, 0), full[8];
-    struct hci_transport way;
+    struct hci_transport transport;
     (void)state;
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     assert_int_equal(listen(fd, 0), 0);
@@ -163,7 +163,7 @@ static void who_does_not_accept_is_not_waited_for_for_ever(void **state)
         (void)!connect(full[n], (struct sockaddr *)&a, sizeof a);
     }
     assert_int_equal(visited("unix:s"), -ETIMEDOUT);
-    assert_int_equal(served("unix:s", &way), -ETIMEDOUT);
+    assert_int_equal(served("unix:s", &transport), -ETIMEDOUT);
     assert_true(is_there("s"));
     for (int n = 0; n < 8; n++) {
         close(full[n]);
@@ -188,10 +188,10 @@ static void a_port_is_a_number_up_to_65535(void **state)
         "tcp:[::1",
         "tcp:x",
     };
-    struct hci_transport way;
+    struct hci_transport transport;
     (void)state;
     for (size_t n = 0; n < sizeof wrong / sizeof *wrong; n++) {
-        assert_int_equal(served(wrong[n], &way), -EINVAL);
+        assert_int_equal(served(wrong[n], &transport), -EINVAL);
         assert_int_equal(visited(wrong[n]), -EINVAL);
     }
 }
@@ -199,28 +199,28 @@ static void a_port_is_a_number_up_to_65535(void **state)
 /* The name says which port it has become. */
 static void any_port_and_ipv6(void **state)
 {
-    struct hci_transport way;
+    struct hci_transport transport;
     (void)state;
-    assert_int_equal(served("tcp:0", &way), 0);
+    assert_int_equal(served("tcp:0", &transport), 0);
     assert_true(strtoul(name + 4, NULL, 10) > 0);
-    char spec[LISTEN_NAME + 10];
+    char spec[LISTEN_NAME_MAX + 10];
     snprintf(spec, sizeof spec, "tcp:127.0.0.1:%s", name + 4);
     assert_int_equal(visited(spec), 0);
-    listen_close(&way);
-    if (served("tcp:[::1]:0", &way) == 0) { /* where there is IPv6 */
+    transport_unlisten(&transport);
+    if (served("tcp:[::1]:0", &transport) == 0) { /* where there is IPv6 */
         assert_int_equal(strncmp(name, "tcp:[::1]:", 10), 0);
         assert_int_equal(visited(name), 0);
-        listen_close(&way);
+        transport_unlisten(&transport);
     }
 }
 
 /* A long name is not cut to another's, nor left out. */
 static void a_long_host_is_not_this_machine(void **state)
 {
-    struct hci_transport way, other;
+    struct hci_transport transport, other;
     char spec[700], port[20];
     (void)state;
-    assert_int_equal(served("tcp:127.0.0.1:0", &way), 0);
+    assert_int_equal(served("tcp:127.0.0.1:0", &transport), 0);
     snprintf(port, sizeof port, "%s", strrchr(name, ':'));
     for (size_t len = 120; len < 600; len += 20) {
         memset(spec, 'x', sizeof spec);
@@ -229,7 +229,7 @@ static void a_long_host_is_not_this_machine(void **state)
         assert_true(visited(spec) < 0);
         assert_true(served(spec, &other) < 0);
     }
-    listen_close(&way);
+    transport_unlisten(&transport);
 }
 
 /* Options of a line stand in any order, and one that can't be meant is refused. */
@@ -263,13 +263,13 @@ static void options_in_any_order(void **state)
     (void)state;
     assert_true(pty >= 0 && grantpt(pty) == 0 && unlockpt(pty) == 0);
     for (size_t n = 0; n < sizeof with / sizeof *with; n++) {
-        struct hci_transport way;
+        struct hci_transport transport;
         snprintf(spec, sizeof spec, "uart:%s%s", ptsname(pty), with[n].options);
-        assert_int_equal(open_spec(spec, &way, why), -with[n].error);
+        assert_int_equal(transport_open(spec, &transport, message), -with[n].error);
         if (!with[n].error) {
-            assert_int_equal(way.three_wire, with[n].h5);
-            assert_int_equal(way.baud, with[n].to);
-            transport_close(&way);
+            assert_int_equal(transport.three_wire, with[n].h5);
+            assert_int_equal(transport.baud, with[n].to);
+            transport_close(&transport);
         }
     }
     assert_int_equal(visited("hci65536"), -EINVAL);
@@ -280,21 +280,21 @@ static void options_in_any_order(void **state)
 /* With 0, 1 and 2 closed, what a program prints does not reach a controller. */
 static void what_is_printed_does_not_go_to_a_controller(void **state)
 {
-    struct hci_transport way;
+    struct hci_transport transport;
     (void)state;
-    assert_int_equal(served("unix:s", &way), 0);
+    assert_int_equal(served("unix:s", &transport), 0);
     pid_t child = fork();
     if (!child) {
         struct hci_transport to, other;
         close(0), close(1), close(2);
-        bool above = open_spec("unix:s", &to, why) == 0 && to.fd > 2;
+        bool above = transport_open("unix:s", &to, message) == 0 && to.fd > 2;
         above = above && served("unix:t", &other) == 0 && other.fd > 2;
         _exit(above && fcntl(0, F_GETFD) < 0 ? 0 : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    listen_close(&way);
+    transport_unlisten(&transport);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, enter, leave)

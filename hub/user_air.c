@@ -4,8 +4,9 @@
  * A lock file makes it safe: who wants in holds the lock until connected; the radio ends only while
  * it holds the lock and nobody waits at its socket. */
 #define _GNU_SOURCE
+#include "../transport/open.h"
 #include "hub.h"
-#include "open.h"
+#include "user_air.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +54,7 @@ static const char *user_air_run(void)
 
 /* In XDG_RUNTIME_DIR, or in /tmp by the first name that no other user has created: all programs of
  * this user find the same folder. */
-static int user_air_place(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
+static int user_air_place(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX])
 {
     const char *run = user_air_run();
     bool found = false;
@@ -69,10 +70,10 @@ static int user_air_place(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
         found = user_air_owns(u->dir);
     }
     if (!found) {
-        return open_fail(why, EACCES,
-                         "/tmp/woad-%u, and with -1 to -9 behind it, can't be "
-                         "made or are not folders of yours alone",
-                         (unsigned)geteuid());
+        return transport_fail(message, EACCES,
+                              "/tmp/woad-%u, and with -1 to -9 behind it, can't be "
+                              "made or are not folders of yours alone",
+                              (unsigned)geteuid());
     }
     snprintf(u->socket, sizeof u->socket, "%s/air", u->dir);
     snprintf(u->lock, sizeof u->lock, "%s/lock", u->dir);
@@ -80,19 +81,19 @@ static int user_air_place(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
 }
 
 /* The limit is for a lock whose owner is stopped while it connects. */
-static int user_air_lock(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
+static int user_air_lock(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX])
 {
-    u->lock_fd = above_stdio(open(u->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    u->lock_fd = fd_above_stdio(open(u->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (u->lock_fd < 0) {
-        return open_fail(why, -u->lock_fd, "%s: %s", u->lock, strerror(-u->lock_fd));
+        return transport_fail(message, -u->lock_fd, "%s: %s", u->lock, strerror(-u->lock_fd));
     }
     uint32_t start = woad_port_now_ms();
     while (flock(u->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         int err = errno == EWOULDBLOCK || errno == EINTR ? 0 : errno;
         if (err || woad_port_now_ms() - start > LOCK_MS) {
             close(u->lock_fd);
-            return open_fail(why, err ? err : ETIMEDOUT, "%s: %s", u->lock,
-                             err ? strerror(err) : "a program has held it for five seconds");
+            return transport_fail(message, err ? err : ETIMEDOUT, "%s: %s", u->lock,
+                                  err ? strerror(err) : "a program has held it for five seconds");
         }
         poll(NULL, 0, LOCK_STEP_MS);
     }
@@ -110,7 +111,7 @@ static bool user_air_may_end(void *ctx)
         flock(u->lock_fd, LOCK_UN);
         return false;
     }
-    listen_close(&u->listen);
+    transport_unlisten(&u->listen);
     return true;
 }
 
@@ -149,9 +150,9 @@ static void user_air_serve(struct user_air *u)
     signal(SIGINT, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    struct hub_options o = { .listen = &u->listen,
-                             .listens = 1,
-                             .leave_when_empty = true,
+    struct hub_options o = { .listener = &u->listen,
+                             .listeners = 1,
+                             .exit_when_empty = true,
                              .seed = (uint64_t)ts.tv_nsec ^ (uint64_t)getpid() << 32,
                              .may_end = user_air_may_end,
                              .ctx = u };
@@ -160,12 +161,12 @@ static void user_air_serve(struct user_air *u)
 }
 
 /* Of a program that holds the lock. */
-static int user_air_start(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
+static int user_air_start(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX])
 {
-    char spec[120], name[LISTEN_NAME];
+    char spec[120], name[LISTEN_NAME_MAX];
     bool listens;
     snprintf(spec, sizeof spec, "unix:%s", u->socket);
-    int err = listen_spec(spec, &u->listen, &listens, name, why);
+    int err = transport_listen(spec, &u->listen, &listens, name, message);
     if (err) {
         return err;
     }
@@ -174,8 +175,8 @@ static int user_air_start(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
         user_air_serve(u);
     }
     if (child < 0) {
-        err = open_fail(why, errno, "the simulated radio: %s", strerror(errno));
-        listen_close(&u->listen);
+        err = transport_fail(message, errno, "the simulated radio: %s", strerror(errno));
+        transport_unlisten(&u->listen);
         return err;
     }
     close(u->listen.fd);
@@ -184,20 +185,21 @@ static int user_air_start(struct user_air *u, char why[WOAD_PORT_MESSAGE_MAX])
     return 0;
 }
 
-int open_user_air(const char *program, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
+int user_air_open(const char *program, struct hci_transport *transport,
+                  char message[WOAD_PORT_MESSAGE_MAX])
 {
     struct user_air u;
     char spec[120];
-    int err = user_air_place(&u, why);
-    err = err ? err : user_air_lock(&u, why);
+    int err = user_air_place(&u, message);
+    err = err ? err : user_air_lock(&u, message);
     if (err) {
         return err;
     }
     snprintf(spec, sizeof spec, "unix:%s", u.socket);
-    err = open_named(spec, program, way, why);
+    err = transport_open_as(spec, program, transport, message);
     if (err == -ENODEV) { /* other errors do not prove that it does not run */
-        err = user_air_start(&u, why);
-        err = err ? err : open_named(spec, program, way, why);
+        err = user_air_start(&u, message);
+        err = err ? err : transport_open_as(spec, program, transport, message);
     }
     close(u.lock_fd);
     return err;

@@ -2,15 +2,15 @@
 /* What surrounds `woad air`'s controllers, and what befalls them: the file of lines. */
 #include "cm.h"
 
-#include "transport/script.h"
+#include "hub/world_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct script s;
-static char why[SCRIPT_WHY];
+static struct world_file s;
+static char why[WORLD_MESSAGE_MAX];
 
 static int load_octets(const char *text, size_t len)
 {
@@ -19,7 +19,7 @@ static int load_octets(const char *text, size_t len)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, len), len);
     close(fd);
-    int err = script_load(&s, path, why);
+    int err = world_load(&s, path, why);
     unlink(path);
     return err;
 }
@@ -44,21 +44,21 @@ static void good_lines(void **state)
     assert_true(s.interferer[0].channels == (7ull << 37 | 1));
     assert_int_equal(s.around.links, 1);
     struct woad_air_controller_config cfg = { .x_mm = 1 };
-    script_config(&s, 1, &cfg);
+    world_configure(&s, 1, &cfg);
     assert_int_equal(cfg.x_mm, 1);
-    script_config(&s, 2, &cfg);
+    world_configure(&s, 2, &cfg);
     assert_int_equal(cfg.x_mm, 7000);
     assert_int_equal(cfg.y_mm, 8250);
     assert_int_equal(cfg.tx_power_dbm, -4);
     assert_int_equal(cfg.drift_ppm, -20);
-    assert_int_equal(script_next(&s), 1500000);
-    script_run(&s, 1500000);
+    assert_int_equal(world_next_us(&s), 1500000);
+    world_run(&s, 1500000);
     assert_int_equal(s.around.interferers, 2);
     assert_int_equal(s.interferer[1].on_us, 500);
-    assert_int_equal(script_next(&s), 2000000);
-    script_run(&s, 9000000);
+    assert_int_equal(world_next_us(&s), 2000000);
+    world_run(&s, 9000000);
     assert_int_equal(s.around.links, 2);
-    assert_true(script_next(&s) == UINT64_MAX);
+    assert_true(world_next_us(&s) == UINT64_MAX);
 }
 
 static void wrong_lines(void **state)
@@ -86,10 +86,10 @@ static void wrong_lines(void **state)
         assert_int_equal(load(text), -1);
         assert_non_null(strstr(why, ":2: it should be: "));
     }
-    assert_int_equal(script_load(&s, "/nowhere/at/all", why), -1);
+    assert_int_equal(world_load(&s, "/nowhere/at/all", why), -1);
     assert_non_null(strstr(why, "/nowhere/at/all: "));
-    static char many[SCRIPT_ACTIONS * 12];
-    for (unsigned n = 0; n <= SCRIPT_ACTIONS; n++) {
+    static char many[WORLD_LINES_MAX * 12];
+    for (unsigned n = 0; n <= WORLD_LINES_MAX; n++) {
         strcat(many, "noise -90\n");
     }
     assert_int_equal(load(many), -1);
@@ -100,9 +100,9 @@ static void what_is_no_world(void **state)
 {
     static char endless[11000];
     (void)state;
-    assert_int_equal(script_load(&s, "/", why), -1);
+    assert_int_equal(world_load(&s, "/", why), -1);
     assert_non_null(strstr(why, "/: Is a directory"));
-    assert_int_equal(script_load(&s, "/dev/zero", why), -1);
+    assert_int_equal(world_load(&s, "/dev/zero", why), -1);
     assert_non_null(strstr(why, "/dev/zero:1: it should be: a line of text"));
     assert_int_equal(load_octets("noise -90\0 and more", 19), -1);
     assert_non_null(strstr(why, ":1: it should be: a line of text"));
@@ -134,9 +134,9 @@ static size_t reports(struct woad_air *air, uint64_t seconds)
     uint64_t end = woad_air_now(air) + seconds * 1000000;
     while (woad_air_now(air) < end) {
         uint64_t next = woad_air_next(air) < end ? woad_air_next(air) : end;
-        next = script_next(&s) < next ? script_next(&s) : next;
+        next = world_next_us(&s) < next ? world_next_us(&s) : next;
         woad_air_step(air, next);
-        script_run(&s, next);
+        world_run(&s, next);
         while (woad_air_tx(ctl[1], packet, sizeof packet)) {
             n += packet[1] == 0x3e && packet[3] == 2;
         }
@@ -158,17 +158,17 @@ static void it_happens(void **state)
                      0);
     struct woad_air_config cfg = { .seed = 1, .around = &s.around };
     struct woad_air *air = woad_air_init(memory, woad_air_size(), &cfg);
-    s.find = find;
+    s.find_controller = find;
     for (unsigned n = 0; n < 2; n++) {
         struct woad_air_controller_config c = { .address = { 1, 2, 3, 4, 5, (uint8_t)n },
                                                 .conns = 1,
                                                 .acl_count = 1,
                                                 .acl_len = 27,
                                                 .queue = 60000 };
-        script_config(&s, n + 1, &c);
+        world_configure(&s, n + 1, &c);
         mem[n] = malloc(woad_air_controller_size(&c));
         ctl[n] = woad_air_attach(air, mem[n], woad_air_controller_size(&c), &c);
-        script_ends(&s);
+        world_update_links(&s);
         rx(ctl[n], "\1\1\x0c\x08\xff\xff\xff\xff\xff\xff\xff\x3f", 12);
     }
     rx(ctl[0], "\1\x06\x20\x0f\x20\0\x20\0\3\0\0\0\0\0\0\0\0\7\0", 19);
@@ -221,12 +221,12 @@ static void rules(void **state)
         for (unsigned kind = 0; kind < 4; kind++) {
             unsigned dropped = 0, changed = 0, delay = 0, again = 0;
             assert_int_equal(load(t[k].line), 0);
-            s.find = find;
+            s.find_controller = find;
             for (unsigned n = 0; n < 30; n++) {
                 struct woad_air_delivery fate = { 0, 0 };
                 uint8_t copy[20];
                 memcpy(copy, p[kind].pdu, p[kind].len);
-                dropped += !script_meddle(&s, &p[kind], b, copy, &fate);
+                dropped += !world_intercept(&s, &p[kind], b, copy, &fate);
                 changed += memcmp(copy, p[kind].pdu, p[kind].len) != 0;
                 delay += fate.delay_us;
                 again += fate.repeat_us;

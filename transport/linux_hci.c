@@ -1,6 +1,6 @@
 /* Linux's own Bluetooth: an adapter of it for us, and a controller of ours for it. */
 #define _GNU_SOURCE
-#include "open.h"
+#include "kinds.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,7 +14,8 @@
 
 /* Linux's HCI user channel: the whole adapter for us.  The kernel's headers for it are not
  * installed everywhere, so its few numbers stand here. */
-int open_user_channel(const char *spec, struct hci_transport *way, char why[WOAD_PORT_MESSAGE_MAX])
+int linux_open_user_channel(const char *spec, struct hci_transport *transport,
+                            char message[WOAD_PORT_MESSAGE_MAX])
 {
     enum { FAMILY_BLUETOOTH = 31, PROTO_HCI = 1, CHANNEL_USER = 1 };
     struct {
@@ -24,10 +25,10 @@ int open_user_channel(const char *spec, struct hci_transport *way, char why[WOAD
     unsigned long n = strtoul(spec + 3, &end, 10);
     a.device = (uint16_t)n;
     if (!isdigit((unsigned char)spec[3]) || *end || n > 0xfffe) { /* 0xffff: none */
-        return open_fail(why, EINVAL, "%.60s: say hci0, hci1, …", spec);
+        return transport_fail(message, EINVAL, "%.60s: say hci0, hci1, …", spec);
     }
-    int fd =
-        above_stdio(socket(FAMILY_BLUETOOTH, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, PROTO_HCI));
+    int fd = fd_above_stdio(
+        socket(FAMILY_BLUETOOTH, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, PROTO_HCI));
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0) {
         int err = errno;
         if (fd >= 0) {
@@ -37,21 +38,22 @@ int open_user_channel(const char *spec, struct hci_transport *way, char why[WOAD
                            : err == EPERM ? "; it needs root or CAP_NET_ADMIN"
                            : err == EAFNOSUPPORT ? "; this kernel has no Bluetooth"
                                                  : "";
-        return open_fail(why, err, "%.20s: %s%s", spec, strerror(err), hint);
+        return transport_fail(message, err, "%.20s: %s%s", spec, strerror(err), hint);
     }
-    way->fd = fd;
-    way->packets = true;
+    transport->fd = fd;
+    transport->packets = true;
     return 0;
 }
 
 /* /dev/vhci: what is written comes to the kernel as from a controller, and the other way round, a
  * packet at a time.  A first one of the vendor's type asks for a controller, and is answered with
  * its number: u8 0xff, u8 0, u16. */
-int make_vhci(struct hci_transport *way, char name[LISTEN_NAME], char why[WOAD_PORT_MESSAGE_MAX])
+int linux_make_vhci(struct hci_transport *transport, char name[LISTEN_NAME_MAX],
+                    char message[WOAD_PORT_MESSAGE_MAX])
 {
     static const uint8_t create[] = { 0xff, 0 };
     uint8_t answer[4] = { 0 };
-    int fd = above_stdio(open("/dev/vhci", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    int fd = fd_above_stdio(open("/dev/vhci", O_RDWR | O_NONBLOCK | O_CLOEXEC));
     struct pollfd p = { fd, POLLIN, 0 };
     errno = fd < 0 ? -fd : ETIMEDOUT;
     if (fd < 0 || write(fd, create, sizeof create) != sizeof create || poll(&p, 1, 2000) != 1 ||
@@ -63,10 +65,10 @@ int make_vhci(struct hci_transport *way, char name[LISTEN_NAME], char why[WOAD_P
         const char *hint = err == ENOENT || err == ENODEV  ? "; modprobe hci_vhci first"
                            : err == EACCES || err == EPERM ? "; it needs root"
                                                            : "";
-        return open_fail(why, err, "/dev/vhci: %s%s", strerror(err), hint);
+        return transport_fail(message, err, "/dev/vhci: %s%s", strerror(err), hint);
     }
-    snprintf(name, LISTEN_NAME, "hci%d", answer[2] | answer[3] << 8);
-    way->fd = fd;
-    way->packets = true;
+    snprintf(name, LISTEN_NAME_MAX, "hci%d", answer[2] | answer[3] << 8);
+    transport->fd = fd;
+    transport->packets = true;
     return 0;
 }

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "script.h"
+#include "world_file.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -85,7 +85,7 @@ static bool controller(const char *word, bool any, unsigned *n)
     return *n != 0;
 }
 
-static bool octets(char **at, struct script_action *a)
+static bool octets(char **at, struct world_line *a)
 {
     for (char *w = word(at); w; w = word(at)) {
         char *end;
@@ -126,7 +126,7 @@ static bool whole(const double *v, size_t n)
     return fits;
 }
 
-static bool sensible(const struct script_action *a)
+static bool sensible(const struct world_line *a)
 {
     const double *v = a->v;
     switch (a->verb) {
@@ -146,7 +146,7 @@ static bool sensible(const struct script_action *a)
 }
 
 /* The words of a line behind `at SECONDS`.  Returns how it should be written if it is not. */
-static const char *parse(struct script_action *a, const char *name, char **at)
+static const char *parse(struct world_line *a, const char *name, char **at)
 {
     size_t k = 0;
     while (k < VERBS && strcmp(name, verbs[k].name) != 0) {
@@ -158,9 +158,9 @@ static const char *parse(struct script_action *a, const char *name, char **at)
     }
     a->verb = (uint8_t)k;
     bool two = verbs[k].controllers == 2;
-    if ((verbs[k].controllers > 0 && !controller(word(at), two, &a->who)) ||
-        (two && !controller(word(at), two, &a->whom)) ||
-        (k >= DROP && k <= REPEAT && !packets(word(at), &a->what)) ||
+    if ((verbs[k].controllers > 0 && !controller(word(at), two, &a->controller)) ||
+        (two && !controller(word(at), two, &a->receiver)) ||
+        (k >= DROP && k <= REPEAT && !packets(word(at), &a->kind)) ||
         (k == INTERFERER && !channels(word(at), &a->channels))) {
         return verbs[k].usage;
     }
@@ -182,7 +182,7 @@ static const char *parse(struct script_action *a, const char *name, char **at)
 
 /* What happens to a controller needs one: there is none at the beginning.  A clock is what it is
  * from the beginning.  Returns how the line should be if it would do nothing. */
-static const char *when(const struct script_action *a, bool timed)
+static const char *when(const struct world_line *a, bool timed)
 {
     if (a->verb >= HANG && a->verb <= INJECT && !a->at_us) {
         return "at SECONDS … (more than 0: there is no controller before)";
@@ -190,9 +190,9 @@ static const char *when(const struct script_action *a, bool timed)
     return a->verb == DRIFT && timed ? "drift N PPM, without `at`: from the beginning" : NULL;
 }
 
-static const char *parse_line(struct script *s, char *line)
+static const char *parse_line(struct world_file *s, char *line)
 {
-    struct script_action a = { .at_us = 0 };
+    struct world_line a = { .at_us = 0 };
     char *at = NULL, *name;
     line[strcspn(line, "#")] = 0;
     name = strtok_r(line, " \t\r\n", &at);
@@ -213,14 +213,14 @@ static const char *parse_line(struct script *s, char *line)
     if (wrong) {
         return wrong;
     }
-    if (s->actions == SCRIPT_ACTIONS) {
+    if (s->lines == WORLD_LINES_MAX) {
         return "fewer lines: 256 at most";
     }
-    size_t k = s->actions++;
-    for (; k && s->action[k - 1].at_us > a.at_us; k--) {
-        s->action[k] = s->action[k - 1];
+    size_t k = s->lines++;
+    for (; k && s->line[k - 1].at_us > a.at_us; k--) {
+        s->line[k] = s->line[k - 1];
     }
-    s->action[k] = a;
+    s->line[k] = a;
     return NULL;
 }
 
@@ -239,19 +239,19 @@ static int read_line(FILE *f, char *line, size_t room)
     return c != EOF || len > 0;
 }
 
-int script_load(struct script *s, const char *path, char why[SCRIPT_WHY])
+int world_load(struct world_file *s, const char *path, char why[WORLD_MESSAGE_MAX])
 {
     char line[512];
     const char *wrong = NULL;
     FILE *f = fopen(path, "r");
     if (!f) {
-        snprintf(why, SCRIPT_WHY, "%s: %s", path, strerror(errno));
+        snprintf(why, WORLD_MESSAGE_MAX, "%s: %s", path, strerror(errno));
         return -1;
     }
-    *s = (struct script){ .around = { .noise_dbm = -105,
-                                      .wall = s->wall,
-                                      .interferer = s->interferer,
-                                      .link = s->link } };
+    *s = (struct world_file){ .around = { .noise_dbm = -105,
+                                          .wall = s->wall,
+                                          .interferer = s->interferer,
+                                          .link = s->link } };
     int more = 1;
     unsigned n = 0;
     while (!wrong && (more = read_line(f, line, sizeof line)) != 0) {
@@ -260,14 +260,14 @@ int script_load(struct script *s, const char *path, char why[SCRIPT_WHY])
         wrong = !wrong && n == LINES_MAX ? "a file of fewer lines" : wrong;
     }
     if (wrong) {
-        snprintf(why, SCRIPT_WHY, "%s:%u: it should be: %s", path, n, wrong);
+        snprintf(why, WORLD_MESSAGE_MAX, "%s:%u: it should be: %s", path, n, wrong);
     } else if (ferror(f)) {
         wrong = "a file";
-        snprintf(why, SCRIPT_WHY, "%s: %s", path, strerror(errno));
+        snprintf(why, WORLD_MESSAGE_MAX, "%s: %s", path, strerror(errno));
     }
     fclose(f);
     if (!wrong) {
-        script_run(s, 0);
+        world_run(s, 0);
     }
     return wrong ? -1 : 0;
 }

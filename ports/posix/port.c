@@ -3,10 +3,11 @@
 #include <woad/port.h>
 #include <woad/woad.h>
 
-#include "btsnoop.h"
-#include "framing.h"
-#include "open.h"
-#include "patch.h"
+#include "../../hub/user_air.h"
+#include "../../transport/btsnoop.h"
+#include "../../transport/framing.h"
+#include "../../transport/open.h"
+#include "broadcom_patch.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,14 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 struct woad_port {
-    struct hci_transport way;
+    struct hci_transport transport;
     bool socket;
     struct framing framing;
-    struct patch patch;
+    struct broadcom_patch patch;
     struct btsnoop log;
     bool behind; /* more has come than one pump moves: */
     uint32_t behind_since;
@@ -36,20 +36,20 @@ enum { PUMP_PACKETS = 64, PUMP_MS = 10, BEHIND_MS = 1000 };
 static void port_free(struct woad_port *p)
 {
     btsnoop_close(&p->log);
-    patch_close(&p->patch);
-    transport_close(&p->way);
+    broadcom_patch_close(&p->patch);
+    transport_close(&p->transport);
     free(p);
 }
 
-static int port_log(struct woad_port *p, const char *path, char why[WOAD_PORT_MESSAGE_MAX])
+static int port_log(struct woad_port *p, const char *path, char message[WOAD_PORT_MESSAGE_MAX])
 {
     const char *keys = getenv("WOAD_BTSNOOP_KEYS");
     int err = btsnoop_open(&p->log, path, keys && *keys);
     if (err == -EBADMSG) {
-        return open_fail(why, EBADMSG, "WOAD_BTSNOOP=%.100s is no such log, and is left as it is",
-                         path);
+        return transport_fail(message, EBADMSG,
+                              "WOAD_BTSNOOP=%.100s is no such log, and is left as it is", path);
     }
-    return err ? open_fail(why, -err, "WOAD_BTSNOOP=%.100s: %s", path, strerror(-err)) : 0;
+    return err ? transport_fail(message, -err, "WOAD_BTSNOOP=%.100s: %s", path, strerror(-err)) : 0;
 }
 
 /* The path of this program's executable; "" where the system does not say. */
@@ -60,13 +60,13 @@ static const char *port_executable(char path[PATH_MAX])
     return path;
 }
 
-struct woad_port *woad_port_open(const char *spec, int *error, char why[WOAD_PORT_MESSAGE_MAX])
+struct woad_port *woad_port_open(const char *spec, int *error, char message[WOAD_PORT_MESSAGE_MAX])
 {
-    return woad_port_open_as(spec, NULL, error, why);
+    return woad_port_open_as(spec, NULL, error, message);
 }
 
 struct woad_port *woad_port_open_as(const char *spec, const char *program, int *error,
-                                    char why[WOAD_PORT_MESSAGE_MAX])
+                                    char message[WOAD_PORT_MESSAGE_MAX])
 {
     const char *log = getenv("WOAD_BTSNOOP"), *name = getenv("WOAD_NAME");
     char path[PATH_MAX];
@@ -75,24 +75,25 @@ struct woad_port *woad_port_open_as(const char *spec, const char *program, int *
         spec = getenv("WOAD_HCI");
     }
     if (!p) {
-        *error = open_fail(why, ENOMEM, "no memory");
+        *error = transport_fail(message, ENOMEM, "no memory");
         return NULL;
     }
-    p->way.fd = p->log.fd = -1;
+    p->transport.fd = p->log.fd = -1;
     if (name && *name) {
         program = name;
     } else if (!program) {
         program = port_executable(path);
     }
-    *error = spec ? open_named(spec, program, &p->way, why) : open_user_air(program, &p->way, why);
+    *error = spec ? transport_open_as(spec, program, &p->transport, message)
+                  : user_air_open(program, &p->transport, message);
     if (*error == 0 && log && *log) {
-        *error = port_log(p, log, why);
+        *error = port_log(p, log, message);
     }
-    if (*error == 0 && p->way.patch[0]) {
-        *error = patch_open(&p->patch, &p->way, why);
+    if (*error == 0 && p->transport.patch[0]) {
+        *error = broadcom_patch_open(&p->patch, &p->transport, message);
     }
-    if (*error == 0 && framing_init(&p->framing, p->way.three_wire) < 0) {
-        *error = open_fail(why, ENOMEM, "no memory");
+    if (*error == 0 && framing_init(&p->framing, p->transport.three_wire) < 0) {
+        *error = transport_fail(message, ENOMEM, "no memory");
     }
     if (*error) {
         port_free(p);
@@ -100,7 +101,7 @@ struct woad_port *woad_port_open_as(const char *spec, const char *program, int *
     }
     int type;
     socklen_t len = sizeof type;
-    p->socket = getsockopt(p->way.fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+    p->socket = getsockopt(p->transport.fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
     return p;
 }
 
@@ -114,12 +115,12 @@ void woad_port_close(struct woad_port *p)
 
 const struct woad_vendor_init *woad_port_vendor_init(const struct woad_port *p)
 {
-    return p->patch.file ? &p->patch.setup : NULL;
+    return p->patch.file ? &p->patch.vendor_init : NULL;
 }
 
 int woad_port_fd(const struct woad_port *p)
 {
-    return p->way.fd;
+    return p->transport.fd;
 }
 
 bool woad_port_blocked(const struct woad_port *p)
@@ -133,7 +134,8 @@ static int port_fill(struct woad_port *p)
     uint8_t *at = framing_space(&p->framing, &room);
     ssize_t n;
     do {
-        n = p->way.ops ? p->way.ops->read(p->way.usb, at, room) : read(p->way.fd, at, room);
+        n = p->transport.ops ? p->transport.ops->read(p->transport.usb, at, room)
+                             : read(p->transport.fd, at, room);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
         framing_added(&p->framing, (size_t)n);
@@ -160,9 +162,9 @@ static ssize_t port_send(struct woad_port *p, const uint8_t *data, size_t len)
 {
     ssize_t n;
     do {
-        n = p->way.ops  ? p->way.ops->write(p->way.usb, data, len)
-            : p->socket ? send(p->way.fd, data, len, MSG_NOSIGNAL)
-                        : write(p->way.fd, data, len);
+        n = p->transport.ops ? p->transport.ops->write(p->transport.usb, data, len)
+            : p->socket      ? send(p->transport.fd, data, len, MSG_NOSIGNAL)
+                             : write(p->transport.fd, data, len);
     } while (n < 0 && errno == EINTR);
     return n < 0 && errno == EAGAIN ? 0 : n < 0 ? -EIO : n;
 }
@@ -185,7 +187,7 @@ static int port_flush(struct woad_port *p)
 /* Of H5: what its time brings, and its answers, for a program that only reads and writes, too. */
 static int port_drive(struct woad_port *p)
 {
-    if (!p->way.three_wire) {
+    if (!p->transport.three_wire) {
         return 0;
     }
     framing_due(&p->framing, woad_port_now_ms());
@@ -198,7 +200,7 @@ int woad_port_read(struct woad_port *p, const uint8_t **packet)
         int n = framing_next(&p->framing, packet);
         if (n < 0) {
             framing_resync(&p->framing, false);
-            return p->way.three_wire ? -EIO : -EBADMSG;
+            return p->transport.three_wire ? -EIO : -EBADMSG;
         }
         if (n > 0) {
             port_snoop(p, true, *packet, (size_t)n);
@@ -215,7 +217,7 @@ int woad_port_read(struct woad_port *p, const uint8_t **packet)
  * comes before its answer is not believed. */
 static bool port_begins(const struct woad_port *p, const uint8_t *packet, size_t len)
 {
-    return p->way.serial && len == 4 && memcmp(packet, "\1\3\14", 4) == 0;
+    return p->transport.serial && len == 4 && memcmp(packet, "\1\3\14", 4) == 0;
 }
 
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
@@ -233,13 +235,6 @@ int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
     port_snoop(p, false, packet, len);
     framing_put(&p->framing, packet, len);
     return port_flush(p);
-}
-
-uint32_t woad_port_now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint32_t)((uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u);
 }
 
 int woad_port_flush(struct woad_port *p, struct woad *h)
@@ -316,7 +311,8 @@ int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms)
         return err;
     }
     wait = wait < max_ms ? wait : max_ms;
-    struct pollfd fd = { p->way.fd, (short)(POLLIN | (woad_port_blocked(p) ? POLLOUT : 0)), 0 };
+    struct pollfd fd = { p->transport.fd, (short)(POLLIN | (woad_port_blocked(p) ? POLLOUT : 0)),
+                         0 };
     poll(&fd, 1, wait > 60000 ? 60000 : (int)wait);
     return woad_port_pump(p, h, &wait);
 }

@@ -9,9 +9,9 @@
 /* Records are whole: one for which there is no room while a pipe's reader pauses is left out. */
 struct capture {
     int fd; /* -1: none */
-    uint8_t *mem;
-    size_t from, to; /* of `mem`: not written yet */
-    bool left_out;   /* a record, since the last capture_flush() */
+    uint8_t *buf;
+    size_t written, filled; /* of `mem`: not written yet */
+    bool record_lost;       /* a record, since the last capture_flush() */
 };
 
 /* Opens it, without waiting for a pipe's reader, and puts a header of `len` octets.  Only what is

@@ -5,7 +5,7 @@
 #include <woad/port.h>
 #include <woad/woad.h>
 
-#include "open.h"
+#include "../transport/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -278,7 +278,7 @@ static int file_make(const char *path)
     if (fd < 0) {
         return -errno;
     }
-    fd = above_stdio(fd);
+    fd = fd_above_stdio(fd);
     if (fd < 0) { /* no descriptor is left */
         unlink(path);
         return fd;
@@ -487,7 +487,7 @@ static int file_open(struct woad_bond_file *f)
         if (fd < 0) {
             return -errno;
         }
-        fd = above_stdio(fd);
+        fd = fd_above_stdio(fd);
         int err = fd < 0 ? fd : file_check(fd);
         err = err ? err : file_lock(fd);
         if (!err && is_at(f->path, fd)) {
@@ -596,16 +596,17 @@ static bool signs_changed(const struct woad_bond_file *f, const struct woad_bond
     return true;
 }
 
-static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b, enum woad_bond_change why)
+static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b,
+                     enum woad_bond_change message)
 {
-    bool waits = why == WOAD_BOND_CHANGED && !signs_changed(f, b) && file_pause(f);
+    bool waits = message == WOAD_BOND_CHANGED && !signs_changed(f, b) && file_pause(f);
     struct woad_bond mine = *b;
-    int err = own_cccds(&mine, b->cccd, why == WOAD_BOND_GONE ? 0 : b->cccds);
+    int err = own_cccds(&mine, b->cccd, message == WOAD_BOND_GONE ? 0 : b->cccds);
     if (err) {
         return err;
     }
     forget(f, &b->peer);
-    if (why != WOAD_BOND_GONE) {
+    if (message != WOAD_BOND_GONE) {
         if (f->n == MOST) {
             drop(f, MOST - 1);
         }
@@ -621,10 +622,10 @@ static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b, enum w
     return file_save(f);
 }
 
-static void store_keep(void *ctx, const struct woad_bond *b, enum woad_bond_change why)
+static void store_keep(void *ctx, const struct woad_bond *b, enum woad_bond_change message)
 {
     struct woad_bond_file *f = ctx;
-    f->error = bond_kept(f, b, why);
+    f->error = bond_kept(f, b, message);
 }
 
 static void store_attempts(void *ctx, const struct woad_addr *peer, uint8_t failures)

@@ -1,7 +1,17 @@
+/* What a host needs of the operating system: a clock and random octets. */
+#define _GNU_SOURCE
 #include <woad/port.h>
 
 #include <errno.h>
 #include <sys/random.h>
+#include <time.h>
+
+uint32_t woad_port_now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint32_t)((uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u);
+}
 
 int woad_port_random(void *ctx, uint8_t *out, size_t len)
 {

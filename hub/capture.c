@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 #include "capture.h"
-#include "open.h"
+#include "../transport/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static int special_open(const char *path)
     if (fd < 0 && errno == ENXIO) {
         fd = open(path, O_RDWR | flags);
     }
-    return above_stdio(fd);
+    return fd_above_stdio(fd);
 }
 
 /* Opened without emptying it first. */
@@ -30,7 +30,8 @@ static int regular_open(const char *path, const uint8_t *header, size_t len, boo
 {
     uint8_t there[HEADER_MAX];
     struct stat st;
-    int fd = above_stdio(open(path, O_RDWR | O_CREAT | O_NOCTTY | O_CLOEXEC, keys ? 0600 : 0666));
+    int fd =
+        fd_above_stdio(open(path, O_RDWR | O_CREAT | O_NOCTTY | O_CLOEXEC, keys ? 0600 : 0666));
     if (fd < 0) {
         return fd;
     }
@@ -43,7 +44,7 @@ static int regular_open(const char *path, const uint8_t *header, size_t len, boo
         err = capture ? 0 : -EEXIST;
     }
     if (!err && keys) {
-        err = keys_hide(fd);
+        err = fd_make_private(fd);
     }
     if (!err && ftruncate(fd, 0) < 0) {
         err = -errno;
@@ -59,7 +60,7 @@ static void capture_end(struct capture *c)
     if (c->fd >= 0) {
         close(c->fd);
     }
-    free(c->mem);
+    free(c->buf);
     *c = (struct capture){ .fd = -1 };
 }
 
@@ -67,9 +68,9 @@ int capture_open(struct capture *c, const char *path, const uint8_t *header, siz
 {
     struct stat st;
     bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
-    *c = (struct capture){ .fd = -1, .mem = malloc(CAPTURE_ROOM) };
+    *c = (struct capture){ .fd = -1, .buf = malloc(CAPTURE_ROOM) };
     int fd = -ENOMEM;
-    if (c->mem) {
+    if (c->buf) {
         fd = special ? special_open(path) : regular_open(path, header, len, keys);
     }
     if (fd < 0) {
@@ -83,8 +84,8 @@ int capture_open(struct capture *c, const char *path, const uint8_t *header, siz
 
 int capture_flush(struct capture *c)
 {
-    while (c->fd >= 0 && c->from < c->to) {
-        ssize_t n = write(c->fd, c->mem + c->from, c->to - c->from);
+    while (c->fd >= 0 && c->written < c->filled) {
+        ssize_t n = write(c->fd, c->buf + c->written, c->filled - c->written);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -96,9 +97,9 @@ int capture_flush(struct capture *c)
             capture_end(c);
             return err;
         }
-        c->from += (size_t)n;
+        c->written += (size_t)n;
     }
-    c->from = c->to = 0;
+    c->written = c->filled = 0;
     return 0;
 }
 
@@ -106,14 +107,14 @@ int capture_flush(struct capture *c)
 static void capture_make_room(struct capture *c, size_t len)
 {
     ssize_t n = 0;
-    if (c->to + len > CAPTURE_ROOM && c->from < c->to) {
-        n = write(c->fd, c->mem + c->from, c->to - c->from);
+    if (c->filled + len > CAPTURE_ROOM && c->written < c->filled) {
+        n = write(c->fd, c->buf + c->written, c->filled - c->written);
     }
-    c->from += n > 0 ? (size_t)n : 0;
-    if (c->to + len > CAPTURE_ROOM) {
-        memmove(c->mem, c->mem + c->from, c->to - c->from);
-        c->to -= c->from;
-        c->from = 0;
+    c->written += n > 0 ? (size_t)n : 0;
+    if (c->filled + len > CAPTURE_ROOM) {
+        memmove(c->buf, c->buf + c->written, c->filled - c->written);
+        c->filled -= c->written;
+        c->written = 0;
     }
 }
 
@@ -123,17 +124,17 @@ void capture_put(struct capture *c, const uint8_t *record, size_t len)
         return;
     }
     capture_make_room(c, len);
-    if (c->to + len > CAPTURE_ROOM) {
-        c->left_out = true;
+    if (c->filled + len > CAPTURE_ROOM) {
+        c->record_lost = true;
         return;
     }
-    memcpy(c->mem + c->to, record, len);
-    c->to += len;
+    memcpy(c->buf + c->filled, record, len);
+    c->filled += len;
 }
 
 bool capture_waits(const struct capture *c)
 {
-    return c->fd >= 0 && c->from < c->to;
+    return c->fd >= 0 && c->written < c->filled;
 }
 
 int capture_close(struct capture *c)

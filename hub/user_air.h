@@ -1,0 +1,12 @@
+/* This user's simulated radio: one hub for all of the user's programs. */
+#ifndef WOAD_USER_AIR_H
+#define WOAD_USER_AIR_H
+
+#include "../transport/transport.h"
+
+/* Connects to the radio of this user, and starts it if it does not run.  `program`: see
+ * transport_open_as().  0, or a negative errno with a sentence in `message`. */
+int user_air_open(const char *program, struct hci_transport *transport,
+                  char message[WOAD_PORT_MESSAGE_MAX]);
+
+#endif

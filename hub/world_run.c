@@ -1,0 +1,174 @@
+/* Does the lines of a world file when they are due: to the surroundings, controllers, packets. */
+#include "world_file.h"
+
+static int32_t mm(double metres)
+{
+    return (int32_t)(metres * 1000);
+}
+
+void world_configure(const struct world_file *s, unsigned n,
+                     struct woad_air_controller_config *config)
+{
+    for (size_t k = 0; k < s->lines_done; k++) {
+        const struct world_line *a = &s->line[k];
+        if (a->controller == n && a->verb == PLACE) {
+            config->x_mm = mm(a->v[0]);
+            config->y_mm = mm(a->v[1]);
+            config->tx_power_dbm = (int8_t)(a->values > 2 ? a->v[2] : config->tx_power_dbm);
+        } else if (a->controller == n && a->verb == DRIFT) {
+            config->drift_ppm = (int16_t)a->v[0];
+        }
+    }
+}
+
+uint64_t world_next_us(const struct world_file *s)
+{
+    return s->lines_done < s->lines ? s->line[s->lines_done].at_us : UINT64_MAX;
+}
+
+/* A link whose controllers are not there is one that no packet takes: it ends before it begins. */
+void world_update_links(struct world_file *s)
+{
+    for (size_t n = 0; n < s->around.links; n++) {
+        struct woad_air_link *l = &s->link[n];
+        l->from = s->link_ends[n][0] ? s->find_controller(s->ctx, s->link_ends[n][0]) : NULL;
+        l->to = s->link_ends[n][1] ? s->find_controller(s->ctx, s->link_ends[n][1]) : NULL;
+        bool there = (!s->link_ends[n][0] || l->from) && (!s->link_ends[n][1] || l->to);
+        l->until_us = there ? 0 : 1;
+        l->from_us = there ? 0 : 1;
+    }
+}
+
+/* The same link again: its new state. */
+static void run_link(struct world_file *s, const struct world_line *a)
+{
+    size_t n = 0;
+    while (n < s->around.links &&
+           (s->link_ends[n][0] != a->controller || s->link_ends[n][1] != a->receiver)) {
+        n++;
+    }
+    s->around.links += n == s->around.links;
+    s->link_ends[n][0] = a->controller;
+    s->link_ends[n][1] = a->receiver;
+    s->link[n] = (struct woad_air_link){ .loss_db = (int16_t)a->v[0],
+                                         .loss_per_mille = (uint16_t)a->v[1],
+                                         .delay_us = (uint32_t)a->v[2] };
+    if (s->find_controller) {
+        world_update_links(s);
+    }
+}
+
+/* The same rule again: its new state.  Of every 0 packets: never. */
+static void run_rule(struct world_file *s, const struct world_line *a)
+{
+    struct world_rule r = {
+        .verb = a->verb, .kind = a->kind, .sender = a->controller, .receiver = a->receiver
+    };
+    const double *v = a->v;
+    size_t n = 0, given = a->values;
+    if (a->verb == DELAY || a->verb == REPEAT) {
+        r.time_us = (uint32_t)*v++;
+        given--;
+    }
+    r.every = given > 0 ? (uint32_t)v[0] : 1;
+    r.times = given > 1 ? (uint32_t)v[1] : 0;
+    while (n < s->rules && (s->rule[n].verb != r.verb || s->rule[n].kind != r.kind ||
+                            s->rule[n].sender != r.sender || s->rule[n].receiver != r.receiver)) {
+        n++;
+    }
+    s->rules += n == s->rules;
+    s->rule[n] = r;
+}
+
+static bool rule_is(struct world_file *s, const struct world_rule *r,
+                    const struct woad_air_packet *p, const struct woad_air_controller *to)
+{
+    bool adv = p->access_address == 0x8e89bed6, control = !adv && (p->pdu[0] & 3) == 3;
+    bool data = !adv && !control && p->len > 2;
+    return (r->kind == ALL || (r->kind == ADVERTISING && adv) || (r->kind == DATA && data) ||
+            (r->kind == CONTROL && control)) &&
+           (!r->sender || s->find_controller(s->ctx, r->sender) == p->from) &&
+           (!r->receiver || s->find_controller(s->ctx, r->receiver) == to);
+}
+
+static bool rule_hits(struct world_rule *r)
+{
+    bool hits = r->every && ++r->seen % r->every == 0 && (!r->times || r->hits < r->times);
+    r->hits += hits;
+    return hits;
+}
+
+bool world_intercept(struct world_file *s, const struct woad_air_packet *p,
+                     const struct woad_air_controller *to, uint8_t *pdu,
+                     struct woad_air_delivery *fate)
+{
+    bool arrives = true;
+    for (size_t n = 0; n < s->rules; n++) {
+        struct world_rule *r = &s->rule[n];
+        if (!rule_is(s, r, p, to) || !rule_hits(r)) {
+            continue;
+        }
+        if (r->verb == DROP) {
+            arrives = false;
+        } else if (r->verb == CORRUPT && p->len > 2) {
+            pdu[p->len - 1] ^= 0x80;
+        } else if (r->verb == DELAY) {
+            fate->delay_us += r->time_us;
+        } else if (r->verb == REPEAT) {
+            fate->repeat_us += r->time_us;
+        }
+    }
+    return arrives;
+}
+
+static void run_surroundings(struct world_file *s, const struct world_line *a)
+{
+    const double *v = a->v;
+    switch (a->verb) {
+    case NOISE: s->around.noise_dbm = (int8_t)v[0]; break;
+    case WALL:
+        s->wall[s->around.walls++] =
+            (struct woad_air_wall){ mm(v[0]), mm(v[1]), mm(v[2]), mm(v[3]), (uint8_t)v[4] };
+        break;
+    case INTERFERER:
+        s->interferer[s->around.interferers++] =
+            (struct woad_air_interferer){ mm(v[0]),       mm(v[1]),       (int8_t)v[2], a->channels,
+                                          (uint32_t)v[3], (uint32_t)v[4], a->at_us,     0 };
+        break;
+    case LINK: run_link(s, a); break;
+    case DROP:
+    case CORRUPT:
+    case DELAY:
+    case REPEAT: run_rule(s, a); break;
+    default: break;
+    }
+}
+
+static void run_controller(const struct world_line *a, struct woad_air_controller *c)
+{
+    switch (a->verb) {
+    case PLACE:
+        woad_air_move(c, mm(a->v[0]), mm(a->v[1]),
+                      a->values > 2 ? (int8_t)a->v[2] : woad_air_power(c));
+        break;
+    case HANG:
+    case RESUME: woad_air_hang(c, a->verb == HANG); break;
+    case CRASH: woad_air_crash(c); break;
+    case SAY: woad_air_send_event(c, a->octets, a->len); break;
+    case INJECT: woad_air_inject(c, (uint16_t)a->v[0], a->octets, a->len); break;
+    default: break;
+    }
+}
+
+void world_run(struct world_file *s, uint64_t now_us)
+{
+    while (s->lines_done < s->lines && s->line[s->lines_done].at_us <= now_us) {
+        const struct world_line *a = &s->line[s->lines_done++];
+        struct woad_air_controller *c =
+            s->find_controller && a->controller ? s->find_controller(s->ctx, a->controller) : NULL;
+        run_surroundings(s, a);
+        if (c) {
+            run_controller(a, c);
+        }
+    }
+}

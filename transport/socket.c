@@ -1,0 +1,368 @@
+/* Unix and TCP sockets: connecting to a controller, and listening for hosts. */
+#define _GNU_SOURCE
+#include "kinds.h"
+#include "open.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { CONNECT_MS = 5000, RETRY_MS = 10, FOLDER_LOCK_MS = 1000 };
+#define NAME_PREFIX "woad/"
+
+static int new_socket(int family, int protocol)
+{
+    return fd_above_stdio(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+}
+
+/* One step of a connect() that is not complete.  The backlog of a unix socket may be full (EAGAIN):
+ * then it is tried again. */
+static int connect_step(int fd, const struct sockaddr *a, socklen_t len, int err, int ms)
+{
+    struct pollfd p = { fd, POLLOUT, 0 };
+    socklen_t n = sizeof err;
+    if (err == EAGAIN) {
+        poll(NULL, 0, RETRY_MS);
+        return connect(fd, a, len) < 0 ? errno : 0;
+    }
+    if (poll(&p, 1, ms) > 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0) {
+        err = errno;
+    }
+    return err;
+}
+
+/* connect() with a limit of CONNECT_MS, because the listener may hang.  0 or a negative errno. */
+static int connect_within(int fd, const struct sockaddr *a, socklen_t len)
+{
+    uint32_t start = woad_port_now_ms(), passed = 0;
+    int err = connect(fd, a, len) < 0 ? errno : 0;
+    while ((err == EAGAIN || err == EINPROGRESS || err == EINTR) && passed < CONNECT_MS) {
+        err = connect_step(fd, a, len, err, (int)(CONNECT_MS - passed));
+        passed = woad_port_now_ms() - start;
+    }
+    return err == EAGAIN || err == EINPROGRESS || err == EINTR ? -ETIMEDOUT : -err;
+}
+
+static int unix_address(const char *path, struct sockaddr_un *a,
+                        char message[WOAD_PORT_MESSAGE_MAX])
+{
+    *a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    if (!*path || strlen(path) >= sizeof a->sun_path) {
+        return transport_fail(message, EINVAL, "unix:%.60s: no path, or too long a one", path);
+    }
+    strcpy(a->sun_path, path);
+    return 0;
+}
+
+/* FNV-1a, of the text and its final zero. */
+static uint64_t name_hash(const char *text)
+{
+    uint64_t hash = 14695981039346656037ull;
+    size_t len = strlen(text) + 1;
+    for (size_t k = 0; k < len; k++) {
+        hash = (hash ^ (uint8_t)text[k]) * 1099511628211ull;
+    }
+    return hash;
+}
+
+/* "woad/PROGRAM/PATH/NUMBER", the first two by their hashes.  In halves: MicroPython's printf()
+ * knows no long long. */
+static bool bind_number(int fd, uint64_t program, uint64_t path, unsigned number)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int len = snprintf(a.sun_path + 1, sizeof a.sun_path - 1, NAME_PREFIX "%08x%08x/%08x%08x/%u",
+                       (unsigned)(program >> 32), (unsigned)program, (unsigned)(path >> 32),
+                       (unsigned)path, number);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1u + (size_t)len);
+    return bind(fd, (struct sockaddr *)&a, size) == 0;
+}
+
+/* Without a name that is free the host has an address by its number. */
+static void bind_program(int fd, const char *program, const char *path)
+{
+    enum { NUMBERS = 64 };
+    static uint64_t last_program, last_path;
+    static unsigned last;
+    uint64_t hash = name_hash(program), where = name_hash(path);
+    unsigned first = hash == last_program && where == last_path ? last : 0, number = first;
+    bool bound = bind_number(fd, hash, where, first);
+    for (unsigned n = 0; !bound && n < NUMBERS; n++) {
+        number = n;
+        bound = bind_number(fd, hash, where, n);
+    }
+    last_program = hash;
+    last_path = where;
+    last = bound ? number : first;
+}
+
+size_t transport_peer_name(int fd, char name[PEER_NAME_MAX])
+{
+    struct sockaddr_un a;
+    socklen_t len = sizeof a;
+    size_t head = offsetof(struct sockaddr_un, sun_path) + 1;
+    memset(&a, 0, sizeof a);
+    if (getpeername(fd, (struct sockaddr *)&a, &len) < 0 || a.sun_family != AF_UNIX ||
+        len <= head || len - head > PEER_NAME_MAX || a.sun_path[0] ||
+        strncmp(a.sun_path + 1, NAME_PREFIX, strlen(NAME_PREFIX)) != 0) {
+        return 0;
+    }
+    const char *text = a.sun_path + 1, *end = text + len - head;
+    const char *path = memchr(text + strlen(NAME_PREFIX), '/', len - head - strlen(NAME_PREFIX));
+    const char *number = memrchr(text, '/', len - head);
+    size_t n = (size_t)((path ? path : end) - text);
+    memcpy(name, text, n);
+    if (path) {
+        memcpy(name + n, number, (size_t)(end - number));
+        n += (size_t)(end - number);
+    }
+    return n;
+}
+
+static int unix_connect(const struct sockaddr_un *a, const char *program)
+{
+    int fd = new_socket(AF_UNIX, 0);
+    if (fd >= 0 && program) {
+        bind_program(fd, program, a->sun_path);
+    }
+    int err = fd < 0 ? fd : connect_within(fd, (const struct sockaddr *)a, sizeof *a);
+    if (fd >= 0 && err) {
+        close(fd);
+    }
+    return err ? err : fd;
+}
+
+int unix_open(const char *path, const char *program, char message[WOAD_PORT_MESSAGE_MAX])
+{
+    struct sockaddr_un a;
+    int err = unix_address(path, &a, message);
+    if (err) {
+        return err;
+    }
+    int fd = unix_connect(&a, program);
+    if (fd >= 0) {
+        return fd;
+    }
+    return transport_fail(message, fd == -ENOENT || fd == -ECONNREFUSED ? ENODEV : -fd,
+                          "unix:%.90s: %s; is `woad air` running there?", path, strerror(-fd));
+}
+
+/* A number from 0 to 65535, or a service's name. */
+static bool is_tcp_port(const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    return *text && (*end || (isdigit((unsigned char)*text) && n <= 65535));
+}
+
+/* "host:port", "[host]:port" or "port".  `spec` is changed. */
+static bool split(char *spec, const char **host, const char **port)
+{
+    char *colon = strrchr(spec, ':'), *bracket = *spec == '[' ? strchr(spec, ']') : NULL;
+    *host = "127.0.0.1";
+    *port = spec;
+    if (bracket) {
+        *bracket = '\0';
+        *host = spec + 1;
+        *port = bracket[1] == ':' ? bracket + 2 : "";
+    } else if (colon) {
+        *colon = '\0';
+        *host = spec;
+        *port = colon + 1;
+    }
+    return is_tcp_port(*port);
+}
+
+static int resolve(const char *spec, bool passive, struct addrinfo **list,
+                   char message[WOAD_PORT_MESSAGE_MAX])
+{
+    char copy[SPEC_MAX];
+    const char *host, *port;
+    snprintf(copy, sizeof copy, "%s", spec);
+    if (!split(copy, &host, &port)) {
+        return transport_fail(message, EINVAL,
+                              "tcp:%.60s: say tcp:host:port, with a port up to 65535; an "
+                              "address of IPv6 in brackets",
+                              spec);
+    }
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0 };
+    int err = getaddrinfo(host, port, &hints, list);
+    return err ? transport_fail(message, EINVAL, "tcp:%.60s: %s", spec, gai_strerror(err)) : 0;
+}
+
+int tcp_open(const char *spec, char message[WOAD_PORT_MESSAGE_MAX])
+{
+    struct addrinfo *list, *a;
+    if (!strchr(spec, ':')) {
+        return transport_fail(message, EINVAL, "tcp:%.60s: say tcp:host:port", spec);
+    }
+    int fd = -1, err = resolve(spec, false, &list, message), one = 1;
+    if (err) {
+        return err;
+    }
+    for (a = list; a && fd < 0; a = a->ai_next) {
+        fd = new_socket(a->ai_family, a->ai_protocol);
+        err = fd < 0 ? fd : connect_within(fd, a->ai_addr, a->ai_addrlen);
+        if (fd >= 0 && err) {
+            close(fd);
+            fd = -1;
+        }
+    }
+    freeaddrinfo(list);
+    if (fd < 0) {
+        return transport_fail(message, -err, "tcp:%.60s: %s", spec, strerror(-err));
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+/* --- listening -------------------------------------------------------------------------------- */
+
+/* Removes a socket that refuses connections and belongs to this user, and nothing else. */
+static int remove_dead_socket(const struct sockaddr_un *a, char message[WOAD_PORT_MESSAGE_MAX])
+{
+    struct stat st;
+    const char *path = a->sun_path;
+    if (lstat(path, &st) < 0) {
+        return errno == ENOENT
+                   ? 0
+                   : transport_fail(message, errno, "unix:%.90s: %s", path, strerror(errno));
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        return transport_fail(message, EEXIST, "unix:%.90s is there and is no socket; it stays",
+                              path);
+    }
+    int probe = unix_connect(a, NULL);
+    if (probe >= 0) {
+        close(probe);
+        return transport_fail(message, EADDRINUSE, "unix:%.90s: somebody serves it already", path);
+    }
+    if (probe != -ECONNREFUSED) {
+        return transport_fail(message, -probe, "unix:%.90s: %s; it stays", path, strerror(-probe));
+    }
+    if (st.st_uid != geteuid()) {
+        return transport_fail(message, EACCES, "unix:%.90s is another user's socket; it stays",
+                              path);
+    }
+    return unlink(path) < 0 && errno != ENOENT
+               ? transport_fail(message, errno, "unix:%.90s: %s", path, strerror(errno))
+               : 0;
+}
+
+/* Two programs that replace one dead socket would both find it dead, and the second would remove
+ * the socket of the first: one at a time in a folder.  Where it can't be locked it goes without. */
+static int folder_lock(const char *path)
+{
+    char folder[SPEC_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) + 1 : 0;
+    if (slash && len < sizeof folder) {
+        memcpy(folder, path, len);
+        folder[len] = '\0';
+    }
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int tries = FOLDER_LOCK_MS / RETRY_MS;
+    while (fd >= 0 && tries && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        poll(NULL, 0, RETRY_MS);
+        tries--;
+    }
+    return fd;
+}
+
+/* Binds in the place of a dead socket. */
+static int listen_bound(const char *path, struct hci_transport *transport,
+                        char message[WOAD_PORT_MESSAGE_MAX])
+{
+    struct sockaddr_un a;
+    struct stat st;
+    int err = unix_address(path, &a, message);
+    err = err ? err : remove_dead_socket(&a, message);
+    if (err) {
+        return err;
+    }
+    int fd = new_socket(AF_UNIX, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || lstat(path, &st) < 0 ||
+        listen(fd, 64) < 0) {
+        err = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return transport_fail(message, err, "unix:%.90s: %s", path, strerror(err));
+    }
+    transport->fd = fd;
+    strcpy(transport->path, path);
+    transport->dev = st.st_dev;
+    transport->ino = st.st_ino;
+    return 0;
+}
+
+int unix_listen(const char *path, struct hci_transport *transport,
+                char message[WOAD_PORT_MESSAGE_MAX])
+{
+    int folder = folder_lock(path);
+    int err = listen_bound(path, transport, message);
+    if (folder >= 0) {
+        close(folder);
+    }
+    return err;
+}
+
+/* As long as it is open its inode's number is no other's. */
+void transport_unlisten(struct hci_transport *transport)
+{
+    struct stat st;
+    if (transport->path[0] && lstat(transport->path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+        st.st_dev == transport->dev && st.st_ino == transport->ino) {
+        unlink(transport->path);
+    }
+    transport->path[0] = '\0';
+    transport_close(transport);
+}
+
+int tcp_listen(const char *spec, struct hci_transport *transport,
+               char message[WOAD_PORT_MESSAGE_MAX])
+{
+    struct addrinfo *list;
+    int err = resolve(spec, true, &list, message), one = 1;
+    if (err) {
+        return err;
+    }
+    int fd = new_socket(list->ai_family, 0);
+    if (fd >= 0) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    }
+    if (fd < 0 || bind(fd, list->ai_addr, list->ai_addrlen) < 0 || listen(fd, 64) < 0) {
+        err = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        err = transport_fail(message, err, "tcp:%.60s: %s", spec, strerror(err));
+    }
+    freeaddrinfo(list);
+    transport->fd = err ? -1 : fd;
+    return err;
+}
+
+/* Behind the last colon of the name: the port that port 0 has become. */
+void tcp_name_port(int fd, char name[LISTEN_NAME_MAX])
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    char *at = strrchr(name, ':') + 1, port[32];
+    if (strtoul(at, NULL, 10) == 0 && getsockname(fd, (struct sockaddr *)&a, &len) == 0 &&
+        getnameinfo((struct sockaddr *)&a, len, NULL, 0, port, sizeof port, NI_NUMERICSERV) == 0) {
+        snprintf(at, (size_t)(name + LISTEN_NAME_MAX - at), "%s", port);
+    }
+}

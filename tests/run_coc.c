@@ -21,7 +21,7 @@ static struct woad_coc_params params_of(const struct args *x)
     return (struct woad_coc_params){ .psm = x->a,
                                      .mtu = x->b,
                                      .security = x->n > 0 ? d[0] : 0,
-                                     .by_sdu = x->n > 1 && d[1],
+                                     .credits_per_sdu = x->n > 1 && d[1],
                                      .mps = x->n > 2 ? d[2] : 0 };
 }
 

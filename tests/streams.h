@@ -19,7 +19,7 @@ struct end {
     uint16_t conn, cid, psm, mps, mtu;
     uint8_t id; /* of what it sends */
     int manner; /* how it takes what comes */
-    bool by_sdu, asked, open, closed, sending;
+    bool credits_per_sdu, asked, open, closed, sending;
     int status;
     unsigned sdus;                                  /* that it sends in all */
     size_t (*len)(const struct end *e, unsigned n); /* of its n-th */
@@ -201,8 +201,9 @@ static inline void ends_forget(void)
 
 static inline struct woad_coc_params end_params(const struct end *e)
 {
-    return (
-        struct woad_coc_params){ .psm = e->psm, .mtu = e->mtu, .mps = e->mps, .by_sdu = e->by_sdu };
+    return (struct woad_coc_params){
+        .psm = e->psm, .mtu = e->mtu, .mps = e->mps, .credits_per_sdu = e->credits_per_sdu
+    };
 }
 
 /* As long as it takes: what is read late is read now and then. */

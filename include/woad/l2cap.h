@@ -59,13 +59,13 @@ enum { /* what a connection must have, added up */
 enum { WOAD_COC_AT_ONCE = 5 }; /* channels of one enhanced request.  4.25 */
 
 struct woad_coc_params {
-    uint16_t psm;     /* 0x0001 to 0x007f assigned, 0x0080 to 0x00ff free */
-    uint16_t mtu;     /* the longest SDU we take: 23 to 65535; enhanced: 64 */
-    uint16_t mps;     /* the longest part of one; 0: as config.mps and `rx`
-                       * allow.  Never more than these */
-    uint8_t security; /* WOAD_COC_ENCRYPTED, … */
-    bool by_sdu;      /* credits for one SDU at a time, the next ones when it is
-                       * read; or else as many as `rx` has room for */
+    uint16_t psm;         /* 0x0001 to 0x007f assigned, 0x0080 to 0x00ff free */
+    uint16_t mtu;         /* the longest SDU we take: 23 to 65535; enhanced: 64 */
+    uint16_t mps;         /* the longest part of one; 0: as config.mps and `rx`
+                           * allow.  Never more than these */
+    uint8_t security;     /* WOAD_COC_ENCRYPTED, … */
+    bool credits_per_sdu; /* credits for one SDU at a time, the next ones when it is
+                           * read; or else as many as `rx` has room for */
 };
 
 /* Takes requests for this PSM, on all connections, until woad_coc_stop_listening() or woad_stop():

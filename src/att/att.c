@@ -118,8 +118,8 @@ void att_rx(struct att_bearer *b, struct rd *in)
 /* A caller was told to wait. */
 void att_room(struct conn *c)
 {
-    if (c->queue_full) {
-        c->queue_full = false;
+    if (c->tx_ready_due) {
+        c->tx_ready_due = false;
         emit_plain(c, WOAD_EV_TX_READY);
     }
 }
@@ -192,7 +192,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
     }
     wr_copy(out, pdu, len < b->mtu ? len : b->mtu);
     fifo_drop_len(q, all);
-    if (c->queue_full) {
+    if (c->tx_ready_due) {
         att_room(c);
     }
     return true;
@@ -210,7 +210,7 @@ ALWAYS_INLINE uint8_t *att_queue_put(struct conn *c, size_t len)
 {
     uint8_t *pdu = fifo_put(&c->queue, len);
     if (!pdu) {
-        c->queue_full = true;
+        c->tx_ready_due = true;
         return NULL;
     }
     c->tx_done_due = true;
@@ -275,7 +275,7 @@ void att_timed_out(struct att_bearer *b)
     }
 }
 
-uint32_t att_due(struct woad *h)
+uint32_t att_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {

@@ -119,7 +119,7 @@ int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data, siz
 void att_room(struct conn *c);
 void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err);
 void att_indication_sent(struct att_bearer *b, uint16_t handle);
-uint32_t att_due(struct woad *h);
+uint32_t att_run_timers(struct woad *h);
 void att_close(struct att_bearer *b, int status);
 void att_drop_queue(struct conn *c, int status);
 void att_timed_out(struct att_bearer *b);

@@ -92,23 +92,23 @@ static void reverse(uint8_t *p, size_t n)
 /* The first PDU, which is whole, where it lies in the ring: turned until it is in one piece. */
 static struct rd eatt_first(struct coc *k)
 {
-    if (k->head + k->used > k->size) {
-        reverse(k->ring, k->head);
-        reverse(k->ring + k->head, k->size - k->head);
-        reverse(k->ring, k->size);
-        k->head = 0;
+    if (k->ring_head + k->ring_used > k->ring_size) {
+        reverse(k->ring, k->ring_head);
+        reverse(k->ring + k->ring_head, k->ring_size - k->ring_head);
+        reverse(k->ring, k->ring_size);
+        k->ring_head = 0;
     }
-    const uint8_t *len = k->ring + k->head;
+    const uint8_t *len = k->ring + k->ring_head;
     return rd_of(len + 2, get_le16(len));
 }
 
 static void eatt_drop_first(struct coc *k)
 {
-    uint32_t n = 2u + get_le16(k->ring + k->head);
-    k->head += n; /* it is in one piece, so this is the end at most */
-    k->used -= n;
-    k->head = k->used && k->head < k->size ? k->head : 0;
-    k->sdus--;
+    uint32_t n = 2u + get_le16(k->ring + k->ring_head);
+    k->ring_head += n; /* it is in one piece, so this is the end at most */
+    k->ring_used -= n;
+    k->ring_head = k->ring_used && k->ring_head < k->ring_size ? k->ring_head : 0;
+    k->ring_sdus--;
 }
 
 static bool eatt_is_request(const struct rd *pdu)
@@ -119,7 +119,7 @@ static bool eatt_is_request(const struct rd *pdu)
 
 static bool eatt_has_whole(const struct coc *k)
 {
-    return k->sdus > 1 || (k->sdus && !k->rx_left);
+    return k->ring_sdus > 1 || (k->ring_sdus && !k->rx_left);
 }
 
 /* A request where there is no server stays in the channel until its refusal may go.  3.4.1.1 */
@@ -134,7 +134,7 @@ static bool eatt_tx_refused(struct coc *k, struct wr *out)
     }
     att_wr_error(out, *in.p, 0, WOAD_ATT_REQUEST_NOT_SUPPORTED);
     eatt_drop_first(k);
-    coc_wants(k);
+    coc_mark_signalling(k);
     return true;
 }
 
@@ -167,7 +167,7 @@ static void eatt_read(struct coc *k)
         if (!request) {
             eatt_drop_first(k);
         }
-        coc_wants(k);
+        coc_mark_signalling(k);
     }
     k->filling = false;
 }
@@ -224,7 +224,7 @@ static bool eatt_fill(struct coc *k)
         }
         k->c->queue_bearer = (uint16_t)(b - h->bearers);
     }
-    coc_begin(k, e->out, wr_len(&out));
+    coc_send_sdu(k, e->out, wr_len(&out));
     return true;
 }
 
@@ -263,8 +263,8 @@ static bool eatt_asks(const struct conn *c)
     const struct woad *h = c->h;
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         const struct coc *k = eatt_channel(h, e);
-        if (k->c == c && k->ours && !k->ended &&
-            (k->state == COC_WANTS || k->state == COC_WAIT_ANSWER)) {
+        if (k->c == c && k->initiator && !k->closed_emitted &&
+            (k->state == COC_REQUEST_DUE || k->state == COC_WAIT_RESPONSE)) {
             return true;
         }
     }
@@ -314,9 +314,9 @@ static void eatt_opened(struct coc *k)
 {
     struct conn *c = k->c;
     struct eatt_conn *e = eatt_of(c);
-    bool ours = k->ours && e->wanted;
+    bool ours = k->initiator && e->wanted;
     att_open(bearer_of(k), c, eatt_mtu(k));
-    c->cocs->bearers++;
+    c->coc->bearers++;
     e->wanted = (uint8_t)(e->wanted - (ours ? 1 : 0));
     eatt_tell(c, 0);
     if (ours) {
@@ -331,7 +331,7 @@ static void eatt_ended(struct coc *k, int status)
     struct eatt_conn *e = eatt_of(c);
     if (b->mtu) {
         c->queue_bearer = c->queue_bearer == b - c->h->bearers ? 0 : c->queue_bearer;
-        c->cocs->bearers--;
+        c->coc->bearers--;
         att_close(b, WOAD_ENOTCONN);
         if (c->state == CONN_OPEN && !c->packets_in_controller && !c->tx_left) {
             att_completed(c); /* no packet follows that would tell of it */
@@ -339,8 +339,8 @@ static void eatt_ended(struct coc *k, int status)
         eatt_tell(c, status);
         return;
     }
-    e->status = k->ours && status ? status : e->status;
-    if (k->ours) {
+    e->status = k->initiator && status ? status : e->status;
+    if (k->initiator) {
         eatt_answered(c);
     }
 }
@@ -395,9 +395,9 @@ static int eatt_request(const struct att_bearer *b)
 
 static const struct eatt_role eatt_role = {
     .params = eatt_params,
-    .asked = eatt_asked,
-    .ring = eatt_ring,
-    .fill = eatt_fill,
+    .peer_requested = eatt_asked,
+    .memory = eatt_ring,
+    .load_pdu = eatt_fill,
     .data = eatt_data,
     .event = eatt_event,
     .timed_out = eatt_timed_out,
@@ -457,7 +457,7 @@ static void eatt_ask(struct conn *c)
     eatt_give_up(c, e->status);
 }
 
-static uint32_t eatt_due(struct woad *h)
+static uint32_t eatt_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
@@ -474,7 +474,7 @@ const struct woad_feature woad_feature_eatt = {
     .layout = eatt_layout,
     .conn_open = eatt_conn_open,
     .conn_close = eatt_conn_close,
-    .due = eatt_due,
+    .run_timers = eatt_run_timers,
 };
 
 int woad_eatt_open(struct woad *h, uint16_t conn, uint8_t n)
@@ -519,8 +519,8 @@ int woad_eatt_close(struct woad *h, uint16_t conn)
     }
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         struct coc *k = eatt_channel(h, e);
-        if (k->state != COC_FREE && k->state != COC_ENDING && !k->ended && k->c == c) {
-            coc_end(k, bearer_of(k)->mtu ? 0 : WOAD_ECANCELED);
+        if (k->state != COC_FREE && k->state != COC_ENDED && !k->closed_emitted && k->c == c) {
+            coc_close(k, bearer_of(k)->mtu ? 0 : WOAD_ECANCELED);
         }
     }
     return 0;

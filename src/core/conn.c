@@ -21,7 +21,8 @@ void woad_conn_forget(struct woad *h, uint16_t conn)
     uint8_t i = (uint8_t)conn;
     struct conn *c = i < h->cfg.conns ? &h->conns[i] : NULL;
     /* A command that is out may be about the one that was: its answer must not find the next. */
-    if (c && c->state == CONN_FREE && !(h->hci.pending && (uint8_t)h->hci.pending_arg == i)) {
+    if (c && c->state == CONN_FREE &&
+        !(h->hci.pending_opcode && (uint8_t)h->hci.pending_arg == i)) {
         c->number = i;
     }
 }
@@ -55,7 +56,7 @@ struct conn *conn_by_peer(const struct woad *h, const struct woad_addr *peer)
 
 bool conn_any_free(const struct woad *h)
 {
-    return h->conns_open < h->cfg.conns;
+    return h->conn_count < h->cfg.conns;
 }
 
 /* Authentication Failure, Remote User, Low Resources, Power Off, Unsupported Remote Feature,
@@ -83,7 +84,7 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
         return WOAD_EINVAL;
     }
     c->state = CONN_CLOSING;
-    c->sig_due = deadline_in(h, DISCONNECT_MS);
+    c->due = deadline_in(h, DISCONNECT_MS);
     c->want_disconnect = true;
     c->reason = reason;
     return 0;

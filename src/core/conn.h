@@ -32,28 +32,28 @@ struct conn {
     bool central;
     bool want_disconnect : 1, want_param_reply : 1;
     bool refuse_params : 1;       /* which way want_param_reply goes */
-    bool requested_here : 1;      /* `asked` is of woad_conn_update() */
+    bool requested_by_app : 1;    /* `asked` is of woad_conn_update() */
     bool pairing_refusal_due : 1; /* Pairing Failed is owed */
     bool connect_held : 1;        /* WOAD_EV_CONNECT is held back: gap_reconnect.c */
     bool want_ltk_reply : 1;
     /* Octets, since they are set in many places: a bit takes two instructions more. */
     bool want_update;
-    bool sig_params;        /* a request for parameters is to be sent by L2CAP */
-    bool update_requested;  /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
+    bool want_sig_update;   /* a request for parameters is to be sent by L2CAP */
+    bool update_pending;    /* WOAD_EV_CONN_UPDATE is owed whatever the outcome */
     uint8_t att_refused_op; /* without a server: the request, with a bit if refused */
     bool channels_turn;     /* and not that of the queue: see l2cap_tx() */
-    bool queue_full;        /* a caller got WOAD_EAGAIN: tell it when there is room */
+    bool tx_ready_due;      /* a caller got WOAD_EAGAIN: tell it when there is room */
     bool tx_done_due;       /* WOAD_EV_TX_DONE, when all of the queue is out */
     bool coc_sig_pending;   /* a channel may owe some signalling */
     uint8_t sig_id;         /* of the parameter request that waits for its answer,
                              * 0: none */
     struct woad_security security;
-    uint16_t handle;                  /* HCI's */
-    uint16_t packets_in_controller;   /* packets not yet completed */
-    uint16_t queue_bearer;            /* number of the bearer that still sends one of `queue` */
-    uint16_t offered_mtu;             /* our ATT_MTU on the fixed channel; 0: none so far */
-    uint16_t current[CURRENT_PARAMS]; /* what it has: */
-    uint16_t requested[PARAMS];       /* one request's at a time: see conn_rx_params() */
+    uint16_t handle;                   /* HCI's */
+    uint16_t packets_in_controller;    /* packets not yet completed */
+    uint16_t queue_bearer;             /* number of the bearer that still sends one of `queue` */
+    uint16_t offered_mtu;              /* our ATT_MTU on the fixed channel; 0: none so far */
+    uint16_t current[CURRENT_PARAMS];  /* what it has: */
+    uint16_t requested_params[PARAMS]; /* one request's at a time: see conn_rx_params() */
     /* From here on it belongs to the place, and is there before the connection and after it… */
     uint16_t number; /* the public one: see conn_of() */
     struct woad *h;
@@ -64,18 +64,18 @@ struct conn {
     struct gatts_conn *server;
     struct gattc_conn *client;
     struct smp_conn *smp;
-    struct coc_conn *cocs;
-    struct fifo answers; /* of signalling */
-    uint8_t *rx;         /* the L2CAP frame that comes in */
+    struct coc_conn *coc;
+    struct fifo sig_queue; /* of signalling */
+    uint8_t *rx;           /* the L2CAP frame that comes in */
     /* …and to here. */
     uint32_t rx_len, tx_left; /* octets of that one; of the one going out */
     const uint8_t *tx_tail;   /* what is left, NULL when the channel has gone: zeros */
     struct coc *tx_channel;   /* NULL: none, or it has gone */
-    uint32_t sig_due;         /* of an update; of HCI_Disconnect, when CONN_CLOSING */
+    uint32_t due;             /* of an update; of HCI_Disconnect, when CONN_CLOSING */
     struct woad_addr peer;
-    struct woad_addr own, peer_air; /* as they were on the air when it began */
-    uint8_t sig_last;               /* the last identifier */
-    uint8_t reason;                 /* of HCI_Disconnect */
+    struct woad_addr own_air, peer_air; /* as they were on the air when it began */
+    uint8_t sig_last_id;                /* the last identifier */
+    uint8_t reason;                     /* of HCI_Disconnect */
 };
 
 ASSERT_SIZE(conn, WOAD_SIZE_CONN);
@@ -95,6 +95,6 @@ bool conn_any_free(const struct woad *h);
 /* Provided by the layer above, host/connection.c: it has ended; all have; its deadlines. */
 void conn_close(struct conn *c, uint8_t reason);
 void conn_close_all(struct woad *h, uint8_t reason);
-uint32_t conn_due(struct woad *h);
+uint32_t conns_run_timers(struct woad *h);
 
 #endif

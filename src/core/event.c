@@ -25,7 +25,7 @@ void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev)
 void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev)
 {
     if (c->connect_held) { /* whatever it is, it comes after WOAD_EV_CONNECT */
-        c->h->reconnect->proved(c);
+        c->h->reconnect->peer_verified(c);
     }
     emit_at(c->h, c->number, type, ev);
 }
@@ -36,7 +36,7 @@ void emit_plain(const struct conn *c, enum woad_event_type type)
     emit_of(c, type, &ev);
 }
 
-void conn_tell_open(const struct conn *c)
+void emit_connect(const struct conn *c)
 {
     struct woad_event ev;
     addr_copy(&ev.u.connect.peer, &c->peer);

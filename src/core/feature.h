@@ -23,9 +23,9 @@ struct conn_event {
 struct woad_needs {
     uint32_t le_events; /* bits of the LE event mask.  Vol 4, Part E, 7.8.1 */
     /* LE events of that mask that are not about one connection. */
-    void (*meta)(struct woad *h, uint8_t sub, struct rd *in);
-    uint16_t frame; /* octets of the largest L2CAP payload it sends or takes */
-    bool signals;   /* signalling for config.channels and att_bearers */
+    void (*rx_le_event)(struct woad *h, uint8_t sub, struct rd *in);
+    uint16_t frame_max;   /* octets of the largest L2CAP payload it sends or takes */
+    bool uses_signalling; /* signalling for config.channels and att_bearers */
 };
 
 struct woad_feature {
@@ -41,7 +41,7 @@ struct woad_feature {
     /* An attempt of ours to connect, or advertising, has ended without a connection. */
     void (*connect_failed)(struct woad *h, bool central, int status);
     /* Ends what is due now; milliseconds to the next deadline. */
-    uint32_t (*due)(struct woad *h);
+    uint32_t (*run_timers)(struct woad *h);
     const struct woad_needs *needs; /* NULL: none of that */
 };
 

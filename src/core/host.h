@@ -23,7 +23,7 @@ struct coc_role;
 struct cocs;
 struct conn;
 struct crypto_role;
-struct ctl_crypto;
+struct controller_crypto;
 struct eatt;
 struct eatt_role;
 struct ext;
@@ -37,13 +37,13 @@ struct multiple;
 struct oob;
 struct pairing;
 struct pipeline;
-struct quirks_own;
+struct quirks;
 struct reconnect;
 struct reconnect_role;
 struct resolve;
 struct scan;
 struct setup;
-struct setup_role;
+struct vendor_init_role;
 struct smp;
 struct smp_role;
 struct type_index;
@@ -51,20 +51,26 @@ struct watch;
 struct woad_feature;
 
 enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 }; /* by the controller; and again then */
-enum { BUSY_ADV = 1, BUSY_SCAN = 2, BUSY_CONNECT = 4, WANTS_CONNECT = 8, BUSY_EXT_ADV = 16 };
+enum {
+    ACTIVE_ADV = 1,
+    ACTIVE_SCAN = 2,
+    ACTIVE_CONNECT = 4,
+    CONNECT_REQUESTED = 8,
+    ACTIVE_EXT_ADV = 16
+};
 
 /* HOST_FALLING: everything is off; the events of that are being raised. */
 enum host_state { HOST_OFF, HOST_FALLING, HOST_STARTING, HOST_UP, HOST_STOPPING };
 
 /* The command that is out, and the controller's buffers. */
 struct hci {
-    uint8_t credits;      /* commands the controller takes now */
-    uint8_t step;         /* of the bring-up table */
-    uint16_t pending;     /* the command awaiting its answer, 0: none */
-    uint16_t pending_arg; /* whatever its sender wants to know then */
+    uint8_t credits;         /* commands the controller takes now */
+    uint8_t bringup_step;    /* of the bring-up table */
+    uint16_t pending_opcode; /* the command awaiting its answer, 0: none */
+    uint16_t pending_arg;    /* whatever its sender wants to know then */
     uint16_t acl_len, acl_total, acl_free;
     uint32_t due;
-    const struct woad_feature *owner;
+    const struct woad_feature *pending_feature;
 };
 
 struct controller {
@@ -72,32 +78,32 @@ struct controller {
     uint16_t company, subversion; /* who made it */
     uint8_t commands[64], features[8], le_features[8];
     struct woad_addr public_addr, random_addr;
-    uint32_t heard; /* when something came last */
+    uint32_t last_rx_ms; /* when something came last */
 };
 
 /* As in struct conn: what is used most comes first. */
 struct woad {
     uint8_t state;           /* enum host_state */
     uint8_t own_type;        /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
-    uint8_t busy;            /* BUSY_…: what the controller is doing */
+    uint8_t activity;        /* BUSY_…: what the controller is doing */
     bool commands_idle;      /* no feature wants a command */
     bool random_dirty;       /* the controller does not know random_addr */
     uint8_t address_pending; /* for our next private one: ADDRESS_… */
     bool accept_dirty;       /* nor the accept list */
     uint8_t resolve_dirty;   /* nor the resolving list: see gap_resolve.c */
-    uint8_t extends;         /* EXT_…: what goes by extended commands */
+    uint8_t ext_commands;    /* EXT_…: what goes by extended commands */
     bool resolving_enabled;  /* it knows bonded peers by their keys */
     bool in_tx;              /* woad_tx() is at work */
     bool tx_unfinished;      /* woad_tx() gave 0 before all had had their turn */
     bool event_raised;       /* an event, since woad_poll() began */
     bool clock_known;        /* woad_poll() has told the time */
-    bool shared;             /* a connection that has its share of buffers waits */
-    uint8_t refusals;        /* handles in `refused` */
+    bool waits_for_buffers;  /* a connection that has its share of buffers waits */
+    uint8_t refused_count;   /* handles in `refused` */
     struct hci hci;
-    uint16_t mtu;             /* offered */
-    uint16_t frame, frame_in; /* octets of the largest L2CAP payload out, in */
-    uint16_t conns_open;      /* how many there are */
-    uint16_t answers;         /* octets of signalling that may wait, per connection */
+    uint16_t mtu;                        /* offered */
+    uint16_t tx_frame_max, rx_frame_max; /* octets of the largest L2CAP payload out, in */
+    uint16_t conn_count;                 /* how many there are */
+    uint16_t sig_queue_size;             /* octets of signalling that may wait, per connection */
     uint32_t now;
     struct conn *conns, *conns_end; /* config.conns, and where they end */
     struct conn *ready_tail;        /* the last of those that may have something to send */
@@ -133,21 +139,21 @@ struct woad {
     const struct gatt_bonds *gatt_bonds;
     const struct gatts_features *client_features; /* NULL: it has none */
     void (*smp_keypress)(struct pairing *p, struct rd *in);
-    struct ctl_crypto *crypto;
+    struct controller_crypto *controller_crypto;
     struct reconnect *reconnect_mem;
     struct link *link;
-    struct setup *setup;
-    const struct setup_role *setup_role;
-    struct arena *arena; /* in woad_init() */
-    struct conn *tx_of;  /* whose frame goes out in fragments; NULL: nobody's */
-    uint8_t *tx;         /* that frame */
-    uint16_t *refused;   /* handles of connections there was no room for, to be
-                          * disconnected: refused_max() at most */
+    struct setup *vendor_init;
+    const struct vendor_init_role *vendor_init_role;
+    struct arena *arena;        /* in woad_init() */
+    struct conn *tx_frame_conn; /* whose frame goes out in fragments; NULL: nobody's */
+    uint8_t *tx_frame;          /* that frame */
+    uint16_t *refused_handles;  /* handles of connections there was no room for, to be
+                                 * disconnected: refused_max() at most */
     struct woad_conn_limits limits;
     struct resolve *resolve;
     struct oob *oob;
-    struct watch *watch;
-    struct quirks_own *quirks;
+    struct watch *watchdog;
+    struct quirks *quirks;
     void (*quirks_apply)(struct woad *h);               /* to what the controller has said */
     void (*scan_report)(struct woad *h, struct rd *in); /* LE Advertising Report */
     struct accept *accept;

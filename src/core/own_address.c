@@ -9,15 +9,15 @@ bool own_has_public(const struct woad *h)
 }
 
 /* The resolving list waits for a connection attempt, which may take for ever. */
-bool host_pauses(const struct woad *h)
+bool own_address_pending(const struct woad *h)
 {
     return h->random_dirty || h->address_pending || h->accept_dirty ||
-           (resolve_waits(h) && !(h->busy & BUSY_CONNECT));
+           (resolve_waits(h) && !(h->activity & ACTIVE_CONNECT));
 }
 
 void resolve_changed(struct woad *h)
 {
-    h->resolve_dirty = h->resolve ? RESOLVE_ANEW : 0;
+    h->resolve_dirty = h->resolve ? RESOLVE_RESTART : 0;
     h->commands_idle = false;
 }
 
@@ -42,7 +42,7 @@ int woad_set_own_address(struct woad *h, uint8_t type, const uint8_t *octet)
         (type == WOAD_ADDR_RANDOM && octet && (octet[5] & 0xc0) != 0xc0)) {
         return WOAD_EINVAL;
     }
-    if (h->busy & BUSY_CONNECT) {
+    if (h->activity & ACTIVE_CONNECT) {
         return WOAD_EBUSY;
     }
     if (type == WOAD_ADDR_RANDOM && octet) {

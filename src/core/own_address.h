@@ -6,11 +6,11 @@
 #include "host.h"
 
 bool own_has_public(const struct woad *h); /* its maker gave it an address */
-bool host_pauses(const struct woad *h);
+bool own_address_pending(const struct woad *h);
 
 /* h->resolve_dirty: the list is made anew, because bonds or our key have changed; or it is being
  * made. */
-enum { RESOLVE_GOES_ON = 1, RESOLVE_ANEW = 2 };
+enum { RESOLVE_UNDER_WAY = 1, RESOLVE_RESTART = 2 };
 void resolve_changed(struct woad *h);
 
 /* The list is out of date, and the controller has one. */

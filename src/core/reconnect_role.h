@@ -8,16 +8,16 @@
 struct conn;
 
 struct reconnect_role {
-    void (*begin)(struct woad *h); /* woad_connect() */
-    bool (*seeks)(struct woad *h); /* before the command: it scans for the peer first */
+    void (*begin)(struct woad *h);     /* woad_connect() */
+    bool (*must_scan)(struct woad *h); /* before the command: it scans for the peer first */
     /* An advertisement: the event of a scan, and the address in it, as on the air. */
-    void (*heard)(struct woad *h, enum woad_event_type type, const struct woad_event *ev,
-                  const struct woad_addr *air);
-    bool (*holds)(struct conn *c); /* WOAD_EV_CONNECT until the peer is heard */
-    void (*proved)(const struct conn *c);
-    void (*lost)(struct woad *h, uint8_t status); /* before that; or it can't scan */
-    void (*stop)(struct woad *h, bool cancels);   /* the attempt ends, or is given up */
-    bool (*again)(struct woad *h);                /* instead of failing */
+    void (*on_report)(struct woad *h, enum woad_event_type type, const struct woad_event *ev,
+                      const struct woad_addr *air);
+    bool (*hold_connect_event)(struct conn *c); /* WOAD_EV_CONNECT until the peer is heard */
+    void (*peer_verified)(const struct conn *c);
+    void (*failed)(struct woad *h, uint8_t status); /* before that; or it can't scan */
+    void (*stop)(struct woad *h, bool cancels);     /* the attempt ends, or is given up */
+    bool (*retry)(struct woad *h);                  /* instead of failing */
 };
 
 #endif

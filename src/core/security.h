@@ -26,13 +26,13 @@ struct smp_role {
 int conn_security_error(const struct conn *c, unsigned level);
 
 /* smp/smp_client.c, linked with a client only.  Whether a client must wait until a bonded peer has
- * encrypted, and so proved who it is: 0: no; CLIENT_WAITS: that has begun, and
+ * encrypted, and so proved who it is: 0: no; CLIENT_WAIT: that has begun, and
  * att_client->secured() follows; WOAD_EACCES: it can't.  again: after a failed attempt, too. */
-enum { CLIENT_WAITS = 1 };
-int client_hold(struct conn *c, bool again);
+enum { CLIENT_WAIT = 1 };
+int client_require_encryption(struct conn *c, bool again);
 /* The connection is encrypted with the bond's key: the peer is the one that was bonded. */
-bool client_proved(const struct conn *c);
+bool client_peer_verified(const struct conn *c);
 /* The peer has refused for want of security.  True: a pairing has begun, and secured() follows. */
-bool client_raise(struct conn *c);
+bool client_raise_security(struct conn *c);
 
 #endif

@@ -45,7 +45,7 @@ static void accept_reset(struct woad *h)
 static uint16_t accept_command(struct woad *h, struct wr *params)
 {
     struct accept *l = h->accept;
-    if (!h->accept_dirty || (h->busy & ~WANTS_CONNECT) || h->state != HOST_UP) {
+    if (!h->accept_dirty || (h->activity & ~CONNECT_REQUESTED) || h->state != HOST_UP) {
         return 0;
     }
     if (l->dirty) {
@@ -100,7 +100,7 @@ int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n
     if (n > h->cfg.accept_list) {
         return WOAD_ENOMEM;
     }
-    if (h->busy & (BUSY_CONNECT | WANTS_CONNECT)) {
+    if (h->activity & (ACTIVE_CONNECT | CONNECT_REQUESTED)) {
         return WOAD_EBUSY;
     }
     for (size_t k = 0; k < n; k++) {

@@ -106,7 +106,7 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     if (h->state != HOST_UP) {
         return 0;
     }
-    bool on = (h->busy & BUSY_ADV) != 0, rests = !a->want || host_pauses(h);
+    bool on = (h->activity & ACTIVE_ADV) != 0, rests = !a->want || own_address_pending(h);
     bool anew = (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type;
     if (on && (rests || anew)) {
         return adv_write_enable(h, false, params);
@@ -134,12 +134,12 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
 static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct adv *a = h->adv;
-    bool enable = a->enable_out, was = (h->busy & BUSY_ADV) != 0;
+    bool enable = a->enable_out, was = (h->activity & ACTIVE_ADV) != 0;
     (void)ret;
     (void)opcode;
     a->enable_out = false;
     if (enable && !a->enabling) {
-        h->busy &= (uint8_t)~BUSY_ADV; /* whatever it says: then it was off already */
+        h->activity &= (uint8_t)~ACTIVE_ADV; /* whatever it says: then it was off already */
         if (was && !a->want) {
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
         }
@@ -151,7 +151,7 @@ static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
             adv_emit(h, wanted ? WOAD_EV_ADV_FAILED : WOAD_EV_ADV_STOPPED, status);
         }
     } else if (enable) {
-        h->busy |= BUSY_ADV;
+        h->activity |= ACTIVE_ADV;
         adv_emit(h, WOAD_EV_ADV_STARTED, 0);
     }
 }
@@ -167,8 +167,8 @@ static bool adv_connectable(uint8_t kind)
 void adv_ended(struct woad *h, int status)
 {
     struct adv *a = h->adv;
-    bool on = (h->busy & BUSY_ADV) != 0, wanted = a->want;
-    h->busy &= (uint8_t)~BUSY_ADV;
+    bool on = (h->activity & ACTIVE_ADV) != 0, wanted = a->want;
+    h->activity &= (uint8_t)~ACTIVE_ADV;
     if (on || a->enable_out) {
         a->want = wanted && (a->dirty & DIRTY_PARAMS);
     }
@@ -255,7 +255,7 @@ int woad_adv_stop(struct woad *h)
     if (!h->adv) {
         return WOAD_ENOTSUP;
     }
-    bool off = !(h->busy & BUSY_ADV) && !h->adv->enable_out, wanted = h->adv->want;
+    bool off = !(h->activity & ACTIVE_ADV) && !h->adv->enable_out, wanted = h->adv->want;
     h->adv->want = false;
     if (wanted && off) {
         adv_emit(h, WOAD_EV_ADV_STOPPED, 0); /* no command has turned it on */
@@ -265,5 +265,5 @@ int woad_adv_stop(struct woad *h)
 
 bool woad_adv_running(const struct woad *h)
 {
-    return h->adv && (h->adv->want || (h->busy & BUSY_ADV));
+    return h->adv && (h->adv->want || (h->activity & ACTIVE_ADV));
 }

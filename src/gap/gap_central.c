@@ -27,13 +27,13 @@ void central_end(struct woad *h)
     }
     h->central->state = CENTRAL_IDLE;
     h->central->due = 0;
-    h->busy &= (uint8_t) ~(BUSY_CONNECT | WANTS_CONNECT);
+    h->activity &= (uint8_t) ~(ACTIVE_CONNECT | CONNECT_REQUESTED);
 }
 
 void central_fail(struct woad *h, int status)
 {
     struct woad_event ev;
-    if (h->reconnect && h->reconnect->again(h)) {
+    if (h->reconnect && h->reconnect->retry(h)) {
         return;
     }
     addr_copy(&ev.u.connect_failed.peer, &h->central->peer);
@@ -80,10 +80,10 @@ static uint16_t central_command(struct woad *h, struct wr *params)
         return 0;
     }
     /* The scan that ran before, if any, is turned off first. */
-    if (c->state == CENTRAL_WANT && !host_pauses(h) && !(h->busy & BUSY_SCAN) &&
-        !(h->reconnect && h->reconnect->seeks(h))) {
+    if (c->state == CENTRAL_WANT && !own_address_pending(h) && !(h->activity & ACTIVE_SCAN) &&
+        !(h->reconnect && h->reconnect->must_scan(h))) {
         c->state = CENTRAL_WAIT_STATUS;
-        h->busy = (uint8_t)((h->busy & ~WANTS_CONNECT) | BUSY_CONNECT);
+        h->activity = (uint8_t)((h->activity & ~CONNECT_REQUESTED) | ACTIVE_CONNECT);
         return central_write_create(h, params);
     }
     if (c->state == CENTRAL_CANCEL && !c->cancel_sent) {
@@ -126,7 +126,7 @@ static void central_failed(struct woad *h, bool central, int status)
 static void central_open(struct conn *c)
 {
     struct woad *h = c->h;
-    if (c->central && !(h->reconnect && h->reconnect->holds(c))) {
+    if (c->central && !(h->reconnect && h->reconnect->hold_connect_event(c))) {
         central_end(h);
     }
 }
@@ -150,7 +150,7 @@ void central_cancel(struct woad *h, int why)
     }
 }
 
-static uint32_t central_due(struct woad *h)
+static uint32_t central_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->central->due);
     if (left == 0 && h->central->state == CENTRAL_CANCEL) {
@@ -168,7 +168,7 @@ const struct woad_feature woad_feature_central = {
     .complete = central_complete,
     .connect_failed = central_failed,
     .conn_open = central_open,
-    .due = central_due,
+    .run_timers = central_run_timers,
 };
 
 int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad_connect_params *p)
@@ -203,7 +203,7 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     c->state = CENTRAL_WANT;
     c->due = p->timeout_ms ? deadline_in(h, p->timeout_ms) : 0;
     c->why = 0;
-    h->busy |= WANTS_CONNECT;
+    h->activity |= CONNECT_REQUESTED;
     if (h->reconnect) {
         h->reconnect->begin(h);
     }

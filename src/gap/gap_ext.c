@@ -61,7 +61,7 @@ static void ext_up(struct woad *h)
 {
     for (size_t n = 0; n < sizeof extended / sizeof *extended; n++) {
         if (hci_has_command(h, extended[n].octet, extended[n].bit)) {
-            h->extends |= extended[n].extends;
+            h->ext_commands |= extended[n].extends;
         }
     }
 }
@@ -264,7 +264,7 @@ static const struct ext_role ext_role = {
 
 static void ext_reset(struct woad *h)
 {
-    h->extends = 0;
+    h->ext_commands = 0;
     memset(h->ext->address, 0, 6);
     h->ext->scan_phys = h->ext->connect_phys = WOAD_PHYS_1M;
     h->ext->props = NO_SET;
@@ -296,9 +296,9 @@ static void ext_emit(struct woad *h, enum woad_event_type type, uint8_t set, int
 static void ext_turn(struct woad *h, struct ext_set *s, bool on)
 {
     s->on = on;
-    h->busy &= (uint8_t)~BUSY_EXT_ADV;
+    h->activity &= (uint8_t)~ACTIVE_EXT_ADV;
     for (s = h->ext->sets; s < sets_end(h); s++) {
-        h->busy |= s->on ? BUSY_EXT_ADV : 0;
+        h->activity |= s->on ? ACTIVE_EXT_ADV : 0;
     }
 }
 
@@ -348,7 +348,7 @@ static bool set_is_long(const struct ext_set *s)
 /* Parameters, addresses and what takes more than one command change only while it is off. */
 static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, struct wr *out)
 {
-    bool rests = !s->want || host_pauses(h);
+    bool rests = !s->want || own_address_pending(h);
     bool anew = (s->dirty & DIRTY_PARAMS) || s->own_type != h->own_type;
     if (s->on && (rests || anew || set_is_long(s))) {
         s->enabling = false;
@@ -530,7 +530,7 @@ static void ext_meta(struct woad *h, uint8_t sub, struct rd *in)
 }
 
 static const struct woad_needs ext_needs = {
-    .meta = ext_meta,
+    .rx_le_event = ext_meta,
     .le_events = 1u << (LE_EXT_REPORT - 1) | 1u << (LE_ADV_SET_TERMINATED - 1),
 };
 
@@ -613,8 +613,8 @@ int woad_ext_adv_stop(struct woad *h, uint8_t set)
 {
     struct ext_set *s;
     int err = set_of(h, set, &s);
-    bool enable_out = h->hci.pending == OP_LE_SET_EXT_ADV_ENABLE &&
-                      h->hci.owner == &woad_feature_extended_advertising &&
+    bool enable_out = h->hci.pending_opcode == OP_LE_SET_EXT_ADV_ENABLE &&
+                      h->hci.pending_feature == &woad_feature_extended_advertising &&
                       h->hci.pending_arg == set;
     if (err || !s->want) {
         return err;

@@ -61,14 +61,14 @@ static void reconnect_anew(struct woad *h)
     c->why = 0;
     c->due = h->reconnect_mem->until;
     h->reconnect_mem->due = 0;
-    h->busy = (uint8_t)((h->busy & ~BUSY_CONNECT) | WANTS_CONNECT);
+    h->activity = (uint8_t)((h->activity & ~ACTIVE_CONNECT) | CONNECT_REQUESTED);
     h->commands_idle = false;
 }
 
 static bool reconnect_seeks(struct woad *h)
 {
     struct central *c = h->central;
-    if (c->state != CENTRAL_WANT || host_pauses(h) || c->found || !h->scan ||
+    if (c->state != CENTRAL_WANT || own_address_pending(h) || c->found || !h->scan ||
         h->resolving_enabled || !attempt_hides(h)) {
         return false;
     }
@@ -112,7 +112,7 @@ static bool reconnect_holds(struct conn *conn)
     conn->connect_held = true;
     h->reconnect_mem->conn = conn->number;
     h->reconnect_mem->due = deadline_in(h, events + PROVING_MS);
-    h->busy = (uint8_t)((h->busy & ~BUSY_CONNECT) | WANTS_CONNECT);
+    h->activity = (uint8_t)((h->activity & ~ACTIVE_CONNECT) | CONNECT_REQUESTED);
     return true;
 }
 
@@ -121,7 +121,7 @@ static void reconnect_proved(const struct conn *conn)
 {
     conn->h->conns[conn_index(conn)].connect_held = false;
     central_end(conn->h);
-    conn_tell_open(conn);
+    emit_connect(conn);
 }
 
 static void reconnect_lost(struct woad *h, uint8_t status)
@@ -157,7 +157,7 @@ static bool reconnect_again(struct woad *h)
     return true;
 }
 
-static uint32_t reconnect_due(struct woad *h)
+static uint32_t reconnect_run_timers(struct woad *h)
 {
     struct reconnect *r = h->reconnect_mem;
     struct central *c = h->central;
@@ -181,13 +181,13 @@ static uint32_t reconnect_due(struct woad *h)
 
 static const struct reconnect_role reconnect_role = {
     .begin = reconnect_begin,
-    .seeks = reconnect_seeks,
-    .heard = reconnect_heard,
-    .holds = reconnect_holds,
-    .proved = reconnect_proved,
-    .lost = reconnect_lost,
+    .must_scan = reconnect_seeks,
+    .on_report = reconnect_heard,
+    .hold_connect_event = reconnect_holds,
+    .peer_verified = reconnect_proved,
+    .failed = reconnect_lost,
     .stop = reconnect_stop,
-    .again = reconnect_again,
+    .retry = reconnect_again,
 };
 
 static void reconnect_layout(struct woad *h)
@@ -197,4 +197,4 @@ static void reconnect_layout(struct woad *h)
 }
 
 const struct woad_feature woad_feature_reconnection = { .layout = reconnect_layout,
-                                                        .due = reconnect_due };
+                                                        .run_timers = reconnect_run_timers };

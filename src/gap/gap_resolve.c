@@ -22,7 +22,7 @@ static void resolve_layout(struct woad *h)
 static void resolve_reset(struct woad *h)
 {
     h->resolving_enabled = false;
-    h->resolve_dirty = h->smp && h->smp->lru_head ? RESOLVE_ANEW : 0;
+    h->resolve_dirty = h->smp && h->smp->lru_head ? RESOLVE_RESTART : 0;
 }
 
 /* The next bond with an identity key; NULL: no more.  Only those are counted: whenever one of them
@@ -45,11 +45,11 @@ static const struct bond_slot *resolve_next(const struct woad *h)
 static uint16_t resolve_command(struct woad *h, struct wr *params)
 {
     struct resolve *r = h->resolve;
-    if (!resolve_waits(h) || (h->busy & ~WANTS_CONNECT) || h->state != HOST_UP) {
+    if (!resolve_waits(h) || (h->activity & ~CONNECT_REQUESTED) || h->state != HOST_UP) {
         return 0;
     }
-    if (h->resolve_dirty == RESOLVE_ANEW) {
-        h->resolve_dirty = RESOLVE_GOES_ON;
+    if (h->resolve_dirty == RESOLVE_RESTART) {
+        h->resolve_dirty = RESOLVE_UNDER_WAY;
         r->step = RESOLVE_CLEAR;
     }
     const struct bond_slot *k = resolve_next(h);
@@ -84,7 +84,7 @@ static void resolve_complete(struct woad *h, uint16_t opcode, uint8_t status, st
     (void)ret;
     if (opcode == OP_LE_SET_RESOLUTION) {
         h->resolving_enabled = !status;
-        h->resolve_dirty = h->resolve_dirty == RESOLVE_ANEW ? RESOLVE_ANEW : 0;
+        h->resolve_dirty = h->resolve_dirty == RESOLVE_RESTART ? RESOLVE_RESTART : 0;
     } else if (r->step == RESOLVE_CLEAR) {
         r->step = opcode == OP_LE_CLEAR_RESOLVING ? RESOLVE_ADD : RESOLVE_CLEAR;
     } else if (opcode == OP_LE_ADD_RESOLVING && !status && hci_has_command(h, 39, 2)) {

@@ -78,13 +78,13 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
     if (h->state != HOST_UP) {
         return 0;
     }
-    if (s->want && !s->seeks && (h->busy & (WANTS_CONNECT | BUSY_CONNECT))) {
+    if (s->want && !s->seeks && (h->activity & (CONNECT_REQUESTED | ACTIVE_CONNECT))) {
         woad_scan_stop(h); /* connecting ends a scan */
     }
     if (h->reconnect) {
-        h->reconnect->seeks(h); /* before central_command() or after it */
+        h->reconnect->must_scan(h); /* before central_command() or after it */
     }
-    bool on = (h->busy & BUSY_SCAN) != 0, rests = !s->want || host_pauses(h);
+    bool on = (h->activity & ACTIVE_SCAN) != 0, rests = !s->want || own_address_pending(h);
     bool anew = s->dirty || s->own_type != h->own_type;
     if (on && (rests || anew)) {
         return scan_write_enable(h, false, params);
@@ -103,16 +103,16 @@ static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     (void)opcode;
     s->out = s->enable_out = false;
     if (enable && !s->enabling) {
-        h->busy &= (uint8_t)~BUSY_SCAN;
+        h->activity &= (uint8_t)~ACTIVE_SCAN;
         if (!s->want) {
             scan_end(h, 0);
         }
     } else if (status && s->seeks) {
-        h->reconnect->lost(h, status);
+        h->reconnect->failed(h, status);
     } else if (status && !s->dirty) { /* dirty: it was of the scan before */
         scan_end(h, status);
     } else if (enable && !status) {
-        h->busy |= BUSY_SCAN;
+        h->activity |= ACTIVE_SCAN;
     } else if (!s->want) {
         scan_end(h, 0); /* stopped before it was enabled */
     }
@@ -125,7 +125,7 @@ void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
         return;
     }
     if (h->scan->seeks) {
-        h->reconnect->heard(h, type, ev, whose);
+        h->reconnect->on_report(h, type, ev, whose);
         return;
     }
     if (h->smp_role) {
@@ -141,7 +141,7 @@ void scan_seek(struct woad *h, const struct woad_connect_params *p)
     if (s->want && !s->seeks) {
         woad_scan_stop(h);
     }
-    if (s->want || s->running || s->out || (h->busy & BUSY_SCAN)) {
+    if (s->want || s->running || s->out || (h->activity & ACTIVE_SCAN)) {
         return;
     }
     s->params = (struct woad_scan_params){ .interval_625us = p->scan_interval_625us,
@@ -181,7 +181,7 @@ static void scan_report(struct woad *h, struct rd *in)
     }
 }
 
-static uint32_t scan_due(struct woad *h)
+static uint32_t scan_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->scan->due);
     if (left == 0) {
@@ -202,7 +202,7 @@ const struct woad_feature woad_feature_scanner = {
     .reset = scan_reset,
     .command = scan_command,
     .complete = scan_complete,
-    .due = scan_due,
+    .run_timers = scan_run_timers,
 };
 
 int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
@@ -222,7 +222,7 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
     if (s->running) {
         return WOAD_EALREADY;
     }
-    if (h->busy & (BUSY_CONNECT | WANTS_CONNECT)) {
+    if (h->activity & (ACTIVE_CONNECT | CONNECT_REQUESTED)) {
         return WOAD_EBUSY;
     }
     s->params = *p;
@@ -241,7 +241,7 @@ int woad_scan_stop(struct woad *h)
     if (s->seeks) {
         return 0; /* it is not the application's */
     }
-    bool started = (h->busy & BUSY_SCAN) || s->out;
+    bool started = (h->activity & ACTIVE_SCAN) || s->out;
     s->want = false;
     s->due = 0;
     if (!started) {

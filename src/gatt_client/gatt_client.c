@@ -134,7 +134,7 @@ static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
     p->raised = true;
     gattc_answered(b);
     p->refused_with = (uint8_t)status; /* before anything is told of it */
-    if (!client_raise(b->c)) {
+    if (!client_raise_security(b->c)) {
         p->refused_with = 0;
         b->client->sent = sent;
         return false;
@@ -187,7 +187,7 @@ static void gattc_secured(struct conn *c, int status)
         return;
     }
     bool held = g->held && !gattc_waits(g, false);
-    bool proved = client_proved(c);
+    bool proved = client_peer_verified(c);
     g->held = false;
     conn_mark_ready(c); /* for what has waited, a confirmation too */
     while ((p = gattc_waits(g, true)) != NULL) {
@@ -212,8 +212,8 @@ static bool gattc_held(struct conn *c)
     struct gattc_conn *g = c->client;
     if (!g->held) {
         g->held = true; /* before anything is told of it */
-        int err = client_hold(c, true);
-        g->held = g->held && err == CLIENT_WAITS;
+        int err = client_require_encryption(c, true);
+        g->held = g->held && err == CLIENT_WAIT;
         if (err < 0 && gattc_any(g)) {
             gattc_end(c, g->procs, err);
         }
@@ -277,7 +277,7 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int 
     }
     if (!hold) {
         gattc_emit_value(c, type, handle, in->p, len);
-    } else if (hold == CLIENT_WAITS) {
+    } else if (hold == CLIENT_WAIT) {
         struct proc *early;
         if (!gattc_add(c->h, c->number, &kind_early, handle, in->p, len, &early)) {
             early->end = (uint16_t)type;
@@ -314,7 +314,7 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
 static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct conn *c = b->c;
-    int hold = client_hold(c, false);
+    int hold = client_require_encryption(c, false);
     if (op == ATT_NOTIFY || op == ATT_INDICATE) {
         gattc_rx_value(b, op, in, hold);
         return;
@@ -421,7 +421,7 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
     struct gattc_bearer *k = b->client;
     struct conn *c = b->c;
     struct gattc_conn *g = c->client;
-    if (k->confirm && !client_hold(c, false)) {
+    if (k->confirm && !client_require_encryption(c, false)) {
         k->confirm = false;
         wr_u8(out, ATT_CONFIRM);
         return true;
@@ -497,7 +497,7 @@ static void gattc_close(struct conn *c)
     }
 }
 
-static uint32_t gattc_due(struct woad *h)
+static uint32_t gattc_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
@@ -517,7 +517,7 @@ const struct woad_feature woad_feature_gatt_client = {
     .layout = gattc_layout,
     .conn_open = gattc_open,
     .conn_close = gattc_close,
-    .due = gattc_due,
+    .run_timers = gattc_run_timers,
 };
 
 /* --- what the application calls --------------------------------------------------------------- */

@@ -140,7 +140,7 @@ int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, con
     if (!handle || len > WOAD_ATT_VALUE_MAX || len > c->bearer->mtu - 3u) {
         return WOAD_EINVAL;
     }
-    if (client_hold(c, true)) {
+    if (client_require_encryption(c, true)) {
         return WOAD_EACCES;
     }
     return att_queue(c, c->security.encrypted ? ATT_SECRET_CMD : ATT_WRITE_CMD, handle, data, len);

@@ -216,7 +216,7 @@ void woad_gatt_changed(struct woad *h, uint16_t handle)
 }
 
 /* Forgets what has been kept for long enough: a client that pauses is given a new value. */
-static uint32_t long_due(struct woad *h)
+static uint32_t long_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct gatts_parts *g = h->parts; g < h->parts + h->cfg.conns; g++) {
@@ -270,5 +270,5 @@ static void long_values_layout(struct woad *h)
 }
 
 const struct woad_feature woad_feature_long_values = { .layout = long_values_layout,
-                                                       .due = long_due,
+                                                       .run_timers = long_run_timers,
                                                        .conn_open = parts_open };

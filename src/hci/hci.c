@@ -17,7 +17,8 @@ bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit)
 
 static uint32_t hci_answer_ms(const struct woad *h)
 {
-    uint16_t ms = h->setup_role && h->state == HOST_STARTING ? h->setup_role->answer_ms(h) : 0;
+    uint16_t ms =
+        h->vendor_init_role && h->state == HOST_STARTING ? h->vendor_init_role->answer_ms(h) : 0;
     return ms ? ms : COMMAND_TIMEOUT_MS;
 }
 
@@ -31,7 +32,7 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     struct hci *hci = &h->hci;
     const struct woad_feature *owner = &woad_core;
     h->commands_idle = true;
-    if (hci->pending || !hci->credits) {
+    if (hci->pending_opcode || !hci->credits) {
         return 0; /* until an event, which ends the quiet */
     }
     for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
@@ -46,8 +47,8 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
             buf[0] = H4_COMMAND;
             put_le16(buf + 1, opcode);
             buf[3] = (uint8_t)wr_len(&params);
-            hci->pending = opcode;
-            hci->owner = owner;
+            hci->pending_opcode = opcode;
+            hci->pending_feature = owner;
             hci->due = deadline_in(h, hci_answer_ms(h));
             return 4 + wr_len(&params);
         }
@@ -57,24 +58,24 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
 
 /* An answer; `p`: credits u8, opcode u16.  One that nobody waits for (late, repeated, NOP) only
  * brings credit. */
-static int hci_answered(struct woad *h, const uint8_t *p, uint8_t status, struct rd *ret)
+static int hci_command_ended(struct woad *h, const uint8_t *p, uint8_t status, struct rd *ret)
 {
     struct hci *hci = &h->hci;
     uint16_t opcode = get_le16(p + 1);
-    bool mine = opcode && opcode == hci->pending;
+    bool mine = opcode && opcode == hci->pending_opcode;
     uint8_t credits = p[0];
     hci->credits = credits;
     if (mine) {
-        hci->pending = 0;
+        hci->pending_opcode = 0;
         hci->due = 0;
     }
-    if (!hci->pending && credits) {
+    if (!hci->pending_opcode && credits) {
         hci->due = 0;
     } else if (!hci->due) { /* an event that brings one is awaited */
         hci->due = deadline_in(h, COMMAND_TIMEOUT_MS);
     }
     if (mine) {
-        hci->owner->complete(h, opcode, status, ret);
+        hci->pending_feature->complete(h, opcode, status, ret);
     }
     return 0;
 }
@@ -87,14 +88,14 @@ static int hci_rx_complete(struct woad *h, struct rd *in)
         return WOAD_EBADMSG;
     }
     uint8_t status = rd_left(in) ? rd_u8(in) : (uint8_t)WOAD_HCI_UNSPECIFIED;
-    return hci_answered(h, p, status, in);
+    return hci_command_ended(h, p, status, in);
 }
 
 /* HCI_Command_Status: status u8, credits u8, opcode u16.  7.7.15 */
 static int hci_rx_status(struct woad *h, struct rd *in)
 {
     const uint8_t *p = rd_bytes(in, 4);
-    return p && rd_done(in) ? hci_answered(h, p + 1, p[0], in) : WOAD_EBADMSG;
+    return p && rd_done(in) ? hci_command_ended(h, p + 1, p[0], in) : WOAD_EBADMSG;
 }
 
 /* HCI_LE_Advertising_Report: the feature that scans reads it.  7.7.65.2 */
@@ -145,8 +146,8 @@ static int hci_rx_le(struct woad *h, struct rd *in)
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         const struct woad_needs *needs = (*f)->needs;
         struct rd copy = *in;
-        if (needs && needs->meta) {
-            needs->meta(h, sub, &copy);
+        if (needs && needs->rx_le_event) {
+            needs->rx_le_event(h, sub, &copy);
         }
     }
     return in->bad ? WOAD_EBADMSG : hci_rx_conn(h, LE | sub, in);
@@ -184,13 +185,13 @@ int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
 }
 
 /* A command that went out before the time was known has all of its time before it. */
-void hci_clock_begins(struct woad *h)
+void hci_clock_set(struct woad *h)
 {
     h->hci.due = h->hci.due ? deadline_in(h, hci_answer_ms(h)) : 0;
 }
 
 /* A controller that does not answer is lost, and so is one that takes no commands any more. */
-uint32_t hci_due(struct woad *h)
+uint32_t hci_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->hci.due);
     if (left == 0) {

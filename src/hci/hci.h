@@ -8,10 +8,10 @@
 /* hci.c: a whole HCI event; 0, or WOAD_EBADMSG. */
 int hci_rx_event(struct woad *h, const uint8_t *p, size_t n);
 size_t hci_tx(struct woad *h, uint8_t *buf, size_t room);
-uint32_t hci_due(struct woad *h);
-void hci_clock_begins(struct woad *h);
+uint32_t hci_run_timers(struct woad *h);
+void hci_clock_set(struct woad *h);
 bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit);
-/* hci_up.c */
+/* hci_bringup.c */
 uint16_t bringup_command(struct woad *h, struct wr *params);
 void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 uint16_t hci_packet_us(const struct woad *h, uint16_t octets);

@@ -13,7 +13,7 @@ enum { MEMO = 13 }; /* blocks of the longest calculation: f5 */
 enum { POOL = 32 }; /* random octets: the private key of P-256 */
 enum ask { ASK_NOTHING, ASK_WANTED, ASK_SENT, ASK_DONE, ASK_FAILED };
 
-struct ctl_crypto {
+struct controller_crypto {
     uint16_t owner; /* whose calculation is remembered */
     uint8_t at, n;  /* its blocks: asked for this time; known */
     uint8_t aes;    /* enum ask */
@@ -36,21 +36,21 @@ struct ctl_crypto {
     uint8_t pool[POOL], pooled;
 };
 
-ASSERT_SIZE(ctl_crypto, WOAD_SIZE_CONTROLLER_CRYPTO);
+ASSERT_SIZE(controller_crypto, WOAD_SIZE_CONTROLLER_CRYPTO);
 
 /* The calculation begins, from the first block. */
 static void ctl_begin(struct woad *h, uint16_t who)
 {
-    if (h->crypto->owner == who) {
-        h->crypto->at = 0;
+    if (h->controller_crypto->owner == who) {
+        h->controller_crypto->at = 0;
     }
 }
 
-static void ctl_forget(struct ctl_crypto *c)
+static void ctl_forget(struct controller_crypto *c)
 {
     c->stale = c->aes == ASK_SENT;
     c->aes = c->stale ? ASK_SENT : ASK_NOTHING;
-    c->owner = CRYPTO_NOBODY;
+    c->owner = CRYPTO_NO_USER;
     c->freed = true;
     c->n = c->at = 0;
     wipe(c->memo, sizeof c->memo);
@@ -61,19 +61,19 @@ static void ctl_forget(struct ctl_crypto *c)
 /* It has ended. */
 static void ctl_end(struct woad *h, uint16_t who)
 {
-    if (h->crypto->owner == who) {
-        ctl_forget(h->crypto);
+    if (h->controller_crypto->owner == who) {
+        ctl_forget(h->controller_crypto);
     }
 }
 
 /* So has all else of his. */
 static void ctl_release(struct woad *h, uint16_t who)
 {
-    struct ctl_crypto *c = h->crypto;
+    struct controller_crypto *c = h->controller_crypto;
     ctl_end(h, who);
     if (c->p256_owner == who) {
         c->p256_stale = c->pair == ASK_SENT || c->dh == ASK_SENT;
-        c->p256_owner = CRYPTO_NOBODY;
+        c->p256_owner = CRYPTO_NO_USER;
         c->pair = c->dh = ASK_NOTHING;
         c->freed = true;
         wipe(c->public_key, sizeof c->public_key);
@@ -92,12 +92,12 @@ static uint32_t ctl_check(const uint8_t key[16], const uint8_t in[16])
 static int ctl_aes(struct woad *h, uint16_t who, const uint8_t key[16], const uint8_t in[16],
                    uint8_t out[16])
 {
-    struct ctl_crypto *c = h->crypto;
+    struct controller_crypto *c = h->controller_crypto;
     h->commands_idle = false;
-    if (who == CRYPTO_NOBODY || h->state != HOST_UP) {
+    if (who == CRYPTO_NO_USER || h->state != HOST_UP) {
         return WOAD_ENOTSUP;
     }
-    if (c->owner == CRYPTO_NOBODY && !c->stale) {
+    if (c->owner == CRYPTO_NO_USER && !c->stale) {
         c->owner = who;
         c->n = c->at = 0;
     }
@@ -125,7 +125,7 @@ static int ctl_aes(struct woad *h, uint16_t who, const uint8_t key[16], const ui
 
 static int ctl_random(struct woad *h, uint8_t *out, size_t len)
 {
-    struct ctl_crypto *c = h->crypto;
+    struct controller_crypto *c = h->controller_crypto;
     h->commands_idle = false;
     if (c->pooled < len || h->state != HOST_UP) {
         bool failed = c->no_random || h->state != HOST_UP;
@@ -153,8 +153,8 @@ static int ctl_asked(uint8_t *ask)
 
 static int ctl_public(struct woad *h, uint16_t who, uint8_t public_key[64])
 {
-    struct ctl_crypto *c = h->crypto;
-    if (c->p256_owner != who && (c->p256_owner != CRYPTO_NOBODY || c->p256_stale)) {
+    struct controller_crypto *c = h->controller_crypto;
+    if (c->p256_owner != who && (c->p256_owner != CRYPTO_NO_USER || c->p256_stale)) {
         return CRYPTO_PENDING;
     }
     c->p256_owner = who;
@@ -166,7 +166,7 @@ static int ctl_public(struct woad *h, uint16_t who, uint8_t public_key[64])
 
 static int ctl_dh(struct woad *h, uint16_t who, const uint8_t public_key[64], uint8_t secret[32])
 {
-    struct ctl_crypto *c = h->crypto;
+    struct controller_crypto *c = h->controller_crypto;
     if (c->p256_owner != who) {
         return WOAD_EIO;
     }
@@ -194,14 +194,14 @@ static void ctl_wake(struct woad *h)
     }
 }
 
-static uint32_t ctl_due(struct woad *h)
+static uint32_t ctl_run_timers(struct woad *h)
 {
-    bool freed = h->crypto->freed;
-    h->crypto->freed = false;
+    bool freed = h->controller_crypto->freed;
+    h->controller_crypto->freed = false;
     if (freed) {
         ctl_wake(h);
     }
-    return freed || h->crypto->freed ? 0 : WOAD_FOREVER;
+    return freed || h->controller_crypto->freed ? 0 : WOAD_FOREVER;
 }
 
 static const struct crypto_role ctl_role = { ctl_begin,  ctl_end,    ctl_release, ctl_aes,
@@ -227,7 +227,7 @@ static void take_back(struct rd *in, uint8_t *p, size_t len)
  * HCI_LE_Generate_DHKey: X 32, Y 32.  HCI_LE_Rand.  Numbers with the least octet first. */
 static uint16_t ctl_command(struct woad *h, struct wr *params)
 {
-    struct ctl_crypto *c = h->crypto;
+    struct controller_crypto *c = h->controller_crypto;
     if (h->state != HOST_UP || !h->smp_role) {
         return 0;
     }
@@ -255,7 +255,7 @@ static uint16_t ctl_command(struct woad *h, struct wr *params)
 /* An answer that nobody waits for any more is dropped. */
 static void ctl_rx_block(struct woad *h, uint8_t status, struct rd *ret)
 {
-    struct ctl_crypto *c = h->crypto;
+    struct controller_crypto *c = h->controller_crypto;
     if (c->stale) {
         c->stale = false;
         c->aes = ASK_NOTHING;
@@ -268,7 +268,7 @@ static void ctl_rx_block(struct woad *h, uint8_t status, struct rd *ret)
     c->n = (uint8_t)(c->n + (c->aes == ASK_NOTHING));
 }
 
-static void ctl_failed(struct ctl_crypto *c, uint8_t *ask)
+static void ctl_failed(struct controller_crypto *c, uint8_t *ask)
 {
     if (c->p256_stale) {
         c->p256_stale = false;
@@ -279,7 +279,7 @@ static void ctl_failed(struct ctl_crypto *c, uint8_t *ask)
 
 static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
-    struct ctl_crypto *c = h->crypto;
+    struct controller_crypto *c = h->controller_crypto;
     if (opcode == OP_LE_ENCRYPT) {
         ctl_rx_block(h, status, ret);
     } else if (opcode == OP_LE_RAND) {
@@ -304,7 +304,7 @@ static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
  * curve.  7.7.65.9 */
 static void ctl_meta(struct woad *h, uint8_t sub, struct rd *in)
 {
-    struct ctl_crypto *c = h->crypto;
+    struct controller_crypto *c = h->controller_crypto;
     uint8_t octets[64], all = 0xff;
     if (sub != LE_P256_COMPLETE && sub != LE_DHKEY_COMPLETE) {
         return;
@@ -333,20 +333,20 @@ static void ctl_meta(struct woad *h, uint8_t sub, struct rd *in)
 
 static void ctl_layout(struct woad *h)
 {
-    h->crypto = arena_alloc(h, 1, sizeof *h->crypto);
-    if (h->crypto) {
+    h->controller_crypto = arena_alloc(h, 1, sizeof *h->controller_crypto);
+    if (h->controller_crypto) {
         h->crypto_role = &ctl_role;
     }
 }
 
 static void ctl_reset(struct woad *h)
 {
-    wipe(h->crypto, sizeof *h->crypto);
-    h->crypto->owner = h->crypto->p256_owner = CRYPTO_NOBODY;
+    wipe(h->controller_crypto, sizeof *h->controller_crypto);
+    h->controller_crypto->owner = h->controller_crypto->p256_owner = CRYPTO_NO_USER;
 }
 
 static const struct woad_needs ctl_needs = {
-    .meta = ctl_meta,
+    .rx_le_event = ctl_meta,
     .le_events = 1u << (LE_P256_COMPLETE - 1) | 1u << (LE_DHKEY_COMPLETE - 1),
 };
 
@@ -355,6 +355,6 @@ const struct woad_feature woad_feature_controller_crypto = {
     .reset = ctl_reset,
     .command = ctl_command,
     .complete = ctl_complete,
-    .due = ctl_due,
+    .run_timers = ctl_run_timers,
     .needs = &ctl_needs,
 };

@@ -34,11 +34,11 @@ static const struct woad_quirk quirks[] = {
     { ACTIONS, 0, ANY, WOAD_QUIRK_NO_COMMANDS, 37, 0x80, NULL },
 };
 
-struct quirks_own {
+struct quirks {
     const struct woad_quirk *table;
     size_t n;
 };
-ASSERT_SIZE(quirks_own, WOAD_SIZE_QUIRKS);
+ASSERT_SIZE(quirks, WOAD_SIZE_QUIRKS);
 
 static void quirk_apply(struct woad *h, const struct woad_quirk *q)
 {

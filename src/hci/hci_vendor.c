@@ -16,34 +16,34 @@ ASSERT_SIZE(setup, WOAD_SIZE_VENDOR_INIT);
 
 static bool setup_wants(const struct woad *h)
 {
-    return h->setup->what && !h->setup->done;
+    return h->vendor_init->what && !h->vendor_init->done;
 }
 
 static uint16_t setup_answer_ms(const struct woad *h)
 {
-    return h->setup->what ? h->setup->what->answer_ms : 0;
+    return h->vendor_init->what ? h->vendor_init->what->answer_ms : 0;
 }
 
-static const struct setup_role setup_role = { setup_wants, setup_answer_ms };
+static const struct vendor_init_role vendor_init_role = { setup_wants, setup_answer_ms };
 
 static void setup_layout(struct woad *h)
 {
-    h->setup = arena_alloc(h, 1, sizeof *h->setup);
-    if (h->setup) {
-        h->setup_role = &setup_role;
+    h->vendor_init = arena_alloc(h, 1, sizeof *h->vendor_init);
+    if (h->vendor_init) {
+        h->vendor_init_role = &vendor_init_role;
     }
 }
 
 static void setup_reset(struct woad *h)
 {
-    *h->setup = (struct setup){ .what = h->setup->what };
+    *h->vendor_init = (struct setup){ .what = h->vendor_init->what };
 }
 
 /* The command of the step, as bytes: opcode u16, length u8, parameters.  0: none; its step is
  * over. */
 static uint16_t setup_record(struct woad *h, const struct woad_step *step, struct wr *params)
 {
-    struct setup *s = h->setup;
+    struct setup *s = h->vendor_init;
     uint8_t record[3 + 255];
     if (step->kind == WOAD_STEP_COMMAND) {
         wr_bytes(params, step->params, step->len);
@@ -76,8 +76,8 @@ static void setup_next(struct setup *s)
 /* After the first reset has been answered; when all is done the bring-up begins again. */
 static uint16_t setup_command(struct woad *h, struct wr *params)
 {
-    struct setup *s = h->setup;
-    if (h->state != HOST_STARTING || !setup_wants(h) || !h->hci.step) {
+    struct setup *s = h->vendor_init;
+    if (h->state != HOST_STARTING || !setup_wants(h) || !h->hci.bringup_step) {
         return 0;
     }
     while (s->at < s->what->n) {
@@ -99,13 +99,13 @@ static uint16_t setup_command(struct woad *h, struct wr *params)
         setup_next(s);
     }
     s->done = true;
-    h->hci.step = 0;
+    h->hci.bringup_step = 0;
     return bringup_command(h, params);
 }
 
 static void setup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
-    struct setup *s = h->setup;
+    struct setup *s = h->vendor_init;
     if (s->done) {
         bringup_complete(h, opcode, status, ret); /* of the reset at the end */
         return;
@@ -118,11 +118,11 @@ static void setup_complete(struct woad *h, uint16_t opcode, uint8_t status, stru
     }
 }
 
-static uint32_t setup_due(struct woad *h)
+static uint32_t vendor_run_timers(struct woad *h)
 {
-    uint32_t left = deadline_left(h, h->setup->due);
+    uint32_t left = deadline_left(h, h->vendor_init->due);
     if (left == 0) {
-        setup_next(h->setup);
+        setup_next(h->vendor_init);
     }
     return left;
 }
@@ -132,15 +132,15 @@ const struct woad_feature woad_feature_vendor_init = {
     .reset = setup_reset,
     .command = setup_command,
     .complete = setup_complete,
-    .due = setup_due,
+    .run_timers = vendor_run_timers,
 };
 
 int woad_set_vendor_init(struct woad *h, const struct woad_vendor_init *setup)
 {
-    if (!h->setup || h->state != HOST_OFF) {
-        return h->setup ? WOAD_EBUSY : WOAD_ENOTSUP;
+    if (!h->vendor_init || h->state != HOST_OFF) {
+        return h->vendor_init ? WOAD_EBUSY : WOAD_ENOTSUP;
     }
-    h->setup->what = setup;
+    h->vendor_init->what = setup;
     return 0;
 }
 

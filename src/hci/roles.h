@@ -10,7 +10,7 @@
 /* Cryptography by the controller: each of these gives CRYPTO_PENDING until it is there, and then
  * smp_role->wake() is called.  `who` is a connection's index, or CRYPTO_PRIVACY. */
 enum { CRYPTO_PENDING = 1 };
-enum { CRYPTO_PRIVACY = 0xfffe, CRYPTO_NOBODY = 0xffff };
+enum { CRYPTO_PRIVACY = 0xfffe, CRYPTO_NO_USER = 0xffff };
 struct crypto_role {
     void (*begin)(struct woad *h, uint16_t who); /* a calculation, anew */
     void (*end)(struct woad *h, uint16_t who);
@@ -25,8 +25,8 @@ struct crypto_role {
 
 /* A maker's steps before the bring-up: they are to come; the time that answers have, 0: the
  * usual. */
-struct setup_role {
-    bool (*wants)(const struct woad *h);
+struct vendor_init_role {
+    bool (*pending)(const struct woad *h);
     uint16_t (*answer_ms)(const struct woad *h);
 };
 
@@ -52,17 +52,17 @@ struct ext_role {
 
 static inline bool ext_advertises(const struct woad *h)
 {
-    return h->extends & EXT_ADVERTISES;
+    return h->ext_commands & EXT_ADVERTISES;
 }
 
 static inline bool ext_scans(const struct woad *h)
 {
-    return h->extends & EXT_SCANS;
+    return h->ext_commands & EXT_SCANS;
 }
 
 static inline bool ext_connects(const struct woad *h)
 {
-    return h->extends & EXT_CONNECTS;
+    return h->ext_commands & EXT_CONNECTS;
 }
 
 #endif

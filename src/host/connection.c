@@ -26,7 +26,7 @@ static void conn_opened(struct conn *c)
         }
     }
     if (!c->connect_held) {
-        conn_tell_open(c);
+        emit_connect(c);
     }
 }
 
@@ -52,8 +52,8 @@ static struct conn *conn_take(struct woad *h)
     c->state = CONN_OPEN;
     c->reason = WOAD_HCI_REMOTE_USER_TERMINATED;
     fifo_begin(&c->queue, h->cfg.tx_queue);
-    fifo_begin(&c->answers, h->answers);
-    h->conns_open++;
+    fifo_begin(&c->sig_queue, h->sig_queue_size);
+    h->conn_count++;
     return c;
 }
 
@@ -80,8 +80,8 @@ static void conn_failed(struct woad *h, bool central, int status)
 /* A connection there is no room for is ended, and what it has come of is over. */
 static void conn_refuse(struct woad *h, uint16_t handle, bool central)
 {
-    if (h->refusals < refused_max(h)) {
-        h->refused[h->refusals++] = handle;
+    if (h->refused_count < refused_max(h)) {
+        h->refused_handles[h->refused_count++] = handle;
     }
     if (h->state == HOST_UP) {
         conn_failed(h, central, WOAD_ENOMEM);
@@ -93,9 +93,9 @@ static void conn_refuse(struct woad *h, uint16_t handle, bool central)
 static void conn_handle_reused(struct woad *h, uint16_t handle)
 {
     struct conn *c = conn_by_handle(h, handle);
-    for (unsigned n = h->refusals; n--;) {
-        if (h->refused[n] == handle) {
-            h->refused[n] = h->refused[--h->refusals];
+    for (unsigned n = h->refused_count; n--;) {
+        if (h->refused_handles[n] == handle) {
+            h->refused_handles[n] = h->refused_handles[--h->refused_count];
         }
     }
     if (c) {
@@ -132,9 +132,9 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     c->central = central;
     rd_copy(in, &c->peer, sizeof c->peer);
     addr_copy(&c->peer_air, &c->peer);
-    addr_copy(&c->own, &h->own_addr); /* which may be about to change */
+    addr_copy(&c->own_air, &h->own_addr); /* which may be about to change */
     if (enhanced) {
-        conn_private(&c->own, in);
+        conn_private(&c->own_air, in);
         conn_private(&c->peer_air, in);
     }
     rd_le16s(in, c->current, CURRENT_PARAMS);
@@ -156,9 +156,9 @@ void conn_close(struct conn *c, uint8_t reason)
     h->hci.acl_free = (uint16_t)(h->hci.acl_free + c->packets_in_controller);
     c->packets_in_controller = 0;
     c->state = CONN_GONE;
-    wipe(c->rx, h->frame_in + 4u); /* half a frame, of a pairing perhaps */
-    acl_abandon(c);                /* before an event, in which woad_tx() may be called */
-    if (c->update_requested) {
+    wipe(c->rx, h->rx_frame_max + 4u); /* half a frame, of a pairing perhaps */
+    acl_abandon(c);                    /* before an event, in which woad_tx() may be called */
+    if (c->update_pending) {
         conn_updated(c, WOAD_ENOTCONN);
     }
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
@@ -169,12 +169,12 @@ void conn_close(struct conn *c, uint8_t reason)
     att_close(c->bearer, WOAD_ENOTCONN);
     att_drop_queue(c, WOAD_ENOTCONN);
     c->state = CONN_FREE;
-    h->conns_open--;
+    h->conn_count--;
     ev.type = WOAD_EV_DISCONNECT;
     ev.conn = c->number;
     c->number = (uint16_t)((c->number + 0x100) % (GENERATIONS << 8));
     if (c->connect_held) {
-        h->reconnect->lost(h, reason); /* the application has never had it */
+        h->reconnect->failed(h, reason); /* the application has never had it */
         return;
     }
     emit(h, &ev);
@@ -201,8 +201,8 @@ static void conn_rx_disconnected(struct conn *c, uint8_t status, struct rd *in)
  * peripheral there is none, or `asked` is another's by now. */
 static bool conn_by_l2cap(struct conn *c)
 {
-    c->sig_params = c->update_requested && c->requested_here && !c->want_update && !c->central;
-    return c->sig_params;
+    c->want_sig_update = c->update_pending && c->requested_by_app && !c->want_update && !c->central;
+    return c->want_sig_update;
 }
 
 /* HCI_LE_Connection_Update_Complete: status u8, handle u16, interval u16, latency u16,
@@ -258,7 +258,7 @@ static uint16_t conn_write_disconnect(uint16_t handle, uint8_t reason, struct wr
 static uint16_t conn_write_params(const struct conn *c, uint16_t opcode, struct wr *params)
 {
     wr_le16(params, c->handle);
-    conn_wr_params(params, c->requested);
+    conn_wr_params(params, c->requested_params);
     return opcode;
 }
 
@@ -301,15 +301,15 @@ static uint16_t conn_command(struct conn *c, struct wr *params)
 static uint16_t core_command(struct woad *h, struct wr *params)
 {
     if (h->state == HOST_STARTING) {
-        bool waits = h->hci.step && h->setup_role && h->setup_role->wants(h);
+        bool waits = h->hci.bringup_step && h->vendor_init_role && h->vendor_init_role->pending(h);
         return waits ? 0 : bringup_command(h, params);
     }
-    if (h->refusals) {
-        return conn_write_disconnect(h->refused[--h->refusals], WOAD_HCI_REMOTE_LOW_RESOURCES,
-                                     params);
+    if (h->refused_count) {
+        return conn_write_disconnect(h->refused_handles[--h->refused_count],
+                                     WOAD_HCI_REMOTE_LOW_RESOURCES, params);
     }
     /* Not while it may be in use: advertising and scanning pause for it.  7.8.4 */
-    if (h->random_dirty && !(h->busy & ~WANTS_CONNECT) && h->state == HOST_UP) {
+    if (h->random_dirty && !(h->activity & ~CONNECT_REQUESTED) && h->state == HOST_UP) {
         h->random_dirty = false;
         woad_own_address(h, &h->own_addr);
         wr_bytes(params, h->controller.random_addr.octet, 6);
@@ -321,7 +321,7 @@ static uint16_t core_command(struct woad *h, struct wr *params)
             return opcode;
         }
     }
-    if (h->state == HOST_STOPPING && !h->conns_open) {
+    if (h->state == HOST_STOPPING && !h->conn_count) {
         return OP_RESET;
     }
     return 0;
@@ -338,7 +338,7 @@ static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
         host_down(h, 0);
     } else if (opcode == OP_DISCONNECT && c && status == WOAD_HCI_UNKNOWN_CONNECTION) {
         conn_close(c, status); /* it is gone */
-    } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_requested &&
+    } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_pending &&
                !c->want_update && !conn_by_l2cap(c)) {
         conn_updated(c, status);
     }
@@ -350,14 +350,14 @@ const struct woad_feature woad_core = { .command = core_command,
 
 /* A central that does not answer has not changed anything: RTX, 6.2.1; nor has one that accepts and
  * does nothing: Vol 3, Part C, 9.3.9.2.  A controller that does not end a connection is lost. */
-uint32_t conn_due(struct woad *h)
+uint32_t conns_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        uint32_t mine = c->state > CONN_GONE ? deadline_left(h, c->sig_due) : WOAD_FOREVER;
+        uint32_t mine = c->state > CONN_GONE ? deadline_left(h, c->due) : WOAD_FOREVER;
         left = min_u32(left, mine);
         if (mine == 0 && c->state == CONN_OPEN) {
-            c->want_update = c->sig_params = false;
+            c->want_update = c->want_sig_update = false;
             conn_updated(c, WOAD_ETIMEDOUT);
         } else if (mine == 0) {
             host_down(h, WOAD_ETIMEDOUT);

@@ -23,10 +23,10 @@ static void layout(struct woad *h)
 {
     h->conns = arena_alloc(h, h->cfg.conns, sizeof *h->conns);
     h->bearers = arena_alloc(h, (size_t)h->cfg.conns + h->cfg.att_bearers, sizeof *h->bearers);
-    h->tx = arena_alloc(h, 1, (size_t)h->frame + 4);
-    h->refused = arena_alloc(h, refused_max(h), sizeof *h->refused);
-    arena_alloc_per_conn(h, (size_t)h->frame_in + 4, ARENA_SLOT(h->conns, rx));
-    arena_alloc_per_conn(h, h->answers, ARENA_SLOT(h->conns, answers.mem));
+    h->tx_frame = arena_alloc(h, 1, (size_t)h->tx_frame_max + 4);
+    h->refused_handles = arena_alloc(h, refused_max(h), sizeof *h->refused_handles);
+    arena_alloc_per_conn(h, (size_t)h->rx_frame_max + 4, ARENA_SLOT(h->conns, rx));
+    arena_alloc_per_conn(h, h->sig_queue_size, ARENA_SLOT(h->conns, sig_queue.mem));
     arena_alloc_per_conn(h, h->cfg.tx_queue, ARENA_SLOT(h->conns, queue.mem));
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         if ((*f)->layout) {
@@ -41,19 +41,20 @@ static void take_config(struct woad *h, const struct woad_config *config)
     if (!h->cfg.features) {
         h->cfg.features = no_features;
     }
-    h->frame = config->mtu;
+    h->tx_frame_max = config->mtu;
     uint32_t channels = 0;
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         const struct woad_needs *needs = (*f)->needs;
         if (needs) {
-            if (needs->frame > h->frame) {
-                h->frame = needs->frame;
+            if (needs->frame_max > h->tx_frame_max) {
+                h->tx_frame_max = needs->frame_max;
             }
-            channels += needs->signals ? (uint32_t)config->l2cap_channels + config->att_bearers : 0;
+            channels +=
+                needs->uses_signalling ? (uint32_t)config->l2cap_channels + config->att_bearers : 0;
         }
     }
-    h->answers = (uint16_t)WOAD_SIZE_ANSWERS(channels);
-    h->frame_in = config->mps > h->frame ? config->mps : h->frame;
+    h->sig_queue_size = (uint16_t)WOAD_SIZE_ANSWERS(channels);
+    h->rx_frame_max = config->mps > h->tx_frame_max ? config->mps : h->tx_frame_max;
 }
 
 static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *config)
@@ -111,7 +112,7 @@ int woad_start(struct woad *h)
     memset(&h->controller, 0, sizeof h->controller);
     h->hci = (struct hci){ .credits = 1 };
     h->commands_idle = false;
-    h->refusals = 0;
+    h->refused_count = 0;
     h->state = HOST_STARTING;
     reset_features(h);
     return 0;
@@ -147,11 +148,11 @@ void host_down(struct woad *h, int error)
         return;
     }
     h->state = HOST_FALLING;
-    h->hci.pending = 0;
+    h->hci.pending_opcode = 0;
     h->hci.credits = 0;
     h->hci.due = 0;
     h->stop_due = 0;
-    h->busy = 0;
+    h->activity = 0;
     conn_close_all(h, error ? WOAD_HCI_HARDWARE_FAILURE : WOAD_HCI_LOCAL_HOST_TERMINATED);
     reset_features(h);
     h->state = HOST_OFF;
@@ -175,7 +176,7 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     }
     uint8_t type = *packet++;
     len--;
-    h->controller.heard = h->now;
+    h->controller.last_rx_ms = h->now;
     if (type == H4_ACL) {
         return acl_rx(h, packet, len);
     }
@@ -205,7 +206,7 @@ void woad_clock(struct woad *h, uint32_t now_ms)
     h->now = now_ms;
     if (!h->clock_known) {
         h->clock_known = true;
-        hci_clock_begins(h);
+        hci_clock_set(h);
     }
 }
 
@@ -215,10 +216,10 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
     h->commands_idle = false;
     h->event_raised = h->tx_unfinished;
     h->tx_unfinished = false;
-    uint32_t left = min_u32(hci_due(h), min_u32(conn_due(h), att_due(h)));
+    uint32_t left = min_u32(hci_run_timers(h), min_u32(conns_run_timers(h), att_run_timers(h)));
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
-        if ((*f)->due) {
-            left = min_u32(left, (*f)->due(h));
+        if ((*f)->run_timers) {
+            left = min_u32(left, (*f)->run_timers(h));
         }
     }
     uint32_t stop = deadline_left(h, h->stop_due);

@@ -30,16 +30,16 @@ static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
     }
 }
 
-static size_t acl_most(const struct conn *c)
+static size_t acl_frame_max(const struct conn *c)
 {
-    return c->h->frame_in + (size_t)L2CAP_HDR;
+    return c->h->rx_frame_max + (size_t)L2CAP_HDR;
 }
 
 /* The first `len` octets of a frame: used where they lie if they are all of it; with more than the
  * frame says they are dropped.  Returns whether the rest is awaited.  Vol 3, Part A, 7.2.1 */
-static bool acl_awaits(struct conn *c, const uint8_t *frame, size_t len)
+static bool acl_incomplete(struct conn *c, const uint8_t *frame, size_t len)
 {
-    size_t most = acl_most(c);
+    size_t most = acl_frame_max(c);
     size_t need = len < 2 ? most : get_le16(frame) + (size_t)L2CAP_HDR;
     if (len < need && need <= most) {
         return true;
@@ -56,7 +56,7 @@ static bool acl_awaits(struct conn *c, const uint8_t *frame, size_t len)
 static void acl_start(struct conn *c, const uint8_t *p, size_t n)
 {
     c->rx_len = 0;
-    if (acl_awaits(c, p, n)) {
+    if (acl_incomplete(c, p, n)) {
         memcpy(c->rx, p, n);
         c->rx_len = (uint32_t)n;
     }
@@ -67,11 +67,11 @@ static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
 {
     size_t before = c->rx_len, len = before + n;
     c->rx_len = 0;
-    if (!before || len > acl_most(c)) {
+    if (!before || len > acl_frame_max(c)) {
         return;
     }
     memcpy(c->rx + before, p, n);
-    if (acl_awaits(c, c->rx, len)) {
+    if (acl_incomplete(c, c->rx, len)) {
         c->rx_len = (uint32_t)len;
     } else {
         acl_wipe(c->rx, len);
@@ -121,10 +121,10 @@ int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
             att_completed(c);
         }
     }
-    for (struct conn *c = h->conns; h->shared && c < h->conns_end; c++) {
+    for (struct conn *c = h->conns; h->waits_for_buffers && c < h->conns_end; c++) {
         conn_mark_queue_ready(c);
     }
-    h->shared = false;
+    h->waits_for_buffers = false;
     return 0;
 }
 
@@ -151,12 +151,12 @@ static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t 
         memset(buf + ACL_HDR + head, 0, of_tail); /* its channel has gone: nobody's */
     }
     c->tx_left -= (uint32_t)of_tail;
-    if (!c->tx_left && h->tx_of == c) {
-        acl_wipe(h->tx, (size_t)(c->tx_tail - h->tx));
-        h->tx_of = NULL;
+    if (!c->tx_left && h->tx_frame_conn == c) {
+        acl_wipe(h->tx_frame, (size_t)(c->tx_tail - h->tx_frame));
+        h->tx_frame_conn = NULL;
     }
     if (!c->tx_left && c->tx_channel) {
-        h->coc_role->sent(c);
+        h->coc_role->frame_copied(c);
     }
     return ACL_HDR + n;
 }
@@ -166,9 +166,9 @@ static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t 
 void acl_abandon(struct conn *c)
 {
     struct woad *h = c->h;
-    if (h->tx_of == c) {
-        wipe(h->tx, h->frame + 4u);
-        h->tx_of = NULL;
+    if (h->tx_frame_conn == c) {
+        wipe(h->tx_frame, h->tx_frame_max + 4u);
+        h->tx_frame_conn = NULL;
         c->tx_left = 0;
     }
 }
@@ -180,10 +180,10 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
     if (c->tx_left) {
         return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
     }
-    size_t most = h->frame + (size_t)L2CAP_HDR;
+    size_t most = h->tx_frame_max + (size_t)L2CAP_HDR;
     bool direct = ACL_HDR + most <= room && most <= h->hci.acl_len;
-    uint8_t *frame = direct ? buf + ACL_HDR : h->tx;
-    struct wr body = wr_of(frame + L2CAP_HDR, h->frame);
+    uint8_t *frame = direct ? buf + ACL_HDR : h->tx_frame;
+    struct wr body = wr_of(frame + L2CAP_HDR, h->tx_frame_max);
     struct rd tail = { NULL, NULL, false };
     uint16_t cid = l2cap_tx(c, &body, &tail);
     if (!cid) {
@@ -197,7 +197,7 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
         return ACL_HDR + len;
     }
     if (!c->tx_channel) {
-        h->tx_of = c;
+        h->tx_frame_conn = c;
         c->tx_tail = frame;
         c->tx_left = (uint32_t)len;
         return acl_tx_fragment(c, PB_START_TO_CONTROLLER, 0, buf, room);
@@ -214,7 +214,7 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
  * as long as a quarter is free.  Or else those whose packets leave slowly would have them all. */
 static bool acl_may_take(const struct woad *h, const struct conn *c)
 {
-    uint32_t total = h->hci.acl_total, open = h->conns_open, has = c->packets_in_controller;
+    uint32_t total = h->hci.acl_total, open = h->conn_count, has = c->packets_in_controller;
     return open < 2 || !has || h->hci.acl_free > (total + 3) / 4 || (has + 1) * open <= total;
 }
 
@@ -254,7 +254,7 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
     if (!h->hci.acl_free || room < ACL_HDR + 27) {
         return 0;
     }
-    struct conn *c = h->tx_of;
+    struct conn *c = h->tx_frame_conn;
     size_t len = c ? acl_tx_fragment(c, PB_CONTINUE, 0, buf, room) : 0;
     for (unsigned turns = TURNS; !len && h->ready_tail; turns--) {
         if (!turns) {
@@ -267,7 +267,7 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
             if (acl_may_take(h, c)) {
                 len = acl_tx_conn(h, c, buf, room);
             } else {
-                h->shared = true;
+                h->waits_for_buffers = true;
             }
         }
         ready_take_turn(h, c, len || c->became_ready);

@@ -14,7 +14,7 @@
 
 struct coc *coc_by_cid(const struct conn *c, uint16_t cid)
 {
-    struct coc *k = c->cocs->first;
+    struct coc *k = c->coc->first;
     while (k && k->own[COC_CID] != cid) {
         k = k->next;
     }
@@ -24,7 +24,7 @@ struct coc *coc_by_cid(const struct conn *c, uint16_t cid)
 /* By the peer's identifier, which it has once it is open; of a request from there at once. */
 struct coc *coc_by_peer_cid(const struct conn *c, uint16_t cid)
 {
-    struct coc *k = c->cocs->first;
+    struct coc *k = c->coc->first;
     while (k && k->peer[COC_CID] != cid) {
         k = k->next;
     }
@@ -35,7 +35,7 @@ struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
 {
     const struct conn *c = h->cocs ? conn_of(h, conn) : NULL;
     struct coc *k = c ? coc_by_cid(c, cid) : NULL;
-    return k && !coc_of_att(k) && !k->ended ? k : NULL;
+    return k && !coc_of_att(k) && !k->closed_emitted ? k : NULL;
 }
 
 /* For what the application asks of a channel. */
@@ -77,19 +77,19 @@ bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
 
 /* The application's come first, then those of ATT.  One that is kept only in case the peer's answer
  * comes after the time limit gives way. */
-static struct coc *coc_free(const struct woad *h, bool of_att)
+static struct coc *coc_find_free(const struct woad *h, bool of_att)
 {
     struct coc *k = h->cocs->channels + (of_att ? h->cfg.l2cap_channels : 0), *late = NULL;
     for (size_t n = of_att ? h->cfg.att_bearers : h->cfg.l2cap_channels; n; n--, k++) {
         if (k->state == COC_FREE) {
             return k;
         }
-        if (k->ended && k->state == COC_WAIT_ANSWER) {
+        if (k->closed_emitted && k->state == COC_WAIT_RESPONSE) {
             late = k;
         }
     }
     if (late) {
-        coc_drop(late);
+        coc_free(late);
     }
     return late;
 }
@@ -97,7 +97,7 @@ static struct coc *coc_free(const struct woad *h, bool of_att)
 /* The identifier that was not used for longest; 0 when all are in use. */
 static uint16_t coc_new_cid(const struct conn *c)
 {
-    struct coc_conn *cc = c->cocs;
+    struct coc_conn *cc = c->coc;
     for (int n = 0; n <= CID_LAST - CID_FIRST; n++) {
         uint16_t cid = (uint16_t)(CID_FIRST + cc->last_cid);
         cc->last_cid = (uint8_t)((cc->last_cid + 1) % (CID_LAST - CID_FIRST + 1));
@@ -113,20 +113,20 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
 {
     struct woad *h = c->h;
     bool of_att = p->psm == PSM_EATT && h->eatt_role;
-    struct coc *k = coc_free(h, of_att);
+    struct coc *k = coc_find_free(h, of_att);
     uint16_t cid = k ? coc_new_cid(c) : 0;
     if (!MAY_FAIL(cid != 0)) {
         return NULL;
     }
-    *k = (struct coc){ .state = COC_ENDING,
+    *k = (struct coc){ .state = COC_ENDED,
                        .c = c,
-                       .of_att = of_att,
+                       .att_bearer = of_att,
                        .psm = p->psm,
                        .own = { cid, p->mtu, p->mps, 0 },
-                       .by_sdu = p->by_sdu,
+                       .credits_per_sdu = p->credits_per_sdu,
                        .security = p->security,
                        .enhanced = enhanced }; /* in use, and nothing yet */
-    struct coc **at = &c->cocs->first;
+    struct coc **at = &c->coc->first;
     while (*at) {
         at = &(*at)->next;
     }
@@ -145,14 +145,14 @@ static void coc_abandon(struct coc *k)
     }
     if (k->sending) {
         k->sending = false;
-        c->cocs->senders--;
+        c->coc->senders--;
     }
 }
 
 /* Frees it, without a word. */
-void coc_drop(struct coc *k)
+void coc_free(struct coc *k)
 {
-    struct coc_conn *cc = k->c->cocs;
+    struct coc_conn *cc = k->c->coc;
     struct conn *c = k->c;
     coc_abandon(k);
     struct coc **at = &cc->first;
@@ -169,7 +169,7 @@ void coc_drop(struct coc *k)
     k->state = COC_FREE;
 }
 
-void coc_wants(const struct coc *k)
+void coc_mark_signalling(const struct coc *k)
 {
     conn_mark_ready(k->c);
     k->c->coc_sig_pending = true;
@@ -194,30 +194,30 @@ void coc_emit(struct coc *k, enum woad_event_type type, int status)
 }
 
 /* The memory for what comes, and with it the largest frame and the peer's first credits. */
-static void coc_take(struct coc *k, void *rx, size_t rx_size)
+static void coc_set_memory(struct coc *k, void *rx, size_t rx_size)
 {
     struct woad *h = k->c->h;
     size_t min_u32 = k->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
     size_t mps = k->own[COC_MPS] ? k->own[COC_MPS] : k->own[COC_MTU] + 2u;
-    mps = mps < h->frame_in ? mps : h->frame_in;
+    mps = mps < h->rx_frame_max ? mps : h->rx_frame_max;
     mps = mps < rx_size ? mps : rx_size;
     mps = mps > min_u32 ? mps : min_u32;
     k->own[COC_MPS] = (uint16_t)(mps < COC_MPS_MAX ? mps : COC_MPS_MAX);
     k->ring = rx;
-    k->size = (uint32_t)(rx_size < COC_RING_MAX ? rx_size : COC_RING_MAX);
-    k->own[COC_CREDITS] = coc_grant(k);
+    k->ring_size = (uint32_t)(rx_size < COC_RING_MAX ? rx_size : COC_RING_MAX);
+    k->own[COC_CREDITS] = coc_credits_due(k);
 }
 
 void coc_accept(struct coc *k, void *rx, size_t rx_size)
 {
-    coc_take(k, rx, rx_size);
-    k->state = COC_DECIDED;
+    coc_set_memory(k, rx, rx_size);
+    k->state = COC_RESPONSE_DUE;
     k->result = 0;
-    coc_wants(k);
+    coc_mark_signalling(k);
 }
 
 /* A request of the peer's is for the application to decide on. */
-void coc_asked(struct coc *k)
+void coc_await_decision(struct coc *k)
 {
     struct woad *h = k->c->h;
     k->state = COC_WAIT_DECISION;
@@ -229,84 +229,84 @@ void coc_opened(struct coc *k)
 {
     k->state = COC_OPEN;
     k->due = 0;
-    if (k->give_up) { /* too late for the peer not to have it */
-        k->state = COC_WANTS_CLOSE;
-        coc_wants(k);
+    if (k->close_when_open) { /* too late for the peer not to have it */
+        k->state = COC_DISCONNECT_DUE;
+        coc_mark_signalling(k);
     } else {
         coc_emit(k, WOAD_EV_COC_OPEN, 0);
     }
 }
 
 /* Its last event, unless there has been one.  What has come can still be read from inside it. */
-static void coc_tell_end(struct coc *k, int status)
+static void coc_emit_ended(struct coc *k, int status)
 {
-    k->state = COC_ENDING;
-    k->into = NULL;
+    k->state = COC_ENDED;
+    k->rx_buf = NULL;
     coc_abandon(k);
-    if (!k->ended) {
+    if (!k->closed_emitted) {
         coc_emit(k, WOAD_EV_COC_CLOSED, status);
-        k->ended = true;
+        k->closed_emitted = true;
     }
 }
 
-void coc_closed(struct coc *k, int status)
+void coc_ended(struct coc *k, int status)
 {
-    coc_tell_end(k, status);
-    coc_drop(k);
+    coc_emit_ended(k, status);
+    coc_free(k);
 }
 
 /* The peer has not answered in time.  If it grants the channel after all, that is closed again. */
-void coc_late(struct coc *k, int status)
+void coc_response_timed_out(struct coc *k, int status)
 {
-    bool told = k->ended;
-    coc_tell_end(k, status);
+    bool told = k->closed_emitted;
+    coc_emit_ended(k, status);
     if (told || k->c->state != CONN_OPEN) {
-        coc_drop(k);
+        coc_free(k);
         return;
     }
-    k->state = COC_WAIT_ANSWER;
-    k->give_up = true;
+    k->state = COC_WAIT_RESPONSE;
+    k->close_when_open = true;
     k->due = deadline_in(k->c->h, SIG_TIMEOUT_MS);
 }
 
 /* The peer gets no channel; the application has had, or needs, no event more. */
 void coc_refuse(struct coc *k, uint8_t result)
 {
-    k->state = COC_DECIDED;
+    k->state = COC_RESPONSE_DUE;
     k->result = result;
-    k->ended = true;
-    coc_wants(k);
+    k->closed_emitted = true;
+    coc_mark_signalling(k);
 }
 
 /* The peer does what it must not: the channel is closed, and its owner told so in the end. */
 void coc_fail(struct coc *k, int status)
 {
-    k->status = status;
-    k->state = COC_WANTS_CLOSE;
-    coc_wants(k);
+    k->close_status = status;
+    k->state = COC_DISCONNECT_DUE;
+    coc_mark_signalling(k);
 }
 
 static void coc_conn_open(struct conn *c)
 {
-    *c->cocs = (struct coc_conn){ 0 };
+    *c->coc = (struct coc_conn){ 0 };
 }
 
 static void coc_conn_close(struct conn *c)
 {
-    while (c->cocs->first) {
-        struct coc *k = c->cocs->first;
-        coc_closed(k, k->status ? k->status : WOAD_ENOTCONN);
+    while (c->coc->first) {
+        struct coc *k = c->coc->first;
+        coc_ended(k, k->close_status ? k->close_status : WOAD_ENOTCONN);
     }
 }
 
 /* The application, or the host, is done with it. */
-void coc_end(struct coc *k, int status)
+void coc_close(struct coc *k, int status)
 {
-    k->status = status;
-    if (k->state == COC_WANTS) {
-        coc_closed(k, status ? status : WOAD_ECANCELED);
-    } else if (k->state == COC_WAIT_ANSWER || (k->state == COC_DECIDED && !k->result)) {
-        k->give_up = true;
+    k->close_status = status;
+    if (k->state == COC_REQUEST_DUE) {
+        coc_ended(k, status ? status : WOAD_ECANCELED);
+    } else if (k->state == COC_WAIT_RESPONSE || (k->state == COC_RESPONSE_DUE && !k->result)) {
+        k->close_when_open = true;
     } else if (k->state == COC_WAIT_DECISION) {
         coc_refuse(k, WOAD_COC_NO_RESOURCES);
     } else if (k->state == COC_OPEN) {
@@ -316,52 +316,52 @@ void coc_end(struct coc *k, int status)
 
 /* The connection has less security than it had: what rests on it ends.  A request that waits for a
  * decision is refused, and its end is told. */
-static void coc_fell(struct conn *c)
+static void coc_security_lowered(struct conn *c)
 {
-    struct coc *k = c->cocs->first;
+    struct coc *k = c->coc->first;
     while (k) {
-        bool ends = k->state != COC_ENDING && k->status != WOAD_EACCES && !k->ended &&
+        bool ends = k->state != COC_ENDED && k->close_status != WOAD_EACCES && !k->closed_emitted &&
                     conn_security_error(c, k->security);
         if (ends) {
             bool asked = k->state == COC_WAIT_DECISION;
             if (c->tx_channel == k) {
                 c->tx_tail = NULL; /* not in clear */
             }
-            k->last = false; /* and so it was not sent */
-            coc_end(k, WOAD_EACCES);
+            k->last_frame = false; /* and so it was not sent */
+            coc_close(k, WOAD_EACCES);
             if (asked) {
                 k->result = WOAD_COC_INSUFFICIENT_ENCRYPTION;
                 coc_emit(k, WOAD_EV_COC_CLOSED, WOAD_EACCES);
             }
         }
-        k = ends ? c->cocs->first : k->next;
+        k = ends ? c->coc->first : k->next;
     }
 }
 
-static struct coc *coc_held(const struct conn *c)
+static struct coc *coc_awaiting_encryption(const struct conn *c)
 {
-    struct coc *k = c->cocs->first;
-    while (k && !(k->state == COC_WANTS && k->held)) {
+    struct coc *k = c->coc->first;
+    while (k && !(k->state == COC_REQUEST_DUE && k->awaits_encryption)) {
         k = k->next;
     }
     return k;
 }
 
 /* What we ask for may have waited for a proof of who the peer is. */
-static void coc_secured(struct conn *c, int status)
+static void coc_security_changed(struct conn *c, int status)
 {
     struct coc *k;
-    while ((k = coc_held(c)) != NULL) {
-        k->held = false;
+    while ((k = coc_awaiting_encryption(c)) != NULL) {
+        k->awaits_encryption = false;
         if (status) {
-            coc_closed(k, WOAD_EACCES);
+            coc_ended(k, WOAD_EACCES);
         }
     }
     c->coc_sig_pending = true;
 }
 
 /* A peer that does not answer: 6.2.1.  To a disconnection too: then it has none any more. */
-static uint32_t coc_due(struct woad *h)
+static uint32_t coc_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     struct coc *k = h->cocs->channels;
@@ -380,11 +380,11 @@ static const struct coc_role coc_role = {
     .rx = coc_rx,
     .rx_too_long = coc_too_long,
     .tx = coc_tx,
-    .sent = coc_sent,
+    .frame_copied = coc_sent,
     .sig_rx = coc_sig_rx,
     .sig_tx = coc_sig_tx,
-    .security_changed = coc_secured,
-    .security_lowered = coc_fell,
+    .security_changed = coc_security_changed,
+    .security_lowered = coc_security_lowered,
 };
 
 static void coc_layout(struct woad *h)
@@ -393,7 +393,7 @@ static void coc_layout(struct woad *h)
     struct coc *channels =
         arena_alloc(h, (size_t)h->cfg.l2cap_channels + h->cfg.att_bearers, sizeof *channels);
     struct woad_coc_params *psms = arena_alloc(h, h->cfg.psms, sizeof *psms);
-    arena_alloc_per_conn(h, sizeof(struct coc_conn), ARENA_SLOT(h->conns, cocs));
+    arena_alloc_per_conn(h, sizeof(struct coc_conn), ARENA_SLOT(h->conns, coc));
     if (t) {
         *t = (struct cocs){ channels, psms };
         h->cocs = t;
@@ -408,14 +408,14 @@ static void coc_reset(struct woad *h)
     }
 }
 
-static const struct woad_needs coc_needs = { .frame = COC_MTU_MIN, .signals = true };
+static const struct woad_needs coc_needs = { .frame_max = COC_MTU_MIN, .uses_signalling = true };
 
 const struct woad_feature woad_feature_l2cap_channels = {
     .layout = coc_layout,
     .reset = coc_reset,
     .conn_open = coc_conn_open,
     .conn_close = coc_conn_close,
-    .due = coc_due,
+    .run_timers = coc_run_timers,
     .needs = &coc_needs,
 };
 
@@ -498,19 +498,19 @@ int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[
         made[m] = coc_new(c, p, enhanced);
         if (!made[m]) {
             while (m--) {
-                coc_drop(made[m]);
+                coc_free(made[m]);
             }
             return WOAD_ENOMEM;
         }
     }
     uint8_t id = coc_new_id(c);
     for (size_t m = 0; m < n; m++) {
-        made[m]->state = COC_WANTS;
-        made[m]->ours = true;
+        made[m]->state = COC_REQUEST_DUE;
+        made[m]->initiator = true;
         made[m]->id = id;
-        void *memory = rx ? rx[m] : h->eatt_role->ring(made[m], &rx_size);
-        coc_take(made[m], memory, rx_size);
-        coc_wants(made[m]);
+        void *memory = rx ? rx[m] : h->eatt_role->memory(made[m], &rx_size);
+        coc_set_memory(made[m], memory, rx_size);
+        coc_mark_signalling(made[m]);
         cids[m] = made[m]->own[COC_CID];
     }
     return 0;
@@ -559,11 +559,12 @@ int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)
     if (!k) {
         return WOAD_ENOENT;
     }
-    if (k->state == COC_ENDING || k->state == COC_WANTS_CLOSE || k->state == COC_WAIT_CLOSED ||
-        k->give_up || (k->state == COC_DECIDED && k->result)) {
+    if (k->state == COC_ENDED || k->state == COC_DISCONNECT_DUE ||
+        k->state == COC_WAIT_DISCONNECTED || k->close_when_open ||
+        (k->state == COC_RESPONSE_DUE && k->result)) {
         return WOAD_EALREADY;
     }
-    coc_end(k, 0);
+    coc_close(k, 0);
     return 0;
 }
 

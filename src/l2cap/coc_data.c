@@ -12,18 +12,18 @@
 /* It has more than half of all there are: no more soon. */
 static bool coc_has_plenty(const struct coc *k)
 {
-    return !k->by_sdu && !k->change &&
-           (uint32_t)k->own[COC_CREDITS] * k->own[COC_MPS] > k->size / 2;
+    return !k->credits_per_sdu && !k->change &&
+           (uint32_t)k->own[COC_CREDITS] * k->own[COC_MPS] > k->ring_size / 2;
 }
 
 /* Credits that the peer may have more of: each is worth a frame of mps octets, and there is never
  * more out than there is room for. */
-uint16_t coc_grant(const struct coc *k)
+uint16_t coc_credits_due(const struct coc *k)
 {
     uint16_t each = k->change && k->new_mps > k->own[COC_MPS] ? k->new_mps : k->own[COC_MPS];
-    uint32_t fit = (k->size - k->used) / each, all = k->size / each;
-    if (k->by_sdu) {
-        bool idle = !k->used && !k->rx_left; /* all that has come is read */
+    uint32_t fit = (k->ring_size - k->ring_used) / each, all = k->ring_size / each;
+    if (k->credits_per_sdu) {
+        bool idle = !k->ring_used && !k->rx_left; /* all that has come is read */
         if (!idle && (k->own[COC_CREDITS] || !k->rx_left)) {
             return 0;
         }
@@ -35,66 +35,67 @@ uint16_t coc_grant(const struct coc *k)
         return 0;
     }
     uint32_t more = fit - k->own[COC_CREDITS];
-    bool soon = k->by_sdu || !k->own[COC_CREDITS] || more >= (min_u32(all, UINT16_MAX) + 1) / 2;
+    bool soon =
+        k->credits_per_sdu || !k->own[COC_CREDITS] || more >= (min_u32(all, UINT16_MAX) + 1) / 2;
     return (uint16_t)(soon ? more : 0);
 }
 
 /* Where the n-th octet of the ring lies; n is at most its size. */
 static size_t ring_at(const struct coc *k, size_t n)
 {
-    size_t at = k->head + n;
-    return at < k->size ? at : at - k->size;
+    size_t at = k->ring_head + n;
+    return at < k->ring_size ? at : at - k->ring_size;
 }
 
 static void ring_put(struct coc *k, const uint8_t *p, size_t n)
 {
-    size_t at = ring_at(k, k->used), first = k->size - at;
+    size_t at = ring_at(k, k->ring_used), first = k->ring_size - at;
     first = n < first ? n : first;
     if (n) {
         memcpy(k->ring + at, p, first);
         memcpy(k->ring, p + first, n - first);
     }
-    k->used += (uint32_t)n;
+    k->ring_used += (uint32_t)n;
 }
 
 static void ring_take(struct coc *k, uint8_t *p, size_t n)
 {
-    size_t first = k->size - k->head;
+    size_t first = k->ring_size - k->ring_head;
     first = n < first ? n : first;
     if (n) {
-        memcpy(p, k->ring + k->head, first);
+        memcpy(p, k->ring + k->ring_head, first);
         memcpy(p + first, k->ring, n - first);
     }
-    k->used -= (uint32_t)n;
-    k->head = k->used ? (uint32_t)ring_at(k, n) : 0;
+    k->ring_used -= (uint32_t)n;
+    k->ring_head = k->ring_used ? (uint32_t)ring_at(k, n) : 0;
 }
 
 /* What is there of the first SDU, as far as there is room. */
-size_t coc_take_read(struct coc *k, uint8_t *p, size_t room, bool *end)
+size_t coc_read_sdu(struct coc *k, uint8_t *p, size_t room, bool *end)
 {
     uint8_t len[2];
     *end = false;
-    if (!k->reading) {
-        if (!k->sdus) {
+    if (!k->read_begun) {
+        if (!k->ring_sdus) {
             return 0;
         }
         ring_take(k, len, sizeof len);
         k->read_left = (uint16_t)(len[0] | len[1] << 8);
-        k->reading = true;
-        k->sdus--;
+        k->read_begun = true;
+        k->ring_sdus--;
     }
-    size_t n = k->sdus ? k->read_left : min_u32(k->read_left, k->used);
+    size_t n = k->ring_sdus ? k->read_left : min_u32(k->read_left, k->ring_used);
     n = n < room ? n : room;
     ring_take(k, p, n);
     k->read_left = (uint16_t)(k->read_left - n);
     *end = !k->read_left;
-    k->reading = !*end;
+    k->read_begun = !*end;
     return n;
 }
 
 static uint32_t coc_readable(const struct coc *k)
 {
-    return k->used - 2 * k->sdus;
+    return k->ring_used - 2 * k->ring_sdus;
 }
 
 static void coc_emit_data(struct coc *k, enum woad_event_type type, const void *data, uint32_t len,
@@ -120,16 +121,16 @@ static void coc_fill(struct coc *k)
         return;
     }
     k->filling = true;
-    while (k->into) {
+    while (k->rx_buf) {
         bool end;
-        k->into_len +=
-            (uint32_t)coc_take_read(k, k->into + k->into_len, k->into_size - k->into_len, &end);
-        if (!end && k->into_len < k->into_size) {
+        k->rx_buf_len += (uint32_t)coc_read_sdu(k, k->rx_buf + k->rx_buf_len,
+                                                k->rx_buf_size - k->rx_buf_len, &end);
+        if (!end && k->rx_buf_len < k->rx_buf_size) {
             break;
         }
-        const uint8_t *full = k->into;
-        uint32_t len = k->into_len;
-        k->into = NULL;
+        const uint8_t *full = k->rx_buf;
+        uint32_t len = k->rx_buf_len;
+        k->rx_buf = NULL;
         coc_emit_data(k, WOAD_EV_COC_RECEIVED, full, len, end);
     }
     k->filling = false;
@@ -144,12 +145,12 @@ static bool coc_rx_length(struct coc *k, struct rd *in)
     if (in->bad || sdu > k->own[COC_MTU]) {
         return false;
     }
-    if (k->into && !k->used) {
-        k->reading = true;
+    if (k->rx_buf && !k->ring_used) {
+        k->read_begun = true;
         k->read_left = sdu;
     } else {
         ring_put(k, len, 2);
-        k->sdus++;
+        k->ring_sdus++;
     }
     k->rx_left = sdu;
     return true;
@@ -158,11 +159,12 @@ static bool coc_rx_length(struct coc *k, struct rd *in)
 /* A part of an SDU: past the ring if nothing is in front of it, as far as there is room. */
 static void coc_rx_part(struct coc *k, const uint8_t *p, size_t n)
 {
-    size_t straight = k->into && !k->used ? min_u32((uint32_t)n, k->into_size - k->into_len) : 0;
+    size_t straight =
+        k->rx_buf && !k->ring_used ? min_u32((uint32_t)n, k->rx_buf_size - k->rx_buf_len) : 0;
     k->rx_left = (uint16_t)(k->rx_left - n);
     if (straight) {
-        memcpy(k->into + k->into_len, p, straight);
-        k->into_len += (uint32_t)straight;
+        memcpy(k->rx_buf + k->rx_buf_len, p, straight);
+        k->rx_buf_len += (uint32_t)straight;
         k->read_left = (uint16_t)(k->read_left - straight);
     }
     if (n != straight) {
@@ -185,14 +187,14 @@ void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
     }
     coc_rx_part(k, in->p, rd_left(in));
     k->own[COC_CREDITS]--;
-    if (k->used || !k->rx_left || k->into_len == k->into_size) {
+    if (k->ring_used || !k->rx_left || k->rx_buf_len == k->rx_buf_size) {
         coc_fill(k); /* not in the middle of what goes straight there */
     }
-    if (!k->into && (k->sdus || k->reading) &&
-        (!k->rx_left || (!k->own[COC_CREDITS] && !coc_grant(k)))) {
+    if (!k->rx_buf && (k->ring_sdus || k->read_begun) &&
+        (!k->rx_left || (!k->own[COC_CREDITS] && !coc_credits_due(k)))) {
         coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
     }
-    if (!c->coc_sig_pending && !coc_has_plenty(k) && coc_grant(k)) {
+    if (!c->coc_sig_pending && !coc_has_plenty(k) && coc_credits_due(k)) {
         c->coc_sig_pending = true; /* a packet has come: the connection will be asked */
     }
 }
@@ -212,14 +214,14 @@ int woad_coc_read(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t
     if (!k) {
         return WOAD_ENOENT;
     }
-    if (k->into) {
+    if (k->rx_buf) {
         return WOAD_EBUSY;
     }
-    size_t n = coc_take_read(k, buf, room, &ended);
+    size_t n = coc_read_sdu(k, buf, room, &ended);
     if (end) {
         *end = ended;
     }
-    coc_wants(k);
+    coc_mark_signalling(k);
     return (int)n;
 }
 
@@ -232,33 +234,33 @@ int32_t woad_coc_pending(const struct woad *h, uint16_t conn, uint16_t cid)
 int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room)
 {
     struct coc *k = coc_for_call(h, conn, cid);
-    if (!k || k->state == COC_ENDING || k->state == COC_WAIT_DECISION) {
+    if (!k || k->state == COC_ENDED || k->state == COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
     if (!buf || !room) {
         return WOAD_EINVAL;
     }
-    if (k->into) {
+    if (k->rx_buf) {
         return WOAD_EBUSY;
     }
-    k->into = buf;
-    k->into_size = (uint32_t)(room < COC_RING_MAX ? room : COC_RING_MAX);
-    k->into_len = 0;
+    k->rx_buf = buf;
+    k->rx_buf_size = (uint32_t)(room < COC_RING_MAX ? room : COC_RING_MAX);
+    k->rx_buf_len = 0;
     coc_fill(k);
-    coc_wants(k);
+    coc_mark_signalling(k);
     return 0;
 }
 
 /* --- what goes -------------------------------------------------------------------------------- */
 
-void coc_begin(struct coc *k, const void *data, size_t len)
+void coc_send_sdu(struct coc *k, const void *data, size_t len)
 {
     k->sdu = data;
     k->sdu_len = (uint16_t)len;
     k->sdu_off = 0;
     k->sending = true;
-    k->begun = k->last = false;
-    k->c->cocs->senders++;
+    k->sdu_begun = k->last_frame = false;
+    k->c->coc->senders++;
 }
 
 int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data, size_t len)
@@ -276,7 +278,7 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
     if (!MAY_FAIL(!k->sending)) {
         return WOAD_EAGAIN;
     }
-    coc_begin(k, data, len);
+    coc_send_sdu(k, data, len);
     return 0;
 }
 
@@ -284,9 +286,9 @@ int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data,
  * again. */
 static void coc_copied(struct coc *k)
 {
-    if (k->last) {
-        k->sending = k->last = false;
-        k->c->cocs->senders--;
+    if (k->last_frame) {
+        k->sending = k->last_frame = false;
+        k->c->coc->senders--;
         coc_emit_data(k, WOAD_EV_COC_SENT, k->sdu, k->sdu_len, true);
     }
 }
@@ -305,14 +307,14 @@ static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
 {
     size_t room = k->peer[COC_MPS], left = (size_t)(k->sdu_len - k->sdu_off);
     const uint8_t *part = left ? k->sdu + k->sdu_off : k->sdu; /* NULL, of an empty one */
-    if (!k->begun) {
+    if (!k->sdu_begun) {
         wr_le16(body, k->sdu_len);
         room -= 2;
-        k->begun = true;
+        k->sdu_begun = true;
     }
     size_t n = left < room ? left : room;
     k->sdu_off += (uint32_t)n;
-    k->last = k->sdu_off == k->sdu_len;
+    k->last_frame = k->sdu_off == k->sdu_len;
     k->peer[COC_CREDITS]--;
     if (l2cap_in_packet(k->c->h, body) && n <= wr_room(body)) {
         wr_bytes(body, part, n);
@@ -328,14 +330,14 @@ static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
 uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
     struct woad *h = c->h;
-    struct coc_conn *cc = c->cocs;
+    struct coc_conn *cc = c->coc;
     struct coc *k = cc->turn ? cc->turn : cc->first;
     cc->turn = NULL;
     for (; k && (cc->senders || cc->bearers); k = k->next) {
         if (!k->sending && coc_of_att(k) && k->state == COC_OPEN) {
-            h->eatt_role->fill(k);
+            h->eatt_role->load_pdu(k);
         }
-        if (k->sending && !k->last && k->peer[COC_CREDITS] && k->state == COC_OPEN) {
+        if (k->sending && !k->last_frame && k->peer[COC_CREDITS] && k->state == COC_OPEN) {
             uint16_t cid = k->peer[COC_CID];
             cc->turn = k->next; /* before what the application is told changes it */
             c->channels_turn = k->next != NULL;
@@ -348,7 +350,7 @@ uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
 
 /* L2CAP_FLOW_CONTROL_CREDIT_IND: CID u16, which is the sender's, credits u16: none, or more than
  * 65,535 in all, close the channel.  4.24, 10.1 */
-void coc_credits(struct coc *k, uint16_t credits)
+void coc_add_credits(struct coc *k, uint16_t credits)
 {
     if (!credits || credits > UINT16_MAX - k->peer[COC_CREDITS]) {
         coc_fail(k, WOAD_EBADMSG);

@@ -30,7 +30,7 @@ static void enhanced_refuse(struct conn *c, uint8_t id, uint8_t result, size_t p
     struct wr out = wr_of(rsp, sizeof rsp);
     enhanced_put_rsp(&out, id, NULL, result, none, places);
     size_t len = wr_len(&out) - SIG_HDR;
-    sig_answer(c, SIG_ENHANCED_CONN_RSP, id, rsp + SIG_HDR, (uint16_t)len);
+    sig_respond(c, SIG_ENHANCED_CONN_RSP, id, rsp + SIG_HDR, (uint16_t)len);
 }
 
 struct asked {
@@ -44,7 +44,7 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p, co
 {
     uint8_t result = 0;
     for (uint8_t n = 0; n < a->places; n++) {
-        uint8_t wrong = coc_cid_wrong(c, a->cids[n]);
+        uint8_t wrong = coc_check_peer_cid(c, a->cids[n]);
         struct coc *k = wrong ? NULL : coc_new(c, p, true);
         made[n] = k;
         if (!k) {
@@ -52,8 +52,8 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p, co
             continue;
         }
         k->id = a->id;
-        k->place = n;
-        k->places = a->places;
+        k->request_index = n;
+        k->request_count = a->places;
         k->peer[COC_CID] = a->cids[n];
         k->peer[COC_MTU] = a->mtu;
         k->peer[COC_MPS] = a->mps;
@@ -62,7 +62,7 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p, co
     }
     for (uint8_t n = 0; n < a->places; n++) {
         if (made[n]) {
-            made[n]->rest = result;
+            made[n]->request_result = result;
         }
     }
     return result;
@@ -88,7 +88,7 @@ static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
     for (size_t n = 0; n < places; n++) {
         a.cids[n] = rd_le16(in);
     }
-    uint8_t result = coc_refusal(c, psm, &p);
+    uint8_t result = coc_check_request(c, psm, &p);
     if (!result && (a.mtu < COC_MTU_MIN_ENHANCED || a.mps < COC_MTU_MIN_ENHANCED ||
                     a.mps > COC_MPS_MAX || !a.credits || p.mtu < COC_MTU_MIN_ENHANCED)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
@@ -98,7 +98,7 @@ static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
         return true;
     }
     if (psm == PSM_EATT && h->eatt_role) {
-        h->eatt_role->asked(c);
+        h->eatt_role->peer_requested(c);
     }
     result = enhanced_take(c, &p, &a, made);
     bool any = false;
@@ -108,7 +108,7 @@ static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
     /* Those that no event before has decided on. */
     for (size_t n = 0; n < places; n++) {
         if (made[n] && made[n]->state == COC_WAIT_DECISION) {
-            coc_asked(made[n]);
+            coc_await_decision(made[n]);
         }
     }
     if (!any) {
@@ -120,14 +120,14 @@ static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 /* The places of a request whose decisions are all there; false while one is not. */
 static bool enhanced_decided(const struct coc *first, struct coc *made[])
 {
-    for (struct coc *k = first->c->cocs->first; k; k = k->next) {
-        bool same = !k->ours && k->enhanced && k->id == first->id &&
-                    (k->state == COC_DECIDED || k->state == COC_WAIT_DECISION);
+    for (struct coc *k = first->c->coc->first; k; k = k->next) {
+        bool same = !k->initiator && k->enhanced && k->id == first->id &&
+                    (k->state == COC_RESPONSE_DUE || k->state == COC_WAIT_DECISION);
         if (same && k->state == COC_WAIT_DECISION) {
             return false;
         }
         if (same) {
-            made[k->place] = k;
+            made[k->request_index] = k;
         }
     }
     return true;
@@ -147,7 +147,7 @@ static const struct coc *enhanced_level(struct coc *made[])
         if (made[n] && !made[n]->result) {
             made[n]->own[COC_MPS] = mps;
             made[n]->own[COC_CREDITS] = 0;
-            uint16_t its = coc_grant(made[n]);
+            uint16_t its = coc_credits_due(made[n]);
             credits = its < credits ? its : credits;
         }
     }
@@ -165,12 +165,12 @@ static bool enhanced_answer(struct coc *first, struct wr *out)
 {
     struct coc *made[WOAD_COC_AT_ONCE] = { NULL };
     uint16_t cids[WOAD_COC_AT_ONCE] = { 0 };
-    uint8_t result = first->rest;
+    uint8_t result = first->request_result;
     if (!enhanced_decided(first, made)) {
         return false;
     }
     const struct coc *any = enhanced_level(made);
-    for (uint8_t n = 0; n < first->places; n++) {
+    for (uint8_t n = 0; n < first->request_count; n++) {
         if (made[n] && made[n]->result) {
             result = made[n]->result;
         } else if (made[n]) {
@@ -181,10 +181,10 @@ static bool enhanced_answer(struct coc *first, struct wr *out)
     if (any && result && result != WOAD_COC_INVALID_CID && result != WOAD_COC_CID_IN_USE) {
         result = WOAD_COC_NO_RESOURCES;
     }
-    enhanced_put_rsp(out, first->id, any, result, cids, first->places);
+    enhanced_put_rsp(out, first->id, any, result, cids, first->request_count);
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (made[n] && made[n]->result) {
-            coc_drop(made[n]);
+            coc_free(made[n]);
         } else if (made[n]) {
             made[n]->state = COC_OPEN; /* all of them, before anything is told */
         }
@@ -206,10 +206,10 @@ static void enhanced_ask(struct coc *first, struct wr *out)
     uint16_t cids[WOAD_COC_AT_ONCE];
     size_t n = 0;
     uint8_t id = first->id;
-    for (struct coc *k = first->c->cocs->first; k; k = k->next) {
-        if (k->state == COC_WANTS && k->enhanced && k->id == id) {
-            k->place = (uint8_t)n;
-            k->state = COC_WAIT_ANSWER;
+    for (struct coc *k = first->c->coc->first; k; k = k->next) {
+        if (k->state == COC_REQUEST_DUE && k->enhanced && k->id == id) {
+            k->request_index = (uint8_t)n;
+            k->state = COC_WAIT_RESPONSE;
             k->due = deadline_in(h, SIG_TIMEOUT_MS);
             cids[n++] = k->own[COC_CID];
         }
@@ -237,7 +237,7 @@ static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
     uint16_t mtu = rd_le16(in), mps = rd_le16(in), credits = rd_le16(in), result = rd_le16(in);
-    struct coc *k = coc_awaiting(c, COC_WAIT_ANSWER, id);
+    struct coc *k = coc_by_request(c, COC_WAIT_RESPONSE, id);
     uint16_t cids[WOAD_COC_AT_ONCE] = { 0 };
     if (in->bad || !k || !k->enhanced) {
         return true; /* an answer to nothing, or none */
@@ -246,16 +246,16 @@ static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
         cids[n] = rd_le16(in);
     }
     for (; k && result >= ALL_PENDING && result <= ALL_PENDING_AUTHORIZATION; k = k->next) {
-        if (k->state == COC_WAIT_ANSWER && k->id == id && k->result < PENDING_MAX) {
+        if (k->state == COC_WAIT_RESPONSE && k->id == id && k->result < PENDING_MAX) {
             k->result++;
             k->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
         }
     }
-    while (k && (k = coc_awaiting(c, COC_WAIT_ANSWER, id)) != NULL) {
-        uint16_t cid = enhanced_all_refused(result) ? 0 : cids[k->place];
+    while (k && (k = coc_by_request(c, COC_WAIT_RESPONSE, id)) != NULL) {
+        uint16_t cid = enhanced_all_refused(result) ? 0 : cids[k->request_index];
         if (!cid) {
             int status = result ? result : WOAD_EBADMSG;
-            coc_closed(k, k->give_up ? k->status : status);
+            coc_ended(k, k->close_when_open ? k->close_status : status);
             continue;
         }
         k->peer[COC_MTU] = mtu;
@@ -298,7 +298,7 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
         result = WOAD_COC_RECONFIGURE_OTHER;
     }
     const uint8_t rsp[2] = { (uint8_t)result, 0 };
-    if (!sig_answer(c, SIG_RECONFIGURE_RSP, id, rsp, sizeof rsp)) {
+    if (!sig_respond(c, SIG_RECONFIGURE_RSP, id, rsp, sizeof rsp)) {
         return true;
     }
     while (!result && rd_left(in)) {
@@ -314,7 +314,7 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
 
 static struct coc *reconfigure_next(const struct conn *c, enum coc_change change, uint8_t id)
 {
-    struct coc *k = c->cocs->first;
+    struct coc *k = c->coc->first;
     while (k && !(k->change == change && k->change_id == id)) {
         k = k->next;
     }
@@ -333,7 +333,7 @@ static void reconfigure_done(struct coc *k, int status)
         k->own[COC_MPS] = less ? k->own[COC_MPS] : k->new_mps;
     }
     if (k->state == COC_OPEN) {
-        coc_wants(k);
+        coc_mark_signalling(k);
         coc_emit(k, WOAD_EV_COC_CHANGED, status);
     }
 }
@@ -362,7 +362,7 @@ static void enhanced_reconfigure(struct coc *first, struct wr *out)
     size_t n = 0;
     uint8_t id = first->change_id;
     struct coc *k;
-    while (n < WOAD_COC_AT_ONCE && (k = reconfigure_next(first->c, CHANGE_WANTED, id)) != NULL) {
+    while (n < WOAD_COC_AT_ONCE && (k = reconfigure_next(first->c, CHANGE_DUE, id)) != NULL) {
         k->change = CHANGE_SENT;
         k->due = k->state == COC_OPEN ? deadline_in(h, SIG_TIMEOUT_MS) : k->due;
         cids[n++] = k->own[COC_CID];
@@ -395,9 +395,9 @@ static bool enhanced_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 
 static const struct coc_enhanced coc_enhanced = {
     .rx = enhanced_rx,
-    .ask = enhanced_ask,
-    .answer = enhanced_answer,
-    .reconfigure = enhanced_reconfigure,
+    .write_request = enhanced_ask,
+    .write_response = enhanced_answer,
+    .write_reconfigure = enhanced_reconfigure,
     .timed_out = enhanced_timed_out,
 };
 
@@ -406,7 +406,7 @@ static void enhanced_layout(struct woad *h)
     h->coc_enhanced = h->coc_role ? &coc_enhanced : NULL;
 }
 
-static const struct woad_needs enhanced_needs = { .frame = COC_MTU_MIN_ENHANCED };
+static const struct woad_needs enhanced_needs = { .frame_max = COC_MTU_MIN_ENHANCED };
 
 const struct woad_feature woad_feature_enhanced_channels = {
     .layout = enhanced_layout,
@@ -420,13 +420,14 @@ static int reconfigure_refused(const struct coc *k, uint16_t mtu, uint16_t mps, 
         return WOAD_ENOENT;
     }
     if (!k->enhanced || mtu < k->own[COC_MTU] || (mps < k->own[COC_MPS] && n > 1) ||
-        mps > k->c->h->frame_in) {
+        mps > k->c->h->rx_frame_max) {
         return WOAD_EINVAL;
     }
     if (k->change) {
         return WOAD_EBUSY;
     }
-    bool fits = (uint32_t)k->own[COC_CREDITS] * mps <= k->size - k->used && mps <= k->size;
+    bool fits =
+        (uint32_t)k->own[COC_CREDITS] * mps <= k->ring_size - k->ring_used && mps <= k->ring_size;
     return fits ? 0 : WOAD_ENOMEM;
 }
 
@@ -452,11 +453,11 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
     uint8_t id = coc_new_id(c);
     for (size_t m = 0; m < n; m++) {
         struct coc *k = coc_for_call(h, conn, cids[m]);
-        k->change = CHANGE_WANTED;
+        k->change = CHANGE_DUE;
         k->change_id = id;
         k->new_mtu = mtu;
         k->new_mps = mps;
-        coc_wants(k);
+        coc_mark_signalling(k);
     }
     return 0;
 }

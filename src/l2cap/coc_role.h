@@ -18,7 +18,7 @@ struct coc_role {
     /* The next frame of the channels that have not had their turn: its CID, 0 when there is none.
      * Of its body the first octets are written, the rest is `tail`. */
     uint16_t (*tx)(struct conn *c, struct wr *body, struct rd *tail);
-    void (*sent)(struct conn *c); /* all of that frame has been copied */
+    void (*frame_copied)(struct conn *c); /* all of that frame has been copied */
     bool (*sig_rx)(struct conn *c, uint8_t code, uint8_t id, struct rd *in);
     bool (*sig_tx)(struct conn *c, struct wr *out);
     void (*security_changed)(struct conn *c, int status);
@@ -28,18 +28,18 @@ struct coc_role {
 /* Enhanced ones: their requests, and what they send. */
 struct coc_enhanced {
     bool (*rx)(struct conn *c, uint8_t code, uint8_t id, struct rd *in);
-    void (*ask)(struct coc *k, struct wr *out);
-    bool (*answer)(struct coc *k, struct wr *out); /* false: not yet */
-    void (*reconfigure)(struct coc *k, struct wr *out);
+    void (*write_request)(struct coc *k, struct wr *out);
+    bool (*write_response)(struct coc *k, struct wr *out); /* false: not yet */
+    void (*write_reconfigure)(struct coc *k, struct wr *out);
     void (*timed_out)(struct coc *k);
 };
 
 /* Bearers over channels, for ATT and for the channels. */
 struct eatt_role {
     struct woad_coc_params (*params)(const struct woad *h);
-    void (*asked)(struct conn *c); /* the peer has, whatever it gets */
-    uint8_t *(*ring)(const struct coc *k, size_t *size);
-    bool (*fill)(struct coc *k); /* with what is to be sent next */
+    void (*peer_requested)(struct conn *c); /* the peer has, whatever it gets */
+    uint8_t *(*memory)(const struct coc *k, size_t *size);
+    bool (*load_pdu)(struct coc *k); /* with what is to be sent next */
     void (*data)(struct coc *k, enum woad_event_type type);
     void (*event)(struct coc *k, enum woad_event_type type, int status);
     void (*timed_out)(struct att_bearer *b);

@@ -39,11 +39,11 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
 /* WOAD_EV_CONN_UPDATE.  What woad_conn_update() has asked for ends with it, if it has been sent. */
 void conn_updated(struct conn *c, int status)
 {
-    if (!c->want_update && !c->sig_params) {
-        c->update_requested = false;
+    if (!c->want_update && !c->want_sig_update) {
+        c->update_pending = false;
         c->sig_id = 0;
         if (c->state == CONN_OPEN) {
-            c->sig_due = 0;
+            c->due = 0;
         }
     }
     struct woad_event ev;
@@ -62,13 +62,13 @@ bool conn_rx_params(struct conn *c, struct rd *in)
     const struct woad_conn_limits *l = &c->h->limits;
     uint16_t p[PARAMS];
     rd_le16s(in, p, PARAMS);
-    bool ok = !(c->want_update || c->sig_params || c->want_param_reply) && conn_params_valid(p) &&
-              p[PARAM_MIN] >= l->interval_min_1250us &&
+    bool ok = !(c->want_update || c->want_sig_update || c->want_param_reply) &&
+              conn_params_valid(p) && p[PARAM_MIN] >= l->interval_min_1250us &&
               (!l->interval_max_1250us || p[PARAM_MAX] <= l->interval_max_1250us) &&
               (!l->latency_max_set || p[PARAM_LATENCY] <= l->latency_max);
     if (ok) {
-        memcpy(c->requested, p, sizeof p);
-        c->requested_here = false;
+        memcpy(c->requested_params, p, sizeof p);
+        c->requested_by_app = false;
     }
     return ok;
 }
@@ -84,17 +84,17 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
     if (!conn_params_valid(params)) {
         return WOAD_EINVAL;
     }
-    if (c->update_requested) {
+    if (c->update_pending) {
         return WOAD_EBUSY;
     }
-    memcpy(c->requested, params, sizeof params);
+    memcpy(c->requested_params, params, sizeof params);
     c->refuse_params = true; /* a request whose reply waits there: ours is the word */
-    c->requested_here = c->update_requested = true;
-    c->sig_due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
+    c->requested_by_app = c->update_pending = true;
+    c->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
     if (c->central || h->controller.le_features[0] >> 1 & 1) {
         c->want_update = true;
     } else {
-        c->sig_params = true; /* by L2CAP: Vol 3, Part A, 4.20 */
+        c->want_sig_update = true; /* by L2CAP: Vol 3, Part A, 4.20 */
     }
     return 0;
 }

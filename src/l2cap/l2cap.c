@@ -69,10 +69,10 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
     }
     c->tx_pending = 0; /* a callback may stir them again */
     if (stirred & TX_PENDING_FIXED) {
-        uint16_t cid = sig_owes(c) && sig_tx(c, body) ? CID_SIGNALLING
-                       : security_tx(c, body)         ? CID_SMP
-                       : att_tx(c->bearer, body)      ? CID_ATT
-                                                      : 0;
+        uint16_t cid = sig_tx_pending(c) && sig_tx(c, body) ? CID_SIGNALLING
+                       : security_tx(c, body)               ? CID_SMP
+                       : att_tx(c->bearer, body)            ? CID_ATT
+                                                            : 0;
         if (cid) {
             c->tx_pending |= stirred;
             return cid;

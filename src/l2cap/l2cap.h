@@ -16,7 +16,7 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail);
 /* Whether a frame is written where its one packet goes, and not into the buffer for fragments. */
 static inline bool l2cap_in_packet(const struct woad *h, const struct wr *body)
 {
-    return body->base != h->tx + 4;
+    return body->base != h->tx_frame + 4;
 }
 
 /* Provided by the layer above, att/att.c: a PDU on a bearer; the next one to send, false: none. */

@@ -10,9 +10,9 @@ enum { SIG_MTU = 23 };
 
 /* Answers wait in a queue.  A command whose answer has no room there gets none, and its sender
  * waits for it in vain (RTX, 6.2.1): it has sent many and reads nothing. */
-bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len)
+bool sig_respond(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len)
 {
-    uint8_t *p = fifo_put(&c->answers, SIG_HDR + (size_t)len);
+    uint8_t *p = fifo_put(&c->sig_queue, SIG_HDR + (size_t)len);
     if (!p) {
         return false;
     }
@@ -30,7 +30,7 @@ void sig_too_long(struct conn *c, uint8_t id)
 {
     static const uint8_t reason[4] = { SIG_MTU_EXCEEDED, 0, SIG_MTU, 0 };
     if (id) {
-        sig_answer(c, SIG_REJECT, id, reason, sizeof reason);
+        sig_respond(c, SIG_REJECT, id, reason, sizeof reason);
     }
 }
 
@@ -41,16 +41,16 @@ void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs)
     put_le16(reason, SIG_INVALID_CID);
     put_le16(reason + 2, ours);
     put_le16(reason + 4, theirs);
-    sig_answer(c, SIG_REJECT, id, reason, sizeof reason);
+    sig_respond(c, SIG_REJECT, id, reason, sizeof reason);
 }
 
 uint8_t sig_new_id(struct conn *c)
 {
-    c->sig_last++;
-    if (!c->sig_last) { /* 0 is none */
-        c->sig_last++;
+    c->sig_last_id++;
+    if (!c->sig_last_id) { /* 0 is none */
+        c->sig_last_id++;
     }
-    return c->sig_last;
+    return c->sig_last_id;
 }
 
 /* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ: interval min u16, max u16, latency u16, timeout u16, to a
@@ -61,9 +61,9 @@ static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
     if (!c->central || rd_left(in) != 8) {
         return false;
     }
-    bool ok = !c->update_requested && conn_rx_params(c, in); /* or ours is under way */
+    bool ok = !c->update_pending && conn_rx_params(c, in); /* or ours is under way */
     const uint8_t result[2] = { ok ? 0 : 1, 0 };
-    if (sig_answer(c, SIG_PARAM_RSP, id, result, 2) && ok) {
+    if (sig_respond(c, SIG_PARAM_RSP, id, result, 2) && ok) {
         c->want_update = true;
     }
     return true;
@@ -126,7 +126,7 @@ void sig_rx(struct conn *c, struct rd *in)
         sig_rx_reject(c, id, in);
     } else if (!(whole && sig_rx_other(c, code, id, in)) && !sig_is_answer(code)) {
         static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
-        sig_answer(c, SIG_REJECT, id, reason, sizeof reason);
+        sig_respond(c, SIG_REJECT, id, reason, sizeof reason);
     }
 }
 
@@ -138,22 +138,22 @@ static void sig_tx_params(struct conn *c, struct wr *out)
     wr_u8(out, SIG_PARAM_REQ);
     wr_u8(out, c->sig_id);
     wr_le16(out, 8);
-    wr_le16s(out, c->requested, PARAMS);
-    c->sig_params = false;
-    c->sig_due = deadline_in(h, SIG_TIMEOUT_MS);
+    wr_le16s(out, c->requested_params, PARAMS);
+    c->want_sig_update = false;
+    c->due = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
 bool sig_tx(struct conn *c, struct wr *out)
 {
     struct woad *h = c->h;
-    const uint8_t *answer = fifo_first(&c->answers);
+    const uint8_t *answer = fifo_first(&c->sig_queue);
     if (answer) {
         uint16_t len = fifo_len(answer);
         wr_bytes(out, answer, len);
-        fifo_drop_len(&c->answers, len);
+        fifo_drop_len(&c->sig_queue, len);
         return true;
     }
-    if (c->sig_params) {
+    if (c->want_sig_update) {
         sig_tx_params(c, out);
         return true;
     }

@@ -26,14 +26,14 @@ enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 }; /* RTX, ERTX.  6.2
 /* l2cap_sig.c */
 void sig_rx(struct conn *c, struct rd *in);
 bool sig_tx(struct conn *c, struct wr *out);
-ALWAYS_INLINE bool sig_owes(const struct conn *c)
+ALWAYS_INLINE bool sig_tx_pending(const struct conn *c)
 {
-    return c->coc_sig_pending || c->sig_params || !fifo_empty(&c->answers);
+    return c->coc_sig_pending || c->want_sig_update || !fifo_empty(&c->sig_queue);
 }
 void sig_too_long(struct conn *c, uint8_t id);
 uint8_t sig_new_id(struct conn *c);
 /* Queues an answer; false: there is no room. */
-bool sig_answer(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len);
+bool sig_respond(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len);
 void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs);
 /* conn_params.c.  Parameters as HCI and L2CAP have them. */
 bool conn_params_valid(const uint16_t p[PARAMS]);

@@ -19,7 +19,7 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
         return WOAD_EINVAL;
     }
     if (!fifo_has_room(&c->queue, len + 3 + SIGNATURE)) {
-        c->queue_full = true;
+        c->tx_ready_due = true;
         return WOAD_EAGAIN; /* before a number is used up */
     }
     int err = sign_make(c, handle, data, len, signature);

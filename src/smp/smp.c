@@ -454,7 +454,7 @@ static bool smp_tx(struct conn *c, struct wr *out)
 /* --- time ------------------------------------------------------------------------------------- */
 
 /* A multiplication on the curve at a time, here and never in woad_rx(). */
-uint32_t smp_due(struct woad *h)
+uint32_t smp_run_timers(struct woad *h)
 {
     const struct smp *m = h->smp;
     uint32_t left =
@@ -505,7 +505,7 @@ void smp_layout(struct woad *h)
         s->pairings = all;
         s->box = (struct toolbox){ box_aes, h };
         s->policy.io = WOAD_IO_NONE;
-        s->crypto_user = CRYPTO_NOBODY;
+        s->crypto_user = CRYPTO_NO_USER;
         h->smp = s;
         h->smp_role = &role;
         h->gatt_bonds = &gatt_bonds;
@@ -540,7 +540,7 @@ void smp_reset(struct woad *h)
     h->smp->private_due = 0;
 }
 
-const struct woad_needs smp_needs = { .frame = SMP_FRAME };
+const struct woad_needs smp_needs = { .frame_max = SMP_FRAME };
 
 const struct woad_feature woad_feature_security_peripheral = { .layout = smp_layout, SMP_FEATURE };
 

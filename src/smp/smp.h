@@ -264,7 +264,7 @@ void smp_layout(struct woad *h); /* and the rest of what the feature does */
 void smp_reset(struct woad *h);
 void smp_open(struct conn *c);
 void smp_close(struct conn *c);
-uint32_t smp_due(struct woad *h);
+uint32_t smp_run_timers(struct woad *h);
 struct pairing *smp_begin_anew(struct conn *c, const uint8_t *script);
 struct pairing *smp_pairing(struct conn *c);         /* its own, or a free one; NULL */
 struct pairing *smp_under_way(const struct conn *c); /* NULL: nothing */
@@ -286,7 +286,8 @@ void smp_emit_security(struct conn *c, int status);
 struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err);
 #define SMP_FEATURE \
     .reset = smp_reset, .command = smp_command, .complete = smp_complete, .conn_open = smp_open, \
-    .conn_close = smp_close, .conn_events = smp_events, .due = smp_due, .needs = &smp_needs
+    .conn_close = smp_close, .conn_events = smp_events, .run_timers = smp_run_timers, \
+    .needs = &smp_needs
 extern const struct woad_needs smp_needs;
 /* smp_steps.c */
 int smp_failed(int err); /* what a step returns then */

@@ -4,7 +4,7 @@
 /* BLESA: who answers in the clear where there is a bond may be anybody.  A bond's key is tried
  * when the client has something to ask, and nothing is asked, or believed, until it serves.  Where
  * it has been tried there was a bond, though others may have taken its place in memory since. */
-int client_hold(struct conn *c, bool again)
+int client_require_encryption(struct conn *c, bool again)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
@@ -21,16 +21,16 @@ int client_hold(struct conn *c, bool again)
         err = h->smp_role->pair(h, c->number);
     }
     s->tried = true;
-    return err == 0 || err == WOAD_EALREADY ? CLIENT_WAITS : WOAD_EACCES;
+    return err == 0 || err == WOAD_EALREADY ? CLIENT_WAIT : WOAD_EACCES;
 }
 
-bool client_proved(const struct conn *c)
+bool client_peer_verified(const struct conn *c)
 {
     return c->security.encrypted && c->smp->from_bond;
 }
 
 /* It has been refused for want of security.  False: it is not to be raised, or can't be. */
-bool client_raise(struct conn *c)
+bool client_raise_security(struct conn *c)
 {
     struct woad *h = c->h;
     int err = h->smp_role && h->smp->policy.retry ? h->smp_role->pair(h, c->number) : WOAD_ENOTSUP;

@@ -63,7 +63,7 @@ static int private_renew(struct woad *h)
 /* What the controller was to calculate for it has come. */
 static void private_wake(struct woad *h)
 {
-    if (h->address_pending == ADDRESS_CALCULATED && !(h->busy & BUSY_CONNECT)) {
+    if (h->address_pending == ADDRESS_CALCULATED && !(h->activity & ACTIVE_CONNECT)) {
         private_renew(h);
     }
 }
@@ -83,7 +83,8 @@ static uint32_t private_due(struct woad *h)
             return 0;
         }
         /* An attempt that waits for the address uses none. */
-        bool busy = h->busy & (h->address_pending ? BUSY_CONNECT : BUSY_CONNECT | WANTS_CONNECT);
+        bool busy = h->activity &
+                    (h->address_pending ? ACTIVE_CONNECT : ACTIVE_CONNECT | CONNECT_REQUESTED);
         if (!busy) {
             private_renew(h);
         }
@@ -110,7 +111,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
         (mode == WOAD_PRIVACY_RESOLVABLE && !s->has_irk)) {
         return WOAD_EINVAL;
     }
-    if (h->busy & BUSY_CONNECT) {
+    if (h->activity & ACTIVE_CONNECT) {
         return WOAD_EBUSY;
     }
     if (!s->privacy && mode) {

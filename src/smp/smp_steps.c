@@ -164,7 +164,7 @@ static int step_select(struct pairing *p)
     }
     p->to_send = keys_of(p, p->me);
     p->to_come = keys_of(p, !p->me);
-    address(p->own, &p->c->own);
+    address(p->own, &p->c->own_air);
     address(p->peer, &p->c->peer_air);
     p->flags = (uint8_t)((p->secure ? WOAD_BOND_SECURE : 0) |
                          (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));

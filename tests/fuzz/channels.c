@@ -196,7 +196,7 @@ static void call(struct woad *h, struct state *s, const uint8_t *p, size_t n)
     uint16_t cid = (uint16_t)(0x40 + p[0] / 16), cids[5] = { cid, 0x41, 0x42, 0x43, 0x44 };
     uint8_t a = n > 1 ? p[1] : 0;
     const struct woad_coc_params params = {
-        .psm = 0x80, .mtu = (uint16_t)(64 + a), .by_sdu = a & 1, .mps = a & 2 ? 64 : 0
+        .psm = 0x80, .mtu = (uint16_t)(64 + a), .credits_per_sdu = a & 1, .mps = a & 2 ? 64 : 0
     };
     switch (p[0] % 16) {
     case 0: connect_one(h, s, &params); break;
@@ -247,7 +247,9 @@ static void begin(struct woad *h, struct state *s, bool encrypted)
                                            .flags = WOAD_BOND_SECURE,
                                            .has_own_ltk = true,
                                            .has_peer_ltk = true };
-    const struct woad_coc_params listened = { .psm = 0x80, .mtu = 200, .by_sdu = s->how & 128 };
+    const struct woad_coc_params listened = { .psm = 0x80,
+                                              .mtu = 200,
+                                              .credits_per_sdu = s->how & 128 };
     woad_gatt_add(h, db, sizeof db / sizeof *db, NULL);
     woad_coc_listen(h, &listened);
     if (encrypted) {

@@ -37,14 +37,15 @@ static void many_begin(struct world **w, uint64_t seed, uint16_t loss)
 static void many_listen(void)
 {
     for (uint16_t j = 0; j < EACH; j++) {
-        struct end like = {
-            .psm = (uint16_t)(0x80 + j), .mtu = SDU_MAX, .mps = edges[j % 6], .by_sdu = j % 3 == 0
-        };
+        struct end like = { .psm = (uint16_t)(0x80 + j),
+                            .mtu = SDU_MAX,
+                            .mps = edges[j % 6],
+                            .credits_per_sdu = j % 3 == 0 };
         struct woad_coc_params p = end_params(&like);
         assert_int_equal(woad_coc_listen(hub->host, &p), 0);
         for (int i = 0; i < PEERS; i++) {
             p.mps = edges[(i * EACH + j) / 6 % 6];
-            p.by_sdu = j % 4 == 0;
+            p.credits_per_sdu = j % 4 == 0;
             assert_int_equal(woad_coc_listen(peer[i]->host, &p), 0);
         }
     }
@@ -69,7 +70,7 @@ static void many_open(struct world *w, unsigned sdus)
         a->sdus = b->sdus = sdus;
         all += ours && pairs[k % 6][k / 6 % 6]++ == 0;
         struct end *asks = ours ? a : b;
-        asks->by_sdu = k % 5 == 0;
+        asks->credits_per_sdu = k % 5 == 0;
         struct woad_coc_params p = end_params(asks);
         asks->asked = true;
         assert_int_equal(

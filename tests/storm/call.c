@@ -131,11 +131,13 @@ void call_any(void)
 
 static struct woad_coc_params some_params(void)
 {
-    static const struct woad_coc_params kinds[] = {
-        { .psm = 0x80, .mtu = 100 },
-        { .psm = 0x81, .mtu = 200, .mps = 64, .security = WOAD_COC_ENCRYPTED, .by_sdu = true },
-        { .psm = 0x82, .mtu = 300, .mps = 30 }
-    };
+    static const struct woad_coc_params kinds[] = { { .psm = 0x80, .mtu = 100 },
+                                                    { .psm = 0x81,
+                                                      .mtu = 200,
+                                                      .mps = 64,
+                                                      .security = WOAD_COC_ENCRYPTED,
+                                                      .credits_per_sdu = true },
+                                                    { .psm = 0x82, .mtu = 300, .mps = 30 } };
     struct woad_coc_params p = kinds[any(3)];
     if (one_in(16)) {
         p.psm = (uint16_t)any(300);

@@ -14,7 +14,7 @@ enum { SET_RANDOM_ADDRESS = 0x2005, ADV_ENABLE = 0x200a };
 /* What is on the air: by the last command that the controller has got. */
 static void assert_on_air(uint8_t type)
 {
-    const struct woad_addr *own = &conn_of(solo.h, solo.conn[solo.conns - 1])->own;
+    const struct woad_addr *own = &conn_of(solo.h, solo.conn[solo.conns - 1])->own_air;
     const struct solo_command *last = NULL;
     for (size_t n = 0; n < solo.commands; n++) {
         last = solo.command[n].opcode == SET_RANDOM_ADDRESS ? &solo.command[n] : last;

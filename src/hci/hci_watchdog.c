@@ -17,21 +17,21 @@ ASSERT_SIZE(watch, WOAD_SIZE_WATCHDOG);
 
 static void watch_layout(struct woad *h)
 {
-    h->watch = arena_alloc(h, 1, sizeof *h->watch);
+    h->watchdog = arena_alloc(h, 1, sizeof *h->watchdog);
 }
 
 static void watch_reset(struct woad *h)
 {
-    h->watch->ask = false;
+    h->watchdog->ask = false;
 }
 
 /* HCI_Read_RSSI: handle u16.  7.5.4  Or, with no connection to ask about, HCI_Read_BD_ADDR. */
 static uint16_t watch_command(struct woad *h, struct wr *params)
 {
-    if (!h->watch->ask || h->state != HOST_UP) {
+    if (!h->watchdog->ask || h->state != HOST_UP) {
         return 0;
     }
-    h->watch->ask = false;
+    h->watchdog->ask = false;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state > CONN_GONE) {
             h->hci.pending_arg = c->number;
@@ -52,14 +52,14 @@ static void watch_complete(struct woad *h, uint16_t opcode, uint8_t status, stru
     }
 }
 
-static uint32_t watch_due(struct woad *h)
+static uint32_t watchdog_run_timers(struct woad *h)
 {
-    if (h->state != HOST_UP || h->hci.pending || h->watch->ask) {
+    if (h->state != HOST_UP || h->hci.pending_opcode || h->watchdog->ask) {
         return WOAD_FOREVER;
     }
     uint32_t ms = h->cfg.watchdog_ms ? h->cfg.watchdog_ms : WATCH_MS;
-    uint32_t at = h->controller.heard + ms, left = deadline_left(h, at ? at : 1);
-    h->watch->ask = left == 0;
+    uint32_t at = h->controller.last_rx_ms + ms, left = deadline_left(h, at ? at : 1);
+    h->watchdog->ask = left == 0;
     return left;
 }
 
@@ -68,5 +68,5 @@ const struct woad_feature woad_feature_watchdog = {
     .reset = watch_reset,
     .command = watch_command,
     .complete = watch_complete,
-    .due = watch_due,
+    .run_timers = watchdog_run_timers,
 };

@@ -179,17 +179,18 @@ static bool bringup_sends(const struct woad *h, const struct bringup_step *s)
 
 static void bringup_skip(struct woad *h)
 {
-    while (h->hci.step < BRINGUP_STEPS && !bringup_sends(h, &bringup_steps[h->hci.step])) {
-        h->hci.step++;
+    while (h->hci.bringup_step < BRINGUP_STEPS &&
+           !bringup_sends(h, &bringup_steps[h->hci.bringup_step])) {
+        h->hci.bringup_step++;
     }
-    if (h->hci.step == BRINGUP_STEPS) {
+    if (h->hci.bringup_step == BRINGUP_STEPS) {
         bringup_done(h);
     }
 }
 
 uint16_t bringup_command(struct woad *h, struct wr *params)
 {
-    const struct bringup_step *s = &bringup_steps[h->hci.step];
+    const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];
     if (!s->reads && s->write) {
         s->write(h, params);
     }
@@ -198,7 +199,7 @@ uint16_t bringup_command(struct woad *h, struct wr *params)
 
 void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
-    const struct bringup_step *s = &bringup_steps[h->hci.step];
+    const struct bringup_step *s = &bringup_steps[h->hci.bringup_step];
     if (status == 0 && s->reads) {
         s->read(h, ret);
     }
@@ -209,6 +210,6 @@ void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd
     if (opcode == OP_READ_BD_ADDR && h->quirks_apply) {
         h->quirks_apply(h); /* all that it says of itself is known */
     }
-    h->hci.step++;
+    h->hci.bringup_step++;
     bringup_skip(h);
 }

@@ -125,12 +125,12 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 void controller_schedule(controller *c)
 {
     uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;
-    due = earlier(due, adv_next(c));
-    due = earlier(due, scan_running(c) ? earlier(c->scan.next, c->scan.aux_at) : NEVER);
-    due = earlier(due, earlier(c->scan.until, c->scan.period_at));
-    due = earlier(due, earlier(earlier(c->rpa_at, c->p256_at), sync_next(c)));
-    due = c->cfg.iso ? earlier(due, earlier(iso_next(c), big_next(c))) : due;
-    due = c->hung ? NEVER : earlier(due, link_next(c));
+    for (const struct activity *a = air_activities; a < air_activities + ACTIVITIES; a++) {
+        if (a->next) {
+            due = earlier(due, a->next(c));
+        }
+    }
+    due = c->hung ? NEVER : due;
     if (due == c->deadline) {
         return;
     }
@@ -168,35 +168,25 @@ uint64_t woad_air_now(const struct woad_air *air)
 
 uint64_t woad_air_next(const struct woad_air *air)
 {
-    return earlier(air->heap ? air->heap->deadline : NEVER, medium_next(air));
+    uint64_t next = air->heap ? air->heap->deadline : NEVER;
+    return air->n_delayed ? earlier(next, medium_next(air)) : next;
 }
 
-/* The radio first: what it hears may change what is due. */
+/* Runs what is due of the first activity.  The radio comes before all: what it receives may change
+ * what is due. */
 static void controller_run(controller *c)
 {
     uint64_t now = c->air->now;
     if (c->radio.state != RADIO_OFF && c->radio.at <= now) {
         radio_run(c);
-    } else if (c->cfg.iso && iso_next(c) <= now) {
-        iso_on_timer(c);
-    } else if (c->cfg.iso && big_next(c) <= now) {
-        big_on_timer(c);
-    } else if (link_next(c) <= now) {
-        link_on_timer(c);
-    } else if (adv_next(c) <= now) {
-        adv_on_timer(c);
-    } else if (sync_next(c) <= now) {
-        sync_on_timer(c);
-    } else if (c->rpa_at <= now) {
-        privacy_on_timer(c);
-    } else if (c->p256_at <= now) {
-        p256_on_timer(c);
-    } else if (earlier(c->scan.until, c->scan.period_at) <= now) {
-        ext_scan_on_duration_timer(c);
-    } else if (c->scan.aux_at <= now) {
-        ext_scan_on_aux_timer(c);
     } else {
-        scan_on_timer(c);
+        unsigned k = 0;
+        while (k < ACTIVITIES && (!air_activities[k].next || air_activities[k].next(c) > now)) {
+            k++;
+        }
+        if (k < ACTIVITIES) {
+            air_activities[k].on_timer(c);
+        }
     }
     if (c->radio.state == RADIO_OFF) {
         scan_resume(c);
@@ -209,7 +199,7 @@ void woad_air_step(struct woad_air *air, uint64_t until_us)
     uint64_t next;
     while ((next = woad_air_next(air)) <= until_us && next != NEVER) {
         air->now = next > air->now ? next : air->now;
-        if (medium_next(air) <= air->now) {
+        if (air->n_delayed && medium_next(air) <= air->now) {
             medium_on_timer(air);
         } else {
             controller_run(air->heap);
@@ -222,8 +212,10 @@ void woad_air_step(struct woad_air *air, uint64_t until_us)
 
 struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_us)
 {
-    while (!air->ready && woad_air_next(air) <= until_us && woad_air_next(air) != NEVER) {
-        woad_air_step(air, woad_air_next(air));
+    uint64_t next = woad_air_next(air);
+    while (!air->ready && next <= until_us && next != NEVER) {
+        woad_air_step(air, next);
+        next = woad_air_next(air);
     }
     if (!air->ready) {
         woad_air_step(air, until_us);

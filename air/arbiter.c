@@ -116,18 +116,10 @@ static uint32_t urgency(const controller *c, uint8_t owner, uint8_t index, uint6
 /* Takes the radio from the activity that has it. */
 static void radio_preempt(controller *c)
 {
-    uint8_t owner = c->radio.owner;
+    const struct activity *a = &air_activities[c->radio.owner];
     radio_off(c);
-    if (owner == ACTIVITY_CONN) {
-        link_on_rx_timeout(c);
-    } else if (owner == ACTIVITY_ISO) {
-        iso_on_preempt(c);
-    } else if (owner == ACTIVITY_SYNC) {
-        sync_on_rx_timeout(c);
-    } else if (owner == ACTIVITY_PERIODIC_ADV) {
-        periodic_adv_on_preempt(c);
-    } else {
-        scan_abort(c);
+    if (a->on_preempt) {
+        a->on_preempt(c);
     }
 }
 

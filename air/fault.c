@@ -9,12 +9,11 @@ void woad_air_hang(controller *c, bool hangs)
     c->hung = hangs;
     radio_off(c);
     if (!hangs) {
-        link_catch_up(c);
-        adv_catch_up(c);
-        sync_catch_up(c);
-        iso_catch_up(c);
-        c->scan.next = c->scan.window_end = c->air->now;
-        c->scan.aux_at = NEVER;
+        for (unsigned k = 0; k < ACTIVITIES; k++) {
+            if (air_activities[k].catch_up) {
+                air_activities[k].catch_up(c);
+            }
+        }
     }
     controller_schedule(c);
 }

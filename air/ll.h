@@ -28,6 +28,7 @@
 
 #include "../src/base/buf.h"
 #include "../src/base/fifo.h"
+#include "activity.h"
 
 typedef struct woad_air_controller
     controller; /* spelled out it would hide what the lines are about */
@@ -109,15 +110,6 @@ static inline uint8_t phy_number(uint8_t phy)
 }
 
 enum radio_state { RADIO_OFF, RADIO_WAIT, RADIO_TX, RADIO_RX };
-enum activity_kind {
-    ACTIVITY_NONE,
-    ACTIVITY_ADV,
-    ACTIVITY_SCAN,
-    ACTIVITY_CONN,
-    ACTIVITY_PERIODIC_ADV,
-    ACTIVITY_SYNC,
-    ACTIVITY_ISO
-};
 
 struct radio {
     uint8_t state, owner, channel;
@@ -559,18 +551,20 @@ void adv_catch_up(controller *c);
 void adv_on_timer(controller *c);
 void adv_on_tx_done(controller *c);
 void adv_on_rx_timeout(controller *c);
-void adv_on_rx(controller *c, struct rd pdu, uint64_t end);
+void adv_on_rx(controller *c, const struct air_packet *f, int8_t rssi);
 /* ll_scan.c */
 static inline bool scan_running(const controller *c)
 {
     return (c->scan.on && !c->scan.between_periods) || c->scan.connecting;
 }
 void scan_enable(controller *c, bool on);
+uint64_t scan_next(const controller *c);
 void scan_on_timer(controller *c);
+void scan_catch_up(controller *c);
 void scan_resume(controller *c);
 void scan_on_tx_done(controller *c);
 void scan_on_rx_timeout(controller *c);
-void scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end);
+void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi);
 void scan_send_aux_connect_req(controller *c, const struct address *air, const struct address *who,
                                uint64_t end);
 void scan_on_aux_connect_rsp(controller *c);
@@ -707,11 +701,12 @@ bool crypt_open(controller *c, struct link *l, uint8_t head, uint8_t *data, size
 /* ll_iso.c ll_cis.c ll_bis.c */
 int iso_from_host(controller *c, struct rd *in);
 uint64_t iso_next(const controller *c);
+uint64_t iso_streams_next(const controller *c);
 void iso_on_timer(controller *c);
 void iso_on_tx_done(controller *c);
 void iso_on_rx_timeout(controller *c);
 void iso_on_preempt(controller *c);
-void iso_on_rx(controller *c, const struct air_packet *f);
+void iso_on_rx(controller *c, const struct air_packet *f, int8_t rssi);
 void iso_catch_up(controller *c);
 void iso_reset(controller *c);
 bool cis_on_link(const controller *c, uint8_t i);

@@ -290,8 +290,11 @@ void adv_connected(controller *c, struct ll_adv *a, uint8_t i)
 }
 
 /* SCAN_REQ: ScanA 6, AdvA 6.  CONNECT_IND: InitA 6, AdvA 6, LLData 22.  2.3.2, 2.3.3 */
-void adv_on_rx(controller *c, struct rd pdu, uint64_t end)
+void adv_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
+    struct rd pdu = rd_of(f->pdu, f->len);
+    uint64_t end = f->end;
+    (void)rssi;
     struct ll_adv *a = c->adv_now;
     struct address own, air, peer;
     uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), to[6], i;

@@ -234,7 +234,7 @@ bool link_time_for(const controller *c, uint8_t i, uint64_t end)
             return false;
         }
     }
-    if ((c->cfg.iso && iso_next(c) <= end) || (c->n_syncs && sync_next(c) <= end)) {
+    if ((c->cfg.iso && iso_streams_next(c) <= end) || (c->n_syncs && sync_next(c) <= end)) {
         return false;
     }
     for (uint8_t n = 0; c->cfg.adv_sets && n < c->n_sets; n++) {

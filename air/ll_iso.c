@@ -59,12 +59,16 @@ void iso_turn(const controller *c, uint8_t n, struct turn *t)
     }
 }
 
-/* Of each subevent one, and no two that are near each other.  4.5.8.3.6 */
+/* The channel of a subevent.  The first has that of the event; none is near the one before it.
+ * 4.5.8.3.6 */
 uint8_t iso_channel(const struct iso *s, uint8_t subevent)
 {
     uint8_t used[37], n = 0, at = 0;
     uint16_t id = (uint16_t)(s->aa >> 16 ^ s->aa), prn;
     uint8_t channel = csa2_first(s->aa, (uint16_t)s->event, s->chm, &prn);
+    if (subevent == 0) {
+        return channel;
+    }
     for (uint8_t k = 0; k < 37; k++) {
         if (s->chm[k / 8] >> (k % 8) & 1) {
             at = k == channel ? n : at;
@@ -226,7 +230,7 @@ int iso_from_host(controller *c, struct rd *in)
 
 /* --- in time ---------------------------------------------------------------------------------- */
 
-uint64_t iso_next(const controller *c)
+uint64_t iso_streams_next(const controller *c)
 {
     uint64_t next = NEVER;
     for (uint8_t n = 0; c->n_isos_on && n < c->cfg.iso; n++) {
@@ -237,7 +241,16 @@ uint64_t iso_next(const controller *c)
     return next;
 }
 
-void iso_on_timer(controller *c)
+uint64_t iso_next(const controller *c)
+{
+    if (!c->n_isos_on) {
+        return NEVER; /* a group that is on has streams that are */
+    }
+    uint64_t streams = iso_streams_next(c), groups = big_next(c);
+    return streams < groups ? streams : groups;
+}
+
+static void iso_streams_on_timer(controller *c)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
@@ -249,6 +262,16 @@ void iso_on_timer(controller *c)
             }
             return;
         }
+    }
+}
+
+/* A stream first; else the control subevent, or the end, of a broadcast group. */
+void iso_on_timer(controller *c)
+{
+    if (iso_streams_next(c) <= c->air->now) {
+        iso_streams_on_timer(c);
+    } else {
+        big_on_timer(c);
     }
 }
 
@@ -280,8 +303,9 @@ void iso_on_rx_timeout(controller *c)
     }
 }
 
-void iso_on_rx(controller *c, const struct air_packet *f)
+void iso_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
+    (void)rssi;
     struct iso *s = &c->iso[c->radio.index];
     if (s->kind == ISO_CIS) {
         cis_on_rx(c, s, f);

@@ -39,7 +39,7 @@ void scan_enable(controller *c, bool on)
 }
 
 /* A scan window opens, on the next channel.  4.4.3 */
-void scan_on_timer(controller *c)
+static void scan_open_window(controller *c)
 {
     if (!scan_running(c)) {
         return;
@@ -58,6 +58,32 @@ void scan_on_timer(controller *c)
             radio_off(c);
         }
     }
+}
+
+uint64_t scan_next(const controller *c)
+{
+    const struct ll_scan *s = &c->scan;
+    uint64_t limit = s->until < s->period_at ? s->until : s->period_at;
+    uint64_t mine = s->next < s->aux_at ? s->next : s->aux_at;
+    return scan_running(c) && mine < limit ? mine : limit;
+}
+
+/* The end of the scan's duration or the begin of its period; an auxiliary packet; a window. */
+void scan_on_timer(controller *c)
+{
+    if (c->scan.until <= c->air->now || c->scan.period_at <= c->air->now) {
+        ext_scan_on_duration_timer(c);
+    } else if (c->scan.aux_at <= c->air->now) {
+        ext_scan_on_aux_timer(c);
+    } else {
+        scan_open_window(c);
+    }
+}
+
+void scan_catch_up(controller *c)
+{
+    c->scan.next = c->scan.window_end = c->air->now;
+    c->scan.aux_at = NEVER;
 }
 
 /* The radio is free: back to listening, if the window is open. */
@@ -342,8 +368,10 @@ static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struc
     }
 }
 
-void scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end)
+void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
+    struct rd pdu = rd_of(f->pdu, f->len);
+    uint64_t start = f->start, end = f->end;
     if (pdu.p < pdu.end && ((pdu.p[0] & 15) == ADV_EXT || (pdu.p[0] & 15) == AUX_CONNECT_RSP)) {
         ext_scan_on_rx(c, pdu, rssi, start, end);
         return;

@@ -71,14 +71,9 @@ static struct woad_air_packet sniffed_packet(const struct air_packet *f)
 
 static void medium_deliver_now(controller *to, const struct air_packet *f, int8_t rssi)
 {
-    struct rd pdu = rd_of(f->pdu, f->len);
-    switch (to->radio.owner) {
-    case ACTIVITY_ADV: adv_on_rx(to, pdu, f->end); break;
-    case ACTIVITY_SCAN: scan_on_rx(to, pdu, rssi, f->start, f->end); break;
-    case ACTIVITY_CONN: link_on_rx(to, f, rssi); break;
-    case ACTIVITY_SYNC: sync_on_rx(to, f, rssi); break;
-    case ACTIVITY_ISO: iso_on_rx(to, f); break;
-    default: break;
+    const struct activity *a = &air_activities[to->radio.owner];
+    if (a->on_rx) {
+        a->on_rx(to, f, rssi);
     }
     if (to->radio.state == RADIO_OFF) {
         scan_resume(to);

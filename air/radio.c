@@ -76,19 +76,11 @@ void radio_off(controller *c)
 
 static void radio_on_tx_done(controller *c)
 {
-    uint8_t owner = c->radio.owner;
+    const struct activity *a = &air_activities[c->radio.owner];
     medium_end(c);
     c->radio.state = RADIO_OFF;
-    if (owner == ACTIVITY_ADV) {
-        adv_on_tx_done(c);
-    } else if (owner == ACTIVITY_SCAN) {
-        scan_on_tx_done(c);
-    } else if (owner == ACTIVITY_ISO) {
-        iso_on_tx_done(c);
-    } else if (owner == ACTIVITY_PERIODIC_ADV) {
-        periodic_adv_on_tx_done(c);
-    } else if (owner == ACTIVITY_CONN) {
-        link_on_tx_done(c);
+    if (a->on_tx_done) {
+        a->on_tx_done(c);
     }
 }
 
@@ -96,21 +88,13 @@ static void radio_on_rx_timeout(controller *c)
 {
     uint64_t end;
     if (medium_busy(c, &end) && end >= c->air->now) {
-        c->radio.at = end + 1; /* it has begun in time: hear it out */
+        c->radio.at = end + 1; /* a packet began in time: receive it to its end */
         return;
     }
-    uint8_t owner = c->radio.owner;
+    const struct activity *a = &air_activities[c->radio.owner];
     radio_off(c);
-    if (owner == ACTIVITY_ADV) {
-        adv_on_rx_timeout(c);
-    } else if (owner == ACTIVITY_SCAN) {
-        scan_on_rx_timeout(c);
-    } else if (owner == ACTIVITY_CONN) {
-        link_on_rx_timeout(c);
-    } else if (owner == ACTIVITY_SYNC) {
-        sync_on_rx_timeout(c);
-    } else if (owner == ACTIVITY_ISO) {
-        iso_on_rx_timeout(c);
+    if (a->on_rx_timeout) {
+        a->on_rx_timeout(c);
     }
 }
 

@@ -14,8 +14,8 @@ void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
     struct woad *h = c->h;
     b->c = c;
     b->mtu = mtu;
-    b->indicated = 0;
-    b->indicate_due = 0;
+    b->indication_handle = 0;
+    b->indication_due = 0;
     if (h->att_server) {
         h->att_server->open(b);
     }
@@ -24,16 +24,16 @@ void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
     }
 }
 
-/* The indication that is out, if any, has ended.  Of the host's own, nobody is told. */
-static void att_indicated(struct att_bearer *b, int status)
+/* The indication that is out, if any, has ended. Of the host's own, nobody is told. */
+static void att_end_indication(struct att_bearer *b, int status)
 {
     struct woad *h = b->c->h;
     struct woad_event ev;
-    ev.u.done.handle = b->indicated;
+    ev.u.done.handle = b->indication_handle;
     ev.u.done.status = status;
-    bool ours = b->indicated == HANDLE_SERVICE_CHANGED && h->gatts;
-    b->indicated = 0;
-    b->indicate_due = 0;
+    bool ours = b->indication_handle == HANDLE_SERVICE_CHANGED && h->gatts;
+    b->indication_handle = 0;
+    b->indication_due = 0;
     if (ours && !status && h->gatt_bonds) {
         h->gatt_bonds->service_changed_confirmed(b->c);
     }
@@ -45,13 +45,13 @@ static void att_indicated(struct att_bearer *b, int status)
 void att_indication_sent(struct att_bearer *b, uint16_t handle)
 {
     struct woad *h = b->c->h;
-    b->indicated = handle;
-    b->indicate_due = deadline_in(h, ATT_TIMEOUT_MS);
+    b->indication_handle = handle;
+    b->indication_due = deadline_in(h, ATT_TIMEOUT_MS);
 }
 
-/* A request where there is no server.  It is answered all the same: a peer that waits for 30 s ends
- * the connection.  Both roles share the ATT_MTU.  3.4.1.1, 3.4.2 */
-static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in)
+/* A request where there is no server. It is answered all the same: a peer that waits for 30 s ends
+ * the connection. Both roles share the ATT_MTU. 3.4.1.1, 3.4.2 */
+static void att_rx_no_server(struct att_bearer *b, uint8_t op, const struct rd *in)
 {
     struct conn *c = b->c;
     if ((op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
@@ -64,7 +64,7 @@ static void att_rx_refused(struct att_bearer *b, uint8_t op, const struct rd *in
     }
 }
 
-/* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
+/* ATT_ERROR_RSP: request u8, handle u16, error u8. 3.4.1.1 */
 void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err)
 {
     const uint8_t pdu[] = { ATT_ERROR_RSP, request, (uint8_t)handle, (uint8_t)(handle >> 8),
@@ -72,8 +72,8 @@ void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err)
     wr_bytes(out, pdu, sizeof pdu);
 }
 
-/* ATT_EXCHANGE_MTU_RSP: server's MTU u16; or an error.  3.4.2.2 */
-static bool att_tx_refused(struct att_bearer *b, struct wr *out)
+/* ATT_EXCHANGE_MTU_RSP: server's MTU u16; or an error. 3.4.2.2 */
+static bool att_tx_no_server(struct att_bearer *b, struct wr *out)
 {
     struct conn *c = b->c;
     uint8_t refuse = c->att_refused_op;
@@ -102,7 +102,7 @@ void att_rx(struct att_bearer *b, struct rd *in)
     uint8_t op = *in->p++;
     if (op == ATT_CONFIRM) {
         if (len == 1) {
-            att_indicated(b, 0);
+            att_end_indication(b, 0);
         }
         return;
     }
@@ -111,12 +111,12 @@ void att_rx(struct att_bearer *b, struct rd *in)
     if (role) {
         role->rx(b, op, in);
     } else if (!for_client) {
-        att_rx_refused(b, op, in);
+        att_rx_no_server(b, op, in);
     }
 }
 
 /* A caller was told to wait. */
-void att_room(struct conn *c)
+void att_emit_tx_ready(struct conn *c)
 {
     if (c->tx_ready_due) {
         c->tx_ready_due = false;
@@ -125,7 +125,7 @@ void att_room(struct conn *c)
 }
 
 /* All that was queued has left, and the controller is done with it. */
-void att_completed(struct conn *c)
+void att_check_tx_done(struct conn *c)
 {
     if (!c->packets_in_controller && !c->tx_left && c->tx_done_due && fifo_empty(&c->queue) &&
         !c->queue_bearer) {
@@ -134,47 +134,47 @@ void att_completed(struct conn *c)
     }
 }
 
-/* Drops the first of the queue, of `len` octets, which is not sent.  Raises WOAD_EV_TX_READY, and
+/* Drops the first of the queue, of `len` octets, which is not sent. Raises WOAD_EV_TX_READY, and
  * WOAD_EV_TX_DONE where no packet that is under way will do it. */
 static void att_drop_first(struct conn *c, uint16_t len)
 {
     fifo_drop_len(&c->queue, len);
     conn_mark_ready(c);
-    att_room(c);
-    att_completed(c);
+    att_emit_tx_ready(c);
+    att_check_tx_done(c);
 }
 
 /* How much of the first PDU of the queue, which is no notification, may be sent now; 0: none of it.
  * Drops a value that was withdrawn, a command that was queued for an encrypted connection on one
  * that is not, and a PDU that is longer than any MTU: only the value of a notification or an
- * indication may be cut.  On an encrypted connection a signed write is a write command.
+ * indication may be cut. On an encrypted connection a signed write is a write command.
  * Vol 3, Part G, 4.9.2 */
-static __attribute__((noinline)) uint16_t att_tx_other(struct att_bearer *b, uint8_t *pdu,
-                                                       uint16_t len)
+static __attribute__((noinline)) uint16_t att_prepare_queued(struct att_bearer *b, uint8_t *pdu,
+                                                             uint16_t len)
 {
     struct conn *c = b->c;
     uint8_t op = pdu[0];
     bool encrypted = c->security.encrypted;
     if (op == ATT_INDICATE) {
-        if (b->indicated) {
+        if (b->indication_handle) {
             return 0;
         }
         att_indication_sent(b, get_le16(pdu + 1));
         return len;
     }
-    if (op == ATT_WITHDRAWN || len > b->mtu || (op == ATT_SECRET_CMD && !encrypted)) {
+    if (op == ATT_WITHDRAWN || len > b->mtu || (op == ATT_ENCRYPTED_CMD && !encrypted)) {
         att_drop_first(c, len);
         return 0;
     }
     bool is_signed = op == ATT_SIGNED_WRITE_CMD && encrypted;
-    if (is_signed || op == ATT_SECRET_CMD) {
+    if (is_signed || op == ATT_ENCRYPTED_CMD) {
         pdu[0] = ATT_WRITE_CMD;
     }
     return (uint16_t)(len - (is_signed ? SIGNATURE : 0));
 }
 
 /* The first of the queue, unless it is an indication and one is unconfirmed on this bearer, or it
- * is too long for this one and not for another.  3.4.7 */
+ * is too long for this one and not for another. 3.4.7 */
 bool att_tx_queue(struct att_bearer *b, struct wr *out)
 {
     struct conn *c = b->c;
@@ -185,7 +185,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
         return false;
     }
     if (pdu[0] != ATT_NOTIFY) {
-        len = att_tx_other(b, pdu, len);
+        len = att_prepare_queued(b, pdu, len);
         if (!len) {
             return false;
         }
@@ -193,7 +193,7 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
     wr_copy(out, pdu, len < b->mtu ? len : b->mtu);
     fifo_drop_len(q, all);
     if (c->tx_ready_due) {
-        att_room(c);
+        att_emit_tx_ready(c);
     }
     return true;
 }
@@ -202,11 +202,11 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
 bool att_tx(struct att_bearer *b, struct wr *out)
 {
     const struct woad *h = b->c->h;
-    return (h->att_server ? h->att_server->tx(b, out) : att_tx_refused(b, out)) ||
+    return (h->att_server ? h->att_server->tx(b, out) : att_tx_no_server(b, out)) ||
            (h->att_client && h->att_client->tx(b, out));
 }
 
-ALWAYS_INLINE uint8_t *att_queue_put(struct conn *c, size_t len)
+ALWAYS_INLINE uint8_t *att_queue_reserve_inline(struct conn *c, size_t len)
 {
     uint8_t *pdu = fifo_put(&c->queue, len);
     if (!pdu) {
@@ -223,9 +223,9 @@ ALWAYS_INLINE uint8_t *att_queue_put(struct conn *c, size_t len)
 }
 
 /* Room for a PDU of `len` octets, which the caller fills; NULL when there is none. */
-uint8_t *att_queue_open(struct conn *c, size_t len)
+uint8_t *att_queue_reserve(struct conn *c, size_t len)
 {
-    return att_queue_put(c, len);
+    return att_queue_reserve_inline(c, len);
 }
 
 /* Queues { op u8, handle u16, value }, the value cut at the MTU and at 512 octets. */
@@ -233,7 +233,7 @@ int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data, siz
 {
     size_t most = att_max_value(c);
     len = len < most ? len : most;
-    uint8_t *pdu = att_queue_put(c, 3 + len);
+    uint8_t *pdu = att_queue_reserve_inline(c, 3 + len);
     if (!pdu) {
         return WOAD_EAGAIN;
     }
@@ -246,7 +246,7 @@ int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data, siz
 }
 
 /* A device has one ATT_MTU to offer on a connection, in its request and in its response, whatever
- * the program offers since: where both sides ask, both exchanges come to the same.  3.4.2.2 */
+ * the program offers since: where both sides ask, both exchanges come to the same. 3.4.2.2 */
 uint16_t att_offer(struct conn *c)
 {
     c->offered_mtu = c->offered_mtu ? c->offered_mtu : c->h->mtu;
@@ -264,7 +264,7 @@ void att_set_mtu(struct conn *c, uint16_t peer)
 }
 
 /* After a transaction timeout nothing more may be sent on the bearer: it is closed, and with the
- * fixed one the connection.  3.3.3 */
+ * fixed one the connection. 3.3.3 */
 void att_timed_out(struct att_bearer *b)
 {
     struct woad *h = b->c->h;
@@ -279,10 +279,10 @@ uint32_t att_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        uint32_t mine = deadline_left(h, b->indicate_due);
+        uint32_t mine = deadline_left(h, b->indication_due);
         if (mine == 0) {
             att_timed_out(b);
-            att_indicated(b, WOAD_ETIMEDOUT);
+            att_end_indication(b, WOAD_ETIMEDOUT);
         }
         left = min_u32(left, mine);
     }
@@ -293,7 +293,7 @@ uint32_t att_run_timers(struct woad *h)
 void att_close(struct att_bearer *b, int status)
 {
     struct woad *h = b->c->h;
-    att_indicated(b, status);
+    att_end_indication(b, status);
     if (h->att_client) {
         h->att_client->close(b);
     }
@@ -308,8 +308,8 @@ void att_drop_queue(struct conn *c, int status)
 {
     struct fifo *q = &c->queue;
     for (const uint8_t *pdu; (pdu = fifo_first(q)) != NULL;) {
-        c->bearer->indicated = pdu[0] == ATT_INDICATE ? get_le16(pdu + 1) : 0;
+        c->bearer->indication_handle = pdu[0] == ATT_INDICATE ? get_le16(pdu + 1) : 0;
         fifo_drop(q);
-        att_indicated(c->bearer, status);
+        att_end_indication(c->bearer, status);
     }
 }

@@ -39,11 +39,11 @@ enum { /* Vol 3, Part F, 3.4.8 */
        ATT_READ_MULTIPLE_VARIABLE_RSP = 0x21,
        ATT_MULTIPLE_NOTIFY = 0x23,
        ATT_WRITE_CMD = 0x52,
-       ATT_SECRET_CMD = 0x53,
+       ATT_ENCRYPTED_CMD = 0x53,
        ATT_SIGNED_WRITE_CMD = 0xd2
 };
-/* In the queue: ATT_SECRET_CMD, a write command for an encrypted connection; ATT_WITHDRAWN, a value
- * that may not be sent any more. */
+/* In the queue: ATT_ENCRYPTED_CMD, a write command for an encrypted connection; ATT_WITHDRAWN, a
+ * value that may not be sent any more. */
 enum { SIGNATURE = 12 };        /* counter u32, MAC 8, at a signed write's end */
 enum { ATT_OP_COMMAND = 0x40 }; /* no answer, ever */
 enum { ATT_PENDING = -1 };      /* a handler's result: the application will answer */
@@ -57,9 +57,9 @@ struct att_bearer {
     struct conn *c; /* of one that is open */
     struct gatts_bearer *server;
     struct gattc_bearer *client;
-    uint16_t mtu;       /* 0: not open */
-    uint16_t indicated; /* handle whose confirmation is awaited, 0: none */
-    uint32_t indicate_due;
+    uint16_t mtu;               /* 0: not open */
+    uint16_t indication_handle; /* handle whose confirmation is awaited, 0: none */
+    uint32_t indication_due;
 };
 
 /* What a role of ATT does; set by the feature that is named. */
@@ -81,7 +81,7 @@ struct gatt_bonds {
     void (*db_hash_verify)(struct conn *c); /* whether it knows another, and is to be told */
     void (*service_changed_confirmed)(
         struct conn *c); /* it knows of the change: Service Changed has told it */
-    /* Its security is another: perm_security_lowered(). */
+    /* Its security is another: perm_withdraw_queued(). */
     void (*security_lowered)(struct conn *c, uint16_t first, uint16_t last);
 };
 
@@ -114,9 +114,9 @@ static inline size_t att_max_value(const struct conn *c)
 }
 uint16_t att_offer(struct conn *c); /* our ATT_MTU in an exchange */
 void att_set_mtu(struct conn *c, uint16_t peer);
-uint8_t *att_queue_open(struct conn *c, size_t len);
+uint8_t *att_queue_reserve(struct conn *c, size_t len);
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len);
-void att_room(struct conn *c);
+void att_emit_tx_ready(struct conn *c);
 void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err);
 void att_indication_sent(struct att_bearer *b, uint16_t handle);
 uint32_t att_run_timers(struct woad *h);

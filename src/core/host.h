@@ -14,7 +14,7 @@
 struct accept;
 struct adv;
 struct att_bearer;
-struct att_more;
+struct att_extension;
 struct att_pipeline;
 struct att_role;
 struct central;
@@ -123,12 +123,12 @@ struct woad {
     struct att_bearer *bearers; /* config.conns, and config.att_bearers more */
     struct woad_config cfg;     /* its `features` are the last that is near */
     struct ext *ext;
-    const struct att_more *att_long;
+    const struct att_extension *att_long;
     struct att_bearer *bearers_end;
     const struct coc_enhanced *coc_enhanced;
     uint32_t stop_due;
     struct controller controller;
-    const struct att_more *att_multiple;
+    const struct att_extension *att_multiple;
     const struct att_pipeline *att_pipeline;
     struct pipeline *pipelines; /* its, one a connection */
     struct gatts_parts *parts;  /* one a connection, where a feature needs it */

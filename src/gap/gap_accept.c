@@ -8,7 +8,7 @@
 struct accept {
     bool dirty;    /* the controller's list is another one */
     bool clearing; /* the command that is out */
-    uint8_t n, sent;
+    uint8_t n, entries_sent;
     struct woad_addr *peers; /* config.accept_list */
 };
 
@@ -24,7 +24,7 @@ static void accept_layout(struct woad *h)
     }
 }
 
-static void accept_tell(struct woad *h, int status)
+static void accept_emit(struct woad *h, int status)
 {
     struct woad_event ev;
     ev.u.accept_list.status = status;
@@ -36,7 +36,7 @@ static void accept_tell(struct woad *h, int status)
 
 static void accept_reset(struct woad *h)
 {
-    accept_tell(h, WOAD_ECANCELED);
+    accept_emit(h, WOAD_ECANCELED);
     *h->accept = (struct accept){ .peers = h->accept->peers };
 }
 
@@ -54,8 +54,8 @@ static uint16_t accept_command(struct woad *h, struct wr *params)
         return OP_LE_CLEAR_ACCEPT_LIST;
     }
     l->clearing = false;
-    wr_u8(params, l->peers[l->sent].type & 1);
-    wr_bytes(params, l->peers[l->sent].octet, 6);
+    wr_u8(params, l->peers[l->entries_sent].type & 1);
+    wr_bytes(params, l->peers[l->entries_sent].octet, 6);
     return OP_LE_ADD_ACCEPT_LIST;
 }
 
@@ -67,9 +67,9 @@ static void accept_complete(struct woad *h, uint16_t opcode, uint8_t status, str
     if (l->dirty) {
         return; /* another list was set meanwhile */
     }
-    l->sent = l->clearing ? 0 : (uint8_t)(l->sent + 1);
-    if (status || l->sent == l->n) {
-        accept_tell(h, status);
+    l->entries_sent = l->clearing ? 0 : (uint8_t)(l->entries_sent + 1);
+    if (status || l->entries_sent == l->n) {
+        accept_emit(h, status);
     }
 }
 
@@ -92,8 +92,8 @@ int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n
     if (err) {
         return err;
     }
-    for (size_t k = 0; k < n; k++) {
-        if (peers[k].type > WOAD_ADDR_RANDOM_IDENTITY) {
+    for (size_t i = 0; i < n; i++) {
+        if (peers[i].type > WOAD_ADDR_RANDOM_IDENTITY) {
             return WOAD_EINVAL;
         }
     }
@@ -103,8 +103,8 @@ int woad_accept_list_set(struct woad *h, const struct woad_addr *peers, size_t n
     if (h->activity & (ACTIVE_CONNECT | CONNECT_REQUESTED)) {
         return WOAD_EBUSY;
     }
-    for (size_t k = 0; k < n; k++) {
-        l->peers[k] = peers[k];
+    for (size_t i = 0; i < n; i++) {
+        l->peers[i] = peers[i];
     }
     l->n = (uint8_t)n;
     l->dirty = h->accept_dirty = true;

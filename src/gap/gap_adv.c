@@ -11,10 +11,10 @@ enum { DATA, RSP, PARTS };
 enum { DIRTY_PARTS = (1 << PARTS) - 1, DIRTY_PARAMS = 1 << PARTS }; /* a bit of each part */
 
 struct adv {
-    bool want;
-    uint8_t dirty;   /* what the controller does not have yet */
-    bool enabling;   /* direction of the enable command */
-    bool enable_out; /* which waits for its answer */
+    bool wanted;
+    uint8_t dirty;       /* what the controller does not have yet */
+    bool enabling;       /* direction of the enable command */
+    bool enable_pending; /* which waits for its answer */
     uint8_t own_type;
     struct woad_adv_params params;
     struct {
@@ -42,7 +42,7 @@ static void adv_emit(struct woad *h, enum woad_event_type type, int status)
 }
 
 /* HCI_LE_Set_Advertising_Parameters: interval min u16, max u16, type u8, own type u8, peer type
- * u8, peer 6, channels u8, filter u8.  7.8.5 */
+ * u8, peer 6, channels u8, filter u8. 7.8.5 */
 static uint16_t adv_write_params(struct woad *h, struct wr *params)
 {
     struct adv *a = h->adv;
@@ -63,7 +63,7 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
     return OP_LE_SET_ADV_PARAMS;
 }
 
-/* HCI_LE_Set_Advertising_Data, HCI_LE_Set_Scan_Response_Data: length u8, 31 octets.  7.8.7 */
+/* HCI_LE_Set_Advertising_Data, HCI_LE_Set_Scan_Response_Data: length u8, 31 octets. 7.8.7 */
 static uint16_t adv_write_data(const struct woad *h, int part, struct wr *params)
 {
     const uint8_t *octets = h->adv->part[part].octets;
@@ -80,7 +80,7 @@ static uint16_t adv_write_data(const struct woad *h, int part, struct wr *params
 static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
 {
     h->adv->enabling = on;
-    h->adv->enable_out = true;
+    h->adv->enable_pending = true;
     if (ext_advertises(h)) {
         return h->ext_role->adv_enable(&h->adv->params, on, params);
     }
@@ -88,10 +88,10 @@ static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
     return OP_LE_SET_ADV_ENABLE;
 }
 
-/* Directed advertising has no data; a scan response takes a kind that is scannable.  What a kind
+/* Directed advertising has no data; a scan response takes a kind that is scannable. What a kind
  * does not have is sent when a kind with it is started: a controller refuses it for an advertising
- * set.  Vol 4, Part E, 7.8.54, 7.8.55 */
-static const uint8_t parts_of[] = {
+ * set. Vol 4, Part E, 7.8.54, 7.8.55 */
+static const uint8_t parts_of_kind[] = {
     [WOAD_ADV_IND] = 1 << DATA | 1 << RSP,
     [WOAD_ADV_DIRECT_HIGH] = 0,
     [WOAD_ADV_SCAN_IND] = 1 << DATA | 1 << RSP,
@@ -106,22 +106,22 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
     if (h->state != HOST_UP) {
         return 0;
     }
-    bool on = (h->activity & ACTIVE_ADV) != 0, rests = !a->want || own_address_pending(h);
-    bool anew = (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type;
-    if (on && (rests || anew)) {
+    bool on = (h->activity & ACTIVE_ADV) != 0, paused = !a->wanted || own_address_pending(h);
+    bool restart = (a->dirty & DIRTY_PARAMS) || a->own_type != h->own_type;
+    if (on && (paused || restart)) {
         return adv_write_enable(h, false, params);
     }
-    if (rests) {
+    if (paused) {
         return 0;
     }
-    if (anew) {
+    if (restart) {
         return adv_write_params(h, params);
     }
     uint16_t opcode = !on && ext_advertises(h) ? h->ext_role->adv_address(h, params) : 0;
     if (opcode) {
         return opcode;
     }
-    unsigned dirty = a->dirty & parts_of[a->params.kind];
+    unsigned dirty = a->dirty & parts_of_kind[a->params.kind];
     if (dirty) {
         int part = dirty & 1 << DATA ? DATA : RSP;
         a->dirty &= (uint8_t) ~(1u << part);
@@ -134,20 +134,20 @@ static uint16_t adv_command(struct woad *h, struct wr *params)
 static void adv_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct adv *a = h->adv;
-    bool enable = a->enable_out, was = (h->activity & ACTIVE_ADV) != 0;
+    bool enable = a->enable_pending, was = (h->activity & ACTIVE_ADV) != 0;
     (void)ret;
     (void)opcode;
-    a->enable_out = false;
+    a->enable_pending = false;
     if (enable && !a->enabling) {
         h->activity &= (uint8_t)~ACTIVE_ADV; /* whatever it says: then it was off already */
-        if (was && !a->want) {
+        if (was && !a->wanted) {
             adv_emit(h, WOAD_EV_ADV_STOPPED, 0);
         }
     } else if (status) {
-        bool wanted = a->want;
+        bool wanted = a->wanted;
         a->dirty |= DIRTY_PARTS;
         if (wanted ? !(a->dirty & DIRTY_PARAMS) : enable) {
-            a->want = false;
+            a->wanted = false;
             adv_emit(h, wanted ? WOAD_EV_ADV_FAILED : WOAD_EV_ADV_STOPPED, status);
         }
     } else if (enable) {
@@ -161,26 +161,26 @@ static bool adv_connectable(uint8_t kind)
     return kind == WOAD_ADV_IND || kind == WOAD_ADV_DIRECT_HIGH || kind == WOAD_ADV_DIRECT_LOW;
 }
 
-/* The controller has ended it: by a connection if status is 0.  WOAD_EV_CONNECT tells of that,
- * WOAD_EV_ADV_STOPPED of any other end, and of every woad_adv_stop().  If it has been started again
+/* The controller has ended it: by a connection if status is 0. WOAD_EV_CONNECT tells of that,
+ * WOAD_EV_ADV_STOPPED of any other end, and of every woad_adv_stop(). If it has been started again
  * since, with other parameters, it stays wanted. */
 void adv_ended(struct woad *h, int status)
 {
     struct adv *a = h->adv;
-    bool on = (h->activity & ACTIVE_ADV) != 0, wanted = a->want;
+    bool on = (h->activity & ACTIVE_ADV) != 0, wanted = a->wanted;
     h->activity &= (uint8_t)~ACTIVE_ADV;
-    if (on || a->enable_out) {
-        a->want = wanted && (a->dirty & DIRTY_PARAMS);
+    if (on || a->enable_pending) {
+        a->wanted = wanted && (a->dirty & DIRTY_PARAMS);
     }
-    if (on && !(status ? a->want : wanted)) {
+    if (on && !(status ? a->wanted : wanted)) {
         adv_emit(h, WOAD_EV_ADV_STOPPED, status);
     }
 }
 
 /* A connection as peripheral has ended connectable advertising, whether there is room for it or
- * not: Vol 6, Part B, 4.4.2.3; or its 1.28 s have: 4.4.2.4.3.  Unless it came of an extended set:
+ * not: Vol 6, Part B, 4.4.2.3; or its 1.28 s have: 4.4.2.4.3. Unless it came of an extended set:
  * which, LE Advertising Set Terminated tells. */
-static void adv_by_connection(struct woad *h, bool central, int status)
+static void adv_ended_by_connection(struct woad *h, bool central, int status)
 {
     bool of_set = ext_advertises(h) && h->ext_role->connectable(h);
     if (!central && !of_set && adv_connectable(h->adv->params.kind)) {
@@ -190,7 +190,7 @@ static void adv_by_connection(struct woad *h, bool central, int status)
 
 static void adv_open(struct conn *c)
 {
-    adv_by_connection(c->h, c->central, 0);
+    adv_ended_by_connection(c->h, c->central, 0);
 }
 
 const struct woad_feature woad_feature_advertiser = {
@@ -199,7 +199,7 @@ const struct woad_feature woad_feature_advertiser = {
     .command = adv_command,
     .complete = adv_complete,
     .conn_open = adv_open,
-    .connect_failed = adv_by_connection,
+    .connect_failed = adv_ended_by_connection,
 };
 
 static int adv_set(struct woad *h, int part, const uint8_t *data, size_t len)
@@ -245,7 +245,7 @@ int woad_adv_start(struct woad *h, const struct woad_adv_params *p)
     }
     h->adv->params = *p;
     h->adv->dirty |= DIRTY_PARAMS;
-    h->adv->want = true;
+    h->adv->wanted = true;
     return 0;
 }
 
@@ -255,8 +255,8 @@ int woad_adv_stop(struct woad *h)
     if (!h->adv) {
         return WOAD_ENOTSUP;
     }
-    bool off = !(h->activity & ACTIVE_ADV) && !h->adv->enable_out, wanted = h->adv->want;
-    h->adv->want = false;
+    bool off = !(h->activity & ACTIVE_ADV) && !h->adv->enable_pending, wanted = h->adv->wanted;
+    h->adv->wanted = false;
     if (wanted && off) {
         adv_emit(h, WOAD_EV_ADV_STOPPED, 0); /* no command has turned it on */
     }
@@ -265,5 +265,5 @@ int woad_adv_stop(struct woad *h)
 
 bool woad_adv_running(const struct woad *h)
 {
-    return h->adv && (h->adv->want || (h->activity & ACTIVE_ADV));
+    return h->adv && (h->adv->wanted || (h->activity & ACTIVE_ADV));
 }

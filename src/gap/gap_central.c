@@ -1,4 +1,4 @@
-/* Connecting to a peripheral: one attempt at a time.  Vol 4, Part E, 7.8.12, 7.8.13 */
+/* Connecting to a peripheral: one attempt at a time. Vol 4, Part E, 7.8.12, 7.8.13 */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -11,7 +11,7 @@
 #include "../l2cap/sig.h"
 #include "gap_central.h"
 
-enum { TOO_LATE_MS = 1000 };
+enum { CANCEL_TIMEOUT_MS = 1000 };
 
 ASSERT_SIZE(central, WOAD_SIZE_CENTRAL);
 
@@ -54,22 +54,22 @@ static void central_reset(struct woad *h)
 static uint16_t central_write_create(struct woad *h, struct wr *params)
 {
     const struct woad_connect_params *p = &h->central->params;
-    bool found = h->central->found, any = h->central->any && !found;
-    struct woad_addr peer = *(found ? &h->central->target : &h->central->peer);
-    uint16_t asked[PARAMS];
-    if (h->smp_role && !found) {
+    bool at_target = h->central->target_known, use_list = h->central->use_accept_list && !at_target;
+    struct woad_addr peer = *(at_target ? &h->central->target : &h->central->peer);
+    uint16_t hci_params[PARAMS];
+    if (h->smp_role && !at_target) {
         h->smp_role->to_air_address(h, &peer);
     }
     if (ext_connects(h)) {
-        return h->ext_role->create(h, &peer, any, p, params);
+        return h->ext_role->create(h, &peer, use_list, p, params);
     }
     wr_le16(params, p->scan_interval_625us);
     wr_le16(params, p->scan_window_625us);
-    wr_u8(params, any);
+    wr_u8(params, use_list);
     wr_bytes(params, &peer, sizeof peer);
     wr_u8(params, h->own_type);
-    conn_params_of(p, asked);
-    conn_wr_params(params, asked);
+    conn_params_of(p, hci_params);
+    conn_wr_params(params, hci_params);
     return OP_LE_CREATE_CONNECTION;
 }
 
@@ -80,8 +80,8 @@ static uint16_t central_command(struct woad *h, struct wr *params)
         return 0;
     }
     /* The scan that ran before, if any, is turned off first. */
-    if (c->state == CENTRAL_WANT && !own_address_pending(h) && !(h->activity & ACTIVE_SCAN) &&
-        !(h->reconnect && h->reconnect->must_scan(h))) {
+    if (c->state == CENTRAL_WAIT_COMMAND && !own_address_pending(h) &&
+        !(h->activity & ACTIVE_SCAN) && !(h->reconnect && h->reconnect->must_scan(h))) {
         c->state = CENTRAL_WAIT_STATUS;
         h->activity = (uint8_t)((h->activity & ~CONNECT_REQUESTED) | ACTIVE_CONNECT);
         return central_write_create(h, params);
@@ -94,16 +94,16 @@ static uint16_t central_command(struct woad *h, struct wr *params)
 }
 
 /* A cancel that fails (Command Disallowed) was too late: the Connection Complete tells how it went,
- * before this or soon after.  Or the controller knows nothing of an attempt: it has begun anew. */
+ * before this or soon after. Or the controller knows nothing of an attempt: it has begun anew. */
 static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct central *c = h->central;
     (void)ret;
-    if (c->state <= CENTRAL_WANT) {
+    if (c->state <= CENTRAL_WAIT_COMMAND) {
         return; /* of the attempt before, which has ended */
     }
     if (opcode == OP_LE_CREATE_CONNECTION_CANCEL) {
-        c->due = deadline_in(h, TOO_LATE_MS);
+        c->due = deadline_in(h, CANCEL_TIMEOUT_MS);
     } else if (status) {
         central_fail(h, status);
     } else if (c->state == CENTRAL_WAIT_STATUS) {
@@ -112,14 +112,14 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
 }
 
 /* LE Connection Complete with a status: Unknown Connection (0x02) after a cancel; what comes before
- * the command of an attempt has gone out is of the one before it.  Or there was no room. */
+ * the command of an attempt has gone out is of the one before it. Or there was no room. */
 static void central_failed(struct woad *h, bool central, int status)
 {
     uint8_t state = h->central->state;
-    bool late =
-        state <= CENTRAL_WANT || (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
+    bool late = state <= CENTRAL_WAIT_COMMAND ||
+                (status == WOAD_HCI_UNKNOWN_CONNECTION && state != CENTRAL_CANCEL);
     if (central && !late) {
-        central_fail(h, state == CENTRAL_CANCEL ? h->central->why : status);
+        central_fail(h, state == CENTRAL_CANCEL ? h->central->cancel_status : status);
     }
 }
 
@@ -132,16 +132,16 @@ static void central_open(struct conn *c)
 }
 
 /* why: of WOAD_EV_CONNECT_FAILED. */
-void central_cancel(struct woad *h, int why)
+void central_cancel(struct woad *h, int status)
 {
     struct central *c = h->central;
-    c->why = why;
+    c->cancel_status = status;
     if (c->state == CENTRAL_CANCEL) {
         return; /* the time limit of the cancel goes on */
     }
     c->due = 0;
-    if (c->state == CENTRAL_WANT) {
-        central_fail(h, why);
+    if (c->state == CENTRAL_WAIT_COMMAND) {
+        central_fail(h, status);
     } else if (c->state == CENTRAL_PROVING) {
         h->reconnect->stop(h, true);
     } else {
@@ -154,7 +154,7 @@ static uint32_t central_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->central->due);
     if (left == 0 && h->central->state == CENTRAL_CANCEL) {
-        central_fail(h, h->central->why);
+        central_fail(h, h->central->cancel_status);
     } else if (left == 0) {
         central_cancel(h, WOAD_ETIMEDOUT);
     }
@@ -198,11 +198,11 @@ int woad_connect(struct woad *h, const struct woad_addr *peer, const struct woad
     if (peer) {
         addr_copy(&c->peer, peer);
     }
-    c->any = !peer;
+    c->use_accept_list = !peer;
     c->params = *p;
-    c->state = CENTRAL_WANT;
+    c->state = CENTRAL_WAIT_COMMAND;
     c->due = p->timeout_ms ? deadline_in(h, p->timeout_ms) : 0;
-    c->why = 0;
+    c->cancel_status = 0;
     h->activity |= CONNECT_REQUESTED;
     if (h->reconnect) {
         h->reconnect->begin(h);
@@ -217,7 +217,7 @@ int woad_connect_cancel(struct woad *h)
     if (err) {
         return err;
     }
-    if (c->state == CENTRAL_IDLE || c->why) {
+    if (c->state == CENTRAL_IDLE || c->cancel_status) {
         return WOAD_EALREADY;
     }
     central_cancel(h, WOAD_ECANCELED);

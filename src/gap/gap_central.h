@@ -9,9 +9,9 @@
 
 enum central_state {
     CENTRAL_IDLE,
-    CENTRAL_PROVING,     /* connected; the peer has not been heard yet */
-    CENTRAL_WANT,        /* the command has not been sent; behind it, it has */
-    CENTRAL_WAIT_STATUS, /* sent; the controller has not said it began */
+    CENTRAL_PROVING,      /* connected; the peer has not been heard yet */
+    CENTRAL_WAIT_COMMAND, /* the command has not been sent; behind it, it has */
+    CENTRAL_WAIT_STATUS,  /* sent; the controller has not said it began */
     CENTRAL_CONNECTING,
     CENTRAL_CANCEL /* the cancel command is to be sent, or has been */
 };
@@ -19,10 +19,10 @@ enum central_state {
 struct central {
     uint8_t state;
     bool cancel_sent;
-    bool any;        /* of the accept list */
-    bool found;      /* a scan has heard the peer, at `target` */
-    uint8_t retries; /* that are left */
-    int why;         /* WOAD_ECANCELED or WOAD_ETIMEDOUT; 0 */
+    bool use_accept_list; /* of the accept list */
+    bool target_known;    /* a scan has heard the peer, at `target` */
+    uint8_t retries;      /* that are left */
+    int cancel_status;    /* WOAD_ECANCELED or WOAD_ETIMEDOUT; 0 */
     uint32_t due;
     struct woad_addr peer, target;
     struct woad_connect_params params;
@@ -31,10 +31,10 @@ struct central {
 /* gap_central.c */
 void central_fail(struct woad *h, int status);
 void central_end(struct woad *h);
-void central_cancel(struct woad *h, int why);
+void central_cancel(struct woad *h, int status);
 /* gap_scan.c: a scan of the host's own; no event tells of it. */
-void scan_seek(struct woad *h, const struct woad_connect_params *p);
-void scan_seek_end(struct woad *h);
+void scan_for_peer(struct woad *h, const struct woad_connect_params *p);
+void scan_for_peer_end(struct woad *h);
 /* gap_accept.c: peers of the list, NULL behind the last. */
 const struct woad_addr *accept_peer(const struct woad *h, uint8_t n);
 

@@ -1,4 +1,4 @@
-/* Extended advertising sets, extended scanning and connecting.  Vol 4, Part E, 7.8.52 to 7.8.66 */
+/* Extended advertising sets, extended scanning and connecting. Vol 4, Part E, 7.8.52 to 7.8.66 */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"
@@ -22,13 +22,13 @@ enum { NO_SET = 0x80 };     /* none of the properties */
 enum { LEGACY_HANDLE = 0 }; /* of the set that legacy advertising is; ours follow */
 
 struct ext_set {
-    bool want, on;
+    bool wanted, on;
     bool enabling; /* which way the enable command that is out goes */
     uint8_t dirty; /* what the controller does not have yet */
     uint8_t own_type;
     uint8_t address[6]; /* the random one that it has */
     uint8_t props;      /* of the controller's set; NO_SET: it has none */
-    uint16_t at;        /* octets of what is being sent that have been */
+    uint16_t data_sent; /* octets of what is being sent that have been */
     uint8_t status;     /* of WOAD_EV_EXT_ADV_ENDED, once it is off */
     struct woad_ext_adv_params params;
     const uint8_t *data, *rsp;
@@ -48,7 +48,7 @@ ASSERT_SIZE(ext_set, WOAD_SIZE_EXT_SET);
 /* --- legacy advertising, scanning, connecting, by extended commands --------------------------- */
 
 /* Octet and bit of Supported_Commands: LE Set Extended Advertising Parameters, LE Set Extended Scan
- * Parameters, LE Extended Create Connection.  6.27 */
+ * Parameters, LE Extended Create Connection. 6.27 */
 static const struct {
     uint8_t extends, octet, bit;
 } extended[] = {
@@ -74,7 +74,7 @@ static void ext_wr_le24(struct wr *out, uint32_t v)
 
 /* HCI_LE_Set_Extended_Advertising_Parameters: handle u8, properties u16, interval min u24, max u24,
  * channels u8, own type u8, peer type u8, peer 6, filter u8, power i8, primary PHY u8, secondary
- * skip u8, secondary PHY u8, SID u8, tell of scan requests u8.  7.8.53 */
+ * skip u8, secondary PHY u8, SID u8, tell of scan requests u8. 7.8.53 */
 static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
                                  const struct woad_ext_adv_params *p, struct wr *out)
 {
@@ -96,8 +96,8 @@ static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
     return OP_LE_SET_EXT_ADV_PARAMS;
 }
 
-/* HCI_LE_Remove_Advertising_Set: handle u8.  A set's data outlive its parameters, and a controller
- * refuses properties that such data are not for.  So with other properties the set is made anew.
+/* HCI_LE_Remove_Advertising_Set: handle u8. A set's data outlive its parameters, and a controller
+ * refuses properties that such data are not for. So with other properties the set is made anew.
  * 7.8.59, 7.8.53 */
 static uint16_t ext_write_removal(uint8_t handle, uint8_t *has, uint8_t props, uint8_t *dirty,
                                   struct wr *out)
@@ -135,7 +135,7 @@ static uint16_t legacy_params(struct woad *h, const struct woad_adv_params *p, u
     return ext_write_params(h, LEGACY_HANDLE, props[p->kind], &as, out);
 }
 
-/* HCI_LE_Set_Advertising_Set_Random_Address: handle u8, address 6.  7.8.52 */
+/* HCI_LE_Set_Advertising_Set_Random_Address: handle u8, address 6. 7.8.52 */
 static uint16_t ext_write_address(struct woad *h, uint8_t handle, uint8_t has[6], struct wr *out)
 {
     if (h->own_type != WOAD_ADDR_RANDOM || memcmp(has, h->controller.random_addr.octet, 6) == 0) {
@@ -153,7 +153,7 @@ static uint16_t legacy_address(struct woad *h, struct wr *out)
 }
 
 /* HCI_LE_Set_Extended_Advertising_Data, …_Scan_Response_Data: handle u8, operation u8, may be
- * fragmented u8, length u8, data.  7.8.54, 7.8.55 */
+ * fragmented u8, length u8, data. 7.8.54, 7.8.55 */
 static uint16_t ext_write_data(uint8_t handle, bool response, uint8_t operation,
                                const uint8_t *data, size_t len, struct wr *out)
 {
@@ -171,7 +171,7 @@ static uint16_t legacy_data(bool response, const uint8_t *data, size_t len, stru
 }
 
 /* HCI_LE_Set_Extended_Advertising_Enable: on u8, n u8, n times { handle u8, duration u16, most
- * events u8 }.  7.8.56 */
+ * events u8 }. 7.8.56 */
 static uint16_t ext_write_enable(uint8_t handle, bool on, uint16_t duration_10ms, uint8_t events,
                                  struct wr *out)
 {
@@ -190,7 +190,7 @@ static uint16_t legacy_enable(const struct woad_adv_params *p, bool on, struct w
 }
 
 /* HCI_LE_Set_Extended_Scan_Parameters: own type u8, filter u8, PHYs u8, for each { type u8,
- * interval u16, window u16 }.  7.8.64.  Two PHYs share the time that one would have. */
+ * interval u16, window u16 }. 7.8.64. Two PHYs share the time that one would have. */
 static uint16_t ext_scan_params(struct woad *h, const struct woad_scan_params *p, struct wr *out)
 {
     uint8_t phys = h->ext->scan_phys;
@@ -198,7 +198,7 @@ static uint16_t ext_scan_params(struct woad *h, const struct woad_scan_params *p
     wr_u8(out, h->own_type);
     wr_u8(out, p->accept_list);
     wr_u8(out, phys);
-    for (int k = 0; k < (both ? 2 : 1); k++) {
+    for (int i = 0; i < (both ? 2 : 1); i++) {
         uint16_t window = both && p->window_625us > p->interval_625us / 2 ? p->interval_625us / 2
                                                                           : p->window_625us;
         wr_u8(out, p->active);
@@ -221,7 +221,7 @@ static uint16_t ext_scan_enable(const struct woad_scan_params *p, bool on, struc
 
 /* HCI_LE_Extended_Create_Connection: filter u8, own type u8, peer type u8, peer 6, PHYs u8, for
  * each { scan interval u16, window u16, interval min u16, max u16, latency u16, timeout u16, CE
- * length min u16, max u16 }.  7.8.66 */
+ * length min u16, max u16 }. 7.8.66 */
 static uint16_t ext_create(struct woad *h, const struct woad_addr *peer, bool any,
                            const struct woad_connect_params *p, struct wr *out)
 {
@@ -293,7 +293,7 @@ static void ext_emit(struct woad *h, enum woad_event_type type, uint8_t set, int
 }
 
 /* As the controller has it: some set advertises, or none. */
-static void ext_turn(struct woad *h, struct ext_set *s, bool on)
+static void ext_set_on(struct woad *h, struct ext_set *s, bool on)
 {
     s->on = on;
     h->activity &= (uint8_t)~ACTIVE_EXT_ADV;
@@ -309,8 +309,8 @@ static uint8_t set_props(const struct woad_ext_adv_params *p)
                      (p->include_tx_power ? PROP_TX_POWER : 0));
 }
 
-/* A scannable set has a scan response and no data, any other has data alone.  What it does not have
- * is sent when it is started as a set that does.  7.8.54, 7.8.55 */
+/* A scannable set has a scan response and no data, any other has data alone. What it does not have
+ * is sent when it is started as a set that does. 7.8.54, 7.8.55 */
 static bool set_part_dirty(const struct ext_set *s)
 {
     return s->dirty & (s->params.scannable ? DIRTY_RSP : DIRTY_DATA);
@@ -321,18 +321,18 @@ static uint16_t set_write_data(struct ext_set *s, uint8_t handle, struct wr *out
 {
     bool response = s->params.scannable;
     const uint8_t *data = response ? s->rsp : s->data;
-    uint16_t len = response ? s->rsp_len : s->data_len, left = (uint16_t)(len - s->at);
+    uint16_t len = response ? s->rsp_len : s->data_len, left = (uint16_t)(len - s->data_sent);
     uint16_t n = left < FRAGMENT ? left : FRAGMENT;
-    bool first = !s->at, last = n == left;
+    bool first = !s->data_sent, last = n == left;
     uint16_t opcode = ext_write_data(handle, response,
                                      first && last ? OPERATION_ALL
                                      : first       ? OPERATION_FIRST
                                      : last        ? OPERATION_LAST
                                                    : OPERATION_MIDDLE,
-                                     n ? data + s->at : NULL, n, out);
-    s->at = (uint16_t)(s->at + n);
+                                     n ? data + s->data_sent : NULL, n, out);
+    s->data_sent = (uint16_t)(s->data_sent + n);
     if (last) {
-        s->at = 0;
+        s->data_sent = 0;
         s->dirty &= (uint8_t) ~(response ? DIRTY_RSP : DIRTY_DATA);
     }
     return opcode;
@@ -348,16 +348,16 @@ static bool set_is_long(const struct ext_set *s)
 /* Parameters, addresses and what takes more than one command change only while it is off. */
 static uint16_t set_command(struct woad *h, struct ext_set *s, uint8_t handle, struct wr *out)
 {
-    bool rests = !s->want || own_address_pending(h);
-    bool anew = (s->dirty & DIRTY_PARAMS) || s->own_type != h->own_type;
-    if (s->on && (rests || anew || set_is_long(s))) {
+    bool paused = !s->wanted || own_address_pending(h);
+    bool restart = (s->dirty & DIRTY_PARAMS) || s->own_type != h->own_type;
+    if (s->on && (paused || restart || set_is_long(s))) {
         s->enabling = false;
         return ext_write_enable(handle, false, 0, 0, out);
     }
-    if (rests) {
+    if (paused) {
         return 0;
     }
-    if (anew) {
+    if (restart) {
         uint8_t props = set_props(&s->params);
         uint16_t removal = ext_write_removal(handle, &s->props, props, &s->dirty, out);
         if (removal) {
@@ -397,11 +397,11 @@ static uint16_t ext_command(struct woad *h, struct wr *out)
 static void set_failed(struct woad *h, struct ext_set *s, uint8_t n, uint8_t status, bool enable)
 {
     s->dirty |= DIRTY_DATA | DIRTY_RSP;
-    s->at = 0;
-    if (s->want ? (s->dirty & DIRTY_PARAMS) != 0 : !enable) {
+    s->data_sent = 0;
+    if (s->wanted ? (s->dirty & DIRTY_PARAMS) != 0 : !enable) {
         return;
     }
-    s->want = false;
+    s->wanted = false;
     s->status = status;
     if (!s->on) {
         ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, status, WOAD_NO_CONN);
@@ -414,22 +414,22 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     struct ext_set *s = &h->ext->sets[n];
     (void)ret;
     if (opcode == OP_LE_SET_EXT_ADV_ENABLE && !s->enabling) {
-        bool was = s->on;
-        ext_turn(h, s, false); /* whatever it says: then it was off already */
-        if (was && !s->want) {
+        bool was_on = s->on;
+        ext_set_on(h, s, false); /* whatever it says: then it was off already */
+        if (was_on && !s->wanted) {
             ext_emit(h, WOAD_EV_EXT_ADV_ENDED, n, s->status, WOAD_NO_CONN);
         }
     } else if (status) {
         set_failed(h, s, n, status, opcode == OP_LE_SET_EXT_ADV_ENABLE);
     } else if (opcode == OP_LE_SET_EXT_ADV_ENABLE) {
-        ext_turn(h, s, true);
+        ext_set_on(h, s, true);
         ext_emit(h, WOAD_EV_EXT_ADV_STARTED, n, 0, WOAD_NO_CONN);
     }
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* LE Advertising Set Terminated: status u8, set u8, connection u16, events u8.  7.7.65.18 */
+/* LE Advertising Set Terminated: status u8, set u8, connection u16, events u8. 7.7.65.18 */
 static void ext_rx_terminated(struct woad *h, struct rd *in)
 {
     const uint8_t *p = rd_bytes(in, 5);
@@ -446,11 +446,11 @@ static void ext_rx_terminated(struct woad *h, struct rd *in)
     }
     struct ext_set *s = &h->ext->sets[handle - 1];
     if (s->on) {
-        ext_turn(h, s, false);
+        ext_set_on(h, s, false);
         if (!(s->dirty & DIRTY_PARAMS)) {
-            s->want = false; /* it has not been started again since */
+            s->wanted = false; /* it has not been started again since */
         }
-        if (c || !s->want) {
+        if (c || !s->wanted) {
             ext_emit(h, WOAD_EV_EXT_ADV_ENDED, (uint8_t)(handle - 1), status,
                      c ? c->number : WOAD_NO_CONN);
         }
@@ -467,9 +467,9 @@ static int ext_legacy_kind(uint16_t type)
     } kinds[] = {
         { 0x13, 0 }, { 0x15, 1 }, { 0x12, 2 }, { 0x10, 3 }, { 0x1b, 4 }, { 0x1a, 4 },
     };
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        if (kinds[k].type == type) {
-            return kinds[k].kind;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (kinds[i].type == type) {
+            return kinds[i].kind;
         }
     }
     return -1;
@@ -494,7 +494,7 @@ static void ext_report(const uint8_t *p, const uint8_t *data, struct woad_ext_re
 
 /* LE Extended Advertising Report: n u8, n times { type u16, address type u8, address 6, primary PHY
  * u8, secondary PHY u8, SID u8, power i8, RSSI i8, periodic interval u16, direct address type u8,
- * address 6, length u8, data }.  7.7.65.13 */
+ * address 6, length u8, data }. 7.7.65.13 */
 static void ext_rx_report(struct woad *h, struct rd *in)
 {
     for (uint8_t n = rd_u8(in); n && !in->bad; n--) {
@@ -512,10 +512,10 @@ static void ext_rx_report(struct woad *h, struct rd *in)
             ev.u.report.rssi = (int8_t)p[13];
             ev.u.report.data = data;
             ev.u.report.len = p[23];
-            scan_tell(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
+            scan_emit_report(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
         } else {
             ext_report(p, data, &ev.u.ext_report);
-            scan_tell(h, WOAD_EV_EXT_REPORT, &ev, &ev.u.ext_report.addr);
+            scan_emit_report(h, WOAD_EV_EXT_REPORT, &ev, &ev.u.ext_report.addr);
         }
     }
 }
@@ -544,7 +544,7 @@ const struct woad_feature woad_feature_extended_advertising = {
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-static int set_of(struct woad *h, uint8_t set, struct ext_set **s)
+static int set_for_call(struct woad *h, uint8_t set, struct ext_set **s)
 {
     int err = feature_for_call(h, h->ext);
     if (err) {
@@ -557,34 +557,35 @@ static int set_of(struct woad *h, uint8_t set, struct ext_set **s)
     return ext_advertises(h) ? 0 : WOAD_ENOTSUP;
 }
 
-static int set_give(struct woad *h, uint8_t set, bool response, const uint8_t *data, size_t len)
+static int set_store_data(struct woad *h, uint8_t set, bool response, const uint8_t *data,
+                          size_t len)
 {
     struct ext_set *s;
-    int err = set_of(h, set, &s);
+    int err = set_for_call(h, set, &s);
     if (err || len > WOAD_EXT_DATA_MAX || (len && !data)) {
         return err ? err : WOAD_EINVAL;
     }
     *(response ? &s->rsp : &s->data) = data;
     *(response ? &s->rsp_len : &s->data_len) = (uint16_t)len;
     s->dirty |= response ? DIRTY_RSP : DIRTY_DATA;
-    s->at = 0; /* what was under way begins anew */
+    s->data_sent = 0; /* what was under way begins anew */
     return 0;
 }
 
 int woad_ext_adv_set_data(struct woad *h, uint8_t set, const uint8_t *data, size_t len)
 {
-    return set_give(h, set, false, data, len);
+    return set_store_data(h, set, false, data, len);
 }
 
 int woad_ext_adv_set_scan_response(struct woad *h, uint8_t set, const uint8_t *data, size_t len)
 {
-    return set_give(h, set, true, data, len);
+    return set_store_data(h, set, true, data, len);
 }
 
 int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_params *p)
 {
     struct ext_set *s;
-    int err = set_of(h, set, &s);
+    int err = set_for_call(h, set, &s);
     if (err) {
         return err;
     }
@@ -603,23 +604,23 @@ int woad_ext_adv_start(struct woad *h, uint8_t set, const struct woad_ext_adv_pa
     s->dirty |= DIRTY_PARAMS;
     s->dirty |= s->data_len ? DIRTY_DATA : 0;
     s->dirty |= s->rsp_len ? DIRTY_RSP : 0;
-    s->at = 0;
+    s->data_sent = 0;
     s->status = 0;
-    s->want = true;
+    s->wanted = true;
     return 0;
 }
 
 int woad_ext_adv_stop(struct woad *h, uint8_t set)
 {
     struct ext_set *s;
-    int err = set_of(h, set, &s);
+    int err = set_for_call(h, set, &s);
     bool enable_out = h->hci.pending_opcode == OP_LE_SET_EXT_ADV_ENABLE &&
                       h->hci.pending_feature == &woad_feature_extended_advertising &&
                       h->hci.pending_arg == set;
-    if (err || !s->want) {
+    if (err || !s->wanted) {
         return err;
     }
-    s->want = false;
+    s->wanted = false;
     if (!s->on && !enable_out) {
         ext_emit(h, WOAD_EV_EXT_ADV_ENDED, set, 0, WOAD_NO_CONN);
     }

@@ -9,8 +9,8 @@
 #include "../hci/roles.h"
 
 /* gap_scan.c: a report, if somebody scans. */
-void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
-               struct woad_addr *whose);
+void scan_emit_report(struct woad *h, enum woad_event_type type, struct woad_event *ev,
+                      struct woad_addr *advertiser);
 /* gap_adv.c: the controller has ended legacy advertising by itself; status 0: by a connection. */
 void adv_ended(struct woad *h, int status);
 

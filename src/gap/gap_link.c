@@ -6,7 +6,7 @@
 #include "../hci/hci.h"
 
 struct link_conn {
-    uint8_t want, asked; /* bits of enum woad_link_item */
+    uint8_t wanted, pending; /* bits of enum woad_link_item */
     uint8_t tx_phys, rx_phys, coded;
     bool set_phy; /* rather than read it */
     uint16_t tx_octets;
@@ -54,14 +54,14 @@ static void link_reset(struct woad *h)
 
 static void link_open(struct conn *c)
 {
-    *link_of(c) = (struct link_conn){ .want = 0 };
+    *link_of(c) = (struct link_conn){ .wanted = 0 };
 }
 
 static void link_emit(struct conn *c, const struct woad_link_value *value)
 {
     struct woad_event ev;
     ev.u.link = *value;
-    link_of(c)->asked &= (uint8_t) ~(1u << value->item);
+    link_of(c)->pending &= (uint8_t) ~(1u << value->item);
     emit_of(c, WOAD_EV_LINK, &ev);
 }
 
@@ -75,8 +75,8 @@ static void link_close(struct conn *c)
 {
     struct link_conn *l = link_of(c);
     for (uint8_t item = 0; item < ITEMS; item++) {
-        if ((l->want | l->asked) >> item & 1) {
-            l->want &= (uint8_t) ~(1u << item);
+        if ((l->wanted | l->pending) >> item & 1) {
+            l->wanted &= (uint8_t) ~(1u << item);
             link_fail(c, item, WOAD_ENOTCONN);
         }
     }
@@ -92,8 +92,8 @@ static uint16_t link_write(struct conn *c, uint8_t item, struct wr *params)
 {
     struct woad *h = c->h;
     struct link_conn *l = link_of(c);
-    l->want &= (uint8_t) ~(1u << item);
-    l->asked |= (uint8_t)(1u << item);
+    l->wanted &= (uint8_t) ~(1u << item);
+    l->pending |= (uint8_t)(1u << item);
     h->link->item = item;
     h->hci.pending_arg = c->number;
     wr_le16(params, c->handle);
@@ -123,7 +123,7 @@ static uint16_t link_command(struct woad *h, struct wr *params)
         return OP_LE_SET_HOST_CHANNELS;
     }
     for (struct conn *c = h->conns; h->state == HOST_UP && c < h->conns_end; c++) {
-        uint8_t want = c->state == CONN_OPEN ? link_of(c)->want : 0;
+        uint8_t want = c->state == CONN_OPEN ? link_of(c)->wanted : 0;
         for (uint8_t item = 0; want >> item; item++) {
             if (want >> item & 1) {
                 return link_write(c, item, params);
@@ -162,7 +162,7 @@ static void link_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     if (status) {
         link_fail(c, (uint8_t)value.item, status);
     } else if (opcode == OP_LE_SET_DATA_LENGTH) {
-        link_of(c)->asked &= (uint8_t) ~(1u << WOAD_LINK_DATA_LENGTH);
+        link_of(c)->pending &= (uint8_t) ~(1u << WOAD_LINK_DATA_LENGTH);
     } else if (!event_follows) {
         link_read(ret, &value);
         value.status = ret->bad ? WOAD_EBADMSG : 0;
@@ -237,17 +237,18 @@ const struct woad_feature woad_feature_link_control = {
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-static int link_ask(struct woad *h, uint16_t conn, enum woad_link_item item, struct link_conn **c)
+static int link_for_call(struct woad *h, uint16_t conn, enum woad_link_item item,
+                         struct link_conn **c)
 {
-    const struct conn *k = conn_for_call(h, conn);
+    const struct conn *i = conn_for_call(h, conn);
     if (!h->link) {
         return WOAD_ENOTSUP;
     }
-    if (!k || k->state != CONN_OPEN) {
+    if (!i || i->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    *c = link_of(k);
-    return ((*c)->want | (*c)->asked) >> item & 1 ? WOAD_EBUSY : 0;
+    *c = link_of(i);
+    return ((*c)->wanted | (*c)->pending) >> item & 1 ? WOAD_EBUSY : 0;
 }
 
 int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item)
@@ -256,9 +257,9 @@ int woad_link_read(struct woad *h, uint16_t conn, enum woad_link_item item)
     if ((unsigned)item >= ITEMS || item == WOAD_LINK_DATA_LENGTH) {
         return WOAD_EINVAL;
     }
-    int err = link_ask(h, conn, item, &c);
+    int err = link_for_call(h, conn, item, &c);
     if (!err) {
-        c->want |= (uint8_t)(1u << item);
+        c->wanted |= (uint8_t)(1u << item);
     }
     return err;
 }
@@ -269,10 +270,10 @@ int woad_link_set_data_length(struct woad *h, uint16_t conn, uint16_t tx_octets)
     if (tx_octets < 27 || tx_octets > 251) {
         return WOAD_EINVAL;
     }
-    int err = link_ask(h, conn, WOAD_LINK_DATA_LENGTH, &c);
+    int err = link_for_call(h, conn, WOAD_LINK_DATA_LENGTH, &c);
     if (!err) {
         c->tx_octets = tx_octets;
-        c->want |= 1u << WOAD_LINK_DATA_LENGTH;
+        c->wanted |= 1u << WOAD_LINK_DATA_LENGTH;
     }
     return err;
 }
@@ -284,13 +285,13 @@ int woad_link_set_phy(struct woad *h, uint16_t conn, uint8_t tx_phys, uint8_t rx
     if (tx_phys > 7 || rx_phys > 7 || coding > WOAD_CODING_S8) {
         return WOAD_EINVAL;
     }
-    int err = link_ask(h, conn, WOAD_LINK_PHY, &c);
+    int err = link_for_call(h, conn, WOAD_LINK_PHY, &c);
     if (!err) {
         c->tx_phys = tx_phys;
         c->rx_phys = rx_phys;
         c->coded = (uint8_t)coding;
         c->set_phy = true;
-        c->want |= 1u << WOAD_LINK_PHY;
+        c->wanted |= 1u << WOAD_LINK_PHY;
     }
     return err;
 }
@@ -303,8 +304,8 @@ int woad_set_channel_map(struct woad *h, const uint8_t channels[5])
     if (err) {
         return err;
     }
-    for (unsigned k = 0; k < 40; k++) {
-        n += (unsigned)channels[k / 8] >> (k % 8) & 1u;
+    for (unsigned i = 0; i < 40; i++) {
+        n += (unsigned)channels[i / 8] >> (i % 8) & 1u;
     }
     if (channels[4] & 0xe0 || n < 2) {
         return WOAD_EINVAL;

@@ -15,24 +15,24 @@ enum { FOUND_MS = 4000 }; /* for a connection to what was heard: it may hide ane
 enum { PROVING_EVENTS = 8, PROVING_MS = 50 }; /* 6 events, a window, and HCI */
 
 struct reconnect {
-    uint16_t conn;  /* that is being proved */
-    uint32_t due;   /* of that, or of what was found */
-    uint32_t until; /* the end of the attempt, 0: none */
+    uint16_t conn;          /* that is being proved */
+    uint32_t due;           /* of that, or of what was found */
+    uint32_t attempt_until; /* the end of the attempt, 0: none */
 };
 
 ASSERT_SIZE(reconnect, WOAD_SIZE_RECONNECT);
 
 static bool peer_hides(const struct woad *h, const struct woad_addr *peer)
 {
-    const struct bond_slot *k = h->smp ? bond_find(h, peer) : NULL;
-    return k && k->is.has_irk;
+    const struct bond_slot *bond = h->smp ? bond_find(h, peer) : NULL;
+    return bond && bond->bits.has_irk;
 }
 
 /* The controller can't know the peer, or one of the accept list, by an address of this moment. */
 static bool attempt_hides(const struct woad *h)
 {
     const struct woad_addr *peer;
-    if (!h->central->any) {
+    if (!h->central->use_accept_list) {
         return peer_hides(h, &h->central->peer);
     }
     for (uint8_t n = 0; (peer = accept_peer(h, n)) != NULL; n++) {
@@ -47,19 +47,19 @@ static void reconnect_begin(struct woad *h)
 {
     struct central *c = h->central;
     c->retries = h->cfg.connect_retries ? h->cfg.connect_retries : RETRIES;
-    c->found = false;
+    c->target_known = false;
     h->reconnect_mem->due = 0;
-    h->reconnect_mem->until = c->due;
+    h->reconnect_mem->attempt_until = c->due;
 }
 
 /* The attempt goes on from its beginning, within the time it has. */
-static void reconnect_anew(struct woad *h)
+static void reconnect_restart(struct woad *h)
 {
     struct central *c = h->central;
-    c->state = CENTRAL_WANT;
-    c->found = false;
-    c->why = 0;
-    c->due = h->reconnect_mem->until;
+    c->state = CENTRAL_WAIT_COMMAND;
+    c->target_known = false;
+    c->cancel_status = 0;
+    c->due = h->reconnect_mem->attempt_until;
     h->reconnect_mem->due = 0;
     h->activity = (uint8_t)((h->activity & ~ACTIVE_CONNECT) | CONNECT_REQUESTED);
     h->commands_idle = false;
@@ -68,11 +68,11 @@ static void reconnect_anew(struct woad *h)
 static bool reconnect_seeks(struct woad *h)
 {
     struct central *c = h->central;
-    if (c->state != CENTRAL_WANT || own_address_pending(h) || c->found || !h->scan ||
+    if (c->state != CENTRAL_WAIT_COMMAND || own_address_pending(h) || c->target_known || !h->scan ||
         h->resolving_enabled || !attempt_hides(h)) {
         return false;
     }
-    scan_seek(h, &c->params);
+    scan_for_peer(h, &c->params);
     return true;
 }
 
@@ -81,19 +81,19 @@ static void reconnect_heard(struct woad *h, enum woad_event_type type, const str
 {
     struct central *c = h->central;
     bool connectable = type == WOAD_EV_REPORT ? ev->u.report.kind <= 1 : ev->u.ext_report.props & 1;
-    struct woad_addr whose = *air;
+    struct woad_addr identity = *air;
     if (h->smp_role) {
-        h->smp_role->to_identity(h, &whose);
+        h->smp_role->to_identity(h, &identity);
     }
-    const struct woad_addr *peer = c->any ? accept_peer(h, 0) : &c->peer;
-    for (uint8_t n = 1; c->any && peer && !addr_same(peer, &whose); n++) {
+    const struct woad_addr *peer = c->use_accept_list ? accept_peer(h, 0) : &c->peer;
+    for (uint8_t n = 1; c->use_accept_list && peer && !addr_same(peer, &identity); n++) {
         peer = accept_peer(h, n);
     }
-    if (connectable && peer && addr_same(peer, &whose)) {
-        c->found = true;
+    if (connectable && peer && addr_same(peer, &identity)) {
+        c->target_known = true;
         c->target = *air;
         h->reconnect_mem->due = deadline_in(h, FOUND_MS);
-        scan_seek_end(h);
+        scan_for_peer_end(h);
     }
 }
 
@@ -108,7 +108,7 @@ static bool reconnect_holds(struct conn *conn)
     }
     c->state = CENTRAL_PROVING;
     c->due = 0;
-    c->why = 0;
+    c->cancel_status = 0;
     conn->connect_held = true;
     h->reconnect_mem->conn = conn->number;
     h->reconnect_mem->due = deadline_in(h, events + PROVING_MS);
@@ -127,19 +127,19 @@ static void reconnect_proved(const struct conn *conn)
 static void reconnect_lost(struct woad *h, uint8_t status)
 {
     struct central *c = h->central;
-    if (status == WOAD_HCI_FAILED_TO_ESTABLISH && c->retries && !c->why && h->state == HOST_UP &&
-        deadline_left(h, h->reconnect_mem->until)) {
+    if (status == WOAD_HCI_FAILED_TO_ESTABLISH && c->retries && !c->cancel_status &&
+        h->state == HOST_UP && deadline_left(h, h->reconnect_mem->attempt_until)) {
         c->retries--;
-        reconnect_anew(h);
+        reconnect_restart(h);
         return;
     }
-    central_fail(h, c->why ? c->why : status);
+    central_fail(h, c->cancel_status ? c->cancel_status : status);
 }
 
 static void reconnect_stop(struct woad *h, bool cancels)
 {
     if (h->scan) {
-        scan_seek_end(h);
+        scan_for_peer_end(h);
     }
     h->reconnect_mem->due = 0;
     if (cancels) {
@@ -150,10 +150,10 @@ static void reconnect_stop(struct woad *h, bool cancels)
 /* The controller has given the found address up, as it was told. */
 static bool reconnect_again(struct woad *h)
 {
-    if (h->central->state != CENTRAL_CANCEL || h->central->why || h->state != HOST_UP) {
+    if (h->central->state != CENTRAL_CANCEL || h->central->cancel_status || h->state != HOST_UP) {
         return false;
     }
-    reconnect_anew(h);
+    reconnect_restart(h);
     return true;
 }
 
@@ -171,10 +171,11 @@ static uint32_t reconnect_run_timers(struct woad *h)
         if (conn && conn->connect_held) {
             reconnect_proved(conn);
         }
-    } else if (c->found && (c->state == CENTRAL_WAIT_STATUS || c->state == CENTRAL_CONNECTING)) {
+    } else if (c->target_known &&
+               (c->state == CENTRAL_WAIT_STATUS || c->state == CENTRAL_CONNECTING)) {
         central_cancel(h, 0);
-    } else if (c->found && c->state == CENTRAL_WANT) {
-        c->found = false;
+    } else if (c->target_known && c->state == CENTRAL_WAIT_COMMAND) {
+        c->target_known = false;
     }
     return 0;
 }

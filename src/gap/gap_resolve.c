@@ -9,7 +9,7 @@ enum resolve_step { RESOLVE_CLEAR, RESOLVE_ADD, RESOLVE_MODE, RESOLVE_ENABLE };
 
 struct resolve {
     uint8_t step;
-    uint16_t at; /* how many identity keys the controller has */
+    uint16_t bond_index; /* how many identity keys the controller has */
 };
 
 ASSERT_SIZE(resolve, WOAD_SIZE_RESOLVE);
@@ -29,13 +29,13 @@ static void resolve_reset(struct woad *h)
  * comes or goes the list is made anew, and bonds without a key come and go meanwhile. */
 static const struct bond_slot *resolve_next(const struct woad *h)
 {
-    const struct bond_slot *k = h->smp ? bond_lru_first(h) : NULL;
-    uint16_t done = h->resolve->at;
-    while (k && (!k->is.has_irk || done)) {
-        done = (uint16_t)(done - k->is.has_irk);
-        k = bond_lru_next(h, k);
+    const struct bond_slot *bond = h->smp ? bond_lru_first(h) : NULL;
+    uint16_t done = h->resolve->bond_index;
+    while (bond && (!bond->bits.has_irk || done)) {
+        done = (uint16_t)(done - bond->bits.has_irk);
+        bond = bond_lru_next(h, bond);
     }
-    return k;
+    return bond;
 }
 
 /* The list may not change while it may be in use.  HCI_LE_Clear_Resolving_List.
@@ -52,23 +52,23 @@ static uint16_t resolve_command(struct woad *h, struct wr *params)
         h->resolve_dirty = RESOLVE_UNDER_WAY;
         r->step = RESOLVE_CLEAR;
     }
-    const struct bond_slot *k = resolve_next(h);
-    if (r->step != RESOLVE_CLEAR && !k) {
+    const struct bond_slot *bond = resolve_next(h);
+    if (r->step != RESOLVE_CLEAR && !bond) {
         r->step = RESOLVE_ENABLE;
         wr_u8(params, 1);
         return OP_LE_SET_RESOLUTION;
     }
     if (r->step == RESOLVE_CLEAR) {
-        r->at = 0;
+        r->bond_index = 0;
         return OP_LE_CLEAR_RESOLVING;
     }
-    wr_u8(params, k->is.random);
-    wr_bytes(params, k->peer, 6);
+    wr_u8(params, bond->bits.random);
+    wr_bytes(params, bond->peer, 6);
     if (r->step == RESOLVE_MODE) {
         wr_u8(params, 1);
         return OP_LE_SET_PRIVACY_MODE;
     }
-    wr_bytes(params, k->irk, 16);
+    wr_bytes(params, bond->irk, 16);
     if (h->smp->has_irk) {
         wr_bytes(params, h->smp->irk, 16);
     } else {
@@ -91,7 +91,7 @@ static void resolve_complete(struct woad *h, uint16_t opcode, uint8_t status, st
         r->step = RESOLVE_MODE;
     } else {
         r->step = RESOLVE_ADD;
-        r->at++;
+        r->bond_index++;
     }
 }
 

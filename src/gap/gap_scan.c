@@ -1,4 +1,4 @@
-/* Legacy scanning.  Vol 4, Part E, 7.8.10, 7.8.11 */
+/* Legacy scanning. Vol 4, Part E, 7.8.10, 7.8.11 */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
@@ -8,12 +8,12 @@
 #include "gap_central.h"
 
 struct scan {
-    bool want, running; /* running: WOAD_EV_SCAN_DONE is owed */
-    bool dirty;         /* parameters are not in the controller yet */
+    bool wanted, done_due; /* running: WOAD_EV_SCAN_DONE is owed */
+    bool dirty;            /* parameters are not in the controller yet */
     bool enabling;
-    bool out, enable_out; /* a command is out; it is the enabling one */
+    bool command_pending, enable_pending; /* a command is out; it is the enabling one */
     uint8_t own_type;
-    bool seeks; /* for a peer to connect to; the application has none */
+    bool for_connect; /* for a peer to connect to; the application has none */
     int status;
     uint32_t due;
     struct woad_scan_params params;
@@ -24,10 +24,10 @@ ASSERT_SIZE(scan, WOAD_SIZE_SCAN);
 static void scan_end(struct woad *h, int status)
 {
     struct scan *s = h->scan;
-    s->want = false;
+    s->wanted = false;
     s->due = 0;
-    if (s->running) {
-        s->running = false;
+    if (s->done_due) {
+        s->done_due = false;
         struct woad_event ev;
         ev.u.scan.status = status;
         emit_none(h, WOAD_EV_SCAN_DONE, &ev);
@@ -37,16 +37,16 @@ static void scan_end(struct woad *h, int status)
 static void scan_reset(struct woad *h)
 {
     scan_end(h, WOAD_ECANCELED);
-    *h->scan = (struct scan){ .want = false };
+    *h->scan = (struct scan){ .wanted = false };
 }
 
-/* HCI_LE_Set_Scan_Parameters: type u8, interval u16, window u16, own type u8, filter u8.  7.8.10 */
+/* HCI_LE_Set_Scan_Parameters: type u8, interval u16, window u16, own type u8, filter u8. 7.8.10 */
 static uint16_t scan_write_params(struct woad *h, struct wr *params)
 {
     struct scan *s = h->scan;
     s->dirty = false;
     s->own_type = h->own_type;
-    s->out = true;
+    s->command_pending = true;
     if (ext_scans(h)) {
         return h->ext_role->scan_params(h, &s->params, params);
     }
@@ -58,12 +58,12 @@ static uint16_t scan_write_params(struct woad *h, struct wr *params)
     return OP_LE_SET_SCAN_PARAMS;
 }
 
-/* HCI_LE_Set_Scan_Enable: on u8, filter duplicates u8.  7.8.11 */
+/* HCI_LE_Set_Scan_Enable: on u8, filter duplicates u8. 7.8.11 */
 static uint16_t scan_write_enable(struct woad *h, bool on, struct wr *params)
 {
     struct scan *s = h->scan;
     s->enabling = on;
-    s->out = s->enable_out = true;
+    s->command_pending = s->enable_pending = true;
     if (ext_scans(h)) {
         return h->ext_role->scan_enable(&s->params, on, params);
     }
@@ -78,90 +78,90 @@ static uint16_t scan_command(struct woad *h, struct wr *params)
     if (h->state != HOST_UP) {
         return 0;
     }
-    if (s->want && !s->seeks && (h->activity & (CONNECT_REQUESTED | ACTIVE_CONNECT))) {
+    if (s->wanted && !s->for_connect && (h->activity & (CONNECT_REQUESTED | ACTIVE_CONNECT))) {
         woad_scan_stop(h); /* connecting ends a scan */
     }
     if (h->reconnect) {
         h->reconnect->must_scan(h); /* before central_command() or after it */
     }
-    bool on = (h->activity & ACTIVE_SCAN) != 0, rests = !s->want || own_address_pending(h);
-    bool anew = s->dirty || s->own_type != h->own_type;
-    if (on && (rests || anew)) {
+    bool on = (h->activity & ACTIVE_SCAN) != 0, paused = !s->wanted || own_address_pending(h);
+    bool restart = s->dirty || s->own_type != h->own_type;
+    if (on && (paused || restart)) {
         return scan_write_enable(h, false, params);
     }
-    if (rests || on) {
+    if (paused || on) {
         return 0;
     }
-    return anew ? scan_write_params(h, params) : scan_write_enable(h, true, params);
+    return restart ? scan_write_params(h, params) : scan_write_enable(h, true, params);
 }
 
 static void scan_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct scan *s = h->scan;
-    bool enable = s->enable_out;
+    bool enable = s->enable_pending;
     (void)ret;
     (void)opcode;
-    s->out = s->enable_out = false;
+    s->command_pending = s->enable_pending = false;
     if (enable && !s->enabling) {
         h->activity &= (uint8_t)~ACTIVE_SCAN;
-        if (!s->want) {
+        if (!s->wanted) {
             scan_end(h, 0);
         }
-    } else if (status && s->seeks) {
+    } else if (status && s->for_connect) {
         h->reconnect->failed(h, status);
     } else if (status && !s->dirty) { /* dirty: it was of the scan before */
         scan_end(h, status);
     } else if (enable && !status) {
         h->activity |= ACTIVE_SCAN;
-    } else if (!s->want) {
+    } else if (!s->wanted) {
         scan_end(h, 0); /* stopped before it was enabled */
     }
 }
 
-void scan_tell(struct woad *h, enum woad_event_type type, struct woad_event *ev,
-               struct woad_addr *whose)
+void scan_emit_report(struct woad *h, enum woad_event_type type, struct woad_event *ev,
+                      struct woad_addr *advertiser)
 {
-    if (!h->scan->want) {
+    if (!h->scan->wanted) {
         return;
     }
-    if (h->scan->seeks) {
-        h->reconnect->on_report(h, type, ev, whose);
+    if (h->scan->for_connect) {
+        h->reconnect->on_report(h, type, ev, advertiser);
         return;
     }
     if (h->smp_role) {
-        h->smp_role->to_identity(h, whose);
+        h->smp_role->to_identity(h, advertiser);
     }
     emit_none(h, type, ev);
 }
 
 /* When the application's scan, if there is one, has ended. */
-void scan_seek(struct woad *h, const struct woad_connect_params *p)
+void scan_for_peer(struct woad *h, const struct woad_connect_params *p)
 {
     struct scan *s = h->scan;
-    if (s->want && !s->seeks) {
+    if (s->wanted && !s->for_connect) {
         woad_scan_stop(h);
     }
-    if (s->want || s->running || s->out || (h->activity & ACTIVE_SCAN)) {
+    if (s->wanted || s->done_due || s->command_pending || (h->activity & ACTIVE_SCAN)) {
         return;
     }
     s->params = (struct woad_scan_params){ .interval_625us = p->scan_interval_625us,
                                            .window_625us = p->scan_window_625us };
-    s->dirty = s->want = s->seeks = true;
+    s->dirty = s->wanted = s->for_connect = true;
     h->commands_idle = false;
 }
 
-void scan_seek_end(struct woad *h)
+void scan_for_peer_end(struct woad *h)
 {
     struct scan *s = h->scan;
-    if (s->seeks) {
-        s->seeks = s->want = false;
+    if (s->for_connect) {
+        s->for_connect = s->wanted = false;
         h->commands_idle = false;
     }
 }
 
 /* HCI_LE_Advertising_Report: n u8, then for each: type u8, address type u8, address 6, length
- * u8, data, RSSI i8.  With n over 1 the specification would have the fields in arrays;
- * controllers send the structures one after the other, and nearly always n is 1.  7.7.65.2 */
+ * u8, data, RSSI i8. With n over 1 the specification would have the fields in arrays;
+ * controllers send the structures one after the other, and nearly always n is 1. 7.7.65.2 */
 static void scan_report(struct woad *h, struct rd *in)
 {
     for (uint8_t n = rd_u8(in); n; n--) {
@@ -177,7 +177,7 @@ static void scan_report(struct woad *h, struct rd *in)
         ev.u.report.data = data;
         ev.u.report.len = p[8];
         ev.u.report.rssi = (int8_t)data[p[8]];
-        scan_tell(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
+        scan_emit_report(h, WOAD_EV_REPORT, &ev, &ev.u.report.addr);
     }
 }
 
@@ -208,7 +208,7 @@ const struct woad_feature woad_feature_scanner = {
 int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
 {
     struct scan *s = h->scan;
-    if (s && s->running && !s->want) {
+    if (s && s->done_due && !s->wanted) {
         scan_end(h, 0); /* the last one, in whose event another may begin */
     }
     int err = feature_for_call(h, s);
@@ -219,14 +219,14 @@ int woad_scan_start(struct woad *h, const struct woad_scan_params *p)
         p->window_625us > p->interval_625us) {
         return WOAD_EINVAL;
     }
-    if (s->running) {
+    if (s->done_due) {
         return WOAD_EALREADY;
     }
     if (h->activity & (ACTIVE_CONNECT | CONNECT_REQUESTED)) {
         return WOAD_EBUSY;
     }
     s->params = *p;
-    s->dirty = s->want = s->running = true;
+    s->dirty = s->wanted = s->done_due = true;
     s->due = p->duration_ms ? deadline_in(h, p->duration_ms) : 0;
     return 0;
 }
@@ -238,11 +238,11 @@ int woad_scan_stop(struct woad *h)
     if (!s) {
         return WOAD_ENOTSUP;
     }
-    if (s->seeks) {
+    if (s->for_connect) {
         return 0; /* it is not the application's */
     }
-    bool started = (h->activity & ACTIVE_SCAN) || s->out;
-    s->want = false;
+    bool started = (h->activity & ACTIVE_SCAN) || s->command_pending;
+    s->wanted = false;
     s->due = 0;
     if (!started) {
         scan_end(h, 0); /* no command had gone out for it */
@@ -252,5 +252,5 @@ int woad_scan_stop(struct woad *h)
 
 bool woad_scan_running(const struct woad *h)
 {
-    return h->scan && h->scan->want && !h->scan->seeks;
+    return h->scan && h->scan->wanted && !h->scan->for_connect;
 }

@@ -22,13 +22,13 @@ const uint8_t *gattc_data(const struct conn *c, const struct proc *p)
     return data;
 }
 
-static bool gattc_any(const struct gattc_conn *g)
+static bool gattc_has_procs(const struct gattc_conn *g)
 {
     return g->end != g->procs;
 }
 
 /* The procedure that runs on a bearer. */
-static struct proc *gattc_on(const struct att_bearer *b)
+static struct proc *gattc_proc_on(const struct att_bearer *b)
 {
     struct gattc_conn *g = b->c->client;
     for (struct proc *p = g->procs; p < g->end; p++) {
@@ -42,9 +42,9 @@ static struct proc *gattc_on(const struct att_bearer *b)
 /* --- their ends ------------------------------------------------------------------------------- */
 
 /* The answer has been taken: the next request of the same procedure may go. */
-static void gattc_answered(struct att_bearer *b)
+static void gattc_clear_request(struct att_bearer *b)
 {
-    b->client->sent = 0;
+    b->client->request = 0;
     b->client->due = 0;
 }
 
@@ -53,7 +53,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
 {
     struct gattc_conn *g = c->client;
     struct proc p = *over;
-    bool sent = p.bearer && p.bearer->client->sent;
+    bool sent = p.bearer && p.bearer->client->request;
     if (gattc_has_data(&p)) {
         const uint8_t *data = gattc_data(c, over);
         if (data == fifo_first(&g->data)) {
@@ -69,13 +69,13 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
         }
     }
     if (p.bearer) {
-        gattc_answered(p.bearer);
+        gattc_clear_request(p.bearer);
     }
     g->end--;
     memmove(over, over + 1, (size_t)(g->end - over) * sizeof *over);
     conn_mark_ready(c); /* one that has not been asked for yet */
     if (p.op == WOAD_GATTC_CHARACTERISTICS) {
-        gattc_emit_found(c, &p, p.end);
+        gattc_emit_pending(c, &p, p.end);
     }
     if (p.op != GATTC_EARLY) {
         struct woad_event ev;
@@ -84,13 +84,13 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
         ev.u.done.status = status;
         emit_of(c, WOAD_EV_GATTC_DONE, &ev);
     }
-    if (g->full) {
-        g->full = false;
+    if (g->tx_ready_due) {
+        g->tx_ready_due = false;
         emit_plain(c, WOAD_EV_TX_READY);
     }
 }
 
-static void gattc_secured(struct conn *c, int status);
+static void gattc_security_changed(struct conn *c, int status);
 
 /* Ends what is cancelled, as far as no answer is awaited and nothing prepared is to be taken back;
  * then does what has waited while nothing could be removed. */
@@ -103,7 +103,7 @@ static void gattc_unlock(struct conn *c)
             p++;
             continue;
         }
-        if (!p->cancelled || (p->bearer && p->bearer->client->sent)) {
+        if (!p->cancelled || (p->bearer && p->bearer->client->request)) {
             break;
         }
         if (p->op >= WOAD_GATTC_WRITE_LONG && (p->offset || p->kind->request == ATT_EXECUTE_REQ)) {
@@ -114,29 +114,29 @@ static void gattc_unlock(struct conn *c)
         gattc_end(c, p, WOAD_ECANCELED);
     }
     g->locked = false;
-    if (g->security_changed_meanwhile) {
-        g->security_changed_meanwhile = false;
-        gattc_secured(c, g->security_failed_meanwhile);
+    if (g->security_changed) {
+        g->security_changed = false;
+        gattc_security_changed(c, g->security_failed);
     }
 }
 
 /* --- security --------------------------------------------------------------------------------- */
 
 /* Security that was wanting may be had: then the same is asked once more, when it is there. */
-static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
+static bool gattc_raise_security(struct att_bearer *b, struct proc *p, int status)
 {
-    if (p->raised || p->cancelled || p->abort ||
+    if (p->security_raised || p->cancelled || p->abort_status ||
         (status != WOAD_ATT_INSUFFICIENT_AUTHENTICATION &&
          status != WOAD_ATT_INSUFFICIENT_KEY_SIZE && status != WOAD_ATT_INSUFFICIENT_ENCRYPTION)) {
         return false;
     }
-    uint8_t sent = b->client->sent;
-    p->raised = true;
-    gattc_answered(b);
-    p->refused_with = (uint8_t)status; /* before anything is told of it */
+    uint8_t sent = b->client->request;
+    p->security_raised = true;
+    gattc_clear_request(b);
+    p->security_error = (uint8_t)status; /* before anything is told of it */
     if (!client_raise_security(b->c)) {
-        p->refused_with = 0;
-        b->client->sent = sent;
+        p->security_error = 0;
+        b->client->request = sent;
         return false;
     }
     return true;
@@ -146,7 +146,7 @@ static bool gattc_raise(struct att_bearer *b, struct proc *p, int status)
 static struct proc *gattc_waits(const struct gattc_conn *g, bool early)
 {
     for (struct proc *p = g->procs; p < g->end; p++) {
-        if (early ? p->op == GATTC_EARLY : p->refused_with != 0) {
+        if (early ? p->op == GATTC_EARLY : p->security_error != 0) {
             return p;
         }
     }
@@ -166,7 +166,7 @@ static void gattc_emit_value(struct conn *c, enum woad_event_type type, uint16_t
 
 /* What came early is told if the peer has proved by its bond that it is the one, and forgotten
  * otherwise. */
-static void gattc_end_early(struct conn *c, struct proc *p, bool proved)
+static void gattc_deliver_early(struct conn *c, struct proc *p, bool proved)
 {
     const uint8_t *data = gattc_data(c, p);
     c->client->locked = true;
@@ -177,74 +177,74 @@ static void gattc_end_early(struct conn *c, struct proc *p, bool proved)
     gattc_unlock(c);
 }
 
-static void gattc_secured(struct conn *c, int status)
+static void gattc_security_changed(struct conn *c, int status)
 {
     struct gattc_conn *g = c->client;
     struct proc *p;
     if (g->locked) {
-        g->security_changed_meanwhile = true;
-        g->security_failed_meanwhile = status != 0;
+        g->security_changed = true;
+        g->security_failed = status != 0;
         return;
     }
-    bool held = g->held && !gattc_waits(g, false);
+    bool was_waiting = g->awaiting_security && !gattc_waits(g, false);
     bool proved = client_peer_verified(c);
-    g->held = false;
+    g->awaiting_security = false;
     conn_mark_ready(c); /* for what has waited, a confirmation too */
     while ((p = gattc_waits(g, true)) != NULL) {
-        gattc_end_early(c, p, proved);
+        gattc_deliver_early(c, p, proved);
     }
     while ((p = gattc_waits(g, false)) != NULL) {
-        int why = p->refused_with;
-        p->refused_with = 0;
+        int error = p->security_error;
+        p->security_error = 0;
         if (status) {
-            gattc_end(c, p, why);
+            gattc_end(c, p, error);
         }
     }
-    if (held && status && gattc_any(g)) {
+    if (was_waiting && status && gattc_has_procs(g)) {
         gattc_end(c, g->procs, WOAD_EACCES);
     }
 }
 
-/* Whether it must wait for a bonded peer's proof.  Where that can't be had, the first ends, unless
+/* Whether it must wait for a bonded peer's proof. Where that can't be had, the first ends, unless
  * the application has cancelled all of them in an event meanwhile. */
-static bool gattc_held(struct conn *c)
+static bool gattc_must_wait(struct conn *c)
 {
     struct gattc_conn *g = c->client;
-    if (!g->held) {
-        g->held = true; /* before anything is told of it */
+    if (!g->awaiting_security) {
+        g->awaiting_security = true; /* before anything is told of it */
         int err = client_require_encryption(c, true);
-        g->held = g->held && err == CLIENT_WAIT;
-        if (err < 0 && gattc_any(g)) {
+        g->awaiting_security = g->awaiting_security && err == CLIENT_WAIT;
+        if (err < 0 && gattc_has_procs(g)) {
             gattc_end(c, g->procs, err);
         }
-        return err < 0 || g->held;
+        return err < 0 || g->awaiting_security;
     }
     return true;
 }
 
 /* --- what comes ------------------------------------------------------------------------------- */
 
-/* How it went, as its kind says: on with the same procedure, or it ends.  The application may have
+/* How it went, as its kind says: on with the same procedure, or it ends. The application may have
  * ended it in an event. */
-static void gattc_went(struct att_bearer *b, uint8_t sent, int status)
+static void gattc_finish_request(struct att_bearer *b, uint8_t sent, int status)
 {
-    struct proc *p = gattc_on(b);
-    if (!p || b->client->sent != sent) {
+    struct proc *p = gattc_proc_on(b);
+    if (!p || b->client->request != sent) {
         return;
     }
     if (status) {
         gattc_end(b->c, p, status == GATTC_DONE ? 0 : status);
     } else {
-        gattc_answered(b);
+        gattc_clear_request(b);
     }
 }
 
-/* ATT_ERROR_RSP: request u8, handle u16, error u8.  For some procedures it is the normal end; one
+/* ATT_ERROR_RSP: request u8, handle u16, error u8. For some procedures it is the normal end; one
  * that says there is none is none. */
 static void gattc_rx_error(struct att_bearer *b, struct rd *in)
 {
-    uint8_t sent = b->client->sent;
-    struct proc *p = gattc_on(b);
+    uint8_t sent = b->client->request;
+    struct proc *p = gattc_proc_on(b);
     if (rd_left(in) != 4 || !sent || in->p[0] != sent || !p) {
         return;
     }
@@ -252,14 +252,14 @@ static void gattc_rx_error(struct att_bearer *b, struct rd *in)
     status = status == WOAD_ATT_OK ? WOAD_EBADMSG
              : p->kind->error      ? p->kind->error(b->c, p, status)
                                    : status;
-    if (!gattc_raise(b, p, status)) {
-        gattc_went(b, sent, status);
+    if (!gattc_raise_security(b, p, status)) {
+        gattc_finish_request(b, sent, status);
     }
 }
 
 static const struct gattc_kind kind_early = { .op = GATTC_EARLY };
 
-/* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7
+/* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value. Vol 3, Part F, 3.4.7
  * One that is not believed yet is kept while security is being had, where there is room for it; an
  * indication is confirmed then in any case. */
 static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int hold)
@@ -272,7 +272,7 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int 
         return;
     }
     if (op == ATT_INDICATE) {
-        b->client->confirm = true;
+        b->client->confirmation_due = true;
         type = WOAD_EV_INDICATION;
     }
     if (!hold) {
@@ -285,7 +285,7 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int 
     }
 }
 
-/* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more.  3.4.7.4 */
+/* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more. 3.4.7.4 */
 static void gattc_rx_values(struct conn *c, struct rd *in)
 {
     while (rd_left(in)) {
@@ -300,13 +300,13 @@ static void gattc_rx_values(struct conn *c, struct rd *in)
 
 static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
 {
-    uint8_t sent = b->client->sent;
-    struct proc *p = gattc_on(b);
+    uint8_t sent = b->client->request;
+    struct proc *p = gattc_proc_on(b);
     if (!sent || op != sent + 1 || !p) {
         return; /* an answer to nothing */
     }
     bool results = !p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
-    gattc_went(b, sent, results ? p->kind->rx(b->c, p, in) : GATTC_DONE);
+    gattc_finish_request(b, sent, results ? p->kind->rx(b->c, p, in) : GATTC_DONE);
 }
 
 /* Whatever the application does in an event, a procedure that an answer is for stays where it is
@@ -322,7 +322,7 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     c->client->locked = true;
     if (hold && op != ATT_MTU_RSP) { /* the peer goes by its ATT_MTU from here on */
         if (op != ATT_MULTIPLE_NOTIFY) {
-            gattc_answered(b); /* asked again when the peer has proved who it is */
+            gattc_clear_request(b); /* asked again when the peer has proved who it is */
         }
     } else if (op == ATT_MULTIPLE_NOTIFY) {
         gattc_rx_values(c, in);
@@ -336,8 +336,8 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 
 /* --- what goes -------------------------------------------------------------------------------- */
 
-/* What procedures are like.  ALONE: only one of them can run, for their results say nothing of
- * which it was, or the server has one queue for them.  SEVERAL: it is about several attributes. */
+/* What procedures are like. ALONE: only one of them can run, for their results say nothing of
+ * which it was, or the server has one queue for them. SEVERAL: it is about several attributes. */
 enum { ALONE = 1, SEVERAL = 2, WRITES = 4 };
 static const uint8_t traits[] = {
     [WOAD_GATTC_MTU] = ALONE,
@@ -395,9 +395,9 @@ static struct proc *gattc_next(struct att_bearer *b)
 {
     struct conn *c = b->c;
     struct gattc_conn *g = c->client;
-    struct proc *p = gattc_on(b);
-    if (p && (p->refused_with || gattc_fits(c, p, b->mtu))) {
-        return p->refused_with ? NULL : p;
+    struct proc *p = gattc_proc_on(b);
+    if (p && (p->security_error || gattc_fits(c, p, b->mtu))) {
+        return p->security_error ? NULL : p;
     }
     if (p) {
         p->bearer = NULL; /* asked for once more, and the MTU is smaller now */
@@ -418,15 +418,15 @@ static struct proc *gattc_next(struct att_bearer *b)
 static bool gattc_tx(struct att_bearer *b, struct wr *out)
 {
     struct woad *h = b->c->h;
-    struct gattc_bearer *k = b->client;
+    struct gattc_bearer *cb = b->client;
     struct conn *c = b->c;
     struct gattc_conn *g = c->client;
-    if (k->confirm && !client_require_encryption(c, false)) {
-        k->confirm = false;
+    if (cb->confirmation_due && !client_require_encryption(c, false)) {
+        cb->confirmation_due = false;
         wr_u8(out, ATT_CONFIRM);
         return true;
     }
-    if (k->sent || !gattc_any(g) || gattc_held(c) || !gattc_any(g)) {
+    if (cb->request || !gattc_has_procs(g) || gattc_must_wait(c) || !gattc_has_procs(g)) {
         return false;
     }
     struct proc *p = gattc_next(b);
@@ -437,12 +437,12 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
     if (!p) {
         return false;
     }
-    k->sent = p->kind->request;
-    k->mtu = b->mtu;
+    cb->request = p->kind->request;
+    cb->mtu = b->mtu;
     out->end = out->base + min_u32((uint32_t)wr_room(out), b->mtu);
-    wr_u8(out, k->sent);
+    wr_u8(out, cb->request);
     p->kind->tx(c, p, out);
-    k->due = deadline_in(h, ATT_TIMEOUT_MS);
+    cb->due = deadline_in(h, ATT_TIMEOUT_MS);
     return true;
 }
 
@@ -455,11 +455,11 @@ static void gattc_open_bearer(struct att_bearer *b)
  * was done. */
 static void gattc_close_bearer(struct att_bearer *b)
 {
-    struct proc *p = gattc_on(b);
+    struct proc *p = gattc_proc_on(b);
     bool again = p && !(traits[p->op] & WRITES) && !p->cancelled;
     if (again) {
         p->bearer = NULL;
-        gattc_answered(b);
+        gattc_clear_request(b);
     } else if (p) {
         gattc_end(b->c, p, WOAD_ENOTCONN);
     }
@@ -470,7 +470,7 @@ static const struct att_role gattc_role = {
     .tx = gattc_tx,
     .open = gattc_open_bearer,
     .close = gattc_close_bearer,
-    .security_changed = gattc_secured,
+    .security_changed = gattc_security_changed,
 };
 
 static void gattc_layout(struct woad *h)
@@ -485,14 +485,14 @@ static void gattc_layout(struct woad *h)
 static void gattc_open(struct conn *c)
 {
     struct gattc_conn *g = c->client;
-    memset(&g->held, 0, sizeof *g - offsetof(struct gattc_conn, held));
+    memset(&g->awaiting_security, 0, sizeof *g - offsetof(struct gattc_conn, awaiting_security));
     g->end = g->procs;
     fifo_begin(&g->data, c->h->cfg.request_queue);
 }
 
 static void gattc_close(struct conn *c)
 {
-    while (gattc_any(c->client)) {
+    while (gattc_has_procs(c->client)) {
         gattc_end(c, c->client->procs, WOAD_ENOTCONN);
     }
 }
@@ -502,7 +502,7 @@ static uint32_t gattc_run_timers(struct woad *h)
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         uint32_t mine = deadline_left(h, b->client->due);
-        struct proc *p = mine ? NULL : gattc_on(b);
+        struct proc *p = mine ? NULL : gattc_proc_on(b);
         if (p) {
             conn_mark_ready(b->c);
             att_timed_out(b);
@@ -544,7 +544,7 @@ int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
         }
     }
     if (!has_room) {
-        g->full = true;
+        g->tx_ready_due = true;
         return WOAD_EAGAIN;
     }
     g->end++;
@@ -555,8 +555,8 @@ int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint
     return 0;
 }
 
-int gattc_ask(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
-              uint16_t end, const struct woad_uuid *uuid)
+int gattc_add_range(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
+                    uint16_t end, const struct woad_uuid *uuid)
 {
     struct proc *p;
     int err = start && start <= end ? gattc_add(h, conn, kind, start, NULL, 0, &p) : WOAD_EINVAL;
@@ -593,7 +593,7 @@ bool gattc_is_list(const struct rd *in, size_t each)
     return len && len % each == 0;
 }
 
-int gattc_behind(struct proc *p, uint16_t last)
+int gattc_advance(struct proc *p, uint16_t last)
 {
     if (last >= p->end) {
         return GATTC_DONE;
@@ -625,14 +625,14 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
     return err;
 }
 
-/* ATT_EXCHANGE_MTU_REQ: client's MTU u16.  Vol 3, Part F, 3.4.2.1 */
+/* ATT_EXCHANGE_MTU_REQ: client's MTU u16. Vol 3, Part F, 3.4.2.1 */
 static void mtu_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)p;
     wr_le16(out, att_offer(c));
 }
 
-/* ATT_EXCHANGE_MTU_RSP: server's MTU u16.  3.4.2.2 */
+/* ATT_EXCHANGE_MTU_RSP: server's MTU u16. 3.4.2.2 */
 static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     (void)p;

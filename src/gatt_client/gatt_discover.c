@@ -38,7 +38,7 @@ static int services_rx(struct conn *c, struct proc *p, struct rd *in)
         ev.u.service.end = end;
         emit_of(c, WOAD_EV_SERVICE, &ev);
     }
-    return gattc_behind(p, last);
+    return gattc_advance(p, last);
 }
 
 static const struct gattc_kind kind_services = {
@@ -52,7 +52,7 @@ static const struct gattc_kind kind_services_uuid = {
 
 int woad_gattc_services(struct woad *h, uint16_t conn, const struct woad_uuid *uuid)
 {
-    return gattc_ask(h, conn, uuid ? &kind_services_uuid : &kind_services, 1, 0xffff, uuid);
+    return gattc_add_range(h, conn, uuid ? &kind_services_uuid : &kind_services, 1, 0xffff, uuid);
 }
 
 static const struct gattc_kind kind_secondary_services = {
@@ -62,7 +62,7 @@ static const struct gattc_kind kind_secondary_services = {
 
 int woad_gattc_secondary_services(struct woad *h, uint16_t conn)
 {
-    return gattc_ask(h, conn, &kind_secondary_services, 1, 0xffff, NULL);
+    return gattc_add_range(h, conn, &kind_secondary_services, 1, 0xffff, NULL);
 }
 
 static const struct gattc_kind kind_included, kind_included_uuid;
@@ -80,16 +80,16 @@ static void emit_included(struct conn *c, uint16_t declaration, uint16_t start, 
 
 /* Of several services without a UUID the first is the one whose UUID is read now, and p->uuid keeps
  * those behind it, as many as an answer to an ATT_MTU of 23 has. */
-enum { INCLUDED_SIZE = 6, INCLUDED_KEPT = 2 * INCLUDED_SIZE };
+enum { INCLUDED_SIZE = 6, INCLUDED_QUEUE_SIZE = 2 * INCLUDED_SIZE };
 
-static int included_take(struct conn *c, struct proc *p, struct rd *in)
+static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
 {
     uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
-    size_t more = rd_left(in) < INCLUDED_KEPT ? rd_left(in) : INCLUDED_KEPT;
+    size_t more = rd_left(in) < INCLUDED_QUEUE_SIZE ? rd_left(in) : INCLUDED_QUEUE_SIZE;
     if (declaration < p->start || declaration > p->end || !start || end < start) {
         return WOAD_EBADMSG;
     }
-    c->client->found = (struct found){ declaration, start, 0 };
+    c->client->pending = (struct found){ declaration, start, 0 };
     p->offset = end;
     p->kind = &kind_included_uuid;
     p->uuid.size = (uint8_t)more;
@@ -108,7 +108,7 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
         return WOAD_EBADMSG;
     }
     if (each == INCLUDED_SIZE) {
-        return included_take(c, p, in);
+        return included_read_uuid(c, p, in);
     }
     while (rd_left(in)) {
         struct woad_uuid uuid = { 0 };
@@ -120,26 +120,26 @@ static int included_rx(struct conn *c, struct proc *p, struct rd *in)
         last = declaration;
         emit_included(c, declaration, start, end, &uuid);
     }
-    return gattc_behind(p, last);
+    return gattc_advance(p, last);
 }
 
 static void included_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)p;
-    wr_le16(out, c->client->found.value);
+    wr_le16(out, c->client->pending.value);
 }
 
-static int included_found(struct conn *c, struct proc *p, const struct woad_uuid *uuid)
+static int included_emit_pending(struct conn *c, struct proc *p, const struct woad_uuid *uuid)
 {
-    struct found f = c->client->found;
+    struct found f = c->client->pending;
     uint16_t end = p->offset;
-    c->client->found.declaration = 0;
+    c->client->pending.declaration = 0;
     p->offset = 0;
     p->kind = &kind_included;
     emit_included(c, f.declaration, f.value, end, uuid);
-    int behind = gattc_behind(p, f.declaration);
+    int behind = gattc_advance(p, f.declaration);
     struct rd kept = rd_of(p->uuid.le, p->uuid.size);
-    return rd_left(&kept) ? included_take(c, p, &kept) : behind;
+    return rd_left(&kept) ? included_read_uuid(c, p, &kept) : behind;
 }
 
 /* ATT_READ_RSP: the UUID of the included service. */
@@ -147,14 +147,14 @@ static int included_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     struct woad_uuid uuid = { 0 };
     size_t len = rd_left(in);
-    return uuid_read(in, len, &uuid) ? included_found(c, p, &uuid) : WOAD_EBADMSG;
+    return uuid_read(in, len, &uuid) ? included_emit_pending(c, p, &uuid) : WOAD_EBADMSG;
 }
 
 /* The declaration can't be read: told without a UUID. */
 static int included_uuid_error(struct conn *c, struct proc *p, int status)
 {
     static const struct woad_uuid none = { 0 };
-    return p->cancelled ? status : included_found(c, p, &none);
+    return p->cancelled ? status : included_emit_pending(c, p, &none);
 }
 
 static const struct gattc_kind kind_included_uuid = {
@@ -169,14 +169,14 @@ static const struct gattc_kind kind_included = {
 
 int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
 {
-    return gattc_ask(h, conn, &kind_included, start, end, NULL);
+    return gattc_add_range(h, conn, &kind_included, start, end, NULL);
 }
 
 /* The characteristic held back is complete: the next one tells where it ends. */
-void gattc_emit_found(struct conn *c, const struct proc *p, uint16_t end)
+void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end)
 {
-    struct found f = c->client->found;
-    c->client->found.declaration = 0;
+    struct found f = c->client->pending;
+    c->client->pending.declaration = 0;
     if (!f.declaration) {
         return;
     }
@@ -209,13 +209,13 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
             return WOAD_EBADMSG;
         }
         last = f.declaration;
-        gattc_emit_found(c, p, (uint16_t)(f.declaration - 1));
+        gattc_emit_pending(c, p, (uint16_t)(f.declaration - 1));
         if (!p->filtered || woad_uuid_equal(&uuid, &p->uuid)) {
             p->uuid = uuid;
-            c->client->found = f;
+            c->client->pending = f;
         }
     }
-    return gattc_behind(p, last);
+    return gattc_advance(p, last);
 }
 
 static const struct gattc_kind kind_characteristics = {
@@ -226,7 +226,7 @@ static const struct gattc_kind kind_characteristics = {
 int woad_gattc_characteristics(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                                const struct woad_uuid *uuid)
 {
-    return gattc_ask(h, conn, &kind_characteristics, start, end, uuid);
+    return gattc_add_range(h, conn, &kind_characteristics, start, end, uuid);
 }
 
 /* ATT_FIND_INFORMATION_RSP: format u8, { handle u16, type } each.  Vol 3, Part F, 3.4.3.2 */
@@ -249,7 +249,7 @@ static int descriptors_rx(struct conn *c, struct proc *p, struct rd *in)
         ev.u.descriptor.handle = handle;
         emit_of(c, WOAD_EV_DESCRIPTOR, &ev);
     }
-    return gattc_behind(p, last);
+    return gattc_advance(p, last);
 }
 
 static const struct gattc_kind kind_descriptors = {
@@ -259,5 +259,5 @@ static const struct gattc_kind kind_descriptors = {
 
 int woad_gattc_descriptors(struct woad *h, uint16_t conn, uint16_t start, uint16_t end)
 {
-    return gattc_ask(h, conn, &kind_descriptors, start, end, NULL);
+    return gattc_add_range(h, conn, &kind_descriptors, start, end, NULL);
 }

@@ -32,13 +32,13 @@ static void read_tx(struct conn *c, struct proc *p, struct wr *out)
 static int read_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     const struct att_bearer *b = p->bearer;
-    size_t len = rd_left(in), most = min_u32(b->client->mtu, b->mtu) - 1u;
+    size_t len = rd_left(in), full = min_u32(b->client->mtu, b->mtu) - 1u;
     if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
         len = (size_t)WOAD_ATT_VALUE_MAX - p->offset; /* a value has no more */
     }
     uint16_t offset = p->offset;
     p->offset = (uint16_t)(p->offset + len);
-    bool more = len >= most && p->offset < WOAD_ATT_VALUE_MAX;
+    bool more = len >= full && p->offset < WOAD_ATT_VALUE_MAX;
     p->kind = &kind_read_blob;
     emit_part(c, p, p->start, offset, in->p, len);
     return more ? 0 : GATTC_DONE;
@@ -88,7 +88,7 @@ static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
         p->offset = 1;
         emit_part(c, p, handle, 0, value, each - 2u);
     }
-    return gattc_behind(p, last);
+    return gattc_advance(p, last);
 }
 
 static int by_uuid_error(struct conn *c, struct proc *p, int status)
@@ -144,36 +144,36 @@ static const struct gattc_kind kind_read_multiple_fixed = { ATT_READ_MULTIPLE_RE
 
 int woad_gattc_read_once(struct woad *h, uint16_t conn, uint16_t handle)
 {
-    return gattc_ask(h, conn, &kind_read_part, handle, 0xffff, NULL);
+    return gattc_add_range(h, conn, &kind_read_part, handle, 0xffff, NULL);
 }
 
 int woad_gattc_read(struct woad *h, uint16_t conn, uint16_t handle)
 {
-    return gattc_ask(h, conn, &kind_read, handle, 0xffff, NULL);
+    return gattc_add_range(h, conn, &kind_read, handle, 0xffff, NULL);
 }
 
 int woad_gattc_read_by_uuid(struct woad *h, uint16_t conn, uint16_t start, uint16_t end,
                             const struct woad_uuid *uuid)
 {
-    return uuid ? gattc_ask(h, conn, &kind_read_by_uuid, start, end, uuid) : WOAD_EINVAL;
+    return uuid ? gattc_add_range(h, conn, &kind_read_by_uuid, start, end, uuid) : WOAD_EINVAL;
 }
 
 static int read_multiple(struct woad *h, uint16_t conn, const struct gattc_kind *kind,
                          const uint16_t *handles, size_t n)
 {
-    enum { MOST = 32 };
-    uint8_t list[2 * MOST];
+    enum { HANDLES_MAX = 32 };
+    uint8_t list[2 * HANDLES_MAX];
     const struct conn *c = conn_of(h, conn);
     struct proc *p;
     struct wr out = wr_of(list, sizeof list);
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    if (!handles || n < 2 || n > MOST || 1 + 2 * n > att_max_mtu(c)) {
+    if (!handles || n < 2 || n > HANDLES_MAX || 1 + 2 * n > att_max_mtu(c)) {
         return WOAD_EINVAL;
     }
-    for (size_t k = 0; k < n; k++) {
-        wr_le16(&out, handles[k]);
+    for (size_t i = 0; i < n; i++) {
+        wr_le16(&out, handles[i]);
     }
     return gattc_add(h, conn, kind, handles[0], list, wr_len(&out), &p);
 }

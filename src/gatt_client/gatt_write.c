@@ -16,7 +16,7 @@ static int write_rx(struct conn *c, struct proc *p, struct rd *in)
     if (!rd_done(in)) {
         return WOAD_EBADMSG;
     }
-    return p->abort ? p->abort : GATTC_DONE;
+    return p->abort_status ? p->abort_status : GATTC_DONE;
 }
 
 static const struct gattc_kind kind_write = { ATT_WRITE_REQ, WOAD_GATTC_WRITE, .tx = write_tx,
@@ -27,7 +27,7 @@ static const struct gattc_kind kind_write = { ATT_WRITE_REQ, WOAD_GATTC_WRITE, .
 static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)c;
-    wr_u8(out, p->abort ? 0 : 1);
+    wr_u8(out, p->abort_status ? 0 : 1);
 }
 
 static const struct gattc_kind kind_prepare;
@@ -38,7 +38,7 @@ static int execute_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
     if (status == WOAD_ECANCELED) {
-        p->abort = WOAD_ECANCELED;
+        p->abort_status = WOAD_ECANCELED;
         return 0;
     }
     p->offset = 0;
@@ -55,8 +55,8 @@ static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, WOAD_GATTC_WRIT
 static size_t part_len(struct conn *c, const struct proc *p)
 {
     size_t left = fifo_len(gattc_data(c, p)) - 1u - p->offset;
-    size_t most = p->bearer->client->mtu - 5u;
-    return left < most ? left : most;
+    size_t max = p->bearer->client->mtu - 5u;
+    return left < max ? left : max;
 }
 
 static void prepare_tx(struct conn *c, struct proc *p, struct wr *out)
@@ -74,10 +74,10 @@ static int prepare_rx(struct conn *c, struct proc *p, struct rd *in)
     bool same = rd_le16(in) == p->start;
     same = rd_le16(in) == p->offset && same && rd_left(in) == len && !memcmp(in->p, part, len);
     if (!same && p->op == WOAD_GATTC_WRITE_RELIABLE) {
-        p->abort = WOAD_EBADMSG;
+        p->abort_status = WOAD_EBADMSG;
     }
     p->offset = (uint16_t)(p->offset + len);
-    if (p->abort || p->offset >= fifo_len(gattc_data(c, p)) - 1u) {
+    if (p->abort_status || p->offset >= fifo_len(gattc_data(c, p)) - 1u) {
         p->kind = &kind_execute;
     }
     return 0;
@@ -90,7 +90,7 @@ static int prepare_error(struct conn *c, struct proc *p, int status)
     if (!p->offset) {
         return status;
     }
-    p->abort = (int16_t)status;
+    p->abort_status = (int16_t)status;
     p->kind = &kind_execute;
     return 0;
 }
@@ -101,9 +101,9 @@ static const struct gattc_kind kind_prepare = { ATT_PREPARE_REQ, WOAD_GATTC_WRIT
 
 /* --- what the application calls --------------------------------------------------------------- */
 
-static bool write_fits(const struct woad *h, uint16_t handle, size_t len, size_t most)
+static bool write_fits(const struct woad *h, uint16_t handle, size_t len, size_t max)
 {
-    return handle && len <= most && len + 3 <= h->cfg.request_queue;
+    return handle && len <= max && len + 3 <= h->cfg.request_queue;
 }
 
 int woad_gattc_write(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
@@ -143,5 +143,6 @@ int woad_gattc_write_command(struct woad *h, uint16_t conn, uint16_t handle, con
     if (client_require_encryption(c, true)) {
         return WOAD_EACCES;
     }
-    return att_queue(c, c->security.encrypted ? ATT_SECRET_CMD : ATT_WRITE_CMD, handle, data, len);
+    return att_queue(c, c->security.encrypted ? ATT_ENCRYPTED_CMD : ATT_WRITE_CMD, handle, data,
+                     len);
 }

@@ -9,8 +9,8 @@
 #include "gatt_server.h"
 
 struct multiple {
-    const uint8_t *list; /* the handles */
-    uint16_t n, len;     /* how many; octets of the answer so far */
+    const uint8_t *handles; /* the handles */
+    uint16_t n, rsp_len;    /* how many; octets of the answer so far */
 };
 ASSERT_SIZE(multiple, WOAD_SIZE_MULTIPLE);
 
@@ -21,7 +21,8 @@ static struct multiple *multiple_of(const struct att_bearer *b)
 
 /* The variable form has { length u16, value } each, the length that of the whole value even where
  * the value is cut; when not even the length fits, nothing more does. */
-static void multiple_put(struct gatts_bearer *s, struct wr *out, const uint8_t *value, size_t len)
+static void multiple_append(struct gatts_bearer *s, struct wr *out, const uint8_t *value,
+                            size_t len)
 {
     if (s->op == ATT_READ_MULTIPLE_VARIABLE_REQ) {
         if (wr_room(out) < 2) {
@@ -34,9 +35,9 @@ static void multiple_put(struct gatts_bearer *s, struct wr *out, const uint8_t *
 }
 
 /* As it is now.  The application is asked again only for what may be another attribute. */
-static int multiple_allowed(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
+static int multiple_check(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
 {
-    return b->server->changed ? perm_read(b, handle, a) : perm_may_read(b, a);
+    return b->server->db_tables_changed ? perm_check_read(b, handle, a) : perm_check_security(b, a);
 }
 
 /* Goes on until the application must be asked, or all is there.  The answer so far is kept in
@@ -46,27 +47,27 @@ static int multiple_next(struct att_bearer *b, struct wr *out)
     struct woad *h = b->c->h;
     struct gatts_bearer *s = b->server;
     struct multiple *m = multiple_of(b);
-    while (s->next < m->n) {
-        uint16_t handle = get_le16(m->list + s->next++ * 2u);
+    while (s->next_element < m->n) {
+        uint16_t handle = get_le16(m->handles + s->next_element++ * 2u);
         const struct woad_attr *a = db_at(h->gatts, handle);
         struct gatts_value v;
-        int err = a ? multiple_allowed(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
+        int err = a ? multiple_check(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
         s->handle = handle;
         if (err) {
             return err;
         }
         if (!gatts_value(b->c, handle, a, &v)) {
-            m->len = (uint16_t)wr_len(out);
+            m->rsp_len = (uint16_t)wr_len(out);
             s->in_multi_step = true;
-            att_ask(b, handle, 0);
+            att_ask_value(b, handle, 0);
             s->in_multi_step = false;
-            if (s->waiting || s->element_err) {
-                return s->waiting ? ATT_PENDING : s->element_err;
+            if (s->awaiting_app || s->element_err) {
+                return s->awaiting_app ? ATT_PENDING : s->element_err;
             }
-            out->p = out->base + m->len;
+            out->p = out->base + m->rsp_len;
             continue;
         }
-        multiple_put(s, out, v.octets, v.len);
+        multiple_append(s, out, v.octets, v.len);
     }
     return 0;
 }
@@ -85,22 +86,22 @@ static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
     while (rd_left(&each)) {
         s->handle = rd_le16(&each);
         const struct woad_attr *a = db_at(h->gatts, s->handle);
-        int err = a ? perm_read(b, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
+        int err = a ? perm_check_read(b, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
         if (err) {
             return err;
         }
     }
-    m->list = in->p;
+    m->handles = in->p;
     if (att_is_fixed(b)) {
         struct gatts_parts *g = parts_of(b);
         g->long_value_handle = 0; /* it lay where the handles go */
-        if (!MAY_FAIL(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
+        if (!MAY_FAIL(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
             return WOAD_ATT_INSUFFICIENT_RESOURCES;
         }
-        m->list = g->mem + g->len;
-        rd_copy(in, g->mem + g->len, len);
+        m->handles = g->mem + g->prepared_len;
+        rd_copy(in, g->mem + g->prepared_len, len);
     }
-    s->next = 0;
+    s->next_element = 0;
     m->n = (uint16_t)(len / 2);
     return multiple_next(b, out);
 }
@@ -112,22 +113,23 @@ static int att_rx_several(struct att_bearer *b, uint8_t op, struct rd *in, struc
 
 /* The application has given one of the values: at once, and the loop goes on, or later.  What is
  * there already may be longer than the MTU of now: our own exchange can have made it smaller. */
-static int multiple_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
+static int multiple_app_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
     struct multiple *m = multiple_of(b);
-    if (!err && m->len > (size_t)(out->end - out->base)) {
+    if (!err && m->rsp_len > (size_t)(out->end - out->base)) {
         err = WOAD_ATT_UNLIKELY;
     }
     if (!err) {
-        out->p = out->base + m->len;
-        multiple_put(s, out, value->p, rd_left(value));
-        m->len = (uint16_t)wr_len(out);
+        out->p = out->base + m->rsp_len;
+        multiple_append(s, out, value->p, rd_left(value));
+        m->rsp_len = (uint16_t)wr_len(out);
     }
     return s->in_multi_step ? ATT_PENDING : err ? err : multiple_next(b, out);
 }
 
-static const struct att_more more = { .rx = att_rx_several, .answered = multiple_answered };
+static const struct att_extension more = { .rx = att_rx_several,
+                                           .app_answered = multiple_app_answered };
 
 static void read_multiple_layout(struct woad *h)
 {

@@ -10,28 +10,29 @@
 
 enum { PART_HDR = 6 };
 
-static bool part_keep(struct att_bearer *b, uint16_t handle, uint16_t offset, const uint8_t *data,
-                      size_t len)
+static bool part_store(struct att_bearer *b, uint16_t handle, uint16_t offset, const uint8_t *data,
+                       size_t len)
 {
     struct woad *h = b->c->h;
     struct gatts_parts *s = parts_of(b);
-    uint8_t *last = s->mem + s->last;
-    bool joins = s->len && get_le16(last) == handle &&
+    uint8_t *last = s->mem + s->last_part;
+    bool joins = s->prepared_len && get_le16(last) == handle &&
                  get_le16(last + 2) + (uint32_t)get_le16(last + 4) == offset;
-    struct wr out = wr_of(s->mem + s->len, (size_t)(h->cfg.prepare_queue - s->len));
+    struct wr out =
+        wr_of(s->mem + s->prepared_len, (size_t)(h->cfg.prepare_queue - s->prepared_len));
     if (!MAY_FAIL(wr_room(&out) >= len + (joins ? 0 : PART_HDR))) {
         return false;
     }
     if (joins) {
         put_le16(last + 4, (uint16_t)(get_le16(last + 4) + len));
     } else {
-        s->last = s->len;
+        s->last_part = s->prepared_len;
         wr_le16(&out, handle);
         wr_le16(&out, offset);
         wr_le16(&out, (uint16_t)len);
     }
     wr_bytes(&out, data, len);
-    s->len = (uint16_t)(s->len + wr_len(&out));
+    s->prepared_len = (uint16_t)(s->prepared_len + wr_len(&out));
     return true;
 }
 
@@ -53,12 +54,12 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? perm_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_check_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
     if (err) {
         return err;
     }
     /* Not while another bearer is at what lies there. */
-    if (g->executing || att_listing(b) || !part_keep(b, handle, offset, part, len)) {
+    if (g->executing || multiple_handles_stored(b) || !part_store(b, handle, offset, part, len)) {
         return WOAD_ATT_PREPARE_QUEUE_FULL;
     }
     wr_le16(out, handle);
@@ -68,9 +69,9 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
 }
 
 /* A value ends at 512 octets, wherever it begins.  Known before anything is written. */
-static int parts_check(struct gatts_bearer *s, const struct gatts_parts *g)
+static int parts_check_lengths(struct gatts_bearer *s, const struct gatts_parts *g)
 {
-    for (size_t at = 0; at < g->len;) {
+    for (size_t at = 0; at < g->prepared_len;) {
         const uint8_t *part = g->mem + at;
         uint16_t offset = get_le16(part + 2), len = get_le16(part + 4);
         if ((uint32_t)offset + len > WOAD_ATT_VALUE_MAX) {
@@ -90,14 +91,14 @@ static int execute_parts(struct att_bearer *b)
     struct gatts_bearer *s = b->server;
     struct gatts_parts *g = parts_of(b);
     struct conn *c = b->c;
-    while (s->next < g->len) {
-        const uint8_t *part = g->mem + s->next;
+    while (s->next_element < g->prepared_len) {
+        const uint8_t *part = g->mem + s->next_element;
         uint16_t handle = get_le16(part), offset = get_le16(part + 2), len = get_le16(part + 4);
-        s->next = (uint16_t)(s->next + PART_HDR + len);
+        s->next_element = (uint16_t)(s->next_element + PART_HDR + len);
         s->handle = handle;
         struct rd value = rd_of(part + PART_HDR, len);
         const struct woad_attr *a = db_at(h->gatts, handle);
-        int err = a ? perm_write(c, handle, a) : WOAD_ATT_INVALID_HANDLE; /* as it is now */
+        int err = a ? perm_check_write(c, handle, a) : WOAD_ATT_INVALID_HANDLE; /* as it is now */
         err = err ? err : gatts_write(c, handle, a, offset, &value);
         if (!err) {
             continue;
@@ -112,10 +113,10 @@ static int execute_parts(struct att_bearer *b)
         ev.u.gatt_write.data = value.p;
         ev.u.gatt_write.len = len;
         ev.u.gatt_write.need_answer = true;
-        ev.u.gatt_write.request = (uint8_t)att_request(b);
+        ev.u.gatt_write.request = (uint8_t)att_request_number(b);
         att_ask_application(b, WOAD_EV_GATT_WRITE, &ev);
         s->in_multi_step = false;
-        if (s->waiting) {
+        if (s->awaiting_app) {
             return ATT_PENDING;
         }
         if (s->element_err) {
@@ -127,10 +128,10 @@ static int execute_parts(struct att_bearer *b)
 
 /* Nothing is prepared any more.  A value that was kept lay behind it, at a place that only the old
  * length tells. */
-static void parts_end(struct gatts_parts *g)
+static void parts_clear(struct gatts_parts *g)
 {
     g->executing = false;
-    g->len = 0;
+    g->prepared_len = 0;
     g->long_value_handle = 0;
 }
 
@@ -138,7 +139,7 @@ static int att_execute_next(struct att_bearer *b)
 {
     int err = execute_parts(b);
     if (err != ATT_PENDING) {
-        parts_end(parts_of(b));
+        parts_clear(parts_of(b));
     }
     return err;
 }
@@ -156,12 +157,12 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
     if (g->executing) {
         return WOAD_ATT_PREPARE_QUEUE_FULL; /* another bearer is at it */
     }
-    int err = flags ? parts_check(s, g) : 0;
+    int err = flags ? parts_check_lengths(s, g) : 0;
     if (!flags || err) {
-        parts_end(g);
+        parts_clear(g);
         return err;
     }
-    s->next = 0;
+    s->next_element = 0;
     g->executing = true;
     return att_execute_next(b);
 }
@@ -170,15 +171,15 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
 
 /* A value that the application gave, when it is longer than one answer, is kept, so that all parts
  * are of one value: behind the prepared writes, as long as nothing else needs the place. */
-static void long_keep(struct att_bearer *b, const uint8_t *value, size_t len)
+static void long_cache(struct att_bearer *b, const uint8_t *value, size_t len)
 {
     struct woad *h = b->c->h;
     const struct gatts_bearer *s = b->server;
     struct gatts_parts *g = parts_of(b);
     g->long_value_handle = 0;
-    if (!s->changed && len - s->offset >= b->mtu - 1u && !att_listing(b) &&
-        MAY_FAIL(len <= (size_t)(h->cfg.prepare_queue - g->len))) {
-        memcpy(g->mem + g->len, value, len);
+    if (!s->db_tables_changed && len - s->offset >= b->mtu - 1u && !multiple_handles_stored(b) &&
+        MAY_FAIL(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
+        memcpy(g->mem + g->prepared_len, value, len);
         g->long_value_handle = s->handle;
         g->long_value_len = (uint16_t)len;
         g->long_value_due = deadline_in(h, ATT_TIMEOUT_MS);
@@ -186,7 +187,7 @@ static void long_keep(struct att_bearer *b, const uint8_t *value, size_t len)
 }
 
 /* The next part of it: see att_read(). */
-static int long_read(struct att_bearer *b, struct wr *out)
+static int long_read_cached(struct att_bearer *b, struct wr *out)
 {
     const struct gatts_bearer *s = b->server;
     struct gatts_parts *g = parts_of(b);
@@ -195,7 +196,7 @@ static int long_read(struct att_bearer *b, struct wr *out)
     }
     bool last = g->long_value_len < s->offset + b->mtu - 1u;
     g->long_value_handle = last ? 0 : s->handle;
-    return att_part(g->mem + g->len, g->long_value_len, s->offset, out);
+    return att_copy_part(g->mem + g->prepared_len, g->long_value_len, s->offset, out);
 }
 
 static void long_forget(struct gatts_parts *g, uint16_t handle)
@@ -203,7 +204,7 @@ static void long_forget(struct gatts_parts *g, uint16_t handle)
     g->long_value_handle = g->long_value_handle == handle ? 0 : g->long_value_handle;
 }
 
-static void long_wrote(struct att_bearer *b, uint16_t handle)
+static void long_value_written(struct att_bearer *b, uint16_t handle)
 {
     long_forget(parts_of(b), handle);
 }
@@ -237,7 +238,7 @@ static int att_rx_prepared(struct att_bearer *b, uint8_t op, struct rd *in, stru
 }
 
 /* The application has said what has become of one part: the next, or that was all. */
-static int execute_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
+static int execute_app_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
 {
     (void)value;
     (void)out;
@@ -247,19 +248,21 @@ static int execute_answered(struct att_bearer *b, int err, struct rd *value, str
     if (!err) {
         return att_execute_next(b);
     }
-    parts_end(parts_of(b));
+    parts_clear(parts_of(b));
     return err;
 }
 
 static void execute_close(struct att_bearer *b)
 {
-    if (b->server->waiting && b->server->op == ATT_EXECUTE_REQ) {
-        parts_end(parts_of(b));
+    if (b->server->awaiting_app && b->server->op == ATT_EXECUTE_REQ) {
+        parts_clear(parts_of(b));
     }
 }
 
-static const struct att_more more = { att_rx_prepared, execute_answered, execute_close,
-                                      long_keep,       long_read,        long_wrote };
+static const struct att_extension more = {
+    att_rx_prepared, execute_app_answered, execute_close,
+    long_cache,      long_read_cached,     long_value_written
+};
 
 static void long_values_layout(struct woad *h)
 {

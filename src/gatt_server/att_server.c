@@ -1,7 +1,7 @@
 /* The attribute server: requests in, one answer each.  Vol 3, Part F, 3.4
  *
  * A handler writes the response's body into `out` and returns 0, an ATT error code, or ATT_PENDING
- * when the application will answer.  Only att_server_done() makes an Error Response of it. */
+ * when the application will answer.  Only att_server_finish() makes an Error Response of it. */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/event.h"
@@ -33,7 +33,7 @@ static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct
 }
 
 /* The next attribute in the range, of its type if there is one; 0: no more. */
-static uint16_t att_next_in(const struct att_bearer *b, struct att_range *r)
+static uint16_t att_range_next(const struct att_bearer *b, struct att_range *r)
 {
     struct gatts *g = b->c->h->gatts;
     uint16_t handle = r->type.size ? db_find(g, r->start, r->end, &r->type) : db_next(g, r->start);
@@ -43,7 +43,7 @@ static uint16_t att_next_in(const struct att_bearer *b, struct att_range *r)
 
 /* Several responses are lists of elements that are alike: `head`, their length or format, stands
  * before the first.  Returns whether one of `size` octets may follow. */
-static bool att_list_takes(struct wr *out, size_t head, size_t size)
+static bool att_list_has_room(struct wr *out, size_t head, size_t size)
 {
     if (wr_len(out) == 1) {
         wr_u8(out, (uint8_t)head);
@@ -64,7 +64,7 @@ static bool att_list_value(struct wr *out, uint16_t handle, const uint8_t *value
         size_t most = min_u32((uint32_t)wr_room(out) - 3, 253);
         len = len < most ? len : most;
     }
-    bool takes = att_list_takes(out, len + 2, len + 2);
+    bool takes = att_list_has_room(out, len + 2, len + 2);
     if (takes) {
         wr_le16(out, handle);
         wr_bytes(out, value, len);
@@ -72,7 +72,7 @@ static bool att_list_value(struct wr *out, uint16_t handle, const uint8_t *value
     return takes;
 }
 
-static void att_server_done(struct gatts_bearer *s, int err, struct wr *out)
+static void att_server_finish(struct gatts_bearer *s, int err, struct wr *out)
 {
     if (err) {
         out->p = out->base;
@@ -93,7 +93,7 @@ static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     wr_le16(out, att_offer(b->c));
-    att_server_done(b->server, 0, out); /* before the event, in which the application may send */
+    att_server_finish(b->server, 0, out); /* before the event, in which the application may send */
     att_set_mtu(b->c, get_le16(in->p));
     return ATT_PENDING;
 }
@@ -109,11 +109,11 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
     if (err) {
         return err;
     }
-    while ((handle = att_next_in(b, &r)) != 0) {
+    while ((handle = att_range_next(b, &r)) != 0) {
         struct woad_uuid type;
         db_type(db_at(g, handle), &type);
         bool is_short = type.size == 2;
-        if (!att_list_takes(out, is_short ? 1 : 2, is_short ? 4 : 18)) {
+        if (!att_list_has_room(out, is_short ? 1 : 2, is_short ? 4 : 18)) {
             break;
         }
         wr_le16(out, handle);
@@ -122,13 +122,13 @@ static int att_rx_find_info(struct att_bearer *b, struct rd *in, struct wr *out)
     return att_list_end(out);
 }
 
-static bool att_value_is(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
-                         const uint8_t *value, size_t len)
+static bool att_value_equals(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
+                             const uint8_t *value, size_t len)
 {
     struct gatts_value mine;
     struct conn *c = b->c;
-    return perm_read(b, handle, a) == 0 && gatts_value(c, handle, a, &mine) && mine.len == len &&
-           (len == 0 || memcmp(mine.octets, value, len) == 0);
+    return perm_check_read(b, handle, a) == 0 && gatts_value(c, handle, a, &mine) &&
+           mine.len == len && (len == 0 || memcmp(mine.octets, value, len) == 0);
 }
 
 /* ATT_FIND_BY_TYPE_VALUE_REQ: start u16, end u16, type u16, value.  Answer: { handle u16, end of
@@ -142,9 +142,9 @@ static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *
     if (err) {
         return err;
     }
-    while (wr_room(out) >= 4 && (handle = att_next_in(b, &r)) != 0) {
+    while (wr_room(out) >= 4 && (handle = att_range_next(b, &r)) != 0) {
         const struct woad_attr *a = db_at(g, handle);
-        if (att_value_is(b, handle, a, in->p, rd_left(in))) {
+        if (att_value_equals(b, handle, a, in->p, rd_left(in))) {
             wr_le16(out, handle);
             wr_le16(out, db_is_service(a) ? db_group_end(g, handle) : handle);
         }
@@ -153,7 +153,7 @@ static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *
 }
 
 /* Asks the application for a value.  The answer comes by woad_gatt_answer(). */
-int att_ask(struct att_bearer *b, uint16_t handle, uint16_t offset)
+int att_ask_value(struct att_bearer *b, uint16_t handle, uint16_t offset)
 {
     struct gatts_bearer *s = b->server;
     s->handle = handle;
@@ -161,7 +161,7 @@ int att_ask(struct att_bearer *b, uint16_t handle, uint16_t offset)
     struct woad_event ev;
     ev.u.gatt_read.handle = handle;
     ev.u.gatt_read.offset = offset;
-    ev.u.gatt_read.request = (uint8_t)att_request(b);
+    ev.u.gatt_read.request = (uint8_t)att_request_number(b);
     att_ask_application(b, WOAD_EV_GATT_READ, &ev);
     return ATT_PENDING;
 }
@@ -172,7 +172,7 @@ void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct
     struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
     struct att_bearer *before = g->current_request;
-    b->server->waiting = true;
+    b->server->awaiting_app = true;
     b->server->request_serial = g->requests_raised++;
     g->current_request = b;
     emit_of(b->c, type, ev);
@@ -189,16 +189,16 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
     if (err) {
         return err;
     }
-    while ((handle = att_next_in(b, &r)) != 0) {
+    while ((handle = att_range_next(b, &r)) != 0) {
         const struct woad_attr *a = db_at(b->c->h->gatts, handle);
         struct gatts_value v;
-        err = perm_read(b, handle, a);
+        err = perm_check_read(b, handle, a);
         if (!err && !gatts_value(b->c, handle, a, &v)) {
             err = ATT_PENDING;
         }
         if (err && wr_len(out) == 1) {
             b->server->handle = handle;
-            return err == ATT_PENDING ? att_ask(b, handle, 0) : err;
+            return err == ATT_PENDING ? att_ask_value(b, handle, 0) : err;
         }
         if (err || !att_list_value(out, handle, v.octets, v.len)) {
             break;
@@ -207,7 +207,7 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
     return att_list_end(out);
 }
 
-int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
+int att_copy_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
 {
     if (offset > len) {
         return WOAD_ATT_INVALID_OFFSET;
@@ -222,17 +222,17 @@ static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, stru
     struct gatts_bearer *s = b->server;
     const struct woad_attr *a = db_at(h->gatts, handle);
     struct gatts_value v;
-    int err = a ? perm_read(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    int err = a ? perm_check_read(b, handle, a) : WOAD_ATT_INVALID_HANDLE;
     s->handle = handle;
     s->offset = offset;
     if (err) {
         return err;
     }
     if (gatts_value(b->c, handle, a, &v)) {
-        return att_part(v.octets, v.len, offset, out);
+        return att_copy_part(v.octets, v.len, offset, out);
     }
-    err = offset && h->att_long ? h->att_long->read(b, out) : ATT_PENDING;
-    return err == ATT_PENDING ? att_ask(b, handle, offset) : err;
+    err = offset && h->att_long ? h->att_long->read_cached(b, out) : ATT_PENDING;
+    return err == ATT_PENDING ? att_ask_value(b, handle, offset) : err;
 }
 
 /* ATT_READ_REQ: handle u16.  3.4.4.3 */
@@ -263,10 +263,10 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
     if (kind != UUID_PRIMARY && kind != UUID_SECONDARY) {
         return WOAD_ATT_UNSUPPORTED_GROUP_TYPE;
     }
-    while ((handle = att_next_in(b, &r)) != 0) {
+    while ((handle = att_range_next(b, &r)) != 0) {
         const struct woad_attr *a = db_at(g, handle);
         size_t size = a->uuid->size == 2 ? 6 : 20;
-        if (!att_list_takes(out, size, size)) {
+        if (!att_list_has_room(out, size, size)) {
             break;
         }
         wr_le16(out, handle);
@@ -277,7 +277,7 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
 }
 
 /* Gives a write to whom it belongs: the host for a CCCD, else the application. */
-int att_write_allowed(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
+int att_deliver_write(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                       struct rd *in, bool need_answer)
 {
     struct gatts_bearer *s = b->server;
@@ -290,7 +290,7 @@ int att_write_allowed(struct att_bearer *b, uint16_t handle, const struct woad_a
         return WOAD_ATT_INVALID_VALUE_LENGTH;
     }
     if (b->c->h->att_long) {
-        b->c->h->att_long->wrote(b, handle);
+        b->c->h->att_long->value_written(b, handle);
     }
     struct woad_event ev;
     ev.u.gatt_write.handle = handle;
@@ -298,7 +298,7 @@ int att_write_allowed(struct att_bearer *b, uint16_t handle, const struct woad_a
     ev.u.gatt_write.data = in->p;
     ev.u.gatt_write.len = (uint16_t)len;
     ev.u.gatt_write.need_answer = need_answer;
-    ev.u.gatt_write.request = (uint8_t)att_request(b);
+    ev.u.gatt_write.request = (uint8_t)att_request_number(b);
     if (need_answer) {
         s->offset = 0;
         att_ask_application(b, WOAD_EV_GATT_WRITE, &ev);
@@ -312,8 +312,8 @@ static int att_write(struct att_bearer *b, uint16_t handle, struct rd *in, bool 
 {
     struct woad *h = b->c->h;
     const struct woad_attr *a = db_at(h->gatts, handle);
-    int err = a ? perm_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
-    return err ? err : att_write_allowed(b, handle, a, in, need_answer);
+    int err = a ? perm_check_write(b->c, handle, a) : WOAD_ATT_INVALID_HANDLE;
+    return err ? err : att_deliver_write(b, handle, a, in, need_answer);
 }
 
 /* ATT_WRITE_REQ: handle u16, value.  3.4.5.1 */
@@ -355,7 +355,7 @@ ALWAYS_INLINE struct wr att_server_response(struct att_bearer *b)
     return (struct wr){ rsp, rsp + 1, rsp + b->mtu, false };
 }
 
-static const struct att_more *att_more(const struct woad *h, uint8_t op)
+static const struct att_extension *att_extension(const struct woad *h, uint8_t op)
 {
     return att_is_multiple(op)                              ? h->att_multiple
            : op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_long
@@ -370,7 +370,7 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     struct gatts_bearer *s = b->server;
     if (att_is_fixed(b) && s->busy && (!(op & ATT_OP_COMMAND) || s->pipelined)) {
         if (h->att_pipeline) {
-            h->att_pipeline->put(b, op, in);
+            h->att_pipeline->enqueue(b, op, in);
         }
         return;
     }
@@ -384,30 +384,30 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     }
     s->op = op;
     s->busy = true;
-    s->level = 0;
-    s->changed = s->in_multi_step = false;
+    s->rsp_security = 0;
+    s->db_tables_changed = s->in_multi_step = false;
     s->handle = 0;
     int err;
     struct wr out = att_server_response(b);
     if (op >> 1 < REQUESTS && requests[op >> 1]) {
         err = requests[op >> 1](b, in, &out);
     } else {
-        const struct att_more *more = att_more(h, op);
+        const struct att_extension *more = att_extension(h, op);
         err = more ? more->rx(b, op, in, &out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     if (!err) {
         s->rsp_len = (uint16_t)wr_len(&out);
     } else if (err != ATT_PENDING) {
-        att_server_done(s, err, &out);
+        att_server_finish(s, err, &out);
     }
 }
 
 /* An answer leaves: since it was made the connection may have lost the security that the values in
  * it take, and our own MTU exchange may have made the MTU smaller. */
-static int att_server_recheck(const struct att_bearer *b)
+static int att_rsp_error(const struct att_bearer *b)
 {
     const struct gatts_bearer *s = b->server;
-    int err = conn_security_error(b->c, s->level);
+    int err = conn_security_error(b->c, s->rsp_security);
     return err || s->rsp_len <= b->mtu ? err : WOAD_ATT_UNLIKELY;
 }
 
@@ -417,7 +417,7 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
     if (!s->rsp_len) {
         return att_is_fixed(b) && gatts_tx_changed(b->c, out);
     }
-    int err = s->level || s->rsp_len > b->mtu ? att_server_recheck(b) : 0;
+    int err = s->rsp_security || s->rsp_len > b->mtu ? att_rsp_error(b) : 0;
     if (err) {
         att_wr_error(out, s->op, s->handle, err);
     } else {
@@ -426,7 +426,7 @@ static bool att_server_tx(struct att_bearer *b, struct wr *out)
     s->rsp_len = 0;
     s->busy = false;
     if (s->pipelined) {
-        b->c->h->att_pipeline->next(b);
+        b->c->h->att_pipeline->serve(b);
     }
     return true;
 }
@@ -436,7 +436,7 @@ static void att_server_open(struct att_bearer *b)
     struct gatts_bearer *s = b->server;
     *s = (struct gatts_bearer){ .rsp = s->rsp };
     if (b->c->h->att_pipeline) {
-        b->c->h->att_pipeline->open(b);
+        b->c->h->att_pipeline->reset(b);
     }
 }
 
@@ -447,7 +447,7 @@ static void att_server_close(struct att_bearer *b)
     if (b->c->h->att_long) {
         b->c->h->att_long->close(b);
     }
-    s->waiting = s->busy = false;
+    s->awaiting_app = s->busy = false;
 }
 
 static bool att_server_busy(const struct att_bearer *b)
@@ -464,28 +464,28 @@ const struct att_role att_server_role = {
 };
 
 /* The application's answer, shaped for the request it is for. */
-static void att_take_answer(struct att_bearer *b, int err, const uint8_t *value, size_t len)
+static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value, size_t len)
 {
     struct gatts_bearer *s = b->server;
     struct wr out = att_server_response(b);
     conn_mark_ready(b->c);
     len = len < WOAD_ATT_VALUE_MAX ? len : (size_t)WOAD_ATT_VALUE_MAX;
-    s->waiting = false;
+    s->awaiting_app = false;
     s->element_err = (uint8_t)err;
     if (s->op == ATT_READ_REQ || s->op == ATT_READ_BLOB_REQ) {
-        err = err ? err : att_part(value, len, s->offset, &out);
+        err = err ? err : att_copy_part(value, len, s->offset, &out);
         if (!err && b->c->h->att_long) {
-            b->c->h->att_long->keep(b, value, len);
+            b->c->h->att_long->cache_value(b, value, len);
         }
     } else if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
         att_list_value(&out, s->handle, value, len);
     } else if (s->op != ATT_WRITE_REQ) {
-        const struct att_more *more = att_more(b->c->h, s->op);
+        const struct att_extension *more = att_extension(b->c->h, s->op);
         struct rd in = rd_of(len ? value : out.p, len);
-        err = more ? more->answered(b, err, &in, &out) : err;
+        err = more ? more->app_answered(b, err, &in, &out) : err;
     }
     if (err != ATT_PENDING) {
-        att_server_done(s, err, &out);
+        att_server_finish(s, err, &out);
     }
 }
 
@@ -494,19 +494,19 @@ static int att_answer(struct att_bearer *b, int err, const void *value, size_t l
     if (!b) {
         return WOAD_EALREADY;
     }
-    att_take_answer(b, err, value, len);
+    att_apply_answer(b, err, value, len);
     return 0;
 }
 
 /* The database has changed: a request that is being served notes it.  What the application was
  * asked about attributes that have gone is answered: a later answer would be about those that take
  * their handles. */
-void att_server_changed(const struct woad *h, uint16_t first, uint16_t last)
+void att_server_db_changed(const struct woad *h, uint16_t first, uint16_t last)
 {
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
         struct gatts_bearer *s = b->server;
-        s->changed = true;
-        if (s->waiting && s->handle >= first && s->handle <= last) {
+        s->db_tables_changed = true;
+        if (s->awaiting_app && s->handle >= first && s->handle <= last) {
             att_answer(b, WOAD_ATT_INVALID_HANDLE, NULL, 0);
         }
     }
@@ -514,13 +514,13 @@ void att_server_changed(const struct woad *h, uint16_t first, uint16_t last)
 
 /* The bearer of the connection whose question waits: the one of this number, or of all the first;
  * NULL: none. */
-static struct att_bearer *att_waiting(const struct conn *c, int request)
+static struct att_bearer *att_awaiting_bearer(const struct conn *c, int request)
 {
     const struct woad *h = c->h;
     struct att_bearer *found = NULL;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        bool fits =
-            b->c == c && b->mtu && b->server->waiting && (request < 0 || att_request(b) == request);
+        bool fits = b->c == c && b->mtu && b->server->awaiting_app &&
+                    (request < 0 || att_request_number(b) == request);
         if (fits &&
             (!found || (int16_t)(b->server->request_serial - found->server->request_serial) < 0)) {
             found = b;
@@ -536,7 +536,7 @@ int woad_gatt_answer_to(struct woad *h, uint16_t conn, uint8_t request, uint8_t 
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    return att_answer(att_waiting(c, request), err, data, len);
+    return att_answer(att_awaiting_bearer(c, request), err, data, len);
 }
 
 int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *data, size_t len)
@@ -546,6 +546,6 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
         return WOAD_ENOTCONN;
     }
     struct att_bearer *b = h->gatts->current_request;
-    b = b && b->c == c && b->server->waiting ? b : att_waiting(c, -1);
+    b = b && b->c == c && b->server->awaiting_app ? b : att_awaiting_bearer(c, -1);
     return att_answer(b, err, data, len);
 }

@@ -4,7 +4,7 @@
 #include "../core/security.h"
 #include "gatt_server.h"
 
-static uint32_t hash_more(uint32_t hash, const uint8_t *p, size_t len)
+static uint32_t hash_update(uint32_t hash, const uint8_t *p, size_t len)
 {
     for (size_t n = 0; n < len; n++) {
         hash = (hash ^ p[n]) * 16777619u;
@@ -31,29 +31,29 @@ static uint32_t hash_database(const struct conn *c)
             gatts_value(c, handle, a, &v);
             wr_bytes(&out, v.octets, v.len);
         }
-        hash = hash_more(hash, octets, wr_len(&out));
+        hash = hash_update(hash, octets, wr_len(&out));
     }
     return hash >> 8 ? hash >> 8 : 1; /* 24 bits, as a bond has; 0: not known */
 }
 
 /* A new client will look at the database as it is now. */
-static void gatts_know(struct conn *c)
+static void gatts_note_db_hash(struct conn *c)
 {
     c->server->db_hash = hash_database(c) & 0xffffff;
 }
 
 /* If it knows another one, and wants to be told. */
-static void gatts_recheck(struct conn *c)
+static void gatts_verify_db_hash(struct conn *c)
 {
     const struct gatts_conn *s = c->server;
     if (s->db_hash && s->db_hash != hash_database(c)) {
-        gatts_owe_changed(c, 1, 0xffff);
+        gatts_queue_changed(c, 1, 0xffff);
     }
 }
 
 /* A bonded client is back, and has proved it.  CCCDS: config.subscriptions. */
-void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
-                  const struct woad_cccd *cccds)
+void gatts_restore_client(struct conn *c, uint8_t features, uint32_t database,
+                          const struct woad_cccd *cccds)
 {
     struct woad *h = c->h;
     struct gatts_conn *s = c->server;
@@ -63,18 +63,18 @@ void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
         const struct woad_attr *a = db_at(h->gatts, handle);
         if (a && a->kind == WOAD_ATTR_CCCD &&
             (value <= CCCD_BITS || (value & ~CCCD_BITS) == cccd_tag(c, handle))) {
-            cccd_put(c, handle, value);
+            cccd_set(c, handle, value);
         }
     }
     s->db_hash = (database ? database : s->db_hash) & 0xffffff;
-    gatts_recheck(c);
+    gatts_verify_db_hash(c);
     for (size_t n = 0; n < h->cfg.subscriptions; n++) {
         cccd_emit(c, &s->cccds[n]);
     }
 }
 
 /* `bond` gets what is here; its CCCDs stay where they are. */
-void gatts_keep(const struct conn *c, struct woad_bond *bond)
+void gatts_save_client(const struct conn *c, struct woad_bond *bond)
 {
     const struct woad *h = c->h;
     const struct gatts_conn *s = c->server;
@@ -86,14 +86,14 @@ void gatts_keep(const struct conn *c, struct woad_bond *bond)
 
 /* Service Changed has been confirmed: unless there is more of it to tell, the client knows the
  * database as it is now. */
-static void gatts_told(struct conn *c)
+static void gatts_changed_confirmed(struct conn *c)
 {
     struct woad *h = c->h;
     if (!c->server->changed_first) {
-        gatts_know(c);
+        gatts_note_db_hash(c);
         h->smp_role->save_client_state(c);
     }
 }
 
-const struct gatt_bonds gatt_bonds = { gatts_know, gatts_recheck, gatts_told,
-                                       perm_security_lowered };
+const struct gatt_bonds gatt_bonds = { gatts_note_db_hash, gatts_verify_db_hash,
+                                       gatts_changed_confirmed, perm_withdraw_queued };

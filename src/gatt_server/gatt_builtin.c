@@ -24,8 +24,8 @@ static void value_include(const struct woad_include *include, struct wr *out)
 }
 
 /* Of a value, or a descriptor that is not a CCCD. */
-static bool value_given(const struct conn *c, uint16_t handle, const struct woad_attr *a,
-                        struct gatts_value *v)
+static bool value_stored(const struct conn *c, uint16_t handle, const struct woad_attr *a,
+                         struct gatts_value *v)
 {
     const struct woad *h = c->h;
     if (a->value) {
@@ -50,9 +50,9 @@ bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *
                  struct gatts_value *v)
 {
     if (a->kind == WOAD_ATTR_VALUE || a->kind == WOAD_ATTR_DESCRIPTOR) {
-        return value_given(c, handle, a, v);
+        return value_stored(c, handle, a, v);
     }
-    struct wr out = wr_of(v->own, sizeof v->own);
+    struct wr out = wr_of(v->buf, sizeof v->buf);
     if (a->kind == WOAD_ATTR_INCLUDE) {
         value_include(a->value, &out);
     } else if (a->kind == WOAD_ATTR_CCCD) {
@@ -64,7 +64,7 @@ bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *
         }
         uuid_write(&out, a->uuid);
     }
-    v->octets = v->own;
+    v->octets = v->buf;
     v->len = wr_len(&out);
     return true;
 }

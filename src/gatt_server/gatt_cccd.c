@@ -35,7 +35,7 @@ uint16_t cccd_tag(const struct conn *c, uint16_t handle)
 }
 
 /* False: no room. */
-bool cccd_put(struct conn *c, uint16_t handle, uint16_t value)
+bool cccd_set(struct conn *c, uint16_t handle, uint16_t value)
 {
     struct woad_cccd *slot = cccd_find(c, handle);
     if (!slot && value) {
@@ -83,7 +83,7 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
     if (v & ~allowed) {
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
-    if (!cccd_put(c, handle, v)) {
+    if (!cccd_set(c, handle, v)) {
         return WOAD_ATT_INSUFFICIENT_RESOURCES;
     }
     if (handle == HANDLE_SERVICE_CHANGED + 1 && v && h->gatt_bonds) {
@@ -99,7 +99,7 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
 }
 
 /* The CCCD of a value is among the descriptors behind it. */
-static uint16_t cccd_of(struct gatts *g, uint16_t value_handle)
+static uint16_t cccd_after_value(struct gatts *g, uint16_t value_handle)
 {
     for (uint32_t handle = value_handle + 1u; handle <= 0xffff; handle++) {
         const struct woad_attr *a = db_at(g, (uint16_t)handle);
@@ -116,6 +116,6 @@ static uint16_t cccd_of(struct gatts *g, uint16_t value_handle)
 uint16_t woad_gatt_subscription(const struct woad *h, uint16_t conn, uint16_t value_handle)
 {
     const struct conn *c = h->gatts ? conn_of(h, conn) : NULL;
-    uint16_t handle = c ? cccd_of(h->gatts, value_handle) : 0;
+    uint16_t handle = c ? cccd_after_value(h->gatts, value_handle) : 0;
     return handle ? cccd_value(c, handle) : 0;
 }

@@ -5,7 +5,7 @@
 #include "gatt_server.h"
 
 /* Those who asked for it are told, of all changes since the last time at once. */
-void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
+void gatts_queue_changed(struct conn *c, uint16_t first, uint16_t last)
 {
     conn_mark_ready(c);
     struct gatts_conn *s = c->server;
@@ -21,9 +21,9 @@ void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last)
 
 /* Handles first..last are others now.  What clients had subscribed to there is gone.
  * Vol 3, Part G, 7.1 */
-static void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
+static void gatts_db_changed(struct woad *h, uint16_t first, uint16_t last)
 {
-    att_server_changed(h, first, last);
+    att_server_db_changed(h, first, last);
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         struct gatts_conn *s = c->server;
         if (c->state == CONN_FREE) {
@@ -39,8 +39,8 @@ static void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
         if (h->parts) {
             h->parts[conn_index(c)].long_value_handle = 0; /* its handle may be another's */
         }
-        perm_security_lowered(c, first, last); /* what is queued was of those that were there */
-        gatts_owe_changed(c, first, last);
+        perm_withdraw_queued(c, first, last); /* what is queued was of those that were there */
+        gatts_queue_changed(c, first, last);
         if (any && h->smp_role) {
             h->smp_role->save_client_state(c); /* or they would be there again when it is back */
         }
@@ -51,7 +51,7 @@ static void gatts_changed(struct woad *h, uint16_t first, uint16_t last)
 bool gatts_tx_changed(struct conn *c, struct wr *out)
 {
     struct gatts_conn *s = c->server;
-    if (!s->changed_first || c->bearer->indicated) {
+    if (!s->changed_first || c->bearer->indication_handle) {
         return false;
     }
     wr_u8(out, ATT_INDICATE);
@@ -65,14 +65,14 @@ bool gatts_tx_changed(struct conn *c, struct wr *out)
 
 /* What an attribute needs, itself and in front of it: a service; of a value its declaration right
  * there; of a descriptor a characteristic. */
-enum { OF_UUID = 1, OF_VALUE = 2, IN_SERVICE = 4, IN_CHARACTERISTIC = 8, DECLARED = 16 };
+enum { HAS_UUID = 1, HAS_VALUE = 2, IN_SERVICE = 4, IN_CHARACTERISTIC = 8, DECLARED = 16 };
 static const uint8_t needs[] = {
-    [WOAD_ATTR_PRIMARY] = OF_UUID,
-    [WOAD_ATTR_SECONDARY] = OF_UUID,
-    [WOAD_ATTR_INCLUDE] = OF_VALUE | IN_SERVICE,
-    [WOAD_ATTR_CHARACTERISTIC] = OF_UUID | IN_SERVICE,
-    [WOAD_ATTR_VALUE] = OF_UUID | DECLARED,
-    [WOAD_ATTR_DESCRIPTOR] = OF_UUID | IN_CHARACTERISTIC,
+    [WOAD_ATTR_PRIMARY] = HAS_UUID,
+    [WOAD_ATTR_SECONDARY] = HAS_UUID,
+    [WOAD_ATTR_INCLUDE] = HAS_VALUE | IN_SERVICE,
+    [WOAD_ATTR_CHARACTERISTIC] = HAS_UUID | IN_SERVICE,
+    [WOAD_ATTR_VALUE] = HAS_UUID | DECLARED,
+    [WOAD_ATTR_DESCRIPTOR] = HAS_UUID | IN_CHARACTERISTIC,
     [WOAD_ATTR_CCCD] = IN_CHARACTERISTIC,
 };
 
@@ -86,7 +86,7 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
 {
     unsigned where = 0;
     for (const struct woad_attr *a = attrs; a && n; n--, a++) {
-        unsigned has = where | (a->uuid ? OF_UUID : 0u) | (a->value ? OF_VALUE : 0u);
+        unsigned has = where | (a->uuid ? HAS_UUID : 0u) | (a->value ? HAS_VALUE : 0u);
         if (a->kind >= sizeof needs || (needs[a->kind] & ~has) || (a->len && !a->value) ||
             a->len > WOAD_ATT_VALUE_MAX || (where & DECLARED && a->kind != WOAD_ATTR_VALUE)) {
             return false;
@@ -99,7 +99,7 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
 }
 
 /* Where n handles are free: behind the last, else the first gap.  0: nowhere. */
-static uint16_t db_place(struct gatts *g, uint16_t n)
+static uint16_t db_find_gap(struct gatts *g, uint16_t n)
 {
     if (n <= 0xffff - db_last(g)) {
         return (uint16_t)(db_last(g) + 1);
@@ -113,7 +113,7 @@ static uint16_t db_place(struct gatts *g, uint16_t n)
     return 0;
 }
 
-static bool db_is_free(struct gatts *g, uint16_t first, uint16_t n)
+static bool db_range_is_free(struct gatts *g, uint16_t first, uint16_t n)
 {
     uint16_t next = db_next(g, first);
     return first && n <= 0x10000u - first && (!next || next >= (uint32_t)first + n);
@@ -128,24 +128,24 @@ int woad_gatt_add_at(struct woad *h, const struct woad_attr *attrs, uint16_t n, 
     if (h->state <= HOST_FALLING) {
         return WOAD_ENODEV;
     }
-    if (!db_valid(attrs, n) || !db_is_free(g, first, n)) {
+    if (!db_valid(attrs, n) || !db_range_is_free(g, first, n)) {
         return WOAD_EINVAL;
     }
     if (!MAY_FAIL(g->n_tables <= h->cfg.attr_tables)) {
         return WOAD_ENOMEM;
     }
-    size_t at = db_table(g, first);
+    size_t at = db_table_index(g, first);
     memmove(&g->tables[at + 1], &g->tables[at], (g->n_tables - at) * sizeof *g->tables);
     g->tables[at] = (struct attr_table){ attrs, n, first };
     g->n_tables++;
-    db_changed(h);
-    gatts_changed(h, first, (uint16_t)(first + n - 1));
+    db_tables_changed(h);
+    gatts_db_changed(h, first, (uint16_t)(first + n - 1));
     return 0;
 }
 
 int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uint16_t *first)
 {
-    uint16_t at = h->gatts && h->state > HOST_FALLING ? db_place(h->gatts, n) : 0;
+    uint16_t at = h->gatts && h->state > HOST_FALLING ? db_find_gap(h->gatts, n) : 0;
     int err = woad_gatt_add_at(h, attrs, n, at);
     if (!err && first) {
         *first = at;
@@ -153,15 +153,15 @@ int woad_gatt_add(struct woad *h, const struct woad_attr *attrs, uint16_t n, uin
     return err;
 }
 
-static void db_drop(struct woad *h, size_t at, size_t n)
+static void db_remove_tables(struct woad *h, size_t at, size_t n)
 {
     struct gatts *g = h->gatts;
     const struct attr_table *end = &g->tables[at + n];
     uint16_t first = g->tables[at].first, last = (uint16_t)(end[-1].first + end[-1].n - 1);
     g->n_tables = (uint8_t)(g->n_tables - n);
     memmove(&g->tables[at], end, (g->n_tables - at) * sizeof *g->tables);
-    db_changed(h);
-    gatts_changed(h, first, last);
+    db_tables_changed(h);
+    gatts_db_changed(h, first, last);
 }
 
 int woad_gatt_remove(struct woad *h, uint16_t first)
@@ -170,11 +170,11 @@ int woad_gatt_remove(struct woad *h, uint16_t first)
     if (!g) {
         return WOAD_ENOTSUP;
     }
-    size_t at = db_table(g, first);
+    size_t at = db_table_index(g, first);
     if (!at || at >= g->n_tables || g->tables[at].first != first) {
         return WOAD_ENOENT;
     }
-    db_drop(h, at, 1);
+    db_remove_tables(h, at, 1);
     return 0;
 }
 
@@ -185,7 +185,7 @@ int woad_gatt_clear(struct woad *h)
     }
     size_t n = h->gatts->n_tables;
     if (n > 1) {
-        db_drop(h, 1, n - 1); /* all at once: in an event there may be new ones */
+        db_remove_tables(h, 1, n - 1); /* all at once: in an event there may be new ones */
     }
     return 0;
 }

@@ -3,7 +3,7 @@
 #include "gatt_server.h"
 
 /* The array that `handle` is in, or the first behind it. */
-size_t db_table(struct gatts *g, uint32_t handle)
+size_t db_table_index(struct gatts *g, uint32_t handle)
 {
     size_t low = 0, high = g->n_tables;
     while (low < high) {
@@ -21,24 +21,24 @@ size_t db_table(struct gatts *g, uint32_t handle)
 /* Mostly it is the one that was asked for before. */
 static __attribute__((noinline)) const struct woad_attr *db_seek(struct gatts *g, uint16_t handle)
 {
-    size_t at = db_table(g, handle);
+    size_t at = db_table_index(g, handle);
     const struct attr_table *t = &g->tables[at];
     bool any = at < g->n_tables && handle >= t->first;
-    g->found = any ? &t->attrs[handle - t->first] : NULL;
-    g->found_at = handle;
-    return g->found;
+    g->last_found = any ? &t->attrs[handle - t->first] : NULL;
+    g->last_found_handle = handle;
+    return g->last_found;
 }
 
 /* Most often it is asked for the same as the last time. */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle)
 {
-    return handle == g->found_at ? g->found : db_seek(g, handle);
+    return handle == g->last_found_handle ? g->last_found : db_seek(g, handle);
 }
 
 /* The first handle in use from `handle` on, 0 when there is none. */
 uint16_t db_next(struct gatts *g, uint32_t handle)
 {
-    size_t at = db_table(g, handle);
+    size_t at = db_table_index(g, handle);
     uint32_t first = at < g->n_tables ? g->tables[at].first : 0;
     return (uint16_t)(first && handle > first ? handle : first);
 }
@@ -78,14 +78,14 @@ uint16_t db_find(struct gatts *g, uint32_t start, uint16_t end, const struct woa
     return handle <= end ? handle : 0;
 }
 
-void db_changed(struct woad *h)
+void db_tables_changed(struct woad *h)
 {
     struct gatts *g = h->gatts;
     g->indexed = 0;
-    g->found_at = 0; /* what was found may be another now */
-    g->found = NULL;
+    g->last_found_handle = 0; /* what was found may be another now */
+    g->last_found = NULL;
     if (h->type_index) {
-        h->type_index->make(h);
+        h->type_index->build(h);
     }
 }
 
@@ -95,7 +95,7 @@ void db_changed(struct woad *h)
  * two of them. */
 uint16_t db_group_end(struct gatts *g, uint16_t handle)
 {
-    const struct attr_table *t = &g->tables[db_table(g, handle)];
+    const struct attr_table *t = &g->tables[db_table_index(g, handle)];
     uint16_t n = (uint16_t)(handle - t->first + 1);
     while (n < t->n && !db_is_service(&t->attrs[n])) {
         n++;

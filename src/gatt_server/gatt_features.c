@@ -38,7 +38,7 @@ static int client_features_write(struct conn *c, struct rd *in)
     return 0;
 }
 
-const struct gatts_features gatts_features = { { builtin_with_features, BUILTIN + 2, 1 },
+const struct gatts_features gatts_features = { { builtin_with_features, BUILTIN_COUNT + 2, 1 },
                                                client_features_write };
 const struct gatts_features gatts_features_eatt = { { builtin_with_features, WITH_EATT, 1 },
                                                     client_features_write };

@@ -22,7 +22,7 @@ static unsigned perm_level(const struct woad_attr *a, unsigned shift)
 
 /* WOAD_EV_AUTHORIZE, asked last, so that no user is asked about a peer that may be anybody.  From
  * inside the event the application may remove the attribute. */
-static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a, bool write)
+static int perm_authorize(struct conn *c, uint16_t handle, const struct woad_attr *a, bool write)
 {
     struct woad *h = c->h;
     if (!(a->perm & (write ? WOAD_PERM_WRITE_AUTHORIZED : WOAD_PERM_READ_AUTHORIZED))) {
@@ -40,13 +40,13 @@ static int perm_ask(struct conn *c, uint16_t handle, const struct woad_attr *a, 
 }
 
 /* What must be there for a value to be sent to a client: what it takes to read it. */
-static int perm_send(const struct conn *c, const struct woad_attr *a)
+static int perm_check_subscriber(const struct conn *c, const struct woad_attr *a)
 {
     return conn_security_error(c, perm_level(a, READ_SHIFT));
 }
 
 /* The bearer notes what its answer takes: the level is looked at again when the answer leaves. */
-int perm_may_read(struct att_bearer *b, const struct woad_attr *a)
+int perm_check_security(struct att_bearer *b, const struct woad_attr *a)
 {
     if (!(a->perm & WOAD_PERM_READ)) {
         return WOAD_ATT_READ_NOT_PERMITTED;
@@ -54,53 +54,53 @@ int perm_may_read(struct att_bearer *b, const struct woad_attr *a)
     unsigned level = perm_level(a, READ_SHIFT);
     int err = conn_security_error(b->c, level);
     if (!err) {
-        b->server->level |= level & 15u;
+        b->server->rsp_security |= level & 15u;
     }
     return err;
 }
 
-int perm_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
+int perm_check_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
 {
     unsigned more = NEEDS_SECURITY | WOAD_PERM_READ_AUTHORIZED;
     if ((a->perm & (WOAD_PERM_READ | more)) == WOAD_PERM_READ) {
         return 0; /* as most are */
     }
-    int err = perm_may_read(b, a);
-    return err ? err : perm_ask(b->c, handle, a, false);
+    int err = perm_check_security(b, a);
+    return err ? err : perm_authorize(b->c, handle, a, false);
 }
 
 /* Who may not have a value may not ask for it to be sent. */
-int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
+int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
 {
     struct woad *h = c->h;
     if (!(a->perm & WOAD_PERM_WRITE)) {
         return WOAD_ATT_WRITE_NOT_PERMITTED;
     }
     int err = conn_security_error(c, perm_level(a, WRITE_SHIFT));
-    err = err ? err : perm_ask(c, handle, a, true);
+    err = err ? err : perm_authorize(c, handle, a, true);
     uint16_t decl = !err && a->kind == WOAD_ATTR_CCCD ? db_characteristic_of(h->gatts, handle) : 0;
     const struct woad_attr *value = decl ? db_at(h->gatts, (uint16_t)(decl + 1)) : NULL;
     if (err || !value) {
         return err;
     }
-    err = perm_send(c, value);
-    err = err ? err : perm_ask(c, (uint16_t)(decl + 1), value, false);
+    err = perm_check_subscriber(c, value);
+    err = err ? err : perm_authorize(c, (uint16_t)(decl + 1), value, false);
     return err || db_at(h->gatts, handle) == a ? err : WOAD_ATT_INVALID_HANDLE;
 }
 
 /* A signed write: the signature is in the place of encryption, and is worth what the key is that it
  * was made with.  No answer tells what was missing.  Vol 3, Part C, 10.4 */
-bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *a,
-                       bool authenticated)
+bool perm_allows_signed_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
+                              bool authenticated)
 {
     uint16_t more = WOAD_PERM_WRITE_ENCRYPTED | WOAD_PERM_SECURE | WOAD_PERM_KEY_16;
     return (a->perm & WOAD_PERM_WRITE_SIGNED) && !(a->perm & more) &&
            (authenticated || !(a->perm & WOAD_PERM_WRITE_AUTHENTICATED)) &&
-           perm_ask(c, handle, a, true) == 0;
+           perm_authorize(c, handle, a, true) == 0;
 }
 
 /* 0, or why the value of a handle may not be sent. */
-int perm_may_send(const struct conn *c, uint16_t handle)
+int perm_check_send(const struct conn *c, uint16_t handle)
 {
     const struct woad *h = c->h;
     if (!h->gatts) {
@@ -110,12 +110,13 @@ int perm_may_send(const struct conn *c, uint16_t handle)
     if (!a) {
         return WOAD_EINVAL;
     }
-    return (a->perm & NEEDS_SECURITY) && perm_send(c, a) ? WOAD_EACCES : 0;
+    return (a->perm & NEEDS_SECURITY) && perm_check_subscriber(c, a) ? WOAD_EACCES : 0;
 }
 
 /* Whether all values of a queued PDU may be sent to the client as the connection is now; or, with
  * `first`, whether none is of these handles. */
-static bool perm_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t first, uint16_t last)
+static bool perm_pdu_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t first,
+                               uint16_t last)
 {
     uint8_t op = pdu[0];
     const uint8_t *end = pdu + fifo_len(pdu);
@@ -124,7 +125,7 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t fi
     }
     do {
         uint16_t handle = get_le16(pdu + 1);
-        if (first ? handle >= first && handle <= last : perm_may_send(c, handle) != 0) {
+        if (first ? handle >= first && handle <= last : perm_check_send(c, handle) != 0) {
             return false;
         }
         pdu += op == ATT_MULTIPLE_NOTIFY ? 4 + get_le16(pdu + 3) : end - pdu;
@@ -135,13 +136,13 @@ static bool perm_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t fi
 /* Withdraws from the queue what may not be sent as the connection's security is now; or, with
  * `first`, what is of handles that are others now.  att_tx_queue() drops it when its turn comes.
  * The application may change the queue in WOAD_EV_INDICATED. */
-void perm_security_lowered(struct conn *c, uint16_t first, uint16_t last)
+void perm_withdraw_queued(struct conn *c, uint16_t first, uint16_t last)
 {
     const struct fifo *q = &c->queue;
     uint8_t *pdu = fifo_first(q);
     while (pdu) {
         uint8_t op = pdu[0];
-        if (perm_may_leave(c, pdu, first, last)) {
+        if (perm_pdu_may_leave(c, pdu, first, last)) {
             pdu = fifo_next(q, pdu);
             continue;
         }

@@ -6,7 +6,7 @@ ALWAYS_INLINE int send_check(const struct conn *c, uint16_t handle)
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    return handle ? perm_may_send(c, handle) : WOAD_EINVAL;
+    return handle ? perm_check_send(c, handle) : WOAD_EINVAL;
 }
 
 ALWAYS_INLINE int send(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
@@ -29,7 +29,7 @@ int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const voi
 }
 
 /* The notification of `handle` that waits in the queue, if one does. */
-static uint8_t *send_waiting(const struct fifo *q, uint16_t handle)
+static uint8_t *send_find_queued(const struct fifo *q, uint16_t handle)
 {
     uint8_t *pdu = fifo_first(q);
     while (pdu && (pdu[0] != ATT_NOTIFY || get_le16(pdu + 1) != handle)) {
@@ -49,7 +49,7 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
     size_t most = att_max_value(c);
     len = len < most ? len : most;
     struct fifo *q = &c->queue;
-    const uint8_t *old = send_waiting(q, handle);
+    const uint8_t *old = send_find_queued(q, handle);
     if (old && !fifo_has_room(q, 3 + len) && 3 + len <= fifo_behind(q) + fifo_len(old)) {
         fifo_remove(q, old);
         old = NULL;
@@ -74,26 +74,26 @@ int woad_gatt_notify_multiple(struct woad *h, uint16_t conn, const struct woad_g
     if (!h->gatts || !(c->server->client_features & FEATURE_MULTIPLE_NOTIFY)) {
         return WOAD_ENOTSUP;
     }
-    for (size_t k = 0; k < n; k++) {
-        len += 4u + values[k].len;
-        if (values[k].len > WOAD_ATT_VALUE_MAX || len > att_max_mtu(c)) {
+    for (size_t i = 0; i < n; i++) {
+        len += 4u + values[i].len;
+        if (values[i].len > WOAD_ATT_VALUE_MAX || len > att_max_mtu(c)) {
             return WOAD_EINVAL;
         }
-        err = perm_may_send(c, values[k].handle);
+        err = perm_check_send(c, values[i].handle);
         if (err) {
             return err;
         }
     }
-    uint8_t *pdu = att_queue_open(c, len);
+    uint8_t *pdu = att_queue_reserve(c, len);
     if (!pdu) {
         return WOAD_EAGAIN;
     }
     struct wr out = wr_of(pdu, len);
     wr_u8(&out, ATT_MULTIPLE_NOTIFY);
-    for (size_t k = 0; k < n; k++) {
-        wr_le16(&out, values[k].handle);
-        wr_le16(&out, values[k].len);
-        wr_bytes(&out, values[k].data, values[k].len);
+    for (size_t i = 0; i < n; i++) {
+        wr_le16(&out, values[i].handle);
+        wr_le16(&out, values[i].len);
+        wr_bytes(&out, values[i].data, values[i].len);
     }
     return 0;
 }

@@ -3,7 +3,7 @@
 #include "gatt_server.h"
 
 static const struct woad_attr builtin[] = { BUILTIN_ATTRS };
-static const struct attr_table builtin_table = { builtin, BUILTIN, 1 };
+static const struct attr_table builtin_table = { builtin, BUILTIN_COUNT, 1 };
 
 static void gatts_layout(struct woad *h)
 {
@@ -38,7 +38,7 @@ static void gatts_reset(struct woad *h)
     struct gatts *g = h->gatts;
     g->tables[0] = h->client_features ? h->client_features->table : builtin_table;
     g->n_tables = 1;
-    db_changed(h);
+    db_tables_changed(h);
 }
 
 static void gatts_open(struct conn *c)

@@ -23,7 +23,7 @@ struct attr_table {
 
 /* What each server begins with: Generic Access, and Generic Attribute, which goes on behind it
  * where a feature adds to it. */
-enum { BUILTIN = 9 };
+enum { BUILTIN_COUNT = 9 };
 extern const struct woad_uuid uuid_gap, uuid_gatt, uuid_name, uuid_appearance, uuid_changed;
 extern const uint8_t appearance[2];
 #define BUILTIN_ATTRS \
@@ -40,19 +40,19 @@ struct gatts_features {
 
 /* A request and its answer, on one bearer. */
 struct gatts_bearer {
-    uint8_t op;              /* the request being served, valid while `busy` */
-    bool busy;               /* from a request's arrival until its answer has left */
-    bool waiting;            /* for woad_gatt_answer() */
-    uint8_t element_err;     /* what the application said to one of several */
-    bool pipelined;          /* by others that came too early: att_pipeline.c */
-    uint8_t level : 4;       /* WOAD_COC_…: what reading the values answered takes */
-    bool changed : 1;        /* the database has, since the request came */
-    bool in_multi_step : 1;  /* one of several is being asked for, in a loop */
-    uint16_t handle, offset; /* of that request */
-    uint16_t rsp_len;        /* an answer waits to be sent */
-    uint16_t next;           /* of several: where the next one is */
-    uint16_t request_serial; /* the application: the lowest was the first */
-    uint8_t *rsp;            /* config.mtu octets */
+    uint8_t op;                 /* the request being served, valid while `busy` */
+    bool busy;                  /* from a request's arrival until its answer has left */
+    bool awaiting_app;          /* for woad_gatt_answer() */
+    uint8_t element_err;        /* what the application said to one of several */
+    bool pipelined;             /* by others that came too early: att_pipeline.c */
+    uint8_t rsp_security : 4;   /* WOAD_COC_…: what reading the values answered takes */
+    bool db_tables_changed : 1; /* the database has, since the request came */
+    bool in_multi_step : 1;     /* one of several is being asked for, in a loop */
+    uint16_t handle, offset;    /* of that request */
+    uint16_t rsp_len;           /* an answer waits to be sent */
+    uint16_t next_element;      /* of several: where the next one is */
+    uint16_t request_serial;    /* the application: the lowest was the first */
+    uint8_t *rsp;               /* config.mtu octets */
 };
 
 /* What the server keeps for a client, whatever bearers it uses. */
@@ -66,8 +66,8 @@ struct gatts_conn {
 /* What a client has prepared, and behind it what a request of several, or a value read in parts,
  * needs.  Of woad_feature_long_values and woad_feature_read_multiple, for each connection. */
 struct gatts_parts {
-    uint8_t *mem;       /* config.prepare_queue octets */
-    uint16_t len, last; /* prepared; where the last part of it begins */
+    uint8_t *mem;                     /* config.prepare_queue octets */
+    uint16_t prepared_len, last_part; /* prepared; where the last part of it begins */
     uint16_t long_value_handle,
         long_value_len; /* a value being read in parts: its handle, 0: none */
     uint32_t long_value_due;
@@ -83,23 +83,23 @@ static inline struct gatts_parts *parts_of(const struct att_bearer *b)
 struct gatts;
 /* Requests that a feature of its own serves: a handler's result, REQUEST_NOT_SUPPORTED if it is not
  * one of them; the application's answer to it, the same. */
-struct att_more {
+struct att_extension {
     int (*rx)(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out);
-    int (*answered)(struct att_bearer *b, int err, struct rd *value, struct wr *out);
+    int (*app_answered)(struct att_bearer *b, int err, struct rd *value, struct wr *out);
     void (*close)(struct att_bearer *b); /* nobody waits for it any more */
     /* Of long values: what the application has given may be read in parts; and is, or ATT_PENDING.
      */
-    void (*keep)(struct att_bearer *b, const uint8_t *value, size_t len);
-    int (*read)(struct att_bearer *b, struct wr *out);
-    void (*wrote)(struct att_bearer *b, uint16_t handle); /* the value is another one now */
+    void (*cache_value)(struct att_bearer *b, const uint8_t *value, size_t len);
+    int (*read_cached)(struct att_bearer *b, struct wr *out);
+    void (*value_written)(struct att_bearer *b, uint16_t handle); /* the value is another one now */
 };
 struct att_pipeline {
-    void (*put)(struct att_bearer *b, uint8_t op, const struct rd *in);
-    void (*next)(struct att_bearer *b); /* the answer has left */
-    void (*open)(struct att_bearer *b);
+    void (*enqueue)(struct att_bearer *b, uint8_t op, const struct rd *in);
+    void (*serve)(struct att_bearer *b); /* the answer has left */
+    void (*reset)(struct att_bearer *b);
 };
 struct type_index {
-    void (*make)(struct woad *h);
+    void (*build)(struct woad *h);
     uint16_t (*find)(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type);
 };
 
@@ -110,9 +110,9 @@ struct gatts {
     const struct type_index *index;
     uint8_t n_tables;
     uint8_t name_len, name[31];
-    uint16_t requests_raised;      /* put to the application so far */
-    const struct woad_attr *found; /* by db_at() the last time: */
-    uint16_t found_at;
+    uint16_t requests_raised;           /* put to the application so far */
+    const struct woad_attr *last_found; /* by db_at() the last time: */
+    uint16_t last_found_handle;
     struct att_bearer *current_request; /* whose question it is, in its event; NULL: nobody's */
 };
 
@@ -131,7 +131,7 @@ static inline struct gatts_conn *gatts_of(const struct att_bearer *b)
 }
 
 /* The number by which the application answers: 0 on the fixed channel. */
-static inline int att_request(const struct att_bearer *b)
+static inline int att_request_number(const struct att_bearer *b)
 {
     return att_is_fixed(b) ? 0 : b->c->h->eatt_role->request(b);
 }
@@ -143,15 +143,15 @@ static inline bool att_is_multiple(uint8_t op)
 
 /* The handles of a Read Multiple on the fixed channel lie behind what is prepared, until all of its
  * answer is there. */
-static inline bool att_listing(const struct att_bearer *b)
+static inline bool multiple_handles_stored(const struct att_bearer *b)
 {
     const struct gatts_bearer *s = b->c->bearer->server;
     return s->busy && att_is_multiple(s->op) && !s->rsp_len;
 }
 
-void att_server_changed(const struct woad *h, uint16_t first, uint16_t last);
+void att_server_db_changed(const struct woad *h, uint16_t first, uint16_t last);
 /* gatt_db.c */
-size_t db_table(struct gatts *g, uint32_t handle); /* of `handle`, or the first behind it */
+size_t db_table_index(struct gatts *g, uint32_t handle); /* of `handle`, or the first behind it */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle);
 uint16_t db_next(struct gatts *g, uint32_t handle);
 uint16_t db_find(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type);
@@ -163,12 +163,12 @@ static inline bool db_is_service(const struct woad_attr *a)
 uint16_t db_group_end(struct gatts *g, uint16_t handle);
 uint16_t db_characteristic_of(struct gatts *g, uint16_t handle);
 bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type);
-void db_changed(struct woad *h); /* its tables are others */
+void db_tables_changed(struct woad *h); /* its tables are others */
 /* gatt_builtin.c */
 struct gatts_value {
     const uint8_t *octets;
     size_t len;
-    uint8_t own[3 + 16];
+    uint8_t buf[3 + 16];
 };
 /* A value where the host knows it; false: the application does. */
 bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
@@ -176,33 +176,33 @@ bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
                 struct rd *in);
 /* gatt_change.c */
-void gatts_owe_changed(struct conn *c, uint16_t first, uint16_t last);
+void gatts_queue_changed(struct conn *c, uint16_t first, uint16_t last);
 bool gatts_tx_changed(struct conn *c, struct wr *out);
 /* gatt_bonded.c */
-void gatts_resume(struct conn *c, uint8_t features, uint32_t database,
-                  const struct woad_cccd *cccds);
-void gatts_keep(const struct conn *c, struct woad_bond *bond);
+void gatts_restore_client(struct conn *c, uint8_t features, uint32_t database,
+                          const struct woad_cccd *cccds);
+void gatts_save_client(const struct conn *c, struct woad_bond *bond);
 extern const struct gatt_bonds gatt_bonds;
 /* gatt_cccd.c */
 uint16_t cccd_tag(const struct conn *c, uint16_t handle);
 uint16_t cccd_value(const struct conn *c, uint16_t handle);
-bool cccd_put(struct conn *c, uint16_t handle, uint16_t value);
+bool cccd_set(struct conn *c, uint16_t handle, uint16_t value);
 void cccd_emit(struct conn *c, const struct woad_cccd *set);
 int cccd_write(struct conn *c, uint16_t handle, struct rd *value);
 /* gatt_perm.c: 0, or the ATT error that tells what is missing */
-int perm_may_read(struct att_bearer *b, const struct woad_attr *a); /* nobody is asked */
-int perm_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a);
-int perm_write(struct conn *c, uint16_t handle, const struct woad_attr *a);
-bool perm_write_signed(struct conn *c, uint16_t handle, const struct woad_attr *a,
-                       bool authenticated);
-int perm_may_send(const struct conn *c, uint16_t handle);
-void perm_security_lowered(struct conn *c, uint16_t first, uint16_t last);
+int perm_check_security(struct att_bearer *b, const struct woad_attr *a); /* nobody is asked */
+int perm_check_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a);
+int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a);
+bool perm_allows_signed_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
+                              bool authenticated);
+int perm_check_send(const struct conn *c, uint16_t handle);
+void perm_withdraw_queued(struct conn *c, uint16_t first, uint16_t last);
 /* att_server.c */
 void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in);
-int att_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out);
-int att_write_allowed(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
+int att_copy_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out);
+int att_deliver_write(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                       struct rd *in, bool need_answer);
-int att_ask(struct att_bearer *b, uint16_t handle, uint16_t offset);
+int att_ask_value(struct att_bearer *b, uint16_t handle, uint16_t offset);
 void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev);
 
 #endif

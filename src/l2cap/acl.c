@@ -118,7 +118,7 @@ int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
             uint16_t count = (uint16_t)min_u32(get_le16(p + 2), c->packets_in_controller);
             c->packets_in_controller = (uint16_t)(c->packets_in_controller - count);
             h->hci.acl_free = (uint16_t)(h->hci.acl_free + count);
-            att_completed(c);
+            att_check_tx_done(c);
         }
     }
     for (struct conn *c = h->conns; h->waits_for_buffers && c < h->conns_end; c++) {

@@ -44,7 +44,7 @@ struct eatt_role {
     void (*event)(struct coc *k, enum woad_event_type type, int status);
     void (*timed_out)(struct att_bearer *b);
     uint16_t (*max_mtu)(const struct conn *c);  /* the largest MTU of its bearers */
-    int (*request)(const struct att_bearer *b); /* see att_request() */
+    int (*request)(const struct att_bearer *b); /* see att_request_number() */
 };
 
 #endif

@@ -24,6 +24,6 @@ void att_rx(struct att_bearer *b, struct rd *in);
 bool att_tx(struct att_bearer *b, struct wr *out);
 bool att_tx_queue(struct att_bearer *b, struct wr *out);
 /* A packet of the connection has left the controller. */
-void att_completed(struct conn *c);
+void att_check_tx_done(struct conn *c);
 
 #endif

@@ -11,7 +11,7 @@ static size_t bond_size(const struct woad *h)
     return sizeof(struct bond_slot) + h->cfg.subscriptions * sizeof(struct woad_cccd);
 }
 
-static struct bond_slot *bond_place(const struct woad *h, uint8_t place)
+static struct bond_slot *bond_slot_at(const struct woad *h, uint8_t place)
 {
     return place ? (struct bond_slot *)(h->smp->bonds + (place - 1u) * bond_size(h)) : NULL;
 }
@@ -23,55 +23,57 @@ void bond_layout(struct woad *h)
         h->smp->bonds = mem;
         h->smp->free_head = h->cfg.bonds;
         for (uint8_t n = h->cfg.bonds; n; n--) {
-            bond_place(h, n)->older = n - 1;
+            bond_slot_at(h, n)->lru_next = n - 1;
         }
     }
 }
 
 struct bond_slot *bond_lru_first(const struct woad *h)
 {
-    return bond_place(h, h->smp->lru_head);
+    return bond_slot_at(h, h->smp->lru_head);
 }
 
-struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *k)
+struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *slot)
 {
     do {
-        k = bond_place(h, k->older);
-    } while (k && !k->is.key_size);
-    return (struct bond_slot *)k;
+        slot = bond_slot_at(h, slot->lru_next);
+    } while (slot && !slot->bits.key_size);
+    return (struct bond_slot *)slot;
 }
 
 /* --- what a place has ------------------------------------------------------------------------- */
 
-enum { IS_LEGACY = 1, IS_SIGNED = 2 };
+enum { EXTRA_LEGACY = 1, EXTRA_SIGNING = 2 };
 
-static unsigned more_of(const struct bond_bits *is)
+static unsigned extra_slots_of(const struct bond_bits *is)
 {
     bool legacy = !(is->flags & WOAD_BOND_SECURE) && (is->has_own_ltk || is->has_peer_ltk);
-    return (legacy ? IS_LEGACY : 0u) | (is->has_csrk || is->has_own_csrk ? IS_SIGNED : 0u);
+    return (legacy ? EXTRA_LEGACY : 0u) | (is->has_csrk || is->has_own_csrk ? EXTRA_SIGNING : 0u);
 }
 
-static unsigned places_of(const struct bond_bits *is)
+static unsigned slots_of(const struct bond_bits *is)
 {
-    unsigned more = more_of(is);
+    unsigned more = extra_slots_of(is);
     return 1 + more / 2 + more % 2;
 }
 
-const struct bond_legacy *bond_legacy(const struct woad *h, const struct bond_slot *k)
+const struct bond_legacy *bond_legacy(const struct woad *h, const struct bond_slot *slot)
 {
-    return more_of(&k->is) & IS_LEGACY ? &bond_place(h, k->older)->legacy : NULL;
+    return extra_slots_of(&slot->bits) & EXTRA_LEGACY ? &bond_slot_at(h, slot->lru_next)->legacy
+                                                      : NULL;
 }
 
-struct bond_signs *bond_signs(const struct woad *h, const struct bond_slot *k)
+struct bond_signs *bond_signs(const struct woad *h, const struct bond_slot *slot)
 {
-    const struct bond_slot *last = bond_legacy(h, k) ? bond_place(h, k->older) : k;
-    return more_of(&k->is) & IS_SIGNED ? &bond_place(h, last->older)->signed_ : NULL;
+    const struct bond_slot *last = bond_legacy(h, slot) ? bond_slot_at(h, slot->lru_next) : slot;
+    return extra_slots_of(&slot->bits) & EXTRA_SIGNING ? &bond_slot_at(h, last->lru_next)->signed_
+                                                       : NULL;
 }
 
-void bond_peer(const struct bond_slot *k, struct woad_addr *peer)
+void bond_peer(const struct bond_slot *slot, struct woad_addr *peer)
 {
-    peer->type = k->is.random;
-    memcpy(peer->octet, k->peer, sizeof k->peer);
+    peer->type = slot->bits.random;
+    memcpy(peer->octet, slot->peer, sizeof slot->peer);
 }
 
 /* The fields of a bond that its places have, as they lie there. */
@@ -91,38 +93,39 @@ typedef char
                      : -1];
 
 /* Out of its places, or into them. */
-static void bond_copy(const struct woad *h, struct bond_slot *k, struct woad_bond *bond, bool out)
+static void bond_copy(const struct woad *h, struct bond_slot *slot, struct woad_bond *bond,
+                      bool out)
 {
-    unsigned has = more_of(&k->is) << 1 | 1;
+    unsigned has = extra_slots_of(&slot->bits) << 1 | 1;
     for (size_t n = 0; n < sizeof parts / sizeof *parts; n++) {
         if (has >> n & 1) {
             uint8_t *there = (uint8_t *)bond + parts[n].at;
-            memcpy(out ? there : k->peer, out ? k->peer : there, parts[n].len);
-            k = bond_place(h, k->older);
+            memcpy(out ? there : slot->peer, out ? slot->peer : there, parts[n].len);
+            slot = bond_slot_at(h, slot->lru_next);
         }
     }
 }
 
-void bond_get(const struct woad *h, const struct bond_slot *k, struct woad_bond *bond)
+void bond_get(const struct woad *h, const struct bond_slot *slot, struct woad_bond *bond)
 {
     memset(bond, 0, sizeof *bond);
-    memcpy(bond, &k->is, sizeof k->is);
-    bond->peer.type = k->is.random;
-    memcpy(bond->peer_ltk, k->ltk, sizeof k->ltk); /* unless there is another */
-    bond_copy(h, (struct bond_slot *)k, bond, true);
-    bond->database = k->database;
-    bond->cccd = k->cccd;
+    memcpy(bond, &slot->bits, sizeof slot->bits);
+    bond->peer.type = slot->bits.random;
+    memcpy(bond->peer_ltk, slot->ltk, sizeof slot->ltk); /* unless there is another */
+    bond_copy(h, (struct bond_slot *)slot, bond, true);
+    bond->database = slot->database;
+    bond->cccd = slot->cccd;
     uint16_t n = 0;
-    while (n < h->cfg.subscriptions && k->cccd[n].handle) {
+    while (n < h->cfg.subscriptions && slot->cccd[n].handle) {
         n++;
     }
     bond->cccds = n;
 }
 
 /* What the server knows of the peer. */
-static void bond_put_client(struct woad *h, struct bond_slot *k, const struct woad_bond *bond)
+static void bond_put_client(struct woad *h, struct bond_slot *slot, const struct woad_bond *bond)
 {
-    struct woad_cccd *to = k->cccd, *end = to + h->cfg.subscriptions;
+    struct woad_cccd *to = slot->cccd, *end = to + h->cfg.subscriptions;
     for (size_t n = 0; n < bond->cccds && to < end; n++) {
         if (bond->cccd[n].handle) {
             *to++ = bond->cccd[n];
@@ -131,48 +134,49 @@ static void bond_put_client(struct woad *h, struct bond_slot *k, const struct wo
     while (to < end) {
         to++->handle = 0;
     }
-    k->is.client_features = bond->client_features;
-    k->database = bond->database & 0xffffff;
+    slot->bits.client_features = bond->client_features;
+    slot->database = bond->database & 0xffffff;
 }
 
 /* --- where it is ------------------------------------------------------------------------------ */
 
 /* The first of those with the same hash as this peer. */
-static uint8_t *bond_alike(const struct woad *h, const uint8_t peer[6])
+static uint8_t *bond_hash_head(const struct woad *h, const uint8_t peer[6])
 {
     uint8_t hash = 0;
     for (size_t n = 0; n < 6; n++) {
         hash ^= peer[n];
     }
-    return &bond_place(h, (uint8_t)(hash % h->cfg.bonds + 1))->first;
+    return &bond_slot_at(h, (uint8_t)(hash % h->cfg.bonds + 1))->hash_head;
 }
 
 struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer)
 {
-    struct bond_slot *k = h->cfg.bonds ? bond_place(h, *bond_alike(h, peer->octet)) : NULL;
-    while (k && (k->is.random != peer->type || memcmp(k->peer, peer->octet, sizeof k->peer))) {
-        k = bond_place(h, k->alike);
+    struct bond_slot *slot = h->cfg.bonds ? bond_slot_at(h, *bond_hash_head(h, peer->octet)) : NULL;
+    while (slot && (slot->bits.random != peer->type ||
+                    memcmp(slot->peer, peer->octet, sizeof slot->peer))) {
+        slot = bond_slot_at(h, slot->hash_next);
     }
-    return k;
+    return slot;
 }
 
 struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
 {
     struct woad *h = c->h;
     struct smp *s = h->smp;
-    struct bond_slot *k = bond_find(h, peer);
+    struct bond_slot *slot = bond_find(h, peer);
     s->stored_only.key_size = 0;
-    if (!k && h->cfg.bonds) {
-        const struct woad_addr *before = s->wanted;
+    if (!slot && h->cfg.bonds) {
+        const struct woad_addr *before = s->fetching;
         struct woad_event ev;
-        s->wanted = peer;
+        s->fetching = peer;
         addr_copy(&ev.u.bond_wanted.peer, peer);
         ev.u.bond_wanted.peer.type &= 1;
         emit_of(c, WOAD_EV_BOND_WANTED, &ev);
-        s->wanted = before;
-        k = bond_find(h, peer);
+        s->fetching = before;
+        slot = bond_find(h, peer);
     }
-    return k;
+    return slot;
 }
 
 /* A bond gives way only to one that is at least as strong. */
@@ -182,42 +186,43 @@ bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size
 }
 
 /* The link that leads to it: LINK is `older` or `alike`. */
-static uint8_t *bond_link(const struct woad *h, uint8_t *at, const struct bond_slot *k, size_t link)
+static uint8_t *bond_link(const struct woad *h, uint8_t *at, const struct bond_slot *slot,
+                          size_t link)
 {
-    struct bond_slot *its;
-    while ((its = bond_place(h, *at)) != k) {
-        at = (uint8_t *)its + link;
+    struct bond_slot *next;
+    while ((next = bond_slot_at(h, *at)) != slot) {
+        at = (uint8_t *)next + link;
     }
     return at;
 }
 
 /* So many, from this one on, to the front of another list, or of the same.  False: there are not so
  * many. */
-static bool bond_move(struct woad *h, uint8_t *from, unsigned places, uint8_t *to)
+static bool bond_move_slots(struct woad *h, uint8_t *from, unsigned places, uint8_t *to)
 {
     uint8_t first = *from;
-    struct bond_slot *last = bond_place(h, first);
+    struct bond_slot *last = bond_slot_at(h, first);
     while (last && --places) {
-        last = bond_place(h, last->older);
+        last = bond_slot_at(h, last->lru_next);
     }
     if (last) {
-        *from = last->older;
-        last->older = *to;
+        *from = last->lru_next;
+        last->lru_next = *to;
         *to = first;
     }
     return last;
 }
 
 /* Those of this bond, in the order of use. */
-static void bond_to(struct woad *h, struct bond_slot *k, uint8_t *to)
+static void bond_move_to(struct woad *h, struct bond_slot *slot, uint8_t *to)
 {
-    uint8_t *from = bond_link(h, &h->smp->lru_head, k, offsetof(struct bond_slot, older));
-    bond_move(h, from, places_of(&k->is), to);
+    uint8_t *from = bond_link(h, &h->smp->lru_head, slot, offsetof(struct bond_slot, lru_next));
+    bond_move_slots(h, from, slots_of(&slot->bits), to);
 }
 
-void bond_used(struct woad *h, struct bond_slot *k)
+void bond_touch(struct woad *h, struct bond_slot *slot)
 {
-    bond_to(h, k, &h->smp->lru_head);
+    bond_move_to(h, slot, &h->smp->lru_head);
     if (h->resolve_dirty) {
         resolve_changed(h); /* they are in another order now */
     }
@@ -226,18 +231,19 @@ void bond_used(struct woad *h, struct bond_slot *k)
 /* --- coming and going ------------------------------------------------------------------------- */
 
 /* Forgets it, and its places are free. */
-static void bond_drop(struct woad *h, struct bond_slot *k)
+static void bond_free(struct woad *h, struct bond_slot *slot)
 {
-    *bond_link(h, bond_alike(h, k->peer), k, offsetof(struct bond_slot, alike)) = k->alike;
-    if (k->is.has_irk) {
+    *bond_link(h, bond_hash_head(h, slot->peer), slot, offsetof(struct bond_slot, hash_next)) =
+        slot->hash_next;
+    if (slot->bits.has_irk) {
         resolve_changed(h);
     }
-    unsigned places = places_of(&k->is);
-    bond_to(h, k, &h->smp->free_head);
+    unsigned places = slots_of(&slot->bits);
+    bond_move_to(h, slot, &h->smp->free_head);
     for (; places; places--) {
-        k->is = (struct bond_bits){ 0 };
-        wipe(k->all, sizeof k->all);
-        k = bond_place(h, k->older);
+        slot->bits = (struct bond_bits){ 0 };
+        wipe(slot->octets, sizeof slot->octets);
+        slot = bond_slot_at(h, slot->lru_next);
     }
 }
 
@@ -248,7 +254,7 @@ static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool held)
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (!peer || addr_same(&c->peer, peer)) {
             c->security.bonded = false;
-            c->smp->tried = held && c->smp->tried;
+            c->smp->bond_key_tried = held && c->smp->bond_key_tried;
         }
     }
 }
@@ -259,53 +265,53 @@ static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool held)
 static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool tell)
 {
     struct woad_bond bond;
-    struct bond_slot *k = NULL;
-    for (struct bond_slot *one = bond_lru_first(h); one; one = bond_lru_next(h, one)) {
-        if (!tell || !bond_stronger(&one->is, other->flags, other->key_size)) {
-            k = one;
+    struct bond_slot *slot = NULL;
+    for (struct bond_slot *s = bond_lru_first(h); s; s = bond_lru_next(h, s)) {
+        if (!tell || !bond_stronger(&s->bits, other->flags, other->key_size)) {
+            slot = s;
         }
     }
-    if (k) {
-        bond_get(h, k, &bond);
-        bond_drop(h, k);
+    if (slot) {
+        bond_get(h, slot, &bond);
+        bond_free(h, slot);
     }
     if (tell) {
-        other = k ? &bond : other;
+        other = slot ? &bond : other;
         bond_unbind(h, &other->peer, true);
         bond_emit(h, WOAD_NO_CONN, other, WOAD_BOND_GONE);
     }
     wipe(&bond, sizeof bond);
-    return k;
+    return slot;
 }
 
 /* From inside an event others may take the room, or a stronger bond of this peer may have been
  * given: then it is not kept. */
-struct bond_slot *bond_keep(struct woad *h, const struct woad_bond *bond, bool tell)
+struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool tell)
 {
     struct smp *s = h->smp;
     struct bond_bits is;
     memcpy(&is, bond, sizeof is);
     is.random = bond->peer.type;
-    for (unsigned places = places_of(&is), tries = 0; tries <= places; tries++) {
-        struct bond_slot *k = bond_find(h, &bond->peer);
-        if (k && tries && bond_stronger(&k->is, bond->flags, bond->key_size)) {
+    for (unsigned places = slots_of(&is), tries = 0; tries <= places; tries++) {
+        struct bond_slot *slot = bond_find(h, &bond->peer);
+        if (slot && tries && bond_stronger(&slot->bits, bond->flags, bond->key_size)) {
             break;
         }
-        if (k) {
-            bond_drop(h, k);
+        if (slot) {
+            bond_free(h, slot);
         }
-        if (bond_move(h, &s->free_head, places, &s->lru_head)) {
-            uint8_t *at = bond_alike(h, bond->peer.octet);
-            k = bond_lru_first(h);
-            k->is = is;
-            bond_copy(h, k, (struct woad_bond *)bond, false);
-            bond_put_client(h, k, bond);
-            k->alike = *at;
+        if (bond_move_slots(h, &s->free_head, places, &s->lru_head)) {
+            uint8_t *at = bond_hash_head(h, bond->peer.octet);
+            slot = bond_lru_first(h);
+            slot->bits = is;
+            bond_copy(h, slot, (struct woad_bond *)bond, false);
+            bond_put_client(h, slot, bond);
+            slot->hash_next = *at;
             *at = s->lru_head;
             if (is.has_irk) {
                 resolve_changed(h);
             }
-            return k;
+            return slot;
         }
         if (places > h->cfg.bonds || !bond_make_room(h, bond, tell)) {
             break;
@@ -315,33 +321,34 @@ struct bond_slot *bond_keep(struct woad *h, const struct woad_bond *bond, bool t
 }
 
 /* What the server keeps of the peer, if it is bonded and has proved that it is the one. */
-void bond_refresh(struct conn *c)
+void bond_save_client(struct conn *c)
 {
     struct woad *h = c->h;
     bool proved = c->security.bonded && c->security.encrypted;
-    struct bond_slot *k = proved ? bond_fetch(c, &c->peer) : NULL;
-    if (k) {
+    struct bond_slot *slot = proved ? bond_fetch(c, &c->peer) : NULL;
+    if (slot) {
         struct woad_bond now;
-        gatts_keep(c, &now);
-        bond_put_client(h, k, &now);
-        bond_tell(h, c->number, k, WOAD_BOND_CHANGED);
+        gatts_save_client(c, &now);
+        bond_put_client(h, slot, &now);
+        bond_emit_slot(h, c->number, slot, WOAD_BOND_CHANGED);
     }
 }
 
 void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond,
-               enum woad_bond_change why)
+               enum woad_bond_change change)
 {
     struct woad_event ev;
     ev.u.bond.bond = bond;
-    ev.u.bond.change = why;
+    ev.u.bond.change = change;
     emit_at(h, conn, WOAD_EV_BOND, &ev);
 }
 
-void bond_tell(struct woad *h, uint16_t conn, const struct bond_slot *k, enum woad_bond_change why)
+void bond_emit_slot(struct woad *h, uint16_t conn, const struct bond_slot *slot,
+                    enum woad_bond_change change)
 {
     struct woad_bond bond;
-    bond_get(h, k, &bond);
-    bond_emit(h, conn, &bond, why);
+    bond_get(h, slot, &bond);
+    bond_emit(h, conn, &bond, change);
     wipe(&bond, sizeof bond);
 }
 
@@ -358,25 +365,25 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
     if ((mine.flags & WOAD_BOND_SECURE) && !mine.has_own_ltk) {
         memcpy(mine.own_ltk, mine.peer_ltk, sizeof mine.own_ltk); /* one and the same */
     }
-    const struct bond_slot *k = bond_keep(h, &mine, false);
+    const struct bond_slot *slot = bond_put(h, &mine, false);
     wipe(&mine, sizeof mine);
-    if (!k && h->smp->wanted && addr_same(h->smp->wanted, &bond->peer)) {
+    if (!slot && h->smp->fetching && addr_same(h->smp->fetching, &bond->peer)) {
         memcpy(&h->smp->stored_only, bond, sizeof h->smp->stored_only);
     }
     all_mark_ready(h); /* what is asked of its peer has to wait now */
-    return k ? 0 : WOAD_ENOMEM;
+    return slot ? 0 : WOAD_ENOMEM;
 }
 
 int woad_bond_at(const struct woad *h, uint16_t n, struct woad_bond *bond)
 {
-    const struct bond_slot *k = h->smp ? bond_lru_first(h) : NULL;
-    for (; k && n; n--) {
-        k = bond_lru_next(h, k);
+    const struct bond_slot *slot = h->smp ? bond_lru_first(h) : NULL;
+    for (; slot && n; n--) {
+        slot = bond_lru_next(h, slot);
     }
-    if (!k) {
+    if (!slot) {
         return WOAD_ENOENT;
     }
-    bond_get(h, k, bond);
+    bond_get(h, slot, bond);
     return 0;
 }
 
@@ -386,13 +393,13 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         return WOAD_ENOTSUP;
     }
     bond_unbind(h, peer, false);
-    struct bond_slot *k = peer ? bond_find(h, peer) : bond_lru_first(h);
-    if (peer && !k) {
+    struct bond_slot *slot = peer ? bond_find(h, peer) : bond_lru_first(h);
+    if (peer && !slot) {
         return WOAD_ENOENT;
     }
-    while (k) {
-        bond_drop(h, k);
-        k = peer ? NULL : bond_lru_first(h);
+    while (slot) {
+        bond_free(h, slot);
+        slot = peer ? NULL : bond_lru_first(h);
     }
     all_mark_ready(h); /* what waited for it need not any more */
     return 0;

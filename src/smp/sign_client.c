@@ -23,14 +23,14 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
         return WOAD_EAGAIN; /* before a number is used up */
     }
     int err = sign_make(c, handle, data, len, signature);
-    uint8_t *pdu = err ? NULL : att_queue_open(c, 3 + len + SIGNATURE);
+    uint8_t *pdu = err ? NULL : att_queue_reserve(c, 3 + len + SIGNATURE);
     if (pdu) {
         struct wr out = wr_of(pdu, 3 + len + SIGNATURE);
         wr_u8(&out, ATT_SIGNED_WRITE_CMD);
         wr_le16(&out, handle);
         wr_bytes(&out, data, len);
         wr_bytes(&out, signature, sizeof signature);
-        sign_made(c);
+        sign_emit_bond(c);
     }
     return pdu || err ? err : WOAD_EAGAIN;
 }

@@ -18,8 +18,8 @@ static void att_rx_signed_write(struct att_bearer *b, struct rd *in)
     }
     const struct woad_attr *a = db_at(c->h->gatts, handle);
     in->end -= SIGNATURE;
-    if (a && perm_write_signed(b->c, handle, a, authenticated)) {
-        att_write_allowed(b, handle, a, in, false);
+    if (a && perm_allows_signed_write(b->c, handle, a, authenticated)) {
+        att_deliver_write(b, handle, a, in, false);
     }
 }
 

@@ -10,26 +10,26 @@
 
 /* Everything of a pairing is forgotten; what the link is encrypted with is not, nor what is to come
  * of it.  What is known out of band is for one pairing. */
-void smp_forget(struct conn *c)
+void smp_free_pairing(struct conn *c)
 {
-    c->smp->due = 0;
-    if (c->smp->p) {
-        wipe(c->smp->p, sizeof *c->smp->p);
-        c->smp->p = NULL;
+    c->smp->timer = 0;
+    if (c->smp->pairing) {
+        wipe(c->smp->pairing, sizeof *c->smp->pairing);
+        c->smp->pairing = NULL;
     }
 }
 
-struct pairing *smp_under_way(const struct conn *c)
+struct pairing *smp_active_pairing(const struct conn *c)
 {
-    struct pairing *p = c->smp->p;
+    struct pairing *p = c->smp->pairing;
     return p && p->steps ? p : NULL;
 }
 
-struct pairing *smp_pairing(struct conn *c)
+struct pairing *smp_get_pairing(struct conn *c)
 {
     struct pairing *p = c->h->smp->pairings, *end = p + pairings(c->h);
-    if (c->smp->p) {
-        return c->smp->p;
+    if (c->smp->pairing) {
+        return c->smp->pairing;
     }
     while (p < end && p->c) {
         p++;
@@ -38,10 +38,10 @@ struct pairing *smp_pairing(struct conn *c)
         return NULL;
     }
     p->c = c;
-    p->me = c->central ? INITIATOR : RESPONDER;
-    p->own = &p->side[p->me];
-    p->peer = &p->side[!p->me];
-    c->smp->p = p;
+    p->role = c->central ? INITIATOR : RESPONDER;
+    p->own = &p->side[p->role];
+    p->peer = &p->side[!p->role];
+    c->smp->pairing = p;
     return p;
 }
 
@@ -71,7 +71,7 @@ uint8_t smp_auth(const struct woad *h)
 }
 
 /* What tells that somebody is guessing, on either side. */
-static bool is_guess(int status)
+static bool is_failed_guess(int status)
 {
     int reason = status & 0xff;
     return status > 0 && status < WOAD_SECURITY_HCI &&
@@ -79,26 +79,26 @@ static bool is_guess(int status)
             reason == WOAD_SMP_NUMERIC_COMPARISON || reason == WOAD_SMP_PASSKEY_ENTRY);
 }
 
-void smp_timer(const struct conn *c)
+void smp_restart_timer(const struct conn *c)
 {
-    c->smp->due = deadline_in(c->h, SMP_TIMEOUT_MS);
+    c->smp->timer = deadline_in(c->h, SMP_TIMEOUT_MS);
 }
 
-void link_want(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
+void link_request_encryption(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond)
 {
     struct smp_conn *s = c->smp;
-    s->link_size = size;
+    s->link_key_size = size;
     s->link_flags = flags & 3u;
     s->from_bond = from_bond;
-    s->want_key = true;
+    s->key_command_due = true;
 }
 
 /* An encryption whose pairing has failed has been reported already. */
-bool smp_busy(const struct conn *c)
+bool smp_security_pending(const struct conn *c)
 {
     const struct smp_conn *s = c->smp;
-    return s->due || s->security_request_due || (s->want_key && c->central) ||
-           (s->encrypting && !s->discard_encryption);
+    return s->timer || s->security_request_due || (s->key_command_due && c->central) ||
+           (s->encryption_pending && !s->discard_encryption);
 }
 
 /* What the controller was to calculate for it. */
@@ -116,20 +116,20 @@ void smp_ended(struct conn *c, int status)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
-    bool guess = is_guess(status);
+    bool guess = is_failed_guess(status);
     if (guess) {
         attempts_failed(h, &c->peer);
     }
     smp_release(c);
     s->security_request_due = false;
     if (!s->from_bond) {
-        s->discard_encryption = s->encrypting;
-        if (s->want_key && !c->central) {
+        s->discard_encryption = s->encryption_pending;
+        if (s->key_command_due && !c->central) {
             c->want_ltk_reply = true; /* none */
         }
-        s->want_key = false;
+        s->key_command_due = false;
     }
-    smp_forget(c);
+    smp_free_pairing(c);
     smp_emit_security(c, status);
     if (guess) {
         attempts_emit(h, &c->peer);
@@ -139,7 +139,7 @@ void smp_ended(struct conn *c, int status)
 /* And by us: the peer is told why. */
 void smp_fail(struct conn *c, uint8_t reason)
 {
-    c->smp->failed = reason;
+    c->smp->failed_reason = reason;
     smp_ended(c, reason);
 }
 
@@ -175,29 +175,29 @@ int woad_random(struct woad *h, uint8_t *out, size_t len)
 
 /* What calculates, and may have to wait for the controller: then it is STEP_BLOCKED, and is called
  * again. */
-int smp_calculate(struct woad *h, uint16_t who,
-                  int (*what)(struct woad *h, uint16_t who, uint8_t arg), uint8_t arg)
+int smp_calculate(struct woad *h, uint16_t user,
+                  int (*step_function)(struct woad *h, uint16_t user, uint8_t arg), uint8_t arg)
 {
     struct smp *m = h->smp;
     uint16_t before = m->crypto_user;
-    uint32_t mine = ++m->calculations;
+    uint32_t mine = ++m->calculation_serial;
     if (h->cfg.crypto || !h->crypto_role) {
-        return what(h, who, arg);
+        return step_function(h, user, arg);
     }
-    m->crypto_user = who;
-    h->crypto_role->begin(h, who);
-    int result = what(h, who, arg);
+    m->crypto_user = user;
+    h->crypto_role->begin(h, user);
+    int result = step_function(h, user, arg);
     m->crypto_user = before;
-    if (result != STEP_BLOCKED && m->calculations == mine) { /* no other since */
-        h->crypto_role->end(h, who);
+    if (result != STEP_BLOCKED && m->calculation_serial == mine) { /* no other since */
+        h->crypto_role->end(h, user);
     }
     return result;
 }
 
-static void smp_wake(struct woad *h)
+static void smp_calculated(struct woad *h)
 {
     if (h->smp->privacy_ops) {
-        h->smp->privacy_ops->wake(h);
+        h->smp->privacy_ops->calculated(h);
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         smp_run(c);
@@ -206,20 +206,20 @@ static void smp_wake(struct woad *h)
 
 /* --- the scripts ------------------------------------------------------------------------------ */
 
-void smp_begin(struct pairing *p, const uint8_t *script)
+void smp_begin(struct pairing *p, const uint8_t *steps)
 {
-    p->steps = script;
-    p->at = p->mark = 0;
-    smp_timer(p->c);
+    p->steps = steps;
+    p->step = p->loop_start = 0;
+    smp_restart_timer(p->c);
 }
 
 /* A pairing from its beginning: only what has come out of band is there already.  NULL: too many
  * are under way. */
-struct pairing *smp_begin_anew(struct conn *c, const uint8_t *script)
+struct pairing *smp_begin_pairing(struct conn *c, const uint8_t *steps)
 {
-    struct pairing *p = smp_pairing(c);
+    struct pairing *p = smp_get_pairing(c);
     if (p) {
-        smp_begin(p, script);
+        smp_begin(p, steps);
     }
     return p;
 }
@@ -228,7 +228,7 @@ static int smp_do_step(struct pairing *p, uint8_t step)
 {
     if (step & SEND) {
         p->pdu_to_send = (uint8_t)(step & ~SEND);
-        p->at++; /* it goes on when it has been sent */
+        p->step++; /* it goes on when it has been sent */
         return STEP_BLOCKED;
     }
     if (step & AWAIT) {
@@ -245,13 +245,13 @@ static int smp_do_step(struct pairing *p, uint8_t step)
 void smp_run(struct conn *c)
 {
     struct pairing *p;
-    if (smp_under_way(c)) {
+    if (smp_active_pairing(c)) {
         conn_mark_ready(c);
     }
-    while ((p = smp_under_way(c)) != NULL && !p->pdu_to_send) {
-        const uint8_t *script = p->steps;
-        uint8_t at = p->at;
-        int result = smp_do_step(p, script[at]);
+    while ((p = smp_active_pairing(c)) != NULL && !p->pdu_to_send) {
+        const uint8_t *steps = p->steps;
+        uint8_t at = p->step;
+        int result = smp_do_step(p, steps[at]);
         if (result == STEP_BLOCKED) {
             return;
         }
@@ -259,8 +259,8 @@ void smp_run(struct conn *c)
             smp_fail(c, (uint8_t)result);
             return;
         }
-        if (c->smp->p == p && p->steps == script && p->at == at) {
-            p->at++;
+        if (c->smp->pairing == p && p->steps == steps && p->step == at) {
+            p->step++;
         }
     }
 }
@@ -273,7 +273,7 @@ static bool smp_expects(const struct pairing *p, uint8_t code)
     if (p->received_pdu || p->pdu_to_send) {
         return false;
     }
-    for (const uint8_t *step = p->steps + p->at; *step != STEP_END && !(*step & SEND); step++) {
+    for (const uint8_t *step = p->steps + p->step; *step != STEP_END && !(*step & SEND); step++) {
         if (*step == STEP_ENCRYPT) {
             return false;
         }
@@ -297,12 +297,12 @@ static const uint8_t lengths[SMP_CODES] = {
     [SMP_CHECK] = 17,   [SMP_KEYPRESS] = 2,
 };
 
-static const uint8_t asked[] = { AWAIT | SMP_REQUEST, STEP_SELECT, STEP_END };
+static const uint8_t request_steps[] = { AWAIT | SMP_REQUEST, STEP_SELECT, STEP_END };
 
 /* Ends a pairing, or a Security Request of ours, if there is one. */
-static void smp_over_any(struct conn *c, int status)
+static void smp_end_any(struct conn *c, int status)
 {
-    if (c->smp->due || c->smp->security_request_due) {
+    if (c->smp->timer || c->smp->security_request_due) {
         smp_ended(c, status);
     }
 }
@@ -311,12 +311,12 @@ static void smp_over_any(struct conn *c, int status)
  * same. */
 static void smp_refuse(struct conn *c, uint8_t reason)
 {
-    c->smp->failed = reason;
-    smp_over_any(c, reason);
+    c->smp->failed_reason = reason;
+    smp_end_any(c, reason);
 }
 
 /* A PDU has been read: the pairing goes on, or ends with an error. */
-static void smp_heard(struct conn *c, int err)
+static void smp_continue(struct conn *c, int err)
 {
     if (err) {
         smp_fail(c, (uint8_t)err);
@@ -329,21 +329,21 @@ static void smp_heard(struct conn *c, int err)
 static void smp_rx_request(struct conn *c, struct rd *in)
 {
     const struct woad *h = c->h;
-    bool able = !h->smp->policy.no_pairing && smp_has_crypto(h);
-    if (!able || attempts_wait(c)) {
-        smp_refuse(c, able ? WOAD_SMP_REPEATED_ATTEMPTS : WOAD_SMP_NOT_SUPPORTED);
+    bool can_pair = !h->smp->policy.no_pairing && smp_has_crypto(h);
+    if (!can_pair || attempts_wait(c)) {
+        smp_refuse(c, can_pair ? WOAD_SMP_REPEATED_ATTEMPTS : WOAD_SMP_NOT_SUPPORTED);
         return;
     }
     c->smp->security_request_due = false;
-    struct pairing *p = smp_begin_anew(c, asked);
-    smp_heard(c, p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY);
+    struct pairing *p = smp_begin_pairing(c, request_steps);
+    smp_continue(c, p ? smp_read(p, SMP_REQUEST, in) : WOAD_SMP_BUSY);
 }
 
 /* SMP_PAIRING_FAILED: reason u8.  3.5.5 */
 static void smp_rx_failed(struct conn *c, struct rd *in)
 {
     uint8_t reason = rd_u8(in);
-    smp_over_any(c, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
+    smp_end_any(c, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
 }
 
 /* A PDU of the channel: code u8, parameters.  Reserved codes are ignored; what has no place ends
@@ -352,7 +352,7 @@ static void smp_rx(struct conn *c, struct rd *in)
 {
     const struct smp *m = c->h->smp;
     struct smp_conn *s = c->smp;
-    struct pairing *p = smp_under_way(c);
+    struct pairing *p = smp_active_pairing(c);
     uint8_t code = rd_u8(in);
     if (in->bad || !code || code >= SMP_CODES || s->timed_out) {
         return;
@@ -372,21 +372,21 @@ static void smp_rx(struct conn *c, struct rd *in)
         smp_rx_request(c, in);
     } else if (code == SMP_SECURITY_REQUEST && central) {
         if (m->central) {
-            m->central->asked(c, rd_u8(in));
+            m->central->security_request(c, rd_u8(in));
         } else {
-            s->failed = WOAD_SMP_NOT_SUPPORTED;
+            s->failed_reason = WOAD_SMP_NOT_SUPPORTED;
         }
     } else if (!p) {
         if (code == SMP_REQUEST) {
-            s->failed = WOAD_SMP_UNKNOWN_COMMAND;
+            s->failed_reason = WOAD_SMP_UNKNOWN_COMMAND;
         }
     } else if (code == SMP_KEYPRESS && p->method == WOAD_METHOD_PASSKEY) {
         if (c->h->smp_keypress) {
             c->h->smp_keypress(p, in);
         }
     } else if (smp_expects(p, code)) {
-        smp_timer(c);
-        smp_heard(c, smp_read(p, code, in));
+        smp_restart_timer(c);
+        smp_continue(c, smp_read(p, code, in));
     } else {
         smp_fail(c, WOAD_SMP_UNSPECIFIED);
     }
@@ -395,7 +395,7 @@ static void smp_rx(struct conn *c, struct rd *in)
 /* --- out -------------------------------------------------------------------------------------- */
 
 /* Returns whether the connection has all that the policy asks for: pairing anew gives nothing. */
-static bool smp_enough(const struct conn *c)
+static bool smp_security_sufficient(const struct conn *c)
 {
     const struct woad_security *now = &c->security;
     const struct woad_security_policy *policy = &c->h->smp->policy;
@@ -408,7 +408,7 @@ static bool smp_enough(const struct conn *c)
  * the time-out of SMP only what is there counts.  3.4, 3.6.7 */
 static bool smp_tx_request(struct conn *c, struct wr *out)
 {
-    bool enough = smp_enough(c);
+    bool enough = smp_security_sufficient(c);
     if (!enough && attempts_wait(c)) {
         return false;
     }
@@ -419,18 +419,18 @@ static bool smp_tx_request(struct conn *c, struct wr *out)
     }
     wr_u8(out, SMP_SECURITY_REQUEST);
     wr_u8(out, smp_auth(c->h));
-    smp_timer(c);
+    smp_restart_timer(c);
     return true;
 }
 
 static bool smp_tx(struct conn *c, struct wr *out)
 {
     struct smp_conn *s = c->smp;
-    struct pairing *p = smp_under_way(c);
-    if (s->failed && !s->timed_out) {
+    struct pairing *p = smp_active_pairing(c);
+    if (s->failed_reason && !s->timed_out) {
         wr_u8(out, SMP_FAILED);
-        wr_u8(out, s->failed);
-        s->failed = 0;
+        wr_u8(out, s->failed_reason);
+        s->failed_reason = 0;
         return true;
     }
     if (s->security_request_due) {
@@ -439,7 +439,7 @@ static bool smp_tx(struct conn *c, struct wr *out)
     if (s->timed_out || !p || !(p->keypress_due || p->pdu_to_send)) {
         return false;
     }
-    smp_timer(c);
+    smp_restart_timer(c);
     if (p->keypress_due) {
         smp_write(p, SMP_KEYPRESS, out);
         p->keypress_due = false;
@@ -461,20 +461,20 @@ uint32_t smp_run_timers(struct woad *h)
         min_u32(attempts_due(h), m->privacy_ops ? m->privacy_ops->due(h) : WOAD_FOREVER);
     h->smp->may_multiply = true;
     if (h->oob) {
-        h->oob->role->work(h);
+        h->oob->role->make(h);
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         smp_run(c); /* first: one that waits to begin has its time anew */
-        uint32_t timer = deadline_left(h, c->smp->due);
+        uint32_t timer = deadline_left(h, c->smp->timer);
         left = min_u32(left, timer);
         if (!timer) {
             c->smp->timed_out = true;
             smp_ended(c, WOAD_ETIMEDOUT);
             left = 0;
         }
-        const struct pairing *p = smp_under_way(c);
+        const struct pairing *p = smp_active_pairing(c);
         if (p) {
-            left = min_u32(left, deadline_left(h, p->wait_due));
+            left = min_u32(left, deadline_left(h, p->step_due));
         }
     }
     left = h->smp->may_multiply ? left : 0; /* its result is to be sent */
@@ -484,9 +484,9 @@ uint32_t smp_run_timers(struct woad *h)
 
 /* --- the feature ------------------------------------------------------------------------------ */
 
-static const struct smp_role role = { smp_rx,       smp_tx,      smp_key_request,
-                                      smp_has_key,  rpa_resolve, rpa_reach,
-                                      bond_refresh, woad_pair,   smp_wake };
+static const struct smp_role role = { smp_rx,           smp_tx,      smp_key_request,
+                                      smp_has_key,      rpa_resolve, rpa_air_address,
+                                      bond_save_client, woad_pair,   smp_calculated };
 
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
@@ -503,7 +503,7 @@ void smp_layout(struct woad *h)
     arena_alloc_per_conn(h, sizeof(struct smp_conn), ARENA_SLOT(h->conns, smp));
     if (s) {
         s->pairings = all;
-        s->box = (struct toolbox){ box_aes, h };
+        s->toolbox = (struct toolbox){ box_aes, h };
         s->policy.io = WOAD_IO_NONE;
         s->crypto_user = CRYPTO_NO_USER;
         h->smp = s;
@@ -521,10 +521,10 @@ void smp_open(struct conn *c)
 void smp_close(struct conn *c)
 {
     struct smp_conn *s = c->smp;
-    bool ends = smp_busy(c);
+    bool ends = smp_security_pending(c);
     memset(&c->security, 0, sizeof c->security);
     smp_release(c);
-    smp_forget(c);
+    smp_free_pairing(c);
     wipe(s, sizeof *s);
     if (ends) {
         smp_emit_security(c, WOAD_ENOTCONN);
@@ -536,8 +536,8 @@ void smp_reset(struct woad *h)
     h->smp->privacy = 0;
     h->address_pending = 0;
     h->smp->rpa_in_progress = false;
-    h->smp->private_failed = 0;
-    h->smp->private_due = 0;
+    h->smp->rpa_failures = 0;
+    h->smp->rpa_due = 0;
 }
 
 const struct woad_needs smp_needs = { .frame_max = SMP_FRAME };
@@ -569,13 +569,13 @@ int woad_pair(struct woad *h, uint16_t conn)
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    if (smp_busy(c)) {
+    if (smp_security_pending(c)) {
         return WOAD_EALREADY;
     }
     if (c->central) {
         return h->smp->central ? h->smp->central->pair(c) : WOAD_ENOTSUP;
     }
-    c->smp->security_request_due = !c->smp->timed_out || smp_enough(c);
+    c->smp->security_request_due = !c->smp->timed_out || smp_security_sufficient(c);
     return c->smp->security_request_due ? 0 : WOAD_ETIMEDOUT;
 }
 
@@ -588,10 +588,10 @@ int woad_pair_refuse(struct woad *h, uint16_t conn)
     if (!c || c->state != CONN_OPEN) {
         return WOAD_ENOTCONN;
     }
-    if (smp_busy(c)) {
+    if (smp_security_pending(c)) {
         return WOAD_EALREADY;
     }
-    c->smp->failed = WOAD_SMP_NOT_SUPPORTED;
+    c->smp->failed_reason = WOAD_SMP_NOT_SUPPORTED;
     return 0;
 }
 
@@ -600,20 +600,20 @@ struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err)
 {
     struct conn *c = conn_for_call(h, conn);
     *err = !h->smp ? WOAD_ENOTSUP : !c ? WOAD_ENOTCONN : WOAD_ENOENT;
-    return h->smp && c ? smp_under_way(c) : NULL;
+    return h->smp && c ? smp_active_pairing(c) : NULL;
 }
 
 int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action, uint32_t passkey)
 {
     int err;
     struct pairing *p = pairing_for_call(h, conn, &err);
-    if (!p || p->user == USER_NONE) {
+    if (!p || p->user_state == USER_NONE) {
         return err;
     }
     if (passkey > 999999 || action != p->passkey_action) {
         return WOAD_EINVAL;
     }
-    if (p->user == USER_ANSWERED) {
+    if (p->user_state == USER_ANSWERED) {
         return WOAD_EALREADY;
     }
     if (action == WOAD_PASSKEY_COMPARE && !passkey) {
@@ -621,7 +621,7 @@ int woad_passkey(struct woad *h, uint16_t conn, enum woad_passkey_action action,
         return 0;
     }
     p->passkey = action == WOAD_PASSKEY_COMPARE ? p->passkey : passkey;
-    p->user = USER_ANSWERED;
+    p->user_state = USER_ANSWERED;
     smp_run(p->c);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* The Security Manager's structs.  A pairing is a script: a list of steps, each of which is done,
- * waits for something, or fails with the reason that Pairing Failed will give.  Vol 3, Part H */
+/* The Security Manager's structs. A pairing is a script: a list of steps, each of which is done,
+ * waits for something, or fails with the reason that Pairing Failed will give. Vol 3, Part H */
 #ifndef WOAD_SRC_SMP_H
 #define WOAD_SRC_SMP_H
 
@@ -39,9 +39,9 @@ enum {
     PDU_KEY_SIZE = 4,
     PDU_CENTRAL = 5,
     PDU_PERIPHERAL = 6
-}; /* octets of a Pairing Request and Response.  3.5.1 */
+}; /* octets of a Pairing Request and Response. 3.5.1 */
 
-/* Steps.  Those of a PDU that is sent and of one that is awaited are the PDU's code and a flag. */
+/* Steps. Those of a PDU that is sent and of one that is awaited are the PDU's code and a flag. */
 enum { SEND = 0x40, AWAIT = 0x80 };
 enum step {
     STEP_END,
@@ -81,10 +81,10 @@ enum step {
 
 enum { STEP_BLOCKED = -1 }; /* what a step returns; 0: done; more: why it fails */
 
-enum { USER_NONE, USER_ASKED, USER_ANSWERED };
+enum { USER_NONE, USER_PENDING, USER_ANSWERED };
 enum { OOB_NONE, OOB_WANTED, OOB_MADE };
 
-/* What either side says and has, the most significant octet first.  The toolbox's functions have
+/* What either side says and has, the most significant octet first. The toolbox's functions have
  * the initiator's and the responder's, or those of who sends and of who takes. */
 enum { INITIATOR, RESPONDER };
 struct smp_side {
@@ -101,17 +101,17 @@ struct smp_side {
 struct pairing {
     struct conn *c;                    /* NULL: it is free */
     const uint8_t *steps;              /* NULL: it has not begun, something is known for it */
-    uint8_t at, mark;                  /* of the script: this step; where AGAIN goes back to */
-    uint8_t me;                        /* of side: INITIATOR or RESPONDER */
+    uint8_t step, loop_start;          /* of the script: this step; where AGAIN goes back to */
+    uint8_t role;                      /* of side: INITIATOR or RESPONDER */
     uint8_t pdu_to_send, received_pdu; /* the PDU to be sent; the one that has come */
-    bool secure, bonds, has_oob, has_tk;
+    bool secure, bonding, has_oob, has_tk;
     bool keypress_due; /* Keypress Notification is owed: this */
     uint8_t keypress;
-    uint8_t method, user, passkey_action, round;
-    uint8_t flags, key_size;   /* of the bond */
-    uint16_t to_send, to_come; /* PDUs with keys, a bit each */
+    uint8_t method, user_state, passkey_action, round;
+    uint8_t flags, key_size;                /* of the bond */
+    uint16_t keys_to_send, keys_to_receive; /* PDUs with keys, a bit each */
     uint32_t passkey;
-    uint32_t wait_due; /* of a step that has one of its own */
+    uint32_t step_due; /* of a step that has one of its own */
     struct smp_side *own, *peer;
     struct smp_side side[2];
     union {
@@ -127,27 +127,27 @@ struct pairing {
 };
 
 /* What a connection has beside its pairing: its link's encryption, and the Security Manager timer,
- * which runs for a pairing, and for a Security Request that has been sent.  A Security Request
+ * which runs for a pairing, and for a Security Request that has been sent. A Security Request
  * takes no pairing: one that the central ignores keeps nobody else from pairing. */
 struct smp_conn {
-    struct pairing *p;         /* NULL: none */
-    uint32_t due;              /* that timer; 0: nothing is under way.  3.4 */
+    struct pairing *pairing;   /* NULL: none */
+    uint32_t timer;            /* that timer; 0: nothing is under way. 3.4 */
     bool timed_out;            /* the timer has ended: no more PDUs on this connection */
     bool security_request_due; /* a Security Request is to be sent */
     bool discard_encryption;   /* the pairing whose key encrypts now has failed */
-    bool want_key;             /* to be sent: Enable Encryption, or of a peripheral Long
+    bool key_command_due;      /* to be sent: Enable Encryption, or of a peripheral Long
                                 * Term Key Request Reply */
-    bool encrypting;           /* until Encryption Change */
-    uint8_t failed;            /* reason of a Pairing Failed to be sent; 0: none */
-    uint8_t link_size;         /* of the key that encrypts, or will */
+    bool encryption_pending;   /* until Encryption Change */
+    uint8_t failed_reason;     /* reason of a Pairing Failed to be sent; 0: none */
+    uint8_t link_key_size;     /* of the key that encrypts, or will */
     uint8_t link_flags : 2;
-    bool from_bond : 1; /* it is the bond's, else the pairing's */
-    bool fetched : 1;   /* the application has been asked for a bond */
-    bool tried : 1;     /* its key, for what the client is to believe */
+    bool from_bond : 1;      /* it is the bond's, else the pairing's */
+    bool bond_fetched : 1;   /* the application has been asked for a bond */
+    bool bond_key_tried : 1; /* its key, for what the client is to believe */
 };
 
-/* Bonds in the order of their use, and by a hash of their peers.  A bond has a place, and others
- * behind it in that order for what not all have: legacy pairing's, signed writes'.  Places are
+/* Bonds in the order of their use, and by a hash of their peers. A bond has a place, and others
+ * behind it in that order for what not all have: legacy pairing's, signed writes'. Places are
  * counted from 1; 0: none. */
 struct bond_bits { /* the first two octets of a struct woad_bond */
     uint8_t client_features : 3;
@@ -168,18 +168,18 @@ struct bond_signs {
 } __attribute__((packed));
 struct bond_slot {
     uint32_t database : 24;
-    struct bond_bits is;
-    uint8_t older;        /* the next in the order; of free ones, the next */
-    uint8_t alike, first; /* the next of the same hash; the first whose hash is the
-                           * number of this place */
+    struct bond_bits bits;
+    uint8_t lru_next;             /* the next in the order; of free ones, the next */
+    uint8_t hash_next, hash_head; /* the next of the same hash; the first whose hash is the
+                                   * number of this place */
     union {
         struct {
             uint8_t peer[6], ltk[16], irk[16]; /* so they lie there, too */
-            uint8_t heard[6];                  /* its private address, the last time; 0: none */
+            uint8_t last_rpa[6];               /* its private address, the last time; 0: none */
         };
         struct bond_legacy legacy;
         struct bond_signs signed_;
-        uint8_t all[44];
+        uint8_t octets[44];
     };
     struct woad_cccd cccd[]; /* config.subscriptions; behind the last of them 0 */
 };
@@ -189,26 +189,26 @@ struct bond_slot {
 struct attempts {
     struct woad_addr peer;
     uint8_t failures;
-    uint32_t until;
+    uint32_t wait_until;
 };
 enum { ATTEMPTS = 4 };
 
 /* What is linked only where it is named or called for: pairing as a central; private addresses of
  * our own; pairing with what comes out of band. */
 struct smp_step_lists {
-    const uint8_t *of[4];
+    const uint8_t *by_method[4];
 }; /* by the method; the first: legacy */
 struct smp_central {
     struct smp_step_lists step_lists;
-    int (*pair)(struct conn *c);                 /* woad_pair() */
-    void (*asked)(struct conn *c, uint8_t auth); /* a Security Request */
+    int (*pair)(struct conn *c);                            /* woad_pair() */
+    void (*security_request)(struct conn *c, uint8_t auth); /* a Security Request */
 };
 struct privacy_ops {
     uint32_t (*due)(struct woad *h);
-    void (*wake)(struct woad *h); /* what the controller was to calculate has come */
+    void (*calculated)(struct woad *h); /* what the controller was to calculate has come */
 };
 struct smp_oob {                        /* woad_feature_out_of_band */
-    void (*work)(struct woad *h);       /* in woad_poll() */
+    void (*make)(struct woad *h);       /* in woad_poll() */
     int (*key_pair)(struct pairing *p); /* a step: takes the one of woad_oob_make() */
     int (*check)(struct pairing *p);    /* a step */
     const uint8_t *step_lists[2];       /* of the initiator, the responder */
@@ -227,20 +227,20 @@ struct smp {
     uint8_t lru_head, free_head; /* of the places of bonds */
     uint8_t privacy;
     bool has_irk;
-    bool rpa_in_progress;           /* our next private address is `next` */
-    uint8_t private_failed;         /* tries to make one, in a row */
-    struct bond_bits stored_only;   /* `key_size` 0: none; of a bond that the store has, of */
-    const struct woad_addr *wanted; /* this peer, and that takes more places than there are */
-    struct toolbox box;
+    bool rpa_in_progress;             /* our next private address is `next` */
+    uint8_t rpa_failures;             /* tries to make one, in a row */
+    struct bond_bits stored_only;     /* `key_size` 0: none; of a bond that the store has, of */
+    const struct woad_addr *fetching; /* this peer, and that takes more places than there are */
+    struct toolbox toolbox;
     struct pairing *pairings; /* config.pairings of them */
     uint8_t *bonds;           /* config.bonds places */
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16];
     struct woad_addr next_rpa;
     uint16_t crypto_user; /* calculates now, for the controller */
-    uint32_t calculations;
+    uint32_t calculation_serial;
     struct woad_addr identity, static_addr; /* ours, and our static random one, while we hide */
-    uint32_t private_ms, private_due;
+    uint32_t rpa_interval_ms, rpa_due;
 };
 
 ASSERT_SIZE(smp_conn, WOAD_SIZE_SECURITY_CONN);
@@ -265,21 +265,21 @@ void smp_reset(struct woad *h);
 void smp_open(struct conn *c);
 void smp_close(struct conn *c);
 uint32_t smp_run_timers(struct woad *h);
-struct pairing *smp_begin_anew(struct conn *c, const uint8_t *script);
-struct pairing *smp_pairing(struct conn *c);         /* its own, or a free one; NULL */
-struct pairing *smp_under_way(const struct conn *c); /* NULL: nothing */
+struct pairing *smp_begin_pairing(struct conn *c, const uint8_t *steps);
+struct pairing *smp_get_pairing(struct conn *c);          /* its own, or a free one; NULL */
+struct pairing *smp_active_pairing(const struct conn *c); /* NULL: nothing */
 void smp_run(struct conn *c);
 bool smp_has_crypto(const struct woad *h);
 bool smp_has_p256(const struct woad *h);
 int smp_random(struct woad *h, void *out, size_t len);
-int smp_calculate(struct woad *h, uint16_t who,
-                  int (*what)(struct woad *h, uint16_t who, uint8_t arg), uint8_t arg);
+int smp_calculate(struct woad *h, uint16_t user,
+                  int (*step_function)(struct woad *h, uint16_t user, uint8_t arg), uint8_t arg);
 void smp_fail(struct conn *c, uint8_t reason);
 void smp_ended(struct conn *c, int status);
-void smp_forget(struct conn *c);
-void smp_begin(struct pairing *p, const uint8_t *script);
-void smp_timer(const struct conn *c); /* 30 s from now */
-bool smp_busy(const struct conn *c);  /* WOAD_EV_SECURITY will follow */
+void smp_free_pairing(struct conn *c);
+void smp_begin(struct pairing *p, const uint8_t *steps);
+void smp_restart_timer(const struct conn *c);    /* 30 s from now */
+bool smp_security_pending(const struct conn *c); /* WOAD_EV_SECURITY will follow */
 uint8_t smp_auth(const struct woad *h);
 void smp_emit_security(struct conn *c, int status);
 /* What an application's call is about; NULL, and the error it is if there is none. */
@@ -290,22 +290,22 @@ struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err);
     .needs = &smp_needs
 extern const struct woad_needs smp_needs;
 /* smp_steps.c */
-int smp_failed(int err); /* what a step returns then */
-int smp_step(struct woad *h, uint16_t who, uint8_t step);
+int smp_step_result(int err); /* what a step returns then */
+int smp_step(struct woad *h, uint16_t user, uint8_t step);
 void smp_write(struct pairing *p, uint8_t code, struct wr *out);
 int smp_read(struct pairing *p, uint8_t code, struct rd *in);
 /* smp_keys.c */
 void key_cut(uint8_t key[16], uint8_t size);
 int keys_send(struct pairing *p);
 int keys_await(struct pairing *p);
-int keys_left(struct pairing *p);
-int keys_heard(struct pairing *p, uint8_t code, struct rd *in);
+int keys_flush(struct pairing *p);
+int keys_rx(struct pairing *p, uint8_t code, struct rd *in);
 bool keys_expects(const struct pairing *p, uint8_t code);
-bool keys_weaker(const struct pairing *p, const struct woad_addr *peer);
+bool keys_bond_is_stronger(const struct pairing *p, const struct woad_addr *peer);
 void keys_write(struct pairing *p, uint8_t code, struct wr *out);
 int keys_done(struct pairing *p);
 /* Encryption is to begin: with the pairing's key, or the bond's. */
-void link_want(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond);
+void link_request_encryption(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond);
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
 extern const struct conn_event smp_events[];
@@ -315,35 +315,36 @@ bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv);
 void bond_layout(struct woad *h);
 /* The one used last; the one before it; NULL. */
 struct bond_slot *bond_lru_first(const struct woad *h);
-struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *k);
+struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *slot);
 struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer);
-/* The same; WOAD_EV_BOND_WANTED is raised for a bond that is not in memory.  NULL: smp->unheld says
+/* The same; WOAD_EV_BOND_WANTED is raised for a bond that is not in memory. NULL: smp->unheld says
  * whether the store has one that can't be. */
 struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer);
 /* Whether a pairing that has come to `flags` and `key_size` must not take its place. */
 bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size);
 /* What is behind it; NULL: nothing. */
-const struct bond_legacy *bond_legacy(const struct woad *h, const struct bond_slot *k);
-struct bond_signs *bond_signs(const struct woad *h, const struct bond_slot *k);
+const struct bond_legacy *bond_legacy(const struct woad *h, const struct bond_slot *slot);
+struct bond_signs *bond_signs(const struct woad *h, const struct bond_slot *slot);
 /* The whole of it: keys, which are wiped when they have served. */
-void bond_get(const struct woad *h, const struct bond_slot *k, struct woad_bond *bond);
-void bond_peer(const struct bond_slot *k, struct woad_addr *peer);
-void bond_used(struct woad *h, struct bond_slot *k);
+void bond_get(const struct woad *h, const struct bond_slot *slot, struct woad_bond *bond);
+void bond_peer(const struct bond_slot *slot, struct woad_addr *peer);
+void bond_touch(struct woad *h, struct bond_slot *slot);
 /* NULL: there is no room for it. */
-struct bond_slot *bond_keep(struct woad *h, const struct woad_bond *bond, bool tell);
-void bond_refresh(struct conn *c);
+struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool tell);
+void bond_save_client(struct conn *c);
 void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond,
-               enum woad_bond_change why);
-void bond_tell(struct woad *h, uint16_t conn, const struct bond_slot *k, enum woad_bond_change why);
+               enum woad_bond_change change);
+void bond_emit_slot(struct woad *h, uint16_t conn, const struct bond_slot *slot,
+                    enum woad_bond_change change);
 /* smp_sign.c */
 bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated);
 int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE]);
-void sign_made(struct conn *c);
+void sign_emit_bond(struct conn *c);
 /* smp_identity.c */
 enum { NRPA, RPA, STATIC = 3, KIND_SHIFT = 6 }; /* the two top bits of a random one */
 void rpa_resolve(struct woad *h, struct woad_addr *a);
-void rpa_reach(const struct woad *h, struct woad_addr *a);
+void rpa_air_address(const struct woad *h, struct woad_addr *a);
 void rpa_identity(const struct woad *h, struct woad_addr *a);
 /* smp_attempts.c */
 void attempts_failed(struct woad *h, const struct woad_addr *peer);

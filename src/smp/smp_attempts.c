@@ -25,11 +25,11 @@ uint32_t attempts_due(struct woad *h)
 {
     uint32_t soonest = WOAD_FOREVER;
     for (struct attempts *a = h->smp->attempts; a < h->smp->attempts + ATTEMPTS; a++) {
-        uint32_t left = deadline_left(h, a->until);
+        uint32_t left = deadline_left(h, a->wait_until);
         if (left) {
             soonest = min_u32(soonest, left);
         } else {
-            a->until = 0;
+            a->wait_until = 0;
             all_mark_ready(h);
             soonest = 0; /* they are to be sent */
         }
@@ -52,7 +52,7 @@ static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t f
         all_mark_ready(h); /* who waited in its place waits no more */
     }
     a->failures = failures < DOUBLINGS ? failures : DOUBLINGS;
-    a->until = deadline_in(h, (uint32_t)FIRST_MS << (a->failures - 1));
+    a->wait_until = deadline_in(h, (uint32_t)FIRST_MS << (a->failures - 1));
 }
 
 void attempts_emit(struct woad *h, const struct woad_addr *peer)
@@ -83,7 +83,7 @@ void attempts_passed(struct woad *h, const struct woad_addr *peer)
 bool attempts_wait(const struct conn *c)
 {
     const struct attempts *a = attempts_of(c->h, &c->peer);
-    return a && a->until;
+    return a && a->wait_until;
 }
 
 int woad_attempts_add(struct woad *h, const struct woad_addr *peer, uint8_t failures)

@@ -24,9 +24,9 @@ static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_R
 /* With the bond's key, if there is one, else by a pairing.  A key needs no SMP. */
 static int central_pair(struct conn *c)
 {
-    const struct bond_slot *k = bond_fetch(c, &c->peer);
-    if (k && k->is.has_peer_ltk && !c->security.encrypted) {
-        link_want(c, k->is.key_size, k->is.flags, true);
+    const struct bond_slot *slot = bond_fetch(c, &c->peer);
+    if (slot && slot->bits.has_peer_ltk && !c->security.encrypted) {
+        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, true);
         return 0;
     }
     if (c->h->smp->policy.no_pairing) {
@@ -35,7 +35,7 @@ static int central_pair(struct conn *c)
     if (c->smp->timed_out) {
         return WOAD_ETIMEDOUT;
     }
-    if (!smp_begin_anew(c, request)) {
+    if (!smp_begin_pairing(c, request)) {
         return WOAD_ENOMEM;
     }
     smp_run(c);
@@ -54,32 +54,32 @@ static void central_emit_request(const struct conn *c, uint8_t auth)
 /* Returns whether the bond's key answers a Security Request.  On a link that is not encrypted it is
  * tried first, whatever is asked for: a peer that is not the bonded one does not have it.  On an
  * encrypted link it must give no less than the link has, and than the peer asks for. */
-static bool bond_answers(const struct conn *c, const struct bond_slot *k, uint8_t auth)
+static bool bond_answers(const struct conn *c, const struct bond_slot *slot, uint8_t auth)
 {
     bool needs_mitm = c->security.authenticated || (auth & AUTH_MITM);
-    return k && k->is.has_peer_ltk &&
-           (!c->security.encrypted || !needs_mitm || (k->is.flags & WOAD_BOND_AUTHENTICATED));
+    return slot && slot->bits.has_peer_ltk &&
+           (!c->security.encrypted || !needs_mitm || (slot->bits.flags & WOAD_BOND_AUTHENTICATED));
 }
 
 /* SMP_SECURITY_REQUEST: AuthReq u8.  Encrypts, or refreshes the encryption, with the bond's key, or
  * else pairs; where pairing is not possible, answers Pairing Not Supported.
  * 2.4.6, Figure 2.7; 3.6.7 */
-static void central_asked(struct conn *c, uint8_t auth)
+static void central_security_request(struct conn *c, uint8_t auth)
 {
     const struct woad_security_policy *policy = &c->h->smp->policy;
-    if (smp_busy(c)) {
+    if (smp_security_pending(c)) {
         return;
     }
-    const struct bond_slot *k = bond_fetch(c, &c->peer);
-    if (smp_busy(c)) {
+    const struct bond_slot *slot = bond_fetch(c, &c->peer);
+    if (smp_security_pending(c)) {
         return; /* the application has begun in that event */
     }
-    if (bond_answers(c, k, auth)) {
-        link_want(c, k->is.key_size, k->is.flags, true);
+    if (bond_answers(c, slot, auth)) {
+        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, true);
     } else if (policy->app_pairs && !policy->no_pairing) {
         central_emit_request(c, auth);
     } else if (woad_pair(c->h, c->number) < 0) {
-        c->smp->failed = WOAD_SMP_NOT_SUPPORTED;
+        c->smp->failed_reason = WOAD_SMP_NOT_SUPPORTED;
     }
 }
 
@@ -87,7 +87,7 @@ static const struct smp_central central = {
     { { legacy, [WOAD_METHOD_JUST_WORKS] = compare, [WOAD_METHOD_PASSKEY] = passkey,
         [WOAD_METHOD_COMPARISON] = compare } },
     central_pair,
-    central_asked,
+    central_security_request,
 };
 
 static void manager_layout(struct woad *h)

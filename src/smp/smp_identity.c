@@ -11,7 +11,7 @@ static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uin
     uint8_t irk[16], rpa[6], hash[3]; /* rpa: prand 3, hash 3 */
     reversed(irk, key, 16);
     reversed(rpa, a->octet, 6);
-    return !zeros(irk, 16) && toolbox_ah(&h->smp->box, irk, rpa, hash) == 0 &&
+    return !zeros(irk, 16) && toolbox_ah(&h->smp->toolbox, irk, rpa, hash) == 0 &&
            same(hash, rpa + 3, 3);
 }
 
@@ -24,32 +24,32 @@ void rpa_resolve(struct woad *h, struct woad_addr *a)
         a->type &= 1; /* the controller's word for who it is */
     }
     if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
-        struct bond_slot *k = on_air && h->smp->lru_head ? bond_find(h, a) : NULL;
-        if (k) {
-            k->heard[5] = 0;
+        struct bond_slot *slot = on_air && h->smp->lru_head ? bond_find(h, a) : NULL;
+        if (slot) {
+            slot->last_rpa[5] = 0;
         }
         return;
     }
-    for (struct bond_slot *k = bond_lru_first(h); k; k = bond_lru_next(h, k)) {
-        if (k->is.has_irk && rpa_is_of(h, a, k->irk)) {
-            memcpy(k->heard, a->octet, sizeof k->heard);
-            bond_peer(k, a);
+    for (struct bond_slot *slot = bond_lru_first(h); slot; slot = bond_lru_next(h, slot)) {
+        if (slot->bits.has_irk && rpa_is_of(h, a, slot->irk)) {
+            memcpy(slot->last_rpa, a->octet, sizeof slot->last_rpa);
+            bond_peer(slot, a);
             return;
         }
     }
 }
 
 /* Where a peer was heard last, if it hides; or its identity, where the controller resolves. */
-void rpa_reach(const struct woad *h, struct woad_addr *a)
+void rpa_air_address(const struct woad *h, struct woad_addr *a)
 {
-    const struct bond_slot *k = bond_find(h, a);
-    if (k && k->is.has_irk && h->resolving_enabled) {
+    const struct bond_slot *slot = bond_find(h, a);
+    if (slot && slot->bits.has_irk && h->resolving_enabled) {
         /* The controller resolves its address.  One without LE Set Privacy Mode wants to be told
          * that this is an identity; others may refuse that.  Vol 4, Part E, 7.8.12, 7.8.66 */
         a->type |= hci_has_command(h, 39, 2) ? 0 : 2;
-    } else if (k && k->heard[5]) { /* RPA are the two top bits */
+    } else if (slot && slot->last_rpa[5]) { /* RPA are the two top bits */
         a->type = WOAD_ADDR_RANDOM;
-        memcpy(a->octet, k->heard, sizeof k->heard);
+        memcpy(a->octet, slot->last_rpa, sizeof slot->last_rpa);
     }
 }
 

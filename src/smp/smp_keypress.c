@@ -12,13 +12,13 @@ static bool keypress_agreed(const struct pairing *p)
  * means nothing.  3.5.8 */
 static void keypress_rx(struct pairing *p, struct rd *in)
 {
-    uint8_t what = rd_u8(in);
-    if (what > WOAD_KEYPRESS_COMPLETED) {
+    uint8_t type = rd_u8(in);
+    if (type > WOAD_KEYPRESS_COMPLETED) {
         smp_fail(p->c, WOAD_SMP_INVALID_PARAMETERS);
     } else if (keypress_agreed(p)) {
         struct woad_event ev;
-        ev.u.keypress.what = (enum woad_keypress)what;
-        smp_timer(p->c);
+        ev.u.keypress.what = (enum woad_keypress)type;
+        smp_restart_timer(p->c);
         emit_of(p->c, WOAD_EV_KEYPRESS, &ev);
     }
 }
@@ -30,24 +30,24 @@ static void keypress_layout(struct woad *h)
 
 const struct woad_feature woad_feature_keypresses = { .layout = keypress_layout };
 
-int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress what)
+int woad_keypress(struct woad *h, uint16_t conn, enum woad_keypress type)
 {
     int err;
     struct pairing *p = pairing_for_call(h, conn, &err);
     if (err != WOAD_ENOENT) {
         return err;
     }
-    if (what > WOAD_KEYPRESS_COMPLETED) {
+    if (type > WOAD_KEYPRESS_COMPLETED) {
         return WOAD_EINVAL;
     }
     if (!h->smp_keypress || !keypress_agreed(p) || p->passkey_action != WOAD_PASSKEY_INPUT ||
-        p->user != USER_ASKED) {
+        p->user_state != USER_PENDING) {
         return WOAD_ENOENT;
     }
     if (p->keypress_due) {
         return WOAD_EAGAIN;
     }
     p->keypress_due = true;
-    p->keypress = (uint8_t)what;
+    p->keypress = (uint8_t)type;
     return 0;
 }

@@ -24,11 +24,11 @@ int keys_send(struct pairing *p)
 {
     struct woad *h = p->c->h;
     int err = 0;
-    if (!p->to_send) {
+    if (!p->keys_to_send) {
         return 0;
     }
     uint8_t code = SMP_LTK;
-    while (!(p->to_send >> code & 1)) {
+    while (!(p->keys_to_send >> code & 1)) {
         code++;
     }
     if (code == SMP_LTK) {
@@ -45,7 +45,7 @@ int keys_send(struct pairing *p)
         p->bond.has_own_csrk = true;
     }
     p->pdu_to_send = err ? 0 : code;
-    return err ? smp_failed(err) : STEP_BLOCKED; /* until it has been sent */
+    return err ? smp_step_result(err) : STEP_BLOCKED; /* until it has been sent */
 }
 
 /* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
@@ -69,7 +69,7 @@ static uint8_t *key_of(struct pairing *p, uint8_t code, bool peers)
 void keys_write(struct pairing *p, uint8_t code, struct wr *out)
 {
     struct woad *h = p->c->h;
-    p->to_send &= (uint16_t) ~(1u << code);
+    p->keys_to_send &= (uint16_t) ~(1u << code);
     if (code == SMP_IDENTITY) {
         struct woad_addr own;
         rpa_identity(h, &own);
@@ -84,37 +84,37 @@ void keys_write(struct pairing *p, uint8_t code, struct wr *out)
 
 int keys_await(struct pairing *p)
 {
-    return p->to_come ? STEP_BLOCKED : 0;
+    return p->keys_to_receive ? STEP_BLOCKED : 0;
 }
 
 /* What has been sent is still in the controller: who would now hear that all is done, and end the
  * connection, would take the last keys with it.  Other traffic may never let up, so there is a
  * limit.  A central that refreshes the encryption already does so with the pairing's key. */
-int keys_left(struct pairing *p)
+int keys_flush(struct pairing *p)
 {
     struct woad *h = p->c->h;
     const struct smp_conn *s = p->c->smp;
     enum { LIMIT_MS = 500 };
-    if (s->want_key || s->encrypting) {
-        p->wait_due = 0;
+    if (s->key_command_due || s->encryption_pending) {
+        p->step_due = 0;
         return STEP_BLOCKED;
     }
-    p->wait_due = p->wait_due ? p->wait_due : deadline_in(h, LIMIT_MS);
+    p->step_due = p->step_due ? p->step_due : deadline_in(h, LIMIT_MS);
     bool all = !h->in_tx && !p->c->packets_in_controller && !p->c->tx_left;
-    return all || deadline_left(h, p->wait_due) == 0 ? 0 : STEP_BLOCKED;
+    return all || deadline_left(h, p->step_due) == 0 ? 0 : STEP_BLOCKED;
 }
 
 /* In this order only: 3.6.1 */
 bool keys_expects(const struct pairing *p, uint8_t code)
 {
-    return (p->to_come & ((2u << code) - 1)) == 1u << code;
+    return (p->keys_to_receive & ((2u << code) - 1)) == 1u << code;
 }
 
 /* Whether what the pairing has come to must not take the place of this peer's bond. */
-bool keys_weaker(const struct pairing *p, const struct woad_addr *peer)
+bool keys_bond_is_stronger(const struct pairing *p, const struct woad_addr *peer)
 {
-    const struct bond_slot *k = bond_fetch(p->c, peer);
-    return bond_stronger(k ? &k->is : &p->c->h->smp->stored_only, p->flags, p->key_size);
+    const struct bond_slot *slot = bond_fetch(p->c, peer);
+    return bond_stronger(slot ? &slot->bits : &p->c->h->smp->stored_only, p->flags, p->key_size);
 }
 
 /* Public or static. */
@@ -126,7 +126,7 @@ static bool is_identity(const struct woad_addr *a)
 /* An identity is a public or a static address; and not one that a stronger bond stands for: the
  * peer would take its place.  A peer that does not hide is known by the address that it uses, which
  * is one of those, whatever it claims: by that address it comes back.  Zeros are no address. */
-static int take_identity(struct pairing *p, struct rd *in)
+static int rx_identity(struct pairing *p, struct rd *in)
 {
     struct woad_addr peer;
     rd_copy(in, &peer, sizeof peer);
@@ -135,7 +135,7 @@ static int take_identity(struct pairing *p, struct rd *in)
     }
     p->bond.has_irk = true;
     if (!is_identity(&p->bond.peer) && !zeros(peer.octet, sizeof peer.octet)) {
-        if (keys_weaker(p, &peer)) {
+        if (keys_bond_is_stronger(p, &peer)) {
             return WOAD_SMP_KEY_REJECTED;
         }
         addr_copy(&p->bond.peer, &peer);
@@ -143,11 +143,11 @@ static int take_identity(struct pairing *p, struct rd *in)
     return 0;
 }
 
-int keys_heard(struct pairing *p, uint8_t code, struct rd *in)
+int keys_rx(struct pairing *p, uint8_t code, struct rd *in)
 {
-    p->to_come &= (uint16_t) ~(1u << code);
+    p->keys_to_receive &= (uint16_t) ~(1u << code);
     if (code == SMP_IDENTITY) {
-        return take_identity(p, in);
+        return rx_identity(p, in);
     }
     rd_copy(in, key_of(p, code, true), keys[code - SMP_LTK].len);
     if (code == SMP_LTK) {
@@ -167,28 +167,28 @@ int keys_done(struct pairing *p)
 {
     struct conn *c = p->c;
     struct woad *h = c->h;
-    if (keys_weaker(p, &p->bond.peer)) {
+    if (keys_bond_is_stronger(p, &p->bond.peer)) {
         return WOAD_SMP_KEY_REJECTED;
     }
     if (p->flags & WOAD_BOND_AUTHENTICATED) {
         attempts_passed(h, &c->peer); /* without a secret nothing proves who has guessed */
     }
     struct woad_bond bond = p->bond;
-    bool bonds = p->bonds;
+    bool bonds = p->bonding;
     if (p->secure) {
         bond.has_own_ltk = bond.has_peer_ltk = true;
     }
-    smp_forget(c);
+    smp_free_pairing(c);
     addr_copy(&c->peer, &bond.peer); /* its identity, if it has told it */
     if (bonds) {
         if (h->gatts) {
-            gatts_keep(c, &bond);
+            gatts_save_client(c, &bond);
         }
-        struct bond_slot *k = bond_keep(h, &bond, true);
-        if (k && c->peer_air.type == WOAD_ADDR_RANDOM) {
-            memcpy(k->heard, c->peer_air.octet, sizeof k->heard);
+        struct bond_slot *slot = bond_put(h, &bond, true);
+        if (slot && c->peer_air.type == WOAD_ADDR_RANDOM) {
+            memcpy(slot->last_rpa, c->peer_air.octet, sizeof slot->last_rpa);
         }
-        bonds = k || !bond_lru_first(h); /* no: it gives way to those that are there */
+        bonds = slot || !bond_lru_first(h); /* no: it gives way to those that are there */
     }
     c->security.bonded = bonds;
     uint16_t conn = c->number;
@@ -196,7 +196,7 @@ int keys_done(struct pairing *p)
     if (c->security.bonded) { /* it has not been removed in the event */
         const struct bond_slot *kept = bond_find(h, &bond.peer);
         if (kept) {
-            bond_tell(h, conn, kept, WOAD_BOND_NEW);
+            bond_emit_slot(h, conn, kept, WOAD_BOND_NEW);
         } else {
             bond_emit(h, conn, &bond, WOAD_BOND_NEW);
         }
@@ -209,9 +209,9 @@ int keys_done(struct pairing *p)
 
 /* Whether the pairing's key is ripe: both have proved that they have it.  A central may refresh the
  * encryption while keys are exchanged. */
-static bool key_ripe(const struct pairing *p)
+static bool key_is_agreed(const struct pairing *p)
 {
-    uint8_t step = p->steps[p->at];
+    uint8_t step = p->steps[p->step];
     return step >= STEP_ENCRYPT && step <= STEP_FLUSH && !(step == STEP_ENCRYPT && p->pdu_to_send);
 }
 
@@ -219,35 +219,35 @@ static bool key_ripe(const struct pairing *p)
  * has just got of it; else with the bond's that these numbers name.  False: there is none. */
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
-    struct pairing *p = smp_under_way(c);
-    const struct bond_slot *k = p ? NULL : bond_fetch(c, &c->peer);
+    struct pairing *p = smp_active_pairing(c);
+    const struct bond_slot *slot = p ? NULL : bond_fetch(c, &c->peer);
     const struct bond_legacy *l = NULL;
-    if (p ? !key_ripe(p) : !k || !k->is.has_own_ltk) {
+    if (p ? !key_is_agreed(p) : !slot || !slot->bits.has_own_ltk) {
         return false;
     }
-    if (k) {
-        l = bond_legacy(c->h, k);
+    if (slot) {
+        l = bond_legacy(c->h, slot);
     } else if (p->bond.has_own_ltk) {
         l = (const void *)&p->bond.own_ediv;
     }
     bool numbered = l && ediv == l->own_ediv && same(rand, l->own_rand, 8);
-    if (!numbered && ((k && l) || ediv || !zeros(rand, 8))) {
+    if (!numbered && ((slot && l) || ediv || !zeros(rand, 8))) {
         return false;
     }
-    if (k) {
-        link_want(c, k->is.key_size, k->is.flags, true);
+    if (slot) {
+        link_request_encryption(c, slot->bits.key_size, slot->bits.flags, true);
         return true;
     }
     memcpy(p->stk, p->bond.own_ltk, numbered ? sizeof p->stk : 0);
-    link_want(c, p->key_size, p->flags, false);
+    link_request_encryption(c, p->key_size, p->flags, false);
     return true;
 }
 
 bool smp_has_key(const struct conn *c, bool fetch)
 {
-    const struct bond_slot *k = fetch ? bond_fetch(c, &c->peer) : bond_find(c->h, &c->peer);
-    const struct bond_bits *is = k ? &k->is : &c->h->smp->stored_only;
-    return (k || fetch) && is->key_size && (c->central ? is->has_peer_ltk : is->has_own_ltk);
+    const struct bond_slot *slot = fetch ? bond_fetch(c, &c->peer) : bond_find(c->h, &c->peer);
+    const struct bond_bits *is = slot ? &slot->bits : &c->h->smp->stored_only;
+    return (slot || fetch) && is->key_size && (c->central ? is->has_peer_ltk : is->has_own_ltk);
 }
 
 /* The key, the least significant octet first, from where it is kept.  False: the bond has been
@@ -255,9 +255,10 @@ bool smp_has_key(const struct conn *c, bool fetch)
 static bool link_write_key(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;
-    const struct pairing *p = bonded ? NULL : smp_under_way(c);
-    const struct bond_slot *k = bonded && smp_has_key(c, true) ? bond_find(c->h, &c->peer) : NULL;
-    if (!p && !k) {
+    const struct pairing *p = bonded ? NULL : smp_active_pairing(c);
+    const struct bond_slot *slot =
+        bonded && smp_has_key(c, true) ? bond_find(c->h, &c->peer) : NULL;
+    if (!p && !slot) {
         c->want_ltk_reply = !central; /* none */
         if (central) {
             smp_emit_security(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
@@ -266,14 +267,14 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
         return false;
     }
     wr_le16(out, c->handle);
-    const struct bond_legacy *l = k && central ? bond_legacy(c->h, k) : NULL;
+    const struct bond_legacy *l = slot && central ? bond_legacy(c->h, slot) : NULL;
     if (l) {
         wr_bytes(out, l->peer_rand, 8);
         wr_le16(out, l->peer_ediv);
     } else if (central) {
         wr_zero(out, 10);
     }
-    wr_bytes(out, l ? l->peer_ltk : k ? k->ltk : p->secure ? p->bond.own_ltk : p->stk, 16);
+    wr_bytes(out, l ? l->peer_ltk : slot ? slot->ltk : p->secure ? p->bond.own_ltk : p->stk, 16);
     return true;
 }
 
@@ -284,23 +285,23 @@ uint16_t smp_command(struct woad *h, struct wr *params)
     for (struct conn *c = h->conns; h->state == HOST_UP && c < h->conns_end; c++) {
         struct smp_conn *s = c->smp;
         bool central = c->central;
-        if (c->state != CONN_OPEN || !s->want_key ||
-            (central && s->encrypting)) { /* spoilt: its end is to come */
+        if (c->state != CONN_OPEN || !s->key_command_due ||
+            (central && s->encryption_pending)) { /* spoilt: its end is to come */
             continue;
         }
-        s->want_key = false;
+        s->key_command_due = false;
         if (!link_write_key(c, central, params)) {
             continue;
         }
         h->hci.pending_arg = c->number;
-        s->encrypting = true;
+        s->encryption_pending = true;
         return central ? OP_LE_ENABLE_ENCRYPTION : OP_LE_LTK_REPLY;
     }
     return 0;
 }
 
 /* The level is another one: what needs more and waits to be sent is not sent. */
-static void link_level(struct conn *c)
+static void link_security_changed(struct conn *c)
 {
     struct woad *h = c->h;
     if (h->gatts) {
@@ -319,16 +320,16 @@ static void link_security_lowered(struct conn *c)
         acl_abandon(c);
     }
     memset(&c->security, 0, sizeof c->security);
-    link_level(c);
-    att_completed(c);
+    link_security_changed(c);
+    att_check_tx_done(c);
 }
 
 /* With its key: the pairing goes on.  That may be a refresh while keys are exchanged. */
-static void link_with_pairing(struct conn *c)
+static void link_continue_pairing(struct conn *c)
 {
-    struct pairing *p = smp_under_way(c);
+    struct pairing *p = smp_active_pairing(c);
     if (p) {
-        p->at = (uint8_t)(p->at + (p->steps[p->at] == STEP_ENCRYPT));
+        p->step = (uint8_t)(p->step + (p->steps[p->step] == STEP_ENCRYPT));
         smp_run(c);
     }
 }
@@ -340,10 +341,10 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
     bool spoilt = s->discard_encryption, resumed = c->security.bonded;
-    if (!status && on && !s->encrypting) {
+    if (!status && on && !s->encryption_pending) {
         return;
     }
-    s->encrypting = s->discard_encryption = false;
+    s->encryption_pending = s->discard_encryption = false;
     if (spoilt) {
         link_security_lowered(c); /* it has been told, and nothing is to rest on this */
         smp_run(c);
@@ -351,7 +352,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     }
     if (status || !on) {
         link_security_lowered(c);
-        if (s->due) {
+        if (s->timer) {
             smp_ended(c, WOAD_SECURITY_HCI | status);
         } else {
             smp_emit_security(c, WOAD_SECURITY_HCI | status);
@@ -362,25 +363,25 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
     c->security.authenticated = s->link_flags & WOAD_BOND_AUTHENTICATED;
     c->security.bonded = false;
     c->security.secure = s->link_flags & WOAD_BOND_SECURE;
-    c->security.key_size = s->link_size;
-    link_level(c);
+    c->security.key_size = s->link_key_size;
+    link_security_changed(c);
     if (!s->from_bond) {
-        link_with_pairing(c);
+        link_continue_pairing(c);
         return;
     }
-    if (!smp_under_way(c)) { /* this answers a Security Request of ours */
+    if (!smp_active_pairing(c)) { /* this answers a Security Request of ours */
         s->security_request_due = false;
-        s->due = 0;
+        s->timer = 0;
     }
-    struct bond_slot *k = bond_fetch(c, &c->peer);
-    c->security.bonded = k; /* it may have been removed since its key was given */
-    if (k) {
-        bond_used(h, k);
+    struct bond_slot *slot = bond_fetch(c, &c->peer);
+    c->security.bonded = slot; /* it may have been removed since its key was given */
+    if (slot) {
+        bond_touch(h, slot);
     }
     smp_emit_security(c, 0);
-    k = bond_find(h, &c->peer);      /* unless it was removed just now */
-    if (k && h->gatts && !resumed) { /* a refresh of the key changes nothing */
-        gatts_resume(c, k->is.client_features, k->database, k->cccd);
+    slot = bond_find(h, &c->peer);      /* unless it was removed just now */
+    if (slot && h->gatts && !resumed) { /* a refresh of the key changes nothing */
+        gatts_restore_client(c, slot->bits.client_features, slot->database, slot->cccd);
     }
 }
 

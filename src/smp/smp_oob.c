@@ -19,7 +19,7 @@ static void oob_forget(struct oob *o)
 }
 
 /* In woad_poll(): a key pair, a random number, and the confirm value of both. */
-static void oob_work(struct woad *h)
+static void oob_poll(struct woad *h)
 {
     struct oob *o = h->oob;
     struct smp *m = h->smp;
@@ -32,7 +32,7 @@ static void oob_work(struct woad *h)
     bool ok = h->cfg.random(h->cfg.ctx, o->private_, 32) >= 0 &&
               h->cfg.random(h->cfg.ctx, o->random, 16) >= 0 &&
               h->cfg.crypto->p256_public(o->private_, o->public_) >= 0 &&
-              !toolbox_f4(&m->box, o->public_, o->public_, o->random, 0, confirm);
+              !toolbox_f4(&m->toolbox, o->public_, o->public_, o->random, 0, confirm);
     o->state = ok ? OOB_MADE : OOB_NONE;
     reversed(made.random, o->random, 16);
     reversed(made.confirm, confirm, 16);
@@ -51,7 +51,7 @@ static int oob_key_pair(struct pairing *p)
         return WOAD_SMP_NO_OOB;
     }
     memcpy(p->own_private, o->private_, sizeof o->private_);
-    memcpy(p->public_key[p->me], o->public_, sizeof o->public_);
+    memcpy(p->public_key[p->role], o->public_, sizeof o->public_);
     memcpy(p->own->r, o->random, sizeof o->random);
     oob_forget(o);
     return 0;
@@ -62,13 +62,13 @@ static int oob_check(struct pairing *p)
     struct woad *h = p->c->h;
     uint8_t confirm[16];
     const struct smp_side *peer = p->peer;
-    const uint8_t *key = p->public_key[!p->me];
-    int err = toolbox_f4(&h->smp->box, key, key, peer->r, 0, confirm);
-    return err ? smp_failed(err) : same(confirm, peer->confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
+    const uint8_t *key = p->public_key[!p->role];
+    int err = toolbox_f4(&h->smp->toolbox, key, key, peer->r, 0, confirm);
+    return err ? smp_step_result(err) : same(confirm, peer->confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
 }
 
 static const struct smp_oob oob_role = {
-    oob_work, oob_key_pair, oob_check, { oob_central, oob_peripheral }
+    oob_poll, oob_key_pair, oob_check, { oob_central, oob_peripheral }
 };
 
 static void oob_layout(struct woad *h)
@@ -114,10 +114,10 @@ static struct pairing *oob_of(struct woad *h, uint16_t conn, int *err)
         *err = WOAD_ENOTSUP;
     } else if (!c || c->state != CONN_OPEN) {
         *err = WOAD_ENOTCONN; /* also while it closes: nothing would free the pairing */
-    } else if (smp_under_way(c)) {
+    } else if (smp_active_pairing(c)) {
         *err = WOAD_EALREADY;
     } else {
-        p = smp_pairing(c);
+        p = smp_get_pairing(c);
         *err = p ? 0 : WOAD_ENOMEM;
     }
     return p;

@@ -4,7 +4,7 @@
 #include "../hci/roles.h"
 #include "smp.h"
 
-enum { PRIVATE_TRIES = 5 }; /* a second apart */
+enum { RPA_TRIES = 5 }; /* a second apart */
 
 /* Neither all bits of the random part 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
 static int private_draw(struct woad *h, struct woad_addr *a)
@@ -19,18 +19,18 @@ static int private_draw(struct woad *h, struct woad_addr *a)
 }
 
 /* STEP_BLOCKED while the controller calculates. */
-static int private_make(struct woad *h, uint16_t who, uint8_t arg)
+static int private_make(struct woad *h, uint16_t user, uint8_t arg)
 {
     struct smp *s = h->smp;
     uint8_t irk[16], prand[3], hash[3];
-    (void)who;
+    (void)user;
     (void)arg;
     int err = s->rpa_in_progress ? 0 : private_draw(h, &s->next_rpa);
     s->rpa_in_progress = !err;
     if (!err && s->privacy == WOAD_PRIVACY_RESOLVABLE) {
         reversed(irk, s->irk, 16);
         reversed(prand, s->next_rpa.octet + 3, 3);
-        err = toolbox_ah(&s->box, irk, prand, hash);
+        err = toolbox_ah(&s->toolbox, irk, prand, hash);
         reversed(s->next_rpa.octet, hash, err ? 0 : 3);
         wipe(irk, sizeof irk);
     }
@@ -48,11 +48,11 @@ static int private_renew(struct woad *h)
     s->rpa_in_progress = false;
     h->address_pending = err && h->address_pending ? ADDRESS_FAILED : 0;
     if (h->address_pending) {
-        s->private_failed++;
-        s->private_due = deadline_in(h, 1000);
+        s->rpa_failures++;
+        s->rpa_due = deadline_in(h, 1000);
     }
     if (!err) {
-        s->private_failed = 0;
+        s->rpa_failures = 0;
         h->controller.random_addr = s->next_rpa;
         h->own_type = WOAD_ADDR_RANDOM;
         h->random_dirty = true;
@@ -61,7 +61,7 @@ static int private_renew(struct woad *h)
 }
 
 /* What the controller was to calculate for it has come. */
-static void private_wake(struct woad *h)
+static void private_calculated(struct woad *h)
 {
     if (h->address_pending == ADDRESS_CALCULATED && !(h->activity & ACTIVE_CONNECT)) {
         private_renew(h);
@@ -76,9 +76,9 @@ static uint32_t private_due(struct woad *h)
     if (h->state != HOST_UP) {
         return WOAD_FOREVER;
     }
-    private_wake(h);
-    if (deadline_left(h, s->private_due) == 0) {
-        if (s->private_failed >= PRIVATE_TRIES) {
+    private_calculated(h);
+    if (deadline_left(h, s->rpa_due) == 0) {
+        if (s->rpa_failures >= RPA_TRIES) {
             host_down(h, WOAD_EIO);
             return 0;
         }
@@ -89,13 +89,13 @@ static uint32_t private_due(struct woad *h)
             private_renew(h);
         }
         bool soon = busy || h->address_pending;
-        s->private_due = deadline_in(h, soon ? 1000 : s->private_ms);
+        s->rpa_due = deadline_in(h, soon ? 1000 : s->rpa_interval_ms);
         return 0;
     }
-    return deadline_left(h, s->private_due);
+    return deadline_left(h, s->rpa_due);
 }
 
-static const struct privacy_ops hides = { private_due, private_wake };
+static const struct privacy_ops privacy_ops = { private_due, private_calculated };
 
 int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
 {
@@ -118,27 +118,27 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
         woad_own_address(h, &s->identity);
         s->static_addr = h->controller.random_addr;
     }
-    uint8_t was = s->privacy;
-    s->privacy_ops = &hides;
+    uint8_t previous = s->privacy;
+    s->privacy_ops = &privacy_ops;
     if (h->crypto_role) {
         h->crypto_role->release(h, CRYPTO_PRIVACY); /* of an address that was being made */
     }
     h->address_pending = 0;
     s->rpa_in_progress = false;
-    s->private_failed = 0;
+    s->rpa_failures = 0;
     s->privacy = (uint8_t)mode;
-    s->private_ms = seconds * 1000u;
-    s->private_due = mode ? deadline_in(h, s->private_ms) : 0;
+    s->rpa_interval_ms = seconds * 1000u;
+    s->rpa_due = mode ? deadline_in(h, s->rpa_interval_ms) : 0;
     int err = mode ? private_renew(h) : 0;
     if (err) { /* as it was */
-        s->privacy = was;
-        s->private_due = was ? s->private_due : 0;
+        s->privacy = previous;
+        s->rpa_due = previous ? s->rpa_due : 0;
     }
     if (mode) {
         return err;
     }
-    if (was) {
+    if (previous) {
         h->controller.random_addr = s->static_addr;
     }
-    return was ? woad_set_own_address(h, s->identity.type, NULL) : 0;
+    return previous ? woad_set_own_address(h, s->identity.type, NULL) : 0;
 }

@@ -12,7 +12,7 @@ static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SI
     uint8_t csrk[16], whole[16];
     struct toolbox_mac m;
     reversed(csrk, key, 16);
-    toolbox_mac_begin(&m, &h->smp->box, csrk);
+    toolbox_mac_begin(&m, &h->smp->toolbox, csrk);
     toolbox_mac_back(&m, count, SIGN_COUNT);
     toolbox_mac_back(&m, data, len);
     toolbox_mac_back(&m, head, SIGN_HEAD);
@@ -28,8 +28,8 @@ static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SI
 bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated)
 {
     struct woad *h = c->h;
-    struct bond_slot *k = bond_fetch(c, &c->peer);
-    struct bond_signs *s = k && k->is.has_csrk ? bond_signs(h, k) : NULL;
+    struct bond_slot *slot = bond_fetch(c, &c->peer);
+    struct bond_signs *s = slot && slot->bits.has_csrk ? bond_signs(h, slot) : NULL;
     const uint8_t *count = pdu + len - SIGNATURE;
     uint8_t mac[SIGN_MAC];
     struct rd in = rd_of(count, SIGN_COUNT);
@@ -40,8 +40,8 @@ bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authentic
         return false;
     }
     s->signs = number + 1;
-    *authenticated = k->is.flags & WOAD_BOND_AUTHENTICATED;
-    bond_tell(h, c->number, k, WOAD_BOND_CHANGED);
+    *authenticated = slot->bits.flags & WOAD_BOND_AUTHENTICATED;
+    bond_emit_slot(h, c->number, slot, WOAD_BOND_CHANGED);
     return true;
 }
 
@@ -49,8 +49,8 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE])
 {
     struct woad *h = c->h;
-    const struct bond_slot *k = bond_fetch(c, &c->peer);
-    struct bond_signs *s = k && k->is.has_own_csrk ? bond_signs(h, k) : NULL;
+    const struct bond_slot *slot = bond_fetch(c, &c->peer);
+    struct bond_signs *s = slot && slot->bits.has_own_csrk ? bond_signs(h, slot) : NULL;
     uint8_t head[SIGN_HEAD] = { ATT_SIGNED_WRITE_CMD, (uint8_t)handle, (uint8_t)(handle >> 8) };
     if (!s || s->own_signs == UINT32_MAX) {
         return WOAD_EACCES;
@@ -65,8 +65,8 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
 }
 
 /* The number is kept before anybody hears it: nothing is sent from inside an event. */
-void sign_made(struct conn *c)
+void sign_emit_bond(struct conn *c)
 {
     struct woad *h = c->h;
-    bond_tell(h, c->number, bond_find(h, &c->peer), WOAD_BOND_CHANGED);
+    bond_emit_slot(h, c->number, bond_find(h, &c->peer), WOAD_BOND_CHANGED);
 }

@@ -1,4 +1,4 @@
-/* What a pairing does between the PDUs.  Vol 3, Part H, 2.3.5 */
+/* What a pairing does between the PDUs. Vol 3, Part H, 2.3.5 */
 #include <woad/crypto.h>
 
 #include "../core/address.h"
@@ -6,7 +6,7 @@
 #include "../hci/roles.h"
 #include "smp.h"
 
-enum { ROUNDS = 20 }; /* of a passkey: a bit each.  2.3.5.6.3 */
+enum { ROUNDS = 20 }; /* of a passkey: a bit each. 2.3.5.6.3 */
 
 /* --- the scripts ------------------------------------------------------------------------------ */
 
@@ -36,7 +36,7 @@ static const uint8_t legacy_peripheral[] = { SEND | SMP_RESPONSE,
                                              STEP_FLUSH,
                                              STEP_DONE,
                                              STEP_END };
-static const struct smp_step_lists scripts = {
+static const struct smp_step_lists step_lists = {
     { legacy_peripheral, [WOAD_METHOD_JUST_WORKS] = compare_peripheral,
       [WOAD_METHOD_PASSKEY] = passkey_peripheral, [WOAD_METHOD_COMPARISON] = compare_peripheral }
 };
@@ -45,7 +45,7 @@ static const struct smp_step_lists scripts = {
 
 /* Of legacy pairing and of LE Secure Connections, a row of five for each of the initiator's IO, by
  * the responder's: J Just Works, i the initiator displays and the responder types, r the other
- * way, b both type, c compare.  2.3.5.1, Table 2.8 */
+ * way, b both type, c compare. 2.3.5.1, Table 2.8 */
 enum { IOS = 5 };
 static const char methods[2][IOS * IOS + 1] = {
     "JJiJi"
@@ -69,8 +69,8 @@ static char method_letter(const struct pairing *p)
 static uint8_t choose_method(const struct pairing *p)
 {
     const uint8_t *own = p->own->pdu, *peer = p->peer->pdu;
-    uint8_t both = own[PDU_OOB] & peer[PDU_OOB], any = own[PDU_OOB] | peer[PDU_OOB];
-    if (p->secure ? any : both) {
+    uint8_t both = own[PDU_OOB] & peer[PDU_OOB], either = own[PDU_OOB] | peer[PDU_OOB];
+    if (p->secure ? either : both) {
         return WOAD_METHOD_OOB;
     }
     char m = method_letter(p);
@@ -81,18 +81,20 @@ static uint8_t choose_method(const struct pairing *p)
 }
 
 /* Returns NULL if this side lacks the data that the method takes. */
-static const uint8_t *choose_script(const struct pairing *p)
+static const uint8_t *choose_steps(const struct pairing *p)
 {
     const struct woad *h = p->c->h;
     if (p->method == WOAD_METHOD_OOB && p->secure) {
-        return h->oob ? h->oob->role->step_lists[p->me] : NULL;
+        return h->oob ? h->oob->role->step_lists[p->role] : NULL;
     }
-    const struct smp_step_lists *s = p->me == INITIATOR ? &h->smp->central->step_lists : &scripts;
-    return p->method == WOAD_METHOD_OOB && !p->has_tk ? NULL : s->of[p->secure ? p->method : 0];
+    const struct smp_step_lists *s =
+        p->role == INITIATOR ? &h->smp->central->step_lists : &step_lists;
+    return p->method == WOAD_METHOD_OOB && !p->has_tk ? NULL
+                                                      : s->by_method[p->secure ? p->method : 0];
 }
 
 /* The PDUs with the keys that both have agreed on, of one side. */
-static uint16_t keys_of(const struct pairing *p, uint8_t side)
+static uint16_t keys_agreed(const struct pairing *p, uint8_t side)
 {
     uint8_t at = PDU_CENTRAL + side, dist = p->own->pdu[at] & p->peer->pdu[at];
     return (uint16_t)((!p->secure && (dist & DIST_LTK) ? 1u << SMP_LTK | 1u << SMP_CENTRAL_ID : 0) |
@@ -101,7 +103,7 @@ static uint16_t keys_of(const struct pairing *p, uint8_t side)
 }
 
 /* What is asked of both sides, by the policy: bonds, methods, keys. */
-static void fill(struct pairing *p, uint8_t code)
+static void write_features(struct pairing *p, uint8_t code)
 {
     const struct woad *h = p->c->h;
     const struct woad_security_policy *policy = &h->smp->policy;
@@ -118,11 +120,11 @@ static void fill(struct pairing *p, uint8_t code)
         all |= DIST_CSRK;
     }
     pdu[PDU_CENTRAL] = pdu[PDU_PERIPHERAL] = all;
-    pdu[PDU_CENTRAL + p->me] &= (uint8_t) ~(h->smp->has_irk ? 0 : DIST_IRK);
+    pdu[PDU_CENTRAL + p->role] &= (uint8_t) ~(h->smp->has_irk ? 0 : DIST_IRK);
 }
 
 /* What the policy, or a bond, has against it. */
-static int refusal(const struct pairing *p)
+static int policy_error(const struct pairing *p)
 {
     const struct woad_security_policy *policy = &p->c->h->smp->policy;
     if (p->key_size < smp_key_size_min(policy)) {
@@ -131,12 +133,12 @@ static int refusal(const struct pairing *p)
     return (!p->secure && !policy->allow_legacy && !policy->prefer_legacy) ||
                    (policy->require_mitm && p->method == WOAD_METHOD_JUST_WORKS) ||
                    (policy->methods && !(policy->methods >> p->method & 1)) ||
-                   keys_weaker(p, &p->c->peer)
+                   keys_bond_is_stronger(p, &p->c->peer)
                ? WOAD_SMP_AUTHENTICATION
                : 0;
 }
 
-static void address(struct smp_side *side, const struct woad_addr *a)
+static void side_address(struct smp_side *side, const struct woad_addr *a)
 {
     side->address[0] = a->type & 1;
     reversed(side->address + 1, a->octet, 6);
@@ -146,15 +148,15 @@ static int step_select(struct pairing *p)
 {
     uint8_t *own = p->own->pdu;
     const uint8_t *peer = p->peer->pdu;
-    if (p->me == RESPONDER) {
-        fill(p, SMP_RESPONSE);
+    if (p->role == RESPONDER) {
+        write_features(p, SMP_RESPONSE);
         own[PDU_CENTRAL] &= peer[PDU_CENTRAL];
         own[PDU_PERIPHERAL] &= peer[PDU_PERIPHERAL];
     }
     uint8_t auth = own[PDU_AUTH] & peer[PDU_AUTH];
     p->secure = auth & AUTH_SECURE;
-    p->bonds = auth & AUTH_BOND;
-    if (p->me == RESPONDER) {
+    p->bonding = auth & AUTH_BOND;
+    if (p->role == RESPONDER) {
         own[PDU_OOB] = p->secure ? p->has_oob : p->has_tk;
     }
     p->key_size = (uint8_t)min_u32(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]);
@@ -162,47 +164,48 @@ static int step_select(struct pairing *p)
     if (p->secure || p->method != WOAD_METHOD_OOB) {
         memset(p->own->r, 0, 16); /* no TK, then */
     }
-    p->to_send = keys_of(p, p->me);
-    p->to_come = keys_of(p, !p->me);
-    address(p->own, &p->c->own_air);
-    address(p->peer, &p->c->peer_air);
+    p->keys_to_send = keys_agreed(p, p->role);
+    p->keys_to_receive = keys_agreed(p, !p->role);
+    side_address(p->own, &p->c->own_air);
+    side_address(p->peer, &p->c->peer_air);
     p->flags = (uint8_t)((p->secure ? WOAD_BOND_SECURE : 0) |
                          (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));
-    int err = refusal(p);
-    const uint8_t *script = err ? NULL : choose_script(p);
-    if (!script) {
+    int err = policy_error(p);
+    const uint8_t *steps_of_method = err ? NULL : choose_steps(p);
+    if (!steps_of_method) {
         return err ? err : WOAD_SMP_NO_OOB;
     }
-    smp_begin(p, script);
+    smp_begin(p, steps_of_method);
     return 0;
 }
 
 /* --- randomness, keys of the curve ------------------------------------------------------------ */
 
-int smp_failed(int err)
+int smp_step_result(int err)
 {
     return err == CRYPTO_PENDING ? STEP_BLOCKED : err ? WOAD_SMP_UNSPECIFIED : 0;
 }
 
-static int fresh(struct woad *h, uint8_t *out, size_t len)
+static int random_octets(struct woad *h, uint8_t *out, size_t len)
 {
-    return smp_failed(smp_random(h, out, len));
+    return smp_step_result(smp_random(h, out, len));
 }
 
-/* The controller's.  It has one at a time, so a peripheral, which sends its own last, waits until
+/* The controller's. It has one at a time, so a peripheral, which sends its own last, waits until
  * the peer's is there: who never sends one keeps nobody else from pairing. */
-static int key_pair_there(struct pairing *p)
+static int key_pair_by_controller(struct pairing *p)
 {
     struct woad *h = p->c->h;
     if (!p->c->central && p->received_pdu != SMP_PUBLIC_KEY) {
         return STEP_BLOCKED;
     }
-    return smp_failed(h->crypto_role->p256_public(h, conn_index(p->c), p->public_key[p->me]));
+    return smp_step_result(
+        h->crypto_role->p256_public(h, conn_index(p->c), p->public_key[p->role]));
 }
 
-/* Each pairing has a key pair of its own.  Where the peer says that it has our data, the pair is
+/* Each pairing has a key pair of its own. Where the peer says that it has our data, the pair is
  * the one that woad_oob_make() made with them, and serves once: without it, our r would be zeros,
- * which an attacker knows.  2.3.5.6.4 */
+ * which an attacker knows. 2.3.5.6.4 */
 static int step_key_pair(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -211,14 +214,14 @@ static int step_key_pair(struct pairing *p)
         return h->oob->role->key_pair(p);
     }
     if (!h->cfg.crypto) {
-        return key_pair_there(p);
+        return key_pair_by_controller(p);
     }
     if (!m->may_multiply) {
         return STEP_BLOCKED;
     }
     m->may_multiply = false;
-    int err = fresh(h, p->own_private, sizeof p->own_private);
-    if (!err && h->cfg.crypto->p256_public(p->own_private, p->public_key[p->me]) < 0) {
+    int err = random_octets(h, p->own_private, sizeof p->own_private);
+    if (!err && h->cfg.crypto->p256_public(p->own_private, p->public_key[p->role]) < 0) {
         err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED; /* one in 2^32 */
     }
     if (!err) {
@@ -227,18 +230,18 @@ static int step_key_pair(struct pairing *p)
     return err;
 }
 
-/* The X coordinate of the key whose private half is in the specification.  2.3.5.6.1 */
+/* The X coordinate of the key whose private half is in the specification. 2.3.5.6.1 */
 static const uint8_t debug_x[32] = { 0x20, 0xb0, 0x03, 0xd2, 0xf2, 0x97, 0xbe, 0x2c,
                                      0x5e, 0x2c, 0x83, 0xa7, 0xe9, 0xf9, 0xa5, 0xb9,
                                      0xef, 0xf4, 0x91, 0x11, 0xac, 0xf4, 0xfd, 0xdb,
                                      0xcc, 0x03, 0x01, 0x48, 0x0e, 0x35, 0x9d, 0xe6 };
 
 /* A peer that has our X has our key, whatever its Y is; a point that is not on the curve tells
- * something of our private key.  2.3.5.6.1 */
+ * something of our private key. 2.3.5.6.1 */
 static int step_dh(struct pairing *p)
 {
     struct woad *h = p->c->h;
-    const uint8_t *peer = p->public_key[!p->me];
+    const uint8_t *peer = p->public_key[!p->role];
     if (same(p->public_key[INITIATOR], p->public_key[RESPONDER], 32)) {
         return WOAD_SMP_DHKEY_CHECK;
     }
@@ -268,30 +271,30 @@ static int step_oob(struct pairing *p)
 
 static int step_nonce(struct pairing *p)
 {
-    return fresh(p->c->h, p->own->random, 16);
+    return random_octets(p->c->h, p->own->random, 16);
 }
 
 /* A confirm value of either side. */
-static int confirm_of(struct pairing *p, uint8_t who, uint8_t out[16])
+static int confirm_of(struct pairing *p, uint8_t side_index, uint8_t out[16])
 {
-    const struct toolbox *box = &p->c->h->smp->box;
-    const struct smp_side *its = &p->side[who];
+    const struct toolbox *box = &p->c->h->smp->toolbox;
+    const struct smp_side *side = &p->side[side_index];
     uint8_t z = 0;
     if (!p->secure) {
-        return smp_failed(toolbox_c1(box, p->own->r, its->random, p->side[INITIATOR].pdu,
-                                     p->side[RESPONDER].pdu, p->side[INITIATOR].address,
-                                     p->side[RESPONDER].address, out));
+        return smp_step_result(toolbox_c1(box, p->own->r, side->random, p->side[INITIATOR].pdu,
+                                          p->side[RESPONDER].pdu, p->side[INITIATOR].address,
+                                          p->side[RESPONDER].address, out));
     }
     if (p->method == WOAD_METHOD_PASSKEY) {
         z = (uint8_t)(0x80 | (p->passkey >> p->round & 1));
     }
-    return smp_failed(
-        toolbox_f4(box, p->public_key[who], p->public_key[!who], its->random, z, out));
+    return smp_step_result(toolbox_f4(box, p->public_key[side_index], p->public_key[!side_index],
+                                      side->random, z, out));
 }
 
 static int step_confirm(struct pairing *p)
 {
-    return confirm_of(p, p->me, p->own->confirm);
+    return confirm_of(p, p->role, p->own->confirm);
 }
 
 /* Nor may it be our own, sent back. */
@@ -299,13 +302,13 @@ static int step_check_confirm(struct pairing *p)
 {
     const struct smp_side *own = p->own, *peer = p->peer;
     uint8_t confirm[16];
-    int err = confirm_of(p, !p->me, confirm);
+    int err = confirm_of(p, !p->role, confirm);
     bool echo = same(peer->random, own->random, 16) || same(peer->confirm, own->confirm, 16);
     return err ? err : same(confirm, peer->confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
 }
 
 /* LTK, or STK, is in own->check, which has not been used yet: the bond begins. */
-static int key_made(struct pairing *p, int err)
+static int key_begin_bond(struct pairing *p, int err)
 {
     struct woad_bond *bond = &p->bond;
     if (!err) {
@@ -318,24 +321,25 @@ static int key_made(struct pairing *p, int err)
         reversed(key, p->own->check, 16);
         key_cut(key, p->key_size);
     }
-    return smp_failed(err);
+    return smp_step_result(err);
 }
 
-static int check_of(struct pairing *p, uint8_t who, uint8_t out[16])
+static int check_of(struct pairing *p, uint8_t side_index, uint8_t out[16])
 {
-    const struct smp_side *its = &p->side[who], *other = &p->side[!who];
+    const struct smp_side *side = &p->side[side_index], *other = &p->side[!side_index];
     uint8_t io[3];
-    reversed(io, its->pdu + PDU_IO, 3);
-    return smp_failed(toolbox_f6(&p->c->h->smp->box, p->mac_key, its->random, other->random,
-                                 other->r, io, its->address, other->address, out));
+    reversed(io, side->pdu + PDU_IO, 3);
+    return smp_step_result(toolbox_f6(&p->c->h->smp->toolbox, p->mac_key, side->random,
+                                      other->random, other->r, io, side->address, other->address,
+                                      out));
 }
 
 /* 2.3.5.6.5 */
 static int step_f5(struct pairing *p)
 {
     const struct smp_side *i = &p->side[INITIATOR], *r = &p->side[RESPONDER];
-    int err = key_made(p, toolbox_f5(&p->c->h->smp->box, p->dhkey, i->random, r->random, i->address,
-                                     r->address, p->mac_key, p->own->check));
+    int err = key_begin_bond(p, toolbox_f5(&p->c->h->smp->toolbox, p->dhkey, i->random, r->random,
+                                           i->address, r->address, p->mac_key, p->own->check));
     if (err != STEP_BLOCKED) {
         wipe(p->dhkey, sizeof p->dhkey);
     }
@@ -344,29 +348,30 @@ static int step_f5(struct pairing *p)
 
 static int step_check(struct pairing *p)
 {
-    return check_of(p, p->me, p->own->check);
+    return check_of(p, p->role, p->own->check);
 }
 
 static int step_verify(struct pairing *p)
 {
     uint8_t check[16];
-    int err = check_of(p, !p->me, check);
+    int err = check_of(p, !p->role, check);
     return err ? err : same(check, p->peer->check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
 }
 
 /* 2.3.5.5: of the responder's random number, and the initiator's */
 static int step_stk(struct pairing *p)
 {
-    return key_made(p, toolbox_s1(&p->c->h->smp->box, p->own->r, p->side[RESPONDER].random,
-                                  p->side[INITIATOR].random, p->own->check));
+    return key_begin_bond(p,
+                          toolbox_s1(&p->c->h->smp->toolbox, p->own->r, p->side[RESPONDER].random,
+                                     p->side[INITIATOR].random, p->own->check));
 }
 
 /* --- the user --------------------------------------------------------------------------------- */
 
-static void ask(struct pairing *p, uint8_t action, bool answered)
+static void emit_passkey(struct pairing *p, uint8_t action, bool answered)
 {
     p->passkey_action = action;
-    p->user = answered ? USER_ANSWERED : USER_ASKED;
+    p->user_state = answered ? USER_ANSWERED : USER_PENDING;
     struct woad_event ev;
     ev.u.passkey.action = (enum woad_passkey_action)action;
     ev.u.passkey.passkey = action == WOAD_PASSKEY_INPUT ? 0 : p->passkey;
@@ -379,13 +384,13 @@ static int step_compare(struct pairing *p)
     if (p->method != WOAD_METHOD_COMPARISON) {
         return 0;
     }
-    int err = toolbox_g2(&p->c->h->smp->box, p->public_key[INITIATOR], p->public_key[RESPONDER],
+    int err = toolbox_g2(&p->c->h->smp->toolbox, p->public_key[INITIATOR], p->public_key[RESPONDER],
                          i->random, r->random, &p->passkey);
     if (!err) {
-        p->at++; /* the answer may come from inside the event */
-        ask(p, WOAD_PASSKEY_COMPARE, false);
+        p->step++; /* the answer may come from inside the event */
+        emit_passkey(p, WOAD_PASSKEY_COMPARE, false);
     }
-    return smp_failed(err);
+    return smp_step_result(err);
 }
 
 /* Uniform: numbers that would make some passkeys likelier are drawn again. */
@@ -393,7 +398,7 @@ static int draw_passkey(struct woad *h, uint32_t *passkey)
 {
     uint8_t b[4];
     for (int tries = 0; tries < 16; tries++) {
-        int err = fresh(h, b, sizeof b);
+        int err = random_octets(h, b, sizeof b);
         *passkey = ((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]) >> 12;
         if (err || *passkey < 1000000) {
             return err;
@@ -414,17 +419,18 @@ static int step_ask(struct pairing *p)
         return err;
     }
     bool shows = m == (p->c->central ? 'i' : 'r');
-    p->at++;
-    ask(p, shows ? WOAD_PASSKEY_DISPLAY : WOAD_PASSKEY_INPUT, shows && !h->smp->policy.app_passkey);
+    p->step++;
+    emit_passkey(p, shows ? WOAD_PASSKEY_DISPLAY : WOAD_PASSKEY_INPUT,
+                 shows && !h->smp->policy.app_passkey);
     return 0;
 }
 
 static int step_user(struct pairing *p)
 {
-    if (p->user == USER_ASKED) {
+    if (p->user_state == USER_PENDING) {
         return STEP_BLOCKED;
     }
-    /* r of both, and TK.  2.3.5.6.5, 2.3.5.3 */
+    /* r of both, and TK. 2.3.5.6.5, 2.3.5.3 */
     for (int n = 0; p->method == WOAD_METHOD_PASSKEY && n < 4; n++) {
         p->side[0].r[15 - n] = p->side[1].r[15 - n] = (uint8_t)(p->passkey >> (8 * n));
     }
@@ -433,14 +439,14 @@ static int step_user(struct pairing *p)
 
 static int step_loop_begin(struct pairing *p)
 {
-    p->mark = p->at;
+    p->loop_start = p->step;
     return 0;
 }
 
 static int step_loop_end(struct pairing *p)
 {
     if (++p->round < ROUNDS) {
-        p->at = p->mark;
+        p->step = p->loop_start;
     }
     return 0;
 }
@@ -449,8 +455,8 @@ static int step_loop_end(struct pairing *p)
 
 static int step_encrypt(struct pairing *p)
 {
-    if (p->c->central && !p->c->smp->encrypting) {
-        link_want(p->c, p->key_size, p->flags, false);
+    if (p->c->central && !p->c->smp->encryption_pending) {
+        link_request_encryption(p->c, p->key_size, p->flags, false);
     }
     return STEP_BLOCKED; /* until HCI says that it has begun */
 }
@@ -458,8 +464,8 @@ static int step_encrypt(struct pairing *p)
 /* A central waits by itself, if its peer has failed before: attempts_due(). */
 static int step_pause(struct pairing *p)
 {
-    if (p->c->smp->encrypting || attempts_wait(p->c)) { /* spoilt: its end is to come */
-        smp_timer(p->c);
+    if (p->c->smp->encryption_pending || attempts_wait(p->c)) { /* spoilt: its end is to come */
+        smp_restart_timer(p->c);
         return STEP_BLOCKED;
     }
     return 0;
@@ -487,14 +493,14 @@ static int (*const steps[STEPS - STEP_SELECT])(struct pairing *p) = {
     STEP(ENCRYPT) = step_encrypt,
     STEP(SEND_KEYS) = keys_send,
     STEP(AWAIT_KEYS) = keys_await,
-    STEP(FLUSH) = keys_left,
+    STEP(FLUSH) = keys_flush,
     STEP(DONE) = keys_done,
     STEP(PAUSE) = step_pause,
 };
 
-int smp_step(struct woad *h, uint16_t who, uint8_t step)
+int smp_step(struct woad *h, uint16_t user, uint8_t step)
 {
-    return steps[step - STEP_SELECT](h->conns[who].smp->p);
+    return steps[step - STEP_SELECT](h->conns[user].smp->pairing);
 }
 
 /* --- the PDUs --------------------------------------------------------------------------------- */
@@ -507,31 +513,30 @@ static void pdu_put(struct wr *out, const uint8_t *value, size_t len)
 }
 
 /* The value that such a PDU carries. */
-static uint8_t *value_of(struct smp_side *side, uint8_t code)
+static uint8_t *side_value(struct smp_side *side, uint8_t code)
 {
     return code == SMP_CONFIRM ? side->confirm : code == SMP_RANDOM ? side->random : side->check;
 }
 
 /* SMP_PAIRING_REQUEST, SMP_PAIRING_RESPONSE: IO u8, OOB u8, AuthReq u8, key size u8, keys of the
- * initiator u8, of the responder u8.  SMP_PAIRING_CONFIRM, _RANDOM, _DHKEY_CHECK: a value 16.
- * SMP_PAIRING_PUBLIC_KEY: X 32, Y 32.  3.5, 3.6 */
+ * initiator u8, of the responder u8. SMP_PAIRING_CONFIRM, _RANDOM, _DHKEY_CHECK: a value 16.
+ * SMP_PAIRING_PUBLIC_KEY: X 32, Y 32. 3.5, 3.6 */
 void smp_write(struct pairing *p, uint8_t code, struct wr *out)
 {
     struct smp_side *own = p->own;
     wr_u8(out, code);
     switch (code) {
-    case SMP_REQUEST:
-        fill(p, SMP_REQUEST);
-        /* fall through */
+    case SMP_REQUEST: write_features(p, SMP_REQUEST);
+    /* fall through */
     case SMP_RESPONSE: wr_bytes(out, own->pdu + 1, 6); return;
     case SMP_KEYPRESS: wr_u8(out, p->keypress); return;
     case SMP_PUBLIC_KEY:
-        pdu_put(out, p->public_key[p->me], 32);
-        pdu_put(out, p->public_key[p->me] + 32, 32);
+        pdu_put(out, p->public_key[p->role], 32);
+        pdu_put(out, p->public_key[p->role] + 32, 32);
         return;
     case SMP_CONFIRM:
     case SMP_RANDOM:
-    case SMP_CHECK: pdu_put(out, value_of(own, code), 16); return;
+    case SMP_CHECK: pdu_put(out, side_value(own, code), 16); return;
     default: keys_write(p, code, out);
     }
 }
@@ -559,12 +564,12 @@ int smp_read(struct pairing *p, uint8_t code, struct rd *in)
     case SMP_REQUEST:
     case SMP_RESPONSE: return read_features(peer->pdu, code, in);
     case SMP_PUBLIC_KEY:
-        pdu_take(in, p->public_key[!p->me], 32);
-        pdu_take(in, p->public_key[!p->me] + 32, 32);
+        pdu_take(in, p->public_key[!p->role], 32);
+        pdu_take(in, p->public_key[!p->role] + 32, 32);
         return 0;
     case SMP_CONFIRM:
     case SMP_RANDOM:
-    case SMP_CHECK: pdu_take(in, value_of(peer, code), 16); return 0;
-    default: p->received_pdu = 0; return keys_heard(p, code, in);
+    case SMP_CHECK: pdu_take(in, side_value(peer, code), 16); return 0;
+    default: p->received_pdu = 0; return keys_rx(p, code, in);
     }
 }

@@ -58,7 +58,7 @@ static struct woad_bond bond_of(uint8_t peer, uint8_t seed)
     return b;
 }
 
-static size_t places_of(const struct woad_bond *b)
+static size_t slots_of(const struct woad_bond *b)
 {
     return 1u + !(b->flags & WOAD_BOND_SECURE) + (b->has_csrk || b->has_own_csrk);
 }
@@ -294,17 +294,17 @@ static void known_in_order(void **state)
             if (order[n] == (peer | (step & 1) << 7)) {
                 memmove(order + n, order + n + 1, known - n - 1);
                 known--;
-                taken -= places_of(&b);
+                taken -= slots_of(&b);
                 kept = true;
                 break;
             }
         }
         if (random >> 30) {
             assert_int_equal(woad_bond_add(h, &b), 0);
-            for (taken += places_of(&b); taken > PLACES; known--) {
+            for (taken += slots_of(&b); taken > PLACES; known--) {
                 uint8_t last = order[known - 1] & 0x7f;
                 struct woad_bond gone = bond_of(last, (uint8_t)(last * 3));
-                taken -= places_of(&gone);
+                taken -= slots_of(&gone);
             }
             memmove(order + 1, order, known);
             order[0] = (uint8_t)(peer | (step & 1) << 7);
@@ -335,9 +335,9 @@ static void too_large(void **state)
     struct woad *h = woad_init(malloc(woad_size(&c)), woad_size(&c), &c);
     struct woad_bond one = bond_of(1, 1), two = bond_of(2, 5), three = bond_of(3, 12), again;
     (void)state;
-    assert_int_equal(places_of(&one), 1);
-    assert_int_equal(places_of(&two), 2);
-    assert_int_equal(places_of(&three), 3);
+    assert_int_equal(slots_of(&one), 1);
+    assert_int_equal(slots_of(&two), 2);
+    assert_int_equal(slots_of(&three), 3);
     assert_int_equal(woad_bond_add(h, &one), 0);
     assert_int_equal(woad_bond_add(h, &three), WOAD_ENOMEM);
     assert_true(is_same(bond_at(h, 0), &one));

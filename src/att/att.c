@@ -1,5 +1,6 @@
-/* The attribute protocol's bearers: which role an opcode is for, and what may be sent when.
- * Vol 3, Part F, 3.3 */
+/* ATT bearers: dispatch of received PDUs to client or server, the transmit queue, and the time
+ * limit of indications.  L2CAP (fixed channel) and eatt.c (channels of Enhanced ATT) call att_rx(),
+ * att_tx() and att_tx_queue().  Vol 3, Part F, 3.3 */
 #include <woad/hci.h>
 
 #include "../base/bytes.h"
@@ -24,7 +25,8 @@ void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu)
     }
 }
 
-/* The indication that is out, if any, has ended. Of the host's own, nobody is told. */
+/* Ends the unconfirmed indication, if there is one, with WOAD_EV_INDICATED.  Service Changed is the
+ * host's own and raises no event. */
 static void att_end_indication(struct att_bearer *b, int status)
 {
     struct woad *h = b->c->h;
@@ -49,22 +51,23 @@ void att_indication_sent(struct att_bearer *b, uint16_t handle)
     b->indication_due = deadline_in(h, ATT_TIMEOUT_MS);
 }
 
-/* A request where there is no server. It is answered all the same: a peer that waits for 30 s ends
- * the connection. Both roles share the ATT_MTU. 3.4.1.1, 3.4.2 */
+/* A request on the fixed channel where there is no server.  It is refused, because a peer without a
+ * response disconnects after 30 s.  Exchange MTU is served: client and server share the
+ * ATT_MTU.  3.4.1.1, 3.4.2 */
 static void att_rx_no_server(struct att_bearer *b, uint8_t op, const struct rd *in)
 {
     struct conn *c = b->c;
     if ((op & ATT_OP_COMMAND) || !att_is_fixed(b)) {
         return;
     }
-    c->att_refused_op = op | ATT_OP_COMMAND; /* no request has this bit */
+    c->att_refused_op = op | ATT_OP_COMMAND; /* no request has this bit: refuse */
     if (op == ATT_MTU_REQ && rd_left(in) == 2) {
-        c->att_refused_op = op; /* it is granted */
+        c->att_refused_op = op; /* without the bit: grant */
         att_set_mtu(c, get_le16(in->p));
     }
 }
 
-/* ATT_ERROR_RSP: request u8, handle u16, error u8. 3.4.1.1 */
+/* ATT_ERROR_RSP: request u8, handle u16, error u8.  3.4.1.1 */
 void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err)
 {
     const uint8_t pdu[] = { ATT_ERROR_RSP, request, (uint8_t)handle, (uint8_t)(handle >> 8),
@@ -72,7 +75,7 @@ void att_wr_error(struct wr *out, uint8_t request, uint16_t handle, int err)
     wr_bytes(out, pdu, sizeof pdu);
 }
 
-/* ATT_EXCHANGE_MTU_RSP: server's MTU u16; or an error. 3.4.2.2 */
+/* ATT_EXCHANGE_MTU_RSP: server's MTU u16; or an error.  3.4.2.2 */
 static bool att_tx_no_server(struct att_bearer *b, struct wr *out)
 {
     struct conn *c = b->c;
@@ -90,14 +93,14 @@ static bool att_tx_no_server(struct att_bearer *b, struct wr *out)
     return true;
 }
 
-/* As much is taken as was offered to the peer: of two exchanges that came to different values it
- * may go by the larger one. */
+/* A received PDU.  It may be as long as the MTU that this side has offered, even if the bearer's is
+ * shorter: of two exchanges that gave different values the peer may use the larger one. */
 void att_rx(struct att_bearer *b, struct rd *in)
 {
     struct woad *h = b->c->h;
     size_t len = rd_left(in);
     if (!len || (len > b->mtu && len > b->c->offered_mtu)) {
-        return; /* not a PDU of this bearer */
+        return; /* malformed */
     }
     uint8_t op = *in->p++;
     if (op == ATT_CONFIRM) {
@@ -115,7 +118,7 @@ void att_rx(struct att_bearer *b, struct rd *in)
     }
 }
 
-/* A caller was told to wait. */
+/* The queue has room again: raises WOAD_EV_TX_READY if a call has returned WOAD_EAGAIN since. */
 void att_emit_tx_ready(struct conn *c)
 {
     if (c->tx_ready_due) {
@@ -124,7 +127,8 @@ void att_emit_tx_ready(struct conn *c)
     }
 }
 
-/* All that was queued has left, and the controller is done with it. */
+/* Raises WOAD_EV_TX_DONE when everything that was queued has been sent and acknowledged by the
+ * controller.  Call it after each change to one of these conditions. */
 void att_check_tx_done(struct conn *c)
 {
     if (!c->packets_in_controller && !c->tx_left && c->tx_done_due && fifo_empty(&c->queue) &&
@@ -134,8 +138,8 @@ void att_check_tx_done(struct conn *c)
     }
 }
 
-/* Drops the first of the queue, of `len` octets, which is not sent. Raises WOAD_EV_TX_READY, and
- * WOAD_EV_TX_DONE where no packet that is under way will do it. */
+/* Drops the first PDU of the queue, of `len` octets, unsent.  Raises WOAD_EV_TX_READY, and
+ * WOAD_EV_TX_DONE if no packet in the controller will raise it later. */
 static void att_drop_first(struct conn *c, uint16_t len)
 {
     fifo_drop_len(&c->queue, len);
@@ -144,11 +148,10 @@ static void att_drop_first(struct conn *c, uint16_t len)
     att_check_tx_done(c);
 }
 
-/* How much of the first PDU of the queue, which is no notification, may be sent now; 0: none of it.
- * Drops a value that was withdrawn, a command that was queued for an encrypted connection on one
- * that is not, and a PDU that is longer than any MTU: only the value of a notification or an
- * indication may be cut. On an encrypted connection a signed write is a write command.
- * Vol 3, Part G, 4.9.2 */
+/* For the first PDU of the queue, unless it is a notification: how many of its octets may be sent
+ * now; 0: none.  Drops a withdrawn value, a command queued under encryption that has ended, and a
+ * PDU longer than the MTU: only the value of a notification or an indication may be cut.  On an
+ * encrypted connection a signed write becomes a Write Command.  Vol 3, Part G, 4.9.2 */
 static __attribute__((noinline)) uint16_t att_prepare_queued(struct att_bearer *b, uint8_t *pdu,
                                                              uint16_t len)
 {
@@ -173,14 +176,16 @@ static __attribute__((noinline)) uint16_t att_prepare_queued(struct att_bearer *
     return (uint16_t)(len - (is_signed ? SIGNATURE : 0));
 }
 
-/* The first of the queue, unless it is an indication and one is unconfirmed on this bearer, or it
- * is too long for this one and not for another. 3.4.7 */
+/* Writes the first PDU of the queue into `out`. False: nothing may leave here now, because an
+ * indication is unconfirmed on this bearer, or another bearer has the MTU that the PDU
+ * needs.  3.4.7
+ */
 bool att_tx_queue(struct att_bearer *b, struct wr *out)
 {
     struct conn *c = b->c;
     struct fifo *q = &c->queue;
     uint8_t *pdu = fifo_first(q);
-    uint16_t all = pdu ? fifo_len(pdu) : 0, len = all;
+    uint16_t queued_len = pdu ? fifo_len(pdu) : 0, len = queued_len;
     if (!pdu || c->queue_bearer || (len > b->mtu && b->mtu < att_max_mtu(c))) {
         return false;
     }
@@ -191,14 +196,14 @@ bool att_tx_queue(struct att_bearer *b, struct wr *out)
         }
     }
     wr_copy(out, pdu, len < b->mtu ? len : b->mtu);
-    fifo_drop_len(q, all);
+    fifo_drop_len(q, queued_len);
     if (c->tx_ready_due) {
         att_emit_tx_ready(c);
     }
     return true;
 }
 
-/* Answers first, then our request. */
+/* Writes the next PDU of the server, then of the client: responses go before requests. */
 bool att_tx(struct att_bearer *b, struct wr *out)
 {
     const struct woad *h = b->c->h;
@@ -215,24 +220,26 @@ ALWAYS_INLINE uint8_t *att_queue_reserve_inline(struct conn *c, size_t len)
     }
     c->tx_done_due = true;
     if (c->h->eatt_role) {
-        conn_mark_channels_ready(c); /* its bearers */
+        conn_mark_channels_ready(c); /* its bearers of Enhanced ATT */
     } else {
         conn_mark_queue_ready(c);
     }
     return pdu;
 }
 
-/* Room for a PDU of `len` octets, which the caller fills; NULL when there is none. */
+/* Reserves a PDU of `len` octets at the end of the queue, which the caller fills at once.  NULL:
+ * the queue is full, and WOAD_EV_TX_READY will follow. */
 uint8_t *att_queue_reserve(struct conn *c, size_t len)
 {
     return att_queue_reserve_inline(c, len);
 }
 
-/* Queues { op u8, handle u16, value }, the value cut at the MTU and at 512 octets. */
+/* Queues { op u8, handle u16, value }, the value cut at the MTU and at 512 octets.  0 or
+ * WOAD_EAGAIN. */
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len)
 {
-    size_t most = att_max_value(c);
-    len = len < most ? len : most;
+    size_t max = att_max_value(c);
+    len = len < max ? len : max;
     uint8_t *pdu = att_queue_reserve_inline(c, 3 + len);
     if (!pdu) {
         return WOAD_EAGAIN;
@@ -245,26 +252,30 @@ int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data, siz
     return 0;
 }
 
-/* A device has one ATT_MTU to offer on a connection, in its request and in its response, whatever
- * the program offers since: where both sides ask, both exchanges come to the same. 3.4.2.2 */
+/* The ATT_MTU that this side offers on the connection.  It is fixed by the first exchange, request
+ * or response: woad_set_mtu() does not change it afterwards, so that two crossing exchanges
+ * agree.  3.4.2.2 */
 uint16_t att_offer(struct conn *c)
 {
-    c->offered_mtu = c->offered_mtu ? c->offered_mtu : c->h->mtu;
+    if (!c->offered_mtu) {
+        c->offered_mtu = c->h->mtu;
+    }
     return c->offered_mtu;
 }
 
-void att_set_mtu(struct conn *c, uint16_t peer)
+/* An exchange is complete: sets the MTU of the fixed channel and raises WOAD_EV_MTU. */
+void att_set_mtu(struct conn *c, uint16_t peer_mtu)
 {
-    uint32_t mtu = min_u32(att_offer(c), peer);
+    uint32_t mtu = min_u32(att_offer(c), peer_mtu);
     c->bearer->mtu = (uint16_t)(mtu < ATT_MTU_DEFAULT ? ATT_MTU_DEFAULT : mtu);
-    conn_mark_ready(c); /* a response goes before what is sent in the event */
+    conn_mark_ready(c); /* a response must leave before what the application sends in the event */
     struct woad_event ev;
     ev.u.mtu.mtu = c->bearer->mtu;
     emit_of(c, WOAD_EV_MTU, &ev);
 }
 
-/* After a transaction timeout nothing more may be sent on the bearer: it is closed, and with the
- * fixed one the connection. 3.3.3 */
+/* Transaction timeout: no more PDUs may be sent on the bearer.  Closes it, and for the fixed
+ * channel the connection.  3.3.3 */
 void att_timed_out(struct att_bearer *b)
 {
     struct woad *h = b->c->h;
@@ -275,21 +286,22 @@ void att_timed_out(struct att_bearer *b)
     }
 }
 
+/* Ends indications whose confirmation is late.  Returns ms to the next deadline. */
 uint32_t att_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        uint32_t mine = deadline_left(h, b->indication_due);
-        if (mine == 0) {
+        uint32_t b_left = deadline_left(h, b->indication_due);
+        if (b_left == 0) {
             att_timed_out(b);
             att_end_indication(b, WOAD_ETIMEDOUT);
         }
-        left = min_u32(left, mine);
+        left = min_u32(left, b_left);
     }
     return left;
 }
 
-/* The bearer has gone: what was under way on it ends. */
+/* The bearer has closed: ends its indication, its request and its procedure with `status`. */
 void att_close(struct att_bearer *b, int status)
 {
     struct woad *h = b->c->h;
@@ -303,7 +315,7 @@ void att_close(struct att_bearer *b, int status)
     b->mtu = 0;
 }
 
-/* The connection is going: every indication that waits ends. */
+/* The connection has ended: drops the queue, with WOAD_EV_INDICATED for each indication in it. */
 void att_drop_queue(struct conn *c, int status)
 {
     struct fifo *q = &c->queue;

@@ -1,4 +1,5 @@
-/* The Attribute Protocol's bearers.  Vol 3, Part F */
+/* The Attribute Protocol's bearers: opcodes, struct att_bearer, and what client and server provide.
+ * Vol 3, Part F */
 #ifndef WOAD_ATT_ATT_H
 #define WOAD_ATT_ATT_H
 
@@ -42,53 +43,57 @@ enum { /* Vol 3, Part F, 3.4.8 */
        ATT_ENCRYPTED_CMD = 0x53,
        ATT_SIGNED_WRITE_CMD = 0xd2
 };
-/* In the queue: ATT_ENCRYPTED_CMD, a write command for an encrypted connection; ATT_WITHDRAWN, a
- * value that may not be sent any more. */
-enum { SIGNATURE = 12 };        /* counter u32, MAC 8, at a signed write's end */
-enum { ATT_OP_COMMAND = 0x40 }; /* no answer, ever */
-enum { ATT_PENDING = -1 };      /* a handler's result: the application will answer */
+/* Not opcodes on the air, but marks in the transmit queue.  ATT_ENCRYPTED_CMD: a Write Command that
+ * may leave only under encryption.  ATT_WITHDRAWN: a value that may no longer be sent. */
+enum { SIGNATURE = 12 };        /* counter u32, MAC 8: octets at the end of a signed write */
+enum { ATT_OP_COMMAND = 0x40 }; /* Command Flag: the PDU has no response */
+enum { ATT_PENDING = -1 };      /* a handler's result: the application will answer later */
 enum { ATT_MTU_DEFAULT = 23 };
-enum { HANDLE_SERVICE_CHANGED = 8 }; /* of the server's own attributes */
+enum { HANDLE_SERVICE_CHANGED = 8 }; /* in the server's built-in table: gatt_builtin.c */
 enum { ATT_TIMEOUT_MS = 30000 };     /* Vol 3, Part F, 3.3.3 */
 
-/* The first bearers are the connections' fixed channels; those behind them all are channels with
- * credits (Enhanced ATT, Vol 3, Part G, 5.3), of whatever connection has one. */
+/* A bearer: the fixed channel of a connection, or an L2CAP channel of Enhanced ATT (Vol 3, Part G,
+ * 5.3).  In h->bearers the fixed ones come first, one a connection; each of the others belongs to
+ * whichever connection has its channel. */
 struct att_bearer {
-    struct conn *c; /* of one that is open */
+    struct conn *c; /* valid while the bearer is open */
     struct gatts_bearer *server;
     struct gattc_bearer *client;
-    uint16_t mtu;               /* 0: not open */
-    uint16_t indication_handle; /* handle whose confirmation is awaited, 0: none */
-    uint32_t indication_due;
+    uint16_t mtu;               /* ATT_MTU in octets; 0: the bearer is closed */
+    uint16_t indication_handle; /* value handle of the unconfirmed indication; 0: none */
+    uint32_t indication_due;    /* deadline for its confirmation; 0: none */
 };
 
-/* What a role of ATT does; set by the feature that is named. */
+/* The client or the server, as the bearers call it.  Set by woad_feature_gatt_client and
+ * woad_feature_gatt_server; NULL in struct woad without them. */
 struct att_role {
     void (*rx)(struct att_bearer *b, uint8_t op, struct rd *in);
     bool (*tx)(struct att_bearer *b, struct wr *out);
-    void (*open)(struct att_bearer *b); /* a bearer; and it has gone */
+    void (*open)(struct att_bearer *b); /* a bearer has opened; it has closed */
     void (*close)(struct att_bearer *b);
-    bool (*busy)(const struct att_bearer *b); /* of a server: with a request */
-    /* Of a client: a pairing, or an encryption, has begun or ended. */
+    bool (*busy)(const struct att_bearer *b); /* server: a request is in progress */
+    /* Client: a pairing or an encryption has ended, with 0 or a status of WOAD_EV_SECURITY. */
     void (*security_changed)(struct conn *c, int status);
 };
 
 ASSERT_SIZE(att_bearer, WOAD_SIZE_BEARER);
 
-/* What the server does for clients that may be bonded. */
+/* What the server does for bonded clients: gatt_bonded.c.  NULL in struct woad without the Security
+ * Manager. */
 struct gatt_bonds {
-    void (*db_hash_note)(struct conn *c);   /* a new one: the database as it is now */
-    void (*db_hash_verify)(struct conn *c); /* whether it knows another, and is to be told */
+    void (*db_hash_note)(struct conn *c); /* the client now knows the current database */
+    void (*db_hash_verify)(
+        struct conn *c); /* queue Service Changed if the client knows another database */
     void (*service_changed_confirmed)(
-        struct conn *c); /* it knows of the change: Service Changed has told it */
-    /* Its security is another: perm_withdraw_queued(). */
+        struct conn *c); /* the client has confirmed Service Changed */
+    /* Withdraw queued values: see perm_withdraw_queued(). */
     void (*security_lowered)(struct conn *c, uint16_t first, uint16_t last);
 };
 
 /* att.c */
-/* Responses, notifications and indications go to a client: they are odd.  All else goes to a
- * server, an unknown PDU too: one without the Command Flag is a request.  Vol 3, Part F, 3.3,
- * 3.4.8 */
+/* Whether a PDU is for the client.  Responses, notifications and indications have odd opcodes; all
+ * else, an unknown PDU too, goes to the server: without the Command Flag it is a request.  Vol 3,
+ * Part F, 3.3, 3.4.8 */
 static inline bool att_is_for_client(uint8_t op)
 {
     /* A bit for 0x01, 0x03, ... */
@@ -100,20 +105,20 @@ static inline bool att_is_fixed(const struct att_bearer *b)
     return b == b->c->bearer;
 }
 void att_open(struct att_bearer *b, struct conn *c, uint16_t mtu);
-/* The largest MTU of its bearers. */
+/* The largest ATT_MTU of the connection's bearers. */
 static inline uint16_t att_max_mtu(const struct conn *c)
 {
     const struct eatt_role *role = c->h->eatt_role;
     return role ? role->max_mtu(c) : c->bearer->mtu;
 }
-/* The longest value that one PDU can have; none is longer than 512.  Vol 3, Part F, 3.2.9 */
+/* The longest value that one PDU can carry, 512 octets at most.  Vol 3, Part F, 3.2.9 */
 static inline size_t att_max_value(const struct conn *c)
 {
-    size_t most = att_max_mtu(c) - 3u;
-    return most < WOAD_ATT_VALUE_MAX ? most : (size_t)WOAD_ATT_VALUE_MAX;
+    size_t max = att_max_mtu(c) - 3u;
+    return max < WOAD_ATT_VALUE_MAX ? max : (size_t)WOAD_ATT_VALUE_MAX;
 }
-uint16_t att_offer(struct conn *c); /* our ATT_MTU in an exchange */
-void att_set_mtu(struct conn *c, uint16_t peer);
+uint16_t att_offer(struct conn *c); /* our ATT_MTU in an exchange on this connection */
+void att_set_mtu(struct conn *c, uint16_t peer_mtu);
 uint8_t *att_queue_reserve(struct conn *c, size_t len);
 int att_queue(struct conn *c, uint8_t op, uint16_t handle, const void *data, size_t len);
 void att_emit_tx_ready(struct conn *c);
@@ -123,7 +128,7 @@ uint32_t att_run_timers(struct woad *h);
 void att_close(struct att_bearer *b, int status);
 void att_drop_queue(struct conn *c, int status);
 void att_timed_out(struct att_bearer *b);
-/* gatt_server/gatt_features.c: without and with Enhanced ATT. */
+/* gatt_server/gatt_features.c: the built-in table without and with Enhanced ATT. */
 extern const struct gatts_features gatts_features, gatts_features_eatt;
 
 #endif

@@ -1,7 +1,8 @@
-/* Enhanced ATT: bearers over enhanced channels. Vol 3, Part G, 5.3, 5.4
+/* Enhanced ATT: bearers over enhanced credit-based channels.  Vol 3, Part G, 5.3, 5.4
  *
- * Bearer config.conns + e is channel config.channels + e; nobody but this file sees these channels.
- * A request stays in its channel until the bearer is done with the request before it. */
+ * Bearer config.conns + e uses channel config.l2cap_channels + e; the application never sees these
+ * channels.  The channels (src/l2cap/coc*.c) call this file through struct eatt_role.  A received
+ * request stays in its channel's ring until the bearer has answered the request before it. */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"
@@ -13,17 +14,17 @@
 #include "att.h"
 
 struct eatt_bearer {
-    uint8_t *ring;     /* two PDUs with their lengths */
-    uint8_t *in, *out; /* a PDU each */
+    uint8_t *ring;     /* receives two PDUs, each with its length */
+    uint8_t *in, *out; /* the request being served; the PDU being sent: config.mtu octets each */
 };
 
-/* What we have asked a peer for. */
+/* Our request to a peer for bearers: woad_eatt_open(). */
 struct eatt_conn {
-    uint8_t bearers_wanted; /* bearers that are asked for, or will be again */
-    uint8_t attempts;
-    bool peer_requested; /* the peer has asked meanwhile */
-    int last_status;
-    uint32_t retry_due;
+    uint8_t bearers_wanted; /* not opened yet; 0: no request in progress */
+    uint8_t attempts;       /* repeated so often after a collision */
+    bool peer_requested;    /* the peer has requested bearers while ours was pending */
+    int last_status;        /* of the last channel refused */
+    uint32_t retry_due;     /* when to repeat the request; 0: not */
 };
 
 struct eatt {
@@ -89,7 +90,7 @@ static void reverse(uint8_t *p, size_t n)
     }
 }
 
-/* The first PDU, which is whole, where it lies in the ring: turned until it is in one piece. */
+/* The first PDU in the ring, which is complete.  Rotates the ring until the PDU is contiguous. */
 static struct rd eatt_first_pdu(struct coc *channel)
 {
     if (channel->ring_head + channel->ring_used > channel->ring_size) {
@@ -105,7 +106,7 @@ static struct rd eatt_first_pdu(struct coc *channel)
 static void eatt_drop_first_pdu(struct coc *channel)
 {
     uint32_t n = 2u + get_le16(channel->ring + channel->ring_head);
-    channel->ring_head += n; /* it is in one piece, so this is the end at most */
+    channel->ring_head += n; /* the PDU is contiguous, so at most the end */
     channel->ring_used -= n;
     channel->ring_head =
         channel->ring_used && channel->ring_head < channel->ring_size ? channel->ring_head : 0;
@@ -123,7 +124,7 @@ static bool eatt_has_pdu(const struct coc *channel)
     return channel->ring_sdus > 1 || (channel->ring_sdus && !channel->rx_left);
 }
 
-/* A request where there is no server stays in the channel until its refusal may go. 3.4.1.1 */
+/* A request where there is no server waits in the channel until its refusal can leave.  3.4.1.1 */
 static bool eatt_tx_no_server(struct coc *channel, struct wr *out)
 {
     if (channel->c->h->att_server || channel->filling || !eatt_has_pdu(channel)) {
@@ -139,10 +140,10 @@ static bool eatt_tx_no_server(struct coc *channel, struct wr *out)
     return true;
 }
 
-/* Whole PDUs, one at a time, though the application pulls packets from inside an event that points
- * into it. A request waits while the bearer has one, and is copied, since its handles may be read
- * later (Read Multiple). The rest does not wait: both sides of a bearer ask and answer at once.
- * Vol 3, Part F, 3.3.2 */
+/* Delivers the complete PDUs in the ring, one at a time.  `filling` guards against reentry: the
+ * application may pull packets inside an event that points into the ring.  A request waits while
+ * the bearer serves another one, and is copied, because its handles may be read later (Read
+ * Multiple). Other PDUs do not wait.  Vol 3, Part F, 3.3.2 */
 static void eatt_rx_pdus(struct coc *channel)
 {
     struct woad *h = channel->c->h;
@@ -178,16 +179,16 @@ static struct coc *eatt_channel(const struct woad *h, uint16_t e)
     return &h->cocs->channels[h->cfg.l2cap_channels + e];
 }
 
-/* Octets of a PDU that the credits of now are enough for; 0: it is not open. */
+/* How many octets of a PDU the present credits allow; 0: the channel is closed. */
 static uint32_t eatt_sendable_now(const struct coc *channel)
 {
     uint32_t n = (uint32_t)channel->peer[COC_CREDITS] * channel->peer[COC_MPS];
     return channel->state == COC_OPEN && n > 2 ? min_u32(n - 2, eatt_bearer_of(channel)->mtu) : 0;
 }
 
-/* Whether the first of the queue goes here: all its frames have a credit, so that it is not in the
- * way of those behind it; or no other bearer has more to give, and it begins with what there is.
- * A peer may give one credit at a time. Vol 3, Part A, 10.1 */
+/* Whether the first PDU of the queue may start on this channel.  Yes if its credits cover the whole
+ * PDU, so that it blocks nothing behind it.  Otherwise only if no other bearer could send more of
+ * it now: some peers give one credit at a time.  Vol 3, Part A, 10.1 */
 static bool eatt_queue_fits(const struct coc *channel)
 {
     const struct conn *c = channel->c;
@@ -200,15 +201,15 @@ static bool eatt_queue_fits(const struct coc *channel)
     uint32_t most = c->bearer->mtu;
     for (uint16_t e = 0; e < h->cfg.att_bearers; e++) {
         const struct coc *other = eatt_channel(h, e);
-        uint32_t its = other->c == c ? eatt_sendable_now(other) : 0;
-        most = its > most ? its : most;
+        uint32_t sendable = other->c == c ? eatt_sendable_now(other) : 0;
+        most = sendable > most ? sendable : most;
     }
     return len > most;
 }
 
-/* The bearer may send: what came and waited is taken up, then an answer, a request, or the first
- * of the queue. What is queued is sent whole before the next of it goes elsewhere, so that it
- * comes in order. */
+/* The channel can send: gives it the next PDU.  Received PDUs go first, then a response, our
+ * request, the first of the queue.  A queued PDU is sent completely before the next one starts on
+ * any bearer, so that values arrive in order. */
 static bool eatt_fill(struct coc *channel)
 {
     struct woad *h = channel->c->h;
@@ -239,7 +240,7 @@ static void eatt_data(struct coc *channel, enum woad_event_type type)
     }
 }
 
-/* --- bearers come and go ---------------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static uint8_t eatt_count_open(const struct conn *c)
 {
@@ -272,8 +273,9 @@ static bool eatt_request_pending(const struct conn *c)
     return false;
 }
 
-/* Both have asked at once, and there was no room for both: the central may ask again at once, the
- * peripheral waits for the longer of 100 ms and twice the time in which it must be heard. 5.4 */
+/* A collision: both sides requested channels, and there was no room for both.  The central repeats
+ * its request at once.  The peripheral waits for the longer of 100 ms and twice the time within
+ * which it must listen: 2 x (latency + 1) x interval.  5.4 */
 static void eatt_schedule_retry(struct conn *c)
 {
     struct eatt_conn *e = eatt_of(c);
@@ -283,7 +285,7 @@ static void eatt_schedule_retry(struct conn *c)
     e->attempts++;
 }
 
-/* What we have asked for ends: some, or all, of it was refused. */
+/* Ends woad_eatt_open(): WOAD_EV_ATT_BEARERS with `status`, as some or all bearers were refused. */
 static void eatt_end_request(struct conn *c, int status)
 {
     struct eatt_conn *e = eatt_of(c);
@@ -292,7 +294,8 @@ static void eatt_end_request(struct conn *c, int status)
     eatt_emit(c, status);
 }
 
-/* The peer has answered for one of those we have asked for; perhaps it was the last. */
+/* The peer has answered for one channel of our request.  When it was the last and some are missing,
+ * repeats the request after a collision, or ends it. */
 static void eatt_request_answered(struct conn *c)
 {
     struct eatt_conn *e = eatt_of(c);
@@ -336,7 +339,7 @@ static void eatt_ended(struct coc *channel, int status)
         c->coc->bearers--;
         att_close(b, WOAD_ENOTCONN);
         if (c->state == CONN_OPEN && !c->packets_in_controller && !c->tx_left) {
-            att_check_tx_done(c); /* no packet follows that would tell of it */
+            att_check_tx_done(c); /* no later packet would raise WOAD_EV_TX_DONE */
         }
         eatt_emit(c, status);
         return;
@@ -357,7 +360,7 @@ static void eatt_event(struct coc *channel, enum woad_event_type type, int statu
         eatt_opened(channel);
     } else if (type == WOAD_EV_COC_CHANGED && eatt_bearer_of(channel)->mtu) {
         eatt_bearer_of(channel)->mtu =
-            eatt_mtu(channel); /* the peer takes more now. Part G, 5.3.1 */
+            eatt_mtu(channel); /* the peer accepts longer PDUs now.  Part G, 5.3.1 */
     } else if (type == WOAD_EV_COC_CLOSED) {
         eatt_ended(channel, status);
     }
@@ -377,7 +380,7 @@ static void eatt_timed_out(struct att_bearer *b)
     }
 }
 
-/* A value may go by any bearer on which there is room for it. */
+/* The largest MTU of the connection's bearers: a queued value may use any of them. */
 static uint16_t eatt_max_mtu(const struct conn *c)
 {
     const struct woad *h = c->h;
@@ -439,8 +442,8 @@ static void eatt_conn_close(struct conn *c)
     }
 }
 
-/* The wish, as far as there are free places for it: the peer's own bearers serve as well. The
- * connection may be less secure by now than it was when the application asked. */
+/* Sends the request again, for as many bearers as channels are free: bearers that the peer has
+ * opened count too.  The connection may have lost its security since the application's call. */
 static void eatt_request_bearers(struct conn *c)
 {
     struct eatt_conn *e = eatt_of(c);
@@ -464,11 +467,11 @@ static uint32_t eatt_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        uint32_t mine = deadline_left(h, eatt_of(c)->retry_due);
-        if (mine == 0) {
+        uint32_t c_left = deadline_left(h, eatt_of(c)->retry_due);
+        if (c_left == 0) {
             eatt_request_bearers(c);
         }
-        left = min_u32(left, mine);
+        left = min_u32(left, c_left);
     }
     return left;
 }
@@ -516,7 +519,7 @@ int woad_eatt_close(struct woad *h, uint16_t conn)
     if (!c) {
         return WOAD_ENOTCONN;
     }
-    eatt_of(c)->attempts = EATT_ATTEMPTS_MAX; /* what is refused is not asked for again */
+    eatt_of(c)->attempts = EATT_ATTEMPTS_MAX; /* no further attempts */
     if (eatt_of(c)->retry_due) {
         eatt_end_request(c, WOAD_ECANCELED);
     }

@@ -1,16 +1,16 @@
-/* Read Multiple and Read Multiple Variable: several values in one answer.  Vol 3, Part F, 3.4.4.7,
- * 3.4.4.11
+/* Read Multiple and Read Multiple Variable: several values in one response.  Vol 3, Part
+ * F, 3.4.4.7, 3.4.4.11
  *
- * Every handle is checked before any value is asked for, and again when its turn comes.  The
- * handles that are still to be read stand where prepared writes would go next; those of a request
- * that came by a channel with credits stay there, where its PDU lies until it is answered.  The
- * answer grows in s->rsp. */
+ * All handles are checked before the application is asked for any value, and each again when its
+ * value is read.  On the fixed channel the handles are stored behind the prepared writes; on
+ * Enhanced ATT they stay in the request's PDU, which the bearer keeps until it is answered.  The
+ * response grows in s->rsp. */
 #include "../core/feature.h"
 #include "gatt_server.h"
 
 struct multiple {
-    const uint8_t *handles; /* the handles */
-    uint16_t n, rsp_len;    /* how many; octets of the answer so far */
+    const uint8_t *handles; /* two octets each */
+    uint16_t n, rsp_len;    /* number of handles; octets of the response so far */
 };
 ASSERT_SIZE(multiple, WOAD_SIZE_MULTIPLE);
 
@@ -19,8 +19,8 @@ static struct multiple *multiple_of(const struct att_bearer *b)
     return &b->c->h->multiples[b - b->c->h->bearers];
 }
 
-/* The variable form has { length u16, value } each, the length that of the whole value even where
- * the value is cut; when not even the length fits, nothing more does. */
+/* Appends a value, cut at the room there is.  The variable form has { length u16, value } with the
+ * length of the whole value; when not even the length fits, the response is full. */
 static void multiple_append(struct gatts_bearer *s, struct wr *out, const uint8_t *value,
                             size_t len)
 {
@@ -34,14 +34,15 @@ static void multiple_append(struct gatts_bearer *s, struct wr *out, const uint8_
     wr_cut(out, value, len);
 }
 
-/* As it is now.  The application is asked again only for what may be another attribute. */
+/* Checks an element again when it is read.  WOAD_EV_AUTHORIZE is raised once more only if the
+ * database has changed, so that the handle may be another attribute. */
 static int multiple_check(struct att_bearer *b, uint16_t handle, const struct woad_attr *a)
 {
     return b->server->db_tables_changed ? perm_check_read(b, handle, a) : perm_check_security(b, a);
 }
 
-/* Goes on until the application must be asked, or all is there.  The answer so far is kept in
- * m->len. */
+/* Appends values until the application must be asked (ATT_PENDING), all are there (0) or one fails
+ * (its ATT error). */
 static int multiple_next(struct att_bearer *b, struct wr *out)
 {
     struct woad *h = b->c->h;
@@ -79,12 +80,12 @@ static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
     struct gatts_bearer *s = b->server;
     struct multiple *m = multiple_of(b);
     size_t len = rd_left(in);
-    struct rd each = *in;
+    struct rd list = *in;
     if (len < 4 || len % 2) {
         return WOAD_ATT_INVALID_PDU;
     }
-    while (rd_left(&each)) {
-        s->handle = rd_le16(&each);
+    while (rd_left(&list)) {
+        s->handle = rd_le16(&list);
         const struct woad_attr *a = db_at(h->gatts, s->handle);
         int err = a ? perm_check_read(b, s->handle, a) : WOAD_ATT_INVALID_HANDLE;
         if (err) {
@@ -94,7 +95,7 @@ static int att_rx_multiple(struct att_bearer *b, struct rd *in, struct wr *out)
     m->handles = in->p;
     if (att_is_fixed(b)) {
         struct gatts_parts *g = parts_of(b);
-        g->long_value_handle = 0; /* it lay where the handles go */
+        g->long_value_handle = 0; /* the cached value lies where the handles go */
         if (!MAY_FAIL(len <= (size_t)(h->cfg.prepare_queue - g->prepared_len))) {
             return WOAD_ATT_INSUFFICIENT_RESOURCES;
         }
@@ -111,8 +112,9 @@ static int att_rx_several(struct att_bearer *b, uint8_t op, struct rd *in, struc
     return att_is_multiple(op) ? att_rx_multiple(b, in, out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
 }
 
-/* The application has given one of the values: at once, and the loop goes on, or later.  What is
- * there already may be longer than the MTU of now: our own exchange can have made it smaller. */
+/* The application has answered for one value, inside the event (the loop continues) or later.  The
+ * response so far may be longer than the present MTU, which our own exchange can have made smaller.
+ */
 static int multiple_app_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
@@ -125,11 +127,14 @@ static int multiple_app_answered(struct att_bearer *b, int err, struct rd *value
         multiple_append(s, out, value->p, rd_left(value));
         m->rsp_len = (uint16_t)wr_len(out);
     }
-    return s->in_multi_step ? ATT_PENDING : err ? err : multiple_next(b, out);
+    if (s->in_multi_step) {
+        return ATT_PENDING;
+    }
+    return err ? err : multiple_next(b, out);
 }
 
-static const struct att_extension more = { .rx = att_rx_several,
-                                           .app_answered = multiple_app_answered };
+static const struct att_extension read_multiple = { .rx = att_rx_several,
+                                                    .app_answered = multiple_app_answered };
 
 static void read_multiple_layout(struct woad *h)
 {
@@ -137,7 +142,7 @@ static void read_multiple_layout(struct woad *h)
     if (!h->att_long) {
         parts_layout(h);
     }
-    h->att_multiple = &more;
+    h->att_multiple = &read_multiple;
 }
 
 const struct woad_feature woad_feature_read_multiple = { .layout = read_multiple_layout,

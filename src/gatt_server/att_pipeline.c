@@ -1,12 +1,12 @@
-/* Requests that come before the one before them has been answered wait in a queue, on fixed
- * channels.  Vol 3, Part F, 3.3.2 */
+/* Requests that arrive on the fixed channel before the one before has been answered: they wait in a
+ * queue.  Without woad_feature_pipelining they are dropped.  Vol 3, Part F, 3.3.2 */
 #include "../core/feature.h"
 #include "gatt_server.h"
 
 struct pipeline {
     uint8_t *mem; /* config.pipeline_queue octets: { len u16, PDU } each;
-                   * QUEUED_ENCRYPTED is a bit of `len` */
-    uint16_t len;
+                   * QUEUED_ENCRYPTED is a bit of that `len` */
+    uint16_t len; /* octets in use */
 };
 ASSERT_SIZE(pipeline, WOAD_SIZE_PIPELINE);
 enum { QUEUED_ENCRYPTED = 0x8000 };
@@ -16,7 +16,7 @@ static struct pipeline *pipeline_of(const struct att_bearer *b)
     return &b->c->h->pipelines[conn_index(b->c)];
 }
 
-/* What there is no room for is dropped. */
+/* Appends a PDU; drops it without room. */
 static void pipeline_enqueue(struct att_bearer *b, uint8_t op, const struct rd *in)
 {
     const struct woad *h = b->c->h;
@@ -32,26 +32,26 @@ static void pipeline_enqueue(struct att_bearer *b, uint8_t op, const struct rd *
     }
 }
 
-/* The answer has left: what came meanwhile has its turn, where it lies.  What came in the clear may
- * be anybody's: it is served as on a connection without security, though there is one now.  Whether
- * there is a bond stays, and may change in an event. */
+/* The response has left: serves queued PDUs until one of them is a request that takes time.  A PDU
+ * that arrived unencrypted may be an attacker's, so it is served as on an unencrypted connection
+ * although the connection is encrypted now.  Only `bonded` is kept, as an event may change it. */
 static void pipeline_serve(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
     struct pipeline *q = pipeline_of(b);
-    struct woad_security *security = &b->c->security, now = *security;
+    struct woad_security *security = &b->c->security, saved = *security;
     while (q->len && !s->busy) {
         struct rd in = rd_of(q->mem, q->len);
         uint16_t head = rd_le16(&in), len = head & (QUEUED_ENCRYPTED - 1);
         in.end = in.p + len;
         uint8_t op = rd_u8(&in);
-        s->pipelined = false; /* it is not behind itself */
+        s->pipelined = false; /* else att_server_rx() would queue it again */
         if (!(head & QUEUED_ENCRYPTED)) {
-            *security = (struct woad_security){ .bonded = now.bonded };
+            *security = (struct woad_security){ .bonded = saved.bonded };
         }
         att_server_rx(b, op, &in);
-        now.bonded = security->bonded;
-        *security = now;
+        saved.bonded = security->bonded;
+        *security = saved;
         q->len = (uint16_t)(q->len - 2 - len);
         memmove(q->mem, q->mem + 2 + len, q->len);
         s->pipelined = q->len != 0;

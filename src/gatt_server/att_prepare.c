@@ -1,8 +1,8 @@
-/* Long values.  Prepared writes: parts are kept until Execute, then written in order.
- * Vol 3, Part F, 3.4.6
+/* Long values: prepared writes, stored until Execute and then delivered in order, and values read
+ * in parts from a cached copy.  Vol 3, Part F, 3.4.4.5, 3.4.6
  *
- * Kept as { handle u16, offset u16, len u16, data }; a part that continues the one before it is
- * joined to it, so that a long value written in order becomes one write. */
+ * A prepared write is { handle u16, offset u16, len u16, data }. One that continues the write
+ * before it is merged with it, so that a long value written in order is one WOAD_EV_GATT_WRITE. */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/feature.h"
@@ -10,20 +10,21 @@
 
 enum { PART_HDR = 6 };
 
+/* Stores a prepared write.  False: no room. */
 static bool part_store(struct att_bearer *b, uint16_t handle, uint16_t offset, const uint8_t *data,
                        size_t len)
 {
     struct woad *h = b->c->h;
     struct gatts_parts *s = parts_of(b);
     uint8_t *last = s->mem + s->last_part;
-    bool joins = s->prepared_len && get_le16(last) == handle &&
-                 get_le16(last + 2) + (uint32_t)get_le16(last + 4) == offset;
+    bool merges = s->prepared_len && get_le16(last) == handle &&
+                  get_le16(last + 2) + (uint32_t)get_le16(last + 4) == offset;
     struct wr out =
         wr_of(s->mem + s->prepared_len, (size_t)(h->cfg.prepare_queue - s->prepared_len));
-    if (!MAY_FAIL(wr_room(&out) >= len + (joins ? 0 : PART_HDR))) {
+    if (!MAY_FAIL(wr_room(&out) >= len + (merges ? 0 : PART_HDR))) {
         return false;
     }
-    if (joins) {
+    if (merges) {
         put_le16(last + 4, (uint16_t)(get_le16(last + 4) + len));
     } else {
         s->last_part = s->prepared_len;
@@ -36,7 +37,7 @@ static bool part_store(struct att_bearer *b, uint16_t handle, uint16_t offset, c
     return true;
 }
 
-/* ATT_PREPARE_WRITE_REQ: handle u16, offset u16, part.  The answer is the same again.  3.4.6.1 */
+/* ATT_PREPARE_WRITE_REQ: handle u16, offset u16, part.  The response repeats it.  3.4.6.1 */
 static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     struct woad *h = b->c->h;
@@ -50,7 +51,7 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     s->handle = handle;
-    g->long_value_handle = 0; /* it lay where this goes */
+    g->long_value_handle = 0; /* the cached value lies where this goes */
     size_t len = rd_left(in);
     const uint8_t *part = rd_bytes(in, len);
     const struct woad_attr *a = db_at(h->gatts, handle);
@@ -58,7 +59,7 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
     if (err) {
         return err;
     }
-    /* Not while another bearer is at what lies there. */
+    /* Not while another bearer uses the memory behind the prepared writes. */
     if (g->executing || multiple_handles_stored(b) || !part_store(b, handle, offset, part, len)) {
         return WOAD_ATT_PREPARE_QUEUE_FULL;
     }
@@ -68,7 +69,7 @@ static int att_rx_prepare(struct att_bearer *b, struct rd *in, struct wr *out)
     return 0;
 }
 
-/* A value ends at 512 octets, wherever it begins.  Known before anything is written. */
+/* Checks all prepared writes before the first is delivered: none may reach beyond 512 octets. */
 static int parts_check_lengths(struct gatts_bearer *s, const struct gatts_parts *g)
 {
     for (size_t at = 0; at < g->prepared_len;) {
@@ -84,7 +85,8 @@ static int parts_check_lengths(struct gatts_bearer *s, const struct gatts_parts 
     return 0;
 }
 
-/* Writes the next part; 0 when all are written. */
+/* Delivers prepared writes until the application must be asked (ATT_PENDING), one fails (its ATT
+ * error) or all are written (0). */
 static int execute_parts(struct att_bearer *b)
 {
     struct woad *h = b->c->h;
@@ -98,7 +100,8 @@ static int execute_parts(struct att_bearer *b)
         s->handle = handle;
         struct rd value = rd_of(part + PART_HDR, len);
         const struct woad_attr *a = db_at(h->gatts, handle);
-        int err = a ? perm_check_write(c, handle, a) : WOAD_ATT_INVALID_HANDLE; /* as it is now */
+        int err = a ? perm_check_write(c, handle, a)
+                    : WOAD_ATT_INVALID_HANDLE; /* the attribute may have changed since Prepare */
         err = err ? err : gatts_write(c, handle, a, offset, &value);
         if (!err) {
             continue;
@@ -126,8 +129,8 @@ static int execute_parts(struct att_bearer *b)
     return 0;
 }
 
-/* Nothing is prepared any more.  A value that was kept lay behind it, at a place that only the old
- * length tells. */
+/* Drops the prepared writes, and the cached value behind them, whose place depends on their length.
+ */
 static void parts_clear(struct gatts_parts *g)
 {
     g->executing = false;
@@ -155,7 +158,7 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
         return WOAD_ATT_INVALID_PDU;
     }
     if (g->executing) {
-        return WOAD_ATT_PREPARE_QUEUE_FULL; /* another bearer is at it */
+        return WOAD_ATT_PREPARE_QUEUE_FULL; /* another bearer executes them */
     }
     int err = flags ? parts_check_lengths(s, g) : 0;
     if (!flags || err) {
@@ -169,8 +172,9 @@ static int att_rx_execute(struct att_bearer *b, struct rd *in, struct wr *out)
 
 /* --- values read in parts --------------------------------------------------------------------- */
 
-/* A value that the application gave, when it is longer than one answer, is kept, so that all parts
- * are of one value: behind the prepared writes, as long as nothing else needs the place. */
+/* Caches a value from the application that is longer than one response, so that the following Read
+ * Blob requests get parts of the same value.  It lies behind the prepared writes, until something
+ * else needs the memory. */
 static void long_cache(struct att_bearer *b, const uint8_t *value, size_t len)
 {
     struct woad *h = b->c->h;
@@ -186,7 +190,7 @@ static void long_cache(struct att_bearer *b, const uint8_t *value, size_t len)
     }
 }
 
-/* The next part of it: see att_read(). */
+/* Reads the next part of the cached value; ATT_PENDING: it is not cached.  See att_read(). */
 static int long_read_cached(struct att_bearer *b, struct wr *out)
 {
     const struct gatts_bearer *s = b->server;
@@ -201,7 +205,9 @@ static int long_read_cached(struct att_bearer *b, struct wr *out)
 
 static void long_forget(struct gatts_parts *g, uint16_t handle)
 {
-    g->long_value_handle = g->long_value_handle == handle ? 0 : g->long_value_handle;
+    if (g->long_value_handle == handle) {
+        g->long_value_handle = 0;
+    }
 }
 
 static void long_value_written(struct att_bearer *b, uint16_t handle)
@@ -216,7 +222,7 @@ void woad_gatt_changed(struct woad *h, uint16_t handle)
     }
 }
 
-/* Forgets what has been kept for long enough: a client that pauses is given a new value. */
+/* Drops cached values after ATT_TIMEOUT_MS: a client that pauses gets a new value. */
 static uint32_t long_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
@@ -232,18 +238,19 @@ static uint32_t long_run_timers(struct woad *h)
 
 static int att_rx_prepared(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out)
 {
-    return op == ATT_PREPARE_REQ   ? att_rx_prepare(b, in, out)
-           : op == ATT_EXECUTE_REQ ? att_rx_execute(b, in, out)
-                                   : WOAD_ATT_REQUEST_NOT_SUPPORTED;
+    if (op == ATT_PREPARE_REQ) {
+        return att_rx_prepare(b, in, out);
+    }
+    return op == ATT_EXECUTE_REQ ? att_rx_execute(b, in, out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
 }
 
-/* The application has said what has become of one part: the next, or that was all. */
+/* The application has answered for one prepared write: continues with the next, or ends. */
 static int execute_app_answered(struct att_bearer *b, int err, struct rd *value, struct wr *out)
 {
     (void)value;
     (void)out;
     if (b->server->in_multi_step) {
-        return ATT_PENDING; /* the loop that asks takes it from here */
+        return ATT_PENDING; /* execute_parts() is in its loop, and continues */
     }
     if (!err) {
         return att_execute_next(b);
@@ -259,17 +266,16 @@ static void execute_close(struct att_bearer *b)
     }
 }
 
-static const struct att_extension more = {
-    att_rx_prepared, execute_app_answered, execute_close,
-    long_cache,      long_read_cached,     long_value_written
-};
+static const struct att_extension long_values = { att_rx_prepared,  execute_app_answered,
+                                                  execute_close,    long_cache,
+                                                  long_read_cached, long_value_written };
 
 static void long_values_layout(struct woad *h)
 {
     if (!h->att_multiple) {
         parts_layout(h);
     }
-    h->att_long = &more;
+    h->att_long = &long_values;
 }
 
 const struct woad_feature woad_feature_long_values = { .layout = long_values_layout,

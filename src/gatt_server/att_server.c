@@ -1,7 +1,9 @@
-/* The attribute server: requests in, one answer each.  Vol 3, Part F, 3.4
+/* The attribute server: takes requests and commands from a bearer, makes one response to each
+ * request.  Vol 3, Part F, 3.4
  *
  * A handler writes the response's body into `out` and returns 0, an ATT error code, or ATT_PENDING
- * when the application will answer.  Only att_server_finish() makes an Error Response of it. */
+ * if the application will answer.  Only att_server_finish() makes an Error Response.  An event may
+ * change the database: handlers look attributes up again afterwards. */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/event.h"
@@ -9,8 +11,8 @@
 #include "../core/security.h"
 #include "gatt_server.h"
 
-/* What several requests begin with: start u16, end u16, and a type of `size` octets, or as long as
- * the PDU is.  `start` moves on behind each attribute that is found. */
+/* The range that several requests begin with: start u16, end u16, then a type of `size` octets or
+ * of all octets left.  `start` advances behind each attribute found. */
 enum { NO_TYPE = 0, TYPE_IS_REST = 1 };
 struct att_range {
     uint32_t start;
@@ -18,6 +20,7 @@ struct att_range {
     struct woad_uuid type;
 };
 
+/* Reads and checks the range.  0 or an ATT error. */
 static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct att_range *r)
 {
     uint16_t start = rd_le16(in);
@@ -28,11 +31,11 @@ static int att_rx_range(struct att_bearer *b, struct rd *in, size_t size, struct
     if (in->bad || (size != NO_TYPE && !uuid_read(in, len, &r->type))) {
         return WOAD_ATT_INVALID_PDU;
     }
-    b->server->handle = start; /* what an error response names */
+    b->server->handle = start; /* the handle in an Error Response */
     return start && start <= r->end ? 0 : WOAD_ATT_INVALID_HANDLE;
 }
 
-/* The next attribute in the range, of its type if there is one; 0: no more. */
+/* Handle of the next attribute in the range, with its type if the range has one; 0: no more. */
 static uint16_t att_range_next(const struct att_bearer *b, struct att_range *r)
 {
     struct gatts *g = b->c->h->gatts;
@@ -41,8 +44,8 @@ static uint16_t att_range_next(const struct att_bearer *b, struct att_range *r)
     return handle <= r->end ? handle : 0;
 }
 
-/* Several responses are lists of elements that are alike: `head`, their length or format, stands
- * before the first.  Returns whether one of `size` octets may follow. */
+/* A response that is a list of equal elements begins with `head`, their length or format.  Writes
+ * `head` before the first element.  Returns whether an element of `size` octets may follow. */
 static bool att_list_has_room(struct wr *out, size_t head, size_t size)
 {
     if (wr_len(out) == 1) {
@@ -51,27 +54,28 @@ static bool att_list_has_room(struct wr *out, size_t head, size_t size)
     return out->base[1] == head && wr_room(out) >= size;
 }
 
-/* Of a list, or of one value: 0, or that nothing was found. */
+/* 0, or Attribute Not Found if the list is empty. */
 static int att_list_end(const struct wr *out)
 {
     return wr_len(out) > 1 ? 0 : WOAD_ATT_ATTRIBUTE_NOT_FOUND;
 }
 
-/* { handle u16, value }, the first cut at what there is room for.  3.4.4.2 */
+/* Appends { handle u16, value }; the first element is cut at the room there is.  3.4.4.2 */
 static bool att_list_value(struct wr *out, uint16_t handle, const uint8_t *value, size_t len)
 {
     if (wr_len(out) == 1) {
-        size_t most = min_u32((uint32_t)wr_room(out) - 3, 253);
-        len = len < most ? len : most;
+        size_t max = min_u32((uint32_t)wr_room(out) - 3, 253);
+        len = len < max ? len : max;
     }
-    bool takes = att_list_has_room(out, len + 2, len + 2);
-    if (takes) {
+    bool has_room = att_list_has_room(out, len + 2, len + 2);
+    if (has_room) {
         wr_le16(out, handle);
         wr_bytes(out, value, len);
     }
-    return takes;
+    return has_room;
 }
 
+/* The response in `out` is complete, or `err` becomes an Error Response: it may leave. */
 static void att_server_finish(struct gatts_bearer *s, int err, struct wr *out)
 {
     if (err) {
@@ -82,8 +86,8 @@ static void att_server_finish(struct gatts_bearer *s, int err, struct wr *out)
     s->rsp_len = (uint16_t)wr_len(out);
 }
 
-/* ATT_EXCHANGE_MTU_REQ: client's MTU u16; on the fixed channel alone.  The new MTU holds for what
- * is sent after the response.  3.4.2.1, 3.4.2.2; Part G, 5.3.1 */
+/* ATT_EXCHANGE_MTU_REQ: client's MTU u16; on the fixed channel only.  The new MTU holds for PDUs
+ * after the response.  3.4.2.1, 3.4.2.2; Part G, 5.3.1 */
 static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
 {
     if (rd_left(in) != 2) {
@@ -93,7 +97,9 @@ static int att_rx_mtu(struct att_bearer *b, struct rd *in, struct wr *out)
         return WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     wr_le16(out, att_offer(b->c));
-    att_server_finish(b->server, 0, out); /* before the event, in which the application may send */
+    att_server_finish(
+        b->server, 0,
+        out); /* before the event of att_set_mtu(), in which the application may send */
     att_set_mtu(b->c, get_le16(in->p));
     return ATT_PENDING;
 }
@@ -152,7 +158,7 @@ static int att_rx_find_by_value(struct att_bearer *b, struct rd *in, struct wr *
     return att_list_end(out);
 }
 
-/* Asks the application for a value.  The answer comes by woad_gatt_answer(). */
+/* Raises WOAD_EV_GATT_READ: woad_gatt_answer() answers it, inside the event or later. */
 int att_ask_value(struct att_bearer *b, uint16_t handle, uint16_t offset)
 {
     struct gatts_bearer *s = b->server;
@@ -166,17 +172,18 @@ int att_ask_value(struct att_bearer *b, uint16_t handle, uint16_t offset)
     return ATT_PENDING;
 }
 
-/* The application is asked; from inside the event, an answer without a number is to this. */
+/* Raises a request as an event, and notes that the application owes an answer.  While the event
+ * runs, woad_gatt_answer() answers this request: g->current_request.  Events nest. */
 void att_ask_application(struct att_bearer *b, enum woad_event_type type, struct woad_event *ev)
 {
     struct woad *h = b->c->h;
     struct gatts *g = h->gatts;
-    struct att_bearer *before = g->current_request;
+    struct att_bearer *outer = g->current_request;
     b->server->awaiting_app = true;
     b->server->request_serial = g->requests_raised++;
     g->current_request = b;
     emit_of(b->c, type, ev);
-    g->current_request = before;
+    g->current_request = outer;
 }
 
 /* ATT_READ_BY_TYPE_REQ: start u16, end u16, type.  Answer: length of each u8, { handle u16,
@@ -207,6 +214,7 @@ static int att_rx_read_by_type(struct att_bearer *b, struct rd *in, struct wr *o
     return att_list_end(out);
 }
 
+/* Writes the value from `offset` on, cut at the room there is.  0 or an ATT error. */
 int att_copy_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *out)
 {
     if (offset > len) {
@@ -216,6 +224,7 @@ int att_copy_part(const uint8_t *value, size_t len, uint16_t offset, struct wr *
     return 0;
 }
 
+/* Read and Read Blob: the value from the host, a cached long value, or the application. */
 static int att_read(struct att_bearer *b, uint16_t handle, uint16_t offset, struct wr *out)
 {
     struct woad *h = b->c->h;
@@ -276,7 +285,8 @@ static int att_rx_read_by_group(struct att_bearer *b, struct rd *in, struct wr *
     return att_list_end(out);
 }
 
-/* Gives a write to whom it belongs: the host for a CCCD, else the application. */
+/* A permitted write: the host takes a CCCD or Client Supported Features, else WOAD_EV_GATT_WRITE is
+ * raised.  ATT_PENDING then, also for a command, which has no response. */
 int att_deliver_write(struct att_bearer *b, uint16_t handle, const struct woad_attr *a,
                       struct rd *in, bool need_answer)
 {
@@ -346,7 +356,7 @@ static int (*const requests[])(struct att_bearer *, struct rd *, struct wr *) = 
 };
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
-/* Every response begins with its request plus one.  The bearer is open. */
+/* Begins a response in the bearer's buffer: its opcode is the request's plus one. */
 ALWAYS_INLINE struct wr att_server_response(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
@@ -355,15 +365,18 @@ ALWAYS_INLINE struct wr att_server_response(struct att_bearer *b)
     return (struct wr){ rsp, rsp + 1, rsp + b->mtu, false };
 }
 
+/* The feature that serves this opcode; NULL: none is named. */
 static const struct att_extension *att_extension(const struct woad *h, uint8_t op)
 {
-    return att_is_multiple(op)                              ? h->att_multiple
-           : op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_long
-                                                            : NULL;
+    if (att_is_multiple(op)) {
+        return h->att_multiple;
+    }
+    return op == ATT_PREPARE_REQ || op == ATT_EXECUTE_REQ ? h->att_long : NULL;
 }
 
-/* A client should wait for an answer before it asks again (3.3.2).  What it asks meanwhile is
- * dropped, unless there is a queue for it; where a channel has credits, it stays in the channel. */
+/* A request or command.  A client must wait for the response before its next request (3.3.2).  On
+ * the fixed channel one that comes earlier is queued by woad_feature_pipelining, else dropped; on
+ * Enhanced ATT it waits in its channel. */
 void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct woad *h = b->c->h;
@@ -392,8 +405,8 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     if (op >> 1 < REQUESTS && requests[op >> 1]) {
         err = requests[op >> 1](b, in, &out);
     } else {
-        const struct att_extension *more = att_extension(h, op);
-        err = more ? more->rx(b, op, in, &out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
+        const struct att_extension *ext = att_extension(h, op);
+        err = ext ? ext->rx(b, op, in, &out) : WOAD_ATT_REQUEST_NOT_SUPPORTED;
     }
     if (!err) {
         s->rsp_len = (uint16_t)wr_len(&out);
@@ -402,8 +415,8 @@ void att_server_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     }
 }
 
-/* An answer leaves: since it was made the connection may have lost the security that the values in
- * it take, and our own MTU exchange may have made the MTU smaller. */
+/* Checks a response when it leaves, as the connection may have lost the security that its values
+ * take, or an exchange may have made the MTU smaller.  0 or the ATT error to send instead. */
 static int att_rsp_error(const struct att_bearer *b)
 {
     const struct gatts_bearer *s = b->server;
@@ -411,6 +424,7 @@ static int att_rsp_error(const struct att_bearer *b)
     return err || s->rsp_len <= b->mtu ? err : WOAD_ATT_UNLIKELY;
 }
 
+/* Writes the response if there is one, else Service Changed.  False: nothing to send. */
 static bool att_server_tx(struct att_bearer *b, struct wr *out)
 {
     struct gatts_bearer *s = b->server;
@@ -440,7 +454,7 @@ static void att_server_open(struct att_bearer *b)
     }
 }
 
-/* What was asked on it nobody waits for any more. */
+/* The bearer has closed: forgets the request in progress. */
 static void att_server_close(struct att_bearer *b)
 {
     struct gatts_bearer *s = b->server;
@@ -463,7 +477,8 @@ const struct att_role att_server_role = {
     .busy = att_server_busy,
 };
 
-/* The application's answer, shaped for the request it is for. */
+/* Makes the response to the request from the application's answer.  In a multi-step request the
+ * feature continues, and there may be no response yet. */
 static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value, size_t len)
 {
     struct gatts_bearer *s = b->server;
@@ -480,9 +495,9 @@ static void att_apply_answer(struct att_bearer *b, int err, const uint8_t *value
     } else if (!err && s->op == ATT_READ_BY_TYPE_REQ) {
         att_list_value(&out, s->handle, value, len);
     } else if (s->op != ATT_WRITE_REQ) {
-        const struct att_extension *more = att_extension(b->c->h, s->op);
+        const struct att_extension *ext = att_extension(b->c->h, s->op);
         struct rd in = rd_of(len ? value : out.p, len);
-        err = more ? more->app_answered(b, err, &in, &out) : err;
+        err = ext ? ext->app_answered(b, err, &in, &out) : err;
     }
     if (err != ATT_PENDING) {
         att_server_finish(s, err, &out);
@@ -498,9 +513,9 @@ static int att_answer(struct att_bearer *b, int err, const void *value, size_t l
     return 0;
 }
 
-/* The database has changed: a request that is being served notes it.  What the application was
- * asked about attributes that have gone is answered: a later answer would be about those that take
- * their handles. */
+/* The database has changed.  Each request in progress notes it.  A request that waits for the
+ * application about a removed handle is answered with Invalid Handle: a later answer would be about
+ * another attribute. */
 void att_server_db_changed(const struct woad *h, uint16_t first, uint16_t last)
 {
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
@@ -512,16 +527,16 @@ void att_server_db_changed(const struct woad *h, uint16_t first, uint16_t last)
     }
 }
 
-/* The bearer of the connection whose question waits: the one of this number, or of all the first;
- * NULL: none. */
+/* The bearer whose request waits for the application: the one with this number, or for -1 the one
+ * that has waited longest.  NULL: none. */
 static struct att_bearer *att_awaiting_bearer(const struct conn *c, int request)
 {
     const struct woad *h = c->h;
     struct att_bearer *found = NULL;
     for (struct att_bearer *b = h->bearers; b < h->bearers_end; b++) {
-        bool fits = b->c == c && b->mtu && b->server->awaiting_app &&
-                    (request < 0 || att_request_number(b) == request);
-        if (fits &&
+        bool matches = b->c == c && b->mtu && b->server->awaiting_app &&
+                       (request < 0 || att_request_number(b) == request);
+        if (matches &&
             (!found || (int16_t)(b->server->request_serial - found->server->request_serial) < 0)) {
             found = b;
         }
@@ -546,6 +561,8 @@ int woad_gatt_answer(struct woad *h, uint16_t conn, uint8_t err, const void *dat
         return WOAD_ENOTCONN;
     }
     struct att_bearer *b = h->gatts->current_request;
-    b = b && b->c == c && b->server->awaiting_app ? b : att_awaiting_bearer(c, -1);
+    if (!b || b->c != c || !b->server->awaiting_app) {
+        b = att_awaiting_bearer(c, -1);
+    }
     return att_answer(b, err, data, len);
 }

@@ -1,5 +1,5 @@
-/* What the server keeps of bonded clients: what they have subscribed to, their features, and which
- * database they know.  Vol 3, Part G, 3.3.3.3, 7.1, 7.2 */
+/* What the server keeps of a bonded client in its bond: subscriptions, supported features, and a
+ * hash of the database that the client knows.  Vol 3, Part G, 3.3.3.3, 7.1, 7.2 */
 #include "../base/uuid.h"
 #include "../core/security.h"
 #include "gatt_server.h"
@@ -12,7 +12,7 @@ static uint32_t hash_update(uint32_t hash, const uint8_t *p, size_t len)
     return hash;
 }
 
-/* A number that is another one when handles, types or declarations are others (FNV-1a). */
+/* Hash (FNV-1a) of all handles, types and declarations: it changes when the database does. */
 static uint32_t hash_database(const struct conn *c)
 {
     const struct woad *h = c->h;
@@ -33,16 +33,17 @@ static uint32_t hash_database(const struct conn *c)
         }
         hash = hash_update(hash, octets, wr_len(&out));
     }
-    return hash >> 8 ? hash >> 8 : 1; /* 24 bits, as a bond has; 0: not known */
+    return hash >> 8 ? hash >> 8 : 1; /* 24 bits, as in a bond; 0 means not known */
 }
 
-/* A new client will look at the database as it is now. */
+/* The client knows the current database: a new client will discover it, a bonded one has confirmed
+ * Service Changed. */
 static void gatts_note_db_hash(struct conn *c)
 {
     c->server->db_hash = hash_database(c) & 0xffffff;
 }
 
-/* If it knows another one, and wants to be told. */
+/* Queues Service Changed if the client knows another database. */
 static void gatts_verify_db_hash(struct conn *c)
 {
     const struct gatts_conn *s = c->server;
@@ -51,15 +52,17 @@ static void gatts_verify_db_hash(struct conn *c)
     }
 }
 
-/* A bonded client is back, and has proved it.  CCCDS: config.subscriptions. */
+/* A bonded client has encrypted the connection: restores its features, subscriptions and database
+ * hash from the bond.  `cccds` has config.subscriptions entries.  Subscriptions whose handle is now
+ * another characteristic's are dropped.  WOAD_EV_SUBSCRIBE follows for each one restored. */
 void gatts_restore_client(struct conn *c, uint8_t features, uint32_t database,
                           const struct woad_cccd *cccds)
 {
     struct woad *h = c->h;
     struct gatts_conn *s = c->server;
     s->client_features |= features;
-    for (const struct woad_cccd *its = cccds; its < cccds + h->cfg.subscriptions; its++) {
-        uint16_t handle = its->handle, value = its->value;
+    for (const struct woad_cccd *cccd = cccds; cccd < cccds + h->cfg.subscriptions; cccd++) {
+        uint16_t handle = cccd->handle, value = cccd->value;
         const struct woad_attr *a = db_at(h->gatts, handle);
         if (a && a->kind == WOAD_ATTR_CCCD &&
             (value <= CCCD_BITS || (value & ~CCCD_BITS) == cccd_tag(c, handle))) {
@@ -73,7 +76,7 @@ void gatts_restore_client(struct conn *c, uint8_t features, uint32_t database,
     }
 }
 
-/* `bond` gets what is here; its CCCDs stay where they are. */
+/* Fills the server's fields of `bond`; its `cccd` points into the connection. */
 void gatts_save_client(const struct conn *c, struct woad_bond *bond)
 {
     const struct woad *h = c->h;
@@ -84,8 +87,8 @@ void gatts_save_client(const struct conn *c, struct woad_bond *bond)
     bond->cccds = h->cfg.subscriptions;
 }
 
-/* Service Changed has been confirmed: unless there is more of it to tell, the client knows the
- * database as it is now. */
+/* The client has confirmed Service Changed.  It knows the current database, unless another Service
+ * Changed is pending. */
 static void gatts_changed_confirmed(struct conn *c)
 {
     struct woad *h = c->h;

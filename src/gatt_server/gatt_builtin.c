@@ -13,7 +13,8 @@ const struct woad_uuid uuid_gap = WOAD_UUID16(0x1800), uuid_gatt = WOAD_UUID16(0
                        uuid_changed = WOAD_UUID16(0x2a05);
 const uint8_t appearance[2] = { 0, 0 };
 
-/* Include declaration: start u16, end u16, and the UUID if it has 16 bits.  Vol 3, Part G, 3.2 */
+/* Include declaration: start u16, end u16, and the UUID if it is a 16-bit one.  Vol 3, Part G, 3.2
+ */
 static void value_include(const struct woad_include *include, struct wr *out)
 {
     wr_le16(out, include->start);
@@ -23,7 +24,8 @@ static void value_include(const struct woad_include *include, struct wr *out)
     }
 }
 
-/* Of a value, or a descriptor that is not a CCCD. */
+/* Of an attribute of kind value or descriptor: its constant value, the device name, or Client
+ * Supported Features.  False: the application has it. */
 static bool value_stored(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                          struct gatts_value *v)
 {
@@ -69,7 +71,8 @@ bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *
     return true;
 }
 
-/* A write to what the host keeps; ATT_PENDING when it is the application's. */
+/* A write to a CCCD or to Client Supported Features.  0 or an ATT error; ATT_PENDING: it is for the
+ * application. */
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
                 struct rd *in)
 {

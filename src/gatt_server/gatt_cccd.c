@@ -1,5 +1,5 @@
-/* Client Characteristic Configuration: what each client has asked for.  A small table for each
- * connection of those that differ from 0.  Vol 3, Part G, 3.3.3.3 */
+/* Client Characteristic Configuration: what each client has subscribed to.  Each connection has a
+ * table of config.subscriptions entries, for CCCDs that are not 0.  Vol 3, Part G, 3.3.3.3 */
 #include "../core/event.h"
 #include "../core/security.h"
 #include "gatt_server.h"
@@ -22,9 +22,10 @@ uint16_t cccd_value(const struct conn *c, uint16_t handle)
     return slot ? slot->value & CCCD_BITS : 0;
 }
 
-/* What stands above the bits of a CCCD's value in the table: of which characteristic it is, since a
- * bonded client that comes back may find another at its handles.  16-bit types differ in the first
- * two octets, those that a vendor has made of one base there or in the last but two. */
+/* The bits above CCCD_BITS of a stored value: a tag that identifies the characteristic by its type,
+ * because the handles of a bonded client may belong to other characteristics when it returns.
+ * 16-bit types differ in the first two octets; a vendor's types differ there or in octets 12
+ * and 13. */
 enum { CCCD_TAGGED = 4 };
 uint16_t cccd_tag(const struct conn *c, uint16_t handle)
 {
@@ -34,7 +35,7 @@ uint16_t cccd_tag(const struct conn *c, uint16_t handle)
     return (uint16_t)(octets << 3 | CCCD_TAGGED);
 }
 
-/* False: no room. */
+/* Stores a client's CCCD; 0 frees its entry.  False: the table is full. */
 bool cccd_set(struct conn *c, uint16_t handle, uint16_t value)
 {
     struct woad_cccd *slot = cccd_find(c, handle);
@@ -51,7 +52,7 @@ bool cccd_set(struct conn *c, uint16_t handle, uint16_t value)
     return true;
 }
 
-/* WOAD_EV_SUBSCRIBE; Service Changed is the host's own. */
+/* Raises WOAD_EV_SUBSCRIBE for a stored CCCD; not for Service Changed, which is the host's own. */
 void cccd_emit(struct conn *c, const struct woad_cccd *set)
 {
     uint16_t decl = set->handle ? db_characteristic_of(c->h->gatts, set->handle) : 0;
@@ -63,8 +64,9 @@ void cccd_emit(struct conn *c, const struct woad_cccd *set)
     }
 }
 
-/* Bits that the characteristic can do, and no others.  Of a value of fixed length, octets that are
- * not written stay as they are.  Vol 3, Part F, 3.4.5.1 */
+/* A write to a CCCD: only bits that the characteristic's properties allow.  A CCCD has a fixed
+ * length, so octets that are not written keep their value.  0 or an ATT error.  Vol 3, Part
+ * F, 3.4.5.1 */
 int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
 {
     struct woad *h = c->h;
@@ -98,7 +100,7 @@ int cccd_write(struct conn *c, uint16_t handle, struct rd *value)
     return 0;
 }
 
-/* The CCCD of a value is among the descriptors behind it. */
+/* Handle of the CCCD among the descriptors behind a value; 0: none. */
 static uint16_t cccd_after_value(struct gatts *g, uint16_t value_handle)
 {
     for (uint32_t handle = value_handle + 1u; handle <= 0xffff; handle++) {

@@ -4,7 +4,8 @@
 #include "../core/security.h"
 #include "gatt_server.h"
 
-/* Those who asked for it are told, of all changes since the last time at once. */
+/* Queues Service Changed for handles first..last, if the client has subscribed to it.  Ranges since
+ * the last indication are joined. */
 void gatts_queue_changed(struct conn *c, uint16_t first, uint16_t last)
 {
     conn_mark_ready(c);
@@ -19,8 +20,8 @@ void gatts_queue_changed(struct conn *c, uint16_t first, uint16_t last)
     }
 }
 
-/* Handles first..last are others now.  What clients had subscribed to there is gone.
- * Vol 3, Part G, 7.1 */
+/* Handles first..last have changed: drops all that the host keeps of them for connected clients,
+ * and queues Service Changed.  Vol 3, Part G, 7.1 */
 static void gatts_db_changed(struct woad *h, uint16_t first, uint16_t last)
 {
     att_server_db_changed(h, first, last);
@@ -30,24 +31,26 @@ static void gatts_db_changed(struct woad *h, uint16_t first, uint16_t last)
             continue;
         }
         bool any = false;
-        for (struct woad_cccd *its = s->cccds; its < s->cccds + h->cfg.subscriptions; its++) {
-            if (its->handle >= first && its->handle <= last) {
-                its->handle = 0;
+        for (struct woad_cccd *cccd = s->cccds; cccd < s->cccds + h->cfg.subscriptions; cccd++) {
+            if (cccd->handle >= first && cccd->handle <= last) {
+                cccd->handle = 0;
                 any = true;
             }
         }
         if (h->parts) {
-            h->parts[conn_index(c)].long_value_handle = 0; /* its handle may be another's */
+            h->parts[conn_index(c)].long_value_handle =
+                0; /* the handle may be another attribute now */
         }
-        perm_withdraw_queued(c, first, last); /* what is queued was of those that were there */
+        perm_withdraw_queued(c, first, last); /* queued values are of the old attributes */
         gatts_queue_changed(c, first, last);
         if (any && h->smp_role) {
-            h->smp_role->save_client_state(c); /* or they would be there again when it is back */
+            h->smp_role->save_client_state(c); /* else the bond would restore them */
         }
     }
 }
 
-/* ATT_HANDLE_VALUE_IND of Service Changed: start u16, end u16.  Its confirmation is the host's. */
+/* ATT_HANDLE_VALUE_IND of Service Changed: start u16, end u16.  The host takes its confirmation.
+ * False: none is pending. */
 bool gatts_tx_changed(struct conn *c, struct wr *out)
 {
     struct gatts_conn *s = c->server;
@@ -63,8 +66,9 @@ bool gatts_tx_changed(struct conn *c, struct wr *out)
     return true;
 }
 
-/* What an attribute needs, itself and in front of it: a service; of a value its declaration right
- * there; of a descriptor a characteristic. */
+/* What an attribute of each kind needs.  HAS_UUID, HAS_VALUE: those pointers.  IN_SERVICE,
+ * IN_CHARACTERISTIC: such a declaration before it.  DECLARED: a characteristic declaration right
+ * before it. */
 enum { HAS_UUID = 1, HAS_VALUE = 2, IN_SERVICE = 4, IN_CHARACTERISTIC = 8, DECLARED = 16 };
 static const uint8_t needs[] = {
     [WOAD_ATTR_PRIMARY] = HAS_UUID,
@@ -98,7 +102,7 @@ static bool db_valid(const struct woad_attr *attrs, uint16_t n)
     return where && !(where & DECLARED);
 }
 
-/* Where n handles are free: behind the last, else the first gap.  0: nowhere. */
+/* The first of n free handles: behind the last attribute, else in the first gap; 0: none. */
 static uint16_t db_find_gap(struct gatts *g, uint16_t n)
 {
     if (n <= 0xffff - db_last(g)) {
@@ -185,7 +189,8 @@ int woad_gatt_clear(struct woad *h)
     }
     size_t n = h->gatts->n_tables;
     if (n > 1) {
-        db_remove_tables(h, 1, n - 1); /* all at once: in an event there may be new ones */
+        db_remove_tables(h, 1,
+                         n - 1); /* all at once, as the application may add others in an event */
     }
     return 0;
 }

@@ -2,7 +2,7 @@
  * A handle is found by its array and its place in it; a type by the index, where there is one. */
 #include "gatt_server.h"
 
-/* The array that `handle` is in, or the first behind it. */
+/* Index of the table with `handle`, or of the first one behind it. */
 size_t db_table_index(struct gatts *g, uint32_t handle)
 {
     size_t low = 0, high = g->n_tables;
@@ -18,7 +18,7 @@ size_t db_table_index(struct gatts *g, uint32_t handle)
     return low;
 }
 
-/* Mostly it is the one that was asked for before. */
+/* Finds an attribute and remembers it: callers ask for the same handle several times in a row. */
 static __attribute__((noinline)) const struct woad_attr *db_seek(struct gatts *g, uint16_t handle)
 {
     size_t at = db_table_index(g, handle);
@@ -29,7 +29,7 @@ static __attribute__((noinline)) const struct woad_attr *db_seek(struct gatts *g
     return g->last_found;
 }
 
-/* Most often it is asked for the same as the last time. */
+/* The attribute with this handle; NULL: none. */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle)
 {
     return handle == g->last_found_handle ? g->last_found : db_seek(g, handle);

@@ -1,5 +1,6 @@
-/* Client Supported Features, and with Enhanced ATT Server Supported Features: characteristics that
- * Generic Attribute has where a feature needs them.  Vol 3, Part G, 7.2, 7.4 */
+/* Client Supported Features and, with Enhanced ATT, Server Supported Features: characteristics that
+ * the built-in Generic Attribute service has where a feature needs them.  Vol 3, Part G, 7.2, 7.4
+ */
 #include "../core/feature.h"
 #include "../core/security.h"
 #include "gatt_server.h"
@@ -18,8 +19,8 @@ static const struct woad_attr builtin_with_features[] = {
 };
 enum { WITH_EATT = sizeof builtin_with_features / sizeof *builtin_with_features };
 
-/* Bits, of which the first octet has all there are.  A bit that is set stays set; those that have
- * no meaning yet are not kept.  7.2 */
+/* A write to Client Supported Features; all known bits are in the first octet.  A client may not
+ * clear a bit; unknown bits are dropped.  0 or an ATT error.  7.2 */
 static int client_features_write(struct conn *c, struct rd *in)
 {
     struct woad *h = c->h;
@@ -45,7 +46,7 @@ const struct gatts_features gatts_features_eatt = { { builtin_with_features, WIT
 
 static void client_features_layout(struct woad *h)
 {
-    if (!h->client_features) { /* woad_feature_eatt may have set those with more */
+    if (!h->client_features) { /* woad_feature_eatt may have set the longer table */
         h->client_features = &gatts_features;
     }
 }

@@ -1,9 +1,10 @@
-/* The index of types: in a large database an attribute is found by its type without a search. */
+/* woad_feature_type_index: a sorted index of the attributes by type, so that db_find() needs no
+ * linear search in a large database. */
 #include "../base/uuid.h"
 #include "../core/feature.h"
 #include "gatt_server.h"
 
-/* The 16-bit form where there is one; equal UUIDs have equal keys. */
+/* The sorting key: the 16-bit form of a UUID, else a hash.  Equal UUIDs have equal keys. */
 static uint16_t type_key(const struct woad_uuid *uuid)
 {
     uint16_t key = uuid_short(uuid);
@@ -20,7 +21,7 @@ static uint16_t key_at(struct gatts *g, uint16_t handle)
     return type_key(&type);
 }
 
-/* The place of the first entry that is not before (key, handle). */
+/* Position of the first entry not before (key, handle). */
 static uint16_t index_place(struct gatts *g, uint16_t key, uint32_t handle)
 {
     uint16_t low = 0, high = g->indexed;
@@ -35,7 +36,7 @@ static uint16_t index_place(struct gatts *g, uint16_t key, uint32_t handle)
     return low;
 }
 
-/* Every attribute is in the index, or none is. */
+/* Rebuilds the index.  If config.attr_index is too small for all attributes, there is none. */
 static void index_make(struct woad *h)
 {
     struct gatts *g = h->gatts;

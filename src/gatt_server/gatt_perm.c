@@ -1,17 +1,17 @@
-/* Who may: permissions of attributes against what the connection has.  Vol 3, Part C, 10.3.1;
+/* Permissions of attributes, checked against the connection's security.  Vol 3, Part C, 10.3.1;
  * Part F, 3.2.5 */
 #include "../core/event.h"
 #include "../core/security.h"
 #include "gatt_server.h"
 
-/* Some security is needed to read it. */
+/* Permission bits that demand some security for reading. */
 enum {
     NEEDS_SECURITY = WOAD_PERM_READ_ENCRYPTED | WOAD_PERM_READ_AUTHENTICATED | WOAD_PERM_SECURE |
                      WOAD_PERM_KEY_16
 };
 
-/* WOAD_COC_…: what an attribute takes.  The permissions' bits stand in the same order; `shift` is
- * where those of the access in question begin. */
+/* The security that an attribute takes, as WOAD_COC_… bits.  The permission bits have the same
+ * order; `shift` is where those for the access begin. */
 enum { READ_SHIFT = 2, WRITE_SHIFT = 4, BOTH_SHIFT = 4 };
 
 static unsigned perm_level(const struct woad_attr *a, unsigned shift)
@@ -20,8 +20,9 @@ static unsigned perm_level(const struct woad_attr *a, unsigned shift)
            (a->perm >> BOTH_SHIFT & (WOAD_COC_SECURE | WOAD_COC_KEY_16));
 }
 
-/* WOAD_EV_AUTHORIZE, asked last, so that no user is asked about a peer that may be anybody.  From
- * inside the event the application may remove the attribute. */
+/* Raises WOAD_EV_AUTHORIZE where the attribute demands it.  All other checks come before, so that
+ * no user is asked about a peer that may be an attacker.  The application may remove the attribute
+ * in the event.  0 or an ATT error. */
 static int perm_authorize(struct conn *c, uint16_t handle, const struct woad_attr *a, bool write)
 {
     struct woad *h = c->h;
@@ -34,18 +35,20 @@ static int perm_authorize(struct conn *c, uint16_t handle, const struct woad_att
     ev.u.authorize.write = write;
     ev.u.authorize.allowed = &allowed;
     emit_of(c, WOAD_EV_AUTHORIZE, &ev);
-    return db_at(h->gatts, handle) != a ? WOAD_ATT_INVALID_HANDLE
-           : allowed                    ? 0
-                                        : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
+    if (db_at(h->gatts, handle) != a) {
+        return WOAD_ATT_INVALID_HANDLE;
+    }
+    return allowed ? 0 : WOAD_ATT_INSUFFICIENT_AUTHORIZATION;
 }
 
-/* What must be there for a value to be sent to a client: what it takes to read it. */
+/* A value may be sent to a client if the connection has the security that reading it takes. */
 static int perm_check_subscriber(const struct conn *c, const struct woad_attr *a)
 {
     return conn_security_error(c, perm_level(a, READ_SHIFT));
 }
 
-/* The bearer notes what its answer takes: the level is looked at again when the answer leaves. */
+/* Checks a read without asking the application.  Notes on the bearer what security the response
+ * takes: att_server_tx() checks it again when the response leaves. */
 int perm_check_security(struct att_bearer *b, const struct woad_attr *a)
 {
     if (!(a->perm & WOAD_PERM_READ)) {
@@ -63,13 +66,14 @@ int perm_check_read(struct att_bearer *b, uint16_t handle, const struct woad_att
 {
     unsigned more = NEEDS_SECURITY | WOAD_PERM_READ_AUTHORIZED;
     if ((a->perm & (WOAD_PERM_READ | more)) == WOAD_PERM_READ) {
-        return 0; /* as most are */
+        return 0; /* the usual case, kept short */
     }
     int err = perm_check_security(b, a);
     return err ? err : perm_authorize(b->c, handle, a, false);
 }
 
-/* Who may not have a value may not ask for it to be sent. */
+/* Checks a write.  A write to a CCCD also needs permission to read the value: a client must not get
+ * by notification what it may not read. */
 int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
 {
     struct woad *h = c->h;
@@ -88,8 +92,8 @@ int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a)
     return err || db_at(h->gatts, handle) == a ? err : WOAD_ATT_INVALID_HANDLE;
 }
 
-/* A signed write: the signature is in the place of encryption, and is worth what the key is that it
- * was made with.  No answer tells what was missing.  Vol 3, Part C, 10.4 */
+/* Checks a signed write.  The signature replaces encryption, and counts as authenticated if its key
+ * is.  There is no response that could say what was missing.  Vol 3, Part C, 10.4 */
 bool perm_allows_signed_write(struct conn *c, uint16_t handle, const struct woad_attr *a,
                               bool authenticated)
 {
@@ -99,12 +103,12 @@ bool perm_allows_signed_write(struct conn *c, uint16_t handle, const struct woad
            perm_authorize(c, handle, a, true) == 0;
 }
 
-/* 0, or why the value of a handle may not be sent. */
+/* 0, or WOAD_EINVAL (no such handle) or WOAD_EACCES: whether a value may be sent to this client. */
 int perm_check_send(const struct conn *c, uint16_t handle)
 {
     const struct woad *h = c->h;
     if (!h->gatts) {
-        return 0; /* what it sends is the application's business */
+        return 0; /* without a server the application decides what it sends */
     }
     const struct woad_attr *a = db_at(h->gatts, handle);
     if (!a) {
@@ -113,15 +117,15 @@ int perm_check_send(const struct conn *c, uint16_t handle)
     return (a->perm & NEEDS_SECURITY) && perm_check_subscriber(c, a) ? WOAD_EACCES : 0;
 }
 
-/* Whether all values of a queued PDU may be sent to the client as the connection is now; or, with
- * `first`, whether none is of these handles. */
+/* Whether a queued PDU may still be sent: the connection has the security for all its values; or,
+ * with `first`, none of its handles is in first..last. */
 static bool perm_pdu_may_leave(const struct conn *c, const uint8_t *pdu, uint16_t first,
                                uint16_t last)
 {
     uint8_t op = pdu[0];
     const uint8_t *end = pdu + fifo_len(pdu);
     if (op != ATT_NOTIFY && op != ATT_INDICATE && op != ATT_MULTIPLE_NOTIFY) {
-        return true; /* the client's, or withdrawn already */
+        return true; /* of the client role, or withdrawn already */
     }
     do {
         uint16_t handle = get_le16(pdu + 1);
@@ -133,9 +137,10 @@ static bool perm_pdu_may_leave(const struct conn *c, const uint8_t *pdu, uint16_
     return true;
 }
 
-/* Withdraws from the queue what may not be sent as the connection's security is now; or, with
- * `first`, what is of handles that are others now.  att_tx_queue() drops it when its turn comes.
- * The application may change the queue in WOAD_EV_INDICATED. */
+/* Marks queued values ATT_WITHDRAWN that may not be sent with the connection's present security;
+ * or, with `first`, values of handles first..last, which have changed. att_tx_queue() drops them in
+ * turn.  WOAD_EV_INDICATED is raised for an indication; the application may change the queue in it,
+ * so the search begins again. */
 void perm_withdraw_queued(struct conn *c, uint16_t first, uint16_t last)
 {
     const struct fifo *q = &c->queue;

@@ -1,4 +1,5 @@
-/* Values to clients: notifications, indications.  Vol 3, Part F, 3.4.7 */
+/* The application's calls that send values to clients: notifications and indications.  They only
+ * queue; att_tx_queue() sends.  Vol 3, Part F, 3.4.7 */
 #include "gatt_server.h"
 
 ALWAYS_INLINE int send_check(const struct conn *c, uint16_t handle)
@@ -23,12 +24,12 @@ int woad_gatt_notify(struct woad *h, uint16_t conn, uint16_t handle, const void 
 int woad_gatt_indicate(struct woad *h, uint16_t conn, uint16_t handle, const void *data, size_t len)
 {
     if (handle == HANDLE_SERVICE_CHANGED && h->gatts) {
-        return WOAD_EINVAL; /* the host's own: its confirmation is not passed on */
+        return WOAD_EINVAL; /* reserved: the host takes its confirmation */
     }
     return send(conn_of(h, conn), ATT_INDICATE, handle, data, len);
 }
 
-/* The notification of `handle` that waits in the queue, if one does. */
+/* The queued notification of `handle`; NULL: none. */
 static uint8_t *send_find_queued(const struct fifo *q, uint16_t handle)
 {
     uint8_t *pdu = fifo_first(q);
@@ -46,8 +47,8 @@ int woad_gatt_notify_latest(struct woad *h, uint16_t conn, uint16_t handle, cons
     if (err) {
         return err;
     }
-    size_t most = att_max_value(c);
-    len = len < most ? len : most;
+    size_t max = att_max_value(c);
+    len = len < max ? len : max;
     struct fifo *q = &c->queue;
     const uint8_t *old = send_find_queued(q, handle);
     if (old && !fifo_has_room(q, 3 + len) && 3 + len <= fifo_behind(q) + fifo_len(old)) {

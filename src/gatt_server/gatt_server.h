@@ -1,4 +1,5 @@
-/* The server's database and its state for each connection. */
+/* The GATT server: its database, and its state for each connection and bearer.  Read by the files
+ * of this folder and, for bonded clients and signed writes, by the Security Manager. */
 #ifndef WOAD_GATT_SERVER_H
 #define WOAD_GATT_SERVER_H
 
@@ -12,17 +13,19 @@ enum {
     UUID_CCCD = 0x2902
 };
 enum { CCCD_NOTIFY = 1, CCCD_INDICATE = 2, CCCD_BITS = 3 };
-/* Client Supported Features: robust caching 1, Enhanced ATT 2.  Vol 3, Part G, 7.2 */
+/* Bits of Client Supported Features: robust caching 1, Enhanced ATT 2, multiple notifications 4.
+ * Vol 3, Part G, 7.2 */
 enum { FEATURE_MULTIPLE_NOTIFY = 4, CLIENT_FEATURES = 7 };
 enum { HANDLE_CLIENT_FEATURES = 11 };
 
+/* One array of attributes, given to woad_gatt_add(). */
 struct attr_table {
     const struct woad_attr *attrs;
-    uint16_t n, first;
+    uint16_t n, first; /* number of attributes; handle of the first one */
 };
 
-/* What each server begins with: Generic Access, and Generic Attribute, which goes on behind it
- * where a feature adds to it. */
+/* The built-in services of each server: Generic Access, then Generic Attribute.  A feature may
+ * append characteristics to the latter: gatt_features.c. */
 enum { BUILTIN_COUNT = 9 };
 extern const struct woad_uuid uuid_gap, uuid_gatt, uuid_name, uuid_appearance, uuid_changed;
 extern const uint8_t appearance[2];
@@ -32,48 +35,55 @@ extern const uint8_t appearance[2];
         WOAD_PRIMARY(&uuid_gatt), WOAD_CHARACTERISTIC(&uuid_changed, WOAD_PROP_INDICATE, 0), \
         WOAD_CCCD
 
-/* Of a server with Client Supported Features: its own attributes; a write to that value. */
+/* The built-in table with Client Supported Features, and the handler of a write to that value. */
 struct gatts_features {
     struct attr_table table;
     int (*write)(struct conn *c, struct rd *in);
 };
 
-/* A request and its answer, on one bearer. */
+/* The request in progress on a bearer, and its response. */
 struct gatts_bearer {
-    uint8_t op;                 /* the request being served, valid while `busy` */
-    bool busy;                  /* from a request's arrival until its answer has left */
-    bool awaiting_app;          /* for woad_gatt_answer() */
-    uint8_t element_err;        /* what the application said to one of several */
-    bool pipelined;             /* by others that came too early: att_pipeline.c */
-    uint8_t rsp_security : 4;   /* WOAD_COC_…: what reading the values answered takes */
-    bool db_tables_changed : 1; /* the database has, since the request came */
-    bool in_multi_step : 1;     /* one of several is being asked for, in a loop */
-    uint16_t handle, offset;    /* of that request */
-    uint16_t rsp_len;           /* an answer waits to be sent */
-    uint16_t next_element;      /* of several: where the next one is */
-    uint16_t request_serial;    /* the application: the lowest was the first */
-    uint8_t *rsp;               /* config.mtu octets */
+    uint8_t op;               /* opcode of the request, valid while `busy` */
+    bool busy;                /* from the arrival of the request until its response has left */
+    bool awaiting_app;        /* the application has not called woad_gatt_answer() yet */
+    uint8_t element_err;      /* ATT error that the application gave for an element of a multi-step
+                                 request */
+    bool pipelined;           /* more requests wait: att_pipeline.c */
+    uint8_t rsp_security : 4; /* WOAD_COC_… bits: the security that reading the values in the
+                                 response takes */
+    bool db_tables_changed : 1; /* the database has changed since the request arrived */
+    bool in_multi_step : 1; /* an event for one element is being raised, from a loop that continues
+                               the request itself */
+    uint16_t handle,
+        offset; /* attribute that the request is at, for an Error Response or the application */
+    uint16_t rsp_len;        /* octets of the response that is ready to be sent; 0: none */
+    uint16_t next_element;   /* multi-step: index or offset of the next element */
+    uint16_t request_serial; /* order in which requests were put to the application: the lowest is
+                                the oldest */
+    uint8_t *rsp;            /* the response, config.mtu octets */
 };
 
-/* What the server keeps for a client, whatever bearers it uses. */
+/* State of a client, common to its bearers. */
 struct gatts_conn {
-    uint32_t db_hash : 24; /* the database that the client knows: gatt_bonded.c */
-    uint8_t client_features;
-    uint16_t changed_first, changed_last; /* Service Changed is owed */
-    struct woad_cccd *cccds;              /* config.subscriptions; handle 0: free */
+    uint32_t db_hash : 24;   /* hash of the database that the client knows: gatt_bonded.c */
+    uint8_t client_features; /* bits that the client has written */
+    uint16_t changed_first,
+        changed_last;        /* range of the Service Changed that is to be sent; 0: none */
+    struct woad_cccd *cccds; /* config.subscriptions of them; handle 0: free */
 };
 
-/* What a client has prepared, and behind it what a request of several, or a value read in parts,
- * needs.  Of woad_feature_long_values and woad_feature_read_multiple, for each connection. */
+/* Memory of a connection for woad_feature_long_values and woad_feature_read_multiple.  Prepared
+ * writes come first; behind them either the handles of a Read Multiple or a long value being read
+ * in parts. */
 struct gatts_parts {
     uint8_t *mem;                     /* config.prepare_queue octets */
-    uint16_t prepared_len, last_part; /* prepared; where the last part of it begins */
+    uint16_t prepared_len, last_part; /* octets of prepared writes; offset of the last one */
     uint16_t long_value_handle,
-        long_value_len; /* a value being read in parts: its handle, 0: none */
-    uint32_t long_value_due;
-    bool executing; /* what is prepared, and waits for the application */
+        long_value_len;      /* handle of the cached long value, 0: none; its octets */
+    uint32_t long_value_due; /* when the cached value expires */
+    bool executing; /* prepared writes are being executed, and the application is asked about one */
 };
-void parts_layout(struct woad *h); /* once, for whichever of the two is named */
+void parts_layout(struct woad *h); /* for both features, called once */
 void parts_open(struct conn *c);
 static inline struct gatts_parts *parts_of(const struct att_bearer *b)
 {
@@ -81,39 +91,43 @@ static inline struct gatts_parts *parts_of(const struct att_bearer *b)
 }
 
 struct gatts;
-/* Requests that a feature of its own serves: a handler's result, REQUEST_NOT_SUPPORTED if it is not
- * one of them; the application's answer to it, the same. */
+/* Requests that an optional feature serves: att_prepare.c, att_multiple.c. */
 struct att_extension {
+    /* A request.  Result of a handler, REQUEST_NOT_SUPPORTED for other opcodes. */
     int (*rx)(struct att_bearer *b, uint8_t op, struct rd *in, struct wr *out);
+    /* The application's answer to one element.  The same results. */
     int (*app_answered)(struct att_bearer *b, int err, struct rd *value, struct wr *out);
-    void (*close)(struct att_bearer *b); /* nobody waits for it any more */
-    /* Of long values: what the application has given may be read in parts; and is, or ATT_PENDING.
-     */
+    void (*close)(struct att_bearer *b); /* the bearer closes: drop the request */
+    /* Long values: cache a value from the application for later Read Blob requests; read the next
+     * part of it (ATT_PENDING: not cached); a value was written, drop it. */
     void (*cache_value)(struct att_bearer *b, const uint8_t *value, size_t len);
     int (*read_cached)(struct att_bearer *b, struct wr *out);
-    void (*value_written)(struct att_bearer *b, uint16_t handle); /* the value is another one now */
+    void (*value_written)(struct att_bearer *b, uint16_t handle);
 };
+/* Requests that arrive before the response to the one before: att_pipeline.c. */
 struct att_pipeline {
     void (*enqueue)(struct att_bearer *b, uint8_t op, const struct rd *in);
-    void (*serve)(struct att_bearer *b); /* the answer has left */
+    void (*serve)(struct att_bearer *b); /* serve the next one: the response has left */
     void (*reset)(struct att_bearer *b);
 };
+/* An index of the attributes by type: gatt_index.c. */
 struct type_index {
     void (*build)(struct woad *h);
     uint16_t (*find)(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type);
 };
 
 struct gatts {
-    struct attr_table *tables; /* by rising handles; the first is the host's own */
-    uint16_t *by_type;         /* handles, by type and then by handle */
-    uint16_t indexed;          /* of them: all attributes, or 0 */
+    struct attr_table *tables; /* in the order of handles; the first is the built-in one */
+    uint16_t *by_type;         /* the index: handles sorted by type, then by handle */
+    uint16_t indexed;          /* entries in by_type: all attributes, or 0 */
     const struct type_index *index;
     uint8_t n_tables;
     uint8_t name_len, name[31];
-    uint16_t requests_raised;           /* put to the application so far */
-    const struct woad_attr *last_found; /* by db_at() the last time: */
+    uint16_t requests_raised; /* serial number for the next request put to the application */
+    const struct woad_attr *last_found; /* result of the last db_at(), for: */
     uint16_t last_found_handle;
-    struct att_bearer *current_request; /* whose question it is, in its event; NULL: nobody's */
+    struct att_bearer
+        *current_request; /* the bearer whose request is being raised as an event; NULL: none */
 };
 
 ASSERT_SIZE(gatts, WOAD_SIZE_SERVER);
@@ -130,7 +144,7 @@ static inline struct gatts_conn *gatts_of(const struct att_bearer *b)
     return b->c->server;
 }
 
-/* The number by which the application answers: 0 on the fixed channel. */
+/* The number of the bearer in events, for woad_gatt_answer_to(): 0 is the fixed channel. */
 static inline int att_request_number(const struct att_bearer *b)
 {
     return att_is_fixed(b) ? 0 : b->c->h->eatt_role->request(b);
@@ -141,8 +155,8 @@ static inline bool att_is_multiple(uint8_t op)
     return op == ATT_READ_MULTIPLE_REQ || op == ATT_READ_MULTIPLE_VARIABLE_REQ;
 }
 
-/* The handles of a Read Multiple on the fixed channel lie behind what is prepared, until all of its
- * answer is there. */
+/* Whether the handles of an unfinished Read Multiple on the fixed channel lie behind the prepared
+ * writes, so that nothing may be added there. */
 static inline bool multiple_handles_stored(const struct att_bearer *b)
 {
     const struct gatts_bearer *s = b->c->bearer->server;
@@ -151,7 +165,9 @@ static inline bool multiple_handles_stored(const struct att_bearer *b)
 
 void att_server_db_changed(const struct woad *h, uint16_t first, uint16_t last);
 /* gatt_db.c */
-size_t db_table_index(struct gatts *g, uint32_t handle); /* of `handle`, or the first behind it */
+size_t db_table_index(
+    struct gatts *g,
+    uint32_t handle); /* index of the table with `handle`, or of the first one behind it */
 const struct woad_attr *db_at(struct gatts *g, uint16_t handle);
 uint16_t db_next(struct gatts *g, uint32_t handle);
 uint16_t db_find(struct gatts *g, uint32_t start, uint16_t end, const struct woad_uuid *type);
@@ -163,14 +179,15 @@ static inline bool db_is_service(const struct woad_attr *a)
 uint16_t db_group_end(struct gatts *g, uint16_t handle);
 uint16_t db_characteristic_of(struct gatts *g, uint16_t handle);
 bool db_type_is(const struct woad_attr *a, const struct woad_uuid *type);
-void db_tables_changed(struct woad *h); /* its tables are others */
+void db_tables_changed(struct woad *h); /* a table has been added or removed */
 /* gatt_builtin.c */
+/* A value to be read.  `octets` points into the database, into the instance, or at `buf`. */
 struct gatts_value {
     const uint8_t *octets;
     size_t len;
     uint8_t buf[3 + 16];
 };
-/* A value where the host knows it; false: the application does. */
+/* False: the application has the value. */
 bool gatts_value(const struct conn *c, uint16_t handle, const struct woad_attr *a,
                  struct gatts_value *v);
 int gatts_write(struct conn *c, uint16_t handle, const struct woad_attr *a, uint16_t offset,
@@ -189,8 +206,9 @@ uint16_t cccd_value(const struct conn *c, uint16_t handle);
 bool cccd_set(struct conn *c, uint16_t handle, uint16_t value);
 void cccd_emit(struct conn *c, const struct woad_cccd *set);
 int cccd_write(struct conn *c, uint16_t handle, struct rd *value);
-/* gatt_perm.c: 0, or the ATT error that tells what is missing */
-int perm_check_security(struct att_bearer *b, const struct woad_attr *a); /* nobody is asked */
+/* gatt_perm.c: 0, or the ATT error for what is missing */
+int perm_check_security(struct att_bearer *b,
+                        const struct woad_attr *a); /* without WOAD_EV_AUTHORIZE */
 int perm_check_read(struct att_bearer *b, uint16_t handle, const struct woad_attr *a);
 int perm_check_write(struct conn *c, uint16_t handle, const struct woad_attr *a);
 bool perm_allows_signed_write(struct conn *c, uint16_t handle, const struct woad_attr *a,

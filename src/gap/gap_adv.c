@@ -42,7 +42,7 @@ static void adv_emit(struct woad *h, enum woad_event_type type, int status)
 }
 
 /* HCI_LE_Set_Advertising_Parameters: interval min u16, max u16, type u8, own type u8, peer type
- * u8, peer 6, channels u8, filter u8. 7.8.5 */
+ * u8, peer 6, channels u8, filter u8.  7.8.5 */
 static uint16_t adv_write_params(struct woad *h, struct wr *params)
 {
     struct adv *a = h->adv;
@@ -63,7 +63,7 @@ static uint16_t adv_write_params(struct woad *h, struct wr *params)
     return OP_LE_SET_ADV_PARAMS;
 }
 
-/* HCI_LE_Set_Advertising_Data, HCI_LE_Set_Scan_Response_Data: length u8, 31 octets. 7.8.7 */
+/* HCI_LE_Set_Advertising_Data, HCI_LE_Set_Scan_Response_Data: length u8, 31 octets.  7.8.7 */
 static uint16_t adv_write_data(const struct woad *h, int part, struct wr *params)
 {
     const uint8_t *octets = h->adv->part[part].octets;
@@ -88,9 +88,9 @@ static uint16_t adv_write_enable(struct woad *h, bool on, struct wr *params)
     return OP_LE_SET_ADV_ENABLE;
 }
 
-/* Directed advertising has no data; a scan response takes a kind that is scannable. What a kind
+/* Directed advertising has no data; a scan response takes a kind that is scannable.  What a kind
  * does not have is sent when a kind with it is started: a controller refuses it for an advertising
- * set. Vol 4, Part E, 7.8.54, 7.8.55 */
+ * set.  Vol 4, Part E, 7.8.54, 7.8.55 */
 static const uint8_t parts_of_kind[] = {
     [WOAD_ADV_IND] = 1 << DATA | 1 << RSP,
     [WOAD_ADV_DIRECT_HIGH] = 0,
@@ -161,8 +161,8 @@ static bool adv_connectable(uint8_t kind)
     return kind == WOAD_ADV_IND || kind == WOAD_ADV_DIRECT_HIGH || kind == WOAD_ADV_DIRECT_LOW;
 }
 
-/* The controller has ended it: by a connection if status is 0. WOAD_EV_CONNECT tells of that,
- * WOAD_EV_ADV_STOPPED of any other end, and of every woad_adv_stop(). If it has been started again
+/* The controller has ended it: by a connection if status is 0.  WOAD_EV_CONNECT tells of that,
+ * WOAD_EV_ADV_STOPPED of any other end, and of every woad_adv_stop().  If it has been started again
  * since, with other parameters, it stays wanted. */
 void adv_ended(struct woad *h, int status)
 {
@@ -178,7 +178,7 @@ void adv_ended(struct woad *h, int status)
 }
 
 /* A connection as peripheral has ended connectable advertising, whether there is room for it or
- * not: Vol 6, Part B, 4.4.2.3; or its 1.28 s have: 4.4.2.4.3. Unless it came of an extended set:
+ * not: Vol 6, Part B, 4.4.2.3; or its 1.28 s have: 4.4.2.4.3.  Unless it came of an extended set:
  * which, LE Advertising Set Terminated tells. */
 static void adv_ended_by_connection(struct woad *h, bool central, int status)
 {

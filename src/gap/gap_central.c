@@ -1,4 +1,4 @@
-/* Connecting to a peripheral: one attempt at a time. Vol 4, Part E, 7.8.12, 7.8.13 */
+/* Connecting to a peripheral: one attempt at a time.  Vol 4, Part E, 7.8.12, 7.8.13 */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -94,7 +94,7 @@ static uint16_t central_command(struct woad *h, struct wr *params)
 }
 
 /* A cancel that fails (Command Disallowed) was too late: the Connection Complete tells how it went,
- * before this or soon after. Or the controller knows nothing of an attempt: it has begun anew. */
+ * before this or soon after.  Or the controller knows nothing of an attempt: it has begun anew. */
 static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct central *c = h->central;
@@ -112,7 +112,7 @@ static void central_complete(struct woad *h, uint16_t opcode, uint8_t status, st
 }
 
 /* LE Connection Complete with a status: Unknown Connection (0x02) after a cancel; what comes before
- * the command of an attempt has gone out is of the one before it. Or there was no room. */
+ * the command of an attempt has gone out is of the one before it.  Or there was no room. */
 static void central_failed(struct woad *h, bool central, int status)
 {
     uint8_t state = h->central->state;

@@ -1,4 +1,4 @@
-/* Extended advertising sets, extended scanning and connecting. Vol 4, Part E, 7.8.52 to 7.8.66 */
+/* Extended advertising sets, extended scanning and connecting.  Vol 4, Part E, 7.8.52 to 7.8.66 */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"
@@ -48,7 +48,7 @@ ASSERT_SIZE(ext_set, WOAD_SIZE_EXT_SET);
 /* --- legacy advertising, scanning, connecting, by extended commands --------------------------- */
 
 /* Octet and bit of Supported_Commands: LE Set Extended Advertising Parameters, LE Set Extended Scan
- * Parameters, LE Extended Create Connection. 6.27 */
+ * Parameters, LE Extended Create Connection.  6.27 */
 static const struct {
     uint8_t extends, octet, bit;
 } extended[] = {
@@ -74,7 +74,7 @@ static void ext_wr_le24(struct wr *out, uint32_t v)
 
 /* HCI_LE_Set_Extended_Advertising_Parameters: handle u8, properties u16, interval min u24, max u24,
  * channels u8, own type u8, peer type u8, peer 6, filter u8, power i8, primary PHY u8, secondary
- * skip u8, secondary PHY u8, SID u8, tell of scan requests u8. 7.8.53 */
+ * skip u8, secondary PHY u8, SID u8, tell of scan requests u8.  7.8.53 */
 static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
                                  const struct woad_ext_adv_params *p, struct wr *out)
 {
@@ -96,8 +96,8 @@ static uint16_t ext_write_params(struct woad *h, uint8_t handle, uint16_t props,
     return OP_LE_SET_EXT_ADV_PARAMS;
 }
 
-/* HCI_LE_Remove_Advertising_Set: handle u8. A set's data outlive its parameters, and a controller
- * refuses properties that such data are not for. So with other properties the set is made anew.
+/* HCI_LE_Remove_Advertising_Set: handle u8.  A set's data outlive its parameters, and a controller
+ * refuses properties that such data are not for.  So with other properties the set is made anew.
  * 7.8.59, 7.8.53 */
 static uint16_t ext_write_removal(uint8_t handle, uint8_t *has, uint8_t props, uint8_t *dirty,
                                   struct wr *out)
@@ -135,7 +135,7 @@ static uint16_t legacy_params(struct woad *h, const struct woad_adv_params *p, u
     return ext_write_params(h, LEGACY_HANDLE, props[p->kind], &as, out);
 }
 
-/* HCI_LE_Set_Advertising_Set_Random_Address: handle u8, address 6. 7.8.52 */
+/* HCI_LE_Set_Advertising_Set_Random_Address: handle u8, address 6.  7.8.52 */
 static uint16_t ext_write_address(struct woad *h, uint8_t handle, uint8_t has[6], struct wr *out)
 {
     if (h->own_type != WOAD_ADDR_RANDOM || memcmp(has, h->controller.random_addr.octet, 6) == 0) {
@@ -153,7 +153,7 @@ static uint16_t legacy_address(struct woad *h, struct wr *out)
 }
 
 /* HCI_LE_Set_Extended_Advertising_Data, …_Scan_Response_Data: handle u8, operation u8, may be
- * fragmented u8, length u8, data. 7.8.54, 7.8.55 */
+ * fragmented u8, length u8, data.  7.8.54, 7.8.55 */
 static uint16_t ext_write_data(uint8_t handle, bool response, uint8_t operation,
                                const uint8_t *data, size_t len, struct wr *out)
 {
@@ -190,7 +190,7 @@ static uint16_t legacy_enable(const struct woad_adv_params *p, bool on, struct w
 }
 
 /* HCI_LE_Set_Extended_Scan_Parameters: own type u8, filter u8, PHYs u8, for each { type u8,
- * interval u16, window u16 }. 7.8.64. Two PHYs share the time that one would have. */
+ * interval u16, window u16 }. 7.8.64.  Two PHYs share the time that one would have. */
 static uint16_t ext_scan_params(struct woad *h, const struct woad_scan_params *p, struct wr *out)
 {
     uint8_t phys = h->ext->scan_phys;
@@ -309,8 +309,8 @@ static uint8_t set_props(const struct woad_ext_adv_params *p)
                      (p->include_tx_power ? PROP_TX_POWER : 0));
 }
 
-/* A scannable set has a scan response and no data, any other has data alone. What it does not have
- * is sent when it is started as a set that does. 7.8.54, 7.8.55 */
+/* A scannable set has a scan response and no data, any other has data alone.  What it does not have
+ * is sent when it is started as a set that does.  7.8.54, 7.8.55 */
 static bool set_part_dirty(const struct ext_set *s)
 {
     return s->dirty & (s->params.scannable ? DIRTY_RSP : DIRTY_DATA);
@@ -429,7 +429,7 @@ static void ext_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* LE Advertising Set Terminated: status u8, set u8, connection u16, events u8. 7.7.65.18 */
+/* LE Advertising Set Terminated: status u8, set u8, connection u16, events u8.  7.7.65.18 */
 static void ext_rx_terminated(struct woad *h, struct rd *in)
 {
     const uint8_t *p = rd_bytes(in, 5);

@@ -1,4 +1,4 @@
-/* Legacy scanning. Vol 4, Part E, 7.8.10, 7.8.11 */
+/* Legacy scanning.  Vol 4, Part E, 7.8.10, 7.8.11 */
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/feature.h"
@@ -40,7 +40,7 @@ static void scan_reset(struct woad *h)
     *h->scan = (struct scan){ .wanted = false };
 }
 
-/* HCI_LE_Set_Scan_Parameters: type u8, interval u16, window u16, own type u8, filter u8. 7.8.10 */
+/* HCI_LE_Set_Scan_Parameters: type u8, interval u16, window u16, own type u8, filter u8.  7.8.10 */
 static uint16_t scan_write_params(struct woad *h, struct wr *params)
 {
     struct scan *s = h->scan;
@@ -58,7 +58,7 @@ static uint16_t scan_write_params(struct woad *h, struct wr *params)
     return OP_LE_SET_SCAN_PARAMS;
 }
 
-/* HCI_LE_Set_Scan_Enable: on u8, filter duplicates u8. 7.8.11 */
+/* HCI_LE_Set_Scan_Enable: on u8, filter duplicates u8.  7.8.11 */
 static uint16_t scan_write_enable(struct woad *h, bool on, struct wr *params)
 {
     struct scan *s = h->scan;
@@ -160,8 +160,8 @@ void scan_for_peer_end(struct woad *h)
 }
 
 /* HCI_LE_Advertising_Report: n u8, then for each: type u8, address type u8, address 6, length
- * u8, data, RSSI i8. With n over 1 the specification would have the fields in arrays;
- * controllers send the structures one after the other, and nearly always n is 1. 7.7.65.2 */
+ * u8, data, RSSI i8.  With n over 1 the specification would have the fields in arrays;
+ * controllers send the structures one after the other, and nearly always n is 1.  7.7.65.2 */
 static void scan_report(struct woad *h, struct rd *in)
 {
     for (uint8_t n = rd_u8(in); n; n--) {

@@ -205,7 +205,7 @@ static void gattc_security_changed(struct conn *c, int status)
     }
 }
 
-/* Whether it must wait for a bonded peer's proof. Where that can't be had, the first ends, unless
+/* Whether it must wait for a bonded peer's proof.  Where that can't be had, the first ends, unless
  * the application has cancelled all of them in an event meanwhile. */
 static bool gattc_must_wait(struct conn *c)
 {
@@ -224,7 +224,7 @@ static bool gattc_must_wait(struct conn *c)
 
 /* --- what comes ------------------------------------------------------------------------------- */
 
-/* How it went, as its kind says: on with the same procedure, or it ends. The application may have
+/* How it went, as its kind says: on with the same procedure, or it ends.  The application may have
  * ended it in an event. */
 static void gattc_finish_request(struct att_bearer *b, uint8_t sent, int status)
 {
@@ -239,7 +239,7 @@ static void gattc_finish_request(struct att_bearer *b, uint8_t sent, int status)
     }
 }
 
-/* ATT_ERROR_RSP: request u8, handle u16, error u8. For some procedures it is the normal end; one
+/* ATT_ERROR_RSP: request u8, handle u16, error u8.  For some procedures it is the normal end; one
  * that says there is none is none. */
 static void gattc_rx_error(struct att_bearer *b, struct rd *in)
 {
@@ -259,7 +259,7 @@ static void gattc_rx_error(struct att_bearer *b, struct rd *in)
 
 static const struct gattc_kind kind_early = { .op = GATTC_EARLY };
 
-/* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value. Vol 3, Part F, 3.4.7
+/* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7
  * One that is not believed yet is kept while security is being had, where there is room for it; an
  * indication is confirmed then in any case. */
 static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int hold)
@@ -285,7 +285,7 @@ static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int 
     }
 }
 
-/* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more. 3.4.7.4 */
+/* ATT_MULTIPLE_HANDLE_VALUE_NTF: { handle u16, length u16, value }, two or more.  3.4.7.4 */
 static void gattc_rx_values(struct conn *c, struct rd *in)
 {
     while (rd_left(in)) {
@@ -336,8 +336,8 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 
 /* --- what goes -------------------------------------------------------------------------------- */
 
-/* What procedures are like. ALONE: only one of them can run, for their results say nothing of
- * which it was, or the server has one queue for them. SEVERAL: it is about several attributes. */
+/* What procedures are like.  ALONE: only one of them can run, for their results say nothing of
+ * which it was, or the server has one queue for them.  SEVERAL: it is about several attributes. */
 enum { ALONE = 1, SEVERAL = 2, WRITES = 4 };
 static const uint8_t traits[] = {
     [WOAD_GATTC_MTU] = ALONE,
@@ -625,14 +625,14 @@ int woad_gattc_cancel(struct woad *h, uint16_t conn)
     return err;
 }
 
-/* ATT_EXCHANGE_MTU_REQ: client's MTU u16. Vol 3, Part F, 3.4.2.1 */
+/* ATT_EXCHANGE_MTU_REQ: client's MTU u16.  Vol 3, Part F, 3.4.2.1 */
 static void mtu_tx(struct conn *c, struct proc *p, struct wr *out)
 {
     (void)p;
     wr_le16(out, att_offer(c));
 }
 
-/* ATT_EXCHANGE_MTU_RSP: server's MTU u16. 3.4.2.2 */
+/* ATT_EXCHANGE_MTU_RSP: server's MTU u16.  3.4.2.2 */
 static int mtu_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     (void)p;

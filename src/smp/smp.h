@@ -1,5 +1,6 @@
-/* The Security Manager's structs. A pairing is a script: a list of steps, each of which is done,
- * waits for something, or fails with the reason that Pairing Failed will give. Vol 3, Part H */
+/* The Security Manager's structs and the functions its files share.  A pairing runs a list of steps
+ * (enum step): each step is done, blocks (it is called again), or fails with the reason that
+ * Pairing Failed will carry.  Vol 3, Part H */
 #ifndef WOAD_SRC_SMP_H
 #define WOAD_SRC_SMP_H
 
@@ -39,13 +40,14 @@ enum {
     PDU_KEY_SIZE = 4,
     PDU_CENTRAL = 5,
     PDU_PERIPHERAL = 6
-}; /* octets of a Pairing Request and Response. 3.5.1 */
+}; /* offsets in a Pairing Request and Response.  3.5.1 */
 
-/* Steps. Those of a PDU that is sent and of one that is awaited are the PDU's code and a flag. */
+/* Steps: SEND | code and AWAIT | code for a PDU, else one of these, done by smp_steps.c or
+ * smp_keys.c. */
 enum { SEND = 0x40, AWAIT = 0x80 };
 enum step {
     STEP_END,
-    STEP_SELECT = SMP_CODES,
+    STEP_SELECT = SMP_CODES, /* choose the method, and begin its list of steps */
     STEP_KEY_PAIR,
     STEP_DH,
     STEP_OOB,
@@ -79,84 +81,87 @@ enum step {
 #define KEYS_PERIPHERAL \
     SEND | SMP_RESPONSE, STEP_KEY_PAIR, AWAIT | SMP_PUBLIC_KEY, STEP_DH, SEND | SMP_PUBLIC_KEY
 
-enum { STEP_BLOCKED = -1 }; /* what a step returns; 0: done; more: why it fails */
+enum { STEP_BLOCKED = -1 }; /* result of a step; 0: done; > 0: the reason why it fails */
 
 enum { USER_NONE, USER_PENDING, USER_ANSWERED };
 enum { OOB_NONE, OOB_WANTED, OOB_MADE };
 
-/* What either side says and has, the most significant octet first. The toolbox's functions have
- * the initiator's and the responder's, or those of who sends and of who takes. */
+/* One side of a pairing.  Octet strings have the most significant octet first, as the toolbox's
+ * functions take them. */
 enum { INITIATOR, RESPONDER };
 struct smp_side {
-    uint8_t address[7]; /* with its type in front */
-    uint8_t pdu[7];     /* Pairing Request, Response: as it is sent */
+    uint8_t address[7]; /* type, then the address */
+    uint8_t pdu[7];     /* its Pairing Request or Response, as sent */
     uint8_t random[16];
     union {
-        uint8_t confirm[16]; /* or the peer's that has come out of band; done with */
-        uint8_t check[16];   /* before this is made, or may be heard */
+        uint8_t confirm[16]; /* or, out of band, of the peer's public key: until STEP_F5 */
+        uint8_t check[16];   /* from STEP_F5 on: DHKey Check */
     };
-    uint8_t r[16]; /* of f6, of OOB; of legacy pairing, our own is TK */
+    uint8_t r[16]; /* r of f6: passkey or out-of-band random; legacy: own->r is TK */
 };
 
 struct pairing {
-    struct conn *c;                    /* NULL: it is free */
-    const uint8_t *steps;              /* NULL: it has not begun, something is known for it */
-    uint8_t step, loop_start;          /* of the script: this step; where AGAIN goes back to */
-    uint8_t role;                      /* of side: INITIATOR or RESPONDER */
-    uint8_t pdu_to_send, received_pdu; /* the PDU to be sent; the one that has come */
+    struct conn *c;           /* NULL: this struct is free */
+    const uint8_t *steps;     /* NULL: not begun, but out-of-band data are set */
+    uint8_t step, loop_start; /* index of the current step; of the STEP_LOOP_BEGIN */
+    uint8_t role;             /* index of our side: INITIATOR or RESPONDER */
+    uint8_t pdu_to_send,
+        received_pdu; /* code of the PDU to be sent; of the one received, for AWAIT; 0: none */
     bool secure, bonding, has_oob, has_tk;
-    bool keypress_due; /* Keypress Notification is owed: this */
+    bool keypress_due; /* `keypress` is to be sent */
     uint8_t keypress;
     uint8_t method, user_state, passkey_action, round;
-    uint8_t flags, key_size;                /* of the bond */
-    uint16_t keys_to_send, keys_to_receive; /* PDUs with keys, a bit each */
+    uint8_t flags, key_size;                /* of the key: WOAD_BOND_…; octets */
+    uint16_t keys_to_send, keys_to_receive; /* key PDUs that remain, bit 1 << code each */
     uint32_t passkey;
-    uint32_t step_due; /* of a step that has one of its own */
+    uint32_t step_due; /* deadline of a step that has its own; 0: none */
     struct smp_side *own, *peer;
     struct smp_side side[2];
     union {
-        uint8_t public_key[2][64]; /* of the sides, until there is a key, */
-        struct woad_bond bond;     /* and then this, as it grows */
+        uint8_t public_key[2][64]; /* of both sides, until STEP_F5 or STEP_STK */
+        struct woad_bond bond;     /* from then on: the bond, filled as keys arrive */
     };
     uint8_t dhkey[32];
     union {
-        uint8_t own_private[32]; /* until there is dhkey */
+        uint8_t own_private[32]; /* until STEP_DH */
         uint8_t mac_key[16];
-        uint8_t stk[16]; /* of legacy pairing: as on the air */
+        uint8_t stk[16]; /* legacy pairing: the key to encrypt with, as on the air */
     };
 };
 
-/* What a connection has beside its pairing: its link's encryption, and the Security Manager timer,
- * which runs for a pairing, and for a Security Request that has been sent. A Security Request
- * takes no pairing: one that the central ignores keeps nobody else from pairing. */
+/* A connection's security beside its pairing: the state of encryption, and the Security Manager
+ * timer, which runs for a pairing and for a Security Request that has been sent.  A Security
+ * Request takes no struct pairing, so one that the central ignores blocks no other connection. */
 struct smp_conn {
-    struct pairing *pairing;   /* NULL: none */
-    uint32_t timer;            /* that timer; 0: nothing is under way. 3.4 */
-    bool timed_out;            /* the timer has ended: no more PDUs on this connection */
+    struct pairing *pairing; /* NULL: neither a pairing nor out-of-band data */
+    uint32_t timer;          /* deadline of the Security Manager timer; 0: it does not run.  3.4 */
+    bool timed_out;          /* the timer has expired: no more SMP PDUs on this connection */
     bool security_request_due; /* a Security Request is to be sent */
-    bool discard_encryption;   /* the pairing whose key encrypts now has failed */
-    bool key_command_due;      /* to be sent: Enable Encryption, or of a peripheral Long
-                                * Term Key Request Reply */
-    bool encryption_pending;   /* until Encryption Change */
-    uint8_t failed_reason;     /* reason of a Pairing Failed to be sent; 0: none */
-    uint8_t link_key_size;     /* of the key that encrypts, or will */
-    uint8_t link_flags : 2;
-    bool from_bond : 1;      /* it is the bond's, else the pairing's */
-    bool bond_fetched : 1;   /* the application has been asked for a bond */
-    bool bond_key_tried : 1; /* its key, for what the client is to believe */
+    bool discard_encryption;   /* encryption with the key of a failed pairing is pending: ignore its
+                                  success */
+    bool key_command_due; /* Enable Encryption is to be sent; of a peripheral: Long Term Key Request
+                             Reply */
+    bool encryption_pending; /* such a command has been sent; Encryption Change is to follow */
+    uint8_t failed_reason;   /* reason of the Pairing Failed to be sent; 0: none */
+    uint8_t link_key_size;   /* octets of the key that encrypts, or is about to */
+    uint8_t link_flags : 2;  /* its WOAD_BOND_… flags */
+    bool from_bond : 1;      /* the key is a bond's, else the pairing's */
+    bool bond_fetched : 1;   /* WOAD_EV_BOND_WANTED has been raised for the client */
+    bool bond_key_tried : 1; /* the client has tried the bond's key: until it encrypts, nothing is
+                                believed */
 };
 
-/* Bonds in the order of their use, and by a hash of their peers. A bond has a place, and others
- * behind it in that order for what not all have: legacy pairing's, signed writes'. Places are
- * counted from 1; 0: none. */
-struct bond_bits { /* the first two octets of a struct woad_bond */
+/* Bonds, in the order of their use and in a hash by peer.  A bond takes one slot, and further slots
+ * that follow it in lru_next for what only some have: data of legacy pairing, of signed writes.
+ * Slots are numbered from 1; 0: none. */
+struct bond_bits { /* laid out as the first two octets of a struct woad_bond */
     uint8_t client_features : 3;
-    uint8_t key_size : 5; /* 0: no bond begins here */
+    uint8_t key_size : 5; /* 0: no bond begins in this slot */
     uint8_t flags : 2;
     bool has_own_ltk : 1, has_peer_ltk : 1, has_irk : 1, has_csrk : 1, has_own_csrk : 1;
-    bool random : 1; /* the type of the peer's address */
+    bool random : 1; /* the type of the peer's address is random */
 };
-struct bond_legacy { /* these two as they lie in a struct woad_bond */
+struct bond_legacy { /* this and the next are laid out as in a struct woad_bond */
     uint16_t own_ediv;
     uint8_t own_rand[8];
     uint16_t peer_ediv;
@@ -167,25 +172,25 @@ struct bond_signs {
     uint8_t csrk[16], own_csrk[16];
 } __attribute__((packed));
 struct bond_slot {
-    uint32_t database : 24;
+    uint32_t database : 24; /* hash of the database that the client knows; 0: not known */
     struct bond_bits bits;
-    uint8_t lru_next;             /* the next in the order; of free ones, the next */
-    uint8_t hash_next, hash_head; /* the next of the same hash; the first whose hash is the
-                                   * number of this place */
+    uint8_t lru_next;             /* next slot in the order of use, or of the free list */
+    uint8_t hash_next, hash_head; /* next slot in the hash chain; first of the chain whose hash is
+                                     this slot's number */
     union {
         struct {
-            uint8_t peer[6], ltk[16], irk[16]; /* so they lie there, too */
-            uint8_t last_rpa[6];               /* its private address, the last time; 0: none */
+            uint8_t peer[6], ltk[16], irk[16]; /* as in a struct woad_bond */
+            uint8_t last_rpa[6]; /* last private address it was seen with; octet 5 is 0: none */
         };
         struct bond_legacy legacy;
         struct bond_signs signed_;
         uint8_t octets[44];
     };
-    struct woad_cccd cccd[]; /* config.subscriptions; behind the last of them 0 */
+    struct woad_cccd cccd[]; /* config.subscriptions entries; a handle of 0 ends them */
 };
 
-/* Who has failed, how often in a row (0: nobody), and until when it waits; 0: not any more.
- * 2.3.6 */
+/* A peer that has failed to pair: how often in a row (0: unused entry), and until when it must wait
+ * (0: no longer).  2.3.6 */
 struct attempts {
     struct woad_addr peer;
     uint8_t failures;
@@ -193,29 +198,30 @@ struct attempts {
 };
 enum { ATTEMPTS = 4 };
 
-/* What is linked only where it is named or called for: pairing as a central; private addresses of
- * our own; pairing with what comes out of band. */
+/* Optional parts, linked only where the application names or calls them: pairing as a central,
+ * private addresses, out-of-band pairing. */
 struct smp_step_lists {
     const uint8_t *by_method[4];
-}; /* by the method; the first: legacy */
+}; /* by enum woad_method; [0]: legacy pairing */
 struct smp_central {
     struct smp_step_lists step_lists;
-    int (*pair)(struct conn *c);                            /* woad_pair() */
-    void (*security_request)(struct conn *c, uint8_t auth); /* a Security Request */
+    int (*pair)(struct conn *c); /* woad_pair() */
+    void (*security_request)(struct conn *c,
+                             uint8_t auth); /* a Security Request has been received */
 };
 struct privacy_ops {
     uint32_t (*due)(struct woad *h);
-    void (*calculated)(struct woad *h); /* what the controller was to calculate has come */
+    void (*calculated)(struct woad *h); /* the controller has calculated an address */
 };
 struct smp_oob {                        /* woad_feature_out_of_band */
-    void (*make)(struct woad *h);       /* in woad_poll() */
-    int (*key_pair)(struct pairing *p); /* a step: takes the one of woad_oob_make() */
-    int (*check)(struct pairing *p);    /* a step */
+    void (*make)(struct woad *h);       /* in woad_poll(): makes data for woad_oob_make() */
+    int (*key_pair)(struct pairing *p); /* step: takes the key pair of woad_oob_make() */
+    int (*check)(struct pairing *p);    /* step: compares the peer's confirm value */
     const uint8_t *step_lists[2];       /* of the initiator, the responder */
 };
 struct oob {
     const struct smp_oob *role;
-    uint8_t state; /* of woad_oob_make() */
+    uint8_t state; /* OOB_…: progress of woad_oob_make() */
     uint8_t private_[32], public_[64], random[16];
 };
 
@@ -223,24 +229,27 @@ struct smp {
     const struct smp_central *central;
     const struct privacy_ops *privacy_ops;
     struct woad_security_policy policy;
-    bool may_multiply;           /* woad_poll() is running, and has not done one yet */
-    uint8_t lru_head, free_head; /* of the places of bonds */
-    uint8_t privacy;
+    bool may_multiply;           /* woad_poll() runs and has done no P-256 multiplication yet */
+    uint8_t lru_head, free_head; /* number of the bond used last; of the first free slot */
+    uint8_t privacy;             /* enum woad_privacy */
     bool has_irk;
-    bool rpa_in_progress;             /* our next private address is `next` */
-    uint8_t rpa_failures;             /* tries to make one, in a row */
-    struct bond_bits stored_only;     /* `key_size` 0: none; of a bond that the store has, of */
-    const struct woad_addr *fetching; /* this peer, and that takes more places than there are */
+    bool rpa_in_progress;         /* next_rpa has its random part, and waits for its hash */
+    uint8_t rpa_failures;         /* failed attempts in a row to make an address */
+    struct bond_bits stored_only; /* of a bond that the store has for `fetching` but that takes more
+                                     slots than there are; `key_size` 0: none */
+    const struct woad_addr
+        *fetching; /* the peer of the WOAD_EV_BOND_WANTED being raised; NULL: none */
     struct toolbox toolbox;
     struct pairing *pairings; /* config.pairings of them */
-    uint8_t *bonds;           /* config.bonds places */
+    uint8_t *bonds;           /* config.bonds slots */
     struct attempts attempts[ATTEMPTS];
     uint8_t irk[16];
     struct woad_addr next_rpa;
-    uint16_t crypto_user; /* calculates now, for the controller */
-    uint32_t calculation_serial;
-    struct woad_addr identity, static_addr; /* ours, and our static random one, while we hide */
-    uint32_t rpa_interval_ms, rpa_due;
+    uint16_t crypto_user;        /* the user that the controller calculates for now */
+    uint32_t calculation_serial; /* to notice nested calculations */
+    struct woad_addr identity,
+        static_addr; /* our identity; our static random address while private ones are used */
+    uint32_t rpa_interval_ms, rpa_due; /* lifetime of a private address; when the next is due */
 };
 
 ASSERT_SIZE(smp_conn, WOAD_SIZE_SECURITY_CONN);
@@ -266,8 +275,9 @@ void smp_open(struct conn *c);
 void smp_close(struct conn *c);
 uint32_t smp_run_timers(struct woad *h);
 struct pairing *smp_begin_pairing(struct conn *c, const uint8_t *steps);
-struct pairing *smp_get_pairing(struct conn *c);          /* its own, or a free one; NULL */
-struct pairing *smp_active_pairing(const struct conn *c); /* NULL: nothing */
+struct pairing *smp_get_pairing(
+    struct conn *c); /* the connection's, else a free one for it; NULL: none free */
+struct pairing *smp_active_pairing(const struct conn *c); /* NULL: no pairing runs */
 void smp_run(struct conn *c);
 bool smp_has_crypto(const struct woad *h);
 bool smp_has_p256(const struct woad *h);
@@ -278,11 +288,11 @@ void smp_fail(struct conn *c, uint8_t reason);
 void smp_ended(struct conn *c, int status);
 void smp_free_pairing(struct conn *c);
 void smp_begin(struct pairing *p, const uint8_t *steps);
-void smp_restart_timer(const struct conn *c);    /* 30 s from now */
-bool smp_security_pending(const struct conn *c); /* WOAD_EV_SECURITY will follow */
+void smp_restart_timer(const struct conn *c);    /* restarts it: 30 s from now */
+bool smp_security_pending(const struct conn *c); /* WOAD_EV_SECURITY will follow by itself */
 uint8_t smp_auth(const struct woad *h);
 void smp_emit_security(struct conn *c, int status);
-/* What an application's call is about; NULL, and the error it is if there is none. */
+/* The running pairing for an application's call; NULL, with *err, if there is none. */
 struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err);
 #define SMP_FEATURE \
     .reset = smp_reset, .command = smp_command, .complete = smp_complete, .conn_open = smp_open, \
@@ -290,7 +300,7 @@ struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err);
     .needs = &smp_needs
 extern const struct woad_needs smp_needs;
 /* smp_steps.c */
-int smp_step_result(int err); /* what a step returns then */
+int smp_step_result(int err); /* the step's result for a cryptographic error or CRYPTO_PENDING */
 int smp_step(struct woad *h, uint16_t user, uint8_t step);
 void smp_write(struct pairing *p, uint8_t code, struct wr *out);
 int smp_read(struct pairing *p, uint8_t code, struct rd *in);
@@ -304,7 +314,7 @@ bool keys_expects(const struct pairing *p, uint8_t code);
 bool keys_bond_is_stronger(const struct pairing *p, const struct woad_addr *peer);
 void keys_write(struct pairing *p, uint8_t code, struct wr *out);
 int keys_done(struct pairing *p);
-/* Encryption is to begin: with the pairing's key, or the bond's. */
+/* Starts encryption with the pairing's key, or the bond's. */
 void link_request_encryption(const struct conn *c, uint8_t size, uint8_t flags, bool from_bond);
 uint16_t smp_command(struct woad *h, struct wr *params);
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret);
@@ -313,24 +323,25 @@ bool smp_has_key(const struct conn *c, bool fetch);
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv);
 /* bond.c */
 void bond_layout(struct woad *h);
-/* The one used last; the one before it; NULL. */
+/* The bond used last; the one used before `slot`; NULL: no more. */
 struct bond_slot *bond_lru_first(const struct woad *h);
 struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *slot);
 struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer);
-/* The same; WOAD_EV_BOND_WANTED is raised for a bond that is not in memory. NULL: smp->unheld says
- * whether the store has one that can't be. */
+/* As bond_find(), but raises WOAD_EV_BOND_WANTED for a bond that is not in memory.  NULL:
+ * smp->stored_only tells whether the store has one that does not fit. */
 struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer);
-/* Whether a pairing that has come to `flags` and `key_size` must not take its place. */
+/* Whether a key of this strength may not replace the bond. */
 bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size);
-/* What is behind it; NULL: nothing. */
+/* Data of legacy pairing, of signed writes; NULL: the bond has none. */
 const struct bond_legacy *bond_legacy(const struct woad *h, const struct bond_slot *slot);
 struct bond_signs *bond_signs(const struct woad *h, const struct bond_slot *slot);
-/* The whole of it: keys, which are wiped when they have served. */
+/* Copies the bond.  It has keys: the caller wipes it after use. */
 void bond_get(const struct woad *h, const struct bond_slot *slot, struct woad_bond *bond);
 void bond_peer(const struct bond_slot *slot, struct woad_addr *peer);
 void bond_touch(struct woad *h, struct bond_slot *slot);
-/* NULL: there is no room for it. */
-struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool tell);
+/* Replaces the peer's bond, or takes the place of others.  NULL: not kept.  `tell`: other bonds
+ * give way only to one that is at least as strong, with WOAD_EV_BOND. */
+struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool tell_store);
 void bond_save_client(struct conn *c);
 void bond_emit(struct woad *h, uint16_t conn, const struct woad_bond *bond,
                enum woad_bond_change change);
@@ -342,14 +353,15 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE]);
 void sign_emit_bond(struct conn *c);
 /* smp_identity.c */
-enum { NRPA, RPA, STATIC = 3, KIND_SHIFT = 6 }; /* the two top bits of a random one */
+enum { NRPA, RPA, STATIC = 3, KIND_SHIFT = 6 }; /* kinds of random address: their two top bits */
 void rpa_resolve(struct woad *h, struct woad_addr *a);
 void rpa_air_address(const struct woad *h, struct woad_addr *a);
 void rpa_identity(const struct woad *h, struct woad_addr *a);
 /* smp_attempts.c */
 void attempts_failed(struct woad *h, const struct woad_addr *peer);
-void attempts_passed(struct woad *h, const struct woad_addr *peer); /* and it is told */
-uint32_t attempts_due(struct woad *h); /* milliseconds until somebody's wait is over */
+void attempts_passed(
+    struct woad *h, const struct woad_addr *peer); /* forgets its failures, with WOAD_EV_ATTEMPTS */
+uint32_t attempts_due(struct woad *h);             /* ms until the next wait is over */
 void attempts_emit(struct woad *h, const struct woad_addr *peer);
-bool attempts_wait(const struct conn *c); /* its peer has to wait */
+bool attempts_wait(const struct conn *c); /* the connection's peer must wait before it pairs */
 #endif

@@ -1,8 +1,8 @@
 /* What a client waits for, of the security manager, before it asks a peer or believes it. */
 #include "smp.h"
 
-/* BLESA: who answers in the clear where there is a bond may be anybody. A bond's key is tried
- * when the client has something to ask, and nothing is asked, or believed, until it serves. Where
+/* BLESA: who answers in the clear where there is a bond may be anybody.  A bond's key is tried
+ * when the client has something to ask, and nothing is asked, or believed, until it serves.  Where
  * it has been tried there was a bond, though others may have taken its place in memory since. */
 int client_require_encryption(struct conn *c, bool again)
 {
@@ -29,7 +29,7 @@ bool client_peer_verified(const struct conn *c)
     return c->security.encrypted && c->smp->from_bond;
 }
 
-/* It has been refused for want of security. False: it is not to be raised, or can't be. */
+/* It has been refused for want of security.  False: it is not to be raised, or can't be. */
 bool client_raise_security(struct conn *c)
 {
     struct woad *h = c->h;

@@ -1,5 +1,7 @@
-/* What follows a pairing: encryption, and the keys that are exchanged under it.
- * Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25 */
+/* What follows the key agreement of a pairing: encryption, and the exchange of keys under it.  Also
+ * encryption with the key of a bond.  Called as steps (smp_steps.c), by HCI events, and for the HCI
+ * commands that carry keys.  Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25
+ */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -10,7 +12,9 @@
 #include "../l2cap/l2cap.h"
 #include "smp.h"
 
-/* Keys shorter than 16 octets: the more significant ones, which come last, are zero.  2.3.4 */
+/* Clears the most significant octets, the last ones, of a key that is shorter than 16
+ * octets.  2.3.4
+ */
 void key_cut(uint8_t key[16], uint8_t size)
 {
     memset(key + size, 0, (size_t)(16 - size));
@@ -18,8 +22,9 @@ void key_cut(uint8_t key[16], uint8_t size)
 
 #define KEY_AT(field) offsetof(struct woad_bond, field)
 
-/* --- ours ------------------------------------------------------------------------------------- */
+/* --- keys that we send ------------------------------------------------------------------------ */
 
+/* Step: sends our keys, one PDU at a time, in the order of their codes. */
 int keys_send(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -32,26 +37,29 @@ int keys_send(struct pairing *p)
         code++;
     }
     if (code == SMP_LTK) {
-        uint8_t octets[16 + 8]; /* at once: who draws twice may never have both */
+        uint8_t octets[16 + 8]; /* in one draw: the controller gives at most 16 octets, or 24 never
+                                   arrive */
         err = smp_random(h, octets, sizeof octets);
         memcpy(p->bond.own_ltk, octets, 16);
         memcpy(p->bond.own_rand, octets + 16, 8);
         wipe(octets, sizeof octets);
         key_cut(p->bond.own_ltk, p->key_size);
-        p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] * 0x101); /* Rand tells enough */
+        p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] *
+                                      0x101); /* carries no information: keys are found by Rand */
         p->bond.has_own_ltk = true;
     } else if (code == SMP_CSRK) {
         err = smp_random(h, p->bond.own_csrk, 16);
         p->bond.has_own_csrk = true;
     }
     p->pdu_to_send = err ? 0 : code;
-    return err ? smp_step_result(err) : STEP_BLOCKED; /* until it has been sent */
+    return err ? smp_step_result(err)
+               : STEP_BLOCKED; /* the step runs again when the PDU has been sent */
 }
 
 /* SMP_ENCRYPTION_INFORMATION: LTK 16.  SMP_CENTRAL_IDENTIFICATION: EDIV u16, Rand 8.
  * SMP_IDENTITY_INFORMATION: IRK 16.  SMP_IDENTITY_ADDRESS_INFORMATION: type u8, address 6.
- * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.2 to 3.6.6.  Where they are in a bond, ours and the
- * peer's. */
+ * SMP_SIGNING_INFORMATION: CSRK 16.  3.6.2 to 3.6.6.  Offsets in struct woad_bond of our key and of
+ * the peer's. */
 static const struct {
     uint8_t at[2], len;
 } keys[] = {
@@ -66,6 +74,7 @@ static uint8_t *key_of(struct pairing *p, uint8_t code, bool peers)
     return (uint8_t *)&p->bond + keys[code - SMP_LTK].at[peers];
 }
 
+/* Writes the parameters of one of our key PDUs. */
 void keys_write(struct pairing *p, uint8_t code, struct wr *out)
 {
     struct woad *h = p->c->h;
@@ -80,16 +89,18 @@ void keys_write(struct pairing *p, uint8_t code, struct wr *out)
     }
 }
 
-/* --- the peer's ------------------------------------------------------------------------------- */
+/* --- keys that the peer sends ----------------------------------------------------------------- */
 
+/* Step: blocks until all keys that the peer has agreed to send are there. */
 int keys_await(struct pairing *p)
 {
     return p->keys_to_receive ? STEP_BLOCKED : 0;
 }
 
-/* What has been sent is still in the controller: who would now hear that all is done, and end the
- * connection, would take the last keys with it.  Other traffic may never let up, so there is a
- * limit.  A central that refreshes the encryption already does so with the pairing's key. */
+/* Step: waits until the controller has acknowledged the last key PDUs, because an application that
+ * disconnects on WOAD_EV_SECURITY would otherwise drop them.  Gives up after LIMIT_MS, because
+ * other traffic may keep the buffers busy.  Also waits while a central refreshes the encryption
+ * with the pairing's key. */
 int keys_flush(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -99,33 +110,36 @@ int keys_flush(struct pairing *p)
         p->step_due = 0;
         return STEP_BLOCKED;
     }
-    p->step_due = p->step_due ? p->step_due : deadline_in(h, LIMIT_MS);
-    bool all = !h->in_tx && !p->c->packets_in_controller && !p->c->tx_left;
-    return all || deadline_left(h, p->step_due) == 0 ? 0 : STEP_BLOCKED;
+    if (!p->step_due) {
+        p->step_due = deadline_in(h, LIMIT_MS);
+    }
+    bool sent = !h->in_tx && !p->c->packets_in_controller && !p->c->tx_left;
+    return sent || deadline_left(h, p->step_due) == 0 ? 0 : STEP_BLOCKED;
 }
 
-/* In this order only: 3.6.1 */
+/* The next key PDU must be the one of the lowest code that remains.  3.6.1 */
 bool keys_expects(const struct pairing *p, uint8_t code)
 {
     return (p->keys_to_receive & ((2u << code) - 1)) == 1u << code;
 }
 
-/* Whether what the pairing has come to must not take the place of this peer's bond. */
+/* Whether `peer` has a bond that is stronger than this pairing's key, and so must not be replaced.
+ * May raise WOAD_EV_BOND_WANTED. */
 bool keys_bond_is_stronger(const struct pairing *p, const struct woad_addr *peer)
 {
     const struct bond_slot *slot = bond_fetch(p->c, peer);
     return bond_stronger(slot ? &slot->bits : &p->c->h->smp->stored_only, p->flags, p->key_size);
 }
 
-/* Public or static. */
+/* An identity address is public or static random. */
 static bool is_identity(const struct woad_addr *a)
 {
     return !a->type || (a->type == WOAD_ADDR_RANDOM && a->octet[5] >> KIND_SHIFT == STATIC);
 }
 
-/* An identity is a public or a static address; and not one that a stronger bond stands for: the
- * peer would take its place.  A peer that does not hide is known by the address that it uses, which
- * is one of those, whatever it claims: by that address it comes back.  Zeros are no address. */
+/* The peer's identity address.  It must be public or static, and have no stronger bond, which this
+ * pairing would replace.  It counts only if the peer uses a private address now; otherwise the peer
+ * is known by the address it uses, whatever it claims.  Zeros are no address.  0 or a reason. */
 static int rx_identity(struct pairing *p, struct rd *in)
 {
     struct woad_addr peer;
@@ -143,6 +157,7 @@ static int rx_identity(struct pairing *p, struct rd *in)
     return 0;
 }
 
+/* A key PDU of the peer, in its turn.  0 or a reason. */
 int keys_rx(struct pairing *p, uint8_t code, struct rd *in)
 {
     p->keys_to_receive &= (uint16_t) ~(1u << code);
@@ -161,8 +176,8 @@ int keys_rx(struct pairing *p, uint8_t code, struct rd *in)
     return 0;
 }
 
-/* Both have all: the bond is there before anybody hears of it.  A stronger one of the same peer may
- * have come since the beginning. */
+/* Step: both sides have all keys.  Keeps the bond before any event, then raises WOAD_EV_SECURITY
+ * and WOAD_EV_BOND.  Fails if a stronger bond of this peer has appeared meanwhile. */
 int keys_done(struct pairing *p)
 {
     struct conn *c = p->c;
@@ -171,7 +186,7 @@ int keys_done(struct pairing *p)
         return WOAD_SMP_KEY_REJECTED;
     }
     if (p->flags & WOAD_BOND_AUTHENTICATED) {
-        attempts_passed(h, &c->peer); /* without a secret nothing proves who has guessed */
+        attempts_passed(h, &c->peer); /* Just Works proves no secret, so it ends no wait */
     }
     struct woad_bond bond = p->bond;
     bool bonds = p->bonding;
@@ -179,7 +194,7 @@ int keys_done(struct pairing *p)
         bond.has_own_ltk = bond.has_peer_ltk = true;
     }
     smp_free_pairing(c);
-    addr_copy(&c->peer, &bond.peer); /* its identity, if it has told it */
+    addr_copy(&c->peer, &bond.peer); /* its identity, if the peer has sent it */
     if (bonds) {
         if (h->gatts) {
             gatts_save_client(c, &bond);
@@ -188,12 +203,12 @@ int keys_done(struct pairing *p)
         if (slot && c->peer_air.type == WOAD_ADDR_RANDOM) {
             memcpy(slot->last_rpa, c->peer_air.octet, sizeof slot->last_rpa);
         }
-        bonds = slot || !bond_lru_first(h); /* no: it gives way to those that are there */
+        bonds = slot || !bond_lru_first(h); /* false: all slots have stronger bonds */
     }
     c->security.bonded = bonds;
     uint16_t conn = c->number;
     smp_emit_security(c, 0);
-    if (c->security.bonded) { /* it has not been removed in the event */
+    if (c->security.bonded) { /* the application has not removed it in the event */
         const struct bond_slot *kept = bond_find(h, &bond.peer);
         if (kept) {
             bond_emit_slot(h, conn, kept, WOAD_BOND_NEW);
@@ -207,16 +222,16 @@ int keys_done(struct pairing *p)
 
 /* --- encryption ------------------------------------------------------------------------------- */
 
-/* Whether the pairing's key is ripe: both have proved that they have it.  A central may refresh the
- * encryption while keys are exchanged. */
+/* Whether both sides have proved that they know the pairing's key, so that it may encrypt.  A
+ * central may also refresh the encryption while keys are exchanged. */
 static bool key_is_agreed(const struct pairing *p)
 {
     uint8_t step = p->steps[p->step];
     return step >= STEP_ENCRYPT && step <= STEP_FLUSH && !(step == STEP_ENCRYPT && p->pdu_to_send);
 }
 
-/* The peer wants to encrypt: with the key of the pairing that is under way, or with the LTK that it
- * has just got of it; else with the bond's that these numbers name.  False: there is none. */
+/* The peer asks for encryption.  Uses the key of the running pairing, or the LTK that this pairing
+ * has just sent; without a pairing, the bond's key that EDIV and Rand name.  False: no key. */
 bool smp_key_request(struct conn *c, const uint8_t rand[8], uint16_t ediv)
 {
     struct pairing *p = smp_active_pairing(c);
@@ -250,8 +265,9 @@ bool smp_has_key(const struct conn *c, bool fetch)
     return (slot || fetch) && is->key_size && (c->central ? is->has_peer_ltk : is->has_own_ltk);
 }
 
-/* The key, the least significant octet first, from where it is kept.  False: the bond has been
- * forgotten since. */
+/* Writes the command's parameters: handle and key, from the pairing or the bond.  False: the bond
+ * has been removed since the command was requested; a central is told, a peripheral replies
+ * negatively. */
 static bool link_write_key(struct conn *c, bool central, struct wr *out)
 {
     bool bonded = c->smp->from_bond;
@@ -263,7 +279,8 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
         if (central) {
             smp_emit_security(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
         }
-        all_mark_ready(c->h); /* what waited for it; the core, which has been asked */
+        all_mark_ready(
+            c->h); /* procedures that wait for encryption; the core, for the negative reply */
         return false;
     }
     wr_le16(out, c->handle);
@@ -274,7 +291,15 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
     } else if (central) {
         wr_zero(out, 10);
     }
-    wr_bytes(out, l ? l->peer_ltk : slot ? slot->ltk : p->secure ? p->bond.own_ltk : p->stk, 16);
+    const uint8_t *key;
+    if (l) {
+        key = l->peer_ltk;
+    } else if (slot) {
+        key = slot->ltk;
+    } else {
+        key = p->secure ? p->bond.own_ltk : p->stk;
+    }
+    wr_bytes(out, key, 16);
     return true;
 }
 
@@ -286,7 +311,8 @@ uint16_t smp_command(struct woad *h, struct wr *params)
         struct smp_conn *s = c->smp;
         bool central = c->central;
         if (c->state != CONN_OPEN || !s->key_command_due ||
-            (central && s->encryption_pending)) { /* spoilt: its end is to come */
+            (central && s->encryption_pending)) { /* after a failed pairing: its Encryption Change
+                                                     comes first */
             continue;
         }
         s->key_command_due = false;
@@ -300,7 +326,8 @@ uint16_t smp_command(struct woad *h, struct wr *params)
     return 0;
 }
 
-/* The level is another one: what needs more and waits to be sent is not sent. */
+/* The connection's security has changed: drops queued values, and closes channels, that need more.
+ */
 static void link_security_changed(struct conn *c)
 {
     struct woad *h = c->h;
@@ -312,8 +339,9 @@ static void link_security_changed(struct conn *c)
     }
 }
 
-/* Of a frame that was begun under encryption nothing more is sent.  A controller should end a
- * connection whose encryption can't be refreshed; not all do.  Vol 4, Part E, 7.8.24 */
+/* The connection is not encrypted any more: nothing more is sent of a frame that began under
+ * encryption.  A controller should disconnect when it can't refresh the encryption; not all do. Vol
+ * 4, Part E, 7.8.24 */
 static void link_security_lowered(struct conn *c)
 {
     if (c->security.encrypted) {
@@ -324,7 +352,8 @@ static void link_security_lowered(struct conn *c)
     att_check_tx_done(c);
 }
 
-/* With its key: the pairing goes on.  That may be a refresh while keys are exchanged. */
+/* The pairing's key encrypts: the pairing goes on behind STEP_ENCRYPT.  During the key exchange it
+ * is a refresh, and changes nothing. */
 static void link_continue_pairing(struct conn *c)
 {
     struct pairing *p = smp_active_pairing(c);
@@ -334,19 +363,20 @@ static void link_continue_pairing(struct conn *c)
     }
 }
 
-/* The level is what there is now, and falls at once with it.  Encryption that begins with no key of
- * ours is not believed. */
+/* Encryption has begun, been refreshed, failed or ended.  Sets c->security and raises
+ * WOAD_EV_SECURITY, unless the pairing goes on and will do so.  "Encryption on" without a key from
+ * this host is ignored. */
 static void link_changed(struct conn *c, uint8_t status, bool on)
 {
     struct woad *h = c->h;
     struct smp_conn *s = c->smp;
-    bool spoilt = s->discard_encryption, resumed = c->security.bonded;
+    bool discard = s->discard_encryption, resumed = c->security.bonded;
     if (!status && on && !s->encryption_pending) {
         return;
     }
     s->encryption_pending = s->discard_encryption = false;
-    if (spoilt) {
-        link_security_lowered(c); /* it has been told, and nothing is to rest on this */
+    if (discard) {
+        link_security_lowered(c); /* the pairing's end has been reported already */
         smp_run(c);
         return;
     }
@@ -369,18 +399,18 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
         link_continue_pairing(c);
         return;
     }
-    if (!smp_active_pairing(c)) { /* this answers a Security Request of ours */
+    if (!smp_active_pairing(c)) { /* it answers our Security Request */
         s->security_request_due = false;
         s->timer = 0;
     }
     struct bond_slot *slot = bond_fetch(c, &c->peer);
-    c->security.bonded = slot; /* it may have been removed since its key was given */
+    c->security.bonded = slot; /* the bond may have been removed since */
     if (slot) {
         bond_touch(h, slot);
     }
     smp_emit_security(c, 0);
-    slot = bond_find(h, &c->peer);      /* unless it was removed just now */
-    if (slot && h->gatts && !resumed) { /* a refresh of the key changes nothing */
+    slot = bond_find(h, &c->peer);      /* the application may have removed it in the event */
+    if (slot && h->gatts && !resumed) { /* not for a refresh */
         gatts_restore_client(c, slot->bits.client_features, slot->database, slot->cccd);
     }
 }
@@ -388,7 +418,7 @@ static void link_changed(struct conn *c, uint8_t status, bool on)
 void smp_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct conn *c = conn_of(h, h->hci.pending_arg);
-    (void)opcode; /* Enable Encryption, or Long Term Key Request Reply */
+    (void)opcode; /* Enable Encryption or Long Term Key Request Reply */
     (void)ret;
     if (status && c) {
         link_changed(c, status, false);

@@ -1,4 +1,4 @@
-/* What a pairing does between the PDUs. Vol 3, Part H, 2.3.5 */
+/* What a pairing does between the PDUs.  Vol 3, Part H, 2.3.5 */
 #include <woad/crypto.h>
 
 #include "../core/address.h"
@@ -6,7 +6,7 @@
 #include "../hci/roles.h"
 #include "smp.h"
 
-enum { ROUNDS = 20 }; /* of a passkey: a bit each. 2.3.5.6.3 */
+enum { ROUNDS = 20 }; /* of a passkey: a bit each.  2.3.5.6.3 */
 
 /* --- the scripts ------------------------------------------------------------------------------ */
 
@@ -45,7 +45,7 @@ static const struct smp_step_lists step_lists = {
 
 /* Of legacy pairing and of LE Secure Connections, a row of five for each of the initiator's IO, by
  * the responder's: J Just Works, i the initiator displays and the responder types, r the other
- * way, b both type, c compare. 2.3.5.1, Table 2.8 */
+ * way, b both type, c compare.  2.3.5.1, Table 2.8 */
 enum { IOS = 5 };
 static const char methods[2][IOS * IOS + 1] = {
     "JJiJi"
@@ -191,7 +191,7 @@ static int random_octets(struct woad *h, uint8_t *out, size_t len)
     return smp_step_result(smp_random(h, out, len));
 }
 
-/* The controller's. It has one at a time, so a peripheral, which sends its own last, waits until
+/* The controller's.  It has one at a time, so a peripheral, which sends its own last, waits until
  * the peer's is there: who never sends one keeps nobody else from pairing. */
 static int key_pair_by_controller(struct pairing *p)
 {
@@ -203,9 +203,9 @@ static int key_pair_by_controller(struct pairing *p)
         h->crypto_role->p256_public(h, conn_index(p->c), p->public_key[p->role]));
 }
 
-/* Each pairing has a key pair of its own. Where the peer says that it has our data, the pair is
+/* Each pairing has a key pair of its own.  Where the peer says that it has our data, the pair is
  * the one that woad_oob_make() made with them, and serves once: without it, our r would be zeros,
- * which an attacker knows. 2.3.5.6.4 */
+ * which an attacker knows.  2.3.5.6.4 */
 static int step_key_pair(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -230,14 +230,14 @@ static int step_key_pair(struct pairing *p)
     return err;
 }
 
-/* The X coordinate of the key whose private half is in the specification. 2.3.5.6.1 */
+/* The X coordinate of the key whose private half is in the specification.  2.3.5.6.1 */
 static const uint8_t debug_x[32] = { 0x20, 0xb0, 0x03, 0xd2, 0xf2, 0x97, 0xbe, 0x2c,
                                      0x5e, 0x2c, 0x83, 0xa7, 0xe9, 0xf9, 0xa5, 0xb9,
                                      0xef, 0xf4, 0x91, 0x11, 0xac, 0xf4, 0xfd, 0xdb,
                                      0xcc, 0x03, 0x01, 0x48, 0x0e, 0x35, 0x9d, 0xe6 };
 
 /* A peer that has our X has our key, whatever its Y is; a point that is not on the curve tells
- * something of our private key. 2.3.5.6.1 */
+ * something of our private key.  2.3.5.6.1 */
 static int step_dh(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -430,7 +430,7 @@ static int step_user(struct pairing *p)
     if (p->user_state == USER_PENDING) {
         return STEP_BLOCKED;
     }
-    /* r of both, and TK. 2.3.5.6.5, 2.3.5.3 */
+    /* r of both, and TK.  2.3.5.6.5, 2.3.5.3 */
     for (int n = 0; p->method == WOAD_METHOD_PASSKEY && n < 4; n++) {
         p->side[0].r[15 - n] = p->side[1].r[15 - n] = (uint8_t)(p->passkey >> (8 * n));
     }
@@ -519,8 +519,8 @@ static uint8_t *side_value(struct smp_side *side, uint8_t code)
 }
 
 /* SMP_PAIRING_REQUEST, SMP_PAIRING_RESPONSE: IO u8, OOB u8, AuthReq u8, key size u8, keys of the
- * initiator u8, of the responder u8. SMP_PAIRING_CONFIRM, _RANDOM, _DHKEY_CHECK: a value 16.
- * SMP_PAIRING_PUBLIC_KEY: X 32, Y 32. 3.5, 3.6 */
+ * initiator u8, of the responder u8.  SMP_PAIRING_CONFIRM, _RANDOM, _DHKEY_CHECK: a value 16.
+ * SMP_PAIRING_PUBLIC_KEY: X 32, Y 32.  3.5, 3.6 */
 void smp_write(struct pairing *p, uint8_t code, struct wr *out)
 {
     struct smp_side *own = p->own;

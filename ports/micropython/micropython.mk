@@ -36,7 +36,7 @@ WOAD_COMMA := ,
 WOAD_WRAPPED := mp_hal_delay_ms usleep select read recv recvfrom accept write send sendto connect
 # USB where there is libusb.
 WOAD_USB := $(shell pkg-config --exists libusb-1.0 && echo usb)
-SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/air/*.c)
+SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/air/*/*.c)
 SRC_USERMOD_LIB_C += $(filter-out $(WOAD_DIR)/transport/usb$(if $(WOAD_USB),_none,).c, \
     $(foreach d,transport hub store ports/posix,$(wildcard $(WOAD_DIR)/$(d)/*.c)))
 SRC_USERMOD_LIB_C += $(WOAD_DIR)/crypto/mbedtls.c

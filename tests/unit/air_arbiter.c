@@ -2,7 +2,7 @@
  * Vol 6, Part B, 4.5.2 */
 #include "cm.h"
 
-#include "../../air/ll.h"
+#include "../../air/ll/ll.h"
 
 enum { NOW_US = 100000000, MS = 1000 };
 
@@ -10,6 +10,7 @@ static struct woad_air air;
 static struct link links[2];
 static struct ll_adv sets[1];
 static struct iso isos[1];
+static struct ll ll;
 static controller c;
 
 /* A connection: both in 1.25 ms and 10 ms; how long ago its last exchange was. */
@@ -43,7 +44,12 @@ static int setup(void **state)
 {
     (void)state;
     memset(&air, 0, sizeof air);
+    memset(&ll, 0, sizeof ll);
     memset(&c, 0, sizeof c);
+    c.ll = &ll;
+    c.scan = &ll.scan;
+    c.sync = ll.sync;
+    c.big = ll.big;
     air.now = NOW_US;
     c.air = &air;
     c.links = links;
@@ -136,7 +142,7 @@ static unsigned lots_won(uint64_t train_ms)
         isos->event = k;
         sets->periodic.counter = (uint16_t)(2 * k);
         sets->periodic.last_sent_at = NOW_US - train_ms * MS;
-        c.lot = (struct lot){ 0x11111111, 80, (uint16_t)(2 * k - 1) };
+        c.ll->lot = (struct lot){ 0x11111111, 80, (uint16_t)(2 * k - 1) };
         won += takes(ACTIVITY_PERIODIC_ADV, ACTIVITY_ISO, 0);
     }
     return won;
@@ -163,7 +169,7 @@ static void sync_that_has_heard_nothing(void **state)
     links[1] = connection(80, 1000, 300);
     for (uint16_t k = 0; k < 1000; k++) {
         c.sync[0].counter = k;
-        c.lot = (struct lot){ 0x11111111, 80, k };
+        c.ll->lot = (struct lot){ 0x11111111, 80, k };
         assert_false(takes(ACTIVITY_SYNC, ACTIVITY_CONN, 1));
     }
     c.sync[0].established = true;
@@ -171,7 +177,7 @@ static void sync_that_has_heard_nothing(void **state)
     for (uint16_t k = 0; k < 1000; k++) {
         links[1] = connection(80, 1000, 300);
         links[1].event = 1000u + k;
-        c.lot = (struct lot){ 0x11111111, 80, k };
+        c.ll->lot = (struct lot){ 0x11111111, 80, k };
         won += takes(ACTIVITY_SYNC, ACTIVITY_CONN, 1);
     }
     assert_in_range(won, 400, 600);
@@ -183,7 +189,7 @@ static void sync_that_has_heard_nothing(void **state)
                                                 .counter = k,
                                                 .chain_at = NEVER,
                                                 .last_sent_at = NOW_US - 300 * MS };
-        c.lot = (struct lot){ 0x11111111, 80, k };
+        c.ll->lot = (struct lot){ 0x11111111, 80, k };
         won += takes(ACTIVITY_SYNC, ACTIVITY_PERIODIC_ADV, 0);
     }
     assert_in_range(won, 400, 600);

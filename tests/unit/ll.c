@@ -1,7 +1,7 @@
 /* The link layer's arithmetic, against the sample data of the Core specification, Vol 6, Part C. */
 #include "cm.h"
 
-#include "../../air/ll_iso.h"
+#include "../../air/ll/iso.h"
 
 /* Part C, 3.1, 3.2: channel selection algorithm 2. */
 static void csa2_samples(void **state)

@@ -1,0 +1,590 @@
+/* Commands from the host: a table.  A command that is not in it is unknown, and the mask that
+ * Read Local Supported Commands gives is made from it.  Vol 4, Part E, 7; bits: 6.27 */
+#include "hci.h"
+
+static const struct command *cmd_table(size_t t); /* NULL behind the last */
+
+void controller_address(const controller *c, uint8_t type, struct address *a)
+{
+    a->type = type & 1;
+    memcpy(a->octet, a->type ? c->ll->random : c->cfg.address, 6);
+}
+
+bool address_is_zero(const uint8_t address[6])
+{
+    static const uint8_t none[6] = { 0 };
+    return memcmp(address, none, 6) == 0;
+}
+
+/* What this link layer can do, of that what this controller and its version do.
+ * Vol 6, Part B, 4.6 */
+uint64_t controller_features(const controller *c)
+{
+#define HAS(feature) (1ull << FEATURE_##feature)
+    uint64_t mine = HAS(PARAM_REQ) | HAS(REJECT_EXT) | HAS(PERIPHERAL) | HAS(PING) | HAS(LENGTH) |
+                    HAS(2M) | HAS(CODED) | HAS(CSA2) | HAS(SCA) | HAS(POWER) | HAS(POWER_CHANGE) |
+                    HAS(PATH_LOSS) | HAS(SUBRATE);
+    if (c->cfg.adv_sets) {
+        mine |= HAS(EXT_ADV) | HAS(PERIODIC) | HAS(PAST_SENDER) | HAS(PAST_RECIPIENT);
+    }
+    if (c->cfg.iso) {
+        mine |= HAS(CIS_CENTRAL) | HAS(CIS_PERIPHERAL) | HAS(BROADCASTER) | HAS(RECEIVER);
+    }
+    if (c->cfg.crypto) {
+        mine |= HAS(ENCRYPTION) | HAS(PRIVACY);
+    }
+#undef HAS
+    mine &= version_features(controller_version(c));
+    return (c->cfg.features ? mine & c->cfg.features : mine) | c->ll->host_features;
+}
+
+bool controller_has(const controller *c, uint8_t feature)
+{
+    return controller_features(c) >> feature & 1;
+}
+
+uint8_t controller_version(const controller *c)
+{
+    return c->cfg.hci_version ? c->cfg.hci_version : VERSION_5_4;
+}
+
+/* Everything as after power-on: connections are gone without a word to anybody.  7.3.2 */
+void cmd_reset(controller *c)
+{
+    radio_off(c);
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        c->sets[n] = (struct ll_adv){ .data = c->sets[n].data,
+                                      .rsp = c->sets[n].rsp,
+                                      .room = c->sets[n].room,
+                                      .interval = 0x0800,
+                                      .channel_bits = 7,
+                                      .aux_at = NEVER,
+                                      .periodic = { .data = c->sets[n].periodic.data } };
+    }
+    c->adv_now = c->sets;
+    c->ll->extended_commands = c->ll->commands_chosen = false;
+    memset(c->scan, 0, sizeof *c->scan);
+    memset(c->links, 0, c->cfg.conns * sizeof *c->links);
+    for (uint8_t b = 0; b < c->cfg.acl_count; b++) {
+        c->buffers[b].link = 0xff;
+    }
+    c->scan->aux_at = c->scan->until = c->scan->period_at = NEVER;
+    c->scan->phys = 1;
+    c->scan->phy = PHY_1M;
+    c->scan->interval = c->scan->window = 0x10;
+    memset(c->ll->random, 0, sizeof c->ll->random);
+    c->ll->event_mask = 0x00001fffffffffffull;
+    c->ll->event_mask_2 = 0;
+    c->ll->le_mask = 0x1f;
+    c->ll->default_tx = 27;
+    c->ll->default_tx_time = 328;
+    c->ll->default_tx_phys = c->ll->default_rx_phys = phys_supported(c);
+    memset(c->ll->channel_map, 0xff, 4);
+    c->ll->channel_map[4] = 0x1f;
+    c->ll->n_accept_list = 0;
+    c->ll->host_flow = false;
+    c->ll->host_acl_len = 251; /* until the host says otherwise */
+    c->ll->host_credits = 0x7fff;
+    c->ll->host_features = 0;
+    c->ll->sca_worsened = 0;
+    subrate_defaults(&c->ll->subrate);
+    privacy_reset(c);
+    p256_reset(c);
+    periodic_reset(c);
+    iso_reset(c);
+    fifo_begin(&c->host_queue, c->host_queue.size);
+}
+
+static int cmd_run_reset(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    cmd_reset(c);
+    return 0;
+}
+
+static uint64_t rd_le64(struct rd *in)
+{
+    uint64_t low = rd_le32(in);
+    return low | (uint64_t)rd_le32(in) << 32;
+}
+
+static int cmd_event_mask(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    c->ll->event_mask = rd_le64(in);
+    return 0;
+}
+
+static int cmd_event_mask_2(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    c->ll->event_mask_2 = rd_le64(in);
+    return 0;
+}
+
+/* Bits of events that this version does not know are reserved: they are ignored.  7.8.1 */
+static int cmd_le_event_mask(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    c->ll->le_mask = rd_le64(in) & version_le_events(controller_version(c));
+    return 0;
+}
+
+static int cmd_version(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_u8(ret, controller_version(c));
+    wr_le16(ret, 1);
+    wr_u8(ret, controller_version(c));
+    wr_le16(ret, 0xffff);
+    wr_le16(ret, 1);
+    return 0;
+}
+
+static bool cmd_supported(const controller *c, const struct command *k)
+{
+    uint64_t features = controller_features(c);
+    return (!k->feature || (features >> k->feature & 1)) && k->since <= controller_version(c) &&
+           (!(k->flags & CMD_SECRET) || (features >> FEATURE_ENCRYPTION & 1));
+}
+
+static int cmd_commands(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t mask[64] = { 0 };
+    (void)in;
+    for (size_t t = 0; cmd_table(t); t++) {
+        for (const struct command *k = cmd_table(t); k->run; k++) {
+            mask[k->octet] |= (uint8_t)(cmd_supported(c, k) ? 1 << k->bit : 0);
+        }
+    }
+    wr_bytes(ret, mask, sizeof mask);
+    return 0;
+}
+
+/* LE, and no BR/EDR: octet 4 bits 6 and 5.  Vol 2, Part C, 3.3 */
+static int cmd_features(controller *c, struct rd *in, struct wr *ret)
+{
+    static const uint8_t features[8] = { 0, 0, 0, 0, 0x60, 0, 0, 0 };
+    (void)c;
+    (void)in;
+    wr_bytes(ret, features, sizeof features);
+    return 0;
+}
+
+static int cmd_le_features(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_le32(ret, (uint32_t)controller_features(c));
+    wr_le32(ret, (uint32_t)(controller_features(c) >> 32));
+    return 0;
+}
+
+static int cmd_address(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_bytes(ret, c->cfg.address, 6);
+    return 0;
+}
+
+static int cmd_le_buffers(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_le16(ret, c->cfg.acl_len);
+    wr_u8(ret, c->cfg.acl_count);
+    return 0;
+}
+
+/* Advertising by extended commands has addresses of its own.  7.8.4 */
+static int cmd_random_address(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    if ((!c->ll->extended_commands && adv_any_on(c)) || c->scan->on || c->scan->connecting) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    rd_copy(in, c->ll->random, 6);
+    return 0;
+}
+
+/* 2 and 3, resolvable private addresses, are of 4.2 and the feature LL Privacy. */
+int own_type_check(const controller *c, uint8_t type)
+{
+    if (type > 3 || (type > 1 && controller_version(c) < VERSION_4_2)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    bool able = type <= 1 || controller_has(c, FEATURE_PRIVACY);
+    return able ? 0 : WOAD_HCI_UNSUPPORTED;
+}
+
+/* Whether there is an address of this type towards `peer` (NULL: towards anybody): one that the
+ * resolving list has a key for, else the random or the public one. */
+bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
+                     const struct address *peer)
+{
+    if (type > 1 && peer && privacy_has_local(c, peer)) {
+        return true;
+    }
+    return !address_is_zero(type & 1 ? random : c->cfg.address);
+}
+
+/* Legacy and extended commands do not mix until a reset.  3.1.1 */
+static bool cmd_choose(controller *c, const struct command *k)
+{
+    if (!(k->flags & (CMD_LEGACY | CMD_EXTENDED))) {
+        return true;
+    }
+    bool extended = k->flags & CMD_EXTENDED;
+    if (!c->ll->commands_chosen) {
+        c->ll->commands_chosen = true;
+        c->ll->extended_commands = extended;
+    }
+    return c->ll->extended_commands == extended;
+}
+
+/* Interval of what cannot be connected to: 100 ms or more before 5.0.  7.8.5 */
+static uint16_t adv_min_interval(const controller *c, uint8_t kind)
+{
+    bool slow = kind == ADV_KIND_SCAN || kind == ADV_KIND_NONCONN;
+    return slow && controller_version(c) < VERSION_5_0 ? 0xa0 : 0x20;
+}
+
+/* interval min u16, max u16, kind u8, own type u8, peer type u8, peer 6, channels u8, filter u8.
+ * 7.8.5 */
+static int cmd_adv_params(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    uint16_t min = rd_le16(in), max = rd_le16(in);
+    uint8_t kind = rd_u8(in), own = rd_u8(in);
+    struct address peer = { rd_u8(in), { 0 } };
+    rd_copy(in, peer.octet, 6);
+    uint8_t channels = rd_u8(in), filter = rd_u8(in);
+    if (c->sets->on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    bool interval_ok = kind == ADV_KIND_DIRECT_HIGH ||
+                       (min >= adv_min_interval(c, kind) && max <= 0x4000 && min <= max);
+    if (!interval_ok || kind > ADV_KIND_DIRECT_LOW || peer.type > 1 || filter > 3 ||
+        !(channels & 7) || channels > 7) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = own_type_check(c, own);
+    if (status) {
+        return status;
+    }
+    c->sets->interval = max;
+    c->sets->peer = peer;
+    c->sets->filter = filter;
+    c->sets->kind = kind;
+    c->sets->own_type = own;
+    c->sets->channel_bits = channels;
+    return 0;
+}
+
+static int cmd_adv_power(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_u8(ret, (uint8_t)adv_power(c, c->sets));
+    return 0;
+}
+
+static int cmd_take_data(struct rd *in, uint8_t *to, uint16_t *to_len)
+{
+    uint8_t len = rd_u8(in);
+    if (len > 31) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    *to_len = len;
+    rd_copy(in, to, 31);
+    return 0;
+}
+
+static int cmd_adv_data(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    return cmd_take_data(in, c->sets->data, &c->sets->data_len);
+}
+
+static int cmd_scan_rsp(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    return cmd_take_data(in, c->sets->rsp, &c->sets->rsp_len);
+}
+
+/* on u8.  7.8.9 */
+static int cmd_adv_enable(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in), i;
+    const struct ll_adv *a = c->sets;
+    (void)ret;
+    if (on > 1 || (on && !has_own_address(c, a->own_type, c->ll->random, &a->peer))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (on && adv_connectable(a) && !link_free(c, &i)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!on || !a->on) {
+        adv_enable(c, c->sets, on);
+    }
+    return 0;
+}
+
+/* Filter policies 2 and 3 are of 4.2, and of the feature Extended Scanner Filter Policies, which is
+ * not there. */
+int scan_filter_status(const controller *c, uint8_t filter)
+{
+    if (filter > 3 || (filter > 1 && controller_version(c) < VERSION_4_2)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    return filter > 1 ? WOAD_HCI_UNSUPPORTED : 0;
+}
+
+/* active u8, interval u16, window u16, own type u8, filter u8.  7.8.10 */
+static int cmd_scan_params(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t active = rd_u8(in);
+    uint16_t interval = rd_le16(in), window = rd_le16(in);
+    uint8_t own = rd_u8(in), filter = rd_u8(in);
+    (void)ret;
+    if (c->scan->on || c->scan->connecting) { /* an initiator listens by them, too */
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (active > 1 || interval < 4 || interval > 0x4000 || window < 4 || window > interval) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = own_type_check(c, own);
+    status = status ? status : scan_filter_status(c, filter);
+    if (status) {
+        return status;
+    }
+    c->scan->active = active;
+    c->scan->interval = interval;
+    c->scan->window = window;
+    c->scan->own_type = own;
+    c->scan->use_accept_list = filter;
+    c->scan->extended = false;
+    c->scan->phys = 1;
+    return 0;
+}
+
+/* on u8, filter duplicates u8: ignored when it goes off.  7.8.11 */
+static int cmd_scan_enable(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in), filter = rd_u8(in);
+    (void)ret;
+    if (on > 1 || (on && filter > 1)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (on && c->scan->connecting) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (on && !has_own_address(c, c->scan->own_type, c->ll->random, NULL)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->scan->filter_duplicates = on ? filter : c->scan->filter_duplicates;
+    scan_enable(c, on);
+    return 0;
+}
+
+/* The parameters that both ways to connect have in common.  A peer whose filter is the accept list
+ * is not named, and neither is the key for an address of ours. */
+int conn_command_check(controller *c, const struct conn_command *p)
+{
+    uint8_t i;
+    int own = own_type_check(c, p->own_type);
+    bool id = controller_version(c) >= VERSION_4_2 && !c->ll->extended_commands;
+    if (c->scan->connecting || c->scan->on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (p->filter > 1 || (!p->filter && p->peer_type > (id ? 3 : 1))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (own || !has_own_address(c, p->own_type, c->ll->random, p->filter ? NULL : &p->peer)) {
+        return own ? own : WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (!link_free(c, &i)) {
+        return WOAD_HCI_CONNECTION_LIMIT;
+    }
+    return !p->filter && link_with(c, &p->peer) ? WOAD_HCI_CONNECTION_EXISTS : 0;
+}
+
+/* Scan interval u16, window u16, filter u8, peer type u8, peer 6, own type u8, interval min u16,
+ * max u16, latency u16, timeout u16, CE length min u16, max u16.  7.8.12 */
+static int cmd_create(controller *c, struct rd *in, struct wr *ret)
+{
+    uint16_t interval = rd_le16(in), window = rd_le16(in);
+    struct conn_command how = { .filter = rd_u8(in) };
+    how.peer_type = rd_u8(in);
+    how.peer.type = how.peer_type & 1;
+    rd_copy(in, how.peer.octet, 6);
+    how.own_type = rd_u8(in);
+    struct params p = { 0, 0, 0, 0 };
+    bool good = params_from_host(in, &p);
+    int status = conn_command_check(c, &how);
+    (void)ret;
+    if (status != WOAD_HCI_COMMAND_DISALLOWED &&
+        (!good || interval < 4 || interval > 0x4000 || window < 4 || window > interval)) {
+        status = WOAD_HCI_INVALID_PARAMETERS;
+    }
+    evt_status(c, OP_LE_CREATE_CONNECTION, (uint8_t)status);
+    if (!status) {
+        scan_enable(c, false);
+        c->scan->connecting = true;
+        c->scan->connect_ind_out = false;
+        c->scan->interval = interval;
+        c->scan->window = window;
+        c->scan->own_type = how.own_type;
+        c->scan->peer = how.peer;
+        c->scan->use_accept_list = how.filter;
+        c->scan->extended = false;
+        c->scan->phys = 1;
+        c->scan->conn_min = p.min;
+        c->scan->latency = p.latency;
+        c->scan->supervision = p.timeout;
+    }
+    return CMD_ANSWERED;
+}
+
+static int cmd_cancel(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (!c->scan->connecting || c->scan->connect_ind_out || c->scan->connect_req_out) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->scan->connecting = false;
+    if (c->radio.owner == ACTIVITY_SCAN) {
+        radio_off(c);
+    }
+    evt_complete(c, OP_LE_CREATE_CONNECTION_CANCEL, 0, NULL);
+    evt_connected(c, WOAD_HCI_UNKNOWN_CONNECTION, 0);
+    return CMD_ANSWERED;
+}
+
+/* least i8, most i8.  7.8.74 */
+static int cmd_powers(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_u8(ret, (uint8_t)POWER_MIN);
+    wr_u8(ret, POWER_MAX);
+    return 0;
+}
+
+/* What the antenna's path adds, in tenths of a dB: i16, i16.  Nothing here.  7.8.75 */
+static int cmd_rf_path(controller *c, struct rd *in, struct wr *ret)
+{
+    wr_le16(ret, c->ll->rf_path[0]);
+    wr_le16(ret, c->ll->rf_path[1]);
+    (void)in;
+    return 0;
+}
+
+/* 7.8.76 */
+static int cmd_set_rf_path(controller *c, struct rd *in, struct wr *ret)
+{
+    int16_t tx = (int16_t)rd_le16(in), rx = (int16_t)rd_le16(in);
+    (void)ret;
+    if (tx < -1280 || tx > 1280 || rx < -1280 || rx > 1280) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->ll->rf_path[0] = (uint16_t)tx;
+    c->ll->rf_path[1] = (uint16_t)rx;
+    return 0;
+}
+
+/* What may go on together: everything, advertising of each kind included, but scanning while
+ * connecting (bits 22, 23).  Bits from 29 on are of 4.1.  7.8.27 */
+static int cmd_states(controller *c, struct rd *in, struct wr *ret)
+{
+    bool old = controller_version(c) < VERSION_4_1;
+    (void)in;
+    wr_le32(ret, old ? 0x1f3fffff : 0xff3fffff);
+    wr_le32(ret, old ? 0 : 0x000003ff);
+    return 0;
+}
+
+static const struct command commands[] = {
+    { OP_SET_EVENT_MASK, 5, 6, 8, cmd_event_mask, 0, 0, 0 },
+    { OP_RESET, 5, 7, 0, cmd_run_reset, 0, 0, 0 },
+    { OP_SET_EVENT_MASK_2, 22, 2, 8, cmd_event_mask_2, 0, 0, 0 },
+    { OP_READ_LOCAL_VERSION, 14, 3, 0, cmd_version, 0, 0, 0 },
+    { OP_READ_LOCAL_COMMANDS, 14, 4, 0, cmd_commands, 0, 0, 0 },
+    { OP_READ_LOCAL_FEATURES, 14, 5, 0, cmd_features, 0, 0, 0 },
+    { OP_READ_BD_ADDR, 15, 1, 0, cmd_address, 0, 0, 0 },
+    { OP_LE_SET_EVENT_MASK, 25, 0, 8, cmd_le_event_mask, 0, 0, 0 },
+    { OP_LE_READ_BUFFER_SIZE, 25, 1, 0, cmd_le_buffers, 0, 0, 0 },
+    { OP_LE_READ_FEATURES, 25, 2, 0, cmd_le_features, 0, 0, 0 },
+    { OP_LE_SET_RANDOM_ADDRESS, 25, 4, 6, cmd_random_address, 0, 0, 0 },
+    { OP_LE_SET_ADV_PARAMS, 25, 5, 15, cmd_adv_params, 0, CMD_LEGACY, 0 },
+    { OP_LE_READ_ADV_TX_POWER, 25, 6, 0, cmd_adv_power, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_ADV_DATA, 25, 7, 32, cmd_adv_data, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_SCAN_RSP_DATA, 26, 0, 32, cmd_scan_rsp, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_ADV_ENABLE, 26, 1, 1, cmd_adv_enable, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_SCAN_PARAMS, 26, 2, 7, cmd_scan_params, 0, CMD_LEGACY, 0 },
+    { OP_LE_SET_SCAN_ENABLE, 26, 3, 2, cmd_scan_enable, 0, CMD_LEGACY, 0 },
+    { OP_LE_CREATE_CONNECTION, 26, 4, 25, cmd_create, 0, CMD_LEGACY | CMD_STATUS, 0 },
+    { OP_LE_CREATE_CONNECTION_CANCEL, 26, 5, 0, cmd_cancel, 0, 0, 0 },
+    { OP_LE_READ_SUPPORTED_STATES, 28, 3, 0, cmd_states, 0, 0, 0 },
+    { OP_LE_READ_TX_POWER, 38, 7, 0, cmd_powers, 0, 0, VERSION_5_0 },
+    { OP_LE_READ_RF_PATH, 39, 0, 0, cmd_rf_path, 0, 0, VERSION_5_0 },
+    { OP_LE_WRITE_RF_PATH, 39, 1, 4, cmd_set_rf_path, 0, 0, VERSION_5_0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};
+
+static const struct command *cmd_table(size_t t)
+{
+    static const struct command *const tables[] = { commands,
+                                                    air_conn_commands,
+                                                    air_crypto_commands,
+                                                    air_accept_commands,
+                                                    air_ext_commands,
+                                                    air_privacy_commands,
+                                                    air_periodic_commands,
+                                                    air_past_commands,
+                                                    air_power_commands,
+                                                    air_subrate_commands,
+                                                    air_iso_commands,
+                                                    air_data_commands,
+                                                    NULL };
+    return tables[t];
+}
+
+static const struct command *cmd_find(uint16_t opcode)
+{
+    for (size_t t = 0; cmd_table(t); t++) {
+        for (const struct command *k = cmd_table(t); k->run; k++) {
+            if (k->opcode == opcode) {
+                return k;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* opcode u16, len u8, parameters.  5.4.1.  Those answered by Command Status send it themselves, or
+ * return what it is to say. */
+int cmd_rx(controller *c, struct rd *in)
+{
+    uint16_t opcode = rd_le16(in);
+    uint8_t len = rd_u8(in), b[128];
+    struct wr ret = wr_of(b, sizeof b);
+    if (in->bad || len != rd_left(in)) {
+        return -74;
+    }
+    const struct command *k = cmd_find(opcode);
+    if (!k || !cmd_supported(c, k)) {
+        evt_status(c, opcode, WOAD_HCI_UNKNOWN_COMMAND);
+        return 0;
+    }
+    int status = WOAD_HCI_INVALID_PARAMETERS;
+    bool whole = k->len == len || k->len < 0;
+    if (whole) {
+        status = cmd_choose(c, k) ? k->run(c, in, &ret) : WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (status != CMD_ANSWERED && (k->flags & CMD_STATUS)) {
+        evt_status(c, opcode, (uint8_t)status);
+    } else if (status != CMD_ANSWERED) {
+        evt_complete(c, opcode, (uint8_t)status, &ret);
+    }
+    return 0;
+}

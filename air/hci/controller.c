@@ -1,0 +1,162 @@
+/* One controller, as an application of the simulation sees it: its memory, the packets of its host,
+ * and its end.  include/woad/air.h says what each function does. */
+#include "hci.h"
+
+static size_t aligned(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+static bool config_valid(const struct woad_air_controller_config *c)
+{
+    return c && c->conns && c->conns <= 64 && c->acl_count && c->acl_count <= 64 &&
+           c->acl_len >= 27 && c->acl_len <= 251 && c->queue >= 2048 && c->adv_sets <= 64 &&
+           c->iso <= 16 && c->drift_ppm >= -500 && c->drift_ppm <= 500;
+}
+
+/* Legacy advertising is one set, of 31 octets. */
+enum { ADV_DATA = 31, EXT_DATA = 1650 };
+static size_t n_sets_of(const struct woad_air_controller_config *c)
+{
+    return c->adv_sets ? c->adv_sets : 1;
+}
+
+static uint16_t adv_room(const struct woad_air_controller_config *c)
+{
+    return c->adv_sets ? EXT_DATA : ADV_DATA;
+}
+
+/* Its data, its scan response, and its periodic data. */
+static size_t set_size(const struct woad_air_controller_config *c)
+{
+    return sizeof(struct ll_adv) + (c->adv_sets ? 3u : 2u) * adv_room(c);
+}
+
+static void layout_sets(controller *c, uint8_t *at)
+{
+    c->n_sets = (uint8_t)n_sets_of(&c->cfg);
+    c->sets = (struct ll_adv *)(void *)at;
+    at += c->n_sets * sizeof *c->sets;
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        c->sets[n].room = adv_room(&c->cfg);
+        c->sets[n].data = at + n * (set_size(&c->cfg) - sizeof *c->sets);
+        c->sets[n].rsp = c->sets[n].data + adv_room(&c->cfg);
+        c->sets[n].periodic.data = c->cfg.adv_sets ? c->sets[n].rsp + adv_room(&c->cfg) : NULL;
+    }
+}
+
+/* The parts of a controller's memory, in order: sizes as multiples of 16. */
+size_t woad_air_controller_size(const struct woad_air_controller_config *c)
+{
+    if (!config_valid(c)) {
+        return 0;
+    }
+    return aligned(sizeof(controller)) + aligned(sizeof(struct ll)) +
+           aligned(c->conns * sizeof(struct link)) + aligned(n_sets_of(c) * set_size(c)) +
+           aligned(c->iso * sizeof(struct iso)) +
+           aligned(c->acl_count * (sizeof(struct acl_buffer) + c->acl_len)) + aligned(c->queue);
+}
+
+static void layout_buffers(controller *c, uint8_t *at)
+{
+    uint8_t *data = at + c->cfg.acl_count * sizeof(struct acl_buffer);
+    c->buffers = (struct acl_buffer *)(void *)at;
+    for (size_t i = 0; i < c->cfg.acl_count; i++) {
+        c->buffers[i].data = data + i * c->cfg.acl_len;
+    }
+}
+
+struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, size_t len,
+                                            const struct woad_air_controller_config *config)
+{
+    size_t need = woad_air_controller_size(config);
+    if (!mem || !need || len < need) {
+        return NULL;
+    }
+    memset(mem, 0, need);
+    controller *c = mem;
+    uint8_t *at = (uint8_t *)mem + aligned(sizeof *c);
+    c->size = need;
+    c->cfg = *config;
+    c->ll = (struct ll *)(void *)at;
+    c->scan = &c->ll->scan;
+    c->sync = c->ll->sync;
+    c->big = c->ll->big;
+    at += aligned(sizeof *c->ll);
+    c->links = (struct link *)(void *)at;
+    at += aligned(config->conns * sizeof(struct link));
+    layout_sets(c, at);
+    at += aligned(n_sets_of(config) * set_size(config));
+    c->iso = (struct iso *)(void *)at;
+    at += aligned(config->iso * sizeof(struct iso));
+    layout_buffers(c, at);
+    at += aligned(config->acl_count * (sizeof(struct acl_buffer) + config->acl_len));
+    c->host_queue.mem = at;
+    fifo_begin(&c->host_queue, config->queue);
+    air_attach(air, c);
+    cmd_reset(c);
+    return c;
+}
+
+void woad_air_leave(struct woad_air_controller *c)
+{
+    c->leaving = true;
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        c->sets[n].periodic.enabled = false;
+        adv_enable(c, &c->sets[n], false);
+    }
+    scan_enable(c, false);
+    c->scan->connecting = false;
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        if (c->links[i].used) {
+            control_terminate(c, i, WOAD_HCI_REMOTE_POWER_OFF);
+        }
+    }
+    controller_schedule(c);
+}
+
+bool woad_air_idle(const struct woad_air_controller *c)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        if (c->links[i].used) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len)
+{
+    struct rd in = rd_of(packet, len);
+    uint8_t type = rd_u8(&in);
+    int result = -74;
+    if (c->hung) {
+        return 0;
+    }
+    if (type == H4_COMMAND) {
+        result = evt_room(c, 300) ? cmd_rx(c, &in) : -11;
+    } else if (type == H4_ACL) {
+        result = data_from_host(c, &in);
+    } else if (type == H4_ISO) {
+        result = iso_from_host(c, &in);
+    } else if (type == H4_SCO) {
+        result = 0; /* SCO: there is nobody it could be for */
+    }
+    if (c->radio.state == RADIO_OFF) {
+        scan_resume(c);
+    }
+    controller_schedule(c);
+    return result;
+}
+
+size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room)
+{
+    const uint8_t *packet = fifo_first(&c->host_queue);
+    size_t len = packet ? fifo_len(packet) : 0;
+    if (!len || len > room || c->hung) {
+        return 0;
+    }
+    memcpy(buf, packet, len);
+    fifo_drop(&c->host_queue);
+    return len;
+}

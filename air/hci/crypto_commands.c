@@ -1,0 +1,163 @@
+/* Cryptography for the host: LE Encrypt, LE Rand, and the P-256 commands, where the controller was
+ * given a library.  Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37, 7.8.93 */
+#include "hci.h"
+
+enum { P256_US = 25000 };
+
+/* key 16, plain 16; encrypted 16.  7.8.22 */
+static int cmd_aes(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t key[16], block[16], out[16];
+    for (size_t n = 16; n; n--) {
+        key[n - 1] = rd_u8(in);
+    }
+    for (size_t n = 16; n; n--) {
+        block[n - 1] = rd_u8(in);
+    }
+    c->cfg.crypto->aes128(key, block, out);
+    for (size_t n = 16; n; n--) {
+        wr_u8(ret, out[n - 1]);
+    }
+    return 0;
+}
+
+/* 8 octets.  7.8.23 */
+static int cmd_rand(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_le32(ret, air_random(c->air));
+    wr_le32(ret, air_random(c->air));
+    return 0;
+}
+
+static void put_back(struct wr *w, const uint8_t *p, size_t len)
+{
+    for (; len; len--) {
+        wr_u8(w, p[len - 1]);
+    }
+}
+
+static void take_back(struct rd *in, uint8_t *p, size_t len)
+{
+    for (; len; len--) {
+        p[len - 1] = rd_u8(in);
+    }
+}
+
+/* One at a time, and it takes its time. */
+static int begin(controller *c, uint16_t opcode, uint8_t event)
+{
+    evt_status(c, opcode, 0);
+    c->ll->p256_event = event;
+    c->ll->p256_at = c->air->now + P256_US;
+    return CMD_ANSWERED;
+}
+
+/* 7.8.36 */
+static int cmd_read_p256(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (c->ll->p256_event) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    return begin(c, OP_LE_READ_P256, LE_P256_COMPLETE);
+}
+
+/* A new pair, whose private half stays here.  LE Read Local P-256 Public Key Complete: status u8,
+ * X 32, Y 32.  7.7.65.8 */
+static void p256_made(controller *c)
+{
+    uint8_t key[64] = { 0 }, event[65];
+    struct wr w = wr_of(event, sizeof event);
+    int err = -1;
+    for (int tries = 0; err && tries < 4; tries++) {
+        for (size_t n = 0; n < 32; n++) {
+            c->ll->p256[n] = (uint8_t)(air_random(c->air) >> 8);
+        }
+        err = c->cfg.crypto->p256_public(c->ll->p256, key);
+    }
+    c->ll->has_p256 = !err;
+    wr_u8(&w, err ? WOAD_HCI_UNSPECIFIED : 0);
+    put_back(&w, key, 32);
+    put_back(&w, key + 32, 32);
+    evt_le(c, LE_P256_COMPLETE, &w);
+}
+
+static int dhkey(controller *c, struct rd *in, uint16_t opcode, bool debug)
+{
+    if (c->ll->p256_event || (!debug && !c->ll->has_p256)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    take_back(in, c->ll->p256_peer, 32);
+    take_back(in, c->ll->p256_peer + 32, 32);
+    c->ll->p256_debug = debug;
+    return begin(c, opcode, LE_DHKEY_COMPLETE);
+}
+
+/* LE Generate DHKey Complete: status u8, DHKey 32, all ones for a key that is none.  7.7.65.9 */
+static void dhkey_made(controller *c)
+{
+    static const uint8_t debug_key[32] = { /* Vol 3, Part H, 2.3.5.6.1 */
+                                           0x3f, 0x49, 0xf6, 0xd4, 0xa3, 0xc5, 0x5f, 0x38,
+                                           0x74, 0xc9, 0xb3, 0xe3, 0xd2, 0x10, 0x3f, 0x50,
+                                           0x4a, 0xff, 0x60, 0x7b, 0xeb, 0x40, 0xb7, 0x99,
+                                           0x58, 0x99, 0xb8, 0xa6, 0xcd, 0x3c, 0x1a, 0xbd
+    };
+    uint8_t key[32], event[33];
+    struct wr w = wr_of(event, sizeof event);
+    int err =
+        c->cfg.crypto->p256_dh(c->ll->p256_debug ? debug_key : c->ll->p256, c->ll->p256_peer, key);
+    memset(key, 0xff, err ? sizeof key : 0);
+    wr_u8(&w, err ? WOAD_HCI_INVALID_PARAMETERS : 0);
+    put_back(&w, key, sizeof key);
+    evt_le(c, LE_DHKEY_COMPLETE, &w);
+}
+
+void p256_on_timer(controller *c)
+{
+    uint8_t event = c->ll->p256_event;
+    c->ll->p256_event = 0;
+    c->ll->p256_at = NEVER;
+    if (event == LE_P256_COMPLETE) {
+        p256_made(c);
+    } else {
+        dhkey_made(c);
+    }
+}
+
+void p256_reset(controller *c)
+{
+    c->ll->p256_at = NEVER;
+    c->ll->p256_event = 0;
+    c->ll->has_p256 = false;
+}
+
+/* X 32, Y 32.  7.8.37 */
+static int cmd_dhkey(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    return dhkey(c, in, OP_LE_DHKEY, false);
+}
+
+/* X 32, Y 32, key type u8: 0 the one that was read, 1 the debug key.  7.8.37 */
+static int cmd_dhkey_v2(controller *c, struct rd *in, struct wr *ret)
+{
+    struct rd type = *in;
+    rd_bytes(&type, 64);
+    uint8_t which = rd_u8(&type);
+    (void)ret;
+    if (which > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    return dhkey(c, in, OP_LE_DHKEY_V2, which);
+}
+
+const struct command air_crypto_commands[] = {
+    { OP_LE_ENCRYPT, 27, 6, 32, cmd_aes, 0, CMD_SECRET, 0 },
+    { OP_LE_RAND, 27, 7, 0, cmd_rand, 0, 0, 0 },
+    { OP_LE_READ_P256, 34, 1, 0, cmd_read_p256, FEATURE_PRIVACY, CMD_STATUS, 0 },
+    { OP_LE_DHKEY, 34, 2, 64, cmd_dhkey, FEATURE_PRIVACY, CMD_STATUS, 0 },
+    { OP_LE_DHKEY_V2, 41, 2, 65, cmd_dhkey_v2, FEATURE_PRIVACY, CMD_STATUS, VERSION_5_1 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};

@@ -1,0 +1,290 @@
+/* Events for the host.  Vol 4, Part E, 7.7 */
+#include "hci.h"
+#include "../ll/iso.h"
+
+enum { REPORT_ROOM = 1536 };
+
+bool evt_room(const controller *c, size_t n)
+{
+    return fifo_has_room(&c->host_queue, n);
+}
+
+/* Every packet keeps room for those behind it that must not be lost: reports and data are refused
+ * long before the queue is full. */
+static void evt_write(controller *c, uint8_t code, const uint8_t *sub, const struct wr *params)
+{
+    size_t len = wr_len(params) + (sub ? 1 : 0);
+    uint8_t *packet = fifo_put(&c->host_queue, 3 + len);
+    if (packet) {
+        struct wr out = wr_of(packet, 3 + len);
+        wr_u8(&out, H4_EVENT);
+        wr_u8(&out, code);
+        wr_u8(&out, (uint8_t)len);
+        if (sub) {
+            wr_u8(&out, *sub);
+        }
+        wr_bytes(&out, params->base, wr_len(params));
+        controller_ready(c);
+    }
+}
+
+void evt_put(controller *c, uint8_t code, const struct wr *params)
+{
+    bool masked = code != EVT_COMMAND_COMPLETE && code != EVT_COMMAND_STATUS &&
+                  code != EVT_COMPLETED_PACKETS && !(c->ll->event_mask >> (code - 1) & 1);
+    if (!masked) {
+        evt_write(c, code, NULL, params);
+    }
+}
+
+/* Those of the second mask. */
+void evt_put_2(controller *c, uint8_t code, const struct wr *params)
+{
+    if (c->ll->event_mask_2 >> (code - 0x40) & 1) {
+        evt_write(c, code, NULL, params);
+    }
+}
+
+/* Whether the host has unmasked a subevent of LE Meta.  7.8.1 */
+bool evt_le_enabled(const controller *c, uint8_t sub)
+{
+    return c->ll->le_mask >> (sub - 1) & 1;
+}
+
+/* LE Meta: subevent u8, parameters.  7.7.65; masked by 7.8.1 */
+void evt_le(controller *c, uint8_t sub, const struct wr *params)
+{
+    if (c->ll->event_mask >> (EVT_LE_META - 1) & 1 && evt_le_enabled(c, sub)) {
+        evt_write(c, EVT_LE_META, &sub, params);
+    }
+}
+
+void evt_complete(controller *c, uint16_t opcode, uint8_t status, const struct wr *ret)
+{
+    uint8_t b[255];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, 1);
+    wr_le16(&w, opcode);
+    wr_u8(&w, status);
+    if (ret) {
+        wr_bytes(&w, ret->base, wr_len(ret));
+    }
+    evt_put(c, EVT_COMMAND_COMPLETE, &w);
+}
+
+void evt_status(controller *c, uint16_t opcode, uint8_t status)
+{
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_u8(&w, 1);
+    wr_le16(&w, opcode);
+    evt_put(c, EVT_COMMAND_STATUS, &w);
+}
+
+/* Data Buffer Overflow: link type u8: 1 ACL, 2 ISO.  7.7.26 */
+void evt_overflow(controller *c, uint8_t link_type)
+{
+    struct wr w = { &link_type, &link_type + 1, &link_type + 1, false };
+    evt_put(c, EVT_DATA_BUFFER_OVERFLOW, &w);
+}
+
+void evt_completed(controller *c, uint16_t handle, uint16_t count)
+{
+    uint8_t b[5];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, 1);
+    wr_le16(&w, handle);
+    wr_le16(&w, count);
+    evt_put(c, EVT_COMPLETED_PACKETS, &w);
+}
+
+/* A resolvable private address, or zeros where another was used. */
+static void evt_rpa(struct wr *w, const struct address *a)
+{
+    static const uint8_t none[6] = { 0 };
+    bool rpa = a->type == 1 && (a->octet[5] & 0xc0) == 0x40;
+    wr_bytes(w, rpa ? a->octet : none, 6);
+}
+
+/* LE [Enhanced] Connection Complete, by the mask.  7.7.65.1, 7.7.65.10 */
+void evt_connected(controller *c, uint8_t status, uint8_t i)
+{
+    static const struct link none = { .central = true };
+    const struct link *l = status ? &none : &c->links[i];
+    bool enhanced = evt_le_enabled(c, LE_ENHANCED_CONNECTION_COMPLETE);
+    uint8_t b[32];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, status ? 0 : link_handle(i));
+    wr_u8(&w, l->central ? 0 : 1);
+    wr_u8(&w, l->peer.type);
+    wr_bytes(&w, l->peer.octet, 6);
+    if (enhanced) {
+        evt_rpa(&w, &l->own_air);
+        evt_rpa(&w, &l->peer_air);
+    }
+    wr_le16(&w, l->interval);
+    wr_le16(&w, l->latency);
+    wr_le16(&w, l->supervision);
+    wr_u8(&w, l->central ? 0 : l->peer_sca); /* the central's, for a peripheral */
+    evt_le(c, enhanced ? LE_ENHANCED_CONNECTION_COMPLETE : LE_CONNECTION_COMPLETE, &w);
+}
+
+void evt_disconnected(controller *c, uint16_t handle, uint8_t reason)
+{
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, 0);
+    wr_le16(&w, handle);
+    wr_u8(&w, reason);
+    evt_put(c, EVT_DISCONNECTION_COMPLETE, &w);
+}
+
+/* LE Channel Selection Algorithm: handle u16, 0 or 1 u8: number 1 or 2.  7.7.65.20 */
+void evt_channel_selection(controller *c, uint8_t i)
+{
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, c->links[i].csa2);
+    evt_le(c, LE_CHANNEL_SELECTION, &w);
+}
+
+void evt_updated(controller *c, uint8_t status, uint8_t i)
+{
+    const struct link *l = &c->links[i];
+    uint8_t b[16];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_le16(&w, l->interval);
+    wr_le16(&w, l->latency);
+    wr_le16(&w, l->supervision);
+    evt_le(c, LE_CONNECTION_UPDATE, &w);
+}
+
+/* LE Advertising Report: one each.  When the host does not keep up they are what is dropped.
+ * 7.7.65.2 */
+void evt_report(controller *c, uint8_t kind, const struct address *a, const uint8_t *data,
+                size_t len, int8_t rssi)
+{
+    uint8_t b[64];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, 1);
+    wr_u8(&w, kind);
+    wr_u8(&w, a->type);
+    wr_bytes(&w, a->octet, 6);
+    wr_u8(&w, (uint8_t)len);
+    wr_bytes(&w, data, len);
+    wr_u8(&w, (uint8_t)rssi);
+    if (evt_room(c, REPORT_ROOM)) {
+        evt_le(c, LE_ADVERTISING_REPORT, &w);
+    }
+}
+
+/* --- isochronous streams --------------------------------------------------------------------- */
+
+/* LE CIS Established: status u8, handle u16, delay of the group u24, of the stream u24, latencies
+ * u24 u24, PHYs u8 u8, subevents u8, payloads u8 u8, flush timeouts u8 u8, largest PDUs u16 u16,
+ * interval u16; central to peripheral first. */
+void evt_cis_established(controller *c, const struct iso *s, uint8_t status)
+{
+    uint8_t b[32];
+    struct wr w = wr_of(b, sizeof b);
+    bool out = s->central;
+    wr_u8(&w, status);
+    wr_le16(&w, iso_handle(c, s));
+    wr_le24(&w, s->group_delay);
+    wr_le24(&w, s->sync_delay);
+    wr_le24(&w, s->group_delay);
+    wr_le24(&w, s->group_delay);
+    wr_u8(&w, phy_number(out ? s->tx_phy : s->rx_phy));
+    wr_u8(&w, phy_number(out ? s->rx_phy : s->tx_phy));
+    wr_u8(&w, s->nse);
+    wr_u8(&w, out ? s->bn_tx : s->bn_rx);
+    wr_u8(&w, out ? s->bn_rx : s->bn_tx);
+    wr_u8(&w, 1);
+    wr_u8(&w, 1);
+    wr_le16(&w, (out ? s->bn_tx : s->bn_rx) ? ISO_PDU : 0);
+    wr_le16(&w, (out ? s->bn_rx : s->bn_tx) ? ISO_PDU : 0);
+    wr_le16(&w, s->interval);
+    evt_le(c, LE_CIS_ESTABLISHED, &w);
+}
+
+/* LE CIS Request: connection u16, stream u16, group u8, its number u8. */
+void evt_cis_request(controller *c, const struct iso *s)
+{
+    uint8_t b[6];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, link_handle(s->link));
+    wr_le16(&w, iso_handle(c, s));
+    wr_u8(&w, s->group);
+    wr_u8(&w, s->id);
+    evt_le(c, LE_CIS_REQUEST, &w);
+}
+
+/* LE Create BIG Complete: status u8, group u8, delay u24, latency u24, PHY u8, subevents u8,
+ * payloads u8, PTO u8, IRC u8, largest PDU u16, interval u16, number u8, handles u16. LE BIG
+ * Sync Established: the same without the delay and the PHY. */
+void evt_big(controller *c, const struct big *b, uint8_t status)
+{
+    uint8_t e[24 + 2 * GROUP_MAX];
+    struct wr w = wr_of(e, sizeof e);
+    uint32_t delay = b->info.num * b->info.spacing;
+    wr_u8(&w, status);
+    wr_u8(&w, b->handle);
+    if (!b->is_receiver) {
+        wr_le24(&w, delay);
+    }
+    wr_le24(&w, delay);
+    if (!b->is_receiver) {
+        wr_u8(&w, b->info.phy);
+    }
+    wr_u8(&w, b->info.nse);
+    wr_u8(&w, b->info.bn);
+    wr_u8(&w, 0);
+    wr_u8(&w, b->info.irc);
+    wr_le16(&w, ISO_PDU);
+    wr_le16(&w, b->info.interval);
+    wr_u8(&w, status ? 0 : b->n_streams);
+    for (uint8_t k = 0; !status && k < b->n_streams; k++) {
+        wr_le16(&w, (uint16_t)(ISO_HANDLE + b->stream[k]));
+    }
+    evt_le(c, b->is_receiver ? LE_BIG_SYNC_ESTABLISHED : LE_CREATE_BIG_COMPLETE, &w);
+}
+
+/* LE Terminate BIG Complete, LE BIG Sync Lost: group u8, reason u8. */
+void evt_big_ended(controller *c, const struct big *b, uint8_t reason)
+{
+    uint8_t e[2];
+    struct wr w = wr_of(e, sizeof e);
+    wr_u8(&w, b->handle);
+    wr_u8(&w, reason);
+    evt_le(c, b->is_receiver ? LE_BIG_SYNC_LOST : LE_TERMINATE_BIG_COMPLETE, &w);
+}
+
+/* LE BIGInfo Advertising Report: sync u16, number u8, subevents u8, interval u16, payloads u8,
+ * PTO u8, IRC u8, largest PDU u16, SDU interval u24, largest SDU u16, PHY u8, framed u8,
+ * encrypted u8. */
+void evt_big_info(controller *c, uint16_t sync, const struct big_info *info)
+{
+    uint8_t b[24];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, sync);
+    wr_u8(&w, info->num);
+    wr_u8(&w, info->nse);
+    wr_le16(&w, info->interval);
+    wr_u8(&w, info->bn);
+    wr_u8(&w, 0);
+    wr_u8(&w, info->irc);
+    wr_le16(&w, ISO_PDU);
+    wr_le24(&w, info->sdu_interval);
+    wr_le16(&w, info->max_sdu);
+    wr_u8(&w, info->phy);
+    wr_u8(&w, 0);
+    wr_u8(&w, info->encrypted);
+    if (evt_room(c, 1536)) {
+        evt_le(c, LE_BIG_INFO_REPORT, &w);
+    }
+}

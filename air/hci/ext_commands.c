@@ -1,0 +1,606 @@
+/* Commands and events of extended advertising, scanning and connecting.
+ * Vol 4, Part E, 7.8.52 to 7.8.66, 7.7.65.13, 7.7.65.18, 7.7.65.19 */
+#include "hci.h"
+#include "../ll/ext.h"
+
+enum { CONNECTABLE_MAX = 245 }; /* octets of data: connectable advertising has no chain */
+enum { NO_PREFERENCE = 127 };   /* power */
+
+struct ll_adv *set_by_handle(controller *c, uint8_t handle)
+{
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        if (c->sets[n].used && c->sets[n].handle == handle) {
+            return &c->sets[n];
+        }
+    }
+    return NULL;
+}
+
+static struct ll_adv *set_allocate(controller *c, uint8_t handle)
+{
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        if (!c->sets[n].used) {
+            c->sets[n].used = true;
+            c->sets[n].handle = handle;
+            return &c->sets[n];
+        }
+    }
+    return NULL;
+}
+
+static void set_free(struct ll_adv *a)
+{
+    *a = (struct ll_adv){ .data = a->data,
+                          .rsp = a->rsp,
+                          .room = a->room,
+                          .aux_at = NEVER,
+                          .periodic = { .data = a->periodic.data } };
+}
+
+/* handle u8, address 6.  7.8.52 */
+static int cmd_set_random(controller *c, struct rd *in, struct wr *ret)
+{
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
+    (void)ret;
+    if (!a) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (a->on && adv_connectable(a)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    rd_copy(in, a->random, 6);
+    a->random_set = true;
+    return 0;
+}
+
+/* The legacy PDUs that properties ask for, with no other bit than theirs; 0xff: none.  Table 7.2 of
+ * 7.8.53 */
+static uint8_t legacy_kind(uint16_t props)
+{
+    switch (props) {
+    case 0x13: return ADV_KIND_IND;
+    case 0x15: return ADV_KIND_DIRECT_LOW;
+    case 0x1d: return ADV_KIND_DIRECT_HIGH;
+    case 0x12: return ADV_KIND_SCAN;
+    case 0x10: return ADV_KIND_NONCONN;
+    default: return 0xff;
+    }
+}
+
+static bool phy_supported(const controller *c, uint8_t phy)
+{
+    return phy >= PHY_1M && phy <= PHY_CODED && (phys_supported(c) >> (phy - 1) & 1);
+}
+
+/* Which events have advertising data: legacy ones that are not directed, extended ones that are not
+ * scannable. */
+static bool props_have_data(uint16_t props)
+{
+    return !(props & (props & PROP_LEGACY ? PROP_DIRECTED : PROP_SCANNABLE));
+}
+
+static bool props_good(uint16_t props)
+{
+    if (props > 0x7f) {
+        return false;
+    }
+    if (props & PROP_LEGACY) {
+        return legacy_kind(props) != 0xff;
+    }
+    bool both = (props & (PROP_CONNECTABLE | PROP_SCANNABLE)) == 3;
+    bool nameless = (props & PROP_ANONYMOUS) && (props & (PROP_CONNECTABLE | PROP_SCANNABLE));
+    return !both && !nameless && !(props & PROP_HIGH_DUTY);
+}
+
+/* How long data take in a chain on a PHY, S=8 if it is the coded one: 240 octets a packet beside
+ * the longest header. */
+uint32_t chain_us(uint16_t len, uint8_t phy)
+{
+    enum { HEADER = 2 + 14, EACH = 240 };
+    uint32_t us = 0;
+    for (; len > EACH; len = (uint16_t)(len - EACH)) {
+        us += radio_airtime(HEADER + EACH, phy) + T_MAFS;
+    }
+    return us + radio_airtime(HEADER + (size_t)len, phy);
+}
+
+/* Whether a set's data can be sent within an interval: primary packets, then the chain. */
+static bool data_fit(const struct ll_adv *a, uint16_t len)
+{
+    uint8_t primary = a->primary ? a->primary : PHY_1M;
+    uint8_t secondary = a->secondary ? a->secondary : PHY_1M;
+    uint32_t before = 3 * (radio_airtime(2 + 7, primary) + T_IFS) + T_MAFS;
+    return !a->extended || !len || before + chain_us(len, secondary) <= a->interval * 625ull;
+}
+
+/* What is said of a set, against what is in it already.  7.8.53 */
+static int params_fit(const struct ll_adv *a, const struct ll_adv *wish)
+{
+    enum { NOT_WITH_PERIODIC = PROP_CONNECTABLE | PROP_SCANNABLE | PROP_LEGACY | PROP_ANONYMOUS };
+    bool legacy = wish->props & PROP_LEGACY;
+    if ((!props_have_data(wish->props) && a->data_len) ||
+        (!(wish->props & PROP_SCANNABLE) && a->rsp_len) ||
+        (legacy && (a->data_len > 31 || a->rsp_len > 31)) ||
+        (a->periodic.enabled && (wish->props & NOT_WITH_PERIODIC))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (a->periodic.enabled && wish->secondary != a->secondary) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    return data_fit(wish, a->data_len) && data_fit(wish, a->rsp_len) ? 0 : PACKET_TOO_LONG;
+}
+
+/* properties u16, interval min u24, max u24, channels u8, own type u8, peer type u8, peer 6, filter
+ * u8, power i8, primary PHY u8, skip u8, secondary PHY u8, SID u8, tell requests u8 */
+static int params_of_set(const controller *c, struct rd *in, struct ll_adv *a)
+{
+    a->props = rd_le16(in);
+    uint32_t min = rd_le24(in);
+    a->interval = rd_le24(in);
+    a->channel_bits = rd_u8(in);
+    a->own_type = rd_u8(in);
+    a->peer.type = rd_u8(in);
+    rd_copy(in, a->peer.octet, 6);
+    a->filter = rd_u8(in);
+    int8_t power = (int8_t)rd_u8(in);
+    a->primary = rd_u8(in);
+    rd_u8(in);
+    a->secondary = rd_u8(in);
+    a->sid = rd_u8(in);
+    uint8_t tells = rd_u8(in);
+    bool legacy = a->props & PROP_LEGACY;
+    a->extended = !legacy;
+    a->kind = legacy ? legacy_kind(a->props) : ADV_KIND_NONCONN;
+    a->report_scan_requests = tells;
+    a->power_limited = power != NO_PREFERENCE;
+    a->power = power;
+    bool timed = !(props_good(a->props) && a->kind == ADV_KIND_DIRECT_HIGH);
+    if (!props_good(a->props) || (timed && (min < 0x20 || min > a->interval)) ||
+        !(a->channel_bits & 7) || a->channel_bits > 7 || a->peer.type > 1 || a->filter > 3 ||
+        (a->power_limited && (power > POWER_MAX || power == INT8_MIN)) || tells > 1 ||
+        (legacy && a->primary != PHY_1M) || (!legacy && a->sid > 15)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (a->primary == PHY_2M || !phy_supported(c, a->primary) ||
+        (!legacy && !phy_supported(c, a->secondary))) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    a->secondary = legacy ? PHY_1M : a->secondary;
+    return own_type_check(c, a->own_type);
+}
+
+/* handle u8, then as above.  Returns the power i8.  7.8.53 */
+static int cmd_set_params(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t handle = rd_u8(in);
+    struct ll_adv *a = set_by_handle(c, handle), wish = { .handle = handle };
+    int status = params_of_set(c, in, &wish);
+    wr_u8(ret, (uint8_t)adv_power(c, &wish));
+    if (a && a->on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (status || handle > 0xef) {
+        return status ? status : WOAD_HCI_INVALID_PARAMETERS;
+    }
+    status = a ? params_fit(a, &wish) : 0;
+    if (status) {
+        return status;
+    }
+    a = a ? a : set_allocate(c, handle);
+    if (!a) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    a->props = wish.props;
+    a->extended = wish.extended;
+    a->kind = wish.kind;
+    a->interval = wish.interval;
+    a->channel_bits = wish.channel_bits;
+    a->own_type = wish.own_type;
+    a->peer = wish.peer;
+    a->filter = wish.filter;
+    a->primary = wish.primary;
+    a->secondary = wish.secondary;
+    a->sid = wish.sid;
+    a->report_scan_requests = wish.report_scan_requests;
+    a->power_limited = wish.power_limited;
+    a->power = wish.power;
+    return 0;
+}
+
+/* What may be done to a set's data by an operation with so many octets.  7.8.54, 7.8.55 */
+static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_t len)
+{
+    bool legacy = a->props & PROP_LEGACY, partly = response ? a->partial_rsp : a->partial_data;
+    if (response ? len && !(a->props & PROP_SCANNABLE) : !props_have_data(a->props)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (legacy && (op != DATA_COMPLETE || len > 31)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (op == DATA_UNCHANGED && (!a->on || !a->data_len || len)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (op < DATA_COMPLETE && (!len || (op != FRAGMENT_FIRST && !partly && !a->on))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (a->on && op < DATA_COMPLETE) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    bool needed = response && a->on && a->extended && (a->props & PROP_SCANNABLE);
+    return needed && !len ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+}
+
+/* handle u8, operation u8, fragment preference u8, length u8, data.  7.8.54, 7.8.55: what is too
+ * long is discarded with all that was there before it. */
+static int set_take_data(controller *c, struct rd *in, bool response)
+{
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
+    uint8_t op = rd_u8(in), fragments = rd_u8(in), len = rd_u8(in);
+    const uint8_t *data = rd_bytes(in, len);
+    if (in->bad || rd_left(in) || op > DATA_UNCHANGED || (response && op == DATA_UNCHANGED) ||
+        fragments > 1 || len > 251) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = a ? data_status(a, response, op, len) : UNKNOWN_ADVERTISER;
+    if (status) {
+        return status;
+    }
+    a->did = (uint16_t)(air_random(c->air) & 0xfff);
+    if (op == DATA_UNCHANGED) {
+        return 0;
+    }
+    a->aux_at = a->sent_len ? NEVER : a->aux_at; /* what is on its way ends there */
+    uint16_t *have = response ? &a->rsp_len : &a->data_len;
+    bool *partial = response ? &a->partial_rsp : &a->partial_data;
+    uint16_t before = op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST ? *have : 0,
+             all = (uint16_t)(before + len);
+    bool fits = all <= a->room && (response || a->on ? data_fit(a, all) : true);
+    if (!fits) {
+        *have = 0;
+        *partial = false;
+        return all > a->room ? WOAD_HCI_MEMORY_EXCEEDED : PACKET_TOO_LONG;
+    }
+    memcpy((response ? a->rsp : a->data) + before, data, len);
+    *have = all;
+    *partial = op == FRAGMENT_FIRST || op == FRAGMENT_MIDDLE;
+    return 0;
+}
+
+static int cmd_set_data(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    return set_take_data(c, in, false);
+}
+
+static int cmd_set_response(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)ret;
+    return set_take_data(c, in, true);
+}
+
+static int set_may_begin(controller *c, const struct ll_adv *a, uint16_t duration)
+{
+    uint8_t i;
+    bool fast = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH;
+    if ((fast && (!duration || duration > 128)) || /* 1.28 s */
+        !has_own_address(c, a->own_type, a->random, &a->peer)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (a->partial_data || a->partial_rsp ||
+        (a->extended && (a->props & PROP_SCANNABLE) && !a->rsp_len) ||
+        (!a->on && adv_connectable(a) && !link_free(c, &i))) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (a->extended && (a->props & PROP_CONNECTABLE) && a->data_len > CONNECTABLE_MAX) {
+        return WOAD_HCI_INVALID_PARAMETERS; /* it has no chain */
+    }
+    return data_fit(a, a->data_len) && data_fit(a, a->rsp_len) ? 0 : PACKET_TOO_LONG;
+}
+
+/* handle u8, duration u16, most events u8, so many times: none twice, each there, each able. */
+static int sets_status(controller *c, struct rd in, uint8_t n, bool on)
+{
+    struct rd first = in;
+    for (uint8_t k = 0; k < n; k++) {
+        uint8_t handle = rd_u8(&in);
+        struct rd before = first;
+        rd_bytes(&in, 3);
+        for (uint8_t m = 0; m < k; m++) {
+            if (rd_u8(&before) == handle) {
+                return WOAD_HCI_INVALID_PARAMETERS;
+            }
+            rd_bytes(&before, 3);
+        }
+    }
+    for (uint8_t k = 0; k < n; k++) {
+        const struct ll_adv *a = set_by_handle(c, rd_u8(&first));
+        uint16_t duration = rd_le16(&first);
+        rd_u8(&first);
+        int status = on && a ? set_may_begin(c, a, duration) : 0;
+        if (!a || status) {
+            return a ? status : UNKNOWN_ADVERTISER;
+        }
+    }
+    return 0;
+}
+
+/* on u8, number u8, { handle u8, duration u16 in 10 ms, most events u8 } each; off with none: all.
+ * All are looked at before any is begun.  7.8.56 */
+static int cmd_set_enable(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in), n = rd_u8(in);
+    (void)ret;
+    if (in->bad || on > 1 || rd_left(in) != n * 4u || (on && !n) || n > 0x3f) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = sets_status(c, *in, n, on);
+    if (status) {
+        return status;
+    }
+    for (uint8_t k = 0; !on && !n && k < c->n_sets; k++) {
+        adv_enable(c, &c->sets[k], false);
+    }
+    for (uint8_t k = 0; k < n; k++) {
+        struct ll_adv *a = set_by_handle(c, rd_u8(in));
+        uint16_t duration = rd_le16(in);
+        uint8_t most = rd_u8(in);
+        if (on || a->on) {
+            adv_enable(c, a, on);
+        }
+        a->max_events = most;
+        a->until = on && duration ? a->next + duration * 10000u : a->until;
+    }
+    return 0;
+}
+
+static int cmd_max_data(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_le16(ret, c->sets->room);
+    return 0;
+}
+
+static int cmd_number(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_u8(ret, c->n_sets);
+    return 0;
+}
+
+static int cmd_remove(controller *c, struct rd *in, struct wr *ret)
+{
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
+    (void)ret;
+    if (!a) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (a->on || a->periodic.enabled) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    set_free(a);
+    return 0;
+}
+
+static int cmd_clear(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    bool on = adv_any_on(c);
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        on = on || c->sets[n].periodic.enabled;
+    }
+    if (on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        set_free(&c->sets[n]);
+    }
+    return 0;
+}
+
+/* --- scanning --------------------------------------------------------------------------------- */
+
+/* own type u8, filter u8, PHYs u8, then for each: active u8, interval u16, window u16.  7.8.64 */
+static int cmd_ext_scan_params(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t own = rd_u8(in), filter = rd_u8(in), phys = rd_u8(in);
+    struct ll_scan s = *c->scan;
+    (void)ret;
+    if (c->scan->on || c->scan->connecting) { /* an initiator listens by them, too */
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (in->bad || !phys) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (phys & ~(phys_supported(c) & 5)) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    for (uint8_t n = 0; n < 2; n++) {
+        if (phys >> (2 * n) & 1) {
+            uint8_t active = rd_u8(in);
+            s.per_phy[n].interval = rd_le16(in);
+            s.per_phy[n].window = rd_le16(in);
+            s.per_phy[n].active = active;
+            if (active > 1 || s.per_phy[n].interval < 4 || s.per_phy[n].window < 4 ||
+                s.per_phy[n].window > s.per_phy[n].interval) {
+                return WOAD_HCI_INVALID_PARAMETERS;
+            }
+        }
+    }
+    if (!rd_done(in)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = own_type_check(c, own);
+    status = status ? status : scan_filter_status(c, filter);
+    if (status) {
+        return status;
+    }
+    s.own_type = own;
+    s.use_accept_list = filter;
+    s.phys = phys;
+    s.extended = true;
+    *c->scan = s;
+    return 0;
+}
+
+/* on u8, filter duplicates u8, duration u16 in 10 ms, period u16 in 1.28 s; no period without a
+ * duration; all but the first are ignored when it goes off.  7.8.65 */
+static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in), filter = rd_u8(in);
+    uint16_t duration = rd_le16(in), period = rd_le16(in);
+    (void)ret;
+    period = duration ? period : 0;
+    bool often = filter == 2 && !period; /* once in each period: of which? */
+    if (on > 1 || (on && (filter > 2 || often || (period && duration * 10u >= period * 1280u)))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (on && (c->scan->connecting || !c->scan->phys)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (on && !has_own_address(c, c->scan->own_type, c->ll->random, NULL)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->scan->filter_duplicates = on ? filter : c->scan->filter_duplicates;
+    scan_enable(c, on);
+    c->scan->until = on && duration ? c->air->now + duration * 10000u : NEVER;
+    c->scan->period_at = on && period ? c->air->now + period * 1280000ull : NEVER;
+    c->scan->duration = duration * 10000u;
+    c->scan->period = period * 1280000ull;
+    return 0;
+}
+
+/* --- connecting ------------------------------------------------------------------------------- */
+
+/* For each PHY: scan interval u16, window u16, interval min u16, max u16, latency u16, timeout u16,
+ * CE length min u16, max u16.  The parameters of the connection are those of the last one that is
+ * scanned on. */
+static bool create_phys(struct rd *in, uint8_t phys, struct ll_scan *s)
+{
+    for (uint8_t n = 0; n < 3; n++) {
+        if (!(phys >> n & 1)) {
+            continue;
+        }
+        uint16_t interval = rd_le16(in), window = rd_le16(in);
+        struct params p;
+        if (!params_from_host(in, &p) || interval < 4 || window < 4 || window > interval) {
+            return false;
+        }
+        if (n != 1) {
+            s->per_phy[n / 2].interval = interval;
+            s->per_phy[n / 2].window = window;
+            s->conn_min = p.min;
+            s->latency = p.latency;
+            s->supervision = p.timeout;
+        }
+    }
+    return rd_done(in);
+}
+
+/* filter u8, own type u8, peer type u8, peer 6, PHYs u8, then as above.  7.8.66 */
+static int cmd_ext_create(controller *c, struct rd *in, struct wr *ret)
+{
+    struct conn_command how = { .filter = rd_u8(in) };
+    how.own_type = rd_u8(in);
+    how.peer_type = rd_u8(in);
+    struct ll_scan s = *c->scan;
+    (void)ret;
+    how.peer.type = how.peer_type & 1;
+    rd_copy(in, how.peer.octet, 6);
+    uint8_t phys = rd_u8(in);
+    int status = conn_command_check(c, &how);
+    if (status == WOAD_HCI_COMMAND_DISALLOWED) {
+        return status;
+    }
+    if (phys & ~phys_supported(c)) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    if (!(phys & 5) || !create_phys(in, phys, &s)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (status) {
+        return status;
+    }
+    evt_status(c, OP_LE_EXT_CREATE_CONNECTION, 0);
+    s.own_type = how.own_type;
+    s.peer = how.peer;
+    s.use_accept_list = how.filter;
+    s.phys = phys & 5;
+    s.extended = true;
+    *c->scan = s;
+    scan_enable(c, false);
+    c->scan->connecting = true;
+    c->scan->connect_ind_out = c->scan->connect_req_out = false;
+    return CMD_ANSWERED;
+}
+
+const struct command air_ext_commands[] = {
+    { OP_LE_SET_ADV_SET_ADDRESS, 36, 1, 7, cmd_set_random, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_ADV_PARAMS, 36, 2, 25, cmd_set_params, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_ADV_DATA, 36, 3, -1, cmd_set_data, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_SCAN_RSP_DATA, 36, 4, -1, cmd_set_response, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_ADV_ENABLE, 36, 5, -1, cmd_set_enable, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_READ_MAX_ADV_DATA_LEN, 36, 6, 0, cmd_max_data, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_READ_NUMBER_OF_ADV_SETS, 36, 7, 0, cmd_number, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_REMOVE_ADV_SET, 37, 0, 1, cmd_remove, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_CLEAR_ADV_SETS, 37, 1, 0, cmd_clear, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_SCAN_PARAMS, 37, 5, -1, cmd_ext_scan_params, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_SET_EXT_SCAN_ENABLE, 37, 6, 6, cmd_scan_on, FEATURE_EXT_ADV, CMD_EXTENDED, 0 },
+    { OP_LE_EXT_CREATE_CONNECTION, 37, 7, -1, cmd_ext_create, FEATURE_EXT_ADV,
+      CMD_EXTENDED | CMD_STATUS, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* LE Advertising Set Terminated: status u8, set u8, handle u16, events u8.  7.7.65.18 */
+void evt_set_terminated(controller *c, const struct ll_adv *a, uint8_t status, uint8_t i)
+{
+    uint8_t b[8];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_u8(&w, a->handle);
+    wr_le16(&w, status ? 0 : link_handle(i));
+    wr_u8(&w, (uint8_t)(a->events < 255 ? a->events : 255));
+    evt_le(c, LE_ADV_SET_TERMINATED, &w);
+}
+
+/* LE Scan Request Received: set u8, type u8, address 6.  7.7.65.19 */
+void evt_scan_request(controller *c, const struct ll_adv *a, const struct address *peer)
+{
+    uint8_t b[8];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, a->handle);
+    wr_u8(&w, peer->type);
+    wr_bytes(&w, peer->octet, 6);
+    if (evt_room(c, 1536)) {
+        evt_le(c, LE_SCAN_REQUEST, &w);
+    }
+}
+
+/* LE Extended Advertising Report, one: type u16, address type u8, address 6, primary PHY u8,
+ * secondary u8, SID u8, power i8, RSSI i8, periodic interval u16, direct type u8, address 6,
+ * length u8, data. 7.7.65.13 */
+void evt_ext_report(controller *c, uint16_t type, const struct ext *e, const uint8_t *data,
+                    size_t len, int8_t rssi, uint8_t secondary)
+{
+    uint8_t b[255];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, 1);
+    wr_le16(&w, type);
+    wr_u8(&w, e->has_adv ? e->adv.type : 0xff); /* 0xff: anonymous */
+    wr_bytes(&w, e->adv.octet, 6);
+    wr_u8(&w, secondary ? phy_number(c->scan->primary_phy) : PHY_1M);
+    wr_u8(&w, secondary);
+    wr_u8(&w, e->has_adi ? e->sid : 0xff);
+    wr_u8(&w, e->has_power ? (uint8_t)e->power : 127);
+    wr_u8(&w, (uint8_t)rssi);
+    wr_le16(&w, e->has_sync ? e->sync.interval : 0);
+    wr_u8(&w, e->has_target ? e->target.type : 0);
+    wr_bytes(&w, e->target.octet, 6);
+    wr_u8(&w, (uint8_t)len);
+    wr_bytes(&w, data, len);
+    if (evt_room(c, 1536)) {
+        evt_le(c, LE_EXT_REPORT, &w);
+    }
+}

@@ -1,0 +1,43 @@
+/* The host interface of a controller: commands in, events out.  Vol 4, Part E
+ *
+ *   controller.c                  the public functions about one controller
+ *   commands.c                    the tables of commands, and those that fit nowhere else
+ *   conn_commands.c ext_commands.c periodic_commands.c iso_commands.c crypto_commands.c
+ *   events.c                      events of more than one file
+ *   profiles.c                    controllers as they are sold
+ *   fault.c                       controllers that fail */
+#ifndef WOAD_AIR_HCI_H
+#define WOAD_AIR_HCI_H
+
+#include "../ll/host.h"
+
+/* The tables of commands.  Each ends with a row whose run is NULL. */
+extern const struct command air_conn_commands[], air_crypto_commands[], air_accept_commands[],
+    air_ext_commands[], air_privacy_commands[], air_periodic_commands[], air_past_commands[],
+    air_power_commands[], air_subrate_commands[], air_iso_commands[], air_data_commands[];
+
+/* A command: 0, or -74 for one whose length is wrong.  `in` is behind the H4 type. */
+int cmd_rx(controller *c, struct rd *in);
+/* All state as after power-on, but the configuration.  The host and the peers hear nothing.  7.3.2
+ */
+void cmd_reset(controller *c);
+
+/* Parameters that more than one command has: each check returns the status. */
+int own_type_check(const controller *c, uint8_t type);
+int scan_filter_status(const controller *c, uint8_t filter);
+struct conn_command { /* of both commands that create a connection */
+    uint8_t filter, peer_type, own_type;
+    struct address peer;
+};
+int conn_command_check(controller *c, const struct conn_command *p);
+/* False: the parameters of the connection are not valid. */
+bool params_from_host(struct rd *in, struct params *p);
+/* Whether there is an own address of this type for `peer`; NULL: for any. */
+bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
+                     const struct address *peer);
+
+/* profiles.c: what a version has */
+uint64_t version_features(uint8_t version);
+uint64_t version_le_events(uint8_t version);
+
+#endif

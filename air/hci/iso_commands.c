@@ -1,0 +1,693 @@
+/* Commands and events of isochronous streams.  Vol 4, Part E, 7.8.2, 7.8.96 to 7.8.110,
+ * 7.7.65.25 to 7.7.65.29, 7.7.65.34 */
+#include "hci.h"
+#include "../ll/iso.h"
+#include "../ll/periodic.h"
+
+enum { ISO_INTERVAL_MIN_US = 5000, LATENCY_MIN = 5, LATENCY_MAX = 0xfa0 }; /* ms */
+
+/* The PHY that is best of a set. */
+static uint8_t phy_of(uint8_t set)
+{
+    if (set & 2) {
+        return PHY_2M;
+    }
+    return set & 1 ? PHY_1M : PHY_CODED;
+}
+
+/* One at least, and none that is not there. */
+static int phys_status(const controller *c, uint8_t set)
+{
+    if (!set) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    return set & ~phys_supported(c) ? WOAD_HCI_UNSUPPORTED : 0;
+}
+
+/* --- connected: the central's side ------------------------------------------------------------ */
+
+static struct iso *cis_configured(controller *c, uint8_t group, uint8_t id)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && s->group == group && s->id == id) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static bool group_active(const controller *c, uint8_t group)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && s->group == group && (s->creating || s->on)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It is configurable until one of its streams is created, and not again after it.  7.8.97 */
+static bool group_locked(const controller *c, uint8_t group)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && s->group == group && s->config_locked) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void group_lock(controller *c, uint8_t group)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        s->config_locked =
+            s->config_locked || (s->kind == ISO_CIS && s->central && s->group == group);
+    }
+}
+
+static void group_clear(controller *c, uint8_t group)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && s->group == group) {
+            s->kind = ISO_NONE;
+        }
+    }
+}
+
+/* id u8, largest SDUs u16 u16, PHYs u8 u8, retransmissions u8 u8 */
+static int stream_read(const controller *c, struct rd *in, struct iso *s)
+{
+    s->id = rd_u8(in);
+    s->max_sdu_tx = rd_le16(in);
+    s->max_sdu_rx = rd_le16(in);
+    uint8_t tx_phys = rd_u8(in), rx_phys = rd_u8(in);
+    uint8_t again_tx = rd_u8(in), again_rx = rd_u8(in);
+    uint8_t again = again_tx > again_rx ? again_tx : again_rx;
+    if (in->bad || s->id > 0xef || s->max_sdu_tx > 0xfff || s->max_sdu_rx > 0xfff || again > 30) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = phys_status(c, tx_phys);
+    status = status ? status : phys_status(c, rx_phys);
+    if (status) {
+        return status;
+    }
+    if ((s->path_in && !s->max_sdu_tx) || (s->path_out && !s->max_sdu_rx)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (s->max_sdu_tx > ISO_SDU || s->max_sdu_rx > ISO_SDU) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    s->tx_phy = phy_of(tx_phys);
+    s->rx_phy = phy_of(rx_phys);
+    s->bn_tx = iso_payloads(s->max_sdu_tx);
+    s->bn_rx = iso_payloads(s->max_sdu_rx);
+    unsigned most = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
+    unsigned nse = (most ? most : 1) * (1u + again);
+    s->nse = (uint8_t)(nse > ISO_SUBEVENTS ? ISO_SUBEVENTS : nse);
+    uint32_t tx = s->max_sdu_tx < ISO_PDU ? s->max_sdu_tx : ISO_PDU;
+    uint32_t rx = s->max_sdu_rx < ISO_PDU ? s->max_sdu_rx : ISO_PDU;
+    s->sub_interval = radio_airtime(2 + tx + (tx ? 4 : 0), s->tx_phy) + T_IFS +
+                      radio_airtime(2 + rx + (rx ? 4 : 0), s->rx_phy) + T_MSS;
+    return 0;
+}
+
+/* They follow each other; where the time is short, with fewer subevents. */
+static int group_schedule(struct iso *s, uint8_t n, uint32_t event_us)
+{
+    uint32_t all = 0, at = 0;
+    for (uint8_t k = 0; k < n; k++) {
+        uint32_t share = event_us / n / s[k].sub_interval;
+        uint8_t needed = s[k].bn_tx > s[k].bn_rx ? s[k].bn_tx : s[k].bn_rx;
+        s[k].nse = s[k].nse > share ? (uint8_t)share : s[k].nse;
+        if (!s[k].nse || s[k].nse < needed) {
+            return WOAD_HCI_UNSUPPORTED;
+        }
+        all += s[k].nse * s[k].sub_interval;
+    }
+    for (uint8_t k = 0; k < n; k++) {
+        s[k].position = at;
+        s[k].group_delay = all;
+        s[k].sync_delay = all - at;
+        at += s[k].nse * s[k].sub_interval;
+    }
+    return 0;
+}
+
+/* What a command makes of a group: the streams that it has, as they are or as they shall be, and
+ * new ones behind them. */
+struct group {
+    struct iso s[GROUP_MAX];
+    uint8_t n, order[GROUP_MAX], named;
+};
+
+static void group_read(const controller *c, uint8_t group, struct group *g)
+{
+    memset(g, 0, sizeof *g);
+    for (uint8_t k = 0; k < c->cfg.iso && g->n < GROUP_MAX; k++) {
+        const struct iso *o = &c->iso[k];
+        if (o->kind == ISO_CIS && o->central && o->group == group) {
+            g->s[g->n++] = *o;
+        }
+    }
+}
+
+/* Which of them a stream of this id is: a new one where there is none.  GROUP_MAX: no more fit. */
+static uint8_t group_slot(struct group *g, uint8_t id)
+{
+    uint8_t k = 0;
+    while (k < g->n && g->s[k].id != id) {
+        k++;
+    }
+    g->n = (uint8_t)(k == g->n && k < GROUP_MAX ? g->n + 1 : g->n);
+    return k;
+}
+
+static int group_take(const controller *c, struct rd *in, struct group *g, uint8_t n)
+{
+    for (uint8_t k = 0; k < n; k++) {
+        struct rd id = *in;
+        uint8_t slot = group_slot(g, rd_u8(&id));
+        for (uint8_t m = 0; m < k && m < GROUP_MAX; m++) {
+            if (g->order[m] == slot && slot < GROUP_MAX) {
+                return WOAD_HCI_INVALID_PARAMETERS; /* the same stream twice */
+            }
+        }
+        if (slot == GROUP_MAX) {
+            return WOAD_HCI_MEMORY_EXCEEDED;
+        }
+        int status = stream_read(c, in, &g->s[slot]);
+        if (status) {
+            return status;
+        }
+        g->order[g->named++] = slot;
+    }
+    return 0;
+}
+
+/* The streams as they shall be, into their places. */
+static int group_store(controller *c, uint8_t group, struct group *g, uint32_t interval,
+                       struct wr *ret)
+{
+    uint16_t handle[GROUP_MAX];
+    uint8_t there = 0;
+    for (uint8_t k = 0; k < c->cfg.iso; k++) {
+        there = (uint8_t)(there + (c->iso[k].kind == ISO_NONE));
+    }
+    for (uint8_t k = 0; k < g->n; k++) {
+        there = (uint8_t)(there + (cis_configured(c, group, g->s[k].id) != NULL));
+    }
+    if (there < g->n) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    for (uint8_t k = 0; k < g->n; k++) {
+        struct iso *to = cis_configured(c, group, g->s[k].id);
+        to = to ? to : iso_free(c);
+        *to = g->s[k];
+        to->kind = ISO_CIS;
+        to->central = true;
+        to->group = group;
+        to->sdu_interval = interval;
+        to->interval = (uint16_t)(interval / 1250);
+        to->at = to->lost_at = NEVER;
+        handle[k] = iso_handle(c, to);
+    }
+    wr_u8(ret, g->named);
+    for (uint8_t k = 0; k < g->named; k++) {
+        wr_le16(ret, handle[g->order[k]]);
+    }
+    return 0;
+}
+
+/* group u8, SDU intervals u24 u24 in us, clock u8, packing u8, framed u8, latencies u16 u16, number
+ * u8, streams, which are added to those that there are, or are changed.  Returns group u8, number
+ * u8, handles u16.  7.8.97 */
+static int cmd_set_group(controller *c, struct rd *in, struct wr *ret)
+{
+    struct group g;
+    uint8_t group = rd_u8(in);
+    uint32_t interval = rd_le24(in), other = rd_le24(in);
+    uint8_t sca = rd_u8(in), packing = rd_u8(in), framed = rd_u8(in);
+    uint16_t latency = rd_le16(in), back = rd_le16(in);
+    uint8_t n = rd_u8(in);
+    wr_u8(ret, group);
+    if (in->bad || group > 0xef || interval < 0xff || interval > 0xfffff || other < 0xff ||
+        other > 0xfffff || sca > 7 || packing > 1 || framed > 1 || latency < LATENCY_MIN ||
+        latency > LATENCY_MAX || back < LATENCY_MIN || back > LATENCY_MAX || n > 31 ||
+        rd_left(in) != n * 9u) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (group_locked(c, group)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    group_read(c, group, &g);
+    int status = group_take(c, in, &g, n);
+    if (status) {
+        return status;
+    }
+    if (framed || interval != other || interval % 1250 || interval < ISO_INTERVAL_MIN_US) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    status = group_schedule(g.s, g.n, interval);
+    return status ? status : group_store(c, group, &g, interval, ret);
+}
+
+/* group u8.  7.8.100 */
+static int cmd_remove_group(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t group = rd_u8(in);
+    bool there = false;
+    for (unsigned id = 0; id < 0xf0; id++) {
+        there = there || cis_configured(c, group, (uint8_t)id);
+    }
+    wr_u8(ret, group);
+    if (!there || group_active(c, group)) {
+        return there ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    group_clear(c, group);
+    return 0;
+}
+
+/* One of the pairs: stream u16, connection u16. */
+static int pair_status(controller *c, struct rd *in)
+{
+    uint8_t i;
+    const struct iso *s = iso_by_handle(c, rd_le16(in));
+    const struct link *l = link_by_handle(c, rd_le16(in), &i);
+    if (!s || s->kind != ISO_CIS || !l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (!l->central || !s->central) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (s->on) {
+        return WOAD_HCI_CONNECTION_EXISTS;
+    }
+    return l->features_known && !peer_has(l, FEATURE_CIS_HOST) ? WOAD_HCI_UNSUPPORTED_REMOTE : 0;
+}
+
+/* A stream that Create CIS has asked for and that LE CIS Established has not told of. */
+static bool cis_pending(const controller *c)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && !s->terminating &&
+            (s->creating || (s->on && !s->established))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int pairs_status(controller *c, struct rd in, uint8_t n)
+{
+    struct rd first = in;
+    for (uint8_t k = 0; k < n; k++) {
+        uint16_t handle = rd_le16(&in);
+        struct rd before = first;
+        rd_le16(&in);
+        for (uint8_t m = 0; m < k; m++) {
+            if (rd_le16(&before) == handle) {
+                return WOAD_HCI_INVALID_PARAMETERS;
+            }
+            rd_le16(&before);
+        }
+    }
+    for (uint8_t k = 0; k < n; k++) {
+        int status = pair_status(c, &first);
+        if (status) {
+            return status;
+        }
+    }
+    return 0;
+}
+
+/* number u8, then pairs.  All are looked at before any is begun.  7.8.99 */
+static int cmd_create_cis(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t n = rd_u8(in), i;
+    (void)ret;
+    if (!n || n > 31 || rd_left(in) != n * 4u) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (!controller_has(c, FEATURE_CIS_HOST) || cis_pending(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    int status = pairs_status(c, *in, n);
+    if (status) {
+        return status;
+    }
+    evt_status(c, OP_LE_CREATE_CIS, 0);
+    for (uint8_t k = 0; k < n; k++) {
+        struct iso *s = iso_by_handle(c, rd_le16(in));
+        link_by_handle(c, rd_le16(in), &i);
+        group_lock(c, s->group);
+        cis_create(c, s, i);
+    }
+    return CMD_ANSWERED;
+}
+
+/* --- connected: the peripheral's side --------------------------------------------------------- */
+
+/* One that this host has been asked for and has not answered yet. */
+static int answer_status(controller *c, const struct iso *s)
+{
+    (void)c;
+    if (!s || s->kind != ISO_CIS) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    return s->central || !s->creating || s->accepted ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+}
+
+/* handle u16.  7.8.101 */
+static int cmd_accept_cis(controller *c, struct rd *in, struct wr *ret)
+{
+    struct iso *s = iso_by_handle(c, rd_le16(in));
+    int status = answer_status(c, s);
+    (void)ret;
+    if (status) {
+        return status;
+    }
+    evt_status(c, OP_LE_ACCEPT_CIS, 0);
+    cis_answer(c, s, 0);
+    return CMD_ANSWERED;
+}
+
+/* handle u16, reason u8.  7.8.102 */
+static int cmd_reject_cis(controller *c, struct rd *in, struct wr *ret)
+{
+    uint16_t handle = rd_le16(in);
+    uint8_t reason = rd_u8(in);
+    struct iso *s = iso_by_handle(c, handle);
+    int status = answer_status(c, s);
+    wr_le16(ret, handle);
+    if (!status) {
+        cis_answer(c, s, reason ? reason : WOAD_HCI_REMOTE_USER_TERMINATED);
+    }
+    return status;
+}
+
+/* --- broadcast -------------------------------------------------------------------------------- */
+
+static bool streams_there(controller *c, uint8_t n)
+{
+    uint8_t there = 0;
+    for (uint8_t k = 0; k < c->cfg.iso; k++) {
+        there = (uint8_t)(there + (c->iso[k].kind == ISO_NONE));
+    }
+    return there >= n;
+}
+
+static void big_allocate(controller *c, struct big *b, const uint8_t *numbers, uint8_t n,
+                         uint8_t kind)
+{
+    b->used = true;
+    b->n_streams = n;
+    for (uint8_t k = 0; k < n; k++) {
+        struct iso *s = iso_free(c);
+        s->kind = kind;
+        s->group = (uint8_t)(b - c->big);
+        s->id = numbers ? numbers[k] : (uint8_t)(k + 1);
+        b->stream[k] = (uint8_t)(s - c->iso);
+    }
+}
+
+bool set_has_big(const controller *c, const struct ll_adv *a)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        const struct big *b = &c->big[n];
+        if (b->used && !b->is_receiver && b->adv_set == a - c->sets) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The times of a group's events: as many repetitions as there is room for.  False: not one. */
+static bool big_schedule(struct big_info *info, uint8_t again)
+{
+    uint32_t pdu = info->max_sdu < ISO_PDU ? info->max_sdu : ISO_PDU;
+    info->bn = iso_payloads(info->max_sdu);
+    info->sub_interval = radio_airtime(2 + pdu, info->phy) + T_MSS;
+    info->interval = (uint16_t)(info->sdu_interval / 1250);
+    unsigned irc = 1u + again;
+    unsigned room = (info->interval * 1250u - 1000) / info->num / info->sub_interval;
+    irc = irc * info->bn > room ? room / info->bn : irc;
+    irc = irc * info->bn > ISO_SUBEVENTS ? (unsigned)ISO_SUBEVENTS / info->bn : irc;
+    irc = irc > 15 ? 15 : irc;
+    info->irc = (uint8_t)irc;
+    info->nse = (uint8_t)(irc * info->bn);
+    info->spacing = info->nse * info->sub_interval;
+    return irc;
+}
+
+/* group u8, set u8, streams u8, SDU interval u24, largest SDU u16, latency u16, retransmissions
+ * u8, PHY u8, packing u8, framed u8, encrypted u8, code 16.  7.8.103 */
+static int cmd_create_big(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t handle = rd_u8(in);
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
+    uint8_t n = rd_u8(in);
+    struct big_info info = { .num = n, .sdu_interval = rd_le24(in) };
+    info.max_sdu = rd_le16(in);
+    uint16_t latency = rd_le16(in);
+    uint8_t again = rd_u8(in), phys = rd_u8(in);
+    uint8_t packing = rd_u8(in), framed = rd_u8(in), encrypted = rd_u8(in);
+    struct big *b = big_free(c);
+    (void)ret;
+    info.phy = phy_of(phys);
+    if (handle > 0xef || !n || n > 31 || info.sdu_interval < 0xff || info.sdu_interval > 0xfffff ||
+        !info.max_sdu || info.max_sdu > 0xfff || latency < LATENCY_MIN || latency > LATENCY_MAX ||
+        again > 30 || packing > 1 || framed > 1 || encrypted > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (big_by_handle(c, handle)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!a || !a->periodic.sending || set_has_big(c, a)) {
+        return UNKNOWN_ADVERTISER;
+    }
+    int status = phys_status(c, phys);
+    if (status) {
+        return status;
+    }
+    if (framed || encrypted || info.sdu_interval % 1250 || info.max_sdu > ISO_SDU ||
+        info.sdu_interval < ISO_INTERVAL_MIN_US || !big_schedule(&info, again)) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    if (!b || n > GROUP_MAX || !streams_there(c, n)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    evt_status(c, OP_LE_CREATE_BIG, 0);
+    big_allocate(c, b, NULL, n, ISO_BIS_OUT);
+    b->handle = handle;
+    b->adv_set = (uint8_t)(a - c->sets);
+    info.seed = ll_access_address(c);
+    info.crc_base = (uint16_t)air_random(c->air);
+    memcpy(info.chm, c->ll->channel_map, sizeof info.chm);
+    b->info = info;
+    b->anchor = big_place(c, &info);
+    big_begin(c, b);
+    evt_big(c, b, 0);
+    return CMD_ANSWERED;
+}
+
+/* group u8, reason u8.  7.8.105 */
+static int cmd_terminate_big(controller *c, struct rd *in, struct wr *ret)
+{
+    struct big *b = big_by_handle(c, rd_u8(in));
+    uint8_t reason = rd_u8(in);
+    (void)ret;
+    if (!b) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (b->is_receiver || b->terminating) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    evt_status(c, OP_LE_TERMINATE_BIG, 0);
+    big_terminate(c, b, reason);
+    return CMD_ANSWERED;
+}
+
+/* A group that is being synchronised to: one at a time. */
+static bool big_pending(const controller *c)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        if (c->big[n].used && c->big[n].is_receiver && !c->big[n].established) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* group u8, sync u16, encrypted u8, code 16, subevents u8, timeout u16 in 10 ms, number u8,
+ * streams u8 each.  7.8.106 */
+static int cmd_sync_big(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t handle = rd_u8(in);
+    uint16_t sync = rd_le16(in);
+    uint8_t encrypted = rd_u8(in);
+    rd_bytes(in, 16);
+    uint8_t mse = rd_u8(in);
+    uint16_t timeout = rd_le16(in);
+    uint8_t n = rd_u8(in);
+    const uint8_t *numbers = rd_bytes(in, n);
+    struct big *b = big_free(c);
+    bool order = numbers && n;
+    (void)ret;
+    for (uint8_t k = 0; order && k < n; k++) {
+        order = numbers[k] >= 1 && numbers[k] <= 31 && (!k || numbers[k] > numbers[k - 1]);
+    }
+    if (in->bad || rd_left(in) || handle > 0xef || encrypted > 1 || mse > 31 || !order ||
+        timeout < 10 || timeout > 0x4000) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (big_by_handle(c, handle) || big_pending(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!sync_by_handle(c, sync)) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (encrypted) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    if (!b || n > GROUP_MAX || !streams_there(c, n)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    evt_status(c, OP_LE_BIG_CREATE_SYNC, 0);
+    big_allocate(c, b, numbers, n, ISO_BIS_IN);
+    b->handle = handle;
+    b->is_receiver = b->awaits_info = true;
+    b->sync = (uint8_t)sync;
+    b->timeout = timeout;
+    return CMD_ANSWERED;
+}
+
+/* group u8.  One that is only waited for is called off.  7.8.107 */
+static int cmd_unsync_big(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t handle = rd_u8(in);
+    struct big *b = big_by_handle(c, handle);
+    wr_u8(ret, handle);
+    if (!b || !b->is_receiver) {
+        return b ? WOAD_HCI_COMMAND_DISALLOWED : UNKNOWN_ADVERTISER;
+    }
+    bool pending = !b->established;
+    if (pending) {
+        evt_complete(c, OP_LE_BIG_TERMINATE_SYNC, 0, ret);
+        evt_big(c, b, CANCELLED);
+    }
+    big_end(c, b);
+    return pending ? CMD_ANSWERED : 0;
+}
+
+/* --- data ------------------------------------------------------------------------------------- */
+
+/* ACL length u16, number u8; ISO length u16, number u8.  7.8.2 */
+static int cmd_buffers_2(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    wr_le16(ret, c->cfg.acl_len);
+    wr_u8(ret, c->cfg.acl_count);
+    wr_le16(ret, ISO_PACKET);
+    wr_u8(ret, ISO_SDUS);
+    return 0;
+}
+
+/* Whether there may be paths: of a central's CIS from its configuration on, of a peripheral's from
+ * its LE Accept CIS Request on, of a BIS while there is one.  7.8.109 */
+static int path_status(const struct iso *s)
+{
+    if (!s || (s->kind != ISO_CIS && !s->on)) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    bool early = s->kind == ISO_CIS && !s->central && !s->accepted && !s->on;
+    return early ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+}
+
+/* handle u16, direction u8 (0 from the host, 1 to it), path u8 (0: HCI, others are the vendor's and
+ * would have to be configured), codec 5, delay u24 in us, length u8, configuration.  7.8.109 */
+static int cmd_path(controller *c, struct rd *in, struct wr *ret)
+{
+    enum { TRANSPARENT = 3, DELAY_MAX_US = 4000000, NO_PATH = 0xff };
+    uint16_t handle = rd_le16(in);
+    uint8_t direction = rd_u8(in), path = rd_u8(in), coding = rd_u8(in);
+    struct iso *s = iso_by_handle(c, handle);
+    rd_le32(in);
+    uint32_t delay = rd_le24(in);
+    uint8_t len = rd_u8(in);
+    wr_le16(ret, handle);
+    if (in->bad || rd_left(in) != len || direction > 1 || path == NO_PATH || delay > DELAY_MAX_US ||
+        (coding == TRANSPARENT && len)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = path_status(s);
+    if (status) {
+        return status;
+    }
+    bool there = direction ? s->bn_rx : s->bn_tx, set = direction ? s->path_out : s->path_in;
+    if (path || !there || set) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    *(direction ? &s->path_out : &s->path_in) = true;
+    return 0;
+}
+
+/* handle u16, directions u8: bits.  7.8.110 */
+static int cmd_no_path(controller *c, struct rd *in, struct wr *ret)
+{
+    uint16_t handle = rd_le16(in);
+    uint8_t directions = rd_u8(in);
+    struct iso *s = iso_by_handle(c, handle);
+    wr_le16(ret, handle);
+    if (!directions || directions > 3) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = path_status(s);
+    if (status) {
+        return status;
+    }
+    if (((directions & 1) && !s->path_in) || ((directions & 2) && !s->path_out)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    s->path_in = s->path_in && !(directions & 1);
+    s->path_out = s->path_out && !(directions & 2);
+    return 0;
+}
+
+/* handle u16; number u16, time u32, offset u24: of the SDU that went last.  7.8.96 */
+static int cmd_tx_sync(controller *c, struct rd *in, struct wr *ret)
+{
+    uint16_t handle = rd_le16(in);
+    const struct iso *s = iso_by_handle(c, handle);
+    bool there = s && s->on;
+    wr_le16(ret, handle);
+    wr_le16(ret, (uint16_t)(there ? s->event : 0));
+    wr_le32(ret, (uint32_t)(there ? s->anchor : 0));
+    wr_le24(ret, 0);
+    if (!s) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    return there && s->bn_tx ? 0 : WOAD_HCI_COMMAND_DISALLOWED;
+}
+
+const struct command air_iso_commands[] = {
+    { OP_LE_READ_BUFFER_SIZE_V2, 41, 5, 0, cmd_buffers_2, FEATURE_ISO, 0, 0 },
+    { OP_LE_READ_ISO_TX_SYNC, 41, 6, 2, cmd_tx_sync, FEATURE_ISO, 0, 0 },
+    { OP_LE_SET_CIG_PARAMS, 41, 7, -1, cmd_set_group, FEATURE_CIS_CENTRAL, 0, 0 },
+    { OP_LE_CREATE_CIS, 42, 1, -1, cmd_create_cis, FEATURE_CIS_CENTRAL, CMD_STATUS, 0 },
+    { OP_LE_REMOVE_CIG, 42, 2, 1, cmd_remove_group, FEATURE_CIS_CENTRAL, 0, 0 },
+    { OP_LE_ACCEPT_CIS, 42, 3, 2, cmd_accept_cis, FEATURE_CIS_PERIPHERAL, CMD_STATUS, 0 },
+    { OP_LE_REJECT_CIS, 42, 4, 3, cmd_reject_cis, FEATURE_CIS_PERIPHERAL, 0, 0 },
+    { OP_LE_CREATE_BIG, 42, 5, 31, cmd_create_big, FEATURE_BROADCASTER, CMD_STATUS, 0 },
+    { OP_LE_TERMINATE_BIG, 42, 7, 2, cmd_terminate_big, FEATURE_BROADCASTER, CMD_STATUS, 0 },
+    { OP_LE_BIG_CREATE_SYNC, 43, 0, -1, cmd_sync_big, FEATURE_RECEIVER, CMD_STATUS, 0 },
+    { OP_LE_BIG_TERMINATE_SYNC, 43, 1, 1, cmd_unsync_big, FEATURE_RECEIVER, 0, 0 },
+    { OP_LE_SETUP_ISO_PATH, 43, 3, -1, cmd_path, FEATURE_ISO, 0, 0 },
+    { OP_LE_REMOVE_ISO_PATH, 43, 4, 3, cmd_no_path, FEATURE_ISO, 0, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};

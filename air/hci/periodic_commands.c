@@ -1,0 +1,362 @@
+/* Commands and events of periodic advertising.  Vol 4, Part E, 7.8.61 to 7.8.63, 7.8.67 to 7.8.73,
+ * 7.8.88 to 7.8.92, 7.7.65.14 to 7.7.65.16, 7.7.65.24 */
+#include "hci.h"
+#include "../ll/periodic.h"
+
+enum { REPORT_MAX = 247, SYNC_CTE_ALL = 0x17 };
+
+void periodic_reset(controller *c)
+{
+    memset(c->sync, 0, SYNCS * sizeof *c->sync);
+    memset(&c->ll->sync_create, 0, sizeof c->ll->sync_create);
+    c->ll->n_syncs = c->ll->n_periodic_list = 0;
+    c->ll->past = (struct past){ 0 };
+}
+
+/* --- a train of ours -------------------------------------------------------------------------- */
+
+static bool periodic_adv_fits(const struct ll_adv *a, uint16_t len, uint16_t interval)
+{
+    return chain_us(len, a->secondary ? a->secondary : PHY_1M) <= interval * 1250u;
+}
+
+/* What may have periodic advertising: extended, neither connectable nor scannable, and not
+ * anonymous. */
+static bool set_may_be_periodic(const struct ll_adv *a)
+{
+    return a->extended && !(a->props & (PROP_CONNECTABLE | PROP_SCANNABLE | PROP_ANONYMOUS));
+}
+
+/* handle u8, interval min u16, max u16, properties u16.  7.8.61 */
+static int cmd_params(controller *c, struct rd *in, struct wr *ret)
+{
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
+    uint16_t min = rd_le16(in), max = rd_le16(in), props = rd_le16(in);
+    (void)ret;
+    if (!a) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (a->periodic.enabled) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (min < 6 || min > max || (props & ~PROP_TX_POWER) || !set_may_be_periodic(a)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (!periodic_adv_fits(a, a->periodic.len, max)) {
+        return PACKET_TOO_LONG;
+    }
+    a->periodic.configured = true;
+    a->periodic.interval = max;
+    a->periodic.props = props;
+    return 0;
+}
+
+static int periodic_data_status(const struct periodic_adv *t, uint8_t op, uint8_t len)
+{
+    bool part = op < DATA_COMPLETE;
+    if (!t->configured || (t->enabled && part)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if ((part && (!len || (op != FRAGMENT_FIRST && !t->data_partial))) ||
+        (op == DATA_UNCHANGED && (len || !t->enabled || !t->len))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    return 0;
+}
+
+/* handle u8, operation u8, length u8, data.  What is too long is discarded with all that was there
+ * before it.  7.8.62 */
+static int cmd_data(controller *c, struct rd *in, struct wr *ret)
+{
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
+    uint8_t op = rd_u8(in), len = rd_u8(in);
+    const uint8_t *data = rd_bytes(in, len);
+    (void)ret;
+    if (in->bad || rd_left(in) || op > DATA_UNCHANGED || len > 252) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    int status = a ? periodic_data_status(&a->periodic, op, len) : UNKNOWN_ADVERTISER;
+    if (status || op == DATA_UNCHANGED) {
+        return status;
+    }
+    struct periodic_adv *t = &a->periodic;
+    uint16_t before = op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST ? t->len : 0,
+             all = (uint16_t)(before + len);
+    if (all > a->room || !periodic_adv_fits(a, all, t->interval)) {
+        t->len = 0;
+        t->data_partial = false;
+        return all > a->room ? WOAD_HCI_MEMORY_EXCEEDED : PACKET_TOO_LONG;
+    }
+    memcpy(t->data + before, data, len);
+    t->len = all;
+    t->data_partial = op == FRAGMENT_FIRST || op == FRAGMENT_MIDDLE;
+    t->chain_at = NEVER; /* of one set of data or of the other, not of both */
+    return 0;
+}
+
+/* on u8 (bit 1, with ADI: not here), handle u8.  7.8.63 */
+static int cmd_enable(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in);
+    struct ll_adv *a = set_by_handle(c, rd_u8(in));
+    (void)ret;
+    if (!a) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (on > 1) {
+        return on & ~3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
+    }
+    if (on ? !a->periodic.configured || a->periodic.data_partial || !set_may_be_periodic(a)
+           : set_has_big(c, a)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (on && !periodic_adv_fits(a, a->periodic.len, a->periodic.interval)) {
+        return PACKET_TOO_LONG;
+    }
+    a->periodic.enabled = on;
+    periodic_adv_enable(c, a);
+    return 0;
+}
+
+/* --- trains of others ------------------------------------------------------------------------- */
+
+static uint8_t list_find(const controller *c, const struct address *who, uint8_t sid)
+{
+    uint8_t n = 0;
+    while (n < c->ll->n_periodic_list &&
+           (c->ll->periodic_list[n].sid != sid ||
+            !address_equal(&c->ll->periodic_list[n].advertiser, who))) {
+        n++;
+    }
+    return n;
+}
+
+bool periodic_list_has(const controller *c, const struct address *who, uint8_t sid)
+{
+    return list_find(c, who, sid) < c->ll->n_periodic_list;
+}
+
+static struct address address_read(struct rd *in)
+{
+    struct address a = { rd_u8(in), { 0 } };
+    rd_copy(in, a.octet, 6);
+    return a;
+}
+
+/* options u8 (by the list, no reports at first, no duplicates), SID u8, type u8, address 6, skip
+ * u16, timeout u16 in 10 ms, CTE u8.  7.8.67 */
+static int cmd_create_sync(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t options = rd_u8(in), sid = rd_u8(in);
+    struct address who = address_read(in);
+    uint16_t skip = rd_le16(in), timeout = rd_le16(in);
+    bool by_list = options & 1;
+    (void)ret;
+    uint8_t cte = rd_u8(in);
+    bool all_kinds = (cte & SYNC_CTE_ALL) == SYNC_CTE_ALL;
+    if (c->ll->sync_create.on || all_kinds) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if ((options & ~7) || (!by_list && (sid > 15 || who.type > 1)) || skip > 499 || timeout < 10 ||
+        timeout > 0x4000) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if ((options & 6) == 4) {
+        return WOAD_HCI_UNSUPPORTED; /* no duplicates: it takes the ADI, which is not here */
+    }
+    if (!by_list && sync_with(c, &who, sid)) {
+        return WOAD_HCI_CONNECTION_EXISTS;
+    }
+    if (!sync_free(c)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    evt_status(c, OP_LE_CREATE_SYNC, 0);
+    c->ll->sync_create.on = true;
+    c->ll->sync_create.use_list = by_list;
+    c->ll->sync_create.reporting = !(options & 2);
+    c->ll->sync_create.sid = sid;
+    c->ll->sync_create.advertiser = who;
+    c->ll->sync_create.skip = skip;
+    c->ll->sync_create.timeout = timeout;
+    return CMD_ANSWERED;
+}
+
+static int cmd_cancel_sync(controller *c, struct rd *in, struct wr *ret)
+{
+    struct sync none = { .sid = 0 };
+    (void)in;
+    (void)ret;
+    if (!c->ll->sync_create.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->ll->sync_create.on = false;
+    for (uint8_t n = 0; n < SYNCS; n++) {
+        if (c->sync[n].used && c->sync[n].by_host && !c->sync[n].established) {
+            sync_end(c, &c->sync[n]);
+        }
+    }
+    evt_complete(c, OP_LE_CREATE_SYNC_CANCEL, 0, NULL);
+    none.by_host = true;
+    evt_sync_established(c, &none, CANCELLED);
+    return CMD_ANSWERED;
+}
+
+static int cmd_terminate_sync(controller *c, struct rd *in, struct wr *ret)
+{
+    struct sync *s = sync_by_handle(c, rd_le16(in));
+    (void)ret;
+    if (!s) {
+        return UNKNOWN_ADVERTISER;
+    }
+    evt_complete(c, OP_LE_TERMINATE_SYNC, 0,
+                 NULL); /* a BIG that waits for the train ends with it */
+    sync_end(c, s);
+    return CMD_ANSWERED;
+}
+
+static int cmd_list_add(controller *c, struct rd *in, struct wr *ret)
+{
+    struct address who = address_read(in);
+    uint8_t sid = rd_u8(in);
+    (void)ret;
+    if (c->ll->sync_create.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (who.type > 1 || sid > 15 || periodic_list_has(c, &who, sid)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (c->ll->n_periodic_list == PERIODIC_LIST) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    c->ll->periodic_list[c->ll->n_periodic_list].advertiser = who;
+    c->ll->periodic_list[c->ll->n_periodic_list++].sid = sid;
+    return 0;
+}
+
+static int cmd_list_remove(controller *c, struct rd *in, struct wr *ret)
+{
+    struct address who = address_read(in);
+    uint8_t at = list_find(c, &who, rd_u8(in));
+    (void)ret;
+    if (c->ll->sync_create.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (at == c->ll->n_periodic_list) {
+        return UNKNOWN_ADVERTISER;
+    }
+    c->ll->periodic_list[at] = c->ll->periodic_list[--c->ll->n_periodic_list];
+    return 0;
+}
+
+static int cmd_list_clear(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (c->ll->sync_create.on) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->ll->n_periodic_list = 0;
+    return 0;
+}
+
+static int cmd_list_size(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_u8(ret, PERIODIC_LIST);
+    return 0;
+}
+
+/* handle u16, on u8.  7.8.88 */
+static int cmd_receive(controller *c, struct rd *in, struct wr *ret)
+{
+    struct sync *s = sync_by_handle(c, rd_le16(in));
+    uint8_t on = rd_u8(in);
+    (void)ret;
+    if (!s) {
+        return UNKNOWN_ADVERTISER;
+    }
+    if (on > 1) {
+        return on & ~3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
+    }
+    s->reporting = on;
+    return 0;
+}
+
+const struct command air_periodic_commands[] = {
+    { OP_LE_SET_PERIODIC_PARAMS, 37, 2, 7, cmd_params, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_SET_PERIODIC_DATA, 37, 3, -1, cmd_data, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_SET_PERIODIC_ENABLE, 37, 4, 2, cmd_enable, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_CREATE_SYNC, 38, 0, 14, cmd_create_sync, FEATURE_PERIODIC, CMD_EXTENDED | CMD_STATUS,
+      0 },
+    { OP_LE_CREATE_SYNC_CANCEL, 38, 1, 0, cmd_cancel_sync, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_TERMINATE_SYNC, 38, 2, 2, cmd_terminate_sync, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_ADD_PERIODIC_LIST, 38, 3, 8, cmd_list_add, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_REMOVE_PERIODIC_LIST, 38, 4, 8, cmd_list_remove, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_CLEAR_PERIODIC_LIST, 38, 5, 0, cmd_list_clear, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_READ_PERIODIC_LIST_SIZE, 38, 6, 0, cmd_list_size, FEATURE_PERIODIC, CMD_EXTENDED, 0 },
+    { OP_LE_SET_PERIODIC_RECEIVE, 40, 5, 3, cmd_receive, FEATURE_PERIODIC, CMD_EXTENDED,
+      VERSION_5_1 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* SID u8, type u8, address 6, PHY u8, interval u16, clock accuracy u8 */
+static void wr_sync(struct wr *w, const struct sync *s)
+{
+    wr_u8(w, s->sid);
+    wr_u8(w, s->advertiser.type);
+    wr_bytes(w, s->advertiser.octet, 6);
+    wr_u8(w, phy_number(s->phy));
+    wr_le16(w, s->interval);
+    wr_u8(w, s->sca);
+}
+
+/* LE Periodic Advertising Sync Established: status u8, handle u16, then as above.  7.7.65.14
+ * LE Periodic Advertising Sync Transfer Received, if a peer told us of it: status u8, connection
+ * u16, its data u16, handle u16, then as above.  7.7.65.24 */
+void evt_sync_established(controller *c, const struct sync *s, uint8_t status)
+{
+    uint8_t b[32];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    if (!s->by_host) {
+        wr_le16(&w, link_handle(s->past_conn));
+        wr_le16(&w, s->past_data);
+    }
+    wr_le16(&w, status ? 0 : sync_handle(c, s));
+    wr_sync(&w, s);
+    evt_le(c, s->by_host ? LE_SYNC_ESTABLISHED : LE_SYNC_TRANSFER_RECEIVED, &w);
+}
+
+void evt_sync_lost(controller *c, const struct sync *s)
+{
+    uint8_t b[2];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, sync_handle(c, s));
+    evt_le(c, LE_SYNC_LOST, &w);
+}
+
+/* LE Periodic Advertising Report: handle u16, power i8, RSSI i8, CTE u8, status u8, length u8,
+ * data.  7.7.65.15 */
+void evt_periodic_report(controller *c, const struct sync *s, const struct ext *e, struct rd data,
+                         uint8_t status, int8_t rssi)
+{
+    do {
+        size_t n = rd_left(&data) < REPORT_MAX ? rd_left(&data) : REPORT_MAX;
+        const uint8_t *p = rd_bytes(&data, n);
+        uint8_t b[255];
+        struct wr w = wr_of(b, sizeof b);
+        wr_le16(&w, sync_handle(c, s));
+        wr_u8(&w, e->has_power ? (uint8_t)e->power : 127);
+        wr_u8(&w, (uint8_t)rssi);
+        wr_u8(&w, 0xff); /* no constant tone */
+        wr_u8(&w, rd_left(&data) ? 1 : status);
+        wr_u8(&w, (uint8_t)n);
+        wr_bytes(&w, p, n);
+        if (s->reporting && evt_room(c, 1536)) {
+            evt_le(c, LE_PERIODIC_REPORT, &w);
+        }
+    } while (rd_left(&data));
+}

@@ -1,0 +1,113 @@
+/* The filter accept list.  Vol 6, Part B, 4.3; Vol 4, Part E, 7.8.14 to 7.8.17 */
+#include "host.h"
+
+enum { ANONYMOUS = 0xff }; /* the address is ignored */
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+    return (a->type & 1) == (b->type & 1) && memcmp(a->octet, b->octet, 6) == 0;
+}
+
+static uint8_t accept_find(const controller *c, const struct address *a)
+{
+    uint8_t n = 0;
+    bool named = a->type != ANONYMOUS;
+    while (n < c->ll->n_accept_list && (named ? c->ll->accept_list[n].type == ANONYMOUS ||
+                                                    !address_equal(&c->ll->accept_list[n], a)
+                                              : c->ll->accept_list[n].type != ANONYMOUS)) {
+        n++;
+    }
+    return n;
+}
+
+bool accept_has_anonymous(const controller *c)
+{
+    return accept_find(c, &(struct address){ .type = ANONYMOUS }) < c->ll->n_accept_list;
+}
+
+/* 0xff, who advertises without an address, is of 5.0. */
+static bool accept_type_good(const controller *c, uint8_t type)
+{
+    return type <= 1 || (type == ANONYMOUS && controller_version(c) >= VERSION_5_0);
+}
+
+bool accept_has(const controller *c, const struct address *a)
+{
+    return accept_find(c, a) < c->ll->n_accept_list;
+}
+
+/* It may not change while it is looked at. */
+static bool accept_in_use(const controller *c)
+{
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        if (c->sets[n].on && c->sets[n].filter) {
+            return true;
+        }
+    }
+    return (c->scan->on || c->scan->connecting) && c->scan->use_accept_list;
+}
+
+static int cmd_accept_size(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_u8(ret, ACCEPT_LIST);
+    return 0;
+}
+
+static int cmd_accept_clear(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (accept_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->ll->n_accept_list = 0;
+    return 0;
+}
+
+/* type u8, address 6 */
+static int cmd_accept_add(controller *c, struct rd *in, struct wr *ret)
+{
+    struct address a = { rd_u8(in), { 0 } };
+    (void)ret;
+    rd_copy(in, a.octet, 6);
+    if (accept_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!accept_type_good(c, a.type)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (accept_has(c, &a)) {
+        return 0;
+    }
+    if (c->ll->n_accept_list == ACCEPT_LIST) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    c->ll->accept_list[c->ll->n_accept_list++] = a;
+    return 0;
+}
+
+static int cmd_accept_remove(controller *c, struct rd *in, struct wr *ret)
+{
+    struct address a = { rd_u8(in), { 0 } };
+    (void)ret;
+    rd_copy(in, a.octet, 6);
+    if (accept_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    uint8_t at = accept_find(c, &a);
+    if (at == c->ll->n_accept_list) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->ll->accept_list[at] = c->ll->accept_list[--c->ll->n_accept_list];
+    return 0;
+}
+
+const struct command air_accept_commands[] = {
+    { OP_LE_READ_ACCEPT_LIST_SIZE, 26, 6, 0, cmd_accept_size, 0, 0, 0 },
+    { OP_LE_CLEAR_ACCEPT_LIST, 26, 7, 0, cmd_accept_clear, 0, 0, 0 },
+    { OP_LE_ADD_ACCEPT_LIST, 27, 0, 7, cmd_accept_add, 0, 0, 0 },
+    { OP_LE_REMOVE_ACCEPT_LIST, 27, 1, 7, cmd_accept_remove, 0, 0, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};

@@ -1,0 +1,57 @@
+/* The table of activities: which functions of the link layer serve each. */
+#include "ll.h"
+
+static uint64_t upkeep_next(const controller *c)
+{
+    return c->ll->rpa_at < c->ll->p256_at ? c->ll->rpa_at : c->ll->p256_at;
+}
+
+static void upkeep_on_timer(controller *c)
+{
+    if (c->ll->rpa_at <= c->air->now) {
+        privacy_on_timer(c);
+    } else {
+        p256_on_timer(c);
+    }
+}
+
+const struct activity air_activities[ACTIVITIES] = {
+    [ACTIVITY_ISO] = { .next = iso_next,
+                       .on_timer = iso_on_timer,
+                       .on_tx_done = iso_on_tx_done,
+                       .on_rx = iso_on_rx,
+                       .on_rx_timeout = iso_on_rx_timeout,
+                       .on_preempt = iso_on_preempt,
+                       .catch_up = iso_catch_up },
+    [ACTIVITY_CONN] = { .next = link_next,
+                        .on_timer = link_on_timer,
+                        .on_tx_done = link_on_tx_done,
+                        .on_rx = link_on_rx,
+                        .on_rx_timeout = link_on_rx_timeout,
+                        .on_preempt = link_on_rx_timeout,
+                        .catch_up = link_catch_up },
+    [ACTIVITY_ADV] = { .next = adv_next,
+                       .on_timer = adv_on_timer,
+                       .on_tx_done = adv_on_tx_done,
+                       .on_rx = adv_on_rx,
+                       .on_rx_timeout = adv_on_rx_timeout,
+                       .on_preempt = scan_abort, /* of an answer that a hang has interrupted */
+                       .catch_up = adv_catch_up },
+    /* Its deadlines are among those of its advertising set: adv_next(), adv_on_timer(). */
+    [ACTIVITY_PERIODIC_ADV] = { .on_tx_done = periodic_adv_on_tx_done,
+                                .on_preempt = periodic_adv_on_preempt },
+    [ACTIVITY_SYNC] = { .next = sync_next,
+                        .on_timer = sync_on_timer,
+                        .on_rx = sync_on_rx,
+                        .on_rx_timeout = sync_on_rx_timeout,
+                        .on_preempt = sync_on_rx_timeout,
+                        .catch_up = sync_catch_up },
+    [ACTIVITY_UPKEEP] = { .next = upkeep_next, .on_timer = upkeep_on_timer },
+    [ACTIVITY_SCAN] = { .next = scan_next,
+                        .on_timer = scan_on_timer,
+                        .on_tx_done = scan_on_tx_done,
+                        .on_rx = scan_on_rx,
+                        .on_rx_timeout = scan_on_rx_timeout,
+                        .on_preempt = scan_abort,
+                        .catch_up = scan_catch_up },
+};

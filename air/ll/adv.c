@@ -1,0 +1,330 @@
+/* The advertising state, legacy PDUs: whole events on 37, 38, 39.  Vol 6, Part B, 2.3, 4.4.2
+ * A set that uses extended PDUs goes on in ext_adv.c. */
+#include "host.h"
+#include "ext.h"
+
+/* How long an answer may take to begin: T_IFS, 2 us of clock, and its preamble and address. */
+enum { ANSWER_US = T_IFS + 2 + 40, CHANNEL_GAP_US = 60, ADV_DELAY_US = 10000 };
+enum { DIRECT_EVERY_US = 3750, DIRECT_LASTS_US = 1280000 }; /* 4.4.2.4.3 */
+
+bool adv_any_on(const controller *c)
+{
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        if (c->sets[n].on) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t adv_next(const controller *c)
+{
+    uint64_t next = NEVER;
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        const struct ll_adv *a = &c->sets[n];
+        if (a->on) {
+            next = a->next < next ? a->next : next;
+            next = a->aux_at < next ? a->aux_at : next;
+            next = a->until < next ? a->until : next;
+        }
+        if (a->periodic.sending) {
+            uint64_t periodic_at = periodic_adv_next(a);
+            next = periodic_at < next ? periodic_at : next;
+        }
+    }
+    return next;
+}
+
+static bool adv_directed(const struct ll_adv *a)
+{
+    return a->kind == ADV_KIND_DIRECT_HIGH || a->kind == ADV_KIND_DIRECT_LOW;
+}
+
+bool adv_connectable(const struct ll_adv *a)
+{
+    return a->extended ? a->props & PROP_CONNECTABLE : a->kind == ADV_KIND_IND || adv_directed(a);
+}
+
+void adv_enable(controller *c, struct ll_adv *a, bool on)
+{
+    if (c->radio.owner == ACTIVITY_ADV && c->adv_now == a) {
+        radio_off(c);
+    }
+    a->on = on;
+    a->aux_at = NEVER;
+    a->events = on ? 0 : a->events; /* how many there were is told at the end */
+    a->next = c->air->now + 625;
+    a->until = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH ? a->next + DIRECT_LASTS_US : NEVER;
+    periodic_adv_enable(c, a);
+}
+
+/* Its own random address, if it has one. */
+void adv_own(const controller *c, const struct ll_adv *a, struct address *own)
+{
+    privacy_own(c, a->own_type, &a->peer, own);
+    bool is_rpa = a->own_type > 1 && (own->octet[5] & 0xc0) == 0x40;
+    if (own->type && a->random_set && !is_rpa) {
+        memcpy(own->octet, a->random, 6);
+    }
+}
+
+/* header: type u4, ChSel, TxAdd, RxAdd; length u8.  2.3 */
+void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
+                size_t len)
+{
+    bool chooses = type == ADV_IND || type == ADV_DIRECT_IND;
+    unsigned ch_sel = chooses && controller_has(c, FEATURE_CSA2) ? CH_SEL : 0;
+    wr_u8(pdu, (uint8_t)(type | (tx_random ? 0x40 : 0) | (rx_random ? 0x80 : 0) | ch_sel));
+    wr_u8(pdu, (uint8_t)len);
+}
+
+/* No more than its host asks for, as far as there is less. */
+int8_t adv_power(const controller *c, const struct ll_adv *a)
+{
+    int8_t power = a->power_limited ? a->power : c->cfg.tx_power_dbm;
+    return power < POWER_MIN ? POWER_MIN : power;
+}
+
+/* ADV_IND, ADV_SCAN_IND, ADV_NONCONN_IND, SCAN_RSP: AdvA 6, data.  2.3.1 */
+static void adv_send(controller *c, uint8_t type, const uint8_t *data, uint16_t len, uint64_t at)
+{
+    struct ll_adv *a = c->adv_now;
+    struct address own;
+    struct wr pdu = radio_pdu(c);
+    adv_own(c, a, &own);
+    adv_header(c, &pdu, type, own.type != 0, false, 6u + len);
+    wr_bytes(&pdu, own.octet, 6);
+    wr_bytes(&pdu, data, len);
+    radio_send(c, ACTIVITY_ADV, at, a->channel, ADV_AA, PHY_1M, &pdu);
+    c->radio.packet.power = adv_power(c, a);
+}
+
+/* ADV_DIRECT_IND: AdvA 6, TargetA 6.  2.3.1.2 */
+static void adv_send_directed(controller *c, uint64_t at)
+{
+    struct ll_adv *a = c->adv_now;
+    struct address own, target;
+    struct wr pdu = radio_pdu(c);
+    adv_own(c, a, &own);
+    privacy_target(c, a->own_type, &a->peer, &target);
+    adv_header(c, &pdu, ADV_DIRECT_IND, own.type != 0, target.type != 0, 12);
+    wr_bytes(&pdu, own.octet, 6);
+    wr_bytes(&pdu, target.octet, 6);
+    radio_send(c, ACTIVITY_ADV, at, a->channel, ADV_AA, PHY_1M, &pdu);
+    c->radio.packet.power = adv_power(c, a);
+}
+
+/* A connection is invited only where there is a place for it, and time to hear the CONNECT_IND
+ * that answers until `end`: the initiator takes the connection to be there as soon as it has sent
+ * it.  4.4.2.3 */
+bool adv_may_be_connected(controller *c, struct ll_adv *a, uint64_t end)
+{
+    uint8_t i;
+    if (link_free(c, &i) && radio_clear(c, end, a->missed)) {
+        return true;
+    }
+    a->missed = (uint8_t)(a->missed + (a->missed < UINT8_MAX));
+    return false;
+}
+
+/* Whether this packet may be sent, at `at`. */
+static bool adv_has_time(controller *c, struct ll_adv *a, uint64_t at)
+{
+    enum { CONNECT_IND_LEN = 36, LONGEST = 39 };
+    uint64_t answer = T_IFS + radio_airtime(CONNECT_IND_LEN, PHY_1M) + ANSWER_US;
+    return a->extended || !adv_connectable(a) ||
+           adv_may_be_connected(c, a, at + radio_airtime(LONGEST, PHY_1M) + answer);
+}
+
+/* The next channel of this advertising event, in order 37, 38, 39; then the event is over. */
+static void adv_next_channel(controller *c, uint64_t at)
+{
+    static const uint8_t type[] = { [ADV_KIND_IND] = ADV_IND,
+                                    [ADV_KIND_SCAN] = ADV_SCAN_IND,
+                                    [ADV_KIND_NONCONN] = ADV_NONCONN_IND };
+    struct ll_adv *a = c->adv_now;
+    do {
+        a->channel++;
+    } while (a->channel < CHANNELS && !(a->channel_bits >> (a->channel - 37) & 1));
+    if (a->channel >= CHANNELS) {
+        a->missed = 0;
+        return;
+    }
+    if (!adv_has_time(c, a, at)) {
+        a->channel = CHANNELS;
+        return;
+    }
+    if (a->extended) {
+        ext_adv_send_primary(c, a, at);
+    } else if (adv_directed(a)) {
+        adv_send_directed(c, at);
+    } else {
+        adv_send(c, type[a->kind], a->data, a->data_len, at);
+    }
+}
+
+/* The last one of a set: how long it may go on, or how often, is over. */
+static bool adv_is_over(controller *c, struct ll_adv *a)
+{
+    bool often = a->max_events && a->events >= a->max_events;
+    if (c->air->now < a->until && !often) {
+        return false;
+    }
+    adv_enable(c, a, false);
+    if (!a->extended && !c->ll->extended_commands) {
+        evt_connected(c, WOAD_HCI_ADVERTISING_TIMEOUT, 0);
+    } else {
+        evt_set_terminated(c, a, often ? WOAD_HCI_LIMIT_REACHED : WOAD_HCI_ADVERTISING_TIMEOUT, 0);
+    }
+    return true;
+}
+
+/* An advertising event: its time has come.  The next is an interval and a random delay of up to
+ * 10 ms away.  4.4.2.2.1 */
+static void adv_event(controller *c, struct ll_adv *a)
+{
+    if (adv_is_over(c, a)) {
+        return;
+    }
+    bool fast = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH;
+    a->next += fast ? DIRECT_EVERY_US
+                    : controller_us_to_air(c, a->interval * 625ull, &a->carry) +
+                          air_random_below(c->air, ADV_DELAY_US + 1);
+    if (radio_claim_adv(c)) {
+        c->adv_now = a;
+        a->events++;
+        a->channel = 36;
+        if (a->extended) {
+            ext_adv_begin(c, a);
+        }
+        adv_next_channel(c, c->air->now);
+    }
+}
+
+/* After its clock has stood still. */
+void adv_catch_up(controller *c)
+{
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        struct periodic_adv *t = &c->sets[n].periodic;
+        c->sets[n].aux_at = NEVER;
+        c->sets[n].next = c->air->now;
+        while (t->sending && t->next_at < c->air->now) {
+            t->next_at += t->interval * 1250u;
+            t->counter++;
+        }
+    }
+}
+
+void adv_on_timer(controller *c)
+{
+    for (uint8_t n = 0; n < c->n_sets; n++) {
+        struct ll_adv *a = &c->sets[n];
+        if (periodic_adv_next(a) <= c->air->now) {
+            periodic_adv_on_timer(c, a);
+            return;
+        }
+        if (a->on && a->until <= c->air->now) {
+            adv_is_over(c, a);
+            return;
+        }
+        if (a->on && a->aux_at <= c->air->now) {
+            ext_adv_on_timer(c, a);
+            return;
+        }
+        if (a->on && a->next <= c->air->now) {
+            adv_event(c, a);
+            return;
+        }
+    }
+}
+
+void adv_on_tx_done(controller *c)
+{
+    struct ll_adv *a = c->adv_now;
+    if (!a->on) {
+        return;
+    }
+    if (a->extended && a->channel >= CHANNELS) {
+        ext_adv_on_tx_done(c, a);
+    } else if (a->extended) {
+        adv_next_channel(c, c->air->now + T_IFS);
+    } else if (a->kind != ADV_KIND_NONCONN) {
+        radio_listen(c, ACTIVITY_ADV, a->channel, ADV_AA, PHY_1M, c->air->now + ANSWER_US);
+    } else {
+        adv_next_channel(c, c->air->now + T_IFS);
+    }
+}
+
+void adv_on_rx_timeout(controller *c)
+{
+    struct ll_adv *a = c->adv_now;
+    if (a->on && !a->extended) {
+        adv_next_channel(c, c->air->now + CHANNEL_GAP_US);
+    }
+}
+
+/* Whether `peer` may connect: the one it is directed at; one of the accept list, if that is asked
+ * for.  4.3.2 */
+bool adv_accepts_connection(const controller *c, const struct ll_adv *a, const struct address *peer)
+{
+    bool directed = a->extended ? a->props & PROP_DIRECTED : adv_directed(a);
+    if (directed) {
+        return address_equal(peer, &a->peer);
+    }
+    return adv_connectable(a) && (!(a->filter & ADV_FILTER_CONNECT) || accept_has(c, peer));
+}
+
+bool adv_accepts_scan_req(const controller *c, const struct ll_adv *a, const struct address *peer)
+{
+    bool scannable = a->extended ? a->props & PROP_SCANNABLE : !adv_directed(a);
+    return scannable && (!(a->filter & ADV_FILTER_SCAN) || accept_has(c, peer));
+}
+
+/* A central has it: the set is off. */
+void adv_connected(controller *c, struct ll_adv *a, uint8_t i)
+{
+    adv_enable(c, a, false);
+    if (c->ll->extended_commands) {
+        evt_set_terminated(c, a, 0, i);
+    }
+}
+
+/* SCAN_REQ: ScanA 6, AdvA 6.  CONNECT_IND: InitA 6, AdvA 6, LLData 22.  2.3.2, 2.3.3 */
+void adv_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
+{
+    struct rd pdu = rd_of(f->pdu, f->len);
+    uint64_t end = f->end;
+    (void)rssi;
+    struct ll_adv *a = c->adv_now;
+    struct address own, air, peer;
+    uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), to[6], i;
+    adv_own(c, a, &own);
+    air.type = head >> 6 & 1;
+    rd_copy(&pdu, air.octet, 6);
+    rd_copy(&pdu, to, 6);
+    if (pdu.bad || rd_left(&pdu) != len - 12u || memcmp(to, own.octet, 6) != 0 ||
+        (head >> 7 & 1) != own.type || !privacy_resolve(c, &air, &peer)) {
+        return;
+    }
+    bool connects = (head & 15) == CONNECT_IND && len == 34 &&
+                    adv_accepts_connection(c, a, &peer) && !link_with(c, &peer) && link_free(c, &i);
+    if ((head & 15) == SCAN_REQ && len == 12 && adv_accepts_scan_req(c, a, &peer)) {
+        if (a->report_scan_requests) {
+            evt_scan_request(c, a, &peer);
+        }
+        if (a->extended) {
+            ext_adv_send_scan_rsp(c, a, end + T_IFS);
+        } else {
+            adv_send(c, SCAN_RSP, a->rsp, a->rsp_len, end + T_IFS);
+        }
+    } else if (connects && a->extended) {
+        a->conn_peer = peer;
+        ext_adv_send_connect_rsp(c, a, i, &air, pdu, end);
+    } else if (connects) {
+        bool csa2 = (head & CH_SEL) && controller_has(c, FEATURE_CSA2);
+        radio_off(c);
+        link_begin(c, i, &(struct conn_request){ false, csa2, PHY_1M, peer, air, own, false }, pdu,
+                   end);
+        adv_connected(c, a, i);
+    }
+}

@@ -1,0 +1,403 @@
+/* The arbiter: which activity of a controller has the radio.  All that is timed goes through
+ * radio_claim(): connection events, subevents of isochronous streams, periodic advertising and
+ * synchronisation with it.  Vol 6, Part B, 4.5.2, 4.5.12, 4.5.13, 4.4.2.12
+ *
+ * Each activity has an urgency, from 1 to URGENCY_MAX.  It grows with the time since the activity
+ * was served: since the end of its last exchange, of the last packet received where it only
+ * listens, of the last packet sent where it only sends.  That time is measured in turns of the
+ * activity and in its supervision timeout; the larger of both counts.  Both sides of a connection
+ * measure the same time, so they agree on which connection is the more urgent one, and meet.
+ *
+ * A connection whose event is the last before its supervision timeout is above all else, and with
+ * few events left it is above a connectable advertising event.
+ *
+ * An activity whose turn comes takes the radio if it is free, or if its urgency is greater than
+ * that of the activity that has it; where one of the two is a broadcast, lots decide.  An activity
+ * that loses the radio is planned anew by its own file: it misses this turn, nothing else. */
+#include "iso.h"
+#include "periodic.h"
+
+enum { URGENCY_MAX = 1024, URGENCY_MAX_BY_TURNS = 512, URGENCY_HELD = 640, URGENCY_CLOSING = 2048 };
+enum { URGENCY_LAST_EVENT = 4096 };
+enum { LINK_TURNS = 8, ISO_TURNS = 16, PERIODIC_ADV_TURNS = 6, SYNC_TURNS = 8, LOT_TURNS = 8 };
+
+/* Not established yet: 6 events without a packet are the end. */
+static uint32_t urgency_of_try(uint8_t tries)
+{
+    enum { TRIES = 6, AHEAD = 2 };
+    return (tries + AHEAD) * (uint32_t)URGENCY_MAX / (TRIES + AHEAD);
+}
+
+/* `turns_us`: the turns after which it is as urgent as turns alone can make it. */
+static uint32_t urgency_of(uint64_t idle_us, uint64_t turns_us, uint64_t limit_us)
+{
+    uint64_t turns = idle_us * URGENCY_MAX_BY_TURNS / turns_us;
+    uint64_t used = limit_us ? idle_us * URGENCY_MAX / limit_us : 0;
+    turns = turns < URGENCY_MAX_BY_TURNS ? turns : URGENCY_MAX_BY_TURNS;
+    used = used > turns ? used : turns;
+    return (uint32_t)(used < URGENCY_MAX ? used + 1 : URGENCY_MAX);
+}
+
+static uint64_t idle_since(uint64_t served_at, uint64_t at)
+{
+    return at > served_at ? at - served_at : 0;
+}
+
+/* As much at both sides. */
+static uint32_t link_common_urgency(const struct link *l, uint64_t at)
+{
+    uint64_t turn = l->interval * 1250u;
+    uint64_t since = l->unconfirmed ? l->confirmed_at : l->last_exchange_at;
+    uint32_t last = link_events_left(l, since, at) > 1 ? 0 : URGENCY_LAST_EVENT;
+    return last + urgency_of(idle_since(l->last_exchange_at, at), LINK_TURNS * turn,
+                             link_silence_limit(l));
+}
+
+static uint32_t link_urgency(const struct link *l, uint64_t at)
+{
+    if (l->close_reason) {
+        return URGENCY_CLOSING;
+    }
+    /* The peer must hear of an instant before it comes. */
+    bool changes = l->instant_procedure || l->subrate_ind_out;
+    uint32_t more = changes && (l->n_controls || l->unacked) ? URGENCY_MAX_BY_TURNS / 2 : 0;
+    return more + link_common_urgency(l, at);
+}
+
+static uint32_t iso_urgency(const controller *c, const struct iso *s, uint64_t at)
+{
+    uint64_t turns = (uint64_t)ISO_TURNS * s->interval * 1250u, limit = 0;
+    if (s->kind == ISO_CIS && !s->established) {
+        return urgency_of_try(s->tries);
+    }
+    if (s->kind == ISO_CIS) {
+        limit = c->links[s->link].supervision * 10000u;
+    } else if (s->kind == ISO_BIS_IN) {
+        const struct big *b = &c->big[s->group];
+        limit = b->timeout * 10000u;
+        if (!b->established) {
+            return urgency_of_try(b->tries);
+        }
+    }
+    uint32_t u = urgency_of(idle_since(s->last_exchange_at, at), turns, limit);
+    /* A stream that has ended at the other side must not outlast its connection. */
+    return s->kind == ISO_CIS ? u - u / 4 : u;
+}
+
+static uint32_t sync_urgency(const struct sync *s, uint64_t at)
+{
+    uint64_t limit = s->timeout * 10000u, turn = s->interval * (s->skip + 1u) * 1250u;
+    return s->established ? urgency_of(idle_since(s->last_rx_at, at), SYNC_TURNS * turn, limit)
+                          : urgency_of_try(s->tries);
+}
+
+static uint32_t periodic_adv_urgency(const struct periodic_adv *t, uint64_t at)
+{
+    uint64_t turn = t->interval * 1250u;
+    return urgency_of(idle_since(t->last_sent_at, at), PERIODIC_ADV_TURNS * turn, 0);
+}
+
+/* How urgent it is at a time.  Scanning and advertising have no turns: they yield, except while a
+ * connection is being made, which both sides have to see to its end. */
+static uint32_t urgency(const controller *c, uint8_t owner, uint8_t index, uint64_t at)
+{
+    switch (owner) {
+    case ACTIVITY_CONN: return link_urgency(&c->links[index], at);
+    case ACTIVITY_ISO: return iso_urgency(c, &c->iso[index], at);
+    case ACTIVITY_SYNC: return sync_urgency(&c->sync[index], at);
+    case ACTIVITY_PERIODIC_ADV: return periodic_adv_urgency(&c->sets[index].periodic, at);
+    case ACTIVITY_ADV: return adv_connectable(c->adv_now) ? URGENCY_HELD : 0;
+    case ACTIVITY_SCAN:
+        return c->scan->connect_ind_out || c->scan->connect_req_out ? URGENCY_HELD : 0;
+    default: return 0;
+    }
+}
+
+/* Takes the radio from the activity that has it. */
+static void radio_preempt(controller *c)
+{
+    const struct activity *a = &air_activities[c->radio.owner];
+    radio_off(c);
+    if (a->on_preempt) {
+        a->on_preempt(c);
+    }
+}
+
+/* --- lots ------------------------------------------------------------------------------------- */
+
+static bool broadcasts(const controller *c, uint8_t owner, uint8_t index)
+{
+    return owner == ACTIVITY_PERIODIC_ADV || owner == ACTIVITY_SYNC ||
+           (owner == ACTIVITY_ISO && c->iso[index].kind != ISO_CIS);
+}
+
+static bool has_turns(uint8_t owner)
+{
+    return owner == ACTIVITY_CONN || owner == ACTIVITY_ISO || owner == ACTIVITY_PERIODIC_ADV ||
+           owner == ACTIVITY_SYNC;
+}
+
+/* How much a lot weighs: as much at the side that sends as at the side that listens, as long as
+ * what is sent is heard.  So the timeout of a listener, of which the sender does not know, does not
+ * count. */
+static uint32_t lot_weight(const controller *c, uint8_t owner, uint8_t index, uint64_t at)
+{
+    uint64_t served = 0, turn = 0;
+    if (owner == ACTIVITY_CONN) {
+        return link_common_urgency(&c->links[index], at);
+    }
+    if (owner == ACTIVITY_PERIODIC_ADV) {
+        served = c->sets[index].periodic.last_sent_at;
+        turn = c->sets[index].periodic.interval * 1250u;
+    } else if (owner == ACTIVITY_SYNC) {
+        served = c->sync[index].last_rx_at;
+        turn = c->sync[index].interval * 1250u;
+    } else {
+        const struct iso *s = &c->iso[index];
+        if (s->kind == ISO_CIS) {
+            return iso_urgency(c, s, at);
+        }
+        served = s->last_exchange_at;
+        turn = s->interval * 1250u;
+    }
+    return urgency_of(idle_since(served, at), LOT_TURNS * turn, 0);
+}
+
+/* A listener that has heard nothing yet has six events, and does not know how much the sender's
+ * lots weigh. */
+static uint32_t lot_of_try(const controller *c, uint8_t owner, uint8_t index)
+{
+    if (owner == ACTIVITY_SYNC) {
+        const struct sync *y = &c->sync[index];
+        return y->established ? 0 : urgency_of_try(y->tries);
+    }
+    if (owner != ACTIVITY_ISO || c->iso[index].kind != ISO_BIS_IN) {
+        return 0;
+    }
+    const struct big *group = &c->big[c->iso[index].group];
+    return group->established ? 0 : urgency_of_try(group->tries);
+}
+
+static bool sends(const controller *c, uint8_t owner, uint8_t index)
+{
+    return owner == ACTIVITY_PERIODIC_ADV ||
+           (owner == ACTIVITY_ISO && c->iso[index].kind == ISO_BIS_OUT);
+}
+
+/* Its turn, in terms that both sides know. */
+static struct lot lot_of(const controller *c, uint8_t owner, uint8_t index)
+{
+    if (owner == ACTIVITY_CONN) {
+        const struct link *l = &c->links[index];
+        return (struct lot){ l->aa, l->interval, (uint16_t)l->event };
+    }
+    if (owner == ACTIVITY_ISO) {
+        const struct iso *s = &c->iso[index];
+        uint32_t aa = s->kind == ISO_CIS ? s->aa : c->big[s->group].info.seed;
+        return (struct lot){ aa, s->interval, (uint16_t)s->event };
+    }
+    if (owner == ACTIVITY_PERIODIC_ADV) {
+        const struct periodic_adv *t = &c->sets[index].periodic;
+        return (struct lot){ t->aa, t->interval, (uint16_t)(t->counter - 1) };
+    }
+    const struct sync *y = &c->sync[index];
+    return (struct lot){ y->aa, y->interval, y->counter };
+}
+
+/* The number that is drawn for two turns, from 0 to 65,535: the same for whoever knows of both.
+ * From turn to turn it steps by the golden section, so that neither loses often in succession. */
+static uint32_t lot_draw(struct lot a, struct lot b)
+{
+    enum { GOLDEN = 40503 };
+    uint32_t x = (a.aa ^ b.aa) * 0x9e3779b1u;
+    bool slower = a.interval != b.interval ? a.interval > b.interval : a.aa < b.aa;
+    return ((x >> 16) + (slower ? a : b).turn * (uint32_t)GOLDEN) & 0xffff;
+}
+
+/* Whether a turn takes the radio from the one that has it.  The sender of a broadcast does not know
+ * how urgent it is to a listener.  So where one of the two is a broadcast, sent or listened to,
+ * lots are drawn, by the fourth powers of the weights; and controllers that know of both turns draw
+ * the same lot.  They would otherwise both send, or both listen, or one would send what the other
+ * does not listen to.  What weighs much more than the other needs no luck. */
+static bool lot_wins(const controller *c, uint8_t owner, uint8_t index)
+{
+    enum { FAR = 3 };
+    uint64_t mine = lot_weight(c, owner, index, c->air->now);
+    uint64_t theirs = lot_weight(c, c->radio.owner, c->radio.index, c->air->now);
+    if (!sends(c, owner, index) && !sends(c, c->radio.owner, c->radio.index)) {
+        uint32_t my_try = lot_of_try(c, owner, index);
+        uint32_t their_try = lot_of_try(c, c->radio.owner, c->radio.index);
+        mine = mine > my_try ? mine : my_try;
+        theirs = theirs > their_try ? theirs : their_try;
+    }
+    if (mine > URGENCY_HELD || theirs > URGENCY_HELD || mine > FAR * theirs ||
+        theirs > FAR * mine) {
+        return mine > theirs;
+    }
+    struct lot lot = lot_of(c, owner, index);
+    bool low = lot.aa < c->ll->lot.aa;
+    uint64_t first = low ? mine : theirs, second = low ? theirs : mine;
+    first *= first * first * first;
+    second *= second * second * second;
+    return (lot_draw(lot, c->ll->lot) * (first + second) >> 16 < first) == low;
+}
+
+/* Whether a turn that is missed brings a connection near its end: it may miss it for another turn,
+ * and for nothing else. */
+static bool turn_needed(const controller *c, uint8_t owner, uint8_t index, uint64_t at)
+{
+    if (owner != ACTIVITY_CONN) {
+        return false;
+    }
+    const struct link *l = &c->links[index];
+    return link_events_left(l, l->confirmed_at, at) < LAST_EVENTS;
+}
+
+static bool radio_wins(const controller *c, uint8_t owner, uint8_t index)
+{
+    uint8_t other = c->radio.owner;
+    bool lots = broadcasts(c, owner, index) || broadcasts(c, other, c->radio.index);
+    if (lots && has_turns(other)) {
+        return lot_wins(c, owner, index);
+    }
+    uint64_t now = c->air->now;
+    return (!has_turns(other) && turn_needed(c, owner, index, now)) ||
+           urgency(c, owner, index, now) > urgency(c, other, c->radio.index, now);
+}
+
+/* The turn of an activity has come: whether it has the radio now.  If not, the caller plans its
+ * next turn. */
+bool radio_claim(controller *c, uint8_t owner, uint8_t index)
+{
+    if (c->radio.state != RADIO_OFF) {
+        if (!radio_wins(c, owner, index)) {
+            return false;
+        }
+        radio_preempt(c);
+    }
+    c->ll->lot = lot_of(c, owner, index);
+    return true;
+}
+
+/* For advertising, which waits for everything but scanning. */
+bool radio_claim_adv(controller *c)
+{
+    bool scans = c->radio.owner == ACTIVITY_SCAN && !urgency(c, ACTIVITY_SCAN, 0, c->air->now);
+    if (c->radio.state != RADIO_OFF && scans) {
+        scan_abort(c);
+    }
+    return c->radio.state == RADIO_OFF;
+}
+
+/* --- turns ------------------------------------------------------------------------------------ */
+
+/* The n-th place of a turn: connections, then streams, trains, syncs.  False: there are no more.
+ * `t->owner` is ACTIVITY_NONE where the place is empty. */
+static bool turn_read(const controller *c, unsigned n, struct turn *t)
+{
+    *t = (struct turn){ .owner = ACTIVITY_NONE, .at = NEVER };
+    if (n < c->cfg.conns) {
+        link_turn(c, (uint8_t)n, t);
+        return true;
+    }
+    n -= c->cfg.conns;
+    if (n < c->cfg.iso) {
+        iso_turn(c, (uint8_t)n, t);
+        return true;
+    }
+    n -= c->cfg.iso;
+    if (n < c->n_sets) {
+        periodic_adv_turn(c, (uint8_t)n, t);
+        return true;
+    }
+    n -= c->n_sets;
+    if (n < SYNCS) {
+        sync_turn(c, (uint8_t)n, t);
+        return true;
+    }
+    return false;
+}
+
+static bool turn_is(const struct turn *t, uint8_t owner, uint8_t index)
+{
+    return t->owner == owner && t->index == index;
+}
+
+/* The first turn of another activity. */
+uint64_t turn_next(const controller *c, uint8_t owner, uint8_t index)
+{
+    uint64_t next = c->cfg.iso ? big_next(c) : NEVER;
+    struct turn t;
+    for (unsigned n = 0; turn_read(c, n, &t); n++) {
+        if (!turn_is(&t, owner, index) && t.at < next) {
+            next = t.at;
+        }
+    }
+    return next;
+}
+
+/* Whether what has no turns of its own may have the radio until `end`: no turn begins before, or
+ * none that could not be missed, after `missed` attempts that had to give way. */
+bool radio_clear(const controller *c, uint64_t end, uint8_t missed)
+{
+    enum { PATIENCE = 4 };
+    struct turn t;
+    if (missed < PATIENCE) {
+        return turn_next(c, ACTIVITY_NONE, 0) > end;
+    }
+    for (unsigned n = 0; turn_read(c, n, &t); n++) {
+        bool needed = turn_needed(c, t.owner, t.index, t.at);
+        if (t.at <= end && (needed || urgency(c, t.owner, t.index, t.at) >= URGENCY_MAX_BY_TURNS)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t common_divisor(uint32_t a, uint32_t b)
+{
+    while (b) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* The shortest time that is ever left between `mine`, which begins at `at`, and other turns. */
+static uint64_t turn_distance(const controller *c, const struct turn *mine, uint64_t at)
+{
+    uint64_t shortest = NEVER;
+    struct turn t;
+    for (unsigned n = 0; turn_read(c, n, &t); n++) {
+        if (t.owner == ACTIVITY_NONE || turn_is(&t, mine->owner, mine->index)) {
+            continue;
+        }
+        uint32_t step = common_divisor(t.interval_us, mine->interval_us);
+        uint64_t after =
+            at >= t.phase ? (at - t.phase) % step : (step - (t.phase - at) % step) % step;
+        uint64_t behind = after > t.duration_us ? after - t.duration_us : 0;
+        uint64_t before = step - after > mine->duration_us ? step - after - mine->duration_us : 0;
+        uint64_t apart = behind < before ? behind : before;
+        shortest = apart < shortest ? apart : shortest;
+    }
+    return shortest;
+}
+
+/* Where a new activity that may begin at `mine->phase` does so: after how many steps of 1.25 ms, of
+ * `steps`.  The first that leaves enough time to all other turns, or else the one that leaves the
+ * most.  4.5.3, 5.1.1 */
+uint16_t turn_place(const controller *c, const struct turn *mine, unsigned steps)
+{
+    enum { ENOUGH_US = 3750 };
+    uint64_t most = 0;
+    uint16_t best = 0;
+    for (unsigned n = 0; n < steps && most < ENOUGH_US; n++) {
+        uint64_t apart = turn_distance(c, mine, mine->phase + n * 1250u);
+        if (apart > most) {
+            most = apart;
+            best = (uint16_t)n;
+        }
+    }
+    return best;
+}

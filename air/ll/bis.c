@@ -1,0 +1,562 @@
+/* Broadcast isochronous streams: groups of them that we send, and that we listen to. Vol 6, Part
+ * B, 2.1.2, 2.6.2, 2.6.3, 4.4.5.2, 4.4.6; BIGInfo: Vol 6, Part B, 4.4.5.2, Part C 1.2 */
+#include "host.h"
+#include "channels.h"
+#include "iso.h"
+#include "periodic.h"
+
+enum { CSTF = 0x20, NO_CSSN = 8, BIG_CHANNEL_MAP_IND = 0, BIG_TERMINATE_IND = 1 };
+enum { TRIES = 6, UNIT = 30, FAR_UNIT = 300, OFFSETS = 16384 };
+
+/* Each stream's access address, and that of the group's control: the seed, with the number's own
+ * pattern in its upper half.  2.1.2 */
+static uint32_t bis_access_address(uint32_t seed, uint8_t number)
+{
+    uint32_t d = (35u * number + 42u) & 0x7f, w = 0;
+    static const uint8_t bit[16] = { 0, 0, 0, 0, 0, 0, 1, 6, 1, 7, 5, 4, 7, 3, 2, 7 };
+    for (unsigned n = 0; n < 16; n++) {
+        w = w << 1 | (bit[n] < 7 ? d >> bit[n] & 1 : 0);
+    }
+    return seed ^ w << 16;
+}
+
+struct big *big_by_handle(controller *c, uint8_t handle)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        if (c->big[n].used && c->big[n].handle == handle) {
+            return &c->big[n];
+        }
+    }
+    return NULL;
+}
+
+struct big *big_free(controller *c)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        if (!c->big[n].used) {
+            memset(&c->big[n], 0, sizeof c->big[n]);
+            c->big[n].control_at = c->big[n].lost_at = NEVER;
+            return &c->big[n];
+        }
+    }
+    return NULL;
+}
+
+static struct big *bis_group(controller *c, const struct iso *s)
+{
+    return &c->big[s->group];
+}
+
+static struct iso *bis_of(controller *c, const struct big *b, uint8_t k)
+{
+    return &c->iso[b->stream[k]];
+}
+
+/* The anchor of a new group's first event. */
+uint64_t big_place(const controller *c, const struct big_info *info)
+{
+    enum { SOON_US = 5000 };
+    struct turn mine = { .owner = ACTIVITY_NONE,
+                         .phase = c->air->now + SOON_US,
+                         .interval_us = info->interval * 1250u,
+                         .duration_us = info->num * info->spacing };
+    return mine.phase + turn_place(c, &mine, info->interval) * 1250u;
+}
+
+/* Its streams begin with the group's first event. */
+void big_begin(controller *c, struct big *b)
+{
+    const struct big_info *info = &b->info;
+    b->on = true;
+    b->cssn = b->is_receiver ? NO_CSSN : 0;
+    for (uint8_t k = 0; k < b->n_streams; k++) {
+        struct iso *s = bis_of(c, b, k);
+        s->on = true;
+        s->nse = info->nse;
+        s->bn_tx = b->is_receiver ? 0 : info->bn;
+        s->bn_rx = b->is_receiver ? info->bn : 0;
+        s->max_sdu_tx = s->max_sdu_rx = info->max_sdu;
+        s->interval = info->interval;
+        s->sub_interval = info->sub_interval;
+        s->sync_delay = info->num * info->spacing;
+        s->tx_phy = s->rx_phy = info->phy;
+        s->aa = bis_access_address(info->seed, s->id);
+        s->crc_init = (uint32_t)info->crc_base << 8 | s->id;
+        memcpy(s->chm, info->chm, sizeof s->chm);
+        s->event = b->event;
+        s->anchor = b->anchor + (s->id - 1u) * info->spacing;
+        s->at = s->anchor - b->widening;
+        s->last_exchange_at = c->air->now;
+        c->ll->n_isos_on++;
+    }
+}
+
+void big_end(controller *c, struct big *b)
+{
+    for (uint8_t k = 0; k < b->n_streams; k++) {
+        struct iso *s = bis_of(c, b, k);
+        iso_stop(c, s);
+        s->kind = ISO_NONE;
+    }
+    b->used = b->on = false;
+    b->control_at = b->lost_at = NEVER;
+}
+
+/* --- BIGInfo ---------------------------------------------------------------------------------- */
+
+static void wr_bits(uint8_t *p, unsigned *at, uint64_t value, unsigned bits)
+{
+    for (unsigned n = 0; n < bits; n++, ++*at) {
+        p[*at / 8] = (uint8_t)(p[*at / 8] | (value >> n & 1) << (*at % 8));
+    }
+}
+
+static uint64_t rd_bits(const uint8_t *p, unsigned *at, unsigned bits)
+{
+    uint64_t value = 0;
+    for (unsigned n = 0; n < bits; n++, ++*at) {
+        value |= (uint64_t)(p[*at / 8] >> (*at % 8) & 1) << n;
+    }
+    return value;
+}
+
+static uint64_t chm_bits(const uint8_t chm[5])
+{
+    uint64_t v = 0;
+    for (unsigned n = 0; n < 5; n++) {
+        v |= (uint64_t)chm[n] << (8 * n);
+    }
+    return v;
+}
+
+/* offset u14, unit u1, interval u12, streams u5; subevents u5, payloads u3, their interval u20,
+ * PTO u4; spacing u20, IRC u4, largest PDU u8; rfu u8; seed u32; SDU interval u20, largest SDU
+ * u12; CRC base u16; channels u37, PHY u3; payload count u39, framed u1. */
+static void big_info_write(const struct big_info *i, uint8_t out[BIG_INFO])
+{
+    unsigned at = 0;
+    bool far = i->offset >= (uint32_t)OFFSETS * UNIT;
+    memset(out, 0, BIG_INFO);
+    wr_bits(out, &at, i->offset / (far ? FAR_UNIT : UNIT), 14);
+    wr_bits(out, &at, far, 1);
+    wr_bits(out, &at, i->interval, 12);
+    wr_bits(out, &at, i->num, 5);
+    wr_bits(out, &at, i->nse, 5);
+    wr_bits(out, &at, i->bn, 3);
+    wr_bits(out, &at, i->sub_interval, 20);
+    wr_bits(out, &at, 0, 4);
+    wr_bits(out, &at, i->spacing, 20);
+    wr_bits(out, &at, i->irc, 4);
+    wr_bits(out, &at, ISO_PDU, 8);
+    wr_bits(out, &at, 0, 8);
+    wr_bits(out, &at, i->seed, 32);
+    wr_bits(out, &at, i->sdu_interval, 20);
+    wr_bits(out, &at, i->max_sdu, 12);
+    wr_bits(out, &at, i->crc_base, 16);
+    wr_bits(out, &at, chm_bits(i->chm), 37);
+    wr_bits(out, &at, i->phy - 1u, 3);
+    wr_bits(out, &at, i->event * i->bn, 39);
+}
+
+static bool big_info_read(struct big_info *i, const uint8_t *p)
+{
+    unsigned at = 0;
+    *i = (struct big_info){ .offset = (uint32_t)rd_bits(p, &at, 14) };
+    i->unit = rd_bits(p, &at, 1) ? FAR_UNIT : UNIT;
+    i->offset *= i->unit;
+    i->interval = (uint16_t)rd_bits(p, &at, 12);
+    i->num = (uint8_t)rd_bits(p, &at, 5);
+    i->nse = (uint8_t)rd_bits(p, &at, 5);
+    i->bn = (uint8_t)rd_bits(p, &at, 3);
+    i->sub_interval = (uint32_t)rd_bits(p, &at, 20);
+    uint64_t pto = rd_bits(p, &at, 4);
+    i->spacing = (uint32_t)rd_bits(p, &at, 20);
+    i->irc = (uint8_t)rd_bits(p, &at, 4);
+    rd_bits(p, &at, 16);
+    i->seed = (uint32_t)rd_bits(p, &at, 32);
+    i->sdu_interval = (uint32_t)rd_bits(p, &at, 20);
+    i->max_sdu = (uint16_t)rd_bits(p, &at, 12);
+    i->crc_base = (uint16_t)rd_bits(p, &at, 16);
+    uint64_t chm = rd_bits(p, &at, 37);
+    for (unsigned n = 0; n < 5; n++) {
+        i->chm[n] = (uint8_t)(chm >> (8 * n));
+    }
+    i->phy = (uint8_t)(rd_bits(p, &at, 3) + 1);
+    uint64_t count = rd_bits(p, &at, 39);
+    bool framed = rd_bits(p, &at, 1);
+    if (!i->bn || !i->num || !i->nse || i->interval < 4 || i->phy > PHY_CODED || pto || framed ||
+        i->max_sdu > ISO_SDU || i->bn != iso_payloads(i->max_sdu) || !i->offset ||
+        (uint64_t)i->num * i->spacing > i->interval * 1250u ||
+        (uint64_t)i->nse * i->sub_interval > i->interval * 1250u) {
+        return false;
+    }
+    i->event = count / i->bn;
+    return true;
+}
+
+/* For the additional controller data of a packet that begins at `at`: length u8, type 0x2c. */
+size_t big_acad(const controller *c, const struct ll_adv *a, uint64_t at,
+                uint8_t acad[2 + BIG_INFO])
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        const struct big *b = &c->big[n];
+        if (b->used && b->on && !b->is_receiver && &c->sets[b->adv_set] == a) {
+            struct big_info info = b->info;
+            uint64_t next = b->anchor;
+            info.event = b->event;
+            while (next < at + 1000) {
+                next += info.interval * 1250u;
+                info.event++;
+            }
+            info.offset = (uint32_t)(next - at);
+            memcpy(info.chm, remap_at(&b->remap, info.chm, (uint16_t)info.event), sizeof info.chm);
+            acad[0] = 1 + BIG_INFO;
+            acad[1] = 0x2c;
+            big_info_write(&info, acad + 2);
+            return 2 + BIG_INFO;
+        }
+    }
+    return 0;
+}
+
+/* A group that the host waits for: here is where it is. */
+static void big_sync_to(controller *c, struct big *b, const struct big_info *info,
+                        const struct sync *sync, uint64_t start)
+{
+    for (uint8_t k = 0; k < b->n_streams; k++) {
+        if (bis_of(c, b, k)->id > info->num) {
+            evt_big(c, b, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+            big_end(c, b);
+            return;
+        }
+    }
+    b->info = *info;
+    b->sca = sync->sca;
+    b->awaits_info = false;
+    b->event = info->event;
+    b->anchor = start + info->offset;
+    b->window = info->unit;
+    b->last_rx_at = start;
+    b->widening = clock_widening(c, b->sca, info->offset);
+    big_begin(c, b);
+}
+
+/* What a train of periodic advertising carries besides its data. */
+void big_on_acad(controller *c, const struct sync *sync, struct rd acad, uint64_t start)
+{
+    while (rd_left(&acad) >= 2) {
+        uint8_t len = rd_u8(&acad), type = rd_u8(&acad);
+        const uint8_t *p = len ? rd_bytes(&acad, len - 1u) : NULL;
+        struct big_info info;
+        if (!p || type != 0x2c) {
+            continue;
+        }
+        bool encrypted = len > 1 + BIG_INFO;
+        if (len < 1 + BIG_INFO || !big_info_read(&info, p)) {
+            return;
+        }
+        info.encrypted = encrypted;
+        evt_big_info(c, (uint16_t)(sync - c->sync), &info);
+        for (uint8_t n = 0; n < BIGS; n++) {
+            struct big *b = &c->big[n];
+            if (!b->used || b->sync != sync - c->sync || encrypted) {
+                continue;
+            }
+            if (b->awaits_info) {
+                big_sync_to(c, b, &info, sync, start);
+            } else if (b->on && b->is_receiver && !b->remap.pending) {
+                memcpy(b->info.chm, info.chm, sizeof info.chm); /* it may have missed one */
+            }
+        }
+        return;
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* A control subevent lies behind all others of the event that it belongs to, whose counter and map
+ * say its channel.  4.4.6.7 */
+static void big_plan_control(struct big *b, uint64_t anchor, uint64_t event)
+{
+    const uint8_t *chm = remap_at(&b->remap, b->info.chm, (uint16_t)event);
+    uint32_t aa = bis_access_address(b->info.seed, 0);
+    b->control_channel = csa2_channel(aa, (uint16_t)event, chm);
+    b->control_at = anchor + b->info.num * b->info.spacing;
+}
+
+/* The next event of a group begins: with another channel map, or with a control PDU that tells of
+ * one. */
+static void big_remap(controller *c, struct big *b)
+{
+    remap_settle(&b->remap, b->info.chm, (uint16_t)b->event);
+    if (!b->is_receiver && !b->terminating &&
+        remap_begin(c, &b->remap, b->info.chm, (uint16_t)b->event)) {
+        b->cssn = (b->cssn + 1) & 7;
+        big_plan_control(b, b->anchor, b->event);
+    }
+}
+
+static void bis_plan(controller *c, struct iso *s)
+{
+    struct big *b = bis_group(c, s);
+    iso_event_end(c, s);
+    s->subevent = 0;
+    if (s->event > b->event) { /* the first of them to have ended it */
+        b->event = s->event;
+        b->anchor += controller_us_to_air(c, s->interval * 1250u, &b->carry);
+        b->widening = b->is_receiver ? clock_widening(c, b->sca, b->anchor - b->last_rx_at) : 0;
+        big_remap(c, b);
+    }
+    memcpy(s->chm, remap_at(&b->remap, b->info.chm, (uint16_t)s->event), sizeof s->chm);
+    s->anchor = b->anchor + (s->id - 1u) * b->info.spacing;
+    s->at = s->anchor - b->widening;
+}
+
+/* The next subevent, or the next event. */
+static void bis_next(controller *c, struct iso *s)
+{
+    struct big *b = bis_group(c, s);
+    bool whole = b->is_receiver && s->rx_done == s->bn_rx;
+    s->subevent++;
+    if (s->subevent < s->nse && !whole) {
+        s->at = s->anchor + s->subevent * s->sub_interval - (b->is_receiver ? 2 : 0);
+        return;
+    }
+    if (b->is_receiver && !b->established && s == bis_of(c, b, 0) && ++b->tries == TRIES) {
+        evt_big(c, b, WOAD_HCI_FAILED_TO_ESTABLISH);
+        big_end(c, b);
+        return;
+    }
+    bis_plan(c, s);
+}
+
+/* LLID u2, CSSN u3, CSTF u1; length u8; payload. */
+static void bis_send(controller *c, struct iso *s)
+{
+    const struct big *b = bis_group(c, s);
+    struct wr pdu = radio_pdu(c);
+    const uint8_t *data = NULL;
+    size_t len = 0;
+    uint8_t llid = s->sending ? iso_payload(s, s->subevent % s->bn_tx, &data, &len) : ISO_START;
+    bool control = b->terminating || b->remap.pending;
+    wr_u8(&pdu, (uint8_t)(llid | b->cssn << 2 | (control ? CSTF : 0)));
+    wr_u8(&pdu, (uint8_t)len);
+    wr_bytes(&pdu, data, len);
+    radio_send(c, ACTIVITY_ISO, c->air->now, iso_channel(s, s->subevent), s->aa, s->tx_phy, &pdu);
+    c->radio.packet.crc_init = s->crc_init;
+    c->radio.packet.kind = KIND_BIS;
+    c->radio.index = (uint8_t)(s - c->iso);
+}
+
+void bis_on_timer(controller *c, struct iso *s)
+{
+    struct big *b = bis_group(c, s);
+    uint64_t start = s->anchor + s->subevent * s->sub_interval;
+    s->at = NEVER;
+    if (s->subevent == 0) {
+        iso_event_begin(s);
+    }
+    bool busy = !radio_claim(c, ACTIVITY_ISO, (uint8_t)(s - c->iso));
+    if (!b->is_receiver) {
+        if (!busy) {
+            bis_send(c, s);
+        }
+        bis_next(c, s);
+    } else if (busy) {
+        bis_next(c, s);
+    } else {
+        radio_listen(c, ACTIVITY_ISO, iso_channel(s, s->subevent), s->aa, s->rx_phy,
+                     start + (s->subevent ? 2 : b->widening) + b->window + ISO_HEAR_US);
+        c->radio.index = (uint8_t)(s - c->iso);
+    }
+}
+
+void bis_on_rx_timeout(controller *c, struct iso *s)
+{
+    struct big *b = bis_group(c, s);
+    if (b->rx_control) {
+        b->rx_control = false;
+        return;
+    }
+    bis_next(c, s);
+}
+
+/* BIG_CHANNEL_MAP_IND: channels 5, instant u16.  BIG_TERMINATE_IND: reason u8, instant u16.
+ * 2.6.3 */
+static void big_on_rx_control(struct big *b, uint8_t head, struct rd *in)
+{
+    uint8_t opcode = rd_u8(in), chm[5];
+    b->cssn = head >> 2 & 7;
+    if (opcode == BIG_TERMINATE_IND) {
+        b->reason = rd_u8(in);
+        b->instant = rd_le16(in);
+        b->terminating = !in->bad;
+    } else if (opcode == BIG_CHANNEL_MAP_IND) {
+        rd_copy(in, chm, sizeof chm);
+        b->remap.instant = rd_le16(in);
+        memcpy(b->remap.chm, chm, sizeof chm);
+        b->remap.pending = !in->bad && channels_valid(chm);
+    }
+}
+
+void bis_on_rx(controller *c, struct iso *s, const struct air_packet *f)
+{
+    struct big *b = bis_group(c, s);
+    struct rd in = rd_of(f->pdu, f->len);
+    uint8_t head = rd_u8(&in), len = rd_u8(&in);
+    bool control = b->rx_control;
+    radio_off(c);
+    b->rx_control = false;
+    if (in.bad || len != rd_left(&in)) {
+        if (!control) {
+            bis_next(c, s);
+        }
+        return;
+    }
+    if (control) {
+        big_on_rx_control(b, head, &in);
+        return;
+    }
+    s->anchor = f->start - s->subevent * s->sub_interval;
+    uint64_t at = s->anchor - (s->id - 1u) * b->info.spacing;
+    b->anchor = at + (b->event - s->event) * (b->info.interval * 1250u);
+    b->last_rx_at = s->last_exchange_at = f->start;
+    b->carry = 0;
+    b->window = 0;
+    b->lost_at = c->air->now + b->timeout * 10000u;
+    if (!b->established) {
+        b->established = true;
+        evt_big(c, b, 0);
+    }
+    if ((head & CSTF) && (head >> 2 & 7) != b->cssn) {
+        big_plan_control(b, at - 2, s->event);
+    }
+    if (s->subevent % s->bn_rx == s->rx_done) {
+        iso_take(s, head & 3, &in);
+    }
+    bis_next(c, s);
+}
+
+/* --- control: the end of a group, and its channel map ----------------------------------------- */
+
+void big_terminate(controller *c, struct big *b, uint8_t reason)
+{
+    (void)c;
+    b->terminating = true;
+    b->reason = reason;
+    b->cssn = (b->cssn + 1) & 7;
+    b->instant = (uint16_t)(b->event + TRIES);
+    big_plan_control(b, b->anchor, b->event);
+}
+
+uint64_t big_next(const controller *c)
+{
+    uint64_t next = NEVER;
+    for (uint8_t n = 0; n < BIGS; n++) {
+        const struct big *b = &c->big[n];
+        if (b->used && b->on) {
+            next = b->control_at < next ? b->control_at : next;
+            next = b->lost_at < next ? b->lost_at : next;
+            uint64_t ends = b->terminating && (int16_t)((uint16_t)b->event - b->instant) >= 0
+                                ? c->air->now
+                                : NEVER;
+            next = ends < next ? ends : next;
+        }
+    }
+    return next;
+}
+
+static void big_control_write(struct wr *pdu, const struct big *b)
+{
+    wr_u8(pdu, (uint8_t)(ISO_CONTROL | b->cssn << 2 | CSTF));
+    if (b->terminating) {
+        wr_u8(pdu, 4);
+        wr_u8(pdu, BIG_TERMINATE_IND);
+        wr_u8(pdu, b->reason);
+        wr_le16(pdu, b->instant);
+    } else {
+        wr_u8(pdu, 8);
+        wr_u8(pdu, BIG_CHANNEL_MAP_IND);
+        wr_bytes(pdu, b->remap.chm, sizeof b->remap.chm);
+        wr_le16(pdu, b->remap.instant);
+    }
+}
+
+static void big_control(controller *c, struct big *b)
+{
+    uint32_t aa = bis_access_address(b->info.seed, 0);
+    uint8_t channel = b->control_channel;
+    uint64_t now = c->air->now;
+    b->control_at = NEVER;
+    if (!b->is_receiver && !b->terminating && !b->remap.pending) {
+        return; /* the instant has come */
+    }
+    if (!b->is_receiver) { /* all streams have counted this event */
+        big_plan_control(b, b->anchor, b->event);
+    }
+    if (!radio_claim(c, ACTIVITY_ISO, b->stream[0])) {
+        return;
+    }
+    if (b->is_receiver) {
+        radio_listen(c, ACTIVITY_ISO, channel, aa, b->info.phy, now + 4 + ISO_HEAR_US);
+        b->rx_control = true;
+    } else {
+        struct wr pdu = radio_pdu(c);
+        big_control_write(&pdu, b);
+        radio_send(c, ACTIVITY_ISO, now, channel, aa, b->info.phy, &pdu);
+        c->radio.packet.crc_init = (uint32_t)b->info.crc_base << 8;
+        c->radio.packet.kind = KIND_BIS;
+    }
+    c->radio.index = b->stream[0];
+}
+
+/* After its clock has stood still: in their next events. */
+void big_catch_up(controller *c)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        struct big *b = &c->big[n];
+        bool control = b->control_at != NEVER && !b->is_receiver;
+        while (b->used && b->on && b->anchor <= c->air->now) {
+            b->anchor += b->info.interval * 1250u;
+            b->event++;
+        }
+        b->control_at = NEVER;
+        if (b->used && b->on && control) {
+            big_plan_control(b, b->anchor, b->event);
+        }
+    }
+}
+
+/* A sync has ended.  A group that has been found lives on without its train; one that has not can
+ * not be found any more. */
+void big_on_sync_end(controller *c, uint8_t sync)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        struct big *b = &c->big[n];
+        if (b->used && b->is_receiver && b->sync == sync) {
+            b->sync = NO_SYNC_HANDLE;
+            if (b->awaits_info) {
+                evt_big(c, b, WOAD_HCI_FAILED_TO_ESTABLISH);
+                big_end(c, b);
+            }
+        }
+    }
+}
+
+void big_on_timer(controller *c)
+{
+    for (uint8_t n = 0; n < BIGS; n++) {
+        struct big *b = &c->big[n];
+        bool over =
+            b->used && b->on && b->terminating && (int16_t)((uint16_t)b->event - b->instant) >= 0;
+        if (over || (b->used && b->lost_at <= c->air->now)) {
+            evt_big_ended(c, b, over ? b->reason : WOAD_HCI_CONNECTION_TIMEOUT);
+            big_end(c, b);
+            return;
+        }
+        if (b->used && b->control_at <= c->air->now) {
+            big_control(c, b);
+            return;
+        }
+    }
+}

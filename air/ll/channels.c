@@ -1,0 +1,86 @@
+/* New channel maps of what is broadcast: of trains of periodic advertising, told in the additional
+ * controller data of AUX_SYNC_IND, and of BIGs, told by BIG_CHANNEL_MAP_IND (bis.c).  Vol 6,
+ * Part B, 4.4.2.12, 5.6.1; CSS, Part A, 1.20 */
+#include "channels.h"
+
+enum { AD_CHANNEL_MAP = 0x28, AHEAD = 24 };
+
+bool channels_valid(const uint8_t chm[5])
+{
+    unsigned n = 0;
+    for (unsigned k = 0; k < 37; k++) {
+        n += chm[k / 8] >> (k % 8) & 1;
+    }
+    return n >= 2;
+}
+
+/* The map of an event. */
+const uint8_t *remap_at(const struct remap *r, const uint8_t chm[5], uint16_t event)
+{
+    return r->pending && (int16_t)(uint16_t)(event - r->instant) >= 0 ? r->chm : chm;
+}
+
+/* An event has come: the new map counts from its instant on. */
+void remap_settle(struct remap *r, uint8_t chm[5], uint16_t event)
+{
+    if (remap_at(r, chm, event) == r->chm) {
+        memcpy(chm, r->chm, sizeof r->chm);
+        r->pending = false;
+    }
+}
+
+/* How many events later one must begin to listen that is told of this event: it would miss what it
+ * is not told, the map to come, as likely as hear of it in time. */
+unsigned remap_wait(const struct remap *r, uint16_t event)
+{
+    enum { FEW = 8 };
+    uint16_t left = (uint16_t)(r->instant - event);
+    return r->pending && left <= FEW ? left : 0;
+}
+
+/* The host has classified other channels as bad than the map has.  The instant is further away than
+ * the six events that it must be: a listener may have other turns.  True: a new map is told of. */
+bool remap_begin(const controller *c, struct remap *r, const uint8_t chm[5], uint16_t event)
+{
+    if (r->pending || memcmp(chm, c->ll->channel_map, sizeof r->chm) == 0) {
+        return false;
+    }
+    memcpy(r->chm, c->ll->channel_map, sizeof r->chm);
+    r->instant = (uint16_t)(event + AHEAD);
+    r->pending = true;
+    return true;
+}
+
+/* Channel Map Update Indication: length u8, type 0x28, channels 5, instant u16. */
+size_t remap_write(const struct remap *r, uint8_t acad[REMAP_ACAD])
+{
+    struct wr w = wr_of(acad, REMAP_ACAD);
+    if (r->pending) {
+        wr_u8(&w, REMAP_ACAD - 1);
+        wr_u8(&w, AD_CHANNEL_MAP);
+        wr_bytes(&w, r->chm, sizeof r->chm);
+        wr_le16(&w, r->instant);
+    }
+    return wr_len(&w);
+}
+
+/* The same, among other additional controller data of an event. */
+void remap_read(struct remap *r, struct rd acad, uint16_t event)
+{
+    while (rd_left(&acad) >= 2) {
+        uint8_t len = rd_u8(&acad), type = rd_u8(&acad);
+        struct rd in = rd_of(acad.p, len ? len - 1u : 0);
+        if (!len || !rd_bytes(&acad, len - 1u)) {
+            return;
+        }
+        uint8_t chm[5];
+        rd_copy(&in, chm, sizeof chm);
+        uint16_t instant = rd_le16(&in);
+        if (type == AD_CHANNEL_MAP && rd_done(&in) && channels_valid(chm) &&
+            (int16_t)(uint16_t)(instant - event) > 0) {
+            memcpy(r->chm, chm, sizeof chm);
+            r->instant = instant;
+            r->pending = true;
+        }
+    }
+}

@@ -1,0 +1,610 @@
+/* Connected isochronous streams: how they come to be, and their events.
+ * Vol 6, Part B, 2.4.2.29 to 2.4.2.32, 2.6, 4.5.13, 5.1.15, 5.1.16 */
+#include "host.h"
+#include "control.h"
+#include "iso.h"
+
+enum { NESN = 0x04, SN = 0x08, CLOSE = 0x10, NPI = 0x40 };
+enum { TRIES = 6, MIC = 4, FIRST_OFFSET_US = 2500 };
+
+/* --- coming to be ----------------------------------------------------------------------------- */
+
+/* The next of this connection that the host has asked for. */
+static struct iso *cis_next_to_create(controller *c, uint8_t link)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && s->creating && s->link == link) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* The one of a connection whose LL_CIS_REQ is out. */
+static struct iso *cis_with_req_out(controller *c, uint8_t link)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->central && s->cis_req_out && s->link == link) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static struct iso *cis_find(controller *c, uint8_t link, uint8_t group, uint8_t id)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        bool here = s->creating || s->on;
+        if (s->kind == ISO_CIS && here && s->link == link && s->group == group && s->id == id) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+void cis_create(controller *c, struct iso *s, uint8_t link)
+{
+    s->link = link;
+    s->creating = true;
+    control_request(c, link, P_CIS);
+}
+
+/* LL_CIS_REQ: group u8, stream u8, PHYs u8 u8, largest SDUs u12 u12 (framed: bit 15 of the first),
+ * SDU intervals u20 u20 in us, largest PDUs u16 u16, subevents u8, their interval u24, payloads u4
+ * u4, flush timeouts u8 u8, interval u16, offset least u24, most u24, event u16; central to
+ * peripheral first. */
+static void cis_begin(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    struct iso *s = cis_next_to_create(c, i);
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    if (!s) {
+        control_done(c, i, P_CIS);
+        return;
+    }
+    s->cis_req_out = true;
+    wr_u8(&pdu, LL_CIS_REQ);
+    wr_u8(&pdu, s->group);
+    wr_u8(&pdu, s->id);
+    wr_u8(&pdu, (uint8_t)(1u << (phy_number(s->tx_phy) - 1)));
+    wr_u8(&pdu, (uint8_t)(1u << (phy_number(s->rx_phy) - 1)));
+    wr_le16(&pdu, s->max_sdu_tx);
+    wr_le16(&pdu, s->max_sdu_rx);
+    wr_le24(&pdu, s->sdu_interval);
+    wr_le24(&pdu, s->sdu_interval);
+    wr_le16(&pdu, s->max_sdu_tx ? ISO_PDU : 0);
+    wr_le16(&pdu, s->max_sdu_rx ? ISO_PDU : 0);
+    wr_u8(&pdu, s->nse);
+    wr_le24(&pdu, s->sub_interval);
+    wr_u8(&pdu, (uint8_t)(s->bn_tx | s->bn_rx << 4));
+    wr_u8(&pdu, 1);
+    wr_u8(&pdu, 1);
+    wr_le16(&pdu, s->interval);
+    wr_le24(&pdu, FIRST_OFFSET_US);
+    wr_le24(&pdu, l->interval * 1250u);
+    wr_le16(&pdu, control_choose_instant(c, i));
+    control_send(l, &pdu);
+}
+
+static void cis_refused(controller *c, uint8_t i, uint8_t error)
+{
+    struct iso *s = cis_with_req_out(c, i);
+    bool asked = s && s->creating; /* else its host has called it off */
+    if (s) {
+        s->creating = s->cis_req_out = false;
+    }
+    if (asked) {
+        evt_cis_established(c, s, error);
+    }
+    if (cis_next_to_create(c, i)) {
+        control_request(c, i, P_CIS);
+    }
+}
+
+void rx_cis_req(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t group = rd_u8(in), id = rd_u8(in), to = rd_u8(in), from = rd_u8(in);
+    struct iso *s = cis_find(c, i, group, id) ? NULL : iso_free(c);
+    bool able = controller_has(c, FEATURE_CIS_HOST) && evt_le_enabled(c, LE_CIS_REQUEST);
+    if (!able || !s) {
+        control_reject(c, l, LL_CIS_REQ,
+                       able ? WOAD_HCI_MEMORY_EXCEEDED : WOAD_HCI_UNSUPPORTED_REMOTE);
+        return;
+    }
+    s->group = group;
+    s->id = id;
+    s->link = i;
+    s->rx_phy = to == 4 ? PHY_CODED : to;
+    s->tx_phy = from == 4 ? PHY_CODED : from;
+    uint16_t sdu = rd_le16(in);
+    s->max_sdu_rx = sdu & 0xfff;
+    s->max_sdu_tx = rd_le16(in) & 0xfff;
+    s->sdu_interval = rd_le24(in) & 0xfffff;
+    rd_le24(in);
+    uint16_t pdu_rx = rd_le16(in), pdu_tx = rd_le16(in);
+    s->nse = rd_u8(in);
+    s->sub_interval = rd_le24(in);
+    uint8_t bn = rd_u8(in);
+    s->bn_rx = bn & 15;
+    s->bn_tx = bn >> 4;
+    uint8_t flush_rx = rd_u8(in), flush_tx = rd_u8(in);
+    s->interval = rd_le16(in);
+    bool phys = (to == 1 || to == 2 || to == 4) && (from == 1 || from == 2 || from == 4);
+    if (!phys || sdu >> 15 || s->max_sdu_rx > ISO_SDU || s->max_sdu_tx > ISO_SDU || flush_rx != 1 ||
+        flush_tx != 1 || s->interval < 4 || s->interval > 3200 || !s->nse ||
+        s->nse > ISO_SUBEVENTS || s->bn_rx != iso_payloads(s->max_sdu_rx) ||
+        s->bn_tx != iso_payloads(s->max_sdu_tx) || pdu_rx > ISO_PDU || pdu_tx > ISO_PDU ||
+        (uint64_t)s->nse * s->sub_interval > s->interval * 1250u) {
+        control_reject(c, l, LL_CIS_REQ, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+        return;
+    }
+    s->kind = ISO_CIS;
+    s->creating = true;
+    evt_cis_request(c, s);
+}
+
+/* The peripheral's host has decided; error 0: it agrees.  LL_CIS_RSP: offset least u24, most u24,
+ * event u16. */
+void cis_answer(controller *c, struct iso *s, uint8_t error)
+{
+    struct link *l = &c->links[s->link];
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    if (error) {
+        s->kind = ISO_NONE;
+        control_reject(c, l, LL_CIS_REQ, error);
+    } else {
+        s->accepted = true;
+        wr_u8(&pdu, LL_CIS_RSP);
+        wr_le24(&pdu, FIRST_OFFSET_US);
+        wr_le24(&pdu, l->interval * 1250u);
+        wr_le16(&pdu, control_choose_instant(c, s->link));
+        control_send(l, &pdu);
+    }
+    link_wake(c, s->link);
+}
+
+/* Both sides: it goes on from its first anchor. */
+static void cis_start(controller *c, struct iso *s, uint64_t from, uint32_t offset)
+{
+    const struct link *l = &c->links[s->link];
+    s->creating = s->accepted = false;
+    s->on = true;
+    s->established = false;
+    s->event = 0;
+    s->tries = 0;
+    s->carry = 0;
+    s->crc_init = l->crc_init;
+    s->anchor = from + offset;
+    s->last_rx_at = l->last_rx_at;
+    s->last_exchange_at = s->anchor;
+    s->widening = s->central ? 0 : clock_widening(c, l->peer_sca, s->anchor - s->last_rx_at);
+    s->at = s->anchor - s->widening;
+    s->lost_at = NEVER;
+    c->ll->n_isos_on++;
+}
+
+/* A group's streams follow each other; its first one's first anchor is what the others count from.
+ * Returns where this one's is, at `after` or later. */
+static uint64_t cis_place(const controller *c, const struct iso *s, uint64_t after)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *o = &c->iso[n];
+        if (o->kind == ISO_CIS && o->central && o->on && o->group == s->group) {
+            uint64_t step = s->interval * 1250u, at = o->anchor - o->position + s->position;
+            while (at < after) {
+                at += step;
+            }
+            return at;
+        }
+    }
+    struct turn mine = { .owner = ACTIVITY_NONE,
+                         .phase = after,
+                         .interval_us = s->interval * 1250u,
+                         .duration_us = s->group_delay };
+    unsigned steps =
+        c->links[s->link].interval < s->interval ? c->links[s->link].interval : s->interval;
+    return after + turn_place(c, &mine, steps) * 1250u + s->position;
+}
+
+/* LL_CIS_IND: access address u32, offset u24, delay of the group u24, of the stream u24, event
+ * u16. */
+void rx_cis_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    struct iso *s = cis_with_req_out(c, i);
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    (void)in;
+    if (l->local_procedure != P_CIS) {
+        return;
+    }
+    bool wanted = s && s->creating;
+    if (s) {
+        s->cis_req_out = false;
+    }
+    if (!wanted) { /* its host has called it off, or removed its group */
+        wr_u8(&pdu, LL_REJECT_EXT_IND);
+        wr_u8(&pdu, LL_CIS_RSP);
+        wr_u8(&pdu, CANCELLED);
+        control_send(l, &pdu);
+        control_done(c, i, P_CIS);
+        return;
+    }
+    uint64_t step = l->interval * 1250u;
+    uint16_t ahead = (uint16_t)(control_choose_instant(c, i) - (uint16_t)l->ref_event);
+    uint64_t from = l->ref_anchor + ahead * step;
+    uint64_t anchor = cis_place(c, s, from + FIRST_OFFSET_US);
+    while (anchor - from >= step + FIRST_OFFSET_US) {
+        from += step;
+        ahead++;
+    }
+    s->aa = ll_access_address(c);
+    wr_u8(&pdu, LL_CIS_IND);
+    wr_le32(&pdu, s->aa);
+    wr_le24(&pdu, (uint32_t)(anchor - from));
+    wr_le24(&pdu, s->group_delay);
+    wr_le24(&pdu, s->sync_delay);
+    wr_le16(&pdu, (uint16_t)(l->ref_event + ahead));
+    control_send(l, &pdu);
+    cis_start(c, s, from, (uint32_t)(anchor - from));
+    control_done(c, i, P_CIS);
+    if (cis_next_to_create(c, i)) {
+        control_request(c, i, P_CIS);
+    }
+}
+
+static struct iso *cis_accepted(controller *c, uint8_t link)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        if (c->iso[n].kind == ISO_CIS && c->iso[n].accepted && c->iso[n].link == link) {
+            return &c->iso[n];
+        }
+    }
+    return NULL;
+}
+
+void rx_cis_ind(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    struct iso *s = cis_accepted(c, i);
+    uint32_t aa = rd_le32(in), offset = rd_le24(in), group = rd_le24(in), delay = rd_le24(in);
+    int16_t ahead = (int16_t)(uint16_t)(rd_le16(in) - (uint16_t)l->ref_event);
+    if (!s) {
+        return;
+    }
+    s->aa = aa;
+    s->group_delay = group;
+    s->sync_delay = delay;
+    uint64_t from = l->ref_anchor + (uint64_t)((int64_t)ahead * l->interval * 1250);
+    if (from + offset <= c->air->now) {
+        s->kind = ISO_NONE; /* too late: it was never there */
+        evt_cis_established(c, s, WOAD_HCI_FAILED_TO_ESTABLISH);
+        return;
+    }
+    cis_start(c, s, from, offset);
+}
+
+const struct procedure proc_cis = { { LL_CIS_REQ, LL_CIS_REQ }, cis_begin, cis_refused, NULL };
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+/* A central's stays configured, a peripheral's is forgotten. */
+void cis_lost(controller *c, struct iso *s, uint8_t reason)
+{
+    bool established = s->established;
+    bool waits = s->on || (s->central ? s->creating : s->accepted); /* its host, for the event */
+    iso_stop(c, s);
+    s->creating = s->accepted = s->terminating = s->cis_req_out = false;
+    if (!s->central) {
+        s->kind = ISO_NONE;
+    }
+    if (established) {
+        evt_disconnected(c, iso_handle(c, s), reason);
+    } else if (waits) {
+        evt_cis_established(c, s, reason);
+    }
+}
+
+/* Whether this connection has a CIS, or one is being created. */
+bool cis_on_link(const controller *c, uint8_t i)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->link == i && (s->creating || s->on)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether one is being created, or has not begun: where it begins is counted from anchors of its
+ * connection, which must not move meanwhile. */
+bool cis_being_created(const controller *c, uint8_t i)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        bool begins = s->creating || s->accepted || (s->on && !s->established);
+        if (s->kind == ISO_CIS && s->link == i && begins) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The supervision timeout of the connection, which is that of its streams, begins anew.  4.5.2 */
+void cis_supervise(controller *c, uint8_t i)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->link == i && s->established) {
+            s->lost_at = c->air->now + c->links[i].supervision * 10000u;
+        }
+    }
+}
+
+/* The connection it belongs to is gone. */
+void cis_on_link_closed(controller *c, uint8_t i, uint8_t reason)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->link == i) {
+            s->cis_req_out = false; /* one that was called off, too */
+            if (s->creating || s->on) {
+                cis_lost(c, s, reason);
+            }
+        }
+    }
+}
+
+/* LL_CIS_TERMINATE_IND: group u8, stream u8, reason u8; for one stream after the other. */
+static void cis_send_terminate(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    for (uint8_t n = 0; n < c->cfg.iso && !l->cis_terminating; n++) {
+        const struct iso *s = &c->iso[n];
+        if (s->kind == ISO_CIS && s->link == i && s->terminating) {
+            uint8_t b[4] = { LL_CIS_TERMINATE_IND, s->group, s->id, s->reason };
+            struct wr pdu = wr_of(b, sizeof b);
+            pdu.p += sizeof b;
+            l->cis_terminating = (uint8_t)(n + 1);
+            control_send(l, &pdu);
+        }
+    }
+}
+
+void cis_terminate(controller *c, struct iso *s, uint8_t reason)
+{
+    s->terminating = true;
+    s->reason = reason;
+    cis_send_terminate(c, s->link);
+    link_wake(c, s->link);
+}
+
+/* The host of a central calls off what is not there yet: the peer hears of it when it answers, or
+ * as of a stream that ends.  5.1.15; Vol 4, Part E, 7.1.6 */
+void cis_cancel(controller *c, struct iso *s, uint8_t reason)
+{
+    if (s->on) {
+        cis_terminate(c, s, reason);
+        return;
+    }
+    s->creating = false;
+    evt_cis_established(c, s, CANCELLED);
+}
+
+/* The central has called it off after our LL_CIS_RSP. */
+void cis_on_cancelled(controller *c, uint8_t i, uint8_t error)
+{
+    struct iso *s = cis_accepted(c, i);
+    if (s) {
+        s->accepted = s->creating = false;
+        s->kind = ISO_NONE;
+        evt_cis_established(c, s, error);
+    }
+}
+
+/* The LL_CIS_TERMINATE_IND that is out has been acknowledged. */
+void cis_on_terminate_acked(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    struct iso *s = l->cis_terminating ? &c->iso[l->cis_terminating - 1] : NULL;
+    l->cis_terminating = 0;
+    if (s && s->kind == ISO_CIS && s->link == i && s->terminating) {
+        cis_lost(c, s, s->established ? WOAD_HCI_LOCAL_HOST_TERMINATED : CANCELLED);
+    }
+    cis_send_terminate(c, i);
+}
+
+void rx_cis_terminate(controller *c, uint8_t i, struct rd *in)
+{
+    uint8_t group = rd_u8(in), id = rd_u8(in), reason = rd_u8(in);
+    struct iso *s = cis_find(c, i, group, id);
+    if (s) {
+        cis_lost(c, s, reason ? reason : WOAD_HCI_REMOTE_USER_TERMINATED);
+    }
+}
+
+/* --- its events ------------------------------------------------------------------------------- */
+
+/* The session key, and the connection's IV with the access address in its first half.
+ * Vol 6, Part E, 2.1 */
+static void cis_cipher(const controller *c, const struct iso *s, bool from_central, uint64_t number,
+                       struct cipher *k)
+{
+    const struct link *l = &c->links[s->link];
+    memcpy(k->key, l->session_key, 16);
+    memcpy(k->iv, l->iv, 8);
+    for (unsigned n = 0; n < 4; n++) {
+        k->iv[n] ^= (uint8_t)(s->aa >> (8 * n));
+    }
+    k->counter = number;
+    k->from_central = from_central;
+    k->header_mask = 0xa3;
+}
+
+static bool cis_more(const struct iso *s)
+{
+    return (s->sending && s->tx_done < s->bn_tx) || s->rx_done < s->bn_rx;
+}
+
+/* LLID u2, NESN, SN, CIE, NPI; length u8; payload.  SN and NESN are the lowest bits of the numbers
+ * of payloads, so that both sides are together again after a flush. */
+static void cis_send(controller *c, struct iso *s, uint64_t at)
+{
+    struct wr pdu = radio_pdu(c);
+    const uint8_t *data = NULL;
+    uint64_t sends = s->event * s->bn_tx + s->tx_done, expects = s->event * s->bn_rx + s->rx_done;
+    bool null = !s->sending || s->tx_done >= s->bn_tx;
+    size_t len = 0;
+    uint8_t llid = null ? ISO_START : iso_payload(s, s->tx_done, &data, &len);
+    uint8_t head = (uint8_t)(llid | (expects & 1 ? NESN : 0) | (sends & 1 ? SN : 0) |
+                             (null ? NPI : 0) | (cis_more(s) ? 0 : CLOSE));
+    bool seals = c->links[s->link].tx_encrypted && !null && len;
+    wr_u8(&pdu, head);
+    wr_u8(&pdu, (uint8_t)(len + (seals ? MIC : 0)));
+    wr_bytes(&pdu, data, len);
+    if (seals) {
+        struct cipher k;
+        wr_zero(&pdu, MIC);
+        memcpy(c->radio.packet.plain, c->radio.packet.pdu, 2 + len);
+        c->radio.packet.plain[1] = (uint8_t)len;
+        cis_cipher(c, s, s->central, sends, &k);
+        crypt_seal_with(c, &k, head, c->radio.packet.pdu + 2, len);
+    }
+    s->payload_unacked = !null;
+    radio_send(c, ACTIVITY_ISO, at, iso_channel(s, s->subevent), s->aa, s->tx_phy, &pdu);
+    c->radio.packet.plain_len = (uint16_t)(seals ? 2 + len : 0);
+    c->radio.packet.crc_init = s->crc_init;
+    c->radio.packet.kind = s->central ? KIND_CIS_CENTRAL : KIND_CIS_PERIPHERAL;
+    c->radio.packet.power = c->links[s->link].tx_power;
+    c->radio.index = (uint8_t)(s - c->iso);
+}
+
+/* The subevent is over: another one, or the event is. */
+static void cis_next(controller *c, struct iso *s, bool closed)
+{
+    s->subevent++;
+    if (s->subevent < s->nse && !closed) {
+        s->at = s->anchor + s->subevent * s->sub_interval - (s->central ? 0 : 2);
+        return;
+    }
+    iso_event_end(c, s);
+    if (!s->established && ++s->tries == TRIES) {
+        cis_lost(c, s, WOAD_HCI_FAILED_TO_ESTABLISH);
+        return;
+    }
+    s->subevent = 0;
+    s->anchor += controller_us_to_air(c, s->interval * 1250u, &s->carry);
+    s->widening =
+        s->central ? 0 : clock_widening(c, c->links[s->link].peer_sca, s->anchor - s->last_rx_at);
+    s->at = s->anchor - s->widening;
+}
+
+void cis_on_timer(controller *c, struct iso *s)
+{
+    if (s->lost_at <= c->air->now) { /* or the peer has ended it, and its word was lost */
+        cis_lost(c, s,
+                 s->terminating ? WOAD_HCI_LOCAL_HOST_TERMINATED : WOAD_HCI_CONNECTION_TIMEOUT);
+        return;
+    }
+    s->at = NEVER;
+    if (s->subevent == 0) { /* the channels are those of the connection: 4.5.8.1 */
+        memcpy(s->chm, c->links[s->link].chm, sizeof s->chm);
+        iso_event_begin(s);
+    }
+    if (!radio_claim(c, ACTIVITY_ISO, (uint8_t)(s - c->iso))) {
+        cis_next(c, s, false);
+        return;
+    }
+    if (s->central) {
+        cis_send(c, s, c->air->now);
+        return;
+    }
+    uint64_t start = s->anchor + s->subevent * s->sub_interval;
+    radio_listen(c, ACTIVITY_ISO, iso_channel(s, s->subevent), s->aa, s->rx_phy,
+                 start + (s->subevent ? 2 : s->widening) + ISO_HEAR_US);
+    c->radio.index = (uint8_t)(s - c->iso);
+}
+
+void cis_on_tx_done(controller *c, struct iso *s)
+{
+    if (s->central) {
+        radio_listen(c, ACTIVITY_ISO, c->radio.channel, s->aa, s->rx_phy,
+                     c->air->now + T_IFS + 2 + ISO_HEAR_US);
+        c->radio.index = (uint8_t)(s - c->iso);
+    } else {
+        s->last_exchange_at = c->air->now;
+        cis_next(c, s, !cis_more(s));
+    }
+}
+
+void cis_on_rx_timeout(controller *c, struct iso *s)
+{
+    cis_next(c, s, false);
+}
+
+/* A payload, if it is the one that is next.  False: a wrong MIC ends the connection. */
+static bool cis_take(controller *c, struct iso *s, uint8_t head, struct rd *in)
+{
+    uint64_t expects = s->event * s->bn_rx + s->rx_done;
+    uint8_t plain[255];
+    struct rd payload = *in;
+    size_t len = rd_left(in);
+    if ((head & NPI) || s->rx_done >= s->bn_rx || (head >> 3 & 1) != (expects & 1)) {
+        return true;
+    }
+    if (c->links[s->link].rx_encrypted && len) {
+        struct cipher k;
+        cis_cipher(c, s, !s->central, expects, &k);
+        rd_copy(in, plain, len);
+        if (!crypt_open_with(c, &k, head, plain, len)) {
+            link_close(c, s->link, WOAD_HCI_MIC_FAILURE);
+            return false;
+        }
+        payload = rd_of(plain, len - MIC);
+    }
+    iso_take(s, head & 3, &payload);
+    return true;
+}
+
+void cis_on_rx(controller *c, struct iso *s, const struct air_packet *f)
+{
+    struct rd in = rd_of(f->pdu, f->len);
+    uint8_t head = rd_u8(&in), len = rd_u8(&in);
+    uint64_t sends = s->event * s->bn_tx + s->tx_done;
+    radio_off(c);
+    if (in.bad || len != rd_left(&in)) {
+        cis_next(c, s, false);
+        return;
+    }
+    if (!s->central) {
+        s->anchor = f->start - s->subevent * s->sub_interval;
+        s->last_rx_at = f->start;
+        s->carry = 0;
+    } else {
+        s->last_exchange_at = f->end;
+    }
+    s->lost_at = c->air->now + c->links[s->link].supervision * 10000u;
+    if (!s->established) {
+        s->established = true;
+        evt_cis_established(c, s, 0);
+    }
+    if (s->payload_unacked && (head >> 2 & 1) != (sends & 1)) {
+        s->tx_done++;
+        s->payload_unacked = false;
+    }
+    if (!cis_take(c, s, head, &in)) {
+        return;
+    }
+    if (!s->central) {
+        cis_send(c, s, f->end + T_IFS);
+    } else {
+        cis_next(c, s, !cis_more(s) && (head & CLOSE));
+    }
+}

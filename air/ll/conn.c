@@ -1,0 +1,617 @@
+/* The connection state: anchors, events, acknowledgement, supervision.
+ * Vol 6, Part B, 4.5 */
+#include "host.h"
+#include "control.h"
+
+enum { HEAR_US = 40 };
+enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3 };
+enum { HANDLE_BASE = 0x40 };
+
+struct link *link_free(controller *c, uint8_t *i)
+{
+    for (*i = 0; *i < c->cfg.conns; ++*i) {
+        if (!c->links[*i].used) {
+            return &c->links[*i];
+        }
+    }
+    return NULL;
+}
+
+/* Two devices have one connection with each other at most.  4.5 */
+bool link_with(const controller *c, const struct address *peer)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        const struct link *l = &c->links[i];
+        if (l->used && address_equal(&l->peer, peer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint16_t link_handle(uint8_t i)
+{
+    return (uint16_t)(HANDLE_BASE + i);
+}
+
+struct link *link_by_handle(controller *c, uint16_t handle, uint8_t *i)
+{
+    *i = (uint8_t)(handle - HANDLE_BASE);
+    if (handle < HANDLE_BASE || handle >= HANDLE_BASE + c->cfg.conns) {
+        return NULL;
+    }
+    return c->links[*i].used ? &c->links[*i] : NULL;
+}
+
+/* The bits of each octet, from behind: neighbours change places, then pairs, then halves. */
+static uint16_t csa2_permute(uint16_t v)
+{
+    uint32_t u = v;
+    u = (u & 0x5555) << 1 | (u >> 1 & 0x5555);
+    u = (u & 0x3333) << 2 | (u >> 2 & 0x3333);
+    return (uint16_t)((u & 0x0f0f) << 4 | (u >> 4 & 0x0f0f));
+}
+
+uint16_t csa2_next(uint16_t prn, uint16_t id)
+{
+    return (uint16_t)(csa2_permute(prn) * 17u + id);
+}
+
+/* Channel selection algorithm 2: a number for each event and link, spread over the used channels.
+ * 4.5.8.3 */
+uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *prn_s)
+{
+    uint16_t id = (uint16_t)(aa >> 16 ^ aa), u = event ^ id;
+    uint8_t used[37], n = 0;
+    for (int round = 0; round < 3; round++) {
+        u = csa2_next(u, id);
+    }
+    uint16_t prn = u ^ id;
+    uint8_t unmapped = (uint8_t)(prn % 37);
+    *prn_s = u;
+    if (chm[unmapped / 8] >> (unmapped % 8) & 1) {
+        return unmapped;
+    }
+    for (uint8_t k = 0; k < 37; k++) {
+        if (chm[k / 8] >> (k % 8) & 1) {
+            used[n++] = k;
+        }
+    }
+    return n ? used[(uint32_t)n * prn >> 16] : unmapped;
+}
+
+uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])
+{
+    uint16_t prn;
+    return csa2_first(aa, event, chm, &prn);
+}
+
+/* Channel selection algorithm 1: hop by hop from 0, and again among the used ones if the channel
+ * is not.  4.5.8.2 */
+static uint8_t link_channel(const struct link *l)
+{
+    if (l->csa2) {
+        return csa2_channel(l->aa, (uint16_t)l->event, l->chm);
+    }
+    uint8_t unmapped = (uint8_t)(((uint64_t)l->hop * (l->event + 1u)) % 37);
+    uint8_t used[37], n = 0;
+    if (l->chm[unmapped / 8] >> (unmapped % 8) & 1) {
+        return unmapped;
+    }
+    for (uint8_t k = 0; k < 37; k++) {
+        if (l->chm[k / 8] >> (k % 8) & 1) {
+            used[n++] = k;
+        }
+    }
+    return n ? used[unmapped % n] : unmapped;
+}
+
+/* What a CONNECT_IND may say: 2.3.3.1.  Anything else is not a connection. */
+static bool link_params_valid(const struct link *l, uint8_t win_size, uint16_t win_offset)
+{
+    unsigned channels = 0;
+    for (unsigned k = 0; k < 37; k++) {
+        channels += l->chm[k / 8] >> (k % 8) & 1;
+    }
+    return l->interval >= 6 && l->interval <= 3200 && l->latency <= 499 && l->supervision >= 10 &&
+           l->supervision <= 3200 && l->supervision * 4u > (1u + l->latency) * l->interval &&
+           l->hop >= 5 && l->hop <= 16 && channels >= 2 && win_size >= 1 && win_size <= 8 &&
+           win_size < l->interval && win_offset <= l->interval;
+}
+
+/* transmitWindowDelay.  4.5.3 */
+static uint32_t link_window_delay(const struct conn_request *how)
+{
+    return !how->aux ? 1250 : how->phy == PHY_CODED ? 3750 : 2500;
+}
+
+/* The next anchor, `us` by our clock after the last one.  A peripheral listens before it and after
+ * it, as both clocks may be off.  4.2.4, 4.5.7 */
+static void link_set_anchor(const controller *c, struct link *l, uint64_t us)
+{
+    uint32_t most = l->interval * 625u - T_IFS;
+    l->carry = l->ref_carry;
+    l->anchor = l->ref_anchor + controller_us_to_air(c, us, &l->carry);
+    l->widening = 0;
+    if (!l->central) {
+        l->widening = clock_widening(c, l->peer_sca, l->anchor - l->last_rx_at);
+        l->widening = l->widening < most ? l->widening : most;
+        l->anchor -= l->widening;
+    }
+}
+
+/* LLData of a CONNECT_IND that ended at `end`: see scan.c. */
+void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct rd in,
+                uint64_t end)
+{
+    bool central = how->central;
+    struct link *l = &c->links[i];
+    *l = (struct link){ .central = central,
+                        .peer = how->peer,
+                        .peer_air = how->peer_air,
+                        .own_air = how->own_air,
+                        .acl_first = 0xff,
+                        .acl_last = 0xff,
+                        .max_tx = 27,
+                        .max_rx = 27,
+                        .csa2 = how->csa2,
+                        .tx_phy = how->phy,
+                        .rx_phy = how->phy,
+                        .response_by = NEVER,
+                        .host_max_tx = (uint8_t)c->ll->default_tx };
+    l->host_max_tx_time = c->ll->default_tx_time;
+    l->aa = rd_le32(&in);
+    l->crc_init = rd_le24(&in);
+    uint8_t win_size = rd_u8(&in);
+    uint16_t win_offset = rd_le16(&in);
+    l->interval = rd_le16(&in);
+    l->latency = rd_le16(&in);
+    l->supervision = rd_le16(&in);
+    rd_copy(&in, l->chm, 5);
+    uint8_t hop_sca = rd_u8(&in);
+    l->hop = hop_sca & 0x1f;
+    l->peer_sca = hop_sca >> 5;
+    if (!rd_done(&in) || !link_params_valid(l, win_size, win_offset) || c->leaving) {
+        return;
+    }
+    l->used = true;
+    length_begin_link(c, l);
+    l->past = c->ll->past;
+    l->subrate_factor = 1;
+    l->acceptable_subrate = c->ll->subrate;
+    l->tx_power = c->cfg.tx_power_dbm;
+    l->peer_power = 127;
+    l->payload_timeout = 3000;
+    l->auth_payload_by = l->ping_at = l->terminate_by = NEVER;
+    l->last_rx_at = l->ref_anchor = end;
+    link_set_anchor(c, l, link_window_delay(how) + win_offset * 1250u);
+    l->ref_anchor = l->anchor + l->widening;
+    l->ref_carry = l->carry;
+    l->window = win_size * 1250u;
+    l->last_exchange_at = l->confirmed_at = l->anchor;
+    l->lost_at = l->anchor + LINK_TRIES * l->interval * 1250u;
+    evt_connected(c, 0, i);
+    evt_channel_selection(c, i);
+    if (central && c->ll->default_tx > 27 && controller_has(c, FEATURE_LENGTH)) {
+        control_request(c, i, P_LENGTH);
+    }
+}
+
+void link_close(controller *c, uint8_t i, uint8_t reason)
+{
+    struct link *l = &c->links[i];
+    if (c->radio.owner == ACTIVITY_CONN && c->radio.index == i) {
+        radio_off(c);
+    }
+    data_drop(c, l);
+    cis_on_link_closed(c, i, reason);
+    l->used = false;
+    evt_disconnected(c, link_handle(i), reason);
+}
+
+uint64_t link_next(const controller *c)
+{
+    uint64_t next = NEVER;
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        const struct link *l = &c->links[i];
+        if (l->used) {
+            uint64_t mine = l->anchor < l->lost_at ? l->anchor : l->lost_at;
+            mine = l->response_by < mine ? l->response_by : mine;
+            mine = l->terminate_by < mine ? l->terminate_by : mine;
+            mine = l->auth_payload_by < mine ? l->auth_payload_by : mine;
+            mine = l->ping_at < mine ? l->ping_at : mine;
+            next = mine < next ? mine : next;
+        }
+    }
+    return next;
+}
+
+/* Whether an exchange of this connection may last until `end` before the next turn of anything. */
+bool link_time_for(const controller *c, uint8_t i, uint64_t end)
+{
+    for (uint8_t k = 0; k < c->cfg.conns; k++) {
+        if (c->links[k].used && c->links[k].anchor <= end && (k != i)) {
+            return false;
+        }
+    }
+    if ((c->cfg.iso && iso_streams_next(c) <= end) || (c->ll->n_syncs && sync_next(c) <= end)) {
+        return false;
+    }
+    for (uint8_t n = 0; c->cfg.adv_sets && n < c->n_sets; n++) {
+        if (periodic_adv_next(&c->sets[n]) <= end) {
+            return false;
+        }
+    }
+    return end + T_IFS < c->links[i].ref_anchor + c->links[i].interval * 1250u;
+}
+
+/* An exchange without data, and what a peripheral listens before it. */
+void link_turn(const controller *c, uint8_t i, struct turn *t)
+{
+    const struct link *l = &c->links[i];
+    if (l->used) {
+        *t = (struct turn){ ACTIVITY_CONN,
+                            i,
+                            l->anchor,
+                            l->ref_anchor,
+                            l->interval * l->subrate_factor * 1250u,
+                            radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS };
+    }
+}
+
+/* Where the next event is.  A peripheral with nothing to say may sleep through `latency` of them.
+ * 4.5.1 */
+static void link_plan_event(controller *c, struct link *l, uint32_t events)
+{
+    l->event = l->ref_event + events;
+    link_set_anchor(c, l, (uint64_t)events * l->interval * 1250u);
+}
+
+/* After its clock has stood still. */
+void link_catch_up(controller *c)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        struct link *l = &c->links[i];
+        if (l->used && (l->anchor <= c->air->now || l->anchor == NEVER)) {
+            uint64_t step = l->interval * 1250u, now = c->air->now;
+            uint64_t past = now > l->ref_anchor ? now - l->ref_anchor : 0; /* before an anchor */
+            link_plan_event(c, l, (uint32_t)(past / step + 1));
+        }
+    }
+}
+
+/* An event is over.  A peripheral knows that the central has heard it when its packet has been
+ * acknowledged, and does not sleep into the last events that it can be sure of. */
+static void link_end_event(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    radio_off(c);
+    if (l->close_reason) {
+        link_close(c, i, l->close_reason);
+        return;
+    }
+    uint32_t ahead = subrate_ahead(l), lazy = ahead + l->latency * l->subrate_factor;
+    uint64_t wakes = l->ref_anchor + (uint64_t)lazy * l->interval * 1250u;
+    bool sleeps = l->latency && !l->central && l->established && l->rx_in_event &&
+                  !data_pending(l) && !l->instant_procedure &&
+                  l->event + 1 > l->active_until_event &&
+                  link_events_left(l, l->confirmed_at, wakes) >= LAST_EVENTS;
+    link_plan_event(c, l, sleeps ? lazy : ahead);
+}
+
+/* Without a packet the connection is lost after this.  While the peer may or may not have taken a
+ * new subrate, the longer of both timeouts counts.  4.5.2, 5.1.19 */
+uint32_t link_supervision(const struct link *l)
+{
+    uint16_t timeout = l->supervision;
+    if (l->subrate_ind_out && l->new_subrate.timeout > timeout) {
+        timeout = l->new_subrate.timeout;
+    }
+    return timeout * 10000u;
+}
+
+/* How long one of both sides may be without a packet.  In the first events the connection may be
+ * established to one of them, and not to the other.  4.5.2 */
+uint64_t link_silence_limit(const struct link *l)
+{
+    uint64_t turns = LINK_TRIES * l->interval * 1250u, timeout = link_supervision(l);
+    bool young = !l->established || l->event < LINK_TRIES;
+    return young && turns < timeout ? turns : timeout;
+}
+
+/* How many events are left before this connection is lost, with one at `at`, if no packet has come
+ * since then. */
+uint32_t link_events_left(const struct link *l, uint64_t since, uint64_t at)
+{
+    uint64_t turn = l->interval * l->subrate_factor * 1250u, end = since + link_silence_limit(l);
+    uint64_t left = end > at ? (end - at) / turn : 0;
+    return (uint32_t)(left < UINT16_MAX ? left : UINT16_MAX) + 1;
+}
+
+/* There is something to say: a sleeping peripheral wakes for the next event it can reach. */
+void link_wake(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint64_t now = c->air->now + 500, step = l->interval * 1250u;
+    if (l->central || l->event <= l->ref_event + 1 || now < l->ref_anchor) {
+        return;
+    }
+    uint32_t events = (uint32_t)((now - l->ref_anchor) / step) + 1;
+    uint32_t past = (l->ref_event + events - l->subrate_base) % l->subrate_factor;
+    events += past ? l->subrate_factor - past : 0;
+    if (l->ref_event + events < l->event) {
+        link_plan_event(c, l, events);
+    }
+}
+
+/* For the sniffer. */
+static void link_annotate(controller *c, const struct link *l)
+{
+    struct air_packet *f = &c->radio.packet;
+    f->kind = l->central ? KIND_CENTRAL : KIND_PERIPHERAL;
+    f->power = l->tx_power;
+    f->crc_init = l->crc_init;
+    if (c->air->cfg.sniff && l->tx_plain_len) {
+        f->plain[0] = f->pdu[0];
+        f->plain[1] = l->tx_plain_len;
+        memcpy(f->plain + 2, l->tx_plain, l->tx_plain_len);
+        f->plain_len = (uint16_t)(2 + l->tx_plain_len);
+    }
+}
+
+/* data PDU: LLID u2, NESN, SN, MD; length u8; payload.  Brief: there is no time for more than an
+ * acknowledgement.  2.4 */
+static void link_send(controller *c, uint8_t i, uint64_t at, bool brief)
+{
+    struct link *l = &c->links[i];
+    if (brief) {
+        data_next_empty(l);
+    } else {
+        data_next(c, l);
+    }
+    l->md = l->tx_len && data_more(c, l);
+    struct wr pdu = radio_pdu(c);
+    wr_u8(&pdu, (uint8_t)(l->tx_pdu[0] | l->nesn << 2 | l->sn << 3 | (l->md ? 0x10 : 0)));
+    wr_bytes(&pdu, l->tx_pdu + 1, 1u + l->tx_len);
+    l->unacked = true;
+    l->active_until_event = l->tx_len ? l->ref_event + l->continuation : l->active_until_event;
+    radio_send(c, ACTIVITY_CONN, at, link_channel(l), l->aa, l->tx_phy, &pdu);
+    link_annotate(c, l);
+    c->radio.index = i;
+}
+
+/* An instant.  With new parameters the transmit window begins WinOffset after the old anchor: then
+ * the event is later.  5.1.1 */
+static bool link_at_instant(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    bool updates = l->instant_procedure == P_UPDATE;
+    uint32_t offset = updates ? l->new_offset * 1250u : 0;
+    l->window = updates && !l->central ? l->new_window * 1250u : l->window;
+    control_instant(c, i); /* the next update may begin */
+    if (offset) {
+        link_set_anchor(c, l, offset);
+    }
+    return offset;
+}
+
+/* Another event: whether those before it were missed.  One miss weighs as much as four events that
+ * were not: see control_choose_instant(). */
+static void link_score_miss(struct link *l, uint64_t now)
+{
+    enum { MISS = 4, MOST = 32 };
+    uint64_t turn = (uint64_t)l->subrate_factor * l->interval * 1250u;
+    uint64_t silence = now > l->last_exchange_at ? now - l->last_exchange_at : 0;
+    if (silence > (l->latency + 1u) * turn + turn / 2) {
+        l->miss_score = (uint8_t)(l->miss_score + MISS < MOST ? l->miss_score + MISS : MOST);
+    } else if (l->miss_score) {
+        l->miss_score--;
+    }
+}
+
+/* An anchor.  Where another activity keeps the radio this event is missed. */
+static void link_event(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->ref_anchor = l->anchor + l->widening;
+    l->ref_carry = l->carry;
+    l->ref_event = l->event;
+    l->rx_in_event = l->closes_event = l->peer_md = false;
+    link_score_miss(l, c->air->now);
+    if (l->instant_procedure && (int16_t)((uint16_t)l->event - l->instant) >= 0) {
+        if (link_at_instant(c, i)) {
+            return;
+        }
+    }
+    l->anchor = NEVER;
+    if (!radio_claim(c, ACTIVITY_CONN, i)) {
+        link_plan_event(c, l, subrate_ahead(l));
+        return;
+    }
+    if (l->central) {
+        link_send(c, i, c->air->now, l->close_reason);
+    } else {
+        uint64_t until = l->ref_anchor + l->widening + HEAR_US + l->window;
+        radio_listen(c, ACTIVITY_CONN, link_channel(l), l->aa, l->rx_phy, until);
+        c->radio.index = i;
+    }
+}
+
+void link_on_timer(controller *c)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        struct link *l = &c->links[i];
+        if (l->used && l->lost_at <= c->air->now) {
+            uint8_t reason =
+                l->established ? WOAD_HCI_CONNECTION_TIMEOUT : WOAD_HCI_FAILED_TO_ESTABLISH;
+            link_close(c, i,
+                       l->close_reason  ? l->close_reason
+                       : l->terminating ? WOAD_HCI_LOCAL_HOST_TERMINATED
+                                        : reason);
+            return;
+        }
+        if (l->used && l->terminate_by <= c->air->now) {
+            link_close(c, i, WOAD_HCI_LOCAL_HOST_TERMINATED);
+            return;
+        }
+        if (l->used && l->response_by <= c->air->now) {
+            link_close(c, i, WOAD_HCI_LL_RESPONSE_TIMEOUT);
+            return;
+        }
+        if (l->used && (l->auth_payload_by <= c->air->now || l->ping_at <= c->air->now)) {
+            payload_on_timer(c, i);
+            return;
+        }
+        if (l->used && l->anchor <= c->air->now) {
+            link_event(c, i);
+            return;
+        }
+    }
+}
+
+void link_on_tx_done(controller *c)
+{
+    uint8_t i = c->radio.index;
+    struct link *l = &c->links[i];
+    l->last_exchange_at = l->central ? l->last_exchange_at : c->air->now;
+    if (l->close_reason) {
+        link_end_event(c, i); /* the acknowledgement of LL_TERMINATE_IND is out */
+    } else if (l->central || !l->closes_event) {
+        radio_listen(c, ACTIVITY_CONN, c->radio.channel, l->aa, l->rx_phy,
+                     c->air->now + T_IFS + 2 + HEAR_US);
+        c->radio.index = i;
+    } else {
+        link_end_event(c, i);
+    }
+}
+
+void link_on_rx_timeout(controller *c)
+{
+    link_end_event(c, c->radio.index);
+}
+
+/* Whether there is time for a packet of ours and one of the peer's, of so many octets. */
+static bool link_exchange_fits(const controller *c, uint8_t i, uint16_t mine, uint16_t theirs)
+{
+    const struct link *l = &c->links[i];
+    return link_time_for(c, i,
+                         c->air->now + 2u * T_IFS + radio_airtime(2u + mine, l->tx_phy) +
+                             radio_airtime(2u + theirs, l->rx_phy));
+}
+
+/* Whether the event goes on after the peripheral's packet: one side or both have set MD in their
+ * last packets, and there is time for what the peer may send.  4.5.6 */
+static bool link_event_continues(const controller *c, uint8_t i)
+{
+    const struct link *l = &c->links[i];
+    uint16_t theirs = l->peer_md ? (uint16_t)(l->effective_rx + 4) : 0;
+    return (l->md || l->peer_md) && link_exchange_fits(c, i, data_next_len(c, l), theirs);
+}
+
+/* A packet that has not been heard before.  One that is refused comes again: the flow control of
+ * 4.5.9.  A wrong MIC ends the connection at once.  5.1.3, 2.4 */
+static bool link_accept_payload(controller *c, uint8_t i, uint8_t head, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t plain[255];
+    struct rd payload = *in;
+    size_t len = rd_left(in);
+    bool sealed = l->rx_encrypted && !l->rx_pausing && len;
+    if ((head & 3) == LLID_CONTROL && !control_has_room(l)) {
+        return true; /* it comes again */
+    }
+    if (sealed) {
+        rd_copy(in, plain, len);
+        if (!crypt_open(c, l, head, plain, len)) {
+            link_close(c, i, WOAD_HCI_MIC_FAILURE);
+            return false;
+        }
+        payload = rd_of(plain, len - 4);
+        payload_timeout_restart(c, l);
+    }
+    if ((head & 3) == LLID_CONTROL) {
+        l->rx_counter += sealed;
+        l->nesn ^= 1;
+        control_on_rx(c, i, &payload);
+    } else if ((head & 3) == 0 || data_to_host(c, i, head & 3, &payload)) {
+        l->rx_counter += sealed;
+        l->nesn ^= 1;
+    }
+    return true;
+}
+
+/* Acknowledges and is acknowledged.  4.5.9.  Returns false if the link is gone. */
+static bool link_accept_packet(controller *c, uint8_t i, uint8_t head, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    bool sn = head >> 3 & 1, nesn = head >> 2 & 1;
+    l->established = true;
+    l->rx_in_event = true;
+    l->peer_md = head >> 4 & 1;
+    l->lost_at = c->air->now + link_supervision(l);
+    bool acked = l->unacked && nesn != l->sn;
+    l->confirmed_at = l->central || acked ? l->last_exchange_at : l->confirmed_at;
+    l->unconfirmed = !l->central && l->unacked && !acked;
+    if (acked) {
+        l->sn ^= 1;
+        l->unacked = false;
+        if (l->terminating && l->tx_opcode == LL_TERMINATE_IND) {
+            link_close(c, i, WOAD_HCI_LOCAL_HOST_TERMINATED);
+            return false;
+        }
+        data_on_ack(c, l, i);
+    }
+    return sn != l->nesn || link_accept_payload(c, i, head, in);
+}
+
+/* A peripheral's answer: what it has, if there is time for it before the next anchor of this
+ * connection, or it is the event's first; or else nothing but the acknowledgement.  It goes on
+ * listening if either side has set MD and the central may have time for a packet.  4.5.6 */
+static void link_reply(controller *c, uint8_t i, uint64_t at, bool first)
+{
+    struct link *l = &c->links[i];
+    uint16_t len = data_next_len(c, l);
+    uint64_t end = at + radio_airtime(2u + len, l->tx_phy);
+    bool brief = len && !first && end + T_IFS >= l->ref_anchor + l->interval * 1250u;
+    bool fits = link_exchange_fits(c, i, len, 0);
+    if (brief && l->unacked) {
+        link_end_event(c, i); /* it can't be sent again now, and nothing else can */
+    } else {
+        link_send(c, i, at, brief);
+        l->closes_event = !fits || !(l->md || l->peer_md);
+    }
+}
+
+void link_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
+{
+    uint8_t i = c->radio.index;
+    struct link *l = &c->links[i];
+    struct rd in = rd_of(f->pdu, f->len);
+    uint8_t head = rd_u8(&in), len = rd_u8(&in);
+    radio_off(c);
+    if (in.bad || len != rd_left(&in)) {
+        link_end_event(c, i); /* a bad CRC, in life */
+        return;
+    }
+    l->rssi = rssi;
+    l->active_until_event = len ? l->ref_event + l->continuation : l->active_until_event;
+    path_loss_on_rx(c, i);
+    l->last_exchange_at = l->central ? f->end : l->last_exchange_at;
+    if (!l->central && !l->rx_in_event) {
+        l->ref_anchor = l->last_rx_at = f->start; /* the central's packet began there */
+        l->ref_carry = 0;
+        l->window = 0;
+    }
+    if (!link_accept_packet(c, i, head, &in)) {
+        return;
+    }
+    if (!l->central) {
+        link_reply(c, i, f->end + T_IFS, f->start == l->ref_anchor);
+    } else if (link_event_continues(c, i)) {
+        link_send(c, i, f->end + T_IFS, l->close_reason);
+    } else if (l->close_reason) { /* LL_TERMINATE_IND is acknowledged in the next event */
+        link_plan_event(c, l, subrate_ahead(l));
+    } else {
+        link_end_event(c, i);
+    }
+}

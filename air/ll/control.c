@@ -1,0 +1,349 @@
+/* Link-layer control procedures: which of them is under way, what may begin, collisions, time-outs.
+ * Vol 6, Part B, 2.4.2, 5.1 to 5.3
+ *
+ * Each side has one procedure of its own at a time.  Those that end at an instant (parameters,
+ * channels, PHYs) exclude each other on both sides: the central's goes on, the peripheral's is
+ * refused.  Every answer must come within 40 s. */
+#include "host.h"
+#include "control.h"
+
+enum { RESPONSE_TIMEOUT_US = 40000000 };
+
+enum { QUEUE = sizeof((struct link *)NULL)->control / sizeof(struct control) };
+
+/* Whether there is a place for an answer.  Without one no control PDU of the peer's is accepted. */
+bool control_has_room(const struct link *l)
+{
+    return l->n_controls < QUEUE;
+}
+
+/* Whether a PDU may be sent that is no part of a procedure under way: two places stay free, for an
+ * answer and for the end. */
+bool control_has_spare(const struct link *l)
+{
+    return l->n_controls + 2 < QUEUE;
+}
+
+/* There is always a place: what is sent is a procedure of ours, one answer to a PDU of the peer's,
+ * the end of the connection, or what control_has_spare() allows. */
+void control_send(struct link *l, const struct wr *pdu)
+{
+    if (pdu->bad || l->n_controls == QUEUE) {
+        return;
+    }
+    struct control *slot = &l->control[l->n_controls++];
+    slot->len = (uint8_t)wr_len(pdu);
+    memcpy(slot->pdu, pdu->base, slot->len);
+}
+
+/* A PDU of an opcode and up to three octets. */
+static void control_send_short(struct link *l, size_t len, uint8_t opcode, uint8_t a, uint8_t b)
+{
+    uint8_t pdu[3] = { opcode, a, b };
+    struct wr w = wr_of(pdu, sizeof pdu);
+    w.p += len;
+    control_send(l, &w);
+}
+
+/* LL_REJECT_EXT_IND: opcode u8, error u8; where one side does not know it LL_REJECT_IND: error u8.
+ * Encryption alone is refused also between devices that are not known to know it.  2.4.2.14,
+ * 2.4.2.19, 5.1.3.1 */
+void control_reject(const controller *c, struct link *l, uint8_t opcode, uint8_t error)
+{
+    bool mine = controller_has(c, FEATURE_REJECT_EXT);
+    bool theirs = l->features_known ? peer_has(l, FEATURE_REJECT_EXT) : opcode != LL_ENC_REQ;
+    if (!mine || !theirs) {
+        control_send_short(l, 2, LL_REJECT_IND, error, 0);
+    } else {
+        control_send_short(l, 3, LL_REJECT_EXT_IND, opcode, error);
+    }
+}
+
+static const struct procedure *const procedures[P_KINDS] = {
+    [P_VERSION] = &proc_version,   [P_FEATURES] = &proc_features, [P_LENGTH] = &proc_length,
+    [P_PHY] = &proc_phy,           [P_UPDATE] = &proc_update,     [P_PARAMS] = &proc_params,
+    [P_CHANNELS] = &proc_channels, [P_ENCRYPT] = &proc_encrypt,   [P_PING] = &proc_ping,
+    [P_SCA] = &proc_sca,           [P_POWER] = &proc_power,       [P_SUBRATE] = &proc_subrate,
+    [P_CIS] = &proc_cis,
+};
+
+static bool at_instant(uint8_t kind)
+{
+    return kind == P_PHY || kind == P_UPDATE || kind == P_PARAMS || kind == P_CHANNELS;
+}
+
+/* The next procedure of ours that may begin. */
+static void control_next(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    for (uint8_t kind = 1; kind < P_KINDS && !l->local_procedure; kind++) {
+        bool instants =
+            at_instant(kind) && (l->instant_procedure || l->remote_procedure || l->subrate_ind_out);
+        instants = instants || (kind == P_SUBRATE && l->instant_procedure == P_UPDATE);
+        bool waits =
+            instants || (kind == P_CIS && l->instant_procedure) || l->encrypting || l->terminating;
+        if ((l->queued_procedures >> kind & 1) && !waits) {
+            l->queued_procedures &= (uint16_t) ~(1u << kind);
+            l->local_procedure = kind;
+            control_start_timeout(c, i);
+            procedures[kind]->begin(c, i);
+        }
+    }
+}
+
+void control_request(controller *c, uint8_t i, uint8_t kind)
+{
+    c->links[i].queued_procedures |= (uint16_t)(1u << kind);
+    control_next(c, i);
+    link_wake(c, i);
+}
+
+/* Whether one of ours of this kind is under way, or waits. */
+bool control_pending(const struct link *l, uint8_t kind)
+{
+    return l->local_procedure == kind || (l->queued_procedures >> kind & 1);
+}
+
+/* An answer must come, from now within 40 s.  5.2 */
+void control_start_timeout(controller *c, uint8_t i)
+{
+    c->links[i].response_by = c->air->now + RESPONSE_TIMEOUT_US;
+}
+
+/* Our procedure, if it is of this kind, is over. */
+void control_done(controller *c, uint8_t i, uint8_t kind)
+{
+    struct link *l = &c->links[i];
+    if (l->local_procedure == kind) {
+        l->local_procedure = P_NONE;
+        l->response_by = NEVER;
+    }
+    if (l->remote_procedure == kind) {
+        l->remote_procedure = P_NONE;
+    }
+    control_next(c, i);
+}
+
+/* The peer begins a procedure that ends at an instant.  False, and refused, when it collides with
+ * one of ours and we are the central, or with one of its own that has not ended.  5.3 */
+bool control_accept_remote(controller *c, uint8_t i, uint8_t kind, uint8_t opcode)
+{
+    struct link *l = &c->links[i];
+    bool ours = at_instant(l->local_procedure);
+    if (l->central && (ours || l->instant_procedure)) {
+        control_reject(c, l, opcode,
+                       l->local_procedure == kind ? WOAD_HCI_PROCEDURE_COLLISION
+                                                  : WOAD_HCI_TRANSACTION_COLLISION);
+        return false;
+    }
+    l->remote_procedure = kind;
+    return true;
+}
+
+/* Whether an instant is still to come; one that is past ends the connection.  5.5 */
+bool control_check_instant(struct link *l, uint16_t instant)
+{
+    uint16_t ahead = (uint16_t)(instant - (uint16_t)l->event);
+    if (ahead == 0 || ahead >= 0x7fff) {
+        l->close_reason = WOAD_HCI_INSTANT_PASSED;
+        return false;
+    }
+    return true;
+}
+
+/* Six events, and as many as a lazy peripheral may miss, are enough to hear of it where the radios
+ * of both have nothing else to do; where they have, events are missed.  While the peer may or may
+ * not have taken a new subrate, the longer silence of both counts.  5.5 */
+uint16_t control_choose_instant(const controller *c, uint8_t i)
+{
+    enum { SHARED = 8 };
+    const struct link *l = &c->links[i];
+    uint32_t latency = l->latency, factor = l->subrate_factor;
+    if (l->subrate_ind_out) {
+        latency = l->new_subrate.latency > latency ? l->new_subrate.latency : latency;
+        factor = l->new_subrate.max > factor ? l->new_subrate.max : factor;
+    }
+    uint32_t silence = l->supervision * 4u / (l->interval * factor);
+    uint32_t more = l->miss_score + (turn_next(c, ACTIVITY_CONN, i) != NEVER ? SHARED : 0u);
+    more = more < silence ? more : silence;
+    return (uint16_t)(l->event + (7u + latency + more) * factor);
+}
+
+/* It has come. */
+void control_instant(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t kind = l->instant_procedure;
+    l->instant_procedure = P_NONE;
+    procedures[kind]->on_instant(c, i);
+    control_done(c, i, kind);
+}
+
+static bool control_queued(const struct link *l, uint8_t opcode)
+{
+    for (uint8_t n = 0; n < l->n_controls; n++) {
+        if (l->control[n].pdu[0] == opcode) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* LL_TERMINATE_IND: reason u8.  What has not been sent yet is not sent any more.  5.1.6 */
+void control_terminate(controller *c, uint8_t i, uint8_t reason)
+{
+    struct link *l = &c->links[i];
+    if (l->terminating) {
+        return;
+    }
+    l->terminate_reason = reason;
+    l->terminating = true;
+    l->terminate_by = c->air->now + l->supervision * 10000u;
+    if (control_queued(l, LL_START_ENC_REQ)) {
+        l->rx_encrypted = false; /* the peer will never know that it could encrypt */
+    }
+    l->n_controls = 0;
+    control_send_short(l, 2, LL_TERMINATE_IND, reason, 0);
+    link_wake(c, i);
+}
+
+/* LL_UNKNOWN_RSP, LL_REJECT_IND, LL_REJECT_EXT_IND: what we asked is not to be had.  Only the last
+ * says of what; the others are about the procedure under way. */
+static void control_on_refused(controller *c, uint8_t i, uint8_t opcode, uint8_t error)
+{
+    struct link *l = &c->links[i];
+    uint8_t kind = l->local_procedure;
+    if (kind && (!opcode || procedures[kind]->request[0] == opcode ||
+                 procedures[kind]->request[1] == opcode)) {
+        if (procedures[kind]->on_refused) {
+            procedures[kind]->on_refused(c, i, error);
+        }
+        control_done(c, i, kind);
+    } else if (opcode == LL_CONNECTION_PARAM_RSP || opcode == LL_PHY_RSP) {
+        l->remote_procedure = P_NONE;
+    } else if (opcode == LL_CIS_RSP) {
+        cis_on_cancelled(c, i, error);
+    }
+}
+
+static const struct {
+    uint8_t opcode, len; /* with its opcode */
+    bool from_central, from_peripheral;
+    void (*heard)(controller *c, uint8_t i, struct rd *in);
+    uint8_t needs; /* a feature, else it is unknown here; 0: none */
+} pdus[] = {
+    { LL_CONNECTION_UPDATE_IND, 12, true, false, rx_update_ind, 0 },
+    { LL_CHANNEL_MAP_IND, 8, true, false, rx_channel_map_ind, 0 },
+    { LL_ENC_REQ, 23, true, false, rx_enc_req, 0 },
+    { LL_ENC_RSP, 13, false, true, rx_enc_rsp, 0 },
+    { LL_START_ENC_REQ, 1, false, true, rx_start_enc_req, 0 },
+    { LL_START_ENC_RSP, 1, true, true, rx_start_enc_rsp, 0 },
+    { LL_FEATURE_REQ, 9, true, false, rx_feature_req, 0 },
+    { LL_FEATURE_RSP, 9, true, true, rx_feature_rsp, 0 },
+    { LL_PAUSE_ENC_REQ, 1, true, false, rx_pause_enc_req, 0 },
+    { LL_PAUSE_ENC_RSP, 1, true, true, rx_pause_enc_rsp, 0 },
+    { LL_VERSION_IND, 6, true, true, rx_version_ind, 0 },
+    { LL_PERIPHERAL_FEATURE_REQ, 9, false, true, rx_feature_req, FEATURE_PERIPHERAL },
+    { LL_CONNECTION_PARAM_REQ, 24, true, true, rx_param_req, FEATURE_PARAM_REQ },
+    { LL_CONNECTION_PARAM_RSP, 24, false, true, rx_param_rsp, FEATURE_PARAM_REQ },
+    { LL_PING_REQ, 1, true, true, rx_ping_req, FEATURE_PING },
+    { LL_PING_RSP, 1, true, true, rx_ping_rsp, FEATURE_PING },
+    { LL_LENGTH_REQ, 9, true, true, rx_length_req, FEATURE_LENGTH },
+    { LL_LENGTH_RSP, 9, true, true, rx_length_rsp, FEATURE_LENGTH },
+    { LL_PHY_REQ, 3, true, true, rx_phy_req, FEATURE_2M },
+    { LL_PHY_RSP, 3, false, true, rx_phy_rsp, FEATURE_2M },
+    { LL_PHY_UPDATE_IND, 5, true, false, rx_phy_update_ind, FEATURE_2M },
+    { LL_PERIODIC_SYNC_IND, 35, true, true, rx_periodic_sync_ind, FEATURE_PAST_RECIPIENT },
+    { LL_CLOCK_ACCURACY_REQ, 2, true, true, rx_sca_req, FEATURE_SCA },
+    { LL_CLOCK_ACCURACY_RSP, 2, true, true, rx_sca_rsp, FEATURE_SCA },
+    { LL_POWER_CONTROL_REQ, 4, true, true, rx_power_req, FEATURE_POWER },
+    { LL_POWER_CONTROL_RSP, 5, true, true, rx_power_rsp, FEATURE_POWER },
+    { LL_POWER_CHANGE_IND, 5, true, true, rx_power_change, FEATURE_POWER_CHANGE },
+    { LL_SUBRATE_REQ, 11, false, true, rx_subrate_req, FEATURE_SUBRATE },
+    { LL_SUBRATE_IND, 11, true, false, rx_subrate_ind, FEATURE_SUBRATE },
+    { LL_CIS_REQ, 36, true, false, rx_cis_req, FEATURE_CIS_PERIPHERAL },
+    { LL_CIS_RSP, 9, false, true, rx_cis_rsp, FEATURE_CIS_CENTRAL },
+    { LL_CIS_IND, 16, true, false, rx_cis_ind, FEATURE_CIS_PERIPHERAL },
+    { LL_CIS_TERMINATE_IND, 4, true, true, rx_cis_terminate, FEATURE_CIS_PERIPHERAL },
+};
+enum { PDUS = sizeof pdus / sizeof *pdus };
+
+/* While encryption is being started or paused nothing else may come.  5.1.3.1, 5.1.3.2 */
+static bool control_allowed(const struct link *l, uint8_t opcode)
+{
+    return !l->encryption_pdus_only || opcode == LL_TERMINATE_IND || opcode == LL_REJECT_IND ||
+           opcode == LL_REJECT_EXT_IND || opcode == LL_ENC_REQ || opcode == LL_ENC_RSP ||
+           opcode == LL_START_ENC_REQ || opcode == LL_START_ENC_RSP || opcode == LL_PAUSE_ENC_REQ ||
+           opcode == LL_PAUSE_ENC_RSP;
+}
+
+/* What the peer asked before it knew that encryption begins is answered when that is over: it
+ * would not be allowed to come before. */
+static bool control_hold(struct link *l, uint8_t opcode, struct rd *in)
+{
+    bool waits = l->central && l->encrypting && !l->encryption_pdus_only && opcode != LL_ENC_RSP &&
+                 opcode != LL_START_ENC_REQ && opcode != LL_PAUSE_ENC_RSP;
+    if (waits && rd_left(in) < CONTROL_MAX) {
+        l->held_control.len = (uint8_t)(1 + rd_left(in));
+        l->held_control.pdu[0] = opcode;
+        rd_copy(in, l->held_control.pdu + 1, l->held_control.len - 1u);
+    }
+    return waits;
+}
+
+void control_release(controller *c, uint8_t i)
+{
+    struct control held = c->links[i].held_control;
+    struct rd in = rd_of(held.pdu, held.len);
+    c->links[i].held_control.len = 0;
+    if (held.len) {
+        control_on_rx(c, i, &in);
+    }
+}
+
+/* A PDU that is known but of another length, or from the wrong side, is answered as an unknown
+ * one. 5.6 */
+static void control_dispatch(controller *c, uint8_t i, uint8_t opcode, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    if (control_hold(l, opcode, in)) {
+        return;
+    }
+    for (size_t n = 0; n < PDUS; n++) {
+        bool side = l->central ? pdus[n].from_peripheral : pdus[n].from_central;
+        bool known = !pdus[n].needs || (controller_features(c) >> pdus[n].needs & 1);
+        if (pdus[n].opcode == opcode && pdus[n].len == rd_left(in) + 1 && side && known) {
+            pdus[n].heard(c, i, in);
+            return;
+        }
+    }
+    control_send_short(l, 2, LL_UNKNOWN_RSP, opcode, 0);
+}
+
+void control_on_rx(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t opcode = rd_u8(in);
+    if (in->bad) {
+        return;
+    }
+    if (!control_allowed(l, opcode)) {
+        l->close_reason = WOAD_HCI_MIC_FAILURE;
+        return;
+    }
+    uint8_t a = 0, b = 0;
+    switch (opcode) {
+    case LL_TERMINATE_IND:
+        a = rd_u8(in);
+        l->close_reason = a ? a : WOAD_HCI_REMOTE_USER_TERMINATED;
+        break;
+    case LL_UNKNOWN_RSP: control_on_refused(c, i, rd_u8(in), WOAD_HCI_UNSUPPORTED_REMOTE); break;
+    case LL_REJECT_IND: control_on_refused(c, i, 0, rd_u8(in)); break;
+    case LL_REJECT_EXT_IND:
+        a = rd_u8(in);
+        b = rd_u8(in);
+        control_on_refused(c, i, a, b);
+        break;
+    default: control_dispatch(c, i, opcode, in);
+    }
+}

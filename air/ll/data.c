@@ -1,0 +1,251 @@
+/* Data between the hosts: fragments out of the host's buffers, and in to its queue.
+ * Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1 */
+#include "host.h"
+#include "control.h"
+
+enum { LLID_CONTINUE = 1, LLID_START = 2, LLID_CONTROL = 3, NONE = 0xff, MAX_PDU = 251 };
+
+static uint8_t buffer_free(const controller *c)
+{
+    for (uint8_t b = 0; b < c->cfg.acl_count; b++) {
+        if (c->buffers[b].link == NONE) {
+            return b;
+        }
+    }
+    return NONE;
+}
+
+/* HCI ACL data: handle u12, pb u2, bc u2, len u16, data.  Vol 4, Part E, 5.4.2 */
+int data_from_host(controller *c, struct rd *in)
+{
+    uint16_t head = rd_le16(in), len = rd_le16(in);
+    uint8_t i, b = buffer_free(c);
+    if (in->bad || len != rd_left(in) || (head >> 14) || (head >> 12 & 3) > 1) {
+        return -74; /* 10b and 11b are not for a host to send on LE-U */
+    }
+    struct link *l = link_by_handle(c, head & 0xfff, &i);
+    if (!l) {
+        return 0; /* it has just ended: the host will have been told */
+    }
+    if (b == NONE || len > c->cfg.acl_len) {
+        evt_overflow(c, OVERFLOW_ACL); /* the host has no such credit, or no such buffer */
+        return 0;
+    }
+    if (len == 0) {
+        evt_completed(c, link_handle(i), 1);
+        return 0;
+    }
+    struct acl_buffer *buf = &c->buffers[b];
+    buf->next = NONE;
+    buf->link = i;
+    buf->is_start = (head >> 12 & 3) != 1;
+    buf->len = len;
+    buf->sent_len = 0;
+    rd_copy(in, buf->data, len);
+    if (l->acl_first == NONE) {
+        l->acl_first = b;
+    } else {
+        c->buffers[l->acl_last].next = b;
+    }
+    l->acl_last = b;
+    link_wake(c, i);
+    return 0;
+}
+
+/* Data wait while encryption is being started or paused. */
+bool data_pending(const struct link *l)
+{
+    return l->n_controls || (l->acl_first != NONE && !l->encrypting) || (l->unacked && l->tx_len);
+}
+
+/* MD: whether there is something behind what is in l->out.  4.5.6 */
+bool data_more(const controller *c, const struct link *l)
+{
+    bool last = l->tx_is_data && l->tx_is_last; /* of the first buffer */
+    return l->n_controls || (l->acl_first != NONE && !l->encrypting &&
+                             (!last || c->buffers[l->acl_first].next != NONE));
+}
+
+/* Octets of what goes next, with its MIC. */
+uint16_t data_next_len(const controller *c, const struct link *l)
+{
+    uint16_t n = 0;
+    if (l->unacked) {
+        return l->tx_len;
+    }
+    if (l->n_controls) {
+        n = l->control[0].len;
+    } else if (l->acl_first != NONE && !l->encrypting) {
+        const struct acl_buffer *b = &c->buffers[l->acl_first];
+        n = (uint16_t)(b->len - b->sent_len);
+        n = n < l->effective_tx ? n : l->effective_tx;
+    }
+    return (uint16_t)(n + (n && l->tx_encrypted ? 4 : 0));
+}
+
+/* Fills l->out with an empty packet, unless there is one to be acknowledged. */
+void data_next_empty(struct link *l)
+{
+    if (!l->unacked) {
+        l->tx_is_data = l->tx_is_last = false;
+        l->tx_opcode = 0xff;
+        l->tx_pdu[0] = LLID_CONTINUE;
+        l->tx_pdu[1] = l->tx_len = l->tx_plain_len = 0;
+    }
+}
+
+/* Fills l->out with what goes next: what was not acknowledged again, control, data, or nothing. */
+void data_next(controller *c, struct link *l)
+{
+    data_next_empty(l);
+    if (l->unacked) {
+        return;
+    }
+    if (l->n_controls) {
+        l->tx_pdu[0] = LLID_CONTROL;
+        l->tx_len = l->control[0].len;
+        memcpy(l->tx_pdu + 2, l->control[0].pdu, l->tx_len);
+        l->tx_opcode = l->tx_pdu[2];
+        l->n_controls--;
+        memmove(l->control, l->control + 1, l->n_controls * sizeof *l->control);
+    } else if (l->acl_first != NONE && !l->encrypting) {
+        struct acl_buffer *b = &c->buffers[l->acl_first];
+        uint16_t n = (uint16_t)(b->len - b->sent_len);
+        n = n < l->effective_tx ? n : l->effective_tx;
+        l->tx_pdu[0] = b->is_start && !b->sent_len ? LLID_START : LLID_CONTINUE;
+        l->tx_len = (uint8_t)n;
+        memcpy(l->tx_pdu + 2, b->data + b->sent_len, n);
+        b->sent_len = (uint16_t)(b->sent_len + n);
+        l->tx_is_data = true;
+        l->tx_is_last = b->sent_len == b->len;
+    }
+    if (l->tx_encrypted && l->tx_len) {
+        l->tx_plain_len = l->tx_len;
+        memcpy(l->tx_plain, l->tx_pdu + 2, l->tx_len);
+        crypt_seal(c, l, l->tx_pdu[0], l->tx_pdu + 2, l->tx_len);
+        l->tx_len = (uint8_t)(l->tx_len + 4);
+    }
+    l->tx_pdu[1] = l->tx_len;
+}
+
+/* A buffer is the host's again when its last octet has been acknowledged. */
+void data_on_ack(controller *c, struct link *l, uint8_t i)
+{
+    if (l->tx_is_data && l->tx_is_last) {
+        struct acl_buffer *b = &c->buffers[l->acl_first];
+        l->acl_first = b->next;
+        b->link = NONE;
+        evt_completed(c, link_handle(i), 1);
+    }
+    l->tx_len = 0;
+    l->tx_is_data = false;
+    if (l->tx_opcode == LL_SUBRATE_IND) {
+        subrate_on_ack(c, i);
+    } else if (l->tx_opcode == LL_CIS_TERMINATE_IND) {
+        cis_on_terminate_acked(c, i);
+    }
+}
+
+void data_drop(controller *c, struct link *l)
+{
+    c->ll->host_credits = (uint16_t)(c->ll->host_credits + l->host_pending);
+    l->host_pending = 0;
+    while (l->acl_first != NONE) {
+        struct acl_buffer *b = &c->buffers[l->acl_first];
+        l->acl_first = b->next;
+        b->link = NONE;
+    }
+}
+
+/* --- flow control towards the host: Vol 4, Part E, 4.2, 7.3.38 to 7.3.40 --------------------- */
+
+/* on u8: bit 0, ACL data.  Not with connections. */
+static int cmd_host_flow(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in);
+    (void)ret;
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        if (c->links[i].used) {
+            return WOAD_HCI_COMMAND_DISALLOWED;
+        }
+    }
+    if (on > 1) {
+        return on > 3 ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNSUPPORTED;
+    }
+    c->ll->host_flow = on;
+    return 0;
+}
+
+/* octets u16, SCO octets u8, packets u16, SCO packets u16 */
+static int cmd_host_buffers(controller *c, struct rd *in, struct wr *ret)
+{
+    uint16_t len = rd_le16(in);
+    rd_u8(in);
+    uint16_t packets = rd_le16(in);
+    (void)ret;
+    if (len < 27 || !packets || packets > 0x7fff) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->ll->host_acl_len = len;
+    c->ll->host_credits = packets;
+    return 0;
+}
+
+/* number u8, { handle u16, packets u16 } each: it answers only when it is wrong. */
+static int cmd_host_done(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t n = rd_u8(in), i;
+    (void)ret;
+    if (!n || rd_left(in) != n * 4u) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    for (uint8_t k = 0; k < n; k++) {
+        struct link *l = link_by_handle(c, rd_le16(in), &i);
+        uint16_t packets = rd_le16(in);
+        if (l) { /* of one that has ended they have come back already */
+            packets = packets < l->host_pending ? packets : l->host_pending;
+            l->host_pending = (uint16_t)(l->host_pending - packets);
+            c->ll->host_credits = (uint16_t)(c->ll->host_credits + packets);
+        }
+    }
+    return CMD_ANSWERED;
+}
+
+const struct command air_data_commands[] = {
+    { OP_SET_HOST_FLOW_CONTROL, 10, 5, 1, cmd_host_flow, 0, 0, 0 },
+    { OP_HOST_BUFFER_SIZE, 10, 6, 7, cmd_host_buffers, 0, 0, 0 },
+    { OP_HOST_COMPLETED_PACKETS, 10, 7, -1, cmd_host_done, 0, 0, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};
+
+/* --- to the host ------------------------------------------------------------------------------ */
+
+/* Each data PDU becomes an HCI packet, or some where the host's buffers are too small for it.
+ * False when the host has no room for them. */
+bool data_to_host(controller *c, uint8_t i, uint8_t llid, struct rd *in)
+{
+    size_t len = rd_left(in), most = c->ll->host_flow ? c->ll->host_acl_len : MAX_PDU;
+    size_t packets = (len + most - 1) / most;
+    if (len == 0) {
+        return true;
+    }
+    if (!evt_room(c, 1024 + len + packets * 7) ||
+        (c->ll->host_flow && c->ll->host_credits < packets)) {
+        return false;
+    }
+    if (c->ll->host_flow) {
+        c->ll->host_credits = (uint16_t)(c->ll->host_credits - packets);
+        c->links[i].host_pending = (uint16_t)(c->links[i].host_pending + packets);
+    }
+    for (bool first = llid == LLID_START; rd_left(in); first = false) {
+        size_t n = rd_left(in) < most ? rd_left(in) : most;
+        uint8_t *p = fifo_put(&c->host_queue, 5 + n);
+        struct wr w = wr_of(p, p ? 5 + n : 0);
+        wr_u8(&w, H4_ACL);
+        wr_le16(&w, (uint16_t)(link_handle(i) | (first ? 2u : 1u) << 12));
+        wr_le16(&w, (uint16_t)n);
+        wr_bytes(&w, rd_bytes(in, n), n);
+    }
+    controller_ready(c);
+    return true;
+}

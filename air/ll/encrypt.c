@@ -1,0 +1,382 @@
+/* Encryption: starting it, pausing it for a new key, and the packets.
+ * Vol 6, Part B, 5.1.3; Part E */
+#include "host.h"
+#include "control.h"
+
+enum { MIC = 4 };
+
+/* --- packets: CCM with a counter for each direction ------------------------------------------- */
+
+static void reversed(uint8_t out[16], const uint8_t in[16])
+{
+    for (size_t n = 0; n < 16; n++) {
+        out[n] = in[15 - n];
+    }
+}
+
+/* Nonce: packet counter 39 bits, direction (1: from the central), IV 8.  Part E, 2.1 */
+static void crypt_nonce(const struct cipher *k, uint8_t nonce[13])
+{
+    for (unsigned n = 0; n < 5; n++) {
+        nonce[n] = (uint8_t)(k->counter >> (8 * n));
+    }
+    nonce[4] = (uint8_t)((nonce[4] & 0x7f) | (k->from_central ? 0x80 : 0));
+    memcpy(nonce + 5, k->iv, 8);
+}
+
+/* The MIC over the header, of which some bits may change on the way, and the payload.  Part E,
+ * 2.2 */
+static void crypt_mic(const controller *c, const struct cipher *k, const uint8_t nonce[13],
+                      uint8_t head, const uint8_t *plain, size_t len, uint8_t x[16])
+{
+    uint8_t block[16] = { 0x49 };
+    memcpy(block + 1, nonce, 13);
+    block[15] = (uint8_t)len;
+    c->cfg.crypto->aes128(k->key, block, x);
+    const uint8_t aad[3] = { 0, 1, head & k->header_mask };
+    for (size_t n = 0; n < sizeof aad; n++) {
+        x[n] ^= aad[n];
+    }
+    c->cfg.crypto->aes128(k->key, x, x);
+    for (size_t at = 0; at < len; at += 16) {
+        for (size_t n = 0; n < 16 && at + n < len; n++) {
+            x[n] ^= plain[at + n];
+        }
+        c->cfg.crypto->aes128(k->key, x, x);
+    }
+}
+
+static void crypt_stream(const controller *c, const struct cipher *k, const uint8_t nonce[13],
+                         uint16_t number, uint8_t out[16])
+{
+    uint8_t block[16] = { 0x01 };
+    memcpy(block + 1, nonce, 13);
+    block[14] = (uint8_t)(number >> 8);
+    block[15] = (uint8_t)number;
+    c->cfg.crypto->aes128(k->key, block, out);
+}
+
+static void crypt_xor(const controller *c, const struct cipher *k, const uint8_t nonce[13],
+                      uint8_t *data, size_t len)
+{
+    uint8_t key[16];
+    for (size_t at = 0; at < len; at += 16) {
+        crypt_stream(c, k, nonce, (uint16_t)(1 + at / 16), key);
+        for (size_t n = 0; n < 16 && at + n < len; n++) {
+            data[at + n] ^= key[n];
+        }
+    }
+}
+
+/* `data` has room for the MIC behind it. */
+void crypt_seal_with(const controller *c, const struct cipher *k, uint8_t head, uint8_t *data,
+                     size_t len)
+{
+    uint8_t nonce[13], mic[16], key[16];
+    crypt_nonce(k, nonce);
+    crypt_mic(c, k, nonce, head, data, len, mic);
+    crypt_xor(c, k, nonce, data, len);
+    crypt_stream(c, k, nonce, 0, key);
+    for (size_t n = 0; n < MIC; n++) {
+        data[len + n] = mic[n] ^ key[n];
+    }
+}
+
+/* len with the MIC.  False when the MIC is wrong. */
+bool crypt_open_with(const controller *c, const struct cipher *k, uint8_t head, uint8_t *data,
+                     size_t len)
+{
+    uint8_t nonce[13], mic[16], key[16], wrong = 0;
+    if (len <= MIC) {
+        return false;
+    }
+    crypt_nonce(k, nonce);
+    crypt_xor(c, k, nonce, data, len - MIC);
+    crypt_mic(c, k, nonce, head, data, len - MIC, mic);
+    crypt_stream(c, k, nonce, 0, key);
+    for (size_t n = 0; n < MIC; n++) {
+        wrong |= (uint8_t)(data[len - MIC + n] ^ mic[n] ^ key[n]);
+    }
+    return !wrong;
+}
+
+static void link_cipher(const struct link *l, uint64_t counter, bool from_central, struct cipher *k)
+{
+    memcpy(k->key, l->session_key, 16);
+    memcpy(k->iv, l->iv, 8);
+    k->counter = counter;
+    k->from_central = from_central;
+    k->header_mask = 0xe3; /* all but SN, NESN and MD */
+}
+
+void crypt_seal(controller *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+{
+    struct cipher k;
+    link_cipher(l, l->tx_counter++, l->central, &k);
+    crypt_seal_with(c, &k, head, data, len);
+}
+
+bool crypt_open(controller *c, struct link *l, uint8_t head, uint8_t *data, size_t len)
+{
+    struct cipher k;
+    link_cipher(l, l->rx_counter, !l->central, &k);
+    return crypt_open_with(c, &k, head, data, len);
+}
+
+/* --- the key ---------------------------------------------------------------------------------- */
+
+/* It is over: a question of ours that it has held up may be answered again. */
+static void encrypt_over(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->encrypting = l->encryption_pdus_only = false;
+    if (l->local_procedure && l->local_procedure != P_ENCRYPT) {
+        control_start_timeout(c, i);
+    } else {
+        l->response_by = NEVER;
+    }
+}
+
+static uint8_t random_octet(controller *c)
+{
+    return (uint8_t)(air_random(c->air) >> 8);
+}
+
+/* Session key: e(LTK, SKD), the peripheral's half of SKD the more significant one.  5.1.3.1 */
+static void key_derive(controller *c, struct link *l)
+{
+    uint8_t skd[16];
+    reversed(skd, l->skd);
+    c->cfg.crypto->aes128(l->ltk, skd, l->session_key);
+    l->tx_counter = l->rx_counter = 0;
+}
+
+/* Encryption Change: status u8, handle u16, on u8; or, for a new key, Encryption Key Refresh
+ * Complete: status u8, handle u16.  Vol 4, Part E, 7.7.8, 7.7.39 */
+static void encrypt_notify(controller *c, uint8_t i, uint8_t status)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    bool refresh = l->was_encrypted;
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    if (refresh) {
+        evt_put(c, EVT_KEY_REFRESH, &w);
+    } else {
+        wr_u8(&w, status ? 0 : 1);
+        evt_put(c, EVT_ENCRYPTION_CHANGE, &w);
+    }
+    l->was_encrypted = !status;
+    encrypt_over(c, i);
+}
+
+static void send_opcode(struct link *l, uint8_t opcode)
+{
+    struct wr pdu = { &opcode, &opcode + 1, &opcode + 1, false };
+    control_send(l, &pdu);
+}
+
+/* --- starting --------------------------------------------------------------------------------- */
+
+/* LL_ENC_REQ: random 8, diversifier u16, SKD of the central 8, IV of the central 4. */
+static void send_enc_req(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    for (size_t n = 0; n < 8; n++) {
+        l->skd[n] = random_octet(c);
+        l->iv[n] = n < 4 ? random_octet(c) : 0;
+    }
+    wr_u8(&pdu, LL_ENC_REQ);
+    wr_bytes(&pdu, l->rand, 8);
+    wr_le16(&pdu, l->ediv);
+    wr_bytes(&pdu, l->skd, 8);
+    wr_bytes(&pdu, l->iv, 4);
+    control_send(l, &pdu);
+}
+
+/* On an encrypted link it is paused first: 5.1.3.2. */
+static void encrypt_begin(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->encrypting = true;
+    if (l->tx_encrypted) {
+        send_opcode(l, LL_PAUSE_ENC_REQ);
+    } else {
+        send_enc_req(c, i);
+    }
+}
+
+static void encrypt_refused(controller *c, uint8_t i, uint8_t error)
+{
+    encrypt_notify(c, i, error);
+    control_release(c, i);
+}
+
+/* LL_ENC_RSP: SKD of the peripheral 8, IV of the peripheral 4.  Then the host is asked for the
+ * key. LE Long Term Key Request: handle u16, random 8, diversifier u16.  Vol 4, Part E, 7.7.65.5 */
+void rx_enc_req(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX], e[12];
+    struct wr pdu = wr_of(b, sizeof b), w = wr_of(e, sizeof e);
+    if (!c->cfg.crypto) {
+        control_reject(c, l, LL_ENC_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
+        return;
+    }
+    rd_copy(in, l->rand, 8);
+    l->ediv = rd_le16(in);
+    rd_copy(in, l->skd, 8);
+    rd_copy(in, l->iv, 4);
+    for (size_t n = 0; n < 8; n++) {
+        l->skd[8 + n] = random_octet(c);
+        l->iv[4 + n % 4] = random_octet(c);
+    }
+    l->encrypting = l->encryption_pdus_only = true;
+    control_start_timeout(c, i);
+    wr_u8(&pdu, LL_ENC_RSP);
+    wr_bytes(&pdu, l->skd + 8, 8);
+    wr_bytes(&pdu, l->iv + 4, 4);
+    control_send(l, &pdu);
+    wr_le16(&w, link_handle(i));
+    wr_bytes(&w, l->rand, 8);
+    wr_le16(&w, l->ediv);
+    l->ltk_requested = true;
+    evt_le(c, LE_LTK_REQUEST, &w);
+}
+
+void rx_enc_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    if (l->local_procedure == P_ENCRYPT) {
+        rd_copy(in, l->skd + 8, 8);
+        rd_copy(in, l->iv + 4, 4);
+        key_derive(c, l);
+        l->encryption_pdus_only = true;
+        control_start_timeout(c, i);
+    }
+}
+
+/* The host's answer to the question for the key; NULL: it has none.  Then a link that was
+ * encrypted before ends.  5.1.3.1 */
+void encrypt_key(controller *c, uint8_t i, const uint8_t *ltk)
+{
+    struct link *l = &c->links[i];
+    l->ltk_requested = false;
+    if (l->terminating) {
+        return; /* too late for it to begin */
+    }
+    if (ltk) {
+        reversed(l->ltk, ltk);
+        key_derive(c, l);
+        l->rx_encrypted = true;
+        control_start_timeout(c, i);
+        send_opcode(l, LL_START_ENC_REQ);
+    } else if (l->was_encrypted) {
+        control_terminate(c, i, WOAD_HCI_KEY_MISSING);
+    } else {
+        encrypt_over(c, i);
+        control_reject(c, l, LL_ENC_REQ, WOAD_HCI_KEY_MISSING);
+    }
+    link_wake(c, i);
+}
+
+void rx_start_enc_req(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    (void)in;
+    if (l->local_procedure == P_ENCRYPT) {
+        l->tx_encrypted = l->rx_encrypted = true;
+        control_start_timeout(c, i);
+        send_opcode(l, LL_START_ENC_RSP);
+    }
+}
+
+/* The first encrypted packet each way: it says that the keys are the same. */
+void rx_start_enc_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    (void)in;
+    if (!l->encrypting || !l->rx_encrypted) {
+        return;
+    }
+    if (!l->central) {
+        l->tx_encrypted = true;
+        send_opcode(l, LL_START_ENC_RSP);
+    }
+    encrypt_notify(c, i, 0);
+    payload_timeout_restart(c, l);
+    control_done(c, i, P_ENCRYPT);
+    control_release(c, i);
+}
+
+/* --- pausing, for a new key ------------------------------------------------------------------- */
+
+void rx_pause_enc_req(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    (void)in;
+    if (l->tx_encrypted) {
+        l->encrypting = l->encryption_pdus_only = true;
+        l->rx_pausing = true; /* the central's answer comes in the clear */
+        control_start_timeout(c, i);
+        send_opcode(l, LL_PAUSE_ENC_RSP);
+    }
+}
+
+/* From the peripheral, encrypted: the central goes on in the clear.  From the central, in the
+ * clear: so does the peripheral. */
+void rx_pause_enc_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    (void)in;
+    if (!l->encrypting) {
+        return;
+    }
+    l->tx_encrypted = l->rx_encrypted = l->rx_pausing = false;
+    if (l->central) {
+        control_start_timeout(c, i);
+        send_opcode(l, LL_PAUSE_ENC_RSP);
+        send_enc_req(c, i);
+    }
+}
+
+/* --- the authenticated payload timeout -------------------------------------------------------- */
+
+/* Something with a good MIC has come; and is to come again in that time.  5.4 */
+void payload_timeout_restart(controller *c, struct link *l)
+{
+    uint64_t all = l->payload_timeout * 10000u;
+    uint64_t before = 4u * (l->latency + 1u) * l->subrate_factor * (l->interval * 1250ull);
+    l->auth_payload_by = c->air->now + all;
+    l->ping_at = l->auth_payload_by - (before < all / 2 ? before : all / 2);
+}
+
+/* Time to ask for a sign of life; or it has not come: Authenticated Payload Timeout Expired: handle
+ * u16.  Vol 4, Part E, 7.7.75 */
+void payload_on_timer(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[2];
+    struct wr w = wr_of(b, sizeof b);
+    if (l->ping_at <= c->air->now && l->ping_at < l->auth_payload_by) {
+        l->ping_at = NEVER;
+        if (l->tx_encrypted && controller_has(c, FEATURE_PING)) {
+            control_request(c, i, P_PING);
+        }
+        return;
+    }
+    wr_le16(&w, link_handle(i));
+    payload_timeout_restart(c, l);
+    if (l->rx_encrypted) {
+        evt_put_2(c, EVT_PAYLOAD_TIMEOUT_EXPIRED, &w);
+    } else {
+        l->auth_payload_by = l->ping_at = NEVER;
+    }
+}
+
+const struct procedure proc_encrypt = {
+    { LL_ENC_REQ, LL_PAUSE_ENC_REQ }, encrypt_begin, encrypt_refused, NULL
+};

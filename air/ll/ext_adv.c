@@ -1,0 +1,328 @@
+/* Advertising with extended PDUs: ADV_EXT_IND on the primary channels names AUX_ADV_IND on
+ * another one, which may go on in AUX_CHAIN_INDs.  Vol 6, Part B, 2.3.1.5 to 2.3.1.8, 4.4.2.3 to
+ * 4.4.2.5 */
+#include "periodic.h"
+
+enum { ANSWER_US = T_IFS + 2 + 40, PAYLOAD_MAX = 255 };
+enum { AT_PRIMARY, AT_ADV, AT_RESPONSE, AT_CONNECT }; /* what a->stage says is on its way */
+
+/* --- the payload ------------------------------------------------------------------------------ */
+
+enum {
+    HAS_ADV = 0x01,
+    HAS_TARGET = 0x02,
+    HAS_CTE = 0x04,
+    HAS_ADI = 0x08,
+    HAS_AUX = 0x10,
+    HAS_SYNC = 0x20,
+    HAS_POWER = 0x40
+};
+
+/* Extended header length u6, AdvMode u2; flags u8; AdvA 6, TargetA 6, CTEInfo u8, ADI u16 (DID
+ * 12, SID 4), AuxPtr 3 (channel 6, CA 1, units 1, offset 13, PHY 3), SyncInfo 18, TxPower i8,
+ * ACAD; data. */
+bool ext_read(struct rd *pdu, struct ext *e)
+{
+    *e = (struct ext){ .mode = 0 };
+    uint8_t head = rd_u8(pdu), len = rd_u8(pdu), first = rd_u8(pdu);
+    if (pdu->bad || rd_left(pdu) != len - 1u) {
+        return false;
+    }
+    const uint8_t *body = rd_bytes(pdu, first & 63);
+    if (!body) {
+        return false;
+    }
+    struct rd in = rd_of(body, first & 63);
+    uint8_t flags = rd_left(&in) ? rd_u8(&in) : 0;
+    e->mode = first >> 6;
+    if (flags & HAS_ADV) {
+        e->has_adv = true;
+        e->adv.type = head >> 6 & 1;
+        rd_copy(&in, e->adv.octet, 6);
+    }
+    if (flags & HAS_TARGET) {
+        e->has_target = true;
+        e->target.type = head >> 7 & 1;
+        rd_copy(&in, e->target.octet, 6);
+    }
+    rd_bytes(&in, flags & HAS_CTE ? 1 : 0);
+    if (flags & HAS_ADI) {
+        uint16_t adi = rd_le16(&in);
+        e->has_adi = true;
+        e->did = adi & 0xfff;
+        e->sid = (uint8_t)(adi >> 12);
+    }
+    if (flags & HAS_AUX) {
+        uint32_t aux = rd_le24(&in);
+        e->has_aux = true;
+        e->aux_channel = aux & 63;
+        e->aux_unit = aux >> 7 & 1 ? 300 : 30;
+        e->aux_offset = (aux >> 8 & 0x1fff) * e->aux_unit;
+        e->aux_phy = (uint8_t)((aux >> 21) + 1);
+    }
+    if (flags & HAS_SYNC) {
+        e->has_sync = true;
+        e->sync = sync_info_read(&in);
+    }
+    if (flags & HAS_POWER) {
+        e->has_power = true;
+        e->power = (int8_t)rd_u8(&in);
+    }
+    e->acad = in;
+    e->data = *pdu;
+    return !in.bad && e->aux_channel < 37 && e->aux_phy <= PHY_CODED;
+}
+
+static void ext_write_aux(struct wr *out, const struct ext *e)
+{
+    bool far = e->aux_offset >= 245700;
+    uint32_t offset = e->aux_offset / (far ? 300 : 30);
+    wr_le24(out, (uint32_t)(e->aux_channel | (far ? 1u << 7 : 0) | offset << 8 |
+                            (e->aux_phy - 1u) << 21));
+}
+
+size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
+{
+    uint8_t body[64];
+    struct wr out = wr_of(body, sizeof body);
+    wr_u8(&out, (uint8_t)((e->has_adv ? HAS_ADV : 0) | (e->has_target ? HAS_TARGET : 0) |
+                          (e->has_adi ? HAS_ADI : 0) | (e->has_aux ? HAS_AUX : 0) |
+                          (e->has_sync ? HAS_SYNC : 0) | (e->has_power ? HAS_POWER : 0)));
+    if (e->has_adv) {
+        wr_bytes(&out, e->adv.octet, 6);
+    }
+    if (e->has_target) {
+        wr_bytes(&out, e->target.octet, 6);
+    }
+    if (e->has_adi) {
+        wr_le16(&out, (uint16_t)(e->did | e->sid << 12));
+    }
+    if (e->has_aux) {
+        ext_write_aux(&out, e);
+    }
+    if (e->has_sync) {
+        sync_info_write(&out, &e->sync);
+    }
+    if (e->has_power) {
+        wr_u8(&out, (uint8_t)e->power);
+    }
+    wr_bytes(&out, e->acad.p, rd_left(&e->acad));
+    size_t len = wr_len(&out), room = PAYLOAD_MAX - 1 - len, n = rd_left(&e->data);
+    n = n < room ? n : room;
+    wr_u8(pdu, (uint8_t)(type | (e->has_adv && e->adv.type ? 0x40 : 0) |
+                         (e->has_target && e->target.type ? 0x80 : 0)));
+    wr_u8(pdu, (uint8_t)(1 + len + n));
+    wr_u8(pdu, (uint8_t)(len | (unsigned)e->mode << 6));
+    wr_bytes(pdu, body, len);
+    wr_bytes(pdu, e->data.p, n);
+    return n;
+}
+
+/* --- an event --------------------------------------------------------------------------------- */
+
+static uint8_t ext_phy(uint8_t phy)
+{
+    return phy ? phy : PHY_1M;
+}
+
+static void ext_adv_common(const controller *c, const struct ll_adv *a, struct ext *e)
+{
+    *e = (struct ext){ .mode = a->props & (PROP_CONNECTABLE | PROP_SCANNABLE),
+                       .has_adi = true,
+                       .did = a->did,
+                       .sid = a->sid,
+                       .data = rd_of(a->data, 0),
+                       .acad = rd_of(a->data, 0) };
+    (void)c;
+}
+
+static uint8_t ext_adv_channel(controller *c, struct ll_adv *a)
+{
+    return csa2_channel(ADV_AA, (uint16_t)(a->events * 3u + c->id), c->ll->channel_map);
+}
+
+/* Where the auxiliary packet will be: behind the last of the primary ones. */
+void ext_adv_begin(controller *c, struct ll_adv *a)
+{
+    uint32_t each = radio_airtime(2 + 7, ext_phy(a->primary)) + T_IFS;
+    unsigned primaries =
+        (a->channel_bits & 1u) + (a->channel_bits >> 1 & 1u) + (a->channel_bits >> 2 & 1u);
+    a->aux_channel = ext_adv_channel(c, a);
+    a->aux_at = c->air->now + primaries * each + T_MAFS;
+    a->sent_len = 0;
+    a->stage = AT_PRIMARY;
+}
+
+/* ADV_EXT_IND: ADI, AuxPtr.  2.3.1.5 */
+void ext_adv_send_primary(controller *c, struct ll_adv *a, uint64_t at)
+{
+    struct ext e;
+    struct wr pdu = radio_pdu(c);
+    ext_adv_common(c, a, &e);
+    e.has_aux = true;
+    e.aux_channel = a->aux_channel;
+    e.aux_phy = ext_phy(a->secondary);
+    e.aux_offset = (uint32_t)(a->aux_at - at);
+    ext_write(&pdu, ADV_EXT, &e);
+    radio_send(c, ACTIVITY_ADV, at, a->channel, ADV_AA, ext_phy(a->primary), &pdu);
+    c->radio.packet.power = adv_power(c, a);
+}
+
+/* A chain is cut between two structures of the data where there is such a place, so that each
+ * packet can be read by itself; the host has no say in it.  Vol 4, Part E, 7.8.54 */
+static size_t ad_boundary(const uint8_t *data, size_t len, size_t most)
+{
+    size_t at = 0;
+    while (at < len && at + data[at] + 1u <= most && data[at]) {
+        at += data[at] + 1u;
+    }
+    return at ? at : most;
+}
+
+size_t ext_write_part(controller *c, struct ext *e, uint8_t phy, uint8_t next_channel)
+{
+    struct wr probe = wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
+    size_t n = ext_write(&probe, ADV_EXT, e);
+    if (n == rd_left(&e->data)) {
+        return n;
+    }
+    e->has_aux = true; /* not all: again, with a pointer to the rest */
+    e->aux_channel = next_channel;
+    e->aux_phy = phy_number(phy);
+    probe = wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
+    n = ad_boundary(e->data.p, rd_left(&e->data), ext_write(&probe, ADV_EXT, e));
+    e->data = rd_of(e->data.p, n);
+    probe = wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
+    ext_write(&probe, ADV_EXT, e);
+    e->aux_offset = radio_airtime(wr_len(&probe), phy) + T_MAFS;
+    return n;
+}
+
+/* AUX_ADV_IND: AdvA, TargetA, ADI, SyncInfo, TxPower, data; AUX_SCAN_RSP: AdvA, ADI, data;
+ * AUX_CHAIN_IND: ADI, data.  Each names the next if there is more.  2.3.1.6, 2.3.2.3, 2.3.1.8 */
+static void ext_adv_send_data(controller *c, struct ll_adv *a, const uint8_t *data, uint16_t len,
+                              uint64_t at)
+{
+    struct ext e;
+    struct wr pdu = radio_pdu(c);
+    uint8_t phy = ext_phy(a->secondary);
+    bool first = a->sent_len == 0;
+    ext_adv_common(c, a, &e);
+    e.mode = a->stage == AT_ADV && first ? e.mode : 0;
+    e.has_adv = first && !(a->props & PROP_ANONYMOUS);
+    adv_own(c, a, &e.adv);
+    e.has_target = first && a->stage == AT_ADV && (a->props & PROP_DIRECTED);
+    privacy_target(c, a->own_type, &a->peer, &e.target);
+    e.has_power = first && (a->props & PROP_TX_POWER);
+    e.has_sync = first && a->stage == AT_ADV && a->periodic.sending;
+    e.sync = e.has_sync ? periodic_adv_sync_info(c, a, at, 3000) : e.sync;
+    e.power = adv_power(c, a);
+    e.data = rd_of(data + a->sent_len, (size_t)(len - a->sent_len));
+    size_t n = ext_write_part(c, &e, phy, ext_adv_channel(c, a));
+    if (e.has_aux) {
+        a->aux_at = at + e.aux_offset;
+        a->next_channel = e.aux_channel;
+    }
+    ext_write(&pdu, ADV_EXT, &e);
+    a->sent_len = (uint16_t)(a->sent_len + n);
+    radio_send(c, ACTIVITY_ADV, at, a->aux_channel, ADV_AA, phy, &pdu);
+    c->radio.packet.power = adv_power(c, a);
+    c->radio.packet.kind = KIND_AUX;
+    c->adv_now = a;
+}
+
+static void ext_adv_send_stage(controller *c, struct ll_adv *a, uint64_t at)
+{
+    bool response = a->stage == AT_RESPONSE;
+    bool empty = !response && (a->props & PROP_SCANNABLE);
+    ext_adv_send_data(c, a, response ? a->rsp : a->data,
+                      response ? a->rsp_len
+                      : empty  ? 0
+                               : a->data_len,
+                      at);
+}
+
+/* Whether there is time for AUX_ADV_IND and, where it invites them, for AUX_CONNECT_REQ and
+ * AUX_CONNECT_RSP. */
+static bool ext_adv_has_time(controller *c, struct ll_adv *a)
+{
+    enum { RSP_LEN = 16, REQ_LEN = 36 };
+    uint8_t phy = ext_phy(a->secondary);
+    uint32_t answers = radio_airtime(REQ_LEN, phy) + radio_airtime(RSP_LEN, phy) + 3u * T_IFS;
+    return !(a->props & PROP_CONNECTABLE) ||
+           adv_may_be_connected(c, a,
+                                c->air->now + radio_airtime(2u + 40 + a->data_len, phy) + answers);
+}
+
+/* The time of an auxiliary packet.  A radio that is busy misses it, and the rest of the chain. */
+void ext_adv_on_timer(controller *c, struct ll_adv *a)
+{
+    a->aux_at = NEVER;
+    if (!radio_claim_adv(c)) {
+        return;
+    }
+    if (a->stage == AT_PRIMARY && !ext_adv_has_time(c, a)) {
+        return;
+    }
+    a->missed = 0;
+    a->channel = CHANNELS;
+    if (a->stage == AT_PRIMARY) {
+        a->stage = AT_ADV;
+    } else {
+        a->aux_channel = a->next_channel;
+    }
+    ext_adv_send_stage(c, a, c->air->now);
+}
+
+/* Behind the last packet there may be an answer. */
+void ext_adv_on_tx_done(controller *c, struct ll_adv *a)
+{
+    bool asks = a->stage == AT_ADV && (a->props & (PROP_CONNECTABLE | PROP_SCANNABLE));
+    if (a->stage == AT_CONNECT) {
+        ext_adv_connected(c, a);
+    } else if (a->aux_at == NEVER && asks) {
+        radio_listen(c, ACTIVITY_ADV, a->aux_channel, ADV_AA, ext_phy(a->secondary),
+                     c->air->now + ANSWER_US);
+    }
+}
+
+/* AUX_SCAN_RSP.  2.3.2.3 */
+void ext_adv_send_scan_rsp(controller *c, struct ll_adv *a, uint64_t at)
+{
+    a->stage = AT_RESPONSE;
+    a->sent_len = 0;
+    ext_adv_send_stage(c, a, at);
+}
+
+/* AUX_CONNECT_RSP: AdvA, TargetA.  The connection is there when it has been sent.  2.3.3.2 */
+void ext_adv_send_connect_rsp(controller *c, struct ll_adv *a, uint8_t i,
+                              const struct address *peer, struct rd data, uint64_t end)
+{
+    struct ext e = { .has_adv = true,
+                     .has_target = true,
+                     .target = *peer,
+                     .data = rd_of(a->data, 0),
+                     .acad = rd_of(a->data, 0) };
+    struct wr pdu = radio_pdu(c);
+    adv_own(c, a, &e.adv);
+    ext_write(&pdu, AUX_CONNECT_RSP, &e);
+    a->stage = AT_CONNECT;
+    a->conn_index = i;
+    a->conn_request_end = end;
+    rd_copy(&data, a->conn_lldata, sizeof a->conn_lldata);
+    a->conn_peer_air = *peer;
+    radio_send(c, ACTIVITY_ADV, end + T_IFS, a->aux_channel, ADV_AA, ext_phy(a->secondary), &pdu);
+    c->radio.packet.power = adv_power(c, a);
+    c->radio.packet.kind = KIND_AUX;
+}
+
+void ext_adv_connected(controller *c, struct ll_adv *a)
+{
+    struct conn_request how = {
+        false, true, ext_phy(a->secondary), a->conn_peer, a->conn_peer_air, { 0, { 0 } }, true
+    };
+    adv_own(c, a, &how.own_air);
+    link_begin(c, a->conn_index, &how, rd_of(a->conn_lldata, sizeof a->conn_lldata),
+               a->conn_request_end);
+    adv_connected(c, a, a->conn_index);
+}

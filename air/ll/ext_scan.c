@@ -1,0 +1,199 @@
+/* Following extended advertising: from ADV_EXT_IND to the packet it names, and on along the
+ * chain; asking for a scan response; connecting.  Vol 6, Part B, 4.4.3, 4.4.4 */
+#include "host.h"
+#include "ext.h"
+
+enum { ANSWER_US = T_IFS + 2 + 40, HEAR_US = 40 };
+enum { TYPE_CONNECTABLE = 1, TYPE_SCANNABLE = 2, TYPE_DIRECTED = 4, TYPE_RESPONSE = 8 };
+enum { STATUS_SHIFT = 5, STATUS_MORE = 1, STATUS_CUT = 2 };
+enum { REPORT_MAX = 229 }; /* octets in one event: Vol 4, Part E, 7.7.65.13 */
+
+/* A scan of limited duration is over; or a period of one begins.  LE Scan Timeout.
+ * Vol 4, Part E, 7.8.65, 7.7.65.17 */
+void ext_scan_on_duration_timer(controller *c)
+{
+    uint8_t b[1];
+    struct wr none = wr_of(b, 0);
+    uint64_t period_at = c->scan->period_at;
+    if (period_at <= c->air->now) {
+        scan_enable(c, true);
+        c->scan->until = c->air->now + c->scan->duration;
+        c->scan->period_at = period_at + c->scan->period;
+        return;
+    }
+    scan_enable(c, false);
+    c->scan->until = NEVER;
+    c->scan->on = c->scan->between_periods = period_at != NEVER; /* to its host it is on */
+    if (period_at == NEVER) {
+        evt_le(c, LE_SCAN_TIMEOUT, &none);
+    }
+}
+
+/* The packet that AuxPtr names: when, where. */
+static void ext_scan_plan_aux(controller *c, const struct ext *e, uint64_t start)
+{
+    c->scan->aux_at = start + e->aux_offset;
+    c->scan->aux_channel = e->aux_channel;
+    c->scan->aux_phy = e->aux_phy;
+    c->scan->aux_unit = e->aux_unit;
+}
+
+void ext_scan_on_aux_timer(controller *c)
+{
+    c->scan->aux_at = NEVER;
+    uint64_t end;
+    bool hears =
+        c->radio.state == RADIO_RX && c->radio.owner == ACTIVITY_SCAN && medium_busy(c, &end);
+    bool busy = c->radio.state != RADIO_OFF && c->radio.owner != ACTIVITY_SCAN;
+    if (busy || hears || c->scan->connect_ind_out || c->scan->connect_req_out) {
+        ext_scan_lost(c);
+        return;
+    }
+    radio_off(c);
+    c->scan->scan_req_out = false;
+    c->scan->listening_aux = true;
+    radio_listen(c, ACTIVITY_SCAN, c->scan->aux_channel, ADV_AA, c->scan->aux_phy,
+                 c->air->now + c->scan->aux_unit + HEAR_US);
+}
+
+/* Reports a packet's data in as many events as it takes; `more`: a chain goes on. */
+static void ext_scan_report(controller *c, const struct ext *e, struct rd data, bool more,
+                            int8_t rssi)
+{
+    uint16_t type = c->scan->report_type;
+    do {
+        size_t n = rd_left(&data) < REPORT_MAX ? rd_left(&data) : REPORT_MAX;
+        const uint8_t *p = rd_bytes(&data, n);
+        bool goes_on = rd_left(&data) || more;
+        evt_ext_report(c, (uint16_t)(type | (goes_on ? STATUS_MORE << STATUS_SHIFT : 0)), e, p, n,
+                       rssi, c->scan->aux_phy);
+    } while (rd_left(&data));
+}
+
+/* A chain that was begun is not heard to its end: what came of it is all there is. */
+void ext_scan_lost(controller *c)
+{
+    c->scan->listening_aux = false;
+    if (c->scan->in_chain) {
+        c->scan->in_chain = false;
+        evt_ext_report(c, (uint16_t)(c->scan->report_type | STATUS_CUT << STATUS_SHIFT),
+                       &c->scan->chain_head, NULL, 0, 127, c->scan->aux_phy);
+    }
+}
+
+/* AUX_SCAN_REQ: ScanA 6, AdvA 6.  2.3.2.1 */
+static void ext_scan_send_scan_req(controller *c, const struct ext *e, const struct address *who,
+                                   uint64_t end)
+{
+    struct address own;
+    uint8_t channel = c->radio.channel, phy = c->radio.phy;
+    struct wr pdu = radio_pdu(c);
+    privacy_own(c, c->scan->own_type, who, &own);
+    wr_u8(&pdu, (uint8_t)(SCAN_REQ | (own.type ? 0x40 : 0) | (e->adv.type ? 0x80 : 0)));
+    wr_u8(&pdu, 12);
+    wr_bytes(&pdu, own.octet, 6);
+    wr_bytes(&pdu, e->adv.octet, 6);
+    c->scan->scan_req_out = true;
+    c->scan->scan_req_to = e->adv;
+    radio_send(c, ACTIVITY_SCAN, end + T_IFS, channel, ADV_AA, phy, &pdu);
+    c->radio.packet.kind = KIND_AUX;
+}
+
+static bool ext_scan_is_for_us(const controller *c, const struct ext *e)
+{
+    return (!e->has_target || privacy_is_own(c, c->scan->own_type, &e->target)) &&
+           (!c->scan->use_accept_list ||
+            (e->has_adv ? accept_has(c, &e->adv) : accept_has_anonymous(c)));
+}
+
+/* For AUX_CONNECT_REQ and AUX_CONNECT_RSP, before the next turn of anything. */
+static bool ext_scan_has_time(const controller *c, uint64_t end)
+{
+    enum { RSP_LEN = 16, REQ_LEN = 36 };
+    uint8_t phy = c->radio.phy;
+    return turn_next(c, ACTIVITY_NONE, 0) >
+           end + radio_airtime(REQ_LEN, phy) + 2u * T_IFS + radio_airtime(RSP_LEN, phy) + ANSWER_US;
+}
+
+/* AUX_ADV_IND, or what comes of its chain.  `air`: its AdvA before it was resolved. */
+static void ext_scan_on_rx_aux(controller *c, const struct ext *e, const struct address *air,
+                               int8_t rssi, uint64_t start, uint64_t end)
+{
+    bool first = !c->scan->in_chain && !c->scan->in_scan_response;
+    uint8_t i;
+    if (first) {
+        c->scan->chain_head = *e;
+        c->scan->report_type =
+            (uint16_t)((e->mode & 1 ? TYPE_CONNECTABLE : 0) | (e->mode & 2 ? TYPE_SCANNABLE : 0) |
+                       (e->has_target ? TYPE_DIRECTED : 0));
+        bool wanted = c->scan->use_accept_list
+                          ? e->has_adv && accept_has(c, &e->adv)
+                          : e->has_adv && address_equal(&e->adv, &c->scan->peer);
+        if (c->scan->connecting && (e->mode & 1) && wanted && ext_scan_is_for_us(c, e) &&
+            !link_with(c, &e->adv) && link_free(c, &i) && ext_scan_has_time(c, end)) {
+            c->scan->conn_index = i;
+            scan_send_aux_connect_req(c, air, &e->adv, end);
+            return;
+        }
+        if (!c->scan->on || !ext_scan_is_for_us(c, e) || !scan_is_new_adi(c, e)) {
+            return;
+        }
+    }
+    c->scan->in_chain = e->has_aux;
+    ext_scan_report(c, &c->scan->chain_head, e->data, e->has_aux, rssi);
+    if (e->has_aux) {
+        ext_scan_plan_aux(c, e, start);
+    } else if (first && c->scan->active && (e->mode & 2) && e->has_adv) {
+        struct ext asked = *e;
+        asked.adv = *air;
+        ext_scan_send_scan_req(c, &asked, &e->adv, end);
+    } else {
+        c->scan->in_scan_response = false;
+    }
+}
+
+/* AUX_CONNECT_RSP: AdvA, TargetA: the advertiser has heard us.  2.3.3.2 */
+static void ext_scan_on_rx_connect_rsp(controller *c, const struct ext *e)
+{
+    if (c->scan->connect_req_out && e->has_adv && address_equal(&e->adv, &c->scan->conn_peer_air) &&
+        e->has_target && address_equal(&e->target, &c->scan->conn_own_air)) {
+        scan_on_aux_connect_rsp(c);
+    }
+}
+
+void ext_scan_on_rx(controller *c, struct rd pdu, int8_t rssi, uint64_t start, uint64_t end)
+{
+    uint8_t type = pdu.p[0] & 15;
+    bool primary = c->radio.channel >= 37;
+    struct ext e;
+    if (!c->scan->extended || !ext_read(&pdu, &e)) {
+        return;
+    }
+    if (primary) {
+        if (e.has_aux && c->scan->aux_at == NEVER && !c->scan->listening_aux) {
+            c->scan->in_chain = c->scan->in_scan_response = false;
+            c->scan->primary_phy = c->radio.phy;
+            ext_scan_plan_aux(c, &e, start);
+        }
+        return;
+    }
+    c->scan->listening_aux = false;
+    if (type == AUX_CONNECT_RSP) {
+        ext_scan_on_rx_connect_rsp(c, &e);
+        return;
+    }
+    if (c->scan->scan_req_out) {
+        if (!e.has_adv || !address_equal(&e.adv, &c->scan->scan_req_to)) {
+            return;
+        }
+        c->scan->scan_req_out = false;
+        c->scan->in_scan_response = true;
+        c->scan->report_type |= TYPE_RESPONSE;
+    }
+    struct address air = e.adv;
+    radio_off(c);
+    if (!e.has_adv || privacy_resolve(c, &air, &e.adv)) {
+        sync_consider(c, &e, start);
+        ext_scan_on_rx_aux(c, &e, &air, rssi, start, end);
+    }
+}

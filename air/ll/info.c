@@ -1,0 +1,298 @@
+/* What the two sides tell each other of themselves: versions, features, data lengths; and pings.
+ * Vol 6, Part B, 5.1.4, 5.1.5, 5.1.8, 5.1.9 */
+#include "host.h"
+#include "control.h"
+
+enum { COMPANY_NONE = 0xffff, SUBVERSION = 1 };
+enum {
+    MIN_OCTETS = 27,
+    MAX_OCTETS = 251,
+    MAX_TIME = 17040,
+    TIME_1M = 2120,
+    CODED_TIME = 2704,
+    SHORT_TIME = 328
+};
+
+/* --- features --------------------------------------------------------------------------------- */
+
+/* An answer has in its first octet what both sides can do.  Bits that are of no concern to a peer
+ * are not sent.  2.4.2.9, 2.4.2.10, 4.6 */
+static void send_features(controller *c, struct link *l, uint8_t opcode)
+{
+    enum {
+        OWN =
+            1 << FEATURE_PING | 1 << FEATURE_PRIVACY | 1 << FEATURE_EXT_ADV | 1 << FEATURE_PERIODIC
+    };
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    uint64_t mine = controller_features(c) & ~(uint64_t)OWN;
+    mine &= opcode == LL_FEATURE_RSP ? ~0xffull | l->features[0] : ~0ull;
+    wr_u8(&pdu, opcode);
+    wr_le32(&pdu, (uint32_t)mine);
+    wr_le32(&pdu, (uint32_t)(mine >> 32));
+    control_send(l, &pdu);
+}
+
+static void features_begin(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    send_features(c, l, l->central ? LL_FEATURE_REQ : LL_PERIPHERAL_FEATURE_REQ);
+}
+
+/* LE Read Remote Features Complete: status u8, handle u16, features 8.  Vol 4, Part E, 7.7.65.4 */
+static void features_notify(controller *c, uint8_t i, uint8_t status)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[16];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_bytes(&w, l->features, 8);
+    evt_le(c, LE_REMOTE_FEATURES, &w);
+}
+
+static void features_take(struct link *l, struct rd *in)
+{
+    rd_copy(in, l->features, 8);
+    l->features_known = true;
+}
+
+/* LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ: features 8.  The answer has those of both.  5.1.4 */
+void rx_feature_req(controller *c, uint8_t i, struct rd *in)
+{
+    features_take(&c->links[i], in);
+    send_features(c, &c->links[i], LL_FEATURE_RSP);
+}
+
+void rx_feature_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    if (c->links[i].local_procedure == P_FEATURES) {
+        features_take(&c->links[i], in);
+        features_notify(c, i, 0);
+        control_done(c, i, P_FEATURES);
+    }
+}
+
+const struct procedure proc_features = {
+    { LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ }, features_begin, features_notify, NULL
+};
+
+/* --- version ---------------------------------------------------------------------------------- */
+
+/* LL_VERSION_IND: version u8, company u16, subversion u16; once each way.  5.1.5 */
+static void send_version(controller *c, struct link *l)
+{
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    if (l->version_sent) {
+        return;
+    }
+    l->version_sent = true;
+    wr_u8(&pdu, LL_VERSION_IND);
+    wr_u8(&pdu, controller_version(c));
+    wr_le16(&pdu, COMPANY_NONE);
+    wr_le16(&pdu, SUBVERSION);
+    control_send(l, &pdu);
+}
+
+/* Read Remote Version Information Complete: status u8, handle u16, version.
+ * Vol 4, Part E, 7.7.12 */
+static void version_notify(controller *c, uint8_t i, uint8_t status)
+{
+    uint8_t b[16];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_bytes(&w, c->links[i].version, 5);
+    evt_put(c, EVT_REMOTE_VERSION, &w);
+}
+
+static void version_begin(controller *c, uint8_t i)
+{
+    if (c->links[i].version_known) {
+        version_notify(c, i, 0);
+        control_done(c, i, P_VERSION);
+    } else if (c->links[i].version_sent) {
+        version_notify(c, i, WOAD_HCI_UNSUPPORTED_REMOTE); /* it has been asked, and did not know */
+        control_done(c, i, P_VERSION);
+    } else {
+        send_version(c, &c->links[i]);
+    }
+}
+
+void rx_version_ind(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    rd_copy(in, l->version, 5);
+    l->version_known = true;
+    send_version(c, l);
+    if (l->local_procedure == P_VERSION) {
+        version_notify(c, i, 0);
+        control_done(c, i, P_VERSION);
+    }
+}
+
+const struct procedure proc_version = {
+    { LL_VERSION_IND, LL_VERSION_IND }, version_begin, version_notify, NULL
+};
+
+/* --- data length ------------------------------------------------------------------------------ */
+
+uint16_t length_max_time(const controller *c)
+{
+    return controller_has(c, FEATURE_CODED) ? MAX_TIME : TIME_1M;
+}
+
+/* connMaxTxTime: no more than the PHYs there are can take. */
+static uint16_t length_wanted_time(const controller *c, const struct link *l)
+{
+    uint16_t most = length_max_time(c);
+    return l->host_max_tx_time < most ? l->host_max_tx_time : most;
+}
+
+/* The octets of payload, without a MIC but with time for one, that last `us`. */
+static uint8_t length_octets(uint8_t phy, uint32_t us)
+{
+    static const struct {
+        uint16_t fixed, octet;
+    } of[] = { { 112, 8 }, { 112, 8 }, { 60, 4 }, { 976, 64 }, { 526, 16 } };
+    uint32_t fixed = of[phy].fixed, n = us > fixed ? (us - fixed) / of[phy].octet : 0;
+    return (uint8_t)(n < MIN_OCTETS ? MIN_OCTETS : n > MAX_OCTETS ? MAX_OCTETS : n);
+}
+
+/* connEffectiveMaxTxTime and its like: what one side sends and the other takes; on the coded PHY
+ * no more than an interval has beside the shortest answer, but 27 octets always.  4.5.10 */
+static uint16_t length_time(const struct link *l, uint8_t phy, uint16_t sends, uint16_t takes)
+{
+    uint32_t us = sends < takes ? sends : takes, there = l->interval * 1250u;
+    if (phy_number(phy) != PHY_CODED) {
+        return (uint16_t)us;
+    }
+    there = there > CODED_TIME + 2u * T_IFS ? there - CODED_TIME - 2u * T_IFS : 0;
+    us = us < there ? us : there;
+    return (uint16_t)(us > CODED_TIME ? us : CODED_TIME);
+}
+
+/* Returns whether the host has to hear of it. */
+static bool length_recompute(const controller *c, struct link *l)
+{
+    uint16_t tx = length_time(l, l->tx_phy, length_wanted_time(c, l), l->peer_rx_time);
+    uint16_t rx = length_time(l, l->rx_phy, l->peer_tx_time, length_max_time(c));
+    uint8_t fit_tx = length_octets(l->tx_phy, tx), fit_rx = length_octets(l->rx_phy, rx);
+    bool changed = tx != l->tx_time || rx != l->rx_time;
+    l->tx_time = tx;
+    l->rx_time = rx;
+    l->effective_tx = fit_tx < l->max_tx ? fit_tx : l->max_tx;
+    l->effective_rx = fit_rx < l->max_rx ? fit_rx : l->max_rx;
+    return changed;
+}
+
+void length_begin_link(const controller *c, struct link *l)
+{
+    uint16_t time = phy_number(l->tx_phy) == PHY_CODED ? CODED_TIME : SHORT_TIME;
+    l->peer_rx_time = l->peer_tx_time = time;
+    length_recompute(c, l);
+}
+
+/* LE Data Length Change: handle u16, tx octets u16, tx time u16, rx octets u16, rx time u16.
+ * Vol 4, Part E, 7.7.65.7 */
+static void length_notify(controller *c, uint8_t i)
+{
+    const struct link *l = &c->links[i];
+    uint8_t b[16];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, link_handle(i));
+    wr_le16(&w, l->max_tx);
+    wr_le16(&w, l->tx_time);
+    wr_le16(&w, l->max_rx);
+    wr_le16(&w, l->rx_time);
+    evt_le(c, LE_DATA_LENGTH_CHANGE, &w);
+}
+
+/* A PHY or the interval is another one. */
+void length_changed(controller *c, uint8_t i)
+{
+    if (length_recompute(c, &c->links[i])) {
+        length_notify(c, i);
+    }
+}
+
+/* LL_LENGTH_REQ, LL_LENGTH_RSP: rx octets u16, rx time u16, tx octets u16, tx time u16.  The
+ * times are those of the coded PHY for who has it.  5.1.9 */
+static void send_length(controller *c, struct link *l, uint8_t opcode)
+{
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    wr_u8(&pdu, opcode);
+    wr_le16(&pdu, MAX_OCTETS);
+    wr_le16(&pdu, length_max_time(c));
+    wr_le16(&pdu, l->host_max_tx);
+    wr_le16(&pdu, length_wanted_time(c, l));
+    control_send(l, &pdu);
+}
+
+static void length_begin(controller *c, uint8_t i)
+{
+    send_length(c, &c->links[i], LL_LENGTH_REQ);
+}
+
+static void length_take(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint16_t rx = rd_le16(in), rx_time = rd_le16(in), tx = rd_le16(in), tx_time = rd_le16(in);
+    if (rx < MIN_OCTETS || tx < MIN_OCTETS || rx_time < SHORT_TIME || tx_time < SHORT_TIME) {
+        return;
+    }
+    uint8_t before = l->max_tx, before_rx = l->max_rx;
+    l->max_tx = (uint8_t)(rx < l->host_max_tx ? rx : l->host_max_tx);
+    l->max_rx = (uint8_t)(tx < MAX_OCTETS ? tx : MAX_OCTETS);
+    l->peer_rx_time = rx_time;
+    l->peer_tx_time = tx_time;
+    if (length_recompute(c, l) || l->max_tx != before || l->max_rx != before_rx) {
+        length_notify(c, i);
+    }
+}
+
+void rx_length_req(controller *c, uint8_t i, struct rd *in)
+{
+    send_length(c, &c->links[i], LL_LENGTH_RSP);
+    length_take(c, i, in);
+}
+
+void rx_length_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    if (c->links[i].local_procedure == P_LENGTH) {
+        length_take(c, i, in);
+        control_done(c, i, P_LENGTH);
+    }
+}
+
+const struct procedure proc_length = { { LL_LENGTH_REQ, LL_LENGTH_REQ }, length_begin, NULL, NULL };
+
+/* --- ping ------------------------------------------------------------------------------------- */
+
+static void send_ping(struct link *l, uint8_t opcode)
+{
+    struct wr pdu = { &opcode, &opcode + 1, &opcode + 1, false };
+    control_send(l, &pdu);
+}
+
+static void ping_begin(controller *c, uint8_t i)
+{
+    send_ping(&c->links[i], LL_PING_REQ);
+}
+
+/* LL_PING_REQ, LL_PING_RSP: nothing.  5.1.8 */
+void rx_ping_req(controller *c, uint8_t i, struct rd *in)
+{
+    (void)in;
+    send_ping(&c->links[i], LL_PING_RSP);
+}
+
+void rx_ping_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    (void)in;
+    control_done(c, i, P_PING);
+}
+
+const struct procedure proc_ping = { { LL_PING_REQ, LL_PING_REQ }, ping_begin, NULL, NULL };

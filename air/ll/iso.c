@@ -1,0 +1,342 @@
+/* SDUs of isochronous streams: from the host, in payloads, and to the host.
+ * Vol 4, Part E, 5.4.5; Vol 6, Part G */
+#include "host.h"
+#include "iso.h"
+
+struct iso *iso_free(controller *c)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        if (c->iso[n].kind == ISO_NONE) {
+            memset(&c->iso[n], 0, sizeof c->iso[n]);
+            c->iso[n].at = c->iso[n].lost_at = NEVER;
+            return &c->iso[n];
+        }
+    }
+    return NULL;
+}
+
+struct iso *iso_by_handle(controller *c, uint16_t handle)
+{
+    uint16_t n = (uint16_t)(handle - ISO_HANDLE);
+    return handle >= ISO_HANDLE && n < c->cfg.iso && c->iso[n].kind != ISO_NONE ? &c->iso[n] : NULL;
+}
+
+uint16_t iso_handle(const controller *c, const struct iso *s)
+{
+    return (uint16_t)(ISO_HANDLE + (s - c->iso));
+}
+
+/* It moves nothing any more; the host gets back what it had given. */
+void iso_stop(controller *c, struct iso *s)
+{
+    bool was = s->on;
+    if (c->radio.owner == ACTIVITY_ISO && c->radio.index == s - c->iso) {
+        radio_off(c);
+    }
+    for (uint16_t n = 0; n < s->n_sdus; n++) {
+        evt_completed(c, iso_handle(c, s), s->sdu[n].packets);
+    }
+    s->n_sdus = 0;
+    s->subevent = s->tx_done = s->rx_done = 0;
+    s->sending = s->payload_unacked = false;
+    s->sdu_partial = s->on = s->established = false;
+    if (s->kind != ISO_CIS || !s->central) { /* a central's configuration stays */
+        s->path_in = s->path_out = false;
+    }
+    s->at = s->lost_at = NEVER;
+    c->ll->n_isos_on = (uint8_t)(c->ll->n_isos_on - was);
+}
+
+/* The packets that an event has at least: a payload each, or one where there is none. */
+void iso_turn(const controller *c, uint8_t n, struct turn *t)
+{
+    const struct iso *s = &c->iso[n];
+    unsigned bn = s->bn_tx > s->bn_rx ? s->bn_tx : s->bn_rx;
+    if (s->on) {
+        *t = (struct turn){
+            ACTIVITY_ISO, n, s->at, s->anchor, s->interval * 1250u, (bn ? bn : 1) * s->sub_interval
+        };
+    }
+}
+
+/* The channel of a subevent.  The first has that of the event; none is near the one before it.
+ * 4.5.8.3.6 */
+uint8_t iso_channel(const struct iso *s, uint8_t subevent)
+{
+    uint8_t used[37], n = 0, at = 0;
+    uint16_t id = (uint16_t)(s->aa >> 16 ^ s->aa), prn;
+    uint8_t channel = csa2_first(s->aa, (uint16_t)s->event, s->chm, &prn);
+    if (subevent == 0) {
+        return channel;
+    }
+    for (uint8_t k = 0; k < 37; k++) {
+        if (s->chm[k / 8] >> (k % 8) & 1) {
+            at = k == channel ? n : at;
+            used[n++] = k;
+        }
+    }
+    int d = n - 5 < 3 ? n - 5 : 3, wide = (n - 10) / 2 < 11 ? (n - 10) / 2 : 11;
+    d = d > wide ? d : wide;
+    d = d > 1 ? d : 1;
+    for (uint8_t k = 0; k < subevent && n > 2; k++) {
+        prn = csa2_next(prn, id);
+        uint32_t step = ((uint32_t)(uint16_t)(prn ^ id) * (uint32_t)(n - 2 * d + 1)) >> 16;
+        at = (uint8_t)((at + (uint32_t)d + step) % n);
+    }
+    return n > 2 ? used[at] : channel;
+}
+
+uint8_t iso_payloads(uint16_t max_sdu)
+{
+    return (uint8_t)((max_sdu + ISO_PDU - 1) / ISO_PDU);
+}
+
+/* --- an event --------------------------------------------------------------------------------- */
+
+void iso_event_begin(struct iso *s)
+{
+    s->subevent = 0;
+    s->tx_done = s->rx_done = 0;
+    s->sending = s->n_sdus > (s->sdu_partial ? 1 : 0);
+    s->rx_len = 0;
+    s->rx_bad = s->rx_end = s->payload_unacked = false;
+}
+
+static void sdu_to_host(controller *c, const struct iso *s, bool good)
+{
+    uint8_t head[13];
+    struct wr w = wr_of(head, sizeof head);
+    uint16_t len = good ? s->rx_len : 0;
+    wr_u8(&w, H4_ISO);
+    wr_le16(&w, (uint16_t)(iso_handle(c, s) | 2u << 12 | 1u << 14)); /* whole, with a time */
+    wr_le16(&w, (uint16_t)(8 + len));
+    wr_le32(&w, (uint32_t)(s->anchor + s->sync_delay));
+    wr_le16(&w, (uint16_t)s->event);
+    wr_le16(&w, (uint16_t)(len | (good ? 0 : 2u << 14)));
+    if (evt_room(c, 1024u + len)) {
+        uint8_t *packet = fifo_put(&c->host_queue, sizeof head + len);
+        memcpy(packet, head, sizeof head);
+        memcpy(packet + sizeof head, s->rx, len);
+        controller_ready(c);
+    }
+}
+
+/* What has not been sent in it is flushed; what has not been heard is lost. */
+void iso_event_end(controller *c, struct iso *s)
+{
+    if (s->sending) {
+        evt_completed(c, iso_handle(c, s), s->sdu[0].packets);
+        s->n_sdus--;
+        memmove(s->sdu, s->sdu + 1, s->n_sdus * sizeof *s->sdu);
+        s->sending = false;
+    }
+    if (s->path_out && s->bn_rx) {
+        sdu_to_host(c, s, s->rx_done == s->bn_rx && s->rx_end && !s->rx_bad);
+    }
+    s->event++;
+}
+
+uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, size_t *len)
+{
+    const struct sdu *u = &s->sdu[0];
+    size_t at = (size_t)number * ISO_PDU;
+    size_t left = u->len > at ? u->len - at : 0;
+    *data = u->data + (left ? at : 0);
+    *len = left < ISO_PDU ? left : ISO_PDU;
+    bool last = left <= ISO_PDU && (left || !number);
+    return last ? ISO_END : ISO_START;
+}
+
+/* The next payload in order. */
+void iso_take(struct iso *s, uint8_t llid, struct rd *in)
+{
+    size_t len = rd_left(in);
+    s->rx_done++;
+    s->rx_end = s->rx_end || llid == ISO_END;
+    if (s->rx_len + len > s->max_sdu_rx || llid > ISO_START) {
+        s->rx_bad = true;
+        return;
+    }
+    rd_copy(in, s->rx + s->rx_len, len);
+    s->rx_len = (uint16_t)(s->rx_len + len);
+}
+
+/* --- from the host ---------------------------------------------------------------------------- */
+
+enum { FIRST = 0, MIDDLE = 1, WHOLE = 2, LAST = 3 };
+
+/* An SDU whose last part does not come: its path was removed, or another begins. */
+static void iso_drop_part(controller *c, struct iso *s)
+{
+    if (s->sdu_partial) {
+        s->sdu_partial = false;
+        evt_completed(c, iso_handle(c, s), s->sdu[--s->n_sdus].packets);
+    }
+}
+
+/* handle u12, PB u2, TS u1; length u14; time u32 if TS, number u16, SDU length u12: in a first or
+ * whole one; data. */
+int iso_from_host(controller *c, struct rd *in)
+{
+    uint16_t head = rd_le16(in), len = rd_le16(in) & 0x3fff;
+    uint8_t part = head >> 12 & 3;
+    struct iso *s = iso_by_handle(c, head & 0xfff);
+    if (in->bad || len != rd_left(in)) {
+        return -74;
+    }
+    if (!s || !s->on) {
+        return 0; /* it has just ended */
+    }
+    if (len > ISO_PACKET) {
+        evt_overflow(c, OVERFLOW_ISO);
+        return 0;
+    }
+    if (!s->path_in) {
+        evt_completed(c, iso_handle(c, s), 1); /* nobody takes it: dropped, done with */
+        return 0;
+    }
+    bool first = part == FIRST || part == WHOLE, ends = part == WHOLE || part == LAST;
+    uint16_t want = 0, have = 0;
+    if (first) {
+        rd_bytes(in, head >> 14 & 1 ? 4 : 0);
+        rd_le16(in);
+        want = rd_le16(in) & 0xfff;
+    } else if (s->sdu_partial) {
+        want = s->sdu[s->n_sdus - 1].total_len;
+        have = s->sdu[s->n_sdus - 1].len;
+    }
+    size_t all = have + rd_left(in);
+    if (first && s->n_sdus == ISO_SDUS && !s->sdu_partial) {
+        evt_overflow(c, OVERFLOW_ISO); /* the host has no such credit: it is lost */
+        return 0;
+    }
+    if (first) {
+        iso_drop_part(c, s);
+    }
+    if (in->bad || first == s->sdu_partial || want > s->max_sdu_tx ||
+        (ends ? all != want : all > want)) {
+        return -74;
+    }
+    if (first) {
+        s->sdu[s->n_sdus++] = (struct sdu){ .total_len = want };
+    }
+    struct sdu *u = &s->sdu[s->n_sdus - 1];
+    rd_copy(in, u->data + have, all - have);
+    u->len = (uint16_t)all;
+    u->packets++;
+    s->sdu_partial = !ends;
+    return 0;
+}
+
+/* --- in time ---------------------------------------------------------------------------------- */
+
+uint64_t iso_streams_next(const controller *c)
+{
+    uint64_t next = NEVER;
+    for (uint8_t n = 0; c->ll->n_isos_on && n < c->cfg.iso; n++) {
+        const struct iso *s = &c->iso[n];
+        uint64_t mine = s->at < s->lost_at ? s->at : s->lost_at;
+        next = s->on && mine < next ? mine : next;
+    }
+    return next;
+}
+
+uint64_t iso_next(const controller *c)
+{
+    if (!c->ll->n_isos_on) {
+        return NEVER; /* a group that is on has streams that are */
+    }
+    uint64_t streams = iso_streams_next(c), groups = big_next(c);
+    return streams < groups ? streams : groups;
+}
+
+static void iso_streams_on_timer(controller *c)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        if (s->on && (s->at <= c->air->now || s->lost_at <= c->air->now)) {
+            if (s->kind == ISO_CIS) {
+                cis_on_timer(c, s);
+            } else {
+                bis_on_timer(c, s);
+            }
+            return;
+        }
+    }
+}
+
+/* A stream first; else the control subevent, or the end, of a broadcast group. */
+void iso_on_timer(controller *c)
+{
+    if (iso_streams_next(c) <= c->air->now) {
+        iso_streams_on_timer(c);
+    } else {
+        big_on_timer(c);
+    }
+}
+
+void iso_on_tx_done(controller *c)
+{
+    struct iso *s = &c->iso[c->radio.index];
+    if (s->kind == ISO_CIS) {
+        cis_on_tx_done(c, s);
+    } else {
+        s->last_exchange_at = c->air->now;
+    }
+}
+
+/* Another activity takes the radio.  A packet of a broadcast has been counted already. */
+void iso_on_preempt(controller *c)
+{
+    if (c->iso[c->radio.index].kind != ISO_BIS_OUT) {
+        iso_on_rx_timeout(c);
+    }
+}
+
+void iso_on_rx_timeout(controller *c)
+{
+    struct iso *s = &c->iso[c->radio.index];
+    if (s->kind == ISO_CIS) {
+        cis_on_rx_timeout(c, s);
+    } else {
+        bis_on_rx_timeout(c, s);
+    }
+}
+
+void iso_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
+{
+    (void)rssi;
+    struct iso *s = &c->iso[c->radio.index];
+    if (s->kind == ISO_CIS) {
+        cis_on_rx(c, s, f);
+    } else {
+        bis_on_rx(c, s, f);
+    }
+}
+
+/* After its clock has stood still: in their next events. */
+void iso_catch_up(controller *c)
+{
+    big_catch_up(c);
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        struct iso *s = &c->iso[n];
+        const struct big *b = s->kind == ISO_CIS ? NULL : &c->big[s->group];
+        s->subevent = 0;
+        while (s->on && (b ? s->event < b->event : s->anchor <= c->air->now)) {
+            s->anchor += s->interval * 1250u;
+            s->event++;
+        }
+        s->at = s->on ? s->anchor : NEVER;
+    }
+}
+
+void iso_reset(controller *c)
+{
+    for (uint8_t n = 0; n < c->cfg.iso; n++) {
+        c->iso[n].kind = ISO_NONE;
+        c->iso[n].on = false;
+        c->iso[n].at = c->iso[n].lost_at = NEVER;
+    }
+    memset(c->big, 0, BIGS * sizeof *c->big);
+    c->ll->n_isos_on = 0;
+}

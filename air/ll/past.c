@@ -1,0 +1,199 @@
+/* Telling a peer of a train of periodic advertising, so that it need not scan for it: the periodic
+ * advertising sync transfer.  Vol 6, Part B, 2.4.2.27, 5.1.13; Vol 4, Part E, 7.8.89 to 7.8.92 */
+#include "host.h"
+#include "channels.h"
+#include "control.h"
+#include "periodic.h"
+
+enum { NO_SYNC = 0, SILENT = 1, REPORTS = 2, NO_DUPLICATES = 3, PAST_CTE_ALL = 0x17 };
+
+/* Where the train is, counted from the anchor of a connection event that is not further away from
+ * it than one interval. */
+static uint16_t past_event(const struct link *l, uint64_t next)
+{
+    uint64_t step = l->interval * 1250u;
+    return (uint16_t)(next > l->ref_anchor + step ? (next - l->ref_anchor) / step : 0);
+}
+
+/* LL_PERIODIC_SYNC_IND: data u16, SyncInfo 18, event of the connection u16, last event of the train
+ * u16, SID u4 address type u1 SCA u3, PHY u8, AdvA 6, event of the connection in which it was heard
+ * u16. */
+static void send_periodic_sync(controller *c, struct link *l, uint16_t data, const struct sync *s)
+{
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    uint64_t step = s->interval * 1250u, next = s->ref;
+    uint64_t skipped = next > c->air->now ? (next - c->air->now) / step : 0;
+    next -= skipped * step; /* its next event, whether it is listened to or not */
+    uint16_t ahead = past_event(l, next);
+    uint64_t from = l->ref_anchor + ahead * (l->interval * 1250u);
+    struct sync_info info = {
+        .interval = s->interval, .sca = s->sca, .aa = s->aa, .crc_init = s->crc_init
+    };
+    info.counter = (uint16_t)(s->counter - skipped);
+    while (next <= from) {
+        next += step;
+        info.counter++;
+    }
+    unsigned wait = remap_wait(&s->remap, info.counter);
+    next += wait * step;
+    info.counter = (uint16_t)(info.counter + wait);
+    info.offset = (uint32_t)(next - from);
+    memcpy(info.chm, remap_at(&s->remap, s->chm, info.counter), sizeof info.chm);
+    wr_u8(&pdu, LL_PERIODIC_SYNC_IND);
+    wr_le16(&pdu, data);
+    sync_info_write(&pdu, &info);
+    wr_le16(&pdu, (uint16_t)(l->ref_event + ahead));
+    wr_le16(&pdu, (uint16_t)(info.counter - 1));
+    wr_u8(&pdu, (uint8_t)(s->sid | (s->advertiser.type & 1) << 4 | controller_sca(c) << 5));
+    wr_u8(&pdu, (uint8_t)(1u << (phy_number(s->phy) - 1)));
+    wr_bytes(&pdu, s->advertiser.octet, 6);
+    wr_le16(&pdu, (uint16_t)l->ref_event);
+    control_send(l, &pdu);
+}
+
+void rx_periodic_sync_ind(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    struct sync *s = sync_free(c);
+    uint16_t data = rd_le16(in);
+    struct sync_info info = sync_info_read(in);
+    uint16_t event = rd_le16(in);
+    rd_le16(in);
+    uint8_t which = rd_u8(in), phy = rd_u8(in);
+    struct address air = { which >> 4 & 1, { 0 } }, who;
+    rd_copy(in, air.octet, 6);
+    bool known = phy == 1 || phy == 2 || phy == 4;
+    if (l->past.mode == NO_SYNC || !s || !known || info.interval < 6 || !info.offset ||
+        !privacy_resolve(c, &air, &who) || sync_with(c, &who, which & 15)) {
+        return;
+    }
+    *s = (struct sync){ .sid = which & 15,
+                        .advertiser = who,
+                        .skip = l->past.skip,
+                        .timeout = l->past.timeout,
+                        .past_conn = i,
+                        .past_data = data,
+                        .phy = phy == 4 ? PHY_CODED : phy,
+                        .reporting = l->past.mode >= REPORTS };
+    info.sca = which >> 5 < info.sca ? which >> 5 : info.sca;
+    int16_t ahead = (int16_t)(event - (uint16_t)l->ref_event);
+    sync_begin(c, s, &info, l->ref_anchor + (uint64_t)((int64_t)ahead * l->interval * 1250));
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+static bool past_known(const struct link *l)
+{
+    return !l->features_known || peer_has(l, FEATURE_PAST_RECIPIENT);
+}
+
+/* connection u16, data u16, sync u16.  7.8.89 */
+static int cmd_transfer(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in), data = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    struct sync *s = sync_by_handle(c, rd_le16(in));
+    wr_le16(ret, handle);
+    if (!l || !s) {
+        return l ? UNKNOWN_ADVERTISER : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (!past_known(l)) {
+        return WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    if (!control_has_spare(l)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    send_periodic_sync(c, l, data, s);
+    link_wake(c, i);
+    return 0;
+}
+
+/* connection u16, data u16, set u8.  7.8.90 */
+static int cmd_transfer_own(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in), data = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    const struct ll_adv *a = set_by_handle(c, rd_u8(in));
+    wr_le16(ret, handle);
+    if (!l || !a) {
+        return l ? UNKNOWN_ADVERTISER : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (!a->periodic.sending) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!past_known(l)) {
+        return WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    if (!control_has_spare(l)) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    struct sync s = { .sid = a->sid,
+                      .phy = a->secondary ? a->secondary : PHY_1M,
+                      .interval = a->periodic.interval,
+                      .counter = a->periodic.counter,
+                      .aa = a->periodic.aa,
+                      .crc_init = a->periodic.crc_init,
+                      .ref = a->periodic.next_at,
+                      .sca = controller_sca(c),
+                      .remap = a->periodic.remap };
+    memcpy(s.chm, a->periodic.chm, sizeof s.chm);
+    adv_own(c, a, &s.advertiser);
+    send_periodic_sync(c, l, data, &s);
+    link_wake(c, i);
+    return 0;
+}
+
+/* mode u8, skip u16, timeout u16 in 10 ms, CTE u8.  Mode 3, without duplicates, takes the ADI of
+ * periodic advertising, which is not here. */
+static int past_read(struct rd *in, struct past *p)
+{
+    p->mode = rd_u8(in);
+    p->skip = rd_le16(in);
+    p->timeout = rd_le16(in);
+    bool all_kinds = (rd_u8(in) & PAST_CTE_ALL) == PAST_CTE_ALL;
+    if (p->mode > 3 || p->skip > 499 || p->timeout < 10 || p->timeout > 0x4000) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (p->mode == NO_DUPLICATES) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    return all_kinds ? WOAD_HCI_COMMAND_DISALLOWED : 0;
+}
+
+/* 7.8.91 */
+static int cmd_past_params(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    struct past p;
+    int status = past_read(in, &p);
+    wr_le16(ret, handle);
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    l->past = status ? l->past : p;
+    return status;
+}
+
+/* 7.8.92 */
+static int cmd_past_default(controller *c, struct rd *in, struct wr *ret)
+{
+    struct past p;
+    int status = past_read(in, &p);
+    (void)ret;
+    c->ll->past = status ? c->ll->past : p;
+    return status;
+}
+
+const struct command air_past_commands[] = {
+    { OP_LE_SYNC_TRANSFER, 40, 6, 6, cmd_transfer, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },
+    { OP_LE_SET_INFO_TRANSFER, 40, 7, 5, cmd_transfer_own, FEATURE_PAST_SENDER, CMD_EXTENDED, 0 },
+    { OP_LE_SET_PAST_PARAMS, 41, 0, 8, cmd_past_params, FEATURE_PAST_RECIPIENT, CMD_EXTENDED, 0 },
+    { OP_LE_SET_DEFAULT_PAST_PARAMS, 41, 1, 6, cmd_past_default, FEATURE_PAST_RECIPIENT,
+      CMD_EXTENDED, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};

@@ -1,0 +1,165 @@
+/* Periodic advertising: a train of AUX_SYNC_IND at a fixed interval, each perhaps with a chain.
+ * It goes on when the set's other advertising has ended.  Vol 6, Part B, 4.4.2.12 */
+#include "host.h"
+#include "channels.h"
+#include "periodic.h"
+
+enum { UNIT = 30, FAR_UNIT = 300, OFFSETS = 8192, ADJUST_US = 2457600 };
+
+/* Offset base u13, its unit u1, adjust u1, rfu u1; interval u16; channels 37 bits, SCA u3; AA u32;
+ * CRCInit u24; event counter u16.  2.3.4.6 */
+void sync_info_write(struct wr *out, const struct sync_info *s)
+{
+    uint32_t offset = s->offset;
+    bool adjust = offset >= (uint32_t)OFFSETS * FAR_UNIT;
+    offset -= adjust ? ADJUST_US : 0;
+    bool far = adjust || offset >= (uint32_t)OFFSETS * UNIT;
+    wr_le16(out, (uint16_t)(offset / (far ? FAR_UNIT : UNIT) | (far ? 1u << 13 : 0) |
+                            (adjust ? 1u << 14 : 0)));
+    wr_le16(out, s->interval);
+    wr_bytes(out, s->chm, 4);
+    wr_u8(out, (uint8_t)((s->chm[4] & 0x1f) | s->sca << 5));
+    wr_le32(out, s->aa);
+    wr_le24(out, s->crc_init);
+    wr_le16(out, s->counter);
+}
+
+struct sync_info sync_info_read(struct rd *in)
+{
+    struct sync_info s = { .offset = 0 };
+    uint16_t first = rd_le16(in);
+    s.unit = first >> 13 & 1 ? FAR_UNIT : UNIT;
+    s.offset = (first & 0x1fffu) * s.unit + (first >> 14 & 1 ? ADJUST_US : 0);
+    s.interval = rd_le16(in);
+    rd_copy(in, s.chm, 5);
+    s.sca = s.chm[4] >> 5;
+    s.chm[4] &= 0x1f;
+    s.aa = rd_le32(in);
+    s.crc_init = rd_le24(in);
+    s.counter = rd_le16(in);
+    return s;
+}
+
+/* The next event that is `min_us` away from `from` or more.  One that is too far away to be told of
+ * has offset 0. */
+struct sync_info periodic_adv_sync_info(const controller *c, const struct ll_adv *a, uint64_t from,
+                                        uint32_t min_us)
+{
+    const struct periodic_adv *t = &a->periodic;
+    uint64_t next = t->next_at;
+    struct sync_info s = { .interval = t->interval,
+                           .aa = t->aa,
+                           .crc_init = t->crc_init,
+                           .counter = t->counter,
+                           .sca = controller_sca(c) };
+    while (next < from + min_us) {
+        next += t->interval * 1250u;
+        s.counter++;
+    }
+    unsigned wait = remap_wait(&t->remap, s.counter);
+    next += wait * (t->interval * 1250u);
+    s.counter = (uint16_t)(s.counter + wait);
+    memcpy(s.chm, remap_at(&t->remap, t->chm, s.counter), sizeof s.chm);
+    s.offset = next - from < 2 * (uint32_t)ADJUST_US ? (uint32_t)(next - from) : 0;
+    return s;
+}
+
+uint64_t periodic_adv_next(const struct ll_adv *a)
+{
+    const struct periodic_adv *t = &a->periodic;
+    return !t->sending ? NEVER : t->chain_at < t->next_at ? t->chain_at : t->next_at;
+}
+
+/* It runs from when both it and its set are enabled until it is disabled itself. */
+void periodic_adv_enable(controller *c, struct ll_adv *a)
+{
+    struct periodic_adv *t = &a->periodic;
+    if (!t->enabled) {
+        t->sending = false;
+    } else if (!t->sending && a->on && a->extended) {
+        t->sending = true;
+        t->chain_at = NEVER;
+        t->next_at = c->air->now + 1250 + air_random_below(c->air, t->interval * 1250u);
+        t->last_sent_at = c->air->now;
+        t->aa = ll_access_address(c);
+        t->crc_init = air_random(c->air) & 0xffffff;
+        memcpy(t->chm, c->ll->channel_map, sizeof t->chm);
+        t->remap.pending = false;
+    }
+}
+
+/* Of the AUX_SYNC_IND: the data, and 12 octets of header. */
+static uint32_t periodic_adv_airtime(const struct ll_adv *a)
+{
+    size_t len = 12u + a->periodic.len;
+    return radio_airtime(len < 255 ? len : 255, a->secondary ? a->secondary : PHY_1M);
+}
+
+/* AUX_SYNC_IND: TxPower; AUX_CHAIN_IND: nothing; both AuxPtr if there is more.  2.3.1.9 */
+static void periodic_adv_send(controller *c, struct ll_adv *a)
+{
+    struct periodic_adv *t = &a->periodic;
+    struct ext e = { .has_power = !t->sent_len && (t->props & PROP_TX_POWER),
+                     .power = adv_power(c, a) };
+    struct wr pdu = radio_pdu(c);
+    uint8_t channel = t->channel, phy = a->secondary ? a->secondary : PHY_1M;
+    uint64_t now = c->air->now;
+    uint8_t acad[REMAP_ACAD + 2 + BIG_INFO];
+    size_t len = t->sent_len ? 0 : remap_write(&t->remap, acad);
+    e.acad = rd_of(acad, t->sent_len ? 0 : len + big_acad(c, a, now, acad + len));
+    e.data = rd_of(a->periodic.data + t->sent_len, (size_t)(t->len - t->sent_len));
+    size_t n = ext_write_part(c, &e, phy, (uint8_t)((t->channel + 7) % 37));
+    if (e.has_aux) {
+        t->chain_at = now + e.aux_offset;
+        t->channel = e.aux_channel;
+    }
+    ext_write(&pdu, ADV_EXT, &e);
+    t->sent_len = (uint16_t)(t->sent_len + n);
+    radio_send(c, ACTIVITY_PERIODIC_ADV, now, channel, t->aa, phy, &pdu);
+    c->radio.packet.power = adv_power(c, a);
+    c->radio.packet.crc_init = t->crc_init;
+    c->radio.packet.kind = KIND_AUX;
+    c->radio.index = (uint8_t)(a - c->sets);
+}
+
+void periodic_adv_on_tx_done(controller *c)
+{
+    c->sets[c->radio.index].periodic.last_sent_at = c->air->now;
+}
+
+/* Another activity takes the radio: the rest of the chain is not sent. */
+void periodic_adv_on_preempt(controller *c)
+{
+    c->sets[c->radio.index].periodic.chain_at = NEVER;
+}
+
+void periodic_adv_turn(const controller *c, uint8_t n, struct turn *t)
+{
+    const struct periodic_adv *p = &c->sets[n].periodic;
+    if (p->sending) {
+        *t = (struct turn){ ACTIVITY_PERIODIC_ADV,
+                            n,
+                            periodic_adv_next(&c->sets[n]),
+                            p->next_at,
+                            p->interval * 1250u,
+                            periodic_adv_airtime(&c->sets[n]) };
+    }
+}
+
+/* An event of the train, or a packet of its chain. */
+void periodic_adv_on_timer(controller *c, struct ll_adv *a)
+{
+    struct periodic_adv *t = &a->periodic;
+    bool chain = t->chain_at <= c->air->now;
+    t->chain_at = NEVER;
+    if (!chain) {
+        t->sent_len = 0;
+        remap_settle(&t->remap, t->chm, t->counter);
+        remap_begin(c, &t->remap, t->chm, t->counter);
+        t->channel = csa2_channel(t->aa, t->counter++, t->chm);
+        t->next_at += controller_us_to_air(c, t->interval * 1250u, &t->carry);
+    }
+    if (radio_claim(c, ACTIVITY_PERIODIC_ADV, (uint8_t)(a - c->sets))) {
+        periodic_adv_send(c, a);
+    }
+}

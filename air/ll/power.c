@@ -1,0 +1,388 @@
+/* What two sides tell each other of their transmit powers and clocks: power control, path loss,
+ * sleep clock accuracy.  Vol 6, Part B, 5.1.14, 5.1.17, 5.1.18; Vol 4, Part E, 7.8.108, 7.8.116 to
+ * 7.8.121, 7.7.65.30 to 7.7.65.32 */
+#include "host.h"
+#include "control.h"
+
+enum { AT_MINIMUM = 1, AT_MAXIMUM = 2 };
+enum { LOCAL_CHANGED = 0, REMOTE_CHANGED = 1, READ_COMPLETE = 2 };
+enum { LOW = 0, MIDDLE = 1, HIGH = 2 };
+
+/* --- clocks ----------------------------------------------------------------------------------- */
+
+static void send_two(struct link *l, uint8_t opcode, uint8_t value)
+{
+    uint8_t b[2] = { opcode, value };
+    struct wr pdu = wr_of(b, sizeof b);
+    pdu.p += sizeof b;
+    control_send(l, &pdu);
+}
+
+static void sca_begin(controller *c, uint8_t i)
+{
+    send_two(&c->links[i], LL_CLOCK_ACCURACY_REQ, controller_sca(c));
+}
+
+/* LE Request Peer SCA Complete: status u8, handle u16, class u8. */
+static void sca_notify(controller *c, uint8_t i, uint8_t status)
+{
+    uint8_t b[4];
+    if (!c->links[i].sca_event_due) {
+        return;
+    }
+    c->links[i].sca_event_due = false;
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, status ? 0 : c->links[i].peer_sca);
+    evt_le(c, LE_PEER_SCA, &w);
+}
+
+/* LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_RSP: class u8. */
+void rx_sca_req(controller *c, uint8_t i, struct rd *in)
+{
+    c->links[i].peer_sca = rd_u8(in) & 7;
+    send_two(&c->links[i], LL_CLOCK_ACCURACY_RSP, controller_sca(c));
+}
+
+void rx_sca_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    if (c->links[i].local_procedure == P_SCA) {
+        c->links[i].peer_sca = rd_u8(in) & 7;
+        sca_notify(c, i, 0);
+        control_done(c, i, P_SCA);
+    }
+}
+
+const struct procedure proc_sca = {
+    { LL_CLOCK_ACCURACY_REQ, LL_CLOCK_ACCURACY_REQ }, sca_begin, sca_notify, NULL
+};
+
+static int cmd_sca(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    (void)ret;
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (l->features_known && !peer_has(l, FEATURE_SCA)) {
+        return WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    evt_status(c, OP_LE_REQUEST_PEER_SCA, 0);
+    l->sca_event_due = true;
+    control_request(c, i, P_SCA);
+    return CMD_ANSWERED;
+}
+
+/* action u8: 0 a better clock, 1 a worse one.  Peers who understand it are told.  7.8.94 */
+static int cmd_modify_sca(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t action = rd_u8(in);
+    (void)ret;
+    if (action > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (action ? !controller_sca(c) : !c->ll->sca_worsened) {
+        return WOAD_HCI_LIMIT_REACHED;
+    }
+    c->ll->sca_worsened = (uint8_t)(action ? c->ll->sca_worsened + 1 : c->ll->sca_worsened - 1);
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        const struct link *l = &c->links[i];
+        if (l->used && l->features_known && peer_has(l, FEATURE_SCA)) {
+            control_request(c, i, P_SCA);
+        }
+    }
+    return 0;
+}
+
+/* --- powers ----------------------------------------------------------------------------------- */
+
+static uint8_t power_flags(int power)
+{
+    return (uint8_t)((power <= POWER_MIN ? AT_MINIMUM : 0) | (power >= POWER_MAX ? AT_MAXIMUM : 0));
+}
+
+static uint8_t phy_bit(const struct link *l)
+{
+    return (uint8_t)(1u << (l->tx_phy - 1));
+}
+
+/* LL_POWER_CONTROL_REQ: PHY u8, change that is asked for i8, our own power i8. */
+static void power_begin(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[4] = { LL_POWER_CONTROL_REQ, phy_bit(l), 0, (uint8_t)l->tx_power };
+    struct wr pdu = wr_of(b, sizeof b);
+    pdu.p += sizeof b;
+    control_send(l, &pdu);
+}
+
+/* LE Transmit Power Reporting: status u8, handle u16, reason u8, PHY u8, power i8, flags u8, change
+ * i8. */
+static void power_notify(controller *c, uint8_t i, uint8_t status, uint8_t reason, int8_t power,
+                         int8_t delta)
+{
+    const struct link *l = &c->links[i];
+    uint8_t b[9];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, reason);
+    wr_u8(&w, l->tx_phy);
+    wr_u8(&w, (uint8_t)power);
+    wr_u8(&w, power_flags(power));
+    wr_u8(&w, (uint8_t)delta);
+    evt_le(c, LE_TX_POWER_REPORT, &w);
+}
+
+static void power_refused(controller *c, uint8_t i, uint8_t error)
+{
+    if (c->links[i].power_event_due) {
+        c->links[i].power_event_due = false;
+        power_notify(c, i, error, READ_COMPLETE, 127, 0);
+    }
+}
+
+/* LL_POWER_CONTROL_RSP: flags u8, change i8, power i8, acceptable reduction u8. */
+void rx_power_req(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    rd_u8(in);
+    int before = l->tx_power, now = before + (int8_t)rd_u8(in);
+    now = now < POWER_MIN ? POWER_MIN : now > POWER_MAX ? POWER_MAX : now;
+    l->peer_power = (int8_t)rd_u8(in);
+    l->tx_power = (int8_t)now;
+    uint8_t b[5] = { LL_POWER_CONTROL_RSP, power_flags(now), (uint8_t)(now - before), (uint8_t)now,
+                     0xff };
+    struct wr pdu = wr_of(b, sizeof b);
+    pdu.p += sizeof b;
+    control_send(l, &pdu);
+    if (now != before && l->report_local_power) {
+        power_notify(c, i, 0, LOCAL_CHANGED, l->tx_power, (int8_t)(now - before));
+    }
+}
+
+void rx_power_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    if (l->local_procedure != P_POWER) {
+        return;
+    }
+    rd_u8(in);
+    int8_t delta = (int8_t)rd_u8(in);
+    l->peer_power = (int8_t)rd_u8(in);
+    if (l->power_event_due) {
+        l->power_event_due = false;
+        power_notify(c, i, 0, READ_COMPLETE, l->peer_power, delta);
+    }
+    if (delta && l->report_remote_power) {
+        power_notify(c, i, 0, REMOTE_CHANGED, l->peer_power, delta);
+    }
+    control_done(c, i, P_POWER);
+}
+
+/* LL_POWER_CHANGE_IND: PHY u8, flags u8, change i8, power i8: the peer's, of its own accord. */
+void rx_power_change(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    rd_le16(in);
+    int8_t delta = (int8_t)rd_u8(in);
+    l->peer_power = (int8_t)rd_u8(in);
+    if (l->report_remote_power) {
+        power_notify(c, i, 0, REMOTE_CHANGED, l->peer_power, delta);
+    }
+}
+
+const struct procedure proc_power = {
+    { LL_POWER_CONTROL_REQ, LL_POWER_CONTROL_REQ }, power_begin, power_refused, NULL
+};
+
+/* The controller has another power from now on: peers are told. */
+void power_changed(controller *c, int8_t power)
+{
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        struct link *l = &c->links[i];
+        int8_t delta = (int8_t)(power - l->tx_power);
+        if (!l->used || !delta) {
+            continue;
+        }
+        uint8_t b[5] = { LL_POWER_CHANGE_IND, phy_bit(l), power_flags(power), (uint8_t)delta,
+                         (uint8_t)power };
+        struct wr pdu = wr_of(b, sizeof b);
+        pdu.p += sizeof b;
+        l->tx_power = power;
+        if (l->report_local_power) {
+            power_notify(c, i, 0, LOCAL_CHANGED, power, delta);
+        }
+        if (l->features_known && peer_has(l, FEATURE_POWER_CHANGE)) {
+            control_send(l, &pdu);
+            link_wake(c, i);
+        }
+    }
+}
+
+/* 1 1M, 2 2M, 3 S=8, 4 S=2: what is not there, or is not a PHY at all. */
+static int power_phy_status(const controller *c, uint8_t phy)
+{
+    uint8_t number = phy_number(phy);
+    bool there = phy >= PHY_1M && phy <= PHY_CODED_S2 && (phys_supported(c) >> (number - 1) & 1);
+    return there ? 0 : WOAD_HCI_UNSUPPORTED;
+}
+
+/* handle u16, PHY u8 (1 1M, 2 2M, 3 S=8, 4 S=2); PHY u8, power i8, most i8.  7.8.117 */
+static int cmd_own_power(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    uint8_t phy = rd_u8(in);
+    const struct link *l = link_by_handle(c, handle, &i);
+    wr_le16(ret, handle);
+    wr_u8(ret, phy);
+    wr_u8(ret, (uint8_t)(l ? l->tx_power : 127));
+    wr_u8(ret, POWER_MAX);
+    return l ? power_phy_status(c, phy) : WOAD_HCI_UNKNOWN_CONNECTION;
+}
+
+/* handle u16, PHY u8.  7.8.118 */
+static int cmd_remote_power(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    uint8_t phy = rd_u8(in);
+    (void)ret;
+    int status = l ? power_phy_status(c, phy) : WOAD_HCI_UNKNOWN_CONNECTION;
+    if (status) {
+        return status;
+    }
+    if (l->power_event_due) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (l->features_known && !peer_has(l, FEATURE_POWER)) {
+        return WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
+    evt_status(c, OP_LE_READ_REMOTE_TX_POWER, 0);
+    l->power_event_due = true;
+    control_request(c, i, P_POWER);
+    return CMD_ANSWERED;
+}
+
+/* handle u16, local u8, remote u8.  7.8.121 */
+static int cmd_power_reports(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    uint8_t local = rd_u8(in), remote = rd_u8(in);
+    wr_le16(ret, handle);
+    if (!l || local > 1 || remote > 1) {
+        return l ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    l->report_local_power = local;
+    l->report_remote_power = remote;
+    if (remote) {
+        control_request(c, i, P_POWER); /* the peer learns that it is to tell, we what there is */
+    }
+    return 0;
+}
+
+/* --- path loss -------------------------------------------------------------------------------- */
+
+/* LE Path Loss Threshold: handle u16, loss u8, zone u8. */
+static void path_loss_notify(controller *c, uint8_t i, uint8_t loss, uint8_t zone)
+{
+    uint8_t b[4];
+    struct wr w = wr_of(b, sizeof b);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, loss);
+    wr_u8(&w, zone);
+    evt_le(c, LE_PATH_LOSS_THRESHOLD, &w);
+}
+
+/* A zone is left when its threshold is passed by the hysteresis, for so many events.  4.5.16 */
+void path_loss_on_rx(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    struct path_loss *p = &l->loss;
+    if (!p->on || l->peer_power == 127) {
+        return;
+    }
+    int loss = l->peer_power - l->rssi;
+    loss = loss < 0 ? 0 : loss > 254 ? 254 : loss;
+    uint8_t zone = p->zone;
+    if (zone == HIGH ? loss < p->high - p->high_hyst : loss > p->high + p->high_hyst) {
+        zone = loss > p->high ? HIGH : loss < p->low ? LOW : MIDDLE;
+    } else if (zone == LOW ? loss > p->low + p->low_hyst
+                           : zone == MIDDLE && loss < p->low - p->low_hyst) {
+        zone = loss > p->low ? MIDDLE : LOW;
+    }
+    if (!p->zone_known) {
+        zone = loss > p->high ? HIGH : loss < p->low ? LOW : MIDDLE;
+    }
+    p->events_outside = zone == p->zone && p->zone_known ? 0 : (uint16_t)(p->events_outside + 1);
+    if (p->events_outside && (!p->zone_known || p->events_outside >= p->min_events)) {
+        p->zone_known = true;
+        p->zone = zone;
+        p->events_outside = 0;
+        path_loss_notify(c, i, (uint8_t)loss, zone);
+    }
+}
+
+/* handle u16, high u8, its hysteresis u8, low u8, its hysteresis u8, events u16.  7.8.119 */
+static int cmd_loss_params(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    struct path_loss p = { .high = rd_u8(in) };
+    p.high_hyst = rd_u8(in);
+    p.low = rd_u8(in);
+    p.low_hyst = rd_u8(in);
+    p.min_events = rd_le16(in);
+    wr_le16(ret, handle);
+    if (!l) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (p.low > p.high || p.low < p.low_hyst || p.high + p.high_hyst > 255 ||
+        p.low + p.low_hyst > p.high - p.high_hyst) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    p.configured = true;
+    p.on = l->loss.on;
+    l->loss = p;
+    return 0;
+}
+
+/* handle u16, on u8.  7.8.120 */
+static int cmd_loss_enable(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    uint16_t handle = rd_le16(in);
+    struct link *l = link_by_handle(c, handle, &i);
+    uint8_t on = rd_u8(in);
+    wr_le16(ret, handle);
+    if (!l || on > 1) {
+        return l ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    if (!l->loss.configured) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    l->loss.on = on;
+    l->loss.zone_known = false;
+    l->loss.events_outside = 0;
+    if (on) {
+        control_request(c, i, P_POWER); /* what is lost of it needs to know what was sent */
+    }
+    return 0;
+}
+
+const struct command air_power_commands[] = {
+    { OP_LE_MODIFY_SCA, 41, 4, 1, cmd_modify_sca, FEATURE_SCA, 0, 0 },
+    { OP_LE_REQUEST_PEER_SCA, 43, 2, 2, cmd_sca, FEATURE_SCA, CMD_STATUS, VERSION_5_2 },
+    { OP_LE_READ_ENHANCED_TX_POWER, 44, 3, 3, cmd_own_power, FEATURE_POWER, 0, 0 },
+    { OP_LE_READ_REMOTE_TX_POWER, 44, 4, 3, cmd_remote_power, FEATURE_POWER, CMD_STATUS, 0 },
+    { OP_LE_SET_PATH_LOSS_PARAMS, 44, 5, 8, cmd_loss_params, FEATURE_PATH_LOSS, 0, 0 },
+    { OP_LE_SET_PATH_LOSS_ENABLE, 44, 6, 3, cmd_loss_enable, FEATURE_PATH_LOSS, 0, 0 },
+    { OP_LE_SET_TX_POWER_REPORTS, 44, 7, 4, cmd_power_reports, FEATURE_POWER, 0, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};

@@ -1,0 +1,316 @@
+/* Privacy: resolvable private addresses, made and resolved by the controller.
+ * Vol 6, Part B, 1.3.2.2, 1.3.2.3, 6; Vol 4, Part E, 7.8.38 to 7.8.45, 7.8.77 */
+#include "host.h"
+
+static bool irk_read(struct rd *in, uint8_t irk[16])
+{
+    uint8_t any = 0;
+    for (size_t n = 16; n; n--) {
+        irk[n - 1] = rd_u8(in);
+        any |= irk[n - 1];
+    }
+    return any != 0;
+}
+
+/* ah: the low 24 bits of e(IRK, prand).  Vol 3, Part H, 2.2.2 */
+static void ah(const controller *c, const uint8_t irk[16], const uint8_t prand[3], uint8_t hash[3])
+{
+    uint8_t block[16] = { 0 };
+    for (size_t n = 0; n < 3; n++) {
+        block[15 - n] = prand[n];
+    }
+    c->cfg.crypto->aes128(irk, block, block);
+    for (size_t n = 0; n < 3; n++) {
+        hash[n] = block[15 - n];
+    }
+}
+
+static void rpa_make(controller *c, const uint8_t irk[16], uint8_t rpa[6])
+{
+    for (size_t n = 3; n < 6; n++) {
+        rpa[n] = (uint8_t)(air_random(c->air) >> 8);
+    }
+    rpa[5] = (uint8_t)((rpa[5] & 0x3f) | 0x40);
+    ah(c, irk, rpa + 3, rpa);
+}
+
+static bool rpa_is(const struct address *a)
+{
+    return a->type == 1 && (a->octet[5] & 0xc0) == 0x40;
+}
+
+static bool rpa_of(const controller *c, const struct address *a, const uint8_t irk[16])
+{
+    uint8_t hash[3];
+    ah(c, irk, a->octet + 3, hash);
+    return memcmp(hash, a->octet, 3) == 0;
+}
+
+static struct resolving_entry *resolving_of(const controller *c, const struct address *identity)
+{
+    for (uint8_t n = 0; n < c->ll->n_resolving_list; n++) {
+        if (address_equal(&c->ll->resolving_list[n].identity, identity)) {
+            return (struct resolving_entry *)&c->ll->resolving_list[n];
+        }
+    }
+    return NULL;
+}
+
+/* Who it is that uses this address.  False: nobody who may use it: a peer with a key that does not
+ * use it, where network privacy is asked for.  6.2 */
+bool privacy_resolve(controller *c, const struct address *air, struct address *who)
+{
+    *who = *air;
+    for (uint8_t n = 0; c->ll->address_resolution && rpa_is(air) && n < c->ll->n_resolving_list;
+         n++) {
+        struct resolving_entry *r = &c->ll->resolving_list[n];
+        if (r->has_peer && rpa_of(c, air, r->peer_irk)) {
+            memcpy(r->peer_rpa, air->octet, 6);
+            *who = r->identity;
+            who->type |= RESOLVED;
+            return true;
+        }
+    }
+    const struct resolving_entry *r = c->ll->address_resolution ? resolving_of(c, air) : NULL;
+    return !r || !r->has_peer || r->device_mode;
+}
+
+bool privacy_has_local(const controller *c, const struct address *peer)
+{
+    const struct resolving_entry *r = resolving_of(c, peer);
+    return r && r->has_local;
+}
+
+/* Our address towards this peer. */
+void privacy_own(const controller *c, uint8_t own_type, const struct address *peer,
+                 struct address *own)
+{
+    const struct resolving_entry *r = own_type > 1 ? resolving_of(c, peer) : NULL;
+    controller_address(c, own_type & 1, own);
+    if (r && r->has_local) {
+        own->type = 1;
+        memcpy(own->octet, r->local_rpa, 6);
+    }
+}
+
+/* Whether a packet to this address is for us. */
+bool privacy_is_own(const controller *c, uint8_t own_type, const struct address *target)
+{
+    struct address own;
+    controller_address(c, own_type & 1, &own);
+    for (uint8_t n = 0; own_type > 1 && rpa_is(target) && n < c->ll->n_resolving_list; n++) {
+        if (c->ll->resolving_list[n].has_local &&
+            rpa_of(c, target, c->ll->resolving_list[n].local_irk)) {
+            return true;
+        }
+    }
+    return address_equal(&own, target);
+}
+
+/* The peer as directed advertising names it: by an address of its own making, if we have its
+ * key, the same until the time-out.  6.2.2 */
+void privacy_target(controller *c, uint8_t own_type, const struct address *peer,
+                    struct address *target)
+{
+    struct resolving_entry *r = own_type > 1 ? resolving_of(c, peer) : NULL;
+    *target = *peer;
+    target->type &= 1;
+    if (r && r->has_peer) {
+        target->type = 1;
+        if (!r->has_target) {
+            rpa_make(c, r->peer_irk, r->target_rpa);
+            r->has_target = true;
+        }
+        memcpy(target->octet, r->target_rpa, 6);
+    }
+}
+
+static void privacy_renew(controller *c, struct resolving_entry *r)
+{
+    r->has_target = false;
+    if (r->has_local) {
+        rpa_make(c, r->local_irk, r->local_rpa);
+    }
+}
+
+/* All are new after the time-out.  6.1 */
+void privacy_on_timer(controller *c)
+{
+    c->ll->rpa_at = c->air->now + c->ll->rpa_timeout_s * 1000000ull;
+    for (uint8_t n = 0; n < c->ll->n_resolving_list; n++) {
+        privacy_renew(c, &c->ll->resolving_list[n]);
+    }
+}
+
+void privacy_reset(controller *c)
+{
+    c->ll->n_resolving_list = 0;
+    c->ll->address_resolution = false;
+    c->ll->rpa_timeout_s = 900;
+    c->ll->rpa_at = NEVER;
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+/* Advertising, but not a train of it; scanning; connecting; waiting for a train.  7.8.38, 7.8.44 */
+static bool privacy_busy(const controller *c)
+{
+    return adv_any_on(c) || c->scan->on || c->scan->connecting || c->ll->sync_create.on;
+}
+
+static bool privacy_in_use(const controller *c)
+{
+    return c->ll->address_resolution && privacy_busy(c);
+}
+
+static bool irk_there(const controller *c, const uint8_t irk[16])
+{
+    for (uint8_t n = 0; n < c->ll->n_resolving_list; n++) {
+        if (c->ll->resolving_list[n].has_peer &&
+            memcmp(c->ll->resolving_list[n].peer_irk, irk, 16) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct address identity_read(struct rd *in)
+{
+    struct address a = { rd_u8(in), { 0 } };
+    rd_copy(in, a.octet, 6);
+    return a;
+}
+
+/* type u8, identity 6, the peer's IRK 16, ours 16.  7.8.38 */
+static int cmd_resolving_add(controller *c, struct rd *in, struct wr *ret)
+{
+    struct address id = identity_read(in);
+    struct resolving_entry r = { .identity = id };
+    (void)ret;
+    r.has_peer = irk_read(in, r.peer_irk);
+    r.has_local = irk_read(in, r.local_irk);
+    if (privacy_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (id.type > 1 || resolving_of(c, &id) || (r.has_peer && irk_there(c, r.peer_irk))) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    if (c->ll->n_resolving_list == RESOLVING_LIST) {
+        return WOAD_HCI_MEMORY_EXCEEDED;
+    }
+    privacy_renew(c, &r);
+    c->ll->resolving_list[c->ll->n_resolving_list++] = r;
+    c->ll->rpa_at =
+        c->ll->rpa_at == NEVER ? c->air->now + c->ll->rpa_timeout_s * 1000000ull : c->ll->rpa_at;
+    return 0;
+}
+
+static int cmd_resolving_remove(controller *c, struct rd *in, struct wr *ret)
+{
+    struct address id = identity_read(in);
+    struct resolving_entry *r = resolving_of(c, &id);
+    (void)ret;
+    if (privacy_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!r) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    *r = c->ll->resolving_list[--c->ll->n_resolving_list];
+    return 0;
+}
+
+static int cmd_resolving_clear(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)in;
+    (void)ret;
+    if (privacy_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    c->ll->n_resolving_list = 0;
+    return 0;
+}
+
+static int cmd_resolving_size(controller *c, struct rd *in, struct wr *ret)
+{
+    (void)c;
+    (void)in;
+    wr_u8(ret, RESOLVING_LIST);
+    return 0;
+}
+
+/* type u8, identity 6; our address towards it 6.  7.8.43 */
+static int cmd_local_rpa(controller *c, struct rd *in, struct wr *ret)
+{
+    static const uint8_t none[6] = { 0 };
+    struct address id = identity_read(in);
+    const struct resolving_entry *r = resolving_of(c, &id);
+    wr_bytes(ret, r && r->has_local ? r->local_rpa : none, 6);
+    return r && r->has_local ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+}
+
+/* type u8, identity 6; the address it was last heard by 6.  7.8.42 */
+static int cmd_peer_rpa(controller *c, struct rd *in, struct wr *ret)
+{
+    static const uint8_t none[6] = { 0 };
+    struct address id = identity_read(in);
+    const struct resolving_entry *r = resolving_of(c, &id);
+    wr_bytes(ret, r ? r->peer_rpa : none, 6);
+    return r && !address_is_zero(r->peer_rpa) ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
+}
+
+static int cmd_resolve(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t on = rd_u8(in);
+    (void)ret;
+    if (privacy_busy(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (on > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->ll->address_resolution = on;
+    return 0;
+}
+
+static int cmd_rpa_timeout(controller *c, struct rd *in, struct wr *ret)
+{
+    uint16_t s = rd_le16(in);
+    (void)ret;
+    if (s < 1 || s > 0x0e10) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->ll->rpa_timeout_s = s;
+    c->ll->rpa_at = c->ll->n_resolving_list ? c->air->now + s * 1000000ull : NEVER;
+    return 0;
+}
+
+/* type u8, identity 6, mode u8: 0 network, 1 device.  7.8.77 */
+static int cmd_privacy_mode(controller *c, struct rd *in, struct wr *ret)
+{
+    struct address id = identity_read(in);
+    uint8_t mode = rd_u8(in);
+    struct resolving_entry *r = resolving_of(c, &id);
+    (void)ret;
+    if (privacy_in_use(c)) {
+        return WOAD_HCI_COMMAND_DISALLOWED;
+    }
+    if (!r || mode > 1) {
+        return r ? WOAD_HCI_INVALID_PARAMETERS : WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    r->device_mode = mode;
+    return 0;
+}
+
+const struct command air_privacy_commands[] = {
+    { OP_LE_ADD_RESOLVING, 34, 3, 39, cmd_resolving_add, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_REMOVE_RESOLVING, 34, 4, 7, cmd_resolving_remove, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_CLEAR_RESOLVING, 34, 5, 0, cmd_resolving_clear, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_READ_RESOLVING_SIZE, 34, 6, 0, cmd_resolving_size, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_READ_PEER_RPA, 34, 7, 7, cmd_peer_rpa, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_READ_LOCAL_RPA, 35, 0, 7, cmd_local_rpa, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_SET_RESOLUTION, 35, 1, 1, cmd_resolve, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_SET_RPA_TIMEOUT, 35, 2, 2, cmd_rpa_timeout, FEATURE_PRIVACY, 0, 0 },
+    { OP_LE_SET_PRIVACY_MODE, 39, 2, 8, cmd_privacy_mode, FEATURE_PRIVACY, 0, VERSION_5_0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};

@@ -1,0 +1,404 @@
+/* The scanning and the initiating state, legacy PDUs.  Vol 6, Part B, 4.4.3, 4.4.4 */
+#include "host.h"
+#include "ext.h"
+
+enum { ANSWER_US = T_IFS + 2 + 40 };
+enum { WINDOW_DELAY_US = 1250 }; /* transmitWindowDelay, 4.5.3 */
+
+/* Where both primary PHYs are listened to, they have windows in turn. */
+static void scan_pick_phy(controller *c, bool other)
+{
+    bool both = (c->scan->phys & 5) == 5;
+    c->scan->phy = both                ? (other && c->scan->phy == PHY_1M ? PHY_CODED : PHY_1M)
+                   : c->scan->phys & 4 ? PHY_CODED
+                                       : PHY_1M;
+    if (c->scan->extended) {
+        uint8_t n = c->scan->phy == PHY_CODED;
+        c->scan->interval = c->scan->per_phy[n].interval;
+        c->scan->window = c->scan->per_phy[n].window;
+        c->scan->active = c->scan->per_phy[n].active;
+    }
+}
+
+void scan_enable(controller *c, bool on)
+{
+    if (c->radio.owner == ACTIVITY_SCAN && !on) {
+        radio_off(c);
+    }
+    c->scan->on = on;
+    c->scan->between_periods = false;
+    c->scan->scan_req_out = false;
+    c->scan->next = c->air->now;
+    c->scan->window_end = c->air->now;
+    c->scan->upper_limit = c->scan->backoff = 1;
+    c->scan->successes = c->scan->failures = 0;
+    c->scan->n_seen = 0;
+    c->scan->aux_at = NEVER;
+    c->scan->listening_aux = c->scan->in_chain = c->scan->in_scan_response = false;
+    scan_pick_phy(c, false);
+}
+
+/* A scan window opens, on the next channel.  4.4.3 */
+static void scan_open_window(controller *c)
+{
+    if (!scan_running(c)) {
+        return;
+    }
+    c->scan->channel =
+        (uint8_t)(c->scan->channel >= 37 && c->scan->channel < 39 ? c->scan->channel + 1 : 37);
+    if (c->scan->channel == 37) {
+        scan_pick_phy(c, true);
+    }
+    c->scan->window_end = c->scan->next + c->scan->window * 625u;
+    c->scan->next += controller_us_to_air(c, c->scan->interval * 625u, &c->scan->carry);
+    bool awaits = c->scan->listening_aux || c->scan->connect_req_out || c->scan->scan_req_out;
+    if (c->radio.state == RADIO_RX && c->radio.owner == ACTIVITY_SCAN && !awaits) {
+        uint64_t end;
+        if (!medium_busy(c, &end)) { /* a packet that has begun is heard to its end */
+            radio_off(c);
+        }
+    }
+}
+
+uint64_t scan_next(const controller *c)
+{
+    const struct ll_scan *s = c->scan;
+    uint64_t limit = s->until < s->period_at ? s->until : s->period_at;
+    uint64_t mine = s->next < s->aux_at ? s->next : s->aux_at;
+    return scan_running(c) && mine < limit ? mine : limit;
+}
+
+/* The end of the scan's duration or the begin of its period; an auxiliary packet; a window. */
+void scan_on_timer(controller *c)
+{
+    if (c->scan->until <= c->air->now || c->scan->period_at <= c->air->now) {
+        ext_scan_on_duration_timer(c);
+    } else if (c->scan->aux_at <= c->air->now) {
+        ext_scan_on_aux_timer(c);
+    } else {
+        scan_open_window(c);
+    }
+}
+
+void scan_catch_up(controller *c)
+{
+    c->scan->next = c->scan->window_end = c->air->now;
+    c->scan->aux_at = NEVER;
+}
+
+/* The radio is free: back to listening, if the window is open. */
+void scan_resume(controller *c)
+{
+    if (scan_running(c) && c->air->now < c->scan->window_end) {
+        c->scan->scan_req_out = false;
+        radio_listen(c, ACTIVITY_SCAN, c->scan->channel, ADV_AA, c->scan->phy, c->scan->window_end);
+    }
+}
+
+/* Something else needs the radio now. */
+void scan_abort(controller *c)
+{
+    radio_off(c);
+    c->scan->scan_req_out = c->scan->connect_ind_out = c->scan->connect_req_out = false;
+    if (c->scan->listening_aux) {
+        ext_scan_lost(c);
+    }
+}
+
+void scan_on_tx_done(controller *c)
+{
+    uint8_t channel = c->radio.channel, phy = c->radio.phy;
+    if (c->scan->connect_req_out) { /* AUX_CONNECT_REQ is out: is it heard? */
+        c->scan->conn_request_end = c->air->now;
+        radio_listen(c, ACTIVITY_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
+    } else if (c->scan->connect_ind_out) {
+        c->scan->connect_ind_out = false; /* the CONNECT_IND is out: the connection exists */
+        c->scan->connecting = false;
+        struct rd ll = rd_of(c->radio.packet.pdu + 14, 22);
+        struct conn_request how = { true,
+                                    c->radio.packet.pdu[0] & CH_SEL,
+                                    PHY_1M,
+                                    c->scan->conn_peer,
+                                    c->scan->conn_peer_air,
+                                    c->scan->conn_own_air,
+                                    false };
+        link_begin(c, c->scan->conn_index, &how, ll, c->air->now);
+    } else if (c->scan->scan_req_out) {
+        radio_listen(c, ACTIVITY_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
+    }
+}
+
+/* AUX_CONNECT_RSP has come: both sides count from the end of the request. */
+void scan_on_aux_connect_rsp(controller *c)
+{
+    struct rd ll = rd_of(c->radio.packet.pdu + 14, 22);
+    struct conn_request how = {
+        true, true, c->radio.phy, c->scan->conn_peer, c->scan->conn_peer_air, c->scan->conn_own_air,
+        true
+    };
+    c->scan->connect_req_out = c->scan->connecting = false;
+    radio_off(c);
+    link_begin(c, c->scan->conn_index, &how, ll, c->scan->conn_request_end);
+}
+
+/* No answer to the SCAN_REQ: two of them double the back-off.  4.4.3.2 */
+static void scan_req_unanswered(controller *c)
+{
+    c->scan->successes = 0;
+    if (++c->scan->failures == 2) {
+        c->scan->failures = 0;
+        c->scan->upper_limit =
+            c->scan->upper_limit < 128 ? (uint8_t)(c->scan->upper_limit * 2) : 255;
+    }
+    c->scan->backoff = (uint8_t)(1 + air_random_below(c->air, c->scan->upper_limit));
+}
+
+static void scan_req_answered(controller *c)
+{
+    c->scan->failures = 0;
+    if (++c->scan->successes == 2) {
+        c->scan->successes = 0;
+        c->scan->upper_limit = c->scan->upper_limit > 1 ? (uint8_t)(c->scan->upper_limit / 2) : 1;
+    }
+    c->scan->backoff = (uint8_t)(1 + air_random_below(c->air, c->scan->upper_limit));
+}
+
+/* The window, or the wait for an answer, is over. */
+void scan_on_rx_timeout(controller *c)
+{
+    c->scan->connect_req_out = false; /* nobody has heard it: on with the search */
+    if (c->scan->listening_aux) {
+        ext_scan_lost(c);
+    }
+    if (c->scan->scan_req_out) {
+        scan_req_unanswered(c);
+        c->scan->scan_req_out = false;
+    }
+}
+
+/* SCAN_REQ: ScanA 6, AdvA 6.  2.3.2.1 */
+static void scan_send_scan_req(controller *c, const struct address *a, const struct address *who,
+                               uint64_t end)
+{
+    struct address own;
+    struct wr pdu = radio_pdu(c);
+    privacy_own(c, c->scan->own_type, who, &own);
+    wr_u8(&pdu, (uint8_t)(SCAN_REQ | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0)));
+    wr_u8(&pdu, 12);
+    wr_bytes(&pdu, own.octet, 6);
+    wr_bytes(&pdu, a->octet, 6);
+    c->scan->scan_req_out = true;
+    c->scan->scan_req_to = *a;
+    radio_send(c, ACTIVITY_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
+}
+
+/* Whole steps of 1.25 ms until the first anchor. */
+static uint16_t scan_conn_offset(const controller *c, uint64_t end)
+{
+    struct turn mine = { .owner = ACTIVITY_NONE,
+                         .phase = end + WINDOW_DELAY_US,
+                         .interval_us = c->scan->conn_min * 1250u };
+    mine.duration_us = 2 * radio_airtime(2, PHY_1M) + T_IFS;
+    return turn_place(c, &mine, c->scan->conn_min);
+}
+
+/* An access address for data: neither the advertising one nor near it, no long runs of a bit.
+ * 2.1.2 */
+uint32_t ll_access_address(controller *c)
+{
+    for (;;) {
+        uint32_t aa = air_random(c->air), runs = aa ^ aa >> 1;
+        unsigned changes = 0, longest = 0, run = 0;
+        for (unsigned b = 0; b < 31; b++) {
+            bool change = runs >> b & 1;
+            changes += change;
+            run = change ? 0 : run + 1;
+            longest = run > longest ? run : longest;
+        }
+        uint32_t differs = aa ^ ADV_AA;
+        bool near = (differs & (differs - 1)) == 0;
+        if (!near && longest < 6 && changes <= 24 && (runs >> 25 & 0x3f) &&
+            (aa & 0xff) != (aa >> 8 & 0xff)) {
+            return aa;
+        }
+    }
+}
+
+/* CONNECT_IND, AUX_CONNECT_REQ: InitA 6, AdvA 6, then LLData: AA u32, CRCInit u24, WinSize u8,
+ * WinOffset u16, interval u16, latency u16, timeout u16, channel map 5, hop u5 and clock
+ * accuracy u3. 2.3.3.1 */
+static void scan_send_conn_request(controller *c, const struct address *a,
+                                   const struct address *who, unsigned ch_sel, uint64_t end)
+{
+    struct address own;
+    uint8_t channel = c->radio.channel, phy = c->radio.phy;
+    uint16_t offset = scan_conn_offset(c, end + radio_airtime(36, phy) + T_IFS);
+    struct wr pdu = radio_pdu(c);
+    privacy_own(c, c->scan->own_type, who, &own);
+    wr_u8(&pdu, (uint8_t)(CONNECT_IND | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0) | ch_sel));
+    wr_u8(&pdu, 34);
+    wr_bytes(&pdu, own.octet, 6);
+    wr_bytes(&pdu, a->octet, 6);
+    wr_le32(&pdu, ll_access_address(c));
+    wr_le24(&pdu, air_random(c->air) & 0xffffff);
+    wr_u8(&pdu, 1);
+    wr_le16(&pdu, offset);
+    wr_le16(&pdu, c->scan->conn_min);
+    wr_le16(&pdu, c->scan->latency);
+    wr_le16(&pdu, c->scan->supervision);
+    wr_bytes(&pdu, c->ll->channel_map, sizeof c->ll->channel_map);
+    wr_u8(&pdu, (uint8_t)((5 + air_random_below(c->air, 12)) | (unsigned)controller_sca(c) << 5));
+    c->scan->conn_peer_air = *a;
+    c->scan->conn_peer = *who;
+    c->scan->conn_own_air = own;
+    radio_send(c, ACTIVITY_SCAN, end + T_IFS, channel, ADV_AA, phy, &pdu);
+}
+
+static void scan_send_connect_ind(controller *c, const struct address *air,
+                                  const struct address *who, bool csa2, uint64_t end)
+{
+    c->scan->connect_ind_out = true;
+    scan_send_conn_request(c, air, who, csa2 ? CH_SEL : 0, end);
+}
+
+void scan_send_aux_connect_req(controller *c, const struct address *air, const struct address *who,
+                               uint64_t end)
+{
+    c->scan->connect_req_out = true;
+    scan_send_conn_request(c, air, who, 0, end);
+    c->radio.packet.kind = KIND_AUX;
+}
+
+/* The duplicate filter remembers some devices and PDU types, not their data.  4.4.3.5 */
+static bool scan_is_new(controller *c, uint32_t what, const struct address *a)
+{
+    uint32_t hash = 2166136261u ^ what;
+    for (unsigned n = 0; n < 6; n++) {
+        hash = (hash ^ a->octet[n]) * 16777619u;
+    }
+    if (!c->scan->filter_duplicates) {
+        return true;
+    }
+    enum { SEEN = sizeof c->scan->seen / sizeof *c->scan->seen };
+    for (unsigned n = 0; n < c->scan->n_seen; n++) {
+        if (c->scan->seen[n] == hash) {
+            return false;
+        }
+    }
+    if (c->scan->n_seen < SEEN) {
+        c->scan->seen[c->scan->n_seen++] = hash;
+    }
+    return true;
+}
+
+/* Extended advertising tells when its data are others: by its ADI.  4.4.3.5 */
+bool scan_is_new_adi(controller *c, const struct ext *e)
+{
+    return scan_is_new(c, 0x10000u | e->did | (uint32_t)e->sid << 12, &e->adv);
+}
+
+/* Whom the initiator looks for. */
+static bool scan_is_wanted_peer(const controller *c, const struct address *a)
+{
+    return c->scan->use_accept_list ? accept_has(c, a) : address_equal(a, &c->scan->peer);
+}
+
+/* ADV_DIRECT_IND: AdvA 6, TargetA 6.  It is for us, or it is nothing.  2.3.1.2 */
+static bool scan_is_target(controller *c, uint8_t head, struct rd *in)
+{
+    c->scan->target.type = head >> 7 & 1;
+    rd_copy(in, c->scan->target.octet, 6);
+    return rd_done(in) && privacy_is_own(c, c->scan->own_type, &c->scan->target);
+}
+
+/* Legacy PDUs, to a host of extended commands: type bits.  Vol 4, Part E, 7.7.65.13 */
+static void scan_report_legacy(controller *c, uint8_t type, const struct address *a,
+                               const uint8_t *data, size_t len, int8_t rssi)
+{
+    static const uint8_t bits[] = { [ADV_IND] = 0x13,
+                                    [ADV_DIRECT_IND] = 0x15,
+                                    [ADV_NONCONN_IND] = 0x10,
+                                    [SCAN_RSP] = 0x1a,
+                                    [ADV_SCAN_IND] = 0x12 };
+    bool direct = type == ADV_DIRECT_IND;
+    struct ext e = { .has_adv = true, .adv = *a, .has_target = direct, .target = c->scan->target };
+    if (!direct) {
+        memset(&e.target, 0, sizeof e.target);
+    }
+    bool of_ind = type == SCAN_RSP && c->scan->scan_req_connectable;
+    evt_ext_report(c, (uint16_t)(bits[type] | (of_ind ? 1 : 0)), &e, data, len, rssi, 0);
+}
+
+/* ADV_IND, ADV_NONCONN_IND, ADV_SCAN_IND, SCAN_RSP: AdvA 6, data. */
+static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struct address *air,
+                           struct rd *in, int8_t rssi, uint64_t end)
+{
+    struct address who;
+    const struct address *a = &who;
+    if (!privacy_resolve(c, air, &who)) {
+        return;
+    }
+    static const uint8_t kind[] = { [ADV_IND] = 0,
+                                    [ADV_DIRECT_IND] = 1,
+                                    [ADV_NONCONN_IND] = 3,
+                                    [SCAN_RSP] = 4,
+                                    [ADV_SCAN_IND] = 2 };
+    uint8_t i;
+    bool room = turn_next(c, ACTIVITY_NONE, 0) > end + T_IFS + 600; /* for an answer */
+    bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
+    if (c->scan->connecting && connectable && scan_is_wanted_peer(c, a) && room &&
+        !link_with(c, a) && link_free(c, &i)) {
+        c->scan->conn_index = i;
+        scan_send_connect_ind(c, air, a, ch_sel && controller_has(c, FEATURE_CSA2), end);
+        return;
+    }
+    if (!c->scan->on || (c->scan->use_accept_list && !accept_has(c, a))) {
+        return;
+    }
+    size_t len = rd_left(in);
+    bool is_new = scan_is_new(c, type, a);
+    if (is_new && c->scan->extended) {
+        scan_report_legacy(c, type, a, rd_bytes(in, len), len, rssi);
+    } else if (is_new) {
+        evt_report(c, kind[type], a, rd_bytes(in, len), len, rssi);
+    }
+    bool scannable = type == ADV_IND || type == ADV_SCAN_IND;
+    c->scan->scan_req_connectable = scannable ? type == ADV_IND : c->scan->scan_req_connectable;
+    if (c->scan->active && scannable && !c->scan->scan_req_out && room && --c->scan->backoff == 0) {
+        scan_send_scan_req(c, air, a, end);
+    }
+}
+
+void scan_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
+{
+    struct rd pdu = rd_of(f->pdu, f->len);
+    uint64_t start = f->start, end = f->end;
+    if (pdu.p < pdu.end && ((pdu.p[0] & 15) == ADV_EXT || (pdu.p[0] & 15) == AUX_CONNECT_RSP)) {
+        ext_scan_on_rx(c, pdu, rssi, start, end);
+        return;
+    }
+    if (c->radio.channel < 37) {
+        return;
+    }
+    uint8_t head = rd_u8(&pdu), len = rd_u8(&pdu), type = head & 15;
+    struct address a = { head >> 6 & 1, { 0 } };
+    rd_copy(&pdu, a.octet, 6);
+    if (pdu.bad || rd_left(&pdu) != len - 6u || len > 37) {
+        return;
+    }
+    if (type == SCAN_RSP) {
+        if (!c->scan->scan_req_out || !address_equal(&a, &c->scan->scan_req_to)) {
+            return;
+        }
+        scan_req_answered(c);
+        c->scan->scan_req_out = false;
+        radio_off(c);
+    } else if (type == ADV_DIRECT_IND) {
+        if (!scan_is_target(c, head, &pdu)) {
+            return;
+        }
+    } else if (type != ADV_IND && type != ADV_NONCONN_IND && type != ADV_SCAN_IND) {
+        return;
+    }
+    scan_on_rx_adv(c, type, head & CH_SEL, &a, &pdu, rssi, end);
+}

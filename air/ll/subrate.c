@@ -1,0 +1,252 @@
+/* Connection subrating: of the events of a connection only every n-th is used, and those that
+ * follow one with data.  Vol 6, Part B, 4.5.1, 5.1.19; Vol 4, Part E, 7.8.115, 7.8.123, 7.8.124 */
+#include "host.h"
+#include "control.h"
+
+enum { EVENTS_MAX = 500 };
+
+static bool subrate_valid(const struct subrate *s)
+{
+    return s->min >= 1 && s->min <= s->max && s->max <= 500 && s->latency <= 499 &&
+           s->continuation <= 499 && s->timeout >= 10 && s->timeout <= 3200 &&
+           s->max * (s->latency + 1u) <= EVENTS_MAX && s->continuation < s->max;
+}
+
+static struct subrate subrate_read(struct rd *in)
+{
+    struct subrate s = { .min = rd_le16(in) };
+    s.max = rd_le16(in);
+    s.latency = rd_le16(in);
+    s.continuation = rd_le16(in);
+    s.timeout = rd_le16(in);
+    return s;
+}
+
+void subrate_defaults(struct subrate *s)
+{
+    *s = (struct subrate){ 1, 1, 0, 0, 3200 };
+}
+
+/* How many events from the last one to the next that is used.  While something is to happen at an
+ * instant, or it is not sure that the peer knows, none is left out. */
+uint32_t subrate_ahead(const struct link *l)
+{
+    uint32_t next = l->ref_event + 1;
+    if (l->subrate_factor <= 1 || l->instant_procedure || l->subrate_ind_out ||
+        next <= l->active_until_event) {
+        return 1;
+    }
+    uint32_t past = (next - l->subrate_base) % l->subrate_factor;
+    return 1 + (past ? l->subrate_factor - past : 0);
+}
+
+/* LE Subrate Change: status u8, handle u16, factor u16, latency u16, continuation u16, timeout
+ * u16.  7.7.65.35 */
+static void subrate_notify(controller *c, uint8_t i, uint8_t status)
+{
+    const struct link *l = &c->links[i];
+    uint8_t b[11];
+    struct wr w = wr_of(b, sizeof b);
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_le16(&w, l->subrate_factor);
+    wr_le16(&w, l->latency);
+    wr_le16(&w, l->continuation);
+    wr_le16(&w, l->supervision);
+    evt_le(c, LE_SUBRATE_CHANGE, &w);
+}
+
+/* LL_SUBRATE_REQ: factor min u16, max u16, latency u16, continuation u16, timeout u16. */
+static void send_subrate_req(struct link *l)
+{
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    wr_u8(&pdu, LL_SUBRATE_REQ);
+    wr_le16(&pdu, l->host_subrate.min);
+    wr_le16(&pdu, l->host_subrate.max);
+    wr_le16(&pdu, l->host_subrate.latency);
+    wr_le16(&pdu, l->host_subrate.continuation);
+    wr_le16(&pdu, l->host_subrate.timeout);
+    control_send(l, &pdu);
+}
+
+/* LL_SUBRATE_IND: factor u16, base event u16, latency u16, continuation u16, timeout u16.  The
+ * central's word; it counts from when it has been acknowledged. */
+static void send_subrate_ind(controller *c, uint8_t i, const struct subrate *s)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    l->new_subrate = *s;
+    l->new_subrate_base = l->ref_event + 1;
+    l->lost_at -= link_supervision(l);
+    l->subrate_ind_out = true;
+    l->lost_at += link_supervision(l);
+    wr_u8(&pdu, LL_SUBRATE_IND);
+    wr_le16(&pdu, s->max);
+    wr_le16(&pdu, (uint16_t)l->new_subrate_base);
+    wr_le16(&pdu, s->latency);
+    wr_le16(&pdu, s->continuation);
+    wr_le16(&pdu, s->timeout);
+    control_send(l, &pdu);
+}
+
+static void subrate_take(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->subrate_factor = l->new_subrate.max;
+    l->subrate_base = l->new_subrate_base;
+    l->latency = l->new_subrate.latency;
+    l->continuation = l->new_subrate.continuation;
+    l->supervision = l->new_subrate.timeout;
+    l->lost_at = c->air->now + l->supervision * 10000u;
+    cis_supervise(c, i);
+    l->active_until_event = l->ref_event + l->continuation;
+    l->subrate_ind_out = false;
+    subrate_notify(c, i, 0);
+}
+
+/* Our LL_SUBRATE_IND has been acknowledged. */
+void subrate_on_ack(controller *c, uint8_t i)
+{
+    subrate_take(c, i);
+    control_done(c, i, P_SUBRATE);
+}
+
+static void subrate_begin(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    if (l->central && !subrate_fits(l, &l->host_subrate)) {
+        subrate_notify(c, i, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+        control_done(c, i, P_SUBRATE); /* an update has come before it */
+    } else if (l->central) {
+        l->response_by = NEVER;
+        send_subrate_ind(c, i, &l->host_subrate);
+    } else {
+        send_subrate_req(l);
+    }
+}
+
+/* What both like, if there is such a thing: the largest factor.  5.1.19 */
+void rx_subrate_req(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    struct subrate asked = subrate_read(in), mine = l->acceptable_subrate;
+    struct subrate s = { .min = asked.min > mine.min ? asked.min : mine.min,
+                         .max = asked.max < mine.max ? asked.max : mine.max,
+                         .latency = asked.latency < mine.latency ? asked.latency : mine.latency,
+                         .continuation = asked.continuation > mine.continuation ? asked.continuation
+                                                                                : mine.continuation,
+                         .timeout = asked.timeout < mine.timeout ? asked.timeout : mine.timeout };
+    s.continuation = s.max && s.continuation >= s.max ? (uint16_t)(s.max - 1) : s.continuation;
+    if (l->local_procedure == P_SUBRATE || l->local_procedure == P_UPDATE ||
+        l->local_procedure == P_PARAMS || l->instant_procedure == P_UPDATE || l->subrate_ind_out) {
+        control_reject(c, l, LL_SUBRATE_REQ,
+                       l->local_procedure == P_SUBRATE ? WOAD_HCI_PROCEDURE_COLLISION
+                                                       : WOAD_HCI_TRANSACTION_COLLISION);
+    } else if (!subrate_valid(&asked)) {
+        control_reject(c, l, LL_SUBRATE_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
+    } else if (!subrate_valid(&s) || !subrate_fits(l, &s)) {
+        control_reject(c, l, LL_SUBRATE_REQ, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
+    } else {
+        send_subrate_ind(c, i, &s);
+    }
+}
+
+void rx_subrate_ind(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    struct subrate s = { .max = rd_le16(in) };
+    uint16_t base = rd_le16(in);
+    s.latency = rd_le16(in);
+    s.continuation = rd_le16(in);
+    s.timeout = rd_le16(in);
+    s.min = s.max;
+    if (subrate_valid(&s)) {
+        l->new_subrate = s;
+        int16_t ahead = (int16_t)(uint16_t)(base - (uint16_t)l->event);
+        l->new_subrate_base = (uint32_t)((int64_t)l->event + ahead);
+        subrate_take(c, i);
+    }
+    control_done(c, i, P_SUBRATE);
+}
+
+const struct procedure proc_subrate = {
+    { LL_SUBRATE_REQ, LL_SUBRATE_REQ }, subrate_begin, subrate_notify, NULL
+};
+
+/* A supervision timeout is longer than two of the longest silences. */
+bool subrate_fits(const struct link *l, const struct subrate *s)
+{
+    return s->timeout * 4u > (s->latency + 1u) * s->max * l->interval;
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+/* factor min u16, max u16, latency u16, continuation u16, timeout u16: what a central accepts on
+ * connections to come.  7.8.123 */
+static int cmd_default_subrate(controller *c, struct rd *in, struct wr *ret)
+{
+    struct subrate s = subrate_read(in);
+    (void)ret;
+    if (!subrate_valid(&s)) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    c->ll->subrate = s;
+    return 0;
+}
+
+/* handle u16, the same.  A central that does not know that its peer, and the peer's host, can do it
+ * must not begin: there is no answer to LL_SUBRATE_IND.  7.8.124 */
+static int cmd_subrate(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t i;
+    struct link *l = link_by_handle(c, rd_le16(in), &i);
+    struct subrate s = subrate_read(in);
+    (void)ret;
+    bool known = l && (l->central ? l->features_known && peer_has(l, FEATURE_SUBRATE_HOST)
+                                  : !l->features_known || peer_has(l, FEATURE_SUBRATE));
+    int status = !l                                                    ? WOAD_HCI_UNKNOWN_CONNECTION
+                 : !subrate_valid(&s) || !subrate_fits(l, &s)          ? WOAD_HCI_INVALID_PARAMETERS
+                 : control_pending(l, P_SUBRATE) || l->subrate_ind_out ? WOAD_HCI_COMMAND_DISALLOWED
+                 : !known                                              ? WOAD_HCI_UNSUPPORTED_REMOTE
+                                                                       : 0;
+    evt_status(c, OP_LE_SUBRATE_REQUEST, (uint8_t)status);
+    if (!status) {
+        l->host_subrate = s;
+        l->acceptable_subrate = l->central ? s : l->acceptable_subrate;
+        control_request(c, i, P_SUBRATE);
+    }
+    return CMD_ANSWERED;
+}
+
+/* bit u8, value u8: what the host can do, for the peers' eyes.  Not with connections.  7.8.115 */
+static int cmd_host_feature(controller *c, struct rd *in, struct wr *ret)
+{
+    uint8_t bit = rd_u8(in), value = rd_u8(in);
+    (void)ret;
+    if (value > 1) {
+        return WOAD_HCI_INVALID_PARAMETERS;
+    }
+    uint64_t needs =
+        bit == FEATURE_CIS_HOST ? 3ull << FEATURE_CIS_CENTRAL : 1ull << FEATURE_SUBRATE;
+    if ((bit != FEATURE_CIS_HOST && bit != FEATURE_SUBRATE_HOST) ||
+        (value && !(controller_features(c) & needs))) {
+        return WOAD_HCI_UNSUPPORTED;
+    }
+    for (uint8_t i = 0; i < c->cfg.conns; i++) {
+        if (c->links[i].used) {
+            return WOAD_HCI_COMMAND_DISALLOWED;
+        }
+    }
+    c->ll->host_features =
+        value ? c->ll->host_features | 1ull << bit : c->ll->host_features & ~(1ull << bit);
+    return 0;
+}
+
+const struct command air_subrate_commands[] = {
+    { OP_LE_SET_HOST_FEATURE, 44, 1, 2, cmd_host_feature, 0, 0, VERSION_5_2 },
+    { OP_LE_SET_DEFAULT_SUBRATE, 46, 0, 10, cmd_default_subrate, FEATURE_SUBRATE, 0, 0 },
+    { OP_LE_SUBRATE_REQUEST, 46, 1, 12, cmd_subrate, FEATURE_SUBRATE, CMD_STATUS, 0 },
+    { 0, 0, 0, 0, NULL, 0, 0, 0 },
+};

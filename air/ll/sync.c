@@ -1,0 +1,284 @@
+/* Synchronised to periodic advertising of others: listening for each AUX_SYNC_IND where it should
+ * be, and for its chain.  Vol 6, Part B, 4.4.3.4, 4.4.5 */
+#include "host.h"
+#include "channels.h"
+#include "periodic.h"
+
+enum { TRIES = 6 }; /* events without a packet: it has not been established */
+enum { WHOLE = 0, MORE = 1, CUT = 2 };
+
+struct sync *sync_free(controller *c)
+{
+    for (uint8_t n = 0; n < SYNCS; n++) {
+        if (!c->sync[n].used) {
+            return &c->sync[n];
+        }
+    }
+    return NULL;
+}
+
+uint16_t sync_handle(const controller *c, const struct sync *s)
+{
+    return (uint16_t)(s - c->sync);
+}
+
+struct sync *sync_by_handle(controller *c, uint16_t handle)
+{
+    return handle < SYNCS && c->sync[handle].used && c->sync[handle].established ? &c->sync[handle]
+                                                                                 : NULL;
+}
+
+struct sync *sync_with(controller *c, const struct address *who, uint8_t sid)
+{
+    for (uint8_t n = 0; n < SYNCS; n++) {
+        struct sync *s = &c->sync[n];
+        if (s->used && s->sid == sid && address_equal(&s->advertiser, who)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* Listening begins before the packet can, as both clocks may be off.  4.2.4 */
+static void sync_set_window(const controller *c, struct sync *s)
+{
+    uint32_t most = s->interval * 625u;
+    s->widening = clock_widening(c, s->sca, s->ref - s->last_rx_at);
+    s->widening = s->widening < most ? s->widening : most;
+    s->at = s->ref - s->widening;
+}
+
+static void sync_plan_event(const controller *c, struct sync *s, uint32_t events)
+{
+    s->counter = (uint16_t)(s->counter + events);
+    remap_settle(&s->remap, s->chm, s->counter);
+    s->ref += controller_us_to_air(c, (uint64_t)events * s->interval * 1250u, &s->carry);
+    sync_set_window(c, s);
+}
+
+/* `from`: what the offset is counted from. */
+void sync_begin(controller *c, struct sync *s, const struct sync_info *info, uint64_t from)
+{
+    s->used = true;
+    s->established = s->in_chain = false;
+    s->interval = info->interval;
+    memcpy(s->chm, info->chm, sizeof s->chm);
+    s->aa = info->aa;
+    s->crc_init = info->crc_init;
+    s->sca = info->sca;
+    s->counter = info->counter;
+    s->last_rx_at = from < c->air->now ? from : c->air->now;
+    s->window = info->unit;
+    s->ref = from + info->offset;
+    s->carry = 0;
+    s->tries = 0;
+    s->chain_at = NEVER;
+    s->lost_at = NEVER;
+    sync_set_window(c, s);
+    while (s->at <= c->air->now) {
+        sync_plan_event(c, s, 1);
+    }
+    c->ll->n_syncs++;
+}
+
+void sync_end(controller *c, struct sync *s)
+{
+    if (c->radio.owner == ACTIVITY_SYNC && c->radio.index == sync_handle(c, s)) {
+        radio_off(c);
+    }
+    s->used = false;
+    c->ll->n_syncs--;
+    big_on_sync_end(c, (uint8_t)sync_handle(c, s));
+}
+
+/* After its clock has stood still. */
+void sync_catch_up(controller *c)
+{
+    for (uint8_t n = 0; n < SYNCS; n++) {
+        struct sync *s = &c->sync[n];
+        s->chain_at = NEVER;
+        s->in_chain = false;
+        while (s->used && (s->ref <= c->air->now || s->at <= c->air->now || s->at == NEVER)) {
+            sync_plan_event(c, s, 1);
+        }
+    }
+}
+
+/* AUX_ADV_IND with SyncInfo: is it what we are to be synchronised to?  7.8.67 */
+void sync_consider(controller *c, const struct ext *e, uint64_t start)
+{
+    struct sync *s;
+    for (uint8_t n = 0; n < SYNCS; n++) {
+        if (c->sync[n].used && c->sync[n].by_host && !c->sync[n].established) {
+            return; /* one is on its way */
+        }
+    }
+    if (!c->ll->sync_create.on || !e->has_sync || !e->sync.offset || !e->has_adv || !e->has_adi ||
+        e->sync.interval < 6) {
+        return;
+    }
+    bool wanted = c->ll->sync_create.use_list
+                      ? periodic_list_has(c, &e->adv, e->sid)
+                      : e->sid == c->ll->sync_create.sid &&
+                            address_equal(&e->adv, &c->ll->sync_create.advertiser);
+    if (!wanted || sync_with(c, &e->adv, e->sid) || (s = sync_free(c)) == NULL) {
+        return;
+    }
+    *s = (struct sync){ .sid = e->sid,
+                        .advertiser = e->adv,
+                        .skip = c->ll->sync_create.skip,
+                        .timeout = c->ll->sync_create.timeout,
+                        .phy = c->radio.phy,
+                        .reporting = c->ll->sync_create.reporting,
+                        .by_host = true };
+    sync_begin(c, s, &e->sync, start);
+}
+
+uint64_t sync_next(const controller *c)
+{
+    uint64_t next = NEVER;
+    for (uint8_t n = 0; c->ll->n_syncs && n < SYNCS; n++) {
+        const struct sync *s = &c->sync[n];
+        uint64_t mine = s->at < s->chain_at ? s->at : s->chain_at;
+        mine = s->lost_at < mine ? s->lost_at : mine;
+        next = s->used && mine < next ? mine : next;
+    }
+    return next;
+}
+
+static void sync_fail(controller *c, struct sync *s)
+{
+    if (s->by_host) {
+        c->ll->sync_create.on = false;
+    }
+    evt_sync_established(c, s, WOAD_HCI_FAILED_TO_ESTABLISH);
+    sync_end(c, s);
+}
+
+static void sync_missed(controller *c, struct sync *s)
+{
+    if (!s->established && ++s->tries == TRIES) {
+        sync_fail(c, s);
+    } else {
+        sync_plan_event(c, s, 1);
+    }
+}
+
+/* The rest of a chain does not come. */
+static void sync_chain_lost(controller *c, struct sync *s)
+{
+    struct ext none = { .has_power = false };
+    s->in_chain = false;
+    s->chain_at = NEVER;
+    evt_periodic_report(c, s, &none, rd_of((const uint8_t *)"", 0), CUT, 127);
+}
+
+static void sync_listen(controller *c, struct sync *s)
+{
+    bool chain = s->chain_at <= c->air->now;
+    bool busy = !radio_claim(c, ACTIVITY_SYNC, (uint8_t)sync_handle(c, s));
+    uint8_t channel = chain ? s->chain_channel : csa2_channel(s->aa, s->counter, s->chm);
+    uint64_t until = chain ? s->chain_at + s->chain_unit + PERIODIC_HEAR_US
+                           : s->ref + s->widening + s->window + PERIODIC_HEAR_US;
+    s->chain_at = NEVER;
+    if (chain && busy) {
+        sync_chain_lost(c, s);
+        return;
+    }
+    if (!chain) {
+        s->at = NEVER; /* planned anew when it is over */
+        if (s->in_chain) {
+            sync_chain_lost(c, s);
+        }
+        if (busy) {
+            sync_missed(c, s);
+            return;
+        }
+    }
+    radio_listen(c, ACTIVITY_SYNC, channel, s->aa, s->phy, until);
+    c->radio.index = (uint8_t)sync_handle(c, s);
+}
+
+void sync_turn(const controller *c, uint8_t n, struct turn *t)
+{
+    const struct sync *s = &c->sync[n];
+    if (s->used) {
+        *t = (struct turn){ ACTIVITY_SYNC,
+                            n,
+                            s->at < s->chain_at ? s->at : s->chain_at,
+                            s->ref,
+                            s->interval * 1250u,
+                            radio_airtime(255, s->phy) };
+    }
+}
+
+void sync_on_timer(controller *c)
+{
+    for (uint8_t n = 0; n < SYNCS; n++) {
+        struct sync *s = &c->sync[n];
+        if (s->used && s->lost_at <= c->air->now) {
+            evt_sync_lost(c, s);
+            sync_end(c, s);
+            return;
+        }
+        if (s->used && (s->at <= c->air->now || s->chain_at <= c->air->now)) {
+            sync_listen(c, s);
+            return;
+        }
+    }
+}
+
+/* Nothing has come, or something more important does. */
+void sync_on_rx_timeout(controller *c)
+{
+    struct sync *s = &c->sync[c->radio.index];
+    if (s->in_chain) {
+        sync_chain_lost(c, s);
+    } else {
+        sync_missed(c, s);
+    }
+}
+
+/* The first packet of an event: where the train really is. */
+static void sync_on_rx_first(controller *c, struct sync *s, uint64_t start)
+{
+    bool first = !s->established;
+    s->ref = s->last_rx_at = start;
+    s->carry = 0;
+    s->window = 0;
+    s->lost_at = c->air->now + s->timeout * 10000u;
+    s->established = true;
+    if (first) {
+        if (s->by_host) {
+            c->ll->sync_create.on = false;
+        }
+        evt_sync_established(c, s, 0);
+    }
+    sync_plan_event(c, s, s->skip + 1u);
+}
+
+void sync_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
+{
+    struct sync *s = &c->sync[c->radio.index];
+    struct rd pdu = rd_of(f->pdu, f->len);
+    struct ext e;
+    radio_off(c);
+    if (f->len < 2 || (f->pdu[0] & 15) != ADV_EXT || !ext_read(&pdu, &e)) {
+        sync_on_rx_timeout(c); /* not for us, or a bad CRC in life */
+        return;
+    }
+    if (!s->in_chain) {
+        remap_read(&s->remap, e.acad, s->counter);
+        sync_on_rx_first(c, s, f->start);
+    }
+    if (!s->in_chain) {
+        big_on_acad(c, s, e.acad, f->start);
+    }
+    s->in_chain = e.has_aux;
+    if (e.has_aux) {
+        s->chain_at = f->start + e.aux_offset;
+        s->chain_channel = e.aux_channel;
+        s->chain_unit = e.aux_unit;
+    }
+    evt_periodic_report(c, s, &e, e.data, e.has_aux ? MORE : WHOLE, rssi);
+}

@@ -1,0 +1,367 @@
+/* What changes at an instant: connection parameters, channels, PHYs.
+ * Vol 6, Part B, 5.1.1, 5.1.2, 5.1.7, 5.1.10 */
+#include "host.h"
+#include "control.h"
+
+bool params_valid(const struct params *p)
+{
+    return p->min >= 6 && p->max <= 3200 && p->min <= p->max && p->latency <= 499 &&
+           p->timeout >= 10 && p->timeout <= 3200 && p->timeout * 4u > (1u + p->latency) * p->max;
+}
+
+/* interval min u16, max u16, latency u16, timeout u16: as commands and PDUs have them. */
+struct params params_read(struct rd *in)
+{
+    struct params p = { .min = rd_le16(in) };
+    p.max = rd_le16(in);
+    p.latency = rd_le16(in);
+    p.timeout = rd_le16(in);
+    return p;
+}
+
+static void params_write(struct wr *w, const struct params *p)
+{
+    wr_le16(w, p->min);
+    wr_le16(w, p->max);
+    wr_le16(w, p->latency);
+    wr_le16(w, p->timeout);
+}
+
+/* --- connection parameters -------------------------------------------------------------------- */
+
+/* LL_CONNECTION_UPDATE_IND: WinSize u8, WinOffset u16, interval u16, latency u16, timeout u16,
+ * instant u16.  5.1.1 */
+static void send_update(controller *c, uint8_t i, const struct params *p)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    l->instant_procedure = P_UPDATE;
+    l->instant = control_choose_instant(c, i);
+    l->new_interval = p->min;
+    l->new_latency = p->latency;
+    l->new_supervision = p->timeout;
+    uint64_t events = (uint16_t)(l->instant - (uint16_t)l->ref_event);
+    struct turn mine = { .owner = ACTIVITY_CONN,
+                         .index = i,
+                         .interval_us = l->new_interval * 1250u };
+    mine.phase = l->ref_anchor + events * l->interval * 1250u;
+    mine.duration_us = radio_airtime(2, l->tx_phy) + radio_airtime(2, l->rx_phy) + T_IFS;
+    l->new_offset = cis_being_created(c, i) ? 0 : turn_place(c, &mine, l->new_interval);
+    l->new_window = 1;
+    wr_u8(&pdu, LL_CONNECTION_UPDATE_IND);
+    wr_u8(&pdu, l->new_window);
+    wr_le16(&pdu, l->new_offset);
+    wr_le16(&pdu, l->new_interval);
+    wr_le16(&pdu, l->new_latency);
+    wr_le16(&pdu, l->new_supervision);
+    wr_le16(&pdu, l->instant);
+    control_send(l, &pdu);
+}
+
+void rx_update_ind(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t window = rd_u8(in);
+    uint16_t offset = rd_le16(in);
+    uint16_t interval = rd_le16(in), latency = rd_le16(in), timeout = rd_le16(in);
+    uint16_t instant = rd_le16(in);
+    struct params p = { interval, interval, latency, timeout };
+    if (!params_valid(&p) || !window || window > 8 || window >= interval || offset > interval ||
+        !control_check_instant(l, instant)) {
+        return;
+    }
+    if (l->local_procedure == P_PARAMS) {
+        control_done(c, i, P_PARAMS); /* the answer to our request */
+        l->update_event_due = true;
+    }
+    l->update_event_due = l->update_event_due || interval != l->interval || latency != l->latency ||
+                          timeout != l->supervision;
+    l->instant_procedure = P_UPDATE;
+    l->instant = instant;
+    l->new_window = window;
+    l->new_offset = offset;
+    l->new_interval = interval;
+    l->new_latency = latency;
+    l->new_supervision = timeout;
+}
+
+static void update_instant(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->interval = l->new_interval;
+    l->latency = l->new_latency;
+    l->supervision = l->new_supervision;
+    l->subrate_factor = 1;
+    l->continuation = 0;
+    l->confirmed_at = c->air->now;
+    l->lost_at = c->air->now + l->supervision * 10000u;
+    cis_supervise(c, i);
+    if (l->update_event_due) {
+        l->update_event_due = false;
+        evt_updated(c, 0, i);
+    }
+    length_changed(c, i);
+}
+
+static void update_begin(controller *c, uint8_t i)
+{
+    c->links[i].response_by = NEVER;     /* there is no answer, only an instant */
+    c->links[i].update_event_due = true; /* anew: the peer's update may have ended since */
+    send_update(c, i, &c->links[i].host_params);
+}
+
+const struct procedure proc_update = {
+    { LL_CONNECTION_UPDATE_IND, LL_CONNECTION_UPDATE_IND }, update_begin, NULL, update_instant
+};
+
+/* LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_RSP: interval min u16, max u16, latency u16,
+ * timeout u16, preferred periodicity u8, reference event u16, six offsets u16 (0xffff: none).
+ * 5.1.7 */
+static void send_params(struct link *l, uint8_t opcode, const struct params *p)
+{
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    wr_u8(&pdu, opcode);
+    params_write(&pdu, p);
+    wr_u8(&pdu, 0);
+    wr_le16(&pdu, (uint16_t)l->event);
+    for (int n = 0; n < 6; n++) {
+        wr_le16(&pdu, 0xffff);
+    }
+    control_send(l, &pdu);
+}
+
+static void params_begin(controller *c, uint8_t i)
+{
+    send_params(&c->links[i], LL_CONNECTION_PARAM_REQ, &c->links[i].host_params);
+}
+
+static void params_refused(controller *c, uint8_t i, uint8_t error)
+{
+    c->links[i].update_event_due = false;
+    evt_updated(c, error, i);
+}
+
+/* LE Remote Connection Parameter Request: handle u16, interval min u16, max u16, latency u16,
+ * timeout u16.  A host that does not want to hear of it is one that does not know it.
+ * Vol 4, Part E, 7.7.65.6 */
+void rx_param_req(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[16];
+    struct wr w = wr_of(b, sizeof b);
+    struct params p = params_read(in);
+    if (!params_valid(&p)) {
+        control_reject(c, l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_INVALID_LL_PARAMETERS);
+    } else if (!evt_le_enabled(c, LE_CONN_PARAM_REQUEST)) {
+        control_reject(c, l, LL_CONNECTION_PARAM_REQ, WOAD_HCI_UNSUPPORTED_REMOTE);
+    } else if (control_accept_remote(c, i, P_PARAMS, LL_CONNECTION_PARAM_REQ)) {
+        wr_le16(&w, link_handle(i));
+        params_write(&w, &p);
+        evt_le(c, LE_CONN_PARAM_REQUEST, &w);
+    }
+}
+
+/* The peripheral's host has agreed: now the central sets it. */
+void rx_param_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    struct params p = params_read(in);
+    if (l->local_procedure == P_PARAMS && params_valid(&p)) {
+        control_done(c, i, P_PARAMS);
+        l->update_event_due = true;
+        send_update(c, i, &p);
+    }
+}
+
+/* The host's answer to the peer's request; error 0: it agrees, to l->asked. */
+void params_answer(controller *c, uint8_t i, uint8_t error)
+{
+    struct link *l = &c->links[i];
+    l->remote_procedure = P_NONE;
+    if (error) {
+        control_reject(c, l, LL_CONNECTION_PARAM_REQ, error);
+    } else if (l->central) {
+        l->update_event_due = true;
+        send_update(c, i, &l->peer_params);
+    } else {
+        send_params(l, LL_CONNECTION_PARAM_RSP, &l->peer_params);
+    }
+    link_wake(c, i);
+}
+
+const struct procedure proc_params = {
+    { LL_CONNECTION_PARAM_REQ, LL_CONNECTION_PARAM_REQ }, params_begin, params_refused, NULL
+};
+
+/* --- channels --------------------------------------------------------------------------------- */
+
+/* LL_CHANNEL_MAP_IND: channels 5, instant u16.  5.1.2 */
+static void channels_begin(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[CONTROL_MAX];
+    struct wr pdu = wr_of(b, sizeof b);
+    l->response_by = NEVER;
+    memcpy(l->new_chm, c->ll->channel_map, sizeof l->new_chm);
+    l->instant_procedure = P_CHANNELS;
+    l->instant = control_choose_instant(c, i);
+    wr_u8(&pdu, LL_CHANNEL_MAP_IND);
+    wr_bytes(&pdu, l->new_chm, sizeof l->new_chm);
+    wr_le16(&pdu, l->instant);
+    control_send(l, &pdu);
+}
+
+void rx_channel_map_ind(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t chm[5], n = 0;
+    (void)c;
+    rd_copy(in, chm, sizeof chm);
+    uint16_t instant = rd_le16(in);
+    for (unsigned k = 0; k < 37; k++) {
+        n = (uint8_t)(n + (chm[k / 8] >> (k % 8) & 1));
+    }
+    if (n >= 2 && control_check_instant(l, instant)) {
+        memcpy(l->new_chm, chm, sizeof chm);
+        l->instant_procedure = P_CHANNELS;
+        l->instant = instant;
+    }
+}
+
+static void channels_instant(controller *c, uint8_t i)
+{
+    memcpy(c->links[i].chm, c->links[i].new_chm, sizeof c->links[i].chm);
+}
+
+const struct procedure proc_channels = {
+    { LL_CHANNEL_MAP_IND, LL_CHANNEL_MAP_IND }, channels_begin, NULL, channels_instant
+};
+
+/* --- PHYs ------------------------------------------------------------------------------------- */
+
+/* LL_PHY_REQ, LL_PHY_RSP: tx u8, rx u8: sets of PHYs.  5.1.10 */
+static void send_phys(struct link *l, uint8_t opcode, uint8_t tx, uint8_t rx)
+{
+    uint8_t b[3] = { opcode, tx, rx };
+    struct wr pdu = wr_of(b, sizeof b);
+    pdu.p += sizeof b;
+    control_send(l, &pdu);
+}
+
+static void phy_begin(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    send_phys(l, LL_PHY_REQ, l->host_tx_phys, l->host_rx_phys);
+}
+
+/* LE PHY Update Complete: status u8, handle u16, tx u8, rx u8.  Vol 4, Part E, 7.7.65.12 */
+static void phy_notify(controller *c, uint8_t i, uint8_t status)
+{
+    struct link *l = &c->links[i];
+    uint8_t b[8];
+    struct wr w = wr_of(b, sizeof b);
+    l->phy_event_due = false;
+    wr_u8(&w, status);
+    wr_le16(&w, link_handle(i));
+    wr_u8(&w, phy_number(l->tx_phy));
+    wr_u8(&w, phy_number(l->rx_phy));
+    evt_le(c, LE_PHY_UPDATE, &w);
+}
+
+/* The fastest of a set; 0: none of them. */
+static uint8_t phy_best(uint8_t set)
+{
+    return set & 2 ? PHY_2M : set & 1 ? PHY_1M : set & 4 ? PHY_CODED : 0;
+}
+
+/* What both sides like; the central decides.  LL_PHY_UPDATE_IND: to the peripheral u8, to the
+ * central u8 (sets of one, 0: as it is), instant u16. */
+static void phy_decide(controller *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t peer_tx,
+                       uint8_t peer_rx)
+{
+    struct link *l = &c->links[i];
+    uint8_t tx = phy_best(my_tx & peer_rx), rx = phy_best(my_rx & peer_tx), b[5];
+    struct wr pdu = wr_of(b, sizeof b);
+    l->new_tx_phy = tx ? tx : l->tx_phy;
+    l->new_rx_phy = rx ? rx : l->rx_phy;
+    bool same = phy_number(l->new_tx_phy) == phy_number(l->tx_phy) &&
+                phy_number(l->new_rx_phy) == phy_number(l->rx_phy);
+    l->instant = control_choose_instant(c, i);
+    wr_u8(&pdu, LL_PHY_UPDATE_IND);
+    wr_u8(&pdu, (uint8_t)(phy_number(l->new_tx_phy) == phy_number(l->tx_phy)
+                              ? 0
+                              : 1 << (phy_number(l->new_tx_phy) - 1)));
+    wr_u8(&pdu, (uint8_t)(phy_number(l->new_rx_phy) == phy_number(l->rx_phy)
+                              ? 0
+                              : 1 << (phy_number(l->new_rx_phy) - 1)));
+    wr_le16(&pdu, same ? 0 : l->instant);
+    control_send(l, &pdu);
+    if (!same) {
+        l->instant_procedure = P_PHY;
+        return;
+    }
+    if (l->phy_event_due) {
+        phy_notify(c, i, 0);
+    }
+    control_done(c, i, P_PHY);
+}
+
+void rx_phy_req(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t tx = rd_u8(in), rx = rd_u8(in);
+    if (!control_accept_remote(c, i, P_PHY, LL_PHY_REQ)) {
+        return;
+    }
+    if (l->central) {
+        phy_decide(c, i, c->ll->default_tx_phys, c->ll->default_rx_phys, tx, rx);
+    } else {
+        send_phys(l, LL_PHY_RSP, c->ll->default_tx_phys, c->ll->default_rx_phys);
+    }
+}
+
+void rx_phy_rsp(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t tx = rd_u8(in), rx = rd_u8(in);
+    if (l->local_procedure == P_PHY && !l->instant_procedure) {
+        l->response_by = NEVER;
+        phy_decide(c, i, l->host_tx_phys, l->host_rx_phys, tx, rx);
+    }
+}
+
+void rx_phy_update_ind(controller *c, uint8_t i, struct rd *in)
+{
+    struct link *l = &c->links[i];
+    uint8_t rx = rd_u8(in), tx = rd_u8(in);
+    uint16_t instant = rd_le16(in);
+    if (!rx && !tx) {
+        if (l->phy_event_due) {
+            phy_notify(c, i, 0);
+        }
+        control_done(c, i, P_PHY);
+        return;
+    }
+    if (control_check_instant(l, instant)) {
+        l->response_by = l->local_procedure == P_PHY ? NEVER : l->response_by;
+        l->new_rx_phy = rx ? phy_best(rx) : l->rx_phy;
+        l->new_tx_phy = tx ? phy_best(tx) : l->tx_phy;
+        l->instant_procedure = P_PHY;
+        l->instant = instant;
+    }
+}
+
+static void phy_instant(controller *c, uint8_t i)
+{
+    struct link *l = &c->links[i];
+    l->tx_phy = l->new_tx_phy == PHY_CODED && l->host_coded_s2 ? PHY_CODED_S2 : l->new_tx_phy;
+    l->rx_phy = l->new_rx_phy;
+    phy_notify(c, i, 0);
+    length_changed(c, i);
+}
+
+const struct procedure proc_phy = {
+    { LL_PHY_REQ, LL_PHY_RSP }, phy_begin, phy_notify, phy_instant
+};

@@ -1,0 +1,229 @@
+/* The medium: a packet reaches those who listened on its channel from its first bit to its last,
+ * are near enough, and are not deafened by another one at the same time (path.c). */
+#include "world.h"
+
+static uint64_t apart(const struct emitter *a, const struct emitter *b)
+{
+    int64_t dx = (int64_t)a->x_mm - b->x_mm, dy = (int64_t)a->y_mm - b->y_mm;
+    return (uint64_t)(dx * dx) + (uint64_t)(dy * dy);
+}
+
+static void packet_find_farthest(struct air_packet *f)
+{
+    f->farthest_mm2 = 0;
+    for (uint8_t n = 0; n < COLLISIONS_MAX; n++) {
+        uint64_t d = apart(&f->collider[n], &f->emitter);
+        if (d >= f->farthest_mm2) {
+            f->farthest_mm2 = d;
+            f->farthest = n;
+        }
+    }
+}
+
+/* Of more than can be remembered, those nearest to the sender. */
+static void packet_add_collision(struct air_packet *f, const struct air_packet *by)
+{
+    if (f->collisions < COLLISIONS_MAX) {
+        f->collider[f->collisions++] = by->emitter;
+    } else if (apart(&by->emitter, &f->emitter) < f->farthest_mm2) {
+        f->collider[f->farthest] = by->emitter;
+    } else {
+        return;
+    }
+    if (f->collisions == COLLISIONS_MAX) {
+        packet_find_farthest(f);
+    }
+}
+
+void medium_begin(controller *c)
+{
+    struct air_packet *mine = &c->radio.packet;
+    struct woad_air *air = c->air;
+    mine->emitter = (struct emitter){ c->cfg.x_mm, c->cfg.y_mm, mine->power, c };
+    mine->collisions = 0;
+    for (struct air_packet *f = air->packets[mine->channel]; f; f = f->next) {
+        packet_add_collision(f, mine);
+        packet_add_collision(mine, f);
+    }
+    mine->next = air->packets[mine->channel];
+    air->packets[mine->channel] = mine;
+}
+
+static void packet_remove(struct woad_air *air, struct air_packet *gone)
+{
+    struct air_packet **at = &air->packets[gone->channel];
+    while (*at && *at != gone) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = gone->next;
+    }
+}
+
+static struct woad_air_packet sniffed_packet(const struct air_packet *f)
+{
+    return (struct woad_air_packet){
+        f->start,     f->channel, f->aa,   f->phy,      f->pdu,
+        f->len,       f->power,   f->kind, f->crc_init, f->plain_len ? f->plain : NULL,
+        f->plain_len, f->from
+    };
+}
+
+static void medium_deliver_now(controller *to, const struct air_packet *f, int8_t rssi)
+{
+    const struct activity *a = &air_activities[to->radio.owner];
+    if (a->on_rx) {
+        a->on_rx(to, f, rssi);
+    }
+    if (to->radio.state == RADIO_OFF) {
+        scan_resume(to);
+    }
+    controller_schedule(to);
+}
+
+static bool medium_is_received(const controller *to, const struct air_packet *f)
+{
+    return to->radio.state == RADIO_RX && to->radio.channel == f->channel &&
+           to->radio.aa == f->aa && to->radio.since <= f->start &&
+           phy_number(to->radio.phy) == phy_number(f->phy);
+}
+
+/* It arrives later.  Of more than can be remembered, the others are lost. */
+static void medium_deliver_later(controller *to, const struct air_packet *f, int8_t rssi,
+                                 uint32_t us)
+{
+    struct woad_air *air = to->air;
+    for (uint8_t n = 0; n < DELAYED_MAX; n++) {
+        struct delayed_packet *e = &air->delayed[n];
+        if (!e->to) {
+            *e = (struct delayed_packet){ to, f->end + us, rssi, *f };
+            e->packet.start += us;
+            e->packet.end += us;
+            air->n_delayed++;
+            return;
+        }
+    }
+}
+
+uint64_t medium_next(const struct woad_air *air)
+{
+    uint64_t next = NEVER;
+    for (uint8_t n = 0; air->n_delayed && n < DELAYED_MAX; n++) {
+        next = air->delayed[n].to && air->delayed[n].at < next ? air->delayed[n].at : next;
+    }
+    return next;
+}
+
+void medium_on_timer(struct woad_air *air)
+{
+    for (uint8_t n = 0; n < DELAYED_MAX; n++) {
+        struct delayed_packet e = air->delayed[n];
+        if (e.to && e.at <= air->now) {
+            air->delayed[n].to = NULL;
+            air->n_delayed--;
+            if (medium_is_received(e.to, &e.packet)) {
+                medium_deliver_now(e.to, &e.packet, e.rssi);
+            }
+        }
+    }
+}
+
+/* It is gone: nothing arrives there any more. */
+void medium_forget(struct woad_air *air, const controller *gone)
+{
+    for (uint8_t n = 0; n < DELAYED_MAX; n++) {
+        if (air->delayed[n].to == gone) {
+            air->delayed[n].to = NULL;
+            air->n_delayed--;
+        }
+    }
+}
+
+static void medium_deliver(controller *to, const struct air_packet *f, int8_t rssi)
+{
+    struct woad_air *air = to->air;
+    struct woad_air_delivery delivery = { path_delay(f->from, to), 0 };
+    struct air_packet copy;
+    if (air->cfg.intercept) {
+        struct woad_air_packet p = sniffed_packet(f);
+        copy = *f;
+        if (!air->cfg.intercept(air->cfg.ctx, &p, to, copy.pdu, &delivery)) {
+            return;
+        }
+        f = &copy;
+    }
+    if (delivery.repeat_us) {
+        medium_deliver_later(to, f, rssi, delivery.delay_us + delivery.repeat_us);
+    }
+    if (delivery.delay_us) {
+        medium_deliver_later(to, f, rssi, delivery.delay_us);
+    } else {
+        medium_deliver_now(to, f, rssi);
+    }
+}
+
+/* The packet is over: those who hear it act on it now.  The list of listeners may change as they
+ * do, so it is walked by what follows each before it acts. */
+void medium_end(controller *c)
+{
+    struct woad_air *air = c->air;
+    struct air_packet *f = &c->radio.packet;
+    struct emitter from = f->emitter; /* what it was when it began: f may be used again */
+    packet_remove(air, f);
+    if (air->cfg.sniff) {
+        struct woad_air_packet p = sniffed_packet(f);
+        air->cfg.sniff(air->cfg.ctx, &p);
+    }
+    for (controller *to = air->listeners[f->channel], *next; to; to = next) {
+        next = to->radio.next;
+        if (medium_is_received(to, f)) {
+            int8_t rssi = path_rssi(&from, to);
+            if (path_clear(f, to, rssi)) {
+                medium_deliver(to, f, rssi);
+            }
+        }
+    }
+}
+
+/* Whether a packet that this radio may be hearing is on the air. */
+bool medium_busy(const controller *c, uint64_t *end)
+{
+    for (struct air_packet *f = c->air->packets[c->radio.channel]; f; f = f->next) {
+        if (medium_is_received(c, f)) {
+            *end = f->end + path_delay(f->from, c);
+            return true;
+        }
+    }
+    for (uint8_t n = 0; c->air->n_delayed && n < DELAYED_MAX; n++) {
+        const struct delayed_packet *e = &c->air->delayed[n];
+        if (e->to == c && medium_is_received(c, &e->packet)) {
+            *end = e->at;
+            return true;
+        }
+    }
+    return false;
+}
+
+void medium_listen(controller *c)
+{
+    controller **head = &c->air->listeners[c->radio.channel];
+    c->radio.prev = NULL;
+    c->radio.next = *head;
+    if (*head) {
+        (*head)->radio.prev = c;
+    }
+    *head = c;
+}
+
+void medium_stop_listening(controller *c)
+{
+    if (c->radio.prev) {
+        c->radio.prev->radio.next = c->radio.next;
+    } else {
+        c->air->listeners[c->radio.channel] = c->radio.next;
+    }
+    if (c->radio.next) {
+        c->radio.next->radio.prev = c->radio.prev;
+    }
+    c->radio.prev = c->radio.next = NULL;
+}

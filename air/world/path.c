@@ -1,0 +1,151 @@
+/* What a packet loses between two places, and what drowns it: free space, walls, links by script,
+ * noise, interferers. */
+#include "world.h"
+
+enum { NOISE_DBM = -105, CAPTURE_DB = 8, LOSS_AT_1_M_DB = 40 };
+
+static const struct woad_air_surroundings *around(const struct woad_air *air)
+{
+    static const struct woad_air_surroundings free_space = { .noise_dbm = NOISE_DBM };
+    return air->cfg.around ? air->cfg.around : &free_space;
+}
+
+/* 20 log10(d / 1 m) of a distance squared, in dB: the octaves of the number, and a table of
+ * eighths of an octave in hundredths of a dB. */
+static int32_t decibels(uint64_t mm2)
+{
+    static const uint16_t eighth[8] = { 0, 51, 97, 138, 176, 211, 243, 273 };
+    int octaves = 0;
+    for (int half = 32; half; half /= 2) {
+        octaves += mm2 >> octaves >> half ? half : 0;
+    }
+    unsigned part = octaves >= 3 ? (unsigned)(mm2 >> (octaves - 3)) & 7 : 0;
+    return (octaves * 301 + eighth[part] - 6000) / 100;
+}
+
+static uint64_t apart_mm2(int32_t x1, int32_t y1, int32_t x2, int32_t y2)
+{
+    int64_t dx = (int64_t)x1 - x2, dy = (int64_t)y1 - y2;
+    return (uint64_t)(dx * dx) + (uint64_t)(dy * dy);
+}
+
+/* On which side of the line from a to b a point lies: -1, 0, 1.  In double, where the products of
+ * such coordinates do not overflow. */
+static int side(int64_t ax, int64_t ay, int64_t bx, int64_t by, int64_t x, int64_t y)
+{
+    double cross = (double)(bx - ax) * (double)(y - ay) - (double)(by - ay) * (double)(x - ax);
+    return cross > 0 ? 1 : cross < 0 ? -1 : 0;
+}
+
+static bool wall_between(const struct woad_air_wall *w, int32_t x, int32_t y, const controller *to)
+{
+    int64_t tx = to->cfg.x_mm, ty = to->cfg.y_mm;
+    return side(w->x1_mm, w->y1_mm, w->x2_mm, w->y2_mm, x, y) *
+                   side(w->x1_mm, w->y1_mm, w->x2_mm, w->y2_mm, tx, ty) <
+               0 &&
+           side(x, y, tx, ty, w->x1_mm, w->y1_mm) * side(x, y, tx, ty, w->x2_mm, w->y2_mm) <= 0;
+}
+
+static int32_t path_walls(const controller *to, int32_t x, int32_t y)
+{
+    const struct woad_air_surroundings *s = around(to->air);
+    int32_t loss = 0;
+    for (size_t n = 0; n < s->walls; n++) {
+        loss += wall_between(&s->wall[n], x, y, to) ? s->wall[n].loss_db : 0;
+    }
+    return loss;
+}
+
+/* Free space: 40 dB at 1 m, 6 dB more for each doubling; then the walls. */
+static int32_t path_power(const controller *to, int32_t x, int32_t y, int32_t power)
+{
+    uint64_t mm2 = apart_mm2(x, y, to->cfg.x_mm, to->cfg.y_mm);
+    if (mm2 < 100 * 100) {
+        mm2 = 100 * 100; /* antennas are never nearer than 10 cm */
+    }
+    return power - LOSS_AT_1_M_DB - decibels(mm2) - path_walls(to, x, y);
+}
+
+static bool link_is(const struct woad_air_link *l, const controller *from, const controller *to)
+{
+    uint64_t now = to->air->now;
+    return (!l->from || l->from == from) && (!l->to || l->to == to) && l->from_us <= now &&
+           (!l->until_us || now < l->until_us);
+}
+
+int8_t path_rssi(const struct emitter *from, const controller *to)
+{
+    const struct woad_air_surroundings *s = around(to->air);
+    int32_t dbm = path_power(to, from->x_mm, from->y_mm, from->power);
+    for (size_t n = 0; n < s->links; n++) {
+        dbm -= link_is(&s->link[n], from->sender, to) ? s->link[n].loss_db : 0;
+    }
+    return (int8_t)(dbm < -127 ? -127 : dbm > 20 ? 20 : dbm);
+}
+
+uint32_t path_delay(const controller *from, const controller *to)
+{
+    const struct woad_air_surroundings *s = around(to->air);
+    uint32_t us = 0;
+    for (size_t n = 0; n < s->links; n++) {
+        us += link_is(&s->link[n], from, to) ? s->link[n].delay_us : 0;
+    }
+    return us;
+}
+
+/* Lost for no reason. */
+static bool path_loses(const controller *from, const controller *to)
+{
+    const struct woad_air_surroundings *s = around(to->air);
+    uint32_t kept = 1000u - to->air->cfg.loss_per_mille;
+    for (size_t n = 0; n < s->links; n++) {
+        if (link_is(&s->link[n], from, to)) {
+            uint32_t loss = s->link[n].loss_per_mille;
+            kept = kept * (loss < 1000 ? 1000u - loss : 0) / 1000;
+        }
+    }
+    return kept < 1000 && air_random_below(to->air, 1000) >= kept;
+}
+
+/* Whether it is on at any moment of the packet. */
+static bool interferer_on(const struct woad_air_interferer *n, const struct air_packet *f)
+{
+    if (!(n->channels >> f->channel & 1) || f->end <= n->from_us ||
+        (n->until_us && f->start >= n->until_us)) {
+        return false;
+    }
+    if (!n->every_us || n->on_us >= n->every_us) {
+        return true;
+    }
+    uint64_t into = f->start > n->from_us ? (f->start - n->from_us) % n->every_us : 0;
+    return into < n->on_us || into + (f->end - f->start) > n->every_us;
+}
+
+/* Signal over noise that a bit needs to be one, in dB: 1M, 2M, S=8, S=2. */
+static int32_t path_floor(const controller *to, uint8_t phy)
+{
+    static const int8_t needs[] = { 0, 10, 13, 2, 7 };
+    return around(to->air)->noise_dbm + needs[phy <= PHY_CODED_S2 ? phy : 0];
+}
+
+/* Whether the packet can be told from all else that is on the air. */
+bool path_clear(const struct air_packet *f, const controller *to, int8_t rssi)
+{
+    const struct woad_air_surroundings *s = around(to->air);
+    if (rssi < path_floor(to, f->phy)) {
+        return false;
+    }
+    for (uint8_t n = 0; !s->no_collisions && n < f->collisions; n++) {
+        if (path_rssi(&f->collider[n], to) > rssi - CAPTURE_DB) {
+            return false;
+        }
+    }
+    for (size_t n = 0; n < s->interferers; n++) {
+        const struct woad_air_interferer *i = &s->interferer[n];
+        if (interferer_on(i, f) &&
+            path_power(to, i->x_mm, i->y_mm, i->power_dbm) > rssi - CAPTURE_DB) {
+            return false;
+        }
+    }
+    return !path_loses(f->from, to);
+}

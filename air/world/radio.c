@@ -1,0 +1,114 @@
+/* One controller's transceiver.  It does one thing at a time: waits to send, sends, or listens. */
+#include "world.h"
+
+/* Uncoded: preamble 1 (2M: 2), access address 4, PDU, CRC 3, each octet 8 us or 4.  Vol 6, Part
+ * B, 2.1 Coded: preamble 80 us, access address 256, coding indicator 16, TERM1 24, then each
+ * octet 64 us (S=2: 16) and TERM2 24 (6).  2.2 */
+uint32_t radio_airtime(size_t pdu_len, uint8_t phy)
+{
+    switch (phy) {
+    case PHY_2M: return (uint32_t)(4 * (2 + 4 + pdu_len + 3));
+    case PHY_CODED: return (uint32_t)(80 + 256 + 16 + 24 + 64 * (pdu_len + 3) + 24);
+    case PHY_CODED_S2: return (uint32_t)(80 + 256 + 16 + 24 + 16 * (pdu_len + 3) + 6);
+    default: return (uint32_t)(8 * (1 + 4 + pdu_len + 3));
+    }
+}
+
+/* Where the next PDU is written before it is sent. */
+struct wr radio_pdu(controller *c)
+{
+    radio_off(c);
+    return wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
+}
+
+void radio_send(controller *c, uint8_t owner, uint64_t at, uint8_t channel, uint32_t aa,
+                uint8_t phy, const struct wr *pdu)
+{
+    struct air_packet *f = &c->radio.packet;
+    f->from = c;
+    f->channel = channel;
+    f->aa = aa;
+    f->phy = phy;
+    f->kind = KIND_ADV;
+    f->power = c->cfg.tx_power_dbm;
+    f->crc_init = ADV_CRC_INIT;
+    f->plain_len = 0;
+    f->len = (uint16_t)wr_len(pdu);
+    f->start = at;
+    f->end = at + radio_airtime(f->len, phy);
+    c->radio.owner = owner;
+    c->radio.channel = channel;
+    c->radio.state = RADIO_WAIT;
+    c->radio.at = at;
+}
+
+void radio_listen(controller *c, uint8_t owner, uint8_t channel, uint32_t aa, uint8_t phy,
+                  uint64_t until)
+{
+    radio_off(c);
+    c->radio.owner = owner;
+    c->radio.channel = channel;
+    c->radio.aa = aa;
+    c->radio.phy = phy;
+    c->radio.since = c->air->now;
+    c->radio.at = until;
+    c->radio.state = RADIO_RX;
+    medium_listen(c);
+}
+
+/* Breaks off whatever it does.  A packet that is cut off is heard by nobody. */
+void radio_off(controller *c)
+{
+    if (c->radio.state == RADIO_RX) {
+        medium_stop_listening(c);
+    } else if (c->radio.state == RADIO_TX) {
+        struct air_packet **at = &c->air->packets[c->radio.channel];
+        while (*at && *at != &c->radio.packet) {
+            at = &(*at)->next;
+        }
+        if (*at) {
+            *at = c->radio.packet.next;
+        }
+    }
+    c->radio.state = RADIO_OFF;
+    c->radio.owner = ACTIVITY_NONE;
+}
+
+static void radio_on_tx_done(controller *c)
+{
+    const struct activity *a = &air_activities[c->radio.owner];
+    medium_end(c);
+    c->radio.state = RADIO_OFF;
+    if (a->on_tx_done) {
+        a->on_tx_done(c);
+    }
+}
+
+static void radio_on_rx_timeout(controller *c)
+{
+    uint64_t end;
+    if (medium_busy(c, &end) && end >= c->air->now) {
+        c->radio.at = end + 1; /* a packet began in time: receive it to its end */
+        return;
+    }
+    const struct activity *a = &air_activities[c->radio.owner];
+    radio_off(c);
+    if (a->on_rx_timeout) {
+        a->on_rx_timeout(c);
+    }
+}
+
+/* radio.at has come. */
+void radio_run(controller *c)
+{
+    switch (c->radio.state) {
+    case RADIO_WAIT:
+        c->radio.state = RADIO_TX;
+        c->radio.at = c->radio.packet.end;
+        medium_begin(c);
+        break;
+    case RADIO_TX: radio_on_tx_done(c); break;
+    case RADIO_RX: radio_on_rx_timeout(c); break;
+    default: break;
+    }
+}

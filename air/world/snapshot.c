@@ -1,0 +1,73 @@
+/* The whole world, as octets: the air, then each controller with where it lives.  All pointers in
+ * them are to each other and to what is constant, so to put them back where they were is enough. */
+#include "world.h"
+
+struct head {
+    size_t len;
+};
+struct kept {
+    controller *c;
+    size_t len;
+};
+
+size_t woad_air_snapshot_size(const struct woad_air *air)
+{
+    size_t size = sizeof(struct head) + sizeof *air;
+    for (const controller *c = air->all; c; c = c->all_next) {
+        size += sizeof(struct kept) + c->size;
+    }
+    return size;
+}
+
+static uint8_t *put(uint8_t *at, const void *what, size_t len)
+{
+    memcpy(at, what, len);
+    return at + len;
+}
+
+int woad_air_snapshot(const struct woad_air *air, void *mem, size_t len)
+{
+    struct head head = { woad_air_snapshot_size(air) };
+    if (!mem || len < head.len) {
+        return -22;
+    }
+    uint8_t *at = put(mem, &head, sizeof head);
+    at = put(at, air, sizeof *air);
+    for (controller *c = air->all; c; c = c->all_next) {
+        struct kept k = { c, c->size };
+        at = put(at, &k, sizeof k);
+        at = put(at, c, k.len);
+    }
+    return 0;
+}
+
+static const uint8_t *take(const uint8_t *at, void *what, size_t len)
+{
+    memcpy(what, at, len);
+    return at + len;
+}
+
+/* The list of the controllers is in the air's own picture: its end is where the last of them has
+ * been put back. */
+int woad_air_restore(struct woad_air *air, const void *mem, size_t len)
+{
+    struct head head;
+    if (!mem || len < sizeof head) {
+        return -22;
+    }
+    const uint8_t *at = take(mem, &head, sizeof head);
+    if (head.len < sizeof head + sizeof *air || len < head.len) {
+        return -22; /* nothing has been changed yet */
+    }
+    for (controller *c = air->all, *next; c; c = next) {
+        next = c->all_next;
+        c->air = NULL; /* it is on no air, if it is not put back */
+    }
+    at = take(at, air, sizeof *air);
+    for (const controller *c = air->all; c; c = c->all_next) {
+        struct kept k;
+        at = take(at, &k, sizeof k);
+        at = take(at, k.c, k.len);
+    }
+    return 0;
+}

@@ -1,0 +1,281 @@
+/* The world: its clock, its chance, and the controllers in order of what they do next. */
+#include "world.h"
+
+/* --- chance: xorshift64*, one stream for the whole world -------------------------------------- */
+
+uint32_t air_random(struct woad_air *air)
+{
+    uint64_t x = air->seed;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    air->seed = x;
+    return (uint32_t)((x * 0x2545f4914f6cdd1dull) >> 32);
+}
+
+uint32_t air_random_below(struct woad_air *air, uint32_t n)
+{
+    return (uint32_t)(((uint64_t)air_random(air) * n) >> 32);
+}
+
+/* --- order: a pairing heap, its links in the controllers -------------------------------------- */
+
+static bool is_earlier(const controller *a, const controller *b)
+{
+    return a->deadline != b->deadline ? a->deadline < b->deadline : a->id < b->id;
+}
+
+static controller *heap_meld(controller *a, controller *b)
+{
+    if (!a || !b) {
+        return a ? a : b;
+    }
+    if (is_earlier(b, a)) {
+        controller *t = a;
+        a = b;
+        b = t;
+    }
+    b->heap_prev = a;
+    b->heap_next = a->heap_child;
+    if (a->heap_child) {
+        a->heap_child->heap_prev = b;
+    }
+    a->heap_child = b;
+    return a;
+}
+
+/* Melds a list of siblings in pairs, then the pairs from the right. */
+static controller *heap_merge_pairs(controller *list)
+{
+    controller *done = NULL, *root = NULL;
+    while (list) {
+        controller *a = list, *b = a->heap_next;
+        list = b ? b->heap_next : NULL;
+        a->heap_next = a->heap_prev = NULL;
+        if (b) {
+            b->heap_next = b->heap_prev = NULL;
+        }
+        a = heap_meld(a, b);
+        a->heap_next = done;
+        done = a;
+    }
+    while (done) {
+        controller *next = done->heap_next;
+        done->heap_next = NULL;
+        root = heap_meld(root, done);
+        done = next;
+    }
+    return root;
+}
+
+static void heap_remove(struct woad_air *air, controller *c)
+{
+    controller *below = heap_merge_pairs(c->heap_child);
+    if (air->heap == c) {
+        air->heap = below;
+    } else {
+        if (c->heap_prev->heap_child == c) {
+            c->heap_prev->heap_child = c->heap_next;
+        } else {
+            c->heap_prev->heap_next = c->heap_next;
+        }
+        if (c->heap_next) {
+            c->heap_next->heap_prev = c->heap_prev;
+        }
+        air->heap = heap_meld(air->heap, below);
+    }
+    c->heap_child = c->heap_next = c->heap_prev = NULL;
+}
+
+/* What `us` by this controller's clock are on the air.  What is below a microsecond is carried to
+ * the next time. */
+uint64_t controller_us_to_air(const controller *c, uint64_t us, int32_t *carry)
+{
+    int64_t parts = (int64_t)us * c->cfg.drift_ppm + *carry, whole = parts / 1000000;
+    *carry = (int32_t)(parts - whole * 1000000);
+    return us + (uint64_t)whole;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Puts a controller where its next deadline belongs.  To be called after anything changed it. */
+void controller_schedule(controller *c)
+{
+    uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;
+    for (const struct activity *a = air_activities; a < air_activities + ACTIVITIES; a++) {
+        if (a->next) {
+            due = earlier(due, a->next(c));
+        }
+    }
+    due = c->hung ? NEVER : due;
+    if (due == c->deadline) {
+        return;
+    }
+    heap_remove(c->air, c);
+    c->deadline = due;
+    c->air->heap = heap_meld(c->air->heap, c);
+}
+
+/* --- the world -------------------------------------------------------------------------------- */
+
+size_t woad_air_size(void)
+{
+    return sizeof(struct woad_air);
+}
+
+struct woad_air *woad_air_init(void *mem, size_t len, const struct woad_air_config *config)
+{
+    if (!mem || !config || len < sizeof(struct woad_air) || config->loss_per_mille > 1000) {
+        return NULL;
+    }
+    struct woad_air *air = mem;
+    memset(air, 0, sizeof *air);
+    air->cfg = *config;
+    air->seed = config->seed * 0x9e3779b97f4a7c15ull + 0x632be59bd9b4e019ull;
+    if (!air->seed) {
+        air->seed = 1;
+    }
+    return air;
+}
+
+uint64_t woad_air_now(const struct woad_air *air)
+{
+    return air->now;
+}
+
+uint64_t woad_air_next(const struct woad_air *air)
+{
+    uint64_t next = air->heap ? air->heap->deadline : NEVER;
+    return air->n_delayed ? earlier(next, medium_next(air)) : next;
+}
+
+/* Runs what is due of the first activity.  The radio comes before all: what it receives may change
+ * what is due. */
+static void controller_run(controller *c)
+{
+    uint64_t now = c->air->now;
+    if (c->radio.state != RADIO_OFF && c->radio.at <= now) {
+        radio_run(c);
+    } else {
+        unsigned k = 0;
+        while (k < ACTIVITIES && (!air_activities[k].next || air_activities[k].next(c) > now)) {
+            k++;
+        }
+        if (k < ACTIVITIES) {
+            air_activities[k].on_timer(c);
+        }
+    }
+    if (c->radio.state == RADIO_OFF) {
+        scan_resume(c);
+    }
+    controller_schedule(c);
+}
+
+void woad_air_step(struct woad_air *air, uint64_t until_us)
+{
+    uint64_t next;
+    while ((next = woad_air_next(air)) <= until_us && next != NEVER) {
+        air->now = next > air->now ? next : air->now;
+        if (air->n_delayed && medium_next(air) <= air->now) {
+            medium_on_timer(air);
+        } else {
+            controller_run(air->heap);
+        }
+    }
+    if (until_us != NEVER && until_us > air->now) {
+        air->now = until_us;
+    }
+}
+
+struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_us)
+{
+    uint64_t next = woad_air_next(air);
+    while (!air->ready && next <= until_us && next != NEVER) {
+        woad_air_step(air, next);
+        next = woad_air_next(air);
+    }
+    if (!air->ready) {
+        woad_air_step(air, until_us);
+    }
+    return woad_air_ready(air);
+}
+
+/* --- those that have something for their hosts, in order -------------------------------------- */
+
+void controller_ready(controller *c)
+{
+    struct woad_air *air = c->air;
+    if (c->ready) {
+        return;
+    }
+    c->ready = true;
+    c->ready_next = NULL;
+    c->ready_prev = air->ready_last;
+    if (air->ready_last) {
+        air->ready_last->ready_next = c;
+    } else {
+        air->ready = c;
+    }
+    air->ready_last = c;
+}
+
+static void ready_remove(controller *c)
+{
+    struct woad_air *air = c->air;
+    if (!c->ready) {
+        return;
+    }
+    c->ready = false;
+    *(c->ready_prev ? &c->ready_prev->ready_next : &air->ready) = c->ready_next;
+    *(c->ready_next ? &c->ready_next->ready_prev : &air->ready_last) = c->ready_prev;
+}
+
+struct woad_air_controller *woad_air_ready(struct woad_air *air)
+{
+    controller *c = air->ready;
+    if (c) {
+        ready_remove(c);
+    }
+    return c;
+}
+
+void *woad_air_user(const struct woad_air_controller *c)
+{
+    return c->cfg.user;
+}
+
+void air_attach(struct woad_air *air, controller *c)
+{
+    c->air = air;
+    c->id = air->next_id++;
+    c->deadline = NEVER;
+    c->all_next = air->all;
+    if (air->all) {
+        air->all->all_prev = c;
+    }
+    air->all = c;
+    air->heap = heap_meld(air->heap, c);
+}
+
+void woad_air_detach(struct woad_air_controller *c)
+{
+    struct woad_air *air = c->air;
+    if (!air) {
+        return; /* it came after what the world was put back to */
+    }
+    radio_off(c);
+    ready_remove(c);
+    medium_forget(air, c);
+    heap_remove(air, c);
+    if (c->all_prev) {
+        c->all_prev->all_next = c->all_next;
+    } else {
+        air->all = c->all_next;
+    }
+    if (c->all_next) {
+        c->all_next->all_prev = c->all_prev;
+    }
+}

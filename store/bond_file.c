@@ -1,6 +1,6 @@
-/* Bonds in a file: the whole of it is written anew beside the old one, which it then replaces, so
- * that at every moment there is one or the other.  The lock is on the file that has the name: the
- * new one is locked before it is renamed. */
+/* Bonds in a file.  Each change writes a complete temporary file beside it and renames that over the
+ * old one, so that a crash leaves the old file or the new one.  The file is locked while it is open;
+ * a new one is locked before it gets the name. */
 #define _GNU_SOURCE
 #include <woad/port.h>
 #include <woad/woad.h>
@@ -16,26 +16,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPEN_TRIES = 100, PAUSE_MS = 1000, RETRY_MS = 10000 };
-enum { MOST = 255, WAITING = 16, HEAD = 9 + 16 + 2 + 2, RECORD = 125, TAIL = 4 };
+enum { OPEN_TRIES_MAX = 100, PAUSE_MS = 1000, RETRY_MS = 10000 };
+enum { BONDS_MAX = 255, ATTEMPTS_MAX = 16, HEAD = 9 + 16 + 2 + 2, RECORD = 125, TAIL = 4 };
 static const uint8_t magic[9] = { 'W', 'O', 'A', 'D', 'B', 'O', 'N', 'D', 2 };
 
-struct waiting {
+/* Failed pairings with one peer, for the growing delay before the next. */
+struct attempt {
     struct woad_addr peer;
     uint8_t failures;
 };
 
 struct woad_bond_file {
-    char *path, *beside, *folder; /* absolute, without symbolic links */
-    int fd;                       /* locked as long as it is open */
-    int error;
-    bool dirty;     /* something has changed since it was written: */
-    uint32_t tried; /* woad_port_now_ms() of the last time, if there was one */
-    bool has_tried;
-    uint8_t irk[16]; /* ours */
-    size_t n, n_waiting;
-    struct woad_bond bond[MOST];     /* the one used last first; each has a `cccd` of its own */
-    struct waiting waiting[WAITING]; /* who has failed, the last first */
+    char *path, *temp_path, *folder; /* absolute, without symbolic links */
+    int fd;                          /* locked; -1: not made yet */
+    int error;                       /* of the last write */
+    bool dirty;                      /* changed since the last write */
+    bool was_written;                /* last_write_ms is valid */
+    uint32_t last_write_ms;          /* woad_port_now_ms() of the last try */
+    uint8_t irk[16];                 /* ours */
+    size_t n, n_attempts;
+    struct woad_bond bond[BONDS_MAX];     /* last used first; each owns its `cccd` */
+    struct attempt attempt[ATTEMPTS_MAX]; /* last failure first */
 };
 
 /* --- octets ----------------------------------------------------------------------------------- */
@@ -65,9 +66,9 @@ static void put_number(uint8_t **at, uint32_t v, size_t octets)
     }
 }
 
-/* peer type u8, address 6, flags u8, key size u8, which keys u8, own LTK 16, Rand 8, EDIV u16, the
- * peer's 16, 8, u16, IRK 16, CSRK 16, own CSRK 16, their numbers u32, u32, client features u8,
- * database u32, n u16, n times { handle u16, value u16 } */
+/* Peer type u8, address 6, flags u8, key size u8, bits of the keys present u8, own LTK 16, Rand 8,
+ * EDIV u16, the peer's LTK 16, Rand 8, EDIV u16, IRK 16, CSRK 16, own CSRK 16, the SignCounters
+ * u32, u32, client features u8, database hash u32, n u16, n times { CCCD handle u16, value u16 } */
 static void put_bond(uint8_t **at, const struct woad_bond *b)
 {
     put(at, &b->peer.type, 1);
@@ -96,7 +97,7 @@ static void put_bond(uint8_t **at, const struct woad_bond *b)
     }
 }
 
-/* What is left to be read; what is not there is 0. */
+/* Unread octets; beyond their end zeros are read. */
 struct source {
     const uint8_t *at, *end;
 };
@@ -120,8 +121,8 @@ static uint32_t take_number(struct source *in, size_t octets)
     return v;
 }
 
-/* The CCCDs are copied, without the places that are free. */
-static int own_cccds(struct woad_bond *b, const struct woad_cccd *from, size_t n)
+/* Gives the bond a copy of the CCCDs, without free entries. */
+static int copy_cccds(struct woad_bond *b, const struct woad_cccd *from, size_t n)
 {
     struct woad_cccd *to = n ? calloc(n, sizeof *to) : NULL;
     b->cccd = to;
@@ -169,34 +170,34 @@ static int take_bond(struct source *in, struct woad_bond *b)
         cccds[k].handle = (uint16_t)take_number(in, 2);
         cccds[k].value = (uint16_t)take_number(in, 2);
     }
-    return own_cccds(b, cccds, n);
+    return copy_cccds(b, cccds, n);
 }
 
 static size_t file_len(const struct woad_bond_file *f)
 {
-    size_t len = HEAD + f->n_waiting * 8 + f->n * RECORD + TAIL;
+    size_t len = HEAD + f->n_attempts * 8 + f->n * RECORD + TAIL;
     for (size_t n = 0; n < f->n; n++) {
         len += f->bond[n].cccds * 4u;
     }
     return len;
 }
 
-/* name 9, IRK 16, bonds u16, who waits u16, the bonds, who waits { type u8, address 6, failures
- * u8 }, CRC u32 */
+/* Magic 9, IRK 16, bonds u16, attempts u16, the bonds, the attempts { type u8, address 6, failures
+ * u8 }, CRC u32 of all before */
 static void file_write(const struct woad_bond_file *f, uint8_t *out)
 {
     uint8_t *at = out;
     put(&at, magic, sizeof magic);
     put(&at, f->irk, sizeof f->irk);
     put_number(&at, (uint32_t)f->n, 2);
-    put_number(&at, (uint32_t)f->n_waiting, 2);
+    put_number(&at, (uint32_t)f->n_attempts, 2);
     for (size_t n = 0; n < f->n; n++) {
         put_bond(&at, &f->bond[n]);
     }
-    for (size_t n = 0; n < f->n_waiting; n++) {
-        put(&at, &f->waiting[n].peer.type, 1);
-        put(&at, f->waiting[n].peer.octet, 6);
-        put(&at, &f->waiting[n].failures, 1);
+    for (size_t n = 0; n < f->n_attempts; n++) {
+        put(&at, &f->attempt[n].peer.type, 1);
+        put(&at, f->attempt[n].peer.octet, 6);
+        put(&at, &f->attempt[n].failures, 1);
     }
     put_number(&at, crc32(out, (size_t)(at - out)), 4);
 }
@@ -209,40 +210,44 @@ static int file_read(struct woad_bond_file *f, const uint8_t *octets, size_t len
     struct source tail = { octets + len - TAIL, octets + len };
     struct source in = { octets + sizeof magic, octets + len - TAIL };
     take(&in, f->irk, sizeof f->irk);
-    size_t n = take_number(&in, 2), n_waiting = take_number(&in, 2);
-    if (take_number(&tail, 4) != crc32(octets, len - TAIL) || n > MOST || n_waiting > WAITING) {
+    size_t n = take_number(&in, 2), n_attempts = take_number(&in, 2);
+    if (take_number(&tail, 4) != crc32(octets, len - TAIL) || n > BONDS_MAX ||
+        n_attempts > ATTEMPTS_MAX) {
         return -EBADMSG;
     }
     int err = 0;
     while (!err && f->n < n) {
         err = take_bond(&in, &f->bond[f->n++]);
     }
-    for (f->n_waiting = 0; f->n_waiting < n_waiting; f->n_waiting++) {
-        struct waiting *w = &f->waiting[f->n_waiting];
+    for (f->n_attempts = 0; f->n_attempts < n_attempts; f->n_attempts++) {
+        struct attempt *w = &f->attempt[f->n_attempts];
         take(&in, &w->peer.type, 1);
         take(&in, w->peer.octet, 6);
         take(&in, &w->failures, 1);
     }
-    return err ? err : in.at == in.end && len == file_len(f) ? 0 : -EBADMSG;
+    if (!err && (in.at != in.end || len != file_len(f))) {
+        err = -EBADMSG;
+    }
+    return err;
 }
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-/* Whether a name leads to the file that is open. */
-static bool is_at(const char *path, int fd)
+/* Whether `path` names the open file. */
+static bool path_is_file(const char *path, int fd)
 {
     struct stat named, opened;
     return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 && named.st_dev == opened.st_dev &&
            named.st_ino == opened.st_ino;
 }
 
-/* One program at a time.  Where the file system knows no locks, none is taken. */
+/* -EBUSY: another program, or this one, has it locked.  A file system without locks is accepted. */
 static int file_lock(int fd)
 {
     return flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK ? -EBUSY : 0;
 }
 
-/* A regular file, and this user's. */
+/* Accepts only a regular file of this user. */
 static int file_check(int fd)
 {
     struct stat st;
@@ -255,8 +260,8 @@ static int file_check(int fd)
     return st.st_uid != geteuid() ? -EACCES : 0;
 }
 
-/* Removes a file that a program has left over when it died while it wrote: it is locked no more.
- * An empty one could be anybody's. */
+/* Removes a temporary file whose program died: it is not locked, and it begins like ours.  An empty
+ * file stays, because it could be of another kind. */
 static bool remove_left_over(const char *path)
 {
     uint8_t head[sizeof magic];
@@ -264,14 +269,14 @@ static bool remove_left_over(const char *path)
     bool dead = fd >= 0 && file_check(fd) == 0 && file_lock(fd) == 0;
     ssize_t n = dead ? read(fd, head, sizeof head) : -1;
     bool removed =
-        n > 0 && memcmp(head, magic, (size_t)n) == 0 && is_at(path, fd) && unlink(path) == 0;
+        n > 0 && memcmp(head, magic, (size_t)n) == 0 && path_is_file(path, fd) && unlink(path) == 0;
     if (fd >= 0) {
         close(fd);
     }
     return removed;
 }
 
-/* A new file, locked.  -EEXIST: the name is another's, perhaps since a moment ago. */
+/* Creates and locks a file.  -EEXIST: another file has that name, perhaps only just now. */
 static int file_make(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -279,35 +284,35 @@ static int file_make(const char *path)
         return -errno;
     }
     fd = fd_above_stdio(fd);
-    if (fd < 0) { /* no descriptor is left */
+    if (fd < 0) { /* the process has no descriptors left */
         unlink(path);
         return fd;
     }
-    if (file_lock(fd) < 0 || !is_at(path, fd)) {
+    if (file_lock(fd) < 0 || !path_is_file(path, fd)) {
         close(fd);
         return -EEXIST;
     }
     return fd;
 }
 
-/* Makes the file beside: PATH.new, or PATH.new1 to PATH.new9 where a file of that name is there
- * that is something else.  Only what an earlier run has left over is taken away. */
-static int beside_open(struct woad_bond_file *f)
+/* Creates the temporary file: PATH.new, or PATH.new1 to PATH.new9 if those before are other files.
+ * Replaces only what remove_left_over() accepts. */
+static int temp_open(struct woad_bond_file *f)
 {
-    char *digit = f->beside + strlen(f->path) + strlen(".new");
+    char *digit = f->temp_path + strlen(f->path) + strlen(".new");
     int fd = -EEXIST;
     for (int n = 0; n < 10 && fd == -EEXIST; n++) {
         digit[0] = '\0';
         if (n) {
             digit[0] = (char)('0' + n);
         }
-        fd = file_make(f->beside);
-        if (fd == -EEXIST && remove_left_over(f->beside)) {
-            fd = file_make(f->beside);
+        fd = file_make(f->temp_path);
+        if (fd == -EEXIST && remove_left_over(f->temp_path)) {
+            fd = file_make(f->temp_path);
         }
     }
     if (fd >= 0) {
-        (void)!fchmod(fd, 0600); /* where there are modes */
+        (void)!fchmod(fd, 0600); /* if the file system has modes */
     }
     return fd;
 }
@@ -362,7 +367,7 @@ static int write_all(int fd, const uint8_t *p, size_t len)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* The name is not safe on the disk before the folder is. */
+/* A rename survives a power failure only after the folder is synced. */
 static void folder_sync(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -372,46 +377,47 @@ static void folder_sync(const char *folder)
     }
 }
 
-/* The file beside gets the name.  It replaces the file that this program has read and locked, never
- * one that was put there meanwhile. */
-static int beside_rename(const struct woad_bond_file *f)
+/* Renames the temporary file to `path`.  It replaces only the file that this program has open, or
+ * none: -ESTALE or -EEXIST if another program has put a file there. */
+static int temp_rename(const struct woad_bond_file *f)
 {
     struct stat st;
-    if (f->fd >= 0 && lstat(f->path, &st) == 0 && !is_at(f->path, f->fd)) {
+    if (f->fd >= 0 && lstat(f->path, &st) == 0 && !path_is_file(f->path, f->fd)) {
         return -ESTALE;
     }
-    if (f->fd < 0 && link(f->beside, f->path) == 0) {
-        unlink(f->beside);
+    if (f->fd < 0 && link(f->temp_path, f->path) == 0) {
+        unlink(f->temp_path);
         return 0;
     }
     if (f->fd < 0 && errno == EEXIST) {
         return -EEXIST;
     }
-    return rename(f->beside, f->path) < 0 ? -errno : 0; /* also where there are no hard links */
+    return rename(f->temp_path, f->path) < 0 ? -errno
+                                             : 0; /* also for file systems without hard links */
 }
 
 static int file_replace(struct woad_bond_file *f)
 {
     size_t len = file_len(f);
     uint8_t *octets = malloc(len);
-    int fd = octets ? beside_open(f) : -ENOMEM;
+    int fd = octets ? temp_open(f) : -ENOMEM;
     if (fd < 0) {
         free(octets);
-        return fd == -ENOENT ? -ESTALE : fd; /* the folder is gone */
+        return fd == -ENOENT ? -ESTALE : fd; /* the folder was removed */
     }
     file_write(f, octets);
     int err = write_all(fd, octets, len);
     explicit_bzero(octets, len);
     free(octets);
-    err = err ? err : beside_rename(f);
+    err = err ? err : temp_rename(f);
     if (err) {
-        unlink(f->beside);
+        unlink(f->temp_path);
         close(fd);
         return err;
     }
     folder_sync(f->folder);
     if (f->fd >= 0) {
-        close(f->fd); /* the old one, which has no name any more */
+        close(f->fd); /* the old file, which has no name now */
     }
     f->fd = fd;
     return 0;
@@ -421,17 +427,17 @@ static int file_save(struct woad_bond_file *f)
 {
     int err = file_replace(f);
     f->dirty = err != 0;
-    f->has_tried = true;
-    f->tried = woad_port_now_ms();
+    f->was_written = true;
+    f->last_write_ms = woad_port_now_ms();
     return err;
 }
 
-/* Milliseconds until a change may be written: after a pause, because a client that writes CCCDs as
- * fast as it can would keep the program in fsync(). */
-static uint32_t file_pause(const struct woad_bond_file *f)
+/* Milliseconds until a change may be written: writes have a minimum distance, because a client that
+ * writes CCCDs as fast as it can would keep the program in fsync(). */
+static uint32_t write_pause_ms(const struct woad_bond_file *f)
 {
-    uint32_t gone = woad_port_now_ms() - f->tried, pause = f->error ? RETRY_MS : PAUSE_MS;
-    return f->has_tried && gone < pause ? pause - gone : 0;
+    uint32_t passed = woad_port_now_ms() - f->last_write_ms, pause = f->error ? RETRY_MS : PAUSE_MS;
+    return f->was_written && passed < pause ? pause - passed : 0;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -446,8 +452,8 @@ static char *joined(const char *a, const char *b, const char *c)
     return s;
 }
 
-/* Where the name leads: a symbolic link stays one, and chdir() changes nothing.  A file that is not
- * there has only its folder's place. */
+/* Resolves the path once, so that a symbolic link stays one and a later chdir() changes nothing. If
+ * the file does not exist only its folder is resolved. */
 static int find_path(struct woad_bond_file *f, const char *path)
 {
     struct stat st;
@@ -458,7 +464,7 @@ static int find_path(struct woad_bond_file *f, const char *path)
     }
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     if (!f->path) {
-        char *named = joined(path, ".", ""); /* room for "." behind the folder */
+        char *named = joined(path, ".", ""); /* room to append "." to the folder */
         if (named) {
             strcpy(named + (name - path), ".");
         }
@@ -470,19 +476,19 @@ static int find_path(struct woad_bond_file *f, const char *path)
             return err;
         }
     }
-    f->beside = f->path ? joined(f->path, ".new", "1") : NULL;
+    f->temp_path = f->path ? joined(f->path, ".new", "1") : NULL;
     f->folder = f->path ? joined(f->path, "", "") : NULL;
-    if (!f->beside || !f->folder) {
+    if (!f->temp_path || !f->folder) {
         return -ENOMEM;
     }
     strrchr(f->folder, '/')[1] = '\0';
     return 0;
 }
 
-/* The file that has the name now, locked; -ENOENT: there is none. */
+/* Opens and locks the file; repeats if it was replaced between the two.  -ENOENT: there is none. */
 static int file_open(struct woad_bond_file *f)
 {
-    for (int tries = 0; tries < OPEN_TRIES; tries++) {
+    for (int tries = 0; tries < OPEN_TRIES_MAX; tries++) {
         int fd = open(f->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0) {
             return -errno;
@@ -490,9 +496,9 @@ static int file_open(struct woad_bond_file *f)
         fd = fd_above_stdio(fd);
         int err = fd < 0 ? fd : file_check(fd);
         err = err ? err : file_lock(fd);
-        if (!err && is_at(f->path, fd)) {
+        if (!err && path_is_file(f->path, fd)) {
             f->fd = fd;
-            (void)!fchmod(fd, 0600); /* where there are modes */
+            (void)!fchmod(fd, 0600); /* if the file system has modes */
             return 0;
         }
         close(fd);
@@ -500,10 +506,11 @@ static int file_open(struct woad_bond_file *f)
             return err;
         }
     }
-    return -EBUSY; /* it is replaced again and again */
+    return -EBUSY; /* another program keeps replacing it */
 }
 
-/* Loads it, and looks whether it could be written; or makes it. */
+/* Loads the file and tests that a new one can be written beside it; or creates it with a new IRK.
+ */
 static int file_begin(struct woad_bond_file *f)
 {
     int err = file_open(f);
@@ -512,9 +519,9 @@ static int file_begin(struct woad_bond_file *f)
         return err == -EEXIST ? -EBUSY : err;
     }
     err = err ? err : file_load(f);
-    int fd = err ? err : beside_open(f);
+    int fd = err ? err : temp_open(f);
     if (fd >= 0) {
-        unlink(f->beside);
+        unlink(f->temp_path);
         close(fd);
     }
     return fd < 0 ? fd : 0;
@@ -556,7 +563,7 @@ void woad_bond_file_close(struct woad_bond_file *f)
             close(f->fd);
         }
         free(f->path);
-        free(f->beside);
+        free(f->temp_path);
         free(f->folder);
         explicit_bzero(f, sizeof *f);
         free(f);
@@ -568,24 +575,25 @@ static bool same_peer(const struct woad_addr *a, const struct woad_addr *b)
     return (a->type & 1) == (b->type & 1) && memcmp(a->octet, b->octet, 6) == 0;
 }
 
-static void drop(struct woad_bond_file *f, size_t n)
+static void bond_remove_at(struct woad_bond_file *f, size_t n)
 {
     free((void *)f->bond[n].cccd);
     f->n--;
     memmove(&f->bond[n], &f->bond[n + 1], (f->n - n) * sizeof *f->bond);
 }
 
-static void forget(struct woad_bond_file *f, const struct woad_addr *peer)
+static void bond_remove(struct woad_bond_file *f, const struct woad_addr *peer)
 {
     for (size_t n = 0; n < f->n; n++) {
         if (same_peer(&f->bond[n].peer, peer)) {
-            drop(f, n);
+            bond_remove_at(f, n);
             return;
         }
     }
 }
 
-/* Whether a peer's signed writes would be taken again if it were lost, or ours refused. */
+/* Whether a SignCounter differs from the file's.  Such a change is written at once: after a crash
+ * the peer could replay signed writes, or would refuse ours. */
 static bool signs_changed(const struct woad_bond_file *f, const struct woad_bond *b)
 {
     for (size_t n = 0; n < f->n; n++) {
@@ -596,54 +604,54 @@ static bool signs_changed(const struct woad_bond_file *f, const struct woad_bond
     return true;
 }
 
-static int bond_kept(struct woad_bond_file *f, const struct woad_bond *b,
-                     enum woad_bond_change message)
+static int bond_update(struct woad_bond_file *f, const struct woad_bond *b,
+                       enum woad_bond_change change)
 {
-    bool waits = message == WOAD_BOND_CHANGED && !signs_changed(f, b) && file_pause(f);
+    bool postpone = change == WOAD_BOND_CHANGED && !signs_changed(f, b) && write_pause_ms(f);
     struct woad_bond mine = *b;
-    int err = own_cccds(&mine, b->cccd, message == WOAD_BOND_GONE ? 0 : b->cccds);
+    int err = copy_cccds(&mine, b->cccd, change == WOAD_BOND_GONE ? 0 : b->cccds);
     if (err) {
         return err;
     }
-    forget(f, &b->peer);
-    if (message != WOAD_BOND_GONE) {
-        if (f->n == MOST) {
-            drop(f, MOST - 1);
+    bond_remove(f, &b->peer);
+    if (change != WOAD_BOND_GONE) {
+        if (f->n == BONDS_MAX) {
+            bond_remove_at(f, BONDS_MAX - 1);
         }
         memmove(&f->bond[1], &f->bond[0], f->n * sizeof *f->bond);
         f->bond[0] = mine;
         f->n++;
     }
     explicit_bzero(&mine, sizeof mine);
-    if (waits) {
+    if (postpone) {
         f->dirty = true;
         return f->error;
     }
     return file_save(f);
 }
 
-static void store_keep(void *ctx, const struct woad_bond *b, enum woad_bond_change message)
+static void store_keep(void *ctx, const struct woad_bond *b, enum woad_bond_change change)
 {
     struct woad_bond_file *f = ctx;
-    f->error = bond_kept(f, b, message);
+    f->error = bond_update(f, b, change);
 }
 
 static void store_attempts(void *ctx, const struct woad_addr *peer, uint8_t failures)
 {
     struct woad_bond_file *f = ctx;
     size_t n = 0;
-    while (n < f->n_waiting && !same_peer(&f->waiting[n].peer, peer)) {
+    while (n < f->n_attempts && !same_peer(&f->attempt[n].peer, peer)) {
         n++;
     }
-    if (n < f->n_waiting) {
-        f->n_waiting--;
-        memmove(&f->waiting[n], &f->waiting[n + 1], (f->n_waiting - n) * sizeof *f->waiting);
+    if (n < f->n_attempts) {
+        f->n_attempts--;
+        memmove(&f->attempt[n], &f->attempt[n + 1], (f->n_attempts - n) * sizeof *f->attempt);
     }
     if (failures) {
-        f->n_waiting -= f->n_waiting == WAITING;
-        memmove(&f->waiting[1], &f->waiting[0], f->n_waiting * sizeof *f->waiting);
-        f->waiting[0] = (struct waiting){ *peer, failures };
-        f->n_waiting++;
+        f->n_attempts -= f->n_attempts == ATTEMPTS_MAX;
+        memmove(&f->attempt[1], &f->attempt[0], f->n_attempts * sizeof *f->attempt);
+        f->attempt[0] = (struct attempt){ *peer, failures };
+        f->n_attempts++;
     }
     f->error = file_save(f);
 }
@@ -655,8 +663,8 @@ static void store_load(void *ctx, struct woad *h)
     for (size_t n = f->n; n > 0; n--) {
         woad_bond_add(h, &f->bond[n - 1]);
     }
-    for (size_t n = f->n_waiting; n > 0; n--) {
-        woad_attempts_add(h, &f->waiting[n - 1].peer, f->waiting[n - 1].failures);
+    for (size_t n = f->n_attempts; n > 0; n--) {
+        woad_attempts_add(h, &f->attempt[n - 1].peer, f->attempt[n - 1].failures);
     }
 }
 
@@ -680,26 +688,26 @@ void woad_bond_file_event(struct woad_bond_file *f, struct woad *h, const struct
 
 uint32_t woad_bond_file_poll(struct woad_bond_file *f, bool now)
 {
-    if (f->dirty && (now || !file_pause(f))) {
+    if (f->dirty && (now || !write_pause_ms(f))) {
         f->error = file_save(f);
     }
-    return f->dirty ? file_pause(f) : WOAD_FOREVER;
+    return f->dirty ? write_pause_ms(f) : WOAD_FOREVER;
 }
 
 int woad_bond_file_remove(struct woad_bond_file *f, const struct woad_addr *peer)
 {
     size_t before = f->n;
     if (peer) {
-        forget(f, peer);
+        bond_remove(f, peer);
     } else {
         while (f->n) {
-            drop(f, f->n - 1);
+            bond_remove_at(f, f->n - 1);
         }
     }
     if (f->n == before && !f->error) {
         return WOAD_ENOENT;
     }
-    f->error = file_save(f); /* again, if it failed: the file may have the bond */
+    f->error = file_save(f); /* also after a failed write: the file may still have the bond */
     return f->error;
 }
 
@@ -728,5 +736,5 @@ void woad_bond_file_take(struct woad_bond_file *f, const struct woad_bond *bond)
             return;
         }
     }
-    f->error = bond_kept(f, bond, WOAD_BOND_NEW);
+    f->error = bond_update(f, bond, WOAD_BOND_NEW);
 }

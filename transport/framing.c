@@ -1,3 +1,4 @@
+/* Framing by H4 or H5: see framing.h. */
 #include "framing.h"
 
 #include <errno.h>
@@ -70,7 +71,10 @@ int framing_next(struct framing *f, const uint8_t **packet)
     while (!len && f->in_taken < f->in_len) {
         f->in_taken += h5_rx(&f->h5, f->in + f->in_taken, f->in_len - f->in_taken, packet, &len);
     }
-    return len ? (int)len : f->h5.link == H5_FAILED ? -1 : 0;
+    if (!len && f->h5.link == H5_FAILED) {
+        return -1;
+    }
+    return (int)len;
 }
 
 bool framing_failed(const struct framing *f)

@@ -1,3 +1,4 @@
+/* H4: see h4.h. */
 #include "h4.h"
 
 #include <string.h>
@@ -9,8 +10,9 @@ void h4_init(struct h4 *h, uint8_t *mem, size_t size)
     *h = (struct h4){ .buf = mem, .size = size };
 }
 
-/* Six octets, 0xff stands for any: Command Complete, of four octets, credits, HCI_Reset.  Or that
- * command, of four, which is all there is of it.  Vol 4, Part E, 7.7.14, 7.3.2 */
+/* Patterns to search for; 0xff matches any octet.  HCI_Command_Complete: event code, length 4,
+ * Num_HCI_Command_Packets, opcode of HCI_Reset.  And HCI_Reset itself: opcode, length 0.
+ * Vol 4, Part E, 7.7.14, 7.3.2 */
 static const uint8_t reset_answer[] = { EVENT, 0x0e, 4, 0xff, 0x03, 0x0c };
 static const uint8_t reset[] = { COMMAND, 0x03, 0x0c, 0 };
 
@@ -67,11 +69,14 @@ int h4_length(const uint8_t *p, size_t n)
     return (int)(header + body);
 }
 
-/* Up to what is sought, or to what may become it. */
+/* Drops octets up to the pattern, or up to a beginning of it at the end of the buffer. */
 static void h4_search(struct h4 *h)
 {
-    size_t want = h->sync_pattern == reset ? sizeof reset : sizeof reset_answer, k = 0;
-    while (h->taken + k < h->len && k < want) {
+    size_t k = 0, pattern_len = sizeof reset_answer;
+    if (h->sync_pattern == reset) {
+        pattern_len = sizeof reset;
+    }
+    while (h->taken + k < h->len && k < pattern_len) {
         if (h->sync_pattern[k] == 0xff || h->buf[h->taken + k] == h->sync_pattern[k]) {
             k++;
         } else {
@@ -79,7 +84,7 @@ static void h4_search(struct h4 *h)
             k = 0;
         }
     }
-    if (k == want) {
+    if (k == pattern_len) {
         h->sync_pattern = NULL;
     }
 }

@@ -1,3 +1,4 @@
+/* H5: see h5.h. */
 #include "h5.h"
 
 #include <string.h>
@@ -7,26 +8,26 @@
  * 8: all four add up to 0xff.  Part D, 3, 4 */
 enum { DELIMITER = 0xc0, ESCAPE = 0xdb, HEADER = 4, CHECK = 2 };
 enum { TYPE_ACK = 0, TYPE_LINK = 15 };
-enum { RESEND_MS = 250, TRIES = 20 };
+enum { RESEND_MS = 250, TRIES_MAX = 20 };
 enum { NONE = UINT32_MAX };
 
 /* Link messages: two octets, some with a third, the configuration.  Part D, 8 */
 enum {
-    OWE_ACK,
-    OWE_SYNC,
-    OWE_SYNC_RSP,
-    OWE_CONFIG,
-    OWE_CONFIG_RSP,
-    OWE_WAKEUP,
-    OWE_WOKEN,
-    SLEEP,
+    REPLY_ACK,
+    REPLY_SYNC,
+    REPLY_SYNC_RSP,
+    REPLY_CONFIG,
+    REPLY_CONFIG_RSP,
+    REPLY_WAKEUP,
+    REPLY_WOKEN,
+    RX_SLEEP,
     MESSAGES
 };
 static const uint8_t messages[MESSAGES][2] = {
-    [OWE_SYNC] = { 0x01, 0x7e },   [OWE_SYNC_RSP] = { 0x02, 0x7d },
-    [OWE_CONFIG] = { 0x03, 0xfc }, [OWE_CONFIG_RSP] = { 0x04, 0x7b },
-    [OWE_WAKEUP] = { 0x05, 0xfa }, [OWE_WOKEN] = { 0x06, 0xf9 },
-    [SLEEP] = { 0x07, 0x78 },
+    [REPLY_SYNC] = { 0x01, 0x7e },   [REPLY_SYNC_RSP] = { 0x02, 0x7d },
+    [REPLY_CONFIG] = { 0x03, 0xfc }, [REPLY_CONFIG_RSP] = { 0x04, 0x7b },
+    [REPLY_WAKEUP] = { 0x05, 0xfa }, [REPLY_WOKEN] = { 0x06, 0xf9 },
+    [RX_SLEEP] = { 0x07, 0x78 },
 };
 enum { CONFIG_CHECK = 0x10, CONFIG_WINDOW = 0x07 };
 
@@ -39,7 +40,7 @@ void h5_init(struct h5 *h, void *mem, size_t room)
 {
     uint8_t *at = mem;
     *h = (struct h5){
-        .room = room, .in = at, .window = 1, .discard_frame = true, .replies_due = 1u << OWE_SYNC
+        .room = room, .in = at, .window = 1, .discard_frame = true, .replies_due = 1u << REPLY_SYNC
     };
     at += HEADER + room + CHECK;
     for (size_t k = 0; k < H5_WINDOW; k++, at += room) {
@@ -47,12 +48,13 @@ void h5_init(struct h5 *h, void *mem, size_t room)
     }
 }
 
-static void h5_owe(struct h5 *h, unsigned what)
+static void h5_set_reply(struct h5 *h, unsigned what)
 {
     h->replies_due |= (uint8_t)(1u << what);
 }
 
-/* CRC-CCITT, least significant bit first, of 0xffff; its bits are sent in reverse.  Part D, 5 */
+/* CRC-CCITT, least significant bit first, starting with 0xffff; sent with its bits reversed.
+ * Part D, 5 */
 static uint16_t h5_crc(uint16_t crc, const uint8_t *p, size_t n)
 {
     for (; n; n--) {
@@ -87,7 +89,7 @@ static void h5_escape(uint8_t *buf, size_t *at, const uint8_t *p, size_t n)
     }
 }
 
-/* Before the link is active there is nothing to acknowledge and no check. */
+/* Writes one frame.  Link messages have no acknowledgement number and no check. */
 static size_t h5_write(const struct h5 *h, uint8_t *buf, uint8_t type, bool reliable, uint8_t seq,
                        const uint8_t *p, size_t n)
 {
@@ -116,12 +118,12 @@ static size_t h5_write(const struct h5 *h, uint8_t *buf, uint8_t type, bool reli
 static size_t h5_write_message(struct h5 *h, uint8_t *buf, unsigned which)
 {
     uint8_t m[3] = { messages[which][0], messages[which][1], CONFIG_CHECK | H5_WINDOW };
-    if (which == OWE_CONFIG_RSP) {
+    if (which == REPLY_CONFIG_RSP) {
         m[2] = (uint8_t)(h->window | (h->crc ? CONFIG_CHECK : 0));
     }
     h->replies_due &= (uint8_t) ~(1u << which);
     return h5_write(h, buf, TYPE_LINK, false, 0, m,
-                    which == OWE_CONFIG || which == OWE_CONFIG_RSP ? 3 : 2);
+                    which == REPLY_CONFIG || which == REPLY_CONFIG_RSP ? 3 : 2);
 }
 
 bool h5_ready(const struct h5 *h)
@@ -137,12 +139,12 @@ void h5_put(struct h5 *h, const uint8_t *packet, size_t len)
         h->window_len[at] = len;
         h->queued++;
         if (h->asleep) {
-            h5_owe(h, OWE_WAKEUP);
+            h5_set_reply(h, REPLY_WAKEUP);
         }
     }
 }
 
-static void h5_set_due(struct h5 *h, uint32_t ms)
+static void h5_set_timer(struct h5 *h, uint32_t ms)
 {
     h->resend_at_ms = h->now_ms + ms ? h->now_ms + ms : 1;
 }
@@ -152,7 +154,7 @@ size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room)
     if (room < 2 * h->room + H5_OVERHEAD) {
         return 0;
     }
-    for (unsigned which = OWE_SYNC; which < MESSAGES; which++) {
+    for (unsigned which = REPLY_SYNC; which < MESSAGES; which++) {
         if (h->replies_due >> which & 1) {
             return h5_write_message(h, buf, which);
         }
@@ -164,14 +166,14 @@ size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room)
         uint8_t seq = (uint8_t)(h->first + h->sent);
         const uint8_t *packet = h->window_packet[seq % H5_WINDOW];
         size_t len = h->window_len[seq % H5_WINDOW];
-        h->replies_due &= (uint8_t) ~(1u << OWE_ACK);
+        h->replies_due &= (uint8_t) ~(1u << REPLY_ACK);
         if (!h->sent++) {
-            h5_set_due(h, RESEND_MS);
+            h5_set_timer(h, RESEND_MS);
         }
         return h5_write(h, buf, packet[0], true, seq, packet + 1, len - 1);
     }
-    if (h->replies_due >> OWE_ACK & 1) {
-        h->replies_due &= (uint8_t) ~(1u << OWE_ACK);
+    if (h->replies_due >> REPLY_ACK & 1) {
+        h->replies_due &= (uint8_t) ~(1u << REPLY_ACK);
         return h5_write(h, buf, TYPE_ACK, false, 0, NULL, 0);
     }
     return 0;
@@ -179,7 +181,7 @@ size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room)
 
 /* --- in --------------------------------------------------------------------------------------- */
 
-/* All that was sent before `ack` has come. */
+/* The peer has received all packets before sequence number `ack`. */
 static void h5_acknowledged(struct h5 *h, uint8_t ack)
 {
     uint8_t n = (ack - h->first) & 7;
@@ -190,60 +192,63 @@ static void h5_acknowledged(struct h5 *h, uint8_t ack)
         h->tries = 0;
         h->resend_at_ms = 0;
         if (h->sent) {
-            h5_set_due(h, RESEND_MS);
+            h5_set_timer(h, RESEND_MS);
         }
     }
 }
 
-/* What both can do. */
+/* Agrees on the smaller window, and on the check if both offer it. */
 static void h5_configure(struct h5 *h, const uint8_t *m, size_t n)
 {
     uint8_t theirs = n > 2 ? m[2] : 1, window = theirs & CONFIG_WINDOW;
-    h->window = window && window < H5_WINDOW ? window : window ? H5_WINDOW : 1;
+    if (window > H5_WINDOW) {
+        window = H5_WINDOW;
+    }
+    h->window = window ? window : 1;
     h->crc = (theirs & CONFIG_CHECK) != 0;
 }
 
 static void h5_rx_link(struct h5 *h, const uint8_t *m, size_t n)
 {
-    unsigned which = OWE_SYNC;
+    unsigned which = REPLY_SYNC;
     while (n >= 2 && which < MESSAGES && memcmp(messages[which], m, 2) != 0) {
         which++;
     }
     if (n < 2 || h->link == H5_FAILED) {
         return;
     }
-    if (which == OWE_SYNC) {
+    if (which == REPLY_SYNC) {
         if (h->link == H5_ACTIVE) {
-            h->link = H5_FAILED; /* the peer has begun anew.  8.4 */
+            h->link = H5_FAILED; /* the peer has restarted.  8.4 */
         } else {
-            h5_owe(h, OWE_SYNC_RSP);
+            h5_set_reply(h, REPLY_SYNC_RSP);
         }
-    } else if (which == OWE_SYNC_RSP && h->link == H5_UNINITIALIZED) {
+    } else if (which == REPLY_SYNC_RSP && h->link == H5_UNINITIALIZED) {
         h->link = H5_INITIALIZED;
         h->tries = 0;
-        h->replies_due &= (uint8_t) ~(1u << OWE_SYNC);
-        h5_owe(h, OWE_CONFIG);
-        h5_set_due(h, RESEND_MS);
-    } else if (which == OWE_CONFIG && h->link != H5_UNINITIALIZED) {
+        h->replies_due &= (uint8_t) ~(1u << REPLY_SYNC);
+        h5_set_reply(h, REPLY_CONFIG);
+        h5_set_timer(h, RESEND_MS);
+    } else if (which == REPLY_CONFIG && h->link != H5_UNINITIALIZED) {
         if (h->link == H5_INITIALIZED) {
             h5_configure(h, m, n);
         }
-        h5_owe(h, OWE_CONFIG_RSP);
-    } else if (which == OWE_CONFIG_RSP && h->link == H5_INITIALIZED) {
+        h5_set_reply(h, REPLY_CONFIG_RSP);
+    } else if (which == REPLY_CONFIG_RSP && h->link == H5_INITIALIZED) {
         h5_configure(h, m, n);
         h->link = H5_ACTIVE;
         h->tries = 0;
         h->resend_at_ms = 0;
-        h->replies_due &= (uint8_t) ~(1u << OWE_CONFIG);
-    } else if (which == OWE_WAKEUP) {
-        h5_owe(h, OWE_WOKEN);
-    } else if (which == SLEEP || which == OWE_WOKEN) {
-        h->asleep = which == SLEEP;
+        h->replies_due &= (uint8_t) ~(1u << REPLY_CONFIG);
+    } else if (which == REPLY_WAKEUP) {
+        h5_set_reply(h, REPLY_WOKEN);
+    } else if (which == RX_SLEEP || which == REPLY_WOKEN) {
+        h->asleep = which == RX_SLEEP;
     }
 }
 
-/* A whole frame is in h->in: its payload, if it is a packet that is new.  What is spoilt or comes
- * out of order is dropped; the peer sends it again. */
+/* A complete frame is in h->in.  Returns true with its payload if it is the expected packet.  A
+ * corrupt frame or one out of order is dropped: the peer resends it. */
 static bool h5_rx_frame(struct h5 *h, const uint8_t **packet, size_t *packet_len)
 {
     uint8_t *f = h->in;
@@ -267,7 +272,7 @@ static bool h5_rx_frame(struct h5 *h, const uint8_t **packet, size_t *packet_len
     }
     h5_acknowledged(h, f[0] >> 3 & 7);
     if (reliable) {
-        h5_owe(h, OWE_ACK);
+        h5_set_reply(h, REPLY_ACK);
         if (seq != h->expected) {
             return false;
         }
@@ -284,7 +289,7 @@ static bool h5_rx_frame(struct h5 *h, const uint8_t **packet, size_t *packet_len
 
 static void h5_rx_octet(struct h5 *h, uint8_t octet)
 {
-    if (h->escaped) { /* XON and XOFF are escaped by those who use them */
+    if (h->escaped) { /* a peer with software flow control also escapes XON and XOFF */
         static const uint8_t plain[4] = { DELIMITER, ESCAPE, 0x11, 0x13 };
         h->escaped = false;
         h->discard_frame = h->discard_frame || octet < 0xdc || octet > 0xdf;
@@ -323,18 +328,18 @@ size_t h5_rx(struct h5 *h, const uint8_t *octets, size_t n, const uint8_t **pack
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-static void h5_again(struct h5 *h)
+static void h5_resend(struct h5 *h)
 {
     if (h->link == H5_UNINITIALIZED) {
-        h5_owe(h, OWE_SYNC);
+        h5_set_reply(h, REPLY_SYNC);
     } else if (h->link == H5_INITIALIZED) {
-        h5_owe(h, OWE_CONFIG);
+        h5_set_reply(h, REPLY_CONFIG);
     } else {
         h->sent = 0; /* all of them, in order */
         if (h->asleep) {
-            h5_owe(h, OWE_WAKEUP);
+            h5_set_reply(h, REPLY_WAKEUP);
         }
-        if (++h->tries == TRIES) {
+        if (++h->tries == TRIES_MAX) {
             h->link = H5_FAILED;
         }
     }
@@ -345,10 +350,10 @@ uint32_t h5_due(struct h5 *h, uint32_t now)
 {
     h->now_ms = now;
     if (h->resend_at_ms && (int32_t)(h->resend_at_ms - now) <= 0) {
-        h5_again(h);
+        h5_resend(h);
     }
     if (!h->resend_at_ms && (h->link < H5_ACTIVE || (h->link == H5_ACTIVE && h->queued))) {
-        h5_set_due(h, RESEND_MS);
+        h5_set_timer(h, RESEND_MS);
     }
     return h->link == H5_FAILED ? 0 : h->resend_at_ms ? h->resend_at_ms - now : (uint32_t)NONE;
 }

@@ -1,7 +1,8 @@
-/* H5, the three-wire UART: packets over a line that may lose or spoil octets, each acknowledged and
- * sent again until it is; both sides alike.  Vol 4, Part D
+/* H5, the three-wire UART: packets over a line that may lose or corrupt octets; each packet is
+ * resent until it is acknowledged.  Host and controller use the same code.  Vol 4, Part D
  *
- * Without I/O: octets in by h5_rx(), octets out by h5_tx(), time by h5_due(). */
+ * Does no I/O: received octets go to h5_rx(), octets to send come from h5_tx(), time to h5_due().
+ */
 #ifndef WOAD_H5_H
 #define WOAD_H5_H
 
@@ -10,21 +11,24 @@
 #include <stdint.h>
 
 enum h5_link { H5_UNINITIALIZED, H5_INITIALIZED, H5_ACTIVE, H5_FAILED };
-enum { H5_WINDOW = 4 }; /* packets under way, 1 to 7 */
+enum { H5_WINDOW = 4 }; /* packets sent and not acknowledged, 1 to 7 */
 
 struct h5 {
-    uint8_t link;         /* enum h5_link */
-    bool crc;             /* both sides check */
-    bool asleep;          /* the peer: it is woken before anything is sent */
-    uint8_t window;       /* agreed */
-    uint8_t replies_due;  /* link messages to be sent, and acknowledgements */
-    uint8_t expected;     /* the sequence number that comes next */
-    uint8_t first;        /* that of the oldest packet not acknowledged */
-    uint8_t queued, sent; /* packets kept; of those, on their way */
-    uint8_t tries;
-    uint32_t now_ms, resend_at_ms;
-    /* The frame that is coming: an escape was the last octet; it is of no use. */
-    bool escaped, discard_frame;
+    uint8_t link;          /* enum h5_link */
+    bool crc;              /* both sides check: agreed by CONFIG */
+    bool asleep;           /* the peer: WAKEUP must be sent first */
+    uint8_t window;        /* packets sent ahead: agreed by CONFIG */
+    uint8_t replies_due;   /* bits of link messages and acknowledgements to be sent */
+    uint8_t expected;      /* the peer's next sequence number */
+    uint8_t first;         /* sequence number of the oldest packet not acknowledged */
+    uint8_t queued;        /* packets in window_packet, from `first` on */
+    uint8_t sent;          /* of those, sent since the last resend */
+    uint8_t tries;         /* resends without an acknowledgement */
+    uint32_t now_ms;       /* of the last h5_due() */
+    uint32_t resend_at_ms; /* 0: no timer */
+    /* The frame that is being received. */
+    bool escaped;                      /* the last octet was an escape */
+    bool discard_frame;                /* it is too long, or began before the first delimiter */
     size_t in_len, room;               /* room: of a packet with its type octet */
     uint8_t *in;                       /* header, payload, check */
     uint8_t *window_packet[H5_WINDOW]; /* packets with their type octet */
@@ -35,21 +39,22 @@ struct h5 {
 size_t h5_size(size_t room);
 void h5_init(struct h5 *h, void *mem, size_t room);
 
-/* Takes octets up to the end of one packet, and returns how many.  *packet is then that packet,
- * type octet first, valid until the next call, of *packet_len octets; 0: there is none yet. */
+/* Consumes octets up to the end of one packet, and returns how many.  *packet is that packet, type
+ * octet first, valid until the next call; *packet_len 0: no packet is complete. */
 size_t h5_rx(struct h5 *h, const uint8_t *octets, size_t n, const uint8_t **packet,
              size_t *packet_len);
 
-/* Whether another packet can be given; it is copied. */
+/* Whether h5_put() can take a packet, which it copies. */
 bool h5_ready(const struct h5 *h);
 void h5_put(struct h5 *h, const uint8_t *packet, size_t len);
 
-/* The next octets for the line, a whole frame; 0: none now. */
+/* Writes the next frame to send to `buf`; returns its length, 0: none now. */
 size_t h5_tx(struct h5 *h, uint8_t *buf, size_t room);
-enum { H5_OVERHEAD = 14 }; /* buf: twice the packet and so many more */
+enum { H5_OVERHEAD = 14 }; /* buf must have 2 * packet + H5_OVERHEAD octets */
 
-/* Time in milliseconds, wrapping; until it must be called again, UINT32_MAX: not.  The link is
- * H5_FAILED when the peer has begun anew, or does not acknowledge: h5_init() then. */
+/* Runs the timers; `now` is in milliseconds and may wrap.  Returns the milliseconds until the next
+ * call, UINT32_MAX: none is needed.  If the peer has restarted or does not acknowledge, the link is
+ * H5_FAILED, until h5_init(). */
 uint32_t h5_due(struct h5 *h, uint32_t now);
 
 #endif

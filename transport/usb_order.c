@@ -1,3 +1,4 @@
+/* The order of events and data from USB: see usb_order.h. */
 #include "usb_order.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The capture file: see capture.h. */
 #define _GNU_SOURCE
 #include "capture.h"
 #include "../transport/transport.h"
@@ -13,8 +14,8 @@
 
 enum { CAPTURE_ROOM = 1 << 18, HEADER_MAX = 64, LAST_MS = 500 };
 
-/* A pipe that nobody reads yet is opened for both, which does not wait; a terminal may be one that
- * is stopped. */
+/* A pipe, device or terminal.  A pipe without a reader is opened for reading, too, which does not
+ * block. */
 static int special_open(const char *path)
 {
     int flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
@@ -25,7 +26,7 @@ static int special_open(const char *path)
     return fd_above_stdio(fd);
 }
 
-/* Opened without emptying it first. */
+/* A regular file: emptied only after all checks. */
 static int regular_open(const char *path, const uint8_t *header, size_t len, bool keys)
 {
     uint8_t there[HEADER_MAX];
@@ -103,7 +104,7 @@ int capture_flush(struct capture *c)
     return 0;
 }
 
-/* An error is found again by the next flush. */
+/* Makes room by writing without blocking.  Errors are ignored: the next flush meets them again. */
 static void capture_make_room(struct capture *c, size_t len)
 {
     ssize_t n = 0;

@@ -1,3 +1,5 @@
+/* The server of the air: accepts hosts, moves HCI packets between them and their controllers, and
+ * paces the air to the wall clock.  One thread, one poll() loop: hub_run(). */
 #define _GNU_SOURCE
 #include "hub.h"
 
@@ -19,21 +21,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LATE_US = 20000, LEAVE_US = 5000000, READS = 8, ACCEPTS = 16 };
-enum { HOUR_S = 3600, SECOND_US = 1000000, ALONE_US = 5000000, NO_ROOM_US = 10000 };
+enum { LATE_MAX_US = 20000, LEAVE_MAX_US = 5000000, READS_MAX = 8, ACCEPTS_MAX = 16 };
+enum { HOUR_S = 3600, SECOND_US = 1000000, ALONE_US = 5000000, NO_MEMORY_US = 10000 };
 
-/* One attachment: its descriptor and its controller. */
+/* A host and its controller. */
 struct client {
     struct client *next;
-    int fd; /* -1: gone, its connections are ending */
+    int fd; /* -1: the host has left, and the controller's connections are ending */
     bool serial, is_socket;
-    bool rx_stalled; /* a packet waits for room in the controller */
-    uint64_t left_at_us;
+    bool rx_stalled;     /* rx_packet waits for room in the controller */
+    uint64_t left_at_us; /* air time */
     struct woad_air_controller *controller;
-    void *memory;
+    void *memory; /* the controller's */
     struct framing framing;
-    const uint8_t *rx_packet;
-    size_t rx_packet_len;
+    const uint8_t *rx_packet; /* from the host, not given to the controller yet */
+    size_t rx_packet_len;     /* 0: none */
     unsigned number;
     uint8_t address[6];
     struct btsnoop log;
@@ -45,11 +47,11 @@ struct hub {
     struct client *clients;
     unsigned last_number;
     uint64_t air_epoch_us; /* wall clock at the air's time 0 */
-    uint64_t accept_at_us; /* wall clock: no host is accepted before */
+    uint64_t accept_at_us; /* wall clock: accept no host before */
     struct pollfd *fds;
     size_t fds_allocated;
     struct capture pcap;
-    bool slow_reader_warned; /* of the capture; told already */
+    bool slow_reader_warned; /* of the capture */
     int first_error;         /* of the first capture or log that could not be written */
 };
 
@@ -70,23 +72,23 @@ static void hub_sniff(void *ctx, const struct woad_air_packet *p)
     }
 }
 
-/* The air's time that it should be by now. */
+/* The air time that corresponds to the wall clock. */
 static uint64_t hub_now(const struct hub *hub)
 {
     uint64_t us = wall_us() - hub->air_epoch_us;
     return hub->options->speed > 0 ? (uint64_t)((double)us * hub->options->speed) : us;
 }
 
-/* The machine was too slow: so much of the air's time did not happen. */
+/* The machine was too slow: delays all later air time by `us`. */
 static void hub_skip_time(struct hub *hub, uint64_t us)
 {
     hub->air_epoch_us +=
         hub->options->speed > 0 ? (uint64_t)((double)us / hub->options->speed) : us;
 }
 
-/* A write to a capture or a log failed: a warning at once, and hub_run()'s result.  Hosts are still
- * served. */
-static void hub_fails(struct hub *hub, const char *what, int err)
+/* A capture or log cannot be written: warns, and keeps the error for hub_run()'s result.  Hosts are
+ * still served. */
+static void hub_note_error(struct hub *hub, const char *what, int err)
 {
     char line[256];
     hub->first_error = hub->first_error ? hub->first_error : err;
@@ -97,11 +99,11 @@ static void hub_fails(struct hub *hub, const char *what, int err)
     }
 }
 
-static void hub_say(struct hub *hub, const char *what, const struct client *s)
+static void hub_log(struct hub *hub, const char *what, const struct client *c)
 {
     char line[80];
     if (hub->options->log) {
-        snprintf(line, sizeof line, "controller %u %s", s->number, what);
+        snprintf(line, sizeof line, "controller %u %s", c->number, what);
         hub->options->log(line);
     }
 }
@@ -110,79 +112,79 @@ static void hub_say(struct hub *hub, const char *what, const struct client *s)
 static struct woad_air_controller *hub_find(void *ctx, unsigned number)
 {
     struct hub *hub = ctx;
-    for (struct client *s = hub->clients; s; s = s->next) {
-        if (s->number == number) {
-            return s->controller;
+    for (struct client *c = hub->clients; c; c = c->next) {
+        if (c->number == number) {
+            return c->controller;
         }
     }
     return NULL;
 }
 
-static void hub_ends(struct hub *hub)
+static void hub_update_links(struct hub *hub)
 {
     if (hub->options->world) {
         world_update_links(hub->options->world);
     }
 }
 
-/* DIR/N.btsnoop.  Its times are the air's, as the capture's are. */
-static void client_log(struct hub *hub, struct client *s)
+/* Opens DIR/N.btsnoop.  Its timestamps are air time, like the capture's. */
+static void client_open_log(struct hub *hub, struct client *c)
 {
     char path[4096];
-    s->log.fd = -1;
+    c->log.fd = -1;
     if (!hub->options->btsnoop) {
         return;
     }
-    int n = snprintf(path, sizeof path, "%s/%u.btsnoop", hub->options->btsnoop, s->number);
+    int n = snprintf(path, sizeof path, "%s/%u.btsnoop", hub->options->btsnoop, c->number);
     int err = -ENAMETOOLONG;
     if (n < (int)sizeof path) {
-        err = btsnoop_open(&s->log, path, hub->options->keys);
+        err = btsnoop_open(&c->log, path, hub->options->keys);
     }
     if (err) {
-        hub_fails(hub, path, err);
+        hub_note_error(hub, path, err);
     }
 }
 
-static void client_snoop(struct hub *hub, struct client *s, bool received, const uint8_t *packet,
-                         size_t len)
+static void client_log_packet(struct hub *hub, struct client *c, bool received,
+                              const uint8_t *packet, size_t len)
 {
-    if (s->log.fd < 0) {
+    if (c->log.fd < 0) {
         return;
     }
-    int err = btsnoop_put(&s->log, woad_air_now(hub->air), received, packet, len);
+    int err = btsnoop_put(&c->log, woad_air_now(hub->air), received, packet, len);
     if (err) {
-        hub_fails(hub, hub->options->btsnoop, err);
-        btsnoop_close(&s->log);
+        hub_note_error(hub, hub->options->btsnoop, err);
+        btsnoop_close(&c->log);
     }
 }
 
-static void client_free(struct client *s)
+static void client_free(struct client *c)
 {
-    woad_air_detach(s->controller);
-    btsnoop_close(&s->log);
-    framing_free(&s->framing);
-    free(s->memory);
-    free(s);
+    woad_air_detach(c->controller);
+    btsnoop_close(&c->log);
+    framing_free(&c->framing);
+    free(c->memory);
+    free(c);
 }
 
-/* Whether a host that is there has it. */
+/* Whether a connected host has this address. */
 static bool hub_has_address(const struct hub *hub, const uint8_t address[6])
 {
-    for (const struct client *s = hub->clients; s; s = s->next) {
-        if (s->fd >= 0 && memcmp(s->address, address, 6) == 0) {
+    for (const struct client *c = hub->clients; c; c = c->next) {
+        if (c->fd >= 0 && memcmp(c->address, address, 6) == 0) {
             return true;
         }
     }
     return false;
 }
 
-/* Locally administered addresses: "WOAD", the W with its group bit cleared, and a number; or for a
- * program that has bound a name (open.h) "WOA" and 23 bits of the name: it has the same address
- * again each time. */
-static void client_address(const struct hub *hub, struct client *s, const char *name, size_t len)
+/* Chooses a locally administered address: "WOAD" with the W's group bit cleared, and a number.  A
+ * program that has bound a name (transport_open_as()) gets "WOA" and 23 bits of the name's hash:
+ * the same address each time. */
+static void client_address(const struct hub *hub, struct client *c, const char *name, size_t len)
 {
     enum { NAMED = 1 << 23 };
-    uint32_t low = 'D' << 16 | (s->number & 0xffff), hash = 2166136261u;
+    uint32_t low = 'D' << 16 | (c->number & 0xffff), hash = 2166136261u;
     for (size_t k = 0; k < len; k++) {
         hash = (hash ^ (uint8_t)name[k]) * 16777619u;
     }
@@ -193,12 +195,13 @@ static void client_address(const struct hub *hub, struct client *s, const char *
         const uint8_t address[6] = {
             (uint8_t)low, (uint8_t)(low >> 8), (uint8_t)(low >> 16), 'A', 'O', 0x56
         };
-        memcpy(s->address, address, sizeof address);
+        memcpy(c->address, address, sizeof address);
         low = NAMED | (low + 1);
-    } while (len && hub_has_address(hub, s->address));
+    } while (len && hub_has_address(hub, c->address));
 }
 
-/* `name`: what the host has bound; `len` 0: nothing. */
+/* Attaches a controller for a host.  `name`: what the host's program has bound, `len` 0: nothing.
+ * False: no memory; the caller closes fd. */
 static bool client_add(struct hub *hub, const struct hci_transport *transport, int fd, bool socket,
                        const char *name, size_t len)
 {
@@ -210,17 +213,17 @@ static bool client_add(struct hub *hub, const struct hci_transport *transport, i
                                               .adv_sets = 4,
                                               .iso = 4 };
     unsigned n = ++hub->last_number;
-    struct client *s = calloc(1, sizeof *s);
-    if (!s) {
+    struct client *c = calloc(1, sizeof *c);
+    if (!c) {
         return false;
     }
-    s->number = n;
+    c->number = n;
     if (hub->options->profile) {
         woad_air_profile(hub->options->profile, &cfg);
     }
-    client_address(hub, s, name, len);
-    memcpy(cfg.address, s->address, sizeof s->address);
-    /* They stand side by side, 1.2 m apart. */
+    client_address(hub, c, name, len);
+    memcpy(cfg.address, c->address, sizeof c->address);
+    /* A grid of 64 by 64 places, 1.2 m apart. */
     cfg.x_mm = (int32_t)(n % 64) * 1200;
     cfg.y_mm = (int32_t)(n / 64 % 64) * 1200;
     if (hub->options->world) {
@@ -228,142 +231,143 @@ static bool client_add(struct hub *hub, const struct hci_transport *transport, i
     }
     size_t size = woad_air_controller_size(&cfg);
     void *memory = malloc(size);
-    if (!memory || framing_init(&s->framing, transport->three_wire) < 0) {
-        free(s);
+    if (!memory || framing_init(&c->framing, transport->three_wire) < 0) {
+        free(c);
         free(memory);
         return false;
     }
-    s->fd = fd;
-    s->serial = transport->serial;
-    s->is_socket = socket;
-    s->memory = memory;
-    client_log(hub, s);
-    s->controller = woad_air_attach(hub->air, memory, size, &cfg);
-    s->next = hub->clients;
-    hub->clients = s;
-    hub_ends(hub);
-    hub_say(hub, "attached", s);
+    c->fd = fd;
+    c->serial = transport->serial;
+    c->is_socket = socket;
+    c->memory = memory;
+    client_open_log(hub, c);
+    c->controller = woad_air_attach(hub->air, memory, size, &cfg);
+    c->next = hub->clients;
+    hub->clients = c;
+    hub_update_links(hub);
+    hub_log(hub, "attached", c);
     return true;
 }
 
-/* The host is gone: peers are told, then the controller goes. */
-static void client_leave(struct hub *hub, struct client *s)
+/* The host has left: its controller ends all connections, then hub_free_left() frees it. */
+static void client_leave(struct hub *hub, struct client *c)
 {
-    close(s->fd);
+    close(c->fd);
     hub->accept_at_us = 0;
-    s->fd = -1;
-    s->left_at_us = woad_air_now(hub->air);
-    woad_air_leave(s->controller);
-    hub_say(hub, "left", s);
+    c->fd = -1;
+    c->left_at_us = woad_air_now(hub->air);
+    woad_air_leave(c->controller);
+    hub_log(hub, "left", c);
 }
 
-static void hub_sweep(struct hub *hub)
+static void hub_free_left(struct hub *hub)
 {
     for (struct client **at = &hub->clients; *at;) {
-        struct client *s = *at;
+        struct client *c = *at;
         bool over =
-            woad_air_idle(s->controller) || woad_air_now(hub->air) > s->left_at_us + LEAVE_US;
-        if (s->fd < 0 && over) {
-            *at = s->next;
-            client_free(s);
-            hub_ends(hub);
+            woad_air_idle(c->controller) || woad_air_now(hub->air) > c->left_at_us + LEAVE_MAX_US;
+        if (c->fd < 0 && over) {
+            *at = c->next;
+            client_free(c);
+            hub_update_links(hub);
         } else {
-            at = &s->next;
+            at = &c->next;
         }
     }
 }
 
-/* What came makes no sense.  A serial line stays: its controller waits for a reset, and where H5
- * begins anew so does the link. */
-static bool client_lost(struct client *s)
+/* The octets are no packets.  A serial line continues at the next HCI_Reset, or with a new H5 link;
+ * for other transports it returns false, and the client is to leave. */
+static bool client_resync(struct client *c)
 {
-    s->rx_packet_len = 0;
-    s->rx_stalled = false;
-    if (s->serial) {
-        framing_resync(&s->framing, true);
+    c->rx_packet_len = 0;
+    c->rx_stalled = false;
+    if (c->serial) {
+        framing_resync(&c->framing, true);
     }
-    return s->serial;
+    return c->serial;
 }
 
-/* Host to controller.  False when the attachment is to end: closed, not H4, or an H5 host that does
- * not acknowledge, whatever waits for it.  A host that writes without a pause has only its turn:
- * there are others. */
-static bool client_read(struct hub *hub, struct client *s)
+/* Moves packets from the host to its controller.  False: the client is to leave, because the host
+ * closed, sent what is not H4, or does not acknowledge H5.  At most READS_MAX reads, so that a host
+ * that writes without pause does not block the others. */
+static bool client_read(struct hub *hub, struct client *c)
 {
-    if (s->rx_packet_len && framing_failed(&s->framing)) {
-        return client_lost(s);
+    if (c->rx_packet_len && framing_failed(&c->framing)) {
+        return client_resync(c);
     }
     for (unsigned reads = 0;;) {
-        int n = s->rx_packet_len ? 0 : framing_next(&s->framing, &s->rx_packet);
+        int n = c->rx_packet_len ? 0 : framing_next(&c->framing, &c->rx_packet);
         if (n < 0) {
-            return client_lost(s);
+            return client_resync(c);
         }
-        s->rx_packet_len += (size_t)n;
-        if (s->rx_packet_len) {
-            int err = woad_air_rx(s->controller, s->rx_packet, s->rx_packet_len);
-            s->rx_stalled = err == -EAGAIN;
-            if (s->rx_stalled) {
+        c->rx_packet_len += (size_t)n;
+        if (c->rx_packet_len) {
+            int err = woad_air_rx(c->controller, c->rx_packet, c->rx_packet_len);
+            c->rx_stalled = err == -EAGAIN;
+            if (c->rx_stalled) {
                 return true;
             }
-            client_snoop(hub, s, false, s->rx_packet, s->rx_packet_len);
-            s->rx_packet_len = 0;
+            client_log_packet(hub, c, false, c->rx_packet, c->rx_packet_len);
+            c->rx_packet_len = 0;
             continue;
         }
-        if (reads++ == READS) {
+        if (reads++ == READS_MAX) {
             return true;
         }
         size_t room;
-        uint8_t *at = framing_space(&s->framing, &room);
-        ssize_t got = read(s->fd, at, room);
+        uint8_t *at = framing_space(&c->framing, &room);
+        ssize_t got = read(c->fd, at, room);
         if (got <= 0) {
             return got < 0 && (errno == EAGAIN || errno == EINTR);
         }
-        framing_added(&s->framing, (size_t)got);
+        framing_added(&c->framing, (size_t)got);
     }
 }
 
-/* Controller to host.  What the host does not take stays in the controller's queue. */
-static bool client_write(struct hub *hub, struct client *s)
+/* Moves packets from the controller to the host.  If the host does not read, they stay in the
+ * controller's queue.  False: the client is to leave. */
+static bool client_write(struct hub *hub, struct client *c)
 {
     for (;;) {
         uint8_t packet[WOAD_AIR_PACKET];
         size_t len = 0;
-        while (framing_ready(&s->framing) &&
-               (len = woad_air_tx(s->controller, packet, sizeof packet)) > 0) {
-            client_snoop(hub, s, true, packet, len);
-            framing_put(&s->framing, packet, len);
+        while (framing_ready(&c->framing) &&
+               (len = woad_air_tx(c->controller, packet, sizeof packet)) > 0) {
+            client_log_packet(hub, c, true, packet, len);
+            framing_put(&c->framing, packet, len);
         }
-        const uint8_t *out = framing_out(&s->framing, &len);
+        const uint8_t *out = framing_out(&c->framing, &len);
         if (!len) {
             return true;
         }
-        ssize_t n = s->is_socket ? send(s->fd, out, len, MSG_NOSIGNAL) : write(s->fd, out, len);
+        ssize_t n = c->is_socket ? send(c->fd, out, len, MSG_NOSIGNAL) : write(c->fd, out, len);
         if (n < 0) {
             return errno == EAGAIN || errno == EINTR;
         }
-        framing_written(&s->framing, (size_t)n);
+        framing_written(&c->framing, (size_t)n);
     }
 }
 
-/* Milliseconds until a three-wire line wants to say something of itself. */
-static uint32_t hub_lines_due(struct hub *hub)
+/* Runs the H5 timers; returns the milliseconds until the next. */
+static uint32_t hub_run_h5_timers(struct hub *hub)
 {
     uint32_t left = UINT32_MAX, now = (uint32_t)(wall_us() / 1000);
-    for (struct client *s = hub->clients; s; s = s->next) {
-        uint32_t due = s->fd < 0 ? UINT32_MAX : framing_due(&s->framing, now);
-        if (due == 0 && !client_read(hub, s)) {
-            client_leave(hub, s); /* its link has failed */
+    for (struct client *c = hub->clients; c; c = c->next) {
+        uint32_t due = c->fd < 0 ? UINT32_MAX : framing_due(&c->framing, now);
+        if (due == 0 && !client_read(hub, c)) {
+            client_leave(hub, c); /* the H5 link has failed */
         }
         left = due < left ? due : left;
     }
     return left;
 }
 
-static void hub_move(struct hub *hub)
+static void hub_move_packets(struct hub *hub)
 {
-    for (struct client *s = hub->clients; s; s = s->next) {
-        if (s->fd >= 0 && (!client_write(hub, s) || (s->rx_stalled && !client_read(hub, s)))) {
-            client_leave(hub, s);
+    for (struct client *c = hub->clients; c; c = c->next) {
+        if (c->fd >= 0 && (!client_write(hub, c) || (c->rx_stalled && !client_read(hub, c)))) {
+            client_leave(hub, c);
         }
     }
 }
@@ -375,12 +379,12 @@ static uint64_t hub_next(const struct hub *hub)
     return act < next ? act : next;
 }
 
-/* The air follows the wall clock.  Where this machine was too slow, air time slips for everybody
- * and nothing is skipped. */
-static void hub_time(struct hub *hub)
+/* Advances the air to the wall clock.  If that is more than LATE_MAX_US behind, air time is delayed
+ * for all hosts; no event is skipped. */
+static void hub_run_air(struct hub *hub)
 {
     uint64_t now = hub_now(hub), next = hub_next(hub);
-    if (next < now && now - next > LATE_US) {
+    if (next < now && now - next > LATE_MAX_US) {
         hub_skip_time(hub, now - next);
         now = next;
     }
@@ -389,7 +393,7 @@ static void hub_time(struct hub *hub)
         if (hub->options->world) {
             world_run(hub->options->world, next);
         }
-        hub_move(hub);
+        hub_move_packets(hub);
     }
     woad_air_step(hub->air, now);
 }
@@ -397,7 +401,7 @@ static void hub_time(struct hub *hub)
 static size_t hub_fds(struct hub *hub)
 {
     size_t n = hub->options->listeners + 2;
-    for (struct client *s = hub->clients; s; s = s->next) {
+    for (struct client *c = hub->clients; c; c = c->next) {
         n++;
     }
     if (n > hub->fds_allocated) {
@@ -413,10 +417,10 @@ static size_t hub_fds(struct hub *hub)
         int fd = hub->accept_at_us > wall_us() ? -1 : hub->options->listener[i].fd;
         hub->fds[n++] = (struct pollfd){ fd, POLLIN, 0 };
     }
-    for (struct client *s = hub->clients; s; s = s->next) {
-        short what = (short)((s->rx_stalled ? 0 : POLLIN) |
-                             (s->framing.out_off < s->framing.out_len ? POLLOUT : 0));
-        hub->fds[n++] = (struct pollfd){ s->fd, what, 0 };
+    for (struct client *c = hub->clients; c; c = c->next) {
+        short what = (short)((c->rx_stalled ? 0 : POLLIN) |
+                             (c->framing.out_off < c->framing.out_len ? POLLOUT : 0));
+        hub->fds[n++] = (struct pollfd){ c->fd, what, 0 };
     }
     if (hub->options->wake > 0) {
         hub->fds[n++] = (struct pollfd){ hub->options->wake, POLLIN, 0 };
@@ -427,11 +431,11 @@ static size_t hub_fds(struct hub *hub)
     return n;
 }
 
-/* Where there is no descriptor or no memory the host waits at the socket, which stays readable: it
- * is left alone until another host goes, or for a second. */
+/* Without a free descriptor or memory the host stays in the socket's backlog, and the socket stays
+ * readable: it is not polled for a second, or until another host leaves. */
 static void hub_accept(struct hub *hub, const struct hci_transport *listener)
 {
-    for (int n = 0; n < ACCEPTS; n++) {
+    for (int n = 0; n < ACCEPTS_MAX; n++) {
         char name[PEER_NAME_MAX];
         int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
@@ -445,12 +449,12 @@ static void hub_accept(struct hub *hub, const struct hci_transport *listener)
     }
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
+static uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
-/* Until something is to be done although no host says anything. */
+/* Microseconds until there is work without a packet from a host. */
 static uint64_t hub_idle_us(struct hub *hub)
 {
     uint64_t next = hub_next(hub), now = hub_now(hub), wall = wall_us();
@@ -461,35 +465,38 @@ static uint64_t hub_idle_us(struct hub *hub)
     if (hub->options->speed > 0) {
         us = (uint64_t)((double)us / hub->options->speed);
     }
-    us = sooner(us, hub_lines_due(hub) * 1000ull);
+    us = min_u64(us, hub_run_h5_timers(hub) * 1000ull);
     if (hub->accept_at_us > wall) {
-        us = sooner(us, hub->accept_at_us - wall);
+        us = min_u64(us, hub->accept_at_us - wall);
     }
     /* The program that holds the user's lock may connect, or may exit without a connection. */
-    return hub->options->exit_when_empty && !hub->clients ? sooner(us, SECOND_US) : us;
+    return hub->options->exit_when_empty && !hub->clients ? min_u64(us, SECOND_US) : us;
 }
 
-/* poll() reports only hang-ups and errors of a host whose packet is pending. */
-static bool client_event(struct hub *hub, struct client *s, short what)
+/* While rx_stalled only hang-ups and errors are polled for.  False: the client is to leave. */
+static bool client_event(struct hub *hub, struct client *c, short what)
 {
-    return s->rx_stalled && (what & (POLLHUP | POLLERR | POLLNVAL)) ? false : client_read(hub, s);
+    if (c->rx_stalled && (what & (POLLHUP | POLLERR | POLLNVAL))) {
+        return false;
+    }
+    return client_read(hub, c);
 }
 
 static void hub_wait(struct hub *hub)
 {
     uint64_t us = hub_idle_us(hub);
     size_t n = hub_fds(hub);
-    us = n ? us : sooner(us, NO_ROOM_US);
+    us = n ? us : min_u64(us, NO_MEMORY_US);
     struct timespec ts = { (time_t)(us / SECOND_US), (long)(us % SECOND_US) * 1000 };
     if (ppoll(hub->fds, (nfds_t)n, &ts, NULL) <= 0) {
         return;
     }
-    hub_time(hub); /* what they say now happens now */
+    hub_run_air(hub); /* packets that are ready now take effect now */
     size_t i = hub->options->listeners;
-    for (struct client *s = hub->clients; s && i < n; s = s->next, i++) {
+    for (struct client *c = hub->clients; c && i < n; c = c->next, i++) {
         short what = hub->fds[i].revents;
-        if (s->fd >= 0 && s->fd == hub->fds[i].fd && what && !client_event(hub, s, what)) {
-            client_leave(hub, s);
+        if (c->fd >= 0 && c->fd == hub->fds[i].fd && what && !client_event(hub, c, what)) {
+            client_leave(hub, c);
         }
     }
     for (i = 0; i < hub->options->listeners; i++) {
@@ -499,17 +506,17 @@ static void hub_wait(struct hub *hub)
     }
 }
 
-/* Writes the capture out, so that a reader sees all packets up to now. */
+/* Writes the buffered capture, so that a reader sees all packets up to now. */
 static void hub_flush(struct hub *hub)
 {
     bool left_out = hub->pcap.record_lost;
     int err = capture_flush(&hub->pcap);
     if (err) {
-        hub_fails(hub, hub->options->pcap, err);
+        hub_note_error(hub, hub->options->pcap, err);
     } else if (left_out && !capture_waits(&hub->pcap)) {
-        hub->pcap.record_lost = false; /* the reader goes on */
+        hub->pcap.record_lost = false; /* the reader has caught up */
     } else if (left_out && !hub->slow_reader_warned) {
-        hub_fails(hub, hub->options->pcap, -EAGAIN);
+        hub_note_error(hub, hub->options->pcap, -EAGAIN);
     }
     hub->slow_reader_warned = hub->pcap.record_lost;
 }
@@ -532,38 +539,38 @@ static int hub_capture(struct hub *hub, struct woad_air_config *cfg)
     return hub->first_error;
 }
 
-static bool hub_meddle(void *ctx, const struct woad_air_packet *packet,
-                       const struct woad_air_controller *to, uint8_t *pdu,
-                       struct woad_air_delivery *fate)
+static bool hub_intercept(void *ctx, const struct woad_air_packet *packet,
+                          const struct woad_air_controller *to, uint8_t *pdu,
+                          struct woad_air_delivery *fate)
 {
     const struct hub *hub = ctx;
     return world_intercept(hub->options->world, packet, to, pdu, fate);
 }
 
-static void hub_end(struct hub *hub)
+static void hub_close(struct hub *hub)
 {
-    for (struct client *s = hub->clients; s; s = s->next) {
-        if (s->fd >= 0) {
-            close(s->fd);
-            s->fd = -1;
+    for (struct client *c = hub->clients; c; c = c->next) {
+        if (c->fd >= 0) {
+            close(c->fd);
+            c->fd = -1;
         }
-        s->left_at_us = 0;
+        c->left_at_us = 0;
     }
     while (hub->clients) {
-        struct client *s = hub->clients;
-        hub->clients = s->next;
-        client_free(s);
+        struct client *c = hub->clients;
+        hub->clients = c->next;
+        client_free(c);
     }
     hub_flush(hub);
     int err = capture_close(&hub->pcap);
     if (err && !hub->first_error) {
-        hub_fails(hub, hub->options->pcap, err);
+        hub_note_error(hub, hub->options->pcap, err);
     }
     free(hub->fds);
 }
 
 /* The last host has disconnected, or none has connected for ALONE_US. */
-static bool hub_over(const struct hub *hub, bool used, uint64_t begun)
+static bool hub_is_finished(const struct hub *hub, bool used, uint64_t begun)
 {
     return hub->options->exit_when_empty && !hub->clients &&
            (used || wall_us() > begun + ALONE_US) && hub->options->may_end(hub->options->ctx);
@@ -580,12 +587,12 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
         o->world->find_controller = hub_find;
         o->world->ctx = &hub;
         cfg.around = &o->world->around;
-        cfg.intercept = hub_meddle;
+        cfg.intercept = hub_intercept;
         cfg.ctx = &hub;
     }
     hub.air = err ? NULL : woad_air_init(memory, woad_air_size(), &cfg);
     if (!hub.air) {
-        hub_end(&hub);
+        hub_close(&hub);
         free(memory);
         return err ? err : -EINVAL;
     }
@@ -595,17 +602,17 @@ int hub_run(const struct hub_options *o, const volatile int *stop)
         client_add(&hub, &o->attachment[i], o->attachment[i].fd, false, NULL, 0);
     }
     while (!*stop) {
-        hub_time(&hub);
-        hub_move(&hub);
-        hub_sweep(&hub);
+        hub_run_air(&hub);
+        hub_move_packets(&hub);
+        hub_free_left(&hub);
         used = used || hub.clients;
-        if (hub_over(&hub, used, begun)) {
+        if (hub_is_finished(&hub, used, begun)) {
             break;
         }
         hub_flush(&hub);
         hub_wait(&hub);
     }
-    hub_end(&hub);
+    hub_close(&hub);
     free(memory);
     return hub.first_error;
 }

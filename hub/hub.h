@@ -1,4 +1,4 @@
-/* The air behind sockets: every attachment is a controller. */
+/* Serves a simulated air to hosts: each host that connects gets a controller of its own. */
 #ifndef WOAD_HUB_H
 #define WOAD_HUB_H
 
@@ -9,29 +9,29 @@
 struct hci_transport;
 
 struct hub_options {
-    const struct hci_transport *listener; /* to be accepted from: open.h */
+    const struct hci_transport *listener; /* sockets to accept hosts from */
     size_t listeners;
-    const struct hci_transport *attachment; /* that are attachments already: ptys, Linux */
+    const struct hci_transport *attachment; /* transports that are one host each: ptys, Linux */
     size_t attachments;
     uint64_t seed;
     uint16_t loss_per_mille;
-    const char *profile;      /* of the controllers, NULL: all there is */
-    struct world_file *world; /* what surrounds and befalls them; NULL: nothing */
-    double speed;             /* times the wall clock; 0: 1 */
-    const char *pcap;         /* a capture of the air, NULL: none */
-    const char *btsnoop;      /* a directory for logs of HCI, NULL: none */
-    bool keys;                /* in which encrypted packets are written as they were */
-    bool exit_when_empty;     /* end after the last attachment, or none in 5 s */
-    /* Asked before it ends: false when somebody is about to come. */
+    const char *profile;      /* of the controllers: woad_air_profile(); NULL: everything */
+    struct world_file *world; /* loaded; NULL: none */
+    double speed;             /* air time in wall-clock time; 0: 1 */
+    const char *pcap;         /* file for a capture of the air; NULL: none */
+    const char *btsnoop;      /* folder for HCI logs; NULL: none */
+    bool keys;                /* log keys, and capture encrypted packets decrypted */
+    bool exit_when_empty;     /* end after the last host, or after 5 s without one */
+    /* Called before that end; false: a host is about to connect. */
     bool (*may_end)(void *ctx);
-    void (*log)(const char *line);  /* may be NULL */
-    void (*warn)(const char *line); /* a capture or a log ends; may be NULL */
+    void (*log)(const char *line);  /* hosts that connect and leave; may be NULL */
+    void (*warn)(const char *line); /* a capture or log that fails; may be NULL */
     void *ctx;
-    int wake; /* can be read when *stop is not zero; 0: there is none */
+    int wake; /* a descriptor that becomes readable when *stop is set; 0: none */
 };
 
-/* Serves until it may end, or *stop becomes non-zero.  0, or a negative errno: of what could not be
- * written, too, at the end. */
+/* Serves until *stop is not zero, or exit_when_empty applies.  0, or a negative errno, also of the
+ * first capture or log that could not be written. */
 int hub_run(const struct hub_options *options, const volatile int *stop);
 
 #endif

@@ -1,8 +1,8 @@
-/* This user's simulated radio: one for all of the user's programs, started by the first, gone with
- * the last.
+/* This user's simulated radio: one hub process for all of the user's programs.  The first program
+ * starts it, and it ends after the last.
  *
- * A lock file makes it safe: who wants in holds the lock until connected; the radio ends only while
- * it holds the lock and nobody waits at its socket. */
+ * A lock file prevents races: a program holds the lock while it connects; the radio ends only while
+ * it holds the lock and its socket has no pending connection. */
 #define _GNU_SOURCE
 #include "../transport/open.h"
 #include "hub.h"
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NAMES = 10, LOCK_MS = 5000, LOCK_STEP_MS = 10 };
+enum { FOLDERS_MAX = 10, LOCK_MS = 5000, LOCK_POLL_MS = 10 };
 
 struct user_air {
     char dir[98], socket[108], lock[108];
@@ -29,8 +29,8 @@ struct user_air {
     struct hci_transport listen;
 };
 
-/* This user's and closed to others, as it is or made now. */
-static bool user_air_owns(const char *dir)
+/* Whether the folder, made now if need be, belongs to this user and to no other. */
+static bool user_air_owns_folder(const char *dir)
 {
     struct stat st;
     if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
@@ -40,9 +40,8 @@ static bool user_air_owns(const char *dir)
            !(st.st_mode & 077);
 }
 
-/* XDG_RUNTIME_DIR, if it is absolute, belongs to this user and is writable by no other.  With su or
- * sudo -E it is the folder of another user. */
-static const char *user_air_run(void)
+/* XDG_RUNTIME_DIR if it is usable, else NULL.  After su or sudo -E it is another user's. */
+static const char *user_air_runtime_folder(void)
 {
     const char *run = getenv("XDG_RUNTIME_DIR");
     struct stat st;
@@ -52,22 +51,22 @@ static const char *user_air_run(void)
     return good ? run : NULL;
 }
 
-/* In XDG_RUNTIME_DIR, or in /tmp by the first name that no other user has created: all programs of
- * this user find the same folder. */
-static int user_air_place(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX])
+/* XDG_RUNTIME_DIR/woad, or the first /tmp/woad-UID[-N] that no other user has created: all programs
+ * of this user find the same folder. */
+static int user_air_find_folder(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX])
 {
-    const char *run = user_air_run();
+    const char *run = user_air_runtime_folder();
     bool found = false;
     if (run) {
         snprintf(u->dir, sizeof u->dir, "%s/woad", run);
-        found = user_air_owns(u->dir);
+        found = user_air_owns_folder(u->dir);
     }
-    for (unsigned n = 0; n < NAMES && !found; n++) {
+    for (unsigned n = 0; n < FOLDERS_MAX && !found; n++) {
         size_t len = (size_t)snprintf(u->dir, sizeof u->dir, "/tmp/woad-%u", (unsigned)geteuid());
         if (n) {
             snprintf(u->dir + len, sizeof u->dir - len, "-%u", n);
         }
-        found = user_air_owns(u->dir);
+        found = user_air_owns_folder(u->dir);
     }
     if (!found) {
         return transport_fail(message, EACCES,
@@ -80,7 +79,7 @@ static int user_air_place(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX
     return 0;
 }
 
-/* The limit is for a lock whose owner is stopped while it connects. */
+/* Gives up after LOCK_MS, because the owner of the lock may be a stopped process. */
 static int user_air_lock(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX])
 {
     u->lock_fd = fd_above_stdio(open(u->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -95,11 +94,12 @@ static int user_air_lock(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX]
             return transport_fail(message, err ? err : ETIMEDOUT, "%s: %s", u->lock,
                                   err ? strerror(err) : "a program has held it for five seconds");
         }
-        poll(NULL, 0, LOCK_STEP_MS);
+        poll(NULL, 0, LOCK_POLL_MS);
     }
     return 0;
 }
 
+/* hub_options.may_end: takes the lock, and closes the socket if no program is waiting at it. */
 static bool user_air_may_end(void *ctx)
 {
     struct user_air *u = ctx;
@@ -115,11 +115,11 @@ static bool user_air_may_end(void *ctx)
     return true;
 }
 
-/* The radio's own process: a session of its own, /dev/null as 0 to 2, its socket as 3, and no other
- * descriptor of the program that starts it. */
+/* In the child: becomes a daemon with /dev/null as 0 to 2, the socket as 3, and no other descriptor
+ * of the program that started it, then serves.  Does not return. */
 static void user_air_serve(struct user_air *u)
 {
-    const volatile int never = 0;
+    const volatile int stop = 0;
     struct timespec ts;
     setsid();
     if (fork() != 0) {
@@ -156,11 +156,11 @@ static void user_air_serve(struct user_air *u)
                              .seed = (uint64_t)ts.tv_nsec ^ (uint64_t)getpid() << 32,
                              .may_end = user_air_may_end,
                              .ctx = u };
-    hub_run(&o, &never);
+    hub_run(&o, &stop);
     _exit(0);
 }
 
-/* Of a program that holds the lock. */
+/* Starts the radio; the caller holds the lock. */
 static int user_air_start(struct user_air *u, char message[WOAD_PORT_MESSAGE_MAX])
 {
     char spec[120], name[LISTEN_NAME_MAX];
@@ -190,14 +190,14 @@ int user_air_open(const char *program, struct hci_transport *transport,
 {
     struct user_air u;
     char spec[120];
-    int err = user_air_place(&u, message);
+    int err = user_air_find_folder(&u, message);
     err = err ? err : user_air_lock(&u, message);
     if (err) {
         return err;
     }
     snprintf(spec, sizeof spec, "unix:%s", u.socket);
     err = transport_open_as(spec, program, transport, message);
-    if (err == -ENODEV) { /* other errors do not prove that it does not run */
+    if (err == -ENODEV) { /* with other errors it may be running */
         err = user_air_start(&u, message);
         err = err ? err : transport_open_as(spec, program, transport, message);
     }

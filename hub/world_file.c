@@ -1,3 +1,4 @@
+/* Parses a world file.  Each parser returns false, or a sentence, for a line that is wrong. */
 #define _GNU_SOURCE
 #include "world_file.h"
 
@@ -7,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINES_MAX = 10000 };
-static const char *const whats[WHATS] = { "all", "advertising", "data", "control" };
+enum { FILE_LINES_MAX = 10000 };
+static const char *const kind_names[PACKET_KINDS] = { "all", "advertising", "data", "control" };
 
-/* What follows a verb: controllers, then numbers (those in brackets may be left out). */
+/* Arguments of each verb: how many controllers, then how many numbers. */
 static const struct {
     const char *name, *usage;
-    uint8_t controllers, min_u32, most;
+    uint8_t controllers, values_min, values_max;
 } verbs[VERBS] = {
     [NOISE] = { "noise", "noise DBM", 0, 1, 1 },
     [WALL] = { "wall", "wall X1 Y1 X2 Y2 DB", 0, 5, 5 },
@@ -34,20 +35,20 @@ static const struct {
                  3 },
 };
 
-static bool number(const char *word, double *value)
+static bool parse_number(const char *word, double *value)
 {
     char *end;
     *value = word ? strtod(word, &end) : 0;
     return word && end != word && !*end && *value > -1e7 && *value < 1e7;
 }
 
-static char *word(char **at)
+static char *next_word(char **at)
 {
     return strtok_r(NULL, " \t\r\n", at);
 }
 
-/* "37", "0-10", with commas. */
-static bool channels(const char *text, uint64_t *set)
+/* A list like "37,0-10". */
+static bool parse_channels(const char *text, uint64_t *set)
 {
     *set = 0;
     while (text && *text) {
@@ -74,20 +75,20 @@ static bool channels(const char *text, uint64_t *set)
     return *set != 0;
 }
 
-static bool controller(const char *word, bool any, unsigned *n)
+static bool parse_controller(const char *word, bool any, unsigned *n)
 {
     double value;
     if (any && word && strcmp(word, "*") == 0) {
         *n = 0;
         return true;
     }
-    *n = number(word, &value) && value >= 1 && value < 65536 ? (unsigned)value : 0;
+    *n = parse_number(word, &value) && value >= 1 && value < 65536 ? (unsigned)value : 0;
     return *n != 0;
 }
 
-static bool octets(char **at, struct world_line *a)
+static bool parse_octets(char **at, struct world_line *a)
 {
-    for (char *w = word(at); w; w = word(at)) {
+    for (char *w = next_word(at); w; w = next_word(at)) {
         char *end;
         unsigned long v = strtoul(w, &end, 16);
         if (*end || v > 255 || a->len == sizeof a->octets) {
@@ -98,17 +99,17 @@ static bool octets(char **at, struct world_line *a)
     return a->len > 0;
 }
 
-static bool packets(const char *word, uint8_t *what)
+static bool parse_kind(const char *word, uint8_t *kind)
 {
-    *what = 0;
-    while (word && *what < WHATS && strcmp(word, whats[*what]) != 0) {
-        ++*what;
+    *kind = 0;
+    while (word && *kind < PACKET_KINDS && strcmp(word, kind_names[*kind]) != 0) {
+        ++*kind;
     }
-    return word && *what < WHATS;
+    return word && *kind < PACKET_KINDS;
 }
 
-/* Within 2,000 km of the middle. */
-static bool on_the_map(const double *v, size_t n)
+/* Metres, within 2,000 km of the origin. */
+static bool are_on_map(const double *v, size_t n)
 {
     bool fits = true;
     for (size_t k = 0; k < n; k++) {
@@ -117,7 +118,7 @@ static bool on_the_map(const double *v, size_t n)
     return fits;
 }
 
-static bool whole(const double *v, size_t n)
+static bool are_whole(const double *v, size_t n)
 {
     bool fits = true;
     for (size_t k = 0; k < n; k++) {
@@ -126,26 +127,26 @@ static bool whole(const double *v, size_t n)
     return fits;
 }
 
-static bool sensible(const struct world_line *a)
+static bool values_in_range(const struct world_line *a)
 {
     const double *v = a->v;
     switch (a->verb) {
     case NOISE: return v[0] >= -120 && v[0] <= 0;
-    case WALL: return on_the_map(v, 4) && v[4] >= 0 && v[4] <= 255;
+    case WALL: return are_on_map(v, 4) && v[4] >= 0 && v[4] <= 255;
     case INTERFERER:
-        return on_the_map(v, 2) && v[2] >= -127 && v[2] <= 127 &&
+        return are_on_map(v, 2) && v[2] >= -127 && v[2] <= 127 &&
                (a->values == 3 || (v[3] >= 1 && v[4] >= 0));
-    case PLACE: return on_the_map(v, 2) && (a->values == 2 || (v[2] >= -127 && v[2] <= 20));
+    case PLACE: return are_on_map(v, 2) && (a->values == 2 || (v[2] >= -127 && v[2] <= 20));
     case LINK:
         return v[0] >= -200 && v[0] <= 200 && v[1] >= 0 && v[1] <= 1000 &&
                (a->values == 2 || v[2] >= 0);
     case DRIFT: return v[0] >= -500 && v[0] <= 500;
-    case INJECT: return v[0] >= 0 && v[0] <= 0xeff && whole(v, 1);
-    default: return whole(v, a->values);
+    case INJECT: return v[0] >= 0 && v[0] <= 0xeff && are_whole(v, 1);
+    default: return are_whole(v, a->values);
     }
 }
 
-/* The words of a line behind `at SECONDS`.  Returns how it should be written if it is not. */
+/* Parses a line after `at SECONDS`.  Returns NULL, or the line's usage. */
 static const char *parse(struct world_line *a, const char *name, char **at)
 {
     size_t k = 0;
@@ -158,31 +159,31 @@ static const char *parse(struct world_line *a, const char *name, char **at)
     }
     a->verb = (uint8_t)k;
     bool two = verbs[k].controllers == 2;
-    if ((verbs[k].controllers > 0 && !controller(word(at), two, &a->controller)) ||
-        (two && !controller(word(at), two, &a->receiver)) ||
-        (k >= DROP && k <= REPEAT && !packets(word(at), &a->kind)) ||
-        (k == INTERFERER && !channels(word(at), &a->channels))) {
+    if ((verbs[k].controllers > 0 && !parse_controller(next_word(at), two, &a->controller)) ||
+        (two && !parse_controller(next_word(at), two, &a->receiver)) ||
+        (k >= DROP && k <= REPEAT && !parse_kind(next_word(at), &a->kind)) ||
+        (k == INTERFERER && !parse_channels(next_word(at), &a->channels))) {
         return verbs[k].usage;
     }
     if (k == INJECT) {
-        a->values = number(word(at), &a->v[0]) ? 1 : 0;
+        a->values = parse_number(next_word(at), &a->v[0]) ? 1 : 0;
     }
     if (k == SAY || k == INJECT) {
-        bool good = sensible(a) && a->values == verbs[k].min_u32 && octets(at, a);
+        bool good = values_in_range(a) && a->values == verbs[k].values_min && parse_octets(at, a);
         return good && (k == SAY || a->len <= 27) ? NULL : verbs[k].usage;
     }
-    for (char *w = word(at); w; w = word(at)) {
-        if (a->values == verbs[k].most || !number(w, &a->v[a->values++])) {
+    for (char *w = next_word(at); w; w = next_word(at)) {
+        if (a->values == verbs[k].values_max || !parse_number(w, &a->v[a->values++])) {
             return verbs[k].usage;
         }
     }
-    bool enough = a->values >= verbs[k].min_u32 && !(k == INTERFERER && a->values == 4);
-    return enough && sensible(a) ? NULL : verbs[k].usage;
+    bool enough = a->values >= verbs[k].values_min && !(k == INTERFERER && a->values == 4);
+    return enough && values_in_range(a) ? NULL : verbs[k].usage;
 }
 
-/* What happens to a controller needs one: there is none at the beginning.  A clock is what it is
- * from the beginning.  Returns how the line should be if it would do nothing. */
-static const char *when(const struct world_line *a, bool timed)
+/* Lines about a controller need a time, because there are none at the beginning; a clock's drift
+ * cannot change later.  Returns NULL, or the line's usage. */
+static const char *check_time(const struct world_line *a, bool timed)
 {
     if (a->verb >= HANG && a->verb <= INJECT && !a->at_us) {
         return "at SECONDS … (more than 0: there is no controller before)";
@@ -190,7 +191,7 @@ static const char *when(const struct world_line *a, bool timed)
     return a->verb == DRIFT && timed ? "drift N PPM, without `at`: from the beginning" : NULL;
 }
 
-static const char *parse_line(struct world_file *s, char *line)
+static const char *parse_line(struct world_file *file, char *line)
 {
     struct world_line a = { .at_us = 0 };
     char *at = NULL, *name;
@@ -202,29 +203,29 @@ static const char *parse_line(struct world_file *s, char *line)
     bool timed = strcmp(name, "at") == 0;
     if (timed) {
         double seconds;
-        if (!number(word(&at), &seconds) || seconds < 0) {
+        if (!parse_number(next_word(&at), &seconds) || seconds < 0) {
             return "at SECONDS …";
         }
         a.at_us = (uint64_t)(seconds * 1e6);
-        name = word(&at);
+        name = next_word(&at);
     }
     const char *wrong = parse(&a, name ? name : "", &at);
-    wrong = wrong ? wrong : when(&a, timed);
+    wrong = wrong ? wrong : check_time(&a, timed);
     if (wrong) {
         return wrong;
     }
-    if (s->lines == WORLD_LINES_MAX) {
+    if (file->lines == WORLD_LINES_MAX) {
         return "fewer lines: 256 at most";
     }
-    size_t k = s->lines++;
-    for (; k && s->line[k - 1].at_us > a.at_us; k--) {
-        s->line[k] = s->line[k - 1];
+    size_t k = file->lines++;
+    for (; k && file->line[k - 1].at_us > a.at_us; k--) {
+        file->line[k] = file->line[k - 1];
     }
-    s->line[k] = a;
+    file->line[k] = a;
     return NULL;
 }
 
-/* One line, without its end.  1; 0: there are no more; -1: it is too long, or no text. */
+/* Reads one line without its end.  1; 0: end of file; -1: the line is too long, or no text. */
 static int read_line(FILE *f, char *line, size_t room)
 {
     size_t len = 0;
@@ -239,7 +240,7 @@ static int read_line(FILE *f, char *line, size_t room)
     return c != EOF || len > 0;
 }
 
-int world_load(struct world_file *s, const char *path, char why[WORLD_MESSAGE_MAX])
+int world_load(struct world_file *file, const char *path, char why[WORLD_MESSAGE_MAX])
 {
     char line[512];
     const char *wrong = NULL;
@@ -248,16 +249,16 @@ int world_load(struct world_file *s, const char *path, char why[WORLD_MESSAGE_MA
         snprintf(why, WORLD_MESSAGE_MAX, "%s: %s", path, strerror(errno));
         return -1;
     }
-    *s = (struct world_file){ .around = { .noise_dbm = -105,
-                                          .wall = s->wall,
-                                          .interferer = s->interferer,
-                                          .link = s->link } };
+    *file = (struct world_file){ .around = { .noise_dbm = -105,
+                                             .wall = file->wall,
+                                             .interferer = file->interferer,
+                                             .link = file->link } };
     int more = 1;
     unsigned n = 0;
     while (!wrong && (more = read_line(f, line, sizeof line)) != 0) {
         n++;
-        wrong = more < 0 ? "a line of text: 511 octets at most" : parse_line(s, line);
-        wrong = !wrong && n == LINES_MAX ? "a file of fewer lines" : wrong;
+        wrong = more < 0 ? "a line of text: 511 octets at most" : parse_line(file, line);
+        wrong = !wrong && n == FILE_LINES_MAX ? "a file of fewer lines" : wrong;
     }
     if (wrong) {
         snprintf(why, WORLD_MESSAGE_MAX, "%s:%u: it should be: %s", path, n, wrong);
@@ -267,7 +268,7 @@ int world_load(struct world_file *s, const char *path, char why[WORLD_MESSAGE_MA
     }
     fclose(f);
     if (!wrong) {
-        world_run(s, 0);
+        world_run(file, 0);
     }
     return wrong ? -1 : 0;
 }

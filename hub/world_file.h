@@ -1,4 +1,5 @@
-/* What surrounds the controllers of `woad air`, and what happens to them: a file of lines. */
+/* A world file: what surrounds the controllers of `woad air`, and what happens to them, a line
+ * each. docs/air.md describes the lines.  world_file.c parses them, world_run.c does them. */
 #ifndef WOAD_WORLD_FILE_H
 #define WOAD_WORLD_FILE_H
 
@@ -8,6 +9,7 @@
 
 enum { WORLD_MESSAGE_MAX = 160, WORLD_LINES_MAX = 256 };
 
+/* The first word of a line, after `at SECONDS`. */
 enum {
     NOISE,
     WALL,
@@ -20,60 +22,66 @@ enum {
     CRASH,
     SAY,
     INJECT,
-    DROP,
+    DROP, /* from here on: rules for packets */
     CORRUPT,
     DELAY,
     REPEAT,
     VERBS
-}; /* the last four are rules */
-enum { ALL, ADVERTISING, DATA, CONTROL, WHATS };
+};
+/* The packets that a rule is for. */
+enum { ALL, ADVERTISING, DATA, CONTROL, PACKET_KINDS };
 
+/* One line, parsed. */
 struct world_line {
-    uint64_t at_us;
-    uint8_t verb, kind;            /* what: packets, of a rule */
-    unsigned controller, receiver; /* controllers by number, 0: any */
-    double v[6];
-    size_t values;
-    uint64_t channels;
-    uint8_t octets[64];
+    uint64_t at_us;      /* air time; 0: at the beginning */
+    uint8_t verb, kind;  /* kind: of packets, for rules */
+    unsigned controller; /* by number; of a rule or link, the sender; 0: any */
+    unsigned receiver;   /* of a rule or link; 0: any */
+    double v[6];         /* the numbers of the line, in its units */
+    size_t values;       /* how many the line has */
+    uint64_t channels;   /* of INTERFERER: bits */
+    uint8_t octets[64];  /* of SAY and INJECT */
     size_t len;
 };
 
-/* What befalls packets: every so many of a kind, so many times (0: without end). */
+/* A rule in effect: applies to every `every`th packet of its kind, `times` times (0: always). */
 struct world_rule {
     uint8_t verb, kind;
     unsigned sender, receiver;
-    uint32_t time_us, every, times, seen, hits;
+    uint32_t time_us; /* of DELAY and REPEAT */
+    uint32_t every, times, seen, hits;
 };
 
 struct world_file {
     struct world_line line[WORLD_LINES_MAX]; /* in the order of their times */
     size_t lines, lines_done;
-    struct woad_air_surroundings around;
+    struct woad_air_surroundings around; /* for woad_air_config; points to the arrays below */
     struct woad_air_wall wall[WORLD_LINES_MAX];
     struct woad_air_interferer interferer[WORLD_LINES_MAX];
     struct woad_air_link link[WORLD_LINES_MAX];
+    unsigned link_ends[WORLD_LINES_MAX][2]; /* the controllers of each link, by number */
     struct world_rule rule[WORLD_LINES_MAX];
     size_t rules;
-    unsigned link_ends[WORLD_LINES_MAX][2]; /* of the links, by number */
+    /* Set by the caller after world_load(): the attached controller with that number, or NULL. */
     struct woad_air_controller *(*find_controller)(void *ctx, unsigned number);
     void *ctx;
 };
 
-/* 0, or -1 with the file, the line and what is wrong with it in `why`. */
-int world_load(struct world_file *s, const char *path, char why[WORLD_MESSAGE_MAX]);
-/* A controller is about to be attached: where it stands and how its clock goes. */
-void world_configure(const struct world_file *s, unsigned number,
+/* Parses the file, and does the lines without a time.  0, or -1 with the file, the line and what is
+ * wrong with it in `message`. */
+int world_load(struct world_file *w, const char *path, char message[WORLD_MESSAGE_MAX]);
+/* Before a controller is attached: sets its place, transmit power and drift. */
+void world_configure(const struct world_file *w, unsigned number,
                      struct woad_air_controller_config *config);
-/* When something happens next, UINT64_MAX if nothing will. */
-uint64_t world_next_us(const struct world_file *s);
-/* Does what is due. */
-void world_run(struct world_file *s, uint64_t now_us);
-/* For woad_air_config's meddle. */
-bool world_intercept(struct world_file *s, const struct woad_air_packet *packet,
+/* Air time of the next line, UINT64_MAX: none is left. */
+uint64_t world_next_us(const struct world_file *w);
+/* Does all lines that are due. */
+void world_run(struct world_file *w, uint64_t now_us);
+/* For woad_air_config.intercept: applies the rules to one packet.  False: it is dropped. */
+bool world_intercept(struct world_file *w, const struct woad_air_packet *packet,
                      const struct woad_air_controller *to, uint8_t *pdu,
-                     struct woad_air_delivery *fate);
-/* Who is there has changed. */
-void world_update_links(struct world_file *s);
+                     struct woad_air_delivery *delivery);
+/* After a controller was attached or detached: links take effect while both ends are there. */
+void world_update_links(struct world_file *w);
 
 #endif

@@ -6,11 +6,11 @@ static int32_t mm(double metres)
     return (int32_t)(metres * 1000);
 }
 
-void world_configure(const struct world_file *s, unsigned n,
+void world_configure(const struct world_file *file, unsigned n,
                      struct woad_air_controller_config *config)
 {
-    for (size_t k = 0; k < s->lines_done; k++) {
-        const struct world_line *a = &s->line[k];
+    for (size_t k = 0; k < file->lines_done; k++) {
+        const struct world_line *a = &file->line[k];
         if (a->controller == n && a->verb == PLACE) {
             config->x_mm = mm(a->v[0]);
             config->y_mm = mm(a->v[1]);
@@ -21,45 +21,47 @@ void world_configure(const struct world_file *s, unsigned n,
     }
 }
 
-uint64_t world_next_us(const struct world_file *s)
+uint64_t world_next_us(const struct world_file *file)
 {
-    return s->lines_done < s->lines ? s->line[s->lines_done].at_us : UINT64_MAX;
+    return file->lines_done < file->lines ? file->line[file->lines_done].at_us : UINT64_MAX;
 }
 
-/* A link whose controllers are not there is one that no packet takes: it ends before it begins. */
-void world_update_links(struct world_file *s)
+/* A link with an end that is not attached gets a period that is empty. */
+void world_update_links(struct world_file *file)
 {
-    for (size_t n = 0; n < s->around.links; n++) {
-        struct woad_air_link *l = &s->link[n];
-        l->from = s->link_ends[n][0] ? s->find_controller(s->ctx, s->link_ends[n][0]) : NULL;
-        l->to = s->link_ends[n][1] ? s->find_controller(s->ctx, s->link_ends[n][1]) : NULL;
-        bool there = (!s->link_ends[n][0] || l->from) && (!s->link_ends[n][1] || l->to);
-        l->until_us = there ? 0 : 1;
-        l->from_us = there ? 0 : 1;
+    for (size_t n = 0; n < file->around.links; n++) {
+        struct woad_air_link *l = &file->link[n];
+        l->from =
+            file->link_ends[n][0] ? file->find_controller(file->ctx, file->link_ends[n][0]) : NULL;
+        l->to =
+            file->link_ends[n][1] ? file->find_controller(file->ctx, file->link_ends[n][1]) : NULL;
+        bool attached = (!file->link_ends[n][0] || l->from) && (!file->link_ends[n][1] || l->to);
+        l->until_us = attached ? 0 : 1;
+        l->from_us = attached ? 0 : 1;
     }
 }
 
-/* The same link again: its new state. */
-static void run_link(struct world_file *s, const struct world_line *a)
+/* A new link, or the new state of one between the same controllers. */
+static void run_link(struct world_file *file, const struct world_line *a)
 {
     size_t n = 0;
-    while (n < s->around.links &&
-           (s->link_ends[n][0] != a->controller || s->link_ends[n][1] != a->receiver)) {
+    while (n < file->around.links &&
+           (file->link_ends[n][0] != a->controller || file->link_ends[n][1] != a->receiver)) {
         n++;
     }
-    s->around.links += n == s->around.links;
-    s->link_ends[n][0] = a->controller;
-    s->link_ends[n][1] = a->receiver;
-    s->link[n] = (struct woad_air_link){ .loss_db = (int16_t)a->v[0],
-                                         .loss_per_mille = (uint16_t)a->v[1],
-                                         .delay_us = (uint32_t)a->v[2] };
-    if (s->find_controller) {
-        world_update_links(s);
+    file->around.links += n == file->around.links;
+    file->link_ends[n][0] = a->controller;
+    file->link_ends[n][1] = a->receiver;
+    file->link[n] = (struct woad_air_link){ .loss_db = (int16_t)a->v[0],
+                                            .loss_per_mille = (uint16_t)a->v[1],
+                                            .delay_us = (uint32_t)a->v[2] };
+    if (file->find_controller) {
+        world_update_links(file);
     }
 }
 
-/* The same rule again: its new state.  Of every 0 packets: never. */
-static void run_rule(struct world_file *s, const struct world_line *a)
+/* A new rule, or the new state of one for the same packets.  Every 0: never. */
+static void run_rule(struct world_file *file, const struct world_line *a)
 {
     struct world_rule r = {
         .verb = a->verb, .kind = a->kind, .sender = a->controller, .receiver = a->receiver
@@ -72,40 +74,41 @@ static void run_rule(struct world_file *s, const struct world_line *a)
     }
     r.every = given > 0 ? (uint32_t)v[0] : 1;
     r.times = given > 1 ? (uint32_t)v[1] : 0;
-    while (n < s->rules && (s->rule[n].verb != r.verb || s->rule[n].kind != r.kind ||
-                            s->rule[n].sender != r.sender || s->rule[n].receiver != r.receiver)) {
+    while (n < file->rules &&
+           (file->rule[n].verb != r.verb || file->rule[n].kind != r.kind ||
+            file->rule[n].sender != r.sender || file->rule[n].receiver != r.receiver)) {
         n++;
     }
-    s->rules += n == s->rules;
-    s->rule[n] = r;
+    file->rules += n == file->rules;
+    file->rule[n] = r;
 }
 
-static bool rule_is(struct world_file *s, const struct world_rule *r,
-                    const struct woad_air_packet *p, const struct woad_air_controller *to)
+static bool rule_matches(struct world_file *file, const struct world_rule *r,
+                         const struct woad_air_packet *p, const struct woad_air_controller *to)
 {
     bool adv = p->access_address == 0x8e89bed6, control = !adv && (p->pdu[0] & 3) == 3;
     bool data = !adv && !control && p->len > 2;
     return (r->kind == ALL || (r->kind == ADVERTISING && adv) || (r->kind == DATA && data) ||
             (r->kind == CONTROL && control)) &&
-           (!r->sender || s->find_controller(s->ctx, r->sender) == p->from) &&
-           (!r->receiver || s->find_controller(s->ctx, r->receiver) == to);
+           (!r->sender || file->find_controller(file->ctx, r->sender) == p->from) &&
+           (!r->receiver || file->find_controller(file->ctx, r->receiver) == to);
 }
 
-static bool rule_hits(struct world_rule *r)
+static bool rule_applies(struct world_rule *r)
 {
     bool hits = r->every && ++r->seen % r->every == 0 && (!r->times || r->hits < r->times);
     r->hits += hits;
     return hits;
 }
 
-bool world_intercept(struct world_file *s, const struct woad_air_packet *p,
+bool world_intercept(struct world_file *file, const struct woad_air_packet *p,
                      const struct woad_air_controller *to, uint8_t *pdu,
-                     struct woad_air_delivery *fate)
+                     struct woad_air_delivery *delivery)
 {
     bool arrives = true;
-    for (size_t n = 0; n < s->rules; n++) {
-        struct world_rule *r = &s->rule[n];
-        if (!rule_is(s, r, p, to) || !rule_hits(r)) {
+    for (size_t n = 0; n < file->rules; n++) {
+        struct world_rule *r = &file->rule[n];
+        if (!rule_matches(file, r, p, to) || !rule_applies(r)) {
             continue;
         }
         if (r->verb == DROP) {
@@ -113,33 +116,33 @@ bool world_intercept(struct world_file *s, const struct woad_air_packet *p,
         } else if (r->verb == CORRUPT && p->len > 2) {
             pdu[p->len - 1] ^= 0x80;
         } else if (r->verb == DELAY) {
-            fate->delay_us += r->time_us;
+            delivery->delay_us += r->time_us;
         } else if (r->verb == REPEAT) {
-            fate->repeat_us += r->time_us;
+            delivery->repeat_us += r->time_us;
         }
     }
     return arrives;
 }
 
-static void run_surroundings(struct world_file *s, const struct world_line *a)
+static void run_surroundings(struct world_file *file, const struct world_line *a)
 {
     const double *v = a->v;
     switch (a->verb) {
-    case NOISE: s->around.noise_dbm = (int8_t)v[0]; break;
+    case NOISE: file->around.noise_dbm = (int8_t)v[0]; break;
     case WALL:
-        s->wall[s->around.walls++] =
+        file->wall[file->around.walls++] =
             (struct woad_air_wall){ mm(v[0]), mm(v[1]), mm(v[2]), mm(v[3]), (uint8_t)v[4] };
         break;
     case INTERFERER:
-        s->interferer[s->around.interferers++] =
+        file->interferer[file->around.interferers++] =
             (struct woad_air_interferer){ mm(v[0]),       mm(v[1]),       (int8_t)v[2], a->channels,
                                           (uint32_t)v[3], (uint32_t)v[4], a->at_us,     0 };
         break;
-    case LINK: run_link(s, a); break;
+    case LINK: run_link(file, a); break;
     case DROP:
     case CORRUPT:
     case DELAY:
-    case REPEAT: run_rule(s, a); break;
+    case REPEAT: run_rule(file, a); break;
     default: break;
     }
 }
@@ -160,13 +163,14 @@ static void run_controller(const struct world_line *a, struct woad_air_controlle
     }
 }
 
-void world_run(struct world_file *s, uint64_t now_us)
+void world_run(struct world_file *file, uint64_t now_us)
 {
-    while (s->lines_done < s->lines && s->line[s->lines_done].at_us <= now_us) {
-        const struct world_line *a = &s->line[s->lines_done++];
-        struct woad_air_controller *c =
-            s->find_controller && a->controller ? s->find_controller(s->ctx, a->controller) : NULL;
-        run_surroundings(s, a);
+    while (file->lines_done < file->lines && file->line[file->lines_done].at_us <= now_us) {
+        const struct world_line *a = &file->line[file->lines_done++];
+        struct woad_air_controller *c = file->find_controller && a->controller
+                                            ? file->find_controller(file->ctx, a->controller)
+                                            : NULL;
+        run_surroundings(file, a);
         if (c) {
             run_controller(a, c);
         }

@@ -1,6 +1,6 @@
-/* Bonds in a file.  Each change writes a complete temporary file beside it and renames that over the
- * old one, so that a crash leaves the old file or the new one.  The file is locked while it is open;
- * a new one is locked before it gets the name. */
+/* Bonds in a file.  Each change writes a complete temporary file beside it and renames that over
+ * the old one, so that a crash leaves the old file or the new one.  The file is locked while it is
+ * open; a new one is locked before it gets the name. */
 #define _GNU_SOURCE
 #include <woad/port.h>
 #include <woad/woad.h>
@@ -260,8 +260,8 @@ static int file_check(int fd)
     return st.st_uid != geteuid() ? -EACCES : 0;
 }
 
-/* Removes a temporary file whose program died: it is not locked, and it begins like ours.  An empty
- * file stays, because it could be of another kind. */
+/* Removes the temporary file of a program that died: it is not locked, and it begins like ours.  An
+ * empty file stays, because it could be of another kind. */
 static bool remove_left_over(const char *path)
 {
     uint8_t head[sizeof magic];

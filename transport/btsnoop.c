@@ -1,3 +1,4 @@
+/* btsnoop logs: see btsnoop.h. */
 #define _GNU_SOURCE
 #include "btsnoop.h"
 #include "transport.h"
@@ -13,7 +14,7 @@
 
 enum { HEAD = 24, LOCK_TRIES = 100, LOCK_MS = 10 };
 
-/* Big-endian, as the format has it. */
+/* The format is big-endian. */
 static void put32(uint8_t *p, uint32_t v)
 {
     p[0] = (uint8_t)(v >> 24);
@@ -33,7 +34,7 @@ static bool log_lock(int fd)
     return tries < LOCK_TRIES;
 }
 
-/* A log that is there goes on; into a new one, a pipe or a terminal goes a header. */
+/* Checks the header of an existing log; writes it to a new one, a pipe or a terminal. */
 static int log_begin(int fd)
 {
     static const uint8_t header[16] = {
@@ -45,10 +46,9 @@ static int log_begin(int fd)
         return -errno;
     }
     if (S_ISREG(st.st_mode) && st.st_size > 0) {
-        return pread(fd, there, sizeof there, 0) == sizeof there &&
-                       memcmp(there, header, sizeof header) == 0
-                   ? 0
-                   : -EBADMSG;
+        bool is_log = pread(fd, there, sizeof there, 0) == sizeof there &&
+                      memcmp(there, header, sizeof header) == 0;
+        return is_log ? 0 : -EBADMSG;
     }
     return write(fd, header, sizeof header) == sizeof header ? 0 : -errno;
 }
@@ -87,7 +87,7 @@ uint64_t btsnoop_now(void)
     return (uint64_t)tv.tv_sec * 1000000u + (uint64_t)tv.tv_usec;
 }
 
-/* Where in a command's parameters there is what nobody else may know. */
+/* Secrets in commands: offset in the parameters, length. */
 static const struct {
     uint16_t opcode;
     uint8_t at, len;
@@ -101,6 +101,7 @@ static const struct {
     { 0x0433, 6, 32 },  { 0x0445, 6, 64 },                     /* of pairing out of band */
 };
 
+/* Offset of a secret in the packet, 0: none; *n: its length. */
 static size_t secret_in_command(const uint8_t *packet, size_t len, size_t *n)
 {
     unsigned opcode = len > 4 ? packet[1] | (unsigned)packet[2] << 8 : 0;
@@ -130,7 +131,7 @@ static size_t secret_in_event(const uint8_t *packet, size_t len, size_t *n)
     return len > 4 && packet[1] == 0x3e && packet[3] == 0x09 ? 5 : 0;
 }
 
-/* Zeros from octet `at` on, as far as the record goes. */
+/* Zeros n octets from `at` on, up to the end of the record. */
 static void wipe(uint8_t *octets, size_t len, size_t at, size_t n)
 {
     if (at < len) {
@@ -159,8 +160,8 @@ static struct btsnoop_cut *cut_new(struct btsnoop_cuts *cuts)
     return &cuts->pdu[cuts->next++ % BTSNOOP_CUTS];
 }
 
-/* L2CAP: length u16, channel u16; SMP: code u8, key 16.  Of a PDU with a key, the octets of the key
- * among the `len` that come now. */
+/* L2CAP: length u16, channel u16; SMP: code u8, key 16.  Zeros those of the `len` octets that are
+ * part of a key, and notes what the next part needs to know. */
 static void cut_wipe(struct btsnoop_cut *c, uint8_t *octets, size_t len)
 {
     enum { SMP_CHANNEL = 6, KEY = 16 };
@@ -180,14 +181,14 @@ static void cut_wipe(struct btsnoop_cut *c, uint8_t *octets, size_t len)
         (uint16_t)(c->received_len + len < UINT16_MAX ? c->received_len + len : UINT16_MAX);
 }
 
-/* Whether octets of it are still to come; its length is not known before the first two. */
+/* Whether more octets of the PDU follow. */
 static bool cut_goes_on(const struct btsnoop_cut *c)
 {
     return c->received_len < 4 || c->received_len < 4u + c->head[0] + ((unsigned)c->head[1] << 8);
 }
 
-/* ACL data: handle and flags u16, length u16.  A packet that continues what is not known, because
- * there was no room, is zeros. */
+/* ACL data: handle and flags u16, length u16.  A packet that continues an unknown PDU (the table
+ * was full) is all zeros. */
 static void wipe_data(struct btsnoop_cuts *cuts, bool received, uint8_t *packet, size_t len)
 {
     enum { HEADER = 5, CONTINUES = 1 };
@@ -233,11 +234,11 @@ size_t btsnoop_record(uint8_t r[BTSNOOP_RECORD], struct btsnoop_cuts *cuts, uint
                       bool received, const uint8_t *packet, size_t len)
 {
     size_t kept = len < BTSNOOP_RECORD - HEAD ? len : BTSNOOP_RECORD - HEAD;
-    us += 0x00dcddb30f2f8000ull; /* since the year 0, in the format's own counting */
+    us += 0x00dcddb30f2f8000ull; /* the format counts from the year 0 */
     bool command_or_event = packet[0] == 1 || packet[0] == 4;
     put32(r, (uint32_t)len);
     put32(r + 4, (uint32_t)kept);
-    put32(r + 8, (received ? 1u : 0) | (command_or_event ? 2u : 0));
+    put32(r + 8, (uint32_t)received | (uint32_t)command_or_event << 1);
     put32(r + 12, 0);
     put32(r + 16, (uint32_t)(us >> 32));
     put32(r + 20, (uint32_t)us);
@@ -248,8 +249,8 @@ size_t btsnoop_record(uint8_t r[BTSNOOP_RECORD], struct btsnoop_cuts *cuts, uint
     return HEAD + kept;
 }
 
-/* A record in one piece, at the end: it stays whole beside those of other programs.  What did not
- * fit is taken back, unless another has written behind it. */
+/* Appends a record by one write(), so that it stays whole if several programs share the log.  A
+ * partial write is undone, unless another program has appended to it. */
 static int log_write(int log, const uint8_t *record, size_t len)
 {
     struct stat st;

@@ -1,7 +1,7 @@
 /* H5, the three-wire UART: packets over a line that may lose or corrupt octets; each packet is
  * resent until it is acknowledged.  Host and controller use the same code.  Vol 4, Part D
  *
- * Does no I/O: received octets go to h5_rx(), octets to send come from h5_tx(), time to h5_due().
+ * Does no I/O: received octets go to h5_rx(), octets to send are h5_tx()'s, time to h5_due().
  */
 #ifndef WOAD_H5_H
 #define WOAD_H5_H

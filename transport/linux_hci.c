@@ -1,4 +1,5 @@
-/* Linux's own Bluetooth: an adapter of it for us, and a controller of ours for it. */
+/* Linux's own Bluetooth: taking over an adapter of the kernel, and giving it a virtual controller.
+ */
 #define _GNU_SOURCE
 #include "kinds.h"
 
@@ -12,8 +13,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Linux's HCI user channel: the whole adapter for us.  The kernel's headers for it are not
- * installed everywhere, so its few numbers stand here. */
+static const char *adapter_hint(int err)
+{
+    switch (err) {
+    case EBUSY: return "; take it down first: hciconfig hci0 down, or btmgmt";
+    case EPERM: return "; it needs root or CAP_NET_ADMIN";
+    case EAFNOSUPPORT: return "; this kernel has no Bluetooth";
+    default: return "";
+    }
+}
+
+/* The HCI user channel gives us the whole adapter.  The kernel's headers are not installed
+ * everywhere, so the few numbers are here. */
 int linux_open_user_channel(const char *spec, struct hci_transport *transport,
                             char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -34,20 +45,16 @@ int linux_open_user_channel(const char *spec, struct hci_transport *transport,
         if (fd >= 0) {
             close(fd);
         }
-        const char *hint = err == EBUSY   ? "; take it down first: hciconfig hci0 down, or btmgmt"
-                           : err == EPERM ? "; it needs root or CAP_NET_ADMIN"
-                           : err == EAFNOSUPPORT ? "; this kernel has no Bluetooth"
-                                                 : "";
-        return transport_fail(message, err, "%.20s: %s%s", spec, strerror(err), hint);
+        return transport_fail(message, err, "%.20s: %s%s", spec, strerror(err), adapter_hint(err));
     }
     transport->fd = fd;
     transport->packets = true;
     return 0;
 }
 
-/* /dev/vhci: what is written comes to the kernel as from a controller, and the other way round, a
- * packet at a time.  A first one of the vendor's type asks for a controller, and is answered with
- * its number: u8 0xff, u8 0, u16. */
+/* /dev/vhci: the kernel takes each packet that is written as one from a controller, and its own
+ * packets are read.  A first packet of type 0xff, with u8 0, creates the controller; the answer is
+ * u8 0xff, u8 0, number u16. */
 int linux_make_vhci(struct hci_transport *transport, char name[LISTEN_NAME_MAX],
                     char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -62,9 +69,12 @@ int linux_make_vhci(struct hci_transport *transport, char name[LISTEN_NAME_MAX],
         if (fd >= 0) {
             close(fd);
         }
-        const char *hint = err == ENOENT || err == ENODEV  ? "; modprobe hci_vhci first"
-                           : err == EACCES || err == EPERM ? "; it needs root"
-                                                           : "";
+        const char *hint = "";
+        if (err == ENOENT || err == ENODEV) {
+            hint = "; modprobe hci_vhci first";
+        } else if (err == EACCES || err == EPERM) {
+            hint = "; it needs root";
+        }
         return transport_fail(message, err, "/dev/vhci: %s%s", strerror(err), hint);
     }
     snprintf(name, LISTEN_NAME_MAX, "hci%d", answer[2] | answer[3] << 8);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Opens by the first word of the name; cuts `spec`. */
 static int open_kind(char *spec, const char *program, struct hci_transport *transport,
                      char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -44,14 +45,15 @@ int transport_open_as(const char *spec, const char *program, struct hci_transpor
     char found[SPEC_MAX];
     *transport = (struct hci_transport){ .fd = -1 };
     if (strlen(spec) >= sizeof found) {
-        return transport_fail(message, EINVAL, "%.60s…: too long a name", spec);
+        return transport_fail(message, EINVAL, "%.60s…: the name is too long", spec);
     }
     strcpy(found, spec);
     transport->three_wire = spec_take_word(found, "h5");
     int err = open_kind(found, program, transport, message);
     if (!err && transport->three_wire && transport->packets) {
         transport_close(transport);
-        err = transport_fail(message, EINVAL, "%.60s: H5 is for lines of octets", spec);
+        err =
+            transport_fail(message, EINVAL, "%.60s: only serial lines and sockets have ,h5", spec);
     }
     return err;
 }
@@ -62,7 +64,7 @@ int transport_listen(const char *spec, struct hci_transport *transport, bool *li
     char found[SPEC_MAX];
     *transport = (struct hci_transport){ .fd = -1 };
     if (strlen(spec) >= sizeof found) {
-        return transport_fail(message, EINVAL, "%.60s…: too long a name", spec);
+        return transport_fail(message, EINVAL, "%.60s…: the name is too long", spec);
     }
     strcpy(found, spec);
     transport->three_wire = spec_take_word(found, "h5");

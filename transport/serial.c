@@ -1,4 +1,4 @@
-/* Serial lines, and pairs of them that have no wire. */
+/* Serial lines and pseudo terminals. */
 #define _GNU_SOURCE
 #include "kinds.h"
 
@@ -11,7 +11,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-static speed_t baud(unsigned long rate)
+/* B0: the rate is not supported. */
+static speed_t speed_of(unsigned long rate)
 {
     static const struct {
         unsigned long rate;
@@ -29,17 +30,16 @@ static speed_t baud(unsigned long rate)
     return B0;
 }
 
-/* B0: not one of those, or not a number. */
+/* B0: no number, or not supported. */
 static speed_t baud_text(const char *text, uint32_t *rate)
 {
     char *end;
     unsigned long n = strtoul(text, &end, 10);
     *rate = (uint32_t)n;
-    return *end || !isdigit((unsigned char)*text) ? B0 : baud(n);
+    return *end || !isdigit((unsigned char)*text) ? B0 : speed_of(n);
 }
 
-/* What stands behind the name, in any order; what is left is the name.  False: a value that is of
- * no use. */
+/* Cuts the options off the name, in any order.  False: a value is invalid. */
 static bool serial_options(char *spec, struct hci_transport *transport, bool *even)
 {
     const char *value;
@@ -64,7 +64,7 @@ static bool serial_options(char *spec, struct hci_transport *transport, bool *ev
 int serial_set_baud(int fd, uint32_t rate)
 {
     struct termios t;
-    speed_t speed = baud(rate);
+    speed_t speed = speed_of(rate);
     if (speed == B0 || tcgetattr(fd, &t) < 0) {
         return -EINVAL;
     }
@@ -73,8 +73,8 @@ int serial_set_baud(int fd, uint32_t rate)
     return tcsetattr(fd, TCSADRAIN, &t) < 0 ? -errno : 0;
 }
 
-/* Raw, 8 bits, no parity unless asked for, 1 stop bit; RTS/CTS where the line has them and the
- * protocol wants them: H5 does without.  `spec` is changed. */
+/* Raw, 8 data bits, no parity without ",even", 1 stop bit; RTS/CTS except on pseudo terminals and
+ * with H5. */
 int serial_open(char *spec, struct hci_transport *transport, char message[WOAD_PORT_MESSAGE_MAX])
 {
     bool even = false, good = serial_options(spec, transport, &even);
@@ -85,8 +85,8 @@ int serial_open(char *spec, struct hci_transport *transport, char message[WOAD_P
     speed_t speed = baud_text(at ? at + 1 : "115200", &transport->baud_initial);
     if (!good || !n || n >= sizeof path || speed == B0) {
         return transport_fail(message, EINVAL,
-                              "uart:%.60s: say uart:/dev/ttyX@115200, and behind it "
-                              "what it needs of ,h5 ,even ,bcm=FILE ,to=BAUD",
+                              "uart:%.60s: say uart:/dev/ttyX@115200, followed by "
+                              "any of ,h5 ,even ,bcm=FILE ,to=BAUD",
                               spec);
     }
     memcpy(path, spec, n);
@@ -118,14 +118,14 @@ int serial_make_pty(struct hci_transport *transport, char name[LISTEN_NAME_MAX],
 {
     struct termios t;
     int fd = fd_above_stdio(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
-    /* The other end is held open, too: a line has no hang-up, which would end every wait. */
+    /* The other end is kept open, too: otherwise each host that closes it would cause a hang-up. */
     if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || tcgetattr(fd, &t) < 0 ||
         open(ptsname(fd), O_RDWR | O_NOCTTY | O_CLOEXEC) < 0) {
         int err = errno;
         if (fd >= 0) {
             close(fd);
         }
-        return transport_fail(message, err, "no pty to be had: %s", strerror(err));
+        return transport_fail(message, err, "no pseudo terminal: %s", strerror(err));
     }
     cfmakeraw(&t);
     tcsetattr(fd, TCSANOW, &t);

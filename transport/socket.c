@@ -28,8 +28,8 @@ static int new_socket(int family, int protocol)
     return fd_above_stdio(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
 }
 
-/* One step of a connect() that is not complete.  The backlog of a unix socket may be full (EAGAIN):
- * then it is tried again. */
+/* Continues a connect() that is not complete.  If the backlog of a unix socket is full (EAGAIN),
+ * tries again.  Returns an errno, 0: connected. */
 static int connect_step(int fd, const struct sockaddr *a, socklen_t len, int err, int ms)
 {
     struct pollfd p = { fd, POLLOUT, 0 };
@@ -44,7 +44,7 @@ static int connect_step(int fd, const struct sockaddr *a, socklen_t len, int err
     return err;
 }
 
-/* connect() with a limit of CONNECT_MS, because the listener may hang.  0 or a negative errno. */
+/* connect() within CONNECT_MS, because the listening program may hang.  0 or a negative errno. */
 static int connect_within(int fd, const struct sockaddr *a, socklen_t len)
 {
     uint32_t start = woad_port_now_ms(), passed = 0;
@@ -56,18 +56,20 @@ static int connect_within(int fd, const struct sockaddr *a, socklen_t len)
     return err == EAGAIN || err == EINPROGRESS || err == EINTR ? -ETIMEDOUT : -err;
 }
 
+/* 0 or a negative errno. */
 static int unix_address(const char *path, struct sockaddr_un *a,
                         char message[WOAD_PORT_MESSAGE_MAX])
 {
     *a = (struct sockaddr_un){ .sun_family = AF_UNIX };
     if (!*path || strlen(path) >= sizeof a->sun_path) {
-        return transport_fail(message, EINVAL, "unix:%.60s: no path, or too long a one", path);
+        return transport_fail(message, EINVAL, "unix:%.60s: a path of 1 to 107 octets is needed",
+                              path);
     }
     strcpy(a->sun_path, path);
     return 0;
 }
 
-/* FNV-1a, of the text and its final zero. */
+/* FNV-1a of the text with its final zero. */
 static uint64_t name_hash(const char *text)
 {
     uint64_t hash = 14695981039346656037ull;
@@ -78,8 +80,8 @@ static uint64_t name_hash(const char *text)
     return hash;
 }
 
-/* "woad/PROGRAM/PATH/NUMBER", the first two by their hashes.  In halves: MicroPython's printf()
- * knows no long long. */
+/* Binds "woad/PROGRAM/PATH/NUMBER", the first two as hashes, printed in halves because
+ * MicroPython's printf() has no long long.  False: another process has that name. */
 static bool bind_number(int fd, uint64_t program, uint64_t path, unsigned number)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -90,21 +92,22 @@ static bool bind_number(int fd, uint64_t program, uint64_t path, unsigned number
     return bind(fd, (struct sockaddr *)&a, size) == 0;
 }
 
-/* Without a name that is free the host has an address by its number. */
+/* Binds the first free name, beginning with this process's last one.  If none is free the socket
+ * stays unnamed, and the hub numbers the host. */
 static void bind_program(int fd, const char *program, const char *path)
 {
     enum { NUMBERS = 64 };
     static uint64_t last_program, last_path;
     static unsigned last;
-    uint64_t hash = name_hash(program), where = name_hash(path);
-    unsigned first = hash == last_program && where == last_path ? last : 0, number = first;
-    bool bound = bind_number(fd, hash, where, first);
+    uint64_t hash = name_hash(program), path_hash = name_hash(path);
+    unsigned first = hash == last_program && path_hash == last_path ? last : 0, number = first;
+    bool bound = bind_number(fd, hash, path_hash, first);
     for (unsigned n = 0; !bound && n < NUMBERS; n++) {
         number = n;
-        bound = bind_number(fd, hash, where, n);
+        bound = bind_number(fd, hash, path_hash, n);
     }
     last_program = hash;
-    last_path = where;
+    last_path = path_hash;
     last = bound ? number : first;
 }
 
@@ -131,6 +134,7 @@ size_t transport_peer_name(int fd, char name[PEER_NAME_MAX])
     return n;
 }
 
+/* A descriptor or a negative errno. */
 static int unix_connect(const struct sockaddr_un *a, const char *program)
 {
     int fd = new_socket(AF_UNIX, 0);
@@ -167,7 +171,7 @@ static bool is_tcp_port(const char *text)
     return *text && (*end || (isdigit((unsigned char)*text) && n <= 65535));
 }
 
-/* "host:port", "[host]:port" or "port".  `spec` is changed. */
+/* Splits "host:port", "[host]:port" or "port" in place. */
 static bool split(char *spec, const char **host, const char **port)
 {
     char *colon = strrchr(spec, ':'), *bracket = *spec == '[' ? strchr(spec, ']') : NULL;
@@ -230,7 +234,7 @@ int tcp_open(const char *spec, char message[WOAD_PORT_MESSAGE_MAX])
 
 /* --- listening -------------------------------------------------------------------------------- */
 
-/* Removes a socket that refuses connections and belongs to this user, and nothing else. */
+/* Removes a socket of this user that refuses connections.  Anything else stays, with an error. */
 static int remove_dead_socket(const struct sockaddr_un *a, char message[WOAD_PORT_MESSAGE_MAX])
 {
     struct stat st;
@@ -247,7 +251,8 @@ static int remove_dead_socket(const struct sockaddr_un *a, char message[WOAD_POR
     int probe = unix_connect(a, NULL);
     if (probe >= 0) {
         close(probe);
-        return transport_fail(message, EADDRINUSE, "unix:%.90s: somebody serves it already", path);
+        return transport_fail(message, EADDRINUSE, "unix:%.90s: another program serves it already",
+                              path);
     }
     if (probe != -ECONNREFUSED) {
         return transport_fail(message, -probe, "unix:%.90s: %s; it stays", path, strerror(-probe));
@@ -256,13 +261,15 @@ static int remove_dead_socket(const struct sockaddr_un *a, char message[WOAD_POR
         return transport_fail(message, EACCES, "unix:%.90s is another user's socket; it stays",
                               path);
     }
-    return unlink(path) < 0 && errno != ENOENT
-               ? transport_fail(message, errno, "unix:%.90s: %s", path, strerror(errno))
-               : 0;
+    if (unlink(path) < 0 && errno != ENOENT) {
+        return transport_fail(message, errno, "unix:%.90s: %s", path, strerror(errno));
+    }
+    return 0;
 }
 
-/* Two programs that replace one dead socket would both find it dead, and the second would remove
- * the socket of the first: one at a time in a folder.  Where it can't be locked it goes without. */
+/* Locks the folder of `path`: without that, two programs could find the same dead socket, and the
+ * second would remove the new socket of the first.  Returns a descriptor that holds the lock, or
+ * -1: the folder cannot be opened. */
 static int folder_lock(const char *path)
 {
     char folder[SPEC_MAX] = ".";
@@ -281,7 +288,7 @@ static int folder_lock(const char *path)
     return fd;
 }
 
-/* Binds in the place of a dead socket. */
+/* Binds and listens, after removing a dead socket. */
 static int listen_bound(const char *path, struct hci_transport *transport,
                         char message[WOAD_PORT_MESSAGE_MAX])
 {
@@ -319,7 +326,7 @@ int unix_listen(const char *path, struct hci_transport *transport,
     return err;
 }
 
-/* As long as it is open its inode's number is no other's. */
+/* The inode number cannot be reused while the socket is open. */
 void transport_unlisten(struct hci_transport *transport)
 {
     struct stat st;
@@ -355,7 +362,7 @@ int tcp_listen(const char *spec, struct hci_transport *transport,
     return err;
 }
 
-/* Behind the last colon of the name: the port that port 0 has become. */
+/* Replaces port 0 at the end of the name by the port that the system chose. */
 void tcp_name_port(int fd, char name[LISTEN_NAME_MAX])
 {
     struct sockaddr_storage a;

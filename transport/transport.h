@@ -19,7 +19,7 @@ struct hci_transport {
     uint32_t baud_initial, baud; /* until the patch is loaded, and after; baud 0: no change */
     const struct hci_transport_ops *ops; /* NULL: read() and write() */
     void *usb;                           /* argument of ops */
-    /* Of a listening unix socket: transport_unlisten() removes `path` only if it still names the
+    /* A listening unix socket: transport_unlisten() removes `path` only if it still names the
      * inode that was bound. */
     char path[108]; /* "": nothing to remove */
     dev_t dev;

@@ -16,13 +16,13 @@
 
 enum { WIRELESS = 0xe0, RADIO = 1, BLUETOOTH = 1 }; /* class, subclass, protocol */
 enum { COMMAND = 1, DATA = 2, EVENT = 4 };
-enum { OUTS = 8, EVENT_MAX = 3 + 255, EVENTS = 32, PIPE = 2048, CONTROL = 8 };
+enum { OUT_TRANSFERS = 8, EVENT_MAX = 3 + 255, EVENTS = 32, TRANSFER_MAX = 2048, CONTROL = 8 };
 
-/* What comes by a pipe: packets without their type octet, now and then in pieces. */
-struct pipe {
+/* One IN endpoint.  Packets arrive without their type octet, some in several transfers. */
+struct endpoint {
     struct libusb_transfer *transfer;
-    uint8_t buf[PIPE];
-    uint8_t packet[1 + PIPE]; /* type octet first */
+    uint8_t buf[TRANSFER_MAX];
+    uint8_t packet[1 + TRANSFER_MAX]; /* type octet first */
     size_t len;
 };
 
@@ -32,12 +32,12 @@ struct usb {
     int epoll, timer;
     uint8_t event_in, data_in, data_out;
     bool gone;
-    struct pipe events, data;
+    struct endpoint events, data;
     struct {
         struct libusb_transfer *transfer;
         uint8_t buf[CONTROL + ORDER_PACKET];
         bool busy;
-    } out[OUTS];
+    } out[OUT_TRANSFERS];
     struct {
         uint8_t octet[EVENT_MAX];
         size_t len;
@@ -48,7 +48,7 @@ struct usb {
 
 /* --- in --------------------------------------------------------------------------------------- */
 
-static size_t pipe_need(const struct pipe *p)
+static size_t endpoint_need(const struct endpoint *p)
 {
     if (p->packet[0] == EVENT) {
         return p->len < 3 ? 0 : 3u + p->packet[2];
@@ -56,8 +56,8 @@ static size_t pipe_need(const struct pipe *p)
     return p->len < 5 ? 0 : 5u + p->packet[3] + ((size_t)p->packet[4] << 8);
 }
 
-/* A whole packet: false when it can't be taken, which is the end: H4 would have broken there. */
-static bool usb_take(struct usb *u, const struct pipe *p)
+/* Queues a complete packet.  False: no room, and the transport has failed. */
+static bool usb_queue_packet(struct usb *u, const struct endpoint *p)
 {
     if (p->packet[0] == DATA) {
         return order_data(&u->order, p->packet, p->len, woad_port_now_ms());
@@ -72,15 +72,15 @@ static bool usb_take(struct usb *u, const struct pipe *p)
     return true;
 }
 
-static bool pipe_add(struct usb *u, struct pipe *p, const uint8_t *octets, size_t n)
+static bool endpoint_add(struct usb *u, struct endpoint *p, const uint8_t *octets, size_t n)
 {
     for (; n; n--) {
         if (p->len == sizeof p->packet) {
             return false;
         }
         p->packet[p->len++] = *octets++;
-        if (p->len == pipe_need(p)) {
-            if (!usb_take(u, p)) {
+        if (p->len == endpoint_need(p)) {
+            if (!usb_queue_packet(u, p)) {
                 return false;
             }
             p->len = 1;
@@ -89,12 +89,12 @@ static bool pipe_add(struct usb *u, struct pipe *p, const uint8_t *octets, size_
     return true;
 }
 
-static void on_in(struct libusb_transfer *t)
+static void on_received(struct libusb_transfer *t)
 {
     struct usb *u = t->user_data;
-    struct pipe *p = t == u->events.transfer ? &u->events : &u->data;
+    struct endpoint *p = t == u->events.transfer ? &u->events : &u->data;
     bool well = t->status == LIBUSB_TRANSFER_COMPLETED &&
-                pipe_add(u, p, t->buffer, (size_t)t->actual_length);
+                endpoint_add(u, p, t->buffer, (size_t)t->actual_length);
     if (!well || u->gone || libusb_submit_transfer(t)) {
         u->gone = true;
         libusb_free_transfer(t);
@@ -102,7 +102,7 @@ static void on_in(struct libusb_transfer *t)
     }
 }
 
-/* Data that wait are looked at again by a timer. */
+/* The timer makes the descriptor readable when data that waits for an event is due. */
 static void usb_set_timer(struct usb *u)
 {
     uint32_t due = order_due(&u->order, woad_port_now_ms());
@@ -136,27 +136,32 @@ static ssize_t usb_read(void *usb, uint8_t *to, size_t room)
 
 /* --- out -------------------------------------------------------------------------------------- */
 
-static void on_out(struct libusb_transfer *t)
+static void on_sent(struct libusb_transfer *t)
 {
     struct usb *u = t->user_data;
     u->gone = u->gone || t->status != LIBUSB_TRANSFER_COMPLETED;
-    for (size_t k = 0; k < OUTS; k++) {
+    for (size_t k = 0; k < OUT_TRANSFERS; k++) {
         if (u->out[k].transfer == t) {
             u->out[k].busy = false;
         }
     }
 }
 
-/* Packets of a kind go one behind the other; a command does not wait for data. */
+/* Commands and data have different endpoints, so a command does not wait for data. */
 static ssize_t usb_write(void *usb, const uint8_t *packet, size_t len)
 {
     struct usb *u = usb;
     size_t k = 0;
-    while (k < OUTS && u->out[k].busy) {
+    while (k < OUT_TRANSFERS && u->out[k].busy) {
         k++;
     }
-    if (u->gone || len < 2 || len > ORDER_PACKET || k == OUTS) {
-        errno = u->gone ? EIO : k == OUTS ? EAGAIN : EINVAL;
+    if (u->gone || len < 2 || len > ORDER_PACKET || k == OUT_TRANSFERS) {
+        errno = EINVAL;
+        if (u->gone) {
+            errno = EIO;
+        } else if (k == OUT_TRANSFERS) {
+            errno = EAGAIN;
+        }
         return -1;
     }
     struct libusb_transfer *t = u->out[k].transfer;
@@ -165,10 +170,10 @@ static ssize_t usb_write(void *usb, const uint8_t *packet, size_t len)
         libusb_fill_control_setup(u->out[k].buf, LIBUSB_REQUEST_TYPE_CLASS, 0, 0, 0,
                                   (uint16_t)body);
         memcpy(u->out[k].buf + CONTROL, packet + 1, (size_t)body);
-        libusb_fill_control_transfer(t, u->dev, u->out[k].buf, on_out, u, 2000);
+        libusb_fill_control_transfer(t, u->dev, u->out[k].buf, on_sent, u, 2000);
     } else {
         memcpy(u->out[k].buf, packet + 1, (size_t)body);
-        libusb_fill_bulk_transfer(t, u->dev, u->data_out, u->out[k].buf, body, on_out, u, 0);
+        libusb_fill_bulk_transfer(t, u->dev, u->data_out, u->out[k].buf, body, on_sent, u, 0);
         t->flags |= LIBUSB_TRANSFER_ADD_ZERO_PACKET;
     }
     order_sent(&u->order, packet, len);
@@ -200,7 +205,7 @@ static void usb_remove_fd(int fd, void *usb)
 static bool usb_busy(const struct usb *u)
 {
     bool busy = u->events.transfer || u->data.transfer;
-    for (size_t k = 0; k < OUTS; k++) {
+    for (size_t k = 0; k < OUT_TRANSFERS; k++) {
         busy = busy || u->out[k].busy;
     }
     return busy;
@@ -210,7 +215,7 @@ static void usb_close(void *usb)
 {
     struct usb *u = usb;
     u->gone = true;
-    for (size_t k = 0; u->dev && k < OUTS; k++) {
+    for (size_t k = 0; u->dev && k < OUT_TRANSFERS; k++) {
         if (u->out[k].busy) {
             libusb_cancel_transfer(u->out[k].transfer);
         }
@@ -225,7 +230,7 @@ static void usb_close(void *usb)
         struct timeval wait = { 0, 10000 };
         libusb_handle_events_timeout_completed(u->ctx, &wait, NULL);
     }
-    for (size_t k = 0; k < OUTS; k++) {
+    for (size_t k = 0; k < OUT_TRANSFERS; k++) {
         libusb_free_transfer(u->out[k].transfer);
     }
     if (u->dev) {
@@ -241,7 +246,7 @@ static void usb_close(void *usb)
     free(u);
 }
 
-/* The endpoints of interface 0, if it is a Bluetooth controller's. */
+/* Finds the endpoints of interface 0; false: it is no Bluetooth controller. */
 static bool usb_endpoints(struct usb *u, libusb_device *dev)
 {
     struct libusb_config_descriptor *config;
@@ -267,7 +272,7 @@ static bool usb_endpoints(struct usb *u, libusb_device *dev)
 }
 
 /* "": any; "1d6b:0001": vendor and product; "1.4": bus and address. */
-static bool usb_meant(libusb_device *dev, const char *spec)
+static bool usb_matches(libusb_device *dev, const char *spec)
 {
     struct libusb_device_descriptor d;
     unsigned a, b;
@@ -282,13 +287,14 @@ static bool usb_meant(libusb_device *dev, const char *spec)
            libusb_get_device_descriptor(dev, &d) == 0 && d.idVendor == a && d.idProduct == b;
 }
 
+/* Opens the first device that matches.  0 or an error of libusb. */
 static int usb_find(struct usb *u, const char *spec)
 {
     libusb_device **list;
     ssize_t n = libusb_get_device_list(u->ctx, &list);
     int err = LIBUSB_ERROR_NOT_FOUND;
     for (ssize_t k = 0; k < n && err; k++) {
-        if (usb_meant(list[k], spec) && usb_endpoints(u, list[k])) {
+        if (usb_matches(list[k], spec) && usb_endpoints(u, list[k])) {
             err = libusb_open(list[k], &u->dev);
             if (err == LIBUSB_ERROR_ACCESS) {
                 break;
@@ -301,20 +307,21 @@ static int usb_find(struct usb *u, const char *spec)
     return err;
 }
 
-static bool usb_listen(struct usb *u, struct pipe *p, uint8_t endpoint, uint8_t type)
+static bool usb_start_endpoint(struct usb *u, struct endpoint *p, uint8_t endpoint, uint8_t type)
 {
     int size = libusb_get_max_packet_size(libusb_get_device(u->dev), endpoint);
     p->transfer = libusb_alloc_transfer(0);
     p->packet[0] = type;
     p->len = 1;
-    if (!p->transfer || size <= 0 || size > PIPE) {
+    if (!p->transfer || size <= 0 || size > TRANSFER_MAX) {
         return false;
     }
     if (type == EVENT) {
-        libusb_fill_interrupt_transfer(p->transfer, u->dev, endpoint, p->buf, size, on_in, u, 0);
+        libusb_fill_interrupt_transfer(p->transfer, u->dev, endpoint, p->buf, size, on_received, u,
+                                       0);
     } else {
-        libusb_fill_bulk_transfer(p->transfer, u->dev, endpoint, p->buf, PIPE / size * size, on_in,
-                                  u, 0);
+        libusb_fill_bulk_transfer(p->transfer, u->dev, endpoint, p->buf, TRANSFER_MAX / size * size,
+                                  on_received, u, 0);
     }
     if (libusb_submit_transfer(p->transfer) == 0) {
         return true;
@@ -324,7 +331,7 @@ static bool usb_listen(struct usb *u, struct pipe *p, uint8_t endpoint, uint8_t 
     return false;
 }
 
-static int usb_begin(struct usb *u, const char *spec)
+static int usb_start(struct usb *u, const char *spec)
 {
     int err = libusb_init(&u->ctx);
     if (err) {
@@ -340,7 +347,7 @@ static int usb_begin(struct usb *u, const char *spec)
     if (err) {
         return err;
     }
-    for (size_t k = 0; k < OUTS; k++) {
+    for (size_t k = 0; k < OUT_TRANSFERS; k++) {
         u->out[k].transfer = libusb_alloc_transfer(0);
         if (!u->out[k].transfer) {
             return LIBUSB_ERROR_NO_MEM;
@@ -353,10 +360,25 @@ static int usb_begin(struct usb *u, const char *spec)
     libusb_free_pollfds(fds);
     libusb_set_pollfd_notifiers(u->ctx, usb_add_fd, usb_remove_fd, u);
     usb_add_fd(u->timer, 1, u);
-    return usb_listen(u, &u->events, u->event_in, EVENT) &&
-                   usb_listen(u, &u->data, u->data_in, DATA)
+    return usb_start_endpoint(u, &u->events, u->event_in, EVENT) &&
+                   usb_start_endpoint(u, &u->data, u->data_in, DATA)
                ? 0
                : LIBUSB_ERROR_IO;
+}
+
+static int usb_errno(int err)
+{
+    switch (err) {
+    case LIBUSB_ERROR_ACCESS: return EACCES;
+    case LIBUSB_ERROR_NOT_FOUND: return ENODEV;
+    case LIBUSB_ERROR_BUSY: return EBUSY;
+    default: return EIO;
+    }
+}
+
+static const char *usb_reason(int err)
+{
+    return err == LIBUSB_ERROR_NOT_FOUND ? "no such controller" : libusb_strerror(err);
 }
 
 int usb_open(const char *spec, struct hci_transport *transport, char message[WOAD_PORT_MESSAGE_MAX])
@@ -368,17 +390,11 @@ int usb_open(const char *spec, struct hci_transport *transport, char message[WOA
     }
     u->epoll = fd_above_stdio(epoll_create1(EPOLL_CLOEXEC));
     u->timer = fd_above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-    int err = usb_begin(u, spec);
+    int err = usb_start(u, spec);
     if (err) {
         usb_close(u);
         return transport_fail(
-            message,
-            err == LIBUSB_ERROR_ACCESS      ? EACCES
-            : err == LIBUSB_ERROR_NOT_FOUND ? ENODEV
-            : err == LIBUSB_ERROR_BUSY      ? EBUSY
-                                            : EIO,
-            "usb%s%.40s: %s%s", *spec ? ":" : "", spec,
-            err == LIBUSB_ERROR_NOT_FOUND ? "no such controller" : libusb_strerror(err),
+            message, usb_errno(err), "usb%s%.40s: %s%s", *spec ? ":" : "", spec, usb_reason(err),
             err == LIBUSB_ERROR_ACCESS ? "; root, or a udev rule, may open it" : "");
     }
     *transport = (struct hci_transport){ .fd = u->epoll, .packets = true, .ops = &ops, .usb = u };

@@ -1,4 +1,4 @@
-/* In the place of usb.c where libusb is not there. */
+/* Instead of usb.c in builds without libusb. */
 #include "kinds.h"
 
 #include <errno.h>
@@ -6,5 +6,7 @@
 int usb_open(const char *spec, struct hci_transport *transport, char message[WOAD_PORT_MESSAGE_MAX])
 {
     (void)transport;
-    return transport_fail(message, ENOTSUP, "usb:%.40s: this was built without libusb-1.0", spec);
+    return transport_fail(message, ENOTSUP,
+                          "usb:%.40s: built without USB: install libusb-1.0-0-dev and build again",
+                          spec);
 }

@@ -53,10 +53,11 @@ static void order_connected(struct usb_order *o, uint16_t handle)
     }
 }
 
-/* Of all these: code, length, [subevent,] status u8, handle u16. */
+/* Layout: code, length, [subevent,] status u8, handle u16. */
 void order_event(struct usb_order *o, const uint8_t *packet, size_t len)
 {
-    unsigned code = len >= 6 ? packet[1] : 0, le = code == EVENT_LE && len >= 7 ? packet[3] : 0;
+    unsigned code = len >= 6 ? packet[1] : 0;
+    unsigned le = code == EVENT_LE && len >= 7 ? packet[3] : 0;
     if ((le == LE_CONNECTED || le == LE_CONNECTED_ENHANCED) && packet[4] == 0) {
         order_connected(o, order_le16(packet + 5));
         return;

@@ -10,7 +10,7 @@
 
 struct broadcom_patch {
     FILE *file; /* NULL: closed */
-    int fd;     /* of the serial line, whose baud rate changes */
+    int fd;     /* of the serial line, for baud rate changes */
     struct woad_vendor_init vendor_init;
     struct woad_broadcom steps;
 };

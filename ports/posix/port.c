@@ -1,4 +1,5 @@
-/* One controller: a descriptor, what came, what waits to go. */
+/* woad/port.h for PCs: joins one transport, its framing and a host.  Opens it by name or by
+ * environment, moves packets, and logs them. */
 #define _GNU_SOURCE
 #include <woad/port.h>
 #include <woad/woad.h>
@@ -24,13 +25,13 @@ struct woad_port {
     struct framing framing;
     struct broadcom_patch patch;
     struct btsnoop log;
-    bool behind; /* more has come than one pump moves: */
+    bool behind; /* the last pump left packets unread */
     uint32_t behind_since;
 };
 
-/* One pump moves so many packets, or for so long, at most: a controller may never stop talking, and
- * a program's handler may be slow.  As long as more has come, time stands still for the host, but
- * no longer than BEHIND_MS. */
+/* Limits of one pump: a controller may never stop sending, and a program's handler may be slow.
+ * While packets are unread the host's clock stands still, so that it does not time out on an answer
+ * that has arrived, but for BEHIND_MS at most. */
 enum { PUMP_PACKETS = 64, PUMP_MS = 10, BEHIND_MS = 1000 };
 
 static void port_free(struct woad_port *p)
@@ -41,7 +42,7 @@ static void port_free(struct woad_port *p)
     free(p);
 }
 
-static int port_log(struct woad_port *p, const char *path, char message[WOAD_PORT_MESSAGE_MAX])
+static int port_open_log(struct woad_port *p, const char *path, char message[WOAD_PORT_MESSAGE_MAX])
 {
     const char *keys = getenv("WOAD_BTSNOOP_KEYS");
     int err = btsnoop_open(&p->log, path, keys && *keys);
@@ -87,7 +88,7 @@ struct woad_port *woad_port_open_as(const char *spec, const char *program, int *
     *error = spec ? transport_open_as(spec, program, &p->transport, message)
                   : user_air_open(program, &p->transport, message);
     if (*error == 0 && log && *log) {
-        *error = port_log(p, log, message);
+        *error = port_open_log(p, log, message);
     }
     if (*error == 0 && p->transport.patch[0]) {
         *error = broadcom_patch_open(&p->patch, &p->transport, message);
@@ -128,7 +129,8 @@ bool woad_port_blocked(const struct woad_port *p)
     return p->framing.out_off != p->framing.out_len;
 }
 
-static int port_fill(struct woad_port *p)
+/* 1: octets arrived; 0: none; or a negative errno. */
+static int port_receive(struct woad_port *p)
 {
     size_t room;
     uint8_t *at = framing_space(&p->framing, &room);
@@ -141,12 +143,15 @@ static int port_fill(struct woad_port *p)
         framing_added(&p->framing, (size_t)n);
         return 1;
     }
-    return n < 0 && errno == EAGAIN ? 0 : n < 0 && errno != ECONNRESET ? -errno : -EIO;
+    if (n < 0 && errno == EAGAIN) {
+        return 0;
+    }
+    return n < 0 && errno != ECONNRESET ? -errno : -EIO;
 }
 
-/* After a failed write the log is closed and the port goes on.  The environment asked for the log,
- * so the message goes to standard error. */
-static void port_snoop(struct woad_port *p, bool received, const uint8_t *packet, size_t len)
+/* If the log cannot be written it is closed, and the port goes on without it.  The user set it by
+ * an environment variable, so the message goes to standard error. */
+static void port_log_packet(struct woad_port *p, bool received, const uint8_t *packet, size_t len)
 {
     if (p->log.fd < 0) {
         return;
@@ -158,18 +163,26 @@ static void port_snoop(struct woad_port *p, bool received, const uint8_t *packet
     }
 }
 
+/* Octets written, 0: no room, or a negative errno. */
 static ssize_t port_send(struct woad_port *p, const uint8_t *data, size_t len)
 {
     ssize_t n;
     do {
-        n = p->transport.ops ? p->transport.ops->write(p->transport.usb, data, len)
-            : p->socket      ? send(p->transport.fd, data, len, MSG_NOSIGNAL)
-                             : write(p->transport.fd, data, len);
+        if (p->transport.ops) {
+            n = p->transport.ops->write(p->transport.usb, data, len);
+        } else if (p->socket) {
+            n = send(p->transport.fd, data, len, MSG_NOSIGNAL);
+        } else {
+            n = write(p->transport.fd, data, len);
+        }
     } while (n < 0 && errno == EINTR);
-    return n < 0 && errno == EAGAIN ? 0 : n < 0 ? -EIO : n;
+    if (n < 0) {
+        return errno == EAGAIN ? 0 : -EIO;
+    }
+    return n;
 }
 
-/* All that the line takes. */
+/* Writes until the transport has no room.  0 or a negative errno. */
 static int port_flush(struct woad_port *p)
 {
     size_t len;
@@ -184,8 +197,8 @@ static int port_flush(struct woad_port *p)
     return 0;
 }
 
-/* Of H5: what its time brings, and its answers, for a program that only reads and writes, too. */
-static int port_drive(struct woad_port *p)
+/* Runs the timers of H5 and sends its answers, for programs that only call read and write. */
+static int port_run_h5(struct woad_port *p)
 {
     if (!p->transport.three_wire) {
         return 0;
@@ -203,36 +216,36 @@ int woad_port_read(struct woad_port *p, const uint8_t **packet)
             return p->transport.three_wire ? -EIO : -EBADMSG;
         }
         if (n > 0) {
-            port_snoop(p, true, *packet, (size_t)n);
+            port_log_packet(p, true, *packet, (size_t)n);
             return n;
         }
-        int got = port_fill(p);
+        int got = port_receive(p);
         if (got <= 0) {
-            return got < 0 ? got : port_drive(p);
+            return got < 0 ? got : port_run_h5(p);
         }
     }
 }
 
-/* On a line that may have been in the middle of something, a reset is where all begins anew: what
- * comes before its answer is not believed. */
-static bool port_begins(const struct woad_port *p, const uint8_t *packet, size_t len)
+/* Whether this is HCI_Reset on a serial line: octets received before its answer are dropped then,
+ * because they may begin in the middle of a packet. */
+static bool port_is_reset(const struct woad_port *p, const uint8_t *packet, size_t len)
 {
     return p->transport.serial && len == 4 && memcmp(packet, "\1\3\14", 4) == 0;
 }
 
 int woad_port_write(struct woad_port *p, const uint8_t *packet, size_t len)
 {
-    int err = len > H4_PACKET_MAX ? -EINVAL : port_drive(p);
+    int err = len > H4_PACKET_MAX ? -EINVAL : port_run_h5(p);
     if (err) {
         return err;
     }
     if (!framing_ready(&p->framing)) {
         return framing_failed(&p->framing) ? -EIO : -EBUSY;
     }
-    if (port_begins(p, packet, len)) {
+    if (port_is_reset(p, packet, len)) {
         framing_resync(&p->framing, false);
     }
-    port_snoop(p, false, packet, len);
+    port_log_packet(p, false, packet, len);
     framing_put(&p->framing, packet, len);
     return port_flush(p);
 }
@@ -258,9 +271,9 @@ static uint32_t port_due(struct woad_port *p, struct woad *h)
     return wait < line ? wait : line;
 }
 
-/* Our answers go out before the next packet is looked at, so that order is kept.  True: more may
- * have come. */
-static bool port_take(struct woad_port *p, struct woad *h, int *err)
+/* Moves packets up to the limits of one pump.  The host's answers are sent before the next packet
+ * is read, so that order is kept.  True: there may be more packets. */
+static bool port_move(struct woad_port *p, struct woad *h, int *err)
 {
     const uint8_t *packet;
     uint32_t start = woad_port_now_ms();
@@ -275,8 +288,8 @@ static bool port_take(struct woad_port *p, struct woad *h, int *err)
     return n > 0 && !*err;
 }
 
-/* Whether the host is to hear how late it is: not before it has heard what came until then. */
-static bool port_on_time(struct woad_port *p, bool more)
+/* Whether to advance the host's clock: see BEHIND_MS. */
+static bool port_may_advance_clock(struct woad_port *p, bool more)
 {
     uint32_t now = woad_port_now_ms();
     if (more && !p->behind) {
@@ -290,9 +303,9 @@ int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
 {
     int err;
     woad_clock(h, woad_port_now_ms());
-    bool more = port_take(p, h, &err);
+    bool more = port_move(p, h, &err);
     *wait_ms = 0;
-    if (port_on_time(p, more)) {
+    if (port_may_advance_clock(p, more)) {
         *wait_ms = port_due(p, h);
         err = err ? err : woad_port_flush(p, h);
     }

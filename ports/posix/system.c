@@ -1,4 +1,4 @@
-/* What a host needs of the operating system: a clock and random octets. */
+/* The operating system's clock and random numbers, for a host. */
 #define _GNU_SOURCE
 #include <woad/port.h>
 

@@ -1,13 +1,12 @@
-/* woad air: a simulated radio for hosts of any make, H4 over unix sockets, TCP or ptys, paced to
- * the wall clock. */
+/* `woad air`: parses the command line and runs a hub (hub/hub.h) until a signal. */
 #define _GNU_SOURCE
 #include "woad_tool.h"
 
 #include <woad/air.h>
 
 #include "../hub/hub.h"
-#include "../transport/open.h"
 #include "../hub/world_file.h"
+#include "../transport/open.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PLACES = 16 };
+enum { TRANSPORTS_MAX = 16 };
 
-/* The handler writes to the pipe, which hub_run() polls: a signal before its wait ends the wait. */
+/* The signal handler writes to the pipe, which hub_run() polls: no signal is lost before its
+ * poll(). */
 static volatile int stop;
 static int stop_pipe[2];
 
@@ -35,8 +35,8 @@ static void on_stop(int n)
     errno = err;
 }
 
-/* A terminal or a reader that is stopped does not stop the air: the line is left out then. */
-static bool takes_a_line(int fd)
+/* A stopped terminal or reader must not stop the air: without room the line is dropped. */
+static bool can_write(int fd)
 {
     struct pollfd p = { fd, POLLOUT, 0 };
     return poll(&p, 1, 0) > 0;
@@ -44,7 +44,7 @@ static bool takes_a_line(int fd)
 
 static void log_line(const char *line)
 {
-    if (takes_a_line(1)) {
+    if (can_write(1)) {
         printf("%s\n", line);
         fflush(stdout);
     }
@@ -52,7 +52,7 @@ static void log_line(const char *line)
 
 static void warn_line(const char *line)
 {
-    if (takes_a_line(2)) {
+    if (can_write(2)) {
         fprintf(stderr, "woad air: %s\n", line);
     }
 }
@@ -75,33 +75,34 @@ static int catch_signals(void)
 
 static int help(void)
 {
-    printf("usage: woad air [OPTION…] unix:/path | tcp:port | tcp:host:port | pty | vhci …\n"
-           "\n"
-           "Every host that connects gets a controller of its own.  `pty` makes a serial line and\n"
-           "prints its name; `vhci` gives Linux a controller, and needs root.  Behind a name\n"
-           "\",h5\" asks for the three-wire protocol.  Programs find it by WOAD_HCI, as in\n"
-           "WOAD_HCI=unix:/path.\n\n"
-           "  --seed N    of everything random; the same seed and packets give the same air\n"
-           "  --loss N    packets lost for no reason, per mille\n"
-           "  --profile P what the controllers are: --profile list tells\n"
-           "  --world F   walls, noise, links, and controllers that fail: docs/air.md\n"
-           "  --speed X   of the air's time, 0.01 to 100 times the wall clock's\n"
-           "  --pcap F    a capture of all packets on the air; Wireshark opens it; an earlier\n"
-           "              capture of the air is written over, anything else stays\n"
-           "  --btsnoop D a log of what each controller and its host say, D/1.btsnoop …; D is\n"
-           "              made, and logs that are there go on\n"
-           "  --keys      keys in the logs, and in the capture what is encrypted as it was before\n"
-           "  --quiet     no line when hosts come and go\n");
+    printf(
+        "usage: woad air [OPTION…] unix:/path | tcp:port | tcp:host:port | pty | vhci …\n"
+        "\n"
+        "Simulates a radio.  Every host that connects gets a controller of its own.  `pty` makes\n"
+        "a serial line and prints its name; `vhci` gives Linux a controller, and needs root.\n"
+        "Add \",h5\" to a name for the three-wire protocol.  To connect a program, set WOAD_HCI,\n"
+        "for example WOAD_HCI=unix:/path.\n\n"
+        "  --seed N    seed of all random numbers; the same seed and packets repeat a run\n"
+        "  --loss N    packets lost at random, per mille\n"
+        "  --profile P the kind of controller; --profile list shows all\n"
+        "  --world F   file of walls, noise, links and failing controllers: docs/air.md\n"
+        "  --speed X   air time as a multiple of the wall clock, 0.01 to 100\n"
+        "  --pcap F    capture all packets on the air for Wireshark; overwrites an earlier\n"
+        "              capture, but no other file\n"
+        "  --btsnoop D log each host's HCI packets in folder D, D/1.btsnoop …; D is made if\n"
+        "              need be, and existing logs are appended to\n"
+        "  --keys      log keys, and capture encrypted packets decrypted\n"
+        "  --quiet     print no line when hosts connect and leave\n");
     return 0;
 }
 
-/* A whole number from 0 to `most`. */
-static int number(const char *text, unsigned long long most, unsigned long long *value)
+/* Parses a whole number from 0 to `max`; 0 or -1. */
+static int number(const char *text, unsigned long long max, unsigned long long *value)
 {
     char *end;
     *value = strtoull(text, &end, 0);
-    if (end == text || *end || *text == '-' || *value > most) {
-        fprintf(stderr, "woad air: \"%s\" is not a number from 0 to %llu\n", text, most);
+    if (end == text || *end || *text == '-' || *value > max) {
+        fprintf(stderr, "woad air: \"%s\" is not a number from 0 to %llu\n", text, max);
         return -1;
     }
     return 0;
@@ -159,7 +160,7 @@ static int folder(const char *path)
     return err ? -1 : 0;
 }
 
-/* 0; 1: help is wanted; -1, and why has been said. */
+/* 0; 1: --help; -1: wrong, and the message is printed. */
 static int option(int c, const char *text, struct hub_options *o)
 {
     unsigned long long value = 0;
@@ -205,15 +206,15 @@ static int options(int argc, char **argv, struct hub_options *o)
     return err;
 }
 
-/* 0, or an exit status. */
+/* Opens one transport.  0, or an exit status. */
 static int serve(const char *spec, struct hub_options *o, struct hci_transport *listens,
                  struct hci_transport *others)
 {
     char message[WOAD_PORT_MESSAGE_MAX], name[LISTEN_NAME_MAX];
     struct hci_transport transport;
     bool listening;
-    if (o->listeners == PLACES || o->attachments == PLACES) {
-        fprintf(stderr, "woad air: too many places\n");
+    if (o->listeners == TRANSPORTS_MAX || o->attachments == TRANSPORTS_MAX) {
+        fprintf(stderr, "woad air: at most 16 transports\n");
         return 2;
     }
     if (transport_listen(spec, &transport, &listening, name, message)) {
@@ -231,18 +232,21 @@ static int serve(const char *spec, struct hub_options *o, struct hci_transport *
     return 0;
 }
 
-/* Serves all the places until a signal comes. */
-static int run(int places, char **place, struct hub_options *o, struct hci_transport *listens,
+/* Serves all transports until a signal.  Returns the exit status. */
+static int run(int specs, char **spec, struct hub_options *o, struct hci_transport *listens,
                struct hci_transport *others)
 {
     int what = catch_signals();
-    for (int i = 0; i < places && !what; i++) {
-        what = serve(place[i], o, listens, others);
+    for (int i = 0; i < specs && !what; i++) {
+        what = serve(spec[i], o, listens, others);
     }
     o->wake = stop_pipe[0];
     int err = what ? 0 : hub_run(o, &stop);
     if (err == -EEXIST) {
-        fprintf(stderr, "woad air: %s is something else than a capture; it stays\n", o->pcap);
+        fprintf(
+            stderr,
+            "woad air: %s is something else than a capture and was not changed; choose another name\n",
+            o->pcap);
     } else if (err) {
         fprintf(stderr, "woad air: %s: %s\n", o->pcap ? o->pcap : "the air", strerror(-err));
     }
@@ -254,7 +258,7 @@ static int run(int places, char **place, struct hub_options *o, struct hci_trans
 
 int tool_air(int argc, char **argv)
 {
-    struct hci_transport listens[PLACES], others[PLACES];
+    struct hci_transport listens[TRANSPORTS_MAX], others[TRANSPORTS_MAX];
     struct hub_options o = {
         .listener = listens, .attachment = others, .seed = 1, .log = log_line, .warn = warn_line
     };
@@ -263,7 +267,7 @@ int tool_air(int argc, char **argv)
         return what > 0 ? help() : 2;
     }
     if (optind == argc) {
-        fprintf(stderr, "woad air: nowhere to serve; say unix:/path, tcp:port, pty or vhci\n");
+        fprintf(stderr, "woad air: nowhere to serve; add unix:/path, tcp:port, pty or vhci\n");
         return 2;
     }
     return run(argc - optind, argv + optind, &o, listens, others);

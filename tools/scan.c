@@ -1,4 +1,4 @@
-/* woad scan: who advertises, by whatever controller WOAD_HCI names. */
+/* `woad scan`: prints the devices that advertise, by the controller that WOAD_HCI names. */
 #include "woad_tool.h"
 
 #include <woad/port.h>
@@ -22,10 +22,10 @@ struct scan_tool {
     size_t len;
 };
 
-/* One character of UTF-8, and its length; 0: it is none. */
+/* Decodes one character of UTF-8; returns its length, 0: invalid. */
 static size_t utf8(const uint8_t *s, size_t len, uint32_t *c)
 {
-    static const uint32_t min_u32[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    static const uint32_t shortest[] = { 0, 0, 0x80, 0x800, 0x10000 };
     size_t n = 1;
     while (n < 4 && s[0] >= 0x80 && (s[0] << n & 0x80)) {
         n++;
@@ -40,11 +40,12 @@ static size_t utf8(const uint8_t *s, size_t len, uint32_t *c)
         }
         *c = *c << 6 | (s[k] & 0x3f);
     }
-    return *c >= min_u32[n] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff) ? n : 0;
+    return *c >= shortest[n] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff) ? n : 0;
 }
 
-/* What a terminal does not obey, and what does not turn the rest of the line around. */
-static bool shows(uint32_t c)
+/* Whether a character is safe to print: no control character, and none that changes the direction
+ * of the rest of the line. */
+static bool is_printable(uint32_t c)
 {
     bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
     bool format = c == 0xad || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
@@ -62,7 +63,7 @@ static void show_name(const uint8_t *data, size_t data_len)
     for (size_t at = 0; name && at < len; at += n ? n : 1) {
         uint32_t c = 0;
         n = utf8(name + at, len - at, &c);
-        if (n && shows(c)) {
+        if (n && is_printable(c)) {
             fwrite(name + at, 1, n, stdout);
         } else {
             putchar('?');
@@ -130,7 +131,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
-/* A whole number, from 1 to a day; 0: it is not. */
+/* Parses 1 to a day; 0: invalid. */
 static unsigned long seconds_of(const char *text)
 {
     char *end;
@@ -148,7 +149,8 @@ static int scan(struct scan_tool *t, struct woad_port *port, struct woad *h, uns
         woad_port_step(port, h, 100);
     }
     if (t->done) {
-        fprintf(stderr, "woad scan: the controller failed (%d: %s)\n", t->down, strerror(-t->down));
+        fprintf(stderr, "woad scan: the controller failed (%d: %s); check WOAD_HCI\n", t->down,
+                strerror(-t->down));
         return 1;
     }
     woad_stop(h);
@@ -179,10 +181,12 @@ int tool_scan(int argc, char **argv)
     unsigned long seconds = argc > 1 ? seconds_of(argv[1]) : 5;
     if (argc > 2 || !seconds) {
         bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
-        fprintf(help ? stdout : stderr,
-                "usage: woad scan [SECONDS]\n\n"
-                "Shows each device and each kind of its packets once, for 5 s, or up to a day.\n"
-                "The controller is WOAD_HCI's, or this user's simulated radio.\n");
+        fprintf(
+            help ? stdout : stderr,
+            "usage: woad scan [SECONDS]\n\n"
+            "Prints each advertising device once for each kind of its packets.  Scans for 5 s, or\n"
+            "SECONDS, up to a day.  The controller is the one WOAD_HCI names (unix:/path, usb,\n"
+            "hci0, …), or without WOAD_HCI this user's simulated radio.\n");
         return help ? 0 : 2;
     }
     size_t size = woad_size(&cfg);

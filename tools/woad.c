@@ -1,4 +1,4 @@
-/* The program `woad`: a table of sub-commands, each in a file of its own. */
+/* The program `woad`: a table of commands, each in a file of its own. */
 #define _GNU_SOURCE
 #include "woad_tool.h"
 
@@ -14,7 +14,7 @@ static const struct {
     const char *help;
 } commands[] = {
     { "air", tool_air, "serves a simulated radio on sockets" },
-    { "scan", tool_scan, "shows who advertises" },
+    { "scan", tool_scan, "prints the devices that advertise" },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -27,7 +27,7 @@ static int usage(FILE *to, int status)
     return status;
 }
 
-/* What is opened must not become standard output: a daemon may have closed it. */
+/* Opens 0 to 2 if they are closed, so that no file or socket opened later gets their number. */
 static bool standard_files(void)
 {
     int fd = open("/dev/null", O_RDWR);

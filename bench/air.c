@@ -1,4 +1,4 @@
-/* How fast the air is, host and link layer both in the loop, one core: `build/bench/air`. */
+/* The speed of the air with hosts and link layers, on one core: `build/bench/air`. */
 #include "devices.h"
 
 static void stream(struct device *d)
@@ -41,7 +41,7 @@ static const struct woad_config host = { .features = all,
                                          .tx_queue = 512,
                                          .request_queue = 66 };
 
-/* Two devices, notifications as fast as the link takes them. */
+/* Two devices that send notifications as fast as the link allows. */
 static void two(double *x_realtime, double *ll_pdu_per_s)
 {
     enum { SECONDS = 2000 };
@@ -62,8 +62,8 @@ static void two(double *x_realtime, double *ll_pdu_per_s)
     *ll_pdu_per_s = (double)(w.pdus - pdus) / took;
 }
 
-/* Half of them advertise every 100 ms, a tenth are in connections with a notification in every
- * event, the others scan.  Returns how much faster than real time. */
+/* Half of the devices advertise every 100 ms, a tenth are connected with a notification in every
+ * event, the others scan.  Returns air time divided by real time. */
 static double many(size_t devices, unsigned seconds)
 {
     struct woad_adv_params adv = { .kind = WOAD_ADV_NONCONN_IND, .interval_625us = 160 };
@@ -119,7 +119,7 @@ static double many(size_t devices, unsigned seconds)
     return seconds / took;
 }
 
-/* air FILE: the figures as JSON, too. */
+/* air FILE: also writes the figures as JSON. */
 int main(int argc, char **argv)
 {
     double two_x, pdus, many_x;

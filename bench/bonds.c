@@ -1,5 +1,5 @@
-/* `bonds N`: a link that is encrypted again, by the peer of which the bond was used longest ago, of
- * N; for callgrind, which counts what happens in measured(). */
+/* `bonds N`: encrypts a link again, to the peer whose bond of N was used longest ago.  For
+ * callgrind, which counts the instructions of measured(). */
 #include <woad/crypto.h>
 #include <woad/hci.h>
 #include <woad/woad.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct woad_crypto nothing = { 0 }; /* is calculated here */
+static const struct woad_crypto nothing = { 0 }; /* no key is calculated here */
 
 static struct woad *h;
 static unsigned answers;

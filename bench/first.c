@@ -1,11 +1,11 @@
-/* How long it takes from advertising to the first notification, in virtual time: of a stranger,
- * that pairs, looks for the value and subscribes to it; and when it is back, bonded: `first FILE`.
- */
+/* Time from advertising to the first notification, in virtual time: to a new peer, which pairs,
+ * discovers the value and subscribes, and to a bonded peer that returns.  `first FILE` writes the
+ * figures as JSON. */
 #include "devices.h"
 
 #include <woad/crypto.h>
 
-enum { INTERVAL = 24, TIMES = 20, STEP_US = 1000 }; /* 30 ms; each began at another moment */
+enum { INTERVAL = 24, TIMES = 20, STEP_US = 1000 }; /* 30 ms; each run starts at another moment */
 
 static struct {
     uint64_t began, connected, secured, discovered, notified;
@@ -56,7 +56,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
-/* False: no notification came of it. */
+/* One run; false: no notification arrived. */
 static bool once(bool bonded)
 {
     t.bonded = bonded;

@@ -22,7 +22,7 @@ static struct {
     uint16_t conn, handle, cid; /* the oldest connection */
     uint16_t credits;           /* that the host has granted */
     unsigned unacked;           /* data packets that the controller has */
-    unsigned events, packets;   /* what the operations have led to */
+    unsigned events, packets;   /* counted since the start */
     uint8_t tx[300];
     uint8_t rx[8 * MPS];
     uint8_t sdu[LONG], in[LONG];
@@ -69,7 +69,7 @@ static void answer(uint16_t opcode)
         e[n++] = 0;
         e[n++] = 255;
     } else {
-        n += 64; /* nothing that is optional */
+        n += 64; /* no optional commands */
     }
     e[2] = (uint8_t)(n - 3);
     woad_rx(b.h, e, n);
@@ -81,7 +81,7 @@ static void sent(size_t n)
     b.packets += n != 0;
 }
 
-/* Takes what the host sends; true if it was something. */
+/* Takes a packet from the host; false: it has none. */
 static _Bool take(void)
 {
     size_t n = woad_tx(b.h, b.tx, sizeof b.tx);
@@ -96,7 +96,7 @@ static _Bool take(void)
     return n != 0;
 }
 
-/* Number Of Completed Packets: all the controller has. */
+/* Number Of Completed Packets, for all packets that the controller has. */
 static void acknowledge(void)
 {
     uint8_t e[] = { 4, 0x13, 5, 1, HANDLE, 0, 0, 0 };
@@ -113,9 +113,9 @@ static void connected(uint16_t handle)
     woad_rx(b.h, e, sizeof e);
 }
 
-/* An L2CAP frame of the peer's, in one packet: what is in `frame` already. */
+/* Receives an L2CAP frame from the peer in one packet; its payload is in `frame`. */
 static uint8_t packet[9 + ACL], *const frame = packet + 9;
-static void heard_frame(uint16_t cid, size_t len)
+static void receive_frame(uint16_t cid, size_t len)
 {
     packet[0] = 2;
     packet[1] = HANDLE;
@@ -129,7 +129,7 @@ static void heard_frame(uint16_t cid, size_t len)
 static void heard(uint16_t cid, const uint8_t *octets, size_t len)
 {
     memcpy(frame, octets, len);
-    heard_frame(cid, len);
+    receive_frame(cid, len);
 }
 
 /* --- the operations -----------------------------------------------------------------------------
@@ -216,7 +216,7 @@ static void coc_rx(size_t len)
         while (!b.credits && take()) {
         }
         b.credits--;
-        heard_frame(b.cid, n);
+        receive_frame(b.cid, n);
         left -= n;
     }
     while (take()) {
@@ -235,7 +235,8 @@ static void coc65k_rx(void)
     coc_rx(LONG);
 }
 
-/* Of a channel's SDU: MPS octets a packet, two of them its length; and when receiving, credits. */
+/* name, batch, function, packets sent and received.  An SDU of a channel has MPS octets a packet,
+ * two of them its length; a receiver also sends credits. */
 const struct op ops[] = {
     { "nothing", 100, nothing, 0, 0 },       { "notify20", 100, notify20, 0, 1 },
     { "notify244", 100, notify244, 0, 1 },   { "write_cmd20", 200, write_cmd20, 1, 0 },

@@ -1,7 +1,7 @@
-/* The operations on a Cortex-M4 in QEMU, started with `-icount shift=0`: every instruction takes a
- * nanosecond of the machine's time, by which SysTick counts at 25 MHz; so a tick is 40 of them. And
- * how much of the stack each makes use of, the application's callback and the bench's part
- * included. */
+/* Measures the operations on a Cortex-M4 in QEMU with `-icount shift=0`: every instruction takes a
+ * nanosecond of the machine's time, and SysTick counts at 25 MHz, so a tick is 40 instructions.
+ * Also the stack that each operation uses, with the application's callback and the bench's own
+ * part. */
 #include "number.h"
 #include "ops.h"
 
@@ -13,7 +13,7 @@ enum { PAINT = 0xa5a5a5a5 };
 
 static uint64_t mem[MEM / sizeof(uint64_t)];
 
-/* Of the stack below this function's caller, but for what it makes use of itself. */
+/* Paints the stack below its caller, or returns how many octets of it were used since. */
 static __attribute__((noinline)) uint32_t stack(_Bool paint)
 {
     uint32_t here, used = 0;

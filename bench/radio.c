@@ -1,6 +1,6 @@
-/* What of the radio's time two hosts make use of, in virtual time: `radio FILE`, the figures as
- * JSON in it. The limit is that of whole packets of 251 octets, each with its answer and two T_IFS,
- * in every connection event; connections that are not encrypted.  Vol 6, Part B, 2.1, 2.2, 4.1.1 */
+/* How much of the radio's time two hosts use, in virtual time: `radio FILE` writes the figures as
+ * JSON.  The limit is full packets of 251 octets, each with its answer and two T_IFS, in every
+ * connection event, not encrypted.  Vol 6, Part B, 2.1, 2.2, 4.1.1 */
 #include "devices.h"
 
 enum { PSM = 0x80, MPS = 247, SDU = 65535, SECONDS = 60 };
@@ -18,7 +18,7 @@ static struct {
     uint16_t cid;
     uint64_t octets;
     uint64_t written_at, latency, writes;
-    uint8_t rx[8 * MPS], tx[SDU], in[10 * MPS]; /* in: so that what has come is known */
+    uint8_t rx[8 * MPS], tx[SDU], in[10 * MPS]; /* in: the received SDUs */
 } r;
 
 static void send(struct device *d)
@@ -74,7 +74,8 @@ static double air_us(const struct phy *p, unsigned octets)
     }
 }
 
-/* An SDU's octets in a packet: the first has its length, too, and the last is shorter. */
+/* Octets of an SDU in each packet, on average: the first also has its length, the last is shorter.
+ */
 static const double channel_each = SDU / (double)((SDU + 2 + MPS - 1) / MPS);
 
 /* Octets a second, `each` of every packet. */
@@ -168,7 +169,7 @@ static double rate(const struct phy *p, uint16_t interval, bool channel, uint16_
     return octets;
 }
 
-/* Of a write and its answer, in connection intervals. */
+/* Time of a write and its answer, in connection intervals. */
 static double write_latency(uint16_t interval)
 {
     if (!connected(&phys[0], interval)) {

@@ -1,11 +1,11 @@
-/* The PSA Crypto API: Mbed TLS's, or whatever stands behind it on the machine. */
+/* struct woad_crypto by the PSA Crypto API: Mbed TLS, or the hardware behind it. */
 #include <woad/crypto.h>
 
 #include <psa/crypto.h>
 
 #include <string.h>
 
-/* A key for one operation.  0 when it is none. */
+/* Imports a key for one operation; 0: failed. */
 static psa_key_id_t key_of(psa_key_type_t type, size_t bits, psa_key_usage_t usage,
                            psa_algorithm_t algorithm, const uint8_t *octets, size_t len)
 {
@@ -15,7 +15,7 @@ static psa_key_id_t key_of(psa_key_type_t type, size_t bits, psa_key_usage_t usa
     psa_set_key_bits(&attributes, bits);
     psa_set_key_usage_flags(&attributes, usage);
     psa_set_key_algorithm(&attributes, algorithm);
-    if (psa_crypto_init() != PSA_SUCCESS || /* more than once does no harm */
+    if (psa_crypto_init() != PSA_SUCCESS || /* may be called more than once */
         psa_import_key(&attributes, octets, len, &key) != PSA_SUCCESS) {
         return 0;
     }

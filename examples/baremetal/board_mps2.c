@@ -19,7 +19,7 @@ enum { HCI_RX_IRQ = 2, CLOCK_HZ = 25000000, BAUD = 115200 };
 
 static struct ring in;
 static volatile uint32_t now_ms;
-static volatile uint32_t lost; /* octets that came too fast: H4 has broken then */
+static volatile uint32_t lost; /* octets that were overrun: the stream is no H4 any more */
 
 extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[], stack_top[];
 void reset(void);
@@ -118,7 +118,7 @@ size_t board_hci_write(const uint8_t *from, size_t len)
     return n;
 }
 
-/* With interrupts held off, one that comes between looking and sleeping still ends the sleep. */
+/* Interrupts are masked, so that one between the test and the sleep still ends the sleep. */
 void board_sleep(void)
 {
     __asm volatile("cpsid i" ::: "memory");

@@ -20,13 +20,13 @@ enum {
 };
 
 static struct ring in;
-static volatile uint32_t lost; /* octets that came too fast: H4 has broken then */
+static volatile uint32_t lost; /* octets that were overrun: the stream is no H4 any more */
 
 extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[];
 void reset(void);
 void on_trap(void);
 
-/* Before there is a stack. */
+/* The entry, which sets the stack. */
 __asm(".section .vectors, \"ax\"\n"
       ".globl begin\n"
       "begin: la sp, stack_top\n"
@@ -61,7 +61,7 @@ static uint64_t ticks(void)
 static void tick_in_1ms(void)
 {
     uint64_t at = ticks() + TICKS_PER_MS;
-    MTIMECMP[1] = 0xffffffff; /* no interrupt from what is half written */
+    MTIMECMP[1] = 0xffffffff; /* no interrupt while half is written */
     MTIMECMP[0] = (uint32_t)at;
     MTIMECMP[1] = (uint32_t)(at >> 32);
 }
@@ -126,7 +126,7 @@ size_t board_hci_write(const uint8_t *from, size_t len)
     return n;
 }
 
-/* With interrupts held off, one that comes between looking and sleeping still ends the sleep. */
+/* Interrupts are masked, so that one between the test and the sleep still ends the sleep. */
 void board_sleep(void)
 {
     __asm volatile("csrci mstatus, 8" ::: "memory");

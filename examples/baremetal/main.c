@@ -1,8 +1,8 @@
 /* A lock on a microcontroller: no operating system, no heap, no C library, no cryptographic
- * library.  The controller is at the end of a UART and does the cryptography, too.  Whoever types
- * the number that is printed may open the lock, and need not type it again: bonds are known until
- * power is lost.  (To keep them for longer, write a struct woad_bond_store for the board's flash:
- * smp.h.)  examples/c/key.c opens it. */
+ * library. The controller is at the end of a UART and also does the cryptography.  To pair, the
+ * user types the number that is printed; bonds last until power is lost.  (To keep them longer,
+ * write a struct woad_bond_store for the board's flash: smp.h.)  examples/c/key.c opens the lock.
+ */
 #include <woad/woad.h>
 
 #include "board.h"
@@ -97,7 +97,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
     }
 }
 
-/* As far as the UART goes; true while there is more to do at once. */
+/* Sends what the UART has room for; true: call it again before sleeping. */
 static bool send(struct woad *h)
 {
     if (hci.out_off == hci.out_len) {
@@ -119,12 +119,12 @@ static bool receive(struct woad *h)
         woad_rx(h, packet, (size_t)len);
     }
     if (len < 0) {
-        woad_fail(h, WOAD_EBADMSG); /* octets were lost: everything begins anew */
+        woad_fail(h, WOAD_EBADMSG); /* octets were lost: restart from HCI_Reset */
     }
     return n != 0;
 }
 
-/* Whenever the controller is lost, it is reset, and what it says is believed from the answer on. */
+/* Starts the host if it is down.  Octets before the answer to its HCI_Reset are dropped. */
 static void begin(struct woad *h)
 {
     if (woad_start(h) == 0) {

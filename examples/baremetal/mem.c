@@ -1,4 +1,4 @@
-/* All that the host wants of a C library. */
+/* The functions of the C library that the host calls. */
 #include <stdint.h>
 #include <string.h>
 

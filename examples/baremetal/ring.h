@@ -1,4 +1,5 @@
-/* Octets between an interrupt and the rest: one writes, the other reads: no lock is needed. */
+/* A ring of octets between an interrupt and the main program.  One side writes, the other reads, so
+ * it needs no lock. */
 #ifndef RING_H
 #define RING_H
 

@@ -1,6 +1,6 @@
-/* Opens the lock of lock.c: writes; the lock wants to know who it is; pairs, for which somebody
- * types the number that it shows; and the write is made again, by itself.  The next time the bond
- * does. */
+/* Opens the lock of lock.c.  The write needs an authenticated link, so the host pairs: the user
+ * types the number that the lock shows, and the host repeats the write by itself.  The next time
+ * the bond is enough. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static void on_report(struct app *app, struct woad *h, const struct woad_event *
     }
 }
 
-/* Negative: the host's, as errno has them; else ATT's (woad/gatt.h). */
+/* Negative: an error of the host, like errno; else an ATT error (woad/gatt.h). */
 static void show_end(int status)
 {
     if (status < 0) {
@@ -71,7 +71,7 @@ static void on_event(void *ctx, struct woad *h, const struct woad_event *ev)
         woad_gattc_write(h, ev->conn, ev->u.characteristic.value, "\1", 1);
         break;
     case WOAD_EV_PASSKEY:
-        app->asked = true; /* not here: reading it takes as long as people do */
+        app->asked = true; /* not here: the user takes seconds to type */
         break;
     case WOAD_EV_GATTC_DONE:
         if (ev->u.done.op == WOAD_GATTC_WRITE) {

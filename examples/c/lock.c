@@ -1,5 +1,6 @@
-/* A lock: whoever types the number that it shows may open it, then and ever after: bonds are kept
- * in a file.  Ends when the first central has come and gone.  examples/c/key.c opens it. */
+/* A lock that a bonded central may open.  To pair, the user types the number that the lock shows;
+ * the bond is kept in a file.  Ends when the first central disconnects.  examples/c/key.c opens it.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static void begin(struct woad *h)
     printf("shut\n");
 }
 
-/* Negative: the host's, as errno has them; else what the pairing ended with (woad/smp.h). */
+/* Negative: an error of the host, like errno; else the reason of Pairing Failed (woad/smp.h). */
 static void show_security(int status)
 {
     if (status == 0) {

@@ -1,6 +1,6 @@
-/* What if one packet were lost?  Two hosts connect and a value is read.  The same moment is lived
- * again and again, each time with another packet lost, and what the reader sees is told: a snapshot
- * of the world, faults by rule, virtual time. */
+/* The effect of one lost packet.  Two hosts connect and a value is read, again and again from the
+ * same snapshot of the world, each time with another packet lost; prints what the reader sees.
+ * Shows snapshots, faults by rule and virtual time. */
 #include <woad/air.h>
 #include <woad/woad.h>
 
@@ -12,14 +12,14 @@ struct device {
     struct woad *host;
     struct woad_air_controller *ctl;
     size_t size;
-    void *before; /* the host as it was: it is one piece of memory */
+    void *before; /* a copy of the host, which is one block of memory */
     struct woad_addr addr;
     uint16_t conn;
     uint32_t lived_ms, connected_ms, read_ms;
     unsigned connects;
 };
 
-/* What is to be lost: the n-th packet from now on that somebody hears. */
+/* The rule: lose the `lose`th packet from now on that reaches a receiver. */
 static struct {
     unsigned heard, lose;
     uint8_t channel, octets;

@@ -1,4 +1,4 @@
-/* Prints who advertises, for three seconds. */
+/* Prints the devices that advertise, for three seconds. */
 #include <stdio.h>
 #include <stdlib.h>
 

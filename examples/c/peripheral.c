@@ -1,5 +1,5 @@
 /* A battery: advertises, serves its level (0x180F, 0x2A19), and notifies it as it falls.  Ends when
- * the first central has come and gone. */
+ * the first central disconnects. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -68,7 +68,7 @@ static void device(struct device *d, struct woad_air *air, uint8_t number)
     woad_start(d->host);
 }
 
-/* Packets between a host and its controller, until neither has more to say. */
+/* Moves packets between a host and its controller until neither has more to send. */
 static void pump(struct device *d, uint32_t now_ms)
 {
     uint8_t p[WOAD_TX_ROOM + WOAD_AIR_PACKET];

@@ -44,7 +44,9 @@ static int p256_begin(struct p256 *p, const uint8_t private_key[32])
     p->blind = (uint32_t)private_key[31] << 24 | (uint32_t)private_key[17] << 16 |
                (uint32_t)private_key[5] << 8 | private_key[0];
     int err = mbedtls_ecp_group_load(&p->group, MBEDTLS_ECP_DP_SECP256R1);
-    err = err ? err : mbedtls_mpi_read_binary(&p->d, private_key, 32);
+    if (!err) {
+        err = mbedtls_mpi_read_binary(&p->d, private_key, 32);
+    }
     return err ? err : mbedtls_ecp_check_privkey(&p->group, &p->d);
 }
 
@@ -65,7 +67,9 @@ static int p256_public(const uint8_t private_key[32], uint8_t public_key[64])
     uint8_t octets[POINT];
     size_t len;
     int err = p256_begin(&p, private_key);
-    err = err ? err : mbedtls_ecp_mul(&p.group, &p.point, &p.d, &p.group.G, blinding, &p.blind);
+    if (!err) {
+        err = mbedtls_ecp_mul(&p.group, &p.point, &p.d, &p.group.G, blinding, &p.blind);
+    }
     err = err ? err
               : mbedtls_ecp_point_write_binary(&p.group, &p.point, MBEDTLS_ECP_PF_UNCOMPRESSED,
                                                &len, octets, sizeof octets);
@@ -84,9 +88,15 @@ static int p256_dh(const uint8_t private_key[32], const uint8_t public_key[64], 
         octets[1 + n] = public_key[n];
     }
     int err = p256_begin(&p, private_key);
-    err = err ? err : mbedtls_ecp_point_read_binary(&p.group, &p.point, octets, sizeof octets);
-    err = err ? err : mbedtls_ecp_check_pubkey(&p.group, &p.point);
-    err = err ? err : mbedtls_ecp_mul(&p.group, &p.point, &p.d, &p.point, blinding, &p.blind);
+    if (!err) {
+        err = mbedtls_ecp_point_read_binary(&p.group, &p.point, octets, sizeof octets);
+    }
+    if (!err) {
+        err = mbedtls_ecp_check_pubkey(&p.group, &p.point);
+    }
+    if (!err) {
+        err = mbedtls_ecp_mul(&p.group, &p.point, &p.d, &p.point, blinding, &p.blind);
+    }
     size_t len;
     err = err ? err
               : mbedtls_ecp_point_write_binary(&p.group, &p.point, MBEDTLS_ECP_PF_UNCOMPRESSED,

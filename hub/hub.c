@@ -91,7 +91,9 @@ static void hub_skip_time(struct hub *hub, uint64_t us)
 static void hub_note_error(struct hub *hub, const char *what, int err)
 {
     char line[256];
-    hub->first_error = hub->first_error ? hub->first_error : err;
+    if (!hub->first_error) {
+        hub->first_error = err;
+    }
     if (hub->options->warn) {
         snprintf(line, sizeof line, "%.200s: %s", what,
                  err == -EAGAIN ? "its reader is too slow: packets are missing" : strerror(-err));

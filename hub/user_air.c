@@ -191,7 +191,9 @@ int user_air_open(const char *program, struct hci_transport *transport,
     struct user_air u;
     char spec[120];
     int err = user_air_find_folder(&u, message);
-    err = err ? err : user_air_lock(&u, message);
+    if (!err) {
+        err = user_air_lock(&u, message);
+    }
     if (err) {
         return err;
     }
@@ -199,7 +201,9 @@ int user_air_open(const char *program, struct hci_transport *transport,
     err = transport_open_as(spec, program, transport, message);
     if (err == -ENODEV) { /* with other errors it may be running */
         err = user_air_start(&u, message);
-        err = err ? err : transport_open_as(spec, program, transport, message);
+        if (!err) {
+            err = transport_open_as(spec, program, transport, message);
+        }
     }
     close(u.lock_fd);
     return err;

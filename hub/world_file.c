@@ -210,7 +210,9 @@ static const char *parse_line(struct world_file *file, char *line)
         name = next_word(&at);
     }
     const char *wrong = parse(&a, name ? name : "", &at);
-    wrong = wrong ? wrong : check_time(&a, timed);
+    if (!wrong) {
+        wrong = check_time(&a, timed);
+    }
     if (wrong) {
         return wrong;
     }

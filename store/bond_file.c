@@ -346,7 +346,9 @@ static int file_load(struct woad_bond_file *f)
     uint8_t *octets = NULL;
     size_t len = 0;
     int err = read_all(f->fd, &octets, &len);
-    err = err ? err : file_read(f, octets, len);
+    if (!err) {
+        err = file_read(f, octets, len);
+    }
     if (octets) {
         explicit_bzero(octets, len);
     }
@@ -409,7 +411,9 @@ static int file_replace(struct woad_bond_file *f)
     int err = write_all(fd, octets, len);
     explicit_bzero(octets, len);
     free(octets);
-    err = err ? err : temp_rename(f);
+    if (!err) {
+        err = temp_rename(f);
+    }
     if (err) {
         unlink(f->temp_path);
         close(fd);
@@ -495,7 +499,9 @@ static int file_open(struct woad_bond_file *f)
         }
         fd = fd_above_stdio(fd);
         int err = fd < 0 ? fd : file_check(fd);
-        err = err ? err : file_lock(fd);
+        if (!err) {
+            err = file_lock(fd);
+        }
         if (!err && path_is_file(f->path, fd)) {
             f->fd = fd;
             (void)!fchmod(fd, 0600); /* if the file system has modes */
@@ -518,7 +524,9 @@ static int file_begin(struct woad_bond_file *f)
         err = woad_port_random(NULL, f->irk, sizeof f->irk) ? -EIO : file_save(f);
         return err == -EEXIST ? -EBUSY : err;
     }
-    err = err ? err : file_load(f);
+    if (!err) {
+        err = file_load(f);
+    }
     int fd = err ? err : temp_open(f);
     if (fd >= 0) {
         unlink(f->temp_path);
@@ -536,7 +544,9 @@ struct woad_bond_file *woad_bond_file_open(const char *path, int *error)
     if (f) {
         f->fd = -1;
         *error = find_path(f, path);
-        *error = *error ? *error : file_begin(f);
+        if (!*error) {
+            *error = file_begin(f);
+        }
     }
     if (*error) {
         woad_bond_file_close(f);

@@ -243,10 +243,8 @@ static int run(int specs, char **spec, struct hub_options *o, struct hci_transpo
     o->wake = stop_pipe[0];
     int err = what ? 0 : hub_run(o, &stop);
     if (err == -EEXIST) {
-        fprintf(
-            stderr,
-            "woad air: %s is something else than a capture and was not changed; choose another name\n",
-            o->pcap);
+        fprintf(stderr, "woad air: %s is something else than a capture; choose another file\n",
+                o->pcap);
     } else if (err) {
         fprintf(stderr, "woad air: %s: %s\n", o->pcap ? o->pcap : "the air", strerror(-err));
     }

@@ -210,7 +210,9 @@ static void wipe_data(struct btsnoop_cuts *cuts, bool received, uint8_t *packet,
         c->used = false;
     }
     if (cut_goes_on(&now)) {
-        c = c ? c : cut_new(cuts);
+        if (!c) {
+            c = cut_new(cuts);
+        }
         *c = now;
     }
 }

@@ -295,7 +295,9 @@ static int listen_bound(const char *path, struct hci_transport *transport,
     struct sockaddr_un a;
     struct stat st;
     int err = unix_address(path, &a, message);
-    err = err ? err : remove_dead_socket(&a, message);
+    if (!err) {
+        err = remove_dead_socket(&a, message);
+    }
     if (err) {
         return err;
     }

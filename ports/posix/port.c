@@ -307,7 +307,9 @@ int woad_port_pump(struct woad_port *p, struct woad *h, uint32_t *wait_ms)
     *wait_ms = 0;
     if (port_may_advance_clock(p, more)) {
         *wait_ms = port_due(p, h);
-        err = err ? err : woad_port_flush(p, h);
+        if (!err) {
+            err = woad_port_flush(p, h);
+        }
     }
     *wait_ms = more ? 0 : *wait_ms;
     if (err) {
@@ -323,7 +325,9 @@ int woad_port_step(struct woad_port *p, struct woad *h, uint32_t max_ms)
     if (err) {
         return err;
     }
-    wait = wait < max_ms ? wait : max_ms;
+    if (wait > max_ms) {
+        wait = max_ms;
+    }
     struct pollfd fd = { p->transport.fd, (short)(POLLIN | (woad_port_blocked(p) ? POLLOUT : 0)),
                          0 };
     poll(&fd, 1, wait > 60000 ? 60000 : (int)wait);

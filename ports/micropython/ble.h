@@ -1,20 +1,26 @@
 /* The `bluetooth` module: what its files share.
  *
  *   mod_bluetooth.c   the module's table
+ *   ble.c             BLE(): the object, its methods, irq
+ *   ble_life.c        active(): the host started and stopped
+ *   ble_run.c         packets moved, in the scheduler and while a method waits
+ *   ble_config.c      config()
+ *   ble_error.c       exceptions, and the checks at a method's beginning
  *   ble_uuid.c        bluetooth.UUID
- *   ble.c             BLE(): active, config, irq
  *   ble_gap.c ble_link.c ble_gatts.c ble_gattc.c    methods: Python's arguments to the host's
  *   ble_ext.c         extended advertising
  *   ble_value.c       the values of local attributes
  *   ble_l2cap.c       L2CAP channels
- *   ble_pair.c        pairing, and the secrets that programs keep
- *   ble_event.c       the host's events to Python's
- *   ble_connect.c     when the central hears of a connection
- *   ble_call.c        the handler called: what it is given, what it answers
- *   ble_queue.c       events that have to wait
- *   port_unix.c       PCs: the way to a controller, and waking the interpreter
- *   unix_calls.c      MicroPython's waiting calls, which that interrupts
- *   port_mcu.c        boards: the same, over one of
+ *   ble_pair.c        pairing: methods and events
+ *   ble_secret.c      the secrets that programs keep of bonds
+ *   ble_event.c       from the host: events noted, queued or delivered
+ *   ble_irq.c         each event's arguments for the handler
+ *   ble_connect.c     the delayed IRQ_PERIPHERAL_CONNECT
+ *   ble_call.c        the handler's call: its arguments and its answer
+ *   ble_queue.c       queued events
+ *   port_unix.c       PCs: the controller, and the thread that wakes the interpreter
+ *   unix_calls.c      MicroPython's blocking calls, which that interrupts
+ *   port_mcu.c        boards: the host in static memory, over one of
  *   hci_mpbthci.c     MicroPython's own HCI drivers: extmod/mpbthci.h
  *   hci_cyw43.c       the CYW43 of a Pico W
  *   hci_vhci.c        an ESP32's controller */
@@ -30,6 +36,7 @@
 #include "py/runtime.h"
 
 #include <woad/hci.h>
+#include <woad/port.h>
 #include <woad/woad.h>
 
 enum { /* IRQ events */
@@ -64,7 +71,7 @@ enum { /* IRQ events */
        IRQ_GET_SECRET = 29,
        IRQ_SET_SECRET = 30,
        IRQ_PASSKEY_ACTION = 31,
-       /* Those of this module alone: raised after config(events=…) has asked for them. */
+       /* Beyond upstream: raised only after config(events=…) has enabled them. */
        IRQ_FIRST_MORE = 64,
        IRQ_DISCONNECT_REASON = 64,
        IRQ_CONNECT_FAILED = 65,
@@ -84,7 +91,7 @@ enum { /* IRQ events */
 };
 
 enum { BLE_ADV_SETS = 2, BLE_MTU_MAX = 527, BLE_MTU = 256, BLE_WAIT_MS = 2000 };
-/* How much of everything there can be.  A board may choose the first three. */
+/* Capacities.  A board may define those that begin with WOAD_. */
 #ifdef UNIX
 enum {
     BLE_CONNS = 16,
@@ -100,7 +107,7 @@ enum {
     BLE_REQUESTS = 4096,
     BLE_PREPARED = 1024,
     BLE_PIPELINE = 512,
-    BLE_WAITING = 16384
+    BLE_EVENT_QUEUE = 16384
 };
 #else
 #ifndef WOAD_CONNS
@@ -126,10 +133,11 @@ enum {
     BLE_REQUESTS = 1088,
     BLE_PREPARED = 1024,
     BLE_PIPELINE = 64,
-    BLE_WAITING = 2048
+    BLE_EVENT_QUEUE = 2048
 };
 #endif
-enum { BLE_BOND_PLACES = 2 * BLE_BONDS }; /* so many of legacy pairing, too */
+/* A bond of legacy pairing takes two. */
+enum { BLE_BOND_SLOTS = 2 * BLE_BONDS };
 
 typedef struct {
     mp_obj_base_t base;
@@ -140,25 +148,24 @@ extern const mp_obj_type_t ble_type, ble_uuid_type;
 
 /* The value of a characteristic or a descriptor. */
 struct ble_value {
-    uint8_t *data;
+    uint8_t *data; /* NULL: the attribute has no value here */
     uint16_t len, room;
-    bool append;
+    bool append; /* a write is added to what is there, and gatts_read() empties it */
 };
 
-/* What the handler is given: objects made once, whose content changes with the next event.  One
- * frame for each call of the handler that has not returned; none is ever freed, so that an object
- * which the program keeps is never a dangling pointer.  They are parts of one block: the collector
- * finds it by the root pointer. */
+/* The handler's arguments: objects that are made once and filled anew for each event, so that an
+ * event needs no allocation.  Each call of the handler that has not returned uses one frame.  No
+ * frame is ever freed: a program that keeps one of the objects has no dangling pointer. */
 enum {
     BLE_FRAME_ITEMS = 9,
-    BLE_FRAME_FEW = 3,
+    BLE_FRAME_INNER = 3,
     BLE_FRAME_SHORT = 8,
     BLE_FRAME_NESTED = 280,
     BLE_FRAMES = 3
 };
 struct ble_frame {
     struct ble_frame *next;
-    mp_obj_array_t brief, data; /* memoryviews of the octets below */
+    mp_obj_array_t short_data, data; /* memoryviews of `octets` */
     ble_uuid_obj_t uuid;
     struct {
         mp_obj_base_t base;
@@ -168,199 +175,232 @@ struct ble_frame {
     struct {
         mp_obj_base_t base;
         size_t len;
-        mp_obj_t items[BLE_FRAME_FEW];
-    } few;
+        mp_obj_t items[BLE_FRAME_INNER];
+    } inner; /* a tuple among the items of `tuple` */
     size_t room;
-    uint8_t octets[]; /* BLE_FRAME_SHORT of `brief`, `room` of `data` */
+    uint8_t octets[]; /* BLE_FRAME_SHORT for `short_data`, then `room` for `data` */
 };
 
-/* Events that have to wait: records in one block, one after the other, and behind those, when it is
- * full, a list. */
+/* Queued events: records in a ring (`block`) and, when that is full, in a list of allocations. */
 struct ble_record {
     struct ble_record *next; /* in the list */
-    size_t size;             /* data included; 0: the block goes on at its start */
+    size_t size;             /* data included; 0: the ring continues at its start */
     struct woad_event ev;
     uint8_t data[];
 };
 struct ble_queue {
-    uint8_t *block;
+    uint8_t *block; /* BLE_EVENT_QUEUE octets */
     size_t in, out, used;
     struct ble_record *list, **list_end;
-    bool delivering; /* the first is in use */
+    bool delivering; /* the handler is running with the first record's data */
 };
 
-/* What the handler has said: `given` and `number`, if it was asked. */
-enum ble_asked { BLE_ASKED, BLE_NOBODY, BLE_FAILED }; /* NOBODY: the program has no handler */
+/* What a call of the handler returned.  BLE_FAILED: it raised an exception, or could not run. */
+enum ble_outcome { BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED };
 struct ble_answer {
-    enum ble_asked how;
-    mp_obj_t given;
-    mp_int_t number; /* 0: none; of what is to be true or false: 1 or 0 */
+    enum ble_outcome outcome;
+    mp_obj_t returned; /* None unless BLE_ANSWERED */
+    mp_int_t number;   /* `returned` as a number, or its truth for yes-or-no events; else 0 */
 };
 
-/* A notification to a subscriber that did not fit: sent, with the value of then, when there is
- * room. */
+/* A notification that did not fit into the host's queue.  At WOAD_EV_TX_READY it is sent with the
+ * value that the attribute has then. */
 struct ble_update {
     struct ble_update *next;
     uint16_t conn, handle;
 };
 
-/* Services that were added together, and the values of their attributes. */
+/* Services registered or added by one call, and the values of their attributes. */
 struct ble_group {
     struct ble_group *next;
     struct woad_attr *attrs;
     struct woad_uuid *uuids;
-    struct ble_value *values; /* of handle `first` and those behind it */
+    struct ble_value *values; /* n of them, from handle `first` on */
     uint16_t first, n;
 };
 
-/* What lives in MicroPython's heap, kept alive by the root pointer to the one BLE object. */
+/* The one BLE object, in MicroPython's heap; a root pointer keeps it and all below it alive. */
 typedef struct {
     mp_obj_base_t base;
     mp_obj_t handler;
-    bool refuses;                      /* the handler has refused something */
-    bool lost_handler;                 /* it was taken out by an exception */
-    struct ble_frame *frames, **frame; /* `frame`: where the one for the next event is */
+    bool handler_refused;              /* it has refused a request at least once */
+    bool handler_failed;               /* it raised an exception and was removed */
+    struct ble_frame *frames, **frame; /* *frame is for the next event */
     struct ble_queue queue;
     struct ble_group *groups;
     struct ble_update *updates;
 } ble_obj_t;
 
-/* A connection of the central's of which the program has not heard yet (`waits`), or whose peer's
- * features have been asked for by the module (`asked`), and by the program, too (`shared`). */
+/* A new connection as central, until the peer's features are known: see ble_connect.c. */
 struct ble_connecting {
-    bool waits, asked, shared;
+    bool event_held;         /* IRQ_PERIPHERAL_CONNECT has not been raised yet */
+    bool features_requested; /* by the module; the fields below are valid */
+    bool features_shared;    /* and by the program's gap_link(): raise IRQ_LINK, too */
     uint16_t conn;
     struct woad_addr peer;
-    mp_uint_t since;
+    mp_uint_t held_since; /* mp_hal_ticks_ms() */
 };
 
-/* What gattc_read has gathered, on each connection. */
-struct ble_gathered {
-    uint8_t *octets;
+/* The value that gattc_read() assembles from its parts, one for each connection. */
+struct ble_long_read {
+    uint8_t *octets; /* WOAD_ATT_VALUE_MAX; NULL: not allocated yet */
     uint16_t len;
-    bool lost;
+    bool incomplete; /* something was dropped for want of memory: the procedure fails */
 };
 
-/* What outlives a soft reset, or must be found without the heap. */
+/* What survives a soft reset, or is needed when there is no heap. */
 struct ble_state {
-    struct woad *host; /* NULL: inactive */
-    bool up, adv_settled, accept_settled;
-    uint16_t scans, scans_stopped; /* whose end is to come; the program knows of these */
-    int adv_status, accept_status, down;
-    uint32_t events;           /* bit n: event 64 + n is wanted */
-    unsigned holding;          /* events are queued, not delivered */
-    unsigned in_host;          /* so many events of the host have not returned */
-    unsigned starts;           /* counts them: ble_same() */
-    bool starting;             /* active(True) is under way */
-    bool ending;               /* active(False) in one of both: done when it returns */
-    uint16_t conns[BLE_CONNS]; /* WOAD_NO_CONN: free */
+    struct woad *host;    /* NULL: inactive */
+    bool up;              /* between WOAD_EV_UP and WOAD_EV_DOWN */
+    int down;             /* error of WOAD_EV_DOWN; 0: none since the start */
+    bool starting;        /* active(True) is running */
+    bool ending;          /* active(False) was called inside the host, or while starting */
+    unsigned start_count; /* identifies this start: ble_still_on() */
+    bool adv_settled, accept_settled; /* the host has answered the last change */
+    int adv_status, accept_status;    /* its HCI status, 0: success */
+    uint16_t scans, scans_stopped;    /* scans whose WOAD_EV_SCAN_DONE has not arrived; those
+                                       * of them for which IRQ_SCAN_DONE was raised */
+    uint32_t events;                  /* bit n: event 64 + n is enabled */
+    unsigned holding;                 /* > 0: events are queued, not delivered */
+    unsigned in_host;                 /* nested events from inside the host */
+    uint16_t conns[BLE_CONNS];        /* WOAD_NO_CONN: free */
     struct ble_connecting connecting[BLE_CONNS];
     struct ble_channel *channels;
-    struct ble_gathered gathered[BLE_CONNS];
+    struct ble_long_read long_read[BLE_CONNS];
     uint8_t *ext_data[BLE_ADV_SETS][2]; /* of extended advertising, and its scan response */
-    uint32_t dropped;
-    mp_uint_t slow_since;
-    mp_uint_t ran; /* when ble_run() returned last */
-    bool running, ran_long;
+    uint32_t dropped;                   /* config("dropped") */
+    bool running;                       /* inside ble_run() */
+    bool last_run_was_long;
+    mp_uint_t last_run_ended; /* mp_hal_ticks_ms() */
+    mp_uint_t slow_since;     /* since when the handler is slower than the packets */
     uint16_t rxbuf;
-    void *thread;    /* the main one */
-    bool long_reads; /* gattc_read gives the whole value */
-    bool oob_made;
+    void *thread;    /* the main one, where all methods must run */
+    bool long_reads; /* gattc_read() reads the whole value */
+    bool oob_made;   /* oob_status and oob are valid */
     int oob_status;
     struct woad_oob oob;
     uint8_t name[31], name_len;
-    char why[200];
+    char failure[WOAD_PORT_MESSAGE_MAX]; /* why there is no radio; "": it was not lost */
 };
 extern struct ble_state ble;
 
-/* What config() has set of it; kept over active(). */
+/* The security that config() has set; active() keeps it. */
 struct ble_pairing {
     uint8_t io;
     bool bond, mitm;
-    int8_t secure;
-}; /* secure: -1 not set */
+    int8_t secure; /* le_secure; -1: not set */
+};
 extern struct ble_pairing ble_pairing;
 
 ble_obj_t *ble_object(void); /* NULL before BLE() */
 
-/* ble.c */
-void ble_raise(int err); /* WOAD_E…; returns for 0 */
+/* ble_error.c */
+void ble_raise(int err); /* WOAD_E… as an OSError; returns if it is 0 */
 void ble_raise_with(int number, mp_obj_t detail) __attribute__((noreturn));
-/* Raises ENODEV.  Arguments are converted before it: an object's __int__ or __bool__ can end the
- * radio, and what was looked up before it is gone then. */
+mp_obj_t ble_failure_text(void);
+/* The host; raises ENODEV if there is none.  Convert a method's arguments before this call: an
+ * object's __int__ or __bool__ can call active(False). */
 struct woad *ble_active(void);
-void ble_check_thread(void); /* raises RuntimeError in any but the main one */
-/* Sends what there is to send. */
-void ble_flush(void);
-/* Waits until *done, events held back meanwhile; raises ETIMEDOUT.  In a handler that was called
- * out of the host there is no waiting: the host can't be entered again. */
+void *ble_this_thread(void);
+void ble_check_thread(void); /* raises RuntimeError outside the main thread */
+/* ble_run.c */
+void ble_pump(void);
+void ble_flush(void); /* sends what the host has */
+/* Moves packets until *done, with events queued; raises ETIMEDOUT after BLE_WAIT_MS.  In a handler
+ * that the host called it returns at once: the host cannot be entered again. */
 void ble_wait(const bool *done);
-void ble_hold(void); /* events and the scheduler wait; counted */
+/* Events are queued and the scheduler is locked until as many ble_release() as ble_hold(). */
+void ble_hold(void);
 void ble_release(void);
-/* Whether the radio is still on that was when ble.starts was `starts`. */
-bool ble_same(unsigned starts);
-void ble_stop(bool politely);
-/* Octets for a key; waits for the controller's, if they are its own.  0 or WOAD_E…. */
+/* Measures how long a loop has waited; time in which the program was stopped hardly counts. */
+struct ble_stopwatch {
+    mp_uint_t last_ms, waited_ms;
+};
+struct ble_stopwatch ble_stopwatch_start(void);
+bool ble_stopwatch_within(struct ble_stopwatch *w, mp_uint_t limit_ms);
+/* Octets for a key; waits for the controller if it makes them.  0 or WOAD_E…. */
 int ble_random(uint8_t *out, size_t len);
-bool ble_wants(unsigned event);
+void ble_run(void); /* by the scheduler: moves packets, delivers events */
+/* ble_life.c */
+void ble_stop(bool politely);
+/* ble_config.c */
+bool ble_wants(unsigned event); /* config(events=…) has enabled it */
 /* ble_link.c */
 void ble_addr_of(mp_obj_t o, struct woad_addr *addr);
-size_t ble_items(mp_obj_t o, mp_obj_t *copy, size_t room); /* how many there are */
-/* ble_call.c.  Objects for the next call of the handler; nothing is allocated. */
+/* Copies at most `room` items of a list or tuple, and returns how many it has. */
+size_t ble_items(mp_obj_t o, mp_obj_t *copy, size_t room);
+/* ble_call.c.  Objects for the next call of the handler; they allocate nothing. */
 mp_obj_t ble_bytes(const uint8_t *data, size_t len);
-mp_obj_t ble_brief(const uint8_t *data, size_t len); /* besides; BLE_FRAME_SHORT at most */
-mp_obj_t ble_addr(const struct woad_addr *a);        /* the same, most significant first */
+mp_obj_t ble_short_bytes(const uint8_t *data, size_t len); /* a second one: BLE_FRAME_SHORT */
+mp_obj_t ble_addr(const struct woad_addr *a);              /* in ble_short_bytes()'s place */
 mp_obj_t ble_event_uuid(const struct woad_uuid *uuid);
-mp_obj_t ble_few(size_t n, const mp_obj_t *items); /* a tuple in the tuple */
-bool ble_frames_new(ble_obj_t *o);
+mp_obj_t ble_inner_tuple(size_t n, const mp_obj_t *items);
+bool ble_frames_new(ble_obj_t *o); /* false: no memory */
+/* Calls the handler; ble_ask() for events whose return value matters. */
 void ble_invoke(unsigned event, size_t n, const mp_obj_t *items);
 struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items);
-/* 0, or with what to refuse: what could not be asked is refused, with `otherwise`. */
-mp_int_t ble_refused(const struct ble_answer *a, mp_int_t otherwise);
-void ble_show(mp_obj_t exception); /* on the console; raises nothing */
+/* The error with which the handler refuses, 0: it allows.  `if_failed`: if it could not run. */
+mp_int_t ble_refusal(const struct ble_answer *a, mp_int_t if_failed);
+void ble_print_exception(mp_obj_t exception); /* on the console; raises nothing */
 /* ble_queue.c */
-bool ble_queue_new(ble_obj_t *o);
+bool ble_queue_new(ble_obj_t *o); /* false: no memory */
 bool ble_queue_empty(const ble_obj_t *o);
-bool ble_queue_over(void); /* more waits than the block has room for */
-bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev); /* false: no room */
-struct ble_record *ble_queue_first(ble_obj_t *o);
-struct ble_record *ble_queue_next(ble_obj_t *o, struct ble_record *r); /* NULL: the last */
+bool ble_queue_overflowed(void); /* the ring is full: the list is in use */
+bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev);         /* copies; false: no room */
+struct ble_record *ble_queue_first(ble_obj_t *o);                      /* NULL: empty */
+struct ble_record *ble_queue_next(ble_obj_t *o, struct ble_record *r); /* NULL: r is the last */
 void ble_queue_drop(ble_obj_t *o);                                     /* the first */
-void ble_queue_forget(ble_obj_t *o);
+void ble_queue_forget(ble_obj_t *o);                                   /* all */
 /* ble_event.c */
 void ble_on_event(void *ctx, struct woad *h, const struct woad_event *ev);
-void ble_pass_on(const struct woad_event *ev); /* to the handler, now or later */
-void ble_deliver(const struct woad_event *ev); /* the same, not held by ble_connect.c */
+void ble_pass_on(const struct woad_event *ev); /* to ble_connect.c, then ble_deliver() */
+void ble_deliver(const struct woad_event *ev); /* calls the handler, or queues the event */
 void ble_deliver_queued(void);
-void ble_deliver_lost(void); /* of a radio that has failed: all */
-void ble_attributes_gone(ble_obj_t *o, uint16_t first, uint16_t last); /* the handles */
-void ble_forget_gathered(void);                                        /* the host is gone */
-bool ble_scan_heard(void); /* the program hears what a scan has found */
-/* An ATT error, or 0. */
+void ble_deliver_after_failure(void); /* the rest of a failed radio's events */
+/* The attributes with these handles were removed: events about them are no longer valid. */
+void ble_attributes_removed(ble_obj_t *o, uint16_t first, uint16_t last);
+/* False: active(False) was called since start_count was `start`. */
+bool ble_still_on(unsigned start);
+/* ble_irq.c */
+/* Calls the handler with the event's arguments. */
+void ble_event_invoke(const struct woad_event *ev);
+bool ble_event_has_handler(const struct woad_event *ev);
+void ble_forget_long_reads(void);        /* the host is stopped */
+void ble_note_incomplete(uint16_t conn); /* a result was dropped: its procedure fails */
+bool ble_scan_is_reported(void);         /* the program gets scan results now */
+/* IRQ_GATTS_READ_REQUEST: an ATT error, or 0. */
 int ble_read_refused(uint16_t conn, uint16_t handle);
 /* ble_connect.c */
-bool ble_connecting(const struct woad_event *ev); /* true: it is not for the program now */
-bool ble_connecting_end(void);                    /* all are told; false: there was none */
-/* Whether features are asked for already: the program gets that answer, too. */
+bool ble_connecting(const struct woad_event *ev); /* true: do not deliver this event */
+bool ble_connecting_deliver_all(void);            /* false: no connection was held back */
+/* The program wants the features, too.  True: they are already being read. */
 bool ble_connecting_share(uint16_t conn);
 uint32_t ble_connecting_due(void); /* milliseconds until ble_connecting_run() */
 void ble_connecting_run(void);
+uint32_t ble_due(void); /* milliseconds until ble_run() is needed without packets */
 /* ble_l2cap.c */
-void ble_note_coc(const struct woad_event *ev);
-void ble_on_coc(const struct woad_event *ev);
-void ble_lost_coc(const struct woad_event *ev);
-void ble_forget_channels(void); /* the host is gone */
-void ble_channels_over(uint16_t conn);
-uint32_t ble_channels_due(void);
+void ble_note_coc(const struct woad_event *ev); /* every event: the module's own state */
+void ble_on_coc(const struct woad_event *ev);   /* for the handler */
+void ble_coc_event_lost(const struct woad_event *ev);
+void ble_forget_channels(void); /* the host is stopped */
+void ble_channels_finish(uint16_t conn);
+uint32_t ble_channels_due(void); /* milliseconds until ble_channels_run() */
 void ble_channels_run(void);
 /* ble_ext.c */
-void ble_forget_ext(void); /* the host is gone */
+void ble_forget_ext(void); /* the host is stopped */
 void ble_on_ext_adv(const struct woad_event *ev);
 void ble_on_ext_report(const struct woad_event *ev);
 /* ble_pair.c */
-void ble_apply_pairing(void);
+void ble_apply_pairing(void); /* gives ble_pairing to the host */
+/* ble_secret.c */
+enum { BLE_KEY_LEN = 7 };
 void ble_load_bonds(void);
 void ble_store_bonds(void);
+bool ble_bond_in_host(const struct woad_addr *peer, struct woad_bond *b);
+void ble_secret_key(const struct woad_addr *peer, uint8_t key[BLE_KEY_LEN]);
+/* Asks the program to forget a bond; true: it had one.  `extra`: what extra_value() writes, too. */
+bool ble_secrets_remove(const uint8_t key[BLE_KEY_LEN], bool extra);
+bool ble_bond_has_extra(const struct woad_bond *b);
 void ble_on_security(const struct woad_event *ev);
 void ble_on_passkey(const struct woad_event *ev);
 void ble_on_bond(const struct woad_event *ev);
@@ -372,50 +412,52 @@ struct ble_value *ble_value_at(uint16_t handle);
 void ble_value_set(struct ble_value *v, const void *data, size_t len);
 int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, size_t len);
 void ble_value_update(uint16_t handle);
-void ble_not_indicated(uint16_t conn, uint16_t handle); /* the peer lacks the security */
+/* The peer lacks the security for an indication: queues its IRQ_GATTS_INDICATE_DONE. */
+void ble_not_indicated(uint16_t conn, uint16_t handle);
 void ble_update_retry(void);
 void ble_update_forget(uint16_t conn);
-void ble_update_gone(ble_obj_t *o, uint16_t first, uint16_t last);
+void ble_update_forget_handles(ble_obj_t *o, uint16_t first, uint16_t last);
 /* ble_uuid.c */
 mp_obj_t ble_uuid_new(const struct woad_uuid *uuid);
 const struct woad_uuid *ble_uuid_of(mp_obj_t o); /* NULL: not one */
-/* port */
+/* port_unix.c or port_mcu.c */
 extern const struct woad_feature *const ble_port_features[]; /* of the host */
-void ble_port_begin(void);                                   /* the heap is new: nothing is in it */
-void ble_port_prepare(struct woad *h);                       /* before it is started */
-void *ble_port_memory(size_t len); /* for the host, and back; NULL: none */
+void ble_port_begin(void);                                   /* MicroPython has a new, empty heap */
+void ble_port_prepare(struct woad *h);                       /* before woad_start() */
+void *ble_port_memory(size_t len);                           /* for the host; NULL: none */
 void ble_port_memory_free(void *mem);
-void *ble_port_alloc(size_t len); /* zeros, for what comes and goes; NULL: none */
+void *ble_port_alloc(size_t len); /* zeros, for anything smaller; NULL: none */
 void ble_port_free(void *mem);
 extern const struct woad_crypto *const ble_port_crypto;                   /* NULL: none */
 extern int (*const ble_port_random)(void *ctx, uint8_t *out, size_t len); /* the same, for keys */
-/* Bonds kept in a file; NULL: no longer.  0 or a negative errno. */
+/* The file of bonds.  NULL: none from now on.  0 or a negative errno. */
 int ble_port_store(const char *path);
 bool ble_port_stores(void);
-int ble_port_store_error(void); /* of the last time it was written */
+int ble_port_store_error(void); /* of the last write */
 void ble_port_store_event(struct woad *h, const struct woad_event *ev);
-void ble_port_store_bond(const struct woad_bond *b); /* unless it has a stronger one */
+void ble_port_store_bond(const struct woad_bond *b); /* unless the file has a stronger one */
 void ble_port_store_irk(const uint8_t irk[16]);      /* for a file without bonds */
-uint32_t ble_port_store_run(bool now);               /* milliseconds until it is to be called */
-/* NULL: all.  0; WOAD_ENOENT: there is none, or no file; or why it is still in the file. */
+uint32_t ble_port_store_run(bool now);               /* milliseconds until the next call */
+/* NULL: all.  0; WOAD_ENOENT: there is no such bond, or no file; or the error of the write. */
 int ble_port_store_remove(const struct woad_addr *peer);
-int ble_port_open(char *why, size_t room); /* negative errno */
-void ble_port_lose(void);                  /* no packets any more; ble_run() goes on until close */
+int ble_port_open(char message[WOAD_PORT_MESSAGE_MAX]); /* 0, or a negative errno and why */
+/* The controller has failed: no packets any more, but ble_run() is still scheduled. */
+void ble_port_lose(void);
 void ble_port_close(void);
 bool ble_port_is_open(void);
-int ble_port_pump(struct woad *h); /* a bounded number of packets, events included */
-bool ble_port_more(void);          /* there were more */
-int ble_port_flush(struct woad *h);
-void ble_port_clock(struct woad *h); /* tells the host the time */
-void ble_port_wait(uint32_t ms);
-/* Has the scheduler run ble_run() when packets come or the host's next deadline is, not before
- * `least_ms` have passed.  Nothing happens inside ble_run(), which does it at its end. */
-void ble_port_arm(uint32_t least_ms);
-void ble_port_schedule(void); /* at once */
-void ble_port_soon(void);     /* in a millisecond, whatever comes */
-void ble_run(void);           /* in the scheduler: packets, events */
-uint32_t ble_due(void);       /* milliseconds until it is to be run, packets or not */
+int ble_port_pump(struct woad *h);   /* moves a bounded number of packets, raises events */
+bool ble_port_more(void);            /* the last pump left packets unread */
+int ble_port_flush(struct woad *h);  /* 0 or a negative errno */
+void ble_port_clock(struct woad *h); /* gives the host the time */
+void ble_port_wait(uint32_t ms);     /* for packets, at most so long */
+/* Schedules ble_run() for the next packet or deadline, but not before `delay_ms`.  Inside ble_run()
+ * it does nothing: ble_run() calls it at its end. */
+void ble_port_arm(uint32_t delay_ms);
+void ble_port_schedule(void); /* ble_run() now */
+void ble_port_soon(void);     /* ble_run() in a millisecond, in any case */
 
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_active_obj);
+MP_DECLARE_CONST_FUN_OBJ_KW(ble_config_obj);
 MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj);
 MP_DECLARE_CONST_FUN_OBJ_KW(ble_gap_scan_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_obj);

@@ -1,19 +1,19 @@
-/* The handler called.  Nothing here is allocated when an event comes, so that a program whose heap
- * is full or locked hears of it, too. */
+/* Calls the program's handler.  An event allocates nothing here, so that events are delivered even
+ * if the heap is full or locked. */
 #include "ble.h"
 
-/* --- what it is given ------------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 static struct ble_frame *frame_init(struct ble_frame *f, size_t room)
 {
     if (f) {
         f->next = NULL;
-        mp_obj_memoryview_init(&f->brief, 'B', 0, 0, f->octets);
+        mp_obj_memoryview_init(&f->short_data, 'B', 0, 0, f->octets);
         mp_obj_memoryview_init(&f->data, 'B', 0, 0, f->octets + BLE_FRAME_SHORT);
         f->uuid.base.type = &ble_uuid_type;
         f->uuid.uuid.size = 2;
-        f->tuple.base.type = f->few.base.type = &mp_type_tuple;
-        f->tuple.len = f->few.len = 0;
+        f->tuple.base.type = f->inner.base.type = &mp_type_tuple;
+        f->tuple.len = f->inner.len = 0;
         f->room = room;
     }
     return f;
@@ -24,8 +24,8 @@ static size_t frame_size(size_t room)
     return sizeof(struct ble_frame) + BLE_FRAME_SHORT + room;
 }
 
-/* The outermost is for events with data of any length; what comes while the handler runs has been
- * caused by its calls, and is shorter. */
+/* The first frame has room for data of any length.  Events that are raised while the handler runs
+ * are results of its own calls, and shorter. */
 bool ble_frames_new(ble_obj_t *o)
 {
     size_t room = BLE_MTU_MAX;
@@ -41,7 +41,8 @@ bool ble_frames_new(ble_obj_t *o)
     return true;
 }
 
-/* Deeper than that, a new one, which stays.  NULL: there is no memory for it. */
+/* The frame for the next event.  A deeper nesting than BLE_FRAMES allocates one more; NULL: no
+ * memory. */
 static struct ble_frame *frame_next(void)
 {
     ble_obj_t *o = ble_object();
@@ -67,10 +68,10 @@ mp_obj_t ble_bytes(const uint8_t *data, size_t len)
     return f ? view_of(&f->data, data, len, f->room) : mp_const_none;
 }
 
-mp_obj_t ble_brief(const uint8_t *data, size_t len)
+mp_obj_t ble_short_bytes(const uint8_t *data, size_t len)
 {
     struct ble_frame *f = frame_next();
-    return f ? view_of(&f->brief, data, len, BLE_FRAME_SHORT) : mp_const_none;
+    return f ? view_of(&f->short_data, data, len, BLE_FRAME_SHORT) : mp_const_none;
 }
 
 mp_obj_t ble_addr(const struct woad_addr *a)
@@ -79,7 +80,7 @@ mp_obj_t ble_addr(const struct woad_addr *a)
     for (int i = 0; i < 6; i++) {
         big[i] = a->octet[5 - i];
     }
-    return ble_brief(big, sizeof big);
+    return ble_short_bytes(big, sizeof big);
 }
 
 mp_obj_t ble_event_uuid(const struct woad_uuid *uuid)
@@ -92,21 +93,21 @@ mp_obj_t ble_event_uuid(const struct woad_uuid *uuid)
     return MP_OBJ_FROM_PTR(&f->uuid);
 }
 
-mp_obj_t ble_few(size_t n, const mp_obj_t *items)
+mp_obj_t ble_inner_tuple(size_t n, const mp_obj_t *items)
 {
     struct ble_frame *f = frame_next();
     if (!f) {
         return mp_const_none;
     }
-    f->few.len = n;
-    memcpy(f->few.items, items, n * sizeof *items);
-    return MP_OBJ_FROM_PTR(&f->few);
+    f->inner.len = n;
+    memcpy(f->inner.items, items, n * sizeof *items);
+    return MP_OBJ_FROM_PTR(&f->inner);
 }
 
 /* --- the call --------------------------------------------------------------------------------- */
 
-/* An exception's own printing may raise. */
-void ble_show(mp_obj_t exception)
+/* Printing an exception may raise another. */
+void ble_print_exception(mp_obj_t exception)
 {
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {
@@ -120,52 +121,53 @@ static bool is_yes_or_no(unsigned event)
     return event == IRQ_SET_SECRET || event == IRQ_GATTS_AUTHORIZE;
 }
 
-/* What is no number is none. */
+/* Any object that is no number counts as 0. */
 static void answer_convert(unsigned event, struct ble_answer *a)
 {
     if (is_yes_or_no(event)) {
-        a->number = mp_obj_is_true(a->given);
-    } else if (a->given != mp_const_none && !mp_obj_get_int_maybe(a->given, &a->number)) {
+        a->number = mp_obj_is_true(a->returned);
+    } else if (a->returned != mp_const_none && !mp_obj_get_int_maybe(a->returned, &a->number)) {
         a->number = 0;
     }
 }
 
-/* Its answer is converted here, too: that may run the program.  An exception is shown, and the
- * handler taken out.  The scheduler waits: what is in it is not for the middle of a handler. */
+/* Also converts the returned object, which may run the program.  After an exception the handler is
+ * removed.  The scheduler is locked: its callbacks must not run in the middle of a handler. */
 static struct ble_answer handler_call(ble_obj_t *o, unsigned event, mp_obj_t data)
 {
     struct ble_answer a = { BLE_FAILED, mp_const_none, 0 };
     nlr_buf_t nlr;
     mp_sched_lock();
     if (nlr_push(&nlr) == 0) {
-        a.given = mp_call_function_2(o->handler, MP_OBJ_NEW_SMALL_INT(event), data);
+        a.returned = mp_call_function_2(o->handler, MP_OBJ_NEW_SMALL_INT(event), data);
         answer_convert(event, &a);
-        a.how = BLE_ASKED;
+        a.outcome = BLE_ANSWERED;
         nlr_pop();
     } else {
         mp_printf(MICROPY_ERROR_PRINTER, "Unhandled exception in IRQ callback handler\n");
-        ble_show(MP_OBJ_FROM_PTR(nlr.ret_val));
+        ble_print_exception(MP_OBJ_FROM_PTR(nlr.ret_val));
         o->handler = mp_const_none;
-        o->lost_handler = true;
-        a.given = mp_const_none;
+        o->handler_failed = true;
+        a.returned = mp_const_none;
         a.number = 0;
     }
     mp_sched_unlock();
     return a;
 }
 
-/* A handler that has refused something and then was taken out by an exception is no permission. */
-static struct ble_answer ask_nobody(const ble_obj_t *o)
+/* Without a handler requests are allowed, except after a handler that used to refuse some was
+ * removed by an exception. */
+static struct ble_answer answer_without_handler(const ble_obj_t *o)
 {
-    bool failed = ble.ending || (o && o->lost_handler && o->refuses);
-    return (struct ble_answer){ failed ? BLE_FAILED : BLE_NOBODY, mp_const_none, 0 };
+    bool failed = ble.ending || (o && o->handler_failed && o->handler_refused);
+    return (struct ble_answer){ failed ? BLE_FAILED : BLE_NO_HANDLER, mp_const_none, 0 };
 }
 
 struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items)
 {
     ble_obj_t *o = ble_object();
     if (!o || o->handler == mp_const_none || ble.ending) {
-        return ask_nobody(o);
+        return answer_without_handler(o);
     }
     struct ble_frame *f = frame_next(), **before = o->frame;
     if (!f) {
@@ -185,12 +187,12 @@ void ble_invoke(unsigned event, size_t n, const mp_obj_t *items)
     (void)ble_ask(event, n, items);
 }
 
-mp_int_t ble_refused(const struct ble_answer *a, mp_int_t otherwise)
+mp_int_t ble_refusal(const struct ble_answer *a, mp_int_t if_failed)
 {
     ble_obj_t *o = ble_object();
-    mp_int_t no = a->how == BLE_FAILED ? otherwise : a->number;
-    if (o && a->how == BLE_ASKED && no) {
-        o->refuses = true;
+    mp_int_t error = a->outcome == BLE_FAILED ? if_failed : a->number;
+    if (o && a->outcome == BLE_ANSWERED && error) {
+        o->handler_refused = true;
     }
-    return no;
+    return error;
 }

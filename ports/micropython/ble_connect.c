@@ -1,7 +1,7 @@
-/* The central's new connections: event 7 comes when the peer's features are known, at the latest
- * after BLE_HOLD_MS, or before anything else of the connection.  Other stacks read the features
- * first, too, and programs rely on it: the peripheral's has the time of some connection events to
- * get ready, before the central's asks for anything. */
+/* IRQ_PERIPHERAL_CONNECT (7) is held until the peer's features are known, for at most BLE_HOLD_MS,
+ * and never beyond another event of the connection.  Other stacks read the features first, too, and
+ * programs rely on it: the program at the peripheral gets some connection events of time to prepare
+ * before the central's first request. */
 #include "ble.h"
 
 enum { BLE_HOLD_MS = 500 };
@@ -9,31 +9,31 @@ enum { BLE_HOLD_MS = 500 };
 static struct ble_connecting *connecting_on(uint16_t conn)
 {
     for (size_t k = 0; k < BLE_CONNS; k++) {
-        if (ble.connecting[k].asked && ble.connecting[k].conn == conn) {
+        if (ble.connecting[k].features_requested && ble.connecting[k].conn == conn) {
             return &ble.connecting[k];
         }
     }
     return NULL;
 }
 
-static void connecting_tell(struct ble_connecting *c)
+static void connecting_deliver(struct ble_connecting *c)
 {
-    if (!c->waits) {
+    if (!c->event_held) {
         return;
     }
     struct woad_event ev = { .type = WOAD_EV_CONNECT, .conn = c->conn };
     ev.u.connect.peer = c->peer;
     ev.u.connect.central = true;
-    c->waits = false;
+    c->event_held = false;
     ble_deliver(&ev);
 }
 
-/* False: there is nothing to wait for. */
+/* Starts to read the features and holds the event; false: it is to be raised now. */
 static bool connecting_begin(const struct woad_event *ev)
 {
     struct ble_connecting *c = &ble.connecting[(ev->conn & 0xff) % BLE_CONNS];
-    c->asked = false; /* of a connection that is over */
-    if (!ev->u.connect.central || c->waits ||
+    c->features_requested = false; /* the entry is of an earlier connection */
+    if (!ev->u.connect.central || c->event_held ||
         woad_link_read(ble.host, ev->conn, WOAD_LINK_FEATURES)) {
         return false;
     }
@@ -49,33 +49,33 @@ bool ble_connecting(const struct woad_event *ev)
     if (ev->type == WOAD_EV_CONNECT) {
         return connecting_begin(ev);
     }
-    bool answer = ev->type == WOAD_EV_LINK && ev->u.link.item == WOAD_LINK_FEATURES;
-    if (c && (answer || ev->type != WOAD_EV_LINK || ble_wants(IRQ_LINK))) {
-        connecting_tell(c);
+    bool features = ev->type == WOAD_EV_LINK && ev->u.link.item == WOAD_LINK_FEATURES;
+    if (c && (features || ev->type != WOAD_EV_LINK || ble_wants(IRQ_LINK))) {
+        connecting_deliver(c);
     }
-    if (c && (answer || ev->type == WOAD_EV_DISCONNECT)) {
-        c->asked = false;
+    if (c && (features || ev->type == WOAD_EV_DISCONNECT)) {
+        c->features_requested = false;
     }
-    return c && answer && !c->shared;
+    return c && features && !c->features_shared;
 }
 
 bool ble_connecting_share(uint16_t conn)
 {
     struct ble_connecting *c = connecting_on(conn);
-    bool first = c && !c->shared;
+    bool first = c && !c->features_shared;
     if (first) {
-        c->shared = true;
+        c->features_shared = true;
     }
     return first;
 }
 
-bool ble_connecting_end(void)
+bool ble_connecting_deliver_all(void)
 {
     bool any = false;
     for (size_t k = 0; k < BLE_CONNS; k++) {
-        if (ble.connecting[k].waits) {
+        if (ble.connecting[k].event_held) {
             any = true;
-            connecting_tell(&ble.connecting[k]);
+            connecting_deliver(&ble.connecting[k]);
         }
     }
     return any;
@@ -83,23 +83,23 @@ bool ble_connecting_end(void)
 
 uint32_t ble_connecting_due(void)
 {
-    uint32_t min_u32 = WOAD_FOREVER;
+    uint32_t earliest = WOAD_FOREVER;
     for (size_t k = 0; k < BLE_CONNS; k++) {
-        mp_uint_t gone = mp_hal_ticks_ms() - ble.connecting[k].since;
-        uint32_t left = gone < BLE_HOLD_MS ? BLE_HOLD_MS - (uint32_t)gone : 0;
-        if (ble.connecting[k].waits && left < min_u32) {
-            min_u32 = left;
+        mp_uint_t held = mp_hal_ticks_ms() - ble.connecting[k].held_since;
+        uint32_t left = held < BLE_HOLD_MS ? BLE_HOLD_MS - (uint32_t)held : 0;
+        if (ble.connecting[k].event_held && left < earliest) {
+            earliest = left;
         }
     }
-    return min_u32;
+    return earliest;
 }
 
 void ble_connecting_run(void)
 {
     for (size_t k = 0; k < BLE_CONNS; k++) {
         struct ble_connecting *c = &ble.connecting[k];
-        if (c->waits && mp_hal_ticks_ms() - c->since >= BLE_HOLD_MS) {
-            connecting_tell(c);
+        if (c->event_held && mp_hal_ticks_ms() - c->held_since >= BLE_HOLD_MS) {
+            connecting_deliver(c);
         }
     }
 }

@@ -1,7 +1,7 @@
-/* Extended advertising: sets of it, and reports of it.  docs/module.md */
+/* Extended advertising: sets and reports.  All of it is beyond upstream: docs/module.md */
 #include "ble.h"
 
-/* What a set advertises: copies, NULL for nothing.  Both or ENOMEM. */
+/* Copies advertising data and scan response (NULL: empty); raises ENOMEM if one does not fit. */
 static void ext_copy(const mp_buffer_info_t buf[2], uint8_t *copy[2])
 {
     bool failed = false;
@@ -19,20 +19,19 @@ static void ext_copy(const mp_buffer_info_t buf[2], uint8_t *copy[2])
     }
 }
 
-/* It lives until it is replaced. */
+/* Gives the copy to the host, and frees the one before. */
 static void ext_keep(uint8_t set, bool response, uint8_t *copy, size_t len)
 {
-    uint8_t **kept = &ble.ext_data[set][response];
+    uint8_t **current = &ble.ext_data[set][response];
     if (response) {
         woad_ext_adv_set_scan_response(ble.host, set, copy, len);
     } else {
         woad_ext_adv_set_data(ble.host, set, copy, len);
     }
-    ble_port_free(*kept);
-    *kept = copy;
+    ble_port_free(*current);
+    *current = copy;
 }
 
-/* The host is gone. */
 void ble_forget_ext(void)
 {
     for (size_t set = 0; set < BLE_ADV_SETS; set++) {
@@ -43,10 +42,10 @@ void ble_forget_ext(void)
     }
 }
 
-static mp_int_t ext_int(mp_obj_t o, mp_int_t min_u32, mp_int_t most)
+static mp_int_t ext_int(mp_obj_t o, mp_int_t min, mp_int_t max)
 {
     mp_int_t n = mp_obj_get_int(o);
-    if (n < min_u32 || n > most) {
+    if (n < min || n > max) {
         mp_raise_OSError(MP_EINVAL);
     }
     return n;
@@ -85,7 +84,7 @@ static struct woad_ext_adv_params ext_params(const mp_arg_val_t *args)
     };
 }
 
-/* gap_advertise_set(set, interval_us, adv_data=None, *, …): None as the interval stops it. */
+/* gap_advertise_set(set, interval_us, adv_data=None, *, …); interval_us None stops the set. */
 static mp_obj_t gap_advertise_set(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
 {
     static const mp_arg_t allowed[] = {
@@ -159,8 +158,14 @@ void ble_on_ext_adv(const struct woad_event *ev)
 void ble_on_ext_report(const struct woad_event *ev)
 {
     const struct woad_ext_report *r = &ev->u.ext_report;
-    if (!ble_scan_heard() || !ble_wants(IRQ_EXT_SCAN_RESULT)) {
+    if (!ble_scan_is_reported() || !ble_wants(IRQ_EXT_SCAN_RESULT)) {
         return;
+    }
+    int data_status = 0; /* complete */
+    if (r->more) {
+        data_status = 1;
+    } else if (r->truncated) {
+        data_status = 2;
     }
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(r->addr.type),
                          ble_addr(&r->addr),
@@ -169,9 +174,7 @@ void ble_on_ext_report(const struct woad_event *ev)
                          MP_OBJ_NEW_SMALL_INT(r->primary_phy),
                          MP_OBJ_NEW_SMALL_INT(r->secondary_phy),
                          MP_OBJ_NEW_SMALL_INT(r->sid),
-                         MP_OBJ_NEW_SMALL_INT(r->more        ? 1
-                                              : r->truncated ? 2
-                                                             : 0),
+                         MP_OBJ_NEW_SMALL_INT(data_status),
                          ble_bytes(r->data, r->len) };
     ble_invoke(IRQ_EXT_SCAN_RESULT, 9, items);
 }

@@ -1,7 +1,7 @@
-/* Advertising, scanning, connecting: arguments converted, nothing decided. */
+/* Methods of advertising, scanning and connecting: convert arguments and call the host.  Each
+ * converts numbers first, which may run the program, then buffers, and calls ble_active() last. */
 #include "ble.h"
 
-/* In each method: numbers first, which may run the program; then buffers; ble_active() last. */
 enum {
     BLE_ADV_INTERVAL,
     BLE_ADV_DATA,
@@ -13,8 +13,8 @@ enum {
     BLE_ADV_ACCEPT
 };
 
-/* Less than one unit of 625 us is none, which means what a stack finds good: programs that count in
- * milliseconds say 100. */
+/* Below one unit of 625 us the stack chooses the interval: programs that mistake the unit for
+ * milliseconds pass 100. */
 static mp_int_t gap_adv_interval(mp_int_t us, bool connectable)
 {
     enum { BLE_ADV_UNIT = 625, BLE_ADV_FAST = 30000, BLE_ADV_SLOW = 100000 };
@@ -24,17 +24,18 @@ static mp_int_t gap_adv_interval(mp_int_t us, bool connectable)
     return connectable ? BLE_ADV_FAST : BLE_ADV_SLOW;
 }
 
-/* The kind, whom it is for, and how often.  `ok`: it makes sense. */
+/* *ok: false if an argument is out of range. */
 static struct woad_adv_params gap_adv_params(const mp_arg_val_t *args, mp_int_t interval, bool *ok)
 {
     bool connectable = mp_obj_is_true(args[BLE_ADV_CONNECTABLE].u_obj);
     struct woad_adv_params params = {
-        .kind = connectable                      ? WOAD_ADV_IND
-                : args[BLE_ADV_SCANNABLE].u_bool ? WOAD_ADV_SCAN_IND
-                                                 : WOAD_ADV_NONCONN_IND,
+        .kind = args[BLE_ADV_SCANNABLE].u_bool ? WOAD_ADV_SCAN_IND : WOAD_ADV_NONCONN_IND,
         .adv_channel_map = (uint8_t)args[BLE_ADV_CHANNELS].u_int,
         .filter_policy = (uint8_t)args[BLE_ADV_ACCEPT].u_int,
     };
+    if (connectable) {
+        params.kind = WOAD_ADV_IND;
+    }
     if (args[BLE_ADV_PEER].u_obj != mp_const_none) {
         ble_addr_of(args[BLE_ADV_PEER].u_obj, &params.peer);
         params.kind = interval ? WOAD_ADV_DIRECT_LOW : WOAD_ADV_DIRECT_HIGH;
@@ -103,26 +104,30 @@ static mp_obj_t gap_advertise(size_t n_args, const mp_obj_t *pos, mp_map_t *kw)
 }
 MP_DEFINE_CONST_FUN_OBJ_KW(ble_gap_advertise_obj, 1, gap_advertise);
 
-/* SCAN_DONE is raised before this returns, once for each scan whose end was still to come. */
+/* Raises IRQ_SCAN_DONE before it returns, once for each scan that has not ended. */
 static void gap_end_scan(void)
 {
     unsigned ends = (unsigned)(ble.scans - ble.scans_stopped);
-    unsigned starts = ble.starts;
+    unsigned start = ble.start_count;
     if (!ble.host || !ends) {
         return;
     }
     ble.scans_stopped = ble.scans;
     woad_scan_stop(ble.host);
     ble_flush();
-    for (; ends && ble_same(starts); ends--) {
+    for (; ends && ble_still_on(start); ends--) {
         ble_invoke(IRQ_SCAN_DONE, 0, NULL);
     }
 }
 
 static uint16_t gap_scan_units(mp_int_t us)
 {
+    enum { BLE_SCAN_MIN = 4, BLE_SCAN_MAX = 0x4000 };
     mp_int_t units = us / 625;
-    return (uint16_t)(units < 4 ? 4 : units > 0x4000 ? 0x4000 : units);
+    if (units > BLE_SCAN_MAX) {
+        units = BLE_SCAN_MAX;
+    }
+    return (uint16_t)(units < BLE_SCAN_MIN ? BLE_SCAN_MIN : units);
 }
 
 static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
@@ -163,30 +168,30 @@ static mp_obj_t gap_scan(size_t n_args, const mp_obj_t *args, mp_map_t *kw)
 }
 MP_DEFINE_CONST_FUN_OBJ_KW(ble_gap_scan_obj, 1, gap_scan);
 
-static mp_int_t gap_arg(size_t n_args, const mp_obj_t *args, size_t i, mp_int_t otherwise)
+static mp_int_t gap_arg(size_t n_args, const mp_obj_t *args, size_t i, mp_int_t default_value)
 {
-    return n_args > i && args[i] != mp_const_none ? mp_obj_get_int(args[i]) : otherwise;
+    return n_args > i && args[i] != mp_const_none ? mp_obj_get_int(args[i]) : default_value;
 }
 
 /* args: scan_duration_ms, min_conn_interval_us, max_conn_interval_us; None for the default. */
 static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, const mp_obj_t *args)
 {
     mp_int_t timeout = gap_arg(n_args, args, 0, 2000);
-    /* 50 ms: upstream allows 30 to 50, most controllers take the most, and programs rely on it. */
+    /* 50 ms: upstream allows 30 to 50, most controllers choose 50, and programs rely on it. */
     enum { BLE_INTERVAL = 40 };
     mp_int_t min = gap_arg(n_args, args, 1, 0) / 1250, max = gap_arg(n_args, args, 2, 0) / 1250;
     struct woad *h = ble_active();
     if (min < 0 || min > 0xffff || max < 0 || max > 0xffff || timeout < 0 || timeout > INT32_MAX) {
         mp_raise_OSError(MP_EINVAL);
     }
-    if (!min) { /* one alone moves the other with it */
+    if (!min) { /* a limit given alone moves the other one, too */
         min = max && max < BLE_INTERVAL ? max : BLE_INTERVAL;
     }
     if (!max) {
         max = min > BLE_INTERVAL ? min : BLE_INTERVAL;
     }
     struct woad_connect_params params = {
-        /* All the time; 60 ms on a channel, for who advertises while it changes is not heard. */
+        /* Without pause; 60 ms on a channel, because a packet during a change is lost. */
         .scan_interval_625us = 96,
         .scan_window_625us = 96,
         .interval_min_1250us = (uint16_t)min,
@@ -207,7 +212,7 @@ static mp_obj_t gap_connect(size_t n_args, const mp_obj_t *args)
             mp_raise_TypeError(MP_ERROR_TEXT("invalid addr"));
         }
         int err = woad_connect_cancel(ble_active());
-        ble_raise(ble_connecting_end() ? 0 : err); /* it was too late: event 7 */
+        ble_raise(ble_connecting_deliver_all() ? 0 : err); /* too late: it is connected */
         ble_flush();
         return mp_const_none;
     }
@@ -224,7 +229,7 @@ static mp_obj_t gap_connect(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_connect_obj, 2, 6, gap_connect);
 
-/* Whoever of the accept list comes first: beyond upstream. */
+/* Connects to the first peer of the accept list that advertises.  Beyond upstream. */
 static mp_obj_t gap_connect_any(size_t n_args, const mp_obj_t *args)
 {
     return gap_begin_connect(NULL, n_args - 1, args + 1);
@@ -239,7 +244,7 @@ static mp_obj_t gap_disconnect(mp_obj_t self, mp_obj_t conn)
     if (err == WOAD_ENOTCONN) {
         return mp_const_false;
     }
-    ble_raise(err == WOAD_EALREADY ? 0 : err); /* it is ending: that was the wish */
+    ble_raise(err == WOAD_EALREADY ? 0 : err); /* it is already being disconnected */
     ble_flush();
     return mp_const_true;
 }

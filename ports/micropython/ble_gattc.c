@@ -1,4 +1,4 @@
-/* The client's methods. */
+/* The GATT client's methods. */
 #include "ble.h"
 
 static const struct woad_uuid *gattc_filter(size_t n_args, const mp_obj_t *args, size_t i)
@@ -38,7 +38,7 @@ static mp_obj_t gattc_discover_characteristics(size_t n_args, const mp_obj_t *ar
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_discover_characteristics_obj, 4, 5,
                                     gattc_discover_characteristics);
 
-/* Callers pass a characteristic's value handle: what comes behind it is asked for. */
+/* Programs pass the value handle of the characteristic as `start`: its descriptors follow it. */
 static mp_obj_t gattc_discover_descriptors(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
@@ -60,7 +60,8 @@ static mp_obj_t gattc_read(mp_obj_t self, mp_obj_t conn, mp_obj_t handle)
 }
 MP_DEFINE_CONST_FUN_OBJ_3(ble_gattc_read_obj, gattc_read);
 
-/* mode 0 without, 1 with response: cut at the MTU, and counted.  2 long, 3 reliable, 4 signed. */
+/* mode 0: without response, 1: with; the value is cut at the MTU, and that is counted as dropped.
+ * Beyond upstream 2: long, 3: reliable, 4: signed. */
 static mp_obj_t gattc_write(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), handle = (uint16_t)mp_obj_get_int(args[2]);
@@ -106,7 +107,7 @@ static mp_obj_t gattc_discover_secondary(mp_obj_t self, mp_obj_t conn)
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gattc_discover_secondary_obj, gattc_discover_secondary);
 
-/* It is told by events that the program must have asked for. */
+/* EINVAL unless the program has enabled the events of its results. */
 static mp_obj_t gattc_discover_included(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), start = (uint16_t)mp_obj_get_int(args[2]),
@@ -131,12 +132,12 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gattc_read_uuid_obj, 5, 5, gattc_read_uu
 
 static mp_obj_t gattc_read_multiple(mp_obj_t self, mp_obj_t conn, mp_obj_t handles)
 {
-    enum { BLE_READ_MOST = 33 };
-    uint16_t number = (uint16_t)mp_obj_get_int(conn), list[BLE_READ_MOST];
-    mp_obj_t items[BLE_READ_MOST];
+    enum { BLE_READ_MAX = 33 };
+    uint16_t number = (uint16_t)mp_obj_get_int(conn), list[BLE_READ_MAX];
+    mp_obj_t items[BLE_READ_MAX];
     (void)self;
-    size_t len = ble_items(handles, items, BLE_READ_MOST);
-    for (size_t n = 0; n < len && n < BLE_READ_MOST; n++) {
+    size_t len = ble_items(handles, items, BLE_READ_MAX);
+    for (size_t n = 0; n < len && n < BLE_READ_MAX; n++) {
         list[n] = (uint16_t)mp_obj_get_int(items[n]);
     }
     return gattc_done(woad_gattc_read_multiple(ble_active(), number, list, len));

@@ -1,4 +1,4 @@
-/* The server's methods. */
+/* The GATT server's methods: services are registered, values read, written and sent. */
 #include "ble.h"
 
 enum {
@@ -14,9 +14,9 @@ enum {
 
 /* --- registering ------------------------------------------------------------------------------ */
 
-/* Walks a definition.  The first walk, with attrs NULL, counts and checks; the second fills.  Both
- * run the program, where it has made its own kinds of lists and numbers: what the second finds is
- * held to the count of the first, and what has been taken from a list is copied. */
+/* State of a walk over a services definition.  The first walk (attrs NULL) counts and checks, the
+ * second fills the arrays.  Both may run the program, by its own sequence and number types: the
+ * second walk is limited to the count of the first, and items are copied out of lists. */
 struct build {
     struct woad_attr *attrs;
     struct woad_uuid *uuids;
@@ -70,7 +70,7 @@ static bool is_cccd(const struct woad_uuid *uuid)
     return woad_uuid_equal(uuid, &cccd);
 }
 
-/* A sized iterable, counted first as upstream counts it. */
+/* The definition's parts may be any iterables that have a length. */
 static mp_obj_t build_iter(mp_obj_t o, mp_obj_iter_buf_t *buf, size_t *n)
 {
     *n = (size_t)mp_obj_get_int(mp_obj_len(o));
@@ -82,7 +82,7 @@ static bool build_subscribable(unsigned flags)
     return (flags & (WOAD_PROP_NOTIFY | WOAD_PROP_INDICATE)) != 0;
 }
 
-/* (UUID, flags): a CCCD that the program names itself is the one there is. */
+/* (UUID, flags).  A CCCD that the definition names replaces the implied one. */
 static void build_descriptor(struct build *b, mp_obj_t o, bool subscribable, mp_obj_t handles,
                              size_t base)
 {
@@ -153,11 +153,11 @@ static void build_characteristic(struct build *b, mp_obj_t o, mp_obj_t handles, 
     }
     if (!b->attrs) {
         (void)mp_obj_get_int(items[1]);
-        b->n++; /* room for a CCCD, whether it comes or not */
+        b->n++; /* for an implied CCCD */
     }
 }
 
-/* (UUID, characteristics).  Gives the tuple of its handles. */
+/* (UUID, characteristics).  Returns the tuple of the handles of values and descriptors. */
 static mp_obj_t build_service(struct build *b, mp_obj_t o, size_t base)
 {
     mp_obj_t *items, c;
@@ -214,7 +214,7 @@ static struct ble_value *gatts_new_values(const struct build *b)
     return values;
 }
 
-/* Where the next group goes: behind the last. */
+/* The first handle after all groups; 0: no handle is left. */
 static uint16_t gatts_free_handle(const ble_obj_t *o)
 {
     enum { BLE_HANDLE_FIRST = 10 };
@@ -225,7 +225,7 @@ static uint16_t gatts_free_handle(const ble_obj_t *o)
     return (uint16_t)(first <= 0xffff ? first : 0);
 }
 
-/* All is parsed, and all memory is there, before anything changes. */
+/* Parses and allocates everything before anything is changed. */
 static struct ble_group *gatts_new_group(mp_obj_t services, size_t n, uint16_t first,
                                          mp_obj_t *handles)
 {
@@ -258,16 +258,16 @@ static mp_obj_t gatts_register_services(mp_obj_t self, mp_obj_t services)
     ble_raise(woad_gatt_clear(h));
     int err = g->n ? woad_gatt_add_at(h, g->attrs, g->n, BLE_HANDLE_FIRST) : 0;
     for (struct ble_group *old = o->groups; err && old; old = old->next) {
-        woad_gatt_add_at(h, old->attrs, old->n, old->first); /* as it was */
+        woad_gatt_add_at(h, old->attrs, old->n, old->first); /* the old services again */
     }
     ble_raise(err);
-    ble_attributes_gone(o, BLE_HANDLE_FIRST, 0xffff);
+    ble_attributes_removed(o, BLE_HANDLE_FIRST, 0xffff);
     o->groups = g->n ? g : NULL;
     return handles;
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_register_services_obj, gatts_register_services);
 
-/* Beside those that are there, at any time, connected or not. */
+/* Adds services to those that are registered, connected or not. */
 static mp_obj_t gatts_add_services(mp_obj_t self, mp_obj_t services)
 {
     struct build count = { 0 };
@@ -283,7 +283,7 @@ static mp_obj_t gatts_add_services(mp_obj_t self, mp_obj_t services)
     struct ble_group *g = gatts_new_group(services, count.n, first, &handles);
     struct woad *h = ble_active();
     if (gatts_free_handle(o) != first) {
-        mp_raise_OSError(MP_EBUSY); /* the definition itself has registered another */
+        mp_raise_OSError(MP_EBUSY); /* walking the definition registered services */
     }
     ble_raise(woad_gatt_add_at(h, g->attrs, g->n, first));
     g->next = o->groups;
@@ -293,35 +293,36 @@ static mp_obj_t gatts_add_services(mp_obj_t self, mp_obj_t services)
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gatts_add_services_obj, gatts_add_services);
 
-/* Looked for after the call of the host, in whose events the program may add and remove others. */
-static void gatts_unlink(ble_obj_t *o, const struct ble_group *gone)
+/* Searches the list again: during woad_gatt_remove() the program may have added or removed groups.
+ */
+static void gatts_unlink(ble_obj_t *o, const struct ble_group *removed)
 {
     struct ble_group **g = &o->groups;
-    while (*g && *g != gone) {
+    while (*g && *g != removed) {
         g = &(*g)->next;
     }
     if (*g) {
-        *g = gone->next;
+        *g = removed->next;
     }
 }
 
-/* Those that were added in one call with the attribute `handle`. */
+/* Removes the services that were added by one call together with the attribute `handle`. */
 static mp_obj_t gatts_remove_services(mp_obj_t self, mp_obj_t handle)
 {
     mp_int_t at = mp_obj_get_int(handle);
     (void)self;
     struct woad *h = ble_active();
     ble_obj_t *o = ble_object();
-    const struct ble_group *gone = o->groups;
-    while (gone && (at < gone->first || at - gone->first >= gone->n)) {
-        gone = gone->next;
+    const struct ble_group *removed = o->groups;
+    while (removed && (at < removed->first || at - removed->first >= removed->n)) {
+        removed = removed->next;
     }
-    if (!gone) {
+    if (!removed) {
         mp_raise_OSError(MP_EINVAL);
     }
-    ble_attributes_gone(o, gone->first, (uint16_t)(gone->first + gone->n - 1));
-    ble_raise(woad_gatt_remove(h, gone->first));
-    gatts_unlink(o, gone);
+    ble_attributes_removed(o, removed->first, (uint16_t)(removed->first + removed->n - 1));
+    ble_raise(woad_gatt_remove(h, removed->first));
+    gatts_unlink(o, removed);
     ble_flush();
     return mp_const_none;
 }
@@ -375,33 +376,33 @@ static mp_obj_t gatts_write(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gatts_write_obj, 3, 4, gatts_write);
 
-/* Without data: the value, after the program has been asked, as for a read by nobody. */
+/* Without data sends the value, after IRQ_GATTS_READ_REQUEST with conn_handle 0xffff. */
 static mp_obj_t gatts_send(size_t n_args, const mp_obj_t *args,
                            int (*send)(struct woad *, uint16_t, uint16_t, const void *, size_t))
 {
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]);
     uint16_t handle = (uint16_t)mp_obj_get_int(args[2]);
     mp_buffer_info_t buf = { .buf = NULL, .len = 0 };
-    bool own = n_args < 4 || args[3] == mp_const_none;
-    if (!own) {
+    bool local_value = n_args < 4 || args[3] == mp_const_none;
+    if (!local_value) {
         mp_get_buffer_raise(args[3], &buf, MP_BUFFER_READ);
     }
     struct woad *h = ble_active();
     struct woad_conn_info info;
     ble_raise(woad_conn_info(h, conn, &info));
-    if (own) {
+    if (local_value) {
         gatts_value(handle);
         int err = ble_read_refused(WOAD_NO_CONN, handle);
         if (err) {
             ble_raise_with(MP_EINVAL, MP_OBJ_NEW_SMALL_INT(0x100 + err));
         }
-        h = ble_active(); /* the handler may have done anything */
+        h = ble_active(); /* the handler may have stopped it */
         const struct ble_value *v = gatts_value(handle);
         buf.buf = v->data;
         buf.len = v->len;
     }
     int err = send(h, conn, handle, buf.buf, buf.len);
-    if (err == WOAD_EACCES) { /* the peer lacks the security: not our fault */
+    if (err == WOAD_EACCES) { /* the peer lacks the security: no error of the program */
         ble.dropped++;
         if (send == woad_gatt_indicate) {
             ble_not_indicated(conn, handle);

@@ -1,26 +1,30 @@
-/* L2CAP channels: l2cap_*, and their events.  What a channel receives and sends lies outside the
- * heap, which may end before the channel does. */
+/* L2CAP channels: the methods l2cap_* and their events.  The buffers of a channel lie outside the
+ * heap, which a soft reset can end before the channel. */
 #include "ble.h"
 
-enum { BLE_L2CAP_MTU_LEAST = 32, BLE_L2CAP_MPS = 247, BLE_L2CAP_AHEAD = 8 };
+enum { BLE_L2CAP_MTU_MIN = 32, BLE_L2CAP_MPS = 247, BLE_L2CAP_AHEAD = 8 };
 
-/* An SDU is the host's until it is sent; `rx` until the channel is closed.  What the peer sent
- * before it closed stays for the program to read, and the event waits for that: BLE_LINGER_MS after
- * the last time it read.  Time is counted in steps of at most LINGER_STEP_MS: a program that is
- * stopped by a debugger or a signal does not read, and the time does not count. */
+/* When the peer closes a channel, whole SDUs that the program has not read are copied to `rest`,
+ * and IRQ_L2CAP_DISCONNECT is held until it has read them, or has not read for BLE_LINGER_MS.  That
+ * time is counted in steps of at most BLE_LINGER_STEP_MS, so that it hardly runs while the program
+ * is stopped by a debugger or a signal. */
 enum { BLE_LINGER_MS = 5000, BLE_LINGER_STEP_MS = 100 };
 struct ble_channel {
     struct ble_channel *next;
     uint16_t conn, cid;
-    bool open, sending, stalled, ready;
-    bool ended, waits; /* closed; its event waits */
-    uint8_t *rx, *tx, *left;
-    size_t tx_room, left_len, left_at;
-    uint32_t whole;       /* octets of SDUs that have come whole */
-    mp_uint_t lingers_ms; /* so long it still waits */
-    struct woad_event end;
+    bool open;
+    bool sending; /* the host has `tx` until WOAD_EV_COC_SENT */
+    bool stalled; /* l2cap_send() has returned False */
+    bool ready;   /* IRQ_L2CAP_SEND_READY is to be raised */
+    bool closed;  /* `close_event` and `rest` are valid */
+    bool close_event_held;
+    uint8_t *rx, *tx, *rest; /* the host has `rx` until the channel is closed */
+    size_t tx_room, rest_len, rest_read;
+    uint32_t unread;     /* octets of whole SDUs that the host has received */
+    mp_uint_t linger_ms; /* left, as of linger_updated_at */
+    struct woad_event close_event;
 };
-static mp_uint_t lingers_since; /* lingers_ms of all channels is of that moment */
+static mp_uint_t linger_updated_at;
 
 static struct ble_channel *channel_find(uint16_t conn, uint16_t cid)
 {
@@ -40,91 +44,90 @@ static void channel_free(struct ble_channel *k)
     *at = k->next;
     ble_port_free(k->rx);
     ble_port_free(k->tx);
-    ble_port_free(k->left);
+    ble_port_free(k->rest);
     ble_port_free(k);
 }
 
-/* What the host has for a channel that is closed just now, as far as its SDUs are whole. */
-static void channel_keep(struct ble_channel *k, const struct woad_event *ev)
+/* Copies the unread SDUs from the host, which forgets the channel after this event. */
+static void channel_save_rest(struct ble_channel *k, const struct woad_event *ev)
 {
-    size_t at = 0, len = k->open ? k->whole : 0;
-    k->ended = true;
-    k->end = *ev;
-    /* At a soft reset nobody reads it any more, and the heap is not to be touched. */
-    k->left = len && ble_object() ? ble_port_alloc(len) : NULL;
-    ble.dropped += len && !k->left;
-    while (k->left && at < len) {
-        int n = woad_coc_read(ble.host, k->conn, k->cid, k->left + at, len - at, NULL);
+    size_t at = 0, len = k->open ? k->unread : 0;
+    k->closed = true;
+    k->close_event = *ev;
+    /* During a soft reset there is no program to read them. */
+    k->rest = len && ble_object() ? ble_port_alloc(len) : NULL;
+    ble.dropped += len && !k->rest;
+    while (k->rest && at < len) {
+        int n = woad_coc_read(ble.host, k->conn, k->cid, k->rest + at, len - at, NULL);
         if (n <= 0) {
             break;
         }
         at += (size_t)n;
     }
-    k->left_len = at;
+    k->rest_len = at;
 }
 
-static bool channel_unread(const struct ble_channel *k)
+static bool channel_has_rest(const struct ble_channel *k)
 {
-    return k->left_at < k->left_len;
+    return k->rest_read < k->rest_len;
 }
 
-/* Nobody reads the rest.  The event that waits for it comes now. */
-static void channel_over(struct ble_channel *k)
+/* Drops the rest, and raises the held event. */
+static void channel_finish(struct ble_channel *k)
 {
-    k->left_at = k->left_len;
-    if (k->waits) {
-        const struct woad_event end = k->end;
-        k->waits = false;
+    k->rest_read = k->rest_len;
+    if (k->close_event_held) {
+        const struct woad_event end = k->close_event;
+        k->close_event_held = false;
         ble_pass_on(&end);
     }
 }
 
-/* Those of a connection, which is over. */
-void ble_channels_over(uint16_t conn)
+/* For all closed channels of an ended connection. */
+void ble_channels_finish(uint16_t conn)
 {
     struct ble_channel *k = ble.channels;
     while (k) {
         struct ble_channel *next = k->next;
-        bool waits = k->ended && k->conn == conn && k->waits;
-        if (k->ended && k->conn == conn) {
-            channel_over(k);
+        bool raises = k->closed && k->conn == conn && k->close_event_held;
+        if (k->closed && k->conn == conn) {
+            channel_finish(k);
         }
-        k = waits ? ble.channels : next; /* after a handler the list may be another */
+        k = raises ? ble.channels : next; /* the handler may have changed the list */
     }
 }
 
-/* Milliseconds until ble_channels_run() has to be called. */
 uint32_t ble_channels_due(void)
 {
-    uint32_t min_u32 = WOAD_FOREVER;
+    uint32_t earliest = WOAD_FOREVER;
     for (const struct ble_channel *k = ble.channels; k; k = k->next) {
-        uint32_t left = (uint32_t)k->lingers_ms;
+        uint32_t left = (uint32_t)k->linger_ms;
         left = left < BLE_LINGER_STEP_MS ? left : BLE_LINGER_STEP_MS;
-        if (k->waits && left < min_u32) {
-            min_u32 = left;
+        if (k->close_event_held && left < earliest) {
+            earliest = left;
         }
     }
-    return min_u32;
+    return earliest;
 }
 
 static void channels_pass_time(void)
 {
-    mp_uint_t now = mp_hal_ticks_ms(), step = now - lingers_since;
-    lingers_since = now;
+    mp_uint_t now = mp_hal_ticks_ms(), step = now - linger_updated_at;
+    linger_updated_at = now;
     step = step < BLE_LINGER_STEP_MS ? step : BLE_LINGER_STEP_MS;
     for (struct ble_channel *k = ble.channels; k; k = k->next) {
-        k->lingers_ms -= step < k->lingers_ms ? step : k->lingers_ms;
+        k->linger_ms -= step < k->linger_ms ? step : k->linger_ms;
     }
 }
 
-/* In the scheduler: ends those that the program has not read for too long. */
+/* Finishes channels that the program has not read for BLE_LINGER_MS. */
 void ble_channels_run(void)
 {
     struct ble_channel *k = ble.channels;
     channels_pass_time();
     while (k) {
-        if (k->waits && !k->lingers_ms) {
-            channel_over(k); /* the list may be another now */
+        if (k->close_event_held && !k->linger_ms) {
+            channel_finish(k); /* its handler may change the list */
             k = ble.channels;
         } else {
             k = k->next;
@@ -132,12 +135,12 @@ void ble_channels_run(void)
     }
 }
 
-/* A new channel has the CID of one that lingers. */
+/* A new channel gets the CID of a closed one that still has a rest. */
 static void channel_supersede(uint16_t conn, uint16_t cid)
 {
     struct ble_channel *k = channel_find(conn, cid);
-    if (k && k->ended) {
-        channel_over(k);
+    if (k && k->closed) {
+        channel_finish(k);
     }
 }
 
@@ -148,7 +151,7 @@ void ble_forget_channels(void)
     }
 }
 
-/* A whole SDU, and some frames more, so that the peer need not stop while the program reads. */
+/* One SDU and BLE_L2CAP_AHEAD frames, so that the peer can send while the program reads. */
 static size_t channel_room(uint16_t mtu)
 {
     return mtu + 2u + BLE_L2CAP_AHEAD * BLE_L2CAP_MPS;
@@ -176,13 +179,13 @@ static struct woad_coc_params params_of(mp_obj_t psm_in, mp_obj_t mtu_in)
     if (psm < 0 || psm > 0xffff) {
         mp_raise_OSError(MP_EINVAL);
     }
-    mtu = mtu < BLE_L2CAP_MTU_LEAST ? BLE_L2CAP_MTU_LEAST : mtu < 0xffff ? mtu : 0xffff;
+    mtu = mtu < BLE_L2CAP_MTU_MIN ? BLE_L2CAP_MTU_MIN : mtu < 0xffff ? mtu : 0xffff;
     return (struct woad_coc_params){ .psm = (uint16_t)psm,
                                      .mtu = (uint16_t)mtu,
                                      .mps = mtu + 2 < BLE_L2CAP_MPS ? 0 : BLE_L2CAP_MPS };
 }
 
-/* l2cap_listen(psm, mtu), or (psm, None): no more. */
+/* l2cap_listen(psm, mtu); mtu None stops listening. */
 static mp_obj_t ble_l2cap_listen(mp_obj_t self, mp_obj_t psm, mp_obj_t mtu)
 {
     (void)self;
@@ -221,12 +224,12 @@ static mp_obj_t ble_l2cap_connect(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_connect_obj, 4, 4, ble_l2cap_connect);
 
-/* One that is open, or EINVAL. */
+/* An open channel; raises EINVAL if there is none. */
 static struct ble_channel *channel_open(uint16_t conn, uint16_t cid)
 {
     ble_active();
     struct ble_channel *k = channel_find(conn, cid);
-    if (!k || !k->open || k->ended) {
+    if (!k || !k->open || k->closed) {
         mp_raise_OSError(MP_EINVAL);
     }
     return k;
@@ -238,8 +241,8 @@ static mp_obj_t ble_l2cap_disconnect(mp_obj_t self, mp_obj_t conn, mp_obj_t cid)
     struct woad *h = ble_active();
     struct ble_channel *k = channel_find(number, channel);
     (void)self;
-    if (k && k->ended) {
-        channel_over(k);
+    if (k && k->closed) {
+        channel_finish(k);
         ble_flush();
         return mp_const_none;
     }
@@ -249,8 +252,8 @@ static mp_obj_t ble_l2cap_disconnect(mp_obj_t self, mp_obj_t conn, mp_obj_t cid)
 }
 MP_DEFINE_CONST_FUN_OBJ_3(ble_l2cap_disconnect_obj, ble_l2cap_disconnect);
 
-/* l2cap_send(conn_handle, cid, buf): True: all of it has left; False: the rest goes when the peer
- * and the controller have room, and L2CAP_SEND_READY tells it.  EBUSY until then. */
+/* l2cap_send(conn_handle, cid, buf) -> True: sent.  False: the rest follows when the peer and the
+ * controller have room; EBUSY until IRQ_L2CAP_SEND_READY. */
 static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid = (uint16_t)mp_obj_get_int(args[2]);
@@ -282,7 +285,7 @@ static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
     ble_raise(woad_coc_send(h, conn, cid, k->tx, buf.len));
     k->sending = true;
     ble_flush();
-    k = channel_find(conn, cid); /* unless the controller was gone */
+    k = channel_find(conn, cid); /* NULL: the controller has failed */
     if (k) {
         k->stalled = k->sending;
     }
@@ -290,27 +293,29 @@ static mp_obj_t ble_l2cap_send(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_send_obj, 4, 4, ble_l2cap_send);
 
-/* Of a channel that is closed: the rest. */
+/* l2cap_recvinto() on a closed channel: from the rest. */
 static size_t channel_read_rest(struct ble_channel *k, uint8_t *to, size_t room)
 {
-    size_t n = k->left_len - k->left_at;
+    size_t n = k->rest_len - k->rest_read;
     n = n < room ? n : room;
     if (n) {
-        memcpy(to, k->left + k->left_at, n);
+        memcpy(to, k->rest + k->rest_read, n);
     }
-    k->left_at += n;
-    k->lingers_ms = BLE_LINGER_MS;
-    if (k->waits && !channel_unread(k)) {
-        k->waits = !ble_queue_put(ble_object(), &k->end); /* not in here: when this has returned */
+    k->rest_read += n;
+    k->linger_ms = BLE_LINGER_MS;
+    if (k->close_event_held && !channel_has_rest(k)) {
+        k->close_event_held = !ble_queue_put(
+            ble_object(),
+            &k->close_event); /* queued: the handler must not run inside this method */
     }
     return n;
 }
 
-/* Whole SDUs, or of the first as much as there is room for. */
+/* Whole SDUs; if the first does not fit, a part of it. */
 static size_t channel_read(struct ble_channel *k, uint8_t *to, size_t room)
 {
     size_t len = 0;
-    room = room < k->whole ? room : k->whole;
+    room = room < k->unread ? room : k->unread;
     for (bool end = true; end && len < room;) {
         int n = woad_coc_read(ble.host, k->conn, k->cid, to + len, room - len, &end);
         if (n < 0) {
@@ -318,11 +323,11 @@ static size_t channel_read(struct ble_channel *k, uint8_t *to, size_t room)
         }
         len += (size_t)n;
     }
-    k->whole -= (uint32_t)len;
+    k->unread -= (uint32_t)len;
     return len;
 }
 
-/* l2cap_recvinto(conn_handle, cid, buf): octets of all SDUs that are there; of None: how many. */
+/* l2cap_recvinto(conn_handle, cid, buf) -> octets read; buf None: octets that can be read. */
 static mp_obj_t ble_l2cap_recvinto(size_t n_args, const mp_obj_t *args)
 {
     uint16_t conn = (uint16_t)mp_obj_get_int(args[1]), cid = (uint16_t)mp_obj_get_int(args[2]);
@@ -335,10 +340,10 @@ static mp_obj_t ble_l2cap_recvinto(size_t n_args, const mp_obj_t *args)
         mp_raise_OSError(MP_EINVAL);
     }
     if (args[3] == mp_const_none) {
-        return mp_obj_new_int_from_uint(k->ended ? k->left_len - k->left_at : k->whole);
+        return mp_obj_new_int_from_uint(k->closed ? k->rest_len - k->rest_read : k->unread);
     }
     mp_get_buffer_raise(args[3], &buf, MP_BUFFER_WRITE);
-    if (k->ended) {
+    if (k->closed) {
         len = channel_read_rest(k, buf.buf, buf.len);
     } else {
         len = channel_read(k, buf.buf, buf.len);
@@ -350,7 +355,6 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_recvinto_obj, 4, 4, ble_l2cap_recv
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* What the module has to know at once, whatever the program does. */
 void ble_note_coc(const struct woad_event *ev)
 {
     struct ble_channel *k;
@@ -372,17 +376,17 @@ void ble_note_coc(const struct woad_event *ev)
     case WOAD_EV_COC_DATA:
         k = channel_find(ev->conn, ev->u.coc_data.cid);
         if (k) {
-            k->whole = ev->u.coc_data.len;
+            k->unread = ev->u.coc_data.len;
         }
         break;
     case WOAD_EV_COC_REQUEST: channel_supersede(ev->conn, ev->u.coc.cid); break;
     case WOAD_EV_COC_CLOSED:
         k = channel_find(ev->conn, ev->u.coc.cid);
-        if (k && !k->ended) {
-            channel_keep(k, ev);
+        if (k && !k->closed) {
+            channel_save_rest(k, ev);
         }
         break;
-    case WOAD_EV_DISCONNECT: ble_channels_over(ev->conn); break;
+    case WOAD_EV_DISCONNECT: ble_channels_finish(ev->conn); break;
     default: break;
     }
 }
@@ -394,33 +398,33 @@ static void coc_invoke(unsigned irq, const struct woad_event *ev, int status)
     ble_invoke(irq, 4, items);
 }
 
-/* A number other than 0 refuses. */
+/* IRQ_L2CAP_ACCEPT: the handler refuses by returning a number other than 0. */
 static void on_coc_request(const struct woad_event *ev)
 {
     mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(ev->conn), MP_OBJ_NEW_SMALL_INT(ev->u.coc.cid),
                          MP_OBJ_NEW_SMALL_INT(ev->u.coc.psm), MP_OBJ_NEW_SMALL_INT(ev->u.coc.mtu),
                          MP_OBJ_NEW_SMALL_INT(ev->u.coc.peer_mtu) };
     const struct ble_answer a = ble_ask(IRQ_L2CAP_ACCEPT, 5, items);
-    mp_int_t no = ble_refused(&a, -WOAD_COC_NO_RESOURCES);
+    mp_int_t refused = ble_refusal(&a, -WOAD_COC_NO_RESOURCES);
     if (!ble.host) {
         return;
     }
-    struct ble_channel *k = no ? NULL : channel_new(ev->conn, ev->u.coc.mtu);
+    struct ble_channel *k = refused ? NULL : channel_new(ev->conn, ev->u.coc.mtu);
     if (k) {
         k->cid = ev->u.coc.cid;
         if (woad_coc_accept(ble.host, k->conn, k->cid, k->rx, channel_room(ev->u.coc.mtu))) {
-            channel_free(k); /* it has ended meanwhile */
+            channel_free(k); /* closed while the handler ran */
         }
     } else {
-        woad_coc_refuse(
-            ble.host, ev->conn, ev->u.coc.cid,
-            no && a.how == BLE_ASKED ? WOAD_COC_INSUFFICIENT_AUTHORIZATION : WOAD_COC_NO_RESOURCES);
+        woad_coc_refuse(ble.host, ev->conn, ev->u.coc.cid,
+                        refused && a.outcome == BLE_ANSWERED ? WOAD_COC_INSUFFICIENT_AUTHORIZATION
+                                                             : WOAD_COC_NO_RESOURCES);
     }
     ble_flush();
 }
 
-/* Numbers that programs know: 8 no such PSM, 6 no resources, 23 to 26 security, 16 refused for
- * another reason, 13 no answer, 10 bad data.  A link that is lost is told as such, by itself. */
+/* Upstream's numbers: 8 no such PSM, 6 no resources, 23 to 26 security, 16 refused for another
+ * reason, 13 no answer, 10 bad data; 0 if the connection ended, which has its own event. */
 static int coc_status(int status)
 {
     switch (status) {
@@ -441,20 +445,19 @@ static int coc_status(int status)
     }
 }
 
-/* The one of the event that it is closed: one that lingers may have a younger one before it. */
-static struct ble_channel *channel_ended(const struct woad_event *ev)
+/* The closed channel of this event; a new one with the same CID may be in the list before it. */
+static struct ble_channel *channel_closed(const struct woad_event *ev)
 {
     struct ble_channel *k = ble.channels;
-    while (k && (!k->ended || k->conn != ev->conn || k->cid != ev->u.coc.cid)) {
+    while (k && (!k->closed || k->conn != ev->conn || k->cid != ev->u.coc.cid)) {
         k = k->next;
     }
     return k;
 }
 
-/* There was no room for the event. */
-void ble_lost_coc(const struct woad_event *ev)
+void ble_coc_event_lost(const struct woad_event *ev)
 {
-    struct ble_channel *k = channel_ended(ev);
+    struct ble_channel *k = channel_closed(ev);
     if (k) {
         channel_free(k);
     }
@@ -463,10 +466,10 @@ void ble_lost_coc(const struct woad_event *ev)
 /* When all has been read, or nothing was left. */
 static void on_coc_closed(const struct woad_event *ev)
 {
-    struct ble_channel *k = channel_ended(ev);
-    if (k && channel_unread(k)) {
-        k->waits = true;
-        k->lingers_ms = BLE_LINGER_MS;
+    struct ble_channel *k = channel_closed(ev);
+    if (k && channel_has_rest(k)) {
+        k->close_event_held = true;
+        k->linger_ms = BLE_LINGER_MS;
         return;
     }
     if (k) {

@@ -1,5 +1,5 @@
-/* Connections as they are, and what can be asked of them; the accept list.  All of it is beyond
- * upstream: docs/module.md. */
+/* Queries and changes of connections; the accept list.  All of it is beyond upstream:
+ * docs/module.md. */
 #include "ble.h"
 
 static void link_addr(mp_obj_t o, uint8_t type, struct woad_addr *addr)
@@ -15,7 +15,7 @@ static void link_addr(mp_obj_t o, uint8_t type, struct woad_addr *addr)
     }
 }
 
-/* Copied: converting one of them may run the program, which may change the list. */
+/* A copy, because converting an item may run the program, which may change the list. */
 size_t ble_items(mp_obj_t o, mp_obj_t *copy, size_t room)
 {
     size_t n;
@@ -37,16 +37,16 @@ void ble_addr_of(mp_obj_t o, struct woad_addr *addr)
 
 static mp_obj_t gap_accept_list(mp_obj_t self, mp_obj_t peers)
 {
-    enum { BLE_ACCEPT_MOST = 16 };
-    struct woad_addr list[BLE_ACCEPT_MOST];
-    mp_obj_t items[BLE_ACCEPT_MOST];
+    enum { BLE_ACCEPT_MAX = 16 };
+    struct woad_addr list[BLE_ACCEPT_MAX];
+    mp_obj_t items[BLE_ACCEPT_MAX];
     (void)self;
-    size_t n = ble_items(peers, items, BLE_ACCEPT_MOST);
-    for (size_t i = 0; i < n && i < BLE_ACCEPT_MOST; i++) {
+    size_t n = ble_items(peers, items, BLE_ACCEPT_MAX);
+    for (size_t i = 0; i < n && i < BLE_ACCEPT_MAX; i++) {
         ble_addr_of(items[i], &list[i]);
     }
     struct woad *h = ble_active();
-    ble_raise(n > BLE_ACCEPT_MOST ? WOAD_ENOMEM : woad_accept_list_set(h, list, n));
+    ble_raise(n > BLE_ACCEPT_MAX ? WOAD_ENOMEM : woad_accept_list_set(h, list, n));
     ble.accept_settled = false;
     ble.accept_status = 0;
     ble_wait(&ble.accept_settled);
@@ -72,7 +72,8 @@ static mp_obj_t gap_connections(mp_obj_t self)
 }
 MP_DEFINE_CONST_FUN_OBJ_1(ble_gap_connections_obj, gap_connections);
 
-/* (addr_type, addr, we are the central, interval_us, latency, timeout_ms, mtu) */
+/* gap_connection(conn_handle) -> (addr_type, addr, central, interval_us, latency, timeout_ms, mtu)
+ */
 static mp_obj_t gap_connection(mp_obj_t self, mp_obj_t conn)
 {
     struct woad_conn_info info;
@@ -93,7 +94,8 @@ static mp_obj_t gap_connection(mp_obj_t self, mp_obj_t conn)
 }
 MP_DEFINE_CONST_FUN_OBJ_2(ble_gap_connection_obj, gap_connection);
 
-/* (conn_handle, min_us, max_us, latency=0, timeout_ms=2560): CONNECTION_UPDATE tells the rest. */
+/* gap_update(conn_handle, min_us, max_us, latency=0, timeout_ms=2560); the result is
+ * IRQ_CONNECTION_UPDATE. */
 static mp_obj_t gap_update(size_t n_args, const mp_obj_t *args)
 {
     mp_int_t v[] = { 0, 0, 0, 0, 2560 };
@@ -118,7 +120,7 @@ static mp_obj_t gap_update(size_t n_args, const mp_obj_t *args)
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_gap_update_obj, 4, 6, gap_update);
 
-/* The answers are events that the program must have asked for. */
+/* EINVAL unless the program has enabled IRQ_LINK, the event of the results. */
 static struct woad *link_active(void)
 {
     struct woad *h = ble_active();
@@ -160,7 +162,7 @@ static mp_obj_t gap_data_length(mp_obj_t self, mp_obj_t conn, mp_obj_t octets)
 }
 MP_DEFINE_CONST_FUN_OBJ_3(ble_gap_data_length_obj, gap_data_length);
 
-/* (conn_handle, tx, rx, coding=0): sets of 1 (1M), 2 (2M), 4 (coded). */
+/* gap_phy(conn_handle, tx, rx, coding=0); tx, rx: bits 1 (1M), 2 (2M), 4 (coded). */
 static mp_obj_t gap_phy(size_t n_args, const mp_obj_t *args)
 {
     mp_int_t v[] = { 0, 0, 0, 0 };

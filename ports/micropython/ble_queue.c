@@ -1,12 +1,12 @@
-/* Events that come while a method waits: they are delivered when it has ended.  A block of memory
- * that is there from the beginning, and when it is full what there is of other memory. */
+/* The queue of events that are raised while a method or a handler runs.  A ring allocated at BLE(),
+ * and when it is full a list of separate allocations. */
 #include "ble.h"
 
 enum { BLE_ALIGN = 8, BLE_RECORD = sizeof(struct ble_record) };
 
 bool ble_queue_new(ble_obj_t *o)
 {
-    o->queue.block = m_malloc_maybe(BLE_WAITING);
+    o->queue.block = m_malloc_maybe(BLE_EVENT_QUEUE);
     o->queue.list_end = &o->queue.list;
     return o->queue.block != NULL;
 }
@@ -16,7 +16,7 @@ bool ble_queue_empty(const ble_obj_t *o)
     return !o->queue.used && !o->queue.list;
 }
 
-bool ble_queue_over(void)
+bool ble_queue_overflowed(void)
 {
     const ble_obj_t *o = ble_object();
     return o && o->queue.list;
@@ -27,16 +27,16 @@ static struct ble_record *record_at(const struct ble_queue *q, size_t at)
     return (struct ble_record *)(void *)(q->block + at);
 }
 
-/* Where `size` octets are free at a stretch; NULL: nowhere. */
+/* Takes `size` contiguous octets of the ring; NULL: no room. */
 static struct ble_record *block_room(struct ble_queue *q, size_t size)
 {
     if (!q->used) {
         q->in = q->out = 0;
     }
-    size_t end = q->in < q->out || (q->used && q->in == q->out) ? q->out : BLE_WAITING;
-    if (end - q->in < size && end == BLE_WAITING && q->used && q->out >= size) {
+    size_t end = q->in < q->out || (q->used && q->in == q->out) ? q->out : BLE_EVENT_QUEUE;
+    if (end - q->in < size && end == BLE_EVENT_QUEUE && q->used && q->out >= size) {
         if (end - q->in >= BLE_RECORD) {
-            record_at(q, q->in)->size = 0; /* on at the start */
+            record_at(q, q->in)->size = 0; /* the ring continues at its start */
         }
         q->used += end - q->in;
         q->in = 0;
@@ -51,7 +51,7 @@ static struct ble_record *block_room(struct ble_queue *q, size_t size)
     return r;
 }
 
-/* Where reports may not lie: the rest is for what a program must not lose. */
+/* Reports may fill only half of the ring: the rest is for events that must not be lost. */
 static bool is_report(const struct woad_event *ev)
 {
     return ev->type == WOAD_EV_REPORT || ev->type == WOAD_EV_EXT_REPORT;
@@ -60,7 +60,7 @@ static bool is_report(const struct woad_event *ev)
 static struct ble_record *queue_room(struct ble_queue *q, const struct woad_event *ev, size_t size)
 {
     bool report = is_report(ev);
-    if (report && (q->list || q->used > BLE_WAITING / 2)) {
+    if (report && (q->list || q->used > BLE_EVENT_QUEUE / 2)) {
         return NULL;
     }
     struct ble_record *r = q->list ? NULL : block_room(q, size);
@@ -105,39 +105,37 @@ bool ble_queue_put(ble_obj_t *o, const struct woad_event *ev)
     return true;
 }
 
-/* NULL: none waits. */
 struct ble_record *ble_queue_first(ble_obj_t *o)
 {
     struct ble_queue *q = &o->queue;
     return q->used ? record_at(q, q->out) : q->list;
 }
 
-/* The one that came after it; NULL: none. */
 struct ble_record *ble_queue_next(ble_obj_t *o, struct ble_record *r)
 {
     struct ble_queue *q = &o->queue;
     uint8_t *at = (uint8_t *)r;
-    if (!q->used || at < q->block || at >= q->block + BLE_WAITING) {
+    if (!q->used || at < q->block || at >= q->block + BLE_EVENT_QUEUE) {
         return r->next;
     }
     size_t next = (size_t)(at - q->block) + r->size;
     if (next == q->in) {
         return q->list;
     }
-    bool wraps = BLE_WAITING - next < BLE_RECORD || !record_at(q, next)->size;
+    bool wraps = BLE_EVENT_QUEUE - next < BLE_RECORD || !record_at(q, next)->size;
     return record_at(q, wraps ? 0 : next);
 }
 
-/* `out` is always where a record is, so that the block's end is never taken for one. */
+/* Moves `out` to the start if no record follows before the end of the ring. */
 static void block_wrap(struct ble_queue *q)
 {
-    if (q->used && (BLE_WAITING - q->out < BLE_RECORD || !record_at(q, q->out)->size)) {
-        q->used -= BLE_WAITING - q->out;
+    if (q->used && (BLE_EVENT_QUEUE - q->out < BLE_RECORD || !record_at(q, q->out)->size)) {
+        q->used -= BLE_EVENT_QUEUE - q->out;
         q->out = 0;
     }
 }
 
-/* Keys may lie in it. */
+/* The bond in it has keys. */
 static void record_wipe(struct ble_record *r)
 {
     if (r->ev.type == WOAD_EV_BOND) {
@@ -164,7 +162,7 @@ void ble_queue_drop(ble_obj_t *o)
     ble_port_free(r);
 }
 
-/* All but the one that is being delivered: its caller still reads it. */
+/* The record that is being delivered stays: the handler is running with its data. */
 void ble_queue_forget(ble_obj_t *o)
 {
     struct ble_queue *q = &o->queue;

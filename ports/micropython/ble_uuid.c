@@ -30,7 +30,7 @@ static void uuid_from_text(struct woad_uuid *uuid, const char *text, size_t len)
         if (digits == 32) {
             mp_raise_ValueError(MP_ERROR_TEXT("UUID too long"));
         }
-        /* The first digit is the top half of the last octet. */
+        /* The first digit is the upper half of the last octet. */
         uint8_t *octet = &uuid->le[15 - digits / 2];
         *octet = (uint8_t)(*octet << 4 | unichar_xdigit_value((byte)text[i]));
         digits++;
@@ -72,7 +72,7 @@ static mp_obj_t uuid_unary_op(mp_unary_op_t op, mp_obj_t self_in)
                                   : MP_OBJ_NULL;
 }
 
-/* Same size: by octets as they lie, least significant first.  Else the shorter is the lesser. */
+/* The same size: compares octets, least significant first.  Otherwise the shorter one is less. */
 static mp_obj_t uuid_binary_op(mp_binary_op_t op, mp_obj_t lhs, mp_obj_t rhs)
 {
     const struct woad_uuid *a = ble_uuid_of(lhs), *b = ble_uuid_of(rhs);
@@ -96,8 +96,8 @@ static void uuid_print(const mp_print_t *print, mp_obj_t self, mp_print_kind_t k
     mp_printf(print, uuid->size == 16 ? "UUID('%s')" : "UUID(0x%s)", text);
 }
 
-/* A copy: a memoryview keeps the pointer, and the collector follows only pointers to the start of a
- * block. */
+/* A copy: a memoryview keeps the pointer, and the garbage collector follows only pointers to the
+ * start of a block. */
 static mp_int_t uuid_get_buffer(mp_obj_t self, mp_buffer_info_t *buf, mp_uint_t flags)
 {
     const struct woad_uuid *uuid = ble_uuid_of(self);

@@ -1,4 +1,5 @@
-/* Local values: 20 octets each until a local write or gatts_set_buffer makes them larger. */
+/* The values of local characteristics and descriptors: 20 octets each, until gatts_write() or
+ * gatts_set_buffer() enlarges them. */
 #include "ble.h"
 
 struct ble_value *ble_value_at(uint16_t handle)
@@ -13,7 +14,7 @@ struct ble_value *ble_value_at(uint16_t handle)
     return NULL;
 }
 
-/* The program's write: replaces, and makes room. */
+/* gatts_write(): replaces the value, enlarging it if necessary. */
 void ble_value_set(struct ble_value *v, const void *data, size_t len)
 {
     if (len > v->room) {
@@ -24,8 +25,8 @@ void ble_value_set(struct ble_value *v, const void *data, size_t len)
     v->len = (uint16_t)len;
 }
 
-/* A peer's write: what does not fit is cut off, as programs expect, and counted in
- * config("dropped").  An ATT error or 0. */
+/* A client's write.  What does not fit is cut off, as upstream does, and counted in
+ * config("dropped").  Returns an ATT error or 0. */
 int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, size_t len)
 {
     size_t at = v->append ? v->len : offset;
@@ -41,7 +42,7 @@ int ble_value_write(struct ble_value *v, size_t offset, const uint8_t *data, siz
     return 0;
 }
 
-/* An indication that is not sent ends all the same.  The handler is not called in here. */
+/* The event is queued: the handler must not run inside the method that called this. */
 void ble_not_indicated(uint16_t conn, uint16_t handle)
 {
     struct woad_event ev = { .type = WOAD_EV_INDICATED, .conn = conn };
@@ -53,26 +54,27 @@ void ble_not_indicated(uint16_t conn, uint16_t handle)
     ble_port_arm(0);
 }
 
+/* False: the host has no room now. */
 static bool value_send(uint16_t conn, uint16_t handle)
 {
     const struct ble_value *v = ble_value_at(handle);
-    uint16_t wants = v ? woad_gatt_subscription(ble.host, conn, handle) : 0;
+    uint16_t cccd = v ? woad_gatt_subscription(ble.host, conn, handle) : 0;
     int err = 0;
-    if (wants & 1) {
+    if (cccd & 1) {
         err = woad_gatt_notify(ble.host, conn, handle, v->data, v->len);
-    } else if (wants & 2) {
+    } else if (cccd & 2) {
         err = woad_gatt_indicate(ble.host, conn, handle, v->data, v->len);
     }
     if (err == WOAD_EACCES) {
         ble.dropped++;
-        if (!(wants & 1)) {
+        if (!(cccd & 1)) {
             ble_not_indicated(conn, handle);
         }
     }
     return err != WOAD_EAGAIN;
 }
 
-/* To all who subscribed.  Whoever has no room gets it later. */
+/* Notifies or indicates all subscribers; ble_update_retry() repeats it where the queue was full. */
 void ble_value_update(uint16_t handle)
 {
     ble_obj_t *o = ble_object();
@@ -104,7 +106,7 @@ void ble_update_forget(uint16_t conn)
     }
 }
 
-void ble_update_gone(ble_obj_t *o, uint16_t first, uint16_t last)
+void ble_update_forget_handles(ble_obj_t *o, uint16_t first, uint16_t last)
 {
     struct ble_update **at = &o->updates;
     while (*at) {

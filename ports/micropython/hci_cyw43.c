@@ -33,7 +33,7 @@ int ble_hci_open(void)
     return cyw43_bluetooth_hci_init() ? -MP_EIO : 0;
 }
 
-/* It stays on: Wi-Fi may be in use, and the host's next start resets it. */
+/* The chip stays on: Wi-Fi may be in use, and the next start sends HCI_Reset. */
 void ble_hci_close(void) {}
 
 int ble_hci_read(uint8_t *to, size_t room)
@@ -77,7 +77,7 @@ void ble_hci_run_in_ms(uint32_t ms)
     mp_bluetooth_hci_poll_in_ms(ms);
 }
 
-/* The port's scheduler; and the driver's, when the chip has something. */
+/* Called by the port's scheduler, and by the driver when the chip has data. */
 void mp_bluetooth_hci_poll(void)
 {
     ble_run();

@@ -61,7 +61,7 @@ void mp_bluetooth_hci_poll(void)
 
 #if MICROPY_PY_BLUETOOTH_HCI_READ_MODE == MICROPY_PY_BLUETOOTH_HCI_READ_MODE_BYTE
 
-/* Octet by octet: UART drivers wait for room before they take one, so it is known what has left. */
+/* Octet by octet: the UART driver waits for room for each, so *sent is exact after an exception. */
 int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
 {
     int n = 1;
@@ -119,7 +119,8 @@ int ble_hci_read(uint8_t *to, size_t room)
         mp_bluetooth_hci_uart_readpacket(mailbox_take);
     }
     if (mailbox_taken.n > sizeof mailbox_taken.octet) {
-        mailbox_taken.read = mailbox_taken.n = 0; /* octets are lost: H4 has broken */
+        mailbox_taken.read = mailbox_taken.n =
+            0; /* octets were dropped: the stream is no H4 any more */
         return -MP_EIO;
     }
     size_t n = mailbox_taken.n - mailbox_taken.read;

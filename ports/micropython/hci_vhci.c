@@ -6,12 +6,12 @@
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 
-/* What has come: written by the controller's task, read by MicroPython's. */
+/* Received packets: written by the controller's task, read by MicroPython's. */
 enum { BLE_VHCI_RING = 4096 };
 static struct {
     uint8_t mem[BLE_VHCI_RING];
     size_t in, out;
-    bool lost;
+    bool overflowed;
 } hci_ring;
 static portMUX_TYPE ring_lock = portMUX_INITIALIZER_UNLOCKED;
 static mp_sched_node_t run_node;
@@ -49,7 +49,7 @@ static int on_packet(uint8_t *packet, uint16_t len)
 {
     portENTER_CRITICAL(&ring_lock);
     if (BLE_VHCI_RING - (hci_ring.in - hci_ring.out) < len) {
-        hci_ring.lost = true;
+        hci_ring.overflowed = true;
     } else {
         for (uint16_t k = 0; k < len; k++) {
             hci_ring.mem[hci_ring.in++ % BLE_VHCI_RING] = packet[k];
@@ -66,7 +66,7 @@ int ble_hci_open(void)
     const esp_timer_create_args_t args = { .callback = on_timer, .name = "ble" };
     esp_bt_controller_config_t cfg = BT_CONTROLLER_INIT_CONFIG_DEFAULT();
     hci_ring.in = hci_ring.out = 0;
-    hci_ring.lost = false;
+    hci_ring.overflowed = false;
     if (!run_timer && esp_timer_create(&args, &run_timer) != ESP_OK) {
         return -MP_ENOMEM;
     }
@@ -95,12 +95,12 @@ int ble_hci_read(uint8_t *to, size_t room)
     while ((size_t)n < room && hci_ring.out != hci_ring.in) {
         to[n++] = hci_ring.mem[hci_ring.out++ % BLE_VHCI_RING];
     }
-    bool lost = hci_ring.lost;
+    bool overflowed = hci_ring.overflowed;
     portEXIT_CRITICAL(&ring_lock);
-    return lost ? -MP_EIO : n;
+    return overflowed ? -MP_EIO : n;
 }
 
-/* The controller takes a packet whenever it says that it can; that is soon. */
+/* Waits until the controller can take a packet, at most a second. */
 int ble_hci_write(const uint8_t *packet, size_t len, size_t *sent)
 {
     for (int ms = 0; !esp_vhci_host_check_send_available(); ms++) {

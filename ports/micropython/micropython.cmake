@@ -10,16 +10,22 @@ target_sources(usermod_woad INTERFACE
     ${WOAD_MP_DIR}/mod_bluetooth.c
     ${WOAD_MP_DIR}/ble.c
     ${WOAD_MP_DIR}/ble_call.c
+    ${WOAD_MP_DIR}/ble_config.c
     ${WOAD_MP_DIR}/ble_connect.c
-    ${WOAD_MP_DIR}/ble_queue.c
+    ${WOAD_MP_DIR}/ble_error.c
     ${WOAD_MP_DIR}/ble_event.c
     ${WOAD_MP_DIR}/ble_ext.c
     ${WOAD_MP_DIR}/ble_gap.c
     ${WOAD_MP_DIR}/ble_gattc.c
-    ${WOAD_MP_DIR}/ble_link.c
-    ${WOAD_MP_DIR}/ble_l2cap.c
-    ${WOAD_MP_DIR}/ble_pair.c
     ${WOAD_MP_DIR}/ble_gatts.c
+    ${WOAD_MP_DIR}/ble_irq.c
+    ${WOAD_MP_DIR}/ble_l2cap.c
+    ${WOAD_MP_DIR}/ble_life.c
+    ${WOAD_MP_DIR}/ble_link.c
+    ${WOAD_MP_DIR}/ble_pair.c
+    ${WOAD_MP_DIR}/ble_queue.c
+    ${WOAD_MP_DIR}/ble_run.c
+    ${WOAD_MP_DIR}/ble_secret.c
     ${WOAD_MP_DIR}/ble_uuid.c
     ${WOAD_MP_DIR}/ble_value.c
     ${WOAD_MP_DIR}/port_mcu.c

@@ -5,7 +5,8 @@ WOAD_DIR := $(abspath $(USERMOD_DIR)/../..)
 WOAD_MP_DIR := $(WOAD_DIR)/./ports/micropython
 
 SRC_USERMOD_C += $(addprefix $(WOAD_MP_DIR)/, \
-    mod_bluetooth.c ble.c ble_call.c ble_connect.c ble_queue.c ble_event.c ble_ext.c ble_gap.c ble_link.c ble_l2cap.c ble_pair.c ble_gattc.c ble_gatts.c ble_uuid.c ble_value.c)
+    mod_bluetooth.c ble.c ble_call.c ble_config.c ble_connect.c ble_error.c ble_event.c ble_ext.c ble_gap.c ble_gattc.c ble_gatts.c \
+    ble_irq.c ble_l2cap.c ble_life.c ble_link.c ble_pair.c ble_queue.c ble_run.c ble_secret.c ble_uuid.c ble_value.c)
 SRC_USERMOD_LIB_C += $(wildcard $(WOAD_DIR)/src/*/*.c)
 
 # Boards.  Their own HCI driver is MicroPython's; where that comes with another stack it is built for

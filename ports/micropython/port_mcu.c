@@ -1,7 +1,8 @@
-/* Boards: the host in static memory, and packets moved whenever the scheduler runs.
+/* Boards: the host in static memory, over one of the HCI drivers of hci.h; packets move whenever
+ * MicroPython's scheduler runs.
  *
- * Random numbers are the controller's (woad_feature_controller_crypto), and so is cryptography,
- * unless the build has Mbed TLS and says so: WOAD_CRYPTO=mbedtls. */
+ * Random numbers come from the controller (woad_feature_controller_crypto), and so does
+ * cryptography, unless the build sets WOAD_CRYPTO=mbedtls. */
 #include "hci.h"
 
 #include "transport/h4.h"
@@ -14,29 +15,29 @@ static struct {
     bool open;
     struct h4 h4;
     uint8_t in[520];
-    uint32_t next; /* milliseconds until the host's next deadline */
-    bool behind;   /* more has come than one pump moves: */
+    uint32_t poll_due_ms; /* milliseconds from the last pump to the host's next deadline */
+    bool behind;          /* the last pump left packets unread */
     uint32_t behind_since;
 } mcu_io;
 
-/* As on a PC: transport/port.c says why. */
+/* The limits of one pump: ports/posix/port.c explains them. */
 enum { BLE_PUMP_READS = 8, BLE_PUMP_MS = 10, BLE_BEHIND_MS = 1000 };
 
 static union {
     uint8_t
         octets[WOAD_MEM(BLE_CONNS, BLE_MTU_MAX, BLE_QUEUE, BLE_REQUESTS, BLE_PREPARED, BLE_TABLES,
                         BLE_SUBSCRIPTIONS, BLE_PROCEDURES, BLE_PIPELINE, BLE_INDEX, BLE_ACCEPT,
-                        BLE_BOND_PLACES, BLE_CHANNELS, BLE_PSMS, 0, 0, BLE_ADV_SETS, 0)];
+                        BLE_BOND_SLOTS, BLE_CHANNELS, BLE_PSMS, 0, 0, BLE_ADV_SETS, 0)];
     uint64_t align;
 } mcu_memory;
 
-/* What comes and goes is in MicroPython's heap, linked from a root pointer, and collected after it
- * has been taken off that list. */
-struct kept {
-    struct kept *next;
+/* ble_port_alloc(): blocks of MicroPython's heap in a list that a root pointer keeps alive; a freed
+ * block leaves the list and is collected later. */
+struct gc_block {
+    struct gc_block *next;
     uint64_t mem[];
 };
-MP_REGISTER_ROOT_POINTER(struct kept *woad_kept);
+MP_REGISTER_ROOT_POINTER(struct gc_block *woad_blocks);
 
 #ifdef WOAD_MBEDTLS
 extern const struct woad_crypto woad_mbedtls;
@@ -72,10 +73,10 @@ const struct woad_feature *const ble_port_features[] = { &woad_feature_advertise
 
 void ble_port_begin(void)
 {
-    MP_STATE_VM(woad_kept) = NULL;
+    MP_STATE_VM(woad_blocks) = NULL;
 }
 
-/* A maker's steps are the HCI driver's. */
+/* The HCI driver does the vendor's initialisation. */
 void ble_port_prepare(struct woad *h)
 {
     (void)h;
@@ -93,19 +94,19 @@ void ble_port_memory_free(void *mem)
 
 void *ble_port_alloc(size_t len)
 {
-    struct kept *k = m_malloc_maybe(sizeof *k + len);
+    struct gc_block *k = m_malloc_maybe(sizeof *k + len);
     if (!k) {
         return NULL;
     }
     memset(k->mem, 0, len);
-    k->next = MP_STATE_VM(woad_kept);
-    MP_STATE_VM(woad_kept) = k;
+    k->next = MP_STATE_VM(woad_blocks);
+    MP_STATE_VM(woad_blocks) = k;
     return k->mem;
 }
 
 void ble_port_free(void *mem)
 {
-    struct kept **at = &MP_STATE_VM(woad_kept);
+    struct gc_block **at = &MP_STATE_VM(woad_blocks);
     while (*at && (void *)(*at)->mem != mem) {
         at = &(*at)->next;
     }
@@ -114,7 +115,7 @@ void ble_port_free(void *mem)
     }
 }
 
-/* Bonds are the program's to keep, by _IRQ_GET_SECRET and _IRQ_SET_SECRET. */
+/* Boards have no file of bonds: programs keep them, by IRQ_GET_SECRET and IRQ_SET_SECRET. */
 int ble_port_store(const char *path)
 {
     return path ? -MP_EOPNOTSUPP : 0;
@@ -151,7 +152,7 @@ int ble_port_store_remove(const struct woad_addr *peer)
     return WOAD_ENOENT;
 }
 
-/* A call of the driver, and what it gave. */
+/* One call of the HCI driver: arguments and result. */
 struct mcu_call {
     enum { BLE_CALL_CLOSE, BLE_CALL_READ, BLE_CALL_WRITE, BLE_CALL_WAIT } what;
     uint8_t *to;
@@ -170,7 +171,7 @@ static void mcu_call(struct mcu_call *c)
     }
 }
 
-/* False: it has raised what is in *raised. */
+/* False: the driver raised an exception, *raised. */
 static bool mcu_called(struct mcu_call *c, mp_obj_t *raised)
 {
     nlr_buf_t nlr;
@@ -183,8 +184,8 @@ static bool mcu_called(struct mcu_call *c, mp_obj_t *raised)
     return false;
 }
 
-/* No exception leaves through the host, nor ends in the middle of a packet: the call is made again,
- * and the exception is pending afterwards. */
+/* An exception (Ctrl-C) must not pass through the host, nor cut a packet: the call is repeated, and
+ * the exception becomes MicroPython's pending one. */
 static int mcu_guard(struct mcu_call *c)
 {
     enum { BLE_TRIES = 100 };
@@ -206,12 +207,11 @@ static int mcu_write(const uint8_t *packet, size_t len)
     return mcu_guard(&c);
 }
 
-int ble_port_open(char *why, size_t room)
+int ble_port_open(char message[WOAD_PORT_MESSAGE_MAX])
 {
     int err = ble_hci_open();
     if (err) {
-        static const char text[] = "the controller does not start";
-        memcpy(why, text, room < sizeof text ? room : sizeof text);
+        strcpy(message, "the controller does not start");
         return err;
     }
     h4_init(&mcu_io.h4, mcu_io.in, sizeof mcu_io.in);
@@ -230,10 +230,11 @@ void ble_port_close(void)
     }
 }
 
+/* The driver's timer still runs ble_run(). */
 void ble_port_lose(void)
 {
     ble_port_close();
-} /* its timer goes on */
+}
 
 bool ble_port_is_open(void)
 {
@@ -251,7 +252,7 @@ int ble_port_flush(struct woad *h)
     return err;
 }
 
-/* Our answers go out before the next packet is looked at, so that order is kept. */
+/* Sends the host's answers before it reads the next packet, so that order is kept. */
 static int mcu_take(struct woad *h)
 {
     const uint8_t *packet;
@@ -266,7 +267,7 @@ static int mcu_take(struct woad *h)
     return err;
 }
 
-/* What has come, as much as one pump moves.  True: there may be more. */
+/* Reads packets up to the limits of one pump.  True: there may be more. */
 static bool mcu_read(struct woad *h, int *err)
 {
     mp_uint_t start = mp_hal_ticks_ms();
@@ -286,7 +287,8 @@ static bool mcu_read(struct woad *h, int *err)
     return got > 0 && !*err;
 }
 
-/* Whether the host is to hear how late it is: not before it has heard what came until then. */
+/* Whether to advance the host's clock.  While received packets are unread the host must not time
+ * out, but that may not last longer than BLE_BEHIND_MS. */
 static bool mcu_on_time(bool more)
 {
     uint32_t now = mp_hal_ticks_ms();
@@ -305,12 +307,12 @@ int ble_port_pump(struct woad *h)
     woad_clock(h, mp_hal_ticks_ms());
     int err = ble_port_flush(h);
     bool more = mcu_read(h, &err);
-    mcu_io.next = 0;
+    mcu_io.poll_due_ms = 0;
     if (mcu_on_time(more)) {
-        mcu_io.next = woad_poll(h, mp_hal_ticks_ms());
+        mcu_io.poll_due_ms = woad_poll(h, mp_hal_ticks_ms());
         err = err ? err : ble_port_flush(h);
     }
-    mcu_io.next = more ? 0 : mcu_io.next;
+    mcu_io.poll_due_ms = more ? 0 : mcu_io.poll_due_ms;
     if (err) {
         woad_fail(h, err);
     }
@@ -319,7 +321,7 @@ int ble_port_pump(struct woad *h)
 
 bool ble_port_more(void)
 {
-    return mcu_io.open && !mcu_io.next;
+    return mcu_io.open && !mcu_io.poll_due_ms;
 }
 
 void ble_port_clock(struct woad *h)
@@ -327,8 +329,8 @@ void ble_port_clock(struct woad *h)
     woad_clock(h, mp_hal_ticks_ms());
 }
 
-/* Not by the scheduler: what is in it waits until the method that waits has ended.  From 155 us on
- * some boards (ESP32) run it in a delay. */
+/* A short delay: some boards (ESP32) run the scheduler in delays of 155 us and more, and it must
+ * not run before the waiting method has returned. */
 void ble_port_wait(uint32_t ms)
 {
     struct mcu_call c = { .what = BLE_CALL_WAIT };
@@ -343,25 +345,24 @@ void ble_port_schedule(void)
 
 void ble_port_soon(void)
 {
-    if (mcu_io.open || ble.host) { /* without a controller, too: events wait */
+    if (mcu_io.open || ble.host) { /* a failed radio may still have queued events */
         ble_hci_run_in_ms(1);
     }
 }
 
-void ble_port_arm(uint32_t least_ms)
+void ble_port_arm(uint32_t delay_ms)
 {
     ble_obj_t *o = ble_object();
-    bool waits = o && !ble_queue_empty(o); /* something, for the program */
-    if ((!mcu_io.open && !waits) || ble.running) {
+    bool has_events = o && !ble_queue_empty(o);
+    if ((!mcu_io.open && !has_events) || ble.running) {
         return;
     }
-    if (waits && !least_ms) {
+    if (has_events && !delay_ms) {
         ble_hci_run_now();
-    } else { /* not at once: the program has its turn, too */
-        /* Often enough. */
-        uint32_t ms = mcu_io.next < BLE_HCI_POLL_MS ? mcu_io.next : BLE_HCI_POLL_MS;
+    } else { /* not at once: the program must run, too */
+        uint32_t ms = mcu_io.poll_due_ms < BLE_HCI_POLL_MS ? mcu_io.poll_due_ms : BLE_HCI_POLL_MS;
         uint32_t due = ble_due();
         ms = ms < due ? ms : due;
-        ble_hci_run_in_ms(ms && !waits ? ms : 1);
+        ble_hci_run_in_ms(ms && !has_events ? ms : 1);
     }
 }

@@ -1,8 +1,8 @@
-/* The unix port: a thread watches the controller's descriptor and the host's next deadline, and has
- * the interpreter's scheduler run ble_run() in the main thread.
+/* The unix port.  A thread waits for the controller's descriptor and the host's next deadline, then
+ * schedules ble_run() in the main thread.
  *
- * The main thread may be inside read() or select() then: a signal that interrupts them, with a
- * handler that does nothing, makes MicroPython look at its scheduler and go back to waiting. */
+ * The main thread may be in read() or select(): SIGURG, with a handler that does nothing,
+ * interrupts the call, and MicroPython runs its scheduler before it repeats the call. */
 #define _GNU_SOURCE
 #include "ble.h"
 #include "unix_calls.h"
@@ -26,14 +26,17 @@
 static struct {
     struct woad_port *port;
     pthread_t thread, main;
-    int wake; /* eventfd: the thread is to look again */
-    atomic_bool stop, taken, armed, blocked;
-    atomic_bool lost;     /* the controller: nothing comes, nothing can be sent */
-    atomic_uint deadline; /* of woad_port_now_ms() */
-    atomic_bool timed;
-    struct sigaction before;
+    int wake;              /* eventfd: the thread reads its orders again */
+    atomic_bool armed;     /* order: schedule ble_run() at `deadline`, or when packets arrive */
+    atomic_bool timed;     /* `deadline` is valid */
+    atomic_uint deadline;  /* woad_port_now_ms() */
+    atomic_bool blocked;   /* wait for room to write, too */
+    atomic_bool stop;      /* order: end */
+    atomic_bool run_taken; /* the main thread has begun ble_run() */
+    atomic_bool port_lost; /* the controller has failed: do not use its descriptor */
+    struct sigaction old_action;
     mp_sched_node_t node;
-    uint32_t next; /* what was armed last */
+    uint32_t poll_due_ms; /* milliseconds from the last pump to the host's next deadline */
 } io;
 
 const struct woad_crypto *const ble_port_crypto = &woad_mbedtls;
@@ -111,8 +114,8 @@ int ble_port_store_error(void)
     return store ? woad_bond_file_error(store) : 0;
 }
 
-/* The first of several failures is shown: the program may not look at config("bond_error"). */
-static void store_show(int before)
+/* Prints the first of several failures: the program may not query config("bond_error"). */
+static void store_warn(int before)
 {
     int error = ble_port_store_error();
     if (error && !before) {
@@ -126,14 +129,14 @@ void ble_port_store_event(struct woad *h, const struct woad_event *ev)
     if (store) {
         woad_bond_file_event(store, h, ev);
     }
-    store_show(before);
+    store_warn(before);
 }
 
 uint32_t ble_port_store_run(bool now)
 {
     int before = ble_port_store_error();
     uint32_t due = store ? woad_bond_file_poll(store, now) : WOAD_FOREVER;
-    store_show(before);
+    store_warn(before);
     return due;
 }
 
@@ -143,7 +146,7 @@ void ble_port_store_bond(const struct woad_bond *b)
     if (store) {
         woad_bond_file_take(store, b);
     }
-    store_show(before);
+    store_warn(before);
 }
 
 void ble_port_store_irk(const uint8_t irk[16])
@@ -160,7 +163,7 @@ int ble_port_store_remove(const struct woad_addr *peer)
 
 bool ble_port_is_open(void)
 {
-    return io.port && !atomic_load(&io.lost);
+    return io.port && !atomic_load(&io.port_lost);
 }
 bool ble_port_interrupts(void)
 {
@@ -171,7 +174,8 @@ int ble_port_descriptor(void)
     return ble_port_is_open() ? woad_port_fd(io.port) : -1;
 }
 
-/* Something was put in the scheduler: by another thread, while the main one may sleep. */
+/* MICROPY_SCHED_HOOK_SCHEDULED: another thread has scheduled something, and the main thread may be
+ * in a system call. */
 void woad_mp_scheduled(void)
 {
     if (io.port && !pthread_equal(pthread_self(), io.main)) {
@@ -187,7 +191,7 @@ static void on_signal(int n)
 static void run_node(mp_sched_node_t *node)
 {
     (void)node;
-    atomic_store(&io.taken, true);
+    atomic_store(&io.run_taken, true);
     ble_run();
 }
 
@@ -201,15 +205,15 @@ static void thread_sleep(int fd, short events, int ms)
     }
 }
 
-/* A kick can come just before the main thread goes to sleep in a system call, and be lost: so it is
- * given again until the work is taken. */
+/* A signal just before the main thread enters a system call has no effect.  It is repeated until
+ * ble_run() has begun. */
 static void thread_kick(void)
 {
     int ms = 1;
-    atomic_store(&io.taken, false);
-    while (!atomic_load(&io.stop) && !atomic_load(&io.taken)) {
+    atomic_store(&io.run_taken, false);
+    while (!atomic_load(&io.stop) && !atomic_load(&io.run_taken)) {
         mp_sched_schedule_node(&io.node, run_node);
-        pthread_kill(io.main, SIGURG); /* again, even if it is scheduled already */
+        pthread_kill(io.main, SIGURG); /* even if it was already scheduled */
         thread_sleep(-1, 0, ms);
         ms = ms < 50 ? ms * 2 : 50;
     }
@@ -238,11 +242,11 @@ static void *thread_main(void *arg)
             { woad_port_fd(io.port), (short)(POLLIN | (atomic_load(&io.blocked) ? POLLOUT : 0)),
               0 },
         };
-        int n = ms ? poll(fds, atomic_load(&io.lost) ? 1 : 2, ms) : 0;
+        int n = ms ? poll(fds, atomic_load(&io.port_lost) ? 1 : 2, ms) : 0;
         if (n > 0 && fds[0].revents) {
             uint64_t count;
             (void)!read(io.wake, &count, sizeof count);
-            continue; /* other times to wait for */
+            continue; /* the orders have changed */
         }
         atomic_store(&io.armed, false);
         thread_kick();
@@ -256,7 +260,7 @@ static void wake_thread(void)
     (void)!write(io.wake, &one, sizeof one);
 }
 
-/* Signals are for MicroPython's own threads. */
+/* The thread blocks all signals: they are for MicroPython's threads. */
 static int thread_start(void)
 {
     sigset_t all, before;
@@ -267,8 +271,8 @@ static int thread_start(void)
     return -err;
 }
 
-/* The script's path, or "-c": it gives the program its address on a simulated radio.  As it is when
- * the radio is first used: the program may go to another folder. */
+/* The script's absolute path, or "--c" and the like: it decides the program's address on a
+ * simulated radio.  Resolved at the first use, because the program may change its folder later. */
 static const char *program_name(void)
 {
     static char name[PATH_MAX];
@@ -284,11 +288,10 @@ static const char *program_name(void)
     return name;
 }
 
-int ble_port_open(char *message, size_t room)
+int ble_port_open(char message[WOAD_PORT_MESSAGE_MAX])
 {
     struct sigaction sa = { .sa_handler = on_signal };
     int err = 0;
-    (void)room;
     io.port = woad_port_open_as(NULL, program_name(), &err, message);
     if (!io.port) {
         return err;
@@ -297,11 +300,11 @@ int ble_port_open(char *message, size_t room)
     io.main = pthread_self();
     atomic_store(&io.stop, false);
     atomic_store(&io.armed, false);
-    atomic_store(&io.lost, false);
-    sigaction(SIGURG, &sa, &io.before);
+    atomic_store(&io.port_lost, false);
+    sigaction(SIGURG, &sa, &io.old_action);
     err = io.wake < 0 ? io.wake : thread_start();
     if (err) {
-        sigaction(SIGURG, &io.before, NULL);
+        sigaction(SIGURG, &io.old_action, NULL);
         if (io.wake >= 0) {
             close(io.wake);
         }
@@ -311,11 +314,11 @@ int ble_port_open(char *message, size_t room)
     return err;
 }
 
-/* The thread goes on, without the descriptor: what waits for the program is still to be told. */
+/* The thread still schedules ble_run(), which delivers the queued events. */
 void ble_port_lose(void)
 {
-    atomic_store(&io.lost, true);
-    io.next = WOAD_FOREVER;
+    atomic_store(&io.port_lost, true);
+    io.poll_due_ms = WOAD_FOREVER;
     ble_port_arm(0);
 }
 
@@ -327,7 +330,7 @@ void ble_port_close(void)
     atomic_store(&io.stop, true);
     wake_thread();
     pthread_join(io.thread, NULL);
-    sigaction(SIGURG, &io.before, NULL);
+    sigaction(SIGURG, &io.old_action, NULL);
     close(io.wake);
     ble_port_store_run(true);
     woad_port_close(io.port);
@@ -339,7 +342,7 @@ int ble_port_pump(struct woad *h)
     if (!ble_port_is_open()) {
         return 0;
     }
-    return woad_port_pump(io.port, h, &io.next);
+    return woad_port_pump(io.port, h, &io.poll_due_ms);
 }
 
 int ble_port_flush(struct woad *h)
@@ -349,7 +352,7 @@ int ble_port_flush(struct woad *h)
 
 bool ble_port_more(void)
 {
-    return ble_port_is_open() && !io.next;
+    return ble_port_is_open() && !io.poll_due_ms;
 }
 
 void ble_port_clock(struct woad *h)
@@ -360,7 +363,7 @@ void ble_port_clock(struct woad *h)
 void ble_port_wait(uint32_t ms)
 {
     struct pollfd fd = { ble_port_descriptor(), POLLIN, 0 };
-    poll(&fd, 1, (int)(ms < io.next ? ms : io.next));
+    poll(&fd, 1, (int)(ms < io.poll_due_ms ? ms : io.poll_due_ms));
 }
 
 void ble_port_schedule(void)
@@ -378,17 +381,16 @@ void ble_port_soon(void)
     }
 }
 
-/* After any pumping: the thread waits for what comes next. */
-void ble_port_arm(uint32_t least_ms)
+void ble_port_arm(uint32_t delay_ms)
 {
     if (!io.port || ble.running) {
         return;
     }
     ble_obj_t *o = ble_object();
-    bool waits = o && !ble_queue_empty(o); /* something, for the program */
-    uint32_t due = ble_due(), wait = waits ? 0 : io.next;
+    bool has_events = o && !ble_queue_empty(o);
+    uint32_t due = ble_due(), wait = has_events ? 0 : io.poll_due_ms;
     wait = wait < due ? wait : due;
-    wait = wait > least_ms ? wait : least_ms;
+    wait = wait > delay_ms ? wait : delay_ms;
     uint32_t deadline = woad_port_now_ms() + wait;
     bool timed = wait != WOAD_FOREVER, blocked = ble_port_is_open() && woad_port_blocked(io.port);
     bool same = atomic_load(&io.armed) && timed == atomic_load(&io.timed) &&

@@ -1,10 +1,10 @@
-/* The unix port's waiting calls, while a radio is on.
+/* The unix port's blocking calls, while a radio is on.
  *
- * Each packet that comes interrupts the main thread with a signal, so that MicroPython's scheduler
- * runs.  A call that MicroPython then makes again would begin its whole time anew (a socket with a
- * time limit), go on as if the time that a handler took had not passed (time.sleep), or have ended
- * too early (time.sleep_us).  The linker has MicroPython's calls of these come here, see
- * micropython.mk: each keeps its deadline, and runs the scheduler itself. */
+ * Each packet interrupts the main thread with a signal, so that MicroPython's scheduler runs.  A
+ * repeated call would restart its whole time-out (sockets), ignore the time that handlers took
+ * (time.sleep), or would have ended too early (time.sleep_us).  Here each call keeps its deadline
+ * and runs the scheduler itself; the linker's --wrap replaces MicroPython's calls (micropython.mk).
+ */
 #define _GNU_SOURCE
 #include "ble.h"
 #include "unix_calls.h"
@@ -27,7 +27,7 @@ static int64_t now_us(void)
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* Until then, or a signal: the result of ppoll(). */
+/* Waits until `deadline`, a signal, or the descriptor; returns what ppoll() does. */
 static int wait_until(struct pollfd *fd, int64_t deadline)
 {
     int64_t left = deadline - now_us();
@@ -45,9 +45,9 @@ static void sleep_until(int64_t deadline)
     }
 }
 
-/* asyncio asks objects that are no descriptors, its ThreadSafeFlag among them, every millisecond.
- * While there is somebody to interrupt it, less often will do, so that idle programs sleep; but not
- * beyond the time that the program wants to wait. */
+/* asyncio polls objects without descriptors, such as ThreadSafeFlag, every millisecond.  While
+ * packets interrupt the thread IDLE_MS is often enough, and lets idle programs sleep; but not
+ * beyond the program's own time limit. */
 int woad_mp_poll(struct pollfd *fds, nfds_t n, int ms, unsigned long limit, unsigned long gone)
 {
     unsigned long left = limit > gone ? limit - gone : 0;
@@ -57,7 +57,7 @@ int woad_mp_poll(struct pollfd *fds, nfds_t n, int ms, unsigned long limit, unsi
     return poll(fds, n, ms);
 }
 
-/* time.sleep_ms() looks at the scheduler 2,000 times a second; here, when something is in it. */
+/* time.sleep_ms(): upstream runs the scheduler 2,000 times a second, this only after a signal. */
 void __real_mp_hal_delay_ms(mp_uint_t ms);
 void __wrap_mp_hal_delay_ms(mp_uint_t ms);
 void __wrap_mp_hal_delay_ms(mp_uint_t ms)
@@ -69,7 +69,7 @@ void __wrap_mp_hal_delay_ms(mp_uint_t ms)
     sleep_until(now_us() + (int64_t)ms * 1000);
 }
 
-/* time.sleep_us().  A short one is not for handlers. */
+/* time.sleep_us(): handlers do not run in a short one. */
 int __real_usleep(useconds_t us);
 int __wrap_usleep(useconds_t us);
 int __wrap_usleep(useconds_t us)

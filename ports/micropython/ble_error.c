@@ -1,0 +1,71 @@
+/* Exceptions: the host's errors as Python's, and the checks at the beginning of each method. */
+#include "ble.h"
+
+#include "py/mpthread.h"
+#include "py/unicode.h"
+
+void ble_raise_with(int number, mp_obj_t detail)
+{
+    mp_obj_t args[] = { MP_OBJ_NEW_SMALL_INT(number), detail };
+    nlr_raise(mp_obj_new_exception_args(&mp_type_OSError, 2, args));
+}
+
+/* WOAD_E… are negative errno values.  Two are raised as upstream does: EAGAIN (queue full) is
+ * ENOMEM, unless the program has enabled IRQ_TX_READY; EISCONN is EIO. */
+void ble_raise(int err)
+{
+    if (!err) {
+        return;
+    }
+    int number = -err;
+    if (err == WOAD_EISCONN) {
+        number = MP_EIO;
+    } else if (err == WOAD_EAGAIN && !ble_wants(IRQ_TX_READY)) {
+        number = MP_ENOMEM;
+    }
+    mp_raise_OSError(number);
+}
+
+/* ble.failure may contain a path, and a path any octets: if they are not UTF-8, those above 127
+ * become '?'. */
+mp_obj_t ble_failure_text(void)
+{
+    bool text = utf8_check((const byte *)ble.failure, strlen(ble.failure));
+    for (char *c = ble.failure; *c && !text; c++) {
+        *c = *c & 0x80 ? '?' : *c;
+    }
+    return mp_obj_new_str(ble.failure, strlen(ble.failure));
+}
+
+#if MICROPY_PY_THREAD
+void *ble_this_thread(void)
+{
+    return mp_thread_get_state();
+}
+#else
+void *ble_this_thread(void)
+{
+    return NULL;
+}
+#endif
+
+void ble_check_thread(void)
+{
+    if (ble_this_thread() != ble.thread) {
+        mp_raise_msg(&mp_type_RuntimeError,
+                     MP_ERROR_TEXT("bluetooth is for the main thread: micropython.schedule()"));
+    }
+}
+
+struct woad *ble_active(void)
+{
+    ble_check_thread();
+    if (!ble.host && ble.failure[0]) {
+        ble_raise_with(MP_ENODEV, ble_failure_text());
+    }
+    if (!ble.host || ble.ending) {
+        mp_raise_OSError(MP_ENODEV);
+    }
+    ble_port_clock(ble.host); /* the time-outs of what the caller starts count from now */
+    return ble.host;
+}

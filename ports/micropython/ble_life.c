@@ -1,0 +1,173 @@
+/* The host's life: active(True) opens the port and starts it, active(False), a failed radio, a
+ * soft reset or the interpreter's end stops it. */
+#include "ble.h"
+
+/* Nothing of the old host is left: queued events, services, connections. */
+static void life_forget(void)
+{
+    ble_obj_t *o = ble_object();
+    if (o) {
+        ble_queue_forget(o);
+        o->groups = NULL;
+        o->updates = NULL;
+    }
+    memset(ble.conns, 0xff, sizeof ble.conns);
+    memset(ble.connecting, 0, sizeof ble.connecting);
+    ble.scans = ble.scans_stopped = 0;
+}
+
+/* Waits until the host is up and has its bonds; on an exception the host is stopped.  The handler
+ * of IRQ_GET_SECRET may call active(False) meanwhile: that takes effect here, at the end. */
+static void life_bring_up(void)
+{
+    nlr_buf_t nlr;
+    ble.starting = true;
+    if (nlr_push(&nlr) == 0) {
+        ble_wait(&ble.up);
+        ble_load_bonds();
+        nlr_pop();
+        ble.starting = false;
+        if (ble.ending) {
+            ble_stop(true);
+        }
+    } else {
+        ble.starting = false;
+        ble_stop(false);
+        ble.failure[0] = '\0';
+        nlr_jump(nlr.ret_val);
+    }
+}
+
+/* active(True).  Raises OSError with the reason if there is no controller. */
+static void life_start(void)
+{
+    struct woad_config cfg = {
+        .features = ble_port_features,
+        .event = ble_on_event,
+        .conns = BLE_CONNS,
+        .attr_tables = BLE_TABLES,
+        .attr_index = BLE_INDEX,
+        .pipeline_queue = BLE_PIPELINE,
+        .accept_list = BLE_ACCEPT,
+        .subscriptions = BLE_SUBSCRIPTIONS,
+        .procedures = BLE_PROCEDURES,
+        .mtu = BLE_MTU_MAX,
+        .tx_queue = BLE_QUEUE,
+        .request_queue = BLE_REQUESTS,
+        .prepare_queue = BLE_PREPARED,
+        .bonds = BLE_BOND_SLOTS,
+        .l2cap_channels = BLE_CHANNELS,
+        .psms = BLE_PSMS,
+        .adv_sets = BLE_ADV_SETS,
+        .crypto = ble_port_crypto,
+        .random = ble_port_random,
+    };
+    ble.failure[0] = '\0';
+    int err = ble_port_open(ble.failure);
+    if (err < 0) {
+        mp_obj_t message = ble_failure_text();
+        ble.failure[0] = '\0';
+        ble_raise_with(-err, message);
+    }
+    size_t size = woad_size(&cfg);
+    void *memory = ble_port_memory(size);
+    life_forget();
+    ble.up = ble.ending = false;
+    ble.down = 0;
+    ble.dropped = 0;
+    ble.start_count++;
+    ble.host = woad_init(memory, size, &cfg);
+    if (!ble.host) {
+        ble_port_memory_free(memory);
+        ble_port_close();
+        mp_raise_OSError(MP_ENOMEM);
+    }
+    ble_port_prepare(ble.host);
+    woad_start(ble.host);
+    ble_apply_pairing();
+    woad_gatt_set_name(ble.host, ble.name, ble.name_len);
+    life_bring_up();
+}
+
+/* politely: disconnects first, so that peers need not wait for their supervision time-outs.  No
+ * event reaches the program after this.  Inside the host (ble.in_host) or during active(True) it
+ * only sets ble.ending: the host is stopped when those return. */
+void ble_stop(bool politely)
+{
+    enum { BLE_STOP_MS = 1200 };
+    struct woad *host = ble.host;
+    if (!host) {
+        return;
+    }
+    ble.ending = true;
+    if (ble.in_host || ble.starting) {
+        return;
+    }
+    if (politely && ble_port_is_open() && !ble.down) {
+        struct ble_stopwatch w = ble_stopwatch_start();
+        ble_hold();
+        woad_stop(host);
+        for (ble_pump(); ble.up && ble_port_is_open() && ble_stopwatch_within(&w, BLE_STOP_MS);) {
+            ble_port_wait(20);
+            ble_pump();
+        }
+        ble_release();
+    }
+    ble_port_close();
+    ble.host = NULL;
+    ble.up = ble.ending = false;
+    ble_forget_channels();
+    ble_forget_ext();
+    ble_forget_long_reads();
+    ble_port_memory_free(host);
+    if (politely) {
+        life_forget();
+    }
+}
+
+/* MicroPython calls these two when the interpreter begins and ends, and at a soft reset.  The heap
+ * may not be touched: what was in it is lost.  Each program begins with the same settings. */
+void woad_mp_begin(void)
+{
+    MP_STATE_VM(woad_ble) = NULL;
+    ble_port_begin();
+    ble.events = 0;
+    ble.long_reads = false;
+    ble.rxbuf = 128;
+    ble.name_len = 8;
+    memcpy(ble.name, "MPY WOAD", ble.name_len);
+    ble_pairing = (struct ble_pairing){ .io = WOAD_IO_NONE, .secure = -1 };
+    ble.thread = ble_this_thread();
+}
+
+void woad_mp_end(void)
+{
+    MP_STATE_VM(woad_ble) = NULL;
+    ble.in_host = ble.holding = 0; /* calls in progress were cut off */
+    ble.starting = ble.running = false;
+    ble_stop(true);
+    ble.failure[0] = '\0';
+}
+
+static mp_obj_t ble_method_active(size_t n_args, const mp_obj_t *args)
+{
+    bool on = n_args == 2 && mp_obj_is_true(args[1]);
+    ble_check_thread();
+    if (on) {
+        if (ble.ending) {
+            mp_raise_OSError(MP_EBUSY); /* active(False) takes effect when the handler returns */
+        }
+        ble_deliver_after_failure(); /* ble_run() may not have run yet */
+        if (ble.host && ble.down) {
+            ble_stop(false);
+        }
+        if (!ble.host) {
+            life_start();
+        }
+    } else if (n_args == 2) {
+        ble_stop(true);
+        ble.failure[0] = '\0';
+    }
+    return mp_obj_new_bool(ble.host && !ble.ending && !ble.down);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_active_obj, 1, 2, ble_method_active);

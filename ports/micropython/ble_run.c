@@ -1,0 +1,195 @@
+/* Moves packets between the host and the controller: ble_run() in MicroPython's scheduler, and
+ * ble_wait() inside a method that needs an answer before it returns. */
+#include "ble.h"
+
+/* While packets move for a method, nothing else may enter the host: events are queued, and the
+ * scheduler is locked, because UART drivers (rp2, mimxrt, renesas-ra) and delays (esp32) run it. */
+void ble_hold(void)
+{
+    ble.holding++;
+    mp_sched_lock();
+}
+
+void ble_release(void)
+{
+    mp_sched_unlock();
+    ble.holding--;
+}
+
+/* If the controller fails, the host raises WOAD_EV_DOWN; here only the port is given up. */
+void ble_pump(void)
+{
+    if (ble.host && ble_port_pump(ble.host) < 0) {
+        ble_port_lose();
+    }
+}
+
+/* A failure to send is ignored: the next ble_pump() meets it again. */
+void ble_flush(void)
+{
+    if (ble.host) {
+        ble_hold();
+        (void)ble_port_flush(ble.host);
+        ble_release();
+        ble_port_arm(0);
+    }
+}
+
+struct ble_stopwatch ble_stopwatch_start(void)
+{
+    return (struct ble_stopwatch){ .last_ms = mp_hal_ticks_ms(), .waited_ms = 0 };
+}
+
+/* One step counts at most BLE_STEP_MAX_MS: if a debugger or a signal stopped the program, packets
+ * that arrived meanwhile have not been read yet. */
+bool ble_stopwatch_within(struct ble_stopwatch *w, mp_uint_t limit_ms)
+{
+    enum { BLE_STEP_MAX_MS = 100 };
+    mp_uint_t now = mp_hal_ticks_ms(), step = now - w->last_ms;
+    w->last_ms = now;
+    w->waited_ms += step < BLE_STEP_MAX_MS ? step : BLE_STEP_MAX_MS;
+    return w->waited_ms < limit_ms;
+}
+
+/* Raises the reason why ble_wait() ended before *done. */
+static void wait_failed(void)
+{
+    bool silent = ble.down ? ble.down == WOAD_ETIMEDOUT : ble_port_is_open();
+    ble_raise(silent ? WOAD_ETIMEDOUT : WOAD_EIO);
+}
+
+void ble_wait(const bool *done)
+{
+    struct ble_stopwatch w = ble_stopwatch_start();
+    if (ble.in_host) {
+        ble_flush();
+        return;
+    }
+    ble_hold();
+    ble_pump();
+    while (!*done && !ble.down && !ble.ending && ble.host && ble_port_is_open() &&
+           ble_stopwatch_within(&w, BLE_WAIT_MS)) {
+        ble_port_wait(20);
+        ble_pump();
+    }
+    ble_release();
+    ble_port_arm(0);
+    if (ble.down) {
+        ble_port_schedule(); /* the lost port schedules nothing any more */
+    }
+    if (ble.ending && !ble.starting) {
+        mp_raise_OSError(MP_ENODEV);
+    }
+    if (!*done || ble.down) {
+        wait_failed();
+    }
+}
+
+int ble_random(uint8_t *out, size_t len)
+{
+    struct ble_stopwatch w = ble_stopwatch_start();
+    int err;
+    while ((err = woad_random(ble.host, out, len)) == WOAD_EAGAIN && ble_port_is_open() &&
+           !ble.in_host && ble_stopwatch_within(&w, BLE_WAIT_MS)) {
+        ble_hold();
+        ble_port_wait(20);
+        ble_pump();
+        ble_release();
+    }
+    return err;
+}
+
+/* If the program's handler is slower than packets arrive, the controller's answers would queue
+ * behind ever more scan results.  After BLE_TOLERATED_MS of that, all that has arrived is read with
+ * events held back: reports that find no room are dropped and counted.  If the queue fills with
+ * events that must not be dropped, reading stops. */
+static void run_catch_up(mp_uint_t pumped_at)
+{
+    enum { BLE_SLOW_MS = 10, BLE_TOLERATED_MS = 500, BLE_PUMPS = 256 };
+    mp_uint_t now = mp_hal_ticks_ms();
+    if (!ble_port_more() || now - pumped_at < BLE_SLOW_MS) {
+        ble.slow_since = now;
+    } else if (now - ble.slow_since >= BLE_TOLERATED_MS) {
+        ble_hold();
+        for (int n = 0; n < BLE_PUMPS && ble.host && ble_port_more() && !ble_queue_overflowed();
+             n++) {
+            ble_pump();
+        }
+        ble_release();
+        ble.slow_since = mp_hal_ticks_ms();
+    }
+}
+
+/* MicroPython's scheduler keeps running as long as one callback schedules the next, and the
+ * program's main code would never run.  After a long turn ble_run() leaves it BLE_PAUSE_MS. */
+static bool run_pauses(void)
+{
+    enum { BLE_PAUSE_MS = 2 };
+    return ble.last_run_was_long && mp_hal_ticks_ms() - ble.last_run_ended < BLE_PAUSE_MS;
+}
+
+static void run_end(mp_uint_t began)
+{
+    enum { BLE_LONG_MS = 10 };
+    ble.last_run_ended = mp_hal_ticks_ms();
+    ble.last_run_was_long = ble.last_run_ended - began >= BLE_LONG_MS;
+    ble.running = false;
+    ble_port_arm(1);
+}
+
+/* After the radio has failed the host stays until the program has all earlier events, and those
+ * for what the failure ended. */
+static bool run_host_is_finished(void)
+{
+    const ble_obj_t *o = ble_object();
+    return ble.host && (ble.ending || (ble.down && (!o || ble_queue_empty(o))));
+}
+
+static const char *run_failure(void)
+{
+    if (ble.ending) {
+        return "";
+    }
+    switch (ble.down) {
+    case WOAD_ETIMEDOUT: return "the controller does not answer";
+    case WOAD_EBADMSG: return "the controller sent what is not HCI";
+    default: return "the controller is gone";
+    }
+}
+
+static void run_stop_host(void)
+{
+    if (!ble.ending && ble_wants(IRQ_RADIO_LOST)) {
+        mp_obj_t items[] = { MP_OBJ_NEW_SMALL_INT(-ble.down) };
+        ble_invoke(IRQ_RADIO_LOST, 1, items);
+    }
+    if (ble.host && (ble.down || ble.ending)) { /* the handler may have called active(True) */
+        strcpy(ble.failure, run_failure());
+        ble_stop(ble.ending);
+    }
+}
+
+void ble_run(void)
+{
+    mp_uint_t began = mp_hal_ticks_ms();
+    if (run_pauses()) {
+        ble_port_soon();
+        return;
+    }
+    ble.running = true;
+    ble_deliver_queued();
+    mp_uint_t pumped_at = mp_hal_ticks_ms();
+    if (ble_queue_overflowed()) {
+        ble_flush();
+    } else {
+        ble_pump();
+    }
+    run_catch_up(pumped_at);
+    ble_channels_run();
+    ble_connecting_run();
+    ble_deliver_queued();
+    if (run_host_is_finished()) {
+        run_stop_host();
+    }
+    run_end(began);
+}

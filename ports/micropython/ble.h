@@ -153,7 +153,7 @@ struct ble_value {
     bool append; /* a write is added to what is there, and gatts_read() empties it */
 };
 
-/* The handler's arguments: objects that are made once and filled anew for each event, so that an
+/* The handler's arguments: objects that are made once and refilled for each event, so that an
  * event needs no allocation.  Each call of the handler that has not returned uses one frame.  No
  * frame is ever freed: a program that keeps one of the objects has no dangling pointer. */
 enum {
@@ -195,7 +195,7 @@ struct ble_queue {
     bool delivering; /* the handler is running with the first record's data */
 };
 
-/* What a call of the handler returned.  BLE_FAILED: it raised an exception, or could not run. */
+/* Result of a call of the handler.  BLE_FAILED: it raised an exception, or could not run. */
 enum ble_outcome { BLE_ANSWERED, BLE_NO_HANDLER, BLE_FAILED };
 struct ble_answer {
     enum ble_outcome outcome;
@@ -248,7 +248,7 @@ struct ble_long_read {
     bool incomplete; /* something was dropped for want of memory: the procedure fails */
 };
 
-/* What survives a soft reset, or is needed when there is no heap. */
+/* State that survives a soft reset, or is needed when there is no heap. */
 struct ble_state {
     struct woad *host;    /* NULL: inactive */
     bool up;              /* between WOAD_EV_UP and WOAD_EV_DOWN */
@@ -258,8 +258,8 @@ struct ble_state {
     unsigned start_count; /* identifies this start: ble_still_on() */
     bool adv_settled, accept_settled; /* the host has answered the last change */
     int adv_status, accept_status;    /* its HCI status, 0: success */
-    uint16_t scans, scans_stopped;    /* scans whose WOAD_EV_SCAN_DONE has not arrived; those
-                                       * of them for which IRQ_SCAN_DONE was raised */
+    uint16_t scans, scans_stopped;    /* scans with WOAD_EV_SCAN_DONE still due; those of
+                                       * them with IRQ_SCAN_DONE already raised */
     uint32_t events;                  /* bit n: event 64 + n is enabled */
     unsigned holding;                 /* > 0: events are queued, not delivered */
     unsigned in_host;                 /* nested events from inside the host */
@@ -336,7 +336,7 @@ mp_obj_t ble_addr(const struct woad_addr *a);              /* in ble_short_bytes
 mp_obj_t ble_event_uuid(const struct woad_uuid *uuid);
 mp_obj_t ble_inner_tuple(size_t n, const mp_obj_t *items);
 bool ble_frames_new(ble_obj_t *o); /* false: no memory */
-/* Calls the handler; ble_ask() for events whose return value matters. */
+/* Calls the handler; ble_ask() for events with a return value. */
 void ble_invoke(unsigned event, size_t n, const mp_obj_t *items);
 struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items);
 /* The error with which the handler refuses, 0: it allows.  `if_failed`: if it could not run. */

@@ -84,7 +84,9 @@ static void on_link(const struct woad_event *ev)
         return;
     }
     switch (v->item) {
-    case WOAD_LINK_CHANNEL_MAP: value = ble_short_bytes(v->channel_map, sizeof v->channel_map); break;
+    case WOAD_LINK_CHANNEL_MAP:
+        value = ble_short_bytes(v->channel_map, sizeof v->channel_map);
+        break;
     case WOAD_LINK_FEATURES: value = ble_short_bytes(v->features, sizeof v->features); break;
     case WOAD_LINK_PHY:
         two[0] = event_int(v->tx_phy);

@@ -179,7 +179,10 @@ static struct woad_coc_params params_of(mp_obj_t psm_in, mp_obj_t mtu_in)
     if (psm < 0 || psm > 0xffff) {
         mp_raise_OSError(MP_EINVAL);
     }
-    mtu = mtu < BLE_L2CAP_MTU_MIN ? BLE_L2CAP_MTU_MIN : mtu < 0xffff ? mtu : 0xffff;
+    if (mtu > 0xffff) {
+        mtu = 0xffff;
+    }
+    mtu = mtu < BLE_L2CAP_MTU_MIN ? BLE_L2CAP_MTU_MIN : mtu;
     return (struct woad_coc_params){ .psm = (uint16_t)psm,
                                      .mtu = (uint16_t)mtu,
                                      .mps = mtu + 2 < BLE_L2CAP_MPS ? 0 : BLE_L2CAP_MPS };
@@ -496,7 +499,7 @@ void ble_on_coc(const struct woad_event *ev)
     case WOAD_EV_COC_OPEN: on_coc_open(ev); break;
     case WOAD_EV_COC_CLOSED: on_coc_closed(ev); break;
     case WOAD_EV_COC_DATA: ble_invoke(IRQ_L2CAP_RECV, 2, items); break;
-    default: /* sent, and the program was told to wait for it */
+    default: /* sent, after l2cap_send() returned False */
         k = channel_find(ev->conn, ev->u.coc_data.cid);
         if (k && k->ready) {
             k->ready = false;

@@ -38,8 +38,8 @@ static void secret_value(const struct woad_bond *b, bool ours, uint8_t v[BLE_SEC
         memcpy(v + 58, ours ? b->own_csrk : b->csrk, 16);
         v[74] = 1;
     }
-    v[74] |= (uint8_t)((b->flags & WOAD_BOND_AUTHENTICATED ? 2 : 0) |
-                       (b->flags & WOAD_BOND_SECURE ? 4 : 0));
+    v[74] |= b->flags & WOAD_BOND_AUTHENTICATED ? 2 : 0;
+    v[74] |= b->flags & WOAD_BOND_SECURE ? 4 : 0;
 }
 
 static bool secret_set(unsigned type, const uint8_t *key, size_t key_len, const uint8_t *value,
@@ -133,7 +133,8 @@ static void secret_parse(struct woad_bond *b, const uint8_t v[BLE_SECRET_LEN], b
     b->key_size = v[7] > 16 ? 0 : v[7] & 31; /* 0: woad_bond_add() refuses it */
     b->peer.type = v[0] & 1;
     memcpy(b->peer.octet, v + 1, 6);
-    b->flags = (v[74] & 2 ? WOAD_BOND_AUTHENTICATED : 0) | (v[74] & 4 ? WOAD_BOND_SECURE : 0);
+    b->flags = v[74] & 2 ? WOAD_BOND_AUTHENTICATED : 0;
+    b->flags |= v[74] & 4 ? WOAD_BOND_SECURE : 0;
     memcpy(ours ? b->own_rand : b->peer_rand, v + 16, 8);
     memcpy(ours ? b->own_ltk : b->peer_ltk, v + 24, 16);
     if (ours) {

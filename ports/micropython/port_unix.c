@@ -271,8 +271,9 @@ static int thread_start(void)
     return -err;
 }
 
-/* The script's absolute path, or "--c" and the like: it decides the program's address on a
- * simulated radio.  Resolved at the first use, because the program may change its folder later. */
+/* The script's absolute path, or its name after "-" if it is no file: it decides the program's
+ * address on a simulated radio.  Resolved at the first use, because the program may change its
+ * folder later. */
 static const char *program_name(void)
 {
     static char name[PATH_MAX];

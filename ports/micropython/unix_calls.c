@@ -213,7 +213,7 @@ int __wrap_connect(int fd, const struct sockaddr *to, socklen_t size)
     }
     mp_handle_pending(true);
     if (!ready(fd, POLLOUT, deadline)) {
-        errno = EINPROGRESS; /* as a connect() whose time is over */
+        errno = EINPROGRESS; /* as connect() at its time limit */
         return -1;
     }
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);

@@ -54,7 +54,7 @@ static struct ble_frame *frame_next(void)
 
 static mp_obj_t view_of(mp_obj_array_t *view, const uint8_t *data, size_t len, size_t room)
 {
-    view->len = len < room ? len : room;
+    view->len = MIN(len, room);
     if (view->len) {
         memcpy(view->items, data, view->len);
     }

@@ -107,6 +107,6 @@ void ble_connecting_run(void)
 uint32_t ble_due(void)
 {
     uint32_t channels = ble_channels_due(), connecting = ble_connecting_due();
-    uint32_t due = channels < connecting ? channels : connecting, store = ble_port_store_run(false);
-    return due < store ? due : store;
+    uint32_t due = MIN(channels, connecting), store = ble_port_store_run(false);
+    return MIN(due, store);
 }

@@ -185,7 +185,7 @@ static mp_obj_t gap_begin_connect(const struct woad_addr *peer, size_t n_args, c
         mp_raise_OSError(MP_EINVAL);
     }
     if (!min) { /* a limit given alone moves the other one, too */
-        min = max && max < BLE_INTERVAL ? max : BLE_INTERVAL;
+        min = max ? MIN(max, BLE_INTERVAL) : BLE_INTERVAL;
     }
     if (!max) {
         max = min > BLE_INTERVAL ? min : BLE_INTERVAL;

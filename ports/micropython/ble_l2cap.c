@@ -102,7 +102,9 @@ uint32_t ble_channels_due(void)
     uint32_t earliest = WOAD_FOREVER;
     for (const struct ble_channel *k = ble.channels; k; k = k->next) {
         uint32_t left = (uint32_t)k->linger_ms;
-        left = left < BLE_LINGER_STEP_MS ? left : BLE_LINGER_STEP_MS;
+        if (left > BLE_LINGER_STEP_MS) {
+            left = BLE_LINGER_STEP_MS;
+        }
         if (k->close_event_held && left < earliest) {
             earliest = left;
         }
@@ -114,9 +116,11 @@ static void channels_pass_time(void)
 {
     mp_uint_t now = mp_hal_ticks_ms(), step = now - linger_updated_at;
     linger_updated_at = now;
-    step = step < BLE_LINGER_STEP_MS ? step : BLE_LINGER_STEP_MS;
+    if (step > BLE_LINGER_STEP_MS) {
+        step = BLE_LINGER_STEP_MS;
+    }
     for (struct ble_channel *k = ble.channels; k; k = k->next) {
-        k->linger_ms -= step < k->linger_ms ? step : k->linger_ms;
+        k->linger_ms -= MIN(step, k->linger_ms);
     }
 }
 
@@ -300,7 +304,9 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ble_l2cap_send_obj, 4, 4, ble_l2cap_send);
 static size_t channel_read_rest(struct ble_channel *k, uint8_t *to, size_t room)
 {
     size_t n = k->rest_len - k->rest_read;
-    n = n < room ? n : room;
+    if (n > room) {
+        n = room;
+    }
     if (n) {
         memcpy(to, k->rest + k->rest_read, n);
     }
@@ -318,7 +324,9 @@ static size_t channel_read_rest(struct ble_channel *k, uint8_t *to, size_t room)
 static size_t channel_read(struct ble_channel *k, uint8_t *to, size_t room)
 {
     size_t len = 0;
-    room = room < k->unread ? room : k->unread;
+    if (room > k->unread) {
+        room = k->unread;
+    }
     for (bool end = true; end && len < room;) {
         int n = woad_coc_read(ble.host, k->conn, k->cid, to + len, room - len, &end);
         if (n < 0) {

@@ -21,7 +21,7 @@ size_t ble_items(mp_obj_t o, mp_obj_t *copy, size_t room)
     size_t n;
     mp_obj_t *items;
     mp_obj_get_array(o, &n, &items);
-    memcpy(copy, items, (n < room ? n : room) * sizeof *copy);
+    memcpy(copy, items, MIN(n, room) * sizeof *copy);
     return n;
 }
 

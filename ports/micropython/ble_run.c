@@ -47,7 +47,7 @@ bool ble_stopwatch_within(struct ble_stopwatch *w, mp_uint_t limit_ms)
     enum { BLE_STEP_MAX_MS = 100 };
     mp_uint_t now = mp_hal_ticks_ms(), step = now - w->last_ms;
     w->last_ms = now;
-    w->waited_ms += step < BLE_STEP_MAX_MS ? step : BLE_STEP_MAX_MS;
+    w->waited_ms += MIN(step, BLE_STEP_MAX_MS);
     return w->waited_ms < limit_ms;
 }
 

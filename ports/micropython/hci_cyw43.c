@@ -47,7 +47,9 @@ int ble_hci_read(uint8_t *to, size_t room)
         in_taken = in_len ? BLE_CYW43_HEADER : 0;
     }
     size_t n = in_len - in_taken;
-    n = n < room ? n : room;
+    if (n > room) {
+        n = room;
+    }
     memcpy(to, cyw43_in + in_taken, n);
     in_taken += n;
     return (int)n;

@@ -124,7 +124,9 @@ int ble_hci_read(uint8_t *to, size_t room)
         return -MP_EIO;
     }
     size_t n = mailbox_taken.n - mailbox_taken.read;
-    n = n < room ? n : room;
+    if (n > room) {
+        n = room;
+    }
     memcpy(to, mailbox_taken.octet + mailbox_taken.read, n);
     mailbox_taken.read += n;
     return (int)n;

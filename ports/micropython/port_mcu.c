@@ -310,7 +310,9 @@ int ble_port_pump(struct woad *h)
     mcu_io.poll_due_ms = 0;
     if (mcu_on_time(more)) {
         mcu_io.poll_due_ms = woad_poll(h, mp_hal_ticks_ms());
-        err = err ? err : ble_port_flush(h);
+        if (!err) {
+            err = ble_port_flush(h);
+        }
     }
     mcu_io.poll_due_ms = more ? 0 : mcu_io.poll_due_ms;
     if (err) {
@@ -360,9 +362,11 @@ void ble_port_arm(uint32_t delay_ms)
     if (has_events && !delay_ms) {
         ble_hci_run_now();
     } else { /* not at once: the program must run, too */
-        uint32_t ms = mcu_io.poll_due_ms < BLE_HCI_POLL_MS ? mcu_io.poll_due_ms : BLE_HCI_POLL_MS;
+        uint32_t ms = MIN(mcu_io.poll_due_ms, BLE_HCI_POLL_MS);
         uint32_t due = ble_due();
-        ms = ms < due ? ms : due;
+        if (ms > due) {
+            ms = due;
+        }
         ble_hci_run_in_ms(ms && !has_events ? ms : 1);
     }
 }

@@ -364,7 +364,7 @@ void ble_port_clock(struct woad *h)
 void ble_port_wait(uint32_t ms)
 {
     struct pollfd fd = { ble_port_descriptor(), POLLIN, 0 };
-    poll(&fd, 1, (int)(ms < io.poll_due_ms ? ms : io.poll_due_ms));
+    poll(&fd, 1, (int)MIN(ms, io.poll_due_ms));
 }
 
 void ble_port_schedule(void)
@@ -390,8 +390,12 @@ void ble_port_arm(uint32_t delay_ms)
     ble_obj_t *o = ble_object();
     bool has_events = o && !ble_queue_empty(o);
     uint32_t due = ble_due(), wait = has_events ? 0 : io.poll_due_ms;
-    wait = wait < due ? wait : due;
-    wait = wait > delay_ms ? wait : delay_ms;
+    if (wait > due) {
+        wait = due;
+    }
+    if (wait < delay_ms) {
+        wait = delay_ms;
+    }
     uint32_t deadline = woad_port_now_ms() + wait;
     bool timed = wait != WOAD_FOREVER, blocked = ble_port_is_open() && woad_port_blocked(io.port);
     bool same = atomic_load(&io.armed) && timed == atomic_load(&io.timed) &&

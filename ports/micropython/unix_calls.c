@@ -31,7 +31,9 @@ static int64_t now_us(void)
 static int wait_until(struct pollfd *fd, int64_t deadline)
 {
     int64_t left = deadline - now_us();
-    left = left > 0 ? left : 0;
+    if (left < 0) {
+        left = 0;
+    }
     struct timespec ts = { left / 1000000, left % 1000000 * 1000 };
     return ppoll(fd, fd ? 1 : 0, &ts, NULL);
 }

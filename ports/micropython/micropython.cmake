@@ -41,7 +41,7 @@ else()
     else()
         target_sources(usermod_woad INTERFACE ${WOAD_MP_DIR}/hci_mpbthci.c)
     endif()
-    # The port's own way of having the scheduler run a host.
+    # The port's driver, which schedules the host.
     target_sources(usermod_woad INTERFACE ${CMAKE_SOURCE_DIR}/mpbthciport.c)
     set_source_files_properties(${CMAKE_SOURCE_DIR}/mpbthciport.c PROPERTIES COMPILE_DEFINITIONS
         "MICROPY_PY_BLUETOOTH=1;MICROPY_PY_BLUETOOTH_USE_SYNC_EVENTS=1")

@@ -29,7 +29,7 @@ $(WOAD_HCI_O): CFLAGS += -DMICROPY_PY_BLUETOOTH=1 -DMICROPY_PY_BLUETOOTH_USE_SYN
 endif
 endif
 
-# The unix port: a way to a controller, and the simulated radio inside.
+# The unix port: transports and the simulated radio.
 ifeq ($(notdir $(CURDIR)),unix)
 SRC_USERMOD_C += $(WOAD_MP_DIR)/port_unix.c $(WOAD_MP_DIR)/unix_calls.c
 $(BUILD)/extmod/modselect.o: CFLAGS += -include $(WOAD_MP_DIR)/unix_select.h

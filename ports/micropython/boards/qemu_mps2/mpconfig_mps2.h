@@ -8,7 +8,7 @@
 #define MICROPY_PY_SELECT (1)
 #define MICROPY_PY_ASYNCIO (1)
 
-/* The module's own way to the second UART: mps2.c. */
+/* The module drives the second UART: mps2.c. */
 #define MICROPY_HW_BLE_UART_ID (1)
 #define BLE_HCI_POLL_MS (1000) /* its interrupt runs the scheduler */
 

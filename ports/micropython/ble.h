@@ -341,7 +341,8 @@ void ble_invoke(unsigned event, size_t n, const mp_obj_t *items);
 struct ble_answer ble_ask(unsigned event, size_t n, const mp_obj_t *items);
 /* The error with which the handler refuses, 0: it allows.  `if_failed`: if it could not run. */
 mp_int_t ble_refusal(const struct ble_answer *a, mp_int_t if_failed);
-void ble_print_exception(mp_obj_t exception); /* on the console; raises nothing */
+/* Prints both on the console; raises nothing. */
+void ble_print_exception(const char *title, mp_obj_t exception);
 /* ble_queue.c */
 bool ble_queue_new(ble_obj_t *o); /* false: no memory */
 bool ble_queue_empty(const ble_obj_t *o);

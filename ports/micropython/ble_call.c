@@ -106,13 +106,18 @@ mp_obj_t ble_inner_tuple(size_t n, const mp_obj_t *items)
 
 /* --- the call --------------------------------------------------------------------------------- */
 
-/* Printing an exception may raise another. */
-void ble_print_exception(mp_obj_t exception)
+/* Printing runs the program (an exception's __str__()) and waits for the console, where Ctrl-C
+ * comes: that one becomes pending again, for the program.  Nothing else that it raises leaves here.
+ */
+void ble_print_exception(const char *title, mp_obj_t exception)
 {
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {
+        mp_printf(MICROPY_ERROR_PRINTER, "%s", title);
         mp_obj_print_exception(MICROPY_ERROR_PRINTER, exception);
         nlr_pop();
+    } else if (mp_obj_is_exact_type(MP_OBJ_FROM_PTR(nlr.ret_val), &mp_type_KeyboardInterrupt)) {
+        mp_sched_exception(MP_OBJ_FROM_PTR(nlr.ret_val));
     }
 }
 
@@ -144,12 +149,12 @@ static struct ble_answer handler_call(ble_obj_t *o, unsigned event, mp_obj_t dat
         a.outcome = BLE_ANSWERED;
         nlr_pop();
     } else {
-        mp_printf(MICROPY_ERROR_PRINTER, "Unhandled exception in IRQ callback handler\n");
-        ble_print_exception(MP_OBJ_FROM_PTR(nlr.ret_val));
         o->handler = mp_const_none;
         o->handler_failed = true;
         a.returned = mp_const_none;
         a.number = 0;
+        ble_print_exception("Unhandled exception in IRQ callback handler\n",
+                            MP_OBJ_FROM_PTR(nlr.ret_val));
     }
     mp_sched_unlock();
     return a;

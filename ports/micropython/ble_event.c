@@ -28,7 +28,7 @@ static void event_deliver(const struct woad_event *ev)
         nlr_pop();
     } else {
         ble.dropped++;
-        ble_print_exception(MP_OBJ_FROM_PTR(nlr.ret_val));
+        ble_print_exception("", MP_OBJ_FROM_PTR(nlr.ret_val));
     }
     if (ended != WOAD_NO_CONN) {
         conn_forget(ended);

@@ -1,4 +1,4 @@
-/* The unix port's blocking calls, while a radio is on.
+/* The unix port's blocking calls, while a radio is on; and Ctrl-C.
  *
  * Each packet interrupts the main thread with a signal, so that MicroPython's scheduler runs.  A
  * repeated call would restart its whole time-out (sockets), ignore the time that handlers took
@@ -13,10 +13,56 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+/* --- Ctrl-C ----------------------------------------------------------------------------------- */
+
+static struct {
+    pthread_t main;
+    int ignored; /* how many SIGINT have come since the exception became pending */
+} ctrl_c;
+
+/* MicroPython's own handler of SIGINT leaves any C function with longjmp(): the host, malloc() or a
+ * write of the bonds' file would end in the middle.  This one makes KeyboardInterrupt pending, and
+ * the interpreter raises it as on a board.  A method of this module returns before that; other C
+ * code that never looks at pending exceptions is ended, with the process, by the third SIGINT. */
+static void on_sigint(int n)
+{
+    enum { SIGINT_MAX = 2 };
+    mp_obj_t interrupt = MP_OBJ_FROM_PTR(&MP_STATE_VM(mp_kbd_exception));
+    if (!pthread_equal(pthread_self(), ctrl_c.main)) {
+        pthread_kill(ctrl_c.main, n);
+        return;
+    }
+    if (MP_STATE_MAIN_THREAD(mp_pending_exception) != interrupt) {
+        ctrl_c.ignored = 0;
+        mp_sched_keyboard_interrupt();
+    } else if (!ble.holding && ++ctrl_c.ignored == SIGINT_MAX) {
+        signal(n, SIG_DFL);
+        raise(n);
+    }
+}
+
+/* Called by the main thread, when a program begins and when it ends. */
+void __real_mp_hal_set_interrupt_char(char c);
+void __wrap_mp_hal_set_interrupt_char(char c);
+void __wrap_mp_hal_set_interrupt_char(char c)
+{
+    enum { CTRL_C = 3 };
+    struct sigaction sa = { .sa_handler = on_sigint };
+    __real_mp_hal_set_interrupt_char(c);
+    if (c == CTRL_C) {
+        ctrl_c.main = pthread_self();
+        sigaction(SIGINT, &sa, NULL);
+    }
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 enum { IDLE_MS = 10, UNSERVED_US = 2000 };
 

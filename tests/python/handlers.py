@@ -292,6 +292,169 @@ def test_a_program_that_was_stopped():
     p.line("WELL")
 
 
+def interrupted(program, times, pause):
+    """Ctrl-C, so many times; the program counts them and goes on."""
+    program.line("GO")
+    for n in range(times):
+        time.sleep(pause + 0.013 * n)
+        program.p.send_signal(signal.SIGINT)
+    program.say("")
+    program.end(40)
+    assert int(program.line("CAUGHT")) >= 1, program.lines
+
+
+def test_ctrl_c_does_not_leave_the_host_in_the_middle():
+    """Ctrl-C comes while methods move packets and while the host runs in sleeps: the program catches it, and events and scheduled functions still come."""
+    s = Program(NEIGHBOUR)
+    s.line("READY")
+    for body in ("""
+            ble.gap_advertise(50000, b"x")
+            ble.gatts_write(char, b"x" * 20, True)
+            ble.gap_advertise(None)
+    """, """
+            time.sleep_ms(5)
+    """):
+        interrupted(Program("""
+    import micropython
+    n, ran, caught, ended = 0, [], 0, False
+    def handler(event, data):
+        global n
+        n += 1
+    up()
+    ((char,),) = ble.gatts_register_services(((U, ((C, 0x12),)),))
+    ble.irq(handler)
+    ble.gap_scan(0, 30000, 30000)
+    print("GO")
+    start = time.ticks_ms()
+    while time.ticks_diff(time.ticks_ms(), start) < 2500:
+        try:
+            while time.ticks_diff(time.ticks_ms(), start) < 2500:
+                %s
+        except KeyboardInterrupt:
+            caught += 1
+    print("CAUGHT", caught)
+    sys.stdin.readline()
+    ble.irq(handler)                        # an interrupt in the handler takes it out
+    before = n
+    micropython.schedule(ran.append, 1)
+    time.sleep_ms(1000)
+    assert n > before + 5, (before, n)
+    assert ran == [1]
+    ble.active(False)
+    ble.active(True)
+    """ % body.strip()), 8, 0.15)
+    s.say("")
+    s.end()
+
+
+def test_ctrl_c_while_the_radio_and_the_bonds_file_open():
+    """Ctrl-C in active(True), config(bond_store=...) and active(False): each is whole, and the next one works."""
+    interrupted(Program("""
+    import os
+    caught, errors, rounds = 0, [], 0
+    print("GO")
+    start = time.ticks_ms()
+    while time.ticks_diff(time.ticks_ms(), start) < 5000:
+        try:
+            while time.ticks_diff(time.ticks_ms(), start) < 5000:
+                try:
+                    ble.active(True)
+                    ble.config(bond_store=%r)
+                    ble.config(bond_store=None)
+                    ble.gap_advertise(50000, b"x")
+                    ble.active(False)
+                    rounds += 1
+                except OSError as e:
+                    errors.append(e.args)
+        except KeyboardInterrupt:
+            caught += 1
+    print("CAUGHT", caught)
+    sys.stdin.readline()
+    assert not errors and rounds > 10, (rounds, errors)
+    ble.active(False)
+    ble.active(True)
+    """ % os.path.join(scratch, "interrupted-bonds")), 20, 0.05)
+
+
+def test_ctrl_c_ends_what_does_not_return_to_the_interpreter():
+    """A number with billions of digits: the third Ctrl-C ends the process."""
+    p = Program("""
+    up()
+    n = 1 << 28
+    print("GO")
+    big = 7 ** n
+    """)
+    p.line("GO")
+    for _ in range(3):
+        time.sleep(0.3)
+        assert p.p.poll() is None, p.lines
+        p.p.send_signal(signal.SIGINT)
+    p.end(code=-signal.SIGINT)
+
+
+def full_pipe():
+    """Both ends of a pipe whose next write waits."""
+    r, w = os.pipe()
+    os.set_blocking(w, False)
+    try:
+        while True:
+            os.write(w, b"." * 4096)
+    except BlockingIOError:
+        os.set_blocking(w, True)
+    return r, w
+
+
+def test_ctrl_c_while_an_exception_of_the_handler_is_shown():
+    """Standard error waits, and Ctrl-C comes twice: the handler is out, the second interrupt is the program's, the scheduler runs."""
+    s = Program(NEIGHBOUR)
+    s.line("READY")
+    r, w = full_pipe()
+    p = Program("""
+    import micropython
+    n, ran = 0, []
+    def handler(event, data):
+        global n
+        if event == 5:
+            n += 1
+            if n == 1:
+                print("IN")
+                time.sleep_ms(3000)
+    up()
+    ble.irq(handler)
+    ble.gap_scan(0, 30000, 30000)
+    try:
+        time.sleep(20)
+        print("SLEPT")
+    except KeyboardInterrupt:
+        print("CAUGHT")
+    time.sleep_ms(500)
+    assert n == 1, n                        # it was taken out
+    micropython.schedule(ran.append, 1)
+    time.sleep_ms(100)
+    assert ran == [1]
+    ble.irq(handler)
+    time.sleep_ms(1000)
+    assert n > 5, n
+    """, stderr=w)
+    os.close(w)
+    p.line("IN")
+    for _ in range(2):
+        time.sleep(0.3)
+        p.p.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    said = b""
+    while True:
+        got = os.read(r, 65536)
+        if not got:
+            break
+        said += got
+    p.end(40)
+    p.line("CAUGHT")
+    os.close(r)
+    s.say("")
+    s.end()
+
+
 def test_what_was_sent_before_a_stop():
     """A program that was stopped for longer than unread data of a closed channel stays has not waited: it reads them."""
     s = Program("""

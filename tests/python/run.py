@@ -65,7 +65,7 @@ class Program:
     """A MicroPython process: it runs `code` after the prelude; or another `command`.  It is a device of its own, whose address no
     other has, unless `env` or the command names it."""
 
-    def __init__(self, code, env=None, stdin=True, command=None, cwd=scratch):
+    def __init__(self, code, env=None, stdin=True, command=None, cwd=scratch, stderr=subprocess.STDOUT):
         environ = dict(os.environ, MICROPYPATH=os.path.join(build, "micropython-src", "extmod"))
         for name in ("WOAD_HCI", "WOAD_BTSNOOP", "WOAD_NAME"):
             environ.pop(name, None)
@@ -76,7 +76,7 @@ class Program:
         self.p = subprocess.Popen(
             command or [micropython, "-c", PRELUDE + textwrap.dedent(code)],
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, cwd=cwd,
+            stdout=subprocess.PIPE, stderr=stderr, env=environ, cwd=cwd,
         )
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.changed = threading.Condition()

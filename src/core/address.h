@@ -1,11 +1,11 @@
-/* Addresses: octet order as on the air, the least significant first. */
+/* Device addresses.  The octets are in the order of the air, the least significant first. */
 #ifndef WOAD_CORE_ADDRESS_H
 #define WOAD_CORE_ADDRESS_H
 
 #include <woad/woad.h>
 
 void addr_copy(struct woad_addr *to, const struct woad_addr *from);
-/* As identities: an identity address type is the same as the type it resolves to. */
+/* Compares identities: an identity address type (2, 3) equals the type it stands for (0, 1). */
 bool addr_same(const struct woad_addr *a, const struct woad_addr *b);
 
 #endif

@@ -16,23 +16,24 @@ void *arena_alloc(struct woad *h, size_t n, size_t size)
     return a->mem ? a->mem + at : NULL;
 }
 
-void *arena_alloc_slots(struct woad *h, size_t n, size_t size, void *to, unsigned where)
+void *arena_alloc_slots(struct woad *h, size_t n, size_t size, void *structs, unsigned slot)
 {
-    uint8_t *all = arena_alloc(h, n, size), *at = to;
-    for (uint8_t *mine = all; mine && n; n--) {
-        memcpy(at + (where & 0xff), &mine, sizeof mine);
-        mine += size;
-        at += where >> 8;
+    uint8_t *array = arena_alloc(h, n, size), *at = structs;
+    unsigned stride = slot >> 8, offset = slot & 0xff;
+    for (uint8_t *element = array; element && n; n--) {
+        memcpy(at + offset, &element, sizeof element);
+        element += size;
+        at += stride;
     }
-    return all;
+    return array;
 }
 
-void *arena_alloc_per_conn(struct woad *h, size_t size, void *to, unsigned where)
+void *arena_alloc_per_conn(struct woad *h, size_t size, void *structs, unsigned slot)
 {
-    return arena_alloc_slots(h, h->cfg.conns, size, to, where);
+    return arena_alloc_slots(h, h->cfg.conns, size, structs, slot);
 }
 
-void *arena_alloc_per_bearer(struct woad *h, size_t size, void *to, unsigned where)
+void *arena_alloc_per_bearer(struct woad *h, size_t size, void *structs, unsigned slot)
 {
-    return arena_alloc_slots(h, (size_t)h->cfg.conns + h->cfg.att_bearers, size, to, where);
+    return arena_alloc_slots(h, (size_t)h->cfg.conns + h->cfg.att_bearers, size, structs, slot);
 }

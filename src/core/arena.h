@@ -1,6 +1,6 @@
 /* The instance's memory: one block, laid out once, in woad_init(), by the core and then by each
- * feature's `carve`.  woad_size() does the same with no block: it only measures, and every pointer
- * it hands out is NULL. */
+ * feature's `layout`.  woad_size() runs the same layout with no block: the functions then only
+ * count, and return NULL. */
 #ifndef WOAD_CORE_ARENA_H
 #define WOAD_CORE_ARENA_H
 
@@ -10,22 +10,23 @@
 struct woad;
 
 struct arena {
-    uint8_t *mem;
-    size_t len;
+    uint8_t *mem; /* the application's block; NULL: only count */
+    size_t len;   /* octets allocated so far */
 };
 
-/* Memory for n structs of `size` octets, aligned for any of them. */
+/* Allocates an array of n elements of `size` octets, aligned for a pointer or a size_t. */
 void *arena_alloc(struct woad *h, size_t n, size_t size);
-/* `size` octets for each of n structs: the pointer in each is set to its own.  Returns the first.
- * Which structs and which pointer: ARENA_SLOT(structs, field). */
-void *arena_alloc_slots(struct woad *h, size_t n, size_t size, void *to, unsigned where);
-void *arena_alloc_per_conn(struct woad *h, size_t size, void *to,
-                           unsigned where); /* per connection */
-void *arena_alloc_per_bearer(struct woad *h, size_t size, void *to,
-                             unsigned where); /* per ATT bearer */
 
-/* The structs, their size and the pointer's offset, packed in 16 bits. */
-#define ARENA_SLOT(to, field) (to), (unsigned)(sizeof *(to) << 8 | OFFSET(__typeof__(*(to)), field))
+/* Allocates an array as above and stores the address of element i in a pointer field of structs[i].
+ * `structs` and `slot` are ARENA_SLOT(structs, field).  Returns the array. */
+void *arena_alloc_slots(struct woad *h, size_t n, size_t size, void *structs, unsigned slot);
+/* The same with an element for each connection, or for each ATT bearer. */
+void *arena_alloc_per_conn(struct woad *h, size_t size, void *structs, unsigned slot);
+void *arena_alloc_per_bearer(struct woad *h, size_t size, void *structs, unsigned slot);
+
+/* Two arguments: the structs, and their size << 8 | the field's offset. */
+#define ARENA_SLOT(structs, field) \
+    (structs), (unsigned)(sizeof *(structs) << 8 | OFFSET(__typeof__(*(structs)), field))
 /* Does not compile for a field past the first 256 octets, whose offset would not fit. */
 #define OFFSET(type, field) \
     (offsetof(type, field) + 0 * sizeof(char[offsetof(type, field) < 256 ? 1 : -1]))

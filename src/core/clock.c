@@ -5,7 +5,7 @@
 
 uint32_t deadline_in(const struct woad *h, uint32_t ms)
 {
-    uint32_t at = h->now + min_u32(ms, INT32_MAX); /* further ahead is in the past */
+    uint32_t at = h->now + min_u32(ms, INT32_MAX); /* beyond that, a deadline looks past */
     return at ? at : 1;
 }
 

@@ -1,11 +1,12 @@
-/* Connections: how one is found, by its number, its handle, its peer; the request to end one. */
+/* Finding a connection: by public number, HCI handle, or peer.  And woad_disconnect(). */
 #include "address.h"
 #include "clock.h"
 #include "ready.h"
 
-enum { DISCONNECT_MS = 40000 }; /* more than any supervision timeout */
+enum { DISCONNECT_MS = 40000 }; /* more than the longest supervision timeout, 32 s */
 
-/* Public numbers are index | generation << 8: a stale one finds another generation. */
+/* Public numbers are index | generation << 8.  The generation changes when a connection ends, so
+ * that a number kept from an ended one finds nothing. */
 struct conn *conn_of(const struct woad *h, uint16_t number)
 {
     uint8_t i = (uint8_t)number;
@@ -20,14 +21,14 @@ void woad_conn_forget(struct woad *h, uint16_t conn)
 {
     uint8_t i = (uint8_t)conn;
     struct conn *c = i < h->cfg.conns ? &h->conns[i] : NULL;
-    /* A command that is out may be about the one that was: its answer must not find the next. */
+    /* Not while a command awaits its answer: it may be about the ended connection, and its answer
+     * must not be applied to the next one with this number. */
     if (c && c->state == CONN_FREE &&
         !(h->hci.pending_opcode && (uint8_t)h->hci.pending_arg == i)) {
         c->number = i;
     }
 }
 
-/* For what the application asks of a connection. */
 struct conn *conn_for_call(struct woad *h, uint16_t number)
 {
     all_mark_ready(h);
@@ -59,9 +60,9 @@ bool conn_any_free(const struct woad *h)
     return h->conn_count < h->cfg.conns;
 }
 
-/* Authentication Failure, Remote User, Low Resources, Power Off, Unsupported Remote Feature,
- * Pairing With Unit Key, Unacceptable Parameters: 7.1.6 */
-static bool disconnect_takes(uint8_t reason)
+/* The reasons that HCI_Disconnect takes: Authentication Failure, Remote User, Low Resources, Power
+ * Off, Unsupported Remote Feature, Pairing With Unit Key, Unacceptable Parameters.  7.1.6 */
+static bool disconnect_reason_valid(uint8_t reason)
 {
     static const uint8_t reasons[] = { 0x05, 0x13, 0x14, 0x15, 0x1a, 0x29, 0x3b };
     size_t n = 0;
@@ -80,7 +81,7 @@ int woad_disconnect(struct woad *h, uint16_t conn, uint8_t reason)
     if (c->state != CONN_OPEN) {
         return WOAD_EALREADY;
     }
-    if (!disconnect_takes(reason)) {
+    if (!disconnect_reason_valid(reason)) {
         return WOAD_EINVAL;
     }
     c->state = CONN_CLOSING;

@@ -24,8 +24,8 @@ void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev)
 
 void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev)
 {
-    if (c->connect_held) { /* whatever it is, it comes after WOAD_EV_CONNECT */
-        c->h->reconnect->peer_verified(c);
+    if (c->connect_held) { /* WOAD_EV_CONNECT is always the first event of a connection */
+        c->h->reconnect->peer_present(c);
     }
     emit_at(c->h, c->number, type, ev);
 }

@@ -1,5 +1,6 @@
-/* Events: how each layer calls the application's callback.  The functions fill in what all events
- * have (type, conn); the caller has set the event's own fields in ev->u. */
+/* Raising events: how each layer calls the application's callback.  The caller fills in the
+ * event's own fields, ev->u; these functions add `type` and `conn`.  The application may call the
+ * host from inside, so the caller must expect any state to have changed when they return. */
 #ifndef WOAD_CORE_EVENT_H
 #define WOAD_CORE_EVENT_H
 
@@ -7,13 +8,16 @@
 
 struct conn;
 
-void emit(struct woad *h, const struct woad_event *ev); /* complete already */
-/* Of a connection: WOAD_EV_CONNECT goes first where it has been held back. */
+/* An event of a connection.  Where its WOAD_EV_CONNECT is held back, that goes first. */
 void emit_of(const struct conn *c, enum woad_event_type type, struct woad_event *ev);
-void emit_plain(const struct conn *c, enum woad_event_type type); /* with no fields of its own */
-void emit_connect(const struct conn *c);                          /* WOAD_EV_CONNECT */
-/* Of a connection's public number; of no connection. */
+/* The same for an event that has no fields of its own. */
+void emit_plain(const struct conn *c, enum woad_event_type type);
+/* WOAD_EV_CONNECT. */
+void emit_connect(const struct conn *c);
+/* An event of a connection by its public number, or of none: conn is WOAD_NO_CONN. */
 void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev);
 void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev);
+/* An event whose `type` and `conn` are set. */
+void emit(struct woad *h, const struct woad_event *ev);
 
 #endif

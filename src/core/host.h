@@ -1,7 +1,8 @@
-/* The instance.
+/* The instance: one struct woad, at the front of the memory that the application gives to
+ * woad_init().  All state of the host is in it or in the arena behind it.
  *
- * Way of a packet in:   woad_rx -> acl_rx -> l2cap_rx -> att_rx -> a handler -> the application.
- * Way of a packet out:  woad_tx -> acl_tx -> l2cap_tx -> a layer's tx, which looks at its state. */
+ * A packet in:   woad_rx -> acl_rx -> l2cap_rx -> att_rx -> a handler -> the application's callback
+ * A packet out:  woad_tx -> acl_tx -> l2cap_tx -> a layer's tx, which looks at its own state */
 #ifndef WOAD_CORE_HOST_H
 #define WOAD_CORE_HOST_H
 
@@ -10,7 +11,7 @@
 #include "../base/buf.h"
 #include "arena.h"
 
-/* Each layer's and each feature's own: its header has it. */
+/* Defined in the header of the layer or feature. */
 struct accept;
 struct adv;
 struct att_bearer;
@@ -47,10 +48,17 @@ struct vendor_init_role;
 struct smp;
 struct smp_role;
 struct type_index;
-struct watch;
+struct vendor_init;
+struct vendor_init_role;
+struct watchdog;
 struct woad_feature;
 
-enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 }; /* by the controller; and again then */
+/* h->address_pending: the controller calculates our next private address; that has failed, and will
+ * be tried again. */
+enum { ADDRESS_CALCULATED = 1, ADDRESS_FAILED = 2 };
+
+/* h->activity: what the controller is doing; CONNECT_REQUESTED: it is to connect, and does not
+ * yet. */
 enum {
     ACTIVE_ADV = 1,
     ACTIVE_SCAN = 2,
@@ -59,54 +67,61 @@ enum {
     ACTIVE_EXT_ADV = 16
 };
 
-/* HOST_FALLING: everything is off; the events of that are being raised. */
+/* HOST_FALLING: everything has ended, and the events that say so are being raised. */
 enum host_state { HOST_OFF, HOST_FALLING, HOST_STARTING, HOST_UP, HOST_STOPPING };
 
-/* The command that is out, and the controller's buffers. */
+/* HCI's flow control: one command at a time, and the controller's ACL buffers. */
 struct hci {
-    uint8_t credits;         /* commands the controller takes now */
-    uint8_t bringup_step;    /* of the bring-up table */
-    uint16_t pending_opcode; /* the command awaiting its answer, 0: none */
-    uint16_t pending_arg;    /* whatever its sender wants to know then */
-    uint16_t acl_len, acl_total, acl_free;
-    uint32_t due;
-    const struct woad_feature *pending_feature;
+    uint8_t credits;         /* Num_HCI_Command_Packets: commands that it accepts now */
+    uint8_t bringup_step;    /* row of bringup_steps[], while HOST_STARTING */
+    uint16_t pending_opcode; /* the command that awaits its answer; 0: none */
+    uint16_t pending_arg;    /* set by its sender for `complete`: a connection's number, or so */
+    uint16_t acl_len;        /* octets of data that a buffer holds; LE's, or those it shares */
+    uint16_t acl_total, acl_free; /* buffers: all, and those not in use */
+    uint32_t due;                 /* deadline for the answer, or for the next credit */
+    const struct woad_feature *pending_feature; /* that sent the pending command */
 };
 
+/* What the controller says of itself during bring-up. */
 struct controller {
-    uint8_t version;
-    uint16_t company, subversion; /* who made it */
-    uint8_t commands[64], features[8], le_features[8];
-    struct woad_addr public_addr, random_addr;
-    uint32_t last_rx_ms; /* when something came last */
+    uint8_t version;                                   /* HCI_Version.  Assigned Numbers, 2.1 */
+    uint16_t company, subversion;                      /* of its manufacturer; LMP subversion */
+    uint8_t commands[64], features[8], le_features[8]; /* supported: bits as in HCI's answers */
+    struct woad_addr public_addr;                      /* zeros: none */
+    struct woad_addr random_addr; /* ours: static, or private while privacy is on */
+    uint32_t last_rx_ms;          /* h->now when its last packet arrived */
 };
 
-/* As in struct conn: what is used most comes first. */
+/* Often used fields come first: the code to reach them is the shortest.  `cfg.features` is the last
+ * of them. */
 struct woad {
     uint8_t state;           /* enum host_state */
-    uint8_t own_type;        /* WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
-    uint8_t activity;        /* BUSY_…: what the controller is doing */
-    bool commands_idle;      /* no feature wants a command */
-    bool random_dirty;       /* the controller does not know random_addr */
-    uint8_t address_pending; /* for our next private one: ADDRESS_… */
-    bool accept_dirty;       /* nor the accept list */
-    uint8_t resolve_dirty;   /* nor the resolving list: see gap_resolve.c */
-    uint8_t ext_commands;    /* EXT_…: what goes by extended commands */
-    bool resolving_enabled;  /* it knows bonded peers by their keys */
-    bool in_tx;              /* woad_tx() is at work */
-    bool tx_unfinished;      /* woad_tx() gave 0 before all had had their turn */
-    bool event_raised;       /* an event, since woad_poll() began */
-    bool clock_known;        /* woad_poll() has told the time */
-    bool waits_for_buffers;  /* a connection that has its share of buffers waits */
-    uint8_t refused_count;   /* handles in `refused` */
+    uint8_t own_type;        /* of our own address: WOAD_ADDR_PUBLIC or WOAD_ADDR_RANDOM */
+    uint8_t activity;        /* ACTIVE_… */
+    bool commands_idle;      /* every feature was polled for a command and has none */
+    bool random_dirty;       /* controller.random_addr is to be written to the controller */
+    uint8_t address_pending; /* ADDRESS_…; 0: no private address is being calculated */
+    bool accept_dirty;       /* the accept list is to be written to the controller */
+    uint8_t resolve_dirty;   /* the resolving list: RESOLVE_…, of own_address.h */
+    uint8_t ext_commands;    /* EXT_…, of hci/roles.h */
+    bool resolving_enabled;  /* the controller resolves private addresses of bonded peers */
+    bool in_tx;              /* woad_tx() is on the call stack */
+    bool tx_unfinished;      /* woad_tx() returned 0 before all ready connections were polled */
+    bool event_raised;       /* since woad_poll() began */
+    bool clock_known;        /* `now` has been set */
+    bool waits_for_buffers;  /* a connection that used up its share of buffers left the ring */
+    uint8_t refused_count;   /* elements of refused_handles */
     struct hci hci;
-    uint16_t mtu;                        /* offered */
-    uint16_t tx_frame_max, rx_frame_max; /* octets of the largest L2CAP payload out, in */
-    uint16_t conn_count;                 /* how many there are */
-    uint16_t sig_queue_size;             /* octets of signalling that may wait, per connection */
-    uint32_t now;
-    struct conn *conns, *conns_end; /* config.conns, and where they end */
-    struct conn *ready_tail;        /* the last of those that may have something to send */
+    uint16_t mtu;                   /* ATT_MTU that we offer: woad_set_mtu() */
+    uint16_t tx_frame_max;          /* octets of the largest L2CAP payload that we send… */
+    uint16_t rx_frame_max;          /* …and receive */
+    uint16_t conn_count;            /* connections that exist */
+    uint16_t sig_queue_size;        /* octets of conn.sig_queue */
+    uint32_t now;                   /* ms: the time of the last woad_clock() or woad_poll() */
+    struct conn *conns, *conns_end; /* config.conns slots, and the end of the array */
+    struct conn *ready_tail;        /* the ready list: ready.h; NULL: empty */
+    /* Each feature's memory, and the functions by which other layers call it (…_role).  NULL: the
+     * feature is not linked. */
     struct smp *smp;
     const struct smp_role *smp_role;
     struct gatts *gatts;
@@ -120,57 +135,58 @@ struct woad {
     struct central *central;
     const struct reconnect_role *reconnect;
     const struct ext_role *ext_role;
-    struct att_bearer *bearers; /* config.conns, and config.att_bearers more */
-    struct woad_config cfg;     /* its `features` are the last that is near */
+    struct att_bearer *bearers; /* one a connection, then config.att_bearers of Enhanced ATT */
+    struct woad_config cfg;
     struct ext *ext;
     const struct att_extension *att_long;
     struct att_bearer *bearers_end;
     const struct coc_enhanced *coc_enhanced;
-    uint32_t stop_due;
+    uint32_t stop_due; /* deadline of woad_stop() */
     struct controller controller;
     const struct att_extension *att_multiple;
     const struct att_pipeline *att_pipeline;
-    struct pipeline *pipelines; /* its, one a connection */
-    struct gatts_parts *parts;  /* one a connection, where a feature needs it */
-    struct multiple *multiples; /* att_multiple.c: one a bearer */
+    struct pipeline *pipelines; /* one a connection */
+    struct gatts_parts *parts;  /* one a connection */
+    struct multiple *multiples; /* one a bearer */
     const struct type_index *type_index;
-    uint16_t *type_handles; /* its memory */
-    void (*att_signed)(struct att_bearer *b, struct rd *in);
+    uint16_t *type_handles; /* config.attr_index of them, the type index's memory */
+    void (*att_signed)(struct att_bearer *b, struct rd *in); /* ATT_SIGNED_WRITE_CMD */
     const struct gatt_bonds *gatt_bonds;
-    const struct gatts_features *client_features; /* NULL: it has none */
-    void (*smp_keypress)(struct pairing *p, struct rd *in);
+    const struct gatts_features *client_features;
+    void (*smp_keypress)(struct pairing *p, struct rd *in); /* Pairing Keypress Notification */
     struct controller_crypto *controller_crypto;
     struct reconnect *reconnect_mem;
     struct link *link;
-    struct setup *vendor_init;
+    struct vendor_init *vendor_init;
     const struct vendor_init_role *vendor_init_role;
-    struct arena *arena;        /* in woad_init() */
-    struct conn *tx_frame_conn; /* whose frame goes out in fragments; NULL: nobody's */
-    uint8_t *tx_frame;          /* that frame */
-    uint16_t *refused_handles;  /* handles of connections there was no room for, to be
-                                 * disconnected: refused_max() at most */
-    struct woad_conn_limits limits;
+    struct arena *arena;        /* only inside woad_init() and woad_size() */
+    struct conn *tx_frame_conn; /* the connection whose fragments are in tx_frame; NULL: none */
+    uint8_t *tx_frame;          /* tx_frame_max + 4 octets: an L2CAP frame sent in fragments */
+    /* HCI handles of connections for which there was no slot, to be disconnected: refused_max(). */
+    uint16_t *refused_handles;
+    struct woad_conn_limits limits; /* of parameters that a peer may request */
     struct resolve *resolve;
     struct oob *oob;
-    struct watch *watchdog;
+    struct watchdog *watchdog;
     struct quirks *quirks;
-    void (*quirks_apply)(struct woad *h);               /* to what the controller has said */
+    void (*quirks_apply)(struct woad *h);               /* corrects `controller` */
     void (*scan_report)(struct woad *h, struct rd *in); /* LE Advertising Report */
     struct accept *accept;
     struct eatt *eatt;
-    struct woad_addr own_addr; /* own address, as the controller has it */
+    struct woad_addr own_addr; /* the address that the controller uses now */
 };
 
 ASSERT_SIZE(woad, WOAD_SIZE_HOST);
 
-/* While a command waits for its answer an attempt, legacy advertising and each set bring one. */
+/* Connections that can arrive without a slot while one command awaits its answer: by a connection
+ * attempt, by legacy advertising, and by each advertising set. */
 static inline unsigned refused_max(const struct woad *h)
 {
     return h->cfg.adv_sets + 2u;
 }
 
-/* host/host.c: everything ends, once: connections with their procedures, then the instance;
- * WOAD_EV_DOWN says with which error. */
+/* host/host.c: ends all connections and procedures at once, then raises WOAD_EV_DOWN with this
+ * error, 0 or a WOAD_E….  Does nothing while the host is off, or falling. */
 void host_down(struct woad *h, int error);
 
 #endif

@@ -1,14 +1,15 @@
-/* Our own address, and what else the controller must know first: see own_address.h. */
+/* Our own address: see own_address.h. */
 #include "own_address.h"
 
 bool own_has_public(const struct woad *h)
 {
     const uint8_t *octet = h->controller.public_addr.octet;
-    bool alike = memcmp(octet, octet + 1, 5) == 0;
-    return !alike || (octet[0] != 0 && octet[0] != 0xff);
+    bool all_equal = memcmp(octet, octet + 1, 5) == 0;
+    return !all_equal || (octet[0] != 0 && octet[0] != 0xff);
 }
 
-/* The resolving list waits for a connection attempt, which may take for ever. */
+/* The resolving list can't be written during a connection attempt, which may never end: then the
+ * others go on. */
 bool own_address_pending(const struct woad *h)
 {
     return h->random_dirty || h->address_pending || h->accept_dirty ||
@@ -26,8 +27,8 @@ int woad_own_address(const struct woad *h, struct woad_addr *addr)
     if (h->state != HOST_UP) {
         return WOAD_ENODEV;
     }
-    const struct controller *its = &h->controller;
-    const struct woad_addr *own = h->own_type ? &its->random_addr : &its->public_addr;
+    const struct controller *ctl = &h->controller;
+    const struct woad_addr *own = h->own_type ? &ctl->random_addr : &ctl->public_addr;
     memcpy(addr, own, sizeof *own);
     return 0;
 }

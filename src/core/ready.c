@@ -1,13 +1,12 @@
 /* The ready list: see ready.h. */
 #include "ready.h"
 
-/* The ring is held by its last: whose turn is next comes behind it. */
 void ready_add(struct conn *c)
 {
     struct woad *h = c->h;
-    struct conn *last = h->ready_tail ? h->ready_tail : c;
-    c->ready_next = last->ready_next;
-    last->ready_next = c;
+    struct conn *tail = h->ready_tail ? h->ready_tail : c; /* an empty ring: its own neighbour */
+    c->ready_next = tail->ready_next;
+    tail->ready_next = c;
     h->ready_tail = c;
 }
 

@@ -3,25 +3,33 @@
  * missed call is a stall, a superfluous one costs one poll.  With WOAD_CHECK_LOST_WAKEUP all
  * connections are polled, and a missed call traps.
  *
- * h->stirred is the tail of the circular list: its `stirred_next` is served next. */
+ * h->ready_tail is the tail of the circular list: ready_tail->ready_next is served next. */
 #ifndef WOAD_CORE_READY_H
 #define WOAD_CORE_READY_H
 
 #include "conn.h"
 
-/* Of a connection on the ring: what is polled besides its queue (struct conn, `stirred`). */
+/* conn.tx_pending: what is polled beside conn.queue, which always is: the fixed channels
+ * (signalling, SMP, ATT), the credit-based channels. */
 enum { TX_PENDING_FIXED = 1, TX_PENDING_CHANNELS = 2 };
-void ready_add(struct conn *c);                          /* one that is not on the ring */
-ALWAYS_INLINE void conn_mark_queue_ready(struct conn *c) /* its queue only */
+
+/* Puts a connection that is not on the ring at its end. */
+void ready_add(struct conn *c);
+
+/* Something was put into conn.queue. */
+ALWAYS_INLINE void conn_mark_queue_ready(struct conn *c)
 {
     c->became_ready = true;
     if (!c->ready_next) {
         ready_add(c);
     }
 }
-void conn_mark_ready(struct conn *c);          /* all that it has */
-void conn_mark_channels_ready(struct conn *c); /* its queue and its credit-based channels */
-void all_mark_ready(struct woad *h);           /* all connections, and all features for commands */
+/* A credit-based channel may have something to send. */
+void conn_mark_channels_ready(struct conn *c);
+/* Any layer of the connection may have something to send. */
+void conn_mark_ready(struct conn *c);
+/* Any connection may have something to send, and any feature an HCI command. */
+void all_mark_ready(struct woad *h);
 
 #ifdef WOAD_CHECK_LOST_WAKEUP
 enum { CHECK_LOST_WAKEUP = true };

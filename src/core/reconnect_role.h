@@ -1,5 +1,5 @@
-/* What the feature woad_feature_reconnection does for connections and scans: gap/gap_reconnect.c,
- * as h->reconnect; NULL without it. */
+/* Hooks of the feature woad_feature_reconnection for connection attempts and scans: h->reconnect,
+ * NULL where it is not linked.  Implemented in gap/gap_reconnect.c. */
 #ifndef WOAD_CORE_RECONNECT_ROLE_H
 #define WOAD_CORE_RECONNECT_ROLE_H
 
@@ -8,16 +8,22 @@
 struct conn;
 
 struct reconnect_role {
-    void (*begin)(struct woad *h);     /* woad_connect() */
-    bool (*must_scan)(struct woad *h); /* before the command: it scans for the peer first */
-    /* An advertisement: the event of a scan, and the address in it, as on the air. */
+    void (*begin)(struct woad *h); /* woad_connect() was called */
+    /* Before the connection command is sent: true: a scan for the peer's private address has to
+     * come first, and has been started. */
+    bool (*must_scan)(struct woad *h);
+    /* A report of that scan: WOAD_EV_REPORT or WOAD_EV_EXT_REPORT, and the advertiser's address on
+     * the air. */
     void (*on_report)(struct woad *h, enum woad_event_type type, const struct woad_event *ev,
                       const struct woad_addr *air);
-    bool (*hold_connect_event)(struct conn *c); /* WOAD_EV_CONNECT until the peer is heard */
-    void (*peer_verified)(const struct conn *c);
-    void (*failed)(struct woad *h, uint8_t status); /* before that; or it can't scan */
-    void (*stop)(struct woad *h, bool cancels);     /* the attempt ends, or is given up */
-    bool (*retry)(struct woad *h);                  /* instead of failing */
+    /* A connection of ours has opened.  True: hold WOAD_EV_CONNECT back until the peer has sent
+     * something, because controllers report a connection before the peer has answered. */
+    bool (*hold_connect_event)(struct conn *c);
+    void (*peer_present)(const struct conn *c); /* raise it now: the peer has sent something */
+    /* The attempt has failed with this HCI status: the scan, or the connection that was held. */
+    void (*failed)(struct woad *h, uint8_t status);
+    void (*stop)(struct woad *h, bool cancels); /* the attempt ends; cancels: by woad_…cancel() */
+    bool (*retry)(struct woad *h); /* the command was cancelled; true: the attempt goes on */
 };
 
 #endif

@@ -1,9 +1,10 @@
-/* What a connection lacks of a security level. */
+/* Compares the security of a connection with the level that an attribute or a channel requires. */
 #include "conn.h"
 #include "security.h"
 
-/* In the specification's order: encryption, who the peer is, LE Secure Connections, the key's size.
- * An unencrypted peer that has a key is told to use it.  Vol 3, Part C, 10.3.1 */
+/* The order of the checks is the specification's: encryption, authentication, LE Secure
+ * Connections, key size.  An unencrypted peer that has a key gets Insufficient Encryption, so that
+ * it uses it. Vol 3, Part C, 10.3.1 */
 int conn_security_error(const struct conn *c, unsigned level)
 {
     const struct woad *h = c->h;

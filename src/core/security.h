@@ -1,5 +1,5 @@
-/* What the layers below and beside the Security Manager use of it.  The security manager is linked
- * only where an application names it: h->smp_role is NULL without it. */
+/* Security, as the layers below and beside the Security Manager see it.  The Security Manager is
+ * linked only where an application names its feature: h->smp_role is NULL without it. */
 #ifndef WOAD_CORE_SECURITY_H
 #define WOAD_CORE_SECURITY_H
 
@@ -10,29 +10,40 @@
 struct conn;
 
 struct smp_role {
-    void (*rx)(struct conn *c, struct rd *in); /* a PDU of its fixed channel */
+    /* A PDU of the SMP channel; the next one to send, false: none. */
+    void (*rx)(struct conn *c, struct rd *in);
     bool (*tx)(struct conn *c, struct wr *out);
+    /* HCI_LE_Long_Term_Key_Request.  True: the role replies; false: there is no key. */
     bool (*key_request)(struct conn *c, const uint8_t rand[8], uint16_t ediv);
-    bool (*has_key)(const struct conn *c, bool fetch);        /* fetch: may ask the application */
-    void (*to_identity)(struct woad *h, struct woad_addr *a); /* private address to identity */
-    void (*to_air_address)(const struct woad *h, struct woad_addr *a); /* and back */
-    void (*save_client_state)(
-        struct conn *c); /* the server's state of a bonded client has changed */
+    /* A bond with the peer has a key.  fetch: WOAD_EV_BOND_WANTED may ask the application for it.
+     */
+    bool (*has_key)(const struct conn *c, bool fetch);
+    /* Replaces a bonded peer's private address by its identity address, and back. */
+    void (*to_identity)(struct woad *h, struct woad_addr *a);
+    void (*to_air_address)(const struct woad *h, struct woad_addr *a);
+    /* The GATT server's state of a bonded client has changed: save it with the bond. */
+    void (*save_client_state)(struct conn *c);
     int (*pair)(struct woad *h, uint16_t conn); /* woad_pair() */
-    void (*wake)(struct woad *h); /* the controller has calculated what was asked for */
+    /* A calculation that returned CRYPTO_PENDING may have finished: continue. */
+    void (*wake)(struct woad *h);
 };
 
-/* What the connection lacks of a level, WOAD_COC_… added up: 0, or the ATT error that says it. */
+/* Checks the connection against a level, WOAD_COC_ENCRYPTED and so on added up.  Returns 0, or the
+ * ATT error of the first requirement that it does not meet. */
 int conn_security_error(const struct conn *c, unsigned level);
 
-/* smp/smp_client.c, linked with a client only.  Whether a client must wait until a bonded peer has
- * encrypted, and so proved who it is: 0: no; CLIENT_WAIT: that has begun, and
- * att_client->secured() follows; WOAD_EACCES: it can't.  again: after a failed attempt, too. */
+/* smp/smp_client.c, linked with a client only. */
+
+/* Before a client sends a request to a bonded peer, the connection must be encrypted with the
+ * bond's key: it authenticates the peer.  Returns 0: send now; CLIENT_WAIT: encryption has been
+ * started, att_client->secured() follows; WOAD_EACCES: it failed.  again: try once more after a
+ * failure. */
 enum { CLIENT_WAIT = 1 };
 int client_require_encryption(struct conn *c, bool again);
-/* The connection is encrypted with the bond's key: the peer is the one that was bonded. */
+/* The connection is encrypted with the bond's key. */
 bool client_peer_verified(const struct conn *c);
-/* The peer has refused for want of security.  True: a pairing has begun, and secured() follows. */
+/* The peer refused a request for insufficient security.  True: a pairing has been started, and
+ * att_client->secured() follows. */
 bool client_raise_security(struct conn *c);
 
 #endif

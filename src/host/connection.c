@@ -1,5 +1,6 @@
-/* A connection's life: the HCI commands and events that open, change and end it.  It is the core's
- * row in the table of features. */
+/* A connection's life: the HCI events that open, change and end it, and the commands that the core
+ * sends: bring-up, our address, and those of connections.  woad_core is the core's row in the table
+ * of features. */
 #include <woad/hci.h>
 
 #include "../att/att.h"
@@ -15,8 +16,9 @@
 #include "../l2cap/l2cap.h"
 #include "../l2cap/sig.h"
 
-enum { GENERATIONS = 127 }; /* so that no number is 0xffff */
+enum { GENERATIONS = 127 }; /* of a public number: it never is WOAD_NO_CONN */
 
+/* Tells all layers, then the application. */
 static void conn_opened(struct conn *c)
 {
     att_open(c->bearer, c, ATT_MTU_DEFAULT);
@@ -40,7 +42,8 @@ static struct conn *conn_free(const struct woad *h)
     return NULL;
 }
 
-/* A new connection takes a free place; buffers and generation stay with the place. */
+/* A free slot for a new connection; NULL: there is none.  The slot keeps its buffers and its
+ * number: see struct conn. */
 static struct conn *conn_take(struct woad *h)
 {
     struct conn *c = conn_free(h);
@@ -57,7 +60,7 @@ static struct conn *conn_take(struct woad *h)
     return c;
 }
 
-/* The private address that the controller has used, if it has. */
+/* Reads the private address that the controller used or resolved; zeros: none. */
 static void conn_private(struct woad_addr *a, struct rd *in)
 {
     uint8_t rpa[6];
@@ -77,7 +80,8 @@ static void conn_failed(struct woad *h, bool central, int status)
     }
 }
 
-/* A connection there is no room for is ended, and what it has come of is over. */
+/* There is no slot for a connection: its handle is queued for HCI_Disconnect, and the attempt or
+ * the advertising that made it has failed. */
 static void conn_refuse(struct woad *h, uint16_t handle, bool central)
 {
     if (h->refused_count < refused_max(h)) {
@@ -88,8 +92,8 @@ static void conn_refuse(struct woad *h, uint16_t handle, bool central)
     }
 }
 
-/* The handle of a new connection is no other's any more: one that had it has ended, and the
- * controller has not said so, or it was to be refused. */
+/* The controller gives a new connection a handle that the host still knows: the earlier connection
+ * has ended, and the event for it was lost.  It is closed, or not refused any more. */
 static void conn_handle_reused(struct woad *h, uint16_t handle)
 {
     struct conn *c = conn_by_handle(h, handle);
@@ -114,7 +118,7 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     const uint8_t *p = rd_bytes(in, 4);
     uint8_t status = p[0], role = p[3];
     uint16_t handle = get_le16(p + 1);
-    if (status) { /* Advertising Timeout: 1.28 s of directed advertising */
+    if (status) { /* Advertising Timeout: directed advertising ended after 1.28 s */
         conn_failed(h, status != WOAD_HCI_ADVERTISING_TIMEOUT, status);
         return 0;
     }
@@ -132,7 +136,7 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     c->central = central;
     rd_copy(in, &c->peer, sizeof c->peer);
     addr_copy(&c->peer_air, &c->peer);
-    addr_copy(&c->own_air, &h->own_addr); /* which may be about to change */
+    addr_copy(&c->own_air, &h->own_addr); /* it may be renewed before the connection ends */
     if (enhanced) {
         conn_private(&c->own_air, in);
         conn_private(&c->peer_air, in);
@@ -145,7 +149,8 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     return 0;
 }
 
-/* The end of a connection, whoever asked for it: credits come back, every procedure ends. */
+/* The order matters: the state is CONN_GONE, so that calls from inside the events of procedures
+ * that end here find no open connection; the slot is free before WOAD_EV_DISCONNECT is raised. */
 void conn_close(struct conn *c, uint8_t reason)
 {
     struct woad *h = c->h;
@@ -156,7 +161,7 @@ void conn_close(struct conn *c, uint8_t reason)
     h->hci.acl_free = (uint16_t)(h->hci.acl_free + c->packets_in_controller);
     c->packets_in_controller = 0;
     c->state = CONN_GONE;
-    wipe(c->rx, h->rx_frame_max + 4u); /* half a frame, of a pairing perhaps */
+    wipe(c->rx, h->rx_frame_max + 4u); /* part of a frame: perhaps of a pairing */
     acl_abandon(c);                    /* before an event, in which woad_tx() may be called */
     if (c->update_pending) {
         conn_updated(c, WOAD_ENOTCONN);
@@ -174,7 +179,7 @@ void conn_close(struct conn *c, uint8_t reason)
     ev.conn = c->number;
     c->number = (uint16_t)((c->number + 0x100) % (GENERATIONS << 8));
     if (c->connect_held) {
-        h->reconnect->failed(h, reason); /* the application has never had it */
+        h->reconnect->failed(h, reason); /* it never got WOAD_EV_CONNECT */
         return;
     }
     emit(h, &ev);
@@ -197,9 +202,9 @@ static void conn_rx_disconnected(struct conn *c, uint8_t status, struct rd *in)
     }
 }
 
-/* What woad_conn_update() has asked for goes by L2CAP, after a way that has failed.  False: to a
- * peripheral there is none, or `asked` is another's by now. */
-static bool conn_by_l2cap(struct conn *c)
+/* The link layer's parameter request has failed: send the request of woad_conn_update() by L2CAP.
+ * False: a central has no such request; or requested_params hold the peer's by now. */
+static bool conn_update_by_l2cap(struct conn *c)
 {
     c->want_sig_update = c->update_pending && c->requested_by_app && !c->want_update && !c->central;
     return c->want_sig_update;
@@ -209,8 +214,8 @@ static bool conn_by_l2cap(struct conn *c)
  * supervision u16.  7.7.65.3 */
 static void conn_rx_update(struct conn *c, uint8_t status, struct rd *in)
 {
-    if (status == WOAD_HCI_UNSUPPORTED_REMOTE && conn_by_l2cap(c)) {
-        return; /* a central that does not know it by the link layer */
+    if (status == WOAD_HCI_UNSUPPORTED_REMOTE && conn_update_by_l2cap(c)) {
+        return; /* the central has no Connection Parameters Request procedure */
     }
     if (!status) {
         rd_le16s(in, c->current, CURRENT_PARAMS);
@@ -218,7 +223,7 @@ static void conn_rx_update(struct conn *c, uint8_t status, struct rd *in)
     conn_updated(c, status);
 }
 
-/* HCI_LE_Remote_Connection_Parameter_Request: handle u16, and those.  7.7.65.6 */
+/* HCI_LE_Remote_Connection_Parameter_Request: handle u16, then see conn_rx_params().  7.7.65.6 */
 static void conn_rx_param_request(struct conn *c, uint8_t status, struct rd *in)
 {
     (void)status;
@@ -226,8 +231,8 @@ static void conn_rx_param_request(struct conn *c, uint8_t status, struct rd *in)
     c->want_param_reply = true;
 }
 
-/* HCI_LE_Long_Term_Key_Request: handle u16, random 8, diversifier u16.  There is no key without a
- * security manager.  7.7.65.5 */
+/* HCI_LE_Long_Term_Key_Request: handle u16, random 8, diversifier u16.  Without a
+ * Security Manager there is no key.  7.7.65.5 */
 static void conn_rx_ltk_request(struct conn *c, uint8_t status, struct rd *in)
 {
     const struct smp_role *role = c->h->smp_role;
@@ -270,6 +275,7 @@ static uint16_t conn_write_refusal(const struct conn *c, struct wr *params)
     return OP_LE_CONN_PARAM_NEGATIVE;
 }
 
+/* The next command of this connection: writes its parameters and returns its opcode; 0: none. */
 static uint16_t conn_command(struct conn *c, struct wr *params)
 {
     struct woad *h = c->h;
@@ -288,8 +294,10 @@ static uint16_t conn_command(struct conn *c, struct wr *params)
     }
     if (c->want_param_reply) {
         c->want_param_reply = false;
-        return c->refuse_params ? conn_write_refusal(c, params)
-                                : conn_write_params(c, OP_LE_CONN_PARAM_REPLY, params);
+        if (c->refuse_params) {
+            return conn_write_refusal(c, params);
+        }
+        return conn_write_params(c, OP_LE_CONN_PARAM_REPLY, params);
     }
     if (c->want_update) {
         c->want_update = false;
@@ -301,6 +309,7 @@ static uint16_t conn_command(struct conn *c, struct wr *params)
 static uint16_t core_command(struct woad *h, struct wr *params)
 {
     if (h->state == HOST_STARTING) {
+        /* After the first HCI_Reset, the steps of the manufacturer come first. */
         bool waits = h->hci.bringup_step && h->vendor_init_role && h->vendor_init_role->pending(h);
         return waits ? 0 : bringup_command(h, params);
     }
@@ -308,7 +317,8 @@ static uint16_t core_command(struct woad *h, struct wr *params)
         return conn_write_disconnect(h->refused_handles[--h->refused_count],
                                      WOAD_HCI_REMOTE_LOW_RESOURCES, params);
     }
-    /* Not while it may be in use: advertising and scanning pause for it.  7.8.4 */
+    /* The command is disallowed while the address is in use: advertising and scanning pause for it.
+     * 7.8.4 */
     if (h->random_dirty && !(h->activity & ~CONNECT_REQUESTED) && h->state == HOST_UP) {
         h->random_dirty = false;
         woad_own_address(h, &h->own_addr);
@@ -337,9 +347,9 @@ static void core_complete(struct woad *h, uint16_t opcode, uint8_t status, struc
     if (opcode == OP_RESET) {
         host_down(h, 0);
     } else if (opcode == OP_DISCONNECT && c && status == WOAD_HCI_UNKNOWN_CONNECTION) {
-        conn_close(c, status); /* it is gone */
+        conn_close(c, status); /* it had ended before */
     } else if (opcode == OP_LE_CONNECTION_UPDATE && c && status && c->update_pending &&
-               !c->want_update && !conn_by_l2cap(c)) {
+               !c->want_update && !conn_update_by_l2cap(c)) {
         conn_updated(c, status);
     }
 }
@@ -348,18 +358,19 @@ const struct woad_feature woad_core = { .command = core_command,
                                         .complete = core_complete,
                                         .conn_events = conn_events };
 
-/* A central that does not answer has not changed anything: RTX, 6.2.1; nor has one that accepts and
- * does nothing: Vol 3, Part C, 9.3.9.2.  A controller that does not end a connection is lost. */
+/* A parameter update fails when the central does not answer (RTX: Vol 3, Part A, 6.2.1), or accepts
+ * and does nothing (Part C, 9.3.9.2).  A controller that does not complete HCI_Disconnect has
+ * failed. */
 uint32_t conns_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        uint32_t mine = c->state > CONN_GONE ? deadline_left(h, c->due) : WOAD_FOREVER;
-        left = min_u32(left, mine);
-        if (mine == 0 && c->state == CONN_OPEN) {
+        uint32_t ms = c->state > CONN_GONE ? deadline_left(h, c->due) : WOAD_FOREVER;
+        left = min_u32(left, ms);
+        if (ms == 0 && c->state == CONN_OPEN) {
             c->want_update = c->want_sig_update = false;
             conn_updated(c, WOAD_ETIMEDOUT);
-        } else if (mine == 0) {
+        } else if (ms == 0) {
             host_down(h, WOAD_ETIMEDOUT);
         }
     }

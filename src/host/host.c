@@ -1,4 +1,5 @@
-/* The instance: memory, start and stop, the entry points. */
+/* The public entry points: memory, start and stop, packets in and out, time.  Nothing below calls
+ * this file but host_down(). */
 #include <woad/hci.h>
 
 #include "../att/att.h"
@@ -19,6 +20,7 @@ static bool config_valid(const struct woad_config *c)
            c->mps <= 65533 && (!c->att_bearers || c->mtu >= 64);
 }
 
+/* Allocates the core's arrays, then each feature's. */
 static void layout(struct woad *h)
 {
     h->conns = arena_alloc(h, h->cfg.conns, sizeof *h->conns);
@@ -35,33 +37,36 @@ static void layout(struct woad *h)
     }
 }
 
-static void take_config(struct woad *h, const struct woad_config *config)
+/* Copies the configuration, and computes the sizes that features add to it. */
+static void set_config(struct woad *h, const struct woad_config *config)
 {
     h->cfg = *config;
     if (!h->cfg.features) {
         h->cfg.features = no_features;
     }
     h->tx_frame_max = config->mtu;
-    uint32_t channels = 0;
+    uint32_t channels = 0; /* each may have a signalling response to send */
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         const struct woad_needs *needs = (*f)->needs;
         if (needs) {
             if (needs->frame_max > h->tx_frame_max) {
                 h->tx_frame_max = needs->frame_max;
             }
-            channels +=
-                needs->uses_signalling ? (uint32_t)config->l2cap_channels + config->att_bearers : 0;
+            if (needs->uses_signalling) {
+                channels += (uint32_t)config->l2cap_channels + config->att_bearers;
+            }
         }
     }
     h->sig_queue_size = (uint16_t)WOAD_SIZE_ANSWERS(channels);
     h->rx_frame_max = config->mps > h->tx_frame_max ? config->mps : h->tx_frame_max;
 }
 
+/* Octets of the whole instance; `mem` NULL: only counts, in an `h` that is thrown away. */
 static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *config)
 {
     struct arena a = { mem, sizeof *h };
     h->arena = &a;
-    take_config(h, config);
+    set_config(h, config);
     layout(h);
     h->arena = NULL;
     return WOAD_UP(a.len);
@@ -141,7 +146,8 @@ int woad_stop(struct woad *h)
     return 0;
 }
 
-/* Everything ends here, once: connections with their procedures, then the instance itself. */
+/* The state is HOST_FALLING first, so that calls from inside the events fail.  woad_start() may be
+ * called again from inside WOAD_EV_DOWN. */
 void host_down(struct woad *h, int error)
 {
     if (h->state <= HOST_FALLING) {
@@ -172,7 +178,7 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
         return WOAD_EBADMSG;
     }
     if (h->state <= HOST_FALLING) {
-        return 0; /* nobody is there */
+        return 0; /* a controller that still sends: dropped */
     }
     uint8_t type = *packet++;
     len--;
@@ -183,19 +189,24 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     if (type == H4_EVENT) {
         return hci_rx_event(h, packet, len);
     }
-    return type == H4_SCO || type == H4_ISO ? 0 : WOAD_EBADMSG;
+    return type == H4_SCO || type == H4_ISO ? 0 : WOAD_EBADMSG; /* not used, and no error */
 }
 
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
 {
     if (h->state <= HOST_FALLING || h->in_tx) {
-        return 0; /* writing: a callback asks while a packet is made */
+        return 0; /* an event's callback calls it while a packet is being written */
     }
     h->in_tx = true;
     size_t n;
-    do { /* what acl_tx() raises may call for a command */
-        n = h->commands_idle && !CHECK_LOST_WAKEUP ? 0 : hci_tx(h, buf, room);
-        n = n ? n : acl_tx(h, buf, room);
+    do { /* again when an event that acl_tx() raised has made a command necessary */
+        n = 0;
+        if (!h->commands_idle || CHECK_LOST_WAKEUP) {
+            n = hci_tx(h, buf, room);
+        }
+        if (!n) {
+            n = acl_tx(h, buf, room);
+        }
     } while (!n && !h->commands_idle && room >= WOAD_TX_ROOM);
     h->in_tx = false;
     return n;
@@ -224,12 +235,12 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
     }
     uint32_t stop = deadline_left(h, h->stop_due);
     if (stop == 0) {
-        host_down(h, 0); /* a controller that does not end its connections */
+        host_down(h, 0); /* the controller has not ended all connections in time */
     }
     if (h->state == HOST_OFF) {
         return WOAD_FOREVER;
     }
-    return h->event_raised ? 0 : min_u32(left, stop); /* what an event asked for leaves */
+    return h->event_raised ? 0 : min_u32(left, stop); /* 0: send what its callback requested */
 }
 
 int woad_set_mtu(struct woad *h, uint16_t mtu)

@@ -1,4 +1,5 @@
-/* HCI: commands out, one at a time; events in.  Vol 4, Part E */
+/* HCI: commands out, one at a time, each with a time limit for its answer; events in, to the core
+ * or to the feature that has them in its table.  Vol 4, Part E */
 #include <woad/hci.h>
 
 #include "../core/clock.h"
@@ -9,38 +10,41 @@
 
 enum { COMMAND_TIMEOUT_MS = 2000 };
 
-/* Whether the controller says it has a command: Supported_Commands of 6.27. */
 bool hci_has_command(const struct woad *h, unsigned octet, unsigned bit)
 {
     return (h->controller.commands[octet] >> bit & 1) != 0;
 }
 
+/* Time limit of an answer: a manufacturer's steps may need a longer one. */
 static uint32_t hci_answer_ms(const struct woad *h)
 {
-    uint16_t ms =
-        h->vendor_init_role && h->state == HOST_STARTING ? h->vendor_init_role->answer_ms(h) : 0;
+    uint16_t ms = 0;
+    if (h->vendor_init_role && h->state == HOST_STARTING) {
+        ms = h->vendor_init_role->answer_ms(h);
+    }
     return ms ? ms : COMMAND_TIMEOUT_MS;
 }
 
-/* HCI_Command: opcode u16, len u8, parameters.  5.4.1 */
+/* Polls the core and the features in turn; the first that has a command sends it.
+ * HCI_Command: opcode u16, len u8, parameters.  5.4.1 */
 size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
 {
     if (room < WOAD_TX_ROOM) {
         return 0;
     }
-    bool quiet = h->commands_idle;
+    bool were_idle = h->commands_idle;
     struct hci *hci = &h->hci;
     const struct woad_feature *owner = &woad_core;
     h->commands_idle = true;
     if (hci->pending_opcode || !hci->credits) {
-        return 0; /* until an event, which ends the quiet */
+        return 0; /* every event wakes the polling: all_mark_ready() */
     }
     for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
         struct wr params = wr_of(buf + 4, 255);
-        hci->pending_arg = WOAD_NO_CONN; /* not of the command before */
+        hci->pending_arg = WOAD_NO_CONN; /* not the last command's */
         uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
         if (opcode) {
-            if (CHECK_LOST_WAKEUP && quiet) {
+            if (CHECK_LOST_WAKEUP && were_idle) {
                 __builtin_trap();
             }
             h->commands_idle = false;
@@ -56,25 +60,25 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     return 0;
 }
 
-/* An answer; `p`: credits u8, opcode u16.  One that nobody waits for (late, repeated, NOP) only
- * brings credit. */
+/* A command's answer; `p`: credits u8, opcode u16.  If it is not for the pending command (late,
+ * repeated, NOP), it only updates the credits. */
 static int hci_command_ended(struct woad *h, const uint8_t *p, uint8_t status, struct rd *ret)
 {
     struct hci *hci = &h->hci;
     uint16_t opcode = get_le16(p + 1);
-    bool mine = opcode && opcode == hci->pending_opcode;
+    bool is_pending = opcode && opcode == hci->pending_opcode;
     uint8_t credits = p[0];
     hci->credits = credits;
-    if (mine) {
+    if (is_pending) {
         hci->pending_opcode = 0;
         hci->due = 0;
     }
     if (!hci->pending_opcode && credits) {
         hci->due = 0;
-    } else if (!hci->due) { /* an event that brings one is awaited */
+    } else if (!hci->due) { /* the controller must grant one in time */
         hci->due = deadline_in(h, COMMAND_TIMEOUT_MS);
     }
-    if (mine) {
+    if (is_pending) {
         hci->pending_feature->complete(h, opcode, status, ret);
     }
     return 0;
@@ -95,10 +99,14 @@ static int hci_rx_complete(struct woad *h, struct rd *in)
 static int hci_rx_status(struct woad *h, struct rd *in)
 {
     const uint8_t *p = rd_bytes(in, 4);
-    return p && rd_done(in) ? hci_command_ended(h, p + 1, p[0], in) : WOAD_EBADMSG;
+    if (!p || !rd_done(in)) {
+        return WOAD_EBADMSG;
+    }
+    return hci_command_ended(h, p + 1, p[0], in);
 }
 
-/* HCI_LE_Advertising_Report: the feature that scans reads it.  7.7.65.2 */
+/* HCI_LE_Advertising_Report, for the scanner.  It makes no connection ready: it may come often.
+ * 7.7.65.2 */
 static int hci_rx_report(struct woad *h, struct rd *in)
 {
     if (h->scan_report) {
@@ -107,6 +115,7 @@ static int hci_rx_report(struct woad *h, struct rd *in)
     return in->bad ? WOAD_EBADMSG : 0;
 }
 
+/* The row of a table for this event; NULL: none. */
 static const struct conn_event *conn_event_in(const struct conn_event *e, uint8_t code)
 {
     while (e && e->code && e->code != code) {
@@ -115,7 +124,7 @@ static const struct conn_event *conn_event_in(const struct conn_event *e, uint8_
     return e && e->code ? e : NULL;
 }
 
-/* It goes to the first that has it in its table: the core, or a feature. */
+/* An event about one connection, for the first that has it in its table: the core, or a feature. */
 static int hci_rx_conn(struct woad *h, uint8_t code, struct rd *in)
 {
     const struct woad_feature *feature = &woad_core;
@@ -180,17 +189,20 @@ int hci_rx_event(struct woad *h, const uint8_t *p, size_t n)
         return hci_rx_report(h, &in);
     }
     int err = hci_rx_code(h, code, &in);
-    all_mark_ready(h); /* behind it: whatever it has changed */
+    all_mark_ready(h); /* whatever state the event has changed */
     return err;
 }
 
-/* A command that went out before the time was known has all of its time before it. */
+/* The first call of woad_clock(): the time limit of a command that was sent before it starts now.
+ */
 void hci_clock_set(struct woad *h)
 {
-    h->hci.due = h->hci.due ? deadline_in(h, hci_answer_ms(h)) : 0;
+    if (h->hci.due) {
+        h->hci.due = deadline_in(h, hci_answer_ms(h));
+    }
 }
 
-/* A controller that does not answer is lost, and so is one that takes no commands any more. */
+/* A controller that does not answer a command, or grants no credit for the next one, has failed. */
 uint32_t hci_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->hci.due);

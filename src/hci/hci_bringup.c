@@ -1,5 +1,6 @@
-/* Bringing a controller up, as a table of steps.  A command that the controller does not know is
- * normal unless the step says otherwise: anything from 4.0 on must come up. */
+/* Bring-up: from HCI_Reset to WOAD_EV_UP, as a table of commands.  A command that the controller
+ * does not support is skipped, or may fail, unless its row says `needed`: every controller from 4.0
+ * on must come up. */
 #include "../core/event.h"
 #include "../core/feature.h"
 #include "../core/own_address.h"
@@ -8,13 +9,13 @@
 
 struct bringup_step {
     uint16_t opcode;
-    uint8_t octet, bit : 3; /* of Supported_Commands; octet 0: it is sent anyway */
-    bool needed : 1;        /* failure means no Bluetooth */
-    bool for_buffers : 1;   /* not sent when the controller's buffers are known */
-    bool reads : 1;         /* what it returns; else it has parameters, or neither */
+    uint8_t octet, bit : 3; /* of Supported_Commands: sent only if set; octet 0: always sent */
+    bool needed : 1;        /* if it fails, the start fails */
+    bool for_buffers : 1;   /* sent only while the ACL buffers are not known */
+    bool reads : 1;         /* which member of the union is valid */
     union {
-        void (*write)(struct woad *h, struct wr *params);
-        void (*read)(struct woad *h, struct rd *ret);
+        void (*write)(struct woad *h, struct wr *params); /* the parameters; NULL: none */
+        void (*read)(struct woad *h, struct rd *ret);     /* the return parameters */
     };
 };
 
@@ -65,20 +66,24 @@ static void bringup_write_mask(struct woad *h, struct wr *params)
     wr_le32(params, 0x20008000);
 }
 
-/* HCI_LE_Set_Event_Mask: events 1 to 6, and those the features read.  7.8.1 */
+/* HCI_LE_Set_Event_Mask: the events of connections, 1 to 5; 6, Connection Parameters Request, if
+ * the controller has that procedure; those that features read.  7.8.1 */
 static void bringup_write_le_mask(struct woad *h, struct wr *params)
 {
     uint32_t mask = 0x1f;
-    if (h->controller.le_features[0] >> 1 & 1) { /* Connection Parameters Request */
+    if (h->controller.le_features[0] >> 1 & 1) {
         mask |= 0x20;
     }
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
-        mask |= (*f)->needs ? (*f)->needs->le_events : 0;
+        if ((*f)->needs) {
+            mask |= (*f)->needs->le_events;
+        }
     }
     wr_le32(params, mask);
     wr_le32(params, 0);
 }
 
+/* Keeps the first answer that names any buffers. */
 static void bringup_set_buffers(struct woad *h, uint16_t len, uint16_t count)
 {
     if (len && count && !h->hci.acl_total) {
@@ -95,7 +100,7 @@ static void bringup_read_le_buffers(struct woad *h, struct rd *ret)
 }
 
 /* HCI_Read_Buffer_Size: ACL length u16, SCO length u8, ACL count u16, SCO count u16.  7.4.5
- * Asked when LE has no buffers of its own. */
+ * Sent when LE shares the buffers of BR/EDR. */
 static void bringup_read_buffers(struct woad *h, struct rd *ret)
 {
     uint16_t len = rd_le16(ret);
@@ -111,9 +116,8 @@ static void bringup_write_host_support(struct woad *h, struct wr *params)
     wr_u8(params, 0);
 }
 
-/* Microseconds of a packet with so many octets on the slowest PHY that the controller has: coded
- * with S=8, or 1M.  With less time than that, all packets on the coded PHY would have 27 octets.
- * Vol 6, Part B, 4.5.10 */
+/* On the slowest PHY that the controller has: Coded with S=8, or 1M.  A shorter time would limit
+ * all packets on the Coded PHY to 27 octets.  Vol 6, Part B, 4.5.10 */
 uint16_t hci_packet_us(const struct woad *h, uint16_t octets)
 {
     bool coded = h->controller.le_features[1] >> 3 & 1;
@@ -127,7 +131,8 @@ static void bringup_write_data_len(struct woad *h, struct wr *params)
     wr_le16(params, hci_packet_us(h, 251));
 }
 
-/* HCI_LE_Rand: 8 octets: our static random address.  7.8.23; Vol 6, Part B, 1.3.2.1 */
+/* HCI_LE_Rand: 8 octets, of which six become our static random address.  7.8.23; Vol 6, Part B,
+ * 1.3.2.1 */
 static void bringup_read_random(struct woad *h, struct rd *ret)
 {
     h->controller.random_addr.type = WOAD_ADDR_RANDOM;
@@ -153,7 +158,8 @@ static const struct bringup_step bringup_steps[] = {
 };
 enum { BRINGUP_STEPS = sizeof bringup_steps / sizeof *bringup_steps };
 
-/* No buffers to send in (or absurd ones) is no controller: Vol 4, Part E, 4.1.1 asks for 27. */
+/* The last row is done.  A controller without usable ACL buffers has failed: 4.1.1 requires 27
+ * octets. */
 static void bringup_done(struct woad *h)
 {
     if (!h->hci.acl_total || h->hci.acl_len < 27) {
@@ -171,16 +177,18 @@ static void bringup_done(struct woad *h)
     emit_none(h, WOAD_EV_UP, &ev);
 }
 
-static bool bringup_sends(const struct woad *h, const struct bringup_step *s)
+/* This row is not to be skipped. */
+static bool bringup_applies(const struct woad *h, const struct bringup_step *s)
 {
     return (!s->octet || hci_has_command(h, s->octet, s->bit)) &&
            !(s->for_buffers && h->hci.acl_total);
 }
 
+/* Goes on to the next row that applies; after the last one the host is up. */
 static void bringup_skip(struct woad *h)
 {
     while (h->hci.bringup_step < BRINGUP_STEPS &&
-           !bringup_sends(h, &bringup_steps[h->hci.bringup_step])) {
+           !bringup_applies(h, &bringup_steps[h->hci.bringup_step])) {
         h->hci.bringup_step++;
     }
     if (h->hci.bringup_step == BRINGUP_STEPS) {
@@ -208,7 +216,7 @@ void bringup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd
         return;
     }
     if (opcode == OP_READ_BD_ADDR && h->quirks_apply) {
-        h->quirks_apply(h); /* all that it says of itself is known */
+        h->quirks_apply(h); /* the manufacturer, the features and the address are known */
     }
     h->hci.bringup_step++;
     bringup_skip(h);

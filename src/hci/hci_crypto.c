@@ -1,86 +1,88 @@
-/* Cryptography by the controller, where there is no library: LE Encrypt, LE Rand, and the P-256
- * commands.  An answer of zeros is none: a pairing would fit that has no secret.
- * Each answer comes later, so whoever asks asks again until it is there: a calculation is done anew
- * from its beginning, with what has come of it so far remembered.
- * Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37 */
+/* Cryptography by the controller, for an application without a library: LE Encrypt, LE Rand, and
+ * the P-256 commands. The answers arrive later.  A caller that gets CRYPTO_PENDING repeats its
+ * whole calculation when it is woken; the blocks of AES that are known by then are in `memo`, in
+ * the order of the calculation. An answer of zeros counts as a failure: with it, a pairing would
+ * have no secret. Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37 */
 #include "../base/bytes.h"
 #include "../core/feature.h"
 #include "../core/security.h"
 #include "hci.h"
 #include "roles.h"
 
-enum { MEMO = 13 }; /* blocks of the longest calculation: f5 */
-enum { POOL = 32 }; /* random octets: the private key of P-256 */
-enum ask { ASK_NOTHING, ASK_WANTED, ASK_SENT, ASK_DONE, ASK_FAILED };
+enum { MEMO = 13 }; /* AES blocks of the longest calculation: f5 */
+enum { POOL = 32 }; /* random octets kept: enough for a private key of P-256 */
+
+/* A command to the controller: DUE: to be sent; SENT: its answer is awaited. */
+enum request { REQUEST_NONE, REQUEST_DUE, REQUEST_SENT, REQUEST_DONE, REQUEST_FAILED };
 
 struct controller_crypto {
-    uint16_t owner; /* whose calculation is remembered */
-    uint8_t at, n;  /* its blocks: asked for this time; known */
-    uint8_t aes;    /* enum ask */
-    bool stale;     /* nobody waits for the block that is out */
-    uint8_t key[16], in[16];
-    uint32_t check; /* of both */
+    uint16_t aes_user;       /* whose blocks are in `memo`; CRYPTO_NO_USER: none */
+    uint8_t at, n;           /* blocks: those that this repetition has used; those in `memo` */
+    uint8_t aes;             /* enum request */
+    bool aes_stale;          /* its user has ended: drop the answer */
+    uint8_t key[16], in[16]; /* of the block that is requested */
+    uint32_t hash;           /* of both */
     struct {
-        uint32_t check;
+        uint32_t hash; /* of key and input */
         uint8_t out[16];
     } memo[MEMO];
-    /* The controller has one key pair: one pairing at a time. */
-    uint16_t p256_owner;
-    uint8_t pair, dh; /* enum ask */
-    bool p256_stale;
-    bool freed;     /* it may be another's turn */
-    bool no_random; /* LE Rand has failed, and nobody has been told */
-    union {         /* ours; the peer's, on its way; what comes of both */
+    /* The controller has one key pair, so one user at a time: */
+    uint16_t p256_user;
+    uint8_t pair, dh; /* enum request: our key pair; the shared secret */
+    bool p256_stale;  /* as aes_stale */
+    bool wake_due;    /* AES or P-256 is free again: wake the users that wait for it */
+    bool no_random;   /* LE Rand has failed, and no caller has got the error yet */
+    union {           /* our public key; the peer's, to be sent; then the shared secret */
         uint8_t public_key[64], secret[32];
     };
-    uint8_t pool[POOL], pooled;
+    uint8_t pool[POOL], pooled; /* random octets, and how many */
 };
 
 ASSERT_SIZE(controller_crypto, WOAD_SIZE_CONTROLLER_CRYPTO);
 
-/* The calculation begins, from the first block. */
-static void ctl_begin(struct woad *h, uint16_t who)
+/* The first block is the next to be used. */
+static void ctl_begin(struct woad *h, uint16_t user)
 {
-    if (h->controller_crypto->owner == who) {
+    if (h->controller_crypto->aes_user == user) {
         h->controller_crypto->at = 0;
     }
 }
 
+/* Frees AES for another user. */
 static void ctl_forget(struct controller_crypto *c)
 {
-    c->stale = c->aes == ASK_SENT;
-    c->aes = c->stale ? ASK_SENT : ASK_NOTHING;
-    c->owner = CRYPTO_NO_USER;
-    c->freed = true;
+    c->aes_stale = c->aes == REQUEST_SENT;
+    c->aes = c->aes_stale ? REQUEST_SENT : REQUEST_NONE;
+    c->aes_user = CRYPTO_NO_USER;
+    c->wake_due = true;
     c->n = c->at = 0;
     wipe(c->memo, sizeof c->memo);
     wipe(c->key, sizeof c->key);
     wipe(c->in, sizeof c->in);
 }
 
-/* It has ended. */
-static void ctl_end(struct woad *h, uint16_t who)
+static void ctl_end(struct woad *h, uint16_t user)
 {
-    if (h->controller_crypto->owner == who) {
+    if (h->controller_crypto->aes_user == user) {
         ctl_forget(h->controller_crypto);
     }
 }
 
-/* So has all else of his. */
-static void ctl_release(struct woad *h, uint16_t who)
+static void ctl_release(struct woad *h, uint16_t user)
 {
     struct controller_crypto *c = h->controller_crypto;
-    ctl_end(h, who);
-    if (c->p256_owner == who) {
-        c->p256_stale = c->pair == ASK_SENT || c->dh == ASK_SENT;
-        c->p256_owner = CRYPTO_NO_USER;
-        c->pair = c->dh = ASK_NOTHING;
-        c->freed = true;
+    ctl_end(h, user);
+    if (c->p256_user == user) {
+        c->p256_stale = c->pair == REQUEST_SENT || c->dh == REQUEST_SENT;
+        c->p256_user = CRYPTO_NO_USER;
+        c->pair = c->dh = REQUEST_NONE;
+        c->wake_due = true;
         wipe(c->public_key, sizeof c->public_key);
     }
 }
 
-static uint32_t ctl_check(const uint8_t key[16], const uint8_t in[16])
+/* FNV-1a, to tell the blocks of a calculation from those of another. */
+static uint32_t ctl_hash(const uint8_t key[16], const uint8_t in[16])
 {
     uint32_t hash = 2166136261u;
     for (size_t n = 0; n < 32; n++) {
@@ -89,37 +91,38 @@ static uint32_t ctl_check(const uint8_t key[16], const uint8_t in[16])
     return hash;
 }
 
-static int ctl_aes(struct woad *h, uint16_t who, const uint8_t key[16], const uint8_t in[16],
+/* One block: from `memo`, or by LE Encrypt. */
+static int ctl_aes(struct woad *h, uint16_t user, const uint8_t key[16], const uint8_t in[16],
                    uint8_t out[16])
 {
     struct controller_crypto *c = h->controller_crypto;
     h->commands_idle = false;
-    if (who == CRYPTO_NO_USER || h->state != HOST_UP) {
+    if (user == CRYPTO_NO_USER || h->state != HOST_UP) {
         return WOAD_ENOTSUP;
     }
-    if (c->owner == CRYPTO_NO_USER && !c->stale) {
-        c->owner = who;
+    if (c->aes_user == CRYPTO_NO_USER && !c->aes_stale) {
+        c->aes_user = user;
         c->n = c->at = 0;
     }
-    if (c->owner != who) {
+    if (c->aes_user != user) {
         return CRYPTO_PENDING;
     }
-    uint32_t check = ctl_check(key, in);
-    if (c->at < c->n && c->memo[c->at].check == check) {
+    uint32_t hash = ctl_hash(key, in);
+    if (c->at < c->n && c->memo[c->at].hash == hash) {
         memcpy(out, c->memo[c->at++].out, 16);
         return 0;
     }
-    if (c->aes == ASK_SENT) {
+    if (c->aes == REQUEST_SENT) {
         return CRYPTO_PENDING;
     }
-    c->n = c->at; /* what was known was of another calculation */
-    if (c->aes == ASK_FAILED || c->n == MEMO) {
+    c->n = c->at; /* blocks of another calculation: forget them */
+    if (c->aes == REQUEST_FAILED || c->n == MEMO) {
         return WOAD_EIO;
     }
     memcpy(c->key, key, 16);
     memcpy(c->in, in, 16);
-    c->check = check;
-    c->aes = ASK_WANTED;
+    c->hash = hash;
+    c->aes = REQUEST_DUE;
     return CRYPTO_PENDING;
 }
 
@@ -129,7 +132,7 @@ static int ctl_random(struct woad *h, uint8_t *out, size_t len)
     h->commands_idle = false;
     if (c->pooled < len || h->state != HOST_UP) {
         bool failed = c->no_random || h->state != HOST_UP;
-        c->no_random = false; /* it is asked again for whoever asks next */
+        c->no_random = false; /* the next call tries again */
         return failed ? WOAD_EIO : CRYPTO_PENDING;
     }
     c->pooled = (uint8_t)(c->pooled - len);
@@ -138,46 +141,48 @@ static int ctl_random(struct woad *h, uint8_t *out, size_t len)
     return 0;
 }
 
-/* What the last answer was; an asker who finds none makes it wanted. */
-static int ctl_asked(uint8_t *ask)
+/* The result of a request: 0, WOAD_EIO, or CRYPTO_PENDING, after making it due. */
+static int ctl_result(uint8_t *request)
 {
-    if (*ask == ASK_DONE) {
+    if (*request == REQUEST_DONE) {
         return 0;
     }
-    if (*ask == ASK_FAILED) {
+    if (*request == REQUEST_FAILED) {
         return WOAD_EIO;
     }
-    *ask = *ask == ASK_NOTHING ? ASK_WANTED : *ask;
+    if (*request == REQUEST_NONE) {
+        *request = REQUEST_DUE;
+    }
     return CRYPTO_PENDING;
 }
 
-static int ctl_public(struct woad *h, uint16_t who, uint8_t public_key[64])
+static int ctl_public(struct woad *h, uint16_t user, uint8_t public_key[64])
 {
     struct controller_crypto *c = h->controller_crypto;
-    if (c->p256_owner != who && (c->p256_owner != CRYPTO_NO_USER || c->p256_stale)) {
+    if (c->p256_user != user && (c->p256_user != CRYPTO_NO_USER || c->p256_stale)) {
         return CRYPTO_PENDING;
     }
-    c->p256_owner = who;
+    c->p256_user = user;
     h->commands_idle = false;
-    int err = ctl_asked(&c->pair);
+    int err = ctl_result(&c->pair);
     memcpy(public_key, c->public_key, err ? 0 : 64);
     return err;
 }
 
-static int ctl_dh(struct woad *h, uint16_t who, const uint8_t public_key[64], uint8_t secret[32])
+static int ctl_dh(struct woad *h, uint16_t user, const uint8_t public_key[64], uint8_t secret[32])
 {
     struct controller_crypto *c = h->controller_crypto;
-    if (c->p256_owner != who) {
+    if (c->p256_user != user) {
         return WOAD_EIO;
     }
-    if (c->dh == ASK_NOTHING) {
+    if (c->dh == REQUEST_NONE) {
         memcpy(c->public_key, public_key, 64);
     }
     h->commands_idle = false;
-    int err = ctl_asked(&c->dh);
+    int err = ctl_result(&c->dh);
     if (err != CRYPTO_PENDING) {
         memcpy(secret, c->secret, err ? 0 : 32);
-        ctl_release(h, who);
+        ctl_release(h, user);
     }
     return err;
 }
@@ -196,12 +201,12 @@ static void ctl_wake(struct woad *h)
 
 static uint32_t ctl_run_timers(struct woad *h)
 {
-    bool freed = h->controller_crypto->freed;
-    h->controller_crypto->freed = false;
-    if (freed) {
+    bool wake = h->controller_crypto->wake_due;
+    h->controller_crypto->wake_due = false;
+    if (wake) {
         ctl_wake(h);
     }
-    return freed || h->controller_crypto->freed ? 0 : WOAD_FOREVER;
+    return wake || h->controller_crypto->wake_due ? 0 : WOAD_FOREVER;
 }
 
 static const struct crypto_role ctl_role = { ctl_begin,  ctl_end,    ctl_release, ctl_aes,
@@ -209,14 +214,15 @@ static const struct crypto_role ctl_role = { ctl_begin,  ctl_end,    ctl_release
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-static void put_back(struct wr *out, const uint8_t *p, size_t len)
+/* The commands have the least significant octet first. */
+static void put_reversed(struct wr *out, const uint8_t *p, size_t len)
 {
     for (; len; len--) {
         wr_u8(out, p[len - 1]);
     }
 }
 
-static void take_back(struct rd *in, uint8_t *p, size_t len)
+static void take_reversed(struct rd *in, uint8_t *p, size_t len)
 {
     for (; len; len--) {
         p[len - 1] = rd_u8(in);
@@ -224,56 +230,57 @@ static void take_back(struct rd *in, uint8_t *p, size_t len)
 }
 
 /* HCI_LE_Encrypt: key 16, plain text 16.  HCI_LE_Read_Local_P-256_Public_Key.
- * HCI_LE_Generate_DHKey: X 32, Y 32.  HCI_LE_Rand.  Numbers with the least octet first. */
+ * HCI_LE_Generate_DHKey: X 32, Y 32.  HCI_LE_Rand. */
 static uint16_t ctl_command(struct woad *h, struct wr *params)
 {
     struct controller_crypto *c = h->controller_crypto;
     if (h->state != HOST_UP || !h->smp_role) {
         return 0;
     }
-    if (c->aes == ASK_WANTED) {
-        c->aes = ASK_SENT;
-        put_back(params, c->key, 16);
-        put_back(params, c->in, 16);
+    if (c->aes == REQUEST_DUE) {
+        c->aes = REQUEST_SENT;
+        put_reversed(params, c->key, 16);
+        put_reversed(params, c->in, 16);
         wipe(c->key, sizeof c->key);
         wipe(c->in, sizeof c->in);
         return OP_LE_ENCRYPT;
     }
-    if (c->pair == ASK_WANTED) {
-        c->pair = ASK_SENT;
+    if (c->pair == REQUEST_DUE) {
+        c->pair = REQUEST_SENT;
         return OP_LE_READ_P256;
     }
-    if (c->dh == ASK_WANTED) {
-        c->dh = ASK_SENT;
-        put_back(params, c->public_key, 32);
-        put_back(params, c->public_key + 32, 32);
+    if (c->dh == REQUEST_DUE) {
+        c->dh = REQUEST_SENT;
+        put_reversed(params, c->public_key, 32);
+        put_reversed(params, c->public_key + 32, 32);
         return OP_LE_DHKEY;
     }
     return c->pooled < POOL && !c->no_random ? OP_LE_RAND : 0;
 }
 
-/* An answer that nobody waits for any more is dropped. */
+/* LE Encrypt has ended: encrypted data 16. */
 static void ctl_rx_block(struct woad *h, uint8_t status, struct rd *ret)
 {
     struct controller_crypto *c = h->controller_crypto;
-    if (c->stale) {
-        c->stale = false;
-        c->aes = ASK_NOTHING;
+    if (c->aes_stale) {
+        c->aes_stale = false;
+        c->aes = REQUEST_NONE;
         return;
     }
-    take_back(ret, c->memo[c->n].out, 16);
-    c->memo[c->n].check = c->check;
+    take_reversed(ret, c->memo[c->n].out, 16);
+    c->memo[c->n].hash = c->hash;
     bool bad = status || ret->bad || zeros(c->memo[c->n].out, 16);
-    c->aes = bad ? ASK_FAILED : ASK_NOTHING;
-    c->n = (uint8_t)(c->n + (c->aes == ASK_NOTHING));
+    c->aes = bad ? REQUEST_FAILED : REQUEST_NONE;
+    c->n = (uint8_t)(c->n + (c->aes == REQUEST_NONE));
 }
 
-static void ctl_failed(struct controller_crypto *c, uint8_t *ask)
+/* A P-256 command has failed at once. */
+static void ctl_failed(struct controller_crypto *c, uint8_t *request)
 {
     if (c->p256_stale) {
         c->p256_stale = false;
     } else {
-        *ask = ASK_FAILED;
+        *request = REQUEST_FAILED;
     }
 }
 
@@ -294,7 +301,7 @@ static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
     } else if (status) {
         ctl_failed(c, opcode == OP_LE_READ_P256 ? &c->pair : &c->dh);
     } else {
-        return; /* it has only begun */
+        return; /* Command Status: the result is in an LE event */
     }
     ctl_wake(h);
 }
@@ -302,28 +309,28 @@ static void ctl_complete(struct woad *h, uint16_t opcode, uint8_t status, struct
 /* HCI_LE_Read_Local_P-256_Public_Key_Complete: status u8, X 32, Y 32.  7.7.65.8
  * HCI_LE_Generate_DHKey_Complete: status u8, DHKey 32; all ones for a point that is not on the
  * curve.  7.7.65.9 */
-static void ctl_meta(struct woad *h, uint8_t sub, struct rd *in)
+static void ctl_rx_le_event(struct woad *h, uint8_t sub, struct rd *in)
 {
     struct controller_crypto *c = h->controller_crypto;
-    uint8_t octets[64], all = 0xff;
+    uint8_t octets[64], all_ones = 0xff;
     if (sub != LE_P256_COMPLETE && sub != LE_DHKEY_COMPLETE) {
         return;
     }
     bool pair = sub == LE_P256_COMPLETE;
-    uint8_t *ask = pair ? &c->pair : &c->dh, status = rd_u8(in);
+    uint8_t *request = pair ? &c->pair : &c->dh, status = rd_u8(in);
     if (c->p256_stale) {
         c->p256_stale = false;
-    } else if (*ask == ASK_SENT) {
-        take_back(in, octets, 32);
+    } else if (*request == REQUEST_SENT) {
+        take_reversed(in, octets, 32);
         if (pair) {
-            take_back(in, octets + 32, 32);
+            take_reversed(in, octets + 32, 32);
         }
         for (size_t n = 0; n < 32; n++) {
-            all &= octets[n];
+            all_ones &= octets[n];
         }
-        memcpy(pair ? c->public_key : c->secret, octets, pair ? 64 : 32);
-        bool bad = status || in->bad || all == 0xff || zeros(octets, 32);
-        *ask = bad ? ASK_FAILED : ASK_DONE;
+        memcpy(c->public_key, octets, pair ? 64 : 32); /* or c->secret, in the same place */
+        bool bad = status || in->bad || all_ones == 0xff || zeros(octets, 32);
+        *request = bad ? REQUEST_FAILED : REQUEST_DONE;
         wipe(octets, sizeof octets);
     }
     ctl_wake(h);
@@ -342,11 +349,11 @@ static void ctl_layout(struct woad *h)
 static void ctl_reset(struct woad *h)
 {
     wipe(h->controller_crypto, sizeof *h->controller_crypto);
-    h->controller_crypto->owner = h->controller_crypto->p256_owner = CRYPTO_NO_USER;
+    h->controller_crypto->aes_user = h->controller_crypto->p256_user = CRYPTO_NO_USER;
 }
 
 static const struct woad_needs ctl_needs = {
-    .rx_le_event = ctl_meta,
+    .rx_le_event = ctl_rx_le_event,
     .le_events = 1u << (LE_P256_COMPLETE - 1) | 1u << (LE_DHKEY_COMPLETE - 1),
 };
 

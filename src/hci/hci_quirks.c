@@ -1,4 +1,5 @@
-/* What controllers say of themselves that is not so: a table, and the program's own. */
+/* Quirks: corrections to what some controllers say of themselves during bring-up.  A table of known
+ * ones, then the application's: woad_set_quirks(). */
 #include "../core/conn.h"
 #include "../core/feature.h"
 
@@ -6,8 +7,8 @@
  * numbers. */
 enum { BROADCOM = 0x000f, ACTIONS = 0x03e0, ANY = 0xffff };
 
-/* The address that parts have before somebody gives them one of their own: it is every part's.
- * Least significant octet first. */
+/* Addresses that every part of a kind has until it is given its own: they are of no use.  Least
+ * significant octet first. */
 static const uint8_t bcm20702a0[6] = { 0x00, 0xa0, 0x02, 0x70, 0x20, 0x00 };
 static const uint8_t bcm20702a1[6] = { 0x00, 0x00, 0xa0, 0x02, 0x70, 0x20 };
 static const uint8_t bcm2076b1[6] = { 0x79, 0x56, 0x00, 0xa0, 0x76, 0x20 };
@@ -19,7 +20,7 @@ static const uint8_t bcm4334b0[6] = { 0x00, 0x00, 0x00, 0xb0, 0x34, 0x43 };
 static const uint8_t bcm4345c5[6] = { 0xac, 0x1f, 0x00, 0xc5, 0x45, 0x43 };
 static const uint8_t bcm43341b[6] = { 0xac, 0x1f, 0x00, 0x1b, 0x34, 0x43 };
 
-static const struct woad_quirk quirks[] = {
+static const struct woad_quirk known_quirks[] = {
     { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm20702a0 },
     { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm20702a1 },
     { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm2076b1 },
@@ -30,16 +31,17 @@ static const struct woad_quirk quirks[] = {
     { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm4334b0 },
     { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm4345c5 },
     { BROADCOM, 0, ANY, WOAD_QUIRK_ADDRESS, 0, 0, bcm43341b },
-    /* Names LE Extended Create Connection, and answers it with an error. */
+    /* Claims LE Extended Create Connection, and answers it with an error. */
     { ACTIONS, 0, ANY, WOAD_QUIRK_NO_COMMANDS, 37, 0x80, NULL },
 };
 
 struct quirks {
-    const struct woad_quirk *table;
+    const struct woad_quirk *table; /* of the application, `n` rows */
     size_t n;
 };
 ASSERT_SIZE(quirks, WOAD_SIZE_QUIRKS);
 
+/* Corrects h->controller, if the quirk is about this part. */
 static void quirk_apply(struct woad *h, const struct woad_quirk *q)
 {
     struct controller *c = &h->controller;
@@ -66,11 +68,11 @@ static void quirk_apply(struct woad *h, const struct woad_quirk *q)
 
 static void quirks_apply(struct woad *h)
 {
-    for (size_t k = 0; k < sizeof quirks / sizeof *quirks; k++) {
-        quirk_apply(h, &quirks[k]);
+    for (size_t n = 0; n < sizeof known_quirks / sizeof *known_quirks; n++) {
+        quirk_apply(h, &known_quirks[n]);
     }
-    for (size_t k = 0; k < h->quirks->n; k++) {
-        quirk_apply(h, &h->quirks->table[k]);
+    for (size_t n = 0; n < h->quirks->n; n++) {
+        quirk_apply(h, &h->quirks->table[n]);
     }
 }
 

@@ -1,32 +1,34 @@
-/* The steps of a maker's, by vendor-specific commands: vendor.h.  Vol 4, Part E, 5.4.1 */
+/* A manufacturer's steps (patch, baud rate, settings) before the bring-up, by vendor-specific
+ * commands: vendor.h.  They run after the first HCI_Reset; then the bring-up starts over.
+ * Vol 4, Part E, 5.4.1 */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "hci.h"
 #include "roles.h"
 
-struct setup {
-    const struct woad_vendor_init *what;
-    uint16_t at;  /* the step */
-    bool done;    /* of this start */
-    bool begun;   /* the patch's first record is out */
-    uint32_t due; /* of a wait */
+struct vendor_init {
+    const struct woad_vendor_init *init; /* the application's; NULL: none */
+    uint16_t step;                       /* index of the current one */
+    bool done;                           /* all of them, in this start */
+    bool patch_begun;                    /* the patch's first command has been read */
+    uint32_t due;                        /* end of a WOAD_STEP_WAIT */
 };
 
-ASSERT_SIZE(setup, WOAD_SIZE_VENDOR_INIT);
+ASSERT_SIZE(vendor_init, WOAD_SIZE_VENDOR_INIT);
 
-static bool setup_wants(const struct woad *h)
+static bool vendor_pending(const struct woad *h)
 {
-    return h->vendor_init->what && !h->vendor_init->done;
+    return h->vendor_init->init && !h->vendor_init->done;
 }
 
-static uint16_t setup_answer_ms(const struct woad *h)
+static uint16_t vendor_answer_ms(const struct woad *h)
 {
-    return h->vendor_init->what ? h->vendor_init->what->answer_ms : 0;
+    return h->vendor_init->init ? h->vendor_init->init->answer_ms : 0;
 }
 
-static const struct vendor_init_role vendor_init_role = { setup_wants, setup_answer_ms };
+static const struct vendor_init_role vendor_init_role = { vendor_pending, vendor_answer_ms };
 
-static void setup_layout(struct woad *h)
+static void vendor_layout(struct woad *h)
 {
     h->vendor_init = arena_alloc(h, 1, sizeof *h->vendor_init);
     if (h->vendor_init) {
@@ -34,24 +36,27 @@ static void setup_layout(struct woad *h)
     }
 }
 
-static void setup_reset(struct woad *h)
+static void vendor_reset(struct woad *h)
 {
-    *h->vendor_init = (struct setup){ .what = h->vendor_init->what };
+    *h->vendor_init = (struct vendor_init){ .init = h->vendor_init->init };
 }
 
-/* The command of the step, as bytes: opcode u16, length u8, parameters.  0: none; its step is
- * over. */
-static uint16_t setup_record(struct woad *h, const struct woad_step *step, struct wr *params)
+/* The command of a WOAD_STEP_COMMAND, or the next of a WOAD_STEP_PATCH: writes its parameters and
+ * returns its opcode; 0: the patch has ended.
+ * A patch's command: opcode u16, length u8, parameters. */
+static uint16_t vendor_step_command(struct woad *h, const struct woad_step *step, struct wr *params)
 {
-    struct setup *s = h->vendor_init;
+    struct vendor_init *s = h->vendor_init;
     uint8_t record[3 + 255];
     if (step->kind == WOAD_STEP_COMMAND) {
         wr_bytes(params, step->params, step->len);
         return step->opcode;
     }
-    int n = s->what->patch ? s->what->patch(s->what->ctx, !s->begun, record, sizeof record)
-                           : WOAD_EINVAL;
-    s->begun = true;
+    int n = WOAD_EINVAL;
+    if (s->init->patch) {
+        n = s->init->patch(s->init->ctx, !s->patch_begun, record, sizeof record);
+    }
+    s->patch_begun = true;
     if (n == 0) {
         return 0;
     }
@@ -66,55 +71,58 @@ static uint16_t setup_record(struct woad *h, const struct woad_step *step, struc
     return opcode;
 }
 
-static void setup_next(struct setup *s)
+static void vendor_next_step(struct vendor_init *s)
 {
-    s->at++;
-    s->begun = false;
+    s->step++;
+    s->patch_begun = false;
     s->due = 0;
 }
 
-/* After the first reset has been answered; when all is done the bring-up begins again. */
-static uint16_t setup_command(struct woad *h, struct wr *params)
+/* The next command once the first HCI_Reset has been answered; behind the last step, the first one
+ * of the bring-up again. */
+static uint16_t vendor_command(struct woad *h, struct wr *params)
 {
-    struct setup *s = h->vendor_init;
-    if (h->state != HOST_STARTING || !setup_wants(h) || !h->hci.bringup_step) {
+    struct vendor_init *s = h->vendor_init;
+    if (h->state != HOST_STARTING || !vendor_pending(h) || !h->hci.bringup_step) {
         return 0;
     }
-    while (s->at < s->what->n) {
-        const struct woad_step *step = &s->what->steps[s->at];
+    while (s->step < s->init->n) {
+        const struct woad_step *step = &s->init->steps[s->step];
         if (step->kind == WOAD_STEP_WAIT) {
-            s->due = s->due ? s->due : deadline_in(h, step->value);
+            if (!s->due) {
+                s->due = deadline_in(h, step->value);
+            }
             return 0;
         }
         if (step->kind == WOAD_STEP_SPEED) {
-            if (s->what->speed) {
-                s->what->speed(s->what->ctx, step->value);
+            if (s->init->speed) {
+                s->init->speed(s->init->ctx, step->value);
             }
         } else {
-            uint16_t opcode = setup_record(h, step, params);
+            uint16_t opcode = vendor_step_command(h, step, params);
             if (opcode || h->state != HOST_STARTING) {
                 return opcode;
             }
         }
-        setup_next(s);
+        vendor_next_step(s);
     }
     s->done = true;
     h->hci.bringup_step = 0;
     return bringup_command(h, params);
 }
 
-static void setup_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+static void vendor_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
-    struct setup *s = h->vendor_init;
+    struct vendor_init *s = h->vendor_init;
     if (s->done) {
-        bringup_complete(h, opcode, status, ret); /* of the reset at the end */
+        bringup_complete(h, opcode, status, ret); /* of that HCI_Reset */
         return;
     }
-    const struct woad_step *step = &s->what->steps[s->at];
+    const struct woad_step *step = &s->init->steps[s->step];
     if (status && !step->may_fail) {
         host_down(h, WOAD_EIO);
     } else if (step->kind == WOAD_STEP_COMMAND) {
-        setup_next(s);
+        vendor_next_step(s);
     }
 }
 
@@ -122,39 +130,42 @@ static uint32_t vendor_run_timers(struct woad *h)
 {
     uint32_t left = deadline_left(h, h->vendor_init->due);
     if (left == 0) {
-        setup_next(h->vendor_init);
+        vendor_next_step(h->vendor_init);
     }
     return left;
 }
 
 const struct woad_feature woad_feature_vendor_init = {
-    .layout = setup_layout,
-    .reset = setup_reset,
-    .command = setup_command,
-    .complete = setup_complete,
+    .layout = vendor_layout,
+    .reset = vendor_reset,
+    .command = vendor_command,
+    .complete = vendor_complete,
     .run_timers = vendor_run_timers,
 };
 
-int woad_set_vendor_init(struct woad *h, const struct woad_vendor_init *setup)
+int woad_set_vendor_init(struct woad *h, const struct woad_vendor_init *init)
 {
-    if (!h->vendor_init || h->state != HOST_OFF) {
-        return h->vendor_init ? WOAD_EBUSY : WOAD_ENOTSUP;
+    if (!h->vendor_init) {
+        return WOAD_ENOTSUP;
     }
-    h->vendor_init->what = setup;
+    if (h->state != HOST_OFF) {
+        return WOAD_EBUSY;
+    }
+    h->vendor_init->init = init;
     return 0;
 }
 
-/* Download_Minidriver; the patch: Write_RAM …, Launch_RAM, after which the part begins anew, at its
- * first speed; Update_UART_Baud_Rate: 0 u16, baud u32.  The maker's commands. */
-void woad_vendor_init_broadcom(struct woad_vendor_init *setup, struct woad_broadcom *b,
-                               uint32_t first, uint32_t baud)
+/* The manufacturer's commands: Download_Minidriver; the patch, Write_RAM … and Launch_RAM, after
+ * which the part restarts at its initial baud rate; Update_UART_Baud_Rate: 0 u16, baud u32. */
+void woad_vendor_init_broadcom(struct woad_vendor_init *init, struct woad_broadcom *b,
+                               uint32_t initial, uint32_t baud)
 {
     enum { DOWNLOAD_MINIDRIVER = 0xfc2e, UPDATE_BAUD_RATE = 0xfc18 };
     struct woad_step steps[WOAD_BROADCOM_STEPS] = {
         { .kind = WOAD_STEP_COMMAND, .opcode = DOWNLOAD_MINIDRIVER },
         { .kind = WOAD_STEP_WAIT, .value = 50 },
         { .kind = WOAD_STEP_PATCH },
-        { .kind = WOAD_STEP_SPEED, .value = first },
+        { .kind = WOAD_STEP_SPEED, .value = initial },
         { .kind = WOAD_STEP_WAIT, .value = 250 },
         { .kind = WOAD_STEP_COMMAND, .opcode = OP_RESET },
         { .kind = WOAD_STEP_COMMAND, .opcode = UPDATE_BAUD_RATE, .params = b->params, .len = 6 },
@@ -165,6 +176,6 @@ void woad_vendor_init_broadcom(struct woad_vendor_init *setup, struct woad_broad
     wr_le16(&params, 0);
     wr_le32(&params, baud);
     memcpy(b->step, steps, sizeof steps);
-    setup->steps = b->step;
-    setup->n = baud ? WOAD_BROADCOM_STEPS : 6;
+    init->steps = b->step;
+    init->n = baud ? WOAD_BROADCOM_STEPS : 6;
 }

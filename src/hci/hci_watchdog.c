@@ -1,5 +1,6 @@
-/* A controller that says nothing is asked whether it is there.  Where a line has no hang-up nothing
- * else would tell that it has been switched off, while the host awaits nothing but the peer. */
+/* Watchdog: a controller that has sent nothing for config.watchdog_ms gets a command, which it must
+ * answer.  A UART has no hang-up: without this, a host that only waits for the peer does not notice
+ * that its controller has lost power. */
 #include <woad/hci.h>
 
 #include "../core/clock.h"
@@ -7,31 +8,31 @@
 #include "../core/feature.h"
 #include "numbers.h"
 
-enum { WATCH_MS = 5000 };
+enum { WATCHDOG_MS = 5000 }; /* if config.watchdog_ms is 0 */
 
-struct watch {
-    bool ask;
+struct watchdog {
+    bool command_due;
 };
 
-ASSERT_SIZE(watch, WOAD_SIZE_WATCHDOG);
+ASSERT_SIZE(watchdog, WOAD_SIZE_WATCHDOG);
 
-static void watch_layout(struct woad *h)
+static void watchdog_layout(struct woad *h)
 {
     h->watchdog = arena_alloc(h, 1, sizeof *h->watchdog);
 }
 
-static void watch_reset(struct woad *h)
+static void watchdog_reset(struct woad *h)
 {
-    h->watchdog->ask = false;
+    h->watchdog->command_due = false;
 }
 
-/* HCI_Read_RSSI: handle u16.  7.5.4  Or, with no connection to ask about, HCI_Read_BD_ADDR. */
-static uint16_t watch_command(struct woad *h, struct wr *params)
+/* HCI_Read_RSSI: handle u16.  7.5.4  With no connection: HCI_Read_BD_ADDR. */
+static uint16_t watchdog_command(struct woad *h, struct wr *params)
 {
-    if (!h->watchdog->ask || h->state != HOST_UP) {
+    if (!h->watchdog->command_due || h->state != HOST_UP) {
         return 0;
     }
-    h->watchdog->ask = false;
+    h->watchdog->command_due = false;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
         if (c->state > CONN_GONE) {
             h->hci.pending_arg = c->number;
@@ -42,8 +43,9 @@ static uint16_t watch_command(struct woad *h, struct wr *params)
     return OP_READ_BD_ADDR;
 }
 
-/* Any answer will do; one that it knows nothing of the connection says that it has begun anew. */
-static void watch_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
+/* Any answer proves that the controller works.  If it does not know the connection, it has been
+ * reset meanwhile. */
+static void watchdog_complete(struct woad *h, uint16_t opcode, uint8_t status, struct rd *ret)
 {
     struct conn *c = conn_of(h, h->hci.pending_arg);
     (void)ret;
@@ -54,19 +56,19 @@ static void watch_complete(struct woad *h, uint16_t opcode, uint8_t status, stru
 
 static uint32_t watchdog_run_timers(struct woad *h)
 {
-    if (h->state != HOST_UP || h->hci.pending_opcode || h->watchdog->ask) {
+    if (h->state != HOST_UP || h->hci.pending_opcode || h->watchdog->command_due) {
         return WOAD_FOREVER;
     }
-    uint32_t ms = h->cfg.watchdog_ms ? h->cfg.watchdog_ms : WATCH_MS;
+    uint32_t ms = h->cfg.watchdog_ms ? h->cfg.watchdog_ms : WATCHDOG_MS;
     uint32_t at = h->controller.last_rx_ms + ms, left = deadline_left(h, at ? at : 1);
-    h->watchdog->ask = left == 0;
+    h->watchdog->command_due = left == 0;
     return left;
 }
 
 const struct woad_feature woad_feature_watchdog = {
-    .layout = watch_layout,
-    .reset = watch_reset,
-    .command = watch_command,
-    .complete = watch_complete,
+    .layout = watchdog_layout,
+    .reset = watchdog_reset,
+    .command = watchdog_command,
+    .complete = watchdog_complete,
     .run_timers = watchdog_run_timers,
 };

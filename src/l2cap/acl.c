@@ -1,4 +1,6 @@
-/* ACL data: fragments in and out, and the controller's buffers.  Vol 4, Part E, 5.4.2 */
+/* ACL data: reassembly of L2CAP frames, fragmentation, and the controller's buffers, which all
+ * connections share.  acl_tx() decides which connection sends next: the ready list.
+ * Vol 4, Part E, 5.4.2 */
 #include "../base/bytes.h"
 #include "../core/ready.h"
 #include "../hci/hci.h"
@@ -9,7 +11,7 @@
 enum { ACL_HDR = 5, L2CAP_HDR = 4 }; /* with the H4 type octet; len u16, cid u16 */
 enum { PB_START_TO_CONTROLLER = 0, PB_CONTINUE = 1, PB_START = 2 };
 
-/* Nothing of a pairing stays behind in a buffer of ours. */
+/* A frame of the Security Manager holds keys: it is erased from the reassembly and send buffers. */
 static void acl_wipe(uint8_t *frame, size_t len)
 {
     if (get_le16(frame + 2) == CID_SMP) {
@@ -17,9 +19,9 @@ static void acl_wipe(uint8_t *frame, size_t len)
     }
 }
 
-/* A frame that is longer than any channel of ours takes is dropped, as far as it is there: on the
- * signalling channel that is answered, a channel with credits is closed.
- * Vol 3, Part A, 4.1, 3.4.3 */
+/* A frame that is longer than rx_frame_max is dropped; `len` octets of it are here.  On the
+ * signalling channel the host answers that; a credit-based channel is closed. Vol 3, Part
+ * A, 4.1, 3.4.3 */
 static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
 {
     uint16_t cid = len < L2CAP_HDR ? 0 : get_le16(frame + 2);
@@ -30,18 +32,19 @@ static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
     }
 }
 
+/* Octets of the buffer conn.rx. */
 static size_t acl_frame_max(const struct conn *c)
 {
     return c->h->rx_frame_max + (size_t)L2CAP_HDR;
 }
 
-/* The first `len` octets of a frame: used where they lie if they are all of it; with more than the
- * frame says they are dropped.  Returns whether the rest is awaited.  Vol 3, Part A, 7.2.1 */
+/* The first `len` octets of a frame.  True: more fragments must follow.  False: a whole frame has
+ * been passed on, or one with excess octets dropped.  Vol 3, Part A, 7.2.1 */
 static bool acl_incomplete(struct conn *c, const uint8_t *frame, size_t len)
 {
-    size_t most = acl_frame_max(c);
-    size_t need = len < 2 ? most : get_le16(frame) + (size_t)L2CAP_HDR;
-    if (len < need && need <= most) {
+    size_t max = acl_frame_max(c);
+    size_t need = len < 2 ? max : get_le16(frame) + (size_t)L2CAP_HDR;
+    if (len < need && need <= max) {
         return true;
     }
     if (len == need) {
@@ -53,6 +56,7 @@ static bool acl_incomplete(struct conn *c, const uint8_t *frame, size_t len)
     return false;
 }
 
+/* The first fragment.  A frame in a single packet is not copied. */
 static void acl_start(struct conn *c, const uint8_t *p, size_t n)
 {
     c->rx_len = 0;
@@ -62,7 +66,7 @@ static void acl_start(struct conn *c, const uint8_t *p, size_t n)
     }
 }
 
-/* Without a beginning there is nothing that this could continue. */
+/* A further fragment; dropped when no first one is in the buffer. */
 static void acl_continue(struct conn *c, const uint8_t *p, size_t n)
 {
     size_t before = c->rx_len, len = before + n;
@@ -88,7 +92,7 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     unsigned pb = head >> 12 & 3;
     struct conn *c = conn_by_handle(h, head & 0xfff);
     if (!c) {
-        return 0; /* late, for a connection that is gone */
+        return 0; /* it was sent before the connection ended */
     }
     if (pb > PB_START) {
         return WOAD_EBADMSG;
@@ -96,16 +100,16 @@ int acl_rx(struct woad *h, const uint8_t *p, size_t n)
     n -= 4;
     if (n && pb == PB_CONTINUE) {
         acl_continue(c, p + 4, n);
-    } else if (n) { /* some controllers send PB_START_TO_CONTROLLER */
+    } else if (n) { /* some controllers use PB_START_TO_CONTROLLER here */
         acl_start(c, p + 4, n);
     }
-    c->tx_pending = TX_PENDING_FIXED | TX_PENDING_CHANNELS; /* as conn_mark_ready() */
+    c->tx_pending = TX_PENDING_FIXED | TX_PENDING_CHANNELS; /* conn_mark_ready(), in line */
     conn_mark_queue_ready(c);
     return 0;
 }
 
 /* HCI_Number_Of_Completed_Packets: n u8, n times { handle u16, count u16 }.  7.7.19
- * A count beyond what was sent is the controller's error and brings no credit. */
+ * A count beyond the packets that were sent is the controller's error: the excess is ignored. */
 int acl_rx_completed(struct woad *h, const uint8_t *p, size_t len)
 {
     if (!len || len != 1 + *p * 4u) {
@@ -135,20 +139,24 @@ static void acl_head(uint8_t *buf, uint16_t handle, unsigned pb, size_t len)
     put_le16(buf + 3, (uint16_t)len);
 }
 
-/* A fragment: `head` octets of it are there already, the rest of it is the next of c->tx_tail. */
+/* Writes a fragment: `head` octets of it are in the packet already, then octets of c->tx_tail. */
 static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t *buf, size_t room)
 {
     struct woad *h = c->h;
     size_t n = head + c->tx_left;
-    n = n < h->hci.acl_len ? n : h->hci.acl_len;
-    n = n < room - ACL_HDR ? n : room - ACL_HDR;
+    if (n > h->hci.acl_len) {
+        n = h->hci.acl_len;
+    }
+    if (n > room - ACL_HDR) {
+        n = room - ACL_HDR;
+    }
     size_t of_tail = n - head;
     acl_head(buf, c->handle, pb, n);
     if (c->tx_tail) {
         memcpy(buf + ACL_HDR + head, c->tx_tail, of_tail);
         c->tx_tail += of_tail;
     } else {
-        memset(buf + ACL_HDR + head, 0, of_tail); /* its channel has gone: nobody's */
+        memset(buf + ACL_HDR + head, 0, of_tail); /* the channel was closed; the frame must end */
     }
     c->tx_left -= (uint32_t)of_tail;
     if (!c->tx_left && h->tx_frame_conn == c) {
@@ -161,8 +169,8 @@ static size_t acl_tx_fragment(struct conn *c, unsigned pb, size_t head, uint8_t 
     return ACL_HDR + n;
 }
 
-/* The rest of a frame that goes out in fragments is not sent: the peer drops what it has of it when
- * the next one begins.  Vol 3, Part A, 7.2.2 */
+/* Does not send the remaining fragments of a frame: the peer drops the ones it has when the next
+ * frame begins.  Vol 3, Part A, 7.2.2 */
 void acl_abandon(struct conn *c)
 {
     struct woad *h = c->h;
@@ -173,15 +181,16 @@ void acl_abandon(struct conn *c)
     }
 }
 
-/* Asks the layers for a frame.  One that fits a single packet is written where the packet goes,
- * without a copy; of one that does not, the fragments are taken from where its tail lies. */
+/* A packet of this connection: the next fragment, or the first of a new frame; 0: none.  A frame
+ * that fits a single packet is written into the packet; of a longer one, the fragments are copied
+ * from h->tx_frame, or from the application's SDU. */
 static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t room)
 {
     if (c->tx_left) {
         return acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
     }
-    size_t most = h->tx_frame_max + (size_t)L2CAP_HDR;
-    bool direct = ACL_HDR + most <= room && most <= h->hci.acl_len;
+    size_t max = h->tx_frame_max + (size_t)L2CAP_HDR;
+    bool direct = ACL_HDR + max <= room && max <= h->hci.acl_len;
     uint8_t *frame = direct ? buf + ACL_HDR : h->tx_frame;
     struct wr body = wr_of(frame + L2CAP_HDR, h->tx_frame_max);
     struct rd tail = { NULL, NULL, false };
@@ -210,45 +219,51 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
     return acl_tx_fragment(c, PB_START_TO_CONTROLLER, head_len, buf, room);
 }
 
-/* The controller's buffers are for all connections: one that has its share of them gets more only
- * as long as a quarter is free.  Or else those whose packets leave slowly would have them all. */
+/* Fair use of the controller's buffers: with several connections, one that has used its share gets
+ * another only while more than a quarter are free.  Otherwise connections with a long interval
+ * would fill all of them. */
 static bool acl_may_take(const struct woad *h, const struct conn *c)
 {
     uint32_t total = h->hci.acl_total, open = h->conn_count, has = c->packets_in_controller;
     return open < 2 || !has || h->hci.acl_free > (total + 3) / 4 || (has + 1) * open <= total;
 }
 
+/* With WOAD_CHECK_LOST_WAKEUP: a connection that is not on the ready list must have nothing to
+ * send. */
 static void acl_check(struct woad *h, uint8_t *buf, size_t room)
 {
     for (struct conn *c = h->conns; CHECK_LOST_WAKEUP && c < h->conns_end; c++) {
-        bool quiet = c->state == CONN_OPEN && !c->ready_next && acl_may_take(h, c);
-        c->tx_pending |= quiet ? TX_PENDING_FIXED | TX_PENDING_CHANNELS : 0;
-        if (quiet && acl_tx_conn(h, c, buf, room)) {
+        if (c->state != CONN_OPEN || c->ready_next || !acl_may_take(h, c)) {
+            continue;
+        }
+        c->tx_pending |= TX_PENDING_FIXED | TX_PENDING_CHANNELS;
+        if (acl_tx_conn(h, c, buf, room)) {
             __builtin_trap();
         }
     }
 }
 
-/* The first of the ring has had its turn: it is the last now, or not in it any more. */
+/* The first connection of the ring has been polled: it becomes the last, or leaves the ring. */
 static void ready_take_turn(struct woad *h, struct conn *c, bool stays)
 {
-    struct conn *last = h->ready_tail;
+    struct conn *tail = h->ready_tail;
     if (stays) {
         h->ready_tail = c;
     } else {
-        last->ready_next = c->ready_next;
-        h->ready_tail = c == last ? NULL : last;
+        tail->ready_next = c->ready_next;
+        h->ready_tail = c == tail ? NULL : tail;
         c->ready_next = NULL;
     }
 }
 
-/* An application may ask anew in each event that says that it can't be: then woad_poll() says that
- * woad_tx() has not asked all. */
+/* Polls in one woad_tx(), at most: a callback that makes its connection ready again in each failure
+ * event would never let it return.  Then woad_poll() returns 0, and the rest is polled next time.
+ */
 enum { TURNS = 255 };
 
-/* Connections in turn, each a packet, while the controller has buffers.  But a frame of which a
- * part is out, and the rest in our only buffer for it, goes on first.  A connection that has its
- * share leaves the ring until packets have been completed. */
+/* Connections in turn, a packet each, while the controller has buffers.  A frame in h->tx_frame is
+ * finished first, because there is only one such buffer.  A connection that has used its share of
+ * the controller's buffers leaves the ring until packets have been completed. */
 size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
 {
     if (!h->hci.acl_free || room < ACL_HDR + 27) {
@@ -258,7 +273,7 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
     size_t len = c ? acl_tx_fragment(c, PB_CONTINUE, 0, buf, room) : 0;
     for (unsigned turns = TURNS; !len && h->ready_tail; turns--) {
         if (!turns) {
-            h->tx_unfinished = h->commands_idle = true; /* commands wait as long */
+            h->tx_unfinished = h->commands_idle = true; /* ends the loop of woad_tx(), too */
             return 0;
         }
         c = h->ready_tail->ready_next;

@@ -1,4 +1,4 @@
-/* Connection parameters: a change that the application or the peer asks for, by HCI or L2CAP.
+/* Connection parameters: an update that the application or the peer requests, by HCI or L2CAP.
  * Vol 4, Part E, 7.8.18; Vol 3, Part A, 4.20 */
 #include "../core/clock.h"
 #include "../core/event.h"
@@ -36,7 +36,6 @@ int woad_set_conn_limits(struct woad *h, const struct woad_conn_limits *limits)
     return 0;
 }
 
-/* WOAD_EV_CONN_UPDATE.  What woad_conn_update() has asked for ends with it, if it has been sent. */
 void conn_updated(struct conn *c, int status)
 {
     if (!c->want_update && !c->want_sig_update) {
@@ -54,9 +53,8 @@ void conn_updated(struct conn *c, int status)
     emit_of(c, WOAD_EV_CONN_UPDATE, &ev);
 }
 
-/* What the peer, by HCI or L2CAP, would have for parameters: interval min u16, max u16, latency
- * u16, timeout u16.  What is valid and within the application's limits is accepted, and is in
- * c->asked then, unless something else is there that waits to be sent. */
+/* Interval min u16, max u16, latency u16, timeout u16.  Accepted if they are valid and within the
+ * application's limits, and no other request occupies c->requested_params. */
 bool conn_rx_params(struct conn *c, struct rd *in)
 {
     const struct woad_conn_limits *l = &c->h->limits;
@@ -88,7 +86,7 @@ int woad_conn_update(struct woad *h, uint16_t conn, const struct woad_connect_pa
         return WOAD_EBUSY;
     }
     memcpy(c->requested_params, params, sizeof params);
-    c->refuse_params = true; /* a request whose reply waits there: ours is the word */
+    c->refuse_params = true; /* a reply to the peer's request is pending: it lost its parameters */
     c->requested_by_app = c->update_pending = true;
     c->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
     if (c->central || h->controller.le_features[0] >> 1 & 1) {

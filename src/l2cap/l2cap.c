@@ -1,12 +1,13 @@
-/* L2CAP's fixed channels on LE.  Vol 3, Part A, 2.1 */
+/* L2CAP's channels: a received frame to the layer of its channel, and which channel sends next.
+ * Vol 3, Part A, 2.1 */
 #include "../core/ready.h"
 #include "../core/security.h"
 #include "coc_role.h"
 #include "l2cap.h"
 #include "sig.h"
 
-/* Where there is no security manager, a peer that asks to pair is told so at once, instead of
- * waiting 30 s.  Pairing Failed, Pairing Not Supported.  Vol 3, Part H, 3.5.5 */
+/* Without a Security Manager, a pairing or security request is answered by Pairing Failed, Pairing
+ * Not Supported: the peer would wait 30 s otherwise.  Vol 3, Part H, 3.5.5 */
 enum { SMP_PAIRING_REQUEST = 0x01, SMP_PAIRING_FAILED = 0x05, SMP_SECURITY_REQUEST = 0x0b };
 enum { SMP_NOT_SUPPORTED = 0x05 };
 
@@ -58,39 +59,49 @@ void l2cap_rx(struct conn *c, uint16_t cid, struct rd *in)
     }
 }
 
-/* The next frame's body; returns its channel, 0 when there is none.  What waits for somebody goes
- * first; then each channel with credits has its turn, and notifications have theirs. */
+/* A fixed channel that has something to send, other than conn.queue; 0: none. */
+static uint16_t l2cap_tx_fixed(struct conn *c, struct wr *body)
+{
+    if (sig_tx_pending(c) && sig_tx(c, body)) {
+        return CID_SIGNALLING;
+    }
+    if (security_tx(c, body)) {
+        return CID_SMP;
+    }
+    return att_tx(c->bearer, body) ? CID_ATT : 0;
+}
+
+/* Fixed channels come first: there, a peer or a procedure is waiting.  Then one frame from each
+ * credit-based channel, and one from the queue of notifications, in turn. */
 uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
     struct woad *h = c->h;
-    uint8_t stirred = c->tx_pending;
-    if (!stirred) {
+    uint8_t pending = c->tx_pending;
+    if (!pending) {
         return att_tx_queue(c->bearer, body) ? CID_ATT : 0;
     }
-    c->tx_pending = 0; /* a callback may stir them again */
-    if (stirred & TX_PENDING_FIXED) {
-        uint16_t cid = sig_tx_pending(c) && sig_tx(c, body) ? CID_SIGNALLING
-                       : security_tx(c, body)               ? CID_SMP
-                       : att_tx(c->bearer, body)            ? CID_ATT
-                                                            : 0;
+    c->tx_pending = 0; /* a callback may set it again */
+    if (pending & TX_PENDING_FIXED) {
+        uint16_t cid = l2cap_tx_fixed(c, body);
         if (cid) {
-            c->tx_pending |= stirred;
+            c->tx_pending |= pending;
             return cid;
         }
     }
-    /* The rest of a round of the channels, the queue, a whole round. */
+    /* The rest of a round of the channels, the queue, then a whole round. */
     for (int n = 0; n < 3; n++) {
         uint16_t cid = 0;
         if (!c->channels_turn) {
             c->channels_turn = true;
             cid = att_tx_queue(c->bearer, body) ? CID_ATT : 0;
         } else {
-            bool any = stirred & TX_PENDING_CHANNELS && h->coc_role;
-            cid = any ? h->coc_role->tx(c, body, tail) : 0;
+            if (pending & TX_PENDING_CHANNELS && h->coc_role) {
+                cid = h->coc_role->tx(c, body, tail);
+            }
             c->channels_turn = c->channels_turn && cid;
         }
         if (cid) {
-            c->tx_pending |= stirred & TX_PENDING_CHANNELS;
+            c->tx_pending |= pending & TX_PENDING_CHANNELS;
             return cid;
         }
     }

@@ -1,5 +1,5 @@
-/* The LE signalling channel: connection parameters, channels with credits; everything else is
- * rejected.  A frame holds one command: code u8, identifier u8, len u16, data.
+/* The LE signalling channel: connection parameters here, credit-based channels in coc_sig.c;
+ * everything else is rejected.  A frame holds one command: code u8, identifier u8, len u16, data.
  * Vol 3, Part A, 4 */
 #include "../core/clock.h"
 #include "../core/ready.h"
@@ -8,8 +8,8 @@
 
 enum { SIG_MTU = 23 };
 
-/* Answers wait in a queue.  A command whose answer has no room there gets none, and its sender
- * waits for it in vain (RTX, 6.2.1): it has sent many and reads nothing. */
+/* A full queue drops the response, and the peer's request times out (RTX, 6.2.1).  That happens
+ * only to a peer that sends many requests and acknowledges nothing. */
 bool sig_respond(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len)
 {
     uint8_t *p = fifo_put(&c->sig_queue, SIG_HDR + (size_t)len);
@@ -22,7 +22,7 @@ bool sig_respond(struct conn *c, uint8_t code, uint8_t id, const void *data, uin
     if (len) {
         memcpy(p + SIG_HDR, data, len);
     }
-    conn_mark_ready(c); /* an event that follows may pull packets */
+    conn_mark_ready(c); /* an event may follow in which woad_tx() is called */
     return true;
 }
 
@@ -54,14 +54,13 @@ uint8_t sig_new_id(struct conn *c)
 }
 
 /* L2CAP_CONNECTION_PARAMETER_UPDATE_REQ: interval min u16, max u16, latency u16, timeout u16, to a
- * central.  What is valid, and within the application's limits, is accepted and asked of the
- * controller.  4.20 */
+ * central.  If it is accepted, HCI_LE_Connection_Update follows.  4.20 */
 static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
 {
     if (!c->central || rd_left(in) != 8) {
         return false;
     }
-    bool ok = !c->update_pending && conn_rx_params(c, in); /* or ours is under way */
+    bool ok = !c->update_pending && conn_rx_params(c, in); /* not while ours is pending */
     const uint8_t result[2] = { ok ? 0 : 1, 0 };
     if (sig_respond(c, SIG_PARAM_RSP, id, result, 2) && ok) {
         c->want_update = true;
@@ -69,8 +68,8 @@ static bool sig_rx_param_req(struct conn *c, uint8_t id, struct rd *in)
     return true;
 }
 
-/* L2CAP_CONNECTION_PARAMETER_UPDATE_RSP: result u16: 0 accepted, then the controller's event tells
- * the rest, if it comes within the time limit of the request; 1 rejected.  4.21 */
+/* L2CAP_CONNECTION_PARAMETER_UPDATE_RSP: result u16.  0: accepted: the controller's event must
+ * follow within the request's time limit; 1: rejected.  4.21 */
 static void sig_rx_param_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
     if (rd_left(in) == 2 && id == c->sig_id) {
@@ -92,13 +91,13 @@ static void sig_rx_reject(struct conn *c, uint8_t id, struct rd *in)
     }
 }
 
-static bool sig_is_answer(uint8_t code)
+static bool sig_is_response(uint8_t code)
 {
     return code == SIG_DISCONNECT_RSP || code == SIG_CREDIT_CONN_RSP || code == SIG_CREDITS ||
            code == SIG_ENHANCED_CONN_RSP || code == SIG_RECONFIGURE_RSP;
 }
 
-/* A request; false when it is not understood. */
+/* A request.  False: not understood. */
 static bool sig_rx_other(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
@@ -112,7 +111,7 @@ void sig_rx(struct conn *c, struct rd *in)
 {
     const uint8_t *head = rd_bytes(in, SIG_HDR);
     if (!head || !head[1]) {
-        return; /* 4: identifier 0 is never valid */
+        return; /* identifier 0 is never valid: 4 */
     }
     uint8_t code = head[0], id = head[1];
     if (rd_left(in) > SIG_MTU - SIG_HDR) {
@@ -124,7 +123,7 @@ void sig_rx(struct conn *c, struct rd *in)
         sig_rx_param_rsp(c, id, in);
     } else if (code == SIG_REJECT) {
         sig_rx_reject(c, id, in);
-    } else if (!(whole && sig_rx_other(c, code, id, in)) && !sig_is_answer(code)) {
+    } else if (!(whole && sig_rx_other(c, code, id, in)) && !sig_is_response(code)) {
         static const uint8_t reason[2] = { SIG_NOT_UNDERSTOOD, 0 };
         sig_respond(c, SIG_REJECT, id, reason, sizeof reason);
     }

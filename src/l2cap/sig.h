@@ -21,26 +21,34 @@ enum { /* Vol 3, Part A, 4 */
 };
 enum { SIG_HDR = 4 };
 enum { SIG_NOT_UNDERSTOOD = 0, SIG_MTU_EXCEEDED = 1, SIG_INVALID_CID = 2 };
-enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 }; /* RTX, ERTX.  6.2 */
+enum { SIG_TIMEOUT_MS = 30000, SIG_LONG_TIMEOUT_MS = 60000 }; /* RTX, ERTX timers.  6.2 */
 
 /* l2cap_sig.c */
+
+/* A command from the peer; the next one to send, false: none. */
 void sig_rx(struct conn *c, struct rd *in);
 bool sig_tx(struct conn *c, struct wr *out);
 ALWAYS_INLINE bool sig_tx_pending(const struct conn *c)
 {
     return c->coc_sig_pending || c->want_sig_update || !fifo_empty(&c->sig_queue);
 }
+/* Command Reject: the frame is longer than the signalling MTU; a channel does not exist. */
 void sig_too_long(struct conn *c, uint8_t id);
-uint8_t sig_new_id(struct conn *c);
-/* Queues an answer; false: there is no room. */
-bool sig_respond(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len);
 void sig_reject_cid(struct conn *c, uint8_t id, uint16_t ours, uint16_t theirs);
-/* conn_params.c.  Parameters as HCI and L2CAP have them. */
+/* An identifier for a command of ours: 1 to 255, in turn. */
+uint8_t sig_new_id(struct conn *c);
+/* Queues a response; false: the queue is full. */
+bool sig_respond(struct conn *c, uint8_t code, uint8_t id, const void *data, uint16_t len);
+
+/* conn_params.c: parameters of a request, in HCI's and L2CAP's units. */
+
 bool conn_params_valid(const uint16_t p[PARAMS]);
 void conn_params_of(const struct woad_connect_params *p, uint16_t params[PARAMS]);
-void conn_wr_params(struct wr *out, const uint16_t p[PARAMS]); /* as HCI's commands end */
-/* What the peer would have for parameters; whether they are accepted. */
+/* Writes them as HCI's commands end. */
+void conn_wr_params(struct wr *out, const uint16_t p[PARAMS]);
+/* Reads a request of the peer.  True: accepted, and in c->requested_params. */
 bool conn_rx_params(struct conn *c, struct rd *in);
-void conn_updated(struct conn *c, int status); /* WOAD_EV_CONN_UPDATE */
+/* Raises WOAD_EV_CONN_UPDATE; it ends an update of the application that has been sent. */
+void conn_updated(struct conn *c, int status);
 
 #endif

@@ -1,5 +1,5 @@
-/* Channels with credits: the table, who listens, how they begin and end.  Vol 3, Part A, 4.22,
- * 10.1 */
+/* Credit-based channels: the table, the PSMs that are listened to, a channel's life from request to
+ * end, and the public calls for it.  Vol 3, Part A, 4.22, 10.1 */
 #include "../base/bytes.h"
 #include "../core/clock.h"
 #include "../core/event.h"
@@ -10,45 +10,43 @@
 #include "l2cap.h"
 #include "sig.h"
 
-/* --- finding them ----------------------------------------------------------------------------- */
+/* --- look-up ---------------------------------------------------------------------------------- */
 
 struct coc *coc_by_cid(const struct conn *c, uint16_t cid)
 {
-    struct coc *k = c->coc->first;
-    while (k && k->own[COC_CID] != cid) {
-        k = k->next;
+    struct coc *ch = c->coc->first;
+    while (ch && ch->own[COC_CID] != cid) {
+        ch = ch->next;
     }
-    return k;
+    return ch;
 }
 
-/* By the peer's identifier, which it has once it is open; of a request from there at once. */
 struct coc *coc_by_peer_cid(const struct conn *c, uint16_t cid)
 {
-    struct coc *k = c->coc->first;
-    while (k && k->peer[COC_CID] != cid) {
-        k = k->next;
+    struct coc *ch = c->coc->first;
+    while (ch && ch->peer[COC_CID] != cid) {
+        ch = ch->next;
     }
-    return k;
+    return ch;
 }
 
 struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
 {
     const struct conn *c = h->cocs ? conn_of(h, conn) : NULL;
-    struct coc *k = c ? coc_by_cid(c, cid) : NULL;
-    return k && !coc_of_att(k) && !k->closed_emitted ? k : NULL;
+    struct coc *ch = c ? coc_by_cid(c, cid) : NULL;
+    return ch && !ch->att_bearer && !ch->closed_emitted ? ch : NULL;
 }
 
-/* For what the application asks of a channel. */
 struct coc *coc_for_call(struct woad *h, uint16_t conn, uint16_t cid)
 {
-    struct coc *k = coc_find(h, conn, cid);
-    if (k) {
-        conn_mark_channels_ready(k->c);
+    struct coc *ch = coc_find(h, conn, cid);
+    if (ch) {
+        conn_mark_channels_ready(ch->c);
     }
-    return k;
+    return ch;
 }
 
-/* The place of a PSM that is listened to, of 0 a free one; NULL: there is none. */
+/* The slot of a PSM that is listened to; PSM 0: a free slot; NULL: none. */
 static struct woad_coc_params *coc_psm(const struct woad *h, uint16_t psm)
 {
     struct woad_coc_params *p = h->cocs->psms;
@@ -66,26 +64,26 @@ bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
         *p = h->eatt_role->params(h);
         return true;
     }
-    const struct woad_coc_params *mine = psm ? coc_psm(h, psm) : NULL;
-    if (mine) {
-        *p = *mine;
+    const struct woad_coc_params *slot = psm ? coc_psm(h, psm) : NULL;
+    if (slot) {
+        *p = *slot;
     }
-    return mine != NULL;
+    return slot != NULL;
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-/* The application's come first, then those of ATT.  One that is kept only in case the peer's answer
- * comes after the time limit gives way. */
-static struct coc *coc_find_free(const struct woad *h, bool of_att)
+/* A free slot; NULL: none.  The application's come first in the table, then those of ATT bearers.
+ * If none is free, a channel that only waits for a late response gives its slot up. */
+static struct coc *coc_find_free(const struct woad *h, bool att_bearer)
 {
-    struct coc *k = h->cocs->channels + (of_att ? h->cfg.l2cap_channels : 0), *late = NULL;
-    for (size_t n = of_att ? h->cfg.att_bearers : h->cfg.l2cap_channels; n; n--, k++) {
-        if (k->state == COC_FREE) {
-            return k;
+    struct coc *ch = h->cocs->channels + (att_bearer ? h->cfg.l2cap_channels : 0), *late = NULL;
+    for (size_t n = att_bearer ? h->cfg.att_bearers : h->cfg.l2cap_channels; n; n--, ch++) {
+        if (ch->state == COC_FREE) {
+            return ch;
         }
-        if (k->closed_emitted && k->state == COC_WAIT_RESPONSE) {
-            late = k;
+        if (ch->closed_emitted && ch->state == COC_WAIT_RESPONSE) {
+            late = ch;
         }
     }
     if (late) {
@@ -94,7 +92,7 @@ static struct coc *coc_find_free(const struct woad *h, bool of_att)
     return late;
 }
 
-/* The identifier that was not used for longest; 0 when all are in use. */
+/* The identifier that has been unused for longest; 0: all are in use. */
 static uint16_t coc_new_cid(const struct conn *c)
 {
     struct coc_conn *cc = c->coc;
@@ -108,182 +106,183 @@ static uint16_t coc_new_cid(const struct conn *c)
     return 0;
 }
 
-/* Puts one that is free at the end of the connection's; NULL when there is none. */
 struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanced)
 {
     struct woad *h = c->h;
-    bool of_att = p->psm == PSM_EATT && h->eatt_role;
-    struct coc *k = coc_find_free(h, of_att);
-    uint16_t cid = k ? coc_new_cid(c) : 0;
+    bool att_bearer = p->psm == PSM_EATT && h->eatt_role;
+    struct coc *ch = coc_find_free(h, att_bearer);
+    uint16_t cid = ch ? coc_new_cid(c) : 0;
     if (!MAY_FAIL(cid != 0)) {
         return NULL;
     }
-    *k = (struct coc){ .state = COC_ENDED,
-                       .c = c,
-                       .att_bearer = of_att,
-                       .psm = p->psm,
-                       .own = { cid, p->mtu, p->mps, 0 },
-                       .credits_per_sdu = p->credits_per_sdu,
-                       .security = p->security,
-                       .enhanced = enhanced }; /* in use, and nothing yet */
+    *ch = (struct coc){ .state = COC_ENDED,
+                        .c = c,
+                        .att_bearer = att_bearer,
+                        .psm = p->psm,
+                        .own = { cid, p->mtu, p->mps, 0 },
+                        .credits_per_sdu = p->credits_per_sdu,
+                        .security = p->security,
+                        .enhanced = enhanced }; /* until the caller sets it */
     struct coc **at = &c->coc->first;
     while (*at) {
         at = &(*at)->next;
     }
-    *at = k;
-    return k;
+    *at = ch;
+    return ch;
 }
 
-/* The SDU that is being sent is not sent any further: its buffer is the application's again.  A
- * frame that has begun must go on, and ends with zeros. */
-static void coc_abandon(struct coc *k)
+/* Stops sending the SDU: its buffer is the application's again.  A frame that is partly sent is
+ * completed with zeros. */
+static void coc_abandon(struct coc *ch)
 {
-    struct conn *c = k->c;
-    if (c->tx_channel == k) {
+    struct conn *c = ch->c;
+    if (c->tx_channel == ch) {
         c->tx_channel = NULL;
         c->tx_tail = NULL;
     }
-    if (k->sending) {
-        k->sending = false;
+    if (ch->sending) {
+        ch->sending = false;
         c->coc->senders--;
     }
 }
 
-/* Frees it, without a word. */
-void coc_free(struct coc *k)
+void coc_free(struct coc *ch)
 {
-    struct coc_conn *cc = k->c->coc;
-    struct conn *c = k->c;
-    coc_abandon(k);
+    struct coc_conn *cc = ch->c->coc;
+    struct conn *c = ch->c;
+    coc_abandon(ch);
     struct coc **at = &cc->first;
-    while (*at != k) {
+    while (*at != ch) {
         at = &(*at)->next;
     }
-    *at = k->next;
-    if (cc->turn == k) {
-        cc->turn = k->next;
-        if (!k->next) {
+    *at = ch->next;
+    if (cc->turn == ch) {
+        cc->turn = ch->next;
+        if (!ch->next) {
             c->channels_turn = false;
         }
     }
-    k->state = COC_FREE;
+    ch->state = COC_FREE;
 }
 
-void coc_mark_signalling(const struct coc *k)
+void coc_mark_signalling(const struct coc *ch)
 {
-    conn_mark_ready(k->c);
-    k->c->coc_sig_pending = true;
+    conn_mark_ready(ch->c);
+    ch->c->coc_sig_pending = true;
 }
 
-/* --- their lives ------------------------------------------------------------------------------ */
+/* --- a channel's life ------------------------------------------------------------------------- */
 
-void coc_emit(struct coc *k, enum woad_event_type type, int status)
+void coc_emit(struct coc *ch, enum woad_event_type type, int status)
 {
-    struct woad *h = k->c->h;
-    if (coc_of_att(k)) {
-        h->eatt_role->event(k, type, status);
+    struct woad *h = ch->c->h;
+    if (ch->att_bearer) {
+        h->eatt_role->event(ch, type, status);
         return;
     }
     struct woad_event ev;
-    ev.u.coc.cid = k->own[COC_CID];
-    ev.u.coc.psm = k->psm;
-    ev.u.coc.mtu = k->own[COC_MTU];
-    ev.u.coc.peer_mtu = k->peer[COC_MTU];
+    ev.u.coc.cid = ch->own[COC_CID];
+    ev.u.coc.psm = ch->psm;
+    ev.u.coc.mtu = ch->own[COC_MTU];
+    ev.u.coc.peer_mtu = ch->peer[COC_MTU];
     ev.u.coc.status = status;
-    emit_of(k->c, type, &ev);
+    emit_of(ch->c, type, &ev);
 }
 
-/* The memory for what comes, and with it the largest frame and the peer's first credits. */
-static void coc_set_memory(struct coc *k, void *rx, size_t rx_size)
+/* Sets the memory for received SDUs; its size limits the frames and the first credits. */
+static void coc_set_memory(struct coc *ch, void *rx, size_t rx_size)
 {
-    struct woad *h = k->c->h;
-    size_t min_u32 = k->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
-    size_t mps = k->own[COC_MPS] ? k->own[COC_MPS] : k->own[COC_MTU] + 2u;
-    mps = mps < h->rx_frame_max ? mps : h->rx_frame_max;
-    mps = mps < rx_size ? mps : rx_size;
-    mps = mps > min_u32 ? mps : min_u32;
-    k->own[COC_MPS] = (uint16_t)(mps < COC_MPS_MAX ? mps : COC_MPS_MAX);
-    k->ring = rx;
-    k->ring_size = (uint32_t)(rx_size < COC_RING_MAX ? rx_size : COC_RING_MAX);
-    k->own[COC_CREDITS] = coc_credits_due(k);
+    struct woad *h = ch->c->h;
+    size_t mtu_min = ch->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
+    size_t mps = ch->own[COC_MPS] ? ch->own[COC_MPS] : ch->own[COC_MTU] + 2u;
+    if (mps > h->rx_frame_max) {
+        mps = h->rx_frame_max;
+    }
+    if (mps > rx_size) {
+        mps = rx_size;
+    }
+    if (mps < mtu_min) {
+        mps = mtu_min;
+    }
+    ch->own[COC_MPS] = (uint16_t)(mps < COC_MPS_MAX ? mps : COC_MPS_MAX);
+    ch->ring = rx;
+    ch->ring_size = (uint32_t)(rx_size < COC_RING_MAX ? rx_size : COC_RING_MAX);
+    ch->own[COC_CREDITS] = coc_credits_due(ch);
 }
 
-void coc_accept(struct coc *k, void *rx, size_t rx_size)
+void coc_accept(struct coc *ch, void *rx, size_t rx_size)
 {
-    coc_set_memory(k, rx, rx_size);
-    k->state = COC_RESPONSE_DUE;
-    k->result = 0;
-    coc_mark_signalling(k);
+    coc_set_memory(ch, rx, rx_size);
+    ch->state = COC_RESPONSE_DUE;
+    ch->result = 0;
+    coc_mark_signalling(ch);
 }
 
-/* A request of the peer's is for the application to decide on. */
-void coc_await_decision(struct coc *k)
+void coc_await_decision(struct coc *ch)
 {
-    struct woad *h = k->c->h;
-    k->state = COC_WAIT_DECISION;
-    k->due = deadline_in(h, COC_DECISION_MS);
-    coc_emit(k, WOAD_EV_COC_REQUEST, 0);
+    struct woad *h = ch->c->h;
+    ch->state = COC_WAIT_DECISION;
+    ch->due = deadline_in(h, COC_DECISION_MS);
+    coc_emit(ch, WOAD_EV_COC_REQUEST, 0);
 }
 
-void coc_opened(struct coc *k)
+void coc_opened(struct coc *ch)
 {
-    k->state = COC_OPEN;
-    k->due = 0;
-    if (k->close_when_open) { /* too late for the peer not to have it */
-        k->state = COC_DISCONNECT_DUE;
-        coc_mark_signalling(k);
+    ch->state = COC_OPEN;
+    ch->due = 0;
+    if (ch->close_when_open) { /* the peer has granted it before it knew */
+        ch->state = COC_DISCONNECT_DUE;
+        coc_mark_signalling(ch);
     } else {
-        coc_emit(k, WOAD_EV_COC_OPEN, 0);
+        coc_emit(ch, WOAD_EV_COC_OPEN, 0);
     }
 }
 
-/* Its last event, unless there has been one.  What has come can still be read from inside it. */
-static void coc_emit_ended(struct coc *k, int status)
+/* Raises WOAD_EV_COC_CLOSED, once.  What was received can still be read from inside it. */
+static void coc_emit_ended(struct coc *ch, int status)
 {
-    k->state = COC_ENDED;
-    k->rx_buf = NULL;
-    coc_abandon(k);
-    if (!k->closed_emitted) {
-        coc_emit(k, WOAD_EV_COC_CLOSED, status);
-        k->closed_emitted = true;
+    ch->state = COC_ENDED;
+    ch->rx_buf = NULL;
+    coc_abandon(ch);
+    if (!ch->closed_emitted) {
+        coc_emit(ch, WOAD_EV_COC_CLOSED, status);
+        ch->closed_emitted = true;
     }
 }
 
-void coc_ended(struct coc *k, int status)
+void coc_ended(struct coc *ch, int status)
 {
-    coc_emit_ended(k, status);
-    coc_free(k);
+    coc_emit_ended(ch, status);
+    coc_free(ch);
 }
 
-/* The peer has not answered in time.  If it grants the channel after all, that is closed again. */
-void coc_response_timed_out(struct coc *k, int status)
+/* If the peer grants the channel later, it is closed again: close_when_open. */
+void coc_response_timed_out(struct coc *ch, int status)
 {
-    bool told = k->closed_emitted;
-    coc_emit_ended(k, status);
-    if (told || k->c->state != CONN_OPEN) {
-        coc_free(k);
+    bool second_time = ch->closed_emitted;
+    coc_emit_ended(ch, status);
+    if (second_time || ch->c->state != CONN_OPEN) {
+        coc_free(ch);
         return;
     }
-    k->state = COC_WAIT_RESPONSE;
-    k->close_when_open = true;
-    k->due = deadline_in(k->c->h, SIG_TIMEOUT_MS);
+    ch->state = COC_WAIT_RESPONSE;
+    ch->close_when_open = true;
+    ch->due = deadline_in(ch->c->h, SIG_TIMEOUT_MS);
 }
 
-/* The peer gets no channel; the application has had, or needs, no event more. */
-void coc_refuse(struct coc *k, uint8_t result)
+void coc_refuse(struct coc *ch, uint8_t result)
 {
-    k->state = COC_RESPONSE_DUE;
-    k->result = result;
-    k->closed_emitted = true;
-    coc_mark_signalling(k);
+    ch->state = COC_RESPONSE_DUE;
+    ch->result = result;
+    ch->closed_emitted = true;
+    coc_mark_signalling(ch);
 }
 
-/* The peer does what it must not: the channel is closed, and its owner told so in the end. */
-void coc_fail(struct coc *k, int status)
+void coc_fail(struct coc *ch, int status)
 {
-    k->close_status = status;
-    k->state = COC_DISCONNECT_DUE;
-    coc_mark_signalling(k);
+    ch->close_status = status;
+    ch->state = COC_DISCONNECT_DUE;
+    coc_mark_signalling(ch);
 }
 
 static void coc_conn_open(struct conn *c)
@@ -294,84 +293,83 @@ static void coc_conn_open(struct conn *c)
 static void coc_conn_close(struct conn *c)
 {
     while (c->coc->first) {
-        struct coc *k = c->coc->first;
-        coc_ended(k, k->close_status ? k->close_status : WOAD_ENOTCONN);
+        struct coc *ch = c->coc->first;
+        coc_ended(ch, ch->close_status ? ch->close_status : WOAD_ENOTCONN);
     }
 }
 
-/* The application, or the host, is done with it. */
-void coc_close(struct coc *k, int status)
+void coc_close(struct coc *ch, int status)
 {
-    k->close_status = status;
-    if (k->state == COC_REQUEST_DUE) {
-        coc_ended(k, status ? status : WOAD_ECANCELED);
-    } else if (k->state == COC_WAIT_RESPONSE || (k->state == COC_RESPONSE_DUE && !k->result)) {
-        k->close_when_open = true;
-    } else if (k->state == COC_WAIT_DECISION) {
-        coc_refuse(k, WOAD_COC_NO_RESOURCES);
-    } else if (k->state == COC_OPEN) {
-        coc_fail(k, status);
+    ch->close_status = status;
+    if (ch->state == COC_REQUEST_DUE) {
+        coc_ended(ch, status ? status : WOAD_ECANCELED);
+    } else if (ch->state == COC_WAIT_RESPONSE || (ch->state == COC_RESPONSE_DUE && !ch->result)) {
+        ch->close_when_open = true;
+    } else if (ch->state == COC_WAIT_DECISION) {
+        coc_refuse(ch, WOAD_COC_NO_RESOURCES);
+    } else if (ch->state == COC_OPEN) {
+        coc_fail(ch, status);
     }
 }
 
-/* The connection has less security than it had: what rests on it ends.  A request that waits for a
- * decision is refused, and its end is told. */
+/* Closes the channels that require more security than the connection now has.  A request that waits
+ * for a decision is refused, with WOAD_EV_COC_CLOSED.  The events may change the list: it is walked
+ * from its beginning after each. */
 static void coc_security_lowered(struct conn *c)
 {
-    struct coc *k = c->coc->first;
-    while (k) {
-        bool ends = k->state != COC_ENDED && k->close_status != WOAD_EACCES && !k->closed_emitted &&
-                    conn_security_error(c, k->security);
+    struct coc *ch = c->coc->first;
+    while (ch) {
+        bool ends = ch->state != COC_ENDED && ch->close_status != WOAD_EACCES &&
+                    !ch->closed_emitted && conn_security_error(c, ch->security);
         if (ends) {
-            bool asked = k->state == COC_WAIT_DECISION;
-            if (c->tx_channel == k) {
-                c->tx_tail = NULL; /* not in clear */
+            bool undecided = ch->state == COC_WAIT_DECISION;
+            if (c->tx_channel == ch) {
+                c->tx_tail = NULL; /* the rest of the frame is zeros, not the SDU in the clear */
             }
-            k->last_frame = false; /* and so it was not sent */
-            coc_close(k, WOAD_EACCES);
-            if (asked) {
-                k->result = WOAD_COC_INSUFFICIENT_ENCRYPTION;
-                coc_emit(k, WOAD_EV_COC_CLOSED, WOAD_EACCES);
+            ch->last_frame = false; /* no WOAD_EV_COC_SENT */
+            coc_close(ch, WOAD_EACCES);
+            if (undecided) {
+                ch->result = WOAD_COC_INSUFFICIENT_ENCRYPTION;
+                coc_emit(ch, WOAD_EV_COC_CLOSED, WOAD_EACCES);
             }
         }
-        k = ends ? c->coc->first : k->next;
+        ch = ends ? c->coc->first : ch->next;
     }
 }
 
 static struct coc *coc_awaiting_encryption(const struct conn *c)
 {
-    struct coc *k = c->coc->first;
-    while (k && !(k->state == COC_REQUEST_DUE && k->awaits_encryption)) {
-        k = k->next;
+    struct coc *ch = c->coc->first;
+    while (ch && !(ch->state == COC_REQUEST_DUE && ch->awaits_encryption)) {
+        ch = ch->next;
     }
-    return k;
+    return ch;
 }
 
-/* What we ask for may have waited for a proof of who the peer is. */
+/* The peer of waiting requests has been authenticated, or could not be. */
 static void coc_security_changed(struct conn *c, int status)
 {
-    struct coc *k;
-    while ((k = coc_awaiting_encryption(c)) != NULL) {
-        k->awaits_encryption = false;
+    struct coc *ch;
+    while ((ch = coc_awaiting_encryption(c)) != NULL) {
+        ch->awaits_encryption = false;
         if (status) {
-            coc_ended(k, WOAD_EACCES);
+            coc_ended(ch, WOAD_EACCES);
         }
     }
     c->coc_sig_pending = true;
 }
 
-/* A peer that does not answer: 6.2.1.  To a disconnection too: then it has none any more. */
 static uint32_t coc_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
-    struct coc *k = h->cocs->channels;
-    for (size_t n = (size_t)h->cfg.l2cap_channels + h->cfg.att_bearers; n; n--, k++) {
-        uint32_t mine = k->state != COC_FREE ? deadline_left(h, k->due) : WOAD_FOREVER;
-        if (mine == 0) {
-            conn_mark_ready(k->c);
-            coc_timed_out(k);
+    struct coc *ch = h->cocs->channels;
+    for (size_t n = (size_t)h->cfg.l2cap_channels + h->cfg.att_bearers; n; n--, ch++) {
+        uint32_t ms = ch->state != COC_FREE ? deadline_left(h, ch->due) : WOAD_FOREVER;
+        if (ms == 0) {
+            conn_mark_ready(ch->c);
+            coc_timed_out(ch);
         }
-        left = min_u32(left, mine);
+        left = min_u32(left, ms);
     }
     return left;
 }
@@ -419,13 +417,13 @@ const struct woad_feature woad_feature_l2cap_channels = {
     .needs = &coc_needs,
 };
 
-/* --- what the application calls --------------------------------------------------------------- */
+/* --- public calls ----------------------------------------------------------------------------- */
 
 static bool params_valid(const struct woad_coc_params *p, bool enhanced)
 {
-    uint16_t min_u32 = enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
-    return p->psm && p->psm <= 0xff && p->mtu >= min_u32 && p->security < 16 &&
-           (!p->mps || (p->mps >= min_u32 && p->mps <= COC_MPS_MAX));
+    uint16_t mtu_min = enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
+    return p->psm && p->psm <= 0xff && p->mtu >= mtu_min && p->security < 16 &&
+           (!p->mps || (p->mps >= mtu_min && p->mps <= COC_MPS_MAX));
 }
 
 int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
@@ -437,15 +435,15 @@ int woad_coc_listen(struct woad *h, const struct woad_coc_params *params)
     if (!params_valid(params, false)) {
         return WOAD_EINVAL;
     }
-    struct woad_coc_params now;
-    if (coc_listener(h, params->psm, &now)) {
+    struct woad_coc_params current;
+    if (coc_listener(h, params->psm, &current)) {
         return WOAD_EALREADY;
     }
-    struct woad_coc_params *place = coc_psm(h, 0);
-    if (!MAY_FAIL(place != NULL)) {
+    struct woad_coc_params *slot = coc_psm(h, 0);
+    if (!MAY_FAIL(slot != NULL)) {
         return WOAD_ENOMEM;
     }
-    *place = *params;
+    *slot = *params;
     return 0;
 }
 
@@ -454,41 +452,40 @@ int woad_coc_stop_listening(struct woad *h, uint16_t psm)
     if (!h->cocs) {
         return WOAD_ENOTSUP;
     }
-    struct woad_coc_params *place = psm ? coc_psm(h, psm) : NULL;
-    if (!place) {
+    struct woad_coc_params *slot = psm ? coc_psm(h, psm) : NULL;
+    if (!slot) {
         return WOAD_ENOENT;
     }
-    place->psm = 0;
+    slot->psm = 0;
     return 0;
 }
 
 int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_t rx_size)
 {
-    struct coc *k = coc_for_call(h, conn, cid);
-    if (!k || k->state != COC_WAIT_DECISION) {
+    struct coc *ch = coc_for_call(h, conn, cid);
+    if (!ch || ch->state != COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
-    if (!rx || rx_size < (k->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN)) {
+    if (!rx || rx_size < (ch->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN)) {
         return WOAD_EINVAL;
     }
-    coc_accept(k, rx, rx_size);
+    coc_accept(ch, rx, rx_size);
     return 0;
 }
 
 int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
 {
-    struct coc *k = coc_for_call(h, conn, cid);
-    if (!k || k->state != COC_WAIT_DECISION) {
+    struct coc *ch = coc_for_call(h, conn, cid);
+    if (!ch || ch->state != COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
     if (!result || result > WOAD_COC_INVALID_PARAMETERS) {
         return WOAD_EINVAL;
     }
-    coc_refuse(k, result);
+    coc_refuse(ch, result);
     return 0;
 }
 
-/* All of them or none.  `rx` NULL: bearers of ATT, which have memory. */
 int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[], size_t rx_size,
                 size_t n, uint16_t cids[], bool enhanced)
 {
@@ -516,6 +513,7 @@ int coc_connect(struct conn *c, const struct woad_coc_params *p, void *const rx[
     return 0;
 }
 
+/* 0, or why the application can't request a channel. */
 static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *p,
                            size_t rx_size, bool enhanced)
 {
@@ -555,29 +553,29 @@ int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_c
 
 int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)
 {
-    struct coc *k = coc_for_call(h, conn, cid);
-    if (!k) {
+    struct coc *ch = coc_for_call(h, conn, cid);
+    if (!ch) {
         return WOAD_ENOENT;
     }
-    if (k->state == COC_ENDED || k->state == COC_DISCONNECT_DUE ||
-        k->state == COC_WAIT_DISCONNECTED || k->close_when_open ||
-        (k->state == COC_RESPONSE_DUE && k->result)) {
+    if (ch->state == COC_ENDED || ch->state == COC_DISCONNECT_DUE ||
+        ch->state == COC_WAIT_DISCONNECTED || ch->close_when_open ||
+        (ch->state == COC_RESPONSE_DUE && ch->result)) {
         return WOAD_EALREADY;
     }
-    coc_close(k, 0);
+    coc_close(ch, 0);
     return 0;
 }
 
 int woad_coc_info(const struct woad *h, uint16_t conn, uint16_t cid, struct woad_coc_info *info)
 {
-    const struct coc *k = coc_find(h, conn, cid);
-    if (!k) {
+    const struct coc *ch = coc_find(h, conn, cid);
+    if (!ch) {
         return WOAD_ENOENT;
     }
     *info = (struct woad_coc_info){
-        k->psm,           k->own[COC_MTU],      k->peer[COC_MTU],    k->own[COC_MPS],
-        k->peer[COC_MPS], k->peer[COC_CREDITS], k->own[COC_CREDITS], k->state == COC_OPEN,
-        k->enhanced
+        ch->psm,           ch->own[COC_MTU],      ch->peer[COC_MTU],    ch->own[COC_MPS],
+        ch->peer[COC_MPS], ch->peer[COC_CREDITS], ch->own[COC_CREDITS], ch->state == COC_OPEN,
+        ch->enhanced
     };
     return 0;
 }

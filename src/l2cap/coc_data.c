@@ -1,5 +1,5 @@
-/* What goes through a channel: K-frames out of the application's buffer and into its memory, and
- * the credits for them.  Vol 3, Part A, 3.4, 10.1
+/* A channel's data: SDUs in K-frames, from the application's buffer and into its memory, and the
+ * credits for them.  Vol 3, Part A, 3.4, 10.1
  *
  * A K-frame is { [SDU length u16, in the first of an SDU], part }. */
 #include "../base/bytes.h"
@@ -7,354 +7,372 @@
 #include "coc.h"
 #include "l2cap.h"
 
-/* --- what comes ------------------------------------------------------------------------------- */
+/* --- receiving -------------------------------------------------------------------------------- */
 
-/* It has more than half of all there are: no more soon. */
-static bool coc_has_plenty(const struct coc *k)
+/* The peer has more than half of all credits: coc_credits_due() is 0, without computing it. */
+static bool coc_has_plenty(const struct coc *ch)
 {
-    return !k->credits_per_sdu && !k->change &&
-           (uint32_t)k->own[COC_CREDITS] * k->own[COC_MPS] > k->ring_size / 2;
+    return !ch->credits_per_sdu && !ch->change &&
+           (uint32_t)ch->own[COC_CREDITS] * ch->own[COC_MPS] > ch->ring_size / 2;
 }
 
-/* Credits that the peer may have more of: each is worth a frame of mps octets, and there is never
- * more out than there is room for. */
-uint16_t coc_credits_due(const struct coc *k)
+/* A credit is worth a frame of up to MPS octets; the peer never has more than the ring has room
+ * for. They are granted when the peer has none, or in portions of half of all; credits_per_sdu: for
+ * a whole SDU, when everything received has been read. */
+uint16_t coc_credits_due(const struct coc *ch)
 {
-    uint16_t each = k->change && k->new_mps > k->own[COC_MPS] ? k->new_mps : k->own[COC_MPS];
-    uint32_t fit = (k->ring_size - k->ring_used) / each, all = k->ring_size / each;
-    if (k->credits_per_sdu) {
-        bool idle = !k->ring_used && !k->rx_left; /* all that has come is read */
-        if (!idle && (k->own[COC_CREDITS] || !k->rx_left)) {
+    uint16_t each = ch->own[COC_MPS];
+    if (ch->change && ch->new_mps > each) {
+        each = ch->new_mps;
+    }
+    uint32_t fit = (ch->ring_size - ch->ring_used) / each, all = ch->ring_size / each;
+    if (ch->credits_per_sdu) {
+        bool idle = !ch->ring_used && !ch->rx_left;
+        if (!idle && (ch->own[COC_CREDITS] || !ch->rx_left)) {
             return 0;
         }
-        all = (k->own[COC_MTU] + 2u + k->own[COC_MPS] - 1) / k->own[COC_MPS];
+        all = (ch->own[COC_MTU] + 2u + ch->own[COC_MPS] - 1) / ch->own[COC_MPS];
         fit = min_u32(fit, all);
     }
     fit = min_u32(fit, UINT16_MAX);
-    if (fit <= k->own[COC_CREDITS]) {
+    if (fit <= ch->own[COC_CREDITS]) {
         return 0;
     }
-    uint32_t more = fit - k->own[COC_CREDITS];
-    bool soon =
-        k->credits_per_sdu || !k->own[COC_CREDITS] || more >= (min_u32(all, UINT16_MAX) + 1) / 2;
-    return (uint16_t)(soon ? more : 0);
+    uint32_t more = fit - ch->own[COC_CREDITS];
+    bool worth_it =
+        ch->credits_per_sdu || !ch->own[COC_CREDITS] || more >= (min_u32(all, UINT16_MAX) + 1) / 2;
+    return (uint16_t)(worth_it ? more : 0);
 }
 
-/* Where the n-th octet of the ring lies; n is at most its size. */
-static size_t ring_at(const struct coc *k, size_t n)
+/* Index of the n-th octet from the head; n is at most the ring's size. */
+static size_t ring_at(const struct coc *ch, size_t n)
 {
-    size_t at = k->ring_head + n;
-    return at < k->ring_size ? at : at - k->ring_size;
+    size_t at = ch->ring_head + n;
+    return at < ch->ring_size ? at : at - ch->ring_size;
 }
 
-static void ring_put(struct coc *k, const uint8_t *p, size_t n)
+static void ring_put(struct coc *ch, const uint8_t *p, size_t n)
 {
-    size_t at = ring_at(k, k->ring_used), first = k->ring_size - at;
-    first = n < first ? n : first;
-    if (n) {
-        memcpy(k->ring + at, p, first);
-        memcpy(k->ring, p + first, n - first);
+    size_t at = ring_at(ch, ch->ring_used), first = ch->ring_size - at;
+    if (first > n) {
+        first = n;
     }
-    k->ring_used += (uint32_t)n;
-}
-
-static void ring_take(struct coc *k, uint8_t *p, size_t n)
-{
-    size_t first = k->ring_size - k->ring_head;
-    first = n < first ? n : first;
     if (n) {
-        memcpy(p, k->ring + k->ring_head, first);
-        memcpy(p + first, k->ring, n - first);
+        memcpy(ch->ring + at, p, first);
+        memcpy(ch->ring, p + first, n - first);
     }
-    k->ring_used -= (uint32_t)n;
-    k->ring_head = k->ring_used ? (uint32_t)ring_at(k, n) : 0;
+    ch->ring_used += (uint32_t)n;
 }
 
-/* What is there of the first SDU, as far as there is room. */
-size_t coc_read_sdu(struct coc *k, uint8_t *p, size_t room, bool *end)
+static void ring_take(struct coc *ch, uint8_t *p, size_t n)
+{
+    size_t first = ch->ring_size - ch->ring_head;
+    if (first > n) {
+        first = n;
+    }
+    if (n) {
+        memcpy(p, ch->ring + ch->ring_head, first);
+        memcpy(p + first, ch->ring, n - first);
+    }
+    ch->ring_used -= (uint32_t)n;
+    ch->ring_head = ch->ring_used ? (uint32_t)ring_at(ch, n) : 0;
+}
+
+size_t coc_read_sdu(struct coc *ch, uint8_t *p, size_t room, bool *end)
 {
     uint8_t len[2];
     *end = false;
-    if (!k->read_begun) {
-        if (!k->ring_sdus) {
+    if (!ch->read_begun) {
+        if (!ch->ring_sdus) {
             return 0;
         }
-        ring_take(k, len, sizeof len);
-        k->read_left = (uint16_t)(len[0] | len[1] << 8);
-        k->read_begun = true;
-        k->ring_sdus--;
+        ring_take(ch, len, sizeof len);
+        ch->read_left = (uint16_t)(len[0] | len[1] << 8);
+        ch->read_begun = true;
+        ch->ring_sdus--;
     }
-    size_t n = k->ring_sdus ? k->read_left : min_u32(k->read_left, k->ring_used);
-    n = n < room ? n : room;
-    ring_take(k, p, n);
-    k->read_left = (uint16_t)(k->read_left - n);
-    *end = !k->read_left;
-    k->read_begun = !*end;
+    size_t n = ch->ring_sdus ? ch->read_left : min_u32(ch->read_left, ch->ring_used);
+    if (n > room) {
+        n = room;
+    }
+    ring_take(ch, p, n);
+    ch->read_left = (uint16_t)(ch->read_left - n);
+    *end = !ch->read_left;
+    ch->read_begun = !*end;
     return n;
 }
 
-static uint32_t coc_readable(const struct coc *k)
+/* Octets of SDUs in the ring, without the lengths. */
+static uint32_t coc_readable(const struct coc *ch)
 {
-    return k->ring_used - 2 * k->ring_sdus;
+    return ch->ring_used - 2 * ch->ring_sdus;
 }
 
-static void coc_emit_data(struct coc *k, enum woad_event_type type, const void *data, uint32_t len,
+static void coc_emit_data(struct coc *ch, enum woad_event_type type, const void *data, uint32_t len,
                           bool end)
 {
-    struct woad *h = k->c->h;
-    if (coc_of_att(k)) {
-        h->eatt_role->data(k, type);
+    struct woad *h = ch->c->h;
+    if (ch->att_bearer) {
+        h->eatt_role->data(ch, type);
         return;
     }
     struct woad_event ev;
-    ev.u.coc_data.cid = k->own[COC_CID];
+    ev.u.coc_data.cid = ch->own[COC_CID];
     ev.u.coc_data.data = data;
     ev.u.coc_data.len = len;
     ev.u.coc_data.end = end;
-    emit_of(k->c, type, &ev);
+    emit_of(ch->c, type, &ev);
 }
 
-/* Fills the buffers of woad_coc_receive(), of which the next may come from inside the event. */
-static void coc_fill(struct coc *k)
+/* Fills the buffer of woad_coc_receive() from the ring, and the next one, which the application may
+ * give from inside WOAD_EV_COC_RECEIVED. */
+static void coc_fill(struct coc *ch)
 {
-    if (k->filling) {
+    if (ch->filling) {
         return;
     }
-    k->filling = true;
-    while (k->rx_buf) {
+    ch->filling = true;
+    while (ch->rx_buf) {
         bool end;
-        k->rx_buf_len += (uint32_t)coc_read_sdu(k, k->rx_buf + k->rx_buf_len,
-                                                k->rx_buf_size - k->rx_buf_len, &end);
-        if (!end && k->rx_buf_len < k->rx_buf_size) {
+        ch->rx_buf_len += (uint32_t)coc_read_sdu(ch, ch->rx_buf + ch->rx_buf_len,
+                                                 ch->rx_buf_size - ch->rx_buf_len, &end);
+        if (!end && ch->rx_buf_len < ch->rx_buf_size) {
             break;
         }
-        const uint8_t *full = k->rx_buf;
-        uint32_t len = k->rx_buf_len;
-        k->rx_buf = NULL;
-        coc_emit_data(k, WOAD_EV_COC_RECEIVED, full, len, end);
+        const uint8_t *full = ch->rx_buf;
+        uint32_t len = ch->rx_buf_len;
+        ch->rx_buf = NULL;
+        coc_emit_data(ch, WOAD_EV_COC_RECEIVED, full, len, end);
     }
-    k->filling = false;
+    ch->filling = false;
 }
 
-/* What is before the first part of an SDU, its length: past the ring, too, if nothing is in front
- * of it.  False: it is none. */
-static bool coc_rx_length(struct coc *k, struct rd *in)
+/* The SDU length at the beginning of an SDU's first frame.  If the ring is empty and a buffer
+ * waits, the SDU bypasses the ring.  False: not valid. */
+static bool coc_rx_length(struct coc *ch, struct rd *in)
 {
     const uint8_t *len = in->p;
     uint16_t sdu = rd_le16(in);
-    if (in->bad || sdu > k->own[COC_MTU]) {
+    if (in->bad || sdu > ch->own[COC_MTU]) {
         return false;
     }
-    if (k->rx_buf && !k->ring_used) {
-        k->read_begun = true;
-        k->read_left = sdu;
+    if (ch->rx_buf && !ch->ring_used) {
+        ch->read_begun = true;
+        ch->read_left = sdu;
     } else {
-        ring_put(k, len, 2);
-        k->ring_sdus++;
+        ring_put(ch, len, 2);
+        ch->ring_sdus++;
     }
-    k->rx_left = sdu;
+    ch->rx_left = sdu;
     return true;
 }
 
-/* A part of an SDU: past the ring if nothing is in front of it, as far as there is room. */
-static void coc_rx_part(struct coc *k, const uint8_t *p, size_t n)
+/* Octets of an SDU: into the buffer of woad_coc_receive() while the ring is empty, then into the
+ * ring. */
+static void coc_rx_part(struct coc *ch, const uint8_t *p, size_t n)
 {
-    size_t straight =
-        k->rx_buf && !k->ring_used ? min_u32((uint32_t)n, k->rx_buf_size - k->rx_buf_len) : 0;
-    k->rx_left = (uint16_t)(k->rx_left - n);
-    if (straight) {
-        memcpy(k->rx_buf + k->rx_buf_len, p, straight);
-        k->rx_buf_len += (uint32_t)straight;
-        k->read_left = (uint16_t)(k->read_left - straight);
+    size_t direct = 0;
+    if (ch->rx_buf && !ch->ring_used) {
+        direct = min_u32((uint32_t)n, ch->rx_buf_size - ch->rx_buf_len);
     }
-    if (n != straight) {
-        ring_put(k, p + straight, n - straight);
+    ch->rx_left = (uint16_t)(ch->rx_left - n);
+    if (direct) {
+        memcpy(ch->rx_buf + ch->rx_buf_len, p, direct);
+        ch->rx_buf_len += (uint32_t)direct;
+        ch->read_left = (uint16_t)(ch->read_left - direct);
+    }
+    if (n != direct) {
+        ring_put(ch, p + direct, n - direct);
     }
 }
 
-/* A frame without a credit, longer than the MPS, of an SDU longer than the MTU or than it said,
- * or too short for the length: the channel is closed.  3.4.3, 10.1 */
+/* The channel is closed if the peer had no credit, the frame is longer than the MPS, or too short
+ * for the SDU length, or the SDU is longer than the MTU or than its length.  3.4.3, 10.1 */
 void coc_rx(struct conn *c, uint16_t cid, struct rd *in)
 {
-    struct coc *k = coc_by_cid(c, cid);
-    if (!k || k->state != COC_OPEN) {
+    struct coc *ch = coc_by_cid(c, cid);
+    if (!ch || ch->state != COC_OPEN) {
         return;
     }
-    if (!k->own[COC_CREDITS] || rd_left(in) > k->own[COC_MPS] ||
-        (!k->rx_left && !coc_rx_length(k, in)) || rd_left(in) > k->rx_left) {
-        coc_fail(k, WOAD_EBADMSG);
+    if (!ch->own[COC_CREDITS] || rd_left(in) > ch->own[COC_MPS] ||
+        (!ch->rx_left && !coc_rx_length(ch, in)) || rd_left(in) > ch->rx_left) {
+        coc_fail(ch, WOAD_EBADMSG);
         return;
     }
-    coc_rx_part(k, in->p, rd_left(in));
-    k->own[COC_CREDITS]--;
-    if (k->ring_used || !k->rx_left || k->rx_buf_len == k->rx_buf_size) {
-        coc_fill(k); /* not in the middle of what goes straight there */
+    coc_rx_part(ch, in->p, rd_left(in));
+    ch->own[COC_CREDITS]--;
+    if (ch->ring_used || !ch->rx_left || ch->rx_buf_len == ch->rx_buf_size) {
+        coc_fill(ch); /* else the octets went into the buffer, which is not full */
     }
-    if (!k->rx_buf && (k->ring_sdus || k->read_begun) &&
-        (!k->rx_left || (!k->own[COC_CREDITS] && !coc_credits_due(k)))) {
-        coc_emit_data(k, WOAD_EV_COC_DATA, NULL, coc_readable(k), !k->rx_left);
+    if (!ch->rx_buf && (ch->ring_sdus || ch->read_begun) &&
+        (!ch->rx_left || (!ch->own[COC_CREDITS] && !coc_credits_due(ch)))) {
+        coc_emit_data(ch, WOAD_EV_COC_DATA, NULL, coc_readable(ch), !ch->rx_left);
     }
-    if (!c->coc_sig_pending && !coc_has_plenty(k) && coc_credits_due(k)) {
-        c->coc_sig_pending = true; /* a packet has come: the connection will be asked */
+    if (!c->coc_sig_pending && !coc_has_plenty(ch) && coc_credits_due(ch)) {
+        c->coc_sig_pending = true; /* acl_rx() marks the connection ready */
     }
 }
 
 void coc_too_long(struct conn *c, uint16_t cid)
 {
-    struct coc *k = coc_by_cid(c, cid);
-    if (k && k->state == COC_OPEN) {
-        coc_fail(k, WOAD_EBADMSG);
+    struct coc *ch = coc_by_cid(c, cid);
+    if (ch && ch->state == COC_OPEN) {
+        coc_fail(ch, WOAD_EBADMSG);
     }
 }
 
 int woad_coc_read(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room, bool *end)
 {
-    struct coc *k = coc_for_call(h, conn, cid);
+    struct coc *ch = coc_for_call(h, conn, cid);
     bool ended;
-    if (!k) {
+    if (!ch) {
         return WOAD_ENOENT;
     }
-    if (k->rx_buf) {
+    if (ch->rx_buf) {
         return WOAD_EBUSY;
     }
-    size_t n = coc_read_sdu(k, buf, room, &ended);
+    size_t n = coc_read_sdu(ch, buf, room, &ended);
     if (end) {
         *end = ended;
     }
-    coc_mark_signalling(k);
+    coc_mark_signalling(ch);
     return (int)n;
 }
 
 int32_t woad_coc_pending(const struct woad *h, uint16_t conn, uint16_t cid)
 {
-    const struct coc *k = coc_find(h, conn, cid);
-    return k ? (int32_t)coc_readable(k) : WOAD_ENOENT;
+    const struct coc *ch = coc_find(h, conn, cid);
+    if (!ch) {
+        return WOAD_ENOENT;
+    }
+    return (int32_t)coc_readable(ch);
 }
 
 int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, size_t room)
 {
-    struct coc *k = coc_for_call(h, conn, cid);
-    if (!k || k->state == COC_ENDED || k->state == COC_WAIT_DECISION) {
+    struct coc *ch = coc_for_call(h, conn, cid);
+    if (!ch || ch->state == COC_ENDED || ch->state == COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
     if (!buf || !room) {
         return WOAD_EINVAL;
     }
-    if (k->rx_buf) {
+    if (ch->rx_buf) {
         return WOAD_EBUSY;
     }
-    k->rx_buf = buf;
-    k->rx_buf_size = (uint32_t)(room < COC_RING_MAX ? room : COC_RING_MAX);
-    k->rx_buf_len = 0;
-    coc_fill(k);
-    coc_mark_signalling(k);
+    ch->rx_buf = buf;
+    ch->rx_buf_size = (uint32_t)(room < COC_RING_MAX ? room : COC_RING_MAX);
+    ch->rx_buf_len = 0;
+    coc_fill(ch);
+    coc_mark_signalling(ch);
     return 0;
 }
 
-/* --- what goes -------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
-void coc_send_sdu(struct coc *k, const void *data, size_t len)
+void coc_send_sdu(struct coc *ch, const void *data, size_t len)
 {
-    k->sdu = data;
-    k->sdu_len = (uint16_t)len;
-    k->sdu_off = 0;
-    k->sending = true;
-    k->sdu_begun = k->last_frame = false;
-    k->c->coc->senders++;
+    ch->sdu = data;
+    ch->sdu_len = (uint16_t)len;
+    ch->sdu_off = 0;
+    ch->sending = true;
+    ch->sdu_begun = ch->last_frame = false;
+    ch->c->coc->senders++;
 }
 
 int woad_coc_send(struct woad *h, uint16_t conn, uint16_t cid, const void *data, size_t len)
 {
-    struct coc *k = coc_for_call(h, conn, cid);
-    if (!k) {
+    struct coc *ch = coc_for_call(h, conn, cid);
+    if (!ch) {
         return WOAD_ENOENT;
     }
-    if (k->state != COC_OPEN) {
+    if (ch->state != COC_OPEN) {
         return WOAD_ENOTCONN;
     }
-    if (len > k->peer[COC_MTU] || (len && !data)) {
+    if (len > ch->peer[COC_MTU] || (len && !data)) {
         return WOAD_EINVAL;
     }
-    if (!MAY_FAIL(!k->sending)) {
+    if (!MAY_FAIL(!ch->sending)) {
         return WOAD_EAGAIN;
     }
-    coc_send_sdu(k, data, len);
+    coc_send_sdu(ch, data, len);
     return 0;
 }
 
-/* All of the frame has been copied.  If it was the SDU's last, the buffer is the application's
- * again. */
-static void coc_copied(struct coc *k)
+/* All of a frame has been copied into packets.  After the last one the SDU's buffer is the
+ * application's again. */
+static void coc_copied(struct coc *ch)
 {
-    if (k->last_frame) {
-        k->sending = k->last_frame = false;
-        k->c->coc->senders--;
-        coc_emit_data(k, WOAD_EV_COC_SENT, k->sdu, k->sdu_len, true);
+    if (ch->last_frame) {
+        ch->sending = ch->last_frame = false;
+        ch->c->coc->senders--;
+        coc_emit_data(ch, WOAD_EV_COC_SENT, ch->sdu, ch->sdu_len, true);
     }
 }
 
 void coc_sent(struct conn *c)
 {
-    struct coc *k = c->tx_channel;
+    struct coc *ch = c->tx_channel;
     c->tx_channel = NULL;
     c->tx_tail = NULL;
-    coc_copied(k);
+    coc_copied(ch);
 }
 
-/* A frame that goes in one packet is copied to where that is; of one that goes in several, each
- * part is taken from where it lies. */
-static void coc_tx_part(struct coc *k, struct wr *body, struct rd *tail)
+/* The next frame of the SDU.  If it fits a single packet, it is copied into that; else `tail`
+ * points into the SDU, and acl.c copies each fragment from there. */
+static void coc_tx_part(struct coc *ch, struct wr *body, struct rd *tail)
 {
-    size_t room = k->peer[COC_MPS], left = (size_t)(k->sdu_len - k->sdu_off);
-    const uint8_t *part = left ? k->sdu + k->sdu_off : k->sdu; /* NULL, of an empty one */
-    if (!k->sdu_begun) {
-        wr_le16(body, k->sdu_len);
+    size_t room = ch->peer[COC_MPS], left = (size_t)(ch->sdu_len - ch->sdu_off);
+    const uint8_t *part = left ? ch->sdu + ch->sdu_off : ch->sdu; /* an empty SDU may be NULL */
+    if (!ch->sdu_begun) {
+        wr_le16(body, ch->sdu_len);
         room -= 2;
-        k->sdu_begun = true;
+        ch->sdu_begun = true;
     }
     size_t n = left < room ? left : room;
-    k->sdu_off += (uint32_t)n;
-    k->last_frame = k->sdu_off == k->sdu_len;
-    k->peer[COC_CREDITS]--;
-    if (l2cap_in_packet(k->c->h, body) && n <= wr_room(body)) {
+    ch->sdu_off += (uint32_t)n;
+    ch->last_frame = ch->sdu_off == ch->sdu_len;
+    ch->peer[COC_CREDITS]--;
+    if (l2cap_in_packet(ch->c->h, body) && n <= wr_room(body)) {
         wr_bytes(body, part, n);
-        coc_copied(k);
+        coc_copied(ch);
     } else {
-        *tail = n ? rd_of(part, n) : *tail;
-        k->c->tx_channel = k;
+        if (n) {
+            *tail = rd_of(part, n);
+        }
+        ch->c->tx_channel = ch;
     }
 }
 
-/* The channels of a connection in turn, a frame each; then it is the queue's turn.  0: none has
- * any. */
+/* The channels in turn, a frame each; behind the last one it is the turn of conn.queue. */
 uint16_t coc_tx(struct conn *c, struct wr *body, struct rd *tail)
 {
     struct woad *h = c->h;
     struct coc_conn *cc = c->coc;
-    struct coc *k = cc->turn ? cc->turn : cc->first;
+    struct coc *ch = cc->turn ? cc->turn : cc->first;
     cc->turn = NULL;
-    for (; k && (cc->senders || cc->bearers); k = k->next) {
-        if (!k->sending && coc_of_att(k) && k->state == COC_OPEN) {
-            h->eatt_role->load_pdu(k);
+    for (; ch && (cc->senders || cc->bearers); ch = ch->next) {
+        if (!ch->sending && ch->att_bearer && ch->state == COC_OPEN) {
+            h->eatt_role->load_pdu(ch);
         }
-        if (k->sending && !k->last_frame && k->peer[COC_CREDITS] && k->state == COC_OPEN) {
-            uint16_t cid = k->peer[COC_CID];
-            cc->turn = k->next; /* before what the application is told changes it */
-            c->channels_turn = k->next != NULL;
-            coc_tx_part(k, body, tail);
+        if (ch->sending && !ch->last_frame && ch->peer[COC_CREDITS] && ch->state == COC_OPEN) {
+            uint16_t cid = ch->peer[COC_CID];
+            cc->turn = ch->next; /* before an event, in which the list may change */
+            c->channels_turn = ch->next != NULL;
+            coc_tx_part(ch, body, tail);
             return cid;
         }
     }
     return 0;
 }
 
-/* L2CAP_FLOW_CONTROL_CREDIT_IND: CID u16, which is the sender's, credits u16: none, or more than
- * 65,535 in all, close the channel.  4.24, 10.1 */
-void coc_add_credits(struct coc *k, uint16_t credits)
+/* L2CAP_FLOW_CONTROL_CREDIT_IND: CID u16, the sender's; credits u16: 0, or more than 65,535 in all,
+ * closes the channel.  4.24, 10.1 */
+void coc_add_credits(struct coc *ch, uint16_t credits)
 {
-    if (!credits || credits > UINT16_MAX - k->peer[COC_CREDITS]) {
-        coc_fail(k, WOAD_EBADMSG);
+    if (!credits || credits > UINT16_MAX - ch->peer[COC_CREDITS]) {
+        coc_fail(ch, WOAD_EBADMSG);
     } else {
-        k->peer[COC_CREDITS] = (uint16_t)(k->peer[COC_CREDITS] + credits);
+        ch->peer[COC_CREDITS] = (uint16_t)(ch->peer[COC_CREDITS] + credits);
     }
 }

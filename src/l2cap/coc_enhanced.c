@@ -1,5 +1,6 @@
-/* Enhanced channels: up to five by one request, and other limits for those that are open.
- * Vol 3, Part A, 4.25 to 4.28, 10.2 */
+/* Enhanced credit-based channels: connection requests for up to five channels, and reconfiguration
+ * of open ones.  Each request is answered once, when all of its channels are decided. Vol 3, Part
+ * A, 4.25 to 4.28, 10.2 */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "coc.h"
@@ -9,58 +10,59 @@ enum { ALL_PENDING = 0x0d, ALL_PENDING_AUTHORIZATION = 0x0f };
 
 /* --- requests of the peer --------------------------------------------------------------------- */
 
-/* MTU u16, MPS u16, credits u16, result u16, { CID u16 } for each place of the request. */
-static void enhanced_put_rsp(struct wr *out, uint8_t id, const struct coc *k, uint8_t result,
-                             const uint16_t cids[], size_t places)
+/* L2CAP_CREDIT_BASED_CONNECTION_RSP: MTU u16, MPS u16, credits u16, result u16, { CID u16 } for
+ * each channel of the request; NULL: all are refused.  4.26 */
+static void enhanced_put_rsp(struct wr *out, uint8_t id, const struct coc *ch, uint8_t result,
+                             const uint16_t cids[], size_t count)
 {
-    sig_head(out, SIG_ENHANCED_CONN_RSP, id, (uint16_t)(8 + 2 * places));
-    wr_le16(out, k ? k->own[COC_MTU] : 0);
-    wr_le16(out, k ? k->own[COC_MPS] : 0);
-    wr_le16(out, k ? k->own[COC_CREDITS] : 0);
+    static const uint16_t none[COC_VALUES] = { 0 };
+    sig_head(out, SIG_ENHANCED_CONN_RSP, id, (uint16_t)(8 + 2 * count));
+    wr_le16s(out, (ch ? ch->own : none) + COC_MTU, COC_VALUES - COC_MTU);
     wr_le16(out, result);
-    for (size_t n = 0; n < places; n++) {
-        wr_le16(out, cids[n]);
-    }
+    wr_le16s(out, cids, count);
 }
 
-static void enhanced_refuse(struct conn *c, uint8_t id, uint8_t result, size_t places)
+/* Refuses all channels of a request. */
+static void enhanced_refuse(struct conn *c, uint8_t id, uint8_t result, size_t count)
 {
     static const uint16_t none[WOAD_COC_AT_ONCE] = { 0 };
     uint8_t rsp[SIG_HDR + 8 + 2 * WOAD_COC_AT_ONCE];
     struct wr out = wr_of(rsp, sizeof rsp);
-    enhanced_put_rsp(&out, id, NULL, result, none, places);
+    enhanced_put_rsp(&out, id, NULL, result, none, count);
     size_t len = wr_len(&out) - SIG_HDR;
     sig_respond(c, SIG_ENHANCED_CONN_RSP, id, rsp + SIG_HDR, (uint16_t)len);
 }
 
-struct asked {
+/* A connection request of the peer's. */
+struct conn_request {
     uint16_t mtu, mps, credits, cids[WOAD_COC_AT_ONCE];
-    uint8_t id, places;
+    uint8_t id, count;
 };
 
-/* A channel for each place that can have one; what the others are told in the end. */
-static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p, const struct asked *a,
-                             struct coc *made[])
+/* Allocates a channel for each identifier of the request, where that is possible: made[].  Returns
+ * the result for the others, which each channel keeps for the response. */
+static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p,
+                             const struct conn_request *r, struct coc *made[])
 {
     uint8_t result = 0;
-    for (uint8_t n = 0; n < a->places; n++) {
-        uint8_t wrong = coc_check_peer_cid(c, a->cids[n]);
-        struct coc *k = wrong ? NULL : coc_new(c, p, true);
-        made[n] = k;
-        if (!k) {
-            result = wrong ? wrong : WOAD_COC_NO_RESOURCES;
+    for (uint8_t n = 0; n < r->count; n++) {
+        uint8_t refusal = coc_check_peer_cid(c, r->cids[n]);
+        struct coc *ch = refusal ? NULL : coc_new(c, p, true);
+        made[n] = ch;
+        if (!ch) {
+            result = refusal ? refusal : WOAD_COC_NO_RESOURCES;
             continue;
         }
-        k->id = a->id;
-        k->request_index = n;
-        k->request_count = a->places;
-        k->peer[COC_CID] = a->cids[n];
-        k->peer[COC_MTU] = a->mtu;
-        k->peer[COC_MPS] = a->mps;
-        k->peer[COC_CREDITS] = a->credits;
-        k->state = COC_WAIT_DECISION; /* so that none of them is answered without the rest */
+        ch->id = r->id;
+        ch->request_index = n;
+        ch->request_count = r->count;
+        ch->peer[COC_CID] = r->cids[n];
+        ch->peer[COC_MTU] = r->mtu;
+        ch->peer[COC_MPS] = r->mps;
+        ch->peer[COC_CREDITS] = r->credits;
+        ch->state = COC_WAIT_DECISION; /* no response while one of them is undecided */
     }
-    for (uint8_t n = 0; n < a->places; n++) {
+    for (uint8_t n = 0; n < r->count; n++) {
         if (made[n]) {
             made[n]->request_result = result;
         }
@@ -73,70 +75,71 @@ static uint8_t enhanced_take(struct conn *c, const struct woad_coc_params *p, co
 static bool enhanced_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
-    struct asked a = { .id = id };
+    struct conn_request r = { .id = id };
     struct woad_coc_params p;
     uint16_t psm = rd_le16(in);
     struct coc *made[WOAD_COC_AT_ONCE];
-    a.mtu = rd_le16(in);
-    a.mps = rd_le16(in);
-    a.credits = rd_le16(in);
-    size_t places = rd_left(in) / 2;
-    if (in->bad || rd_left(in) % 2 || !places || places > WOAD_COC_AT_ONCE) {
+    r.mtu = rd_le16(in);
+    r.mps = rd_le16(in);
+    r.credits = rd_le16(in);
+    size_t count = rd_left(in) / 2;
+    if (in->bad || rd_left(in) % 2 || !count || count > WOAD_COC_AT_ONCE) {
         return false;
     }
-    a.places = (uint8_t)places;
-    for (size_t n = 0; n < places; n++) {
-        a.cids[n] = rd_le16(in);
+    r.count = (uint8_t)count;
+    for (size_t n = 0; n < count; n++) {
+        r.cids[n] = rd_le16(in);
     }
     uint8_t result = coc_check_request(c, psm, &p);
-    if (!result && (a.mtu < COC_MTU_MIN_ENHANCED || a.mps < COC_MTU_MIN_ENHANCED ||
-                    a.mps > COC_MPS_MAX || !a.credits || p.mtu < COC_MTU_MIN_ENHANCED)) {
+    if (!result && (r.mtu < COC_MTU_MIN_ENHANCED || r.mps < COC_MTU_MIN_ENHANCED ||
+                    r.mps > COC_MPS_MAX || !r.credits || p.mtu < COC_MTU_MIN_ENHANCED)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
     }
     if (result) {
-        enhanced_refuse(c, id, result, places);
+        enhanced_refuse(c, id, result, count);
         return true;
     }
     if (psm == PSM_EATT && h->eatt_role) {
         h->eatt_role->peer_requested(c);
     }
-    result = enhanced_take(c, &p, &a, made);
+    result = enhanced_take(c, &p, &r, made);
     bool any = false;
-    for (size_t n = 0; n < places; n++) {
+    for (size_t n = 0; n < count; n++) {
         any = any || made[n];
     }
-    /* Those that no event before has decided on. */
-    for (size_t n = 0; n < places; n++) {
+    /* An event may decide on another channel of the request, too. */
+    for (size_t n = 0; n < count; n++) {
         if (made[n] && made[n]->state == COC_WAIT_DECISION) {
             coc_await_decision(made[n]);
         }
     }
     if (!any) {
-        enhanced_refuse(c, id, result, places);
+        enhanced_refuse(c, id, result, count);
     }
     return true;
 }
 
-/* The places of a request whose decisions are all there; false while one is not. */
+/* Collects the channels of a request in made[]; false: one is undecided. */
 static bool enhanced_decided(const struct coc *first, struct coc *made[])
 {
-    for (struct coc *k = first->c->coc->first; k; k = k->next) {
-        bool same = !k->initiator && k->enhanced && k->id == first->id &&
-                    (k->state == COC_RESPONSE_DUE || k->state == COC_WAIT_DECISION);
-        if (same && k->state == COC_WAIT_DECISION) {
+    for (struct coc *ch = first->c->coc->first; ch; ch = ch->next) {
+        bool same_request = !ch->initiator && ch->enhanced && ch->id == first->id &&
+                            (ch->state == COC_RESPONSE_DUE || ch->state == COC_WAIT_DECISION);
+        if (same_request && ch->state == COC_WAIT_DECISION) {
             return false;
         }
-        if (same) {
-            made[k->request_index] = k;
+        if (same_request) {
+            made[ch->request_index] = ch;
         }
     }
     return true;
 }
 
-/* The limits of the answer hold for each of them: the least that one of them has. */
-static const struct coc *enhanced_level(struct coc *made[])
+/* A response has one MPS and one number of credits for all channels: the smallest of any.  Returns
+ * one of the accepted channels; NULL: none. */
+static const struct coc *enhanced_equalize(struct coc *made[])
 {
-    struct coc *min_u32 = NULL;
+    struct coc *accepted = NULL;
     uint16_t mps = UINT16_MAX, credits = UINT16_MAX;
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (made[n] && !made[n]->result && made[n]->own[COC_MPS] < mps) {
@@ -147,21 +150,23 @@ static const struct coc *enhanced_level(struct coc *made[])
         if (made[n] && !made[n]->result) {
             made[n]->own[COC_MPS] = mps;
             made[n]->own[COC_CREDITS] = 0;
-            uint16_t its = coc_credits_due(made[n]);
-            credits = its < credits ? its : credits;
+            uint16_t due = coc_credits_due(made[n]);
+            if (credits > due) {
+                credits = due;
+            }
         }
     }
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (made[n] && !made[n]->result) {
             made[n]->own[COC_CREDITS] = credits;
-            min_u32 = made[n];
+            accepted = made[n];
         }
     }
-    return min_u32;
+    return accepted;
 }
 
-/* L2CAP_CREDIT_BASED_CONNECTION_RSP, when all is decided.  4.26 */
-static bool enhanced_answer(struct coc *first, struct wr *out)
+/* The response to the request of this channel; false: one of its channels is undecided. */
+static bool enhanced_write_response(struct coc *first, struct wr *out)
 {
     struct coc *made[WOAD_COC_AT_ONCE] = { NULL };
     uint16_t cids[WOAD_COC_AT_ONCE] = { 0 };
@@ -169,7 +174,7 @@ static bool enhanced_answer(struct coc *first, struct wr *out)
     if (!enhanced_decided(first, made)) {
         return false;
     }
-    const struct coc *any = enhanced_level(made);
+    const struct coc *accepted = enhanced_equalize(made);
     for (uint8_t n = 0; n < first->request_count; n++) {
         if (made[n] && made[n]->result) {
             result = made[n]->result;
@@ -177,41 +182,41 @@ static bool enhanced_answer(struct coc *first, struct wr *out)
             cids[n] = made[n]->own[COC_CID];
         }
     }
-    /* "Some refused" has three reasons: what was said about all of them is one of these then. */
-    if (any && result && result != WOAD_COC_INVALID_CID && result != WOAD_COC_CID_IN_USE) {
+    /* If some are accepted, the result can only be one of the three for "some refused". */
+    if (accepted && result && result != WOAD_COC_INVALID_CID && result != WOAD_COC_CID_IN_USE) {
         result = WOAD_COC_NO_RESOURCES;
     }
-    enhanced_put_rsp(out, first->id, any, result, cids, first->request_count);
+    enhanced_put_rsp(out, first->id, accepted, result, cids, first->request_count);
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
         if (made[n] && made[n]->result) {
             coc_free(made[n]);
         } else if (made[n]) {
-            made[n]->state = COC_OPEN; /* all of them, before anything is told */
+            made[n]->state = COC_OPEN; /* all of them before the first event */
         }
     }
     for (uint8_t n = 0; n < WOAD_COC_AT_ONCE; n++) {
-        if (cids[n] && made[n]->state == COC_OPEN) { /* not closed in one of these events */
+        if (cids[n] && made[n]->state == COC_OPEN) { /* and not closed in an earlier event */
             coc_opened(made[n]);
         }
     }
     return true;
 }
 
-/* --- requests of ours ------------------------------------------------------------------------- */
+/* --- our requests ----------------------------------------------------------------------------- */
 
-/* L2CAP_CREDIT_BASED_CONNECTION_REQ.  All of them have the same limits. */
-static void enhanced_ask(struct coc *first, struct wr *out)
+/* L2CAP_CREDIT_BASED_CONNECTION_REQ, for all channels with the identifier of this one. */
+static void enhanced_write_request(struct coc *first, struct wr *out)
 {
     struct woad *h = first->c->h;
     uint16_t cids[WOAD_COC_AT_ONCE];
     size_t n = 0;
     uint8_t id = first->id;
-    for (struct coc *k = first->c->coc->first; k; k = k->next) {
-        if (k->state == COC_REQUEST_DUE && k->enhanced && k->id == id) {
-            k->request_index = (uint8_t)n;
-            k->state = COC_WAIT_RESPONSE;
-            k->due = deadline_in(h, SIG_TIMEOUT_MS);
-            cids[n++] = k->own[COC_CID];
+    for (struct coc *ch = first->c->coc->first; ch; ch = ch->next) {
+        if (ch->state == COC_REQUEST_DUE && ch->enhanced && ch->id == id) {
+            ch->request_index = (uint8_t)n;
+            ch->state = COC_WAIT_RESPONSE;
+            ch->due = deadline_in(h, SIG_TIMEOUT_MS);
+            cids[n++] = ch->own[COC_CID];
         }
     }
     sig_head(out, SIG_ENHANCED_CONN_REQ, id, (uint16_t)(8 + 2 * n));
@@ -224,7 +229,7 @@ static void enhanced_ask(struct coc *first, struct wr *out)
     }
 }
 
-/* Results that hold for all of them, whatever the identifiers say. */
+/* Results that refuse all channels, whatever the identifiers in the response. */
 static bool enhanced_all_refused(uint16_t result)
 {
     return result && result != WOAD_COC_NO_RESOURCES && result != WOAD_COC_INVALID_CID &&
@@ -232,55 +237,56 @@ static bool enhanced_all_refused(uint16_t result)
 }
 
 /* L2CAP_CREDIT_BASED_CONNECTION_RSP: MTU u16, MPS u16, credits u16, result u16,
- * { destination CID u16 }: 0 where there is none.  4.26 */
+ * { destination CID u16 }, 0: refused.  Two results say that the peer has not decided yet.  4.26 */
 static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
     uint16_t mtu = rd_le16(in), mps = rd_le16(in), credits = rd_le16(in), result = rd_le16(in);
-    struct coc *k = coc_by_request(c, COC_WAIT_RESPONSE, id);
+    struct coc *ch = coc_by_request(c, COC_WAIT_RESPONSE, id);
     uint16_t cids[WOAD_COC_AT_ONCE] = { 0 };
-    if (in->bad || !k || !k->enhanced) {
-        return true; /* an answer to nothing, or none */
+    if (in->bad || !ch || !ch->enhanced) {
+        return true; /* no request has this identifier */
     }
     for (size_t n = 0; n < WOAD_COC_AT_ONCE && rd_left(in) >= 2; n++) {
         cids[n] = rd_le16(in);
     }
-    for (; k && result >= ALL_PENDING && result <= ALL_PENDING_AUTHORIZATION; k = k->next) {
-        if (k->state == COC_WAIT_RESPONSE && k->id == id && k->result < PENDING_MAX) {
-            k->result++;
-            k->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
+    for (; ch && result >= ALL_PENDING && result <= ALL_PENDING_AUTHORIZATION; ch = ch->next) {
+        if (ch->state == COC_WAIT_RESPONSE && ch->id == id && ch->result < PENDING_MAX) {
+            ch->result++;
+            ch->due = deadline_in(h, SIG_LONG_TIMEOUT_MS);
         }
     }
-    while (k && (k = coc_by_request(c, COC_WAIT_RESPONSE, id)) != NULL) {
-        uint16_t cid = enhanced_all_refused(result) ? 0 : cids[k->request_index];
+    while (ch && (ch = coc_by_request(c, COC_WAIT_RESPONSE, id)) != NULL) {
+        uint16_t cid = enhanced_all_refused(result) ? 0 : cids[ch->request_index];
         if (!cid) {
             int status = result ? result : WOAD_EBADMSG;
-            coc_ended(k, k->close_when_open ? k->close_status : status);
+            coc_ended(ch, ch->close_when_open ? ch->close_status : status);
             continue;
         }
-        k->peer[COC_MTU] = mtu;
-        k->peer[COC_MPS] = mps;
-        k->peer[COC_CREDITS] = credits;
-        coc_granted(k, cid);
+        ch->peer[COC_MTU] = mtu;
+        ch->peer[COC_MPS] = mps;
+        ch->peer[COC_CREDITS] = credits;
+        coc_granted(ch, cid);
     }
     return true;
 }
 
 /* --- reconfiguration -------------------------------------------------------------------------- */
 
-/* What the peer wants is wrong for one of its channels; 0 when it is not. */
-static uint16_t reconfigure_wrong(const struct coc *k, uint16_t mtu, uint16_t mps, size_t n)
+/* The result for a request to reconfigure this channel; 0: it is valid. */
+static uint16_t reconfigure_check_peer(const struct coc *ch, uint16_t mtu, uint16_t mps, size_t n)
 {
-    if (!k || k->state != COC_OPEN || !k->enhanced) {
+    if (!ch || ch->state != COC_OPEN || !ch->enhanced) {
         return WOAD_COC_RECONFIGURE_CID;
     }
-    return mtu < k->peer[COC_MTU]            ? WOAD_COC_MTU_REDUCED
-           : mps < k->peer[COC_MPS] && n > 1 ? WOAD_COC_MPS_REDUCED
-                                             : 0;
+    if (mtu < ch->peer[COC_MTU]) {
+        return WOAD_COC_MTU_REDUCED;
+    }
+    return mps < ch->peer[COC_MPS] && n > 1 ? WOAD_COC_MPS_REDUCED : 0;
 }
 
-/* L2CAP_CREDIT_BASED_RECONFIGURE_REQ: MTU u16, MPS u16, { CID u16, which is the sender's }, one to
- * five.  Answer: result u16.  4.27, 4.28 */
+/* L2CAP_CREDIT_BASED_RECONFIGURE_REQ: MTU u16, MPS u16, { CID u16, the sender's }, one to
+ * five.  Response: result u16.  4.27, 4.28 */
 static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
 {
     uint16_t mtu = rd_le16(in), mps = rd_le16(in), result = 0;
@@ -291,7 +297,7 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
     }
     while (!result && rd_left(&cids)) {
         uint16_t cid = rd_le16(&cids);
-        result = reconfigure_wrong(cid ? coc_by_peer_cid(c, cid) : NULL, mtu, mps, n);
+        result = reconfigure_check_peer(cid ? coc_by_peer_cid(c, cid) : NULL, mtu, mps, n);
     }
     if (!result &&
         (mtu < COC_MTU_MIN_ENHANCED || mps < COC_MTU_MIN_ENHANCED || mps > COC_MPS_MAX)) {
@@ -302,70 +308,75 @@ static bool enhanced_rx_reconfigure(struct conn *c, uint8_t id, struct rd *in)
         return true;
     }
     while (!result && rd_left(in)) {
-        struct coc *k = coc_by_peer_cid(c, rd_le16(in));
-        if (k) { /* still, whatever was done in the events before */
-            k->peer[COC_MTU] = mtu;
-            k->peer[COC_MPS] = mps;
-            coc_emit(k, WOAD_EV_COC_CHANGED, 0);
+        struct coc *ch = coc_by_peer_cid(c, rd_le16(in));
+        if (ch) { /* not closed in an earlier event */
+            ch->peer[COC_MTU] = mtu;
+            ch->peer[COC_MPS] = mps;
+            coc_emit(ch, WOAD_EV_COC_CHANGED, 0);
         }
     }
     return true;
 }
 
-static struct coc *reconfigure_next(const struct conn *c, enum coc_change change, uint8_t id)
+static struct coc *reconfigure_find(const struct conn *c, enum coc_change change, uint8_t id)
 {
-    struct coc *k = c->coc->first;
-    while (k && !(k->change == change && k->change_id == id)) {
-        k = k->next;
+    struct coc *ch = c->coc->first;
+    while (ch && !(ch->change == change && ch->change_id == id)) {
+        ch = ch->next;
     }
-    return k;
+    return ch;
 }
 
-/* A peer that has not answered may have either limits in force: what comes is taken by the
- * greater. */
-static void reconfigure_done(struct coc *k, int status)
+/* A reconfiguration of ours has ended.  After a time-out either limits may be in force at the peer:
+ * frames up to the greater ones are received. */
+static void reconfigure_done(struct coc *ch, int status)
 {
-    k->change = CHANGE_NONE;
-    k->due = k->state == COC_OPEN ? 0 : k->due;
-    if (!status || status == WOAD_ETIMEDOUT) {
-        bool less = status && k->new_mps < k->own[COC_MPS];
-        k->own[COC_MTU] = k->new_mtu;
-        k->own[COC_MPS] = less ? k->own[COC_MPS] : k->new_mps;
+    ch->change = CHANGE_NONE;
+    if (ch->state == COC_OPEN) {
+        ch->due = 0;
     }
-    if (k->state == COC_OPEN) {
-        coc_mark_signalling(k);
-        coc_emit(k, WOAD_EV_COC_CHANGED, status);
+    if (!status || status == WOAD_ETIMEDOUT) {
+        ch->own[COC_MTU] = ch->new_mtu;
+        if (!status || ch->new_mps > ch->own[COC_MPS]) {
+            ch->own[COC_MPS] = ch->new_mps;
+        }
+    }
+    if (ch->state == COC_OPEN) {
+        coc_mark_signalling(ch);
+        coc_emit(ch, WOAD_EV_COC_CHANGED, status);
     }
 }
 
 /* L2CAP_CREDIT_BASED_RECONFIGURE_RSP: result u16.  4.28 */
-static void reconfigure_answered(struct conn *c, uint8_t id, int status)
+static void reconfigure_ended(struct conn *c, uint8_t id, int status)
 {
-    struct coc *k;
-    while ((k = reconfigure_next(c, CHANGE_SENT, id)) != NULL) {
-        reconfigure_done(k, status);
+    struct coc *ch;
+    while ((ch = reconfigure_find(c, CHANGE_SENT, id)) != NULL) {
+        reconfigure_done(ch, status);
     }
 }
 
-static void enhanced_timed_out(struct coc *k)
+static void enhanced_timed_out(struct coc *ch)
 {
-    if (k->change == CHANGE_SENT) {
-        reconfigure_done(k, WOAD_ETIMEDOUT);
+    if (ch->change == CHANGE_SENT) {
+        reconfigure_done(ch, WOAD_ETIMEDOUT);
     }
 }
 
-/* L2CAP_CREDIT_BASED_RECONFIGURE_REQ, for all that were asked about at once. */
+/* L2CAP_CREDIT_BASED_RECONFIGURE_REQ, for all channels of one woad_coc_reconfigure(). */
 static void enhanced_reconfigure(struct coc *first, struct wr *out)
 {
     struct woad *h = first->c->h;
     uint16_t cids[WOAD_COC_AT_ONCE];
     size_t n = 0;
     uint8_t id = first->change_id;
-    struct coc *k;
-    while (n < WOAD_COC_AT_ONCE && (k = reconfigure_next(first->c, CHANGE_DUE, id)) != NULL) {
-        k->change = CHANGE_SENT;
-        k->due = k->state == COC_OPEN ? deadline_in(h, SIG_TIMEOUT_MS) : k->due;
-        cids[n++] = k->own[COC_CID];
+    struct coc *ch;
+    while (n < WOAD_COC_AT_ONCE && (ch = reconfigure_find(first->c, CHANGE_DUE, id)) != NULL) {
+        ch->change = CHANGE_SENT;
+        if (ch->state == COC_OPEN) {
+            ch->due = deadline_in(h, SIG_TIMEOUT_MS);
+        }
+        cids[n++] = ch->own[COC_CID];
     }
     sig_head(out, SIG_RECONFIGURE_REQ, id, (uint16_t)(4 + 2 * n));
     wr_le16(out, first->new_mtu);
@@ -384,19 +395,19 @@ static bool enhanced_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
     case SIG_RECONFIGURE_RSP: {
         uint16_t result = rd_le16(in);
         if (rd_done(in)) {
-            reconfigure_answered(c, id, result);
+            reconfigure_ended(c, id, result);
         }
         return true;
     }
-    case SIG_REJECT: reconfigure_answered(c, id, WOAD_COC_NOT_UNDERSTOOD); return true;
+    case SIG_REJECT: reconfigure_ended(c, id, WOAD_COC_NOT_UNDERSTOOD); return true;
     default: return false;
     }
 }
 
 static const struct coc_enhanced coc_enhanced = {
     .rx = enhanced_rx,
-    .write_request = enhanced_ask,
-    .write_response = enhanced_answer,
+    .write_request = enhanced_write_request,
+    .write_response = enhanced_write_response,
     .write_reconfigure = enhanced_reconfigure,
     .timed_out = enhanced_timed_out,
 };
@@ -413,21 +424,21 @@ const struct woad_feature woad_feature_enhanced_channels = {
     .needs = &enhanced_needs,
 };
 
-/* Why our own limits for this one can't be these; 0 when they can. */
-static int reconfigure_refused(const struct coc *k, uint16_t mtu, uint16_t mps, size_t n)
+/* 0, or why the channel can't have these limits. */
+static int reconfigure_check_own(const struct coc *ch, uint16_t mtu, uint16_t mps, size_t n)
 {
-    if (!k || k->state != COC_OPEN) {
+    if (!ch || ch->state != COC_OPEN) {
         return WOAD_ENOENT;
     }
-    if (!k->enhanced || mtu < k->own[COC_MTU] || (mps < k->own[COC_MPS] && n > 1) ||
-        mps > k->c->h->rx_frame_max) {
+    if (!ch->enhanced || mtu < ch->own[COC_MTU] || (mps < ch->own[COC_MPS] && n > 1) ||
+        mps > ch->c->h->rx_frame_max) {
         return WOAD_EINVAL;
     }
-    if (k->change) {
+    if (ch->change) {
         return WOAD_EBUSY;
     }
-    bool fits =
-        (uint32_t)k->own[COC_CREDITS] * mps <= k->ring_size - k->ring_used && mps <= k->ring_size;
+    bool fits = (uint32_t)ch->own[COC_CREDITS] * mps <= ch->ring_size - ch->ring_used &&
+                mps <= ch->ring_size;
     return fits ? 0 : WOAD_ENOMEM;
 }
 
@@ -445,19 +456,19 @@ int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], s
         return WOAD_EINVAL;
     }
     for (size_t m = 0; m < n; m++) {
-        int err = reconfigure_refused(coc_find(h, conn, cids[m]), mtu, mps, n);
+        int err = reconfigure_check_own(coc_find(h, conn, cids[m]), mtu, mps, n);
         if (err) {
             return err;
         }
     }
     uint8_t id = coc_new_id(c);
     for (size_t m = 0; m < n; m++) {
-        struct coc *k = coc_for_call(h, conn, cids[m]);
-        k->change = CHANGE_DUE;
-        k->change_id = id;
-        k->new_mtu = mtu;
-        k->new_mps = mps;
-        coc_mark_signalling(k);
+        struct coc *ch = coc_for_call(h, conn, cids[m]);
+        ch->change = CHANGE_DUE;
+        ch->change_id = id;
+        ch->new_mtu = mtu;
+        ch->new_mps = mps;
+        coc_mark_signalling(ch);
     }
     return 0;
 }

@@ -1,4 +1,5 @@
-/* Signalling of channels with credits: how one begins, gets credits, ends.  Vol 3, Part A, 4 */
+/* Signalling of credit-based channels: connection, credits, disconnection; requests of the peer and
+ * ours.  Vol 3, Part A, 4 */
 #include "../core/clock.h"
 #include "../core/ready.h"
 #include "../core/security.h"
@@ -13,30 +14,29 @@ void sig_head(struct wr *out, uint8_t code, uint8_t id, uint16_t len)
     wr_le16(out, len);
 }
 
-/* One that waits in this state for the answer to this request of ours. */
 struct coc *coc_by_request(const struct conn *c, enum coc_state state, uint8_t id)
 {
-    struct coc *k = c->coc->first;
-    while (k &&
-           !(k->state == state && k->id == id && (k->initiator || state != COC_WAIT_RESPONSE))) {
-        k = k->next;
+    struct coc *ch = c->coc->first;
+    while (ch &&
+           !(ch->state == state && ch->id == id && (ch->initiator || state != COC_WAIT_RESPONSE))) {
+        ch = ch->next;
     }
-    return k;
+    return ch;
 }
 
 static bool coc_id_used(const struct conn *c, uint8_t id)
 {
-    for (const struct coc *k = c->coc->first; k; k = k->next) {
-        if ((k->id == id && (k->initiator || k->state == COC_WAIT_DISCONNECTED)) ||
-            (k->change_id == id && k->change)) {
+    for (const struct coc *ch = c->coc->first; ch; ch = ch->next) {
+        if ((ch->id == id && (ch->initiator || ch->state == COC_WAIT_DISCONNECTED)) ||
+            (ch->change_id == id && ch->change)) {
             return true;
         }
     }
     return c->due && c->sig_id == id;
 }
 
-/* An identifier that no request of ours has which waits for its answer.  Each credit packet uses
- * one, so that they come round fast. */
+/* Every credit indication uses an identifier too, so that all 255 are used up soon: one of an
+ * unanswered request must be skipped. */
 uint8_t coc_new_id(struct conn *c)
 {
     uint8_t id;
@@ -48,14 +48,14 @@ uint8_t coc_new_id(struct conn *c)
 
 /* --- requests of the peer --------------------------------------------------------------------- */
 
-/* Why the connection may not have a channel of this PSM; 0 when it may, and with what limits. */
 uint8_t coc_check_request(const struct conn *c, uint16_t psm, struct woad_coc_params *p)
 {
     const struct woad *h = c->h;
-    switch (coc_listener(h, psm, p) ? conn_security_error(c, p->security)
-                                    : WOAD_ATT_INVALID_HANDLE) {
+    if (!coc_listener(h, psm, p)) {
+        return WOAD_COC_UNKNOWN_PSM;
+    }
+    switch (conn_security_error(c, p->security)) {
     case 0: return 0;
-    case WOAD_ATT_INVALID_HANDLE: return WOAD_COC_UNKNOWN_PSM;
     case WOAD_ATT_INSUFFICIENT_ENCRYPTION: return WOAD_COC_INSUFFICIENT_ENCRYPTION;
     case WOAD_ATT_INSUFFICIENT_KEY_SIZE: return WOAD_COC_INSUFFICIENT_KEY_SIZE;
     default: return WOAD_COC_INSUFFICIENT_AUTHENTICATION;
@@ -75,124 +75,126 @@ uint8_t coc_check_peer_cid(const struct conn *c, uint16_t cid)
  * 4.22 */
 static bool coc_rx_conn_req(struct conn *c, uint8_t id, struct rd *in)
 {
-    uint16_t psm = rd_le16(in), asked[COC_VALUES];
-    rd_le16s(in, asked, COC_VALUES);
+    uint16_t psm = rd_le16(in), request[COC_VALUES];
+    rd_le16s(in, request, COC_VALUES);
     struct woad_coc_params p;
     uint8_t result = coc_check_request(c, psm, &p);
     if (psm == PSM_EATT && c->h->eatt_role) {
-        result = WOAD_COC_UNKNOWN_PSM; /* bearers are enhanced channels.  Part G, 5.3 */
+        result = WOAD_COC_UNKNOWN_PSM; /* ATT bearers are enhanced channels.  Part G, 5.3 */
     }
-    if (!result && (asked[COC_MTU] < COC_MTU_MIN || asked[COC_MPS] < COC_MTU_MIN ||
-                    asked[COC_MPS] > COC_MPS_MAX)) {
+    if (!result && (request[COC_MTU] < COC_MTU_MIN || request[COC_MPS] < COC_MTU_MIN ||
+                    request[COC_MPS] > COC_MPS_MAX)) {
         result = WOAD_COC_UNACCEPTABLE_PARAMETERS;
     }
-    result = result ? result : coc_check_peer_cid(c, asked[COC_CID]);
-    struct coc *k = result ? NULL : coc_new(c, &p, false);
-    if (!k) {
+    if (!result) {
+        result = coc_check_peer_cid(c, request[COC_CID]);
+    }
+    struct coc *ch = result ? NULL : coc_new(c, &p, false);
+    if (!ch) {
         uint8_t rsp[10] = { 0 };
         rsp[8] = result ? result : WOAD_COC_NO_RESOURCES;
         sig_respond(c, SIG_CREDIT_CONN_RSP, id, rsp, sizeof rsp);
         return true;
     }
-    k->id = id;
-    memcpy(k->peer, asked, sizeof asked);
-    coc_await_decision(k);
+    ch->id = id;
+    memcpy(ch->peer, request, sizeof request);
+    coc_await_decision(ch);
     return true;
 }
 
-/* L2CAP_DISCONNECTION_REQ: destination CID u16, which is ours, source CID u16.  Answered with the
- * same.  4.6, 4.7 */
+/* L2CAP_DISCONNECTION_REQ: destination CID u16, ours; source CID u16.  The response repeats them.
+ * 4.6, 4.7 */
 static bool coc_rx_disc_req(struct conn *c, uint8_t id, struct rd *in)
 {
     uint16_t ours = get_le16(in->p), theirs = get_le16(in->p + 2);
-    struct coc *k = coc_by_cid(c, ours);
-    if (!k || k->state < COC_OPEN || k->state == COC_ENDED) {
+    struct coc *ch = coc_by_cid(c, ours);
+    if (!ch || ch->state < COC_OPEN || ch->state == COC_ENDED) {
         sig_reject_cid(c, id, ours, theirs);
         return true;
     }
-    if (k->peer[COC_CID] != theirs) {
-        return true; /* dropped without a word: 4.6 */
+    if (ch->peer[COC_CID] != theirs) {
+        return true; /* silently discarded: 4.6 */
     }
     sig_respond(c, SIG_DISCONNECT_RSP, id, in->p, 4);
-    coc_ended(k, k->close_status);
+    coc_ended(ch, ch->close_status);
     return true;
 }
 
-/* L2CAP_FLOW_CONTROL_CREDIT_IND: see coc_add_credits().  For a channel that is not there, or is a
- * fixed one, it is nothing. */
+/* L2CAP_FLOW_CONTROL_CREDIT_IND: see coc_add_credits().  Ignored for a channel that does not exist,
+ * or a fixed one. */
 static bool coc_rx_credits(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct coc *k = coc_by_peer_cid(c, get_le16(in->p));
+    struct coc *ch = coc_by_peer_cid(c, get_le16(in->p));
     (void)id;
-    if (k && k->state == COC_OPEN) {
-        coc_add_credits(k, get_le16(in->p + 2));
+    if (ch && ch->state == COC_OPEN) {
+        coc_add_credits(ch, get_le16(in->p + 2));
     }
     return true;
 }
 
-/* --- answers to ours -------------------------------------------------------------------------- */
+/* --- responses to our requests ---------------------------------------------------------------- */
 
-/* The peer has given a channel, with the limits that are in it: if they can't be, it is closed
- * again; if not even the identifier can, there is nothing to close. */
-void coc_granted(struct coc *k, uint16_t cid)
+/* If the peer's limits are not valid, the channel is disconnected; if its identifier is not, there
+ * is nothing to disconnect. */
+void coc_granted(struct coc *ch, uint16_t cid)
 {
-    uint16_t min_u32 = k->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
-    if (coc_check_peer_cid(k->c, cid)) {
-        coc_ended(k, WOAD_EBADMSG);
+    uint16_t mtu_min = ch->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
+    if (coc_check_peer_cid(ch->c, cid)) {
+        coc_ended(ch, WOAD_EBADMSG);
         return;
     }
-    k->peer[COC_CID] = cid;
-    if (k->peer[COC_MTU] < min_u32 || k->peer[COC_MPS] < min_u32 ||
-        k->peer[COC_MPS] > COC_MPS_MAX) {
-        coc_fail(k, WOAD_EBADMSG);
+    ch->peer[COC_CID] = cid;
+    if (ch->peer[COC_MTU] < mtu_min || ch->peer[COC_MPS] < mtu_min ||
+        ch->peer[COC_MPS] > COC_MPS_MAX) {
+        coc_fail(ch, WOAD_EBADMSG);
         return;
     }
-    coc_opened(k);
+    coc_opened(ch);
 }
 
 /* L2CAP_LE_CREDIT_BASED_CONNECTION_RSP: destination CID u16, MTU u16, MPS u16, credits u16,
  * result u16.  4.23 */
 static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct coc *k = coc_by_request(c, COC_WAIT_RESPONSE, id);
-    uint16_t given[COC_VALUES];
-    rd_le16s(in, given, COC_VALUES);
+    struct coc *ch = coc_by_request(c, COC_WAIT_RESPONSE, id);
+    uint16_t granted[COC_VALUES];
+    rd_le16s(in, granted, COC_VALUES);
     uint16_t result = rd_le16(in);
-    if (!k || k->enhanced) {
-        return true; /* an answer to nothing, or none */
+    if (!ch || ch->enhanced) {
+        return true; /* no request has this identifier */
     }
     if (result) {
-        coc_ended(k, k->close_when_open ? k->close_status : result);
+        coc_ended(ch, ch->close_when_open ? ch->close_status : result);
         return true;
     }
-    memcpy(k->peer + COC_MTU, given + COC_MTU, sizeof given - sizeof *given);
-    coc_granted(k, given[COC_CID]);
+    memcpy(ch->peer + COC_MTU, granted + COC_MTU, sizeof granted - sizeof *granted);
+    coc_granted(ch, granted[COC_CID]);
     return true;
 }
 
-/* L2CAP_DISCONNECTION_RSP: destination CID u16, source CID u16, which is ours.  4.7 */
+/* L2CAP_DISCONNECTION_RSP: destination CID u16, source CID u16, ours.  4.7 */
 static bool coc_rx_disc_rsp(struct conn *c, uint8_t id, struct rd *in)
 {
-    struct coc *k = coc_by_request(c, COC_WAIT_DISCONNECTED, id);
-    if (k && k->own[COC_CID] == get_le16(in->p + 2) && k->peer[COC_CID] == get_le16(in->p)) {
-        coc_ended(k, k->close_status);
+    struct coc *ch = coc_by_request(c, COC_WAIT_DISCONNECTED, id);
+    if (ch && ch->own[COC_CID] == get_le16(in->p + 2) && ch->peer[COC_CID] == get_le16(in->p)) {
+        coc_ended(ch, ch->close_status);
     }
     return true;
 }
 
-/* L2CAP_COMMAND_REJECT_RSP to a request of ours: the peer does not know such channels, or not the
- * one that was to be closed.  4.1 */
+/* L2CAP_COMMAND_REJECT_RSP: the peer has no credit-based channels, or not the one that we
+ * disconnect.  4.1 */
 static bool coc_rx_reject(struct conn *c, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
-    struct coc *k;
+    struct coc *ch;
     (void)in;
-    while ((k = coc_by_request(c, COC_WAIT_RESPONSE, id)) != NULL) {
-        coc_ended(k, k->close_when_open ? k->close_status : WOAD_COC_NOT_UNDERSTOOD);
+    while ((ch = coc_by_request(c, COC_WAIT_RESPONSE, id)) != NULL) {
+        coc_ended(ch, ch->close_when_open ? ch->close_status : WOAD_COC_NOT_UNDERSTOOD);
     }
-    k = coc_by_request(c, COC_WAIT_DISCONNECTED, id);
-    if (k) {
-        coc_ended(k, k->close_status);
+    ch = coc_by_request(c, COC_WAIT_DISCONNECTED, id);
+    if (ch) {
+        coc_ended(ch, ch->close_status);
     }
     if (h->coc_enhanced) {
         h->coc_enhanced->rx(c, SIG_REJECT, id, in);
@@ -200,25 +202,24 @@ static bool coc_rx_reject(struct conn *c, uint8_t id, struct rd *in)
     return true;
 }
 
-/* 6.2.1: a request, of ours or the peer's, has waited as long as it may. */
-void coc_timed_out(struct coc *k)
+/* The response to a request, or the application's decision, is late.  6.2.1 */
+void coc_timed_out(struct coc *ch)
 {
-    struct woad *h = k->c->h;
-    k->due = 0;
-    if (k->state == COC_WAIT_DECISION) {
-        coc_refuse(k, WOAD_COC_NO_RESOURCES);
-        coc_emit(k, WOAD_EV_COC_CLOSED, WOAD_ETIMEDOUT);
-    } else if (k->state == COC_WAIT_RESPONSE) {
-        coc_response_timed_out(k, k->close_when_open ? k->close_status : WOAD_ETIMEDOUT);
-    } else if (k->state == COC_WAIT_DISCONNECTED) {
-        coc_ended(k, k->close_status);
+    struct woad *h = ch->c->h;
+    ch->due = 0;
+    if (ch->state == COC_WAIT_DECISION) {
+        coc_refuse(ch, WOAD_COC_NO_RESOURCES);
+        coc_emit(ch, WOAD_EV_COC_CLOSED, WOAD_ETIMEDOUT);
+    } else if (ch->state == COC_WAIT_RESPONSE) {
+        coc_response_timed_out(ch, ch->close_when_open ? ch->close_status : WOAD_ETIMEDOUT);
+    } else if (ch->state == COC_WAIT_DISCONNECTED) {
+        coc_ended(ch, ch->close_status);
     } else if (h->coc_enhanced) {
-        h->coc_enhanced->timed_out(k);
+        h->coc_enhanced->timed_out(ch);
     }
 }
 
-/* Most have one length alone.  An answer with another is none, a request with another is not
- * understood. */
+/* A request of the wrong length is not understood; a response of the wrong length is ignored. */
 bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
 {
     struct woad *h = c->h;
@@ -234,100 +235,105 @@ bool coc_sig_rx(struct conn *c, uint8_t code, uint8_t id, struct rd *in)
     }
 }
 
-/* --- what is owed ----------------------------------------------------------------------------- */
+/* --- commands to send ------------------------------------------------------------------------- */
 
-/* Whether it may be asked for now: a bonded peer has proved who it is, or can't.  The application
- * is called meanwhile, and may have given the channel up: then it is NULL. */
-static int coc_require_encryption(struct coc **k)
+/* Whether the connection request may be sent now, as client_require_encryption() says.  Events may
+ * be raised: *channel is NULL if the application closed the channel in one. */
+static int coc_require_encryption(struct coc **channel)
 {
-    struct conn *c = (*k)->c;
-    uint16_t cid = (*k)->own[COC_CID];
-    if ((*k)->awaits_encryption) {
+    struct coc *ch = *channel;
+    struct conn *c = ch->c;
+    uint16_t cid = ch->own[COC_CID];
+    if (ch->awaits_encryption) {
         return CLIENT_WAIT;
     }
-    (*k)->awaits_encryption = true; /* before anything is told of it */
+    ch->awaits_encryption = true; /* before the events: coc_security_changed() resets it */
     int err = client_require_encryption(c, true);
-    *k = coc_by_cid(c, cid);
-    *k = *k && (*k)->state == COC_REQUEST_DUE ? *k : NULL;
-    if (*k && err != CLIENT_WAIT) {
-        (*k)->awaits_encryption = false;
+    ch = coc_by_cid(c, cid);
+    if (ch && ch->state != COC_REQUEST_DUE) {
+        ch = NULL;
     }
+    if (ch && err != CLIENT_WAIT) {
+        ch->awaits_encryption = false;
+    }
+    *channel = ch;
     return err;
 }
 
-static void coc_tx_conn_req(struct coc *k, struct wr *out)
+static void coc_tx_conn_req(struct coc *ch, struct wr *out)
 {
-    struct woad *h = k->c->h;
-    if (k->enhanced) {
-        h->coc_enhanced->write_request(k, out);
+    struct woad *h = ch->c->h;
+    if (ch->enhanced) {
+        h->coc_enhanced->write_request(ch, out);
         return;
     }
-    sig_head(out, SIG_CREDIT_CONN_REQ, k->id, 10);
-    wr_le16(out, k->psm);
-    wr_le16s(out, k->own, COC_VALUES);
-    k->state = COC_WAIT_RESPONSE;
-    k->due = deadline_in(h, SIG_TIMEOUT_MS);
+    sig_head(out, SIG_CREDIT_CONN_REQ, ch->id, 10);
+    wr_le16(out, ch->psm);
+    wr_le16s(out, ch->own, COC_VALUES);
+    ch->state = COC_WAIT_RESPONSE;
+    ch->due = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
-static bool coc_tx_conn_rsp(struct coc *k, struct wr *out)
+static bool coc_tx_conn_rsp(struct coc *ch, struct wr *out)
 {
-    struct woad *h = k->c->h;
-    if (k->enhanced) {
-        return h->coc_enhanced->write_response(k, out);
+    struct woad *h = ch->c->h;
+    if (ch->enhanced) {
+        return h->coc_enhanced->write_response(ch, out);
     }
-    sig_head(out, SIG_CREDIT_CONN_RSP, k->id, 10);
-    if (k->result) {
+    sig_head(out, SIG_CREDIT_CONN_RSP, ch->id, 10);
+    if (ch->result) {
         wr_zero(out, 8);
     } else {
-        wr_le16s(out, k->own, COC_VALUES);
+        wr_le16s(out, ch->own, COC_VALUES);
     }
-    wr_le16(out, k->result);
-    if (k->result) {
-        coc_free(k);
+    wr_le16(out, ch->result);
+    if (ch->result) {
+        coc_free(ch);
     } else {
-        coc_opened(k);
+        coc_opened(ch);
     }
     return true;
 }
 
-static void coc_tx_disc_req(struct coc *k, struct wr *out)
+static void coc_tx_disc_req(struct coc *ch, struct wr *out)
 {
-    struct woad *h = k->c->h;
-    k->id = coc_new_id(k->c);
-    sig_head(out, SIG_DISCONNECT_REQ, k->id, 4);
-    wr_le16(out, k->peer[COC_CID]);
-    wr_le16(out, k->own[COC_CID]);
-    k->state = COC_WAIT_DISCONNECTED;
-    k->due = deadline_in(h, SIG_TIMEOUT_MS);
+    struct woad *h = ch->c->h;
+    ch->id = coc_new_id(ch->c);
+    sig_head(out, SIG_DISCONNECT_REQ, ch->id, 4);
+    wr_le16(out, ch->peer[COC_CID]);
+    wr_le16(out, ch->own[COC_CID]);
+    ch->state = COC_WAIT_DISCONNECTED;
+    ch->due = deadline_in(h, SIG_TIMEOUT_MS);
 }
 
-static bool coc_tx_credits(struct coc *k, struct wr *out)
+static bool coc_tx_credits(struct coc *ch, struct wr *out)
 {
-    uint16_t credits = coc_credits_due(k);
+    uint16_t credits = coc_credits_due(ch);
     if (!credits) {
         return false;
     }
-    sig_head(out, SIG_CREDITS, sig_new_id(k->c), 4);
-    wr_le16(out, k->own[COC_CID]);
+    sig_head(out, SIG_CREDITS, sig_new_id(ch->c), 4);
+    wr_le16(out, ch->own[COC_CID]);
     wr_le16(out, credits);
-    k->own[COC_CREDITS] = (uint16_t)(k->own[COC_CREDITS] + credits);
+    ch->own[COC_CREDITS] = (uint16_t)(ch->own[COC_CREDITS] + credits);
     return true;
 }
 
-/* What this one owes; the callback may have been called in between, and the list be another. */
-static bool coc_tx_signal(struct coc *k, struct wr *out)
+/* Writes the command that the channel's state calls for; false: none.  It may raise an event, in
+ * which the list of channels may change. */
+static bool coc_tx_signal(struct coc *ch, struct wr *out)
 {
-    struct woad *h = k->c->h;
-    switch (k->state) {
-    case COC_REQUEST_DUE: coc_tx_conn_req(k, out); return true;
-    case COC_RESPONSE_DUE: return coc_tx_conn_rsp(k, out);
-    case COC_DISCONNECT_DUE: coc_tx_disc_req(k, out); return true;
+    struct woad *h = ch->c->h;
+    switch (ch->state) {
+    case COC_REQUEST_DUE: coc_tx_conn_req(ch, out); return true;
+    case COC_RESPONSE_DUE: return coc_tx_conn_rsp(ch, out);
+    case COC_DISCONNECT_DUE: coc_tx_disc_req(ch, out); return true;
     case COC_OPEN:
-        if (k->change == CHANGE_DUE) {
-            h->coc_enhanced->write_reconfigure(k, out);
+        if (ch->change == CHANGE_DUE) {
+            h->coc_enhanced->write_reconfigure(ch, out);
             return true;
         }
-        return coc_tx_credits(k, out);
+        return coc_tx_credits(ch, out);
     default: return false;
     }
 }
@@ -338,22 +344,22 @@ bool coc_sig_tx(struct conn *c, struct wr *out)
         return false;
     }
     c->coc_sig_pending = false;
-    struct coc *k = c->coc->first;
-    while (k) {
-        int wait = k->state == COC_REQUEST_DUE ? coc_require_encryption(&k) : 0;
-        if (k && wait < 0) {
-            coc_ended(k, wait);
+    struct coc *ch = c->coc->first;
+    while (ch) {
+        int wait = ch->state == COC_REQUEST_DUE ? coc_require_encryption(&ch) : 0;
+        if (ch && wait < 0) {
+            coc_ended(ch, wait);
         }
-        if (!k || wait < 0) { /* the list may be another: in the next turn */
+        if (!ch || wait < 0) { /* the list may have changed: continue in the next poll */
             c->coc_sig_pending = true;
             conn_mark_channels_ready(c);
             return false;
         }
-        if (!wait && coc_tx_signal(k, out)) {
+        if (!wait && coc_tx_signal(ch, out)) {
             c->coc_sig_pending = true; /* there may be more */
             return true;
         }
-        k = k->next;
+        ch = ch->next;
     }
     return false;
 }

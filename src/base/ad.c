@@ -1,4 +1,5 @@
-/* Advertising data: { length u8, type u8, value }, repeated.  Vol 3, Part C, 11 */
+/* Advertising data: { length u8, type u8, value }, repeated.  The functions are described in gap.h.
+ * Vol 3, Part C, 11 */
 #include <woad/woad.h>
 
 #include "buf.h"

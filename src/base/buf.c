@@ -1,5 +1,5 @@
-/* The one copy of each of buf.h's and fifo.h's functions, for where it is not inlined.
- * C11 6.7.4 */
+/* The external definition of each inline function of buf.h and fifo.h, for calls that the compiler
+ * does not inline.  C11 6.7.4 */
 #include "fifo.h"
 
 extern inline struct rd rd_of(const uint8_t *p, size_t n);
@@ -32,5 +32,5 @@ extern inline bool fifo_has_room(const struct fifo *f, size_t n);
 extern inline uint8_t *fifo_put(struct fifo *f, size_t n);
 extern inline uint16_t fifo_len(const uint8_t *p);
 extern inline uint8_t *fifo_next(const struct fifo *f, const uint8_t *p);
-extern inline void fifo_begins(struct fifo *f, size_t head);
+extern inline void fifo_set_head(struct fifo *f, size_t head);
 extern inline void fifo_remove(struct fifo *f, const uint8_t *p);

@@ -1,7 +1,7 @@
-/* Bounded little-endian cursors.
+/* Bounded cursors for PDUs, little-endian: struct rd reads one, struct wr writes one.
  *
- * A read past the end yields zero, a write past the end writes nothing; both set `bad`, which the
- * caller tests once, after the last field. */
+ * A read past the end yields zeros, a write past the end writes nothing; both set `bad`, which the
+ * caller tests once, after the last field.  The memory is the caller's. */
 #ifndef WOAD_BUF_H
 #define WOAD_BUF_H
 
@@ -10,9 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Two octets at any address, in the order of the air, where the caller knows that they are there.
- * Compilers do not put two stores together when they are to make small code; a struct's member is
- * one where the processor can do that. */
+/* Two octets at any address, unchecked.  At -Os, compilers do not combine two stores into one; a
+ * member of a packed struct is one store where the processor allows it. */
 #if defined __GNUC__ && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 struct le16 {
     uint16_t v;
@@ -37,7 +36,7 @@ inline void put_le16(uint8_t *p, uint16_t v)
 }
 #endif
 
-/* Where each packet passes: the call would be as long as what is called. */
+/* For functions on the way of each packet whose call would cost as much as their body. */
 #ifdef __GNUC__
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #else
@@ -45,12 +44,12 @@ inline void put_le16(uint8_t *p, uint16_t v)
 #endif
 
 struct rd {
-    const uint8_t *p, *end;
-    bool bad;
+    const uint8_t *p, *end; /* the next octet; behind the last */
+    bool bad;               /* something was read past the end */
 };
 struct wr {
-    uint8_t *base, *p, *end;
-    bool bad;
+    uint8_t *base, *p, *end; /* the first octet; the next; behind the last */
+    bool bad;                /* something did not fit */
 };
 
 inline struct rd rd_of(const uint8_t *p, size_t n)
@@ -63,12 +62,13 @@ inline size_t rd_left(const struct rd *r)
     return (size_t)(r->end - r->p);
 }
 
-/* Exactly this PDU. */
+/* The whole PDU was read, and no more. */
 inline bool rd_done(const struct rd *r)
 {
     return !r->bad && r->p == r->end;
 }
 
+/* The next n octets, where they are; NULL when there are fewer. */
 inline const uint8_t *rd_bytes(struct rd *r, size_t n)
 {
     const uint8_t *at = r->p;
@@ -144,7 +144,7 @@ inline size_t wr_room(const struct wr *w)
     return (size_t)(w->end - w->p);
 }
 
-/* wr_bytes(), in place. */
+/* wr_bytes(), always inlined. */
 ALWAYS_INLINE void wr_copy(struct wr *w, const void *src, size_t n)
 {
     uint8_t *p = w->p;
@@ -158,7 +158,7 @@ ALWAYS_INLINE void wr_copy(struct wr *w, const void *src, size_t n)
     }
 }
 
-/* wr_cut(), in place. */
+/* wr_cut(), always inlined. */
 ALWAYS_INLINE void wr_copy_cut(struct wr *w, const void *src, size_t n)
 {
     uint8_t *p = w->p;
@@ -182,7 +182,7 @@ inline void wr_bytes(struct wr *w, const void *src, size_t n)
     w->p += n;
 }
 
-/* As wr_bytes(), but keeps what fits: ATT values are cut at the MTU. */
+/* Writes as many octets as fit: ATT values are truncated at the MTU. */
 inline void wr_cut(struct wr *w, const void *src, size_t n)
 {
     wr_bytes(w, src, n < wr_room(w) ? n : wr_room(w));

@@ -8,17 +8,15 @@ void wipe(void *mem, size_t len)
     }
 }
 
-/* A key, a random number, or an address of zeros is none. */
 bool zeros(const uint8_t *p, size_t len)
 {
-    uint8_t some = 0;
+    uint8_t any = 0;
     while (len) {
-        some |= p[--len];
+        any |= p[--len];
     }
-    return !some;
+    return !any;
 }
 
-/* In the same time wherever they differ. */
 bool same(const uint8_t *a, const uint8_t *b, size_t len)
 {
     uint8_t differ = 0;
@@ -28,7 +26,6 @@ bool same(const uint8_t *a, const uint8_t *b, size_t len)
     return !differ;
 }
 
-/* What is the most significant octet first here is the last one on the air. */
 void reversed(uint8_t *out, const uint8_t *in, size_t len)
 {
     for (size_t n = 0; n < len; n++) {

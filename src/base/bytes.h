@@ -1,4 +1,4 @@
-/* Octets: what every layer does with some of them. */
+/* Octet strings: erase, compare, reverse. */
 #ifndef WOAD_BASE_BYTES_H
 #define WOAD_BASE_BYTES_H
 
@@ -6,13 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void wipe(void *mem, size_t len);         /* zeros that the compiler may not leave out */
-bool zeros(const uint8_t *p, size_t len); /* nothing but zeros */
-
-/* Compares in the same time wherever they differ. */
+/* Writes zeros that the compiler may not optimize away: for keys. */
+void wipe(void *mem, size_t len);
+/* All octets are zero. */
+bool zeros(const uint8_t *p, size_t len);
+/* Compares in constant time. */
 bool same(const uint8_t *a, const uint8_t *b, size_t len);
-/* Copies the last octet first: what has the most significant octet first in the toolbox has it last
- * on the air. */
+/* Copies with the order of the octets reversed: the toolbox has the most significant octet first,
+ * PDUs have it last. */
 void reversed(uint8_t *out, const uint8_t *in, size_t len);
 
 static inline uint32_t min_u32(uint32_t a, uint32_t b)

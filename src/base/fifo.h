@@ -1,25 +1,27 @@
-/* A queue of octet strings, first in, first out: records of { length u16, octets }, each in one
- * piece.  One that does not fit behind the last begins anew at the front of the memory: what is
- * left there stays unused until the queue has come round.
+/* A queue of octet strings, first in, first out, in a fixed block of memory.  A record is { length
+ * u16, octets } in one piece.  If it does not fit behind the last one, it goes to the front of the
+ * memory: the octets between are unused until the queue has emptied past them.
  *
- *     0 ..... tail      head ..... end        wrapped: the first are those up to `end`
- *     0       head ..... tail                 else: `end` is 0; empty: `tail` is 0 */
+ *     0 ..... tail      head ..... end        wrapped: the first records are at head, up to `end`
+ *     0       head ..... tail                 not wrapped: `end` is 0; empty: `tail` is 0 */
 #ifndef WOAD_FIFO_H
 #define WOAD_FIFO_H
 
 #include "buf.h"
 
-/* Room that may not be there.  The tests make each of these fail in turn. */
+/* A condition that a full queue or table makes false.  The tests make each of these false in turn.
+ */
 #ifndef MAY_FAIL
 #define MAY_FAIL(has_room) (has_room)
 #endif
 
 struct fifo {
     uint8_t *mem;
-    uint16_t size, head, tail, end;
+    uint16_t size;            /* octets of `mem` */
+    uint16_t head, tail, end; /* offsets: see above */
 };
 
-/* An empty one; its memory stays. */
+/* Empties it, and sets its size; `mem` stays. */
 inline void fifo_begin(struct fifo *f, uint16_t size)
 {
     f->size = size;
@@ -31,7 +33,7 @@ ALWAYS_INLINE bool fifo_empty(const struct fifo *f)
     return !f->tail;
 }
 
-/* Octets that are free behind the last. */
+/* Free octets behind the last record. */
 inline size_t fifo_behind(const struct fifo *f)
 {
     return (size_t)((f->end ? f->head : f->size) - f->tail);
@@ -42,11 +44,11 @@ inline bool fifo_has_room(const struct fifo *f, size_t n)
     return MAY_FAIL(n + 2 <= fifo_behind(f) || (!f->end && n + 2 <= f->head));
 }
 
-/* A record of `n` octets, which the caller fills; NULL when there is no room. */
+/* Appends a record of `n` octets, which the caller fills in; NULL: no room. */
 inline uint8_t *fifo_put(struct fifo *f, size_t n)
 {
     size_t at = f->tail, all = n + 2, head = f->head;
-    if (!MAY_FAIL(true)) { /* what fifo_has_room() asks is asked on the way */
+    if (!MAY_FAIL(true)) { /* the conditions of fifo_has_room() follow */
         return NULL;
     }
     if (all > (f->end ? head : f->size) - at) {
@@ -61,26 +63,31 @@ inline uint8_t *fifo_put(struct fifo *f, size_t n)
     return f->mem + at + 2;
 }
 
-/* The octets of the first, NULL when it is empty; of the one behind, NULL when it is the last. */
+/* The first record's octets; NULL: the queue is empty. */
 ALWAYS_INLINE uint8_t *fifo_first(const struct fifo *f)
 {
     return f->tail ? f->mem + f->head + 2 : NULL;
 }
 
+/* The length of a record, by its octets. */
 inline uint16_t fifo_len(const uint8_t *p)
 {
     return get_le16(p - 2);
 }
 
+/* The record behind this one; NULL: it is the last. */
 inline uint8_t *fifo_next(const struct fifo *f, const uint8_t *p)
 {
     size_t at = (size_t)(p - f->mem) + fifo_len(p);
-    at = at == f->end ? 0 : at;
+    if (at == f->end) {
+        at = 0;
+    }
     return at == f->tail ? NULL : f->mem + at + 2;
 }
 
-/* `head` is where the first begins now: it may have been the last, or the last before the end. */
-inline void fifo_begins(struct fifo *f, size_t head)
+/* Sets the head, after a removal: at the end of the wrapped part it is the front; at the tail the
+ * queue is empty. */
+inline void fifo_set_head(struct fifo *f, size_t head)
 {
     if (head == (f->end ? f->end : f->tail)) {
         f->tail = f->end ? f->tail : 0;
@@ -90,25 +97,26 @@ inline void fifo_begins(struct fifo *f, size_t head)
     f->head = (uint16_t)head;
 }
 
-/* Takes the first out, which has `len` octets. */
+/* Removes the first record, which has `len` octets. */
 ALWAYS_INLINE void fifo_drop_len(struct fifo *f, size_t len)
 {
-    fifo_begins(f, f->head + 2u + len);
+    fifo_set_head(f, f->head + 2u + len);
 }
 
+/* Removes the first record. */
 ALWAYS_INLINE void fifo_drop(struct fifo *f)
 {
     fifo_drop_len(f, get_le16(f->mem + f->head));
 }
 
-/* Takes out any of them.  Then there is room for one as long as it, and as what was free behind the
- * last together. */
+/* Removes any record, and closes the gap: its octets are free together with those behind the last.
+ */
 inline void fifo_remove(struct fifo *f, const uint8_t *p)
 {
     size_t at = (size_t)(p - 2 - f->mem), n = 2u + fifo_len(p), head = f->head;
     if (f->end && at >= head) {
         memmove(f->mem + head + n, f->mem + head, at - head);
-        fifo_begins(f, head + n);
+        fifo_set_head(f, head + n);
         return;
     }
     memmove(f->mem + at, f->mem + at + n, f->tail - at - n);
@@ -117,7 +125,7 @@ inline void fifo_remove(struct fifo *f, const uint8_t *p)
         f->tail = f->end;
         f->end = 0;
     }
-    fifo_begins(f, head);
+    fifo_set_head(f, head);
 }
 
 #endif

@@ -6,7 +6,7 @@
 
 /* --- AES-CMAC: RFC 4493 ----------------------------------------------------------------------- */
 
-/* Twice the key in GF(2^128), without a branch on it. */
+/* Doubles a subkey in GF(2^128), in constant time. */
 static void cmac_double(uint8_t k[16])
 {
     uint8_t carry = (uint8_t)(0u - (k[0] >> 7)) & 0x87;
@@ -28,7 +28,7 @@ void toolbox_mac_begin(struct toolbox_mac *m, const struct toolbox *t, const uin
     *m = (struct toolbox_mac){ .box = t, .key = key };
 }
 
-/* A block is enciphered when it is known not to be the last. */
+/* A full block is encrypted when the next octet arrives: the last block is treated differently. */
 static void cmac_octet(struct toolbox_mac *m, uint8_t octet)
 {
     if (m->n == 16) {
@@ -78,7 +78,7 @@ int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *
 
 /* --- legacy pairing --------------------------------------------------------------------------- */
 
-/* 2.2.3: p1 = pres, preq, rat, iat, the PDUs from behind; p2 = 0, ia, ra */
+/* 2.2.3: p1 = pres, preq, rat, iat, with the PDUs reversed; p2 = 0, ia, ra */
 int toolbox_c1(const struct toolbox *t, const uint8_t k[16], const uint8_t r[16],
                const uint8_t preq[7], const uint8_t pres[7], const uint8_t ia[7],
                const uint8_t ra[7], uint8_t out[16])
@@ -97,7 +97,7 @@ int toolbox_c1(const struct toolbox *t, const uint8_t k[16], const uint8_t r[16]
     return err ? err : t->aes(t->ctx, k, x, out);
 }
 
-/* 2.2.4: of the less significant halves */
+/* 2.2.4: AES of the less significant halves of both */
 int toolbox_s1(const struct toolbox *t, const uint8_t k[16], const uint8_t r1[16],
                const uint8_t r2[16], uint8_t out[16])
 {
@@ -109,7 +109,7 @@ int toolbox_s1(const struct toolbox *t, const uint8_t k[16], const uint8_t r1[16
 
 /* --- LE Secure Connections -------------------------------------------------------------------- */
 
-/* What each of two has. */
+/* Adds the same value of both devices. */
 static void mac_both(struct toolbox_mac *m, const uint8_t *a, const uint8_t *b, size_t len)
 {
     toolbox_mac_more(m, a, len);

@@ -1,5 +1,6 @@
-/* The cryptographic toolbox of the Security Manager.  Vol 3, Part H, 2.2.  Most significant octet
- * first, as there.  Each function returns 0, or what `aes` returned. */
+/* The cryptographic toolbox of the Security Manager: the functions of Vol 3, Part H, 2.2, by their
+ * names there, on top of AES.  Octet strings have the most significant octet first.  Each function
+ * returns 0, or the error of `aes`, then its output is not valid. */
 #ifndef WOAD_TOOLBOX_H
 #define WOAD_TOOLBOX_H
 
@@ -7,25 +8,28 @@
 #include <stdint.h>
 
 struct toolbox {
+    /* One block of AES-128: 0, or an error that the toolbox passes on, CRYPTO_PENDING too. */
     int (*aes)(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16]);
     void *ctx;
 };
 
-/* AES-CMAC of octets that come one after the other. */
+/* AES-CMAC of a message that is given in parts. */
 struct toolbox_mac {
     const struct toolbox *box;
-    const uint8_t *key;
-    uint8_t x[16], n;
-    int err;
+    const uint8_t *key; /* 16 octets of the caller's, until toolbox_mac_end() */
+    uint8_t x[16], n;   /* the block so far, and how many octets of it */
+    int err;            /* the first error of `aes` */
 };
 void toolbox_mac_begin(struct toolbox_mac *m, const struct toolbox *t, const uint8_t key[16]);
 void toolbox_mac_more(struct toolbox_mac *m, const uint8_t *p, size_t len);
-void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len); /* the last first */
+/* Adds octets in the reversed order, the last first. */
+void toolbox_mac_back(struct toolbox_mac *m, const uint8_t *p, size_t len);
 int toolbox_mac_end(struct toolbox_mac *m, uint8_t mac[16]);
 
 int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *m, size_t len,
                  uint8_t mac[16]);
-/* An address is its type, then the address; preq and pres are the PDUs as they were sent. */
+/* An address is its type, then its six octets; preq and pres are the Pairing Request and Response,
+ * in the order of the air. */
 int toolbox_c1(const struct toolbox *t, const uint8_t k[16], const uint8_t r[16],
                const uint8_t preq[7], const uint8_t pres[7], const uint8_t ia[7],
                const uint8_t ra[7], uint8_t out[16]);

@@ -1,4 +1,4 @@
-/* UUIDs.  Vol 3, Part B, 2.5.1 */
+/* UUIDs: compare, read and write, text.  Vol 3, Part B, 2.5.1 */
 #include <woad/woad.h>
 
 #include "uuid.h"
@@ -7,6 +7,7 @@
 static const uint8_t base_uuid[16] = { 0xfb, 0x34, 0x9b, 0x5f, 0x80, 0x00, 0x00, 0x80,
                                        0x00, 0x10, 0,    0,    0,    0,    0,    0 };
 
+/* The 128-bit form. */
 static void uuid_widen(const struct woad_uuid *u, uint8_t le[16])
 {
     uint8_t *at = le + 12;
@@ -51,7 +52,7 @@ bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid)
     return true;
 }
 
-/* ATT carries 2 or 16 octets; a 32-bit UUID goes in its 128-bit form.  Vol 3, Part F, 3.2.1 */
+/* ATT has no 32-bit UUIDs: they are sent in the 128-bit form.  Vol 3, Part F, 3.2.1 */
 void uuid_write(struct wr *out, const struct woad_uuid *uuid)
 {
     uint8_t le[16];
@@ -63,6 +64,7 @@ void uuid_write(struct wr *out, const struct woad_uuid *uuid)
     }
 }
 
+/* The value of a hexadecimal digit; -1: it is none. */
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9') {

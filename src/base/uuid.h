@@ -6,8 +6,11 @@
 
 #include "buf.h"
 
-bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid); /* size: 2 or 16 */
+/* Reads a UUID of 2 or 16 octets; false: another size, or the PDU is too short. */
+bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid);
+/* Writes 2 or 16 octets. */
 void uuid_write(struct wr *out, const struct woad_uuid *uuid);
-uint16_t uuid_short(const struct woad_uuid *uuid); /* 0 when it has no 16-bit form */
+/* The 16-bit form; 0: it has none. */
+uint16_t uuid_short(const struct woad_uuid *uuid);
 
 #endif

@@ -1,4 +1,4 @@
-/* HCI error codes, as events carry them.  Vol 1, Part F, 1.3 */
+/* HCI error codes: positive statuses and reasons of events.  Vol 1, Part F, 1.3 */
 #ifndef WOAD_HCI_H
 #define WOAD_HCI_H
 

@@ -1,8 +1,9 @@
-/* What a controller needs before it is one (patches, speeds, settings of its maker's), and what it
- * says that is not so.
+/* Controllers that need more than standard HCI: a manufacturer's commands before the bring-up
+ * (patches, baud rates, settings), feature woad_feature_vendor_init; and corrections to what a
+ * controller says of itself, feature woad_feature_quirks.
  *
- * An ordered list of steps, done after the first HCI_Reset of each woad_start(); then it is reset
- * again and brought up as any other.  Feature woad_feature_vendor_init. */
+ * The commands are a list of steps, run in order after the first HCI_Reset of each woad_start().
+ * Then the controller is reset again and brought up as any other. */
 #ifndef WOAD_VENDOR_H
 #define WOAD_VENDOR_H
 
@@ -13,69 +14,71 @@
 struct woad;
 
 enum woad_step_kind {
-    WOAD_STEP_COMMAND, /* opcode with its parameters */
-    WOAD_STEP_PATCH,   /* the commands that woad_vendor_init.patch() has */
-    WOAD_STEP_WAIT,    /* value: milliseconds */
-    WOAD_STEP_SPEED    /* value: baud, at our end: woad_vendor_init.speed() */
+    WOAD_STEP_COMMAND, /* sends `opcode` with `params` */
+    WOAD_STEP_PATCH,   /* sends the commands of woad_vendor_init.patch(), one after the other */
+    WOAD_STEP_WAIT,    /* waits `value` milliseconds */
+    WOAD_STEP_SPEED    /* calls woad_vendor_init.speed() with `value`, in baud */
 };
 
 struct woad_step {
-    uint8_t kind;  /* enum woad_step_kind */
-    bool may_fail; /* a command's status does not matter */
-    uint16_t opcode;
+    uint8_t kind;    /* enum woad_step_kind */
+    bool may_fail;   /* an error status of the command does not end the start */
+    uint16_t opcode; /* WOAD_STEP_COMMAND: with its `len` octets of parameters */
     const uint8_t *params;
     uint8_t len;
-    uint32_t value;
+    uint32_t value; /* WOAD_STEP_WAIT, WOAD_STEP_SPEED */
 };
 
 struct woad_vendor_init {
     const struct woad_step *steps;
-    uint16_t n;
-    uint16_t answer_ms; /* time for each answer, HCI_Reset's too; 0: 2 s */
-    /* The next command of the patch: opcode u16, length u8, parameters.  Its length; 0: there are
-     * no more; or a negative errno, which ends the start.  `first`: from the beginning. */
+    uint16_t n;         /* of `steps` */
+    uint16_t answer_ms; /* time limit of each answer during the start, HCI_Reset's too; 0: 2 s */
+    /* Writes the next command of the patch into `record`: opcode u16, length u8, parameters.
+     * Returns its length; 0: the patch has ended; a negative WOAD_E…: the start fails with it.
+     * `first`: begin with the first command. */
     int (*patch)(void *ctx, bool first, uint8_t *record, size_t room);
+    /* Changes the baud rate of the host's UART, before the next command is sent; NULL: can't. */
     void (*speed)(void *ctx, uint32_t baud);
-    void *ctx;
+    void *ctx; /* for both */
 };
 
-/* For all starts from the next one on; `setup` must live as long.  NULL: none any more.
- * WOAD_EBUSY while it is started; WOAD_ENOTSUP without the feature.  A step that fails ends the
- * start: WOAD_EV_DOWN, WOAD_EIO. */
+/* Sets the steps for every start from the next one on; NULL: none.  *setup and its steps must live
+ * as long.  A step that fails ends the start: WOAD_EV_DOWN with WOAD_EIO.  WOAD_EBUSY: the host is
+ * started; WOAD_ENOTSUP: no such feature. */
 int woad_set_vendor_init(struct woad *h, const struct woad_vendor_init *setup);
 
-/* The steps of Broadcom's, Cypress's and Infineon's parts, whose patch is a file of commands
- * (.hcd): a CYW43 behind a UART.  The patch begins at the speed that the line has, and ends at
- * `first`, the one that the part has when it is switched on; then, with `baud` not 0, both ends
- * go on at that. Fills in `steps`, which must live as long as the setup, and setup->steps and
- * ->n; the rest is yours. */
+/* Fills in the steps for parts of Broadcom, Cypress and Infineon, such as a CYW43 behind a UART.
+ * Their patch is a file of commands (.hcd), which setup->patch() has to read.  It is sent at the
+ * present baud rate; then the part restarts at `initial` baud, its rate after power-on; then, with
+ * `baud` not 0, both ends change to that.  Sets setup->steps and setup->n; `steps` must live as
+ * long as the setup. */
 enum { WOAD_BROADCOM_STEPS = 9 };
 struct woad_broadcom {
     struct woad_step step[WOAD_BROADCOM_STEPS];
     uint8_t params[6];
 };
 void woad_vendor_init_broadcom(struct woad_vendor_init *setup, struct woad_broadcom *steps,
-                               uint32_t first, uint32_t baud);
+                               uint32_t initial, uint32_t baud);
 
-/* What controllers say of themselves that is not so.  Those that are known are in a table of the
- * feature woad_feature_quirks; a program can add what it knows of its own part.  Applied at each
- * start, to the controllers of that company (its assigned number) whose LMP subversion is in the
- * range. */
+/* A correction to what some parts of a manufacturer say of themselves.  The feature has a table of
+ * known ones; a program can add its own.  They are applied at each start, if the controller's
+ * company (its assigned number) is the same and its LMP subversion is in the range. */
 enum woad_quirk_kind {
-    WOAD_QUIRK_ADDRESS,       /* `address` is every such part's: it has none */
-    WOAD_QUIRK_NO_COMMANDS,   /* of Supported_Commands: these bits of the octet lie */
-    WOAD_QUIRK_HAS_COMMANDS,  /* and these should be set */
-    WOAD_QUIRK_NO_LE_FEATURES /* of the LE features */
+    WOAD_QUIRK_ADDRESS,       /* `address` is that of every part: treat it as no address */
+    WOAD_QUIRK_NO_COMMANDS,   /* clear these bits of an octet of Supported_Commands */
+    WOAD_QUIRK_HAS_COMMANDS,  /* set them */
+    WOAD_QUIRK_NO_LE_FEATURES /* clear these bits of an octet of the LE features */
 };
 
 struct woad_quirk {
     uint16_t company, subversion_first, subversion_last;
-    uint8_t kind; /* enum woad_quirk_kind */
-    uint8_t octet, bits;
-    const uint8_t *address; /* least significant octet first */
+    uint8_t kind;           /* enum woad_quirk_kind */
+    uint8_t octet, bits;    /* index, and a mask */
+    const uint8_t *address; /* six octets, least significant first */
 };
 
-/* `table` must live as long.  WOAD_ENOTSUP without the feature. */
+/* Adds n quirks, in place of those added before.  `table` must live as long as the instance.
+ * WOAD_ENOTSUP: no such feature. */
 int woad_set_quirks(struct woad *h, const struct woad_quirk *table, size_t n);
 
 #endif

@@ -1,8 +1,8 @@
 /* Woad: a Bluetooth LE host in C.
  *
- * One instance lives in memory the caller gives.  HCI packets go in by woad_rx(), time by
- * woad_poll(); HCI packets come out by woad_tx(), events by one callback.  Nothing here does I/O,
- * reads a clock, takes a lock or allocates.
+ * One instance lives in memory that the caller provides.  HCI packets enter by woad_rx(), time by
+ * woad_poll(); HCI packets leave by woad_tx(), events by one callback.  The host does no I/O, reads
+ * no clock, takes no lock and allocates nothing.
  *
  *     struct woad *h = woad_init(mem, sizeof mem, &config);
  *     woad_start(h);
@@ -13,9 +13,9 @@
  *         if (got one) woad_rx(h, packet, n);
  *     }
  *
- * Call woad_tx() until it gives 0 after any other call.  From inside the event callback every
- * function may be called but woad_rx(), woad_poll() and woad_fail(); woad_tx() gives 0 there if it
- * was itself what raised the event. */
+ * After any other call, call woad_tx() until it returns 0.  From inside the event callback every
+ * function may be called except woad_rx(), woad_poll() and woad_fail(); woad_tx() returns 0 there
+ * if it raised the event itself.  One thread at a time may use an instance. */
 #ifndef WOAD_WOAD_H
 #define WOAD_WOAD_H
 
@@ -25,20 +25,21 @@
 #include "vendor.h"
 #include "smp.h"
 
-/* The caller's mistakes and the host's own limits: negative, and nothing has changed. */
+/* Errors that functions return: negative, and the call has had no effect.  They are also statuses
+ * of events, where the host itself ended something. */
 enum {
-    WOAD_ENOENT = -2,
-    WOAD_EIO = -5,     /* the controller failed */
-    WOAD_EAGAIN = -11, /* full for the moment: wait for WOAD_EV_TX_READY */
-    WOAD_ENOMEM = -12, /* full: a capacity of the config */
-    WOAD_EACCES = -13, /* the connection is not as secure as that takes */
-    WOAD_EBUSY = -16,
-    WOAD_ENODEV = -19, /* not started */
-    WOAD_EINVAL = -22,
-    WOAD_EBADMSG = -74, /* the peer's or the controller's bytes make no sense */
-    WOAD_ENOTSUP = -95, /* the feature is not in config.features */
-    WOAD_EISCONN = -106,
-    WOAD_ENOTCONN = -107,
+    WOAD_ENOENT = -2,     /* there is no such thing, or not any more */
+    WOAD_EIO = -5,        /* the controller failed */
+    WOAD_EAGAIN = -11,    /* a queue is full: try again after WOAD_EV_TX_READY */
+    WOAD_ENOMEM = -12,    /* a capacity of the config is used up */
+    WOAD_EACCES = -13,    /* the connection is not secure enough */
+    WOAD_EBUSY = -16,     /* not while a procedure of this kind is pending */
+    WOAD_ENODEV = -19,    /* the host is not up */
+    WOAD_EINVAL = -22,    /* an argument is not valid */
+    WOAD_EBADMSG = -74,   /* the peer or the controller violated the protocol */
+    WOAD_ENOTSUP = -95,   /* the feature is not in config.features, or the controller lacks it */
+    WOAD_EISCONN = -106,  /* there is a connection to this peer */
+    WOAD_ENOTCONN = -107, /* there is no such connection, or not any more */
     WOAD_ETIMEDOUT = -110,
     WOAD_EALREADY = -114,
     WOAD_ECANCELED = -125
@@ -48,106 +49,116 @@ struct woad_event;
 struct woad_feature;
 struct woad_crypto;
 
-/* What is not named in config.features is not linked. */
+/* Features: one that is not named in config.features is not linked, and its calls return
+ * WOAD_ENOTSUP. */
+
+/* Legacy advertising, scanning, connecting: gap.h.  GATT: gatt.h. */
 extern const struct woad_feature woad_feature_advertiser, woad_feature_scanner,
     woad_feature_central, woad_feature_gatt_server, woad_feature_gatt_client;
+/* gap.h: the accept list; PHYs, data length, RSSI and so on of connections. */
 extern const struct woad_feature woad_feature_accept_list, woad_feature_link_control;
-/* What the server can do beside the usual: long values, which are prepared in parts, and of which
- * all parts that are read are of one value; Read Multiple and Read Multiple Variable; writes that
- * are signed: keys for these are exchanged by a pairing, in both directions, where it is named. */
+
+/* Additions to the GATT server.  Long values: prepared writes, and reads in parts that all come
+ * from one answer of the application.  Read Multiple and Read Multiple Variable.  Signed writes:
+ * named, pairing also distributes the signing keys, in both directions. */
 extern const struct woad_feature woad_feature_long_values, woad_feature_read_multiple,
     woad_feature_signed_writes;
-/* What makes it quicker: requests wait in config.pipeline_queue for the answer to the one before
- * them, where a client sends several at once; config.attr_index. */
+/* Speed.  Pipelining: requests that a client sends before the answer to its last one wait in
+ * config.pipeline_queue.  Type index: config.attr_index. */
 extern const struct woad_feature woad_feature_pipelining, woad_feature_type_index;
-/* Client Supported Features, handles 10 and 11 of the server. */
+/* The characteristic Client Supported Features: handles 10 and 11 of the server. */
 extern const struct woad_feature woad_feature_client_features;
-/* L2CAP channels: l2cap.h.  The second needs the first. */
+
+/* L2CAP channels: l2cap.h.  The second requires the first. */
 extern const struct woad_feature woad_feature_l2cap_channels, woad_feature_enhanced_channels;
-/* Enhanced ATT: more bearers than one, behind those two; Client and Server Supported Features. */
+/* Enhanced ATT: several bearers.  It requires those two, and brings Client and Server Supported
+ * Features. */
 extern const struct woad_feature woad_feature_eatt;
-/* Pairing, encryption, bonds; policy.keypress. */
+
+/* Pairing, encryption, bonds: smp.h.  Keypress notifications: policy.keypress. */
 extern const struct woad_feature woad_feature_security_manager, woad_feature_keypresses;
-/* In the place of woad_feature_security_manager, on a device that is never a central. */
+/* Instead of woad_feature_security_manager, for a device that is never a central. */
 extern const struct woad_feature woad_feature_security_peripheral;
-/* Pairing with what comes by another way than the radio. */
+/* Pairing with out-of-band data. */
 extern const struct woad_feature woad_feature_out_of_band;
-/* Bonded peers behind private addresses are known to the controller, if it is of 4.2 or later:
- * woad_connect() finds one that has not been heard, and the accept list holds for them. */
+
+/* Gives the controller, from 4.2 on, the keys of bonded peers, so that it resolves their private
+ * addresses: woad_connect() and the accept list then work for peers that hide their address. */
 extern const struct woad_feature woad_feature_resolving_list;
-/* Behind woad_feature_central: attempts whose peer does not answer are made again, and bonded peers
- * behind private addresses are found by a scan (woad_feature_scanner, too) where no controller
- * resolves them: woad_connect(). */
+/* Requires woad_feature_central.  Repeats connection attempts that fail to be established.  With
+ * woad_feature_scanner, too, and a controller that does not resolve addresses, woad_connect() finds
+ * a bonded peer by a scan. */
 extern const struct woad_feature woad_feature_reconnection;
-/* Extended advertising: sets of it, reports of it, and connecting to it; where the controller
- * has it. All legacy advertising, scanning and connecting then goes by the same commands. */
+/* Extended advertising, scanning and connecting, where the controller supports them.  Legacy
+ * advertising, scanning and connecting then use the extended HCI commands, too. */
 extern const struct woad_feature woad_feature_extended_advertising;
-/* A controller that has said nothing for config.watchdog_ms is asked whether it is there: for lines
- * that have no hang-up, a UART above all.  WOAD_EV_DOWN with WOAD_ETIMEDOUT if it is not;
- * WOAD_EV_DISCONNECT with WOAD_HCI_UNKNOWN_CONNECTION if it has been reset meanwhile. */
+
+/* Sends a command to a controller that has been silent for config.watchdog_ms: for transports
+ * without a hang-up, a UART above all.  No answer: WOAD_EV_DOWN with WOAD_ETIMEDOUT.  The
+ * controller has been reset: WOAD_EV_DISCONNECT with WOAD_HCI_UNKNOWN_CONNECTION. */
 extern const struct woad_feature woad_feature_watchdog;
-/* What a controller needs before it is one: vendor.h. */
+/* A manufacturer's commands before the bring-up; corrections to what a controller says of itself:
+ * vendor.h. */
 extern const struct woad_feature woad_feature_vendor_init;
-/* What some say of themselves that is not so: vendor.h. */
 extern const struct woad_feature woad_feature_quirks;
-/* Cryptography and random numbers by the controller, where config.crypto or config.random is NULL:
- * a firmware needs no library.  What has no time to wait for an answer is not there then:
- * woad_oob_make(), signed writes; and private addresses of peers are resolved by
- * woad_feature_resolving_list alone. */
+/* Cryptography and random numbers by the controller, where config.crypto or config.random is NULL.
+ * Without a library, woad_oob_make() and signed writes return WOAD_ENOTSUP or fail, and only
+ * woad_feature_resolving_list resolves private addresses of peers. */
 extern const struct woad_feature woad_feature_controller_crypto;
 
-/* Copied by woad_init(); `features` must live as long as the instance. */
+/* Copied by woad_init(), except what `features` and `crypto` point to: these must live as long as
+ * the instance.  A capacity of 0 is valid unless a minimum is given. */
 struct woad_config {
-    const struct woad_feature *const *features; /* ends with NULL */
+    const struct woad_feature *const *features; /* ends with NULL; NULL: none */
+    /* Required.  Called from inside woad_rx(), woad_tx(), woad_poll() and other calls. */
     void (*event)(void *ctx, struct woad *h, const struct woad_event *ev);
-    void *ctx;
+    void *ctx;               /* passed to `event` and `random` */
     uint8_t conns;           /* connections at a time: 1 to 255 */
-    uint8_t attr_tables;     /* calls of woad_gatt_add() */
-    uint8_t subscriptions;   /* CCCDs that differ from 0, per connection */
-    uint8_t procedures;      /* client procedures waiting, per connection: 1 or more */
-    uint8_t accept_list;     /* peers on it */
-    uint16_t mtu;            /* largest ATT_MTU: 23 to 527 */
-    uint16_t tx_queue;       /* octets of notifications and commands waiting, per connection:
-                              * each takes two more, and lies in one piece */
-    uint16_t request_queue;  /* octets of writes waiting for their turn, per connection; the
-                              * same.  Both at least mtu + 2 */
-    uint16_t prepare_queue;  /* octets a client may prepare, per connection; long values that
-                              * are being read are kept there too */
-    uint16_t pipeline_queue; /* octets of requests that came before the answer to the one
-                              * before them, per connection; what has no room there is
-                              * dropped */
-    const struct woad_crypto *crypto; /* for pairing: crypto.h */
-    /* Octets that nobody can guess, for keys.  0, or negative when there are none: then pairing
-     * fails.  What is random elsewhere is the controller's. */
+    uint8_t attr_tables;     /* tables of attributes: calls of woad_gatt_add() */
+    uint8_t subscriptions;   /* CCCDs that are not 0, per connection */
+    uint8_t procedures;      /* GATT client procedures queued, per connection: 1 or more */
+    uint8_t accept_list;     /* peers on the accept list */
+    uint16_t mtu;            /* largest ATT_MTU: 23 to 527; woad_set_mtu() */
+    uint16_t tx_queue;       /* octets of notifications, indications and write commands queued, per
+                              * connection: each is one piece of 2 octets more.  mtu + 2 or more */
+    uint16_t request_queue;  /* octets of writes of the GATT client queued, per connection; as
+                              * tx_queue */
+    uint16_t prepare_queue;  /* octets of prepared writes and of long values being read, per
+                              * connection */
+    uint16_t pipeline_queue; /* octets of pipelined requests, per connection; a request without room
+                              * is dropped */
+    const struct woad_crypto *crypto; /* for pairing: crypto.h; NULL: none */
+    /* Fills `out` with random octets fit for keys.  0, or negative: then pairing fails.  NULL:
+     * none. Random numbers that are no secrets come from the controller. */
     int (*random)(void *ctx, uint8_t *out, size_t len);
-    uint8_t bonds;           /* places for those that are known: one each, two of legacy
-                              * pairing, one more for keys of signed writes */
-    uint8_t pairings;        /* under way at a time; one more is refused.  0: as many as
-                              * connections */
-    uint16_t attr_index;     /* attributes found by type without a search, 2 octets each; with
-                              * more of them in the database all are searched */
-    uint16_t l2cap_channels; /* L2CAP channels at a time, on all connections */
-    uint8_t psms;            /* that are listened to */
-    uint8_t att_bearers;     /* of Enhanced ATT at a time, on all connections: woad_feature_eatt */
-    uint16_t mps;            /* largest frame we take on a channel, up to 65533: so many octets
-                              * per connection.  0: as `mtu` */
-    uint16_t watchdog_ms;    /* of woad_feature_watchdog; 0: 5 s */
-    uint8_t adv_sets;        /* of woad_feature_extended_advertising, beside legacy advertising */
+    uint8_t bonds;       /* slots for bonds: a bond takes one; two after legacy pairing; one more
+                          * with signing keys */
+    uint8_t pairings;    /* at a time; more are refused.  0: as many as `conns` */
+    uint16_t attr_index; /* attributes in the type index, 2 octets each; a database with more is
+                          * searched without it */
+    uint16_t l2cap_channels; /* channels at a time, on all connections */
+    uint8_t psms;            /* PSMs listened to at a time */
+    uint8_t att_bearers;  /* Enhanced ATT bearers at a time, on all connections; `mtu` must be 64 or
+                           * more then */
+    uint16_t mps;         /* octets of the largest frame received on a channel, up to 65533, and of
+                           * a buffer per connection.  0: as `mtu` */
+    uint16_t watchdog_ms; /* of woad_feature_watchdog; 0: 5 s */
+    uint8_t adv_sets;     /* extended advertising sets, beside legacy advertising */
     uint8_t connect_retries; /* of woad_feature_reconnection; 0: 3 */
 };
 
 /* Octets that woad_init() needs for this config; 0 if the config is not valid. */
 size_t woad_size(const struct woad_config *config);
 
-/* The same at compile time, for a static array: with all features, an upper bound with fewer.
+/* The same at compile time, for a static array: exact with all features, an upper bound with fewer.
  *
  *     static union {
  *         uint8_t octets[WOAD_MEM(2, 247, 512, 256, 0, 1, 4, 4, 0, 0, 0, 4, 0, 0, 0, 0, 0, 1)];
  *         uint64_t align;
  *     } mem;
  *
- * The arguments are fields of the config, in the order of the macro's.  The structs' sizes are
- * those on machines with pointers of 64 and of 32 bits; the sources hold them to it. */
+ * The arguments are the fields of the config with these names (channels: l2cap_channels).  The
+ * sizes of structs below are those for pointers of 64 and of 32 bits; the sources assert them. */
 #define WOAD_MEM(conns, mtu, tx_queue, request_queue, prepare_queue, attr_tables, subscriptions, \
                  procedures, pipeline_queue, attr_index, accept_list, bonds, channels, psms, mps, \
                  att_bearers, adv_sets, pairings) \
@@ -223,41 +234,45 @@ size_t woad_size(const struct woad_config *config);
 #define WOAD_SIZE_SECURITY_CONN WOAD_WIDTH(24, 16)
 #define WOAD_SIZE_BOND 52
 
-/* Makes an instance in `mem`, aligned as malloc() aligns.  NULL when `len` is too small or the
- * config is not valid.  The instance ends when the memory does. */
+/* Makes an instance in `mem`, which must be aligned as by malloc() and be left alone from then on.
+ * NULL: `len` is less than woad_size(config), or the config is not valid.  There is no call to
+ * destroy an instance: the caller reuses the memory, best after woad_stop() and WOAD_EV_DOWN. */
 struct woad *woad_init(void *mem, size_t len, const struct woad_config *config);
 
-/* Resets the controller and brings it up: WOAD_EV_UP or WOAD_EV_DOWN follows.  WOAD_EALREADY when
- * started, and until WOAD_EV_DOWN: inside that event it may be called. */
+/* Resets the controller and brings it up: WOAD_EV_UP or WOAD_EV_DOWN follows.  WOAD_EALREADY:
+ * started, or WOAD_EV_DOWN of the last time has not been raised yet; inside that event it may be
+ * called. */
 int woad_start(struct woad *h);
 
-/* Ends advertising, scanning and all connections, and resets the controller: WOAD_EV_DISCONNECT
- * for each connection, then WOAD_EV_DOWN with error 0.  WOAD_ENODEV when not started. */
+/* Ends all connections, then resets the controller, which ends advertising and scanning:
+ * WOAD_EV_DISCONNECT for each connection, then WOAD_EV_DOWN with error 0, within a second.
+ * WOAD_ENODEV: not started. */
 int woad_stop(struct woad *h);
 
-/* The transport is gone: everything ends at once, with its events, then WOAD_EV_DOWN. */
+/* The transport has failed: ends everything at once, with its events, then WOAD_EV_DOWN with this
+ * error (0: WOAD_EIO). */
 void woad_fail(struct woad *h, int error);
 
-/* One HCI packet from the controller with its H4 type octet.  Returns 0, or WOAD_EBADMSG for one
- * that makes no sense; it had no effect then. */
+/* One HCI packet from the controller, with its H4 type octet first.  The host does not keep
+ * `packet`. Returns 0, or WOAD_EBADMSG for a malformed packet, which has had no effect. */
 int woad_rx(struct woad *h, const uint8_t *packet, size_t len);
 
-/* Writes the next HCI packet for the controller, with its H4 type octet.  Returns its length, 0
- * for none.  WOAD_TX_ROOM octets are enough for any packet; with less, commands may have to
- * wait. */
+/* Writes the next HCI packet for the controller, with its H4 type octet first, into `buf`.  Returns
+ * its length; 0: none for now.  `room`: octets of `buf`; WOAD_TX_ROOM are enough for any packet,
+ * with less no command is written. */
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room);
 enum { WOAD_TX_ROOM = 1 + 3 + 255 };
 
-/* Tells the time, and no more: nothing ends by it.  Time limits that a call starts count from the
- * last time told, so tell it after a long wait and before such a call.  A program that may have
- * been stopped for a while tells it so, hands in what has come meanwhile, and then calls
- * woad_poll(): an answer that was there in time is in time. */
+/* Sets the time, in milliseconds, without acting on any time limit.  Time limits that a call starts
+ * count from the last time set, so set it after a long wait, before such a call.  A program that
+ * may have been suspended sets the time, passes the packets that have arrived to woad_rx(), then
+ * calls woad_poll(): answers that are there are not taken for late. */
 void woad_clock(struct woad *h, uint32_t now_ms);
 
-/* Tells the time and acts on what is due.  now_ms may wrap.  Returns the
- * milliseconds until it must be called again, WOAD_FOREVER if nothing waits; 0 after something was
- * due, so that what came of it is sent, and its time limits are known, before anybody sleeps.  Time
- * limits of 2^31 ms or more are 2^31 - 1: 24 days. */
+/* Sets the time, and ends what has timed out, with its events.  now_ms may wrap.  Returns the
+ * milliseconds until it must be called again; WOAD_FOREVER: nothing has a time limit; 0: something
+ * happened: call woad_tx(), then woad_poll() again, before waiting.  Time limits of 2^31 ms (24
+ * days) or more are 2^31 - 1. */
 uint32_t woad_poll(struct woad *h, uint32_t now_ms);
 #define WOAD_FOREVER UINT32_MAX
 
@@ -272,8 +287,8 @@ enum woad_event_type {
     WOAD_EV_REPORT,           /* report */
     WOAD_EV_EXT_REPORT,       /* ext_report: of extended advertising */
     WOAD_EV_EXT_ADV_STARTED,  /* ext_adv.set */
-    WOAD_EV_EXT_ADV_ENDED,    /* ext_adv: stopped; with a status: failed, or its time is over; a
-                               * connection has come of it: conn */
+    WOAD_EV_EXT_ADV_ENDED,    /* ext_adv: stopped; with a status: failed, or its duration is over;
+                               * with `conn`: it has led to this connection */
     WOAD_EV_SCAN_DONE,        /* scan.status */
     WOAD_EV_CONNECT,          /* connect */
     WOAD_EV_CONNECT_FAILED,   /* connect_failed */
@@ -281,43 +296,45 @@ enum woad_event_type {
     WOAD_EV_CONN_UPDATE,      /* conn_update */
     WOAD_EV_LINK,             /* link */
     WOAD_EV_ACCEPT_LIST,      /* accept_list.status: the list is in the controller */
-    WOAD_EV_TX_READY,         /* a queue that was full has room */
-    WOAD_EV_TX_DONE,          /* all notifications and commands queued on it have been sent */
-    WOAD_EV_SECURITY,         /* security: a pairing, or an encryption, has ended or begun */
-    WOAD_EV_PASSKEY,          /* passkey: the user is asked: woad_passkey() */
-    WOAD_EV_SECURITY_REQUEST, /* security_request: of policy.app_pairs: woad_pair(), or not */
-    WOAD_EV_BOND,             /* bond: keep it, or forget it: bond.why */
-    WOAD_EV_BOND_WANTED,      /* bond_wanted: woad_bond_add() it from inside, if it is kept */
-    WOAD_EV_ATTEMPTS,         /* attempts: to be kept, and given again after a restart */
-    WOAD_EV_KEYPRESS,         /* keypress: what the peer's user does at the keyboard */
-    WOAD_EV_OOB,              /* oob: what woad_oob_make() has made */
-    WOAD_EV_COC_REQUEST,      /* coc: a peer wants a channel: woad_coc_accept() or _refuse() */
-    WOAD_EV_COC_OPEN,         /* coc: with the limits agreed */
-    WOAD_EV_COC_CHANGED,      /* coc: by a reconfiguration of ours, if status is 0; or theirs */
-    WOAD_EV_COC_CLOSED,       /* coc: or it was not opened; its buffers are the caller's again */
-    WOAD_EV_COC_DATA,         /* coc_data: an SDU is there; or all of it that `rx` holds */
-    WOAD_EV_COC_RECEIVED,     /* coc_data: the buffer of woad_coc_receive() is filled */
-    WOAD_EV_COC_SENT,         /* coc_data: the SDU of woad_coc_send() is on its way */
-    WOAD_EV_MTU,              /* mtu */
-    WOAD_EV_ATT_BEARERS,      /* att_bearers: of Enhanced ATT, more or fewer, or none had */
-    WOAD_EV_GATT_READ,        /* gatt_read: answer with woad_gatt_answer() */
-    WOAD_EV_GATT_WRITE,       /* gatt_write: the same if need_answer */
-    WOAD_EV_AUTHORIZE,        /* authorize: set *allowed, or it is refused */
-    WOAD_EV_SUBSCRIBE,        /* subscribe; also when a bonded client is back */
-    WOAD_EV_INDICATED,        /* done: an indication was confirmed, or was not */
-    WOAD_EV_SERVICE,          /* service */
-    WOAD_EV_INCLUDED,         /* included */
-    WOAD_EV_CHARACTERISTIC,   /* characteristic */
-    WOAD_EV_DESCRIPTOR,       /* descriptor */
-    WOAD_EV_READ,             /* value: a part of what was read */
-    WOAD_EV_NOTIFIED,         /* value: a notification */
-    WOAD_EV_INDICATION,       /* value: an indication; confirmed by the host */
-    WOAD_EV_GATTC_DONE        /* done: the procedure has ended */
+    WOAD_EV_TX_READY,         /* a call returned WOAD_EAGAIN, and its queue has room now */
+    WOAD_EV_TX_DONE,          /* config.tx_queue of this connection is empty again */
+    WOAD_EV_SECURITY,         /* security: a pairing has ended, or the encryption changed */
+    WOAD_EV_PASSKEY,          /* passkey: show it to the user, or get it: woad_passkey() */
+    WOAD_EV_SECURITY_REQUEST, /* security_request: with policy.app_pairs: call woad_pair(), or not
+                               */
+    WOAD_EV_BOND,             /* bond: save it, or delete it: bond.change */
+    WOAD_EV_BOND_WANTED,  /* bond_wanted: if there is a saved one, woad_bond_add() from inside */
+    WOAD_EV_ATTEMPTS,     /* attempts: to be saved, and restored after a restart */
+    WOAD_EV_KEYPRESS,     /* keypress: on the peer's keyboard */
+    WOAD_EV_OOB,          /* oob: the result of woad_oob_make() */
+    WOAD_EV_COC_REQUEST,  /* coc: a peer requests a channel: woad_coc_accept() or _refuse() */
+    WOAD_EV_COC_OPEN,     /* coc: with the limits agreed */
+    WOAD_EV_COC_CHANGED,  /* coc: reconfigured by us, or by the peer (then status is 0) */
+    WOAD_EV_COC_CLOSED,   /* coc: it has ended, or failed to open; its buffers are free */
+    WOAD_EV_COC_DATA,     /* coc_data: an SDU has arrived, or as much as `rx` holds */
+    WOAD_EV_COC_RECEIVED, /* coc_data: woad_coc_receive() is done: buffer full, or SDU ended */
+    WOAD_EV_COC_SENT,     /* coc_data: all of woad_coc_send() is copied; its buffer is free */
+    WOAD_EV_MTU,          /* mtu */
+    WOAD_EV_ATT_BEARERS,  /* att_bearers: of Enhanced ATT: the number has changed, or none opened */
+    WOAD_EV_GATT_READ,    /* gatt_read: answer with woad_gatt_answer() */
+    WOAD_EV_GATT_WRITE,   /* gatt_write: answer it, too, if need_answer */
+    WOAD_EV_AUTHORIZE,    /* authorize: set *allowed from inside, or the access is refused */
+    WOAD_EV_SUBSCRIBE,    /* subscribe; also when a bonded client reconnects */
+    WOAD_EV_INDICATED,    /* done: an indication was confirmed; or with a status, was not */
+    WOAD_EV_SERVICE,      /* service */
+    WOAD_EV_INCLUDED,     /* included */
+    WOAD_EV_CHARACTERISTIC, /* characteristic */
+    WOAD_EV_DESCRIPTOR,     /* descriptor */
+    WOAD_EV_READ,           /* value: a part of a read procedure's result */
+    WOAD_EV_NOTIFIED,       /* value: a notification */
+    WOAD_EV_INDICATION,     /* value: an indication; confirmed by the host */
+    WOAD_EV_GATTC_DONE      /* done: the procedure has ended */
 };
 
-/* Pointers are valid until the callback returns.  `conn` is WOAD_NO_CONN where none is meant.
- * A status is 0, a positive code from the peer or the controller (HCI, L2CAP or ATT, as said), or
- * one of the negative WOAD_E… when the host itself ended it. */
+/* Pointers are valid until the callback returns.  `conn` is WOAD_NO_CONN in events that are not
+ * about a connection.  A status is 0; or a positive code of the controller or the peer: HCI
+ * (hci.h), L2CAP or ATT, as noted; or a negative WOAD_E…, when the host itself ended the procedure.
+ */
 struct woad_event {
     enum woad_event_type type;
     uint16_t conn;
@@ -327,12 +344,12 @@ struct woad_event {
         } down;
         struct {
             int status;
-        } adv, scan, accept_list; /* HCI, or the host's */
+        } adv, scan, accept_list; /* HCI */
         struct woad_link_value link;
         struct {
             struct woad_addr addr;
             uint8_t kind; /* 0 ADV_IND 1 DIRECT 2 SCAN_IND 3 NONCONN 4 SCAN_RSP */
-            int8_t rssi;  /* dBm, 127: not known */
+            int8_t rssi;  /* dBm; 127: not known */
             const uint8_t *data;
             uint8_t len;
         } report;
@@ -348,14 +365,14 @@ struct woad_event {
         struct {
             struct woad_addr peer;
             int status;
-        } connect_failed; /* HCI, or the host's */
+        } connect_failed; /* HCI */
         struct {
             struct woad_addr peer;
             bool central;
             uint8_t reason;
         } disconnect; /* HCI */
         struct {
-            int status; /* HCI, or L2CAP's 1: rejected */
+            int status; /* HCI; 1: the peer rejected the request, by L2CAP */
             uint16_t interval_1250us, latency, supervision_10ms;
         } conn_update;
         struct {
@@ -379,7 +396,7 @@ struct woad_event {
         struct {
             struct woad_addr peer;
             uint8_t failures;
-        } attempts; /* 0: none any more */
+        } attempts; /* failures 0: delete the saved number */
         struct {
             enum woad_keypress what;
         } keypress;
@@ -389,24 +406,24 @@ struct woad_event {
         } oob;
         struct {
             uint16_t cid, psm, mtu, peer_mtu;
-            int status; /* L2CAP, or the host's; 0: somebody has closed it */
+            int status; /* L2CAP; of CLOSED, 0: by woad_coc_disconnect(), ours or the peer's */
         } coc;
         struct {
             uint16_t cid;
-            const void *data; /* the caller's; NULL of WOAD_EV_COC_DATA */
-            uint32_t len;     /* of it; or to be read */
-            bool end;         /* of the SDU */
+            const void *data; /* the buffer of the call; NULL in WOAD_EV_COC_DATA */
+            uint32_t len;     /* octets in it; WOAD_EV_COC_DATA: octets to read */
+            bool end;         /* the SDU ends with them */
         } coc_data;
         struct {
             uint16_t mtu;
         } mtu;
         struct {
-            uint8_t open;
+            uint8_t open; /* bearers now, beside the fixed one */
             int status;
-        } att_bearers; /* L2CAP, or the host's */
+        } att_bearers; /* L2CAP */
         struct {
             uint16_t handle, offset;
-            uint8_t request;
+            uint8_t request; /* for woad_gatt_answer_to() */
         } gatt_read;
         struct {
             uint16_t handle, offset;
@@ -443,7 +460,7 @@ struct woad_event {
             uint16_t handle, offset;
             const uint8_t *data;
             uint16_t len;
-            enum woad_gattc_op op; /* of WOAD_EV_READ */
+            enum woad_gattc_op op; /* only in WOAD_EV_READ */
         } value;
         struct {
             enum woad_gattc_op op;

@@ -1,6 +1,6 @@
 /* Enhanced credit-based channels: connection requests for up to five channels, and reconfiguration
- * of open ones.  Each request is answered once, when all of its channels are decided. Vol 3, Part
- * A, 4.25 to 4.28, 10.2 */
+ * of open ones.  Each request is answered once, when all of its channels are decided.
+ * Vol 3, Part A, 4.25 to 4.28, 10.2 */
 #include "../core/clock.h"
 #include "../core/feature.h"
 #include "coc.h"

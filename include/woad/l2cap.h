@@ -95,8 +95,8 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
 
 /* Requests a channel from the peer and sets *cid.  WOAD_EV_COC_OPEN or WOAD_EV_COC_CLOSED follows,
  * once; CLOSED with WOAD_ETIMEDOUT after 30 s, or 60 s after each of up to five "pending"
- * responses. If the peer grants the channel after that, the host closes it.  `rx` as in
- * woad_coc_accept(). On a connection to a bonded peer that is not encrypted, encryption comes
+ * responses.  If the peer grants the channel after that, the host closes it.  `rx` as in
+ * woad_coc_accept().  On a connection to a bonded peer that is not encrypted, encryption comes
  * first: it authenticates the peer; if it fails, CLOSED with WOAD_EACCES. WOAD_ENOTCONN;
  * WOAD_EACCES: the connection is less secure than params->security; WOAD_ENOMEM:
  * config.l2cap_channels are in use, or 64 on this connection. */
@@ -110,7 +110,7 @@ int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_c
 
 /* Closes a channel, or cancels its request: WOAD_EV_COC_CLOSED follows; data that is not sent by
  * then is discarded.  A request of the peer's that waits for woad_coc_accept() is refused, with no
- * event. WOAD_ENOENT; WOAD_EALREADY: it is being closed. */
+ * event.  WOAD_ENOENT; WOAD_EALREADY: it is being closed. */
 int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid);
 
 /* Sends an SDU of 0 to peer_mtu octets, as the peer's credits allow.  `data` must not change until

@@ -112,15 +112,15 @@ struct woad_config {
     const struct woad_feature *const *features; /* ends with NULL; NULL: none */
     /* Required.  Called from inside woad_rx(), woad_tx(), woad_poll() and other calls. */
     void (*event)(void *ctx, struct woad *h, const struct woad_event *ev);
-    void *ctx;               /* passed to `event` and `random` */
-    uint8_t conns;           /* connections at a time: 1 to 255 */
-    uint8_t attr_tables;     /* tables of attributes: calls of woad_gatt_add() */
-    uint8_t subscriptions;   /* CCCDs that are not 0, per connection */
-    uint8_t procedures;      /* GATT client procedures queued, per connection: 1 or more */
-    uint8_t accept_list;     /* peers on the accept list */
-    uint16_t mtu;            /* largest ATT_MTU: 23 to 527; woad_set_mtu() */
-    uint16_t tx_queue;       /* octets of notifications, indications and write commands queued, per
-                              * connection: each is one piece of 2 octets more.  mtu + 2 or more */
+    void *ctx;             /* passed to `event` and `random` */
+    uint8_t conns;         /* connections at a time: 1 to 255 */
+    uint8_t attr_tables;   /* tables of attributes: calls of woad_gatt_add() */
+    uint8_t subscriptions; /* CCCDs that are not 0, per connection */
+    uint8_t procedures;    /* GATT client procedures queued, per connection: 1 or more */
+    uint8_t accept_list;   /* peers on the accept list */
+    uint16_t mtu;      /* largest ATT_MTU: 23 to 527.  Up to 256 is offered before woad_set_mtu() */
+    uint16_t tx_queue; /* octets of notifications, indications and write commands queued, per
+                        * connection: each is one piece of 2 octets more.  mtu + 2 or more */
     uint16_t request_queue;  /* octets of writes of the GATT client queued, per connection; as
                               * tx_queue */
     uint16_t prepare_queue;  /* octets of prepared writes and of long values being read, per
@@ -129,7 +129,7 @@ struct woad_config {
                               * is dropped */
     const struct woad_crypto *crypto; /* for pairing: crypto.h; NULL: none */
     /* Fills `out` with random octets fit for keys.  0, or negative: then pairing fails.  NULL:
-     * none. Random numbers that are no secrets come from the controller. */
+     * none.  Random numbers that are no secrets come from the controller. */
     int (*random)(void *ctx, uint8_t *out, size_t len);
     uint8_t bonds;       /* slots for bonds: a bond takes one; two after legacy pairing; one more
                           * with signing keys */

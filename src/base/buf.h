@@ -36,7 +36,7 @@ inline void put_le16(uint8_t *p, uint16_t v)
 }
 #endif
 
-/* For functions on the way of each packet whose call would cost as much as their body. */
+/* For functions on the way of each packet: a call would cost as much as the body. */
 #ifdef __GNUC__
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #else

@@ -64,7 +64,10 @@ int toolbox_mac_end(struct toolbox_mac *m, uint8_t mac[16])
         cmac_double(sub);
     }
     xor_with(m->x, sub, 16);
-    return err ? err : m->box->aes(m->box->ctx, m->key, m->x, mac);
+    if (err) {
+        return err;
+    }
+    return m->box->aes(m->box->ctx, m->key, m->x, mac);
 }
 
 int toolbox_cmac(const struct toolbox *t, const uint8_t key[16], const uint8_t *m, size_t len,
@@ -94,7 +97,10 @@ int toolbox_c1(const struct toolbox *t, const uint8_t k[16], const uint8_t r[16]
     int err = t->aes(t->ctx, k, x, x);
     xor_with(x + 4, ia + 1, 6);
     xor_with(x + 10, ra + 1, 6);
-    return err ? err : t->aes(t->ctx, k, x, out);
+    if (err) {
+        return err;
+    }
+    return t->aes(t->ctx, k, x, out);
 }
 
 /* 2.2.4: AES of the less significant halves of both */

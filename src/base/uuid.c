@@ -37,7 +37,10 @@ uint16_t uuid_short(const struct woad_uuid *u)
     struct woad_uuid two = { .size = 2 };
     uuid_widen(u, le);
     memcpy(two.le, le + 12, 2);
-    return woad_uuid_equal(u, &two) ? get_le16(two.le) : 0;
+    if (woad_uuid_equal(u, &two)) {
+        return get_le16(two.le);
+    }
+    return 0;
 }
 
 bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid)
@@ -71,7 +74,10 @@ static int hex_digit(char c)
         return c - '0';
     }
     c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return -1;
 }
 
 int woad_uuid_parse(struct woad_uuid *uuid, const char *text)

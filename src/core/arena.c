@@ -13,7 +13,10 @@ void *arena_alloc(struct woad *h, size_t n, size_t size)
     struct arena *a = h->arena;
     size_t at = (a->len + sizeof(union align) - 1) / sizeof(union align) * sizeof(union align);
     a->len = at + n * size;
-    return a->mem ? a->mem + at : NULL;
+    if (a->mem) {
+        return a->mem + at;
+    }
+    return NULL;
 }
 
 void *arena_alloc_slots(struct woad *h, size_t n, size_t size, void *structs, unsigned slot)

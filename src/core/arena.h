@@ -27,7 +27,7 @@ void *arena_alloc_per_bearer(struct woad *h, size_t size, void *structs, unsigne
 /* Two arguments: the structs, and their size << 8 | the field's offset. */
 #define ARENA_SLOT(structs, field) \
     (structs), (unsigned)(sizeof *(structs) << 8 | OFFSET(__typeof__(*(structs)), field))
-/* Does not compile for a field past the first 256 octets, whose offset would not fit. */
+/* Does not compile when the offset does not fit 8 bits. */
 #define OFFSET(type, field) \
     (offsetof(type, field) + 0 * sizeof(char[offsetof(type, field) < 256 ? 1 : -1]))
 

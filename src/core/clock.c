@@ -6,7 +6,10 @@
 uint32_t deadline_in(const struct woad *h, uint32_t ms)
 {
     uint32_t at = h->now + min_u32(ms, INT32_MAX); /* beyond that, a deadline looks past */
-    return at ? at : 1;
+    if (at) {
+        return at;
+    }
+    return 1;
 }
 
 uint32_t deadline_left(const struct woad *h, uint32_t at)
@@ -15,5 +18,8 @@ uint32_t deadline_left(const struct woad *h, uint32_t at)
         return WOAD_FOREVER;
     }
     int32_t left = (int32_t)(at - h->now);
-    return left > 0 ? (uint32_t)left : 0;
+    if (left > 0) {
+        return (uint32_t)left;
+    }
+    return 0;
 }

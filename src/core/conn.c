@@ -14,7 +14,10 @@ struct conn *conn_of(const struct woad *h, uint16_t number)
         return NULL;
     }
     struct conn *c = &h->conns[i];
-    return c->state != CONN_FREE && c->number == number ? c : NULL;
+    if (c->state != CONN_FREE && c->number == number) {
+        return c;
+    }
+    return NULL;
 }
 
 void woad_conn_forget(struct woad *h, uint16_t conn)

@@ -25,7 +25,7 @@ enum { CURRENT_INTERVAL, CURRENT_LATENCY, CURRENT_SUPERVISION, CURRENT_PARAMS };
 /* Indices of a request's parameters, in the same units. */
 enum { PARAM_MIN, PARAM_MAX, PARAM_LATENCY, PARAM_SUPERVISION, PARAMS };
 
-/* Small and often used fields come first: the code to reach them is the shortest.  A flag
+/* The order is by frequency of use: small offsets make shorter code.  A flag
  * `want_…` is set when an HCI command is to be sent, and cleared when it is. */
 struct conn {
     uint8_t state;      /* enum conn_state */
@@ -76,7 +76,7 @@ struct conn {
     uint32_t rx_len;        /* octets in `rx` */
     uint32_t tx_left;       /* octets of the outgoing frame that are not in a packet yet */
     const uint8_t *tx_tail; /* those octets; NULL: the channel was closed, send zeros */
-    struct coc *tx_channel; /* whose SDU tx_tail is in; NULL: none, or closed */
+    struct coc *tx_channel; /* the channel of that frame; NULL: none, or closed */
     uint32_t due;           /* deadline of a parameter update; CONN_CLOSING: of HCI_Disconnect */
     struct woad_addr peer;  /* the identity address, where it is known */
     struct woad_addr own_air, peer_air; /* the addresses on the air when it was opened */

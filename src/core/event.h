@@ -17,7 +17,7 @@ void emit_connect(const struct conn *c);
 /* An event of a connection by its public number, or of none: conn is WOAD_NO_CONN. */
 void emit_at(struct woad *h, uint16_t conn, enum woad_event_type type, struct woad_event *ev);
 void emit_none(struct woad *h, enum woad_event_type type, struct woad_event *ev);
-/* An event whose `type` and `conn` are set. */
+/* An event with `type` and `conn` already set. */
 void emit(struct woad *h, const struct woad_event *ev);
 
 #endif

@@ -8,5 +8,8 @@ int feature_for_call(struct woad *h, const void *memory)
     if (!memory) {
         return WOAD_ENOTSUP;
     }
-    return h->state == HOST_UP ? 0 : WOAD_ENODEV;
+    if (h->state == HOST_UP) {
+        return 0;
+    }
+    return WOAD_ENODEV;
 }

@@ -82,7 +82,7 @@ struct hci {
     const struct woad_feature *pending_feature; /* that sent the pending command */
 };
 
-/* What the controller says of itself during bring-up. */
+/* The controller, as it describes itself during bring-up. */
 struct controller {
     uint8_t version;                                   /* HCI_Version.  Assigned Numbers, 2.1 */
     uint16_t company, subversion;                      /* of its manufacturer; LMP subversion */
@@ -92,7 +92,7 @@ struct controller {
     uint32_t last_rx_ms;          /* h->now when its last packet arrived */
 };
 
-/* Often used fields come first: the code to reach them is the shortest.  `cfg.features` is the last
+/* The order is by frequency of use: small offsets make shorter code.  `cfg.features` is the last
  * of them. */
 struct woad {
     uint8_t state;           /* enum host_state */
@@ -160,7 +160,7 @@ struct woad {
     struct vendor_init *vendor_init;
     const struct vendor_init_role *vendor_init_role;
     struct arena *arena;        /* only inside woad_init() and woad_size() */
-    struct conn *tx_frame_conn; /* the connection whose fragments are in tx_frame; NULL: none */
+    struct conn *tx_frame_conn; /* the connection of the frame in tx_frame; NULL: none */
     uint8_t *tx_frame;          /* tx_frame_max + 4 octets: an L2CAP frame sent in fragments */
     /* HCI handles of connections for which there was no slot, to be disconnected: refused_max(). */
     uint16_t *refused_handles;

@@ -4,7 +4,7 @@
 
 /* The order of the checks is the specification's: encryption, authentication, LE Secure
  * Connections, key size.  An unencrypted peer that has a key gets Insufficient Encryption, so that
- * it uses it. Vol 3, Part C, 10.3.1 */
+ * it uses it.  Vol 3, Part C, 10.3.1 */
 int conn_security_error(const struct conn *c, unsigned level)
 {
     const struct woad *h = c->h;
@@ -14,11 +14,17 @@ int conn_security_error(const struct conn *c, unsigned level)
     }
     if (!now->encrypted) {
         bool has_key = h->smp_role && h->smp_role->has_key(c, false);
-        return has_key ? WOAD_ATT_INSUFFICIENT_ENCRYPTION : WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
+        if (has_key) {
+            return WOAD_ATT_INSUFFICIENT_ENCRYPTION;
+        }
+        return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
     }
     if ((level & WOAD_COC_AUTHENTICATED && !now->authenticated) ||
         (level & WOAD_COC_SECURE && !now->secure)) {
         return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
     }
-    return level & WOAD_COC_KEY_16 && now->key_size < 16 ? WOAD_ATT_INSUFFICIENT_KEY_SIZE : 0;
+    if (level & WOAD_COC_KEY_16 && now->key_size < 16) {
+        return WOAD_ATT_INSUFFICIENT_KEY_SIZE;
+    }
+    return 0;
 }

@@ -22,7 +22,10 @@ static uint32_t hci_answer_ms(const struct woad *h)
     if (h->vendor_init_role && h->state == HOST_STARTING) {
         ms = h->vendor_init_role->answer_ms(h);
     }
-    return ms ? ms : COMMAND_TIMEOUT_MS;
+    if (ms) {
+        return ms;
+    }
+    return COMMAND_TIMEOUT_MS;
 }
 
 /* Polls the core and the features in turn; the first that has a command sends it.
@@ -42,7 +45,10 @@ size_t hci_tx(struct woad *h, uint8_t *buf, size_t room)
     for (const struct woad_feature *const *f = h->cfg.features; owner; owner = *f++) {
         struct wr params = wr_of(buf + 4, 255);
         hci->pending_arg = WOAD_NO_CONN; /* not the last command's */
-        uint16_t opcode = owner->command ? owner->command(h, &params) : 0;
+        uint16_t opcode = 0;
+        if (owner->command) {
+            opcode = owner->command(h, &params);
+        }
         if (opcode) {
             if (CHECK_LOST_WAKEUP && were_idle) {
                 __builtin_trap();
@@ -112,7 +118,10 @@ static int hci_rx_report(struct woad *h, struct rd *in)
     if (h->scan_report) {
         h->scan_report(h, in);
     }
-    return in->bad ? WOAD_EBADMSG : 0;
+    if (in->bad) {
+        return WOAD_EBADMSG;
+    }
+    return 0;
 }
 
 /* The row of a table for this event; NULL: none. */
@@ -121,7 +130,10 @@ static const struct conn_event *conn_event_in(const struct conn_event *e, uint8_
     while (e && e->code && e->code != code) {
         e++;
     }
-    return e && e->code ? e : NULL;
+    if (e && e->code) {
+        return e;
+    }
+    return NULL;
 }
 
 /* An event about one connection, for the first that has it in its table: the core, or a feature. */
@@ -159,7 +171,10 @@ static int hci_rx_le(struct woad *h, struct rd *in)
             needs->rx_le_event(h, sub, &copy);
         }
     }
-    return in->bad ? WOAD_EBADMSG : hci_rx_conn(h, LE | sub, in);
+    if (in->bad) {
+        return WOAD_EBADMSG;
+    }
+    return hci_rx_conn(h, LE | sub, in);
 }
 
 static int hci_rx_code(struct woad *h, uint8_t code, struct rd *in)

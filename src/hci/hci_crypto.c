@@ -1,8 +1,8 @@
 /* Cryptography by the controller, for an application without a library: LE Encrypt, LE Rand, and
- * the P-256 commands. The answers arrive later.  A caller that gets CRYPTO_PENDING repeats its
+ * the P-256 commands.  The answers arrive later.  A caller that gets CRYPTO_PENDING repeats its
  * whole calculation when it is woken; the blocks of AES that are known by then are in `memo`, in
- * the order of the calculation. An answer of zeros counts as a failure: with it, a pairing would
- * have no secret. Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37 */
+ * the order of the calculation.  An answer of zeros counts as a failure: with it, a pairing would
+ * have no secret.  Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37 */
 #include "../base/bytes.h"
 #include "../core/feature.h"
 #include "../core/security.h"
@@ -16,7 +16,7 @@ enum { POOL = 32 }; /* random octets kept: enough for a private key of P-256 */
 enum request { REQUEST_NONE, REQUEST_DUE, REQUEST_SENT, REQUEST_DONE, REQUEST_FAILED };
 
 struct controller_crypto {
-    uint16_t aes_user;       /* whose blocks are in `memo`; CRYPTO_NO_USER: none */
+    uint16_t aes_user;       /* the user of `memo`; CRYPTO_NO_USER: none */
     uint8_t at, n;           /* blocks: those that this repetition has used; those in `memo` */
     uint8_t aes;             /* enum request */
     bool aes_stale;          /* its user has ended: drop the answer */
@@ -133,7 +133,10 @@ static int ctl_random(struct woad *h, uint8_t *out, size_t len)
     if (c->pooled < len || h->state != HOST_UP) {
         bool failed = c->no_random || h->state != HOST_UP;
         c->no_random = false; /* the next call tries again */
-        return failed ? WOAD_EIO : CRYPTO_PENDING;
+        if (failed) {
+            return WOAD_EIO;
+        }
+        return CRYPTO_PENDING;
     }
     c->pooled = (uint8_t)(c->pooled - len);
     memcpy(out, c->pool + c->pooled, len);
@@ -165,7 +168,9 @@ static int ctl_public(struct woad *h, uint16_t user, uint8_t public_key[64])
     c->p256_user = user;
     h->commands_idle = false;
     int err = ctl_result(&c->pair);
-    memcpy(public_key, c->public_key, err ? 0 : 64);
+    if (!err) {
+        memcpy(public_key, c->public_key, 64);
+    }
     return err;
 }
 
@@ -181,7 +186,9 @@ static int ctl_dh(struct woad *h, uint16_t user, const uint8_t public_key[64], u
     h->commands_idle = false;
     int err = ctl_result(&c->dh);
     if (err != CRYPTO_PENDING) {
-        memcpy(secret, c->secret, err ? 0 : 32);
+        if (!err) {
+            memcpy(secret, c->secret, 32);
+        }
         ctl_release(h, user);
     }
     return err;
@@ -206,7 +213,10 @@ static uint32_t ctl_run_timers(struct woad *h)
     if (wake) {
         ctl_wake(h);
     }
-    return wake || h->controller_crypto->wake_due ? 0 : WOAD_FOREVER;
+    if (wake || h->controller_crypto->wake_due) {
+        return 0;
+    }
+    return WOAD_FOREVER;
 }
 
 static const struct crypto_role ctl_role = { ctl_begin,  ctl_end,    ctl_release, ctl_aes,
@@ -255,7 +265,10 @@ static uint16_t ctl_command(struct woad *h, struct wr *params)
         put_reversed(params, c->public_key + 32, 32);
         return OP_LE_DHKEY;
     }
-    return c->pooled < POOL && !c->no_random ? OP_LE_RAND : 0;
+    if (c->pooled < POOL && !c->no_random) {
+        return OP_LE_RAND;
+    }
+    return 0;
 }
 
 /* LE Encrypt has ended: encrypted data 16. */

@@ -23,7 +23,10 @@ static bool vendor_pending(const struct woad *h)
 
 static uint16_t vendor_answer_ms(const struct woad *h)
 {
-    return h->vendor_init->init ? h->vendor_init->init->answer_ms : 0;
+    if (h->vendor_init->init) {
+        return h->vendor_init->init->answer_ms;
+    }
+    return 0;
 }
 
 static const struct vendor_init_role vendor_init_role = { vendor_pending, vendor_answer_ms };

@@ -309,9 +309,12 @@ static uint16_t conn_command(struct conn *c, struct wr *params)
 static uint16_t core_command(struct woad *h, struct wr *params)
 {
     if (h->state == HOST_STARTING) {
-        /* After the first HCI_Reset, the steps of the manufacturer come first. */
+        /* The manufacturer's steps run behind the first HCI_Reset. */
         bool waits = h->hci.bringup_step && h->vendor_init_role && h->vendor_init_role->pending(h);
-        return waits ? 0 : bringup_command(h, params);
+        if (waits) {
+            return 0;
+        }
+        return bringup_command(h, params);
     }
     if (h->refused_count) {
         return conn_write_disconnect(h->refused_handles[--h->refused_count],

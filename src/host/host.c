@@ -11,6 +11,8 @@
 #include "../hci/hci.h"
 #include "../l2cap/l2cap.h"
 
+enum { MTU_OFFERED = 256 }; /* ATT_MTU at first, if config.mtu allows it */
+
 static const struct woad_feature *const no_features[] = { NULL };
 
 static bool config_valid(const struct woad_config *c)
@@ -58,7 +60,10 @@ static void set_config(struct woad *h, const struct woad_config *config)
         }
     }
     h->sig_queue_size = (uint16_t)WOAD_SIZE_ANSWERS(channels);
-    h->rx_frame_max = config->mps > h->tx_frame_max ? config->mps : h->tx_frame_max;
+    h->rx_frame_max = h->tx_frame_max;
+    if (h->rx_frame_max < config->mps) {
+        h->rx_frame_max = config->mps;
+    }
 }
 
 /* Octets of the whole instance; `mem` NULL: only counts, in an `h` that is thrown away. */
@@ -75,7 +80,10 @@ static size_t lay_out(struct woad *h, uint8_t *mem, const struct woad_config *co
 size_t woad_size(const struct woad_config *config)
 {
     struct woad h = { 0 };
-    return config_valid(config) ? lay_out(&h, NULL, config) : 0;
+    if (config_valid(config)) {
+        return lay_out(&h, NULL, config);
+    }
+    return 0;
 }
 
 struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
@@ -96,7 +104,7 @@ struct woad *woad_init(void *mem, size_t len, const struct woad_config *config)
         c->number = number++;
         c->bearer = b++;
     }
-    h->mtu = config->mtu < 256 ? config->mtu : 256;
+    h->mtu = (uint16_t)min_u32(config->mtu, MTU_OFFERED); /* more only by woad_set_mtu() */
     return h;
 }
 
@@ -169,7 +177,10 @@ void host_down(struct woad *h, int error)
 
 void woad_fail(struct woad *h, int error)
 {
-    host_down(h, error ? error : WOAD_EIO);
+    if (!error) {
+        error = WOAD_EIO;
+    }
+    host_down(h, error);
 }
 
 int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
@@ -189,7 +200,10 @@ int woad_rx(struct woad *h, const uint8_t *packet, size_t len)
     if (type == H4_EVENT) {
         return hci_rx_event(h, packet, len);
     }
-    return type == H4_SCO || type == H4_ISO ? 0 : WOAD_EBADMSG; /* not used, and no error */
+    if (type == H4_SCO || type == H4_ISO) {
+        return 0; /* not used, and no error */
+    }
+    return WOAD_EBADMSG;
 }
 
 size_t woad_tx(struct woad *h, uint8_t *buf, size_t room)
@@ -240,7 +254,10 @@ uint32_t woad_poll(struct woad *h, uint32_t now_ms)
     if (h->state == HOST_OFF) {
         return WOAD_FOREVER;
     }
-    return h->event_raised ? 0 : min_u32(left, stop); /* 0: send what its callback requested */
+    if (h->event_raised) {
+        return 0; /* 0: send what its callback requested */
+    }
+    return min_u32(left, stop);
 }
 
 int woad_set_mtu(struct woad *h, uint16_t mtu)

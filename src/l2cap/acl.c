@@ -20,8 +20,8 @@ static void acl_wipe(uint8_t *frame, size_t len)
 }
 
 /* A frame that is longer than rx_frame_max is dropped; `len` octets of it are here.  On the
- * signalling channel the host answers that; a credit-based channel is closed. Vol 3, Part
- * A, 4.1, 3.4.3 */
+ * signalling channel the host answers that; a credit-based channel is closed.  Vol 3, Part A,
+ * 4.1, 3.4.3 */
 static void acl_too_long(struct conn *c, const uint8_t *frame, size_t len)
 {
     uint16_t cid = len < L2CAP_HDR ? 0 : get_le16(frame + 2);

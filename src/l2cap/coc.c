@@ -34,7 +34,10 @@ struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
 {
     const struct conn *c = h->cocs ? conn_of(h, conn) : NULL;
     struct coc *ch = c ? coc_by_cid(c, cid) : NULL;
-    return ch && !ch->att_bearer && !ch->closed_emitted ? ch : NULL;
+    if (ch && !ch->att_bearer && !ch->closed_emitted) {
+        return ch;
+    }
+    return NULL;
 }
 
 struct coc *coc_for_call(struct woad *h, uint16_t conn, uint16_t cid)
@@ -193,7 +196,7 @@ void coc_emit(struct coc *ch, enum woad_event_type type, int status)
 static void coc_set_memory(struct coc *ch, void *rx, size_t rx_size)
 {
     struct woad *h = ch->c->h;
-    size_t mtu_min = ch->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
+    size_t mtu_min = coc_mtu_min(ch->enhanced);
     size_t mps = ch->own[COC_MPS] ? ch->own[COC_MPS] : ch->own[COC_MTU] + 2u;
     if (mps > h->rx_frame_max) {
         mps = h->rx_frame_max;
@@ -204,9 +207,15 @@ static void coc_set_memory(struct coc *ch, void *rx, size_t rx_size)
     if (mps < mtu_min) {
         mps = mtu_min;
     }
-    ch->own[COC_MPS] = (uint16_t)(mps < COC_MPS_MAX ? mps : COC_MPS_MAX);
+    if (mps > COC_MPS_MAX) {
+        mps = COC_MPS_MAX;
+    }
+    ch->own[COC_MPS] = (uint16_t)mps;
     ch->ring = rx;
-    ch->ring_size = (uint32_t)(rx_size < COC_RING_MAX ? rx_size : COC_RING_MAX);
+    if (rx_size > COC_RING_MAX) {
+        rx_size = COC_RING_MAX;
+    }
+    ch->ring_size = (uint32_t)rx_size;
     ch->own[COC_CREDITS] = coc_credits_due(ch);
 }
 
@@ -421,7 +430,7 @@ const struct woad_feature woad_feature_l2cap_channels = {
 
 static bool params_valid(const struct woad_coc_params *p, bool enhanced)
 {
-    uint16_t mtu_min = enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
+    uint16_t mtu_min = coc_mtu_min(enhanced);
     return p->psm && p->psm <= 0xff && p->mtu >= mtu_min && p->security < 16 &&
            (!p->mps || (p->mps >= mtu_min && p->mps <= COC_MPS_MAX));
 }
@@ -466,7 +475,7 @@ int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_
     if (!ch || ch->state != COC_WAIT_DECISION) {
         return WOAD_ENOENT;
     }
-    if (!rx || rx_size < (ch->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN)) {
+    if (!rx || rx_size < coc_mtu_min(ch->enhanced)) {
         return WOAD_EINVAL;
     }
     coc_accept(ch, rx, rx_size);
@@ -525,17 +534,23 @@ static int coc_may_connect(struct woad *h, uint16_t conn, const struct woad_coc_
         return WOAD_ENOTCONN;
     }
     if (!params_valid(p, enhanced) || (p->psm == PSM_EATT && h->eatt_role) ||
-        rx_size < (enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN)) {
+        rx_size < coc_mtu_min(enhanced)) {
         return WOAD_EINVAL;
     }
-    return conn_security_error(c, p->security) ? WOAD_EACCES : 0;
+    if (conn_security_error(c, p->security)) {
+        return WOAD_EACCES;
+    }
+    return 0;
 }
 
 int woad_coc_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *params, void *rx,
                      size_t rx_size, uint16_t *cid)
 {
     int err = coc_may_connect(h, conn, params, rx ? rx_size : 0, false);
-    return err ? err : coc_connect(conn_of(h, conn), params, &rx, rx_size, 1, cid, false);
+    if (err) {
+        return err;
+    }
+    return coc_connect(conn_of(h, conn), params, &rx, rx_size, 1, cid, false);
 }
 
 int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_coc_params *params,
@@ -543,12 +558,17 @@ int woad_coc_connect_enhanced(struct woad *h, uint16_t conn, const struct woad_c
 {
     int err = coc_may_connect(h, conn, params, rx_size, true);
     for (size_t m = 0; !err && m < n && m < WOAD_COC_AT_ONCE; m++) {
-        err = rx[m] ? 0 : WOAD_EINVAL;
+        if (!rx[m]) {
+            err = WOAD_EINVAL;
+        }
     }
     if (!err && (!n || n > WOAD_COC_AT_ONCE)) {
         err = WOAD_EINVAL;
     }
-    return err ? err : coc_connect(conn_of(h, conn), params, rx, rx_size, n, cids, true);
+    if (err) {
+        return err;
+    }
+    return coc_connect(conn_of(h, conn), params, rx, rx_size, n, cids, true);
 }
 
 int woad_coc_disconnect(struct woad *h, uint16_t conn, uint16_t cid)

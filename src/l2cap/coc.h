@@ -92,6 +92,19 @@ ASSERT_SIZE(woad_coc_params, 8);
 
 enum { COC_MTU_MIN = 23, COC_MTU_MIN_ENHANCED = 64, COC_MPS_MAX = 65533 };
 enum { COC_RING_MAX = 0x3fffffff };
+
+/* The smallest MTU, and MPS. */
+static inline uint16_t coc_mtu_min(bool enhanced)
+{
+    return enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
+}
+
+/* The status of a channel that has failed to open: if the caller had closed it, its own. */
+static inline int coc_open_status(const struct coc *ch, int status)
+{
+    return ch->close_when_open ? ch->close_status : status;
+}
+
 /* Time limit of the application's decision: our response then arrives within the peer's RTX of 30
  * s. 6.2.1 */
 enum { COC_DECISION_MS = 25000 };
@@ -128,7 +141,7 @@ void coc_opened(struct coc *ch);
 void coc_close(struct coc *ch, int status);
 /* Disconnects an open channel. */
 void coc_fail(struct coc *ch, int status);
-/* It has ended: raises WOAD_EV_COC_CLOSED and frees it. */
+/* The channel has ended: raises WOAD_EV_COC_CLOSED and frees it. */
 void coc_ended(struct coc *ch, int status);
 /* The same for an unanswered request: the channel stays allocated for a late response. */
 void coc_response_timed_out(struct coc *ch, int status);
@@ -163,7 +176,7 @@ bool coc_sig_tx(struct conn *c, struct wr *out);
  * refuse it with. */
 uint8_t coc_check_request(const struct conn *c, uint16_t psm, struct woad_coc_params *p);
 uint8_t coc_check_peer_cid(const struct conn *c, uint16_t cid);
-/* A channel in this state whose own request has this identifier; NULL: none. */
+/* A channel in this state, opened or closed by our request with this identifier; NULL: none. */
 struct coc *coc_by_request(const struct conn *c, enum coc_state state, uint8_t id);
 /* The peer's response grants the channel, with peer[] set but for the identifier. */
 void coc_granted(struct coc *ch, uint16_t cid);

@@ -17,8 +17,8 @@ static bool coc_has_plenty(const struct coc *ch)
 }
 
 /* A credit is worth a frame of up to MPS octets; the peer never has more than the ring has room
- * for. They are granted when the peer has none, or in portions of half of all; credits_per_sdu: for
- * a whole SDU, when everything received has been read. */
+ * for.  They are granted when the peer has none, or in portions of half of all; credits_per_sdu:
+ * for a whole SDU, when everything received has been read. */
 uint16_t coc_credits_due(const struct coc *ch)
 {
     uint16_t each = ch->own[COC_MPS];
@@ -48,7 +48,10 @@ uint16_t coc_credits_due(const struct coc *ch)
 static size_t ring_at(const struct coc *ch, size_t n)
 {
     size_t at = ch->ring_head + n;
-    return at < ch->ring_size ? at : at - ch->ring_size;
+    if (at < ch->ring_size) {
+        return at;
+    }
+    return at - ch->ring_size;
 }
 
 static void ring_put(struct coc *ch, const uint8_t *p, size_t n)
@@ -261,7 +264,10 @@ int woad_coc_receive(struct woad *h, uint16_t conn, uint16_t cid, void *buf, siz
         return WOAD_EBUSY;
     }
     ch->rx_buf = buf;
-    ch->rx_buf_size = (uint32_t)(room < COC_RING_MAX ? room : COC_RING_MAX);
+    if (room > COC_RING_MAX) {
+        room = COC_RING_MAX;
+    }
+    ch->rx_buf_size = (uint32_t)room;
     ch->rx_buf_len = 0;
     coc_fill(ch);
     coc_mark_signalling(ch);

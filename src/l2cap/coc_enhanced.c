@@ -260,7 +260,7 @@ static bool enhanced_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
         uint16_t cid = enhanced_all_refused(result) ? 0 : cids[ch->request_index];
         if (!cid) {
             int status = result ? result : WOAD_EBADMSG;
-            coc_ended(ch, ch->close_when_open ? ch->close_status : status);
+            coc_ended(ch, coc_open_status(ch, status));
             continue;
         }
         ch->peer[COC_MTU] = mtu;
@@ -282,7 +282,10 @@ static uint16_t reconfigure_check_peer(const struct coc *ch, uint16_t mtu, uint1
     if (mtu < ch->peer[COC_MTU]) {
         return WOAD_COC_MTU_REDUCED;
     }
-    return mps < ch->peer[COC_MPS] && n > 1 ? WOAD_COC_MPS_REDUCED : 0;
+    if (mps < ch->peer[COC_MPS] && n > 1) {
+        return WOAD_COC_MPS_REDUCED;
+    }
+    return 0;
 }
 
 /* L2CAP_CREDIT_BASED_RECONFIGURE_REQ: MTU u16, MPS u16, { CID u16, the sender's }, one to
@@ -439,7 +442,10 @@ static int reconfigure_check_own(const struct coc *ch, uint16_t mtu, uint16_t mp
     }
     bool fits = (uint32_t)ch->own[COC_CREDITS] * mps <= ch->ring_size - ch->ring_used &&
                 mps <= ch->ring_size;
-    return fits ? 0 : WOAD_ENOMEM;
+    if (fits) {
+        return 0;
+    }
+    return WOAD_ENOMEM;
 }
 
 int woad_coc_reconfigure(struct woad *h, uint16_t conn, const uint16_t cids[], size_t n,

@@ -68,7 +68,10 @@ uint8_t coc_check_peer_cid(const struct conn *c, uint16_t cid)
     if (cid < CID_FIRST || cid > CID_LAST) {
         return WOAD_COC_INVALID_CID;
     }
-    return coc_by_peer_cid(c, cid) ? WOAD_COC_CID_IN_USE : 0;
+    if (coc_by_peer_cid(c, cid)) {
+        return WOAD_COC_CID_IN_USE;
+    }
+    return 0;
 }
 
 /* L2CAP_LE_CREDIT_BASED_CONNECTION_REQ: SPSM u16, source CID u16, MTU u16, MPS u16, credits u16.
@@ -138,7 +141,7 @@ static bool coc_rx_credits(struct conn *c, uint8_t id, struct rd *in)
  * is nothing to disconnect. */
 void coc_granted(struct coc *ch, uint16_t cid)
 {
-    uint16_t mtu_min = ch->enhanced ? COC_MTU_MIN_ENHANCED : COC_MTU_MIN;
+    uint16_t mtu_min = coc_mtu_min(ch->enhanced);
     if (coc_check_peer_cid(ch->c, cid)) {
         coc_ended(ch, WOAD_EBADMSG);
         return;
@@ -164,7 +167,7 @@ static bool coc_rx_conn_rsp(struct conn *c, uint8_t id, struct rd *in)
         return true; /* no request has this identifier */
     }
     if (result) {
-        coc_ended(ch, ch->close_when_open ? ch->close_status : result);
+        coc_ended(ch, coc_open_status(ch, result));
         return true;
     }
     memcpy(ch->peer + COC_MTU, granted + COC_MTU, sizeof granted - sizeof *granted);
@@ -190,7 +193,7 @@ static bool coc_rx_reject(struct conn *c, uint8_t id, struct rd *in)
     struct coc *ch;
     (void)in;
     while ((ch = coc_by_request(c, COC_WAIT_RESPONSE, id)) != NULL) {
-        coc_ended(ch, ch->close_when_open ? ch->close_status : WOAD_COC_NOT_UNDERSTOOD);
+        coc_ended(ch, coc_open_status(ch, WOAD_COC_NOT_UNDERSTOOD));
     }
     ch = coc_by_request(c, COC_WAIT_DISCONNECTED, id);
     if (ch) {
@@ -211,7 +214,7 @@ void coc_timed_out(struct coc *ch)
         coc_refuse(ch, WOAD_COC_NO_RESOURCES);
         coc_emit(ch, WOAD_EV_COC_CLOSED, WOAD_ETIMEDOUT);
     } else if (ch->state == COC_WAIT_RESPONSE) {
-        coc_response_timed_out(ch, ch->close_when_open ? ch->close_status : WOAD_ETIMEDOUT);
+        coc_response_timed_out(ch, coc_open_status(ch, WOAD_ETIMEDOUT));
     } else if (ch->state == COC_WAIT_DISCONNECTED) {
         coc_ended(ch, ch->close_status);
     } else if (h->coc_enhanced) {

@@ -68,7 +68,10 @@ static uint16_t l2cap_tx_fixed(struct conn *c, struct wr *body)
     if (security_tx(c, body)) {
         return CID_SMP;
     }
-    return att_tx(c->bearer, body) ? CID_ATT : 0;
+    if (att_tx(c->bearer, body)) {
+        return CID_ATT;
+    }
+    return 0;
 }
 
 /* Fixed channels come first: there, a peer or a procedure is waiting.  Then one frame from each
@@ -78,7 +81,10 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
     struct woad *h = c->h;
     uint8_t pending = c->tx_pending;
     if (!pending) {
-        return att_tx_queue(c->bearer, body) ? CID_ATT : 0;
+        if (att_tx_queue(c->bearer, body)) {
+            return CID_ATT;
+        }
+        return 0;
     }
     c->tx_pending = 0; /* a callback may set it again */
     if (pending & TX_PENDING_FIXED) {
@@ -93,7 +99,9 @@ uint16_t l2cap_tx(struct conn *c, struct wr *body, struct rd *tail)
         uint16_t cid = 0;
         if (!c->channels_turn) {
             c->channels_turn = true;
-            cid = att_tx_queue(c->bearer, body) ? CID_ATT : 0;
+            if (att_tx_queue(c->bearer, body)) {
+                cid = CID_ATT;
+            }
         } else {
             if (pending & TX_PENDING_CHANNELS && h->coc_role) {
                 cid = h->coc_role->tx(c, body, tail);

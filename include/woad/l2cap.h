@@ -85,7 +85,7 @@ int woad_coc_stop_listening(struct woad *h, uint16_t psm);
 /* Accepts the channel of WOAD_EV_COC_REQUEST, from inside the event or within 25 s:
  * WOAD_EV_COC_OPEN follows.  `rx`: memory of rx_size octets, 23 or more (enhanced: 64), the
  * channel's until WOAD_EV_COC_CLOSED.  After 25 s, or when the connection has lost the security
- * required, the host refuses: WOAD_EV_COC_CLOSED with WOAD_ETIMEDOUT or WOAD_EACCES. WOAD_ENOENT:
+ * required, the host refuses: WOAD_EV_COC_CLOSED with WOAD_ETIMEDOUT or WOAD_EACCES.  WOAD_ENOENT:
  * no request of this CID waits. */
 int woad_coc_accept(struct woad *h, uint16_t conn, uint16_t cid, void *rx, size_t rx_size);
 
@@ -97,7 +97,7 @@ int woad_coc_refuse(struct woad *h, uint16_t conn, uint16_t cid, uint8_t result)
  * once; CLOSED with WOAD_ETIMEDOUT after 30 s, or 60 s after each of up to five "pending"
  * responses.  If the peer grants the channel after that, the host closes it.  `rx` as in
  * woad_coc_accept().  On a connection to a bonded peer that is not encrypted, encryption comes
- * first: it authenticates the peer; if it fails, CLOSED with WOAD_EACCES. WOAD_ENOTCONN;
+ * first: it authenticates the peer; if it fails, CLOSED with WOAD_EACCES.  WOAD_ENOTCONN;
  * WOAD_EACCES: the connection is less secure than params->security; WOAD_ENOMEM:
  * config.l2cap_channels are in use, or 64 on this connection. */
 int woad_coc_connect(struct woad *h, uint16_t conn, const struct woad_coc_params *params, void *rx,

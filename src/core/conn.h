@@ -25,8 +25,8 @@ enum { CURRENT_INTERVAL, CURRENT_LATENCY, CURRENT_SUPERVISION, CURRENT_PARAMS };
 /* Indices of a request's parameters, in the same units. */
 enum { PARAM_MIN, PARAM_MAX, PARAM_LATENCY, PARAM_SUPERVISION, PARAMS };
 
-/* The order is by frequency of use: small offsets make shorter code.  A flag
- * `want_…` is set when an HCI command is to be sent, and cleared when it is. */
+/* The order is by frequency of use: small offsets make shorter code.  A flag `want_…` is set when
+ * an HCI command (want_sig_update: an L2CAP one) is to be sent, and cleared when it is. */
 struct conn {
     uint8_t state;      /* enum conn_state */
     uint8_t tx_pending; /* TX_PENDING_…, of ready.h */
@@ -72,7 +72,7 @@ struct conn {
     struct fifo sig_queue; /* L2CAP signalling responses to send */
     uint8_t *rx;           /* rx_frame_max + 4 octets: a frame that arrives in fragments */
 
-    /* --- zero when the connection opens --- */
+    /* --- zero when the connection opens, as the fields before `number` --- */
     uint32_t rx_len;        /* octets in `rx` */
     uint32_t tx_left;       /* octets of the outgoing frame that are not in a packet yet */
     const uint8_t *tx_tail; /* those octets; NULL: the channel was closed, send zeros */
@@ -91,7 +91,7 @@ static inline uint16_t conn_index(const struct conn *c)
     return (uint8_t)c->number;
 }
 
-/* The connection with this public number; NULL when it has ended. */
+/* The connection with this public number; NULL: it has ended, with its last event. */
 struct conn *conn_of(const struct woad *h, uint16_t number);
 /* The same at the beginning of a public call, which may change what is to be sent: it marks all
  * connections ready. */

@@ -8,22 +8,22 @@
 int conn_security_error(const struct conn *c, unsigned level)
 {
     const struct woad *h = c->h;
-    const struct woad_security *now = &c->security;
+    const struct woad_security *current = &c->security;
     if (!level) {
         return 0;
     }
-    if (!now->encrypted) {
+    if (!current->encrypted) {
         bool has_key = h->smp_role && h->smp_role->has_key(c, false);
         if (has_key) {
             return WOAD_ATT_INSUFFICIENT_ENCRYPTION;
         }
         return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
     }
-    if ((level & WOAD_COC_AUTHENTICATED && !now->authenticated) ||
-        (level & WOAD_COC_SECURE && !now->secure)) {
+    if ((level & WOAD_COC_AUTHENTICATED && !current->authenticated) ||
+        (level & WOAD_COC_SECURE && !current->secure)) {
         return WOAD_ATT_INSUFFICIENT_AUTHENTICATION;
     }
-    if (level & WOAD_COC_KEY_16 && now->key_size < 16) {
+    if (level & WOAD_COC_KEY_16 && current->key_size < 16) {
         return WOAD_ATT_INSUFFICIENT_KEY_SIZE;
     }
     return 0;

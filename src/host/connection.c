@@ -61,7 +61,7 @@ static struct conn *conn_take(struct woad *h)
 }
 
 /* Reads the private address that the controller used or resolved; zeros: none. */
-static void conn_private(struct woad_addr *a, struct rd *in)
+static void conn_read_rpa(struct woad_addr *a, struct rd *in)
 {
     uint8_t rpa[6];
     rd_copy(in, rpa, sizeof rpa);
@@ -71,7 +71,7 @@ static void conn_private(struct woad_addr *a, struct rd *in)
     }
 }
 
-static void conn_failed(struct woad *h, bool central, int status)
+static void connect_failed(struct woad *h, bool central, int status)
 {
     for (const struct woad_feature *const *f = h->cfg.features; *f; f++) {
         if ((*f)->connect_failed) {
@@ -88,7 +88,7 @@ static void conn_refuse(struct woad *h, uint16_t handle, bool central)
         h->refused_handles[h->refused_count++] = handle;
     }
     if (h->state == HOST_UP) {
-        conn_failed(h, central, WOAD_ENOMEM);
+        connect_failed(h, central, WOAD_ENOMEM);
     }
 }
 
@@ -119,7 +119,7 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     uint8_t status = p[0], role = p[3];
     uint16_t handle = get_le16(p + 1);
     if (status) { /* Advertising Timeout: directed advertising ended after 1.28 s */
-        conn_failed(h, status != WOAD_HCI_ADVERTISING_TIMEOUT, status);
+        connect_failed(h, status != WOAD_HCI_ADVERTISING_TIMEOUT, status);
         return 0;
     }
     if (handle > 0xeff || role > 1) {
@@ -138,8 +138,8 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     addr_copy(&c->peer_air, &c->peer);
     addr_copy(&c->own_air, &h->own_addr); /* it may be renewed before the connection ends */
     if (enhanced) {
-        conn_private(&c->own_air, in);
-        conn_private(&c->peer_air, in);
+        conn_read_rpa(&c->own_air, in);
+        conn_read_rpa(&c->peer_air, in);
     }
     rd_le16s(in, c->current, CURRENT_PARAMS);
     if (h->smp_role) {

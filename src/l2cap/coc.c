@@ -100,8 +100,8 @@ static uint16_t coc_new_cid(const struct conn *c)
 {
     struct coc_conn *cc = c->coc;
     for (int n = 0; n <= CID_LAST - CID_FIRST; n++) {
-        uint16_t cid = (uint16_t)(CID_FIRST + cc->last_cid);
-        cc->last_cid = (uint8_t)((cc->last_cid + 1) % (CID_LAST - CID_FIRST + 1));
+        uint16_t cid = (uint16_t)(CID_FIRST + cc->next_cid);
+        cc->next_cid = (uint8_t)((cc->next_cid + 1) % (CID_LAST - CID_FIRST + 1));
         if (!coc_by_cid(c, cid)) {
             return cid;
         }
@@ -118,14 +118,14 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
     if (!MAY_FAIL(cid != 0)) {
         return NULL;
     }
-    *ch = (struct coc){ .state = COC_ENDED,
+    *ch = (struct coc){ .state = COC_ENDED, /* until the caller sets it */
                         .c = c,
                         .att_bearer = att_bearer,
                         .psm = p->psm,
                         .own = { cid, p->mtu, p->mps, 0 },
                         .credits_per_sdu = p->credits_per_sdu,
                         .security = p->security,
-                        .enhanced = enhanced }; /* until the caller sets it */
+                        .enhanced = enhanced };
     struct coc **at = &c->coc->first;
     while (*at) {
         at = &(*at)->next;

@@ -76,7 +76,7 @@ struct coc_conn {
     struct coc *turn;  /* the next that may send; NULL: the first */
     uint16_t senders;  /* channels with `sending` set */
     uint8_t bearers;   /* open channels that are ATT bearers: they are polled for PDUs */
-    uint8_t last_cid;  /* of the identifiers given out last, the next, less CID_FIRST */
+    uint8_t next_cid;  /* the identifier to try next, less CID_FIRST */
 };
 
 /* h->cocs */

@@ -11,7 +11,7 @@ enum { ALL_PENDING = 0x0d, ALL_PENDING_AUTHORIZATION = 0x0f };
 /* --- requests of the peer --------------------------------------------------------------------- */
 
 /* L2CAP_CREDIT_BASED_CONNECTION_RSP: MTU u16, MPS u16, credits u16, result u16, { CID u16 } for
- * each channel of the request; NULL: all are refused.  4.26 */
+ * each channel of the request.  `ch` has the limits; NULL: all are refused.  4.26 */
 static void enhanced_put_rsp(struct wr *out, uint8_t id, const struct coc *ch, uint8_t result,
                              const uint16_t cids[], size_t count)
 {

@@ -11,7 +11,10 @@ static const uint8_t base_uuid[16] = { 0xfb, 0x34, 0x9b, 0x5f, 0x80, 0x00, 0x00,
 static void uuid_widen(const struct woad_uuid *u, uint8_t le[16])
 {
     uint8_t *at = le + 12;
-    size_t len = u->size <= 4 ? u->size : 4;
+    size_t len = 4;
+    if (u->size <= 4) {
+        len = u->size;
+    }
     if (u->size == 16) {
         at = le;
         len = 16;
@@ -45,7 +48,10 @@ uint16_t uuid_short(const struct woad_uuid *u)
 
 bool uuid_read(struct rd *in, size_t size, struct woad_uuid *uuid)
 {
-    const uint8_t *p = size == 2 || size == 16 ? rd_bytes(in, size) : NULL;
+    const uint8_t *p = NULL;
+    if (size == 2 || size == 16) {
+        p = rd_bytes(in, size);
+    }
     if (!p) {
         return false;
     }

@@ -23,7 +23,10 @@ struct conn *conn_of(const struct woad *h, uint16_t number)
 void woad_conn_forget(struct woad *h, uint16_t conn)
 {
     uint8_t i = (uint8_t)conn;
-    struct conn *c = i < h->cfg.conns ? &h->conns[i] : NULL;
+    struct conn *c = NULL;
+    if (i < h->cfg.conns) {
+        c = &h->conns[i];
+    }
     /* Not while a command awaits its answer: it may be about the ended connection, and its answer
      * must not be applied to the next one with this number. */
     if (c && c->state == CONN_FREE &&

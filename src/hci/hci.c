@@ -97,7 +97,10 @@ static int hci_rx_complete(struct woad *h, struct rd *in)
     if (!p) {
         return WOAD_EBADMSG;
     }
-    uint8_t status = rd_left(in) ? rd_u8(in) : (uint8_t)WOAD_HCI_UNSPECIFIED;
+    uint8_t status = (uint8_t)WOAD_HCI_UNSPECIFIED;
+    if (rd_left(in)) {
+        status = rd_u8(in);
+    }
     return hci_command_ended(h, p, status, in);
 }
 
@@ -146,7 +149,10 @@ static int hci_rx_conn(struct woad *h, uint8_t code, struct rd *in)
             if (rd_left(in) != e->len) {
                 return WOAD_EBADMSG;
             }
-            uint8_t status = e->status ? rd_u8(in) : 0;
+            uint8_t status = 0;
+            if (e->status) {
+                status = rd_u8(in);
+            }
             struct conn *c = conn_by_handle(h, rd_le16(in));
             if (c) {
                 e->rx(c, status, in);

@@ -59,7 +59,10 @@ static uint32_t watchdog_run_timers(struct woad *h)
     if (h->state != HOST_UP || h->hci.pending_opcode || h->watchdog->command_due) {
         return WOAD_FOREVER;
     }
-    uint32_t ms = h->cfg.watchdog_ms ? h->cfg.watchdog_ms : WATCHDOG_MS;
+    uint32_t ms = WATCHDOG_MS;
+    if (h->cfg.watchdog_ms) {
+        ms = h->cfg.watchdog_ms;
+    }
     uint32_t at = h->controller.last_rx_ms + ms, left = deadline_left(h, at ? at : 1);
     h->watchdog->command_due = left == 0;
     return left;

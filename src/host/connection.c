@@ -127,7 +127,10 @@ int conn_rx_complete(struct woad *h, struct rd *in, bool enhanced)
     }
     bool central = role == 0;
     conn_handle_reused(h, handle);
-    struct conn *c = h->state == HOST_UP ? conn_take(h) : NULL;
+    struct conn *c = NULL;
+    if (h->state == HOST_UP) {
+        c = conn_take(h);
+    }
     if (!c) {
         conn_refuse(h, handle, central);
         return 0;
@@ -368,7 +371,10 @@ uint32_t conns_run_timers(struct woad *h)
 {
     uint32_t left = WOAD_FOREVER;
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        uint32_t ms = c->state > CONN_GONE ? deadline_left(h, c->due) : WOAD_FOREVER;
+        uint32_t ms = WOAD_FOREVER;
+        if (c->state > CONN_GONE) {
+            ms = deadline_left(h, c->due);
+        }
         left = min_u32(left, ms);
         if (ms == 0 && c->state == CONN_OPEN) {
             c->want_update = c->want_sig_update = false;

@@ -191,7 +191,10 @@ static size_t acl_tx_conn(struct woad *h, struct conn *c, uint8_t *buf, size_t r
     }
     size_t max = h->tx_frame_max + (size_t)L2CAP_HDR;
     bool direct = ACL_HDR + max <= room && max <= h->hci.acl_len;
-    uint8_t *frame = direct ? buf + ACL_HDR : h->tx_frame;
+    uint8_t *frame = h->tx_frame;
+    if (direct) {
+        frame = buf + ACL_HDR;
+    }
     struct wr body = wr_of(frame + L2CAP_HDR, h->tx_frame_max);
     struct rd tail = { NULL, NULL, false };
     uint16_t cid = l2cap_tx(c, &body, &tail);
@@ -270,7 +273,10 @@ size_t acl_tx(struct woad *h, uint8_t *buf, size_t room)
         return 0;
     }
     struct conn *c = h->tx_frame_conn;
-    size_t len = c ? acl_tx_fragment(c, PB_CONTINUE, 0, buf, room) : 0;
+    size_t len = 0;
+    if (c) {
+        len = acl_tx_fragment(c, PB_CONTINUE, 0, buf, room);
+    }
     for (unsigned turns = TURNS; !len && h->ready_tail; turns--) {
         if (!turns) {
             h->tx_unfinished = h->commands_idle = true; /* ends the loop of woad_tx(), too */

@@ -32,8 +32,14 @@ struct coc *coc_by_peer_cid(const struct conn *c, uint16_t cid)
 
 struct coc *coc_find(const struct woad *h, uint16_t conn, uint16_t cid)
 {
-    const struct conn *c = h->cocs ? conn_of(h, conn) : NULL;
-    struct coc *ch = c ? coc_by_cid(c, cid) : NULL;
+    const struct conn *c = NULL;
+    if (h->cocs) {
+        c = conn_of(h, conn);
+    }
+    struct coc *ch = NULL;
+    if (c) {
+        ch = coc_by_cid(c, cid);
+    }
     if (ch && !ch->att_bearer && !ch->closed_emitted) {
         return ch;
     }
@@ -67,7 +73,10 @@ bool coc_listener(const struct woad *h, uint16_t psm, struct woad_coc_params *p)
         *p = h->eatt_role->params(h);
         return true;
     }
-    const struct woad_coc_params *slot = psm ? coc_psm(h, psm) : NULL;
+    const struct woad_coc_params *slot = NULL;
+    if (psm) {
+        slot = coc_psm(h, psm);
+    }
     if (slot) {
         *p = *slot;
     }
@@ -114,7 +123,10 @@ struct coc *coc_new(struct conn *c, const struct woad_coc_params *p, bool enhanc
     struct woad *h = c->h;
     bool att_bearer = p->psm == PSM_EATT && h->eatt_role;
     struct coc *ch = coc_find_free(h, att_bearer);
-    uint16_t cid = ch ? coc_new_cid(c) : 0;
+    uint16_t cid = 0;
+    if (ch) {
+        cid = coc_new_cid(c);
+    }
     if (!MAY_FAIL(cid != 0)) {
         return NULL;
     }
@@ -342,7 +354,11 @@ static void coc_security_lowered(struct conn *c)
                 coc_emit(ch, WOAD_EV_COC_CLOSED, WOAD_EACCES);
             }
         }
-        ch = ends ? c->coc->first : ch->next;
+        if (ends) {
+            ch = c->coc->first;
+        } else {
+            ch = ch->next;
+        }
     }
 }
 
@@ -373,7 +389,10 @@ static uint32_t coc_run_timers(struct woad *h)
     uint32_t left = WOAD_FOREVER;
     struct coc *ch = h->cocs->channels;
     for (size_t n = (size_t)h->cfg.l2cap_channels + h->cfg.att_bearers; n; n--, ch++) {
-        uint32_t ms = ch->state != COC_FREE ? deadline_left(h, ch->due) : WOAD_FOREVER;
+        uint32_t ms = WOAD_FOREVER;
+        if (ch->state != COC_FREE) {
+            ms = deadline_left(h, ch->due);
+        }
         if (ms == 0) {
             conn_mark_ready(ch->c);
             coc_timed_out(ch);
@@ -461,7 +480,10 @@ int woad_coc_stop_listening(struct woad *h, uint16_t psm)
     if (!h->cocs) {
         return WOAD_ENOTSUP;
     }
-    struct woad_coc_params *slot = psm ? coc_psm(h, psm) : NULL;
+    struct woad_coc_params *slot = NULL;
+    if (psm) {
+        slot = coc_psm(h, psm);
+    }
     if (!slot) {
         return WOAD_ENOENT;
     }

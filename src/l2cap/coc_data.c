@@ -335,7 +335,10 @@ static void coc_tx_part(struct coc *ch, struct wr *body, struct rd *tail)
         room -= 2;
         ch->sdu_begun = true;
     }
-    size_t n = left < room ? left : room;
+    size_t n = left;
+    if (n > room) {
+        n = room;
+    }
     ch->sdu_off += (uint32_t)n;
     ch->last_frame = ch->sdu_off == ch->sdu_len;
     ch->peer[COC_CREDITS]--;

@@ -349,7 +349,10 @@ bool coc_sig_tx(struct conn *c, struct wr *out)
     c->coc_sig_pending = false;
     struct coc *ch = c->coc->first;
     while (ch) {
-        int wait = ch->state == COC_REQUEST_DUE ? coc_require_encryption(&ch) : 0;
+        int wait = 0;
+        if (ch->state == COC_REQUEST_DUE) {
+            wait = coc_require_encryption(&ch);
+        }
         if (ch && wait < 0) {
             coc_ended(ch, wait);
         }

@@ -163,7 +163,9 @@ ALWAYS_INLINE void wr_copy_cut(struct wr *w, const void *src, size_t n)
 {
     uint8_t *p = w->p;
     size_t room = (size_t)(w->end - p);
-    n = n < room ? n : room;
+    if (n > room) {
+        n = room;
+    }
     w->p = p + n;
     if (n) {
         memcpy(p, src, n);

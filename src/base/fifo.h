@@ -90,7 +90,9 @@ inline uint8_t *fifo_next(const struct fifo *f, const uint8_t *p)
 inline void fifo_set_head(struct fifo *f, size_t head)
 {
     if (head == (f->end ? f->end : f->tail)) {
-        f->tail = f->end ? f->tail : 0;
+        if (!f->end) {
+            f->tail = 0;
+        }
         f->end = 0;
         head = 0;
     }

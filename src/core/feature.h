@@ -12,8 +12,8 @@
 struct conn;
 
 /* A row of a feature's table of HCI events about one connection: [status u8,] handle u16,
- * parameters.  An event of another length than `len` is malformed; one whose handle has no
- * connection is dropped. */
+ * parameters.  An event of another length than `len` is malformed; one with an unknown handle is
+ * dropped. */
 enum { NO_STATUS, STATUS };
 struct conn_event {
     uint8_t code;   /* event code, or LE | subevent code; 0 ends the table */

@@ -17,7 +17,8 @@ enum request { REQUEST_NONE, REQUEST_DUE, REQUEST_SENT, REQUEST_DONE, REQUEST_FA
 
 struct controller_crypto {
     uint16_t aes_user;       /* the user of `memo`; CRYPTO_NO_USER: none */
-    uint8_t at, n;           /* blocks: those that this repetition has used; those in `memo` */
+    uint8_t memo_used;       /* blocks that this repetition of the calculation has used */
+    uint8_t memo_len;        /* blocks in `memo` */
     uint8_t aes;             /* enum request */
     bool aes_stale;          /* its user has ended: drop the answer */
     uint8_t key[16], in[16]; /* of the block that is requested */
@@ -44,7 +45,7 @@ ASSERT_SIZE(controller_crypto, WOAD_SIZE_CONTROLLER_CRYPTO);
 static void ctl_begin(struct woad *h, uint16_t user)
 {
     if (h->controller_crypto->aes_user == user) {
-        h->controller_crypto->at = 0;
+        h->controller_crypto->memo_used = 0;
     }
 }
 
@@ -55,7 +56,7 @@ static void ctl_forget(struct controller_crypto *c)
     c->aes = c->aes_stale ? REQUEST_SENT : REQUEST_NONE;
     c->aes_user = CRYPTO_NO_USER;
     c->wake_due = true;
-    c->n = c->at = 0;
+    c->memo_len = c->memo_used = 0;
     wipe(c->memo, sizeof c->memo);
     wipe(c->key, sizeof c->key);
     wipe(c->in, sizeof c->in);
@@ -102,21 +103,21 @@ static int ctl_aes(struct woad *h, uint16_t user, const uint8_t key[16], const u
     }
     if (c->aes_user == CRYPTO_NO_USER && !c->aes_stale) {
         c->aes_user = user;
-        c->n = c->at = 0;
+        c->memo_len = c->memo_used = 0;
     }
     if (c->aes_user != user) {
         return CRYPTO_PENDING;
     }
     uint32_t hash = ctl_hash(key, in);
-    if (c->at < c->n && c->memo[c->at].hash == hash) {
-        memcpy(out, c->memo[c->at++].out, 16);
+    if (c->memo_used < c->memo_len && c->memo[c->memo_used].hash == hash) {
+        memcpy(out, c->memo[c->memo_used++].out, 16);
         return 0;
     }
     if (c->aes == REQUEST_SENT) {
         return CRYPTO_PENDING;
     }
-    c->n = c->at; /* blocks of another calculation: forget them */
-    if (c->aes == REQUEST_FAILED || c->n == MEMO) {
+    c->memo_len = c->memo_used; /* blocks of another calculation: forget them */
+    if (c->aes == REQUEST_FAILED || c->memo_len == MEMO) {
         return WOAD_EIO;
     }
     memcpy(c->key, key, 16);
@@ -280,11 +281,11 @@ static void ctl_rx_block(struct woad *h, uint8_t status, struct rd *ret)
         c->aes = REQUEST_NONE;
         return;
     }
-    take_reversed(ret, c->memo[c->n].out, 16);
-    c->memo[c->n].hash = c->hash;
-    bool bad = status || ret->bad || zeros(c->memo[c->n].out, 16);
+    take_reversed(ret, c->memo[c->memo_len].out, 16);
+    c->memo[c->memo_len].hash = c->hash;
+    bool bad = status || ret->bad || zeros(c->memo[c->memo_len].out, 16);
     c->aes = bad ? REQUEST_FAILED : REQUEST_NONE;
-    c->n = (uint8_t)(c->n + (c->aes == REQUEST_NONE));
+    c->memo_len = (uint8_t)(c->memo_len + (c->aes == REQUEST_NONE));
 }
 
 /* A P-256 command has failed at once. */

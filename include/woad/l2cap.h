@@ -21,8 +21,8 @@
  * woad_coc_receive().  The host grants the peer only as many credits as `rx` has room for, so
  * nothing is lost; an SDU may be longer than `rx` if the program reads it while it arrives.
  *
- * Errors that every function can return: WOAD_ENOTSUP: no such feature; WOAD_EINVAL: an argument is
- * out of range. */
+ * Without the feature, calls return WOAD_ENOTSUP, or WOAD_ENOENT as for any channel that does not
+ * exist.  WOAD_EINVAL: an argument is out of range. */
 #ifndef WOAD_L2CAP_H
 #define WOAD_L2CAP_H
 

@@ -49,7 +49,7 @@ struct woad_event;
 struct woad_feature;
 struct woad_crypto;
 
-/* Features: one that is not named in config.features is not linked, and its calls return
+/* Features: one that is not named in config.features is not linked, and its calls fail: most with
  * WOAD_ENOTSUP. */
 
 /* Legacy advertising, scanning, connecting: gap.h.  GATT: gatt.h. */
@@ -102,8 +102,8 @@ extern const struct woad_feature woad_feature_watchdog;
 extern const struct woad_feature woad_feature_vendor_init;
 extern const struct woad_feature woad_feature_quirks;
 /* Cryptography and random numbers by the controller, where config.crypto or config.random is NULL.
- * Without a library, woad_oob_make() and signed writes return WOAD_ENOTSUP or fail, and only
- * woad_feature_resolving_list resolves private addresses of peers. */
+ * woad_oob_make() and signed writes need a library: they return WOAD_ENOTSUP without one; and only
+ * woad_feature_resolving_list resolves private addresses of peers then. */
 extern const struct woad_feature woad_feature_controller_crypto;
 
 /* Copied by woad_init(), except what `features` and `crypto` point to: these must live as long as

@@ -1,5 +1,5 @@
-/* Commands from the host: a table.  A command that is not in it is unknown, and the mask that
- * Read Local Supported Commands gives is made from it.  Vol 4, Part E, 7; bits: 6.27 */
+/* Commands from the host: each file's table, found by cmd_rx(). A command in none of them is
+ * unknown; Read Local Supported Commands is made from the tables. Vol 4, Part E, 7; bits: 6.27 */
 #include "hci.h"
 
 static const struct command *cmd_table(size_t t); /* NULL behind the last */
@@ -16,8 +16,6 @@ bool address_is_zero(const uint8_t address[6])
     return memcmp(address, none, 6) == 0;
 }
 
-/* What this link layer can do, of that what this controller and its version do.
- * Vol 6, Part B, 4.6 */
 uint64_t controller_features(const controller *c)
 {
 #define HAS(feature) (1ull << FEATURE_##feature)
@@ -48,7 +46,6 @@ uint8_t controller_version(const controller *c)
     return c->cfg.hci_version ? c->cfg.hci_version : VERSION_5_4;
 }
 
-/* Everything as after power-on: connections are gone without a word to anybody.  7.3.2 */
 void cmd_reset(controller *c)
 {
     radio_off(c);
@@ -83,7 +80,7 @@ void cmd_reset(controller *c)
     c->ll->channel_map[4] = 0x1f;
     c->ll->n_accept_list = 0;
     c->ll->host_flow = false;
-    c->ll->host_acl_len = 251; /* until the host says otherwise */
+    c->ll->host_acl_len = 251; /* until Host Buffer Size */
     c->ll->host_credits = 0x7fff;
     c->ll->host_features = 0;
     c->ll->sca_worsened = 0;
@@ -123,7 +120,7 @@ static int cmd_event_mask_2(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* Bits of events that this version does not know are reserved: they are ignored.  7.8.1 */
+/* Bits of events that the version does not have are ignored. 7.8.1 */
 static int cmd_le_event_mask(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
@@ -195,7 +192,7 @@ static int cmd_le_buffers(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* Advertising by extended commands has addresses of its own.  7.8.4 */
+/* Extended advertising sets have random addresses of their own. 7.8.4 */
 static int cmd_random_address(controller *c, struct rd *in, struct wr *ret)
 {
     (void)ret;
@@ -206,7 +203,7 @@ static int cmd_random_address(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* 2 and 3, resolvable private addresses, are of 4.2 and the feature LL Privacy. */
+/* Types 2 and 3, resolvable private addresses, need 4.2 and LL Privacy. */
 int own_type_check(const controller *c, uint8_t type)
 {
     if (type > 3 || (type > 1 && controller_version(c) < VERSION_4_2)) {
@@ -216,8 +213,7 @@ int own_type_check(const controller *c, uint8_t type)
     return able ? 0 : WOAD_HCI_UNSUPPORTED;
 }
 
-/* Whether there is an address of this type towards `peer` (NULL: towards anybody): one that the
- * resolving list has a key for, else the random or the public one. */
+/* An address of the resolving list's key for `peer`, or the random or public one. */
 bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
                      const struct address *peer)
 {
@@ -227,7 +223,7 @@ bool has_own_address(const controller *c, uint8_t type, const uint8_t random[6],
     return !address_is_zero(type & 1 ? random : c->cfg.address);
 }
 
-/* Legacy and extended commands do not mix until a reset.  3.1.1 */
+/* Whether the command may be used: legacy and extended ones do not mix until a reset. 3.1.1 */
 static bool cmd_choose(controller *c, const struct command *k)
 {
     if (!(k->flags & (CMD_LEGACY | CMD_EXTENDED))) {
@@ -241,7 +237,7 @@ static bool cmd_choose(controller *c, const struct command *k)
     return c->ll->extended_commands == extended;
 }
 
-/* Interval of what cannot be connected to: 100 ms or more before 5.0.  7.8.5 */
+/* The least interval: 100 ms for non-connectable advertising before 5.0. 7.8.5 */
 static uint16_t adv_min_interval(const controller *c, uint8_t kind)
 {
     bool slow = kind == ADV_KIND_SCAN || kind == ADV_KIND_NONCONN;
@@ -328,8 +324,7 @@ static int cmd_adv_enable(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* Filter policies 2 and 3 are of 4.2, and of the feature Extended Scanner Filter Policies, which is
- * not there. */
+/* Filter policies 2 and 3 need 4.2 and Extended Scanner Filter Policies, which is not supported. */
 int scan_filter_status(const controller *c, uint8_t filter)
 {
     if (filter > 3 || (filter > 1 && controller_version(c) < VERSION_4_2)) {
@@ -345,7 +340,7 @@ static int cmd_scan_params(controller *c, struct rd *in, struct wr *ret)
     uint16_t interval = rd_le16(in), window = rd_le16(in);
     uint8_t own = rd_u8(in), filter = rd_u8(in);
     (void)ret;
-    if (c->scan->on || c->scan->connecting) { /* an initiator listens by them, too */
+    if (c->scan->on || c->scan->connecting) { /* the initiator uses them, too */
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (active > 1 || interval < 4 || interval > 0x4000 || window < 4 || window > interval) {
@@ -385,8 +380,8 @@ static int cmd_scan_enable(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* The parameters that both ways to connect have in common.  A peer whose filter is the accept list
- * is not named, and neither is the key for an address of ours. */
+/* Checks the parameters of both commands that create a connection. With the accept list there is
+ * no peer address, and so no local RPA. */
 int conn_command_check(controller *c, const struct conn_command *p)
 {
     uint8_t i;
@@ -460,7 +455,7 @@ static int cmd_cancel(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-/* least i8, most i8.  7.8.74 */
+/* Returns min i8, max i8, dBm. 7.8.74 */
 static int cmd_powers(controller *c, struct rd *in, struct wr *ret)
 {
     (void)c;
@@ -470,7 +465,7 @@ static int cmd_powers(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* What the antenna's path adds, in tenths of a dB: i16, i16.  Nothing here.  7.8.75 */
+/* Tx and rx path compensation in tenths of a dB: i16, i16. Without effect. 7.8.75 */
 static int cmd_rf_path(controller *c, struct rd *in, struct wr *ret)
 {
     wr_le16(ret, c->ll->rf_path[0]);
@@ -492,8 +487,8 @@ static int cmd_set_rf_path(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* What may go on together: everything, advertising of each kind included, but scanning while
- * connecting (bits 22, 23).  Bits from 29 on are of 4.1.  7.8.27 */
+/* LE supported states: all but scanning while initiating (bits 22, 23). Bits from 29 on exist from
+ * 4.1. 7.8.27 */
 static int cmd_states(controller *c, struct rd *in, struct wr *ret)
 {
     bool old = controller_version(c) < VERSION_4_1;
@@ -561,8 +556,8 @@ static const struct command *cmd_find(uint16_t opcode)
     return NULL;
 }
 
-/* opcode u16, len u8, parameters.  5.4.1.  Those answered by Command Status send it themselves, or
- * return what it is to say. */
+/* A command: opcode u16, len u8, parameters. 5.4.1. One with CMD_STATUS sends Command Status
+ * itself, or returns its status. */
 int cmd_rx(controller *c, struct rd *in)
 {
     uint16_t opcode = rd_le16(in);

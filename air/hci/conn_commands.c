@@ -1,5 +1,5 @@
-/* Commands about connections: their end, their parameters, what they are like.
- * Vol 4, Part E, 7.1, 7.5, 7.8 */
+/* Commands about connections: disconnecting, parameters, PHYs, data length, encryption. Vol 4,
+ * Part E, 7.1, 7.5, 7.8 */
 #include "hci.h"
 
 /* interval min u16, max u16, latency u16, timeout u16, CE length min u16, max u16 */
@@ -10,7 +10,7 @@ bool params_from_host(struct rd *in, struct params *p)
     return !in->bad && params_valid(p) && ce_min <= ce_max;
 }
 
-/* Of a CIS: one that is being created ends before it is there, which LE CIS Established tells. */
+/* Disconnect of a CIS. One that is not established ends with LE CIS Established. */
 static int cis_disconnect(controller *c, struct iso *s, uint8_t reason)
 {
     if (s->terminating || (s->central ? !s->creating && !s->on : !s->established)) {
@@ -82,7 +82,7 @@ static int cmd_remote_features(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-/* handle u16, the parameters.  A peripheral asks its central, which is of 4.1.  7.8.18 */
+/* handle u16, the parameters. A peripheral requests them of its central, from 4.1 on. 7.8.18 */
 static int cmd_update(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
@@ -111,7 +111,7 @@ static int cmd_update(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-/* handle u16; RSSI i8: of the last packet heard.  7.5.4 */
+/* handle u16; RSSI i8, of the last packet received. 7.5.4 */
 static int cmd_rssi(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
@@ -146,7 +146,8 @@ static int cmd_channel_map(controller *c, struct rd *in, struct wr *ret)
     return l ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
-/* channels 5: those that are not bad.  Connections of ours go on without the others.  7.8.19 */
+/* channels 5: those that are not bad. Connections of which this is the central get them as channel
+ * map. 7.8.19 */
 static int cmd_host_channels(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t chm[5], n = 0;
@@ -248,8 +249,8 @@ uint8_t phys_supported(const controller *c)
                      controller_has(c, FEATURE_CODED) << 2);
 }
 
-/* Which are given u8, tx u8, rx u8: a direction that is not given may have any.  A negative status
- * where a set is empty. */
+/* Reads all PHYs u8, tx u8, rx u8: a direction without preference gets all that are supported.
+ * Returns the status. */
 static int phys_read(const controller *c, struct rd *in, uint8_t *tx, uint8_t *rx)
 {
     uint8_t any = rd_u8(in), there = phys_supported(c);
@@ -304,8 +305,8 @@ static int cmd_set_phy(controller *c, struct rd *in, struct wr *ret)
 
 /* --- encryption ------------------------------------------------------------------------------- */
 
-/* handle u16, random 8, diversifier u16, key 16.  Not where a CIS is, as its key is that of the
- * connection.  7.8.24 */
+/* handle u16, random 8, diversifier u16, key 16. Not with a CIS, which uses the connection's key.
+ * 7.8.24 */
 static int cmd_encrypt_link(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i, ltk[16];

@@ -26,7 +26,7 @@ static uint16_t adv_room(const struct woad_air_controller_config *c)
     return c->adv_sets ? EXT_DATA : ADV_DATA;
 }
 
-/* Its data, its scan response, and its periodic data. */
+/* An advertising set, with its data, scan response and periodic data. */
 static size_t set_size(const struct woad_air_controller_config *c)
 {
     return sizeof(struct ll_adv) + (c->adv_sets ? 3u : 2u) * adv_room(c);

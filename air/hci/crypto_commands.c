@@ -1,5 +1,5 @@
-/* Cryptography for the host: LE Encrypt, LE Rand, and the P-256 commands, where the controller was
- * given a library.  Vol 4, Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37, 7.8.93 */
+/* Cryptographic commands: LE Encrypt, LE Rand, and P-256, if the controller has a library. Vol 4,
+ * Part E, 7.8.22, 7.8.23, 7.8.36, 7.8.37, 7.8.93 */
 #include "hci.h"
 
 enum { P256_US = 25000 };
@@ -44,7 +44,7 @@ static void take_back(struct rd *in, uint8_t *p, size_t len)
     }
 }
 
-/* One at a time, and it takes its time. */
+/* Begins a P-256 calculation, of which one runs at a time; `event` follows after P256_US. */
 static int begin(controller *c, uint16_t opcode, uint8_t event)
 {
     evt_status(c, opcode, 0);
@@ -64,8 +64,8 @@ static int cmd_read_p256(controller *c, struct rd *in, struct wr *ret)
     return begin(c, OP_LE_READ_P256, LE_P256_COMPLETE);
 }
 
-/* A new pair, whose private half stays here.  LE Read Local P-256 Public Key Complete: status u8,
- * X 32, Y 32.  7.7.65.8 */
+/* Makes a key pair and keeps its private key. LE Read Local P-256 Public Key Complete: status u8,
+ * X 32, Y 32. 7.7.65.8 */
 static void p256_made(controller *c)
 {
     uint8_t key[64] = { 0 }, event[65];
@@ -95,7 +95,8 @@ static int dhkey(controller *c, struct rd *in, uint16_t opcode, bool debug)
     return begin(c, opcode, LE_DHKEY_COMPLETE);
 }
 
-/* LE Generate DHKey Complete: status u8, DHKey 32, all ones for a key that is none.  7.7.65.9 */
+/* LE Generate DHKey Complete: status u8, DHKey 32; all ones for a point that is not on the curve.
+ * 7.7.65.9 */
 static void dhkey_made(controller *c)
 {
     static const uint8_t debug_key[32] = { /* Vol 3, Part H, 2.3.5.6.1 */
@@ -140,7 +141,7 @@ static int cmd_dhkey(controller *c, struct rd *in, struct wr *ret)
     return dhkey(c, in, OP_LE_DHKEY, false);
 }
 
-/* X 32, Y 32, key type u8: 0 the one that was read, 1 the debug key.  7.8.37 */
+/* X 32, Y 32, key type u8: 0 the key pair read last, 1 the debug key. 7.8.37 */
 static int cmd_dhkey_v2(controller *c, struct rd *in, struct wr *ret)
 {
     struct rd type = *in;

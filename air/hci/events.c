@@ -9,8 +9,8 @@ bool evt_room(const controller *c, size_t n)
     return fifo_has_room(&c->host_queue, n);
 }
 
-/* Every packet keeps room for those behind it that must not be lost: reports and data are refused
- * long before the queue is full. */
+/* Writes an event. Reports and data stop long before the queue is full, so that there is room for
+ * the events that must not be lost. */
 static void evt_write(controller *c, uint8_t code, const uint8_t *sub, const struct wr *params)
 {
     size_t len = wr_len(params) + (sub ? 1 : 0);
@@ -37,7 +37,6 @@ void evt_put(controller *c, uint8_t code, const struct wr *params)
     }
 }
 
-/* Those of the second mask. */
 void evt_put_2(controller *c, uint8_t code, const struct wr *params)
 {
     if (c->ll->event_mask_2 >> (code - 0x40) & 1) {
@@ -99,7 +98,7 @@ void evt_completed(controller *c, uint16_t handle, uint16_t count)
     evt_put(c, EVT_COMPLETED_PACKETS, &w);
 }
 
-/* A resolvable private address, or zeros where another was used. */
+/* Writes a resolvable private address; zeros for another one. */
 static void evt_rpa(struct wr *w, const struct address *a)
 {
     static const uint8_t none[6] = { 0 };
@@ -127,7 +126,7 @@ void evt_connected(controller *c, uint8_t status, uint8_t i)
     wr_le16(&w, l->interval);
     wr_le16(&w, l->latency);
     wr_le16(&w, l->supervision);
-    wr_u8(&w, l->central ? 0 : l->peer_sca); /* the central's, for a peripheral */
+    wr_u8(&w, l->central ? 0 : l->peer_sca); /* of the central; reserved at the central */
     evt_le(c, enhanced ? LE_ENHANCED_CONNECTION_COMPLETE : LE_CONNECTION_COMPLETE, &w);
 }
 
@@ -164,8 +163,7 @@ void evt_updated(controller *c, uint8_t status, uint8_t i)
     evt_le(c, LE_CONNECTION_UPDATE, &w);
 }
 
-/* LE Advertising Report: one each.  When the host does not keep up they are what is dropped.
- * 7.7.65.2 */
+/* LE Advertising Report, one a packet. Dropped when the host does not read its queue. 7.7.65.2 */
 void evt_report(controller *c, uint8_t kind, const struct address *a, const uint8_t *data,
                 size_t len, int8_t rssi)
 {

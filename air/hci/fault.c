@@ -1,4 +1,5 @@
-/* Controllers that fail, and that say what no controller would. */
+/* Faults that a test causes: controllers that hang, crash, move, or send what no controller would.
+ */
 #include "hci.h"
 
 void woad_air_hang(controller *c, bool hangs)

@@ -1,7 +1,7 @@
 /* The filter accept list.  Vol 6, Part B, 4.3; Vol 4, Part E, 7.8.14 to 7.8.17 */
 #include "host.h"
 
-enum { ANONYMOUS = 0xff }; /* the address is ignored */
+enum { ANONYMOUS = 0xff }; /* entry for advertisers without an address, whatever the octets */
 
 bool address_equal(const struct address *a, const struct address *b)
 {
@@ -25,7 +25,7 @@ bool accept_has_anonymous(const controller *c)
     return accept_find(c, &(struct address){ .type = ANONYMOUS }) < c->ll->n_accept_list;
 }
 
-/* 0xff, who advertises without an address, is of 5.0. */
+/* Type 0xff, for advertisers without an address, exists from 5.0 on. */
 static bool accept_type_good(const controller *c, uint8_t type)
 {
     return type <= 1 || (type == ANONYMOUS && controller_version(c) >= VERSION_5_0);
@@ -36,7 +36,7 @@ bool accept_has(const controller *c, const struct address *a)
     return accept_find(c, a) < c->ll->n_accept_list;
 }
 
-/* It may not change while it is looked at. */
+/* Whether the list is in use: it must not change then. */
 static bool accept_in_use(const controller *c)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {

@@ -1,9 +1,11 @@
-/* The advertising state, legacy PDUs: whole events on 37, 38, 39.  Vol 6, Part B, 2.3, 4.4.2
- * A set that uses extended PDUs goes on in ext_adv.c. */
+/* The advertising state: events on channels 37, 38, 39 with legacy PDUs, and the timers of all
+ * sets. A set with extended PDUs continues in ext_adv.c, periodic advertising in periodic.c. Vol
+ * 6, Part B, 2.3, 4.4.2 */
 #include "host.h"
 #include "ext.h"
 
-/* How long an answer may take to begin: T_IFS, 2 us of clock, and its preamble and address. */
+/* How long to listen for the begin of a response: T_IFS, 2 us for the clocks, preamble and
+ * address. */
 enum { ANSWER_US = T_IFS + 2 + 40, CHANNEL_GAP_US = 60, ADV_DELAY_US = 10000 };
 enum { DIRECT_EVERY_US = 3750, DIRECT_LASTS_US = 1280000 }; /* 4.4.2.4.3 */
 
@@ -52,13 +54,13 @@ void adv_enable(controller *c, struct ll_adv *a, bool on)
     }
     a->on = on;
     a->aux_at = NEVER;
-    a->events = on ? 0 : a->events; /* how many there were is told at the end */
+    a->events = on ? 0 : a->events; /* a set that ends reports its number of events */
     a->next = c->air->now + 625;
     a->until = !a->extended && a->kind == ADV_KIND_DIRECT_HIGH ? a->next + DIRECT_LASTS_US : NEVER;
     periodic_adv_enable(c, a);
 }
 
-/* Its own random address, if it has one. */
+/* The AdvA of a set: the resolving list's RPA, the set's own random address, or the device's. */
 void adv_own(const controller *c, const struct ll_adv *a, struct address *own)
 {
     privacy_own(c, a->own_type, &a->peer, own);
@@ -68,7 +70,7 @@ void adv_own(const controller *c, const struct ll_adv *a, struct address *own)
     }
 }
 
-/* header: type u4, ChSel, TxAdd, RxAdd; length u8.  2.3 */
+/* Writes the header of an advertising PDU: type u4, ChSel, TxAdd, RxAdd; length u8. 2.3 */
 void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
                 size_t len)
 {
@@ -78,7 +80,7 @@ void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_rando
     wr_u8(pdu, (uint8_t)len);
 }
 
-/* No more than its host asks for, as far as there is less. */
+/* The transmit power of a set, dBm: at most what its host has asked for. */
 int8_t adv_power(const controller *c, const struct ll_adv *a)
 {
     int8_t power = a->power_limited ? a->power : c->cfg.tx_power_dbm;
@@ -114,9 +116,9 @@ static void adv_send_directed(controller *c, uint64_t at)
     c->radio.packet.power = adv_power(c, a);
 }
 
-/* A connection is invited only where there is a place for it, and time to hear the CONNECT_IND
- * that answers until `end`: the initiator takes the connection to be there as soon as it has sent
- * it.  4.4.2.3 */
+/* Whether a connectable packet may be sent, whose CONNECT_IND would end by `end`. There must be
+ * room for a connection, and no other activity's turn until then: the initiator regards the
+ * connection as created when it has sent CONNECT_IND. 4.4.2.3 */
 bool adv_may_be_connected(controller *c, struct ll_adv *a, uint64_t end)
 {
     uint8_t i;
@@ -127,7 +129,7 @@ bool adv_may_be_connected(controller *c, struct ll_adv *a, uint64_t end)
     return false;
 }
 
-/* Whether this packet may be sent, at `at`. */
+/* Whether there is time at `at` for a packet and its response. */
 static bool adv_has_time(controller *c, struct ll_adv *a, uint64_t at)
 {
     enum { CONNECT_IND_LEN = 36, LONGEST = 39 };
@@ -136,7 +138,8 @@ static bool adv_has_time(controller *c, struct ll_adv *a, uint64_t at)
            adv_may_be_connected(c, a, at + radio_airtime(LONGEST, PHY_1M) + answer);
 }
 
-/* The next channel of this advertising event, in order 37, 38, 39; then the event is over. */
+/* Sends on the next channel of this event, in order 37, 38, 39; behind the last one the event
+ * ends. */
 static void adv_next_channel(controller *c, uint64_t at)
 {
     static const uint8_t type[] = { [ADV_KIND_IND] = ADV_IND,
@@ -163,7 +166,7 @@ static void adv_next_channel(controller *c, uint64_t at)
     }
 }
 
-/* The last one of a set: how long it may go on, or how often, is over. */
+/* Ends a set whose duration or number of events is over. Returns whether it has ended. */
 static bool adv_is_over(controller *c, struct ll_adv *a)
 {
     bool often = a->max_events && a->events >= a->max_events;
@@ -179,8 +182,8 @@ static bool adv_is_over(controller *c, struct ll_adv *a)
     return true;
 }
 
-/* An advertising event: its time has come.  The next is an interval and a random delay of up to
- * 10 ms away.  4.4.2.2.1 */
+/* Begins an advertising event, and plans the next one an interval and a random delay of at most 10
+ * ms later. 4.4.2.2.1 */
 static void adv_event(controller *c, struct ll_adv *a)
 {
     if (adv_is_over(c, a)) {
@@ -201,7 +204,7 @@ static void adv_event(controller *c, struct ll_adv *a)
     }
 }
 
-/* After its clock has stood still. */
+/* After a hang: sets advertise at once; periodic advertising skips the events that are over. */
 void adv_catch_up(controller *c)
 {
     for (uint8_t n = 0; n < c->n_sets; n++) {
@@ -263,8 +266,8 @@ void adv_on_rx_timeout(controller *c)
     }
 }
 
-/* Whether `peer` may connect: the one it is directed at; one of the accept list, if that is asked
- * for.  4.3.2 */
+/* Whether a connection request of `peer` is accepted: from the target of directed advertising,
+ * else by the filter policy. 4.3.2 */
 bool adv_accepts_connection(const controller *c, const struct ll_adv *a, const struct address *peer)
 {
     bool directed = a->extended ? a->props & PROP_DIRECTED : adv_directed(a);
@@ -280,7 +283,7 @@ bool adv_accepts_scan_req(const controller *c, const struct ll_adv *a, const str
     return scannable && (!(a->filter & ADV_FILTER_SCAN) || accept_has(c, peer));
 }
 
-/* A central has it: the set is off. */
+/* A connection has been created: the set is disabled. */
 void adv_connected(controller *c, struct ll_adv *a, uint8_t i)
 {
     adv_enable(c, a, false);
@@ -289,7 +292,8 @@ void adv_connected(controller *c, struct ll_adv *a, uint8_t i)
     }
 }
 
-/* SCAN_REQ: ScanA 6, AdvA 6.  CONNECT_IND: InitA 6, AdvA 6, LLData 22.  2.3.2, 2.3.3 */
+/* A packet on the channel of the set that advertises. SCAN_REQ: ScanA 6, AdvA 6. CONNECT_IND:
+ * InitA 6, AdvA 6, LLData 22. 2.3.2, 2.3.3 */
 void adv_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
 {
     struct rd pdu = rd_of(f->pdu, f->len);

@@ -21,7 +21,7 @@ enum { URGENCY_MAX = 1024, URGENCY_MAX_BY_TURNS = 512, URGENCY_HELD = 640, URGEN
 enum { URGENCY_LAST_EVENT = 4096 };
 enum { LINK_TURNS = 8, ISO_TURNS = 16, PERIODIC_ADV_TURNS = 6, SYNC_TURNS = 8, LOT_TURNS = 8 };
 
-/* Not established yet: 6 events without a packet are the end. */
+/* Not established: the more of the six events have passed, the more urgent. */
 static uint32_t urgency_of_try(uint8_t tries)
 {
     enum { TRIES = 6, AHEAD = 2 };
@@ -43,7 +43,7 @@ static uint64_t idle_since(uint64_t served_at, uint64_t at)
     return at > served_at ? at - served_at : 0;
 }
 
-/* As much at both sides. */
+/* The urgency that both sides of a connection calculate alike. */
 static uint32_t link_common_urgency(const struct link *l, uint64_t at)
 {
     uint64_t turn = l->interval * 1250u;
@@ -58,7 +58,7 @@ static uint32_t link_urgency(const struct link *l, uint64_t at)
     if (l->close_reason) {
         return URGENCY_CLOSING;
     }
-    /* The peer must hear of an instant before it comes. */
+    /* The PDU that names the instant must arrive before it. */
     bool changes = l->instant_procedure || l->subrate_ind_out;
     uint32_t more = changes && (l->n_controls || l->unacked) ? URGENCY_MAX_BY_TURNS / 2 : 0;
     return more + link_common_urgency(l, at);
@@ -80,7 +80,7 @@ static uint32_t iso_urgency(const controller *c, const struct iso *s, uint64_t a
         }
     }
     uint32_t u = urgency_of(idle_since(s->last_exchange_at, at), turns, limit);
-    /* A stream that has ended at the other side must not outlast its connection. */
+    /* A stream that the peer has ended must not outlast its connection. */
     return s->kind == ISO_CIS ? u - u / 4 : u;
 }
 
@@ -97,8 +97,8 @@ static uint32_t periodic_adv_urgency(const struct periodic_adv *t, uint64_t at)
     return urgency_of(idle_since(t->last_sent_at, at), PERIODIC_ADV_TURNS * turn, 0);
 }
 
-/* How urgent it is at a time.  Scanning and advertising have no turns: they yield, except while a
- * connection is being made, which both sides have to see to its end. */
+/* The urgency of an activity at a time. Scanning and advertising have no turns and yield, except
+ * while a connection request is under way, which both sides must complete. */
 static uint32_t urgency(const controller *c, uint8_t owner, uint8_t index, uint64_t at)
 {
     switch (owner) {
@@ -137,9 +137,8 @@ static bool has_turns(uint8_t owner)
            owner == ACTIVITY_SYNC;
 }
 
-/* How much a lot weighs: as much at the side that sends as at the side that listens, as long as
- * what is sent is heard.  So the timeout of a listener, of which the sender does not know, does not
- * count. */
+/* The weight of a lot: equal at the sender and at a listener that receives its packets. The
+ * listener's timeout does not count, because the sender does not know it. */
 static uint32_t lot_weight(const controller *c, uint8_t owner, uint8_t index, uint64_t at)
 {
     uint64_t served = 0, turn = 0;
@@ -163,8 +162,8 @@ static uint32_t lot_weight(const controller *c, uint8_t owner, uint8_t index, ui
     return urgency_of(idle_since(served, at), LOT_TURNS * turn, 0);
 }
 
-/* A listener that has heard nothing yet has six events, and does not know how much the sender's
- * lots weigh. */
+/* A listener without a packet yet has six events, and does not know the weight of the sender's
+ * lots. */
 static uint32_t lot_of_try(const controller *c, uint8_t owner, uint8_t index)
 {
     if (owner == ACTIVITY_SYNC) {
@@ -184,7 +183,7 @@ static bool sends(const controller *c, uint8_t owner, uint8_t index)
            (owner == ACTIVITY_ISO && c->iso[index].kind == ISO_BIS_OUT);
 }
 
-/* Its turn, in terms that both sides know. */
+/* An activity's turn in terms that both sides know. */
 static struct lot lot_of(const controller *c, uint8_t owner, uint8_t index)
 {
     if (owner == ACTIVITY_CONN) {
@@ -204,8 +203,8 @@ static struct lot lot_of(const controller *c, uint8_t owner, uint8_t index)
     return (struct lot){ y->aa, y->interval, y->counter };
 }
 
-/* The number that is drawn for two turns, from 0 to 65,535: the same for whoever knows of both.
- * From turn to turn it steps by the golden section, so that neither loses often in succession. */
+/* The number drawn for two turns, 0 to 65,535: equal at every controller that knows both. From
+ * turn to turn it steps by the golden section, so that neither side loses often in succession. */
 static uint32_t lot_draw(struct lot a, struct lot b)
 {
     enum { GOLDEN = 40503 };
@@ -214,11 +213,10 @@ static uint32_t lot_draw(struct lot a, struct lot b)
     return ((x >> 16) + (slower ? a : b).turn * (uint32_t)GOLDEN) & 0xffff;
 }
 
-/* Whether a turn takes the radio from the one that has it.  The sender of a broadcast does not know
- * how urgent it is to a listener.  So where one of the two is a broadcast, sent or listened to,
- * lots are drawn, by the fourth powers of the weights; and controllers that know of both turns draw
- * the same lot.  They would otherwise both send, or both listen, or one would send what the other
- * does not listen to.  What weighs much more than the other needs no luck. */
+/* Whether a turn takes the radio from the one that has it, where one of the two is a broadcast.
+ * The sender does not know how urgent its packet is to a listener, so lots decide, weighted by
+ * fourth powers. Controllers that know both turns draw the same lot: they neither both send nor
+ * both listen. A weight three times the other wins outright. */
 static bool lot_wins(const controller *c, uint8_t owner, uint8_t index)
 {
     enum { FAR = 3 };
@@ -242,8 +240,8 @@ static bool lot_wins(const controller *c, uint8_t owner, uint8_t index)
     return (lot_draw(lot, c->ll->lot) * (first + second) >> 16 < first) == low;
 }
 
-/* Whether a turn that is missed brings a connection near its end: it may miss it for another turn,
- * and for nothing else. */
+/* Whether the connection is near its supervision timeout: it may miss a turn for another turn, and
+ * for nothing else. */
 static bool turn_needed(const controller *c, uint8_t owner, uint8_t index, uint64_t at)
 {
     if (owner != ACTIVITY_CONN) {
@@ -265,8 +263,8 @@ static bool radio_wins(const controller *c, uint8_t owner, uint8_t index)
            urgency(c, owner, index, now) > urgency(c, other, c->radio.index, now);
 }
 
-/* The turn of an activity has come: whether it has the radio now.  If not, the caller plans its
- * next turn. */
+/* Called when an activity's turn begins. True: it has the radio. False: the caller plans its next
+ * turn. */
 bool radio_claim(controller *c, uint8_t owner, uint8_t index)
 {
     if (c->radio.state != RADIO_OFF) {
@@ -291,8 +289,8 @@ bool radio_claim_adv(controller *c)
 
 /* --- turns ------------------------------------------------------------------------------------ */
 
-/* The n-th place of a turn: connections, then streams, trains, syncs.  False: there are no more.
- * `t->owner` is ACTIVITY_NONE where the place is empty. */
+/* Reads the n-th turn: connections, then streams, periodic advertising, syncs. False: there are no
+ * more. `t->owner` is ACTIVITY_NONE where there is no turn. */
 static bool turn_read(const controller *c, unsigned n, struct turn *t)
 {
     *t = (struct turn){ .owner = ACTIVITY_NONE, .at = NEVER };
@@ -323,7 +321,7 @@ static bool turn_is(const struct turn *t, uint8_t owner, uint8_t index)
     return t->owner == owner && t->index == index;
 }
 
-/* The first turn of another activity. */
+/* When the first turn of another activity begins. */
 uint64_t turn_next(const controller *c, uint8_t owner, uint8_t index)
 {
     uint64_t next = c->cfg.iso ? big_next(c) : NEVER;
@@ -336,8 +334,8 @@ uint64_t turn_next(const controller *c, uint8_t owner, uint8_t index)
     return next;
 }
 
-/* Whether what has no turns of its own may have the radio until `end`: no turn begins before, or
- * none that could not be missed, after `missed` attempts that had to give way. */
+/* Whether an activity without turns may have the radio until `end`: no turn begins before. After
+ * some attempts in vain (`missed`) only turns that are urgent or needed count. */
 bool radio_clear(const controller *c, uint64_t end, uint8_t missed)
 {
     enum { PATIENCE = 4 };
@@ -364,7 +362,7 @@ static uint32_t common_divisor(uint32_t a, uint32_t b)
     return a;
 }
 
-/* The shortest time that is ever left between `mine`, which begins at `at`, and other turns. */
+/* The shortest time between `mine`, if it begins at `at`, and any turn of another activity. */
 static uint64_t turn_distance(const controller *c, const struct turn *mine, uint64_t at)
 {
     uint64_t shortest = NEVER;
@@ -384,9 +382,8 @@ static uint64_t turn_distance(const controller *c, const struct turn *mine, uint
     return shortest;
 }
 
-/* Where a new activity that may begin at `mine->phase` does so: after how many steps of 1.25 ms, of
- * `steps`.  The first that leaves enough time to all other turns, or else the one that leaves the
- * most.  4.5.3, 5.1.1 */
+/* Chooses when a new activity begins, in steps of 1.25 ms after `mine->phase`, of `steps`: the
+ * first place with enough time to all other turns, or the one with the most. 4.5.3, 5.1.1 */
 uint16_t turn_place(const controller *c, const struct turn *mine, unsigned steps)
 {
     enum { ENOUGH_US = 3750 };

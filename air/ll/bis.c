@@ -1,5 +1,5 @@
-/* Broadcast isochronous streams: groups of them that we send, and that we listen to. Vol 6, Part
- * B, 2.1.2, 2.6.2, 2.6.3, 4.4.5.2, 4.4.6; BIGInfo: Vol 6, Part B, 4.4.5.2, Part C 1.2 */
+/* Broadcast isochronous groups and their streams, sent and received. Vol 6, Part B, 2.1.2, 2.6.2,
+ * 2.6.3, 4.4.5.2, 4.4.6; BIGInfo: Vol 6, Part B, 4.4.5.2, Part C 1.2 */
 #include "host.h"
 #include "channels.h"
 #include "iso.h"
@@ -8,8 +8,8 @@
 enum { CSTF = 0x20, NO_CSSN = 8, BIG_CHANNEL_MAP_IND = 0, BIG_TERMINATE_IND = 1 };
 enum { TRIES = 6, UNIT = 30, FAR_UNIT = 300, OFFSETS = 16384 };
 
-/* Each stream's access address, and that of the group's control: the seed, with the number's own
- * pattern in its upper half.  2.1.2 */
+/* The access address of a stream, or of the control subevents (number 0): the seed with a pattern
+ * of the number in its upper half. 2.1.2 */
 static uint32_t bis_access_address(uint32_t seed, uint8_t number)
 {
     uint32_t d = (35u * number + 42u) & 0x7f, w = 0;
@@ -52,7 +52,7 @@ static struct iso *bis_of(controller *c, const struct big *b, uint8_t k)
     return &c->iso[b->stream[k]];
 }
 
-/* The anchor of a new group's first event. */
+/* Chooses the anchor of a new group's first event. */
 uint64_t big_place(const controller *c, const struct big_info *info)
 {
     enum { SOON_US = 5000 };
@@ -63,7 +63,7 @@ uint64_t big_place(const controller *c, const struct big_info *info)
     return mine.phase + turn_place(c, &mine, info->interval) * 1250u;
 }
 
-/* Its streams begin with the group's first event. */
+/* Starts the streams with the group's next event. */
 void big_begin(controller *c, struct big *b)
 {
     const struct big_info *info = &b->info;
@@ -194,7 +194,8 @@ static bool big_info_read(struct big_info *i, const uint8_t *p)
     return true;
 }
 
-/* For the additional controller data of a packet that begins at `at`: length u8, type 0x2c. */
+/* Writes the BIGInfo of a set's group to the ACAD of a packet that begins at `at`: length u8, type
+ * 0x2c. Returns the octets, 0 without a group. */
 size_t big_acad(const controller *c, const struct ll_adv *a, uint64_t at,
                 uint8_t acad[2 + BIG_INFO])
 {
@@ -219,7 +220,7 @@ size_t big_acad(const controller *c, const struct ll_adv *a, uint64_t at,
     return 0;
 }
 
-/* A group that the host waits for: here is where it is. */
+/* Starts a group that awaits its BIGInfo, from the AUX_SYNC_IND that began at `start`. */
 static void big_sync_to(controller *c, struct big *b, const struct big_info *info,
                         const struct sync *sync, uint64_t start)
 {
@@ -241,7 +242,7 @@ static void big_sync_to(controller *c, struct big *b, const struct big_info *inf
     big_begin(c, b);
 }
 
-/* What a train of periodic advertising carries besides its data. */
+/* Reads BIGInfo from the ACAD of an AUX_SYNC_IND that began at `start`. */
 void big_on_acad(controller *c, const struct sync *sync, struct rd acad, uint64_t start)
 {
     while (rd_left(&acad) >= 2) {
@@ -265,7 +266,7 @@ void big_on_acad(controller *c, const struct sync *sync, struct rd acad, uint64_
             if (b->awaits_info) {
                 big_sync_to(c, b, &info, sync, start);
             } else if (b->on && b->is_receiver && !b->remap.pending) {
-                memcpy(b->info.chm, info.chm, sizeof info.chm); /* it may have missed one */
+                memcpy(b->info.chm, info.chm, sizeof info.chm); /* an update may have been missed */
             }
         }
         return;
@@ -274,8 +275,8 @@ void big_on_acad(controller *c, const struct sync *sync, struct rd acad, uint64_
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* A control subevent lies behind all others of the event that it belongs to, whose counter and map
- * say its channel.  4.4.6.7 */
+/* Plans a control subevent: behind all others of its event, on a channel by the event's counter
+ * and map. 4.4.6.7 */
 static void big_plan_control(struct big *b, uint64_t anchor, uint64_t event)
 {
     const uint8_t *chm = remap_at(&b->remap, b->info.chm, (uint16_t)event);
@@ -284,8 +285,8 @@ static void big_plan_control(struct big *b, uint64_t anchor, uint64_t event)
     b->control_at = anchor + b->info.num * b->info.spacing;
 }
 
-/* The next event of a group begins: with another channel map, or with a control PDU that tells of
- * one. */
+/* A group's next event begins: applies a channel map whose instant has come, or begins an update.
+ */
 static void big_remap(controller *c, struct big *b)
 {
     remap_settle(&b->remap, b->info.chm, (uint16_t)b->event);
@@ -301,7 +302,7 @@ static void bis_plan(controller *c, struct iso *s)
     struct big *b = bis_group(c, s);
     iso_event_end(c, s);
     s->subevent = 0;
-    if (s->event > b->event) { /* the first of them to have ended it */
+    if (s->event > b->event) { /* the first stream to end the event */
         b->event = s->event;
         b->anchor += controller_us_to_air(c, s->interval * 1250u, &b->carry);
         b->widening = b->is_receiver ? clock_widening(c, b->sca, b->anchor - b->last_rx_at) : 0;
@@ -312,7 +313,7 @@ static void bis_plan(controller *c, struct iso *s)
     s->at = s->anchor - b->widening;
 }
 
-/* The next subevent, or the next event. */
+/* Ends a subevent and plans the next one, or the next event. */
 static void bis_next(controller *c, struct iso *s)
 {
     struct big *b = bis_group(c, s);
@@ -330,7 +331,7 @@ static void bis_next(controller *c, struct iso *s)
     bis_plan(c, s);
 }
 
-/* LLID u2, CSSN u3, CSTF u1; length u8; payload. */
+/* Sends a PDU: LLID u2, CSSN u3, CSTF u1; length u8; payload. */
 static void bis_send(controller *c, struct iso *s)
 {
     const struct big *b = bis_group(c, s);
@@ -489,7 +490,7 @@ static void big_control(controller *c, struct big *b)
     uint64_t now = c->air->now;
     b->control_at = NEVER;
     if (!b->is_receiver && !b->terminating && !b->remap.pending) {
-        return; /* the instant has come */
+        return; /* the instant has passed */
     }
     if (!b->is_receiver) { /* all streams have counted this event */
         big_plan_control(b, b->anchor, b->event);
@@ -510,7 +511,7 @@ static void big_control(controller *c, struct big *b)
     c->radio.index = b->stream[0];
 }
 
-/* After its clock has stood still: in their next events. */
+/* After a hang: groups continue in their next events. */
 void big_catch_up(controller *c)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
@@ -527,8 +528,7 @@ void big_catch_up(controller *c)
     }
 }
 
-/* A sync has ended.  A group that has been found lives on without its train; one that has not can
- * not be found any more. */
+/* A sync has ended. A receiver that has its BIGInfo continues; one that awaits it fails. */
 void big_on_sync_end(controller *c, uint8_t sync)
 {
     for (uint8_t n = 0; n < BIGS; n++) {

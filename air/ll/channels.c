@@ -1,6 +1,6 @@
-/* New channel maps of what is broadcast: of trains of periodic advertising, told in the additional
- * controller data of AUX_SYNC_IND, and of BIGs, told by BIG_CHANNEL_MAP_IND (bis.c).  Vol 6,
- * Part B, 4.4.2.12, 5.6.1; CSS, Part A, 1.20 */
+/* Channel map updates without a connection: of periodic advertising, announced in the ACAD of
+ * AUX_SYNC_IND; of BIGs, by BIG_CHANNEL_MAP_IND (bis.c). Vol 6, Part B, 4.4.2.12, 5.6.1; CSS, Part
+ * A, 1.20 */
 #include "channels.h"
 
 enum { AD_CHANNEL_MAP = 0x28, AHEAD = 24 };
@@ -14,13 +14,13 @@ bool channels_valid(const uint8_t chm[5])
     return n >= 2;
 }
 
-/* The map of an event. */
+/* The channel map of an event. */
 const uint8_t *remap_at(const struct remap *r, const uint8_t chm[5], uint16_t event)
 {
     return r->pending && (int16_t)(uint16_t)(event - r->instant) >= 0 ? r->chm : chm;
 }
 
-/* An event has come: the new map counts from its instant on. */
+/* An event begins: from the instant on the new map replaces the old one. */
 void remap_settle(struct remap *r, uint8_t chm[5], uint16_t event)
 {
     if (remap_at(r, chm, event) == r->chm) {
@@ -29,8 +29,8 @@ void remap_settle(struct remap *r, uint8_t chm[5], uint16_t event)
     }
 }
 
-/* How many events later one must begin to listen that is told of this event: it would miss what it
- * is not told, the map to come, as likely as hear of it in time. */
+/* How many events later a receiver should begin that gets SyncInfo for this event. SyncInfo does
+ * not carry the new map, so shortly before the instant it points behind it. */
 unsigned remap_wait(const struct remap *r, uint16_t event)
 {
     enum { FEW = 8 };
@@ -38,8 +38,9 @@ unsigned remap_wait(const struct remap *r, uint16_t event)
     return r->pending && left <= FEW ? left : 0;
 }
 
-/* The host has classified other channels as bad than the map has.  The instant is further away than
- * the six events that it must be: a listener may have other turns.  True: a new map is told of. */
+/* Begins an update if the host's channel classification differs from the map. The instant is
+ * further away than the six events required, because a receiver may have other turns. Returns
+ * whether it began. */
 bool remap_begin(const controller *c, struct remap *r, const uint8_t chm[5], uint16_t event)
 {
     if (r->pending || memcmp(chm, c->ll->channel_map, sizeof r->chm) == 0) {
@@ -51,7 +52,8 @@ bool remap_begin(const controller *c, struct remap *r, const uint8_t chm[5], uin
     return true;
 }
 
-/* Channel Map Update Indication: length u8, type 0x28, channels 5, instant u16. */
+/* Writes Channel Map Update Indication: length u8, type 0x28, channels 5, instant u16. Returns the
+ * octets, 0 without an update. */
 size_t remap_write(const struct remap *r, uint8_t acad[REMAP_ACAD])
 {
     struct wr w = wr_of(acad, REMAP_ACAD);
@@ -64,7 +66,7 @@ size_t remap_write(const struct remap *r, uint8_t acad[REMAP_ACAD])
     return wr_len(&w);
 }
 
-/* The same, among other additional controller data of an event. */
+/* Reads it from the ACAD of an event. */
 void remap_read(struct remap *r, struct rd acad, uint16_t event)
 {
     while (rd_left(&acad) >= 2) {

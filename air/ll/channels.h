@@ -1,4 +1,4 @@
-/* New channel maps of trains and BIGs. */
+/* Channel map updates of periodic advertising and of BIGs. */
 #ifndef WOAD_AIR_CHANNELS_H
 #define WOAD_AIR_CHANNELS_H
 

@@ -1,5 +1,5 @@
-/* Connected isochronous streams: how they come to be, and their events.
- * Vol 6, Part B, 2.4.2.29 to 2.4.2.32, 2.6, 4.5.13, 5.1.15, 5.1.16 */
+/* Connected isochronous streams: creation, termination, and events. Vol 6, Part B, 2.4.2.29 to
+ * 2.4.2.32, 2.6, 4.5.13, 5.1.15, 5.1.16 */
 #include "host.h"
 #include "control.h"
 #include "iso.h"
@@ -9,7 +9,7 @@ enum { TRIES = 6, MIC = 4, FIRST_OFFSET_US = 2500 };
 
 /* --- coming to be ----------------------------------------------------------------------------- */
 
-/* The next of this connection that the host has asked for. */
+/* The next stream of a connection for which LL_CIS_REQ is to be sent. */
 static struct iso *cis_next_to_create(controller *c, uint8_t link)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -21,7 +21,7 @@ static struct iso *cis_next_to_create(controller *c, uint8_t link)
     return NULL;
 }
 
-/* The one of a connection whose LL_CIS_REQ is out. */
+/* The stream of a connection whose LL_CIS_REQ has no response yet. */
 static struct iso *cis_with_req_out(controller *c, uint8_t link)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -93,7 +93,7 @@ static void cis_begin(controller *c, uint8_t i)
 static void cis_refused(controller *c, uint8_t i, uint8_t error)
 {
     struct iso *s = cis_with_req_out(c, i);
-    bool asked = s && s->creating; /* else its host has called it off */
+    bool asked = s && s->creating; /* else the host has cancelled it */
     if (s) {
         s->creating = s->cis_req_out = false;
     }
@@ -148,8 +148,8 @@ void rx_cis_req(controller *c, uint8_t i, struct rd *in)
     evt_cis_request(c, s);
 }
 
-/* The peripheral's host has decided; error 0: it agrees.  LL_CIS_RSP: offset least u24, most u24,
- * event u16. */
+/* The peripheral's host has accepted the stream, or rejected it with `error`. LL_CIS_RSP: offset
+ * min u24, max u24, event u16. */
 void cis_answer(controller *c, struct iso *s, uint8_t error)
 {
     struct link *l = &c->links[s->link];
@@ -169,7 +169,7 @@ void cis_answer(controller *c, struct iso *s, uint8_t error)
     link_wake(c, s->link);
 }
 
-/* Both sides: it goes on from its first anchor. */
+/* Starts the stream's events, at either side: the first anchor is `offset` after `from`. */
 static void cis_start(controller *c, struct iso *s, uint64_t from, uint32_t offset)
 {
     const struct link *l = &c->links[s->link];
@@ -189,8 +189,8 @@ static void cis_start(controller *c, struct iso *s, uint64_t from, uint32_t offs
     c->ll->n_isos_on++;
 }
 
-/* A group's streams follow each other; its first one's first anchor is what the others count from.
- * Returns where this one's is, at `after` or later. */
+/* The first anchor of a stream, at `after` or later: behind the streams of its group that are on,
+ * or where the arbiter finds room for the group. */
 static uint64_t cis_place(const controller *c, const struct iso *s, uint64_t after)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -212,8 +212,8 @@ static uint64_t cis_place(const controller *c, const struct iso *s, uint64_t aft
     return after + turn_place(c, &mine, steps) * 1250u + s->position;
 }
 
-/* LL_CIS_IND: access address u32, offset u24, delay of the group u24, of the stream u24, event
- * u16. */
+/* The peripheral has accepted. LL_CIS_IND: access address u32, offset u24, group delay u24, stream
+ * delay u24, event u16. */
 void rx_cis_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -228,7 +228,7 @@ void rx_cis_rsp(controller *c, uint8_t i, struct rd *in)
     if (s) {
         s->cis_req_out = false;
     }
-    if (!wanted) { /* its host has called it off, or removed its group */
+    if (!wanted) { /* the host has cancelled it, or removed its group */
         wr_u8(&pdu, LL_REJECT_EXT_IND);
         wr_u8(&pdu, LL_CIS_RSP);
         wr_u8(&pdu, CANCELLED);
@@ -283,7 +283,7 @@ void rx_cis_ind(controller *c, uint8_t i, struct rd *in)
     s->sync_delay = delay;
     uint64_t from = l->ref_anchor + (uint64_t)((int64_t)ahead * l->interval * 1250);
     if (from + offset <= c->air->now) {
-        s->kind = ISO_NONE; /* too late: it was never there */
+        s->kind = ISO_NONE; /* received too late */
         evt_cis_established(c, s, WOAD_HCI_FAILED_TO_ESTABLISH);
         return;
     }
@@ -294,11 +294,13 @@ const struct procedure proc_cis = { { LL_CIS_REQ, LL_CIS_REQ }, cis_begin, cis_r
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-/* A central's stays configured, a peripheral's is forgotten. */
+/* A stream ends, or is not created. At a central it stays configured, at a peripheral it is free
+ * again. The host gets the event that it waits for. */
 void cis_lost(controller *c, struct iso *s, uint8_t reason)
 {
     bool established = s->established;
-    bool waits = s->on || (s->central ? s->creating : s->accepted); /* its host, for the event */
+    bool waits = s->on || (s->central ? s->creating
+                                      : s->accepted); /* the host waits for LE CIS Established */
     iso_stop(c, s);
     s->creating = s->accepted = s->terminating = s->cis_req_out = false;
     if (!s->central) {
@@ -311,7 +313,7 @@ void cis_lost(controller *c, struct iso *s, uint8_t reason)
     }
 }
 
-/* Whether this connection has a CIS, or one is being created. */
+/* Whether a connection has a CIS, or one is being created. */
 bool cis_on_link(const controller *c, uint8_t i)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -323,8 +325,8 @@ bool cis_on_link(const controller *c, uint8_t i)
     return false;
 }
 
-/* Whether one is being created, or has not begun: where it begins is counted from anchors of its
- * connection, which must not move meanwhile. */
+/* Whether a CIS of the connection is being created or has not begun: its first anchor counts from
+ * the connection's anchors, which must not move then. */
 bool cis_being_created(const controller *c, uint8_t i)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -337,7 +339,8 @@ bool cis_being_created(const controller *c, uint8_t i)
     return false;
 }
 
-/* The supervision timeout of the connection, which is that of its streams, begins anew.  4.5.2 */
+/* Restarts the supervision timeouts of a connection's streams with the connection's new one. 4.5.2
+ */
 void cis_supervise(controller *c, uint8_t i)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -348,13 +351,13 @@ void cis_supervise(controller *c, uint8_t i)
     }
 }
 
-/* The connection it belongs to is gone. */
+/* The connection has ended: so do its streams. */
 void cis_on_link_closed(controller *c, uint8_t i, uint8_t reason)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
         struct iso *s = &c->iso[n];
         if (s->kind == ISO_CIS && s->link == i) {
-            s->cis_req_out = false; /* one that was called off, too */
+            s->cis_req_out = false; /* of a cancelled stream, too */
             if (s->creating || s->on) {
                 cis_lost(c, s, reason);
             }
@@ -362,7 +365,7 @@ void cis_on_link_closed(controller *c, uint8_t i, uint8_t reason)
     }
 }
 
-/* LL_CIS_TERMINATE_IND: group u8, stream u8, reason u8; for one stream after the other. */
+/* Sends LL_CIS_TERMINATE_IND: group u8, stream u8, reason u8; for one stream at a time. */
 static void cis_send_terminate(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -386,8 +389,8 @@ void cis_terminate(controller *c, struct iso *s, uint8_t reason)
     link_wake(c, s->link);
 }
 
-/* The host of a central calls off what is not there yet: the peer hears of it when it answers, or
- * as of a stream that ends.  5.1.15; Vol 4, Part E, 7.1.6 */
+/* A central's host cancels a stream that is not established. The peer gets a rejection of its
+ * response, or LL_CIS_TERMINATE_IND. 5.1.15; Vol 4, Part E, 7.1.6 */
 void cis_cancel(controller *c, struct iso *s, uint8_t reason)
 {
     if (s->on) {
@@ -398,7 +401,7 @@ void cis_cancel(controller *c, struct iso *s, uint8_t reason)
     evt_cis_established(c, s, CANCELLED);
 }
 
-/* The central has called it off after our LL_CIS_RSP. */
+/* The central has rejected LL_CIS_RSP. */
 void cis_on_cancelled(controller *c, uint8_t i, uint8_t error)
 {
     struct iso *s = cis_accepted(c, i);
@@ -409,7 +412,7 @@ void cis_on_cancelled(controller *c, uint8_t i, uint8_t error)
     }
 }
 
-/* The LL_CIS_TERMINATE_IND that is out has been acknowledged. */
+/* The peer has acknowledged LL_CIS_TERMINATE_IND. */
 void cis_on_terminate_acked(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -432,7 +435,7 @@ void rx_cis_terminate(controller *c, uint8_t i, struct rd *in)
 
 /* --- its events ------------------------------------------------------------------------------- */
 
-/* The session key, and the connection's IV with the access address in its first half.
+/* The cipher of a payload: the session key, and the IV with the access address in its first half.
  * Vol 6, Part E, 2.1 */
 static void cis_cipher(const controller *c, const struct iso *s, bool from_central, uint64_t number,
                        struct cipher *k)
@@ -453,8 +456,8 @@ static bool cis_more(const struct iso *s)
     return (s->sending && s->tx_done < s->bn_tx) || s->rx_done < s->bn_rx;
 }
 
-/* LLID u2, NESN, SN, CIE, NPI; length u8; payload.  SN and NESN are the lowest bits of the numbers
- * of payloads, so that both sides are together again after a flush. */
+/* Sends a PDU: LLID u2, NESN, SN, CIE, NPI; length u8; payload. SN and NESN are the lowest bits of
+ * payload numbers, so that both sides agree again after a flush. */
 static void cis_send(controller *c, struct iso *s, uint64_t at)
 {
     struct wr pdu = radio_pdu(c);
@@ -486,7 +489,7 @@ static void cis_send(controller *c, struct iso *s, uint64_t at)
     c->radio.index = (uint8_t)(s - c->iso);
 }
 
-/* The subevent is over: another one, or the event is. */
+/* Ends a subevent; `closed`, or behind the last one, the event. */
 static void cis_next(controller *c, struct iso *s, bool closed)
 {
     s->subevent++;
@@ -508,13 +511,14 @@ static void cis_next(controller *c, struct iso *s, bool closed)
 
 void cis_on_timer(controller *c, struct iso *s)
 {
-    if (s->lost_at <= c->air->now) { /* or the peer has ended it, and its word was lost */
+    if (s->lost_at <=
+        c->air->now) { /* no packet, or the acknowledgement of a termination was lost */
         cis_lost(c, s,
                  s->terminating ? WOAD_HCI_LOCAL_HOST_TERMINATED : WOAD_HCI_CONNECTION_TIMEOUT);
         return;
     }
     s->at = NEVER;
-    if (s->subevent == 0) { /* the channels are those of the connection: 4.5.8.1 */
+    if (s->subevent == 0) { /* the channel map is that of the connection */
         memcpy(s->chm, c->links[s->link].chm, sizeof s->chm);
         iso_event_begin(s);
     }
@@ -549,7 +553,8 @@ void cis_on_rx_timeout(controller *c, struct iso *s)
     cis_next(c, s, false);
 }
 
-/* A payload, if it is the one that is next.  False: a wrong MIC ends the connection. */
+/* Takes a payload if its number is the next. Returns false if a wrong MIC has closed the
+ * connection. */
 static bool cis_take(controller *c, struct iso *s, uint8_t head, struct rd *in)
 {
     uint64_t expects = s->event * s->bn_rx + s->rx_done;

@@ -3,7 +3,6 @@
 
 static const uint16_t sca_ppm[8] = { 500, 250, 150, 100, 75, 50, 30, 20 };
 
-/* The class of its clock: at least as bad as it is.  Vol 6, Part B, 2.3.3.1 */
 uint8_t controller_sca(const controller *c)
 {
     uint16_t ppm = (uint16_t)(c->cfg.drift_ppm < 0 ? -c->cfg.drift_ppm : c->cfg.drift_ppm);
@@ -14,7 +13,6 @@ uint8_t controller_sca(const controller *c)
     return (uint8_t)(class > c->ll->sca_worsened ? class - c->ll->sca_worsened : 0);
 }
 
-/* How far two clocks may be apart after `us`, and 16 us of jitter.  4.2.4 */
 uint32_t clock_widening(const controller *c, uint8_t peer_sca, uint64_t us)
 {
     uint32_t ppm = (uint32_t)sca_ppm[controller_sca(c)] + sca_ppm[peer_sca & 7];

@@ -1,5 +1,6 @@
-/* The connection state: anchors, events, acknowledgement, supervision.
- * Vol 6, Part B, 4.5 */
+/* Connections: anchors, events, acknowledgement, supervision. The world calls link_on_timer() and
+ * its like by the table of activities; control.c, data.c and encrypt.c are called from here. Vol
+ * 6, Part B, 4.5 */
 #include "host.h"
 #include "control.h"
 
@@ -17,7 +18,7 @@ struct link *link_free(controller *c, uint8_t *i)
     return NULL;
 }
 
-/* Two devices have one connection with each other at most.  4.5 */
+/* Whether there is a connection with `peer`: two devices have one at most. 4.5 */
 bool link_with(const controller *c, const struct address *peer)
 {
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
@@ -43,7 +44,7 @@ struct link *link_by_handle(controller *c, uint16_t handle, uint8_t *i)
     return c->links[*i].used ? &c->links[*i] : NULL;
 }
 
-/* The bits of each octet, from behind: neighbours change places, then pairs, then halves. */
+/* PERM: reverses the bits of each octet. */
 static uint16_t csa2_permute(uint16_t v)
 {
     uint32_t u = v;
@@ -57,8 +58,8 @@ uint16_t csa2_next(uint16_t prn, uint16_t id)
     return (uint16_t)(csa2_permute(prn) * 17u + id);
 }
 
-/* Channel selection algorithm 2: a number for each event and link, spread over the used channels.
- * 4.5.8.3 */
+/* Channel selection algorithm 2, first subevent: the channel of an event, and the state from which
+ * csa2_next() goes on. 4.5.8.3 */
 uint8_t csa2_first(uint32_t aa, uint16_t event, const uint8_t chm[5], uint16_t *prn_s)
 {
     uint16_t id = (uint16_t)(aa >> 16 ^ aa), u = event ^ id;
@@ -86,8 +87,8 @@ uint8_t csa2_channel(uint32_t aa, uint16_t event, const uint8_t chm[5])
     return csa2_first(aa, event, chm, &prn);
 }
 
-/* Channel selection algorithm 1: hop by hop from 0, and again among the used ones if the channel
- * is not.  4.5.8.2 */
+/* The channel of the next event. Algorithm 1: hop increments from channel 0, remapped to a used
+ * channel where that one is not. 4.5.8.2 */
 static uint8_t link_channel(const struct link *l)
 {
     if (l->csa2) {
@@ -106,7 +107,8 @@ static uint8_t link_channel(const struct link *l)
     return n ? used[unmapped % n] : unmapped;
 }
 
-/* What a CONNECT_IND may say: 2.3.3.1.  Anything else is not a connection. */
+/* Whether the parameters of a connection request are valid. With others there is no connection.
+ * 2.3.3.1 */
 static bool link_params_valid(const struct link *l, uint8_t win_size, uint16_t win_offset)
 {
     unsigned channels = 0;
@@ -119,14 +121,14 @@ static bool link_params_valid(const struct link *l, uint8_t win_size, uint16_t w
            win_size < l->interval && win_offset <= l->interval;
 }
 
-/* transmitWindowDelay.  4.5.3 */
+/* transmitWindowDelay, us. 4.5.3 */
 static uint32_t link_window_delay(const struct conn_request *how)
 {
     return !how->aux ? 1250 : how->phy == PHY_CODED ? 3750 : 2500;
 }
 
-/* The next anchor, `us` by our clock after the last one.  A peripheral listens before it and after
- * it, as both clocks may be off.  4.2.4, 4.5.7 */
+/* Sets the next anchor, `us` after the last one by this controller's clock. A peripheral listens
+ * earlier by the error of both clocks. 4.2.4, 4.5.7 */
 static void link_set_anchor(const controller *c, struct link *l, uint64_t us)
 {
     uint32_t most = l->interval * 625u - T_IFS;
@@ -140,7 +142,8 @@ static void link_set_anchor(const controller *c, struct link *l, uint64_t us)
     }
 }
 
-/* LLData of a CONNECT_IND that ended at `end`: see scan.c. */
+/* Begins a connection with the LLData of a request that ended at `end`: see scan.c. Invalid LLData
+ * are ignored. */
 void link_begin(controller *c, uint8_t i, const struct conn_request *how, struct rd in,
                 uint64_t end)
 {
@@ -226,7 +229,8 @@ uint64_t link_next(const controller *c)
     return next;
 }
 
-/* Whether an exchange of this connection may last until `end` before the next turn of anything. */
+/* Whether the radio is free until `end`: no other activity has a turn before, and neither has this
+ * connection. */
 bool link_time_for(const controller *c, uint8_t i, uint64_t end)
 {
     for (uint8_t k = 0; k < c->cfg.conns; k++) {
@@ -245,7 +249,7 @@ bool link_time_for(const controller *c, uint8_t i, uint64_t end)
     return end + T_IFS < c->links[i].ref_anchor + c->links[i].interval * 1250u;
 }
 
-/* An exchange without data, and what a peripheral listens before it. */
+/* The connection's turn for the arbiter: one exchange of empty packets. */
 void link_turn(const controller *c, uint8_t i, struct turn *t)
 {
     const struct link *l = &c->links[i];
@@ -259,15 +263,14 @@ void link_turn(const controller *c, uint8_t i, struct turn *t)
     }
 }
 
-/* Where the next event is.  A peripheral with nothing to say may sleep through `latency` of them.
- * 4.5.1 */
+/* Plans the next event, `events` after the last one attended. */
 static void link_plan_event(controller *c, struct link *l, uint32_t events)
 {
     l->event = l->ref_event + events;
     link_set_anchor(c, l, (uint64_t)events * l->interval * 1250u);
 }
 
-/* After its clock has stood still. */
+/* After a hang: skips the events that are over. */
 void link_catch_up(controller *c)
 {
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
@@ -280,8 +283,9 @@ void link_catch_up(controller *c)
     }
 }
 
-/* An event is over.  A peripheral knows that the central has heard it when its packet has been
- * acknowledged, and does not sleep into the last events that it can be sure of. */
+/* Ends an event and plans the next one. A peripheral with nothing to send skips `latency` events,
+ * if its last packet was acknowledged and enough events are left before the supervision timeout.
+ * 4.5.1 */
 static void link_end_event(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -299,8 +303,8 @@ static void link_end_event(controller *c, uint8_t i)
     link_plan_event(c, l, sleeps ? lazy : ahead);
 }
 
-/* Without a packet the connection is lost after this.  While the peer may or may not have taken a
- * new subrate, the longer of both timeouts counts.  4.5.2, 5.1.19 */
+/* The supervision timeout in us. While the peer may or may not use a new subrate, the longer of
+ * both timeouts counts. 4.5.2, 5.1.19 */
 uint32_t link_supervision(const struct link *l)
 {
     uint16_t timeout = l->supervision;
@@ -310,8 +314,8 @@ uint32_t link_supervision(const struct link *l)
     return timeout * 10000u;
 }
 
-/* How long one of both sides may be without a packet.  In the first events the connection may be
- * established to one of them, and not to the other.  4.5.2 */
+/* How long the connection survives without a packet, us. In the first events it may be established
+ * for one side only, which then waits six events. 4.5.2 */
 uint64_t link_silence_limit(const struct link *l)
 {
     uint64_t turns = LINK_TRIES * l->interval * 1250u, timeout = link_supervision(l);
@@ -319,8 +323,8 @@ uint64_t link_silence_limit(const struct link *l)
     return young && turns < timeout ? turns : timeout;
 }
 
-/* How many events are left before this connection is lost, with one at `at`, if no packet has come
- * since then. */
+/* How many events are left from `at`, that one included, before the connection is lost if the last
+ * packet came at `since`. */
 uint32_t link_events_left(const struct link *l, uint64_t since, uint64_t at)
 {
     uint64_t turn = l->interval * l->subrate_factor * 1250u, end = since + link_silence_limit(l);
@@ -328,7 +332,8 @@ uint32_t link_events_left(const struct link *l, uint64_t since, uint64_t at)
     return (uint32_t)(left < UINT16_MAX ? left : UINT16_MAX) + 1;
 }
 
-/* There is something to say: a sleeping peripheral wakes for the next event it can reach. */
+/* Data or control PDUs are queued: a peripheral that skips events attends the next one that it can
+ * reach. To be called after each is queued. */
 void link_wake(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -344,7 +349,7 @@ void link_wake(controller *c, uint8_t i)
     }
 }
 
-/* For the sniffer. */
+/* Adds to the packet in the radio what only a sniffer needs. */
 static void link_annotate(controller *c, const struct link *l)
 {
     struct air_packet *f = &c->radio.packet;
@@ -359,8 +364,8 @@ static void link_annotate(controller *c, const struct link *l)
     }
 }
 
-/* data PDU: LLID u2, NESN, SN, MD; length u8; payload.  Brief: there is no time for more than an
- * acknowledgement.  2.4 */
+/* Sends the next packet at `at`. Data PDU: LLID u2, NESN, SN, MD; length u8; payload. `brief`: an
+ * empty one, for lack of time. 2.4 */
 static void link_send(controller *c, uint8_t i, uint64_t at, bool brief)
 {
     struct link *l = &c->links[i];
@@ -380,23 +385,23 @@ static void link_send(controller *c, uint8_t i, uint64_t at, bool brief)
     c->radio.index = i;
 }
 
-/* An instant.  With new parameters the transmit window begins WinOffset after the old anchor: then
- * the event is later.  5.1.1 */
+/* The instant of a procedure: its changes take effect. Returns whether the event is postponed:
+ * after an update the transmit window begins WinOffset after the old anchor. 5.1.1 */
 static bool link_at_instant(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
     bool updates = l->instant_procedure == P_UPDATE;
     uint32_t offset = updates ? l->new_offset * 1250u : 0;
     l->window = updates && !l->central ? l->new_window * 1250u : l->window;
-    control_instant(c, i); /* the next update may begin */
+    control_instant(c, i); /* may queue the next update */
     if (offset) {
         link_set_anchor(c, l, offset);
     }
     return offset;
 }
 
-/* Another event: whether those before it were missed.  One miss weighs as much as four events that
- * were not: see control_choose_instant(). */
+/* Counts missed events before this one, for control_choose_instant(): a missed event weighs as
+ * much as four that were not. */
 static void link_score_miss(struct link *l, uint64_t now)
 {
     enum { MISS = 4, MOST = 32 };
@@ -409,7 +414,8 @@ static void link_score_miss(struct link *l, uint64_t now)
     }
 }
 
-/* An anchor.  Where another activity keeps the radio this event is missed. */
+/* The anchor of an event: sends or listens, or skips the event if another activity keeps the
+ * radio. */
 static void link_event(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -475,7 +481,7 @@ void link_on_tx_done(controller *c)
     struct link *l = &c->links[i];
     l->last_exchange_at = l->central ? l->last_exchange_at : c->air->now;
     if (l->close_reason) {
-        link_end_event(c, i); /* the acknowledgement of LL_TERMINATE_IND is out */
+        link_end_event(c, i); /* LL_TERMINATE_IND has been acknowledged */
     } else if (l->central || !l->closes_event) {
         radio_listen(c, ACTIVITY_CONN, c->radio.channel, l->aa, l->rx_phy,
                      c->air->now + T_IFS + 2 + HEAR_US);
@@ -490,7 +496,7 @@ void link_on_rx_timeout(controller *c)
     link_end_event(c, c->radio.index);
 }
 
-/* Whether there is time for a packet of ours and one of the peer's, of so many octets. */
+/* Whether there is time for a packet of this side and one of the peer's, of so many octets. */
 static bool link_exchange_fits(const controller *c, uint8_t i, uint16_t mine, uint16_t theirs)
 {
     const struct link *l = &c->links[i];
@@ -499,8 +505,8 @@ static bool link_exchange_fits(const controller *c, uint8_t i, uint16_t mine, ui
                              radio_airtime(2u + theirs, l->rx_phy));
 }
 
-/* Whether the event goes on after the peripheral's packet: one side or both have set MD in their
- * last packets, and there is time for what the peer may send.  4.5.6 */
+/* Central: whether the event continues after the peripheral's packet: one side has set MD, and
+ * there is time for what the peer may send. 4.5.6 */
 static bool link_event_continues(const controller *c, uint8_t i)
 {
     const struct link *l = &c->links[i];
@@ -508,8 +514,8 @@ static bool link_event_continues(const controller *c, uint8_t i)
     return (l->md || l->peer_md) && link_exchange_fits(c, i, data_next_len(c, l), theirs);
 }
 
-/* A packet that has not been heard before.  One that is refused comes again: the flow control of
- * 4.5.9.  A wrong MIC ends the connection at once.  5.1.3, 2.4 */
+/* Takes the payload of a new packet; without room it is not acknowledged, and the peer sends it
+ * again. Returns false if the connection is closed, by a wrong MIC. 4.5.9, 5.1.3, 2.4 */
 static bool link_accept_payload(controller *c, uint8_t i, uint8_t head, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -518,7 +524,7 @@ static bool link_accept_payload(controller *c, uint8_t i, uint8_t head, struct r
     size_t len = rd_left(in);
     bool sealed = l->rx_encrypted && !l->rx_pausing && len;
     if ((head & 3) == LLID_CONTROL && !control_has_room(l)) {
-        return true; /* it comes again */
+        return true; /* not acknowledged: the peer sends it again */
     }
     if (sealed) {
         rd_copy(in, plain, len);
@@ -540,7 +546,8 @@ static bool link_accept_payload(controller *c, uint8_t i, uint8_t head, struct r
     return true;
 }
 
-/* Acknowledges and is acknowledged.  4.5.9.  Returns false if the link is gone. */
+/* Handles the acknowledgement in a packet's header, then its payload. Returns false if the
+ * connection is closed. 4.5.9 */
 static bool link_accept_packet(controller *c, uint8_t i, uint8_t head, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -564,9 +571,9 @@ static bool link_accept_packet(controller *c, uint8_t i, uint8_t head, struct rd
     return sn != l->nesn || link_accept_payload(c, i, head, in);
 }
 
-/* A peripheral's answer: what it has, if there is time for it before the next anchor of this
- * connection, or it is the event's first; or else nothing but the acknowledgement.  It goes on
- * listening if either side has set MD and the central may have time for a packet.  4.5.6 */
+/* Sends the peripheral's packet. One with data goes if it ends before the next anchor or is the
+ * event's first; else an empty one acknowledges. The event continues if a side has set MD and
+ * there is time. 4.5.6 */
 static void link_reply(controller *c, uint8_t i, uint64_t at, bool first)
 {
     struct link *l = &c->links[i];
@@ -575,7 +582,9 @@ static void link_reply(controller *c, uint8_t i, uint64_t at, bool first)
     bool brief = len && !first && end + T_IFS >= l->ref_anchor + l->interval * 1250u;
     bool fits = link_exchange_fits(c, i, len, 0);
     if (brief && l->unacked) {
-        link_end_event(c, i); /* it can't be sent again now, and nothing else can */
+        link_end_event(
+            c,
+            i); /* too long to be repeated in this event, and nothing else may be sent before it */
     } else {
         link_send(c, i, at, brief);
         l->closes_event = !fits || !(l->md || l->peer_md);
@@ -590,7 +599,7 @@ void link_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
     uint8_t head = rd_u8(&in), len = rd_u8(&in);
     radio_off(c);
     if (in.bad || len != rd_left(&in)) {
-        link_end_event(c, i); /* a bad CRC, in life */
+        link_end_event(c, i); /* a real radio would see a wrong CRC */
         return;
     }
     l->rssi = rssi;
@@ -598,7 +607,8 @@ void link_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
     path_loss_on_rx(c, i);
     l->last_exchange_at = l->central ? f->end : l->last_exchange_at;
     if (!l->central && !l->rx_in_event) {
-        l->ref_anchor = l->last_rx_at = f->start; /* the central's packet began there */
+        l->ref_anchor = l->last_rx_at =
+            f->start; /* the anchor is where the central's packet began */
         l->ref_carry = 0;
         l->window = 0;
     }
@@ -609,7 +619,7 @@ void link_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
         link_reply(c, i, f->end + T_IFS, f->start == l->ref_anchor);
     } else if (link_event_continues(c, i)) {
         link_send(c, i, f->end + T_IFS, l->close_reason);
-    } else if (l->close_reason) { /* LL_TERMINATE_IND is acknowledged in the next event */
+    } else if (l->close_reason) { /* acknowledges LL_TERMINATE_IND in the next event */
         link_plan_event(c, l, subrate_ahead(l));
     } else {
         link_end_event(c, i);

@@ -11,21 +11,21 @@ enum { RESPONSE_TIMEOUT_US = 40000000 };
 
 enum { QUEUE = sizeof((struct link *)NULL)->control / sizeof(struct control) };
 
-/* Whether there is a place for an answer.  Without one no control PDU of the peer's is accepted. */
+/* Whether a response can be queued. If not, no control PDU of the peer's is acknowledged. */
 bool control_has_room(const struct link *l)
 {
     return l->n_controls < QUEUE;
 }
 
-/* Whether a PDU may be sent that is no part of a procedure under way: two places stay free, for an
- * answer and for the end. */
+/* Whether a PDU outside of any procedure may be queued: two places stay free, for a response and
+ * for LL_TERMINATE_IND. */
 bool control_has_spare(const struct link *l)
 {
     return l->n_controls + 2 < QUEUE;
 }
 
-/* There is always a place: what is sent is a procedure of ours, one answer to a PDU of the peer's,
- * the end of the connection, or what control_has_spare() allows. */
+/* Queues a control PDU. There is always room: a PDU belongs to a procedure begun here, answers one
+ * of the peer's, ends the connection, or was allowed by control_has_spare(). */
 void control_send(struct link *l, const struct wr *pdu)
 {
     if (pdu->bad || l->n_controls == QUEUE) {
@@ -36,7 +36,7 @@ void control_send(struct link *l, const struct wr *pdu)
     memcpy(slot->pdu, pdu->base, slot->len);
 }
 
-/* A PDU of an opcode and up to three octets. */
+/* A PDU of an opcode and at most two octets; `len` counts the opcode. */
 static void control_send_short(struct link *l, size_t len, uint8_t opcode, uint8_t a, uint8_t b)
 {
     uint8_t pdu[3] = { opcode, a, b };
@@ -45,8 +45,8 @@ static void control_send_short(struct link *l, size_t len, uint8_t opcode, uint8
     control_send(l, &w);
 }
 
-/* LL_REJECT_EXT_IND: opcode u8, error u8; where one side does not know it LL_REJECT_IND: error u8.
- * Encryption alone is refused also between devices that are not known to know it.  2.4.2.14,
+/* Rejects the peer's PDU. LL_REJECT_EXT_IND: opcode u8, error u8; if one side does not support it,
+ * LL_REJECT_IND: error u8, which serves encryption even before the features are known. 2.4.2.14,
  * 2.4.2.19, 5.1.3.1 */
 void control_reject(const controller *c, struct link *l, uint8_t opcode, uint8_t error)
 {
@@ -72,7 +72,7 @@ static bool at_instant(uint8_t kind)
     return kind == P_PHY || kind == P_UPDATE || kind == P_PARAMS || kind == P_CHANNELS;
 }
 
-/* The next procedure of ours that may begin. */
+/* Begins the next queued procedure, if none is under way and it may begin now. */
 static void control_next(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -98,19 +98,19 @@ void control_request(controller *c, uint8_t i, uint8_t kind)
     link_wake(c, i);
 }
 
-/* Whether one of ours of this kind is under way, or waits. */
+/* Whether a procedure of this kind, begun here, is under way or queued. */
 bool control_pending(const struct link *l, uint8_t kind)
 {
     return l->local_procedure == kind || (l->queued_procedures >> kind & 1);
 }
 
-/* An answer must come, from now within 40 s.  5.2 */
+/* Starts the procedure response timeout. 5.2 */
 void control_start_timeout(controller *c, uint8_t i)
 {
     c->links[i].response_by = c->air->now + RESPONSE_TIMEOUT_US;
 }
 
-/* Our procedure, if it is of this kind, is over. */
+/* A procedure of this kind, begun by either side, has ended. */
 void control_done(controller *c, uint8_t i, uint8_t kind)
 {
     struct link *l = &c->links[i];
@@ -124,8 +124,8 @@ void control_done(controller *c, uint8_t i, uint8_t kind)
     control_next(c, i);
 }
 
-/* The peer begins a procedure that ends at an instant.  False, and refused, when it collides with
- * one of ours and we are the central, or with one of its own that has not ended.  5.3 */
+/* The peer begins a procedure with an instant. Returns false after rejecting it, if this central
+ * has one under way. 5.3 */
 bool control_accept_remote(controller *c, uint8_t i, uint8_t kind, uint8_t opcode)
 {
     struct link *l = &c->links[i];
@@ -140,7 +140,7 @@ bool control_accept_remote(controller *c, uint8_t i, uint8_t kind, uint8_t opcod
     return true;
 }
 
-/* Whether an instant is still to come; one that is past ends the connection.  5.5 */
+/* Whether an instant is in the future. If not, the connection ends with this event. 5.5 */
 bool control_check_instant(struct link *l, uint16_t instant)
 {
     uint16_t ahead = (uint16_t)(instant - (uint16_t)l->event);
@@ -151,9 +151,9 @@ bool control_check_instant(struct link *l, uint16_t instant)
     return true;
 }
 
-/* Six events, and as many as a lazy peripheral may miss, are enough to hear of it where the radios
- * of both have nothing else to do; where they have, events are missed.  While the peer may or may
- * not have taken a new subrate, the longer silence of both counts.  5.5 */
+/* Chooses the instant of a procedure that begins now: after the six events required, the
+ * peripheral's latency, and more where the radios of both sides have missed events. While the peer
+ * may or may not use a new subrate, the longer of both latencies counts. 5.5 */
 uint16_t control_choose_instant(const controller *c, uint8_t i)
 {
     enum { SHARED = 8 };
@@ -189,7 +189,7 @@ static bool control_queued(const struct link *l, uint8_t opcode)
     return false;
 }
 
-/* LL_TERMINATE_IND: reason u8.  What has not been sent yet is not sent any more.  5.1.6 */
+/* Sends LL_TERMINATE_IND: reason u8, in the place of all control PDUs that are queued. 5.1.6 */
 void control_terminate(controller *c, uint8_t i, uint8_t reason)
 {
     struct link *l = &c->links[i];
@@ -200,15 +200,15 @@ void control_terminate(controller *c, uint8_t i, uint8_t reason)
     l->terminating = true;
     l->terminate_by = c->air->now + l->supervision * 10000u;
     if (control_queued(l, LL_START_ENC_REQ)) {
-        l->rx_encrypted = false; /* the peer will never know that it could encrypt */
+        l->rx_encrypted = false; /* LL_START_ENC_REQ is dropped from the queue */
     }
     l->n_controls = 0;
     control_send_short(l, 2, LL_TERMINATE_IND, reason, 0);
     link_wake(c, i);
 }
 
-/* LL_UNKNOWN_RSP, LL_REJECT_IND, LL_REJECT_EXT_IND: what we asked is not to be had.  Only the last
- * says of what; the others are about the procedure under way. */
+/* The peer has rejected a PDU. LL_REJECT_EXT_IND says which; LL_UNKNOWN_RSP too; LL_REJECT_IND
+ * (opcode 0) is about the procedure under way. */
 static void control_on_refused(controller *c, uint8_t i, uint8_t opcode, uint8_t error)
 {
     struct link *l = &c->links[i];
@@ -227,10 +227,10 @@ static void control_on_refused(controller *c, uint8_t i, uint8_t opcode, uint8_t
 }
 
 static const struct {
-    uint8_t opcode, len; /* with its opcode */
+    uint8_t opcode, len; /* octets, with the opcode */
     bool from_central, from_peripheral;
     void (*heard)(controller *c, uint8_t i, struct rd *in);
-    uint8_t needs; /* a feature, else it is unknown here; 0: none */
+    uint8_t needs; /* FEATURE_… without which the PDU is unknown; 0: none */
 } pdus[] = {
     { LL_CONNECTION_UPDATE_IND, 12, true, false, rx_update_ind, 0 },
     { LL_CHANNEL_MAP_IND, 8, true, false, rx_channel_map_ind, 0 },
@@ -268,7 +268,7 @@ static const struct {
 };
 enum { PDUS = sizeof pdus / sizeof *pdus };
 
-/* While encryption is being started or paused nothing else may come.  5.1.3.1, 5.1.3.2 */
+/* Whether a PDU is allowed while encryption is started or paused. 5.1.3.1, 5.1.3.2 */
 static bool control_allowed(const struct link *l, uint8_t opcode)
 {
     return !l->encryption_pdus_only || opcode == LL_TERMINATE_IND || opcode == LL_REJECT_IND ||
@@ -277,8 +277,8 @@ static bool control_allowed(const struct link *l, uint8_t opcode)
            opcode == LL_PAUSE_ENC_RSP;
 }
 
-/* What the peer asked before it knew that encryption begins is answered when that is over: it
- * would not be allowed to come before. */
+/* Holds a request that the peer has sent before it received LL_ENC_REQ: a response before the end
+ * of that procedure would be an error. Returns whether it is held. */
 static bool control_hold(struct link *l, uint8_t opcode, struct rd *in)
 {
     bool waits = l->central && l->encrypting && !l->encryption_pdus_only && opcode != LL_ENC_RSP &&
@@ -301,8 +301,7 @@ void control_release(controller *c, uint8_t i)
     }
 }
 
-/* A PDU that is known but of another length, or from the wrong side, is answered as an unknown
- * one. 5.6 */
+/* Calls the handler of a PDU. One of the wrong length, or from the wrong side, is unknown. 5.6 */
 static void control_dispatch(controller *c, uint8_t i, uint8_t opcode, struct rd *in)
 {
     struct link *l = &c->links[i];

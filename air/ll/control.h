@@ -1,4 +1,5 @@
-/* The link layer's procedures among themselves. */
+/* Control procedures: their opcodes, the table of what each does, and the handlers of their PDUs.
+ * A handler gets the PDU behind its opcode, its length checked by control.c. */
 #ifndef WOAD_AIR_CONTROL_H
 #define WOAD_AIR_CONTROL_H
 
@@ -45,9 +46,9 @@ enum { /* Vol 6, Part B, 2.4.2 */
 };
 
 struct procedure {
-    uint8_t request[2]; /* PDUs of ours that a refusal may name */
+    uint8_t request[2]; /* opcodes, sent by this side, that a rejection may name */
     void (*begin)(controller *c, uint8_t i);
-    void (*on_refused)(controller *c, uint8_t i, uint8_t error); /* NULL: nobody is to be told */
+    void (*on_refused)(controller *c, uint8_t i, uint8_t error); /* NULL: the host gets no event */
     void (*on_instant)(controller *c, uint8_t i);
 };
 extern const struct procedure proc_version, proc_features, proc_length, proc_ping, proc_phy,

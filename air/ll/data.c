@@ -1,5 +1,5 @@
-/* Data between the hosts: fragments out of the host's buffers, and in to its queue.
- * Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1 */
+/* Data of the hosts: HCI packets into data PDUs, and data PDUs into HCI packets; flow control in
+ * both directions. Vol 6, Part B, 4.5.9; Vol 4, Part E, 4.1 */
 #include "host.h"
 #include "control.h"
 
@@ -15,20 +15,21 @@ static uint8_t buffer_free(const controller *c)
     return NONE;
 }
 
-/* HCI ACL data: handle u12, pb u2, bc u2, len u16, data.  Vol 4, Part E, 5.4.2 */
+/* An HCI ACL packet: handle u12, pb u2, bc u2, len u16, data. Returns 0, or -74 for one that is
+ * malformed. Vol 4, Part E, 5.4.2 */
 int data_from_host(controller *c, struct rd *in)
 {
     uint16_t head = rd_le16(in), len = rd_le16(in);
     uint8_t i, b = buffer_free(c);
     if (in->bad || len != rd_left(in) || (head >> 14) || (head >> 12 & 3) > 1) {
-        return -74; /* 10b and 11b are not for a host to send on LE-U */
+        return -74; /* a host may not send 10b and 11b on LE-U */
     }
     struct link *l = link_by_handle(c, head & 0xfff, &i);
     if (!l) {
-        return 0; /* it has just ended: the host will have been told */
+        return 0; /* it has ended: Disconnection Complete is on its way to the host */
     }
     if (b == NONE || len > c->cfg.acl_len) {
-        evt_overflow(c, OVERFLOW_ACL); /* the host has no such credit, or no such buffer */
+        evt_overflow(c, OVERFLOW_ACL); /* more or longer packets than LE Read Buffer Size allows */
         return 0;
     }
     if (len == 0) {
@@ -52,21 +53,21 @@ int data_from_host(controller *c, struct rd *in)
     return 0;
 }
 
-/* Data wait while encryption is being started or paused. */
+/* Whether anything is to be sent. No data are sent while encryption is started or paused. */
 bool data_pending(const struct link *l)
 {
     return l->n_controls || (l->acl_first != NONE && !l->encrypting) || (l->unacked && l->tx_len);
 }
 
-/* MD: whether there is something behind what is in l->out.  4.5.6 */
+/* MD: whether another PDU follows the one in l->tx_pdu. 4.5.6 */
 bool data_more(const controller *c, const struct link *l)
 {
-    bool last = l->tx_is_data && l->tx_is_last; /* of the first buffer */
+    bool last = l->tx_is_data && l->tx_is_last; /* that empties the first buffer */
     return l->n_controls || (l->acl_first != NONE && !l->encrypting &&
                              (!last || c->buffers[l->acl_first].next != NONE));
 }
 
-/* Octets of what goes next, with its MIC. */
+/* Payload octets of the next PDU, with its MIC. */
 uint16_t data_next_len(const controller *c, const struct link *l)
 {
     uint16_t n = 0;
@@ -83,7 +84,7 @@ uint16_t data_next_len(const controller *c, const struct link *l)
     return (uint16_t)(n + (n && l->tx_encrypted ? 4 : 0));
 }
 
-/* Fills l->out with an empty packet, unless there is one to be acknowledged. */
+/* Writes an empty PDU to l->tx_pdu, unless the one there is not acknowledged. */
 void data_next_empty(struct link *l)
 {
     if (!l->unacked) {
@@ -94,7 +95,8 @@ void data_next_empty(struct link *l)
     }
 }
 
-/* Fills l->out with what goes next: what was not acknowledged again, control, data, or nothing. */
+/* Writes the next PDU to l->tx_pdu: control, data, or empty. One that is not acknowledged stays,
+ * and is sent again. */
 void data_next(controller *c, struct link *l)
 {
     data_next_empty(l);
@@ -128,7 +130,7 @@ void data_next(controller *c, struct link *l)
     l->tx_pdu[1] = l->tx_len;
 }
 
-/* A buffer is the host's again when its last octet has been acknowledged. */
+/* l->tx_pdu has been acknowledged. With its last octet a buffer goes back to the host. */
 void data_on_ack(controller *c, struct link *l, uint8_t i)
 {
     if (l->tx_is_data && l->tx_is_last) {
@@ -202,7 +204,7 @@ static int cmd_host_done(controller *c, struct rd *in, struct wr *ret)
     for (uint8_t k = 0; k < n; k++) {
         struct link *l = link_by_handle(c, rd_le16(in), &i);
         uint16_t packets = rd_le16(in);
-        if (l) { /* of one that has ended they have come back already */
+        if (l) { /* those of an ended connection are free already */
             packets = packets < l->host_pending ? packets : l->host_pending;
             l->host_pending = (uint16_t)(l->host_pending - packets);
             c->ll->host_credits = (uint16_t)(c->ll->host_credits + packets);
@@ -220,8 +222,8 @@ const struct command air_data_commands[] = {
 
 /* --- to the host ------------------------------------------------------------------------------ */
 
-/* Each data PDU becomes an HCI packet, or some where the host's buffers are too small for it.
- * False when the host has no room for them. */
+/* Gives a data PDU to the host, in as many packets as its buffer length requires. False: the host
+ * has no room for them now. */
 bool data_to_host(controller *c, uint8_t i, uint8_t llid, struct rd *in)
 {
     size_t len = rd_left(in), most = c->ll->host_flow ? c->ll->host_acl_len : MAX_PDU;

@@ -1,5 +1,5 @@
-/* Encryption: starting it, pausing it for a new key, and the packets.
- * Vol 6, Part B, 5.1.3; Part E */
+/* Encryption: the start procedure, the pause procedure for a new key, and CCM of packets. Vol 6,
+ * Part B, 5.1.3; Part E */
 #include "host.h"
 #include "control.h"
 
@@ -24,8 +24,8 @@ static void crypt_nonce(const struct cipher *k, uint8_t nonce[13])
     memcpy(nonce + 5, k->iv, 8);
 }
 
-/* The MIC over the header, of which some bits may change on the way, and the payload.  Part E,
- * 2.2 */
+/* The MIC over the header, of which some bits may change between sender and receiver, and the
+ * payload. Part E, 2.2 */
 static void crypt_mic(const controller *c, const struct cipher *k, const uint8_t nonce[13],
                       uint8_t head, const uint8_t *plain, size_t len, uint8_t x[16])
 {
@@ -68,7 +68,7 @@ static void crypt_xor(const controller *c, const struct cipher *k, const uint8_t
     }
 }
 
-/* `data` has room for the MIC behind it. */
+/* Encrypts `len` octets in place and appends the MIC, for which `data` has room. */
 void crypt_seal_with(const controller *c, const struct cipher *k, uint8_t head, uint8_t *data,
                      size_t len)
 {
@@ -82,7 +82,7 @@ void crypt_seal_with(const controller *c, const struct cipher *k, uint8_t head, 
     }
 }
 
-/* len with the MIC.  False when the MIC is wrong. */
+/* Decrypts in place; `len` counts the MIC. Returns false for a wrong MIC. */
 bool crypt_open_with(const controller *c, const struct cipher *k, uint8_t head, uint8_t *data,
                      size_t len)
 {
@@ -125,7 +125,8 @@ bool crypt_open(controller *c, struct link *l, uint8_t head, uint8_t *data, size
 
 /* --- the key ---------------------------------------------------------------------------------- */
 
-/* It is over: a question of ours that it has held up may be answered again. */
+/* The procedure has ended. A procedure of this side that it has delayed gets its full response
+ * timeout. */
 static void encrypt_over(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -142,7 +143,7 @@ static uint8_t random_octet(controller *c)
     return (uint8_t)(air_random(c->air) >> 8);
 }
 
-/* Session key: e(LTK, SKD), the peripheral's half of SKD the more significant one.  5.1.3.1 */
+/* Session key: e(LTK, SKD), the peripheral's half of SKD in the upper octets. 5.1.3.1 */
 static void key_derive(controller *c, struct link *l)
 {
     uint8_t skd[16];
@@ -197,7 +198,7 @@ static void send_enc_req(controller *c, uint8_t i)
     control_send(l, &pdu);
 }
 
-/* On an encrypted link it is paused first: 5.1.3.2. */
+/* Central: an encrypted connection is paused first. 5.1.3.2 */
 static void encrypt_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -215,8 +216,9 @@ static void encrypt_refused(controller *c, uint8_t i, uint8_t error)
     control_release(c, i);
 }
 
-/* LL_ENC_RSP: SKD of the peripheral 8, IV of the peripheral 4.  Then the host is asked for the
- * key. LE Long Term Key Request: handle u16, random 8, diversifier u16.  Vol 4, Part E, 7.7.65.5 */
+/* Answers LL_ENC_REQ by LL_ENC_RSP: SKD of the peripheral 8, IV of the peripheral 4. Then the host
+ * has to give the key. LE Long Term Key Request: handle u16, random 8, diversifier u16. Vol 4,
+ * Part E, 7.7.65.5 */
 void rx_enc_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -259,14 +261,14 @@ void rx_enc_rsp(controller *c, uint8_t i, struct rd *in)
     }
 }
 
-/* The host's answer to the question for the key; NULL: it has none.  Then a link that was
- * encrypted before ends.  5.1.3.1 */
+/* The host's reply to LE Long Term Key Request; NULL: it has no key, which ends a connection that
+ * was encrypted before. 5.1.3.1 */
 void encrypt_key(controller *c, uint8_t i, const uint8_t *ltk)
 {
     struct link *l = &c->links[i];
     l->ltk_requested = false;
     if (l->terminating) {
-        return; /* too late for it to begin */
+        return; /* the connection is ending */
     }
     if (ltk) {
         reversed(l->ltk, ltk);
@@ -294,7 +296,7 @@ void rx_start_enc_req(controller *c, uint8_t i, struct rd *in)
     }
 }
 
-/* The first encrypted packet each way: it says that the keys are the same. */
+/* The first encrypted packet in each direction proves that both keys are equal. */
 void rx_start_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -320,14 +322,14 @@ void rx_pause_enc_req(controller *c, uint8_t i, struct rd *in)
     (void)in;
     if (l->tx_encrypted) {
         l->encrypting = l->encryption_pdus_only = true;
-        l->rx_pausing = true; /* the central's answer comes in the clear */
+        l->rx_pausing = true; /* the central's response is not encrypted */
         control_start_timeout(c, i);
         send_opcode(l, LL_PAUSE_ENC_RSP);
     }
 }
 
-/* From the peripheral, encrypted: the central goes on in the clear.  From the central, in the
- * clear: so does the peripheral. */
+/* After the peripheral's, which is encrypted, the central sends unencrypted; after the central's,
+ * which is not, the peripheral does. */
 void rx_pause_enc_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -345,7 +347,8 @@ void rx_pause_enc_rsp(controller *c, uint8_t i, struct rd *in)
 
 /* --- the authenticated payload timeout -------------------------------------------------------- */
 
-/* Something with a good MIC has come; and is to come again in that time.  5.4 */
+/* A packet with a valid MIC has been received: the authenticated payload timeout starts again. 5.4
+ */
 void payload_timeout_restart(controller *c, struct link *l)
 {
     uint64_t all = l->payload_timeout * 10000u;
@@ -354,8 +357,8 @@ void payload_timeout_restart(controller *c, struct link *l)
     l->ping_at = l->auth_payload_by - (before < all / 2 ? before : all / 2);
 }
 
-/* Time to ask for a sign of life; or it has not come: Authenticated Payload Timeout Expired: handle
- * u16.  Vol 4, Part E, 7.7.75 */
+/* Time for LL_PING_REQ; or no packet has come in time. Authenticated Payload Timeout Expired:
+ * handle u16. Vol 4, Part E, 7.7.75 */
 void payload_on_timer(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];

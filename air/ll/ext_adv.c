@@ -1,10 +1,15 @@
-/* Advertising with extended PDUs: ADV_EXT_IND on the primary channels names AUX_ADV_IND on
- * another one, which may go on in AUX_CHAIN_INDs.  Vol 6, Part B, 2.3.1.5 to 2.3.1.8, 4.4.2.3 to
- * 4.4.2.5 */
+/* Advertising with extended PDUs: ADV_EXT_IND on the primary channels names AUX_ADV_IND on a
+ * secondary one, which AUX_CHAIN_IND may continue. Called by adv.c. Vol 6, Part B, 2.3.1.5 to
+ * 2.3.1.8, 4.4.2.3 to 4.4.2.5 */
 #include "periodic.h"
 
 enum { ANSWER_US = T_IFS + 2 + 40, PAYLOAD_MAX = 255 };
-enum { AT_PRIMARY, AT_ADV, AT_RESPONSE, AT_CONNECT }; /* what a->stage says is on its way */
+enum {
+    AT_PRIMARY,
+    AT_ADV,
+    AT_RESPONSE,
+    AT_CONNECT
+}; /* a->stage: the packets that are being sent */
 
 /* --- the payload ------------------------------------------------------------------------------ */
 
@@ -141,7 +146,7 @@ static uint8_t ext_adv_channel(controller *c, struct ll_adv *a)
     return csa2_channel(ADV_AA, (uint16_t)(a->events * 3u + c->id), c->ll->channel_map);
 }
 
-/* Where the auxiliary packet will be: behind the last of the primary ones. */
+/* Plans the auxiliary packet: behind the last of the primary ones. */
 void ext_adv_begin(controller *c, struct ll_adv *a)
 {
     uint32_t each = radio_airtime(2 + 7, ext_phy(a->primary)) + T_IFS;
@@ -168,8 +173,8 @@ void ext_adv_send_primary(controller *c, struct ll_adv *a, uint64_t at)
     c->radio.packet.power = adv_power(c, a);
 }
 
-/* A chain is cut between two structures of the data where there is such a place, so that each
- * packet can be read by itself; the host has no say in it.  Vol 4, Part E, 7.8.54 */
+/* Where a chain is cut: between two AD structures if possible, so that a scanner can parse each
+ * packet alone. Vol 4, Part E, 7.8.54 */
 static size_t ad_boundary(const uint8_t *data, size_t len, size_t most)
 {
     size_t at = 0;
@@ -186,7 +191,7 @@ size_t ext_write_part(controller *c, struct ext *e, uint8_t phy, uint8_t next_ch
     if (n == rd_left(&e->data)) {
         return n;
     }
-    e->has_aux = true; /* not all: again, with a pointer to the rest */
+    e->has_aux = true; /* it does not fit: reserve room for AuxPtr */
     e->aux_channel = next_channel;
     e->aux_phy = phy_number(phy);
     probe = wr_of(c->radio.packet.pdu, sizeof c->radio.packet.pdu);
@@ -198,8 +203,9 @@ size_t ext_write_part(controller *c, struct ext *e, uint8_t phy, uint8_t next_ch
     return n;
 }
 
-/* AUX_ADV_IND: AdvA, TargetA, ADI, SyncInfo, TxPower, data; AUX_SCAN_RSP: AdvA, ADI, data;
- * AUX_CHAIN_IND: ADI, data.  Each names the next if there is more.  2.3.1.6, 2.3.2.3, 2.3.1.8 */
+/* Sends the next packet of a chain. AUX_ADV_IND: AdvA, TargetA, ADI, SyncInfo, TxPower, data;
+ * AUX_SCAN_RSP: AdvA, ADI, data; AUX_CHAIN_IND: ADI, data; with AuxPtr if there is more. 2.3.1.6,
+ * 2.3.2.3, 2.3.1.8 */
 static void ext_adv_send_data(controller *c, struct ll_adv *a, const uint8_t *data, uint16_t len,
                               uint64_t at)
 {
@@ -242,7 +248,7 @@ static void ext_adv_send_stage(controller *c, struct ll_adv *a, uint64_t at)
                       at);
 }
 
-/* Whether there is time for AUX_ADV_IND and, where it invites them, for AUX_CONNECT_REQ and
+/* Whether there is time for AUX_ADV_IND and, if it is connectable, for AUX_CONNECT_REQ and
  * AUX_CONNECT_RSP. */
 static bool ext_adv_has_time(controller *c, struct ll_adv *a)
 {
@@ -254,7 +260,8 @@ static bool ext_adv_has_time(controller *c, struct ll_adv *a)
                                 c->air->now + radio_airtime(2u + 40 + a->data_len, phy) + answers);
 }
 
-/* The time of an auxiliary packet.  A radio that is busy misses it, and the rest of the chain. */
+/* Sends the auxiliary packet that is due. If the radio is busy, the rest of the chain is not sent.
+ */
 void ext_adv_on_timer(controller *c, struct ll_adv *a)
 {
     a->aux_at = NEVER;
@@ -274,7 +281,8 @@ void ext_adv_on_timer(controller *c, struct ll_adv *a)
     ext_adv_send_stage(c, a, c->air->now);
 }
 
-/* Behind the last packet there may be an answer. */
+/* A packet has been sent: behind the last one of a scannable or connectable set a response may
+ * follow. */
 void ext_adv_on_tx_done(controller *c, struct ll_adv *a)
 {
     bool asks = a->stage == AT_ADV && (a->props & (PROP_CONNECTABLE | PROP_SCANNABLE));
@@ -294,7 +302,7 @@ void ext_adv_send_scan_rsp(controller *c, struct ll_adv *a, uint64_t at)
     ext_adv_send_stage(c, a, at);
 }
 
-/* AUX_CONNECT_RSP: AdvA, TargetA.  The connection is there when it has been sent.  2.3.3.2 */
+/* Sends AUX_CONNECT_RSP: AdvA, TargetA. The connection begins when it has been sent. 2.3.3.2 */
 void ext_adv_send_connect_rsp(controller *c, struct ll_adv *a, uint8_t i,
                               const struct address *peer, struct rd data, uint64_t end)
 {

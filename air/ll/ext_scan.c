@@ -1,5 +1,5 @@
-/* Following extended advertising: from ADV_EXT_IND to the packet it names, and on along the
- * chain; asking for a scan response; connecting.  Vol 6, Part B, 4.4.3, 4.4.4 */
+/* Scanning and initiating with extended PDUs: from ADV_EXT_IND to the auxiliary packet that it
+ * names, along the chain, scan requests, connection requests. Vol 6, Part B, 4.4.3, 4.4.4 */
 #include "host.h"
 #include "ext.h"
 
@@ -8,8 +8,8 @@ enum { TYPE_CONNECTABLE = 1, TYPE_SCANNABLE = 2, TYPE_DIRECTED = 4, TYPE_RESPONS
 enum { STATUS_SHIFT = 5, STATUS_MORE = 1, STATUS_CUT = 2 };
 enum { REPORT_MAX = 229 }; /* octets in one event: Vol 4, Part E, 7.7.65.13 */
 
-/* A scan of limited duration is over; or a period of one begins.  LE Scan Timeout.
- * Vol 4, Part E, 7.8.65, 7.7.65.17 */
+/* A scan's duration has ended, or its next period begins. LE Scan Timeout. Vol 4, Part E, 7.8.65,
+ * 7.7.65.17 */
 void ext_scan_on_duration_timer(controller *c)
 {
     uint8_t b[1];
@@ -23,13 +23,13 @@ void ext_scan_on_duration_timer(controller *c)
     }
     scan_enable(c, false);
     c->scan->until = NEVER;
-    c->scan->on = c->scan->between_periods = period_at != NEVER; /* to its host it is on */
+    c->scan->on = c->scan->between_periods = period_at != NEVER; /* the host sees it as enabled */
     if (period_at == NEVER) {
         evt_le(c, LE_SCAN_TIMEOUT, &none);
     }
 }
 
-/* The packet that AuxPtr names: when, where. */
+/* Notes when and where the packet that AuxPtr names is sent. */
 static void ext_scan_plan_aux(controller *c, const struct ext *e, uint64_t start)
 {
     c->scan->aux_at = start + e->aux_offset;
@@ -56,7 +56,7 @@ void ext_scan_on_aux_timer(controller *c)
                  c->air->now + c->scan->aux_unit + HEAR_US);
 }
 
-/* Reports a packet's data in as many events as it takes; `more`: a chain goes on. */
+/* Reports a packet's data in as many events as needed; `more`: the chain continues. */
 static void ext_scan_report(controller *c, const struct ext *e, struct rd data, bool more,
                             int8_t rssi)
 {
@@ -70,7 +70,7 @@ static void ext_scan_report(controller *c, const struct ext *e, struct rd data, 
     } while (rd_left(&data));
 }
 
-/* A chain that was begun is not heard to its end: what came of it is all there is. */
+/* A chain ends before its last packet: the host gets a report of incomplete data. */
 void ext_scan_lost(controller *c)
 {
     c->scan->listening_aux = false;
@@ -106,7 +106,7 @@ static bool ext_scan_is_for_us(const controller *c, const struct ext *e)
             (e->has_adv ? accept_has(c, &e->adv) : accept_has_anonymous(c)));
 }
 
-/* For AUX_CONNECT_REQ and AUX_CONNECT_RSP, before the next turn of anything. */
+/* Whether there is time for AUX_CONNECT_REQ and AUX_CONNECT_RSP before any other turn. */
 static bool ext_scan_has_time(const controller *c, uint64_t end)
 {
     enum { RSP_LEN = 16, REQ_LEN = 36 };
@@ -115,7 +115,7 @@ static bool ext_scan_has_time(const controller *c, uint64_t end)
            end + radio_airtime(REQ_LEN, phy) + 2u * T_IFS + radio_airtime(RSP_LEN, phy) + ANSWER_US;
 }
 
-/* AUX_ADV_IND, or what comes of its chain.  `air`: its AdvA before it was resolved. */
+/* AUX_ADV_IND, AUX_SCAN_RSP or a packet of their chain. `air`: AdvA before it was resolved. */
 static void ext_scan_on_rx_aux(controller *c, const struct ext *e, const struct address *air,
                                int8_t rssi, uint64_t start, uint64_t end)
 {
@@ -152,7 +152,7 @@ static void ext_scan_on_rx_aux(controller *c, const struct ext *e, const struct 
     }
 }
 
-/* AUX_CONNECT_RSP: AdvA, TargetA: the advertiser has heard us.  2.3.3.2 */
+/* AUX_CONNECT_RSP: AdvA, TargetA. 2.3.3.2 */
 static void ext_scan_on_rx_connect_rsp(controller *c, const struct ext *e)
 {
     if (c->scan->connect_req_out && e->has_adv && address_equal(&e->adv, &c->scan->conn_peer_air) &&

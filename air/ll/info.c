@@ -1,5 +1,5 @@
-/* What the two sides tell each other of themselves: versions, features, data lengths; and pings.
- * Vol 6, Part B, 5.1.4, 5.1.5, 5.1.8, 5.1.9 */
+/* Exchange of information: features, versions, data lengths; and pings. Vol 6, Part B, 5.1.4,
+ * 5.1.5, 5.1.8, 5.1.9 */
 #include "host.h"
 #include "control.h"
 
@@ -15,8 +15,8 @@ enum {
 
 /* --- features --------------------------------------------------------------------------------- */
 
-/* An answer has in its first octet what both sides can do.  Bits that are of no concern to a peer
- * are not sent.  2.4.2.9, 2.4.2.10, 4.6 */
+/* Sends the features. The first octet of a response has those of both sides. Bits that do not
+ * concern a peer are masked. 2.4.2.9, 2.4.2.10, 4.6 */
 static void send_features(controller *c, struct link *l, uint8_t opcode)
 {
     enum {
@@ -57,7 +57,7 @@ static void features_take(struct link *l, struct rd *in)
     l->features_known = true;
 }
 
-/* LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ: features 8.  The answer has those of both.  5.1.4 */
+/* LL_FEATURE_REQ, LL_PERIPHERAL_FEATURE_REQ: features 8. 5.1.4 */
 void rx_feature_req(controller *c, uint8_t i, struct rd *in)
 {
     features_take(&c->links[i], in);
@@ -113,7 +113,8 @@ static void version_begin(controller *c, uint8_t i)
         version_notify(c, i, 0);
         control_done(c, i, P_VERSION);
     } else if (c->links[i].version_sent) {
-        version_notify(c, i, WOAD_HCI_UNSUPPORTED_REMOTE); /* it has been asked, and did not know */
+        version_notify(c, i,
+                       WOAD_HCI_UNSUPPORTED_REMOTE); /* the peer has rejected an earlier one */
         control_done(c, i, P_VERSION);
     } else {
         send_version(c, &c->links[i]);
@@ -143,14 +144,14 @@ uint16_t length_max_time(const controller *c)
     return controller_has(c, FEATURE_CODED) ? MAX_TIME : TIME_1M;
 }
 
-/* connMaxTxTime: no more than the PHYs there are can take. */
+/* connMaxTxTime, us: what the host wants, at most what the PHYs supported need. */
 static uint16_t length_wanted_time(const controller *c, const struct link *l)
 {
     uint16_t most = length_max_time(c);
     return l->host_max_tx_time < most ? l->host_max_tx_time : most;
 }
 
-/* The octets of payload, without a MIC but with time for one, that last `us`. */
+/* How many octets of payload fit into `us` on a PHY, beside a MIC. */
 static uint8_t length_octets(uint8_t phy, uint32_t us)
 {
     static const struct {
@@ -160,8 +161,9 @@ static uint8_t length_octets(uint8_t phy, uint32_t us)
     return (uint8_t)(n < MIN_OCTETS ? MIN_OCTETS : n > MAX_OCTETS ? MAX_OCTETS : n);
 }
 
-/* connEffectiveMaxTxTime and its like: what one side sends and the other takes; on the coded PHY
- * no more than an interval has beside the shortest answer, but 27 octets always.  4.5.10 */
+/* connEffectiveMaxTxTime or connEffectiveMaxRxTime, us: the smaller of what one side sends and the
+ * other receives. On the coded PHY at most an interval less the shortest response, and at least 27
+ * octets. 4.5.10 */
 static uint16_t length_time(const struct link *l, uint8_t phy, uint16_t sends, uint16_t takes)
 {
     uint32_t us = sends < takes ? sends : takes, there = l->interval * 1250u;
@@ -173,7 +175,7 @@ static uint16_t length_time(const struct link *l, uint8_t phy, uint16_t sends, u
     return (uint16_t)(us > CODED_TIME ? us : CODED_TIME);
 }
 
-/* Returns whether the host has to hear of it. */
+/* Calculates the effective times and octets. Returns whether the host gets an event. */
 static bool length_recompute(const controller *c, struct link *l)
 {
     uint16_t tx = length_time(l, l->tx_phy, length_wanted_time(c, l), l->peer_rx_time);
@@ -209,7 +211,7 @@ static void length_notify(controller *c, uint8_t i)
     evt_le(c, LE_DATA_LENGTH_CHANGE, &w);
 }
 
-/* A PHY or the interval is another one. */
+/* The PHY or the interval has changed. */
 void length_changed(controller *c, uint8_t i)
 {
     if (length_recompute(c, &c->links[i])) {
@@ -217,8 +219,8 @@ void length_changed(controller *c, uint8_t i)
     }
 }
 
-/* LL_LENGTH_REQ, LL_LENGTH_RSP: rx octets u16, rx time u16, tx octets u16, tx time u16.  The
- * times are those of the coded PHY for who has it.  5.1.9 */
+/* Sends LL_LENGTH_REQ or LL_LENGTH_RSP: rx octets u16, rx time u16, tx octets u16, tx time u16.
+ * The times are those of the coded PHY if it is supported. 5.1.9 */
 static void send_length(controller *c, struct link *l, uint8_t opcode)
 {
     uint8_t b[CONTROL_MAX];

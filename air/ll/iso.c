@@ -26,7 +26,7 @@ uint16_t iso_handle(const controller *c, const struct iso *s)
     return (uint16_t)(ISO_HANDLE + (s - c->iso));
 }
 
-/* It moves nothing any more; the host gets back what it had given. */
+/* Ends a stream's events. The host gets its buffers back. A central's CIS stays configured. */
 void iso_stop(controller *c, struct iso *s)
 {
     bool was = s->on;
@@ -40,14 +40,15 @@ void iso_stop(controller *c, struct iso *s)
     s->subevent = s->tx_done = s->rx_done = 0;
     s->sending = s->payload_unacked = false;
     s->sdu_partial = s->on = s->established = false;
-    if (s->kind != ISO_CIS || !s->central) { /* a central's configuration stays */
+    if (s->kind != ISO_CIS || !s->central) { /* a central's stay with its configuration */
         s->path_in = s->path_out = false;
     }
     s->at = s->lost_at = NEVER;
     c->ll->n_isos_on = (uint8_t)(c->ll->n_isos_on - was);
 }
 
-/* The packets that an event has at least: a payload each, or one where there is none. */
+/* The stream's turn for the arbiter: the fewest packets of an event, one for each payload, or one.
+ */
 void iso_turn(const controller *c, uint8_t n, struct turn *t)
 {
     const struct iso *s = &c->iso[n];
@@ -121,7 +122,7 @@ static void sdu_to_host(controller *c, const struct iso *s, bool good)
     }
 }
 
-/* What has not been sent in it is flushed; what has not been heard is lost. */
+/* Ends an event: an SDU that was not sent is flushed, one that was not received is lost. */
 void iso_event_end(controller *c, struct iso *s)
 {
     if (s->sending) {
@@ -147,7 +148,7 @@ uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, s
     return last ? ISO_END : ISO_START;
 }
 
-/* The next payload in order. */
+/* Takes the next payload in order. */
 void iso_take(struct iso *s, uint8_t llid, struct rd *in)
 {
     size_t len = rd_left(in);
@@ -165,7 +166,7 @@ void iso_take(struct iso *s, uint8_t llid, struct rd *in)
 
 enum { FIRST = 0, MIDDLE = 1, WHOLE = 2, LAST = 3 };
 
-/* An SDU whose last part does not come: its path was removed, or another begins. */
+/* Drops an SDU without its last part, when its path is removed or another SDU begins. */
 static void iso_drop_part(controller *c, struct iso *s)
 {
     if (s->sdu_partial) {
@@ -174,8 +175,8 @@ static void iso_drop_part(controller *c, struct iso *s)
     }
 }
 
-/* handle u12, PB u2, TS u1; length u14; time u32 if TS, number u16, SDU length u12: in a first or
- * whole one; data. */
+/* An HCI ISO packet: handle u12, PB u2, TS u1; length u14; time u32 if TS, number u16, SDU length
+ * u12, in a first or whole one; data. Returns 0, or -74 for one that is malformed. */
 int iso_from_host(controller *c, struct rd *in)
 {
     uint16_t head = rd_le16(in), len = rd_le16(in) & 0x3fff;
@@ -185,14 +186,14 @@ int iso_from_host(controller *c, struct rd *in)
         return -74;
     }
     if (!s || !s->on) {
-        return 0; /* it has just ended */
+        return 0; /* the stream has ended */
     }
     if (len > ISO_PACKET) {
         evt_overflow(c, OVERFLOW_ISO);
         return 0;
     }
     if (!s->path_in) {
-        evt_completed(c, iso_handle(c, s), 1); /* nobody takes it: dropped, done with */
+        evt_completed(c, iso_handle(c, s), 1); /* without a data path it is dropped */
         return 0;
     }
     bool first = part == FIRST || part == WHOLE, ends = part == WHOLE || part == LAST;
@@ -207,7 +208,7 @@ int iso_from_host(controller *c, struct rd *in)
     }
     size_t all = have + rd_left(in);
     if (first && s->n_sdus == ISO_SDUS && !s->sdu_partial) {
-        evt_overflow(c, OVERFLOW_ISO); /* the host has no such credit: it is lost */
+        evt_overflow(c, OVERFLOW_ISO); /* more than LE Read Buffer Size allows: dropped */
         return 0;
     }
     if (first) {
@@ -265,7 +266,7 @@ static void iso_streams_on_timer(controller *c)
     }
 }
 
-/* A stream first; else the control subevent, or the end, of a broadcast group. */
+/* A stream is due; else a control subevent, or the end, of a BIG. */
 void iso_on_timer(controller *c)
 {
     if (iso_streams_next(c) <= c->air->now) {
@@ -285,7 +286,7 @@ void iso_on_tx_done(controller *c)
     }
 }
 
-/* Another activity takes the radio.  A packet of a broadcast has been counted already. */
+/* Another activity has taken the radio. A packet of a broadcast has been counted already. */
 void iso_on_preempt(controller *c)
 {
     if (c->iso[c->radio.index].kind != ISO_BIS_OUT) {
@@ -314,7 +315,7 @@ void iso_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
     }
 }
 
-/* After its clock has stood still: in their next events. */
+/* After a hang: all streams continue in their next events. */
 void iso_catch_up(controller *c)
 {
     big_catch_up(c);

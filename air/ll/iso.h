@@ -1,8 +1,6 @@
-/* Isochronous streams, connected and broadcast: what their files share. Vol 6, Part B, 4.5.13,
- * 4.5.14, 4.4.6; Part G
- *
- * Unframed, with a flush timeout of one event: an SDU goes in the event whose turn it is, in as
- * many subevents as it takes and the event has, or not at all. */
+/* Isochronous streams: what iso.c, cis.c and bis.c share. Vol 6, Part B, 4.5.13, 4.5.14, 4.4.6;
+ * Part G. Unframed, with a flush timeout of one event: an SDU is sent in the event of its time, in
+ * as many subevents as it needs and the event has, or not at all. */
 #ifndef WOAD_AIR_ISO_H
 #define WOAD_AIR_ISO_H
 
@@ -20,7 +18,7 @@ uint8_t iso_channel(const struct iso *s, uint8_t subevent);
 uint8_t iso_payloads(uint16_t max_sdu);
 void iso_event_begin(struct iso *s);
 void iso_event_end(controller *c, struct iso *s);
-/* The payload that goes next; its LLID. */
+/* The payload of this number of the SDU that is sent. Returns its LLID. */
 uint8_t iso_payload(const struct iso *s, uint8_t number, const uint8_t **data, size_t *len);
 void iso_take(struct iso *s, uint8_t llid, struct rd *in);
 

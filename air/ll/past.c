@@ -1,5 +1,6 @@
-/* Telling a peer of a train of periodic advertising, so that it need not scan for it: the periodic
- * advertising sync transfer.  Vol 6, Part B, 2.4.2.27, 5.1.13; Vol 4, Part E, 7.8.89 to 7.8.92 */
+/* Periodic advertising sync transfer: a peer gets the SyncInfo of a sync or of an own set by a
+ * connection, and need not scan for it. Vol 6, Part B, 2.4.2.27, 5.1.13; Vol 4, Part E, 7.8.89 to
+ * 7.8.92 */
 #include "host.h"
 #include "channels.h"
 #include "control.h"
@@ -7,16 +8,16 @@
 
 enum { NO_SYNC = 0, SILENT = 1, REPORTS = 2, NO_DUPLICATES = 3, PAST_CTE_ALL = 0x17 };
 
-/* Where the train is, counted from the anchor of a connection event that is not further away from
- * it than one interval. */
+/* How many events after the last one the connection event is from which the offset counts: at most
+ * an interval before the periodic advertising event. */
 static uint16_t past_event(const struct link *l, uint64_t next)
 {
     uint64_t step = l->interval * 1250u;
     return (uint16_t)(next > l->ref_anchor + step ? (next - l->ref_anchor) / step : 0);
 }
 
-/* LL_PERIODIC_SYNC_IND: data u16, SyncInfo 18, event of the connection u16, last event of the train
- * u16, SID u4 address type u1 SCA u3, PHY u8, AdvA 6, event of the connection in which it was heard
+/* Sends LL_PERIODIC_SYNC_IND: data u16, SyncInfo 18, connection event u16, last periodic event
+ * u16, SID u4 address type u1 SCA u3, PHY u8, AdvA 6, connection event in which that was received
  * u16. */
 static void send_periodic_sync(controller *c, struct link *l, uint16_t data, const struct sync *s)
 {
@@ -24,7 +25,7 @@ static void send_periodic_sync(controller *c, struct link *l, uint16_t data, con
     struct wr pdu = wr_of(b, sizeof b);
     uint64_t step = s->interval * 1250u, next = s->ref;
     uint64_t skipped = next > c->air->now ? (next - c->air->now) / step : 0;
-    next -= skipped * step; /* its next event, whether it is listened to or not */
+    next -= skipped * step; /* the next event, even if it will be skipped */
     uint16_t ahead = past_event(l, next);
     uint64_t from = l->ref_anchor + ahead * (l->interval * 1250u);
     struct sync_info info = {
@@ -146,8 +147,8 @@ static int cmd_transfer_own(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* mode u8, skip u16, timeout u16 in 10 ms, CTE u8.  Mode 3, without duplicates, takes the ADI of
- * periodic advertising, which is not here. */
+/* mode u8, skip u16, timeout u16 in 10 ms, CTE u8. Mode 3, without duplicates, is not supported:
+ * it needs the ADI of periodic advertising. */
 static int past_read(struct rd *in, struct past *p)
 {
     p->mode = rd_u8(in);

@@ -1,5 +1,5 @@
-/* Periodic advertising: a train of AUX_SYNC_IND at a fixed interval, each perhaps with a chain.
- * It goes on when the set's other advertising has ended.  Vol 6, Part B, 4.4.2.12 */
+/* Periodic advertising of a set: AUX_SYNC_IND at a fixed interval, each with a chain if its data
+ * are long. It continues when the set's other advertising ends. Vol 6, Part B, 4.4.2.12 */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"
@@ -40,8 +40,8 @@ struct sync_info sync_info_read(struct rd *in)
     return s;
 }
 
-/* The next event that is `min_us` away from `from` or more.  One that is too far away to be told of
- * has offset 0. */
+/* The SyncInfo of the first event that begins `min_us` or more after `from`. The offset is 0 if
+ * that is too far away to be coded. */
 struct sync_info periodic_adv_sync_info(const controller *c, const struct ll_adv *a, uint64_t from,
                                         uint32_t min_us)
 {
@@ -70,7 +70,8 @@ uint64_t periodic_adv_next(const struct ll_adv *a)
     return !t->sending ? NEVER : t->chain_at < t->next_at ? t->chain_at : t->next_at;
 }
 
-/* It runs from when both it and its set are enabled until it is disabled itself. */
+/* Called when the set or its periodic advertising is enabled or disabled. It is sent from when
+ * both have been enabled until it is disabled itself. */
 void periodic_adv_enable(controller *c, struct ll_adv *a)
 {
     struct periodic_adv *t = &a->periodic;
@@ -88,14 +89,15 @@ void periodic_adv_enable(controller *c, struct ll_adv *a)
     }
 }
 
-/* Of the AUX_SYNC_IND: the data, and 12 octets of header. */
+/* How long an AUX_SYNC_IND lasts: 12 octets of header, and the data. */
 static uint32_t periodic_adv_airtime(const struct ll_adv *a)
 {
     size_t len = 12u + a->periodic.len;
     return radio_airtime(len < 255 ? len : 255, a->secondary ? a->secondary : PHY_1M);
 }
 
-/* AUX_SYNC_IND: TxPower; AUX_CHAIN_IND: nothing; both AuxPtr if there is more.  2.3.1.9 */
+/* Sends the next packet. AUX_SYNC_IND: TxPower; AUX_CHAIN_IND: no fields; both AuxPtr if there is
+ * more. 2.3.1.9 */
 static void periodic_adv_send(controller *c, struct ll_adv *a)
 {
     struct periodic_adv *t = &a->periodic;
@@ -127,7 +129,7 @@ void periodic_adv_on_tx_done(controller *c)
     c->sets[c->radio.index].periodic.last_sent_at = c->air->now;
 }
 
-/* Another activity takes the radio: the rest of the chain is not sent. */
+/* Another activity has taken the radio: the rest of the chain is not sent. */
 void periodic_adv_on_preempt(controller *c)
 {
     c->sets[c->radio.index].periodic.chain_at = NEVER;
@@ -146,7 +148,7 @@ void periodic_adv_turn(const controller *c, uint8_t n, struct turn *t)
     }
 }
 
-/* An event of the train, or a packet of its chain. */
+/* Begins an event, or sends the next packet of its chain. */
 void periodic_adv_on_timer(controller *c, struct ll_adv *a)
 {
     struct periodic_adv *t = &a->periodic;

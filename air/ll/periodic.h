@@ -7,7 +7,7 @@
 
 enum { PERIODIC_HEAR_US = 40 };
 
-/* The train's next event, as it is told: counted from a packet that begins at `from`. */
+/* The SyncInfo of a set for a packet that begins at `from`: see periodic.c. */
 struct sync_info periodic_adv_sync_info(const controller *c, const struct ll_adv *a, uint64_t from,
                                         uint32_t min_us);
 void sync_info_write(struct wr *out, const struct sync_info *s);

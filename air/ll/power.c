@@ -1,6 +1,5 @@
-/* What two sides tell each other of their transmit powers and clocks: power control, path loss,
- * sleep clock accuracy.  Vol 6, Part B, 5.1.14, 5.1.17, 5.1.18; Vol 4, Part E, 7.8.108, 7.8.116 to
- * 7.8.121, 7.7.65.30 to 7.7.65.32 */
+/* LE Power Control, path loss monitoring, and the exchange of sleep clock accuracies. Vol 6, Part
+ * B, 5.1.14, 5.1.17, 5.1.18; Vol 4, Part E, 7.8.108, 7.8.116 to 7.8.121, 7.7.65.30 to 7.7.65.32 */
 #include "host.h"
 #include "control.h"
 
@@ -75,7 +74,7 @@ static int cmd_sca(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-/* action u8: 0 a better clock, 1 a worse one.  Peers who understand it are told.  7.8.94 */
+/* action u8: 0 a better clock, 1 a worse one. Peers with the feature get the new class. 7.8.94 */
 static int cmd_modify_sca(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t action = rd_u8(in);
@@ -108,7 +107,7 @@ static uint8_t phy_bit(const struct link *l)
     return (uint8_t)(1u << (l->tx_phy - 1));
 }
 
-/* LL_POWER_CONTROL_REQ: PHY u8, change that is asked for i8, our own power i8. */
+/* Sends LL_POWER_CONTROL_REQ: PHY u8, requested change i8, own power i8. */
 static void power_begin(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -182,7 +181,8 @@ void rx_power_rsp(controller *c, uint8_t i, struct rd *in)
     control_done(c, i, P_POWER);
 }
 
-/* LL_POWER_CHANGE_IND: PHY u8, flags u8, change i8, power i8: the peer's, of its own accord. */
+/* The peer has changed its power unasked. LL_POWER_CHANGE_IND: PHY u8, flags u8, change i8, power
+ * i8. */
 void rx_power_change(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -198,7 +198,8 @@ const struct procedure proc_power = {
     { LL_POWER_CONTROL_REQ, LL_POWER_CONTROL_REQ }, power_begin, power_refused, NULL
 };
 
-/* The controller has another power from now on: peers are told. */
+/* The controller's power has changed: connections use it, and peers with the feature are notified.
+ */
 void power_changed(controller *c, int8_t power)
 {
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
@@ -222,7 +223,7 @@ void power_changed(controller *c, int8_t power)
     }
 }
 
-/* 1 1M, 2 2M, 3 S=8, 4 S=2: what is not there, or is not a PHY at all. */
+/* The status for a PHY: 1 1M, 2 2M, 3 S=8, 4 S=2, if it is supported. */
 static int power_phy_status(const controller *c, uint8_t phy)
 {
     uint8_t number = phy_number(phy);
@@ -281,7 +282,7 @@ static int cmd_power_reports(controller *c, struct rd *in, struct wr *ret)
     l->report_local_power = local;
     l->report_remote_power = remote;
     if (remote) {
-        control_request(c, i, P_POWER); /* the peer learns that it is to tell, we what there is */
+        control_request(c, i, P_POWER); /* asks the peer for its power, and to report changes */
     }
     return 0;
 }
@@ -299,7 +300,8 @@ static void path_loss_notify(controller *c, uint8_t i, uint8_t loss, uint8_t zon
     evt_le(c, LE_PATH_LOSS_THRESHOLD, &w);
 }
 
-/* A zone is left when its threshold is passed by the hysteresis, for so many events.  4.5.16 */
+/* A packet has been received. The zone changes when the loss has been beyond a threshold by its
+ * hysteresis for min_events events. 4.5.16 */
 void path_loss_on_rx(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];
@@ -371,7 +373,7 @@ static int cmd_loss_enable(controller *c, struct rd *in, struct wr *ret)
     l->loss.zone_known = false;
     l->loss.events_outside = 0;
     if (on) {
-        control_request(c, i, P_POWER); /* what is lost of it needs to know what was sent */
+        control_request(c, i, P_POWER); /* the loss is the peer's power less the RSSI */
     }
     return 0;
 }

@@ -56,8 +56,8 @@ static struct resolving_entry *resolving_of(const controller *c, const struct ad
     return NULL;
 }
 
-/* Who it is that uses this address.  False: nobody who may use it: a peer with a key that does not
- * use it, where network privacy is asked for.  6.2 */
+/* Resolves an address as received: `who` becomes the identity, or stays that address. Returns
+ * false for a peer that must not use it: one with an IRK and network privacy mode. 6.2 */
 bool privacy_resolve(controller *c, const struct address *air, struct address *who)
 {
     *who = *air;
@@ -81,7 +81,7 @@ bool privacy_has_local(const controller *c, const struct address *peer)
     return r && r->has_local;
 }
 
-/* Our address towards this peer. */
+/* The own address for this peer: a local RPA, if the resolving list has a key for it. */
 void privacy_own(const controller *c, uint8_t own_type, const struct address *peer,
                  struct address *own)
 {
@@ -93,7 +93,7 @@ void privacy_own(const controller *c, uint8_t own_type, const struct address *pe
     }
 }
 
-/* Whether a packet to this address is for us. */
+/* Whether a target address is one of this device. */
 bool privacy_is_own(const controller *c, uint8_t own_type, const struct address *target)
 {
     struct address own;
@@ -107,8 +107,8 @@ bool privacy_is_own(const controller *c, uint8_t own_type, const struct address 
     return address_equal(&own, target);
 }
 
-/* The peer as directed advertising names it: by an address of its own making, if we have its
- * key, the same until the time-out.  6.2.2 */
+/* The TargetA of directed advertising: an RPA made with the peer's IRK, if known; the same one
+ * until the time-out. 6.2.2 */
 void privacy_target(controller *c, uint8_t own_type, const struct address *peer,
                     struct address *target)
 {
@@ -133,7 +133,7 @@ static void privacy_renew(controller *c, struct resolving_entry *r)
     }
 }
 
-/* All are new after the time-out.  6.1 */
+/* The RPA timeout: makes new addresses. 6.1 */
 void privacy_on_timer(controller *c)
 {
     c->ll->rpa_at = c->air->now + c->ll->rpa_timeout_s * 1000000ull;
@@ -152,7 +152,8 @@ void privacy_reset(controller *c)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-/* Advertising, but not a train of it; scanning; connecting; waiting for a train.  7.8.38, 7.8.44 */
+/* Whether an address may be in use: advertising, scanning, initiating, waiting for a sync.
+ * Periodic advertising does not count. 7.8.38, 7.8.44 */
 static bool privacy_busy(const controller *c)
 {
     return adv_any_on(c) || c->scan->on || c->scan->connecting || c->ll->sync_create.on;
@@ -181,7 +182,7 @@ static struct address identity_read(struct rd *in)
     return a;
 }
 
-/* type u8, identity 6, the peer's IRK 16, ours 16.  7.8.38 */
+/* type u8, identity 6, peer IRK 16, local IRK 16. 7.8.38 */
 static int cmd_resolving_add(controller *c, struct rd *in, struct wr *ret)
 {
     struct address id = identity_read(in);
@@ -239,7 +240,7 @@ static int cmd_resolving_size(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* type u8, identity 6; our address towards it 6.  7.8.43 */
+/* type u8, identity 6; local RPA 6. 7.8.43 */
 static int cmd_local_rpa(controller *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t none[6] = { 0 };
@@ -249,7 +250,7 @@ static int cmd_local_rpa(controller *c, struct rd *in, struct wr *ret)
     return r && r->has_local ? 0 : WOAD_HCI_UNKNOWN_CONNECTION;
 }
 
-/* type u8, identity 6; the address it was last heard by 6.  7.8.42 */
+/* type u8, identity 6; peer RPA 6, as received last. 7.8.42 */
 static int cmd_peer_rpa(controller *c, struct rd *in, struct wr *ret)
 {
     static const uint8_t none[6] = { 0 };

@@ -1,11 +1,12 @@
-/* The scanning and the initiating state, legacy PDUs.  Vol 6, Part B, 4.4.3, 4.4.4 */
+/* The scanning and the initiating state with legacy PDUs, and the scan windows. Packets on
+ * secondary channels are in ext_scan.c. Vol 6, Part B, 4.4.3, 4.4.4 */
 #include "host.h"
 #include "ext.h"
 
 enum { ANSWER_US = T_IFS + 2 + 40 };
 enum { WINDOW_DELAY_US = 1250 }; /* transmitWindowDelay, 4.5.3 */
 
-/* Where both primary PHYs are listened to, they have windows in turn. */
+/* Chooses the PHY of the next window; with two PHYs they alternate. */
 static void scan_pick_phy(controller *c, bool other)
 {
     bool both = (c->scan->phys & 5) == 5;
@@ -38,7 +39,7 @@ void scan_enable(controller *c, bool on)
     scan_pick_phy(c, false);
 }
 
-/* A scan window opens, on the next channel.  4.4.3 */
+/* Opens a scan window, on the next channel. 4.4.3 */
 static void scan_open_window(controller *c)
 {
     if (!scan_running(c)) {
@@ -54,7 +55,7 @@ static void scan_open_window(controller *c)
     bool awaits = c->scan->listening_aux || c->scan->connect_req_out || c->scan->scan_req_out;
     if (c->radio.state == RADIO_RX && c->radio.owner == ACTIVITY_SCAN && !awaits) {
         uint64_t end;
-        if (!medium_busy(c, &end)) { /* a packet that has begun is heard to its end */
+        if (!medium_busy(c, &end)) { /* receive a packet that has begun to its end */
             radio_off(c);
         }
     }
@@ -68,7 +69,7 @@ uint64_t scan_next(const controller *c)
     return scan_running(c) && mine < limit ? mine : limit;
 }
 
-/* The end of the scan's duration or the begin of its period; an auxiliary packet; a window. */
+/* What is due: the end of the scan's duration or a new period; an auxiliary packet; a window. */
 void scan_on_timer(controller *c)
 {
     if (c->scan->until <= c->air->now || c->scan->period_at <= c->air->now) {
@@ -86,7 +87,7 @@ void scan_catch_up(controller *c)
     c->scan->aux_at = NEVER;
 }
 
-/* The radio is free: back to listening, if the window is open. */
+/* Called whenever the radio has become free: listens again if the window is open. */
 void scan_resume(controller *c)
 {
     if (scan_running(c) && c->air->now < c->scan->window_end) {
@@ -95,7 +96,7 @@ void scan_resume(controller *c)
     }
 }
 
-/* Something else needs the radio now. */
+/* Stops the radio and forgets requests and chains that are under way. */
 void scan_abort(controller *c)
 {
     radio_off(c);
@@ -108,11 +109,11 @@ void scan_abort(controller *c)
 void scan_on_tx_done(controller *c)
 {
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
-    if (c->scan->connect_req_out) { /* AUX_CONNECT_REQ is out: is it heard? */
+    if (c->scan->connect_req_out) { /* AUX_CONNECT_REQ has been sent */
         c->scan->conn_request_end = c->air->now;
         radio_listen(c, ACTIVITY_SCAN, channel, ADV_AA, phy, c->air->now + ANSWER_US);
     } else if (c->scan->connect_ind_out) {
-        c->scan->connect_ind_out = false; /* the CONNECT_IND is out: the connection exists */
+        c->scan->connect_ind_out = false; /* CONNECT_IND has been sent: the connection is created */
         c->scan->connecting = false;
         struct rd ll = rd_of(c->radio.packet.pdu + 14, 22);
         struct conn_request how = { true,
@@ -128,7 +129,7 @@ void scan_on_tx_done(controller *c)
     }
 }
 
-/* AUX_CONNECT_RSP has come: both sides count from the end of the request. */
+/* AUX_CONNECT_RSP has been received. Both sides count from the end of the request. */
 void scan_on_aux_connect_rsp(controller *c)
 {
     struct rd ll = rd_of(c->radio.packet.pdu + 14, 22);
@@ -141,7 +142,7 @@ void scan_on_aux_connect_rsp(controller *c)
     link_begin(c, c->scan->conn_index, &how, ll, c->scan->conn_request_end);
 }
 
-/* No answer to the SCAN_REQ: two of them double the back-off.  4.4.3.2 */
+/* No response to SCAN_REQ: each second failure doubles the back-off. 4.4.3.2 */
 static void scan_req_unanswered(controller *c)
 {
     c->scan->successes = 0;
@@ -163,10 +164,10 @@ static void scan_req_answered(controller *c)
     c->scan->backoff = (uint8_t)(1 + air_random_below(c->air, c->scan->upper_limit));
 }
 
-/* The window, or the wait for an answer, is over. */
+/* The window or the time for a response is over. */
 void scan_on_rx_timeout(controller *c)
 {
-    c->scan->connect_req_out = false; /* nobody has heard it: on with the search */
+    c->scan->connect_req_out = false; /* not received: the initiator goes on listening */
     if (c->scan->listening_aux) {
         ext_scan_lost(c);
     }
@@ -192,7 +193,7 @@ static void scan_send_scan_req(controller *c, const struct address *a, const str
     radio_send(c, ACTIVITY_SCAN, end + T_IFS, c->radio.channel, ADV_AA, PHY_1M, &pdu);
 }
 
-/* Whole steps of 1.25 ms until the first anchor. */
+/* WinOffset: where the connection's events collide least with the turns of other activities. */
 static uint16_t scan_conn_offset(const controller *c, uint64_t end)
 {
     struct turn mine = { .owner = ACTIVITY_NONE,
@@ -202,7 +203,7 @@ static uint16_t scan_conn_offset(const controller *c, uint64_t end)
     return turn_place(c, &mine, c->scan->conn_min);
 }
 
-/* An access address for data: neither the advertising one nor near it, no long runs of a bit.
+/* A random access address: not similar to that of advertising, without long runs of equal bits.
  * 2.1.2 */
 uint32_t ll_access_address(controller *c)
 {
@@ -269,7 +270,8 @@ void scan_send_aux_connect_req(controller *c, const struct address *air, const s
     c->radio.packet.kind = KIND_AUX;
 }
 
-/* The duplicate filter remembers some devices and PDU types, not their data.  4.4.3.5 */
+/* Whether an advertiser's PDU type has not been reported yet. The filter remembers the first 64 of
+ * them, not their data. 4.4.3.5 */
 static bool scan_is_new(controller *c, uint32_t what, const struct address *a)
 {
     uint32_t hash = 2166136261u ^ what;
@@ -291,19 +293,20 @@ static bool scan_is_new(controller *c, uint32_t what, const struct address *a)
     return true;
 }
 
-/* Extended advertising tells when its data are others: by its ADI.  4.4.3.5 */
+/* The same for extended advertising, which changes its ADI with its data. 4.4.3.5 */
 bool scan_is_new_adi(controller *c, const struct ext *e)
 {
     return scan_is_new(c, 0x10000u | e->did | (uint32_t)e->sid << 12, &e->adv);
 }
 
-/* Whom the initiator looks for. */
+/* Whether the initiator is to connect to this advertiser. */
 static bool scan_is_wanted_peer(const controller *c, const struct address *a)
 {
     return c->scan->use_accept_list ? accept_has(c, a) : address_equal(a, &c->scan->peer);
 }
 
-/* ADV_DIRECT_IND: AdvA 6, TargetA 6.  It is for us, or it is nothing.  2.3.1.2 */
+/* Reads the TargetA of ADV_DIRECT_IND: AdvA 6, TargetA 6. Returns whether it is an address of this
+ * device. 2.3.1.2 */
 static bool scan_is_target(controller *c, uint8_t head, struct rd *in)
 {
     c->scan->target.type = head >> 7 & 1;
@@ -311,7 +314,7 @@ static bool scan_is_target(controller *c, uint8_t head, struct rd *in)
     return rd_done(in) && privacy_is_own(c, c->scan->own_type, &c->scan->target);
 }
 
-/* Legacy PDUs, to a host of extended commands: type bits.  Vol 4, Part E, 7.7.65.13 */
+/* Reports a legacy PDU to a host of extended commands: type bits. Vol 4, Part E, 7.7.65.13 */
 static void scan_report_legacy(controller *c, uint8_t type, const struct address *a,
                                const uint8_t *data, size_t len, int8_t rssi)
 {
@@ -344,7 +347,7 @@ static void scan_on_rx_adv(controller *c, uint8_t type, bool ch_sel, const struc
                                     [SCAN_RSP] = 4,
                                     [ADV_SCAN_IND] = 2 };
     uint8_t i;
-    bool room = turn_next(c, ACTIVITY_NONE, 0) > end + T_IFS + 600; /* for an answer */
+    bool room = turn_next(c, ACTIVITY_NONE, 0) > end + T_IFS + 600; /* for a response */
     bool connectable = type == ADV_IND || type == ADV_DIRECT_IND;
     if (c->scan->connecting && connectable && scan_is_wanted_peer(c, a) && room &&
         !link_with(c, a) && link_free(c, &i)) {

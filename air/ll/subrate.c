@@ -1,5 +1,5 @@
-/* Connection subrating: of the events of a connection only every n-th is used, and those that
- * follow one with data.  Vol 6, Part B, 4.5.1, 5.1.19; Vol 4, Part E, 7.8.115, 7.8.123, 7.8.124 */
+/* Connection subrating: only each n-th connection event is used, and those that follow an event
+ * with data. Vol 6, Part B, 4.5.1, 5.1.19; Vol 4, Part E, 7.8.115, 7.8.123, 7.8.124 */
 #include "host.h"
 #include "control.h"
 
@@ -27,8 +27,8 @@ void subrate_defaults(struct subrate *s)
     *s = (struct subrate){ 1, 1, 0, 0, 3200 };
 }
 
-/* How many events from the last one to the next that is used.  While something is to happen at an
- * instant, or it is not sure that the peer knows, none is left out. */
+/* How many events after the last one the next used event is. While an instant is pending, or the
+ * peer may not have the new subrate, all are used. */
 uint32_t subrate_ahead(const struct link *l)
 {
     uint32_t next = l->ref_event + 1;
@@ -70,8 +70,8 @@ static void send_subrate_req(struct link *l)
     control_send(l, &pdu);
 }
 
-/* LL_SUBRATE_IND: factor u16, base event u16, latency u16, continuation u16, timeout u16.  The
- * central's word; it counts from when it has been acknowledged. */
+/* Central: sends LL_SUBRATE_IND: factor u16, base event u16, latency u16, continuation u16,
+ * timeout u16. The subrate applies from its acknowledgement on. */
 static void send_subrate_ind(controller *c, uint8_t i, const struct subrate *s)
 {
     struct link *l = &c->links[i];
@@ -106,7 +106,7 @@ static void subrate_take(controller *c, uint8_t i)
     subrate_notify(c, i, 0);
 }
 
-/* Our LL_SUBRATE_IND has been acknowledged. */
+/* The peer has acknowledged LL_SUBRATE_IND. */
 void subrate_on_ack(controller *c, uint8_t i)
 {
     subrate_take(c, i);
@@ -118,7 +118,7 @@ static void subrate_begin(controller *c, uint8_t i)
     struct link *l = &c->links[i];
     if (l->central && !subrate_fits(l, &l->host_subrate)) {
         subrate_notify(c, i, WOAD_HCI_UNSUPPORTED_LL_PARAMETERS);
-        control_done(c, i, P_SUBRATE); /* an update has come before it */
+        control_done(c, i, P_SUBRATE); /* the interval has changed since the command */
     } else if (l->central) {
         l->response_by = NEVER;
         send_subrate_ind(c, i, &l->host_subrate);
@@ -127,7 +127,7 @@ static void subrate_begin(controller *c, uint8_t i)
     }
 }
 
-/* What both like, if there is such a thing: the largest factor.  5.1.19 */
+/* Chooses the largest factor that both sides accept. 5.1.19 */
 void rx_subrate_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -175,7 +175,7 @@ const struct procedure proc_subrate = {
     { LL_SUBRATE_REQ, LL_SUBRATE_REQ }, subrate_begin, subrate_notify, NULL
 };
 
-/* A supervision timeout is longer than two of the longest silences. */
+/* Whether the supervision timeout is longer than two of the longest silences. */
 bool subrate_fits(const struct link *l, const struct subrate *s)
 {
     return s->timeout * 4u > (s->latency + 1u) * s->max * l->interval;
@@ -183,8 +183,8 @@ bool subrate_fits(const struct link *l, const struct subrate *s)
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-/* factor min u16, max u16, latency u16, continuation u16, timeout u16: what a central accepts on
- * connections to come.  7.8.123 */
+/* factor min u16, max u16, latency u16, continuation u16, timeout u16: acceptable on connections
+ * to be created. 7.8.123 */
 static int cmd_default_subrate(controller *c, struct rd *in, struct wr *ret)
 {
     struct subrate s = subrate_read(in);
@@ -196,8 +196,8 @@ static int cmd_default_subrate(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* handle u16, the same.  A central that does not know that its peer, and the peer's host, can do it
- * must not begin: there is no answer to LL_SUBRATE_IND.  7.8.124 */
+/* handle u16, the same. A central needs to know that the peer and its host support it:
+ * LL_SUBRATE_IND has no response. 7.8.124 */
 static int cmd_subrate(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t i;
@@ -220,7 +220,7 @@ static int cmd_subrate(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-/* bit u8, value u8: what the host can do, for the peers' eyes.  Not with connections.  7.8.115 */
+/* bit u8, value u8: a feature that the host supports. Not during connections. 7.8.115 */
 static int cmd_host_feature(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t bit = rd_u8(in), value = rd_u8(in);

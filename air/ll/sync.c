@@ -1,10 +1,10 @@
-/* Synchronised to periodic advertising of others: listening for each AUX_SYNC_IND where it should
- * be, and for its chain.  Vol 6, Part B, 4.4.3.4, 4.4.5 */
+/* Syncs: listening for each AUX_SYNC_IND of a periodic advertiser when it is expected, and for its
+ * chain. Vol 6, Part B, 4.4.3.4, 4.4.5 */
 #include "host.h"
 #include "channels.h"
 #include "periodic.h"
 
-enum { TRIES = 6 }; /* events without a packet: it has not been established */
+enum { TRIES = 6 }; /* events without a packet, after which it is not established */
 enum { WHOLE = 0, MORE = 1, CUT = 2 };
 
 struct sync *sync_free(controller *c)
@@ -39,7 +39,7 @@ struct sync *sync_with(controller *c, const struct address *who, uint8_t sid)
     return NULL;
 }
 
-/* Listening begins before the packet can, as both clocks may be off.  4.2.4 */
+/* Sets when listening begins: before the event, by the error of both clocks. 4.2.4 */
 static void sync_set_window(const controller *c, struct sync *s)
 {
     uint32_t most = s->interval * 625u;
@@ -56,7 +56,7 @@ static void sync_plan_event(const controller *c, struct sync *s, uint32_t events
     sync_set_window(c, s);
 }
 
-/* `from`: what the offset is counted from. */
+/* Begins a sync; `from`: the time from which info->offset counts. */
 void sync_begin(controller *c, struct sync *s, const struct sync_info *info, uint64_t from)
 {
     s->used = true;
@@ -91,7 +91,7 @@ void sync_end(controller *c, struct sync *s)
     big_on_sync_end(c, (uint8_t)sync_handle(c, s));
 }
 
-/* After its clock has stood still. */
+/* After a hang: skips the events that are over. */
 void sync_catch_up(controller *c)
 {
     for (uint8_t n = 0; n < SYNCS; n++) {
@@ -104,13 +104,14 @@ void sync_catch_up(controller *c)
     }
 }
 
-/* AUX_ADV_IND with SyncInfo: is it what we are to be synchronised to?  7.8.67 */
+/* An AUX_ADV_IND that began at `start`: begins a sync, if its SyncInfo is what the host has asked
+ * for. 7.8.67 */
 void sync_consider(controller *c, const struct ext *e, uint64_t start)
 {
     struct sync *s;
     for (uint8_t n = 0; n < SYNCS; n++) {
         if (c->sync[n].used && c->sync[n].by_host && !c->sync[n].established) {
-            return; /* one is on its way */
+            return; /* one sync at a time is being established */
         }
     }
     if (!c->ll->sync_create.on || !e->has_sync || !e->sync.offset || !e->has_adv || !e->has_adi ||
@@ -164,7 +165,7 @@ static void sync_missed(controller *c, struct sync *s)
     }
 }
 
-/* The rest of a chain does not come. */
+/* A chain ends before its last packet: the host gets a report of truncated data. */
 static void sync_chain_lost(controller *c, struct sync *s)
 {
     struct ext none = { .has_power = false };
@@ -186,7 +187,7 @@ static void sync_listen(controller *c, struct sync *s)
         return;
     }
     if (!chain) {
-        s->at = NEVER; /* planned anew when it is over */
+        s->at = NEVER; /* the event runs; sync_plan_event() plans the next */
         if (s->in_chain) {
             sync_chain_lost(c, s);
         }
@@ -228,7 +229,7 @@ void sync_on_timer(controller *c)
     }
 }
 
-/* Nothing has come, or something more important does. */
+/* No packet came, or another activity has taken the radio. */
 void sync_on_rx_timeout(controller *c)
 {
     struct sync *s = &c->sync[c->radio.index];
@@ -239,7 +240,7 @@ void sync_on_rx_timeout(controller *c)
     }
 }
 
-/* The first packet of an event: where the train really is. */
+/* The first packet of an event: its begin is the new time reference. */
 static void sync_on_rx_first(controller *c, struct sync *s, uint64_t start)
 {
     bool first = !s->established;
@@ -264,7 +265,7 @@ void sync_on_rx(controller *c, const struct air_packet *f, int8_t rssi)
     struct ext e;
     radio_off(c);
     if (f->len < 2 || (f->pdu[0] & 15) != ADV_EXT || !ext_read(&pdu, &e)) {
-        sync_on_rx_timeout(c); /* not for us, or a bad CRC in life */
+        sync_on_rx_timeout(c); /* a real radio would see a wrong CRC */
         return;
     }
     if (!s->in_chain) {

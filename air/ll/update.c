@@ -1,5 +1,5 @@
-/* What changes at an instant: connection parameters, channels, PHYs.
- * Vol 6, Part B, 5.1.1, 5.1.2, 5.1.7, 5.1.10 */
+/* Procedures with an instant: connection update, channel map, PHY; and the request for connection
+ * parameters. Vol 6, Part B, 5.1.1, 5.1.2, 5.1.7, 5.1.10 */
 #include "host.h"
 #include "control.h"
 
@@ -9,7 +9,7 @@ bool params_valid(const struct params *p)
            p->timeout >= 10 && p->timeout <= 3200 && p->timeout * 4u > (1u + p->latency) * p->max;
 }
 
-/* interval min u16, max u16, latency u16, timeout u16: as commands and PDUs have them. */
+/* Reads interval min u16, max u16, latency u16, timeout u16: the order in commands and PDUs. */
 struct params params_read(struct rd *in)
 {
     struct params p = { .min = rd_le16(in) };
@@ -29,8 +29,8 @@ static void params_write(struct wr *w, const struct params *p)
 
 /* --- connection parameters -------------------------------------------------------------------- */
 
-/* LL_CONNECTION_UPDATE_IND: WinSize u8, WinOffset u16, interval u16, latency u16, timeout u16,
- * instant u16.  5.1.1 */
+/* Central: sends LL_CONNECTION_UPDATE_IND: WinSize u8, WinOffset u16, interval u16, latency u16,
+ * timeout u16, instant u16. 5.1.1 */
 static void send_update(controller *c, uint8_t i, const struct params *p)
 {
     struct link *l = &c->links[i];
@@ -72,7 +72,7 @@ void rx_update_ind(controller *c, uint8_t i, struct rd *in)
         return;
     }
     if (l->local_procedure == P_PARAMS) {
-        control_done(c, i, P_PARAMS); /* the answer to our request */
+        control_done(c, i, P_PARAMS); /* answers our LL_CONNECTION_PARAM_REQ */
         l->update_event_due = true;
     }
     l->update_event_due = l->update_event_due || interval != l->interval || latency != l->latency ||
@@ -106,8 +106,8 @@ static void update_instant(controller *c, uint8_t i)
 
 static void update_begin(controller *c, uint8_t i)
 {
-    c->links[i].response_by = NEVER;     /* there is no answer, only an instant */
-    c->links[i].update_event_due = true; /* anew: the peer's update may have ended since */
+    c->links[i].response_by = NEVER;     /* no response follows, only the instant */
+    c->links[i].update_event_due = true; /* a remote update may have cleared it since the command */
     send_update(c, i, &c->links[i].host_params);
 }
 
@@ -143,9 +143,9 @@ static void params_refused(controller *c, uint8_t i, uint8_t error)
     evt_updated(c, error, i);
 }
 
-/* LE Remote Connection Parameter Request: handle u16, interval min u16, max u16, latency u16,
- * timeout u16.  A host that does not want to hear of it is one that does not know it.
- * Vol 4, Part E, 7.7.65.6 */
+/* LL_CONNECTION_PARAM_REQ asks the host by LE Remote Connection Parameter Request: handle u16,
+ * interval min u16, max u16, latency u16, timeout u16. If the host masks that event, the
+ * controller rejects the procedure as unsupported. Vol 4, Part E, 7.7.65.6 */
 void rx_param_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -163,7 +163,7 @@ void rx_param_req(controller *c, uint8_t i, struct rd *in)
     }
 }
 
-/* The peripheral's host has agreed: now the central sets it. */
+/* Central: the peripheral's host has agreed, so the update follows. */
 void rx_param_rsp(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
@@ -175,7 +175,8 @@ void rx_param_rsp(controller *c, uint8_t i, struct rd *in)
     }
 }
 
-/* The host's answer to the peer's request; error 0: it agrees, to l->asked. */
+/* The host's reply to LE Remote Connection Parameter Request: an error, or 0 to accept
+ * l->peer_params. */
 void params_answer(controller *c, uint8_t i, uint8_t error)
 {
     struct link *l = &c->links[i];
@@ -241,7 +242,7 @@ const struct procedure proc_channels = {
 
 /* --- PHYs ------------------------------------------------------------------------------------- */
 
-/* LL_PHY_REQ, LL_PHY_RSP: tx u8, rx u8: sets of PHYs.  5.1.10 */
+/* Sends LL_PHY_REQ or LL_PHY_RSP: tx u8, rx u8, sets of PHYs. 5.1.10 */
 static void send_phys(struct link *l, uint8_t opcode, uint8_t tx, uint8_t rx)
 {
     uint8_t b[3] = { opcode, tx, rx };
@@ -270,14 +271,14 @@ static void phy_notify(controller *c, uint8_t i, uint8_t status)
     evt_le(c, LE_PHY_UPDATE, &w);
 }
 
-/* The fastest of a set; 0: none of them. */
+/* The fastest PHY of a set; 0: the set is empty. */
 static uint8_t phy_best(uint8_t set)
 {
     return set & 2 ? PHY_2M : set & 1 ? PHY_1M : set & 4 ? PHY_CODED : 0;
 }
 
-/* What both sides like; the central decides.  LL_PHY_UPDATE_IND: to the peripheral u8, to the
- * central u8 (sets of one, 0: as it is), instant u16. */
+/* Central: chooses the PHYs that both sides prefer and sends LL_PHY_UPDATE_IND: to the peripheral
+ * u8, to the central u8 (sets of one; 0: unchanged), instant u16. */
 static void phy_decide(controller *c, uint8_t i, uint8_t my_tx, uint8_t my_rx, uint8_t peer_tx,
                        uint8_t peer_rx)
 {

@@ -71,7 +71,7 @@ size_t woad_air_pcap(const struct woad_air_packet *p, bool keys, uint8_t *record
     wr_le32(&out, whole);
     wr_u8(&out, rf_channel(p->channel));
     wr_u8(&out, (uint8_t)p->power_dbm);
-    wr_u8(&out, 0x80); /* no noise is known */
+    wr_u8(&out, 0x80); /* noise power: not valid */
     wr_u8(&out, 0);
     wr_le32(&out, p->access_address);
     wr_le16(&out, (uint16_t)flags);

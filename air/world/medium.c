@@ -1,5 +1,6 @@
-/* The medium: a packet reaches those who listened on its channel from its first bit to its last,
- * are near enough, and are not deafened by another one at the same time (path.c). */
+/* The medium. A packet is received by every radio that listens on its channel from its first bit
+ * to its last, unless path.c says that the signal is too weak or collides. Called by the radios,
+ * and by the clock for delayed packets. */
 #include "world.h"
 
 static uint64_t apart(const struct emitter *a, const struct emitter *b)
@@ -20,7 +21,7 @@ static void packet_find_farthest(struct air_packet *f)
     }
 }
 
-/* Of more than can be remembered, those nearest to the sender. */
+/* Adds a packet to those that overlap `f`. If the array is full, the nearest to the sender stay. */
 static void packet_add_collision(struct air_packet *f, const struct air_packet *by)
 {
     if (f->collisions < COLLISIONS_MAX) {
@@ -88,7 +89,7 @@ static bool medium_is_received(const controller *to, const struct air_packet *f)
            phy_number(to->radio.phy) == phy_number(f->phy);
 }
 
-/* It arrives later.  Of more than can be remembered, the others are lost. */
+/* Keeps a copy that arrives `us` later. If the array is full, the packet is lost. */
 static void medium_deliver_later(controller *to, const struct air_packet *f, int8_t rssi,
                                  uint32_t us)
 {
@@ -128,7 +129,6 @@ void medium_on_timer(struct woad_air *air)
     }
 }
 
-/* It is gone: nothing arrives there any more. */
 void medium_forget(struct woad_air *air, const controller *gone)
 {
     for (uint8_t n = 0; n < DELAYED_MAX; n++) {
@@ -162,13 +162,13 @@ static void medium_deliver(controller *to, const struct air_packet *f, int8_t rs
     }
 }
 
-/* The packet is over: those who hear it act on it now.  The list of listeners may change as they
- * do, so it is walked by what follows each before it acts. */
+/* The packet's last bit: delivers it to the radios that receive it. A receiver may leave the list
+ * of listeners while it handles the packet, so the next is read first. */
 void medium_end(controller *c)
 {
     struct woad_air *air = c->air;
     struct air_packet *f = &c->radio.packet;
-    struct emitter from = f->emitter; /* what it was when it began: f may be used again */
+    struct emitter from = f->emitter; /* a receiver may reuse f for its answer */
     packet_remove(air, f);
     if (air->cfg.sniff) {
         struct woad_air_packet p = sniffed_packet(f);
@@ -185,7 +185,6 @@ void medium_end(controller *c)
     }
 }
 
-/* Whether a packet that this radio may be hearing is on the air. */
 bool medium_busy(const controller *c, uint64_t *end)
 {
     for (struct air_packet *f = c->air->packets[c->radio.channel]; f; f = f->next) {

@@ -1,5 +1,5 @@
-/* What a packet loses between two places, and what drowns it: free space, walls, links by script,
- * noise, interferers. */
+/* What a packet loses between two places, and what drowns it: free space, walls, links by rule,
+ * noise, interferers. Only the random losses change anything: the random number stream. */
 #include "world.h"
 
 enum { NOISE_DBM = -105, CAPTURE_DB = 8, LOSS_AT_1_M_DB = 40 };
@@ -10,7 +10,7 @@ static const struct woad_air_surroundings *around(const struct woad_air *air)
     return air->cfg.around ? air->cfg.around : &free_space;
 }
 
-/* 20 log10(d / 1 m) of a distance squared, in dB: the octaves of the number, and a table of
+/* 20 log10(d / 1 m) in dB, from the square of a distance: the number's octaves, and a table of
  * eighths of an octave in hundredths of a dB. */
 static int32_t decibels(uint64_t mm2)
 {
@@ -29,8 +29,8 @@ static uint64_t apart_mm2(int32_t x1, int32_t y1, int32_t x2, int32_t y2)
     return (uint64_t)(dx * dx) + (uint64_t)(dy * dy);
 }
 
-/* On which side of the line from a to b a point lies: -1, 0, 1.  In double, where the products of
- * such coordinates do not overflow. */
+/* On which side of the line from a to b a point lies: -1, 0, 1. In double, because products of
+ * such coordinates would overflow. */
 static int side(int64_t ax, int64_t ay, int64_t bx, int64_t by, int64_t x, int64_t y)
 {
     double cross = (double)(bx - ax) * (double)(y - ay) - (double)(by - ay) * (double)(x - ax);
@@ -56,7 +56,7 @@ static int32_t path_walls(const controller *to, int32_t x, int32_t y)
     return loss;
 }
 
-/* Free space: 40 dB at 1 m, 6 dB more for each doubling; then the walls. */
+/* Power received, dBm. Free space: 40 dB at 1 m, 6 dB more for each doubling; then the walls. */
 static int32_t path_power(const controller *to, int32_t x, int32_t y, int32_t power)
 {
     uint64_t mm2 = apart_mm2(x, y, to->cfg.x_mm, to->cfg.y_mm);
@@ -93,7 +93,7 @@ uint32_t path_delay(const controller *from, const controller *to)
     return us;
 }
 
-/* Lost for no reason. */
+/* Draws whether a packet is lost at random. */
 static bool path_loses(const controller *from, const controller *to)
 {
     const struct woad_air_surroundings *s = around(to->air);
@@ -107,7 +107,7 @@ static bool path_loses(const controller *from, const controller *to)
     return kept < 1000 && air_random_below(to->air, 1000) >= kept;
 }
 
-/* Whether it is on at any moment of the packet. */
+/* Whether an interferer is on at any moment of the packet. */
 static bool interferer_on(const struct woad_air_interferer *n, const struct air_packet *f)
 {
     if (!(n->channels >> f->channel & 1) || f->end <= n->from_us ||
@@ -128,7 +128,6 @@ static int32_t path_floor(const controller *to, uint8_t phy)
     return around(to->air)->noise_dbm + needs[phy <= PHY_CODED_S2 ? phy : 0];
 }
 
-/* Whether the packet can be told from all else that is on the air. */
 bool path_clear(const struct air_packet *f, const controller *to, int8_t rssi)
 {
     const struct woad_air_surroundings *s = around(to->air);

@@ -1,4 +1,5 @@
-/* One controller's transceiver.  It does one thing at a time: waits to send, sends, or listens. */
+/* One controller's transceiver. It waits to transmit, transmits, or listens, one at a time, for
+ * the activity that owns it; when that ends it calls the owner's row of air_activities[]. */
 #include "world.h"
 
 /* Uncoded: preamble 1 (2M: 2), access address 4, PDU, CRC 3, each octet 8 us or 4.  Vol 6, Part
@@ -14,7 +15,6 @@ uint32_t radio_airtime(size_t pdu_len, uint8_t phy)
     }
 }
 
-/* Where the next PDU is written before it is sent. */
 struct wr radio_pdu(controller *c)
 {
     radio_off(c);
@@ -56,7 +56,6 @@ void radio_listen(controller *c, uint8_t owner, uint8_t channel, uint32_t aa, ui
     medium_listen(c);
 }
 
-/* Breaks off whatever it does.  A packet that is cut off is heard by nobody. */
 void radio_off(controller *c)
 {
     if (c->radio.state == RADIO_RX) {
@@ -98,7 +97,6 @@ static void radio_on_rx_timeout(controller *c)
     }
 }
 
-/* radio.at has come. */
 void radio_run(controller *c)
 {
     switch (c->radio.state) {

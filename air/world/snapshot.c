@@ -1,5 +1,5 @@
-/* The whole world, as octets: the air, then each controller with where it lives.  All pointers in
- * them are to each other and to what is constant, so to put them back where they were is enough. */
+/* The whole world as octets: the air, then each controller with its address. Pointers in them lead
+ * to each other and to constants, so that copying all back to the same addresses restores them. */
 #include "world.h"
 
 struct head {
@@ -47,8 +47,8 @@ static const uint8_t *take(const uint8_t *at, void *what, size_t len)
     return at + len;
 }
 
-/* The list of the controllers is in the air's own picture: its end is where the last of them has
- * been put back. */
+/* The list of controllers is part of the air's copy; each has its end where that controller has
+ * been restored. */
 int woad_air_restore(struct woad_air *air, const void *mem, size_t len)
 {
     struct head head;
@@ -57,11 +57,11 @@ int woad_air_restore(struct woad_air *air, const void *mem, size_t len)
     }
     const uint8_t *at = take(mem, &head, sizeof head);
     if (head.len < sizeof head + sizeof *air || len < head.len) {
-        return -22; /* nothing has been changed yet */
+        return -22; /* nothing has been changed */
     }
     for (controller *c = air->all, *next; c; c = next) {
         next = c->all_next;
-        c->air = NULL; /* it is on no air, if it is not put back */
+        c->air = NULL; /* detached, unless it is in the snapshot */
     }
     at = take(at, air, sizeof *air);
     for (const controller *c = air->all; c; c = c->all_next) {

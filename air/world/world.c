@@ -1,4 +1,5 @@
-/* The world: its clock, its chance, and the controllers in order of what they do next. */
+/* The world: clock, random numbers, and the queue of controllers by their next deadline.
+ * woad_air_step() runs it; everything else happens inside that call or between two of them. */
 #include "world.h"
 
 /* --- chance: xorshift64*, one stream for the whole world -------------------------------------- */
@@ -87,8 +88,6 @@ static void heap_remove(struct woad_air *air, controller *c)
     c->heap_child = c->heap_next = c->heap_prev = NULL;
 }
 
-/* What `us` by this controller's clock are on the air.  What is below a microsecond is carried to
- * the next time. */
 uint64_t controller_us_to_air(const controller *c, uint64_t us, int32_t *carry)
 {
     int64_t parts = (int64_t)us * c->cfg.drift_ppm + *carry, whole = parts / 1000000;
@@ -101,7 +100,6 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Puts a controller where its next deadline belongs.  To be called after anything changed it. */
 void controller_schedule(controller *c)
 {
     uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;
@@ -152,8 +150,8 @@ uint64_t woad_air_next(const struct woad_air *air)
     return air->n_delayed ? earlier(next, medium_next(air)) : next;
 }
 
-/* Runs what is due of the first activity.  The radio comes before all: what it receives may change
- * what is due. */
+/* Runs the first activity whose deadline has been reached. The radio comes first: a packet that it
+ * receives may change the other deadlines. */
 static void controller_run(controller *c)
 {
     uint64_t now = c->air->now;
@@ -203,7 +201,8 @@ struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_
     return woad_air_ready(air);
 }
 
-/* --- those that have something for their hosts, in order -------------------------------------- */
+/* --- controllers with packets for their hosts, in order
+ * ------------------------------------------ */
 
 void controller_ready(controller *c)
 {
@@ -264,7 +263,7 @@ void woad_air_detach(struct woad_air_controller *c)
 {
     struct woad_air *air = c->air;
     if (!air) {
-        return; /* it came after what the world was put back to */
+        return; /* attached after the snapshot that was restored: not in this world */
     }
     radio_off(c);
     ready_remove(c);

@@ -140,7 +140,7 @@ int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len
     } else if (type == H4_ISO) {
         result = iso_from_host(c, &in);
     } else if (type == H4_SCO) {
-        result = 0; /* SCO: there is nobody it could be for */
+        result = 0; /* SCO has no meaning here: ignored */
     }
     if (c->radio.state == RADIO_OFF) {
         scan_resume(c);

@@ -53,8 +53,7 @@ static int cmd_set_random(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* The legacy PDUs that properties ask for, with no other bit than theirs; 0xff: none.  Table 7.2 of
- * 7.8.53 */
+/* The kind of legacy PDUs for properties with no other bits; 0xff: none. Table 7.2 of 7.8.53 */
 static uint8_t legacy_kind(uint16_t props)
 {
     switch (props) {
@@ -72,8 +71,8 @@ static bool phy_supported(const controller *c, uint8_t phy)
     return phy >= PHY_1M && phy <= PHY_CODED && (phys_supported(c) >> (phy - 1) & 1);
 }
 
-/* Which events have advertising data: legacy ones that are not directed, extended ones that are not
- * scannable. */
+/* Whether the properties allow advertising data: legacy PDUs that are not directed, extended ones
+ * that are not scannable. */
 static bool props_have_data(uint16_t props)
 {
     return !(props & (props & PROP_LEGACY ? PROP_DIRECTED : PROP_SCANNABLE));
@@ -92,8 +91,8 @@ static bool props_good(uint16_t props)
     return !both && !nameless && !(props & PROP_HIGH_DUTY);
 }
 
-/* How long data take in a chain on a PHY, S=8 if it is the coded one: 240 octets a packet beside
- * the longest header. */
+/* How long a chain with `len` octets of data lasts on a PHY, S=8 if coded: 240 octets a packet
+ * beside the longest header. */
 uint32_t chain_us(uint16_t len, uint8_t phy)
 {
     enum { HEADER = 2 + 14, EACH = 240 };
@@ -104,7 +103,7 @@ uint32_t chain_us(uint16_t len, uint8_t phy)
     return us + radio_airtime(HEADER + (size_t)len, phy);
 }
 
-/* Whether a set's data can be sent within an interval: primary packets, then the chain. */
+/* Whether a set's primary packets and chain fit into an interval. */
 static bool data_fit(const struct ll_adv *a, uint16_t len)
 {
     uint8_t primary = a->primary ? a->primary : PHY_1M;
@@ -113,7 +112,7 @@ static bool data_fit(const struct ll_adv *a, uint16_t len)
     return !a->extended || !len || before + chain_us(len, secondary) <= a->interval * 625ull;
 }
 
-/* What is said of a set, against what is in it already.  7.8.53 */
+/* Checks new parameters of a set against its data and its periodic advertising. 7.8.53 */
 static int params_fit(const struct ll_adv *a, const struct ll_adv *wish)
 {
     enum { NOT_WITH_PERIODIC = PROP_CONNECTABLE | PROP_SCANNABLE | PROP_LEGACY | PROP_ANONYMOUS };
@@ -169,7 +168,7 @@ static int params_of_set(const controller *c, struct rd *in, struct ll_adv *a)
     return own_type_check(c, a->own_type);
 }
 
-/* handle u8, then as above.  Returns the power i8.  7.8.53 */
+/* handle u8, then as above. Returns power i8. 7.8.53 */
 static int cmd_set_params(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t handle = rd_u8(in);
@@ -207,7 +206,7 @@ static int cmd_set_params(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* What may be done to a set's data by an operation with so many octets.  7.8.54, 7.8.55 */
+/* Checks an operation with `len` octets on a set's data. 7.8.54, 7.8.55 */
 static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_t len)
 {
     bool legacy = a->props & PROP_LEGACY, partly = response ? a->partial_rsp : a->partial_data;
@@ -230,8 +229,8 @@ static int data_status(const struct ll_adv *a, bool response, uint8_t op, uint8_
     return needed && !len ? WOAD_HCI_COMMAND_DISALLOWED : 0;
 }
 
-/* handle u8, operation u8, fragment preference u8, length u8, data.  7.8.54, 7.8.55: what is too
- * long is discarded with all that was there before it. */
+/* Sets advertising or scan response data: handle u8, operation u8, fragment preference u8, length
+ * u8, data. Data that are too long discard all that the set has. 7.8.54, 7.8.55 */
 static int set_take_data(controller *c, struct rd *in, bool response)
 {
     struct ll_adv *a = set_by_handle(c, rd_u8(in));
@@ -249,7 +248,7 @@ static int set_take_data(controller *c, struct rd *in, bool response)
     if (op == DATA_UNCHANGED) {
         return 0;
     }
-    a->aux_at = a->sent_len ? NEVER : a->aux_at; /* what is on its way ends there */
+    a->aux_at = a->sent_len ? NEVER : a->aux_at; /* the chain that is being sent ends */
     uint16_t *have = response ? &a->rsp_len : &a->data_len;
     bool *partial = response ? &a->partial_rsp : &a->partial_data;
     uint16_t before = op == FRAGMENT_MIDDLE || op == FRAGMENT_LAST ? *have : 0,
@@ -292,12 +291,12 @@ static int set_may_begin(controller *c, const struct ll_adv *a, uint16_t duratio
         return WOAD_HCI_COMMAND_DISALLOWED;
     }
     if (a->extended && (a->props & PROP_CONNECTABLE) && a->data_len > CONNECTABLE_MAX) {
-        return WOAD_HCI_INVALID_PARAMETERS; /* it has no chain */
+        return WOAD_HCI_INVALID_PARAMETERS; /* connectable advertising has no chain */
     }
     return data_fit(a, a->data_len) && data_fit(a, a->rsp_len) ? 0 : PACKET_TOO_LONG;
 }
 
-/* handle u8, duration u16, most events u8, so many times: none twice, each there, each able. */
+/* Checks all sets of a command: handle u8, duration u16, max events u8 each; no set twice. */
 static int sets_status(controller *c, struct rd in, uint8_t n, bool on)
 {
     struct rd first = in;
@@ -324,8 +323,8 @@ static int sets_status(controller *c, struct rd in, uint8_t n, bool on)
     return 0;
 }
 
-/* on u8, number u8, { handle u8, duration u16 in 10 ms, most events u8 } each; off with none: all.
- * All are looked at before any is begun.  7.8.56 */
+/* on u8, number u8, { handle u8, duration u16 in 10 ms, max events u8 } each; off with none: all
+ * sets. All are checked before any is enabled. 7.8.56 */
 static int cmd_set_enable(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), n = rd_u8(in);
@@ -443,15 +442,15 @@ static int cmd_ext_scan_params(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* on u8, filter duplicates u8, duration u16 in 10 ms, period u16 in 1.28 s; no period without a
- * duration; all but the first are ignored when it goes off.  7.8.65 */
+/* on u8, filter duplicates u8, duration u16 in 10 ms, period u16 in 1.28 s; a period needs a
+ * duration. Only the first counts when scanning is disabled. 7.8.65 */
 static int cmd_scan_on(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in), filter = rd_u8(in);
     uint16_t duration = rd_le16(in), period = rd_le16(in);
     (void)ret;
     period = duration ? period : 0;
-    bool often = filter == 2 && !period; /* once in each period: of which? */
+    bool often = filter == 2 && !period; /* the filter that a period resets needs a period */
     if (on > 1 || (on && (filter > 2 || often || (period && duration * 10u >= period * 1280u)))) {
         return WOAD_HCI_INVALID_PARAMETERS;
     }

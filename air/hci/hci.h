@@ -11,15 +11,15 @@
 
 #include "../ll/host.h"
 
-/* The tables of commands.  Each ends with a row whose run is NULL. */
+/* The tables of commands. A row without run ends each. */
 extern const struct command air_conn_commands[], air_crypto_commands[], air_accept_commands[],
     air_ext_commands[], air_privacy_commands[], air_periodic_commands[], air_past_commands[],
     air_power_commands[], air_subrate_commands[], air_iso_commands[], air_data_commands[];
 
-/* A command: 0, or -74 for one whose length is wrong.  `in` is behind the H4 type. */
+/* Runs a command, behind its H4 type. Returns 0, or -74 if its length is wrong. */
 int cmd_rx(controller *c, struct rd *in);
-/* All state as after power-on, but the configuration.  The host and the peers hear nothing.  7.3.2
- */
+/* Resets all state but the configuration, as at power-on. Neither host nor peers get an event.
+ * 7.3.2 */
 void cmd_reset(controller *c);
 
 /* Parameters that more than one command has: each check returns the status. */

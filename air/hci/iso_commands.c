@@ -15,7 +15,7 @@ static uint8_t phy_of(uint8_t set)
     return set & 1 ? PHY_1M : PHY_CODED;
 }
 
-/* One at least, and none that is not there. */
+/* The status for a set of PHYs: at least one, all supported. */
 static int phys_status(const controller *c, uint8_t set)
 {
     if (!set) {
@@ -48,7 +48,7 @@ static bool group_active(const controller *c, uint8_t group)
     return false;
 }
 
-/* It is configurable until one of its streams is created, and not again after it.  7.8.97 */
+/* Whether a group is locked: from the creation of a stream on it can't be configured. 7.8.97 */
 static bool group_locked(const controller *c, uint8_t group)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -116,7 +116,8 @@ static int stream_read(const controller *c, struct rd *in, struct iso *s)
     return 0;
 }
 
-/* They follow each other; where the time is short, with fewer subevents. */
+/* Places the streams of a group one behind the other; if the event is too short, with fewer
+ * subevents. */
 static int group_schedule(struct iso *s, uint8_t n, uint32_t event_us)
 {
     uint32_t all = 0, at = 0;
@@ -138,8 +139,8 @@ static int group_schedule(struct iso *s, uint8_t n, uint32_t event_us)
     return 0;
 }
 
-/* What a command makes of a group: the streams that it has, as they are or as they shall be, and
- * new ones behind them. */
+/* A group under configuration: its streams, changed or not, then the new ones. order[]: those that
+ * the command names. */
 struct group {
     struct iso s[GROUP_MAX];
     uint8_t n, order[GROUP_MAX], named;
@@ -156,7 +157,7 @@ static void group_read(const controller *c, uint8_t group, struct group *g)
     }
 }
 
-/* Which of them a stream of this id is: a new one where there is none.  GROUP_MAX: no more fit. */
+/* The index of the stream with this ID, or of a new one; GROUP_MAX: no more fit. */
 static uint8_t group_slot(struct group *g, uint8_t id)
 {
     uint8_t k = 0;
@@ -189,7 +190,7 @@ static int group_take(const controller *c, struct rd *in, struct group *g, uint8
     return 0;
 }
 
-/* The streams as they shall be, into their places. */
+/* Stores the streams, the old ones in their places. */
 static int group_store(controller *c, uint8_t group, struct group *g, uint32_t interval,
                        struct wr *ret)
 {
@@ -223,9 +224,9 @@ static int group_store(controller *c, uint8_t group, struct group *g, uint32_t i
     return 0;
 }
 
-/* group u8, SDU intervals u24 u24 in us, clock u8, packing u8, framed u8, latencies u16 u16, number
- * u8, streams, which are added to those that there are, or are changed.  Returns group u8, number
- * u8, handles u16.  7.8.97 */
+/* LE Set CIG Parameters: group u8, SDU intervals u24 u24 in us, clock u8, packing u8, framed u8,
+ * latencies u16 u16, number u8, streams, which change or join the group. Returns group u8, number
+ * u8, handles u16. 7.8.97 */
 static int cmd_set_group(controller *c, struct rd *in, struct wr *ret)
 {
     struct group g;
@@ -290,7 +291,7 @@ static int pair_status(controller *c, struct rd *in)
     return l->features_known && !peer_has(l, FEATURE_CIS_HOST) ? WOAD_HCI_UNSUPPORTED_REMOTE : 0;
 }
 
-/* A stream that Create CIS has asked for and that LE CIS Established has not told of. */
+/* Whether a stream of Create CIS waits for its LE CIS Established. */
 static bool cis_pending(const controller *c)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {
@@ -326,7 +327,7 @@ static int pairs_status(controller *c, struct rd in, uint8_t n)
     return 0;
 }
 
-/* number u8, then pairs.  All are looked at before any is begun.  7.8.99 */
+/* number u8, then pairs. All are checked before any is created. 7.8.99 */
 static int cmd_create_cis(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t n = rd_u8(in), i;
@@ -353,7 +354,7 @@ static int cmd_create_cis(controller *c, struct rd *in, struct wr *ret)
 
 /* --- connected: the peripheral's side --------------------------------------------------------- */
 
-/* One that this host has been asked for and has not answered yet. */
+/* The status for a reply to LE CIS Request: the stream must await one. */
 static int answer_status(controller *c, const struct iso *s)
 {
     (void)c;
@@ -427,7 +428,8 @@ bool set_has_big(const controller *c, const struct ll_adv *a)
     return false;
 }
 
-/* The times of a group's events: as many repetitions as there is room for.  False: not one. */
+/* Calculates the times of a group's events, with as many repetitions as fit. False: not even one
+ * does. */
 static bool big_schedule(struct big_info *info, uint8_t again)
 {
     uint32_t pdu = info->max_sdu < ISO_PDU ? info->max_sdu : ISO_PDU;
@@ -513,7 +515,7 @@ static int cmd_terminate_big(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-/* A group that is being synchronised to: one at a time. */
+/* Whether a sync with a group is being established: one at a time. */
 static bool big_pending(const controller *c)
 {
     for (uint8_t n = 0; n < BIGS; n++) {
@@ -567,7 +569,7 @@ static int cmd_sync_big(controller *c, struct rd *in, struct wr *ret)
     return CMD_ANSWERED;
 }
 
-/* group u8.  One that is only waited for is called off.  7.8.107 */
+/* group u8. A sync that is not established yet is cancelled. 7.8.107 */
 static int cmd_unsync_big(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t handle = rd_u8(in);
@@ -598,8 +600,8 @@ static int cmd_buffers_2(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* Whether there may be paths: of a central's CIS from its configuration on, of a peripheral's from
- * its LE Accept CIS Request on, of a BIS while there is one.  7.8.109 */
+/* The status for a data path: allowed for a central's CIS once configured, for a peripheral's once
+ * accepted, for a BIS while it is on. 7.8.109 */
 static int path_status(const struct iso *s)
 {
     if (!s || (s->kind != ISO_CIS && !s->on)) {
@@ -609,8 +611,8 @@ static int path_status(const struct iso *s)
     return early ? WOAD_HCI_COMMAND_DISALLOWED : 0;
 }
 
-/* handle u16, direction u8 (0 from the host, 1 to it), path u8 (0: HCI, others are the vendor's and
- * would have to be configured), codec 5, delay u24 in us, length u8, configuration.  7.8.109 */
+/* handle u16, direction u8 (0 from the host, 1 to it), path u8 (0: HCI, the only one), codec 5,
+ * delay u24 in us, length u8, configuration. 7.8.109 */
 static int cmd_path(controller *c, struct rd *in, struct wr *ret)
 {
     enum { TRANSPARENT = 3, DELAY_MAX_US = 4000000, NO_PATH = 0xff };
@@ -659,7 +661,7 @@ static int cmd_no_path(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* handle u16; number u16, time u32, offset u24: of the SDU that went last.  7.8.96 */
+/* handle u16; number u16, time u32, offset u24: of the SDU sent last. 7.8.96 */
 static int cmd_tx_sync(controller *c, struct rd *in, struct wr *ret)
 {
     uint16_t handle = rd_le16(in);

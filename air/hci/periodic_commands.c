@@ -13,14 +13,15 @@ void periodic_reset(controller *c)
     c->ll->past = (struct past){ 0 };
 }
 
-/* --- a train of ours -------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------------------
+ */
 
 static bool periodic_adv_fits(const struct ll_adv *a, uint16_t len, uint16_t interval)
 {
     return chain_us(len, a->secondary ? a->secondary : PHY_1M) <= interval * 1250u;
 }
 
-/* What may have periodic advertising: extended, neither connectable nor scannable, and not
+/* Whether a set may have periodic advertising: extended, neither connectable nor scannable, not
  * anonymous. */
 static bool set_may_be_periodic(const struct ll_adv *a)
 {
@@ -64,8 +65,8 @@ static int periodic_data_status(const struct periodic_adv *t, uint8_t op, uint8_
     return 0;
 }
 
-/* handle u8, operation u8, length u8, data.  What is too long is discarded with all that was there
- * before it.  7.8.62 */
+/* handle u8, operation u8, length u8, data. Data that are too long discard all that the set has.
+ * 7.8.62 */
 static int cmd_data(controller *c, struct rd *in, struct wr *ret)
 {
     struct ll_adv *a = set_by_handle(c, rd_u8(in));
@@ -90,11 +91,11 @@ static int cmd_data(controller *c, struct rd *in, struct wr *ret)
     memcpy(t->data + before, data, len);
     t->len = all;
     t->data_partial = op == FRAGMENT_FIRST || op == FRAGMENT_MIDDLE;
-    t->chain_at = NEVER; /* of one set of data or of the other, not of both */
+    t->chain_at = NEVER; /* the chain of the old data ends */
     return 0;
 }
 
-/* on u8 (bit 1, with ADI: not here), handle u8.  7.8.63 */
+/* on u8 (bit 1, with ADI, is not supported), handle u8. 7.8.63 */
 static int cmd_enable(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t on = rd_u8(in);
@@ -118,7 +119,8 @@ static int cmd_enable(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
-/* --- trains of others ------------------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------------------------------
+ */
 
 static uint8_t list_find(const controller *c, const struct address *who, uint8_t sid)
 {
@@ -143,8 +145,8 @@ static struct address address_read(struct rd *in)
     return a;
 }
 
-/* options u8 (by the list, no reports at first, no duplicates), SID u8, type u8, address 6, skip
- * u16, timeout u16 in 10 ms, CTE u8.  7.8.67 */
+/* options u8 (use list, reporting disabled, filter duplicates), SID u8, type u8, address 6, skip
+ * u16, timeout u16 in 10 ms, CTE u8. 7.8.67 */
 static int cmd_create_sync(controller *c, struct rd *in, struct wr *ret)
 {
     uint8_t options = rd_u8(in), sid = rd_u8(in);
@@ -162,7 +164,8 @@ static int cmd_create_sync(controller *c, struct rd *in, struct wr *ret)
         return WOAD_HCI_INVALID_PARAMETERS;
     }
     if ((options & 6) == 4) {
-        return WOAD_HCI_UNSUPPORTED; /* no duplicates: it takes the ADI, which is not here */
+        return WOAD_HCI_UNSUPPORTED; /* the duplicate filter needs the ADI of periodic advertising
+                                      */
     }
     if (!by_list && sync_with(c, &who, sid)) {
         return WOAD_HCI_CONNECTION_EXISTS;
@@ -209,7 +212,7 @@ static int cmd_terminate_sync(controller *c, struct rd *in, struct wr *ret)
         return UNKNOWN_ADVERTISER;
     }
     evt_complete(c, OP_LE_TERMINATE_SYNC, 0,
-                 NULL); /* a BIG that waits for the train ends with it */
+                 NULL); /* before the events of BIGs that end with the sync */
     sync_end(c, s);
     return CMD_ANSWERED;
 }
@@ -313,9 +316,9 @@ static void wr_sync(struct wr *w, const struct sync *s)
     wr_u8(w, s->sca);
 }
 
-/* LE Periodic Advertising Sync Established: status u8, handle u16, then as above.  7.7.65.14
- * LE Periodic Advertising Sync Transfer Received, if a peer told us of it: status u8, connection
- * u16, its data u16, handle u16, then as above.  7.7.65.24 */
+/* LE Periodic Advertising Sync Established: status u8, handle u16, then as above. 7.7.65.14 For a
+ * sync by transfer LE Periodic Advertising Sync Transfer Received: status u8, connection u16,
+ * service data u16, handle u16, then as above. 7.7.65.24 */
 void evt_sync_established(controller *c, const struct sync *s, uint8_t status)
 {
     uint8_t b[32];

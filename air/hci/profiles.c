@@ -1,5 +1,5 @@
-/* Controllers as they are sold: what they can do, as data.  The version is HCI's number: Assigned
- * Numbers, as in Vol 4, Part E, 7.4.1. */
+/* Controllers as they are sold, as data: version, features, connections, buffers. Versions are
+ * HCI's numbers: Assigned Numbers, as in Vol 4, Part E, 7.4.1. */
 #include "hci.h"
 
 #define BIT(n) (1ull << (n))
@@ -18,7 +18,7 @@
      BIT(FEATURE_RECEIVER))
 #define OF_5_3 (OF_5_2 | BIT(FEATURE_SUBRATE))
 
-/* What a version has, and how many LE events it numbers: 7.7.65. */
+/* The features of each version, and how many LE events it has: 7.7.65. */
 static const struct {
     uint64_t features;
     uint8_t le_events;

@@ -80,7 +80,7 @@ void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_rando
     wr_u8(pdu, (uint8_t)len);
 }
 
-/* The transmit power of a set, dBm: at most what its host has asked for. */
+/* The transmit power of a set, dBm: the host's limit, or the controller's power. */
 int8_t adv_power(const controller *c, const struct ll_adv *a)
 {
     int8_t power = a->power_limited ? a->power : c->cfg.tx_power_dbm;
@@ -116,7 +116,7 @@ static void adv_send_directed(controller *c, uint64_t at)
     c->radio.packet.power = adv_power(c, a);
 }
 
-/* Whether a connectable packet may be sent, whose CONNECT_IND would end by `end`. There must be
+/* Whether a connectable packet may be sent if its CONNECT_IND would end by `end`. There must be
  * room for a connection, and no other activity's turn until then: the initiator regards the
  * connection as created when it has sent CONNECT_IND. 4.4.2.3 */
 bool adv_may_be_connected(controller *c, struct ll_adv *a, uint64_t end)
@@ -166,7 +166,7 @@ static void adv_next_channel(controller *c, uint64_t at)
     }
 }
 
-/* Ends a set whose duration or number of events is over. Returns whether it has ended. */
+/* Ends a set after its duration or its last event. Returns whether it has ended. */
 static bool adv_is_over(controller *c, struct ll_adv *a)
 {
     bool often = a->max_events && a->events >= a->max_events;

@@ -285,8 +285,7 @@ static void big_plan_control(struct big *b, uint64_t anchor, uint64_t event)
     b->control_at = anchor + b->info.num * b->info.spacing;
 }
 
-/* A group's next event begins: applies a channel map whose instant has come, or begins an update.
- */
+/* A group's next event begins: applies a channel map at its instant, or begins an update. */
 static void big_remap(controller *c, struct big *b)
 {
     remap_settle(&b->remap, b->info.chm, (uint16_t)b->event);

@@ -21,7 +21,7 @@ static struct iso *cis_next_to_create(controller *c, uint8_t link)
     return NULL;
 }
 
-/* The stream of a connection whose LL_CIS_REQ has no response yet. */
+/* The stream of a connection with an LL_CIS_REQ that has no response yet. */
 static struct iso *cis_with_req_out(controller *c, uint8_t link)
 {
     for (uint8_t n = 0; n < c->cfg.iso; n++) {

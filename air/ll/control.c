@@ -1,9 +1,8 @@
-/* Link-layer control procedures: which of them is under way, what may begin, collisions, time-outs.
- * Vol 6, Part B, 2.4.2, 5.1 to 5.3
- *
- * Each side has one procedure of its own at a time.  Those that end at an instant (parameters,
- * channels, PHYs) exclude each other on both sides: the central's goes on, the peripheral's is
- * refused.  Every answer must come within 40 s. */
+/* Control procedures: which one is under way, which may begin, collisions, time-outs, and the
+ * handlers of PDUs. Each side has one procedure of its own at a time. Those with an instant
+ * (parameters, channels, PHYs) exclude each other on both sides: the central's continues, the
+ * peripheral's is rejected. A response must be received within 40 s. Vol 6, Part B, 2.4.2, 5.1 to
+ * 5.3 */
 #include "host.h"
 #include "control.h"
 
@@ -169,7 +168,7 @@ uint16_t control_choose_instant(const controller *c, uint8_t i)
     return (uint16_t)(l->event + (7u + latency + more) * factor);
 }
 
-/* It has come. */
+/* The instant of a procedure: its changes take effect. */
 void control_instant(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];

@@ -357,8 +357,8 @@ void payload_timeout_restart(controller *c, struct link *l)
     l->ping_at = l->auth_payload_by - (before < all / 2 ? before : all / 2);
 }
 
-/* Time for LL_PING_REQ; or no packet has come in time. Authenticated Payload Timeout Expired:
- * handle u16. Vol 4, Part E, 7.7.75 */
+/* Time for LL_PING_REQ; or the timeout has expired. Authenticated Payload Timeout Expired: handle
+ * u16. Vol 4, Part E, 7.7.75 */
 void payload_on_timer(controller *c, uint8_t i)
 {
     struct link *l = &c->links[i];

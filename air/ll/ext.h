@@ -37,8 +37,8 @@ bool ext_read(struct rd *pdu, struct ext *e);
 /* Writes header and payload; returns how much of the data went in. */
 size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e);
 
-/* As much of the data as fits into one packet; e->data is what does, and e->has_aux and its
- * fields say where the rest will be. */
+/* Fits data into one packet: shortens e->data to what this packet holds, and sets e->has_aux and
+ * its fields if there is more. Returns the octets of data. */
 size_t ext_write_part(controller *c, struct ext *e, uint8_t phy, uint8_t next_channel);
 
 /* adv.c */

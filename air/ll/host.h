@@ -1,5 +1,5 @@
-/* What the link layer needs of the host interface above it.  hci/ provides the functions; a file of
- * the link layer that has commands of its own gives them to hci/ as a table.  Vol 4, Part E */
+/* The host interface, as the link layer needs it. hci/ provides the functions; a file of the link
+ * layer with commands of its own gives them to hci/ as a table. Vol 4, Part E */
 #ifndef WOAD_AIR_HOST_H
 #define WOAD_AIR_HOST_H
 

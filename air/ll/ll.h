@@ -139,7 +139,7 @@ struct sync {
     uint8_t past_conn; /* !by_host: the connection by which it came, and its Service Data */
     uint16_t past_data;
 };
-/* What becomes of an LL_PERIODIC_SYNC_IND on a connection.  Vol 4, Part E, 7.8.91 */
+/* How a connection handles LL_PERIODIC_SYNC_IND. Vol 4, Part E, 7.8.91 */
 struct past {
     uint8_t mode;
     uint16_t skip, timeout;
@@ -171,7 +171,7 @@ struct ll_adv {
     bool partial_data, partial_rsp; /* the last fragment is missing */
     uint16_t props;                 /* PROP_… */
     uint16_t did;                   /* changes with the data */
-    bool power_limited;             /* the host has asked for `power` at most */
+    bool power_limited;             /* the host limits it to `power` */
     int8_t power;                   /* dBm */
     uint8_t max_events;             /* 0: no limit */
     uint8_t missed;                 /* events in a row that gave way to another activity */
@@ -252,7 +252,7 @@ struct sdu {
 struct iso {
     uint8_t kind; /* ISO_NONE: free */
     bool central;
-    bool creating;      /* CIS: the host, or the peer, has asked for it; until it is on */
+    bool creating;      /* CIS: from the host's command, or LL_CIS_REQ, until it is on */
     bool accepted;      /* CIS, peripheral: LL_CIS_RSP is sent; until LL_CIS_IND */
     bool on;            /* it has events */
     bool established;   /* a packet has been received */
@@ -407,7 +407,7 @@ struct link {
     struct control held_control; /* received while encryption starts; handled after it */
     uint8_t n_controls;
     uint8_t miss_score;      /* grows with each missed event: see link_score_miss() */
-    uint8_t cis_terminating; /* index + 1 of the stream whose LL_CIS_TERMINATE_IND is out */
+    uint8_t cis_terminating; /* index + 1 of the stream with an LL_CIS_TERMINATE_IND under way */
     uint8_t local_procedure, remote_procedure; /* P_…, begun by us, by the peer */
     uint16_t queued_procedures;                /* bits 1 << P_…: to be begun by us */
     uint64_t response_by;                      /* us: or the connection is lost; NEVER */
@@ -416,7 +416,7 @@ struct link {
     uint16_t new_offset; /* 1.25 ms: of the transmit window */
     uint8_t new_window;  /* 1.25 ms */
     uint8_t new_chm[5], new_tx_phy, new_rx_phy;
-    struct params host_params, peer_params; /* that our host, the peer has asked for */
+    struct params host_params, peer_params; /* wanted by the host, by the peer */
     uint8_t host_tx_phys, host_rx_phys;     /* sets, that our host prefers */
     bool host_coded_s2;
     bool phy_event_due, update_event_due; /* the host gets an event when the procedure ends */
@@ -472,7 +472,7 @@ struct lot {
     uint16_t interval, turn; /* 1.25 ms; event counter */
 };
 
-/* What a controller's link layer and host interface remember besides its activities. */
+/* State of a controller's link layer and host interface besides its activities. */
 struct ll {
     struct ll_scan scan;
     struct sync sync[SYNCS];
@@ -505,7 +505,7 @@ struct ll {
     uint8_t sca_worsened;   /* classes by which LE Modify Sleep Clock Accuracy has lowered it */
     uint16_t rf_path[2];
     uint64_t host_features; /* bits set by LE Set Host Feature */
-    /* for connections to come */
+    /* of connections to be created */
     struct past past;
     struct subrate subrate;
     uint16_t default_tx, default_tx_time; /* octets, us: suggested data length */
@@ -528,9 +528,9 @@ struct ll {
 /* --- functions -------------------------------------------------------------------------------- */
 
 /* arbiter.c */
-struct turn { /* of an activity: when, how often, for how long */
+struct turn { /* a turn of an activity: when, how often, for how long */
     uint8_t owner, index;
-    uint64_t at, phase; /* phase: an anchor, past or to come */
+    uint64_t at, phase; /* us: its next begin; any anchor */
     uint32_t interval_us, duration_us;
 };
 bool radio_claim(controller *c, uint8_t owner, uint8_t index);

@@ -69,7 +69,7 @@ uint64_t scan_next(const controller *c)
     return scan_running(c) && mine < limit ? mine : limit;
 }
 
-/* What is due: the end of the scan's duration or a new period; an auxiliary packet; a window. */
+/* Runs the timer that has expired: the scan's duration or period, an auxiliary packet, a window. */
 void scan_on_timer(controller *c)
 {
     if (c->scan->until <= c->air->now || c->scan->period_at <= c->air->now) {

@@ -104,8 +104,8 @@ void sync_catch_up(controller *c)
     }
 }
 
-/* An AUX_ADV_IND that began at `start`: begins a sync, if its SyncInfo is what the host has asked
- * for. 7.8.67 */
+/* An AUX_ADV_IND that began at `start`: begins a sync, if the host wants one with this SyncInfo.
+ * 7.8.67 */
 void sync_consider(controller *c, const struct ext *e, uint64_t start)
 {
     struct sync *s;

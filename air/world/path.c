@@ -1,5 +1,5 @@
-/* What a packet loses between two places, and what drowns it: free space, walls, links by rule,
- * noise, interferers. Only the random losses change anything: the random number stream. */
+/* Path loss between two places, and interference: free space, walls, links by rule, noise,
+ * interferers. Of all state only the random number stream changes here. */
 #include "world.h"
 
 enum { NOISE_DBM = -105, CAPTURE_DB = 8, LOSS_AT_1_M_DB = 40 };

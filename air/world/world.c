@@ -150,7 +150,7 @@ uint64_t woad_air_next(const struct woad_air *air)
     return air->n_delayed ? earlier(next, medium_next(air)) : next;
 }
 
-/* Runs the first activity whose deadline has been reached. The radio comes first: a packet that it
+/* Runs the first activity with an expired deadline. The radio comes first: a packet that it
  * receives may change the other deadlines. */
 static void controller_run(controller *c)
 {

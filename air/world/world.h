@@ -20,7 +20,7 @@
 
 typedef struct woad_air_controller controller;
 
-#define NEVER UINT64_MAX   /* a time that does not come */
+#define NEVER UINT64_MAX   /* no time at all */
 #define ADV_AA 0x8e89bed6u /* access address of advertising */
 #define ADV_CRC_INIT 0x555555u
 enum { T_IFS = 150, CHANNELS = 40 }; /* T_IFS: us between packets that belong together */
@@ -83,7 +83,7 @@ enum { DELAYED_MAX = 16 };
 
 /* --- activities ------------------------------------------------------------------------------- */
 
-/* What a controller does with its radio.  Of those due at the same time the first here runs. */
+/* The activities of a controller. Of those due at the same time the first here runs. */
 enum activity_kind {
     ACTIVITY_NONE, /* the radio is off; an empty row */
     ACTIVITY_ISO,
@@ -113,7 +113,7 @@ extern const struct activity air_activities[ACTIVITIES]; /* provided by ll/activ
 enum radio_state { RADIO_OFF, RADIO_WAIT, RADIO_TX, RADIO_RX };
 
 struct radio {
-    uint8_t state; /* RADIO_WAIT: a packet is written and its time has not come */
+    uint8_t state; /* RADIO_WAIT: a packet is written, to be sent at `at` */
     uint8_t owner; /* enum activity_kind */
     uint8_t index; /* which connection, stream, sync or set of its owner; set by the owner */
     uint8_t channel, phy;
@@ -214,7 +214,7 @@ void radio_off(controller *c);
 /* radio.at has been reached. */
 void radio_run(controller *c);
 
-/* Provided by ll/scan.c: a scanner whose window is open listens again when the radio is free. */
+/* Provided by ll/scan.c: the radio has become free, so a scanner with an open window listens. */
 void scan_resume(controller *c);
 
 #endif

@@ -40,14 +40,14 @@ void woad_air_pcap_header(uint8_t header[WOAD_AIR_PCAP_HEADER]);
  * written as they were before. */
 size_t woad_air_pcap(const struct woad_air_packet *packet, bool keys, uint8_t *record, size_t room);
 
-/* What is around the devices: arrays that stay yours and must live as long as the air.  Between
- * steps you may change what is in them.  Without any of it: free space, noise of -105 dBm. */
+/* The surroundings: arrays that the caller keeps as long as the air. Their contents may change
+ * between steps. Without any: free space, noise of -105 dBm. */
 struct woad_air_wall {
     int32_t x1_mm, y1_mm, x2_mm, y2_mm;
     uint8_t loss_db; /* of what crosses it */
 };
 
-/* Something that is no Bluetooth: a packet that is not 8 dB stronger is lost. */
+/* A source other than Bluetooth: a packet that is not 8 dB stronger is lost. */
 struct woad_air_interferer {
     int32_t x_mm, y_mm;
     int8_t power_dbm;
@@ -56,40 +56,39 @@ struct woad_air_interferer {
     uint64_t from_us, until_us; /* 0: without end */
 };
 
-/* One way between two controllers; NULL: from, or to, any.  Those that apply add up. */
+/* One direction between two controllers; NULL: from, or to, any. Those that apply add up. */
 struct woad_air_link {
     const struct woad_air_controller *from, *to;
     int16_t loss_db;
-    uint16_t loss_per_mille;    /* packets lost for no reason: 0 to 1000 */
-    uint32_t delay_us;          /* later by so much: 300 m of air are one microsecond */
+    uint16_t loss_per_mille;    /* packets lost at random: 0 to 1000 */
+    uint32_t delay_us;          /* added delay: 300 m of air are one microsecond */
     uint64_t from_us, until_us; /* 0: without end */
 };
 
 struct woad_air_surroundings {
-    int8_t noise_dbm; /* what 1M needs is 10 dB above, 2M 13, coded 2 and 7 */
+    int8_t noise_dbm; /* 1M needs a signal 10 dB above it, 2M 13, coded 2 and 7 */
     const struct woad_air_wall *wall;
     size_t walls;
     const struct woad_air_interferer *interferer;
     size_t interferers;
     const struct woad_air_link *link;
     size_t links;
-    bool no_collisions; /* packets at the same time do not spoil each other */
+    bool no_collisions; /* packets at the same time do not collide */
 };
 
-/* What becomes of a packet for one listener. */
+/* How a packet reaches one listener. */
 struct woad_air_delivery {
-    uint32_t delay_us;  /* it is heard so much later, if it is listened for then */
-    uint32_t repeat_us; /* and so much later once more; 0: once */
+    uint32_t delay_us;  /* it arrives so much later, if the radio listens then */
+    uint32_t repeat_us; /* and a second time so much later; 0: once */
 };
 
 struct woad_air_config {
     uint64_t seed;
-    uint16_t loss_per_mille; /* packets lost for no reason, on every link: 0 to 1000 */
+    uint16_t loss_per_mille; /* packets lost at random, on every link: 0 to 1000 */
     void (*sniff)(void *ctx, const struct woad_air_packet *packet); /* may be NULL */
-    /* Faults by rule: called for each packet and each controller that would hear it.  It may
-     * change the octets of `pdu`, which are for this listener alone, as an attacker would, with
-     * a good CRC, and its delivery; false: this one does not hear it.  NULL: nothing is meddled
-     * with. */
+    /* Faults by rule: called for each packet and each controller that would receive it. It may
+     * change the octets of `pdu`, a copy for this listener alone, as an attacker could, with a
+     * valid CRC; and the delivery. Returns false: this one does not receive it. NULL: no rule. */
     bool (*intercept)(void *ctx, const struct woad_air_packet *packet,
                       const struct woad_air_controller *to, uint8_t *pdu,
                       struct woad_air_delivery *delivery);
@@ -110,17 +109,16 @@ struct woad_air_controller_config {
     const struct woad_crypto *crypto; /* NULL: no encryption */
     uint8_t hci_version;              /* as HCI numbers them; 0: 13, which is 5.4 */
     void *user;                       /* yours: woad_air_user() */
-    uint64_t features;                /* LE features it has, of those there are; 0: all.
-                                       * Vol 6, Part B, 4.6 */
-    int16_t drift_ppm;                /* its clock is so much slow: -500 to 500.  It tells its
-                                       * peers the class that this is in: 4.2.1, 4.2.2 */
+    uint64_t features; /* LE features, of those implemented; 0: all. Vol 6, Part B, 4.6 */
+    int16_t drift_ppm; /* its clock is slow by this: -500 to 500. It names its accuracy class to
+                          peers: 4.2.1, 4.2.2 */
 };
 
-/* Sets what `config` has in common with a kind of controller, "4.0" to "5.4": version, features,
- * connections, buffers, sets.  The address, the place, the queue and crypto stay as they are.
- * False: there is none of that name. */
+/* Sets the fields of `config` that a kind of controller decides, "4.0" to "5.4": version,
+ * features, connections, buffers, sets. Address, position, queue and crypto stay. Returns false
+ * for an unknown name. */
 bool woad_air_profile(const char *name, struct woad_air_controller_config *config);
-/* The n-th of them, and what it is like; NULL behind the last. */
+/* The name of the n-th kind, and a description; NULL behind the last. */
 const char *woad_air_profile_name(size_t n, const char **what);
 
 size_t woad_air_size(void);
@@ -129,21 +127,21 @@ struct woad_air *woad_air_init(void *mem, size_t len, const struct woad_air_conf
 /* The air's clock, in microseconds from 0. */
 uint64_t woad_air_now(const struct woad_air *air);
 
-/* When something happens next, UINT64_MAX if nothing will. */
+/* The time of the next thing that happens; UINT64_MAX: none. */
 uint64_t woad_air_next(const struct woad_air *air);
 
-/* Lets time pass until `until_us`, that instant included. */
+/* Runs the world until `until_us`, that instant included. */
 void woad_air_step(struct woad_air *air, uint64_t until_us);
 
-/* The same until a controller has something for its host, which is returned as by
- * woad_air_ready(), or until `until_us`: NULL. */
+/* Runs it until a controller has a packet for its host, and returns that one as woad_air_ready()
+ * does; or until `until_us`: NULL. */
 struct woad_air_controller *woad_air_until(struct woad_air *air, uint64_t until_us);
 
-/* The whole world as it is now, but not its hosts: how many octets it takes, and taking it.  0, or
- * -22 when there is no room.  It can be gone back to any number of times, while every controller
- * that was there is still attached, in the same memory; those that have come since are detached.
- * Hosts are in your memory, each in one piece without pointers out of it but yours: copy them at
- * the same time. */
+/* A snapshot of the whole world without its hosts: its size in octets, taking it, restoring it.
+ * Each returns 0, or -22 without enough room. It can be restored any number of times, while every
+ * controller in it is still attached, in the same memory; later ones are detached. A host is in
+ * the caller's memory, in one piece, without pointers out of it but the caller's: copy it at the
+ * same time. */
 size_t woad_air_snapshot_size(const struct woad_air *air);
 int woad_air_snapshot(const struct woad_air *air, void *mem, size_t len);
 int woad_air_restore(struct woad_air *air, const void *mem, size_t len);
@@ -156,41 +154,41 @@ size_t woad_air_controller_size(const struct woad_air_controller_config *config)
 struct woad_air_controller *woad_air_attach(struct woad_air *air, void *mem, size_t len,
                                             const struct woad_air_controller_config *config);
 
-/* Switches it off at once: peers lose it by their supervision timeouts. */
+/* Removes it at once: peers lose it by their supervision timeouts. Its memory is free afterwards.
+ */
 void woad_air_detach(struct woad_air_controller *c);
 
-/* Ends its connections as a host that goes away would: the peers are told within an interval.
- * Call woad_air_idle() until it says so, then detach. */
+/* Ends its connections: peers get the reason within an interval. Step the world until
+ * woad_air_idle() is true, then detach. */
 void woad_air_leave(struct woad_air_controller *c);
 bool woad_air_idle(const struct woad_air_controller *c);
 
-/* An HCI packet from the host, with its H4 type octet.  0; -11 when the queue to the host is too
- * full to answer (give it again later); -74 for a packet that makes no sense. */
+/* Gives it an HCI packet from the host, with its H4 type octet. Returns 0; -11 if the queue to the
+ * host is too full to answer (try again later); -74 for a malformed packet. */
 int woad_air_rx(struct woad_air_controller *c, const uint8_t *packet, size_t len);
 
-/* Sends a link-layer control PDU of your making on a connection, whatever the link layer thinks
- * of it: opcode and data, 1 to 27 octets.  0; -107 without such a connection; -11 when the queue
- * is full; -22. */
+/* Sends a control PDU on a connection, whatever the state of its procedures: opcode and data, 1 to
+ * 27 octets. Returns 0; -107 without such a connection; -11 if the queue is full; -22. */
 int woad_air_inject(struct woad_air_controller *c, uint16_t handle, const uint8_t *pdu, size_t len);
 
-/* A controller whose firmware hangs: it takes what its host says and does nothing, until it no
- * longer hangs. */
+/* Firmware that hangs: it takes packets from the host and does nothing, until called with false. */
 void woad_air_hang(struct woad_air_controller *c, bool hangs);
-/* One whose firmware starts anew: everything it knew is gone, and nobody is told. */
+/* Firmware that restarts: all state is reset, and neither host nor peers get an event. */
 void woad_air_crash(struct woad_air_controller *c);
-/* Tells its host anything: an HCI packet with its H4 type octet, or what is none.  0; -11 when the
- * queue is full; -22. */
+/* Gives the host any octets, as an HCI packet with its H4 type. Returns 0; -11 if the queue is
+ * full; -22. */
 int woad_air_send_event(struct woad_air_controller *c, const uint8_t *packet, size_t len);
-/* Moves it, and gives it another power; and the power that it has. */
+/* The transmit power in dBm; and a new position and power. */
 int8_t woad_air_power(const struct woad_air_controller *c);
 void woad_air_move(struct woad_air_controller *c, int32_t x_mm, int32_t y_mm, int8_t tx_power_dbm);
 
-/* A controller that has had something for its host since it was last named here, NULL when there
- * is none: so that a world of thousands need not ask them all after each step. */
+/* A controller with packets for its host that has not been returned since; NULL: none. So a world
+ * of thousands need not poll them all after each step. */
 struct woad_air_controller *woad_air_ready(struct woad_air *air);
 void *woad_air_user(const struct woad_air_controller *c);
 
-/* The next HCI packet for the host; 0 when there is none.  At most WOAD_AIR_PACKET octets. */
+/* Takes the next HCI packet for the host, with its H4 type: its length, at most WOAD_AIR_PACKET
+ * octets; 0: none. */
 size_t woad_air_tx(struct woad_air_controller *c, uint8_t *buf, size_t room);
 enum { WOAD_AIR_PACKET = 1 + 4 + 8 + 502 };
 

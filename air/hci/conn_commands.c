@@ -72,10 +72,8 @@ static int cmd_remote_features(controller *c, struct rd *in, struct wr *ret)
     (void)ret;
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     bool may = l && (l->central || controller_has(c, FEATURE_PERIPHERAL));
-    evt_status(c, OP_LE_READ_REMOTE_FEATURES,
-               may ? 0
-               : l ? WOAD_HCI_COMMAND_DISALLOWED
-                   : WOAD_HCI_UNKNOWN_CONNECTION);
+    int refused = l ? WOAD_HCI_COMMAND_DISALLOWED : WOAD_HCI_UNKNOWN_CONNECTION;
+    evt_status(c, OP_LE_READ_REMOTE_FEATURES, (uint8_t)(may ? 0 : refused));
     if (may) {
         control_request(c, i, P_FEATURES);
     }
@@ -131,7 +129,10 @@ static int cmd_power(controller *c, struct rd *in, struct wr *ret)
     bool known = link_by_handle(c, handle, &i) != NULL;
     wr_le16(ret, handle);
     wr_u8(ret, (uint8_t)c->cfg.tx_power_dbm);
-    return !known ? WOAD_HCI_UNKNOWN_CONNECTION : type > 1 ? WOAD_HCI_INVALID_PARAMETERS : 0;
+    if (!known) {
+        return WOAD_HCI_UNKNOWN_CONNECTION;
+    }
+    return type > 1 ? WOAD_HCI_INVALID_PARAMETERS : 0;
 }
 
 /* handle u16; channels 5.  7.8.20 */

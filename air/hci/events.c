@@ -191,6 +191,8 @@ void evt_cis_established(controller *c, const struct iso *s, uint8_t status)
     uint8_t b[32];
     struct wr w = wr_of(b, sizeof b);
     bool out = s->central;
+    uint8_t to_peripheral = out ? s->bn_tx : s->bn_rx;
+    uint8_t to_central = out ? s->bn_rx : s->bn_tx;
     wr_u8(&w, status);
     wr_le16(&w, iso_handle(c, s));
     wr_le24(&w, s->group_delay);
@@ -200,12 +202,12 @@ void evt_cis_established(controller *c, const struct iso *s, uint8_t status)
     wr_u8(&w, phy_number(out ? s->tx_phy : s->rx_phy));
     wr_u8(&w, phy_number(out ? s->rx_phy : s->tx_phy));
     wr_u8(&w, s->nse);
-    wr_u8(&w, out ? s->bn_tx : s->bn_rx);
-    wr_u8(&w, out ? s->bn_rx : s->bn_tx);
+    wr_u8(&w, to_peripheral);
+    wr_u8(&w, to_central);
     wr_u8(&w, 1);
     wr_u8(&w, 1);
-    wr_le16(&w, (out ? s->bn_tx : s->bn_rx) ? ISO_PDU : 0);
-    wr_le16(&w, (out ? s->bn_rx : s->bn_tx) ? ISO_PDU : 0);
+    wr_le16(&w, to_peripheral ? ISO_PDU : 0);
+    wr_le16(&w, to_central ? ISO_PDU : 0);
     wr_le16(&w, s->interval);
     evt_le(c, LE_CIS_ESTABLISHED, &w);
 }

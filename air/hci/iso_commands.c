@@ -111,8 +111,10 @@ static int stream_read(const controller *c, struct rd *in, struct iso *s)
     s->nse = (uint8_t)(nse > ISO_SUBEVENTS ? ISO_SUBEVENTS : nse);
     uint32_t tx = s->max_sdu_tx < ISO_PDU ? s->max_sdu_tx : ISO_PDU;
     uint32_t rx = s->max_sdu_rx < ISO_PDU ? s->max_sdu_rx : ISO_PDU;
-    s->sub_interval = radio_airtime(2 + tx + (tx ? 4 : 0), s->tx_phy) + T_IFS +
-                      radio_airtime(2 + rx + (rx ? 4 : 0), s->rx_phy) + T_MSS;
+    tx += tx ? MIC : 0;
+    rx += rx ? MIC : 0;
+    s->sub_interval =
+        radio_airtime(2 + tx, s->tx_phy) + T_IFS + radio_airtime(2 + rx, s->rx_phy) + T_MSS;
     return 0;
 }
 
@@ -631,7 +633,8 @@ static int cmd_path(controller *c, struct rd *in, struct wr *ret)
     if (status) {
         return status;
     }
-    bool there = direction ? s->bn_rx : s->bn_tx, set = direction ? s->path_out : s->path_in;
+    bool there = direction ? s->bn_rx : s->bn_tx;
+    bool set = direction ? s->path_out : s->path_in;
     if (path || !there || set) {
         return WOAD_HCI_COMMAND_DISALLOWED;
     }

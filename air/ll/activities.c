@@ -3,7 +3,7 @@
 
 static uint64_t upkeep_next(const controller *c)
 {
-    return c->ll->rpa_at < c->ll->p256_at ? c->ll->rpa_at : c->ll->p256_at;
+    return earlier(c->ll->rpa_at, c->ll->p256_at);
 }
 
 static void upkeep_on_timer(controller *c)

@@ -25,13 +25,13 @@ uint64_t adv_next(const controller *c)
     for (uint8_t n = 0; n < c->n_sets; n++) {
         const struct ll_adv *a = &c->sets[n];
         if (a->on) {
-            next = a->next < next ? a->next : next;
-            next = a->aux_at < next ? a->aux_at : next;
-            next = a->until < next ? a->until : next;
+            next = earlier(a->next, next);
+            next = earlier(a->aux_at, next);
+            next = earlier(a->until, next);
         }
         if (a->periodic.sending) {
             uint64_t periodic_at = periodic_adv_next(a);
-            next = periodic_at < next ? periodic_at : next;
+            next = earlier(periodic_at, next);
         }
     }
     return next;
@@ -76,7 +76,7 @@ void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_rando
 {
     bool chooses = type == ADV_IND || type == ADV_DIRECT_IND;
     unsigned ch_sel = chooses && controller_has(c, FEATURE_CSA2) ? CH_SEL : 0;
-    wr_u8(pdu, (uint8_t)(type | (tx_random ? 0x40 : 0) | (rx_random ? 0x80 : 0) | ch_sel));
+    wr_u8(pdu, (uint8_t)(type | address_bits(tx_random, rx_random) | ch_sel));
     wr_u8(pdu, (uint8_t)len);
 }
 

@@ -234,7 +234,8 @@ static bool lot_wins(const controller *c, uint8_t owner, uint8_t index)
     }
     struct lot lot = lot_of(c, owner, index);
     bool low = lot.aa < c->ll->lot.aa;
-    uint64_t first = low ? mine : theirs, second = low ? theirs : mine;
+    uint64_t first = low ? mine : theirs;
+    uint64_t second = low ? theirs : mine;
     first *= first * first * first;
     second *= second * second * second;
     return (lot_draw(lot, c->ll->lot) * (first + second) >> 16 < first) == low;

@@ -455,12 +455,12 @@ uint64_t big_next(const controller *c)
     for (uint8_t n = 0; n < BIGS; n++) {
         const struct big *b = &c->big[n];
         if (b->used && b->on) {
-            next = b->control_at < next ? b->control_at : next;
-            next = b->lost_at < next ? b->lost_at : next;
+            next = earlier(b->control_at, next);
+            next = earlier(b->lost_at, next);
             uint64_t ends = b->terminating && (int16_t)((uint16_t)b->event - b->instant) >= 0
                                 ? c->air->now
                                 : NEVER;
-            next = ends < next ? ends : next;
+            next = earlier(ends, next);
         }
     }
     return next;

@@ -5,7 +5,7 @@
 #include "iso.h"
 
 enum { NESN = 0x04, SN = 0x08, CLOSE = 0x10, NPI = 0x40 };
-enum { TRIES = 6, MIC = 4, FIRST_OFFSET_US = 2500 };
+enum { TRIES = 6, FIRST_OFFSET_US = 2500 };
 
 /* --- coming to be ----------------------------------------------------------------------------- */
 
@@ -466,8 +466,11 @@ static void cis_send(controller *c, struct iso *s, uint64_t at)
     bool null = !s->sending || s->tx_done >= s->bn_tx;
     size_t len = 0;
     uint8_t llid = null ? ISO_START : iso_payload(s, s->tx_done, &data, &len);
-    uint8_t head = (uint8_t)(llid | (expects & 1 ? NESN : 0) | (sends & 1 ? SN : 0) |
-                             (null ? NPI : 0) | (cis_more(s) ? 0 : CLOSE));
+    unsigned flags = (expects & 1 ? NESN : 0);
+    flags |= sends & 1 ? SN : 0;
+    flags |= null ? NPI : 0;
+    flags |= cis_more(s) ? 0 : CLOSE;
+    uint8_t head = (uint8_t)(llid | flags);
     bool seals = c->links[s->link].tx_encrypted && !null && len;
     wr_u8(&pdu, head);
     wr_u8(&pdu, (uint8_t)(len + (seals ? MIC : 0)));

@@ -124,7 +124,10 @@ static bool link_params_valid(const struct link *l, uint8_t win_size, uint16_t w
 /* transmitWindowDelay, us. 4.5.3 */
 static uint32_t link_window_delay(const struct conn_request *how)
 {
-    return !how->aux ? 1250 : how->phy == PHY_CODED ? 3750 : 2500;
+    if (!how->aux) {
+        return 1250;
+    }
+    return how->phy == PHY_CODED ? 3750 : 2500;
 }
 
 /* Sets the next anchor, `us` after the last one by this controller's clock. A peripheral listens
@@ -218,12 +221,12 @@ uint64_t link_next(const controller *c)
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         const struct link *l = &c->links[i];
         if (l->used) {
-            uint64_t mine = l->anchor < l->lost_at ? l->anchor : l->lost_at;
-            mine = l->response_by < mine ? l->response_by : mine;
-            mine = l->terminate_by < mine ? l->terminate_by : mine;
-            mine = l->auth_payload_by < mine ? l->auth_payload_by : mine;
-            mine = l->ping_at < mine ? l->ping_at : mine;
-            next = mine < next ? mine : next;
+            uint64_t mine = earlier(l->anchor, l->lost_at);
+            mine = earlier(l->response_by, mine);
+            mine = earlier(l->terminate_by, mine);
+            mine = earlier(l->auth_payload_by, mine);
+            mine = earlier(l->ping_at, mine);
+            next = earlier(mine, next);
         }
     }
     return next;
@@ -443,17 +446,24 @@ static void link_event(controller *c, uint8_t i)
     }
 }
 
+/* Why a connection without a packet ends: it may be ending already. */
+static uint8_t link_loss_reason(const struct link *l)
+{
+    if (l->close_reason) {
+        return l->close_reason;
+    }
+    if (l->terminating) {
+        return WOAD_HCI_LOCAL_HOST_TERMINATED;
+    }
+    return l->established ? WOAD_HCI_CONNECTION_TIMEOUT : WOAD_HCI_FAILED_TO_ESTABLISH;
+}
+
 void link_on_timer(controller *c)
 {
     for (uint8_t i = 0; i < c->cfg.conns; i++) {
         struct link *l = &c->links[i];
         if (l->used && l->lost_at <= c->air->now) {
-            uint8_t reason =
-                l->established ? WOAD_HCI_CONNECTION_TIMEOUT : WOAD_HCI_FAILED_TO_ESTABLISH;
-            link_close(c, i,
-                       l->close_reason  ? l->close_reason
-                       : l->terminating ? WOAD_HCI_LOCAL_HOST_TERMINATED
-                                        : reason);
+            link_close(c, i, link_loss_reason(l));
             return;
         }
         if (l->used && l->terminate_by <= c->air->now) {

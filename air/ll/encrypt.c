@@ -3,8 +3,6 @@
 #include "host.h"
 #include "control.h"
 
-enum { MIC = 4 };
-
 /* --- packets: CCM with a counter for each direction ------------------------------------------- */
 
 static void reversed(uint8_t out[16], const uint8_t in[16])

@@ -41,6 +41,13 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e);
  * its fields if there is more. Returns the octets of data. */
 size_t ext_write_part(controller *c, struct ext *e, uint8_t phy, uint8_t next_channel);
 
+/* Bits of an advertising PDU's header: the first and the second address are random.  2.3 */
+enum { TX_ADD = 0x40, RX_ADD = 0x80 };
+static inline unsigned address_bits(bool tx_random, bool rx_random)
+{
+    return (unsigned)tx_random * TX_ADD | (unsigned)rx_random * RX_ADD;
+}
+
 /* adv.c */
 void adv_header(const controller *c, struct wr *pdu, uint8_t type, bool tx_random, bool rx_random,
                 size_t len);

@@ -90,9 +90,9 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
 {
     uint8_t body[64];
     struct wr out = wr_of(body, sizeof body);
-    wr_u8(&out, (uint8_t)((e->has_adv ? HAS_ADV : 0) | (e->has_target ? HAS_TARGET : 0) |
-                          (e->has_adi ? HAS_ADI : 0) | (e->has_aux ? HAS_AUX : 0) |
-                          (e->has_sync ? HAS_SYNC : 0) | (e->has_power ? HAS_POWER : 0)));
+    wr_u8(&out,
+          (uint8_t)(e->has_adv * HAS_ADV | e->has_target * HAS_TARGET | e->has_adi * HAS_ADI |
+                    e->has_aux * HAS_AUX | e->has_sync * HAS_SYNC | e->has_power * HAS_POWER));
     if (e->has_adv) {
         wr_bytes(&out, e->adv.octet, 6);
     }
@@ -114,8 +114,8 @@ size_t ext_write(struct wr *pdu, uint8_t type, const struct ext *e)
     wr_bytes(&out, e->acad.p, rd_left(&e->acad));
     size_t len = wr_len(&out), room = PAYLOAD_MAX - 1 - len, n = rd_left(&e->data);
     n = n < room ? n : room;
-    wr_u8(pdu, (uint8_t)(type | (e->has_adv && e->adv.type ? 0x40 : 0) |
-                         (e->has_target && e->target.type ? 0x80 : 0)));
+    wr_u8(pdu, (uint8_t)(type |
+                         address_bits(e->has_adv && e->adv.type, e->has_target && e->target.type)));
     wr_u8(pdu, (uint8_t)(1 + len + n));
     wr_u8(pdu, (uint8_t)(len | (unsigned)e->mode << 6));
     wr_bytes(pdu, body, len);
@@ -241,11 +241,11 @@ static void ext_adv_send_stage(controller *c, struct ll_adv *a, uint64_t at)
 {
     bool response = a->stage == AT_RESPONSE;
     bool empty = !response && (a->props & PROP_SCANNABLE);
-    ext_adv_send_data(c, a, response ? a->rsp : a->data,
-                      response ? a->rsp_len
-                      : empty  ? 0
-                               : a->data_len,
-                      at);
+    if (response) {
+        ext_adv_send_data(c, a, a->rsp, a->rsp_len, at);
+    } else {
+        ext_adv_send_data(c, a, a->data, empty ? 0 : a->data_len, at);
+    }
 }
 
 /* Whether there is time for AUX_ADV_IND and, if it is connectable, for AUX_CONNECT_REQ and

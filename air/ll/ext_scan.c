@@ -89,7 +89,7 @@ static void ext_scan_send_scan_req(controller *c, const struct ext *e, const str
     uint8_t channel = c->radio.channel, phy = c->radio.phy;
     struct wr pdu = radio_pdu(c);
     privacy_own(c, c->scan->own_type, who, &own);
-    wr_u8(&pdu, (uint8_t)(SCAN_REQ | (own.type ? 0x40 : 0) | (e->adv.type ? 0x80 : 0)));
+    wr_u8(&pdu, (uint8_t)(SCAN_REQ | address_bits(own.type, e->adv.type)));
     wr_u8(&pdu, 12);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, e->adv.octet, 6);
@@ -123,12 +123,11 @@ static void ext_scan_on_rx_aux(controller *c, const struct ext *e, const struct 
     uint8_t i;
     if (first) {
         c->scan->chain_head = *e;
-        c->scan->report_type =
-            (uint16_t)((e->mode & 1 ? TYPE_CONNECTABLE : 0) | (e->mode & 2 ? TYPE_SCANNABLE : 0) |
-                       (e->has_target ? TYPE_DIRECTED : 0));
-        bool wanted = c->scan->use_accept_list
-                          ? e->has_adv && accept_has(c, &e->adv)
-                          : e->has_adv && address_equal(&e->adv, &c->scan->peer);
+        c->scan->report_type = (uint16_t)((e->mode & (TYPE_CONNECTABLE | TYPE_SCANNABLE)) |
+                                          e->has_target * TYPE_DIRECTED);
+        bool wanted =
+            e->has_adv && (c->scan->use_accept_list ? accept_has(c, &e->adv)
+                                                    : address_equal(&e->adv, &c->scan->peer));
         if (c->scan->connecting && (e->mode & 1) && wanted && ext_scan_is_for_us(c, e) &&
             !link_with(c, &e->adv) && link_free(c, &i) && ext_scan_has_time(c, end)) {
             c->scan->conn_index = i;

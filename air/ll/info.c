@@ -158,7 +158,7 @@ static uint8_t length_octets(uint8_t phy, uint32_t us)
         uint16_t fixed, octet;
     } of[] = { { 112, 8 }, { 112, 8 }, { 60, 4 }, { 976, 64 }, { 526, 16 } };
     uint32_t fixed = of[phy].fixed, n = us > fixed ? (us - fixed) / of[phy].octet : 0;
-    return (uint8_t)(n < MIN_OCTETS ? MIN_OCTETS : n > MAX_OCTETS ? MAX_OCTETS : n);
+    return (uint8_t)clamp((int)n, MIN_OCTETS, MAX_OCTETS);
 }
 
 /* connEffectiveMaxTxTime or connEffectiveMaxRxTime, us: the smaller of what one side sends and the

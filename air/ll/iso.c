@@ -76,7 +76,8 @@ uint8_t iso_channel(const struct iso *s, uint8_t subevent)
             used[n++] = k;
         }
     }
-    int d = n - 5 < 3 ? n - 5 : 3, wide = (n - 10) / 2 < 11 ? (n - 10) / 2 : 11;
+    int d = n - 5 < 3 ? n - 5 : 3;
+    int wide = (n - 10) / 2 < 11 ? (n - 10) / 2 : 11;
     d = d > wide ? d : wide;
     d = d > 1 ? d : 1;
     for (uint8_t k = 0; k < subevent && n > 2; k++) {
@@ -236,8 +237,8 @@ uint64_t iso_streams_next(const controller *c)
     uint64_t next = NEVER;
     for (uint8_t n = 0; c->ll->n_isos_on && n < c->cfg.iso; n++) {
         const struct iso *s = &c->iso[n];
-        uint64_t mine = s->at < s->lost_at ? s->at : s->lost_at;
-        next = s->on && mine < next ? mine : next;
+        uint64_t mine = earlier(s->at, s->lost_at);
+        next = s->on ? earlier(mine, next) : next;
     }
     return next;
 }
@@ -248,7 +249,7 @@ uint64_t iso_next(const controller *c)
         return NEVER; /* a group that is on has streams that are */
     }
     uint64_t streams = iso_streams_next(c), groups = big_next(c);
-    return streams < groups ? streams : groups;
+    return earlier(streams, groups);
 }
 
 static void iso_streams_on_timer(controller *c)

@@ -337,6 +337,8 @@ struct cipher {
     uint8_t header_mask; /* bits of the header that the MIC covers */
 };
 
+enum { MIC = 4 }; /* octets behind an encrypted payload */
+
 enum { CONTROL_MAX = 42 };
 struct control { /* a control PDU */
     uint8_t len, pdu[CONTROL_MAX];

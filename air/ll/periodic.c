@@ -14,8 +14,8 @@ void sync_info_write(struct wr *out, const struct sync_info *s)
     bool adjust = offset >= (uint32_t)OFFSETS * FAR_UNIT;
     offset -= adjust ? ADJUST_US : 0;
     bool far = adjust || offset >= (uint32_t)OFFSETS * UNIT;
-    wr_le16(out, (uint16_t)(offset / (far ? FAR_UNIT : UNIT) | (far ? 1u << 13 : 0) |
-                            (adjust ? 1u << 14 : 0)));
+    offset /= far ? FAR_UNIT : UNIT;
+    wr_le16(out, (uint16_t)(offset | (unsigned)far << 13 | (unsigned)adjust << 14));
     wr_le16(out, s->interval);
     wr_bytes(out, s->chm, 4);
     wr_u8(out, (uint8_t)((s->chm[4] & 0x1f) | s->sca << 5));
@@ -67,7 +67,10 @@ struct sync_info periodic_adv_sync_info(const controller *c, const struct ll_adv
 uint64_t periodic_adv_next(const struct ll_adv *a)
 {
     const struct periodic_adv *t = &a->periodic;
-    return !t->sending ? NEVER : t->chain_at < t->next_at ? t->chain_at : t->next_at;
+    if (!t->sending) {
+        return NEVER;
+    }
+    return earlier(t->chain_at, t->next_at);
 }
 
 /* Called when the set or its periodic advertising is enabled or disabled. It is sent from when
@@ -93,7 +96,8 @@ void periodic_adv_enable(controller *c, struct ll_adv *a)
 static uint32_t periodic_adv_airtime(const struct ll_adv *a)
 {
     size_t len = 12u + a->periodic.len;
-    return radio_airtime(len < 255 ? len : 255, a->secondary ? a->secondary : PHY_1M);
+    uint8_t phy = a->secondary ? a->secondary : PHY_1M;
+    return radio_airtime(len < 255 ? len : 255, phy);
 }
 
 /* Sends the next packet. AUX_SYNC_IND: TxPower; AUX_CHAIN_IND: no fields; both AuxPtr if there is

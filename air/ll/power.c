@@ -99,7 +99,7 @@ static int cmd_modify_sca(controller *c, struct rd *in, struct wr *ret)
 
 static uint8_t power_flags(int power)
 {
-    return (uint8_t)((power <= POWER_MIN ? AT_MINIMUM : 0) | (power >= POWER_MAX ? AT_MAXIMUM : 0));
+    return (uint8_t)((power <= POWER_MIN) * AT_MINIMUM | (power >= POWER_MAX) * AT_MAXIMUM);
 }
 
 static uint8_t phy_bit(const struct link *l)
@@ -149,7 +149,7 @@ void rx_power_req(controller *c, uint8_t i, struct rd *in)
     struct link *l = &c->links[i];
     rd_u8(in);
     int before = l->tx_power, now = before + (int8_t)rd_u8(in);
-    now = now < POWER_MIN ? POWER_MIN : now > POWER_MAX ? POWER_MAX : now;
+    now = clamp(now, POWER_MIN, POWER_MAX);
     l->peer_power = (int8_t)rd_u8(in);
     l->tx_power = (int8_t)now;
     uint8_t b[5] = { LL_POWER_CONTROL_RSP, power_flags(now), (uint8_t)(now - before), (uint8_t)now,
@@ -300,6 +300,31 @@ static void path_loss_notify(controller *c, uint8_t i, uint8_t loss, uint8_t zon
     evt_le(c, LE_PATH_LOSS_THRESHOLD, &w);
 }
 
+static uint8_t path_loss_zone(const struct path_loss *p, int loss)
+{
+    if (loss > p->high) {
+        return HIGH;
+    }
+    return loss < p->low ? LOW : MIDDLE;
+}
+
+/* The zone that a loss belongs to, if it is beyond a threshold of the present one by the
+ * hysteresis; else the present one. */
+static uint8_t path_loss_next_zone(const struct path_loss *p, int loss)
+{
+    bool leaves_high = p->zone == HIGH && loss < p->high - p->high_hyst;
+    bool enters_high = p->zone != HIGH && loss > p->high + p->high_hyst;
+    bool leaves_low = p->zone == LOW && loss > p->low + p->low_hyst;
+    bool enters_low = p->zone == MIDDLE && loss < p->low - p->low_hyst;
+    if (leaves_high || enters_high) {
+        return path_loss_zone(p, loss);
+    }
+    if (leaves_low || enters_low) {
+        return loss > p->low ? MIDDLE : LOW;
+    }
+    return p->zone;
+}
+
 /* A packet has been received. The zone changes when the loss has been beyond a threshold by its
  * hysteresis for min_events events. 4.5.16 */
 void path_loss_on_rx(controller *c, uint8_t i)
@@ -310,17 +335,8 @@ void path_loss_on_rx(controller *c, uint8_t i)
         return;
     }
     int loss = l->peer_power - l->rssi;
-    loss = loss < 0 ? 0 : loss > 254 ? 254 : loss;
-    uint8_t zone = p->zone;
-    if (zone == HIGH ? loss < p->high - p->high_hyst : loss > p->high + p->high_hyst) {
-        zone = loss > p->high ? HIGH : loss < p->low ? LOW : MIDDLE;
-    } else if (zone == LOW ? loss > p->low + p->low_hyst
-                           : zone == MIDDLE && loss < p->low - p->low_hyst) {
-        zone = loss > p->low ? MIDDLE : LOW;
-    }
-    if (!p->zone_known) {
-        zone = loss > p->high ? HIGH : loss < p->low ? LOW : MIDDLE;
-    }
+    loss = clamp(loss, 0, 254);
+    uint8_t zone = p->zone_known ? path_loss_next_zone(p, loss) : path_loss_zone(p, loss);
     p->events_outside = zone == p->zone && p->zone_known ? 0 : (uint16_t)(p->events_outside + 1);
     if (p->events_outside && (!p->zone_known || p->events_outside >= p->min_events)) {
         p->zone_known = true;

@@ -10,9 +10,8 @@ enum { WINDOW_DELAY_US = 1250 }; /* transmitWindowDelay, 4.5.3 */
 static void scan_pick_phy(controller *c, bool other)
 {
     bool both = (c->scan->phys & 5) == 5;
-    c->scan->phy = both                ? (other && c->scan->phy == PHY_1M ? PHY_CODED : PHY_1M)
-                   : c->scan->phys & 4 ? PHY_CODED
-                                       : PHY_1M;
+    bool coded = both ? other && c->scan->phy == PHY_1M : c->scan->phys & 4;
+    c->scan->phy = coded ? PHY_CODED : PHY_1M;
     if (c->scan->extended) {
         uint8_t n = c->scan->phy == PHY_CODED;
         c->scan->interval = c->scan->per_phy[n].interval;
@@ -64,9 +63,9 @@ static void scan_open_window(controller *c)
 uint64_t scan_next(const controller *c)
 {
     const struct ll_scan *s = c->scan;
-    uint64_t limit = s->until < s->period_at ? s->until : s->period_at;
-    uint64_t mine = s->next < s->aux_at ? s->next : s->aux_at;
-    return scan_running(c) && mine < limit ? mine : limit;
+    uint64_t limit = earlier(s->until, s->period_at);
+    uint64_t mine = earlier(s->next, s->aux_at);
+    return scan_running(c) ? earlier(mine, limit) : limit;
 }
 
 /* Runs the timer that has expired: the scan's duration or period, an auxiliary packet, a window. */
@@ -184,7 +183,7 @@ static void scan_send_scan_req(controller *c, const struct address *a, const str
     struct address own;
     struct wr pdu = radio_pdu(c);
     privacy_own(c, c->scan->own_type, who, &own);
-    wr_u8(&pdu, (uint8_t)(SCAN_REQ | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0)));
+    wr_u8(&pdu, (uint8_t)(SCAN_REQ | address_bits(own.type, a->type)));
     wr_u8(&pdu, 12);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, a->octet, 6);
@@ -236,7 +235,7 @@ static void scan_send_conn_request(controller *c, const struct address *a,
     uint16_t offset = scan_conn_offset(c, end + radio_airtime(36, phy) + T_IFS);
     struct wr pdu = radio_pdu(c);
     privacy_own(c, c->scan->own_type, who, &own);
-    wr_u8(&pdu, (uint8_t)(CONNECT_IND | (own.type ? 0x40 : 0) | (a->type ? 0x80 : 0) | ch_sel));
+    wr_u8(&pdu, (uint8_t)(CONNECT_IND | address_bits(own.type, a->type) | ch_sel));
     wr_u8(&pdu, 34);
     wr_bytes(&pdu, own.octet, 6);
     wr_bytes(&pdu, a->octet, 6);

@@ -132,12 +132,12 @@ void rx_subrate_req(controller *c, uint8_t i, struct rd *in)
 {
     struct link *l = &c->links[i];
     struct subrate asked = subrate_read(in), mine = l->acceptable_subrate;
-    struct subrate s = { .min = asked.min > mine.min ? asked.min : mine.min,
-                         .max = asked.max < mine.max ? asked.max : mine.max,
-                         .latency = asked.latency < mine.latency ? asked.latency : mine.latency,
-                         .continuation = asked.continuation > mine.continuation ? asked.continuation
-                                                                                : mine.continuation,
-                         .timeout = asked.timeout < mine.timeout ? asked.timeout : mine.timeout };
+    struct subrate s = asked;
+    s.min = s.min > mine.min ? s.min : mine.min;
+    s.max = s.max < mine.max ? s.max : mine.max;
+    s.latency = s.latency < mine.latency ? s.latency : mine.latency;
+    s.continuation = s.continuation > mine.continuation ? s.continuation : mine.continuation;
+    s.timeout = s.timeout < mine.timeout ? s.timeout : mine.timeout;
     s.continuation = s.max && s.continuation >= s.max ? (uint16_t)(s.max - 1) : s.continuation;
     if (l->local_procedure == P_SUBRATE || l->local_procedure == P_UPDATE ||
         l->local_procedure == P_PARAMS || l->instant_procedure == P_UPDATE || l->subrate_ind_out) {
@@ -196,6 +196,14 @@ static int cmd_default_subrate(controller *c, struct rd *in, struct wr *ret)
     return 0;
 }
 
+static bool subrate_supported(const struct link *l)
+{
+    if (l->central) {
+        return l->features_known && peer_has(l, FEATURE_SUBRATE_HOST);
+    }
+    return !l->features_known || peer_has(l, FEATURE_SUBRATE);
+}
+
 /* handle u16, the same. A central needs to know that the peer and its host support it:
  * LL_SUBRATE_IND has no response. 7.8.124 */
 static int cmd_subrate(controller *c, struct rd *in, struct wr *ret)
@@ -204,13 +212,16 @@ static int cmd_subrate(controller *c, struct rd *in, struct wr *ret)
     struct link *l = link_by_handle(c, rd_le16(in), &i);
     struct subrate s = subrate_read(in);
     (void)ret;
-    bool known = l && (l->central ? l->features_known && peer_has(l, FEATURE_SUBRATE_HOST)
-                                  : !l->features_known || peer_has(l, FEATURE_SUBRATE));
-    int status = !l                                                    ? WOAD_HCI_UNKNOWN_CONNECTION
-                 : !subrate_valid(&s) || !subrate_fits(l, &s)          ? WOAD_HCI_INVALID_PARAMETERS
-                 : control_pending(l, P_SUBRATE) || l->subrate_ind_out ? WOAD_HCI_COMMAND_DISALLOWED
-                 : !known                                              ? WOAD_HCI_UNSUPPORTED_REMOTE
-                                                                       : 0;
+    int status = 0;
+    if (!l) {
+        status = WOAD_HCI_UNKNOWN_CONNECTION;
+    } else if (!subrate_valid(&s) || !subrate_fits(l, &s)) {
+        status = WOAD_HCI_INVALID_PARAMETERS;
+    } else if (control_pending(l, P_SUBRATE) || l->subrate_ind_out) {
+        status = WOAD_HCI_COMMAND_DISALLOWED;
+    } else if (!subrate_supported(l)) {
+        status = WOAD_HCI_UNSUPPORTED_REMOTE;
+    }
     evt_status(c, OP_LE_SUBRATE_REQUEST, (uint8_t)status);
     if (!status) {
         l->host_subrate = s;

@@ -140,9 +140,9 @@ uint64_t sync_next(const controller *c)
     uint64_t next = NEVER;
     for (uint8_t n = 0; c->ll->n_syncs && n < SYNCS; n++) {
         const struct sync *s = &c->sync[n];
-        uint64_t mine = s->at < s->chain_at ? s->at : s->chain_at;
-        mine = s->lost_at < mine ? s->lost_at : mine;
-        next = s->used && mine < next ? mine : next;
+        uint64_t mine = earlier(s->at, s->chain_at);
+        mine = earlier(s->lost_at, mine);
+        next = s->used ? earlier(mine, next) : next;
     }
     return next;
 }
@@ -206,7 +206,7 @@ void sync_turn(const controller *c, uint8_t n, struct turn *t)
     if (s->used) {
         *t = (struct turn){ ACTIVITY_SYNC,
                             n,
-                            s->at < s->chain_at ? s->at : s->chain_at,
+                            earlier(s->at, s->chain_at),
                             s->ref,
                             s->interval * 1250u,
                             radio_airtime(255, s->phy) };

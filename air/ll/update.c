@@ -274,7 +274,8 @@ static void phy_notify(controller *c, uint8_t i, uint8_t status)
 /* The fastest PHY of a set; 0: the set is empty. */
 static uint8_t phy_best(uint8_t set)
 {
-    return set & 2 ? PHY_2M : set & 1 ? PHY_1M : set & 4 ? PHY_CODED : 0;
+    static const uint8_t best[8] = { 0, PHY_1M, PHY_2M, PHY_2M, PHY_CODED, PHY_1M, PHY_2M, PHY_2M };
+    return best[set & 7];
 }
 
 /* Central: chooses the PHYs that both sides prefer and sends LL_PHY_UPDATE_IND: to the peripheral

@@ -31,11 +31,11 @@ void woad_air_pcap_header(uint8_t header[WOAD_AIR_PCAP_HEADER])
 /* In steps of 2 MHz from 2402 MHz.  Vol 6, Part B, 1.4.1 */
 static uint8_t rf_channel(uint8_t channel)
 {
-    return (uint8_t)(channel == 37   ? 0
-                     : channel == 38 ? 12
-                     : channel == 39 ? 39
-                     : channel < 11  ? channel + 1
-                                     : channel + 2);
+    static const uint8_t primary[3] = { 0, 12, 39 }; /* 37, 38, 39 */
+    if (channel >= 37 && channel <= 39) {
+        return primary[channel - 37];
+    }
+    return (uint8_t)(channel < 11 ? channel + 1 : channel + 2);
 }
 
 /* x^24 + x^10 + x^9 + x^6 + x^4 + x^3 + x + 1, least significant bit first.  3.1.1 */
@@ -59,11 +59,11 @@ size_t woad_air_pcap(const struct woad_air_packet *p, bool keys, uint8_t *record
     bool coded = p->phy > 2, open = keys && p->plain;
     uint16_t len = open ? p->plain_len : p->len;
     const uint8_t *pdu = open ? p->plain : p->pdu;
-    uint32_t whole = PSEUDO_HEADER + 4u + (coded ? 1u : 0) + len + 3u;
-    unsigned flags = DEWHITENED | SIGNAL_VALID | REFERENCE_AA | CRC_CHECKED | CRC_VALID |
-                     (open ? DECRYPTED | MIC_CHECKED | MIC_VALID : 0) |
-                     (unsigned)p->kind << KIND_SHIFT |
-                     (unsigned)(coded ? 2 : p->phy - 1) << PHY_SHIFT;
+    uint32_t whole = PSEUDO_HEADER + 4u + coded + len + 3u;
+    unsigned flags = DEWHITENED | SIGNAL_VALID | REFERENCE_AA | CRC_CHECKED | CRC_VALID;
+    flags |= open ? DECRYPTED | MIC_CHECKED | MIC_VALID : 0;
+    flags |= (unsigned)p->kind << KIND_SHIFT;
+    flags |= (unsigned)(coded ? 2 : p->phy - 1) << PHY_SHIFT;
     struct wr out = wr_of(record, room);
     wr_le32(&out, (uint32_t)(p->start_us / 1000000));
     wr_le32(&out, (uint32_t)(p->start_us % 1000000));

@@ -110,7 +110,9 @@ uint64_t medium_next(const struct woad_air *air)
 {
     uint64_t next = NEVER;
     for (uint8_t n = 0; air->n_delayed && n < DELAYED_MAX; n++) {
-        next = air->delayed[n].to && air->delayed[n].at < next ? air->delayed[n].at : next;
+        if (air->delayed[n].to) {
+            next = earlier(air->delayed[n].at, next);
+        }
     }
     return next;
 }

@@ -34,7 +34,7 @@ static uint64_t apart_mm2(int32_t x1, int32_t y1, int32_t x2, int32_t y2)
 static int side(int64_t ax, int64_t ay, int64_t bx, int64_t by, int64_t x, int64_t y)
 {
     double cross = (double)(bx - ax) * (double)(y - ay) - (double)(by - ay) * (double)(x - ax);
-    return cross > 0 ? 1 : cross < 0 ? -1 : 0;
+    return (cross > 0) - (cross < 0);
 }
 
 static bool wall_between(const struct woad_air_wall *w, int32_t x, int32_t y, const controller *to)
@@ -80,7 +80,7 @@ int8_t path_rssi(const struct emitter *from, const controller *to)
     for (size_t n = 0; n < s->links; n++) {
         dbm -= link_is(&s->link[n], from->sender, to) ? s->link[n].loss_db : 0;
     }
-    return (int8_t)(dbm < -127 ? -127 : dbm > 20 ? 20 : dbm);
+    return (int8_t)clamp(dbm, -127, 20);
 }
 
 uint32_t path_delay(const controller *from, const controller *to)

@@ -95,11 +95,6 @@ uint64_t controller_us_to_air(const controller *c, uint64_t us, int32_t *carry)
     return us + (uint64_t)whole;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 void controller_schedule(controller *c)
 {
     uint64_t due = c->radio.state == RADIO_OFF ? NEVER : c->radio.at;

@@ -25,6 +25,20 @@ typedef struct woad_air_controller controller;
 #define ADV_CRC_INIT 0x555555u
 enum { T_IFS = 150, CHANNELS = 40 }; /* T_IFS: us between packets that belong together */
 
+static inline uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A value kept within two bounds. */
+static inline int clamp(int value, int min, int max)
+{
+    if (value < min) {
+        return min;
+    }
+    return value > max ? max : value;
+}
+
 /* --- packets ---------------------------------------------------------------------------------- */
 
 enum { COLLISIONS_MAX = 8 };

@@ -1,4 +1,6 @@
-/* The bonds that are known: the one used last first; the last one goes when there is no room. */
+/* Bonds in memory: slots in a list by last use, found through a hash by peer.  When no slot is
+ * free, the bond unused for the longest time is dropped.  The application is the store behind:
+ * WOAD_EV_BOND, WOAD_EV_BOND_WANTED. */
 #include "../core/address.h"
 #include "../core/event.h"
 #include "../core/own_address.h"
@@ -41,10 +43,11 @@ struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *sl
     return (struct bond_slot *)slot;
 }
 
-/* --- what a place has ------------------------------------------------------------------------- */
+/* --- what a slot contains --------------------------------------------------------------------- */
 
 enum { EXTRA_LEGACY = 1, EXTRA_SIGNING = 2 };
 
+/* Which further slots follow the first: bits EXTRA_… */
 static unsigned extra_slots_of(const struct bond_bits *is)
 {
     bool legacy = !(is->flags & WOAD_BOND_SECURE) && (is->has_own_ltk || is->has_peer_ltk);
@@ -76,7 +79,7 @@ void bond_peer(const struct bond_slot *slot, struct woad_addr *peer)
     memcpy(peer->octet, slot->peer, sizeof slot->peer);
 }
 
-/* The fields of a bond that its places have, as they lie there. */
+/* The fields of a struct woad_bond that each kind of slot has, with the same layout. */
 #define FIELD(name) offsetof(struct woad_bond, name)
 static const struct {
     uint8_t at, len;
@@ -92,7 +95,7 @@ typedef char
                      ? 1
                      : -1];
 
-/* Out of its places, or into them. */
+/* Copies the fields out of the slots, or into them. */
 static void bond_copy(const struct woad *h, struct bond_slot *slot, struct woad_bond *bond,
                       bool out)
 {
@@ -100,7 +103,11 @@ static void bond_copy(const struct woad *h, struct bond_slot *slot, struct woad_
     for (size_t n = 0; n < sizeof parts / sizeof *parts; n++) {
         if (has >> n & 1) {
             uint8_t *there = (uint8_t *)bond + parts[n].at;
-            memcpy(out ? there : slot->peer, out ? slot->peer : there, parts[n].len);
+            if (out) {
+                memcpy(there, slot->peer, parts[n].len);
+            } else {
+                memcpy(slot->peer, there, parts[n].len);
+            }
             slot = bond_slot_at(h, slot->lru_next);
         }
     }
@@ -111,7 +118,8 @@ void bond_get(const struct woad *h, const struct bond_slot *slot, struct woad_bo
     memset(bond, 0, sizeof *bond);
     memcpy(bond, &slot->bits, sizeof slot->bits);
     bond->peer.type = slot->bits.random;
-    memcpy(bond->peer_ltk, slot->ltk, sizeof slot->ltk); /* unless there is another */
+    memcpy(bond->peer_ltk, slot->ltk,
+           sizeof slot->ltk); /* the same key, unless legacy data follow */
     bond_copy(h, (struct bond_slot *)slot, bond, true);
     bond->database = slot->database;
     bond->cccd = slot->cccd;
@@ -122,7 +130,7 @@ void bond_get(const struct woad *h, const struct bond_slot *slot, struct woad_bo
     bond->cccds = n;
 }
 
-/* What the server knows of the peer. */
+/* Copies the server's state of the peer into the slot. */
 static void bond_put_client(struct woad *h, struct bond_slot *slot, const struct woad_bond *bond)
 {
     struct woad_cccd *to = slot->cccd, *end = to + h->cfg.subscriptions;
@@ -138,9 +146,9 @@ static void bond_put_client(struct woad *h, struct bond_slot *slot, const struct
     slot->database = bond->database & 0xffffff;
 }
 
-/* --- where it is ------------------------------------------------------------------------------ */
+/* --- finding a bond --------------------------------------------------------------------------- */
 
-/* The first of those with the same hash as this peer. */
+/* The head of the hash chain for this peer. */
 static uint8_t *bond_hash_head(const struct woad *h, const uint8_t peer[6])
 {
     uint8_t hash = 0;
@@ -179,13 +187,12 @@ struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer)
     return slot;
 }
 
-/* A bond gives way only to one that is at least as strong. */
 bool bond_stronger(const struct bond_bits *is, unsigned flags, unsigned key_size)
 {
     return is->key_size && ((is->flags & ~flags) || is->key_size > key_size);
 }
 
-/* The link that leads to it: LINK is `older` or `alike`. */
+/* The link that leads to `slot`: `link` is the offset of lru_next or hash_next. */
 static uint8_t *bond_link(const struct woad *h, uint8_t *at, const struct bond_slot *slot,
                           size_t link)
 {
@@ -196,13 +203,13 @@ static uint8_t *bond_link(const struct woad *h, uint8_t *at, const struct bond_s
     return at;
 }
 
-/* So many, from this one on, to the front of another list, or of the same.  False: there are not so
- * many. */
-static bool bond_move_slots(struct woad *h, uint8_t *from, unsigned places, uint8_t *to)
+/* Moves that many slots from one list to the front of another, or of the same.  False: there are
+ * fewer. */
+static bool bond_move_slots(struct woad *h, uint8_t *from, unsigned n, uint8_t *to)
 {
     uint8_t first = *from;
     struct bond_slot *last = bond_slot_at(h, first);
-    while (last && --places) {
+    while (last && --n) {
         last = bond_slot_at(h, last->lru_next);
     }
     if (last) {
@@ -213,7 +220,7 @@ static bool bond_move_slots(struct woad *h, uint8_t *from, unsigned places, uint
     return last;
 }
 
-/* Those of this bond, in the order of use. */
+/* Moves all slots of a bond to the front of the list `to`. */
 static void bond_move_to(struct woad *h, struct bond_slot *slot, uint8_t *to)
 {
     uint8_t *from = bond_link(h, &h->smp->lru_head, slot, offsetof(struct bond_slot, lru_next));
@@ -224,13 +231,13 @@ void bond_touch(struct woad *h, struct bond_slot *slot)
 {
     bond_move_to(h, slot, &h->smp->lru_head);
     if (h->resolve_dirty) {
-        resolve_changed(h); /* they are in another order now */
+        resolve_changed(h); /* the controller's resolving list follows that order */
     }
 }
 
-/* --- coming and going ------------------------------------------------------------------------- */
+/* --- adding and removing ---------------------------------------------------------------------- */
 
-/* Forgets it, and its places are free. */
+/* Drops a bond and wipes its slots. */
 static void bond_free(struct woad *h, struct bond_slot *slot)
 {
     *bond_link(h, bond_hash_head(h, slot->peer), slot, offsetof(struct bond_slot, hash_next)) =
@@ -259,9 +266,9 @@ static void bond_unbind(struct woad *h, const struct woad_addr *peer, bool held)
     }
 }
 
-/* The one that was used last longest ago makes room for another.  When the store is told (tell:
- * WOAD_EV_BOND, gone) that is only one that is not stronger; if there is none, the store forgets
- * what it has of the other's peer, which has a new key now.  False then. */
+/* Drops the bond unused for the longest time, for a new bond `other`. With `tell`, only a bond that
+ * is not stronger, with WOAD_EV_BOND.  If all are stronger, returns false, and WOAD_EV_BOND tells
+ * the store to forget its bond of that peer, which is outdated. */
 static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool tell)
 {
     struct woad_bond bond;
@@ -284,8 +291,8 @@ static bool bond_make_room(struct woad *h, const struct woad_bond *other, bool t
     return slot;
 }
 
-/* From inside an event others may take the room, or a stronger bond of this peer may have been
- * given: then it is not kept. */
+/* In the events of bond_make_room() the application may add bonds, which take the room, or a
+ * stronger bond of this peer: then the new one is not kept. */
 struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool tell)
 {
     struct smp *s = h->smp;
@@ -320,16 +327,16 @@ struct bond_slot *bond_put(struct woad *h, const struct woad_bond *bond, bool te
     return NULL;
 }
 
-/* What the server keeps of the peer, if it is bonded and has proved that it is the one. */
+/* Saves the server's state of a bonded client in its bond, once its key has encrypted. */
 void bond_save_client(struct conn *c)
 {
     struct woad *h = c->h;
     bool proved = c->security.bonded && c->security.encrypted;
     struct bond_slot *slot = proved ? bond_fetch(c, &c->peer) : NULL;
     if (slot) {
-        struct woad_bond now;
-        gatts_save_client(c, &now);
-        bond_put_client(h, slot, &now);
+        struct woad_bond state;
+        gatts_save_client(c, &state);
+        bond_put_client(h, slot, &state);
         bond_emit_slot(h, c->number, slot, WOAD_BOND_CHANGED);
     }
 }
@@ -361,16 +368,17 @@ int woad_bond_add(struct woad *h, const struct woad_bond *bond)
         (bond->cccds && !bond->cccd)) {
         return WOAD_EINVAL;
     }
-    struct woad_bond mine = *bond;
-    if ((mine.flags & WOAD_BOND_SECURE) && !mine.has_own_ltk) {
-        memcpy(mine.own_ltk, mine.peer_ltk, sizeof mine.own_ltk); /* one and the same */
+    struct woad_bond copy = *bond;
+    if ((copy.flags & WOAD_BOND_SECURE) && !copy.has_own_ltk) {
+        memcpy(copy.own_ltk, copy.peer_ltk,
+               sizeof copy.own_ltk); /* Secure Connections: there is only one key */
     }
-    const struct bond_slot *slot = bond_put(h, &mine, false);
-    wipe(&mine, sizeof mine);
+    const struct bond_slot *slot = bond_put(h, &copy, false);
+    wipe(&copy, sizeof copy);
     if (!slot && h->smp->fetching && addr_same(h->smp->fetching, &bond->peer)) {
         memcpy(&h->smp->stored_only, bond, sizeof h->smp->stored_only);
     }
-    all_mark_ready(h); /* what is asked of its peer has to wait now */
+    all_mark_ready(h); /* requests to its peer must wait for encryption now */
     return slot ? 0 : WOAD_ENOMEM;
 }
 
@@ -401,6 +409,6 @@ int woad_bond_remove(struct woad *h, const struct woad_addr *peer)
         bond_free(h, slot);
         slot = peer ? NULL : bond_lru_first(h);
     }
-    all_mark_ready(h); /* what waited for it need not any more */
+    all_mark_ready(h); /* requests that waited for its key need not any more */
     return 0;
 }

@@ -1,4 +1,4 @@
-/* A store of bonds, given what it is for of each event. */
+/* Hands an event to the function of a struct woad_bond_store that it is for. */
 #include "../core/host.h"
 
 void woad_bond_store_event(const struct woad_bond_store *s, void *ctx, struct woad *h,

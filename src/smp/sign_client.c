@@ -1,4 +1,4 @@
-/* Signed writes of a client.  Vol 3, Part F, 3.4.5.4 */
+/* The client's signed writes.  Vol 3, Part F, 3.4.5.4 */
 #include "smp.h"
 
 int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, const void *data,
@@ -20,7 +20,7 @@ int woad_gattc_write_signed(struct woad *h, uint16_t conn, uint16_t handle, cons
     }
     if (!fifo_has_room(&c->queue, len + 3 + SIGNATURE)) {
         c->tx_ready_due = true;
-        return WOAD_EAGAIN; /* before a number is used up */
+        return WOAD_EAGAIN; /* before a counter value is used up */
     }
     int err = sign_make(c, handle, data, len, signature);
     uint8_t *pdu = err ? NULL : att_queue_reserve(c, 3 + len + SIGNATURE);

@@ -1,13 +1,13 @@
-/* Signed writes to the server.  Vol 3, Part F, 3.4.5.4 */
+/* Signed writes to the server (woad_feature_signed_writes).  Vol 3, Part F, 3.4.5.4 */
 #include "../gatt_server/gatt_server.h"
 #include "smp.h"
 
-/* ATT_SIGNED_WRITE_CMD: handle u16, value, counter u32, MAC 8.  It is for connections that are not
- * encrypted; one that is not genuine, or came before, is dropped without a word.  3.4.5.4;
- * Vol 3, Part C, 10.4; Part H, 2.4.5 */
+/* ATT_SIGNED_WRITE_CMD: handle u16, value, counter u32, MAC 8.  Only for connections that are not
+ * encrypted; one with a wrong signature or an old counter is dropped silently.  3.4.5.4; Vol 3,
+ * Part C, 10.4; Part H, 2.4.5 */
 static void att_rx_signed_write(struct att_bearer *b, struct rd *in)
 {
-    const uint8_t *pdu = in->p - 1; /* all of it is signed */
+    const uint8_t *pdu = in->p - 1; /* the opcode is signed too */
     size_t len = rd_left(in) + 1;
     uint16_t handle = rd_le16(in);
     bool authenticated = false;

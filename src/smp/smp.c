@@ -1,4 +1,5 @@
-/* Pairing: the scripts, what comes and goes, time.  Vol 3, Part H, 2.3, 3 */
+/* The Security Manager: begins and ends pairings, runs their steps, takes and sends PDUs, keeps the
+ * time limit.  The steps themselves are in smp_steps.c and smp_keys.c.  Vol 3, Part H, 2.3, 3 */
 #include <woad/crypto.h>
 
 #include "../core/clock.h"
@@ -8,8 +9,8 @@
 #include "../hci/roles.h"
 #include "smp.h"
 
-/* Everything of a pairing is forgotten; what the link is encrypted with is not, nor what is to come
- * of it.  What is known out of band is for one pairing. */
+/* Wipes and frees the connection's pairing, with its out-of-band data.  The encryption of the link,
+ * and its pending commands, stay. */
 void smp_free_pairing(struct conn *c)
 {
     c->smp->timer = 0;
@@ -45,7 +46,8 @@ struct pairing *smp_get_pairing(struct conn *c)
     return p;
 }
 
-/* WOAD_EV_SECURITY: what the connection has now. */
+/* Raises WOAD_EV_SECURITY with what the connection has now, then tells the client and the channels.
+ */
 void smp_emit_security(struct conn *c, int status)
 {
     struct woad *h = c->h;
@@ -61,16 +63,24 @@ void smp_emit_security(struct conn *c, int status)
     }
 }
 
-/* AuthReq: what is asked of both sides, by the policy.  3.5.1, 3.6.7 */
+/* AuthReq of our PDUs, from the policy.  3.5.1, 3.6.7 */
 uint8_t smp_auth(const struct woad *h)
 {
     const struct woad_security_policy *p = &h->smp->policy;
-    return (uint8_t)((p->bond ? AUTH_BOND : 0) | (p->mitm ? AUTH_MITM : 0) |
-                     (p->prefer_legacy || !smp_has_p256(h) ? 0 : AUTH_SECURE) |
-                     (p->keypress && h->smp_keypress ? AUTH_KEYPRESS : 0));
+    uint8_t auth = p->bond ? AUTH_BOND : 0;
+    if (p->mitm) {
+        auth |= AUTH_MITM;
+    }
+    if (!p->prefer_legacy && smp_has_p256(h)) {
+        auth |= AUTH_SECURE;
+    }
+    if (p->keypress && h->smp_keypress) {
+        auth |= AUTH_KEYPRESS;
+    }
+    return auth;
 }
 
-/* What tells that somebody is guessing, on either side. */
+/* Whether this status means that a side has guessed a secret wrongly. */
 static bool is_failed_guess(int status)
 {
     int reason = status & 0xff;
@@ -93,7 +103,8 @@ void link_request_encryption(const struct conn *c, uint8_t size, uint8_t flags, 
     s->key_command_due = true;
 }
 
-/* An encryption whose pairing has failed has been reported already. */
+/* Whether WOAD_EV_SECURITY will follow by itself.  The encryption of a failed pairing does not
+ * count, as that has been reported. */
 bool smp_security_pending(const struct conn *c)
 {
     const struct smp_conn *s = c->smp;
@@ -101,7 +112,7 @@ bool smp_security_pending(const struct conn *c)
            (s->encryption_pending && !s->discard_encryption);
 }
 
-/* What the controller was to calculate for it. */
+/* Drops what the controller calculates for this connection. */
 static void smp_release(struct conn *c)
 {
     const struct crypto_role *role = c->h->crypto_role;
@@ -110,8 +121,8 @@ static void smp_release(struct conn *c)
     }
 }
 
-/* A pairing, or a Security Request, has ended badly: WOAD_EV_SECURITY.  A key of the pairing's does
- * not serve any more; encryption with a bond's key goes on, and is reported by itself. */
+/* Ends a pairing or a Security Request with WOAD_EV_SECURITY.  The pairing's key is not used any
+ * more.  Encryption with a bond's key goes on, and is reported by itself. */
 void smp_ended(struct conn *c, int status)
 {
     struct woad *h = c->h;
@@ -125,7 +136,7 @@ void smp_ended(struct conn *c, int status)
     if (!s->from_bond) {
         s->discard_encryption = s->encryption_pending;
         if (s->key_command_due && !c->central) {
-            c->want_ltk_reply = true; /* none */
+            c->want_ltk_reply = true; /* negative reply */
         }
         s->key_command_due = false;
     }
@@ -136,14 +147,15 @@ void smp_ended(struct conn *c, int status)
     }
 }
 
-/* And by us: the peer is told why. */
+/* The same for a failure found here: sends Pairing Failed with `reason`. */
 void smp_fail(struct conn *c, uint8_t reason)
 {
     c->smp->failed_reason = reason;
     smp_ended(c, reason);
 }
 
-/* --- who calculates --------------------------------------------------------------------------- */
+/* --- cryptography: the application's or the controller's ---------------------------------------
+ */
 
 bool smp_has_crypto(const struct woad *h)
 {
@@ -155,7 +167,7 @@ bool smp_has_p256(const struct woad *h)
     return h->cfg.crypto || h->crypto_role->has_p256(h);
 }
 
-/* 0, CRYPTO_PENDING, or negative. */
+/* Random octets: 0, CRYPTO_PENDING, or a negative error. */
 int smp_random(struct woad *h, void *out, size_t len)
 {
     if (h->cfg.random) {
@@ -173,22 +185,23 @@ int woad_random(struct woad *h, uint8_t *out, size_t len)
     return err == CRYPTO_PENDING ? WOAD_EAGAIN : err;
 }
 
-/* What calculates, and may have to wait for the controller: then it is STEP_BLOCKED, and is called
- * again. */
+/* Runs a function that may need the controller's cryptography, on behalf of `user` (a connection's
+ * index, or CRYPTO_PRIVACY).  STEP_BLOCKED: the controller still calculates, and the function runs
+ * again with the results so far.  Calls nest, because a step may raise an event. */
 int smp_calculate(struct woad *h, uint16_t user,
                   int (*step_function)(struct woad *h, uint16_t user, uint8_t arg), uint8_t arg)
 {
     struct smp *m = h->smp;
-    uint16_t before = m->crypto_user;
-    uint32_t mine = ++m->calculation_serial;
+    uint16_t outer = m->crypto_user;
+    uint32_t serial = ++m->calculation_serial;
     if (h->cfg.crypto || !h->crypto_role) {
         return step_function(h, user, arg);
     }
     m->crypto_user = user;
     h->crypto_role->begin(h, user);
     int result = step_function(h, user, arg);
-    m->crypto_user = before;
-    if (result != STEP_BLOCKED && m->calculation_serial == mine) { /* no other since */
+    m->crypto_user = outer;
+    if (result != STEP_BLOCKED && m->calculation_serial == serial) { /* no nested call */
         h->crypto_role->end(h, user);
     }
     return result;
@@ -204,7 +217,7 @@ static void smp_calculated(struct woad *h)
     }
 }
 
-/* --- the scripts ------------------------------------------------------------------------------ */
+/* --- running the steps ------------------------------------------------------------------------ */
 
 void smp_begin(struct pairing *p, const uint8_t *steps)
 {
@@ -213,8 +226,8 @@ void smp_begin(struct pairing *p, const uint8_t *steps)
     smp_restart_timer(p->c);
 }
 
-/* A pairing from its beginning: only what has come out of band is there already.  NULL: too many
- * are under way. */
+/* Begins a pairing for the connection, which may have out-of-band data already.  NULL:
+ * config.pairings are in use. */
 struct pairing *smp_begin_pairing(struct conn *c, const uint8_t *steps)
 {
     struct pairing *p = smp_get_pairing(c);
@@ -228,7 +241,7 @@ static int smp_do_step(struct pairing *p, uint8_t step)
 {
     if (step & SEND) {
         p->pdu_to_send = (uint8_t)(step & ~SEND);
-        p->step++; /* it goes on when it has been sent */
+        p->step++; /* smp_tx() continues when it has been sent */
         return STEP_BLOCKED;
     }
     if (step & AWAIT) {
@@ -241,7 +254,8 @@ static int smp_do_step(struct pairing *p, uint8_t step)
     return smp_calculate(p->c->h, conn_index(p->c), smp_step, step);
 }
 
-/* As far as it goes.  A step may end it, and then another may have begun. */
+/* Runs steps until one blocks.  A step may end the pairing in an event, and the application may
+ * begin another one there: then the step is not advanced. */
 void smp_run(struct conn *c)
 {
     struct pairing *p;
@@ -265,9 +279,8 @@ void smp_run(struct conn *c)
     }
 }
 
-/* Whether the script has a place for this PDU now: it awaits it, or will before it sends anything
- * that the peer would have to have first, or encrypts: keys that come in the clear are
- * anybody's. */
+/* Whether the steps accept this PDU now: it is awaited before the next PDU that we send, and before
+ * encryption begins, because keys that arrive unencrypted may be an attacker's. */
 static bool smp_expects(const struct pairing *p, uint8_t code)
 {
     if (p->received_pdu || p->pdu_to_send) {
@@ -287,10 +300,10 @@ static bool smp_expects(const struct pairing *p, uint8_t code)
     return false;
 }
 
-/* --- in --------------------------------------------------------------------------------------- */
+/* --- received PDUs ---------------------------------------------------------------------------- */
 
 static const uint8_t lengths[SMP_CODES] = {
-    /* with the code */
+    /* in octets, with the code */
     [SMP_REQUEST] = 7,  [SMP_RESPONSE] = 7, [SMP_CONFIRM] = 17,         [SMP_RANDOM] = 17,
     [SMP_FAILED] = 2,   [SMP_LTK] = 17,     [SMP_CENTRAL_ID] = 11,      [SMP_IRK] = 17,
     [SMP_IDENTITY] = 8, [SMP_CSRK] = 17,    [SMP_SECURITY_REQUEST] = 2, [SMP_PUBLIC_KEY] = 65,
@@ -299,7 +312,7 @@ static const uint8_t lengths[SMP_CODES] = {
 
 static const uint8_t request_steps[] = { AWAIT | SMP_REQUEST, STEP_SELECT, STEP_END };
 
-/* Ends a pairing, or a Security Request of ours, if there is one. */
+/* Ends a pairing or a Security Request of ours, if there is one. */
 static void smp_end_any(struct conn *c, int status)
 {
     if (c->smp->timer || c->smp->security_request_due) {
@@ -307,15 +320,14 @@ static void smp_end_any(struct conn *c, int status)
     }
 }
 
-/* A Pairing Request that no pairing comes of.  It answers a Security Request of ours all the
- * same. */
+/* Refuses a Pairing Request.  It also answers a Security Request of ours. */
 static void smp_refuse(struct conn *c, uint8_t reason)
 {
     c->smp->failed_reason = reason;
     smp_end_any(c, reason);
 }
 
-/* A PDU has been read: the pairing goes on, or ends with an error. */
+/* A PDU has been read: runs the pairing, or ends it with the error. */
 static void smp_continue(struct conn *c, int err)
 {
     if (err) {
@@ -346,8 +358,8 @@ static void smp_rx_failed(struct conn *c, struct rd *in)
     smp_end_any(c, WOAD_SECURITY_PEER | (reason ? reason : WOAD_SMP_UNSPECIFIED));
 }
 
-/* A PDU of the channel: code u8, parameters.  Reserved codes are ignored; what has no place ends
- * the pairing.  3.3 */
+/* A PDU of the SMP channel: code u8, parameters.  Reserved codes are ignored; a PDU that the steps
+ * don't expect ends the pairing.  3.3 */
 static void smp_rx(struct conn *c, struct rd *in)
 {
     const struct smp *m = c->h->smp;
@@ -392,20 +404,22 @@ static void smp_rx(struct conn *c, struct rd *in)
     }
 }
 
-/* --- out -------------------------------------------------------------------------------------- */
+/* --- sent PDUs -------------------------------------------------------------------------------- */
 
-/* Returns whether the connection has all that the policy asks for: pairing anew gives nothing. */
+/* Whether the connection already has all that the policy asks for, so that a pairing would gain
+ * nothing. */
 static bool smp_security_sufficient(const struct conn *c)
 {
-    const struct woad_security *now = &c->security;
+    const struct woad_security *has = &c->security;
     const struct woad_security_policy *policy = &c->h->smp->policy;
-    return now->key_size >= smp_key_size_min(policy) && (now->bonded || !policy->bond) &&
-           (now->secure || policy->allow_legacy || policy->prefer_legacy) &&
-           (now->authenticated || !(policy->mitm || policy->require_mitm));
+    return has->key_size >= smp_key_size_min(policy) && (has->bonded || !policy->bond) &&
+           (has->secure || policy->allow_legacy || policy->prefer_legacy) &&
+           (has->authenticated || !(policy->mitm || policy->require_mitm));
 }
 
-/* SMP_SECURITY_REQUEST: AuthReq u8.  Not while the peer must wait, nor for what is there; after
- * the time-out of SMP only what is there counts.  3.4, 3.6.7 */
+/* SMP_SECURITY_REQUEST: AuthReq u8.  Waits while the peer must wait after failures.  Reports
+ * success instead when the connection has enough security, and failure after an SMP
+ * timeout.  3.4, 3.6.7 */
 static bool smp_tx_request(struct conn *c, struct wr *out)
 {
     bool enough = smp_security_sufficient(c);
@@ -423,6 +437,7 @@ static bool smp_tx_request(struct conn *c, struct wr *out)
     return true;
 }
 
+/* Writes the next PDU: Pairing Failed, Security Request, Keypress Notification, the pairing's. */
 static bool smp_tx(struct conn *c, struct wr *out)
 {
     struct smp_conn *s = c->smp;
@@ -453,7 +468,8 @@ static bool smp_tx(struct conn *c, struct wr *out)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-/* A multiplication on the curve at a time, here and never in woad_rx(). */
+/* Runs the pairings, at most one P-256 multiplication a call of woad_poll(), and ends those that
+ * are late.  Returns ms to the next deadline. */
 uint32_t smp_run_timers(struct woad *h)
 {
     const struct smp *m = h->smp;
@@ -464,7 +480,7 @@ uint32_t smp_run_timers(struct woad *h)
         h->oob->role->make(h);
     }
     for (struct conn *c = h->conns; c < h->conns_end; c++) {
-        smp_run(c); /* first: one that waits to begin has its time anew */
+        smp_run(c); /* before its timer is read: STEP_PAUSE restarts it */
         uint32_t timer = deadline_left(h, c->smp->timer);
         left = min_u32(left, timer);
         if (!timer) {
@@ -477,7 +493,7 @@ uint32_t smp_run_timers(struct woad *h)
             left = min_u32(left, deadline_left(h, p->step_due));
         }
     }
-    left = h->smp->may_multiply ? left : 0; /* its result is to be sent */
+    left = h->smp->may_multiply ? left : 0; /* poll again at once: the result is to be sent */
     h->smp->may_multiply = false;
     return left;
 }
@@ -491,9 +507,10 @@ static const struct smp_role role = { smp_rx,           smp_tx,      smp_key_req
 static int box_aes(void *ctx, const uint8_t key[16], const uint8_t in[16], uint8_t out[16])
 {
     struct woad *h = ctx;
-    return h->cfg.crypto    ? h->cfg.crypto->aes128(key, in, out)
-           : h->crypto_role ? h->crypto_role->aes(h, h->smp->crypto_user, key, in, out)
-                            : -1;
+    if (h->cfg.crypto) {
+        return h->cfg.crypto->aes128(key, in, out);
+    }
+    return h->crypto_role ? h->crypto_role->aes(h, h->smp->crypto_user, key, in, out) : -1;
 }
 
 void smp_layout(struct woad *h)
@@ -556,7 +573,7 @@ int woad_set_security_policy(struct woad *h, const struct woad_security_policy *
         return WOAD_EINVAL;
     }
     h->smp->policy = *p;
-    all_mark_ready(h); /* what waits may not have to any more */
+    all_mark_ready(h); /* requests that wait for security may not have to under the new policy */
     return 0;
 }
 
@@ -595,11 +612,15 @@ int woad_pair_refuse(struct woad *h, uint16_t conn)
     return 0;
 }
 
-/* The pairing under way that an application's call is about; NULL, and why there is none. */
+/* The running pairing for an application's call; NULL, and in *err the reason. */
 struct pairing *pairing_for_call(struct woad *h, uint16_t conn, int *err)
 {
     struct conn *c = conn_for_call(h, conn);
-    *err = !h->smp ? WOAD_ENOTSUP : !c ? WOAD_ENOTCONN : WOAD_ENOENT;
+    if (!h->smp) {
+        *err = WOAD_ENOTSUP;
+    } else {
+        *err = c ? WOAD_ENOENT : WOAD_ENOTCONN;
+    }
     return h->smp && c ? smp_active_pairing(c) : NULL;
 }
 

@@ -33,6 +33,7 @@ enum { SMP_TIMEOUT_MS = 30000 }; /* 3.4 */
 enum { SMP_FRAME = 65 };         /* the largest PDU: a public key */
 enum { AUTH_BOND = 0x01, AUTH_MITM = 0x04, AUTH_SECURE = 0x08, AUTH_KEYPRESS = 0x10 };
 enum { DIST_LTK = 1, DIST_IRK = 2, DIST_CSRK = 4 }; /* 3.6.1 */
+/* offsets in a Pairing Request and Response.  3.5.1 */
 enum {
     PDU_IO = 1,
     PDU_OOB = 2,
@@ -40,7 +41,7 @@ enum {
     PDU_KEY_SIZE = 4,
     PDU_CENTRAL = 5,
     PDU_PERIPHERAL = 6
-}; /* offsets in a Pairing Request and Response.  3.5.1 */
+};
 
 /* Steps: SEND | code and AWAIT | code for a PDU, else one of these, done by smp_steps.c or
  * smp_keys.c. */
@@ -105,8 +106,8 @@ struct pairing {
     const uint8_t *steps;     /* NULL: not begun, but out-of-band data are set */
     uint8_t step, loop_start; /* index of the current step; of the STEP_LOOP_BEGIN */
     uint8_t role;             /* index of our side: INITIATOR or RESPONDER */
-    uint8_t pdu_to_send,
-        received_pdu; /* code of the PDU to be sent; of the one received, for AWAIT; 0: none */
+    /* code of the PDU to be sent; of the one received, for AWAIT; 0: none */
+    uint8_t pdu_to_send, received_pdu;
     bool secure, bonding, has_oob, has_tk;
     bool keypress_due; /* `keypress` is to be sent */
     uint8_t keypress;
@@ -138,9 +139,9 @@ struct smp_conn {
     bool timed_out;          /* the timer has expired: no more SMP PDUs on this connection */
     bool security_request_due; /* a Security Request is to be sent */
     bool discard_encryption;   /* encryption with the key of a failed pairing is pending: ignore its
-                                  success */
+                                * success */
     bool key_command_due; /* Enable Encryption is to be sent; of a peripheral: Long Term Key Request
-                             Reply */
+                           * Reply */
     bool encryption_pending; /* such a command has been sent; Encryption Change is to follow */
     uint8_t failed_reason;   /* reason of the Pairing Failed to be sent; 0: none */
     uint8_t link_key_size;   /* octets of the key that encrypts, or is about to */
@@ -148,7 +149,7 @@ struct smp_conn {
     bool from_bond : 1;      /* the key is a bond's, else the pairing's */
     bool bond_fetched : 1;   /* WOAD_EV_BOND_WANTED has been raised for the client */
     bool bond_key_tried : 1; /* the client has tried the bond's key: until it encrypts, nothing is
-                                believed */
+                              * believed */
 };
 
 /* Bonds, in the order of their use and in a hash by peer.  A bond takes one slot, and further slots
@@ -176,7 +177,7 @@ struct bond_slot {
     struct bond_bits bits;
     uint8_t lru_next;             /* next slot in the order of use, or of the free list */
     uint8_t hash_next, hash_head; /* next slot in the hash chain; first of the chain whose hash is
-                                     this slot's number */
+                                   * this slot's number */
     union {
         struct {
             uint8_t peer[6], ltk[16], irk[16]; /* as in a struct woad_bond */
@@ -236,9 +237,9 @@ struct smp {
     bool rpa_in_progress;         /* next_rpa has its random part, and waits for its hash */
     uint8_t rpa_failures;         /* failed attempts in a row to make an address */
     struct bond_bits stored_only; /* of a bond that the store has for `fetching` but that takes more
-                                     slots than there are; `key_size` 0: none */
-    const struct woad_addr
-        *fetching; /* the peer of the WOAD_EV_BOND_WANTED being raised; NULL: none */
+                                   * slots than there are; `key_size` 0: none */
+    /* the peer of the WOAD_EV_BOND_WANTED being raised; NULL: none */
+    const struct woad_addr *fetching;
     struct toolbox toolbox;
     struct pairing *pairings; /* config.pairings of them */
     uint8_t *bonds;           /* config.bonds slots */
@@ -247,8 +248,8 @@ struct smp {
     struct woad_addr next_rpa;
     uint16_t crypto_user;        /* the user that the controller calculates for now */
     uint32_t calculation_serial; /* to notice nested calculations */
-    struct woad_addr identity,
-        static_addr; /* our identity; our static random address while private ones are used */
+    /* our identity; our static random address while private ones are used */
+    struct woad_addr identity, static_addr;
     uint32_t rpa_interval_ms, rpa_due; /* lifetime of a private address; when the next is due */
 };
 
@@ -275,8 +276,8 @@ void smp_open(struct conn *c);
 void smp_close(struct conn *c);
 uint32_t smp_run_timers(struct woad *h);
 struct pairing *smp_begin_pairing(struct conn *c, const uint8_t *steps);
-struct pairing *smp_get_pairing(
-    struct conn *c); /* the connection's, else a free one for it; NULL: none free */
+/* the connection's, else a free one for it; NULL: none free */
+struct pairing *smp_get_pairing(struct conn *c);
 struct pairing *smp_active_pairing(const struct conn *c); /* NULL: no pairing runs */
 void smp_run(struct conn *c);
 bool smp_has_crypto(const struct woad *h);
@@ -327,7 +328,7 @@ void bond_layout(struct woad *h);
 struct bond_slot *bond_lru_first(const struct woad *h);
 struct bond_slot *bond_lru_next(const struct woad *h, const struct bond_slot *slot);
 struct bond_slot *bond_find(const struct woad *h, const struct woad_addr *peer);
-/* As bond_find(), but raises WOAD_EV_BOND_WANTED for a bond that is not in memory.  NULL:
+/* Like bond_find(), but raises WOAD_EV_BOND_WANTED for a bond that is not in memory.  NULL:
  * smp->stored_only tells whether the store has one that does not fit. */
 struct bond_slot *bond_fetch(const struct conn *c, const struct woad_addr *peer);
 /* Whether a key of this strength may not replace the bond. */
@@ -359,9 +360,9 @@ void rpa_air_address(const struct woad *h, struct woad_addr *a);
 void rpa_identity(const struct woad *h, struct woad_addr *a);
 /* smp_attempts.c */
 void attempts_failed(struct woad *h, const struct woad_addr *peer);
-void attempts_passed(
-    struct woad *h, const struct woad_addr *peer); /* forgets its failures, with WOAD_EV_ATTEMPTS */
-uint32_t attempts_due(struct woad *h);             /* ms until the next wait is over */
+/* forgets its failures, with WOAD_EV_ATTEMPTS */
+void attempts_passed(struct woad *h, const struct woad_addr *peer);
+uint32_t attempts_due(struct woad *h); /* ms until the next wait is over */
 void attempts_emit(struct woad *h, const struct woad_addr *peer);
 bool attempts_wait(const struct conn *c); /* the connection's peer must wait before it pairs */
 #endif

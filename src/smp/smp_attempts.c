@@ -1,13 +1,13 @@
-/* Repeated attempts: whoever has failed waits, twice as long each time, from one connection to the
- * next; and, where it is kept, from one start of the program to the next.
- * Vol 3, Part H, 2.3.6 */
+/* Repeated attempts: a peer that has failed to pair must wait, twice as long after each failure,
+ * across connections.  WOAD_EV_ATTEMPTS lets a store keep the count across restarts.  Vol 3, Part
+ * H, 2.3.6 */
 #include "../core/address.h"
 #include "../core/clock.h"
 #include "../core/event.h"
 #include "../core/ready.h"
 #include "smp.h"
 
-enum { FIRST_MS = 250, DOUBLINGS = 11 }; /* four minutes at last */
+enum { FIRST_MS = 250, DOUBLINGS = 11 }; /* at most 250 ms x 2^10: four minutes */
 
 static struct attempts *attempts_of(const struct woad *h, const struct woad_addr *peer)
 {
@@ -19,8 +19,8 @@ static struct attempts *attempts_of(const struct woad *h, const struct woad_addr
     return NULL;
 }
 
-/* A wait that is over is cleared: a deadline that stays comes again when the clock has wrapped.
- * Security Requests may go then. */
+/* Clears waits that are over, because an old deadline would come again when the clock wraps;
+ * Security Requests may be sent then.  Returns ms to the next one. */
 uint32_t attempts_due(struct woad *h)
 {
     uint32_t soonest = WOAD_FOREVER;
@@ -31,13 +31,14 @@ uint32_t attempts_due(struct woad *h)
         } else {
             a->wait_until = 0;
             all_mark_ready(h);
-            soonest = 0; /* they are to be sent */
+            soonest = 0; /* poll again at once: requests are to be sent */
         }
     }
     return soonest;
 }
 
-/* With no room for another, the one that has failed least is forgotten. */
+/* Sets a peer's count and begins its wait.  Without a free entry, replaces the peer with the fewest
+ * failures. */
 static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t failures)
 {
     struct attempts *a = attempts_of(h, peer);
@@ -49,7 +50,7 @@ static void attempts_set(struct woad *h, const struct woad_addr *peer, uint8_t f
             }
         }
         addr_copy(&a->peer, peer);
-        all_mark_ready(h); /* who waited in its place waits no more */
+        all_mark_ready(h); /* the peer that was replaced waits no more */
     }
     a->failures = failures < DOUBLINGS ? failures : DOUBLINGS;
     a->wait_until = deadline_in(h, (uint32_t)FIRST_MS << (a->failures - 1));

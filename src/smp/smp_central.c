@@ -1,5 +1,5 @@
-/* The Security Manager of a device that may be a central: who begins a pairing, or encrypts.
- * Vol 3, Part H, 2.3, 3 */
+/* Pairing as a central: begins a pairing, or encrypts with a bond's key.  Linked by
+ * woad_feature_security_manager only.  Vol 3, Part H, 2.3, 3 */
 #include "../core/event.h"
 #include "smp.h"
 
@@ -21,7 +21,8 @@ static const uint8_t legacy[] = { STEP_ASK,          STEP_USER,          STEP_NO
 static const uint8_t request[] = { STEP_PAUSE, SEND | SMP_REQUEST, AWAIT | SMP_RESPONSE,
                                    STEP_SELECT, STEP_END };
 
-/* With the bond's key, if there is one, else by a pairing.  A key needs no SMP. */
+/* woad_pair() of a central: encrypts with the bond's key if there is one, else pairs.  Encryption
+ * with a key is possible even after an SMP timeout. */
 static int central_pair(struct conn *c)
 {
     const struct bond_slot *slot = bond_fetch(c, &c->peer);
@@ -42,7 +43,7 @@ static int central_pair(struct conn *c)
     return 0;
 }
 
-/* WOAD_EV_SECURITY_REQUEST: the application pairs, or not. */
+/* Raises WOAD_EV_SECURITY_REQUEST: the application decides whether to pair. */
 static void central_emit_request(const struct conn *c, uint8_t auth)
 {
     struct woad_event ev;
@@ -51,9 +52,9 @@ static void central_emit_request(const struct conn *c, uint8_t auth)
     emit_of(c, WOAD_EV_SECURITY_REQUEST, &ev);
 }
 
-/* Returns whether the bond's key answers a Security Request.  On a link that is not encrypted it is
- * tried first, whatever is asked for: a peer that is not the bonded one does not have it.  On an
- * encrypted link it must give no less than the link has, and than the peer asks for. */
+/* Whether encryption with the bond's key answers a Security Request.  On an unencrypted link it is
+ * tried first, whatever the peer asks for: a peer that is not the bonded one does not have the key.
+ * On an encrypted link it must not be weaker than the link, nor than the request. */
 static bool bond_answers(const struct conn *c, const struct bond_slot *slot, uint8_t auth)
 {
     bool needs_mitm = c->security.authenticated || (auth & AUTH_MITM);
@@ -72,7 +73,7 @@ static void central_security_request(struct conn *c, uint8_t auth)
     }
     const struct bond_slot *slot = bond_fetch(c, &c->peer);
     if (smp_security_pending(c)) {
-        return; /* the application has begun in that event */
+        return; /* the application has begun a pairing in that event */
     }
     if (bond_answers(c, slot, auth)) {
         link_request_encryption(c, slot->bits.key_size, slot->bits.flags, true);

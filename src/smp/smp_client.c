@@ -1,9 +1,11 @@
-/* What a client waits for, of the security manager, before it asks a peer or believes it. */
+/* The Security Manager for client roles (GATT client, L2CAP channels): whether a request may be
+ * sent to a peer, and the peer believed.  Vol 3, Part C, 10.3.2 */
 #include "smp.h"
 
-/* BLESA: who answers in the clear where there is a bond may be anybody.  A bond's key is tried
- * when the client has something to ask, and nothing is asked, or believed, until it serves.  Where
- * it has been tried there was a bond, though others may have taken its place in memory since. */
+/* See core/security.h.  Against BLESA: a peer that answers unencrypted where there is a bond may be
+ * an attacker.  The bond's key is tried when the client has something to send; nothing is sent or
+ * believed until it encrypts.  Once tried, that holds even if the bond has been replaced in memory.
+ */
 int client_require_encryption(struct conn *c, bool again)
 {
     struct woad *h = c->h;
@@ -29,7 +31,8 @@ bool client_peer_verified(const struct conn *c)
     return c->security.encrypted && c->smp->from_bond;
 }
 
-/* It has been refused for want of security.  False: it is not to be raised, or can't be. */
+/* The peer has refused a request for lack of security: pairs, if policy.retry.  False: not
+ * possible, or not wanted. */
 bool client_raise_security(struct conn *c)
 {
     struct woad *h = c->h;

@@ -1,11 +1,12 @@
-/* Identities: of peers behind private addresses, whose keys we have, and ours.
- * Vol 3, Part C, 10.8; Vol 6, Part B, 1.3.2.3 */
+/* Identities: of peers with resolvable private addresses, if we have their IRK, and our own.  Vol
+ * 3, Part C, 10.8; Vol 6, Part B, 1.3.2.3 */
 #include "../core/own_address.h"
 #include "../hci/hci.h"
 #include "smp.h"
 
-/* hash = ah(IRK, prand); `key` and the address have the least significant octet first.  An IRK of
- * zeros is none: its peer has no private addresses.  Vol 3, Part H, 3.6.4 */
+/* Whether `a` is a resolvable private address of this IRK: hash = ah(IRK, prand).  `key` and the
+ * address have the least significant octet first.  An IRK of zeros means that the peer has no
+ * private addresses.  Vol 3, Part H, 3.6.4 */
 static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uint8_t key[16])
 {
     uint8_t irk[16], rpa[6], hash[3]; /* rpa: prand 3, hash 3 */
@@ -15,13 +16,13 @@ static bool rpa_is_of(const struct woad *h, const struct woad_addr *a, const uin
            same(hash, rpa + 3, 3);
 }
 
-/* Whose it is; then it is the identity from here on, and this is where it can be reached: a peer
- * that is heard at its identity does not hide any more. */
+/* Replaces a private address by the bonded peer's identity, and notes in the bond where it was
+ * seen.  A peer that uses its identity address does not use private ones any more. */
 void rpa_resolve(struct woad *h, struct woad_addr *a)
 {
     bool on_air = a->type <= WOAD_ADDR_RANDOM;
     if (h->resolving_enabled) {
-        a->type &= 1; /* the controller's word for who it is */
+        a->type &= 1; /* an identity that the controller has resolved */
     }
     if (a->type != WOAD_ADDR_RANDOM || a->octet[5] >> KIND_SHIFT != RPA || !h->cfg.crypto) {
         struct bond_slot *slot = on_air && h->smp->lru_head ? bond_find(h, a) : NULL;
@@ -39,21 +40,22 @@ void rpa_resolve(struct woad *h, struct woad_addr *a)
     }
 }
 
-/* Where a peer was heard last, if it hides; or its identity, where the controller resolves. */
+/* Replaces an identity by the address at which the peer can be reached: the private one it was seen
+ * with last, or the identity itself if the controller resolves. */
 void rpa_air_address(const struct woad *h, struct woad_addr *a)
 {
     const struct bond_slot *slot = bond_find(h, a);
     if (slot && slot->bits.has_irk && h->resolving_enabled) {
-        /* The controller resolves its address.  One without LE Set Privacy Mode wants to be told
-         * that this is an identity; others may refuse that.  Vol 4, Part E, 7.8.12, 7.8.66 */
+        /* The controller resolves its address.  Without LE Set Privacy Mode it wants an identity
+         * address type; other controllers may refuse that.  Vol 4, Part E, 7.8.12, 7.8.66 */
         a->type |= hci_has_command(h, 39, 2) ? 0 : 2;
-    } else if (slot && slot->last_rpa[5]) { /* RPA are the two top bits */
+    } else if (slot && slot->last_rpa[5]) { /* never 0: the two top bits are RPA */
         a->type = WOAD_ADDR_RANDOM;
         memcpy(a->octet, slot->last_rpa, sizeof slot->last_rpa);
     }
 }
 
-/* Who we are to those who have our key. */
+/* Our identity address, as sent to bonded peers. */
 void rpa_identity(const struct woad *h, struct woad_addr *a)
 {
     *a = h->smp->identity;

@@ -1,4 +1,4 @@
-/* Keypress notifications: what the user does who types a passkey.  Vol 3, Part H, 3.5.8 */
+/* Keypress notifications: how far the user has typed a passkey.  Vol 3, Part H, 3.5.8 */
 #include "../core/event.h"
 #include "smp.h"
 
@@ -8,8 +8,8 @@ static bool keypress_agreed(const struct pairing *p)
            (p->side[0].pdu[PDU_AUTH] & p->side[1].pdu[PDU_AUTH] & AUTH_KEYPRESS);
 }
 
-/* SMP_KEYPRESS_NOTIFICATION: type u8.  The user has time anew; where that was not agreed on it
- * means nothing.  3.5.8 */
+/* SMP_KEYPRESS_NOTIFICATION: type u8.  Restarts the timer, for the user.  Ignored unless both sides
+ * have agreed on it.  3.5.8 */
 static void keypress_rx(struct pairing *p, struct rd *in)
 {
     uint8_t type = rd_u8(in);

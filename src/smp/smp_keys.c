@@ -1,7 +1,6 @@
-/* What follows the key agreement of a pairing: encryption, and the exchange of keys under it.  Also
- * encryption with the key of a bond.  Called as steps (smp_steps.c), by HCI events, and for the HCI
- * commands that carry keys.  Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25
- */
+/* The end of a pairing: encryption, and the exchange of keys under it.  Also encryption with the
+ * key of a bond.  Called as steps (smp_steps.c), by HCI events, and for the HCI commands that carry
+ * keys.  Vol 3, Part H, 2.4, 3.6; Vol 4, Part E, 7.7.8, 7.7.39, 7.8.24, 7.8.25 */
 #include <woad/hci.h>
 
 #include "../core/address.h"
@@ -38,14 +37,14 @@ int keys_send(struct pairing *p)
     }
     if (code == SMP_LTK) {
         uint8_t octets[16 + 8]; /* in one draw: the controller gives at most 16 octets, or 24 never
-                                   arrive */
+                                 * arrive */
         err = smp_random(h, octets, sizeof octets);
         memcpy(p->bond.own_ltk, octets, 16);
         memcpy(p->bond.own_rand, octets + 16, 8);
         wipe(octets, sizeof octets);
         key_cut(p->bond.own_ltk, p->key_size);
-        p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] *
-                                      0x101); /* carries no information: keys are found by Rand */
+        /* carries no information: keys are found by Rand */
+        p->bond.own_ediv = (uint16_t)(p->bond.own_rand[0] * 0x101);
         p->bond.has_own_ltk = true;
     } else if (code == SMP_CSRK) {
         err = smp_random(h, p->bond.own_csrk, 16);
@@ -279,8 +278,8 @@ static bool link_write_key(struct conn *c, bool central, struct wr *out)
         if (central) {
             smp_emit_security(c, WOAD_SECURITY_HCI | WOAD_HCI_KEY_MISSING);
         }
-        all_mark_ready(
-            c->h); /* procedures that wait for encryption; the core, for the negative reply */
+        /* procedures that wait for encryption; the core, for the negative reply */
+        all_mark_ready(c->h);
         return false;
     }
     wr_le16(out, c->handle);
@@ -312,7 +311,7 @@ uint16_t smp_command(struct woad *h, struct wr *params)
         bool central = c->central;
         if (c->state != CONN_OPEN || !s->key_command_due ||
             (central && s->encryption_pending)) { /* after a failed pairing: its Encryption Change
-                                                     comes first */
+                                                   * comes first */
             continue;
         }
         s->key_command_due = false;

@@ -1,4 +1,5 @@
-/* Pairing with what comes by another way than the radio.  Vol 3, Part H, 2.3.5.6.4 */
+/* Out-of-band pairing: data that reach the peer by another way than the radio.  Vol 3, Part
+ * H, 2.3.5.6.4 */
 #include <woad/crypto.h>
 
 #include "../core/event.h"
@@ -18,7 +19,8 @@ static void oob_forget(struct oob *o)
     o->state = OOB_NONE;
 }
 
-/* In woad_poll(): a key pair, a random number, and the confirm value of both. */
+/* In woad_poll(), for woad_oob_make(): makes a key pair, a random number and the confirm value of
+ * both, and raises WOAD_EV_OOB. */
 static void oob_poll(struct woad *h)
 {
     struct oob *o = h->oob;
@@ -43,7 +45,7 @@ static void oob_poll(struct woad *h)
     wipe(&made, sizeof made);
 }
 
-/* Moves the key pair and the random number into the pairing: they are good for one. */
+/* Step: moves the key pair and the random number into the pairing; they serve once. */
 static int oob_key_pair(struct pairing *p)
 {
     struct oob *o = p->c->h->oob;
@@ -57,6 +59,7 @@ static int oob_key_pair(struct pairing *p)
     return 0;
 }
 
+/* Step: compares the peer's confirm value with its public key. */
 static int oob_check(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -64,7 +67,10 @@ static int oob_check(struct pairing *p)
     const struct smp_side *peer = p->peer;
     const uint8_t *key = p->public_key[!p->role];
     int err = toolbox_f4(&h->smp->toolbox, key, key, peer->r, 0, confirm);
-    return err ? smp_step_result(err) : same(confirm, peer->confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
+    if (err) {
+        return smp_step_result(err);
+    }
+    return same(confirm, peer->confirm, 16) ? 0 : WOAD_SMP_CONFIRM;
 }
 
 static const struct smp_oob oob_role = {
@@ -106,6 +112,7 @@ int woad_oob_make(struct woad *h)
     return 0;
 }
 
+/* The pairing that takes out-of-band data for a connection; NULL, and in *err the reason. */
 static struct pairing *oob_of(struct woad *h, uint16_t conn, int *err)
 {
     struct conn *c = conn_for_call(h, conn);

@@ -1,12 +1,12 @@
-/* Our private addresses, made anew from time to time; linked where woad_set_privacy() is called.
- * Vol 3, Part C, 10.7; Vol 6, Part B, 1.3.2 */
+/* Our private addresses, replaced at intervals.  Linked where the application calls
+ * woad_set_privacy().  Vol 3, Part C, 10.7; Vol 6, Part B, 1.3.2 */
 #include "../core/clock.h"
 #include "../hci/roles.h"
 #include "smp.h"
 
 enum { RPA_TRIES = 5 }; /* a second apart */
 
-/* Neither all bits of the random part 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
+/* Draws the random part: its bits must be neither all 0 nor all 1.  Vol 6, Part B, 1.3.2.2 */
 static int private_draw(struct woad *h, struct woad_addr *a)
 {
     const struct smp *s = h->smp;
@@ -18,7 +18,7 @@ static int private_draw(struct woad *h, struct woad_addr *a)
     return err;
 }
 
-/* STEP_BLOCKED while the controller calculates. */
+/* Makes next_rpa.  0, WOAD_EIO, or STEP_BLOCKED while the controller calculates. */
 static int private_make(struct woad *h, uint16_t user, uint8_t arg)
 {
     struct smp *s = h->smp;
@@ -34,9 +34,13 @@ static int private_make(struct woad *h, uint16_t user, uint8_t arg)
         reversed(s->next_rpa.octet, hash, err ? 0 : 3);
         wipe(irk, sizeof irk);
     }
-    return err == CRYPTO_PENDING ? STEP_BLOCKED : err ? WOAD_EIO : 0;
+    if (err == CRYPTO_PENDING) {
+        return STEP_BLOCKED;
+    }
+    return err ? WOAD_EIO : 0;
 }
 
+/* Replaces our address, now or when the controller has calculated it.  0 or WOAD_EIO. */
 static int private_renew(struct woad *h)
 {
     struct smp *s = h->smp;
@@ -60,7 +64,7 @@ static int private_renew(struct woad *h)
     return err;
 }
 
-/* What the controller was to calculate for it has come. */
+/* The controller has calculated: continues private_renew(). */
 static void private_calculated(struct woad *h)
 {
     if (h->address_pending == ADDRESS_CALCULATED && !(h->activity & ACTIVE_CONNECT)) {
@@ -68,8 +72,9 @@ static void private_calculated(struct woad *h)
     }
 }
 
-/* Not in the middle of a connection attempt, and not while the host is down.  What waits for an
- * address must not wait for ever: a controller that does not make one is of no use. */
+/* Renews the address in time, but not during a connection attempt, nor while the host is down.  A
+ * controller that fails RPA_TRIES times is lost: advertising and connecting would wait for ever.
+ * Returns ms to the next renewal. */
 static uint32_t private_due(struct woad *h)
 {
     struct smp *s = h->smp;
@@ -82,7 +87,7 @@ static uint32_t private_due(struct woad *h)
             host_down(h, WOAD_EIO);
             return 0;
         }
-        /* An attempt that waits for the address uses none. */
+        /* an attempt that waits for the address does not use it yet */
         bool busy = h->activity &
                     (h->address_pending ? ACTIVE_CONNECT : ACTIVE_CONNECT | CONNECT_REQUESTED);
         if (!busy) {
@@ -121,7 +126,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     uint8_t previous = s->privacy;
     s->privacy_ops = &privacy_ops;
     if (h->crypto_role) {
-        h->crypto_role->release(h, CRYPTO_PRIVACY); /* of an address that was being made */
+        h->crypto_role->release(h, CRYPTO_PRIVACY); /* an address being calculated */
     }
     h->address_pending = 0;
     s->rpa_in_progress = false;
@@ -130,7 +135,7 @@ int woad_set_privacy(struct woad *h, enum woad_privacy mode, uint16_t seconds)
     s->rpa_interval_ms = seconds * 1000u;
     s->rpa_due = mode ? deadline_in(h, s->rpa_interval_ms) : 0;
     int err = mode ? private_renew(h) : 0;
-    if (err) { /* as it was */
+    if (err) { /* restore the previous mode */
         s->privacy = previous;
         s->rpa_due = previous ? s->rpa_due : 0;
     }

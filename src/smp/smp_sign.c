@@ -1,10 +1,11 @@
-/* Signed writes: who is bonded, and not encrypted, signs what it writes.  Each signature has a
- * number, which is kept, so that none counts twice.  Vol 3, Part H, 2.4.5; Part C, 10.4 */
+/* Signatures of signed writes: a bonded client signs what it writes on an unencrypted connection.
+ * Each signature has a counter value, kept in the bond, so that none is accepted twice.  Vol 3,
+ * Part H, 2.4.5; Part C, 10.4 */
 #include "smp.h"
 
 enum { SIGN_HEAD = 3, SIGN_MAC = 8, SIGN_COUNT = 4 };
 
-/* HEAD: op u8, handle u16.  All that is signed, and then the number. */
+/* The MAC of { head, data, count }. `head`: op u8, handle u16. */
 static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SIGN_HEAD],
                     const uint8_t *data, size_t len, const uint8_t count[SIGN_COUNT],
                     uint8_t mac[SIGN_MAC])
@@ -23,8 +24,8 @@ static int sign_mac(struct woad *h, const uint8_t key[16], const uint8_t head[SI
     return err;
 }
 
-/* A number that has been used, or one before it, is somebody's who has listened.  It is used up
- * before the write is done. */
+/* Checks a received signature.  A counter value at or below one already used is a replay.  The
+ * value is used up before the write is delivered. */
 bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authenticated)
 {
     struct woad *h = c->h;
@@ -33,18 +34,19 @@ bool sign_verify(struct conn *c, const uint8_t *pdu, size_t len, bool *authentic
     const uint8_t *count = pdu + len - SIGNATURE;
     uint8_t mac[SIGN_MAC];
     struct rd in = rd_of(count, SIGN_COUNT);
-    uint32_t number = rd_le32(&in);
-    if (!s || zeros(s->csrk, sizeof s->csrk) || number < s->signs || number == UINT32_MAX ||
+    uint32_t counter = rd_le32(&in);
+    if (!s || zeros(s->csrk, sizeof s->csrk) || counter < s->signs || counter == UINT32_MAX ||
         sign_mac(h, s->csrk, pdu, pdu + SIGN_HEAD, len - SIGN_HEAD - SIGNATURE, count, mac) ||
         !same(mac, count + SIGN_COUNT, SIGN_MAC)) {
         return false;
     }
-    s->signs = number + 1;
+    s->signs = counter + 1;
     *authenticated = slot->bits.flags & WOAD_BOND_AUTHENTICATED;
     bond_emit_slot(h, c->number, slot, WOAD_BOND_CHANGED);
     return true;
 }
 
+/* Makes a signature.  0; WOAD_EACCES without a key; WOAD_EIO.  sign_emit_bond() must follow. */
 int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
               uint8_t signature[SIGNATURE])
 {
@@ -64,7 +66,8 @@ int sign_make(struct conn *c, uint16_t handle, const void *data, size_t len,
     return 0;
 }
 
-/* The number is kept before anybody hears it: nothing is sent from inside an event. */
+/* Raises WOAD_EV_BOND for the store to keep the counter, when the write has been queued: woad_tx()
+ * is not called inside an event, so the counter is kept before the write leaves. */
 void sign_emit_bond(struct conn *c)
 {
     struct woad *h = c->h;

@@ -1,4 +1,6 @@
-/* What a pairing does between the PDUs.  Vol 3, Part H, 2.3.5 */
+/* The steps of a pairing: choice of the method, keys and check values, the user's part, and the
+ * PDUs' contents.  Each step function returns 0, STEP_BLOCKED or the reason of a failure.  Vol 3,
+ * Part H, 2.3.5 */
 #include <woad/crypto.h>
 
 #include "../core/address.h"
@@ -6,9 +8,9 @@
 #include "../hci/roles.h"
 #include "smp.h"
 
-enum { ROUNDS = 20 }; /* of a passkey: a bit each.  2.3.5.6.3 */
+enum { ROUNDS = 20 }; /* one bit of the passkey each.  2.3.5.6.3 */
 
-/* --- the scripts ------------------------------------------------------------------------------ */
+/* --- the peripheral's lists of steps ---------------------------------------------------------- */
 
 static const uint8_t compare_peripheral[] = { KEYS_PERIPHERAL,    STEP_NONCE,
                                               STEP_CONFIRM,       SEND | SMP_CONFIRM,
@@ -41,11 +43,11 @@ static const struct smp_step_lists step_lists = {
       [WOAD_METHOD_PASSKEY] = passkey_peripheral, [WOAD_METHOD_COMPARISON] = compare_peripheral }
 };
 
-/* --- which method ----------------------------------------------------------------------------- */
+/* --- choice of the method --------------------------------------------------------------------- */
 
-/* Of legacy pairing and of LE Secure Connections, a row of five for each of the initiator's IO, by
- * the responder's: J Just Works, i the initiator displays and the responder types, r the other
- * way, b both type, c compare.  2.3.5.1, Table 2.8 */
+/* Legacy pairing, then LE Secure Connections: a row for each IO capability of the initiator, a
+ * column for the responder's.  J: Just Works; i: the initiator displays and the responder types; r:
+ * the reverse; b: both type; c: numeric comparison.  2.3.5.1, Table 2.8 */
 enum { IOS = 5 };
 static const char methods[2][IOS * IOS + 1] = {
     "JJiJi"
@@ -80,7 +82,7 @@ static uint8_t choose_method(const struct pairing *p)
     return m == 'c' ? WOAD_METHOD_COMPARISON : WOAD_METHOD_PASSKEY;
 }
 
-/* Returns NULL if this side lacks the data that the method takes. */
+/* The list of steps for the method; NULL: this side lacks the out-of-band data that it takes. */
 static const uint8_t *choose_steps(const struct pairing *p)
 {
     const struct woad *h = p->c->h;
@@ -89,20 +91,27 @@ static const uint8_t *choose_steps(const struct pairing *p)
     }
     const struct smp_step_lists *s =
         p->role == INITIATOR ? &h->smp->central->step_lists : &step_lists;
-    return p->method == WOAD_METHOD_OOB && !p->has_tk ? NULL
-                                                      : s->by_method[p->secure ? p->method : 0];
+    if (p->method == WOAD_METHOD_OOB && !p->has_tk) {
+        return NULL;
+    }
+    return s->by_method[p->secure ? p->method : 0];
 }
 
-/* The PDUs with the keys that both have agreed on, of one side. */
+/* Key PDUs that one side sends, a bit each: those that both sides have agreed on. */
 static uint16_t keys_agreed(const struct pairing *p, uint8_t side)
 {
     uint8_t at = PDU_CENTRAL + side, dist = p->own->pdu[at] & p->peer->pdu[at];
-    return (uint16_t)((!p->secure && (dist & DIST_LTK) ? 1u << SMP_LTK | 1u << SMP_CENTRAL_ID : 0) |
-                      (dist & DIST_IRK ? 1u << SMP_IRK | 1u << SMP_IDENTITY : 0) |
-                      (dist & DIST_CSRK ? 1u << SMP_CSRK : 0));
+    unsigned pdus = !p->secure && (dist & DIST_LTK) ? 1u << SMP_LTK | 1u << SMP_CENTRAL_ID : 0;
+    if (dist & DIST_IRK) {
+        pdus |= 1u << SMP_IRK | 1u << SMP_IDENTITY;
+    }
+    if (dist & DIST_CSRK) {
+        pdus |= 1u << SMP_CSRK;
+    }
+    return (uint16_t)pdus;
 }
 
-/* What is asked of both sides, by the policy: bonds, methods, keys. */
+/* Writes our Pairing Request or Response, from the policy. */
 static void write_features(struct pairing *p, uint8_t code)
 {
     const struct woad *h = p->c->h;
@@ -113,7 +122,7 @@ static void write_features(struct pairing *p, uint8_t code)
     pdu[PDU_OOB] = p->has_oob || p->has_tk;
     pdu[PDU_AUTH] = smp_auth(h);
     if (p->has_tk && !p->has_oob && (code == SMP_REQUEST || p->peer->pdu[PDU_OOB])) {
-        pdu[PDU_AUTH] &= (uint8_t)~AUTH_SECURE; /* a TK serves legacy pairing alone */
+        pdu[PDU_AUTH] &= (uint8_t)~AUTH_SECURE; /* only legacy pairing can use a TK */
     }
     pdu[PDU_KEY_SIZE] = 16;
     if (policy->bond && h->att_signed) {
@@ -123,7 +132,7 @@ static void write_features(struct pairing *p, uint8_t code)
     pdu[PDU_CENTRAL + p->role] &= (uint8_t) ~(h->smp->has_irk ? 0 : DIST_IRK);
 }
 
-/* What the policy, or a bond, has against it. */
+/* The reason why the policy, or a stronger bond, forbids this pairing; 0: allowed. */
 static int policy_error(const struct pairing *p)
 {
     const struct woad_security_policy *policy = &p->c->h->smp->policy;
@@ -144,6 +153,7 @@ static void side_address(struct smp_side *side, const struct woad_addr *a)
     reversed(side->address + 1, a->octet, 6);
 }
 
+/* Chooses the method from both sides' PDUs, and continues with its list of steps. */
 static int step_select(struct pairing *p)
 {
     uint8_t *own = p->own->pdu;
@@ -162,14 +172,16 @@ static int step_select(struct pairing *p)
     p->key_size = (uint8_t)min_u32(own[PDU_KEY_SIZE], peer[PDU_KEY_SIZE]);
     p->method = choose_method(p);
     if (p->secure || p->method != WOAD_METHOD_OOB) {
-        memset(p->own->r, 0, 16); /* no TK, then */
+        memset(p->own->r, 0, 16); /* clear a TK that this method does not use */
     }
     p->keys_to_send = keys_agreed(p, p->role);
     p->keys_to_receive = keys_agreed(p, !p->role);
     side_address(p->own, &p->c->own_air);
     side_address(p->peer, &p->c->peer_air);
-    p->flags = (uint8_t)((p->secure ? WOAD_BOND_SECURE : 0) |
-                         (p->method > WOAD_METHOD_JUST_WORKS ? WOAD_BOND_AUTHENTICATED : 0));
+    p->flags = p->secure ? WOAD_BOND_SECURE : 0;
+    if (p->method > WOAD_METHOD_JUST_WORKS) {
+        p->flags |= WOAD_BOND_AUTHENTICATED;
+    }
     int err = policy_error(p);
     const uint8_t *steps_of_method = err ? NULL : choose_steps(p);
     if (!steps_of_method) {
@@ -179,11 +191,14 @@ static int step_select(struct pairing *p)
     return 0;
 }
 
-/* --- randomness, keys of the curve ------------------------------------------------------------ */
+/* --- random numbers, key pairs ---------------------------------------------------------------- */
 
 int smp_step_result(int err)
 {
-    return err == CRYPTO_PENDING ? STEP_BLOCKED : err ? WOAD_SMP_UNSPECIFIED : 0;
+    if (err == CRYPTO_PENDING) {
+        return STEP_BLOCKED;
+    }
+    return err ? WOAD_SMP_UNSPECIFIED : 0;
 }
 
 static int random_octets(struct woad *h, uint8_t *out, size_t len)
@@ -191,8 +206,9 @@ static int random_octets(struct woad *h, uint8_t *out, size_t len)
     return smp_step_result(smp_random(h, out, len));
 }
 
-/* The controller's.  It has one at a time, so a peripheral, which sends its own last, waits until
- * the peer's is there: who never sends one keeps nobody else from pairing. */
+/* The controller's key pair.  The controller has one for all connections, so a peripheral waits for
+ * the peer's public key before it sends its own: a peer that never sends one blocks no other
+ * pairing. */
 static int key_pair_by_controller(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -203,9 +219,9 @@ static int key_pair_by_controller(struct pairing *p)
         h->crypto_role->p256_public(h, conn_index(p->c), p->public_key[p->role]));
 }
 
-/* Each pairing has a key pair of its own.  Where the peer says that it has our data, the pair is
- * the one that woad_oob_make() made with them, and serves once: without it, our r would be zeros,
- * which an attacker knows.  2.3.5.6.4 */
+/* Makes our key pair, a new one for each pairing.  If the peer says that it has our out-of-band
+ * data, takes the pair of woad_oob_make(), which serves once: otherwise our r would be zeros, which
+ * an attacker knows.  2.3.5.6.4 */
 static int step_key_pair(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -222,7 +238,8 @@ static int step_key_pair(struct pairing *p)
     m->may_multiply = false;
     int err = random_octets(h, p->own_private, sizeof p->own_private);
     if (!err && h->cfg.crypto->p256_public(p->own_private, p->public_key[p->role]) < 0) {
-        err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED; /* one in 2^32 */
+        /* a random number that is no private key: 1 in 2^32 */
+        err = ++p->round < 4 ? STEP_BLOCKED : WOAD_SMP_UNSPECIFIED;
     }
     if (!err) {
         p->round = 0;
@@ -230,14 +247,15 @@ static int step_key_pair(struct pairing *p)
     return err;
 }
 
-/* The X coordinate of the key whose private half is in the specification.  2.3.5.6.1 */
+/* X coordinate of the debug key: its private half is in the specification.  2.3.5.6.1 */
 static const uint8_t debug_x[32] = { 0x20, 0xb0, 0x03, 0xd2, 0xf2, 0x97, 0xbe, 0x2c,
                                      0x5e, 0x2c, 0x83, 0xa7, 0xe9, 0xf9, 0xa5, 0xb9,
                                      0xef, 0xf4, 0x91, 0x11, 0xac, 0xf4, 0xfd, 0xdb,
                                      0xcc, 0x03, 0x01, 0x48, 0x0e, 0x35, 0x9d, 0xe6 };
 
-/* A peer that has our X has our key, whatever its Y is; a point that is not on the curve tells
- * something of our private key.  2.3.5.6.1 */
+/* Computes DHKey from the peer's public key.  Refuses our own key sent back (any Y), the debug key
+ * unless allowed, and a point not on the curve, which would disclose bits of our private
+ * key.  2.3.5.6.1 */
 static int step_dh(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -249,8 +267,11 @@ static int step_dh(struct pairing *p)
         return WOAD_SMP_AUTHENTICATION;
     }
     if (!h->cfg.crypto) {
-        int later = h->crypto_role->p256_dh(h, conn_index(p->c), peer, p->dhkey);
-        return later == CRYPTO_PENDING ? STEP_BLOCKED : later ? WOAD_SMP_DHKEY_CHECK : 0;
+        int result = h->crypto_role->p256_dh(h, conn_index(p->c), peer, p->dhkey);
+        if (result == CRYPTO_PENDING) {
+            return STEP_BLOCKED;
+        }
+        return result ? WOAD_SMP_DHKEY_CHECK : 0;
     }
     if (!h->smp->may_multiply) {
         return STEP_BLOCKED;
@@ -261,9 +282,9 @@ static int step_dh(struct pairing *p)
     return err < 0 ? WOAD_SMP_DHKEY_CHECK : 0;
 }
 
-/* --- what is computed ------------------------------------------------------------------------- */
+/* --- values that are computed ----------------------------------------------------------------- */
 
-/* The flag that was sent decides: data that are not there do not fit. */
+/* Compares the peer's out-of-band confirm value, if we have said that we have its data. */
 static int step_oob(struct pairing *p)
 {
     return p->own->pdu[PDU_OOB] ? p->c->h->oob->role->check(p) : 0;
@@ -274,7 +295,7 @@ static int step_nonce(struct pairing *p)
     return random_octets(p->c->h, p->own->random, 16);
 }
 
-/* A confirm value of either side. */
+/* The confirm value of either side. f4 or c1 */
 static int confirm_of(struct pairing *p, uint8_t side_index, uint8_t out[16])
 {
     const struct toolbox *box = &p->c->h->smp->toolbox;
@@ -297,17 +318,21 @@ static int step_confirm(struct pairing *p)
     return confirm_of(p, p->role, p->own->confirm);
 }
 
-/* Nor may it be our own, sent back. */
+/* Compares the peer's confirm value with its random number.  Our own values sent back fail too. */
 static int step_check_confirm(struct pairing *p)
 {
     const struct smp_side *own = p->own, *peer = p->peer;
     uint8_t confirm[16];
     int err = confirm_of(p, !p->role, confirm);
     bool echo = same(peer->random, own->random, 16) || same(peer->confirm, own->confirm, 16);
-    return err ? err : same(confirm, peer->confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
+    if (err) {
+        return err;
+    }
+    return same(confirm, peer->confirm, 16) && !echo ? 0 : WOAD_SMP_CONFIRM;
 }
 
-/* LTK, or STK, is in own->check, which has not been used yet: the bond begins. */
+/* Begins the bond with the LTK (or the STK of legacy pairing), which is in own->check: that field
+ * is free until STEP_CHECK. */
 static int key_begin_bond(struct pairing *p, int err)
 {
     struct woad_bond *bond = &p->bond;
@@ -324,6 +349,7 @@ static int key_begin_bond(struct pairing *p, int err)
     return smp_step_result(err);
 }
 
+/* DHKey Check of either side.  f6 */
 static int check_of(struct pairing *p, uint8_t side_index, uint8_t out[16])
 {
     const struct smp_side *side = &p->side[side_index], *other = &p->side[!side_index];
@@ -334,7 +360,7 @@ static int check_of(struct pairing *p, uint8_t side_index, uint8_t out[16])
                                       out));
 }
 
-/* 2.3.5.6.5 */
+/* Computes MacKey and LTK from DHKey.  2.3.5.6.5 */
 static int step_f5(struct pairing *p)
 {
     const struct smp_side *i = &p->side[INITIATOR], *r = &p->side[RESPONDER];
@@ -355,10 +381,13 @@ static int step_verify(struct pairing *p)
 {
     uint8_t check[16];
     int err = check_of(p, !p->role, check);
-    return err ? err : same(check, p->peer->check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
+    if (err) {
+        return err;
+    }
+    return same(check, p->peer->check, 16) ? 0 : WOAD_SMP_DHKEY_CHECK;
 }
 
-/* 2.3.5.5: of the responder's random number, and the initiator's */
+/* The STK of legacy pairing, from both random numbers.  2.3.5.5 */
 static int step_stk(struct pairing *p)
 {
     return key_begin_bond(p,
@@ -368,6 +397,7 @@ static int step_stk(struct pairing *p)
 
 /* --- the user --------------------------------------------------------------------------------- */
 
+/* Raises WOAD_EV_PASSKEY.  `answered`: the application need not answer. */
 static void emit_passkey(struct pairing *p, uint8_t action, bool answered)
 {
     p->passkey_action = action;
@@ -378,6 +408,7 @@ static void emit_passkey(struct pairing *p, uint8_t action, bool answered)
     emit_of(p->c, WOAD_EV_PASSKEY, &ev);
 }
 
+/* Numeric comparison: shows the number to the user.  STEP_USER waits for the answer. */
 static int step_compare(struct pairing *p)
 {
     const struct smp_side *i = &p->side[INITIATOR], *r = &p->side[RESPONDER];
@@ -387,13 +418,13 @@ static int step_compare(struct pairing *p)
     int err = toolbox_g2(&p->c->h->smp->toolbox, p->public_key[INITIATOR], p->public_key[RESPONDER],
                          i->random, r->random, &p->passkey);
     if (!err) {
-        p->step++; /* the answer may come from inside the event */
+        p->step++; /* the application may answer in the event, which runs the steps */
         emit_passkey(p, WOAD_PASSKEY_COMPARE, false);
     }
     return smp_step_result(err);
 }
 
-/* Uniform: numbers that would make some passkeys likelier are drawn again. */
+/* Draws a passkey from 000000 to 999999 with equal probability, by discarding larger numbers. */
 static int draw_passkey(struct woad *h, uint32_t *passkey)
 {
     uint8_t b[4];
@@ -407,6 +438,7 @@ static int draw_passkey(struct woad *h, uint32_t *passkey)
     return WOAD_SMP_UNSPECIFIED;
 }
 
+/* Passkey entry: displays a passkey, or asks the user for the peer's. */
 static int step_ask(struct pairing *p)
 {
     struct woad *h = p->c->h;
@@ -425,12 +457,13 @@ static int step_ask(struct pairing *p)
     return 0;
 }
 
+/* Blocks until the user has answered; then the passkey is r, or TK. */
 static int step_user(struct pairing *p)
 {
     if (p->user_state == USER_PENDING) {
         return STEP_BLOCKED;
     }
-    /* r of both, and TK.  2.3.5.6.5, 2.3.5.3 */
+    /* r of both sides; TK.  2.3.5.6.5, 2.3.5.3 */
     for (int n = 0; p->method == WOAD_METHOD_PASSKEY && n < 4; n++) {
         p->side[0].r[15 - n] = p->side[1].r[15 - n] = (uint8_t)(p->passkey >> (8 * n));
     }
@@ -458,20 +491,22 @@ static int step_encrypt(struct pairing *p)
     if (p->c->central && !p->c->smp->encryption_pending) {
         link_request_encryption(p->c, p->key_size, p->flags, false);
     }
-    return STEP_BLOCKED; /* until HCI says that it has begun */
+    return STEP_BLOCKED; /* link_continue_pairing() continues */
 }
 
-/* A central waits by itself, if its peer has failed before: attempts_due(). */
+/* A central waits after failures of its peer, as long as attempts_due() says, and until an
+ * encryption of a failed pairing has ended. */
 static int step_pause(struct pairing *p)
 {
-    if (p->c->smp->encryption_pending || attempts_wait(p->c)) { /* spoilt: its end is to come */
+    if (p->c->smp->encryption_pending ||
+        attempts_wait(p->c)) { /* the encryption of a failed pairing is still pending */
         smp_restart_timer(p->c);
         return STEP_BLOCKED;
     }
     return 0;
 }
 
-/* From STEP_SELECT on: what is before it are PDUs. */
+/* Indexed from STEP_SELECT: lower steps are PDUs. */
 #define STEP(name) [STEP_##name - STEP_SELECT]
 static int (*const steps[STEPS - STEP_SELECT])(struct pairing *p) = {
     STEP(SELECT) = step_select,
@@ -512,10 +547,13 @@ static void pdu_put(struct wr *out, const uint8_t *value, size_t len)
     wr_bytes(out, b, len);
 }
 
-/* The value that such a PDU carries. */
+/* Where a side's struct has the value of this PDU. */
 static uint8_t *side_value(struct smp_side *side, uint8_t code)
 {
-    return code == SMP_CONFIRM ? side->confirm : code == SMP_RANDOM ? side->random : side->check;
+    if (code == SMP_CONFIRM) {
+        return side->confirm;
+    }
+    return code == SMP_RANDOM ? side->random : side->check;
 }
 
 /* SMP_PAIRING_REQUEST, SMP_PAIRING_RESPONSE: IO u8, OOB u8, AuthReq u8, key size u8, keys of the
@@ -555,7 +593,7 @@ static void pdu_take(struct rd *in, uint8_t *out, size_t len)
     reversed(out, rd_bytes(in, len), len);
 }
 
-/* Of a PDU that has its place, and its length; 0, or why the pairing fails. */
+/* Reads a PDU that smp_expects() has accepted; its length is right.  0 or a reason. */
 int smp_read(struct pairing *p, uint8_t code, struct rd *in)
 {
     struct smp_side *peer = p->peer;

@@ -1,5 +1,6 @@
-/* The GATT client: a queue of procedures on each connection, one request at a time on the air.
- * Vol 3, Part F, 3.3.2; Part G, 4 */
+/* The GATT client: a queue of procedures for each connection, one request at a time on each bearer.
+ * Requests, responses, notifications, security and time limits; the procedures themselves are in
+ * the other files of this folder.  Vol 3, Part F, 3.3.2; Part G, 4 */
 #include "../base/bytes.h"
 #include "../base/uuid.h"
 #include "../core/clock.h"
@@ -11,7 +12,7 @@
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
-/* Those that have data have them in the same order. */
+/* Finds a procedure's data: they are in the same order as the procedures. */
 const uint8_t *gattc_data(const struct conn *c, const struct proc *p)
 {
     const struct gattc_conn *g = c->client;
@@ -39,16 +40,17 @@ static struct proc *gattc_proc_on(const struct att_bearer *b)
     return NULL;
 }
 
-/* --- their ends ------------------------------------------------------------------------------- */
+/* --- end of a procedure ----------------------------------------------------------------------- */
 
-/* The answer has been taken: the next request of the same procedure may go. */
+/* The response has been processed: the next request may be sent on this bearer. */
 static void gattc_clear_request(struct att_bearer *b)
 {
     b->client->request = 0;
     b->client->due = 0;
 }
 
-/* A procedure is over: the next may go, then its caller hears of it. */
+/* Removes a procedure and raises WOAD_EV_GATTC_DONE.  The queue is consistent before the event, in
+ * which the application may queue others. */
 static void gattc_end(struct conn *c, struct proc *over, int status)
 {
     struct gattc_conn *g = c->client;
@@ -57,7 +59,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     if (gattc_has_data(&p)) {
         const uint8_t *data = gattc_data(c, over);
         if (data == fifo_first(&g->data)) {
-            fifo_drop(&g->data); /* nothing moves */
+            fifo_drop(&g->data); /* the usual case, without moving data */
         } else {
             fifo_remove(&g->data, data);
         }
@@ -73,7 +75,7 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
     }
     g->end--;
     memmove(over, over + 1, (size_t)(g->end - over) * sizeof *over);
-    conn_mark_ready(c); /* one that has not been asked for yet */
+    conn_mark_ready(c); /* a procedure behind it may start */
     if (p.op == WOAD_GATTC_CHARACTERISTICS) {
         gattc_emit_pending(c, &p, p.end);
     }
@@ -92,8 +94,8 @@ static void gattc_end(struct conn *c, struct proc *over, int status)
 
 static void gattc_security_changed(struct conn *c, int status);
 
-/* Ends what is cancelled, as far as no answer is awaited and nothing prepared is to be taken back;
- * then does what has waited while nothing could be removed. */
+/* The lock ends: removes cancelled procedures, except one that waits for a response or has prepared
+ * writes to cancel first.  Then handles a change of security that has been postponed. */
 static void gattc_unlock(struct conn *c)
 {
     struct gattc_conn *g = c->client;
@@ -122,7 +124,8 @@ static void gattc_unlock(struct conn *c)
 
 /* --- security --------------------------------------------------------------------------------- */
 
-/* Security that was wanting may be had: then the same is asked once more, when it is there. */
+/* A request was refused with `status`. If more security may help, begins a pairing, and the
+ * procedure is repeated afterwards, once.  False: the refusal stands. */
 static bool gattc_raise_security(struct att_bearer *b, struct proc *p, int status)
 {
     if (p->security_raised || p->cancelled || p->abort_status ||
@@ -130,19 +133,19 @@ static bool gattc_raise_security(struct att_bearer *b, struct proc *p, int statu
          status != WOAD_ATT_INSUFFICIENT_KEY_SIZE && status != WOAD_ATT_INSUFFICIENT_ENCRYPTION)) {
         return false;
     }
-    uint8_t sent = b->client->request;
+    uint8_t request = b->client->request;
     p->security_raised = true;
     gattc_clear_request(b);
-    p->security_error = (uint8_t)status; /* before anything is told of it */
+    p->security_error = (uint8_t)status; /* client_raise() may raise events, which look at it */
     if (!client_raise_security(b->c)) {
         p->security_error = 0;
-        b->client->request = sent;
+        b->client->request = request;
         return false;
     }
     return true;
 }
 
-/* Returns the first that came early, or that was refused; NULL: there is none. */
+/* The first early value (`early`), or the first procedure that was refused; NULL: none. */
 static struct proc *gattc_waits(const struct gattc_conn *g, bool early)
 {
     for (struct proc *p = g->procs; p < g->end; p++) {
@@ -164,8 +167,8 @@ static void gattc_emit_value(struct conn *c, enum woad_event_type type, uint16_t
     emit_of(c, type, &ev);
 }
 
-/* What came early is told if the peer has proved by its bond that it is the one, and forgotten
- * otherwise. */
+/* Delivers an early notification or indication if the peer has proved to be the bonded one, else
+ * drops it. */
 static void gattc_deliver_early(struct conn *c, struct proc *p, bool proved)
 {
     const uint8_t *data = gattc_data(c, p);
@@ -177,6 +180,8 @@ static void gattc_deliver_early(struct conn *c, struct proc *p, bool proved)
     gattc_unlock(c);
 }
 
+/* A pairing or an encryption has ended with `status`: delivers or drops early values, repeats
+ * refused procedures or ends them, and lets the queue go on. */
 static void gattc_security_changed(struct conn *c, int status)
 {
     struct gattc_conn *g = c->client;
@@ -189,7 +194,7 @@ static void gattc_security_changed(struct conn *c, int status)
     bool was_waiting = g->awaiting_security && !gattc_waits(g, false);
     bool proved = client_peer_verified(c);
     g->awaiting_security = false;
-    conn_mark_ready(c); /* for what has waited, a confirmation too */
+    conn_mark_ready(c); /* for procedures that waited, and a confirmation */
     while ((p = gattc_waits(g, true)) != NULL) {
         gattc_deliver_early(c, p, proved);
     }
@@ -205,13 +210,13 @@ static void gattc_security_changed(struct conn *c, int status)
     }
 }
 
-/* Whether it must wait for a bonded peer's proof.  Where that can't be had, the first ends, unless
- * the application has cancelled all of them in an event meanwhile. */
+/* Whether the queue must wait until a bonded peer has encrypted.  If that is impossible, the first
+ * procedure ends, unless the application has removed all in an event. */
 static bool gattc_must_wait(struct conn *c)
 {
     struct gattc_conn *g = c->client;
     if (!g->awaiting_security) {
-        g->awaiting_security = true; /* before anything is told of it */
+        g->awaiting_security = true; /* client_hold() may raise events, which look at it */
         int err = client_require_encryption(c, true);
         g->awaiting_security = g->awaiting_security && err == CLIENT_WAIT;
         if (err < 0 && gattc_has_procs(g)) {
@@ -222,10 +227,10 @@ static bool gattc_must_wait(struct conn *c)
     return true;
 }
 
-/* --- what comes ------------------------------------------------------------------------------- */
+/* --- received PDUs ---------------------------------------------------------------------------- */
 
-/* How it went, as its kind says: on with the same procedure, or it ends.  The application may have
- * ended it in an event. */
+/* The response has been read with result `status`: continues the procedure or ends it.  The
+ * application may have ended it in an event. */
 static void gattc_finish_request(struct att_bearer *b, uint8_t sent, int status)
 {
     struct proc *p = gattc_proc_on(b);
@@ -239,8 +244,8 @@ static void gattc_finish_request(struct att_bearer *b, uint8_t sent, int status)
     }
 }
 
-/* ATT_ERROR_RSP: request u8, handle u16, error u8.  For some procedures it is the normal end; one
- * that says there is none is none. */
+/* ATT_ERROR_RSP: request u8, handle u16, error u8.  The normal end of some procedures.  Error 0 is
+ * malformed. */
 static void gattc_rx_error(struct att_bearer *b, struct rd *in)
 {
     uint8_t sent = b->client->request;
@@ -249,9 +254,11 @@ static void gattc_rx_error(struct att_bearer *b, struct rd *in)
         return;
     }
     int status = in->p[3];
-    status = status == WOAD_ATT_OK ? WOAD_EBADMSG
-             : p->kind->error      ? p->kind->error(b->c, p, status)
-                                   : status;
+    if (status == WOAD_ATT_OK) {
+        status = WOAD_EBADMSG;
+    } else if (p->kind->error) {
+        status = p->kind->error(b->c, p, status);
+    }
     if (!gattc_raise_security(b, p, status)) {
         gattc_finish_request(b, sent, status);
     }
@@ -260,8 +267,8 @@ static void gattc_rx_error(struct att_bearer *b, struct rd *in)
 static const struct gattc_kind kind_early = { .op = GATTC_EARLY };
 
 /* ATT_HANDLE_VALUE_NTF, ATT_HANDLE_VALUE_IND: handle u16, value.  Vol 3, Part F, 3.4.7
- * One that is not believed yet is kept while security is being had, where there is room for it; an
- * indication is confirmed then in any case. */
+ * While the peer has yet to prove itself by encryption, the value is queued if there is room; an
+ * indication is confirmed afterwards in any case. */
 static void gattc_rx_value(struct att_bearer *b, uint8_t op, struct rd *in, int hold)
 {
     struct conn *c = b->c;
@@ -303,14 +310,14 @@ static void gattc_rx_answer(struct att_bearer *b, uint8_t op, struct rd *in)
     uint8_t sent = b->client->request;
     struct proc *p = gattc_proc_on(b);
     if (!sent || op != sent + 1 || !p) {
-        return; /* an answer to nothing */
+        return; /* no such request is in progress */
     }
     bool results = !p->cancelled || p->op == WOAD_GATTC_MTU || p->op >= WOAD_GATTC_WRITE_LONG;
     gattc_finish_request(b, sent, results ? p->kind->rx(b->c, p, in) : GATTC_DONE);
 }
 
-/* Whatever the application does in an event, a procedure that an answer is for stays where it is
- * until the answer has been taken. */
+/* A PDU for the client.  `locked` keeps the procedure that a response is for in its place, whatever
+ * the application does in an event. */
 static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
 {
     struct conn *c = b->c;
@@ -320,9 +327,10 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
         return;
     }
     c->client->locked = true;
-    if (hold && op != ATT_MTU_RSP) { /* the peer goes by its ATT_MTU from here on */
+    if (hold &&
+        op != ATT_MTU_RSP) { /* the MTU must be taken over even from a peer that is not believed */
         if (op != ATT_MULTIPLE_NOTIFY) {
-            gattc_clear_request(b); /* asked again when the peer has proved who it is */
+            gattc_clear_request(b); /* sent again when the peer has encrypted */
         }
     } else if (op == ATT_MULTIPLE_NOTIFY) {
         gattc_rx_values(c, in);
@@ -334,37 +342,39 @@ static void gattc_rx(struct att_bearer *b, uint8_t op, struct rd *in)
     gattc_unlock(c);
 }
 
-/* --- what goes -------------------------------------------------------------------------------- */
+/* --- sent PDUs -------------------------------------------------------------------------------- */
 
-/* What procedures are like.  ALONE: only one of them can run, for their results say nothing of
- * which it was, or the server has one queue for them.  SEVERAL: it is about several attributes. */
-enum { ALONE = 1, SEVERAL = 2, WRITES = 4 };
+/* Traits of procedures.  EXCLUSIVE: no two of them run at once, because their results don't tell
+ * them apart, or because the server has one prepare queue.  SEVERAL: about several attributes.
+ * WRITES: not repeated when a bearer closes. */
+enum { EXCLUSIVE = 1, SEVERAL = 2, WRITES = 4 };
 static const uint8_t traits[] = {
-    [WOAD_GATTC_MTU] = ALONE,
-    [WOAD_GATTC_SERVICES] = ALONE,
-    [WOAD_GATTC_SECONDARY_SERVICES] = ALONE,
-    [WOAD_GATTC_CHARACTERISTICS] = ALONE,
-    [WOAD_GATTC_DESCRIPTORS] = ALONE,
-    [WOAD_GATTC_INCLUDED] = ALONE,
+    [WOAD_GATTC_MTU] = EXCLUSIVE,
+    [WOAD_GATTC_SERVICES] = EXCLUSIVE,
+    [WOAD_GATTC_SECONDARY_SERVICES] = EXCLUSIVE,
+    [WOAD_GATTC_CHARACTERISTICS] = EXCLUSIVE,
+    [WOAD_GATTC_DESCRIPTORS] = EXCLUSIVE,
+    [WOAD_GATTC_INCLUDED] = EXCLUSIVE,
     [WOAD_GATTC_READ] = 0,
-    [WOAD_GATTC_READ_BY_UUID] = ALONE,
+    [WOAD_GATTC_READ_BY_UUID] = EXCLUSIVE,
     [WOAD_GATTC_READ_MULTIPLE] = SEVERAL,
     [WOAD_GATTC_READ_MULTIPLE_FIXED] = SEVERAL,
     [WOAD_GATTC_WRITE] = WRITES,
-    [WOAD_GATTC_WRITE_LONG] = ALONE | WRITES,
-    [WOAD_GATTC_WRITE_RELIABLE] = ALONE | WRITES,
-    [GATTC_EARLY] = ALONE | WRITES,
+    [WOAD_GATTC_WRITE_LONG] = EXCLUSIVE | WRITES,
+    [WOAD_GATTC_WRITE_RELIABLE] = EXCLUSIVE | WRITES,
+    [GATTC_EARLY] = EXCLUSIVE | WRITES,
 };
 
-/* Whether `p` may overtake `q`, which was asked for before: what is about one attribute stays in
- * order. */
+/* Whether `p` may start before `q`, which was queued before it: procedures about one attribute stay
+ * in order. */
 static bool gattc_may_overtake(const struct proc *p, const struct proc *q)
 {
-    unsigned mine = traits[p->op], its = traits[q->op], either = mine | its;
-    return !(mine & its & ALONE) && p->start != q->start &&
+    unsigned p_traits = traits[p->op], q_traits = traits[q->op], either = p_traits | q_traits;
+    return !(p_traits & q_traits & EXCLUSIVE) && p->start != q->start &&
            (either & (SEVERAL | WRITES)) != (SEVERAL | WRITES);
 }
 
+/* Whether the next request fits into this MTU. */
 static __attribute__((noinline)) bool gattc_fits(const struct conn *c, const struct proc *p,
                                                  uint16_t mtu)
 {
@@ -389,8 +399,8 @@ static bool gattc_may_start(const struct att_bearer *b, const struct proc *p)
     return gattc_fits(c, p, b->mtu);
 }
 
-/* The procedure whose request goes next on this bearer: the one that runs there, or the first that
- * may. */
+/* The procedure that sends the next request on this bearer: the one that runs there, else the first
+ * that may start.  NULL: none. */
 static struct proc *gattc_next(struct att_bearer *b)
 {
     struct conn *c = b->c;
@@ -400,7 +410,8 @@ static struct proc *gattc_next(struct att_bearer *b)
         return p->security_error ? NULL : p;
     }
     if (p) {
-        p->bearer = NULL; /* asked for once more, and the MTU is smaller now */
+        p->bearer = NULL; /* its request is repeated, and the MTU is smaller now: another bearer may
+                           * take it */
     }
     for (p = g->procs; p < g->end; p++) {
         if (gattc_may_start(b, p)) {
@@ -408,13 +419,14 @@ static struct proc *gattc_next(struct att_bearer *b)
             return p;
         }
         if (!p->bearer && !gattc_fits(c, p, att_max_mtu(c))) {
-            gattc_end(c, p, WOAD_EINVAL); /* the bearer for it has gone */
+            gattc_end(c, p, WOAD_EINVAL); /* no bearer with that MTU is left */
             return NULL;
         }
     }
     return NULL;
 }
 
+/* Writes a confirmation or the next request.  False: nothing to send. */
 static bool gattc_tx(struct att_bearer *b, struct wr *out)
 {
     struct woad *h = b->c->h;
@@ -431,7 +443,7 @@ static bool gattc_tx(struct att_bearer *b, struct wr *out)
     }
     struct proc *p = gattc_next(b);
     if (p && p->encrypted_only && !c->security.encrypted) {
-        gattc_end(c, p, WOAD_EACCES); /* it was queued for an encrypted connection */
+        gattc_end(c, p, WOAD_EACCES); /* it may leave only under encryption */
         return false;
     }
     if (!p) {
@@ -451,13 +463,13 @@ static void gattc_open_bearer(struct att_bearer *b)
     *b->client = (struct gattc_bearer){ 0 };
 }
 
-/* A bearer has gone: what reads goes on by another one; of what writes it is not known whether it
- * was done. */
+/* A bearer has closed: a read continues on another one; a write ends, because the server may have
+ * executed it or not. */
 static void gattc_close_bearer(struct att_bearer *b)
 {
     struct proc *p = gattc_proc_on(b);
-    bool again = p && !(traits[p->op] & WRITES) && !p->cancelled;
-    if (again) {
+    bool repeat = p && !(traits[p->op] & WRITES) && !p->cancelled;
+    if (repeat) {
         p->bearer = NULL;
         gattc_clear_request(b);
     } else if (p) {

@@ -1,92 +1,100 @@
-/* The client's queue of procedures for each connection, and its request on each bearer. */
+/* The GATT client's procedures: a queue of them for each connection, and the request in progress on
+ * each bearer.  Read by the files of this folder only. */
 #ifndef WOAD_GATT_CLIENT_H
 #define WOAD_GATT_CLIENT_H
 
 #include "../att/att.h"
 
+/* A queued procedure, from its call until its WOAD_EV_GATTC_DONE. */
 struct proc {
-    const struct gattc_kind *kind; /* which request it makes next */
-    struct att_bearer *bearer;     /* on which it runs, NULL: on none yet */
-    int16_t abort_status;          /* a prepared write to be taken back: its status */
-    uint16_t start, end;           /* start: next handle to ask from, or the handle */
-    uint16_t offset;
-    uint8_t op; /* enum woad_gattc_op */
-    bool filtered : 1;
-    bool security_raised : 1; /* it was refused, and is asked again */
-    bool cancelled : 1;
-    bool encrypted_only : 1; /* it was queued while the connection was encrypted */
-    uint8_t security_error;  /* it waits for security: what it was told */
-    struct woad_uuid uuid;   /* the filter; without, of the characteristic held back,
-                              * or included services whose UUIDs come to be read */
+    const struct gattc_kind *kind; /* its next request: changes as the procedure advances */
+    struct att_bearer *bearer;     /* the bearer it runs on; NULL: not started */
+    int16_t abort_status; /* status to end with once a prepared write has been cancelled; 0: none */
+    uint16_t start, end;  /* start: next handle to ask for, or the attribute; end: last handle */
+    uint16_t offset;      /* octets read or prepared so far */
+    uint8_t op;           /* enum woad_gattc_op */
+    bool filtered : 1;    /* only results with `uuid` */
+    bool security_raised : 1; /* refused for lack of security once, and repeated */
+    bool cancelled : 1;       /* by woad_gattc_cancel() */
+    bool encrypted_only : 1;  /* queued while the connection was encrypted */
+    uint8_t security_error;   /* ATT error of the refusal, while it waits for security; 0: none */
+    struct woad_uuid uuid; /* the filter; else that of the pending characteristic, or the queue of
+                            * included services: see gatt_discover.c */
 };
 
-/* A characteristic that is held back: its end is not known until the next declaration is. */
-struct found {
+/* A characteristic found, and not reported yet: its last handle is known from the next declaration.
+ * During discovery of included services: the service with the UUID being read, its declaration and,
+ * as `value`, its start. */
+struct pending_decl {
     uint16_t declaration, value;
     uint8_t props;
 };
 
-/* While included services are looked for, `found` is one whose UUID is asked for: declaration, and
- * start as `value`. */
 struct gattc_conn {
-    struct proc *procs; /* config.procedures of them, in order */
-    struct proc *end;   /* of those that are in use */
-    struct fifo data;   /* of the writes among them, in the same order */
-    /* From here on it is of this connection, and not of its place. */
-    bool awaiting_security; /* all of them wait for security: the peer is bonded */
-    bool tx_ready_due : 1;  /* a caller got WOAD_EAGAIN */
-    bool locked : 1;        /* none is removed: an event is raised about one of them */
-    bool security_changed : 1,
-        security_failed : 1; /* gattc_security_changed() was called meanwhile; with a status */
-    struct found pending;
+    struct proc *procs; /* config.procedures of them, in the order of their calls */
+    struct proc *end;   /* behind the last one in use */
+    struct fifo data;   /* values to be written, and lists of handles, in the same order */
+    /* The fields from here on are cleared when a connection opens. */
+    bool awaiting_security; /* all procedures wait until the bonded peer has encrypted */
+    bool tx_ready_due : 1;  /* a call has returned WOAD_EAGAIN */
+    bool locked : 1;        /* no procedure may be removed: an event about one is being raised */
+    bool security_changed : 1, security_failed : 1; /* while locked: gattc_security_changed() is to
+                                                     * be called; with a failure */
+    struct pending_decl pending;
 };
 
 struct gattc_bearer {
-    uint8_t request;       /* the request that is out, 0: none */
-    bool confirmation_due; /* an indication has come, and may be confirmed */
-    uint16_t mtu;          /* ATT_MTU when `sent` went */
-    uint32_t due;
+    uint8_t request;       /* opcode of the request without response yet; 0: none */
+    bool confirmation_due; /* an indication is to be confirmed */
+    uint16_t mtu;          /* ATT_MTU when the request was sent */
+    uint32_t due;          /* deadline for the response; 0: none */
 };
 ASSERT_SIZE(gattc_conn, WOAD_SIZE_CLIENT_CONN);
 ASSERT_SIZE(gattc_bearer, WOAD_SIZE_CLIENT_BEARER);
 ASSERT_SIZE(proc, WOAD_SIZE_PROCEDURE);
 
-/* What a procedure sends and how it takes the answer.  rx and error return 0 to go on, GATTC_DONE,
- * or the status it ended with; without `error` that is the error's code.  `error` of a long write
- * gets WOAD_ECANCELED, too, when it is cancelled half done: it takes back what is prepared. */
+/* A kind of request: how it is written and how its response is read. rx and error return 0 to
+ * continue, GATTC_DONE, or the status to end with; without `error` an Error Response ends the
+ * procedure.  `error` of a long write is called with WOAD_ECANCELED, too: it then cancels what is
+ * prepared. */
 enum { GATTC_DONE = 1 << 16 };
 struct gattc_kind {
-    uint8_t request, op; /* op: of the procedure that begins with it */
-    uint16_t type;       /* that gattc_tx_range() asks for */
+    uint8_t request, op; /* opcode of the request; enum woad_gattc_op */
+    uint16_t type;       /* attribute type for gattc_tx_range(); 0: none */
     void (*tx)(struct conn *c, struct proc *p, struct wr *out);
     int (*rx)(struct conn *c, struct proc *p, struct rd *in);
     int (*error)(struct conn *c, struct proc *p, int status);
 };
 
-/* An operation of its own, of which the application does not know: a notification or an indication
- * that a bonded peer has sent before the encryption.  `start` is its handle, `end` its event. */
+/* Not a procedure of the application: a notification or indication that a bonded peer has sent
+ * before the encryption, kept in the queue until it is believed or dropped.  `start` is its handle,
+ * `end` its event type. */
 enum { GATTC_EARLY = WOAD_GATTC_WRITE_RELIABLE + 1 };
 
 /* gatt_client.c */
-/* About start..end; `uuid`: those of one type alone. */
+/* Queues a procedure about start..end; `uuid`: results of that type only. */
 int gattc_add_range(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
                     uint16_t end, const struct woad_uuid *uuid);
-/* Queues a procedure.  *added is the procedure: what is 0 in it so far may be filled in. */
+/* Queues a procedure with a copy of `data`. *added is the new element, for the caller to complete.
+ * 0, WOAD_ENOTSUP, WOAD_ENOTCONN or WOAD_EAGAIN. */
 int gattc_add(struct woad *h, uint16_t conn, const struct gattc_kind *kind, uint16_t start,
               const void *data, size_t data_len, struct proc **added);
+/* Whether this kind of procedure has data in gattc_conn.data. */
 static inline bool gattc_has_data(const struct proc *p)
 {
     return p->op >= WOAD_GATTC_READ_MULTIPLE;
 }
-/* What the caller gave with it: fifo_len() of octets. */
+/* The data queued with it, fifo_len() octets. */
 const uint8_t *gattc_data(const struct conn *c, const struct proc *p);
-/* What an answer comes to whose last handle is `last`: on behind it, or done. */
+/* Advances behind `last`, the last handle of a response.  0: continue; GATTC_DONE: all are found.
+ */
 int gattc_advance(struct proc *p, uint16_t last);
+/* Raises WOAD_EV_CHARACTERISTIC for the pending one, if any, which ends at `end`. */
 void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end);
-/* What begins with start u16, end u16, and a type of 16 bits unless it is 0; behind it the UUID. */
+/* Write a request: start u16, end u16, and the 16-bit type if there is one; then the UUID. */
 void gattc_tx_range(struct conn *c, struct proc *p, struct wr *out);
 void gattc_tx_uuid(struct conn *c, struct proc *p, struct wr *out);
-/* A list whose elements have `each` octets: whether there is one, and all are whole. */
+/* Whether the rest is one or more elements of `each` octets, all complete. */
 bool gattc_is_list(const struct rd *in, size_t each);
 
 #endif

@@ -1,12 +1,13 @@
-/* Discovery: services, characteristics, descriptors.  Vol 3, Part G, 4.4 to 4.7
+/* Discovery of services, included services, characteristics and descriptors.  Vol 3, Part G, 4.4
+ * to 4.7
  *
- * A server that answers with handles out of order or out of range ends the procedure with
- * WOAD_EBADMSG, so that no server can make a client ask for ever. */
+ * A response with handles out of order or out of range ends the procedure with WOAD_EBADMSG, so
+ * that no server can keep it running for ever. */
 #include "../base/uuid.h"
 #include "../core/event.h"
 #include "gatt_client.h"
 
-/* No more of them: that is the normal end. */
+/* Attribute Not Found is the normal end. */
 static int discover_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
@@ -15,8 +16,8 @@ static int discover_error(struct conn *c, struct proc *p, int status)
 }
 
 /* ATT_READ_BY_GROUP_TYPE_RSP: length of each u8, { start u16, end u16, UUID } each.
- * ATT_FIND_BY_TYPE_VALUE_RSP: { start u16, end u16 } each, of the UUID that was asked for.
- * Vol 3, Part F, 3.4.4.10, 3.4.3.4 */
+ * ATT_FIND_BY_TYPE_VALUE_RSP: { start u16, end u16 } each, all with the UUID of the request.  Vol
+ * 3, Part F, 3.4.4.10, 3.4.3.4 */
 static int services_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     bool all = p->kind->request == ATT_READ_BY_GROUP_REQ;
@@ -78,10 +79,12 @@ static void emit_included(struct conn *c, uint16_t declaration, uint16_t start, 
     emit_of(c, WOAD_EV_INCLUDED, &ev);
 }
 
-/* Of several services without a UUID the first is the one whose UUID is read now, and p->uuid keeps
- * those behind it, as many as an answer to an ATT_MTU of 23 has. */
+/* Included services without a UUID in the response: the first one's UUID is read now; the others
+ * are queued in p->uuid.le, p->uuid.size octets of them, as many as a response to an ATT_MTU of 23
+ * has. */
 enum { INCLUDED_SIZE = 6, INCLUDED_QUEUE_SIZE = 2 * INCLUDED_SIZE };
 
+/* Takes the first entry of a list: the next request reads its UUID.  0 or WOAD_EBADMSG. */
 static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
 {
     uint16_t declaration = rd_le16(in), start = rd_le16(in), end = rd_le16(in);
@@ -89,7 +92,7 @@ static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
     if (declaration < p->start || declaration > p->end || !start || end < start) {
         return WOAD_EBADMSG;
     }
-    c->client->pending = (struct found){ declaration, start, 0 };
+    c->client->pending = (struct pending_decl){ declaration, start, 0 };
     p->offset = end;
     p->kind = &kind_included_uuid;
     p->uuid.size = (uint8_t)more;
@@ -98,8 +101,8 @@ static int included_read_uuid(struct conn *c, struct proc *p, struct rd *in)
 }
 
 /* ATT_READ_BY_TYPE_RSP: length of each u8, { declaration u16, start u16, end u16, [UUID u16] }
- * each.  A UUID of 128 bits is not in it: it is read from the service's own declaration, one
- * service after the other.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
+ * each.  A 128-bit UUID is missing: it is read from the service's own declaration, for one service
+ * after the other.  Vol 3, Part F, 3.4.4.2; Part G, 4.5.1 */
 static int included_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
@@ -129,17 +132,18 @@ static void included_uuid_tx(struct conn *c, struct proc *p, struct wr *out)
     wr_le16(out, c->client->pending.value);
 }
 
+/* Raises WOAD_EV_INCLUDED for the pending service, with the UUID read, and takes the next one. */
 static int included_emit_pending(struct conn *c, struct proc *p, const struct woad_uuid *uuid)
 {
-    struct found f = c->client->pending;
+    struct pending_decl f = c->client->pending;
     uint16_t end = p->offset;
     c->client->pending.declaration = 0;
     p->offset = 0;
     p->kind = &kind_included;
     emit_included(c, f.declaration, f.value, end, uuid);
-    int behind = gattc_advance(p, f.declaration);
-    struct rd kept = rd_of(p->uuid.le, p->uuid.size);
-    return rd_left(&kept) ? included_read_uuid(c, p, &kept) : behind;
+    int result = gattc_advance(p, f.declaration);
+    struct rd queued = rd_of(p->uuid.le, p->uuid.size);
+    return rd_left(&queued) ? included_read_uuid(c, p, &queued) : result;
 }
 
 /* ATT_READ_RSP: the UUID of the included service. */
@@ -150,7 +154,7 @@ static int included_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
     return uuid_read(in, len, &uuid) ? included_emit_pending(c, p, &uuid) : WOAD_EBADMSG;
 }
 
-/* The declaration can't be read: told without a UUID. */
+/* The declaration can't be read: raises the event without a UUID. */
 static int included_uuid_error(struct conn *c, struct proc *p, int status)
 {
     static const struct woad_uuid none = { 0 };
@@ -172,10 +176,10 @@ int woad_gattc_included(struct woad *h, uint16_t conn, uint16_t start, uint16_t 
     return gattc_add_range(h, conn, &kind_included, start, end, NULL);
 }
 
-/* The characteristic held back is complete: the next one tells where it ends. */
+/* See gatt_client.h.  The pending characteristic ends before the next declaration. */
 void gattc_emit_pending(struct conn *c, const struct proc *p, uint16_t end)
 {
-    struct found f = c->client->pending;
+    struct pending_decl f = c->client->pending;
     c->client->pending.declaration = 0;
     if (!f.declaration) {
         return;
@@ -199,7 +203,7 @@ static int characteristics_rx(struct conn *c, struct proc *p, struct rd *in)
         return WOAD_EBADMSG;
     }
     while (rd_left(in)) {
-        struct found f;
+        struct pending_decl f;
         struct woad_uuid uuid;
         f.declaration = rd_le16(in);
         f.props = rd_u8(in);

@@ -1,4 +1,4 @@
-/* Reading: one value whole, those of a UUID, several at once.  Vol 3, Part G, 4.8 */
+/* Reading: one whole value, the values of a UUID, several values at once.  Vol 3, Part G, 4.8 */
 #include "../base/bytes.h"
 #include "../core/event.h"
 #include "gatt_client.h"
@@ -26,15 +26,15 @@ static void read_tx(struct conn *c, struct proc *p, struct wr *out)
     }
 }
 
-/* ATT_READ_RSP, ATT_READ_BLOB_RSP: a part of the value.  A full one may have more behind it; the
- * peer's MTU exchange may have come between the request and it, so that either MTU may be the one
- * that it fills.  Vol 3, Part G, 4.8.1, 4.8.3; Part F, 3.4.2.2 */
+/* ATT_READ_RSP, ATT_READ_BLOB_RSP: a part of the value.  If it fills the MTU, more may follow.  The
+ * peer's MTU exchange may lie between the request and the response, so the smaller of both MTUs
+ * counts.  Vol 3, Part G, 4.8.1, 4.8.3; Part F, 3.4.2.2 */
 static int read_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     const struct att_bearer *b = p->bearer;
     size_t len = rd_left(in), full = min_u32(b->client->mtu, b->mtu) - 1u;
     if (len > (size_t)WOAD_ATT_VALUE_MAX - p->offset) {
-        len = (size_t)WOAD_ATT_VALUE_MAX - p->offset; /* a value has no more */
+        len = (size_t)WOAD_ATT_VALUE_MAX - p->offset; /* the maximum length of a value */
     }
     uint16_t offset = p->offset;
     p->offset = (uint16_t)(p->offset + len);
@@ -44,7 +44,7 @@ static int read_rx(struct conn *c, struct proc *p, struct rd *in)
     return more ? 0 : GATTC_DONE;
 }
 
-/* It had just the length of a full answer. */
+/* Read Blob behind a value that ends exactly with a full response: that was all. */
 static int read_blob_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
@@ -56,7 +56,7 @@ static int read_blob_error(struct conn *c, struct proc *p, int status)
 static const struct gattc_kind kind_read_blob = { ATT_READ_BLOB_REQ, WOAD_GATTC_READ, .tx = read_tx,
                                                   .rx = read_rx, .error = read_blob_error };
 
-/* One answer, whatever is behind it. */
+/* woad_gattc_read_once(): the first response is all. */
 static int read_part_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     size_t len = min_u32((uint32_t)rd_left(in), WOAD_ATT_VALUE_MAX);
@@ -69,8 +69,8 @@ static const struct gattc_kind kind_read_part = { ATT_READ_REQ, WOAD_GATTC_READ,
 static const struct gattc_kind kind_read = { ATT_READ_REQ, WOAD_GATTC_READ, .tx = read_tx,
                                              .rx = read_rx };
 
-/* ATT_READ_BY_TYPE_RSP: length of each u8, { handle u16, value } each.  p->offset says that there
- * was one: then Attribute Not Found is the normal end.  Vol 3, Part F, 3.4.4.2; Part G, 4.8.2 */
+/* ATT_READ_BY_TYPE_RSP: length of each u8, { handle u16, value } each.  Sets p->offset to 1: then
+ * Attribute Not Found is the normal end.  Vol 3, Part F, 3.4.4.2; Part G, 4.8.2 */
 static int by_uuid_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     uint8_t each = rd_u8(in);
@@ -107,7 +107,7 @@ static void multiple_tx(struct conn *c, struct proc *p, struct wr *out)
     wr_bytes(out, data, fifo_len(data));
 }
 
-/* ATT_READ_MULTIPLE_VARIABLE_RSP: { length u16, value } each; the last may be cut, and those
+/* ATT_READ_MULTIPLE_VARIABLE_RSP: { length u16, value } each; the last one may be cut, and values
  * behind it missing.  Vol 3, Part F, 3.4.4.12 */
 static int multiple_rx(struct conn *c, struct proc *p, struct rd *in)
 {
@@ -124,8 +124,8 @@ static int multiple_rx(struct conn *c, struct proc *p, struct rd *in)
     return rd_left(in) ? WOAD_EBADMSG : GATTC_DONE;
 }
 
-/* ATT_READ_MULTIPLE_RSP: the values one behind the other, which only who knows their lengths can
- * tell apart.  Vol 3, Part F, 3.4.4.8 */
+/* ATT_READ_MULTIPLE_RSP: the values one after the other, without lengths: the application splits
+ * them.  Vol 3, Part F, 3.4.4.8 */
 static int multiple_fixed_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     size_t len = rd_left(in);

@@ -1,4 +1,4 @@
-/* Writing: one value whole, in parts, signed, without an answer.  Vol 3, Part G, 4.9 */
+/* Writing: with a response, in prepared parts, or by Write Command.  Vol 3, Part G, 4.9 */
 #include "../core/security.h"
 #include "gatt_client.h"
 
@@ -9,7 +9,7 @@ static void write_tx(struct conn *c, struct proc *p, struct wr *out)
     wr_bytes(out, data, fifo_len(data));
 }
 
-/* ATT_WRITE_RSP, ATT_EXECUTE_WRITE_RSP: nothing.  Vol 3, Part F, 3.4.5.2, 3.4.6.4 */
+/* ATT_WRITE_RSP, ATT_EXECUTE_WRITE_RSP: no parameters.  Vol 3, Part F, 3.4.5.2, 3.4.6.4 */
 static int write_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     (void)c;
@@ -32,8 +32,8 @@ static void execute_tx(struct conn *c, struct proc *p, struct wr *out)
 
 static const struct gattc_kind kind_prepare;
 
-/* Nothing is prepared any more: if it is asked for once more, then from the first part on.  Unless
- * it has been cancelled, and not sent. */
+/* Execute was refused, so the server has dropped what was prepared: a repetition begins with the
+ * first part.  WOAD_ECANCELED: cancelled before Execute was sent, so it is sent as a cancel. */
 static int execute_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
@@ -50,8 +50,8 @@ static const struct gattc_kind kind_execute = { ATT_EXECUTE_REQ, WOAD_GATTC_WRIT
                                                 .tx = execute_tx, .rx = write_rx,
                                                 .error = execute_error };
 
-/* Parts until all is prepared, each as long as the MTU was when its request went.  A record of the
- * queue begins with one octet that is not data, so that an empty value is a record too. */
+/* Octets of the next part, by the MTU when its request was sent.  The queued data begin with one
+ * octet that is not part of the value, so that an empty value has a record too. */
 static size_t part_len(struct conn *c, const struct proc *p)
 {
     size_t left = fifo_len(gattc_data(c, p)) - 1u - p->offset;
@@ -66,7 +66,8 @@ static void prepare_tx(struct conn *c, struct proc *p, struct wr *out)
     wr_bytes(out, gattc_data(c, p) + 1 + p->offset, part_len(c, p));
 }
 
-/* ATT_PREPARE_WRITE_RSP: the request again.  A reliable write compares it; Vol 3, Part G, 4.9.5 */
+/* ATT_PREPARE_WRITE_RSP: repeats the request.  A reliable write compares it.  Vol 3, Part G, 4.9.5
+ */
 static int prepare_rx(struct conn *c, struct proc *p, struct rd *in)
 {
     const uint8_t *part = gattc_data(c, p) + 1 + p->offset;
@@ -83,7 +84,7 @@ static int prepare_rx(struct conn *c, struct proc *p, struct rd *in)
     return 0;
 }
 
-/* What was prepared must be taken back. */
+/* A part was refused: the prepared ones are cancelled first. */
 static int prepare_error(struct conn *c, struct proc *p, int status)
 {
     (void)c;
